@@ -1,0 +1,365 @@
+// The public contract, types only: what createBox and attachBox both give, and what the CLI,
+// the nodes and the control socket are written against. Floor 0: it imports nothing but errors.
+import type { ErrorCode } from './errors.ts';
+
+/** JSON values, text and bytes; XML travels as text with content type `application/xml`. */
+export type Value = string | number | boolean | null | Uint8Array | readonly Value[] | { readonly [key: string]: Value };
+
+/** What every delivery carries, whatever its kind. */
+export interface DeliveryBase {
+  /** Topic name, as its owner spells it (a remote topic's own name when `at` is set). */
+  readonly topic: string;
+  /** Position in this box's log. */
+  readonly seq: number;
+  /** `<box>-<epoch>-<seq>`, minted once by the box that first accepted it. */
+  readonly recordId: string;
+  /** Milliseconds since 1970 by the accepting box's clock; see `timeTrusted`. */
+  readonly time: number;
+  /** Whether that clock had been set. */
+  readonly timeTrusted: boolean;
+  /** Whether this reader may have seen it before: it was handed out but never confirmed. */
+  readonly redelivered: boolean;
+  /** Confirms it (and only it); durable within a second, or at `close`. Idempotent. */
+  ack(): void;
+  /** Gives it back, to be delivered again after `delay` milliseconds (default 0). */
+  nack(options?: { readonly delay?: number }): void;
+}
+
+export interface Item extends DeliveryBase {
+  readonly kind: 'item';
+  readonly id: string;
+  readonly value: Value;
+  /** Media type, e.g. `application/json`, `text/plain`, `application/octet-stream`, `application/xml`. */
+  readonly contentType: string;
+  /** Who published it: `link:NAME`, `xmpp:JID`, or absent for this box itself. */
+  readonly publisher?: string;
+}
+
+export interface Retraction extends DeliveryBase { readonly kind: 'retract'; readonly id: string }
+export interface TopicChange extends DeliveryBase { readonly kind: 'purge' | 'delete' | 'configure' }
+
+/** Records that this reader should have had and will not get. */
+export interface Gap extends DeliveryBase {
+  readonly kind: 'gap';
+  /** First and last lost position, inclusive. */
+  readonly from: number;
+  readonly to: number;
+  /** How many records are known to be lost; `undefined` when that is not known. */
+  readonly count?: number;
+  readonly reason: 'corrupt' | 'overflow' | 'disk-full' | 'expired' | 'trimmed' | 'unknown';
+}
+
+export type Delivery = Item | Retraction | TopicChange | Gap;
+
+export interface PublishOptions {
+  /** Item id; publishing the same id and value again is harmless. Default: the record id. */
+  readonly id?: string;
+  /** Publish at a peer (`link:NAME` or a bare name) instead of here. */
+  readonly at?: string;
+  readonly contentType?: string;
+  /** Stops the waiting, not the item. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Published {
+  readonly topic: string;
+  readonly id: string;
+  readonly recordId: string;
+  readonly seq: number;
+  /** It was here already: same id, same value. */
+  readonly repeated: boolean;
+}
+
+export type From = 'new' | 'last' | 'start' | { readonly seq: number } | { readonly time: number };
+
+export interface SubscribeOptions {
+  /** Name of a durable reader: its cursor survives restarts. */
+  readonly durable?: string;
+  /** Subscribe at a peer; what it sends is stored here first. */
+  readonly at?: string;
+  /** Where a new reader begins. Default `new`. A durable reader that exists goes on where it was. */
+  readonly from?: From;
+  /** Default `auto`: asking for the next item confirms the previous one. */
+  readonly ack?: 'auto' | 'manual';
+  /** Unconfirmed deliveries at once, 1 to 1000. Default 64. */
+  readonly inFlight?: number;
+  /** Shares the durable reader with others of the same name. */
+  readonly group?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Pulls: nothing is read from disk before it is asked for. */
+export interface Subscription extends AsyncIterableIterator<Delivery>, AsyncDisposable {
+  /** Resolves when the reader is in place: what is published from now on will be delivered. */
+  readonly ready: Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ItemsOptions {
+  readonly ids?: readonly string[];
+  /** The newest n. Default 20 when neither `ids` nor `after` is given. */
+  readonly last?: number;
+  /** Positions above this one. */
+  readonly after?: number;
+  /** At most this many, 1 to 1000. Default 100. */
+  readonly limit?: number;
+}
+
+export type AccessModel = 'open' | 'whitelist';
+export type PublishModel = 'publishers' | 'open';
+
+export interface TopicConfig {
+  readonly title?: string;
+  readonly description?: string;
+  readonly type?: string;
+  readonly accessModel: AccessModel;
+  readonly publishModel: PublishModel;
+  /** The view: how many newest items can be queried. Default 1000. */
+  readonly maxItems: number;
+  readonly lane: 'history' | 'latest';
+}
+
+export interface TopicInfo extends TopicConfig {
+  readonly name: string;
+  /** Items in the view. */
+  readonly items: number;
+  /** Bytes of all records still held. */
+  readonly bytes: number;
+  readonly lastSeq: number;
+}
+
+export interface SubscriptionInfo {
+  readonly name: string;
+  readonly filter: string;
+  readonly durable: boolean;
+  /** Who reads: `local`, `link:NAME`, `xmpp:JID`. */
+  readonly reader: string;
+  /** Records that match and are not confirmed. */
+  readonly pending: number;
+  readonly position: number;
+}
+
+export interface SendOptions {
+  /** Message id, so that a retry is harmless. */
+  readonly id?: string;
+  readonly subject?: string;
+  readonly thread?: string;
+  /** Milliseconds until it is given up; default 7 days. */
+  readonly expires?: number;
+  readonly signal?: AbortSignal;
+}
+
+export type MessageState = 'accepted' | 'handed' | 'delivered' | 'refused' | 'expired';
+
+export interface Receipt {
+  readonly id: string;
+  readonly to: string;
+  /** On disk here. */
+  readonly accepted: Promise<void>;
+  /** The road has it. */
+  readonly handed: Promise<void>;
+  /** The recipient has it. */
+  readonly delivered: Promise<void>;
+}
+
+export interface Message {
+  readonly id: string;
+  readonly seq: number;
+  /** `link:NAME` or `xmpp:JID`, as proven by the road it came on. */
+  readonly from: string;
+  readonly to: string;
+  readonly body: string;
+  readonly subject?: string;
+  readonly thread?: string;
+  readonly time: number;
+  /** Whether the sender's key is `none`, `seen` or `paired`. */
+  readonly trust: TrustLevel;
+  readonly redelivered: boolean;
+  ack(): void;
+}
+
+export interface MessagesOptions {
+  /** A named reader: its cursor survives restarts. Without a name: live only, after the `last` newest. */
+  readonly name?: string;
+  /** Without a name: how many of the newest come first. Default 0. */
+  readonly last?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface MessageStream extends AsyncIterableIterator<Message>, AsyncDisposable {
+  close(): Promise<void>;
+}
+
+export type TrustLevel = 'none' | 'seen' | 'paired';
+export type PeerStatus = 'available' | 'away' | 'dnd';
+
+export interface Peer {
+  /** Instance name on the link: an opaque label. */
+  readonly name: string;
+  readonly address: string;
+  readonly status: PeerStatus;
+  readonly statusText?: string;
+  /** Friendly name for display only; claimed, never proven. */
+  readonly nick?: string;
+  readonly host: string;
+  readonly port: number;
+  readonly addresses: readonly string[];
+  /** Another lanpost box, as it says. */
+  readonly box: boolean;
+  readonly trust: TrustLevel;
+  /** SHA-256 of the public key, hex, once a stream has shown it. */
+  readonly fingerprint?: string;
+  readonly connected: boolean;
+}
+
+export interface PeerEvent { readonly type: 'up' | 'changed' | 'down'; readonly peer: Peer }
+
+export type Right = 'read' | 'write';
+export interface Grant { readonly right: Right; readonly filter: string }
+export interface TrustEntry {
+  readonly name: string;
+  readonly fingerprint: string;
+  readonly level: TrustLevel;
+  readonly grants: readonly Grant[];
+  readonly lastSeen: number;
+}
+
+export interface HomeOptions {
+  /** Bare JID of the box's account. */
+  readonly jid: string;
+  readonly password: string;
+  /** Where to connect, when DNS does not say. */
+  readonly host?: string;
+  readonly port?: number;
+  /** PEM of a private certificate authority, instead of the system's. */
+  readonly ca?: string;
+  /** Pubsub service; default `pubsub.<domain>`. */
+  readonly service?: string;
+  /** Which topics go up. Default none. */
+  readonly topics?: readonly string[];
+}
+
+export type HomeState = 'offline' | 'connecting' | 'online' | 'waiting' | 'refused';
+export interface HomeStatus {
+  readonly jid: string;
+  readonly service: string;
+  readonly topics: readonly string[];
+  readonly state: HomeState;
+  /** When that state began, ms since 1970. */
+  readonly since: number;
+  /** Why it is not online, in words. */
+  readonly reason?: string;
+  /** When it will be tried again, ms since 1970. */
+  readonly nextAttempt?: number;
+  /** Records not settled. */
+  readonly queued: number;
+  /** Age of the oldest of them in ms; 0 when there is none. */
+  readonly oldestAge: number;
+}
+
+export interface BoxStatus {
+  /** Instance name on the link, `NAME@hostname`; the bare name when the link is off. */
+  readonly name: string;
+  readonly box: string;
+  readonly fingerprint: string;
+  readonly version: string;
+  readonly dir: string;
+  readonly link: { readonly state: 'off' | 'starting' | 'up' | 'failed'; readonly port?: number; readonly interfaces: readonly string[]; readonly reason?: string };
+  readonly peers: number;
+  readonly homes: readonly HomeStatus[];
+  readonly log: { readonly state: 'open' | 'refusing' | 'closed'; readonly head: number; readonly topics: number; readonly bytes: number; readonly freeBytes: number; readonly reason?: string };
+  /** Background trouble by kind, counted since the start. */
+  readonly troubles: Readonly<Record<string, number>>;
+}
+
+/** Something went wrong behind the scenes; also counted in `status().troubles`. */
+export interface Trouble {
+  /** `<room>.<what>`, e.g. `log.refusing`, `link.impostor`, `home.auth`. */
+  readonly kind: string;
+  readonly message: string;
+  readonly code?: ErrorCode;
+}
+
+export interface Box extends AsyncDisposable {
+  readonly name: string;
+  publish(topic: string, value: Value, options?: PublishOptions): Promise<Published>;
+  subscribe(filter: string, options?: SubscribeOptions): Subscription;
+  items(topic: string, options?: ItemsOptions): Promise<Delivery[]>;
+  retract(topic: string, id: string): Promise<void>;
+  purge(topic: string): Promise<void>;
+  readonly topics: {
+    create(name: string, config?: Partial<TopicConfig>): Promise<TopicInfo>;
+    configure(name: string, config: Partial<TopicConfig>): Promise<TopicInfo>;
+    get(name: string): Promise<TopicInfo | undefined>;
+    delete(name: string): Promise<void>;
+    list(filter?: string): Promise<TopicInfo[]>;
+  };
+  readonly subscriptions: {
+    list(): Promise<SubscriptionInfo[]>;
+    drop(name: string): Promise<void>;
+  };
+  /** Resolves when the message is accepted (on disk); the receipt tells what becomes of it. */
+  send(address: string, body: string, options?: SendOptions): Promise<Receipt>;
+  /** What has become of a message, also after a restart. */
+  messageState(id: string): Promise<MessageState | undefined>;
+  messages(options?: MessagesOptions): MessageStream;
+  readonly peers: {
+    list(): Promise<Peer[]>;
+    /** Yields the peers there are as `up`, then every change. */
+    watch(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<PeerEvent>;
+  };
+  readonly trust: {
+    list(): Promise<TrustEntry[]>;
+    /** PEER is a name on the link, `link:NAME`, or a fingerprint (hex, at least 16 digits). */
+    allow(peer: string, right: Right, filter: string): Promise<TrustEntry>;
+    revoke(peer: string): Promise<void>;
+  };
+  readonly homes: {
+    add(options: HomeOptions): Promise<HomeStatus>;
+    list(): Promise<HomeStatus[]>;
+    remove(jid: string): Promise<void>;
+  };
+  setStatus(status: PeerStatus, text?: string): Promise<void>;
+  status(): Promise<BoxStatus>;
+  /** Background trouble as it happens. */
+  troubles(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Trouble>;
+  /** Leaves the link, syncs cursors, closes the log. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What the box does for itself; every member has a default. */
+export interface BoxOptions {
+  /** Data directory, made with mode 0700. Default `./.lanpost`. */
+  readonly dir?: string;
+  /** Label on the link, without `@hostname`. Default `lanpost-` and 4 characters of the fingerprint. */
+  readonly name?: string;
+  /** The link, or `false` for none. */
+  readonly link?: false | {
+    /** Interface names; default every one that is up, multicast-capable and not loopback. */
+    readonly interfaces?: readonly string[];
+    /** TCP port; default 5298, or a free one. */
+    readonly port?: number;
+  };
+  readonly homes?: readonly HomeOptions[];
+  /** Serve the control socket. Default true. */
+  readonly control?: boolean;
+  readonly limits?: Partial<Limits>;
+}
+
+/** Every limit, with its unit; `docs/LIMITS.md` lists the defaults. */
+export interface Limits {
+  /** Free bytes on the data directory's disk below which nothing is accepted. */
+  readonly diskFloor: number;
+  /** Bytes of one item's payload. */
+  readonly itemBytes: number;
+  /** Bytes of one stanza on any stream. */
+  readonly stanzaBytes: number;
+  /** Depth of XML elements within one stanza. */
+  readonly xmlDepth: number;
+  /** Peers remembered on the link. */
+  readonly peers: number;
+  /** Streams open at once on the link. */
+  readonly streams: number;
+  readonly topics: number;
+  readonly subscriptions: number;
+}
