@@ -1,0 +1,225 @@
+import type { Grant, Right, Trouble, TrustEntry, TrustLevel } from '../api.ts';
+import type { Clock, Timer } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import { anyCovers } from './grants.ts';
+
+/** What is needed of the log's small durable rows. */
+export interface Registry {
+  get(key: string): unknown;
+  set(key: string, value: unknown): Promise<void>;
+  entries(prefix: string): Iterable<readonly [string, unknown]>;
+}
+
+export interface TrustInit {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
+  /** Keys remembered that the owner said nothing about. Default 256. */
+  readonly seenKeys?: number;
+}
+
+/** A name is `ok` for a key, was last held by a key that was only seen, or by a paired one. */
+export type NameCheck = 'ok' | 'renamed' | 'impostor';
+
+interface Row {
+  /** Newest first; every one was last held by this key. */
+  names: string[];
+  /** What it called itself last, also when that name is another's. */
+  label: string;
+  level: 'seen' | 'paired';
+  grants: Grant[];
+  lastSeen: number;
+}
+
+function isRow(value: unknown): value is Row {
+  return typeof value === 'object' && value !== null && 'names' in value && Array.isArray(value.names)
+    && 'grants' in value && Array.isArray(value.grants) && 'lastSeen' in value && typeof value.lastSeen === 'number';
+}
+
+const PREFIX = 'trust/';
+const SEEN_KEYS = 256;
+const NAMES_PER_KEY = 8;
+const GRANTS_PER_KEY = 256;
+/** Rows about seen keys are written together: strangers must not cost an fsync each. */
+const WRITE_DELAY = 1_000;
+/** How stale the stored time of a known key may be. */
+const SEEN_PRECISION = 3_600_000;
+
+/** The one answer to "may this peer do that?". Everything here belongs to keys; names are labels. */
+export class Trust {
+  readonly #init: TrustInit;
+  readonly #limit: number;
+  /** In order of last sight, oldest first. */
+  readonly #rows = new Map<string, Row>();
+  readonly #holders = new Map<string, string>();
+  readonly #dirty = new Set<string>();
+  #writing: Promise<void> = Promise.resolve();
+  #timer: Timer | undefined;
+
+  constructor(init: TrustInit) {
+    this.#init = init;
+    this.#limit = init.seenKeys ?? SEEN_KEYS;
+    const stored: [string, Row][] = [];
+    for (const [key, value] of init.registry.entries(PREFIX)) if (isRow(value)) stored.push([key.slice(PREFIX.length), value]);
+    stored.sort(([, a], [, b]) => a.lastSeen - b.lastSeen);
+    for (const [fingerprint, row] of stored) {
+      this.#rows.set(fingerprint, { ...row, names: [...row.names], grants: [...row.grants] });
+      for (const name of row.names) this.#holders.set(name, fingerprint);
+    }
+  }
+
+  /** A stream has proven that whoever is called `name` holds this key. Grants nothing. */
+  seen(spki: Uint8Array, name: string): TrustEntry {
+    const fingerprint = fingerprintOf(spki);
+    const check = this.impostor(name, fingerprint);
+    const known = this.#rows.get(fingerprint);
+    const now = this.#init.clock.wall();
+    const row = known ?? { names: [], label: name, level: 'seen', grants: [], lastSeen: now };
+    this.#rows.delete(fingerprint);
+    this.#rows.set(fingerprint, row);
+    if (!known || row.label !== name || Math.abs(now - row.lastSeen) > SEEN_PRECISION) this.#later(fingerprint);
+    row.lastSeen = now;
+    row.label = name;
+    // A paired key keeps its names; only the owner takes them away.
+    if (check !== 'impostor') this.#hold(name, fingerprint, row);
+    if (!known) this.#evict();
+    return this.#entry(fingerprint, row);
+  }
+
+  level(fingerprint: string | undefined): TrustLevel {
+    return (fingerprint === undefined ? undefined : this.#rows.get(fingerprint)?.level) ?? 'none';
+  }
+
+  /** The key that held the name last. */
+  holder(name: string): string | undefined {
+    return this.#holders.get(name);
+  }
+
+  impostor(name: string, fingerprint: string): NameCheck {
+    const holder = this.#holders.get(name);
+    if (holder === undefined || holder === fingerprint) return 'ok';
+    return this.level(holder) === 'paired' ? 'impostor' : 'renamed';
+  }
+
+  /** By name, `link:NAME`, or a fingerprint of at least 16 digits that fits one key only. */
+  find(peer: string): TrustEntry | undefined {
+    const typed = peer.startsWith('link:');
+    const fingerprint = this.#holders.get(typed ? peer.slice(5) : peer) ?? (typed ? undefined : this.#byPrefix(peer));
+    const row = fingerprint === undefined ? undefined : this.#rows.get(fingerprint);
+    return row && fingerprint !== undefined ? this.#entry(fingerprint, row) : undefined;
+  }
+
+  /** The owner vouches for the key: from now on it is paired, and never forgotten. Durable when resolved. */
+  async allow(fingerprint: string, right: Right, filter: string): Promise<TrustEntry> {
+    if (!/^[0-9a-f]{64}$/.test(fingerprint)) throw new TypeError('fingerprint must be 64 hex digits');
+    const row = this.#rows.get(fingerprint)
+      ?? { names: [], label: '', level: 'seen', grants: [], lastSeen: this.#init.clock.wall() } satisfies Row;
+    if (!row.grants.some(grant => grant.right === right && grant.filter === filter)) {
+      if (row.grants.length >= GRANTS_PER_KEY) throw new LanpostError('too-large', `One key may hold ${GRANTS_PER_KEY} grants; use a wider filter.`);
+      row.grants.push({ right, filter });
+    }
+    row.level = 'paired';
+    this.#rows.set(fingerprint, row);
+    await this.#write([fingerprint]);
+    return this.#entry(fingerprint, row);
+  }
+
+  /** Takes back grants, pairing, and the claim to its names; the key is one seen like any other. */
+  async revoke(fingerprint: string): Promise<void> {
+    const row = this.#rows.get(fingerprint);
+    if (!row) throw new LanpostError('not-found', 'No such key is known; see `trust list`.');
+    for (const name of row.names) this.#holders.delete(name);
+    Object.assign(row, { names: [], grants: [], level: 'seen' } satisfies Partial<Row>);
+    await this.#write([fingerprint]);
+    this.#evict();
+  }
+
+  /** A granted filter must cover all of what is asked. Without a key: no. */
+  may(fingerprint: string | undefined, right: Right, topicOrFilter: string): boolean {
+    const row = fingerprint === undefined ? undefined : this.#rows.get(fingerprint);
+    return row?.level === 'paired' && anyCovers(row.grants, right, topicOrFilter);
+  }
+
+  list(): TrustEntry[] {
+    return [...this.#rows].map(([fingerprint, row]) => this.#entry(fingerprint, row)).toReversed();
+  }
+
+  /** Writes what is still only in memory. */
+  async close(): Promise<void> {
+    this.#timer?.stop();
+    this.#timer = undefined;
+    await this.#flush();
+  }
+
+  #hold(name: string, fingerprint: string, row: Row): void {
+    const before = this.#holders.get(name);
+    if (before !== undefined && before !== fingerprint) this.#release(name, before);
+    if (row.names[0] === name) return;
+    row.names = [name, ...row.names.filter(other => other !== name)];
+    for (const dropped of row.names.splice(NAMES_PER_KEY)) this.#holders.delete(dropped);
+    this.#holders.set(name, fingerprint);
+    this.#later(fingerprint);
+  }
+
+  #release(name: string, fingerprint: string): void {
+    const row = this.#rows.get(fingerprint);
+    if (!row) return;
+    row.names = row.names.filter(other => other !== name);
+    this.#later(fingerprint);
+  }
+
+  #evict(): void {
+    let seen = 0;
+    for (const row of this.#rows.values()) if (row.level === 'seen') seen += 1;
+    for (const [fingerprint, row] of this.#rows) {
+      if (seen <= this.#limit) return;
+      if (row.level !== 'seen') continue;
+      for (const name of row.names) this.#holders.delete(name);
+      this.#rows.delete(fingerprint);
+      this.#later(fingerprint);
+      seen -= 1;
+    }
+  }
+
+  #byPrefix(prefix: string): string | undefined {
+    if (!/^[0-9a-f]{16,64}$/i.test(prefix)) return undefined;
+    const found = [...this.#rows.keys()].filter(fingerprint => fingerprint.startsWith(prefix.toLowerCase()));
+    return found.length === 1 ? found[0] : undefined;
+  }
+
+  #entry(fingerprint: string, row: Row): TrustEntry {
+    return { name: row.names[0] ?? row.label, fingerprint, level: row.level, grants: [...row.grants], lastSeen: row.lastSeen };
+  }
+
+  #later(fingerprint: string): void {
+    this.#dirty.add(fingerprint);
+    this.#timer ??= this.#init.clock.after(WRITE_DELAY, () => {
+      this.#timer = undefined;
+      this.#flush().catch((error: unknown) => this.#init.trouble({
+        kind: 'trust.write', message: `Keys seen on the link could not be stored: ${error instanceof Error ? error.message : String(error)}`,
+      }));
+    });
+  }
+
+  #flush(): Promise<void> {
+    const fingerprints = [...this.#dirty];
+    this.#dirty.clear();
+    return this.#write(fingerprints);
+  }
+
+  /** One after the other, so that an older state never overwrites a newer one. */
+  #write(fingerprints: readonly string[]): Promise<void> {
+    const before = this.#writing;
+    const write = (async (): Promise<void> => {
+      await before;
+      for (const fingerprint of fingerprints) {
+        const row = this.#rows.get(fingerprint);
+        await this.#init.registry.set(PREFIX + fingerprint, row && { ...row, names: [...row.names], grants: [...row.grants] });
+      }
+    })();
+    // A failed write is told to whoever asked for it; the next one is not held up by it.
+    this.#writing = write.catch(() => undefined);
+    return write;
+  }
+}

@@ -1,0 +1,36 @@
+import type { Trouble } from '../../src/api.ts';
+import { createTestClock, type TestClock } from '../../src/clock.ts';
+import { Trust, type Registry } from '../../src/trust/trust.ts';
+
+/** The log's registry rows, in memory. */
+export function memoryRegistry(): Registry & { readonly rows: Map<string, unknown>; writes: number } {
+  const rows = new Map<string, unknown>();
+  return {
+    rows,
+    writes: 0,
+    get: key => rows.get(key),
+    set(key, value) {
+      this.writes += 1;
+      if (value === undefined) rows.delete(key);
+      else rows.set(key, structuredClone(value));
+      return Promise.resolve();
+    },
+    entries: prefix => [...rows].filter(([key]) => key.startsWith(prefix)),
+  };
+}
+
+export interface TrustFixture { trust: Trust; registry: ReturnType<typeof memoryRegistry>; clock: TestClock; troubles: Trouble[] }
+
+export function trustFixture(options: { seenKeys?: number; registry?: ReturnType<typeof memoryRegistry> } = {}): TrustFixture {
+  const registry = options.registry ?? memoryRegistry();
+  const clock = createTestClock();
+  const troubles: Trouble[] = [];
+  const trust = new Trust({
+    registry, clock, trouble: t => void troubles.push(t),
+    ...(options.seenKeys === undefined ? {} : { seenKeys: options.seenKeys }),
+  });
+  return { trust, registry, clock, troubles };
+}
+
+/** A made-up public key: trust only ever hashes it. */
+export const spki = (name: string): Buffer => Buffer.from(`key of ${name}`);

@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest';
+import { fingerprintOf } from '../../src/trust/fingerprint.ts';
+import { memoryRegistry, spki, trustFixture } from './fixtures.ts';
+
+const fp = (name: string): string => fingerprintOf(spki(name));
+
+describe('trust', () => {
+  test('a seen key may nothing', () => {
+    const { trust } = trustFixture();
+    expect(trust.seen(spki('b'), 'b@h2')).toMatchObject({ name: 'b@h2', level: 'seen', fingerprint: fp('b'), grants: [] });
+    expect(trust.may(fp('b'), 'read', 'a')).toBe(false);
+    expect(trust.may(undefined, 'read', 'a')).toBe(false);
+  });
+
+  test('a grant holds for its right and its filter', async () => {
+    const { trust } = trustFixture();
+    trust.seen(spki('b'), 'b@h2');
+    await trust.allow(fp('b'), 'read', 'plant/#');
+    expect(trust.may(fp('b'), 'read', 'plant/+/temp')).toBe(true);
+    expect(trust.may(fp('b'), 'write', 'plant/a')).toBe(false);
+    expect(trust.may(fp('b'), 'read', '#')).toBe(false);
+    expect(trust.may(fp('c'), 'read', 'plant/a')).toBe(false);
+    await trust.revoke(fp('b'));
+    expect(trust.may(fp('b'), 'read', 'plant/a')).toBe(false);
+    expect(trust.level(fp('b'))).toBe('seen');
+  });
+
+  test('the same grant twice is one', async () => {
+    const { trust } = trustFixture();
+    await trust.allow(fp('b'), 'read', 'a');
+    expect((await trust.allow(fp('b'), 'read', 'a')).grants).toEqual([{ right: 'read', filter: 'a' }]);
+  });
+
+  test('grants, pairing and names survive a restart', async () => {
+    const { trust, registry } = trustFixture();
+    trust.seen(spki('b'), 'b@h2');
+    await trust.allow(fp('b'), 'read', 'plant/#');
+    await trust.close();
+    const again = trustFixture({ registry }).trust;
+    expect(again.may(fp('b'), 'read', 'plant/a')).toBe(true);
+    expect(again.holder('b@h2')).toBe(fp('b'));
+    expect(again.list()).toEqual(trust.list());
+  });
+
+  test('rights follow the key through a rename', async () => {
+    const { trust } = trustFixture();
+    trust.seen(spki('b'), 'b@h2');
+    await trust.allow(fp('b'), 'write', 'a');
+    expect(trust.seen(spki('b'), 'b-1@h2').name).toBe('b-1@h2');
+    expect(trust.may(fp('b'), 'write', 'a')).toBe(true);
+    expect(trust.holder('b@h2')).toBe(fp('b'));
+  });
+
+  test('a name of a paired key cannot be taken by another', async () => {
+    const { trust } = trustFixture();
+    trust.seen(spki('b'), 'b@h2');
+    await trust.allow(fp('b'), 'read', 'a');
+    expect(trust.impostor('b@h2', fp('m'))).toBe('impostor');
+    trust.seen(spki('m'), 'b@h2');
+    expect(trust.holder('b@h2')).toBe(fp('b'));
+    expect(trust.impostor('b@h2', fp('b'))).toBe('ok');
+    await trust.revoke(fp('b'));
+    expect(trust.impostor('b@h2', fp('m'))).toBe('ok');
+  });
+
+  test('a name of a key that was only seen passes on', () => {
+    const { trust } = trustFixture();
+    trust.seen(spki('b'), 'b@h2');
+    expect(trust.impostor('b@h2', fp('m'))).toBe('renamed');
+    trust.seen(spki('m'), 'b@h2');
+    expect(trust.holder('b@h2')).toBe(fp('m'));
+    expect(trust.impostor('b@h2', fp('m'))).toBe('ok');
+  });
+
+  test('seen keys are bounded, paired ones are never evicted', async () => {
+    const { trust } = trustFixture({ seenKeys: 3 });
+    trust.seen(spki('b'), 'b@h2');
+    await trust.allow(fp('b'), 'read', 'a');
+    for (let i = 0; i < 10; i += 1) trust.seen(spki(`s${i}`), `s${i}@x`);
+    expect(trust.list().map(entry => entry.name)).toEqual(['s9@x', 's8@x', 's7@x', 'b@h2']);
+    expect(trust.holder('s0@x')).toBeUndefined();
+    expect(trust.level(fp('b'))).toBe('paired');
+  });
+
+  test('one key cannot hold names without end', () => {
+    const { trust } = trustFixture();
+    for (let i = 0; i < 100; i += 1) trust.seen(spki('b'), `b-${i}@h2`);
+    expect(trust.holder('b-99@h2')).toBe(fp('b'));
+    expect(trust.holder('b-0@h2')).toBeUndefined();
+  });
+
+  test('strangers cost one write a second, not one each', async () => {
+    const registry = memoryRegistry();
+    const { trust, clock } = trustFixture({ registry });
+    for (let i = 0; i < 5; i += 1) trust.seen(spki('b'), 'b@h2');
+    expect(registry.writes).toBe(0);
+    clock.advance(1_000);
+    await trust.close();
+    expect(registry.writes).toBe(1);
+  });
+
+  test('is found by name, typed name and fingerprint prefix', () => {
+    const { trust } = trustFixture();
+    trust.seen(spki('b'), 'b@h2');
+    for (const peer of ['b@h2', 'link:b@h2', fp('b'), fp('b').slice(0, 16).toUpperCase()]) {
+      expect(trust.find(peer)?.fingerprint).toBe(fp('b'));
+    }
+    expect(trust.find(fp('b').slice(0, 15))).toBeUndefined();
+    expect(trust.find('link:nobody')).toBeUndefined();
+  });
+
+  test('damaged rows are passed over', () => {
+    const registry = memoryRegistry();
+    registry.rows.set('trust/x', 7);
+    expect(trustFixture({ registry }).trust.list()).toEqual([]);
+  });
+
+  test('a registry that fails is told, and tried again', async () => {
+    const { trust, registry, clock, troubles } = trustFixture();
+    const set = registry.set.bind(registry);
+    registry.set = () => Promise.reject(new Error('disk full'));
+    trust.seen(spki('b'), 'b@h2');
+    clock.advance(1_000);
+    await new Promise(resolve => { setImmediate(resolve); });
+    expect(troubles).toEqual([expect.objectContaining({ kind: 'trust.write' })]);
+    registry.set = set;
+    await expect(trust.allow(fp('b'), 'read', 'a')).resolves.toMatchObject({ level: 'paired' });
+  });
+});
