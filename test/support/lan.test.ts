@@ -48,7 +48,10 @@ describe.skipIf(!needs('root', 'python3'))('the private LAN', () => {
     await Promise.all([lan.avahi(1), lan.avahi(2)]);
     const publisher = lan.exec(1, 'avahi-publish', ['-s', 'a thing', '_presence._tcp', '5298', 'txtvers=1']);
     const browser = lan.exec(2, 'avahi-browse', ['-p', '_presence._tcp']);
-    for await (const line of createInterface({ input: browser.stdout })) if (line.startsWith('+;eth0;IPv4;a')) break;
+    const found = await new Promise((resolve) => {
+      createInterface({ input: browser.stdout }).on('line', (line) => { if (line.startsWith('+;eth0;IPv4;')) resolve(line); });
+    });
+    expect(found).toContain('a\\032thing');
     browser.kill();
     const closed = once(publisher, 'close');
     publisher.kill();

@@ -1,0 +1,98 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Lan } from './lan.ts';
+
+const run = promisify(execFile);
+
+export interface HomeServerOptions {
+  /** Run it in this host of a LAN, on that host's address; else on loopback with free ports. */
+  readonly lan?: Lan;
+  readonly host?: number;
+  readonly domain?: string;
+  /** Further settings of the script; see the head of `home/prosody.sh` and `home/ejabberd.sh`. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A real XMPP server with a certificate authority of its own, three accounts and a pubsub service. */
+export interface HomeServer extends AsyncDisposable {
+  readonly kind: 'prosody' | 'ejabberd';
+  readonly domain: string;
+  /** `pubsub.DOMAIN`; `edge1` and `edge2` may create nodes there. */
+  readonly service: string;
+  readonly host: string;
+  /** STARTTLS port for clients; `port + 1` speaks TLS at once. */
+  readonly port: number;
+  /** Path of the PEM of its certificate authority. */
+  readonly ca: string;
+  /** All its state: data, configuration, logs. */
+  readonly dir: string;
+  account(name: 'edge1' | 'edge2' | 'viewer'): { jid: string; password: string };
+  /** Resolves when clients can connect. */
+  start(): Promise<void>;
+  /** Ends it cleanly; the data stays. */
+  stop(): Promise<void>;
+  /** SIGKILL; the data stays as it is. */
+  kill(): Promise<void>;
+  /** Ends it and removes its data. */
+  down(): Promise<void>;
+}
+
+/** Prepares a server without starting it. Prosody stores in SQLite, as its files cost O(n) per publish. */
+export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: HomeServerOptions = {}): Promise<HomeServer> {
+  const { lan, host: lanHost = 1 } = options;
+  const domain = options.domain ?? (kind === 'prosody' ? 'home.test' : 'hub.test');
+  const dir = mkdtempSync(join(tmpdir(), `lanpost-${kind}-`));
+  const host = lan ? lan.address(lanHost) : '127.0.0.1';
+  const port = lan ? (kind === 'prosody' ? 15_222 : 25_222) : await freeBase();
+  const script = fileURLToPath(new URL(`home/${kind}.sh`, import.meta.url));
+  const env = { DOMAIN: domain, PORT: String(port), LISTEN: host, STORAGE: 'sql', ...options.env };
+
+  const order = async (verb: 'start' | 'stop' | 'kill'): Promise<void> => {
+    if (lan && verb === 'start') await lan.run(lanHost, script, [verb, dir], { env, timeout: 60_000 });
+    else await run(script, [verb, dir], { env: { ...process.env, ...env }, timeout: 60_000 });
+  };
+  // The server is a daemon: a worker that ends in the middle of a test must take it along.
+  const onExit = (): void => { execFileSync(script, ['kill', dir], { stdio: 'ignore' }); };
+  process.once('exit', onExit);
+  const down = async (): Promise<void> => {
+    process.off('exit', onExit);
+    await order('kill');
+    rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  };
+
+  return {
+    kind, domain, service: `pubsub.${domain}`, host, port, ca: join(dir, 'ca.pem'), dir,
+    account: (name) => ({ jid: `${name}@${domain}`, password: `${name}-secret` }),
+    start: () => order('start'),
+    stop: () => order('stop'),
+    kill: () => order('kill'),
+    down,
+    [Symbol.asyncDispose]: down,
+  };
+}
+
+/** A port such that it and the three that the scripts derive from it are free now. */
+async function freeBase(): Promise<number> {
+  for (;;) {
+    const base = await freePort(0);
+    if (base === undefined || base > 65_000) continue;
+    const others = await Promise.all([1, 47, 125].map((step) => freePort(base + step)));
+    if (others.every((port) => port !== undefined)) return base;
+  }
+}
+
+function freePort(port: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(undefined));
+    server.listen(port, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' ? address?.port : undefined));
+    });
+  });
+}
