@@ -1,0 +1,36 @@
+import { LanpostError } from '../errors.ts';
+
+/** Where something goes. A link name is an opaque label; a JID is an account at some home. */
+export type Address =
+  | { readonly kind: 'link'; readonly name: string }
+  | { readonly kind: 'xmpp'; readonly jid: string };
+
+/** Bounded so that it fits a topic name even when every byte is escaped. */
+const MAX_BYTES = 160;
+
+/**
+ * `link:NAME`, `xmpp:JID`, or plain text: a JID if what follows the last `@` has a dot in it or
+ * is the domain of a home; else a name on the link.
+ */
+export function parseAddress(text: string, isHomeDomain: (domain: string) => boolean): Address {
+  if (typeof text !== 'string') throw new TypeError('an address must be a string');
+  const address = split(text, isHomeDomain);
+  const rest = address.kind === 'link' ? address.name : address.jid;
+  if (rest === '' || /\p{Cc}/u.test(rest)) {
+    throw new LanpostError('invalid-value', `"${text}" is no address: use link:NAME or xmpp:JID`);
+  }
+  if (Buffer.byteLength(rest) > MAX_BYTES) throw new LanpostError('too-large', `an address has at most ${MAX_BYTES} bytes`);
+  return address;
+}
+
+function split(text: string, isHomeDomain: (domain: string) => boolean): Address {
+  if (text.startsWith('link:')) return { kind: 'link', name: text.slice('link:'.length) };
+  if (text.startsWith('xmpp:')) return { kind: 'xmpp', jid: text.slice('xmpp:'.length) };
+  const domain = text.slice(text.lastIndexOf('@') + 1).split('/')[0] ?? '';
+  const isJid = text.includes('@') && (domain.includes('.') || isHomeDomain(domain));
+  return isJid ? { kind: 'xmpp', jid: text } : { kind: 'link', name: text };
+}
+
+export function formatAddress(address: Address): string {
+  return address.kind === 'link' ? `link:${address.name}` : `xmpp:${address.jid}`;
+}

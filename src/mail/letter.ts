@@ -1,0 +1,64 @@
+import { LanpostError } from '../errors.ts';
+import type { Draft, LogRecord } from '../log/log.ts';
+import { type Address, formatAddress } from './address.ts';
+
+/** One outgoing message, as the log keeps it and the roads carry it. */
+export interface Letter {
+  readonly id: string;
+  readonly to: string;
+  readonly body: string;
+  readonly subject?: string;
+  readonly thread?: string;
+  /** Minted here, carried on every road: what the recipient recognises a repeat by. */
+  readonly recordId: string;
+  readonly time: number;
+}
+
+interface Envelope {
+  readonly to: string;
+  readonly subject?: string;
+  readonly thread?: string;
+}
+
+const PREFIX = '$mail/';
+
+/** Levels and wildcards have a meaning in topic names, so an address is escaped into one level. */
+export function mailTopic(address: Address): string {
+  const escaped = formatAddress(address).replace(/[%/+#]/gu, (found) => `%${found.codePointAt(0)?.toString(16)}`);
+  return PREFIX + escaped;
+}
+
+export function isMailTopic(topic: string): boolean {
+  return topic.startsWith(PREFIX);
+}
+
+export function toDraft(address: Address, letter: Omit<Letter, 'recordId' | 'time' | 'to'>, expires: number): Draft {
+  const envelope: Envelope = {
+    to: formatAddress(address),
+    ...(letter.subject === undefined ? {} : { subject: letter.subject }),
+    ...(letter.thread === undefined ? {} : { thread: letter.thread }),
+  };
+  return {
+    topic: mailTopic(address),
+    kind: 'publish',
+    id: letter.id,
+    payload: { contentType: 'text/plain', bytes: new TextEncoder().encode(letter.body) },
+    extra: { envelope, expires },
+  };
+}
+
+/** When it is to be given up, by the wall clock it was accepted under; and the letter itself. */
+export function fromRecord(record: LogRecord): { readonly letter: Letter; readonly expires: number } {
+  const { envelope, expires } = record.extra as { envelope: Envelope; expires: number };
+  if (record.id === undefined || !record.payload) {
+    throw new LanpostError('corrupt', `record ${record.seq} of ${record.topic} is not a message`);
+  }
+  const letter = {
+    ...envelope,
+    id: record.id,
+    body: new TextDecoder().decode(record.payload.bytes),
+    recordId: record.recordId,
+    time: record.stamp.wall,
+  };
+  return { letter, expires };
+}

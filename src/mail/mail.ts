@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import type { MessagesOptions, MessageState, MessageStream, Receipt, SendOptions, Trouble } from '../api.ts';
+import type { Clock } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import type { Log } from '../log/log.ts';
+import { type Address, formatAddress, parseAddress } from './address.ts';
+import { Inbox, INBOX, type Incoming } from './inbox.ts';
+import { fromRecord, isMailTopic, mailTopic, toDraft } from './letter.ts';
+import { MessageReader } from './message-reader.ts';
+import { Outbox } from './outbox.ts';
+import { Receipts } from './receipts.ts';
+import type { Road } from './road.ts';
+
+const WEEK = 7 * 24 * 3600 * 1000;
+/** Sent messages that can still be asked for by id. */
+const SENT_VIEW = 200;
+
+export interface MailParts {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
+  /** Nearest first. */
+  readonly roads: readonly Road[];
+  readonly isHomeDomain: (domain: string) => boolean;
+  readonly limits: { readonly stanzaBytes: number };
+}
+
+/** Messages: kept on disk first, carried by the nearest road, kept until the far side has them. */
+export class Mail {
+  readonly #parts: MailParts;
+  readonly #inbox: Inbox;
+  readonly #receipts: Receipts;
+  readonly #outboxes = new Map<string, Promise<Outbox>>();
+  #readers = 0;
+
+  constructor(parts: MailParts) {
+    this.#parts = parts;
+    this.#inbox = new Inbox(parts.log);
+    this.#receipts = new Receipts(parts.log.registry);
+  }
+
+  /** Takes up what an earlier run left undelivered. */
+  async start(): Promise<void> {
+    for (const cursor of this.#parts.log.cursors()) {
+      if (!isMailTopic(cursor.filter) || !cursor.name.startsWith('mail:')) continue;
+      if (await cursor.pending() > 0) await this.#outbox(parseAddress(cursor.name.slice('mail:'.length), this.#parts.isHomeDomain));
+    }
+  }
+
+  /** Resolves when it is on disk here. */
+  async send(to: string, body: string, options: SendOptions = {}): Promise<Receipt> {
+    const address = parseAddress(to, this.#parts.isHomeDomain);
+    if (typeof body !== 'string') throw new TypeError('a message body must be a string');
+    if (Buffer.byteLength(body) > this.#parts.limits.stanzaBytes / 2) {
+      throw new LanpostError('too-large', `a message body has at most ${this.#parts.limits.stanzaBytes / 2} bytes`);
+    }
+    if (!this.#parts.roads.some((road) => road.reaches(address) || road.holds(address))) {
+      throw new LanpostError('unreachable', `${formatAddress(address)} is not on the link, and nothing here may hold mail for it: see \`lanpost peers\``);
+    }
+    const id = options.id ?? randomUUID();
+    const letter = {
+      id, body,
+      ...(options.subject === undefined ? {} : { subject: options.subject }),
+      ...(options.thread === undefined ? {} : { thread: options.thread }),
+    };
+    const outbox = await this.#outbox(address);
+    const accepted = this.#parts.log.append(toDraft(address, letter, this.#parts.clock.wall() + (options.expires ?? WEEK)));
+    const receipt = this.#receipts.open(id, formatAddress(address), accepted.then(() => undefined));
+    const { repeated, seq } = await accepted;
+    if (repeated && seq <= this.#position(address)) this.#receipts.delivered(id);
+    outbox.wake();
+    return receipt;
+  }
+
+  /** What has become of a message; `undefined` for one this box does not know, or no longer. */
+  async state(id: string): Promise<MessageState | undefined> {
+    const state = this.#receipts.state(id);
+    if (state) return state;
+    for (const topic of this.#parts.log.topics()) {
+      if (!isMailTopic(topic.name)) continue;
+      const [record] = await this.#parts.log.items(topic.name, { ids: [id] });
+      if (!record) continue;
+      const address = parseAddress(fromRecord(record).letter.to, this.#parts.isHomeDomain);
+      return record.seq <= this.#position(address) ? 'delivered' : 'accepted';
+    }
+    return undefined;
+  }
+
+  /** A message came in; resolves when it is on disk, and only then may it be acknowledged. */
+  receive(incoming: Incoming): Promise<void> {
+    return this.#inbox.receive(incoming);
+  }
+
+  messages(options: MessagesOptions = {}): MessageStream {
+    const { name, last = 0, signal } = options;
+    const opening = name === undefined ? this.#liveReader(last) : this.#namedReader(name);
+    return new MessageReader(opening, signal);
+  }
+
+  /** A road opened, or a peer came or went. */
+  roadsChanged(): void {
+    for (const opening of this.#outboxes.values()) opening.then((outbox) => outbox.wake()).catch(this.#report);
+  }
+
+  async close(): Promise<void> {
+    const outboxes = await Promise.all(this.#outboxes.values());
+    await Promise.all(outboxes.map((outbox) => outbox.close()));
+    this.#receipts.close();
+  }
+
+  async #liveReader(last: number): ReturnType<Mail['#namedReader']> {
+    this.#readers += 1;
+    const from = { seq: this.#parts.log.head };
+    const cursor = await this.#parts.log.cursor({ name: `live-mail:${this.#readers}`, filter: INBOX, from, durable: false });
+    const first = last > 0 ? await this.#inbox.last(last) : [];
+    return { cursor, first: first.filter((record) => record.seq <= from.seq) };
+  }
+
+  async #namedReader(name: string): Promise<{ cursor: Awaited<ReturnType<Log['cursor']>>; first: Awaited<ReturnType<Log['items']>> }> {
+    const cursor = await this.#parts.log.cursor({ name: `inbox:${name}`, filter: INBOX, from: 'start', durable: true });
+    return { cursor, first: [] };
+  }
+
+  #outbox(address: Address): Promise<Outbox> {
+    const key = formatAddress(address);
+    let opening = this.#outboxes.get(key);
+    if (!opening) {
+      opening = this.#open(address);
+      this.#outboxes.set(key, opening);
+      opening.catch(() => this.#outboxes.delete(key));
+    }
+    return opening;
+  }
+
+  async #open(address: Address): Promise<Outbox> {
+    const { log, clock, trouble, roads } = this.#parts;
+    const topic = mailTopic(address);
+    if (!log.topic(topic)) await log.append({ topic, kind: 'configure', config: { maxItems: SENT_VIEW, lane: 'history' } });
+    const cursor = await log.cursor({ name: cursorName(address), filter: topic, from: 'start', durable: true });
+    return new Outbox({ address, cursor, roads, receipts: this.#receipts, clock, trouble });
+  }
+
+  #position(address: Address): number {
+    for (const cursor of this.#parts.log.cursors()) if (cursor.name === cursorName(address)) return cursor.position;
+    return 0;
+  }
+
+  readonly #report = (error: unknown): void => {
+    this.#parts.trouble({ kind: 'mail.outbox', message: error instanceof Error ? error.message : String(error) });
+  };
+}
+
+function cursorName(address: Address): string {
+  return `mail:${formatAddress(address)}`;
+}

@@ -1,0 +1,153 @@
+import type { Trouble } from '../api.ts';
+import type { Clock } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import type { Cursor } from '../log/log.ts';
+import type { Address } from './address.ts';
+import { fromRecord, type Letter, mailTopic } from './letter.ts';
+import type { Receipts } from './receipts.ts';
+import type { Road } from './road.ts';
+
+/** Letters on their way to one address at once. */
+const WINDOW = 32;
+/** Between two tries of a road that takes letters and then fails, doubling. */
+const RETRY = { first: 500, most: 60_000 };
+
+export interface OutboxParts {
+  readonly address: Address;
+  readonly cursor: Cursor;
+  readonly roads: readonly Road[];
+  readonly receipts: Receipts;
+  readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
+}
+
+/** One pump for one address: takes its letters in order and gives them to the nearest road. */
+export class Outbox {
+  readonly #parts: OutboxParts;
+  readonly #ended = new AbortController();
+  readonly #running: Promise<void>;
+  #wake: (() => void) | undefined;
+  #failures = 0;
+  #lost = false;
+
+  constructor(parts: OutboxParts) {
+    this.#parts = parts;
+    this.#running = this.#run();
+  }
+
+  /** A road may have opened. */
+  wake(): void {
+    this.#failures = 0;
+    this.#wake?.();
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort();
+    this.#wake?.();
+    await this.#running;
+    await this.#parts.cursor.close();
+  }
+
+  async #run(): Promise<void> {
+    const { cursor, clock } = this.#parts;
+    while (!this.#ended.signal.aborted) {
+      try {
+        if (this.#lost) {
+          this.#lost = false;
+          cursor.rewind();
+        }
+        await this.#pass();
+      } catch (error) {
+        if (this.#ended.signal.aborted) return;
+        this.#parts.trouble({ kind: 'mail.delivery', message: `${mailTopic(this.#parts.address)}: ${messageOf(error)}` });
+        this.#lost = true;
+        await this.#pause(Math.min(RETRY.most, RETRY.first * 2 ** this.#failures++), clock);
+      }
+    }
+  }
+
+  /** Hands on what there is, or waits for something to change. */
+  async #pass(): Promise<void> {
+    const { address, cursor, roads, clock } = this.#parts;
+    const road = roads.find((candidate) => candidate.reaches(address));
+    if (!road) {
+      const wait = await this.#expire();
+      return this.#pause(wait, clock);
+    }
+    if (cursor.unconfirmed >= WINDOW) return this.#pause(RETRY.most, clock);
+    const page = await cursor.next(1);
+    const [next] = page;
+    if (!next) return cursor.wait(this.#ended.signal);
+    if (next.record.kind !== 'publish') return cursor.done(next.record.seq);
+    const { letter, expires } = fromRecord(next.record);
+    if (clock.isSet() && clock.wall() > expires) return this.#end(next.record.seq, letter, 'expired', 'it expired before it could be delivered');
+    await this.#hand(road, next.record.seq, letter);
+  }
+
+  async #hand(road: Road, seq: number, letter: Letter): Promise<void> {
+    const { address, cursor, receipts } = this.#parts;
+    let handed;
+    try {
+      handed = await road.deliver(address, letter);
+    } catch (error) {
+      if (!isFinal(error)) throw error;
+      return this.#end(seq, letter, 'refused', error.message);
+    }
+    this.#failures = 0;
+    if (!handed.delivered) return this.#end(seq, letter, 'handed', 'this recipient confirms nothing');
+    receipts.handed(letter.id);
+    handed.delivered.then(
+      () => { cursor.done(seq); receipts.delivered(letter.id); this.#wake?.(); },
+      (error: unknown) => {
+        if (isFinal(error)) return this.#end(seq, letter, 'refused', error.message).catch(this.#report);
+        this.#lost = true; // everything unconfirmed goes again, in order, over whatever road is open then
+        this.#wake?.();
+        return undefined;
+      },
+    ).catch(this.#report);
+  }
+
+  /** While no road is open: what has expired meanwhile ends here. Returns when to look again. */
+  async #expire(): Promise<number> {
+    const { cursor, clock } = this.#parts;
+    const [next] = await cursor.next(1);
+    if (!next) return RETRY.most;
+    if (next.record.kind !== 'publish') {
+      cursor.done(next.record.seq);
+      return 0;
+    }
+    const { letter, expires } = fromRecord(next.record);
+    if (clock.isSet() && clock.wall() > expires) {
+      await this.#end(next.record.seq, letter, 'expired', 'no road to it opened before it expired');
+      return 0;
+    }
+    cursor.again(next.record.seq, 0);
+    return Math.min(RETRY.most, Math.max(1, expires - clock.wall()));
+  }
+
+  async #end(seq: number, letter: Letter, state: 'handed' | 'refused' | 'expired', why: string): Promise<void> {
+    await this.#parts.receipts.ended(letter.id, state, why);
+    this.#parts.cursor.done(seq);
+  }
+
+  #pause(ms: number, clock: Clock): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#ended.signal.aborted || this.#lost && this.#failures === 0) return resolve();
+      const timer = clock.after(ms, () => this.#wake?.());
+      this.#wake = () => { this.#wake = undefined; timer.stop(); resolve(); };
+    });
+  }
+
+  readonly #report = (error: unknown): void => {
+    this.#parts.trouble({ kind: 'mail.receipt', message: messageOf(error) });
+  };
+}
+
+/** What no later try will change. */
+function isFinal(error: unknown): error is LanpostError {
+  return error instanceof LanpostError && ['forbidden', 'impostor', 'too-large', 'invalid-value'].includes(error.code);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,21 @@
+import type { Address } from './address.ts';
+import type { Letter } from './letter.ts';
+
+/** What a road says once it has a letter. */
+export interface Handed {
+  /** Settles when the recipient has it; absent where nobody will ever say. */
+  readonly delivered?: Promise<void>;
+}
+
+/** A way to an address. The nearest that reaches it is taken; roads are asked in order. */
+export interface Road {
+  /** Whether it could take a letter for that address now. */
+  reaches(address: Address): boolean;
+  /** Whether letters for it may wait here while no road reaches it. */
+  holds(address: Address): boolean;
+  /**
+   * Resolves when the road has the letter. Rejects with `forbidden`, `impostor`, `too-large` or
+   * `invalid-value` when it never will; with anything else when another try may help.
+   */
+  deliver(address: Address, letter: Letter): Promise<Handed>;
+}

@@ -1,0 +1,287 @@
+import type {
+  Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicConfig, TopicInfo,
+} from '../api.ts';
+import { LanpostError } from '../errors.ts';
+import { matches, validFilter, validTopic } from '../log/filter.ts';
+import type { Cursor, Draft, Log, LogRecord, Origin, TopicState } from '../log/log.ts';
+import type { Payload } from '../payload/payload.ts';
+import { type Actor, publisherOf } from './actor.ts';
+import { itemId, toDelivery } from './delivery.ts';
+import { Leases } from './leases.ts';
+import { PullSubscription } from './subscription.ts';
+import { configured, DEFAULT_CONFIG } from './topic-config.ts';
+
+export interface BrokerParts {
+  readonly log: Log;
+  /** The trust room's answer; asked for peers only. */
+  readonly may: (fingerprint: string | undefined, right: Right, topicOrFilter: string) => boolean;
+  readonly limits: { readonly itemBytes: number; readonly topics: number; readonly subscriptions: number };
+}
+
+export interface PublishRequest {
+  readonly id?: string;
+  /** The record id it already has, when another box accepted it first. */
+  readonly origin?: Origin;
+  readonly publisher?: string;
+  readonly expires?: number;
+}
+
+/** Topics, access, publishing and readers. Knows no XML and no socket; the log keeps everything. */
+export class Broker {
+  readonly #log: Log;
+  readonly #may: BrokerParts['may'];
+  readonly #limits: BrokerParts['limits'];
+  readonly #leases: Leases;
+
+  constructor(parts: BrokerParts) {
+    this.#log = parts.log;
+    this.#may = parts.may;
+    this.#limits = parts.limits;
+    this.#leases = new Leases(parts.log);
+  }
+
+  /** Resolves when the item is on disk. */
+  async publish(actor: Actor, topic: string, payload: Payload, request: PublishRequest = {}): Promise<Published> {
+    validTopic(topic);
+    this.#mayPublish(actor, topic);
+    if (request.id !== undefined) checkedItemId(request.id);
+    if (payload.bytes.length > this.#limits.itemBytes) {
+      throw new LanpostError('too-large', `an item of ${topic} has ${payload.bytes.length} bytes; at most ${this.#limits.itemBytes} are taken`);
+    }
+    const publisher = request.publisher ?? publisherOf(actor);
+    const appended = await this.#append({
+      topic, kind: 'publish', payload,
+      ...(request.id === undefined ? {} : { id: request.id }),
+      ...(request.origin === undefined ? {} : { origin: request.origin }),
+      ...(request.expires === undefined ? {} : { expires: request.expires }),
+      ...(publisher === undefined ? {} : { publisher }),
+    });
+    return { topic, id: request.id ?? appended.recordId, ...appended };
+  }
+
+  /** Reads as the owner does: a live or durable reader of this box. */
+  subscribe(filter: string, options: SubscribeOptions = {}): Subscription {
+    validFilter(filter);
+    const { durable, group = false, from = 'new' } = options;
+    if (durable !== undefined) checkedName(durable);
+    const lease = durable === undefined
+      ? this.#leases.live(filter, checkedFrom(from))
+      : this.#leases.durable(`local:${durable}`, filter, checkedFrom(from), group, () => this.#roomForReader());
+    return new PullSubscription(lease, options);
+  }
+
+  /**
+   * A durable reader for a road (a peer, a home): the road asks for records itself and confirms
+   * them by position. `name` belongs to the road and its key, so two roads never share a cursor.
+   */
+  async feed(actor: Actor, name: string, filter: string, from: From): Promise<Cursor> {
+    validFilter(filter);
+    this.#mayRead(actor, filter);
+    if (!this.#known(name)) this.#roomForReader();
+    return this.#log.cursor({ name, filter, from: checkedFrom(from), durable: true, extra: actor });
+  }
+
+  /** The view of a topic, oldest first. */
+  async items(actor: Actor, topic: string, options: ItemsOptions = {}): Promise<Delivery[]> {
+    return (await this.records(actor, topic, options)).map((record) => toDelivery(record));
+  }
+
+  async records(actor: Actor, topic: string, options: ItemsOptions = {}): Promise<LogRecord[]> {
+    validTopic(topic);
+    this.#mayReadTopic(actor, topic);
+    this.#existing(topic);
+    const { ids, after, limit = 100 } = options;
+    const last = options.last ?? (ids === undefined && after === undefined ? 20 : undefined);
+    return this.#log.items(topic, {
+      limit,
+      ...(ids === undefined ? {} : { ids }),
+      ...(after === undefined ? {} : { after }),
+      ...(last === undefined ? {} : { last: Math.min(last, 1000) }),
+    });
+  }
+
+  async retract(actor: Actor, topic: string, id: string): Promise<void> {
+    validTopic(topic);
+    this.#mayPublish(actor, topic);
+    this.#existing(topic);
+    const [item] = await this.#log.items(topic, { ids: [id] });
+    if (!item) throw new LanpostError('not-found', `topic ${topic} has no item "${id}"`);
+    if (actor.kind === 'peer' && item.publisher !== publisherOf(actor)) {
+      throw new LanpostError('forbidden', `item "${id}" of ${topic} was published by someone else`);
+    }
+    await this.#log.append({ topic, kind: 'retract', id: itemId(item) });
+  }
+
+  async purge(actor: Actor, topic: string): Promise<void> {
+    this.#asOwner(actor, topic);
+    this.#existing(topic);
+    await this.#log.append({ topic, kind: 'purge' });
+  }
+
+  async create(actor: Actor, topic: string, config: Partial<TopicConfig> = {}): Promise<TopicInfo> {
+    validTopic(topic);
+    this.#mayPublish(actor, topic);
+    if (this.#live(topic)) throw new LanpostError('conflict', `topic ${topic} exists already`);
+    return this.#configure(topic, configured(DEFAULT_CONFIG, config));
+  }
+
+  async configure(actor: Actor, topic: string, config: Partial<TopicConfig>): Promise<TopicInfo> {
+    this.#asOwner(actor, topic);
+    return this.#configure(topic, configured(configOf(this.#existing(topic)), config));
+  }
+
+  async delete(actor: Actor, topic: string): Promise<void> {
+    this.#asOwner(actor, topic);
+    this.#existing(topic);
+    await this.#log.append({ topic, kind: 'delete' });
+  }
+
+  topic(name: string): TopicInfo | undefined {
+    const state = this.#live(name);
+    return state && infoOf(state);
+  }
+
+  /** What there is; `$…` topics only when the filter names them. */
+  topics(filter = '#'): TopicInfo[] {
+    validFilter(filter);
+    const found: TopicInfo[] = [];
+    for (const state of this.#log.topics()) {
+      if (!state.deleted && matches(filter, state.name)) found.push(infoOf(state));
+    }
+    return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  mayRead(actor: Actor, topicOrFilter: string): boolean {
+    return actor.kind === 'owner' || this.#may(actor.fingerprint, 'read', topicOrFilter) || this.#openTo(actor, topicOrFilter);
+  }
+
+  async subscriptions(): Promise<SubscriptionInfo[]> {
+    const infos = [];
+    for (const cursor of this.#log.cursors()) {
+      if (!cursor.durable) continue;
+      const { name, reader } = readerOf(cursor.name, cursor.extra);
+      infos.push({ name, filter: cursor.filter, durable: true, reader, pending: await cursor.pending(), position: cursor.position });
+    }
+    return infos;
+  }
+
+  /** `name` as `subscriptions()` shows it. */
+  async drop(name: string): Promise<void> {
+    const full = this.#known(`local:${name}`) ? `local:${name}` : name;
+    if (!this.#known(full)) throw new LanpostError('not-found', `there is no durable subscription "${name}"`);
+    await this.#log.dropCursor(full);
+  }
+
+  #append(draft: Draft): ReturnType<Log['append']> {
+    if (this.#log.topic(draft.topic) === undefined) this.#roomForTopic();
+    return this.#log.append(draft);
+  }
+
+  async #configure(topic: string, config: TopicConfig): Promise<TopicInfo> {
+    await this.#append({ topic, kind: 'configure', config: { ...config } });
+    return infoOf(this.#existing(topic));
+  }
+
+  #live(topic: string): TopicState | undefined {
+    const state = this.#log.topic(topic);
+    return state?.deleted ? undefined : state;
+  }
+
+  #existing(topic: string): TopicState {
+    validTopic(topic);
+    const state = this.#live(topic);
+    if (!state) throw new LanpostError('not-found', `there is no topic ${topic}`);
+    return state;
+  }
+
+  /** The owner writes everywhere; `$…` names are the box's own and no peer touches them. */
+  #mayPublish(actor: Actor, topic: string): void {
+    if (actor.kind === 'owner') return;
+    const open = actor.fingerprint !== undefined && this.#config(topic)?.publishModel === 'open';
+    if (topic.startsWith('$') || !(open || this.#may(actor.fingerprint, 'write', topic))) throw refused(actor, 'publish to', topic);
+  }
+
+  #mayReadTopic(actor: Actor, topic: string): void {
+    if (!this.mayRead(actor, topic)) throw refused(actor, 'read', topic);
+  }
+
+  #mayRead(actor: Actor, filter: string): void {
+    if (!this.mayRead(actor, filter)) throw refused(actor, 'subscribe to', filter);
+  }
+
+  #openTo(actor: Actor & { kind: 'peer' }, topic: string): boolean {
+    return actor.fingerprint !== undefined && this.#config(topic)?.accessModel === 'open';
+  }
+
+  #config(topic: string): TopicConfig | undefined {
+    const state = this.#live(topic);
+    return state && configOf(state);
+  }
+
+  #asOwner(actor: Actor, topic: string): void {
+    validTopic(topic);
+    if (actor.kind !== 'owner') throw refused(actor, 'manage', topic);
+  }
+
+  #known(name: string): boolean {
+    for (const cursor of this.#log.cursors()) if (cursor.name === name) return true;
+    return false;
+  }
+
+  #roomForTopic(): void {
+    if (count(this.#log.topics()) >= this.#limits.topics) {
+      throw new LanpostError('busy', `this box holds ${this.#limits.topics} topics, its limit; delete some or raise limits.topics`);
+    }
+  }
+
+  #roomForReader(): void {
+    if (count(this.#log.cursors()) >= this.#limits.subscriptions) {
+      throw new LanpostError('busy', `this box keeps ${this.#limits.subscriptions} durable subscriptions, its limit; drop some`);
+    }
+  }
+}
+
+function configOf(state: TopicState): TopicConfig {
+  return { ...DEFAULT_CONFIG, ...(state.settings as Partial<TopicConfig> | undefined) };
+}
+
+function infoOf(state: TopicState): TopicInfo {
+  return { ...configOf(state), name: state.name, items: state.count, bytes: state.bytes, lastSeq: state.last };
+}
+
+function readerOf(name: string, extra: unknown): { name: string; reader: string } {
+  if (name.startsWith('local:')) return { name: name.slice('local:'.length), reader: 'local' };
+  const actor = extra as Partial<Actor & { kind: 'peer' }> | undefined;
+  return { name, reader: actor?.kind === 'peer' ? `link:${actor.name}` : (name.split(':')[0] ?? 'local') };
+}
+
+function refused(actor: Actor, verb: string, topic: string): LanpostError {
+  const who = actor.kind === 'peer' ? actor.name : 'the owner';
+  return new LanpostError('forbidden', `${who} may not ${verb} ${topic}`);
+}
+
+/** XEP-0060 leaves item ids free; ours are bounded, so that an index key is. */
+function checkedItemId(id: string): void {
+  if (typeof id !== 'string') throw new TypeError('an item id must be a string');
+  if (id === '' || Buffer.byteLength(id) > 512) throw new LanpostError('invalid-value', 'an item id has 1 to 512 bytes');
+}
+
+function checkedName(name: string): void {
+  if (typeof name !== 'string') throw new TypeError('a durable name must be a string');
+  if (!/^[^\p{Cc}]{1,128}$/u.test(name)) {
+    throw new LanpostError('invalid-value', 'a durable name has 1 to 128 characters and no control characters');
+  }
+}
+
+function checkedFrom(from: From): From {
+  const isPosition = typeof from === 'object' && from !== null
+    && Number.isFinite('seq' in from ? from.seq : from.time);
+  if (isPosition || from === 'new' || from === 'last' || from === 'start') return from;
+  throw new LanpostError('invalid-value', 'from must be new, last, start, {seq} or {time}');
+}
+
+function count(entries: Iterable<unknown>): number {
+  let total = 0;
+  for (const _ of entries) total += 1;
+  return total;
+}

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { checkedOptions, DEFAULT_LIMITS } from '../src/options.ts';
+
+test('every option has a default', () => {
+  expect(checkedOptions()).toEqual({
+    dir: expect.stringMatching(/\.lanpost$/), name: undefined, link: { interfaces: undefined, port: undefined },
+    homes: [], control: true, limits: DEFAULT_LIMITS,
+  });
+});
+
+test.each([
+  [{ dir: 7 }, TypeError], [{ link: true }, TypeError], [{ link: { interfaces: 'eth0' } }, TypeError],
+  [{ control: 'no' }, TypeError], [{ limits: { speed: 1 } }, TypeError], [{ colour: 'red' }, TypeError],
+])('%j is a wrong type', (options, type) => {
+  expect(() => checkedOptions(options as never)).toThrow(type);
+});
+
+test.each([{ name: '' }, { name: 'a@b' }, { name: 'a<b' }, { name: 'x'.repeat(31) }, { link: { port: 70000 } }, { limits: { topics: -1 } }])(
+  '%j is refused with a code', (options) => {
+    expect(() => checkedOptions(options)).toThrow(expect.objectContaining({ code: 'invalid-value' }));
+  });
