@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { readJsonLines, type WaitOptions } from './json-lines.ts';
 import type { Lan } from './lan.ts';
 
 const SOURCE = fileURLToPath(new URL('purple-peer/', import.meta.url));
@@ -33,7 +32,7 @@ export interface Purple extends AsyncDisposable {
   /** Everything it has said, in order. */
   readonly events: readonly PurpleEvent[];
   /** The first event that fits, of those since `after` (an index into `events`; default the first) or still to come. */
-  event(expected: Expected, options?: { readonly timeout?: number; readonly after?: number }): Promise<PurpleEvent>;
+  event(expected: Expected, options?: WaitOptions): Promise<PurpleEvent>;
   /** A command of purple-peer: `status away lunch`, `buddies`, `close BUDDY`, … */
   command(line: string): void;
   /** TEXT is purple markup (HTML), one line. */
@@ -48,45 +47,10 @@ export async function startPurple(lan: Lan, host: number, nick: string, port?: n
   const program = await buildPurplePeer();
   const state = mkdtempSync(join(tmpdir(), 'lanpost-purple-'));
   const child = lan.exec(host, program, [nick, state, ...(port === undefined ? [] : [String(port)])]);
-  const closed = once(child, 'close').then(() => rmSync(state, { recursive: true, force: true }));
-  const events: PurpleEvent[] = [];
-  const waiting = new Set<() => void>();
-  let stderr = '';
-  let ended = false;
-  const wake = (): void => { for (const call of waiting) call(); };
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
-  child.stdin.on('error', () => { /* it has ended: whoever waits for an event is told */ });
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    events.push(JSON.parse(line) as PurpleEvent);
-    wake();
-  });
-  child.once('close', () => {
-    ended = true;
-    wake();
-  });
-
-  const event: Purple['event'] = (expected, { timeout = 10_000, after = 0 } = {}) => new Promise((resolve, reject) => {
-    const fits = typeof expected === 'function' ? expected
-      : (one: PurpleEvent): boolean => Object.entries(expected).every(([key, value]) => one[key] === value);
-    const finish = (settle: () => void): void => {
-      clearTimeout(timer);
-      waiting.delete(look);
-      settle();
-    };
-    const fail = (why: string): void => finish(() => reject(new Error(
-      `${nick}: ${why} while waiting for ${typeof expected === 'function' ? expected.toString() : JSON.stringify(expected)}; it said:\n${events.slice(after).map((one) => JSON.stringify(one)).join('\n')}\n${stderr}`)));
-    let next = after;
-    const look = (): void => {
-      while (next < events.length) {
-        const one = events[next++];
-        if (one && fits(one)) return finish(() => resolve(one));
-      }
-      if (ended) fail('ended');
-    };
-    const timer = setTimeout(() => fail(`${timeout} ms passed`), timeout);
-    waiting.add(look);
-    look();
-  });
+  const said = readJsonLines<PurpleEvent>(child, nick);
+  const closed = said.ended.then(() => rmSync(state, { recursive: true, force: true }));
+  const event: Purple['event'] = (expected, options) => said.wait(typeof expected === 'function' ? expected
+    : (one) => Object.entries(expected).every(([key, value]) => one[key] === value), options);
   const command = (line: string): void => { child.stdin.write(`${line}\n`); };
   const quit = async (): Promise<void> => {
     child.stdin.end('quit\n');
@@ -95,7 +59,7 @@ export async function startPurple(lan: Lan, host: number, nick: string, port?: n
 
   await event({ event: 'signed-on' });
   return {
-    name: `${nick}@${lan.hostName(host)}`, events, event, command, quit,
+    name: `${nick}@${lan.hostName(host)}`, events: said.lines, event, command, quit,
     send: (buddy, text) => command(`send ${buddy} ${text}`),
     async kill() {
       child.kill('SIGKILL');
@@ -110,7 +74,7 @@ async function buildPurplePeer(): Promise<string> {
   const version = createHash('sha256').update(readFileSync(join(SOURCE, 'purple-peer.c'))).digest('hex').slice(0, 12);
   const dir = join(tmpdir(), `lanpost-purple-peer-${userInfo().uid}-${version}`);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  cpSync(SOURCE, dir, { recursive: true, preserveTimestamps: true });
-  await run('flock', [join(dir, 'lock'), 'make', '-s', '-C', dir]);
+  // The copy too is under the lock: make must not meet a half-written Makefile.
+  await run('flock', [join(dir, 'lock'), 'sh', '-c', '[ -x "$1/purple-peer" ] || { cp "$0"/* "$1" && make -s -C "$1"; }', SOURCE, dir]);
   return join(dir, 'purple-peer');
 }

@@ -1,0 +1,116 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { BoxStatus } from '../../src/api.ts';
+import { readJsonLines, type WaitOptions } from './json-lines.ts';
+import type { Lan } from './lan.ts';
+
+const CLI = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+
+export interface StartBoxOptions {
+  readonly dir: string;
+  readonly name?: string;
+  /** Run it in a host of a LAN; without one it has the machine's own network. */
+  readonly lan?: Lan;
+  readonly host?: number;
+  /** More arguments of `start`. */
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly timeout?: number;
+}
+
+/** One line of `--json` output. */
+export type Line = Readonly<Record<string, unknown>>;
+
+/** A command line in progress whose output is JSON, one object a line. */
+export interface Running extends AsyncDisposable {
+  readonly child: ChildProcessWithoutNullStreams;
+  /** What it has printed, in order. */
+  readonly lines: readonly Line[];
+  readonly stderr: string;
+  /** The first line that fits, of those printed since `after` or still to come. */
+  line(fits: (line: Line) => boolean, options?: WaitOptions): Promise<Line>;
+  /** Resolves with the exit code when it has ended. */
+  readonly ended: Promise<number | null>;
+  /** SIGINT, and waits. */
+  stop(): Promise<void>;
+  kill(): Promise<void>;
+}
+
+/** A box in a process of its own, driven as a person would: by its command line. */
+export interface BoxProcess extends AsyncDisposable {
+  readonly dir: string;
+  readonly child: ChildProcessWithoutNullStreams;
+  /** Everything `start` has printed so far. */
+  readonly output: string;
+  /** Runs a command to its end and gives its lines; a failing command rejects with what it said. */
+  cli(...args: string[]): Promise<Line[]>;
+  /** Starts a command and leaves it running. */
+  run(...args: string[]): Running;
+  status(): Promise<BoxStatus>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** SIGINT, as Ctrl-C; gives the exit code. */
+  stop(): Promise<number | null>;
+}
+
+export async function startBox(options: StartBoxOptions): Promise<BoxProcess> {
+  const { dir, name, lan, host = 1, args = [], env = {}, timeout = 20_000 } = options;
+  const node = (...rest: string[]): ChildProcessWithoutNullStreams => lan
+    ? lan.exec(host, process.execPath, [CLI, ...rest], { env })
+    : spawn(process.execPath, [CLI, ...rest], { env: { ...process.env, ...env } });
+  const run = (...rest: string[]): Running => follow(node(...rest, '--dir', dir, '--json'), `lanpost ${rest.join(' ')}`);
+  const start = node('start', '--no-editor', '--dir', dir, ...(name === undefined ? [] : ['--name', name]), ...args);
+
+  let output = '';
+  const closed = once(start, 'close').then(() => start.exitCode);
+  await new Promise<void>((resolve, reject) => {
+    const fail = (why: string): void => reject(new Error(`lanpost start ${why}:\n${output}`));
+    const timer = setTimeout(() => fail(`was not ready after ${timeout} ms`), timeout);
+    const read = (text: string): void => {
+      output += text;
+      if (READY.test(output)) resolve();
+    };
+    start.stdout.setEncoding('utf8').on('data', read);
+    start.stderr.setEncoding('utf8').on('data', read);
+    void closed.then((code) => fail(`ended with ${code}`)).finally(() => clearTimeout(timer));
+  });
+
+  const end = async (signal: 'SIGKILL' | 'SIGINT'): Promise<number | null> => {
+    start.kill(signal);
+    return closed;
+  };
+  const cli: BoxProcess['cli'] = async (...rest) => {
+    const running = run(...rest);
+    running.child.stdin.end();
+    const code = await running.ended;
+    if (code !== 0) throw new Error(`lanpost ${rest.join(' ')} ended with ${code}: ${running.stderr.trim()}`);
+    return [...running.lines];
+  };
+  return {
+    dir, child: start, cli, run,
+    get output() { return output; },
+    async status() { return (await cli('status'))[0] as unknown as BoxStatus; },
+    async kill() { await end('SIGKILL'); },
+    stop: () => end('SIGINT'),
+    async [Symbol.asyncDispose]() { await end('SIGKILL'); },
+  };
+}
+
+/** What `start` prints when everything it starts is up. */
+const READY = /^ready\b/im;
+
+function follow(child: ChildProcessWithoutNullStreams, name: string): Running {
+  const said = readJsonLines<Line>(child, name);
+  const end = async (signal: 'SIGINT' | 'SIGKILL'): Promise<void> => {
+    child.kill(signal);
+    await said.ended;
+  };
+  return {
+    child, lines: said.lines, ended: said.ended, line: (fits, options) => said.wait(fits, options),
+    get stderr() { return said.stderr; },
+    stop: () => end('SIGINT'),
+    kill: () => end('SIGKILL'),
+    [Symbol.asyncDispose]: () => end('SIGKILL'),
+  };
+}
