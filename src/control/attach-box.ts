@@ -1,0 +1,109 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { Box } from '../api.ts';
+import { LanpostError } from '../errors.ts';
+import { Connection, disconnected } from './connection.ts';
+import { deferred } from './deferred.ts';
+import { CONTROL_LIMITS, type ControlLimits } from './limits.ts';
+import { remoteBox } from './remote-box.ts';
+import { RpcClient } from './rpc-client.ts';
+import { directoryId, findSocketPath } from './socket-path.ts';
+import { systemCode } from './system-error.ts';
+import { parseReply, PROTOCOL, ProtocolError, type Reply } from './wire.ts';
+
+export interface AttachOptions {
+  /** Data directory of a running box. Default `./.lanpost`. */
+  readonly dir?: string;
+  /** Gives up attaching. */
+  readonly signal?: AbortSignal;
+}
+
+type Hello = Extract<Reply, { type: 'hello' }>;
+export interface Attached { readonly hello: Hello; readonly rpc: RpcClient; close(): Promise<void> }
+
+/**
+ * The box that runs in `dir`, in another process; `close` leaves it running. When it stops,
+ * everything that is waited for fails as `disconnected`.
+ * @example
+ * const box = await attachBox({ dir: '/var/lib/lanpost' });
+ * try { await box.publish('door', 'open'); } finally { await box.close(); }
+ */
+export async function attachBox(options: AttachOptions = {}): Promise<Box> {
+  const { dir = '.lanpost', signal } = options;
+  if (typeof dir !== 'string' || dir === '') throw new TypeError('dir must be a path');
+  const service = await attachService({ dir, signal });
+  return remoteBox({ name: service.hello.name, rpc: service.rpc, limits: CONTROL_LIMITS, close: () => service.close() });
+}
+
+export async function attachService(o: { dir: string; signal?: AbortSignal | undefined; limits?: Partial<ControlLimits> }): Promise<Attached> {
+  const limits = { ...CONTROL_LIMITS, ...o.limits };
+  o.signal?.throwIfAborted();
+  const path = await findSocketPath(o.dir);
+  if (path === undefined) throw noBox(o.dir);
+  const socket = await dial(path, o.dir);
+
+  const greeted = deferred<Hello>();
+  const gone = deferred<void>();
+  const connection = new Connection({
+    socket,
+    frameBytes: limits.frameBytes,
+    onMessage: (message) => {
+      const reply = parseReply(message);
+      if (reply.type === 'hello') greeted.resolve(reply);
+      else rpc.receive(reply);
+    },
+    onClose: (error) => {
+      const lost = disconnected();
+      greeted.reject(error instanceof ProtocolError ? new LanpostError('unsupported', `What listens in ${o.dir} is not a box: ${error.message}.`) : lost);
+      rpc.lost();
+      gone.resolve();
+    },
+  });
+  const rpc = new RpcClient({ connection, limits });
+
+  const giveUp = AbortSignal.any([AbortSignal.timeout(limits.greeting), ...o.signal ? [o.signal] : []]);
+  const stop = (): void => {
+    greeted.reject(o.signal?.aborted ? o.signal.reason : new LanpostError('timeout', `The box in ${o.dir} does not answer; it may be hung.`));
+  };
+  giveUp.addEventListener('abort', stop, { once: true });
+  try {
+    const hello = await greeted.promise;
+    if (hello.protocol !== PROTOCOL) {
+      throw new LanpostError('unsupported', `The box in ${o.dir} runs lanpost ${hello.version}, which this one cannot talk to: use the same version.`);
+    }
+    // A copied directory leads to the original's box.
+    if (process.platform !== 'win32' && hello.dirId !== await directoryId(o.dir)) throw noBox(o.dir);
+    let closing: Promise<void> | undefined;
+    const close = (): Promise<void> => {
+      closing ??= (async () => {
+        await rpc.close();
+        connection.end();
+        await gone.promise;
+      })();
+      return closing;
+    };
+    return { hello, rpc, close };
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  } finally {
+    giveUp.removeEventListener('abort', stop);
+  }
+}
+
+async function dial(path: string, dir: string): Promise<Socket> {
+  const socket = connect(path);
+  try {
+    await once(socket, 'connect');
+    return socket;
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK') throw noBox(dir, error);
+    if (code === 'EACCES' || code === 'EPERM') throw new LanpostError('forbidden', `The box in ${dir} belongs to another user.`, { cause: error });
+    throw error;
+  }
+}
+
+function noBox(dir: string, cause?: unknown): LanpostError {
+  return new LanpostError('not-found', `no box is running in ${dir}: start one with \`lanpost start --dir ${dir}\``, { cause });
+}

@@ -1,0 +1,106 @@
+// A Box as a service. Arguments are checked by the box itself, at its own door: a remote caller
+// gets the TypeError or LanpostError that a caller in the same process gets.
+import type { Box, MessagesOptions, PublishOptions, SendOptions, SubscribeOptions } from '../api.ts';
+import { LanpostError } from '../errors.ts';
+import { packDelivery, packMessage } from './delivery-wire.ts';
+import { isRecord } from './record.ts';
+import { receiptSource } from './receipt-source.ts';
+import { listSource, watchSource, type Service, type Source } from './service.ts';
+import { take } from './take.ts';
+import { unpackValue } from './value-wire.ts';
+
+type Args = readonly unknown[];
+type Call = (...args: never[]) => Promise<unknown>;
+
+export function boxService(box: Box): Service {
+  const calls = new Map<string, Call>(Object.entries<Call>({
+    publish: (topic: string, value: unknown, options: PublishOptions) => box.publish(topic, unpackValue(value), options),
+    retract: (topic: string, id: string) => box.retract(topic, id),
+    purge: (topic: string) => box.purge(topic),
+    'topics.create': (...args: Parameters<Box['topics']['create']>) => box.topics.create(...args),
+    'topics.configure': (...args: Parameters<Box['topics']['configure']>) => box.topics.configure(...args),
+    'topics.get': (name: string) => box.topics.get(name),
+    'topics.delete': (name: string) => box.topics.delete(name),
+    'subscriptions.drop': (name: string) => box.subscriptions.drop(name),
+    messageState: (id: string) => box.messageState(id),
+    'trust.allow': (...args: Parameters<Box['trust']['allow']>) => box.trust.allow(...args),
+    'trust.revoke': (peer: string) => box.trust.revoke(peer),
+    'homes.add': (...args: Parameters<Box['homes']['add']>) => box.homes.add(...args),
+    'homes.remove': (jid: string) => box.homes.remove(jid),
+    setStatus: (...args: Parameters<Box['setStatus']>) => box.setStatus(...args),
+    status: () => box.status(),
+  }));
+  // Lists go as streams: one answer would outgrow a frame.
+  const lists = new Map<string, (...args: never[]) => Promise<Iterable<unknown>>>(Object.entries({
+    items: async (...args: Parameters<Box['items']>) => (await box.items(...args)).map(packDelivery),
+    'topics.list': (filter?: string) => box.topics.list(filter),
+    'subscriptions.list': () => box.subscriptions.list(),
+    'peers.list': () => box.peers.list(),
+    'trust.list': () => box.trust.list(),
+    'homes.list': () => box.homes.list(),
+  }));
+  const streams = new Map<string, (...args: never[]) => Source>(Object.entries({
+    subscribe: (filter: string, options: SubscribeOptions) => subscriptionSource(box, filter, options),
+    messages: (options: MessagesOptions) => messageSource(box, options),
+    send: (address: string, body: string, options: SendOptions) => receiptSource(() => box.send(address, body, options)),
+    'peers.watch': () => watchSource((signal) => box.peers.watch({ signal })),
+    troubles: () => watchSource((signal) => box.troubles({ signal })),
+  }));
+
+  return {
+    async call(method, args) {
+      const call = calls.get(method);
+      if (!call) throw unknownMethod(method);
+      return call(...trimmed(args));
+    },
+    open(method, args) {
+      const list = lists.get(method);
+      if (list) return listSource(() => list(...trimmed(args)));
+      const stream = streams.get(method);
+      if (!stream) throw unknownMethod(method);
+      return stream(...trimmed(args));
+    },
+  };
+}
+
+/** Always `manual`: it is the far reader's asking that confirms, not this side's reading ahead. */
+function subscriptionSource(box: Box, filter: string, options: SubscribeOptions | undefined): Source {
+  const subscription = box.subscribe(filter, { ...(isRecord(options) ? options : {}), ack: 'manual' });
+  return {
+    ready: subscription.ready,
+    async next() {
+      const step = await subscription.next();
+      if (step.done) return step;
+      const delivery = step.value;
+      return {
+        done: false,
+        value: { value: packDelivery(delivery), ack: () => delivery.ack(), nack: (delay) => delivery.nack({ delay }) },
+      };
+    },
+    close: () => subscription.close(),
+  };
+}
+
+/** Never read ahead by the far side: asking a message stream for more may confirm the last one. */
+function messageSource(box: Box, options: MessagesOptions | undefined): Source {
+  const messages = box.messages(isRecord(options) ? options : {});
+  return {
+    ready: Promise.resolve(),
+    async next() {
+      const step = await messages.next();
+      if (step.done) return step;
+      const message = step.value;
+      return { done: false, value: { value: packMessage(message), ack: () => message.ack() } };
+    },
+    close: () => messages.close(),
+  };
+}
+
+/** Options that were left out travel as `undefined` or null. */
+function trimmed(args: Args): never[] {
+  return take(args.map((arg) => arg ?? undefined));
+}
+
+function unknownMethod(method: string): LanpostError {
+  return new LanpostError('unsupported', `The box knows no "${method}": it is of another version.`);
+}

@@ -1,0 +1,122 @@
+// A Box that is somewhere else: every member becomes a call or a stream on the control socket.
+import type {
+  Box, BoxStatus, HomeStatus, ItemsOptions, MessageState, Peer, PeerEvent, Published, Receipt, SendOptions,
+  SubscriptionInfo, TopicInfo, Trouble, TrustEntry,
+} from '../api.ts';
+import { LanpostError } from '../errors.ts';
+import { toPayload } from '../payload/payload.ts';
+import { unpackDelivery, unpackMessage } from './delivery-wire.ts';
+import type { ControlLimits } from './limits.ts';
+import { present } from './record.ts';
+import { remoteReceipt } from './remote-receipt.ts';
+import { remoteEvents, remoteMessages, remoteSubscription } from './remote-subscription.ts';
+import type { RemoteStream } from './remote-stream.ts';
+import type { Arrival, RpcClient } from './rpc-client.ts';
+import { take } from './take.ts';
+import { packValue } from './value-wire.ts';
+
+/** Values pulled ahead of a reader that keeps asking, where nothing is confirmed by reading. */
+const AHEAD = 64;
+
+export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimits; close: () => Promise<void> }): Box {
+  const { rpc, limits } = o;
+  let { name } = o;
+  const receipts = new Set<RemoteStream<unknown>>();
+
+  const call = async <T>(method: string, args: readonly unknown[], signal?: AbortSignal): Promise<T> => take<T>(await rpc.call(method, args, signal));
+  const list = async <T>(method: string, args: readonly unknown[], decode: (arrival: Arrival) => T = taken): Promise<T[]> => {
+    const stream = rpc.open(method, args, { decode, ahead: 256 });
+    const values: T[] = [];
+    // oxlint-disable-next-line no-await-in-loop
+    for (let step = await stream.next(); !step.done; step = await stream.next()) values.push(step.value);
+    return values;
+  };
+  const send = async (address: string, body: string, options: SendOptions = {}): Promise<Receipt> => {
+    const { signal, ...rest } = options;
+    signal?.throwIfAborted();
+    const stream = rpc.open<unknown>('send', [address, body, present(rest)], { decode: taken, ahead: 4 });
+    const sent = remoteReceipt(stream);
+    const { receipt, follow } = await (signal ? unlessAborted(sent, signal) : sent);
+    // Thousands of messages may be on their way for days; the oldest receipts give way.
+    receipts.add(stream);
+    void follow.finally(() => receipts.delete(stream));
+    const [oldest] = receipts;
+    if (receipts.size > limits.receipts && oldest) {
+      receipts.delete(oldest);
+      oldest.abort(new LanpostError('busy', `More than ${limits.receipts} receipts are followed; ask for the state of this message by its id.`));
+    }
+    return receipt;
+  };
+
+  return {
+    get name() { return name; },
+    async publish(topic, value, options = {}): Promise<Published> {
+      const { signal, ...rest } = options;
+      toPayload(value, rest.contentType); // refused here, with the same words as in the box's own process
+      return call('publish', [topic, packValue(value), present(rest)], signal);
+    },
+    subscribe(filter, options = {}) {
+      const { signal, ack = 'auto', ...rest } = options;
+      // Readers of one group share what there is: none may hold more than it works on.
+      const ahead = rest.group ? 0 : Math.min(rest.inFlight ?? AHEAD, AHEAD) - 1;
+      return remoteSubscription(rpc.open('subscribe', [filter, present(rest)], { decode: unpackDelivery, ahead, signal }), ack);
+    },
+    items: (topic: string, options: ItemsOptions = {}) => list('items', [topic, present(options)], unpackDelivery),
+    async retract(topic, id) { await call('retract', [topic, id]); },
+    async purge(topic) { await call('purge', [topic]); },
+    topics: {
+      create: (topic, config) => call<TopicInfo>('topics.create', [topic, config && present(config)]),
+      configure: (topic, config) => call<TopicInfo>('topics.configure', [topic, present(config)]),
+      get: (topic) => call<TopicInfo | undefined>('topics.get', [topic]),
+      async delete(topic) { await call('topics.delete', [topic]); },
+      list: (filter) => list<TopicInfo>('topics.list', [filter]),
+    },
+    subscriptions: {
+      list: () => list<SubscriptionInfo>('subscriptions.list', []),
+      async drop(reader) { await call('subscriptions.drop', [reader]); },
+    },
+    send,
+    messageState: (id) => call<MessageState | undefined>('messageState', [id]),
+    messages(options = {}) {
+      const { signal, ...rest } = options;
+      return remoteMessages(rpc.open('messages', [present(rest)], { decode: unpackMessage, ahead: 0, signal }));
+    },
+    peers: {
+      list: () => list<Peer>('peers.list', []),
+      watch: (options) => remoteEvents(rpc.open<PeerEvent>('peers.watch', [], { decode: taken, ahead: AHEAD, signal: options?.signal })),
+    },
+    trust: {
+      list: () => list<TrustEntry>('trust.list', []),
+      allow: (peer, right, filter) => call<TrustEntry>('trust.allow', [peer, right, filter]),
+      async revoke(peer) { await call('trust.revoke', [peer]); },
+    },
+    homes: {
+      add: (options) => call<HomeStatus>('homes.add', [present(options)]),
+      list: () => list<HomeStatus>('homes.list', []),
+      async remove(jid) { await call('homes.remove', [jid]); },
+    },
+    async setStatus(status, text) { await call('setStatus', [status, text]); },
+    async status() {
+      const status = await call<BoxStatus>('status', []);
+      ({ name } = status); // another box may have made it take a new one
+      return status;
+    },
+    troubles: (options) => remoteEvents(rpc.open<Trouble>('troubles', [], { decode: taken, ahead: AHEAD, signal: options?.signal })),
+    close: o.close,
+    [Symbol.asyncDispose]: o.close,
+  };
+}
+
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names the protocol's type
+function taken<T>({ value }: Arrival): T {
+  return take<T>(value);
+}
+
+/** Aborting stops the waiting, not the message. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}

@@ -1,0 +1,166 @@
+// The box's half of one control connection: requests in, answers and pulled streams out.
+import { LanpostError } from '../errors.ts';
+import type { Connection } from './connection.ts';
+import { toFailure } from './failure.ts';
+import type { ControlLimits } from './limits.ts';
+import type { Handed, Service, Source } from './service.ts';
+import type { Reply, Request } from './wire.ts';
+
+interface Stream {
+  readonly source: Source;
+  credit: number;
+  pumping: boolean;
+  closed: boolean;
+  handed: number;
+  /** Handed out and neither confirmed nor given back. */
+  readonly open: Map<number, Handed>;
+}
+
+export class Session {
+  readonly #connection: Connection;
+  readonly #service: Service;
+  readonly #limits: ControlLimits;
+  readonly #streams = new Map<number, Stream>();
+  #calls = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(o: { connection: Connection; service: Service; limits: ControlLimits }) {
+    this.#connection = o.connection;
+    this.#service = o.service;
+    this.#limits = o.limits;
+  }
+
+  receive(request: Request): void {
+    if (this.#closing) return;
+    switch (request.type) {
+      case 'call': return void this.#call(request.id, request.method, request.args);
+      case 'open': return this.#open(request.id, request.method, request.args);
+      case 'close': return void this.#close(request.id);
+      case 'pull': {
+        const stream = this.#streams.get(request.id);
+        if (!stream) return; // ended while the request was on its way
+        stream.credit += request.count;
+        void this.#pump(request.id, stream);
+        return;
+      }
+      case 'ack':
+      case 'nack': {
+        const open = this.#streams.get(request.id)?.open;
+        const handed = open?.get(request.no);
+        if (!handed) return;
+        open?.delete(request.no);
+        if (request.type === 'ack') handed.ack?.();
+        else handed.nack?.(request.delay);
+      }
+    }
+  }
+
+  /** Closes every stream; what was not confirmed is given back. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      const streams = [...this.#streams.values()];
+      this.#streams.clear();
+      for (const stream of streams) stream.closed = true;
+      // A source that cannot even be closed has nobody left to be told.
+      await Promise.allSettled(streams.map((stream) => stream.source.close()));
+    })();
+    return this.#closing;
+  }
+
+  #send(reply: Reply): void {
+    try {
+      this.#connection.send(reply);
+    } catch (error) {
+      // Too large for a frame, or not to be put into CBOR: the caller is told so instead.
+      if (reply.type === 'failure' || reply.type === 'hello') throw error;
+      this.#connection.send({ type: 'failure', id: reply.id, error: toFailure(error) });
+      if (reply.type === 'next') void this.#close(reply.id, false);
+    }
+  }
+
+  async #call(id: number, method: string, args: readonly unknown[]): Promise<void> {
+    // One connection cannot make the box hold more calls than this: its socket is not read meanwhile.
+    if (++this.#calls >= this.#limits.calls) this.#connection.pause();
+    try {
+      const value = await this.#service.call(method, args);
+      this.#send({ type: 'answer', id, value });
+    } catch (error) {
+      this.#send({ type: 'failure', id, error: toFailure(error) });
+    } finally {
+      if (--this.#calls < this.#limits.calls) this.#connection.resume();
+    }
+  }
+
+  #open(id: number, method: string, args: readonly unknown[]): void {
+    if (this.#streams.has(id)) return;
+    if (this.#streams.size >= this.#limits.streams + this.#limits.receipts) {
+      const error = new LanpostError('busy', `One connection may have ${this.#limits.streams} streams open; close some.`);
+      return this.#send({ type: 'failure', id, error: toFailure(error) });
+    }
+    let source: Source;
+    try {
+      source = this.#service.open(method, args);
+    } catch (error) {
+      return this.#send({ type: 'failure', id, error: toFailure(error) });
+    }
+    this.#streams.set(id, { source, credit: 0, pumping: false, closed: false, handed: 0, open: new Map() });
+    void this.#ready(id, source);
+  }
+
+  async #ready(id: number, source: Source): Promise<void> {
+    try {
+      await source.ready;
+      if (this.#streams.has(id)) this.#send({ type: 'ready', id });
+    } catch (error) {
+      this.#fail(id, error);
+    }
+  }
+
+  async #pump(id: number, stream: Stream): Promise<void> {
+    if (stream.pumping) return;
+    stream.pumping = true;
+    try {
+      while (stream.credit > 0 && !stream.closed) {
+        // oxlint-disable-next-line no-await-in-loop -- one at a time is the flow control
+        const step = await stream.source.next();
+        if (stream.closed) return;
+        if (step.done) {
+          this.#streams.delete(id);
+          stream.closed = true;
+          return this.#send({ type: 'end', id });
+        }
+        stream.credit--;
+        const no = stream.handed++;
+        if (step.value.ack || step.value.nack) stream.open.set(no, step.value);
+        this.#send({ type: 'next', id, no, value: step.value.value });
+        // oxlint-disable-next-line no-await-in-loop
+        if (this.#connection.waiting > this.#limits.backlogBytes) await this.#connection.drained();
+      }
+    } catch (error) {
+      this.#fail(id, error);
+    } finally {
+      stream.pumping = false;
+    }
+  }
+
+  #fail(id: number, error: unknown): void {
+    const stream = this.#streams.get(id);
+    if (!stream) return; // told already, or closed by the client
+    this.#send({ type: 'failure', id, error: toFailure(error) });
+    void this.#close(id, false);
+  }
+
+  async #close(id: number, tell = true): Promise<void> {
+    const stream = this.#streams.get(id);
+    if (!stream) return;
+    this.#streams.delete(id);
+    stream.closed = true;
+    let reply: Reply = { type: 'end', id };
+    try {
+      await stream.source.close();
+    } catch (error) {
+      reply = { type: 'failure', id, error: toFailure(error) };
+    }
+    if (tell) this.#send(reply);
+  }
+}
