@@ -1,0 +1,55 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ERROR_CODES } from '../../src/errors.ts';
+import { roomOf } from './rooms.ts';
+import { filesBelow, ROOT } from './sources.ts';
+
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const manifest = JSON.parse(read('package.json')) as { version: string; dependencies: Record<string, string> };
+
+/** First cells of a Markdown table's rows, where they are code: | `name` | … */
+const rows = (text: string): Map<string, string> =>
+  new Map([...text.matchAll(/^\| `([^`]+)` \| (.*) \|$/gm)].map(([, name = '', rest = '']) => [name, rest]));
+
+/** The text under a heading, to the next one of its level. */
+const section = (text: string, heading: string): string =>
+  text.split(/^## /m).find((part) => part.startsWith(heading)) ?? '';
+
+describe('the papers say what the code does', () => {
+  it('docs/ERRORS.md has every code with its meaning, and no other', () => {
+    const documented = [...rows(read('docs/ERRORS.md'))].map(([code, rest]) => [code, rest.split(' | ')[0]]);
+    expect(Object.fromEntries(documented)).toEqual(ERROR_CODES);
+  });
+
+  it('docs/LIMITS.md has every limit that can be set', () => {
+    const settable = [...read('src/api.ts').split('export interface Limits {')[1]?.split('\n}')[0]?.matchAll(/readonly (\w+):/g) ?? []].map(([, name]) => name);
+    expect(settable.length).toBeGreaterThan(0);
+    expect([...rows(section(read('docs/LIMITS.md'), 'Limits that can be set')).keys()].toSorted()).toEqual(settable.toSorted());
+  });
+
+  it('README.md names every dependency, and no other, with a reason', () => {
+    const named = [...section(read('README.md'), 'Dependencies').matchAll(/^- `([^`]+)`: .{20,}/gm)].map(([, name]) => name);
+    expect(named.toSorted()).toEqual(Object.keys(manifest.dependencies).toSorted());
+  });
+
+  it('CHANGELOG.md has a section for this version or for what is not released', () => {
+    expect(read('CHANGELOG.md')).toMatch(new RegExp(`^## \\[(Unreleased|${manifest.version.replaceAll('.', '\\.')})\\]`, 'm'));
+  });
+
+  it('docs/ARCHITECTURE.md names every room', () => {
+    const paper = read('docs/ARCHITECTURE.md');
+    const rooms = new Set([...filesBelow('src'), ...filesBelow('nodes')].map(roomOf));
+    expect([...rooms].filter((room) => !new RegExp(`\\b${room}\\b`).test(paper))).toEqual([]);
+  });
+
+  it('a link from one paper to another leads somewhere', () => {
+    const broken: string[] = [];
+    for (const paper of ['README.md', 'CHANGELOG.md', 'docs/ARCHITECTURE.md', 'docs/LIMITS.md', 'docs/ERRORS.md']) {
+      for (const [, target = ''] of read(paper).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)) {
+        if (!existsSync(join(ROOT, dirname(paper), target))) broken.push(`${paper} → ${target}`);
+      }
+    }
+    expect(broken).toEqual([]);
+  });
+});

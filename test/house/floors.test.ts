@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { MAY_IMPORT, roomOf, TYPES_ONLY } from './rooms.ts';
+import { readSources, type Source } from './sources.ts';
+
+const sources = [...readSources('src'), ...readSources('nodes'), ...readSources('examples')];
+
+describe('the floors', () => {
+  it('every file lies in a room that the house knows', () => {
+    expect(sources.map((source) => source.path).filter((path) => !Object.hasOwn(MAY_IMPORT, roomOf(path)))).toEqual([]);
+  });
+
+  it('a room imports only from the rooms below it', () => {
+    const wrong: string[] = [];
+    for (const { path, imports } of sources) {
+      const room = roomOf(path);
+      for (const { target, typeOnly } of imports) {
+        if (target === undefined) continue;
+        const other = roomOf(target);
+        const allowed = other === room || MAY_IMPORT[room]?.includes(other) || (typeOnly && TYPES_ONLY[room]?.includes(other));
+        if (!allowed) wrong.push(`${path} imports ${target}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('a room with a table below it stays below: the table itself has no cycle', () => {
+    const above = (room: string, seen: readonly string[]): string[] => seen.includes(room) ? [...seen, room]
+      : [...(MAY_IMPORT[room] ?? []), ...(TYPES_ONLY[room] ?? [])].flatMap((other) => above(other, [...seen, room]));
+    expect(Object.keys(MAY_IMPORT).flatMap((room) => above(room, []))).toEqual([]);
+  });
+});
+
+describe('cycles', () => {
+  it('no file imports itself by way of others', () => {
+    const byPath = new Map(sources.map((source) => [source.path, source]));
+    expect(findCycle(byPath)).toEqual([]);
+  });
+});
+
+/** The files of one cycle in order, or none. Type-only imports count: a cycle of types is a cycle for the reader. */
+function findCycle(byPath: ReadonlyMap<string, Source>): string[] {
+  const done = new Set<string>();
+  const walk = (path: string, trail: readonly string[]): string[] => {
+    if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path];
+    if (done.has(path)) return [];
+    for (const { target } of byPath.get(path)?.imports ?? []) {
+      if (target === undefined) continue;
+      const cycle = walk(target, [...trail, path]);
+      if (cycle.length > 0) return cycle;
+    }
+    done.add(path);
+    return [];
+  };
+  for (const path of byPath.keys()) {
+    const cycle = walk(path, []);
+    if (cycle.length > 0) return cycle;
+  }
+  return [];
+}

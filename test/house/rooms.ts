@@ -1,0 +1,44 @@
+/** The rooms of the house and what each may import; `docs/ARCHITECTURE.md` has the same in words. */
+const GROUND = ['errors', 'clock', 'api', 'xml', 'event-stream'] as const;
+const FIRST = ['payload', 'log', 'xmpp'] as const; // mdns too, but only the link may use it
+const SECOND = ['pubsub', 'mail', 'trust'] as const;
+const BELOW_ROADS = [...GROUND, ...FIRST, ...SECOND, 'xep'] as const;
+
+export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  clock: [],
+  api: ['errors'],
+  xml: ['errors'],
+  'event-stream': ['errors'],
+  payload: GROUND,
+  log: GROUND,
+  xmpp: GROUND,
+  mdns: GROUND,
+  pubsub: [...GROUND, 'log', 'payload'],
+  mail: [...GROUND, 'log', 'payload'],
+  trust: [...GROUND, 'log', 'payload'],
+  xep: [...GROUND, 'xmpp', 'payload', 'pubsub', 'mail'],
+  link: [...BELOW_ROADS, 'mdns'],
+  home: BELOW_ROADS,
+  device: BELOW_ROADS,
+  control: BELOW_ROADS,
+  options: [...GROUND],
+  box: [...BELOW_ROADS, 'mdns', 'link', 'home', 'device', 'control', 'options'],
+  index: ['api', 'errors', 'box', 'options', 'control'],
+  web: ['index'],
+  editor: ['index'],
+  cli: ['index', 'web', 'editor'],
+  nodes: ['index'],
+  examples: ['index'],
+};
+
+/** Rooms of which only the types may be imported, by importing room. */
+export const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
+  pubsub: ['xmpp'], mail: ['xmpp'], trust: ['xmpp'],
+};
+
+/** The room that a file of `src`, `nodes` or `examples` belongs to. */
+export function roomOf(path: string): string {
+  const [top = '', second = ''] = path.split('/');
+  return top === 'src' ? second.replace(/\.ts$/, '') : top;
+}
