@@ -1,0 +1,74 @@
+import { isIPv6 } from 'node:net';
+
+// Addresses as text in one canonical form (RFC 5952 for IPv6), so that they compare by `===`.
+
+export function addressFromBytes(bytes: Buffer): string {
+  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
+  const groups: number[] = [];
+  for (let at = 0; at < 16; at += 2) groups.push(bytes.readUInt16BE(at));
+  let best = { start: -1, length: 1 };
+  for (let at = 0; at < 8; at++) {
+    let end = at;
+    while (end < 8 && groups[end] === 0) end++;
+    if (end - at > best.length) best = { start: at, length: end - at };
+    if (end > at) at = end;
+  }
+  const hex = (from: number, to: number): string => groups.slice(from, to).map((group) => group.toString(16)).join(':');
+  if (best.start < 0) return hex(0, 8);
+  return `${hex(0, best.start)}::${hex(best.start + best.length, 8)}`;
+}
+
+/** 4 or 16 bytes; undefined when it is no address. A zone (`%eth0`) is left out. */
+export function addressToBytes(address: string): Buffer | undefined {
+  const text = withoutZone(address);
+  if (!text.includes(':')) {
+    const parts = text.split('.');
+    if (parts.length !== 4 || !parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256)) return undefined;
+    return Buffer.from(parts.map(Number));
+  }
+  if (!isIPv6(text)) return undefined;
+  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
+  const plain = dotted
+    ? `${dotted[1]}${((Number(dotted[2]) << 8) | Number(dotted[3])).toString(16)}:${((Number(dotted[4]) << 8) | Number(dotted[5])).toString(16)}`
+    : text;
+  const [head = '', tail] = plain.split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const bytes = Buffer.alloc(16);
+  for (const [index, group] of left.entries()) bytes.writeUInt16BE(Number.parseInt(group, 16), index * 2);
+  for (const [index, group] of right.entries()) bytes.writeUInt16BE(Number.parseInt(group, 16), (8 - right.length + index) * 2);
+  return bytes;
+}
+
+export function withoutZone(address: string): string {
+  const at = address.indexOf('%');
+  return at < 0 ? address : address.slice(0, at);
+}
+
+export function canonicalAddress(address: string): string {
+  const bytes = addressToBytes(address);
+  return bytes ? addressFromBytes(bytes) : withoutZone(address);
+}
+
+export function inSubnet(address: Buffer, subnet: Buffer, prefix: number): boolean {
+  if (address.length !== subnet.length) return false;
+  const whole = prefix >> 3;
+  if (address.compare(subnet, 0, whole, 0, whole) !== 0) return false;
+  const rest = prefix & 7;
+  if (rest === 0) return true;
+  const mask = (0xff << (8 - rest)) & 0xff;
+  return ((address[whole] ?? 0) & mask) === ((subnet[whole] ?? 0) & mask);
+}
+
+export function isLinkLocal(address: Buffer): boolean {
+  return address.length === 4
+    ? address[0] === 169 && address[1] === 254
+    : address[0] === 0xfe && ((address[1] ?? 0) & 0xc0) === 0x80;
+}
+
+/** Whether it can be one host's address on a link: not loopback, multicast, unspecified or broadcast. */
+export function isHostAddress(address: Buffer): boolean {
+  if (address.length === 4) return address[0] !== 0 && address[0] !== 127 && (address[0] ?? 0) < 224;
+  if (address[0] === 0xff) return false;
+  return !(address.readUInt32BE(0) === 0 && address.readUInt32BE(4) === 0 && address.readUInt32BE(8) === 0);
+}

@@ -1,0 +1,83 @@
+import { isUtf8 } from 'node:buffer';
+
+// A domain name is kept as text in the presentation form of RFC 1035 §5.1, without the last dot:
+// `.` and `\` inside a label are escaped, a byte of a label that is no UTF-8 is `\DDD`. So
+// `john.doe@pc` is one label, `john\.doe@pc`, and every name survives a round trip byte by byte.
+
+/** RFC 1035 §2.3.4, RFC 6762 §16. */
+export const MAX_LABEL_BYTES = 63;
+/** RFC 6762 appendix C: 255 with the length bytes, without the final zero byte. */
+export const MAX_NAME_BYTES = 255;
+
+export function escapeLabel(text: string): string {
+  return /[.\\]/.test(text) ? text.replace(/[.\\]/g, (found) => `\\${found}`) : text;
+}
+
+/** One label as it came from the wire. */
+export function labelFromBytes(bytes: Buffer): string {
+  let plain = true;
+  for (const byte of bytes) {
+    if (byte < 0x21 || byte > 0x7e || byte === 0x2e || byte === 0x5c) {
+      plain = false;
+      break;
+    }
+  }
+  if (plain) return bytes.toString('latin1');
+  if (isUtf8(bytes)) return escapeLabel(bytes.toString());
+  let text = '';
+  for (const byte of bytes) {
+    if (byte > 0x7e) text += `\\${byte}`;
+    else text += escapeLabel(String.fromCharCode(byte));
+  }
+  return text;
+}
+
+/** Where the label that begins at `start` ends: the index of its dot, or the name's length. */
+export function labelEnd(name: string, start: number): number {
+  let at = start;
+  while (at < name.length) {
+    const code = name.charCodeAt(at);
+    if (code === 0x2e) break;
+    at += code === 0x5c ? 2 : 1;
+  }
+  return Math.min(at, name.length);
+}
+
+/** The bytes of one escaped label. */
+export function labelToBytes(label: string): Buffer {
+  if (!label.includes('\\')) return Buffer.from(label);
+  const parts: Buffer[] = [];
+  for (const [piece] of label.matchAll(/\\\d{3}|\\.|[^\\]+/gsu)) {
+    if (/^\\\d/.test(piece)) parts.push(Buffer.of(Number(piece.slice(1)) & 0xff));
+    else parts.push(Buffer.from(piece.startsWith('\\') ? piece.slice(1) : piece));
+  }
+  return Buffer.concat(parts);
+}
+
+/** The first label, unescaped, and what follows it; `label` is absent if it is no UTF-8. */
+export function firstLabel(name: string): { label?: string; rest: string } {
+  const end = labelEnd(name, 0);
+  const escaped = name.slice(0, end);
+  const rest = name.slice(end + 1);
+  if (!escaped.includes('\\')) return { label: escaped, rest };
+  if (/\\\d{3}/.test(escaped.replaceAll('\\\\', ''))) return { rest };
+  return { label: escaped.replace(/\\(.)/gsu, '$1'), rest };
+}
+
+/** What names are compared by: ASCII letters without case, everything else byte by byte (RFC 6762 §16). */
+export function nameKey(name: string): string {
+  return /[A-Z]/.test(name) ? name.replace(/[A-Z]+/g, (found) => found.toLowerCase()) : name;
+}
+
+export function sameName(a: string, b: string): boolean {
+  return a === b || nameKey(a) === nameKey(b);
+}
+
+/** Cuts text so that its UTF-8 form has at most `bytes` bytes, between code points. */
+export function cutText(text: string, bytes: number): string {
+  const whole = Buffer.from(text);
+  if (whole.length <= bytes) return text;
+  let end = bytes;
+  while (end > 0 && ((whole[end] ?? 0) & 0xc0) === 0x80) end--;
+  return whole.toString('utf8', 0, end);
+}

@@ -1,0 +1,47 @@
+import { LanpostError } from '../errors.ts';
+import { asBuffer } from './message.ts';
+import { cutText } from './name.ts';
+
+/** RFC 6763 §6.2 asks for less than 1300; beyond this it could not be announced at all. */
+const MAX_TEXT_BYTES = 8000;
+
+/** A value as it is when its bytes are shown; `true` is a key without `=` (RFC 6763 §6.4). */
+export type TextValue = string | true;
+
+/**
+ * The data of a TXT record. A pair over 255 bytes is cut between code points, as libpurple does;
+ * of a repeated key the first counts (RFC 6763 §6.4, XEP-0174 §3: no key twice).
+ */
+export function encodeText(pairs: readonly (readonly [string, string])[]): Buffer {
+  const seen = new Set<string>();
+  const parts: Buffer[] = [];
+  for (const [key, value] of pairs) {
+    // RFC 6763 §6.4: printable US-ASCII, no "=", at least one character.
+    if (!/^[\x20-\x3c\x3e-\x7e]{1,200}$/.test(key)) throw new LanpostError('invalid-value', `not a TXT key: ${JSON.stringify(key)}`);
+    if (seen.has(key.toLowerCase())) continue;
+    seen.add(key.toLowerCase());
+    const text = Buffer.from(`${key}=${cutText(value, 255 - key.length - 1)}`);
+    parts.push(Buffer.of(text.length), text);
+  }
+  // RFC 6763 §6.1: an empty TXT record is one zero byte.
+  const bytes = parts.length === 0 ? Buffer.of(0) : Buffer.concat(parts);
+  if (bytes.length > MAX_TEXT_BYTES) throw new LanpostError('too-large', `TXT data over ${MAX_TEXT_BYTES} bytes`);
+  return bytes;
+}
+
+/** Keys in lower case: they have no case (RFC 6763 §6.4). Strings cut short or without a key are left out. */
+export function decodeText(bytes: Uint8Array): Map<string, TextValue> {
+  const text = new Map<string, TextValue>();
+  const buffer = asBuffer(bytes);
+  for (let at = 0; at < buffer.length;) {
+    const end = at + 1 + (buffer[at] ?? 0);
+    if (end > buffer.length) break;
+    const pair = buffer.subarray(at + 1, end);
+    at = end;
+    const equals = pair.indexOf(0x3d);
+    const key = pair.toString('latin1', 0, equals < 0 ? pair.length : equals).toLowerCase();
+    if (key === '' || text.has(key)) continue;
+    text.set(key, equals < 0 ? true : pair.toString('utf8', equals + 1));
+  }
+  return text;
+}
