@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs';
+import { chmod, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Box, Trouble } from '../index.ts';
+import { openFront } from './front.ts';
+import { keptSecret } from './kept-secret.ts';
+import { loadNodeRed, type NodeRed } from './node-red.ts';
+import { nodeRedSettings } from './settings.ts';
+import { placeStarter } from './starter.ts';
+import { catchStrayErrors } from './stray-errors.ts';
+
+export interface EditorOptions {
+  /** The box that the embedded nodes use; not closed by the editor. */
+  readonly box: Box;
+  /** The box's data directory; Node-RED's files go to DIR/node-red. */
+  readonly dir: string;
+  /** Port on 127.0.0.1; 0 for a free one. */
+  readonly port: number;
+  /** Warnings of Node-RED and errors of flows. Default: one line each on standard error. */
+  readonly trouble?: (trouble: Trouble) => void;
+}
+
+export interface Editor {
+  /** Opens the editor; carries the token. */
+  readonly url: string;
+  /** Node-RED's version. */
+  readonly version: string;
+  close(): Promise<void>;
+}
+
+/** Starts the embedded Node-RED. Once per process: Node-RED cannot be started again after it was stopped. */
+export async function startEditor(options: EditorOptions): Promise<Editor> {
+  const trouble = options.trouble ?? ((t: Trouble) => { console.error(`lanpost: ${t.message}`); });
+  const userDir = join(options.dir, 'node-red');
+  await mkdir(userDir, { recursive: true, mode: 0o700 });
+  await chmod(userDir, 0o700);
+  const token = await keptSecret(join(userDir, 'editor-token'));
+  const credentialSecret = await keptSecret(join(userDir, 'credential-secret'));
+
+  // The port first: whether it is free is known in a millisecond, Node-RED takes a second.
+  const front = await openFront({ port: options.port, token });
+  const releaseStrays = catchStrayErrors(trouble);
+  let running: NodeRed | undefined;
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    try {
+      await running?.stop();
+    } finally {
+      await front.close();
+      releaseStrays();
+    }
+  };
+
+  try {
+    const { nodeRed, createApp } = loadNodeRed(import.meta.url);
+    const packageRoot = findPackageRoot();
+    await placeStarter(packageRoot, userDir);
+    const settings = nodeRedSettings({ box: options.box, userDir, packageRoot, port: front.port, credentialSecret, words: (key) => nodeRed.log._(key), trouble });
+    const app = createApp();
+    nodeRed.init(front.inner, settings);
+    running = nodeRed;
+    app.use('/', nodeRed.httpAdmin);
+    app.use('/api', nodeRed.httpNode);
+    await nodeRed.start();
+    front.serve(app);
+    return {
+      url: `http://127.0.0.1:${front.port}/?token=${token}`,
+      version: nodeRed.version().replace(/-git$/, ''),
+      close: () => (closing ??= close()),
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** From `src/editor` or `dist/src/editor` up to the folder of package.json. */
+function findPackageRoot(): string {
+  let dir = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(dir, 'package.json'))) {
+    const parent = dirname(dir);
+    if (parent === dir) throw new Error('lanpost is not installed as a package: package.json is missing above the editor');
+    dir = parent;
+  }
+  return dir;
+}
