@@ -1,0 +1,52 @@
+import { resolve } from 'node:path';
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import type { Box } from '../src/index.ts';
+import { BoxConnection } from './shared/box-connection.ts';
+import { onClose } from './shared/box-node.ts';
+import { BoxPool, type BoxLease } from './shared/box-pool.ts';
+
+interface BoxDef extends NodeDef {
+  /** `auto`: the box that runs this editor, or else one of its own. */
+  readonly mode: 'auto' | 'own' | 'attach';
+  readonly dir: string;
+  /** Its name on the link, when it is its own. */
+  readonly boxName: string;
+  readonly link: boolean;
+}
+
+export default function register(RED: NodeAPI): void {
+  // One pool per Node-RED, so that two config nodes can share a data directory.
+  const pool = new BoxPool();
+  const settings: { readonly userDir?: string | undefined; readonly lanpost?: { readonly box?: Box } } = RED.settings;
+
+  function LanpostBox(this: Node & { connection?: BoxConnection }, def: BoxDef): void {
+    RED.nodes.createNode(this, def);
+    this.connection = new BoxConnection({
+      take: () => takeBox(def),
+      trouble: (trouble) => this.warn(trouble.message),
+    });
+    onClose(this, () => this.connection?.close() ?? Promise.resolve());
+  }
+
+  async function takeBox(def: BoxDef): Promise<BoxLease> {
+    const embedding = settings.lanpost?.box;
+    if ((def.mode ?? 'auto') === 'auto' && embedding) {
+      // Whoever runs the editor closes it.
+      return { box: embedding, release: () => Promise.resolve() };
+    }
+    if (def.mode === 'attach' && !def.dir) throw new Error('say which data directory the running box has');
+    const dir = resolve(settings.userDir ?? '.', def.dir || 'lanpost');
+    const attach = def.mode === 'attach';
+    return pool.take(`${attach ? 'attach' : 'own'}:${dir}`, async () => {
+      // Loaded when first used: a Node-RED that has the nodes but no flow with them pays nothing.
+      const { attachBox, createBox } = await import('../src/index.ts');
+      if (attach) return attachBox({ dir });
+      return createBox({ dir, ...(def.boxName ? { name: def.boxName } : {}), ...(def.link ? {} : { link: false }) });
+    });
+  }
+
+  RED.nodes.registerType('lanpost box', LanpostBox, {
+    // Tells the editor's dialog what `auto` means here.
+    settings: { lanpostBoxEmbedded: { value: settings.lanpost?.box !== undefined, exportable: true } },
+  });
+}

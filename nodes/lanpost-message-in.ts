@@ -1,0 +1,46 @@
+import type { Node, NodeAPI, NodeMessage } from 'node-red';
+import type { Message } from '../src/index.ts';
+import type { BoxUserDef } from './shared/box-node.ts';
+import { readThrough } from './shared/reader.ts';
+
+interface MessageInDef extends BoxUserDef {
+  /** Only from this address; empty: from everyone. */
+  readonly from: string;
+  /** The named reader; empty: the node's id. */
+  readonly reader: string;
+}
+
+export default function register(RED: NodeAPI): void {
+  function LanpostMessageIn(this: Node, def: MessageInDef): void {
+    RED.nodes.createNode(this, def);
+    const reader = def.reader || this.id;
+    let received = 0;
+
+    readThrough<Message>(RED, this, def, {
+      open: (box, signal) => box.messages({ name: reader, signal }),
+      each: (message) => {
+        if (!def.from || message.from === def.from || message.from === `link:${def.from}` || message.from === `xmpp:${def.from}`) {
+          received++;
+          this.send(flowMessage(message, reader));
+        }
+        message.ack();
+      },
+      words: () => `received ${received}`,
+    });
+  }
+  RED.nodes.registerType('lanpost message in', LanpostMessageIn);
+}
+
+function flowMessage(message: Message, reader: string): NodeMessage {
+  return {
+    payload: message.body,
+    from: message.from,
+    to: message.to,
+    id: message.id,
+    time: message.time,
+    ...(message.subject === undefined ? {} : { subject: message.subject }),
+    ...(message.thread === undefined ? {} : { thread: message.thread }),
+    // `id` again, as plain data: how `lanpost message out` knows an answer from a repeat.
+    lanpost: { reader, id: message.id, seq: message.seq, trust: message.trust, redelivered: message.redelivered },
+  };
+}

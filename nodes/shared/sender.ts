@@ -1,0 +1,157 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Node, NodeAPI, NodeMessage } from 'node-red';
+import type { Box } from '../../src/index.ts';
+import type { BoxConnection, BoxState } from './box-connection.ts';
+import { connectionOf, NO_BOX, onClose, type BoxUserDef } from './box-node.ts';
+import { codeOf, inWords } from './in-words.ts';
+import { NodeStatus } from './node-status.ts';
+
+/** Messages that wait in one node; the next one fails with words, so that Catch sees it. */
+const MAX_WAITING = 10_000;
+/** Handed to the box at once; enough for one commit to be shared by many. */
+const MAX_IN_FLIGHT = 256;
+const BUSY_RETRY_MS = 200;
+const FINISH_MS = 4000;
+
+interface Job {
+  readonly msg: NodeMessage;
+  readonly done: (error?: Error) => void;
+}
+
+/**
+ * The sending half of a node: messages wait for the box, go in order, and `done` is called
+ * when what was asked for is true, with the error when it is not.
+ */
+export function sendThrough(RED: NodeAPI, node: Node, def: BoxUserDef, task: {
+  /** Past tense for the status, e.g. `published`. */
+  readonly did: string;
+  /** `closing` stops waiting for what comes after acceptance. */
+  deliver(box: Box, msg: NodeMessage, closing: AbortSignal): Promise<void>;
+}): void {
+  const connection = connectionOf(RED, def);
+  const status = new NodeStatus(node);
+  if (!connection) {
+    status.bad(NO_BOX);
+    node.on('input', (_msg, _send, done) => done(new Error(NO_BOX)));
+    onClose(node, async () => status.close());
+    return;
+  }
+  const sender = new Sender(connection, task, status);
+  node.on('input', (msg, _send, done) => sender.add({ msg, done }));
+  onClose(node, () => sender.close());
+}
+
+class Sender {
+  readonly #connection: BoxConnection;
+  readonly #task: Parameters<typeof sendThrough>[3];
+  readonly #status: NodeStatus;
+  readonly #closing = new AbortController();
+  readonly #inFlight = new Set<Promise<void>>();
+  readonly #leave: () => void;
+  readonly #unwatch: () => void;
+  #waiting: Job[] = [];
+  #pumping = false;
+  #count = 0;
+  #lastError: string | undefined;
+
+  constructor(connection: BoxConnection, task: Parameters<typeof sendThrough>[3], status: NodeStatus) {
+    this.#connection = connection;
+    this.#task = task;
+    this.#status = status;
+    this.#leave = connection.enter();
+    this.#unwatch = connection.watch((state) => this.#show(state));
+  }
+
+  add(job: Job): void {
+    if (this.#waiting.length >= MAX_WAITING) {
+      this.#lastError = `${MAX_WAITING} messages wait already`;
+      job.done(new Error(this.#lastError));
+      this.#show();
+      return;
+    }
+    this.#waiting.push(job);
+    if (!this.#pumping) void this.#pump();
+    this.#show();
+  }
+
+  async close(): Promise<void> {
+    this.#unwatch();
+    this.#closing.abort(new Error('the flow was stopped or deployed again before this was sent'));
+    for (const job of this.#waiting.splice(0)) job.done(this.#closing.signal.reason);
+    const late = new AbortController();
+    await Promise.race([
+      Promise.all(this.#inFlight),
+      sleep(FINISH_MS, undefined, { signal: late.signal }).catch(() => undefined), // aborted just below
+    ]);
+    late.abort();
+    this.#leave();
+    this.#status.close();
+  }
+
+  async #pump(): Promise<void> {
+    this.#pumping = true;
+    const { signal } = this.#closing;
+    try {
+      while (this.#waiting.length > 0) {
+        const box = await this.#connection.box(signal);
+        while (this.#waiting.length > 0 && this.#inFlight.size < MAX_IN_FLIGHT && !signal.aborted) {
+          this.#start(box, this.#waiting.shift()!);
+        }
+        if (this.#waiting.length > 0) await Promise.race(this.#inFlight);
+      }
+    } catch (error) {
+      // Only closing ends the wait for a box; everything that waited is told so.
+      for (const job of this.#waiting.splice(0)) job.done(asError(error));
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #start(box: Box, job: Job): void {
+    const work = this.#finish(box, job).finally(() => {
+      this.#inFlight.delete(work);
+      this.#show();
+    });
+    this.#inFlight.add(work);
+  }
+
+  async #finish(box: Box, job: Job): Promise<void> {
+    try {
+      await this.#deliver(box, job);
+    } catch (error) {
+      this.#lastError = inWords(error);
+      job.done(asError(error));
+      return;
+    }
+    this.#count++;
+    this.#lastError = undefined;
+    job.done();
+  }
+
+  async #deliver(box: Box, job: Job): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#task.deliver(box, job.msg, this.#closing.signal);
+      } catch (error) {
+        // Refused before anything was stored: trying again cannot double it.
+        if (codeOf(error) !== 'busy' || this.#closing.signal.aborted) throw error;
+        await sleep(BUSY_RETRY_MS, undefined, { signal: this.#closing.signal });
+      }
+    }
+  }
+
+  #show(state: BoxState = this.#connection.state): void {
+    const waiting = this.#waiting.length === 0 ? '' : `, ${this.#waiting.length} waiting`;
+    if (this.#closing.signal.aborted) return;
+    if (state.phase === 'failed') this.#status.bad(`${state.reason}${waiting}`);
+    else if (state.phase !== 'open') this.#status.waiting(`opening the box${waiting}`);
+    else if (this.#lastError !== undefined) this.#status.bad(this.#lastError);
+    else if (this.#waiting.length > 0) this.#status.waiting(`${this.#task.did} ${this.#count}${waiting}`);
+    else if (this.#count > 0) this.#status.good(`${this.#task.did} ${this.#count}`);
+    else this.#status.idle('ready');
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
