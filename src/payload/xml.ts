@@ -1,0 +1,98 @@
+// A payload as one XML element and back: XEP-0335 containers, the sender's own XML, and what neither can say.
+import { attr, children, Element, namespaceOf, prefixOf, xml } from '../xml/element.ts';
+import { XmlFault } from '../xml/fault.ts';
+import { parseElement } from '../xml/parse.ts';
+import { serializeStandalone } from '../xml/serialize.ts';
+import { isLegal } from '../xml/text.ts';
+import { LanpostError } from '../errors.ts';
+import { parseJson } from './json.ts';
+import { decodeText, type Payload } from './payload.ts';
+
+/** XEP-0335 §2. */
+export const NS_JSON = 'urn:xmpp:json:0';
+export const NS_LANPOST = 'urn:lanpost:0';
+
+const LIMITS = { stanzaBytes: Number.MAX_SAFE_INTEGER, depth: 64 };
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+function data(payload: Payload): Element {
+  return xml('data', { xmlns: NS_LANPOST, type: payload.contentType }, Buffer.from(payload.bytes).toString('base64'));
+}
+
+/** Text that a reader gives back as it was; white space alone might be taken for indentation. */
+function legibleText(bytes: Uint8Array): string | undefined {
+  try {
+    const text = decodeText(bytes);
+    return isLegal(text) && !text.includes('\r') && (text === '' || /\S/.test(text)) ? text : undefined;
+  } catch (error) {
+    if (error instanceof LanpostError) return undefined;
+    throw error;
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    parseJson(text);
+    return true;
+  } catch (error) {
+    if (error instanceof LanpostError) return false;
+    throw error;
+  }
+}
+
+/** The sender's own XML, if it means the same inside a stream: an element without a namespace would inherit one. */
+function ownXml(text: string): Element | undefined {
+  let element: Element;
+  try {
+    element = parseElement(text, LIMITS);
+  } catch (error) {
+    if (error instanceof XmlFault) return undefined;
+    throw error;
+  }
+  if (!allQualified(element) || isContainer(element)) return undefined;
+  return serializeStandalone(element) === text ? element : undefined;
+}
+
+function allQualified(element: Element): boolean {
+  return namespaceOf(element) !== undefined && children(element).every(allQualified);
+}
+
+function isContainer(element: Element): boolean {
+  const namespace = namespaceOf(element);
+  return namespace === NS_LANPOST || namespace === NS_JSON;
+}
+
+/** Every payload has an element, and `elementToPayload` gives the payload back, byte for byte. */
+export function payloadToElement(payload: Payload): Element {
+  const { contentType } = payload;
+  if (contentType !== 'application/json' && contentType !== 'text/plain' && contentType !== 'application/xml') return data(payload);
+  const text = legibleText(payload.bytes);
+  if (text === undefined) return data(payload);
+  if (contentType === 'text/plain') return xml('text', { xmlns: NS_LANPOST }, text);
+  if (contentType === 'application/json') return isJson(text) ? xml('json', { xmlns: NS_JSON }, text) : data(payload);
+  return ownXml(text) ?? data(payload);
+}
+
+function onlyText(element: Element, attributes: readonly string[]): string | undefined {
+  if (prefixOf(element.name) === undefined && Object.keys(element.attrs).some((key) => key !== 'xmlns' && !attributes.includes(key))) return undefined;
+  return children(element).length > 0 ? undefined : element.getText();
+}
+
+/** Our own and XEP-0335's containers are opened; any other element is its own payload. */
+export function elementToPayload(element: Element): Payload {
+  const name = `${namespaceOf(element) ?? ''} ${element.getName()}`;
+  if (name === `${NS_JSON} json`) {
+    const text = onlyText(element, []);
+    if (text !== undefined && isJson(text)) return { contentType: 'application/json', bytes: Buffer.from(text) };
+  } else if (name === `${NS_LANPOST} text`) {
+    const text = onlyText(element, []);
+    if (text !== undefined) return { contentType: 'text/plain', bytes: Buffer.from(text) };
+  } else if (name === `${NS_LANPOST} data`) {
+    const text = onlyText(element, ['type'])?.replace(/[ \t\r\n]+/g, '');
+    const contentType = attr(element, 'type');
+    if (text !== undefined && BASE64.test(text) && contentType !== undefined && contentType !== '') {
+      return { contentType, bytes: Uint8Array.from(Buffer.from(text, 'base64')) };
+    }
+  }
+  return { contentType: 'application/xml', bytes: Buffer.from(serializeStandalone(element)) };
+}

@@ -1,0 +1,37 @@
+// The one element type of the house: @xmpp/xml's (ltx). Its parser is not used: it is quadratic in
+// the length of a text that arrives in many chunks and accepts a good deal that is not XML.
+import { createElement as xml, Element } from '@xmpp/xml';
+
+export { Element, xml };
+export type Node = Element | string;
+
+/** An attribute as text; ltx types them as anything. */
+export function attr(element: Element, name: string): string | undefined {
+  if (!Object.hasOwn(element.attrs, name)) return undefined;
+  const value: unknown = element.attrs[name];
+  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined;
+}
+
+export function children(element: Element): Element[] {
+  return element.children.filter((child) => typeof child !== 'string');
+}
+
+export function prefixOf(name: string): string | undefined {
+  const colon = name.indexOf(':');
+  return colon < 0 ? undefined : name.slice(0, colon);
+}
+
+/** What a prefix (or none) is bound to here; unlike ltx's findNS, `xmlns=""` undeclares. */
+export function lookup(element: Element, prefix?: string): string | undefined {
+  if (prefix === 'xml') return 'http://www.w3.org/XML/1998/namespace';
+  const declaration = prefix === undefined ? 'xmlns' : `xmlns:${prefix}`;
+  for (let at: Element | null = element; at; at = at.parent) {
+    const value = attr(at, declaration);
+    if (value !== undefined) return value === '' ? undefined : value;
+  }
+  return undefined;
+}
+
+export function namespaceOf(element: Element): string | undefined {
+  return lookup(element, prefixOf(element.name));
+}

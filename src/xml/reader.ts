@@ -1,0 +1,274 @@
+// A push reader for one document whose root stays open: text in any chunking, complete children out.
+// Linear in its input, strict where RFC 6120 §11 is, and it holds no more than one child's limit.
+import type { Element } from './element.ts';
+import { XmlFault } from './fault.ts';
+import { lenientEnd, MAX_HEADER, parseLenientHeader } from './lenient-header.ts';
+import { decodeText, hasIllegal, normaliseLines } from './text.ts';
+import { parseCloseTag, parseOpenTag } from './tag.ts';
+
+export interface XmlLimits {
+  /** UTF-8 bytes of one child of the root, or of the root's own tag. */
+  readonly stanzaBytes: number;
+  /** Elements within one another in one child. */
+  readonly depth: number;
+}
+
+export type XmlEvent =
+  | { readonly type: 'open'; readonly element: Element }
+  | { readonly type: 'child'; readonly element: Element }
+  | { readonly type: 'close' }
+  | { readonly type: 'fault'; readonly fault: XmlFault };
+
+type State = 'text' | 'tag' | 'markup' | 'comment' | 'cdata' | 'declaration' | 'header';
+
+const LT = 60, GT = 62, QUOTE = 34, APOSTROPHE = 39;
+const SPACE = /^[ \t\r\n]*$/;
+const DECLARATION = /^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:'1\.[0-9]+'|"1\.[0-9]+")(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:'([A-Za-z][\w.-]*)'|"([A-Za-z][\w.-]*)"))?(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:'(?:yes|no)'|"(?:yes|no)"))?[ \t\r\n]*\?>$/;
+const MARKUP = ['<!--', '<![CDATA['] as const;
+
+export class XmlReader {
+  readonly #limits: XmlLimits;
+  readonly #maxElements: number;
+  readonly #lenient: boolean;
+  #state: State = 'text';
+  /** The token so far; a rope, flattened now and then so that tiny chunks cost no more than their bytes. */
+  #token = '';
+  #pieces = 0;
+  #quote = 0;
+  #root: Element | undefined;
+  #cursor: Element | null = null;
+  #depth = 0;
+  #bytes = 0;
+  #elements = 0;
+  #first = true;
+  #over = false;
+  #events: XmlEvent[] = [];
+
+  constructor(options: { readonly limits: XmlLimits; readonly lenientHeader?: boolean }) {
+    this.#limits = options.limits;
+    this.#lenient = options.lenientHeader ?? false;
+    // Each element costs far more memory than its few bytes on the wire.
+    this.#maxElements = Math.max(1024, options.limits.stanzaBytes >> 4);
+  }
+
+  /** `ascii` says that every character is one byte, which spares the counting. */
+  write(text: string, ascii = false): XmlEvent[] {
+    if (this.#over) return [];
+    this.#events = [];
+    try {
+      if (hasIllegal(text)) throw new XmlFault('not-well-formed', 'a character XML does not have');
+      for (let at = 0; at < text.length && !this.#over;) at = this.#step(text, at, ascii);
+    } catch (error) {
+      this.#over = true;
+      const fault = error instanceof XmlFault ? error : new XmlFault('not-well-formed', 'not XML');
+      this.#events.push({ type: 'fault', fault });
+    }
+    if (this.#over) this.#forget();
+    return this.#events;
+  }
+
+  #forget(): void {
+    this.#token = '';
+    this.#root = undefined;
+    this.#cursor = null;
+  }
+
+  #step(text: string, at: number, ascii: boolean): number {
+    switch (this.#state) {
+      case 'text': return this.#text(text, at, ascii);
+      case 'tag': return this.#tag(text, at, ascii);
+      case 'markup': return this.#markup(text, at, ascii);
+      case 'comment': return this.#until('-->', text, at, ascii, () => undefined);
+      case 'cdata': return this.#until(']]>', text, at, ascii, (token) => this.#append(normaliseLines(token.slice(9, -3))));
+      case 'declaration': return this.#until('?>', text, at, ascii, (token) => checkDeclaration(token));
+      default: return this.#header(text, at, ascii);
+    }
+  }
+
+  #count(text: string, from: number, to: number, ascii: boolean): void {
+    this.#bytes += ascii ? to - from : Buffer.byteLength(text.slice(from, to));
+    if (this.#bytes > this.#limits.stanzaBytes) throw new XmlFault('policy-violation', `more than ${this.#limits.stanzaBytes} bytes in one stanza`);
+  }
+
+  #take(text: string, from: number, to: number, ascii: boolean): string {
+    this.#count(text, from, to, ascii);
+    this.#token += text.slice(from, to);
+    if (++this.#pieces % 256 === 0) this.#token = Buffer.from(this.#token).toString();
+    return this.#token;
+  }
+
+  #next(state: State): void {
+    this.#state = state;
+    this.#token = '';
+    this.#pieces = 0;
+    this.#quote = 0;
+  }
+
+  #text(text: string, at: number, ascii: boolean): number {
+    const found = text.indexOf('<', at);
+    const end = found < 0 ? text.length : found;
+    if (end > at) {
+      this.#first = false;
+      if (this.#depth >= 2) this.#take(text, at, end, ascii);
+      else if (!SPACE.test(text.slice(at, end))) throw new XmlFault(this.#root ? 'bad-format' : 'not-well-formed', 'text between stanzas');
+    }
+    if (found < 0) return end;
+    if (this.#token !== '') this.#append(decodeText(this.#token));
+    this.#next('tag');
+    return found;
+  }
+
+  #append(text: string): void {
+    if (text === '') return;
+    if (this.#depth < 2 || !this.#cursor) throw new XmlFault(this.#root ? 'bad-format' : 'not-well-formed', 'text between stanzas');
+    const { children } = this.#cursor;
+    const last = children.at(-1);
+    if (typeof last === 'string') children[children.length - 1] = last + text;
+    else children.push(text);
+  }
+
+  #tag(text: string, at: number, ascii: boolean): number {
+    let i = at;
+    for (; i < text.length; i++) {
+      if (this.#quote !== 0) {
+        i = text.indexOf(this.#quote === QUOTE ? '"' : "'", i);
+        if (i < 0) { i = text.length; break; }
+        this.#quote = 0;
+        continue;
+      }
+      const c = text.charCodeAt(i);
+      if (c === GT) {
+        this.#finishTag(this.#take(text, at, i + 1, ascii));
+        return i + 1;
+      }
+      if (c === QUOTE || c === APOSTROPHE) this.#quote = c;
+      else if (c === LT && (this.#token !== '' || i > at)) throw new XmlFault('not-well-formed', '< within a tag');
+      else if ((c === 33 || c === 63) && this.#token.length + i - at === 1) { // <! and <?
+        this.#take(text, at, i + 1, ascii);
+        if (c === 63) this.#startDeclaration();
+        else this.#state = 'markup';
+        return i + 1;
+      } else if (this.#lenient && !this.#root && c !== LT) {
+        this.#state = 'header';
+        return at;
+      }
+    }
+    this.#take(text, at, i, ascii);
+    return i;
+  }
+
+  #startDeclaration(): void {
+    if (!this.#first) throw new XmlFault('restricted-xml', 'processing instruction');
+    this.#state = 'declaration';
+  }
+
+  #markup(text: string, at: number, ascii: boolean): number {
+    const token = this.#take(text, at, at + 1, ascii);
+    if (token === MARKUP[0]) this.#state = 'comment';
+    else if (token === MARKUP[1]) this.#state = 'cdata';
+    // RFC 6120 §11.1: no DTD, no internal or external subset.
+    else if (!MARKUP.some((start) => start.startsWith(token))) throw new XmlFault('restricted-xml', 'document type declaration');
+    return at + 1;
+  }
+
+  /** Comments, CDATA and the declaration: gather up to the end mark, which may lie across two chunks. */
+  #until(mark: string, text: string, at: number, ascii: boolean, done: (token: string) => void): number {
+    const keep = this.#state === 'comment' ? mark.length - 1 : undefined;
+    const opening = this.#state === 'comment' ? 0 : this.#state === 'cdata' ? MARKUP[1].length : 2;
+    const before = this.#state === 'comment' && this.#token === MARKUP[0] ? '' : this.#token;
+    const tail = before.slice(Math.max(opening, before.length - mark.length + 1));
+    const window = tail + text.slice(at);
+    const found = window.indexOf(mark);
+    const end = found < 0 ? text.length : at + found + mark.length - tail.length;
+    this.#token = before;
+    const token = this.#take(text, at, end, ascii);
+    if (found >= 0) {
+      done(token);
+      this.#first = false;
+      this.#next('text');
+      if (this.#depth < 2) this.#bytes = 0;
+    } else if (keep !== undefined) this.#token = token.slice(-keep);
+    return end;
+  }
+
+  #finishTag(token: string): void {
+    this.#first = false;
+    if (token.charCodeAt(1) === 47) {
+      this.#close(parseCloseTag(token));
+      return;
+    }
+    const { element, empty } = parseOpenTag(token, this.#cursor);
+    this.#next('text');
+    this.#open(element, empty);
+  }
+
+  /** The root's tag, read leniently: it ends at the first `>` after a quote, whatever lies before. */
+  #header(text: string, at: number, ascii: boolean): number {
+    this.#first = false;
+    const before = this.#token.length;
+    const token = this.#take(text, at, text.length, ascii);
+    const end = lenientEnd(token);
+    if (end === undefined) {
+      if (token.length > MAX_HEADER) throw new XmlFault('not-well-formed', 'malformed stream header');
+      return text.length;
+    }
+    const element = readHeader(token.slice(0, end));
+    this.#next('text');
+    this.#open(element, false);
+    return at + end - before;
+  }
+
+  #open(element: Element, empty: boolean): void {
+    this.#depth++;
+    if (this.#depth - 1 > this.#limits.depth) throw new XmlFault('policy-violation', `elements more than ${this.#limits.depth} deep`);
+    if (++this.#elements > this.#maxElements) throw new XmlFault('policy-violation', `more than ${this.#maxElements} elements in one stanza`);
+    if (this.#depth === 1) {
+      if (this.#root) throw new XmlFault('not-well-formed', 'a second root');
+      this.#root = element;
+      this.#events.push({ type: 'open', element });
+      this.#reset();
+    } else if (this.#depth > 2) this.#cursor?.children.push(element);
+    this.#cursor = element;
+    if (empty) this.#close(element.name);
+  }
+
+  #close(name: string): void {
+    const element = this.#cursor;
+    if (!element || element.name !== name) throw new XmlFault('not-well-formed', `</${name.slice(0, 32)}> closes nothing`);
+    this.#next('text');
+    this.#depth--;
+    this.#cursor = element.parent;
+    if (this.#depth === 1) {
+      this.#reset();
+      this.#events.push({ type: 'child', element });
+    } else if (this.#depth === 0) {
+      this.#over = true;
+      this.#events.push({ type: 'close' });
+    }
+  }
+
+  #reset(): void {
+    this.#bytes = 0;
+    this.#elements = 0;
+  }
+}
+
+function readHeader(token: string): Element {
+  try {
+    const { element, empty } = parseOpenTag(token, null);
+    if (!empty) return element;
+  } catch (error) {
+    if (!(error instanceof XmlFault)) throw error;
+    const element = parseLenientHeader(token);
+    if (element) return element;
+  }
+  throw new XmlFault('not-well-formed', 'malformed stream header');
+}
+
+function checkDeclaration(token: string): void {
+  const found = DECLARATION.exec(token);
+  if (!found) throw new XmlFault(/^<\?xml[ \t\r\n]/.test(token) ? 'not-well-formed' : 'restricted-xml', 'processing instruction');
+  const encoding = found[1] ?? found[2];
+  // RFC 6120 §4.9.3.22, §11.6: UTF-8 only.
+  if (encoding !== undefined && encoding.toLowerCase() !== 'utf-8') throw new XmlFault('unsupported-encoding', `encoding ${encoding.slice(0, 32)}`);
+}

@@ -1,0 +1,82 @@
+// Stanza → handler, by kind, namespace and name. Protocol etiquette is written once, here.
+import { attr, children, namespaceOf, type Element } from './element.ts';
+import { errorReply, iqPayload, iqResult, stanzaKind } from './stanza.ts';
+import { StanzaError } from './stanza-error.ts';
+
+export interface IqRequest<C> {
+  readonly type: 'get' | 'set';
+  readonly iq: Element;
+  readonly payload: Element;
+  readonly context: C;
+}
+
+/** Gives the result's payload, or nothing for an empty result; a StanzaError thrown is the error reply. */
+export type IqHandler<C> = (request: IqRequest<C>) => Promise<Element | undefined>;
+/** `payload` is the child that was registered for. */
+export type StanzaHandler<C> = (stanza: Element, payload: Element, context: C) => Promise<void>;
+export type PresenceHandler<C> = (presence: Element, context: C) => Promise<void>;
+
+export class Dispatcher<C = unknown> {
+  readonly #iq = new Map<string, IqHandler<C>>();
+  readonly #message = new Map<string, StanzaHandler<C>>();
+  readonly #presence: PresenceHandler<C>[] = [];
+
+  iq(type: 'get' | 'set', ns: string, name: string, handler: IqHandler<C>): void {
+    register(this.#iq, `${type}|${ns}|${name}`, handler);
+  }
+
+  /** For messages with such a child; the first child that has a handler decides. */
+  message(ns: string, name: string, handler: StanzaHandler<C>): void {
+    register(this.#message, `${ns}|${name}`, handler);
+  }
+
+  presence(handler: PresenceHandler<C>): void {
+    this.#presence.push(handler);
+  }
+
+  /** Resolves with the reply to send, if there is one, when what the stanza caused is done. */
+  async dispatch(stanza: Element, context: C): Promise<Element | undefined> {
+    const kind = stanzaKind(stanza);
+    if (kind === 'iq') return this.#dispatchIq(stanza, context);
+    try {
+      if (kind === 'message') await this.#dispatchMessage(stanza, context);
+      else if (kind === 'presence') for (const handler of this.#presence) await handler(stanza, context);
+    } catch (error) {
+      // RFC 6120 §8.3.1: an error is never answered with an error.
+      if (!(error instanceof StanzaError)) throw error;
+      if (attr(stanza, 'type') !== 'error') return errorReply(stanza, error);
+    }
+    return undefined;
+  }
+
+  async #dispatchMessage(stanza: Element, context: C): Promise<void> {
+    for (const child of children(stanza)) {
+      const handler = this.#message.get(`${namespaceOf(child) ?? ''}|${child.getName()}`);
+      if (!handler) continue;
+      await handler(stanza, child, context);
+      return;
+    }
+  }
+
+  async #dispatchIq(iq: Element, context: C): Promise<Element | undefined> {
+    const type = attr(iq, 'type');
+    if (type !== 'get' && type !== 'set') return undefined;
+    const payload = iqPayload(iq);
+    // RFC 6120 §8.2.3: a request has an id and exactly one payload.
+    if (!payload || attr(iq, 'id') === undefined) return errorReply(iq, new StanzaError('bad-request'));
+    const handler = this.#iq.get(`${type}|${namespaceOf(payload) ?? ''}|${payload.getName()}`);
+    // RFC 6120 §8.4: an unknown namespace is not silence.
+    if (!handler) return errorReply(iq, new StanzaError('service-unavailable'));
+    try {
+      return iqResult(iq, await handler({ type, iq, payload, context }));
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error;
+      return errorReply(iq, error);
+    }
+  }
+}
+
+function register<H>(map: Map<string, H>, key: string, handler: H): void {
+  if (map.has(key)) throw new TypeError(`two handlers for ${key}`);
+  map.set(key, handler);
+}

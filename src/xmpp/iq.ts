@@ -1,0 +1,97 @@
+// Requests of our own: each waits for its answer under its id, bounded, with a deadline.
+import { randomBytes } from 'node:crypto';
+import type { Clock, Timer } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import { attr, type Element } from './element.ts';
+import { full } from './jid.ts';
+import { stanzaErrorOf } from './stanza-error.ts';
+
+interface Waiting {
+  readonly to: string | undefined;
+  readonly timer: Timer;
+  resolve(answer: Element): void;
+  reject(error: Error): void;
+}
+
+export interface IqCallerOptions {
+  readonly send: (iq: Element) => void;
+  readonly clock: Clock;
+  /** Milliseconds until a request is given up; default 30 s. */
+  readonly timeout?: number;
+  /** Requests waiting at once; default 256. */
+  readonly limit?: number;
+  /** Who answers a request without `to` (RFC 6120 §8.1.2.1): own bare address and domain, on a home. */
+  readonly self?: () => readonly string[];
+}
+
+export class IqCaller {
+  readonly #options: IqCallerOptions;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #prefix = randomBytes(6).toString('hex');
+  #count = 0;
+
+  constructor(options: IqCallerOptions) {
+    this.#options = options;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * Sends `<iq/>` (its id is set here) and resolves with the result. Rejects with a StanzaError, or with
+   * `timeout`, `busy` or `disconnected`. Never leaves a rejection without its promise: the caller has it at once.
+   */
+  request(iq: Element, options: { readonly timeout?: number; readonly to?: string } = {}): Promise<Element> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.size >= (this.#options.limit ?? 256)) {
+        reject(new LanpostError('busy', 'Too many requests wait for their answers.'));
+        return;
+      }
+      const id = `${this.#prefix}-${(this.#count++).toString(36)}`;
+      iq.attrs['id'] = id;
+      if (options.to !== undefined) iq.attrs['to'] = options.to;
+      const timer = this.#options.clock.after(options.timeout ?? this.#options.timeout ?? 30_000, () => {
+        this.#waiting.delete(id);
+        reject(new LanpostError('timeout', 'No answer came to the request.'));
+      });
+      this.#waiting.set(id, { to: attr(iq, 'to'), timer, resolve, reject });
+      this.#options.send(iq);
+    });
+  }
+
+  /** Whether the stanza was the answer to a request; late and forged answers are not, and are to be ignored. */
+  receive(stanza: Element): boolean {
+    const type = attr(stanza, 'type');
+    if (stanza.getName() !== 'iq' || (type !== 'result' && type !== 'error')) return false;
+    const id = attr(stanza, 'id');
+    const waiting = id === undefined ? undefined : this.#waiting.get(id);
+    if (id === undefined || !waiting || !this.#answers(waiting.to, attr(stanza, 'from'))) return false;
+    this.#waiting.delete(id);
+    waiting.timer.stop();
+    if (type === 'result') waiting.resolve(stanza);
+    else waiting.reject(stanzaErrorOf(stanza));
+    return true;
+  }
+
+  #answers(asked: string | undefined, from: string | undefined): boolean {
+    const self = this.#options.self?.() ?? [];
+    if (from === undefined) return asked === undefined || self.some((own) => same(own, asked));
+    if (asked === undefined) return self.some((own) => same(own, from));
+    return same(asked, from);
+  }
+
+  /** The stream has gone: nobody answers any more. */
+  fail(error: Error = new LanpostError('disconnected')): void {
+    const all = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const waiting of all) {
+      waiting.timer.stop();
+      waiting.reject(error);
+    }
+  }
+}
+
+function same(a: string, b: string): boolean {
+  return a === b || (full(a) ?? a) === (full(b) ?? b);
+}

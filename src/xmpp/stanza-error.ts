@@ -1,0 +1,75 @@
+// RFC 6120 §8.3: stanza errors, to and from XML.
+import { attr, children, namespaceOf, xml, type Element } from './element.ts';
+
+export const NS_STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
+
+/** RFC 6120 §8.3.3: each condition with the type it usually has. */
+export const CONDITIONS = {
+  'bad-request': 'modify', conflict: 'cancel', 'feature-not-implemented': 'cancel', forbidden: 'auth', gone: 'cancel',
+  'internal-server-error': 'cancel', 'item-not-found': 'cancel', 'jid-malformed': 'modify', 'not-acceptable': 'modify',
+  'not-allowed': 'cancel', 'not-authorized': 'auth', 'policy-violation': 'modify', 'recipient-unavailable': 'wait',
+  redirect: 'modify', 'registration-required': 'auth', 'remote-server-not-found': 'cancel', 'remote-server-timeout': 'wait',
+  'resource-constraint': 'wait', 'service-unavailable': 'cancel', 'subscription-required': 'auth',
+  'undefined-condition': 'cancel', 'unexpected-request': 'wait',
+} as const;
+
+export type Condition = keyof typeof CONDITIONS;
+export type ErrorType = 'auth' | 'cancel' | 'continue' | 'modify' | 'wait';
+const TYPES: readonly ErrorType[] = ['auth', 'cancel', 'continue', 'modify', 'wait'];
+
+function isCondition(name: string): name is Condition {
+  return Object.hasOwn(CONDITIONS, name);
+}
+
+export interface StanzaErrorOptions {
+  readonly type?: ErrorType;
+  readonly text?: string;
+  /** The application's own condition, in its own namespace. */
+  readonly application?: Element;
+}
+
+/** Thrown by a handler it becomes the error reply; received, it is what a request rejects with. */
+export class StanzaError extends Error {
+  override readonly name = 'StanzaError';
+  readonly condition: Condition;
+  readonly type: ErrorType;
+  readonly text: string | undefined;
+  readonly application: Element | undefined;
+
+  constructor(condition: Condition, options: StanzaErrorOptions = {}) {
+    super(options.text === undefined ? condition : `${condition}: ${options.text}`);
+    this.condition = condition;
+    this.type = options.type ?? CONDITIONS[condition];
+    this.text = options.text;
+    this.application = options.application;
+  }
+
+  /** The `<error/>` child of an error stanza. */
+  toElement(): Element {
+    const error = xml('error', { type: this.type }, xml(this.condition, { xmlns: NS_STANZAS }));
+    if (this.text !== undefined) error.append(xml('text', { xmlns: NS_STANZAS }, this.text));
+    if (this.application) error.append(this.application);
+    return error;
+  }
+}
+
+/** Reads the error of a stanza of type `error`; conditions are found by namespace, wherever they stand. */
+export function stanzaErrorOf(stanza: Element): StanzaError {
+  const error = stanza.children.find((child) => typeof child === 'object' && child.getName() === 'error');
+  if (typeof error !== 'object') return new StanzaError('undefined-condition');
+  let condition: Condition = 'undefined-condition';
+  let text: string | undefined;
+  let application: Element | undefined;
+  for (const child of children(error)) {
+    const name = child.getName();
+    if (namespaceOf(child) !== NS_STANZAS) application ??= child;
+    else if (name === 'text') text = child.getText();
+    else if (isCondition(name)) condition = name;
+  }
+  const type = TYPES.find((known) => known === attr(error, 'type'));
+  return new StanzaError(condition, {
+    ...(type === undefined ? {} : { type }),
+    ...(text === undefined ? {} : { text }),
+    ...(application ? { application } : {}),
+  });
+}

@@ -1,0 +1,126 @@
+import * as fc from 'fast-check';
+import { createContext, runInContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import type { Value } from '../../src/api.ts';
+import { LanpostError } from '../../src/errors.ts';
+import { checkCbor, decodeCbor, encodeCbor } from '../../src/payload/cbor.ts';
+import { fromPayload, toPayload } from '../../src/payload/payload.ts';
+import { elementToPayload, payloadToElement } from '../../src/payload/xml.ts';
+import { parseElement } from '../../src/xml/parse.ts';
+import { serialize, serializeStandalone } from '../../src/xml/serialize.ts';
+import { xml } from '../../src/xml/element.ts';
+
+const text = fc.string({ unit: 'binary' });
+const leaf = fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null), fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n + 0).filter((n) => !Object.is(n, -0)));
+const key = text.filter((k) => k !== '__proto__');
+const json = fc.letrec<{ value: Value }>((tie) => ({
+  value: fc.oneof({ depthSize: 'small' }, leaf, fc.array(tie('value'), { maxLength: 4 }), fc.dictionary(key, tie('value'), { maxKeys: 4, noNullPrototype: true })),
+})).value;
+const bytes = fc.uint8Array({ maxLength: 50 });
+const any = fc.oneof(json, bytes, fc.record({ a: bytes, b: fc.array(fc.oneof(json, bytes), { maxLength: 3 }) }, { noNullPrototype: true }));
+
+const trip = (value: Value, contentType?: string): Value => {
+  const payload = toPayload(value, contentType);
+  const back = elementToPayload(parseElement(serialize(payloadToElement(payload))));
+  expect(back.contentType).toBe(payload.contentType);
+  expect(Buffer.from(back.bytes).equals(payload.bytes)).toBe(true);
+  return fromPayload(back);
+};
+
+describe('values', () => {
+  it('survive bytes and XML unchanged', () => {
+    fc.assert(fc.property(any, (value) => { expect(trip(value)).toStrictEqual(value); }), { numRuns: 500 });
+  });
+  it('have the media type that fits', () => {
+    expect(toPayload('x').contentType).toBe('text/plain');
+    expect(toPayload(Uint8Array.of(1)).contentType).toBe('application/octet-stream');
+    for (const value of [1, null, true, [], { a: 1 }]) expect(toPayload(value).contentType).toBe('application/json');
+    expect(toPayload({ a: Uint8Array.of(1) }).contentType).toBe('application/cbor');
+  });
+  it('of another realm are values too', () => {
+    const foreign = runInContext(`({ a: [1, { b: new Uint8Array([1, 2]) }], c: 'x' })`, createContext({})) as Value;
+    expect(fromPayload(toPayload(foreign))).toStrictEqual({ a: [1, { b: Uint8Array.of(1, 2) }], c: 'x' });
+  });
+  const loop: Value[] = [];
+  loop.push(loop);
+  const shared = Array.from({ length: 40 }).reduce<Value>((at) => [at, at], 1);
+  it.each<[string, unknown]>([
+    ['undefined', undefined], ['undefined inside', { a: { b: [1, undefined] } }], ['function', { a: () => 1 }], ['NaN', [Number.NaN]], ['Infinity', Infinity],
+    ['lone surrogate', 'a\ud800'], ['lone surrogate in a key', { 'a\udc00': 1 }], ['cycle', loop], ['BigInt', { a: 1n }], ['symbol', Symbol('a')],
+    ['date', { a: new Date() }], ['map', new Map()], ['instance', new (class A { b = 1; })()], ['too many', shared],
+  ])('%s is refused by name', (_name, value) => {
+    expect(() => toPayload(value as Value)).toThrow(LanpostError);
+  });
+  it('the refusal says where', () => {
+    expect(() => toPayload({ a: { b: [1, undefined] } } as unknown as Value)).toThrow('undefined cannot be published (at a.b[1])');
+  });
+});
+
+describe('XML', () => {
+  it.each([
+    `<t xmlns='urn:x' a='1'>21<u/>&lt;</t>`, `<p:t xmlns:p='urn:x' p:a='1'/>`, '<plain>no namespace</plain>', `<json xmlns='urn:xmpp:json:0'>{}</json>`,
+    `<text xmlns='urn:lanpost:0'>x</text>`, `<a xmlns='urn:x'>cr&#13;lf&#10;<b c='&#9;'/></a>`,
+  ])('%s comes back as it went', (value) => {
+    const once = trip(value, 'application/xml');
+    expect(trip(once, 'application/xml')).toBe(once);
+  });
+  it.each(['', 'x', '<a>', '<a/><b/>', '<a>&nbsp;</a>', '<p:a/>', '<!DOCTYPE a><a/>', '<a>'.repeat(100)])('%s is refused', (value) => {
+    expect(() => toPayload(value, 'application/xml')).toThrow(LanpostError);
+  });
+  it('JSON travels in a XEP-0335 container, readable', () => {
+    expect(serialize(payloadToElement(toPayload({ t: 21.5 })))).toBe(`<json xmlns='urn:xmpp:json:0'>{"t":21.5}</json>`);
+    expect(serialize(payloadToElement(toPayload('a\u0001b')))).toBe(`<data xmlns='urn:lanpost:0' type='text/plain'>YQFi</data>`);
+  });
+  it('what is no valid container is an element like any other', () => {
+    for (const bad of [`<json xmlns='urn:xmpp:json:0'>{</json>`, `<json xmlns='urn:xmpp:json:0'/>`, `<json xmlns='urn:xmpp:json:0'>1<b/></json>`, `<data xmlns='urn:lanpost:0' type='a/b'>?</data>`, `<data xmlns='urn:lanpost:0'>AA==</data>`]) {
+      expect(elementToPayload(parseElement(bad))).toEqual({ contentType: 'application/xml', bytes: Buffer.from(bad) });
+    }
+  });
+  it('an element keeps the namespaces of where it stood', () => {
+    const item = parseElement(`<item xmlns='urn:i' xmlns:p='urn:p'><p:a b='1'><c/></p:a></item>`);
+    const payload = item.getChild('a');
+    expect(payload && Buffer.from(elementToPayload(payload).bytes).toString()).toBe(`<p:a xmlns:p='urn:p' xmlns='urn:i' b='1'><c/></p:a>`);
+    expect(payload && serializeStandalone(payload)).toContain(`xmlns='urn:i'`);
+  });
+  it('any element is some payload, and any payload some element', () => {
+    fc.assert(fc.property(fc.string({ minLength: 3 }).map((s) => `application/${s.replace(/[^a-z]/g, 'a')}`), bytes, (contentType, value) => {
+      const payload = { contentType, bytes: value };
+      expect(elementToPayload(parseElement(serialize(payloadToElement(payload)))).contentType).toBe(contentType);
+    }));
+    expect(elementToPayload(xml('a', { xmlns: 'urn:x' }, '1')).contentType).toBe('application/xml');
+  });
+});
+
+describe('media types', () => {
+  it.each([['a', 'text/csv'], [{ a: 1 }, 'application/senml+json'], ['a', 'application/json'], [Uint8Array.of(1), 'image/png'], [{ a: 1 }, 'application/cbor'], ['<a xmlns="urn:a"/>', 'application/atom+xml'], ['x', 'text/plain; charset=utf-8']])('%j as %s', (value, type) => {
+    const back = trip(value, type);
+    expect(typeof value === 'string' && type.endsWith('xml') ? back : value).toStrictEqual(back);
+  });
+  it.each([[{ a: 1 }, 'text/plain'], [Uint8Array.of(1), 'application/json'], ['x', 'nonsense'], ['x', 'a/b\r\nc'], [1, 'image/png']])('%j as %s is refused', (value, type) => {
+    expect(() => toPayload(value, type)).toThrow(LanpostError);
+  });
+});
+
+describe('CBOR', () => {
+  it('round trips', () => {
+    fc.assert(fc.property(any, (value) => { expect(decodeCbor(encodeCbor(value))).toStrictEqual(value); }), { numRuns: 500 });
+  });
+  it('whatever comes is decoded or refused by name', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (input) => {
+      let error: unknown;
+      try {
+        decodeCbor(input);
+      } catch (caught) {
+        error = caught;
+      }
+      expect(error === undefined || error instanceof LanpostError).toBe(true);
+    }), { numRuns: 5000 });
+  });
+  it.each([
+    ['deep arrays', new Uint8Array(1000).fill(0x81)], ['an array of 2^32 that is not there', Uint8Array.of(0x9a, 0xff, 0xff, 0xff, 0xff)],
+    ['text of 2^53', Uint8Array.of(0x7b, 0, 0x20, 0, 0, 0, 0, 0, 0)], ['indefinite', Uint8Array.of(0x9f, 0xff)], ['a tag', Uint8Array.of(0xc1, 0)],
+    ['bytes after', Uint8Array.of(0, 0)], ['a number as key', Uint8Array.of(0xa1, 0, 0)], ['undefined', Uint8Array.of(0xf7)], ['nothing', new Uint8Array()],
+  ])('%s is refused', (_name, input) => {
+    expect(() => checkCbor(input)).toThrow(LanpostError);
+  });
+});
