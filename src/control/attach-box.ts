@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Box } from '../api.ts';
+import { createSystemClock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { Connection, disconnected } from './connection.ts';
 import { deferred } from './deferred.ts';
@@ -19,7 +20,14 @@ export interface AttachOptions {
 }
 
 type Hello = Extract<Reply, { type: 'hello' }>;
-export interface Attached { readonly hello: Hello; readonly rpc: RpcClient; close(): Promise<void> }
+export interface Attached {
+  readonly hello: Hello;
+  readonly rpc: RpcClient;
+  /** Ends the streams in order, then the connection. Idempotent. */
+  close(): Promise<void>;
+  /** Drops the connection, as a process that is killed does. */
+  cut(): void;
+}
 
 /**
  * The box that runs in `dir`, in another process; `close` leaves it running. When it stops,
@@ -61,11 +69,12 @@ export async function attachService(o: { dir: string; signal?: AbortSignal | und
   });
   const rpc = new RpcClient({ connection, limits });
 
-  const giveUp = AbortSignal.any([AbortSignal.timeout(limits.greeting), ...o.signal ? [o.signal] : []]);
-  const stop = (): void => {
-    greeted.reject(o.signal?.aborted ? o.signal.reason : new LanpostError('timeout', `The box in ${o.dir} does not answer; it may be hung.`));
-  };
-  giveUp.addEventListener('abort', stop, { once: true });
+  const late = createSystemClock().after(limits.greeting, () => {
+    greeted.reject(new LanpostError('timeout', `The box in ${o.dir} does not answer; it may be hung.`));
+  });
+  const stop = (): void => greeted.reject(o.signal?.reason);
+  o.signal?.addEventListener('abort', stop, { once: true });
+  if (o.signal?.aborted) stop(); // while it was dialling
   try {
     const hello = await greeted.promise;
     if (hello.protocol !== PROTOCOL) {
@@ -82,12 +91,13 @@ export async function attachService(o: { dir: string; signal?: AbortSignal | und
       })();
       return closing;
     };
-    return { hello, rpc, close };
+    return { hello, rpc, close, cut: () => connection.destroy() };
   } catch (error) {
     connection.destroy();
     throw error;
   } finally {
-    giveUp.removeEventListener('abort', stop);
+    late.stop();
+    o.signal?.removeEventListener('abort', stop);
   }
 }
 

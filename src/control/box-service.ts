@@ -3,7 +3,7 @@
 import type { Box, MessagesOptions, PublishOptions, SendOptions, SubscribeOptions } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { packDelivery, packMessage } from './delivery-wire.ts';
-import { isRecord } from './record.ts';
+import { isRecord, plain } from './record.ts';
 import { receiptSource } from './receipt-source.ts';
 import { listSource, watchSource, type Service, type Source } from './service.ts';
 import { take } from './take.ts';
@@ -31,7 +31,7 @@ export function boxService(box: Box): Service {
     status: () => box.status(),
   }));
   // Lists go as streams: one answer would outgrow a frame.
-  const lists = new Map<string, (...args: never[]) => Promise<Iterable<unknown>>>(Object.entries({
+  const lists = new Map<string, (...args: never[]) => Promise<unknown[]>>(Object.entries({
     items: async (...args: Parameters<Box['items']>) => (await box.items(...args)).map(packDelivery),
     'topics.list': (filter?: string) => box.topics.list(filter),
     'subscriptions.list': () => box.subscriptions.list(),
@@ -51,11 +51,11 @@ export function boxService(box: Box): Service {
     async call(method, args) {
       const call = calls.get(method);
       if (!call) throw unknownMethod(method);
-      return call(...trimmed(args));
+      return plain(await call(...trimmed(args)));
     },
     open(method, args) {
       const list = lists.get(method);
-      if (list) return listSource(() => list(...trimmed(args)));
+      if (list) return listSource(async () => (await list(...trimmed(args))).map(plain));
       const stream = streams.get(method);
       if (!stream) throw unknownMethod(method);
       return stream(...trimmed(args));

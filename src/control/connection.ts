@@ -1,13 +1,14 @@
 // The rim of the control protocol: a socket that carries CBOR messages in frames.
 import type { Socket } from 'node:net';
 import { LanpostError } from '../errors.ts';
-import { decodeCbor, encodeCbor } from '../payload/cbor.ts';
+import { createCodec } from './codec.ts';
 import { frame, FrameReader } from './frame.ts';
 
 export class Connection {
   readonly #socket: Socket;
   readonly #limit: number;
   readonly #reader: FrameReader;
+  readonly #codec = createCodec();
   #corked = false;
   #closed = false;
   #drained: (() => void)[] = [];
@@ -26,7 +27,7 @@ export class Connection {
     let failure: Error | undefined;
     o.socket.on('data', (chunk: Buffer) => {
       try {
-        for (const body of this.#reader.push(chunk)) o.onMessage(decodeCbor(body));
+        for (const body of this.#reader.push(chunk)) o.onMessage(this.#codec.decode(body));
       } catch (error) {
         failure = error instanceof Error ? error : new Error(String(error));
         o.socket.destroy();
@@ -48,7 +49,7 @@ export class Connection {
   /** Messages of one turn of the event loop go out in one write. */
   send(message: object): void {
     if (this.#closed || !this.#socket.writable) return;
-    const framed = frame(encodeCbor(message), this.#limit);
+    const framed = frame(this.#codec.encode(message), this.#limit);
     if (!this.#corked) {
       this.#corked = true;
       this.#socket.cork();

@@ -7,3 +7,10 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 export function present(fields: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
+
+/** The same all the way down. */
+export function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((one) => plain(one) ?? null);
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined).map(([name, field]) => [name, plain(field)]));
+}

@@ -4,7 +4,6 @@ import type {
   SubscriptionInfo, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import { toPayload } from '../payload/payload.ts';
 import { unpackDelivery, unpackMessage } from './delivery-wire.ts';
 import type { ControlLimits } from './limits.ts';
 import { present } from './record.ts';
@@ -52,8 +51,8 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
     get name() { return name; },
     async publish(topic, value, options = {}): Promise<Published> {
       const { signal, ...rest } = options;
-      toPayload(value, rest.contentType); // refused here, with the same words as in the box's own process
-      return call('publish', [topic, packValue(value), present(rest)], signal);
+      const payload = packValue(value, rest.contentType);
+      return call('publish', [topic, payload, present({ ...rest, contentType: payload.contentType })], signal);
     },
     subscribe(filter, options = {}) {
       const { signal, ack = 'auto', ...rest } = options;

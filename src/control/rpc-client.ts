@@ -4,6 +4,7 @@ import { disconnected, type Connection } from './connection.ts';
 import { deferred, type Deferred } from './deferred.ts';
 import { toError } from './failure.ts';
 import type { ControlLimits } from './limits.ts';
+import { plain } from './record.ts';
 import { RemoteStream } from './remote-stream.ts';
 import type { Reply } from './wire.ts';
 
@@ -39,7 +40,7 @@ export class RpcClient {
     }
     const id = this.#nextId++;
     const answer = deferred<unknown>();
-    this.#connection.send({ type: 'call', id, method, args });
+    this.#connection.send({ type: 'call', id, method, args: plain(args) });
     this.#calls.set(id, answer);
     const stop = (): void => {
       if (this.#calls.delete(id)) answer.reject(signal?.reason);
@@ -77,7 +78,7 @@ export class RpcClient {
     }
     this.#streams.set(id, stream);
     try {
-      this.#connection.send({ type: 'open', id, method, args });
+      this.#connection.send({ type: 'open', id, method, args: plain(args) });
     } catch (error) {
       this.#streams.delete(id);
       stream.fail(error);

@@ -1,3 +1,5 @@
+import { plain } from './record.ts';
+
 /** Something served over the control socket: calls that answer once, and streams that are pulled. */
 export interface Service {
   call(method: string, args: readonly unknown[]): Promise<unknown>;
@@ -43,7 +45,7 @@ export function watchSource(watch: (signal: AbortSignal) => AsyncIterator<unknow
     ready: Promise.resolve(),
     async next() {
       const step = await iterator.next();
-      return step.done ? step : { done: false, value: { value: step.value } };
+      return step.done ? step : { done: false, value: { value: plain(step.value) } };
     },
     async close() {
       stopper.abort();

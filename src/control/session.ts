@@ -83,7 +83,7 @@ export class Session {
     if (++this.#calls >= this.#limits.calls) this.#connection.pause();
     try {
       const value = await this.#service.call(method, args);
-      this.#send({ type: 'answer', id, value });
+      this.#send(value === undefined ? { type: 'answer', id } : { type: 'answer', id, value });
     } catch (error) {
       this.#send({ type: 'failure', id, error: toFailure(error) });
     } finally {

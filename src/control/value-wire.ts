@@ -1,24 +1,17 @@
-// Values across the socket. JSON travels as its text: no limit of CBOR's nesting or number
-// forms comes between what one side gave and what the other gets.
+// Values across the socket travel as payloads: what a caller may publish, and how it is written
+// down, is said in one place, and refused with the same words on both sides of the socket.
 import type { Value } from '../api.ts';
+import { fromPayload, toPayload, type Payload } from '../payload/payload.ts';
 import { isRecord } from './record.ts';
-import { take } from './take.ts';
 import { ProtocolError } from './wire.ts';
 
-export type WireValue = { readonly text: string } | { readonly bytes: Uint8Array } | { readonly json: string };
-
-export function packValue(value: Value): WireValue {
-  if (typeof value === 'string') return { text: value };
-  if (value instanceof Uint8Array) return { bytes: value };
-  return { json: JSON.stringify(value) };
+export function packValue(value: Value, contentType?: string): Payload {
+  return toPayload(value, contentType);
 }
 
 export function unpackValue(packed: unknown): Value {
-  if (isRecord(packed)) {
-    if (typeof packed['text'] === 'string') return packed['text'];
-    // A copy: what was decoded is a window on the socket's own buffer.
-    if (packed['bytes'] instanceof Uint8Array) return new Uint8Array(packed['bytes']);
-    if (typeof packed['json'] === 'string') return take<Value>(JSON.parse(packed['json']));
-  }
-  throw new ProtocolError('not a value');
+  if (!isRecord(packed)) throw new ProtocolError('not a value');
+  const { contentType, bytes } = packed;
+  if (typeof contentType !== 'string' || !(bytes instanceof Uint8Array)) throw new ProtocolError('not a value');
+  return fromPayload({ contentType, bytes });
 }

@@ -1,0 +1,231 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { deferred } from '../../src/control/deferred.ts';
+import type { Arrival } from '../../src/control/rpc-client.ts';
+import type { Service, Source } from '../../src/control/service.ts';
+import { LanpostError } from '../../src/errors.ts';
+import { sandbox, type Sandbox } from './sandbox.ts';
+
+/** Numbers from 0 on, that remember what became of them. */
+function counter() {
+  const log = { handed: 0, acked: [] as number[], nacked: [] as [number, number][], closed: 0 };
+  const closed = deferred<void>();
+  const source: Source = {
+    ready: Promise.resolve(),
+    async next() {
+      const value = log.handed++;
+      return {
+        done: false,
+        value: { value, ack: () => log.acked.push(value), nack: (delay: number) => log.nacked.push([value, delay]) },
+      };
+    },
+    async close() {
+      log.closed++;
+      closed.resolve();
+    },
+  };
+  return { log, source, closed: closed.promise };
+}
+
+const service = (parts: Partial<{ call: Service['call']; open: Service['open'] }>): Service => ({
+  call: parts.call ?? (async (_, args) => args[0]),
+  open: parts.open ?? (() => { throw new LanpostError('unsupported'); }),
+});
+const whole = (arrival: Arrival): Arrival => arrival;
+
+describe('a control connection', () => {
+  let box: Sandbox;
+  afterEach(() => box[Symbol.asyncDispose]());
+
+  it('answers calls, each with its own answer', async () => {
+    box = await sandbox(service({}));
+    const { rpc } = await box.attach();
+    const values = [1, 'zwei', { three: [3, null, true] }, [Number.MAX_SAFE_INTEGER, 0.1], 'ünï😀', null, undefined];
+    const answers = await Promise.all(values.map((value) => rpc.call('echo', [value])));
+    expect(answers).toEqual([...values.slice(0, -1), null]);
+    const bytes = await rpc.call('echo', [Uint8Array.from([0, 255, 10, 13])]);
+    expect([...bytes as Uint8Array]).toEqual([0, 255, 10, 13]);
+  });
+
+  it('brings errors over with their code and message', async () => {
+    box = await sandbox(service({
+      async call(method) {
+        throw method === 'type' ? new TypeError('topic must be a string') : new LanpostError('invalid-topic', 'no # in the middle');
+      },
+    }));
+    const { rpc } = await box.attach();
+    await expect(rpc.call('own', [])).rejects.toMatchObject({ name: 'LanpostError', code: 'invalid-topic', message: 'no # in the middle' });
+    await expect(rpc.call('type', [])).rejects.toThrow(new TypeError('topic must be a string'));
+  });
+
+  it('calls in the order in which they were made, many at once', async () => {
+    const order: unknown[] = [];
+    box = await sandbox(service({ async call(_, args) { order.push(args[0]); } }));
+    const { rpc } = await box.attach();
+    await Promise.all(Array.from({ length: 5000 }, (_, index) => rpc.call('note', [index])));
+    expect(order).toEqual(Array.from({ length: 5000 }, (_, index) => index));
+  });
+
+  it('holds no more calls at once than its limit', async () => {
+    let now = 0;
+    let most = 0;
+    box = await sandbox(service({
+      async call() {
+        most = Math.max(most, ++now);
+        await new Promise((resolve) => { setImmediate(resolve); });
+        now--;
+      },
+    }), { limits: { calls: 8 } });
+    const { rpc } = await box.attach();
+    // Each call is larger than what one read of the socket brings, so the pause can bite.
+    const padding = 'x'.repeat(70_000);
+    await Promise.all(Array.from({ length: 100 }, () => rpc.call('wait', [padding])));
+    expect(most).toBeLessThanOrEqual(9);
+  });
+
+  it('stops waiting for a call that is aborted, with the reason', async () => {
+    const hang = deferred<void>();
+    box = await sandbox(service({ call: () => hang.promise }));
+    const { rpc } = await box.attach();
+    const stop = new AbortController();
+    const call = rpc.call('hang', [], stop.signal);
+    stop.abort(new Error('enough'));
+    await expect(call).rejects.toThrow('enough');
+    await expect(rpc.call('hang', [], stop.signal)).rejects.toThrow('enough');
+    hang.resolve();
+  });
+
+  it('refuses a call that is larger than a frame, and goes on', async () => {
+    box = await sandbox(service({}), { limits: { frameBytes: 1000 } });
+    const { rpc } = await box.attach();
+    await expect(rpc.call('echo', ['x'.repeat(2000)])).rejects.toMatchObject({ code: 'too-large' });
+    await expect(rpc.call('echo', ['small'])).resolves.toBe('small');
+  });
+
+  it('says so when an answer is larger than a frame, and goes on', async () => {
+    box = await sandbox(service({ call: async (_, args) => 'x'.repeat(args[0] as number) }), { limits: { frameBytes: 1000 } });
+    const { rpc } = await box.attach();
+    await expect(rpc.call('long', [2000])).rejects.toMatchObject({ code: 'too-large' });
+    await expect(rpc.call('long', [2])).resolves.toBe('xx');
+  });
+
+  it('hands out of a stream what is pulled, and nothing before', async () => {
+    const { log, source } = counter();
+    box = await sandbox(service({ open: () => source }));
+    const { rpc } = await box.attach();
+    const stream = rpc.open('count', [], { decode: whole, ahead: 0 });
+    await stream.ready;
+    await rpc.call('echo', []);
+    expect(log.handed).toBe(0);
+    for (let index = 0; index < 3; index++) {
+      // oxlint-disable-next-line no-await-in-loop
+      expect((await stream.next()).value?.value).toBe(index);
+    }
+    expect(log.handed).toBe(3);
+    await stream.close();
+    expect(log.closed).toBe(1);
+  });
+
+  it('carries what is confirmed and what is given back, each once', async () => {
+    const { log, source } = counter();
+    box = await sandbox(service({ open: () => source }));
+    const { rpc } = await box.attach();
+    const stream = rpc.open('count', [], { decode: whole, ahead: 0 });
+    const next = async (): Promise<Arrival> => {
+      const step = await stream.next();
+      if (step.done) throw new Error('no more');
+      return step.value;
+    };
+    const [a, b, c] = [await next(), await next(), await next()];
+    b.ack();
+    b.ack();
+    a.nack(250);
+    a.ack();
+    await rpc.call('echo', []);
+    expect(log).toMatchObject({ acked: [1], nacked: [[0, 250]] });
+    await stream.close();
+    c.ack();
+    await rpc.call('echo', []);
+    expect(log.acked).toEqual([1]);
+  });
+
+  it('gives a stream up when its client vanishes', async () => {
+    const { log, source, closed } = counter();
+    box = await sandbox(service({ open: () => source }));
+    const first = await box.attach();
+    const stream = first.rpc.open('count', [], { decode: whole, ahead: 4 });
+    await stream.next();
+    first.cut();
+    await closed;
+    expect(log).toMatchObject({ acked: [], closed: 1 });
+    await expect(stream.next().then(() => stream.next()).then(() => stream.next())).rejects.toMatchObject({ code: 'disconnected' });
+  });
+
+  it('rejects everything that is waited for when the box goes', async () => {
+    const never = new Promise<never>(() => undefined);
+    const wake = deferred<IteratorResult<never, undefined>>();
+    const source: Source = { ready: never, next: () => wake.promise, async close() { wake.resolve({ done: true, value: undefined }); } };
+    box = await sandbox(service({ call: () => never, open: () => source }));
+    const { rpc } = await box.attach();
+    const call = rpc.call('hang', []);
+    const stream = rpc.open('hang', [], { decode: whole, ahead: 0 });
+    const step = stream.next();
+    await Promise.all([
+      expect(call).rejects.toMatchObject({ code: 'disconnected' }),
+      expect(step).rejects.toMatchObject({ code: 'disconnected' }),
+      expect(stream.ready).rejects.toMatchObject({ code: 'disconnected' }),
+      box.server.close(),
+    ]);
+    await expect(rpc.call('later', [])).rejects.toMatchObject({ code: 'disconnected' });
+    await expect(rpc.open('later', [], { decode: whole, ahead: 0 }).next()).rejects.toMatchObject({ code: 'disconnected' });
+  });
+
+  it('ends its streams when it is closed here, and refuses what comes after', async () => {
+    const { log, source } = counter();
+    box = await sandbox(service({ open: () => source }));
+    const client = await box.attach();
+    const stream = client.rpc.open('count', [], { decode: whole, ahead: 4 });
+    (await stream.next()).value?.ack();
+    await client.close();
+    await client.close();
+    expect(log).toMatchObject({ acked: [0], closed: 1 });
+    await expect(client.rpc.call('echo', [])).rejects.toMatchObject({ code: 'closed' });
+  });
+
+  it('tells a failure of a stream to its reader, once it is open or when it cannot be', async () => {
+    const source: Source = {
+      ready: Promise.reject(new LanpostError('in-use', 'another reads it')),
+      next: () => Promise.reject(new LanpostError('in-use', 'another reads it')),
+      async close() { await Promise.resolve(); },
+    };
+    source.ready.catch(() => undefined);
+    box = await sandbox(service({ open: (method) => { if (method === 'busy') return source; throw new TypeError('filter must be a string'); } }));
+    const { rpc } = await box.attach();
+    const busy = rpc.open('busy', [], { decode: whole, ahead: 0 });
+    await expect(busy.ready).rejects.toMatchObject({ code: 'in-use' });
+    await expect(busy.next()).rejects.toMatchObject({ code: 'in-use' });
+    await busy.close();
+    const wrong = rpc.open('wrong', [], { decode: whole, ahead: 0 });
+    await expect(wrong.next()).rejects.toThrow(new TypeError('filter must be a string'));
+  });
+
+  it('does not hand a slow reader more than it pulled, however large', async () => {
+    let handed = 0;
+    const source: Source = {
+      ready: Promise.resolve(),
+      async next() {
+        handed++;
+        return { done: false, value: { value: Buffer.alloc(100_000) } };
+      },
+      async close() { await Promise.resolve(); },
+    };
+    box = await sandbox(service({ open: () => source }), { limits: { backlogBytes: 300_000 } });
+    const { rpc } = await box.attach();
+    const stream = rpc.open('large', [], { decode: ({ value }) => (value as Uint8Array).length, ahead: 64 });
+    for (let index = 0; index < 200; index++) {
+      // oxlint-disable-next-line no-await-in-loop
+      expect((await stream.next()).value).toBe(100_000);
+    }
+    expect(handed).toBeLessThanOrEqual(200 + 65);
+    await stream.close();
+  });
+});
