@@ -1,7 +1,8 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { BoxStatus } from '../../src/api.ts';
+import { attachBox, type Box, LanpostError } from '../../src/index.ts';
 import { readJsonLines, type WaitOptions } from './json-lines.ts';
 import type { Lan } from './lan.ts';
 
@@ -47,7 +48,8 @@ export interface BoxProcess extends AsyncDisposable {
   cli(...args: string[]): Promise<Line[]>;
   /** Starts a command and leaves it running. */
   run(...args: string[]): Running;
-  status(): Promise<BoxStatus>;
+  /** The same box through its control socket. Whoever attaches closes. */
+  attach(): Promise<Box>;
   /** SIGKILL. */
   kill(): Promise<void>;
   /** SIGINT, as Ctrl-C; gives the exit code. */
@@ -63,18 +65,22 @@ export async function startBox(options: StartBoxOptions): Promise<BoxProcess> {
   const start = node('start', '--no-editor', '--dir', dir, ...(name === undefined ? [] : ['--name', name]), ...args);
 
   let output = '';
-  const closed = once(start, 'close').then(() => start.exitCode);
-  await new Promise<void>((resolve, reject) => {
-    const fail = (why: string): void => reject(new Error(`lanpost start ${why}:\n${output}`));
-    const timer = setTimeout(() => fail(`was not ready after ${timeout} ms`), timeout);
-    const read = (text: string): void => {
-      output += text;
-      if (READY.test(output)) resolve();
-    };
-    start.stdout.setEncoding('utf8').on('data', read);
-    start.stderr.setEncoding('utf8').on('data', read);
-    void closed.then((code) => fail(`ended with ${code}`)).finally(() => clearTimeout(timer));
+  const keep = (text: string): void => { output += text; };
+  start.stdout.setEncoding('utf8').on('data', keep);
+  start.stderr.setEncoding('utf8').on('data', keep);
+  let over = false;
+  const closed = once(start, 'close').then(() => {
+    over = true;
+    return start.exitCode;
   });
+  // It is ready when it answers on its socket; a box that was killed leaves a socket that nobody serves.
+  const deadline = performance.now() + timeout;
+  while (!await isServed(dir)) {
+    const late = performance.now() > deadline;
+    if (late) start.kill('SIGKILL');
+    if (late || over) throw new Error(`lanpost start ${late ? `was not ready after ${timeout} ms` : `ended with ${await closed}`}:\n${output}`);
+    await pause(20);
+  }
 
   const end = async (signal: 'SIGKILL' | 'SIGINT'): Promise<number | null> => {
     start.kill(signal);
@@ -90,15 +96,22 @@ export async function startBox(options: StartBoxOptions): Promise<BoxProcess> {
   return {
     dir, child: start, cli, run,
     get output() { return output; },
-    async status() { return (await cli('status'))[0] as unknown as BoxStatus; },
+    attach: () => attachBox({ dir }),
     async kill() { await end('SIGKILL'); },
     stop: () => end('SIGINT'),
     async [Symbol.asyncDispose]() { await end('SIGKILL'); },
   };
 }
 
-/** What `start` prints when everything it starts is up. */
-const READY = /^ready\b/im;
+async function isServed(dir: string): Promise<boolean> {
+  try {
+    await (await attachBox({ dir })).close();
+    return true;
+  } catch (error) {
+    if (error instanceof LanpostError) return false; // not yet
+    throw error;
+  }
+}
 
 function follow(child: ChildProcessWithoutNullStreams, name: string): Running {
   const said = readJsonLines<Line>(child, name);
