@@ -12,7 +12,7 @@ import { XmppSocket } from '../../src/xmpp/xmpp-socket.ts';
 
 const header = (): Element => xml('stream:stream', { xmlns: 'jabber:client', 'xmlns:stream': 'http://etherx.jabber.org/streams', version: '1.0' });
 const clock = createSystemClock();
-let server: ReturnType<typeof createServer> | undefined;
+const servers: { close(): unknown }[] = [];
 const sockets: XmppSocket[] = [];
 let dir = '';
 let key = '';
@@ -28,8 +28,7 @@ beforeAll(() => {
 afterAll(() => rmSync(dir, { recursive: true }));
 afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy();
-  server?.close();
-  server = undefined;
+  for (const server of servers.splice(0)) server.close();
 });
 
 interface End { socket: XmppSocket; log: string[]; seen(what: RegExp): Promise<void> }
@@ -56,7 +55,8 @@ function end(socket: Socket, react: (self: XmppSocket, element: Element) => void
 }
 
 async function pair(react?: (self: XmppSocket, element: Element) => void): Promise<[End, End]> {
-  server = createServer();
+  const server = createServer();
+  servers.push(server);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
