@@ -1,0 +1,197 @@
+import { LanpostError } from '../errors.ts';
+import { encodeIndex, isItem } from './index-row.ts';
+import { expiryKey, garbageKey, idKey, indexKey, putSeq, putU32, recordKey } from './keys.ts';
+import { type Mark, originName, originOp, take } from './origins.ts';
+import { type Prior, priorKey, replacementId } from './prior.ts';
+import { type Draft, type RecordPayload, HEADER_BYTES, encodeRecord, recordCrc } from './record.ts';
+import type { RingEntry } from './ring.ts';
+import type { LogState } from './state.ts';
+import type { Topic, TopicChange } from './topics.ts';
+import type { Transaction } from './transaction.ts';
+
+export interface Appended {
+  readonly seq: number;
+  readonly recordId: string;
+  /** It was here already. `seq` is 0 when only its origin is known. */
+  readonly repeated: boolean;
+}
+
+/** One append waiting for the disk. */
+export interface Pending {
+  readonly draft: Draft;
+  readonly body: Uint8Array;
+  readonly resolve: (appended: Appended) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+function u64(seq: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(8);
+  putSeq(bytes, 0, seq);
+  return bytes;
+}
+
+function samePayload(a: RecordPayload | undefined, b: RecordPayload | undefined): boolean {
+  if (!a || !b) return a === b;
+  return a.contentType === b.contentType && Buffer.compare(a.bytes, b.bytes) === 0;
+}
+
+function notFound({ id, topic }: Draft): LanpostError {
+  return new LanpostError('not-found', `There is no item ${id ?? ''} in ${topic}.`);
+}
+
+/** Turns the drafts of one batch into rows. What they do to topics and marks goes into the transaction. */
+export class Assembly {
+  readonly entries: RingEntry[] = [];
+  /** What each draft resolves to, in order; an error rejects it alone. */
+  readonly results: (Appended | LanpostError)[] = [];
+  bytes = 0;
+  readonly #state: LogState;
+  readonly #tx: Transaction;
+  readonly #priors: Map<string, Prior>;
+  readonly #gone = new Set<number>();
+  readonly #marks = new Map<string, Mark>();
+  readonly #idPrefix: string;
+  readonly #boot: string;
+  readonly #wall: number;
+  readonly #mono: number;
+  readonly #trusted: boolean;
+  #crcs: Uint8Array;
+  #seq: number;
+
+  constructor(state: LogState, tx: Transaction, priors: Map<string, Prior>, drafts: number) {
+    this.#state = state;
+    this.#tx = tx;
+    this.#priors = priors;
+    this.#seq = state.head;
+    this.#crcs = Buffer.allocUnsafe(drafts * 4);
+    const { name, box } = state.epochs.at(Infinity);
+    this.#boot = name;
+    this.#idPrefix = `${box}-${name}-`;
+    this.#wall = state.clock.wall();
+    this.#mono = state.clock.mono();
+    this.#trusted = state.clock.isSet();
+  }
+
+  /** The CRCs of the records, in order. */
+  get crcs(): Uint8Array {
+    return this.#crcs.subarray(0, this.entries.length * 4);
+  }
+
+  add({ draft, body }: Pending): void {
+    const mark = this.#takeOrigin(draft);
+    if (mark === 'repeated') return;
+    const { topics } = this.#state;
+    if (draft.kind === 'retract' && !draft.origin && !topics.byName.has(draft.topic)) {
+      this.results.push(notFound(draft));
+      return;
+    }
+    const topic = topics.byName.get(draft.topic) ?? topics.allocate(draft.topic);
+    const change = this.#tx.topic(topic);
+    const id = replacementId(draft, change.settings.lane);
+    const prior = id === undefined ? undefined : this.#prior(topic, id);
+    const inView = prior !== undefined && prior.seq >= change.viewFrom;
+    if (draft.origin === undefined) {
+      if (inView && draft.kind === 'publish' && draft.id !== undefined && samePayload(prior.payload, draft.payload)) {
+        this.results.push({ seq: prior.seq, recordId: this.#recordId(prior.seq), repeated: true });
+        return;
+      }
+      if (!inView && draft.kind === 'retract') {
+        this.results.push(notFound(draft));
+        return;
+      }
+    }
+    const seq = ++this.#seq;
+    this.#tx.touch(topic);
+    if (mark && draft.origin) {
+      this.#marks.set(originName(draft.origin, draft.topic), mark);
+      this.#tx.ops.push(originOp(draft.origin, draft.topic, mark));
+    }
+    if (prior) this.#replace(topic, change, prior, draft.kind === 'retract' ? 'retracted' : 'superseded', inView);
+    this.#write(topic, change, seq, draft, body, id);
+  }
+
+  /** After the last draft: what memory takes over once the batch is on disk. */
+  seal(): void {
+    this.#tx.onCommit(() => {
+      for (const [name, mark] of this.#marks) this.#state.origins.set(name, mark);
+    });
+  }
+
+  #takeOrigin(draft: Draft): Mark | 'repeated' | undefined {
+    const { origin } = draft;
+    if (!origin) return undefined;
+    const name = originName(origin, draft.topic);
+    const mark = take(this.#marks.get(name) ?? this.#state.origins.get(name), origin.seq, origin.previous);
+    if (mark) return mark;
+    this.results.push({ seq: 0, recordId: `${origin.box}-${origin.epoch}-${origin.seq}`, repeated: true });
+    return 'repeated';
+  }
+
+  #prior(topic: Topic, id: string): Prior | undefined {
+    const prior = this.#priors.get(priorKey(topic, id));
+    return prior && prior.index.item && prior.index.state === 'live' && !this.#gone.has(prior.seq) ? prior : undefined;
+  }
+
+  #recordId(seq: number): string {
+    return seq > this.#state.head ? `${this.#idPrefix}${seq}` : this.#state.epochs.recordId(seq);
+  }
+
+  /** An item leaves the view because of a newer record. */
+  #replace(topic: Topic, change: TopicChange, { seq, index }: Prior, state: 'retracted' | 'superseded', inView: boolean): void {
+    this.#gone.add(seq);
+    this.#tx.put(indexKey(topic.no, seq), encodeIndex({ ...index, state }));
+    if (!inView) return;
+    change.count--;
+    this.#garbage(topic, seq);
+    if (state === 'retracted' && index.id !== undefined) this.#tx.del(idKey(topic.no, index.id));
+  }
+
+  #garbage(topic: Topic, seq: number): void {
+    const value = Buffer.allocUnsafe(4);
+    putU32(value, 0, topic.no);
+    this.#tx.put(garbageKey(seq), value);
+  }
+
+  #write(topic: Topic, change: TopicChange, seq: number, draft: Draft, body: Uint8Array, id: string | undefined): void {
+    const { kind } = draft;
+    const item = isItem(kind);
+    const header = { kind, topic: topic.no, previous: change.last, wall: this.#wall, mono: this.#mono, trusted: this.#trusted };
+    const row = encodeRecord(header, body);
+    const index = { state: 'live' as const, item, size: row.length, ordinal: change.ordinal + 1, ...(item && id !== undefined && { id }) };
+    const tx = this.#tx;
+    tx.put(recordKey(seq), row);
+    tx.put(indexKey(topic.no, seq), encodeIndex(index));
+    if (item && id !== undefined) {
+      tx.put(idKey(topic.no, id), u64(seq));
+      this.#priors.set(priorKey(topic, id), { seq, index, payload: draft.payload });
+    }
+    if (draft.expires !== undefined) tx.put(expiryKey(Math.max(0, draft.expires), seq), u64(topic.no));
+    putU32(this.#crcs, this.entries.length * 4, recordCrc(row));
+    this.bytes += row.length;
+    const { origin } = draft;
+    const recordId = origin ? `${origin.box}-${origin.epoch}-${origin.seq}` : `${this.#idPrefix}${seq}`;
+    this.results.push({ seq, recordId, repeated: false });
+    this.entries.push({
+      seq, topic, draft, previous: change.last, recordId, bytes: row.length + HEADER_BYTES, ordinal: index.ordinal,
+      wall: this.#wall, mono: this.#mono, boot: this.#boot, trusted: this.#trusted,
+    });
+    this.#touch(topic, change, seq, draft, row.length);
+  }
+
+  /** What the record does to its topic. */
+  #touch(topic: Topic, change: TopicChange, seq: number, { kind, config }: Draft, size: number): void {
+    change.last = seq;
+    change.ordinal++;
+    change.bytes += size;
+    if (change.first === 0) change.first = seq;
+    if (kind === 'publish') change.count++;
+    if (kind === 'purge' || kind === 'delete') {
+      change.count = 0;
+      change.viewFrom = seq;
+    }
+    if (kind !== 'publish') this.#garbage(topic, seq);
+    if (kind === 'configure' && config) change.settings = config;
+    if (kind === 'delete') change.settings = {};
+    change.deleted = kind === 'delete';
+  }
+}

@@ -1,0 +1,196 @@
+import { crc32 } from 'node:zlib';
+import { LanpostError } from '../errors.ts';
+import { type Appended, Assembly, type Pending } from './assemble.ts';
+import type { Cursors } from './cursors.ts';
+import type { DiskGuard } from './disk-guard.ts';
+import { commitKey } from './keys.ts';
+import { BATCH_BYTES, BATCH_RECORDS } from './limits.ts';
+import { readPriors } from './prior.ts';
+import { type Draft, encodeBody } from './record.ts';
+import type { Space } from './space.ts';
+import type { LogState } from './state.ts';
+import { Transaction } from './transaction.ts';
+import { encodeCommit } from './window.ts';
+
+/** Something besides appends that wants to be in the next batch. */
+interface Task {
+  readonly build: (tx: Transaction) => void | Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Counted for what a queued draft costs besides its body. */
+const OVERHEAD = 256;
+
+/**
+ * Group commit: one batch in flight. The next one starts with setImmediate after the first
+ * append, so everything that was asked for meanwhile shares its fsync; there is no timer.
+ */
+export class Committer {
+  readonly #state: LogState;
+  readonly #cursors: Cursors;
+  readonly #guard: DiskGuard;
+  readonly #space: Space;
+  #queue: Pending[] = [];
+  #queuedBytes = 0;
+  #tasks: Task[] = [];
+  #scheduled = false;
+  #running = false;
+  #closing = false;
+  #idle: (() => void)[] = [];
+
+  constructor(o: { state: LogState; cursors: Cursors; guard: DiskGuard; space: Space }) {
+    this.#state = o.state;
+    this.#cursors = o.cursors;
+    this.#guard = o.guard;
+    this.#space = o.space;
+  }
+
+  append(draft: Draft): Promise<Appended> {
+    if (this.#closing) return Promise.reject(new LanpostError('closed', 'The log has been closed.'));
+    const refusal = this.#guard.refusal();
+    if (refusal) return Promise.reject(refusal);
+    if (this.#queuedBytes > this.#state.limits.pendingBytes) return Promise.reject(new LanpostError('busy'));
+    const body = encodeBody(draft);
+    this.#queuedBytes += body.length + OVERHEAD;
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ draft, body, resolve, reject });
+      if (!this.#scheduled) this.nudge();
+    });
+  }
+
+  /** Runs `build` within the next batch; resolves when that is fsynced. */
+  task(build: Task['build']): Promise<void> {
+    if (this.#guard.broken) return Promise.reject(this.#guard.refusal());
+    return new Promise((resolve, reject) => {
+      this.#tasks.push({ build, resolve, reject });
+      this.nudge();
+    });
+  }
+
+  /** There is something for a batch: appends, tasks, cursors or space. */
+  nudge(): void {
+    if (this.#scheduled || this.#running) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      void this.#run();
+    });
+  }
+
+  /** Nothing more is taken in; resolves when what was taken in is on disk or refused. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    if (this.#running || this.#scheduled || this.#queue.length > 0) await new Promise<void>((resolve) => { this.#idle.push(resolve); this.nudge(); });
+  }
+
+  /** Waits until no batch is in flight. */
+  async settled(): Promise<void> {
+    if (this.#running) await new Promise<void>((resolve) => { this.#idle.push(resolve); });
+  }
+
+  /** Whatever waits is refused. */
+  refuseAll(error: LanpostError): void {
+    const queue = this.#queue.splice(0);
+    const tasks = this.#tasks.splice(0);
+    this.#queuedBytes = 0;
+    for (const { reject } of queue) reject(error);
+    for (const { reject } of tasks) reject(error);
+  }
+
+  get #work(): boolean {
+    return this.#queue.length > 0 || this.#tasks.length > 0 || this.#cursors.urgent || this.#space.due;
+  }
+
+  async #run(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      if (!this.#guard.broken) await this.#batch();
+    } finally {
+      this.#running = false;
+      if (this.#work && !this.#guard.broken) this.nudge();
+      else for (const resolve of this.#idle.splice(0)) resolve();
+    }
+  }
+
+  #takeQueue(): Pending[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { body } of this.#queue) {
+      if (count >= BATCH_RECORDS || (count > 0 && bytes + body.length > BATCH_BYTES)) break;
+      bytes += body.length;
+      count++;
+    }
+    this.#queuedBytes -= bytes + count * OVERHEAD;
+    if (count < this.#queue.length) return this.#queue.splice(0, count);
+    const all = this.#queue;
+    this.#queue = [];
+    return all;
+  }
+
+  async #batch(): Promise<void> {
+    const full = await this.#guard.check();
+    if (full) {
+      // Cursors and trims go on: they are what makes room.
+      const queue = this.#queue.splice(0);
+      this.#queuedBytes = 0;
+      for (const { reject } of queue) reject(full);
+    }
+    const tasks = this.#tasks.splice(0);
+    const pending = this.#takeQueue();
+    const tx = new Transaction(this.#state);
+    try {
+      const assembly = await this.#build(tx, pending, tasks);
+      if (tx.ops.length > 0) await this.#state.database.batch(tx.ops, { sync: assembly.entries.length > 0 || tasks.length > 0 || this.#cursors.sync });
+      this.#committed(tx, assembly, pending, tasks);
+    } catch (error) {
+      this.#guard.failed(error);
+      const refusal = this.#guard.refusal() ?? new LanpostError('disk-full', undefined, { cause: error });
+      for (const { reject } of pending) reject(refusal);
+      for (const { reject } of tasks) reject(refusal);
+      this.refuseAll(refusal);
+    }
+  }
+
+  async #build(tx: Transaction, pending: Pending[], tasks: Task[]): Promise<Assembly> {
+    const state = this.#state;
+    const priors = await readPriors(state, pending.map(({ draft }) => draft));
+    await this.#space.page(tx);
+    const assembly = new Assembly(state, tx, priors, pending.length);
+    for (const one of pending) assembly.add(one);
+    assembly.seal();
+    for (const task of tasks) await task.build(tx);
+    this.#cursors.write(tx, assembly.entries);
+    const first = assembly.entries[0];
+    if (first) {
+      const { bytes, entries } = assembly;
+      const dropped = state.window.overflow(bytes);
+      for (const op of dropped) tx.ops.push(op);
+      tx.put(commitKey(first.seq), encodeCommit({ first: first.seq, count: entries.length, crc: crc32(assembly.crcs), bytes, hole: false }));
+      tx.onCommit(() => state.window.add(first.seq, bytes, dropped.length));
+    }
+    tx.seal();
+    return assembly;
+  }
+
+  #committed(tx: Transaction, { entries, results, bytes }: Assembly, pending: Pending[], tasks: Task[]): void {
+    const state = this.#state;
+    tx.committed();
+    for (const entry of entries) state.ring.push(entry);
+    const last = entries.at(-1);
+    if (last) {
+      state.head = last.seq;
+      state.database.witness(last.seq);
+      this.#guard.wrote(bytes);
+    }
+    for (const [i, one] of pending.entries()) {
+      const result = results[i];
+      if (result && 'code' in result) one.reject(result);
+      else if (result) one.resolve(result);
+    }
+    for (const { resolve } of tasks) resolve();
+    this.#cursors.committed(entries);
+    this.#space.committed(entries);
+  }
+}

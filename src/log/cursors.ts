@@ -1,0 +1,159 @@
+import { LanpostError } from '../errors.ts';
+import type { Timer } from '../clock.ts';
+import { Durable, HANDED_STEP, loadDurable } from './durable.ts';
+import type { Row } from './database.ts';
+import { keyText } from './keys.ts';
+import type { Reader } from './readers.ts';
+import type { RingEntry } from './ring.ts';
+import type { LogState } from './state.ts';
+import type { Topic } from './topics.ts';
+import type { Transaction } from './transaction.ts';
+
+const IDLE = 1000;
+
+/** A reader that is woken when a record it matches has been committed. */
+export interface Wakeable {
+  committed(seq: number): void;
+}
+
+/** All cursors: the durable ones by name, and what each batch has to write of them. */
+export class Cursors {
+  readonly durable: Map<string, Durable> = new Map();
+  readonly #state: LogState;
+  readonly #nudge: () => void;
+  readonly #dirty = new Set<Durable>();
+  /** Their bound has to be on disk before they can go on. */
+  readonly #bounds = new Map<Durable, number>();
+  readonly #waking = new Map<Reader, Wakeable>();
+  #timer: Timer | undefined;
+  /** All dirty rows go with the next batch. */
+  #all = false;
+  #closed = false;
+
+  constructor(state: LogState, nudge: () => void) {
+    this.#state = state;
+    this.#nudge = nudge;
+  }
+
+  load(subscriptions: readonly Row[], positions: readonly Row[]): void {
+    const rows = new Map(positions.map(([key, value]) => [keyText(key), value]));
+    for (const [key, value] of subscriptions) {
+      const name = keyText(key);
+      const durable = loadDurable(name, value, rows.get(name));
+      const known = this.durable.get(name);
+      // After a reopening the cursors in memory are ahead of the disk.
+      if (known?.filter === durable.filter) known.row = durable.row;
+      else this.add(durable);
+    }
+  }
+
+  /** Nothing above the head was ever handed out, whatever bound was put ahead of time. */
+  clamp(head: number, suspect: boolean): void {
+    for (const durable of this.durable.values()) {
+      const { position, handed, done } = durable.row;
+      durable.row = { position: Math.min(position, head), handed: suspect ? head : Math.min(handed, head), done: done.filter(([from]) => from <= head) };
+      if (durable.holder) this.#dirty.add(durable);
+    }
+  }
+
+  add(durable: Durable): void {
+    this.durable.set(durable.name, durable);
+    this.#state.readers.add(durable);
+  }
+
+  remove(durable: Durable): void {
+    this.durable.delete(durable.name);
+    this.#state.readers.remove(durable);
+    this.#dirty.delete(durable);
+    this.#bounds.delete(durable);
+  }
+
+  /** Wakes `cursor` for what matches `reader`. */
+  watch(reader: Reader, cursor: Wakeable): void {
+    this.#waking.set(reader, cursor);
+  }
+
+  unwatch(reader: Reader): void {
+    this.#waking.delete(reader);
+  }
+
+  get(name: string): Durable {
+    const durable = this.durable.get(name);
+    if (!durable) throw new LanpostError('not-found', `There is no durable reader ${name}.`);
+    return durable;
+  }
+
+  /** Its position moved: it goes with some batch soon. */
+  moved(durable: Durable): void {
+    this.#dirty.add(durable);
+    if (!this.#closed) this.#timer ??= this.#state.clock.after(IDLE, () => this.#idle());
+  }
+
+  /** It wants to hand out records above the bound on disk. */
+  raise(durable: Durable, bound: number): void {
+    this.#bounds.set(durable, Math.max(bound, this.#bounds.get(durable) ?? 0));
+    this.#nudge();
+  }
+
+  get urgent(): boolean {
+    return this.#bounds.size > 0 || (this.#all && this.#dirty.size > 0);
+  }
+
+  get sync(): boolean {
+    return this.#bounds.size > 0;
+  }
+
+  /** What of the cursors goes with the batch that holds these records. */
+  write(tx: Transaction, entries: readonly RingEntry[]): void {
+    const last = entries.at(-1);
+    // Readers at the tail get their bound with the records themselves, so that nobody waits.
+    if (last) for (const topic of new Set(entries.map((entry) => entry.topic))) this.#lift(topic, last.seq);
+    const now = this.#state.clock.mono();
+    for (const [durable, bound] of this.#bounds) this.#put(tx, durable, now, bound);
+    this.#bounds.clear();
+    for (const durable of this.#dirty) if (this.#all || durable.due(now)) this.#put(tx, durable, now, durable.row.handed);
+    this.#all = false;
+  }
+
+  committed(entries: readonly RingEntry[]): void {
+    const seen = new Set<Topic>();
+    for (const { topic, seq } of entries) {
+      if (seen.has(topic)) continue;
+      seen.add(topic);
+      for (const reader of this.#state.readers.of(topic)) this.#waking.get(reader)?.committed(seq);
+    }
+  }
+
+  /** Every position that is not on disk goes into this batch. */
+  flush(tx: Transaction, exact: boolean): void {
+    const now = this.#state.clock.mono();
+    for (const durable of exact ? this.durable.values() : this.#dirty) {
+      if (durable.holder || this.#dirty.has(durable)) this.#put(tx, durable, now, exact ? 0 : durable.row.handed);
+    }
+  }
+
+  stop(): void {
+    this.#closed = true;
+    this.#timer?.stop();
+    this.#timer = undefined;
+  }
+
+  #lift(topic: Topic, last: number): void {
+    for (const reader of this.#state.readers.of(topic)) {
+      // Not for one that is behind: after a crash its whole backlog would look like a repeat.
+      if (reader instanceof Durable && reader.row.handed < last && reader.holder?.keepsUp) this.#bounds.set(reader, last + HANDED_STEP);
+    }
+  }
+
+  #put(tx: Transaction, durable: Durable, now: number, handed: number): void {
+    durable.write(tx, now, handed);
+    this.#dirty.delete(durable);
+  }
+
+  #idle(): void {
+    this.#timer = undefined;
+    if (this.#dirty.size === 0) return;
+    this.#all = true;
+    this.#nudge();
+  }
+}

@@ -1,0 +1,103 @@
+import type { Timer } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import type { LogState } from './state.ts';
+
+const CHECK_INTERVAL = 1000;
+const CHECK_BYTES = 8 << 20;
+/** LevelDB writes up to two memtables while it reopens. */
+const REOPEN_ROOM = 10 << 20;
+
+/**
+ * Whether anything may be written. Below the floor appends are refused and all else goes on.
+ * After a failed write nothing is written at all: LevelDB would append behind a torn WAL record
+ * and lose everything after it. Only closing and reopening the database mends that.
+ */
+export class DiskGuard {
+  /** A write failed; nothing may be written before the database has been reopened. */
+  broken = false;
+  readonly #state: LogState;
+  readonly #reopen: () => Promise<void>;
+  #reason: string | undefined;
+  #checkedAt = -Infinity;
+  #written = 0;
+  #timer: Timer | undefined;
+  #busy = false;
+
+  constructor(state: LogState, reopen: () => Promise<void>) {
+    this.#state = state;
+    this.#reopen = reopen;
+  }
+
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
+  refusal(): LanpostError | undefined {
+    return this.#reason === undefined ? undefined : new LanpostError('disk-full', this.#reason);
+  }
+
+  wrote(bytes: number): void {
+    this.#written += bytes;
+  }
+
+  /** Before a batch: looks at the disk at most each second or every few MiB. */
+  async check(): Promise<LanpostError | undefined> {
+    const now = this.#state.clock.mono();
+    if (now - this.#checkedAt < CHECK_INTERVAL && this.#written < CHECK_BYTES) return this.refusal();
+    this.#checkedAt = now;
+    this.#written = 0;
+    const free = await this.#state.database.free();
+    const { diskFloor } = this.#state.limits;
+    if (free < diskFloor) this.#refuse(`The disk has ${mib(free)} MiB free, less than the floor of ${mib(diskFloor)} MiB; nothing is stored until there is more.`);
+    else if (!this.broken) this.#resume();
+    return this.refusal();
+  }
+
+  failed(error: unknown): void {
+    this.broken = true;
+    const text = error instanceof Error ? error.message : String(error);
+    this.#refuse(`A write failed (${text}); nothing is stored until the disk has room and the log has been reopened.`);
+  }
+
+  stop(): void {
+    this.#timer?.stop();
+    this.#timer = undefined;
+  }
+
+  #refuse(reason: string): void {
+    if (this.#reason === undefined) this.#state.trouble({ kind: 'log.refusing', message: reason, code: 'disk-full' });
+    this.#reason = reason;
+    this.#timer ??= this.#state.clock.every(CHECK_INTERVAL, () => void this.#again());
+  }
+
+  #resume(): void {
+    if (this.#reason === undefined) return;
+    this.#reason = undefined;
+    this.stop();
+    this.#state.trouble({ kind: 'log.resumed', message: 'There is room on the disk again; the log takes records.' });
+  }
+
+  async #again(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      const { database, limits } = this.#state;
+      const free = await database.free();
+      if (free < limits.diskFloor) return;
+      if (this.broken) {
+        if (free < REOPEN_ROOM) return;
+        await this.#reopen();
+        this.broken = false;
+      }
+      this.#resume();
+    } catch (error) {
+      this.#state.trouble({ kind: 'log.reopen', message: `The log could not be reopened: ${error instanceof Error ? error.message : String(error)}` });
+    } finally {
+      this.#busy = false;
+    }
+  }
+}
+
+function mib(bytes: number): number {
+  return Math.floor(bytes / (1 << 20));
+}

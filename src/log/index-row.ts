@@ -1,0 +1,43 @@
+import { getSeq, getU32, putSeq, putU32 } from './keys.ts';
+import type { DraftKind } from './record.ts';
+
+/** The value of a `t` row: what can be known of a record without reading it. */
+export interface IndexRow {
+  readonly state: 'live' | 'superseded' | 'retracted';
+  /** Whether it is an item, and so counts in the view. */
+  readonly item: boolean;
+  readonly size: number;
+  /** The how-manieth record of its topic it is. */
+  readonly ordinal: number;
+  readonly id?: string;
+}
+
+const STATES = ['live', 'superseded', 'retracted'] as const;
+const HAS_ID = 2;
+const FIXED = 14;
+
+export function encodeIndex(row: IndexRow): Uint8Array {
+  const { id } = row;
+  const bytes = Buffer.allocUnsafe(id === undefined ? FIXED : FIXED + Buffer.byteLength(id));
+  bytes[0] = STATES.indexOf(row.state);
+  bytes[1] = (row.item ? 1 : 0) | (id === undefined ? 0 : HAS_ID);
+  putU32(bytes, 2, row.size);
+  putSeq(bytes, 6, row.ordinal);
+  if (id !== undefined) bytes.write(id, FIXED);
+  return bytes;
+}
+
+export function decodeIndex(bytes: Uint8Array): IndexRow {
+  const flags = bytes[1]!;
+  return {
+    state: STATES[bytes[0]!] ?? 'live',
+    item: (flags & 1) !== 0,
+    size: getU32(bytes, 2),
+    ordinal: getSeq(bytes, 6),
+    ...((flags & HAS_ID) !== 0 && { id: Buffer.from(bytes.buffer, bytes.byteOffset + FIXED, bytes.length - FIXED).toString() }),
+  };
+}
+
+export function isItem(kind: DraftKind): boolean {
+  return kind === 'publish';
+}

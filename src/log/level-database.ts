@@ -1,0 +1,146 @@
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { mkdir, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { Level } from 'level';
+import { LanpostError } from '../errors.ts';
+import type { Database, Op, RangeOptions, Row } from './database.ts';
+import { getSeq, putSeq } from './keys.ts';
+
+const WITNESS_BYTES = 12;
+
+/** The database port over LevelDB. */
+export class LevelDatabase implements Database {
+  readonly location: string;
+  #db: Level<Uint8Array, Uint8Array>;
+  #witness: number | undefined;
+  #witnessBytes = new Uint8Array(WITNESS_BYTES);
+
+  constructor(location: string) {
+    this.location = location;
+    // The constructor starts opening by itself; only a later, explicit open is ours to await.
+    this.#db = this.#create();
+  }
+
+  async open(): Promise<void> {
+    await mkdir(this.location, { recursive: true });
+    if (this.#db.status === 'closed') this.#db = this.#create();
+    try {
+      await this.#db.open();
+    } catch (error) {
+      throw openError(error, this.location);
+    }
+    this.#witness = openSync(join(this.location, 'WITNESS'), 'a+', 0o600);
+    closeSync(this.#witness);
+    // Not 'a+' for good: appending mode ignores the position on Linux.
+    this.#witness = openSync(join(this.location, 'WITNESS'), 'r+');
+  }
+
+  async close(): Promise<void> {
+    if (this.#witness !== undefined) closeSync(this.#witness);
+    this.#witness = undefined;
+    await this.#db.close();
+  }
+
+  async repair(): Promise<void> {
+    await this.#db.close();
+    // `level` re-exports classic-level without declaring its statics.
+    if (!('repair' in Level) || typeof Level.repair !== 'function') throw new LanpostError('unsupported', 'This database cannot be repaired.');
+    await Level.repair(this.location);
+  }
+
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#db.get(key);
+  }
+
+  async getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#db.getMany(keys);
+  }
+
+  async batch(ops: readonly Op[], options: { readonly sync: boolean }): Promise<void> {
+    // A chained batch, because an array of operations costs five times the processor time
+    // (measured: classic-level looks up three properties per operation through Node-API).
+    const batch = this.#db.batch();
+    for (const op of ops) {
+      if (op.value === undefined) batch.del(op.key);
+      else batch.put(op.key, op.value);
+    }
+    await batch.write({ sync: options.sync });
+  }
+
+  async range(options: RangeOptions): Promise<Row[]> {
+    const { bytes = Infinity, ...range } = options;
+    const iterator = this.#db.iterator({ ...range, highWaterMarkBytes: Math.min(bytes, 1 << 20) });
+    try {
+      const rows: Row[] = [];
+      let held = 0;
+      while (rows.length < options.limit && held < bytes) {
+        const page = await iterator.nextv(options.limit - rows.length);
+        if (page.length === 0) break;
+        for (const [key, value] of page) {
+          rows.push([key, value]);
+          held += value.length;
+          if (held >= bytes) break;
+        }
+      }
+      return rows;
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  async compact(from: Uint8Array, to: Uint8Array): Promise<void> {
+    if (isNative(this.#db)) await this.#db.compactRange(from, to);
+  }
+
+  async size(from: Uint8Array, to: Uint8Array): Promise<number> {
+    return isNative(this.#db) ? this.#db.approximateSize(from, to) : 0;
+  }
+
+  async free(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.location);
+    return bavail * bsize;
+  }
+
+  witness(head: number): void {
+    if (this.#witness === undefined) return;
+    const bytes = this.#witnessBytes;
+    putSeq(bytes, 0, head);
+    const sum = crc32(bytes.subarray(0, 8));
+    new DataView(bytes.buffer).setUint32(8, sum);
+    writeSync(this.#witness, bytes, 0, WITNESS_BYTES, 0);
+  }
+
+  async witnessed(): Promise<number> {
+    if (this.#witness === undefined) return 0;
+    const bytes = new Uint8Array(WITNESS_BYTES);
+    const read = readSync(this.#witness, bytes, 0, WITNESS_BYTES, 0);
+    const sum = new DataView(bytes.buffer).getUint32(8);
+    return read === WITNESS_BYTES && sum === crc32(bytes.subarray(0, 8)) ? getSeq(bytes, 0) : 0;
+  }
+
+  #create(): Level<Uint8Array, Uint8Array> {
+    return new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view' });
+  }
+}
+
+interface Native {
+  compactRange(from: Uint8Array, to: Uint8Array): Promise<void>;
+  approximateSize(from: Uint8Array, to: Uint8Array): Promise<number>;
+}
+
+/** What classic-level adds to `level`'s common interface. */
+function isNative(db: object): db is Native {
+  return 'compactRange' in db && 'approximateSize' in db;
+}
+
+function openError(error: unknown, location: string): LanpostError {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'LEVEL_LOCKED') {
+    return new LanpostError('locked', `${location} is in use by another process; stop that one first, or choose another data directory.`, { cause });
+  }
+  if (code === 'LEVEL_CORRUPTION') return new LanpostError('corrupt', `${location} is damaged.`, { cause });
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new LanpostError('corrupt', `${location} cannot be opened: ${text}`, { cause });
+}

@@ -1,0 +1,31 @@
+/** The log's limits, each with its unit; docs/LIMITS.md has the ones an owner can set. */
+export interface LogLimits {
+  /** Free bytes on disk below which appends are refused. */
+  readonly diskFloor: number;
+  /** Bytes of newest records kept in memory for readers who keep up. */
+  readonly ringBytes: number;
+  /** Items in the view of a topic that says nothing itself. */
+  readonly maxItems: number;
+  /** Bytes of newest records whose commit rows are kept; nothing in it is deleted. */
+  readonly windowBytes: number;
+  /** Bytes of appends waiting for the disk; beyond it they are refused `busy`. */
+  readonly pendingBytes: number;
+  /** Bytes a reader that is not durable may keep from being trimmed. */
+  readonly lagBytes: number;
+  /** Deleted bytes beyond the live ones before the files are compacted. */
+  readonly garbageBytes: number;
+}
+
+const MIB = 1 << 20;
+
+export const LOG_LIMITS: LogLimits = {
+  diskFloor: 64 * MIB, ringBytes: 4 * MIB, maxItems: 1000, windowBytes: 16 * MIB,
+  pendingBytes: 64 * MIB, lagBytes: 64 * MIB, garbageBytes: 16 * MIB,
+};
+
+/** One batch. */
+export const BATCH_RECORDS = 1000;
+export const BATCH_BYTES: number = 512 * 1024;
+/** One page read. */
+export const PAGE_RECORDS = 256;
+export const PAGE_BYTES: number = 256 * 1024;

@@ -1,0 +1,314 @@
+import type { Trouble } from '../api.ts';
+import type { Clock } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import type { Appended } from './assemble.ts';
+import { Committer } from './commit.ts';
+import { type Cursor, LogCursor } from './cursor.ts';
+import { Cursors } from './cursors.ts';
+import type { Database } from './database.ts';
+import { DiskGuard } from './disk-guard.ts';
+import { Durable } from './durable.ts';
+import { Epochs, type Epoch } from './epochs.ts';
+import { validFilter, validTopic } from './filter.ts';
+import { type ItemsQuery, View } from './view.ts';
+import { LOG_LIMITS, type LogLimits } from './limits.ts';
+import { Origins, originName } from './origins.ts';
+import type { ProgressRow } from './progress.ts';
+import { Readers } from './readers.ts';
+import { Reading } from './reading.ts';
+import type { Draft, LogRecord } from './record.ts';
+import { Recovery } from './recovery.ts';
+import { LogRegistry, type Registry } from './registry.ts';
+import { Ring } from './ring.ts';
+import { Space } from './space.ts';
+import { Start } from './start.ts';
+import type { LogState } from './state.ts';
+import { type TopicState, Topics } from './topics.ts';
+import { CommitWindow } from './window.ts';
+
+export type CursorFrom = 'new' | 'last' | 'start' | { readonly seq: number } | { readonly time: number };
+
+export interface CursorOptions {
+  /** Identifies a durable cursor; any text for others. */
+  readonly name: string;
+  readonly filter: string;
+  /** Where a new cursor begins. */
+  readonly from: CursorFrom;
+  readonly durable: boolean;
+  /** Kept with a durable cursor; anything CBOR can hold. */
+  readonly extra?: unknown;
+}
+
+export interface CursorInfo {
+  readonly name: string;
+  readonly filter: string;
+  readonly extra: unknown;
+  readonly position: number;
+  readonly open: boolean;
+  /** Records that match and are not confirmed. */
+  pending(): Promise<number>;
+}
+
+export interface Log {
+  readonly epoch: string;
+  readonly boxId: string;
+  readonly head: number;
+  readonly state: 'open' | 'refusing' | 'closed';
+  readonly reason: string | undefined;
+  readonly registry: Registry;
+  /** Every opening whose records may still be here, oldest first. */
+  readonly epochs: readonly Epoch[];
+  /** Resolves when the record is fsynced. */
+  append(draft: Draft): Promise<Appended>;
+  topic(name: string): TopicState | undefined;
+  topics(): IterableIterator<TopicState>;
+  /** What can be queried of a topic, oldest first. */
+  items(topic: string, query?: ItemsQuery): Promise<LogRecord[]>;
+  cursor(options: CursorOptions): Promise<Cursor>;
+  cursors(): IterableIterator<CursorInfo>;
+  dropCursor(name: string): Promise<void>;
+  /** Highest seq taken from another box's epoch and topic; 0 for none. */
+  originMark(box: string, epoch: string, topic: string): number;
+  /** Bytes of all records held. */
+  bytes(): number;
+  /** Bytes free on the disk. */
+  free(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface LogOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly boxId: string;
+  readonly trouble: (trouble: Trouble) => void;
+  /** Tells a copied store from a moved one. */
+  readonly machine?: string;
+  readonly limits?: Partial<LogLimits>;
+}
+
+const MAX_ID_BYTES = 1024;
+
+/** Opens the store and checks it. Throws `locked`, `format-too-new` or `corrupt`. */
+export async function openLog(options: LogOptions): Promise<Log> {
+  const log = new DiskLog(options);
+  await log.open();
+  return log;
+}
+
+class DiskLog implements Log {
+  readonly #state: LogState;
+  readonly #cursors: Cursors;
+  readonly #reading: Reading;
+  readonly #guard: DiskGuard;
+  readonly #space: Space;
+  readonly #committer: Committer;
+  readonly #registry: LogRegistry;
+  readonly #recovery: Recovery;
+  readonly #view: View;
+  readonly #start: Start;
+  #closing: Promise<void> | undefined;
+
+  constructor(o: LogOptions) {
+    const limits = { ...LOG_LIMITS, ...o.limits };
+    const topics = new Topics();
+    const state: LogState = {
+      database: o.database, clock: o.clock, limits, trouble: o.trouble, boxId: o.boxId,
+      epochs: new Epochs(), topics, origins: new Origins(), readers: new Readers(topics),
+      ring: new Ring(limits.ringBytes), window: new CommitWindow(limits.windowBytes),
+      head: 0, bytes: 0, gaps: [], reopening: undefined,
+    };
+    this.#state = state;
+    this.#cursors = new Cursors(state, () => this.#committer.nudge());
+    this.#reading = new Reading(state);
+    this.#guard = new DiskGuard(state, () => this.#reopen());
+    this.#space = new Space(state);
+    this.#committer = new Committer({ state, cursors: this.#cursors, guard: this.#guard, space: this.#space });
+    this.#registry = new LogRegistry((build) => this.#committer.task(build));
+    this.#recovery = new Recovery({ state, cursors: this.#cursors, registry: this.#registry, machine: o.machine });
+    this.#view = new View(state, this.#reading);
+    this.#start = new Start(state, this.#reading, this.#view);
+  }
+
+  async open(): Promise<void> {
+    const { database, trouble } = this.#state;
+    try {
+      await database.open();
+    } catch (error) {
+      if (!(error instanceof LanpostError) || error.code !== 'corrupt') throw error;
+      trouble({ kind: 'log.repair', message: `${error.message} It is being repaired.`, code: 'corrupt' });
+      await database.repair();
+      await database.open();
+    }
+    try {
+      await this.#recovery.run(0);
+      await this.#guard.check();
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+  }
+
+  get epoch(): string {
+    return this.#state.epochs.current?.name ?? '';
+  }
+
+  get boxId(): string {
+    return this.#state.boxId;
+  }
+
+  get head(): number {
+    return this.#state.head;
+  }
+
+  get state(): 'open' | 'refusing' | 'closed' {
+    if (this.#closing) return 'closed';
+    return this.#guard.reason === undefined ? 'open' : 'refusing';
+  }
+
+  get reason(): string | undefined {
+    return this.#guard.reason;
+  }
+
+  get registry(): Registry {
+    return this.#registry;
+  }
+
+  get epochs(): readonly Epoch[] {
+    return this.#state.epochs.all;
+  }
+
+  append(draft: Draft): Promise<Appended> {
+    const { topic, id } = draft;
+    if (!this.#state.topics.byName.has(topic) && !validTopic(topic)) {
+      return Promise.reject(new LanpostError('invalid-topic', `${JSON.stringify(topic)} is not a topic name.`));
+    }
+    if (id !== undefined && (id === '' || id.length > MAX_ID_BYTES || Buffer.byteLength(id) > MAX_ID_BYTES)) {
+      return Promise.reject(new LanpostError('invalid-value', `An item id has 1 to ${MAX_ID_BYTES} bytes.`));
+    }
+    return this.#committer.append(draft);
+  }
+
+  topic(name: string): TopicState | undefined {
+    const topic = this.#state.topics.byName.get(name);
+    return topic?.stored ? topic : undefined;
+  }
+
+  topics(): IterableIterator<TopicState> {
+    return this.#state.topics.stored();
+  }
+
+  items(topic: string, query: ItemsQuery = {}): Promise<LogRecord[]> {
+    return this.#view.items(topic, query);
+  }
+
+  async cursor(o: CursorOptions): Promise<Cursor> {
+    this.#assertOpen();
+    if (!validFilter(o.filter)) throw new LanpostError('invalid-topic', `${JSON.stringify(o.filter)} is not a filter.`);
+    const parts = { state: this.#state, reading: this.#reading, cursors: this.#cursors, committer: this.#committer };
+    if (!o.durable) {
+      const { row, first } = await this.#start.at(o.filter, o.from);
+      const cursor = new LogCursor(parts, { name: o.name, filter: o.filter, row });
+      cursor.preset(first);
+      this.#state.readers.add(cursor);
+      this.#cursors.watch(cursor, cursor);
+      return cursor;
+    }
+    const durable = this.#cursors.durable.get(o.name);
+    const started = durable ? { row: durable.row, first: [] } : await this.#start.at(o.filter, o.from);
+    return this.#hold(o, started, parts);
+  }
+
+  *cursors(): IterableIterator<CursorInfo> {
+    for (const durable of this.#cursors.durable.values()) {
+      const { name, filter, extra, position, holder } = durable;
+      yield { name, filter, extra, position, open: holder !== undefined, pending: () => this.#start.pending(durable) };
+    }
+  }
+
+  async dropCursor(name: string): Promise<void> {
+    const durable = this.#cursors.get(name);
+    await this.#committer.task((tx) => {
+      durable.remove(tx);
+      tx.onCommit(() => this.#cursors.remove(durable));
+    });
+  }
+
+  originMark(box: string, epoch: string, topic: string): number {
+    return this.#state.origins.get(originName({ box, epoch }, topic))?.high ?? 0;
+  }
+
+  bytes(): number {
+    return this.#state.bytes;
+  }
+
+  free(): Promise<number> {
+    return this.#state.database.free();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Creates or takes over the durable cursor; two callers cannot both get it. */
+  async #hold(o: CursorOptions, { row, first }: { row: ProgressRow; first: readonly number[] }, parts: ConstructorParameters<typeof LogCursor>[0]): Promise<Cursor> {
+    const known = this.#cursors.durable.get(o.name);
+    if (known?.holder) throw new LanpostError('in-use', `The durable reader ${o.name} is open already.`);
+    if (known && known.filter !== o.filter) throw new LanpostError('conflict', `The durable reader ${o.name} reads ${known.filter}; drop it first to read ${o.filter}.`);
+    const durable = known ?? new Durable(o.name, o.filter, o.extra, row);
+    const cursor = new LogCursor(parts, { name: o.name, filter: o.filter, row: durable.row, durable });
+    durable.holder = cursor;
+    if (known) {
+      this.#cursors.watch(durable, cursor);
+      return cursor;
+    }
+    cursor.preset(first);
+    this.#cursors.add(durable);
+    this.#cursors.watch(durable, cursor);
+    try {
+      await this.#committer.task((tx) => durable.create(tx));
+    } catch (error) {
+      this.#cursors.unwatch(durable);
+      this.#cursors.remove(durable);
+      throw error;
+    }
+    return cursor;
+  }
+
+  /** After a failed write: what is on disk is read anew, readers keep their places. */
+  async #reopen(): Promise<void> {
+    const { database } = this.#state;
+    await this.#committer.settled();
+    const acknowledged = this.#state.head;
+    const reopened = (async () => {
+      await database.close();
+      await database.open();
+      await this.#recovery.run(acknowledged);
+    })();
+    this.#state.reopening = reopened.then(() => undefined, () => undefined);
+    try {
+      await reopened;
+      this.#state.reopening = undefined;
+    } catch (error) {
+      // Still closed: reads wait for the next try.
+      this.#state.reopening = new Promise(() => {});
+      throw error;
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.#guard.stop();
+    this.#cursors.stop();
+    this.#space.stop();
+    if (!this.#guard.broken) {
+      const flushed = this.#committer.task((tx) => this.#cursors.flush(tx, true));
+      await Promise.all([this.#committer.close(), flushed]);
+      await this.#recovery.close();
+    }
+    await this.#state.database.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing) throw new LanpostError('closed', 'The log has been closed.');
+  }
+}

@@ -1,0 +1,63 @@
+import { decodeRow, encodeRow } from './cbor.ts';
+import type { Op, Row } from './database.ts';
+import { keyText, originKey } from './keys.ts';
+import type { Origin } from './record.ts';
+
+/** What was taken of one topic of one epoch of another box: all up to `high`, but for the holes. */
+export interface Mark {
+  readonly high: number;
+  readonly holes: readonly (readonly [from: number, to: number])[];
+}
+
+const MAX_HOLES = 256;
+
+/**
+ * The mark after a record was taken, or undefined when it had been taken before. A record that
+ * names a predecessor above the mark shows a hole: those between may still come by another road.
+ */
+export function take(mark: Mark | undefined, seq: number, previous: number | undefined): Mark | undefined {
+  const high = mark?.high ?? 0;
+  const holes = mark?.holes ?? [];
+  if (seq > high) {
+    if (previous === undefined || previous <= high) return { high: seq, holes };
+    // Bounded: the oldest hole is given up first.
+    return { high: seq, holes: [...holes.slice(-(MAX_HOLES - 1)), [high + 1, previous]] };
+  }
+  const at = holes.findIndex(([from, to]) => from <= seq && seq <= to);
+  if (at < 0) return undefined;
+  const [from, to] = holes[at]!;
+  // In a hole too, a predecessor tells which part is now known to hold nothing of this topic.
+  const below: [number, number] = [from, previous === undefined ? seq - 1 : Math.min(previous, seq - 1)];
+  const parts = [below, [seq + 1, to] as const].filter(([start, end]) => start <= end);
+  return { high, holes: [...holes.slice(0, at), ...parts, ...holes.slice(at + 1)].slice(-MAX_HOLES) };
+}
+
+export class Origins {
+  readonly #marks = new Map<string, Mark>();
+
+  load(rows: readonly Row[]): void {
+    this.#marks.clear();
+    for (const [key, value] of rows) {
+      const [high, ...flat] = decodeRow<number[]>(value);
+      const holes: [number, number][] = [];
+      for (let i = 0; i + 1 < flat.length; i += 2) holes.push([flat[i]!, flat[i + 1]!]);
+      this.#marks.set(keyText(key), { high: high ?? 0, holes });
+    }
+  }
+
+  get(key: string): Mark | undefined {
+    return this.#marks.get(key);
+  }
+
+  set(key: string, mark: Mark): void {
+    this.#marks.set(key, mark);
+  }
+}
+
+export function originName({ box, epoch }: Pick<Origin, 'box' | 'epoch'>, topic: string): string {
+  return `${box}\0${epoch}\0${topic}`;
+}
+
+export function originOp({ box, epoch }: Origin, topic: string, mark: Mark): Op {
+  return { key: originKey(box, epoch, topic), value: encodeRow([mark.high, ...mark.holes.flat()]) };
+}

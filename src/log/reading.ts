@@ -1,0 +1,175 @@
+import type { RangeOptions, Row } from './database.ts';
+import { decodeIndex } from './index-row.ts';
+import { getSeq, indexKey, recordKey } from './keys.ts';
+import { PAGE_BYTES, PAGE_RECORDS } from './limits.ts';
+import { type LogRecord, decodeBody, decodeHeader, recordIntact, recordTopic } from './record.ts';
+import type { LogState } from './state.ts';
+import type { Topic } from './topics.ts';
+
+/** Up to so many topics are read by their index; more by scanning the records. */
+const MAX_MERGED = 256;
+const AT_ONCE = 32;
+
+export interface Page {
+  readonly records: LogRecord[];
+  /** Where the next page begins. */
+  readonly next: number;
+}
+
+/** A page's seqs, before their records are read. */
+interface Plan {
+  readonly seqs: number[];
+  readonly next: number;
+}
+
+/** Reads records from disk, in pages, always seeking to where the reader is. */
+export class Reading {
+  readonly #state: LogState;
+
+  constructor(state: LogState) {
+    this.#state = state;
+  }
+
+  /** Records of these topics from `from` up to `to`, at most `max`. */
+  async page(topics: readonly Topic[], from: number, to: number, max: number): Promise<Page> {
+    const wanted = topics.filter((topic) => topic.stored && topic.last >= from);
+    if (wanted.length === 0 && !this.#state.gaps.some((gap) => gap >= from)) return { records: [], next: to + 1 };
+    const limit = Math.min(max, PAGE_RECORDS);
+    return this.#retry(async () => {
+      if (this.#wide(wanted)) return this.#scan(new Set(wanted.map((topic) => topic.no)), from, to, limit);
+      const plan = await this.#merge(wanted, from, to, limit);
+      return { records: await this.#records(plan.seqs), next: plan.next };
+    });
+  }
+
+  /** These records; what has been deleted is left out. */
+  async bySeqs(seqs: readonly number[]): Promise<LogRecord[]> {
+    return this.#retry(() => this.#records(seqs));
+  }
+
+  /** A page of index rows of one topic, as seq and row. */
+  async index(topic: Topic, range: { from: number; to: number; limit: number; reverse?: boolean }): Promise<{ seq: number; row: ReturnType<typeof decodeIndex> }[]> {
+    const { from, to, limit, reverse = false } = range;
+    const rows = await this.range({ gte: indexKey(topic.no, from), lte: indexKey(topic.no, to), limit, reverse });
+    return rows.map(([key, value]) => ({ seq: getSeq(key, 5), row: decodeIndex(value) }));
+  }
+
+  async range(options: RangeOptions): Promise<Row[]> {
+    return this.#retry(() => this.#state.database.range(options));
+  }
+
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#retry(() => this.#state.database.get(key));
+  }
+
+  async getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#retry(() => this.#state.database.getMany(keys));
+  }
+
+  /** First seq stamped at or after `time`; the head plus one when there is none. */
+  async seqAt(time: number): Promise<number> {
+    let low = 1;
+    let high = this.#state.head + 1;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const [row] = await this.range({ gte: recordKey(middle), lt: recordKey(high), limit: 1 });
+      if (!row) high = middle;
+      else if (decodeHeader(row[1]).wall >= time) high = middle;
+      else low = getSeq(row[0], 1) + 1;
+    }
+    return low;
+  }
+
+  decode(seq: number, row: Uint8Array): LogRecord {
+    const { epochs, topics } = this.#state;
+    const no = recordTopic(row);
+    const name = no === 0 ? '' : topics.byNo.get(no)?.name;
+    const epoch = epochs.at(seq);
+    if (name === undefined || !recordIntact(row)) {
+      this.#state.trouble({ kind: 'log.corrupt', message: `Record ${seq} is damaged.`, code: 'corrupt' });
+      return {
+        seq, topic: '', kind: 'gap', previous: 0, recordId: epochs.recordId(seq),
+        stamp: { wall: 0, mono: 0, boot: epoch.name, trusted: false }, gap: { from: seq, to: seq, count: 1, reason: 'corrupt' },
+      };
+    }
+    const { kind, previous, wall, mono, trusted } = decodeHeader(row);
+    const body = decodeBody(row);
+    const { origin } = body;
+    const recordId = origin ? `${origin.box}-${origin.epoch}-${origin.seq}` : epochs.recordId(seq);
+    return { seq, topic: name, kind, previous, recordId, stamp: { wall, mono, boot: epoch.name, trusted }, ...body };
+  }
+
+  /** A scan of everything pays when most of it is wanted. */
+  #wide(topics: readonly Topic[]): boolean {
+    if (topics.length > MAX_MERGED) return true;
+    let bytes = 0;
+    for (const topic of topics) bytes += topic.bytes;
+    return bytes * 2 >= this.#state.bytes && !topics.some((topic) => topic.settings.lane === 'latest');
+  }
+
+  async #scan(topics: ReadonlySet<number>, from: number, to: number, limit: number): Promise<Page> {
+    const rows = await this.#state.database.range({ gte: recordKey(from), lte: recordKey(to), limit: PAGE_RECORDS, bytes: PAGE_BYTES });
+    const records: LogRecord[] = [];
+    let next = from;
+    for (const [key, row] of rows) {
+      if (records.length >= limit) return { records, next };
+      const seq = getSeq(key, 1);
+      const no = recordTopic(row);
+      if (no === 0 || topics.has(no)) records.push(this.decode(seq, row));
+      next = seq + 1;
+    }
+    return { records, next: rows.length === 0 ? to + 1 : next };
+  }
+
+  async #merge(topics: readonly Topic[], from: number, to: number, limit: number): Promise<Plan> {
+    const each = topics.length === 1 ? limit : Math.max(8, Math.ceil((2 * limit) / topics.length));
+    const seqs = this.#state.gaps.filter((gap) => gap >= from && gap <= to);
+    const sizes = new Map<number, number>();
+    let bound = to;
+    for (let i = 0; i < topics.length; i += AT_ONCE) {
+      await Promise.all(topics.slice(i, i + AT_ONCE).map(async (topic) => {
+        const gte = indexKey(topic.no, Math.max(from, topic.first));
+        const rows = await this.#state.database.range({ gte, lte: indexKey(topic.no, to), limit: each });
+        for (const [key, value] of rows) {
+          const index = decodeIndex(value);
+          // The lane `latest` keeps only the newest per key, for slow readers too.
+          if (topic.settings.lane === 'latest' && index.state !== 'live') continue;
+          const seq = getSeq(key, 5);
+          seqs.push(seq);
+          sizes.set(seq, index.size);
+        }
+        const last = rows.at(-1);
+        if (last && rows.length === each) bound = Math.min(bound, getSeq(last[0], 5));
+      }));
+    }
+    return cut(seqs.filter((seq) => seq <= bound).toSorted((a, b) => a - b), sizes, limit, bound);
+  }
+
+  async #records(seqs: readonly number[]): Promise<LogRecord[]> {
+    const rows = await this.#state.database.getMany(seqs.map((seq) => recordKey(seq)));
+    const records: LogRecord[] = [];
+    for (const [i, row] of rows.entries()) if (row) records.push(this.decode(seqs[i]!, row));
+    return records;
+  }
+
+  /** While the database is being reopened, reads wait. */
+  async #retry<T>(read: () => Promise<T>): Promise<T> {
+    for (;;) {
+      await this.#state.reopening;
+      try {
+        return await read();
+      } catch (error) {
+        if (!this.#state.reopening) throw error;
+      }
+    }
+  }
+}
+
+function cut(seqs: number[], sizes: ReadonlyMap<number, number>, limit: number, bound: number): Plan {
+  let bytes = 0;
+  for (const [i, seq] of seqs.entries()) {
+    bytes += sizes.get(seq) ?? 0;
+    if (i >= limit || (i > 0 && bytes > PAGE_BYTES)) return { seqs: seqs.slice(0, i), next: seqs[i - 1]! + 1 };
+  }
+  return { seqs, next: bound + 1 };
+}

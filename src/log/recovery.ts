@@ -1,0 +1,225 @@
+import { randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { LanpostError } from '../errors.ts';
+import { decodeRow, encodeRow } from './cbor.ts';
+import type { Cursors } from './cursors.ts';
+import type { Database, Op, Row } from './database.ts';
+import { decodeIndex, encodeIndex } from './index-row.ts';
+import { META_KEY, PREFIX, commitKey, getSeq, indexKey, prefixRange, putU32, recordKey } from './keys.ts';
+import { type GapInfo, encodeBody, encodeRecord, recordCrc, recordIntact } from './record.ts';
+import type { LogRegistry } from './registry.ts';
+import type { LogState } from './state.ts';
+import { type CommitRow, decodeCommit, encodeCommit } from './window.ts';
+
+export const FORMAT = 1;
+
+export interface Meta {
+  readonly format: number;
+  readonly box: string;
+  readonly machine?: string | undefined;
+  readonly head: number;
+  /** Set by a clean close: up to here everything is known to be whole. */
+  readonly clean?: number | undefined;
+}
+
+interface Hole { readonly from: number; readonly to: number }
+
+const PAGE = 1000;
+
+async function* rowsOf(database: Database, range: { gte: Uint8Array; lt: Uint8Array }): AsyncIterableIterator<Row[]> {
+  let page = await database.range({ ...range, limit: PAGE, bytes: 1 << 20 });
+  while (page.length > 0) {
+    yield page;
+    page = await database.range({ gt: page.at(-1)![0], lt: range.lt, limit: PAGE, bytes: 1 << 20 });
+  }
+}
+
+async function allRows(database: Database, prefix: number): Promise<Row[]> {
+  const rows: Row[] = [];
+  for await (const page of rowsOf(database, prefixRange(prefix))) rows.push(...page);
+  return rows;
+}
+
+/** Reads what is kept in memory, checks the newest commits, begins a new epoch. */
+export class Recovery {
+  readonly #state: LogState;
+  readonly #cursors: Cursors;
+  readonly #registry: LogRegistry;
+  readonly #machine: string | undefined;
+
+  constructor(o: { state: LogState; cursors: Cursors; registry: LogRegistry; machine?: string | undefined }) {
+    this.#state = o.state;
+    this.#cursors = o.cursors;
+    this.#registry = o.registry;
+    this.#machine = o.machine;
+  }
+
+  /** The database is open; after this the log may be read and written. */
+  async run(acknowledged: number): Promise<void> {
+    const { database, epochs, topics, origins, window } = this.#state;
+    const meta = await this.#meta();
+    epochs.load(await allRows(database, PREFIX.epoch));
+    topics.load(await allRows(database, PREFIX.topic));
+    origins.load(await allRows(database, PREFIX.origin));
+    this.#registry.load(await allRows(database, PREFIX.registry));
+    const commits = (await allRows(database, PREFIX.commit)).map(decodeCommit);
+    const holes = await this.#verify(meta, commits, acknowledged);
+    window.load(commits);
+    this.#cursors.load(await allRows(database, PREFIX.subscription), await allRows(database, PREFIX.cursor));
+    this.#state.gaps = (await this.#seqsOf(0));
+    if (holes.length > 0) await this.#mend(holes);
+    this.#cursors.clamp(this.#state.head, holes.length > 0);
+    this.#state.bytes = 0;
+    for (const topic of topics.stored()) this.#state.bytes += topic.bytes;
+    this.#state.ring.clear();
+    await this.#begin(meta);
+  }
+
+  /** After the last batch: the next opening need not check anything. */
+  async close(): Promise<void> {
+    const { database, head } = this.#state;
+    await database.compact(META_KEY, META_KEY);
+    await database.batch([this.#metaOp(head)], { sync: true });
+  }
+
+  #metaOp(clean?: number): Op {
+    const meta: Meta = { format: FORMAT, box: this.#state.boxId, head: this.#state.head, machine: this.#machine, clean };
+    return { key: META_KEY, value: encodeRow(meta) };
+  }
+
+  async #meta(): Promise<Meta | undefined> {
+    const { database, boxId, trouble } = this.#state;
+    const row = await database.get(META_KEY);
+    if (!row) return undefined;
+    const meta = decodeRow<Meta>(row);
+    if (meta.format > FORMAT) {
+      throw new LanpostError('format-too-new', `${database.location} has format ${meta.format}, newer than the ${FORMAT} this lanpost knows; use a newer lanpost.`);
+    }
+    if (meta.box !== boxId) {
+      trouble({ kind: 'log.copied', message: `This store was written by box ${meta.box}; its records keep that name, new ones are box ${boxId}'s.` });
+    }
+    return meta;
+  }
+
+  /** The newest commits must follow each other without a hole, each whole. Sets the head. */
+  async #verify(meta: Meta | undefined, commits: CommitRow[], acknowledged: number): Promise<Hole[]> {
+    const { database, epochs } = this.#state;
+    const begun = epochs.current?.from ?? 1;
+    const last = commits.at(-1);
+    const found = Math.max(meta?.head ?? 0, begun - 1, last ? last.first + last.count - 1 : 0);
+    const witnessed = Math.max(await database.witnessed(), acknowledged);
+    this.#state.head = Math.max(found, witnessed);
+    if (meta?.clean === found && witnessed <= found) return [];
+    const holes: Hole[] = [];
+    // Everything before the last opening was checked then, and lies in table files since.
+    let expected = Math.max(begun, Math.min(commits[0]?.first ?? begun, found + 1));
+    for (const commit of commits) {
+      if (commit.first + commit.count <= expected) continue;
+      if (commit.first > expected) holes.push({ from: expected, to: commit.first - 1 });
+      if (!commit.hole) holes.push(...await this.#damage(commit));
+      expected = commit.first + commit.count;
+    }
+    if (expected <= this.#state.head) holes.push({ from: expected, to: this.#state.head });
+    return merge(holes);
+  }
+
+  /** What of a commit is not as it was written. */
+  async #damage(commit: CommitRow): Promise<Hole[]> {
+    const { first, count } = commit;
+    const rows: Row[] = [];
+    for await (const page of rowsOf(this.#state.database, { gte: recordKey(first), lt: recordKey(first + count) })) rows.push(...page);
+    const bytes = new Map(rows.map(([key, row]) => [getSeq(key, 1), row]));
+    const crcs = Buffer.allocUnsafe(count * 4);
+    const holes: Hole[] = [];
+    for (let i = 0; i < count; i++) {
+      const row = bytes.get(first + i);
+      if (row && recordIntact(row)) putU32(crcs, i * 4, recordCrc(row));
+      else holes.push({ from: first + i, to: first + i });
+    }
+    if (holes.length === 0 && crc32(crcs) !== commit.crc) return [{ from: first, to: first + count - 1 }];
+    return holes;
+  }
+
+  /** Each hole becomes a gap record in place; then the topics are counted anew. */
+  async #mend(holes: readonly Hole[]): Promise<void> {
+    const { database, clock, gaps, trouble, window } = this.#state;
+    const ops: Op[] = [];
+    const commits: CommitRow[] = [];
+    for (const { from, to } of holes) {
+      const gap: GapInfo = { from, to, count: to - from + 1, reason: 'corrupt' };
+      const header = { kind: 'gap' as const, topic: 0, previous: 0, wall: clock.wall(), mono: clock.mono(), trusted: clock.isSet() };
+      const row = encodeRecord(header, encodeBody({ topic: '', kind: 'publish' }, gap));
+      for (let seq = from; seq <= to; seq++) ops.push({ key: recordKey(seq) });
+      ops.push({ key: recordKey(from), value: row });
+      ops.push({ key: indexKey(0, from), value: encodeIndex({ state: 'live', item: false, size: row.length, ordinal: 0 }) });
+      const commit: CommitRow = { first: from, count: to - from + 1, crc: 0, bytes: row.length, hole: true };
+      commits.push(commit);
+      ops.push({ key: commitKey(from), value: encodeCommit(commit) });
+      gaps.push(from);
+      trouble({ kind: 'log.gap', message: `Records ${from} to ${to} are damaged and lost.`, code: 'corrupt' });
+    }
+    gaps.sort((a, b) => a - b);
+    await database.batch(ops, { sync: true });
+    await this.#recount(holes);
+    const rows = (await allRows(database, PREFIX.commit)).map(decodeCommit);
+    window.load(rows);
+  }
+
+  /** Counts every topic from its index, and forgets index rows whose records are lost. */
+  async #recount(holes: readonly Hole[]): Promise<void> {
+    const { topics, database } = this.#state;
+    const lost = (seq: number) => holes.some(({ from, to }) => from <= seq && seq <= to);
+    for (const topic of topics.stored()) {
+      let first = 0;
+      let last = 0;
+      let count = 0;
+      let bytes = 0;
+      const stale: Op[] = [];
+      for await (const page of rowsOf(database, { gte: indexKey(topic.no, 0), lt: indexKey(topic.no + 1, 0) })) {
+        for (const [key, value] of page) {
+          const seq = getSeq(key, 5);
+          const index = decodeIndex(value);
+          if (lost(seq)) {
+            stale.push({ key });
+            continue;
+          }
+          first ||= seq;
+          last = seq;
+          bytes += index.size;
+          if (index.item && index.state === 'live' && seq >= topic.viewFrom) count++;
+        }
+      }
+      Object.assign(topic, { first, last, count, bytes });
+      if (stale.length > 0) await database.batch(stale, { sync: true });
+    }
+  }
+
+  async #seqsOf(topic: number): Promise<number[]> {
+    const seqs: number[] = [];
+    for await (const page of rowsOf(this.#state.database, { gte: indexKey(topic, 0), lt: indexKey(topic + 1, 0) })) {
+      for (const [key] of page) seqs.push(getSeq(key, 5));
+    }
+    return seqs;
+  }
+
+  /** A new epoch, flushed out of the WAL so that damage there cannot take it along. */
+  async #begin(meta: Meta | undefined): Promise<void> {
+    const { database, epochs, boxId, head } = this.#state;
+    const { epoch, op } = epochs.next(boxId, head + 1, randomBytes(4).toString('hex'));
+    await database.batch([op, this.#metaOp()], { sync: true });
+    epochs.add(epoch);
+    await database.compact(META_KEY, META_KEY);
+    if (!meta) return;
+  }
+}
+
+function merge(holes: readonly Hole[]): Hole[] {
+  const merged: Hole[] = [];
+  for (const hole of holes.toSorted((a, b) => a.from - b.from)) {
+    const last = merged.at(-1);
+    if (last && hole.from <= last.to + 1) merged[merged.length - 1] = { from: last.from, to: Math.max(last.to, hole.to) };
+    else merged.push(hole);
+  }
+  return merged;
+}
+

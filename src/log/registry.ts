@@ -1,0 +1,45 @@
+import { decodeRow, encodeRow } from './cbor.ts';
+import type { Row } from './database.ts';
+import { keyText, registryKey } from './keys.ts';
+import type { Transaction } from './transaction.ts';
+
+/** Small durable values for whoever needs a few: all in memory, fsynced when set. */
+export interface Registry {
+  get(key: string): unknown;
+  /** Without a value the key is forgotten. */
+  set(key: string, value: unknown): Promise<void>;
+  entries(prefix: string): [key: string, value: unknown][];
+}
+
+export class LogRegistry implements Registry {
+  readonly #values = new Map<string, unknown>();
+  readonly #task: (build: (tx: Transaction) => void) => Promise<void>;
+
+  constructor(task: (build: (tx: Transaction) => void) => Promise<void>) {
+    this.#task = task;
+  }
+
+  load(rows: readonly Row[]): void {
+    this.#values.clear();
+    for (const [key, value] of rows) this.#values.set(keyText(key), decodeRow(value));
+  }
+
+  get(key: string): unknown {
+    return this.#values.get(key);
+  }
+
+  set(key: string, value: unknown): Promise<void> {
+    return this.#task((tx) => {
+      if (value === undefined) tx.del(registryKey(key));
+      else tx.put(registryKey(key), encodeRow(value));
+      tx.onCommit(() => {
+        if (value === undefined) this.#values.delete(key);
+        else this.#values.set(key, value);
+      });
+    });
+  }
+
+  entries(prefix: string): [string, unknown][] {
+    return [...this.#values].filter(([key]) => key.startsWith(prefix)).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  }
+}

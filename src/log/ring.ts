@@ -1,0 +1,77 @@
+import type { Draft, LogRecord } from './record.ts';
+import type { Topic } from './topics.ts';
+
+/** A committed record in memory; made into what readers see only once, and only if one asks. */
+export interface RingEntry {
+  readonly seq: number;
+  readonly topic: Topic;
+  readonly draft: Draft;
+  readonly previous: number;
+  readonly recordId: string;
+  readonly wall: number;
+  readonly mono: number;
+  readonly boot: string;
+  readonly trusted: boolean;
+  readonly bytes: number;
+  readonly ordinal: number;
+  record?: LogRecord;
+}
+
+/** The newest committed records, for everyone who keeps up. */
+export class Ring {
+  readonly #limit: number;
+  #entries: RingEntry[] = [];
+  #start = 0;
+  #bytes = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Lowest seq held; Infinity when empty. */
+  get first(): number {
+    return this.#entries[this.#start]?.seq ?? Infinity;
+  }
+
+  push(entry: RingEntry): void {
+    this.#entries.push(entry);
+    this.#bytes += entry.bytes;
+    while (this.#bytes > this.#limit && this.#start < this.#entries.length - 1) {
+      this.#bytes -= this.#entries[this.#start++]!.bytes;
+    }
+    if (this.#start > 1024 && this.#start * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#start);
+      this.#start = 0;
+    }
+  }
+
+  clear(): void {
+    this.#entries = [];
+    this.#start = 0;
+    this.#bytes = 0;
+  }
+
+  /** Seqs in the ring have no holes, so a seq is an index. */
+  at(seq: number): RingEntry | undefined {
+    const first = this.#entries[this.#start];
+    return first === undefined || seq < first.seq ? undefined : this.#entries[this.#start + seq - first.seq];
+  }
+}
+
+export function entryRecord(entry: RingEntry): LogRecord {
+  if (entry.record) return entry.record;
+  const { seq, topic, draft, previous, recordId, wall, mono, boot, trusted } = entry;
+  const { kind, id, payload, publisher, origin, extra, config, expires } = draft;
+  entry.record = {
+    seq, topic: topic.name, kind, previous, recordId,
+    stamp: { wall, mono, boot, trusted },
+    ...(id !== undefined && { id }),
+    ...(payload && { payload }),
+    ...(publisher !== undefined && { publisher }),
+    ...(origin && { origin }),
+    ...(extra !== undefined && { extra }),
+    ...(config && { config }),
+    ...(expires !== undefined && { expires }),
+  };
+  return entry.record;
+}

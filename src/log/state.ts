@@ -1,0 +1,33 @@
+import type { Trouble } from '../api.ts';
+import type { Clock } from '../clock.ts';
+import type { Database } from './database.ts';
+import type { Epochs } from './epochs.ts';
+import type { LogLimits } from './limits.ts';
+import type { Origins } from './origins.ts';
+import type { Readers } from './readers.ts';
+import type { Ring } from './ring.ts';
+import type { Topics } from './topics.ts';
+import type { CommitWindow } from './window.ts';
+
+/** What the parts of the log share: the disk's content as far as it is kept in memory. */
+export interface LogState {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly limits: LogLimits;
+  readonly trouble: (trouble: Trouble) => void;
+  readonly boxId: string;
+  readonly epochs: Epochs;
+  readonly topics: Topics;
+  readonly origins: Origins;
+  readonly readers: Readers;
+  readonly ring: Ring;
+  readonly window: CommitWindow;
+  /** Newest committed seq. */
+  head: number;
+  /** Bytes of all records held. */
+  bytes: number;
+  /** Seqs of gap records that concern every topic, rising. */
+  gaps: number[];
+  /** Set while the database is closed and opened again; reads wait for it. */
+  reopening: Promise<void> | undefined;
+}

@@ -1,0 +1,109 @@
+import { decodeRow, encodeRow } from './cbor.ts';
+import { getU32 } from './keys.ts';
+import type { TopicSettings } from './record.ts';
+import type { Reader } from './readers.ts';
+
+/** What the log knows of a topic. */
+export interface TopicState {
+  readonly no: number;
+  readonly name: string;
+  readonly settings: TopicSettings;
+  /** The view begins here: what can be queried. */
+  readonly viewFrom: number;
+  /** Nothing below this is held. */
+  readonly first: number;
+  /** Newest record, 0 for none. */
+  readonly last: number;
+  /** Items in the view. */
+  readonly count: number;
+  /** Bytes of all records held. */
+  readonly bytes: number;
+  /** Records ever appended. */
+  readonly ordinal: number;
+  readonly deleted: boolean;
+}
+
+/** What a batch changes of a topic. */
+export type TopicChange = { -readonly [K in Exclude<keyof TopicState, 'no' | 'name'>]: TopicState[K] };
+
+export class Topic implements TopicState {
+  readonly no: number;
+  readonly name: string;
+  settings: TopicSettings = {};
+  viewFrom = 0;
+  first = 0;
+  last = 0;
+  count = 0;
+  bytes = 0;
+  ordinal = 0;
+  deleted = false;
+  /** Whether its row is on disk. */
+  stored = false;
+  /** Readers that match, once somebody asked (see readers.ts). */
+  readers: Reader[] | undefined;
+
+  constructor(no: number, name: string) {
+    this.no = no;
+    this.name = name;
+  }
+}
+
+export function copyTopic(t: TopicState): TopicChange {
+  return {
+    settings: t.settings, viewFrom: t.viewFrom, first: t.first, last: t.last,
+    count: t.count, bytes: t.bytes, ordinal: t.ordinal, deleted: t.deleted,
+  };
+}
+
+export function encodeTopic(name: string, t: TopicChange): Uint8Array {
+  return encodeRow([name, t.settings, t.viewFrom, t.first, t.last, t.count, t.bytes, t.ordinal, t.deleted]);
+}
+
+type TopicRow = [string, TopicSettings, number, number, number, number, number, number, boolean];
+
+/** The topics by name and by number. */
+export class Topics {
+  readonly byName: Map<string, Topic> = new Map();
+  readonly byNo: Map<number, Topic> = new Map();
+  /** Changes whenever there are other topics. */
+  version = 0;
+  #next = 1;
+
+  /** A topic that gets its row with the batch being built. */
+  allocate(name: string): Topic {
+    this.version++;
+    const topic = new Topic(this.#next++, name);
+    this.byName.set(name, topic);
+    this.byNo.set(topic.no, topic);
+    return topic;
+  }
+
+  remove(topic: Topic): void {
+    this.version++;
+    topic.stored = false;
+    this.byName.delete(topic.name);
+    this.byNo.delete(topic.no);
+  }
+
+  /** From disk. After a reopening the objects stay, since readers hold them. */
+  load(rows: readonly (readonly [Uint8Array, Uint8Array])[]): void {
+    this.version++;
+    const old = new Map(this.byNo);
+    this.byName.clear();
+    this.byNo.clear();
+    for (const [key, value] of rows) {
+      const no = getU32(key, 1);
+      const [name, settings, viewFrom, first, last, count, bytes, ordinal, deleted] = decodeRow<TopicRow>(value);
+      const known = old.get(no);
+      const topic = known?.name === name ? known : new Topic(no, name);
+      Object.assign(topic, { settings, viewFrom, first, last, count, bytes, ordinal, deleted, stored: true, readers: undefined });
+      this.byName.set(name, topic);
+      this.byNo.set(no, topic);
+      this.#next = Math.max(this.#next, no + 1);
+    }
+  }
+
+  *stored(): IterableIterator<Topic> {
+    for (const topic of this.byName.values()) if (topic.stored) yield topic;
+  }
+}

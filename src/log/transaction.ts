@@ -1,0 +1,72 @@
+import type { Op } from './database.ts';
+import { topicKey } from './keys.ts';
+import type { LogState } from './state.ts';
+import { type Topic, type TopicChange, copyTopic, encodeTopic } from './topics.ts';
+
+/**
+ * One batch being built. Memory changes only after the disk has it: a failed write leaves
+ * readers with what is there.
+ */
+export class Transaction {
+  readonly ops: Op[] = [];
+  readonly #state: LogState;
+  readonly #changes = new Map<Topic, TopicChange>();
+  readonly #touched = new Set<Topic>();
+  readonly #dropped = new Set<Topic>();
+  readonly #after: (() => void)[] = [];
+
+  constructor(state: LogState) {
+    this.#state = state;
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.ops.push({ key, value });
+  }
+
+  del(key: Uint8Array): void {
+    this.ops.push({ key });
+  }
+
+  /** The topic as this batch leaves it; to be written to, and then touched. */
+  topic(topic: Topic): TopicChange {
+    let change = this.#changes.get(topic);
+    if (!change) {
+      change = copyTopic(topic);
+      this.#changes.set(topic, change);
+    }
+    return change;
+  }
+
+  touch(topic: Topic): void {
+    this.#touched.add(topic);
+  }
+
+  /** The topic's row goes with this batch. */
+  drop(topic: Topic): void {
+    this.#dropped.add(topic);
+  }
+
+  onCommit(call: () => void): void {
+    this.#after.push(call);
+  }
+
+  /** One row per topic touched, whatever happened to it. */
+  seal(): void {
+    for (const topic of this.#touched) {
+      const change = this.topic(topic);
+      if (this.#dropped.has(topic)) this.del(topicKey(topic.no));
+      else this.put(topicKey(topic.no), encodeTopic(topic.name, change));
+    }
+  }
+
+  committed(): void {
+    for (const topic of this.#touched) {
+      const change = this.topic(topic);
+      this.#state.bytes += change.bytes - topic.bytes;
+      Object.assign(topic, change);
+      topic.stored = true;
+      if (this.#dropped.has(topic)) this.#state.topics.remove(topic);
+    }
+    for (const call of this.#after) call();
+  }
+}

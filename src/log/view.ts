@@ -1,0 +1,93 @@
+import { LanpostError } from '../errors.ts';
+import { getSeq, idKey } from './keys.ts';
+import type { Reading } from './reading.ts';
+import type { LogRecord } from './record.ts';
+import type { LogState } from './state.ts';
+import type { Topic } from './topics.ts';
+
+export interface ItemsQuery {
+  readonly ids?: readonly string[];
+  /** The newest n. */
+  readonly last?: number;
+  /** Positions above this one. */
+  readonly after?: number;
+  readonly limit?: number;
+}
+
+const PAGE = 256;
+
+/** What a latecomer can still ask of a topic. */
+export class View {
+  readonly #state: LogState;
+  readonly #reading: Reading;
+
+  constructor(state: LogState, reading: Reading) {
+    this.#state = state;
+    this.#reading = reading;
+  }
+
+  async items(name: string, { ids, last, after, limit = Infinity }: ItemsQuery): Promise<LogRecord[]> {
+    const topic = this.#state.topics.byName.get(name);
+    if (!topic?.stored || topic.deleted) {
+      if (topic?.stored) return [];
+      throw new LanpostError('not-found', `There is no topic ${name}.`);
+    }
+    if (ids) return this.#byIds(topic, ids);
+    const seqs = after === undefined
+      ? await this.newest(topic, Math.min(last ?? limit, limit))
+      : await this.#after(topic, after, limit);
+    return this.#reading.bySeqs(seqs);
+  }
+
+  /** Seqs of the newest items, oldest first. */
+  async newest(topic: Topic, count: number): Promise<number[]> {
+    const wanted = Math.min(count, maxItems(this.#state, topic));
+    const seqs: number[] = [];
+    let to = topic.last;
+    while (seqs.length < wanted && to >= topic.viewFrom) {
+      const page = await this.#reading.index(topic, { from: topic.viewFrom, to, limit: PAGE, reverse: true });
+      for (const { seq, row } of page) if (row.item && row.state === 'live' && seqs.length < wanted) seqs.push(seq);
+      const oldest = page.at(-1);
+      if (!oldest || page.length < PAGE) break;
+      to = oldest.seq - 1;
+    }
+    return seqs.toReversed();
+  }
+
+  async #after(topic: Topic, after: number, limit: number): Promise<number[]> {
+    const seqs: number[] = [];
+    // What trimming has not got to yet is out of the view all the same.
+    let skip = Math.max(0, topic.count - maxItems(this.#state, topic));
+    let from = topic.viewFrom;
+    if (skip === 0) from = Math.max(from, after + 1);
+    while (seqs.length < limit && from <= topic.last) {
+      const page = await this.#reading.index(topic, { from, to: topic.last, limit: PAGE });
+      for (const { seq, row } of page) {
+        if (!row.item || row.state !== 'live') continue;
+        if (skip > 0) skip--;
+        else if (seq > after && seqs.length < limit) seqs.push(seq);
+      }
+      const newest = page.at(-1);
+      if (!newest || page.length < PAGE) break;
+      from = newest.seq + 1;
+    }
+    return seqs;
+  }
+
+  async #byIds(topic: Topic, ids: readonly string[]): Promise<LogRecord[]> {
+    const rows = await this.#reading.getMany(ids.map((id) => idKey(topic.no, id)));
+    const seqs = new Set<number>();
+    for (const [i, id] of ids.entries()) {
+      const row = rows[i];
+      const seq = row ? getSeq(row, 0) : this.#state.epochs.seqOf(id);
+      if (seq === undefined || seq < topic.viewFrom || seq > topic.last) continue;
+      const [index] = await this.#reading.index(topic, { from: seq, to: seq, limit: 1 });
+      if (index?.row.item && index.row.state === 'live') seqs.add(seq);
+    }
+    return this.#reading.bySeqs([...seqs].toSorted((a, b) => a - b));
+  }
+}
+
+export function maxItems({ limits }: LogState, topic: { readonly settings: { readonly maxItems?: number } }): number {
+  return topic.settings.maxItems ?? limits.maxItems;
+}

@@ -1,0 +1,139 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Trouble } from '../../src/api.ts';
+import { type Clock, createSystemClock } from '../../src/clock.ts';
+import type { Cursor } from '../../src/log/cursor.ts';
+import { LevelDatabase } from '../../src/log/level-database.ts';
+import { type Log, type LogOptions, openLog } from '../../src/log/log.ts';
+import type { Draft } from '../../src/log/record.ts';
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+async function store(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'lanpost-log-'));
+  closing.push(() => rm(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+async function open(dir: string, more: Partial<LogOptions> & { troubles?: Trouble[]; clock?: Clock } = {}): Promise<Log> {
+  const { troubles = [], ...rest } = more;
+  const log = await openLog({ database: new LevelDatabase(dir), clock: createSystemClock(), boxId: 'abcdefghijklmnop', trouble: (t) => troubles.push(t), ...rest });
+  closing.push(() => log.close());
+  return log;
+}
+
+function item(topic: string, text: string, more: Partial<Draft> = {}): Draft {
+  return { topic, kind: 'publish', payload: { contentType: 'text/plain', bytes: Buffer.from(text) }, ...more };
+}
+
+async function texts(cursor: Cursor, count: number, confirm = true): Promise<string[]> {
+  const found: string[] = [];
+  while (found.length < count) {
+    const page = await cursor.next(count - found.length);
+    if (page.length === 0) await cursor.wait(AbortSignal.timeout(5000));
+    for (const { record, redelivered } of page) {
+      found.push(`${Buffer.from(record.payload?.bytes ?? []).toString() || record.kind}${redelivered ? '*' : ''}`);
+      if (confirm) cursor.done(record.seq);
+    }
+  }
+  return found;
+}
+
+describe('append', () => {
+  it('gives rising positions and record ids of box, epoch and position', async () => {
+    const log = await open(await store());
+    const [a, b] = await Promise.all([log.append(item('t', 'a')), log.append(item('t', 'b'))]);
+    expect([a.seq, b.seq]).toEqual([1, 2]);
+    expect(a.recordId).toBe(`abcdefghijklmnop-${log.epoch}-1`);
+    expect(log.head).toBe(2);
+    expect(log.topic('t')).toMatchObject({ count: 2, last: 2 });
+  });
+
+  it('resolves to the record that is there when id and payload are repeated', async () => {
+    const log = await open(await store());
+    const first = await log.append(item('t', 'a', { id: 'x' }));
+    const [again, other] = await Promise.all([log.append(item('t', 'a', { id: 'x' })), log.append(item('t', 'b', { id: 'x' }))]);
+    expect(again).toEqual({ ...first, repeated: true });
+    expect(other).toMatchObject({ seq: 2, repeated: false });
+    expect(log.topic('t')).toMatchObject({ count: 1 });
+    const back = await log.append(item('t', 'a', { id: 'x' }));
+    expect(back.repeated).toBe(false);
+  });
+});
+
+describe('items', () => {
+  it('gives the newest, by id, and above a position', async () => {
+    const log = await open(await store());
+    for (const n of ['1', '2', '3', '4']) await log.append(item('t', n, n === '2' ? { id: 'two' } : {}));
+    const seqs = async (query: Parameters<Log['items']>[1]) => (await log.items('t', query)).map(({ seq }) => seq);
+    expect(await seqs({ last: 2 })).toEqual([3, 4]);
+    expect(await seqs({ ids: ['two', `${log.boxId}-${log.epoch}-4`] })).toEqual([2, 4]);
+    expect(await seqs({ after: 1, limit: 2 })).toEqual([2, 3]);
+    await log.append({ topic: 't', kind: 'retract', id: 'two' });
+    expect(await seqs({ ids: ['two'] })).toEqual([]);
+    expect(await seqs({ last: 9 })).toEqual([1, 3, 4]);
+    await log.append({ topic: 't', kind: 'purge' });
+    expect(await seqs({ last: 9 })).toEqual([]);
+  });
+});
+
+describe('a durable cursor', () => {
+  it('goes on after a restart where it was, and marks what it had handed out', async () => {
+    const dir = await store();
+    const log = await open(dir);
+    const cursor = await log.cursor({ name: 'c', filter: 't/#', from: 'new', durable: true });
+    await Promise.all(['1', '2', '3', '4'].map((n) => log.append(item('t/a', n))));
+    expect(await texts(cursor, 3, false)).toEqual(['1', '2', '3']);
+    cursor.done(1);
+    cursor.done(3);
+    expect(cursor.position).toBe(1);
+    await log.close();
+    const next = await open(dir);
+    expect(next.epoch).not.toBe(log.epoch);
+    const same = await next.cursor({ name: 'c', filter: 't/#', from: 'new', durable: true });
+    await next.append(item('t/b', '5'));
+    expect(await texts(same, 3)).toEqual(['2*', '4', '5']);
+    expect(same.position).toBe(5);
+    await expect(next.cursor({ name: 'c', filter: 't/#', from: 'new', durable: true })).rejects.toMatchObject({ code: 'in-use' });
+  });
+
+  it('is woken by what it matches', async () => {
+    const log = await open(await store());
+    const cursor = await log.cursor({ name: 'c', filter: '+/x', from: 'new', durable: true });
+    expect(await cursor.next(10)).toEqual([]);
+    const waited = cursor.wait();
+    await log.append(item('a/y', 'no'));
+    await log.append(item('a/x', 'yes'));
+    await waited;
+    expect(await texts(cursor, 1)).toEqual(['yes']);
+  });
+});
+
+it('keeps small values', async () => {
+  const dir = await store();
+  const log = await open(dir);
+  await log.registry.set('trust/b', { name: 'x' });
+  await log.registry.set('trust/a', 1);
+  await log.registry.set('trust/a', undefined);
+  await log.close();
+  const next = await open(dir);
+  expect(next.registry.entries('trust/')).toEqual([['trust/b', { name: 'x' }]]);
+});
+
+it('takes a record from another box once', async () => {
+  const dir = await store();
+  const log = await open(dir);
+  const from = (seq: number, previous?: number) => item('m', `${seq}`, { origin: { box: 'b', epoch: '1.x', seq, ...(previous !== undefined && { previous }) } });
+  const results = await Promise.all([from(3), from(9, 7), from(3), from(7, 3), from(7, 3)].map((draft) => log.append(draft)));
+  expect(results.map(({ repeated }) => repeated)).toEqual([false, false, true, false, true]);
+  expect(results[0]?.recordId).toBe('b-1.x-3');
+  expect(log.originMark('b', '1.x', 'm')).toBe(9);
+  await log.close();
+  const next = await open(dir);
+  expect((await next.append(from(9, 7))).repeated).toBe(true);
+});
