@@ -1,23 +1,35 @@
 /** Bounds of the control socket; `docs/LIMITS.md` lists them. */
-export const CONTROL_LIMITS = {
+export interface ControlLimits {
   /** Bytes of one frame, either way. */
-  frameBytes: 16 * 1024 * 1024,
+  readonly frameBytes: number;
   /** Connections at once. */
-  connections: 256,
+  readonly connections: number;
   /** Calls of one connection being worked on; then its socket is not read until one is done. */
-  calls: 1024,
+  readonly calls: number;
   /** Streams (subscriptions, watches, lists being fetched) of one connection. */
-  streams: 1000,
+  readonly streams: number;
   /** Receipts of one connection still waited for; the oldest is given up for a new one. */
-  receipts: 10_000,
+  readonly receipts: number;
   /** Bytes waiting to be written to one connection before the box stops handing it more. */
-  backlogBytes: 1024 * 1024,
+  readonly backlogBytes: number;
   /** Bytes of calls a client holds back before it refuses more. */
-  clientBytes: 64 * 1024 * 1024,
+  readonly clientBytes: number;
   /** Milliseconds for a client to be greeted. */
-  greeting: 5000,
+  readonly greeting: number;
   /** Milliseconds for a stopping box to flush its last words to a client. */
-  farewell: 1000,
-} as const;
+  readonly farewell: number;
+}
 
-export type ControlLimits = { readonly [Name in keyof typeof CONTROL_LIMITS]: number };
+const MEBIBYTE = 1_048_576;
+
+export const CONTROL_LIMITS: ControlLimits = {
+  frameBytes: 16 * MEBIBYTE,
+  connections: 256,
+  calls: 1024,
+  streams: 1000,
+  receipts: 10_000,
+  backlogBytes: MEBIBYTE,
+  clientBytes: 64 * MEBIBYTE,
+  greeting: 5000,
+  farewell: 1000,
+};

@@ -1,0 +1,37 @@
+import type { Box } from '../index.ts';
+import type { Arguments } from './arguments.ts';
+import type { Output } from './output.ts';
+
+export interface Option {
+  readonly type: 'string' | 'boolean';
+  /** What stands for the value in the help. */
+  readonly value?: string;
+  readonly multiple?: boolean;
+  readonly help: string;
+}
+
+/** One command of `lanpost`; a command of two words is found by both. */
+export interface Command {
+  readonly name: string;
+  /** Positional arguments, as the help spells them; `[X]` may be left out. */
+  readonly takes: readonly string[];
+  readonly summary: string;
+  readonly options: Readonly<Record<string, Option>>;
+  /** What the help says beyond the options. */
+  readonly notes?: readonly string[];
+  readonly examples: readonly string[];
+  /** Resolves to the exit code, when it is not the usual one. */
+  run(context: Context): Promise<number | void>;
+}
+
+/** What a command works with. */
+export interface Context {
+  readonly args: Arguments;
+  readonly out: Output;
+  /** The data directory, as given. */
+  readonly dir: string;
+  /** Aborted by Ctrl-C, by SIGTERM, and when nobody reads the output any more. */
+  readonly signal: AbortSignal;
+  /** The running box; closed when the command is over. */
+  readonly attach: () => Promise<Box>;
+}

@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import type { HomeStatus } from '../../index.ts';
+import type { Command } from '../command.ts';
+import { spanInWords } from '../measure.ts';
+import { UsageError } from '../usage-error.ts';
+
+const add: Command = {
+  name: 'home add',
+  takes: ['JID'],
+  summary: 'Give the box an account on an XMPP server, to carry topics to',
+  options: {
+    'password-file': { type: 'string', value: 'F', help: 'file whose first line is the password (required)' },
+    host: { type: 'string', value: 'H', help: 'host to connect to, when DNS does not say' },
+    port: { type: 'string', value: 'P', help: 'its port (default 5222)' },
+    ca: { type: 'string', value: 'FILE', help: 'PEM file of a private certificate authority, instead of the system\'s' },
+    service: { type: 'string', value: 'JID', help: 'pubsub service (default pubsub.DOMAIN)' },
+    topics: { type: 'string', value: 'FILTER', multiple: true, help: 'topics to carry there' },
+  },
+  examples: ['lanpost home add box7@example.org --password-file /etc/lanpost.password --topics \'sensors/#\''],
+  async run({ args, out, attach }) {
+    const [jid = ''] = args.positionals;
+    const file = args.text('password-file');
+    if (file === undefined) throw new UsageError('--password-file F is missing: a password on the command line would be seen by every user');
+    const [password = ''] = (await read(file)).split(/\r?\n/, 1);
+    if (password === '') throw new UsageError(`the first line of ${file} is empty; it should be the password`);
+    const ca = args.text('ca');
+    const port = args.number('port', { least: 1, most: 65_535 });
+    const [host, service, topics] = [args.text('host'), args.text('service'), args.list('topics')];
+    const authority = ca === undefined ? {} : { ca: await read(ca) };
+    const box = await attach();
+    const home = await box.homes.add({
+      jid, password, ...authority,
+      ...host === undefined ? {} : { host }, ...port === undefined ? {} : { port },
+      ...service === undefined ? {} : { service }, ...topics === undefined ? {} : { topics },
+    });
+    await out.table([home], COLUMNS, '');
+  },
+};
+
+const list: Command = {
+  name: 'home list',
+  takes: [],
+  summary: 'List the homes, and what waits for each',
+  options: {},
+  examples: ['lanpost home list'],
+  async run({ out, attach }) {
+    const box = await attach();
+    await out.table(await box.homes.list(), COLUMNS, 'no home is configured: lanpost home add --help');
+  },
+};
+
+const remove: Command = {
+  name: 'home remove',
+  takes: ['JID'],
+  summary: 'Forget a home; what has not reached it stays in the topics',
+  options: {},
+  examples: ['lanpost home remove box7@example.org'],
+  async run({ args, out, attach }) {
+    const [jid = ''] = args.positionals;
+    const box = await attach();
+    await box.homes.remove(jid);
+    if (out.json) await out.print({ removed: jid }, () => '');
+  },
+};
+
+export const home: readonly Command[] = [add, list, remove];
+
+const COLUMNS: Readonly<Record<string, (status: HomeStatus) => string>> = {
+  JID: (status) => status.jid,
+  STATE: (status) => (status.reason === undefined ? status.state : `${status.state} (${status.reason})`),
+  QUEUED: (status) => String(status.queued),
+  OLDEST: (status) => (status.queued === 0 ? '-' : spanInWords(status.oldestAge)),
+  SERVICE: (status) => status.service,
+  TOPICS: (status) => status.topics.join(', ') || '-',
+};
+
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}

@@ -1,0 +1,150 @@
+import { hostname } from 'node:os';
+import { resolve as absolute } from 'node:path';
+import { createBox, LanpostError, type Box, type BoxOptions, type BoxStatus, type Peer } from '../../index.ts';
+import type { Command, Context } from '../command.ts';
+import type { Output } from '../output.ts';
+import { printable } from '../printable.ts';
+import { printPeerEvent } from './peers.ts';
+import { homeInWords } from './status.ts';
+
+const EDITOR_PORT = 1880;
+const HIGHEST_PORT = 65_535;
+/** Milliseconds for the link to come up and the first peers to answer before it is said how things are. */
+const LOOK_AROUND = 1200;
+
+interface Editor { readonly url: string; close(): Promise<void> }
+
+export const start: Command = {
+  name: 'start',
+  takes: [],
+  summary: 'Run the box, and the editor with it, until Ctrl-C',
+  options: {
+    name: { type: 'string', value: 'NAME', help: `name on the link, before @${hostname()} (default lanpost- and 4 characters of its key)` },
+    interface: { type: 'string', value: 'IF', multiple: true, help: 'network interface to use (default all that can multicast)' },
+    'no-editor': { type: 'boolean', help: 'without the Node-RED editor' },
+    'editor-port': { type: 'string', value: 'N', help: `port of the editor on 127.0.0.1, 0 for any free one (default ${EDITOR_PORT})` },
+    'link-port': { type: 'string', value: 'N', help: 'TCP port on the link (default 5298, or a free one)' },
+  },
+  notes: ['DIR is made when it is missing. Ctrl-C once leaves the link, syncs and closes; twice ends it at once.'],
+  examples: ['lanpost start', 'lanpost start --name workshop --interface eth0 --no-editor --dir /var/lib/lanpost'],
+  async run(context) {
+    const { args, signal } = context;
+    const dir = absolute(context.dir);
+    const editorPort = args.number('editor-port', { least: 0, most: HIGHEST_PORT }) ?? EDITOR_PORT;
+    const box = await openBox(boxOptions(context, dir), dir);
+    let editor: Editor | undefined;
+    try {
+      const seen = lookAround(box);
+      seen.catch(() => undefined); // waited for below, when the editor is up
+      if (!args.flag('no-editor')) editor = await openEditor(box, dir, editorPort);
+      await seen;
+      await announce(context, box, editor);
+      if (!signal.aborted) await follow(context, box);
+      return 0;
+    } finally {
+      await editor?.close();
+      await box.close();
+    }
+  },
+};
+
+function boxOptions({ args }: Context, dir: string): BoxOptions {
+  const name = args.text('name');
+  const interfaces = args.list('interface');
+  const port = args.number('link-port', { least: 0, most: HIGHEST_PORT });
+  return {
+    dir,
+    ...name === undefined ? {} : { name },
+    link: { ...interfaces === undefined ? {} : { interfaces }, ...port === undefined ? {} : { port } },
+  };
+}
+
+async function openBox(options: BoxOptions, dir: string): Promise<Box> {
+  try {
+    return await createBox(options);
+  } catch (error) {
+    if (!(error instanceof LanpostError && error.code === 'locked')) throw error;
+    throw new LanpostError('locked', `a box is running in ${dir} already: see \`lanpost status --dir ${dir}\`, or give this one another --dir`, { cause: error });
+  }
+}
+
+/** Imported only here: a box without editor never loads Node-RED. */
+async function openEditor(box: Box, dir: string, port: number): Promise<Editor> {
+  const { startEditor } = await import('../../editor/editor.ts');
+  try {
+    return await startEditor({ box, dir, port });
+  } catch (error) {
+    const taken = error instanceof LanpostError ? error.code === 'in-use' : error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+    if (!taken) throw error;
+    throw new LanpostError('in-use', `port ${port} is in use: give the editor another with --editor-port N, or 0 for any free one`, { cause: error });
+  }
+}
+
+/** The first peers take about a second to answer; nobody is waited for longer. */
+async function lookAround(box: Box): Promise<void> {
+  const until = performance.now() + LOOK_AROUND;
+  for (;;) {
+    const { link, peers } = await box.status();
+    if (performance.now() >= until || link.state === 'off' || link.state === 'failed' || (link.state === 'up' && peers > 0)) return;
+    await new Promise((resolve) => { setTimeout(resolve, 50); });
+  }
+}
+
+async function announce({ out }: Context, box: Box, editor: Editor | undefined): Promise<void> {
+  const [status, peers] = await Promise.all([box.status(), box.peers.list()]);
+  if (out.json) {
+    await out.print({ event: 'ready', editor: editor?.url ?? null, ...status, peers }, () => '');
+    return;
+  }
+  for (const [word, what] of lines(status, peers, editor)) void out.line(`${out.style('bold', word.padEnd(7))} ${what}`);
+  await out.line(out.terminal ? 'ready; Ctrl-C stops it' : 'ready');
+}
+
+function lines({ name, dir, link, homes }: BoxStatus, peers: readonly Peer[], editor: Editor | undefined): [string, string][] {
+  const where = link.state === 'up' ? ` (${link.interfaces.join(', ')}; port ${link.port})` : `, link ${link.state}${link.reason === undefined ? '' : `: ${link.reason}`}`;
+  return [
+    ['editor', editor?.url ?? 'off'],
+    ['name', printable(name) + where],
+    ['peers', peers.length === 0 ? 'none yet' : peers.map((peer) => printable(peer.name)).join(', ')],
+    ...homes.length === 0 ? [['home', 'none configured: purely local'] as [string, string]] : [],
+    ...homes.map((home): [string, string] => ['home', printable(`${home.jid}: ${homeInWords(home)}`)]),
+    ['data', dir],
+  ];
+}
+
+/** Until it is told to stop. What happens meanwhile is told to a terminal, and as JSON. */
+async function follow({ out, signal }: Context, box: Box): Promise<void> {
+  const stopped = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }); });
+  const told = out.terminal || out.json ? [tellPeers(out, box, signal), tellTroubles(out, box, signal)] : [];
+  await Promise.all([stopped, ...told]);
+}
+
+async function tellPeers(out: Output, box: Box, signal: AbortSignal): Promise<void> {
+  const known = new Set((await box.peers.list()).map((peer) => peer.name));
+  await untilAborted(signal, async () => {
+    for await (const event of box.peers.watch({ signal })) {
+      const { type, peer } = event;
+      const news = type === 'changed' ? false : known.has(peer.name) === (type === 'down');
+      if (type === 'up') known.add(peer.name);
+      if (type === 'down') known.delete(peer.name);
+      if (out.json) await out.print({ event: 'peer', ...event }, () => '');
+      else if (news) await printPeerEvent(out, event);
+    }
+  });
+}
+
+async function tellTroubles(out: Output, box: Box, signal: AbortSignal): Promise<void> {
+  await untilAborted(signal, async () => {
+    for await (const trouble of box.troubles({ signal })) {
+      await out.print({ event: 'trouble', ...trouble }, () => `${out.style('yellow', trouble.kind)}  ${printable(trouble.message)}`);
+    }
+  });
+}
+
+async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

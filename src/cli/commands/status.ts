@@ -1,0 +1,41 @@
+import type { BoxStatus, HomeStatus } from '../../index.ts';
+import type { Command } from '../command.ts';
+import { bytesInWords, spanInWords, timeInWords } from '../measure.ts';
+
+export const status: Command = {
+  name: 'status',
+  takes: [],
+  summary: 'Say how the box is',
+  options: {},
+  examples: ['lanpost status', 'lanpost status --json'],
+  async run({ out, attach }) {
+    const box = await attach();
+    const state = await box.status();
+    if (out.json) return out.print(state, () => '');
+    for (const [word, what] of lines(state)) void out.fields(out.terminal ? word.padEnd(8) : word, what);
+    await out.settled();
+  },
+};
+
+function lines(state: BoxStatus): [string, string][] {
+  const { link, log } = state;
+  const where = link.interfaces.length > 0 ? ` on ${link.interfaces.join(', ')}` : '';
+  return [
+    ['name', state.name],
+    ['box', `${state.box}, lanpost ${state.version}`],
+    ['key', state.fingerprint],
+    ['data', `${state.dir}, ${bytesInWords(log.freeBytes)} free`],
+    ['link', `${link.state}${where}${link.port === undefined ? '' : `, port ${link.port}`}${link.reason === undefined ? '' : `: ${link.reason}`}`],
+    ['peers', String(state.peers)],
+    ...state.homes.length === 0 ? [['home', 'none configured: purely local'] as [string, string]] : [],
+    ...state.homes.map((home): [string, string] => ['home', `${home.jid}: ${homeInWords(home)}`]),
+    ['log', `${log.state}, ${log.topics} topics, ${bytesInWords(log.bytes)}, position ${log.head}${log.reason === undefined ? '' : `: ${log.reason}`}`],
+    ...Object.entries(state.troubles).map(([kind, count]): [string, string] => ['trouble', `${kind} ×${count}`]),
+  ];
+}
+
+export function homeInWords(home: HomeStatus): string {
+  const waiting = home.queued === 0 ? 'nothing waits' : `${home.queued} waiting, the oldest for ${spanInWords(home.oldestAge)}`;
+  const again = home.nextAttempt === undefined ? '' : `, tried again at ${timeInWords(home.nextAttempt)}`;
+  return `${home.state}${home.reason === undefined ? '' : ` (${home.reason})`}${again}, ${waiting}`;
+}

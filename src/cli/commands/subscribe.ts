@@ -1,0 +1,84 @@
+import type { Delivery, Value } from '../../index.ts';
+import type { Command, Context } from '../command.ts';
+import { timeInWords } from '../measure.ts';
+import type { Output } from '../output.ts';
+import { printable } from '../printable.ts';
+import { parseFrom } from '../value-argument.ts';
+
+/** Printed and not yet taken by whoever reads the output. */
+const IN_FLIGHT = 256;
+
+export const subscribe: Command = {
+  name: 'subscribe',
+  takes: ['FILTER'],
+  summary: 'Print what is published, until Ctrl-C',
+  options: {
+    durable: { type: 'string', value: 'NAME', help: 'a reader that is remembered: it goes on where it was, however it ended' },
+    at: { type: 'string', value: 'PEER', help: 'subscribe at a peer; what it sends is stored here first' },
+    from: { type: 'string', value: 'WHERE', help: 'where a new reader begins: new (the default), last, start, a position, or a time' },
+    count: { type: 'string', value: 'N', help: 'leave after N items' },
+  },
+  notes: [
+    'In FILTER, + stands for one level of a topic and # for all that follow; put it in quotes.',
+    'A durable reader confirms an item when its line has been taken by whoever reads the output. What was',
+    'not confirmed comes again, marked as redelivered.',
+  ],
+  examples: ['lanpost subscribe \'sensors/#\'', 'lanpost subscribe \'sensors/+/celsius\' --durable archive --from start --json'],
+  async run(context) {
+    const { args, out, signal } = context;
+    const [filter = ''] = args.positionals;
+    const [durable, at, from] = [args.text('durable'), args.text('at'), args.text('from')];
+    const count = args.number('count', { least: 1, most: Number.MAX_SAFE_INTEGER });
+    const begin = from === undefined ? {} : { from: parseFrom(from) };
+    const box = await context.attach();
+    // Few are asked for one by one: whoever comes next does not find them marked as handed out before.
+    const inFlight = count !== undefined && count <= IN_FLIGHT ? 1 : IN_FLIGHT;
+    const subscription = box.subscribe(filter, {
+      ...durable === undefined ? {} : { durable }, ...at === undefined ? {} : { at }, ...begin, ack: 'manual', inFlight,
+    });
+    const stop = (): void => void subscription.close();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      await print(context, subscription, count);
+      await out.settled();
+    } finally {
+      signal.removeEventListener('abort', stop);
+      await subscription.close();
+    }
+  },
+};
+
+async function print({ out }: Context, deliveries: AsyncIterable<Delivery>, count = Infinity): Promise<void> {
+  let items = 0;
+  for await (const delivery of deliveries) {
+    const printed = printDelivery(out, delivery).then(() => delivery.ack());
+    printed.catch(() => undefined); // told by the next line, or at the end
+    if (delivery.kind === 'item') items++;
+    if (out.full || items === count) await printed;
+    if (items === count) return;
+  }
+}
+
+function printDelivery(out: Output, delivery: Delivery): Promise<void> {
+  if (out.json) return out.print(delivery, () => '');
+  const what = [delivery.topic, inWords(delivery)].map(printable);
+  if (!out.terminal) return out.line(what.join('\t'));
+  const time = out.style('dim', timeInWords(delivery.time, delivery.timeTrusted));
+  const again = delivery.redelivered ? out.style('yellow', ' (again)') : '';
+  return out.line(`${time}  ${out.style('cyan', what[0] ?? '')}  ${what[1]}${again}`);
+}
+
+function inWords(delivery: Delivery): string {
+  switch (delivery.kind) {
+    case 'item': return valueInWords(delivery.value);
+    case 'gap': return `[gap: ${delivery.count ?? 'an unknown number of'} records lost, positions ${delivery.from} to ${delivery.to}, ${delivery.reason}]`;
+    case 'retract': return `[retracted: ${delivery.id}]`;
+    default: return `[${delivery.kind}]`;
+  }
+}
+
+function valueInWords(value: Value): string {
+  if (typeof value === 'string') return value;
+  if (value instanceof Uint8Array) return `[${value.length} bytes: ${Buffer.from(value.subarray(0, 32)).toString('base64')}${value.length > 32 ? '…' : ''}]`;
+  return JSON.stringify(value);
+}

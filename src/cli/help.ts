@@ -1,0 +1,60 @@
+import { COMMON } from './arguments.ts';
+import type { Command, Option } from './command.ts';
+
+export function synopsis({ name, takes, options }: Command): string {
+  const flags = Object.entries(options).map(([flag, { value, multiple }]) => `[--${flag}${value ? ` ${value}` : ''}]${multiple ? '…' : ''}`);
+  return ['lanpost', name, ...takes, ...flags].join(' ');
+}
+
+export function commandHelp(command: Command): string {
+  const { summary, notes = [], options, examples } = command;
+  return [
+    `Usage: ${synopsis(command)}`,
+    '',
+    `${summary}.`,
+    ...notes.length > 0 ? ['', ...notes] : [],
+    '',
+    'Options:',
+    ...optionLines({ ...options, ...COMMON }),
+    '',
+    examples.length > 1 ? 'Examples:' : 'Example:',
+    ...examples.map((example) => `  ${example}`),
+  ].join('\n');
+}
+
+export function groupHelp(group: string, commands: readonly Command[]): string {
+  return [`Usage: lanpost ${group} COMMAND`, '', ...columns(commands.map((command) => [[command.name, ...command.takes].join(' '), command.summary]))].join('\n');
+}
+
+export function globalHelp(commands: readonly Command[]): string {
+  return [
+    'lanpost: what the things on a local network say to each other, kept, and carried home.',
+    '',
+    'Usage: lanpost COMMAND [options]',
+    '',
+    'Commands:',
+    ...columns(commands.map((command) => [[command.name, ...command.takes].join(' '), command.summary])),
+    '',
+    'Options of every command:',
+    ...optionLines(COMMON),
+    '',
+    '`lanpost COMMAND --help` says more about one, with examples. All but `start` speak to the box',
+    'that runs in DIR. Exit codes: 0 done, 1 it failed, 2 the command line is wrong, 130 Ctrl-C.',
+    '',
+    'Example:',
+    '  lanpost start &',
+    '  lanpost subscribe \'sensors/#\' &',
+    '  lanpost publish sensors/attic 21.5',
+  ].join('\n');
+}
+
+function optionLines(options: Readonly<Record<string, Option>>): string[] {
+  return columns(Object.entries(options).map(([name, { value, help, multiple }]) => [
+    `--${name}${value ? ` ${value}` : ''}`, multiple ? `${help} (may be repeated)` : help,
+  ]));
+}
+
+function columns(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.min(Math.max(...rows.map(([left]) => left.length)), 34);
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
+}

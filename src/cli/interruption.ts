@@ -1,0 +1,29 @@
+import { BrokenPipe } from './output.ts';
+
+/** Why a command is ended from outside. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+  /** As shells count: 128 and the signal's number. */
+  readonly exitCode: number;
+
+  constructor(signal: 'SIGINT' | 'SIGTERM') {
+    super(`ended by ${signal}`);
+    this.exitCode = signal === 'SIGINT' ? 130 : 143;
+  }
+}
+
+/** Aborts once at Ctrl-C, SIGTERM, or when nobody reads the output any more; a second signal ends the process. */
+export function interruption(process: NodeJS.Process): AbortSignal {
+  const stopper = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      const why = new Interrupted(name);
+      if (stopper.signal.aborted) process.exit(why.exitCode);
+      stopper.abort(why);
+    });
+  }
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    stopper.abort(error.code === 'EPIPE' ? new BrokenPipe('nobody reads the output', { cause: error }) : error);
+  });
+  return stopper.signal;
+}

@@ -1,0 +1,92 @@
+import process from 'node:process';
+import { attachBox, LanpostError, type Box } from '../index.ts';
+import { Arguments } from './arguments.ts';
+import type { Command } from './command.ts';
+import { home } from './commands/home.ts';
+import { messages } from './commands/messages.ts';
+import { peers } from './commands/peers.ts';
+import { publish } from './commands/publish.ts';
+import { send } from './commands/send.ts';
+import { start } from './commands/start.ts';
+import { status } from './commands/status.ts';
+import { subscribe } from './commands/subscribe.ts';
+import { trust } from './commands/trust.ts';
+import { commandHelp, globalHelp, groupHelp } from './help.ts';
+import { Interrupted, interruption } from './interruption.ts';
+import { BrokenPipe, Output } from './output.ts';
+import { UsageError } from './usage-error.ts';
+
+const COMMANDS: readonly Command[] = [start, status, peers, send, messages, publish, subscribe, ...trust, ...home];
+
+/** Runs one command line and gives its exit code: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const [first = '', second = ''] = argv;
+  if (['--help', '-h', 'help'].includes(first)) return help(argv.slice(1));
+  const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
+  if (group.length > 0 && ['--help', '-h'].includes(second)) return tell(groupHelp(first, group));
+  const words = group.length > 0 ? 2 : 1;
+  const command = COMMANDS.find(({ name }) => name === argv.slice(0, words).join(' '));
+  if (!command) {
+    const what = first === '' ? 'a command is missing' : `there is no command "${argv.slice(0, words).join(' ')}"`;
+    const hint = group.length > 0 ? `one of ${group.map(({ name }) => name).join(', ')}` : 'see `lanpost --help`';
+    return complain(`${what}: ${hint}`, 2);
+  }
+  const signal = interruption(process);
+  try {
+    return await runCommand(command, argv.slice(words), signal);
+  } catch (error) {
+    return outcome(error, signal, command);
+  }
+}
+
+async function runCommand(command: Command, argv: readonly string[], signal: AbortSignal): Promise<number> {
+  const args = new Arguments(command, argv);
+  if (args.flag('help')) return tell(commandHelp(command));
+  const out = new Output({ stream: process.stdout, json: args.flag('json'), colour: !process.env['NO_COLOR'] });
+  const dir = args.text('dir') ?? '.lanpost';
+  let box: Box | undefined;
+  const attach = async (): Promise<Box> => {
+    box ??= await attachBox({ dir, signal });
+    return box;
+  };
+  try {
+    const code = await command.run({ args, out, dir, signal, attach });
+    await out.settled();
+    if (code === undefined) signal.throwIfAborted();
+    return code ?? 0;
+  } finally {
+    await box?.close();
+  }
+}
+
+function outcome(error: unknown, signal: AbortSignal, command: Command): number {
+  const why: unknown = signal.reason;
+  if (error instanceof BrokenPipe || (why instanceof BrokenPipe && endedBy(error, why))) return 0; // `| head` has read enough
+  if (why instanceof Interrupted && endedBy(error, why)) return why.exitCode;
+  if (error instanceof UsageError) return complain(`${error.message}; see \`lanpost ${command.name} --help\``, 2);
+  if (error instanceof LanpostError && error.code === 'invalid-topic') return complain(error.message, 2);
+  return complain(error instanceof Error ? error.message : String(error), 1);
+}
+
+/** Whether that failure is how a command ends that was interrupted. */
+function endedBy(error: unknown, why: Error): boolean {
+  return error === why || (error instanceof LanpostError && ['closed', 'disconnected'].includes(error.code));
+}
+
+function help(words: readonly string[]): Promise<number> {
+  const name = words.join(' ');
+  const command = COMMANDS.find((one) => one.name === name);
+  if (command) return tell(commandHelp(command));
+  const group = COMMANDS.filter((one) => one.name.startsWith(`${name} `));
+  return tell(name !== '' && group.length > 0 ? groupHelp(name, group) : globalHelp(COMMANDS));
+}
+
+function tell(text: string): Promise<number> {
+  return new Promise((resolve) => { process.stdout.write(`${text}\n`, () => resolve(0)); });
+}
+
+/** One line, whatever the error brought. */
+function complain(text: string, code: number): number {
+  process.stderr.write(`lanpost: ${text.trim().replace(/\s*\n\s*/g, ' ')}\n`);
+  return code;
+}
