@@ -2,8 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES } from '../../src/errors.ts';
+import { ROOT } from '../support/root.ts';
 import { roomOf } from './rooms.ts';
-import { filesBelow, ROOT } from './sources.ts';
+import { filesBelow } from './sources.ts';
 
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const manifest = JSON.parse(read('package.json')) as { version: string; dependencies: Record<string, string> };

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { ROOT } from './sources.ts';
+import { ROOT } from '../support/root.ts';
 
 const run = promisify(execFile);
 interface Manifest {

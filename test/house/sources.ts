@@ -1,9 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, posix } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { posix } from 'node:path';
 import { parseAst } from 'vitest/node';
-
-export const ROOT: string = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+import { ROOT } from '../support/root.ts';
 
 export interface Import {
   /** As written. */

@@ -1,12 +1,13 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { attachBox, type Box, LanpostError } from '../../src/index.ts';
 import { readJsonLines, type WaitOptions } from './json-lines.ts';
 import type { Lan } from './lan.ts';
+import { ROOT } from './root.ts';
 
-const CLI = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const CLI = join(ROOT, 'dist/src/cli/main.js');
 
 export interface StartBoxOptions {
   readonly dir: string;

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Lan } from './lan.ts';
+import { ROOT } from './root.ts';
 
 const run = promisify(execFile);
 
@@ -49,7 +49,7 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
   const dir = mkdtempSync(join(tmpdir(), `lanpost-${kind}-`));
   const host = lan ? lan.address(lanHost) : '127.0.0.1';
   const port = lan ? (kind === 'prosody' ? 15_222 : 25_222) : await freeBase();
-  const script = fileURLToPath(new URL(`home/${kind}.sh`, import.meta.url));
+  const script = join(ROOT, `test/support/home/${kind}.sh`);
   const env = { DOMAIN: domain, PORT: String(port), LISTEN: host, STORAGE: 'sql', ...options.env };
 
   const order = async (verb: 'start' | 'stop' | 'kill'): Promise<void> => {

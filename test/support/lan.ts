@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { ROOT } from './root.ts';
 
-const SCRIPT = fileURLToPath(new URL('lan.sh', import.meta.url));
+const SCRIPT = join(ROOT, 'test/support/lan.sh');
 const run = promisify(execFile);
 
 export interface RunOptions {

@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { readJsonLines, type WaitOptions } from './json-lines.ts';
 import type { Lan } from './lan.ts';
+import { ROOT } from './root.ts';
 
-const SOURCE = fileURLToPath(new URL('purple-peer/', import.meta.url));
+const SOURCE = join(ROOT, 'test/support/purple-peer');
 const run = promisify(execFile);
 
 /** One line that purple-peer prints; which members there are depends on the event. */

@@ -1,11 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Lan } from './lan.ts';
+import { ROOT } from './root.ts';
 
-const RELAY = fileURLToPath(new URL('wire.py', import.meta.url));
+const RELAY = join(ROOT, 'test/support/wire.py');
 const run = promisify(execFile);
 
 export interface WireSettings {

@@ -1,0 +1,18 @@
+// `npm run bench [publish|stream|process|log]…`: prints what was measured on this machine, now.
+import { cpus, loadavg } from 'node:os';
+import { type Row, printTable } from './figures.ts';
+import { benchLog } from './log.ts';
+import { benchProcess } from './process.ts';
+import { benchPublish } from './publish.ts';
+import { benchStream } from './stream.ts';
+
+const parts: Readonly<Record<string, () => Promise<readonly Row[]>>> = { publish: benchPublish, stream: benchStream, process: benchProcess, log: benchLog };
+const asked = process.argv.slice(2);
+for (const name of asked) if (!Object.hasOwn(parts, name)) throw new Error(`there is no part "${name}": ${Object.keys(parts).join(', ')}`);
+
+console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, load ${loadavg()[0]?.toFixed(1)}; each row measured in turns in one run`);
+const rows: Row[] = [];
+for (const [name, part] of Object.entries(parts)) {
+  if (asked.length === 0 || asked.includes(name)) rows.push(...await part());
+}
+printTable(rows);

@@ -1,0 +1,126 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Level } from 'level';
+import { type Box, createBox } from '../../src/index.ts';
+import { inMs, inTurns, median, percentile, perSecond, type Row } from './figures.ts';
+
+const ROUNDS = 6;
+const PAD = 'x'.repeat(80);
+
+interface Rows { readonly records: [Buffer, Buffer][]; readonly index: [Buffer, Buffer][]; readonly commits: [Buffer, Buffer][]; readonly topic: [Buffer, Buffer] }
+
+/** Durable publishes through the API against a bare loop that writes the same rows in synced batches. */
+export async function benchPublish(): Promise<Row[]> {
+  const dir = mkdtempSync(join(tmpdir(), 'lanpost-bench-'));
+  try {
+    const rows = await recordedRows(join(dir, 'recorded'));
+    const box = await createBox({ dir: join(dir, 'box'), link: false, control: false });
+    const bare = new Level<Buffer, Buffer>(join(dir, 'bare'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+    await bare.open();
+    const results: Row[] = [];
+    for (const [inFlight, count] of [[1, 1500], [100, 30_000], [1000, 60_000]] as const) {
+      await publishMany(box, inFlight, count / 4); // warm
+      const { ours, peer, ratio } = await inTurns(ROUNDS, () => publishMany(box, inFlight, count), () => writeMany(bare, rows, inFlight, count));
+      results.push({
+        what: `durable publishes through the API, ${inFlight} in flight, against a bare loop of the same rows in synced batches`,
+        ours: perSecond(median(ours)), peer: perSecond(median(peer)), ratio, ...(inFlight === 1 ? {} : { target: '≥ 0.60', met: ratio >= 0.6 }),
+      });
+    }
+    results.push(...await latency(box, bare, rows));
+    await box.close();
+    await bare.close();
+    return results;
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** What the log really writes for these items, taken from its database. */
+async function recordedRows(dir: string): Promise<Rows> {
+  const box = await createBox({ dir, link: false, control: false });
+  await publishMany(box, 100, 5000);
+  const path = (await box.status()).dir;
+  await box.close();
+  const database = await openLog(path);
+  const found = new Map<string, [Buffer, Buffer][]>();
+  for await (const row of database.iterator()) {
+    const kind = String.fromCharCode(row[0][0] ?? 0);
+    found.set(kind, [...found.get(kind)?.splice(0) ?? [], row]);
+  }
+  await database.close();
+  const [records = [], index = [], commits = [], topics = []] = ['r', 't', 'b', 'T'].map((kind) => found.get(kind));
+  const [topic] = topics;
+  if (records.length < 5000 || index.length < 5000 || !commits[0] || !topic) throw new Error('the log writes other rows than this bench knows');
+  return { records, index, commits, topic };
+}
+
+async function openLog(dir: string): Promise<Level<Buffer, Buffer>> {
+  const database = new Level<Buffer, Buffer>(join(dir, 'log'), { keyEncoding: 'buffer', valueEncoding: 'buffer', createIfMissing: false });
+  await database.open();
+  return database;
+}
+
+/** Publishes a second, `inFlight` at once. */
+async function publishMany(box: Box, inFlight: number, count: number): Promise<number> {
+  let next = 0;
+  const begin = performance.now();
+  await Promise.all(Array.from({ length: inFlight }, async () => {
+    while (next < count) await box.publish('bench/topic', { n: next++, pad: PAD });
+  }));
+  return count / (performance.now() - begin) * 1000;
+}
+
+let written = 0;
+
+/** Records written a second by one batch after the other, each synced. */
+async function writeMany(database: Level<Buffer, Buffer>, rows: Rows, perBatch: number, count: number): Promise<number> {
+  const begin = performance.now();
+  for (let done = 0; done < count; done += perBatch) {
+    const batch = database.batch();
+    for (let i = 0; i < perBatch; i++) {
+      written++;
+      const record = rows.records[written % rows.records.length];
+      const index = rows.index[written % rows.index.length];
+      if (record) batch.put(renumbered(record[0]), record[1]);
+      if (index) batch.put(renumbered(index[0]), index[1]);
+    }
+    const commit = rows.commits[written % rows.commits.length];
+    if (commit) batch.put(renumbered(commit[0]), commit[1]);
+    batch.put(...rows.topic);
+    await batch.write({ sync: true });
+  }
+  return count / (performance.now() - begin) * 1000;
+}
+
+/** The key with its last four bytes set to a number that was not used yet. */
+function renumbered(key: Buffer): Buffer {
+  const copy = Buffer.from(key);
+  copy.writeUInt32BE(written, copy.length - 4);
+  return copy;
+}
+
+/** From the call of publish to the live subscriber, at a steady 200 a second, against one synced batch of the same rows. */
+async function latency(box: Box, bare: Level<Buffer, Buffer>, rows: Rows): Promise<Row[]> {
+  const ours: number[] = [];
+  const peer: number[] = [];
+  const subscription = box.subscribe('bench/latency');
+  await subscription.ready;
+  for (let n = 0; n < 1000; n++) {
+    const next = subscription.next();
+    const begin = performance.now();
+    const published = box.publish('bench/latency', { n, pad: PAD });
+    await next;
+    ours.push(performance.now() - begin);
+    await published;
+    const start = performance.now();
+    await writeMany(bare, rows, 1, 1);
+    peer.push(performance.now() - start);
+    await new Promise((resolve) => { setTimeout(resolve, 2); });
+  }
+  await subscription.close();
+  return ([['p50', 0.5], ['p99', 0.99]] as const).map(([name, share]) => ({
+    what: `publish to live subscriber, ${name}, against one synced batch`,
+    ours: inMs(percentile(ours, share)), peer: inMs(percentile(peer, share)), ratio: percentile(ours, share) / percentile(peer, share),
+  }));
+}
