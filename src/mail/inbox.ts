@@ -1,16 +1,18 @@
 import type { Message, TrustLevel } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import type { Log, LogRecord, Origin } from '../log/log.ts';
+import type { Log } from '../log/log.ts';
+import type { LogRecord, Origin } from '../log/record.ts';
 
-/** Messages whose sender's key is known, and those of peers without one: the latter share a small, bounded box. */
-const KNOWN = '$inbox/known';
-const STRANGERS = '$inbox/strangers';
+/**
+ * One topic a level of trust. Only paired keys were vouched for by the owner; the others are free
+ * to make, so together they may pin no more than this many bytes while a named reader is away.
+ */
+const BOXES = {
+  paired: { topic: '$inbox/paired', view: 1000, bytes: Number.POSITIVE_INFINITY },
+  seen: { topic: '$inbox/seen', view: 50, bytes: 32 * 1024 * 1024 },
+  none: { topic: '$inbox/keyless', view: 20, bytes: 8 * 1024 * 1024 },
+} as const satisfies Record<TrustLevel, { topic: string; view: number; bytes: number }>;
 export const INBOX = '$inbox/#';
-
-/** What strangers may pin on disk while a named reader is away. */
-const STRANGERS_BYTES = 8 * 1024 * 1024;
-/** How many messages a latecomer can still ask for. */
-const VIEW = { known: 1000, strangers: 20 };
 
 export interface Incoming {
   /** `link:NAME` or `xmpp:JID`, as the road proved it. */
@@ -35,14 +37,12 @@ export class Inbox {
 
   /** Resolves when the message is on disk; a repeat resolves too, and is not kept twice. */
   async receive(incoming: Incoming): Promise<void> {
-    const known = incoming.trust !== 'none';
-    const topic = known ? KNOWN : STRANGERS;
+    const { topic, view, bytes } = BOXES[incoming.trust];
     const state = this.#log.topic(topic);
-    if (!known && (state?.bytes ?? 0) > STRANGERS_BYTES) {
-      throw new LanpostError('topic-full', 'the inbox for peers without a key is full; someone has to read it first');
+    if ((state?.bytes ?? 0) > bytes) {
+      throw new LanpostError('topic-full', `the inbox for ${incoming.trust === 'none' ? 'peers without a key' : 'keys that are not paired'} is full; someone has to read it first`);
     }
-    const opened = state ? undefined
-      : this.#log.append({ topic, kind: 'configure', config: { maxItems: known ? VIEW.known : VIEW.strangers, lane: 'history' } });
+    const opened = state ? undefined : this.#log.append({ topic, kind: 'configure', config: { maxItems: view, lane: 'history' } });
     const { body, origin, ...envelope } = incoming;
     const kept = this.#log.append({
       topic,
@@ -56,7 +56,7 @@ export class Inbox {
 
   /** The newest, oldest first. */
   async last(count: number): Promise<LogRecord[]> {
-    const pages = [KNOWN, STRANGERS].map((topic) => (this.#log.topic(topic) ? this.#log.items(topic, { last: count }) : []));
+    const pages = Object.values(BOXES).map(({ topic }) => (this.#log.topic(topic) ? this.#log.items(topic, { last: count }) : []));
     return (await Promise.all(pages)).flat().toSorted((a, b) => a.seq - b.seq).slice(-count);
   }
 }

@@ -1,5 +1,5 @@
 import { LanpostError } from '../errors.ts';
-import type { Draft, LogRecord } from '../log/log.ts';
+import type { Draft, LogRecord } from '../log/record.ts';
 import { type Address, formatAddress } from './address.ts';
 
 /** One outgoing message, as the log keeps it and the roads carry it. */

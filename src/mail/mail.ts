@@ -6,7 +6,7 @@ import type { Log } from '../log/log.ts';
 import { type Address, formatAddress, parseAddress } from './address.ts';
 import { Inbox, INBOX, type Incoming } from './inbox.ts';
 import { fromRecord, isMailTopic, mailTopic, toDraft } from './letter.ts';
-import { MessageReader } from './message-reader.ts';
+import { MessageReader, type Opening } from './message-reader.ts';
 import { Outbox } from './outbox.ts';
 import { Receipts } from './receipts.ts';
 import type { Road } from './road.ts';
@@ -108,15 +108,15 @@ export class Mail {
     this.#receipts.close();
   }
 
-  async #liveReader(last: number): ReturnType<Mail['#namedReader']> {
+  async #liveReader(last: number): Promise<Opening> {
     this.#readers += 1;
-    const from = { seq: this.#parts.log.head };
+    const from = { seq: this.#parts.log.head + 1 };
     const cursor = await this.#parts.log.cursor({ name: `live-mail:${this.#readers}`, filter: INBOX, from, durable: false });
     const first = last > 0 ? await this.#inbox.last(last) : [];
-    return { cursor, first: first.filter((record) => record.seq <= from.seq) };
+    return { cursor, first: first.filter((record) => record.seq < from.seq) };
   }
 
-  async #namedReader(name: string): Promise<{ cursor: Awaited<ReturnType<Log['cursor']>>; first: Awaited<ReturnType<Log['items']>> }> {
+  async #namedReader(name: string): Promise<Opening> {
     const cursor = await this.#parts.log.cursor({ name: `inbox:${name}`, filter: INBOX, from: 'start', durable: true });
     return { cursor, first: [] };
   }

@@ -1,17 +1,24 @@
 import type { Message, MessageStream } from '../api.ts';
-import type { Cursor, LogRecord } from '../log/log.ts';
+import type { Cursor } from '../log/cursor.ts';
+import type { LogRecord } from '../log/record.ts';
 import { toMessage } from './inbox.ts';
+
+/** Where a reader stands, and what it is shown before that. */
+export interface Opening {
+  readonly cursor: Cursor;
+  readonly first: LogRecord[];
+}
 
 /** A reader of incoming messages; asking for the next one confirms the previous one. */
 export class MessageReader implements MessageStream {
-  readonly #opening: Promise<{ cursor: Cursor; first: LogRecord[] }>;
+  readonly #opening: Promise<Opening>;
   readonly #signal: AbortSignal | undefined;
   readonly #ended = new AbortController();
   #previous: number | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
-  constructor(opening: Promise<{ cursor: Cursor; first: LogRecord[] }>, signal?: AbortSignal) {
+  constructor(opening: Promise<Opening>, signal?: AbortSignal) {
     this.#opening = opening;
     this.#opening.catch(() => undefined); // whoever iterates sees it
     this.#signal = signal;
@@ -48,9 +55,7 @@ export class MessageReader implements MessageStream {
     while (!this.#ended.signal.aborted) {
       const [next] = await cursor.next(1);
       if (!next) {
-        await cursor.wait(this.#ended.signal).catch((error: unknown) => {
-          if (!this.#ended.signal.aborted) throw error;
-        });
+        await cursor.wait(this.#ended.signal);
         continue;
       }
       const { record, redelivered } = next;

@@ -1,7 +1,7 @@
 import type { Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import type { Cursor } from '../log/log.ts';
+import type { Cursor } from '../log/cursor.ts';
 import type { Address } from './address.ts';
 import { fromRecord, type Letter, mailTopic } from './letter.ts';
 import type { Receipts } from './receipts.ts';

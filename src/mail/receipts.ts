@@ -53,13 +53,13 @@ export class Receipts {
 
   /** It ended otherwise: the last that will ever be known of it. */
   async ended(id: string, state: Exclude<MessageState, 'accepted' | 'delivered'>, why: string): Promise<void> {
+    const ends = this.#registry.entries(PREFIX);
+    for (const [key] of ends.slice(0, Math.max(0, ends.length - KEPT + 1))) await this.#registry.set(key, undefined);
+    await this.#registry.set(PREFIX + id, state);
     this.#handed.delete(id);
     if (state === 'handed') this.#waiting.get(id)?.handed();
     this.#waiting.get(id)?.failed(new LanpostError(FAILURE[state], why));
     this.#waiting.delete(id);
-    const ends = this.#registry.entries(PREFIX);
-    for (const [key] of ends.slice(0, Math.max(0, ends.length - KEPT + 1))) await this.#registry.set(key, undefined);
-    await this.#registry.set(PREFIX + id, state);
   }
 
   /** `undefined`: still on its way as far as is known here, or confirmed. */

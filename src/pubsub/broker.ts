@@ -3,7 +3,10 @@ import type {
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { matches, validFilter, validTopic } from '../log/filter.ts';
-import type { Cursor, Draft, Log, LogRecord, Origin, TopicState } from '../log/log.ts';
+import type { Cursor } from '../log/cursor.ts';
+import type { Log } from '../log/log.ts';
+import type { Draft, LogRecord, Origin } from '../log/record.ts';
+import type { TopicState } from '../log/topics.ts';
 import type { Payload } from '../payload/payload.ts';
 import { type Actor, publisherOf } from './actor.ts';
 import { itemId, toDelivery } from './delivery.ts';
@@ -26,6 +29,14 @@ export interface PublishRequest {
   readonly expires?: number;
 }
 
+export interface FeedRequest {
+  /** Whole cursor name; it holds the road's key, so that two roads never share one. */
+  readonly name: string;
+  readonly filter: string;
+  readonly from: From;
+  readonly durable: boolean;
+}
+
 /** Topics, access, publishing and readers. Knows no XML and no socket; the log keeps everything. */
 export class Broker {
   readonly #log: Log;
@@ -42,7 +53,7 @@ export class Broker {
 
   /** Resolves when the item is on disk. */
   async publish(actor: Actor, topic: string, payload: Payload, request: PublishRequest = {}): Promise<Published> {
-    validTopic(topic);
+    checkedTopic(topic);
     this.#mayPublish(actor, topic);
     if (request.id !== undefined) checkedItemId(request.id);
     if (payload.bytes.length > this.#limits.itemBytes) {
@@ -61,7 +72,7 @@ export class Broker {
 
   /** Reads as the owner does: a live or durable reader of this box. */
   subscribe(filter: string, options: SubscribeOptions = {}): Subscription {
-    validFilter(filter);
+    checkedFilter(filter);
     const { durable, group = false, from = 'new' } = options;
     if (durable !== undefined) checkedName(durable);
     const lease = durable === undefined
@@ -71,14 +82,15 @@ export class Broker {
   }
 
   /**
-   * A durable reader for a road (a peer, a home): the road asks for records itself and confirms
-   * them by position. `name` belongs to the road and its key, so two roads never share a cursor.
+   * A reader for a road (a peer, a home): the road asks for records itself and confirms
+   * them by position.
    */
-  async feed(actor: Actor, name: string, filter: string, from: From): Promise<Cursor> {
-    validFilter(filter);
+  async feed(actor: Actor, request: FeedRequest): Promise<Cursor> {
+    const { name, filter, from, durable } = request;
+    checkedFilter(filter);
     this.#mayRead(actor, filter);
     if (!this.#known(name)) this.#roomForReader();
-    return this.#log.cursor({ name, filter, from: checkedFrom(from), durable: true, extra: actor });
+    return this.#log.cursor({ name, filter, from: checkedFrom(from), durable, extra: actor });
   }
 
   /** The view of a topic, oldest first. */
@@ -87,7 +99,7 @@ export class Broker {
   }
 
   async records(actor: Actor, topic: string, options: ItemsOptions = {}): Promise<LogRecord[]> {
-    validTopic(topic);
+    checkedTopic(topic);
     this.#mayReadTopic(actor, topic);
     this.#existing(topic);
     const { ids, after, limit = 100 } = options;
@@ -101,7 +113,7 @@ export class Broker {
   }
 
   async retract(actor: Actor, topic: string, id: string): Promise<void> {
-    validTopic(topic);
+    checkedTopic(topic);
     this.#mayPublish(actor, topic);
     this.#existing(topic);
     const [item] = await this.#log.items(topic, { ids: [id] });
@@ -119,7 +131,7 @@ export class Broker {
   }
 
   async create(actor: Actor, topic: string, config: Partial<TopicConfig> = {}): Promise<TopicInfo> {
-    validTopic(topic);
+    checkedTopic(topic);
     this.#mayPublish(actor, topic);
     if (this.#live(topic)) throw new LanpostError('conflict', `topic ${topic} exists already`);
     return this.#configure(topic, configured(DEFAULT_CONFIG, config));
@@ -143,7 +155,7 @@ export class Broker {
 
   /** What there is; `$…` topics only when the filter names them. */
   topics(filter = '#'): TopicInfo[] {
-    validFilter(filter);
+    checkedFilter(filter);
     const found: TopicInfo[] = [];
     for (const state of this.#log.topics()) {
       if (!state.deleted && matches(filter, state.name)) found.push(infoOf(state));
@@ -158,7 +170,6 @@ export class Broker {
   async subscriptions(): Promise<SubscriptionInfo[]> {
     const infos = [];
     for (const cursor of this.#log.cursors()) {
-      if (!cursor.durable) continue;
       const { name, reader } = readerOf(cursor.name, cursor.extra);
       infos.push({ name, filter: cursor.filter, durable: true, reader, pending: await cursor.pending(), position: cursor.position });
     }
@@ -188,7 +199,7 @@ export class Broker {
   }
 
   #existing(topic: string): TopicState {
-    validTopic(topic);
+    checkedTopic(topic);
     const state = this.#live(topic);
     if (!state) throw new LanpostError('not-found', `there is no topic ${topic}`);
     return state;
@@ -219,7 +230,7 @@ export class Broker {
   }
 
   #asOwner(actor: Actor, topic: string): void {
-    validTopic(topic);
+    checkedTopic(topic);
     if (actor.kind !== 'owner') throw refused(actor, 'manage', topic);
   }
 
@@ -258,6 +269,16 @@ function readerOf(name: string, extra: unknown): { name: string; reader: string 
 function refused(actor: Actor, verb: string, topic: string): LanpostError {
   const who = actor.kind === 'peer' ? actor.name : 'the owner';
   return new LanpostError('forbidden', `${who} may not ${verb} ${topic}`);
+}
+
+function checkedTopic(topic: string): void {
+  if (typeof topic !== 'string') throw new TypeError('a topic must be a string');
+  if (!validTopic(topic)) throw new LanpostError('invalid-topic', `${JSON.stringify(topic.slice(0, 80))} is not a topic name: levels are separated by one /, and + and # stand only in filters`);
+}
+
+function checkedFilter(filter: string): void {
+  if (typeof filter !== 'string') throw new TypeError('a filter must be a string');
+  if (!validFilter(filter)) throw new LanpostError('invalid-topic', `${JSON.stringify(filter.slice(0, 80))} is not a filter: + stands for one whole level, # for all that follow, at the end`);
 }
 
 /** XEP-0060 leaves item ids free; ours are bounded, so that an index key is. */

@@ -1,5 +1,5 @@
 import type { Delivery } from '../api.ts';
-import type { LogRecord } from '../log/log.ts';
+import type { LogRecord } from '../log/record.ts';
 import { fromPayload } from '../payload/payload.ts';
 
 /** How a delivery is confirmed or given back. */

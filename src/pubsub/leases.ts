@@ -1,12 +1,14 @@
 import type { From } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import type { Cursor, Log } from '../log/log.ts';
+import type { Cursor } from '../log/cursor.ts';
+import type { Log } from '../log/log.ts';
 import type { Lease } from './subscription.ts';
 
 interface Shared {
   readonly cursor: Promise<Cursor>;
   readonly group: boolean;
   holders: number;
+  turn: Promise<unknown>;
 }
 
 /** Who holds which cursor: one reader a durable name, or several that asked to share it. */
@@ -22,7 +24,7 @@ export class Leases {
   async live(filter: string, from: From): Promise<Lease> {
     this.#liveReaders += 1;
     const cursor = await this.#log.cursor({ name: `live:${this.#liveReaders}`, filter, from, durable: false });
-    return { cursor, release: () => cursor.close() };
+    return { cursor, next: (max) => cursor.next(max), release: () => cursor.close() };
   }
 
   async durable(name: string, filter: string, from: From, group: boolean, admit: () => void): Promise<Lease> {
@@ -32,7 +34,7 @@ export class Leases {
     }
     if (!shared) {
       if (![...this.#log.cursors()].some((known) => known.name === name)) admit();
-      shared = { cursor: this.#log.cursor({ name, filter, from, durable: true }), group, holders: 0 };
+      shared = { cursor: this.#log.cursor({ name, filter, from, durable: true }), group, holders: 0, turn: Promise.resolve() };
       this.#held.set(name, shared);
     }
     shared.holders += 1;
@@ -42,7 +44,7 @@ export class Leases {
       if (cursor.filter !== filter) {
         throw new LanpostError('conflict', `the durable subscription "${label(name)}" reads ${cursor.filter}, not ${filter}; drop it or use another name`);
       }
-      return { cursor, release: () => this.#release(name, holding) };
+      return { cursor, next: group ? inTurn(holding, cursor) : (max) => cursor.next(max), release: () => this.#release(name, holding) };
     } catch (error) {
       await this.#release(name, holding).catch(() => undefined); // the failure to open is the one to report
       throw error;
@@ -55,6 +57,15 @@ export class Leases {
     this.#held.delete(name);
     await (await shared.cursor).close();
   }
+}
+
+/** A cursor answers one call at a time; those who share it get one record a turn, so that each gets some. */
+function inTurn(shared: Shared, cursor: Cursor): Lease['next'] {
+  return () => {
+    const turn = shared.turn.then(() => cursor.next(1));
+    shared.turn = turn.catch(() => undefined); // whoever asked sees it
+    return turn;
+  };
 }
 
 function label(name: string): string {

@@ -1,6 +1,7 @@
 import type { Delivery, SubscribeOptions, Subscription } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import type { Cursor, LogRecord } from '../log/log.ts';
+import type { Cursor } from '../log/cursor.ts';
+import type { LogRecord } from '../log/record.ts';
 import { toDelivery } from './delivery.ts';
 
 /** One page: how many records are taken from the log at a time. */
@@ -9,6 +10,8 @@ const PAGE = 64;
 /** What a subscription reads from, and how it lets go of it. */
 export interface Lease {
   readonly cursor: Cursor;
+  /** The cursor's `next`, or a turn at it. */
+  next(max: number): ReturnType<Cursor['next']>;
   /** Gives the cursor up; the last holder closes it. */
   release(): Promise<void>;
 }
@@ -67,7 +70,8 @@ export class PullSubscription implements Subscription {
   [Symbol.asyncDispose](): Promise<void> { return this.close(); }
 
   async #next(): Promise<IteratorResult<Delivery>> {
-    const { cursor } = await this.#lease;
+    const lease = await this.#lease;
+    const { cursor } = lease;
     if (!this.#manual && this.#previous !== undefined && !this.#ended.signal.aborted) {
       this.#confirm(cursor, this.#previous);
       this.#previous = undefined;
@@ -79,8 +83,8 @@ export class PullSubscription implements Subscription {
       }
       const waiting = this.#page.shift();
       if (waiting) return { done: false, value: this.#hand(cursor, waiting) };
-      this.#page = await cursor.next(Math.min(PAGE, this.#inFlight - this.#unconfirmed.size));
-      if (this.#page.length === 0) await this.#arrival(cursor);
+      this.#page = await lease.next(Math.min(PAGE, this.#inFlight - this.#unconfirmed.size));
+      if (this.#page.length === 0) await cursor.wait(this.#ended.signal);
     }
     this.#signal?.throwIfAborted();
     return { done: true, value: undefined };
@@ -106,14 +110,6 @@ export class PullSubscription implements Subscription {
     if (this.#previous === seq) this.#previous = undefined;
     cursor.again(seq, delay);
     this.#room?.();
-  }
-
-  async #arrival(cursor: Cursor): Promise<void> {
-    try {
-      await cursor.wait(this.#ended.signal);
-    } catch (error) {
-      if (!this.#ended.signal.aborted) throw error;
-    }
   }
 
   #roomLeft(): Promise<void> {

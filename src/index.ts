@@ -1,0 +1,11 @@
+// The public door: everything a user of lanpost may import, and nothing else.
+export type {
+  AccessModel, Box, BoxOptions, BoxStatus, Delivery, DeliveryBase, From, Gap, Grant, HomeOptions, HomeState, HomeStatus, Item,
+  ItemsOptions, Limits, Message, MessagesOptions, MessageState, MessageStream, Peer, PeerEvent, PeerStatus, Published, PublishModel,
+  PublishOptions, Receipt, Retraction, Right, SendOptions, SubscribeOptions, Subscription, SubscriptionInfo, TopicChange, TopicConfig,
+  TopicInfo, Trouble, TrustEntry, TrustLevel, Value,
+} from './api.ts';
+export { createBox } from './box.ts';
+export { attachBox } from './control/attach-box.ts';
+export { ERROR_CODES, LanpostError } from './errors.ts';
+export type { ErrorCode } from './errors.ts';

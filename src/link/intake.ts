@@ -1,0 +1,222 @@
+import { randomUUID } from 'node:crypto';
+import type { From, SubscribeOptions, Subscription, Trouble } from '../api.ts';
+import type { Clock } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import { matches } from '../log/filter.ts';
+import type { Log } from '../log/log.ts';
+import { formatRecordId } from '../log/record-id.ts';
+import type { Broker } from '../pubsub/broker.ts';
+import { mirrorName } from '../pubsub/delivery.ts';
+import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
+import { fromText, NS_PUBSUB } from '../xep/pubsub.ts';
+import { type EventEntry, parseEvent } from '../xep/pubsub-event.ts';
+import { type Element, xml } from '../xmpp/element.ts';
+import { StanzaError } from '../xmpp/stanza-error.ts';
+import type { PeerStreams, ProvenPeer } from './streams-port.ts';
+
+const NS_LANPOST = 'urn:lanpost:0';
+const PREFIX = 'intake/';
+
+export interface IntakeParts {
+  readonly broker: Broker;
+  readonly log: Log;
+  readonly streams: PeerStreams;
+  readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
+  /** The key of whoever has that name on the link; opens a stream when it must. */
+  readonly prove: (name: string, signal?: AbortSignal) => Promise<ProvenPeer>;
+  /** The name a key goes by now, when it is on the link. */
+  readonly nameOf: (fingerprint: string) => string | undefined;
+  /** What this box is called in requests. */
+  readonly ownName: () => string;
+}
+
+/** What we asked a peer to send us. It belongs to the peer's key. */
+interface Wanted {
+  readonly fingerprint: string;
+  readonly filter: string;
+  readonly reader: string;
+  readonly from: string;
+}
+
+/** Subscriptions of ours at peers: what they send is stored here first, then read like any other topic. */
+export class Intake {
+  readonly #parts: IntakeParts;
+  /** `fingerprint reader` → what we want from it. */
+  readonly #wanted = new Map<string, Wanted>();
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts;
+    for (const [, value] of parts.log.registry.entries(PREFIX)) {
+      const wanted = value as Wanted;
+      this.#wanted.set(keyOf(wanted), wanted);
+    }
+  }
+
+  /** A subscription at `at`, read from the mirror that is kept here. */
+  subscribe(at: string, filter: string, options: SubscribeOptions): Subscription {
+    return deferred(this.#subscribe(at, filter, options), options.signal);
+  }
+
+  /** The peer has proven its key over a new stream: ask again for everything we want of it. Repeating is harmless. */
+  opened(peer: ProvenPeer): void {
+    for (const wanted of this.#wanted.values()) {
+      if (wanted.fingerprint !== peer.fingerprint) continue;
+      this.#ask(peer.name, wanted).catch((error: unknown) => this.#parts.trouble({
+        kind: 'link.intake', message: `subscribing to ${wanted.filter} at ${peer.name}: ${error instanceof Error ? error.message : String(error)}`,
+      }));
+    }
+  }
+
+  /**
+   * Whether a message was a notification. Resolves when everything in it is on disk, in the same
+   * batch as the mark that recognises its repeat; only then may the stream's `h` count it.
+   */
+  async receive(message: Element, peer: ProvenPeer): Promise<boolean> {
+    const event = readable(message);
+    if (!event) return false;
+    const wanted = this.#wanted.get(`${peer.fingerprint} ${event.reader}`);
+    // XEP-0060 §7: events count only from the service subscribed to, and only for what was asked.
+    if (!wanted || !matches(wanted.filter, event.topic)) {
+      throw new StanzaError('unexpected-request', { text: 'nobody here subscribed to that', type: 'cancel' });
+    }
+    const topic = mirrorName(boxIdOfFingerprint(peer.fingerprint), event.topic);
+    await Promise.all(event.entries.map((entry) => this.#keep(topic, entry)));
+    return true;
+  }
+
+  async #keep(topic: string, entry: EventEntry): Promise<void> {
+    const { kind, id, payload, publisher, origin, gap } = entry;
+    if (kind === 'gap') {
+      this.#parts.trouble({ kind: 'link.gap', message: `${topic}: the peer lost ${gap?.count ?? 'some'} records (${gap?.reason ?? 'unknown'})` });
+      return;
+    }
+    await this.#parts.log.append({
+      topic, kind, origin,
+      // An item without a chosen id goes by its record id, which it keeps.
+      ...(id === undefined || id === formatRecordId(origin) ? {} : { id }),
+      ...(payload === undefined ? {} : { payload }),
+      ...(publisher === undefined ? {} : { publisher }),
+    });
+  }
+
+  async #subscribe(at: string, filter: string, options: SubscribeOptions): Promise<Subscription> {
+    const { durable, from = 'new' } = options;
+    const known = durable === undefined ? undefined : this.#known(at, durable);
+    const fingerprint = known?.fingerprint ?? (await this.#parts.prove(linkName(at), options.signal)).fingerprint;
+    if (known && known.filter !== filter) {
+      throw new LanpostError('conflict', `the durable subscription "${durable}" at ${at} reads ${known.filter}, not ${filter}; drop it or use another name`);
+    }
+    const wanted = known ?? { fingerprint, filter, reader: durable ?? `live-${randomUUID()}`, from: fromText(from) };
+    const { at: _, ...local } = options;
+    // The local reader is in place before the first event can arrive.
+    const reading = this.#parts.broker.subscribe(mirrorName(boxIdOfFingerprint(fingerprint), filter), {
+      ...local,
+      ...(durable === undefined ? {} : { durable: `${durable} at ${fingerprint.slice(0, 16)}` }),
+      from: remoteFrom(from),
+    });
+    try {
+      await reading.ready;
+      this.#wanted.set(keyOf(wanted), wanted);
+      const name = this.#parts.nameOf(fingerprint);
+      if (!known) await this.#ask(name ?? linkName(at), wanted);
+      // What is known already is asked for again whenever the peer's stream opens.
+      else if (name !== undefined) this.opened({ name, fingerprint });
+      if (durable !== undefined && !known) await this.#parts.log.registry.set(PREFIX + keyOf(wanted), wanted);
+    } catch (error) {
+      if (!known) this.#wanted.delete(keyOf(wanted));
+      await reading.close();
+      throw error;
+    }
+    return durable === undefined ? ending(reading, () => this.#leave(wanted)) : reading;
+  }
+
+  /** A durable subscription goes on where it was, also while the peer is away. */
+  #known(at: string, reader: string): Wanted | undefined {
+    const holder = [...this.#wanted.values()].filter((wanted) => wanted.reader === reader);
+    return holder.find((wanted) => this.#parts.nameOf(wanted.fingerprint) === linkName(at)) ?? (holder.length === 1 ? holder[0] : undefined);
+  }
+
+  async #ask(name: string, wanted: Wanted): Promise<void> {
+    const own = this.#parts.ownName();
+    const durable = wanted.reader.startsWith('live-') ? { durable: 'false' } : {};
+    await this.#parts.streams.request(name, xml('iq', { type: 'set' }, xml('pubsub', { xmlns: NS_PUBSUB },
+      xml('subscribe', { node: wanted.filter, jid: own }),
+      xml('reader', { xmlns: NS_LANPOST, name: wanted.reader, from: wanted.from, ...durable }),
+    )));
+  }
+
+  async #leave(wanted: Wanted): Promise<void> {
+    this.#wanted.delete(keyOf(wanted));
+    const name = this.#parts.nameOf(wanted.fingerprint);
+    if (name === undefined) return;
+    await this.#parts.streams.request(name, xml('iq', { type: 'set' }, xml('pubsub', { xmlns: NS_PUBSUB },
+      xml('unsubscribe', { node: wanted.filter, jid: this.#parts.ownName(), subid: wanted.reader }),
+    )));
+  }
+}
+
+function keyOf(wanted: { readonly fingerprint: string; readonly reader: string }): string {
+  return `${wanted.fingerprint} ${wanted.reader}`;
+}
+
+function linkName(at: string): string {
+  return at.startsWith('link:') ? at.slice('link:'.length) : at;
+}
+
+/** Positions and times are the remote log's: here everything that arrives is new. */
+function remoteFrom(from: From): From {
+  return typeof from === 'string' ? from : 'new';
+}
+
+function readable(message: Element): ReturnType<typeof parseEvent> {
+  try {
+    return parseEvent(message);
+  } catch (error) {
+    throw new StanzaError('bad-request', { text: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+/** A subscription that exists once `opening` has. */
+function deferred(opening: Promise<Subscription>, signal: AbortSignal | undefined): Subscription {
+  opening.catch(() => undefined); // whoever iterates or awaits `ready` sees it
+  const ready = opening.then((subscription) => subscription.ready);
+  ready.catch(() => undefined);
+  const close = async (): Promise<void> => {
+    const opened = await opening.catch(() => undefined); // it never opened: nothing to close
+    await opened?.close();
+  };
+  const subscription: Subscription = {
+    ready,
+    close,
+    [Symbol.asyncIterator]: () => subscription,
+    [Symbol.asyncDispose]: close,
+    async next() {
+      signal?.throwIfAborted();
+      return (await opening).next();
+    },
+    async return() {
+      await close();
+      return { done: true, value: undefined };
+    },
+  };
+  return subscription;
+}
+
+/** The same subscription, with something to do once it is closed. */
+function ending(inner: Subscription, after: () => Promise<void>): Subscription {
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => closing ??= inner.close().then(after, after).catch(() => undefined);
+  const subscription: Subscription = {
+    ready: inner.ready,
+    close,
+    [Symbol.asyncIterator]: () => subscription,
+    [Symbol.asyncDispose]: close,
+    next: () => inner.next(),
+    async return() {
+      await close();
+      return { done: true, value: undefined };
+    },
+  };
+  return subscription;
+}

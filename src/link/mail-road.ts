@@ -1,0 +1,91 @@
+import type { TrustLevel } from '../api.ts';
+import { LanpostError } from '../errors.ts';
+import { parseRecordId } from '../log/record-id.ts';
+import type { Address } from '../mail/address.ts';
+import type { Incoming } from '../mail/inbox.ts';
+import type { Letter } from '../mail/letter.ts';
+import type { Handed, Road } from '../mail/road.ts';
+import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
+import { readMessage, withHtml } from '../xep/message-body.ts';
+import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';
+import { buildMessage } from '../xmpp/stanza.ts';
+import { StanzaError } from '../xmpp/stanza-error.ts';
+import type { PeerStreams } from './streams-port.ts';
+
+const NS_LANPOST = 'urn:lanpost:0';
+
+export interface MailRoadParts {
+  readonly streams: Pick<PeerStreams, 'send'>;
+  /** Whether the name is on the link now. */
+  readonly isPresent: (name: string) => boolean;
+  /** Whether a key is known for the name: without one mail would wait for whoever takes it. */
+  readonly hasKey: (name: string) => boolean;
+  readonly ownName: () => string;
+}
+
+/** Letters over the link: a box confirms them with `h`, others with nothing. */
+export class MailRoad implements Road {
+  readonly #parts: MailRoadParts;
+
+  constructor(parts: MailRoadParts) {
+    this.#parts = parts;
+  }
+
+  reaches(address: Address): boolean {
+    return address.kind === 'link' && this.#parts.isPresent(address.name);
+  }
+
+  holds(address: Address): boolean {
+    return address.kind === 'link' && this.#parts.hasKey(address.name);
+  }
+
+  async deliver(address: Address, letter: Letter): Promise<Handed> {
+    if (address.kind !== 'link') throw new LanpostError('invalid-value', `the link does not carry mail for ${letter.to}`);
+    const message = buildMessage({
+      // XEP-0174 §6: both are instance names, as found in DNS.
+      from: this.#parts.ownName(),
+      to: address.name,
+      id: letter.id,
+      type: 'chat',
+      body: letter.body,
+      ...(letter.subject === undefined ? {} : { subject: letter.subject }),
+      ...(letter.thread === undefined ? {} : { thread: letter.thread }),
+      extensions: [xml('record', { xmlns: NS_LANPOST, id: letter.recordId, at: String(letter.time) })],
+    });
+    return this.#parts.streams.send(address.name, withHtml(message));
+  }
+}
+
+/** Who a stream has proven to be at its other end. */
+export interface Sender {
+  readonly name: string;
+  readonly fingerprint?: string;
+  readonly trust: TrustLevel;
+}
+
+/** A message from the link, as the inbox keeps it; nothing when it says nothing. The stream's peer is the only sender. */
+export function incomingOf(message: Element, peer: Sender, ownName: string): Incoming | undefined {
+  const said = readMessage(message);
+  if (!said || attr(message, 'type') === 'error') return undefined;
+  const id = attr(message, 'id');
+  const record = children(message).find((child) => child.name === 'record' && namespaceOf(child) === NS_LANPOST);
+  return {
+    ...said,
+    from: `link:${peer.name}`,
+    to: `link:${ownName}`,
+    trust: peer.trust,
+    ...(id === undefined ? {} : { id }),
+    ...(record ? originBy(record, peer) : {}),
+  };
+}
+
+/** Numbers count only from the box that minted them: no other may use up its place. */
+function originBy(record: Element, peer: Sender): Pick<Incoming, 'origin'> {
+  if (peer.fingerprint === undefined) return {};
+  try {
+    const origin = parseRecordId(attr(record, 'id') ?? '');
+    return origin.box === boxIdOfFingerprint(peer.fingerprint) ? { origin } : {};
+  } catch (error) {
+    throw new StanzaError('bad-request', { text: error instanceof Error ? error.message : String(error) });
+  }
+}

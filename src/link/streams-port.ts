@@ -1,0 +1,15 @@
+import type { Element } from '../xmpp/element.ts';
+
+/** A peer whose stream has proven its key. */
+export interface ProvenPeer {
+  readonly name: string;
+  readonly fingerprint: string;
+}
+
+/** What feeds and intakes need of the streams to peers. */
+export interface PeerStreams {
+  /** Resolves when handed to the stream; `delivered` when the peer's `h` covers it. */
+  send(name: string, stanza: Element): Promise<{ readonly delivered?: Promise<void> }>;
+  /** Opens a stream when there is none. */
+  request(name: string, iq: Element): Promise<Element>;
+}

@@ -1,0 +1,176 @@
+import type {
+  Box, BoxStatus, Delivery, HomeOptions, HomeStatus, ItemsOptions, MessagesOptions, MessageState, MessageStream, Peer, PeerEvent, PeerStatus,
+  Published, PublishOptions, Receipt, SendOptions, SubscribeOptions, Subscription, Trouble, Value,
+} from './api.ts';
+import { LanpostError } from './errors.ts';
+import type { EventSource } from './event-stream.ts';
+import type { Homes } from './home/homes.ts';
+import type { LinkService } from './link/link-service.ts';
+import type { Log } from './log/log.ts';
+import type { Mail } from './mail/mail.ts';
+import { toPayload } from './payload/payload.ts';
+import { OWNER } from './pubsub/actor.ts';
+import type { Broker } from './pubsub/broker.ts';
+import type { Identity } from './trust/identity.ts';
+
+export interface LocalBoxParts {
+  readonly dir: string;
+  readonly version: string;
+  readonly identity: Identity;
+  readonly log: Log;
+  readonly broker: Broker;
+  readonly mail: Mail;
+  readonly link: LinkService;
+  readonly homes: Homes;
+  readonly troubles: { readonly source: EventSource<Trouble>; readonly counts: ReadonlyMap<string, number> };
+  /** Stops everything, in order. */
+  readonly stop: () => Promise<void>;
+}
+
+/** The box of this process: each call goes to the room that knows. */
+export class LocalBox implements Box {
+  readonly #parts: LocalBoxParts;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: LocalBoxParts) {
+    this.#parts = parts;
+  }
+
+  get name(): string { return this.#parts.link.name; }
+
+  async publish(topic: string, value: Value, options: PublishOptions = {}): Promise<Published> {
+    this.#open();
+    const payload = toPayload(value, options.contentType);
+    const published = options.at === undefined
+      ? this.#parts.broker.publish(OWNER, topic, payload, options.id === undefined ? {} : { id: options.id })
+      : this.#parts.link.publish(options.at, topic, payload, options.id);
+    return options.signal ? abortable(published, options.signal) : published;
+  }
+
+  subscribe(filter: string, options: SubscribeOptions = {}): Subscription {
+    this.#open();
+    return options.at === undefined ? this.#parts.broker.subscribe(filter, options) : this.#parts.link.subscribe(options.at, filter, options);
+  }
+
+  async items(topic: string, options?: ItemsOptions): Promise<Delivery[]> {
+    this.#open();
+    return this.#parts.broker.items(OWNER, topic, options);
+  }
+
+  async retract(topic: string, id: string): Promise<void> {
+    this.#open();
+    return this.#parts.broker.retract(OWNER, topic, id);
+  }
+
+  async purge(topic: string): Promise<void> {
+    this.#open();
+    return this.#parts.broker.purge(OWNER, topic);
+  }
+
+  readonly topics: Box['topics'] = {
+    create: async (name, config) => this.#opened().broker.create(OWNER, name, config),
+    configure: async (name, config) => this.#opened().broker.configure(OWNER, name, config),
+    get: async (name) => this.#opened().broker.topic(name),
+    delete: async (name) => this.#opened().broker.delete(OWNER, name),
+    list: async (filter) => this.#opened().broker.topics(filter),
+  };
+
+  readonly subscriptions: Box['subscriptions'] = {
+    list: async () => this.#opened().broker.subscriptions(),
+    drop: async (name) => {
+      await this.#opened().broker.drop(name);
+      await this.#parts.link.dropped(name);
+    },
+  };
+
+  async send(address: string, body: string, options: SendOptions = {}): Promise<Receipt> {
+    this.#open();
+    const sent = this.#parts.mail.send(address, body, options);
+    return options.signal ? abortable(sent, options.signal) : sent;
+  }
+
+  async messageState(id: string): Promise<MessageState | undefined> {
+    return this.#opened().mail.state(id);
+  }
+
+  messages(options?: MessagesOptions): MessageStream {
+    return this.#opened().mail.messages(options);
+  }
+
+  readonly peers: Box['peers'] = {
+    list: async (): Promise<Peer[]> => this.#opened().link.peers(),
+    watch: (options): AsyncIterableIterator<PeerEvent> => this.#opened().link.watch(options?.signal),
+  };
+
+  readonly trust: Box['trust'] = {
+    list: async () => this.#opened().link.trust.list(),
+    allow: async (peer, right, filter) => this.#opened().link.allow(peer, right, filter),
+    revoke: async (peer) => this.#opened().link.revoke(peer),
+  };
+
+  readonly homes: Box['homes'] = {
+    add: async (options: HomeOptions): Promise<HomeStatus> => this.#opened().homes.add(options),
+    list: async (): Promise<HomeStatus[]> => this.#opened().homes.list(),
+    remove: async (jid: string): Promise<void> => this.#opened().homes.remove(jid),
+  };
+
+  async setStatus(status: PeerStatus, text?: string): Promise<void> {
+    this.#open();
+    this.#parts.link.setStatus(status, text);
+  }
+
+  async status(): Promise<BoxStatus> {
+    const { log, link, homes, identity, dir, version, troubles } = this.#opened();
+    let topics = 0;
+    for (const topic of log.topics()) if (!topic.deleted && !topic.name.startsWith('$')) topics += 1;
+    return {
+      name: link.name,
+      box: identity.boxId,
+      fingerprint: identity.fingerprint,
+      version,
+      dir,
+      link: link.status(),
+      peers: link.peers().length,
+      homes: await homes.list(),
+      log: {
+        state: log.state,
+        head: log.head,
+        topics,
+        bytes: await log.bytes(),
+        freeBytes: await log.free(),
+        ...(log.reason === undefined ? {} : { reason: log.reason }),
+      },
+      troubles: Object.fromEntries(troubles.counts),
+    };
+  }
+
+  troubles(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Trouble> {
+    return this.#opened().troubles.source.follow({ signal: options.signal });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#parts.stop();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> { return this.close(); }
+
+  #open(): void {
+    if (this.#closing) throw new LanpostError('closed', 'this box has been closed');
+  }
+
+  #opened(): LocalBoxParts {
+    this.#open();
+    return this.#parts;
+  }
+}
+
+/** Stops the waiting, not the work. */
+function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const stop = (): void => reject(signal.reason as Error);
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}

@@ -1,0 +1,17 @@
+import { LanpostError } from '../errors.ts';
+import type { Origin } from './record.ts';
+
+const FORM = /^([a-z2-7]{16})-(\d{1,10}\.[0-9a-f]{8})-(\d{1,16})$/;
+
+/** `<box>-<epoch>-<seq>`: minted once, by the box that first accepted the record. */
+export function formatRecordId({ box, epoch, seq }: Origin): string {
+  return `${box}-${epoch}-${seq}`;
+}
+
+export function parseRecordId(id: string): Origin {
+  const [, box, epoch, seq] = FORM.exec(id) ?? [];
+  if (box === undefined || epoch === undefined || !Number.isSafeInteger(Number(seq))) {
+    throw new LanpostError('invalid-value', `${JSON.stringify(id.slice(0, 80))} is no record id`);
+  }
+  return { box, epoch, seq: Number(seq) };
+}

@@ -1,0 +1,180 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createTestClock, type TestClock } from '../../src/clock.ts';
+import { LanpostError } from '../../src/errors.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
+import { type Log, openLog } from '../../src/log/log.ts';
+import type { Letter } from '../../src/mail/letter.ts';
+import { Mail } from '../../src/mail/mail.ts';
+import type { Handed, Road } from '../../src/mail/road.ts';
+
+/** A road whose far side the test plays. */
+class TestRoad implements Road {
+  open = true;
+  keyless = false;
+  readonly carried: { letter: Letter; confirm: () => void; lose: () => void }[] = [];
+  #arrival: (() => void) | undefined;
+  refuse: LanpostError | undefined;
+
+  reaches(): boolean { return this.open; }
+  holds(): boolean { return !this.keyless; }
+  async deliver(_address: unknown, letter: Letter): Promise<Handed> {
+    if (this.refuse) throw this.refuse;
+    const handed = new Promise<void>((resolve, reject) => {
+      this.carried.push({ letter, confirm: resolve, lose: () => reject(new LanpostError('disconnected')) });
+    });
+    this.#arrival?.();
+    return this.keyless ? {} : { delivered: handed };
+  }
+  async carriedBy(count: number): Promise<void> {
+    while (this.carried.length < count) await new Promise<void>((resolve) => { this.#arrival = resolve; });
+  }
+}
+
+let log: Log;
+let clock: TestClock;
+let road: TestRoad;
+let mail: Mail;
+const database = () => new MemoryDatabase();
+let kept: ReturnType<typeof database>;
+
+const open = async (): Promise<void> => {
+  log = await openLog({ database: kept, clock, boxId: 'aaaaaaaaaaaaaaaa', trouble: () => undefined });
+  mail = new Mail({ log, clock, roads: [road], isHomeDomain: () => false, trouble: () => undefined, limits: { stanzaBytes: 262_144 } });
+  await mail.start();
+};
+const close = async (): Promise<void> => { await mail.close(); await log.close(); };
+
+beforeEach(async () => {
+  clock = createTestClock();
+  road = new TestRoad();
+  kept = database();
+  await open();
+});
+afterEach(close);
+
+test('a letter goes by the road that is open; the receipt follows it', async () => {
+  const receipt = await mail.send('link:b', 'hello');
+  await receipt.accepted;
+  await receipt.handed;
+  expect(await mail.state(receipt.id)).toBe('handed');
+  road.carried[0]?.confirm();
+  await receipt.delivered;
+  expect(await mail.state(receipt.id)).toBe('delivered');
+});
+
+test('letters wait while no road is open, and go in order when one opens', async () => {
+  road.open = false;
+  for (let i = 0; i < 5; i++) await mail.send('link:b', String(i));
+  expect(road.carried).toEqual([]);
+  road.open = true;
+  mail.roadsChanged();
+  await road.carriedBy(5);
+  expect(road.carried.map(({ letter }) => letter.body)).toEqual(['0', '1', '2', '3', '4']);
+});
+
+test('what was not confirmed when the road broke goes again with the same record id', async () => {
+  const receipt = await mail.send('link:b', 'hello');
+  await road.carriedBy(1);
+  road.carried[0]?.lose();
+  await road.carriedBy(2);
+  expect(road.carried[1]?.letter.recordId).toBe(road.carried[0]?.letter.recordId);
+  road.carried[1]?.confirm();
+  await receipt.delivered;
+});
+
+test('what was not confirmed goes again after a restart; what was does not', async () => {
+  const done = await mail.send('link:b', 'done');
+  await road.carriedBy(1);
+  road.carried[0]?.confirm();
+  await done.delivered;
+  const held = await mail.send('link:b', 'held');
+  await road.carriedBy(2);
+  await close();
+  road = new TestRoad();
+  await open();
+  await road.carriedBy(1);
+  expect(road.carried.map(({ letter }) => letter.body)).toEqual(['held']);
+  expect(await mail.state(done.id)).toBe('delivered');
+  expect(await mail.state(held.id)).toBe('handed');
+});
+
+test('the same id sent again is one letter', async () => {
+  await mail.send('link:b', 'hello', { id: 'x' });
+  await mail.send('link:b', 'hello', { id: 'x' });
+  await mail.send('link:b', 'next', { id: 'y' });
+  await road.carriedBy(2);
+  expect(road.carried.map(({ letter }) => letter.id)).toEqual(['x', 'y']);
+});
+
+test('a peer without a key is never said to have it', async () => {
+  road.keyless = true;
+  const receipt = await mail.send('link:alice@h1', 'hello');
+  await receipt.handed;
+  await expect(receipt.delivered).rejects.toMatchObject({ code: 'unsupported' });
+  expect(await mail.state(receipt.id)).toBe('handed');
+});
+
+test('mail is not held for a peer without a key that is away', async () => {
+  road.keyless = true;
+  road.open = false;
+  await expect(mail.send('link:alice@h1', 'hello')).rejects.toMatchObject({ code: 'unreachable' });
+});
+
+test('what a road refuses for good ends, and the next letter goes', async () => {
+  road.refuse = new LanpostError('impostor', 'not who it says');
+  const refused = await mail.send('link:b', 'secret');
+  await expect(refused.handed).rejects.toMatchObject({ message: 'not who it says' });
+  expect(await mail.state(refused.id)).toBe('refused');
+  road.refuse = undefined;
+  await mail.send('link:b', 'next');
+  await road.carriedBy(1);
+});
+
+test('a letter that expires while no road is open is given up and said so', async () => {
+  road.open = false;
+  const receipt = await mail.send('link:b', 'hello', { expires: 60_000 });
+  const ended = expect(receipt.handed).rejects.toMatchObject({ code: 'expired' });
+  // The pump reads its letter first; then the clock runs past it.
+  for (let i = 0; i < 20; i++) {
+    await log.append({ topic: 'tick', kind: 'publish', payload: { contentType: 'text/plain', bytes: new Uint8Array() } });
+    clock.advance(10_000);
+  }
+  await ended;
+  expect(await mail.state(receipt.id)).toBe('expired');
+});
+
+test('incoming messages are kept once, by record id, and a named reader goes on where it was', async () => {
+  const origin = { box: 'b'.repeat(16), epoch: '1.00000001', seq: 7 };
+  const incoming = { from: 'link:b', to: 'link:a', trust: 'seen', body: 'hello', id: 'm1', origin } as const;
+  await mail.receive(incoming);
+  await mail.receive(incoming);
+  await mail.receive({ ...incoming, body: 'again', origin: { ...origin, seq: 8 } });
+  const reader = mail.messages({ name: 'flow' });
+  expect((await reader.next()).value).toMatchObject({ body: 'hello', from: 'link:b', trust: 'seen' });
+  expect((await reader.next()).value).toMatchObject({ body: 'again' });
+  await reader.close();
+  const again = mail.messages({ name: 'flow' });
+  expect((await again.next()).value).toMatchObject({ body: 'again', redelivered: true });
+  await again.close();
+});
+
+test('peers without a key share a box that is bounded', async () => {
+  const body = 'x'.repeat(200_000);
+  const send = () => mail.receive({ from: 'link:alice@h1', to: 'link:a', trust: 'none', body });
+  const reader = mail.messages({ name: 'flow' });
+  await send();
+  await reader.next();
+  await expect((async () => { for (let i = 0; i < 200; i++) await send(); })()).rejects.toMatchObject({ code: 'topic-full' });
+  await mail.receive({ from: 'link:b', to: 'link:a', trust: 'seen', body: 'still open to keys' });
+  await reader.close();
+});
+
+test('without a name: the last first, then what comes', async () => {
+  const receive = (body: string) => mail.receive({ from: 'link:b', to: 'link:a', trust: 'seen', body });
+  for (const body of ['1', '2', '3']) await receive(body);
+  const reader = mail.messages({ last: 2 });
+  const bodies = [(await reader.next()).value.body, (await reader.next()).value.body];
+  await receive('4');
+  expect([...bodies, (await reader.next()).value.body]).toEqual(['2', '3', '4']);
+  await reader.close();
+});

@@ -1,0 +1,225 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Delivery, Item, Subscription } from '../../src/api.ts';
+import { createTestClock, type TestClock } from '../../src/clock.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
+import { type Log, openLog } from '../../src/log/log.ts';
+import { toPayload } from '../../src/payload/payload.ts';
+import { type Actor, OWNER } from '../../src/pubsub/actor.ts';
+import { Broker } from '../../src/pubsub/broker.ts';
+
+const FRIEND: Actor = { kind: 'peer', name: 'friend@h2', fingerprint: 'f'.repeat(64) };
+const STRANGER: Actor = { kind: 'peer', name: 'stranger@h3', fingerprint: '0'.repeat(64) };
+const KEYLESS: Actor = { kind: 'peer', name: 'alice@h4' };
+
+let log: Log;
+let clock: TestClock;
+let broker: Broker;
+const granted: string[] = [];
+
+beforeEach(async () => {
+  clock = createTestClock();
+  granted.length = 0;
+  log = await openLog({ database: new MemoryDatabase(), clock, boxId: 'aaaaaaaaaaaaaaaa', trouble: () => undefined });
+  broker = new Broker({
+    log,
+    may: (fingerprint, right, topic) => granted.includes(`${fingerprint?.[0]} ${right} ${topic}`),
+    limits: { itemBytes: 1000, topics: 5, subscriptions: 3 },
+  });
+});
+afterEach(() => log.close());
+
+const publish = (topic: string, value: unknown, id?: string, actor: Actor = OWNER) =>
+  broker.publish(actor, topic, toPayload(value as never), id === undefined ? {} : { id });
+
+const take = async (subscription: Subscription, count: number): Promise<Delivery[]> => {
+  const taken = [];
+  for (let i = 0; i < count; i++) taken.push((await subscription.next()).value as Delivery);
+  return taken;
+};
+const values = (deliveries: Delivery[]): unknown[] => deliveries.map((delivery) => (delivery.kind === 'item' ? delivery.value : delivery.kind));
+
+describe('publishing', () => {
+  test('the same id and value again is the record that is there; another value is an update', async () => {
+    const first = await publish('a', 1, 'x');
+    expect(await publish('a', 1, 'x')).toEqual({ ...first, repeated: true });
+    const update = await publish('a', 2, 'x');
+    expect(update.seq).toBeGreaterThan(first.seq);
+    expect(values(await broker.items(OWNER, 'a'))).toEqual([2]);
+  });
+
+  test('an item without an id goes by its record id', async () => {
+    const published = await publish('a', 1);
+    expect(published.id).toBe(published.recordId);
+    expect(published.recordId).toMatch(/^[a-z2-7]{16}-\d+\.[0-9a-f]{8}-\d+$/);
+    expect(values(await broker.items(OWNER, 'a', { ids: [published.id] }))).toEqual([1]);
+  });
+
+  test.each(['', '/a', 'a//b', 'a/+', '#', `${'x'.repeat(513)}`])('the topic name %j is refused', async (topic) => {
+    await expect(publish(topic, 1)).rejects.toMatchObject({ code: 'invalid-topic' });
+  });
+
+  test('an item over its limit is refused before anything is stored', async () => {
+    await expect(publish('a', 'x'.repeat(1001))).rejects.toMatchObject({ code: 'too-large' });
+    expect(broker.topics()).toEqual([]);
+  });
+
+  test('topics are bounded', async () => {
+    for (let i = 0; i < 5; i++) await publish(`t${i}`, 1);
+    await expect(publish('one-more', 1)).rejects.toMatchObject({ code: 'busy' });
+    await publish('t0', 2);
+  });
+});
+
+describe('access: least right by default', () => {
+  test.each([STRANGER, KEYLESS])('$name may do nothing without a grant', async (actor) => {
+    await publish('a', 1);
+    await expect(publish('a', 2, undefined, actor)).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(broker.items(actor, 'a')).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(broker.feed(actor, { name: 'p', filter: 'a', from: 'new', durable: true })).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(broker.retract(actor, 'a', 'x')).rejects.toMatchObject({ code: 'forbidden' });
+    for (const managed of [broker.create(actor, 'b'), broker.configure(actor, 'a', {}), broker.purge(actor, 'a'), broker.delete(actor, 'a')]) {
+      await expect(managed).rejects.toMatchObject({ code: 'forbidden' });
+    }
+  });
+
+  test('a grant opens what it names, and nothing of the box itself', async () => {
+    granted.push('f write a', 'f write $mail/x');
+    await publish('a', 1, undefined, FRIEND);
+    await expect(publish('b', 1, undefined, FRIEND)).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(publish('$mail/x', 1, undefined, FRIEND)).rejects.toMatchObject({ code: 'forbidden' });
+    expect((await broker.items(OWNER, 'a'))[0]).toMatchObject({ publisher: 'link:friend@h2' });
+  });
+
+  test('an open topic is open to keys, not to peers without one', async () => {
+    await broker.create(OWNER, 'a', { accessModel: 'open', publishModel: 'open' });
+    await publish('a', 1, undefined, STRANGER);
+    expect(values(await broker.items(STRANGER, 'a'))).toContain(1);
+    await expect(publish('a', 1, undefined, KEYLESS)).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(broker.items(KEYLESS, 'a')).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
+  test('a publisher retracts what it published, not what others did', async () => {
+    granted.push('f write a');
+    await publish('a', 1, 'mine', FRIEND);
+    await publish('a', 2, 'theirs');
+    await broker.retract(FRIEND, 'a', 'mine');
+    await expect(broker.retract(FRIEND, 'a', 'theirs')).rejects.toMatchObject({ code: 'forbidden' });
+    expect(values(await broker.items(OWNER, 'a'))).toEqual([2]);
+  });
+});
+
+describe('readers', () => {
+  test('a live reader gets what is published from then on, in order', async () => {
+    await publish('plant/a', 0);
+    const reader = broker.subscribe('plant/#');
+    await reader.ready;
+    for (let i = 1; i <= 100; i++) void publish(`plant/${i % 2 ? 'a' : 'b'}`, i);
+    expect(values(await take(reader, 100))).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+    await reader.close();
+  });
+
+  test('asking for the next confirms the previous; leaving the loop confirms nothing', async () => {
+    for (let i = 0; i < 3; i++) await publish('a', i);
+    for await (const item of broker.subscribe('a', { durable: 'd', from: 'start' })) {
+      if ((item as Item).value === 1) break;
+    }
+    const again = broker.subscribe('a', { durable: 'd' });
+    expect(values(await take(again, 2))).toEqual([1, 2]);
+    await again.close();
+  });
+
+  test('with manual acknowledgement, what is not confirmed comes back to the next reader, marked', async () => {
+    for (let i = 0; i < 4; i++) await publish('a', i);
+    const reader = broker.subscribe('a', { durable: 'd', from: 'start', ack: 'manual' });
+    const taken = await take(reader, 4);
+    taken[1]?.ack();
+    taken[3]?.ack();
+    await reader.close();
+    const again = broker.subscribe('a', { durable: 'd', ack: 'manual' });
+    const back = await take(again, 2);
+    expect(values(back)).toEqual([0, 2]);
+    expect(back.map((delivery) => delivery.redelivered)).toEqual([true, true]);
+    await again.close();
+  });
+
+  test('nack delivers again after its delay', async () => {
+    await publish('a', 1);
+    const reader = broker.subscribe('a', { from: 'start', ack: 'manual' });
+    const [first] = await take(reader, 1);
+    first?.nack({ delay: 5000 });
+    const next = reader.next();
+    clock.advance(5000);
+    expect((await next).value).toMatchObject({ kind: 'item', value: 1, redelivered: true });
+    await reader.close();
+  });
+
+  test('unconfirmed deliveries are bounded by inFlight', async () => {
+    for (let i = 0; i < 3; i++) await publish('a', i);
+    const reader = broker.subscribe('a', { from: 'start', ack: 'manual', inFlight: 2 });
+    const [first] = await take(reader, 2);
+    let third: unknown;
+    const waiting = reader.next().then((result) => { third = result.value; });
+    await publish('b', 'something else happens');
+    expect(third).toBeUndefined();
+    first?.ack();
+    await waiting;
+    expect(third).toMatchObject({ value: 2 });
+    await reader.close();
+  });
+
+  test('a durable name has one reader, unless both share it', async () => {
+    const one = broker.subscribe('a', { durable: 'd' });
+    await one.ready;
+    await expect(broker.subscribe('a', { durable: 'd' }).next()).rejects.toMatchObject({ code: 'in-use' });
+    await one.close();
+    const two = broker.subscribe('a', { durable: 'd', group: true, ack: 'manual' });
+    const three = broker.subscribe('a', { durable: 'd', group: true, ack: 'manual' });
+    await Promise.all([two.ready, three.ready]);
+    for (let i = 0; i < 2; i++) await publish('a', i);
+    const [[a], [b]] = await Promise.all([take(two, 1), take(three, 1)]);
+    expect(values([a as Delivery, b as Delivery]).toSorted()).toEqual([0, 1]);
+    await Promise.all([two.close(), three.close()]);
+  });
+
+  test('a durable name keeps its filter', async () => {
+    const one = broker.subscribe('a', { durable: 'd' });
+    await one.ready;
+    await one.close();
+    await expect(broker.subscribe('b', { durable: 'd' }).next()).rejects.toMatchObject({ code: 'conflict' });
+  });
+
+  test('durable readers are bounded, listed with what they wait for, and dropped', async () => {
+    for (const name of ['x', 'y', 'z']) {
+      const reader = broker.subscribe('a', { durable: name });
+      await reader.ready;
+      await reader.close();
+    }
+    await expect(broker.subscribe('a', { durable: 'one-more' }).next()).rejects.toMatchObject({ code: 'busy' });
+    await publish('a', 1);
+    expect(await broker.subscriptions()).toContainEqual(expect.objectContaining({ name: 'x', filter: 'a', reader: 'local', pending: 1 }));
+    await broker.drop('x');
+    await expect(broker.drop('x')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  test('abort ends the reader with the reason given', async () => {
+    const abort = new AbortController();
+    const reader = broker.subscribe('a', { signal: abort.signal });
+    const waiting = reader.next();
+    abort.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+  });
+
+  test('retract, purge, delete and configure reach a reader in place', async () => {
+    const reader = broker.subscribe('a', { from: 'start' });
+    await reader.ready;
+    await publish('a', 1, 'x');
+    await broker.retract(OWNER, 'a', 'x');
+    await broker.configure(OWNER, 'a', { title: 'A' });
+    await publish('a', 2);
+    await broker.purge(OWNER, 'a');
+    await broker.delete(OWNER, 'a');
+    expect(values(await take(reader, 6))).toEqual([1, 'retract', 'configure', 2, 'purge', 'delete']);
+    await reader.close();
+    expect(broker.topics()).toEqual([]);
+  });
+});
