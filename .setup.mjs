@@ -69,7 +69,7 @@ function wantedBuild() {
       if (error.code === 'ENOENT') return; // not every folder is in every checkout
       throw error;
     }
-    if (stat.isDirectory()) fs.readdirSync(file).sort().forEach((entry) => walk(name + '/' + entry));
+    if (stat.isDirectory()) fs.readdirSync(file).toSorted().forEach((entry) => walk(name + '/' + entry));
     else seen.push(name + ' ' + stat.size + ' ' + stat.mtimeMs);
   };
   ['package.json', 'tsconfig.json', 'src', 'nodes'].forEach(walk);
