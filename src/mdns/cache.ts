@@ -1,0 +1,199 @@
+import { DueQueue, type Due } from './due-queue.ts';
+import { dataKey, TYPE, type DnsRecord } from './message.ts';
+
+/** RFC 6762 §5.2: asked for again at these parts of its life, plus up to 2 %. */
+const REFRESH_AT = [0.8, 0.85, 0.9, 0.95];
+const REFRESH_JITTER = 0.02;
+/** SRV is asked for first: its answer brings the addresses along, and their turn never comes. */
+const ADDRESS_LATER = 0.025;
+/** RFC 6762 §10.1, §10.2: a goodbye, or a successor, leaves a record one more second. */
+const LAST_SECOND = 1000;
+/** RFC 6762 §10.4: a doubted record is asked for at these times and then has this long to be confirmed. */
+const DOUBT_AT = [0, 1000, 3000];
+const DOUBT_TIME = 5000;
+/** Nobody remembers us for longer; a longer TTL is cut to this. Seconds. */
+const MAX_TTL = 4500;
+/** Records of one name and type, shared ones apart: addresses of one host, say. */
+const MAX_SET = 16;
+
+export interface Entry extends Due {
+  readonly record: DnsRecord;
+  readonly owner: string;
+  readonly data: string;
+  received: number;
+  /** Grows with each renewal: the newest of a set has the largest. */
+  turn: number;
+  /** Milliseconds. */
+  lifetime: number;
+  expires: number;
+  /** How often it was asked for again. */
+  stage: number;
+  state: 'good' | 'doubted' | 'leaving' | 'gone';
+  /** Questions by others that were heard but not answered (§10.5), and since when. */
+  unanswered: number;
+  unansweredSince: number;
+}
+
+export interface CacheParts {
+  readonly random: () => number;
+  /** Records in all. */
+  readonly limit: number;
+  /** It is new, or gone, or the newest of its set again. */
+  readonly changed: (entry: Entry, now: number) => void;
+  readonly refresh: (entry: Entry, now: number) => void;
+  readonly goodbye: (entry: Entry) => void;
+}
+
+/** RFC 6762 §10: records others told, until their time is over. */
+export class Cache {
+  readonly #parts: CacheParts;
+  readonly #names = new Map<string, Map<string, Entry>>();
+  readonly #queue = new DueQueue<Entry>();
+  #size = 0;
+  #turn = 0;
+
+  constructor(parts: CacheParts) {
+    this.#parts = parts;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Whether it was taken; not when there is no room. */
+  put(record: DnsRecord, owner: string, now: number): boolean {
+    const named = this.#names.get(owner);
+    const data = dataKey(record);
+    const known = named?.get(data);
+    if (record.ttl === 0) {
+      if (known && known.state !== 'leaving') {
+        this.#leave(known, now);
+        this.#parts.goodbye(known);
+      }
+      return true;
+    }
+    if (known) this.#renew(known, record.ttl, now);
+    else if (!this.#insert(record, owner, data, now)) return false;
+    // §10.2: what came before this set began is no longer true. Shared PTR sets are never whole.
+    if (record.flush && record.type !== TYPE.PTR) {
+      for (const other of named?.values() ?? []) {
+        if (other.record.type === record.type && now - other.received > LAST_SECOND && other.state !== 'leaving') this.#leave(other, now);
+      }
+    }
+    return true;
+  }
+
+  get(owner: string, data: string): Entry | undefined {
+    return this.#names.get(owner)?.get(data);
+  }
+
+  /** Newest first. */
+  find(owner: string, type: number): Entry[] {
+    const found: Entry[] = [];
+    for (const entry of this.#names.get(owner)?.values() ?? []) if (entry.record.type === type) found.push(entry);
+    return found.length > 1 ? found.toSorted((a, b) => b.turn - a.turn) : found;
+  }
+
+  all(owner: string): Iterable<Entry> {
+    return this.#names.get(owner)?.values() ?? [];
+  }
+
+  forget(entry: Entry, now: number): void {
+    if (entry.state === 'gone') return;
+    entry.state = 'gone';
+    this.#queue.remove(entry);
+    const named = this.#names.get(entry.owner);
+    if (named?.delete(entry.data)) this.#size--;
+    if (named?.size === 0) this.#names.delete(entry.owner);
+    this.#parts.changed(entry, now);
+  }
+
+  /** §10.4: asks for it, and lets it go if nobody says it again. */
+  doubt(entry: Entry, now: number): void {
+    if (entry.state !== 'good') return;
+    entry.state = 'doubted';
+    entry.stage = 0;
+    entry.received = now;
+    entry.expires = Math.min(entry.expires, now + DOUBT_TIME);
+    this.#plan(entry);
+  }
+
+  next(): number {
+    return this.#queue.next();
+  }
+
+  tick(now: number): void {
+    for (const entry of this.#queue.take(now)) {
+      if (entry.state === 'gone') continue;
+      if (now >= entry.expires) {
+        this.forget(entry, now);
+        continue;
+      }
+      entry.stage++;
+      this.#plan(entry);
+      this.#parts.refresh(entry, now);
+    }
+  }
+
+  #insert(record: DnsRecord, owner: string, data: string, now: number): boolean {
+    if (this.#size >= this.#parts.limit) return false;
+    const named = this.#names.get(owner) ?? new Map<string, Entry>();
+    if (record.type !== TYPE.PTR) this.#makeRoom(named, record.type, now);
+    // After making room: an emptied set has left the table.
+    this.#names.set(owner, named);
+    const entry: Entry = {
+      record, owner, data, received: now, turn: 0, lifetime: 0, expires: 0, stage: 0, state: 'good',
+      unanswered: 0, unansweredSince: 0, due: Infinity, queued: Infinity,
+    };
+    named.set(data, entry);
+    this.#size++;
+    this.#renew(entry, record.ttl, now, true);
+    return true;
+  }
+
+  /** A set that grows without end is somebody's mistake or malice: its oldest goes. */
+  #makeRoom(named: Map<string, Entry>, type: number, now: number): void {
+    let oldest: Entry | undefined;
+    let count = 0;
+    for (const entry of named.values()) {
+      if (entry.record.type !== type) continue;
+      count++;
+      if (!oldest || entry.turn < oldest.turn) oldest = entry;
+    }
+    if (oldest && count >= MAX_SET) this.forget(oldest, now);
+  }
+
+  #renew(entry: Entry, ttl: number, now: number, isNew = false): void {
+    const again = entry.state === 'leaving';
+    entry.received = now;
+    entry.turn = ++this.#turn;
+    entry.lifetime = Math.min(ttl, MAX_TTL) * 1000;
+    entry.expires = now + entry.lifetime;
+    entry.stage = 0;
+    entry.state = 'good';
+    entry.unanswered = 0;
+    this.#plan(entry);
+    if (isNew || again) this.#parts.changed(entry, now);
+  }
+
+  #leave(entry: Entry, now: number): void {
+    entry.state = 'leaving';
+    entry.expires = Math.min(entry.expires, now + LAST_SECOND);
+    this.#plan(entry);
+  }
+
+  #plan(entry: Entry): void {
+    entry.due = entry.expires;
+    if (entry.state === 'good') {
+      const part = REFRESH_AT[entry.stage];
+      if (part !== undefined) {
+        const later = entry.record.data.kind === 'address' ? ADDRESS_LATER : 0;
+        entry.due = entry.received + entry.lifetime * (part + later + this.#parts.random() * REFRESH_JITTER);
+      }
+    } else if (entry.state === 'doubted') {
+      const wait = DOUBT_AT[entry.stage];
+      if (wait !== undefined) entry.due = Math.min(entry.received + wait, entry.expires);
+    }
+    this.#queue.add(entry);
+  }
+}

@@ -1,0 +1,129 @@
+import { addressToBytes, inSubnet, isHostAddress, isLinkLocal } from './address.ts';
+import { firstLabel, nameKey } from './name.ts';
+import type { InterfaceInfo } from './network.ts';
+import type { Resolved } from './output.ts';
+import { decodeText, type TextValue } from './text.ts';
+
+export interface FoundAddress {
+  /** Ready to connect to: an IPv6 link-local address carries its zone. */
+  readonly address: string;
+  readonly family: 4 | 6;
+  readonly interface: string;
+}
+
+/** An instance as all links together know it. */
+export interface Found {
+  /** The opaque label, unescaped. */
+  readonly instance: string;
+  readonly host: string;
+  readonly port: number;
+  readonly txt: ReadonlyMap<string, TextValue>;
+  /** Those that are on the link where they were learned; IPv4 first. */
+  readonly addresses: readonly FoundAddress[];
+}
+
+export interface BrowseEvent { readonly type: 'up' | 'changed' | 'down'; readonly service: Found }
+
+interface Listing {
+  readonly type: string;
+  /** Newest last. */
+  readonly seen: Map<string, { readonly resolved: Resolved; readonly interface: InterfaceInfo }>;
+  shown?: { readonly found: Found; readonly print: string };
+}
+
+export interface DirectoryParts {
+  /** Our own instances are nobody's peers. */
+  readonly isOwn: (key: string) => boolean;
+  readonly emit: (type: string, event: BrowseEvent) => void;
+}
+
+/** One entry per instance, however many links tell of it (XEP-0174 §4). */
+export class Directory {
+  readonly #parts: DirectoryParts;
+  readonly #listings = new Map<string, Listing>();
+
+  constructor(parts: DirectoryParts) {
+    this.#parts = parts;
+  }
+
+  found(place: string, iface: InterfaceInfo, resolved: Resolved): void {
+    const key = nameKey(resolved.name);
+    const listing = this.#listings.get(key) ?? { type: nameKey(resolved.type), seen: new Map<string, { resolved: Resolved; interface: InterfaceInfo }>() };
+    this.#listings.set(key, listing);
+    listing.seen.delete(place);
+    listing.seen.set(place, { resolved, interface: iface });
+    this.#show(key, listing);
+  }
+
+  lost(place: string, name: string): void {
+    const key = nameKey(name);
+    const listing = this.#listings.get(key);
+    if (!listing?.seen.delete(place)) return;
+    this.#show(key, listing);
+    if (listing.seen.size === 0) this.#listings.delete(key);
+  }
+
+  /** Our own names have changed: some that were hidden are peers now, or the other way round. */
+  review(): void {
+    for (const [key, listing] of this.#listings) this.#show(key, listing);
+  }
+
+  shown(type: string): Found[] {
+    const shown: Found[] = [];
+    for (const listing of this.#listings.values()) if (listing.type === type && listing.shown) shown.push(listing.shown.found);
+    return shown;
+  }
+
+  #show(key: string, listing: Listing): void {
+    const found = this.#parts.isOwn(key) ? undefined : merge(listing);
+    const before = listing.shown;
+    if (!found) {
+      delete listing.shown;
+      if (before) this.#parts.emit(listing.type, { type: 'down', service: before.found });
+      return;
+    }
+    const print = JSON.stringify([found.host, found.port, found.addresses, [...found.txt]]);
+    if (print === before?.print) return;
+    listing.shown = { found, print };
+    this.#parts.emit(listing.type, { type: before ? 'changed' : 'up', service: found });
+  }
+}
+
+function merge(listing: Listing): Found | undefined {
+  const seen = [...listing.seen.values()];
+  const newest = seen.at(-1)?.resolved;
+  const label = newest && firstLabel(newest.name).label;
+  if (!newest || label === undefined) return undefined;
+  const addresses = new Map<string, FoundAddress>();
+  for (const { resolved, interface: iface } of seen) {
+    for (const address of resolved.addresses) {
+      const usable = connectable(address, iface);
+      if (usable) addresses.set(usable.address, usable);
+    }
+  }
+  if (addresses.size === 0) return undefined;
+  return {
+    instance: label,
+    host: newest.host,
+    port: newest.port,
+    txt: decodeText(newest.text),
+    addresses: [...addresses.values()].toSorted((a, b) => a.family - b.family || (a.address < b.address ? -1 : 1)),
+  };
+}
+
+/** Nobody on the link makes us connect elsewhere: only to addresses of that link. */
+function connectable(address: string, iface: InterfaceInfo): FoundAddress | undefined {
+  const bytes = addressToBytes(address);
+  if (!bytes || !isHostAddress(bytes)) return undefined;
+  const family = bytes.length === 4 ? 4 : 6;
+  const local = isLinkLocal(bytes);
+  if (!local && !onLink(bytes, iface)) return undefined;
+  return { address: local && family === 6 ? `${address}%${iface.name}` : address, family, interface: iface.name };
+}
+
+export function onLink(address: Buffer, { addresses }: InterfaceInfo): boolean {
+  return addresses.some((own) => {
+    const bytes = addressToBytes(own.address);
+    return bytes !== undefined && inSubnet(address, bytes, own.prefix);
+  });
+}

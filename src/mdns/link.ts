@@ -1,0 +1,168 @@
+import { Announcer } from './announcer.ts';
+import { Browser } from './browser.ts';
+import type { Message } from './message.ts';
+import { nameKey } from './name.ts';
+import { MDNS_PORT, type Source } from './network.ts';
+import type { Output } from './output.ts';
+import { OwnRecords, type Claim, type Wanted } from './own-records.ts';
+import { Prober } from './prober.ts';
+import { Responder } from './responder.ts';
+
+/** RFC 6762 §8.3: at least two; the third is for links that lose packets. */
+const ANNOUNCEMENTS = 3;
+/** RFC 6762 §8.4 */
+const UPDATE_ANNOUNCEMENTS = 2;
+
+export interface LinkParts {
+  readonly random: () => number;
+  readonly ownAddresses: () => ReadonlySet<string>;
+  /** Instances remembered at once. */
+  readonly limit: number;
+}
+
+/**
+ * Multicast DNS on one interface and family (RFC 6762 §14: each keeps its own state). A machine without
+ * sockets or timers: what happens comes in with its time, what is to be done is taken out.
+ */
+export class Link {
+  readonly #own = new OwnRecords();
+  readonly #prober: Prober;
+  readonly #announcer: Announcer;
+  readonly #responder: Responder;
+  readonly #browser: Browser;
+  #outputs: Output[] = [];
+
+  constructor(parts: LinkParts) {
+    const output = (made: Output): void => void this.#outputs.push(made);
+    this.#prober = new Prober({ own: this.#own, random: parts.random, output, ownAddresses: parts.ownAddresses });
+    this.#announcer = new Announcer(output);
+    this.#responder = new Responder({ own: this.#own, random: parts.random, output });
+    this.#browser = new Browser({ random: parts.random, output, limit: parts.limit });
+  }
+
+  /** What is to be done since the last call. */
+  take(): Output[] {
+    const outputs = this.#outputs;
+    if (outputs.length > 0) this.#outputs = [];
+    return outputs;
+  }
+
+  /** When `tick` is next worth calling. */
+  next(): number {
+    return Math.min(this.#prober.next(), this.#announcer.next(), this.#responder.next(), this.#browser.next());
+  }
+
+  tick(now: number): void {
+    const held = this.#prober.tick(now);
+    for (const claim of held) {
+      this.#own.hold(claim);
+      this.#outputs.push({ type: 'held', name: claim.name });
+    }
+    if (held.length > 0) this.#announceHeld(now);
+    this.#responder.forget(this.#announcer.tick(now));
+    this.#responder.tick(now);
+    this.#browser.tick(now);
+  }
+
+  receive(message: Message, from: Source, now: number): void {
+    // RFC 6762 §18.3, §18.11: other opcodes and errors are not for us.
+    if (message.opcode !== 0 || message.rcode !== 0) return;
+    if (!message.response) {
+      this.#prober.query(message, now);
+      this.#responder.query(message, from, now);
+      this.#browser.query(message, from, now);
+      return;
+    }
+    // RFC 6762 §6: answers come from the mDNS port, or are no answers.
+    if (from.port !== MDNS_PORT) return;
+    for (const claim of this.#prober.response(message, from.address, now)) {
+      this.#responder.forget([...claim.unique, ...claim.shared]);
+      this.#announcer.forget([...claim.unique, ...claim.shared]);
+      this.#own.doubt(claim, now);
+      this.#prober.start(claim, now);
+    }
+    this.#announcer.announce(this.#responder.response(message), now, 1);
+    this.#browser.response(message, now);
+  }
+
+  /** Claims a name, or gives a claimed one new data. `wait`: probing starts that much later. */
+  claim(wanted: Wanted, now: number, wait = 0): void {
+    const claim = this.#own.claims.get(nameKey(wanted.name));
+    if (!claim) {
+      this.#prober.start(this.#own.claim(wanted, now), now, wait);
+      return;
+    }
+    const before = claim.unique;
+    const fresh = this.#own.replace(claim, wanted);
+    const gone = before.filter((record) => !claim.unique.includes(record));
+    this.#responder.forget(gone);
+    this.#announcer.forget(gone);
+    if (claim.announced) this.#announcer.announce(fresh, now, UPDATE_ANNOUNCEMENTS);
+  }
+
+  /** Gives a name up. Without goodbye when it belongs to another now. */
+  release(name: string, goodbye: boolean): void {
+    const claim = this.#own.claims.get(nameKey(name));
+    if (!claim) return;
+    this.#prober.stop(claim);
+    const gone = this.#own.release(claim);
+    this.#responder.forget([...gone, claim.absent]);
+    if (goodbye) this.#announcer.goodbye(gone);
+    else this.#announcer.forget(gone);
+  }
+
+  releaseAll(): void {
+    const gone = [...this.#own.claims.values()].flatMap((claim) => {
+      this.#prober.stop(claim);
+      return this.#own.release(claim);
+    });
+    this.#responder.forget(gone);
+    this.#announcer.goodbye(gone);
+  }
+
+  holds(name: string): boolean {
+    return this.#own.held(name);
+  }
+
+  browse(name: string, now: number): void {
+    this.#browser.browse(name, now);
+  }
+
+  stopBrowsing(name: string, now: number): void {
+    this.#browser.stop(name, now);
+  }
+
+  reconfirm(name: string, now: number): void {
+    this.#browser.reconfirm(name, now);
+  }
+
+  /** RFC 6762 §8: the link is another, or was away: everything is claimed and asked again. */
+  restart(now: number): void {
+    for (const claim of this.#own.claims.values()) {
+      this.#prober.stop(claim);
+      this.#responder.forget([...claim.unique, ...claim.shared]);
+      this.#announcer.forget([...claim.unique, ...claim.shared]);
+      this.#own.doubt(claim, now);
+      this.#prober.start(claim, now);
+    }
+    this.#browser.restart(now);
+  }
+
+  /** The link is gone: nothing that was learned there is true any more. */
+  clear(now: number): void {
+    this.#browser.clear(now);
+  }
+
+  #announceHeld(now: number): void {
+    const ready: Claim[] = [];
+    for (const claim of this.#own.claims.values()) {
+      if (claim.announced || claim.state !== 'held') continue;
+      const { needs } = claim.wanted;
+      if (needs === undefined || this.#own.held(needs)) ready.push(claim);
+    }
+    for (const claim of ready) {
+      claim.announced = true;
+      this.#announcer.announce([...claim.shared, ...claim.unique], now, ANNOUNCEMENTS);
+    }
+  }
+}

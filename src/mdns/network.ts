@@ -1,0 +1,42 @@
+// The network port: what the engine needs of sockets. Two implementations: socket-network.ts and,
+// for tests, test/support/simulated-network.ts; one shared suite holds both to this contract.
+
+export type Family = 4 | 6;
+
+export interface InterfaceAddress {
+  readonly address: string;
+  readonly family: Family;
+  /** Length of the subnet's prefix in bits. */
+  readonly prefix: number;
+}
+
+/** An interface that is up and not loopback. */
+export interface InterfaceInfo {
+  readonly name: string;
+  readonly addresses: readonly InterfaceAddress[];
+}
+
+export interface Source {
+  /** Without zone. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Multicast DNS on one interface and family. */
+export interface Channel {
+  /** To the group, or to one host. Never throws: what cannot be sent is lost, as on any network. */
+  send(bytes: Uint8Array, to?: Source): void;
+  /** Resolves when what was sent has left. */
+  close(): Promise<void>;
+}
+
+export interface Network {
+  interfaces(): InterfaceInfo[];
+  /**
+   * Joins. `onPacket` gets what arrives from this interface's link, from others on this host too,
+   * but never what this network itself sent. Rejects with a LanpostError when there is no way in.
+   */
+  open(name: string, family: Family, onPacket: (bytes: Uint8Array, from: Source) => void): Promise<Channel>;
+}
+
+export const MDNS_PORT = 5353;

@@ -1,0 +1,273 @@
+import { canonicalAddress } from './address.ts';
+import { hostLabel, instanceLabel, numbered } from './host-label.ts';
+import type { Link } from './link.ts';
+import { CLASS, TYPE, type DnsRecord } from './message.ts';
+import { escapeLabel, nameKey } from './name.ts';
+import type { InterfaceInfo } from './network.ts';
+import { ENUMERATION, HOST_TTL, OTHER_TTL, type Wanted } from './own-records.ts';
+import { encodeText } from './text.ts';
+
+/** RFC 6762 §8.1: after 15 conflicts within 10 s, at least 5 s between attempts. */
+const MANY_CONFLICTS = 15;
+const CONFLICT_TIME = 10_000;
+const CONFLICT_WAIT = 5000;
+/** Conflicts of machine and user about one other box may come in two packets. */
+const SAME_CONFLICT = 1500;
+
+/** What is offered on every link, as `user@machine`. */
+export interface Service {
+  /** The user's part of the instance; any text. Numbered when taken. */
+  readonly user: string;
+  /** Of the kind `_presence._tcp`. */
+  readonly type: string;
+  readonly port: number;
+  readonly txt: readonly (readonly [string, string])[];
+  /** The machine's part, made one ASCII label; default this host's name. Numbered when taken. */
+  readonly host?: string;
+  /** Numbers to start with: those last told to `onRenamed`, so that a name once found is kept. */
+  readonly numbers?: Numbers;
+  readonly onRenamed?: (renamed: Renamed) => void;
+}
+
+/** 0 is the name itself, 1 is `-1` and so on. */
+export interface Numbers { readonly user: number; readonly host: number }
+
+export interface Renamed {
+  readonly instance: string;
+  readonly user: string;
+  readonly machine: string;
+  /** What the SRV record points at; not always the machine. */
+  readonly host: string;
+  readonly numbers: Numbers;
+}
+
+/** One link and the interface it is on. */
+export interface Place { readonly id: string; readonly link: Link; readonly interface: InterfaceInfo }
+
+interface Machine {
+  readonly base: string;
+  number: number;
+  /** A label of our own, and its number once another responder of this host answers for the host name. */
+  readonly alias: string;
+  aliased?: number;
+  readonly offers: Set<Offer>;
+}
+
+/** A service under its present name. */
+export interface Offer {
+  readonly service: Service;
+  readonly machine: Machine;
+  number: number;
+  text: Buffer;
+  /** When and from which number it was last renamed for its user's part. */
+  renamed?: { readonly at: number; readonly from: number };
+  /** Places where host and instance are held. */
+  readonly held: Set<string>;
+}
+
+export interface OffersParts {
+  readonly places: () => Iterable<Place>;
+  readonly host: string;
+  /** A label no other box has, for use beside another responder. */
+  readonly alias: string;
+  readonly held: (offer: Offer) => void;
+  readonly renamed: (offer: Offer) => void;
+}
+
+/** Every service of this box, its names, and what becomes of them in conflicts (XEP-0174 §3, RFC 6762 §9). */
+export class Offers {
+  readonly #parts: OffersParts;
+  readonly #machines = new Map<string, Machine>();
+  readonly #offers = new Map<string, Offer>();
+  #conflicts: number[] = [];
+
+  constructor(parts: OffersParts) {
+    this.#parts = parts;
+  }
+
+  publish(service: Service, now: number): Offer {
+    const base = hostLabel(service.host ?? this.#parts.host);
+    const machine = this.#machines.get(nameKey(base))
+      ?? { base, number: service.numbers?.host ?? 0, alias: this.#parts.alias, offers: new Set<Offer>() };
+    const offer: Offer = { service, machine, number: service.numbers?.user ?? 0, text: encodeText(service.txt), held: new Set() };
+    while (this.#offers.has(instanceKey(offer))) offer.number++;
+    this.#machines.set(nameKey(base), machine);
+    machine.offers.add(offer);
+    this.#offers.set(instanceKey(offer), offer);
+    for (const place of this.#parts.places()) this.#claim(offer, place, now, 0);
+    return offer;
+  }
+
+  update(offer: Offer, txt: readonly (readonly [string, string])[], now: number): void {
+    offer.text = encodeText(txt);
+    if (!offer.machine.offers.has(offer)) return;
+    for (const place of this.#parts.places()) place.link.claim(instanceRecords(offer), now);
+  }
+
+  stop(offer: Offer): void {
+    const { machine } = offer;
+    if (!machine.offers.delete(offer)) return;
+    this.#offers.delete(instanceKey(offer));
+    const last = machine.offers.size === 0;
+    if (last) this.#machines.delete(nameKey(machine.base));
+    for (const { link } of this.#parts.places()) {
+      link.release(instanceName(offer), true);
+      if (last) link.release(hostName(machine), true);
+    }
+  }
+
+  /** A link was joined, or its interface has other addresses. */
+  joined(place: Place, now: number): void {
+    for (const offer of this.#offers.values()) this.#claim(offer, place, now, 0);
+  }
+
+  left(id: string): void {
+    for (const offer of this.#offers.values()) offer.held.delete(id);
+  }
+
+  /** Whether an instance, by its key, is one of ours. */
+  owns(key: string): boolean {
+    return this.#offers.has(key);
+  }
+
+  heldAt(place: Place, name: string): void {
+    const key = nameKey(name);
+    const offer = this.#offers.get(key);
+    if (offer) this.#check(offer, place);
+    for (const machine of this.#machines.values()) {
+      if (nameKey(hostName(machine)) === key) for (const one of machine.offers) this.#check(one, place);
+    }
+  }
+
+  /** RFC 6762 §9: others hold these names; ours change, on every link. */
+  conflict(names: readonly string[], now: number): void {
+    const keys = new Set(names.map(nameKey));
+    this.#conflicts = [...this.#conflicts.filter((at) => now - at < CONFLICT_TIME), now];
+    const wait = this.#conflicts.length >= MANY_CONFLICTS ? CONFLICT_WAIT : 0;
+    for (const machine of this.#machines.values()) {
+      if (keys.has(nameKey(hostName(machine)))) this.#renameMachine(machine, now, wait);
+      else {
+        for (const offer of machine.offers) if (keys.has(instanceKey(offer))) this.#renameUser(offer, now, wait);
+      }
+    }
+  }
+
+  /** Beside avahi: its host name stays wholly its own, we take a label of ours for the address. */
+  answeredHere(name: string, now: number): void {
+    for (const machine of this.#machines.values()) {
+      if (machine.aliased !== undefined || nameKey(hostName(machine)) !== nameKey(name)) continue;
+      this.#rename(machine.offers, [hostName(machine)], now, 0, () => {
+        machine.aliased = 0;
+      });
+    }
+  }
+
+  #renameMachine(machine: Machine, now: number, wait: number): void {
+    const { offers } = machine;
+    if (machine.aliased !== undefined) {
+      this.#rename(offers, [hostName(machine)], now, wait, () => {
+        machine.aliased = (machine.aliased ?? 0) + 1;
+      });
+      return;
+    }
+    this.#rename(offers, [hostName(machine), ...[...offers].map(instanceName)], now, wait, () => {
+      machine.number++;
+      for (const offer of offers) {
+        // The machine's name was the matter after all: the user's part keeps its own.
+        if (offer.renamed && now - offer.renamed.at < SAME_CONFLICT) offer.number = offer.renamed.from;
+      }
+    });
+  }
+
+  #renameUser(offer: Offer, now: number, wait: number): void {
+    this.#rename([offer], [instanceName(offer)], now, wait, () => {
+      offer.renamed = { at: now, from: offer.number };
+      do offer.number++;
+      while (this.#offers.has(instanceKey(offer)));
+    });
+  }
+
+  /** The old names are another's now: no goodbye for them. */
+  #rename(offers: Iterable<Offer>, old: readonly string[], now: number, wait: number, change: () => void): void {
+    const before = new Map([...offers].map((offer) => [offer, instanceKey(offer)]));
+    for (const { link } of this.#parts.places()) for (const name of old) link.release(name, false);
+    for (const key of before.values()) this.#offers.delete(key);
+    change();
+    for (const offer of before.keys()) this.#offers.set(instanceKey(offer), offer);
+    for (const [offer, key] of before) {
+      offer.held.clear();
+      for (const place of this.#parts.places()) this.#claim(offer, place, now, wait);
+      if (instanceKey(offer) !== key) this.#parts.renamed(offer);
+    }
+  }
+
+  #check(offer: Offer, { id, link }: Place): void {
+    if (offer.held.has(id) || !link.holds(instanceName(offer)) || !link.holds(hostName(offer.machine))) return;
+    offer.held.add(id);
+    this.#parts.held(offer);
+  }
+
+  #claim(offer: Offer, place: Place, now: number, wait: number): void {
+    place.link.claim(hostRecords(offer.machine, place.interface), now, wait);
+    place.link.claim(instanceRecords(offer), now, wait);
+  }
+}
+
+/** The present names of a service. */
+export function nameOf(offer: Offer): Renamed {
+  const { machine, number, service } = offer;
+  return {
+    instance: instanceLabel(service.user, number, machineLabel(machine)),
+    user: numbered(service.user, number, 62 - machineLabel(machine).length),
+    machine: machineLabel(machine),
+    host: hostName(machine),
+    numbers: { user: number, host: machine.number },
+  };
+}
+
+function hostRecords(machine: Machine, { addresses }: InterfaceInfo): Wanted {
+  const name = hostName(machine);
+  const unique = addresses.map(({ address, family }): DnsRecord => ({
+    name, type: family === 4 ? TYPE.A : TYPE.AAAA, class: CLASS.IN, flush: true, ttl: HOST_TTL,
+    data: { kind: 'address', address: canonicalAddress(address) },
+  }));
+  // The host's own name may be used by others here, now or later: only a label of our own is taken back.
+  return { name, unique, shared: [], goodbye: machine.aliased !== undefined };
+}
+
+function instanceRecords(offer: Offer): Wanted {
+  const { machine, service, text } = offer;
+  const name = instanceName(offer);
+  const type = `${service.type}.local`;
+  const host = hostName(machine);
+  const unique = { name, class: CLASS.IN, flush: true };
+  const shared = { type: TYPE.PTR, class: CLASS.IN, flush: false, ttl: OTHER_TTL };
+  return {
+    name, needs: host, goodbye: true,
+    unique: [
+      { ...unique, type: TYPE.SRV, ttl: HOST_TTL, data: { kind: 'service', priority: 0, weight: 0, port: service.port, target: host } },
+      { ...unique, type: TYPE.TXT, ttl: OTHER_TTL, data: { kind: 'bytes', bytes: text } },
+    ],
+    shared: [
+      { ...shared, name: type, data: { kind: 'name', target: name } },
+      { ...shared, name: ENUMERATION, data: { kind: 'name', target: type } },
+    ],
+  };
+}
+
+function machineLabel({ base, number }: Machine): string {
+  return numbered(base, number, 45);
+}
+
+function hostName(machine: Machine): string {
+  return `${machine.aliased === undefined ? machineLabel(machine) : numbered(machine.alias, machine.aliased, 63)}.local`;
+}
+
+function instanceName(offer: Offer): string {
+  const label = instanceLabel(offer.service.user, offer.number, machineLabel(offer.machine));
+  return `${escapeLabel(label)}.${offer.service.type}.local`;
+}
+
+function instanceKey(offer: Offer): string {
+  return nameKey(instanceName(offer));
+}

@@ -1,0 +1,29 @@
+import type { Source } from './network.ts';
+
+/** An instance with all that is needed to reach it, as one link knows it. */
+export interface Resolved {
+  /** Full name, escaped. */
+  readonly name: string;
+  /** Browsed name, e.g. `_presence._tcp.local`. */
+  readonly type: string;
+  readonly host: string;
+  readonly port: number;
+  readonly text: Uint8Array;
+  readonly addresses: readonly string[];
+}
+
+/** What the engine of one link wants done, in order. */
+export type Output =
+  | { readonly type: 'send'; readonly bytes: Uint8Array; readonly to?: Source }
+  /** A name is ours: probed without objection. */
+  | { readonly type: 'held'; readonly name: string }
+  /** Others hold these names. */
+  | { readonly type: 'conflict'; readonly names: readonly string[] }
+  /** Another responder of this very host answers for the host name. */
+  | { readonly type: 'answered here'; readonly name: string }
+  | { readonly type: 'found'; readonly service: Resolved }
+  | { readonly type: 'lost'; readonly browse: string; readonly name: string }
+  /** It said goodbye here, so it is probably gone elsewhere too. */
+  | { readonly type: 'goodbye'; readonly name: string }
+  /** A limit was reached and something was not remembered. */
+  | { readonly type: 'full'; readonly what: string };

@@ -1,0 +1,134 @@
+import type { TestClock } from '../../src/clock.ts';
+import { LanpostError } from '../../src/errors.ts';
+import type { Channel, Family, InterfaceInfo, Network, Source } from '../../src/mdns/network.ts';
+
+/** What a packet on the simulated link looks like to whoever watches it. */
+export interface Packet { readonly segment: string; readonly family: Family; readonly from: Source; readonly to: Source | undefined; readonly bytes: Uint8Array; readonly at: number }
+
+interface Port {
+  readonly host: SimulatedHost;
+  readonly name: string;
+  readonly family: Family;
+  readonly onPacket: (bytes: Uint8Array, from: Source) => void;
+}
+
+export interface SimulatedOptions {
+  /** One-way time, ms. Default 1. */
+  readonly latency?: number;
+  /** Whether a packet is lost, for one receiver. */
+  readonly lose?: (packet: Packet, receiver: string) => boolean;
+}
+
+/** Links in memory: whatever one host multicasts on a segment, every port on it gets, in the time of the test clock. */
+export class SimulatedLan {
+  readonly clock: TestClock;
+  readonly packets: Packet[] = [];
+  lose: (packet: Packet, receiver: string) => boolean;
+  readonly #latency: number;
+  readonly #ports = new Map<string, Set<Port>>();
+  #hosts = 0;
+  #cut = new Set<string>();
+
+  constructor(clock: TestClock, options: SimulatedOptions = {}) {
+    this.clock = clock;
+    this.#latency = options.latency ?? 1;
+    this.lose = options.lose ?? (() => false);
+  }
+
+  /** A host with one interface `eth0` on the segment, IPv4 and IPv6. */
+  host(name: string, segment = 'lan', families: readonly Family[] = [4, 6]): SimulatedHost {
+    const number = ++this.#hosts;
+    const host = new SimulatedHost(this, name);
+    host.up('eth0', segment, [
+      ...(families.includes(4) ? [{ address: `10.77.${number >> 8}.${number & 255}`, family: 4, prefix: 16 } as const] : []),
+      ...(families.includes(6) ? [{ address: `fe80::${number.toString(16)}`, family: 6, prefix: 64 } as const] : []),
+    ]);
+    return host;
+  }
+
+  /** Silently: the host's packets neither come nor go. */
+  cut(host: SimulatedHost, is: boolean): void {
+    if (is) this.#cut.add(host.name);
+    else this.#cut.delete(host.name);
+  }
+
+  attach(segment: string, port: Port): () => void {
+    const key = `${segment}/${port.family}`;
+    const ports = this.#ports.get(key) ?? new Set<Port>();
+    this.#ports.set(key, ports.add(port));
+    return () => void ports.delete(port);
+  }
+
+  /** Puts a packet on the segment as if `from` had sent it; `sender` does not hear it. */
+  transmit(packet: Omit<Packet, 'at'>, sender?: Port): void {
+    const sent: Packet = { ...packet, at: this.clock.mono() };
+    if (sender && this.#cut.has(sender.host.name)) return;
+    this.packets.push(sent);
+    this.clock.after(this.#latency, () => {
+      for (const port of this.#ports.get(`${packet.segment}/${packet.family}`) ?? []) {
+        if (port === sender || this.#cut.has(port.host.name) || this.lose(sent, port.host.name)) continue;
+        // To one address: the newest socket of that host gets it, as on Linux.
+        if (packet.to && !port.host.has(packet.to.address)) continue;
+        port.onPacket(packet.bytes, packet.from);
+      }
+    });
+  }
+}
+
+export class SimulatedHost {
+  readonly name: string;
+  readonly #lan: SimulatedLan;
+  readonly #interfaces = new Map<string, { info: InterfaceInfo; segment: string }>();
+  /** Makes `open` fail, as a taken port does. */
+  refuse: LanpostError | undefined;
+
+  constructor(lan: SimulatedLan, name: string) {
+    this.#lan = lan;
+    this.name = name;
+  }
+
+  up(name: string, segment: string, addresses: InterfaceInfo['addresses']): void {
+    this.#interfaces.set(name, { info: { name, addresses }, segment });
+  }
+
+  down(name: string): void {
+    this.#interfaces.delete(name);
+  }
+
+  has(address: string): boolean {
+    return [...this.#interfaces.values()].some(({ info }) => info.addresses.some((own) => own.address === address));
+  }
+
+  address(family: Family, name = 'eth0'): string {
+    return this.#interfaces.get(name)?.info.addresses.find((own) => own.family === family)?.address ?? '';
+  }
+
+  /** One process of this host; several of them hear each other. */
+  network(): Network {
+    return {
+      interfaces: () => [...this.#interfaces.values()].map(({ info }) => info),
+      open: async (name, family, onPacket) => this.#open(name, family, onPacket),
+    };
+  }
+
+  #open(name: string, family: Family, onPacket: (bytes: Uint8Array, from: Source) => void): Channel {
+    const entry = this.#interfaces.get(name);
+    if (this.refuse) throw this.refuse;
+    if (!entry) throw new LanpostError('unreachable', `no interface ${name}`);
+    const port: Port = { host: this, name, family, onPacket };
+    const detach = this.#lan.attach(entry.segment, port);
+    return {
+      send: (bytes, to) => {
+        if (!this.#interfaces.has(name)) return;
+        const from = { address: this.address(family, name), port: 5353 };
+        this.#lan.transmit({ segment: entry.segment, family, from, to, bytes: Uint8Array.from(bytes) }, port);
+      },
+      close: async () => detach(),
+    };
+  }
+}
+
+/** Lets promises that are ready run on. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
