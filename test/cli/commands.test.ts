@@ -1,0 +1,224 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createBox, type Box } from '../../src/index.ts';
+import { lanpost, launch, objects, type Ran } from './lanpost.ts';
+
+let dir: string;
+let box: Box;
+const run = (...args: string[]): Promise<Ran> => lanpost([...args, '--dir', dir]);
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'lanpost-cli-'));
+  box = await createBox({ dir, link: false, name: 'shed' });
+});
+afterAll(async () => {
+  await box.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+describe('lanpost', () => {
+  it.each([
+    [['--help'], 'Commands:'], [['help'], 'Commands:'], [['trust', '--help'], 'trust allow'], [['help', 'home'], 'home add'],
+    ...['start', 'status', 'peers', 'send', 'messages', 'publish', 'subscribe', 'trust allow', 'trust list', 'trust revoke', 'home add', 'home list', 'home remove']
+      .map((name): [string[], string] => [[...name.split(' '), '--help'], `lanpost ${name}`]),
+  ])('%j helps', async (args, words) => {
+    const { code, out, err } = await lanpost(args);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toContain(words);
+    expect(out).toMatch(/Example|COMMAND/);
+  });
+
+  it.each([
+    [[], /^lanpost: a command is missing: see `lanpost --help`\n$/],
+    [['dance'], /^lanpost: there is no command "dance"/],
+    [['trust'], /one of trust list, trust allow, trust revoke/],
+    [['trust', 'dance'], /there is no command "trust dance"/],
+    [['status', '--loud'], /^lanpost: Unknown option '--loud'.*; see `lanpost status --help`\n$/],
+    [['publish', 'topic'], /^lanpost: VALUE is missing/],
+    [['publish', 'topic', 'two', 'words'], /"words" is one argument too many/],
+    [['subscribe', 't', '--count', '0'], /--count takes a whole number from 1/],
+    [['subscribe', 't', '--from', 'yesterday'], /--from is new, last, start/],
+    [['send', 'a', 'b', '--wait', 'read'], /--wait is one of accepted, handed, delivered/],
+    [['trust', 'allow', 'a', 'own', 't'], /RIGHT is one of read, write/],
+    [['home', 'add', 'a@b.c'], /--password-file F is missing/],
+    [['home', 'add', 'a@b.c', '--password-file', '/nonexistent'], /ENOENT.*\/nonexistent/],
+    [['start', '--editor-port', 'x'], /--editor-port takes a whole number/],
+  ])('%j is refused in one line, exit 2', async (args, words) => {
+    const { code, out, err } = await lanpost([...args, ...args.length > 0 ? ['--dir', dir] : []]);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(words);
+    expect(err.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('says how to start a box when none is running, exit 1', async () => {
+    const { code, err } = await lanpost(['status', '--dir', join(dir, 'nowhere')]);
+    expect({ code, err }).toEqual({ code: 1, err: `lanpost: no box is running in ${join(dir, 'nowhere')}: start one with \`lanpost start --dir ${join(dir, 'nowhere')}\`\n` });
+  });
+});
+
+describe('lanpost publish', () => {
+  it('publishes JSON, and what is not JSON as text', async () => {
+    const [json, text, negative] = [await run('publish', 'v', '{"celsius":21.5}'), await run('publish', 'v', 'twenty one'), await run('publish', 'v', '-5')];
+    const items = await box.items('v');
+    expect(items).toMatchObject([{ value: { celsius: 21.5 } }, { value: 'twenty one' }, { value: -5 }]);
+    expect([json, text, negative]).toMatchObject(items.map((item) => ({ code: 0, out: `${item.kind === 'item' ? item.id : ''}\n`, err: '' })));
+    expect(objects((await run('publish', 'v', '1', '--json')).out)).toMatchObject([{ topic: 'v', id: expect.any(String), seq: expect.any(Number), repeated: false }]);
+  });
+
+  it('publishes each line of its input, and prints their ids in order', async () => {
+    const values = Array.from({ length: 5000 }, (_, index) => index);
+    const { code, out } = await lanpost(['publish', 'lines', '-', '--dir', dir], values.join('\n'));
+    expect(code).toBe(0);
+    const ids = out.trim().split('\n');
+    expect(ids).toHaveLength(5000);
+    const found = await box.items('lines', { last: 1000, limit: 1000 });
+    expect(found.map((item) => item.kind === 'item' && item.value)).toEqual(values.slice(-1000));
+    expect(found.map((item) => item.kind === 'item' && item.id)).toEqual(ids.slice(-1000));
+  });
+
+  it('stops at a line that is refused, and says which', async () => {
+    const { code, out, err } = await lanpost(['publish', 'refused', '-', '--dir', dir], `1\n\n2\n"${'x'.repeat(3_000_000)}"\n4\n`);
+    expect(code).toBe(1);
+    expect(out.trim().split('\n')).toHaveLength(2);
+    expect(err).toMatch(/^lanpost: line 4: .*\n$/);
+  });
+
+  it('tells of a bad topic, exit 2', async () => {
+    const { code, out, err } = await run('publish', 'a/#', '1');
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(/^lanpost: .*a\/#.*\n$/);
+  });
+
+  it('ends with 130 at Ctrl-C, after what was on its way is told', async () => {
+    const running = launch(['publish', 'ctrl', '-', '--dir', dir]);
+    running.child.stdin.write('1\n2\n');
+    await running.until('\n');
+    running.child.kill('SIGINT');
+    const { code, out, err } = await running.ended;
+    expect({ code, err }).toEqual({ code: 130, err: '' });
+    expect(out.trim().split('\n').length).toBe((await box.items('ctrl')).length);
+  });
+});
+
+describe('lanpost subscribe', () => {
+  it('prints what is there and what comes, and leaves after --count', async () => {
+    await box.publish('s/a', { n: 1 });
+    const running = launch(['subscribe', 's/+', '--from', 'start', '--count', '3', '--dir', dir]);
+    await running.until('s/a');
+    await box.publish('s/b', 'two\nlines');
+    await box.publish('s/c', Uint8Array.from([1, 2, 3]));
+    expect(await running.ended).toEqual({ code: 0, out: 's/a\t{"n":1}\ns/b\ttwo\\nlines\ns/c\t[3 bytes: AQID]\n', err: '' });
+  });
+
+  it('prints deliveries whole with --json', async () => {
+    await box.publish('j', Uint8Array.from([1, 2]), { id: 'x' });
+    const { out } = await run('subscribe', 'j', '--from', 'last', '--count', '1', '--json');
+    expect(objects(out)).toEqual([{
+      kind: 'item', topic: 'j', id: 'x', value: { base64: 'AQI=' }, contentType: 'application/octet-stream', seq: expect.any(Number),
+      recordId: expect.any(String), time: expect.any(Number), timeTrusted: expect.any(Boolean), redelivered: false,
+    }]);
+  });
+
+  it('goes on where a durable reader was, and brings again only what was not confirmed', async () => {
+    for (let value = 0; value < 20; value++) await box.publish('d', value);
+    const values = async (...args: string[]) => objects((await run('subscribe', 'd', '--durable', 'cli', '--json', ...args)).out).map((item) => item['value']);
+    expect(await values('--from', 'start', '--count', '5')).toEqual([0, 1, 2, 3, 4]);
+    expect(await values('--count', '5')).toEqual([5, 6, 7, 8, 9]);
+    const killed = launch(['subscribe', 'd', '--durable', 'cli', '--dir', dir, '--json']);
+    await killed.until('"value":19');
+    killed.child.kill('SIGSTOP'); // its confirmations may be on their way; its death is certain
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    await box.publish('d', 20);
+    const rest = objects((await run('subscribe', 'd', '--durable', 'cli', '--count', '1', '--json')).out);
+    const [first] = rest;
+    expect(Number(first?.['value'])).toBeGreaterThan(9);
+    expect(first?.['redelivered']).toBe(Number(first?.['value']) < 20);
+  });
+
+  it('ends with 130 at Ctrl-C', async () => {
+    const running = launch(['subscribe', 'quiet', '--from', 'start', '--dir', dir]);
+    await box.publish('quiet', 1);
+    await running.until('quiet');
+    running.child.kill('SIGINT');
+    expect(await running.ended).toMatchObject({ code: 130, err: '' });
+  });
+
+  it('ends with 0 when its reader has read enough', async () => {
+    for (let value = 0; value < 100; value++) await box.publish('head', value);
+    const running = launch(['subscribe', 'head', '--from', 'start', '--dir', dir]);
+    await running.until('head');
+    running.child.stdout.destroy();
+    const publishing = setInterval(() => { box.publish('head', 'more').catch(() => undefined); }, 20);
+    const { code, err } = await running.ended;
+    clearInterval(publishing);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+  });
+
+  it('says so when the box goes, exit 1', async () => {
+    const other = await mkdtemp(join(tmpdir(), 'lanpost-cli-'));
+    const short = await createBox({ dir: other, link: false });
+    const running = launch(['subscribe', 't', '--from', 'start', '--dir', other]);
+    await short.publish('t', 1);
+    await running.until('t\t1');
+    await short.close();
+    expect(await running.ended).toMatchObject({ code: 1, err: expect.stringMatching(/^lanpost: The connection to the box was lost.*\n$/) });
+    await rm(other, { recursive: true, force: true });
+  });
+
+  it('tells of a reader that reads already, exit 1', async () => {
+    const reader = box.subscribe('t', { durable: 'taken' });
+    await reader.ready;
+    expect(await run('subscribe', 't', '--durable', 'taken')).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^lanpost: .*taken.*\n$/) });
+    await reader.close();
+  });
+});
+
+describe('lanpost', () => {
+  it('status tells how the box is, in words and as JSON', async () => {
+    const words = (await run('status')).out;
+    expect(words).toMatch(/^name\tshed/m);
+    expect(words).toMatch(/^home\tnone configured/m);
+    const [status] = objects((await run('status', '--json')).out);
+    expect(status).toMatchObject({ name: box.name, peers: 0, homes: [], dir, link: { state: 'off' } });
+  });
+
+  it('peers, trust and home list what there is', async () => {
+    for (const args of [['peers'], ['trust', 'list'], ['home', 'list']]) {
+      expect(await run(...args)).toEqual({ code: 0, out: '', err: '' });
+    }
+  });
+
+  it('trust tells of a peer that is not known, exit 1', async () => {
+    expect(await run('trust', 'allow', 'nobody@nowhere', 'read', '#')).toMatchObject({ code: 1, err: expect.stringMatching(/^lanpost: .*nobody@nowhere.*\n$/) });
+  });
+
+  it('send keeps a message for an absent peer, and gives up waiting when told to', async () => {
+    const sent = await run('send', 'link:nobody@nowhere', 'hello', '--json');
+    expect(sent).toMatchObject({ code: 0, err: '' });
+    expect(objects(sent.out)).toEqual([{ id: expect.any(String), to: 'link:nobody@nowhere', state: 'accepted' }]);
+    const waited = await run('send', 'link:nobody@nowhere', 'hello', '--wait', 'delivered', '--timeout', '0.2');
+    expect(waited).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^lanpost: not delivered within 0.2 s; the message \S+ is kept and tried on\n$/) });
+  });
+
+  it('home adds, lists and removes an account', async () => {
+    const file = join(dir, 'password');
+    await writeFile(file, 'secret\n', { mode: 0o600 });
+    const added = await run('home', 'add', 'box@home.invalid', '--password-file', file, '--host', '127.0.0.1', '--port', '9', '--topics', 'a/#', '--topics', 'b', '--json');
+    expect(added).toMatchObject({ code: 0, err: '' });
+    expect(objects(added.out)).toMatchObject([{ jid: 'box@home.invalid', topics: ['a/#', 'b'], queued: expect.any(Number), oldestAge: expect.any(Number) }]);
+    expect((await run('home', 'list')).out).toMatch(/^box@home\.invalid\t/);
+    expect(JSON.stringify(await box.status())).not.toContain('secret');
+    expect(await run('home', 'remove', 'box@home.invalid')).toEqual({ code: 0, out: '', err: '' });
+    expect((await run('home', 'remove', 'box@home.invalid')).code).toBe(1);
+    expect(await box.homes.list()).toEqual([]);
+  });
+
+  it('messages prints what comes, until Ctrl-C', async () => {
+    const running = launch(['messages', '--name', 'pager', '--dir', dir]);
+    running.child.kill('SIGINT');
+    expect((await running.ended).err).toBe('');
+  });
+});

@@ -1,0 +1,220 @@
+// One suite for the box in this process and the box at the other end of the socket: the same Box.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { attachBox, createBox, type Box, type Delivery, type Item, type Subscription, type Value } from '../../src/index.ts';
+
+const VALUES: Value[] = [
+  null, true, 0, -1.5, Number.MAX_SAFE_INTEGER, 1e300, '', 'ünï😀 <&> \u0000', [], {}, [[1, [2, 'x']], null], { a: { 'b c': [true] }, '': 0 },
+  Uint8Array.from([]), Uint8Array.from([0, 1, 254, 255]), { inner: Uint8Array.from([7]) },
+];
+
+async function take(subscription: AsyncIterator<Delivery>, count: number): Promise<Item[]> {
+  const items: Item[] = [];
+  while (items.length < count) {
+    const step = await subscription.next();
+    if (step.done) throw new Error('ended early');
+    if (step.value.kind === 'item') items.push(step.value);
+  }
+  return items;
+}
+
+describe.each(['in this process', 'attached'])('a box %s', (where) => {
+  let dir: string;
+  let owner: Box;
+  let box: Box;
+  const open: Subscription[] = [];
+  const subscribe = (...args: Parameters<Box['subscribe']>): Subscription => {
+    const subscription = box.subscribe(...args);
+    open.push(subscription);
+    return subscription;
+  };
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'lanpost-box-'));
+    owner = await createBox({ dir, link: false, name: 'test' });
+    box = where === 'attached' ? await attachBox({ dir }) : owner;
+  });
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((subscription) => subscription.close()));
+    await box.close();
+    await owner.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  it('has the name and the status of the box', async () => {
+    expect(box.name).toBe(owner.name);
+    expect(await box.status()).toMatchObject({ name: owner.name, dir, link: { state: 'off' }, homes: [], peers: 0, log: { state: 'open' } });
+  });
+
+  it('publishes every kind of value, and delivers it as it was', async () => {
+    const subscription = subscribe('values');
+    await subscription.ready;
+    for (const value of VALUES) await box.publish('values', value);
+    const items = await take(subscription, VALUES.length);
+    expect(items.map((item) => item.value)).toEqual(VALUES);
+    expect(items.map((item) => item.value instanceof Uint8Array && Object.getPrototypeOf(item.value) !== Uint8Array.prototype)).not.toContain(true);
+  });
+
+  it('keeps XML, and any media type', async () => {
+    await box.publish('x', '<a xmlns="urn:x"><b/></a>', { contentType: 'application/xml' });
+    await box.publish('x', Uint8Array.from([1]), { contentType: 'image/png' });
+    const items = await box.items('x');
+    expect(items).toMatchObject([{ contentType: 'application/xml', value: expect.stringContaining('<b/>') }, { contentType: 'image/png' }]);
+  });
+
+  it('tells what was published, and what was here already', async () => {
+    const first = await box.publish('t', 1, { id: 'one' });
+    expect(first).toMatchObject({ topic: 't', id: 'one', repeated: false });
+    expect(await box.publish('t', 1, { id: 'one' })).toMatchObject({ recordId: first.recordId, seq: first.seq, repeated: true });
+    expect(await box.items('t', { ids: ['one'] })).toMatchObject([{ kind: 'item', id: 'one', value: 1, recordId: first.recordId }]);
+    await expect(box.publish('t', 2, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
+  });
+
+  it.each<[string, unknown, string]>([
+    ['bad/#/topic', 1, 'invalid-topic'], ['', 1, 'invalid-topic'], ['t', undefined, 'invalid-value'], ['t', Number.NaN, 'invalid-value'],
+    ['t', 'lone \ud800', 'invalid-value'], ['t', { deep: [() => 1] }, 'invalid-value'], ['t', 'x'.repeat(3_000_000), 'too-large'],
+  ])('refuses to publish to %j what it cannot: %#', async (topic, value, code) => {
+    await expect(box.publish(topic, value as Value)).rejects.toMatchObject({ name: 'LanpostError', code });
+  });
+
+  it('confirms with auto when the next is asked for, and not by leaving', async () => {
+    for (const value of [1, 2, 3, 4]) await box.publish('auto', value);
+    for await (const delivery of subscribe('auto', { durable: 'a', from: 'start' })) {
+      if (delivery.kind === 'item' && delivery.value === 3) break;
+    }
+    const rest = await take(subscribe('auto', { durable: 'a' }), 2);
+    expect(rest.map((item) => item.value)).toEqual([3, 4]);
+    expect(rest[0]?.redelivered).toBe(true);
+  });
+
+  it('confirms with manual what is acknowledged, and brings the rest again', async () => {
+    for (let value = 0; value < 10; value++) await box.publish('manual', value);
+    const first = subscribe('manual', { durable: 'm', from: 'start', ack: 'manual' });
+    const items = await take(first, 10);
+    for (const item of items) if (Number(item.value) % 2 === 0) item.ack();
+    await first.close();
+    const again = await take(subscribe('manual', { durable: 'm', ack: 'manual' }), 5);
+    expect(again.map((item) => item.value)).toEqual([1, 3, 5, 7, 9]);
+    expect(again.every((item) => item.redelivered)).toBe(true);
+  });
+
+  it('brings again what is given back', async () => {
+    await box.publish('back', 'x');
+    const subscription = subscribe('back', { from: 'start', ack: 'manual' });
+    const [item] = await take(subscription, 1);
+    item?.nack();
+    const [again] = await take(subscription, 1);
+    expect(again).toMatchObject({ value: 'x', redelivered: true, recordId: item?.recordId });
+  });
+
+  it('hands out no more unconfirmed than inFlight', async () => {
+    for (let value = 0; value < 5; value++) await box.publish('few', value);
+    const subscription = subscribe('few', { from: 'start', ack: 'manual', inFlight: 2 });
+    const [first] = await take(subscription, 2);
+    let third: Item | undefined;
+    const waiting = take(subscription, 1).then(([item]) => { third = item; return item; });
+    await box.status();
+    expect(third).toBeUndefined();
+    first?.ack();
+    expect((await waiting)?.value).toBe(2);
+  });
+
+  it('delivers thousands in order, each once', async () => {
+    const subscription = subscribe('many', { from: 'start' });
+    await subscription.ready;
+    const all = Array.from({ length: 3000 }, (_, index) => index);
+    await Promise.all(all.map((value) => box.publish('many', value)));
+    expect((await take(subscription, all.length)).map((item) => item.value)).toEqual(all);
+  });
+
+  it('lets one reader of a name read at a time', async () => {
+    const first = subscribe('t', { durable: 'one' });
+    await first.ready;
+    const second = subscribe('t', { durable: 'one' });
+    await expect(second.ready).rejects.toMatchObject({ code: 'in-use' });
+    await expect(second.next()).rejects.toMatchObject({ code: 'in-use' });
+    await first.close();
+    await subscribe('t', { durable: 'one' }).ready;
+    expect(await box.subscriptions.list()).toMatchObject([{ name: 'one', filter: 't', durable: true }]);
+  });
+
+  it('ends a subscription with the reason its signal was aborted for, and by close without one', async () => {
+    const stop = new AbortController();
+    const aborted = subscribe('t', { signal: stop.signal });
+    const step = aborted.next();
+    await aborted.ready;
+    stop.abort(new Error('enough'));
+    await expect(step).rejects.toThrow('enough');
+    const closed = subscribe('t');
+    await closed.ready;
+    const last = closed.next();
+    await closed.close();
+    await expect(last).resolves.toMatchObject({ done: true });
+  });
+
+  it('keeps topics', async () => {
+    await box.topics.create('a/b', { title: 'B', maxItems: 2 });
+    await expect(box.topics.create('a/b')).rejects.toMatchObject({ code: 'conflict' });
+    expect(await box.topics.configure('a/b', { maxItems: 3 })).toMatchObject({ name: 'a/b', title: 'B', maxItems: 3 });
+    await box.publish('a/b', 1, { id: 'x' });
+    await box.publish('c', 2);
+    expect((await box.topics.list()).map((topic) => topic.name).toSorted()).toEqual(['a/b', 'c']);
+    expect((await box.topics.list('a/#')).map((topic) => topic.name)).toEqual(['a/b']);
+    await box.retract('a/b', 'x');
+    expect(await box.items('a/b')).toEqual([]);
+    await box.purge('c');
+    await box.topics.delete('c');
+    expect(await box.topics.get('c')).toBeUndefined();
+    await expect(box.topics.delete('c')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('keeps a message that no road can take yet, and tells its state', async () => {
+    const receipt = await box.send('link:nobody@nowhere', 'hello', { id: 'm1' });
+    expect(receipt).toMatchObject({ id: 'm1', to: 'link:nobody@nowhere' });
+    await receipt.accepted;
+    expect(await box.messageState('m1')).toBe('accepted');
+    expect(await box.messageState('never')).toBeUndefined();
+    await expect(box.send('', 'x')).rejects.toMatchObject({ name: 'LanpostError' });
+  });
+
+  it('has lists, and events that end when they are left', async () => {
+    expect([await box.peers.list(), await box.trust.list(), await box.homes.list(), await box.subscriptions.list()]).toEqual([[], [], [], []]);
+    const stop = new AbortController();
+    const watching = box.peers.watch({ signal: stop.signal }).next();
+    const troubled = box.troubles({ signal: stop.signal }).next();
+    await box.status();
+    stop.abort(new Error('enough'));
+    await expect(watching).rejects.toThrow('enough');
+    await expect(troubled).rejects.toThrow('enough');
+  });
+
+  it('refuses everything once it is closed', async () => {
+    const subscription = subscribe('t');
+    await subscription.ready;
+    await box.close();
+    await box.close();
+    await expect(box.publish('t', 1)).rejects.toMatchObject({ code: 'closed' });
+    await expect(box.status()).rejects.toMatchObject({ code: 'closed' });
+    await expect((async () => box.subscribe('t').next())()).rejects.toMatchObject({ code: 'closed' });
+  });
+});
+
+describe('an attached box', () => {
+  it('is cut off when the box closes: all that is waited for fails as disconnected', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'lanpost-box-'));
+    const owner = await createBox({ dir, link: false });
+    const box = await attachBox({ dir });
+    const subscription = box.subscribe('t', { durable: 'd' });
+    await subscription.ready;
+    await owner.publish('t', 1);
+    expect((await take(subscription, 1)).map((item) => item.value)).toEqual([1]);
+    const step = subscription.next();
+    await Promise.all([expect(step).rejects.toMatchObject({ code: 'disconnected' }), owner.close()]);
+    await expect(box.publish('t', 2)).rejects.toMatchObject({ code: 'disconnected' });
+    await box.close();
+    await expect(attachBox({ dir })).rejects.toMatchObject({ code: 'not-found' });
+    await rm(dir, { recursive: true, force: true });
+  });
+});
