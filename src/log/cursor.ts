@@ -62,6 +62,7 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
   readonly #timers = new Set<Timer>();
   readonly #redelivered = new Set<number>();
   handed: number;
+  #lost = 0;
   #atTail = false;
   #closed = false;
   #waiting: (() => void)[] = [];
@@ -106,6 +107,7 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
     const { progress } = this;
     if (progress.hasAgain) return this.#nextAgain(max);
     if (progress.full) return [];
+    if (this.#lost >= progress.scan) return this.#gap();
     if (progress.scan > this.#parts.state.head) return this.#tail([]);
     if (progress.scan >= this.#parts.state.ring.first && progress.scan <= this.#bound) return this.#fromRing(max);
     return this.#fromDisk(max);
@@ -172,6 +174,15 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
     } finally {
       durable.release(this);
     }
+  }
+
+  get kept(): number {
+    return this.position;
+  }
+
+  /** It was too slow, and not durable: what it missed is told as a gap. */
+  lost(seq: number): void {
+    this.#lost = Math.max(this.#lost, seq);
   }
 
   /** A record it matches was committed. */
@@ -285,6 +296,17 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
     const { topics } = this.#parts.state;
     if (this.#matched.version !== topics.version) this.#matched = { version: topics.version, topics: [...topics.byName.values()].filter((topic) => this.#matches(topic)) };
     return this.#matched.topics;
+  }
+
+  /** Stands at the position before the next record, which is done, so that confirming it does nothing. */
+  #gap(): LogRecordDelivery[] {
+    const { epochs, clock } = this.#parts.state;
+    const from = this.progress.scan;
+    const seq = from - 1;
+    const stamp = { wall: clock.wall(), mono: clock.mono(), boot: epochs.at(Infinity).name, trusted: clock.isSet() };
+    const gap = { from, to: this.#lost, reason: 'overflow' as const };
+    this.#lost = 0;
+    return [{ record: { seq, topic: '', kind: 'gap', previous: 0, recordId: epochs.recordId(seq), stamp, gap }, redelivered: false }];
   }
 
   async #nextAgain(max: number): Promise<LogRecordDelivery[]> {

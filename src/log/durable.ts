@@ -25,6 +25,7 @@ export class Durable implements Reader {
   readonly name: string;
   readonly filter: string;
   readonly extra: unknown;
+  readonly durable = true;
   /** As it stands on disk. */
   row: ProgressRow;
   holder: Holder | undefined;
@@ -39,6 +40,15 @@ export class Durable implements Reader {
 
   get position(): number {
     return this.holder?.position ?? this.row.position;
+  }
+
+  /** Deletions wait for what the disk has, not for what memory knows. */
+  get kept(): number {
+    return this.row.position;
+  }
+
+  lost(): void {
+    // Cannot be: what it has not passed is kept.
   }
 
   /** Whether its row may go with a batch that is written anyway. */

@@ -12,24 +12,24 @@ const WITNESS_BYTES = 12;
 /** The database port over LevelDB. */
 export class LevelDatabase implements Database {
   readonly location: string;
-  #db: Level<Uint8Array, Uint8Array>;
+  #open: Level<Uint8Array, Uint8Array> | undefined;
   #witness: number | undefined;
   #witnessBytes = new Uint8Array(WITNESS_BYTES);
 
   constructor(location: string) {
     this.location = location;
-    // The constructor starts opening by itself; only a later, explicit open is ours to await.
-    this.#db = this.#create();
   }
 
   async open(): Promise<void> {
     await mkdir(this.location, { recursive: true });
-    if (this.#db.status === 'closed') this.#db = this.#create();
+    // Only now: a Level opens, and so locks, by itself once it is made.
+    const db = new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view' });
     try {
-      await this.#db.open();
+      await db.open();
     } catch (error) {
       throw openError(error, this.location);
     }
+    this.#open = db;
     this.#witness = openSync(join(this.location, 'WITNESS'), 'a+', 0o600);
     closeSync(this.#witness);
     // Not 'a+' for good: appending mode ignores the position on Linux.
@@ -39,11 +39,11 @@ export class LevelDatabase implements Database {
   async close(): Promise<void> {
     if (this.#witness !== undefined) closeSync(this.#witness);
     this.#witness = undefined;
-    await this.#db.close();
+    await this.#open?.close();
+    this.#open = undefined;
   }
 
   async repair(): Promise<void> {
-    await this.#db.close();
     // `level` re-exports classic-level without declaring its statics.
     if (!('repair' in Level) || typeof Level.repair !== 'function') throw new LanpostError('unsupported', 'This database cannot be repaired.');
     await Level.repair(this.location);
@@ -119,8 +119,9 @@ export class LevelDatabase implements Database {
     return read === WITNESS_BYTES && sum === crc32(bytes.subarray(0, 8)) ? getSeq(bytes, 0) : 0;
   }
 
-  #create(): Level<Uint8Array, Uint8Array> {
-    return new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view' });
+  get #db(): Level<Uint8Array, Uint8Array> {
+    if (!this.#open) throw new LanpostError('closed', `${this.location} is not open.`);
+    return this.#open;
   }
 }
 

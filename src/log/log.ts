@@ -69,6 +69,8 @@ export interface Log {
   dropCursor(name: string): Promise<void>;
   /** Highest seq taken from another box's epoch and topic; 0 for none. */
   originMark(box: string, epoch: string, topic: string): number;
+  /** Makes what room it can now, instead of within a second. */
+  trim(): Promise<void>;
   /** Bytes of all records held. */
   bytes(): number;
   /** Bytes free on the disk. */
@@ -121,7 +123,7 @@ class DiskLog implements Log {
     this.#cursors = new Cursors(state, () => this.#committer.nudge());
     this.#reading = new Reading(state);
     this.#guard = new DiskGuard(state, () => this.#reopen());
-    this.#space = new Space(state);
+    this.#space = new Space(state, () => this.#committer.nudge());
     this.#committer = new Committer({ state, cursors: this.#cursors, guard: this.#guard, space: this.#space });
     this.#registry = new LogRegistry((build) => this.#committer.task(build));
     this.#recovery = new Recovery({ state, cursors: this.#cursors, registry: this.#registry, machine: o.machine });
@@ -237,6 +239,10 @@ class DiskLog implements Log {
     return this.#state.origins.get(originName({ box, epoch }, topic))?.high ?? 0;
   }
 
+  trim(): Promise<void> {
+    return this.#guard.broken ? Promise.resolve() : this.#space.run();
+  }
+
   bytes(): number {
     return this.#state.bytes;
   }
@@ -284,6 +290,7 @@ class DiskLog implements Log {
       await database.close();
       await database.open();
       await this.#recovery.run(acknowledged);
+      this.#space.reset();
     })();
     this.#state.reopening = reopened.then(() => undefined, () => undefined);
     try {
@@ -299,7 +306,7 @@ class DiskLog implements Log {
   async #close(): Promise<void> {
     this.#guard.stop();
     this.#cursors.stop();
-    this.#space.stop();
+    await this.#space.stop();
     if (!this.#guard.broken) {
       const flushed = this.#committer.task((tx) => this.#cursors.flush(tx, true));
       await Promise.all([this.#committer.close(), flushed]);

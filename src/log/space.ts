@@ -1,28 +1,165 @@
+import type { Timer } from '../clock.ts';
+import { Compaction } from './compaction.ts';
+import { GarbageSweep } from './garbage-sweep.ts';
+import { Horizon } from './horizon.ts';
+import { decodeIndex } from './index-row.ts';
+import { garbageKey, getSeq, idKey, indexKey, recordKey } from './keys.ts';
+import { keptFrom, tellLost } from './readers.ts';
 import type { RingEntry } from './ring.ts';
 import type { LogState } from './state.ts';
+import type { Topic } from './topics.ts';
 import type { Transaction } from './transaction.ts';
+import { maxItems } from './view.ts';
 
-/** Makes room: a page in each batch. */
+const INTERVAL = 1000;
+/** Index rows looked at for one batch, so that a big trim never holds up appends for long. */
+const PAGE = 1000;
+
+type Job = { readonly kind: 'view' | 'sweep'; readonly topic: Topic } | { readonly kind: 'garbage' | 'epochs' };
+
+/**
+ * Makes room, a page in each batch. First a topic's view gives up its oldest items; then what is
+ * out of the view is deleted, once every durable reader that matches is past it on disk and its
+ * commit row has gone.
+ */
 export class Space {
   readonly #state: LogState;
+  readonly #nudge: () => void;
+  readonly #horizon: Horizon;
+  readonly #garbage: GarbageSweep;
+  readonly #compaction: Compaction;
+  #jobs: Job[] = [];
+  #timer: Timer | undefined;
+  #stopped = false;
+  #waiting: (() => void)[] = [];
 
-  constructor(state: LogState) {
+  constructor(state: LogState, nudge: () => void) {
     this.#state = state;
+    this.#nudge = nudge;
+    this.#horizon = new Horizon(state.limits.lagBytes);
+    this.#garbage = new GarbageSweep(state, this.#horizon);
+    this.#compaction = new Compaction(state);
   }
 
   get due(): boolean {
-    return false;
+    return this.#jobs.length > 0;
   }
 
-  async page(_tx: Transaction): Promise<void> {
-    await Promise.resolve(this.#state);
+  /** Goes through everything once; resolves when that is on disk. */
+  async run(): Promise<void> {
+    this.#begin();
+    if (this.due) await new Promise<void>((resolve) => { this.#waiting.push(resolve); });
   }
 
-  committed(_entries: readonly RingEntry[]): void {
-    // Nothing yet.
+  /** Adds one page of work to a batch. */
+  async page(tx: Transaction): Promise<void> {
+    let budget = PAGE;
+    while (budget > 0) {
+      const job = this.#jobs[0];
+      if (!job) break;
+      const { used, more } = await this.#work(tx, job, budget);
+      budget -= used;
+      if (!more) this.#jobs.shift();
+    }
+    if (this.#jobs.length === 0 && this.#waiting.length > 0) {
+      const waiting = this.#waiting.splice(0);
+      tx.onCommit(() => { for (const resolve of waiting) resolve(); });
+    }
   }
 
-  stop(): void {
-    // Nothing yet.
+  /** A batch is on disk: soon there may be something to do. */
+  committed(entries: readonly RingEntry[]): void {
+    for (const { seq, bytes } of entries) this.#horizon.add(seq, bytes);
+    if (!this.#stopped && !this.due) this.#timer ??= this.#state.clock.after(INTERVAL, () => this.#begin());
+  }
+
+  /** The database was reopened: whatever was under way may not have happened. */
+  reset(): void {
+    this.#jobs = [];
+    this.#garbage.reset();
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.stop();
+    this.#jobs = [];
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    await this.#compaction.stop();
+  }
+
+  #begin(): void {
+    this.#timer?.stop();
+    this.#timer = undefined;
+    if (this.#stopped || this.due) return;
+    for (const topic of this.#state.topics.stored()) {
+      if (topic.count > maxItems(this.#state, topic)) this.#jobs.push({ kind: 'view', topic }, { kind: 'sweep', topic });
+      else if (topic.first < Math.min(topic.viewFrom, this.#state.window.start) && topic.first > 0) this.#jobs.push({ kind: 'sweep', topic });
+    }
+    if (this.#garbage.due) this.#jobs.push({ kind: 'garbage' });
+    if (this.#jobs.length === 0) return;
+    this.#jobs.push({ kind: 'epochs' });
+    this.#nudge();
+  }
+
+  async #work(tx: Transaction, job: Job, budget: number): Promise<{ used: number; more: boolean }> {
+    if (job.kind === 'view') return this.#view(tx, job.topic, budget);
+    if (job.kind === 'sweep') return this.#sweep(tx, job.topic, budget);
+    if (job.kind === 'garbage') return this.#garbage.page(tx, budget, (bytes) => this.#compaction.deleted(bytes));
+    return this.#epochs(tx);
+  }
+
+  /** The view gives up its oldest items. */
+  async #view(tx: Transaction, topic: Topic, budget: number): Promise<{ used: number; more: boolean }> {
+    const change = tx.topic(topic);
+    const keep = maxItems(this.#state, { settings: change.settings });
+    if (change.count <= keep) return { used: 0, more: false };
+    const rows = await this.#state.database.range({ gte: indexKey(topic.no, change.viewFrom), lte: indexKey(topic.no, topic.last), limit: budget });
+    for (const [key, value] of rows) {
+      if (change.count <= keep) break;
+      const index = decodeIndex(value);
+      if (index.item && index.state === 'live') change.count--;
+      change.viewFrom = getSeq(key, 5) + 1;
+    }
+    tx.touch(topic);
+    return { used: rows.length + 1, more: rows.length === budget && change.count > keep };
+  }
+
+  /** What lies before the view goes, as far as readers allow. */
+  async #sweep(tx: Transaction, topic: Topic, budget: number): Promise<{ used: number; more: boolean }> {
+    const { database, readers, window } = this.#state;
+    const change = tx.topic(topic);
+    const kept = keptFrom(readers.of(topic), this.#horizon.seq);
+    const end = Math.min(change.viewFrom, kept + 1, window.start);
+    if (change.first >= end) return { used: 0, more: false };
+    const rows = await database.range({ gte: indexKey(topic.no, change.first), lt: indexKey(topic.no, end), limit: budget });
+    let deleted = 0;
+    for (const [key, value] of rows) {
+      const seq = getSeq(key, 5);
+      const index = decodeIndex(value);
+      tx.del(recordKey(seq));
+      tx.del(key);
+      if (!index.item || index.state !== 'live') tx.del(garbageKey(seq));
+      else if (index.id !== undefined) tx.del(idKey(topic.no, index.id));
+      deleted += index.size;
+    }
+    const more = rows.length === budget;
+    const last = rows.at(-1);
+    change.first = more && last ? getSeq(last[0], 5) + 1 : end;
+    change.bytes -= deleted;
+    tx.touch(topic);
+    tx.drop(topic);
+    this.#compaction.deleted(deleted);
+    tx.onCommit(() => tellLost(readers.of(topic), change.first - 1));
+    return { used: rows.length + 1, more };
+  }
+
+  /** Epochs whose records have all gone. */
+  #epochs(tx: Transaction): { used: number; more: boolean } {
+    let first = this.#state.head + 1;
+    for (const topic of this.#state.topics.stored()) if (topic.first > 0 && topic.bytes > 0) first = Math.min(first, topic.first);
+    for (const op of this.#state.epochs.prune(Math.min(first, this.#state.gaps[0] ?? first))) tx.ops.push(op);
+    this.#compaction.consider();
+    return { used: 1, more: false };
   }
 }

@@ -41,9 +41,14 @@ export class Transaction {
     this.#touched.add(topic);
   }
 
-  /** The topic's row goes with this batch. */
+  /** The topic's row goes with this batch if it was deleted and nothing of it is left. */
   drop(topic: Topic): void {
     this.#dropped.add(topic);
+  }
+
+  #gone(topic: Topic): boolean {
+    const { deleted, first, last } = this.topic(topic);
+    return this.#dropped.has(topic) && deleted && first > last;
   }
 
   onCommit(call: () => void): void {
@@ -54,7 +59,7 @@ export class Transaction {
   seal(): void {
     for (const topic of this.#touched) {
       const change = this.topic(topic);
-      if (this.#dropped.has(topic)) this.del(topicKey(topic.no));
+      if (this.#gone(topic)) this.del(topicKey(topic.no));
       else this.put(topicKey(topic.no), encodeTopic(topic.name, change));
     }
   }
@@ -65,7 +70,7 @@ export class Transaction {
       this.#state.bytes += change.bytes - topic.bytes;
       Object.assign(topic, change);
       topic.stored = true;
-      if (this.#dropped.has(topic)) this.#state.topics.remove(topic);
+      if (this.#gone(topic)) this.#state.topics.remove(topic);
     }
     for (const call of this.#after) call();
   }

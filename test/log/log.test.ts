@@ -1,48 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Trouble } from '../../src/api.ts';
-import { type Clock, createSystemClock } from '../../src/clock.ts';
-import type { Cursor } from '../../src/log/cursor.ts';
-import { LevelDatabase } from '../../src/log/level-database.ts';
-import { type Log, type LogOptions, openLog } from '../../src/log/log.ts';
-import type { Draft } from '../../src/log/record.ts';
+import type { Log } from '../../src/log/log.ts';
+import { closeAll, item, open, store, texts } from './log-fixture.ts';
 
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
-});
-
-async function store(): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'lanpost-log-'));
-  closing.push(() => rm(dir, { recursive: true, force: true }));
-  return dir;
-}
-
-async function open(dir: string, more: Partial<LogOptions> & { troubles?: Trouble[]; clock?: Clock } = {}): Promise<Log> {
-  const { troubles = [], ...rest } = more;
-  const log = await openLog({ database: new LevelDatabase(dir), clock: createSystemClock(), boxId: 'abcdefghijklmnop', trouble: (t) => troubles.push(t), ...rest });
-  closing.push(() => log.close());
-  return log;
-}
-
-function item(topic: string, text: string, more: Partial<Draft> = {}): Draft {
-  return { topic, kind: 'publish', payload: { contentType: 'text/plain', bytes: Buffer.from(text) }, ...more };
-}
-
-async function texts(cursor: Cursor, count: number, confirm = true): Promise<string[]> {
-  const found: string[] = [];
-  while (found.length < count) {
-    const page = await cursor.next(count - found.length);
-    if (page.length === 0) await cursor.wait(AbortSignal.timeout(5000));
-    for (const { record, redelivered } of page) {
-      found.push(`${Buffer.from(record.payload?.bytes ?? []).toString() || record.kind}${redelivered ? '*' : ''}`);
-      if (confirm) cursor.done(record.seq);
-    }
-  }
-  return found;
-}
+afterEach(closeAll);
 
 describe('append', () => {
   it('gives rising positions and record ids of box, epoch and position', async () => {

@@ -1,0 +1,49 @@
+import { PREFIX, recordKey } from './keys.ts';
+import type { LogState } from './state.ts';
+
+const SLICES = 16;
+
+/** Gives deleted rows' space back to the disk when there is more of it than of live rows. */
+export class Compaction {
+  readonly #state: LogState;
+  #deleted = 0;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(state: LogState) {
+    this.#state = state;
+  }
+
+  deleted(bytes: number): void {
+    this.#deleted += bytes;
+  }
+
+  consider(): void {
+    const { bytes, limits } = this.#state;
+    if (this.#running || this.#stopped || this.#deleted <= bytes + limits.garbageBytes) return;
+    this.#deleted = 0;
+    this.#running = this.#run().finally(() => { this.#running = undefined; });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { database, trouble } = this.#state;
+    const head = this.#state.head + 1;
+    try {
+      for (let i = 0; i < SLICES; i++) {
+        if (this.#stopped || this.#state.reopening) return;
+        await database.compact(recordKey(Math.floor((head * i) / SLICES)), recordKey(Math.floor((head * (i + 1)) / SLICES)));
+      }
+      for (const prefix of [PREFIX.index, PREFIX.garbage, PREFIX.id]) {
+        if (this.#stopped || this.#state.reopening) return;
+        await database.compact(Uint8Array.of(prefix), Uint8Array.of(prefix + 1));
+      }
+    } catch (error) {
+      trouble({ kind: 'log.compaction', message: `Space could not be given back: ${error instanceof Error ? error.message : String(error)}` });
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import type { Horizon } from './horizon.ts';
+import { decodeIndex } from './index-row.ts';
+import { garbageKey, getSeq, getU32, indexKey, recordKey } from './keys.ts';
+import { keptFrom, tellLost } from './readers.ts';
+import type { LogState } from './state.ts';
+import type { Transaction } from './transaction.ts';
+
+/** Deletes records that left the view out of turn: replaced, retracted, or no items at all. */
+export class GarbageSweep {
+  readonly #state: LogState;
+  readonly #horizon: Horizon;
+  /** Next row to look at in this round. */
+  #next = 0;
+  /** Lowest row a reader still wanted in this round. */
+  #blocked = Infinity;
+  /** How far the slowest reader was when the round began. */
+  #slowest = -1;
+
+  constructor(state: LogState, horizon: Horizon) {
+    this.#state = state;
+    this.#horizon = horizon;
+  }
+
+  /** Whether another round may find something; begins it. */
+  get due(): boolean {
+    const slowest = this.#minimum();
+    // What readers held last time they still hold, unless the slowest has moved.
+    if (slowest !== this.#slowest) this.#next = Math.min(this.#next, this.#blocked);
+    this.#slowest = slowest;
+    return this.#next < Math.min(this.#state.window.start, this.#state.head + 1);
+  }
+
+  reset(): void {
+    this.#next = 0;
+    this.#blocked = Infinity;
+  }
+
+  async page(tx: Transaction, budget: number, deleted: (bytes: number) => void): Promise<{ used: number; more: boolean }> {
+    const { database, topics, readers, window, head } = this.#state;
+    const end = Math.min(window.start, head + 1);
+    const rows = await database.range({ gte: garbageKey(this.#next), lt: garbageKey(end), limit: Math.min(budget, 256) });
+    const found = rows.map(([key, value]) => ({ key, seq: getSeq(key, 1), no: getU32(value, 0) }));
+    const indexes = await database.getMany(found.map(({ no, seq }) => indexKey(no, seq)));
+    if (this.#next <= this.#blocked) this.#blocked = Infinity;
+    for (const [i, { key, seq, no }] of found.entries()) {
+      const row = indexes[i];
+      const topic = topics.byNo.get(no);
+      if (!row || !topic) {
+        tx.del(key);
+        continue;
+      }
+      const index = decodeIndex(row);
+      // `latest` keeps only the newest per key, whoever has not read the others.
+      const dropped = topic.settings.lane === 'latest' && index.state === 'superseded';
+      if (!dropped && seq > keptFrom(readers.of(topic), this.#horizon.seq)) {
+        this.#blocked = Math.min(this.#blocked, seq);
+        continue;
+      }
+      tx.del(key);
+      tx.del(recordKey(seq));
+      tx.del(indexKey(no, seq));
+      tx.topic(topic).bytes -= index.size;
+      tx.touch(topic);
+      deleted(index.size);
+      if (!dropped) tx.onCommit(() => tellLost(readers.of(topic), seq));
+    }
+    const last = found.at(-1);
+    const more = last !== undefined && found.length === Math.min(budget, 256);
+    this.#next = more ? last.seq + 1 : end;
+    return { used: 2 * found.length + 1, more };
+  }
+
+  #minimum(): number {
+    let minimum = Infinity;
+    for (const reader of this.#state.readers.all()) minimum = Math.min(minimum, reader.durable ? reader.kept : Math.max(reader.kept, this.#horizon.seq));
+    return minimum;
+  }
+}
