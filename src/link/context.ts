@@ -1,0 +1,48 @@
+import type { TrustLevel } from '../api.ts';
+import { isEvent, NS_XHTML, readMessage } from '../xep/message-body.ts';
+import { NS_DISCO_INFO, NS_DISCO_ITEMS } from '../xep/disco.ts';
+import { NS_PING } from '../xep/ping.ts';
+import { NS_VERSION } from '../xep/version.ts';
+import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';
+import { iqPayload, stanzaKind } from '../xmpp/stanza.ts';
+
+/** What the stream has proven of whoever sent a stanza. The only `from` there is. */
+export interface PeerContext {
+  readonly kind: 'link';
+  /** Instance name on the link. */
+  readonly name: string;
+  /** Absent for a peer that has shown no key. */
+  readonly fingerprint?: string;
+  readonly trust: TrustLevel;
+  readonly tls: boolean;
+}
+
+/** What may be asked by somebody who has shown no key. */
+const OPEN_REQUESTS: ReadonlySet<string> = new Set([NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, NS_VERSION]);
+
+/** `chat` and discovery for everybody; the rest is for keys, and then up to the grants. */
+export function admitted(stanza: Element, context: PeerContext): boolean {
+  if (context.fingerprint !== undefined) return true;
+  const kind = stanzaKind(stanza);
+  if (kind === 'message') return readMessage(stanza) !== undefined;
+  if (kind !== 'iq') return false;
+  const type = attr(stanza, 'type');
+  if (type !== 'get' && type !== 'set') return true; // an answer to a request of ours
+  return type === 'get' && OPEN_REQUESTS.has(namespaceOf(iqPayload(stanza) ?? stanza) ?? '');
+}
+
+/**
+ * The stanza as the rest of the house may believe it: from whom the stream says, to this box.
+ * Undefined: nothing in it is meant for anybody.
+ */
+export function believed(stanza: Element, from: string, self: string): Element | undefined {
+  stanza.attrs['from'] = from;
+  stanza.attrs['to'] = self;
+  if (stanza.getName() !== 'message') return stanza;
+  if (isEvent(stanza)) return undefined;
+  // COMPAT: some clients send only the HTML of a message.
+  const html = children(stanza).some(child => namespaceOf(child) === NS_XHTML);
+  const content = html && !stanza.getChild('body') ? readMessage(stanza) : undefined;
+  if (content) stanza.append(xml('body', {}, content.body));
+  return stanza;
+}

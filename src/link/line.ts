@@ -1,0 +1,245 @@
+// All streams to one peer, and which of them is spoken on. There should be one; two when both sides
+// dialled at once, or when one side has not noticed yet that the older is dead.
+import { LanpostError } from '../errors.ts';
+import { fingerprintOf } from '../trust/fingerprint.ts';
+import type { LinkStream, Sent } from './stream.ts';
+import type { ProvenPeer } from './streams-port.ts';
+
+export interface LineInit {
+  readonly name: string;
+  readonly now: () => number;
+  /** This box's key and name, to settle which of two streams stays. */
+  readonly self: () => { readonly name: string; readonly fingerprint: string };
+  /** Gets a stream when there is none. */
+  readonly reach: () => Promise<LinkStream>;
+  readonly on: {
+    opened(peer: ProvenPeer): void;
+    closed(peer: ProvenPeer): void;
+    changed(): void;
+  };
+}
+
+interface Queued {
+  readonly text: string;
+  readonly resolve: (sent: Sent) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Stanzas that wait for a stream or for room in it. */
+const QUEUE = 4_096;
+const QUEUE_BYTES = 8 << 20;
+/** How long a stream that is given up may take to have everything confirmed. */
+const SETTLE = 2_000;
+/** How long the older of two streams may take to show that it lives. */
+const PROBE = 3_000;
+/** COMPAT(libpurple 2.14): of two streams opened within this time it keeps the one that came in to it. */
+const CROSSING = 2_000;
+const STREAMS = 3;
+const ROUNDS = 4;
+
+export class Line {
+  readonly name: string;
+  readonly #init: LineInit;
+  readonly #streams = new Map<LinkStream, number>();
+  #active: LinkStream | undefined;
+  #dialling: Promise<LinkStream> | undefined;
+  #switching: Promise<void> | undefined;
+  #announced: ProvenPeer | undefined;
+  readonly #queue: Queued[] = [];
+  #queuedBytes = 0;
+  #pumping = false;
+
+  constructor(init: LineInit) {
+    this.#init = init;
+    this.name = init.name;
+  }
+
+  get active(): LinkStream | undefined {
+    return this.#active?.ready ? this.#active : undefined;
+  }
+
+  /** What can be spoken on, in use or not. */
+  get standby(): LinkStream | undefined {
+    return this.active ?? this.#newest();
+  }
+
+  /** The peer whose key the stream in use has proven. */
+  get proven(): ProvenPeer | undefined {
+    return this.#announced;
+  }
+
+  get idle(): boolean {
+    return this.#streams.size === 0 && !this.#dialling && this.#queue.length === 0;
+  }
+
+  /** In the order of the calls. Rejects when no stream can be had. */
+  send(text: string): Sent | Promise<Sent> {
+    const stream = this.active;
+    if (stream?.writable && this.#queue.length === 0 && !this.#switching) return stream.send(text);
+    if (this.#queue.length >= QUEUE || this.#queuedBytes + text.length > QUEUE_BYTES) {
+      throw new LanpostError('busy', `Too much is waiting to be sent to ${this.name}.`);
+    }
+    this.#queuedBytes += text.length;
+    const sent = new Promise<Sent>((resolve, reject) => { this.#queue.push({ text, resolve, reject }); });
+    if (!this.#pumping) void this.#pump();
+    return sent;
+  }
+
+  /** The stream in use, opened when there is none. */
+  async stream(): Promise<LinkStream> {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await this.#switching;
+      const opened = this.active ?? await this.#dial();
+      // When both sides dialled, the one just opened may have given way already.
+      const stream = this.active ?? opened;
+      if (stream.ready) return stream;
+    }
+    throw new LanpostError('disconnected', `Streams to ${this.name} do not last.`);
+  }
+
+  /** A stream has become ready. One that came in while we are dialling stands by: the dial decides. */
+  add(stream: LinkStream): void {
+    this.#streams.set(stream, this.#init.now());
+    const old = this.active;
+    if (stream.side === 'accepted' && (this.#dialling || (old && this.#crossed(old, stream)))) return this.#bound();
+    if (!old) this.#use(stream);
+    else this.#choose(old, stream);
+    if (stream.side === 'dialled') {
+      for (const other of this.#streams.keys()) if (other !== stream && other !== old && this.#twins(stream, other)) this.#choose(stream, other);
+    }
+    this.#bound();
+  }
+
+  remove(stream: LinkStream): void {
+    if (!this.#streams.delete(stream)) return;
+    const lost = stream.unconfirmed > 0;
+    if (this.#active === stream) this.#active = undefined;
+    const next = this.active ?? (this.#dialling ? undefined : this.#newest());
+    // What was lost with it must be sent again: to the readers that is an end and a new beginning.
+    if (lost || !next) this.#announce(undefined);
+    if (next) this.#use(next);
+    this.#init.on.changed();
+  }
+
+  async close(): Promise<void> {
+    this.#fail(new LanpostError('closed', 'The link is closing.'));
+    await Promise.all([...this.#streams.keys()].map(stream => stream.close()));
+  }
+
+  #dial(): Promise<LinkStream> {
+    this.#dialling ??= this.#init.reach().finally(() => {
+      this.#dialling = undefined;
+      const waiting = this.active ? undefined : this.#newest();
+      if (waiting) this.#use(waiting);
+    }).catch((error: unknown) => {
+      // The dial failed, but the peer came to us meanwhile.
+      if (this.active) return this.active;
+      throw error;
+    });
+    return this.#dialling;
+  }
+
+  async #pump(): Promise<void> {
+    this.#pumping = true;
+    try {
+      while (this.#queue.length > 0) {
+        const stream = await this.stream();
+        if (!stream.writable) await stream.drained();
+        if (!stream.ready || !stream.writable || this.#switching) continue;
+        const next = this.#queue.shift();
+        if (!next) break;
+        this.#queuedBytes -= next.text.length;
+        try {
+          next.resolve(stream.send(next.text));
+        } catch (error) {
+          next.reject(error);
+        }
+      }
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#queuedBytes = 0;
+    for (const { reject } of this.#queue.splice(0)) reject(error);
+  }
+
+  #use(stream: LinkStream): void {
+    this.#active = stream;
+    const spki = stream.agreed?.spki;
+    this.#announce(spki && { name: this.name, fingerprint: fingerprintOf(spki) });
+    this.#init.on.changed();
+  }
+
+  #announce(peer: ProvenPeer | undefined): void {
+    const before = this.#announced;
+    if (before?.fingerprint === peer?.fingerprint) return;
+    this.#announced = peer;
+    if (before) this.#init.on.closed(before);
+    if (peer) this.#init.on.opened(peer);
+  }
+
+  /** Two ready streams: one of them stays, and both sides must come to the same answer. */
+  #choose(old: LinkStream, young: LinkStream): void {
+    if (!this.#twins(old, young)) return this.#use(young);
+    if (this.#winner(old, young) === young) this.#replace(old, young);
+    else void this.#keep(old, young);
+  }
+
+  /** What is unconfirmed on the old one comes first, so that nothing overtakes it. */
+  #replace(old: LinkStream, young: LinkStream): void {
+    this.#active = young;
+    this.#switching = this.#switch(old, young);
+  }
+
+  async #switch(old: LinkStream, young: LinkStream): Promise<void> {
+    await old.settled(SETTLE);
+    this.#switching = undefined;
+    const next = young.ready ? young : this.#newest();
+    if (next) this.#use(next);
+    if (old !== next) void old.close();
+  }
+
+  /** The old one may be dead without our knowing: it stays only if it answers. */
+  async #keep(old: LinkStream, young: LinkStream): Promise<void> {
+    if (await old.probe(PROBE)) await young.close();
+    else old.destroy(new LanpostError('timeout', 'The peer opened another stream, and this one does not answer.'));
+  }
+
+  /** The stream dialled by the lower fingerprint stays; of two dialled by the same side, the younger. */
+  #winner(old: LinkStream, young: LinkStream): LinkStream {
+    if (old.side === young.side) return young;
+    const self = this.#init.self();
+    const peer = this.#announced?.fingerprint ?? '';
+    // A copied data directory shares its key; then the names decide.
+    const weDial = self.fingerprint === peer ? self.name < this.name : self.fingerprint < peer;
+    return (old.side === 'dialled') === weDial ? old : young;
+  }
+
+  #twins(a: LinkStream, b: LinkStream): boolean {
+    const [one, other] = [a.agreed, b.agreed];
+    return Boolean(one?.managed && other?.managed && one.spki && other.spki && Buffer.compare(one.spki, other.spki) === 0);
+  }
+
+  #crossed(old: LinkStream, young: LinkStream): boolean {
+    return !young.agreed?.managed && old.side === 'dialled' && this.#init.now() - (this.#streams.get(old) ?? 0) < CROSSING;
+  }
+
+  #newest(): LinkStream | undefined {
+    return [...this.#streams.keys()].findLast(stream => stream.ready);
+  }
+
+  /** A peer needs no collection of streams. */
+  #bound(): void {
+    for (const stream of this.#streams.keys()) {
+      if (this.#streams.size <= STREAMS) return;
+      if (stream !== this.#active) {
+        this.#streams.delete(stream);
+        stream.destroy();
+      }
+    }
+  }
+}

@@ -1,0 +1,202 @@
+import { hostname } from 'node:os';
+import type { BoxStatus, Limits, PeerStatus, Trouble } from '../api.ts';
+import type { Clock, Timer } from '../clock.ts';
+import { hostLabel, instanceLabel } from '../mdns/host-label.ts';
+import type { Mdns, Numbers, Publication, Renamed } from '../mdns/mdns.ts';
+import type { Identity } from '../trust/identity.ts';
+import type { Registry, Trust } from '../trust/trust.ts';
+import type { Disco } from '../xep/disco.ts';
+import type { Dispatcher } from '../xmpp/dispatch.ts';
+import type { Element } from '../xmpp/element.ts';
+import type { PeerContext } from './context.ts';
+import { Doors } from './doors.ts';
+import { Peers } from './peers.ts';
+import { buildTxt } from './presence.ts';
+import type { Timing } from './stream.ts';
+import { type Handed, Streams } from './streams.ts';
+import type { PeerStreams, ProvenPeer } from './streams-port.ts';
+import { createTcp, type Tcp } from './tcp.ts';
+
+export const SERVICE = '_presence._tcp';
+
+export interface LinkInit {
+  readonly mdns: Pick<Mdns, 'publish' | 'browse' | 'interfaces'>;
+  readonly trust: Trust;
+  readonly identity: Identity;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
+  /** Gets every stanza that may come in, with who has proven to have sent it. */
+  readonly dispatcher: Dispatcher<PeerContext>;
+  readonly disco: Disco<PeerContext>;
+  /** The user part of `user@machine`. */
+  readonly name: string;
+  /** The machine part; default this machine's name. */
+  readonly host?: string;
+  readonly port?: number;
+  readonly limits: Pick<Limits, 'peers' | 'streams' | 'stanzaBytes' | 'xmlDepth'>;
+  readonly tcp?: Tcp;
+  readonly timing?: Partial<Timing>;
+  readonly on?: {
+    /** A stream has proven whose it is. */
+    opened?(peer: ProvenPeer): void;
+    /** It is gone; what it had not confirmed must be sent again. */
+    closed?(peer: ProvenPeer): void;
+    /** Another machine had the name first. */
+    renamed?(name: string): void;
+  };
+}
+
+export interface Link extends PeerStreams {
+  /** Instance name on the link, now. */
+  readonly name: string;
+  readonly peers: Peers;
+  /** Listens, announces, looks around. Rejects when the port asked for is taken. */
+  start(): Promise<void>;
+  send(name: string, stanza: Element): Promise<Handed>;
+  request(name: string, iq: Element, options?: { readonly timeout?: number }): Promise<Element>;
+  /** The key of whoever has that name; opens a stream when there is none. */
+  prove(name: string, signal?: AbortSignal): Promise<ProvenPeer>;
+  /** The name a key goes by, when it is on the link. */
+  nameOf(fingerprint: string): string | undefined;
+  setStatus(status: PeerStatus, text?: string): void;
+  status(): BoxStatus['link'];
+  /** Says goodbye to the link and to every stream. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** How soon an interface that comes or goes is noticed. */
+const LOOK_EVERY = 2_000;
+const NAME_ROW = 'link/name';
+/** How long the start waits for a first interface to be ready. */
+const FIRST_INTERFACE = 1_000;
+const FIRST_LOOKS = 20;
+
+/** The numbers the box was given because others had its names come back at the next start. */
+function storedNumbers(registry: Registry, user: string): Numbers {
+  const row = registry.get(NAME_ROW);
+  return isNameRow(row) && row.user === user ? row.numbers : { user: 0, host: 0 };
+}
+
+function isNameRow(row: unknown): row is { readonly user: string; readonly numbers: Numbers } {
+  return typeof row === 'object' && row !== null && 'user' in row && 'numbers' in row
+    && typeof row.numbers === 'object' && row.numbers !== null && 'user' in row.numbers && 'host' in row.numbers;
+}
+
+export function createLink(init: LinkInit): Link {
+  const { mdns, trust, identity, registry, clock, trouble, dispatcher, disco, limits } = init;
+  const host = init.host ?? hostname();
+  let name = instanceLabel(init.name, 0, hostLabel(host));
+  let state: BoxStatus['link']['state'] = 'starting';
+  let reason: string | undefined;
+  let presence: { status: PeerStatus; text?: string } = { status: 'available' };
+  let publication: Publication | undefined;
+  let browsing: ReturnType<Mdns['browse']> | undefined;
+  let timer: Timer | undefined;
+  let closing: Promise<void> | undefined;
+
+  const peers: Peers = new Peers({
+    clock, trouble, limit: limits.peers, self: () => name, standing: peer => streams.standing(peer),
+  });
+  const streams = new Streams({
+    clock, trouble, identity, trust, peers, limits,
+    tcp: init.tcp ?? createTcp(),
+    self: () => name,
+    interfaces: () => mdns.interfaces(),
+    disco: () => disco.query(`${disco.caps().node}#${disco.caps().ver}`),
+    dispatch: (stanza, context) => dispatcher.dispatch(stanza, context),
+    ...(init.timing ? { timing: init.timing } : {}),
+    on: {
+      opened: peer => init.on?.opened?.(peer),
+      closed: peer => init.on?.closed?.(peer),
+      changed: peer => peers.touched(peer),
+      silent: peer => browsing?.reconfirm(peer),
+    },
+  });
+  const doors = new Doors({
+    tcp: init.tcp ?? createTcp(), port: init.port, trouble,
+    interfaces: () => mdns.interfaces(),
+    accept: socket => streams.accepted(socket),
+  });
+
+  const txt = (port: number): [string, string][] => buildTxt({ ...presence, port, nick: init.name, caps: disco.caps() });
+
+  const renamed = ({ instance, numbers }: Renamed): void => {
+    if (instance === name) return;
+    trouble({ kind: 'link.renamed-self', message: `${name} is taken on this link; this box is now ${instance}` });
+    name = instance;
+    registry.set(NAME_ROW, { user: init.name, numbers }).catch((error: unknown) => trouble({ kind: 'link.name', message: String(error) }));
+    // Peers know the open streams by the old name.
+    void streams.hangUp();
+    init.on?.renamed?.(instance);
+  };
+
+  const announce = (): void => {
+    const { port } = doors;
+    if (publication || port === undefined || closing) return;
+    publication = mdns.publish({
+      user: init.name, type: SERVICE, port, txt: txt(port), host, numbers: storedNumbers(registry, init.name), onRenamed: renamed,
+    });
+    name = publication.instance;
+    state = 'up';
+  };
+
+  const adapt = async (): Promise<void> => {
+    await doors.adapt();
+    announce();
+  };
+
+  return {
+    get name() { return name; },
+    peers,
+    send: (to, stanza) => streams.send(to, stanza),
+    request: (to, iq, options) => streams.request(to, iq, options),
+    prove: (peer, signal) => streams.prove(peer, signal),
+    nameOf: fingerprint => streams.nameOf(fingerprint),
+
+    async start() {
+      try {
+        for (let look = 0; look < FIRST_LOOKS && doors.port === undefined; look += 1) {
+          if (look > 0) await new Promise<void>(resolve => { clock.after(FIRST_INTERFACE / FIRST_LOOKS, resolve); });
+          await adapt();
+        }
+      } catch (error) {
+        state = 'failed';
+        reason = error instanceof Error ? error.message : String(error);
+        throw error;
+      }
+      browsing = mdns.browse(SERVICE, ({ type, service }) => (type === 'down' ? peers.gone(service.instance) : peers.found(service)));
+      timer = clock.every(LOOK_EVERY, () => {
+        adapt().catch((error: unknown) => trouble({ kind: 'link.listen', message: error instanceof Error ? error.message : String(error) }));
+      });
+    },
+
+    setStatus(status, text) {
+      presence = { status, ...(text === undefined ? {} : { text }) };
+      if (doors.port !== undefined) publication?.update(txt(doors.port));
+    },
+
+    status() {
+      const { port } = doors;
+      return {
+        state,
+        interfaces: mdns.interfaces().map(({ name: label }) => label),
+        ...(port === undefined ? {} : { port }),
+        ...(reason === undefined ? {} : { reason }),
+      };
+    },
+
+    close() {
+      closing ??= (async () => {
+        timer?.stop();
+        browsing?.stop();
+        // Goodbye first: nobody should call while the streams are being ended.
+        await publication?.stop();
+        await streams.close();
+        await doors.close();
+        state = 'off';
+      })();
+      return closing;
+    },
+  };
+}

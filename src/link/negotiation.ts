@@ -1,0 +1,179 @@
+// How a stream between two peers comes about: XEP-0174 §5, with STARTTLS (RFC 6120 §5) and stream
+// management (XEP-0198) where both sides can. No socket here: events in through `next`, XML out.
+import { randomBytes } from 'node:crypto';
+import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';
+import { isStreamError, streamFaultOf } from '../xmpp/stream-error.ts';
+import { NS_SM } from '../xmpp/stream-management.ts';
+import { NS_STREAM, type StreamEvent } from '../xmpp/xml-stream.ts';
+
+export const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
+/** How long a peer that speaks XMPP 1.0, but is no box, may think about STARTTLS. */
+const OFFER_TIME = 1_000;
+
+export type Side = 'dialled' | 'accepted';
+
+export interface Channel {
+  /** What came next; undefined when nothing did within `ms`. Rejects when the stream is lost or takes too long. */
+  next(ms?: number): Promise<StreamEvent | undefined>;
+  /** Puts back what was read too far. */
+  unread(event: StreamEvent): void;
+  header(attributes: Readonly<Record<string, string>>): void;
+  write(element: Element): void;
+  /** TLS over what is there; the peer's public key, if it showed one. */
+  secure(side: Side): Promise<Uint8Array | undefined>;
+}
+
+export interface Terms {
+  /** This box's name on the link. */
+  readonly self: string;
+  /** XEP-0174 §8: what we can do, for the features. */
+  readonly disco: () => Element;
+  /** Without TLS a peer of that name is not talked to: it says it is a box, or has shown a key before. */
+  readonly mustSecure: (name: string) => boolean;
+  /** The peer has proven the key; throws when the key may not go by that name. */
+  readonly proven: (name: string, spki: Uint8Array) => void;
+}
+
+/** What both sides have agreed on. */
+export interface Agreed {
+  readonly peer: string;
+  readonly tls: boolean;
+  /** The peer's key; absent without TLS, or when it showed none. */
+  readonly spki?: Uint8Array;
+  /** Stanzas are counted and acknowledged. */
+  readonly managed: boolean;
+}
+
+/** Why there is no stream. `condition` is what the peer is told (RFC 6120 §4.9.3). */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  /** `peer`: it went away, and may not another time. `refused`: it said no. */
+  readonly kind: 'downgrade' | 'impostor' | 'unknown' | 'protocol' | 'refused' | 'peer';
+  readonly condition: string;
+
+  constructor(kind: Refusal['kind'], condition: string, message: string) {
+    super(message);
+    this.kind = kind;
+    this.condition = condition;
+  }
+}
+
+const downgrade = (name: string): Refusal =>
+  new Refusal('downgrade', 'policy-violation', `${name} is known to have a key, but would speak only in the clear`);
+
+export async function dial(channel: Channel, terms: Terms, name: string): Promise<Agreed> {
+  const secure = terms.mustSecure(name);
+  // COMPAT(libpurple 2.14): sends no version and no features; a version of ours would promise it some.
+  const hello = { from: terms.self, to: name, ...(secure ? { version: '1.0' } : {}) };
+  channel.header(hello);
+  const answer = await header(channel);
+  if (!secure) return { peer: name, tls: false, managed: false };
+  const offered = isVersion1(answer) ? await features(channel) : undefined;
+  if (!offered?.some(feature => namespaceOf(feature) === NS_TLS)) throw downgrade(name);
+  channel.write(xml('starttls', { xmlns: NS_TLS }));
+  const proceed = await element(channel);
+  if (!is(proceed, 'proceed', NS_TLS)) throw new Refusal('protocol', 'policy-violation', 'STARTTLS was refused');
+  const shown = await channel.secure('dialled');
+  channel.header(hello); // first of all, so that a refusal can be told
+  const spki = prove(terms, name, shown);
+  await header(channel);
+  const inner = await features(channel);
+  if (!inner.some(feature => is(feature, 'sm', NS_SM))) return { peer: name, tls: true, spki, managed: false };
+  channel.write(xml('enable', { xmlns: NS_SM }));
+  if (!is(await element(channel), 'enabled', NS_SM)) throw new Refusal('protocol', 'policy-violation', 'stream management was refused');
+  return { peer: name, tls: true, spki, managed: true };
+}
+
+/** `candidates` says who may be calling: by the name in the header, or by where the call comes from. */
+export async function accept(channel: Channel, terms: Terms, candidates: (from: string | undefined) => Promise<readonly string[]>): Promise<Agreed> {
+  const hello = await header(channel);
+  const from = hello['from'];
+  const version = isVersion1(hello) ? { version: '1.0' } : {};
+  const names = await candidates(from === '' ? undefined : from);
+  const [only] = names;
+  if (only === undefined) {
+    // COMPAT(libpurple 2.14): does the same with whom it does not know: header, close.
+    channel.header({ from: terms.self, ...(from === undefined ? {} : { to: from }), ...version });
+    throw new Refusal('unknown', 'not-authorized', `a call from ${from ?? 'somebody without a name'}, who is not announced at that address`);
+  }
+  const open = (to: string | undefined): void => channel.header({
+    from: terms.self, ...(to === undefined ? {} : { to }), ...(version.version ? { id: randomBytes(8).toString('hex') } : {}), ...version,
+  });
+  open(names.length === 1 ? only : undefined);
+  if (!version.version) return { peer: plainOnly(terms, names.length === 1 ? only : await named(channel, names)), tls: false, managed: false };
+
+  const must = names.some(name => terms.mustSecure(name));
+  channel.write(xml('stream:features', {}, xml('starttls', { xmlns: NS_TLS }, ...(must ? [xml('required')] : [])), terms.disco()));
+  const first = await channel.next(must ? undefined : OFFER_TIME);
+  if (first?.type !== 'stanza' || !is(first.element, 'starttls', NS_TLS)) {
+    if (first) channel.unread(first);
+    return { peer: plainOnly(terms, names.length === 1 ? only : await named(channel, names)), tls: false, managed: false };
+  }
+  channel.write(xml('proceed', { xmlns: NS_TLS }));
+  const shown = await channel.secure('accepted');
+  const again = await header(channel);
+  const peer = names.find(name => name === again['from']) ?? only;
+  if (again['from'] !== undefined && again['from'] !== peer) throw new Refusal('protocol', 'invalid-from', 'the name changed under TLS');
+  open(peer);
+  // Without a key TLS keeps secrets but proves nothing.
+  const spki = shown === undefined && !terms.mustSecure(peer) ? undefined : prove(terms, peer, shown);
+  channel.write(xml('stream:features', {}, ...(spki ? [xml('sm', { xmlns: NS_SM })] : []), terms.disco()));
+  const outcome = { peer, tls: true, ...(spki ? { spki } : {}) };
+  const next = spki ? await channel.next() : undefined;
+  if (next?.type === 'stanza' && is(next.element, 'enable', NS_SM)) {
+    channel.write(xml('enabled', { xmlns: NS_SM }));
+    return { ...outcome, managed: true };
+  }
+  if (next) channel.unread(next);
+  return { ...outcome, managed: false };
+}
+
+function prove(terms: Terms, name: string, spki: Uint8Array | undefined): Uint8Array {
+  if (!spki) throw new Refusal('downgrade', 'not-authorized', `${name} showed no certificate`);
+  terms.proven(name, spki);
+  return spki;
+}
+
+function plainOnly(terms: Terms, name: string): string {
+  if (terms.mustSecure(name)) throw downgrade(name);
+  return name;
+}
+
+/** Several peers share the address and the header named none: the first stanza decides. */
+async function named(channel: Channel, names: readonly string[]): Promise<string> {
+  const first = await channel.next();
+  const from = first?.type === 'stanza' ? attr(first.element, 'from') : undefined;
+  if (!first || from === undefined || !names.includes(from)) throw new Refusal('unknown', 'invalid-from', 'a stanza that does not say who sends it');
+  channel.unread(first);
+  return from;
+}
+
+async function header(channel: Channel): Promise<Readonly<Record<string, string>>> {
+  const event = await channel.next();
+  if (event?.type === 'header') return event.attrs;
+  throw unexpected(event);
+}
+
+async function element(channel: Channel): Promise<Element> {
+  const event = await channel.next();
+  if (event?.type === 'stanza' && !isStreamError(event.element)) return event.element;
+  throw unexpected(event);
+}
+
+async function features(channel: Channel): Promise<Element[]> {
+  const found = await element(channel);
+  if (!is(found, 'features', NS_STREAM)) throw new Refusal('protocol', 'unsupported-stanza-type', 'stream features were expected');
+  return children(found);
+}
+
+function unexpected(event: StreamEvent | undefined): Refusal {
+  if (event?.type === 'error') return new Refusal('protocol', event.condition, event.text);
+  if (event?.type !== 'stanza') return new Refusal('peer', 'undefined-condition', 'the peer closed the stream before it was open');
+  if (!isStreamError(event.element)) return new Refusal('protocol', 'unsupported-stanza-type', 'a stanza before the stream was open');
+  return new Refusal('refused', 'undefined-condition', `the peer refused the stream: ${streamFaultOf(event.element).condition}`);
+}
+
+const is = (found: Element, name: string, namespace: string): boolean => found.getName() === name && namespaceOf(found) === namespace;
+
+/** RFC 6120 §4.7.5: any 1.x will do. */
+const isVersion1 = (attributes: Readonly<Record<string, string>>): boolean => /^1\.\d+$/.test(attributes['version'] ?? '');

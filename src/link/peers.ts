@@ -1,0 +1,174 @@
+import type { Peer, PeerEvent, Trouble, TrustLevel } from '../api.ts';
+import type { Clock } from '../clock.ts';
+import { readTxt, type Claims } from './presence.ts';
+import { plainAddress } from './source-address.ts';
+
+/** One service instance as discovery found it. */
+export interface Sighting {
+  readonly instance: string;
+  readonly host: string;
+  readonly port: number;
+  readonly txt: Iterable<readonly [string, string | true]>;
+  readonly addresses: readonly PeerAddress[];
+}
+
+export interface PeerAddress {
+  readonly address: string;
+  readonly family: 4 | 6;
+  readonly interface: string;
+}
+
+/** What the records say of a peer. The name is an opaque string: compared, never parsed. */
+export interface KnownPeer {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly addresses: readonly PeerAddress[];
+  readonly claims: Claims;
+}
+
+/** What the streams know of it. */
+export interface Standing {
+  readonly trust: TrustLevel;
+  readonly fingerprint?: string;
+  readonly connected: boolean;
+}
+
+export interface PeersInit {
+  readonly clock: Clock;
+  readonly limit: number;
+  readonly trouble: (trouble: Trouble) => void;
+  /** This box's own name now. */
+  readonly self: () => string;
+  readonly standing: (name: string) => Standing;
+}
+
+/** Who is on the link, by instance name. One entry per name, on however many interfaces it is seen (§9.1). */
+export class Peers {
+  readonly #init: PeersInit;
+  readonly #known = new Map<string, KnownPeer>();
+  readonly #byAddress = new Map<string, Set<string>>();
+  readonly #listeners = new Set<(event: PeerEvent) => void>();
+  readonly #waiting = new Set<() => void>();
+  #full = false;
+
+  constructor(init: PeersInit) {
+    this.#init = init;
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  found(sighting: Sighting): void {
+    const name = sighting.instance;
+    if (name === this.#init.self()) return; // §4: MUST filter itself out
+    const before = this.#known.get(name);
+    if (!before && this.#known.size >= this.#init.limit) {
+      if (!this.#full) this.#init.trouble({ kind: 'link.peers-full', message: `More than ${this.#init.limit} peers are on the link; the others are ignored.` });
+      this.#full = true;
+      return;
+    }
+    const { host, port, addresses } = sighting;
+    const peer = { name, host, port, addresses, claims: readTxt(sighting.txt) };
+    if (before) this.#unindex(before);
+    this.#known.set(name, peer);
+    for (const { address } of addresses) {
+      const key = plainAddress(address);
+      this.#byAddress.set(key, (this.#byAddress.get(key) ?? new Set()).add(name));
+    }
+    this.#emit(before ? 'changed' : 'up', peer);
+    for (const wake of this.#waiting) wake();
+  }
+
+  gone(name: string): void {
+    const peer = this.#known.get(name);
+    if (!peer) return;
+    // Described before it is forgotten, so that `down` still says who it was.
+    const event: PeerEvent = { type: 'down', peer: this.#describe(peer) };
+    this.#unindex(peer);
+    this.#known.delete(name);
+    this.#full = false;
+    this.#tell(event);
+  }
+
+  get(name: string): KnownPeer | undefined {
+    return this.#known.get(name);
+  }
+
+  /** Who announced the address a connection comes from. */
+  at(address: string): KnownPeer[] {
+    return [...this.#byAddress.get(plainAddress(address)) ?? []].flatMap(name => this.#known.get(name) ?? []);
+  }
+
+  /** A newcomer may connect before its announcement has been heard here: gives it a little time. */
+  async awaited<T>(pick: () => T | undefined, ms: number): Promise<T | undefined> {
+    const now = pick();
+    if (now !== undefined) return now;
+    return new Promise(resolve => {
+      const settle = (result: T | undefined): void => {
+        timer.stop();
+        this.#waiting.delete(look);
+        resolve(result);
+      };
+      const look = (): void => {
+        const found = pick();
+        if (found !== undefined) settle(found);
+      };
+      const timer = this.#init.clock.after(ms, () => settle(undefined));
+      this.#waiting.add(look);
+    });
+  }
+
+  /** A stream or the owner changed what is known of it. */
+  touched(name: string): void {
+    const peer = this.#known.get(name);
+    if (peer) this.#emit('changed', peer);
+  }
+
+  list(): Peer[] {
+    return [...this.#known.values()].map(peer => this.#describe(peer));
+  }
+
+  describe(name: string): Peer | undefined {
+    const peer = this.#known.get(name);
+    return peer && this.#describe(peer);
+  }
+
+  /** Calls for every change from now on; returns how to stop it. */
+  watch(listener: (event: PeerEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  #describe(peer: KnownPeer): Peer {
+    const { claims, name, host, port } = peer;
+    return {
+      name, host, port,
+      address: `link:${name}`,
+      status: claims.status,
+      ...(claims.text === undefined ? {} : { statusText: claims.text }),
+      ...(claims.nick === undefined ? {} : { nick: claims.nick }),
+      addresses: [...new Set(peer.addresses.map(({ address }) => address))],
+      box: claims.box,
+      ...this.#init.standing(name),
+    };
+  }
+
+  #emit(type: PeerEvent['type'], peer: KnownPeer): void {
+    if (this.#listeners.size > 0) this.#tell({ type, peer: this.#describe(peer) });
+  }
+
+  #tell(event: PeerEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #unindex(peer: KnownPeer): void {
+    for (const { address } of peer.addresses) {
+      const key = plainAddress(address);
+      const names = this.#byAddress.get(key);
+      names?.delete(peer.name);
+      if (names?.size === 0) this.#byAddress.delete(key);
+    }
+  }
+}

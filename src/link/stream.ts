@@ -1,0 +1,383 @@
+// One stream to one peer: negotiated, then stanzas both ways, counted and confirmed where the peer
+// can (XEP-0198, without resumption: what was not confirmed is sent again from the log).
+import type { Socket } from 'node:net';
+import type { Clock, Timer } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import type { XmlLimits } from '../xml/reader.ts';
+import { attr, type Element, namespaceOf, xml } from '../xmpp/element.ts';
+import { stanzaKind } from '../xmpp/stanza.ts';
+import { isStreamError, streamFaultOf } from '../xmpp/stream-error.ts';
+import { NS_SM, parseH, StreamManagement } from '../xmpp/stream-management.ts';
+import { linkTls, peerSpki } from '../xmpp/tls.ts';
+import { NS_CLIENT, NS_STREAM, type StreamEvent } from '../xmpp/xml-stream.ts';
+import { XmppSocket } from '../xmpp/xmpp-socket.ts';
+import { Inbox } from './inbox.ts';
+import { type Agreed, type Channel, NS_TLS, Refusal, type Side } from './negotiation.ts';
+
+export interface LinkStreamInit {
+  readonly socket: Socket;
+  readonly side: Side;
+  readonly clock: Clock;
+  readonly limits: XmlLimits;
+  readonly identity: { readonly key: string; readonly cert: string };
+  readonly agree: (channel: Channel) => Promise<Agreed>;
+  readonly on: LinkStreamCallbacks;
+  /** After each stanza of a peer without TLS: how long to read nothing. */
+  readonly pace?: () => number;
+  readonly timing?: Partial<Timing>;
+}
+
+export interface LinkStreamCallbacks {
+  ready(stream: LinkStream): void;
+  /**
+   * Resolves, perhaps with a reply, when what the stanza caused is durable: only then does `h` count it.
+   * Rejects when that cannot be: the stream ends, and the peer sends it again later.
+   */
+  stanza(stream: LinkStream, stanza: Element): Promise<Element | undefined>;
+  /** Once, last. `reason` is a Refusal when there never was a stream. */
+  closed(stream: LinkStream, reason: Error | undefined): void;
+}
+
+/** All in milliseconds. */
+export interface Timing {
+  readonly negotiation: number;
+  readonly idle: number;
+  /** Silence after which a peer that confirms is asked whether it is there. */
+  readonly silence: number;
+  /** How long it may take to answer. */
+  readonly answer: number;
+  /** How long a close waits for confirmations. */
+  readonly settle: number;
+}
+
+export const TIMING: Timing = { negotiation: 10_000, idle: 600_000, silence: 12_000, answer: 15_000, settle: 2_000 };
+const TICK = 3_000;
+/** `<r/>` is answered when all that came before it is durable, but not later than this. */
+const ANSWER_AT_LATEST = 5_000;
+/** Stanzas being worked on, above and below which the peer is not, and again, read from. */
+const BUSY = 256;
+const CALM = 128;
+
+export interface Sent {
+  /** With the system; rejects when the stream broke first. */
+  readonly handed: Promise<void>;
+  /** The peer's `h` covers it. */
+  readonly delivered?: Promise<void>;
+}
+
+interface Unconfirmed { readonly resolve: () => void; readonly reject: (error: Error) => void }
+
+export class LinkStream {
+  readonly side: Side;
+  readonly #init: LinkStreamInit;
+  readonly #timing: Timing;
+  readonly #socket: XmppSocket;
+  readonly #inbox: Inbox;
+  /** Settles when it is ready, or will never be. */
+  readonly negotiated: Promise<void>;
+  #state: 'negotiating' | 'ready' | 'closing' | 'closed' = 'negotiating';
+  #agreed: Agreed | undefined;
+  #reason: Error | undefined;
+  #versioned = false;
+  readonly #sm = new StreamManagement<Unconfirmed>({ askEvery: Number.MAX_SAFE_INTEGER });
+  /** `<r/>` is out since then. */
+  #askedAt: number | undefined;
+  #asking = false;
+  /** Stanzas in, and how many of them had come when the peer last asked. */
+  #arrived = 0;
+  #owed: number | undefined;
+  #acknowledged = 0;
+  #lastStanza: number;
+  #paused = false;
+  #ended = false;
+  #watch: Timer | undefined;
+  #settled: (() => void)[] = [];
+  #answered: (() => void)[] = [];
+
+  constructor(init: LinkStreamInit) {
+    this.#init = init;
+    this.side = init.side;
+    this.#timing = { ...TIMING, ...init.timing };
+    this.#inbox = new Inbox(init.clock);
+    this.#lastStanza = init.clock.mono();
+    this.#socket = new XmppSocket({
+      socket: init.socket, clock: init.clock, limits: init.limits, lenientHeader: true,
+      on: {
+        header: event => this.#inbox.push(event),
+        stanza: element => (this.#state === 'negotiating' ? this.#inbox.push({ type: 'stanza', element }) : this.#receive(element)),
+        end: () => this.#ending({ type: 'end' }),
+        error: event => this.#ending(event),
+        close: reason => this.#lost(reason),
+      },
+    });
+    this.negotiated = this.#negotiate();
+  }
+
+  get ready(): boolean {
+    return this.#state === 'ready';
+  }
+
+  get negotiating(): boolean {
+    return this.#state === 'negotiating';
+  }
+
+  get agreed(): Agreed | undefined {
+    return this.#agreed;
+  }
+
+  /** Stanzas sent and not confirmed. */
+  get unconfirmed(): number {
+    return this.#sm.pending;
+  }
+
+  /** Whether there is room for another stanza without waiting. */
+  get writable(): boolean {
+    return this.#socket.buffered < 65_536;
+  }
+
+  drained(): Promise<void> {
+    return this.#socket.drained();
+  }
+
+  send(stanza: string | Element): Sent {
+    if (this.#state !== 'ready') throw new LanpostError('disconnected', 'The stream is closed.');
+    this.#socket.write(stanza);
+    this.#lastStanza = this.#init.clock.mono();
+    if (!this.#agreed?.managed) return { handed: this.#flushed() };
+    const delivered = new Promise<void>((resolve, reject) => { this.#sm.sent({ resolve, reject }); });
+    delivered.catch(() => undefined); // whoever waits for it sees it; nobody has to
+    this.#askSoon();
+    return { handed: Promise.resolve(), delivered };
+  }
+
+  /** Whether the peer answers within `ms`. */
+  async probe(ms: number): Promise<boolean> {
+    if (this.#state !== 'ready' || !this.#agreed?.managed) return this.#state === 'ready';
+    this.#ask();
+    return this.#within(ms, this.#answered);
+  }
+
+  /** Waits until all that was sent is confirmed, but not longer than `ms`. */
+  async settled(ms: number): Promise<boolean> {
+    return this.#isSettled() || this.#within(ms, this.#settled);
+  }
+
+  /** Confirms and awaits what can be within a short time, then says goodbye. */
+  async close(): Promise<void> {
+    if (this.#state === 'ready') {
+      this.#state = 'closing';
+      await this.settled(this.#timing.settle);
+      this.#acknowledge();
+    }
+    await this.#socket.close();
+  }
+
+  destroy(reason?: Error): void {
+    this.#socket.destroy(reason);
+  }
+
+  async #negotiate(): Promise<void> {
+    const { clock, agree } = this.#init;
+    const deadline = clock.after(this.#timing.negotiation, () => this.#inbox.lose(new Refusal('peer', 'connection-timeout', 'the peer took too long to open the stream')));
+    try {
+      const agreed = await agree(this.#channel());
+      if (this.#socket.closed) return;
+      // COMPAT(libpurple 2.14): so it turns away whom it has not resolved yet: header, closing tag.
+      if (this.#ended) throw new Refusal('peer', 'undefined-condition', 'the peer closed the stream at once');
+      this.#agreed = agreed;
+    } catch (error) {
+      this.#refuse(error instanceof Error ? error : new Error('negotiation failed', { cause: error }));
+      return;
+    } finally {
+      deadline.stop();
+    }
+    this.#state = 'ready';
+    this.#watch = clock.every(TICK, () => this.#look());
+    this.#init.on.ready(this);
+    for (const event of this.#inbox.takeAll()) if (event.type === 'stanza') this.#receive(event.element);
+  }
+
+  /** The socket answers the closing tag by itself; nothing more can be sent. */
+  #ending(event: StreamEvent): void {
+    if (this.#state === 'ready') this.#state = 'closing';
+    this.#ended = true;
+    this.#inbox.push(event);
+  }
+
+  #refuse(error: Error): void {
+    this.#reason ??= error;
+    if (!(error instanceof Refusal)) this.#socket.destroy(error);
+    // A peer that never said `version` has no idea of stream errors either.
+    else if (error.kind === 'peer' || error.kind === 'refused' || !this.#versioned) void this.#socket.close();
+    else void this.#socket.fail(error.condition);
+  }
+
+  #channel(): Channel {
+    const socket = this.#socket;
+    return {
+      next: ms => this.#inbox.next(ms),
+      unread: event => this.#inbox.unread(event),
+      header: attributes => {
+        this.#versioned = attributes['version'] !== undefined;
+        socket.open(xml('stream:stream', { xmlns: NS_CLIENT, 'xmlns:stream': NS_STREAM, ...attributes }));
+      },
+      write: element => void socket.write(element),
+      secure: async side => {
+        // RFC 6120 §5.4.3.3: whatever came in the clear beyond this point must not count as protected.
+        if (this.#inbox.takeAll().length > 0) throw new Refusal('protocol', 'policy-violation', 'more was sent before TLS than belongs there');
+        return peerSpki(await socket.secure(side === 'dialled' ? 'client' : 'server', linkTls(this.#init.identity)));
+      },
+    };
+  }
+
+  #receive(element: Element): void {
+    if (isStreamError(element)) {
+      this.#reason ??= new LanpostError('disconnected', `The peer ended the stream: ${streamFaultOf(element).condition}.`);
+    } else if (namespaceOf(element) === NS_SM) {
+      this.#manage(element);
+    } else if (stanzaKind(element)) {
+      void this.#arrive(element);
+    } else if (namespaceOf(element) === NS_TLS) {
+      this.#socket.write(xml('failure', { xmlns: NS_TLS }));
+      void this.#socket.close();
+    }
+  }
+
+  #manage(element: Element): void {
+    if (!this.#agreed?.managed) return;
+    if (element.getName() === 'r') {
+      this.#owed = this.#arrived;
+      if (this.#sm.unhandled === 0) this.#acknowledge();
+      else this.#init.clock.after(ANSWER_AT_LATEST, () => { if (this.#owed !== undefined) this.#acknowledge(); });
+      return;
+    }
+    if (element.getName() !== 'a') return;
+    const h = parseH(attr(element, 'h'));
+    try {
+      if (h === undefined) throw new TypeError('no h');
+      for (const { resolve } of this.#sm.ack(h)) resolve();
+    } catch (error) {
+      this.#reason ??= error instanceof Error ? error : undefined;
+      void this.#socket.fail('undefined-condition', 'a bad h');
+      return;
+    }
+    this.#askedAt = undefined;
+    wake(this.#answered);
+    if (this.#sm.pending > 0) this.#askSoon();
+    else if (this.#isSettled()) wake(this.#settled);
+  }
+
+  async #arrive(element: Element): Promise<void> {
+    const n = this.#sm.arrived();
+    this.#arrived += 1;
+    this.#lastStanza = this.#init.clock.mono();
+    this.#hold();
+    try {
+      const reply = await this.#init.on.stanza(this, element);
+      if (reply && this.#state === 'ready') this.send(reply);
+    } catch (error) {
+      if (this.#state === 'closed') return;
+      this.#reason ??= error instanceof Error ? error : new Error('a handler failed', { cause: error });
+      void this.#socket.fail('internal-server-error');
+      return;
+    }
+    if (this.#state === 'closed') return;
+    this.#sm.handled(n);
+    if (this.#owed !== undefined && this.#arrived - this.#sm.unhandled >= this.#owed) this.#acknowledge();
+    if (this.#paused && this.#sm.unhandled < CALM) this.#resume();
+    if (this.#isSettled()) wake(this.#settled);
+  }
+
+  /** Reads nothing while there is enough to do, or from a plain peer that sends too fast. */
+  #hold(): void {
+    const rest = this.#agreed?.tls ? 0 : this.#init.pace?.() ?? 0;
+    if (rest > 0) {
+      this.#socket.pause();
+      this.#init.clock.after(rest, () => { if (!this.#paused) this.#socket.resume(); });
+    }
+    if (this.#sm.unhandled < BUSY || this.#paused) return;
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  #resume(): void {
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  #acknowledge(): void {
+    this.#owed = undefined;
+    if (!this.#agreed?.managed) return;
+    this.#acknowledged = this.#sm.h;
+    this.#socket.write(`<a xmlns='${NS_SM}' h='${this.#acknowledged}'/>`);
+  }
+
+  /** At most one `<r/>` is out at a time: the answer to it asks for the next. */
+  #askSoon(): void {
+    if (this.#askedAt !== undefined || this.#asking) return;
+    this.#asking = true;
+    setImmediate(() => {
+      this.#asking = false;
+      if (this.#askedAt === undefined && this.#sm.pending > 0) this.#ask();
+    });
+  }
+
+  #ask(): void {
+    this.#askedAt ??= this.#init.clock.mono();
+    this.#socket.write(`<r xmlns='${NS_SM}'/>`);
+  }
+
+  #look(): void {
+    if (this.#state !== 'ready') return;
+    const now = this.#init.clock.mono();
+    const { silence, answer, idle } = this.#timing;
+    if (now - this.#lastStanza > idle && this.#isSettled()) {
+      void this.close();
+    } else if (this.#askedAt !== undefined && now - this.#askedAt > answer && now - this.#socket.lastReceived > answer) {
+      this.destroy(new LanpostError('timeout', 'The peer does not answer.'));
+    } else if (this.#agreed?.managed && this.#askedAt === undefined && now - this.#socket.lastReceived > silence) {
+      this.#ask();
+    }
+  }
+
+  #isSettled(): boolean {
+    return this.#sm.pending === 0 && this.#sm.unhandled === 0;
+  }
+
+  async #within(ms: number, waiters: (() => void)[]): Promise<boolean> {
+    if (this.#state === 'closed') return false;
+    return new Promise(resolve => {
+      const timer = this.#init.clock.after(ms, () => resolve(false));
+      waiters.push(() => {
+        timer.stop();
+        resolve(this.#state !== 'closed');
+      });
+    });
+  }
+
+  /** All written so far has left the process: an empty write waits its turn behind it. */
+  #flushed(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      setImmediate(() => {
+        if (this.#socket.closed) reject(new LanpostError('disconnected'));
+        else this.#socket.socket.write('', error => (error ? reject(new LanpostError('disconnected', undefined, { cause: error })) : resolve()));
+      });
+    });
+  }
+
+  #lost(cause: Error | undefined): void {
+    this.#state = 'closed';
+    this.#watch?.stop();
+    // After a closing tag a reset is how some peers hang up; it is no reason of its own.
+    const reason = this.#reason ?? cause;
+    this.#inbox.lose(reason ?? new Refusal('peer', 'undefined-condition', 'the peer closed the connection before the stream was open'));
+    for (const { reject } of this.#sm.unacked()) reject(new LanpostError('disconnected', 'The stream was lost before the peer confirmed.'));
+    wake(this.#settled);
+    wake(this.#answered);
+    this.#init.on.closed(this, reason);
+  }
+}
+
+function wake(waiters: (() => void)[]): void {
+  for (const waiter of waiters.splice(0)) waiter();
+}

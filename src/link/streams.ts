@@ -1,0 +1,355 @@
+import { once } from 'node:events';
+import { isIP, type Socket } from 'node:net';
+import type { Limits, Trouble } from '../api.ts';
+import type { Clock } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import { fingerprintOf } from '../trust/fingerprint.ts';
+import type { Identity } from '../trust/identity.ts';
+import type { Trust } from '../trust/trust.ts';
+import { withHtml } from '../xep/message-body.ts';
+import { attr, type Element, serialize } from '../xmpp/element.ts';
+import { IqCaller } from '../xmpp/iq.ts';
+import { errorReply } from '../xmpp/stanza.ts';
+import { StanzaError } from '../xmpp/stanza-error.ts';
+import { isLegal } from '../xml/text.ts';
+import { admitted, believed, type PeerContext } from './context.ts';
+import { Doorman } from './doorman.ts';
+import { Line } from './line.ts';
+import { accept, type Agreed, type Channel, dial, Refusal, type Side, type Terms } from './negotiation.ts';
+import type { KnownPeer, Peers, Standing } from './peers.ts';
+import { onLink, type OwnAddress, plainAddress } from './source-address.ts';
+import { LinkStream, type Timing } from './stream.ts';
+import type { PeerStreams, ProvenPeer } from './streams-port.ts';
+import type { Tcp } from './tcp.ts';
+
+export interface StreamsInit {
+  readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
+  readonly tcp: Tcp;
+  readonly identity: Identity;
+  readonly trust: Trust;
+  readonly peers: Peers;
+  readonly limits: Pick<Limits, 'streams' | 'stanzaBytes' | 'xmlDepth'>;
+  /** This box's name on the link now. */
+  readonly self: () => string;
+  readonly interfaces: () => readonly { readonly name: string; readonly addresses: readonly OwnAddress[] }[];
+  /** disco#info of this box. */
+  readonly disco: () => Element;
+  readonly dispatch: (stanza: Element, context: PeerContext) => Promise<Element | undefined>;
+  readonly timing?: Partial<Timing>;
+  readonly on: {
+    opened(peer: ProvenPeer): void;
+    closed(peer: ProvenPeer): void;
+    /** What is known of a peer by its streams is different now. */
+    changed(name: string): void;
+    /** Its stream died without a goodbye: its records may be stale too. */
+    silent(name: string): void;
+  };
+}
+
+const CONNECT_TIME = 3_000;
+/** COMPAT(libpurple 2.14): hangs up on whom it has not resolved yet, which takes it up to 1.5 s. */
+const TRIES = 3;
+const RETRY_AFTER = 1_000;
+/** How long a call that is coming in may keep us from calling. */
+const CALLING_TIME = 2_000;
+/** How long a caller may be ahead of its announcement. */
+const ANNOUNCED_WITHIN = 3_000;
+/** Trouble a stranger can cause at will is told this often, with the others counted in. */
+const TELL_EVERY = 10_000;
+/** Bytes of a stanza to a peer whose own limit is not known. */
+const PLAIN_STANZA_BYTES = 1 << 20;
+
+export interface Handed { readonly delivered?: Promise<void> }
+
+/** Every stream there is, by peer. The one place that dials and that answers the door. */
+export class Streams implements PeerStreams {
+  readonly #init: StreamsInit;
+  readonly #lines = new Map<string, Line>();
+  readonly #calls = new Map<string, IqCaller>();
+  readonly #all = new Map<LinkStream, string>();
+  readonly #doorman: Doorman;
+  readonly #told = new Map<string, number>();
+  #closing = false;
+
+  constructor(init: StreamsInit) {
+    this.#init = init;
+    this.#doorman = new Doorman(init.clock);
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  standing(name: string): Standing {
+    const { trust } = this.#init;
+    const line = this.#lines.get(name);
+    const fingerprint = line?.active ? line.proven?.fingerprint : trust.holder(name);
+    return { trust: trust.level(fingerprint), connected: line?.active !== undefined, ...(fingerprint === undefined ? {} : { fingerprint }) };
+  }
+
+  /** The name a key goes by now: proven by an open stream, else last held and on the link. */
+  nameOf(fingerprint: string): string | undefined {
+    for (const [name, line] of this.#lines) if (line.proven?.fingerprint === fingerprint) return name;
+    const name = this.#init.trust.find(fingerprint)?.name;
+    return name !== undefined && this.#init.peers.get(name) && this.#init.trust.holder(name) === fingerprint ? name : undefined;
+  }
+
+  /** Resolves when the stanza is with the system; `delivered` when a box confirms that it is on its disk. */
+  async send(name: string, stanza: Element): Promise<Handed> {
+    if (this.#closing) throw new LanpostError('closed');
+    const { handed, delivered } = await this.#line(name).send(this.#worded(name, stanza));
+    await handed;
+    return delivered ? { delivered } : {};
+  }
+
+  async request(name: string, iq: Element, options: { readonly timeout?: number } = {}): Promise<Element> {
+    if (this.#closing) throw new LanpostError('closed');
+    const known = this.#calls.get(name);
+    const caller = known ?? new IqCaller({
+      clock: this.#init.clock,
+      send: request => void this.send(name, request).catch((error: unknown) => caller.fail(error instanceof Error ? error : undefined)),
+    });
+    if (!known) this.#calls.set(name, caller);
+    try {
+      return await caller.request(iq, { ...options, to: name });
+    } finally {
+      if (caller.waiting === 0) this.#calls.delete(name);
+    }
+  }
+
+  /** Opens a stream when there is none, and says whose key it has proven. */
+  async prove(name: string, signal?: AbortSignal): Promise<ProvenPeer> {
+    signal?.throwIfAborted();
+    const line = this.#line(name);
+    const aborted = signal && once(signal, 'abort');
+    await (aborted ? Promise.race([line.stream(), aborted]) : line.stream());
+    signal?.throwIfAborted();
+    if (!line.proven) throw new LanpostError('unsupported', `${name} has no key: it is no box.`);
+    return line.proven;
+  }
+
+  /** Somebody is at the door. */
+  accepted(socket: Socket): void {
+    const address = plainAddress(socket.remoteAddress ?? '');
+    const own = this.#init.interfaces().flatMap(({ addresses }) => addresses);
+    socket.on('error', () => undefined); // until the stream takes it over; a caller that hangs up is no trouble
+    if (this.#closing || !onLink(address, own) || this.#all.size >= this.#init.limits.streams || !this.#doorman.admits(address)) {
+      socket.destroy();
+      this.#tell('refused', `a connection from ${address} was refused: not on this link, too many, or too often`);
+      return;
+    }
+    socket.once('close', () => this.#doorman.left(address));
+    const { opened } = this.#open(socket, 'accepted', address, channel => accept(channel, this.#terms(), from => this.#callers(from, address)));
+    void opened;
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    for (const caller of this.#calls.values()) caller.fail(new LanpostError('closed'));
+    await this.hangUp();
+  }
+
+  /** Ends every stream; they are opened anew when they are needed, under the name the box has then. */
+  async hangUp(): Promise<void> {
+    await Promise.all([...this.#all.keys()].map(stream => stream.close()));
+  }
+
+  #line(name: string): Line {
+    const known = this.#lines.get(name);
+    if (known) return known;
+    const { on, clock, identity, self } = this.#init;
+    const line: Line = new Line({
+      name,
+      now: () => clock.mono(),
+      self: () => ({ name: self(), fingerprint: identity.fingerprint }),
+      reach: () => this.#reach(line).finally(() => setImmediate(() => this.#tidy(line))),
+      on: { opened: peer => on.opened(peer), closed: peer => on.closed(peer), changed: () => on.changed(name) },
+    });
+    this.#lines.set(name, line);
+    return line;
+  }
+
+  #tidy(line: Line): void {
+    if (line.idle) this.#lines.delete(line.name);
+  }
+
+  #worded(name: string, stanza: Element): string {
+    const box = this.#init.peers.get(name)?.claims.box ?? this.#lines.get(name)?.proven !== undefined;
+    stanza.attrs['from'] = this.#init.self();
+    stanza.attrs['to'] = name;
+    const text = serialize(box || stanza.getName() !== 'message' ? stanza : withHtml(stanza));
+    if (!isLegal(text)) throw new LanpostError('invalid-value', 'The stanza holds a character that XML cannot carry.');
+    const most = box ? this.#init.limits.stanzaBytes : PLAIN_STANZA_BYTES;
+    if (Buffer.byteLength(text) > most) throw new LanpostError('too-large', `A stanza to ${name} may have ${most} bytes.`);
+    return text;
+  }
+
+  #terms(): Terms {
+    const { trust, disco, self } = this.#init;
+    return {
+      self: self(),
+      disco,
+      mustSecure: name => this.#init.peers.get(name)?.claims.box === true || trust.holder(name) !== undefined,
+      proven: (name, spki) => {
+        const check = trust.impostor(name, fingerprintOf(spki));
+        if (check === 'impostor') throw new Refusal('impostor', 'not-authorized', `${name} is the name of a paired key, but was used with another`);
+        if (check === 'renamed') this.#tell('renamed', `${name} now has another key than the one seen before`);
+        trust.seen(spki, name);
+      },
+    };
+  }
+
+  /** Who may be calling from there: the name said, if it is announced at that address, else all that are. */
+  async #callers(from: string | undefined, address: string): Promise<readonly string[]> {
+    const { peers } = this.#init;
+    // COMPAT(iChat, Adium): older ones say an IP address.
+    if (from === undefined || isIP(from) !== 0) {
+      const found = await peers.awaited(() => { const all = peers.at(address); return all.length > 0 ? all : undefined; }, ANNOUNCED_WITHIN);
+      return (found ?? []).map(({ name }) => name);
+    }
+    const found = await peers.awaited(() => peers.at(address).find(({ name }) => name === from), ANNOUNCED_WITHIN);
+    return found ? [found.name] : [];
+  }
+
+  #open(socket: Socket, side: Side, address: string, agree: (channel: Channel) => Promise<Agreed>): { stream: LinkStream; opened: Promise<Error | undefined> } {
+    const { clock, identity, limits, timing } = this.#init;
+    let settle: (reason: Error | undefined) => void;
+    const opened = new Promise<Error | undefined>(resolve => { settle = resolve; });
+    const stream = new LinkStream({
+      socket, side, clock, identity, agree,
+      limits: { stanzaBytes: limits.stanzaBytes, depth: limits.xmlDepth },
+      pace: () => this.#doorman.pace(address),
+      ...(timing ? { timing } : {}),
+      on: {
+        ready: ready => {
+          this.#line(ready.agreed?.peer ?? '').add(ready);
+          settle(undefined);
+        },
+        stanza: (from, stanza) => this.#received(from, stanza),
+        closed: (closed, reason) => {
+          this.#closed(closed, reason);
+          settle(reason ?? new LanpostError('disconnected'));
+        },
+      },
+    });
+    this.#all.set(stream, address);
+    return { stream, opened };
+  }
+
+  #closed(stream: LinkStream, reason: Error | undefined): void {
+    this.#all.delete(stream);
+    const name = stream.agreed?.peer;
+    if (reason instanceof Refusal && reason.kind !== 'peer' && reason.kind !== 'refused') this.#tell(reason.kind, reason.message);
+    if (name === undefined) return;
+    const line = this.#lines.get(name);
+    line?.remove(stream);
+    if (!line?.active) this.#calls.get(name)?.fail();
+    if (line) this.#tidy(line);
+    if (reason instanceof LanpostError && reason.code === 'timeout') this.#init.on.silent(name);
+  }
+
+  async #received(stream: LinkStream, stanza: Element): Promise<Element | undefined> {
+    const agreed = stream.agreed;
+    const message = agreed && believed(stanza, agreed.peer, this.#init.self());
+    if (!agreed || !message || this.#calls.get(agreed.peer)?.receive(message)) return undefined;
+    const fingerprint = agreed.spki && fingerprintOf(agreed.spki);
+    const context: PeerContext = {
+      kind: 'link', name: agreed.peer, tls: agreed.tls, trust: this.#init.trust.level(fingerprint), ...(fingerprint === undefined ? {} : { fingerprint }),
+    };
+    if (admitted(message, context)) return this.#init.dispatch(message, context);
+    const type = attr(message, 'type');
+    return message.getName() === 'iq' && (type === 'get' || type === 'set') ? errorReply(message, new StanzaError('forbidden')) : undefined;
+  }
+
+  /** Dials, unless the peer is calling already. */
+  async #reach(line: Line): Promise<LinkStream> {
+    const { name } = line;
+    let last: Error | undefined;
+    for (let round = 0; round < TRIES; round += 1) {
+      const peer = this.#init.peers.get(name);
+      if (!peer) throw new LanpostError('unreachable', `${name} is not on the link.`);
+      if (this.#all.size >= this.#init.limits.streams) throw new LanpostError('busy', 'Too many streams are open.');
+      const incoming = await this.#calling(line, peer);
+      if (incoming) return incoming;
+      const { stream, reason, answered } = await this.#dial(line, peer);
+      if (stream) return stream;
+      last = reason;
+      if (!answered) break; // nobody listens there: another try at once will not help
+      await this.#pause(RETRY_AFTER);
+      if (line.active) return line.active;
+    }
+    throw new LanpostError('unreachable', `${name} cannot be reached: ${last?.message ?? 'it announces no address on this link'}`, { cause: last });
+  }
+
+  async #dial(line: Line, peer: KnownPeer): Promise<{ stream?: LinkStream; reason?: Error; answered: boolean }> {
+    let reason: Error | undefined;
+    let answered = false;
+    for (const address of this.#dialable(peer)) {
+      let socket: Socket;
+      try {
+        socket = await this.#init.tcp.connect(address, peer.port, CONNECT_TIME);
+      } catch (error) {
+        reason = error instanceof Error ? error : undefined;
+        continue;
+      }
+      // COMPAT(libpurple 2.14): when both call at once it drops its own call with the message in it. So
+      // ours is taken back as long as it has not said a word. Between boxes both calls are let through.
+      if (!peer.claims.box && this.#callersOf(peer).length > 0) {
+        socket.destroy();
+        const incoming = await this.#calling(line, peer);
+        if (incoming) return { stream: incoming, answered: true };
+        answered = true;
+        break;
+      }
+      const { stream, opened } = this.#open(socket, 'dialled', plainAddress(address), channel => dial(channel, this.#terms(), peer.name));
+      reason = await opened;
+      if (!reason) return { stream, answered: true };
+      answered = true;
+      if (reason instanceof Refusal && reason.kind === 'impostor') throw new LanpostError('impostor', reason.message, { cause: reason });
+      if (reason instanceof Refusal && reason.kind !== 'peer') throw new LanpostError('unreachable', reason.message, { cause: reason });
+      const incoming = await this.#calling(line, peer);
+      if (incoming) return { stream: incoming, answered };
+    }
+    return { answered, ...(reason ? { reason } : {}) };
+  }
+
+  /** A stream that the peer has opened, or is opening. */
+  async #calling(line: Line, peer: KnownPeer): Promise<LinkStream | undefined> {
+    const until = this.#init.clock.mono() + CALLING_TIME;
+    for (let left = CALLING_TIME; left > 0 && !line.standby; left = until - this.#init.clock.mono()) {
+      const calls = this.#callersOf(peer);
+      if (calls.length === 0) break;
+      await Promise.race([...calls.map(stream => stream.negotiated), this.#pause(left)]);
+    }
+    return line.standby;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise(resolve => { this.#init.clock.after(ms, resolve); });
+  }
+
+  #callersOf(peer: KnownPeer): LinkStream[] {
+    const addresses = new Set(peer.addresses.map(({ address }) => plainAddress(address)));
+    return [...this.#all].flatMap(([stream, address]) => (stream.side === 'accepted' && stream.negotiating && addresses.has(address) ? [stream] : []));
+  }
+
+  /**
+   * Only what is on the link it was learned on. IPv4 first: libpurple answers only whom it knows by
+   * that very address, and it knows IPv6 ones only where it heard us over IPv6.
+   */
+  #dialable(peer: KnownPeer): string[] {
+    const interfaces = new Map(this.#init.interfaces().map(({ name, addresses }) => [name, addresses]));
+    return peer.addresses
+      .filter(({ address, interface: learnedOn }) => onLink(address, interfaces.get(learnedOn) ?? []))
+      .toSorted((a, b) => a.family - b.family)
+      .map(({ address, interface: learnedOn }) => (/^fe[89ab]/i.test(address) && !address.includes('%') ? `${address}%${learnedOn}` : address));
+  }
+
+  #tell(what: string, message: string): void {
+    const now = this.#init.clock.mono();
+    if (now - (this.#told.get(what) ?? -TELL_EVERY) < TELL_EVERY) return;
+    this.#told.set(what, now);
+    this.#init.trouble({ kind: `link.${what}`, message, ...(what === 'impostor' ? { code: 'impostor' } : {}) });
+  }
+}

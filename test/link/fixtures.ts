@@ -1,0 +1,205 @@
+import { type Socket, connect as connectTo, createServer } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Trouble } from '../../src/api.ts';
+import { type Clock, createSystemClock } from '../../src/clock.ts';
+import { LanpostError } from '../../src/errors.ts';
+import type { PeerContext } from '../../src/link/context.ts';
+import { createLink, type Link } from '../../src/link/link.ts';
+import type { Timing } from '../../src/link/stream.ts';
+import type { ProvenPeer } from '../../src/link/streams-port.ts';
+import type { Tcp } from '../../src/link/tcp.ts';
+import type { BrowseEvent, Found, Mdns, Publication, Service } from '../../src/mdns/mdns.ts';
+import { type Identity, loadIdentity } from '../../src/trust/identity.ts';
+import { Trust } from '../../src/trust/trust.ts';
+import { Disco } from '../../src/xep/disco.ts';
+import { createPing } from '../../src/xep/ping.ts';
+import { readMessage } from '../../src/xep/message-body.ts';
+import { Dispatcher } from '../../src/xmpp/dispatch.ts';
+import type { Element } from '../../src/xmpp/element.ts';
+import { memoryRegistry } from '../trust/fixtures.ts';
+
+const NET = '10.77.0';
+/** Hosts of the pretended network are addresses of the loopback network, which has 16 million. */
+const real = (address: string): string => address.replace(NET, '127.77.0');
+const pretended = (address: string | undefined): string => (address ?? '').replace('127.77.0', NET);
+
+export interface Received { readonly body: string; readonly from: string; readonly context: PeerContext; readonly stanza: Element }
+
+export interface TestBox {
+  readonly link: Link;
+  readonly name: string;
+  readonly trust: Trust;
+  readonly identity: Identity;
+  readonly dispatcher: Dispatcher<PeerContext>;
+  readonly messages: Received[];
+  readonly troubles: Trouble[];
+  readonly opened: ProvenPeer[];
+  readonly closed: ProvenPeer[];
+  close(): Promise<void>;
+}
+
+export interface BoxSetup {
+  readonly identity?: Identity;
+  readonly timing?: Partial<Timing>;
+  /** What a message causes; it counts as handled when this resolves. */
+  readonly handle?: (message: Received) => Promise<void>;
+  readonly clock?: Clock;
+  readonly limits?: { peers?: number; streams?: number; stanzaBytes?: number; xmlDepth?: number };
+  readonly registry?: ReturnType<typeof memoryRegistry>;
+}
+
+/** A LAN in one process: real TCP between loopback addresses, discovery by word of mouth. */
+export class SimulatedLan {
+  readonly #services = new Map<string, Found>();
+  readonly #listeners = new Map<(event: BrowseEvent) => void, string>();
+  readonly #closers: (() => Promise<void>)[] = [];
+  readonly #identities: Identity[] = [];
+  /** Connections made, as `from>to`. */
+  readonly dials: string[] = [];
+  readonly sockets = new Set<Socket>();
+
+  address(host: number): string {
+    return `${NET}.${host}`;
+  }
+
+  async identity(): Promise<Identity> {
+    const dir = await mkdtemp(join(tmpdir(), 'lanpost-link-'));
+    const identity = await loadIdentity(dir, { machine: 'test' });
+    await rm(dir, { recursive: true });
+    this.#identities.push(identity);
+    return identity;
+  }
+
+  announce(found: Found): void {
+    const before = this.#services.has(found.instance);
+    this.#services.set(found.instance, found);
+    for (const [tell] of this.#listeners) tell({ type: before ? 'changed' : 'up', service: found });
+  }
+
+  withdraw(instance: string): void {
+    const service = this.#services.get(instance);
+    if (!service || !this.#services.delete(instance)) return;
+    for (const [tell] of this.#listeners) tell({ type: 'down', service });
+  }
+
+  mdns(host: number): Pick<Mdns, 'publish' | 'browse' | 'interfaces'> {
+    return {
+      interfaces: () => [{ name: 'eth0', addresses: [{ address: this.address(host), family: 4, prefix: 24 }] }],
+      publish: (service: Service): Publication => {
+        const instance = `${service.user}@${service.host ?? `h${host}`}`;
+        const found = (txt: Service['txt']): Found => ({
+          instance, host: `h${host}.local`, port: service.port, txt: new Map(txt),
+          addresses: [{ address: this.address(host), family: 4, interface: 'eth0' }],
+        });
+        setImmediate(() => this.announce(found(service.txt)));
+        return {
+          instance, user: service.user, machine: service.host ?? '', host: `h${host}`, published: Promise.resolve(),
+          update: txt => this.announce(found(txt)),
+          stop: () => { this.withdraw(instance); return Promise.resolve(); },
+        };
+      },
+      browse: (_type, on) => {
+        this.#listeners.set(on, '');
+        for (const service of this.#services.values()) on({ type: 'up', service });
+        return { stop: () => void this.#listeners.delete(on), reconfirm: () => undefined };
+      },
+    };
+  }
+
+  tcp(host: number): Tcp {
+    const known = (socket: Socket): Socket => {
+      this.sockets.add(socket);
+      socket.once('close', () => this.sockets.delete(socket));
+      Object.defineProperty(socket, 'remoteAddress', { value: pretended(socket.remoteAddress) });
+      return socket;
+    };
+    return {
+      connect: (address, port) => new Promise((resolve, reject) => {
+        this.dials.push(`${host}>${address}`);
+        const socket = connectTo({ host: real(address), port, localAddress: real(this.address(host)) });
+        const fail = (cause: Error): void => reject(new LanpostError('unreachable', cause.message, { cause }));
+        socket.once('error', fail);
+        socket.once('connect', () => { socket.off('error', fail); resolve(known(socket)); });
+      }),
+      listen: (address, port, accept) => new Promise((resolve, reject) => {
+        const server = createServer(socket => accept(known(socket)));
+        server.once('error', cause => reject(new LanpostError('in-use', cause.message, { cause })));
+        server.listen(port, real(address), () => {
+          const bound = server.address();
+          resolve({
+            address, port: typeof bound === 'object' && bound ? bound.port : 0,
+            close: () => new Promise(done => { server.close(() => done()); }),
+          });
+        });
+      }),
+    };
+  }
+
+  async box(host: number, user: string, setup: BoxSetup = {}): Promise<TestBox> {
+    const clock = setup.clock ?? createSystemClock();
+    const troubles: Trouble[] = [];
+    const trouble = (t: Trouble): void => void troubles.push(t);
+    const registry = setup.registry ?? memoryRegistry();
+    const trust = new Trust({ registry, clock, trouble });
+    const identity = setup.identity ?? await this.identity();
+    const dispatcher = new Dispatcher<PeerContext>();
+    const disco = new Disco<PeerContext>({ identities: [{ category: 'client', type: 'bot', name: 'lanpost' }], node: 'urn:lanpost:0' });
+    const ping = createPing<PeerContext>();
+    for (const extension of [disco, ping]) { disco.add(extension.features); extension.attach(dispatcher); }
+    const messages: Received[] = [];
+    dispatcher.message('jabber:client', 'body', async (stanza, _body, context) => {
+      const message = { body: readMessage(stanza)?.body ?? '', from: String(stanza.attrs['from']), context, stanza };
+      await setup.handle?.(message);
+      messages.push(message);
+    });
+    const opened: ProvenPeer[] = [];
+    const closed: ProvenPeer[] = [];
+    const link = createLink({
+      mdns: this.mdns(host), trust, identity, registry, clock, trouble, dispatcher, disco,
+      name: user, host: `h${host}`, port: 0, tcp: this.tcp(host),
+      limits: { peers: 100, streams: 50, stanzaBytes: 262_144, xmlDepth: 32, ...setup.limits },
+      ...(setup.timing ? { timing: setup.timing } : {}),
+      on: { opened: peer => void opened.push(peer), closed: peer => void closed.push(peer) },
+    });
+    await link.start();
+    const close = async (): Promise<void> => { await link.close(); await trust.close(); };
+    this.#closers.push(close);
+    return {
+      link, name: link.name, trust, identity, dispatcher, messages, troubles, opened, closed, close,
+    };
+  }
+
+  onClose(close: () => Promise<void>): void {
+    this.#closers.push(close);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#closers.splice(0).map(close => close()));
+    for (const socket of this.sockets) socket.destroy();
+  }
+}
+
+/** Waits until each box sees the other. */
+export async function acquainted(...boxes: TestBox[]): Promise<void> {
+  await Promise.all(boxes.flatMap(box => boxes.filter(other => other !== box).map(other => seen(box, other.name))));
+}
+
+export function seen(box: TestBox, name: string): Promise<void> {
+  return new Promise(resolve => {
+    const look = (): boolean => box.link.peers.get(name) !== undefined;
+    if (look()) return resolve();
+    const stop = box.link.peers.watch(() => { if (look()) { stop(); resolve(); } });
+  });
+}
+
+/** Sends, and waits until the other box has confirmed everything. */
+export async function confirmed(sent: readonly Promise<{ readonly delivered?: Promise<void> }>[]): Promise<void> {
+  for (const one of await Promise.all(sent)) await one.delivered;
+}
+
+/** Resolves once `fits` holds; the test's own timeout ends it otherwise. */
+export async function until(fits: () => boolean): Promise<void> {
+  while (!fits()) await new Promise(resolve => { setTimeout(resolve, 5); });
+}

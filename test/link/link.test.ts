@@ -1,0 +1,214 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { buildMessage } from '../../src/xmpp/stanza.ts';
+import { buildPing } from '../../src/xep/ping.ts';
+import { NS_DISCO_INFO } from '../../src/xep/disco.ts';
+import { type Element, xml } from '../../src/xmpp/element.ts';
+import { acquainted, confirmed, seen, SimulatedLan, until } from './fixtures.ts';
+
+const say = (body: string): Element => buildMessage({ type: 'chat', id: body.slice(0, 20), body });
+
+describe('between two boxes', () => {
+  let lan: SimulatedLan;
+  beforeEach(() => { lan = new SimulatedLan(); });
+  afterEach(() => lan.close());
+
+  test('a message arrives over TLS, from whom the key has proven, and is confirmed', async () => {
+    const [a, b] = await Promise.all([lan.box(1, 'a'), lan.box(2, 'b')]);
+    await acquainted(a, b);
+    const { delivered } = await a.link.send(b.name, say('hello & <ünï> 😀'));
+    await delivered;
+    expect(b.messages).toMatchObject([{ body: 'hello & <ünï> 😀', from: 'a@h1', context: { name: 'a@h1', tls: true, trust: 'seen', fingerprint: a.identity.fingerprint } }]);
+    expect(b.opened).toEqual([{ name: 'a@h1', fingerprint: a.identity.fingerprint }]);
+    expect(a.opened).toEqual([{ name: 'b@h2', fingerprint: b.identity.fingerprint }]);
+    expect(a.link.peers.describe(b.name)).toMatchObject({ box: true, connected: true, trust: 'seen', fingerprint: b.identity.fingerprint });
+  });
+
+  test('both ways go over one stream, and 100 kB arrive whole', async () => {
+    const [a, b] = await Promise.all([lan.box(1, 'a'), lan.box(2, 'b')]);
+    await acquainted(a, b);
+    await (await a.link.send(b.name, say('x'.repeat(100_000)))).delivered;
+    await (await b.link.send(a.name, say('y'.repeat(100_000)))).delivered;
+    expect(b.messages[0]?.body).toHaveLength(100_000);
+    expect(a.messages[0]?.body).toHaveLength(100_000);
+    expect(lan.dials).toEqual(['1>10.77.0.2']);
+  });
+
+  test('a thousand messages keep their order', async () => {
+    const [a, b] = await Promise.all([lan.box(1, 'a'), lan.box(2, 'b')]);
+    await acquainted(a, b);
+    await confirmed(Array.from({ length: 1_000 }, (_, i) => a.link.send(b.name, say(String(i)))));
+    expect(b.messages.map(({ body }) => Number(body))).toEqual(Array.from({ length: 1_000 }, (_, i) => i));
+  });
+
+  test('is delivered only when what it caused is durable', async () => {
+    let durable = (): void => undefined;
+    const a = await lan.box(1, 'a');
+    const b = await lan.box(2, 'b', { handle: () => new Promise(resolve => { durable = resolve; }) });
+    await acquainted(a, b);
+    const { delivered } = await a.link.send(b.name, say('one'));
+    let done = false;
+    const confirmed = delivered?.then(() => { done = true; });
+    // A request goes through the same stream and back meanwhile.
+    await a.link.request(b.name, buildPing());
+    expect(done).toBe(false);
+    durable();
+    await confirmed;
+  });
+
+  test('what could not be made durable is not confirmed', async () => {
+    const a = await lan.box(1, 'a');
+    const b = await lan.box(2, 'b', { handle: () => Promise.reject(new Error('disk full')) });
+    await acquainted(a, b);
+    const { delivered } = await a.link.send(b.name, say('one'));
+    await expect(delivered).rejects.toMatchObject({ code: 'disconnected' });
+    await until(() => a.closed.length === 1);
+  });
+
+  test('requests are answered, unknown ones with an error', async () => {
+    const [a, b] = await Promise.all([lan.box(1, 'a'), lan.box(2, 'b')]);
+    await acquainted(a, b);
+    const info = await a.link.request(b.name, xml('iq', { type: 'get' }, xml('query', { xmlns: NS_DISCO_INFO })));
+    expect(info.getChild('query')?.getChild('identity')?.attrs['name']).toBe('lanpost');
+    await expect(b.link.request(a.name, xml('iq', { type: 'get' }, xml('query', { xmlns: 'urn:x' })))).rejects.toMatchObject({ condition: 'service-unavailable' });
+  });
+
+  test('when both dial at once one stream stays, and nothing is lost', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const [a, b] = await Promise.all([lan.box(1, `a${round}`), lan.box(2, `b${round}`)]);
+      await acquainted(a, b);
+      await confirmed(Array.from({ length: 50 }, (_, i) => [a.link.send(b.name, say(`a${i}`)), b.link.send(a.name, say(`b${i}`))]).flat());
+      expect(a.messages).toHaveLength(50);
+      expect(b.messages).toHaveLength(50);
+      await until(() => lan.sockets.size === 2);
+      await (await a.link.send(b.name, say('after'))).delivered;
+      await Promise.all([a.close(), b.close()]);
+    }
+  });
+
+  test('a stream the other side lost is replaced', async () => {
+    const identity = await lan.identity();
+    const a = await lan.box(1, 'a');
+    const b = await lan.box(2, 'b', { identity });
+    await acquainted(a, b);
+    await (await a.link.send(b.name, say('one'))).delivered;
+    for (const socket of lan.sockets) socket.destroy();
+    await until(() => a.closed.length === 1 && b.closed.length === 1);
+    await (await b.link.send(a.name, say('two'))).delivered;
+    await until(() => a.opened.length === 2);
+    expect(a.messages[0]?.body).toBe('two');
+  });
+
+  test('close says goodbye, and what was sent before it is confirmed', async () => {
+    const [a, b] = await Promise.all([lan.box(1, 'a'), lan.box(2, 'b')]);
+    await acquainted(a, b);
+    const sent = await Promise.all(Array.from({ length: 100 }, (_, i) => a.link.send(b.name, say(String(i)))));
+    await a.close();
+    await confirmed(sent.map(one => Promise.resolve(one)));
+    expect(b.messages).toHaveLength(100);
+    expect(b.link.peers.get(a.name)).toBeUndefined();
+    await until(() => b.closed.length === 1);
+    await expect(a.link.send(b.name, say('late'))).rejects.toMatchObject({ code: 'closed' });
+  });
+
+  test('a status that changes is seen', async () => {
+    const [a, b] = await Promise.all([lan.box(1, 'a'), lan.box(2, 'b')]);
+    await acquainted(a, b);
+    a.link.setStatus('dnd', 'lunch');
+    await until(() => b.link.peers.describe(a.name)?.status === 'dnd');
+    expect(b.link.peers.describe(a.name)?.statusText).toBe('lunch');
+  });
+
+  test('a peer that is not there is unreachable', async () => {
+    const a = await lan.box(1, 'a');
+    await expect(a.link.send('nobody@h9', say('x'))).rejects.toMatchObject({ code: 'unreachable' });
+    lan.announce({ instance: 'deaf@h9', host: 'h9.local', port: 9, txt: new Map(), addresses: [{ address: '10.77.0.9', family: 4, interface: 'eth0' }] });
+    await seen(a, 'deaf@h9');
+    await expect(a.link.send('deaf@h9', say('x'))).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
+  test('an address that is not on the link is never dialled', async () => {
+    const a = await lan.box(1, 'a');
+    for (const [i, address] of ['127.0.0.1', '10.78.0.2', '224.0.0.1', '10.77.0.255', '::1'].entries()) {
+      const name = `lure${i}@h9`;
+      lan.announce({ instance: name, host: 'h9.local', port: 80, txt: new Map(), addresses: [{ address, family: address.includes(':') ? 6 : 4, interface: 'eth0' }] });
+      await seen(a, name);
+      await expect(a.link.send(name, say('x'))).rejects.toMatchObject({ code: 'unreachable' });
+    }
+    expect(lan.dials).toEqual([]);
+  });
+
+  test('a stanza over the limit, or not XML, is refused here and the stream lives on', async () => {
+    const [a, b] = await Promise.all([lan.box(1, 'a'), lan.box(2, 'b')]);
+    await acquainted(a, b);
+    await expect(a.link.send(b.name, say('x'.repeat(300_000)))).rejects.toMatchObject({ code: 'too-large' });
+    await expect(a.link.send(b.name, say('nul \0'))).rejects.toMatchObject({ code: 'invalid-value' });
+    await (await a.link.send(b.name, say('fine'))).delivered;
+  });
+
+  test('an idle stream is closed, and opened again when there is something to say', async () => {
+    const [a, b] = await Promise.all([lan.box(1, 'a', { timing: { idle: 50 } }), lan.box(2, 'b')]);
+    await acquainted(a, b);
+    await (await a.link.send(b.name, say('one'))).delivered;
+    await until(() => a.closed.length === 1);
+    await (await a.link.send(b.name, say('two'))).delivered;
+    expect(lan.dials).toHaveLength(2);
+  });
+
+  test('proves whose key a name has', async () => {
+    const [a, b] = await Promise.all([lan.box(1, 'a'), lan.box(2, 'b')]);
+    await acquainted(a, b);
+    expect(await a.link.prove(b.name)).toEqual({ name: b.name, fingerprint: b.identity.fingerprint });
+    expect(a.link.nameOf(b.identity.fingerprint)).toBe(b.name);
+    await expect(a.link.prove(b.name, AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough');
+  });
+
+  test('a port that is taken is said at the start', async () => {
+    const a = await lan.box(1, 'a');
+    expect(a.link.status()).toMatchObject({ state: 'up', interfaces: ['eth0'], port: expect.any(Number) as number });
+    await a.close();
+    expect(a.link.status().state).toBe('off');
+  });
+});
+
+describe('names and keys', () => {
+  let lan: SimulatedLan;
+  beforeEach(() => { lan = new SimulatedLan(); });
+  afterEach(() => lan.close());
+
+  test('a name of a paired key is closed to any other key: nothing is sent, nothing is taken', async () => {
+    const a = await lan.box(1, 'a');
+    const b = await lan.box(2, 'b');
+    await acquainted(a, b);
+    await a.link.prove(b.name);
+    await a.trust.allow(b.identity.fingerprint, 'read', '#');
+    await b.close();
+    const impostor = await lan.box(2, 'b');
+    await acquainted(a, impostor);
+    await expect(a.link.send('b@h2', say('secret'))).rejects.toMatchObject({ code: 'impostor' });
+    await expect(impostor.link.send(a.name, say('hi'))).rejects.toMatchObject({ code: 'unreachable' });
+    expect(impostor.messages).toEqual([]);
+    expect(a.messages).toEqual([]);
+    expect(a.troubles).toEqual(expect.arrayContaining([expect.objectContaining({ kind: 'link.impostor', code: 'impostor' })]));
+  });
+
+  test('a name of a key that was only seen may change hands, and that is told', async () => {
+    const a = await lan.box(1, 'a');
+    const b = await lan.box(2, 'b');
+    await acquainted(a, b);
+    await a.link.prove(b.name);
+    await b.close();
+    const other = await lan.box(2, 'b');
+    await acquainted(a, other);
+    await (await a.link.send('b@h2', say('hi'))).delivered;
+    expect(a.troubles.map(({ kind }) => kind)).toContain('link.renamed');
+  });
+
+  test('two boxes with one key (a copied directory) can talk, also at once', async () => {
+    const identity = await lan.identity();
+    const [a, b] = await Promise.all([lan.box(1, 'a', { identity }), lan.box(2, 'b', { identity })]);
+    await acquainted(a, b);
+    await confirmed([a.link.send(b.name, say('1')), b.link.send(a.name, say('2'))]);
+    expect(a.messages[0]?.from).toBe('b@h2');
+    expect(b.messages[0]?.from).toBe('a@h1');
+  });
+});
