@@ -14,27 +14,27 @@ export class EventSource<T> {
   /** Ends every iterator. */
   close(): void {
     this.#closed = true;
-    for (const closer of [...this.#closers]) closer();
+    for (const closer of this.#closers) closer();
   }
 
   /** Yields `first`, then every event from this call on, until `signal` aborts or the source closes. */
   follow(options: { readonly first?: readonly T[]; readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<T> {
     const queue = [...(options.first ?? [])];
     let wake: (() => void) | undefined;
-    let ended = this.#closed || (options.signal?.aborted ?? false);
+    const state = { ended: this.#closed || (options.signal?.aborted ?? false) };
     const push = (event: T): void => {
       queue.push(event);
       if (queue.length > KEPT) queue.shift();
       wake?.();
     };
     const end = (): void => {
-      ended = true;
+      state.ended = true;
       this.#followers.delete(push);
       this.#closers.delete(end);
       options.signal?.removeEventListener('abort', end);
       wake?.();
     };
-    if (!ended) {
+    if (!state.ended) {
       this.#followers.add(push);
       this.#closers.add(end);
       options.signal?.addEventListener('abort', end, { once: true });
@@ -42,7 +42,7 @@ export class EventSource<T> {
     const iterator: AsyncIterableIterator<T> = {
       [Symbol.asyncIterator]: () => iterator,
       async next() {
-        while (queue.length === 0 && !ended) {
+        while (queue.length === 0 && !state.ended) {
           await new Promise<void>((resolve) => { wake = resolve; });
           wake = undefined;
         }

@@ -136,7 +136,7 @@ export class LocalBox implements Box {
         state: log.state,
         head: log.head,
         topics,
-        bytes: await log.bytes(),
+        bytes: log.bytes(),
         freeBytes: await log.free(),
         ...(log.reason === undefined ? {} : { reason: log.reason }),
       },
@@ -168,7 +168,7 @@ export class LocalBox implements Box {
 /** Stops the waiting, not the work. */
 function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const stop = (): void => reject(signal.reason as Error);
+    const stop = (): void => reject(signal.reason);
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));

@@ -9,6 +9,7 @@ import type { Broker } from '../pubsub/broker.ts';
 import { mirrorName } from '../pubsub/delivery.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import { fromText, NS_PUBSUB } from '../xep/pubsub.ts';
+import { fromPubsubError } from '../xep/pubsub-errors.ts';
 import { type EventEntry, parseEvent } from '../xep/pubsub-event.ts';
 import { type Element, xml } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
@@ -47,10 +48,7 @@ export class Intake {
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
-    for (const [, value] of parts.log.registry.entries(PREFIX)) {
-      const wanted = value as Wanted;
-      this.#wanted.set(keyOf(wanted), wanted);
-    }
+    for (const [, wanted] of parts.log.registry.entries(PREFIX)) if (isWanted(wanted)) this.#wanted.set(keyOf(wanted), wanted);
   }
 
   /** A subscription at `at`, read from the mirror that is kept here. */
@@ -62,9 +60,7 @@ export class Intake {
   opened(peer: ProvenPeer): void {
     for (const wanted of this.#wanted.values()) {
       if (wanted.fingerprint !== peer.fingerprint) continue;
-      this.#ask(peer.name, wanted).catch((error: unknown) => this.#parts.trouble({
-        kind: 'link.intake', message: `subscribing to ${wanted.filter} at ${peer.name}: ${error instanceof Error ? error.message : String(error)}`,
-      }));
+      this.#ask(peer.name, wanted).catch((error: unknown) => this.#failed('subscribing to', wanted, error));
     }
   }
 
@@ -112,7 +108,7 @@ export class Intake {
     // The local reader is in place before the first event can arrive.
     const reading = this.#parts.broker.subscribe(mirrorName(boxIdOfFingerprint(fingerprint), filter), {
       ...local,
-      ...(durable === undefined ? {} : { durable: `${durable} at ${fingerprint.slice(0, 16)}` }),
+      ...(durable === undefined ? {} : { durable: localName(durable, fingerprint) }),
       from: remoteFrom(from),
     });
     try {
@@ -131,33 +127,59 @@ export class Intake {
     return durable === undefined ? ending(reading, () => this.#leave(wanted)) : reading;
   }
 
+  /** The local reader `name` was dropped: what it wanted of a peer is given up with it. */
+  async dropped(name: string): Promise<void> {
+    for (const wanted of this.#wanted.values()) {
+      if (localName(wanted.reader, wanted.fingerprint) !== name) continue;
+      await this.#parts.log.registry.set(PREFIX + keyOf(wanted), undefined);
+      await this.#leave(wanted).catch((error: unknown) => this.#failed('unsubscribing from', wanted, error));
+    }
+  }
+
   /** A durable subscription goes on where it was, also while the peer is away. */
   #known(at: string, reader: string): Wanted | undefined {
     const holder = [...this.#wanted.values()].filter((wanted) => wanted.reader === reader);
     return holder.find((wanted) => this.#parts.nameOf(wanted.fingerprint) === linkName(at)) ?? (holder.length === 1 ? holder[0] : undefined);
   }
 
+  #failed(doing: string, wanted: Wanted, error: unknown): void {
+    const where = this.#parts.nameOf(wanted.fingerprint) ?? wanted.fingerprint.slice(0, 16);
+    this.#parts.trouble({ kind: 'link.intake', message: `${doing} ${wanted.filter} at ${where}: ${error instanceof Error ? error.message : String(error)}` });
+  }
+
   async #ask(name: string, wanted: Wanted): Promise<void> {
     const own = this.#parts.ownName();
     const durable = wanted.reader.startsWith('live-') ? { durable: 'false' } : {};
-    await this.#parts.streams.request(name, xml('iq', { type: 'set' }, xml('pubsub', { xmlns: NS_PUBSUB },
-      xml('subscribe', { node: wanted.filter, jid: own }),
-      xml('reader', { xmlns: NS_LANPOST, name: wanted.reader, from: wanted.from, ...durable }),
-    )));
+    await this.#request(name, xml('subscribe', { node: wanted.filter, jid: own }),
+      xml('reader', { xmlns: NS_LANPOST, name: wanted.reader, from: wanted.from, ...durable }));
   }
 
   async #leave(wanted: Wanted): Promise<void> {
     this.#wanted.delete(keyOf(wanted));
     const name = this.#parts.nameOf(wanted.fingerprint);
     if (name === undefined) return;
-    await this.#parts.streams.request(name, xml('iq', { type: 'set' }, xml('pubsub', { xmlns: NS_PUBSUB },
-      xml('unsubscribe', { node: wanted.filter, jid: this.#parts.ownName(), subid: wanted.reader }),
-    )));
+    await this.#request(name, xml('unsubscribe', { node: wanted.filter, jid: this.#parts.ownName(), subid: wanted.reader }));
   }
+
+  async #request(name: string, ...parts: Element[]): Promise<void> {
+    try {
+      await this.#parts.streams.request(name, xml('iq', { type: 'set' }, xml('pubsub', { xmlns: NS_PUBSUB }, ...parts)));
+    } catch (error) {
+      throw error instanceof StanzaError ? fromPubsubError(error) : error;
+    }
+  }
+}
+
+function isWanted(row: unknown): row is Wanted {
+  return typeof row === 'object' && row !== null && 'fingerprint' in row && 'filter' in row && 'reader' in row && 'from' in row;
 }
 
 function keyOf(wanted: { readonly fingerprint: string; readonly reader: string }): string {
   return `${wanted.fingerprint} ${wanted.reader}`;
+}
+
+function localName(reader: string, fingerprint: string): string {
+  return `${reader} at ${fingerprint.slice(0, 16)}`;
 }
 
 function linkName(at: string): string {

@@ -21,6 +21,7 @@ export class LevelDatabase implements Database {
   }
 
   async open(): Promise<void> {
+    if (this.#open) return;
     await mkdir(this.location, { recursive: true });
     // Only now: a Level opens, and so locks, by itself once it is made.
     const db = new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view' });

@@ -56,13 +56,14 @@ export class Inbox {
 
   /** The newest, oldest first. */
   async last(count: number): Promise<LogRecord[]> {
-    const pages = Object.values(BOXES).map(({ topic }) => (this.#log.topic(topic) ? this.#log.items(topic, { last: count }) : []));
+    const pages = Object.values(BOXES).map(({ topic }) => (this.#log.topic(topic) ? this.#log.items(topic, { last: count }) : Promise.resolve([])));
     return (await Promise.all(pages)).flat().toSorted((a, b) => a.seq - b.seq).slice(-count);
   }
 }
 
 export function toMessage(record: LogRecord, redelivered: boolean, ack: () => void): Message {
-  const { id, ...envelope } = record.extra as Omit<Incoming, 'body' | 'origin'>;
+  if (!isEnvelope(record.extra)) throw new LanpostError('corrupt', `record ${record.seq} of ${record.topic} is not a message`);
+  const { id, ...envelope } = record.extra;
   return {
     ...envelope,
     id: id ?? record.recordId,
@@ -72,4 +73,8 @@ export function toMessage(record: LogRecord, redelivered: boolean, ack: () => vo
     redelivered,
     ack,
   };
+}
+
+function isEnvelope(extra: unknown): extra is Omit<Incoming, 'body' | 'origin'> {
+  return typeof extra === 'object' && extra !== null && 'from' in extra && 'to' in extra && 'trust' in extra;
 }

@@ -14,6 +14,11 @@ export interface Letter {
   readonly time: number;
 }
 
+interface Stored {
+  readonly envelope: Envelope;
+  readonly expires: number;
+}
+
 interface Envelope {
   readonly to: string;
   readonly subject?: string;
@@ -49,10 +54,11 @@ export function toDraft(address: Address, letter: Omit<Letter, 'recordId' | 'tim
 
 /** When it is to be given up, by the wall clock it was accepted under; and the letter itself. */
 export function fromRecord(record: LogRecord): { readonly letter: Letter; readonly expires: number } {
-  const { envelope, expires } = record.extra as { envelope: Envelope; expires: number };
-  if (record.id === undefined || !record.payload) {
+  const { extra } = record;
+  if (record.id === undefined || !record.payload || !isStored(extra)) {
     throw new LanpostError('corrupt', `record ${record.seq} of ${record.topic} is not a message`);
   }
+  const { envelope, expires } = extra;
   const letter = {
     ...envelope,
     id: record.id,
@@ -61,4 +67,9 @@ export function fromRecord(record: LogRecord): { readonly letter: Letter; readon
     time: record.stamp.wall,
   };
   return { letter, expires };
+}
+
+function isStored(extra: unknown): extra is Stored {
+  return typeof extra === 'object' && extra !== null && 'expires' in extra && typeof extra.expires === 'number'
+    && 'envelope' in extra && typeof extra.envelope === 'object' && extra.envelope !== null && 'to' in extra.envelope;
 }

@@ -85,7 +85,7 @@ export class Outbox {
   }
 
   async #hand(road: Road, seq: number, letter: Letter): Promise<void> {
-    const { address, cursor, receipts } = this.#parts;
+    const { address, receipts } = this.#parts;
     let handed;
     try {
       handed = await road.deliver(address, letter);
@@ -97,14 +97,21 @@ export class Outbox {
     if (!handed.delivered) return this.#end(seq, letter, 'handed', 'this recipient confirms nothing');
     receipts.handed(letter.id);
     handed.delivered.then(
-      () => { cursor.done(seq); receipts.delivered(letter.id); this.#wake?.(); },
-      (error: unknown) => {
-        if (isFinal(error)) return this.#end(seq, letter, 'refused', error.message).catch(this.#report);
-        this.#lost = true; // everything unconfirmed goes again, in order, over whatever road is open then
-        this.#wake?.();
-        return undefined;
-      },
+      () => this.#delivered(seq, letter),
+      (error: unknown) => this.#broke(seq, letter, error),
     ).catch(this.#report);
+  }
+
+  #delivered(seq: number, letter: Letter): void {
+    this.#parts.cursor.done(seq);
+    this.#parts.receipts.delivered(letter.id);
+    this.#wake?.();
+  }
+
+  async #broke(seq: number, letter: Letter, error: unknown): Promise<void> {
+    if (isFinal(error)) return this.#end(seq, letter, 'refused', error.message);
+    this.#lost = true; // everything unconfirmed goes again, in order, over whatever road is open then
+    this.#wake?.();
   }
 
   /** While no road is open: what has expired meanwhile ends here. Returns when to look again. */

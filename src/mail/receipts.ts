@@ -6,6 +6,7 @@ import type { Log } from '../log/log.ts';
 const KEPT = 1000;
 const PREFIX = 'mail:end:';
 
+const ENDS = ['handed', 'refused', 'expired'] as const satisfies MessageState[];
 /** `handed` fails only those who wait for `delivered`, which will never come. */
 const FAILURE = { handed: 'unsupported', refused: 'forbidden', expired: 'expired' } as const;
 
@@ -52,7 +53,7 @@ export class Receipts {
   }
 
   /** It ended otherwise: the last that will ever be known of it. */
-  async ended(id: string, state: Exclude<MessageState, 'accepted' | 'delivered'>, why: string): Promise<void> {
+  async ended(id: string, state: (typeof ENDS)[number], why: string): Promise<void> {
     const ends = this.#registry.entries(PREFIX);
     for (const [key] of ends.slice(0, Math.max(0, ends.length - KEPT + 1))) await this.#registry.set(key, undefined);
     await this.#registry.set(PREFIX + id, state);
@@ -65,7 +66,8 @@ export class Receipts {
   /** `undefined`: still on its way as far as is known here, or confirmed. */
   state(id: string): MessageState | undefined {
     if (this.#handed.has(id)) return 'handed';
-    return this.#registry.get(PREFIX + id) as MessageState | undefined;
+    const end = this.#registry.get(PREFIX + id);
+    return ENDS.find((known) => known === end);
   }
 
   close(): void {

@@ -262,8 +262,8 @@ function infoOf(state: TopicState): TopicInfo {
 
 function readerOf(name: string, extra: unknown): { name: string; reader: string } {
   if (name.startsWith('local:')) return { name: name.slice('local:'.length), reader: 'local' };
-  const actor = extra as Partial<Actor & { kind: 'peer' }> | undefined;
-  return { name, reader: actor?.kind === 'peer' ? `link:${actor.name}` : (name.split(':')[0] ?? 'local') };
+  const peer = typeof extra === 'object' && extra !== null && 'kind' in extra && extra.kind === 'peer' && 'name' in extra;
+  return { name, reader: peer ? `link:${String(extra.name)}` : (name.split(':')[0] ?? 'local') };
 }
 
 function refused(actor: Actor, verb: string, topic: string): LanpostError {

@@ -35,9 +35,7 @@ export function toDelivery(record: LogRecord, redelivered = false, handle: Handl
       return { ...base, kind: 'retract', id: itemId(record) };
     case 'gap':
       return { ...base, kind: 'gap', from: 0, to: 0, reason: 'unknown', ...record.gap };
-    case 'purge':
-    case 'delete':
-    case 'configure':
+    default:
       return { ...base, kind: record.kind };
   }
 }

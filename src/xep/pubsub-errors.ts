@@ -1,5 +1,5 @@
 // XEP-0060: which stanza error, and which condition of its own, stands for each of our codes.
-import type { ErrorCode, LanpostError } from '../errors.ts';
+import { type ErrorCode, LanpostError } from '../errors.ts';
 import { xml } from '../xml/element.ts';
 import { type Condition, StanzaError } from '../xmpp/stanza-error.ts';
 
@@ -26,4 +26,14 @@ export function pubsubError(error: LanpostError): StanzaError {
     text: error.message,
     ...(found.application === undefined ? {} : { application: xml(found.application, { xmlns: NS_PUBSUB_ERRORS }) }),
   });
+}
+
+const CODES: Partial<Readonly<Record<Condition, ErrorCode>>> = {
+  'item-not-found': 'not-found', forbidden: 'forbidden', 'not-authorized': 'forbidden', 'not-allowed': 'forbidden', conflict: 'conflict',
+  'resource-constraint': 'busy', 'not-acceptable': 'too-large', 'bad-request': 'invalid-value', 'recipient-unavailable': 'unreachable',
+};
+
+/** What a peer's refusal means to a caller here. */
+export function fromPubsubError(error: StanzaError): LanpostError {
+  return new LanpostError(CODES[error.condition] ?? 'unsupported', `the peer refused: ${error.text ?? error.condition}`, { cause: error });
 }

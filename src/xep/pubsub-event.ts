@@ -111,16 +111,16 @@ function parseEntry(entry: Element): Omit<EventEntry, 'origin'> {
   };
 }
 
-const REASONS: readonly string[] = ['corrupt', 'overflow', 'disk-full', 'expired', 'trimmed'] satisfies GapInfo['reason'][];
+const REASONS: readonly GapInfo['reason'][] = ['corrupt', 'overflow', 'disk-full', 'expired', 'trimmed'];
 
 function parseGap(gap: Element): GapInfo {
   const [from, to] = [Number(needed(gap, 'from')), Number(needed(gap, 'to'))];
   const count = attr(gap, 'count');
   if (![from, to, Number(count ?? 0)].every((value) => Number.isSafeInteger(value) && value >= 0)) throw new Error('a gap needs positions');
-  const reason = attr(gap, 'reason') ?? '';
+  const claimed = attr(gap, 'reason');
   return {
     from, to,
-    reason: REASONS.includes(reason) ? reason as GapInfo['reason'] : 'unknown',
+    reason: REASONS.find((reason) => reason === claimed) ?? 'unknown',
     ...(count === undefined ? {} : { count: Number(count) }),
   };
 }

@@ -45,12 +45,12 @@ export class PubsubService<C> implements Extension<C> {
     this.#feeder = parts.feeder;
     this.#actorOf = parts.actorOf;
     this.#verbs = {
-      'set publish': this.#publish,
-      'set subscribe': this.#subscribe,
-      'set unsubscribe': this.#unsubscribe,
-      'set retract': this.#retract,
-      'set create': this.#create,
-      'get items': this.#items,
+      'set publish': (...request) => this.#publish(...request),
+      'set subscribe': (...request) => this.#subscribe(...request),
+      'set unsubscribe': (...request) => this.#unsubscribe(...request),
+      'set retract': (...request) => this.#retract(...request),
+      'set create': (...request) => this.#create(...request),
+      'get items': (...request) => this.#items(...request),
     };
   }
 
@@ -73,7 +73,7 @@ export class PubsubService<C> implements Extension<C> {
     const handle = verb && namespaceOf(pubsub) === NS_PUBSUB ? this.#verbs[`${type} ${verb.name}`] : undefined;
     if (!verb || !handle) throw unsupported(verb?.name ?? 'empty');
     try {
-      return await handle.call(this, verb, pubsub, actor);
+      return await handle(verb, pubsub, actor);
     } catch (error) {
       throw error instanceof LanpostError ? pubsubError(error) : error;
     }
@@ -91,7 +91,10 @@ export class PubsubService<C> implements Extension<C> {
     if (more.length > 0) throw badRequest('invalid-payload'); // §7.1.3.5
     const id = attr(item, 'id');
     const published = await this.#broker.publish(actor, topic, elementToPayload(payload), id === undefined ? {} : { id });
-    return xml('pubsub', { xmlns: NS_PUBSUB }, xml('publish', { node: topic }, xml('item', { id: published.id })));
+    return xml('pubsub', { xmlns: NS_PUBSUB },
+      xml('publish', { node: topic }, xml('item', { id: published.id })),
+      xml('record', { xmlns: NS_LANPOST, id: published.recordId, repeated: String(published.repeated) }),
+    );
   }
 
   /** §6.1. Between boxes a filter may have wildcards, and `<reader/>` names a durable subscription. */

@@ -54,7 +54,7 @@ describe('publishing', () => {
     expect(values(await broker.items(OWNER, 'a', { ids: [published.id] }))).toEqual([1]);
   });
 
-  test.each(['', '/a', 'a//b', 'a/+', '#', `${'x'.repeat(513)}`])('the topic name %j is refused', async (topic) => {
+  test.each(['', '/a', 'a//b', 'a/+', '#', 'x'.repeat(513)])('the topic name %j is refused', async (topic) => {
     await expect(publish(topic, 1)).rejects.toMatchObject({ code: 'invalid-topic' });
   });
 
@@ -158,7 +158,7 @@ describe('readers', () => {
     const reader = broker.subscribe('a', { from: 'start', ack: 'manual', inFlight: 2 });
     const [first] = await take(reader, 2);
     let third: unknown;
-    const waiting = reader.next().then((result) => { third = result.value; });
+    const waiting = (async () => { third = (await reader.next()).value; })();
     await publish('b', 'something else happens');
     expect(third).toBeUndefined();
     first?.ack();
@@ -177,7 +177,7 @@ describe('readers', () => {
     await Promise.all([two.ready, three.ready]);
     for (let i = 0; i < 2; i++) await publish('a', i);
     const [[a], [b]] = await Promise.all([take(two, 1), take(three, 1)]);
-    expect(values([a as Delivery, b as Delivery]).toSorted()).toEqual([0, 1]);
+    expect(new Set(values([a, b].filter((delivery) => delivery !== undefined)))).toEqual(new Set([0, 1]));
     await Promise.all([two.close(), three.close()]);
   });
 

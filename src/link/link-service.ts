@@ -1,0 +1,165 @@
+import type {
+  BoxStatus, Peer, PeerEvent, PeerStatus, Published, Right, SubscribeOptions, Subscription, Trouble, TrustEntry,
+} from '../api.ts';
+import type { Clock } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import { EventSource } from '../event-stream.ts';
+import type { Log } from '../log/log.ts';
+import type { Incoming } from '../mail/inbox.ts';
+import type { Payload } from '../payload/payload.ts';
+import type { Broker } from '../pubsub/broker.ts';
+import type { Trust } from '../trust/trust.ts';
+import { NS_PUBSUB_EVENT } from '../xep/pubsub-event.ts';
+import { PubsubService } from '../xep/pubsub.ts';
+import type { Disco } from '../xep/disco.ts';
+import type { Dispatcher } from '../xmpp/dispatch.ts';
+import { NS_CLIENT } from '../xmpp/xml-stream.ts';
+import type { PeerContext } from './context.ts';
+import { Feeds } from './feeds.ts';
+import { Intake } from './intake.ts';
+import type { Link } from './link.ts';
+import { incomingOf, MailRoad } from './mail-road.ts';
+import { publishAt } from './publish-at.ts';
+import type { ProvenPeer } from './streams-port.ts';
+
+export interface LinkServiceParts {
+  readonly broker: Broker;
+  readonly log: Log;
+  readonly trust: Trust;
+  readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
+  readonly dispatcher: Dispatcher<PeerContext>;
+  readonly disco: Disco<PeerContext>;
+  /** Resolves when the message is on disk. */
+  readonly receive: (incoming: Incoming) => Promise<void>;
+  /** A peer came, went, or proved its key: mail may have a road now. */
+  readonly roadsChanged: () => void;
+  /** What the box is called while there is no link. */
+  readonly bareName: string;
+}
+
+/** What this box does for its peers and with them: pubsub both ways, mail, rights. Works, emptily, without a link. */
+export class LinkService {
+  readonly road: MailRoad;
+  readonly trust: Trust;
+  readonly #parts: LinkServiceParts;
+  readonly #feeds: Feeds;
+  readonly #intake: Intake;
+  readonly #events = new EventSource<PeerEvent>();
+  #link: Link | undefined;
+  #stopListening: (() => void) | undefined;
+
+  constructor(parts: LinkServiceParts) {
+    this.#parts = parts;
+    const { broker, log, clock, trouble } = parts;
+    this.trust = parts.trust;
+    const streams = {
+      send: async (name: string, ...rest: [Parameters<Link['send']>[1]]) => this.#up().send(name, ...rest),
+      request: async (name: string, ...rest: [Parameters<Link['request']>[1]]) => this.#up().request(name, ...rest),
+    };
+    this.#feeds = new Feeds({ broker, log, streams, trouble });
+    this.#intake = new Intake({
+      broker, log, streams, clock, trouble,
+      prove: async (name, signal) => this.#up().prove(name, signal),
+      nameOf: (fingerprint) => this.#link?.nameOf(fingerprint),
+      ownName: () => this.name,
+    });
+    this.road = new MailRoad({
+      streams,
+      isPresent: (name) => this.#link?.peers.list().some((peer) => peer.name === name) ?? false,
+      hasKey: (name) => parts.trust.holder(name) !== undefined,
+      ownName: () => this.name,
+    });
+    const pubsub = new PubsubService<PeerContext>({ broker, feeder: this.#feeds, actorOf: (context) => ({ ...context, kind: 'peer' }) });
+    pubsub.attach(parts.dispatcher);
+    parts.disco.add(pubsub.features);
+    parts.dispatcher.message(NS_CLIENT, 'body', async (message, _body, context) => {
+      const incoming = incomingOf(message, context, this.name);
+      if (incoming) await parts.receive(incoming);
+    });
+    parts.dispatcher.message(NS_PUBSUB_EVENT, 'event', async (message, _event, context) => {
+      if (context.fingerprint !== undefined) await this.#intake.receive(message, { ...context, fingerprint: context.fingerprint });
+    });
+  }
+
+  get name(): string { return this.#link?.name ?? this.#parts.bareName; }
+
+  /** The link is there: what its streams prove, and who comes and goes, is heard from now on. */
+  use(link: Link): void {
+    this.#link = link;
+    this.#stopListening = link.peers.watch((event) => {
+      this.#events.emit(event);
+      this.#parts.roadsChanged();
+    });
+  }
+
+  opened(peer: ProvenPeer): void {
+    this.#feeds.opened(peer);
+    this.#intake.opened(peer);
+    this.#parts.roadsChanged();
+  }
+
+  closed(peer: ProvenPeer): void {
+    this.#feeds.closed(peer);
+  }
+
+  async publish(at: string, topic: string, payload: Payload, id: string | undefined): Promise<Published> {
+    const link = this.#up();
+    return publishAt((iq) => link.request(linkName(at), iq), topic, payload, id);
+  }
+
+  subscribe(at: string, filter: string, options: SubscribeOptions): Subscription {
+    return this.#intake.subscribe(at, filter, options);
+  }
+
+  /** A durable reader was dropped here: if it read a mirror, the peer need not keep its place either. */
+  dropped(name: string): Promise<void> {
+    return this.#intake.dropped(name);
+  }
+
+  peers(): Peer[] {
+    return this.#link?.peers.list() ?? [];
+  }
+
+  watch(signal: AbortSignal | undefined): AsyncIterableIterator<PeerEvent> {
+    return this.#events.follow({ first: this.peers().map((peer) => ({ type: 'up', peer })), signal });
+  }
+
+  /** Grants belong to keys. A name whose key is not known yet is asked for it. */
+  async allow(peer: string, right: Right, filter: string): Promise<TrustEntry> {
+    const known = this.trust.find(peer)?.fingerprint ?? (/^[0-9a-f]{64}$/i.test(peer) ? peer.toLowerCase() : undefined);
+    const fingerprint = known ?? (await this.#up().prove(linkName(peer))).fingerprint;
+    return this.trust.allow(fingerprint, right, filter);
+  }
+
+  async revoke(peer: string): Promise<void> {
+    const entry = this.trust.find(peer);
+    if (!entry) throw new LanpostError('not-found', `no key is known for "${peer}": see \`lanpost trust list\``);
+    await this.trust.revoke(entry.fingerprint);
+    await this.#feeds.recheck();
+  }
+
+  setStatus(status: PeerStatus, text?: string): void {
+    this.#link?.setStatus(status, text);
+  }
+
+  status(): BoxStatus['link'] {
+    return this.#link?.status() ?? { state: 'off', interfaces: [] };
+  }
+
+  async close(): Promise<void> {
+    this.#stopListening?.();
+    this.#events.close();
+    await this.#link?.close();
+    await this.#feeds.close();
+  }
+
+  #up(): Link {
+    if (!this.#link) throw new LanpostError('unreachable', 'the link is off: start the box without `link: false`');
+    return this.#link;
+  }
+}
+
+function linkName(address: string): string {
+  return address.startsWith('link:') ? address.slice('link:'.length) : address;
+}
