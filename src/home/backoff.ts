@@ -1,0 +1,42 @@
+// When to try again. Full jitter, so that a hundred boxes do not come back in step.
+export interface Retry {
+  readonly delay: number;
+  /** It will not mend by itself: the owner must do something. */
+  readonly refused: boolean;
+}
+
+const FLOOR = 500;
+const FIRST = 1_000;
+const CAP = 300_000;
+/** Online this long, and the next loss starts from the beginning. */
+const STEADY = 60_000;
+const MINUTE = 60_000;
+/** Fewer than 20 failures in an hour, or ejabberd's fail2ban shuts out the whole address. */
+const AUTH: readonly number[] = [MINUTE, 5 * MINUTE, 30 * MINUTE, 60 * MINUTE];
+
+export type LossKind = 'link' | 'auth' | 'config' | 'conflict' | 'banned';
+
+export class Backoff {
+  readonly #random: () => number;
+  #losses = 0;
+  #refusals = 0;
+
+  constructor(random: () => number = Math.random) {
+    this.#random = random;
+  }
+
+  /** The session is over after `uptime` ms online; 0 when it never was. */
+  lost(kind: LossKind, uptime: number): Retry {
+    if (uptime > 0) this.#refusals = 0;
+    if (uptime >= STEADY) this.#losses = 0;
+    if (kind === 'auth') return { delay: AUTH[Math.min(this.#refusals++, AUTH.length - 1)] ?? CAP, refused: true };
+    if (kind === 'banned') return { delay: 60 * MINUTE, refused: true };
+    if (kind === 'config') return { delay: this.#jitter(Math.min(60 * MINUTE, CAP * 2 ** this.#refusals++), CAP / 2), refused: true };
+    const delay = this.#jitter(Math.min(CAP, FIRST * 2 ** Math.min(this.#losses++, 20)), FLOOR);
+    return { delay: kind === 'conflict' ? Math.max(delay, MINUTE) : delay, refused: false };
+  }
+
+  #jitter(most: number, least: number): number {
+    return Math.max(least, this.#random() * most);
+  }
+}

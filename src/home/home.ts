@@ -1,0 +1,225 @@
+// One account at one home: connects, stays, comes back. What it carries is the uplink's and the road's business.
+import type { HomeState, HomeStatus, Trouble } from '../api.ts';
+import type { Clock, Timer } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import type { Log } from '../log/log.ts';
+import { xml, type Element } from '../xmpp/element.ts';
+import type { Account } from './account.ts';
+import { Backoff, type Retry } from './backoff.ts';
+import { lossOf, StreamEnded } from './loss.ts';
+import { negotiate, type Negotiated } from './negotiate.ts';
+import { HomeSession, type SessionTiming } from './session.ts';
+import { Uplink, type UplinkLimits } from './uplink.ts';
+
+/** Takes stanzas of the home that answer nothing we asked; resolves with a reply when their effect is safe. */
+export type HomeReceiver = (stanza: Element, home: { readonly jid: string; readonly session: string }) => Promise<Element | undefined>;
+
+export interface HomeParts {
+  readonly account: Account;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
+  readonly boxId: string;
+  readonly receive?: HomeReceiver | undefined;
+  readonly limits: HomeLimits;
+  readonly timing: SessionTiming;
+  readonly random?: (() => number) | undefined;
+}
+
+export interface HomeLimits extends UplinkLimits {
+  /** TCP, TLS, SASL and binding together; ms. */
+  readonly connect: number;
+  /** Bytes of one stanza from the server; a read-back's answer must fit. */
+  readonly incoming: number;
+}
+
+/** How long a lost session can be taken up again when the server does not say, seconds. */
+const RESUME = 300;
+
+export class Home {
+  readonly account: Account;
+  readonly uplink: Uplink;
+  readonly #parts: HomeParts;
+  readonly #backoff: Backoff;
+  readonly #closing = new AbortController();
+  #state: HomeState = 'offline';
+  #since: number;
+  #reason: string | undefined;
+  #nextAttempt: number | undefined;
+  #session: HomeSession | undefined;
+  #resume: { readonly id: string; readonly max: number } | undefined;
+  #lostAt = 0;
+  #socketEnd: ((reason: Error | undefined) => void) | undefined;
+  #current: Negotiated | undefined;
+  #wake: (() => void) | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(parts: HomeParts) {
+    this.#parts = parts;
+    this.account = parts.account;
+    this.#backoff = new Backoff(parts.random);
+    this.#since = parts.clock.wall();
+    const { account, log, clock, trouble, limits } = parts;
+    this.uplink = new Uplink({ jid: account.jid, service: account.service, filters: account.topics, log, clock, trouble, limits });
+  }
+
+  async start(): Promise<void> {
+    await this.uplink.start();
+    this.#running = this.#run();
+  }
+
+  get online(): boolean {
+    return this.#state === 'online';
+  }
+
+  /** Rejects with `unreachable` while offline; resolves when the server has the stanza. */
+  send(build: () => Element): Promise<void> {
+    const session = this.#session;
+    if (!session?.attached) return Promise.reject(new LanpostError('unreachable', `${this.account.jid} is not connected.`));
+    return new Promise((resolve, reject) => {
+      session.send(build(), { again: build, handed: resolve, dropped: () => reject(new LanpostError('disconnected')) });
+    });
+  }
+
+  async status(): Promise<HomeStatus> {
+    const { clock } = this.#parts;
+    const { queued, oldest } = await this.uplink.backlog();
+    const held = this.uplink.held();
+    const reason = this.#reason ?? (held.length > 0 ? held.map(({ topic, reason: why }) => `${topic}: ${why}`).slice(0, 5).join('; ') : undefined);
+    return {
+      jid: this.account.jid, service: this.account.service, topics: this.account.topics, state: this.#state, since: this.#since, queued,
+      oldestAge: oldest && queued > 0 ? Math.max(0, Math.round(clock.wall() - oldest.wall)) : 0,
+      ...(reason === undefined ? {} : { reason }),
+      ...(this.#nextAttempt === undefined ? {} : { nextAttempt: this.#nextAttempt }),
+    };
+  }
+
+  /** Ends the session properly; what is queued stays in the log. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#wake?.();
+    const socket = this.#current?.socket;
+    if (socket && this.#session?.attached) this.#session.farewell();
+    await socket?.close();
+    await this.#running;
+    await this.uplink.close();
+    this.#session?.end();
+    this.#become('offline');
+  }
+
+  #become(state: HomeState, reason?: string, nextAttempt?: number): void {
+    if (state !== this.#state) this.#since = this.#parts.clock.wall();
+    this.#state = state;
+    this.#reason = reason;
+    this.#nextAttempt = nextAttempt;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      this.#become('connecting');
+      let retry: Retry;
+      let reason: string;
+      try {
+        const upSince = this.#parts.clock.mono();
+        const ended = await this.#connected();
+        if (signal.aborted) return;
+        ({ retry, reason } = this.#lost(ended, Math.max(1, this.#parts.clock.mono() - upSince)));
+      } catch (error) {
+        if (signal.aborted) return;
+        ({ retry, reason } = this.#lost(error, 0));
+      }
+      this.#become(retry.refused ? 'refused' : 'waiting', reason, Math.round(this.#parts.clock.wall() + retry.delay));
+      await this.#sleep(retry.delay);
+    }
+  }
+
+  #lost(error: unknown, uptime: number): { readonly retry: Retry; readonly reason: string } {
+    const { kind, reason } = lossOf(error);
+    const retry = this.#backoff.lost(kind, uptime);
+    if (kind !== 'link') this.#parts.trouble({ kind: `home.${kind}`, message: `${this.account.jid}: ${reason}` });
+    return { retry, reason };
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      let timer: Timer | undefined = undefined;
+      const done = (): void => {
+        timer?.stop();
+        this.#wake = undefined;
+        resolve();
+      };
+      this.#wake = done;
+      timer = this.#parts.clock.after(ms, done);
+    });
+  }
+
+  /** Connects and stays until the connection ends; resolves with why. Rejects when it never was. */
+  async #connected(): Promise<Error> {
+    const { account, clock, limits, boxId } = this.#parts;
+    const ended = new Promise<Error>((resolve) => {
+      this.#socketEnd = (reason) => resolve(reason ?? new LanpostError('disconnected', 'The server closed the connection.'));
+    });
+    const resume = this.#resumable();
+    const negotiated = await negotiate({
+      jid: account.address, password: account.password, host: account.host, port: account.port, ca: account.ca,
+      // Fixed per box, so that a session of ours that the server still holds is replaced.
+      resource: `lanpost-${boxId.slice(0, 8)}`,
+      clock, deadline: limits.connect, stanzaBytes: limits.incoming, resume, signal: this.#closing.signal,
+      onClose: (reason) => this.#socketEnd?.(reason),
+    });
+    this.#current = negotiated;
+    this.#take(negotiated);
+    const reason = await ended;
+    this.#current = undefined;
+    this.#lostAt = clock.mono();
+    this.#session?.detach();
+    this.uplink.offline();
+    // RFC 6120 §4.9.3.14 policy-violation: something in flight was too much for the server.
+    if (reason instanceof StreamEnded && reason.fault.condition === 'policy-violation') this.uplink.suspect();
+    // A stream that ended with an error ended its session.
+    if (reason instanceof StreamEnded) this.#giveUp();
+    return reason;
+  }
+
+  #resumable(): { readonly id: string; readonly h: number } | undefined {
+    const { clock } = this.#parts;
+    if (!this.#session || !this.#resume) return undefined;
+    if (clock.mono() - this.#lostAt > this.#resume.max * 1000) return undefined;
+    return { id: this.#resume.id, h: this.#session.h };
+  }
+
+  #giveUp(): void {
+    this.#session?.end();
+    this.#session = undefined;
+    this.#resume = undefined;
+  }
+
+  /** Everything here happens in the tick of the last answer: stanzas right behind it are counted. */
+  #take(negotiated: Negotiated): void {
+    const { clock, trouble, timing, receive } = this.#parts;
+    const { socket, inbox, bound, resumed, sm } = negotiated;
+    if (resumed !== undefined && this.#session) {
+      this.#session.attach(socket, resumed);
+      inbox.handOver(this.#session.receive);
+      this.#become('online');
+      this.uplink.online(this.#session, false);
+      return;
+    }
+    this.#giveUp();
+    const jid = bound ?? this.account.jid;
+    const session: HomeSession = new HomeSession({
+      clock, jid, managed: sm !== undefined, timing,
+      receive: receive && ((stanza) => receive(stanza, { jid: this.account.jid, session: jid })),
+      trouble: (message) => trouble({ kind: 'home.receive', message: `${this.account.jid}: ${message}` }),
+    });
+    this.#session = session;
+    this.#resume = sm?.id === undefined ? undefined : { id: sm.id, max: sm.max ?? RESUME };
+    session.attach(socket);
+    inbox.handOver(session.receive);
+    this.#become('online');
+    // Without presence mail waits in the server's store; so nobody announces what nobody here would take.
+    if (receive) session.send(xml('presence', {}));
+    this.uplink.online(session, true);
+  }
+}

@@ -1,0 +1,129 @@
+// The homes of a box. Accounts live in the log's registry, so they outlive the process.
+import type { HomeOptions, HomeStatus, Trouble } from '../api.ts';
+import type { Clock } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import type { Log } from '../log/log.ts';
+import type { Road } from '../mail/road.ts';
+import { bare } from '../xmpp/jid.ts';
+import { forgetAccount, loadAccounts, saveAccount, toAccount, type Account } from './account.ts';
+import { Home, type HomeLimits, type HomeReceiver } from './home.ts';
+import { HomeRoad } from './mail-road.ts';
+import { forgetPoison } from './poison.ts';
+import { SESSION_TIMING, type SessionTiming } from './session.ts';
+import { cursorName, UPLINK_LIMITS } from './uplink.ts';
+
+export const HOME_LIMITS: HomeLimits = { ...UPLINK_LIMITS, connect: 20_000, incoming: 8 << 20 };
+
+export interface HomesOptions {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
+  readonly boxId: string;
+  /** Takes messages, presence and requests from home; without it the box announces no presence there. */
+  readonly receive?: HomeReceiver;
+  readonly limits?: Partial<HomeLimits>;
+  readonly timing?: Partial<SessionTiming>;
+  readonly random?: () => number;
+}
+
+export interface Homes {
+  /** Mail to `xmpp:` addresses. */
+  readonly road: Road;
+  /** Takes up every home that was added before. */
+  start(): Promise<void>;
+  /** Adds a home or changes one; an account refused before is tried at once. */
+  add(options: HomeOptions): Promise<HomeStatus>;
+  list(): Promise<HomeStatus[]>;
+  remove(jid: string): Promise<void>;
+  /** Whether a home's accounts live at that domain. */
+  knows(domain: string): boolean;
+  close(): Promise<void>;
+}
+
+export function createHomes(options: HomesOptions): Homes {
+  return new AccountHomes(options);
+}
+
+class AccountHomes implements Homes {
+  readonly road: Road;
+  readonly #options: HomesOptions;
+  readonly #limits: HomeLimits;
+  readonly #homes = new Map<string, Home>();
+  /** One change at a time. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(options: HomesOptions) {
+    this.#options = options;
+    this.#limits = { ...HOME_LIMITS, ...options.limits };
+    this.road = new HomeRoad(() => this.#homes.values(), this.#limits.stanza);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(() => {
+      if (this.#closed) throw new LanpostError('closed');
+      return work();
+    });
+    this.#turn = result.catch(() => undefined); // the caller has the failure
+    return result;
+  }
+
+  start(): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const account of loadAccounts(this.#options.log.registry)) if (!this.#homes.has(account.jid)) await this.#open(account);
+    });
+  }
+
+  add(options: HomeOptions): Promise<HomeStatus> {
+    return this.#inTurn(async () => {
+      const account = toAccount(options);
+      await this.#homes.get(account.jid)?.close();
+      await saveAccount(this.#options.log.registry, account);
+      await this.#dropCursors(account.jid, account.topics);
+      return (await this.#open(account)).status();
+    });
+  }
+
+  async #open(account: Account): Promise<Home> {
+    const { log, clock, trouble, boxId, receive, random, timing } = this.#options;
+    const home = new Home({ account, log, clock, trouble, boxId, receive, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing } });
+    this.#homes.set(account.jid, home);
+    await home.start();
+    return home;
+  }
+
+  list(): Promise<HomeStatus[]> {
+    return Promise.all([...this.#homes.values()].map((home) => home.status()));
+  }
+
+  remove(jid: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const home = this.#homes.get(bare(jid) ?? jid);
+      if (!home) throw new LanpostError('not-found', `There is no home ${jid}.`);
+      await home.close();
+      this.#homes.delete(home.account.jid);
+      const { registry } = this.#options.log;
+      await forgetAccount(registry, home.account.jid);
+      await forgetPoison(registry, home.account.jid);
+      await this.#dropCursors(home.account.jid, []);
+    });
+  }
+
+  /** Readers of filters that the home no longer has would hold the log for ever. */
+  async #dropCursors(jid: string, keep: readonly string[]): Promise<void> {
+    const { log } = this.#options;
+    const kept = new Set(keep.map((filter) => cursorName(jid, filter)));
+    const mine = [...log.cursors()].map((info) => info.name).filter((name) => name.startsWith(cursorName(jid, '')));
+    for (const name of mine) if (!kept.has(name)) await log.dropCursor(name);
+  }
+
+  knows(domain: string): boolean {
+    return [...this.#homes.values()].some((home) => home.account.address.domain === domain.toLowerCase());
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#turn;
+    await Promise.all([...this.#homes.values()].map((home) => home.close()));
+  }
+}

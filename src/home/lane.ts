@@ -1,0 +1,73 @@
+// One topic on its way up: what waits, what is in flight, what the home says it has.
+import type { Cursor } from '../log/cursor.ts';
+import type { LogRecord } from '../log/record.ts';
+import type { Failure } from './failure.ts';
+
+export interface Entry {
+  readonly seq: number;
+  readonly topic: string;
+  readonly recordId: string;
+  readonly kind: 'publish' | 'retract';
+  /** XEP-0060 item id: the publisher's choice, else the record id. */
+  readonly itemId: string;
+  readonly bytes: number;
+  readonly cursor: Cursor;
+  readonly stamp: LogRecord['stamp'];
+  /** It may have been sent before this process began. */
+  readonly redelivered: boolean;
+  /** Let go once it is acknowledged: the log has it. */
+  record: LogRecord | undefined;
+  /** Monotonic; undefined until the home has acknowledged it. */
+  ackedAt: number | undefined;
+  tries: number;
+}
+
+/** new: the node must be looked at before anything is sent. checking: that is going on. */
+export type Phase = 'new' | 'checking' | 'ready';
+
+export class Lane {
+  readonly topic: string;
+  phase: Phase = 'new';
+  /** Waiting, in order of seq. */
+  queue: Entry[] = [];
+  readonly flight = new Set<Entry>();
+  /** In flight when the session went: the home may have them or not. */
+  unknown: Entry[] = [];
+  readonly acked = new Set<Entry>();
+  /** Failed and to be sent again once the others in flight are answered. */
+  returned: Entry[] = [];
+  failure: Failure | undefined;
+  created = false;
+  createdAgain = 0;
+  /** What was acknowledged must be read back before more is sent. */
+  readBack = false;
+  /** Records from before this process may be there already. */
+  probing = true;
+  holds = 0;
+  heldUntil = 0;
+  reason: string | undefined;
+  /** One at a time, after a failure that may be the item's fault. */
+  alone = false;
+  /** Records were left in the log because the topic is held; stamp of the first. */
+  overflow: LogRecord['stamp'] | undefined;
+
+  constructor(topic: string) {
+    this.topic = topic;
+  }
+
+  get idle(): boolean {
+    return this.queue.length === 0 && this.flight.size === 0 && this.unknown.length === 0 && this.acked.size === 0
+      && this.returned.length === 0 && this.overflow === undefined && this.failure === undefined && this.phase !== 'checking';
+  }
+
+  /** Puts entries back where they belong in the order. */
+  requeue(entries: readonly Entry[]): void {
+    if (entries.length > 0) this.queue = [...entries, ...this.queue].toSorted((a, b) => a.seq - b.seq);
+  }
+
+  enqueue(entry: Entry): void {
+    const last = this.queue.at(-1);
+    if (!last || last.seq < entry.seq) this.queue.push(entry);
+    else this.requeue([entry]);
+  }
+}

@@ -1,0 +1,61 @@
+// Why a session ended or never began, and what that means for trying again.
+import { LanpostError } from '../errors.ts';
+import type { StreamFault } from '../xmpp/stream-error.ts';
+import { SaslError } from '../xmpp/sasl.ts';
+import type { LossKind } from './backoff.ts';
+
+/** The server ended the stream and said why. */
+export class StreamEnded extends Error {
+  override readonly name = 'StreamEnded';
+  readonly fault: StreamFault;
+  /** It came before the server knew who we are. */
+  readonly early: boolean;
+
+  constructor(fault: StreamFault, early: boolean) {
+    super(`the server ended the stream: ${fault.condition}${fault.text === undefined ? '' : ` (${fault.text.slice(0, 200)})`}`);
+    this.fault = fault;
+    this.early = early;
+  }
+}
+
+/** The server cannot be used as it is set up. */
+export class Unusable extends Error {
+  override readonly name = 'Unusable';
+}
+
+const CERTIFICATE = /^(?:CERT_|ERR_TLS_CERT|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|INVALID_|HOSTNAME_MISMATCH)/;
+
+export interface Loss {
+  readonly kind: LossKind;
+  readonly reason: string;
+}
+
+export function lossOf(error: unknown): Loss {
+  const reason = error instanceof Error ? error.message : String(error);
+  if (error instanceof SaslError) {
+    // RFC 6120 §6.5.10: this one says that trying again may help.
+    return error.condition === 'temporary-auth-failure' ? { kind: 'link', reason } : { kind: 'auth', reason: `the account was refused: ${reason}` };
+  }
+  if (error instanceof StreamEnded) {
+    const { condition } = error.fault;
+    if (condition === 'conflict') return { kind: 'conflict', reason };
+    if (condition === 'policy-violation' && error.early) return { kind: 'banned', reason };
+    if (condition === 'host-unknown' || condition === 'host-gone') return { kind: 'config', reason };
+    return { kind: 'link', reason };
+  }
+  if (error instanceof Unusable) return { kind: 'config', reason };
+  const code = codeOf(error);
+  if (code !== undefined && CERTIFICATE.test(code)) return { kind: 'config', reason: certificateReason(code, reason) };
+  if (error instanceof LanpostError) return { kind: 'link', reason };
+  return { kind: 'link', reason: code === undefined || reason.includes(code) ? reason : `${reason} (${code})` };
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+function certificateReason(code: string, reason: string): string {
+  return code === 'CERT_NOT_YET_VALID'
+    ? 'the server\'s certificate is not valid yet: is this box\'s clock set?'
+    : `the server's certificate was not accepted: ${reason}`;
+}

@@ -1,0 +1,211 @@
+// From nothing to a bound or resumed session: TCP, STARTTLS, SASL, then resume or bind (RFC 6120 §4.3, XEP-0198 §3, §5).
+import { connect, type Socket } from 'node:net';
+import type { Clock } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import { attr, children, namespaceOf, xml, type Element } from '../xmpp/element.ts';
+import type { Jid } from '../xmpp/jid.ts';
+import { chooseMechanism, NS_SASL, SaslError, ScramClient } from '../xmpp/sasl.ts';
+import { stanzaErrorOf } from '../xmpp/stanza-error.ts';
+import { NS_SM, parseH } from '../xmpp/stream-management.ts';
+import { verifiedTls } from '../xmpp/tls.ts';
+import { NS_CLIENT, NS_STREAM } from '../xmpp/xml-stream.ts';
+import { XmppSocket } from '../xmpp/xmpp-socket.ts';
+import { Inbox } from './inbox.ts';
+import { Unusable } from './loss.ts';
+import { targetsOf, type Target } from './resolve.ts';
+
+const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
+const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind';
+
+export interface NegotiateOptions {
+  readonly jid: Jid;
+  readonly password: string;
+  readonly resource: string;
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly ca?: string | undefined;
+  readonly clock: Clock;
+  /** For everything together; milliseconds. */
+  readonly deadline: number;
+  readonly stanzaBytes: number;
+  /** A session that may be taken up again. */
+  readonly resume?: { readonly id: string; readonly h: number } | undefined;
+  readonly onClose: (reason: Error | undefined) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface Negotiated {
+  readonly socket: XmppSocket;
+  readonly inbox: Inbox;
+  /** Full JID, of a new session. */
+  readonly bound?: string;
+  /** The other side's `h`, of a session taken up again. */
+  readonly resumed?: number;
+  /** How to take a new session up again, and for how many seconds. */
+  readonly sm?: { readonly id?: string; readonly max?: number };
+}
+
+/** Rejects when it does not come about; then nothing is left open. */
+export async function negotiate(options: NegotiateOptions): Promise<Negotiated> {
+  const { clock, jid, signal } = options;
+  const inbox = new Inbox();
+  let socket: XmppSocket | undefined;
+  const give = (error: Error): void => {
+    inbox.fail(error);
+    socket?.destroy(error);
+  };
+  const timer = clock.after(options.deadline, () => give(new LanpostError('timeout', `No session within ${options.deadline / 1000} s.`)));
+  const abort = (): void => give(new LanpostError('closed'));
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    const late = new Promise<never>((_resolve, reject) => {
+      const failing = inbox.fail.bind(inbox);
+      inbox.fail = (error) => {
+        failing(error);
+        reject(inbox.failure ?? error);
+      };
+    });
+    late.catch(() => undefined); // it is raced below; alone it means nothing
+    socket = wrap(await Promise.race([dial(await Promise.race([targetsOf(jid.domain, options.host, options.port), late]), inbox), late]), options, inbox);
+    return await Promise.race([talk(socket, inbox, options), late]);
+  } catch (error) {
+    socket?.destroy();
+    throw error;
+  } finally {
+    timer.stop();
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+async function dial(targets: readonly Target[], inbox: Inbox): Promise<Socket> {
+  let last: Error = new Unusable('the domain offers no service for clients');
+  for (const target of targets) {
+    if (inbox.failure) throw inbox.failure;
+    const socket = connect({ host: target.host, port: target.port, noDelay: true, keepAlive: true });
+    const outcome = await new Promise<Error | undefined>((resolve) => {
+      const done = (error?: Error): void => {
+        socket.off('connect', done).off('error', done);
+        resolve(error);
+      };
+      socket.on('connect', done).on('error', done);
+    });
+    if (!outcome && !inbox.failure) return socket;
+    socket.destroy();
+    last = outcome ?? last;
+  }
+  throw last;
+}
+
+function wrap(socket: Socket, options: NegotiateOptions, inbox: Inbox): XmppSocket {
+  return new XmppSocket({
+    socket, clock: options.clock, limits: { stanzaBytes: options.stanzaBytes, depth: 64 },
+    on: {
+      header: () => inbox.push({ type: 'header' }),
+      stanza: (element) => inbox.push({ type: 'stanza', element }),
+      error: (event) => inbox.fail(new LanpostError('disconnected', `The server sent what is not XMPP: ${event.condition}, ${event.text}.`)),
+      close: (reason) => {
+        inbox.fail(reason ?? new LanpostError('disconnected', 'The server closed the connection.'));
+        options.onClose(inbox.failure);
+      },
+    },
+  });
+}
+
+async function talk(socket: XmppSocket, inbox: Inbox, options: NegotiateOptions): Promise<Negotiated> {
+  await secure(socket, inbox, options);
+  await authenticate(socket, inbox, await begin(socket, inbox, options), options);
+  inbox.authenticated = true;
+  socket.restart();
+  inbox.clear();
+  const features = await begin(socket, inbox, options);
+  const canManage = features.getChild('sm', NS_SM) !== undefined;
+  if (canManage && options.resume) {
+    const resumed = await resume(socket, inbox, options.resume);
+    if (resumed !== undefined) return { socket, inbox, resumed };
+  }
+  const bound = await bind(socket, inbox, options);
+  if (!canManage) return { socket, inbox, bound };
+  socket.write(xml('enable', { xmlns: NS_SM, resume: 'true' }));
+  let enabled = await inbox.stanza();
+  // XEP-0198 §4: counting begins at <enabled/>; what squeezed in before it is of no session of ours yet.
+  for (let i = 0; i < 16 && namespaceOf(enabled) !== NS_SM; i++) enabled = await inbox.stanza();
+  if (enabled.getName() !== 'enabled' || namespaceOf(enabled) !== NS_SM) return { socket, inbox, bound };
+  const id = ['true', '1'].includes(attr(enabled, 'resume') ?? '') ? attr(enabled, 'id') : undefined;
+  const max = Number(attr(enabled, 'max') ?? Number.NaN);
+  return { socket, inbox, bound, sm: { ...(id === undefined ? {} : { id }), ...(Number.isFinite(max) ? { max } : {}) } };
+}
+
+/** Sends our header and gives the features that answer it. */
+async function begin(socket: XmppSocket, inbox: Inbox, options: NegotiateOptions): Promise<Element> {
+  const { domain } = options.jid;
+  socket.open(xml('stream:stream', { xmlns: NS_CLIENT, 'xmlns:stream': NS_STREAM, to: domain, version: '1.0', 'xml:lang': 'en' }));
+  await inbox.header();
+  const features = await inbox.stanza();
+  if (features.getName() !== 'features' || namespaceOf(features) !== NS_STREAM) throw new LanpostError('disconnected', 'The server sent no stream features.');
+  return features;
+}
+
+/** Always, and verified: a server that does not offer TLS, or somebody who took the offer away, gets nothing. */
+async function secure(socket: XmppSocket, inbox: Inbox, options: NegotiateOptions): Promise<void> {
+  const features = await begin(socket, inbox, options);
+  if (!features.getChild('starttls', NS_TLS)) throw new Unusable('the server does not offer TLS');
+  socket.write(xml('starttls', { xmlns: NS_TLS }));
+  const answer = await inbox.stanza();
+  if (answer.getName() !== 'proceed' || namespaceOf(answer) !== NS_TLS) throw new Unusable('the server refused TLS');
+  inbox.clear();
+  await socket.secure('client', verifiedTls({ domain: options.jid.domain, ...(options.ca === undefined ? {} : { ca: options.ca }) }));
+}
+
+async function authenticate(socket: XmppSocket, inbox: Inbox, features: Element, options: NegotiateOptions): Promise<void> {
+  const offered = features.getChild('mechanisms', NS_SASL)?.getChildren('mechanism').map((mechanism) => mechanism.getText().trim()) ?? [];
+  const mechanism = chooseMechanism(offered);
+  if (mechanism === undefined || mechanism === 'PLAIN') throw new SaslError('invalid-mechanism', `the server offers only ${offered.join(', ') || 'nothing'}`);
+  const scram = new ScramClient(mechanism, { username: options.jid.local ?? '', password: options.password });
+  socket.write(xml('auth', { xmlns: NS_SASL, mechanism }, scram.first().toString('base64')));
+
+  let verified = false;
+  for (let step = 0; step < 3; step++) {
+    const answer = await inbox.stanza();
+    if (namespaceOf(answer) !== NS_SASL) break;
+    const data = Buffer.from(answer.getText(), 'base64');
+    if (answer.getName() === 'failure') throw saslFailure(answer);
+    if (answer.getName() === 'success') {
+      // RFC 6120 §6.4.6: the server's proof may come with the success, or came before it as a challenge.
+      if (!verified || data.length > 0) scram.verify(data);
+      return;
+    }
+    if (answer.getName() !== 'challenge') break;
+    if (step === 0) socket.write(xml('response', { xmlns: NS_SASL }, (await scram.respond(data)).toString('base64')));
+    else {
+      scram.verify(data);
+      verified = true;
+      socket.write(xml('response', { xmlns: NS_SASL }));
+    }
+  }
+  throw new SaslError('malformed-request', 'the server does not speak SASL as RFC 6120 has it');
+}
+
+function saslFailure(failure: Element): SaslError {
+  const condition = children(failure).find((child) => child.getName() !== 'text')?.getName() ?? 'not-authorized';
+  return new SaslError(condition, failure.getChildText('text') ?? undefined);
+}
+
+/** The other side's `h`, or undefined when the session has gone and a new one must be bound. */
+async function resume(socket: XmppSocket, inbox: Inbox, session: { readonly id: string; readonly h: number }): Promise<number | undefined> {
+  socket.write(xml('resume', { xmlns: NS_SM, previd: session.id, h: String(session.h) }));
+  const answer = await inbox.stanza();
+  if (namespaceOf(answer) !== NS_SM || answer.getName() !== 'resumed') return undefined;
+  return parseH(attr(answer, 'h'));
+}
+
+async function bind(socket: XmppSocket, inbox: Inbox, options: NegotiateOptions): Promise<string> {
+  const id = 'bind';
+  socket.write(xml('iq', { type: 'set', id }, xml('bind', { xmlns: NS_BIND }, xml('resource', {}, options.resource))));
+  const answer = await inbox.stanza();
+  if (answer.getName() !== 'iq' || attr(answer, 'id') !== id) throw new LanpostError('disconnected', 'The server did not answer the binding of a resource.');
+  if (attr(answer, 'type') === 'error') throw stanzaErrorOf(answer);
+  const bound = answer.getChild('bind', NS_BIND)?.getChildText('jid');
+  if (bound === undefined || bound === null) throw new LanpostError('disconnected', 'The server bound no address.');
+  return bound;
+}

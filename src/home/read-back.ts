@@ -1,0 +1,44 @@
+// Is what we sent really there? Pure: which ids to ask for, and what the answer means.
+import type { Entry } from './lane.ts';
+
+/** One page: few enough ids, and an answer of bounded size. */
+const PAGE_ITEMS = 100;
+const PAGE_BYTES = 131_072;
+
+/** Slices off the next page of `entries` from `from`. */
+export function pageOf(entries: readonly Entry[], from: number): Entry[] {
+  const page: Entry[] = [];
+  let bytes = 0;
+  for (let i = from; i < entries.length && page.length < PAGE_ITEMS; i++) {
+    const entry = entries[i];
+    if (!entry || (page.length > 0 && bytes + entry.bytes > PAGE_BYTES)) break;
+    page.push(entry);
+    bytes += entry.bytes;
+  }
+  return page;
+}
+
+/** Newest entry of each item id: it alone can be seen in the node. */
+export function newestByItem(entries: Iterable<Entry>): Map<string, number> {
+  const newest = new Map<string, number>();
+  for (const { itemId, seq } of entries) if (seq > (newest.get(itemId) ?? 0)) newest.set(itemId, seq);
+  return newest;
+}
+
+/**
+ * Whether the node shows that the entry arrived. One that a later entry of ours replaces counts as arrived:
+ * that one answers for both. An item that somebody else has written over is left to them.
+ */
+export function arrived(entry: Entry, found: ReadonlyMap<string, string | undefined>, newest: ReadonlyMap<string, number>): boolean {
+  if ((newest.get(entry.itemId) ?? entry.seq) > entry.seq) return true;
+  const there = found.has(entry.itemId);
+  const recordId = found.get(entry.itemId);
+  const ours = recordId?.startsWith(boxOf(entry.recordId)) ?? false;
+  if (entry.kind === 'retract') return !there || !ours;
+  return there && (recordId === entry.recordId || !ours);
+}
+
+/** `<box>-` of a record id. */
+function boxOf(recordId: string): string {
+  return recordId.slice(0, recordId.indexOf('-') + 1);
+}

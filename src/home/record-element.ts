@@ -1,0 +1,25 @@
+// A record as it stands in a home's node: the payload, and around it what a reader needs to order and to dedupe.
+import type { LogRecord } from '../log/record.ts';
+import { NS_LANPOST, payloadToElement } from '../payload/xml.ts';
+import { attr, xml, type Element } from '../xmpp/element.ts';
+
+export function recordElement(record: LogRecord): Element {
+  const { stamp, origin } = record;
+  const element = xml('record', {
+    xmlns: NS_LANPOST,
+    id: record.recordId,
+    seq: String(origin?.seq ?? record.seq),
+    stamp: new Date(stamp.wall).toISOString(),
+    // The clock had not been set: order by id, not by time.
+    ...(stamp.trusted ? {} : { clock: 'unset' }),
+    ...(record.publisher === undefined ? {} : { publisher: record.publisher }),
+  });
+  if (record.payload) element.append(payloadToElement(record.payload));
+  return element;
+}
+
+/** The record id that an item carries, if it was published so. */
+export function recordIdOf(item: Element): string | undefined {
+  const record = item.getChild('record', NS_LANPOST);
+  return record && attr(record, 'id');
+}

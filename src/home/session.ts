@@ -1,0 +1,213 @@
+// One XMPP session with a home: it may outlive its connection (XEP-0198 §5). Everything sent is kept by
+// whoever sent it; the session knows how to have it said again.
+import type { Clock, Timer } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import { attr, namespaceOf, xml, type Element } from '../xmpp/element.ts';
+import { IqCaller } from '../xmpp/iq.ts';
+import { bare } from '../xmpp/jid.ts';
+import { errorReply, stanzaKind } from '../xmpp/stanza.ts';
+import { StanzaError } from '../xmpp/stanza-error.ts';
+import { HandledCountTooHigh, NS_SM, parseH, StreamManagement } from '../xmpp/stream-management.ts';
+import { streamError } from '../xmpp/stream-error.ts';
+import type { XmppSocket } from '../xmpp/xmpp-socket.ts';
+
+/** What was sent: how to say it again, and whom to tell that the server has it. */
+interface Sent {
+  again(): Element;
+  handed?(): void;
+  /** The session is over before the server said that it has it. */
+  dropped?(): void;
+}
+
+export interface SessionOptions {
+  readonly clock: Clock;
+  /** Full JID. */
+  readonly jid: string;
+  /** Takes what is no answer; resolves with a reply when what the stanza caused is safe. */
+  readonly receive?: ((stanza: Element) => Promise<Element | undefined>) | undefined;
+  readonly trouble: (message: string) => void;
+  readonly managed: boolean;
+  readonly timing: SessionTiming;
+}
+
+export interface SessionTiming {
+  /** Ask for an acknowledgement this long after the last stanza, ms. */
+  readonly ask: number;
+  /** With nothing to say, ask this often whether the link lives, ms. */
+  readonly idle: number;
+  /** No byte for this long after asking, and the link is dead, ms. */
+  readonly silence: number;
+}
+
+export const SESSION_TIMING: SessionTiming = { ask: 2_000, idle: 60_000, silence: 30_000 };
+/** Stanzas of the other side that may be in work at once. */
+const MAX_UNHANDLED = 256;
+
+export class HomeSession {
+  readonly jid: string;
+  readonly iq: IqCaller;
+  readonly #options: SessionOptions;
+  readonly #sm = new StreamManagement<Sent>();
+  #socket: XmppSocket | undefined;
+  #askTimer: Timer | undefined;
+  #idleTimer: Timer | undefined;
+  #silenceTimer: Timer | undefined;
+  #paused = false;
+  #ended = false;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.jid = options.jid;
+    const self = bare(options.jid) ?? options.jid;
+    this.iq = new IqCaller({
+      clock: options.clock, send: (iq) => this.send(iq), limit: 64,
+      self: () => [self, options.jid, self.slice(self.indexOf('@') + 1)],
+    });
+  }
+
+  get h(): number {
+    return this.#sm.h;
+  }
+
+  get attached(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** A connection carries the session from here on; `h` is what the server says it has, of a session taken up again. */
+  attach(socket: XmppSocket, h?: number): void {
+    this.#socket = socket;
+    if (h !== undefined) {
+      this.#acknowledged(h);
+      // XEP-0198 §5: what is still unhandled MUST be sent again; it keeps its place in the count.
+      for (const sent of this.#sm.unacked()) this.#socket?.write(sent.again());
+      if (this.#sm.pending > 0) this.#ask();
+    }
+    this.#restIdle();
+  }
+
+  /** The connection has gone; the session may yet be taken up again. */
+  detach(): void {
+    this.#socket = undefined;
+    for (const timer of [this.#askTimer, this.#idleTimer, this.#silenceTimer]) timer?.stop();
+    this.#askTimer = undefined;
+    this.#silenceTimer = undefined;
+    this.#paused = false;
+  }
+
+  /** It will not be taken up again: every open request rejects with `disconnected`. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.detach();
+    this.iq.fail();
+    for (const sent of this.#sm.unacked()) sent.dropped?.();
+  }
+
+  /** Sends a stanza; `handed` is called when the server has it. `again` builds it anew for a resumed stream. */
+  send(stanza: Element, options: { readonly handed?: () => void; readonly dropped?: () => void; readonly again?: () => Element } = {}): void {
+    const { handed, dropped, again = () => stanza } = options;
+    if (this.#ended) {
+      dropped?.();
+      return;
+    }
+    if (!this.#options.managed) {
+      this.#socket?.write(stanza);
+      handed?.();
+      return;
+    }
+    const due = this.#sm.sent({ again, ...(handed ? { handed } : {}), ...(dropped ? { dropped } : {}) });
+    this.#socket?.write(stanza);
+    if (due) this.#ask();
+    else this.#askTimer ??= this.#options.clock.after(this.#options.timing.ask, () => this.#ask());
+  }
+
+  /** XEP-0198 §4: before a proper end, say what was received, so that it is not sent again. */
+  farewell(): void {
+    if (this.#options.managed) this.#socket?.write(xml('a', { xmlns: NS_SM, h: String(this.#sm.h) }));
+  }
+
+  /** Whatever the server sends, in order. */
+  readonly receive = (element: Element): void => {
+    this.#silenceTimer?.stop();
+    this.#silenceTimer = undefined;
+    if (namespaceOf(element) === NS_SM) {
+      if (element.getName() === 'r') this.#socket?.write(xml('a', { xmlns: NS_SM, h: String(this.#sm.h) }));
+      else if (element.getName() === 'a') this.#acknowledged(parseH(attr(element, 'h')) ?? -1);
+      return;
+    }
+    if (stanzaKind(element) === undefined) return;
+    const n = this.#sm.arrived();
+    if (this.iq.receive(element)) {
+      this.#sm.handled(n);
+      return;
+    }
+    void this.#handle(element, n);
+  };
+
+  async #handle(stanza: Element, n: number): Promise<void> {
+    this.#throttle();
+    try {
+      const reply = this.#options.receive ? await this.#options.receive(stanza) : refuse(stanza);
+      if (reply) this.send(reply);
+    } catch (error) {
+      this.#options.trouble(error instanceof Error ? error.message : String(error));
+      // Not handled: it is not counted, and the server keeps it.
+      return;
+    } finally {
+      this.#throttle();
+    }
+    this.#sm.handled(n);
+  }
+
+  /** Reading stops while too much that came is not done. */
+  #throttle(): void {
+    const full = this.#sm.unhandled > MAX_UNHANDLED;
+    if (full === this.#paused || !this.#socket) return;
+    this.#paused = full;
+    if (full) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #acknowledged(h: number): void {
+    let confirmed: Sent[];
+    try {
+      confirmed = this.#sm.ack(h);
+    } catch (error) {
+      if (!(error instanceof HandledCountTooHigh)) throw error;
+      // XEP-0198 §4: undefined-condition with handled-count-too-high.
+      this.#socket?.write(streamError('undefined-condition', error.message, xml('handled-count-too-high', { xmlns: NS_SM, h: String(h), 'send-count': String(error.sent) })));
+      this.#socket?.destroy(new LanpostError('disconnected', error.message));
+      return;
+    }
+    for (const sent of confirmed) sent.handed?.();
+  }
+
+  #ask(): void {
+    this.#askTimer?.stop();
+    this.#askTimer = undefined;
+    if (!this.#socket) return;
+    this.#sm.asked();
+    const { clock, timing } = this.#options;
+    // Without stream management any stanza that must be answered shows life as well.
+    this.#socket.write(this.#options.managed ? xml('r', { xmlns: NS_SM }) : xml('iq', { type: 'get', id: 'alive' }, xml('ping', { xmlns: 'urn:xmpp:ping' })));
+    const socket = this.#socket;
+    const asked = clock.mono();
+    this.#silenceTimer ??= clock.after(timing.silence, () => {
+      this.#silenceTimer = undefined;
+      if (socket.lastReceived >= asked) return;
+      socket.destroy(new LanpostError('disconnected', `The server was silent for ${timing.silence / 1000} s.`));
+    });
+    this.#restIdle();
+  }
+
+  #restIdle(): void {
+    this.#idleTimer?.stop();
+    this.#idleTimer = this.#options.clock.after(this.#options.timing.idle, () => this.#ask());
+  }
+}
+
+/** Nobody here takes requests from home. */
+function refuse(stanza: Element): Element | undefined {
+  const type = attr(stanza, 'type');
+  return stanza.getName() === 'iq' && (type === 'get' || type === 'set') ? errorReply(stanza, new StanzaError('service-unavailable')) : undefined;
+}

@@ -1,0 +1,49 @@
+// A person's own look at a node of a home: an independent session with the account's password.
+import { readFileSync } from 'node:fs';
+import { createSystemClock } from '../../src/clock.ts';
+import { negotiate } from '../../src/home/negotiate.ts';
+import { itemsRequest, NS_PUBSUB } from '../../src/home/node.ts';
+import { HomeSession, SESSION_TIMING } from '../../src/home/session.ts';
+import { elementToPayload } from '../../src/payload/xml.ts';
+import { fromPayload } from '../../src/payload/payload.ts';
+import { attr, children, xml, type Element } from '../../src/xmpp/element.ts';
+import { parseJid } from '../../src/xmpp/jid.ts';
+import type { HomeServer } from '../support/homes.ts';
+
+export interface StoredItem { readonly id: string; readonly recordId: string | undefined; readonly seq: number; readonly value: unknown }
+
+export interface Reader extends AsyncDisposable {
+  request(iq: Element): Promise<Element>;
+  items(node: string, ids?: readonly string[]): Promise<StoredItem[]>;
+}
+
+export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' | 'viewer' = 'edge1'): Promise<Reader> {
+  const clock = createSystemClock();
+  const { jid, password } = server.account(account);
+  const address = parseJid(jid);
+  if (!address) throw new Error(jid);
+  const negotiated = await negotiate({
+    jid: address, password, resource: `reader-${process.pid}`, host: server.host, port: server.port, ca: readFileSync(server.ca, 'utf8'),
+    clock, deadline: 15_000, stanzaBytes: 64 << 20, onClose: () => session.end(), signal: new AbortController().signal,
+  });
+  const session: HomeSession = new HomeSession({ clock, jid: negotiated.bound ?? jid, managed: true, timing: SESSION_TIMING, trouble: () => undefined });
+  session.attach(negotiated.socket);
+  negotiated.inbox.handOver(session.receive);
+  const parse = (answer: Element): StoredItem[] => (answer.getChild('pubsub', NS_PUBSUB)?.getChild('items')?.getChildren('item') ?? []).map((item) => {
+    const record = item.getChild('record', 'urn:lanpost:0');
+    const payload = record && children(record)[0];
+    return { id: attr(item, 'id') ?? '', recordId: record && attr(record, 'id'), seq: Number(record && attr(record, 'seq')), value: payload && fromPayload(elementToPayload(payload)) };
+  });
+  return {
+    request: (iq) => session.iq.request(iq),
+    async items(node, ids) {
+      const iq = itemsRequest(server.service, node, ids ?? []);
+      if (!ids) iq.getChild('pubsub')?.getChild('items')?.setAttrs({ max_items: '100000' });
+      return parse(await session.iq.request(iq));
+    },
+    async [Symbol.asyncDispose]() {
+      session.send(xml('presence', { type: 'unavailable' }));
+      await negotiated.socket.close();
+    },
+  };
+}

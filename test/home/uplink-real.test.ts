@@ -1,0 +1,165 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Trouble } from '../../src/api.ts';
+import { createSystemClock } from '../../src/clock.ts';
+import { createHomes, type Homes, type HomesOptions } from '../../src/home/homes.ts';
+import { LevelDatabase } from '../../src/log/level-database.ts';
+import { openLog, type Log } from '../../src/log/log.ts';
+import { toPayload } from '../../src/payload/payload.ts';
+import { createHomeServer, type HomeServer } from '../support/homes.ts';
+import { needs } from '../support/needs.ts';
+import { until } from './until.ts';
+import { openReader, type StoredItem } from './reader.ts';
+
+const BOX = 'aaaabbbbccccdddd';
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+}, 30_000);
+
+interface Rig { log: Log; homes: Homes; troubles: Trouble[]; publish(topic: string, values: readonly unknown[], id?: string): Promise<void>; queued(): Promise<number>; stop(): Promise<void> }
+
+async function box(dir: string, limits: HomesOptions['limits'] = { settle: 500 }): Promise<Rig> {
+  const troubles: Trouble[] = [];
+  const trouble = (t: Trouble): void => { troubles.push(t); };
+  const clock = createSystemClock();
+  const log = await openLog({ database: new LevelDatabase(dir), clock, boxId: BOX, trouble });
+  const homes = createHomes({ log, clock, trouble, boxId: BOX, limits, random: () => 0.1 });
+  let open = true;
+  const stop = async (): Promise<void> => {
+    if (!open) return;
+    open = false;
+    await homes.close();
+    await log.close();
+  };
+  closers.push(stop);
+  await homes.start();
+  return {
+    log, homes, troubles, stop,
+    async publish(topic, values, id) {
+      await Promise.all(values.map((value) => log.append({ topic, kind: 'publish', payload: toPayload(value as string), ...(id === undefined ? {} : { id }) })));
+    },
+    queued: async () => (await homes.list())[0]?.queued ?? -1,
+  };
+}
+
+async function start(kind: 'prosody' | 'ejabberd'): Promise<{ server: HomeServer; dir: string; account: Parameters<Homes['add']>[0] }> {
+  const server = await createHomeServer(kind);
+  closers.push(() => server.down());
+  const dir = mkdtempSync(join(tmpdir(), 'lanpost-home-'));
+  closers.push(() => { rmSync(dir, { recursive: true }); return Promise.resolve(); });
+  await server.start();
+  return { server, dir, account: { ...server.account('edge1'), host: server.host, port: server.port, ca: readFileSync(server.ca, 'utf8'), topics: ['plant/#', 'plant/boiler', 'door'] } };
+}
+
+const bySeq = (items: readonly StoredItem[]): StoredItem[] => items.toSorted((a, b) => a.seq - b.seq);
+const values = (from: number, to: number): unknown[] => Array.from({ length: to - from }, (_, i) => ({ n: from + i, text: 'x<&>\u00e9\u{1f600}'.repeat(5) }));
+
+describe.each(['prosody', 'ejabberd'] as const)('a home on %s', (kind) => {
+  describe.skipIf(!needs(kind))('', () => {
+    it('gets the chosen topics, each record once, and says when it has settled', async () => {
+      const { server, dir, account } = await start(kind);
+      const a = await box(dir);
+      expect(await a.homes.add(account)).toMatchObject({ jid: account.jid, service: server.service, queued: 0 });
+      await Promise.all([a.publish('plant/boiler', values(0, 300)), a.publish('plant', values(0, 20)), a.publish('other', values(0, 5)), a.publish('door', ['open'])]);
+      await until(async () => await a.queued() === 0);
+      await using reader = await openReader(server);
+      const items = bySeq(await reader.items('plant/boiler'));
+      expect(items.map((item) => item.value)).toEqual(values(0, 300));
+      expect(items.every((item) => item.id === item.recordId)).toBe(true);
+      expect((await reader.items('plant')).length).toBe(20);
+      expect((await reader.items('door'))[0]?.value).toBe('open');
+      await expect(reader.items('other')).rejects.toMatchObject({ condition: 'item-not-found' });
+      expect((await a.homes.list())[0]).toMatchObject({ state: 'online', queued: 0, oldestAge: 0 });
+      expect(a.troubles).toEqual([]);
+    }, 60_000);
+
+    it('updates replace, retractions remove', async () => {
+      const { server, dir, account } = await start(kind);
+      const a = await box(dir);
+      await a.homes.add(account);
+      await a.publish('door', ['open'], 'state');
+      await a.publish('door', ['shut'], 'state');
+      await a.publish('door', ['gone'], 'other');
+      await a.log.append({ topic: 'door', kind: 'retract', id: 'other' });
+      await until(async () => await a.queued() === 0);
+      await using reader = await openReader(server);
+      expect((await reader.items('door')).map(({ id, value }) => [id, value])).toEqual([['state', 'shut']]);
+    }, 60_000);
+
+    it('what the server had acknowledged and lost is sent again', async () => {
+      const { server, dir, account } = await start(kind);
+      const a = await box(dir, { settle: 3_600_000 });
+      await a.homes.add(account);
+      await a.publish('plant/boiler', values(0, 250));
+      {
+        await using reader = await openReader(server);
+        await until(async () => (await reader.items('plant/boiler').catch(() => [])).length === 250);
+        const newest = bySeq(await reader.items('plant/boiler')).slice(-3);
+        const { retractRequest } = await import('../../src/home/node.ts');
+        for (const { id } of newest) await reader.request(retractRequest(server.service, 'plant/boiler', id));
+        expect((await reader.items('plant/boiler')).length).toBe(247);
+      }
+      expect(await a.queued()).toBe(250);
+      await server.kill();
+      await a.publish('plant/boiler', values(250, 260));
+      await server.start();
+      await using reader = await openReader(server);
+      await until(async () => (await reader.items('plant/boiler')).length === 260);
+      expect(bySeq(await reader.items('plant/boiler')).map((item) => item.value)).toEqual(values(0, 260));
+      expect(a.troubles.map((t) => t.kind)).toContain('home.lost');
+    }, 60_000);
+
+    it('a wrong password is refused, and a changed one is tried at once', async () => {
+      const { dir, account } = await start(kind);
+      const a = await box(dir);
+      await a.homes.add({ ...account, password: 'wrong' });
+      await until(async () => (await a.homes.list())[0]?.state === 'refused');
+      expect((await a.homes.list())[0]).toMatchObject({ reason: expect.stringContaining('not-authorized') as string, nextAttempt: expect.any(Number) as number });
+      await a.homes.add(account);
+      await until(async () => (await a.homes.list())[0]?.state === 'online');
+    }, 60_000);
+
+    it('a certificate of another authority is refused', async () => {
+      const { dir, account } = await start(kind);
+      const a = await box(dir);
+      const { ca: _ca, ...rest } = account;
+      await a.homes.add(rest);
+      await until(async () => (await a.homes.list())[0]?.state === 'refused');
+      expect((await a.homes.list())[0]?.reason).toMatch(/certificate/);
+    }, 60_000);
+
+    it('an item that is too large is put aside and the topic goes on', async () => {
+      const { server, dir, account } = await start(kind);
+      const a = await box(dir);
+      await a.homes.add(account);
+      await a.publish('door', ['a', 'x'.repeat(210_000), 'b']);
+      await until(async () => await a.queued() === 0);
+      await using reader = await openReader(server);
+      expect((await reader.items('door')).map((item) => item.value)).toEqual(['a', 'b']);
+      expect(a.troubles.map((t) => t.kind)).toEqual(['home.poison']);
+      expect(a.log.registry.entries('poison:')[0]?.[1]).toMatchObject({ topic: 'door', bytes: expect.any(Uint8Array) as Uint8Array });
+    }, 60_000);
+
+    it('a stopped box goes on where it was', async () => {
+      const { server, dir, account } = await start(kind);
+      await server.stop();
+      const a = await box(dir);
+      await a.homes.add(account);
+      await a.publish('plant/boiler', values(0, 100));
+      await until(async () => ['waiting', 'connecting'].includes((await a.homes.list())[0]?.state ?? ''));
+      expect(await a.queued()).toBe(100);
+      await a.stop();
+      await server.start();
+      const b = await box(dir);
+      await until(async () => await b.queued() === 0);
+      await using reader = await openReader(server);
+      expect(bySeq(await reader.items('plant/boiler')).map((item) => item.value)).toEqual(values(0, 100));
+      await b.homes.remove(account.jid);
+      expect(await b.homes.list()).toEqual([]);
+      expect([...b.log.cursors()]).toEqual([]);
+    }, 60_000);
+  });
+});
