@@ -1,0 +1,180 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { networkInterfaces } from 'node:os';
+import multicastDns, { type MulticastDNS } from 'multicast-dns';
+import { LanpostError } from '../errors.ts';
+import { addressToBytes, canonicalAddress, isLinkLocal, withoutZone } from './address.ts';
+import { onLink } from './directory.ts';
+import { MDNS_PORT, type Channel, type Family, type InterfaceInfo, type Network, type Source } from './network.ts';
+
+const GROUP = { 4: '224.0.0.251', 6: 'ff02::fb' } as const;
+/** RFC 6762 §11 */
+const TTL = 255;
+/** A thousand hosts that come at once, 315 bytes each, and the kernel's overhead for each packet. */
+const RECEIVE_BYTES = 4 << 20;
+/** Packets of our own that may still come back to us. */
+const MAX_ECHOES = 512;
+
+type Receive = (bytes: Uint8Array, from: Source) => void;
+
+/**
+ * Multicast DNS over real sockets. multicast-dns carries bind, membership, TTL and loopback, one
+ * instance for each interface and family; messages are our own (its codec cannot carry a dot inside
+ * a label, an empty TXT, or a QU question), so its listener is taken away and packets go by the socket.
+ */
+export function createSocketNetwork(): Network {
+  return {
+    interfaces: systemInterfaces,
+    async open(name, family, onPacket) {
+      const iface = systemInterfaces().find((one) => one.name === name);
+      const local = iface?.addresses.find((own) => own.family === family);
+      if (!iface || !local) throw new LanpostError('unreachable', `${name} has no IPv${family} address`);
+      const port = new Port(iface, family, onPacket);
+      await port.join(family === 4 ? local.address : `::%${name}`);
+      return port;
+    },
+  };
+}
+
+class Port implements Channel {
+  readonly #interface: InterfaceInfo;
+  readonly #family: Family;
+  readonly #onPacket: Receive;
+  readonly #socket: Socket;
+  readonly #own: ReadonlySet<string>;
+  #library: MulticastDNS | undefined;
+  /** What we multicast comes back, as it must for others on this host: it is told apart byte by byte. */
+  #echoes: Buffer[] = [];
+  #sending = 0;
+  #idle: (() => void) | undefined;
+
+  constructor(iface: InterfaceInfo, family: Family, onPacket: Receive) {
+    this.#interface = iface;
+    this.#family = family;
+    this.#onPacket = onPacket;
+    this.#own = new Set(iface.addresses.map(({ address }) => canonicalAddress(address)));
+    this.#socket = createSocket({
+      type: family === 4 ? 'udp4' : 'udp6',
+      reuseAddr: true,
+      // For a stack that set only this option. Older Nodes ignore it, other systems refuse it.
+      ...(process.platform === 'linux' ? { reusePort: true } : {}),
+      ipv6Only: family === 6,
+    });
+  }
+
+  /** Binds to every address: on Linux a socket bound to one hears no multicast. */
+  join(local: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const library = multicastDns({
+        socket: this.#socket,
+        type: this.#family === 4 ? 'udp4' : 'udp6',
+        ip: GROUP[this.#family],
+        interface: local,
+        bind: this.#family === 4 ? '0.0.0.0' : '::',
+        ttl: TTL,
+        loopback: true,
+      });
+      this.#library = library;
+      this.#socket.removeAllListeners('message');
+      this.#socket.on('message', (bytes, from) => this.#receive(bytes, from));
+      let joined = false;
+      const fail = (error: Error): void => {
+        // Later ones are about single packets: those are lost, as on any network.
+        if (joined) return;
+        joined = true;
+        reject(joinError(error));
+        library.destroy();
+      };
+      library.on('error', fail);
+      library.on('warning', fail);
+      library.on('ready', () => {
+        if (joined) return;
+        joined = true;
+        try {
+          this.#socket.setTTL(TTL);
+          this.#socket.setRecvBufferSize(RECEIVE_BYTES);
+        } catch (error) {
+          joined = false;
+          fail(error instanceof Error ? error : new Error(String(error)));
+          return;
+        }
+        resolve();
+      });
+    });
+  }
+
+  send(bytes: Uint8Array, to?: Source): void {
+    if (this.#sending < 0) return;
+    if (!to) {
+      this.#echoes.push(Buffer.from(bytes));
+      if (this.#echoes.length > MAX_ECHOES) this.#echoes.shift();
+    }
+    this.#sending++;
+    const zone = this.#family === 6 ? `%${this.#interface.name}` : '';
+    this.#socket.send(bytes, to?.port ?? MDNS_PORT, `${to?.address ?? GROUP[this.#family]}${zone}`, () => {
+      if (--this.#sending === 0) this.#idle?.();
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#sending > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    await new Promise<void>((resolve) => {
+      if (this.#library) this.#library.destroy(resolve);
+      else resolve();
+    });
+  }
+
+  #receive(bytes: Buffer, { address, port }: RemoteInfo): void {
+    const source = { address: canonicalAddress(address), port };
+    if (!this.#isHere(address, source.address)) return;
+    if (port === MDNS_PORT && this.#own.has(source.address) && this.#isEcho(bytes)) return;
+    this.#onPacket(bytes, source);
+  }
+
+  /**
+   * Every socket on the port hears every interface, and Node does not tell which: an IPv6 source on
+   * the link says it in its zone, any other by its subnet.
+   */
+  #isHere(address: string, plain: string): boolean {
+    const zone = address.indexOf('%');
+    if (zone >= 0) return address.slice(zone + 1) === this.#interface.name;
+    const bytes = addressToBytes(plain);
+    return bytes !== undefined && (isLinkLocal(bytes) || onLink(bytes, this.#interface));
+  }
+
+  #isEcho(bytes: Buffer): boolean {
+    const index = this.#echoes.findIndex((sent) => sent.equals(bytes));
+    if (index < 0) return false;
+    // They come back in order: what is older than this one got lost.
+    this.#echoes.splice(0, index + 1);
+    return true;
+  }
+}
+
+function systemInterfaces(): InterfaceInfo[] {
+  const found: InterfaceInfo[] = [];
+  for (const [name, addresses = []] of Object.entries(networkInterfaces())) {
+    const outward = addresses.filter(({ internal }) => !internal);
+    if (outward.length === 0) continue;
+    found.push({
+      name,
+      addresses: outward.map(({ address, family, cidr }) => {
+        const kind: Family = family === 'IPv4' ? 4 : 6;
+        return { address: withoutZone(address), family: kind, prefix: Number(cidr?.split('/')[1] ?? (kind === 4 ? 32 : 128)) };
+      }),
+    });
+  }
+  return found;
+}
+
+function joinError(error: Error & { code?: string }): LanpostError {
+  const cause = { cause: error };
+  switch (error.code) {
+    case 'EADDRINUSE': return new LanpostError('in-use', `another program holds UDP port ${MDNS_PORT} and does not share it`, cause);
+    case 'EACCES': case 'EPERM': return new LanpostError('forbidden', `not allowed to use UDP port ${MDNS_PORT}`, cause);
+    default: return new LanpostError('unreachable', error.message, cause);
+  }
+}

@@ -1,0 +1,196 @@
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createLan, type Lan } from '../support/lan.ts';
+import { needs } from '../support/needs.ts';
+import { Agent, type AgentOptions } from './mdns-agent.ts';
+
+const TYPE = '_presence._tcp';
+
+describe.skipIf(!needs('root', 'avahi-daemon', 'avahi-browse'))('mDNS beside avahi', () => {
+  let lan: Lan;
+  const agents: Agent[] = [];
+  const stops: (() => Promise<void>)[] = [];
+  const agent = (host: number, options?: AgentOptions): Agent => {
+    const started = new Agent(lan, host, options);
+    agents.push(started);
+    return started;
+  };
+  // Hosts 1 and 2 run avahi; 3, 4 and 5 do not, and 4 and 5 have one name.
+  beforeAll(async () => {
+    lan = await createLan(5, { names: ['attic', 'cellar', 'kitchen', 'twin', 'twin'] });
+    await Promise.all([lan.avahi(1), lan.avahi(2)]);
+  });
+  afterEach(async () => {
+    await Promise.all([...agents.splice(0).map((one) => one.close()), ...stops.splice(0).map((stop) => stop())]);
+  });
+  afterAll(() => lan.down());
+
+  const publish = (host: number, name: string, ...txt: string[]): { stop: () => Promise<void> } => {
+    const child = lan.exec(host, 'avahi-publish', ['-s', name, TYPE, '5555', ...txt]);
+    const stop = async (): Promise<void> => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const closed = once(child, 'close');
+      child.kill();
+      await closed;
+    };
+    stops.push(stop);
+    return { stop };
+  };
+
+  /** Lines of `avahi-browse -rp`, as they come. */
+  const browse = (host: number): { line: (fits: RegExp, timeout?: number) => Promise<string>; seen: string[] } => {
+    const child = lan.exec(host, 'avahi-browse', ['-rp', TYPE]);
+    const seen: string[] = [];
+    const looks = new Set<() => void>();
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      seen.push(line);
+      for (const look of looks) look();
+    });
+    stops.push(async () => {
+      const closed = once(child, 'close');
+      child.kill();
+      await closed;
+    });
+    const line = (fits: RegExp, timeout = 5000): Promise<string> => new Promise((resolve, reject) => {
+      const end = (settle: () => void): void => {
+        clearTimeout(timer);
+        looks.delete(look);
+        settle();
+      };
+      const look = (): void => {
+        const found = seen.find((one) => fits.test(one));
+        if (found !== undefined) end(() => resolve(found));
+      };
+      const timer = setTimeout(() => end(() => reject(new Error(`no ${fits} among\n${seen.join('\n')}`))), timeout);
+      looks.add(look);
+      look();
+    });
+    return { line, seen };
+  };
+
+  it('avahi sees a box within 3 s, resolved over both families, and its goodbye', async () => {
+    const watcher = browse(1);
+    const box = agent(3, { user: 'jörg.b', txt: [['txtvers', '1'], ['status', 'avail'], ['msg', 'grüß dich']] });
+    const four = await watcher.line(/^=;eth0;IPv4;j\\195\\182rg\\\.b\\064kitchen;/, 3000);
+    expect(four).toContain(';kitchen.local;10.77.0.3;5298;');
+    expect(four).toContain(String.raw`"msg=gr\195\188\195\159 dich"`);
+    expect(await watcher.line(/^=;eth0;IPv6;j\\195\\182rg/, 3000)).toMatch(/;kitchen\.local;(fe80::|10\.77\.0\.3)/);
+    const { ms } = await box.wait(({ event }) => event === 'published');
+    expect(ms).toBeLessThan(2000);
+    const left = Date.now();
+    await box.close();
+    await watcher.line(/^-;eth0;IPv4;j/, 3000);
+    await watcher.line(/^-;eth0;IPv6;j/, 3000);
+    expect(Date.now() - left).toBeLessThan(3000);
+  });
+
+  it('a box sees what avahi publishes, its change and its end; names are opaque', async () => {
+    const box = agent(3);
+    await box.wait(({ event }) => event === 'published');
+    const published = publish(2, 'Ann (2) & "co".x', 'status=dnd', 'empty=', 'flag');
+    const up = await box.event('up', 'Ann (2) & "co".x', { timeout: 3000 });
+    expect(up).toMatchObject({ host: 'cellar.local', port: 5555, txt: { status: 'dnd', empty: '', flag: true } });
+    // Over IPv6 avahi tells only its IPv6 address; the other follows.
+    const withBoth = await box.wait(({ addresses }) => addresses?.some(({ address }) => address === '10.77.0.2') ?? false, { timeout: 3000 });
+    expect(withBoth.addresses?.some(({ address }) => /^fe80::.*%eth0$/.test(address))).toBe(true);
+    await published.stop();
+    await box.event('down', 'Ann (2) & "co".x', { timeout: 3000 });
+  });
+
+  it('an established service is found by a box that comes later', async () => {
+    publish(1, 'old@attic');
+    const first = agent(4);
+    await first.event('up', 'old@attic', { timeout: 5000 });
+    const late = agent(3);
+    expect((await late.event('up', 'old@attic', { timeout: 3000 })).ms).toBeLessThan(3000);
+    expect((await late.event('up', 'box@twin', { timeout: 3000 })).ms).toBeLessThan(3000);
+  });
+
+  it('a change of TXT reaches avahi and another box within a second or two', async () => {
+    const watcher = browse(1);
+    const box = agent(3);
+    const other = agent(4);
+    await watcher.line(/^=;eth0;IPv4;box\\064kitchen;.*"status=avail"/);
+    await other.event('up', 'box@kitchen');
+    box.tell({ op: 'update', txt: [['status', 'away']] });
+    await other.wait((line) => line.event === 'changed' && line.txt?.['status'] === 'away', { timeout: 1500 });
+    await expect.poll(() => lan.run(1, 'avahi-browse', ['-rpt', TYPE]), { timeout: 5000 }).toContain('"status=away"');
+  });
+
+  it('a name that avahi holds is not taken: the box becomes user-1', async () => {
+    publish(2, 'box@kitchen');
+    const first = agent(4);
+    await first.event('up', 'box@kitchen', { timeout: 5000 });
+    const box = agent(3);
+    await box.event('renamed', 'box-1@kitchen', { timeout: 5000 });
+    expect((await box.wait(({ event }) => event === 'published')).instance).toBe('box-1@kitchen');
+    await first.event('up', 'box-1@kitchen', { timeout: 3000 });
+    expect(first.lines.filter(({ event }) => event === 'down')).toEqual([]);
+  });
+
+  it('of two hosts with one name the later one becomes machine-1', async () => {
+    const first = agent(4);
+    await first.wait(({ event }) => event === 'published');
+    const second = agent(5);
+    expect(await second.wait(({ event }) => event === 'published')).toMatchObject({ instance: 'box@twin-1', host: 'twin-1.local' });
+    await first.event('up', 'box@twin-1');
+    await second.event('up', 'box@twin');
+  });
+
+  it('a host name that avahi of another host holds is not taken', async () => {
+    const box = agent(3, { host: 'cellar' });
+    expect(await box.wait(({ event }) => event === 'published')).toMatchObject({ instance: 'box@cellar-1', host: 'cellar-1.local' });
+    expect(await lan.run(1, 'avahi-resolve', ['-4n', 'cellar.local'])).toContain('10.77.0.2');
+  });
+
+  it('on a host with avahi, its host name stays avahi\'s: start, stop and kill change nothing', async () => {
+    const resolve = async (): Promise<string[]> => Promise.all([2, 1].map((from) => lan.run(from, 'avahi-resolve', ['-4n', 'attic.local'])));
+    const before = await resolve();
+    expect(before[0]).toContain('10.77.0.1');
+    const watcher = browse(2);
+    const other = agent(3);
+    const box = agent(1);
+    const line = await watcher.line(/^=;eth0;IPv4;box\\064attic;/);
+    expect(line).toMatch(/;lanpost-[^;]+\.local;10\.77\.0\.1;5298;/);
+    expect((await other.event('up', 'box@attic')).addresses?.map(({ address }) => address)).toContain('10.77.0.1');
+    expect(await resolve()).toEqual(before);
+    await box.close();
+    await other.event('down', 'box@attic', { timeout: 3000 });
+    expect(await resolve()).toEqual(before);
+    const again = agent(1);
+    await again.wait(({ event, host }) => event === 'published' && host !== 'attic.local');
+    expect(await resolve()).toEqual(before);
+    await again.kill();
+    expect(await resolve()).toEqual(before);
+  });
+
+  it('two processes on a host without avahi see each other and both are seen', async () => {
+    const first = agent(3, { user: 'one' });
+    const second = agent(3, { user: 'two', port: 5299 });
+    const other = agent(4);
+    await first.event('up', 'two@kitchen', { timeout: 4000 });
+    await second.event('up', 'one@kitchen', { timeout: 4000 });
+    expect(await other.event('up', 'two@kitchen', { timeout: 4000 })).toMatchObject({ port: 5299 });
+    await other.event('up', 'one@kitchen', { timeout: 4000 });
+    await second.close();
+    await other.event('down', 'two@kitchen', { timeout: 3000 });
+    expect((await other.state()).up).toBe(1);
+  });
+
+  it('an interface that goes down and comes back is found again within 10 s', async () => {
+    const box = agent(3);
+    const other = agent(4);
+    await box.event('up', 'box@twin');
+    await lan.run(3, 'ip', ['link', 'set', 'eth0', 'down']);
+    await box.event('down', 'box@twin', { timeout: 5000 });
+    const after = box.lines.length;
+    const since = Date.now();
+    await lan.run(3, 'ip', ['link', 'set', 'eth0', 'up']);
+    await box.event('up', 'box@twin', { timeout: 10_000, after });
+    expect(Date.now() - since).toBeLessThan(10_000);
+    const late = agent(5, { publish: false });
+    await late.event('up', 'box@kitchen', { timeout: 4000 });
+    await other.event('up', 'box@kitchen');
+  });
+});
