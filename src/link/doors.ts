@@ -13,7 +13,7 @@ export interface DoorsInit {
   readonly trouble: (trouble: Trouble) => void;
 }
 
-/** Once hard-coded in every client (XEP-0174 §12, port.p2pj). */
+/** Once hard-coded in every client (XEP-0174 §15.1, port.p2pj). */
 const USUAL_PORT = 5298;
 const FREE_PORT_TRIES = 8;
 

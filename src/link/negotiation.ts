@@ -1,4 +1,4 @@
-// How a stream between two peers comes about: XEP-0174 §5, with STARTTLS (RFC 6120 §5) and stream
+// How a stream between two peers comes about: XEP-0174 §6, with STARTTLS (RFC 6120 §5) and stream
 // management (XEP-0198) where both sides can. No socket here: events in through `next`, XML out.
 import { randomBytes } from 'node:crypto';
 import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';
@@ -26,7 +26,7 @@ export interface Channel {
 export interface Terms {
   /** This box's name on the link. */
   readonly self: string;
-  /** XEP-0174 §8: what we can do, for the features. */
+  /** XEP-0174 §10: what we can do, for the features. */
   readonly disco: () => Element;
   /** Without TLS a peer of that name is not talked to: it says it is a box, or has shown a key before. */
   readonly mustSecure: (name: string) => boolean;

@@ -43,7 +43,7 @@ export interface PeersInit {
   readonly standing: (name: string) => Standing;
 }
 
-/** Who is on the link, by instance name. One entry per name, on however many interfaces it is seen (§9.1). */
+/** Who is on the link, by instance name. One entry per name, on however many interfaces it is seen (XEP-0174 §11.1). */
 export class Peers {
   readonly #init: PeersInit;
   readonly #known = new Map<string, KnownPeer>();
@@ -62,7 +62,7 @@ export class Peers {
 
   found(sighting: Sighting): void {
     const name = sighting.instance;
-    if (name === this.#init.self()) return; // §4: MUST filter itself out
+    if (name === this.#init.self()) return; // XEP-0174 §4: MUST filter itself out
     const before = this.#known.get(name);
     if (!before && this.#known.size >= this.#init.limit) {
       if (!this.#full) this.#init.trouble({ kind: 'link.peers-full', message: `More than ${this.#init.limit} peers are on the link; the others are ignored.` });

@@ -1,4 +1,4 @@
-// XEP-0174 v2.0.1 §3.1 and the registry in §12: what a peer says of itself in its TXT record.
+// XEP-0174 v2.0.1 §3.1 and the registry in §15.1: what a peer says of itself in its TXT record.
 // All of it is claimed, none of it proven.
 import type { PeerStatus } from '../api.ts';
 

@@ -48,10 +48,11 @@ export interface Timing {
   readonly answer: number;
   /** How long a close waits for confirmations. */
   readonly settle: number;
+  /** How often idleness and silence are looked for. */
+  readonly look: number;
 }
 
-export const TIMING: Timing = { negotiation: 10_000, idle: 600_000, silence: 12_000, answer: 15_000, settle: 2_000 };
-const TICK = 3_000;
+export const TIMING: Timing = { negotiation: 10_000, idle: 600_000, silence: 12_000, answer: 15_000, settle: 2_000, look: 3_000 };
 /** `<r/>` is answered when all that came before it is durable, but not later than this. */
 const ANSWER_AT_LATEST = 5_000;
 /** Stanzas being worked on, above and below which the peer is not, and again, read from. */
@@ -180,20 +181,24 @@ export class LinkStream {
     const { clock, agree } = this.#init;
     const deadline = clock.after(this.#timing.negotiation, () => this.#inbox.lose(new Refusal('peer', 'connection-timeout', 'the peer took too long to open the stream')));
     try {
-      const agreed = await agree(this.#channel());
-      if (this.#socket.closed) return;
+      this.#agreed = await agree(this.#channel());
       // COMPAT(libpurple 2.14): so it turns away whom it has not resolved yet: header, closing tag.
-      if (this.#ended) throw new Refusal('peer', 'undefined-condition', 'the peer closed the stream at once');
-      this.#agreed = agreed;
+      if (this.#ended && this.side === 'dialled') throw new Refusal('peer', 'undefined-condition', 'the peer closed the stream at once');
     } catch (error) {
+      this.#agreed = undefined;
       this.#refuse(error instanceof Error ? error : new Error('negotiation failed', { cause: error }));
       return;
     } finally {
       deadline.stop();
     }
-    this.#state = 'ready';
-    this.#watch = clock.every(TICK, () => this.#look());
-    this.#init.on.ready(this);
+    if (this.#state === 'negotiating' && !this.#ended) {
+      this.#state = 'ready';
+      this.#watch = clock.every(this.#timing.look, () => this.#look());
+      this.#init.on.ready(this);
+    } else if (this.#state === 'negotiating') {
+      this.#state = 'closing';
+    }
+    // Also when the peer has said all it wanted and is gone.
     for (const event of this.#inbox.takeAll()) if (event.type === 'stanza') this.#receive(event.element);
   }
 
@@ -206,6 +211,8 @@ export class LinkStream {
 
   #refuse(error: Error): void {
     this.#reason ??= error;
+    if (this.#state === 'closed') return;
+    this.#state = 'closing';
     if (!(error instanceof Refusal)) this.#socket.destroy(error);
     // A peer that never said `version` has no idea of stream errors either.
     else if (error.kind === 'peer' || error.kind === 'refused' || !this.#versioned) void this.#socket.close();

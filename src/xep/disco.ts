@@ -68,7 +68,7 @@ export class Disco<C = unknown> implements Extension<C> {
     return { node: this.#init.node, hash: 'sha-1', ver: capsVersion(this.#init.identities, this.#features) };
   }
 
-  /** The whole `<query/>`: an answer, and what XEP-0174 §8 puts into stream features. */
+  /** The whole `<query/>`: an answer, and what XEP-0174 §10 puts into stream features. */
   query(node?: string): Element {
     return infoQuery(this.#init.identities, [...this.#features].toSorted(byOctets), node);
   }

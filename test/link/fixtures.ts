@@ -176,8 +176,8 @@ export class SimulatedLan {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#closers.splice(0).map(close => close()));
     for (const socket of this.sockets) socket.destroy();
+    await Promise.all(this.#closers.splice(0).map(close => close()));
   }
 }
 

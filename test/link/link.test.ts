@@ -46,13 +46,11 @@ describe('between two boxes', () => {
     const b = await lan.box(2, 'b', { handle: () => new Promise(resolve => { durable = resolve; }) });
     await acquainted(a, b);
     const { delivered } = await a.link.send(b.name, say('one'));
-    let done = false;
-    const confirmed = delivered?.then(() => { done = true; });
     // A request goes through the same stream and back meanwhile.
-    await a.link.request(b.name, buildPing());
-    expect(done).toBe(false);
+    const first = await Promise.race([delivered?.then(() => 'confirmed'), a.link.request(b.name, buildPing()).then(() => 'answered')]);
+    expect(first).toBe('answered');
     durable();
-    await confirmed;
+    await delivered;
   });
 
   test('what could not be made durable is not confirmed', async () => {
@@ -146,7 +144,7 @@ describe('between two boxes', () => {
   });
 
   test('an idle stream is closed, and opened again when there is something to say', async () => {
-    const [a, b] = await Promise.all([lan.box(1, 'a', { timing: { idle: 50 } }), lan.box(2, 'b')]);
+    const [a, b] = await Promise.all([lan.box(1, 'a', { timing: { idle: 50, look: 10 } }), lan.box(2, 'b')]);
     await acquainted(a, b);
     await (await a.link.send(b.name, say('one'))).delivered;
     await until(() => a.closed.length === 1);

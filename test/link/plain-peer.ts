@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { SimulatedLan } from './fixtures.ts';
 
 /** One connection of a peer that a test plays itself, in raw XML. */
@@ -17,7 +17,7 @@ export class PlainStream {
     socket.on('end', () => { this.ended = true; this.#tell(); });
   }
 
-  write(text: string): void {
+  write(text: string | Uint8Array): void {
     this.#socket.write(text);
   }
 
@@ -101,5 +101,3 @@ export async function plainPeer(lan: SimulatedLan, host: number, name: string, t
 /** As libpurple writes it. */
 export const purpleHeader = (from: string, to: string): string =>
   `<?xml version="1.0" encoding="UTF-8" ?>\n<stream:stream xmlns="jabber:client" xmlns:stream="http://etherx.jabber.org/streams" from="${from}" to="${to}">`;
-
-export type { Server };
