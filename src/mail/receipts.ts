@@ -6,7 +6,7 @@ import type { Log } from '../log/log.ts';
 const KEPT = 1000;
 const PREFIX = 'mail:end:';
 
-const ENDS = ['handed', 'refused', 'expired'] as const satisfies MessageState[];
+const ENDS = ['handed', 'refused', 'expired'] as const;
 /** `handed` fails only those who wait for `delivered`, which will never come. */
 const FAILURE = { handed: 'unsupported', refused: 'forbidden', expired: 'expired' } as const;
 

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, randomBytes, X509Certificate } from 'node:crypto';
 
 /** X.509 needs dates; peers compare keys and ignore them. RFC 5280 §4.1.2.5: no well-defined expiry. */
 const NOT_BEFORE = new Date('2020-01-01T00:00:00Z');
@@ -10,8 +10,8 @@ const pem = (label: string, der: ArrayBuffer): string =>
 
 /** A new EC P-256 private key, PKCS #8 in PEM. */
 export async function newKey(): Promise<string> {
-  const pair = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
-  return pem('PRIVATE KEY', await webcrypto.subtle.exportKey('pkcs8', pair.privateKey));
+  const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
+  return pem('PRIVATE KEY', await crypto.subtle.exportKey('pkcs8', pair.privateKey));
 }
 
 /** Signs the key's own certificate. The libraries are loaded here only: no later start pays for them. */
@@ -19,12 +19,12 @@ export async function selfSigned(key: string): Promise<string> {
   const [{ AttributeTypeAndValue, Certificate, CryptoEngine, Time, TimeType }, { Integer, Utf8String }] = await Promise.all([
     import('pkijs'), import('asn1js'),
   ]);
-  const engine = new CryptoEngine({ name: 'node', crypto: webcrypto });
+  const engine = new CryptoEngine({ name: 'node', crypto: crypto });
   const curve = { name: 'ECDSA', namedCurve: 'P-256' };
   const der = createPrivateKey(key).export({ type: 'pkcs8', format: 'der' });
   const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
-  const privateKey = await webcrypto.subtle.importKey('pkcs8', der, curve, false, ['sign']);
-  const publicKey = await webcrypto.subtle.importKey('spki', spki, curve, true, ['verify']);
+  const privateKey = await crypto.subtle.importKey('pkcs8', der, curve, false, ['sign']);
+  const publicKey = await crypto.subtle.importKey('spki', spki, curve, true, ['verify']);
 
   const certificate = new Certificate();
   certificate.version = 2; // RFC 5280 §4.1.2.1: v3
