@@ -165,9 +165,9 @@ export class Committer {
     const first = assembly.entries[0];
     if (first) {
       const { bytes, entries } = assembly;
-      const dropped = state.window.overflow(bytes);
+      const { dropped, oldest } = state.window.overflow(first.seq, bytes);
       for (const op of dropped) tx.ops.push(op);
-      tx.put(commitKey(first.seq), encodeCommit({ first: first.seq, count: entries.length, crc: crc32(assembly.crcs), bytes, hole: false }));
+      tx.put(commitKey(first.seq), encodeCommit({ first: first.seq, count: entries.length, crc: crc32(assembly.crcs), bytes, hole: false, oldest }));
       tx.onCommit(() => state.window.add(first.seq, bytes, dropped.length));
     }
     tx.seal();

@@ -112,7 +112,7 @@ export class Recovery {
     if (meta?.clean === found && witnessed <= found) return [];
     const holes: Hole[] = [];
     // Everything before the last opening was checked then, and lies in table files since.
-    let expected = Math.max(begun, Math.min(commits[0]?.first ?? begun, found + 1));
+    let expected = Math.max(begun, last?.oldest ?? begun);
     for (const commit of commits) {
       if (commit.first + commit.count <= expected) continue;
       if (commit.first > expected) holes.push({ from: expected, to: commit.first - 1 });
@@ -152,7 +152,7 @@ export class Recovery {
       for (let seq = from; seq <= to; seq++) ops.push({ key: recordKey(seq) });
       ops.push({ key: recordKey(from), value: row });
       ops.push({ key: indexKey(0, from), value: encodeIndex({ state: 'live', item: false, size: row.length, ordinal: 0 }) });
-      const commit: CommitRow = { first: from, count: to - from + 1, crc: 0, bytes: row.length, hole: true };
+      const commit: CommitRow = { first: from, count: to - from + 1, crc: 0, bytes: row.length, hole: true, oldest: from };
       commits.push(commit);
       ops.push({ key: commitKey(from), value: encodeCommit(commit) });
       gaps.push(from);

@@ -1,5 +1,5 @@
 import type { Op, Row } from './database.ts';
-import { commitKey, getSeq, getU32, putU32 } from './keys.ts';
+import { commitKey, getSeq, getU32, putSeq, putU32 } from './keys.ts';
 
 /** One batch of records, as its `b` row tells it. */
 export interface CommitRow {
@@ -10,19 +10,22 @@ export interface CommitRow {
   readonly bytes: number;
   /** It stands where records were lost: `count` seqs, of which only the first holds a gap record. */
   readonly hole: boolean;
+  /** The oldest commit kept when this one was written: what is missing from there on was lost, not dropped. */
+  readonly oldest: number;
 }
 
 export function encodeCommit(row: CommitRow): Uint8Array {
-  const bytes = new Uint8Array(13);
+  const bytes = new Uint8Array(21);
   putU32(bytes, 0, row.count);
   putU32(bytes, 4, row.crc);
   putU32(bytes, 8, row.bytes);
   bytes[12] = row.hole ? 1 : 0;
+  putSeq(bytes, 13, row.oldest);
   return bytes;
 }
 
 export function decodeCommit([key, value]: Row): CommitRow {
-  return { first: getSeq(key, 1), count: getU32(value, 0), crc: getU32(value, 4), bytes: getU32(value, 8), hole: value[12] === 1 };
+  return { first: getSeq(key, 1), count: getU32(value, 0), crc: getU32(value, 4), bytes: getU32(value, 8), hole: value[12] === 1, oldest: getSeq(value, 13) };
 }
 
 /**
@@ -50,16 +53,17 @@ export class CommitWindow {
     return this.#commits[this.#start]?.first ?? Infinity;
   }
 
-  /** Rows to delete when `bytes` more come in. Changes nothing yet. */
-  overflow(bytes: number): Op[] {
-    const ops: Op[] = [];
+  /** Rows to delete when a commit of `bytes` at `first` comes in, and the oldest left then. Changes nothing yet. */
+  overflow(first: number, bytes: number): { dropped: Op[]; oldest: number } {
+    const dropped: Op[] = [];
     let held = this.#bytes + bytes;
-    for (let i = this.#start; i < this.#commits.length && held > this.#limit; i++) {
-      const commit = this.#commits[i]!;
-      ops.push({ key: commitKey(commit.first) });
+    let at = this.#start;
+    for (; at < this.#commits.length && held > this.#limit; at++) {
+      const commit = this.#commits[at]!;
+      dropped.push({ key: commitKey(commit.first) });
       held -= commit.bytes;
     }
-    return ops;
+    return { dropped, oldest: this.#commits[at]?.first ?? first };
   }
 
   /** The commit is on disk, and so are the deletions `overflow` gave. */

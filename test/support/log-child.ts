@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+const PROGRAM = new URL('log-writer.mjs', import.meta.url).pathname;
+
+export interface WriterOptions {
+  readonly dir: string;
+  readonly run: number;
+  readonly inFlight?: number;
+  /** Bytes of filler in each item. */
+  readonly bytes?: number;
+  /** Also publishes to a topic that is trimmed all the time. */
+  readonly churn?: boolean;
+  /** How many to append before it closes the log; default: for ever. */
+  readonly count?: number;
+  readonly limits?: Readonly<Record<string, number>>;
+}
+
+/** A process that appends to a log, and what it said had been acknowledged. */
+export class LogWriter {
+  /** `n` to the seq it was given. */
+  readonly acked: Map<number, number> = new Map();
+  readonly refused: string[] = [];
+  readonly #process: ChildProcess;
+  readonly #ended: Promise<unknown>;
+  #waiting: { until: () => boolean; resolve: () => void }[] = [];
+  #state: 'starting' | 'opening' | 'open' | 'done' = 'starting';
+
+  constructor(options: WriterOptions, wrapper: readonly string[] = []) {
+    const [command = process.execPath, ...args] = [...wrapper, process.execPath, PROGRAM, JSON.stringify(options)];
+    this.#process = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const lines = this.#process.stdout && createInterface({ input: this.#process.stdout });
+    lines?.on('line', (line) => this.#line(line));
+    this.#ended = Promise.all([once(this.#process, 'exit'), lines ? once(lines, 'close') : undefined]);
+  }
+
+  get state(): string {
+    return this.#state;
+  }
+
+  /** Resolves as soon as the condition holds after a line was said. */
+  until(condition: () => boolean): Promise<void> {
+    if (condition()) return Promise.resolve();
+    return new Promise<void>((resolve, reject) => {
+      this.#waiting.push({ until: condition, resolve });
+      void this.#ended.finally(() => reject(new Error('the writer ended early')));
+    });
+  }
+
+  /** SIGKILL; resolves when it is gone and all it said was read. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#ended;
+  }
+
+  async ended(): Promise<void> {
+    await this.#ended;
+  }
+
+  #line(line: string): void {
+    const words = line.split(' ');
+    if (line === 'opening' || line === 'done') this.#state = line;
+    else if (words[0] === 'open') this.#state = 'open';
+    else if (words[0] === 'refused') this.refused.push(words[1] ?? '');
+    else if (words.length === 3) this.acked.set(Number(words[1]), Number(words[2]));
+    this.#waiting = this.#waiting.filter(({ until, resolve }) => {
+      if (!until()) return true;
+      resolve();
+      return false;
+    });
+  }
+}
