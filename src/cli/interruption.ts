@@ -12,13 +12,18 @@ export class Interrupted extends Error {
   }
 }
 
-/** Aborts once at Ctrl-C, SIGTERM, or when nobody reads the output any more; a second signal ends the process. */
+/** COMPAT(npm): `npm start` passes on the Ctrl-C that the terminal has sent to us already. */
+const SAME_PRESS = 500;
+
+/** Aborts once at Ctrl-C, SIGTERM, or when nobody reads the output any more; a second press ends the process. */
 export function interruption(process: NodeJS.Process): AbortSignal {
   const stopper = new AbortController();
+  let first = 0;
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
       const why = new Interrupted(name);
-      if (stopper.signal.aborted) process.exit(why.exitCode);
+      if (first > 0 && performance.now() - first > SAME_PRESS) process.exit(why.exitCode);
+      first ||= performance.now();
       stopper.abort(why);
     });
   }

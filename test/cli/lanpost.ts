@@ -14,9 +14,9 @@ export interface Running {
   until(text: string): Promise<string>;
 }
 
-export function launch(args: readonly string[], prefix: readonly string[] = []): Running {
-  const [command = '', ...rest] = [...prefix, process.execPath, MAIN, ...args];
-  const child = spawn(command, rest, { env: { ...process.env, NO_COLOR: '1' } });
+export function launch(args: readonly string[], flags: readonly string[] = []): Running {
+  
+  const child = spawn(process.execPath, [...flags, MAIN, ...args], { env: { ...process.env, NO_COLOR: '1' } });
   let out = '';
   let err = '';
   const waiting: (() => void)[] = [];

@@ -17,7 +17,8 @@ export const publish: Command = {
   options: { at: { type: 'string', value: 'PEER', help: 'publish at a peer instead of here' } },
   notes: [
     'VALUE is JSON, or text if it is not JSON. Prints the id of each item once it is on disk, in order.',
-    'With - it stops at the first item that is refused, says which line that was, and exits 1.',
+    'With -, the first item that is refused ends the reading: what was sent before is told, then which line',
+    'it was, and it exits 1.',
   ],
   examples: [
     'lanpost publish sensors/attic \'{"celsius": 21.5}\'',

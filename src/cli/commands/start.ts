@@ -34,12 +34,13 @@ export const start: Command = {
     const box = await openBox(boxOptions(context, dir), dir);
     let editor: Editor | undefined;
     try {
-      const seen = lookAround(box);
+      const seen = lookAround(box, signal);
       seen.catch(() => undefined); // waited for below, when the editor is up
       if (!args.flag('no-editor')) editor = await openEditor(box, dir, editorPort);
       await seen;
+      if (signal.aborted) return 0;
       await announce(context, box, editor);
-      if (!signal.aborted) await follow(context, box);
+      await follow(context, box);
       return 0;
     } finally {
       await editor?.close();
@@ -81,11 +82,11 @@ async function openEditor(box: Box, dir: string, port: number): Promise<Editor> 
 }
 
 /** The first peers take about a second to answer; nobody is waited for longer. */
-async function lookAround(box: Box): Promise<void> {
+async function lookAround(box: Box, signal: AbortSignal): Promise<void> {
   const until = performance.now() + LOOK_AROUND;
   for (;;) {
     const { link, peers } = await box.status();
-    if (performance.now() >= until || link.state === 'off' || link.state === 'failed' || (link.state === 'up' && peers > 0)) return;
+    if (signal.aborted || performance.now() >= until || link.state === 'off' || link.state === 'failed' || (link.state === 'up' && peers > 0)) return;
     await new Promise((resolve) => { setTimeout(resolve, 50); });
   }
 }
@@ -114,7 +115,10 @@ function lines({ name, dir, link, homes }: BoxStatus, peers: readonly Peer[], ed
 
 /** Until it is told to stop. What happens meanwhile is told to a terminal, and as JSON. */
 async function follow({ out, signal }: Context, box: Box): Promise<void> {
-  const stopped = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }); });
+  const stopped = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
   const told = out.terminal || out.json ? [tellPeers(out, box, signal), tellTroubles(out, box, signal)] : [];
   await Promise.all([stopped, ...told]);
 }

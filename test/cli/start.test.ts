@@ -1,0 +1,94 @@
+import { once } from 'node:events';
+import { access, mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createBox } from '../../src/index.ts';
+import { lanpost, launch, objects, type Running } from './lanpost.ts';
+
+describe('lanpost start', () => {
+  let dir: string;
+  const running: Running[] = [];
+  const start = (...args: string[]): Running => {
+    const one = launch(['start', '--dir', dir, ...args]);
+    running.push(one);
+    return one;
+  };
+  beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'lanpost-start-')); });
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map(async (one) => {
+      one.child.kill('SIGKILL');
+      await one.ended;
+    }));
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  it('says within 3 s how things are, and ends cleanly at Ctrl-C', async () => {
+    const began = performance.now();
+    const box = start('--no-editor', '--name', 'hall');
+    const said = await box.until('ready');
+    expect(performance.now() - began).toBeLessThan(3000);
+    expect(said).toMatch(/^editor {2}off\nname {4}hall.*\npeers {3}.*\nhome {4}none configured: purely local\ndata {4}.*\nready\n$/);
+    expect(said).toContain(dir);
+    const [status] = objects((await lanpost(['status', '--json', '--dir', dir])).out);
+    expect(String(status?.['name'])).toMatch(/^hall/);
+    box.child.kill('SIGINT');
+    expect(await box.ended).toEqual({ code: 0, out: said, err: '' });
+    await expect(access(join(dir, 'control.sock'))).rejects.toThrow('ENOENT');
+    await (await createBox({ dir, link: false })).close(); // unlocked, and whole
+  });
+
+  it('ends cleanly at SIGTERM, and when Ctrl-C comes twice at once, as npm sends it', async () => {
+    const one = start('--no-editor');
+    await one.until('ready');
+    one.child.kill('SIGTERM');
+    expect((await one.ended).code).toBe(0);
+    const two = start('--no-editor');
+    await two.until('ready');
+    two.child.kill('SIGINT');
+    two.child.kill('SIGINT');
+    expect((await two.ended).code).toBe(0);
+  });
+
+  it('is one line when a box runs there already', async () => {
+    const box = await createBox({ dir, link: false });
+    const { code, out, err } = await lanpost(['start', '--no-editor', '--dir', dir]);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toBe(`lanpost: a box is running in ${dir} already: see \`lanpost status --dir ${dir}\`, or give this one another --dir\n`);
+    await box.close();
+  });
+
+  it('is one line when the port of the editor is in use, and leaves nothing running', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { code, out, err } = await lanpost(['start', '--editor-port', String(port), '--dir', dir]);
+    server.close();
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toBe(`lanpost: port ${port} is in use: give the editor another with --editor-port N, or 0 for any free one\n`);
+  });
+
+  it('tells where the editor is, as JSON too', async () => {
+    const box = start('--editor-port', '0', '--json');
+    const said = await box.until('\n');
+    const [ready] = objects(said);
+    expect(ready).toMatchObject({ event: 'ready', dir, editor: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/\?token=/), peers: expect.any(Array), homes: [] });
+    expect((await fetch(String(ready?.['editor']), { redirect: 'manual' })).status).toBeLessThan(400);
+    box.child.kill('SIGINT');
+    expect((await box.ended).code).toBe(0);
+  });
+
+  it.each([[['--name', 'a@b']], [['--link-port', '70000']], [['--interface', 'nosuch0']]])('refuses %j in one line', async (args) => {
+    const { code, out, err } = await lanpost(['start', '--no-editor', '--dir', dir, ...args]);
+    expect(code).toBeGreaterThan(0);
+    expect(out).toBe('');
+    expect(err).toMatch(/^lanpost: .+\n$/);
+  });
+
+  it('needs Node 20.19, and says so in one line on an older one', async () => {
+    const preload = `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'18.20.8'}});Object.defineProperty(process,'version',{value:'v18.20.8'})`;
+    const one = launch(['status'], ['--import', preload]);
+    expect(await one.ended).toEqual({ code: 1, out: '', err: 'lanpost needs Node.js 20.19 or newer (22 or 24 recommended); this is v18.20.8.\n' });
+  });
+});
