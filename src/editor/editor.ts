@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { chmod, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Box, Trouble } from '../index.ts';
 import { openFront } from './front.ts';
 import { keptSecret } from './kept-secret.ts';
-import { loadNodeRed, type NodeRed } from './node-red.ts';
+import { flowsSettled, loadNodeRed, type NodeRed } from './node-red.ts';
 import { nodeRedSettings } from './settings.ts';
 import { placeStarter } from './starter.ts';
 import { catchStrayErrors } from './stray-errors.ts';
@@ -29,6 +30,9 @@ export interface Editor {
   close(): Promise<void>;
 }
 
+/** How long closing waits for flows that are just being started. */
+const SETTLE_MS = 3000;
+
 /** Starts the embedded Node-RED. Once per process: Node-RED cannot be started again after it was stopped. */
 export async function startEditor(options: EditorOptions): Promise<Editor> {
   const trouble = options.trouble ?? ((t: Trouble) => { console.error(`lanpost: ${t.message}`); });
@@ -41,11 +45,16 @@ export async function startEditor(options: EditorOptions): Promise<Editor> {
   // The port first: whether it is free is known in a millisecond, Node-RED takes a second.
   const front = await openFront({ port: options.port, token });
   const releaseStrays = catchStrayErrors(trouble);
-  let running: NodeRed | undefined;
+  let running: { readonly nodeRed: NodeRed; readonly settled: Promise<void> } | undefined;
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     try {
-      await running?.stop();
+      if (running) {
+        await Promise.race([running.settled, sleep(SETTLE_MS, undefined, { ref: false })]);
+        await running.nodeRed.stop();
+        // It remembers each lost editor tab for 30 s, and would keep the process that long.
+        running.nodeRed.events.removeAllListeners('comms:connection-removed');
+      }
     } finally {
       await front.close();
       releaseStrays();
@@ -59,7 +68,7 @@ export async function startEditor(options: EditorOptions): Promise<Editor> {
     const settings = nodeRedSettings({ box: options.box, userDir, packageRoot, port: front.port, credentialSecret, words: (key) => nodeRed.log._(key), trouble });
     const app = createApp();
     nodeRed.init(front.inner, settings);
-    running = nodeRed;
+    running = { nodeRed, settled: flowsSettled(nodeRed) };
     app.use('/', nodeRed.httpAdmin);
     app.use('/api', nodeRed.httpNode);
     await nodeRed.start();

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import type { EventEmitter } from 'node:events';
 import type { RequestListener, Server } from 'node:http';
 import { LanpostError } from '../index.ts';
 
@@ -9,6 +10,7 @@ export interface NodeRed {
   stop(): Promise<unknown>;
   version(): string;
   readonly log: { _(key: string): string };
+  readonly events: EventEmitter;
   readonly httpAdmin: RequestListener;
   readonly httpNode: RequestListener;
 }
@@ -35,4 +37,23 @@ export function loadNodeRed(from: string | URL): NodeRedParts {
   const nodeRed: NodeRed = require(entry);
   const createApp: () => WebApp = createRequire(entry)('express');
   return { nodeRed, createApp };
+}
+
+/**
+ * Resolves when the flows run, or Node-RED has said why they do not. `start()` returns before that,
+ * and a stop in between would leave flows running that start after it.
+ */
+export function flowsSettled({ events }: Pick<NodeRed, 'events'>): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      events.off('flows:started', settle);
+      events.off('runtime-event', onRuntime);
+      resolve();
+    };
+    const onRuntime = (event: { readonly id?: string; readonly payload?: { readonly error?: unknown; readonly state?: unknown } }): void => {
+      if (event.id === 'runtime-state' && (event.payload?.error !== undefined || event.payload?.state !== undefined)) settle();
+    };
+    events.on('flows:started', settle);
+    events.on('runtime-event', onRuntime);
+  });
 }

@@ -41,6 +41,8 @@ export function nodeRedSettings(options: {
     telemetry: { enabled: false, updateNotification: false },
     diagnostics: { enabled: true, ui: true },
     runtimeState: { enabled: false, ui: false },
+    // Ours first: who opens this editor came for them.
+    paletteCategories: ['lanpost', 'subflows', 'common', 'function', 'network', 'sequence', 'parser', 'storage'],
     editorTheme: {
       tours: false,
       projects: { enabled: false },
