@@ -97,11 +97,6 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
     return this.progress.unconfirmed;
   }
 
-  /** Records to hand out first, although they lie before where it begins. */
-  preset(seqs: readonly number[]): void {
-    for (const seq of seqs) this.progress.preset(seq);
-  }
-
   next(max: number): LogRecordDelivery[] | Promise<LogRecordDelivery[]> {
     if (this.#closed) throw new LanpostError('closed', 'The reader has been closed.');
     const { progress } = this;
@@ -247,7 +242,7 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
 
   #deliver(found: LogRecordDelivery[], record: LogRecord): void {
     const { seq } = record;
-    if (!this.progress.hand(seq)) return;
+    this.progress.hand(seq);
     const redelivered = seq <= this.#handedBefore;
     if (seq > this.handed) this.handed = seq;
     found.push({ record, redelivered });
@@ -257,8 +252,13 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
     const { ring, head } = this.#parts.state;
     const { progress } = this;
     const found: LogRecordDelivery[] = [];
-    const to = Math.min(head, this.#bound);
-    while (progress.scan <= to && found.length < max && !progress.full) {
+    const bound = Math.min(head, this.#bound);
+    let to = Math.min(bound, progress.skipDone());
+    while (found.length < max && !progress.full) {
+      if (progress.scan > to) {
+        to = Math.min(bound, progress.skipDone());
+        if (progress.scan > to) break;
+      }
       const entry = ring.at(progress.scan);
       if (!entry) break;
       if (this.#matches(entry.topic)) this.#deliver(found, entryRecord(entry));
@@ -275,13 +275,14 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
     const found: LogRecordDelivery[] = [];
     while (found.length === 0 && !this.#closed && !progress.full) {
       const { head } = state;
+      const to = Math.min(head, progress.skipDone());
       if (progress.scan > head) return this.#tail(found);
       if (progress.scan >= state.ring.first) {
         await this.#raise(progress.scan);
         if (!this.#closed) found.push(...this.#fromRing(max));
         continue;
       }
-      const page = await reading.page(this.#topics(), progress.scan, head, Math.min(max, PAGE_RECORDS));
+      const page = await reading.page(this.#topics(), progress.scan, to, Math.min(max, PAGE_RECORDS));
       const last = page.records.at(-1);
       if (last) await this.#raise(last.seq);
       if (this.#closed) break;

@@ -50,8 +50,8 @@ export class Cursors {
   /** Nothing above the head was ever handed out, whatever bound was put ahead of time. */
   clamp(head: number, suspect: boolean): void {
     for (const durable of this.durable.values()) {
-      const { position, handed, done } = durable.row;
-      durable.row = { position: Math.min(position, head), handed: suspect ? head : Math.min(handed, head), done: done.filter(([from]) => from <= head) };
+      const { position, handed, done, above } = durable.row;
+      durable.row = { above: above ?? 0, position: Math.min(position, head), handed: suspect ? head : Math.min(handed, head), done: done.filter(([from]) => from <= head) };
       if (durable.holder) this.#dirty.add(durable);
     }
   }

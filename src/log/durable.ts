@@ -63,7 +63,7 @@ export class Durable implements Reader {
   write(tx: Transaction, now: number, handed: number): void {
     const { holder } = this;
     const row: ProgressRow = holder
-      ? { position: holder.position, handed: Math.max(handed, holder.handed), done: holder.progress.ranges() }
+      ? rowOf(holder, Math.max(handed, holder.handed))
       : this.row;
     tx.put(cursorKey(this.name), encodeProgress(row));
     tx.onCommit(() => {
@@ -74,7 +74,7 @@ export class Durable implements Reader {
 
   /** Its holder lets go; what the holder knew stays, whether or not the disk has it yet. */
   release(holder: Holder): void {
-    this.row = { position: holder.position, handed: holder.handed, done: holder.progress.ranges() };
+    this.row = rowOf(holder, holder.handed);
     this.holder = undefined;
   }
 
@@ -87,6 +87,10 @@ export class Durable implements Reader {
     tx.del(subscriptionKey(this.name));
     tx.del(cursorKey(this.name));
   }
+}
+
+function rowOf({ position, progress }: Holder, handed: number): ProgressRow {
+  return { position, handed, done: progress.ranges(), above: Math.max(0, progress.doneAbove) };
 }
 
 export function loadDurable(name: string, subscription: Uint8Array, cursor: Uint8Array | undefined): Durable {

@@ -208,16 +208,13 @@ class DiskLog implements Log {
     if (!validFilter(o.filter)) throw new LanpostError('invalid-topic', `${JSON.stringify(o.filter)} is not a filter.`);
     const parts = { state: this.#state, reading: this.#reading, cursors: this.#cursors, committer: this.#committer };
     if (!o.durable) {
-      const { row, first } = await this.#start.at(o.filter, o.from);
-      const cursor = new LogCursor(parts, { name: o.name, filter: o.filter, row });
-      cursor.preset(first);
+      const cursor = new LogCursor(parts, { name: o.name, filter: o.filter, row: await this.#start.at(o.filter, o.from) });
       this.#state.readers.add(cursor);
       this.#cursors.watch(cursor, cursor);
       return cursor;
     }
     const durable = this.#cursors.durable.get(o.name);
-    const started = durable ? { row: durable.row, first: [] } : await this.#start.at(o.filter, o.from);
-    return this.#hold(o, started, parts);
+    return this.#hold(o, durable?.row ?? await this.#start.at(o.filter, o.from), parts);
   }
 
   *cursors(): IterableIterator<CursorInfo> {
@@ -257,7 +254,7 @@ class DiskLog implements Log {
   }
 
   /** Creates or takes over the durable cursor; two callers cannot both get it. */
-  async #hold(o: CursorOptions, { row, first }: { row: ProgressRow; first: readonly number[] }, parts: ConstructorParameters<typeof LogCursor>[0]): Promise<Cursor> {
+  async #hold(o: CursorOptions, row: ProgressRow, parts: ConstructorParameters<typeof LogCursor>[0]): Promise<Cursor> {
     const known = this.#cursors.durable.get(o.name);
     if (known?.holder) throw new LanpostError('in-use', `The durable reader ${o.name} is open already.`);
     if (known && known.filter !== o.filter) throw new LanpostError('conflict', `The durable reader ${o.name} reads ${known.filter}; drop it first to read ${o.filter}.`);
@@ -268,7 +265,6 @@ class DiskLog implements Log {
       this.#cursors.watch(durable, cursor);
       return cursor;
     }
-    cursor.preset(first);
     this.#cursors.add(durable);
     this.#cursors.watch(durable, cursor);
     try {

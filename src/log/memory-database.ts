@@ -24,6 +24,15 @@ export class MemoryDatabase implements Database {
   #open = false;
   #witness = 0;
 
+  /** What a power cut would leave, as another database. */
+  fork(): MemoryDatabase {
+    const fork = new MemoryDatabase();
+    fork.#rows = [...this.#rows];
+    fork.#bytes = this.#bytes;
+    fork.#witness = this.#witness;
+    return fork;
+  }
+
   async open(): Promise<void> {
     this.#open = true;
   }

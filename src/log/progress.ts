@@ -12,6 +12,8 @@ export interface ProgressRow {
   readonly handed: number;
   /** Ranges above `position` that are done too. */
   readonly done: readonly (readonly [from: number, to: number])[];
+  /** Records in those ranges, as far as they were counted. */
+  readonly above?: number;
 }
 
 /** Out-of-order confirmations kept at most; then delivery waits. */
@@ -31,11 +33,14 @@ export class Progress {
   #ranges = 0;
   #unconfirmed = 0;
   #doneAbove = 0;
+  /** Ranges still before it that were done before a restart, or are not wanted. */
   #skip: (readonly [number, number])[];
+  #skipAbove: number;
 
   constructor(row: ProgressRow) {
     this.scan = row.position + 1;
     this.#skip = [...row.done];
+    this.#skipAbove = row.above ?? 0;
   }
 
   get position(): number {
@@ -48,7 +53,28 @@ export class Progress {
 
   /** Records confirmed although one before them is not. */
   get doneAbove(): number {
-    return this.#doneAbove;
+    return this.#doneAbove + this.#skipAbove;
+  }
+
+  /** Where the part to read ends, because what follows is done. Passes over it if that is here. */
+  skipDone(): number {
+    for (;;) {
+      const skip = this.#skip[0];
+      if (!skip) return Infinity;
+      const [from, to] = skip;
+      if (from > this.scan) return from - 1;
+      this.#skip.shift();
+      if (to < this.scan) continue;
+      if (this.#start < this.#seqs.length) {
+        // Something before it is open, so the range must be remembered, by its ends.
+        this.#push(from, DONE);
+        if (to > from) this.#push(to, DONE);
+        this.#doneAbove += to > from ? 2 : 1;
+        this.#skipAbove -= to > from ? 2 : 1;
+        if (this.#states[this.#seqs.length - (to > from ? 3 : 2)] !== DONE) this.#ranges++;
+      } else this.#skipAbove = 0;
+      this.scan = to + 1;
+    }
   }
 
   /** Too many holes between confirmed records: hand out nothing new. */
@@ -60,28 +86,11 @@ export class Progress {
     return this.#again.length > 0;
   }
 
-  /** A record was found at `seq`; false when it was confirmed before a restart. */
-  hand(seq: number): boolean {
-    while (this.#skip.length > 0 && this.#skip[0]![1] < seq) this.#skip.shift();
-    const skip = this.#skip[0];
+  /** A record was found at `seq` and is handed out. */
+  hand(seq: number): void {
     this.scan = seq + 1;
-    if (skip && skip[0] <= seq) {
-      if (this.#start < this.#seqs.length) {
-        this.#push(seq, HANDED);
-        this.#unconfirmed++;
-        this.done(seq);
-      }
-      return false;
-    }
     this.#push(seq, HANDED);
     this.#unconfirmed++;
-    return true;
-  }
-
-  /** A record to hand out although the scan is past it. Only in rising order, before any other. */
-  preset(seq: number): void {
-    this.#push(seq, AGAIN);
-    this.#again.push(seq);
   }
 
   done(seq: number): boolean {
@@ -200,12 +209,12 @@ export class Progress {
 }
 
 export function encodeProgress(row: ProgressRow): Uint8Array {
-  return encodeRow([row.position, row.handed, ...row.done.flat()]);
+  return encodeRow([row.position, row.handed, row.above ?? 0, ...row.done.flat()]);
 }
 
 export function decodeProgress(bytes: Uint8Array): ProgressRow {
-  const [position = 0, handed = 0, ...flat] = decodeRow<number[]>(bytes);
+  const [position = 0, handed = 0, above = 0, ...flat] = decodeRow<number[]>(bytes);
   const done: [number, number][] = [];
   for (let i = 0; i + 1 < flat.length; i += 2) done.push([flat[i]!, flat[i + 1]!]);
-  return { position, handed, done };
+  return { position, handed, done, above };
 }

@@ -21,19 +21,19 @@ export class Start {
     this.#view = view;
   }
 
-  /** The position, and records to hand out although they lie before it. */
-  async at(filter: string, from: CursorFrom): Promise<{ row: ProgressRow; first: number[] }> {
+  /** What a new cursor has behind it. */
+  async at(filter: string, from: CursorFrom): Promise<ProgressRow> {
     const { head } = this.#state;
     if (from === 'new') return begin(head);
     if (from === 'start') return begin(0);
-    if (from === 'last') return begin(head, await this.#last(filter));
+    if (from === 'last') return only(await this.#last(filter), head);
     if ('seq' in from) return begin(Math.min(head, Math.max(0, from.seq - 1)));
     return begin(await this.#reading.seqAt(from.time) - 1);
   }
 
   /** Records that match and are not confirmed, from the ordinals in the index. */
-  async pending({ filter, position, holder }: Durable): Promise<number> {
-    let sum = -(holder?.progress.doneAbove ?? 0);
+  async pending({ filter, position, holder, row }: Durable): Promise<number> {
+    let sum = -(holder ? holder.progress.doneAbove : row.above ?? 0);
     for (const topic of this.#matching(filter)) {
       if (topic.last <= position) continue;
       const [next] = await this.#reading.index(topic, { from: position + 1, to: topic.last, limit: 1 });
@@ -54,6 +54,13 @@ export class Start {
   }
 }
 
-function begin(position: number, first: number[] = []): { row: ProgressRow; first: number[] } {
-  return { row: { position, handed: position, done: [] }, first };
+function begin(position: number): ProgressRow {
+  return { position, handed: position, done: [] };
+}
+
+/** Only these of what there is up to `head`. */
+function only(seqs: readonly number[], head: number): ProgressRow {
+  const position = (seqs[0] ?? head + 1) - 1;
+  const done = seqs.map((seq, i): [number, number] => [seq + 1, (seqs[i + 1] ?? head + 1) - 1]);
+  return { position, handed: position, done: done.filter(([from, to]) => from <= to) };
 }

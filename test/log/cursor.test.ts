@@ -1,0 +1,192 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { HANDED_STEP } from '../../src/log/durable.ts';
+import type { Log } from '../../src/log/log.ts';
+import { closeAll, item, openMemory, texts } from './log-fixture.ts';
+
+afterEach(closeAll);
+
+async function fill(log: Log, topic: string, from: number, to: number): Promise<void> {
+  const drafts = Array.from({ length: to - from + 1 }, (_, i) => item(topic, `${from + i}`));
+  await Promise.all(drafts.map((draft) => log.append(draft)));
+}
+
+const durable = (filter: string, from: Parameters<Log['cursor']>[0]['from'] = 'new') => ({ name: 'c', filter, from, durable: true });
+
+describe('redelivered', () => {
+  it('marks everything handed out before a crash, even if nothing of the position was written', async () => {
+    const { log, database } = await openMemory();
+    const cursor = await log.cursor(durable('t'));
+    await fill(log, 't', 1, 5);
+    expect(await texts(cursor, 3)).toEqual(['1', '2', '3']);
+    // No close: what a power cut would leave.
+    const after = await openMemory({ database: database.fork() });
+    const again = await after.log.cursor(durable('t'));
+    const found = await texts(again, 5);
+    expect(found.slice(0, 3)).toEqual(['1*', '2*', '3*']);
+  });
+
+  it('does not mark what was appended after the crash', async () => {
+    const { log, database } = await openMemory();
+    const cursor = await log.cursor(durable('t'));
+    await fill(log, 't', 1, 2);
+    await texts(cursor, 2);
+    const after = await openMemory({ database: database.fork() });
+    const again = await after.log.cursor(durable('t'));
+    await fill(after.log, 't', 3, 4);
+    expect((await texts(again, 4)).slice(2)).toEqual(['3', '4']);
+  });
+
+  it('is exact after a clean close', async () => {
+    const { log, database } = await openMemory();
+    const cursor = await log.cursor(durable('t'));
+    await fill(log, 't', 1, 6);
+    await texts(cursor, 3, false);
+    cursor.done(2);
+    await log.close();
+    const after = await openMemory({ database });
+    expect(await texts(await after.log.cursor(durable('t')), 5)).toEqual(['1*', '3*', '4', '5', '6']);
+  });
+
+  it('never hands out a record above the bound on disk', async () => {
+    const { log, database } = await openMemory({ limits: { ringBytes: 1 } });
+    const many = HANDED_STEP * 6;
+    await fill(log, 't', 1, many);
+    const cursor = await log.cursor(durable('t', 'start'));
+    const handed = new Set<number>();
+    while (handed.size < HANDED_STEP * 5) {
+      for (const { record, redelivered } of await cursor.next(100)) {
+        expect(redelivered).toBe(false);
+        handed.add(record.seq);
+      }
+    }
+    const after = await openMemory({ database: database.fork() });
+    const again = await after.log.cursor(durable('t', 'start'));
+    let marked = 0;
+    for (let read = 0; read < many;) {
+      for (const { record, redelivered } of await again.next(100)) {
+        read++;
+        if (redelivered) marked++;
+        expect(redelivered || !handed.has(record.seq)).toBe(true);
+      }
+    }
+    expect(marked).toBeLessThan(handed.size + HANDED_STEP * 6);
+  });
+
+  it('marks what is given back or rewound', async () => {
+    const { log, clock } = await openMemory();
+    const cursor = await log.cursor(durable('t'));
+    await fill(log, 't', 1, 3);
+    await texts(cursor, 3, false);
+    cursor.again(2);
+    expect(await texts(cursor, 1, false)).toEqual(['2*']);
+    cursor.again(3, 500);
+    expect(await cursor.next(9)).toEqual([]);
+    const waited = cursor.wait();
+    clock.advance(500);
+    await waited;
+    expect(await texts(cursor, 1, false)).toEqual(['3*']);
+    cursor.rewind();
+    expect(await texts(cursor, 3)).toEqual(['1*', '2*', '3*']);
+    expect(cursor.unconfirmed).toBe(0);
+  });
+});
+
+describe('where a cursor begins', () => {
+  it.each([
+    ['new', []], ['start', ['1', '2', 'x1', '3', 'x2']], [{ seq: 3 }, ['x1', '3', 'x2']], ['last', ['3', 'x2']],
+  ] as const)('%j', async (from, expected) => {
+    const { log } = await openMemory();
+    await fill(log, 't/a', 1, 2);
+    await log.append(item('t/b', 'x1'));
+    await log.append(item('t/a', '3'));
+    await log.append(item('t/b', 'x2'));
+    const cursor = await log.cursor(durable('t/+', from));
+    await log.append(item('t/a', 'later'));
+    expect(await texts(cursor, expected.length + 1)).toEqual([...expected, 'later']);
+    expect(cursor.position).toBe(log.head);
+  });
+
+  it('a time', async () => {
+    const { log, clock } = await openMemory();
+    await fill(log, 't', 1, 3);
+    clock.advance(1000);
+    const time = clock.wall();
+    await fill(log, 't', 4, 6);
+    const cursor = await log.cursor(durable('t', { time }));
+    expect(await texts(cursor, 3)).toEqual(['4', '5', '6']);
+  });
+});
+
+describe('reading from disk', () => {
+  it.each([['t/+', 3], ['t/1', 1], ['#', 4], ['+/+', 4]])('gives every match of %s in order', async (filter, matching) => {
+    const { log } = await openMemory({ limits: { ringBytes: 1 } });
+    const expected: number[] = [];
+    for (let n = 0; n < 600; n++) {
+      const topic = ['t/0', 't/1', 't/2', 'u/0'][n % 4] ?? '';
+      const { seq } = await log.append(item(topic, `${n}`));
+      if ((filter === 't/1' && n % 4 === 1) || (filter === 't/+' && n % 4 < 3) || matching === 4) expected.push(seq);
+    }
+    const cursor = await log.cursor({ name: 'n', filter, from: 'start', durable: false });
+    const seqs: number[] = [];
+    while (seqs.length < expected.length) for (const { record } of await cursor.next(70)) seqs.push(record.seq);
+    expect(seqs).toEqual(expected);
+    expect(await cursor.next(10)).toEqual([]);
+  });
+
+  it('merges many topics', async () => {
+    const { log } = await openMemory({ limits: { ringBytes: 1 } });
+    await Promise.all(Array.from({ length: 2000 }, (_, n) => log.append(item(n % 2 ? `t/${n % 98}` : `u/${n % 300}`, `${n}`))));
+    const cursor = await log.cursor({ name: 'n', filter: 't/#', from: 'start', durable: false });
+    const found = await texts(cursor, 1000);
+    expect(found).toEqual(Array.from({ length: 1000 }, (_, i) => `${2 * i + 1}`));
+  });
+});
+
+describe('the position on disk', () => {
+  it('is written a second after the last confirmation', async () => {
+    const { log, clock, database } = await openMemory();
+    const cursor = await log.cursor(durable('t'));
+    await fill(log, 't', 1, 3);
+    clock.advance(5);
+    await texts(cursor, 3);
+    clock.advance(1000);
+    await log.registry.set('after', 1);
+    const after = await openMemory({ database: database.fork() });
+    expect([...after.log.cursors()]).toMatchObject([{ name: 'c', position: 3, open: false }]);
+  });
+
+  it('tells how much is pending, with and without an open cursor', async () => {
+    const { log } = await openMemory();
+    const cursor = await log.cursor(durable('t/#'));
+    await fill(log, 't/a', 1, 10);
+    await fill(log, 'u', 1, 10);
+    await fill(log, 't/b', 1, 5);
+    const pending = async () => [...log.cursors()][0]?.pending();
+    expect(await pending()).toBe(15);
+    await texts(cursor, 4, false);
+    cursor.done(1);
+    cursor.done(3);
+    expect(await pending()).toBe(13);
+    await cursor.close();
+    expect(await pending()).toBe(13);
+  });
+});
+
+it('a durable cursor cannot change its filter', async () => {
+  const { log } = await openMemory();
+  await (await log.cursor(durable('t'))).close();
+  await expect(log.cursor(durable('u'))).rejects.toMatchObject({ code: 'conflict' });
+  await log.dropCursor('c');
+  await expect(log.dropCursor('c')).rejects.toMatchObject({ code: 'not-found' });
+  expect(await log.cursor(durable('u'))).toBeDefined();
+});
+
+it('a closed cursor wakes who waits, and reads no more', async () => {
+  const { log } = await openMemory();
+  const cursor = await log.cursor(durable('t'));
+  await cursor.next(1);
+  const waited = cursor.wait();
+  await cursor.close();
+  await waited;
+  expect(() => cursor.next(1)).toThrow(/closed/);
+});

@@ -1,0 +1,84 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { MAX_RANGES, Progress, decodeProgress, encodeProgress } from '../../src/log/progress.ts';
+
+const fresh = (position = 0) => new Progress({ position, handed: position, done: [] });
+
+describe('position', () => {
+  it('stands before the oldest record that is not done', () => {
+    const progress = fresh();
+    for (const seq of [2, 5, 9]) progress.hand(seq);
+    expect(progress.position).toBe(1);
+    progress.done(5);
+    expect([progress.position, progress.ranges(), progress.doneAbove]).toEqual([1, [[5, 5]], 1]);
+    progress.done(2);
+    expect([progress.position, progress.ranges()]).toEqual([8, []]);
+    progress.done(9);
+    expect([progress.position, progress.unconfirmed]).toEqual([9, 0]);
+  });
+
+  it('does not mind a confirmation given twice, or of something unknown', () => {
+    const progress = fresh();
+    progress.hand(1);
+    expect([progress.done(1), progress.done(1), progress.done(7)]).toEqual([true, false, false]);
+  });
+});
+
+it('is full at so many holes, and not before', () => {
+  const progress = fresh();
+  for (let seq = 1; seq <= 2 * MAX_RANGES; seq++) progress.hand(seq);
+  for (let seq = 2; seq < 2 * MAX_RANGES; seq += 2) progress.done(seq);
+  expect(progress.full).toBe(false);
+  progress.done(2 * MAX_RANGES);
+  expect(progress.full).toBe(true);
+  progress.done(3);
+  expect(progress.full).toBe(false);
+});
+
+it('hands out again what was given back, oldest first', () => {
+  const progress = fresh();
+  for (const seq of [1, 2, 3, 4]) progress.hand(seq);
+  progress.done(2);
+  progress.again(4);
+  progress.again(1);
+  expect(progress.unconfirmed).toBe(1);
+  expect(progress.takeAgain(1)).toEqual([1]);
+  progress.rewind();
+  progress.done(3);
+  expect(progress.takeAgain(9)).toEqual([1, 4]);
+  expect(progress.position).toBe(0);
+});
+
+it('goes on after a restart without what was done, whatever was done', () => {
+  const steps = fc.array(fc.record({ seq: fc.integer({ min: 1, max: 40 }), what: fc.constantFrom('done', 'again', 'rewind', 'take') }), { maxLength: 120 });
+  fc.assert(fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 40 }), { maxLength: 40 }), steps, (handed, moves) => {
+    const seqs = handed.toSorted((a, b) => a - b);
+    const progress = fresh();
+    const done = new Set<number>();
+    for (const seq of seqs) progress.hand(seq);
+    for (const { seq, what } of moves) {
+      if (what === 'rewind') progress.rewind();
+      else if (what === 'take') progress.takeAgain(2);
+      else if (what === 'again') progress.again(seq);
+      else if (progress.done(seq)) done.add(seq);
+    }
+    const open = seqs.filter((seq) => !done.has(seq));
+    expect(progress.position).toBe((open[0] ?? progress.scan) - 1);
+    const row = decodeProgress(encodeProgress({ position: progress.position, handed: 40, done: progress.ranges(), above: progress.doneAbove }));
+    const next = new Progress(row);
+    expect(next.doneAbove).toBe(row.above);
+    const left = seqs.filter((seq) => seq > row.position);
+    const again: number[] = [];
+    for (let to = next.skipDone(); left.some((seq) => seq >= next.scan); to = next.skipDone()) {
+      for (const seq of left.filter((one) => one >= next.scan && one <= to)) {
+        next.hand(seq);
+        again.push(seq);
+      }
+      next.scan = Math.min(to, 40) + 1;
+    }
+    expect(again).toEqual(open);
+    expect(next.ranges().filter(([from]) => from <= 40).map(([from]) => done.has(from))).not.toContain(false);
+    for (const seq of open) next.done(seq);
+    expect([next.position, next.ranges(), next.unconfirmed]).toEqual([next.scan - 1, [], 0]);
+  }));
+});

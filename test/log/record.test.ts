@@ -1,0 +1,54 @@
+import * as fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { type Draft, HEADER_BYTES, decodeBody, decodeHeader, encodeBody, encodeRecord, recordIntact } from '../../src/log/record.ts';
+
+const text = fc.string({ unit: 'grapheme', maxLength: 40 });
+const draft: fc.Arbitrary<Draft> = fc.record({
+  topic: fc.constant('t'),
+  kind: fc.constantFrom('publish', 'retract', 'purge', 'delete', 'configure'),
+  id: text,
+  payload: fc.record({ contentType: fc.oneof(fc.constantFrom('application/json', 'text/plain', 'application/xml'), text), bytes: fc.uint8Array({ maxLength: 300 }) }),
+  publisher: text,
+  origin: fc.record({ box: text, epoch: text, seq: fc.maxSafeNat(), previous: fc.maxSafeNat() }, { requiredKeys: ['box', 'epoch', 'seq'] }),
+  extra: fc.dictionary(fc.string().filter((key) => key !== '__proto__'), fc.oneof(fc.integer(), text, fc.boolean(), fc.constant(null))),
+  config: fc.record({ maxItems: fc.nat(), lane: fc.constantFrom('history', 'latest') }),
+  expires: fc.maxSafeNat(),
+}, { requiredKeys: ['topic', 'kind'] });
+const header = fc.record({
+  kind: fc.constantFrom('publish', 'retract', 'gap'), topic: fc.nat(2 ** 32 - 1), previous: fc.maxSafeNat(),
+  wall: fc.nat(), mono: fc.nat(), trusted: fc.boolean(),
+});
+
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_, v: unknown) => (v instanceof Uint8Array ? Buffer.from(v).toString('hex') : v)));
+}
+
+it('gives back what was put in', () => {
+  fc.assert(fc.property(draft, header, ({ topic: _topic, kind: _kind, ...body }, head) => {
+    const row = encodeRecord(head, encodeBody({ topic: 't', kind: 'publish', ...body }));
+    expect(recordIntact(row)).toBe(true);
+    expect(decodeHeader(row)).toEqual(head);
+    expect(plain(decodeBody(row))).toEqual(plain(body));
+  }));
+});
+
+it('gives bytes as a Uint8Array of their own length', () => {
+  const row = encodeRecord({ kind: 'publish', topic: 1, previous: 0, wall: 1, mono: 1, trusted: true }, encodeBody({ topic: 't', kind: 'publish', payload: { contentType: 'x/y', bytes: Buffer.from('abc') } }));
+  const bytes = decodeBody(row).payload?.bytes;
+  expect(bytes).toEqual(Uint8Array.from([97, 98, 99]));
+});
+
+it('notices any flipped bit', () => {
+  fc.assert(fc.property(draft, fc.nat(), (one, at) => {
+    const row = encodeRecord({ kind: 'publish', topic: 7, previous: 3, wall: 1e12, mono: 5, trusted: true }, encodeBody(one));
+    const bit = at % (row.length * 8);
+    row[bit >> 3] = (row[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    expect(recordIntact(row)).toBe(false);
+  }));
+});
+
+it('takes nothing that is too short', () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: HEADER_BYTES + 4 }), (bytes) => {
+    expect(recordIntact(bytes)).toBe(false);
+  }));
+});

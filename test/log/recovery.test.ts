@@ -1,0 +1,77 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { encodeRow } from '../../src/log/cbor.ts';
+import { META_KEY, commitKey, recordKey } from '../../src/log/keys.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
+import { closeAll, item, openMemory, texts } from './log-fixture.ts';
+
+afterEach(closeAll);
+
+describe('opening', () => {
+  it('begins an epoch that names the one before and where it took over', async () => {
+    const { log, database } = await openMemory();
+    await log.append(item('t', '1'));
+    await log.close();
+    const next = await openMemory({ database });
+    const [first, second] = next.log.epochs;
+    expect(second).toMatchObject({ after: first?.name, from: 2, box: 'abcdefghijklmnop' });
+    expect(second?.name).toMatch(/^2\.[0-9a-f]{8}$/);
+    const { recordId } = await next.log.append(item('t', '2'));
+    expect((await next.log.items('t')).map((record) => record.recordId)).toEqual([`abcdefghijklmnop-${first?.name}-1`, recordId]);
+  });
+
+  it('refuses a newer format', async () => {
+    const database = new MemoryDatabase();
+    await database.open();
+    await database.batch([{ key: META_KEY, value: encodeRow({ format: 99, box: 'x', head: 0 }) }]);
+    await expect(openMemory({ database })).rejects.toMatchObject({ code: 'format-too-new' });
+  });
+
+  it('keeps the records of a copied store under the name they had, and says so', async () => {
+    const { log, database } = await openMemory();
+    const { recordId } = await log.append(item('t', '1'));
+    await log.close();
+    const copy = await openMemory({ database, boxId: 'qqqqqqqqqqqqqqqq' });
+    expect(copy.troubles).toMatchObject([{ kind: 'log.copied' }]);
+    const [record] = await copy.log.items('t');
+    expect(record?.recordId).toBe(recordId);
+    expect((await copy.log.append(item('t', '2'))).recordId).toMatch(/^q{16}-2\.[0-9a-f]{8}-2$/);
+  });
+
+  it('tells a lost batch, a lost record and a damaged one as gaps, to who was below only', async () => {
+    const { log, database } = await openMemory();
+    const below = await log.cursor({ name: 'below', filter: 'u', from: 'new', durable: true });
+    for (let n = 1; n <= 9; n++) await log.append(item(n === 9 ? 'u' : 't', `${n}`));
+    const above = await log.cursor({ name: 'above', filter: '#', from: 'new', durable: true });
+    expect([below.position, above.position]).toEqual([0, 9]);
+    const image = database.fork();
+    await image.open();
+    const row = Buffer.from(await image.get(recordKey(7)) ?? []);
+    row[38] = (row[38] ?? 0) ^ 1;
+    await image.batch([{ key: commitKey(3) }, { key: recordKey(3) }, { key: recordKey(4) }, { key: recordKey(7), value: row }]);
+    const after = await openMemory({ database: image });
+    expect(after.troubles.map(({ kind }) => kind)).toEqual(['log.gap', 'log.gap']);
+    expect(after.log.topic('t')).toMatchObject({ count: 5 });
+    const cursor = await after.log.cursor({ name: 'below', filter: 'u', from: 'new', durable: true });
+    const found = [...await cursor.next(10)];
+    found.push(...await cursor.next(10));
+    expect(found.map(({ record }) => record.gap ?? record.seq)).toEqual([
+      { from: 3, to: 4, count: 2, reason: 'corrupt' }, { from: 7, to: 7, count: 1, reason: 'corrupt' }, 9,
+    ]);
+    for (const { record } of found) cursor.done(record.seq);
+    expect(cursor.position).toBe(9);
+    const other = await after.log.cursor({ name: 'above', filter: '#', from: 'new', durable: true });
+    await after.log.append(item('t', '10'));
+    expect(await texts(other, 1)).toEqual(['10']);
+  });
+
+  it('notices a lost tail by its witness, and never uses its positions again', async () => {
+    const { log, database } = await openMemory();
+    for (let n = 1; n <= 5; n++) await log.append(item('t', `${n}`));
+    const image = database.fork();
+    await image.open();
+    await image.batch([4, 5].flatMap((seq) => [{ key: commitKey(seq) }, { key: recordKey(seq) }]));
+    const after = await openMemory({ database: image });
+    expect(after.troubles).toMatchObject([{ kind: 'log.gap', message: expect.stringContaining('4 to 5') }]);
+    expect((await after.log.append(item('t', '6'))).seq).toBe(6);
+  });
+});
