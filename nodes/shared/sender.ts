@@ -141,12 +141,13 @@ class Sender {
   }
 
   #show(state: BoxState = this.#connection.state): void {
-    const waiting = this.#waiting.length === 0 ? '' : `, ${this.#waiting.length} waiting`;
+    // First, because a long reason is cut off at its end.
+    const waiting = this.#waiting.length === 0 ? '' : `${this.#waiting.length} waiting: `;
     if (this.#closing.signal.aborted) return;
-    if (state.phase === 'failed') this.#status.bad(`${state.reason}${waiting}`);
-    else if (state.phase !== 'open') this.#status.waiting(`opening the box${waiting}`);
+    if (state.phase === 'failed') this.#status.bad(`${waiting}${state.reason}`);
+    else if (state.phase !== 'open') this.#status.waiting(`${waiting}opening the box`);
     else if (this.#lastError !== undefined) this.#status.bad(this.#lastError);
-    else if (this.#waiting.length > 0) this.#status.waiting(`${this.#task.did} ${this.#count}${waiting}`);
+    else if (this.#waiting.length > 0) this.#status.waiting(`${waiting}${this.#task.did} ${this.#count}`);
     else if (this.#count > 0) this.#status.good(`${this.#task.did} ${this.#count}`);
     else this.#status.idle('ready');
   }

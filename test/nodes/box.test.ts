@@ -1,0 +1,85 @@
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createBox, type Box } from '../../src/index.ts';
+import { collect, useFlows } from './flow-kit.ts';
+
+const { flows, dir, load } = useFlows();
+const opened: Box[] = [];
+afterEach(async () => { for (const box of opened.splice(0)) await box.close(); });
+
+const tab = { id: 'f', type: 'tab', label: 'test' };
+const publish = (id: string, box: string): object => ({ id, type: 'lanpost publish', box, topic: 'a', contentType: '', z: 'f' });
+const subscribe = (id: string, box: string, to: string): object => ({ id, type: 'lanpost subscribe', box, filter: '#', from: 'start', durable: false, reader: '', changes: false, z: 'f', wires: [[to]] });
+const helper = (id: string): object => ({ id, type: 'helper', z: 'f' });
+const statusOf = (id: string): object[] => [
+  { id: `status ${id}`, type: 'status', scope: [id], z: 'f', wires: [[`said ${id}`]] },
+  helper(`said ${id}`),
+];
+
+async function status(id: string, wanted: RegExp): Promise<string> {
+  const said = collect(flows.getNode(`said ${id}`));
+  for (;;) {
+    const { text = '' } = (await said.next()).status as { text?: string };
+    if (wanted.test(text)) return text;
+  }
+}
+
+describe('lanpost box', () => {
+  it('config nodes of one directory share one box', async () => {
+    const box = { type: 'lanpost box', mode: 'own', dir: 'data', link: false };
+    await load([tab, { ...box, id: 'one' }, { ...box, id: 'two' }, publish('pub', 'one'), subscribe('sub', 'two', 'out'), helper('out')]);
+    const came = collect(flows.getNode('out'));
+    flows.getNode('pub').receive({ payload: 'shared' });
+    expect((await came.next()).payload).toBe('shared');
+  });
+
+  it('uses the box that embeds the editor, and leaves it open', async () => {
+    const flow = [tab, { id: 'box', type: 'lanpost box', mode: 'auto', dir: '', boxName: '', link: true }, publish('pub', 'box'), subscribe('sub', 'box', 'out'), helper('out')];
+    await load([tab]);
+    const embedding = await createBox({ dir: join(dir(), 'embedding'), link: false, control: false });
+    opened.push(embedding);
+    await flows.unload();
+    await load(flow, { lanpost: { box: embedding } });
+    const came = collect(flows.getNode('out'));
+    await embedding.publish('b', 'from outside');
+    expect(await came.next()).toMatchObject({ topic: 'b', payload: 'from outside' });
+    flows.getNode('pub').receive({ payload: 'from the flow' });
+    await came.next();
+    await flows.unload();
+    expect((await embedding.items('a')).map((item) => item.kind === 'item' && item.value)).toEqual(['from the flow']);
+  });
+
+  it('attaches to a box that runs, and goes on by itself when it comes back', async () => {
+    await load([tab]);
+    const data = join(dir(), 'running');
+    await flows.unload();
+    await load([tab, { id: 'box', type: 'lanpost box', mode: 'attach', dir: 'running' }, publish('pub', 'box'), ...statusOf('pub')]);
+    const refused = status('pub', /^1 waiting: not-found/);
+    flows.getNode('pub').receive({ payload: 'waits' });
+    expect(await refused).toContain('no box is running');
+    const running = await createBox({ dir: data, link: false });
+    opened.push(running);
+    const came = running.subscribe('a', { from: 'start' });
+    expect((await came.next()).value).toMatchObject({ value: 'waits' });
+    await came.close();
+    const lost = status('pub', /^disconnected/);
+    await running.close();
+    await lost;
+    const back = await createBox({ dir: data, link: false });
+    opened.push(back);
+    const later = back.subscribe('a');
+    await later.ready;
+    flows.getNode('pub').receive({ payload: 'after' });
+    expect((await later.next()).value).toMatchObject({ value: 'after' });
+    await later.close();
+  }, 30_000);
+
+  it('a directory in use elsewhere is said in the status, and messages wait', async () => {
+    await load([tab]);
+    const other = await createBox({ dir: join(dir(), 'data'), link: false, control: false });
+    opened.push(other);
+    await flows.unload();
+    await load([tab, { id: 'box', type: 'lanpost box', mode: 'own', dir: 'data', link: false }, publish('pub', 'box'), ...statusOf('pub')]);
+    expect(await status('pub', /locked|in use/)).toBeTruthy();
+  });
+});

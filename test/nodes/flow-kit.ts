@@ -1,0 +1,72 @@
+import { createRequire } from 'node:module';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { EventEmitter } from 'node:events';
+import type { NodeAPI, NodeMessage } from 'node-red';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import box from '../../nodes/lanpost-box.ts';
+import messageIn from '../../nodes/lanpost-message-in.ts';
+import messageOut from '../../nodes/lanpost-message-out.ts';
+import peers from '../../nodes/lanpost-peers.ts';
+import publish from '../../nodes/lanpost-publish.ts';
+import subscribe from '../../nodes/lanpost-subscribe.ts';
+
+export interface FlowNode extends EventEmitter {
+  receive(msg: object): void;
+  close(removed: boolean): Promise<void>;
+}
+
+export interface FlowHelper {
+  init(entry: string): void;
+  settings(settings: object): void;
+  startServer(done: () => void): void;
+  stopServer(done: () => void): void;
+  load(nodes: readonly ((RED: NodeAPI) => void)[], flow: readonly object[]): Promise<void>;
+  setFlows(flow: readonly object[], type?: 'full' | 'flows' | 'nodes'): Promise<void>;
+  unload(): Promise<void>;
+  getNode(id: string): FlowNode;
+}
+
+const require = createRequire(import.meta.url);
+
+const OURS = [box, publish, subscribe, messageIn, messageOut, peers];
+/** Node-RED's runtime for the tests of one file, and a new directory for each test. */
+export function useFlows(): { readonly flows: FlowHelper; dir(): string; load(flow: readonly object[], settings?: object): Promise<void> } {
+  const flows: FlowHelper = require('node-red-node-test-helper');
+  let dir = '';
+  beforeAll(async () => {
+    flows.init(require.resolve('node-red'));
+    await new Promise<void>((resolve) => { flows.startServer(resolve); });
+  });
+  afterAll(() => new Promise<void>((resolve) => { flows.stopServer(resolve); }));
+  afterEach(async () => {
+    await flows.unload();
+    if (dir !== '') await rm(dir, { recursive: true, force: true });
+    dir = '';
+  });
+  return {
+    flows,
+    dir: () => dir,
+    async load(flow, settings = {}) {
+      dir = dir === '' ? await mkdtemp(join(tmpdir(), 'lanpost-')) : dir;
+      flows.settings({ userDir: dir, lanpost: undefined, ...settings });
+      await flows.load(OURS, flow);
+    },
+  };
+}
+
+/** The next messages that reach a helper node, in order; ask before they are sent. */
+export function collect(node: FlowNode): { next(): Promise<NodeMessage & Record<string, never>> ; readonly all: NodeMessage[] } {
+  const all: NodeMessage[] = [];
+  let read = 0;
+  let wake: (() => void) | undefined;
+  node.on('input', (msg: NodeMessage) => { all.push(msg); wake?.(); });
+  return {
+    all,
+    async next() {
+      while (all.length <= read) await new Promise<void>((resolve) => { wake = resolve; });
+      return all[read++] as NodeMessage & Record<string, never>;
+    },
+  };
+}

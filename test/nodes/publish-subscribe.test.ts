@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { collect, useFlows } from './flow-kit.ts';
+
+const { flows, dir, load } = useFlows();
+
+const own = { id: 'box', type: 'lanpost box', mode: 'own', dir: 'data', link: false };
+const publish = { id: 'pub', type: 'lanpost publish', box: 'box', topic: '', contentType: '', z: 'f' };
+const subscribe = { id: 'sub', type: 'lanpost subscribe', box: 'box', filter: '#', from: 'start', durable: false, reader: '', changes: false, z: 'f', wires: [['out']] };
+const out = { id: 'out', type: 'helper', z: 'f' };
+const outcomes = [
+  { id: 'on done', type: 'complete', scope: ['pub'], z: 'f', wires: [['completed']] },
+  { id: 'completed', type: 'helper', z: 'f' },
+  { id: 'on error', type: 'catch', scope: null, z: 'f', wires: [['caught']] },
+  { id: 'caught', type: 'helper', z: 'f' },
+];
+const tab = { id: 'f', type: 'tab', label: 'test' };
+const flow = [tab, own, publish, subscribe, out, ...outcomes];
+
+describe('lanpost publish and lanpost subscribe', () => {
+  it('what is sent before the box is open waits, arrives in order, and then is done', async () => {
+    await load(flow);
+    const [came, completed] = [collect(flows.getNode('out')), collect(flows.getNode('completed'))];
+    for (let n = 0; n < 20; n++) flows.getNode('pub').receive({ topic: 'a/b', payload: n });
+    for (let n = 0; n < 20; n++) expect(await came.next()).toMatchObject({ topic: 'a/b', payload: n });
+    for (let n = 0; n < 20; n++) await completed.next();
+    expect(completed.all.map((msg) => msg.payload).toSorted((a, b) => Number(a) - Number(b))).toEqual(Array.from({ length: 20 }, (_, n) => n));
+  });
+
+  it.each([0, false, '', null, 'text', { a: [1, { b: null }] }, [1, 2], -1.5])('carries %j as it is', async (payload) => {
+    await load(flow);
+    const came = collect(flows.getNode('out'));
+    flows.getNode('pub').receive({ topic: 'v', payload });
+    expect((await came.next()).payload).toEqual(payload);
+  });
+
+  it('bytes come as a Buffer', async () => {
+    await load(flow);
+    const came = collect(flows.getNode('out'));
+    flows.getNode('pub').receive({ topic: 'v', payload: Buffer.from([0, 1, 255]) });
+    const msg = await came.next();
+    expect(Buffer.isBuffer(msg.payload)).toBe(true);
+    expect(msg.payload).toEqual(Buffer.from([0, 1, 255]));
+    expect(msg.contentType).toBe('application/octet-stream');
+  });
+
+  it('a message has what the contract names', async () => {
+    await load(flow);
+    const came = collect(flows.getNode('out'));
+    flows.getNode('pub').receive({ topic: 'v', payload: '<a/>', id: 'mine', contentType: 'application/xml' });
+    const msg = await came.next();
+    expect(msg).toMatchObject({
+      topic: 'v', id: 'mine', kind: 'item', time: expect.any(Number), contentType: 'application/xml', _msgid: expect.any(String),
+      lanpost: { subscription: 'sub', recordId: expect.stringMatching(/^[a-z2-7]{16}-/), seq: expect.any(Number), redelivered: false },
+    });
+    expect(msg).not.toHaveProperty('publisher');
+    expect(structuredClone(msg.lanpost)).toEqual(msg.lanpost);
+  });
+
+  it('the topic of the node is used before the topic of the message', async () => {
+    await load([tab, own, { ...publish, topic: 'fixed' }, subscribe, out, ...outcomes]);
+    const came = collect(flows.getNode('out'));
+    flows.getNode('pub').receive({ topic: 'other', payload: 1 });
+    expect((await came.next()).topic).toBe('fixed');
+  });
+
+  it.each([
+    ['no topic', { payload: 1 }, /no topic/],
+    ['a filter for a topic', { topic: 'a/#', payload: 1 }, /./],
+    ['no payload', { topic: 'a' }, /msg\.payload/],
+    ['a payload that is no value', { topic: 'a', payload: { f: Number.NaN } }, /./],
+  ])('%s goes to Catch with the reason, not to Complete', async (_case, msg, reason) => {
+    await load(flow);
+    const [caught, completed] = [collect(flows.getNode('caught')), collect(flows.getNode('completed'))];
+    flows.getNode('pub').receive(msg);
+    expect((await caught.next()).error).toMatchObject({ message: expect.stringMatching(reason) });
+    flows.getNode('pub').receive({ topic: 'a', payload: 'good' });
+    expect((await completed.next()).payload).toBe('good');
+    expect(completed.all).toHaveLength(1);
+  });
+
+  it('a durable reader goes on where it stopped when the flows are deployed again', async () => {
+    const durable = { ...subscribe, durable: true };
+    await load([tab, own, publish, durable, out, ...outcomes]);
+    const came = collect(flows.getNode('out'));
+    flows.getNode('pub').receive({ topic: 'd', payload: 1 });
+    expect((await came.next()).payload).toBe(1);
+    // Without the reader, the box keeps what it has not had.
+    await flows.setFlows([tab, own, publish, out, ...outcomes]);
+    const later = collect(flows.getNode('completed'));
+    flows.getNode('pub').receive({ topic: 'd', payload: 2 });
+    await later.next();
+    await flows.setFlows([tab, own, publish, durable, out, ...outcomes]);
+    const again = collect(flows.getNode('out'));
+    expect((await again.next()).payload).toBe(2);
+  });
+
+  it('a hundred deployments lose nothing that was done, and open the same directory each time', async () => {
+    await load(flow);
+    for (let round = 0; round < 100; round++) {
+      const completed = collect(flows.getNode('completed'));
+      flows.getNode('pub').receive({ topic: 'r', payload: round });
+      await completed.next();
+      await flows.setFlows(flow);
+    }
+    const came = collect(flows.getNode('out'));
+    const seen: unknown[] = [];
+    while (seen.length < 100) seen.push((await came.next()).payload);
+    expect(seen).toEqual(Array.from({ length: 100 }, (_, n) => n));
+  }, 60_000);
+
+  it('a node without a box says so and fails its messages', async () => {
+    await load([tab, { ...publish, box: '' }, { ...subscribe, box: 'gone' }, out, ...outcomes]);
+    const caught = collect(flows.getNode('caught'));
+    flows.getNode('pub').receive({ topic: 'a', payload: 1 });
+    expect((await caught.next()).error).toMatchObject({ message: expect.stringContaining('no box') });
+    expect(dir()).not.toBe('');
+  });
+});
