@@ -79,11 +79,16 @@ describe('lanpost start', () => {
     expect((await box.ended).code).toBe(0);
   });
 
-  it.each([[['--name', 'a@b']], [['--link-port', '70000']], [['--interface', 'nosuch0']]])('refuses %j in one line', async (args) => {
+  it.each([[['--name', 'a@b']], [['--link-port', '70000']]])('refuses %j in one line', async (args) => {
     const { code, out, err } = await lanpost(['start', '--no-editor', '--dir', dir, ...args]);
     expect(code).toBeGreaterThan(0);
     expect(out).toBe('');
     expect(err).toMatch(/^lanpost: .+\n$/);
+  });
+
+  it('says which of its interfaces is not up, and waits for it', async () => {
+    const box = start('--no-editor', '--interface', 'nosuch0');
+    expect(await box.until('ready')).toContain('; nosuch0 not up)');
   });
 
   it('needs Node 20.19, and says so in one line on an older one', async () => {

@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
 import { resolve as absolute } from 'node:path';
 import { createBox, LanpostError, type Box, type BoxOptions, type BoxStatus, type Peer } from '../../index.ts';
 import type { Command, Context } from '../command.ts';
@@ -91,21 +91,27 @@ async function lookAround(box: Box, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function announce({ out }: Context, box: Box, editor: Editor | undefined): Promise<void> {
+async function announce({ args, out }: Context, box: Box, editor: Editor | undefined): Promise<void> {
   const [status, peers] = await Promise.all([box.status(), box.peers.list()]);
   if (out.json) {
     await out.print({ event: 'ready', editor: editor?.url ?? null, ...status, peers }, () => '');
     return;
   }
-  for (const [word, what] of lines(status, peers, editor)) void out.line(`${out.style('bold', word.padEnd(7))} ${what}`);
+  for (const [word, what] of lines(status, peers, editor, absent(args.list('interface')))) void out.line(`${out.style('bold', word.padEnd(7))} ${what}`);
   await out.line(out.terminal ? 'ready; Ctrl-C stops it' : 'ready');
 }
 
-function lines({ name, dir, link, homes }: BoxStatus, peers: readonly Peer[], editor: Editor | undefined): [string, string][] {
-  const where = link.state === 'up' ? ` (${link.interfaces.join(', ')}; port ${link.port})` : `, link ${link.state}${link.reason === undefined ? '' : `: ${link.reason}`}`;
+/** Named, and not up: it may come later, as a radio does, or the name is mistaken. */
+function absent(named: readonly string[] = []): string {
+  const missing = named.filter((name) => !Object.hasOwn(networkInterfaces(), name));
+  return missing.length === 0 ? '' : `; ${missing.join(', ')} not up`;
+}
+
+function lines({ name, dir, link, homes }: BoxStatus, peers: readonly Peer[], editor: Editor | undefined, not: string): [string, string][] {
+  const where = link.state === 'up' ? `${link.interfaces.join(', ')}; port ${link.port}` : `link ${link.state}${link.reason === undefined ? '' : `: ${link.reason}`}`;
   return [
     ['editor', editor?.url ?? 'off'],
-    ['name', printable(name) + where],
+    ['name', `${printable(name)} (${where}${not})`],
     ['peers', peers.length === 0 ? 'none yet' : peers.map((peer) => printable(peer.name)).join(', ')],
     ...homes.length === 0 ? [['home', 'none configured: purely local'] as [string, string]] : [],
     ...homes.map((home): [string, string] => ['home', printable(`${home.jid}: ${homeInWords(home)}`)]),
