@@ -19,6 +19,10 @@ interface Task {
   readonly reject: (error: unknown) => void;
 }
 
+function closedError(): LanpostError {
+  return new LanpostError('closed', 'The log has been closed.');
+}
+
 /** Counted for what a queued draft costs besides its body. */
 const OVERHEAD = 256;
 
@@ -36,7 +40,9 @@ export class Committer {
   #tasks: Task[] = [];
   #scheduled = false;
   #running = false;
+  /** No more appends; then, nothing more at all. */
   #closing = false;
+  #closed = false;
   #idle: (() => void)[] = [];
 
   constructor(o: { state: LogState; cursors: Cursors; guard: DiskGuard; space: Space }) {
@@ -47,11 +53,16 @@ export class Committer {
   }
 
   append(draft: Draft): Promise<Appended> {
-    if (this.#closing) return Promise.reject(new LanpostError('closed', 'The log has been closed.'));
+    if (this.#closing) return Promise.reject(closedError());
     const refusal = this.#guard.refusal();
     if (refusal) return Promise.reject(refusal);
     if (this.#queuedBytes > this.#state.limits.pendingBytes) return Promise.reject(new LanpostError('busy'));
-    const body = encodeBody(draft);
+    let body: Uint8Array;
+    try {
+      body = encodeBody(draft);
+    } catch (cause) {
+      return Promise.reject(new LanpostError('invalid-value', 'The record holds something that cannot be stored.', { cause }));
+    }
     this.#queuedBytes += body.length + OVERHEAD;
     return new Promise((resolve, reject) => {
       this.#queue.push({ draft, body, resolve, reject });
@@ -61,7 +72,8 @@ export class Committer {
 
   /** Runs `build` within the next batch; resolves when that is fsynced. */
   task(build: Task['build']): Promise<void> {
-    if (this.#guard.broken) return Promise.reject(this.#guard.refusal());
+    if (this.#closed) return Promise.reject(closedError());
+    if (this.#guard.broken) return Promise.reject(this.#guard.refusal() ?? new LanpostError('disk-full'));
     return new Promise((resolve, reject) => {
       this.#tasks.push({ build, resolve, reject });
       this.nudge();
@@ -81,7 +93,18 @@ export class Committer {
   /** Nothing more is taken in; resolves when what was taken in is on disk or refused. */
   async close(): Promise<void> {
     this.#closing = true;
-    if (this.#running || this.#scheduled || this.#queue.length > 0) await new Promise<void>((resolve) => { this.#idle.push(resolve); this.nudge(); });
+    while (this.#running || this.#scheduled || this.#queue.length > 0 || this.#tasks.length > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle.push(resolve);
+        this.nudge();
+      });
+    }
+    this.#closed = true;
+  }
+
+  /** Nothing can be written; readers are still served. */
+  get broken(): boolean {
+    return this.#guard.broken;
   }
 
   /** Waits until no batch is in flight. */
@@ -130,13 +153,7 @@ export class Committer {
   }
 
   async #batch(): Promise<void> {
-    const full = await this.#guard.check();
-    if (full) {
-      // Cursors and trims go on: they are what makes room.
-      const queue = this.#queue.splice(0);
-      this.#queuedBytes = 0;
-      for (const { reject } of queue) reject(full);
-    }
+    await this.#checkRoom();
     const tasks = this.#tasks.splice(0);
     const pending = this.#takeQueue();
     const tx = new Transaction(this.#state);
@@ -151,6 +168,15 @@ export class Committer {
       for (const { reject } of tasks) reject(refusal);
       this.refuseAll(refusal);
     }
+  }
+
+  async #checkRoom(): Promise<void> {
+    const full = await this.#guard.check();
+    if (!full) return;
+    // Cursors and trims go on: they are what makes room.
+    const queue = this.#queue.splice(0);
+    this.#queuedBytes = 0;
+    for (const { reject } of queue) reject(full);
   }
 
   async #build(tx: Transaction, pending: Pending[], tasks: Task[]): Promise<Assembly> {

@@ -65,6 +65,7 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
   #lost = 0;
   #atTail = false;
   #closed = false;
+  #released = false;
   #waiting: (() => void)[] = [];
 
   constructor(parts: CursorParts, o: { name: string; filter: string; row: ProgressRow; durable?: Durable | undefined }) {
@@ -152,10 +153,9 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#wake();
-    for (const timer of this.#timers) timer.stop();
+    if (this.#released) return;
+    this.#released = true;
+    this.end();
     const { cursors, committer, state } = this.#parts;
     cursors.unwatch(this.#durable ?? this);
     const durable = this.#durable;
@@ -166,9 +166,20 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
     try {
       // Now exactly what was handed out, no bound ahead of it.
       await committer.task((tx) => durable.write(tx, state.clock.mono(), 0));
+    } catch (error) {
+      // A log that is closed wrote it then; one that cannot write now will when it can.
+      if (!(error instanceof LanpostError && (error.code === 'closed' || error.code === 'disk-full'))) throw error;
+      cursors.moved(durable);
     } finally {
       durable.release(this);
     }
+  }
+
+  end(): void {
+    this.#closed = true;
+    this.#wake();
+    for (const timer of this.#timers) timer.stop();
+    this.#timers.clear();
   }
 
   get kept(): number {
@@ -225,14 +236,15 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
 
   /** Up to where the disk lets it hand out records. */
   get #bound(): number {
-    return this.#durable ? this.#durable.row.handed : Infinity;
+    // A disk that takes nothing stops no reader: the witness says that its bounds are not to be believed.
+    return this.#durable && !this.#parts.committer.broken ? this.#durable.row.handed : Infinity;
   }
 
   /** Has the bound moved well before it is reached, or waits for it when it has been. */
   async #raise(seq: number): Promise<void> {
     const durable = this.#durable;
     const { committer, cursors } = this.#parts;
-    if (durable && seq > this.#bound) await committer.task(() => cursors.raise(durable, seq + HANDED_STEP * 4));
+    if (durable && seq > this.#bound && !committer.broken) await committer.task(() => cursors.raise(durable, seq + HANDED_STEP * 4));
   }
 
   #raiseAhead(): void {

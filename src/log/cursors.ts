@@ -13,6 +13,8 @@ const IDLE = 1000;
 
 /** A reader that is woken when a record it matches has been committed. */
 export interface Wakeable {
+  /** The log is closing. */
+  end(): void;
   committed(seq: number): void;
 }
 
@@ -136,6 +138,7 @@ export class Cursors {
     this.#closed = true;
     this.#timer?.stop();
     this.#timer = undefined;
+    for (const reader of this.#waking.values()) reader.end();
   }
 
   #lift(topic: Topic, last: number): void {

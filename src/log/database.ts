@@ -42,7 +42,7 @@ export interface Database {
   /** Bytes free on its disk. */
   free(): Promise<number>;
   /** Notes the head outside of the database, unsynced: a second witness of how far the log went. */
-  witness(head: number): void;
-  /** What was last noted, or 0. */
-  witnessed(): Promise<number>;
+  witness(head: number, suspect?: boolean): void;
+  /** What was last noted. `suspect`: readers may be further than their cursors say. */
+  witnessed(): Promise<{ readonly head: number; readonly suspect: boolean }>;
 }

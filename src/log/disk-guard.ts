@@ -46,7 +46,7 @@ export class DiskGuard {
     if (now - this.#checkedAt < CHECK_INTERVAL && this.#written < CHECK_BYTES) return this.refusal();
     this.#checkedAt = now;
     this.#written = 0;
-    const free = await this.#state.database.free();
+    const free = await this.#free();
     const { diskFloor } = this.#state.limits;
     if (free < diskFloor) this.#refuse(`The disk has ${mib(free)} MiB free, less than the floor of ${mib(diskFloor)} MiB; nothing is stored until there is more.`);
     else if (!this.broken) this.#resume();
@@ -56,6 +56,8 @@ export class DiskGuard {
   failed(error: unknown): void {
     this.broken = true;
     const text = error instanceof Error ? error.message : String(error);
+    // Readers go on although how far they get cannot be written: the next opening has to know.
+    this.#state.database.witness(this.#state.head, true);
     this.#refuse(`A write failed (${text}); nothing is stored until the disk has room and the log has been reopened.`);
   }
 
@@ -77,12 +79,22 @@ export class DiskGuard {
     this.#state.trouble({ kind: 'log.resumed', message: 'There is room on the disk again; the log takes records.' });
   }
 
+  /** A disk that cannot be asked is taken to have room: the write itself will tell. */
+  async #free(): Promise<number> {
+    try {
+      return await this.#state.database.free();
+    } catch (error) {
+      this.#state.trouble({ kind: 'log.statfs', message: `The disk cannot be asked for its room: ${error instanceof Error ? error.message : String(error)}` });
+      return Infinity;
+    }
+  }
+
   async #again(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
     try {
-      const { database, limits } = this.#state;
-      const free = await database.free();
+      const { limits } = this.#state;
+      const free = await this.#free();
       if (free < limits.diskFloor) return;
       if (this.broken) {
         if (free < REOPEN_ROOM) return;

@@ -5,9 +5,9 @@ import { crc32 } from 'node:zlib';
 import { Level } from 'level';
 import { LanpostError } from '../errors.ts';
 import type { Database, Op, RangeOptions, Row } from './database.ts';
-import { getSeq, putSeq } from './keys.ts';
+import { getSeq, getU32, putSeq, putU32 } from './keys.ts';
 
-const WITNESS_BYTES = 12;
+const WITNESS_BYTES = 13;
 
 /** The database port over LevelDB. */
 export class LevelDatabase implements Database {
@@ -103,21 +103,25 @@ export class LevelDatabase implements Database {
     return bavail * bsize;
   }
 
-  witness(head: number): void {
+  witness(head: number, suspect: boolean = false): void {
     if (this.#witness === undefined) return;
     const bytes = this.#witnessBytes;
     putSeq(bytes, 0, head);
-    const sum = crc32(bytes.subarray(0, 8));
-    new DataView(bytes.buffer).setUint32(8, sum);
-    writeSync(this.#witness, bytes, 0, WITNESS_BYTES, 0);
+    bytes[8] = suspect ? 1 : 0;
+    putU32(bytes, 9, crc32(bytes.subarray(0, 9)));
+    try {
+      writeSync(this.#witness, bytes, 0, WITNESS_BYTES, 0);
+    } catch {
+      // It is written in place and needs no room; if that fails all the same, what it would
+      // have told is lost, and nothing else: the next batch tells of a disk that cannot write.
+    }
   }
 
-  async witnessed(): Promise<number> {
-    if (this.#witness === undefined) return 0;
+  async witnessed(): Promise<{ head: number; suspect: boolean }> {
     const bytes = new Uint8Array(WITNESS_BYTES);
-    const read = readSync(this.#witness, bytes, 0, WITNESS_BYTES, 0);
-    const sum = new DataView(bytes.buffer).getUint32(8);
-    return read === WITNESS_BYTES && sum === crc32(bytes.subarray(0, 8)) ? getSeq(bytes, 0) : 0;
+    const read = this.#witness === undefined ? 0 : readSync(this.#witness, bytes, 0, WITNESS_BYTES, 0);
+    if (read !== WITNESS_BYTES || getU32(bytes, 9) !== crc32(bytes.subarray(0, 9))) return { head: 0, suspect: false };
+    return { head: getSeq(bytes, 0), suspect: bytes[8] === 1 };
   }
 
   get #db(): Level<Uint8Array, Uint8Array> {

@@ -24,6 +24,7 @@ import { Space } from './space.ts';
 import { Start } from './start.ts';
 import type { LogState } from './state.ts';
 import { type TopicState, Topics } from './topics.ts';
+import { Transaction } from './transaction.ts';
 import { CommitWindow } from './window.ts';
 
 export type CursorFrom = 'new' | 'last' | 'start' | { readonly seq: number } | { readonly time: number };
@@ -108,6 +109,8 @@ class DiskLog implements Log {
   readonly #recovery: Recovery;
   readonly #view: View;
   readonly #start: Start;
+  /** Lets reads go on after a reopening. */
+  #readable: () => void = () => {};
   #closing: Promise<void> | undefined;
 
   constructor(o: LogOptions) {
@@ -282,33 +285,37 @@ class DiskLog implements Log {
     const { database } = this.#state;
     await this.#committer.settled();
     const acknowledged = this.#state.head;
-    const reopened = (async () => {
-      await database.close();
-      await database.open();
-      await this.#recovery.run(acknowledged);
-      this.#space.reset();
-    })();
-    this.#state.reopening = reopened.then(() => undefined, () => undefined);
-    try {
-      await reopened;
-      this.#state.reopening = undefined;
-    } catch (error) {
-      // Still closed: reads wait for the next try.
-      this.#state.reopening = new Promise(() => {});
-      throw error;
-    }
+    // If it fails the database stays closed, and reads wait for the next try.
+    this.#state.reopening ??= new Promise((resolve) => { this.#readable = resolve; });
+    await database.close();
+    await database.open();
+    await this.#recovery.run(acknowledged);
+    this.#space.reset();
+    const tx = new Transaction(this.#state);
+    this.#cursors.flush(tx, false);
+    await database.batch(tx.ops, { sync: true });
+    tx.committed();
+    database.witness(this.#state.head);
+    this.#state.reopening = undefined;
+    this.#readable();
   }
 
   async #close(): Promise<void> {
     this.#guard.stop();
     this.#cursors.stop();
     await this.#space.stop();
-    if (!this.#guard.broken) {
-      const flushed = this.#committer.task((tx) => this.#cursors.flush(tx, true));
+    try {
+      const flushed = this.#guard.broken ? undefined : this.#committer.task((tx) => this.#cursors.flush(tx, true));
       await Promise.all([this.#committer.close(), flushed]);
-      await this.#recovery.close();
+      if (!this.#guard.broken) await this.#recovery.close();
+    } catch (error) {
+      // Nothing acknowledged depends on it: the next opening checks what this one could not vouch for.
+      this.#state.trouble({ kind: 'log.close', message: `The log could not be closed cleanly: ${error instanceof Error ? error.message : String(error)}` });
+    } finally {
+      this.#state.reopening = undefined;
+      this.#readable();
+      await this.#state.database.close();
     }
-    await this.#state.database.close();
   }
 
   #assertOpen(): void {

@@ -22,7 +22,7 @@ export class MemoryDatabase implements Database {
   #rows: Row[] = [];
   #bytes = 0;
   #open = false;
-  #witness = 0;
+  #witness = { head: 0, suspect: false };
 
   /** What a power cut would leave, as another database. */
   fork(): MemoryDatabase {
@@ -104,11 +104,11 @@ export class MemoryDatabase implements Database {
     return this.freeBytes;
   }
 
-  witness(head: number): void {
-    this.#witness = head;
+  witness(head: number, suspect: boolean = false): void {
+    this.#witness = { head, suspect };
   }
 
-  async witnessed(): Promise<number> {
+  async witnessed(): Promise<{ head: number; suspect: boolean }> {
     return this.#witness;
   }
 

@@ -46,6 +46,7 @@ export class Recovery {
   readonly #cursors: Cursors;
   readonly #registry: LogRegistry;
   readonly #machine: string | undefined;
+  #suspect = false;
 
   constructor(o: { state: LogState; cursors: Cursors; registry: LogRegistry; machine?: string | undefined }) {
     this.#state = o.state;
@@ -68,7 +69,7 @@ export class Recovery {
     this.#cursors.load(await allRows(database, PREFIX.subscription), await allRows(database, PREFIX.cursor));
     this.#state.gaps = (await this.#seqsOf(0));
     if (holes.length > 0) await this.#mend(holes);
-    this.#cursors.clamp(this.#state.head, holes.length > 0);
+    this.#cursors.clamp(this.#state.head, this.#suspect || holes.length > 0);
     this.#state.bytes = 0;
     for (const topic of topics.stored()) this.#state.bytes += topic.bytes;
     this.#state.ring.clear();
@@ -107,7 +108,9 @@ export class Recovery {
     const begun = epochs.current?.from ?? 1;
     const last = commits.at(-1);
     const found = Math.max(meta?.head ?? 0, begun - 1, last ? last.first + last.count - 1 : 0);
-    const witnessed = Math.max(await database.witnessed(), acknowledged);
+    const witness = await database.witnessed();
+    this.#suspect = witness.suspect;
+    const witnessed = Math.max(witness.head, acknowledged);
     this.#state.head = Math.max(found, witnessed);
     if (meta?.clean === found && witnessed <= found) return [];
     const holes: Hole[] = [];

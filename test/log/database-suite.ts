@@ -61,11 +61,11 @@ export function databaseSuite(name: string, create: () => Promise<{ database: Da
 
     it('remembers the witness', async () => {
       const database = await opened();
-      expect(await database.witnessed()).toBe(0);
-      database.witness(2 ** 40 + 3);
+      expect(await database.witnessed()).toEqual({ head: 0, suspect: false });
+      database.witness(2 ** 40 + 3, true);
       await database.close();
       await database.open();
-      expect(await database.witnessed()).toBe(2 ** 40 + 3);
+      expect(await database.witnessed()).toEqual({ head: 2 ** 40 + 3, suspect: true });
     });
 
     it('compacts, and says how much is free', async () => {

@@ -52,6 +52,36 @@ describe('after a failed write', () => {
   });
 });
 
+describe('a reader while nothing can be written', () => {
+  it('goes on, and after a crash everything it may have seen is marked', async () => {
+    const { log, database } = await openMemory({ limits: { ringBytes: 1 } });
+    await Promise.all(Array.from({ length: 3000 }, (_, n) => log.append(item('t', `${n}`))));
+    const cursor = await log.cursor({ name: 'c', filter: 't', from: 'start', durable: true });
+    database.failure = full;
+    await expect(log.append(item('t', 'lost'))).rejects.toMatchObject({ code: 'disk-full' });
+    expect(await texts(cursor, 2000)).toHaveLength(2000);
+    const after = await openMemory({ database: database.fork() });
+    const again = await after.log.cursor({ name: 'c', filter: 't', from: 'start', durable: true });
+    const found = await texts(again, 2000);
+    expect(found.filter((text) => !text.endsWith('*'))).toEqual([]);
+  });
+});
+
+it('closing while nothing can be written ends it all the same', async () => {
+  const { log, database, troubles } = await openMemory();
+  const cursor = await log.cursor({ name: 'c', filter: 't', from: 'start', durable: true });
+  database.failure = full;
+  await expect(log.append(item('t', 'lost'))).rejects.toMatchObject({ code: 'disk-full' });
+  await cursor.next(1);
+  const waited = cursor.wait();
+  await log.close();
+  await waited;
+  await cursor.close();
+  await expect(log.append(item('t', '1'))).rejects.toMatchObject({ code: 'closed' });
+  expect(log.state).toBe('closed');
+  expect(troubles.map(({ kind }) => kind)).toEqual(['log.refusing']);
+});
+
 it('refuses what would wait for too much', async () => {
   const { log } = await openMemory({ limits: { pendingBytes: 1000 } });
   const results = await Promise.allSettled(Array.from({ length: 10 }, (_, n) => log.append(item('t', `${n}`))));
