@@ -1,6 +1,6 @@
 import { Cache, type Entry } from './cache.ts';
 import { DueQueue, type Due } from './due-queue.ts';
-import { asBuffer, TYPE, type DnsRecord, type Message } from './message.ts';
+import { asBuffer, TYPE, type DnsRecord, type Message, type Question } from './message.ts';
 import { firstLabel, nameKey } from './name.ts';
 import { MDNS_PORT, type Source } from './network.ts';
 import type { Output, Resolved } from './output.ts';
@@ -14,10 +14,18 @@ const LONGEST_GAP = 3_600_000;
 const MAX_TRIES = 5;
 /** After so many, an instance without TXT is taken as it is (XEP-0174 §3: every key is optional). */
 const TRIES_FOR_TEXT = 2;
+/** Boxes that started together would else ask together for ever: part of the gap. */
+const GAP_JITTER = 0.1;
+/** Questioners whose further known answers are awaited, for duplicate question suppression. */
+const MAX_CHAINS = 64;
+const CHAIN_TIME = 1000;
 /** RFC 6762 §10.5: others' questions unanswered for this long make us doubt. */
 const UNANSWERED_TIME = 1000;
 
 interface Browse { readonly name: string; due: number; gap: number }
+
+/** A question of another, while its known answers still come in further packets (TC). */
+interface Chain { readonly questions: readonly Question[]; known: boolean; readonly since: number }
 
 interface Instance extends Due {
   readonly key: string;
@@ -32,6 +40,8 @@ interface Instance extends Due {
 export interface BrowserParts {
   readonly random: () => number;
   readonly output: (output: Output) => void;
+  /** Whether we say this ourselves. */
+  readonly isOwn: (record: DnsRecord) => boolean;
   /** Instances remembered at once. */
   readonly limit: number;
 }
@@ -46,6 +56,7 @@ export class Browser {
   readonly #hosts = new Map<string, Set<Instance>>();
   readonly #unresolved = new DueQueue<Instance>();
   readonly #dirty = new Set<Instance>();
+  readonly #chains = new Map<string, Chain>();
 
   constructor(parts: BrowserParts) {
     this.#parts = parts;
@@ -106,16 +117,24 @@ export class Browser {
 
   /** RFC 6762 §7.3 duplicate questions, §10.5 passive observation of failures. */
   query(message: Message, from: Source, now: number): void {
-    if (from.port !== MDNS_PORT || message.truncated || message.authorities.length > 0) return;
-    for (const question of message.questions) {
-      const key = nameKey(question.name);
-      const browse = question.type === TYPE.PTR ? this.#browses.get(key) : undefined;
-      const known = browse === undefined || message.answers.every((record) => nameKey(record.name) !== key || this.#has(record));
-      if (!question.unicast && known) {
-        const { name, type } = question;
-        if (!this.#questions.heard(name, type, now) && browse && browse.due <= now + FIRST_GAP) this.#asked(browse, now);
-      }
-      if (question.type === TYPE.SRV) this.#unanswered(key, now);
+    if (from.port !== MDNS_PORT || message.authorities.length > 0) return;
+    for (const { name, type } of message.questions) if (type === TYPE.SRV) this.#unanswered(nameKey(name), now);
+    const chain = this.#chains.get(from.address);
+    if (chain) this.#chains.delete(from.address);
+    const going = message.questions.length === 0 && chain && now - chain.since < CHAIN_TIME ? chain : undefined;
+    const questions = going?.questions ?? message.questions.filter(({ unicast }) => !unicast);
+    if (questions.length === 0) return;
+    // With an answer among the known ones that we lack, the reply would not serve us.
+    const known = (going?.known ?? true) && message.answers.every((record) => this.#knows(record));
+    if (message.truncated) {
+      if (this.#chains.size < MAX_CHAINS) this.#chains.set(from.address, { questions, known, since: going?.since ?? now });
+      return;
+    }
+    if (!known) return;
+    for (const { name, type } of questions) {
+      const asked = this.#questions.heard(name, type, now);
+      const browse = type === TYPE.PTR ? this.#browses.get(nameKey(name)) : undefined;
+      if (!asked && browse && browse.due <= now + FIRST_GAP) this.#asked(browse, now);
     }
   }
 
@@ -138,7 +157,7 @@ export class Browser {
   }
 
   #asked(browse: Browse, now: number): void {
-    browse.due = now + browse.gap;
+    browse.due = now + browse.gap * (1 + this.#parts.random() * GAP_JITTER);
     browse.gap = Math.min(browse.gap * 2, LONGEST_GAP);
   }
 
@@ -355,8 +374,10 @@ export class Browser {
     return known;
   }
 
-  #has(record: DnsRecord): boolean {
-    return record.data.kind === 'name' && this.#instances.has(nameKey(record.data.target));
+  #knows(record: DnsRecord): boolean {
+    const { data, name } = record;
+    if (data.kind !== 'name' || this.#instances.has(nameKey(data.target))) return true;
+    return !this.#browses.has(nameKey(name)) || this.#parts.isOwn(record);
   }
 
   #wait(): number {

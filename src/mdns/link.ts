@@ -37,7 +37,9 @@ export class Link {
     this.#prober = new Prober({ own: this.#own, random: parts.random, output, ownAddresses: parts.ownAddresses });
     this.#announcer = new Announcer(output);
     this.#responder = new Responder({ own: this.#own, random: parts.random, output });
-    this.#browser = new Browser({ random: parts.random, output, limit: parts.limit });
+    this.#browser = new Browser({
+      random: parts.random, output, limit: parts.limit, isOwn: (record) => this.#own.same(record) !== undefined,
+    });
   }
 
   /** What is to be done since the last call. */

@@ -1,0 +1,107 @@
+// oxlint-disable vitest/warn-todo -- what is not done stays visible
+import { describe, expect, it } from 'vitest';
+import { LanpostError } from '../../../src/errors.ts';
+import { hostLabel, instanceLabel, numbered } from '../../../src/mdns/host-label.ts';
+import { TYPE } from '../../../src/mdns/message.ts';
+import { decodeText, encodeText } from '../../../src/mdns/text.ts';
+import { HOST, INSTANCE, OneLink, rr, SERVICE } from '../rfc-6762/one-link.ts';
+
+describe('RFC 6763 DNS-based service discovery', () => {
+  it('§4.1.1 an instance is one label of UTF-8: dots, spaces and quotes in it are its own', () => {
+    const one = new OneLink();
+    one.do((link, now) => link.browse(SERVICE, now));
+    const name = String.raw`john\.doe "x" (2).${SERVICE}`;
+    one.answer([rr.ptr(SERVICE, name), rr.srv(name, 'h2.local'), rr.txt(name), rr.a('h2.local', '10.0.0.2')]);
+    expect(one.of('found')).toMatchObject([{ service: { name } }]);
+  });
+
+  it('§4.1.1 a PTR that leads elsewhere, or to a label that is no UTF-8, is left out', () => {
+    const one = new OneLink();
+    one.do((link, now) => link.browse(SERVICE, now));
+    one.answer([rr.ptr(SERVICE, 'a._other._tcp.local'), rr.ptr(SERVICE, SERVICE), rr.ptr(SERVICE, `a.b.${SERVICE}`), rr.ptr(SERVICE, String.raw`\255.${SERVICE}`)]);
+    one.advance(500);
+    expect(one.asked.filter(({ type }) => type === TYPE.SRV)).toEqual([]);
+  });
+
+  it('§4.1.1, XEP-0174 §3 an instance has at most 63 bytes; the user gives way, the number stays', () => {
+    expect(Buffer.byteLength(instanceLabel('ü'.repeat(60), 0, 'machine'))).toBeLessThanOrEqual(63);
+    expect(instanceLabel('u'.repeat(80), 12, 'machine')).toMatch(/^u{52}-12@machine$/);
+    expect(numbered('box', 0, 60)).toBe('box');
+  });
+
+  it('XEP-0174 §3 the machine is ASCII', () => {
+    expect([hostLabel('Küche.lan'), hostLabel('日本'), hostLabel('-a_b-'), hostLabel('')]).toEqual(['Kuche', 'box', 'a-b', 'box']);
+  });
+
+  it('§6.1 an empty TXT record is one zero byte', () => {
+    expect([...encodeText([])]).toEqual([0]);
+  });
+
+  it('§6.4 keys have no case, the first of a repeated one counts, "key", "key=" and "key=v" differ', () => {
+    expect([...decodeText(Buffer.from('\u0003A=1\u0003a=2\u0002b=\u0001c'))]).toEqual([['a', '1'], ['b', ''], ['c', true]]);
+  });
+
+  it('§6.4 a key is printable ASCII without "="', () => {
+    expect(() => encodeText([['a=b', 'c']])).toThrow(LanpostError);
+    expect(() => encodeText([['', 'c']])).toThrow(LanpostError);
+  });
+
+  it('§9 the enumeration of types names ours', () => {
+    const one = OneLink.held();
+    one.ask('_services._dns-sd._udp.local', TYPE.PTR);
+    one.advance(200);
+    expect(one.responses[0]?.message.answers).toMatchObject([{ data: { target: SERVICE } }]);
+  });
+
+  it('§12.1 a PTR comes with SRV, TXT and addresses', () => {
+    const one = OneLink.held();
+    one.ask(SERVICE, TYPE.PTR);
+    one.advance(200);
+    expect(one.responses[0]?.message.answers).toHaveLength(1);
+    expect(one.responses[0]?.message.additionals.map(({ name, type }) => [name, type])).toEqual([
+      [INSTANCE, TYPE.SRV], [INSTANCE, TYPE.TXT], [HOST, TYPE.A], [HOST, TYPE.NSEC],
+    ]);
+  });
+
+  it('§12.2 an SRV comes with addresses', () => {
+    const one = OneLink.held();
+    one.ask(INSTANCE, TYPE.SRV);
+    one.advance(0);
+    expect(one.responses[0]?.message.additionals.map(({ type }) => type)).toEqual([TYPE.A, TYPE.NSEC]);
+  });
+
+  it('§12 what does not come along is asked for: SRV, TXT, then addresses', () => {
+    const one = new OneLink();
+    one.do((link, now) => link.browse(SERVICE, now));
+    one.answer([rr.ptr(SERVICE, INSTANCE)]);
+    one.advance(150);
+    expect(one.asked.filter(({ name }) => name === INSTANCE).map(({ type }) => type)).toEqual([TYPE.SRV, TYPE.TXT]);
+    one.answer([rr.srv(INSTANCE, HOST), rr.txt(INSTANCE)]);
+    one.advance(1000);
+    expect(one.asked.filter(({ name }) => name === HOST).map(({ type }) => type)).toEqual([TYPE.A, TYPE.AAAA]);
+    one.answer([rr.a(HOST, '10.0.0.2')]);
+    expect(one.of('found')).toHaveLength(1);
+  });
+
+  it('§12 an instance that tells nothing is forgotten after five questions', () => {
+    const one = new OneLink();
+    one.do((link, now) => link.browse(SERVICE, now));
+    one.answer([rr.ptr(SERVICE, INSTANCE)]);
+    one.advance(600_000);
+    expect(one.asked.filter(({ type }) => type === TYPE.SRV)).toHaveLength(5);
+  });
+
+  it('XEP-0174 §3 an instance without TXT is found after a second or two', () => {
+    const one = new OneLink();
+    one.do((link, now) => link.browse(SERVICE, now));
+    one.answer([rr.ptr(SERVICE, INSTANCE), rr.srv(INSTANCE, HOST), rr.a(HOST, '10.0.0.2')]);
+    one.advance(2000);
+    expect(one.of('found')).toMatchObject([{ service: { port: 5298 } }]);
+  });
+
+  it.todo('§7.1 subtypes (`_sub`): offered and browsed');
+  it.todo('§8 flagship naming');
+  it.todo('§9 browsing the enumeration of types');
+  it.todo('§11 browse and registration domains (`b._dns-sd._udp`)');
+  it.todo('XEP-0174 §6 the avatar as a NULL record at the instance name');
+});
