@@ -28,6 +28,8 @@ export interface IntakeParts {
   readonly prove: (name: string, signal?: AbortSignal) => Promise<ProvenPeer>;
   /** The name a key goes by now, when it is on the link. */
   readonly nameOf: (fingerprint: string) => string | undefined;
+  /** Something is wanted of a peer, whether or not it is there. */
+  readonly wants: () => void;
   /** What this box is called in requests. */
   readonly ownName: () => string;
 }
@@ -54,6 +56,11 @@ export class Intake {
   /** A subscription at `at`, read from the mirror that is kept here. */
   subscribe(at: string, filter: string, options: SubscribeOptions): Subscription {
     return deferred(this.#subscribe(at, filter, options), options.signal);
+  }
+
+  /** The keys of the peers that we want something of. */
+  *fingerprints(): Iterable<string> {
+    for (const { fingerprint } of this.#wanted.values()) yield fingerprint;
   }
 
   /** The peer has proven its key over a new stream: ask again for everything we want of it. Repeating is harmless. */
@@ -114,10 +121,9 @@ export class Intake {
     try {
       await reading.ready;
       this.#wanted.set(keyOf(wanted), wanted);
-      const name = this.#parts.nameOf(fingerprint);
-      if (!known) await this.#ask(name ?? linkName(at), wanted);
       // What is known already is asked for again whenever the peer's stream opens.
-      else if (name !== undefined) this.opened({ name, fingerprint });
+      if (!known) await this.#ask(this.#parts.nameOf(fingerprint) ?? linkName(at), wanted);
+      this.#parts.wants();
       if (durable !== undefined && !known) await this.#parts.log.registry.set(PREFIX + keyOf(wanted), wanted);
     } catch (error) {
       if (!known) this.#wanted.delete(keyOf(wanted));

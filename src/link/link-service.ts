@@ -20,6 +20,7 @@ import { Intake } from './intake.ts';
 import type { Link } from './link.ts';
 import { incomingOf, MailRoad } from './mail-road.ts';
 import { publishAt } from './publish-at.ts';
+import { Rejoin } from './rejoin.ts';
 import type { ProvenPeer } from './streams-port.ts';
 
 export interface LinkServiceParts {
@@ -45,6 +46,7 @@ export class LinkService {
   readonly #parts: LinkServiceParts;
   readonly #feeds: Feeds;
   readonly #intake: Intake;
+  readonly #rejoin: Rejoin;
   readonly #events = new EventSource<PeerEvent>();
   #link: Link | undefined;
   #stopListening: (() => void) | undefined;
@@ -62,7 +64,14 @@ export class LinkService {
       broker, log, streams, clock, trouble,
       prove: async (name, signal) => this.#up().prove(name, signal),
       nameOf: (fingerprint) => this.#link?.nameOf(fingerprint),
+      wants: () => this.#rejoin.look(),
       ownName: () => this.name,
+    });
+    this.#rejoin = new Rejoin({
+      clock,
+      wanted: () => this.#intake.fingerprints(),
+      nameOf: (fingerprint) => this.#link?.nameOf(fingerprint),
+      prove: async (name) => this.#up().prove(name),
     });
     this.road = new MailRoad({
       streams,
@@ -89,11 +98,13 @@ export class LinkService {
     this.#link = link;
     this.#stopListening = link.peers.watch((event) => {
       this.#events.emit(event);
+      if (event.type !== 'down') this.#rejoin.look(event.type === 'up' ? event.peer.name : undefined);
       this.#parts.roadsChanged();
     });
   }
 
   opened(peer: ProvenPeer): void {
+    this.#rejoin.opened(peer);
     this.#feeds.opened(peer);
     this.#intake.opened(peer);
     this.#parts.roadsChanged();
@@ -101,6 +112,7 @@ export class LinkService {
 
   closed(peer: ProvenPeer): void {
     this.#feeds.closed(peer);
+    this.#rejoin.closed(peer);
   }
 
   async publish(at: string, topic: string, payload: Payload, id: string | undefined): Promise<Published> {
@@ -150,6 +162,7 @@ export class LinkService {
   async close(): Promise<void> {
     this.#stopListening?.();
     this.#events.close();
+    this.#rejoin.close();
     await this.#link?.close();
     await this.#feeds.close();
   }

@@ -1,0 +1,81 @@
+import type { Clock, Timer } from '../clock.ts';
+import type { ProvenPeer } from './streams-port.ts';
+
+/** Milliseconds before a peer that did not answer is called again: doubled each time, half of it at random. */
+const FIRST_DELAY = 500;
+const LONGEST_DELAY = 30_000;
+
+export interface RejoinParts {
+  readonly clock: Clock;
+  /** The keys of peers that owe us something. */
+  readonly wanted: () => Iterable<string>;
+  /** The name a key goes by now, when it is on the link. */
+  readonly nameOf: (fingerprint: string) => string | undefined;
+  /** Opens a stream. */
+  readonly prove: (name: string) => Promise<unknown>;
+  readonly random?: () => number;
+}
+
+/** Calls peers that owe us something, while they are on the link and no stream to them is open. */
+export class Rejoin {
+  readonly #parts: RejoinParts;
+  readonly #open = new Set<string>();
+  /** By key: a call under way, or the wait before the next one. */
+  readonly #calls = new Map<string, { delay: number; timer: Timer | undefined }>();
+  #closed = false;
+
+  constructor(parts: RejoinParts) {
+    this.#parts = parts;
+  }
+
+  opened({ fingerprint }: ProvenPeer): void {
+    this.#open.add(fingerprint);
+    this.#forget(fingerprint);
+  }
+
+  closed({ fingerprint }: ProvenPeer): void {
+    this.#open.delete(fingerprint);
+    this.look();
+  }
+
+  /** Something has changed: peers, or what is wanted of them. `appeared` is called at once, however often it did not answer. */
+  look(appeared?: string): void {
+    if (this.#closed) return;
+    for (const fingerprint of new Set(this.#parts.wanted())) {
+      const name = this.#parts.nameOf(fingerprint);
+      if (name === undefined || this.#open.has(fingerprint)) continue;
+      const call = this.#calls.get(fingerprint);
+      if (call?.timer && name === appeared) this.#forget(fingerprint);
+      if (!this.#calls.has(fingerprint)) this.#call(fingerprint, name, FIRST_DELAY);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const fingerprint of this.#calls.keys()) this.#forget(fingerprint);
+  }
+
+  #call(fingerprint: string, name: string, delay: number): void {
+    const call: { delay: number; timer: Timer | undefined } = { delay, timer: undefined };
+    this.#calls.set(fingerprint, call);
+    // `opened` ends it when it succeeds. That somebody else goes by the name is no success either; what went wrong the stream has told.
+    const again = (): void => this.#later(fingerprint, call);
+    this.#parts.prove(name).then(again, again);
+  }
+
+  #later(fingerprint: string, call: { delay: number; timer: Timer | undefined }): void {
+    if (this.#closed || this.#open.has(fingerprint) || this.#calls.get(fingerprint) !== call) return;
+    const wait = call.delay * (0.5 + 0.5 * (this.#parts.random ?? Math.random)());
+    call.timer = this.#parts.clock.after(wait, () => {
+      this.#calls.delete(fingerprint);
+      const name = this.#parts.nameOf(fingerprint);
+      const still = name !== undefined && !this.#open.has(fingerprint) && [...this.#parts.wanted()].includes(fingerprint);
+      if (still) this.#call(fingerprint, name, Math.min(call.delay * 2, LONGEST_DELAY));
+    });
+  }
+
+  #forget(fingerprint: string): void {
+    this.#calls.get(fingerprint)?.timer?.stop();
+    this.#calls.delete(fingerprint);
+  }
+}
