@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest';
+import type { PeerEvent, Trouble } from '../../src/api.ts';
+import { createTestClock, type TestClock } from '../../src/clock.ts';
+import { Peers, type Sighting } from '../../src/link/peers.ts';
+
+const sighting = (instance: string, address = '10.0.0.2', txt: Record<string, string> = {}): Sighting => ({
+  instance, host: 'h2.local', port: 5298, txt: Object.entries(txt), addresses: [{ address, family: 4, interface: 'eth0' }],
+});
+
+function fixture(limit = 10): { peers: Peers; events: PeerEvent[]; troubles: Trouble[]; clock: TestClock } {
+  const clock = createTestClock();
+  const troubles: Trouble[] = [];
+  const peers = new Peers({
+    clock, limit, trouble: t => void troubles.push(t), self: () => 'me@h1',
+    standing: name => ({ trust: 'none', connected: name === 'connected@h2' }),
+  });
+  const events: PeerEvent[] = [];
+  peers.watch(event => void events.push(event));
+  return { peers, events, troubles, clock };
+}
+
+describe('peers', () => {
+  test('come, change and go', () => {
+    const { peers, events } = fixture();
+    peers.found(sighting('a@h2'));
+    peers.found(sighting('a@h2', '10.0.0.2', { status: 'away', msg: 'out', lanpost: '1' }));
+    peers.gone('a@h2');
+    peers.gone('a@h2');
+    expect(events.map(({ type, peer }) => [type, peer.status])).toEqual([['up', 'available'], ['changed', 'away'], ['down', 'away']]);
+    expect(events[1]?.peer).toEqual({
+      name: 'a@h2', address: 'link:a@h2', host: 'h2.local', port: 5298, status: 'away', statusText: 'out', addresses: ['10.0.0.2'], box: true, trust: 'none', connected: false,
+    });
+    expect(peers.list()).toEqual([]);
+  });
+
+  test.each(['wjt@bael (2)', 'john.doe@pc', 'with space@h', 'Ünï@h', 'no-at-sign', 'q"uo&te<d>@h3', 'a/b#c'])('%s is a name like any other', name => {
+    const { peers } = fixture();
+    peers.found(sighting(name));
+    expect(peers.describe(name)?.address).toBe(`link:${name}`);
+  });
+
+  test('the box itself is none of them', () => {
+    const { peers } = fixture();
+    peers.found(sighting('me@h1'));
+    expect(peers.size).toBe(0);
+  });
+
+  test('are found by every address they announce, and no longer by one they have left', () => {
+    const { peers } = fixture();
+    peers.found({ ...sighting('a@h2'), addresses: [{ address: '10.0.0.2', family: 4, interface: 'eth0' }, { address: 'fe80::2%eth0', family: 6, interface: 'eth0' }] });
+    peers.found(sighting('b@h2'));
+    expect(peers.at('::ffff:10.0.0.2').map(({ name }) => name)).toEqual(['a@h2', 'b@h2']);
+    expect(peers.at('fe80::2').map(({ name }) => name)).toEqual(['a@h2']);
+    peers.found(sighting('a@h2', '10.0.0.3'));
+    expect(peers.at('10.0.0.2').map(({ name }) => name)).toEqual(['b@h2']);
+    peers.gone('b@h2');
+    expect(peers.at('10.0.0.2')).toEqual([]);
+  });
+
+  test('are bounded; that is told once, and there is room again when one goes', () => {
+    const { peers, troubles } = fixture(2);
+    for (const name of ['a', 'b', 'c', 'd']) peers.found(sighting(name));
+    expect(peers.list().map(({ name }) => name)).toEqual(['a', 'b']);
+    expect(troubles).toHaveLength(1);
+    peers.found(sighting('a', '10.0.0.9'));
+    peers.gone('b');
+    peers.found(sighting('e'));
+    expect(peers.list().map(({ name }) => name)).toEqual(['a', 'e']);
+  });
+
+  test('one that is awaited is found when it comes, or given up in time', async () => {
+    const { peers, clock } = fixture();
+    const coming = peers.awaited(() => peers.get('a'), 1_000);
+    peers.found(sighting('a'));
+    expect((await coming)?.name).toBe('a');
+    const missing = peers.awaited(() => peers.get('b'), 1_000);
+    clock.advance(1_000);
+    expect(await missing).toBeUndefined();
+  });
+
+  test('whoever stopped watching hears nothing', () => {
+    const { peers } = fixture();
+    const heard: PeerEvent[] = [];
+    peers.watch(event => void heard.push(event))();
+    peers.found(sighting('a'));
+    expect(heard).toEqual([]);
+  });
+});
