@@ -6,7 +6,7 @@ export interface ControlLimits {
   readonly connections: number;
   /** Calls of one connection being worked on; then its socket is not read until one is done. */
   readonly calls: number;
-  /** Streams (subscriptions, watches, lists being fetched) of one connection. */
+  /** Streams (subscriptions, watches, lists being fetched) of one connection; receipts are counted apart. */
   readonly streams: number;
   /** Receipts of one connection still waited for; the oldest is given up for a new one. */
   readonly receipts: number;
@@ -16,7 +16,7 @@ export interface ControlLimits {
   readonly clientBytes: number;
   /** Milliseconds for a client to be greeted. */
   readonly greeting: number;
-  /** Milliseconds for a stopping box to flush its last words to a client. */
+  /** Milliseconds for a stopping box to answer what was asked before it hangs up. */
   readonly farewell: number;
 }
 

@@ -22,6 +22,7 @@ export function receiptSource(send: () => Promise<Receipt>): Source {
   };
   return {
     ready: Promise.resolve(),
+    light: true,
     async next() {
       if (!started) {
         started = true;

@@ -14,7 +14,7 @@ import { parseRequest, PROTOCOL, type Reply } from './wire.ts';
 export interface ControlServer {
   /** Where it listens. */
   readonly path: string;
-  /** Takes no more, closes every reader's streams, hangs up. Idempotent. */
+  /** Takes no more, closes every reader's streams, answers what was asked, hangs up. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -71,11 +71,8 @@ export async function serveService(service: Service, greeting: { name: () => str
     close() {
       closing ??= (async () => {
         const closed = new Promise<void>((resolve) => { server.close(() => resolve()); });
-        await Promise.all([...open].map(async ({ session, connection }) => {
-          await session.close();
-          connection.end();
-        }));
         const deadline = o.clock.after(limits.farewell, () => { for (const { connection } of open) connection.destroy(); });
+        for (const { session, connection } of open) void session.finish().then(() => connection.end());
         await closed;
         deadline.stop();
       })();

@@ -10,6 +10,8 @@ export interface Service {
 export interface Source {
   /** Resolves when it is in place. */
   readonly ready: Promise<void>;
+  /** Holds hardly anything (a receipt): counted apart from those that read. */
+  readonly light?: boolean;
   /** Called again only after the previous call is settled. */
   next(): Promise<IteratorResult<Handed, unknown>>;
   /** Ends a pending `next`; what was not confirmed is given back. Idempotent. */

@@ -22,7 +22,10 @@ export class Session {
   readonly #limits: ControlLimits;
   readonly #streams = new Map<number, Stream>();
   #calls = 0;
+  /** How many of the streams are light. */
+  #light = 0;
   #closing: Promise<void> | undefined;
+  #idle: (() => void) | undefined;
 
   constructor(o: { connection: Connection; service: Service; limits: ControlLimits }) {
     this.#connection = o.connection;
@@ -53,6 +56,12 @@ export class Session {
         else handed.nack?.(request.delay);
       }
     }
+  }
+
+  /** Takes no more requests; resolves when the streams are closed and what was asked before is answered. */
+  async finish(): Promise<void> {
+    await this.close();
+    if (this.#calls > 0) await new Promise<void>((resolve) => { this.#idle = resolve; });
   }
 
   /** Closes every stream; what was not confirmed is given back. Idempotent. */
@@ -86,25 +95,35 @@ export class Session {
       this.#send(value === undefined ? { type: 'answer', id } : { type: 'answer', id, value });
     } catch (error) {
       this.#send({ type: 'failure', id, error: toFailure(error) });
-    } finally {
-      if (--this.#calls < this.#limits.calls) this.#connection.resume();
     }
+    // Nor more answers than it reads.
+    if (this.#connection.waiting > this.#limits.backlogBytes) {
+      this.#connection.pause();
+      await this.#connection.drained();
+    }
+    if (--this.#calls < this.#limits.calls) this.#connection.resume();
+    if (this.#calls === 0) this.#idle?.();
   }
 
   #open(id: number, method: string, args: readonly unknown[]): void {
     if (this.#streams.has(id)) return;
-    if (this.#streams.size >= this.#limits.streams + this.#limits.receipts) {
-      const error = new LanpostError('busy', `One connection may have ${this.#limits.streams} streams open; close some.`);
-      return this.#send({ type: 'failure', id, error: toFailure(error) });
-    }
     let source: Source;
     try {
-      source = this.#service.open(method, args);
+      source = this.#admit(this.#service.open(method, args));
     } catch (error) {
       return this.#send({ type: 'failure', id, error: toFailure(error) });
     }
+    if (source.light) this.#light++;
     this.#streams.set(id, { source, credit: 0, pumping: false, closed: false, handed: 0, open: new Map() });
     void this.#ready(id, source);
+  }
+
+  #admit(source: Source): Source {
+    const { light = false } = source;
+    const limit = light ? this.#limits.receipts : this.#limits.streams;
+    if ((light ? this.#light : this.#streams.size - this.#light) < limit) return source;
+    source.close().catch(() => undefined); // it was never in use; the refusal is what is told
+    throw new LanpostError('busy', `One connection may have ${limit} ${light ? 'receipts' : 'streams'} open; close some, or attach again.`);
   }
 
   async #ready(id: number, source: Source): Promise<void> {
@@ -125,8 +144,7 @@ export class Session {
         const step = await stream.source.next();
         if (stream.closed) return;
         if (step.done) {
-          this.#streams.delete(id);
-          stream.closed = true;
+          this.#forget(id, stream);
           return this.#send({ type: 'end', id });
         }
         stream.credit--;
@@ -150,11 +168,16 @@ export class Session {
     void this.#close(id, false);
   }
 
+  #forget(id: number, stream: Stream): void {
+    this.#streams.delete(id);
+    if (stream.source.light) this.#light--;
+    stream.closed = true;
+  }
+
   async #close(id: number, tell = true): Promise<void> {
     const stream = this.#streams.get(id);
     if (!stream) return;
-    this.#streams.delete(id);
-    stream.closed = true;
+    this.#forget(id, stream);
     let reply: Reply = { type: 'end', id };
     try {
       await stream.source.close();

@@ -1,5 +1,9 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createCodec } from '../../src/control/codec.ts';
 import { deferred } from '../../src/control/deferred.ts';
+import { frame } from '../../src/control/frame.ts';
 import type { Arrival } from '../../src/control/rpc-client.ts';
 import type { Service, Source } from '../../src/control/service.ts';
 import { LanpostError } from '../../src/errors.ts';
@@ -44,6 +48,49 @@ describe('a control connection', () => {
     expect(answers).toEqual([...values.slice(0, -1), null]);
     const bytes = await rpc.call('echo', [Uint8Array.from([0, 255, 10, 13])]);
     expect([...bytes as Uint8Array]).toEqual([0, 255, 10, 13]);
+  });
+
+  it('has bounds on its streams, and tells the one over it', async () => {
+    const { source } = counter();
+    box = await sandbox(service({ open: () => source }), { limits: { streams: 2 } });
+    const { rpc } = await box.attach();
+    const streams = [1, 2, 3].map(() => rpc.open('count', [], { decode: whole, ahead: 0 }));
+    await streams[0]?.ready;
+    await expect(streams[2]?.next()).rejects.toMatchObject({ code: 'busy' });
+    await streams[0]?.close();
+    await rpc.open('count', [], { decode: whole, ahead: 0 }).ready;
+  });
+
+  it('is answered what it asked before the box goes', async () => {
+    const slow = deferred<void>();
+    const asked = deferred<void>();
+    box = await sandbox(service({ async call() { asked.resolve(); await slow.promise; return 'done'; } }));
+    const { rpc } = await box.attach();
+    const call = rpc.call('slow', []);
+    await asked.promise;
+    const closing = box.server.close();
+    slow.resolve();
+    await expect(call).resolves.toBe('done');
+    await closing;
+  });
+
+  it('is not read while it does not read its answers', async () => {
+    let calls = 0;
+    box = await sandbox(service({ async call() { calls++; return 'x'.repeat(100_000); } }), { limits: { backlogBytes: 200_000 } });
+    const socket = connect(box.server.path);
+    await once(socket, 'connect');
+    socket.pause();
+    const codec = createCodec();
+    for (let id = 1; id <= 5000; id++) socket.write(frame(codec.encode({ type: 'call', id, method: 'm'.repeat(500), args: [] }), 1_000_000));
+    const { rpc } = await box.attach();
+    let before = -1;
+    // Once the system's buffers are full nothing moves any more, whatever else is asked.
+    for (let still = 0; still < 20; still = calls - before > 1 ? 0 : still + 1) {
+      before = calls;
+      await rpc.call('other', []);
+    }
+    expect(calls).toBeLessThan(2000);
+    socket.destroy();
   });
 
   it('brings errors over with their code and message', async () => {
