@@ -6,7 +6,10 @@ import { benchProcess } from './process.ts';
 import { benchPublish } from './publish.ts';
 import { benchStream } from './stream.ts';
 
-const parts: Readonly<Record<string, () => Promise<readonly Row[]>>> = { publish: benchPublish, stream: benchStream, process: benchProcess, log: benchLog };
+const logRows = async (): Promise<Row[]> => (await benchLog()).map(({ name, value, ratio, target }) => ({
+  what: name, ours: value, peer: '', ...(ratio === undefined ? {} : { ratio }), ...(target === undefined ? {} : { target }),
+}));
+const parts: Readonly<Record<string, () => Promise<readonly Row[]>>> = { publish: benchPublish, stream: benchStream, process: benchProcess, log: logRows };
 const asked = process.argv.slice(2);
 for (const name of asked) if (!Object.hasOwn(parts, name)) throw new Error(`there is no part "${name}": ${Object.keys(parts).join(', ')}`);
 
