@@ -30,10 +30,10 @@ export class Lane {
   phase: Phase = 'new';
   /** Waiting, in order of seq. */
   queue: Entry[] = [];
-  readonly flight = new Set<Entry>();
+  readonly flight: Set<Entry> = new Set();
   /** In flight when the session went: the home may have them or not. */
   unknown: Entry[] = [];
-  readonly acked = new Set<Entry>();
+  readonly acked: Set<Entry> = new Set();
   /** Failed and to be sent again once the others in flight are answered. */
   returned: Entry[] = [];
   failure: Failure | undefined;

@@ -99,7 +99,7 @@ export class HomeSession {
     if (this.#ended) return;
     this.#ended = true;
     this.detach();
-    this.iq.fail();
+    this.iq.close();
     for (const sent of this.#sm.unacked()) sent.dropped?.();
   }
 

@@ -29,6 +29,7 @@ export class IqCaller {
   readonly #waiting = new Map<string, Waiting>();
   readonly #prefix = randomBytes(6).toString('hex');
   #count = 0;
+  #closed: Error | undefined;
 
   constructor(options: IqCallerOptions) {
     this.#options = options;
@@ -44,6 +45,10 @@ export class IqCaller {
    */
   request(iq: Element, options: { readonly timeout?: number; readonly to?: string } = {}): Promise<Element> {
     return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(this.#closed);
+        return;
+      }
       if (this.#waiting.size >= (this.#options.limit ?? 256)) {
         reject(new LanpostError('busy', 'Too many requests wait for their answers.'));
         return;
@@ -81,7 +86,13 @@ export class IqCaller {
     return same(asked, from);
   }
 
-  /** The stream has gone: nobody answers any more. */
+  /** The session is over: nobody answers any more, now or later. */
+  close(error: Error = new LanpostError('disconnected')): void {
+    this.#closed = error;
+    this.fail(error);
+  }
+
+  /** The stream has gone: what was asked on it will not be answered. */
   fail(error: Error = new LanpostError('disconnected')): void {
     const all = [...this.#waiting.values()];
     this.#waiting.clear();

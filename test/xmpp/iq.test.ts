@@ -37,6 +37,11 @@ describe('a request', () => {
     answer('svc.test', 0, 'error');
     await expect(asked).rejects.toMatchObject({ condition: 'undefined-condition' });
   });
+  it('fails at once when the session is over', async () => {
+    const { ask, iq } = caller();
+    iq.close();
+    await expect(ask('svc.test')).rejects.toMatchObject({ code: 'disconnected' });
+  });
   it('is refused when too many wait', async () => {
     const { ask, iq } = caller();
     const all = [ask('a.test'), ask('b.test')];
