@@ -1,6 +1,6 @@
 import { LanpostError } from '../errors.ts';
 import { encodeIndex, isItem } from './index-row.ts';
-import { expiryKey, garbageKey, idKey, indexKey, putSeq, putU32, recordKey } from './keys.ts';
+import { expiryKey, garbageKey, idKey, indexKey, originKey, putSeq, putU32, recordKey } from './keys.ts';
 import { type Mark, originName, originOp, take } from './origins.ts';
 import { type Prior, priorKey, replacementId } from './prior.ts';
 import { type Draft, type RecordPayload, HEADER_BYTES, encodeRecord, recordCrc } from './record.ts';
@@ -103,8 +103,9 @@ export class Assembly {
     const seq = ++this.#seq;
     this.#tx.touch(topic);
     if (mark && draft.origin) {
-      this.#marks.set(originName(draft.origin, draft.topic), mark);
-      this.#tx.ops.push(originOp(draft.origin, draft.topic, mark));
+      const name = originName(draft.origin, draft.topic);
+      this.#marks.set(name, mark);
+      this.#tx.ops.push(originOp(name, mark));
     }
     if (prior) this.#replace(topic, change, prior, draft.kind === 'retract' ? 'retracted' : 'superseded', inView);
     this.#write(topic, change, seq, draft, body, id);
@@ -112,8 +113,12 @@ export class Assembly {
 
   /** After the last draft: what memory takes over once the batch is on disk. */
   seal(): void {
+    const { origins } = this.#state;
+    const outdated = [...this.#marks.keys()].flatMap((name) => origins.outdated(name)).filter((name) => !this.#marks.has(name));
+    for (const name of outdated) this.#tx.del(originKey(name));
     this.#tx.onCommit(() => {
-      for (const [name, mark] of this.#marks) this.#state.origins.set(name, mark);
+      for (const [name, mark] of this.#marks) origins.set(name, mark);
+      for (const name of outdated) origins.delete(name);
     });
   }
 

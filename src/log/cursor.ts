@@ -66,7 +66,7 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
   #atTail = false;
   #closed = false;
   #released = false;
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
 
   constructor(parts: CursorParts, o: { name: string; filter: string; row: ProgressRow; durable?: Durable | undefined }) {
     this.#parts = parts;
@@ -114,9 +114,10 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
     await new Promise<void>((resolve) => {
       const wake = () => {
         signal?.removeEventListener('abort', wake);
+        this.#waiting.delete(wake);
         resolve();
       };
-      this.#waiting.push(wake);
+      this.#waiting.add(wake);
       signal?.addEventListener('abort', wake, { once: true });
     });
   }
@@ -221,7 +222,7 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
   }
 
   #wake(): void {
-    for (const wake of this.#waiting.splice(0)) wake();
+    for (const wake of this.#waiting) wake();
   }
 
   #moved(): void {

@@ -74,7 +74,7 @@ export const topicKey = (topic: number): Uint8Array => u32Key(PREFIX.topic, topi
 export const subscriptionKey = (name: string): Uint8Array => textKey(PREFIX.subscription, name);
 export const cursorKey = (name: string): Uint8Array => textKey(PREFIX.cursor, name);
 export const registryKey = (key: string): Uint8Array => textKey(PREFIX.registry, key);
-export const originKey = (box: string, epoch: string, topic: string): Uint8Array => textKey(PREFIX.origin, `${box}\0${epoch}\0${topic}`);
+export const originKey = (name: string): Uint8Array => textKey(PREFIX.origin, name);
 
 export function indexKey(topic: number, seq: number): Uint8Array {
   const key = Buffer.allocUnsafe(13);

@@ -136,6 +136,7 @@ class DiskLog implements Log {
 
   async open(): Promise<void> {
     const { database, trouble } = this.#state;
+    let repaired = false;
     try {
       await database.open();
     } catch (error) {
@@ -143,9 +144,10 @@ class DiskLog implements Log {
       trouble({ kind: 'log.repair', message: `${error.message} It is being repaired.`, code: 'corrupt' });
       await database.repair();
       await database.open();
+      repaired = true;
     }
     try {
-      await this.#recovery.run(0);
+      await this.#recovery.run(0, repaired);
       await this.#guard.check();
     } catch (error) {
       await database.close();

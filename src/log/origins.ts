@@ -10,6 +10,8 @@ export interface Mark {
 }
 
 const MAX_HOLES = 256;
+/** Epochs of one box remembered for each topic: every opening of its store begins one. */
+const MAX_EPOCHS = 16;
 
 /**
  * The mark after a record was taken, or undefined when it had been taken before. A record that
@@ -34,14 +36,17 @@ export function take(mark: Mark | undefined, seq: number, previous: number | und
 
 export class Origins {
   readonly #marks = new Map<string, Mark>();
+  /** Per box and topic, the names of its marks. */
+  readonly #epochs = new Map<string, string[]>();
 
   load(rows: readonly Row[]): void {
     this.#marks.clear();
+    this.#epochs.clear();
     for (const [key, value] of rows) {
       const [high, ...flat] = decodeRow<number[]>(value);
       const holes: [number, number][] = [];
       for (let i = 0; i + 1 < flat.length; i += 2) holes.push([flat[i]!, flat[i + 1]!]);
-      this.#marks.set(keyText(key), { high: high ?? 0, holes });
+      this.set(keyText(key), { high: high ?? 0, holes });
     }
   }
 
@@ -50,14 +55,43 @@ export class Origins {
   }
 
   set(key: string, mark: Mark): void {
+    if (!this.#marks.has(key)) {
+      const [group, names] = this.#group(key);
+      names.push(key);
+      this.#epochs.set(group, names.toSorted((a, b) => counterOf(a) - counterOf(b)));
+    }
     this.#marks.set(key, mark);
   }
+
+  delete(key: string): void {
+    this.#marks.delete(key);
+    const [group, names] = this.#group(key);
+    this.#epochs.set(group, names.filter((name) => name !== key));
+  }
+
+  /** The oldest epochs' marks that a new one for `key` pushes out. */
+  outdated(key: string): string[] {
+    if (this.#marks.has(key)) return [];
+    const [, names] = this.#group(key);
+    return names.slice(0, Math.max(0, names.length + 1 - MAX_EPOCHS));
+  }
+
+  #group(key: string): [string, string[]] {
+    const [box = '', , topic = ''] = key.split('\0');
+    const group = `${box}\0${topic}`;
+    return [group, this.#epochs.get(group) ?? []];
+  }
+}
+
+/** Epoch names begin with a counter. */
+function counterOf(key: string): number {
+  return Number.parseInt(key.split('\0')[1] ?? '', 10) || 0;
 }
 
 export function originName({ box, epoch }: Pick<Origin, 'box' | 'epoch'>, topic: string): string {
   return `${box}\0${epoch}\0${topic}`;
 }
 
-export function originOp({ box, epoch }: Origin, topic: string, mark: Mark): Op {
-  return { key: originKey(box, epoch, topic), value: encodeRow([mark.high, ...mark.holes.flat()]) };
+export function originOp(name: string, mark: Mark): Op {
+  return { key: originKey(name), value: encodeRow([mark.high, ...mark.holes.flat()]) };
 }

@@ -56,7 +56,7 @@ export class Recovery {
   }
 
   /** The database is open; after this the log may be read and written. */
-  async run(acknowledged: number): Promise<void> {
+  async run(acknowledged: number, repaired: boolean = false): Promise<void> {
     const { database, epochs, topics, origins, window } = this.#state;
     const meta = await this.#meta();
     epochs.load(await allRows(database, PREFIX.epoch));
@@ -64,7 +64,7 @@ export class Recovery {
     origins.load(await allRows(database, PREFIX.origin));
     this.#registry.load(await allRows(database, PREFIX.registry));
     const commits = (await allRows(database, PREFIX.commit)).map(decodeCommit);
-    const holes = await this.#verify(meta, commits, acknowledged);
+    const holes = await this.#verify(repaired ? undefined : meta, commits, acknowledged);
     window.load(commits);
     this.#cursors.load(await allRows(database, PREFIX.subscription), await allRows(database, PREFIX.cursor));
     this.#state.gaps = (await this.#seqsOf(0));
@@ -73,7 +73,7 @@ export class Recovery {
     this.#state.bytes = 0;
     for (const topic of topics.stored()) this.#state.bytes += topic.bytes;
     this.#state.ring.clear();
-    await this.#begin(meta);
+    await this.#begin();
   }
 
   /** After the last batch: the next opening need not check anything. */
@@ -206,13 +206,12 @@ export class Recovery {
   }
 
   /** A new epoch, flushed out of the WAL so that damage there cannot take it along. */
-  async #begin(meta: Meta | undefined): Promise<void> {
+  async #begin(): Promise<void> {
     const { database, epochs, boxId, head } = this.#state;
     const { epoch, op } = epochs.next(boxId, head + 1, randomBytes(4).toString('hex'));
     await database.batch([op, this.#metaOp()], { sync: true });
     epochs.add(epoch);
     await database.compact(META_KEY, META_KEY);
-    if (!meta) return;
   }
 }
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type Mark, take } from '../../src/log/origins.ts';
+import { type Mark, Origins, originName, take } from '../../src/log/origins.ts';
 
 it('takes each record of a topic once, whatever order and however often they come', () => {
   fc.assert(fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 20 }), fc.array(fc.nat(), { maxLength: 80 }), (numbers, order) => {
@@ -31,4 +31,16 @@ it('keeps a bounded number of holes', () => {
   let mark: Mark | undefined;
   for (let seq = 10; seq < 10_000; seq += 10) mark = take(mark, seq, seq - 5);
   expect(mark?.holes.length).toBeLessThanOrEqual(256);
+});
+
+it('remembers a bounded number of a box\'s epochs per topic, the newest', () => {
+  const origins = new Origins();
+  for (let counter = 1; counter <= 40; counter++) {
+    const name = originName({ box: 'b', epoch: `${counter}.x` }, 't');
+    for (const old of origins.outdated(name)) origins.delete(old);
+    origins.set(name, { high: counter, holes: [] });
+  }
+  expect(origins.get(originName({ box: 'b', epoch: '40.x' }, 't'))).toEqual({ high: 40, holes: [] });
+  expect(origins.get(originName({ box: 'b', epoch: '25.x' }, 't'))).toBeDefined();
+  expect(origins.get(originName({ box: 'b', epoch: '24.x' }, 't'))).toBeUndefined();
 });
