@@ -71,7 +71,7 @@ class Sender {
     }
     this.#waiting.push(job);
     if (!this.#pumping) void this.#pump();
-    this.#show();
+    if (this.#connection.state.phase !== 'open') this.#show();
   }
 
   async close(): Promise<void> {
@@ -147,7 +147,7 @@ class Sender {
     if (state.phase === 'failed') this.#status.bad(`${waiting}${state.reason}`);
     else if (state.phase !== 'open') this.#status.waiting(`${waiting}opening the box`);
     else if (this.#lastError !== undefined) this.#status.bad(this.#lastError);
-    else if (this.#waiting.length > 0) this.#status.waiting(`${waiting}${this.#task.did} ${this.#count}`);
+    else if (this.#waiting.length > 0 && this.#inFlight.size >= MAX_IN_FLIGHT) this.#status.waiting(`${waiting}${this.#task.did} ${this.#count}`);
     else if (this.#count > 0) this.#status.good(`${this.#task.did} ${this.#count}`);
     else this.#status.idle('ready');
   }

@@ -19,7 +19,7 @@ const statusOf = (id: string): object[] => [
 async function status(id: string, wanted: RegExp): Promise<string> {
   const said = collect(flows.getNode(`said ${id}`));
   for (;;) {
-    const { text = '' } = (await said.next()).status as { text?: string };
+    const { text = '' } = (await said.next()).status as unknown as { text?: string };
     if (wanted.test(text)) return text;
   }
 }

@@ -32,7 +32,11 @@ const require = createRequire(import.meta.url);
 
 const OURS = [box, publish, subscribe, messageIn, messageOut, peers];
 /** Node-RED's runtime for the tests of one file, and a new directory for each test. */
-export function useFlows(): { readonly flows: FlowHelper; dir(): string; load(flow: readonly object[], settings?: object): Promise<void> } {
+export function useFlows(): {
+  readonly flows: FlowHelper;
+  readonly dir: () => string;
+  readonly load: (flow: readonly object[], settings?: object) => Promise<void>;
+} {
   const flows: FlowHelper = require('node-red-node-test-helper');
   let dir = '';
   beforeAll(async () => {

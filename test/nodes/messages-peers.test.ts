@@ -19,7 +19,7 @@ function scripted(): { box: Pick<Box, 'messages' | 'send' | 'peers' | 'troubles'
   const until = (signal?: AbortSignal): Promise<void> => new Promise((resolve) => { signal?.addEventListener('abort', () => resolve(), { once: true }); });
   async function* messages(signal?: AbortSignal): AsyncGenerator<Message> { yield message; await until(signal); }
   async function* watch(signal?: AbortSignal): AsyncGenerator<PeerEvent> { yield { type: 'up', peer }; await until(signal); }
-  async function* troubles(signal?: AbortSignal): AsyncGenerator<never> { await until(signal); }
+  async function* troubles(signal?: AbortSignal): AsyncGenerator<never> { await until(signal); yield* []; }
   return {
     sent, acked,
     box: {
