@@ -1,0 +1,166 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Box, Item } from '../../src/index.ts';
+import type { Editor } from '../../src/editor/editor.ts';
+import { needs } from '../support/needs.ts';
+import { shipped } from './shipped.ts';
+
+/** What the page's own `RED` is used for here. */
+interface EditorNode { readonly id: string; readonly type: string; readonly z: string; readonly box?: string }
+interface EditorGlobal {
+  RED: {
+    nodes: { getType(type: string): unknown; dirty(): boolean; filterNodes(filter: { type: string }): EditorNode[]; eachConfig(each: (node: EditorNode) => void): void };
+    workspaces: { active(): string };
+    actions: { invoke(action: string): void };
+    sidebar: { show(id: string): void };
+  };
+}
+type Window = typeof globalThis & EditorGlobal;
+
+const OURS = ['lanpost publish', 'lanpost subscribe', 'lanpost message in', 'lanpost message out', 'lanpost peers'];
+
+describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
+  let dir: string;
+  let box: Box;
+  let editor: Editor;
+  let browser: Browser;
+  let page: Page;
+  const offSite: string[] = [];
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'lanpost-'));
+    const { createBox, startEditor } = await shipped();
+    box = await createBox({ dir, link: false, control: false });
+    editor = await startEditor({ box, dir, port: 0, trouble: (trouble) => void complaints.push(trouble.message) });
+    browser = await chromium.launch({
+      executablePath: '/usr/bin/chromium',
+      args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    });
+    page = await browser.newPage({ viewport: { width: 1360, height: 820 } });
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    page.on('console', (message) => { if (message.type() === 'error') complaints.push(message.text()); });
+    await page.route('**/*', (route) => {
+      const { protocol, hostname } = new URL(route.request().url());
+      if (hostname === '127.0.0.1' || protocol === 'data:') return route.continue();
+      offSite.push(hostname);
+      return route.abort();
+    });
+    await page.goto(editor.url, { waitUntil: 'load' });
+    await page.waitForFunction(() => (globalThis as Window).RED?.nodes?.getType?.('lanpost peers') && document.querySelectorAll('.red-ui-palette-node').length > 10, null, { timeout: 30_000 });
+    await page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden' });
+  }, 90_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await editor?.close();
+    await box?.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  const palette = (type: string): Locator => page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
+  /** Newest first last, as the sidebar shows them. */
+  const debugged = (name: string): Locator => page.locator('.red-ui-debug-msg', { has: page.locator('.red-ui-debug-msg-name', { hasText: name }) });
+
+  async function drag(type: string, x: number, y: number): Promise<Locator> {
+    const known = await page.evaluate((wanted) => (globalThis as Window).RED.nodes.filterNodes({ type: wanted }).map((node) => node.id), type);
+    await palette(type).scrollIntoViewIfNeeded();
+    const from = (await palette(type).boundingBox())!;
+    const canvas = (await page.locator('#red-ui-workspace-chart').boundingBox())!;
+    await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(canvas.x + x - 40, canvas.y + y, { steps: 6 });
+    await page.mouse.move(canvas.x + x, canvas.y + y, { steps: 6 });
+    await page.mouse.up();
+    const id = await page.waitForFunction(({ wanted, before }) => (globalThis as Window).RED.nodes.filterNodes({ type: wanted }).find((node) => !before.includes(node.id))?.id, { wanted: type, before: known });
+    return page.locator(`[id="${await id.jsonValue()}"]`);
+  }
+
+  async function wire(from: Locator, to: Locator): Promise<void> {
+    const start = (await from.locator('.red-ui-flow-port-output .red-ui-flow-port').first().boundingBox())!;
+    const end = (await to.locator('.red-ui-flow-port-input .red-ui-flow-port').first().boundingBox())!;
+    await page.mouse.move(start.x + start.width / 2, start.y + start.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(end.x - 20, end.y + end.height / 2, { steps: 8 });
+    await page.mouse.move(end.x + end.width / 2, end.y + end.height / 2, { steps: 4 });
+    await page.mouse.up();
+  }
+
+  async function configure(node: Locator, fields: Record<string, string>): Promise<void> {
+    const at = (await node.boundingBox())!;
+    await page.mouse.dblclick(at.x + at.width / 2, at.y + 15);
+    for (const [name, value] of Object.entries(fields)) await page.locator(`#node-input-${name}`).fill(value);
+    await page.locator('#node-dialog-ok').click();
+    await page.locator('#node-dialog-ok').waitFor({ state: 'hidden' });
+  }
+
+  it('has the nodes at the top of the palette, and the sixth as configuration', async () => {
+    const shown = await page.locator('.red-ui-palette-node').evaluateAll((nodes) => nodes.map((node) => (node as unknown as { dataset: { paletteType: string } }).dataset.paletteType));
+    expect(shown.slice(0, OURS.length).toSorted()).toEqual(OURS.toSorted());
+    expect(await page.evaluate(() => Boolean((globalThis as Window).RED.nodes.getType('lanpost box')))).toBe(true);
+  });
+
+  it('opens with the starter flow, and it runs: status and debug sidebar move', async () => {
+    await page.evaluate(() => { (globalThis as Window).RED.sidebar.show('debug'); });
+    await debugged('temperature').nth(2).waitFor({ timeout: 15_000 });
+    const canvas = page.locator('#red-ui-workspace-chart');
+    await expect.poll(() => canvas.getByText(/^published \d+$/).count()).toBe(1);
+    await expect.poll(() => canvas.getByText(/^received [1-9]\d*$/).count()).toBe(1);
+    await expect.poll(() => canvas.getByText(/°C at/).count()).toBe(1);
+    expect(await debugged('temperature').first().innerText()).toContain('Cel');
+    if (process.env['LANPOST_SCREENSHOT'] === '1') {
+      await debugged('temperature').nth(6).waitFor({ timeout: 15_000 });
+      await page.screenshot({ path: fileURLToPath(new URL('../../docs/editor.png', import.meta.url)) });
+    }
+  });
+
+  it('a flow built by dragging and wiring publishes and receives', async () => {
+    await page.evaluate(() => { (globalThis as Window).RED.actions.invoke('core:add-flow'); });
+    const inject = await drag('inject', 160, 120);
+    const publish = await drag('lanpost publish', 420, 120);
+    const subscribe = await drag('lanpost subscribe', 160, 240);
+    const debug = await drag('debug', 420, 240);
+    await wire(inject, publish);
+    await wire(subscribe, debug);
+    await configure(publish, { topic: 'built/by/hand' });
+    await configure(subscribe, { filter: 'built/#' });
+    const boxes = await page.evaluate(() => {
+      const { nodes } = (globalThis as Window).RED;
+      return ['lanpost publish', 'lanpost subscribe'].map((type) => nodes.filterNodes({ type }).map((node) => node.box));
+    });
+    // The one box there is was chosen without asking.
+    expect(new Set(boxes.flat()).size).toBe(1);
+
+    const follower = box.subscribe('built/#');
+    await follower.ready;
+    await page.locator('#red-ui-header-button-deploy').click();
+    await page.waitForFunction(() => !(globalThis as Window).RED.nodes.dirty(), null, { timeout: 10_000 });
+    const earlier = await page.locator('.red-ui-debug-msg').count();
+    await expect.poll(() => page.locator('#red-ui-workspace-chart').getByText('received 0').count()).toBeGreaterThan(0);
+    await inject.locator('.red-ui-flow-node-button').click();
+    const { value } = await follower.next() as { value: Item };
+    expect(value).toMatchObject({ kind: 'item', topic: 'built/by/hand', value: expect.any(Number) });
+    await follower.close();
+    await page.locator('.red-ui-debug-msg-topic', { hasText: 'built/by/hand' }).first().waitFor({ timeout: 10_000 });
+    expect(await page.locator('.red-ui-debug-msg').count()).toBeGreaterThan(earlier);
+    await expect.poll(() => publish.getByText('published 1').count()).toBe(1);
+  }, 60_000);
+
+  it('the chat example imports without a complaint', async () => {
+    await page.evaluate(() => { (document.activeElement as unknown as { blur?(): void } | null)?.blur?.(); });
+    await page.keyboard.press('Control+i');
+    await page.locator('#red-ui-clipboard-dialog-import-text').fill(await readFile(new URL('../../examples/node-red/chat.json', import.meta.url), 'utf8'));
+    await page.locator('#red-ui-clipboard-dialog-ok:not(.ui-state-disabled)').click();
+    await page.waitForFunction(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).length === 2);
+    expect(await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).every((node) => node.box))).toBe(true);
+  }, 30_000);
+
+  it('asked nobody outside, and nothing complained', () => {
+    expect(offSite).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
+});
