@@ -1,5 +1,6 @@
-import { encodeMessage, type EncodeOptions } from './encode.ts';
+import type { EncodeOptions } from './encode.ts';
 import { makeMessage, type DnsRecord, type Message, type Question } from './message.ts';
+import { labelEnd } from './name.ts';
 
 /** What must stay in one packet. */
 export interface Group {
@@ -9,10 +10,10 @@ export interface Group {
   readonly additionals?: readonly DnsRecord[];
 }
 
-interface Sections { questions: Question[]; answers: DnsRecord[]; authorities: DnsRecord[]; additionals: DnsRecord[] }
-
 /** RFC 6762 §17: within the MTU of Ethernet, less IPv6 and UDP headers. */
 export const PACKET_BYTES = 1452;
+
+interface Sections { questions: Question[]; answers: DnsRecord[]; authorities: DnsRecord[]; additionals: DnsRecord[] }
 
 /**
  * Spreads groups over as few messages as keep within `PACKET_BYTES`. Only a group that alone is
@@ -20,69 +21,75 @@ export const PACKET_BYTES = 1452;
  */
 export function pack(groups: readonly Group[], common: Partial<Message>, options: EncodeOptions = {}): Message[] {
   const messages: Message[] = [];
-  let open = emptySections();
-  let bound = 12;
-  let filled = false;
-  const close = (): void => {
-    if (filled) messages.push(makeMessage({ ...common, ...open }));
-    open = emptySections();
-    bound = 12;
-    filled = false;
-  };
+  let packet = new Packet(options.compressTargets ?? true);
   for (const group of groups) {
-    const size = groupBound(group);
-    let next = append(open, group);
-    // The bound ignores compression; only when it is passed is the true size worth knowing.
-    if (bound + size > PACKET_BYTES && written(next, common, options) > PACKET_BYTES) {
-      close();
-      next = append(open, group);
-      if (size > PACKET_BYTES && written(next, common, options) > PACKET_BYTES) next = append(open, { ...group, additionals: [] });
-    }
-    open = next;
-    bound += size;
-    filled = true;
+    if (packet.take(group, PACKET_BYTES)) continue;
+    if (!packet.empty) messages.push(makeMessage({ ...common, ...packet.sections }));
+    packet = new Packet(options.compressTargets ?? true);
+    if (!packet.take(group, PACKET_BYTES)) packet.take({ ...group, additionals: [] }, Infinity);
   }
-  close();
+  if (!packet.empty) messages.push(makeMessage({ ...common, ...packet.sections }));
   return messages;
 }
 
-function emptySections(): Sections {
-  return { questions: [], answers: [], authorities: [], additionals: [] };
-}
+/** A message being filled, its size reckoned as it grows: what each name adds does not hang on the order. */
+class Packet {
+  readonly sections: Sections = { questions: [], answers: [], authorities: [], additionals: [] };
+  readonly #compressTargets: boolean;
+  readonly #suffixes = new Set<string>();
+  #bytes = 12;
+  empty = true;
 
-function append(to: Sections, group: Group): Sections {
-  return {
-    questions: joined(to.questions, group.questions),
-    answers: joined(to.answers, group.answers),
-    authorities: joined(to.authorities, group.authorities),
-    additionals: joined(to.additionals, group.additionals),
-  };
-}
-
-function joined<T>(list: T[], more: readonly T[] | undefined): T[] {
-  return more && more.length > 0 ? [...list, ...more] : list;
-}
-
-function written(sections: Sections, common: Partial<Message>, options: EncodeOptions): number {
-  return encodeMessage(makeMessage({ ...common, ...sections }), options).length;
-}
-
-function groupBound(group: Group): number {
-  let bytes = 0;
-  for (const question of group.questions ?? []) bytes += Buffer.byteLength(question.name) + 6;
-  for (const records of [group.answers, group.authorities, group.additionals]) {
-    for (const record of records ?? []) bytes += Buffer.byteLength(record.name) + 12 + dataBound(record);
+  constructor(compressTargets: boolean) {
+    this.#compressTargets = compressTargets;
   }
-  return bytes;
-}
 
-function dataBound({ data }: DnsRecord): number {
-  switch (data.kind) {
-    case 'address': return 16;
-    case 'name': return Buffer.byteLength(data.target) + 2;
-    case 'service': return Buffer.byteLength(data.target) + 8;
-    case 'absent': return Buffer.byteLength(data.next) + 2 + 34 * data.types.length;
-    case 'bytes': return data.bytes.length;
-    default: return data satisfies never;
+  /** Adds the group, or leaves the packet as it is when that would be too much. */
+  take(group: Group, limit: number): boolean {
+    const { questions = [], answers = [], authorities = [], additionals = [] } = group;
+    const fresh: string[] = [];
+    let bytes = this.#bytes;
+    for (const question of questions) bytes += this.#name(question.name, fresh) + 4;
+    for (const records of [answers, authorities, additionals]) {
+      for (const record of records) bytes += this.#name(record.name, fresh) + 10 + this.#data(record, fresh);
+    }
+    if (bytes > limit) {
+      for (const suffix of fresh) this.#suffixes.delete(suffix);
+      return false;
+    }
+    this.sections.questions.push(...questions);
+    this.sections.answers.push(...answers);
+    this.sections.authorities.push(...authorities);
+    this.sections.additionals.push(...additionals);
+    this.#bytes = bytes;
+    this.empty = false;
+    return true;
+  }
+
+  #name(name: string, fresh: string[], compress: boolean = true): number {
+    let bytes = 2;
+    for (let start = 0; start < name.length;) {
+      const suffix = start === 0 ? name : name.slice(start);
+      if (compress && this.#suffixes.has(suffix)) break;
+      if (!this.#suffixes.has(suffix)) {
+        this.#suffixes.add(suffix);
+        fresh.push(suffix);
+      }
+      const end = labelEnd(name, start);
+      bytes += Buffer.byteLength(name.slice(start, end)) + 1;
+      start = end + 1;
+    }
+    return bytes;
+  }
+
+  #data({ data }: DnsRecord, fresh: string[]): number {
+    switch (data.kind) {
+      case 'address': return data.address.includes(':') ? 16 : 4;
+      case 'name': return this.#name(data.target, fresh);
+      case 'service': return 6 + this.#name(data.target, fresh, this.#compressTargets);
+      case 'absent': return this.#name(data.next, fresh, this.#compressTargets) + 34 * data.types.length;
+      case 'bytes': return data.bytes.length;
+      default: return data satisfies never;
+    }
   }
 }
