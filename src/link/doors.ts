@@ -24,6 +24,7 @@ export class Doors {
   readonly #failing = new Set<string>();
   #port: number | undefined;
   #closed = false;
+  #adapting: Promise<void> | undefined;
 
   constructor(init: DoorsInit) {
     this.#init = init;
@@ -35,7 +36,21 @@ export class Doors {
   }
 
   /** Opens and closes doors until there is one on every address. Rejects when a port asked for is taken. */
-  async adapt(): Promise<void> {
+  adapt(): Promise<void> {
+    this.#adapting ??= this.#adapt().finally(() => { this.#adapting = undefined; });
+    return this.#adapting;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#adapting?.catch(() => undefined); // told to whoever asked for it
+    const doors = [...this.#doors.values()];
+    this.#doors.clear();
+    // Streams that are still open keep their door in use; nobody waits for that.
+    for (const door of doors) void door.close();
+  }
+
+  async #adapt(): Promise<void> {
     const wanted = new Set(this.#init.interfaces().flatMap(({ name, addresses }) => addresses.map(({ address }) => scoped(address, name))));
     for (const [address, door] of this.#doors) {
       if (wanted.has(address)) continue;
@@ -45,14 +60,6 @@ export class Doors {
     if (wanted.size === 0 || this.#closed) return;
     if (this.#port === undefined) await this.#settle([...wanted]);
     else await this.#open([...wanted].filter(address => !this.#doors.has(address)), this.#port);
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    const doors = [...this.#doors.values()];
-    this.#doors.clear();
-    // Streams that are still open keep their door in use; nobody waits for that.
-    for (const door of doors) void door.close();
   }
 
   /** Finds a port that is free on all addresses. */
@@ -72,36 +79,48 @@ export class Doors {
     throw taken;
   }
 
-  async #all(addresses: readonly string[], port: number): Promise<number> {
+  async #all(addresses: readonly string[], port: number): Promise<number | undefined> {
     const opened: Door[] = [];
+    let use = port;
     try {
-      let use = port;
       for (const address of addresses) {
-        const door = await this.#init.tcp.listen(address, use, this.#init.accept);
+        const door = await this.#listen(address, use);
+        if (!door) continue;
         opened.push(door);
         use = door.port;
       }
-      for (const door of opened) this.#doors.set(door.address, door);
-      return use;
     } catch (error) {
       await Promise.all(opened.map(door => door.close()));
       throw error;
     }
+    for (const door of opened) this.#doors.set(door.address, door);
+    return opened.length > 0 ? use : undefined;
   }
 
   async #open(addresses: readonly string[], port: number): Promise<void> {
     for (const address of addresses) {
-      try {
-        const door = await this.#init.tcp.listen(address, port, this.#init.accept);
-        this.#failing.delete(address);
-        if (this.#closed) await door.close();
-        else this.#doors.set(address, door);
-      } catch (error) {
-        // A new address may need a moment before it can be used (duplicate address detection): tried again.
-        if (!this.#failing.has(address)) this.#init.trouble({ kind: 'link.listen', message: error instanceof Error ? error.message : String(error) });
-        this.#failing.add(address);
-      }
+      const door = await this.#listen(address, port).catch((error: unknown) => this.#failed(address, error));
+      if (door && this.#closed) await door.close();
+      else if (door) this.#doors.set(address, door);
     }
+  }
+
+  /** Nothing: the address cannot be used yet. That the port is taken is the caller's to solve. */
+  async #listen(address: string, port: number): Promise<Door | undefined> {
+    try {
+      const door = await this.#init.tcp.listen(address, port, this.#init.accept);
+      this.#failing.delete(address);
+      return door;
+    } catch (error) {
+      if (error instanceof LanpostError && error.code === 'in-use') throw error;
+      return this.#failed(address, error);
+    }
+  }
+
+  /** A new address needs a moment before it can be used (duplicate address detection): tried again, told once. */
+  #failed(address: string, error: unknown): undefined {
+    if (!this.#failing.has(address)) this.#init.trouble({ kind: 'link.listen', message: error instanceof Error ? error.message : String(error) });
+    this.#failing.add(address);
   }
 }
 

@@ -56,6 +56,7 @@ export class SimulatedLan {
   readonly #listeners = new Map<(event: BrowseEvent) => void, string>();
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #identities: Identity[] = [];
+  readonly #renaming = new Map<string, (to: string) => void>();
   /** Connections made, as `from>to`. */
   readonly dials: string[] = [];
   readonly sockets = new Set<Socket>();
@@ -78,6 +79,14 @@ export class SimulatedLan {
     for (const [tell] of this.#listeners) tell({ type: before ? 'changed' : 'up', service: found });
   }
 
+  /** Another machine turns out to have had the name first. */
+  rename(from: string, to: string): void {
+    const found = this.#services.get(from);
+    this.withdraw(from);
+    this.#renaming.get(from)?.(to);
+    if (found) this.announce({ ...found, instance: to });
+  }
+
   withdraw(instance: string): void {
     const service = this.#services.get(instance);
     if (!service || !this.#services.delete(instance)) return;
@@ -94,6 +103,7 @@ export class SimulatedLan {
           addresses: [{ address: this.address(host), family: 4, interface: 'eth0' }],
         });
         setImmediate(() => this.announce(found(service.txt)));
+        this.#renaming.set(instance, to => service.onRenamed?.({ instance: to, user: service.user, machine: '', host: '', numbers: { user: 1, host: 0 } }));
         return {
           instance, user: service.user, machine: service.host ?? '', host: `h${host}`, published: Promise.resolve(),
           update: txt => this.announce(found(txt)),

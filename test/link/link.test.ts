@@ -3,6 +3,7 @@ import { buildMessage } from '../../src/xmpp/stanza.ts';
 import { buildPing } from '../../src/xep/ping.ts';
 import { NS_DISCO_INFO } from '../../src/xep/disco.ts';
 import { type Element, xml } from '../../src/xmpp/element.ts';
+import { memoryRegistry } from '../trust/fixtures.ts';
 import { acquainted, confirmed, seen, SimulatedLan, until } from './fixtures.ts';
 
 const say = (body: string): Element => buildMessage({ type: 'chat', id: body.slice(0, 20), body });
@@ -199,6 +200,22 @@ describe('names and keys', () => {
     await acquainted(a, other);
     await (await a.link.send('b@h2', say('hi'))).delivered;
     expect(a.troubles.map(({ kind }) => kind)).toContain('link.renamed');
+  });
+
+  test('a box that is renamed ends its streams, and its key is known under the new name', async () => {
+    const registry = memoryRegistry();
+    const a = await lan.box(1, 'a', { registry });
+    const b = await lan.box(2, 'b');
+    await acquainted(a, b);
+    await (await a.link.send(b.name, say('one'))).delivered;
+    await b.trust.allow(a.identity.fingerprint, 'read', 'x');
+    lan.rename('a@h1', 'a-1@h1');
+    expect(a.link.name).toBe('a-1@h1');
+    await until(() => a.closed.length === 1 && b.closed.length === 1);
+    await (await a.link.send(b.name, say('two'))).delivered;
+    expect(b.messages.map(({ from, context }) => [from, context.trust])).toEqual([['a@h1', 'seen'], ['a-1@h1', 'paired']]);
+    expect(b.link.nameOf(a.identity.fingerprint)).toBe('a-1@h1');
+    expect(registry.get('link/name')).toEqual({ user: 'a', numbers: { user: 1, host: 0 } });
   });
 
   test('two boxes with one key (a copied directory) can talk, also at once', async () => {

@@ -1,0 +1,63 @@
+// oxlint-disable vitest/warn-todo -- what is not done stays visible
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { buildTxt, readTxt } from '../../../src/link/presence.ts';
+import { seen, SimulatedLan } from '../../link/fixtures.ts';
+import { plainPeer, purpleHeader } from '../../link/plain-peer.ts';
+import { buildMessage } from '../../../src/xmpp/stanza.ts';
+
+describe('XEP-0174 §3 DNS records', () => {
+  let lan: SimulatedLan;
+  beforeEach(() => { lan = new SimulatedLan(); });
+  afterEach(() => lan.close());
+
+  const txt = buildTxt({ status: 'away', text: 'm', nick: 'n', port: 5299, caps: { node: 'x', hash: 'sha-1', ver: 'v' } });
+  const keys = txt.map(([key]) => key);
+
+  it('§3 the port in SRV is the one dialled, whatever port.p2pj says', async () => {
+    const a = await lan.box(1, 'a');
+    const alice = await plainPeer(lan, 2, 'alice@h2', { 'port.p2pj': '1' });
+    await seen(a, alice.name);
+    const sending = a.link.send(alice.name, buildMessage({ body: 'x' }));
+    const stream = await alice.incoming();
+    stream.write(purpleHeader('alice@h2', 'a@h1'));
+    await sending;
+    expect(await stream.reads('</message>')).toContain('x');
+  });
+
+  it('§3 what is announced is the port that is listened on, also in port.p2pj', async () => {
+    const [a, b] = [await lan.box(1, 'a'), await lan.box(2, 'b')];
+    await seen(b, a.name);
+    expect(b.link.peers.get(a.name)?.port).toBe(a.link.status().port);
+    expect(txt).toContainEqual(['port.p2pj', '5299']);
+  });
+
+  it('§3.1 txtvers is first and 1', () => {
+    expect(txt[0]).toEqual(['txtvers', '1']);
+  });
+
+  it('§3.1 no key occurs more than once', () => {
+    expect(new Set(keys.map(key => key.toLowerCase())).size).toBe(keys.length);
+  });
+
+  it('§3.1 no key is needed: an empty record is a peer that is available', () => {
+    expect(readTxt([])).toEqual({ status: 'available', box: false });
+  });
+
+  it('§3.1 keys are ASCII and short, the whole record fits one packet', () => {
+    for (const key of keys) expect(key).toMatch(/^[\x21-\x3c\x3e-\x7e]{1,9}$/);
+    const most = buildTxt({ status: 'away', text: 'é'.repeat(500), nick: 'é'.repeat(500), port: 65_535, caps: { node: 'x'.repeat(300), hash: 'sha-1', ver: 'v'.repeat(28) } });
+    expect(most.reduce((sum, [key, value]) => sum + 2 + key.length + Buffer.byteLength(value), 0)).toBeLessThan(1_300);
+  });
+
+  it('§12 nothing of a person is published unless the owner says it: no jid, no email', () => {
+    expect(keys).not.toEqual(expect.arrayContaining(['jid']));
+    expect(keys).not.toEqual(expect.arrayContaining(['email']));
+  });
+
+  it('§15.1 status is avail, away or dnd', () => {
+    expect((['available', 'away', 'dnd'] as const).map(status => Object.fromEntries(buildTxt({ status, port: 1 }))['status'])).toEqual(['avail', 'away', 'dnd']);
+  });
+
+  it.todo('§3 an avatar in a NULL record, its hash in phsh');
+  it.todo('§13.4 personal keys (1st, last, email, jid) that the owner may fill in, and switch off');
+});

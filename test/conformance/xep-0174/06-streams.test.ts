@@ -1,0 +1,139 @@
+// oxlint-disable vitest/warn-todo -- what is not done stays visible
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseElement } from '../../../src/xmpp/element.ts';
+import { buildMessage } from '../../../src/xmpp/stanza.ts';
+import { acquainted, seen, SimulatedLan, type TestBox, until } from '../../link/fixtures.ts';
+import { plainPeer, type PlainPeer, type PlainStream, purpleHeader } from '../../link/plain-peer.ts';
+
+const HEADER = /<stream:stream[^>]*>/;
+
+describe('XEP-0174', () => {
+  let lan: SimulatedLan;
+  let a: TestBox;
+  let juliet: PlainPeer;
+  beforeEach(async () => {
+    lan = new SimulatedLan();
+    a = await lan.box(1, 'romeo');
+    juliet = await plainPeer(lan, 2, 'juliet@h2');
+    await seen(a, juliet.name);
+  });
+  afterEach(() => lan.close());
+  const call = async (header: string): Promise<PlainStream> => {
+    const stream = await juliet.dial('10.77.0.1', a.link.status().port ?? 0);
+    stream.write(header);
+    return stream;
+  };
+  const modern = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' from='juliet@h2' to='romeo@h1' version='1.0'>";
+
+  it('§6 the initiator says from and to, and sends no stanza before the recipient\'s header', async () => {
+    const sending = a.link.send(juliet.name, buildMessage({ body: 'x' }));
+    const stream = await juliet.incoming();
+    const header = await stream.reads(HEADER);
+    expect(header).toContain("from='romeo@h1'");
+    expect(header).toContain("to='juliet@h2'");
+    expect(stream.text).toBe('');
+    stream.write(purpleHeader('juliet@h2', 'romeo@h1'));
+    await stream.reads('</message>');
+    await sending;
+  });
+
+  it('§6 the recipient answers with a header of its own', async () => {
+    const stream = await call(purpleHeader('juliet@h2', 'romeo@h1'));
+    const header = await stream.reads(HEADER);
+    expect(header).toContain("from='romeo@h1'");
+    expect(header).toContain("to='juliet@h2'");
+  });
+
+  it('§6 features follow only when the initiator said version 1.0', async () => {
+    const old = await call(purpleHeader('juliet@h2', 'romeo@h1'));
+    expect(await old.reads(HEADER)).not.toMatch(/<stream:stream[^>]* version=/);
+    old.write("<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>");
+    expect(await old.reads(/<iq[^>]*>/)).not.toContain('features');
+    const stream = await call(modern);
+    expect(await stream.reads(HEADER)).toMatch(/<stream:stream[^>]* version='1\.0'/);
+    expect(await stream.reads('</stream:features>')).toContain("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+  });
+
+  it('§6 whoever knows features but wants none of them may go on in the clear', async () => {
+    const stream = await call(modern);
+    await stream.reads('</stream:features>');
+    stream.write("<message from='juliet@h2' to='romeo@h1'><body>Art thou not Romeo?</body></message>");
+    await until(() => a.messages.length === 1);
+    expect(a.messages[0]?.body).toBe('Art thou not Romeo?');
+  });
+
+  it('§7 to and from are the instance names', async () => {
+    const sending = a.link.send(juliet.name, buildMessage({ body: 'x' }));
+    const stream = await juliet.incoming();
+    stream.write(purpleHeader('juliet@h2', 'romeo@h1'));
+    const message = await stream.reads('</message>');
+    expect(message).toMatch(/<message [^>]*from='romeo@h1'/);
+    expect(message).toMatch(/<message [^>]*to='juliet@h2'/);
+    await sending;
+  });
+
+  it('§8 a stream that the other party closes is closed in the other direction too', async () => {
+    const stream = await call(purpleHeader('juliet@h2', 'romeo@h1'));
+    await stream.reads(HEADER);
+    stream.write('</stream:stream>');
+    expect(await stream.reads('</stream:stream>')).toBe('</stream:stream>');
+    await stream.closes();
+  });
+
+  it('§8 what comes between our closing tag and the other\'s is still taken', async () => {
+    const stream = await call(purpleHeader('juliet@h2', 'romeo@h1'));
+    await stream.reads(HEADER);
+    await until(() => a.link.peers.describe(juliet.name)?.connected === true);
+    const closing = a.link.close();
+    await stream.reads('</stream:stream>');
+    stream.write('<message><body>one more thing</body></message></stream:stream>');
+    await until(() => a.messages.length === 1);
+    await closing;
+    expect(a.messages[0]?.body).toBe('one more thing');
+  });
+
+  it('§9 a box that goes is gone for the others at once', async () => {
+    const b = await lan.box(3, 'nurse');
+    await acquainted(a, b);
+    await b.close();
+    expect(a.link.peers.get(b.name)).toBeUndefined();
+  });
+
+  it('§10 the features hold what disco#info would, with its node, equal to the caps in TXT', async () => {
+    const b = await lan.box(3, 'nurse');
+    await acquainted(a, b);
+    const caps = b.link.peers.get(a.name)?.claims.caps;
+    const stream = await call(modern);
+    const features = parseElement((await stream.reads('</stream:features>')).replace(/^[^]*<stream:features/, "<stream:features xmlns:stream='http://etherx.jabber.org/streams'"));
+    const query = features.getChild('query', 'http://jabber.org/protocol/disco#info');
+    expect(query?.attrs['node']).toBe(`${caps?.node}#${caps?.ver}`);
+    expect(query?.getChildren('feature').length).toBeGreaterThan(0);
+    expect(query?.getChild('identity')?.attrs['category']).toBe('client');
+  });
+
+  it('§10 a peer that wanted no more than disco may end the stream', async () => {
+    const stream = await call(modern);
+    await stream.reads('</stream:features>');
+    stream.write('</stream:stream>');
+    await stream.reads('</stream:stream>');
+    await stream.closes();
+    expect(a.troubles).toEqual([]);
+  });
+
+  it('§11.1 an entity on several interfaces is one peer', () => {
+    const addresses = [{ address: '10.77.0.2', family: 4, interface: 'eth0' }, { address: '10.77.1.2', family: 4, interface: 'eth1' }] as const;
+    a.link.peers.found({ instance: 'juliet@h2', host: 'h2.local', port: 1, txt: [], addresses });
+    expect(a.link.peers.list().filter(({ name }) => name === 'juliet@h2')).toHaveLength(1);
+  });
+
+  it('§13.1 that a peer is neither encrypted nor authenticated is said of it, and of what it sends', async () => {
+    const stream = await call(purpleHeader('juliet@h2', 'romeo@h1'));
+    stream.write('<message><body>x</body></message>');
+    await until(() => a.messages.length === 1);
+    expect(a.messages[0]?.context).toMatchObject({ tls: false, trust: 'none' });
+    expect(a.link.peers.describe('juliet@h2')).toMatchObject({ trust: 'none' });
+  });
+
+  it.todo('§11.1 addresses are asked for again when a stream is about to be opened');
+  it.todo('§13.1 SASL EXTERNAL after TLS: between boxes the TLS key itself is the proof');
+});
