@@ -122,21 +122,22 @@ export class Home {
       let reason: string;
       try {
         const upSince = this.#parts.clock.mono();
+        const before = this.uplink.answered;
         const ended = await this.#connected();
         if (signal.aborted) return;
-        ({ retry, reason } = this.#lost(ended, Math.max(1, this.#parts.clock.mono() - upSince)));
+        ({ retry, reason } = this.#lost(ended, Math.max(1, this.#parts.clock.mono() - upSince), this.uplink.answered > before));
       } catch (error) {
         if (signal.aborted) return;
-        ({ retry, reason } = this.#lost(error, 0));
+        ({ retry, reason } = this.#lost(error, 0, false));
       }
       this.#become(retry.refused ? 'refused' : 'waiting', reason, Math.round(this.#parts.clock.wall() + retry.delay));
       await this.#sleep(retry.delay);
     }
   }
 
-  #lost(error: unknown, uptime: number): { readonly retry: Retry; readonly reason: string } {
+  #lost(error: unknown, uptime: number, progress: boolean): { readonly retry: Retry; readonly reason: string } {
     const { kind, reason } = lossOf(error);
-    const retry = this.#backoff.lost(kind, uptime);
+    const retry = this.#backoff.lost(kind, uptime, progress);
     if (kind !== 'link') this.#parts.trouble({ kind: `home.${kind}`, message: `${this.account.jid}: ${reason}` });
     return { retry, reason };
   }

@@ -3,6 +3,7 @@
 import type { Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import type { Cursor } from '../log/cursor.ts';
+import { LanpostError } from '../errors.ts';
 import { matches } from '../log/filter.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
@@ -74,6 +75,7 @@ export class Uplink {
   #suspect: { seq: number; times: number } | undefined;
   #settleTimer: Timer | undefined;
   #scheduled = false;
+  #answers = 0;
 
   constructor(options: UplinkOptions) {
     this.#o = options;
@@ -109,6 +111,11 @@ export class Uplink {
   /** Topics that wait for somebody, and why. */
   held(): { readonly topic: string; readonly reason: string }[] {
     return [...this.#lanes.values()].filter((lane) => lane.heldUntil > this.#o.clock.mono()).map((lane) => ({ topic: lane.topic, reason: lane.reason ?? 'held' }));
+  }
+
+  /** Items the home has acknowledged, ever. */
+  get answered(): number {
+    return this.#answers;
   }
 
   /** The session can carry requests; `fresh`: it is not the one that was there before. */
@@ -319,6 +326,7 @@ export class Uplink {
     const now = this.#o.clock.mono();
     this.#window.left(entry.bytes, now - sentAt);
     this.#serviceTries = 0;
+    this.#answers++;
     lane.alone = false;
     lane.holds = 0;
     lane.createdAgain = 0;
@@ -541,8 +549,9 @@ export class Uplink {
 
   async #request(iq: Element): Promise<Element> {
     const session = this.#session;
-    if (!session) throw new Error('offline');
-    return session.iq.request(iq);
+    if (!session) throw new LanpostError('disconnected');
+    // Longer than a dead link takes to be noticed, so that it is not mistaken for a dead service.
+    return session.iq.request(iq, { timeout: 1.5 * MINUTE });
   }
 
   async #present(lane: Lane, page: readonly Entry[], newest: ReadonlyMap<string, number>): Promise<Set<Entry>> {

@@ -57,8 +57,8 @@ async function start(kind: 'prosody' | 'ejabberd'): Promise<{ server: HomeServer
 const bySeq = (items: readonly StoredItem[]): StoredItem[] => items.toSorted((a, b) => a.seq - b.seq);
 const values = (from: number, to: number): unknown[] => Array.from({ length: to - from }, (_, i) => ({ n: from + i, text: 'x<&>\u00e9\u{1f600}'.repeat(5) }));
 
-describe.each(['prosody', 'ejabberd'] as const)('a home on %s', (kind) => {
-  describe.skipIf(!needs(kind))('', () => {
+describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
+  describe.skipIf(!needs(kind))(`on ${kind}`, () => {
     it('gets the chosen topics, each record once, and says when it has settled', async () => {
       const { server, dir, account } = await start(kind);
       const a = await box(dir);

@@ -9,7 +9,7 @@ import { expectExactly, ITEMS, killAndCut, startDrain } from './home-drain.ts';
 /** Deletes the newest rows of the stopped server's items, as if it had acknowledged them and never written. */
 async function loseNewest(server: HomeServer, count: number): Promise<void> {
   const program = `mnesia:start(), ok = mnesia:wait_for_tables([pubsub_item], 20000),
-    Rows = lists:sort([{element(1, element(4, R)), element(2, R)} || R <- ets:tab2list(pubsub_item)]),
+    Rows = lists:sort([{element(1, element(4, R)), Key} || Key <- mnesia:dirty_all_keys(pubsub_item), R <- mnesia:dirty_read(pubsub_item, Key)]),
     Newest = lists:nthtail(length(Rows) - ${count}, Rows),
     [ok = mnesia:dirty_delete(pubsub_item, Key) || {_, Key} <- Newest], mnesia:sync_log(), mnesia:stop(), io:format("~p", [length(Newest)]), halt().`;
   const { stdout } = await promisify(execFile)('erl', ['-noinput', '-mnesia', 'dir', `"${join(server.dir, 'db')}"`, '-eval', program], { cwd: server.dir, timeout: 30_000, env: { ...process.env, HOME: server.dir } });
