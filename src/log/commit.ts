@@ -10,11 +10,14 @@ import { type Draft, encodeBody } from './record.ts';
 import type { Space } from './space.ts';
 import type { LogState } from './state.ts';
 import { Transaction } from './transaction.ts';
+import { maxItems } from './view.ts';
 import { encodeCommit } from './window.ts';
 
 /** Something besides appends that wants to be in the next batch. */
 interface Task {
   readonly build: (tx: Transaction) => void | Promise<void>;
+  /** Whether it waits for the disk. */
+  readonly sync: boolean;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -71,11 +74,11 @@ export class Committer {
   }
 
   /** Runs `build` within the next batch; resolves when that is fsynced. */
-  task(build: Task['build']): Promise<void> {
+  task(build: Task['build'], sync: boolean = true): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
     if (this.#guard.broken) return Promise.reject(this.#guard.refusal() ?? new LanpostError('disk-full'));
     return new Promise((resolve, reject) => {
-      this.#tasks.push({ build, resolve, reject });
+      this.#tasks.push({ build, sync, resolve, reject });
       this.nudge();
     });
   }
@@ -140,7 +143,8 @@ export class Committer {
   #takeQueue(): Pending[] {
     let bytes = 0;
     let count = 0;
-    for (const { body } of this.#queue) {
+    for (const { draft, body } of this.#queue) {
+      if (draft.kind === 'retract' && this.#overfull(draft.topic, count)) break;
       if (count >= BATCH_RECORDS || (count > 0 && bytes + body.length > BATCH_BYTES)) break;
       bytes += body.length;
       count++;
@@ -152,6 +156,17 @@ export class Committer {
     return all;
   }
 
+  /**
+   * Whether the first `count` drafts may push items out of the topic's view. Those are gone for good,
+   * so a retraction, which would make room for them, has to find the view settled: in the next batch.
+   */
+  #overfull(name: string, count: number): boolean {
+    let before = 0;
+    for (let i = 0; i < count; i++) if (this.#queue[i]?.draft.topic === name) before++;
+    const topic = this.#state.topics.byName.get(name);
+    return before > 0 && (topic?.count ?? 0) + before > maxItems(this.#state, { settings: topic?.settings ?? {} });
+  }
+
   async #batch(): Promise<void> {
     await this.#checkRoom();
     const tasks = this.#tasks.splice(0);
@@ -159,7 +174,7 @@ export class Committer {
     const tx = new Transaction(this.#state);
     try {
       const assembly = await this.#build(tx, pending, tasks);
-      if (tx.ops.length > 0) await this.#state.database.batch(tx.ops, { sync: assembly.entries.length > 0 || tasks.length > 0 || this.#cursors.sync });
+      if (tx.ops.length > 0) await this.#state.database.batch(tx.ops, { sync: assembly.entries.length > 0 || tasks.some(({ sync }) => sync) || this.#cursors.sync });
       this.#committed(tx, assembly, pending, tasks);
     } catch (error) {
       this.#guard.failed(error);
@@ -183,6 +198,10 @@ export class Committer {
     const state = this.#state;
     const priors = await readPriors(state, pending.map(({ draft }) => draft));
     await this.#space.page(tx);
+    for (const { draft } of pending) {
+      const topic = draft.kind === 'retract' ? state.topics.byName.get(draft.topic) : undefined;
+      if (topic?.stored) await this.#space.settle(tx, topic);
+    }
     const assembly = new Assembly(state, tx, priors, pending.length);
     for (const one of pending) assembly.add(one);
     assembly.seal();

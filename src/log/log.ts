@@ -23,7 +23,7 @@ import { Ring } from './ring.ts';
 import { Space } from './space.ts';
 import { Start } from './start.ts';
 import type { LogState } from './state.ts';
-import { type TopicState, Topics } from './topics.ts';
+import { type Topic, type TopicState, Topics } from './topics.ts';
 import { Transaction } from './transaction.ts';
 import { CommitWindow } from './window.ts';
 
@@ -130,7 +130,7 @@ class DiskLog implements Log {
     this.#committer = new Committer({ state, cursors: this.#cursors, guard: this.#guard, space: this.#space });
     this.#registry = new LogRegistry((build) => this.#committer.task(build));
     this.#recovery = new Recovery({ state, cursors: this.#cursors, registry: this.#registry, machine: o.machine });
-    this.#view = new View(state, this.#reading);
+    this.#view = new View(state, this.#reading, (topic) => this.#settle(topic));
     this.#start = new Start(state, this.#reading, this.#view);
   }
 
@@ -280,6 +280,11 @@ class DiskLog implements Log {
       throw error;
     }
     return cursor;
+  }
+
+  /** For a query; a log that cannot write answers from what it has. */
+  async #settle(topic: Topic): Promise<void> {
+    if (!this.#guard.broken) await this.#committer.task((tx) => this.#space.settle(tx, topic), false);
   }
 
   /** After a failed write: what is on disk is read anew, readers keep their places. */

@@ -21,9 +21,13 @@ export class View {
   readonly #state: LogState;
   readonly #reading: Reading;
 
-  constructor(state: LogState, reading: Reading) {
+  readonly #settle: (topic: Topic) => Promise<void>;
+
+  /** `settle` has a view give up what it holds beyond `maxItems`. */
+  constructor(state: LogState, reading: Reading, settle: (topic: Topic) => Promise<void>) {
     this.#state = state;
     this.#reading = reading;
+    this.#settle = settle;
   }
 
   async items(name: string, { ids, last, after, limit = Infinity }: ItemsQuery): Promise<LogRecord[]> {
@@ -32,6 +36,8 @@ export class View {
       if (topic?.stored) return [];
       throw new LanpostError('not-found', `There is no topic ${name}.`);
     }
+    // Trimming is up to a second behind.
+    if (last === undefined && topic.count > maxItems(this.#state, topic)) await this.#settle(topic);
     if (ids) return this.#byIds(topic, ids);
     const seqs = after === undefined
       ? await this.newest(topic, Math.min(last ?? limit, limit))

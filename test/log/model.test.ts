@@ -1,0 +1,154 @@
+/* oxlint-disable vitest/no-standalone-expect, vitest/no-conditional-expect -- the model checks as it goes */
+// The whole log against a model of it: random work, crashes and restarts; nothing a reader is
+// owed may be missing, out of order, or come twice without a mark.
+import * as fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { createTestClock } from '../../src/clock.ts';
+import type { Cursor } from '../../src/log/cursor.ts';
+import { type Log, openLog } from '../../src/log/log.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
+import { BOX, item } from './log-fixture.ts';
+
+const MAX_ITEMS = 4;
+const TOPICS = ['a/x', 'a/y', 'b'];
+const FILTERS = ['#', 'a/+', 'b'];
+
+type Step =
+  | { readonly do: 'publish'; readonly topic: number; readonly id: number; readonly copies: number }
+  | { readonly do: 'retract' | 'purge'; readonly topic: number; readonly id: number }
+  | { readonly do: 'read'; readonly cursor: number; readonly max: number; readonly keep: number }
+  | { readonly do: 'trim' | 'crash' | 'restart' | 'second' | 'full' };
+
+const nat = (max: number) => fc.nat({ max });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('publish' as const), topic: nat(2), id: nat(5), copies: fc.integer({ min: 1, max: 5 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('retract' as const, 'purge' as const), topic: nat(2), id: nat(2) }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('read' as const), cursor: nat(2), max: fc.integer({ min: 1, max: 9 }), keep: nat(7) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('trim' as const, 'crash' as const, 'restart' as const, 'second' as const, 'full' as const) }) },
+);
+
+interface Known { readonly seq: number; readonly topic: string; readonly id: string | undefined; readonly text: string }
+
+class Model {
+  /** Every record that was acknowledged, by topic. */
+  readonly records: Known[] = [];
+  readonly views: Map<string, Known[]> = new Map(TOPICS.map((topic) => [topic, []]));
+
+  publish(known: Known): void {
+    this.records.push(known);
+    const view = (this.views.get(known.topic) ?? []).filter(({ id }) => id === undefined || id !== known.id);
+    this.views.set(known.topic, [...view, known].slice(-MAX_ITEMS));
+  }
+
+  other(known: Known, left: (one: Known) => boolean): void {
+    this.records.push(known);
+    this.views.set(known.topic, (this.views.get(known.topic) ?? []).filter(left));
+  }
+}
+
+/** One durable reader, and what it has been given and has confirmed. */
+class Reader {
+  readonly name: string;
+  readonly filter: string;
+  readonly seen: Set<number> = new Set();
+  readonly confirmed: Set<number> = new Set();
+  cursor!: Cursor;
+
+  constructor(filter: string) {
+    this.name = `reader of ${filter}`;
+    this.filter = filter;
+  }
+
+  async read(max: number, keep: number): Promise<number> {
+    const page = await this.cursor.next(max);
+    let last = 0;
+    for (const { record, redelivered } of page) {
+      expect([record.seq, redelivered || !this.seen.has(record.seq)]).toEqual([record.seq, true]);
+      if (!redelivered) expect(record.seq).toBeGreaterThan(last);
+      last = record.seq;
+      this.seen.add(record.seq);
+      // Now and then one is left unconfirmed.
+      if (keep === 0 || record.seq % keep !== 1) {
+        this.cursor.done(record.seq);
+        this.confirmed.add(record.seq);
+      }
+    }
+    return page.length;
+  }
+}
+
+async function run(steps: readonly Step[]): Promise<void> {
+  const clock = createTestClock();
+  const model = new Model();
+  const readers = FILTERS.map((filter) => new Reader(filter));
+  let database = new MemoryDatabase();
+  let log: Log;
+  let count = 0;
+  const open = async () => {
+    const opened = await openLog({ database, clock, boxId: BOX, trouble: () => {}, limits: { windowBytes: 200, ringBytes: 300, maxItems: MAX_ITEMS } });
+    for (const reader of readers) reader.cursor = await opened.cursor({ name: reader.name, filter: reader.filter, from: 'start', durable: true });
+    return opened;
+  };
+  const check = async () => {
+    for (const [topic, view] of model.views) {
+      if (!log.topic(topic)) continue;
+      const items = await log.items(topic);
+      expect(items.map(({ seq }) => seq)).toEqual(view.map(({ seq }) => seq));
+      expect(await log.items(topic, { after: 0 })).toEqual(items);
+      const ids = [...new Set(view.flatMap(({ id }) => id ?? []))];
+      expect((await log.items(topic, { ids })).map(({ seq }) => seq)).toEqual(view.filter(({ id }) => id !== undefined).map(({ seq }) => seq));
+    }
+  };
+  log = await open();
+  for (const one of steps) {
+    if (one.do === 'publish') {
+      const topic = TOPICS[one.topic] ?? 'b';
+      const id = one.id < 3 ? `id${one.id}` : undefined;
+      await Promise.all(Array.from({ length: one.copies }, async () => {
+        const text = `${++count}`;
+        const { seq } = await log.append(item(topic, text, id === undefined ? {} : { id }));
+        model.publish({ seq, topic, id, text });
+      }));
+    } else if (one.do === 'purge') {
+      const topic = TOPICS[one.topic] ?? 'b';
+      const { seq } = await log.append({ topic, kind: 'purge' });
+      model.other({ seq, topic, id: undefined, text: 'purge' }, () => false);
+    } else if (one.do === 'retract') {
+      const topic = TOPICS[one.topic] ?? 'b';
+      const id = `id${one.id}`;
+      const there = model.views.get(topic)?.some((known) => known.id === id);
+      const done = await log.append({ topic, kind: 'retract', id }).catch((error: unknown) => error);
+      expect(done instanceof Error).toBe(!there);
+      if (typeof done === 'object' && done && 'seq' in done && typeof done.seq === 'number') model.other({ seq: done.seq, topic, id, text: 'retract' }, (known) => known.id !== id);
+    } else if (one.do === 'read') await readers[one.cursor]?.read(one.max, one.keep);
+    else if (one.do === 'trim') await log.trim();
+    else if (one.do === 'second') clock.advance(1000);
+    else if (one.do === 'restart') {
+      await log.close();
+      log = await open();
+    } else if (one.do === 'crash') {
+      database = database.fork();
+      log = await open();
+    } else {
+      database.failure = new Error('No space left on device');
+      await log.append(item('b', 'never')).catch(() => {});
+      database.failure = undefined;
+      clock.advance(1000);
+      await expect.poll(() => log.state, { interval: 1 }).toBe('open');
+    }
+    await check();
+  }
+  for (const reader of readers) {
+    reader.cursor.rewind();
+    while (await reader.read(7, 0) > 0) { /* all of it */ }
+    const owed = model.records.filter(({ topic }) => reader.filter === '#' || (reader.filter === 'b') === (topic === 'b')).map(({ seq }) => seq);
+    expect([...reader.confirmed].toSorted((a, b) => a - b)).toEqual(owed.toSorted((a, b) => a - b));
+  }
+  await log.trim();
+  await check();
+  await log.close();
+}
+
+it('keeps its promises through random work, crashes and restarts', { timeout: 60_000 }, async () => {
+  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), run), { numRuns: 60 });
+});
