@@ -8,6 +8,9 @@ import { Interrupted, interruption } from './interruption.ts';
 import { BrokenPipe, Output } from './output.ts';
 import { UsageError } from './usage-error.ts';
 
+/** Milliseconds that a command has to end by itself after Ctrl-C. */
+const PATIENCE = 2000;
+
 /** Runs one command line and gives its exit code: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C. */
 export async function run(argv: readonly string[]): Promise<number> {
   const [first = '', second = ''] = argv;
@@ -35,6 +38,8 @@ async function runCommand(command: Command, argv: readonly string[], signal: Abo
   const out = new Output({ stream: process.stdout, json: args.flag('json'), colour: !process.env['NO_COLOR'] });
   const dir = args.text('dir') ?? '.lanpost';
   let box: Box | undefined;
+  // A box that hangs answers nothing: what is still asked of it a while after Ctrl-C is given up.
+  signal.addEventListener('abort', () => { setTimeout(() => void box?.close(), PATIENCE).unref(); }, { once: true });
   const attach = async (): Promise<Box> => {
     box ??= await attachBox({ dir, signal });
     return box;

@@ -2,7 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { deferred } from '../../src/control/deferred.ts';
 import { createBox, type Box } from '../../src/index.ts';
+import { sandbox } from '../control/sandbox.ts';
 import { lanpost, launch, objects, type Ran } from './lanpost.ts';
 
 let dir: string;
@@ -227,5 +229,23 @@ describe('lanpost', () => {
     const running = launch(['messages', '--name', 'pager', '--dir', dir]);
     running.child.kill('SIGINT');
     expect((await running.ended).err).toBe('');
+  });
+});
+
+describe('lanpost at a box that hangs', () => {
+  it('ends at Ctrl-C, with 130', async () => {
+    const asked = deferred<void>();
+    const hung = await sandbox({
+      call() {
+        asked.resolve();
+        return new Promise<never>(() => undefined);
+      },
+      open: () => { throw new TypeError('no streams here'); },
+    });
+    const running = launch(['status', '--dir', hung.dir]);
+    await asked.promise;
+    running.child.kill('SIGINT');
+    expect(await running.ended).toEqual({ code: 130, out: '', err: '' });
+    await hung[Symbol.asyncDispose]();
   });
 });
