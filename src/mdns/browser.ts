@@ -87,7 +87,7 @@ export class Browser {
     const key = nameKey(name);
     this.#browses.delete(key);
     this.#questions.cancel(name, TYPE.PTR);
-    for (const entry of this.#cache.all(key)) this.#cache.forget(entry, now);
+    for (const entry of this.#cache.pointers(key)) this.#cache.forget(entry, now);
     this.#settle(now);
   }
 
@@ -106,7 +106,7 @@ export class Browser {
 
   /** Forgets everything: the link is gone (§10.3). */
   clear(now: number): void {
-    for (const key of this.#browses.keys()) for (const entry of this.#cache.all(key)) this.#cache.forget(entry, now);
+    for (const key of this.#browses.keys()) for (const entry of this.#cache.pointers(key)) this.#cache.forget(entry, now);
     this.#settle(now);
   }
 
@@ -267,7 +267,7 @@ export class Browser {
     there?.delete(instance);
     if (there?.size !== 0) return;
     this.#hosts.delete(host);
-    for (const entry of this.#cache.all(host)) this.#cache.forget(entry, now);
+    for (const entry of this.#cache.set(host)) this.#cache.forget(entry, now);
   }
 
   #drop(instance: Instance, now: number): void {
@@ -277,7 +277,7 @@ export class Browser {
   }
 
   #pointerTo(instance: Instance): Entry | undefined {
-    return this.#cache.get(nameKey(instance.type), `${TYPE.PTR} ${instance.key}`);
+    return this.#cache.pointer(nameKey(instance.type), instance.key);
   }
 
   #remove(instance: Instance, now: number): void {
@@ -285,7 +285,7 @@ export class Browser {
     this.#dirty.delete(instance);
     this.#unresolved.remove(instance);
     for (const type of [TYPE.SRV, TYPE.TXT]) this.#questions.cancel(instance.name, type);
-    for (const entry of this.#cache.all(instance.key)) this.#cache.forget(entry, now);
+    for (const entry of this.#cache.set(instance.key)) this.#cache.forget(entry, now);
     this.#leaveHost(instance, now);
     if (instance.shown !== undefined) this.#parts.output({ type: 'lost', browse: instance.type, name: instance.name });
   }
@@ -322,7 +322,7 @@ export class Browser {
     const service = this.#cache.find(instance.key, TYPE.SRV)[0]?.record.data;
     const text = this.#cache.find(instance.key, TYPE.TXT)[0]?.record.data;
     const addresses: string[] = [];
-    for (const entry of instance.host === undefined ? [] : this.#cache.all(instance.host)) {
+    for (const entry of instance.host === undefined ? [] : this.#cache.set(instance.host)) {
       if (entry.record.data.kind === 'address') addresses.push(entry.record.data.address);
     }
     return {
@@ -366,9 +366,10 @@ export class Browser {
   /** §7.1: a known answer is one with at least half its life left. */
   #known(name: string, type: number, now: number): DnsRecord[] {
     const known: DnsRecord[] = [];
-    for (const entry of this.#cache.all(nameKey(name))) {
+    if (type !== TYPE.PTR) return known;
+    for (const entry of this.#cache.pointers(nameKey(name))) {
       const left = entry.expires - now;
-      if (entry.record.type !== type || entry.state !== 'good' || left * 2 < entry.lifetime) continue;
+      if (entry.state !== 'good' || left * 2 < entry.lifetime) continue;
       known.push({ ...entry.record, flush: false, ttl: Math.floor(left / 1000) });
     }
     return known;

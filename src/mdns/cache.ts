@@ -1,5 +1,6 @@
 import { DueQueue, type Due } from './due-queue.ts';
-import { dataKey, TYPE, type DnsRecord } from './message.ts';
+import { sameData, TYPE, type DnsRecord } from './message.ts';
+import { nameKey } from './name.ts';
 
 /** RFC 6762 §5.2: asked for again at these parts of its life, plus up to 2 %. */
 const REFRESH_AT = [0.8, 0.85, 0.9, 0.95];
@@ -19,7 +20,6 @@ const MAX_SET = 16;
 export interface Entry extends Due {
   readonly record: DnsRecord;
   readonly owner: string;
-  readonly data: string;
   received: number;
   /** Grows with each renewal: the newest of a set has the largest. */
   turn: number;
@@ -47,7 +47,10 @@ export interface CacheParts {
 /** RFC 6762 §10: records others told, until their time is over. */
 export class Cache {
   readonly #parts: CacheParts;
-  readonly #names = new Map<string, Map<string, Entry>>();
+  /** PTR records: many to a name, found by what they point at. */
+  readonly #pointers = new Map<string, Map<string, Entry>>();
+  /** All others: few to a name. */
+  readonly #sets = new Map<string, Entry[]>();
   readonly #queue = new DueQueue<Entry>();
   #size = 0;
   #turn = 0;
@@ -62,9 +65,7 @@ export class Cache {
 
   /** Whether it was taken; not when there is no room. */
   put(record: DnsRecord, owner: string, now: number): boolean {
-    const named = this.#names.get(owner);
-    const data = dataKey(record);
-    const known = named?.get(data);
+    const known = this.#known(record, owner);
     if (record.ttl === 0) {
       if (known && known.state !== 'leaving') {
         this.#leave(known, now);
@@ -73,38 +74,38 @@ export class Cache {
       return true;
     }
     if (known) this.#renew(known, record.ttl, now);
-    else if (!this.#insert(record, owner, data, now)) return false;
+    else if (!this.#insert(record, owner, now)) return false;
     // §10.2: what came before this set began is no longer true. Shared PTR sets are never whole.
-    if (record.flush && record.type !== TYPE.PTR) {
-      for (const other of named?.values() ?? []) {
-        if (other.record.type === record.type && now - other.received > LAST_SECOND && other.state !== 'leaving') this.#leave(other, now);
-      }
-    }
+    if (record.flush && record.type !== TYPE.PTR) this.#flush(owner, record.type, now);
     return true;
   }
 
-  get(owner: string, data: string): Entry | undefined {
-    return this.#names.get(owner)?.get(data);
+  /** The PTR record from one key to another. */
+  pointer(owner: string, target: string): Entry | undefined {
+    return this.#pointers.get(owner)?.get(target);
   }
 
-  /** Newest first. */
+  pointers(owner: string): Iterable<Entry> {
+    return this.#pointers.get(owner)?.values() ?? [];
+  }
+
+  /** Others than PTR, newest first. */
   find(owner: string, type: number): Entry[] {
-    const found: Entry[] = [];
-    for (const entry of this.#names.get(owner)?.values() ?? []) if (entry.record.type === type) found.push(entry);
+    const found = this.set(owner).filter((entry) => entry.record.type === type);
     return found.length > 1 ? found.toSorted((a, b) => b.turn - a.turn) : found;
   }
 
-  all(owner: string): Iterable<Entry> {
-    return this.#names.get(owner)?.values() ?? [];
+  /** All of a name but PTR. */
+  set(owner: string): readonly Entry[] {
+    return this.#sets.get(owner) ?? [];
   }
 
   forget(entry: Entry, now: number): void {
     if (entry.state === 'gone') return;
     entry.state = 'gone';
     this.#queue.remove(entry);
-    const named = this.#names.get(entry.owner);
-    if (named?.delete(entry.data)) this.#size--;
-    if (named?.size === 0) this.#names.delete(entry.owner);
+    this.#size--;
+    this.#remove(entry);
     this.#parts.changed(entry, now);
   }
 
@@ -135,32 +136,56 @@ export class Cache {
     }
   }
 
-  #insert(record: DnsRecord, owner: string, data: string, now: number): boolean {
+  #known(record: DnsRecord, owner: string): Entry | undefined {
+    if (record.data.kind === 'name') return this.pointer(owner, nameKey(record.data.target));
+    for (const entry of this.set(owner)) if (sameData(entry.record, record)) return entry;
+    return undefined;
+  }
+
+  #insert(record: DnsRecord, owner: string, now: number): boolean {
     if (this.#size >= this.#parts.limit) return false;
-    const named = this.#names.get(owner) ?? new Map<string, Entry>();
-    if (record.type !== TYPE.PTR) this.#makeRoom(named, record.type, now);
-    // After making room: an emptied set has left the table.
-    this.#names.set(owner, named);
     const entry: Entry = {
-      record, owner, data, received: now, turn: 0, lifetime: 0, expires: 0, stage: 0, state: 'good',
+      record, owner, received: now, turn: 0, lifetime: 0, expires: 0, stage: 0, state: 'good',
       unanswered: 0, unansweredSince: 0, due: Infinity, queued: Infinity,
     };
-    named.set(data, entry);
+    if (record.data.kind === 'name') {
+      const named = this.#pointers.get(owner) ?? new Map<string, Entry>();
+      this.#pointers.set(owner, named.set(nameKey(record.data.target), entry));
+    } else {
+      this.#makeRoom(owner, record.type, now);
+      const set = this.#sets.get(owner);
+      if (set) set.push(entry);
+      else this.#sets.set(owner, [entry]);
+    }
     this.#size++;
     this.#renew(entry, record.ttl, now, true);
     return true;
   }
 
-  /** A set that grows without end is somebody's mistake or malice: its oldest goes. */
-  #makeRoom(named: Map<string, Entry>, type: number, now: number): void {
-    let oldest: Entry | undefined;
-    let count = 0;
-    for (const entry of named.values()) {
-      if (entry.record.type !== type) continue;
-      count++;
-      if (!oldest || entry.turn < oldest.turn) oldest = entry;
+  #remove(entry: Entry): void {
+    const { owner, record } = entry;
+    if (record.data.kind === 'name') {
+      const named = this.#pointers.get(owner);
+      named?.delete(nameKey(record.data.target));
+      if (named?.size === 0) this.#pointers.delete(owner);
+      return;
     }
-    if (oldest && count >= MAX_SET) this.forget(oldest, now);
+    const rest = this.set(owner).filter((other) => other !== entry);
+    if (rest.length > 0) this.#sets.set(owner, rest);
+    else this.#sets.delete(owner);
+  }
+
+  #flush(owner: string, type: number, now: number): void {
+    for (const other of this.set(owner)) {
+      if (other.record.type === type && now - other.received > LAST_SECOND && other.state !== 'leaving') this.#leave(other, now);
+    }
+  }
+
+  /** A set that grows without end is somebody's mistake or malice: its oldest goes. */
+  #makeRoom(owner: string, type: number, now: number): void {
+    const set = this.set(owner).filter((entry) => entry.record.type === type);
+    if (set.length < MAX_SET) return;
+    this.forget(set.reduce((oldest, entry) => (entry.turn < oldest.turn ? entry : oldest)), now);
   }
 
   #renew(entry: Entry, ttl: number, now: number, isNew = false): void {

@@ -122,7 +122,7 @@ class Reader {
       if (at + 1 + length > this.#bytes.length) throw malformed('label runs past the end');
       bytes += length + 1;
       if (bytes > MAX_NAME_BYTES) throw malformed('name too long');
-      const label = labelFromBytes(this.#bytes.subarray(at + 1, at + 1 + length));
+      const label = labelFromBytes(this.#bytes, at + 1, at + 1 + length);
       name = name === '' ? label : `${name}.${label}`;
       at += 1 + length;
     }

@@ -16,6 +16,8 @@ const POLL_TIME = 2000;
 const SLEEP_TIME = 5000;
 /** Instances remembered on one link. */
 const MAX_INSTANCES = 4096;
+/** Senders remembered on one link. */
+const MAX_SOURCES = 4096;
 /** Packets nobody can read are told about this often at most. */
 const REPORT_GAP = 60_000;
 
@@ -67,6 +69,8 @@ interface Joined extends Place {
   interface: InterfaceInfo;
   readonly family: Family;
   readonly channel: Channel;
+  /** Whether senders are on the link, as far as it was looked up. */
+  readonly sources: Map<string, boolean>;
   /** What the channel was opened for. */
   readonly print: string;
 }
@@ -213,6 +217,7 @@ class Engine implements Mdns {
       else {
         const changed = printOf(iface) !== printOf(place.interface);
         place.interface = iface;
+        if (changed) place.sources.clear();
         if (changed) this.#offers.joined(place, this.#now());
         if (slept) place.link.restart(this.#now());
       }
@@ -245,7 +250,7 @@ class Engine implements Mdns {
 
   async #enter(id: string, link: Link, iface: InterfaceInfo, family: Family): Promise<void> {
     const channel = await this.#o.network.open(iface.name, family, (bytes, from) => this.#receive(id, bytes, from));
-    const place: Joined = { id, link, interface: iface, family, channel, print: channelPrint(iface, family) };
+    const place: Joined = { id, link, interface: iface, family, channel, sources: new Map(), print: channelPrint(iface, family) };
     this.#failed.delete(id);
     this.#places.set(id, place);
     this.#offers.joined(place, this.#now());
@@ -271,7 +276,7 @@ class Engine implements Mdns {
 
   #receive(id: string, bytes: Uint8Array, from: Source): void {
     const place = this.#places.get(id);
-    if (!place || !this.#isFromLink(from, place.interface)) return;
+    if (!place || !this.#isFromLink(from, place)) return;
     let message;
     try {
       message = decodeMessage(bytes);
@@ -284,9 +289,14 @@ class Engine implements Mdns {
   }
 
   /** RFC 6762 §11: what comes from elsewhere is not for us. */
-  #isFromLink(from: Source, iface: InterfaceInfo): boolean {
-    const bytes = addressToBytes(from.address);
-    return bytes !== undefined && (isLinkLocal(bytes) || onLink(bytes, iface));
+  #isFromLink({ address }: Source, place: Joined): boolean {
+    const known = place.sources.get(address);
+    if (known !== undefined) return known;
+    const bytes = addressToBytes(address);
+    const is = bytes !== undefined && (isLinkLocal(bytes) || onLink(bytes, place.interface));
+    if (place.sources.size >= MAX_SOURCES) place.sources.clear();
+    place.sources.set(address, is);
+    return is;
   }
 
   /** Does what the links want done, until they want nothing more, and sees to the next time. */

@@ -1,5 +1,5 @@
 import { LanpostError } from '../errors.ts';
-import { nameKey } from './name.ts';
+import { nameKey, sameName } from './name.ts';
 
 // DNS messages as plain data (RFC 1035 §4, RFC 6762 §18).
 
@@ -72,6 +72,20 @@ export function dataKey(record: DnsRecord): string {
     case 'bytes': return `${type} ${asBuffer(data.bytes).toString('latin1')}`;
     default: return data satisfies never;
   }
+}
+
+/** Whether two records say the same; as equal `dataKey`s, without making them. */
+export function sameData(a: DnsRecord, b: DnsRecord): boolean {
+  if (a.type !== b.type) return false;
+  const left = a.data;
+  const right = b.data;
+  if (left.kind === 'bytes' && right.kind === 'bytes') return asBuffer(left.bytes).equals(right.bytes);
+  if (left.kind === 'address' && right.kind === 'address') return left.address === right.address;
+  if (left.kind === 'name' && right.kind === 'name') return sameName(left.target, right.target);
+  if (left.kind === 'service' && right.kind === 'service') {
+    return left.port === right.port && left.priority === right.priority && left.weight === right.weight && sameName(left.target, right.target);
+  }
+  return dataKey(a) === dataKey(b);
 }
 
 export function asBuffer(bytes: Uint8Array): Buffer {

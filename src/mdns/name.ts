@@ -14,18 +14,20 @@ export function escapeLabel(text: string): string {
 }
 
 /** One label as it came from the wire. */
-export function labelFromBytes(bytes: Buffer): string {
+export function labelFromBytes(bytes: Buffer, start: number = 0, end: number = bytes.length): string {
   let plain = true;
-  for (const byte of bytes) {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] ?? 0;
     if (byte < 0x21 || byte > 0x7e || byte === 0x2e || byte === 0x5c) {
       plain = false;
       break;
     }
   }
-  if (plain) return bytes.toString('latin1');
-  if (isUtf8(bytes)) return escapeLabel(bytes.toString());
+  if (plain) return bytes.toString('latin1', start, end);
+  const label = bytes.subarray(start, end);
+  if (isUtf8(label)) return escapeLabel(label.toString());
   let text = '';
-  for (const byte of bytes) {
+  for (const byte of label) {
     if (byte > 0x7e) text += `\\${byte}`;
     else text += escapeLabel(String.fromCharCode(byte));
   }

@@ -1,6 +1,6 @@
 import { isHostAddress, addressToBytes } from './address.ts';
 import { canonicalData, encodeMessage } from './encode.ts';
-import { CLASS, dataKey, TYPE, type DnsRecord, type Message } from './message.ts';
+import { CLASS, sameData, TYPE, type DnsRecord, type Message } from './message.ts';
 import { nameKey } from './name.ts';
 import type { Output } from './output.ts';
 import type { Claim, OwnRecords } from './own-records.ts';
@@ -116,8 +116,7 @@ export class Prober {
       }
       return;
     }
-    const data = dataKey(record);
-    if (claim.unique.some((ours) => dataKey(ours.record) === data)) return;
+    if (claim.unique.some((ours) => sameData(ours.record, record))) return;
     // While probing, any record under the name means that it is taken (§8.1); later only one of a type we hold (§9).
     if (claim.state === 'probing') lost.add(claim.name);
     else if (claim.unique.some((ours) => ours.record.type === record.type)) doubted.add(claim);

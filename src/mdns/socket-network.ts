@@ -13,6 +13,8 @@ const TTL = 255;
 const RECEIVE_BYTES = 4 << 20;
 /** Packets of our own that may still come back to us. */
 const MAX_ECHOES = 512;
+/** Senders remembered with what their address means. */
+const MAX_SOURCES = 4096;
 
 type Receive = (bytes: Uint8Array, from: Source) => void;
 
@@ -35,12 +37,16 @@ export function createSocketNetwork(): Network {
   };
 }
 
+/** What an address says about who sent. */
+interface Sender { readonly plain: string; readonly here: boolean; readonly own: boolean }
+
 class Port implements Channel {
   readonly #interface: InterfaceInfo;
   readonly #family: Family;
   readonly #onPacket: Receive;
   readonly #socket: Socket;
   readonly #own: ReadonlySet<string>;
+  readonly #sources = new Map<string, Sender>();
   #library: MulticastDNS | undefined;
   /** What we multicast comes back, as it must for others on this host: it is told apart byte by byte. */
   #echoes: Buffer[] = [];
@@ -128,10 +134,18 @@ class Port implements Channel {
   }
 
   #receive(bytes: Buffer, { address, port }: RemoteInfo): void {
-    const source = { address: canonicalAddress(address), port };
-    if (!this.#isHere(address, source.address)) return;
-    if (port === MDNS_PORT && this.#own.has(source.address) && this.#isEcho(bytes)) return;
-    this.#onPacket(bytes, source);
+    const source = this.#sources.get(address) ?? this.#learn(address);
+    if (!source.here) return;
+    if (port === MDNS_PORT && source.own && this.#isEcho(bytes)) return;
+    this.#onPacket(bytes, { address: source.plain, port });
+  }
+
+  #learn(address: string): Sender {
+    if (this.#sources.size >= MAX_SOURCES) this.#sources.clear();
+    const plain = canonicalAddress(address);
+    const source = { plain, here: this.#isHere(address, plain), own: this.#own.has(plain) };
+    this.#sources.set(address, source);
+    return source;
   }
 
   /**
