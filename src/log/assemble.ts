@@ -1,4 +1,5 @@
 import { LanpostError } from '../errors.ts';
+import { topicNumber } from './expiry.ts';
 import { encodeIndex, isItem } from './index-row.ts';
 import { expiryKey, garbageKey, idKey, indexKey, originKey, putSeq, putU32, recordKey } from './keys.ts';
 import { type Mark, originName, originOp, take } from './origins.ts';
@@ -48,7 +49,6 @@ export class Assembly {
   readonly #state: LogState;
   readonly #tx: Transaction;
   readonly #priors: Map<string, Prior>;
-  readonly #gone = new Set<number>();
   readonly #marks = new Map<string, Mark>();
   readonly #idPrefix: string;
   readonly #boot: string;
@@ -134,7 +134,7 @@ export class Assembly {
 
   #prior(topic: Topic, id: string): Prior | undefined {
     const prior = this.#priors.get(priorKey(topic, id));
-    return prior && prior.index.item && prior.index.state === 'live' && !this.#gone.has(prior.seq) ? prior : undefined;
+    return prior && prior.index.item && prior.index.state === 'live' && !this.#tx.gone.has(prior.seq) ? prior : undefined;
   }
 
   #recordId(seq: number): string {
@@ -143,7 +143,7 @@ export class Assembly {
 
   /** An item leaves the view because of a newer record. */
   #replace(topic: Topic, change: TopicChange, { seq, index }: Prior, state: 'retracted' | 'superseded', inView: boolean): void {
-    this.#gone.add(seq);
+    this.#tx.gone.add(seq);
     this.#tx.put(indexKey(topic.no, seq), encodeIndex({ ...index, state }));
     if (!inView) return;
     change.count--;
@@ -152,9 +152,7 @@ export class Assembly {
   }
 
   #garbage(topic: Topic, seq: number): void {
-    const value = Buffer.allocUnsafe(4);
-    putU32(value, 0, topic.no);
-    this.#tx.put(garbageKey(seq), value);
+    this.#tx.put(garbageKey(seq), topicNumber(topic.no));
   }
 
   #write(topic: Topic, change: TopicChange, seq: number, draft: Draft, body: Uint8Array, id: string | undefined): void {
@@ -170,7 +168,7 @@ export class Assembly {
       tx.put(idKey(topic.no, id), u64(seq));
       this.#priors.set(priorKey(topic, id), { seq, index, payload: draft.payload });
     }
-    if (draft.expires !== undefined) tx.put(expiryKey(Math.max(0, draft.expires), seq), u64(topic.no));
+    if (draft.expires !== undefined) tx.put(expiryKey(Math.max(0, draft.expires), seq), topicNumber(topic.no));
     putU32(this.#crcs, this.entries.length * 4, recordCrc(row));
     this.bytes += row.length;
     const { origin } = draft;

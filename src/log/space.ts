@@ -1,5 +1,6 @@
 import type { Timer } from '../clock.ts';
 import { Compaction } from './compaction.ts';
+import { Expiry } from './expiry.ts';
 import { GarbageSweep } from './garbage-sweep.ts';
 import { Horizon } from './horizon.ts';
 import { decodeIndex } from './index-row.ts';
@@ -12,10 +13,11 @@ import type { Transaction } from './transaction.ts';
 import { maxItems } from './view.ts';
 
 const INTERVAL = 1000;
+const EXPIRY_INTERVAL = 60_000;
 /** Index rows looked at for one batch, so that a big trim never holds up appends for long. */
 const PAGE = 1000;
 
-type Job = { readonly kind: 'view' | 'sweep'; readonly topic: Topic } | { readonly kind: 'garbage' | 'epochs' };
+type Job = { readonly kind: 'view' | 'sweep'; readonly topic: Topic } | { readonly kind: 'expiry' | 'garbage' | 'epochs' };
 
 /**
  * Makes room, a page in each batch. First a topic's view gives up its oldest items; then what is
@@ -28,6 +30,9 @@ export class Space {
   readonly #horizon: Horizon;
   readonly #garbage: GarbageSweep;
   readonly #compaction: Compaction;
+  readonly #expiry: Expiry;
+  /** Time passes for items also when nothing is written. */
+  readonly #expiryTimer: Timer;
   #jobs: Job[] = [];
   #timer: Timer | undefined;
   #stopped = false;
@@ -39,6 +44,8 @@ export class Space {
     this.#horizon = new Horizon(state.limits.lagBytes);
     this.#garbage = new GarbageSweep(state, this.#horizon);
     this.#compaction = new Compaction(state);
+    this.#expiry = new Expiry(state);
+    this.#expiryTimer = state.clock.every(EXPIRY_INTERVAL, () => { if (this.#expiry.due) this.#begin(); });
   }
 
   get due(): boolean {
@@ -74,7 +81,10 @@ export class Space {
 
   /** A batch is on disk: soon there may be something to do. */
   committed(entries: readonly RingEntry[]): void {
-    for (const { seq, bytes } of entries) this.#horizon.add(seq, bytes);
+    for (const { seq, bytes, draft } of entries) {
+      this.#horizon.add(seq, bytes);
+      if (draft.expires !== undefined) this.#expiry.added(draft.expires);
+    }
     if (!this.#stopped && !this.due) this.#timer ??= this.#state.clock.after(INTERVAL, () => this.#begin());
   }
 
@@ -88,6 +98,7 @@ export class Space {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.stop();
+    this.#expiryTimer.stop();
     this.#jobs = [];
     for (const resolve of this.#waiting.splice(0)) resolve();
     await this.#compaction.stop();
@@ -97,6 +108,7 @@ export class Space {
     this.#timer?.stop();
     this.#timer = undefined;
     if (this.#stopped || this.due) return;
+    if (this.#expiry.due) this.#jobs.push({ kind: 'expiry' });
     for (const topic of this.#state.topics.stored()) {
       if (topic.count > maxItems(this.#state, topic)) this.#jobs.push({ kind: 'view', topic }, { kind: 'sweep', topic });
       else if (topic.first < Math.min(topic.viewFrom, this.#state.window.start) && topic.first > 0) this.#jobs.push({ kind: 'sweep', topic });
@@ -110,6 +122,7 @@ export class Space {
   async #work(tx: Transaction, job: Job, budget: number): Promise<{ used: number; more: boolean }> {
     if (job.kind === 'view') return this.#view(tx, job.topic, budget);
     if (job.kind === 'sweep') return this.#sweep(tx, job.topic, budget);
+    if (job.kind === 'expiry') return this.#expiry.page(tx);
     if (job.kind === 'garbage') return this.#garbage.page(tx, budget, (bytes) => this.#compaction.deleted(bytes));
     return this.#epochs(tx);
   }
@@ -145,7 +158,10 @@ export class Space {
       tx.del(recordKey(seq));
       tx.del(key);
       if (!index.item || index.state !== 'live') tx.del(garbageKey(seq));
-      else if (index.id !== undefined) tx.del(idKey(topic.no, index.id));
+      else if (index.id !== undefined) {
+        tx.del(idKey(topic.no, index.id));
+        tx.gone.add(seq);
+      }
       deleted += index.size;
     }
     const more = rows.length === budget;

@@ -9,6 +9,8 @@ import { type Topic, type TopicChange, copyTopic, encodeTopic } from './topics.t
  */
 export class Transaction {
   readonly ops: Op[] = [];
+  /** Items that this batch takes out of the view, so that nothing later in it takes them for live. */
+  readonly gone: Set<number> = new Set();
   readonly #state: LogState;
   readonly #changes = new Map<Topic, TopicChange>();
   readonly #touched = new Set<Topic>();

@@ -114,4 +114,17 @@ describe('trimming', () => {
     const [next] = await cursor.next(1);
     expect(next?.record.seq).toBe(lost + 1);
   });
+
+  it('and publishing an id again in the same batch leave nothing behind', async () => {
+    const { log, database } = await small();
+    await log.append(item('t', '1', { id: 'x' }));
+    await log.append({ topic: 't', kind: 'purge' });
+    await log.append(item('u', 'other'));
+    await Promise.all([log.trim(), log.append(item('t', '1', { id: 'x' }))]);
+    await log.append(item('u', 'more'));
+    await log.trim();
+    expect(log.topic('t')).toMatchObject({ count: 1 });
+    expect(await rows(database, PREFIX.index)).toBe(await rows(database, PREFIX.record));
+    expect((await log.items('t', { ids: ['x'] })).map(({ seq }) => seq)).toEqual([4]);
+  });
 });

@@ -1,0 +1,52 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { type TestClock, createTestClock } from '../../src/clock.ts';
+import { TrustedTime } from '../../src/log/expiry.ts';
+import { closeAll, item, openMemory, texts } from './log-fixture.ts';
+
+afterEach(closeAll);
+
+describe('an item whose time is over', () => {
+  it('leaves the view, and stays for who has yet to read it', async () => {
+    const { log, clock } = await openMemory({ limits: { windowBytes: 0 } });
+    const cursor = await log.cursor({ name: 'c', filter: 't', from: 'new', durable: true });
+    await log.append(item('t', 'short', { id: 'a', expires: clock.wall() + 5000 }));
+    await log.append(item('t', 'long', { expires: clock.wall() + 50_000 }));
+    await log.append(item('t', 'ever'));
+    clock.advance(4999);
+    await log.trim();
+    expect(log.topic('t')).toMatchObject({ count: 3 });
+    clock.advance(1);
+    await log.trim();
+    expect((await log.items('t')).map(({ seq }) => seq)).toEqual([2, 3]);
+    expect(await log.items('t', { ids: ['a'] })).toEqual([]);
+    expect(await texts(cursor, 3)).toEqual(['short', 'long', 'ever']);
+  });
+
+  it('is not taken for over because the clock jumped', async () => {
+    const { log, clock } = await openMemory();
+    await log.append(item('t', '1', { expires: clock.wall() + 5000 }));
+    await log.trim();
+    clock.jump(50 * 365 * 86_400_000);
+    await log.trim();
+    expect(log.topic('t')).toMatchObject({ count: 1 });
+    clock.advance(5000);
+    await log.trim();
+    expect(log.topic('t')).toMatchObject({ count: 0 });
+  });
+});
+
+describe('trusted time', () => {
+  it('begins when the clock is set, does not jump ahead, and follows it back', () => {
+    const clock: TestClock = createTestClock(1000);
+    const time = new TrustedTime(clock);
+    expect(time.now()).toBeUndefined();
+    clock.jump(Date.UTC(2027, 0, 1));
+    const begin = time.now() ?? 0;
+    expect(begin).toBe(clock.wall());
+    clock.jump(1e12);
+    clock.advance(10);
+    expect(time.now()).toBe(begin + 10);
+    clock.jump(-1e12 - 500);
+    expect(time.now()).toBe(begin + 10 - 500);
+  });
+});
