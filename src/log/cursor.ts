@@ -7,7 +7,7 @@ import { matcher } from './filter.ts';
 import { PAGE_RECORDS } from './limits.ts';
 import { Progress, type ProgressRow } from './progress.ts';
 import type { Reading } from './reading.ts';
-import type { Reader } from './readers.ts';
+import type { Reader } from './reader.ts';
 import type { LogRecord } from './record.ts';
 import { entryRecord } from './ring.ts';
 import type { LogState } from './state.ts';

@@ -3,7 +3,7 @@ import type { Timer } from '../clock.ts';
 import { Durable, HANDED_STEP, loadDurable } from './durable.ts';
 import type { Row } from './database.ts';
 import { keyText } from './keys.ts';
-import type { Reader } from './readers.ts';
+import type { Reader } from './reader.ts';
 import type { RingEntry } from './ring.ts';
 import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';

@@ -1,7 +1,7 @@
 import { decodeRow, encodeRow } from './cbor.ts';
 import { cursorKey, subscriptionKey } from './keys.ts';
 import { type Progress, type ProgressRow, decodeProgress, encodeProgress } from './progress.ts';
-import type { Reader } from './readers.ts';
+import type { Reader } from './reader.ts';
 import type { Transaction } from './transaction.ts';
 
 /** How far above what is handed out the bound on disk is put, so that it need not be moved for every record. */

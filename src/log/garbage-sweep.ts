@@ -1,7 +1,7 @@
 import type { Horizon } from './horizon.ts';
 import { decodeIndex } from './index-row.ts';
 import { garbageKey, getSeq, getU32, indexKey, recordKey } from './keys.ts';
-import { keptFrom, tellLost } from './readers.ts';
+import { keptFrom, tellLost } from './reader.ts';
 import type { LogState } from './state.ts';
 import type { Transaction } from './transaction.ts';
 

@@ -21,13 +21,13 @@ import { Recovery } from './recovery.ts';
 import { LogRegistry, type Registry } from './registry.ts';
 import { Ring } from './ring.ts';
 import { Space } from './space.ts';
-import { Start } from './start.ts';
+import { type CursorFrom, Start } from './start.ts';
 import type { LogState } from './state.ts';
 import { type Topic, type TopicState, Topics } from './topics.ts';
 import { Transaction } from './transaction.ts';
 import { CommitWindow } from './window.ts';
 
-export type CursorFrom = 'new' | 'last' | 'start' | { readonly seq: number } | { readonly time: number };
+export type { CursorFrom } from './start.ts';
 
 export interface CursorOptions {
   /** Identifies a durable cursor; any text for others. */

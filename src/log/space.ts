@@ -5,7 +5,7 @@ import { GarbageSweep } from './garbage-sweep.ts';
 import { Horizon } from './horizon.ts';
 import { decodeIndex } from './index-row.ts';
 import { garbageKey, getSeq, idKey, indexKey, recordKey } from './keys.ts';
-import { keptFrom, tellLost } from './readers.ts';
+import { keptFrom, tellLost } from './reader.ts';
 import type { RingEntry } from './ring.ts';
 import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';

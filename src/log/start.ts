@@ -1,11 +1,13 @@
 import type { Durable } from './durable.ts';
 import { matcher } from './filter.ts';
-import type { CursorFrom } from './log.ts';
 import type { ProgressRow } from './progress.ts';
 import type { Reading } from './reading.ts';
 import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';
 import type { View } from './view.ts';
+
+/** Where a new cursor begins. */
+export type CursorFrom = 'new' | 'last' | 'start' | { readonly seq: number } | { readonly time: number };
 
 const MAX_LAST = 1000;
 

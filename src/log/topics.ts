@@ -1,7 +1,7 @@
 import { decodeRow, encodeRow } from './cbor.ts';
 import { getU32 } from './keys.ts';
 import type { TopicSettings } from './record.ts';
-import type { Reader } from './readers.ts';
+import type { Reader } from './reader.ts';
 
 /** What the log knows of a topic. */
 export interface TopicState {
