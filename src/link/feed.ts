@@ -1,6 +1,7 @@
 import type { Cursor } from '../log/cursor.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { Actor } from '../pubsub/actor.ts';
+import { noticeOf } from '../pubsub/notice.ts';
 import { eventMessage } from '../xep/pubsub-event.ts';
 import type { Element } from '../xmpp/element.ts';
 
@@ -73,7 +74,7 @@ export class Feed {
     const news = batch.filter((record) => record.origin?.box !== this.#parts.boxId);
     if (news.length === 0) return this.#done(batch);
     this.#inFlight += batch.length;
-    const { delivered } = await this.#parts.send(eventMessage(this.#parts.reader, first.topic, news));
+    const { delivered } = await this.#parts.send(eventMessage(this.#parts.reader, first.topic, news.map(noticeOf)));
     if (!delivered) throw new Error('the stream confirms nothing');
     delivered.then(
       () => this.#done(batch),

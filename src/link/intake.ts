@@ -4,15 +4,16 @@ import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { matches } from '../log/filter.ts';
 import type { Log } from '../log/log.ts';
-import { formatRecordId } from '../log/record-id.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { mirrorName } from '../pubsub/delivery.ts';
+import type { Notice } from '../pubsub/notice.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import { fromText, NS_PUBSUB } from '../xep/pubsub.ts';
 import { fromPubsubError } from '../xep/pubsub-errors.ts';
-import { type EventEntry, parseEvent } from '../xep/pubsub-event.ts';
+import { parseEvent } from '../xep/pubsub-event.ts';
 import { type Element, xml } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
+import { originOf } from './record-origin.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 
 const NS_LANPOST = 'urn:lanpost:0';
@@ -84,12 +85,13 @@ export class Intake {
       throw new StanzaError('unexpected-request', { text: 'nobody here subscribed to that', type: 'cancel' });
     }
     const topic = mirrorName(boxIdOfFingerprint(peer.fingerprint), event.topic);
-    await Promise.all(event.entries.map((entry) => this.#keep(topic, entry)));
+    await Promise.all(event.notices.map((notice) => this.#keep(topic, notice)));
     return true;
   }
 
-  async #keep(topic: string, entry: EventEntry): Promise<void> {
-    const { kind, id, payload, publisher, origin, gap } = entry;
+  async #keep(topic: string, notice: Notice): Promise<void> {
+    const { kind, id, payload, publisher, recordId, gap } = notice;
+    const origin = originOf(recordId);
     if (kind === 'gap') {
       this.#parts.trouble({ kind: 'link.gap', message: `${topic}: the peer lost ${gap?.count ?? 'some'} records (${gap?.reason ?? 'unknown'})` });
       return;
@@ -97,7 +99,7 @@ export class Intake {
     await this.#parts.log.append({
       topic, kind, origin,
       // An item without a chosen id goes by its record id, which it keeps.
-      ...(id === undefined || id === formatRecordId(origin) ? {} : { id }),
+      ...(id === undefined || id === recordId ? {} : { id }),
       ...(payload === undefined ? {} : { payload }),
       ...(publisher === undefined ? {} : { publisher }),
     });

@@ -1,6 +1,5 @@
 import type { TrustLevel } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import { parseRecordId } from '../log/record-id.ts';
 import type { Address } from '../mail/address.ts';
 import type { Incoming } from '../mail/inbox.ts';
 import type { Letter } from '../mail/letter.ts';
@@ -9,7 +8,7 @@ import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import { readMessage, withHtml } from '../xep/message-body.ts';
 import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';
 import { buildMessage } from '../xmpp/stanza.ts';
-import { StanzaError } from '../xmpp/stanza-error.ts';
+import { originOf } from './record-origin.ts';
 import type { PeerStreams } from './streams-port.ts';
 
 const NS_LANPOST = 'urn:lanpost:0';
@@ -82,10 +81,6 @@ export function incomingOf(message: Element, peer: Sender, ownName: string): Inc
 /** Numbers count only from the box that minted them: no other may use up its place. */
 function originBy(record: Element, peer: Sender): Pick<Incoming, 'origin'> {
   if (peer.fingerprint === undefined) return {};
-  try {
-    const origin = parseRecordId(attr(record, 'id') ?? '');
-    return origin.box === boxIdOfFingerprint(peer.fingerprint) ? { origin } : {};
-  } catch (error) {
-    throw new StanzaError('bad-request', { text: error instanceof Error ? error.message : String(error) });
-  }
+  const origin = originOf(attr(record, 'id') ?? '');
+  return origin.box === boxIdOfFingerprint(peer.fingerprint) ? { origin } : {};
 }

@@ -11,6 +11,7 @@ import type { Payload } from '../payload/payload.ts';
 import { type Actor, publisherOf } from './actor.ts';
 import { itemId, toDelivery } from './delivery.ts';
 import { Leases } from './leases.ts';
+import { type Notice, noticeOf } from './notice.ts';
 import { PullSubscription } from './subscription.ts';
 import { configured, DEFAULT_CONFIG } from './topic-config.ts';
 
@@ -95,10 +96,15 @@ export class Broker {
 
   /** The view of a topic, oldest first. */
   async items(actor: Actor, topic: string, options: ItemsOptions = {}): Promise<Delivery[]> {
-    return (await this.records(actor, topic, options)).map((record) => toDelivery(record));
+    return (await this.#records(actor, topic, options)).map((record) => toDelivery(record));
   }
 
-  async records(actor: Actor, topic: string, options: ItemsOptions = {}): Promise<LogRecord[]> {
+  /** The same, for a road. */
+  async notices(actor: Actor, topic: string, options: ItemsOptions = {}): Promise<Notice[]> {
+    return (await this.#records(actor, topic, options)).map(noticeOf);
+  }
+
+  async #records(actor: Actor, topic: string, options: ItemsOptions = {}): Promise<LogRecord[]> {
     checkedTopic(topic);
     this.#mayReadTopic(actor, topic);
     this.#existing(topic);

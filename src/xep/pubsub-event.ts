@@ -1,74 +1,57 @@
 // XEP-0060 1.30 §7.1.2 (notifications), with what a box adds so that a repeat can be recognised:
 // one <record/> of ours for each entry, in the same order.
-import type { GapInfo, LogRecord, Origin } from '../log/record.ts';
-import { formatRecordId, parseRecordId } from '../log/record-id.ts';
 import { elementToPayload, payloadToElement } from '../payload/xml.ts';
-import type { Payload } from '../payload/payload.ts';
-import { itemId } from '../pubsub/delivery.ts';
+import type { Notice } from '../pubsub/notice.ts';
 import { attr, children, type Element, namespaceOf, xml } from '../xml/element.ts';
 
 export const NS_PUBSUB_EVENT = 'http://jabber.org/protocol/pubsub#event';
 const NS_LANPOST = 'urn:lanpost:0';
 
-/** One thing that happened to a topic, as it travels. */
-export interface EventEntry {
-  readonly kind: 'publish' | 'retract' | 'purge' | 'delete' | 'configure' | 'gap';
-  readonly id?: string;
-  readonly payload?: Payload;
-  readonly publisher?: string;
-  readonly gap?: GapInfo;
-  readonly origin: Origin;
-}
-
 export interface TopicEvent {
   readonly topic: string;
   /** Which of the reader's subscriptions it is for. */
   readonly reader: string;
-  readonly entries: readonly EventEntry[];
+  readonly notices: readonly Notice[];
 }
 
-/** The notification for records of one topic. A box reads `<records/>`; any other client the rest. */
-export function eventMessage(reader: string, topic: string, records: readonly LogRecord[]): Element {
+/** The notification of what happened to one topic. A box reads `<records/>`; any other client the rest. */
+export function eventMessage(reader: string, topic: string, notices: readonly Notice[]): Element {
   const event = xml('event', { xmlns: NS_PUBSUB_EVENT });
   let items: Element | undefined;
-  for (const record of records) {
-    if (record.kind === 'publish' || record.kind === 'retract') {
+  for (const notice of notices) {
+    if (notice.kind === 'publish' || notice.kind === 'retract') {
       if (!items) event.append(items = xml('items', { node: topic }));
-      items.append(entryElement(record));
+      items.append(entryElement(notice));
       continue;
     }
     items = undefined;
-    event.append(changeElement(topic, record));
+    event.append(changeElement(topic, notice));
   }
-  const ids = records.map((record) => xml('record', { id: formatRecordId(originOf(record)), at: String(record.stamp.wall) }));
+  const ids = notices.map(({ recordId, time }) => xml('record', { id: recordId, at: String(time) }));
   return xml('message', { type: 'headline' }, event, xml('records', { xmlns: NS_LANPOST, reader }, ...ids));
 }
 
-/** Where a record was first accepted: here, unless it came from another box. */
-function originOf(record: LogRecord): Origin {
-  return record.origin ?? parseRecordId(record.recordId);
+function entryElement({ kind, id, payload, publisher }: Notice): Element {
+  if (kind === 'retract') return xml('retract', { id });
+  const by = publisher === undefined ? {} : { publisher };
+  return xml('item', { id, ...by }, ...(payload ? [payloadToElement(payload)] : []));
 }
 
-function entryElement(record: LogRecord): Element {
-  if (record.kind === 'retract') return xml('retract', { id: itemId(record) });
-  const payload = record.payload && payloadToElement(record.payload);
-  const publisher = record.publisher === undefined ? {} : { publisher: record.publisher };
-  return xml('item', { id: itemId(record), ...publisher }, ...(payload ? [payload] : []));
-}
-
-function changeElement(topic: string, record: LogRecord): Element {
-  switch (record.kind) {
+function changeElement(topic: string, { kind, gap }: Notice): Element {
+  switch (kind) {
     case 'purge': return xml('purge', { node: topic });
     case 'delete': return xml('delete', { node: topic });
     case 'configure': return xml('configuration', { node: topic });
     default: {
-      const { from, to, count, reason } = record.gap ?? { from: 0, to: 0, reason: 'unknown' };
+      const { from, to, count, reason } = gap ?? { from: 0, to: 0, reason: 'unknown' };
       return xml('gap', { xmlns: NS_LANPOST, node: topic, from: String(from), to: String(to), reason, ...(count === undefined ? {} : { count: String(count) }) });
     }
   }
 }
 
-const CHANGES: Readonly<Record<string, EventEntry['kind']>> = {
+type Told = Omit<Notice, 'recordId' | 'time'>;
+
+const CHANGES: Readonly<Record<string, Notice['kind']>> = {
   purge: 'purge', delete: 'delete', configuration: 'configure', gap: 'gap',
 };
 
@@ -80,7 +63,7 @@ export function parseEvent(message: Element): TopicEvent | undefined {
   const event = children(message).find((child) => child.name === 'event' && namespaceOf(child) === NS_PUBSUB_EVENT);
   const records = children(message).find((child) => child.name === 'records' && namespaceOf(child) === NS_LANPOST);
   if (!event || !records) return undefined;
-  const found: Omit<EventEntry, 'origin'>[] = [];
+  const found: Told[] = [];
   const topics = new Set<string>();
   for (const child of children(event)) {
     topics.add(needed(child, 'node'));
@@ -89,15 +72,21 @@ export function parseEvent(message: Element): TopicEvent | undefined {
     else if (change) found.push({ kind: change, ...(change === 'gap' ? { gap: parseGap(child) } : {}) });
     else throw new Error(`<${child.name}/> is no pubsub event`);
   }
-  const ids = children(records).map((record) => needed(record, 'id'));
+  const stamps = children(records).map((record) => ({ recordId: needed(record, 'id'), time: timeOf(record) }));
   const [topic] = topics;
   if (topic === undefined || topics.size > 1) throw new Error('an event must be about one topic');
-  if (ids.length !== found.length) throw new Error(`${found.length} entries came with ${ids.length} record ids`);
-  const entries = found.map((entry, index) => ({ ...entry, origin: parseRecordId(ids[index] ?? '') }));
-  return { topic, reader: needed(records, 'reader'), entries };
+  if (stamps.length !== found.length) throw new Error(`${found.length} entries came with ${stamps.length} record ids`);
+  const notices = stamps.flatMap((stamp, index) => found.slice(index, index + 1).map((told) => ({ ...told, ...stamp })));
+  return { topic, reader: needed(records, 'reader'), notices };
 }
 
-function parseEntry(entry: Element): Omit<EventEntry, 'origin'> {
+function timeOf(record: Element): number {
+  const time = Number(needed(record, 'at'));
+  if (!Number.isSafeInteger(time) || time < 0) throw new Error('a record needs the time of its acceptance');
+  return time;
+}
+
+function parseEntry(entry: Element): Told {
   const id = needed(entry, 'id');
   if (entry.name === 'retract') return { kind: 'retract', id };
   if (entry.name !== 'item') throw new Error(`<${entry.name}/> is no entry of <items/>`);
@@ -111,9 +100,9 @@ function parseEntry(entry: Element): Omit<EventEntry, 'origin'> {
   };
 }
 
-const REASONS: readonly GapInfo['reason'][] = ['corrupt', 'overflow', 'disk-full', 'expired', 'trimmed'];
+const REASONS: readonly NonNullable<Notice['gap']>['reason'][] = ['corrupt', 'overflow', 'disk-full', 'expired', 'trimmed'];
 
-function parseGap(gap: Element): GapInfo {
+function parseGap(gap: Element): NonNullable<Notice['gap']> {
   const [from, to] = [Number(needed(gap, 'from')), Number(needed(gap, 'to'))];
   const count = attr(gap, 'count');
   if (![from, to, Number(count ?? 0)].every((value) => Number.isSafeInteger(value) && value >= 0)) throw new Error('a gap needs positions');

@@ -1,11 +1,10 @@
 // XEP-0060 1.30 (Publish-Subscribe): requests to the broker, translated. Engine: pubsub/.
 import type { From } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import type { LogRecord } from '../log/record.ts';
 import { elementToPayload, payloadToElement } from '../payload/xml.ts';
 import type { Actor } from '../pubsub/actor.ts';
 import type { Broker } from '../pubsub/broker.ts';
-import { itemId } from '../pubsub/delivery.ts';
+import type { Notice } from '../pubsub/notice.ts';
 import { attr, children, type Element, namespaceOf, xml } from '../xml/element.ts';
 import type { Dispatcher } from '../xmpp/dispatch.ts';
 import type { Extension } from '../xmpp/extension.ts';
@@ -116,8 +115,8 @@ export class PubsubService<C> implements Extension<C> {
   async #items(items: Element, _pubsub: Element, actor: Actor): Promise<Element> {
     const topic = nodeOf(items);
     const ids = children(items).filter((child) => child.name === 'item').map((item) => needed(item, 'id', 'item-required'));
-    const records = await this.#broker.records(actor, topic, ids.length > 0 ? { ids: ids.slice(0, PAGE) } : { last: maxItems(items) });
-    const found = records.filter((record) => record.kind === 'publish').map(itemElement);
+    const notices = await this.#broker.notices(actor, topic, ids.length > 0 ? { ids: ids.slice(0, PAGE) } : { last: maxItems(items) });
+    const found = notices.filter(({ kind }) => kind === 'publish').map(itemElement);
     return xml('pubsub', { xmlns: NS_PUBSUB }, xml('items', { node: topic }, ...found));
   }
 
@@ -137,9 +136,8 @@ export class PubsubService<C> implements Extension<C> {
   }
 }
 
-function itemElement(record: LogRecord): Element {
-  const payload = record.payload && payloadToElement(record.payload);
-  return xml('item', { id: itemId(record) }, ...(payload ? [payload] : []));
+function itemElement({ id, payload }: Notice): Element {
+  return xml('item', { id }, ...(payload ? [payloadToElement(payload)] : []));
 }
 
 function nodeOf(element: Element): string {

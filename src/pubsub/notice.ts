@@ -1,0 +1,29 @@
+import type { GapInfo, LogRecord, RecordKind } from '../log/record.ts';
+import type { Payload } from '../payload/payload.ts';
+import { itemId } from './delivery.ts';
+
+/** One thing that happened to a topic, as it is told to readers on a road. */
+export interface Notice {
+  readonly kind: RecordKind;
+  /** Minted where it was first accepted; unchanged on every road. */
+  readonly recordId: string;
+  /** Wall time of its acceptance there, milliseconds since 1970. */
+  readonly time: number;
+  /** Of an item or a retraction. */
+  readonly id?: string;
+  readonly payload?: Payload;
+  readonly publisher?: string;
+  readonly gap?: GapInfo;
+}
+
+export function noticeOf(record: LogRecord): Notice {
+  const { kind, recordId, payload, publisher, gap } = record;
+  return {
+    kind, recordId,
+    time: record.stamp.wall,
+    ...(kind === 'publish' || kind === 'retract' ? { id: itemId(record) } : {}),
+    ...(payload === undefined ? {} : { payload }),
+    ...(publisher === undefined ? {} : { publisher }),
+    ...(gap === undefined ? {} : { gap }),
+  };
+}
