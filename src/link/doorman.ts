@@ -10,7 +10,7 @@ interface Caller {
 
 /** Per address: connections opened at once, connections per second after a burst, and plain stanzas likewise. */
 const OPEN = 24;
-const CALLS = { burst: 20, perSecond: 1 };
+const CALLS = { burst: 20, perSecond: 4 };
 const STANZAS = { burst: 400, perSecond: 100 };
 const ADDRESSES = 1024;
 

@@ -121,9 +121,9 @@ export class Line {
     this.#init.on.changed();
   }
 
-  async close(): Promise<void> {
-    this.#fail(new LanpostError('closed', 'The link is closing.'));
-    await Promise.all([...this.#streams.keys()].map(stream => stream.close()));
+  /** Whatever still waits for a stream will not get one. */
+  abandon(error: Error): void {
+    this.#fail(error);
   }
 
   #dial(): Promise<LinkStream> {

@@ -95,6 +95,15 @@ export function createLink(init: LinkInit): Link {
   let timer: Timer | undefined;
   let closing: Promise<void> | undefined;
 
+  /** A listener that fails must not end the stream it was told about. */
+  const safely = (call: () => void): void => {
+    try {
+      call();
+    } catch (error) {
+      trouble({ kind: 'link.listener', message: error instanceof Error ? error.message : String(error) });
+    }
+  };
+
   const peers: Peers = new Peers({
     clock, trouble, limit: limits.peers, self: () => name, standing: peer => streams.standing(peer),
   });
@@ -107,8 +116,8 @@ export function createLink(init: LinkInit): Link {
     dispatch: (stanza, context) => dispatcher.dispatch(stanza, context),
     ...(init.timing ? { timing: init.timing } : {}),
     on: {
-      opened: peer => init.on?.opened?.(peer),
-      closed: peer => init.on?.closed?.(peer),
+      opened: peer => safely(() => init.on?.opened?.(peer)),
+      closed: peer => safely(() => init.on?.closed?.(peer)),
       changed: peer => peers.touched(peer),
       silent: peer => browsing?.reconfirm(peer),
     },
@@ -128,7 +137,7 @@ export function createLink(init: LinkInit): Link {
     registry.set(NAME_ROW, { user: init.name, numbers }).catch((error: unknown) => trouble({ kind: 'link.name', message: String(error) }));
     // Peers know the open streams by the old name.
     void streams.hangUp();
-    init.on?.renamed?.(instance);
+    safely(() => init.on?.renamed?.(instance));
   };
 
   const announce = (): void => {

@@ -59,7 +59,7 @@ export class Refusal extends Error {
 }
 
 const downgrade = (name: string): Refusal =>
-  new Refusal('downgrade', 'policy-violation', `${name} is known to have a key, but would speak only in the clear`);
+  new Refusal('downgrade', 'policy-violation', `${name} is known to have a key, but would speak only in the clear; if it has given that up, revoke its key`);
 
 export async function dial(channel: Channel, terms: Terms, name: string): Promise<Agreed> {
   const secure = terms.mustSecure(name);

@@ -160,7 +160,13 @@ export class Peers {
   }
 
   #tell(event: PeerEvent): void {
-    for (const listener of this.#listeners) listener(event);
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#init.trouble({ kind: 'link.listener', message: error instanceof Error ? error.message : String(error) });
+      }
+    }
   }
 
   #unindex(peer: KnownPeer): void {

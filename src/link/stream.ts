@@ -52,7 +52,7 @@ export interface Timing {
   readonly look: number;
 }
 
-export const TIMING: Timing = { negotiation: 10_000, idle: 600_000, silence: 12_000, answer: 15_000, settle: 2_000, look: 3_000 };
+export const TIMING: Timing = { negotiation: 10_000, idle: 600_000, silence: 8_000, answer: 10_000, settle: 2_000, look: 2_000 };
 /** `<r/>` is answered when all that came before it is durable, but not later than this. */
 const ANSWER_AT_LATEST = 5_000;
 /** Stanzas being worked on, above and below which the peer is not, and again, read from. */
@@ -87,7 +87,7 @@ export class LinkStream {
   /** Stanzas in, and how many of them had come when the peer last asked. */
   #arrived = 0;
   #owed: number | undefined;
-  #acknowledged = 0;
+  #overdue: Timer | undefined;
   #lastStanza: number;
   #paused = false;
   #ended = false;
@@ -179,9 +179,13 @@ export class LinkStream {
 
   async #negotiate(): Promise<void> {
     const { clock, agree } = this.#init;
-    const deadline = clock.after(this.#timing.negotiation, () => this.#inbox.lose(new Refusal('peer', 'connection-timeout', 'the peer took too long to open the stream')));
+    let deadline: Timer | undefined;
+    const expired = new Promise<never>((_, reject) => {
+      deadline = clock.after(this.#timing.negotiation, () => reject(new Refusal('peer', 'connection-timeout', 'the peer took too long to open the stream')));
+    });
     try {
-      this.#agreed = await agree(this.#channel());
+      // Not only what comes in is waited for: a TLS handshake may stall as well.
+      this.#agreed = await Promise.race([agree(this.#channel()), expired]);
       // COMPAT(libpurple 2.14): so it turns away whom it has not resolved yet: header, closing tag.
       if (this.#ended && this.side === 'dialled') throw new Refusal('peer', 'undefined-condition', 'the peer closed the stream at once');
     } catch (error) {
@@ -189,7 +193,7 @@ export class LinkStream {
       this.#refuse(error instanceof Error ? error : new Error('negotiation failed', { cause: error }));
       return;
     } finally {
-      deadline.stop();
+      deadline?.stop();
     }
     if (this.#state === 'negotiating' && !this.#ended) {
       this.#state = 'ready';
@@ -255,7 +259,7 @@ export class LinkStream {
     if (element.getName() === 'r') {
       this.#owed = this.#arrived;
       if (this.#sm.unhandled === 0) this.#acknowledge();
-      else this.#init.clock.after(ANSWER_AT_LATEST, () => { if (this.#owed !== undefined) this.#acknowledge(); });
+      else this.#overdue ??= this.#init.clock.after(ANSWER_AT_LATEST, () => this.#acknowledge());
       return;
     }
     if (element.getName() !== 'a') return;
@@ -314,9 +318,10 @@ export class LinkStream {
 
   #acknowledge(): void {
     this.#owed = undefined;
+    this.#overdue?.stop();
+    this.#overdue = undefined;
     if (!this.#agreed?.managed) return;
-    this.#acknowledged = this.#sm.h;
-    this.#socket.write(`<a xmlns='${NS_SM}' h='${this.#acknowledged}'/>`);
+    this.#socket.write(`<a xmlns='${NS_SM}' h='${this.#sm.h}'/>`);
   }
 
   /** At most one `<r/>` is out at a time: the answer to it asks for the next. */
@@ -375,6 +380,7 @@ export class LinkStream {
   #lost(cause: Error | undefined): void {
     this.#state = 'closed';
     this.#watch?.stop();
+    this.#overdue?.stop();
     // After a closing tag a reset is how some peers hang up; it is no reason of its own.
     const reason = this.#reason ?? cause;
     this.#inbox.lose(reason ?? new Refusal('peer', 'undefined-condition', 'the peer closed the connection before the stream was open'));

@@ -147,6 +147,7 @@ export class Streams implements PeerStreams {
   async close(): Promise<void> {
     this.#closing = true;
     for (const caller of this.#calls.values()) caller.fail(new LanpostError('closed'));
+    for (const line of this.#lines.values()) line.abandon(new LanpostError('closed'));
     await this.hangUp();
   }
 
@@ -268,6 +269,7 @@ export class Streams implements PeerStreams {
     let last: Error | undefined;
     for (let round = 0; round < TRIES; round += 1) {
       const peer = this.#init.peers.get(name);
+      if (this.#closing) throw new LanpostError('closed');
       if (!peer) throw new LanpostError('unreachable', `${name} is not on the link.`);
       if (this.#all.size >= this.#init.limits.streams) throw new LanpostError('busy', 'Too many streams are open.');
       const incoming = await this.#calling(line, peer);

@@ -59,6 +59,8 @@ export class SimulatedLan {
   readonly #renaming = new Map<string, (to: string) => void>();
   /** Connections made, as `from>to`. */
   readonly dials: string[] = [];
+  /** Whose records somebody asked about again. */
+  readonly doubted: string[] = [];
   readonly sockets = new Set<Socket>();
 
   address(host: number): string {
@@ -113,7 +115,7 @@ export class SimulatedLan {
       browse: (_type, on) => {
         this.#listeners.set(on, '');
         for (const service of this.#services.values()) on({ type: 'up', service });
-        return { stop: () => void this.#listeners.delete(on), reconfirm: () => undefined };
+        return { stop: () => void this.#listeners.delete(on), reconfirm: name => void this.doubted.push(name) };
       },
     };
   }

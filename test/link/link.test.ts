@@ -4,6 +4,7 @@ import { buildPing } from '../../src/xep/ping.ts';
 import { NS_DISCO_INFO } from '../../src/xep/disco.ts';
 import { type Element, xml } from '../../src/xmpp/element.ts';
 import { memoryRegistry } from '../trust/fixtures.ts';
+import { plainPeer } from './plain-peer.ts';
 import { acquainted, confirmed, seen, SimulatedLan, until } from './fixtures.ts';
 
 const say = (body: string): Element => buildMessage({ type: 'chat', id: body.slice(0, 20), body });
@@ -151,6 +152,44 @@ describe('between two boxes', () => {
     await until(() => a.closed.length === 1);
     await (await a.link.send(b.name, say('two'))).delivered;
     expect(lan.dials).toHaveLength(2);
+  });
+
+  test('a peer that stays silent is given up, and its records are doubted', async () => {
+    const a = await lan.box(1, 'a', { timing: { silence: 20, answer: 60, look: 10 } });
+    const b = await lan.box(2, 'b', { handle: () => new Promise(() => undefined) });
+    await acquainted(a, b);
+    const { delivered } = await a.link.send(b.name, say('are you there?'));
+    await expect(delivered).rejects.toMatchObject({ code: 'disconnected' });
+    expect(lan.doubted).toEqual(['b@h2']);
+  });
+
+  test('a live peer is asked now and then whether it is there, and stays connected', async () => {
+    const [a, b] = await Promise.all([lan.box(1, 'a', { timing: { silence: 5, answer: 2_000, look: 5 } }), lan.box(2, 'b')]);
+    await acquainted(a, b);
+    await a.link.prove(b.name);
+    const [socket] = lan.sockets;
+    const { bytesRead } = socket ?? { bytesRead: 0 };
+    await until(() => (socket?.bytesRead ?? 0) > bytesRead + 500);
+    expect(a.closed).toEqual([]);
+    expect(lan.dials).toHaveLength(1);
+  });
+
+  test('a listener that throws costs nobody a stream', async () => {
+    const [a, b] = await Promise.all([lan.box(1, 'a'), lan.box(2, 'b')]);
+    await acquainted(a, b);
+    a.link.peers.watch(() => { throw new Error('a bad listener'); });
+    await (await a.link.send(b.name, say('one'))).delivered;
+    expect(a.troubles.map(({ kind }) => kind)).toContain('link.listener');
+  });
+
+  test('what waits for a stream when the box closes is told so', async () => {
+    const a = await lan.box(1, 'a');
+    const slow = await plainPeer(lan, 2, 'slow@h2');
+    await seen(a, slow.name);
+    const sending = a.link.send(slow.name, say('x'));
+    await slow.incoming();
+    await a.close();
+    await expect(sending).rejects.toMatchObject({ code: 'closed' });
   });
 
   test('proves whose key a name has', async () => {

@@ -296,6 +296,29 @@ describe('hostile XML', () => {
     expect(a.messages[0]?.body).toBe('fine');
   });
 
+  test('whoever stalls, in the clear or in the TLS handshake, is hung up on in time', async () => {
+    const hasty = await lan.box(3, 'hasty', { timing: { negotiation: 50 } });
+    await seen(hasty, mallory.name);
+    const mute = await mallory.dial('10.77.0.3', hasty.link.status().port ?? 0);
+    await mute.closes();
+    const stalling = await mallory.dial('10.77.0.3', hasty.link.status().port ?? 0);
+    stalling.write("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' from='mallory@h2' version='1.0'>");
+    await stalling.reads('</stream:features>');
+    stalling.write("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+    await stalling.reads('<proceed');
+    await stalling.closes();
+    const box = await plainPeer(lan, 4, 'box@h4', { lanpost: '1' });
+    await seen(hasty, box.name);
+    const sending = hasty.link.send(box.name, say('x'));
+    const dialled = await box.incoming();
+    dialled.write("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' from='box@h4' version='1.0'><stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>");
+    await dialled.reads('<starttls');
+    dialled.write("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+    await dialled.closes();
+    hasty.link.close().catch(() => undefined);
+    await expect(sending).rejects.toMatchObject({ code: expect.stringMatching(/closed|unreachable/) as string });
+  });
+
   test('what is said in the clear before TLS is never believed after it', async () => {
     const stream = await mallory.dial('10.77.0.1', a.link.status().port ?? 0);
     stream.write("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' from='mallory@h2' version='1.0'>");
