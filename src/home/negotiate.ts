@@ -50,8 +50,10 @@ export async function negotiate(options: NegotiateOptions): Promise<Negotiated> 
   const { clock, jid, signal } = options;
   const inbox = new Inbox();
   let socket: XmppSocket | undefined;
+  const gone = new AbortController();
   const give = (error: Error): void => {
     inbox.fail(error);
+    gone.abort();
     socket?.destroy(error);
   };
   const timer = clock.after(options.deadline, () => give(new LanpostError('timeout', `No session within ${options.deadline / 1000} s.`)));
@@ -67,7 +69,7 @@ export async function negotiate(options: NegotiateOptions): Promise<Negotiated> 
       };
     });
     late.catch(() => undefined); // it is raced below; alone it means nothing
-    socket = wrap(await Promise.race([dial(await Promise.race([targetsOf(jid.domain, options.host, options.port), late]), inbox), late]), options, inbox);
+    socket = wrap(await Promise.race([dial(await Promise.race([targetsOf(jid.domain, options.host, options.port), late]), gone.signal), late]), options, inbox);
     return await Promise.race([talk(socket, inbox, options), late]);
   } catch (error) {
     socket?.destroy();
@@ -78,19 +80,23 @@ export async function negotiate(options: NegotiateOptions): Promise<Negotiated> 
   }
 }
 
-async function dial(targets: readonly Target[], inbox: Inbox): Promise<Socket> {
+async function dial(targets: readonly Target[], signal: AbortSignal): Promise<Socket> {
   let last: Error = new Unusable('the domain offers no service for clients');
   for (const target of targets) {
-    if (inbox.failure) throw inbox.failure;
+    if (signal.aborted) break;
     const socket = connect({ host: target.host, port: target.port, noDelay: true, keepAlive: true });
+    // A connection that hangs must not outlive the attempt.
+    const stop = (): void => void socket.destroy();
+    signal.addEventListener('abort', stop);
     const outcome = await new Promise<Error | undefined>((resolve) => {
       const done = (error?: Error): void => {
-        socket.off('connect', done).off('error', done);
+        socket.off('connect', done).off('error', done).off('close', done);
         resolve(error);
       };
-      socket.on('connect', done).on('error', done);
+      socket.on('connect', done).on('error', done).on('close', done);
     });
-    if (!outcome && !inbox.failure) return socket;
+    signal.removeEventListener('abort', stop);
+    if (!outcome && !signal.aborted && !socket.destroyed) return socket;
     socket.destroy();
     last = outcome ?? last;
   }

@@ -417,18 +417,29 @@ export class Uplink {
     else if (failure === 'retry') {
       lane.alone = true;
       if (tries >= MAX_TRIES) return this.#hold(lane, reason);
-      lane.heldUntil = this.#o.clock.mono() + Math.min(MINUTE, 500 * 2 ** tries);
-      this.#later(lane.heldUntil - this.#o.clock.mono(), () => this.#goOn(lane));
+      this.#wait(lane, Math.min(MINUTE, 500 * 2 ** tries));
       return;
     }
     this.#wakeLane(lane);
   }
 
+  #wait(lane: Lane, delay: number): void {
+    const until = this.#o.clock.mono() + delay;
+    lane.heldUntil = until;
+    this.#later(delay, () => {
+      // A timer may be a little early, or a later wait may have taken its place.
+      if (lane.heldUntil !== until) return;
+      lane.heldUntil = 0;
+      lane.createdAgain = 0;
+      if (lane.overflow !== undefined) this.#release(lane);
+      this.#wakeLane(lane);
+    });
+  }
+
   /** Its records stay in the log, undone; nothing else waits for it. */
   #hold(lane: Lane, reason: string): void {
-    const { clock, trouble, jid } = this.#o;
+    const { trouble, jid } = this.#o;
     const delay = Math.min(60 * MINUTE, 5 * MINUTE * 2 ** lane.holds++);
-    lane.heldUntil = clock.mono() + delay;
     lane.reason = reason;
     for (const entry of lane.queue.splice(0)) {
       this.#unqueued(entry);
@@ -436,15 +447,8 @@ export class Uplink {
       lane.overflow ??= entry.stamp;
     }
     trouble({ kind: 'home.held', message: `${jid}: ${lane.topic} waits ${Math.round(delay / MINUTE)} min: ${reason}` });
-    this.#later(delay, () => this.#goOn(lane));
+    this.#wait(lane, delay);
     this.#makeRoom();
-  }
-
-  #goOn(lane: Lane): void {
-    if (this.#o.clock.mono() < lane.heldUntil) return;
-    lane.createdAgain = 0;
-    if (lane.overflow !== undefined) this.#release(lane);
-    this.#wakeLane(lane);
   }
 
   /** What was left in the log is read again, in order; what is known here is passed over. */
@@ -459,9 +463,11 @@ export class Uplink {
     const now = clock.mono();
     if (now < this.#serviceUntil) return;
     const delay = Math.min(5 * MINUTE, 5_000 * 2 ** this.#serviceTries++);
-    this.#serviceUntil = now + delay;
+    const until = now + delay;
+    this.#serviceUntil = until;
     trouble({ kind: 'home.service', message: `${jid}: ${service} is away, next try in ${Math.round(delay / 1000)} s: ${reason}` });
     this.#later(delay, () => {
+      if (this.#serviceUntil === until) this.#serviceUntil = 0;
       for (const lane of this.#lanes.values()) this.#active.add(lane);
       this.#schedule();
     });

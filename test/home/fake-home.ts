@@ -1,0 +1,195 @@
+// A home that does as it is told: real sockets, real TLS, real SCRAM, and a pubsub service in memory.
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createSystemClock } from '../../src/clock.ts';
+import { attr, children, parseElement, xml, type Element } from '../../src/xmpp/element.ts';
+import { StanzaError, type Condition } from '../../src/xmpp/stanza-error.ts';
+import { errorReply, iqResult } from '../../src/xmpp/stanza.ts';
+import { XmppSocket } from '../../src/xmpp/xmpp-socket.ts';
+
+export const DOMAIN = 'home.test';
+const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
+const SM = 'urn:xmpp:sm:3';
+
+export interface FakeHome {
+  readonly account: { jid: string; password: string; host: string; port: number; ca: string };
+  /** Stanzas that came, in order, over all connections. */
+  readonly stanzas: Element[];
+  /** Node → item id → payload, as stored. */
+  readonly nodes: Map<string, Map<string, Element>>;
+  /** Settings, to be changed while it runs. */
+  readonly set: {
+    starttls: boolean; mechanisms: string[]; signature: 'right' | 'wrong' | 'none'; sm: boolean; resumable: boolean;
+    /** Gives an error for a request, or `silence`, or nothing to let it pass. */
+    answer: (iq: Element, what: string, node: string) => StanzaError | Condition | 'silence' | undefined;
+    /** Called before a stanza is handled; may cut the connection, or `drop` the stanza. */
+    before: (stanza: Element) => 'drop' | void;
+  };
+  sessions: number;
+  resumed: number;
+  /** Sends to the connection there is. */
+  send(element: Element | string): void;
+  /** The path dies without a word. */
+  cut(): void;
+  close(): Promise<void>;
+}
+
+let files: { key: string; cert: string } | undefined;
+
+function certificate(): { key: string; cert: string } {
+  if (files) return files;
+  const dir = mkdtempSync(join(tmpdir(), 'lanpost-fake-'));
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', `/CN=${DOMAIN}`,
+    '-addext', `subjectAltName=DNS:${DOMAIN}`, '-keyout', join(dir, 'key'), '-out', join(dir, 'cert')], { stdio: 'ignore' });
+  files = { key: readFileSync(join(dir, 'key'), 'utf8'), cert: readFileSync(join(dir, 'cert'), 'utf8') };
+  rmSync(dir, { recursive: true });
+  return files;
+}
+
+export async function startFakeHome(): Promise<FakeHome> {
+  const { key, cert } = certificate();
+  const clock = createSystemClock();
+  const raw = new Set<Socket>();
+  let current: XmppSocket | undefined;
+  let session = { id: '', h: 0, out: 0, unacked: [] as Element[] };
+  const set: FakeHome['set'] = {
+    starttls: true, mechanisms: ['SCRAM-SHA-256'], signature: 'right', sm: true, resumable: true, answer: () => undefined, before: () => undefined,
+  };
+  const server = createServer((socket) => {
+    raw.add(socket);
+    socket.on('close', () => raw.delete(socket));
+    serve(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  const home: FakeHome = {
+    account: { jid: `box@${DOMAIN}`, password: 'secret', host: '127.0.0.1', port: (server.address() as AddressInfo).port, ca: cert },
+    stanzas: [], nodes: new Map(), set, sessions: 0, resumed: 0,
+    send: (element) => { current?.write(element); },
+    cut: () => { for (const socket of raw) socket.destroy(); },
+    async close() {
+      for (const socket of raw) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+
+  function serve(socket: Socket): void {
+    let authenticated = false;
+    let managed = false;
+    let scram: { first: string; nonce: string; salt: Buffer } | undefined;
+    const reply = (element: Element): void => {
+      if (managed) session.unacked.push(element);
+      wire.write(element);
+    };
+    const wire: XmppSocket = new XmppSocket({ socket, clock, on: { header, stanza, close: () => undefined } });
+
+    function header(): void {
+      wire.open(xml('stream:stream', { xmlns: 'jabber:client', 'xmlns:stream': 'http://etherx.jabber.org/streams', version: '1.0', id: '1', from: DOMAIN }));
+      const features = xml('stream:features', { 'xmlns:stream': 'http://etherx.jabber.org/streams' });
+      if (!wire.secured && set.starttls) features.append(xml('starttls', { xmlns: 'urn:ietf:params:xml:ns:xmpp-tls' }));
+      if (!authenticated && (wire.secured || !set.starttls)) features.append(xml('mechanisms', { xmlns: SASL }, ...set.mechanisms.map((name) => xml('mechanism', {}, name))));
+      if (authenticated) features.append(xml('bind', { xmlns: 'urn:ietf:params:xml:ns:xmpp-bind' }), ...(set.sm ? [xml('sm', { xmlns: SM })] : []));
+      wire.write(features);
+    }
+
+    function stanza(element: Element): void {
+      switch (element.getName()) {
+        case 'starttls':
+          wire.write(xml('proceed', { xmlns: 'urn:ietf:params:xml:ns:xmpp-tls' }));
+          wire.secure('server', { key, cert }).catch(() => undefined);
+          return;
+        case 'auth': {
+          const [, , name = '', nonce = ''] = Buffer.from(element.getText(), 'base64').toString().split(',');
+          scram = { first: `${name},${nonce}`, nonce: `${nonce.slice(2)}${randomBytes(6).toString('hex')}`, salt: randomBytes(16) };
+          wire.write(xml('challenge', { xmlns: SASL }, Buffer.from(`r=${scram.nonce},s=${scram.salt.toString('base64')},i=4096`).toString('base64')));
+          return;
+        }
+        case 'response': finish(Buffer.from(element.getText(), 'base64').toString()); return;
+        case 'resume':
+          if (!set.resumable || attr(element, 'previd') !== session.id) {
+            wire.write(xml('failed', { xmlns: SM }));
+            return;
+          }
+          home.resumed++;
+          managed = true;
+          current = wire;
+          session.unacked = session.unacked.slice(Number(attr(element, 'h')) - session.out);
+          session.out = Number(attr(element, 'h'));
+          wire.write(xml('resumed', { xmlns: SM, previd: session.id, h: String(session.h) }));
+          for (const again of session.unacked) wire.write(again);
+          return;
+        case 'enable':
+          managed = true;
+          session = { id: randomBytes(4).toString('hex'), h: 0, out: 0, unacked: [] };
+          wire.write(xml('enabled', { xmlns: SM, id: session.id, resume: 'true', max: '300' }));
+          return;
+        case 'r': wire.write(xml('a', { xmlns: SM, h: String(session.h) })); return;
+        case 'a': return;
+        default:
+      }
+      const bind = element.getChild('bind');
+      if (bind) {
+        home.sessions++;
+        current = wire;
+        wire.write(iqResult(element, xml('bind', { xmlns: 'urn:ietf:params:xml:ns:xmpp-bind' }, xml('jid', {}, `box@${DOMAIN}/${bind.getChildText('resource')}`))));
+        return;
+      }
+      if (set.before(element) === 'drop' || wire.socket.destroyed) return;
+      home.stanzas.push(element);
+      session.h++;
+      pubsub(element);
+    }
+
+    function finish(final: string): void {
+      if (!scram) return;
+      const [, proof = ''] = /,p=(.*)$/.exec(final) ?? [];
+      const salted = pbkdf2Sync('secret', scram.salt, 4096, 32, 'sha256');
+      const hmac = (k: Uint8Array, text: string): Buffer => createHmac('sha256', k).update(text).digest();
+      const message = `${scram.first},r=${scram.nonce},s=${scram.salt.toString('base64')},i=4096,${final.slice(0, final.indexOf(',p='))}`;
+      const clientKey = hmac(salted, 'Client Key');
+      const signature = hmac(createHash('sha256').update(clientKey).digest(), message);
+      if (Buffer.from(clientKey.map((byte, i) => byte ^ (signature[i] ?? 0))).toString('base64') !== proof) {
+        wire.write(xml('failure', { xmlns: SASL }, xml('not-authorized', {})));
+        return;
+      }
+      const v = set.signature === 'right' ? `v=${hmac(hmac(salted, 'Server Key'), message).toString('base64')}` : set.signature === 'wrong' ? `v=${randomBytes(32).toString('base64')}` : '';
+      authenticated = true;
+      wire.write(xml('success', { xmlns: SASL }, Buffer.from(v).toString('base64')));
+      setImmediate(() => wire.restart());
+    }
+
+    function pubsub(iq: Element): void {
+      const type = attr(iq, 'type');
+      if (iq.getName() !== 'iq' || (type !== 'get' && type !== 'set')) return;
+      const action = children(iq.getChild('pubsub') ?? iq)[0];
+      const what = action?.getName() ?? '';
+      const node = (action && attr(action, 'node')) ?? '';
+      const verdict = set.answer(iq, what, node);
+      if (verdict === 'silence') return;
+      if (verdict !== undefined) return reply(errorReply(iq, typeof verdict === 'string' ? new StanzaError(verdict) : verdict));
+      const items = home.nodes.get(node);
+      const id = attr(action?.getChild('item') ?? xml('item'), 'id') ?? '';
+      if (what === 'create') {
+        if (items) return reply(errorReply(iq, new StanzaError('conflict')));
+        home.nodes.set(node, new Map());
+        return reply(iqResult(iq));
+      }
+      if (!items) return reply(errorReply(iq, new StanzaError('item-not-found')));
+      if (what === 'publish') items.set(id, parseElement(String(action?.getChild('item')?.children[0])));
+      else if (what === 'retract') items.delete(id);
+      else {
+        const wanted = action?.getChildren('item').map((item) => attr(item, 'id') ?? '') ?? [];
+        return reply(iqResult(iq, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub' }, xml('items', { node }, ...wanted.filter((one) => items.has(one)).map((one) => xml('item', { id: one }, items.get(one) ?? ''))))));
+      }
+      reply(iqResult(iq));
+    }
+  }
+  return home;
+}
