@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { Command, Option } from './command.ts';
+import type { Option } from './option.ts';
 import { UsageError } from './usage-error.ts';
 
 export const COMMON: Readonly<Record<string, Option>> = {
@@ -15,12 +15,18 @@ const MARK = '\u0000';
 const marked = (argument: string): string => (/^-\.?\d/.test(argument) ? MARK + argument : argument);
 const unmarked = (argument: string): string => (argument.startsWith(MARK) ? argument.slice(1) : argument);
 
+/** What may stand on a command's line. */
+export interface Grammar {
+  readonly takes: readonly string[];
+  readonly options: Readonly<Record<string, Option>>;
+}
+
 /** The arguments of one command, checked against what it takes. */
 export class Arguments {
   readonly positionals: readonly string[];
   readonly #values: Values;
 
-  constructor(command: Command, argv: readonly string[]) {
+  constructor(command: Grammar, argv: readonly string[]) {
     const options = Object.fromEntries(Object.entries({ ...COMMON, ...command.options })
       .map(([name, { type, multiple = false }]) => [name, { type, multiple }]));
     try {

@@ -1,14 +1,7 @@
 import type { Box } from '../index.ts';
 import type { Arguments } from './arguments.ts';
+import type { Option } from './option.ts';
 import type { Output } from './output.ts';
-
-export interface Option {
-  readonly type: 'string' | 'boolean';
-  /** What stands for the value in the help. */
-  readonly value?: string;
-  readonly multiple?: boolean;
-  readonly help: string;
-}
 
 /** One command of `lanpost`; a command of two words is found by both. */
 export interface Command {

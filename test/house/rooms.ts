@@ -18,7 +18,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pubsub: [...GROUND, 'log', 'payload'],
   mail: [...GROUND, 'log', 'payload'],
   trust: [...GROUND, 'log', 'payload'],
-  xep: [...GROUND, 'log', 'xmpp', 'payload', 'pubsub', 'mail'],
+  xep: [...GROUND, 'xmpp', 'payload', 'pubsub', 'mail'],
   link: [...BELOW_ROADS, 'mdns'],
   home: BELOW_ROADS,
   device: BELOW_ROADS,
