@@ -1,5 +1,6 @@
 import { COMMON } from './arguments.ts';
-import type { Command, Option } from './command.ts';
+import type { Command } from './command.ts';
+import type { Option } from './option.ts';
 
 export function synopsis({ name, takes, options }: Command): string {
   const flags = Object.entries(options).map(([flag, { value, multiple }]) => `[--${flag}${value ? ` ${value}` : ''}]${multiple ? '…' : ''}`);
