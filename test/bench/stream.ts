@@ -26,7 +26,6 @@ export async function benchStream(): Promise<Row[]> {
     const box = await startBox({ dir: join(dir, 'box'), name: 'box', lan, host: 1 });
     const api = await box.attach();
     await api.trust.allow(identity.fingerprint, 'write', '#');
-    const { link } = await api.status();
 
     // The address is the only thing that differs from mosquitto's own defaults.
     writeFileSync(join(dir, 'mosquitto.conf'), `listener 1883 ${lan.address(1)}\nallow_anonymous true\npersistence true\npersistence_location ${dir}/\nuser root\n`);
@@ -36,11 +35,12 @@ export async function benchStream(): Promise<Row[]> {
     lan.exec(2, 'avahi-publish', ['-s', NAME, '_presence._tcp', '5298', 'txtvers=1', 'status=avail']);
     for await (const { type, peer } of api.peers.watch({ signal: AbortSignal.timeout(10_000) })) if (type === 'up' && peer.name === NAME) break;
 
+    const { link, name } = await api.status();
     const client = lan.exec(2, process.execPath, [CLIENT]);
     const said = readJsonLines<Answer>(client, 'the load generator');
     client.stdin.write(`${JSON.stringify({
       mqtt: { host: lan.address(1), port: 1883 },
-      stream: { host: lan.address(1), port: link.port, from: NAME, to: (await api.status()).name, key: identity.key, cert: identity.cert },
+      stream: { host: lan.address(1), port: link.port, from: NAME, to: name, key: identity.key, cert: identity.cert },
     })}\n`);
     const rows: Row[] = [];
     for (const [inFlight, count] of [[1, 1000], [100, 20_000], [1000, 40_000]] as const) {
