@@ -25,6 +25,8 @@ export interface Meta {
 interface Hole { readonly from: number; readonly to: number }
 
 const PAGE = 1000;
+/** LevelDB has at most two memtables of 4 MiB, and a batch over each, in its WAL; the rest lies in table files. */
+const WAL_BYTES = 10 << 20;
 
 async function* rowsOf(database: Database, range: { gte: Uint8Array; lt: Uint8Array }): AsyncIterableIterator<Row[]> {
   let page = await database.range({ ...range, limit: PAGE, bytes: 1 << 20 });
@@ -38,6 +40,35 @@ async function allRows(database: Database, prefix: number): Promise<Row[]> {
   const rows: Row[] = [];
   for await (const page of rowsOf(database, prefixRange(prefix))) rows.push(...page);
   return rows;
+}
+
+/** The records, commit by commit, read in pages that know nothing of commits. */
+class RecordRows {
+  readonly #pages: AsyncIterator<Row[]>;
+  #page: Row[] = [];
+  #at = 0;
+
+  constructor(database: Database, from: number) {
+    this.#pages = rowsOf(database, { gte: recordKey(from), lt: Uint8Array.of(PREFIX.record + 1) });
+  }
+
+  async of({ first, count }: CommitRow): Promise<Row[]> {
+    const rows: Row[] = [];
+    for (;;) {
+      const row = this.#page[this.#at];
+      if (!row) {
+        const next = await this.#pages.next();
+        if (next.done) return rows;
+        this.#page = next.value;
+        this.#at = 0;
+        continue;
+      }
+      const seq = getSeq(row[0], 1);
+      if (seq >= first + count) return rows;
+      if (seq >= first) rows.push(row);
+      this.#at++;
+    }
+  }
 }
 
 /** Reads what is kept in memory, checks the newest commits, begins a new epoch. */
@@ -116,31 +147,16 @@ export class Recovery {
     const holes: Hole[] = [];
     // Everything before the last opening was checked then, and lies in table files since.
     let expected = Math.max(begun, last?.oldest ?? begun);
+    const unsettled = firstWithin(commits, WAL_BYTES);
+    const rows = new RecordRows(database, Math.max(expected, unsettled));
     for (const commit of commits) {
       if (commit.first + commit.count <= expected) continue;
       if (commit.first > expected) holes.push({ from: expected, to: commit.first - 1 });
-      if (!commit.hole) holes.push(...await this.#damage(commit));
+      if (!commit.hole && commit.first >= unsettled) holes.push(...damage(commit, await rows.of(commit)));
       expected = commit.first + commit.count;
     }
     if (expected <= this.#state.head) holes.push({ from: expected, to: this.#state.head });
     return merge(holes);
-  }
-
-  /** What of a commit is not as it was written. */
-  async #damage(commit: CommitRow): Promise<Hole[]> {
-    const { first, count } = commit;
-    const rows: Row[] = [];
-    for await (const page of rowsOf(this.#state.database, { gte: recordKey(first), lt: recordKey(first + count) })) rows.push(...page);
-    const bytes = new Map(rows.map(([key, row]) => [getSeq(key, 1), row]));
-    const crcs = Buffer.allocUnsafe(count * 4);
-    const holes: Hole[] = [];
-    for (let i = 0; i < count; i++) {
-      const row = bytes.get(first + i);
-      if (row && recordIntact(row)) putU32(crcs, i * 4, recordCrc(row));
-      else holes.push({ from: first + i, to: first + i });
-    }
-    if (holes.length === 0 && crc32(crcs) !== commit.crc) return [{ from: first, to: first + count - 1 }];
-    return holes;
   }
 
   /** Each hole becomes a gap record in place; then the topics are counted anew. */
@@ -213,6 +229,31 @@ export class Recovery {
     epochs.add(epoch);
     await database.compact(META_KEY, META_KEY);
   }
+}
+
+/** First seq of the newest commits of so many bytes. */
+function firstWithin(commits: readonly CommitRow[], bytes: number): number {
+  let held = 0;
+  for (const { first, bytes: size } of commits.toReversed()) {
+    held += size;
+    if (held > bytes) return first;
+  }
+  return 0;
+}
+
+/** What of a commit is not as it was written. */
+function damage({ first, count, crc }: CommitRow, rows: readonly Row[]): Hole[] {
+  const crcs = Buffer.alloc(count * 4);
+  const intact = new Set<number>();
+  for (const [key, row] of rows) {
+    if (!recordIntact(row)) continue;
+    const seq = getSeq(key, 1);
+    putU32(crcs, (seq - first) * 4, recordCrc(row));
+    intact.add(seq);
+  }
+  if (intact.size === count) return crc32(crcs) === crc ? [] : [{ from: first, to: first + count - 1 }];
+  const missing = Array.from({ length: count }, (_, i) => first + i).filter((seq) => !intact.has(seq));
+  return missing.map((seq) => ({ from: seq, to: seq }));
 }
 
 function merge(holes: readonly Hole[]): Hole[] {
