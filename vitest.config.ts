@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
 /** Tests that start real programs and measure time: one file at a time, or they starve each other. */
-const REAL = ['test/support/**/*.test.ts', 'test/interop/**/*.test.ts', 'test/scenarios/**/*.test.ts', 'test/faults/**/*.test.ts', 'test/editor/**/*.test.ts'];
+const REAL = ['support', 'interop', 'scenarios', 'faults'].map((room) => `test/${room}/**/*.test.ts`).concat('test/editor/browser.test.ts');
+/** Tests that load the whole of Node-RED, each in a process of its own. */
+const EDITOR = ['test/editor/**/*.test.ts'];
+const ONE_BY_ONE = { testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false, maxWorkers: 1 };
 
 export default defineConfig({
   test: {
@@ -10,17 +13,9 @@ export default defineConfig({
     maxWorkers: 2,
     teardownTimeout: 20_000,
     projects: [
-      {
-        extends: true,
-        test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: REAL, testTimeout: 15_000, sequence: { groupOrder: 0 } },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'real', include: REAL, testTimeout: 60_000, hookTimeout: 60_000,
-          fileParallelism: false, maxWorkers: 1, sequence: { groupOrder: 1 },
-        },
-      },
+      { extends: true, test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: [...REAL, ...EDITOR], testTimeout: 15_000, sequence: { groupOrder: 0 } } },
+      { extends: true, test: { name: 'editor', include: EDITOR, exclude: REAL, ...ONE_BY_ONE, sequence: { groupOrder: 1 } } },
+      { extends: true, test: { name: 'real', include: REAL, ...ONE_BY_ONE, sequence: { groupOrder: 2 } } },
     ],
   },
 });

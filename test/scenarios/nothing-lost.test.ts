@@ -221,8 +221,7 @@ describe.skipIf(!needs('root'))('nothing lost, nothing twice', () => {
     expect(faults).toEqual([]);
     expect(seen.size).toBe(TOTAL);
 
-    const published = await audit(a.api, 'load/#', TOTAL);
-    const kept = await audit(b.api, mirror, TOTAL);
+    const [published, kept] = await Promise.all([audit(a.api, 'load/#', TOTAL), audit(b.api, mirror, TOTAL)]);
     expect(new Set(published.map((item) => item.id)).size).toBe(TOTAL);
     for (let t = 0; t < TOPICS; t++) {
       const ofA = published.filter((item) => item.topic === `load/${t}`).map((item) => item.recordId);
