@@ -91,6 +91,11 @@ export class Browser {
     this.#settle(now);
   }
 
+  /** One question, without keeping what it brings. */
+  ask(name: string, type: number, at: number): void {
+    this.#questions.ask(name, type, at);
+  }
+
   /** Asks afresh, as after waking up or coming back to a link. */
   restart(now: number): void {
     for (const browse of this.#browses.values()) {

@@ -13,6 +13,12 @@ const ANNOUNCEMENTS = 3;
 /** RFC 6762 §8.4 */
 const UPDATE_ANNOUNCEMENTS = 2;
 
+/**
+ * COMPAT(avahi 0.8): it does not defend a name against a probe when it said it within the last second.
+ * So a host name that seemed free is asked for after that second.
+ */
+const WATCH_DELAY = 1200;
+
 export interface LinkParts {
   readonly random: () => number;
   readonly ownAddresses: () => ReadonlySet<string>;
@@ -59,6 +65,8 @@ export class Link {
     for (const claim of held) {
       this.#own.hold(claim);
       this.#outputs.push({ type: 'held', name: claim.name });
+      const [first] = claim.unique;
+      if (claim.wanted.watch && first) this.#browser.ask(claim.name, first.record.type, now + WATCH_DELAY);
     }
     if (held.length > 0) this.#announceHeld(now);
     this.#responder.forget(this.#announcer.tick(now));

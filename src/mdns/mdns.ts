@@ -90,6 +90,7 @@ class Engine implements Mdns {
   #own: ReadonlySet<string> = new Set();
   #interfaces: InterfaceInfo[] = [];
   #timer: { readonly at: number; readonly timer: Timer } | undefined;
+  #alone = false;
   #wall: number;
   #mono: number;
   #closed: Promise<void> | undefined;
@@ -222,8 +223,14 @@ class Engine implements Mdns {
         if (slept) place.link.restart(this.#now());
       }
     }
+    this.#noteAlone(wanted.size === 0);
     for (const id of this.#failed.keys()) if (!wanted.has(id)) this.#failed.delete(id);
     this.#run();
+  }
+
+  #noteAlone(alone: boolean): void {
+    if (alone && !this.#alone) this.#o.trouble({ kind: 'mdns.alone', message: 'no network interface to use multicast DNS on; waiting for one', code: 'unreachable' });
+    this.#alone = alone;
   }
 
   #present(): InterfaceInfo[] {

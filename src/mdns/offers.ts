@@ -232,7 +232,7 @@ function hostRecords(machine: Machine, { addresses }: InterfaceInfo): Wanted {
     data: { kind: 'address', address: canonicalAddress(address) },
   }));
   // The host's own name may be used by others here, now or later: only a label of our own is taken back.
-  return { name, unique, shared: [], goodbye: machine.aliased !== undefined };
+  return { name, unique, shared: [], goodbye: machine.aliased !== undefined, watch: machine.aliased === undefined };
 }
 
 function instanceRecords(offer: Offer): Wanted {

@@ -26,6 +26,8 @@ export interface Wanted {
   readonly needs?: string;
   /** Whether goodbye is said for the unique records. */
   readonly goodbye: boolean;
+  /** Another responder of this host may hold the name in the very same words: it is asked for once more. */
+  readonly watch?: boolean;
 }
 
 export interface Claim {

@@ -51,6 +51,7 @@ class Port implements Channel {
   /** What we multicast comes back, as it must for others on this host: it is told apart byte by byte. */
   #echoes: Buffer[] = [];
   #sending = 0;
+  #closed = false;
   #idle: (() => void) | undefined;
 
   constructor(iface: InterfaceInfo, family: Family, onPacket: Receive) {
@@ -109,7 +110,7 @@ class Port implements Channel {
   }
 
   send(bytes: Uint8Array, to?: Source): void {
-    if (this.#sending < 0) return;
+    if (this.#closed) return;
     if (!to) {
       this.#echoes.push(Buffer.from(bytes));
       if (this.#echoes.length > MAX_ECHOES) this.#echoes.shift();
@@ -122,6 +123,7 @@ class Port implements Channel {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     if (this.#sending > 0) {
       await new Promise<void>((resolve) => {
         this.#idle = resolve;

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { LanpostError } from '../../src/errors.ts';
+import { decodeMessage } from '../../src/mdns/decode.ts';
+import { encodeMessage } from '../../src/mdns/encode.ts';
+import { makeMessage } from '../../src/mdns/message.ts';
 import { createMdns, type BrowseEvent, type Mdns, type Publication, type Renamed, type Service } from '../../src/mdns/mdns.ts';
 import { settled, SimulatedLan, type SimulatedHost } from '../support/simulated-network.ts';
+import { rr } from '../conformance/rfc-6762/one-link.ts';
 import { seeded } from '../support/seeded.ts';
 
 const TYPE = '_presence._tcp';
@@ -268,6 +272,58 @@ describe('createMdns', () => {
     await advance(clock, 6000);
     expect(a.peers.size).toBe(1);
     expect(b.peers.size).toBe(1);
+  });
+
+  it('leaves the host name to a responder of the same host that showed itself late', async () => {
+    const { clock, lan, box } = world();
+    const a = await box('h1');
+    const b = await box('h2');
+    await advance(clock, 1000);
+    // What avahi does beside us: no word while we probe, an answer when it is asked later.
+    const avahi = { address: a.host.address(4), port: 5353 };
+    lan.transmit({ segment: 'lan', family: 4, from: avahi, to: undefined, bytes: encodeMessage(makeMessage({ response: true, answers: [rr.a('h1.local', avahi.address)] })) });
+    await advance(clock, 4000);
+    expect(a.publication).toMatchObject({ instance: 'box@h1' });
+    expect(a.publication.host).toMatch(/^lanpost-.*\.local$/);
+    expect(b.peers.get('box@h1')?.host).toBe(a.publication.host);
+    expect(a.renamed).toEqual([]);
+    lan.packets.length = 0;
+    await a.mdns.close();
+    const said = lan.packets.flatMap(({ bytes }) => decodeMessage(bytes).answers.map(({ name }) => name));
+    expect(said).toContain(a.publication.host);
+    expect(said).not.toContain('h1.local');
+  });
+
+  it('asks for its host name once more after holding it', async () => {
+    const { clock, lan, box } = world();
+    await box('h1');
+    await advance(clock, 5000);
+    const asked = lan.packets.map(({ bytes }) => decodeMessage(bytes)).filter(({ response, authorities }) => !response && authorities.length === 0)
+      .flatMap(({ questions }) => questions).filter(({ name }) => name === 'h1.local');
+    expect(asked).toHaveLength(2);
+  });
+
+  it('without any interface it says so once and waits', async () => {
+    const { clock, lan, box } = world();
+    const on = lan.host('h1');
+    const [eth0] = on.network().interfaces();
+    on.down('eth0');
+    const a = await box('h1', { on });
+    await advance(clock, 10_000);
+    expect(a.troubles).toEqual(['mdns.alone']);
+    on.up('eth0', 'lan', eth0?.addresses ?? []);
+    await advance(clock, 5000);
+    expect(a.mdns.interfaces()).toHaveLength(1);
+    await a.publication.published;
+  });
+
+  it('says goodbye once and resolves what waits when it is closed early', async () => {
+    const { clock, lan, box } = world();
+    const a = await box('h1');
+    await a.mdns.close();
+    await a.publication.published;
+    await advance(clock, 10_000);
+    expect(lan.packets).toEqual([]);
   });
 
   it('reports unreadable packets once a minute and survives a listener that throws', async () => {
