@@ -13,6 +13,7 @@ import { LocalBox } from './local-box.ts';
 import { LevelDatabase } from './log/level-database.ts';
 import { openLog } from './log/log.ts';
 import { Mail } from './mail/mail.ts';
+import { SelfRoad } from './mail/self-road.ts';
 import { createMdns } from './mdns/mdns.ts';
 import { createSocketNetwork } from './mdns/socket-network.ts';
 import { type CheckedOptions, checkedOptions } from './options.ts';
@@ -100,9 +101,10 @@ async function assemble(options: CheckedOptions, opened: Opened): Promise<Box> {
     receive: (incoming) => mail.receive(incoming),
     roadsChanged: () => mail.roadsChanged(),
   });
+  const self = new SelfRoad({ ownName: () => service.name, receive: (incoming) => mail.receive(incoming) });
   const mail: Mail = new Mail({
     log, clock, trouble, limits,
-    roads: [service.road, homes.road],
+    roads: [self, service.road, homes.road],
     isHomeDomain: (domain) => homes.knows(domain),
   });
   opened.add(() => mail.close());

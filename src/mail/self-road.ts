@@ -1,0 +1,30 @@
+import type { Address } from './address.ts';
+import type { Incoming } from './inbox.ts';
+import type { Letter } from './letter.ts';
+import type { Handed, Road } from './road.ts';
+
+/** The shortest road: letters to this box itself. */
+export class SelfRoad implements Road {
+  readonly #ownName: () => string;
+  readonly #receive: (incoming: Incoming) => Promise<void>;
+
+  constructor(parts: { readonly ownName: () => string; readonly receive: (incoming: Incoming) => Promise<void> }) {
+    this.#ownName = parts.ownName;
+    this.#receive = parts.receive;
+  }
+
+  reaches(address: Address): boolean {
+    return address.kind === 'link' && address.name === this.#ownName();
+  }
+
+  /** Its own name is its own only while it has it. */
+  holds(): boolean {
+    return false;
+  }
+
+  async deliver(_address: Address, { recordId: _, time: __, ...letter }: Letter): Promise<Handed> {
+    const from = `link:${this.#ownName()}`;
+    await this.#receive({ ...letter, from, to: from, trust: 'paired' });
+    return { delivered: Promise.resolve() };
+  }
+}
