@@ -13,10 +13,7 @@ const ANNOUNCEMENTS = 3;
 /** RFC 6762 §8.4 */
 const UPDATE_ANNOUNCEMENTS = 2;
 
-/**
- * COMPAT(avahi 0.8): it does not defend a name against a probe when it said it within the last second.
- * So a host name that seemed free is asked for after that second.
- */
+/** A responder of this host may have missed our probes, or held its answer back (§6: once a second): asked once more. */
 const WATCH_DELAY = 1200;
 
 export interface LinkParts {
