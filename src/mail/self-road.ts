@@ -22,9 +22,15 @@ export class SelfRoad implements Road {
     return false;
   }
 
-  async deliver(_address: Address, { recordId: _, time: __, ...letter }: Letter): Promise<Handed> {
+  async deliver(_address: Address, { id, body, subject, thread }: Letter): Promise<Handed> {
     const from = `link:${this.#ownName()}`;
-    await this.#receive({ ...letter, from, to: from, trust: 'paired' });
+    await this.#receive({
+      id, body, from,
+      to: from,
+      trust: 'paired',
+      ...(subject === undefined ? {} : { subject }),
+      ...(thread === undefined ? {} : { thread }),
+    });
     return { delivered: Promise.resolve() };
   }
 }
