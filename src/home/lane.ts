@@ -22,6 +22,13 @@ export interface Entry {
   tries: number;
 }
 
+export function entryOf(cursor: Cursor, record: LogRecord, kind: Entry['kind'], redelivered: boolean): Entry {
+  const { seq, topic, recordId, stamp } = record;
+  // What the envelope adds is about as much again as 256 bytes.
+  const bytes = (record.payload?.bytes.length ?? 0) + 256;
+  return { seq, topic, recordId, kind, itemId: record.id ?? recordId, bytes, cursor, stamp, redelivered, record, ackedAt: undefined, tries: 0 };
+}
+
 /** new: the node must be looked at before anything is sent. checking: that is going on. */
 export type Phase = 'new' | 'checking' | 'ready';
 

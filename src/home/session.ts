@@ -117,7 +117,8 @@ export class HomeSession {
     }
     const due = this.#sm.sent({ again, ...(handed ? { handed } : {}), ...(dropped ? { dropped } : {}) });
     this.#socket?.write(stanza);
-    if (due) this.#ask();
+    // Somebody waits for the acknowledgement: no need to let more stanzas gather.
+    if (due || handed) this.#ask();
     else this.#askTimer ??= this.#options.clock.after(this.#options.timing.ask, () => this.#ask());
   }
 

@@ -1,21 +1,24 @@
 // Selected topics of the log → items in a home's pubsub service.
 // queued → in flight → acked → settled; the cursor moves only at settled, so nothing is trimmed before.
 import type { Trouble } from '../api.ts';
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Cursor } from '../log/cursor.ts';
 import { LanpostError } from '../errors.ts';
-import { matches } from '../log/filter.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
 import { serialize, type Element } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { failureOf, type Failure } from './failure.ts';
-import { Lane, type Entry } from './lane.ts';
-import { createRequest, itemsRequest, parseItems, publishRequest, retractRequest, type NodeSettings } from './node.ts';
+import { Holding } from './holding.ts';
+import { entryOf, Lane, type Entry } from './lane.ts';
+import { publishRequest, retractRequest } from './node.ts';
+import { createNode, probe, readBack, type NodeCheckParts, type ReadBack } from './node-check.ts';
 import { putAside } from './poison.ts';
-import { arrived, newestByItem, pageOf } from './read-back.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { recordElement } from './record-element.ts';
 import type { HomeSession } from './session.ts';
+import { Settling } from './settling.ts';
+import { Suspect } from './suspect.ts';
 import { SendWindow } from './window.ts';
 
 export interface UplinkOptions {
@@ -57,44 +60,52 @@ export class Uplink {
   /** Lanes that have something to do, in turn. */
   readonly #active = new Set<Lane>();
   readonly #known = new Map<number, Entry>();
-  readonly #settling = new Set<Entry>();
+  readonly #settling: Settling;
+  readonly #reading: ReadAhead;
+  readonly #node: NodeCheckParts;
   readonly #window = new SendWindow();
-  readonly #closing = new AbortController();
-  readonly #timers = new Set<Timer>();
-  #cursors: Cursor[] = [];
-  #pulls: Promise<void>[] = [];
+  readonly #suspect = new Suspect();
+  readonly #holding: Holding;
+  #closed = false;
   #session: HomeSession | undefined;
   #generation = 0;
-  #ahead = 0;
-  #aheadBytes = 0;
-  #room: (() => void)[] = [];
   #checks = 0;
-  #serviceUntil = 0;
-  #serviceTries = 0;
-  /** The lone record in flight when the stream died, and how often. */
-  #suspect: { seq: number; times: number } | undefined;
-  #settleTimer: Timer | undefined;
   #scheduled = false;
   #answers = 0;
 
   constructor(options: UplinkOptions) {
     this.#o = options;
+    const { log, clock, jid, filters, limits, service, trouble } = options;
+    this.#settling = new Settling({
+      clock, settle: limits.settle, settled: (entry) => this.#settled(entry),
+      ready: (entry) => this.#lanes.get(entry.topic)?.readBack === false,
+    });
+    this.#reading = new ReadAhead({
+      log, clock, limits, readers: filters.map((filter) => ({ name: cursorName(jid, filter), filter })),
+      full: () => this.#known.size >= limits.unsettled,
+      take: (cursor, record, redelivered) => this.#take(cursor, record, redelivered),
+      failed: (error) => trouble({ kind: 'home.read', message: `reading for ${jid} failed: ${String(error)}` }),
+    });
+    this.#holding = new Holding({
+      jid, service, clock, trouble, wake: (lane) => this.#goOn(lane),
+      wakeAll: () => {
+        for (const lane of this.#lanes.values()) this.#active.add(lane);
+        this.#schedule();
+      },
+    });
+    this.#node = { log, service, request: (iq) => this.#request(iq) };
   }
 
   /** Opens its readers; from then on the log keeps what the home does not have. */
-  async start(): Promise<void> {
-    const { log, jid, filters } = this.#o;
-    for (const filter of filters) this.#cursors.push(await log.cursor({ name: cursorName(jid, filter), filter, from: 'start', durable: true }));
-    this.#pulls = this.#cursors.map((cursor, i) => this.#pull(cursor, filters.slice(0, i)));
+  start(): Promise<void> {
+    return this.#reading.start();
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-    this.#makeRoom();
-    for (const timer of this.#timers) timer.stop();
-    this.#settleTimer?.stop();
-    await Promise.all(this.#pulls);
-    await Promise.all(this.#cursors.map((cursor) => cursor.close()));
+    this.#closed = true;
+    this.#holding.close();
+    this.#settling.pause();
+    await this.#reading.close();
   }
 
   /** Records not settled, and the oldest one's stamp. */
@@ -122,24 +133,21 @@ export class Uplink {
   online(session: HomeSession, fresh: boolean): void {
     this.#session = session;
     if (fresh) this.#begin();
-    this.#settleSoon();
+    this.#settling.resume();
     this.#schedule();
   }
 
   /** The connection has gone; what is in flight stays so until the session is resumed or given up. */
   offline(): void {
     this.#session = undefined;
-    this.#settleTimer?.stop();
-    this.#settleTimer = undefined;
+    this.#settling.pause();
   }
 
   /** The stream died of something we sent: find out what, one at a time. */
   suspect(): void {
     const inFlight = [...this.#known.values()].filter((entry) => this.#lanes.get(entry.topic)?.flight.has(entry));
     this.#window.narrow();
-    const [only] = inFlight;
-    if (!only || inFlight.length > 1) return;
-    this.#suspect = this.#suspect?.seq === only.seq ? { seq: only.seq, times: this.#suspect.times + 1 } : { seq: only.seq, times: 1 };
+    this.#suspect.died(inFlight.map((entry) => entry.seq));
   }
 
   // What was sent on another session may be lost: look, before anything more is sent.
@@ -147,7 +155,7 @@ export class Uplink {
     this.#generation++;
     this.#window.reset();
     this.#checks = 0;
-    this.#serviceUntil = 0;
+    this.#holding.reset();
     for (const lane of this.#lanes.values()) {
       lane.unknown.push(...lane.flight);
       lane.flight.clear();
@@ -163,29 +171,9 @@ export class Uplink {
 
   // ── reading the log ──────────────────────────────────────────────────────────────────────────────
 
-  async #pull(cursor: Cursor, earlier: readonly string[]): Promise<void> {
-    const { signal } = this.#closing;
-    while (!signal.aborted) {
-      try {
-        if (this.#ahead >= this.#o.limits.ahead || this.#aheadBytes >= this.#o.limits.aheadBytes || this.#known.size >= this.#o.limits.unsettled) {
-          await new Promise<void>((resolve) => { this.#room.push(resolve); });
-          continue;
-        }
-        const deliveries = await cursor.next(64);
-        if (deliveries.length === 0) await cursor.wait(signal);
-        for (const { record, redelivered } of deliveries) this.#take(cursor, record, redelivered, earlier);
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#o.trouble({ kind: 'home.read', message: `reading for ${this.#o.jid} failed: ${String(error)}` });
-        await new Promise<void>((resolve) => { this.#later(1_000, resolve); });
-      }
-    }
-  }
-
-  #take(cursor: Cursor, record: LogRecord, redelivered: boolean, earlier: readonly string[]): void {
+  #take(cursor: Cursor, record: LogRecord, redelivered: boolean): void {
     const { seq, topic, kind } = record;
     if (this.#known.has(seq)) return;
-    if (earlier.some((filter) => matches(filter, topic))) return cursor.done(seq);
     if (kind === 'gap') {
       const { from = seq, to = seq, reason = 'unknown' } = record.gap ?? {};
       this.#o.trouble({ kind: 'home.gap', message: `records ${from} to ${to} were lost (${reason}) before ${this.#o.jid} had them` });
@@ -199,33 +187,26 @@ export class Uplink {
       lane.overflow ??= record.stamp;
       return;
     }
-    const bytes = (record.payload?.bytes.length ?? 0) + 256;
-    const entry: Entry = {
-      seq, topic, recordId: record.recordId, kind, itemId: record.id ?? record.recordId, bytes, cursor, stamp: record.stamp, redelivered,
-      record, ackedAt: undefined, tries: 0,
-    };
+    const entry = entryOf(cursor, record, kind, redelivered);
     this.#known.set(seq, entry);
     lane.enqueue(entry);
-    this.#ahead++;
-    this.#aheadBytes += bytes;
+    this.#reading.queued(entry);
     this.#wakeLane(lane);
   }
 
-  #unqueued(entry: Entry): void {
-    this.#ahead--;
-    this.#aheadBytes -= entry.bytes;
-  }
-
   #queued(lane: Lane, entries: readonly Entry[]): void {
-    for (const { bytes } of entries) {
-      this.#ahead++;
-      this.#aheadBytes += bytes;
-    }
+    for (const entry of entries) this.#reading.queued(entry);
     lane.requeue(entries);
   }
 
-  #makeRoom(): void {
-    for (const resolve of this.#room.splice(0)) resolve();
+  /** Empties the queue of a topic; its records stay in the log, undone. */
+  #unqueue(lane: Lane): Entry[] {
+    const queue = lane.queue.splice(0);
+    for (const entry of queue) {
+      this.#reading.unqueued(entry);
+      this.#forget(entry);
+    }
+    return queue;
   }
 
   // ── sending ──────────────────────────────────────────────────────────────────────────────────────
@@ -244,18 +225,10 @@ export class Uplink {
     });
   }
 
-  #later(ms: number, call: () => void): void {
-    const timer = this.#o.clock.after(ms, () => {
-      this.#timers.delete(timer);
-      call();
-    });
-    this.#timers.add(timer);
-  }
-
   /** Serves the lanes in turn while the window admits more. */
   #pump(): void {
     const now = this.#o.clock.mono();
-    if (!this.#session?.attached || this.#closing.signal.aborted || now < this.#serviceUntil) return;
+    if (!this.#session?.attached || this.#closed || this.#holding.serviceAway) return;
     for (let served = true; served;) {
       served = false;
       for (const lane of this.#active) {
@@ -265,7 +238,7 @@ export class Uplink {
         else served = true;
       }
     }
-    this.#makeRoom();
+    this.#reading.makeRoom();
   }
 
   #step(lane: Lane, now: number): 'sent' | 'idle' | 'full' {
@@ -279,7 +252,7 @@ export class Uplink {
     if (entry.redelivered && lane.probing) return this.#check(lane);
     if (!this.#window.admits(entry.bytes)) return 'full';
     lane.queue.shift();
-    this.#unqueued(entry);
+    this.#reading.unqueued(entry);
     this.#send(lane, entry);
     return 'sent';
   }
@@ -292,8 +265,8 @@ export class Uplink {
       void this.#poison(lane, entry, `larger than ${this.#o.limits.stanza} bytes as a stanza`);
       return;
     }
-    if (this.#suspect?.seq === entry.seq && this.#suspect.times >= 2) {
-      this.#suspect = undefined;
+    if (this.#suspect.guilty(entry.seq)) {
+      this.#suspect.clear(entry.seq);
       void this.#poison(lane, entry, 'the server ended the stream twice when this alone was in flight');
       return;
     }
@@ -325,13 +298,13 @@ export class Uplink {
     if (generation !== this.#generation || !lane.flight.delete(entry)) return;
     const now = this.#o.clock.mono();
     this.#window.left(entry.bytes, now - sentAt);
-    this.#serviceTries = 0;
+    this.#holding.answered();
     this.#answers++;
     lane.alone = false;
     lane.holds = 0;
     lane.createdAgain = 0;
     lane.reason = undefined;
-    if (this.#suspect?.seq === entry.seq) this.#suspect = undefined;
+    this.#suspect.clear(entry.seq);
     this.#acked(lane, entry, now);
     if (lane.failure !== undefined && lane.flight.size === 0) this.#recover(lane);
     this.#wakeLane(lane);
@@ -342,36 +315,19 @@ export class Uplink {
     entry.ackedAt = now;
     lane.acked.add(entry);
     this.#settling.add(entry);
-    this.#settleSoon();
   }
 
-  // ── settling ─────────────────────────────────────────────────────────────────────────────────────
-
-  #settleSoon(): void {
-    if (this.#settleTimer || this.#settling.size === 0 || !this.#session) return;
-    const { settle } = this.#o.limits;
-    this.#settleTimer = this.#o.clock.after(Math.min(1_000, Math.max(10, settle / 4)), () => {
-      this.#settleTimer = undefined;
-      this.#settle();
-      this.#settleSoon();
-    });
-  }
-
-  #settle(): void {
-    const due = this.#o.clock.mono() - this.#o.limits.settle;
-    for (const entry of this.#settling) {
-      const lane = this.#lanes.get(entry.topic);
-      if (entry.ackedAt === undefined || entry.ackedAt > due || !lane || lane.readBack) continue;
-      lane.acked.delete(entry);
-      this.#forget(entry);
-      entry.cursor.done(entry.seq);
-      if (lane.idle && !lane.created) this.#lanes.delete(lane.topic);
-    }
-    this.#makeRoom();
+  #settled(entry: Entry): void {
+    const lane = this.#lanes.get(entry.topic);
+    lane?.acked.delete(entry);
+    this.#known.delete(entry.seq);
+    entry.cursor.done(entry.seq);
+    if (lane?.idle && !lane.created) this.#lanes.delete(lane.topic);
+    this.#reading.makeRoom();
   }
 
   #forget(entry: Entry): void {
-    this.#settling.delete(entry);
+    this.#settling.remove(entry);
     this.#known.delete(entry.seq);
   }
 
@@ -413,64 +369,34 @@ export class Uplink {
       lane.readBack ||= lane.acked.size > 0;
       if (lane.createdAgain++ >= 2) return this.#hold(lane, `the node is not there and cannot be made: ${reason}`);
     } else if (failure === 'hold') return this.#hold(lane, reason);
-    else if (failure === 'service') return this.#pauseService(reason);
+    else if (failure === 'service') return this.#holding.pauseService(reason);
     else if (failure === 'retry') {
       lane.alone = true;
       if (tries >= MAX_TRIES) return this.#hold(lane, reason);
-      this.#wait(lane, Math.min(MINUTE, 500 * 2 ** tries));
+      this.#holding.wait(lane, Math.min(MINUTE, 500 * 2 ** tries));
       return;
     }
     this.#wakeLane(lane);
   }
 
-  #wait(lane: Lane, delay: number): void {
-    const until = this.#o.clock.mono() + delay;
-    lane.heldUntil = until;
-    this.#later(delay, () => {
-      // A timer may be a little early, or a later wait may have taken its place.
-      if (lane.heldUntil !== until) return;
-      lane.heldUntil = 0;
-      lane.createdAgain = 0;
-      if (lane.overflow !== undefined) this.#release(lane);
-      this.#wakeLane(lane);
-    });
+  #goOn(lane: Lane): void {
+    lane.createdAgain = 0;
+    if (lane.overflow !== undefined) this.#release(lane);
+    this.#wakeLane(lane);
   }
 
   /** Its records stay in the log, undone; nothing else waits for it. */
   #hold(lane: Lane, reason: string): void {
-    const { trouble, jid } = this.#o;
-    const delay = Math.min(60 * MINUTE, 5 * MINUTE * 2 ** lane.holds++);
-    lane.reason = reason;
-    for (const entry of lane.queue.splice(0)) {
-      this.#unqueued(entry);
-      this.#known.delete(entry.seq);
-      lane.overflow ??= entry.stamp;
-    }
-    trouble({ kind: 'home.held', message: `${jid}: ${lane.topic} waits ${Math.round(delay / MINUTE)} min: ${reason}` });
-    this.#wait(lane, delay);
-    this.#makeRoom();
+    lane.overflow ??= this.#unqueue(lane)[0]?.stamp;
+    this.#holding.hold(lane, reason);
+    this.#reading.makeRoom();
   }
 
   /** What was left in the log is read again, in order; what is known here is passed over. */
   #release(lane: Lane): void {
     lane.overflow = undefined;
     lane.heldUntil = 0;
-    for (const cursor of this.#cursors) if (matches(cursor.filter, lane.topic)) cursor.rewind();
-  }
-
-  #pauseService(reason: string): void {
-    const { clock, trouble, jid, service } = this.#o;
-    const now = clock.mono();
-    if (now < this.#serviceUntil) return;
-    const delay = Math.min(5 * MINUTE, 5_000 * 2 ** this.#serviceTries++);
-    const until = now + delay;
-    this.#serviceUntil = until;
-    trouble({ kind: 'home.service', message: `${jid}: ${service} is away, next try in ${Math.round(delay / 1000)} s: ${reason}` });
-    this.#later(delay, () => {
-      if (this.#serviceUntil === until) this.#serviceUntil = 0;
-      for (const lane of this.#lanes.values()) this.#active.add(lane);
-      this.#schedule();
-    });
+    this.#reading.rewind(lane.topic);
   }
 
   async #poison(lane: Lane, entry: Entry, reason: string): Promise<void> {
@@ -522,35 +448,18 @@ export class Uplink {
   }
 
   async #checked(lane: Lane, generation: number): Promise<void> {
-    if (!lane.created) await this.#create(lane);
     const still = (): boolean => generation === this.#generation;
-    if (lane.readBack && still()) await this.#readBack(lane, still);
-    if (lane.probing && still()) await this.#probe(lane, still);
-    // It was gone: publishing would make it anew, but not as it should be.
-    if (!lane.created && still()) await this.#create(lane);
-  }
-
-  async #create(lane: Lane): Promise<void> {
-    const accessModel = this.#o.log.topic(lane.topic)?.settings['accessModel'] === 'open' ? 'open' : 'whitelist';
-    for (const maxItems of ['max', '10000', undefined]) {
-      try {
-        await this.#request(this.#createRequest(lane.topic, { accessModel, maxItems }));
-        break;
-      } catch (error) {
-        if (!(error instanceof StanzaError)) throw error;
-        if (error.condition === 'conflict') break; // it is there
-        const failure = failureOf(error);
-        if (failure === 'service') throw error;
-        // Perhaps it was made for us by somebody who may: publishing will tell.
-        if (failure === 'hold') break;
-        if (maxItems === undefined) throw error;
-      }
+    if (!lane.created) await createNode(lane, this.#node);
+    if (lane.readBack && still()) {
+      const found = await readBack(lane, this.#node);
+      if (still()) this.#apply(lane, found);
     }
-    lane.created = true;
-  }
-
-  #createRequest(topic: string, settings: NodeSettings): Element {
-    return createRequest(this.#o.service, topic, settings);
+    if (lane.probing && still()) {
+      const present = await probe(lane, this.#node);
+      if (still()) this.#found(lane, present);
+    }
+    // It was gone: publishing would make it anew, but not as it should be.
+    if (!lane.created && still()) await createNode(lane, this.#node);
   }
 
   async #request(iq: Element): Promise<Element> {
@@ -560,82 +469,38 @@ export class Uplink {
     return session.iq.request(iq, { timeout: 1.5 * MINUTE });
   }
 
-  async #present(lane: Lane, page: readonly Entry[], newest: ReadonlyMap<string, number>): Promise<Set<Entry>> {
-    const ids = [...new Set(page.map((entry) => entry.itemId))];
-    let found: Map<string, string | undefined> = new Map();
-    try {
-      found = parseItems(await this.#request(itemsRequest(this.#o.service, lane.topic, ids)));
-    } catch (error) {
-      // Prosody and ejabberd leave unknown items out; others may say so, or that there is no such node.
-      if (!(error instanceof StanzaError) || error.condition !== 'item-not-found') throw error;
-      lane.created = false;
-    }
-    return new Set(page.filter((entry) => arrived(entry, found, newest)));
-  }
-
-  /** After a session that was not resumed: first what may or may not have arrived, then from the newest acked back. */
-  async #readBack(lane: Lane, still: () => boolean): Promise<void> {
-    const acked = [...lane.acked].toSorted((a, b) => b.seq - a.seq);
-    const unknown = lane.unknown.toSorted((a, b) => a.seq - b.seq);
-    const newest = newestByItem([...acked, ...unknown]);
-    const there = new Set<Entry>();
-    for (let at = 0; at < unknown.length;) {
-      const page = pageOf(unknown, at);
-      for (const entry of await this.#present(lane, page, newest)) there.add(entry);
-      if (!still()) return;
-      at += page.length;
-    }
-    // One that did not arrive replaces nothing.
-    const standing = newestByItem([...acked, ...there]);
-    const lost: Entry[] = [];
-    for (let at = 0; at < acked.length;) {
-      const page = pageOf(acked, at);
-      const present = await this.#present(lane, page, standing);
-      if (!still()) return;
-      lost.push(...page.filter((entry) => !present.has(entry)));
-      if (present.size === page.length) break;
-      at += page.length;
-    }
-
+  #apply(lane: Lane, { arrived, missing, lost }: ReadBack): void {
     lane.unknown = [];
     lane.readBack = false;
     const now = this.#o.clock.mono();
-    for (const entry of there) this.#acked(lane, entry, now);
+    for (const entry of arrived) this.#acked(lane, entry, now);
     // A server may answer from memory what its disk does not have yet: the time to settle begins anew.
     for (const entry of lane.acked) entry.ackedAt = now;
-    this.#queued(lane, unknown.filter((entry) => !there.has(entry)));
+    this.#queued(lane, missing);
     if (lost.length > 0) this.#sendAgain(lane, lost);
   }
 
   /** Acknowledged, and lost by the server: they and what is queued behind them are read from the log again, in order. */
   #sendAgain(lane: Lane, lost: readonly Entry[]): void {
     this.#o.trouble({ kind: 'home.lost', message: `${this.#o.jid}: ${lost.length} acknowledged items of ${lane.topic} were no longer there and are sent again` });
-    const queue = lane.queue.splice(0);
-    for (const entry of queue) this.#unqueued(entry);
-    for (const entry of lost) lane.acked.delete(entry);
-    for (const entry of [...lost, ...queue]) {
+    const queue = this.#unqueue(lane);
+    for (const entry of lost) {
+      lane.acked.delete(entry);
       this.#forget(entry);
-      entry.cursor.again(entry.seq);
     }
-    this.#makeRoom();
+    for (const entry of [...lost, ...queue]) entry.cursor.again(entry.seq);
+    this.#reading.makeRoom();
   }
 
-  /** The first look of a new process: which of the records handed out before it are there already? */
-  async #probe(lane: Lane, still: () => boolean): Promise<void> {
-    const candidates = lane.queue.filter((entry) => entry.redelivered);
-    const page = pageOf(candidates, 0);
-    if (page.length === 0) return;
-    const present = await this.#present(lane, page, newestByItem(page));
-    if (!still()) return;
+  #found(lane: Lane, present: ReadonlySet<Entry>): void {
     // Sent in order: when none of the first is there, none of the later is.
     if (present.size === 0) lane.probing = false;
     const now = this.#o.clock.mono();
-    for (const entry of present) {
-      if (!lane.queue.includes(entry)) continue;
-      lane.queue = lane.queue.filter((other) => other !== entry);
-      this.#unqueued(entry);
+    for (const entry of lane.queue.filter((queued) => present.has(queued))) {
+      this.#reading.unqueued(entry);
       this.#acked(lane, entry, now);
     }
-    this.#makeRoom();
+    lane.queue = lane.queue.filter((entry) => !present.has(entry));
+    this.#reading.makeRoom();
   }
 }
