@@ -77,11 +77,19 @@ export class Outbox {
     if (cursor.unconfirmed >= WINDOW) return this.#pause(RETRY.most, clock);
     const page = await cursor.next(1);
     const [next] = page;
-    if (!next) return cursor.wait(this.#ended.signal);
+    if (!next) return this.#news();
     if (next.record.kind !== 'publish') return cursor.done(next.record.seq);
     const { letter, expires } = fromRecord(next.record);
     if (clock.isSet() && clock.wall() > expires) return this.#end(next.record.seq, letter, 'expired', 'it expired before it could be delivered');
     await this.#hand(road, next.record.seq, letter);
+  }
+
+  /** Until there is another letter, or what was handed on is lost with its road. */
+  async #news(): Promise<void> {
+    if (this.#lost || this.#ended.signal.aborted) return;
+    const woken = new AbortController();
+    this.#wake = () => { this.#wake = undefined; woken.abort(); };
+    await this.#parts.cursor.wait(woken.signal);
   }
 
   async #hand(road: Road, seq: number, letter: Letter): Promise<void> {

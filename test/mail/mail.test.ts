@@ -82,6 +82,17 @@ test('what was not confirmed when the road broke goes again with the same record
   await receipt.delivered;
 });
 
+test('what was lost long after it was handed on goes again, also when nothing else is to be sent', async () => {
+  const receipt = await mail.send('link:b', 'hello');
+  await receipt.handed;
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => { setImmediate(resolve); }); // the outbox has gone to wait for letters
+  road.carried[0]?.lose();
+  await road.carriedBy(2);
+  road.carried[1]?.confirm();
+  await receipt.delivered;
+  expect(road.carried).toHaveLength(2);
+});
+
 test('what was not confirmed goes again after a restart; what was does not', async () => {
   const done = await mail.send('link:b', 'done');
   await road.carriedBy(1);
