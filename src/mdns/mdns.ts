@@ -1,9 +1,10 @@
 import type { Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import { addressToBytes, canonicalAddress, inSubnet, isLinkLocal, withoutZone } from './address.ts';
+import { addressToBytes, canonicalAddress, isLinkLocal } from './address.ts';
 import { decodeMessage } from './decode.ts';
 import { Directory, onLink, type BrowseEvent } from './directory.ts';
+import { channelPrint, linksOf, printOf } from './interfaces.ts';
 import { Link } from './link.ts';
 import { escapeLabel, nameKey } from './name.ts';
 import type { Channel, Family, InterfaceInfo, Network, Source } from './network.ts';
@@ -202,12 +203,7 @@ class Engine implements Mdns {
     this.#own = new Set(present.flatMap(({ addresses }) => addresses.map(({ address }) => canonicalAddress(address))));
     this.#interfaces = present;
     const slept = this.#slept();
-    const wanted = new Map<string, { iface: InterfaceInfo; family: Family }>();
-    for (const iface of present) {
-      for (const family of familiesOf(iface)) {
-        if (!sameLink(iface, family, wanted)) wanted.set(`${iface.name}/${family}`, { iface, family });
-      }
-    }
+    const wanted = linksOf(present);
     for (const [id, place] of this.#places) {
       const still = wanted.get(id);
       if (!still || channelPrint(still.iface, place.family) !== place.print) this.#part(place);
@@ -385,36 +381,6 @@ class Engine implements Mdns {
     });
     this.#timer = { at: next, timer };
   }
-}
-
-function familiesOf({ addresses }: InterfaceInfo): Family[] {
-  const has = (family: Family): boolean => addresses.some((own) => own.family === family && own.prefix < (family === 4 ? 32 : 128));
-  return ([4, 6] as const).filter(has);
-}
-
-function printOf({ addresses }: InterfaceInfo): string {
-  return addresses.map(({ address, prefix }) => `${withoutZone(address)}/${prefix}`).toSorted().join(' ');
-}
-
-/** What a channel depends on: an IPv4 membership belongs to an address, an IPv6 one to the interface. */
-function channelPrint(iface: InterfaceInfo, family: Family): string {
-  return family === 6 ? '' : printOf({ name: iface.name, addresses: iface.addresses.filter((own) => own.family === 4) });
-}
-
-/** Several IPv4 interfaces on one subnet are one link. */
-function sameLink(iface: InterfaceInfo, family: Family, wanted: ReadonlyMap<string, { iface: InterfaceInfo; family: Family }>): boolean {
-  if (family !== 4) return false;
-  const mine = subnetsOf(iface);
-  return [...wanted.values()].some((other) => other.family === 4 && subnetsOf(other.iface).some((net) => (
-    mine.some(({ bytes, prefix }) => prefix === net.prefix && inSubnet(bytes, net.bytes, prefix))
-  )));
-}
-
-function subnetsOf({ addresses }: InterfaceInfo): { bytes: Buffer; prefix: number }[] {
-  return addresses.flatMap(({ address, family, prefix }) => {
-    const bytes = family === 4 ? addressToBytes(address) : undefined;
-    return bytes ? [{ bytes, prefix }] : [];
-  });
 }
 
 export type { BrowseEvent, Found, FoundAddress } from './directory.ts';

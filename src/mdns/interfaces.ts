@@ -1,0 +1,48 @@
+import { addressToBytes, inSubnet, withoutZone } from './address.ts';
+import type { Family, InterfaceInfo } from './network.ts';
+
+// What interfaces mean for links: which families each speaks, which are one link, what a change touches.
+
+/** One interface and family that shall be joined. */
+export interface Wish { readonly iface: InterfaceInfo; readonly family: Family }
+
+/** The links there are, by `interface/family`. */
+export function linksOf(interfaces: readonly InterfaceInfo[]): Map<string, Wish> {
+  const wanted = new Map<string, Wish>();
+  for (const iface of interfaces) {
+    for (const family of familiesOf(iface)) {
+      if (!sameLink(iface, family, wanted)) wanted.set(`${iface.name}/${family}`, { iface, family });
+    }
+  }
+  return wanted;
+}
+
+function familiesOf({ addresses }: InterfaceInfo): Family[] {
+  const has = (family: Family): boolean => addresses.some((own) => own.family === family && own.prefix < (family === 4 ? 32 : 128));
+  return ([4, 6] as const).filter(has);
+}
+
+export function printOf({ addresses }: InterfaceInfo): string {
+  return addresses.map(({ address, prefix }) => `${withoutZone(address)}/${prefix}`).toSorted().join(' ');
+}
+
+/** What a channel depends on: an IPv4 membership belongs to an address, an IPv6 one to the interface. */
+export function channelPrint(iface: InterfaceInfo, family: Family): string {
+  return family === 6 ? '' : printOf({ name: iface.name, addresses: iface.addresses.filter((own) => own.family === 4) });
+}
+
+/** Several IPv4 interfaces on one subnet are one link. */
+function sameLink(iface: InterfaceInfo, family: Family, wanted: ReadonlyMap<string, Wish>): boolean {
+  if (family !== 4) return false;
+  const mine = subnetsOf(iface);
+  return [...wanted.values()].some((other) => other.family === 4 && subnetsOf(other.iface).some((net) => (
+    mine.some(({ bytes, prefix }) => prefix === net.prefix && inSubnet(bytes, net.bytes, prefix))
+  )));
+}
+
+function subnetsOf({ addresses }: InterfaceInfo): { bytes: Buffer; prefix: number }[] {
+  return addresses.flatMap(({ address, family, prefix }) => {
+    const bytes = family === 4 ? addressToBytes(address) : undefined;
+    return bytes ? [{ bytes, prefix }] : [];
+  });
+}
