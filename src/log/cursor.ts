@@ -150,7 +150,7 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
 
   async flush(): Promise<void> {
     const durable = this.#durable;
-    if (durable) await this.#parts.committer.task((tx) => durable.write(tx, this.#parts.state.clock.mono(), durable.row.handed));
+    if (durable && !this.#closed) await this.#parts.committer.task((tx) => durable.write(tx, this.#parts.state.clock.mono(), durable.row.handed));
   }
 
   async close(): Promise<void> {
@@ -164,6 +164,7 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
       state.readers.remove(this);
       return;
     }
+    if (cursors.durable.get(this.name) !== durable) return;
     try {
       // Now exactly what was handed out, no bound ahead of it.
       await committer.task((tx) => durable.write(tx, state.clock.mono(), 0));

@@ -63,11 +63,19 @@ export class Cursors {
     this.#state.readers.add(durable);
   }
 
-  remove(durable: Durable): void {
-    this.durable.delete(durable.name);
-    this.#state.readers.remove(durable);
+  /** Its rows go with the batch being built: nothing of it may be written after that. */
+  forget(durable: Durable): void {
     this.#dirty.delete(durable);
     this.#bounds.delete(durable);
+  }
+
+  /** It is dropped; whoever has it open reads no more. */
+  remove(durable: Durable): void {
+    this.#waking.get(durable)?.end();
+    this.#waking.delete(durable);
+    this.durable.delete(durable.name);
+    this.#state.readers.remove(durable);
+    this.forget(durable);
   }
 
   /** Wakes `cursor` for what matches `reader`. */
@@ -87,12 +95,14 @@ export class Cursors {
 
   /** Its position moved: it goes with some batch soon. */
   moved(durable: Durable): void {
+    if (this.durable.get(durable.name) !== durable) return;
     this.#dirty.add(durable);
     if (!this.#closed) this.#timer ??= this.#state.clock.after(IDLE, () => this.#idle());
   }
 
   /** It wants to hand out records above the bound on disk. */
   raise(durable: Durable, bound: number): void {
+    if (this.durable.get(durable.name) !== durable) return;
     this.#bounds.set(durable, Math.max(bound, this.#bounds.get(durable) ?? 0));
     this.#nudge();
   }

@@ -232,6 +232,7 @@ class DiskLog implements Log {
   async dropCursor(name: string): Promise<void> {
     const durable = this.#cursors.get(name);
     await this.#committer.task((tx) => {
+      this.#cursors.forget(durable);
       durable.remove(tx);
       tx.onCommit(() => this.#cursors.remove(durable));
     });

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { PREFIX, prefixRange } from '../../src/log/keys.ts';
 import { HANDED_STEP } from '../../src/log/durable.ts';
 import type { Log } from '../../src/log/log.ts';
 import { closeAll, item, openMemory, texts } from './log-fixture.ts';
@@ -179,6 +180,21 @@ it('a durable cursor cannot change its filter', async () => {
   await log.dropCursor('c');
   await expect(log.dropCursor('c')).rejects.toMatchObject({ code: 'not-found' });
   expect(await log.cursor(durable('u'))).toBeDefined();
+});
+
+it('a dropped cursor reads no more and leaves nothing behind', async () => {
+  const { log, database } = await openMemory();
+  const cursor = await log.cursor(durable('t'));
+  await cursor.next(1);
+  const waited = cursor.wait();
+  await log.dropCursor('c');
+  await waited;
+  expect(() => cursor.next(1)).toThrow(/closed/);
+  cursor.done(1);
+  await cursor.close();
+  await log.close();
+  await database.open();
+  expect(await database.range({ ...prefixRange(PREFIX.cursor), limit: 9 })).toEqual([]);
 });
 
 it('a closed cursor wakes who waits, and reads no more', async () => {
