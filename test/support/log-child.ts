@@ -28,8 +28,9 @@ export class LogWriter {
   #state: 'starting' | 'opening' | 'open' | 'done' = 'starting';
 
   constructor(options: WriterOptions, wrapper: readonly string[] = []) {
-    const [command = process.execPath, ...args] = [...wrapper, process.execPath, PROGRAM, JSON.stringify(options)];
-    this.#process = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const args = [PROGRAM, JSON.stringify(options)];
+    const [around, ...rest] = wrapper;
+    this.#process = spawn(around ?? process.execPath, around === undefined ? args : [...rest, process.execPath, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
     const lines = this.#process.stdout && createInterface({ input: this.#process.stdout });
     lines?.on('line', (line) => this.#line(line));
     this.#ended = Promise.all([once(this.#process, 'exit'), lines ? once(lines, 'close') : undefined]);
