@@ -5,7 +5,7 @@ import type { Incoming } from '../mail/inbox.ts';
 import type { Letter } from '../mail/letter.ts';
 import type { Handed, Road } from '../mail/road.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
-import { readMessage, withHtml } from '../xep/message-body.ts';
+import { readMessage } from '../xep/message-body.ts';
 import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';
 import { buildMessage } from '../xmpp/stanza.ts';
 import { originOf } from './record-origin.ts';
@@ -51,7 +51,7 @@ export class MailRoad implements Road {
       ...(letter.thread === undefined ? {} : { thread: letter.thread }),
       extensions: [xml('record', { xmlns: NS_LANPOST, id: letter.recordId, at: String(letter.time) })],
     });
-    return this.#parts.streams.send(address.name, withHtml(message));
+    return this.#parts.streams.send(address.name, message);
   }
 }
 

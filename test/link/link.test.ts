@@ -20,6 +20,8 @@ describe('between two boxes', () => {
     const { delivered } = await a.link.send(b.name, say('hello & <ünï> 😀'));
     await delivered;
     expect(b.messages).toMatchObject([{ body: 'hello & <ünï> 😀', from: 'a@h1', context: { name: 'a@h1', tls: true, trust: 'seen', fingerprint: a.identity.fingerprint } }]);
+    // The HTML beside it is for those who would show a plain body as markup.
+    expect(String(b.messages[0]?.stanza)).not.toContain('html');
     expect(b.opened).toEqual([{ name: 'a@h1', fingerprint: a.identity.fingerprint }]);
     expect(a.opened).toEqual([{ name: 'b@h2', fingerprint: b.identity.fingerprint }]);
     expect(a.link.peers.describe(b.name)).toMatchObject({ box: true, connected: true, trust: 'seen', fingerprint: b.identity.fingerprint });

@@ -106,6 +106,7 @@ describe('a stranger on the link', () => {
       const { head } = log;
       const { delivered } = await b.link.send(link.name, parseElement(`<message>${EVENT}</message>`));
       await delivered;
+      expect(log.head).toBe(head);
       untouched(head);
     });
 
