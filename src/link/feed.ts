@@ -20,6 +20,8 @@ export interface FeedParts {
   /** The peer's own box id: what it accepted first never goes back to it. */
   readonly boxId: string;
   readonly send: (stanza: Element) => Promise<{ readonly delivered?: Promise<void> }>;
+  /** See `Log.predecessor`. */
+  readonly predecessor: (record: LogRecord) => number | undefined;
   readonly failed: (error: unknown) => void;
 }
 
@@ -74,7 +76,7 @@ export class Feed {
     const news = batch.filter((record) => record.origin?.box !== this.#parts.boxId);
     if (news.length === 0) return this.#done(batch);
     this.#inFlight += batch.length;
-    const { delivered } = await this.#parts.send(eventMessage(this.#parts.reader, first.topic, news.map(noticeOf)));
+    const { delivered } = await this.#parts.send(eventMessage(this.#parts.reader, first.topic, news.map((record) => noticeOf(record, this.#parts.predecessor(record)))));
     if (!delivered) throw new Error('the stream confirms nothing');
     delivered.then(
       () => this.#done(batch),

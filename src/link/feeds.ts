@@ -97,6 +97,7 @@ export class Feeds implements Feeder {
       reader: name.slice(cursorName(actor.fingerprint, '').length),
       boxId: boxIdOfFingerprint(actor.fingerprint),
       send: (stanza) => this.#parts.streams.send(peer.name, stanza),
+      predecessor: (record) => this.#parts.log.predecessor(record),
       failed: (error) => this.#report(peer, error),
     });
     this.#running.set(name, feed);

@@ -90,8 +90,8 @@ export class Intake {
   }
 
   async #keep(topic: string, notice: Notice): Promise<void> {
-    const { kind, id, payload, publisher, recordId, gap } = notice;
-    const origin = originOf(recordId);
+    const { kind, id, payload, publisher, recordId, previous, gap } = notice;
+    const origin = { ...originOf(recordId), ...(previous === undefined ? {} : { previous }) };
     if (kind === 'gap') {
       this.#parts.trouble({ kind: 'link.gap', message: `${topic}: the peer lost ${gap?.count ?? 'some'} records (${gap?.reason ?? 'unknown'})` });
       return;

@@ -13,6 +13,9 @@ import type { PeerStreams } from './streams-port.ts';
 
 const NS_LANPOST = 'urn:lanpost:0';
 
+/** As long as an escaped address can be. */
+const MAX_CHAIN = 512;
+
 export interface MailRoadParts {
   readonly streams: Pick<PeerStreams, 'send'>;
   /** Whether the name is on the link now. */
@@ -49,7 +52,7 @@ export class MailRoad implements Road {
       body: letter.body,
       ...(letter.subject === undefined ? {} : { subject: letter.subject }),
       ...(letter.thread === undefined ? {} : { thread: letter.thread }),
-      extensions: [xml('record', { xmlns: NS_LANPOST, id: letter.recordId, at: String(letter.time) })],
+      extensions: [xml('record', { xmlns: NS_LANPOST, id: letter.recordId, chain: letter.chain, at: String(letter.time) })],
     });
     return this.#parts.streams.send(address.name, message);
   }
@@ -82,5 +85,6 @@ export function incomingOf(message: Element, peer: Sender, ownName: string): Inc
 function originBy(record: Element, peer: Sender): Pick<Incoming, 'origin'> {
   if (peer.fingerprint === undefined) return {};
   const origin = originOf(attr(record, 'id') ?? '');
-  return origin.box === boxIdOfFingerprint(peer.fingerprint) ? { origin } : {};
+  const chain = (attr(record, 'chain') ?? '').slice(0, MAX_CHAIN);
+  return origin.box === boxIdOfFingerprint(peer.fingerprint) ? { origin: { ...origin, chain } } : {};
 }

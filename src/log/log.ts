@@ -72,6 +72,8 @@ export interface Log {
   originMark(box: string, epoch: string, topic: string): number;
   /** Makes what room it can now, instead of within a second. */
   trim(): Promise<void>;
+  /** The seq of the topic's previous record, when it was accepted in the same epoch: what proves that none is missing between. */
+  predecessor(record: LogRecord): number | undefined;
   /** Bytes of all records held. */
   bytes(): number;
   /** Bytes free on the disk. */
@@ -244,6 +246,11 @@ class DiskLog implements Log {
 
   trim(): Promise<void> {
     return this.#guard.broken ? Promise.resolve() : this.#space.run();
+  }
+
+  predecessor({ seq, previous, origin }: LogRecord): number | undefined {
+    const { epochs } = this.#state;
+    return origin === undefined && previous > 0 && epochs.at(previous) === epochs.at(seq) ? previous : undefined;
   }
 
   bytes(): number {

@@ -10,8 +10,8 @@ export interface Mark {
 }
 
 const MAX_HOLES = 256;
-/** Epochs of one box remembered for each topic: every opening of its store begins one. */
-const MAX_EPOCHS = 16;
+/** Marks of one box remembered for each topic: every opening of its store begins one for each chain. */
+const MAX_MARKS = 64;
 
 /**
  * The mark after a record was taken, or undefined when it had been taken before. A record that
@@ -73,7 +73,7 @@ export class Origins {
   outdated(key: string): string[] {
     if (this.#marks.has(key)) return [];
     const [, names] = this.#group(key);
-    return names.slice(0, Math.max(0, names.length + 1 - MAX_EPOCHS));
+    return names.slice(0, Math.max(0, names.length + 1 - MAX_MARKS));
   }
 
   #group(key: string): [string, string[]] {
@@ -88,8 +88,8 @@ function counterOf(key: string): number {
   return Number.parseInt(key.split('\0')[1] ?? '', 10) || 0;
 }
 
-export function originName({ box, epoch }: Pick<Origin, 'box' | 'epoch'>, topic: string): string {
-  return `${box}\0${epoch}\0${topic}`;
+export function originName({ box, epoch, chain }: Pick<Origin, 'box' | 'epoch' | 'chain'>, topic: string): string {
+  return chain === undefined ? `${box}\0${epoch}\0${topic}` : `${box}\0${epoch}\0${topic}\0${chain}`;
 }
 
 export function originOp(name: string, mark: Mark): Op {

@@ -17,6 +17,8 @@ export interface Origin {
   readonly epoch: string;
   readonly seq: number;
   readonly previous?: number;
+  /** One of several sequences that its box feeds into the topic here; each has a mark of its own. Not kept with the record. */
+  readonly chain?: string;
 }
 
 /** Opaque to the log, except for what bounds the view. */

@@ -1,7 +1,8 @@
 import type { Message, TrustLevel } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
-import type { LogRecord, Origin } from '../log/record.ts';
+import type { Draft, LogRecord, Origin } from '../log/record.ts';
+import { formatRecordId } from '../log/record-id.ts';
 
 /**
  * One topic a level of trust. Only paired keys were vouched for by the owner; the others are free
@@ -49,7 +50,7 @@ export class Inbox {
       kind: 'publish',
       payload: { contentType: 'text/plain', bytes: new TextEncoder().encode(body) },
       extra: envelope,
-      ...(origin === undefined ? {} : { origin }),
+      ...(origin === undefined ? {} : repeatMark(incoming.trust, origin)),
     });
     await Promise.all([opened, kept]);
   }
@@ -59,6 +60,15 @@ export class Inbox {
     const pages = Object.values(BOXES).map(({ topic }) => (this.#log.topic(topic) ? this.#log.items(topic, { last: count }) : Promise.resolve([])));
     return (await Promise.all(pages)).flat().toSorted((a, b) => a.seq - b.seq).slice(-count);
   }
+}
+
+/**
+ * How a repeat is recognised. A mark lasts for ever, so only paired keys get one; for the rest the
+ * record id is the item id, known as long as the message is kept, and no key that is free to make
+ * leaves a row behind.
+ */
+function repeatMark(trust: TrustLevel, origin: Origin): Pick<Draft, 'id' | 'origin'> {
+  return trust === 'paired' ? { origin } : { id: formatRecordId(origin) };
 }
 
 export function toMessage(record: LogRecord, redelivered: boolean, ack: () => void): Message {

@@ -11,6 +11,8 @@ export interface Letter {
   readonly thread?: string;
   /** Minted here, carried on every road: what the recipient recognises a repeat by. */
   readonly recordId: string;
+  /** The outbox it is numbered in: one box may have several for one recipient, under names it has had. */
+  readonly chain: string;
   readonly time: number;
 }
 
@@ -37,7 +39,7 @@ export function isMailTopic(topic: string): boolean {
   return topic.startsWith(PREFIX);
 }
 
-export function toDraft(address: Address, letter: Omit<Letter, 'recordId' | 'time' | 'to'>, expires: number): Draft {
+export function toDraft(address: Address, letter: Omit<Letter, 'recordId' | 'chain' | 'time' | 'to'>, expires: number): Draft {
   const envelope: Envelope = {
     to: formatAddress(address),
     ...(letter.subject === undefined ? {} : { subject: letter.subject }),
@@ -64,6 +66,7 @@ export function fromRecord(record: LogRecord): { readonly letter: Letter; readon
     id: record.id,
     body: new TextDecoder().decode(record.payload.bytes),
     recordId: record.recordId,
+    chain: record.topic.slice(PREFIX.length),
     time: record.stamp.wall,
   };
   return { letter, expires };

@@ -101,7 +101,7 @@ export class Broker {
 
   /** The same, for a road. */
   async notices(actor: Actor, topic: string, options: ItemsOptions = {}): Promise<Notice[]> {
-    return (await this.#records(actor, topic, options)).map(noticeOf);
+    return (await this.#records(actor, topic, options)).map((record) => noticeOf(record));
   }
 
   async #records(actor: Actor, topic: string, options: ItemsOptions = {}): Promise<LogRecord[]> {

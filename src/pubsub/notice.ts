@@ -9,6 +9,8 @@ export interface Notice {
   readonly recordId: string;
   /** Wall time of its acceptance there, milliseconds since 1970. */
   readonly time: number;
+  /** Position of the topic's record before it, in the same epoch of the same box, when that is known. */
+  readonly previous?: number;
   /** Of an item or a retraction. */
   readonly id?: string;
   readonly payload?: Payload;
@@ -16,10 +18,11 @@ export interface Notice {
   readonly gap?: GapInfo;
 }
 
-export function noticeOf(record: LogRecord): Notice {
+export function noticeOf(record: LogRecord, previous?: number): Notice {
   const { kind, recordId, payload, publisher, gap } = record;
   return {
     kind, recordId,
+    ...(previous === undefined ? {} : { previous }),
     time: record.stamp.wall,
     ...(kind === 'publish' || kind === 'retract' ? { id: itemId(record) } : {}),
     ...(payload === undefined ? {} : { payload }),

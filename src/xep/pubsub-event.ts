@@ -27,7 +27,9 @@ export function eventMessage(reader: string, topic: string, notices: readonly No
     items = undefined;
     event.append(changeElement(topic, notice));
   }
-  const ids = notices.map(({ recordId, time }) => xml('record', { id: recordId, at: String(time) }));
+  const ids = notices.map(({ recordId, time, previous }) => (
+    xml('record', { id: recordId, at: String(time), ...(previous === undefined ? {} : { previous: String(previous) }) })
+  ));
   return xml('message', { type: 'headline' }, event, xml('records', { xmlns: NS_LANPOST, reader }, ...ids));
 }
 
@@ -72,7 +74,9 @@ export function parseEvent(message: Element): TopicEvent | undefined {
     else if (change) found.push({ kind: change, ...(change === 'gap' ? { gap: parseGap(child) } : {}) });
     else throw new Error(`<${child.name}/> is no pubsub event`);
   }
-  const stamps = children(records).map((record) => ({ recordId: needed(record, 'id'), time: timeOf(record) }));
+  const stamps = children(records).map((record) => ({
+    recordId: needed(record, 'id'), time: wholeOf(record, 'at'), ...(attr(record, 'previous') === undefined ? {} : { previous: wholeOf(record, 'previous') }),
+  }));
   const [topic] = topics;
   if (topic === undefined || topics.size > 1) throw new Error('an event must be about one topic');
   if (stamps.length !== found.length) throw new Error(`${found.length} entries came with ${stamps.length} record ids`);
@@ -80,10 +84,10 @@ export function parseEvent(message: Element): TopicEvent | undefined {
   return { topic, reader: needed(records, 'reader'), notices };
 }
 
-function timeOf(record: Element): number {
-  const time = Number(needed(record, 'at'));
-  if (!Number.isSafeInteger(time) || time < 0) throw new Error('a record needs the time of its acceptance');
-  return time;
+function wholeOf(record: Element, name: string): number {
+  const value = Number(needed(record, name));
+  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`"${name}" of a record must be a whole number`);
+  return value;
 }
 
 function parseEntry(entry: Element): Told {

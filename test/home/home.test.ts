@@ -266,13 +266,13 @@ describe('mail', () => {
     await state('online');
     expect(homes.road.reaches(address)).toBe(true);
     expect(homes.road.reaches({ kind: 'link', name: 'x' })).toBe(false);
-    await homes.road.deliver(address, { id: 'm1', to: 'xmpp:friend@away.test', body: 'h\u00e9 <', recordId: 'r', time: 0 });
+    await homes.road.deliver(address, { id: 'm1', to: 'xmpp:friend@away.test', body: 'h\u00e9 <', recordId: 'r', chain: 'c', time: 0 });
     const message = home.stanzas.find((stanza) => stanza.name === 'message');
     expect([message?.attrs['to'], message?.attrs['id'], message?.getChildText('body')]).toEqual(['friend@away.test', 'm1', 'h\u00e9 <']);
   });
 
   it('without a home it is unreachable', async () => {
     await open();
-    await expect(homes.road.deliver({ kind: 'xmpp', jid: 'a@b.test' }, { id: 'm', to: 'xmpp:a@b.test', body: 'x', recordId: 'r', time: 0 })).rejects.toMatchObject({ code: 'unreachable' });
+    await expect(homes.road.deliver({ kind: 'xmpp', jid: 'a@b.test' }, { id: 'm', to: 'xmpp:a@b.test', body: 'x', recordId: 'r', chain: 'c', time: 0 })).rejects.toMatchObject({ code: 'unreachable' });
   });
 });

@@ -154,14 +154,14 @@ test('a letter that expires while no road is open is given up and said so', asyn
   expect(await mail.state(receipt.id)).toBe('expired');
 });
 
-test('incoming messages are kept once, by record id, and a named reader goes on where it was', async () => {
+test.each(['seen', 'paired'] as const)('incoming messages of a %s key are kept once, by record id, and a named reader goes on where it was', async (trust) => {
   const origin = { box: 'b'.repeat(16), epoch: '1.00000001', seq: 7 };
-  const incoming = { from: 'link:b', to: 'link:a', trust: 'seen', body: 'hello', id: 'm1', origin } as const;
+  const incoming = { from: 'link:b', to: 'link:a', trust, body: 'hello', id: 'm1', origin } as const;
   await mail.receive(incoming);
   await mail.receive(incoming);
   await mail.receive({ ...incoming, body: 'again', origin: { ...origin, seq: 8 } });
   const reader = mail.messages({ name: 'flow' });
-  expect((await reader.next()).value).toMatchObject({ body: 'hello', from: 'link:b', trust: 'seen' });
+  expect((await reader.next()).value).toMatchObject({ body: 'hello', from: 'link:b', trust });
   expect((await reader.next()).value).toMatchObject({ body: 'again' });
   await reader.close();
   const again = mail.messages({ name: 'flow' });
@@ -187,5 +187,17 @@ test('without a name: the last first, then what comes', async () => {
   const bodies = [(await reader.next()).value.body, (await reader.next()).value.body];
   await receive('4');
   expect([...bodies, (await reader.next()).value.body]).toEqual(['2', '3', '4']);
+  await reader.close();
+});
+
+test('letters of one box from two of its outboxes are told apart, in whatever order they come', async () => {
+  const origin = { box: 'b'.repeat(16), epoch: '1.00000001' };
+  const receive = (seq: number, chain: string) =>
+    mail.receive({ from: 'link:b', to: 'link:a', trust: 'paired', body: `${chain} ${seq}`, origin: { ...origin, seq, chain } });
+  for (const [seq, chain] of [[20, 'new-name'], [10, 'old-name'], [20, 'new-name'], [11, 'old-name']] as const) await receive(seq, chain);
+  const reader = mail.messages({ name: 'flow' });
+  const bodies = [];
+  for (let i = 0; i < 3; i++) bodies.push((await reader.next()).value.body);
+  expect(bodies).toEqual(['new-name 20', 'old-name 10', 'old-name 11']);
   await reader.close();
 });

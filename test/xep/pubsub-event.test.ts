@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { eventMessage, parseEvent } from '../../src/xep/pubsub-event.ts';
+import type { Notice } from '../../src/pubsub/notice.ts';
+import { xml } from '../../src/xmpp/element.ts';
+import { parseElement } from '../../src/xml/parse.ts';
+import { serialize } from '../../src/xml/serialize.ts';
+
+const recordId = (seq: number): string => `aaaaaaaaaaaaaaaa-1.00000001-${seq}`;
+const NOTICES: Notice[] = [
+  { kind: 'publish', recordId: recordId(1), time: 5, id: 'x', payload: { contentType: 'application/json', bytes: Buffer.from('{"v":"<&>"}') }, publisher: 'link:b' },
+  { kind: 'publish', recordId: recordId(2), time: 5, previous: 1, id: recordId(2), payload: { contentType: 'text/plain', bytes: Buffer.from('ü') } },
+  { kind: 'retract', recordId: recordId(3), time: 6, previous: 2, id: 'x' },
+  { kind: 'configure', recordId: recordId(4), time: 6, previous: 3 },
+  { kind: 'gap', recordId: recordId(9), time: 7, gap: { from: 5, to: 8, count: 4, reason: 'corrupt' } },
+  { kind: 'purge', recordId: recordId(10), time: 8 },
+  { kind: 'delete', recordId: recordId(11), time: 9 },
+];
+
+test('every kind of notice survives the wire', () => {
+  const wire = serialize(eventMessage('reader', 'plant/temp', NOTICES));
+  const read = parseEvent(parseElement(wire));
+  expect(read).toMatchObject({ reader: 'reader', topic: 'plant/temp' });
+  const text = (notices: readonly Notice[]) => notices.map(({ payload, ...rest }) => ({
+    ...rest, ...(payload ? { payload: [payload.contentType, Buffer.from(payload.bytes).toString()] } : {}),
+  }));
+  expect(text(read?.notices ?? [])).toEqual(text(NOTICES));
+});
+
+test('a message that is no notification of a box is none', () => {
+  expect(parseEvent(xml('message', {}, xml('body', {}, 'hi')))).toBeUndefined();
+});
+
+const broken = (change: (wire: string) => string) => () => parseEvent(parseElement(change(serialize(eventMessage('r', 't', NOTICES.slice(0, 2))))));
+test.each([
+  ['fewer record ids than entries', (wire: string) => wire.replace(/<record [^>]*\/>/, '')],
+  ['two topics', (wire: string) => wire.replace('</event>', "<purge node='other'/></event>")],
+  ['an unknown entry', (wire: string) => wire.replace('<items', "<surprise node='t'/><items")],
+  ['an item without an id', (wire: string) => wire.replace("id='x'", '')],
+  ['two payloads', (wire: string) => wire.replace('</item>', '<a/></item>')],
+  ['no reader', (wire: string) => wire.replace("reader='r'", '')],
+  ['no time', (wire: string) => wire.replaceAll(/at='5'/g, "at='x'")],
+])('%s is refused, saying why', (_what, change) => {
+  expect(broken(change)).toThrow(/\w+ /);
+});
