@@ -81,7 +81,7 @@ export class Intake {
     if (!event) return false;
     const wanted = this.#wanted.get(`${peer.fingerprint} ${event.reader}`);
     // XEP-0060 §7: events count only from the service subscribed to, and only for what was asked.
-    if (!wanted || !matches(wanted.filter, event.topic)) {
+    if (!wanted || !(event.topic === '' || matches(wanted.filter, event.topic))) {
       throw new StanzaError('unexpected-request', { text: 'nobody here subscribed to that', type: 'cancel' });
     }
     const topic = mirrorName(boxIdOfFingerprint(peer.fingerprint), event.topic);

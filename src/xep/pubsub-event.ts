@@ -8,6 +8,7 @@ export const NS_PUBSUB_EVENT = 'http://jabber.org/protocol/pubsub#event';
 const NS_LANPOST = 'urn:lanpost:0';
 
 export interface TopicEvent {
+  /** Empty when every topic is concerned: then there are only gaps. */
   readonly topic: string;
   /** Which of the reader's subscriptions it is for. */
   readonly reader: string;
@@ -46,7 +47,7 @@ function changeElement(topic: string, { kind, gap }: Notice): Element {
     case 'configure': return xml('configuration', { node: topic });
     default: {
       const { from, to, count, reason } = gap ?? { from: 0, to: 0, reason: 'unknown' };
-      return xml('gap', { xmlns: NS_LANPOST, node: topic, from: String(from), to: String(to), reason, ...(count === undefined ? {} : { count: String(count) }) });
+      return xml('gap', { xmlns: NS_LANPOST, ...(topic === '' ? {} : { node: topic }), from: String(from), to: String(to), reason, ...(count === undefined ? {} : { count: String(count) }) });
     }
   }
 }
@@ -68,7 +69,8 @@ export function parseEvent(message: Element): TopicEvent | undefined {
   const found: Told[] = [];
   const topics = new Set<string>();
   for (const child of children(event)) {
-    topics.add(needed(child, 'node'));
+    // A gap may concern every topic.
+    topics.add(child.name === 'gap' ? attr(child, 'node') ?? '' : needed(child, 'node'));
     const change = CHANGES[child.name];
     if (child.name === 'items') found.push(...children(child).map(parseEntry));
     else if (change) found.push({ kind: change, ...(change === 'gap' ? { gap: parseGap(child) } : {}) });

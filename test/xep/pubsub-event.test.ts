@@ -26,6 +26,11 @@ test('every kind of notice survives the wire', () => {
   expect(text(read?.notices ?? [])).toEqual(text(NOTICES));
 });
 
+test('a gap may concern every topic', () => {
+  const gap: Notice = { kind: 'gap', recordId: recordId(9), time: 7, gap: { from: 5, to: 8, reason: 'corrupt' } };
+  expect(parseEvent(parseElement(serialize(eventMessage('reader', '', [gap]))))).toEqual({ reader: 'reader', topic: '', notices: [gap] });
+});
+
 test('a message that is no notification of a box is none', () => {
   expect(parseEvent(xml('message', {}, xml('body', {}, 'hi')))).toBeUndefined();
 });
