@@ -36,6 +36,8 @@ export interface FakeHome {
   send(element: Element | string): void;
   /** The path dies without a word. */
   cut(): void;
+  /** It takes what comes and says nothing more, on the connections there are. */
+  freeze(): void;
   close(): Promise<void>;
 }
 
@@ -55,6 +57,7 @@ export async function startFakeHome(): Promise<FakeHome> {
   const { key, cert } = certificate();
   const clock = createSystemClock();
   const raw = new Set<Socket>();
+  const frozen = new WeakSet<Socket>();
   let current: XmppSocket | undefined;
   let session = { id: '', h: 0, out: 0, unacked: [] as Element[] };
   const set: FakeHome['set'] = {
@@ -73,6 +76,7 @@ export async function startFakeHome(): Promise<FakeHome> {
     stanzas: [], nodes: new Map(), set, sessions: 0, resumed: 0,
     send: (element) => { current?.write(element); },
     cut: () => { for (const socket of raw) socket.destroy(); },
+    freeze: () => { for (const socket of raw) frozen.add(socket); },
     async close() {
       for (const socket of raw) socket.destroy();
       server.close();
@@ -100,6 +104,7 @@ export async function startFakeHome(): Promise<FakeHome> {
     }
 
     function stanza(element: Element): void {
+      if (frozen.has(socket)) return;
       switch (element.getName()) {
         case 'starttls':
           wire.write(xml('proceed', { xmlns: 'urn:ietf:params:xml:ns:xmpp-tls' }));

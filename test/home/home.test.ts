@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { HomeStatus, Trouble } from '../../src/api.ts';
 import { createSystemClock } from '../../src/clock.ts';
@@ -70,13 +72,15 @@ describe('coming in', () => {
     expect(((await status())?.nextAttempt ?? 0) - Date.now()).toBeGreaterThan(55_000);
   });
 
-  it('nothing that answers is waited for longer than the deadline', async () => {
+  it('a server that accepts and says nothing is waited for no longer than the deadline', async () => {
     await open({ limits: { connect: 50 } });
-    home.set.before = () => undefined;
-    home.set.mechanisms = [];
-    await add({ port: home.account.port });
-    await until(async () => ['waiting', 'refused'].includes((await status())?.state ?? ''));
-    expect(await status()).toBeDefined();
+    const mute = createServer();
+    mute.listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    await add({ port: (mute.address() as AddressInfo).port });
+    await state('waiting');
+    expect((await status())?.reason).toContain('No session within 0.05 s');
+    mute.close();
   });
 
   it.each([[{ jid: 'nobody' }], [{ jid: 'a@b/c' }], [{ topics: ['a//b'] }], [{ ca: 'x' }]])('%j is refused at the door', async (wrong) => {
@@ -243,17 +247,26 @@ describe('errors', () => {
 });
 
 describe('silence', () => {
-  it('is noticed: a link that says nothing after <r/> is dead', async () => {
+  it('of the service is none of the link: acknowledgements still come', async () => {
     await open({ timing: { ask: 20, idle: 50, silence: 100 } });
     await add();
     await state('online');
-    home.set.before = () => undefined;
-    const { set } = home;
-    set.answer = () => 'silence';
+    home.set.answer = () => 'silence';
     await publish('t', 1);
-    // Acknowledgements still come: it lives.
     await new Promise((resolve) => { setTimeout(resolve, 300); });
     expect([home.sessions, home.resumed]).toEqual([1, 0]);
+  });
+
+  it('of the link is noticed: nothing came after <r/>, so it is dead and another is tried', async () => {
+    await open({ timing: { ask: 20, idle: 50, silence: 100 } });
+    await add();
+    await publish('t', 1);
+    await drained();
+    home.freeze();
+    await until(() => home.resumed === 1);
+    await publish('t', 2);
+    await drained();
+    expect([home.sessions, count('t')]).toEqual([1, 2]);
   });
 });
 

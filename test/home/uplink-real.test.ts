@@ -11,7 +11,7 @@ import { toPayload } from '../../src/payload/payload.ts';
 import { createHomeServer, type HomeServer } from '../support/homes.ts';
 import { needs } from '../support/needs.ts';
 import { until } from './until.ts';
-import { openReader, type StoredItem } from './reader.ts';
+import { openReader, type Reader, type StoredItem } from './reader.ts';
 
 const BOX = 'aaaabbbbccccdddd';
 const closers: (() => Promise<unknown>)[] = [];
@@ -65,7 +65,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       expect(await a.homes.add(account)).toMatchObject({ jid: account.jid, service: server.service, queued: 0 });
       await Promise.all([a.publish('plant/boiler', values(0, 300)), a.publish('plant', values(0, 20)), a.publish('other', values(0, 5)), a.publish('door', ['open'])]);
       await until(async () => await a.queued() === 0);
-      await using reader = await openReader(server);
+      await using reader: Reader = await openReader(server);
       const items = bySeq(await reader.items('plant/boiler'));
       expect(items.map((item) => item.value)).toEqual(values(0, 300));
       expect(items.every((item) => item.id === item.recordId)).toBe(true);
@@ -85,7 +85,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       await a.publish('door', ['gone'], 'other');
       await a.log.append({ topic: 'door', kind: 'retract', id: 'other' });
       await until(async () => await a.queued() === 0);
-      await using reader = await openReader(server);
+      await using reader: Reader = await openReader(server);
       expect((await reader.items('door')).map(({ id, value }) => [id, value])).toEqual([['state', 'shut']]);
     }, 60_000);
 
@@ -95,7 +95,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       await a.homes.add(account);
       await a.publish('plant/boiler', values(0, 250));
       {
-        await using reader = await openReader(server);
+        await using reader: Reader = await openReader(server);
         await until(async () => (await reader.items('plant/boiler').catch(() => [])).length === 250);
         const newest = bySeq(await reader.items('plant/boiler')).slice(-3);
         const { retractRequest } = await import('../../src/home/node.ts');
@@ -106,7 +106,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       await server.kill();
       await a.publish('plant/boiler', values(250, 260));
       await server.start();
-      await using reader = await openReader(server);
+      await using reader: Reader = await openReader(server);
       await until(async () => (await reader.items('plant/boiler')).length === 260);
       expect(bySeq(await reader.items('plant/boiler')).map((item) => item.value)).toEqual(values(0, 260));
       expect(a.troubles.map((t) => t.kind)).toContain('home.lost');
@@ -137,7 +137,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       await a.homes.add(account);
       await a.publish('door', ['a', 'x'.repeat(210_000), 'b']);
       await until(async () => await a.queued() === 0);
-      await using reader = await openReader(server);
+      await using reader: Reader = await openReader(server);
       expect((await reader.items('door')).map((item) => item.value)).toEqual(['a', 'b']);
       expect(a.troubles.map((t) => t.kind)).toEqual(['home.poison']);
       expect(a.log.registry.entries('poison:')[0]?.[1]).toMatchObject({ topic: 'door', bytes: expect.any(Uint8Array) as Uint8Array });
@@ -155,7 +155,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       await server.start();
       const b = await box(dir);
       await until(async () => await b.queued() === 0);
-      await using reader = await openReader(server);
+      await using reader: Reader = await openReader(server);
       expect(bySeq(await reader.items('plant/boiler')).map((item) => item.value)).toEqual(values(0, 100));
       await b.homes.remove(account.jid);
       expect(await b.homes.list()).toEqual([]);

@@ -53,7 +53,7 @@ if (what === 'items') {
       const session = await open();
       for (;;) {
         process.stdout.write(`${JSON.stringify({ count: await count(session) })}\n`);
-        await pause(40);
+        await pause(150);
       }
     } catch {
       // The server is being killed and started: that is the test.
