@@ -158,9 +158,9 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
     this.#released = true;
     this.end();
     const { cursors, committer, state } = this.#parts;
-    cursors.unwatch(this.#durable ?? this);
     const durable = this.#durable;
     if (!durable) {
+      cursors.unwatch(this);
       state.readers.remove(this);
       return;
     }
@@ -173,6 +173,8 @@ export class LogCursor implements Cursor, Holder, Wakeable, Reader {
       if (!(error instanceof LanpostError && (error.code === 'closed' || error.code === 'disk-full'))) throw error;
       cursors.moved(durable);
     } finally {
+      // Not before: what is committed until now must be known to be behind it.
+      cursors.unwatch(durable);
       durable.release(this);
     }
   }

@@ -156,6 +156,19 @@ describe('the position on disk', () => {
     expect([...after.log.cursors()]).toMatchObject([{ name: 'c', position: 3, open: false }]);
   });
 
+  it('does not pass what is committed while it closes', async () => {
+    const { log, database } = await openMemory();
+    for (let n = 1; n <= 3; n++) {
+      const cursor = await log.cursor(durable('t'));
+      if (n > 1) expect(await texts(cursor, 1)).toEqual([`${n - 1}`]);
+      expect(await cursor.next(1)).toEqual([]);
+      await Promise.all([cursor.close(), fill(log, 't', n, n)]);
+    }
+    await log.close();
+    const after = await openMemory({ database });
+    expect(await texts(await after.log.cursor(durable('t')), 1)).toEqual(['3']);
+  });
+
   it('tells how much is pending, with and without an open cursor', async () => {
     const { log } = await openMemory();
     const cursor = await log.cursor(durable('t/#'));
