@@ -67,6 +67,8 @@ export class Broker {
       ...(request.origin === undefined ? {} : { origin: request.origin }),
       ...(request.expires === undefined ? {} : { expires: request.expires }),
       ...(publisher === undefined ? {} : { publisher }),
+      // A name is a label that may pass to another; what is theirs is told by the key.
+      ...(actor.kind === 'peer' && actor.fingerprint !== undefined ? { extra: { key: actor.fingerprint } } : {}),
     });
     return { topic, id: request.id ?? appended.recordId, ...appended };
   }
@@ -124,7 +126,7 @@ export class Broker {
     this.#existing(topic);
     const [item] = await this.#log.items(topic, { ids: [id] });
     if (!item) throw new LanpostError('not-found', `topic ${topic} has no item "${id}"`);
-    if (actor.kind === 'peer' && item.publisher !== publisherOf(actor)) {
+    if (actor.kind === 'peer' && !isBy(item, actor)) {
       throw new LanpostError('forbidden', `item "${id}" of ${topic} was published by someone else`);
     }
     await this.#log.append({ topic, kind: 'retract', id: itemId(item) });
@@ -272,6 +274,11 @@ function readerOf(name: string, extra: unknown): { name: string; reader: string 
   return { name, reader: peer ? `link:${String(extra.name)}` : (name.split(':')[0] ?? 'local') };
 }
 
+/** Names change hands; keys do not. */
+function isBy({ extra }: LogRecord, { fingerprint }: Actor & { kind: 'peer' }): boolean {
+  return fingerprint !== undefined && typeof extra === 'object' && extra !== null && 'key' in extra && extra.key === fingerprint;
+}
+
 function refused(actor: Actor, verb: string, topic: string): LanpostError {
   const who = actor.kind === 'peer' ? actor.name : 'the owner';
   return new LanpostError('forbidden', `${who} may not ${verb} ${topic}`);
@@ -287,9 +294,10 @@ function checkedFilter(filter: string): void {
   if (!validFilter(filter)) throw new LanpostError('invalid-topic', `${JSON.stringify(filter.slice(0, 80))} is not a filter: + stands for one whole level, # for all that follow, at the end`);
 }
 
-/** XEP-0060 leaves item ids free; ours are bounded, so that an index key is. */
+/** XEP-0060 leaves item ids free; ours are bounded, so that an index key is, and can stand in XML, so that every road can carry them. */
 function checkedItemId(id: string): void {
   if (typeof id !== 'string') throw new TypeError('an item id must be a string');
+  if (/[\p{Cc}\p{Cs}\uFFFE\uFFFF]/u.test(id)) throw new LanpostError('invalid-value', 'an item id has no control characters');
   if (id === '' || Buffer.byteLength(id) > 512) throw new LanpostError('invalid-value', 'an item id has 1 to 512 bytes');
 }
 

@@ -58,6 +58,10 @@ describe('publishing', () => {
     await expect(publish(topic, 1)).rejects.toMatchObject({ code: 'invalid-topic' });
   });
 
+  test.each(['a\0b', 'a\u001bb', '\uffff'])('an item id that no XML can carry is refused: %j', async (id) => {
+    await expect(publish('a', 1, id)).rejects.toMatchObject({ code: 'invalid-value' });
+  });
+
   test('an item over its limit is refused before anything is stored', async () => {
     await expect(publish('a', 'x'.repeat(1001))).rejects.toMatchObject({ code: 'too-large' });
     expect(broker.topics()).toEqual([]);
@@ -96,6 +100,14 @@ describe('access: least right by default', () => {
     expect(values(await broker.items(STRANGER, 'a'))).toContain(1);
     await expect(publish('a', 1, undefined, KEYLESS)).rejects.toMatchObject({ code: 'forbidden' });
     await expect(broker.items(KEYLESS, 'a')).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
+  test('what a key published is not another key\'s to retract, whatever name that goes by', async () => {
+    await broker.create(OWNER, 'wall', { publishModel: 'open' });
+    await publish('wall', 1, 'x', STRANGER);
+    const thief: Actor = { kind: 'peer', name: STRANGER.kind === 'peer' ? STRANGER.name : '', fingerprint: '1'.repeat(64) };
+    await expect(broker.retract(thief, 'wall', 'x')).rejects.toMatchObject({ code: 'forbidden' });
+    await broker.retract({ ...STRANGER, kind: 'peer', name: 'renamed@h3' }, 'wall', 'x');
   });
 
   test('a publisher retracts what it published, not what others did', async () => {
