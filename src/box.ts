@@ -6,6 +6,7 @@ import { createSystemClock } from './clock.ts';
 import { type ControlServer, serveControl } from './control/serve-control.ts';
 import { EventSource } from './event-stream.ts';
 import { createHomes, type Homes } from './home/homes.ts';
+import { createReceiver } from './home/receiver.ts';
 import type { PeerContext } from './link/context.ts';
 import { createLink } from './link/link.ts';
 import { LinkService } from './link/link-service.ts';
@@ -86,7 +87,12 @@ async function assemble(options: CheckedOptions, opened: Opened): Promise<Box> {
   const trust = new Trust({ registry: log.registry, clock, trouble });
   opened.add(() => trust.close());
   const broker = new Broker({ log, limits, may: (fingerprint, right, topic) => trust.may(fingerprint, right, topic) });
-  const homes: Homes = createHomes({ log, clock, trouble, boxId: identity.boxId });
+  const homes: Homes = createHomes({
+    log, clock, trouble,
+    boxId: identity.boxId,
+    receive: createReceiver({ receive: (incoming) => mail.receive(incoming), version: VERSION }),
+    opened: () => mail.roadsChanged(),
+  });
   opened.add(() => homes.close());
 
   const bareName = options.name ?? `lanpost-${identity.fingerprint.slice(0, 4)}`;

@@ -21,6 +21,8 @@ export interface HomeParts {
   readonly trouble: (trouble: Trouble) => void;
   readonly boxId: string;
   readonly receive?: HomeReceiver | undefined;
+  /** A session is there: mail may have a road now. */
+  readonly opened?: (() => void) | undefined;
   readonly limits: HomeLimits;
   readonly timing: SessionTiming;
   readonly random?: (() => number) | undefined;
@@ -205,6 +207,7 @@ export class Home {
       inbox.handOver(this.#session.receive);
       this.#become('online');
       this.uplink.online(this.#session, false);
+      this.#parts.opened?.();
       return;
     }
     this.#giveUp();
@@ -222,5 +225,6 @@ export class Home {
     // Without presence mail waits in the server's store; so nobody announces what nobody here would take.
     if (receive) session.send(xml('presence', {}));
     this.uplink.online(session, true);
+    this.#parts.opened?.();
   }
 }

@@ -21,6 +21,8 @@ export interface HomesOptions {
   readonly boxId: string;
   /** Takes messages, presence and requests from home; without it the box announces no presence there. */
   readonly receive?: HomeReceiver;
+  /** A home's session is there: mail may have a road now. */
+  readonly opened?: () => void;
   readonly limits?: Partial<HomeLimits>;
   readonly timing?: Partial<SessionTiming>;
   readonly random?: () => number;
@@ -85,8 +87,8 @@ class AccountHomes implements Homes {
   }
 
   async #open(account: Account): Promise<Home> {
-    const { log, clock, trouble, boxId, receive, random, timing } = this.#options;
-    const home = new Home({ account, log, clock, trouble, boxId, receive, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing } });
+    const { log, clock, trouble, boxId, receive, opened, random, timing } = this.#options;
+    const home = new Home({ account, log, clock, trouble, boxId, receive, opened, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing } });
     this.#homes.set(account.jid, home);
     await home.start();
     return home;

@@ -152,7 +152,8 @@ export class HomeSession {
       if (reply) this.send(reply);
     } catch (error) {
       this.#options.trouble(error instanceof Error ? error.message : String(error));
-      // Not handled: it is not counted, and the server keeps it.
+      // Not handled: it is not counted, and neither is what follows. The server sends all of it again to a new connection.
+      this.#socket?.destroy();
       return;
     } finally {
       this.#throttle();

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { LanpostError } from '../../src/errors.ts';
+import { createReceiver } from '../../src/home/receiver.ts';
+import type { Incoming } from '../../src/mail/inbox.ts';
+import { parseElement } from '../../src/xml/parse.ts';
+import { serialize } from '../../src/xml/serialize.ts';
+
+const HOME = { jid: 'edge1@home.test', session: 'edge1@home.test/lanpost' };
+const come = async (wire: string, refuse?: LanpostError) => {
+  const kept: Incoming[] = [];
+  const receiver = createReceiver({ version: '1', receive: async (incoming) => { if (refuse) throw refuse; kept.push(incoming); } });
+  const reply = await receiver(parseElement(wire), HOME);
+  return { kept, reply: reply && serialize(reply) };
+};
+
+test.each(['chat', 'normal'])('a message of type %s is kept, from whom the server says', async (type) => {
+  const { kept, reply } = await come(`<message xmlns='jabber:client' type='${type}' from='viewer@home.test/phone' to='${HOME.session}' id='m1'><body>hi</body></message>`);
+  expect(kept).toEqual([{ from: 'xmpp:viewer@home.test/phone', to: 'xmpp:edge1@home.test', trust: 'none', body: 'hi', id: 'm1' }]);
+  expect(reply).toBeUndefined();
+});
+
+test.each([
+  ['an error', `<message xmlns='jabber:client' type='error' from='a@b.test'><body>hi</body></message>`],
+  ['a headline', `<message xmlns='jabber:client' type='headline' from='a@b.test'><body>hi</body></message>`],
+  ['a message without a body', `<message xmlns='jabber:client' from='a@b.test'><active xmlns='http://jabber.org/protocol/chatstates'/></message>`],
+  ['a forged carbon', `<message xmlns='jabber:client' from='mallory@b.test'><received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' from='boss@home.test' type='chat'><body>pay</body></message></forwarded></received></message>`],
+  ['a subscription request', `<presence xmlns='jabber:client' type='subscribe' from='mallory@b.test'/>`],
+])('%s is not kept, and not answered', async (_what, wire) => {
+  expect(await come(wire)).toEqual({ kept: [], reply: undefined });
+});
+
+test('a ping is answered, anything else that is asked is refused', async () => {
+  expect((await come(`<iq xmlns='jabber:client' type='get' id='1' from='home.test'><ping xmlns='urn:xmpp:ping'/></iq>`)).reply).toContain("type='result'");
+  expect((await come(`<iq xmlns='jabber:client' type='set' id='1' from='m@b.test'><command xmlns='http://jabber.org/protocol/commands' node='reboot'/></iq>`)).reply).toContain('service-unavailable');
+});
+
+test('a full inbox is told to the sender', async () => {
+  const { reply } = await come(`<message xmlns='jabber:client' type='chat' from='a@b.test' id='m'><body>hi</body></message>`, new LanpostError('topic-full'));
+  expect(reply).toContain('resource-constraint');
+});
