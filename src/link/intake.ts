@@ -41,6 +41,8 @@ interface Wanted {
   readonly filter: string;
   readonly reader: string;
   readonly from: string;
+  /** What the peer was called then: a restart may have forgotten whose key it is. */
+  readonly at: string;
 }
 
 /** Subscriptions of ours at peers: what they send is stored here first, then read like any other topic. */
@@ -62,6 +64,11 @@ export class Intake {
   /** The keys of the peers that we want something of. */
   *fingerprints(): Iterable<string> {
     for (const { fingerprint } of this.#wanted.values()) yield fingerprint;
+  }
+
+  /** The name under which something was asked of that key. */
+  askedAs(fingerprint: string): string | undefined {
+    return [...this.#wanted.values()].find((wanted) => wanted.fingerprint === fingerprint)?.at;
   }
 
   /** The peer has proven its key over a new stream: ask again for everything we want of it. Repeating is harmless. */
@@ -112,7 +119,7 @@ export class Intake {
     if (known && known.filter !== filter) {
       throw new LanpostError('conflict', `the durable subscription "${durable}" at ${at} reads ${known.filter}, not ${filter}; drop it or use another name`);
     }
-    const wanted = known ?? { fingerprint, filter, reader: durable ?? `live-${randomUUID()}`, from: fromText(from) };
+    const wanted = known ?? { fingerprint, filter, reader: durable ?? `live-${randomUUID()}`, from: fromText(from), at: linkName(at) };
     const { at: _, ...local } = options;
     // The local reader is in place before the first event can arrive.
     const reading = this.#parts.broker.subscribe(mirrorName(boxIdOfFingerprint(fingerprint), filter), {
@@ -125,6 +132,8 @@ export class Intake {
       this.#wanted.set(keyOf(wanted), wanted);
       // What is known already is asked for again whenever the peer's stream opens.
       if (!known) await this.#ask(this.#parts.nameOf(fingerprint) ?? linkName(at), wanted);
+      // Two boxes have one key when a data directory was copied: a stream to the other one is none to this.
+      else this.#parts.prove(linkName(at)).catch(() => undefined); // not there now: it is called when it appears
       this.#parts.wants();
       if (durable !== undefined && !known) await this.#parts.log.registry.set(PREFIX + keyOf(wanted), wanted);
     } catch (error) {
@@ -179,7 +188,7 @@ export class Intake {
 }
 
 function isWanted(row: unknown): row is Wanted {
-  return typeof row === 'object' && row !== null && 'fingerprint' in row && 'filter' in row && 'reader' in row && 'from' in row;
+  return typeof row === 'object' && row !== null && 'fingerprint' in row && 'filter' in row && 'reader' in row && 'from' in row && 'at' in row;
 }
 
 function keyOf(wanted: { readonly fingerprint: string; readonly reader: string }): string {
