@@ -242,14 +242,16 @@ describe.skipIf(!needs('root'))('nothing lost, nothing twice', () => {
 
     const ids = new Set<string>();
     const stop = new AbortController();
-    const follow = async (at: string): Promise<void> => {
-      const reader = b.api.subscribe('both/#', { durable: `both-${at}`, at, from: 'start', signal: stop.signal });
+    // A has just been away: its goodbye may still be on its way to B.
+    const follow = (at: string): Promise<void> => persistently(b, async (api) => {
+      const reader = api.subscribe('both/#', { durable: `both-${at}`, at, from: 'start', signal: stop.signal });
       for await (const delivery of reader) {
         if (delivery.kind === 'item') ids.add(JSON.stringify(delivery.value));
         if (ids.size === 200) stop.abort(new Error('all there'));
       }
-    };
-    const done = Promise.all([follow('link:A@h1'), follow('link:Copy@h3')].map((one) => one.catch((error: unknown) => { if (!stop.signal.aborted) throw error; })));
+      return true;
+    }, stop.signal).catch((error: unknown) => { if (!stop.signal.aborted) throw error; });
+    const done = Promise.all([follow('link:A@h1'), follow('link:Copy@h3')]);
     done.catch(() => { /* awaited below */ });
     for (let n = 0; n < 100; n++) {
       await Promise.all([a.api.publish('both/topic', `original ${n}`), copy.api.publish('both/topic', `copy ${n}`)]);
