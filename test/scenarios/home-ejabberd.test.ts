@@ -13,7 +13,7 @@ async function loseNewest(server: HomeServer, count: number): Promise<void> {
     Newest = lists:nthtail(length(Rows) - ${count}, Rows),
     [ok = mnesia:dirty_delete(pubsub_item, Key) || {_, Key} <- Newest], mnesia:sync_log(), mnesia:stop(), io:format("~p", [length(Newest)]), halt().`;
   const { stdout } = await promisify(execFile)('erl', ['-noinput', '-mnesia', 'dir', `"${join(server.dir, 'db')}"`, '-eval', program], { cwd: server.dir, timeout: 30_000, env: { ...process.env, HOME: server.dir } });
-  expect(stdout).toBe(String(count));
+  expect(/^\d+/.exec(stdout)?.[0]).toBe(String(count)); // a report of mnesia's end may follow
 }
 
 describe.skipIf(!needs('root', 'ejabberd'))('a home on ejabberd that comes and goes', () => {
