@@ -34,6 +34,8 @@ export class XmlReader {
   /** The token so far; a rope, flattened now and then so that tiny chunks cost no more than their bytes. */
   #token = '';
   #pieces = 0;
+  /** The token's last characters, where an end mark may have begun: cut from the rope they would flatten it each time. */
+  #tail = '';
   #quote = 0;
   #root: Element | undefined;
   #cursor: Element | null = null;
@@ -101,6 +103,7 @@ export class XmlReader {
     this.#state = state;
     this.#token = '';
     this.#pieces = 0;
+    this.#tail = '';
     this.#quote = 0;
   }
 
@@ -173,21 +176,20 @@ export class XmlReader {
 
   /** Comments, CDATA and the declaration: gather up to the end mark, which may lie across two chunks. */
   #until(mark: string, text: string, at: number, ascii: boolean, done: (token: string) => void): number {
-    const keep = this.#state === 'comment' ? mark.length - 1 : undefined;
-    const opening = this.#state === 'comment' ? 0 : this.#state === 'cdata' ? MARKUP[1].length : 2;
-    const before = this.#state === 'comment' && this.#token === MARKUP[0] ? '' : this.#token;
-    const tail = before.slice(Math.max(opening, before.length - mark.length + 1));
+    const tail = this.#tail;
     const window = tail + text.slice(at);
     const found = window.indexOf(mark);
     const end = found < 0 ? text.length : at + found + mark.length - tail.length;
-    this.#token = before;
     const token = this.#take(text, at, end, ascii);
     if (found >= 0) {
       done(token);
       this.#first = false;
       this.#next('text');
       if (this.#depth < 2) this.#bytes = 0;
-    } else if (keep !== undefined) this.#token = token.slice(-keep);
+    } else {
+      this.#tail = window.slice(1 - mark.length);
+      if (this.#state === 'comment') this.#token = '';
+    }
     return end;
   }
 
@@ -206,7 +208,8 @@ export class XmlReader {
   #header(text: string, at: number, ascii: boolean): number {
     this.#first = false;
     const before = this.#token.length;
-    const token = this.#take(text, at, text.length, ascii);
+    // Never more than a header's length: reading it leniently takes time by the square of it.
+    const token = this.#take(text, at, Math.min(text.length, at + MAX_HEADER + 1 - before), ascii);
     const end = lenientEnd(token);
     if (end === undefined) {
       if (token.length > MAX_HEADER) throw new XmlFault('not-well-formed', 'malformed stream header');

@@ -40,19 +40,25 @@ export function serializeOpen(element: Element): string {
 /** The element as a document of its own: what it inherits from the elements around it is declared on it. */
 export function serializeStandalone(element: Element): string {
   const missing = new Map<string, string>();
-  const visit = (at: Element, declared: ReadonlySet<string>): void => {
-    const here = new Set(declared);
-    for (const key of Object.keys(at.attrs)) if (key === 'xmlns' || key.startsWith('xmlns:')) here.add(key);
-    const used = [prefixOf(at.name), ...Object.keys(at.attrs).map(prefixOf).filter((prefix) => prefix !== undefined)];
-    for (const prefix of used) {
+  // How often each is declared around here; a copy for each element would cost the square of a hostile stanza.
+  const declared = new Map<string, number>();
+  const count = (keys: readonly string[], by: 1 | -1): void => {
+    for (const key of keys) declared.set(key, (declared.get(key) ?? 0) + by);
+  };
+  const visit = (at: Element): void => {
+    const keys = Object.keys(at.attrs);
+    const own = keys.filter((key) => key === 'xmlns' || key.startsWith('xmlns:'));
+    count(own, 1);
+    for (const prefix of new Set([prefixOf(at.name), ...keys.map(prefixOf).filter((found) => found !== undefined)])) {
       const key = prefix === undefined ? 'xmlns' : `xmlns:${prefix}`;
-      if (prefix === 'xml' || prefix === 'xmlns' || here.has(key)) continue;
+      if (prefix === 'xml' || prefix === 'xmlns' || (declared.get(key) ?? 0) > 0 || missing.has(key)) continue;
       const namespace = lookup(element, prefix);
       if (namespace !== undefined) missing.set(key, namespace);
     }
-    for (const child of at.children) if (typeof child === 'object') visit(child, here);
+    for (const child of at.children) if (typeof child === 'object') visit(child);
+    count(own, -1);
   };
-  visit(element, new Set());
+  visit(element);
   const text = serialize(element);
   if (missing.size === 0) return text;
   const declarations = [...missing].map(([key, value]) => ` ${key}='${escapeAttribute(value)}'`).join('');

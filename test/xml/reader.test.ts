@@ -84,6 +84,38 @@ describe('what it reads', () => {
   });
 });
 
+/** Milliseconds of processor time, which neighbours on a busy machine do not lengthen. */
+function cpu(work: () => void): number {
+  const start = process.cpuUsage();
+  work();
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1000;
+}
+
+describe('what a stranger may cost', () => {
+  const large = { stanzaBytes: 262_144, depth: 32 };
+
+  it.each(['<a><![CDATA[', '<!--', '<a><!--', '<a>', "<a b='"])('%s that never ends is linear, in whatever chunks it comes', (opening) => {
+    const reader = new XmlReader({ limits: large });
+    reader.write(`<r>${opening}`);
+    expect(cpu(() => { for (let i = 0; i < 26_000; i++) reader.write('xxxxxxxxxx', true); })).toBeLessThan(1000);
+  });
+
+  it('a header of blanks is refused at once', () => {
+    const reader = new XmlReader({ limits: large, lenientHeader: true });
+    let events: XmlEvent[] = [];
+    expect(cpu(() => { events = reader.write(`<stream:stream${' '.repeat(65_000)}"">`); })).toBeLessThan(500);
+    expect(brief(events)).toEqual(['fault not-well-formed']);
+  });
+
+  it('an element with thousands of declarations around it is written in linear time', () => {
+    const declarations = (at: number): string => Array.from({ length: 60 }, (_, i) => `xmlns:p${at}_${i}='u'`).join(' ');
+    const deep = Array.from({ length: 28 }, (_, at) => `<a ${declarations(at)}>`).join('');
+    const element = parseElement(`${deep}${'<a/>'.repeat(15_000)}${'</a>'.repeat(28)}`, { ...large, stanzaBytes: 1 << 20 });
+    expect(cpu(() => void serializeStandalone(element))).toBeLessThan(500);
+  });
+});
+
 describe('a header that is not well formed', () => {
   const header = (to: string): string => `<?xml version="1.0" encoding="UTF-8" ?>\n<stream:stream xmlns="jabber:client" xmlns:stream="http://etherx.jabber.org/streams" from="alice@h1" to="${to}">`;
 
