@@ -1,4 +1,5 @@
 import type { From, Trouble } from '../api.ts';
+import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
@@ -13,8 +14,12 @@ export interface FeedsParts {
   readonly broker: Broker;
   readonly log: Log;
   readonly streams: PeerStreams;
+  readonly clock: Clock;
   readonly trouble: (trouble: Trouble) => void;
 }
+
+/** Reader names are the peer's to choose: without a bound it could have any number of them, each with records to keep. */
+const SUBSCRIPTIONS = 256;
 
 type Keyed = Actor & { readonly kind: 'peer'; readonly fingerprint: string };
 
@@ -24,6 +29,7 @@ export class Feeds implements Feeder {
   /** By cursor name, while a stream to the peer is open. */
   readonly #running = new Map<string, Feed>();
   readonly #stopping = new Map<string, Promise<void>>();
+  readonly #opening = new Set<string>();
   readonly #online = new Map<string, ProvenPeer>();
 
   constructor(parts: FeedsParts) {
@@ -33,11 +39,14 @@ export class Feeds implements Feeder {
   async subscribe(actor: Actor, request: { readonly filter: string; readonly reader: string; readonly from: From; readonly durable: boolean }): Promise<void> {
     const peer = keyed(actor);
     const name = cursorName(peer.fingerprint, request.reader);
-    const cursor = this.#running.get(name)?.cursor ?? await this.#open(peer, { ...request, name });
-    if (cursor.filter !== request.filter) {
-      await this.#stop(name);
-      throw new LanpostError('conflict', `the subscription "${request.reader}" reads ${cursor.filter}; unsubscribe it first`);
+    const running = this.#running.get(name)?.cursor;
+    if (running && running.filter !== request.filter) {
+      throw new LanpostError('conflict', `the subscription "${request.reader}" reads ${running.filter}; unsubscribe it first`);
     }
+    if (running) return;
+    this.#admit(peer, name);
+    this.#opening.add(name);
+    const cursor = await this.#open(peer, { ...request, name }).finally(() => this.#opening.delete(name));
     this.#run(name, cursor, peer);
   }
 
@@ -72,6 +81,12 @@ export class Feeds implements Feeder {
     }
   }
 
+  /** Rights were given: what the peer had subscribed to before goes on. */
+  resume(fingerprint: string): void {
+    const peer = this.#online.get(fingerprint);
+    if (peer) this.opened(peer);
+  }
+
   /** Rights were taken away: whoever may not read any more is stopped, its place is kept. */
   async recheck(): Promise<void> {
     for (const [name, feed] of this.#running) {
@@ -83,6 +98,13 @@ export class Feeds implements Feeder {
     await Promise.all([...this.#running.keys()].map((name) => this.#stop(name)));
   }
 
+  #admit({ fingerprint }: Keyed, name: string): void {
+    const prefix = cursorName(fingerprint, '');
+    const kept = [...this.#parts.log.cursors()].map((cursor) => cursor.name);
+    const names = new Set([...kept, ...this.#running.keys(), ...this.#opening].filter((known) => known.startsWith(prefix)));
+    if (names.size >= SUBSCRIPTIONS && !names.has(name)) throw new LanpostError('busy', `a peer may have ${SUBSCRIPTIONS} subscriptions here`);
+  }
+
   #run(name: string, cursor: Cursor, actor: Keyed): void {
     if (this.#running.has(name)) return;
     const peer = this.#online.get(actor.fingerprint);
@@ -91,16 +113,25 @@ export class Feeds implements Feeder {
       cursor.close().catch((error: unknown) => this.#report(actor, error));
       return;
     }
-    const feed = new Feed({
+    const feed: Feed = new Feed({
       cursor,
       actor,
       reader: name.slice(cursorName(actor.fingerprint, '').length),
       boxId: boxIdOfFingerprint(actor.fingerprint),
       send: (stanza) => this.#parts.streams.send(peer.name, stanza),
       predecessor: (record) => this.#parts.log.predecessor(record),
-      failed: (error) => this.#report(peer, error),
+      clock: this.#parts.clock,
+      mayRead: () => this.#parts.broker.mayRead(actor, cursor.filter),
+      skipped: ({ topic, recordId }, error) => this.#report(peer, new LanpostError(error.code, `${recordId} of ${topic} is left out: ${error.message}`)),
+      failed: (error) => this.#failed(name, feed, peer, error),
     });
     this.#running.set(name, feed);
+  }
+
+  /** It is no longer taken for one that runs: what is asked for again begins anew. */
+  #failed(name: string, feed: Feed, peer: ProvenPeer, error: unknown): void {
+    this.#report(peer, error);
+    if (this.#running.get(name) === feed) this.#stop(name).catch((failure: unknown) => this.#report(peer, failure));
   }
 
   /** A stream may be back before the feed over the lost one has let go of its cursor. */

@@ -59,7 +59,7 @@ export class LinkService {
       send: async (name: string, ...rest: [Parameters<Link['send']>[1]]) => this.#up().send(name, ...rest),
       request: async (name: string, ...rest: [Parameters<Link['request']>[1]]) => this.#up().request(name, ...rest),
     };
-    this.#feeds = new Feeds({ broker, log, streams, trouble });
+    this.#feeds = new Feeds({ broker, log, streams, clock, trouble });
     this.#intake = new Intake({
       broker, log, streams, clock, trouble,
       prove: async (name, signal) => this.#up().prove(name, signal),
@@ -141,7 +141,9 @@ export class LinkService {
   async allow(peer: string, right: Right, filter: string): Promise<TrustEntry> {
     const known = this.trust.find(peer)?.fingerprint ?? (/^[0-9a-f]{64}$/i.test(peer) ? peer.toLowerCase() : undefined);
     const fingerprint = known ?? (await this.#up().prove(linkName(peer))).fingerprint;
-    return this.trust.allow(fingerprint, right, filter);
+    const entry = await this.trust.allow(fingerprint, right, filter);
+    this.#feeds.resume(fingerprint);
+    return entry;
   }
 
   async revoke(peer: string): Promise<void> {

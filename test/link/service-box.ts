@@ -1,0 +1,74 @@
+import { createSystemClock } from '../../src/clock.ts';
+import type { Limits, Trouble } from '../../src/api.ts';
+import type { PeerContext } from '../../src/link/context.ts';
+import { createLink, type Link } from '../../src/link/link.ts';
+import { LinkService } from '../../src/link/link-service.ts';
+import { type Log, openLog } from '../../src/log/log.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
+import { Mail } from '../../src/mail/mail.ts';
+import { DEFAULT_LIMITS } from '../../src/options.ts';
+import { Broker } from '../../src/pubsub/broker.ts';
+import { boxIdOf } from '../../src/trust/fingerprint.ts';
+import type { Identity } from '../../src/trust/identity.ts';
+import { Trust } from '../../src/trust/trust.ts';
+import { Disco } from '../../src/xep/disco.ts';
+import { Dispatcher } from '../../src/xmpp/dispatch.ts';
+import type { SimulatedLan } from './fixtures.ts';
+
+/** A box without its surroundings: log, broker, trust, mail and the link, put together as `createBox` does. */
+export interface ServiceBox {
+  readonly log: Log;
+  readonly broker: Broker;
+  readonly trust: Trust;
+  readonly mail: Mail;
+  readonly link: Link;
+  readonly service: LinkService;
+  readonly identity: Identity;
+  readonly troubles: Trouble[];
+  close(): Promise<void>;
+}
+
+export interface ServiceBoxSetup {
+  readonly identity?: Identity;
+  readonly database?: MemoryDatabase;
+  readonly limits?: Partial<Limits>;
+}
+
+export async function serviceBox(lan: SimulatedLan, host: number, user: string, setup: ServiceBoxSetup = {}): Promise<ServiceBox> {
+  const clock = createSystemClock();
+  const limits = { ...DEFAULT_LIMITS, ...setup.limits };
+  const troubles: Trouble[] = [];
+  const trouble = (found: Trouble): void => void troubles.push(found);
+  const identity = setup.identity ?? await lan.identity();
+  const log = await openLog({ database: setup.database ?? new MemoryDatabase(), clock, boxId: boxIdOf(identity.spki), trouble });
+  const trust = new Trust({ registry: log.registry, clock, trouble });
+  const broker = new Broker({ log, limits, may: (fingerprint, right, topic) => trust.may(fingerprint, right, topic) });
+  const dispatcher = new Dispatcher<PeerContext>();
+  const disco = new Disco<PeerContext>({ node: 'urn:lanpost:0', identities: [] });
+  disco.attach(dispatcher);
+  const service: LinkService = new LinkService({
+    broker, log, trust, clock, trouble, dispatcher, disco, bareName: user,
+    receive: (incoming) => mail.receive(incoming), roadsChanged: () => mail.roadsChanged(),
+  });
+  const mail: Mail = new Mail({ log, clock, trouble, limits, roads: [service.road], isHomeDomain: () => false });
+  const link = createLink({
+    mdns: lan.mdns(host), tcp: lan.tcp(host), trust, clock, trouble, dispatcher, disco, identity, registry: log.registry, limits,
+    name: user, host: `h${host}`, port: 0, on: { opened: (peer) => service.opened(peer), closed: (peer) => service.closed(peer) },
+  });
+  service.use(link);
+  await link.start();
+  await mail.start();
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= (async () => {
+      await link.close();
+      await service.close();
+      await mail.close();
+      await trust.close();
+      await log.close();
+    })();
+    return closing;
+  };
+  lan.onClose(close);
+  return { log, broker, trust, mail, link, service, identity, troubles, close };
+}
