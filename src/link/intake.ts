@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { From, SubscribeOptions, Subscription, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import { matches } from '../log/filter.ts';
+import { matches, validTopic } from '../log/filter.ts';
 import type { Log } from '../log/log.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { mirrorName } from '../pubsub/delivery.ts';
@@ -43,6 +43,10 @@ interface Wanted {
   readonly from: string;
   /** What the peer was called then: a restart may have forgotten whose key it is. */
   readonly at: string;
+  /** What the peer was called when it was last met: to find it by while it is away. */
+  readonly name: string;
+  /** Not durable: kept nowhere. */
+  readonly live?: true;
 }
 
 /** Subscriptions of ours at peers: what they send is stored here first, then read like any other topic. */
@@ -75,6 +79,7 @@ export class Intake {
   opened(peer: ProvenPeer): void {
     for (const wanted of this.#wanted.values()) {
       if (wanted.fingerprint !== peer.fingerprint) continue;
+      if (wanted.name !== peer.name) this.#renamed({ ...wanted, name: peer.name });
       this.#ask(peer.name, wanted).catch((error: unknown) => this.#failed('subscribing to', wanted, error));
     }
   }
@@ -92,6 +97,12 @@ export class Intake {
       throw new StanzaError('unexpected-request', { text: 'nobody here subscribed to that', type: 'cancel' });
     }
     const topic = mirrorName(boxIdOfFingerprint(peer.fingerprint), event.topic);
+    // Answered, not thrown: the peer would only send it again, over stream after stream.
+    if (event.topic !== '' && !validTopic(topic)) throw new StanzaError('bad-request', { text: 'that is no topic name' });
+    if (event.topic !== '' && !this.#parts.broker.hasRoomFor(topic)) {
+      this.#failed('keeping', { ...wanted, filter: event.topic }, new LanpostError('busy', 'this box holds as many topics as it may'));
+      throw new StanzaError('resource-constraint', { text: 'no room for another topic', type: 'wait' });
+    }
     await Promise.all(event.notices.map((notice) => this.#keep(topic, notice)));
     return true;
   }
@@ -119,7 +130,10 @@ export class Intake {
     if (known && known.filter !== filter) {
       throw new LanpostError('conflict', `the durable subscription "${durable}" at ${at} reads ${known.filter}, not ${filter}; drop it or use another name`);
     }
-    const wanted = known ?? { fingerprint, filter, reader: durable ?? `live-${randomUUID()}`, from: fromText(from), at: linkName(at) };
+    const wanted: Wanted = known ?? {
+      fingerprint, filter, reader: durable ?? `live-${randomUUID()}`, from: fromText(from), name: linkName(at),
+      ...(durable === undefined ? { live: true as const } : {}),
+    };
     const { at: _, ...local } = options;
     // The local reader is in place before the first event can arrive.
     const reading = this.#parts.broker.subscribe(mirrorName(boxIdOfFingerprint(fingerprint), filter), {
@@ -129,19 +143,33 @@ export class Intake {
     });
     try {
       await reading.ready;
-      this.#wanted.set(keyOf(wanted), wanted);
+      if (!known) await this.#begin(wanted, this.#parts.nameOf(fingerprint) ?? linkName(at));
       // What is known already is asked for again whenever the peer's stream opens.
-      if (!known) await this.#ask(this.#parts.nameOf(fingerprint) ?? linkName(at), wanted);
-      // Two boxes have one key when a data directory was copied: a stream to the other one is none to this.
-      else this.#parts.prove(linkName(at)).catch(() => undefined); // not there now: it is called when it appears
       this.#parts.wants();
-      if (durable !== undefined && !known) await this.#parts.log.registry.set(PREFIX + keyOf(wanted), wanted);
     } catch (error) {
-      if (!known) this.#wanted.delete(keyOf(wanted));
       await reading.close();
       throw error;
     }
-    return durable === undefined ? ending(reading, () => this.#leave(wanted)) : reading;
+    return durable === undefined ? ending(reading, () => this.#leave(wanted), options.signal) : reading;
+  }
+
+  /** Kept before it is asked for: what the peer begins to send, and is told has arrived, must be wanted. */
+  async #begin(wanted: Wanted, name: string): Promise<void> {
+    const row = PREFIX + keyOf(wanted);
+    this.#wanted.set(keyOf(wanted), wanted);
+    try {
+      if (!wanted.live) await this.#parts.log.registry.set(row, wanted);
+      await this.#ask(name, wanted);
+    } catch (error) {
+      this.#wanted.delete(keyOf(wanted));
+      if (!wanted.live) await this.#parts.log.registry.set(row, undefined);
+      throw error;
+    }
+  }
+
+  #renamed(wanted: Wanted): void {
+    this.#wanted.set(keyOf(wanted), wanted);
+    if (!wanted.live) this.#parts.log.registry.set(PREFIX + keyOf(wanted), wanted).catch((error: unknown) => this.#failed('keeping', wanted, error));
   }
 
   /** The local reader `name` was dropped: what it wanted of a peer is given up with it. */
@@ -155,8 +183,10 @@ export class Intake {
 
   /** A durable subscription goes on where it was, also while the peer is away. */
   #known(at: string, reader: string): Wanted | undefined {
-    const holder = [...this.#wanted.values()].filter((wanted) => wanted.reader === reader);
-    return holder.find((wanted) => this.#parts.nameOf(wanted.fingerprint) === linkName(at)) ?? (holder.length === 1 ? holder[0] : undefined);
+    const name = linkName(at);
+    const same = [...this.#wanted.values()].filter((wanted) => wanted.reader === reader);
+    return same.find((wanted) => this.#parts.nameOf(wanted.fingerprint) === name)
+      ?? same.find((wanted) => this.#parts.nameOf(wanted.fingerprint) === undefined && wanted.name === name);
   }
 
   #failed(doing: string, wanted: Wanted, error: unknown): void {
@@ -166,7 +196,7 @@ export class Intake {
 
   async #ask(name: string, wanted: Wanted): Promise<void> {
     const own = this.#parts.ownName();
-    const durable = wanted.reader.startsWith('live-') ? { durable: 'false' } : {};
+    const durable = wanted.live ? { durable: 'false' } : {};
     await this.#request(name, xml('subscribe', { node: wanted.filter, jid: own }),
       xml('reader', { xmlns: NS_LANPOST, name: wanted.reader, from: wanted.from, ...durable }));
   }
@@ -242,10 +272,18 @@ function deferred(opening: Promise<Subscription>, signal: AbortSignal | undefine
   return subscription;
 }
 
-/** The same subscription, with something to do once it is closed. */
-function ending(inner: Subscription, after: () => Promise<void>): Subscription {
+/** The same subscription, with something to do once it is closed, or aborted: nobody closes what has thrown. */
+function ending(inner: Subscription, after: () => Promise<void>, signal: AbortSignal | undefined): Subscription {
   let closing: Promise<void> | undefined;
-  const close = (): Promise<void> => closing ??= inner.close().then(after, after).catch(() => undefined);
+  const close = (): Promise<void> => closing ??= (async () => {
+    signal?.removeEventListener('abort', abort);
+    // Nobody waits for the peer: it forgets a live reader with the stream anyhow.
+    after().catch(() => undefined);
+    await inner.close();
+  })();
+  const abort = (): void => { close().catch(() => undefined); }; // the iteration reports it
+  signal?.addEventListener('abort', abort, { once: true });
+  if (signal?.aborted) abort();
   const subscription: Subscription = {
     ready: inner.ready,
     close,

@@ -171,6 +171,11 @@ export class Broker {
     return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** Whether a record of that topic would not be one topic too many. */
+  hasRoomFor(topic: string): boolean {
+    return this.#log.topic(topic) !== undefined || count(this.#log.topics()) < this.#limits.topics;
+  }
+
   mayRead(actor: Actor, topicOrFilter: string): boolean {
     return actor.kind === 'owner' || this.#may(actor.fingerprint, 'read', topicOrFilter) || this.#openTo(actor, topicOrFilter);
   }
@@ -192,7 +197,9 @@ export class Broker {
   }
 
   #append(draft: Draft): ReturnType<Log['append']> {
-    if (this.#log.topic(draft.topic) === undefined) this.#roomForTopic();
+    if (!this.hasRoomFor(draft.topic)) {
+      throw new LanpostError('busy', `this box holds ${this.#limits.topics} topics, its limit; delete some or raise limits.topics`);
+    }
     return this.#log.append(draft);
   }
 
@@ -247,12 +254,6 @@ export class Broker {
     return false;
   }
 
-  #roomForTopic(): void {
-    if (count(this.#log.topics()) >= this.#limits.topics) {
-      throw new LanpostError('busy', `this box holds ${this.#limits.topics} topics, its limit; delete some or raise limits.topics`);
-    }
-  }
-
   #roomForReader(): void {
     if (count(this.#log.cursors()) >= this.#limits.subscriptions) {
       throw new LanpostError('busy', `this box keeps ${this.#limits.subscriptions} durable subscriptions, its limit; drop some`);
@@ -284,8 +285,17 @@ function refused(actor: Actor, verb: string, topic: string): LanpostError {
   return new LanpostError('forbidden', `${who} may not ${verb} ${topic}`);
 }
 
+/** The log takes 512 bytes and 32 levels; a box that mirrors a topic puts `$at/<box id>/` before its name. */
+const TOPIC_BYTES = 480;
+const TOPIC_LEVELS = 30;
+
 function checkedTopic(topic: string): void {
   if (typeof topic !== 'string') throw new TypeError('a topic must be a string');
+  if (!topic.startsWith('$') && (Buffer.byteLength(topic) > TOPIC_BYTES || topic.split('/').length > TOPIC_LEVELS)) {
+    throw new LanpostError('invalid-topic', `a topic name has at most ${TOPIC_BYTES} bytes and ${TOPIC_LEVELS} levels`);
+  }
+  // No road could say its name: XML has no such characters.
+  if (/[\uFFFE\uFFFF]/.test(topic)) throw new LanpostError('invalid-topic', 'a topic name has no U+FFFE and no U+FFFF');
   if (!validTopic(topic)) throw new LanpostError('invalid-topic', `${JSON.stringify(topic.slice(0, 80))} is not a topic name: levels are separated by one /, and + and # stand only in filters`);
 }
 

@@ -1,0 +1,224 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Delivery, Subscription } from '../../src/api.ts';
+import { OWNER } from '../../src/pubsub/actor.ts';
+import { toPayload } from '../../src/payload/payload.ts';
+import { type Element, parseElement } from '../../src/xmpp/element.ts';
+import { SimulatedLan, until } from './fixtures.ts';
+import { serviceBox, type ServiceBox } from './service-box.ts';
+
+const PUBSUB = 'http://jabber.org/protocol/pubsub';
+const request = (type: string, inner: string): Element => parseElement(`<iq type='${type}'><pubsub xmlns='${PUBSUB}'>${inner}</pubsub></iq>`);
+
+let lan: SimulatedLan;
+let a: ServiceBox;
+let b: ServiceBox;
+
+const publish = (topic: string, value: unknown, id?: string) => a.broker.publish(OWNER, topic, toPayload(value as never), id === undefined ? {} : { id });
+const take = async (subscription: Subscription, count: number): Promise<Delivery[]> => {
+  const taken: Delivery[] = [];
+  for (let i = 0; i < count; i++) taken.push((await subscription.next()).value as Delivery);
+  return taken;
+};
+const values = (deliveries: Delivery[]): unknown[] => deliveries.map((delivery) => (delivery.kind === 'item' ? delivery.value : delivery.kind));
+const known = (box: ServiceBox, other: ServiceBox): Promise<void> => until(() => box.link.peers.get(other.link.name) !== undefined);
+
+beforeEach(async () => {
+  lan = new SimulatedLan();
+  a = await serviceBox(lan, 1, 'a');
+  b = await serviceBox(lan, 2, 'b');
+  await Promise.all([known(a, b), known(b, a)]);
+});
+afterEach(() => lan.close());
+
+describe('a peer is fed', () => {
+  test('an item that no stanza can hold costs the reader that item, and it is told', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', 't');
+    const subscription = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    await subscription.ready;
+    await publish('t', 1);
+    await publish('t', '&'.repeat(100_000)); // 500 kB as XML
+    await publish('t', 2);
+    expect(values(await take(subscription, 2))).toEqual([1, 2]);
+    await until(() => b.troubles.some(({ kind }) => kind === 'link.gap'));
+    expect(a.troubles.map(({ kind }) => kind)).toContain('link.feed');
+    await subscription.close();
+  });
+
+  test('many items that are too large only together all arrive', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', 't');
+    for (let i = 0; i < 40; i++) await publish('t', i, `${'"<&'.repeat(150)}${i}`);
+    for (let i = 0; i < 4; i++) await publish('t', '&'.repeat(12_000));
+    const subscription = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    expect(await take(subscription, 44)).toHaveLength(44);
+    await subscription.close();
+  });
+
+  test('no longer than the topic is open to it', async () => {
+    await a.broker.create(OWNER, 't', { accessModel: 'open' });
+    const subscription = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    await publish('t', 'for all');
+    expect(values(await take(subscription, 2))).toEqual(['configure', 'for all']);
+    const { head } = b.log;
+    await a.broker.configure(OWNER, 't', { accessModel: 'whitelist' });
+    await publish('t', 'secret');
+    await until(() => a.troubles.some(({ kind }) => kind === 'link.feed'));
+    expect(b.log.head).toBe(head);
+    await subscription.close();
+  });
+
+  test('again when it may read again', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', 't');
+    const subscription = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    await publish('t', 1);
+    expect(values(await take(subscription, 1))).toEqual([1]);
+    await a.service.revoke(b.link.name);
+    await publish('t', 2);
+    await a.service.allow(b.identity.fingerprint, 'read', 't');
+    expect(values(await take(subscription, 1))).toEqual([2]);
+    await subscription.close();
+  });
+
+  test('from no more subscriptions than a peer may have, lasting or not', async () => {
+    await a.broker.create(OWNER, 't', { accessModel: 'open' });
+    const ask = (name: string, more = ''): Promise<Element> => b.link.request(a.link.name,
+      request('set', `<subscribe node='t' jid='${b.link.name}'/><reader xmlns='urn:lanpost:0' name='${name}' ${more}/>`));
+    const some = (from: number) => Promise.allSettled(Array.from({ length: 150 }, (_, i) => ask(`r${from + i}`, i % 2 ? "durable='false'" : '')));
+    const asked = [...await some(0), ...await some(150)];
+    expect(asked.filter(({ status }) => status === 'fulfilled')).toHaveLength(256);
+    await ask('r0'); // what it has it keeps
+    await expect(ask('another')).rejects.toMatchObject({ condition: 'resource-constraint' });
+  });
+
+  test('by the subscription it has, when it asks for another filter under the same name', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', '#');
+    const subscription = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    await subscription.ready;
+    await expect(b.link.request(a.link.name, request('set', `<subscribe node='u' jid='${b.link.name}'/><reader xmlns='urn:lanpost:0' name='r'/>`)))
+      .rejects.toMatchObject({ condition: 'conflict' });
+    await publish('t', 1);
+    expect(values(await take(subscription, 1))).toEqual([1]);
+    await subscription.close();
+  });
+
+  test('a subscription that its owner dropped is not taken for one that runs', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', '#');
+    const ask = (): Promise<Element> => b.link.request(a.link.name,
+      request('set', `<subscribe node='t' jid='${b.link.name}'/><reader xmlns='urn:lanpost:0' name='r' from='start'/>`));
+    await ask();
+    const [{ name } = { name: '' }] = await a.broker.subscriptions();
+    await a.broker.drop(name);
+    await until(() => a.troubles.some(({ kind }) => kind === 'link.feed'));
+    await ask();
+    expect(await a.broker.subscriptions()).toMatchObject([{ name }]);
+  });
+});
+
+describe('a subscription at a peer', () => {
+  test('of a topic with the longest name there may be arrives', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', '#');
+    const long = 'x'.repeat(480);
+    const deep = Array.from({ length: 30 }, () => 'x').join('/');
+    const subscription = b.service.subscribe(a.link.name, '#', { durable: 'r', from: 'start' });
+    await subscription.ready;
+    await publish(long, 1);
+    await publish(deep, 2);
+    expect(values(await take(subscription, 2))).toEqual([1, 2]);
+    await expect(publish(`${long}x`, 3)).rejects.toMatchObject({ code: 'invalid-topic' });
+    await expect(publish(`${deep}/x`, 3)).rejects.toMatchObject({ code: 'invalid-topic' });
+    await subscription.close();
+  });
+
+  test('survives an event about a topic that cannot be kept here, on the same stream', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', '#');
+    const subscription = b.service.subscribe(a.link.name, '#', { durable: 'r', from: 'start' });
+    await subscription.ready;
+    for (const topic of ['x'.repeat(512), 'a//b', 'a/+']) {
+      const event = parseElement(`<message><event xmlns='${PUBSUB}#event'><purge node='${topic}'/></event>`
+        + `<records xmlns='urn:lanpost:0' reader='r'><record id='${'a'.repeat(16)}-1.00000000-1' at='1'/></records></message>`);
+      await (await a.link.send(b.link.name, event)).delivered;
+    }
+    await publish('t', 1);
+    expect(values(await take(subscription, 1))).toEqual([1]);
+    await subscription.close();
+  });
+
+  test('fills no more topics here than the box may have', async () => {
+    await b.close();
+    const c = await serviceBox(lan, 3, 'c', { limits: { topics: 5 } });
+    await known(c, a);
+    await a.trust.allow(c.identity.fingerprint, 'read', '#');
+    const subscription = c.service.subscribe(a.link.name, '#', { durable: 'r', from: 'start' });
+    await subscription.ready;
+    for (let i = 0; i < 5; i++) await publish(`t${i}`, i);
+    expect(values(await take(subscription, 5))).toEqual([0, 1, 2, 3, 4]);
+    for (let i = 5; i < 10; i++) await publish(`t${i}`, i);
+    await publish('t0', 'last');
+    expect(values(await take(subscription, 1))).toEqual(['last']);
+    expect([...c.log.topics()]).toHaveLength(5);
+    expect(c.troubles.map(({ kind }) => kind)).toContain('link.intake');
+    await subscription.close();
+  });
+
+  test('is durable when it says so, whatever its name', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', '#');
+    const subscription = b.service.subscribe(a.link.name, 't', { durable: 'live-data' });
+    await subscription.ready;
+    expect([...a.log.cursors()]).toHaveLength(1);
+    await subscription.close();
+  });
+
+  test('is one at that peer, also when another has one of the same name', async () => {
+    const c = await serviceBox(lan, 3, 'c');
+    await known(b, c);
+    for (const box of [a, c]) await box.trust.allow(b.identity.fingerprint, 'read', '#');
+    const first = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    await first.ready;
+    const second = b.service.subscribe(c.link.name, 't', { durable: 'r', from: 'start' });
+    await second.ready;
+    await publish('t', 'of a');
+    await c.broker.publish(OWNER, 't', toPayload('of c'));
+    expect(values(await take(second, 1))).toEqual(['of c']);
+    expect(values(await take(first, 1))).toEqual(['of a']);
+    await Promise.all([first.close(), second.close()]);
+  });
+
+  test('asked for twice at once is one that works and one that is in use', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', '#');
+    const both = [1, 2].map(() => b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' }));
+    const opened = await Promise.allSettled(both.map(({ ready }) => ready));
+    expect(opened.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    await publish('t', 1);
+    const winner = both[opened.findIndex(({ status }) => status === 'fulfilled')];
+    expect(winner && values(await take(winner, 1))).toEqual([1]);
+    await winner?.close();
+  });
+
+  test('goes on under its name while the peer is away', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', '#');
+    const subscription = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    await publish('t', 1);
+    expect(values(await take(subscription, 1))).toEqual([1]);
+    await subscription.close();
+    const at = a.link.name;
+    await a.close();
+    await until(() => b.link.peers.get(at) === undefined);
+    const again = b.service.subscribe(at, 't', { durable: 'r' });
+    expect(await take(again, 1)).toMatchObject([{ value: 1, redelivered: true }]);
+    await again.close();
+  });
+
+  test('that is not durable ends at the peer too when its signal is aborted', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', '#');
+    const stop = new AbortController();
+    const subscription = b.service.subscribe(a.link.name, 't', { signal: stop.signal });
+    await subscription.ready;
+    stop.abort(new Error('enough'));
+    await expect(subscription.next()).rejects.toThrow('enough');
+    const gone = () => b.link.request(a.link.name, request('set', `<unsubscribe node='t' jid='${b.link.name}' subid='none'/>`)).catch(() => undefined);
+    await gone();
+    const { head } = b.log;
+    await publish('t', 1);
+    await gone();
+    expect(b.log.head).toBe(head);
+  });
+});
