@@ -130,10 +130,8 @@ export class Intake {
     if (known && known.filter !== filter) {
       throw new LanpostError('conflict', `the durable subscription "${durable}" at ${at} reads ${known.filter}, not ${filter}; drop it or use another name`);
     }
-    const wanted: Wanted = known ?? {
-      fingerprint, filter, reader: durable ?? `live-${randomUUID()}`, from: fromText(from), name: linkName(at),
-      ...(durable === undefined ? { live: true as const } : {}),
-    };
+    const fresh = { fingerprint, filter, reader: durable ?? `live-${randomUUID()}`, from: fromText(from), name: linkName(at) };
+    const wanted: Wanted = known ?? (durable === undefined ? { ...fresh, live: true } : fresh);
     const { at: _, ...local } = options;
     // The local reader is in place before the first event can arrive.
     const reading = this.#parts.broker.subscribe(mirrorName(boxIdOfFingerprint(fingerprint), filter), {
