@@ -4,6 +4,7 @@ import type { Box } from '../src/index.ts';
 import { BoxConnection } from './shared/box-connection.ts';
 import { onClose } from './shared/box-node.ts';
 import { BoxPool, type BoxLease } from './shared/box-pool.ts';
+import { FlowsStarted } from './shared/flows-started.ts';
 
 interface BoxDef extends NodeDef {
   /** `auto`: the box that runs this editor, or else one of its own. */
@@ -17,6 +18,7 @@ interface BoxDef extends NodeDef {
 export default function register(RED: NodeAPI): void {
   // One pool per Node-RED, so that two config nodes can share a data directory.
   const pool = new BoxPool();
+  const flows = new FlowsStarted(RED.events);
   const settings: { readonly userDir?: string | undefined; readonly lanpost?: { readonly box?: Box } } = RED.settings;
 
   function LanpostBox(this: Node & { connection?: BoxConnection }, def: BoxDef): void {
@@ -24,6 +26,7 @@ export default function register(RED: NodeAPI): void {
     this.connection = new BoxConnection({
       take: () => takeBox(def),
       trouble: (trouble) => this.warn(trouble.message),
+      flowsStarted: () => flows.next(),
     });
     onClose(this, () => this.connection?.close() ?? Promise.resolve());
   }

@@ -23,8 +23,8 @@ export default function register(RED: NodeAPI): void {
           received++;
           this.send(flowMessage(message, reader));
         }
-        message.ack();
       },
+      arrived: (message) => message.ack(),
       words: () => `received ${received}`,
     });
   }

@@ -22,7 +22,7 @@ export default function register(RED: NodeAPI): void {
         if (to === undefined) throw new Error('no address: fill in the node\'s address or set msg.to');
         if (msg.payload === undefined) throw new Error('msg.payload is missing');
         const receipt = await box.send(to, bodyOf(msg.payload), optionsOf(msg));
-        await orClosing(receipt[until], closing);
+        await (until === 'accepted' ? receipt.accepted : orClosing(receipt[until], closing, until));
       },
     });
   }
@@ -54,9 +54,9 @@ function idOfIncoming(msg: NodeMessage): unknown {
 }
 
 /** The box goes on delivering when the flow is stopped; only the waiting ends. */
-function orClosing(promise: Promise<void>, closing: AbortSignal): Promise<void> {
+function orClosing(promise: Promise<void>, closing: AbortSignal, until: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const abort = (): void => reject(closing.reason);
+    const abort = (): void => reject(new Error(`the flow was stopped or deployed again before this was known to be ${until}; the box goes on with it`));
     if (closing.aborted) return abort();
     closing.addEventListener('abort', abort, { once: true });
     promise.then(resolve, reject).finally(() => closing.removeEventListener('abort', abort));

@@ -33,9 +33,9 @@ export default function register(RED: NodeAPI): void {
           received++;
           this.send(itemMessage(delivery, reader));
         }
-        // Handed to the flow is what this node can vouch for.
-        delivery.ack();
       },
+      // Handed to the flow is what this node can vouch for.
+      arrived: (delivery) => delivery.ack(),
       words: () => `received ${received}${lost === 0 ? '' : `, ${lost} lost`}`,
     });
   }

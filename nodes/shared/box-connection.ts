@@ -16,6 +16,8 @@ const USERS_LEAVE_MS = 5000;
 
 /** The box of one config node: opened in the background, opened again when it fails or goes away. */
 export class BoxConnection {
+  /** Ask while a node is being made: resolves when all nodes of its flows have been. */
+  readonly flowsStarted: () => Promise<void>;
   readonly #take: () => Promise<BoxLease>;
   readonly #trouble: (trouble: Trouble) => void;
   readonly #listeners = new Set<(state: BoxState) => void>();
@@ -25,7 +27,12 @@ export class BoxConnection {
   #usersLeft: (() => void) | undefined;
   #state: BoxState = { phase: 'opening' };
 
-  constructor(options: { readonly take: () => Promise<BoxLease>; readonly trouble: (trouble: Trouble) => void }) {
+  constructor(options: {
+    readonly take: () => Promise<BoxLease>;
+    readonly trouble: (trouble: Trouble) => void;
+    readonly flowsStarted: () => Promise<void>;
+  }) {
+    this.flowsStarted = options.flowsStarted;
     this.#take = options.take;
     this.#trouble = options.trouble;
     this.#running = this.#run(this.#stop.signal);

@@ -7,8 +7,6 @@ import { NodeStatus } from './node-status.ts';
 
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 30_000;
-/** A backlog comes in as fast as the disk gives it; in between, other nodes get their turn. */
-const YIELD_EVERY = 64;
 
 /** What a box hands out one after another. */
 export interface Source<T> extends AsyncIterable<T> {
@@ -21,7 +19,10 @@ export interface Source<T> extends AsyncIterable<T> {
  */
 export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: {
   open(box: Box, signal: AbortSignal): Source<T>;
+  /** Sends it on. */
   each(item: T): void;
+  /** The next nodes have it. */
+  arrived?(item: T): void;
   /** What the status says while all is well. */
   words(): string;
 }): void {
@@ -34,6 +35,7 @@ export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: 
   }
   const stop = new AbortController();
   const { signal } = stop;
+  const started = connection.flowsStarted();
   const leave = connection.enter();
   const unwatch = connection.watch((state) => {
     if (state.phase === 'failed') status.bad(state.reason);
@@ -44,13 +46,16 @@ export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: 
     const box = await connection.box(signal);
     const source = task.open(box, signal);
     status.good(task.words());
-    let count = 0;
     try {
       for await (const item of source) {
         if (signal.aborted) return;
         task.each(item);
         status.good(task.words());
-        if (++count % YIELD_EVERY === 0) await nextTurn();
+        // Node-RED hands on in the next turn of the loop. A deployment that comes first closes the next
+        // nodes: what they did not get is not confirmed, so it comes again.
+        await nextTurn();
+        if (signal.aborted) return;
+        task.arrived?.(item);
       }
     } finally {
       await source.close?.();
@@ -58,6 +63,7 @@ export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: 
   };
   const run = async (): Promise<void> => {
     let delay = FIRST_RETRY_MS;
+    await orAborted(started, signal);
     while (!signal.aborted) {
       const began = performance.now();
       try {
@@ -83,6 +89,13 @@ export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: 
     await running;
     leave();
     status.close();
+  });
+}
+
+function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    void promise.then(resolve);
   });
 }
 

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Box } from '../../src/index.ts';
 import type { BoxConnection, BoxState } from './box-connection.ts';
@@ -25,7 +25,7 @@ interface Job {
 export function sendThrough(RED: NodeAPI, node: Node, def: BoxUserDef, task: {
   /** Past tense for the status, e.g. `published`. */
   readonly did: string;
-  /** `closing` stops waiting for what comes after acceptance. */
+  /** `closing` stops waiting for what comes after acceptance; until then it goes on. */
   deliver(box: Box, msg: NodeMessage, closing: AbortSignal): Promise<void>;
 }): void {
   const connection = connectionOf(RED, def);
@@ -45,12 +45,15 @@ class Sender {
   readonly #connection: BoxConnection;
   readonly #task: Parameters<typeof sendThrough>[3];
   readonly #status: NodeStatus;
+  /** Ends the wait for what comes after acceptance. */
   readonly #closing = new AbortController();
+  /** Ends everything. */
+  readonly #late = new AbortController();
   readonly #inFlight = new Set<Promise<void>>();
   readonly #leave: () => void;
   readonly #unwatch: () => void;
   #waiting: Job[] = [];
-  #pumping = false;
+  #pumping: Promise<void> | undefined;
   #count = 0;
   #lastError: string | undefined;
 
@@ -70,27 +73,35 @@ class Sender {
       return;
     }
     this.#waiting.push(job);
-    if (!this.#pumping) void this.#pump();
+    this.#pumping ??= this.#pump();
     if (this.#connection.state.phase !== 'open') this.#show();
   }
 
+  /** What waits still goes to a box that is open: who sent it here may have confirmed it already. */
   async close(): Promise<void> {
+    const reason = new Error('the flow was stopped or deployed again before this was sent');
     this.#unwatch();
-    this.#closing.abort(new Error('the flow was stopped or deployed again before this was sent'));
-    for (const job of this.#waiting.splice(0)) job.done(this.#closing.signal.reason);
-    const late = new AbortController();
+    this.#closing.abort(reason);
+    if (this.#connection.state.phase !== 'open') this.#late.abort(reason);
+    const finished = new AbortController();
     await Promise.race([
-      Promise.all(this.#inFlight),
-      sleep(FINISH_MS, undefined, { signal: late.signal }).catch(() => undefined), // aborted just below
+      this.#finishAll(),
+      sleep(FINISH_MS, undefined, { signal: finished.signal }).catch(() => undefined), // aborted just below
     ]);
-    late.abort();
+    finished.abort();
+    this.#late.abort(reason);
+    for (const job of this.#waiting.splice(0)) job.done(reason);
     this.#leave();
     this.#status.close();
   }
 
+  async #finishAll(): Promise<void> {
+    await nextTurn(); // what other nodes sent just now comes in then
+    while (this.#pumping || this.#inFlight.size > 0) await Promise.all([this.#pumping, ...this.#inFlight]);
+  }
+
   async #pump(): Promise<void> {
-    this.#pumping = true;
-    const { signal } = this.#closing;
+    const { signal } = this.#late;
     try {
       while (this.#waiting.length > 0) {
         const box = await this.#connection.box(signal);
@@ -103,7 +114,7 @@ class Sender {
       // Only closing ends the wait for a box; everything that waited is told so.
       for (const job of this.#waiting.splice(0)) job.done(asError(error));
     } finally {
-      this.#pumping = false;
+      this.#pumping = undefined;
     }
   }
 
@@ -134,8 +145,8 @@ class Sender {
         return await this.#task.deliver(box, job.msg, this.#closing.signal);
       } catch (error) {
         // Refused before anything was stored: trying again cannot double it.
-        if (codeOf(error) !== 'busy' || this.#closing.signal.aborted) throw error;
-        await sleep(BUSY_RETRY_MS, undefined, { signal: this.#closing.signal });
+        if (codeOf(error) !== 'busy' || this.#late.signal.aborted) throw error;
+        await sleep(BUSY_RETRY_MS, undefined, { signal: this.#late.signal }).catch(() => undefined); // aborted: the last try
       }
     }
   }

@@ -14,6 +14,7 @@ import subscribe from '../../nodes/lanpost-subscribe.ts';
 
 export interface FlowNode extends EventEmitter {
   receive(msg: object): void;
+  send(msg: object): void;
   close(removed: boolean): Promise<void>;
 }
 

@@ -1,111 +1,112 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { Box, Message, Peer, PeerEvent } from '../../src/index.ts';
+import type { Box, Message } from '../../src/index.ts';
+import { useEmbeddingBox } from './embedding-box.ts';
 import { collect, useFlows } from './flow-kit.ts';
 
 const { flows, load } = useFlows();
+const openBox = useEmbeddingBox(flows);
 const tab = { id: 'f', type: 'tab', label: 'test' };
 const config = { id: 'box', type: 'lanpost box', mode: 'auto', dir: '', boxName: '', link: true };
 const helper = (id: string): object => ({ id, type: 'helper', z: 'f' });
+const messageIn = (id: string, from: string, to: string): object => ({ id, type: 'lanpost message in', box: 'box', from, reader: '', z: 'f', wires: [[to]] });
+/** An account on a server that is down: what is sent to its domain waits. */
+const HOME = { jid: 'me@home.invalid', password: 'secret', host: '127.0.0.1', port: 1 };
 
-/** The far side is scripted: one message that came in, one peer that is there. What was sent and confirmed is kept. */
-function scripted(): { box: Pick<Box, 'messages' | 'send' | 'peers' | 'troubles'>; sent: unknown[][]; acked: string[] } {
-  const sent: unknown[][] = [];
-  const acked: string[] = [];
-  const message: Message = {
-    id: 'm1', seq: 7, from: 'link:alice@pc', to: 'link:me@here', body: 'hi', thread: 't', time: 5, trust: 'none', redelivered: false,
-    ack() { acked.push('m1'); },
-  };
-  const peer: Peer = { name: 'alice@pc', address: 'link:alice@pc', status: 'available', host: 'pc', port: 1, addresses: [], box: false, trust: 'none', connected: false };
-  const until = (signal?: AbortSignal): Promise<void> => new Promise((resolve) => { signal?.addEventListener('abort', () => resolve(), { once: true }); });
-  async function* messages(signal?: AbortSignal): AsyncGenerator<Message> { yield message; await until(signal); }
-  async function* watch(signal?: AbortSignal): AsyncGenerator<PeerEvent> { yield { type: 'up', peer }; await until(signal); }
-  async function* troubles(signal?: AbortSignal): AsyncGenerator<never> { await until(signal); yield* []; }
-  return {
-    sent, acked,
-    box: {
-      messages: (options) => Object.assign(messages(options?.signal), { close: () => Promise.resolve() }),
-      peers: { list: () => Promise.resolve([peer]), watch: (options) => watch(options?.signal) },
-      troubles: (options) => troubles(options?.signal),
-      send: (...args) => {
-        sent.push(args);
-        const refused = args[0] === 'link:nobody';
-        if (refused) return Promise.reject(Object.assign(new Error('nobody is there'), { name: 'LanpostError', code: 'unreachable' }));
-        const done = Promise.resolve();
-        const never = new Promise<void>(() => undefined);
-        return Promise.resolve({ id: 'x', to: args[0], accepted: done, handed: done, delivered: never });
-      },
-    },
-  };
+async function firstMessage(box: Box): Promise<Message> {
+  for await (const message of box.messages({ name: 'test' })) return message;
+  throw new Error('the messages ended');
 }
 
-describe('lanpost message in and lanpost message out', () => {
+describe('lanpost message in', () => {
   it('a message comes with what the contract names and is confirmed once the flow has it', async () => {
-    const { box, acked } = scripted();
-    await load([tab, config, { id: 'in', type: 'lanpost message in', box: 'box', from: '', reader: '', z: 'f', wires: [['out']] }, helper('out')], { lanpost: { box } });
-    expect(await collect(flows.getNode('out')).next()).toMatchObject({
-      payload: 'hi', from: 'link:alice@pc', to: 'link:me@here', id: 'm1', thread: 't', time: 5, _msgid: expect.any(String),
-      lanpost: { reader: 'in', id: 'm1', seq: 7, trust: 'none', redelivered: false },
+    const box = await openBox();
+    await load([tab, config, messageIn('in', '', 'out'), helper('out')], { lanpost: { box } });
+    const came = collect(flows.getNode('out'));
+    await box.send('link:me', 'hi', { id: 'm1', subject: 's', thread: 't' });
+    expect(await came.next()).toMatchObject({
+      payload: 'hi', from: 'link:me', to: 'link:me', id: 'm1', subject: 's', thread: 't', time: expect.any(Number), _msgid: expect.any(String),
+      lanpost: { reader: 'in', id: 'm1', seq: expect.any(Number), trust: 'paired', redelivered: false },
     });
-    expect(acked).toEqual(['m1']);
+    await nextTurn();
+    expect((await box.subscriptions.list()).find((reader) => reader.name === 'inbox:in')).toMatchObject({ durable: true, pending: 0 });
   });
 
-  it.each(['alice@pc', 'link:alice@pc'])('gives only what comes from "%s" when told so', async (from) => {
-    const { box } = scripted();
-    await load([tab, config,
-      { id: 'other', type: 'lanpost message in', box: 'box', from: 'bob@pc', reader: '', z: 'f', wires: [['not']] }, helper('not'),
-      { id: 'in', type: 'lanpost message in', box: 'box', from, reader: '', z: 'f', wires: [['out']] }, helper('out'),
-    ], { lanpost: { box } });
-    const wrong = collect(flows.getNode('not'));
-    expect((await collect(flows.getNode('out')).next()).payload).toBe('hi');
+  it.each(['me', 'link:me'])('gives only what comes from "%s" when told so', async (from) => {
+    const box = await openBox();
+    await load([tab, config, messageIn('other', 'bob@pc', 'not'), helper('not'), messageIn('in', from, 'out'), helper('out')], { lanpost: { box } });
+    const [wrong, right] = [collect(flows.getNode('not')), collect(flows.getNode('out'))];
+    await box.send('link:me', 'hi');
+    expect((await right.next()).payload).toBe('hi');
+    await nextTurn();
+    const readers = (await box.subscriptions.list()).filter((reader) => reader.name.startsWith('inbox:'));
+    expect(readers.map((reader) => reader.pending)).toEqual([0, 0]); // both have seen it
     expect(wrong.all).toEqual([]);
   });
+});
 
+describe('lanpost message out', () => {
   const sending = (to: string, until: string): object[] => [tab, config,
     { id: 'send', type: 'lanpost message out', box: 'box', to, until, z: 'f' },
     { id: 'on done', type: 'complete', scope: ['send'], z: 'f', wires: [['completed']] }, helper('completed'),
     { id: 'on error', type: 'catch', scope: null, z: 'f', wires: [['caught']] }, helper('caught'),
   ];
 
-  it('sends to the node\'s address before msg.to, and passes id, subject, thread and expiry on', async () => {
-    const { box, sent } = scripted();
-    await load(sending('link:bob@pc', 'accepted'), { lanpost: { box } });
+  it('sends to the node\'s address before msg.to, and passes id, subject and thread on', async () => {
+    const box = await openBox();
+    await load(sending('link:me', 'delivered'), { lanpost: { box } });
     const completed = collect(flows.getNode('completed'));
-    flows.getNode('send').receive({ payload: { a: 1 }, to: 'link:other', id: 'mine', subject: 's', thread: 't', expires: 1000 });
+    flows.getNode('send').receive({ payload: { a: 1 }, to: 'link:other', id: 'mine', subject: 's', thread: 't' });
     await completed.next();
-    expect(sent).toEqual([['link:bob@pc', '{"a":1}', { id: 'mine', subject: 's', thread: 't', expires: 1000 }]]);
+    expect(await firstMessage(box)).toMatchObject({ from: 'link:me', to: 'link:me', body: '{"a":1}', id: 'mine', subject: 's', thread: 't' });
   });
 
   it('an answer is a new message: it does not carry the id of the one it answers', async () => {
-    const { box, sent } = scripted();
+    const box = await openBox();
     await load(sending('', 'handed'), { lanpost: { box } });
     const completed = collect(flows.getNode('completed'));
-    flows.getNode('send').receive({ payload: 'yes', to: 'link:alice@pc', id: 'm1', thread: 't', lanpost: { id: 'm1' } });
+    flows.getNode('send').receive({ payload: 'yes', to: 'link:me', id: 'm1', thread: 't', lanpost: { id: 'm1' } });
     await completed.next();
-    expect(sent).toEqual([['link:alice@pc', 'yes', { thread: 't' }]]);
+    const answer = await firstMessage(box);
+    expect(answer).toMatchObject({ body: 'yes', thread: 't' });
+    expect(answer.id).not.toBe('m1');
   });
 
-  it('what is refused goes to Catch; what waits for delivery is told when the flow stops', async () => {
-    const { box } = scripted();
+  it.each([
+    ['an address that nothing reaches', { payload: 'x', to: 'link:nobody' }, { code: 'unreachable', message: expect.stringContaining('link:nobody') }],
+    ['what expires on its way', { payload: 'x', to: 'xmpp:you@home.invalid', expires: 1 }, { code: 'expired' }],
+    ['no address', { payload: 'x' }, { message: expect.stringContaining('msg.to') }],
+    ['no payload', { to: 'link:me' }, { message: expect.stringContaining('msg.payload') }],
+  ])('%s goes to Catch, not to Complete', async (_case, msg, error) => {
+    const box = await openBox({ homes: [HOME] });
     await load(sending('', 'delivered'), { lanpost: { box } });
     const [caught, completed] = [collect(flows.getNode('caught')), collect(flows.getNode('completed'))];
-    flows.getNode('send').receive({ payload: 'x', to: 'link:nobody' });
-    expect((await caught.next()).error).toMatchObject({ message: expect.stringContaining('nobody is there') });
-    flows.getNode('send').receive({ payload: 'y' });
-    expect((await caught.next()).error).toMatchObject({ message: expect.stringContaining('msg.to') });
-    flows.getNode('send').receive({ payload: 'z', to: 'link:alice@pc' });
+    flows.getNode('send').receive(msg);
+    expect((await caught.next()).error).toMatchObject(error);
+    flows.getNode('send').receive({ payload: 'good', to: 'link:me' });
+    expect((await completed.next()).payload).toBe('good');
+    expect(completed.all).toHaveLength(1);
+  });
+
+  it('what waits for delivery is told when the flow stops, and the box keeps it', async () => {
+    const box = await openBox({ homes: [HOME] });
+    await load(sending('', 'delivered'), { lanpost: { box } });
+    const [caught, completed] = [collect(flows.getNode('caught')), collect(flows.getNode('completed'))];
+    flows.getNode('send').receive({ payload: 'z', to: 'xmpp:you@home.invalid', id: 'kept' });
     await flows.getNode('send').close(false);
-    expect((await caught.next()).error).toMatchObject({ message: expect.stringContaining('deployed again') });
+    expect((await caught.next()).error).toMatchObject({ message: expect.stringContaining('deployed again before this was known to be delivered') });
     expect(completed.all).toEqual([]);
+    expect(await box.messageState('kept')).toBe('accepted');
   });
 });
 
 describe('lanpost peers', () => {
-  it('gives events on the first output and, when asked, the list on the second', async () => {
-    const { box } = scripted();
+  it('lists on the second output when asked', async () => {
+    const box = await openBox();
     await load([tab, config, { id: 'peers', type: 'lanpost peers', box: 'box', z: 'f', wires: [['events'], ['list']] }, helper('events'), helper('list')], { lanpost: { box } });
-    expect(await collect(flows.getNode('events')).next()).toMatchObject({ topic: 'alice@pc', event: 'up', payload: { address: 'link:alice@pc', status: 'available' } });
-    const list = collect(flows.getNode('list'));
+    const [events, list] = [collect(flows.getNode('events')), collect(flows.getNode('list'))];
     flows.getNode('peers').receive({ question: 1 });
-    expect(await list.next()).toMatchObject({ question: 1, payload: [{ name: 'alice@pc' }] });
+    expect(await list.next()).toMatchObject({ question: 1, payload: [] });
+    expect(events.all).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { collect, useFlows } from './flow-kit.ts';
 
@@ -84,6 +85,7 @@ describe('lanpost publish and lanpost subscribe', () => {
     const came = collect(flows.getNode('out'));
     flows.getNode('pub').receive({ topic: 'd', payload: 1 });
     expect((await came.next()).payload).toBe(1);
+    await nextTurn(); // confirmed when the next nodes have it
     // Without the reader, the box keeps what it has not had.
     await flows.setFlows([tab, own, publish, out, ...outcomes]);
     const later = collect(flows.getNode('completed'));
