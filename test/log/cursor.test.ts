@@ -158,15 +158,16 @@ describe('the position on disk', () => {
 
   it('does not pass what is committed while it closes', async () => {
     const { log, database } = await openMemory();
-    for (let n = 1; n <= 3; n++) {
-      const cursor = await log.cursor(durable('t'));
-      if (n > 1) expect(await texts(cursor, 1)).toEqual([`${n - 1}`]);
-      expect(await cursor.next(1)).toEqual([]);
-      await Promise.all([cursor.close(), fill(log, 't', n, n)]);
-    }
+    const cursor = await log.cursor(durable('t'));
+    expect(await cursor.next(1)).toEqual([]);
+    await Promise.all([cursor.close(), fill(log, 't', 1, 1)]);
+    const next = await log.cursor(durable('t'));
+    expect(await texts(next, 1)).toEqual(['1']);
+    expect(await next.next(1)).toEqual([]);
+    await Promise.all([next.close(), fill(log, 't', 2, 2)]);
     await log.close();
     const after = await openMemory({ database });
-    expect(await texts(await after.log.cursor(durable('t')), 1)).toEqual(['3']);
+    expect(await texts(await after.log.cursor(durable('t')), 1)).toEqual(['2']);
   });
 
   it('tells how much is pending, with and without an open cursor', async () => {
