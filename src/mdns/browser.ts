@@ -22,6 +22,9 @@ const CHAIN_TIME = 1000;
 /** RFC 6762 §10.5: others' questions unanswered for this long make us doubt. */
 const UNANSWERED_TIME = 1000;
 
+/** Data remembered for each of the instances there may be; RFC 6763 §6.2 calls 1300 bytes the most, most have 200. */
+const TEXT_BYTES = 1024;
+
 interface Browse { readonly name: string; due: number; gap: number }
 
 /** A question of another, while its known answers still come in further packets (TC). */
@@ -64,6 +67,7 @@ export class Browser {
     this.#cache = new Cache({
       random: parts.random,
       limit: parts.limit * 8,
+      bytes: parts.limit * TEXT_BYTES,
       changed: (entry, now) => this.#changed(entry, now),
       refresh: (entry, now) => this.#questions.ask(entry.record.name, entry.record.type, now),
       goodbye: (entry) => {

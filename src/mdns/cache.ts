@@ -38,6 +38,8 @@ export interface CacheParts {
   readonly random: () => number;
   /** Records in all. */
   readonly limit: number;
+  /** Bytes of their data: one TXT record may be as long as a packet. */
+  readonly bytes: number;
   /** It is new, or gone, or the newest of its set again. */
   readonly changed: (entry: Entry, now: number) => void;
   readonly refresh: (entry: Entry, now: number) => void;
@@ -53,6 +55,7 @@ export class Cache {
   readonly #sets = new Map<string, Entry[]>();
   readonly #queue = new DueQueue<Entry>();
   #size = 0;
+  #bytes = 0;
   #turn = 0;
 
   constructor(parts: CacheParts) {
@@ -61,6 +64,11 @@ export class Cache {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Places in the queue of what is to be done; see `DueQueue`. */
+  get places(): number {
+    return this.#queue.places;
   }
 
   /** Whether it was taken; not when there is no room. */
@@ -105,6 +113,7 @@ export class Cache {
     entry.state = 'gone';
     this.#queue.remove(entry);
     this.#size--;
+    this.#bytes -= bytesOf(entry.record);
     this.#remove(entry);
     this.#parts.changed(entry, now);
   }
@@ -143,7 +152,7 @@ export class Cache {
   }
 
   #insert(record: DnsRecord, owner: string, now: number): boolean {
-    if (this.#size >= this.#parts.limit) return false;
+    if (this.#size >= this.#parts.limit || this.#bytes + bytesOf(record) > this.#parts.bytes) return false;
     const entry: Entry = {
       record, owner, received: now, turn: 0, lifetime: 0, expires: 0, stage: 0, state: 'good',
       unanswered: 0, unansweredSince: 0, due: Infinity, queued: Infinity,
@@ -158,6 +167,7 @@ export class Cache {
       else this.#sets.set(owner, [entry]);
     }
     this.#size++;
+    this.#bytes += bytesOf(record);
     this.#renew(entry, record.ttl, now, true);
     return true;
   }
@@ -221,4 +231,8 @@ export class Cache {
     }
     this.#queue.add(entry);
   }
+}
+
+function bytesOf({ data }: DnsRecord): number {
+  return data.kind === 'bytes' ? data.bytes.length : 0;
 }

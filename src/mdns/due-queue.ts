@@ -9,15 +9,27 @@ interface Place<T> { readonly at: number; readonly item: T }
  */
 export class DueQueue<T extends Due> {
   #heap: Place<T>[] = [];
+  /** Items that have a place; the other places are stale. */
+  #items = 0;
+
+  /** Places held, stale ones among them. */
+  get places(): number {
+    return this.#heap.length;
+  }
 
   add(item: T): void {
     if (item.due >= item.queued) return;
+    if (item.queued === Infinity) this.#items++;
     item.queued = item.due;
+    this.#tidy();
     this.#push({ at: item.due, item });
   }
 
   remove(item: T): void {
     item.due = Infinity;
+    if (item.queued === Infinity) return;
+    item.queued = Infinity;
+    this.#items--;
   }
 
   /** The earliest time worth looking; may be too early, never too late. */
@@ -33,10 +45,18 @@ export class DueQueue<T extends Due> {
       const { item } = place;
       if (item.queued !== place.at) continue;
       item.queued = Infinity;
+      this.#items--;
       if (item.due <= now) taken.push(item);
       else if (item.due < Infinity) this.add(item);
     }
     return taken;
+  }
+
+  /** Stale places would keep what strangers sent until its time comes, an hour and more: they never outnumber the others. */
+  #tidy(): void {
+    if (this.#heap.length < 2 * this.#items + 64) return;
+    // A sorted list is a heap.
+    this.#heap = this.#heap.filter(({ at, item }) => item.queued === at).toSorted((a, b) => a.at - b.at);
   }
 
   #push(place: Place<T>): void {

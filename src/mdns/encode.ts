@@ -34,7 +34,8 @@ export function encodeMessage(message: Message, options: EncodeOptions = {}): Bu
 
 /** A record's data without compression: what the tie-break compares (RFC 6762 §8.2). */
 export function canonicalData(record: DnsRecord): Buffer {
-  const writer = new Writer(false, false);
+  // It is not sent: what was read in one datagram may be longer once its names are written out.
+  const writer = new Writer(false, false, 0xffff);
   writer.data(record);
   return writer.bytes();
 }
@@ -42,13 +43,15 @@ export function canonicalData(record: DnsRecord): Buffer {
 class Writer {
   readonly #compressTargets: boolean;
   readonly #compress: boolean;
+  readonly #limit: number;
   readonly #suffixes = new Map<string, number>();
   #bytes: Buffer = Buffer.allocUnsafe(1500);
   #at = 0;
 
-  constructor(compressTargets: boolean, compress = true) {
+  constructor(compressTargets: boolean, compress = true, limit = MAX_WRITTEN_BYTES) {
     this.#compressTargets = compressTargets;
     this.#compress = compress;
+    this.#limit = limit;
   }
 
   bytes(): Buffer {
@@ -145,8 +148,8 @@ class Writer {
   #room(length: number): void {
     const wanted = this.#at + length;
     if (wanted <= this.#bytes.length) return;
-    if (wanted > MAX_WRITTEN_BYTES) throw new LanpostError('too-large', `a DNS message over ${MAX_WRITTEN_BYTES} bytes`);
-    const larger = Buffer.allocUnsafe(MAX_WRITTEN_BYTES);
+    if (wanted > this.#limit) throw new LanpostError('too-large', `a DNS message over ${this.#limit} bytes`);
+    const larger = Buffer.allocUnsafe(this.#limit);
     this.#bytes.copy(larger, 0, 0, this.#at);
     this.#bytes = larger;
   }

@@ -104,7 +104,8 @@ class Engine implements Mdns {
       host: options.host,
       alias: `lanpost-${Math.floor(this.#random() * 0x7fff_ffff).toString(36).padStart(6, '0')}`,
       held: (offer) => this.#published.get(offer)?.(),
-      renamed: (offer) => this.#renamed(offer),
+      changed: () => this.#directory.review(),
+      renamed: (offer) => offer.service.onRenamed?.(nameOf(offer)),
     });
     this.#directory = new Directory({ isOwn: (key) => this.#offers.owns(key), emit: (type, event) => this.#emit(type, event) });
     this.#wall = options.clock.wall();
@@ -280,14 +281,12 @@ class Engine implements Mdns {
   #receive(id: string, bytes: Uint8Array, from: Source): void {
     const place = this.#places.get(id);
     if (!place || !this.#isFromLink(from, place)) return;
-    let message;
     try {
-      message = decodeMessage(bytes);
+      place.link.receive(decodeMessage(bytes), from, this.#now());
     } catch (error) {
+      // Whatever a packet may be, it costs no more than itself.
       this.#report('mdns.malformed', `${from.address}: ${error instanceof Error ? error.message : String(error)}`);
-      return;
     }
-    place.link.receive(message, from, this.#now());
     this.#run();
   }
 
@@ -334,11 +333,6 @@ class Engine implements Mdns {
   /** Said on one link; its packet on another (the other family, mostly) may have been lost. */
   #doubtElsewhere(at: Joined, name: string): void {
     for (const place of this.#places.values()) if (place !== at) place.link.reconfirm(name, this.#now());
-  }
-
-  #renamed(offer: Offer): void {
-    this.#directory.review();
-    offer.service.onRenamed?.(nameOf(offer));
   }
 
   #emit(type: string, event: BrowseEvent): void {

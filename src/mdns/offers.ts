@@ -11,6 +11,8 @@ import { encodeText } from './text.ts';
 const MANY_CONFLICTS = 15;
 const CONFLICT_TIME = 10_000;
 const CONFLICT_WAIT = 5000;
+/** For as long without a conflict it is not over: a stranger may claim every name we turn to. */
+const STORM_TIME = 60_000;
 /** Conflicts of machine and user about one other box may come in two packets. */
 const SAME_CONFLICT = 1500;
 
@@ -63,6 +65,8 @@ export interface Offer {
   renamed?: { readonly at: number; readonly from: number };
   /** Places where host and instance are held. */
   readonly held: Set<string>;
+  /** The name that was last told. */
+  told: string;
 }
 
 export interface OffersParts {
@@ -71,6 +75,9 @@ export interface OffersParts {
   /** A label no other box has, for use beside another responder. */
   readonly alias: string;
   readonly held: (offer: Offer) => void;
+  /** Names are tried; which of them are ours is to be looked at again. */
+  readonly changed: () => void;
+  /** A name other than the one last told is held. */
   readonly renamed: (offer: Offer) => void;
 }
 
@@ -80,6 +87,7 @@ export class Offers {
   readonly #machines = new Map<string, Machine>();
   readonly #offers = new Map<string, Offer>();
   #conflicts: number[] = [];
+  #stormUntil = -Infinity;
 
   constructor(parts: OffersParts) {
     this.#parts = parts;
@@ -89,8 +97,9 @@ export class Offers {
     const base = hostLabel(service.host ?? this.#parts.host);
     const machine = this.#machines.get(nameKey(base))
       ?? { base, number: service.numbers?.host ?? 0, alias: this.#parts.alias, offers: new Set<Offer>() };
-    const offer: Offer = { service, machine, number: service.numbers?.user ?? 0, text: encodeText(service.txt), held: new Set() };
+    const offer: Offer = { service, machine, number: service.numbers?.user ?? 0, text: encodeText(service.txt), held: new Set(), told: '' };
     while (this.#offers.has(instanceKey(offer))) offer.number++;
+    offer.told = instanceKey(offer);
     this.#machines.set(nameKey(base), machine);
     machine.offers.add(offer);
     this.#offers.set(instanceKey(offer), offer);
@@ -143,7 +152,8 @@ export class Offers {
   conflict(names: readonly string[], now: number): void {
     const keys = new Set(names.map(nameKey));
     this.#conflicts = [...this.#conflicts.filter((at) => now - at < CONFLICT_TIME), now];
-    const wait = this.#conflicts.length >= MANY_CONFLICTS ? CONFLICT_WAIT : 0;
+    if (this.#conflicts.length >= MANY_CONFLICTS || now < this.#stormUntil) this.#stormUntil = now + STORM_TIME;
+    const wait = now < this.#stormUntil ? CONFLICT_WAIT : 0;
     for (const machine of this.#machines.values()) {
       if (keys.has(nameKey(hostName(machine)))) this.#renameMachine(machine, now, wait);
       else {
@@ -194,17 +204,22 @@ export class Offers {
     for (const key of before.values()) this.#offers.delete(key);
     change();
     for (const offer of before.keys()) this.#offers.set(instanceKey(offer), offer);
-    for (const [offer, key] of before) {
+    for (const offer of before.keys()) {
       offer.held.clear();
       for (const place of this.#parts.places()) this.#claim(offer, place, now, wait);
-      if (instanceKey(offer) !== key) this.#parts.renamed(offer);
     }
+    this.#parts.changed();
   }
 
   #check(offer: Offer, { id, link }: Place): void {
     if (offer.held.has(id) || !link.holds(instanceName(offer)) || !link.holds(hostName(offer.machine))) return;
     offer.held.add(id);
     this.#parts.held(offer);
+    // Not before: open streams are ended for a new name, and whoever contests every name would have that for nothing.
+    const key = instanceKey(offer);
+    if (key === offer.told) return;
+    offer.told = key;
+    this.#parts.renamed(offer);
   }
 
   #claim(offer: Offer, place: Place, now: number, wait: number): void {

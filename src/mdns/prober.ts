@@ -118,6 +118,9 @@ export class Prober {
     }
     if (claim.unique.some((ours) => sameData(ours.record, record))) return;
     // While probing, any record under the name means that it is taken (§8.1); later only one of a type we hold (§9).
+    // Before the first probe it means nothing yet: whoever holds the name will answer. Else a stranger who
+    // claims every name we turn to would have us change it with each packet, not once in 5 s.
+    if (claim.state === 'probing' && claim.probes === 0) return;
     if (claim.state === 'probing') lost.add(claim.name);
     else if (claim.unique.some((ours) => ours.record.type === record.type)) doubted.add(claim);
   }

@@ -15,6 +15,8 @@ const TRUNCATED_DELAY = [400, 100] as const;
 const DEFENCE_GAP = 250;
 /** RFC 6762 §6.7 */
 const LEGACY_TTL = 10;
+/** A plain resolver asks one question; more would only be repeated to whoever it names as its address. */
+const LEGACY_QUESTIONS = 4;
 /** Questioners whose known answers are still coming. */
 const MAX_HELD = 64;
 
@@ -42,6 +44,8 @@ export class Responder {
     if (message.questions.length === 0) return;
     // RFC 6762 §6.7: from another port it is a plain resolver, which wants a plain answer.
     const legacy = from.port !== MDNS_PORT;
+    // Port 0 means that no answer is wanted (RFC 768); there is no sending to it.
+    if (legacy && (from.port === 0 || message.questions.length > LEGACY_QUESTIONS)) return;
     const probe = message.authorities.length > 0;
     const unicast = new Set<OwnRecord>();
     const multicast = new Set<OwnRecord>();

@@ -110,7 +110,7 @@ class Port implements Channel {
   }
 
   send(bytes: Uint8Array, to?: Source): void {
-    if (this.#closed) return;
+    if (this.#closed || to?.port === 0) return;
     if (!to) {
       this.#echoes.push(Buffer.from(bytes));
       if (this.#echoes.length > MAX_ECHOES) this.#echoes.shift();

@@ -1,0 +1,189 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createTestClock } from '../../src/clock.ts';
+import { decodeMessage } from '../../src/mdns/decode.ts';
+import { encodeMessage } from '../../src/mdns/encode.ts';
+import { Cache } from '../../src/mdns/cache.ts';
+import { DueQueue } from '../../src/mdns/due-queue.ts';
+import { makeMessage, TYPE, type DnsRecord, type Message } from '../../src/mdns/message.ts';
+import { createMdns, type Renamed } from '../../src/mdns/mdns.ts';
+import type { Channel, Network, Source } from '../../src/mdns/network.ts';
+import { HOST, INSTANCE, OneLink, OTHER, peer, rr, SERVICE } from '../conformance/rfc-6762/one-link.ts';
+import { settled } from '../support/simulated-network.ts';
+
+setFlagsFromString('--expose-gc');
+const collect: unknown = runInNewContext('gc');
+
+/** Bytes in use once all garbage is gone. */
+function heap(): number {
+  if (typeof collect === 'function') collect();
+  return process.memoryUsage().heapUsed;
+}
+
+/** A box on a link that nobody but the test speaks on. */
+async function target() {
+  const clock = createTestClock();
+  const troubles: string[] = [];
+  const renamed: Renamed[] = [];
+  const sent: { bytes: Uint8Array; to: Source | undefined }[] = [];
+  let deliver: (bytes: Uint8Array, from: Source) => void = () => undefined;
+  const network: Network = {
+    interfaces: () => [{ name: 'eth0', addresses: [{ address: '10.0.0.1', family: 4, prefix: 24 }] }],
+    open: async (_name, _family, onPacket): Promise<Channel> => {
+      deliver = onPacket;
+      return { send: (bytes, to) => void sent.push({ bytes, to }), close: async () => undefined };
+    },
+  };
+  const mdns = createMdns({ network, clock, host: 'h1', random: () => 0.5, trouble: ({ kind }) => troubles.push(kind) });
+  const publication = mdns.publish({ user: 'a', type: '_presence._tcp', port: 5298, txt: [], onRenamed: (name) => renamed.push(name) });
+  mdns.browse('_presence._tcp', () => undefined);
+  await settled();
+  return {
+    clock, troubles, renamed, sent, mdns, publication,
+    hear: (message: Partial<Message>, from: Source = OTHER): void => deliver(encodeMessage(makeMessage(message)), from),
+    bytes: (bytes: Uint8Array, from: Source = OTHER): void => deliver(bytes, from),
+  };
+}
+
+const nothing = (name: string, length: number): DnsRecord => ({ name, type: TYPE.NULL, class: 1, flush: false, ttl: 120, data: { kind: 'bytes', bytes: new Uint8Array(length) } });
+
+describe('one packet cannot end the box', () => {
+  it('with more questions than an answer has room to repeat', async () => {
+    const { clock, hear, bytes, sent, troubles } = await target();
+    clock.advance(5000);
+    sent.length = 0;
+    const question = { name: SERVICE, type: TYPE.PTR, class: 1, unicast: false };
+    const first = encodeMessage(makeMessage({ questions: [question] }));
+    const more = Array.from({ length: 1490 }, () => Buffer.from('c00c000c0001', 'hex'));
+    const packet = Buffer.concat([first, ...more]);
+    packet.writeUInt16BE(1491, 4);
+    expect(decodeMessage(packet).questions).toHaveLength(1491);
+    bytes(packet, { address: '10.0.0.2', port: 40_000 });
+    expect(sent).toEqual([]);
+    expect(troubles).toEqual([]);
+    hear({ questions: [question] }, { address: '10.0.0.2', port: 40_000 });
+    expect(sent).toHaveLength(1);
+  });
+
+  it('from port 0, where no answer can go', async () => {
+    const { clock, hear, sent } = await target();
+    clock.advance(5000);
+    sent.length = 0;
+    hear({ questions: [{ name: SERVICE, type: TYPE.PTR, class: 1, unicast: false }] }, { address: '10.0.0.2', port: 0 });
+    expect(sent).toEqual([]);
+  });
+
+  it('with a probe whose data is too large to be compared', () => {
+    const types = Array.from({ length: 256 }, (_, block) => block * 256 + 255);
+    const absent: DnsRecord = { name: HOST, type: TYPE.NSEC, class: 1, flush: false, ttl: 120, data: { kind: 'absent', next: `${'x'.repeat(63)}.${'y'.repeat(63)}.${'z'.repeat(63)}.${'v'.repeat(54)}.local`, types } };
+    for (const record of [absent, nothing(HOST, 8960)]) {
+      const one = new OneLink();
+      one.claim();
+      one.advance(300);
+      expect(one.probes.length).toBeGreaterThan(0);
+      one.hear({ questions: [{ name: HOST, type: TYPE.ANY, class: 1, unicast: false }], authorities: [record] });
+    }
+  });
+
+  it('whatever it says', async () => {
+    const { clock, bytes, mdns } = await target();
+    const name = fc.constantFrom(SERVICE, INSTANCE, HOST, 'box@h2._presence._tcp.local', '', 'x.local', String.raw`\255\.\\._presence._tcp.local`);
+    const data = fc.oneof(
+      fc.record({ kind: fc.constant('address' as const), address: fc.constantFrom('10.0.0.1', '10.0.0.2', '127.0.0.1', '224.0.0.251', '0.0.0.0') }),
+      fc.record({ kind: fc.constant('name' as const), target: name }),
+      fc.record({ kind: fc.constant('service' as const), priority: fc.nat(65535), weight: fc.nat(65535), port: fc.nat(65535), target: name }),
+      fc.record({ kind: fc.constant('bytes' as const), bytes: fc.uint8Array({ maxLength: 300 }) }),
+    );
+    const types = { address: TYPE.A, name: TYPE.PTR, service: TYPE.SRV, bytes: TYPE.TXT };
+    const record = fc.record({ name, flush: fc.boolean(), ttl: fc.constantFrom(0, 1, 120, 4500, 2 ** 32 - 1), data })
+      .map((made): DnsRecord => ({ ...made, type: types[made.data.kind], class: 1 }));
+    const question = fc.record({ name, type: fc.constantFrom(TYPE.PTR, TYPE.SRV, TYPE.ANY, TYPE.A, TYPE.NSEC, 0), class: fc.constantFrom(1, 255, 3), unicast: fc.boolean() });
+    const records = fc.array(record, { maxLength: 12 });
+    const message = fc.record({ response: fc.boolean(), truncated: fc.boolean(), questions: fc.array(question, { maxLength: 6 }), answers: records, authorities: records, additionals: records });
+    const packet = fc.oneof(
+      { weight: 4, arbitrary: message.map((made) => encodeMessage(makeMessage(made))) },
+      fc.uint8Array({ maxLength: 600 }),
+    );
+    const flips = fc.array(fc.tuple(fc.nat(600), fc.nat(255)), { maxLength: 3 });
+    const from = fc.record({ address: fc.constantFrom('10.0.0.2', '10.0.0.3', '10.0.0.1', '192.0.2.1'), port: fc.constantFrom(5353, 5353, 0, 1, 65535) });
+    fc.assert(fc.property(packet, flips, from, fc.constantFrom(0, 10, 300, 1200, 60_000), (made, changes, source, wait) => {
+      const packed = Uint8Array.from(made);
+      for (const [at, value] of changes) if (at < packed.length) packed[at] = value;
+      bytes(packed, source);
+      clock.advance(wait);
+    }), { numRuns: 1500 });
+    await mdns.close();
+  });
+});
+
+describe('a flood leaves memory as it was', () => {
+  it('a queue forgets what was taken out of it, and what was moved', () => {
+    const queue = new DueQueue<{ due: number; queued: number }>();
+    for (let i = 0; i < 10_000; i++) {
+      const item = { due: 3_600_000, queued: Infinity };
+      queue.add(item);
+      queue.remove(item);
+    }
+    const moved = { due: Infinity, queued: Infinity };
+    for (let now = 0; now < 10_000; now += 1) {
+      moved.due = now + 3_600_000;
+      queue.add(moved);
+      moved.due = now + 1;
+      queue.add(moved);
+      queue.take(now);
+    }
+    expect(queue.places).toBeLessThan(200);
+  });
+
+  it('bogus text after bogus text for one name keeps no more than the last', () => {
+    const cache = new Cache({ random: () => 0.5, limit: 1000, bytes: 1 << 20, changed: () => undefined, refresh: () => undefined, goodbye: () => undefined });
+    for (let i = 0; i < 10_000; i++) cache.put(rr.txt('b.local', [['n', String(i)]], { flush: false }), 'b.local', i);
+    expect(cache.size).toBe(16);
+    expect(cache.places).toBeLessThan(200);
+  });
+
+  it('large texts are remembered up to so many bytes', () => {
+    const cache = new Cache({ random: () => 0.5, limit: 100_000, bytes: 1 << 20, changed: () => undefined, refresh: () => undefined, goodbye: () => undefined });
+    const taken = Array.from({ length: 1000 }, (_, i) => cache.put(nothing(`n${i}`, 8000), `n${i}`, 0)).filter(Boolean);
+    expect(taken).toHaveLength(131);
+    for (const entry of cache.set('n0')) cache.forget(entry, 1);
+    expect(cache.put(nothing('x', 8000), 'x', 1)).toBe(true);
+  });
+
+  it('a day of bogus peers, goodbyes and texts', () => {
+    const one = OneLink.held();
+    one.do((link, now) => link.browse(SERVICE, now));
+    const day = 24 * 3600;
+    const before = heap();
+    for (let second = 0; second < day; second += 20) {
+      const n = second % 977;
+      one.answer(peer(`bogus${n}`, `x${n % 13}`, `10.0.0.${n % 250}`));
+      one.answer([rr.txt(`bogus${n}@x${n % 13}.${SERVICE}`, [['t', String(second)]], { flush: second % 3 === 0 })]);
+      if (second % 2 === 0) one.answer(peer(`bogus${n}`, `x${n % 13}`).map((record) => ({ ...record, ttl: 0 })));
+      one.advance(20_000);
+      one.forgetSent();
+    }
+    expect(heap() - before).toBeLessThan(4 << 20);
+  });
+});
+
+describe('names', () => {
+  it('a stranger who claims every name we turn to makes us change it now and then, not with each packet', async () => {
+    const { clock, hear, renamed, publication } = await target();
+    clock.advance(5000);
+    const claims = Array.from({ length: 40 }, (_, i) => rr.srv(`a${i === 0 ? '' : `-${i}`}@h1.${SERVICE}`, 'evil.local', 1, { ttl: 0xffff }));
+    for (let ms = 0; ms < 60_000; ms += 10) {
+      hear({ response: true, answers: claims });
+      clock.advance(10);
+    }
+    const [, number = '0'] = /^a-(\d+)@h1$/.exec(publication.instance) ?? [];
+    expect(Number(number)).toBeGreaterThan(10);
+    expect(Number(number)).toBeLessThan(30);
+    // Nobody is told of names that never were ours.
+    expect(renamed).toEqual([]);
+    clock.advance(10_000);
+    expect(renamed.map(({ instance }) => instance)).toEqual([`a-${number}@h1`]);
+  });
+});
