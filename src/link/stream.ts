@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
+import { fingerprintOf } from '../trust/fingerprint.ts';
 import type { XmlLimits } from '../xml/reader.ts';
 import { attr, type Element, namespaceOf, xml } from '../xmpp/element.ts';
 import { stanzaKind } from '../xmpp/stanza.ts';
@@ -78,6 +79,7 @@ export class LinkStream {
   readonly negotiated: Promise<void>;
   #state: 'negotiating' | 'ready' | 'closing' | 'closed' = 'negotiating';
   #agreed: Agreed | undefined;
+  #fingerprint: string | undefined;
   #reason: Error | undefined;
   #versioned = false;
   readonly #sm = new StreamManagement<Unconfirmed>({ askEvery: Number.MAX_SAFE_INTEGER });
@@ -124,6 +126,12 @@ export class LinkStream {
 
   get agreed(): Agreed | undefined {
     return this.#agreed;
+  }
+
+  /** Of the peer's key; hashed once, for every stanza is judged by it. */
+  get fingerprint(): string | undefined {
+    const spki = this.#agreed?.spki;
+    return this.#fingerprint ??= spki && fingerprintOf(spki);
   }
 
   /** Stanzas sent and not confirmed. */

@@ -254,7 +254,7 @@ export class Streams implements PeerStreams {
     const agreed = stream.agreed;
     const message = agreed && believed(stanza, agreed.peer, this.#init.self());
     if (!agreed || !message || this.#calls.get(agreed.peer)?.receive(message)) return undefined;
-    const fingerprint = agreed.spki && fingerprintOf(agreed.spki);
+    const { fingerprint } = stream;
     const context: PeerContext = {
       kind: 'link', name: agreed.peer, tls: agreed.tls, trust: this.#init.trust.level(fingerprint), ...(fingerprint === undefined ? {} : { fingerprint }),
     };
