@@ -41,9 +41,7 @@ interface Wanted {
   readonly filter: string;
   readonly reader: string;
   readonly from: string;
-  /** What the peer was called then: a restart may have forgotten whose key it is. */
-  readonly at: string;
-  /** What the peer was called when it was last met: to find it by while it is away. */
+  /** What the peer was called when it was last met: to find it by while it is away, and when a restart has forgotten whose key it is. */
   readonly name: string;
   /** Not durable: kept nowhere. */
   readonly live?: true;
@@ -72,7 +70,7 @@ export class Intake {
 
   /** The name under which something was asked of that key. */
   askedAs(fingerprint: string): string | undefined {
-    return [...this.#wanted.values()].find((wanted) => wanted.fingerprint === fingerprint)?.at;
+    return [...this.#wanted.values()].find((wanted) => wanted.fingerprint === fingerprint)?.name;
   }
 
   /** The peer has proven its key over a new stream: ask again for everything we want of it. Repeating is harmless. */
