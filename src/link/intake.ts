@@ -41,7 +41,7 @@ interface Wanted {
   readonly filter: string;
   readonly reader: string;
   readonly from: string;
-  /** What the peer was called when it was last met: to find it by while it is away, and when a restart has forgotten whose key it is. */
+  /** What the peer was called when it was asked: to find it by while it is away, and when a restart has forgotten whose key it is. */
   readonly name: string;
   /** Not durable: kept nowhere. */
   readonly live?: true;
@@ -77,7 +77,6 @@ export class Intake {
   opened(peer: ProvenPeer): void {
     for (const wanted of this.#wanted.values()) {
       if (wanted.fingerprint !== peer.fingerprint) continue;
-      if (wanted.name !== peer.name) this.#renamed({ ...wanted, name: peer.name });
       this.#ask(peer.name, wanted).catch((error: unknown) => this.#failed('subscribing to', wanted, error));
     }
   }
@@ -140,7 +139,9 @@ export class Intake {
     try {
       await reading.ready;
       if (!known) await this.#begin(wanted, this.#parts.nameOf(fingerprint) ?? linkName(at));
-      // What is known already is asked for again whenever the peer's stream opens.
+      // What is known already is asked for again whenever the peer's stream opens. Two boxes have one
+      // key when a data directory was copied: a stream to the other one is none to this.
+      else this.#parts.prove(linkName(at)).catch(() => undefined); // not there now: it is called when it appears
       this.#parts.wants();
     } catch (error) {
       await reading.close();
@@ -152,20 +153,17 @@ export class Intake {
   /** Kept before it is asked for: what the peer begins to send, and is told has arrived, must be wanted. */
   async #begin(wanted: Wanted, name: string): Promise<void> {
     const row = PREFIX + keyOf(wanted);
+    const before = this.#wanted.get(keyOf(wanted));
     this.#wanted.set(keyOf(wanted), wanted);
     try {
       if (!wanted.live) await this.#parts.log.registry.set(row, wanted);
       await this.#ask(name, wanted);
     } catch (error) {
-      this.#wanted.delete(keyOf(wanted));
-      if (!wanted.live) await this.#parts.log.registry.set(row, undefined);
+      if (before) this.#wanted.set(keyOf(wanted), before);
+      else this.#wanted.delete(keyOf(wanted));
+      if (!wanted.live) await this.#parts.log.registry.set(row, before);
       throw error;
     }
-  }
-
-  #renamed(wanted: Wanted): void {
-    this.#wanted.set(keyOf(wanted), wanted);
-    if (!wanted.live) this.#parts.log.registry.set(PREFIX + keyOf(wanted), wanted).catch((error: unknown) => this.#failed('keeping', wanted, error));
   }
 
   /** The local reader `name` was dropped: what it wanted of a peer is given up with it. */
@@ -182,7 +180,7 @@ export class Intake {
     const name = linkName(at);
     const same = [...this.#wanted.values()].filter((wanted) => wanted.reader === reader);
     return same.find((wanted) => this.#parts.nameOf(wanted.fingerprint) === name)
-      ?? same.find((wanted) => this.#parts.nameOf(wanted.fingerprint) === undefined && wanted.name === name);
+      ?? same.find((wanted) => wanted.name === name);
   }
 
   #failed(doing: string, wanted: Wanted, error: unknown): void {
@@ -214,7 +212,7 @@ export class Intake {
 }
 
 function isWanted(row: unknown): row is Wanted {
-  return typeof row === 'object' && row !== null && 'fingerprint' in row && 'filter' in row && 'reader' in row && 'from' in row && 'at' in row;
+  return typeof row === 'object' && row !== null && 'fingerprint' in row && 'filter' in row && 'reader' in row && 'from' in row && 'name' in row;
 }
 
 function keyOf(wanted: { readonly fingerprint: string; readonly reader: string }): string {
