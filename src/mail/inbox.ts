@@ -40,7 +40,7 @@ export class Inbox {
   async receive(incoming: Incoming): Promise<void> {
     const { topic, view, bytes } = BOXES[incoming.trust];
     const state = this.#log.topic(topic);
-    if ((state?.bytes ?? 0) > bytes) {
+    if (state && state.bytes > bytes && this.#isUnread(state.last)) {
       throw new LanpostError('topic-full', `the inbox for ${incoming.trust === 'none' ? 'peers without a key' : 'keys that are not paired'} is full; someone has to read it first`);
     }
     const opened = state ? undefined : this.#log.append({ topic, kind: 'configure', config: { maxItems: view, lane: 'history' } });
@@ -53,6 +53,12 @@ export class Inbox {
       ...(origin === undefined ? {} : repeatMark(incoming.trust, origin)),
     });
     await Promise.all([opened, kept]);
+  }
+
+  /** Without it, what is over goes by itself: nobody need be turned away. */
+  #isUnread(last: number): boolean {
+    for (const { filter, position } of this.#log.cursors()) if (filter === INBOX && position < last) return true;
+    return false;
   }
 
   /** The newest, oldest first. */

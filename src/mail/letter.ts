@@ -18,7 +18,8 @@ export interface Letter {
 
 interface Stored {
   readonly envelope: Envelope;
-  readonly expires: number;
+  /** Milliseconds from its acceptance until it is given up. */
+  readonly lifetime: number;
 }
 
 interface Envelope {
@@ -39,7 +40,7 @@ export function isMailTopic(topic: string): boolean {
   return topic.startsWith(PREFIX);
 }
 
-export function toDraft(address: Address, letter: Omit<Letter, 'recordId' | 'chain' | 'time' | 'to'>, expires: number): Draft {
+export function toDraft(address: Address, letter: Omit<Letter, 'recordId' | 'chain' | 'time' | 'to'>, lifetime: number): Draft {
   const envelope: Envelope = {
     to: formatAddress(address),
     ...(letter.subject === undefined ? {} : { subject: letter.subject }),
@@ -50,17 +51,17 @@ export function toDraft(address: Address, letter: Omit<Letter, 'recordId' | 'cha
     kind: 'publish',
     id: letter.id,
     payload: { contentType: 'text/plain', bytes: new TextEncoder().encode(letter.body) },
-    extra: { envelope, expires },
+    extra: { envelope, lifetime },
   };
 }
 
-/** When it is to be given up, by the wall clock it was accepted under; and the letter itself. */
-export function fromRecord(record: LogRecord): { readonly letter: Letter; readonly expires: number } {
+/** The letter, and how long it may take. */
+export function fromRecord(record: LogRecord): { readonly letter: Letter; readonly lifetime: number } {
   const { extra } = record;
   if (record.id === undefined || !record.payload || !isStored(extra)) {
     throw new LanpostError('corrupt', `record ${record.seq} of ${record.topic} is not a message`);
   }
-  const { envelope, expires } = extra;
+  const { envelope, lifetime } = extra;
   const letter = {
     ...envelope,
     id: record.id,
@@ -69,10 +70,10 @@ export function fromRecord(record: LogRecord): { readonly letter: Letter; readon
     chain: record.topic.slice(PREFIX.length),
     time: record.stamp.wall,
   };
-  return { letter, expires };
+  return { letter, lifetime };
 }
 
 function isStored(extra: unknown): extra is Stored {
-  return typeof extra === 'object' && extra !== null && 'expires' in extra && typeof extra.expires === 'number'
+  return typeof extra === 'object' && extra !== null && 'lifetime' in extra && typeof extra.lifetime === 'number'
     && 'envelope' in extra && typeof extra.envelope === 'object' && extra.envelope !== null && 'to' in extra.envelope;
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 import { type Address, formatAddress, parseAddress } from './address.ts';
+import { Ages } from './age.ts';
 import { Inbox, INBOX, type Incoming } from './inbox.ts';
 import { fromRecord, isMailTopic, mailTopic, toDraft } from './letter.ts';
 import { MessageReader, type Opening } from './message-reader.ts';
@@ -30,13 +31,16 @@ export class Mail {
   readonly #parts: MailParts;
   readonly #inbox: Inbox;
   readonly #receipts: Receipts;
+  readonly #ages: Ages;
   readonly #outboxes = new Map<string, Promise<Outbox>>();
   #readers = 0;
+  #closed = false;
 
   constructor(parts: MailParts) {
     this.#parts = parts;
     this.#inbox = new Inbox(parts.log);
     this.#receipts = new Receipts(parts.log.registry);
+    this.#ages = new Ages({ clock: parts.clock, boot: () => parts.log.epoch });
   }
 
   /** Takes up what an earlier run left undelivered. */
@@ -50,9 +54,10 @@ export class Mail {
   /** Resolves when it is on disk here. */
   async send(to: string, body: string, options: SendOptions = {}): Promise<Receipt> {
     const address = parseAddress(to, this.#parts.isHomeDomain);
-    if (typeof body !== 'string') throw new TypeError('a message body must be a string');
-    if (Buffer.byteLength(body) > this.#parts.limits.stanzaBytes / 2) {
-      throw new LanpostError('too-large', `a message body has at most ${this.#parts.limits.stanzaBytes / 2} bytes`);
+    const lifetime = checkedOptions(body, options);
+    const most = this.#parts.limits.stanzaBytes / 2;
+    if ([body, options.subject, options.thread].reduce((sum, text) => sum + Buffer.byteLength(text ?? ''), 0) > most) {
+      throw new LanpostError('too-large', `a message has at most ${most} bytes`);
     }
     if (!this.#parts.roads.some((road) => road.reaches(address) || road.holds(address))) {
       throw new LanpostError('unreachable', `${formatAddress(address)} is not on the link, and nothing here may hold mail for it: see \`lanpost peers\``);
@@ -64,7 +69,7 @@ export class Mail {
       ...(options.thread === undefined ? {} : { thread: options.thread }),
     };
     const outbox = await this.#outbox(address);
-    const accepted = this.#parts.log.append(toDraft(address, letter, this.#parts.clock.wall() + (options.expires ?? WEEK)));
+    const accepted = this.#parts.log.append(toDraft(address, letter, lifetime));
     const receipt = this.#receipts.open(id, formatAddress(address), accepted.then(() => undefined));
     const { repeated, seq } = await accepted;
     if (repeated && seq <= this.#position(address)) this.#receipts.delivered(id);
@@ -103,9 +108,11 @@ export class Mail {
   }
 
   async close(): Promise<void> {
-    const outboxes = await Promise.all(this.#outboxes.values());
-    await Promise.all(outboxes.map((outbox) => outbox.close()));
+    this.#closed = true;
+    // One that cannot be closed keeps none of the others open.
+    const closed = await Promise.allSettled([...this.#outboxes.values()].map(async (opening) => (await opening).close()));
     this.#receipts.close();
+    for (const outcome of closed) if (outcome.status === 'rejected') this.#report(outcome.reason);
   }
 
   async #liveReader(last: number): Promise<Opening> {
@@ -136,8 +143,9 @@ export class Mail {
     const { log, clock, trouble, roads } = this.#parts;
     const topic = mailTopic(address);
     if (!log.topic(topic)) await log.append({ topic, kind: 'configure', config: { maxItems: SENT_VIEW, lane: 'history' } });
+    if (this.#closed) throw new LanpostError('closed');
     const cursor = await log.cursor({ name: cursorName(address), filter: topic, from: 'start', durable: true });
-    return new Outbox({ address, cursor, roads, receipts: this.#receipts, clock, trouble });
+    return new Outbox({ address, cursor, roads, receipts: this.#receipts, ages: this.#ages, clock, trouble });
   }
 
   #position(address: Address): number {
@@ -148,6 +156,16 @@ export class Mail {
   readonly #report = (error: unknown): void => {
     this.#parts.trouble({ kind: 'mail.outbox', message: error instanceof Error ? error.message : String(error) });
   };
+}
+
+/** A letter outlives the process, so what is wrong with it must be found before it is kept. Gives its lifetime. */
+function checkedOptions(body: string, { id, subject, thread, expires = WEEK }: SendOptions): number {
+  if (typeof body !== 'string') throw new TypeError('a message body must be a string');
+  for (const [name, text] of Object.entries({ id, subject, thread })) {
+    if (text !== undefined && typeof text !== 'string') throw new TypeError(`${name} must be a string`);
+  }
+  if (typeof expires !== 'number' || !(expires >= 0)) throw new TypeError('expires must be a number of milliseconds');
+  return expires;
 }
 
 function cursorName(address: Address): string {

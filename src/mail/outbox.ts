@@ -2,7 +2,9 @@ import type { Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Cursor } from '../log/cursor.ts';
+import type { LogRecord } from '../log/record.ts';
 import type { Address } from './address.ts';
+import type { Ages } from './age.ts';
 import { fromRecord, type Letter, mailTopic } from './letter.ts';
 import type { Receipts } from './receipts.ts';
 import type { Road } from './road.ts';
@@ -18,6 +20,7 @@ export interface OutboxParts {
   readonly roads: readonly Road[];
   readonly receipts: Receipts;
   readonly clock: Clock;
+  readonly ages: Ages;
   readonly trouble: (trouble: Trouble) => void;
 }
 
@@ -27,6 +30,8 @@ export class Outbox {
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
   #wake: (() => void) | undefined;
+  /** Since the pump last looked which road there is. */
+  #woken = false;
   #failures = 0;
   #lost = false;
 
@@ -38,6 +43,7 @@ export class Outbox {
   /** A road may have opened. */
   wake(): void {
     this.#failures = 0;
+    this.#woken = true;
     this.#wake?.();
   }
 
@@ -61,6 +67,7 @@ export class Outbox {
         if (this.#ended.signal.aborted) return;
         this.#parts.trouble({ kind: 'mail.delivery', message: `${mailTopic(this.#parts.address)}: ${messageOf(error)}` });
         this.#lost = true;
+        this.#woken = false; // what failed is not tried again at once
         await this.#pause(Math.min(RETRY.most, RETRY.first * 2 ** this.#failures++), clock);
       }
     }
@@ -69,6 +76,7 @@ export class Outbox {
   /** Hands on what there is, or waits for something to change. */
   async #pass(): Promise<void> {
     const { address, cursor, roads, clock } = this.#parts;
+    this.#woken = false;
     const road = roads.find((candidate) => candidate.reaches(address));
     if (!road) {
       const wait = await this.#expire();
@@ -79,14 +87,14 @@ export class Outbox {
     const [next] = page;
     if (!next) return this.#news();
     if (next.record.kind !== 'publish') return cursor.done(next.record.seq);
-    const { letter, expires } = fromRecord(next.record);
-    if (clock.isSet() && clock.wall() > expires) return this.#end(next.record.seq, letter, 'expired', 'it expired before it could be delivered');
+    const { letter } = fromRecord(next.record);
+    if (this.#left(next.record) <= 0) return this.#end(next.record.seq, letter, 'expired', 'it expired before it could be delivered');
     await this.#hand(road, next.record.seq, letter);
   }
 
   /** Until there is another letter, or what was handed on is lost with its road. */
   async #news(): Promise<void> {
-    if (this.#lost || this.#ended.signal.aborted) return;
+    if (this.#woken || this.#lost || this.#ended.signal.aborted) return;
     const woken = new AbortController();
     this.#wake = () => { this.#wake = undefined; woken.abort(); };
     await this.#parts.cursor.wait(woken.signal);
@@ -124,20 +132,26 @@ export class Outbox {
 
   /** While no road is open: what has expired meanwhile ends here. Returns when to look again. */
   async #expire(): Promise<number> {
-    const { cursor, clock } = this.#parts;
+    const { cursor } = this.#parts;
     const [next] = await cursor.next(1);
     if (!next) return RETRY.most;
     if (next.record.kind !== 'publish') {
       cursor.done(next.record.seq);
       return 0;
     }
-    const { letter, expires } = fromRecord(next.record);
-    if (clock.isSet() && clock.wall() > expires) {
+    const { letter } = fromRecord(next.record);
+    const left = this.#left(next.record);
+    if (left <= 0) {
       await this.#end(next.record.seq, letter, 'expired', 'no road to it opened before it expired');
       return 0;
     }
     cursor.again(next.record.seq, 0);
-    return Math.min(RETRY.most, Math.max(1, expires - clock.wall()));
+    return Math.min(RETRY.most, left);
+  }
+
+  /** Milliseconds until it is given up. */
+  #left(record: LogRecord): number {
+    return fromRecord(record).lifetime - (this.#parts.ages.of(record.stamp) ?? 0);
   }
 
   async #end(seq: number, letter: Letter, state: 'handed' | 'refused' | 'expired', why: string): Promise<void> {
@@ -147,7 +161,7 @@ export class Outbox {
 
   #pause(ms: number, clock: Clock): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#ended.signal.aborted || this.#lost && this.#failures === 0) return resolve();
+      if (this.#ended.signal.aborted || this.#woken || this.#lost && this.#failures === 0) return resolve();
       const timer = clock.after(ms, () => this.#wake?.());
       this.#wake = () => { this.#wake = undefined; timer.stop(); resolve(); };
     });
@@ -158,9 +172,9 @@ export class Outbox {
   };
 }
 
-/** What no later try will change. */
+/** What no later try will change. An impostor leaves, or the one it plays comes back. */
 function isFinal(error: unknown): error is LanpostError {
-  return error instanceof LanpostError && ['forbidden', 'impostor', 'too-large', 'invalid-value'].includes(error.code);
+  return error instanceof LanpostError && ['forbidden', 'too-large', 'invalid-value'].includes(error.code);
 }
 
 function messageOf(error: unknown): string {

@@ -10,6 +10,10 @@ const ENDS = ['handed', 'refused', 'expired'] as const;
 /** `handed` fails only those who wait for `delivered`, which will never come. */
 const FAILURE = { handed: 'unsupported', refused: 'forbidden', expired: 'expired' } as const;
 
+type End = (typeof ENDS)[number];
+
+interface EndRow { readonly end: End; readonly no: number }
+
 interface Waiting {
   handed(): void;
   delivered(): void;
@@ -19,22 +23,33 @@ interface Waiting {
 /** What became of each message: promises for those who wait, rows for those who ask later. */
 export class Receipts {
   readonly #registry: Log['registry'];
-  readonly #waiting = new Map<string, Waiting>();
+  /** A letter sent again has one more that waits. */
+  readonly #waiting = new Map<string, Waiting[]>();
+  /** How letters ended, the oldest first. */
+  readonly #ends = new Map<string, End>();
+  #count = 0;
   readonly #handed = new Set<string>();
 
   constructor(registry: Log['registry']) {
     this.#registry = registry;
+    const rows = registry.entries(PREFIX).flatMap(([key, row]): [string, EndRow][] => (isEndRow(row) ? [[key.slice(PREFIX.length), row]] : []));
+    for (const [id, { end, no }] of rows.toSorted(([, a], [, b]) => a.no - b.no)) {
+      this.#ends.set(id, end);
+      this.#count = no;
+    }
   }
 
   /** Call before the letter can move, so that no news is missed. */
   open(id: string, to: string, accepted: Promise<void>): Receipt {
     const handed = deferred();
     const delivered = deferred();
-    this.#waiting.set(id, {
+    const waiting: Waiting = {
       handed: () => handed.resolve(),
       delivered: () => { handed.resolve(); delivered.resolve(); },
       failed: (error) => { handed.reject(error); delivered.reject(error); },
-    });
+    };
+    this.#waiting.set(id, [...this.#waiting.get(id) ?? [], waiting]);
+    accepted.catch(() => this.#forget(id, waiting)); // it never was a letter
     // Nobody has to listen to a receipt: what is not asked for must not raise an unhandled rejection.
     for (const promise of [accepted, handed.promise, delivered.promise]) promise.catch(() => undefined);
     return { id, to, accepted, handed: handed.promise, delivered: delivered.promise };
@@ -42,39 +57,55 @@ export class Receipts {
 
   handed(id: string): void {
     this.#handed.add(id);
-    this.#waiting.get(id)?.handed();
+    for (const waiting of this.#waiting.get(id) ?? []) waiting.handed();
   }
 
   /** The recipient confirmed it. */
   delivered(id: string): void {
     this.#handed.delete(id);
-    this.#waiting.get(id)?.delivered();
+    for (const waiting of this.#waiting.get(id) ?? []) waiting.delivered();
     this.#waiting.delete(id);
   }
 
   /** It ended otherwise: the last that will ever be known of it. */
-  async ended(id: string, state: (typeof ENDS)[number], why: string): Promise<void> {
-    const ends = this.#registry.entries(PREFIX);
-    for (const [key] of ends.slice(0, Math.max(0, ends.length - KEPT + 1))) await this.#registry.set(key, undefined);
-    await this.#registry.set(PREFIX + id, state);
+  async ended(id: string, end: End, why: string): Promise<void> {
+    this.#count += 1;
+    await this.#registry.set(PREFIX + id, { end, no: this.#count } satisfies EndRow);
+    this.#ends.delete(id);
+    this.#ends.set(id, end);
+    for (const old of [...this.#ends.keys()].slice(0, Math.max(0, this.#ends.size - KEPT))) {
+      this.#ends.delete(old);
+      await this.#registry.set(PREFIX + old, undefined);
+    }
     this.#handed.delete(id);
-    if (state === 'handed') this.#waiting.get(id)?.handed();
-    this.#waiting.get(id)?.failed(new LanpostError(FAILURE[state], why));
+    for (const waiting of this.#waiting.get(id) ?? []) {
+      if (end === 'handed') waiting.handed();
+      waiting.failed(new LanpostError(FAILURE[end], why));
+    }
     this.#waiting.delete(id);
   }
 
   /** `undefined`: still on its way as far as is known here, or confirmed. */
   state(id: string): MessageState | undefined {
     if (this.#handed.has(id)) return 'handed';
-    const end = this.#registry.get(PREFIX + id);
-    return ENDS.find((known) => known === end);
+    return this.#ends.get(id);
   }
 
   close(): void {
     const error = new LanpostError('closed', 'the box was closed; the message is kept and goes on at the next start');
-    for (const waiting of this.#waiting.values()) waiting.failed(error);
+    for (const waiting of [...this.#waiting.values()].flat()) waiting.failed(error);
     this.#waiting.clear();
   }
+
+  #forget(id: string, gone: Waiting): void {
+    const left = (this.#waiting.get(id) ?? []).filter((waiting) => waiting !== gone);
+    if (left.length > 0) this.#waiting.set(id, left);
+    else this.#waiting.delete(id);
+  }
+}
+
+function isEndRow(row: unknown): row is EndRow {
+  return typeof row === 'object' && row !== null && 'no' in row && typeof row.no === 'number' && 'end' in row && ENDS.some((end) => end === row.end);
 }
 
 interface Deferred {

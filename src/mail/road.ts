@@ -14,8 +14,8 @@ export interface Road {
   /** Whether letters for it may wait here while no road reaches it. */
   holds(address: Address): boolean;
   /**
-   * Resolves when the road has the letter. Rejects with `forbidden`, `impostor`, `too-large` or
-   * `invalid-value` when it never will; with anything else when another try may help.
+   * Resolves when the road has the letter. Rejects with `forbidden`, `too-large` or `invalid-value`
+   * when it never will; with anything else when another try may help.
    */
   deliver(address: Address, letter: Letter): Promise<Handed>;
 }

@@ -44,6 +44,9 @@ const open = async (): Promise<void> => {
 };
 const close = async (): Promise<void> => { await mail.close(); await log.close(); };
 
+/** Lets everything that needs no clock happen. */
+const settle = async (): Promise<void> => { for (let i = 0; i < 20; i++) await new Promise((resolve) => { setImmediate(resolve); }); };
+
 beforeEach(async () => {
   clock = createTestClock();
   road = new TestRoad();
@@ -132,9 +135,9 @@ test('mail is not held for a peer without a key that is away', async () => {
 });
 
 test('what a road refuses for good ends, and the next letter goes', async () => {
-  road.refuse = new LanpostError('impostor', 'not who it says');
+  road.refuse = new LanpostError('forbidden', 'not from you');
   const refused = await mail.send('link:b', 'secret');
-  await expect(refused.handed).rejects.toMatchObject({ message: 'not who it says' });
+  await expect(refused.handed).rejects.toMatchObject({ message: 'not from you' });
   expect(await mail.state(refused.id)).toBe('refused');
   road.refuse = undefined;
   await mail.send('link:b', 'next');
@@ -200,4 +203,105 @@ test('letters of one box from two of its outboxes are told apart, in whatever or
   for (let i = 0; i < 3; i++) bodies.push((await reader.next()).value.body);
   expect(bodies).toEqual(['new-name 20', 'old-name 10', 'old-name 11']);
   await reader.close();
+});
+
+test('a letter for a name that an impostor has taken waits for the key it is meant for', async () => {
+  road.refuse = new LanpostError('impostor', 'not who it says');
+  const receipt = await mail.send('link:b', 'secret');
+  await settle();
+  expect(await mail.state(receipt.id)).toBe('accepted');
+  road.refuse = undefined;
+  mail.roadsChanged();
+  await road.carriedBy(1);
+  road.carried[0]?.confirm();
+  await receipt.delivered;
+});
+
+test('a road that opens while the pump looks at its letters is noticed at once', async () => {
+  road.open = false;
+  await mail.send('link:b', 'hello');
+  // Opens in each of the turns that the pump takes to find out that there is none.
+  for (let turns = 0; turns < 40; turns++) {
+    road.open = false;
+    mail.roadsChanged();
+    for (let i = 0; i < turns; i++) await Promise.resolve();
+    road.open = true;
+    mail.roadsChanged();
+    await settle();
+    expect(road.carried).toHaveLength(turns + 1);
+    road.carried[turns]?.confirm();
+    await settle();
+    road.open = false;
+    mail.roadsChanged();
+    await settle();
+    await mail.send('link:b', `hello ${turns}`);
+  }
+});
+
+test('a clock that is set, or that jumps, expires nothing', async () => {
+  await close();
+  clock = createTestClock(0); // 1970: it has no battery
+  await open();
+  road.open = false;
+  await mail.send('link:b', 'hello', { expires: 3_600_000 });
+  await settle();
+  clock.jump(Date.UTC(2026, 10, 1));
+  clock.advance(60_000);
+  mail.roadsChanged();
+  await settle();
+  const later = await mail.send('link:c', 'hello', { expires: 3_600_000 });
+  clock.jump(50 * 365 * 24 * 3_600_000);
+  clock.advance(60_000);
+  await settle();
+  expect(await mail.state(later.id)).toBe('accepted');
+  road.open = true;
+  mail.roadsChanged();
+  await road.carriedBy(2);
+});
+
+test.each([{ expires: Number.NaN }, { expires: '10' }, { expires: -1 }, { subject: 5 }, { thread: {} }, { id: 7 }])('refuses options that no letter can have: %j', async (options) => {
+  road.open = false;
+  await expect(mail.send('link:b', 'hello', options as never)).rejects.toThrow(TypeError);
+  expect(log.topic('$mail/link:b')).toBeUndefined();
+});
+
+test('both receipts of a letter that was sent twice are told', async () => {
+  road.open = false;
+  const [first, second] = [await mail.send('link:b', 'hello', { id: 'm1' }), await mail.send('link:b', 'hello', { id: 'm1' })];
+  road.open = true;
+  mail.roadsChanged();
+  await road.carriedBy(1);
+  road.carried[0]?.confirm();
+  await Promise.all([first.delivered, second.delivered]);
+});
+
+test('of the ends that are remembered the oldest are forgotten first, also after a restart', async () => {
+  road.refuse = new LanpostError('too-large', 'no');
+  const ids = ['zzz', ...Array.from({ length: 999 }, (_, i) => `m${i}`)];
+  for (const id of ids) await mail.send('link:b', 'x', { id });
+  await (await mail.send('link:c', 'x', { id: 'b' })).delivered.catch(() => undefined);
+  while (log.registry.entries('mail:end:').length < 1000) await settle();
+  await close();
+  await open();
+  await (await mail.send('link:b', 'x', { id: 'aaa' })).delivered.catch(() => undefined);
+  expect(await mail.state('aaa')).toBe('refused');
+  expect(await mail.state('m998')).toBe('refused');
+  expect(log.registry.entries('mail:end:')).toHaveLength(1000);
+});
+
+test('the inbox of peers without a key is full only as long as a reader has to read it', async () => {
+  const send = (size: number) => mail.receive({ from: 'link:alice@h1', to: 'link:a', trust: 'none', body: 'x'.repeat(size) });
+  for (let i = 0; i < 60; i++) await send(200_000);
+  await send(5);
+});
+
+test('nothing is sent, and nothing hangs, once it is closed', async () => {
+  road.open = false;
+  const sending = mail.send('link:new', 'hello').catch((error: unknown) => error);
+  await mail.close();
+  await sending;
+  road.open = true;
+  mail.roadsChanged();
+  await settle();
+  expect(road.carried).toEqual([]);
 });

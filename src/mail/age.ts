@@ -1,0 +1,27 @@
+import type { Clock } from '../clock.ts';
+import { TrustedTime } from '../log/expiry.ts';
+import type { LogRecord } from '../log/record.ts';
+
+/** How old records are, in time that can be trusted: a clock that is set, or that jumps, makes none of them old. */
+export class Ages {
+  readonly #clock: Clock;
+  readonly #time: TrustedTime;
+  readonly #boot: () => string;
+  readonly #began: number;
+
+  constructor(parts: { readonly clock: Clock; /** The log's epoch: stamps of the same one share a monotonic clock. */ readonly boot: () => string }) {
+    this.#clock = parts.clock;
+    this.#time = new TrustedTime(parts.clock);
+    this.#boot = parts.boot;
+    this.#began = parts.clock.mono();
+  }
+
+  /** Milliseconds since its acceptance; undefined while nothing is known of it. */
+  of({ wall, mono, boot, trusted }: LogRecord['stamp']): number | undefined {
+    const now = this.#clock.mono();
+    if (boot === this.#boot()) return now - mono;
+    if (!trusted) return now - this.#began; // at least that
+    const today = this.#time.now();
+    return today === undefined ? undefined : today - wall;
+  }
+}
