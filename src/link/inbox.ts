@@ -12,6 +12,10 @@ export class Inbox {
     this.#clock = clock;
   }
 
+  get size(): number {
+    return this.#events.length;
+  }
+
   push(event: StreamEvent): void {
     const waiting = this.#waiting;
     this.#waiting = undefined;

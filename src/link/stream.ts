@@ -23,7 +23,7 @@ export interface LinkStreamInit {
   readonly identity: { readonly key: string; readonly cert: string };
   readonly agree: (channel: Channel) => Promise<Agreed>;
   readonly on: LinkStreamCallbacks;
-  /** After each stanza of a peer without TLS: how long to read nothing. */
+  /** After each stanza of a peer without a key: how long to read nothing. */
   readonly pace?: () => number;
   readonly timing?: Partial<Timing>;
 }
@@ -59,6 +59,15 @@ const ANSWER_AT_LATEST = 5_000;
 /** Stanzas being worked on, above and below which the peer is not, and again, read from. */
 const BUSY = 256;
 const CALM = 128;
+/** Stanzas that may come before the stream is open; then nothing is read until those are wanted. */
+const EARLY = 8;
+/** Stanzas sent to a peer that counts them and never says so, as answers to what it goes on asking. */
+const UNCONFIRMED = 16_384;
+/** Bytes of answers a peer may leave untaken before it is no longer read. */
+const UNTAKEN = 1 << 20;
+
+/** Why nothing is read: too much in work, too fast a peer, answers it does not take, a stream that is not open yet. */
+type Hold = 'busy' | 'pace' | 'answers' | 'early';
 
 export interface Sent {
   /** With the system; rejects when the stream broke first. */
@@ -91,7 +100,10 @@ export class LinkStream {
   #owed: number | undefined;
   #overdue: Timer | undefined;
   #lastStanza: number;
-  #paused = false;
+  readonly #holds = new Set<Hold>();
+  /** Until when a fast peer is not read, and what ends that. */
+  #restUntil = 0;
+  #rest: Timer | undefined;
   #ended = false;
   #watch: Timer | undefined;
   #settled: (() => void)[] = [];
@@ -107,7 +119,7 @@ export class LinkStream {
       socket: init.socket, clock: init.clock, limits: init.limits, lenientHeader: true,
       on: {
         header: event => this.#inbox.push(event),
-        stanza: element => (this.#state === 'negotiating' ? this.#inbox.push({ type: 'stanza', element }) : this.#receive(element)),
+        stanza: element => (this.#state === 'negotiating' ? this.#early(element) : this.#receive(element)),
         end: () => this.#ending({ type: 'end' }),
         error: event => this.#ending(event),
         close: reason => this.#lost(reason),
@@ -152,7 +164,11 @@ export class LinkStream {
     if (this.#state !== 'ready') throw new LanpostError('disconnected', 'The stream is closed.');
     this.#socket.write(stanza);
     this.#lastStanza = this.#init.clock.mono();
-    if (!this.#agreed?.managed) return { handed: this.#flushed() };
+    if (!this.#agreed?.managed) {
+      const handed = this.#flushed();
+      handed.catch(() => undefined); // as below: of an answer nobody does, and its asker may be gone
+      return { handed };
+    }
     const delivered = new Promise<void>((resolve, reject) => { this.#sm.sent({ resolve, reject }); });
     delivered.catch(() => undefined); // whoever waits for it sees it; nobody has to
     this.#askSoon();
@@ -210,8 +226,14 @@ export class LinkStream {
     } else if (this.#state === 'negotiating') {
       this.#state = 'closing';
     }
+    this.#release('early');
     // Also when the peer has said all it wanted and is gone.
     for (const event of this.#inbox.takeAll()) if (event.type === 'stanza') this.#receive(event.element);
+  }
+
+  #early(element: Element): void {
+    this.#inbox.push({ type: 'stanza', element });
+    if (this.#inbox.size >= EARLY) this.#hold('early');
   }
 
   /** The socket answers the closing tag by itself; nothing more can be sent. */
@@ -234,7 +256,10 @@ export class LinkStream {
   #channel(): Channel {
     const socket = this.#socket;
     return {
-      next: ms => this.#inbox.next(ms),
+      next: ms => {
+        if (this.#inbox.size === 0) this.#release('early');
+        return this.#inbox.next(ms);
+      },
       unread: event => this.#inbox.unread(event),
       header: attributes => {
         this.#versioned = attributes['version'] !== undefined;
@@ -244,6 +269,7 @@ export class LinkStream {
       secure: async side => {
         // RFC 6120 §5.4.3.3: whatever came in the clear beyond this point must not count as protected.
         if (this.#inbox.takeAll().length > 0) throw new Refusal('protocol', 'policy-violation', 'more was sent before TLS than belongs there');
+        this.#release('early');
         return peerSpki(await socket.secure(side === 'dialled' ? 'client' : 'server', linkTls(this.#init.identity)));
       },
     };
@@ -290,10 +316,11 @@ export class LinkStream {
     const n = this.#sm.arrived();
     this.#arrived += 1;
     this.#lastStanza = this.#init.clock.mono();
-    this.#hold();
+    if (this.#sm.unhandled >= BUSY) this.#hold('busy');
+    this.#pace();
     try {
       const reply = await this.#init.on.stanza(this, element);
-      if (reply && this.#state === 'ready') this.send(reply);
+      if (reply && this.#state === 'ready') this.#answer(reply);
     } catch (error) {
       if (this.#state === 'closed') return;
       this.#reason ??= error instanceof Error ? error : new Error('a handler failed', { cause: error });
@@ -303,25 +330,40 @@ export class LinkStream {
     if (this.#state === 'closed') return;
     this.#sm.handled(n);
     if (this.#owed !== undefined && this.#arrived - this.#sm.unhandled >= this.#owed) this.#acknowledge();
-    if (this.#paused && this.#sm.unhandled < CALM) this.#resume();
+    if (this.#sm.unhandled < CALM) this.#release('busy');
     if (this.#isSettled()) wake(this.#settled);
   }
 
-  /** Reads nothing while there is enough to do, or from a plain peer that sends too fast. */
-  #hold(): void {
-    const rest = this.#agreed?.tls ? 0 : this.#init.pace?.() ?? 0;
-    if (rest > 0) {
-      this.#socket.pause();
-      this.#init.clock.after(rest, () => { if (!this.#paused) this.#socket.resume(); });
-    }
-    if (this.#sm.unhandled < BUSY || this.#paused) return;
-    this.#paused = true;
-    this.#socket.pause();
+  #answer(reply: Element): void {
+    if (this.#sm.pending >= UNCONFIRMED) return this.destroy(new LanpostError('disconnected', 'The peer confirms nothing.'));
+    this.send(reply);
+    if (this.#socket.buffered < UNTAKEN || this.#holds.has('answers')) return;
+    this.#hold('answers');
+    void this.#socket.drained().then(() => this.#release('answers'));
   }
 
-  #resume(): void {
-    this.#paused = false;
-    this.#socket.resume();
+  /** One read of the socket may bring thousands: the rest is as long as the last of them asks for. */
+  #pace(): void {
+    const rest = this.#agreed?.spki ? 0 : this.#init.pace?.() ?? 0;
+    if (rest <= 0) return;
+    this.#restUntil = this.#init.clock.mono() + rest;
+    this.#hold('pace');
+    this.#rest ??= this.#init.clock.after(rest, () => this.#rested());
+  }
+
+  #rested(): void {
+    const left = this.#restUntil - this.#init.clock.mono();
+    this.#rest = left > 0 ? this.#init.clock.after(left, () => this.#rested()) : undefined;
+    if (!this.#rest) this.#release('pace');
+  }
+
+  #hold(why: Hold): void {
+    if (this.#holds.size === 0) this.#socket.pause();
+    this.#holds.add(why);
+  }
+
+  #release(why: Hold): void {
+    if (this.#holds.delete(why) && this.#holds.size === 0) this.#socket.resume();
   }
 
   #acknowledge(): void {
@@ -389,6 +431,7 @@ export class LinkStream {
     this.#state = 'closed';
     this.#watch?.stop();
     this.#overdue?.stop();
+    this.#rest?.stop();
     // After a closing tag a reset is how some peers hang up; it is no reason of its own.
     const reason = this.#reason ?? cause;
     this.#inbox.lose(reason ?? new Refusal('peer', 'undefined-condition', 'the peer closed the connection before the stream was open'));

@@ -21,6 +21,12 @@ export class PlainStream {
     this.#socket.write(text);
   }
 
+  /** The socket itself, no longer read here. */
+  release(): Socket {
+    this.#socket.removeAllListeners('data');
+    return this.#socket;
+  }
+
   end(): void {
     this.#socket.end();
   }

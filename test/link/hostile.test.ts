@@ -1,0 +1,139 @@
+import { connect as secure, type TLSSocket } from 'node:tls';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { xml } from '../../src/xmpp/element.ts';
+import { SimulatedLan, seen, type TestBox, until } from './fixtures.ts';
+import { plainPeer, purpleHeader, type PlainStream } from './plain-peer.ts';
+
+setFlagsFromString('--expose-gc');
+const collect: unknown = runInNewContext('gc');
+
+function heap(): number {
+  if (typeof collect === 'function') collect();
+  return process.memoryUsage().heapUsed;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms); });
+const header10 = (from: string, to: string): string =>
+  `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' from='${from}' to='${to}' version='1.0'>`;
+
+describe('a stranger at the door', () => {
+  let lan: SimulatedLan;
+  let a: TestBox;
+
+  beforeEach(async () => {
+    lan = new SimulatedLan();
+    a = await lan.box(1, 'a');
+  });
+  afterEach(() => lan.close());
+
+  const call = async (name = 'mallory@h2', host = 2): Promise<PlainStream> => {
+    const mallory = await plainPeer(lan, host, name);
+    await seen(a, name);
+    return mallory.dial('10.77.0.1', a.link.status().port ?? 0);
+  };
+
+  test('cannot fill the memory while it is being found out who calls', async () => {
+    const stream = await call();
+    const before = heap();
+    // Nobody of that name is announced, so the box waits a while for the announcement.
+    stream.write(header10('nobody@h2', 'a@h1'));
+    const flood = Buffer.from('<message/>'.repeat(100_000));
+    for (let i = 0; i < 20; i += 1) stream.write(flood);
+    await pause(1_500);
+    expect(heap() - before).toBeLessThan(25 << 20); // 20 MB of them are the test's own
+  });
+
+  test('is read at the rate it was promised, however it packs its stanzas', async () => {
+    let handled = 0;
+    a.dispatcher.message('urn:test', 'x', () => { handled += 1; return Promise.resolve(); });
+    const stream = await call();
+    stream.write(purpleHeader('mallory@h2', 'a@h1'));
+    await stream.reads('<stream:stream');
+    const stanza = "<message><body>x</body></message>";
+    const flood = Buffer.from(stanza.repeat(20_000));
+    for (let i = 0; i < 5; i += 1) stream.write(flood);
+    await pause(2_000);
+    // 400 at once, 100 a second, and what one read of the socket brought (64 KiB).
+    expect(a.messages.length).toBeGreaterThan(300);
+    expect(a.messages.length).toBeLessThan(400 + 200 + 2 * (65_536 / stanza.length));
+    expect(handled).toBe(0);
+  });
+
+  /** A stream under TLS, with a key that nobody has to vouch for, or with none. */
+  const callSecurely = async (keyed: boolean): Promise<TLSSocket> => {
+    const stream = await call();
+    stream.write(header10('mallory@h2', 'a@h1'));
+    await stream.reads('</stream:features>');
+    stream.write("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+    await stream.reads('<proceed');
+    const { key, cert } = keyed ? await lan.identity() : {};
+    const tls = secure({ socket: stream.release(), rejectUnauthorized: false, ...(key === undefined ? {} : { key, cert }) });
+    tls.on('error', () => undefined); // how it ends is looked at
+    lan.onClose(() => { tls.destroy(); return Promise.resolve(); });
+    tls.write(header10('mallory@h2', 'a@h1'));
+    await new Promise<void>((resolve) => { tls.on('data', (bytes: Buffer) => { if (bytes.includes('</stream:features>')) resolve(); }); });
+    return tls;
+  };
+
+  test('has the same rate with TLS and no key', async () => {
+    const tls = await callSecurely(false);
+    const stanza = '<message><body>x</body></message>';
+    for (let i = 0; i < 5; i += 1) tls.write(stanza.repeat(20_000));
+    await pause(2_000);
+    expect(a.messages.length).toBeGreaterThan(300);
+    expect(a.messages.length).toBeLessThan(400 + 200 + 2 * (65_536 / stanza.length));
+  });
+
+  const REQUESTS = "<iq type='get' id='x'><query xmlns='urn:test'/></iq>".repeat(1_000);
+  const answering = (payload: string): { asked: number } => {
+    const count = { asked: 0 };
+    a.dispatcher.iq('get', 'urn:test', 'query', () => {
+      count.asked += 1;
+      return Promise.resolve(xml('query', { xmlns: 'urn:test' }, payload));
+    });
+    return count;
+  };
+
+  test('who asks and takes no answers is no longer read', async () => {
+    const count = answering('x'.repeat(2_000));
+    const tls = await callSecurely(true);
+    tls.pause();
+    for (let i = 0; i < 60; i += 1) tls.write(REQUESTS);
+    await pause(1_500);
+    const { asked } = count;
+    expect(asked).toBeGreaterThan(100);
+    expect(asked).toBeLessThan(20_000);
+    expect(a.link.peers.describe('mallory@h2')?.connected).toBe(true);
+    tls.resume();
+    await until(() => count.asked > asked + 10_000);
+  });
+
+  test('who asks and hangs up at once does no harm', async () => {
+    const count = answering('x'.repeat(2_000));
+    const stranger = (reason: unknown): void => void rejected.push(reason);
+    const rejected: unknown[] = [];
+    process.on('unhandledRejection', stranger);
+    for (let round = 1; round <= 5; round += 1) {
+      const tls = await callSecurely(true);
+      tls.write(REQUESTS);
+      await until(() => count.asked >= round * 10);
+      tls.destroy();
+      await until(() => a.link.peers.describe('mallory@h2')?.connected === false);
+    }
+    await pause(50);
+    process.off('unhandledRejection', stranger);
+    expect(rejected).toEqual([]);
+  });
+
+  test('who confirms none of the answers is given up', async () => {
+    const count = answering('');
+    const tls = await callSecurely(true);
+    tls.write("<enable xmlns='urn:xmpp:sm:3'/>");
+    for (let i = 0; i < 30; i += 1) tls.write(REQUESTS);
+    await new Promise((resolve) => { tls.once('close', resolve); });
+    expect(count.asked).toBeGreaterThan(16_000);
+    expect(count.asked).toBeLessThan(18_000);
+  });
+});
