@@ -13,6 +13,7 @@ import { NS_PUBSUB_EVENT } from '../xep/pubsub-event.ts';
 import { PubsubService } from '../xep/pubsub.ts';
 import type { Disco } from '../xep/disco.ts';
 import type { Dispatcher } from '../xmpp/dispatch.ts';
+import { StanzaError } from '../xmpp/stanza-error.ts';
 import { NS_CLIENT } from '../xmpp/xml-stream.ts';
 import type { PeerContext } from './context.ts';
 import { Feeds } from './feeds.ts';
@@ -75,8 +76,10 @@ export class LinkService {
     });
     this.road = new MailRoad({
       streams,
-      isPresent: (name) => this.#link?.peers.list().some((peer) => peer.name === name) ?? false,
-      hasKey: (name) => parts.trust.holder(name) !== undefined,
+      isPresent: (name) => this.#link?.peers.get(name) !== undefined,
+      holder: (name) => parts.trust.holder(name),
+      isPaired: (fingerprint) => parts.trust.level(fingerprint) === 'paired',
+      nameOf: (fingerprint) => this.#link?.nameOf(fingerprint),
       ownName: () => this.name,
     });
     const pubsub = new PubsubService<PeerContext>({ broker, feeder: this.#feeds, actorOf: (context) => ({ ...context, kind: 'peer' }) });
@@ -84,7 +87,7 @@ export class LinkService {
     parts.disco.add(pubsub.features);
     parts.dispatcher.message(NS_CLIENT, 'body', async (message, _body, context) => {
       const incoming = incomingOf(message, context, this.name);
-      if (incoming) await parts.receive(incoming);
+      if (incoming) await parts.receive(incoming).catch((error: unknown) => { throw context.fingerprint === undefined ? refusal(error) : error; });
     });
     parts.dispatcher.message(NS_PUBSUB_EVENT, 'event', async (message, _event, context) => {
       if (context.fingerprint !== undefined) await this.#intake.receive(message, { ...context, fingerprint: context.fingerprint });
@@ -173,6 +176,15 @@ export class LinkService {
     if (!this.#link) throw new LanpostError('unreachable', 'the link is off: start the box without `link: false`');
     return this.#link;
   }
+}
+
+/**
+ * A peer without a key cannot send it again over the next stream, so it is told at once. With a
+ * key the stream ends unconfirmed, and the sender keeps it.
+ */
+function refusal(error: unknown): unknown {
+  return error instanceof LanpostError && error.code === 'topic-full'
+    ? new StanzaError('resource-constraint', { text: error.message, type: 'wait' }) : error;
 }
 
 function linkName(address: string): string {

@@ -20,8 +20,11 @@ export interface MailRoadParts {
   readonly streams: Pick<PeerStreams, 'send'>;
   /** Whether the name is on the link now. */
   readonly isPresent: (name: string) => boolean;
-  /** Whether a key is known for the name: without one mail would wait for whoever takes it. */
-  readonly hasKey: (name: string) => boolean;
+  /** The key that held the name last: without one mail would wait for whoever takes it. */
+  readonly holder: (name: string) => string | undefined;
+  readonly isPaired: (fingerprint: string) => boolean;
+  /** The name a key goes by now, when it is on the link. */
+  readonly nameOf: (fingerprint: string) => string | undefined;
   readonly ownName: () => string;
 }
 
@@ -34,19 +37,32 @@ export class MailRoad implements Road {
   }
 
   reaches(address: Address): boolean {
-    return address.kind === 'link' && this.#parts.isPresent(address.name);
+    return address.kind === 'link' && this.#nameNow(address.name) !== undefined;
   }
 
   holds(address: Address): boolean {
-    return address.kind === 'link' && this.#parts.hasKey(address.name);
+    return address.kind === 'link' && this.#parts.holder(address.name) !== undefined;
+  }
+
+  /**
+   * Mail belongs to the key and follows it through renames. Whoever has the name of a paired key
+   * now is an impostor; of one that was only seen, whoever has the name has the mail.
+   */
+  #nameNow(name: string): string | undefined {
+    const { holder, isPaired, isPresent, nameOf } = this.#parts;
+    const key = holder(name);
+    const moved = key === undefined || (!isPaired(key) && isPresent(name)) ? undefined : nameOf(key);
+    return moved ?? (isPresent(name) ? name : undefined);
   }
 
   async deliver(address: Address, letter: Letter): Promise<Handed> {
     if (address.kind !== 'link') throw new LanpostError('invalid-value', `the link does not carry mail for ${letter.to}`);
+    const name = this.#nameNow(address.name);
+    if (name === undefined) throw new LanpostError('unreachable', `${address.name} is not on the link`);
     const message = buildMessage({
       // XEP-0174 §6: both are instance names, as found in DNS.
       from: this.#parts.ownName(),
-      to: address.name,
+      to: name,
       id: letter.id,
       type: 'chat',
       body: letter.body,
@@ -54,7 +70,7 @@ export class MailRoad implements Road {
       ...(letter.thread === undefined ? {} : { thread: letter.thread }),
       extensions: [xml('record', { xmlns: NS_LANPOST, id: letter.recordId, chain: letter.chain, at: String(letter.time) })],
     });
-    return this.#parts.streams.send(address.name, message);
+    return this.#parts.streams.send(name, message);
   }
 }
 

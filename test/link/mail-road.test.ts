@@ -1,0 +1,71 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { MailRoad } from '../../src/link/mail-road.ts';
+import type { Letter } from '../../src/mail/letter.ts';
+import { SimulatedLan, until } from './fixtures.ts';
+import { plainPeer, purpleHeader } from './plain-peer.ts';
+import { serviceBox, type ServiceBox } from './service-box.ts';
+
+const letter: Letter = { id: 'm1', to: 'link:x@h1', body: 'hello', recordId: 'r', chain: 'c', time: 0 };
+
+describe('a letter for a name', () => {
+  const present = new Set<string>();
+  const names = new Map<string, string>();
+  let paired = false;
+  const sent: string[] = [];
+  const road = new MailRoad({
+    streams: { send: async (name) => { sent.push(name); return {}; } },
+    isPresent: (name) => present.has(name),
+    holder: (name) => (name === 'x@h1' ? 'key' : undefined),
+    isPaired: () => paired,
+    nameOf: (fingerprint) => names.get(fingerprint),
+    ownName: () => 'a@h9',
+  });
+  const address = { kind: 'link', name: 'x@h1' } as const;
+  beforeEach(() => { present.clear(); names.clear(); sent.length = 0; paired = false; });
+
+  test('follows its key to the name it has now', async () => {
+    expect(road.reaches(address)).toBe(false);
+    expect(road.holds(address)).toBe(true);
+    names.set('key', 'y@h1');
+    present.add('y@h1');
+    expect(road.reaches(address)).toBe(true);
+    await road.deliver(address, letter);
+    expect(sent).toEqual(['y@h1']);
+  });
+
+  test('goes to a paired key, not to whoever took its name; a name that was only seen goes by itself', async () => {
+    names.set('key', 'y@h1');
+    present.add('y@h1').add('x@h1');
+    await road.deliver(address, letter);
+    paired = true;
+    await road.deliver(address, letter);
+    expect(sent).toEqual(['x@h1', 'y@h1']);
+  });
+});
+
+describe('the inbox of peers without a key', () => {
+  let lan: SimulatedLan;
+  let a: ServiceBox;
+  beforeEach(async () => {
+    lan = new SimulatedLan();
+    a = await serviceBox(lan, 1, 'a');
+  });
+  afterEach(() => lan.close());
+
+  test('when it is full tells the sender, on a stream that lives on', async () => {
+    const reader = a.mail.messages({ name: 'flow' });
+    const fill = () => a.mail.receive({ from: 'link:m', to: 'link:a', trust: 'none', body: 'x'.repeat(250_000) });
+    await fill();
+    await reader.next();
+    await expect((async () => { for (let i = 0; i < 60; i++) await fill(); })()).rejects.toMatchObject({ code: 'topic-full' });
+    const mallory = await plainPeer(lan, 2, 'mallory@h2');
+    await until(() => a.link.peers.get(mallory.name) !== undefined);
+    const stream = await mallory.dial('10.77.0.1', a.link.status().port ?? 0);
+    stream.write(purpleHeader('mallory@h2', a.link.name));
+    stream.write("<message type='chat' id='m1'><body>hello</body></message>");
+    expect(await stream.reads(/<message type='error' id='m1'[^]*<\/message>/)).toMatch(/resource-constraint/);
+    stream.write("<iq type='get' id='last'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
+    await stream.reads(/id='last'/);
+    await reader.close();
+  });
+});
