@@ -105,7 +105,8 @@ export class Trust {
   /** By name, `link:NAME`, or a fingerprint of at least 16 digits that fits one key only. */
   find(peer: string): TrustEntry | undefined {
     const typed = peer.startsWith('link:');
-    const fingerprint = this.#holders.get(typed ? peer.slice(5) : peer) ?? (typed ? undefined : this.#byPrefix(peer));
+    // The key first: names are free, also one that reads like the beginning of somebody's fingerprint.
+    const fingerprint = (typed ? undefined : this.#byPrefix(peer)) ?? this.#holders.get(typed ? peer.slice(5) : peer);
     const row = fingerprint === undefined ? undefined : this.#rows.get(fingerprint);
     return row && fingerprint !== undefined ? this.#entry(fingerprint, row) : undefined;
   }

@@ -109,6 +109,14 @@ describe('trust', () => {
     expect(trust.find('link:nobody')).toBeUndefined();
   });
 
+  test('takes no name for the key whose fingerprint it imitates', () => {
+    const { trust } = trustFixture();
+    trust.seen(spki('b'), 'b@h2');
+    trust.seen(spki('m'), fp('b').slice(0, 16));
+    expect(trust.find(fp('b').slice(0, 16))?.fingerprint).toBe(fp('b'));
+    expect(trust.find(`link:${fp('b').slice(0, 16)}`)?.fingerprint).toBe(fp('m'));
+  });
+
   test('damaged rows are passed over', () => {
     const registry = memoryRegistry();
     registry.rows.set('trust/x', 7);
