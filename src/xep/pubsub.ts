@@ -6,6 +6,7 @@ import type { Actor } from '../pubsub/actor.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import type { Notice } from '../pubsub/notice.ts';
 import { attr, children, type Element, namespaceOf, xml } from '../xml/element.ts';
+import { serialize } from '../xml/serialize.ts';
 import type { Dispatcher } from '../xmpp/dispatch.ts';
 import type { Extension } from '../xmpp/extension.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
@@ -16,6 +17,8 @@ export const NS_PUBSUB_OWNER = 'http://jabber.org/protocol/pubsub#owner';
 const NS_LANPOST = 'urn:lanpost:0';
 /** Items in one answer; RSM (XEP-0059) is not offered, `max_items` is. */
 const PAGE = 100;
+/** Of one answer, as XML: what any box takes, whatever its payloads become when they are escaped. */
+const ANSWER_BYTES = 192 * 1024;
 
 /** What a subscription over a stream needs beyond the broker: somebody who delivers to it. */
 export interface Feeder {
@@ -37,6 +40,7 @@ export class PubsubService<C> implements Extension<C> {
   readonly #broker: Broker;
   readonly #feeder: Feeder;
   readonly #actorOf: (context: C) => Actor;
+  #reading: Promise<unknown> = Promise.resolve();
   readonly #verbs: Readonly<Record<string, Verb>>;
 
   constructor(parts: PubsubParts<C>) {
@@ -115,8 +119,10 @@ export class PubsubService<C> implements Extension<C> {
   async #items(items: Element, _pubsub: Element, actor: Actor): Promise<Element> {
     const topic = nodeOf(items);
     const ids = children(items).filter((child) => child.name === 'item').map((item) => needed(item, 'id', 'item-required'));
-    const notices = await this.#broker.notices(actor, topic, ids.length > 0 ? { ids: ids.slice(0, PAGE) } : { last: maxItems(items) });
-    const found = notices.filter(({ kind }) => kind === 'publish').map(itemElement);
+    // One at a time: a page of the largest items is megabytes, and anybody may ask often.
+    const reading = this.#reading.then(() => this.#broker.notices(actor, topic, ids.length > 0 ? { ids: ids.slice(0, PAGE) } : { last: maxItems(items) }));
+    this.#reading = reading.catch(() => undefined); // whoever asked sees it
+    const found = fitting((await reading).filter(({ kind }) => kind === 'publish'));
     return xml('pubsub', { xmlns: NS_PUBSUB }, xml('items', { node: topic }, ...found));
   }
 
@@ -134,6 +140,20 @@ export class PubsubService<C> implements Extension<C> {
     if (topic === undefined) throw new StanzaError('not-acceptable', { application: app('nodeid-required') }); // §8.1.2: no instant nodes
     await this.#broker.create(actor, topic);
   }
+}
+
+/** §6.5.4: the newest that one answer holds, oldest first. */
+function fitting(notices: readonly Notice[]): Element[] {
+  const found: Element[] = [];
+  let bytes = 0;
+  for (const notice of notices.toReversed()) {
+    const item = itemElement(notice);
+    bytes += Buffer.byteLength(serialize(item));
+    if (bytes > ANSWER_BYTES) break;
+    found.unshift(item);
+  }
+  if (found.length === 0 && notices.length > 0) throw new StanzaError('resource-constraint', { text: 'the newest item is too large for one answer' });
+  return found;
 }
 
 function itemElement({ id, payload }: Notice): Element {

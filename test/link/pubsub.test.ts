@@ -222,3 +222,17 @@ describe('a subscription at a peer', () => {
     expect(b.log.head).toBe(head);
   });
 });
+
+describe('a question about items', () => {
+  test('is answered with the newest that one stanza holds, and costs nobody the stream', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', '#');
+    for (let i = 0; i < 10; i++) await publish('t', `${'&'.repeat(10_000)}${i}`);
+    const ask = () => b.link.request(a.link.name, request('get', "<items node='t'/>"));
+    const answers = await Promise.all(Array.from({ length: 10 }, ask));
+    const texts = [...String(answers[9]).matchAll(/amp;(\d)</g)].map(([, digit]) => digit);
+    expect(texts).toEqual(['7', '8', '9']);
+    await publish('t', '&'.repeat(100_000));
+    await expect(ask()).rejects.toMatchObject({ condition: 'resource-constraint' });
+    expect(lan.dials).toHaveLength(1);
+  });
+});
