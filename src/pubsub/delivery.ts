@@ -1,6 +1,7 @@
-import type { Delivery } from '../api.ts';
+import type { Delivery, Value } from '../api.ts';
+import { LanpostError } from '../errors.ts';
 import type { LogRecord } from '../log/record.ts';
-import { fromPayload } from '../payload/payload.ts';
+import { fromPayload, type Payload } from '../payload/payload.ts';
 
 /** How a delivery is confirmed or given back. */
 export interface Handle {
@@ -27,7 +28,7 @@ export function toDelivery(record: LogRecord, redelivered = false, handle: Handl
         ...base,
         kind: 'item',
         id: itemId(record),
-        value: record.payload ? fromPayload(record.payload) : null,
+        value: record.payload ? valueOf(record.payload) : null,
         contentType: record.payload?.contentType ?? 'application/json',
         ...(record.publisher === undefined ? {} : { publisher: record.publisher }),
       };
@@ -37,6 +38,16 @@ export function toDelivery(record: LogRecord, redelivered = false, handle: Handl
       return { ...base, kind: 'gap', from: 0, to: 0, reason: 'unknown', ...record.gap };
     default:
       return { ...base, kind: record.kind };
+  }
+}
+
+/** A peer's bytes may not be what its media type says: the reader gets them as they are, and what comes after them too. */
+function valueOf(payload: Payload): Value {
+  try {
+    return fromPayload(payload);
+  } catch (error) {
+    if (error instanceof LanpostError) return Uint8Array.from(payload.bytes);
+    throw error;
   }
 }
 

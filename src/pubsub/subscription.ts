@@ -95,7 +95,7 @@ export class PullSubscription implements Subscription {
     this.#previous = record.seq;
     return toDelivery(record, redelivered, {
       ack: () => this.#confirm(cursor, record.seq),
-      nack: (options) => this.#giveBack(cursor, record.seq, options?.delay ?? 0),
+      nack: (options) => this.#giveBack(cursor, record.seq, checkedDelay(options?.delay)),
     });
   }
 
@@ -135,6 +135,12 @@ export class PullSubscription implements Subscription {
     this.#unconfirmed = new Set();
     await lease.release();
   }
+}
+
+/** Timers count no further than 2^31 - 1 ms, and take what is longer for nothing at all. */
+function checkedDelay(delay = 0): number {
+  if (typeof delay !== 'number' || Number.isNaN(delay)) throw new TypeError('delay must be a number of milliseconds');
+  return Math.min(Math.max(0, delay), 2 ** 31 - 1);
 }
 
 function checkedInFlight(inFlight = 64): number {

@@ -154,6 +154,29 @@ describe('readers', () => {
     await again.close();
   });
 
+  test('bytes that are not what they are said to be are handed on as they are', async () => {
+    const reader = broker.subscribe('a', { durable: 'r', from: 'start' });
+    for (const contentType of ['application/json', 'application/cbor', 'text/plain']) {
+      await broker.publish(OWNER, 'a', { contentType, bytes: Uint8Array.of(0xff, 0x7b) });
+    }
+    await publish('a', 'fine');
+    expect(values(await take(reader, 4))).toEqual([...Array.from({ length: 3 }, () => Uint8Array.of(0xff, 0x7b)), 'fine']);
+    expect(values(await broker.items(OWNER, 'a'))).toHaveLength(4);
+    await reader.close();
+  });
+
+  test('a delay longer than any timer is no delay of nothing', async () => {
+    const reader = broker.subscribe('a', { from: 'start', ack: 'manual' });
+    await publish('a', 1);
+    const [item] = await take(reader, 1);
+    item?.nack({ delay: Number.POSITIVE_INFINITY });
+    expect(() => item?.nack({ delay: Number.NaN })).toThrow(TypeError);
+    clock.advance(24 * 3_600_000);
+    await publish('a', 2);
+    expect(values(await take(reader, 1))).toEqual([2]);
+    await reader.close();
+  });
+
   test('nack delivers again after its delay', async () => {
     await publish('a', 1);
     const reader = broker.subscribe('a', { from: 'start', ack: 'manual' });
