@@ -39,16 +39,23 @@ export class EventSource<T> {
       this.#closers.add(end);
       options.signal?.addEventListener('abort', end, { once: true });
     }
+    const one = async (): Promise<IteratorResult<T>> => {
+      while (queue.length === 0 && !state.ended) {
+        await new Promise<void>((resolve) => { wake = resolve; });
+        wake = undefined;
+      }
+      options.signal?.throwIfAborted();
+      const event = queue.shift();
+      return event === undefined ? { done: true, value: undefined } : { done: false, value: event };
+    };
+    let turn: Promise<unknown> = Promise.resolve();
     const iterator: AsyncIterableIterator<T> = {
       [Symbol.asyncIterator]: () => iterator,
-      async next() {
-        while (queue.length === 0 && !state.ended) {
-          await new Promise<void>((resolve) => { wake = resolve; });
-          wake = undefined;
-        }
-        options.signal?.throwIfAborted();
-        const event = queue.shift();
-        return event === undefined ? { done: true, value: undefined } : { done: false, value: event };
+      // Calls are answered one after another, in the order in which they came.
+      next() {
+        const answer = turn.then(() => one());
+        turn = answer.catch(() => undefined); // whoever asked sees it
+        return answer;
       },
       async return() {
         end();

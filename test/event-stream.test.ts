@@ -29,3 +29,13 @@ test('an iterator that is not asked keeps the newest 1024', async () => {
   for (let i = 0; i < 2000; i++) source.emit(i);
   expect(await events.next()).toEqual({ done: false, value: 976 });
 });
+
+test('calls that wait at the same time are all answered', async () => {
+  const source = new EventSource<number>();
+  const events = source.follow();
+  const waiting = [events.next(), events.next(), events.next()];
+  source.emit(1);
+  source.emit(2);
+  source.close();
+  expect(await Promise.all(waiting)).toEqual([{ done: false, value: 1 }, { done: false, value: 2 }, { done: true, value: undefined }]);
+});
