@@ -54,9 +54,10 @@ function changeElement(topic: string, { kind, gap }: Notice): Element {
 
 type Told = Omit<Notice, 'recordId' | 'time'>;
 
-const CHANGES: Readonly<Record<string, Notice['kind']>> = {
-  purge: 'purge', delete: 'delete', configuration: 'configure', gap: 'gap',
-};
+/** By a peer's word, so no object: `<constructor/>` would find something in it. */
+const CHANGES: ReadonlyMap<string, Notice['kind']> = new Map([
+  ['purge', 'purge'], ['delete', 'delete'], ['configuration', 'configure'], ['gap', 'gap'],
+]);
 
 /**
  * The notification of another box, or `undefined` for any other message. Throws what is wrong
@@ -71,7 +72,7 @@ export function parseEvent(message: Element): TopicEvent | undefined {
   for (const child of children(event)) {
     // A gap may concern every topic.
     topics.add(child.name === 'gap' ? attr(child, 'node') ?? '' : needed(child, 'node'));
-    const change = CHANGES[child.name];
+    const change = CHANGES.get(child.name);
     if (child.name === 'items') found.push(...children(child).map(parseEntry));
     else if (change) found.push({ kind: change, ...(change === 'gap' ? { gap: parseGap(child) } : {}) });
     else throw new Error(`<${child.name}/> is no pubsub event`);

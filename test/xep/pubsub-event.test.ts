@@ -47,3 +47,9 @@ test.each([
 ])('%s is refused, saying why', (_what, change) => {
   expect(broken(change)).toThrow(/\w+ /);
 });
+
+test.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])('<%s/> is no event, though every object has such a property', (name) => {
+  const wire = `<message xmlns='jabber:client'><event xmlns='http://jabber.org/protocol/pubsub#event'><${name} node='t'/></event>`
+    + `<records xmlns='urn:lanpost:0' reader='r'><record id='${recordId(1)}' at='1'/></records></message>`;
+  expect(() => parseEvent(parseElement(wire))).toThrow('is no pubsub event');
+});
