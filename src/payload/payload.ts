@@ -16,6 +16,10 @@ export interface Payload {
 const TYPE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+\/[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*;[ \t]*[\t\x20-\x7e]+)?$/;
 const MAX_TYPE = 255;
 
+export function isMediaType(type: string): boolean {
+  return type.length <= MAX_TYPE && TYPE.test(type);
+}
+
 export type Form = 'json' | 'xml' | 'cbor' | 'text' | 'bytes';
 
 /** How a media type is written down; RFC 6838 suffixes count. */
@@ -39,7 +43,7 @@ export function toPayload(value: Value, contentType?: string): Payload {
   assertValue(value);
   const hasBytes = holdsBytes(value);
   const type = contentType ?? defaultType(value, hasBytes);
-  if (type.length > MAX_TYPE || !TYPE.test(type)) throw new LanpostError('invalid-value', `Not a media type: ${JSON.stringify(type.slice(0, 64))}.`);
+  if (!isMediaType(type)) throw new LanpostError('invalid-value', `Not a media type: ${JSON.stringify(type.slice(0, 64))}.`);
   return { contentType: type, bytes: encode(value, type, hasBytes) };
 }
 

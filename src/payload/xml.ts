@@ -6,7 +6,7 @@ import { serializeStandalone } from '../xml/serialize.ts';
 import { isLegal } from '../xml/text.ts';
 import { LanpostError } from '../errors.ts';
 import { parseJson } from './json.ts';
-import { decodeText, type Payload } from './payload.ts';
+import { decodeText, isMediaType, type Payload } from './payload.ts';
 
 /** XEP-0335 §2. */
 export const NS_JSON = 'urn:xmpp:json:0';
@@ -90,7 +90,7 @@ export function elementToPayload(element: Element): Payload {
   } else if (name === `${NS_LANPOST} data`) {
     const text = onlyText(element, ['type'])?.replace(/[ \t\r\n]+/g, '');
     const contentType = attr(element, 'type');
-    if (text !== undefined && BASE64.test(text) && contentType !== undefined && contentType !== '') {
+    if (text !== undefined && BASE64.test(text) && contentType !== undefined && isMediaType(contentType)) {
       return { contentType, bytes: Uint8Array.from(Buffer.from(text, 'base64')) };
     }
   }

@@ -72,7 +72,8 @@ describe('XML', () => {
     expect(serialize(payloadToElement(toPayload('a\u0001b')))).toBe(`<data xmlns='urn:lanpost:0' type='text/plain'>YQFi</data>`);
   });
   it('what is no valid container is an element like any other', () => {
-    for (const bad of [`<json xmlns='urn:xmpp:json:0'>{</json>`, `<json xmlns='urn:xmpp:json:0'/>`, `<json xmlns='urn:xmpp:json:0'>1<b/></json>`, `<data xmlns='urn:lanpost:0' type='a/b'>?</data>`, `<data xmlns='urn:lanpost:0'>AA==</data>`]) {
+    for (const bad of [`<json xmlns='urn:xmpp:json:0'>{</json>`, `<json xmlns='urn:xmpp:json:0'/>`, `<json xmlns='urn:xmpp:json:0'>1<b/></json>`, `<data xmlns='urn:lanpost:0' type='a/b'>?</data>`, `<data xmlns='urn:lanpost:0'>AA==</data>`,
+      `<data xmlns='urn:lanpost:0' type='x'>AA==</data>`, `<data xmlns='urn:lanpost:0' type='a/${'b'.repeat(300)}'>AA==</data>`]) {
       expect(elementToPayload(parseElement(bad))).toEqual({ contentType: 'application/xml', bytes: Buffer.from(bad) });
     }
   });
