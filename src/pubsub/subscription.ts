@@ -86,6 +86,8 @@ export class PullSubscription implements Subscription {
       this.#page = await lease.next(Math.min(PAGE, this.#inFlight - this.#unconfirmed.size));
       if (this.#page.length === 0) await cursor.wait(this.#ended.signal);
     }
+    // Closed while it was reading: those who share the cursor get it instead.
+    for (const { record } of this.#page.splice(0)) cursor.again(record.seq, 0);
     this.#signal?.throwIfAborted();
     return { done: true, value: undefined };
   }

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { createTestClock } from '../../src/clock.ts';
+import { openLog } from '../../src/log/log.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
+import { type Lease, PullSubscription } from '../../src/pubsub/subscription.ts';
+
+test('a reader of a group that is closed while it reads gives back what it was handed', async () => {
+  const log = await openLog({ database: new MemoryDatabase(), clock: createTestClock(), boxId: 'aaaaaaaaaaaaaaaa', trouble: () => undefined });
+  const cursor = await log.cursor({ name: 'shared', filter: '#', from: 'start', durable: true });
+  await log.append({ topic: 'a', kind: 'publish', payload: { contentType: 'text/plain', bytes: Buffer.from('x') } });
+  // The disk answers when the test says so.
+  let answer: (() => void) | undefined;
+  const slow: Lease = {
+    cursor, release: () => Promise.resolve(),
+    next: async (max) => {
+      const page = await cursor.next(max);
+      await new Promise<void>((resolve) => { answer = resolve; });
+      return page;
+    },
+  };
+  const leaving = new PullSubscription(Promise.resolve(slow), {});
+  const last = leaving.next();
+  while (!answer) await new Promise((resolve) => { setImmediate(resolve); });
+  await leaving.close();
+  answer();
+  expect(await last).toMatchObject({ done: true });
+  const staying = new PullSubscription(Promise.resolve({ cursor, next: (max) => cursor.next(max), release: () => cursor.close() }), {});
+  expect((await staying.next()).value).toMatchObject({ value: 'x', redelivered: true });
+  await staying.close();
+  await log.close();
+});
