@@ -9,18 +9,20 @@ test('a reader of a group that is closed while it reads gives back what it was h
   const cursor = await log.cursor({ name: 'shared', filter: '#', from: 'start', durable: true });
   await log.append({ topic: 'a', kind: 'publish', payload: { contentType: 'text/plain', bytes: Buffer.from('x') } });
   // The disk answers when the test says so.
-  let answer: (() => void) | undefined;
+  let answer = (): void => undefined;
+  let asked = (): void => undefined;
+  const reading = new Promise<void>((resolve) => { asked = resolve; });
   const slow: Lease = {
     cursor, release: () => Promise.resolve(),
     next: async (max) => {
       const page = await cursor.next(max);
-      await new Promise<void>((resolve) => { answer = resolve; });
+      await new Promise<void>((resolve) => { answer = resolve; asked(); });
       return page;
     },
   };
   const leaving = new PullSubscription(Promise.resolve(slow), {});
   const last = leaving.next();
-  while (!answer) await new Promise((resolve) => { setImmediate(resolve); });
+  await reading;
   await leaving.close();
   answer();
   expect(await last).toMatchObject({ done: true });
