@@ -80,6 +80,8 @@ interface Unconfirmed { readonly resolve: () => void; readonly reject: (error: E
 
 export class LinkStream {
   readonly side: Side;
+  /** Monotonic time of its beginning. */
+  readonly since: number;
   readonly #init: LinkStreamInit;
   readonly #timing: Timing;
   readonly #socket: XmppSocket;
@@ -112,6 +114,7 @@ export class LinkStream {
   constructor(init: LinkStreamInit) {
     this.#init = init;
     this.side = init.side;
+    this.since = init.clock.mono();
     this.#timing = { ...TIMING, ...init.timing };
     this.#inbox = new Inbox(init.clock);
     this.#lastStanza = init.clock.mono();

@@ -57,6 +57,8 @@ const CALLING_TIME = 2_000;
 const ANNOUNCED_WITHIN = 3_000;
 /** Trouble a stranger can cause at will is told this often, with the others counted in. */
 const TELL_EVERY = 10_000;
+/** How long a key that is only seen keeps its stream when all are taken. */
+const TURN = 60_000;
 /** Bytes of a stanza to a peer whose own limit is not known. */
 const PLAIN_STANZA_BYTES = 1 << 20;
 
@@ -134,14 +136,35 @@ export class Streams implements PeerStreams {
     const address = plainAddress(socket.remoteAddress ?? '');
     const own = this.#init.interfaces().flatMap(({ addresses }) => addresses);
     socket.on('error', () => undefined); // until the stream takes it over; a caller that hangs up is no trouble
-    if (this.#closing || !onLink(address, own) || this.#all.size >= this.#init.limits.streams || !this.#doorman.admits(address)) {
+    if (this.#closing || !onLink(address, own) || !this.#doorman.admits(address)) {
       socket.destroy();
       this.#tell('refused', `a connection from ${address} was refused: not on this link, too many, or too often`);
       return;
     }
     socket.once('close', () => this.#doorman.left(address));
+    if (!this.#makeRoom()) {
+      socket.destroy();
+      return;
+    }
     const { opened } = this.#open(socket, 'accepted', address, channel => accept(channel, this.#terms(), from => this.#callers(from, address)));
     void opened;
+  }
+
+  /**
+   * Addresses on a link are free, and so are keys: whoever takes all the streams must not lock out the others. The
+   * oldest that has shown no key gives way, then the oldest whose key nobody vouched for and that had its turn.
+   */
+  #makeRoom(): boolean {
+    const { limits, trust, clock } = this.#init;
+    if (this.#all.size < limits.streams) return true;
+    const streams = [...this.#all.keys()];
+    const least = streams.find(({ fingerprint }) => fingerprint === undefined) 
+      ?? streams.find(({ fingerprint, since }) => trust.level(fingerprint) !== 'paired' && clock.mono() - since > TURN);
+    this.#tell('full', `all ${limits.streams} streams are taken; ${least ? 'the oldest of a stranger was ended' : 'a call was refused'}`);
+    if (!least) return false;
+    this.#all.delete(least);
+    least.destroy(new LanpostError('busy', 'Too many streams are open, and this one belonged to a stranger.'));
+    return true;
   }
 
   async close(): Promise<void> {
@@ -271,9 +294,9 @@ export class Streams implements PeerStreams {
       const peer = this.#init.peers.get(name);
       if (this.#closing) throw new LanpostError('closed');
       if (!peer) throw new LanpostError('unreachable', `${name} is not on the link.`);
-      if (this.#all.size >= this.#init.limits.streams) throw new LanpostError('busy', 'Too many streams are open.');
       const incoming = await this.#calling(line, peer);
       if (incoming) return incoming;
+      if (!this.#makeRoom()) throw new LanpostError('busy', 'Too many streams are open.');
       const { stream, reason, answered } = await this.#dial(line, peer);
       if (stream) return stream;
       last = reason;

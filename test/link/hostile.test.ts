@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { xml } from '../../src/xmpp/element.ts';
-import { SimulatedLan, seen, type TestBox, until } from './fixtures.ts';
+import { acquainted, SimulatedLan, seen, type TestBox, until } from './fixtures.ts';
 import { plainPeer, purpleHeader, type PlainStream } from './plain-peer.ts';
 
 setFlagsFromString('--expose-gc');
@@ -135,5 +135,49 @@ describe('a stranger at the door', () => {
     await new Promise((resolve) => { tls.once('close', resolve); });
     expect(count.asked).toBeGreaterThan(16_000);
     expect(count.asked).toBeLessThan(18_000);
+  });
+});
+
+describe('when all streams are taken', () => {
+  let lan: SimulatedLan;
+  let a: TestBox;
+  let b: TestBox;
+  const halfOpen: PlainStream[] = [];
+  beforeEach(async () => {
+    lan = new SimulatedLan();
+    a = await lan.box(1, 'a', { limits: { streams: 4 } });
+    b = await lan.box(2, 'b');
+    await acquainted(a, b);
+  });
+  afterEach(async () => {
+    halfOpen.length = 0;
+    await lan.close();
+  });
+  /** From addresses of their own, as many as one likes to have on a link. */
+  const strangers = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i += 1) {
+      const host = 100 + halfOpen.length;
+      const peer = await plainPeer(lan, host, `s${host}@h${host}`);
+      halfOpen.push(await peer.dial('10.77.0.1', a.link.status().port ?? 0));
+    }
+  };
+
+  test('by callers who say nothing, a box can call and be called all the same', async () => {
+    await strangers(4);
+    await b.link.prove('a@h1');
+    const c = await lan.box(3, 'c');
+    await acquainted(a, c);
+    await strangers(4);
+    await a.link.prove('c@h3');
+    expect(a.link.peers.describe('c@h3')?.connected).toBe(true);
+  });
+
+  test('a key the owner vouched for keeps its stream', async () => {
+    await b.link.prove('a@h1');
+    await a.trust.allow(b.identity.fingerprint, 'read', 'x');
+    await strangers(12);
+    await until(() => halfOpen.some((stream) => stream.ended));
+    expect(a.link.peers.describe('b@h2')?.connected).toBe(true);
+    expect(a.closed).toEqual([]);
   });
 });
