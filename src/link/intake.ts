@@ -138,7 +138,7 @@ export class Intake {
     });
     try {
       await reading.ready;
-      if (!known) await this.#begin(wanted, this.#parts.nameOf(fingerprint) ?? linkName(at));
+      if (!known) await this.#begin(wanted);
       // What is known already is asked for again whenever the peer's stream opens. Two boxes have one
       // key when a data directory was copied: a stream to the other one is none to this.
       else this.#parts.prove(linkName(at)).catch(() => undefined); // not there now: it is called when it appears
@@ -151,13 +151,13 @@ export class Intake {
   }
 
   /** Kept before it is asked for: what the peer begins to send, and is told has arrived, must be wanted. */
-  async #begin(wanted: Wanted, name: string): Promise<void> {
+  async #begin(wanted: Wanted): Promise<void> {
     const row = PREFIX + keyOf(wanted);
     const before = this.#wanted.get(keyOf(wanted));
     this.#wanted.set(keyOf(wanted), wanted);
     try {
       if (!wanted.live) await this.#parts.log.registry.set(row, wanted);
-      await this.#ask(name, wanted);
+      await this.#ask(wanted.name, wanted); // by the name that has just proven the key
     } catch (error) {
       if (before) this.#wanted.set(keyOf(wanted), before);
       else this.#wanted.delete(keyOf(wanted));

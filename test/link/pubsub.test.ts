@@ -182,6 +182,18 @@ describe('a subscription at a peer', () => {
     await Promise.all([first.close(), second.close()]);
   });
 
+  test('is asked of the box that was named, also when a copy of it has the same key', async () => {
+    const copy = await serviceBox(lan, 3, 'copy', { identity: a.identity });
+    await known(b, copy);
+    for (const box of [a, copy]) await box.trust.allow(b.identity.fingerprint, 'read', '#');
+    for (const box of [a, copy]) {
+      const subscription = b.service.subscribe(box.link.name, 't', { durable: box.link.name, from: 'start' });
+      await subscription.ready;
+      expect([...box.log.cursors()].map(({ name }) => name)).toContain(`peer:${b.identity.fingerprint}:${box.link.name}`);
+      await subscription.close();
+    }
+  });
+
   test('asked for twice at once is one that works and one that is in use', async () => {
     await a.trust.allow(b.identity.fingerprint, 'read', '#');
     const both = [1, 2].map(() => b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' }));
