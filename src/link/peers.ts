@@ -64,7 +64,8 @@ export class Peers {
     const name = sighting.instance;
     if (name === this.#init.self()) return; // XEP-0174 §4: MUST filter itself out
     const before = this.#known.get(name);
-    if (!before && this.#known.size >= this.#init.limit) {
+    // Names cost nothing: whoever announces a thousand must not hide those the owner knows.
+    if (!before && this.#known.size >= this.#init.limit && this.#init.standing(name).trust !== 'paired') {
       if (!this.#full) this.#init.trouble({ kind: 'link.peers-full', message: `More than ${this.#init.limit} peers are on the link; the others are ignored.` });
       this.#full = true;
       return;
@@ -94,6 +95,12 @@ export class Peers {
 
   get(name: string): KnownPeer | undefined {
     return this.#known.get(name);
+  }
+
+  /** Whether the peer of that name announced the address. */
+  isAt(name: string, address: string): boolean {
+    const plain = plainAddress(address);
+    return this.#known.get(name)?.addresses.some((own) => plainAddress(own.address) === plain) ?? false;
   }
 
   /** Who announced the address a connection comes from. */

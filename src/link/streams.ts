@@ -232,8 +232,9 @@ export class Streams implements PeerStreams {
       const found = await peers.awaited(() => { const all = peers.at(address); return all.length > 0 ? all : undefined; }, ANNOUNCED_WITHIN);
       return (found ?? []).map(({ name }) => name);
     }
-    const found = await peers.awaited(() => peers.at(address).find(({ name }) => name === from), ANNOUNCED_WITHIN);
-    return found ? [found.name] : [];
+    // Asked again with every announcement there is: not by going through all peers at that address.
+    const found = await peers.awaited(() => (peers.isAt(from, address) ? from : undefined), ANNOUNCED_WITHIN);
+    return found === undefined ? [] : [found];
   }
 
   #open(socket: Socket, side: Side, address: string, agree: (channel: Channel) => Promise<Agreed>): { stream: LinkStream; opened: Promise<Error | undefined> } {

@@ -12,7 +12,7 @@ function fixture(limit = 10): { peers: Peers; events: PeerEvent[]; troubles: Tro
   const troubles: Trouble[] = [];
   const peers = new Peers({
     clock, limit, trouble: t => void troubles.push(t), self: () => 'me@h1',
-    standing: name => ({ trust: 'none', connected: name === 'connected@h2' }),
+    standing: name => ({ trust: name.startsWith('paired') ? 'paired' : 'none', connected: name === 'connected@h2' }),
   });
   const events: PeerEvent[] = [];
   peers.watch(event => void events.push(event));
@@ -55,6 +55,15 @@ describe('peers', () => {
     expect(peers.at('10.0.0.2').map(({ name }) => name)).toEqual(['b@h2']);
     peers.gone('b@h2');
     expect(peers.at('10.0.0.2')).toEqual([]);
+  });
+
+  test('whom the owner knows is not hidden by a thousand strangers', () => {
+    const { peers } = fixture(3);
+    for (let i = 0; i < 10; i += 1) peers.found(sighting(`stranger${i}@h2`));
+    peers.found(sighting('paired@h3', '10.0.0.3'));
+    expect(peers.size).toBe(4);
+    expect(peers.isAt('paired@h3', '::ffff:10.0.0.3')).toBe(true);
+    expect(peers.isAt('paired@h3', '10.0.0.2')).toBe(false);
   });
 
   test('are bounded; that is told once, and there is room again when one goes', () => {
