@@ -178,7 +178,11 @@ export class Line {
     const before = this.#announced;
     if (before?.fingerprint === peer?.fingerprint) return;
     this.#announced = peer;
-    if (before) this.#init.on.closed(before);
+    if (before) {
+      // What was lost is sent again by whoever sent it; what still waits here must not overtake that.
+      this.#fail(new LanpostError('disconnected', `The stream to ${this.name} was lost.`));
+      this.#init.on.closed(before);
+    }
     if (peer) this.#init.on.opened(peer);
   }
 
