@@ -6,7 +6,7 @@ import type { Log } from '../log/log.ts';
 import { xml, type Element } from '../xmpp/element.ts';
 import type { Account } from './account.ts';
 import { Backoff, type Retry } from './backoff.ts';
-import { lossOf, StreamEnded } from './loss.ts';
+import { lossOf, StreamBroken, StreamEnded } from './loss.ts';
 import { negotiate, type Negotiated } from './negotiate.ts';
 import { HomeSession, type SessionTiming } from './session.ts';
 import { Uplink, type UplinkLimits } from './uplink.ts';
@@ -37,6 +37,8 @@ export interface HomeLimits extends UplinkLimits {
 
 /** How long a lost session can be taken up again when the server does not say, seconds. */
 const RESUME = 300;
+/** What came on the old connection must be done before the count of it can be told, ms. */
+const QUIET = 10_000;
 
 export class Home {
   readonly account: Account;
@@ -163,14 +165,19 @@ export class Home {
     const ended = new Promise<Error>((resolve) => {
       this.#socketEnd = (reason) => resolve(reason ?? new LanpostError('disconnected', 'The server closed the connection.'));
     });
-    const resume = this.#resumable();
+    const resume = await this.#resumable();
     const negotiated = await negotiate({
       jid: account.address, password: account.password, host: account.host, port: account.port, ca: account.ca,
       // Fixed per box, so that a session of ours that the server still holds is replaced.
       resource: `lanpost-${boxId.slice(0, 8)}`,
       clock, deadline: limits.connect, stanzaBytes: limits.incoming, resume, signal: this.#closing.signal,
       onClose: (reason) => this.#socketEnd?.(reason),
+    }).catch((error: unknown) => {
+      // It answered nonsense when the session was to be taken up again: not a second time.
+      if (error instanceof StreamBroken) this.#giveUp();
+      throw error;
     });
+    if (this.#closing.signal.aborted) negotiated.socket.destroy();
     this.#current = negotiated;
     this.#take(negotiated);
     const reason = await ended;
@@ -180,16 +187,18 @@ export class Home {
     this.uplink.offline();
     // RFC 6120 §4.9.3.14 policy-violation: something in flight was too much for the server.
     if (reason instanceof StreamEnded && reason.fault.condition === 'policy-violation') this.uplink.suspect();
-    // A stream that ended with an error ended its session.
-    if (reason instanceof StreamEnded) this.#giveUp();
+    // A stream that ended with an error, theirs or ours, ended its session.
+    if (reason instanceof StreamEnded || reason instanceof StreamBroken || this.#session?.broken === true) this.#giveUp();
     return reason;
   }
 
-  #resumable(): { readonly id: string; readonly h: number } | undefined {
+  async #resumable(): Promise<{ readonly id: string; readonly h: number } | undefined> {
     const { clock } = this.#parts;
     if (!this.#session || !this.#resume) return undefined;
-    if (clock.mono() - this.#lostAt > this.#resume.max * 1000) return undefined;
-    return { id: this.#resume.id, h: this.#session.h };
+    if (clock.mono() - this.#lostAt <= this.#resume.max * 1000 && await this.#session.quiet(QUIET)) return { id: this.#resume.id, h: this.#session.h };
+    // Whoever waits for it waits in vain.
+    this.#giveUp();
+    return undefined;
   }
 
   #giveUp(): void {
@@ -201,7 +210,7 @@ export class Home {
   /** Everything here happens in the tick of the last answer: stanzas right behind it are counted. */
   #take(negotiated: Negotiated): void {
     const { clock, trouble, timing, receive } = this.#parts;
-    const { socket, inbox, bound, resumed, sm } = negotiated;
+    const { socket, inbox, bound, resumed, refused, sm } = negotiated;
     if (resumed !== undefined && this.#session) {
       this.#session.attach(socket, resumed);
       inbox.handOver(this.#session.receive);
@@ -210,6 +219,7 @@ export class Home {
       this.#parts.opened?.();
       return;
     }
+    if (refused !== undefined) this.#session?.confirm(refused);
     this.#giveUp();
     const jid = bound ?? this.account.jid;
     const session: HomeSession = new HomeSession({

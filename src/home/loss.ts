@@ -3,6 +3,7 @@ import { LanpostError } from '../errors.ts';
 import type { StreamFault } from '../xmpp/stream-error.ts';
 import { SaslError } from '../xmpp/sasl.ts';
 import type { LossKind } from './backoff.ts';
+import { reasonOf } from './reason.ts';
 
 /** The server ended the stream and said why. */
 export class StreamEnded extends Error {
@@ -12,10 +13,15 @@ export class StreamEnded extends Error {
   readonly early: boolean;
 
   constructor(fault: StreamFault, early: boolean) {
-    super(`the server ended the stream: ${fault.condition}${fault.text === undefined ? '' : ` (${fault.text.slice(0, 200)})`}`);
+    super(`the server ended the stream: ${fault.condition}${fault.text === undefined ? '' : ` (${fault.text})`}`);
     this.fault = fault;
     this.early = early;
   }
+}
+
+/** The server said what is no XMPP: said again, it would be no better. */
+export class StreamBroken extends Error {
+  override readonly name = 'StreamBroken';
 }
 
 /** The server cannot be used as it is set up. */
@@ -31,7 +37,7 @@ export interface Loss {
 }
 
 export function lossOf(error: unknown): Loss {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   if (error instanceof SaslError) {
     // RFC 6120 §6.5.10: this one says that trying again may help.
     return error.condition === 'temporary-auth-failure' ? { kind: 'link', reason } : { kind: 'auth', reason: `the account was refused: ${reason}` };

@@ -11,7 +11,7 @@ import { verifiedTls } from '../xmpp/tls.ts';
 import { NS_CLIENT, NS_STREAM } from '../xmpp/xml-stream.ts';
 import { XmppSocket } from '../xmpp/xmpp-socket.ts';
 import { Inbox } from './inbox.ts';
-import { Unusable } from './loss.ts';
+import { StreamBroken, Unusable } from './loss.ts';
 import { targetsOf, type Target } from './resolve.ts';
 
 const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
@@ -41,6 +41,8 @@ export interface Negotiated {
   readonly bound?: string;
   /** The other side's `h`, of a session taken up again. */
   readonly resumed?: number;
+  /** The other side's `h` of the session that it would not take up again, if it said. */
+  readonly refused?: number;
   /** How to take a new session up again, and for how many seconds. */
   readonly sm?: { readonly id?: string; readonly max?: number };
 }
@@ -104,18 +106,23 @@ async function dial(targets: readonly Target[], signal: AbortSignal): Promise<So
 }
 
 function wrap(socket: Socket, options: NegotiateOptions, inbox: Inbox): XmppSocket {
-  return new XmppSocket({
+  const wire: XmppSocket = new XmppSocket({
     socket, clock: options.clock, limits: { stanzaBytes: options.stanzaBytes, depth: 64 },
     on: {
       header: () => inbox.push({ type: 'header' }),
-      stanza: (element) => inbox.push({ type: 'stanza', element }),
-      error: (event) => inbox.fail(new LanpostError('disconnected', `The server sent what is not XMPP: ${event.condition}, ${event.text}.`)),
+      stanza: (element) => {
+        inbox.push({ type: 'stanza', element });
+        // RFC 6120 §4.9.1.1: after an error the stream is over, whether or not the server goes.
+        if (inbox.failure) void wire.close();
+      },
+      error: (event) => inbox.fail(new StreamBroken(`The server sent what is not XMPP: ${event.condition}, ${event.text}.`)),
       close: (reason) => {
         inbox.fail(reason ?? new LanpostError('disconnected', 'The server closed the connection.'));
         options.onClose(inbox.failure);
       },
     },
   });
+  return wire;
 }
 
 async function talk(socket: XmppSocket, inbox: Inbox, options: NegotiateOptions): Promise<Negotiated> {
@@ -126,9 +133,11 @@ async function talk(socket: XmppSocket, inbox: Inbox, options: NegotiateOptions)
   inbox.clear();
   const features = await begin(socket, inbox, options);
   const canManage = features.getChild('sm', NS_SM) !== undefined;
+  let refused: { readonly refused?: number } = {};
   if (canManage && options.resume) {
-    const resumed = await resume(socket, inbox, options.resume);
-    if (resumed !== undefined) return { socket, inbox, resumed };
+    const { resumed, h } = await resume(socket, inbox, options.resume);
+    if (resumed) return { socket, inbox, resumed: h };
+    if (h !== undefined) refused = { refused: h };
   }
   const bound = await bind(socket, inbox, options);
   if (!canManage) return { socket, inbox, bound };
@@ -136,10 +145,10 @@ async function talk(socket: XmppSocket, inbox: Inbox, options: NegotiateOptions)
   let enabled = await inbox.stanza();
   // XEP-0198 §4: counting begins at <enabled/>; what squeezed in before it is of no session of ours yet.
   for (let i = 0; i < 16 && namespaceOf(enabled) !== NS_SM; i++) enabled = await inbox.stanza();
-  if (enabled.getName() !== 'enabled' || namespaceOf(enabled) !== NS_SM) return { socket, inbox, bound };
+  if (enabled.getName() !== 'enabled' || namespaceOf(enabled) !== NS_SM) return { socket, inbox, bound, ...refused };
   const id = ['true', '1'].includes(attr(enabled, 'resume') ?? '') ? attr(enabled, 'id') : undefined;
   const max = Number(attr(enabled, 'max') ?? Number.NaN);
-  return { socket, inbox, bound, sm: { ...(id === undefined ? {} : { id }), ...(Number.isFinite(max) ? { max } : {}) } };
+  return { socket, inbox, bound, ...refused, sm: { ...(id === undefined ? {} : { id }), ...(Number.isFinite(max) ? { max } : {}) } };
 }
 
 /** Sends our header and gives the features that answer it. */
@@ -197,12 +206,17 @@ function saslFailure(failure: Element): SaslError {
   return new SaslError(condition, failure.getChildText('text') ?? undefined);
 }
 
-/** The other side's `h`, or undefined when the session has gone and a new one must be bound. */
-async function resume(socket: XmppSocket, inbox: Inbox, session: { readonly id: string; readonly h: number }): Promise<number | undefined> {
+type Resumption = { readonly resumed: true; readonly h: number } | { readonly resumed: false; readonly h: number | undefined };
+
+/** XEP-0198 §5: what the other side had; when it would not resume the session, a new one must be bound. */
+async function resume(socket: XmppSocket, inbox: Inbox, session: { readonly id: string; readonly h: number }): Promise<Resumption> {
   socket.write(xml('resume', { xmlns: NS_SM, previd: session.id, h: String(session.h) }));
   const answer = await inbox.stanza();
-  if (namespaceOf(answer) !== NS_SM || answer.getName() !== 'resumed') return undefined;
-  return parseH(attr(answer, 'h'));
+  const h = namespaceOf(answer) === NS_SM ? parseH(attr(answer, 'h')) : undefined;
+  if (namespaceOf(answer) !== NS_SM || answer.getName() !== 'resumed') return { resumed: false, h };
+  // Without a count nothing can be said about what it has.
+  if (h === undefined) throw new StreamBroken('The server resumed the session without saying what it has of it.');
+  return { resumed: true, h };
 }
 
 async function bind(socket: XmppSocket, inbox: Inbox, options: NegotiateOptions): Promise<string> {

@@ -7,6 +7,7 @@ import { createPing } from '../xep/ping.ts';
 import { createVersion } from '../xep/version.ts';
 import { Dispatcher } from '../xmpp/dispatch.ts';
 import { attr } from '../xmpp/element.ts';
+import { full } from '../xmpp/jid.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { NS_CLIENT } from '../xmpp/xml-stream.ts';
 import type { HomeReceiver } from './home.ts';
@@ -26,16 +27,23 @@ export function createReceiver(parts: ReceiverParts): HomeReceiver {
   createVersion<{ readonly jid: string }>({ name: 'lanpost', version: parts.version }).attach(dispatcher);
   dispatcher.message(NS_CLIENT, 'body', async (message, _body, { jid }) => {
     const said = readMessage(message);
-    const from = attr(message, 'from');
+    const from = full(attr(message, 'from') ?? '');
     if (!said || from === undefined || !READ.has(attr(message, 'type') ?? 'normal')) return;
     const id = attr(message, 'id');
     try {
       // The server vouches for the address, nobody for a key.
       await parts.receive({ ...said, from: `xmpp:${from}`, to: `xmpp:${jid}`, trust: 'none', ...(id === undefined ? {} : { id }) });
     } catch (error) {
-      if (error instanceof LanpostError && error.code === 'topic-full') throw new StanzaError('resource-constraint', { text: error.message });
-      throw error;
+      throw refusal(error);
     }
   });
   return (stanza, { jid }) => dispatcher.dispatch(stanza, { jid });
+}
+
+/** Told to the sender, so that one message does not hold up the whole session, and with it what would make room. */
+function refusal(error: unknown): unknown {
+  if (!(error instanceof LanpostError)) return error;
+  if (error.code === 'topic-full' || error.code === 'disk-full' || error.code === 'busy') return new StanzaError('resource-constraint', { text: error.message });
+  if (error.code === 'too-large' || error.code === 'invalid-value') return new StanzaError('not-acceptable', { text: error.message });
+  return error;
 }

@@ -8,7 +8,6 @@ import { bare } from '../xmpp/jid.ts';
 import { errorReply, stanzaKind } from '../xmpp/stanza.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { HandledCountTooHigh, NS_SM, parseH, StreamManagement } from '../xmpp/stream-management.ts';
-import { streamError } from '../xmpp/stream-error.ts';
 import type { XmppSocket } from '../xmpp/xmpp-socket.ts';
 
 /** What was sent: how to say it again, and whom to tell that the server has it. */
@@ -42,6 +41,8 @@ export interface SessionTiming {
 export const SESSION_TIMING: SessionTiming = { ask: 2_000, idle: 60_000, silence: 30_000 };
 /** Stanzas of the other side that may be in work at once. */
 const MAX_UNHANDLED = 256;
+/** Stanzas kept for a server that does not say that it has them, although it was asked every 16. */
+const MAX_UNACKED = 1024;
 
 export class HomeSession {
   readonly jid: string;
@@ -54,6 +55,11 @@ export class HomeSession {
   #silenceTimer: Timer | undefined;
   #paused = false;
   #ended = false;
+  #broken = false;
+  /** Grows with each connection: what an earlier one brought is numbered anew. */
+  #life = 0;
+  #inWork = 0;
+  #quiet: (() => void)[] = [];
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -73,10 +79,41 @@ export class HomeSession {
     return this.#socket !== undefined;
   }
 
+  /** The two sides do not agree on what was said: it must not be taken up again. */
+  get broken(): boolean {
+    return this.#broken;
+  }
+
+  /** Whether, within `ms`, all that came is handled: only then does `h` say what must not be sent again. */
+  async quiet(ms: number): Promise<boolean> {
+    if (this.#inWork > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = this.#options.clock.after(ms, resolve);
+        this.#quiet.push(() => {
+          timer.stop();
+          resolve();
+        });
+      });
+    }
+    return this.#inWork === 0;
+  }
+
+  /** What the server says it had when it gave the session up (XEP-0198 §5). */
+  confirm(h: number): void {
+    try {
+      for (const sent of this.#sm.ack(h)) sent.handed?.();
+    } catch (error) {
+      if (!(error instanceof HandledCountTooHigh)) throw error;
+      this.#options.trouble(error.message);
+    }
+  }
+
   /** A connection carries the session from here on; `h` is what the server says it has, of a session taken up again. */
   attach(socket: XmppSocket, h?: number): void {
     this.#socket = socket;
+    this.#life++;
     if (h !== undefined) {
+      this.#sm.resumed();
       this.#acknowledged(h);
       // XEP-0198 §5: what is still unhandled MUST be sent again; it keeps its place in the count.
       for (const sent of this.#sm.unacked()) this.#socket?.write(sent.again());
@@ -117,6 +154,7 @@ export class HomeSession {
     }
     const due = this.#sm.sent({ again, ...(handed ? { handed } : {}), ...(dropped ? { dropped } : {}) });
     this.#socket?.write(stanza);
+    if (this.#sm.pending > MAX_UNACKED) return this.#break(`The server acknowledged none of the last ${MAX_UNACKED} stanzas.`, 'policy-violation');
     // Somebody waits for the acknowledgement: no need to let more stanzas gather.
     if (due || handed) this.#ask();
     else this.#askTimer ??= this.#options.clock.after(this.#options.timing.ask, () => this.#ask());
@@ -146,19 +184,21 @@ export class HomeSession {
   };
 
   async #handle(stanza: Element, n: number): Promise<void> {
+    const life = this.#life;
+    this.#inWork++;
     this.#throttle();
     try {
       const reply = this.#options.receive ? await this.#options.receive(stanza) : refuse(stanza);
       if (reply) this.send(reply);
+      if (life === this.#life) this.#sm.handled(n);
     } catch (error) {
       this.#options.trouble(error instanceof Error ? error.message : String(error));
       // Not handled: it is not counted, and neither is what follows. The server sends all of it again to a new connection.
-      this.#socket?.destroy();
-      return;
+      if (life === this.#life) this.#socket?.destroy();
     } finally {
       this.#throttle();
+      if (--this.#inWork === 0) for (const tell of this.#quiet.splice(0)) tell();
     }
-    this.#sm.handled(n);
   }
 
   /** Reading stops while too much that came is not done. */
@@ -177,11 +217,15 @@ export class HomeSession {
     } catch (error) {
       if (!(error instanceof HandledCountTooHigh)) throw error;
       // XEP-0198 §4: undefined-condition with handled-count-too-high.
-      this.#socket?.write(streamError('undefined-condition', error.message, xml('handled-count-too-high', { xmlns: NS_SM, h: String(h), 'send-count': String(error.sent) })));
-      this.#socket?.destroy(new LanpostError('disconnected', error.message));
-      return;
+      return this.#break(error.message, 'undefined-condition', xml('handled-count-too-high', { xmlns: NS_SM, h: String(Math.max(0, h)), 'send-count': String(error.sent) }));
     }
     for (const sent of confirmed) sent.handed?.();
+  }
+
+  #break(reason: string, condition: string, application?: Element): void {
+    if (this.#broken) return;
+    this.#broken = true;
+    void this.#socket?.fail(condition, reason, application);
   }
 
   #ask(): void {

@@ -80,6 +80,12 @@ export class StreamManagement<T> {
     while (this.#handledAhead.delete(this.#handledPrefix)) this.#handledPrefix++;
   }
 
+  /** §5: on the new connection what was not handled comes again, under the numbers it had. */
+  resumed(): void {
+    this.#arrived = this.#handledPrefix;
+    this.#handledAhead.clear();
+  }
+
   /** How many came in and are not handled: what a receiver bounds. */
   get unhandled(): number {
     return this.#arrived - this.#handledPrefix;

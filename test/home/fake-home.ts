@@ -26,14 +26,25 @@ export interface FakeHome {
   readonly set: {
     starttls: boolean; mechanisms: string[]; signature: 'right' | 'wrong' | 'none'; sm: boolean; resumable: boolean;
     /** Gives an error for a request, or `silence`, or nothing to let it pass. */
-    answer: (iq: Element, what: string, node: string) => StanzaError | Condition | 'silence' | undefined;
+    answer: (iq: Element, what: string, node: string) => StanzaError | Condition | Element | 'silence' | undefined;
+    /** Whether `<r/>` is answered. */
+    acks: boolean;
+    /** The `h` it says when a session is taken up again, or is not. */
+    resumedH: ((h: number) => string) | undefined;
+    failedH: boolean;
+    iterations: number;
     /** Called before a stanza is handled; may cut the connection, or `drop` the stanza. */
     before: (stanza: Element) => 'drop' | void;
   };
   sessions: number;
   resumed: number;
+  /** The last `h` that the box said, and all it said at logins. */
+  h: number;
+  logins: number;
   /** Sends to the connection there is. */
   send(element: Element | string): void;
+  /** Sends a stanza, counted, and again until the box has it. */
+  say(element: Element): void;
   /** The path dies without a word. */
   cut(): void;
   /** It takes what comes and says nothing more, on the connections there are. */
@@ -62,6 +73,7 @@ export async function startFakeHome(): Promise<FakeHome> {
   let session = { id: '', h: 0, out: 0, unacked: [] as Element[] };
   const set: FakeHome['set'] = {
     starttls: true, mechanisms: ['SCRAM-SHA-256'], signature: 'right', sm: true, resumable: true, answer: () => undefined, before: () => undefined,
+    acks: true, resumedH: undefined, failedH: false, iterations: 4096,
   };
   const server = createServer((socket) => {
     raw.add(socket);
@@ -73,8 +85,12 @@ export async function startFakeHome(): Promise<FakeHome> {
 
   const home: FakeHome = {
     account: { jid: `box@${DOMAIN}`, password: 'secret', host: '127.0.0.1', port: (server.address() as AddressInfo).port, ca: cert },
-    stanzas: [], nodes: new Map(), set, sessions: 0, resumed: 0,
+    stanzas: [], nodes: new Map(), set, sessions: 0, resumed: 0, h: 0, logins: 0,
     send: (element) => { current?.write(element); },
+    say: (element) => {
+      session.unacked.push(element);
+      current?.write(element);
+    },
     cut: () => { for (const socket of raw) socket.destroy(); },
     freeze: () => { for (const socket of raw) frozen.add(socket); },
     async close() {
@@ -111,20 +127,23 @@ export async function startFakeHome(): Promise<FakeHome> {
           wire.secure('server', { key, cert }).catch(() => undefined);
           return;
         case 'auth': {
+          home.logins++;
           const [, , name = '', nonce = ''] = Buffer.from(element.getText(), 'base64').toString().split(',');
           scram = { first: `${name},${nonce}`, nonce: `${nonce.slice(2)}${randomBytes(6).toString('hex')}`, salt: randomBytes(16) };
-          wire.write(xml('challenge', { xmlns: SASL }, Buffer.from(`r=${scram.nonce},s=${scram.salt.toString('base64')},i=4096`).toString('base64')));
+          wire.write(xml('challenge', { xmlns: SASL }, Buffer.from(`r=${scram.nonce},s=${scram.salt.toString('base64')},i=${set.iterations}`).toString('base64')));
           return;
         }
         case 'response': finish(Buffer.from(element.getText(), 'base64').toString()); return;
         case 'resume':
           if (!set.resumable || attr(element, 'previd') !== session.id) {
-            wire.write(xml('failed', { xmlns: SM }));
+            wire.write(xml('failed', { xmlns: SM, ...(set.failedH ? { h: String(session.h) } : {}) }));
             return;
           }
+          home.h = Number(attr(element, 'h'));
           home.resumed++;
           managed = true;
           current = wire;
+          if (set.resumedH) return void wire.write(xml('resumed', { xmlns: SM, previd: session.id, h: set.resumedH(session.h) }));
           session.unacked = session.unacked.slice(Number(attr(element, 'h')) - session.out);
           session.out = Number(attr(element, 'h'));
           wire.write(xml('resumed', { xmlns: SM, previd: session.id, h: String(session.h) }));
@@ -135,8 +154,8 @@ export async function startFakeHome(): Promise<FakeHome> {
           session = { id: randomBytes(4).toString('hex'), h: 0, out: 0, unacked: [] };
           wire.write(xml('enabled', { xmlns: SM, id: session.id, resume: 'true', max: '300' }));
           return;
-        case 'r': wire.write(xml('a', { xmlns: SM, h: String(session.h) })); return;
-        case 'a': return;
+        case 'r': if (set.acks) wire.write(xml('a', { xmlns: SM, h: String(session.h) })); return;
+        case 'a': home.h = Number(attr(element, 'h')); return;
         default:
       }
       const bind = element.getChild('bind');
@@ -178,6 +197,7 @@ export async function startFakeHome(): Promise<FakeHome> {
       const node = (action && attr(action, 'node')) ?? '';
       const verdict = set.answer(iq, what, node);
       if (verdict === 'silence') return;
+      if (typeof verdict === 'object' && !(verdict instanceof Error)) return reply(verdict);
       if (verdict !== undefined) return reply(errorReply(iq, typeof verdict === 'string' ? new StanzaError(verdict) : verdict));
       const items = home.nodes.get(node);
       const id = attr(action?.getChild('item') ?? xml('item'), 'id') ?? '';

@@ -34,7 +34,20 @@ test('a ping is answered, anything else that is asked is refused', async () => {
   expect((await come(`<iq xmlns='jabber:client' type='set' id='1' from='m@b.test'><command xmlns='http://jabber.org/protocol/commands' node='reboot'/></iq>`)).reply).toContain('service-unavailable');
 });
 
-test('a full inbox is told to the sender', async () => {
-  const { reply } = await come(`<message xmlns='jabber:client' type='chat' from='a@b.test' id='m'><body>hi</body></message>`, new LanpostError('topic-full'));
+test.each(['topic-full', 'disk-full', 'busy'] as const)('what finds no room (%s) is told to the sender, and stops nothing else', async (code) => {
+  const { reply } = await come(`<message xmlns='jabber:client' type='chat' from='a@b.test' id='m'><body>hi</body></message>`, new LanpostError(code));
   expect(reply).toContain('resource-constraint');
+});
+
+test('what can never be kept is told to the sender too', async () => {
+  const { reply } = await come(`<message xmlns='jabber:client' type='chat' from='a@b.test' id='m'><body>hi</body></message>`, new LanpostError('too-large'));
+  expect(reply).toContain('not-acceptable');
+});
+
+test('a log that is closing takes nothing, and the server keeps it', async () => {
+  await expect(come(`<message xmlns='jabber:client' type='chat' from='a@b.test' id='m'><body>hi</body></message>`, new LanpostError('closed'))).rejects.toMatchObject({ code: 'closed' });
+});
+
+test.each(['', 'a@@b', `${'x'.repeat(3000)}@b.test`])('what comes from %j, no address, is not kept', async (from) => {
+  expect((await come(`<message xmlns='jabber:client' type='chat' from='${from}' id='m'><body>hi</body></message>`)).kept).toEqual([]);
 });

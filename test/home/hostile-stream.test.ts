@@ -1,0 +1,165 @@
+// A home that breaks the rules of the stream: nothing hangs, grows without end, is lost or told twice.
+import { describe, expect, it } from 'vitest';
+import { xml } from '../../src/xmpp/element.ts';
+import { createRig } from './rig.ts';
+import { until } from './until.ts';
+
+const chat = (n: number): ReturnType<typeof xml> => xml('message', { type: 'chat', from: 'friend@home.test/a', id: `m${n}` }, xml('body', {}, String(n)));
+const ping = (n: number): ReturnType<typeof xml> => xml('iq', { type: 'get', id: `p${n}`, from: 'home.test' }, xml('ping', { xmlns: 'urn:xmpp:ping' }));
+const letter = { id: 'm1', to: 'xmpp:friend@away.test', body: 'x', recordId: 'r', chain: 'c', time: 0 };
+const FRIEND = { kind: 'xmpp', jid: 'friend@away.test' } as const;
+
+describe('what is in work when the connection goes', () => {
+  it('is done before the session is taken up again, and comes only once', async () => {
+    const came: string[] = [];
+    let release: (() => void) | undefined;
+    await using rig = await createRig({
+      receive: async (stanza) => {
+        if (stanza.name !== 'message') return undefined;
+        came.push(stanza.getChildText('body') ?? '');
+        if (came.length === 1) await new Promise<void>((resolve) => { release = resolve; });
+        return undefined;
+      },
+    });
+    const { home } = rig;
+    await rig.add();
+    await rig.state('online');
+    home.say(chat(1));
+    await until(() => came.length === 1);
+    home.cut();
+    await until(async () => (await rig.status())?.state !== 'online', { every: 1 });
+    setTimeout(() => release?.(), 1_000);
+    await until(() => home.resumed === 1);
+    home.say(chat(2));
+    await until(() => came.length >= 2);
+    home.send(xml('r', { xmlns: 'urn:xmpp:sm:3' }));
+    await until(() => home.h === 2);
+    expect(came).toEqual(['1', '2']);
+  });
+
+  it('and fails comes again, and is counted then', async () => {
+    const came: string[] = [];
+    await using rig = await createRig({
+      receive: (stanza) => {
+        if (stanza.name !== 'message') return Promise.resolve(undefined);
+        came.push(stanza.getChildText('body') ?? '');
+        return came.length === 1 ? Promise.reject(new Error('not now')) : Promise.resolve(undefined);
+      },
+    });
+    const { home } = rig;
+    await rig.add();
+    await rig.state('online');
+    home.say(chat(1));
+    await until(() => home.resumed === 1);
+    home.say(chat(2));
+    await until(() => came.length === 3);
+    home.send(xml('r', { xmlns: 'urn:xmpp:sm:3' }));
+    await until(() => home.h > 0);
+    expect([home.h, came]).toEqual([2, ['1', '1', '2']]);
+  });
+});
+
+it('one slow stanza among a flood stops reading only until it is done', async () => {
+  let release: (() => void) | undefined;
+  let pings = 0;
+  await using rig = await createRig({
+    receive: async (stanza) => {
+      if (stanza.name === 'message') await new Promise<void>((resolve) => { release = resolve; });
+      else pings++;
+      return undefined;
+    },
+  });
+  const { home } = rig;
+  await rig.add();
+  await rig.state('online');
+  home.say(chat(1));
+  for (let n = 0; n < 300; n++) home.say(ping(n));
+  await until(() => pings >= 256);
+  release?.();
+  await rig.publish('t', 1);
+  await rig.drained();
+  expect([home.sessions, home.resumed]).toEqual([1, 0]);
+}, 8_000);
+
+describe('an h that cannot be', () => {
+  it.each([['too high', (h: number) => String(h + 5)], ['gone back', (h: number) => String(h - 1)], ['no number', () => 'many']])('%s, at resumption: another session is begun', async (_what, resumedH) => {
+    await using rig = await createRig();
+    const { home } = rig;
+    await rig.add();
+    await rig.publish('t', 1);
+    await rig.drained();
+    home.send(xml('r', { xmlns: 'urn:xmpp:sm:3' }));
+    home.set.resumedH = resumedH;
+    await new Promise((resolve) => { setTimeout(resolve, 100); });
+    home.cut();
+    await until(() => home.sessions === 2);
+    await rig.publish('t', 2);
+    await rig.drained();
+    expect([home.sessions, home.resumed, rig.count('t')]).toEqual([2, 1, 2]);
+  }, 8_000);
+
+  it('no XMPP: the same is not asked for again', async () => {
+    await using rig = await createRig();
+    const { home } = rig;
+    await rig.add();
+    await rig.state('online');
+    home.send('<a></b>');
+    await until(() => home.sessions === 2);
+    expect(home.resumed).toBe(0);
+  }, 8_000);
+
+  it('an error of the stream ends it, also when the server stays', async () => {
+    await using rig = await createRig();
+    const { home } = rig;
+    await rig.add();
+    await rig.state('online');
+    home.send(`<stream:error xmlns:stream='http://etherx.jabber.org/streams'><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>`);
+    await until(() => home.sessions === 2);
+    expect(rig.home.resumed).toBe(0);
+  }, 8_000);
+});
+
+describe('mail on a session that ends', () => {
+  it('is not handed twice when the server says that it had it', async () => {
+    await using rig = await createRig();
+    const { home } = rig;
+    await rig.add();
+    await rig.state('online');
+    Object.assign(home.set, { resumable: false, failedH: true, acks: false });
+    const handed = rig.homes.road.deliver(FRIEND, letter);
+    await until(() => home.stanzas.some((stanza) => stanza.name === 'message'));
+    home.cut();
+    await expect(handed).resolves.toEqual({});
+  }, 8_000);
+
+  it('is given back when the server says nothing', async () => {
+    await using rig = await createRig();
+    const { home } = rig;
+    await rig.add();
+    await rig.state('online');
+    Object.assign(home.set, { resumable: false, acks: false });
+    const handed = rig.homes.road.deliver(FRIEND, letter);
+    await until(() => home.stanzas.some((stanza) => stanza.name === 'message'));
+    home.cut();
+    await expect(handed).rejects.toMatchObject({ code: 'disconnected' });
+  }, 8_000);
+});
+
+it('a server that answers and never acknowledges is left before what is kept for it piles up', async () => {
+  await using rig = await createRig();
+  const { home } = rig;
+  home.set.acks = false;
+  await rig.add();
+  await rig.publish('t', ...Array.from({ length: 1500 }, (_, i) => i));
+  await until(() => home.sessions === 2);
+  await rig.drained();
+  expect(rig.count('t')).toBe(1500);
+}, 15_000);
+
+it('SCRAM with a billion rounds is refused, not computed', async () => {
+  await using rig = await createRig();
+  rig.home.set.iterations = 999_999_999;
+  await rig.add();
+  await rig.state('refused');
+  expect((await rig.status())?.reason).toContain('999999999 iterations');
+}, 8_000);

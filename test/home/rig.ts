@@ -1,0 +1,81 @@
+// A box's homes over a log in memory, against a scripted home.
+import type { HomeStatus, Trouble } from '../../src/api.ts';
+import { createSystemClock } from '../../src/clock.ts';
+import { createHomes, type Homes, type HomesOptions } from '../../src/home/homes.ts';
+import { openLog, type Log } from '../../src/log/log.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
+import { toPayload } from '../../src/payload/payload.ts';
+import { attr, children, type Element } from '../../src/xmpp/element.ts';
+import { startFakeHome, type FakeHome } from './fake-home.ts';
+import { until } from './until.ts';
+
+export interface Rig extends AsyncDisposable {
+  readonly home: FakeHome;
+  readonly troubles: Trouble[];
+  log: Log;
+  homes: Homes;
+  add(options?: object): Promise<HomeStatus>;
+  status(): Promise<HomeStatus | undefined>;
+  state(wanted: string): Promise<void>;
+  drained(): Promise<void>;
+  publish(topic: string, ...values: (string | number)[]): Promise<void>;
+  /** An item with an id of its own. */
+  item(topic: string, id: string, value: string | number): Promise<void>;
+  count(topic: string): number;
+  /** What the item holds at home. */
+  at(topic: string, id: string): string | undefined;
+  /** Texts of all that was published to the topic, in order of arrival. */
+  arrivals(topic: string): string[];
+  /** The process ends, and another begins on the same store. */
+  restart(options?: Partial<HomesOptions>): Promise<void>;
+}
+
+export async function createRig(options: Partial<HomesOptions> = {}): Promise<Rig> {
+  const troubles: Trouble[] = [];
+  const trouble = (t: Trouble): void => { troubles.push(t); };
+  const database = new MemoryDatabase();
+  const home = await startFakeHome();
+  const clock = createSystemClock();
+  const open = async (with_: Partial<HomesOptions>): Promise<{ log: Log; homes: Homes }> => {
+    const log = await openLog({ database, clock, boxId: 'aaaabbbbccccdddd', trouble });
+    const homes = createHomes({ log, clock, trouble, boxId: log.boxId, limits: { settle: 100 }, random: () => 0, ...with_ });
+    await homes.start();
+    return { log, homes };
+  };
+  const textOf = (record: Element): string => children(record)[0]?.getText() ?? '';
+  const rig: Rig = {
+    home, troubles, ...await open(options),
+    add: (account = {}) => rig.homes.add({ ...home.account, topics: ['#'], ...account }),
+    status: async () => (await rig.homes.list())[0],
+    state: (wanted) => until(async () => (await rig.status())?.state === wanted, { every: 5 }),
+    drained: () => until(async () => (await rig.status())?.queued === 0, { every: 5 }),
+    async publish(topic, ...values) {
+      await Promise.all(values.map((value) => rig.log.append({ topic, kind: 'publish', payload: toPayload(value) })));
+    },
+    async item(topic, id, value) {
+      await rig.log.append({ topic, kind: 'publish', id, payload: toPayload(value) });
+    },
+    count: (topic) => home.nodes.get(topic)?.size ?? 0,
+    at: (topic, id) => {
+      const record = home.nodes.get(topic)?.get(id);
+      return record && textOf(record);
+    },
+    arrivals: (topic) => home.stanzas.map((stanza) => stanza.getChild('pubsub')?.getChild('publish'))
+      .filter((publish) => publish && attr(publish, 'node') === topic)
+      .map((publish) => {
+        const record = publish?.getChild('item')?.getChild('record');
+        return record ? textOf(record) : '';
+      }),
+    async restart(again = options) {
+      await rig.homes.close();
+      await rig.log.close();
+      Object.assign(rig, await open(again));
+    },
+    async [Symbol.asyncDispose]() {
+      await rig.homes.close();
+      await rig.log.close();
+      await home.close();
+    },
+  };
+  return rig;
+}
