@@ -1,6 +1,7 @@
 import { connect as secure, type TLSSocket } from 'node:tls';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { array, assert, asyncProperty, boolean, constantFrom } from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { xml } from '../../src/xmpp/element.ts';
 import { acquainted, SimulatedLan, seen, type TestBox, until } from './fixtures.ts';
@@ -179,5 +180,52 @@ describe('when all streams are taken', () => {
     await until(() => halfOpen.some((stream) => stream.ended));
     expect(a.link.peers.describe('b@h2')?.connected).toBe(true);
     expect(a.closed).toEqual([]);
+  });
+});
+
+describe('whatever is said at the door', () => {
+  const said = constantFrom(
+    header10('ME', 'a@h1'), header10('nobody@h9', 'a@h1'), purpleHeader('ME', 'a@h1'), purpleHeader('', ''), "<stream:stream>", '</stream:stream>', '<?xml version="1.0"?>', '\u0000',
+    "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+    "<enable xmlns='urn:xmpp:sm:3' resume='true'/>", "<enabled xmlns='urn:xmpp:sm:3'/>", "<resume xmlns='urn:xmpp:sm:3' previd='x' h='1'/>", "<r xmlns='urn:xmpp:sm:3'/>",
+    "<a xmlns='urn:xmpp:sm:3' h='0'/>", "<a xmlns='urn:xmpp:sm:3' h='4294967295'/>", "<a xmlns='urn:xmpp:sm:3' h='-1'/>", "<a xmlns='urn:xmpp:sm:3'/>",
+    '<stream:features/>', '<stream:error/>', "<error xmlns='http://etherx.jabber.org/streams'/>", '<message/>', "<message><body>x</body></message>", "<message type='error'><body>x</body></message>",
+    "<message from='b@h2' to='c@h3'><body>x</body></message>", "<message xmlns='evil'><body>x</body></message>", "<x:message xmlns:x='jabber:client'><x:body>x</x:body></x:message>",
+    "<iq/>", "<iq type='get'/>", "<iq type='get' id='1'><query xmlns='http://jabber.org/protocol/disco#info' node='__proto__'/></iq>", "<iq type='result' id='1'/>", "<iq type='error' id='1'/>",
+    "<iq type='set' id='1'><constructor xmlns='__proto__'/></iq>", "<presence/>", "<a><b><c>", '&', '<![CDATA[', '\u0016\u0003\u0001\u0002\u0000\u0001',
+  );
+
+  test('the box lives, and answers the next', async () => {
+    const lan = new SimulatedLan();
+    const a = await lan.box(1, 'a', { timing: { negotiation: 200, settle: 50 }, limits: { peers: 1000 } });
+    const rejected: unknown[] = [];
+    const note = (reason: unknown): void => void rejected.push(reason);
+    process.on('unhandledRejection', note);
+    let host = 10;
+    const ends: (() => void)[] = [];
+    try {
+      await assert(asyncProperty(array(said, { maxLength: 10 }), boolean(), constantFrom('end', 'reset', 'stay'), async (lines, together, then) => {
+        // A caller's address may call so often only.
+        host = host < 250 ? host + 1 : 10;
+        const me = await plainPeer(lan, host, `me${host}@h${host}`);
+        const stream = await me.dial('10.77.0.1', a.link.status().port ?? 0);
+        const words = lines.map((line) => line.replaceAll('ME', me.name));
+        for (const line of together ? [words.join('')] : words) {
+          stream.write(line);
+          await pause(0);
+        }
+        if (then === 'end') stream.end();
+        else if (then === 'reset') stream.destroy();
+        else ends.push(() => stream.destroy());
+      }), { numRuns: 200 });
+      for (const end of ends) end();
+      const b = await lan.box(2, 'b');
+      await acquainted(a, b);
+      await b.link.prove('a@h1');
+      expect(rejected).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', note);
+      await lan.close();
+    }
   });
 });
