@@ -9,7 +9,8 @@ import { Backoff, type Retry } from './backoff.ts';
 import { lossOf, StreamBroken, StreamEnded } from './loss.ts';
 import { negotiate, type Negotiated } from './negotiate.ts';
 import { HomeSession, type SessionTiming } from './session.ts';
-import { Uplink, type UplinkLimits } from './uplink.ts';
+import { Uplink } from './uplink.ts';
+import type { UplinkLimits } from './work.ts';
 
 /** Takes stanzas of the home that answer nothing we asked; resolves with a reply when their effect is safe. */
 export type HomeReceiver = (stanza: Element, home: { readonly jid: string; readonly session: string }) => Promise<Element | undefined>;

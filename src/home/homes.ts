@@ -10,7 +10,8 @@ import { Home, type HomeLimits, type HomeReceiver } from './home.ts';
 import { HomeRoad } from './mail-road.ts';
 import { forgetPoison } from './poison.ts';
 import { SESSION_TIMING, type SessionTiming } from './session.ts';
-import { cursorName, UPLINK_LIMITS } from './uplink.ts';
+import { UPLINK_LIMITS } from './uplink.ts';
+import { cursorName } from './work.ts';
 
 export const HOME_LIMITS: HomeLimits = { ...UPLINK_LIMITS, connect: 20_000, incoming: 8 << 20 };
 

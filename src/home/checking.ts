@@ -1,0 +1,122 @@
+// Before a topic's items are sent: its node is made, and what it has of them is found out.
+import { LanpostError } from '../errors.ts';
+import type { Element } from '../xmpp/element.ts';
+import { failureOf } from './failure.ts';
+import type { Failures } from './failures.ts';
+import type { Entry, Lane } from './lane.ts';
+import { createNode, probe, readBack, type NodeCheckParts, type ReadBack } from './node-check.ts';
+import { reasonOf } from './reason.ts';
+import type { Work } from './work.ts';
+
+/** At once. */
+const CHECKS = 8;
+/** Longer than a dead link takes to be noticed, so that it is not mistaken for a dead service. */
+const ANSWER = 90_000;
+
+export interface CheckingParts {
+  readonly work: Work;
+  readonly failures: Failures;
+  readonly wake: (lane: Lane) => void;
+}
+
+export class Checking {
+  readonly #parts: CheckingParts;
+  readonly #node: NodeCheckParts;
+  #checks = 0;
+
+  constructor(parts: CheckingParts) {
+    this.#parts = parts;
+    const { log, service } = parts.work.options;
+    this.#node = { log, service, request: (iq) => this.#request(iq) };
+  }
+
+  /** Another session: whatever was being checked will not be answered. */
+  begin(): void {
+    this.#checks = 0;
+  }
+
+  check(lane: Lane): 'sent' | 'full' {
+    if (this.#checks >= CHECKS) return 'full';
+    this.#checks++;
+    lane.phase = 'checking';
+    const { work, failures, wake } = this.#parts;
+    const { generation } = work;
+    this.#checked(lane, generation).then(
+      () => {
+        if (generation === work.generation) lane.phase = 'ready';
+        return undefined;
+      },
+      (error: unknown) => {
+        if (generation !== work.generation) return undefined;
+        lane.phase = 'new';
+        const failure = failureOf(error);
+        lane.reason = reasonOf(error);
+        if (failure !== 'unknown') failures.act(lane, failure === 'poison' || failure === 'create' ? 'hold' : failure, 3);
+        return undefined;
+      },
+    ).finally(() => {
+      if (generation === work.generation) this.#checks--;
+      wake(lane);
+    });
+    return 'sent';
+  }
+
+  async #checked(lane: Lane, generation: number): Promise<void> {
+    const still = (): boolean => generation === this.#parts.work.generation;
+    if (!lane.created) await createNode(lane, this.#node);
+    if (lane.readBack && still()) {
+      const found = await readBack(lane, this.#node);
+      if (still()) this.#apply(lane, found);
+    }
+    if (lane.probing && still()) {
+      const present = await probe(lane, this.#node);
+      if (still()) this.#found(lane, present);
+    }
+    // It was gone: publishing would make it anew, but not as it should be.
+    if (!lane.created && still()) await createNode(lane, this.#node);
+  }
+
+  async #request(iq: Element): Promise<Element> {
+    const { session } = this.#parts.work;
+    if (!session) throw new LanpostError('disconnected');
+    return session.iq.request(iq, { timeout: ANSWER });
+  }
+
+  #apply(lane: Lane, { arrived, missing, lost }: ReadBack): void {
+    const { work } = this.#parts;
+    lane.unknown = [];
+    lane.readBack = false;
+    for (const entry of arrived) work.acked(lane, entry);
+    // A server may answer from memory what its disk does not have yet: the time to settle begins anew.
+    const now = work.options.clock.mono();
+    for (const entry of lane.acked) entry.ackedAt = now;
+    work.queued(lane, missing);
+    if (lost.length > 0) this.#sendAgain(lane, lost);
+  }
+
+  /** Acknowledged, and lost by the server: they and what is queued behind them are read from the log again, in order. */
+  #sendAgain(lane: Lane, lost: readonly Entry[]): void {
+    const { work } = this.#parts;
+    const { jid, trouble } = work.options;
+    trouble({ kind: 'home.lost', message: `${jid}: ${lost.length} acknowledged items of ${lane.topic} were no longer there and are sent again` });
+    const queue = work.unqueue(lane);
+    for (const entry of lost) {
+      lane.acked.delete(entry);
+      work.forget(entry);
+    }
+    for (const entry of [...lost, ...queue]) entry.cursor.again(entry.seq);
+    work.reading.makeRoom();
+  }
+
+  #found(lane: Lane, present: ReadonlySet<Entry>): void {
+    const { work } = this.#parts;
+    // Sent in order: when none of the first is there, none of the later is.
+    if (present.size === 0) lane.probing = false;
+    for (const entry of lane.queue.filter((queued) => present.has(queued))) {
+      work.reading.unqueued(entry);
+      work.acked(lane, entry);
+    }
+    lane.queue = lane.queue.filter((entry) => !present.has(entry));
+    work.reading.makeRoom();
+  }
+}

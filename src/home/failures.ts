@@ -1,0 +1,130 @@
+// What is done about an item that did not get through: sent again, waited for, or put aside.
+import { failureOf, type Failure } from './failure.ts';
+import { Holding } from './holding.ts';
+import type { Entry, Lane } from './lane.ts';
+import { putAside } from './poison.ts';
+import { reasonOf } from './reason.ts';
+import type { Work } from './work.ts';
+
+const MINUTE = 60_000;
+const MAX_TRIES = 8;
+
+export interface FailuresParts {
+  readonly work: Work;
+  readonly wake: (lane: Lane) => void;
+  readonly wakeAll: () => void;
+}
+
+export class Failures {
+  readonly #parts: FailuresParts;
+  readonly #holding: Holding;
+
+  constructor(parts: FailuresParts) {
+    this.#parts = parts;
+    const { jid, service, clock, trouble } = parts.work.options;
+    this.#holding = new Holding({ jid, service, clock, trouble, wake: (lane) => this.#goOn(lane), wakeAll: parts.wakeAll });
+  }
+
+  get serviceAway(): boolean {
+    return this.#holding.serviceAway;
+  }
+
+  close(): void {
+    this.#holding.close();
+  }
+
+  /** A new session: everything may be tried at once. */
+  begin(): void {
+    this.#holding.reset();
+  }
+
+  /** An item of the topic got through. */
+  answered(lane: Lane): void {
+    this.#holding.answered();
+    lane.alone = false;
+    lane.holds = 0;
+    lane.createdAgain = 0;
+    lane.reason = undefined;
+    if (lane.failure !== undefined && lane.flight.size === 0) this.#recover(lane);
+  }
+
+  failed(lane: Lane, entry: Entry, error: unknown): void {
+    const failure = failureOf(error);
+    const reason = reasonOf(error);
+    if (failure === 'unknown') lane.unknown.push(entry);
+    else if (failure === 'poison') void this.poison(lane, entry, reason);
+    else {
+      entry.tries++;
+      lane.returned.push(entry);
+      // The first failure tells most; what was in flight behind it often only follows from it.
+      lane.failure ??= failure;
+      lane.reason ??= reason;
+    }
+    if (lane.flight.size === 0) this.#recover(lane);
+  }
+
+  /** All answers of the topic are in: the failed go back in order, then whatever the failure asks for. */
+  #recover(lane: Lane): void {
+    const { failure } = lane;
+    if (failure === undefined) return this.#parts.wake(lane);
+    lane.failure = undefined;
+    const worst = Math.max(0, ...lane.returned.map((entry) => entry.tries));
+    this.#parts.work.queued(lane, lane.returned.splice(0));
+    this.act(lane, failure, worst);
+  }
+
+  act(lane: Lane, failure: Failure, tries: number): void {
+    const reason = lane.reason ?? failure;
+    if (failure === 'create') {
+      // The node has gone, and with it what was acknowledged.
+      lane.created = false;
+      lane.phase = 'new';
+      lane.readBack ||= lane.acked.size > 0;
+      if (lane.createdAgain++ >= 2) return this.#hold(lane, `the node is not there and cannot be made: ${reason}`);
+    } else if (failure === 'hold') return this.#hold(lane, reason);
+    else if (failure === 'service') return this.#holding.pauseService(reason);
+    else if (failure === 'retry') {
+      lane.alone = true;
+      if (tries >= MAX_TRIES) return this.#hold(lane, reason);
+      this.#holding.wait(lane, Math.min(MINUTE, 500 * 2 ** tries));
+      return;
+    }
+    this.#parts.wake(lane);
+  }
+
+  #goOn(lane: Lane): void {
+    lane.createdAgain = 0;
+    if (lane.overflow !== undefined) this.#parts.work.release(lane);
+    this.#parts.wake(lane);
+  }
+
+  /** Its records stay in the log, undone; nothing else waits for it. */
+  #hold(lane: Lane, reason: string): void {
+    const { work } = this.#parts;
+    lane.overflow ??= work.unqueue(lane)[0]?.stamp;
+    this.#holding.hold(lane, reason);
+    work.reading.makeRoom();
+  }
+
+  async poison(lane: Lane, entry: Entry, reason: string): Promise<void> {
+    const { work, wake } = this.#parts;
+    const { log, jid, clock, trouble } = work.options;
+    const { record } = entry;
+    try {
+      if (!record || !await putAside(log.registry, jid, record, entry.itemId, reason, clock.wall())) {
+        if (work.known.get(entry.seq) !== entry) return;
+        work.queued(lane, [entry]);
+        return this.#hold(lane, `too much had to be put aside already; now also: ${reason}`);
+      }
+      trouble({ kind: 'home.poison', message: `${jid} will not take ${entry.recordId} of ${lane.topic}; it was put aside: ${reason}` });
+      work.forget(entry);
+      entry.cursor.done(entry.seq);
+    } catch (error) {
+      // The log takes nothing now; it is tried again like any other.
+      work.queued(lane, [entry]);
+      lane.reason = reasonOf(error);
+      this.act(lane, 'retry', 3);
+    }
+    wake(lane);
+  }
+}

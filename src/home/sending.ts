@@ -1,0 +1,159 @@
+// Lanes are served in turn, as far as the window admits.
+import type { LogRecord } from '../log/record.ts';
+import { serialize, type Element } from '../xmpp/element.ts';
+import { StanzaError } from '../xmpp/stanza-error.ts';
+import type { Checking } from './checking.ts';
+import type { Failures } from './failures.ts';
+import type { Entry, Lane } from './lane.ts';
+import { publishRequest, retractRequest } from './node.ts';
+import { recordElement } from './record-element.ts';
+import { Suspect } from './suspect.ts';
+import { SendWindow } from './window.ts';
+import type { Work } from './work.ts';
+
+const ANSWER = 600_000;
+
+export interface SendingParts {
+  readonly work: Work;
+  readonly checking: Checking;
+  readonly failures: Failures;
+}
+
+export class Sending {
+  readonly #parts: SendingParts;
+  /** Lanes that have something to do, in turn. */
+  readonly #active = new Set<Lane>();
+  readonly #window = new SendWindow();
+  readonly #suspect = new Suspect();
+  #scheduled = false;
+  #answers = 0;
+
+  constructor(parts: SendingParts) {
+    this.#parts = parts;
+  }
+
+  /** Items the home has acknowledged, ever. */
+  get answered(): number {
+    return this.#answers;
+  }
+
+  wake(lane: Lane): void {
+    this.#active.add(lane);
+    this.schedule();
+  }
+
+  wakeAll(): void {
+    for (const lane of this.#parts.work.lanes.values()) this.#active.add(lane);
+    this.schedule();
+  }
+
+  schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#pump();
+    });
+  }
+
+  /** Another session: nothing is in flight on it. */
+  begin(): void {
+    this.#window.reset();
+  }
+
+  /** The stream died of something we sent: find out what, one at a time. */
+  suspect(): void {
+    const { work } = this.#parts;
+    const inFlight = [...work.known.values()].filter((entry) => work.lanes.get(entry.topic)?.flight.has(entry));
+    this.#window.narrow();
+    this.#suspect.died(inFlight.map((entry) => entry.seq));
+  }
+
+  #pump(): void {
+    const { work, failures } = this.#parts;
+    const now = work.options.clock.mono();
+    if (!work.session?.attached || work.closed || failures.serviceAway) return;
+    for (let served = true; served;) {
+      served = false;
+      for (const lane of this.#active) {
+        const step = this.#step(lane, now);
+        if (step === 'full') return;
+        if (step === 'idle') this.#active.delete(lane);
+        else served = true;
+      }
+    }
+    work.reading.makeRoom();
+  }
+
+  #step(lane: Lane, now: number): 'sent' | 'idle' | 'full' {
+    if (lane.failure !== undefined || now < lane.heldUntil || lane.phase === 'checking') return 'idle';
+    const [entry] = lane.queue;
+    if (lane.phase === 'new') {
+      if (!entry && !lane.readBack) return 'idle';
+      return this.#parts.checking.check(lane);
+    }
+    if (!entry || (lane.alone && lane.flight.size > 0)) return 'idle';
+    if (entry.redelivered && lane.probing) return this.#parts.checking.check(lane);
+    if (!this.#window.admits(entry.bytes)) return 'full';
+    lane.queue.shift();
+    this.#parts.work.reading.unqueued(entry);
+    this.#send(lane, entry);
+    return 'sent';
+  }
+
+  #send(lane: Lane, entry: Entry): void {
+    const { work, failures } = this.#parts;
+    const { record } = entry;
+    if (!record || !work.session) return;
+    const stanza = this.#stanza(entry, record);
+    if (stanza === undefined) {
+      void failures.poison(lane, entry, `larger than ${work.options.limits.stanza} bytes as a stanza`);
+      return;
+    }
+    if (this.#suspect.guilty(entry.seq)) {
+      this.#suspect.clear(entry.seq);
+      void failures.poison(lane, entry, 'the server ended the stream twice when this alone was in flight');
+      return;
+    }
+    lane.flight.add(entry);
+    this.#window.sent(entry.bytes);
+    const sentAt = work.options.clock.mono();
+    const { generation } = work;
+    work.session.iq.request(stanza, { timeout: ANSWER }).then(
+      () => this.#answered(lane, entry, generation, sentAt),
+      (error: unknown) => {
+        // It is gone already: just what was wanted.
+        const gone = entry.kind === 'retract' && error instanceof StanzaError && error.condition === 'item-not-found';
+        if (gone) this.#answered(lane, entry, generation, sentAt);
+        else this.#failed(lane, entry, generation, error);
+      },
+    );
+  }
+
+  #stanza(entry: Entry, record: LogRecord): Element | undefined {
+    const { service, limits } = this.#parts.work.options;
+    if (entry.kind === 'retract') return retractRequest(service, record.topic, entry.itemId);
+    const stanza = publishRequest(service, record.topic, entry.itemId, recordElement(record));
+    // Escaping makes at most six bytes of one; only then is it worth writing out to see.
+    if (entry.bytes * 6 > limits.stanza && Buffer.byteLength(serialize(stanza)) > limits.stanza) return undefined;
+    return stanza;
+  }
+
+  #answered(lane: Lane, entry: Entry, generation: number, sentAt: number): void {
+    const { work, failures } = this.#parts;
+    if (generation !== work.generation || !lane.flight.delete(entry)) return;
+    this.#window.left(entry.bytes, work.options.clock.mono() - sentAt);
+    this.#answers++;
+    this.#suspect.clear(entry.seq);
+    work.acked(lane, entry);
+    failures.answered(lane);
+    this.wake(lane);
+  }
+
+  #failed(lane: Lane, entry: Entry, generation: number, error: unknown): void {
+    const { work, failures } = this.#parts;
+    if (generation !== work.generation || !lane.flight.delete(entry)) return;
+    this.#window.left(entry.bytes);
+    failures.failed(lane, entry, error);
+  }
+}

@@ -1,0 +1,131 @@
+// Everything of one home that is on its way up: topics, entries, and where each entry stands.
+import type { Clock } from '../clock.ts';
+import type { Cursor } from '../log/cursor.ts';
+import type { Log } from '../log/log.ts';
+import type { LogRecord } from '../log/record.ts';
+import type { Trouble } from '../api.ts';
+import { entryOf, Lane, type Entry } from './lane.ts';
+import { ReadAhead } from './read-ahead.ts';
+import type { HomeSession } from './session.ts';
+import { Settling } from './settling.ts';
+
+export interface UplinkLimits {
+  /** Acknowledged this long ago on an unbroken session: settled; ms. */
+  readonly settle: number;
+  /** Bytes of one serialised stanza; more is put aside rather than kill the stream for all. */
+  readonly stanza: number;
+  /** Records and bytes read ahead of what is in flight. */
+  readonly ahead: number;
+  readonly aheadBytes: number;
+  /** Records acknowledged and not settled, remembered at once. */
+  readonly unsettled: number;
+}
+
+export interface UplinkOptions {
+  readonly jid: string;
+  readonly service: string;
+  readonly filters: readonly string[];
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
+  readonly limits: UplinkLimits;
+}
+
+export function cursorName(jid: string, filter: string): string {
+  return `home:${jid} ${filter}`;
+}
+
+export class Work {
+  readonly options: UplinkOptions;
+  readonly lanes: Map<string, Lane> = new Map();
+  readonly known: Map<number, Entry> = new Map();
+  readonly settling: Settling;
+  readonly reading: ReadAhead;
+  session: HomeSession | undefined;
+  /** Grows with each session: answers to an earlier one mean nothing any more. */
+  generation = 0;
+  closed = false;
+  readonly wake: (lane: Lane) => void;
+
+  constructor(options: UplinkOptions, wake: (lane: Lane) => void) {
+    this.options = options;
+    this.wake = wake;
+    const { log, clock, jid, filters, limits, trouble } = options;
+    this.settling = new Settling({
+      clock, settle: limits.settle, settled: (entry) => this.#settled(entry),
+      ready: (entry) => this.lanes.get(entry.topic)?.readBack === false,
+    });
+    this.reading = new ReadAhead({
+      log, clock, limits, readers: filters.map((filter) => ({ name: cursorName(jid, filter), filter })),
+      full: () => this.known.size >= limits.unsettled,
+      take: (cursor, record, redelivered) => this.#take(cursor, record, redelivered),
+      failed: (error) => trouble({ kind: 'home.read', message: `reading for ${jid} failed: ${String(error)}` }),
+    });
+  }
+
+  #take(cursor: Cursor, record: LogRecord, redelivered: boolean): void {
+    const { seq, topic, kind } = record;
+    if (this.known.has(seq)) return;
+    if (kind === 'gap') {
+      const { from = seq, to = seq, reason = 'unknown' } = record.gap ?? {};
+      this.options.trouble({ kind: 'home.gap', message: `records ${from} to ${to} were lost (${reason}) before ${this.options.jid} had them` });
+    }
+    // The home's node is the home's own: purging, deleting or configuring a topic here does not reach it.
+    if ((kind !== 'publish' && kind !== 'retract') || (kind === 'retract' && record.id === undefined)) return cursor.done(seq);
+    const lane = this.lanes.get(topic) ?? new Lane(topic);
+    this.lanes.set(topic, lane);
+    if (lane.heldUntil > this.options.clock.mono()) {
+      // Left where it is, undone; the log is read again when the topic goes on.
+      lane.overflow ??= record.stamp;
+      return;
+    }
+    const entry = entryOf(cursor, record, kind, redelivered);
+    this.known.set(seq, entry);
+    lane.enqueue(entry);
+    this.reading.queued(entry);
+    this.wake(lane);
+  }
+
+  queued(lane: Lane, entries: readonly Entry[]): void {
+    for (const entry of entries) this.reading.queued(entry);
+    lane.requeue(entries);
+  }
+
+  /** Empties the queue of a topic; its records stay in the log, undone. */
+  unqueue(lane: Lane): Entry[] {
+    const queue = lane.queue.splice(0);
+    for (const entry of queue) {
+      this.reading.unqueued(entry);
+      this.forget(entry);
+    }
+    return queue;
+  }
+
+  acked(lane: Lane, entry: Entry): void {
+    entry.record = undefined;
+    entry.ackedAt = this.options.clock.mono();
+    lane.acked.add(entry);
+    this.settling.add(entry);
+  }
+
+  #settled(entry: Entry): void {
+    const lane = this.lanes.get(entry.topic);
+    lane?.acked.delete(entry);
+    this.known.delete(entry.seq);
+    entry.cursor.done(entry.seq);
+    if (lane?.idle && !lane.created) this.lanes.delete(lane.topic);
+    this.reading.makeRoom();
+  }
+
+  forget(entry: Entry): void {
+    this.settling.remove(entry);
+    this.known.delete(entry.seq);
+  }
+
+  /** What was left in the log is read again, in order; what is known here is passed over. */
+  release(lane: Lane): void {
+    lane.overflow = undefined;
+    lane.heldUntil = 0;
+    this.reading.rewind(lane.topic);
+  }
+}
