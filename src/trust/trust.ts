@@ -214,10 +214,13 @@ export class Trust {
     const before = this.#writing;
     const write = (async (): Promise<void> => {
       await before;
-      for (const fingerprint of fingerprints) {
+      const { registry } = this.#init;
+      // Together, so that they share an fsync. Keys that were made and forgotten in between leave nothing to write.
+      await Promise.all(fingerprints.flatMap((fingerprint) => {
         const row = this.#rows.get(fingerprint);
-        await this.#init.registry.set(PREFIX + fingerprint, row && { ...row, names: [...row.names], grants: [...row.grants] });
-      }
+        if (!row && registry.get(PREFIX + fingerprint) === undefined) return [];
+        return registry.set(PREFIX + fingerprint, row && { ...row, names: [...row.names], grants: [...row.grants] });
+      }));
     })();
     // A failed write is told to whoever asked for it; the next one is not held up by it.
     this.#writing = write.catch(() => undefined);

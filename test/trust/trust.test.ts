@@ -89,6 +89,30 @@ describe('trust', () => {
     expect(trust.holder('b-0@h2')).toBeUndefined();
   });
 
+  test('a flood of keys is written as one batch, and only what is still known of it', async () => {
+    const registry = memoryRegistry();
+    let open = 0;
+    let most = 0;
+    const set = registry.set.bind(registry);
+    const { trust, clock } = trustFixture({
+      seenKeys: 16,
+      registry: Object.assign(registry, {
+        set: async (key: string, value: unknown): Promise<void> => {
+          most = Math.max(most, ++open);
+          await set(key, value);
+          open -= 1;
+        },
+      }),
+    });
+    for (let i = 0; i < 2_000; i += 1) trust.seen(spki(String(i)), `n${i}`);
+    clock.advance(1_000);
+    await trust.close();
+    expect(registry.rows.size).toBe(16);
+    expect(registry.writes).toBe(16);
+    // At once, so that the log makes them durable together.
+    expect(most).toBe(16);
+  });
+
   test('strangers cost one write a second, not one each', async () => {
     const registry = memoryRegistry();
     const { trust, clock } = trustFixture({ registry });
