@@ -1,4 +1,5 @@
 // Peers as libpurple 2.14 and others are: no version, no TLS, habits of their own (facts in the comments of src/link).
+import type { LanpostError } from '../../src/errors.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { buildPing } from '../../src/xep/ping.ts';
 import { buildMessage } from '../../src/xmpp/stanza.ts';
@@ -250,18 +251,20 @@ describe('who is calling', () => {
     await b.close();
     const fake = await plainPeer(lan, 2, 'b@h2');
     await seen(a, fake.name);
-    const sending = a.link.send(fake.name, say('secret'));
+    // The older stream may end only now, and takes what waits with it.
+    const refusal = a.link.send(fake.name, say('secret')).then(() => 'sent', (error: LanpostError) => error.code);
     const ours = await fake.incoming();
     ours.write(purpleHeader('b@h2', 'a@h1'));
-    await expect(sending).rejects.toMatchObject({ code: 'unreachable' });
+    expect(['unreachable', 'disconnected']).toContain(await refusal);
     expect(await ours.closes()).not.toContain('secret');
   });
 
   test('an address that calls too often is refused for a while', async () => {
     const alice = await plainPeer(lan, 2, 'alice@h2');
     const streams = await Promise.all(Array.from({ length: 40 }, () => alice.dial('10.77.0.1', port())));
-    await until(() => streams.filter(({ ended }) => ended).length >= 15);
-    expect(streams.filter(({ ended }) => !ended).length).toBeLessThanOrEqual(24);
+    const admitted = () => streams.filter(({ ended }) => !ended).length;
+    await until(() => admitted() <= 24);
+    expect(admitted()).toBeGreaterThan(0);
   });
 });
 

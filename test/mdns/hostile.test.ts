@@ -111,9 +111,9 @@ describe('one packet cannot end the box', () => {
       .map((made): DnsRecord => ({ ...made, type: types[made.data.kind], class: 1 }));
     const question = fc.record({ name, type: fc.constantFrom(TYPE.PTR, TYPE.SRV, TYPE.ANY, TYPE.A, TYPE.NSEC, 0), class: fc.constantFrom(1, 255, 3), unicast: fc.boolean() });
     const records = fc.array(record, { maxLength: 12 });
-    const message = fc.record({ response: fc.boolean(), truncated: fc.boolean(), questions: fc.array(question, { maxLength: 6 }), answers: records, authorities: records, additionals: records });
+    const wholeMessage = fc.record({ response: fc.boolean(), truncated: fc.boolean(), questions: fc.array(question, { maxLength: 6 }), answers: records, authorities: records, additionals: records });
     const packet = fc.oneof(
-      { weight: 4, arbitrary: message.map((made) => encodeMessage(makeMessage(made))) },
+      { weight: 4, arbitrary: wholeMessage.map((made) => encodeMessage(makeMessage(made))) },
       fc.uint8Array({ maxLength: 600 }),
     );
     const flips = fc.array(fc.tuple(fc.nat(600), fc.nat(255)), { maxLength: 3 });
