@@ -3,7 +3,7 @@ import { LanpostError } from '../errors.ts';
 import type { Element } from '../xmpp/element.ts';
 import { failureOf } from './failure.ts';
 import type { Failures } from './failures.ts';
-import type { Entry, Lane } from './lane.ts';
+import { PAGE_ITEMS, type Entry, type Lane } from './lane.ts';
 import { createNode, probe, readBack, type NodeCheckParts, type ReadBack } from './node-check.ts';
 import { reasonOf } from './reason.ts';
 import type { Work } from './work.ts';
@@ -35,15 +35,23 @@ export class Checking {
     this.#checks = 0;
   }
 
-  check(lane: Lane): 'sent' | 'full' {
-    if (this.#checks >= CHECKS) return 'full';
+  /** An answer was too large to take: fewer at once, in the end none. */
+  choked(): void {
+    for (const lane of this.#parts.work.lanes.values()) if (lane.phase === 'checking') lane.page = Math.floor(lane.page / 8) || (lane.page > 1 ? 1 : 0);
+  }
+
+  /** False: enough are being checked. */
+  check(lane: Lane): boolean {
+    if (this.#checks >= CHECKS) return false;
     this.#checks++;
     lane.phase = 'checking';
     const { work, failures, wake } = this.#parts;
     const { generation } = work;
     this.#checked(lane, generation).then(
       () => {
-        if (generation === work.generation) lane.phase = 'ready';
+        if (generation !== work.generation) return undefined;
+        lane.phase = 'ready';
+        if (lane.page > 0) lane.page = PAGE_ITEMS;
         return undefined;
       },
       (error: unknown) => {
@@ -58,7 +66,7 @@ export class Checking {
       if (generation === work.generation) this.#checks--;
       wake(lane);
     });
-    return 'sent';
+    return true;
   }
 
   async #checked(lane: Lane, generation: number): Promise<void> {
@@ -100,12 +108,14 @@ export class Checking {
     const { jid, trouble } = work.options;
     trouble({ kind: 'home.lost', message: `${jid}: ${lost.length} acknowledged items of ${lane.topic} were no longer there and are sent again` });
     const queue = work.unqueue(lane);
-    for (const entry of lost) {
+    // In a node that keeps only so many items, what is sent again would drive out newer ones: these follow it.
+    const first = lost.reduce((least, { seq }) => Math.min(least, seq), Infinity);
+    const again = [...lane.acked].filter((entry) => entry.seq >= first);
+    for (const entry of again) {
       lane.acked.delete(entry);
       work.forget(entry);
     }
-    for (const entry of [...lost, ...queue]) entry.cursor.again(entry.seq);
-    work.reading.makeRoom();
+    work.reading.again([...again, ...queue]);
   }
 
   #found(lane: Lane, present: ReadonlySet<Entry>): void {

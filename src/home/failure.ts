@@ -34,5 +34,7 @@ export function failureOf(error: unknown): Failure {
     // ejabberd 23.01 answers an unknown option with wait/resource-constraint; that is no matter of waiting.
     return BY_CONDITION[error.condition] ?? (error.type === 'modify' ? 'poison' : 'retry');
   }
-  return error instanceof LanpostError && error.code === 'timeout' ? 'service' : 'unknown';
+  if (!(error instanceof LanpostError)) return 'retry';
+  if (error.code === 'timeout') return 'service';
+  return error.code === 'disconnected' ? 'unknown' : 'retry';
 }

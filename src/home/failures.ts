@@ -8,6 +8,7 @@ import type { Work } from './work.ts';
 
 const MINUTE = 60_000;
 const MAX_TRIES = 8;
+const LONG = 4;
 
 export interface FailuresParts {
   readonly work: Work;
@@ -39,7 +40,12 @@ export class Failures {
   }
 
   /** An item of the topic got through. */
-  answered(lane: Lane): void {
+  answered(lane: Lane, { itemId, seq }: Entry): void {
+    // Another try of an older one would put it over the newer.
+    const older = (entry: Entry): boolean => entry.itemId === itemId && entry.seq < seq;
+    for (const entry of lane.flight) if (older(entry)) entry.replaced = true;
+    for (const entry of lane.returned.filter(older)) this.#parts.work.acked(lane, entry);
+    lane.returned = lane.returned.filter((entry) => !older(entry));
     this.#holding.answered();
     lane.alone = false;
     lane.holds = 0;
@@ -52,6 +58,7 @@ export class Failures {
     const failure = failureOf(error);
     const reason = reasonOf(error);
     if (failure === 'unknown') lane.unknown.push(entry);
+    else if (entry.replaced) this.#parts.work.acked(lane, entry);
     else if (failure === 'poison') void this.poison(lane, entry, reason);
     else {
       entry.tries++;
@@ -87,6 +94,8 @@ export class Failures {
       lane.alone = true;
       if (tries >= MAX_TRIES) return this.#hold(lane, reason);
       this.#holding.wait(lane, Math.min(MINUTE, 500 * 2 ** tries));
+      // A long wait: what stands behind must not take up the room of others.
+      if (tries >= LONG) this.#parts.work.leave(lane, (entry) => entry.tries === 0);
       return;
     }
     this.#parts.wake(lane);
@@ -101,18 +110,18 @@ export class Failures {
   /** Its records stay in the log, undone; nothing else waits for it. */
   #hold(lane: Lane, reason: string): void {
     const { work } = this.#parts;
-    lane.overflow ??= work.unqueue(lane)[0]?.stamp;
     this.#holding.hold(lane, reason);
-    work.reading.makeRoom();
+    work.leave(lane);
+    work.split(lane);
   }
 
   async poison(lane: Lane, entry: Entry, reason: string): Promise<void> {
     const { work, wake } = this.#parts;
     const { log, jid, clock, trouble } = work.options;
     const { record } = entry;
+    lane.aside++;
     try {
       if (!record || !await putAside(log.registry, jid, record, entry.itemId, reason, clock.wall())) {
-        if (work.known.get(entry.seq) !== entry) return;
         work.queued(lane, [entry]);
         return this.#hold(lane, `too much had to be put aside already; now also: ${reason}`);
       }
@@ -124,6 +133,9 @@ export class Failures {
       work.queued(lane, [entry]);
       lane.reason = reasonOf(error);
       this.act(lane, 'retry', 3);
+    } finally {
+      lane.aside--;
+      work.split(lane);
     }
     wake(lane);
   }

@@ -38,6 +38,8 @@ export interface HomeLimits extends UplinkLimits {
 
 /** How long a lost session can be taken up again when the server does not say, seconds. */
 const RESUME = 300;
+/** RFC 6120 §4.9.3: errors of the stream that tell of something we sent. */
+const OURS: ReadonlySet<string> = new Set(['policy-violation', 'not-well-formed', 'invalid-xml', 'bad-format', 'restricted-xml', 'unsupported-stanza-type', 'invalid-namespace']);
 /** What came on the old connection must be done before the count of it can be told, ms. */
 const QUIET = 10_000;
 
@@ -186,8 +188,9 @@ export class Home {
     this.#lostAt = clock.mono();
     this.#session?.detach();
     this.uplink.offline();
-    // RFC 6120 §4.9.3.14 policy-violation: something in flight was too much for the server.
-    if (reason instanceof StreamEnded && reason.fault.condition === 'policy-violation') this.uplink.suspect();
+    // Something in flight was too much for the server.
+    if (reason instanceof StreamEnded && OURS.has(reason.fault.condition)) this.uplink.suspect();
+    if (reason instanceof StreamBroken) this.uplink.choked();
     // A stream that ended with an error, theirs or ours, ended its session.
     if (reason instanceof StreamEnded || reason instanceof StreamBroken || this.#session?.broken === true) this.#giveUp();
     return reason;

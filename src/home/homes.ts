@@ -6,9 +6,11 @@ import type { Log } from '../log/log.ts';
 import type { Road } from '../mail/road.ts';
 import { bare } from '../xmpp/jid.ts';
 import { forgetAccount, loadAccounts, saveAccount, toAccount, type Account } from './account.ts';
+import { heldName, heldNames } from './held-cursors.ts';
 import { Home, type HomeLimits, type HomeReceiver } from './home.ts';
 import { HomeRoad } from './mail-road.ts';
 import { forgetPoison } from './poison.ts';
+import { reasonOf } from './reason.ts';
 import { SESSION_TIMING, type SessionTiming } from './session.ts';
 import { UPLINK_LIMITS } from './uplink.ts';
 import { cursorName } from './work.ts';
@@ -73,15 +75,25 @@ class AccountHomes implements Homes {
 
   start(): Promise<void> {
     return this.#inTurn(async () => {
-      for (const account of loadAccounts(this.#options.log.registry)) if (!this.#homes.has(account.jid)) await this.#open(account);
+      for (const account of loadAccounts(this.#options.log.registry)) {
+        if (this.#homes.has(account.jid)) continue;
+        try {
+          await this.#open(account);
+        } catch (error) {
+          // One that cannot be taken up keeps neither the others nor the box.
+          this.#options.trouble({ kind: 'home.start', message: `${account.jid} could not be taken up: ${reasonOf(error)}` });
+        }
+      }
     });
   }
 
   add(options: HomeOptions): Promise<HomeStatus> {
     return this.#inTurn(async () => {
       const account = toAccount(options);
-      await this.#homes.get(account.jid)?.close();
+      // First: a log that takes nothing leaves the home as it was.
       await saveAccount(this.#options.log.registry, account);
+      await this.#homes.get(account.jid)?.close();
+      this.#homes.delete(account.jid);
       await this.#dropCursors(account.jid, account.topics);
       return (await this.#open(account)).status();
     });
@@ -90,8 +102,13 @@ class AccountHomes implements Homes {
   async #open(account: Account): Promise<Home> {
     const { log, clock, trouble, boxId, receive, opened, random, timing } = this.#options;
     const home = new Home({ account, log, clock, trouble, boxId, receive, opened, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing } });
+    try {
+      await home.start();
+    } catch (error) {
+      await home.close();
+      throw error;
+    }
     this.#homes.set(account.jid, home);
-    await home.start();
     return home;
   }
 
@@ -115,8 +132,8 @@ class AccountHomes implements Homes {
   /** Readers of filters that the home no longer has would hold the log for ever. */
   async #dropCursors(jid: string, keep: readonly string[]): Promise<void> {
     const { log } = this.#options;
-    const kept = new Set(keep.map((filter) => cursorName(jid, filter)));
-    const mine = [...log.cursors()].map((info) => info.name).filter((name) => name.startsWith(cursorName(jid, '')));
+    const kept = new Set([...keep.map((filter) => cursorName(jid, filter)), ...heldNames(log, jid, keep)]);
+    const mine = [...log.cursors()].map((info) => info.name).filter((name) => name.startsWith(cursorName(jid, '')) || name.startsWith(heldName(jid, '')));
     for (const name of mine) if (!kept.has(name)) await log.dropCursor(name);
   }
 

@@ -20,14 +20,19 @@ export interface Entry {
   /** Monotonic; undefined until the home has acknowledged it. */
   ackedAt: number | undefined;
   tries: number;
+  /** A later one with its item id has got through while this was in flight: it must not come after that. */
+  replaced: boolean;
 }
 
 export function entryOf(cursor: Cursor, record: LogRecord, kind: Entry['kind'], redelivered: boolean): Entry {
   const { seq, topic, recordId, stamp } = record;
   // What the envelope adds is about as much again as 256 bytes.
   const bytes = (record.payload?.bytes.length ?? 0) + 256;
-  return { seq, topic, recordId, kind, itemId: record.id ?? recordId, bytes, cursor, stamp, redelivered, record, ackedAt: undefined, tries: 0 };
+  return { seq, topic, recordId, kind, itemId: record.id ?? recordId, bytes, cursor, stamp, redelivered, record, ackedAt: undefined, tries: 0, replaced: false };
 }
+
+/** Few enough ids for one question. */
+export const PAGE_ITEMS = 100;
 
 /** new: the node must be looked at before anything is sent. checking: that is going on. */
 export type Phase = 'new' | 'checking' | 'ready';
@@ -55,6 +60,21 @@ export class Lane {
   reason: string | undefined;
   /** One at a time, after a failure that may be the item's fault. */
   alone = false;
+  /** Items asked for at once; fewer after an answer that was too large, 0: do not ask. */
+  page: number = PAGE_ITEMS;
+  /** Being put aside. */
+  aside = 0;
+  /** Seqs left undone in `main`, the cursor that they came from, while the topic is held. */
+  left: number[] = [];
+  main: Cursor | undefined;
+  /** Reads this topic alone, since it was held. */
+  own: Cursor | undefined;
+  /** Highest seq that it gave. */
+  ownRead = 0;
+  /** Of what it gives up to here, all but `left` has been done by the cursor that the topic came from. */
+  skip: { readonly upTo: number; readonly left: ReadonlySet<number> } | undefined;
+  /** It is going to a cursor of its own, or back. */
+  moving: Promise<void> | undefined;
   /** Records were left in the log because the topic is held; stamp of the first. */
   overflow: LogRecord['stamp'] | undefined;
 
@@ -62,9 +82,15 @@ export class Lane {
     this.topic = topic;
   }
 
+  /** Something of it is under way. */
+  get busy(): boolean {
+    return this.queue.length > 0 || this.flight.size > 0 || this.unknown.length > 0 || this.acked.size > 0
+      || this.returned.length > 0 || this.aside > 0 || this.failure !== undefined || this.phase === 'checking';
+  }
+
+  /** There is nothing to be known about it. */
   get idle(): boolean {
-    return this.queue.length === 0 && this.flight.size === 0 && this.unknown.length === 0 && this.acked.size === 0
-      && this.returned.length === 0 && this.overflow === undefined && this.failure === undefined && this.phase !== 'checking';
+    return !this.busy && this.overflow === undefined && !this.own && !this.moving;
   }
 
   /** Puts entries back where they belong in the order. */

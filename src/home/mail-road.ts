@@ -5,7 +5,7 @@ import type { Letter } from '../mail/letter.ts';
 import type { Handed, Road } from '../mail/road.ts';
 import { parseJid } from '../xmpp/jid.ts';
 import { buildMessage } from '../xmpp/stanza.ts';
-import { serialize } from '../xmpp/element.ts';
+import { isLegal, serialize } from '../xmpp/element.ts';
 import type { Home } from './home.ts';
 
 export class HomeRoad implements Road {
@@ -45,6 +45,8 @@ export class HomeRoad implements Road {
       ...(letter.subject === undefined ? {} : { subject: letter.subject }),
       ...(letter.thread === undefined ? {} : { thread: letter.thread }),
     });
+    // It would end the stream, again and again.
+    for (const text of [letter.body, letter.subject, letter.thread, letter.id]) if (text !== undefined && !isLegal(text)) throw new LanpostError('invalid-value', 'The message holds characters that XML cannot.');
     if (Buffer.byteLength(serialize(build())) > this.#stanzaBytes) throw new LanpostError('too-large', 'The message is larger than homes accept.');
     await home.send(build);
     return {};

@@ -36,6 +36,8 @@ export async function createNode(lane: Lane, { log, service, request }: NodeChec
 }
 
 async function presentOf(lane: Lane, page: readonly Entry[], newest: ReadonlyMap<string, number>, parts: NodeCheckParts): Promise<Set<Entry>> {
+  // It cannot be asked: what may not be there is sent again.
+  if (lane.page === 0) return new Set();
   const ids = [...new Set(page.map((entry) => entry.itemId))];
   let found: Map<string, string | undefined> = new Map();
   try {
@@ -63,7 +65,7 @@ export async function readBack(lane: Lane, parts: NodeCheckParts): Promise<ReadB
   const newest = newestByItem([...acked, ...unknown]);
   const there = new Set<Entry>();
   for (let at = 0; at < unknown.length;) {
-    const page = pageOf(unknown, at);
+    const page = pageOf(unknown, at, lane.page);
     for (const entry of await presentOf(lane, page, newest, parts)) there.add(entry);
     at += page.length;
   }
@@ -71,7 +73,7 @@ export async function readBack(lane: Lane, parts: NodeCheckParts): Promise<ReadB
   const standing = newestByItem([...acked, ...there]);
   const lost: Entry[] = [];
   for (let at = 0; at < acked.length;) {
-    const page = pageOf(acked, at);
+    const page = pageOf(acked, at, lane.page);
     const present = await presentOf(lane, page, standing, parts);
     lost.push(...page.filter((entry) => !present.has(entry)));
     if (present.size === page.length) break;
@@ -82,6 +84,6 @@ export async function readBack(lane: Lane, parts: NodeCheckParts): Promise<ReadB
 
 /** The first look of a new process: which of the first records handed out before it are there already? */
 export async function probe(lane: Lane, parts: NodeCheckParts): Promise<Set<Entry>> {
-  const page = pageOf(lane.queue.filter((entry) => entry.redelivered), 0);
+  const page = pageOf(lane.queue.filter((entry) => entry.redelivered), 0, lane.page);
   return page.length === 0 ? new Set() : presentOf(lane, page, newestByItem(page), parts);
 }

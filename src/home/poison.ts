@@ -14,8 +14,9 @@ export interface PoisonRow {
   readonly at: number;
 }
 
-/** Rows per home; beyond it the topic is held instead, so that nothing is dropped. */
+/** Rows and bytes per home, all in memory; beyond it the topic is held instead, so that nothing is dropped. */
 const MAX_ROWS = 100;
+const MAX_BYTES = 4 << 20;
 
 function prefix(jid: string): string {
   return `poison:${jid}:`;
@@ -23,14 +24,20 @@ function prefix(jid: string): string {
 
 /** False: there is no more room to put things aside. */
 export async function putAside(registry: Registry, jid: string, record: LogRecord, itemId: string, reason: string, at: number): Promise<boolean> {
-  if (registry.entries(prefix(jid)).length >= MAX_ROWS) return false;
+  const rows = registry.entries(prefix(jid));
   const { payload } = record;
+  const bytes = rows.reduce((sum, [, row]) => sum + bytesOf(row), payload?.bytes.length ?? 0);
+  if (rows.length >= MAX_ROWS || bytes > MAX_BYTES) return false;
   const row: PoisonRow = {
     jid, topic: record.topic, recordId: record.recordId, itemId, kind: record.kind, reason, at,
     ...(payload ? { contentType: payload.contentType, bytes: payload.bytes } : {}),
   };
   await registry.set(`${prefix(jid)}${record.seq}`, row);
   return true;
+}
+
+function bytesOf(row: unknown): number {
+  return typeof row === 'object' && row !== null && 'bytes' in row && row.bytes instanceof Uint8Array ? row.bytes.length : 0;
 }
 
 export async function forgetPoison(registry: Registry, jid: string): Promise<void> {

@@ -1,15 +1,14 @@
 // Is what we sent really there? Pure: which ids to ask for, and what the answer means.
 import type { Entry } from './lane.ts';
 
-/** One page: few enough ids, and an answer of bounded size. */
-const PAGE_ITEMS = 100;
+/** An answer of bounded size. */
 const PAGE_BYTES = 131_072;
 
-/** Slices off the next page of `entries` from `from`. */
-export function pageOf(entries: readonly Entry[], from: number): Entry[] {
+/** Slices off the next page of `entries` from `from`, at least one. */
+export function pageOf(entries: readonly Entry[], from: number, most: number): Entry[] {
   const page: Entry[] = [];
   let bytes = 0;
-  for (let i = from; i < entries.length && page.length < PAGE_ITEMS; i++) {
+  for (let i = from; i < entries.length && page.length < Math.max(1, most); i++) {
     const entry = entries[i];
     if (!entry || (page.length > 0 && bytes + entry.bytes > PAGE_BYTES)) break;
     page.push(entry);

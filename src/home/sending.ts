@@ -1,6 +1,6 @@
 // Lanes are served in turn, as far as the window admits.
 import type { LogRecord } from '../log/record.ts';
-import { serialize, type Element } from '../xmpp/element.ts';
+import { isLegal, serialize, type Element } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import type { Checking } from './checking.ts';
 import type { Failures } from './failures.ts';
@@ -73,27 +73,26 @@ export class Sending {
     const { work, failures } = this.#parts;
     const now = work.options.clock.mono();
     if (!work.session?.attached || work.closed || failures.serviceAway) return;
-    for (let served = true; served;) {
-      served = false;
-      for (const lane of this.#active) {
-        const step = this.#step(lane, now);
-        if (step === 'full') return;
-        if (step === 'idle') this.#active.delete(lane);
-        else served = true;
-      }
+    for (const lane of this.#active) {
+      const step = this.#step(lane, now);
+      if (step === 'full') return;
+      if (step === 'later') continue;
+      this.#active.delete(lane);
+      // To the end of the row; the loop comes to it again.
+      if (step === 'sent') this.#active.add(lane);
     }
     work.reading.makeRoom();
   }
 
-  #step(lane: Lane, now: number): 'sent' | 'idle' | 'full' {
+  #step(lane: Lane, now: number): 'sent' | 'idle' | 'later' | 'full' {
     if (lane.failure !== undefined || now < lane.heldUntil || lane.phase === 'checking') return 'idle';
     const [entry] = lane.queue;
     if (lane.phase === 'new') {
       if (!entry && !lane.readBack) return 'idle';
-      return this.#parts.checking.check(lane);
+      return this.#parts.checking.check(lane) ? 'idle' : 'later';
     }
     if (!entry || (lane.alone && lane.flight.size > 0)) return 'idle';
-    if (entry.redelivered && lane.probing) return this.#parts.checking.check(lane);
+    if (entry.redelivered && lane.probing) return this.#parts.checking.check(lane) ? 'idle' : 'later';
     if (!this.#window.admits(entry.bytes)) return 'full';
     lane.queue.shift();
     this.#parts.work.reading.unqueued(entry);
@@ -106,8 +105,8 @@ export class Sending {
     const { record } = entry;
     if (!record || !work.session) return;
     const stanza = this.#stanza(entry, record);
-    if (stanza === undefined) {
-      void failures.poison(lane, entry, `larger than ${work.options.limits.stanza} bytes as a stanza`);
+    if (typeof stanza === 'string') {
+      void failures.poison(lane, entry, stanza);
       return;
     }
     if (this.#suspect.guilty(entry.seq)) {
@@ -130,12 +129,14 @@ export class Sending {
     );
   }
 
-  #stanza(entry: Entry, record: LogRecord): Element | undefined {
+  /** The request, or why there can be none. */
+  #stanza(entry: Entry, record: LogRecord): Element | string {
     const { service, limits } = this.#parts.work.options;
+    for (const text of [entry.itemId, entry.topic, record.publisher ?? '']) if (!isLegal(text)) return `${JSON.stringify(text)} cannot stand in XML`;
     if (entry.kind === 'retract') return retractRequest(service, record.topic, entry.itemId);
     const stanza = publishRequest(service, record.topic, entry.itemId, recordElement(record));
     // Escaping makes at most six bytes of one; only then is it worth writing out to see.
-    if (entry.bytes * 6 > limits.stanza && Buffer.byteLength(serialize(stanza)) > limits.stanza) return undefined;
+    if (entry.bytes * 6 > limits.stanza && Buffer.byteLength(serialize(stanza)) > limits.stanza) return `larger than ${limits.stanza} bytes as a stanza`;
     return stanza;
   }
 
@@ -146,7 +147,7 @@ export class Sending {
     this.#answers++;
     this.#suspect.clear(entry.seq);
     work.acked(lane, entry);
-    failures.answered(lane);
+    failures.answered(lane, entry);
     this.wake(lane);
   }
 

@@ -3,6 +3,7 @@
 import type { LogRecord } from '../log/record.ts';
 import { Checking } from './checking.ts';
 import { Failures } from './failures.ts';
+import { heldNames } from './held-cursors.ts';
 import type { Entry } from './lane.ts';
 import { Sending } from './sending.ts';
 import type { HomeSession } from './session.ts';
@@ -26,20 +27,18 @@ export class Uplink {
 
   /** Opens its readers; from then on the log keeps what the home does not have. */
   start(): Promise<void> {
-    return this.#work.reading.start();
+    return this.#work.start();
   }
 
   async close(): Promise<void> {
-    this.#work.closed = true;
     this.#failures.close();
-    this.#work.settling.pause();
-    await this.#work.reading.close();
+    await this.#work.close();
   }
 
   /** Records not settled, and the oldest one's stamp. */
   async backlog(): Promise<{ readonly queued: number; readonly oldest: LogRecord['stamp'] | undefined }> {
     const { options: { log, filters, jid }, known, lanes } = this.#work;
-    const names = new Set(filters.map((filter) => cursorName(jid, filter)));
+    const names = new Set([...filters.map((filter) => cursorName(jid, filter)), ...heldNames(log, jid, filters)]);
     let queued = 0;
     for (const info of log.cursors()) if (names.has(info.name)) queued += await info.pending();
     let oldest: Entry | undefined;
@@ -78,6 +77,11 @@ export class Uplink {
     this.#sending.suspect();
   }
 
+  /** The stream died of something we asked for. */
+  choked(): void {
+    this.#checking.choked();
+  }
+
   // What was sent on another session may be lost: look, before anything more is sent.
   #begin(): void {
     const work = this.#work;
@@ -92,8 +96,11 @@ export class Uplink {
       lane.failure = undefined;
       lane.heldUntil = 0;
       lane.phase = 'new';
+      // Where a service makes a missing node of itself, it makes it open to all.
+      lane.created = false;
       lane.readBack ||= lane.unknown.length > 0 || lane.acked.size > 0;
       if (lane.overflow !== undefined) work.release(lane);
+      if (lane.idle) work.lanes.delete(lane.topic);
     }
     this.#sending.wakeAll();
   }

@@ -35,6 +35,8 @@ export interface FakeHome {
     iterations: number;
     /** Called before a stanza is handled; may cut the connection, or `drop` the stanza. */
     before: (stanza: Element) => 'drop' | void;
+    /** Called for everything that comes, also what is no stanza; may cut the connection. */
+    wire: (element: Element) => void;
   };
   sessions: number;
   resumed: number;
@@ -73,7 +75,7 @@ export async function startFakeHome(): Promise<FakeHome> {
   let session = { id: '', h: 0, out: 0, unacked: [] as Element[] };
   const set: FakeHome['set'] = {
     starttls: true, mechanisms: ['SCRAM-SHA-256'], signature: 'right', sm: true, resumable: true, answer: () => undefined, before: () => undefined,
-    acks: true, resumedH: undefined, failedH: false, iterations: 4096,
+    wire: () => undefined, acks: true, resumedH: undefined, failedH: false, iterations: 4096,
   };
   const server = createServer((socket) => {
     raw.add(socket);
@@ -121,6 +123,8 @@ export async function startFakeHome(): Promise<FakeHome> {
 
     function stanza(element: Element): void {
       if (frozen.has(socket)) return;
+      set.wire(element);
+      if (socket.destroyed) return;
       switch (element.getName()) {
         case 'starttls':
           wire.write(xml('proceed', { xmlns: 'urn:ietf:params:xml:ns:xmpp-tls' }));

@@ -1,0 +1,280 @@
+// A pubsub service that answers wrongly, late or never: nothing is lost, stale or stops the other topics.
+import { describe, expect, it } from 'vitest';
+import { attr, xml, type Element } from '../../src/xmpp/element.ts';
+import { iqResult } from '../../src/xmpp/stanza.ts';
+import { StanzaError } from '../../src/xmpp/stanza-error.ts';
+import { createRig } from './rig.ts';
+import { until } from './until.ts';
+
+const numbers = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+const texts = (from: number, to: number): string[] => numbers(from, to).map(String);
+const textOf = (iq: Element): string => iq.getChild('pubsub')?.getChild('publish')?.getChild('item')?.getChild('record')?.children.map((child) => (typeof child === 'object' ? child.getText() : '')).join('') ?? '';
+
+describe('a held topic', () => {
+  it('stops no other, however long', async () => {
+    await using rig = await createRig();
+    const { home } = rig;
+    let forbidden = true;
+    home.set.answer = (_iq, what, node) => (what === 'publish' && node === 'bad' && forbidden ? 'forbidden' : undefined);
+    await rig.add();
+    for (let n = 0; n < 1500; n++) await Promise.all([rig.publish('bad', n), rig.publish('good', n)]);
+    await until(() => rig.count('good') === 1500);
+    await until(async () => (await rig.status())?.queued === 1500);
+    expect(rig.count('bad')).toBe(0);
+    forbidden = false;
+    home.set.resumable = false;
+    home.cut();
+    await rig.drained();
+    expect(rig.arrivals('bad').filter((text, i, all) => all.indexOf(text) === i)).toEqual(texts(0, 1500));
+    expect(rig.count('bad')).toBe(1500);
+    expect(rig.arrivals('good')).toEqual(texts(0, 1500));
+  }, 40_000);
+
+  it('keeps what it holds over restarts, and goes on as any other afterwards', async () => {
+    await using rig = await createRig();
+    const { home } = rig;
+    let forbidden = true;
+    home.set.answer = (_iq, what, node) => (what === 'publish' && node === 'bad' && forbidden ? 'forbidden' : undefined);
+    await rig.add();
+    for (let n = 0; n < 20; n++) await Promise.all([rig.publish('bad', n), rig.publish('good', n)]);
+    await until(async () => (await rig.status())?.queued === 20);
+    await until(() => [...rig.log.cursors()].length === 2);
+    await rig.restart();
+    await rig.publish('bad', ...numbers(20, 30));
+    await rig.publish('good', 'more');
+    await until(async () => (await rig.status())?.queued === 30);
+    forbidden = false;
+    await rig.restart();
+    await rig.drained();
+    expect([rig.count('bad'), rig.count('good')]).toEqual([30, 21]);
+    await until(() => [...rig.log.cursors()].length === 1);
+    await rig.publish('bad', 30);
+    await rig.drained();
+    expect([...home.nodes.get('bad')?.values() ?? []].map((record) => record.getChild('json')?.getText())).toEqual(texts(0, 31));
+    await rig.homes.remove(home.account.jid);
+    expect([...rig.log.cursors()]).toEqual([]);
+  }, 20_000);
+
+  it('is forgotten with the filter that chose it', async () => {
+    await using rig = await createRig();
+    const { home } = rig;
+    home.set.answer = (_iq, what, node) => (what === 'publish' && node === 'bad/one' ? 'forbidden' : undefined);
+    await rig.add({ topics: ['bad/#', 'good'] });
+    await rig.publish('bad/one', 1, 2, 3);
+    await until(() => [...rig.log.cursors()].length === 3);
+    await rig.add({ topics: ['good'] });
+    expect([...rig.log.cursors()].length).toBe(1);
+  }, 10_000);
+
+  it('that only waits a while leaves room for others', async () => {
+    await using rig = await createRig();
+    rig.home.set.answer = (_iq, what, node) => (what === 'publish' && node === 'bad' ? 'internal-server-error' : undefined);
+    await rig.add();
+    await rig.publish('bad', ...numbers(0, 600));
+    await rig.publish('good', 1);
+    await until(() => rig.count('good') === 1);
+    expect(rig.count('bad')).toBe(0);
+  }, 25_000);
+});
+
+describe('an item that is updated', () => {
+  it('never ends with an older value, when the older failed for a while', async () => {
+    await using rig = await createRig();
+    let failures = 1;
+    rig.home.set.answer = (iq, what) => (what === 'publish' && textOf(iq) === 'old' && failures-- > 0 ? 'internal-server-error' : undefined);
+    await rig.add();
+    await rig.publish('t', 'warm');
+    await rig.drained();
+    await Promise.all([rig.item('t', 'state', 'old'), rig.item('t', 'state', 'new'), rig.publish('t', 'last')]);
+    await rig.drained();
+    expect(rig.at('t', 'state')).toBe('new');
+    expect(rig.count('t')).toBe(3);
+  }, 15_000);
+
+  it('and retracted stays so', async () => {
+    await using rig = await createRig();
+    let failures = 1;
+    rig.home.set.answer = (iq, what) => (what === 'publish' && textOf(iq) === 'old' && failures-- > 0 ? 'internal-server-error' : undefined);
+    await rig.add();
+    await rig.publish('t', 'warm');
+    await rig.drained();
+    await Promise.all([rig.item('t', 'state', 'old'), rig.log.append({ topic: 't', kind: 'retract', id: 'state' })]);
+    await rig.drained();
+    expect(rig.at('t', 'state')).toBeUndefined();
+  }, 15_000);
+});
+
+describe('reading back', () => {
+  it('an answer larger than may come is asked for in smaller pages', async () => {
+    await using rig = await createRig({ limits: { settle: 3_600_000, incoming: 100_000 } });
+    const { home } = rig;
+    await rig.add();
+    await rig.publish('t', ...numbers(0, 60));
+    await until(() => rig.count('t') === 60);
+    // Somebody else has written over them, at length.
+    const node = home.nodes.get('t') ?? new Map<string, Element>();
+    for (const id of node.keys()) node.set(id, xml('other', { xmlns: 'x' }, 'x'.repeat(5_000)));
+    home.set.resumable = false;
+    home.cut();
+    await rig.publish('t', 'more');
+    await until(() => rig.count('t') === 61);
+    expect(rig.arrivals('t').length).toBe(61);
+  }, 20_000);
+
+  it('a service that gives the whole node, whatever is asked, stops nothing for ever', async () => {
+    await using rig = await createRig({ limits: { settle: 3_600_000, incoming: 50_000 } });
+    const { home } = rig;
+    await rig.add();
+    await rig.publish('t', 1, 2, 3);
+    await until(() => rig.count('t') === 3);
+    home.set.answer = (iq, what) => (what === 'items' ? iqResult(iq, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub' }, xml('items', {}, xml('item', { id: 'x' }, 'x'.repeat(60_000))))) : undefined);
+    home.set.resumable = false;
+    home.cut();
+    await rig.publish('t', 4);
+    await until(() => rig.count('t') === 4);
+    expect(rig.at('t', 'x')).toBeUndefined();
+  }, 30_000);
+
+  it('foreign and empty answers make it send again what has not settled, no more', async () => {
+    await using rig = await createRig({ limits: { settle: 3_600_000 } });
+    const { home } = rig;
+    await rig.add();
+    await rig.publish('t', 1, 2, 3);
+    await until(() => rig.count('t') === 3);
+    home.set.answer = (iq, what) => (what === 'items' ? iqResult(iq, xml('strange', { xmlns: 'x' })) : undefined);
+    home.set.resumable = false;
+    home.cut();
+    await rig.publish('t', 4);
+    await until(() => rig.count('t') === 4);
+    expect(rig.arrivals('t')).toEqual(['1', '2', '3', '1', '2', '3', '4']);
+  }, 10_000);
+
+  it('a node that keeps few items ends with the newest', async () => {
+    await using rig = await createRig({ limits: { settle: 3_600_000 } });
+    const { home } = rig;
+    await rig.add();
+    await rig.publish('t', ...numbers(0, 30));
+    await until(() => rig.count('t') === 30);
+    const node = home.nodes.get('t') ?? new Map<string, Element>();
+    const trim = (): void => { for (const id of [...node.keys()].slice(0, -10)) node.delete(id); };
+    trim();
+    home.set.before = trim;
+    home.set.resumable = false;
+    home.cut();
+    await rig.publish('t', 30);
+    await until(() => rig.arrivals('t').at(-1) === '30');
+    await until(() => rig.arrivals('t').length >= 31 + 20);
+    trim();
+    expect([...node.values()].map((record) => record.getChild('json')?.getText()).toSorted((a, b) => Number(a) - Number(b))).toEqual(texts(21, 31));
+  }, 10_000);
+});
+
+describe('a node that went while the box was away', () => {
+  it('is made as it should be, not left to the service to make', async () => {
+    await using rig = await createRig();
+    const { home } = rig;
+    await rig.add();
+    await rig.publish('t', 1);
+    await rig.drained();
+    home.nodes.delete('t');
+    // As ejabberd: a publish makes the node, open to all.
+    home.set.before = (stanza) => {
+      const node = stanza.getChild('pubsub')?.getChild('publish')?.attrs['node'] as string | undefined;
+      if (node !== undefined && !home.nodes.has(node)) home.nodes.set(node, new Map([['made by the service', xml('x')]]));
+    };
+    home.set.resumable = false;
+    home.cut();
+    await rig.publish('t', 2);
+    await rig.drained();
+    expect([...home.nodes.get('t')?.keys() ?? []]).not.toContain('made by the service');
+  }, 10_000);
+
+  it('and cannot be made is asked for a few times, then the topic waits', async () => {
+    await using rig = await createRig();
+    rig.home.set.answer = (_iq, what, node) => (node !== 'bad' ? undefined : what === 'create' ? 'forbidden' : 'item-not-found');
+    await rig.add();
+    await rig.publish('bad', 1, 2);
+    await rig.publish('good', 1);
+    await until(async () => (await rig.status())?.queued === 2);
+    await until(() => rig.troubles.some((trouble) => trouble.kind === 'home.held'));
+    expect(rig.home.stanzas.filter((stanza) => attr(stanza.getChild('pubsub')?.getChild('create') ?? xml('x'), 'node') === 'bad').length).toBeLessThan(5);
+  }, 10_000);
+});
+
+describe('what the service says', () => {
+  it('is kept and told at a sensible length', async () => {
+    await using rig = await createRig();
+    rig.home.set.answer = (_iq, what) => (what === 'publish' ? new StanzaError('bad-request', { type: 'modify', text: 'x'.repeat(100_000) }) : undefined);
+    await rig.add();
+    await rig.publish('t', 1);
+    await rig.drained();
+    expect(rig.troubles.every((trouble) => trouble.message.length < 1_000)).toBe(true);
+    expect(JSON.stringify(rig.log.registry.entries('poison:')).length).toBeLessThan(2_000);
+  }, 10_000);
+
+  it('about an item put aside does not fill the memory with what was put aside', async () => {
+    await using rig = await createRig();
+    rig.home.set.answer = (_iq, what) => (what === 'publish' ? new StanzaError('bad-request', { type: 'modify' }) : undefined);
+    await rig.add();
+    for (let n = 0; n < 60; n++) await rig.publish('t', `${n}${'x'.repeat(150_000)}`);
+    await until(() => rig.troubles.some((trouble) => trouble.kind === 'home.held'), { every: 20 });
+    const kept = rig.log.registry.entries('poison:').map(([, row]) => (row as { bytes: Uint8Array }).bytes.length);
+    expect(kept.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(5 << 20);
+  }, 20_000);
+});
+
+it('eight topics that are never answered stop no other', async () => {
+  await using rig = await createRig();
+  rig.home.set.answer = (_iq, _what, node) => (node.startsWith('dumb') ? 'silence' : undefined);
+  await rig.add();
+  await rig.publish('good', 0);
+  await rig.drained();
+  for (let n = 0; n < 8; n++) await rig.publish(`dumb/${n}`, 1);
+  await until(() => rig.home.stanzas.filter((stanza) => String(stanza.getChild('pubsub')).includes('dumb/')).length === 8);
+  await rig.publish('dumb/9', 1);
+  await rig.publish('good', 1);
+  await until(() => rig.count('good') === 2);
+  expect(rig.count('good')).toBe(2);
+}, 10_000);
+
+it('topics are served in turn', async () => {
+  await using rig = await createRig();
+  await rig.add();
+  await rig.state('online');
+  await rig.publish('a', ...numbers(0, 120));
+  await rig.publish('b', ...numbers(0, 120));
+  await rig.drained();
+  const order = rig.home.stanzas.map((stanza) => stanza.getChild('pubsub')?.getChild('publish')?.attrs['node'] as string).filter((node) => node !== undefined);
+  expect(order.indexOf('b')).toBeLessThan(60);
+}, 10_000);
+
+it('what may be unsettled is bounded: then the rest waits, and nothing is lost', async () => {
+  await using rig = await createRig({ limits: { settle: 300, unsettled: 50 } });
+  await rig.add();
+  await rig.publish('t', ...numbers(0, 220));
+  await new Promise((resolve) => { setTimeout(resolve, 250); });
+  // The bound, and the page that reached it.
+  expect(rig.count('t')).toBeLessThan(50 + 64);
+  await rig.drained();
+  expect(rig.arrivals('t')).toEqual(texts(0, 220));
+}, 15_000);
+
+it('what cannot stand in XML is put aside, not sent to end the stream', async () => {
+  await using rig = await createRig();
+  await rig.add();
+  await rig.log.append({ topic: 't', kind: 'publish', id: 'bad\u0001id', payload: { contentType: 'text/plain', bytes: Buffer.from('x') } });
+  await rig.publish('t', 'fine');
+  await rig.drained();
+  expect([rig.count('t'), rig.home.sessions, rig.log.registry.entries('poison:').length]).toEqual([1, 1, 1]);
+}, 10_000);
+
+it('two homes do not disturb each other', async () => {
+  await using rig = await createRig();
+  await using other = await createRig();
+  rig.home.set.answer = (_iq, what) => (what === 'publish' ? 'forbidden' : undefined);
+  await rig.add();
+  await rig.homes.add({ ...other.home.account, jid: 'other@home.test', topics: ['#'] });
+  await rig.publish('t', 1, 2, 3);
+  await until(() => other.count('t') === 3);
+  expect(rig.count('t')).toBe(0);
+}, 10_000);
