@@ -134,6 +134,7 @@ export function createLink(init: LinkInit): Link {
     if (instance === name) return;
     trouble({ kind: 'link.renamed-self', message: `${name} is taken on this link; this box is now ${instance}` });
     name = instance;
+    peers.renamed();
     registry.set(NAME_ROW, { user: init.name, numbers }).catch((error: unknown) => trouble({ kind: 'link.name', message: String(error) }));
     // Peers know the open streams by the old name.
     void streams.hangUp();

@@ -47,6 +47,7 @@ export interface PeersInit {
 export class Peers {
   readonly #init: PeersInit;
   readonly #known = new Map<string, KnownPeer>();
+  #namesake: Sighting | undefined;
   readonly #byAddress = new Map<string, Set<string>>();
   readonly #listeners = new Set<(event: PeerEvent) => void>();
   readonly #waiting = new Set<() => void>();
@@ -62,7 +63,11 @@ export class Peers {
 
   found(sighting: Sighting): void {
     const name = sighting.instance;
-    if (name === this.#init.self()) return; // XEP-0174 §4: MUST filter itself out
+    if (name === this.#init.self()) {
+      // XEP-0174 §4: MUST filter itself out. Somebody who wins our name is seen before we have another.
+      this.#namesake = sighting;
+      return;
+    }
     const before = this.#known.get(name);
     // Names cost nothing: whoever announces a thousand must not hide those the owner knows.
     if (!before && this.#known.size >= this.#init.limit && this.#init.standing(name).trust !== 'paired') {
@@ -82,7 +87,15 @@ export class Peers {
     for (const wake of this.#waiting) wake();
   }
 
+  /** This box has another name: who has the old one now is a peer. */
+  renamed(): void {
+    const namesake = this.#namesake;
+    this.#namesake = undefined;
+    if (namesake) this.found(namesake);
+  }
+
   gone(name: string): void {
+    if (this.#namesake?.instance === name) this.#namesake = undefined;
     const peer = this.#known.get(name);
     if (!peer) return;
     // Described before it is forgotten, so that `down` still says who it was.

@@ -7,11 +7,11 @@ const sighting = (instance: string, address = '10.0.0.2', txt: Record<string, st
   instance, host: 'h2.local', port: 5298, txt: Object.entries(txt), addresses: [{ address, family: 4, interface: 'eth0' }],
 });
 
-function fixture(limit = 10): { peers: Peers; events: PeerEvent[]; troubles: Trouble[]; clock: TestClock } {
+function fixture(limit = 10, self = () => 'me@h1'): { peers: Peers; events: PeerEvent[]; troubles: Trouble[]; clock: TestClock } {
   const clock = createTestClock();
   const troubles: Trouble[] = [];
   const peers = new Peers({
-    clock, limit, trouble: t => void troubles.push(t), self: () => 'me@h1',
+    clock, limit, trouble: t => void troubles.push(t), self,
     standing: name => ({ trust: name.startsWith('paired') ? 'paired' : 'none', connected: name === 'connected@h2' }),
   });
   const events: PeerEvent[] = [];
@@ -43,6 +43,21 @@ describe('peers', () => {
     const { peers } = fixture();
     peers.found(sighting('me@h1'));
     expect(peers.size).toBe(0);
+  });
+
+  test('whoever wins the name of this box is one of them, once it has another', () => {
+    let name = 'me@h1';
+    const { peers, events } = fixture(10, () => name);
+    peers.found(sighting('me@h1'));
+    name = 'me-1@h1';
+    peers.renamed();
+    peers.renamed();
+    expect(events.map(({ type, peer }) => [type, peer.name])).toEqual([['up', 'me@h1']]);
+    peers.found(sighting('me-1@h1'));
+    peers.gone('me-1@h1');
+    name = 'me-2@h1';
+    peers.renamed();
+    expect(peers.list().map((peer) => peer.name)).toEqual(['me@h1']);
   });
 
   test('are found by every address they announce, and no longer by one they have left', () => {
