@@ -1,7 +1,6 @@
 // One XMPP session with a home: it may outlive its connection (XEP-0198 §5). Everything sent is kept by
 // whoever sent it; the session knows how to have it said again.
-import type { Clock, Timer } from '../clock.ts';
-import { LanpostError } from '../errors.ts';
+import type { Clock } from '../clock.ts';
 import { attr, namespaceOf, xml, type Element } from '../xmpp/element.ts';
 import { IqCaller } from '../xmpp/iq.ts';
 import { bare } from '../xmpp/jid.ts';
@@ -9,6 +8,9 @@ import { errorReply, stanzaKind } from '../xmpp/stanza.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { HandledCountTooHigh, NS_SM, parseH, StreamManagement } from '../xmpp/stream-management.ts';
 import type { XmppSocket } from '../xmpp/xmpp-socket.ts';
+import { Liveness, type SessionTiming } from './liveness.ts';
+
+export { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 
 /** What was sent: how to say it again, and whom to tell that the server has it. */
 interface Sent {
@@ -29,16 +31,6 @@ export interface SessionOptions {
   readonly timing: SessionTiming;
 }
 
-export interface SessionTiming {
-  /** Ask for an acknowledgement this long after the last stanza, ms. */
-  readonly ask: number;
-  /** With nothing to say, ask this often whether the link lives, ms. */
-  readonly idle: number;
-  /** No byte for this long after asking, and the link is dead, ms. */
-  readonly silence: number;
-}
-
-export const SESSION_TIMING: SessionTiming = { ask: 2_000, idle: 60_000, silence: 30_000 };
 /** Stanzas of the other side that may be in work at once. */
 const MAX_UNHANDLED = 256;
 /** Stanzas kept for a server that does not say that it has them, although it was asked every 16. */
@@ -50,9 +42,7 @@ export class HomeSession {
   readonly #options: SessionOptions;
   readonly #sm = new StreamManagement<Sent>();
   #socket: XmppSocket | undefined;
-  #askTimer: Timer | undefined;
-  #idleTimer: Timer | undefined;
-  #silenceTimer: Timer | undefined;
+  readonly #liveness: Liveness;
   #paused = false;
   #ended = false;
   #broken = false;
@@ -64,6 +54,7 @@ export class HomeSession {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.jid = options.jid;
+    this.#liveness = new Liveness({ clock: options.clock, timing: options.timing, ask: (socket) => this.#ask(socket) });
     const self = bare(options.jid) ?? options.jid;
     this.iq = new IqCaller({
       clock: options.clock, send: (iq) => this.send(iq), limit: 64,
@@ -117,17 +108,15 @@ export class HomeSession {
       this.#acknowledged(h);
       // XEP-0198 §5: what is still unhandled MUST be sent again; it keeps its place in the count.
       for (const sent of this.#sm.unacked()) this.#socket?.write(sent.again());
-      if (this.#sm.pending > 0) this.#ask();
     }
-    this.#restIdle();
+    this.#liveness.watch(socket);
+    if (this.#sm.pending > 0) this.#liveness.ask();
   }
 
   /** The connection has gone; the session may yet be taken up again. */
   detach(): void {
     this.#socket = undefined;
-    for (const timer of [this.#askTimer, this.#idleTimer, this.#silenceTimer]) timer?.stop();
-    this.#askTimer = undefined;
-    this.#silenceTimer = undefined;
+    this.#liveness.stop();
     this.#paused = false;
   }
 
@@ -156,8 +145,8 @@ export class HomeSession {
     this.#socket?.write(stanza);
     if (this.#sm.pending > MAX_UNACKED) return this.#break(`The server acknowledged none of the last ${MAX_UNACKED} stanzas.`, 'policy-violation');
     // Somebody waits for the acknowledgement: no need to let more stanzas gather.
-    if (due || handed) this.#ask();
-    else this.#askTimer ??= this.#options.clock.after(this.#options.timing.ask, () => this.#ask());
+    if (due || handed) this.#liveness.ask();
+    else this.#liveness.askSoon();
   }
 
   /** XEP-0198 §4: before a proper end, say what was received, so that it is not sent again. */
@@ -167,8 +156,7 @@ export class HomeSession {
 
   /** Whatever the server sends, in order. */
   readonly receive = (element: Element): void => {
-    this.#silenceTimer?.stop();
-    this.#silenceTimer = undefined;
+    this.#liveness.heard();
     if (namespaceOf(element) === NS_SM) {
       if (element.getName() === 'r') this.#socket?.write(xml('a', { xmlns: NS_SM, h: String(this.#sm.h) }));
       else if (element.getName() === 'a') this.#acknowledged(parseH(attr(element, 'h')) ?? -1);
@@ -228,27 +216,10 @@ export class HomeSession {
     void this.#socket?.fail(condition, reason, application);
   }
 
-  #ask(): void {
-    this.#askTimer?.stop();
-    this.#askTimer = undefined;
-    if (!this.#socket) return;
+  #ask(socket: XmppSocket): void {
     this.#sm.asked();
-    const { clock, timing } = this.#options;
     // Without stream management any stanza that must be answered shows life as well.
-    this.#socket.write(this.#options.managed ? xml('r', { xmlns: NS_SM }) : xml('iq', { type: 'get', id: 'alive' }, xml('ping', { xmlns: 'urn:xmpp:ping' })));
-    const socket = this.#socket;
-    const asked = clock.mono();
-    this.#silenceTimer ??= clock.after(timing.silence, () => {
-      this.#silenceTimer = undefined;
-      if (socket.lastReceived >= asked) return;
-      socket.destroy(new LanpostError('disconnected', `The server was silent for ${timing.silence / 1000} s.`));
-    });
-    this.#restIdle();
-  }
-
-  #restIdle(): void {
-    this.#idleTimer?.stop();
-    this.#idleTimer = this.#options.clock.after(this.#options.timing.idle, () => this.#ask());
+    socket.write(this.#options.managed ? xml('r', { xmlns: NS_SM }) : xml('iq', { type: 'get', id: 'alive' }, xml('ping', { xmlns: 'urn:xmpp:ping' })));
   }
 }
 

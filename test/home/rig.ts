@@ -27,7 +27,8 @@ export interface Rig extends AsyncDisposable {
   /** Texts of all that was published to the topic, in order of arrival. */
   arrivals(topic: string): string[];
   /** The process ends, and another begins on the same store. */
-  restart(options?: Partial<HomesOptions>): Promise<void>;
+  restart(options?: Partial<HomesOptions>, from?: MemoryDatabase): Promise<void>;
+  database: MemoryDatabase;
 }
 
 export async function createRig(options: Partial<HomesOptions> = {}): Promise<Rig> {
@@ -36,15 +37,15 @@ export async function createRig(options: Partial<HomesOptions> = {}): Promise<Ri
   const database = new MemoryDatabase();
   const home = await startFakeHome();
   const clock = createSystemClock();
-  const open = async (with_: Partial<HomesOptions>): Promise<{ log: Log; homes: Homes }> => {
-    const log = await openLog({ database, clock, boxId: 'aaaabbbbccccdddd', trouble });
+  const open = async (with_: Partial<HomesOptions>, from: MemoryDatabase = database): Promise<{ log: Log; homes: Homes }> => {
+    const log = await openLog({ database: from, clock, boxId: 'aaaabbbbccccdddd', trouble });
     const homes = createHomes({ log, clock, trouble, boxId: log.boxId, limits: { settle: 100 }, random: () => 0, ...with_ });
     await homes.start();
     return { log, homes };
   };
   const textOf = (record: Element): string => children(record)[0]?.getText() ?? '';
   const rig: Rig = {
-    home, troubles, ...await open(options),
+    home, troubles, database, ...await open(options),
     add: (account = {}) => rig.homes.add({ ...home.account, topics: ['#'], ...account }),
     status: async () => (await rig.homes.list())[0],
     state: (wanted) => until(async () => (await rig.status())?.state === wanted, { every: 5 }),
@@ -66,10 +67,11 @@ export async function createRig(options: Partial<HomesOptions> = {}): Promise<Ri
         const record = publish?.getChild('item')?.getChild('record');
         return record ? textOf(record) : '';
       }),
-    async restart(again = options) {
+    async restart(again = options, from = rig.database) {
       await rig.homes.close();
       await rig.log.close();
-      Object.assign(rig, await open(again));
+      rig.database = from;
+      Object.assign(rig, await open(again, from));
     },
     async [Symbol.asyncDispose]() {
       await rig.homes.close();

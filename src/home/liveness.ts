@@ -1,0 +1,78 @@
+// Is the link alive? Asks after something was said, and now and then when nothing is; no byte for a while
+// after asking, and it is dead.
+import type { Clock, Timer } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import type { XmppSocket } from '../xmpp/xmpp-socket.ts';
+
+export interface SessionTiming {
+  /** Ask for an acknowledgement this long after the last stanza, ms. */
+  readonly ask: number;
+  /** With nothing to say, ask this often whether the link lives, ms. */
+  readonly idle: number;
+  /** No byte for this long after asking, and the link is dead, ms. */
+  readonly silence: number;
+}
+
+export const SESSION_TIMING: SessionTiming = { ask: 2_000, idle: 60_000, silence: 30_000 };
+
+export interface LivenessParts {
+  readonly clock: Clock;
+  readonly timing: SessionTiming;
+  /** Writes what must be answered. */
+  readonly ask: (socket: XmppSocket) => void;
+}
+
+export class Liveness {
+  readonly #parts: LivenessParts;
+  #socket: XmppSocket | undefined;
+  #askTimer: Timer | undefined;
+  #idleTimer: Timer | undefined;
+  #silenceTimer: Timer | undefined;
+
+  constructor(parts: LivenessParts) {
+    this.#parts = parts;
+  }
+
+  watch(socket: XmppSocket): void {
+    this.#socket = socket;
+    this.#restIdle();
+  }
+
+  stop(): void {
+    this.#socket = undefined;
+    for (const timer of [this.#askTimer, this.#idleTimer, this.#silenceTimer]) timer?.stop();
+    this.#askTimer = undefined;
+    this.#silenceTimer = undefined;
+  }
+
+  /** Something came. */
+  heard(): void {
+    this.#silenceTimer?.stop();
+    this.#silenceTimer = undefined;
+  }
+
+  askSoon(): void {
+    this.#askTimer ??= this.#parts.clock.after(this.#parts.timing.ask, () => this.ask());
+  }
+
+  ask(): void {
+    this.#askTimer?.stop();
+    this.#askTimer = undefined;
+    const socket = this.#socket;
+    if (!socket) return;
+    const { clock, timing, ask } = this.#parts;
+    ask(socket);
+    const asked = clock.mono();
+    this.#silenceTimer ??= clock.after(timing.silence, () => {
+      this.#silenceTimer = undefined;
+      if (socket.lastReceived >= asked) return;
+      socket.destroy(new LanpostError('disconnected', `The server was silent for ${timing.silence / 1000} s.`));
+    });
+    this.#restIdle();
+  }
+
+  #restIdle(): void {
+    this.#idleTimer?.stop();
+    this.#idleTimer = this.#parts.clock.after(this.#parts.timing.idle, () => this.ask());
+  }
+}
