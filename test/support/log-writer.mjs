@@ -22,7 +22,7 @@ const filler = 'x'.repeat(bytes);
 async function produce() {
   while (n < count) {
     const mine = ++n;
-    const payload = { contentType: 'text/plain', bytes: Buffer.from(`${run} ${mine} ${filler}`) };
+    const payload = { contentType: 'text/plain', bytes: Buffer.from(`${run} ${mine} ${filler} ${run} ${mine}.`) };
     try {
       const { seq } = await log.append({ topic: `keep/${mine % topics}`, kind: 'publish', payload });
       say(`${run} ${mine} ${seq}`);
