@@ -214,10 +214,10 @@ export class Home {
   /** Everything here happens in the tick of the last answer: stanzas right behind it are counted. */
   #take(negotiated: Negotiated): void {
     const { clock, trouble, timing, receive } = this.#parts;
-    const { socket, inbox, bound, resumed, refused, sm } = negotiated;
+    const { socket, arrivals, bound, resumed, refused, sm } = negotiated;
     if (resumed !== undefined && this.#session) {
       this.#session.attach(socket, resumed);
-      inbox.handOver(this.#session.receive);
+      arrivals.handOver(this.#session.receive);
       this.#become('online');
       this.uplink.online(this.#session, false);
       this.#parts.opened?.();
@@ -234,7 +234,7 @@ export class Home {
     this.#session = session;
     this.#resume = sm?.id === undefined ? undefined : { id: sm.id, max: sm.max ?? RESUME };
     session.attach(socket);
-    inbox.handOver(session.receive);
+    arrivals.handOver(session.receive);
     this.#become('online');
     // Without presence mail waits in the server's store; so nobody announces what nobody here would take.
     if (receive) session.send(xml('presence', {}));

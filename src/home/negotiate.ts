@@ -10,7 +10,7 @@ import { NS_SM, parseH } from '../xmpp/stream-management.ts';
 import { verifiedTls } from '../xmpp/tls.ts';
 import { NS_CLIENT, NS_STREAM } from '../xmpp/xml-stream.ts';
 import { XmppSocket } from '../xmpp/xmpp-socket.ts';
-import { Inbox } from './inbox.ts';
+import { Arrivals } from './arrivals.ts';
 import { StreamBroken, Unusable } from './loss.ts';
 import { targetsOf, type Target } from './resolve.ts';
 
@@ -36,7 +36,7 @@ export interface NegotiateOptions {
 
 export interface Negotiated {
   readonly socket: XmppSocket;
-  readonly inbox: Inbox;
+  readonly arrivals: Arrivals;
   /** Full JID, of a new session. */
   readonly bound?: string;
   /** The other side's `h`, of a session taken up again. */
@@ -50,11 +50,11 @@ export interface Negotiated {
 /** Rejects when it does not come about; then nothing is left open. */
 export async function negotiate(options: NegotiateOptions): Promise<Negotiated> {
   const { clock, jid, signal } = options;
-  const inbox = new Inbox();
+  const arrivals = new Arrivals();
   let socket: XmppSocket | undefined;
   const gone = new AbortController();
   const give = (error: Error): void => {
-    inbox.fail(error);
+    arrivals.fail(error);
     gone.abort();
     socket?.destroy(error);
   };
@@ -64,15 +64,15 @@ export async function negotiate(options: NegotiateOptions): Promise<Negotiated> 
   try {
     signal.throwIfAborted();
     const late = new Promise<never>((_resolve, reject) => {
-      const failing = inbox.fail.bind(inbox);
-      inbox.fail = (error) => {
+      const failing = arrivals.fail.bind(arrivals);
+      arrivals.fail = (error) => {
         failing(error);
-        reject(inbox.failure ?? error);
+        reject(arrivals.failure ?? error);
       };
     });
     late.catch(() => undefined); // it is raced below; alone it means nothing
-    socket = wrap(await Promise.race([dial(await Promise.race([targetsOf(jid.domain, options.host, options.port), late]), gone.signal), late]), options, inbox);
-    return await Promise.race([talk(socket, inbox, options), late]);
+    socket = wrap(await Promise.race([dial(await Promise.race([targetsOf(jid.domain, options.host, options.port), late]), gone.signal), late]), options, arrivals);
+    return await Promise.race([talk(socket, arrivals, options), late]);
   } catch (error) {
     socket?.destroy();
     throw error;
@@ -105,74 +105,74 @@ async function dial(targets: readonly Target[], signal: AbortSignal): Promise<So
   throw last;
 }
 
-function wrap(socket: Socket, options: NegotiateOptions, inbox: Inbox): XmppSocket {
+function wrap(socket: Socket, options: NegotiateOptions, arrivals: Arrivals): XmppSocket {
   const wire: XmppSocket = new XmppSocket({
     socket, clock: options.clock, limits: { stanzaBytes: options.stanzaBytes, depth: 64 },
     on: {
-      header: () => inbox.push({ type: 'header' }),
+      header: () => arrivals.push({ type: 'header' }),
       stanza: (element) => {
-        inbox.push({ type: 'stanza', element });
+        arrivals.push({ type: 'stanza', element });
         // RFC 6120 §4.9.1.1: after an error the stream is over, whether or not the server goes.
-        if (inbox.failure) void wire.close();
+        if (arrivals.failure) void wire.close();
       },
-      error: (event) => inbox.fail(new StreamBroken(`The server sent what is not XMPP: ${event.condition}, ${event.text}.`)),
+      error: (event) => arrivals.fail(new StreamBroken(`The server sent what is not XMPP: ${event.condition}, ${event.text}.`)),
       close: (reason) => {
-        inbox.fail(reason ?? new LanpostError('disconnected', 'The server closed the connection.'));
-        options.onClose(inbox.failure);
+        arrivals.fail(reason ?? new LanpostError('disconnected', 'The server closed the connection.'));
+        options.onClose(arrivals.failure);
       },
     },
   });
   return wire;
 }
 
-async function talk(socket: XmppSocket, inbox: Inbox, options: NegotiateOptions): Promise<Negotiated> {
-  await secure(socket, inbox, options);
-  await authenticate(socket, inbox, await begin(socket, inbox, options), options);
-  inbox.authenticated = true;
+async function talk(socket: XmppSocket, arrivals: Arrivals, options: NegotiateOptions): Promise<Negotiated> {
+  await secure(socket, arrivals, options);
+  await authenticate(socket, arrivals, await begin(socket, arrivals, options), options);
+  arrivals.authenticated = true;
   socket.restart();
-  inbox.clear();
-  const features = await begin(socket, inbox, options);
+  arrivals.clear();
+  const features = await begin(socket, arrivals, options);
   const canManage = features.getChild('sm', NS_SM) !== undefined;
   let refused: { readonly refused?: number } = {};
   if (canManage && options.resume) {
-    const { resumed, h } = await resume(socket, inbox, options.resume);
-    if (resumed) return { socket, inbox, resumed: h };
+    const { resumed, h } = await resume(socket, arrivals, options.resume);
+    if (resumed) return { socket, arrivals, resumed: h };
     if (h !== undefined) refused = { refused: h };
   }
-  const bound = await bind(socket, inbox, options);
-  if (!canManage) return { socket, inbox, bound };
+  const bound = await bind(socket, arrivals, options);
+  if (!canManage) return { socket, arrivals, bound };
   socket.write(xml('enable', { xmlns: NS_SM, resume: 'true' }));
-  let enabled = await inbox.stanza();
+  let enabled = await arrivals.stanza();
   // XEP-0198 §4: counting begins at <enabled/>; what squeezed in before it is of no session of ours yet.
-  for (let i = 0; i < 16 && namespaceOf(enabled) !== NS_SM; i++) enabled = await inbox.stanza();
-  if (enabled.getName() !== 'enabled' || namespaceOf(enabled) !== NS_SM) return { socket, inbox, bound, ...refused };
+  for (let i = 0; i < 16 && namespaceOf(enabled) !== NS_SM; i++) enabled = await arrivals.stanza();
+  if (enabled.getName() !== 'enabled' || namespaceOf(enabled) !== NS_SM) return { socket, arrivals, bound, ...refused };
   const id = ['true', '1'].includes(attr(enabled, 'resume') ?? '') ? attr(enabled, 'id') : undefined;
   const max = Number(attr(enabled, 'max') ?? Number.NaN);
-  return { socket, inbox, bound, ...refused, sm: { ...(id === undefined ? {} : { id }), ...(Number.isFinite(max) ? { max } : {}) } };
+  return { socket, arrivals, bound, ...refused, sm: { ...(id === undefined ? {} : { id }), ...(Number.isFinite(max) ? { max } : {}) } };
 }
 
 /** Sends our header and gives the features that answer it. */
-async function begin(socket: XmppSocket, inbox: Inbox, options: NegotiateOptions): Promise<Element> {
+async function begin(socket: XmppSocket, arrivals: Arrivals, options: NegotiateOptions): Promise<Element> {
   const { domain } = options.jid;
   socket.open(xml('stream:stream', { xmlns: NS_CLIENT, 'xmlns:stream': NS_STREAM, to: domain, version: '1.0', 'xml:lang': 'en' }));
-  await inbox.header();
-  const features = await inbox.stanza();
+  await arrivals.header();
+  const features = await arrivals.stanza();
   if (features.getName() !== 'features' || namespaceOf(features) !== NS_STREAM) throw new LanpostError('disconnected', 'The server sent no stream features.');
   return features;
 }
 
 /** Always, and verified: a server that does not offer TLS, or somebody who took the offer away, gets nothing. */
-async function secure(socket: XmppSocket, inbox: Inbox, options: NegotiateOptions): Promise<void> {
-  const features = await begin(socket, inbox, options);
+async function secure(socket: XmppSocket, arrivals: Arrivals, options: NegotiateOptions): Promise<void> {
+  const features = await begin(socket, arrivals, options);
   if (!features.getChild('starttls', NS_TLS)) throw new Unusable('the server does not offer TLS');
   socket.write(xml('starttls', { xmlns: NS_TLS }));
-  const answer = await inbox.stanza();
+  const answer = await arrivals.stanza();
   if (answer.getName() !== 'proceed' || namespaceOf(answer) !== NS_TLS) throw new Unusable('the server refused TLS');
-  inbox.clear();
+  arrivals.clear();
   await socket.secure('client', verifiedTls({ domain: options.jid.domain, ...(options.ca === undefined ? {} : { ca: options.ca }) }));
 }
 
-async function authenticate(socket: XmppSocket, inbox: Inbox, features: Element, options: NegotiateOptions): Promise<void> {
+async function authenticate(socket: XmppSocket, arrivals: Arrivals, features: Element, options: NegotiateOptions): Promise<void> {
   const offered = features.getChild('mechanisms', NS_SASL)?.getChildren('mechanism').map((mechanism) => mechanism.getText().trim()) ?? [];
   const mechanism = chooseMechanism(offered);
   if (mechanism === undefined || mechanism === 'PLAIN') throw new SaslError('invalid-mechanism', `the server offers only ${offered.join(', ') || 'nothing'}`);
@@ -181,7 +181,7 @@ async function authenticate(socket: XmppSocket, inbox: Inbox, features: Element,
 
   let verified = false;
   for (let step = 0; step < 3; step++) {
-    const answer = await inbox.stanza();
+    const answer = await arrivals.stanza();
     if (namespaceOf(answer) !== NS_SASL) break;
     const data = Buffer.from(answer.getText(), 'base64');
     if (answer.getName() === 'failure') throw saslFailure(answer);
@@ -209,9 +209,9 @@ function saslFailure(failure: Element): SaslError {
 type Resumption = { readonly resumed: true; readonly h: number } | { readonly resumed: false; readonly h: number | undefined };
 
 /** XEP-0198 §5: what the other side had; when it would not resume the session, a new one must be bound. */
-async function resume(socket: XmppSocket, inbox: Inbox, session: { readonly id: string; readonly h: number }): Promise<Resumption> {
+async function resume(socket: XmppSocket, arrivals: Arrivals, session: { readonly id: string; readonly h: number }): Promise<Resumption> {
   socket.write(xml('resume', { xmlns: NS_SM, previd: session.id, h: String(session.h) }));
-  const answer = await inbox.stanza();
+  const answer = await arrivals.stanza();
   const h = namespaceOf(answer) === NS_SM ? parseH(attr(answer, 'h')) : undefined;
   if (namespaceOf(answer) !== NS_SM || answer.getName() !== 'resumed') return { resumed: false, h };
   // Without a count nothing can be said about what it has.
@@ -219,10 +219,10 @@ async function resume(socket: XmppSocket, inbox: Inbox, session: { readonly id: 
   return { resumed: true, h };
 }
 
-async function bind(socket: XmppSocket, inbox: Inbox, options: NegotiateOptions): Promise<string> {
+async function bind(socket: XmppSocket, arrivals: Arrivals, options: NegotiateOptions): Promise<string> {
   const id = 'bind';
   socket.write(xml('iq', { type: 'set', id }, xml('bind', { xmlns: NS_BIND }, xml('resource', {}, options.resource))));
-  const answer = await inbox.stanza();
+  const answer = await arrivals.stanza();
   if (answer.getName() !== 'iq' || attr(answer, 'id') !== id) throw new LanpostError('disconnected', 'The server did not answer the binding of a resource.');
   if (attr(answer, 'type') === 'error') throw stanzaErrorOf(answer);
   const bound = answer.getChild('bind', NS_BIND)?.getChildText('jid');

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { matches, validTopic } from '../log/filter.ts';
 import type { Log } from '../log/log.ts';
+import { NS_LANPOST } from '../payload/xml.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { mirrorName } from '../pubsub/delivery.ts';
 import type { Notice } from '../pubsub/notice.ts';
@@ -16,7 +17,6 @@ import { StanzaError } from '../xmpp/stanza-error.ts';
 import { originOf } from './record-origin.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 
-const NS_LANPOST = 'urn:lanpost:0';
 const PREFIX = 'intake/';
 
 export interface IntakeParts {

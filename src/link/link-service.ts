@@ -22,7 +22,7 @@ import type { Link } from './link.ts';
 import { incomingOf, MailRoad } from './mail-road.ts';
 import { publishAt } from './publish-at.ts';
 import { Rejoin } from './rejoin.ts';
-import type { ProvenPeer } from './streams-port.ts';
+import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 
 export interface LinkServiceParts {
   readonly broker: Broker;
@@ -56,9 +56,9 @@ export class LinkService {
     this.#parts = parts;
     const { broker, log, clock, trouble } = parts;
     this.trust = parts.trust;
-    const streams = {
-      send: async (name: string, ...rest: [Parameters<Link['send']>[1]]) => this.#up().send(name, ...rest),
-      request: async (name: string, ...rest: [Parameters<Link['request']>[1]]) => this.#up().request(name, ...rest),
+    const streams: PeerStreams = {
+      send: async (name, stanza) => this.#up().send(name, stanza),
+      request: async (name, iq) => this.#up().request(name, iq),
     };
     this.#feeds = new Feeds({ broker, log, streams, clock, trouble });
     this.#intake = new Intake({

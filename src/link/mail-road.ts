@@ -4,14 +4,13 @@ import type { Address } from '../mail/address.ts';
 import type { Incoming } from '../mail/inbox.ts';
 import type { Letter } from '../mail/letter.ts';
 import type { Handed, Road } from '../mail/road.ts';
+import { NS_LANPOST } from '../payload/xml.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import { readMessage } from '../xep/message-body.ts';
 import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';
 import { buildMessage } from '../xmpp/stanza.ts';
 import { originOf } from './record-origin.ts';
 import type { PeerStreams } from './streams-port.ts';
-
-const NS_LANPOST = 'urn:lanpost:0';
 
 /** As long as an escaped address can be. */
 const MAX_CHAIN = 512;

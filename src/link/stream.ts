@@ -12,7 +12,7 @@ import { NS_SM, parseH, StreamManagement } from '../xmpp/stream-management.ts';
 import { linkTls, peerSpki } from '../xmpp/tls.ts';
 import { NS_CLIENT, NS_STREAM, type StreamEvent } from '../xmpp/xml-stream.ts';
 import { XmppSocket } from '../xmpp/xmpp-socket.ts';
-import { Inbox } from './inbox.ts';
+import { Arrivals } from './arrivals.ts';
 import { type Agreed, type Channel, NS_TLS, Refusal, type Side } from './negotiation.ts';
 
 export interface LinkStreamInit {
@@ -85,7 +85,7 @@ export class LinkStream {
   readonly #init: LinkStreamInit;
   readonly #timing: Timing;
   readonly #socket: XmppSocket;
-  readonly #inbox: Inbox;
+  readonly #arrivals: Arrivals;
   /** Settles when it is ready, or will never be. */
   readonly negotiated: Promise<void>;
   #state: 'negotiating' | 'ready' | 'closing' | 'closed' = 'negotiating';
@@ -116,12 +116,12 @@ export class LinkStream {
     this.side = init.side;
     this.since = init.clock.mono();
     this.#timing = { ...TIMING, ...init.timing };
-    this.#inbox = new Inbox(init.clock);
+    this.#arrivals = new Arrivals(init.clock);
     this.#lastStanza = init.clock.mono();
     this.#socket = new XmppSocket({
       socket: init.socket, clock: init.clock, limits: init.limits, lenientHeader: true,
       on: {
-        header: event => this.#inbox.push(event),
+        header: event => this.#arrivals.push(event),
         stanza: element => (this.#state === 'negotiating' ? this.#early(element) : this.#receive(element)),
         end: () => this.#ending({ type: 'end' }),
         error: event => this.#ending(event),
@@ -231,19 +231,19 @@ export class LinkStream {
     }
     this.#release('early');
     // Also when the peer has said all it wanted and is gone.
-    for (const event of this.#inbox.takeAll()) if (event.type === 'stanza') this.#receive(event.element);
+    for (const event of this.#arrivals.takeAll()) if (event.type === 'stanza') this.#receive(event.element);
   }
 
   #early(element: Element): void {
-    this.#inbox.push({ type: 'stanza', element });
-    if (this.#inbox.size >= EARLY) this.#hold('early');
+    this.#arrivals.push({ type: 'stanza', element });
+    if (this.#arrivals.size >= EARLY) this.#hold('early');
   }
 
   /** The socket answers the closing tag by itself; nothing more can be sent. */
   #ending(event: StreamEvent): void {
     if (this.#state === 'ready') this.#state = 'closing';
     this.#ended = true;
-    this.#inbox.push(event);
+    this.#arrivals.push(event);
   }
 
   #refuse(error: Error): void {
@@ -260,10 +260,10 @@ export class LinkStream {
     const socket = this.#socket;
     return {
       next: ms => {
-        if (this.#inbox.size === 0) this.#release('early');
-        return this.#inbox.next(ms);
+        if (this.#arrivals.size === 0) this.#release('early');
+        return this.#arrivals.next(ms);
       },
-      unread: event => this.#inbox.unread(event),
+      unread: event => this.#arrivals.unread(event),
       header: attributes => {
         this.#versioned = attributes['version'] !== undefined;
         socket.open(xml('stream:stream', { xmlns: NS_CLIENT, 'xmlns:stream': NS_STREAM, ...attributes }));
@@ -271,7 +271,7 @@ export class LinkStream {
       write: element => void socket.write(element),
       secure: async side => {
         // RFC 6120 §5.4.3.3: whatever came in the clear beyond this point must not count as protected.
-        if (this.#inbox.takeAll().length > 0) throw new Refusal('protocol', 'policy-violation', 'more was sent before TLS than belongs there');
+        if (this.#arrivals.takeAll().length > 0) throw new Refusal('protocol', 'policy-violation', 'more was sent before TLS than belongs there');
         this.#release('early');
         return peerSpki(await socket.secure(side === 'dialled' ? 'client' : 'server', linkTls(this.#init.identity)));
       },
@@ -437,7 +437,7 @@ export class LinkStream {
     this.#rest?.stop();
     // After a closing tag a reset is how some peers hang up; it is no reason of its own.
     const reason = this.#reason ?? cause;
-    this.#inbox.lose(reason ?? new Refusal('peer', 'undefined-condition', 'the peer closed the connection before the stream was open'));
+    this.#arrivals.lose(reason ?? new Refusal('peer', 'undefined-condition', 'the peer closed the connection before the stream was open'));
     for (const { reject } of this.#sm.unacked()) reject(new LanpostError('disconnected', 'The stream was lost before the peer confirmed.'));
     wake(this.#settled);
     wake(this.#answered);

@@ -1,7 +1,7 @@
 // XEP-0060 1.30 (Publish-Subscribe): requests to the broker, translated. Engine: pubsub/.
 import type { From } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import { elementToPayload, payloadToElement } from '../payload/xml.ts';
+import { elementToPayload, NS_LANPOST, payloadToElement } from '../payload/xml.ts';
 import type { Actor } from '../pubsub/actor.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import type { Notice } from '../pubsub/notice.ts';
@@ -14,7 +14,6 @@ import { NS_PUBSUB_ERRORS, pubsubError } from './pubsub-errors.ts';
 
 export const NS_PUBSUB = 'http://jabber.org/protocol/pubsub';
 export const NS_PUBSUB_OWNER = 'http://jabber.org/protocol/pubsub#owner';
-const NS_LANPOST = 'urn:lanpost:0';
 /** Items in one answer; RSM (XEP-0059) is not offered, `max_items` is. */
 const PAGE = 100;
 /** Of one answer, as XML: what any box takes, whatever its payloads become when they are escaped. */

@@ -28,7 +28,7 @@ export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' 
   });
   const session: HomeSession = new HomeSession({ clock, jid: negotiated.bound ?? jid, managed: true, timing: SESSION_TIMING, trouble: () => undefined });
   session.attach(negotiated.socket);
-  negotiated.inbox.handOver(session.receive);
+  negotiated.arrivals.handOver(session.receive);
   const parse = (answer: Element): StoredItem[] => (answer.getChild('pubsub', NS_PUBSUB)?.getChild('items')?.getChildren('item') ?? []).map((item) => {
     const record = item.getChild('record', 'urn:lanpost:0');
     const payload = record && children(record)[0];

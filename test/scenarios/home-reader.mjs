@@ -21,7 +21,7 @@ async function open() {
   });
   session = new HomeSession({ clock, jid: negotiated.bound, managed: true, timing: SESSION_TIMING, trouble: () => undefined });
   session.attach(negotiated.socket);
-  negotiated.inbox.handOver(session.receive);
+  negotiated.arrivals.handOver(session.receive);
   return session;
 }
 

@@ -7,7 +7,7 @@ import { StreamEnded } from './loss.ts';
 
 export type Arrival = { readonly type: 'header' } | { readonly type: 'stanza'; readonly element: Element };
 
-export class Inbox {
+export class Arrivals {
   #queue: Arrival[] = [];
   #waiter: { resolve(arrival: Arrival): void; reject(error: Error): void } | undefined;
   #handler: ((element: Element) => void) | undefined;

@@ -2,7 +2,7 @@ import type { StreamEvent } from '../xmpp/xml-stream.ts';
 import type { Clock } from '../clock.ts';
 
 /** Stream events in order, for whoever waits for the next one. */
-export class Inbox {
+export class Arrivals {
   readonly #clock: Clock;
   readonly #events: StreamEvent[] = [];
   #waiting: { readonly resolve: (event: StreamEvent | undefined) => void; readonly reject: (error: Error) => void } | undefined;
