@@ -31,7 +31,6 @@ export function receiptSource(send: () => Promise<Receipt>): Source {
         return { done: false, value: { value: { id: receipt.id, to: receipt.to } } };
       }
       while (waiting()) {
-        // oxlint-disable-next-line no-await-in-loop
         await new Promise<void>((resolve) => { wake = resolve; });
       }
       const value = told.shift();

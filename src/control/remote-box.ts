@@ -26,7 +26,6 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
   const list = async <T>(method: string, args: readonly unknown[], decode: (arrival: Arrival) => T = taken): Promise<T[]> => {
     const stream = rpc.open(method, args, { decode, ahead: 256 });
     const values: T[] = [];
-    // oxlint-disable-next-line no-await-in-loop
     for (let step = await stream.next(); !step.done; step = await stream.next()) values.push(step.value);
     return values;
   };

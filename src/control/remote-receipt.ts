@@ -24,7 +24,6 @@ async function follow(stream: RemoteStream<unknown>, steps: Record<ReceiptStep, 
   let over: unknown = new LanpostError('closed', 'This receipt is no longer followed; ask for the state of the message by its id.');
   try {
     for (;;) {
-      // oxlint-disable-next-line no-await-in-loop
       const told = await stream.next();
       if (told.done) break;
       const { step, error } = isRecord(told.value) ? told.value : {};

@@ -140,7 +140,7 @@ export class Session {
     stream.pumping = true;
     try {
       while (stream.credit > 0 && !stream.closed) {
-        // oxlint-disable-next-line no-await-in-loop -- one at a time is the flow control
+        // One at a time is the flow control.
         const step = await stream.source.next();
         if (stream.closed) return;
         if (step.done) {
@@ -151,7 +151,6 @@ export class Session {
         const no = stream.handed++;
         if (step.value.ack || step.value.nack) stream.open.set(no, step.value);
         this.#send({ type: 'next', id, no, value: step.value.value });
-        // oxlint-disable-next-line no-await-in-loop
         if (this.#connection.waiting > this.#limits.backlogBytes) await this.#connection.drained();
       }
     } catch (error) {

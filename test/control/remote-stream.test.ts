@@ -42,7 +42,6 @@ describe('a remote stream', () => {
       const step = stream.next();
       most = Math.max(most, sum() - read);
       while (sent < sum()) arrive(sent++);
-      // oxlint-disable-next-line no-await-in-loop
       expect((await step).value).toBe(read++);
     }
     expect(most).toBeLessThanOrEqual(9); // the one being waited for, and 8 ahead

@@ -164,7 +164,6 @@ describe('a control connection', () => {
     await rpc.call('echo', []);
     expect(log.handed).toBe(0);
     for (let index = 0; index < 3; index++) {
-      // oxlint-disable-next-line no-await-in-loop
       expect((await stream.next()).value?.value).toBe(index);
     }
     expect(log.handed).toBe(3);
@@ -269,7 +268,6 @@ describe('a control connection', () => {
     const { rpc } = await box.attach();
     const stream = rpc.open('large', [], { decode: ({ value }) => (value as Uint8Array).length, ahead: 64 });
     for (let index = 0; index < 200; index++) {
-      // oxlint-disable-next-line no-await-in-loop
       expect((await stream.next()).value).toBe(100_000);
     }
     expect(handed).toBeLessThanOrEqual(200 + 65);
