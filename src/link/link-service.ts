@@ -71,7 +71,7 @@ export class LinkService {
     this.#rejoin = new Rejoin({
       clock,
       wanted: () => this.#intake.fingerprints(),
-      nameOf: (fingerprint) => this.#link?.nameOf(fingerprint) ?? this.peers().find(({ name }) => name === this.#intake.askedAs(fingerprint))?.name,
+      nameOf: (fingerprint) => this.#link?.nameOf(fingerprint) ?? this.#link?.peers.get(this.#intake.askedAs(fingerprint) ?? '')?.name,
       prove: async (name) => this.#up().prove(name),
     });
     this.road = new MailRoad({
