@@ -1,11 +1,12 @@
 import { LanpostError } from '../errors.ts';
 import { topicNumber } from './expiry.ts';
 import { encodeIndex, isItem } from './index-row.ts';
-import { expiryKey, garbageKey, idKey, indexKey, originKey, putSeq, putU32, recordKey } from './keys.ts';
+import { expiryKey, garbageKey, idKey, indexKey, originKey, putSeq, putU32 } from './keys.ts';
 import { type Mark, originName, originOp, take } from './origins.ts';
 import { type Prior, priorKey, replacementId } from './prior.ts';
-import { type Draft, type RecordPayload, HEADER_BYTES, encodeRecord, recordCrc } from './record.ts';
+import { type Draft, type RecordPayload, HEADER_BYTES, recordCrc } from './record.ts';
 import type { RingEntry } from './ring.ts';
+import type { RowWriter } from './row-writer.ts';
 import type { LogState } from './state.ts';
 import type { Topic, TopicChange } from './topics.ts';
 import type { Transaction } from './transaction.ts';
@@ -20,7 +21,10 @@ export interface Appended {
 /** One append waiting for the disk. */
 export interface Pending {
   readonly draft: Draft;
-  readonly body: Uint8Array;
+  /** Encoded already, when it is not plain. */
+  readonly body: Uint8Array | undefined;
+  /** That its body takes at most. */
+  readonly bytes: number;
   readonly resolve: (appended: Appended) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -48,6 +52,7 @@ export class Assembly {
   bytes = 0;
   readonly #state: LogState;
   readonly #tx: Transaction;
+  readonly #rows: RowWriter;
   readonly #priors: Map<string, Prior>;
   readonly #marks = new Map<string, Mark>();
   readonly #idPrefix: string;
@@ -58,9 +63,10 @@ export class Assembly {
   #crcs: Uint8Array;
   #seq: number;
 
-  constructor(state: LogState, tx: Transaction, priors: Map<string, Prior>, drafts: number) {
+  constructor(state: LogState, tx: Transaction, rows: RowWriter, priors: Map<string, Prior>, drafts: number) {
     this.#state = state;
     this.#tx = tx;
+    this.#rows = rows;
     this.#priors = priors;
     this.#seq = state.head;
     this.#crcs = Buffer.allocUnsafe(drafts * 4);
@@ -105,7 +111,7 @@ export class Assembly {
     if (mark && draft.origin) {
       const name = originName(draft.origin, draft.topic);
       this.#marks.set(name, mark);
-      this.#tx.ops.push(originOp(name, mark));
+      this.#tx.apply([originOp(name, mark)]);
     }
     if (prior) this.#replace(topic, change, prior, draft.kind === 'retract' ? 'retracted' : 'superseded', inView);
     this.#write(topic, change, seq, draft, body, id);
@@ -155,30 +161,31 @@ export class Assembly {
     this.#tx.put(garbageKey(seq), topicNumber(topic.no));
   }
 
-  #write(topic: Topic, change: TopicChange, seq: number, draft: Draft, body: Uint8Array, id: string | undefined): void {
+  #write(topic: Topic, change: TopicChange, seq: number, draft: Draft, body: Uint8Array | undefined, id: string | undefined): void {
     const { kind } = draft;
     const item = isItem(kind);
-    const header = { kind, topic: topic.no, previous: change.last, wall: this.#wall, mono: this.#mono, trusted: this.#trusted };
-    const row = encodeRecord(header, body);
-    const index = { state: 'live' as const, item, size: row.length, ordinal: change.ordinal + 1, ...(item && id !== undefined && { id }) };
     const tx = this.#tx;
-    tx.put(recordKey(seq), row);
-    tx.put(indexKey(topic.no, seq), encodeIndex(index));
+    const header = { kind, topic: topic.no, previous: change.last, wall: this.#wall, mono: this.#mono, trusted: this.#trusted };
+    const row = this.#rows.record(tx, seq, header, draft, body);
+    const size = row.length;
+    const ordinal = change.ordinal + 1;
     if (item && id !== undefined) {
+      const index = { state: 'live' as const, item, size, ordinal, id };
+      tx.put(indexKey(topic.no, seq), encodeIndex(index));
       tx.put(idKey(topic.no, id), u64(seq));
       this.#priors.set(priorKey(topic, id), { seq, index, payload: draft.payload });
-    }
+    } else this.#rows.index(tx, topic.no, seq, item, size, ordinal);
     if (draft.expires !== undefined) tx.put(expiryKey(Math.max(0, draft.expires), seq), topicNumber(topic.no));
     putU32(this.#crcs, this.entries.length * 4, recordCrc(row));
-    this.bytes += row.length;
+    this.bytes += size;
     const { origin } = draft;
     const recordId = origin ? `${origin.box}-${origin.epoch}-${origin.seq}` : `${this.#idPrefix}${seq}`;
     this.results.push({ seq, recordId, repeated: false });
     this.entries.push({
-      seq, topic, draft, previous: change.last, recordId, bytes: row.length + HEADER_BYTES, ordinal: index.ordinal,
+      seq, topic, draft, previous: change.last, recordId, bytes: size + HEADER_BYTES, ordinal,
       wall: this.#wall, mono: this.#mono, boot: this.#boot, trusted: this.#trusted,
     });
-    this.#touch(topic, change, seq, draft, row.length);
+    this.#touch(topic, change, seq, draft, size);
   }
 
   /** What the record does to its topic. */

@@ -1,12 +1,14 @@
 import { crc32 } from 'node:zlib';
 import { LanpostError } from '../errors.ts';
 import { type Appended, Assembly, type Pending } from './assemble.ts';
+import { bodyRoom, encodeBody, isPlain } from './body.ts';
 import type { Cursors } from './cursors.ts';
 import type { DiskGuard } from './disk-guard.ts';
 import { commitKey } from './keys.ts';
 import { BATCH_BYTES, BATCH_RECORDS } from './limits.ts';
 import { readPriors } from './prior.ts';
-import { type Draft, encodeBody } from './record.ts';
+import type { Draft } from './record.ts';
+import { RowWriter } from './row-writer.ts';
 import type { Space } from './space.ts';
 import type { LogState } from './state.ts';
 import { Transaction } from './transaction.ts';
@@ -44,6 +46,7 @@ export class Committer {
   readonly #cursors: Cursors;
   readonly #guard: DiskGuard;
   readonly #space: Space;
+  readonly #rows = new RowWriter();
   #queue: Pending[] = [];
   #queuedBytes = 0;
   #tasks: Task[] = [];
@@ -66,15 +69,16 @@ export class Committer {
     const refusal = this.#guard.refusal();
     if (refusal) return Promise.reject(refusal);
     if (this.#queuedBytes > this.#state.limits.pendingBytes) return Promise.reject(new LanpostError('busy'));
-    let body: Uint8Array;
+    let body: Uint8Array | undefined;
     try {
-      body = encodeBody(draft);
+      if (!isPlain(draft)) body = encodeBody(draft);
     } catch (cause) {
       return Promise.reject(new LanpostError('invalid-value', 'The record holds something that cannot be stored.', { cause }));
     }
-    this.#queuedBytes += body.length + OVERHEAD;
+    const bytes = body?.length ?? bodyRoom(draft);
+    this.#queuedBytes += bytes + OVERHEAD;
     return new Promise((resolve, reject) => {
-      this.#queue.push({ draft, body, resolve, reject });
+      this.#queue.push({ draft, body, bytes, resolve, reject });
       if (!this.#scheduled) this.nudge();
     });
   }
@@ -158,10 +162,10 @@ export class Committer {
     const most = first && this.#queue.length >= HALVED ? Math.ceil(this.#queue.length / 2) : BATCH_RECORDS;
     let bytes = 0;
     let count = 0;
-    for (const { draft, body } of this.#queue) {
-      if (draft.kind === 'retract' && this.#overfull(draft.topic, count)) break;
-      if (count >= Math.min(most, BATCH_RECORDS) || (count > 0 && bytes + body.length > BATCH_BYTES)) break;
-      bytes += body.length;
+    for (const one of this.#queue) {
+      if (one.draft.kind === 'retract' && this.#overfull(one.draft.topic, count)) break;
+      if (count >= Math.min(most, BATCH_RECORDS) || (count > 0 && bytes + one.bytes > BATCH_BYTES)) break;
+      bytes += one.bytes;
       count++;
     }
     this.#queuedBytes -= bytes + count * OVERHEAD;
@@ -190,13 +194,13 @@ export class Committer {
     const tx = new Transaction(this.#state);
     try {
       const assembly = await this.#build(tx, pending, tasks);
-      const written = tx.ops.length > 0
-        && this.#state.database.batch(tx.ops, { sync: assembly.entries.length > 0 || tasks.some(({ sync }) => sync) || this.#cursors.sync });
+      const written = tx.write({ sync: assembly.entries.length > 0 || tasks.some(({ sync }) => sync) || this.#cursors.sync });
       before?.();
       await written;
       return this.#committed(tx, assembly, pending, tasks);
     } catch (error) {
       before?.();
+      await tx.discard();
       this.#guard.failed(error);
       const refusal = this.#guard.refusal() ?? new LanpostError('disk-full', undefined, { cause: error });
       for (const { reject } of pending) reject(refusal);
@@ -223,7 +227,7 @@ export class Committer {
       const topic = draft.kind === 'retract' ? state.topics.byName.get(draft.topic) : undefined;
       if (topic?.stored) await this.#space.settle(tx, topic);
     }
-    const assembly = new Assembly(state, tx, priors, pending.length);
+    const assembly = new Assembly(state, tx, this.#rows, priors, pending.length);
     for (const one of pending) assembly.add(one);
     assembly.seal();
     for (const task of tasks) await task.build(tx);
@@ -232,7 +236,7 @@ export class Committer {
     if (first) {
       const { bytes, entries } = assembly;
       const { dropped, oldest } = state.window.overflow(first.seq, bytes);
-      for (const op of dropped) tx.ops.push(op);
+      tx.apply(dropped);
       tx.put(commitKey(first.seq), encodeCommit({ first: first.seq, count: entries.length, crc: crc32(assembly.crcs), bytes, hole: false, oldest }));
       tx.onCommit(() => state.window.add(first.seq, bytes, dropped.length));
     }

@@ -4,6 +4,17 @@ export interface Op {
   readonly value?: Uint8Array;
 }
 
+/** Changes that are written together. What it is given is copied at once: the caller may use its buffers again. */
+export interface Batch {
+  readonly length: number;
+  put(key: Uint8Array, value: Uint8Array): void;
+  del(key: Uint8Array): void;
+  /** All or nothing; with `sync` it resolves after the disk has it. */
+  write(options: { readonly sync: boolean }): Promise<void>;
+  /** Instead of `write`. */
+  discard(): Promise<void>;
+}
+
 export interface RangeOptions {
   readonly gt?: Uint8Array;
   readonly gte?: Uint8Array;
@@ -32,8 +43,7 @@ export interface Database {
   repair(): Promise<void>;
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
   getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
-  /** All or nothing; with `sync` it resolves after the disk has it. */
-  batch(ops: readonly Op[], options: { readonly sync: boolean }): Promise<void>;
+  batch(): Batch;
   range(options: RangeOptions): Promise<Row[]>;
   /** Reclaims the space of deleted keys from `from` up to `to`; also moves what is in memory into table files. */
   compact(from: Uint8Array, to: Uint8Array): Promise<void>;
@@ -45,4 +55,16 @@ export interface Database {
   witness(head: number, suspect?: boolean): void;
   /** What was last noted. `suspect`: readers may be further than their cursors say. */
   witnessed(): Promise<{ readonly head: number; readonly suspect: boolean }>;
+}
+
+/** Writes these changes and nothing else, and waits for the disk. */
+export function writeSynced(database: Database, ops: readonly Op[]): Promise<void> {
+  const batch = database.batch();
+  for (const op of ops) apply(batch, op);
+  return batch.write({ sync: true });
+}
+
+export function apply(batch: Pick<Batch, 'put' | 'del'>, { key, value }: Op): void {
+  if (value === undefined) batch.del(key);
+  else batch.put(key, value);
 }

@@ -14,17 +14,23 @@ export interface IndexRow {
 
 const STATES = ['live', 'superseded', 'retracted'] as const;
 const HAS_ID = 2;
-const FIXED = 14;
+/** Without an id. */
+export const INDEX_BYTES = 14;
 
 export function encodeIndex(row: IndexRow): Uint8Array {
   const { id } = row;
-  const bytes = Buffer.allocUnsafe(id === undefined ? FIXED : FIXED + Buffer.byteLength(id));
-  bytes[0] = STATES.indexOf(row.state);
-  bytes[1] = (row.item ? 1 : 0) | (id === undefined ? 0 : HAS_ID);
-  putU32(bytes, 2, row.size);
-  putSeq(bytes, 6, row.ordinal);
-  if (id !== undefined) bytes.write(id, FIXED);
+  const bytes = Buffer.allocUnsafe(id === undefined ? INDEX_BYTES : INDEX_BYTES + Buffer.byteLength(id));
+  putIndex(bytes, row);
+  if (id !== undefined) bytes.write(id, INDEX_BYTES);
   return bytes;
+}
+
+/** All but the id itself. */
+export function putIndex(bytes: Uint8Array, { state, item, size, ordinal, id }: IndexRow): void {
+  bytes[0] = STATES.indexOf(state);
+  bytes[1] = (item ? 1 : 0) | (id === undefined ? 0 : HAS_ID);
+  putU32(bytes, 2, size);
+  putSeq(bytes, 6, ordinal);
 }
 
 export function decodeIndex(bytes: Uint8Array): IndexRow {
@@ -34,7 +40,7 @@ export function decodeIndex(bytes: Uint8Array): IndexRow {
     item: (flags & 1) !== 0,
     size: getU32(bytes, 2),
     ordinal: getSeq(bytes, 6),
-    ...((flags & HAS_ID) !== 0 && { id: Buffer.from(bytes.buffer, bytes.byteOffset + FIXED, bytes.length - FIXED).toString() }),
+    ...((flags & HAS_ID) !== 0 && { id: Buffer.from(bytes.buffer, bytes.byteOffset + INDEX_BYTES, bytes.length - INDEX_BYTES).toString() }),
   };
 }
 

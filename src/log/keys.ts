@@ -79,9 +79,19 @@ export const originKey = (name: string): Uint8Array => textKey(PREFIX.origin, na
 export function indexKey(topic: number, seq: number): Uint8Array {
   const key = Buffer.allocUnsafe(13);
   key[0] = PREFIX.index;
+  putIndexKey(key, topic, seq);
+  return key;
+}
+
+/** Makes a record's key another's. */
+export function putRecordKey(key: Uint8Array, seq: number): void {
+  putSeq(key, 1, seq);
+}
+
+/** Makes an index row's key another's. */
+export function putIndexKey(key: Uint8Array, topic: number, seq: number): void {
   putU32(key, 1, topic);
   putSeq(key, 5, seq);
-  return key;
 }
 
 export function idKey(topic: number, id: string): Uint8Array {

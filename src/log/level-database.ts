@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { Level } from 'level';
 import { LanpostError } from '../errors.ts';
-import type { Database, Op, RangeOptions, Row } from './database.ts';
+import type { Batch, Database, RangeOptions, Row } from './database.ts';
 import { getSeq, getU32, putSeq, putU32 } from './keys.ts';
 
 const WITNESS_BYTES = 13;
@@ -58,15 +58,17 @@ export class LevelDatabase implements Database {
     return this.#db.getMany(keys);
   }
 
-  async batch(ops: readonly Op[], options: { readonly sync: boolean }): Promise<void> {
+  batch(): Batch {
     // A chained batch, because an array of operations costs five times the processor time
     // (measured: classic-level looks up three properties per operation through Node-API).
     const batch = this.#db.batch();
-    for (const op of ops) {
-      if (op.value === undefined) batch.del(op.key);
-      else batch.put(op.key, op.value);
-    }
-    await batch.write({ sync: options.sync });
+    return {
+      get length() { return batch.length; },
+      put: (key, value) => void batch.put(key, value),
+      del: (key) => void batch.del(key),
+      write: ({ sync }) => batch.write({ sync }),
+      discard: () => batch.close(),
+    };
   }
 
   async range(options: RangeOptions): Promise<Row[]> {

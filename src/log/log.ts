@@ -308,7 +308,7 @@ class DiskLog implements Log {
     this.#space.reset();
     const tx = new Transaction(this.#state);
     this.#cursors.flush(tx, false);
-    await database.batch(tx.ops, { sync: true });
+    await tx.write({ sync: true });
     tx.committed();
     database.witness(this.#state.head);
     this.#state.reopening = undefined;

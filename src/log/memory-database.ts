@@ -1,4 +1,4 @@
-import type { Database, Op, RangeOptions, Row } from './database.ts';
+import type { Batch, Database, Op, RangeOptions, Row } from './database.ts';
 
 /** Index of the first row whose key is not below `key`. */
 function lowerBound(rows: Row[], key: Uint8Array): number {
@@ -55,10 +55,20 @@ export class MemoryDatabase implements Database {
     return keys.map((key) => this.#find(key)?.[1]);
   }
 
-  async batch(ops: readonly Op[]): Promise<void> {
+  batch(): Batch {
     this.#assert(true);
-    if (this.failure) throw this.failure;
-    for (const op of ops) this.#apply(op);
+    const ops: Op[] = [];
+    return {
+      get length() { return ops.length; },
+      put: (key, value) => void ops.push({ key: Uint8Array.from(key), value: Uint8Array.from(value) }),
+      del: (key) => void ops.push({ key: Uint8Array.from(key) }),
+      write: async () => {
+        this.#assert(true);
+        if (this.failure) throw this.failure;
+        for (const op of ops) this.#apply(op);
+      },
+      discard: async () => undefined,
+    };
   }
 
   async range(options: RangeOptions): Promise<Row[]> {
@@ -120,8 +130,7 @@ export class MemoryDatabase implements Database {
       if (old) this.#rows.splice(at, 1);
       return;
     }
-    // Copies, as a real database does: the caller may reuse its buffers.
-    const row: Row = [Uint8Array.from(key), Uint8Array.from(value)];
+    const row: Row = [key, value];
     this.#bytes += key.length + value.length;
     this.#rows.splice(at, old ? 1 : 0, row);
   }

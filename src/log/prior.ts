@@ -1,7 +1,8 @@
+import { decodeBody } from './body.ts';
 import type { Database } from './database.ts';
 import { type IndexRow, decodeIndex } from './index-row.ts';
 import { getSeq, idKey, indexKey, recordKey } from './keys.ts';
-import { type Draft, type RecordPayload, decodeBody, recordIntact } from './record.ts';
+import { type Draft, type RecordPayload, recordBody, recordIntact } from './record.ts';
 import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';
 
@@ -83,6 +84,6 @@ async function readRows(database: Database, found: Found[], priors: Map<string, 
     const index = rows[2 * i];
     const record = rows[2 * i + 1];
     if (!index) continue;
-    priors.set(name, { seq, index: decodeIndex(index), payload: record && recordIntact(record) ? decodeBody(record).payload : undefined });
+    priors.set(name, { seq, index: decodeIndex(index), payload: record && recordIntact(record) ? decodeBody(recordBody(record)).payload : undefined });
   }
 }

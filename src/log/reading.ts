@@ -1,8 +1,9 @@
+import { decodeBody } from './body.ts';
 import type { RangeOptions, Row } from './database.ts';
 import { decodeIndex } from './index-row.ts';
 import { getSeq, indexKey, recordKey } from './keys.ts';
 import { PAGE_BYTES, PAGE_RECORDS } from './limits.ts';
-import { type LogRecord, decodeBody, decodeHeader, recordIntact, recordTopic } from './record.ts';
+import { type LogRecord, decodeHeader, recordBody, recordIntact, recordTopic } from './record.ts';
 import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';
 
@@ -93,7 +94,7 @@ export class Reading {
       };
     }
     const { kind, previous, wall, mono, trusted } = decodeHeader(row);
-    const body = decodeBody(row);
+    const body = decodeBody(recordBody(row));
     const { origin } = body;
     const recordId = origin ? `${origin.box}-${origin.epoch}-${origin.seq}` : epochs.recordId(seq);
     return { seq, topic: name, kind, previous, recordId, stamp: { wall, mono, boot: epoch.name, trusted }, ...body };

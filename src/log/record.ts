@@ -1,5 +1,4 @@
 import { crc32 } from 'node:zlib';
-import { decodeRow, encodeRow } from './cbor.ts';
 import { getSeq, getU32, putSeq, putU32 } from './keys.ts';
 
 export type DraftKind = 'publish' | 'retract' | 'purge' | 'delete' | 'configure';
@@ -77,15 +76,15 @@ export interface LogRecord {
   readonly gap?: GapInfo;
 }
 
-// Header: version u8, kind u8, flags u8, 0, topic u32, CRC-32 of everything else u32,
-// previous u64, wall u64, mono u64 (thousandths of a millisecond). Then one CBOR array.
+// Header: CRC-32 of the row with these four bytes zero u32, version u8, kind u8, flags u8, 0,
+// topic u32, previous u64, wall u64, mono u64 (thousandths of a millisecond). Then the body (body.ts).
 export const HEADER_BYTES = 36;
 const VERSION = 1;
 const TRUSTED = 1;
-const CRC_AT = 8;
+const VERSION_AT = 4, KIND_AT = 5, FLAGS_AT = 6, TOPIC_AT = 8, PREVIOUS_AT = 12, WALL_AT = 20, MONO_AT = 28;
 const KINDS: readonly RecordKind[] = ['publish', 'retract', 'purge', 'delete', 'configure', 'gap'];
-// Common media types travel as their index.
-const TYPES: readonly string[] = ['application/json', 'text/plain', 'application/octet-stream', 'application/xml'];
+/** The CRC of the four zero bytes that its own place counts as. */
+const CRC_OF_ITS_PLACE: number = crc32(new Uint8Array(4));
 
 export interface Header {
   readonly kind: RecordKind;
@@ -96,86 +95,55 @@ export interface Header {
   readonly trusted: boolean;
 }
 
-/** The part of a record that is known before its place in the log. */
-export function encodeBody(draft: Draft, gap?: GapInfo): Uint8Array {
-  const { payload, id, publisher, origin, expires, extra, config } = draft;
-  const type = payload && TYPES.indexOf(payload.contentType);
-  const fields: unknown[] = [
-    payload && (type === -1 ? payload.contentType : type), payload?.bytes, id, publisher,
-    origin && [origin.box, origin.epoch, origin.seq, origin.previous], expires, extra, config,
-    gap && [gap.from, gap.to, gap.count, gap.reason],
-  ];
-  while (fields.length > 0 && fields.at(-1) === undefined) fields.pop();
-  return encodeRow(fields);
-}
-
 /** The row of one record; its CRC stands in the header. */
 export function encodeRecord(header: Header, body: Uint8Array): Uint8Array {
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES + body.length);
-  bytes[0] = VERSION;
-  bytes[1] = KINDS.indexOf(header.kind);
-  bytes[2] = header.trusted ? TRUSTED : 0;
-  bytes[3] = 0;
-  putU32(bytes, 4, header.topic);
-  putSeq(bytes, 12, header.previous);
-  putSeq(bytes, 20, Math.max(0, Math.floor(header.wall)));
-  putSeq(bytes, 28, Math.floor(header.mono * 1000));
-  bytes.set(body, HEADER_BYTES);
-  putU32(bytes, CRC_AT, crcOf(bytes));
-  return bytes;
+  const row = Buffer.allocUnsafe(HEADER_BYTES + body.length);
+  row.set(body, HEADER_BYTES);
+  sealRecord(row, header);
+  return row;
 }
 
-export function recordCrc(bytes: Uint8Array): number {
-  return getU32(bytes, CRC_AT);
+/** Puts the header before a body that is in place. */
+export function sealRecord(row: Uint8Array, { kind, topic, previous, wall, mono, trusted }: Header): void {
+  putU32(row, 0, 0);
+  row[VERSION_AT] = VERSION;
+  row[KIND_AT] = KINDS.indexOf(kind);
+  row[FLAGS_AT] = trusted ? TRUSTED : 0;
+  row[FLAGS_AT + 1] = 0;
+  putU32(row, TOPIC_AT, topic);
+  putSeq(row, PREVIOUS_AT, previous);
+  putSeq(row, WALL_AT, Math.max(0, Math.floor(wall)));
+  putSeq(row, MONO_AT, Math.floor(mono * 1000));
+  putU32(row, 0, crc32(row));
+}
+
+export function recordCrc(row: Uint8Array): number {
+  return getU32(row, 0);
 }
 
 /** Whether the row is one this version wrote and undamaged. */
-export function recordIntact(bytes: Uint8Array): boolean {
-  if (bytes.length < HEADER_BYTES || bytes[0] !== VERSION) return false;
-  return crcOf(bytes) === recordCrc(bytes);
+export function recordIntact(row: Uint8Array): boolean {
+  if (row.length < HEADER_BYTES || row[VERSION_AT] !== VERSION) return false;
+  return crc32(row.subarray(4), CRC_OF_ITS_PLACE) === recordCrc(row);
 }
 
-/** Over everything but its own four bytes. */
-function crcOf(bytes: Uint8Array): number {
-  return crc32(bytes.subarray(CRC_AT + 4), crc32(bytes.subarray(0, CRC_AT)));
-}
-
-export function decodeHeader(bytes: Uint8Array): Header {
+export function decodeHeader(row: Uint8Array): Header {
   return {
-    kind: KINDS[bytes[1]!] ?? 'gap',
-    topic: recordTopic(bytes),
-    previous: getSeq(bytes, 12),
-    wall: getSeq(bytes, 20),
-    mono: getSeq(bytes, 28) / 1000,
-    trusted: (bytes[2]! & TRUSTED) !== 0,
+    kind: KINDS[row[KIND_AT]!] ?? 'gap',
+    topic: recordTopic(row),
+    previous: getSeq(row, PREVIOUS_AT),
+    wall: getSeq(row, WALL_AT),
+    mono: getSeq(row, MONO_AT) / 1000,
+    trusted: (row[FLAGS_AT]! & TRUSTED) !== 0,
   };
 }
 
 /** Topic number, without decoding more. */
-export function recordTopic(bytes: Uint8Array): number {
-  return getU32(bytes, 4);
+export function recordTopic(row: Uint8Array): number {
+  return getU32(row, TOPIC_AT);
 }
 
-/** What a body holds; only for rows that are `recordIntact`. */
-export function decodeBody(bytes: Uint8Array): Omit<Draft, 'topic' | 'kind'> & { readonly gap?: GapInfo } {
-  const [type, payload, id, publisher, origin, expires, extra, config, gap] = decodeRow<[
-    number | string | undefined, Uint8Array | undefined, string | undefined, string | undefined,
-    [string, string, number, number | undefined] | undefined, number | undefined, unknown,
-    TopicSettings | undefined, [number, number, number | undefined, GapReason] | undefined,
-  ]>(bytes.subarray(HEADER_BYTES));
-  return {
-    ...(type !== undefined && payload && {
-      payload: {
-        contentType: typeof type === 'number' ? TYPES[type] ?? 'application/octet-stream' : type,
-        bytes: new Uint8Array(payload.buffer, payload.byteOffset, payload.length),
-      },
-    }),
-    ...(id !== undefined && { id }),
-    ...(publisher !== undefined && { publisher }),
-    ...(origin && { origin: { box: origin[0], epoch: origin[1], seq: origin[2], ...(origin[3] !== undefined && { previous: origin[3] }) } }),
-    ...(expires !== undefined && { expires }),
-    ...(extra !== undefined && { extra }),
-    ...(config !== undefined && { config }),
-    ...(gap && { gap: { from: gap[0], to: gap[1], ...(gap[2] !== undefined && { count: gap[2] }), reason: gap[3] } }),
-  };
+/** What follows the header. */
+export function recordBody(row: Uint8Array): Uint8Array {
+  return row.subarray(HEADER_BYTES);
 }

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { LanpostError } from '../errors.ts';
+import { encodeBody } from './body.ts';
 import { decodeRow, encodeRow } from './cbor.ts';
 import type { Cursors } from './cursors.ts';
-import type { Database, Op, Row } from './database.ts';
+import { type Database, type Op, type Row, writeSynced } from './database.ts';
 import { decodeIndex, encodeIndex } from './index-row.ts';
 import { META_KEY, PREFIX, commitKey, getSeq, indexKey, prefixRange, putU32, recordKey } from './keys.ts';
-import { type GapInfo, encodeBody, encodeRecord, recordCrc, recordIntact } from './record.ts';
+import { type GapInfo, encodeRecord, recordCrc, recordIntact } from './record.ts';
 import type { LogRegistry } from './registry.ts';
 import type { LogState } from './state.ts';
 import { type CommitRow, decodeCommit, encodeCommit } from './window.ts';
@@ -113,7 +114,7 @@ export class Recovery {
   async close(): Promise<void> {
     const { database, head } = this.#state;
     await database.compact(NO_KEY, NO_KEY);
-    await database.batch([this.#metaOp(head)], { sync: true });
+    await writeSynced(database, [this.#metaOp(head)]);
   }
 
   #metaOp(clean?: number): Op {
@@ -180,7 +181,7 @@ export class Recovery {
       trouble({ kind: 'log.gap', message: `Records ${from} to ${to} are damaged and lost.`, code: 'corrupt' });
     }
     gaps.sort((a, b) => a - b);
-    await database.batch(ops, { sync: true });
+    await writeSynced(database, ops);
     await this.#recount(holes);
     const rows = (await allRows(database, PREFIX.commit)).map(decodeCommit);
     window.load(rows);
@@ -211,7 +212,7 @@ export class Recovery {
         }
       }
       Object.assign(topic, { first, last, count, bytes });
-      if (stale.length > 0) await database.batch(stale, { sync: true });
+      if (stale.length > 0) await writeSynced(database, stale);
     }
   }
 
@@ -227,7 +228,7 @@ export class Recovery {
   async #begin(): Promise<void> {
     const { database, epochs, boxId, head } = this.#state;
     const { epoch, op } = epochs.next(boxId, head + 1, randomBytes(4).toString('hex'));
-    await database.batch([op, this.#metaOp()], { sync: true });
+    await writeSynced(database, [op, this.#metaOp()]);
     epochs.add(epoch);
     await database.compact(NO_KEY, NO_KEY);
   }

@@ -179,7 +179,7 @@ export class Space {
   #epochs(tx: Transaction): { used: number; more: boolean } {
     let first = this.#state.head + 1;
     for (const topic of this.#state.topics.stored()) if (topic.first > 0 && topic.bytes > 0) first = Math.min(first, topic.first);
-    for (const op of this.#state.epochs.prune(Math.min(first, this.#state.gaps[0] ?? first))) tx.ops.push(op);
+    tx.apply(this.#state.epochs.prune(Math.min(first, this.#state.gaps[0] ?? first)));
     this.#compaction.consider();
     return { used: 1, more: false };
   }

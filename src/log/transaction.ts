@@ -1,4 +1,4 @@
-import type { Op } from './database.ts';
+import { apply, type Batch, type Op } from './database.ts';
 import { topicKey } from './keys.ts';
 import type { LogState } from './state.ts';
 import { type Topic, type TopicChange, copyTopic, encodeTopic } from './topics.ts';
@@ -8,10 +8,10 @@ import { type Topic, type TopicChange, copyTopic, encodeTopic } from './topics.t
  * readers with what is there.
  */
 export class Transaction {
-  readonly ops: Op[] = [];
   /** Items that this batch takes out of the view, so that nothing later in it takes them for live. */
   readonly gone: Set<number> = new Set();
   readonly #state: LogState;
+  #batch: Batch | undefined;
   readonly #changes = new Map<Topic, TopicChange>();
   readonly #touched = new Set<Topic>();
   readonly #dropped = new Set<Topic>();
@@ -21,12 +21,27 @@ export class Transaction {
     this.#state = state;
   }
 
+  /** Both are copied: the caller may use its buffers again. */
   put(key: Uint8Array, value: Uint8Array): void {
-    this.ops.push({ key, value });
+    (this.#batch ??= this.#state.database.batch()).put(key, value);
   }
 
   del(key: Uint8Array): void {
-    this.ops.push({ key });
+    (this.#batch ??= this.#state.database.batch()).del(key);
+  }
+
+  apply(ops: readonly Op[]): void {
+    for (const op of ops) apply(this, op);
+  }
+
+  /** To the disk, if there is anything. Memory follows with `committed`. */
+  async write(options: { readonly sync: boolean }): Promise<void> {
+    await this.#batch?.write(options);
+  }
+
+  /** Instead of `write`. */
+  async discard(): Promise<void> {
+    await this.#batch?.discard();
   }
 
   /** The topic as this batch leaves it; to be written to, and then touched. */

@@ -6,9 +6,10 @@ import { encodeIndex } from '../../src/log/index-row.ts';
 import { indexKey, recordKey, topicKey } from '../../src/log/keys.ts';
 import { LevelDatabase } from '../../src/log/level-database.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
-import { type Draft, encodeBody, encodeRecord } from '../../src/log/record.ts';
+import { encodeBody } from '../../src/log/body.ts';
+import { type Draft, encodeRecord } from '../../src/log/record.ts';
 import { copyTopic, encodeTopic } from '../../src/log/topics.ts';
-import type { Op } from '../../src/log/database.ts';
+import { type Op, writeSynced } from '../../src/log/database.ts';
 
 export interface BenchRow {
   readonly name: string;
@@ -61,7 +62,7 @@ async function bare(database: LevelDatabase, size: number, ms: number, from: num
       ops.push({ key: recordKey(seq), value: row }, { key: indexKey(1, seq), value: encodeIndex({ state: 'live', item: true, size: row.length, ordinal: seq }) });
     }
     ops.push({ key: topicKey(1), value: encodeTopic(TOPIC, copyTopic({ no: 1, name: TOPIC, settings: {}, viewFrom: 0, first: 1, last: seq, count: seq, bytes: seq, ordinal: seq, deleted: false })) });
-    await database.batch(ops, { sync: true });
+    await writeSynced(database, ops);
   }
   return { rate: ((seq - from) * 1000) / (performance.now() - start), seq };
 }

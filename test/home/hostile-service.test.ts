@@ -67,9 +67,13 @@ describe('a held topic', () => {
     const { database } = rig;
     const batch = database.batch.bind(database);
     let accepted = 0;
-    database.batch = async (...args) => {
-      await batch(...args);
-      cuts.push({ left: database.fork(), accepted });
+    database.batch = () => {
+      const inner = batch();
+      const write = async (options: { readonly sync: boolean }): Promise<void> => {
+        await inner.write(options);
+        cuts.push({ left: database.fork(), accepted });
+      };
+      return { ...inner, write };
     };
     const some = async (): Promise<void> => {
       for (let n = 0; n < 6; n++) {

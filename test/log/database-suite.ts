@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Database } from '../../src/log/database.ts';
+import { type Database, type Op, writeSynced } from '../../src/log/database.ts';
 
 const key = (text: string) => Buffer.from(text);
 const put = (k: string, v: string) => ({ key: key(k), value: Buffer.from(v) });
@@ -20,7 +20,7 @@ export function databaseSuite(name: string, create: () => Promise<{ database: Da
         await database.close();
         await remove();
       });
-      await database.batch(rows.map(([k, v]) => put(k, v)), { sync: true });
+      await writeSynced(database, rows.map(([k, v]): Op => put(k, v)));
       return database;
     }
 
@@ -29,7 +29,12 @@ export function databaseSuite(name: string, create: () => Promise<{ database: Da
 
     it('gets what a batch put, and not what it deleted', async () => {
       const database = await opened(['a', '1'], ['b', '2']);
-      await database.batch([{ key: key('a') }, put('c', '3'), put('c', '4')], { sync: false });
+      const batch = database.batch();
+      batch.del(key('a'));
+      batch.put(key('c'), Buffer.from('3'));
+      batch.put(key('c'), Buffer.from('4'));
+      expect(batch.length).toBe(3);
+      await batch.write({ sync: false });
       expect(text(await database.get(key('a')))).toBeUndefined();
       expect((await database.getMany([key('c'), key('x'), key('b')])).map(text)).toEqual(['4', undefined, '2']);
     });
@@ -79,9 +84,22 @@ export function databaseSuite(name: string, create: () => Promise<{ database: Da
     it('copies what it is given', async () => {
       const database = await opened();
       const value = Buffer.from('1');
-      await database.batch([{ key: key('a'), value }], { sync: true });
+      const name = key('a');
+      const batch = database.batch();
+      batch.put(name, value);
       value[0] = 0;
+      name[0] = 0;
+      await batch.write({ sync: true });
       expect(text(await database.get(key('a')))).toBe('1');
+    });
+
+    it('writes nothing of a batch before it is told to, and nothing of one that is discarded', async () => {
+      const database = await opened();
+      const batch = database.batch();
+      batch.put(key('a'), Buffer.from('1'));
+      expect(await database.get(key('a'))).toBeUndefined();
+      await batch.discard();
+      expect(await database.get(key('a'))).toBeUndefined();
     });
   });
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { encodeRow } from '../../src/log/cbor.ts';
+import { writeSynced } from '../../src/log/database.ts';
 import { META_KEY, commitKey, recordKey } from '../../src/log/keys.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { closeAll, item, openMemory, texts } from './log-fixture.ts';
@@ -22,7 +23,7 @@ describe('opening', () => {
   it('refuses a newer format', async () => {
     const database = new MemoryDatabase();
     await database.open();
-    await database.batch([{ key: META_KEY, value: encodeRow({ format: 99, box: 'x', head: 0 }) }]);
+    await writeSynced(database, [{ key: META_KEY, value: encodeRow({ format: 99, box: 'x', head: 0 }) }]);
     await expect(openMemory({ database })).rejects.toMatchObject({ code: 'format-too-new' });
   });
 
@@ -47,7 +48,7 @@ describe('opening', () => {
     await image.open();
     const row = Buffer.from(await image.get(recordKey(7)) ?? []);
     row[38] = (row[38] ?? 0) ^ 1;
-    await image.batch([{ key: commitKey(3) }, { key: recordKey(3) }, { key: recordKey(4) }, { key: recordKey(7), value: row }]);
+    await writeSynced(image, [{ key: commitKey(3) }, { key: recordKey(3) }, { key: recordKey(4) }, { key: recordKey(7), value: row }]);
     const after = await openMemory({ database: image });
     expect(after.troubles.map(({ kind }) => kind)).toEqual(['log.gap', 'log.gap']);
     expect(after.log.topic('t')).toMatchObject({ count: 5 });
@@ -69,7 +70,7 @@ describe('opening', () => {
     for (let n = 1; n <= 5; n++) await log.append(item('t', `${n}`));
     const image = database.fork();
     await image.open();
-    await image.batch([4, 5].flatMap((seq) => [{ key: commitKey(seq) }, { key: recordKey(seq) }]));
+    await writeSynced(image, [4, 5].flatMap((seq) => [{ key: commitKey(seq) }, { key: recordKey(seq) }]));
     const after = await openMemory({ database: image });
     expect(after.troubles).toMatchObject([{ kind: 'log.gap', message: expect.stringContaining('4 to 5') }]);
     expect((await after.log.append(item('t', '6'))).seq).toBe(6);

@@ -1,0 +1,139 @@
+// What a record holds besides its header: one CBOR array (RFC 8949), its fields in a fixed order, those at the end left out.
+import { decodeRow, encodeRow } from './cbor.ts';
+import { putU32 } from './keys.ts';
+import type { Draft, GapInfo, GapReason, TopicSettings } from './record.ts';
+
+// Common media types travel as their index.
+const TYPES: readonly string[] = ['application/json', 'text/plain', 'application/octet-stream', 'application/xml'];
+const UNSIGNED = 0x00, BYTES = 0x40, TEXT = 0x60, ARRAY = 0x80, UNDEFINED = 0xf7, DOUBLE = 0xfb;
+/** Of a field's head, and what a field that is no text and no bytes takes at most. */
+const HEAD = 9;
+
+type Fields = readonly unknown[];
+
+function fieldsOf({ payload, id, publisher, origin, expires, extra, config }: Draft, gap?: GapInfo): Fields {
+  const type = payload && TYPES.indexOf(payload.contentType);
+  const fields: unknown[] = [
+    payload && (type === -1 ? payload.contentType : type), payload?.bytes, id, publisher,
+    origin && [origin.box, origin.epoch, origin.seq, origin.previous], expires, extra, config,
+    gap && [gap.from, gap.to, gap.count, gap.reason],
+  ];
+  while (fields.length > 0 && fields.at(-1) === undefined) fields.pop();
+  return fields;
+}
+
+/** The same bytes for every draft, by way of the library. */
+export function encodeBody(draft: Draft, gap?: GapInfo): Uint8Array {
+  return encodeRow(fieldsOf(draft, gap));
+}
+
+/** Whether `writeBody` can write it: all but what has values of any shape. */
+export function isPlain({ extra, config }: Draft): boolean {
+  return extra === undefined && config === undefined;
+}
+
+/** Bytes that `writeBody` needs at most. */
+export function bodyRoom({ payload, id = '', publisher = '', origin }: Draft): number {
+  let room = 12 * HEAD + 3 * (id.length + publisher.length);
+  if (payload) room += payload.bytes.length + 3 * payload.contentType.length;
+  if (origin) room += 3 * (origin.box.length + origin.epoch.length);
+  return room;
+}
+
+/** Writes a plain draft's body, without anything in between (measured: a third of the library's time); gives where it ends. */
+export function writeBody(to: Buffer, at: number, { payload, id, publisher, origin, expires }: Draft): number {
+  const count = expires !== undefined ? 6 : origin ? 5 : publisher !== undefined ? 4 : id !== undefined ? 3 : payload ? 2 : 0;
+  let end = head(to, at, ARRAY, count);
+  if (count > 0) end = payload ? type(to, end, payload.contentType) : nothing(to, end);
+  if (count > 1) end = payload ? bytes(to, end, payload.bytes) : nothing(to, end);
+  if (count > 2) end = text(to, end, id);
+  if (count > 3) end = text(to, end, publisher);
+  if (count > 4) {
+    if (!origin) end = nothing(to, end);
+    else {
+      end = text(to, text(to, head(to, end, ARRAY, 4), origin.box), origin.epoch);
+      end = number(to, number(to, end, origin.seq), origin.previous);
+    }
+  }
+  return count > 5 ? number(to, end, expires) : end;
+}
+
+/** RFC 8949 §3: major type and argument. */
+function head(to: Buffer, at: number, major: number, value: number): number {
+  if (value < 24) {
+    to[at] = major | value;
+    return at + 1;
+  }
+  if (value < 0x100) {
+    to[at] = major | 24;
+    to[at + 1] = value;
+    return at + 2;
+  }
+  if (value < 0x1_0000) {
+    to[at] = major | 25;
+    to[at + 1] = value >>> 8;
+    to[at + 2] = value;
+    return at + 3;
+  }
+  to[at] = major | 26;
+  putU32(to, at + 1, value);
+  return at + 5;
+}
+
+function nothing(to: Buffer, at: number): number {
+  to[at] = UNDEFINED;
+  return at + 1;
+}
+
+function type(to: Buffer, at: number, contentType: string): number {
+  const index = TYPES.indexOf(contentType);
+  return index < 0 ? text(to, at, contentType) : head(to, at, UNSIGNED, index);
+}
+
+function bytes(to: Buffer, at: number, value: Uint8Array): number {
+  const from = head(to, at, BYTES, value.length);
+  to.set(value, from);
+  return from + value.length;
+}
+
+function text(to: Buffer, at: number, value: string | undefined): number {
+  if (value === undefined) return nothing(to, at);
+  const length = Buffer.byteLength(value);
+  const from = head(to, at, TEXT, length);
+  to.write(value, from);
+  return from + length;
+}
+
+function number(to: Buffer, at: number, value: number | undefined): number {
+  if (value === undefined) return nothing(to, at);
+  if (Number.isInteger(value) && value >= 0 && value < 0x1_0000_0000) return head(to, at, UNSIGNED, value);
+  to[at] = DOUBLE;
+  to.writeDoubleBE(value, at + 1);
+  return at + HEAD;
+}
+
+export type Body = Omit<Draft, 'topic' | 'kind'> & { readonly gap?: GapInfo };
+
+/** What a body holds; only for rows that are `recordIntact`. */
+export function decodeBody(body: Uint8Array): Body {
+  const [kind, payload, id, publisher, origin, expires, extra, config, gap] = decodeRow<[
+    number | string | undefined, Uint8Array | undefined, string | undefined, string | undefined,
+    [string, string, number, number | undefined] | undefined, number | undefined, unknown,
+    TopicSettings | undefined, [number, number, number | undefined, GapReason] | undefined,
+  ]>(body);
+  return {
+    ...(kind !== undefined && payload && {
+      payload: {
+        contentType: typeof kind === 'number' ? TYPES[kind] ?? 'application/octet-stream' : kind,
+        bytes: new Uint8Array(payload.buffer, payload.byteOffset, payload.length),
+      },
+    }),
+    ...(id !== undefined && { id }),
+    ...(publisher !== undefined && { publisher }),
+    ...(origin && { origin: { box: origin[0], epoch: origin[1], seq: origin[2], ...(origin[3] !== undefined && { previous: origin[3] }) } }),
+    ...(expires !== undefined && { expires }),
+    ...(extra !== undefined && { extra }),
+    ...(config !== undefined && { config }),
+    ...(gap && { gap: { from: gap[0], to: gap[1], ...(gap[2] !== undefined && { count: gap[2] }), reason: gap[3] } }),
+  };
+}
