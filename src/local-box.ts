@@ -10,7 +10,7 @@ import type { Log } from './log/log.ts';
 import type { Mail } from './mail/mail.ts';
 import { toPayload } from './payload/payload.ts';
 import { OWNER } from './pubsub/actor.ts';
-import type { Broker } from './pubsub/broker.ts';
+import type { Broker, PublishRequest } from './pubsub/broker.ts';
 import type { Identity } from './trust/identity.ts';
 
 export interface LocalBoxParts {
@@ -40,11 +40,13 @@ export class LocalBox implements Box {
 
   async publish(topic: string, value: Value, options: PublishOptions = {}): Promise<Published> {
     this.#open();
+    const { at, id, signal } = options;
     const payload = toPayload(value, options.contentType);
-    const published = options.at === undefined
-      ? this.#parts.broker.publish(OWNER, topic, payload, options.id === undefined ? {} : { id: options.id })
-      : this.#parts.link.publish(options.at, topic, payload, options.id);
-    return options.signal ? abortable(published, options.signal) : published;
+    const published = at === undefined
+      ? this.#parts.broker.publish(OWNER, topic, payload, id === undefined ? UNNAMED : { id })
+      : this.#parts.link.publish(at, topic, payload, id);
+    // Awaited: to return a promise from an async function costs two more turns of the queue, on the way of every item.
+    return await (signal ? abortable(published, signal) : published);
   }
 
   subscribe(filter: string, options: SubscribeOptions = {}): Subscription {
@@ -164,6 +166,8 @@ export class LocalBox implements Box {
     return this.#parts;
   }
 }
+
+const UNNAMED: PublishRequest = {};
 
 /** Stops the waiting, not the work. */
 function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -44,7 +44,7 @@ export function bodyRoom({ payload, id = '', publisher = '', origin }: Draft): n
 export function writeBody(to: Buffer, at: number, { payload, id, publisher, origin, expires }: Draft): number {
   const count = expires !== undefined ? 6 : origin ? 5 : publisher !== undefined ? 4 : id !== undefined ? 3 : payload ? 2 : 0;
   let end = head(to, at, ARRAY, count);
-  if (count > 0) end = payload ? type(to, end, payload.contentType) : nothing(to, end);
+  if (count > 0) end = payload ? mediaType(to, end, payload.contentType) : nothing(to, end);
   if (count > 1) end = payload ? bytes(to, end, payload.bytes) : nothing(to, end);
   if (count > 2) end = text(to, end, id);
   if (count > 3) end = text(to, end, publisher);
@@ -85,7 +85,7 @@ function nothing(to: Buffer, at: number): number {
   return at + 1;
 }
 
-function type(to: Buffer, at: number, contentType: string): number {
+function mediaType(to: Buffer, at: number, contentType: string): number {
   const index = TYPES.indexOf(contentType);
   return index < 0 ? text(to, at, contentType) : head(to, at, UNSIGNED, index);
 }

@@ -6,7 +6,7 @@ import { parseElement } from '../xml/parse.ts';
 import { serializeStandalone } from '../xml/serialize.ts';
 import { decodeCbor, encodeCbor } from './cbor.ts';
 import { decodeJson, encodeJson } from './json.ts';
-import { assertValue, holdsBytes } from './value.ts';
+import { checkValue } from './value.ts';
 
 export interface Payload {
   readonly contentType: string;
@@ -31,20 +31,25 @@ export function formOf(contentType: string): Form {
   return essence.startsWith('text/') ? 'text' : 'bytes';
 }
 
-function defaultType(value: Value, hasBytes: boolean): string {
-  if (typeof value === 'string') return 'text/plain';
-  if (ArrayBuffer.isView(value)) return 'application/octet-stream';
+/** In the media type of its kind. */
+function inOwnType(value: Value, hasBytes: boolean): Payload {
+  if (typeof value === 'string') return { contentType: 'text/plain', bytes: Buffer.from(value) };
+  if (ArrayBuffer.isView(value)) return { contentType: 'application/octet-stream', bytes: copy(value) };
   // JSON has no bytes; rather than refuse them within a value, it travels as what has both.
-  return hasBytes ? 'application/cbor' : 'application/json';
+  if (hasBytes) return { contentType: 'application/cbor', bytes: encodeCbor(value) };
+  return { contentType: 'application/json', bytes: encodeJson(value) };
 }
 
 /** Throws LanpostError `invalid-value` that says what and where. */
 export function toPayload(value: Value, contentType?: string): Payload {
-  assertValue(value);
-  const hasBytes = holdsBytes(value);
-  const type = contentType ?? defaultType(value, hasBytes);
-  if (!isMediaType(type)) throw new LanpostError('invalid-value', `Not a media type: ${JSON.stringify(type.slice(0, 64))}.`);
-  return { contentType: type, bytes: encode(value, type, hasBytes) };
+  const hasBytes = checkValue(value);
+  if (contentType === undefined) return inOwnType(value, hasBytes);
+  if (!isMediaType(contentType)) throw new LanpostError('invalid-value', `Not a media type: ${JSON.stringify(contentType.slice(0, 64))}.`);
+  return { contentType, bytes: encode(value, contentType, hasBytes) };
+}
+
+function copy({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength).slice();
 }
 
 function encode(value: Value, type: string, hasBytes: boolean): Uint8Array {
@@ -56,7 +61,7 @@ function encode(value: Value, type: string, hasBytes: boolean): Uint8Array {
   if (form === 'cbor') return encodeCbor(value);
   if (form === 'xml' && typeof value === 'string') return encodeXml(value);
   if (typeof value === 'string') return Buffer.from(value);
-  if (ArrayBuffer.isView(value) && form !== 'xml') return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
+  if (ArrayBuffer.isView(value) && form !== 'xml') return copy(value);
   throw new LanpostError('invalid-value', `Only text${form === 'xml' ? '' : ' or bytes'} can be published as ${type}.`);
 }
 

@@ -6,46 +6,63 @@ import { LanpostError } from '../errors.ts';
 export const MAX_DEPTH = 64;
 const MAX_VALUES = 1_000_000;
 
-const LONE_SURROGATE = /\p{Surrogate}/u;
+/** Where a walk has got to: a key within what lies above. */
+interface Place { readonly up: Place | undefined; readonly key: string | number }
 
-function refuse(what: string, path: string): never {
-  const where = path.length > 200 ? `…${path.slice(-200)}` : path;
+/** What a walk has met so far. */
+interface Walk { parts: number; bytes: boolean }
+
+function pathOf(place: Place | undefined): string {
+  if (!place) return '';
+  const above = pathOf(place.up);
+  if (typeof place.key === 'number') return `${above}[${place.key}]`;
+  return above === '' ? place.key : `${above}.${place.key}`;
+}
+
+function refuse(what: string, place: Place | undefined, most = 200): never {
+  const path = pathOf(place);
+  const where = path.length > most ? `…${path.slice(-most)}` : path;
   throw new LanpostError('invalid-value', `${what} cannot be published${path === '' ? '' : ` (at ${where})`}.`);
 }
 
-function checkText(text: string, path: string): void {
-  if (LONE_SURROGATE.test(text)) refuse('Text with a lone surrogate', path);
+function checkText(text: string, up: Place | undefined, key?: string | number): void {
+  if (!text.isWellFormed()) refuse('Text with a lone surrogate', key === undefined ? up : { up, key });
 }
 
-/** Throws `invalid-value` that says what and where. */
+/** Throws `invalid-value` that says what and where; else tells whether there are bytes within a list or an object. */
+export function checkValue(value: unknown): boolean {
+  const walk: Walk = { parts: 0, bytes: false };
+  visit(walk, value, undefined, undefined, 0);
+  return walk.bytes;
+}
+
 export function assertValue(value: unknown): asserts value is Value {
-  let count = 0;
-  const visit = (at: unknown, path: string, depth: number): void => {
-    if (++count > MAX_VALUES) refuse(`A value of more than ${MAX_VALUES} parts`, '');
-    if (at === null || typeof at === 'boolean') return;
-    if (typeof at === 'string') return checkText(at, path);
-    if (typeof at === 'number') return Number.isFinite(at) ? undefined : refuse(String(at), path);
-    if (typeof at !== 'object') return refuse(typeof at === 'undefined' ? 'undefined' : `A ${typeof at}`, path);
-    if (isBytes(at)) return;
-    if (depth >= MAX_DEPTH) refuse(`A value more than ${MAX_DEPTH} deep, or one that holds itself,`, path.slice(0, 60));
-    if (Array.isArray(at)) {
-      for (let i = 0; i < at.length; i++) visit(at[i], `${path}[${i}]`, depth + 1);
-      return;
-    }
-    if (!isPlain(at)) return refuse(`A ${at.constructor?.name ?? 'special object'}`, path);
-    for (const [key, child] of Object.entries(at)) {
-      checkText(key, path);
-      visit(child, path === '' ? key : `${path}.${key}`, depth + 1);
-    }
-  };
-  visit(value, '', 0);
+  checkValue(value);
 }
 
-/** Whether there are bytes within a list or an object. */
-export function holdsBytes(value: Value, inside = false): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (isBytes(value)) return inside;
-  return Object.values(value).some((child: Value) => holdsBytes(child, true));
+/** A value that is `key` of what lies at `up`; the value itself has no key. A place is made only for what holds more, and for an error. */
+function visit(walk: Walk, at: unknown, up: Place | undefined, key: string | number | undefined, depth: number): void {
+  const place = (): Place | undefined => (key === undefined ? up : { up, key });
+  if (++walk.parts > MAX_VALUES) refuse(`A value of more than ${MAX_VALUES} parts`, undefined);
+  if (typeof at === 'string') return checkText(at, up, key);
+  if (at === null || typeof at === 'boolean') return;
+  if (typeof at === 'number') return Number.isFinite(at) ? undefined : refuse(String(at), place());
+  if (typeof at !== 'object') return refuse(typeof at === 'undefined' ? 'undefined' : `A ${typeof at}`, place());
+  if (isBytes(at)) {
+    walk.bytes ||= depth > 0;
+    return;
+  }
+  const here = place();
+  if (depth >= MAX_DEPTH) refuse(`A value more than ${MAX_DEPTH} deep, or one that holds itself,`, here, 60);
+  if (Array.isArray(at)) {
+    for (let i = 0; i < at.length; i++) visit(walk, at[i], here, i, depth + 1);
+    return;
+  }
+  if (!isPlain(at)) return refuse(`A ${at.constructor?.name ?? 'special object'}`, here);
+  for (const [name, child] of Object.entries(at)) {
+    checkText(name, here);
+    visit(walk, child, here, name, depth + 1);
+  }
 }
 
 function tag(value: object): string {

@@ -61,17 +61,8 @@ export class Broker {
     if (payload.bytes.length > this.#limits.itemBytes) {
       throw new LanpostError('too-large', `an item of ${topic} has ${payload.bytes.length} bytes; at most ${this.#limits.itemBytes} are taken`);
     }
-    const publisher = request.publisher ?? publisherOf(actor);
-    const appended = await this.#append({
-      topic, kind: 'publish', payload,
-      ...(request.id === undefined ? {} : { id: request.id }),
-      ...(request.origin === undefined ? {} : { origin: request.origin }),
-      ...(request.expires === undefined ? {} : { expires: request.expires }),
-      ...(publisher === undefined ? {} : { publisher }),
-      // A name is a label that may pass to another; what is theirs is told by the key.
-      ...(actor.kind === 'peer' && actor.fingerprint !== undefined ? { extra: { key: actor.fingerprint } } : {}),
-    });
-    return { topic, id: request.id ?? appended.recordId, ...appended };
+    const { seq, recordId, repeated } = await this.#append(draftOf(actor, topic, payload, request));
+    return { topic, id: request.id ?? recordId, seq, recordId, repeated };
   }
 
   /** Reads as the owner does: a live or durable reader of this box. */
@@ -260,6 +251,17 @@ export class Broker {
       throw new LanpostError('busy', `this box keeps ${this.#limits.subscriptions} durable subscriptions, its limit; drop some`);
     }
   }
+}
+
+function draftOf(actor: Actor, topic: string, payload: Payload, { id, origin, expires, publisher = publisherOf(actor) }: PublishRequest): Draft {
+  const draft: { -readonly [K in keyof Draft]: Draft[K] } = { topic, kind: 'publish', payload };
+  if (id !== undefined) draft.id = id;
+  if (origin !== undefined) draft.origin = origin;
+  if (expires !== undefined) draft.expires = expires;
+  if (publisher !== undefined) draft.publisher = publisher;
+  // A name is a label that may pass to another; what is theirs is told by the key.
+  if (actor.kind === 'peer' && actor.fingerprint !== undefined) draft.extra = { key: actor.fingerprint };
+  return draft;
 }
 
 function configOf(state: TopicState): TopicConfig {

@@ -84,11 +84,11 @@ export function databaseSuite(name: string, create: () => Promise<{ database: Da
     it('copies what it is given', async () => {
       const database = await opened();
       const value = Buffer.from('1');
-      const name = key('a');
+      const named = key('a');
       const batch = database.batch();
-      batch.put(name, value);
+      batch.put(named, value);
       value[0] = 0;
-      name[0] = 0;
+      named[0] = 0;
       await batch.write({ sync: true });
       expect(text(await database.get(key('a')))).toBe('1');
     });
