@@ -38,15 +38,18 @@ export class LocalBox implements Box {
 
   get name(): string { return this.#parts.link.name; }
 
-  async publish(topic: string, value: Value, options: PublishOptions = {}): Promise<Published> {
-    this.#open();
-    const { at, id, signal } = options;
-    const payload = toPayload(value, options.contentType);
-    const published = at === undefined
-      ? this.#parts.broker.publish(OWNER, topic, payload, id === undefined ? UNNAMED : { id })
-      : this.#parts.link.publish(at, topic, payload, id);
-    // Awaited: to return a promise from an async function costs two more turns of the queue, on the way of every item.
-    return await (signal ? abortable(published, signal) : published);
+  publish(topic: string, value: Value, options: PublishOptions = {}): Promise<Published> {
+    try { // not async: see Broker.publish
+      const { at, id, signal, contentType } = options;
+      const { broker, link } = this.#opened();
+      const payload = toPayload(value, contentType);
+      const published = at === undefined
+        ? broker.publish(OWNER, topic, payload, id === undefined ? UNNAMED : { id })
+        : link.publish(at, topic, payload, id);
+      return signal ? abortable(published, signal) : published;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   subscribe(filter: string, options: SubscribeOptions = {}): Subscription {

@@ -12,6 +12,9 @@ import type { Topic, TopicChange } from './topics.ts';
 import type { Transaction } from './transaction.ts';
 
 export interface Appended {
+  readonly topic: string;
+  /** The item's, by which it can be asked for: the one that was chosen, else the record id. */
+  readonly id: string;
   readonly seq: number;
   readonly recordId: string;
   /** It was here already. `seq` is 0 when only its origin is known. */
@@ -38,6 +41,10 @@ function u64(seq: number): Uint8Array {
 function samePayload(a: RecordPayload | undefined, b: RecordPayload | undefined): boolean {
   if (!a || !b) return a === b;
   return a.contentType === b.contentType && Buffer.compare(a.bytes, b.bytes) === 0;
+}
+
+function appended(seq: number, recordId: string, repeated: boolean, { topic, id = recordId }: Draft): Appended {
+  return { topic, id, seq, recordId, repeated };
 }
 
 function notFound({ id, topic }: Draft): LanpostError {
@@ -98,7 +105,7 @@ export class Assembly {
     const inView = prior !== undefined && prior.seq >= change.viewFrom;
     if (draft.origin === undefined) {
       if (inView && draft.kind === 'publish' && draft.id !== undefined && samePayload(prior.payload, draft.payload)) {
-        this.results.push({ seq: prior.seq, recordId: this.#recordId(prior.seq), repeated: true });
+        this.results.push(appended(prior.seq, this.#recordId(prior.seq), true, draft));
         return;
       }
       if (!inView && draft.kind === 'retract') {
@@ -134,7 +141,7 @@ export class Assembly {
     const name = originName(origin, draft.topic);
     const mark = take(this.#marks.get(name) ?? this.#state.origins.get(name), origin.seq, origin.previous);
     if (mark) return mark;
-    this.results.push({ seq: 0, recordId: `${origin.box}-${origin.epoch}-${origin.seq}`, repeated: true });
+    this.results.push(appended(0, `${origin.box}-${origin.epoch}-${origin.seq}`, true, draft));
     return 'repeated';
   }
 
@@ -180,7 +187,7 @@ export class Assembly {
     this.bytes += size;
     const { origin } = draft;
     const recordId = origin ? `${origin.box}-${origin.epoch}-${origin.seq}` : `${this.#idPrefix}${seq}`;
-    this.results.push({ seq, recordId, repeated: false });
+    this.results.push(appended(seq, recordId, false, draft));
     this.entries.push({
       seq, topic, draft, previous: change.last, recordId, bytes: size + HEADER_BYTES, ordinal,
       wall: this.#wall, mono: this.#mono, boot: this.#boot, trusted: this.#trusted,

@@ -222,7 +222,7 @@ export class Committer {
   async #build(tx: Transaction, pending: Pending[], tasks: Task[]): Promise<Assembly> {
     const state = this.#state;
     const priors = await readPriors(state, pending.map(({ draft }) => draft));
-    await this.#space.page(tx);
+    await this.#space.page(tx, pending.length > 0);
     for (const { draft } of pending) {
       const topic = draft.kind === 'retract' ? state.topics.byName.get(draft.topic) : undefined;
       if (topic?.stored) await this.#space.settle(tx, topic);

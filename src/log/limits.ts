@@ -12,6 +12,8 @@ export interface LogLimits {
   readonly pendingBytes: number;
   /** Bytes a reader that is not durable may keep from being trimmed. */
   readonly lagBytes: number;
+  /** Bytes appended since all had last been trimmed, up to which trimming waits for a moment without appends. */
+  readonly trimLagBytes: number;
   /** Deleted bytes beyond the live ones before the files are compacted. */
   readonly garbageBytes: number;
 }
@@ -20,7 +22,7 @@ const MIB = 1 << 20;
 
 export const LOG_LIMITS: LogLimits = {
   diskFloor: 64 * MIB, ringBytes: 4 * MIB, maxItems: 1000, windowBytes: 16 * MIB,
-  pendingBytes: 64 * MIB, lagBytes: 64 * MIB, garbageBytes: 16 * MIB,
+  pendingBytes: 64 * MIB, lagBytes: 64 * MIB, trimLagBytes: 16 * MIB, garbageBytes: 16 * MIB,
 };
 
 /** One batch. */

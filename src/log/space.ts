@@ -36,6 +36,8 @@ export class Space {
   #jobs: Job[] = [];
   #timer: Timer | undefined;
   #stopped = false;
+  /** Bytes appended since everything had been gone through. */
+  #owed = 0;
   #waiting: (() => void)[] = [];
 
   constructor(state: LogState, nudge: () => void) {
@@ -58,15 +60,18 @@ export class Space {
     if (this.due) await new Promise<void>((resolve) => { this.#waiting.push(resolve); });
   }
 
-  /** Adds one page of work to a batch. */
-  async page(tx: Transaction): Promise<void> {
+  /** Adds one page of work to a batch. What may wait yields to appends, until much has piled up. */
+  async page(tx: Transaction, appends: boolean): Promise<void> {
+    const yields = appends && this.#waiting.length === 0 && this.#owed < this.#state.limits.trimLagBytes;
     let budget = PAGE;
     while (budget > 0) {
       const job = this.#jobs[0];
-      if (!job) break;
+      if (!job || (yields && job.kind !== 'expiry')) break;
       const { used, more } = await this.#work(tx, job, budget);
       budget -= used;
-      if (!more) this.#jobs.shift();
+      if (more) continue;
+      this.#jobs.shift();
+      if (this.#jobs.length === 0) this.#owed = 0;
     }
     if (this.#jobs.length === 0 && this.#waiting.length > 0) {
       const waiting = this.#waiting.splice(0);
@@ -83,6 +88,7 @@ export class Space {
   committed(entries: readonly RingEntry[]): void {
     for (const { seq, bytes, draft } of entries) {
       this.#horizon.add(seq, bytes);
+      this.#owed += bytes;
       if (draft.expires !== undefined) this.#expiry.added(draft.expires);
     }
     if (!this.#stopped && !this.due) this.#timer ??= this.#state.clock.after(INTERVAL, () => this.#begin());

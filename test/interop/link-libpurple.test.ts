@@ -88,7 +88,10 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('streams with libpu
     expect(await hears('back', after)).toContain('back &lt;now&gt;');
     alice.send(box.name, 'welcome');
     for await (const message of box.messages({ name: 'reader', signal: AbortSignal.timeout(10_000) })) {
-      expect(message).toMatchObject({ from: `link:${alice.name}`, body: 'welcome', trust: 'none' });
+      expect(message).toMatchObject({ from: `link:${alice.name}`, trust: 'none' });
+      // The kill took what the reader had confirmed last: that comes again, which is what it is promised.
+      if (/^from alice \d+$/.test(message.body)) continue;
+      expect(message.body).toBe('welcome');
       break;
     }
   }, 60_000);
