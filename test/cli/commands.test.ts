@@ -1,15 +1,31 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deferred } from '../../src/control/deferred.ts';
-import { createBox, type Box } from '../../src/index.ts';
+import { createBox, LanpostError, type Box } from '../../src/index.ts';
 import { sandbox } from '../control/sandbox.ts';
 import { lanpost, launch, objects, type Ran } from './lanpost.ts';
 
 let dir: string;
 let box: Box;
 const run = (...args: string[]): Promise<Ran> => lanpost([...args, '--dir', dir]);
+
+/** Resolves when the box has noticed that its reader is gone: what is published before that is still handed to it. */
+async function nobodyReads(filter: string, durable: string): Promise<void> {
+  for (;;) {
+    const reader = box.subscribe(filter, { durable });
+    try {
+      return await reader.ready;
+    } catch (error) {
+      if (!(error instanceof LanpostError && error.code === 'in-use')) throw error;
+      await nextTurn();
+    } finally {
+      await reader.close();
+    }
+  }
+}
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'lanpost-cli-'));
@@ -134,6 +150,7 @@ describe('lanpost subscribe', () => {
     killed.child.kill('SIGSTOP'); // its confirmations may be on their way; its death is certain
     killed.child.kill('SIGKILL');
     await killed.ended;
+    await nobodyReads('d', 'cli');
     await box.publish('d', 20);
     const rest = objects((await run('subscribe', 'd', '--durable', 'cli', '--count', '1', '--json')).out);
     const [first] = rest;
