@@ -77,6 +77,8 @@ export interface Sent {
 }
 
 interface Unconfirmed { readonly resolve: () => void; readonly reject: (error: Error) => void }
+/** Waits for an answer's confirmation: its asker may be gone. */
+const NOBODY: Unconfirmed = { resolve: () => undefined, reject: () => undefined };
 
 export class LinkStream {
   readonly side: Side;
@@ -164,18 +166,26 @@ export class LinkStream {
   }
 
   send(stanza: string | Element): Sent {
+    this.#write(stanza);
+    if (!this.#agreed?.managed) {
+      const handed = this.#flushed();
+      handed.catch(() => undefined); // as below
+      return { handed };
+    }
+    const delivered = new Promise<void>((resolve, reject) => { this.#counted({ resolve, reject }); });
+    delivered.catch(() => undefined); // whoever waits for it sees it; nobody has to
+    return { handed: Promise.resolve(), delivered };
+  }
+
+  #write(stanza: string | Element): void {
     if (this.#state !== 'ready') throw new LanpostError('disconnected', 'The stream is closed.');
     this.#socket.write(stanza);
     this.#lastStanza = this.#init.clock.mono();
-    if (!this.#agreed?.managed) {
-      const handed = this.#flushed();
-      handed.catch(() => undefined); // as below: of an answer nobody does, and its asker may be gone
-      return { handed };
-    }
-    const delivered = new Promise<void>((resolve, reject) => { this.#sm.sent({ resolve, reject }); });
-    delivered.catch(() => undefined); // whoever waits for it sees it; nobody has to
+  }
+
+  #counted(sent: Unconfirmed): void {
+    this.#sm.sent(sent);
     this.#askSoon();
-    return { handed: Promise.resolve(), delivered };
   }
 
   /** Whether the peer answers within `ms`. */
@@ -339,7 +349,8 @@ export class LinkStream {
 
   #answer(reply: Element): void {
     if (this.#sm.pending >= UNCONFIRMED) return this.destroy(new LanpostError('disconnected', 'The peer confirms nothing.'));
-    this.send(reply);
+    this.#write(reply);
+    if (this.#agreed?.managed) this.#counted(NOBODY);
     if (this.#socket.buffered < UNTAKEN || this.#holds.has('answers')) return;
     this.#hold('answers');
     void this.#socket.drained().then(() => this.#release('answers'));

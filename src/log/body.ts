@@ -5,7 +5,7 @@ import type { Draft, GapInfo, GapReason, TopicSettings } from './record.ts';
 
 // Common media types travel as their index.
 const TYPES: readonly string[] = ['application/json', 'text/plain', 'application/octet-stream', 'application/xml'];
-const UNSIGNED = 0x00, BYTES = 0x40, TEXT = 0x60, ARRAY = 0x80, UNDEFINED = 0xf7, DOUBLE = 0xfb;
+const UNSIGNED = 0x00, BYTES = 0x40, TEXT = 0x60, ARRAY = 0x80, MAP = 0xa0, UNDEFINED = 0xf7, DOUBLE = 0xfb;
 /** Of a field's head, and what a field that is no text and no bytes takes at most. */
 const HEAD = 9;
 
@@ -29,20 +29,28 @@ export function encodeBody(draft: Draft, gap?: GapInfo): Uint8Array {
 
 /** Whether `writeBody` can write it: all but what has values of any shape. */
 export function isPlain({ extra, config }: Draft): boolean {
-  return extra === undefined && config === undefined;
+  return config === undefined && (extra === undefined || (typeof extra === 'object' && extra !== null && isTexts(extra)));
+}
+
+/** Names for texts, and nothing else. */
+function isTexts(extra: object): extra is Readonly<Record<string, string>> {
+  if (Object.getPrototypeOf(extra) !== Object.prototype) return false;
+  for (const value of Object.values(extra)) if (typeof value !== 'string') return false;
+  return true;
 }
 
 /** Bytes that `writeBody` needs at most. */
-export function bodyRoom({ payload, id = '', publisher = '', origin }: Draft): number {
+export function bodyRoom({ payload, id = '', publisher = '', origin, extra }: Draft): number {
   let room = 12 * HEAD + 3 * (id.length + publisher.length);
+  for (const [name, value] of textsOf(extra)) room += 2 * HEAD + 3 * (name.length + value.length);
   if (payload) room += payload.bytes.length + 3 * payload.contentType.length;
   if (origin) room += 3 * (origin.box.length + origin.epoch.length);
   return room;
 }
 
 /** Writes a plain draft's body, without anything in between (measured: a third of the library's time); gives where it ends. */
-export function writeBody(to: Buffer, at: number, { payload, id, publisher, origin, expires }: Draft): number {
-  const count = expires !== undefined ? 6 : origin ? 5 : publisher !== undefined ? 4 : id !== undefined ? 3 : payload ? 2 : 0;
+export function writeBody(to: Buffer, at: number, { payload, id, publisher, origin, expires, extra }: Draft): number {
+  const count = extra !== undefined ? 7 : expires !== undefined ? 6 : origin ? 5 : publisher !== undefined ? 4 : id !== undefined ? 3 : payload ? 2 : 0;
   let end = head(to, at, ARRAY, count);
   if (count > 0) end = payload ? mediaType(to, end, payload.contentType) : nothing(to, end);
   if (count > 1) end = payload ? bytes(to, end, payload.bytes) : nothing(to, end);
@@ -55,7 +63,12 @@ export function writeBody(to: Buffer, at: number, { payload, id, publisher, orig
       end = number(to, number(to, end, origin.seq), origin.previous);
     }
   }
-  return count > 5 ? number(to, end, expires) : end;
+  if (count > 5) end = number(to, end, expires);
+  return count > 6 ? texts(to, end, textsOf(extra)) : end;
+}
+
+function textsOf(extra: unknown): [string, string][] {
+  return typeof extra === 'object' && extra !== null && isTexts(extra) ? Object.entries(extra) : [];
 }
 
 /** RFC 8949 §3: major type and argument. */
@@ -102,6 +115,12 @@ function text(to: Buffer, at: number, value: string | undefined): number {
   const from = head(to, at, TEXT, length);
   to.write(value, from);
   return from + length;
+}
+
+function texts(to: Buffer, at: number, entries: readonly (readonly [string, string])[]): number {
+  let end = head(to, at, MAP, entries.length);
+  for (const [name, value] of entries) end = text(to, text(to, end, name), value);
+  return end;
 }
 
 function number(to: Buffer, at: number, value: number | undefined): number {

@@ -231,10 +231,8 @@ export class Committer {
       const topic = draft.kind === 'retract' ? state.topics.byName.get(draft.topic) : undefined;
       if (topic?.stored) await this.#space.settle(tx, topic);
     }
-    const begun = state.clock.mono();
     const assembly = new Assembly(state, tx, this.#rows, priors, pending.length);
     for (const one of pending) assembly.add(one);
-    if (pending.length > 0) this.#overlap.built(pending.length, state.clock.mono() - begun);
     assembly.seal();
     for (const task of tasks) await task.build(tx);
     this.#cursors.write(tx, assembly.entries);

@@ -1,35 +1,43 @@
+import { performance } from 'node:perf_hooks';
 import { BATCH_RECORDS } from './limits.ts';
 
 /** Fewer than so many are never parted. */
 const LEAST = 32;
-/** What callers do from one append to the next, by what it takes to assemble one (measured: 3 to 5). */
-const CALLERS = 4;
 /** Weight of the newest measurement. */
 const NEW = 0.2;
+
+/** Milliseconds that this thread has been at work, whoever for. */
+const systemBusy = (): number => performance.eventLoopUtilization().active;
 
 /**
  * Whether the disk should work on one half of what waits while the callers of the other half are
  * busy with their next append. On a fast disk that is up to 1.9 times the rate (measured); where
- * each fsync takes longer than the callers do, as on SD cards, it would only double the fsyncs.
+ * an fsync takes longer than the callers do, as on SD cards, it would only double the fsyncs.
  */
 export class Overlap {
-  /** Milliseconds to assemble a record. */
-  #assembling = 0;
-  /** Milliseconds a write takes whatever is in it. */
-  #syncing = 0;
+  readonly #busy: () => number;
+  #busyBefore: number;
+  /** Milliseconds this thread works for a record: its callers, the log, and everything else meanwhile. */
+  #working = 0;
+  /** Milliseconds a write takes. */
+  #writing = 0;
 
-  built(records: number, ms: number): void {
-    this.#assembling += NEW * (ms / records - this.#assembling);
+  constructor(busy: () => number = systemBusy) {
+    this.#busy = busy;
+    this.#busyBefore = busy();
   }
 
-  /** LevelDB takes about as long for a record as it takes to assemble it; the rest is the fsync. */
+  /** A batch of so many records took so long. */
   wrote(records: number, ms: number): void {
-    this.#syncing += NEW * (Math.max(0, ms - records * this.#assembling) - this.#syncing);
+    const busy = this.#busy();
+    this.#working += NEW * ((busy - this.#busyBefore) / records - this.#working);
+    this.#writing += NEW * (ms - this.#writing);
+    this.#busyBefore = busy;
   }
 
   /** For so many that wait, or are on their way to the disk. */
   pays(records: number): boolean {
-    return records >= LEAST && this.#syncing < CALLERS * this.#assembling * records;
+    return records >= LEAST && this.#writing < this.#working * records;
   }
 
   /** How many of those that wait for an idle disk go first. */

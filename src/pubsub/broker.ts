@@ -223,8 +223,9 @@ export class Broker {
   /** The owner writes everywhere; `$…` names are the box's own and no peer touches them. */
   #mayPublish(actor: Actor, topic: string): void {
     if (actor.kind === 'owner') return;
-    const open = actor.fingerprint !== undefined && this.#config(topic)?.publishModel === 'open';
-    if (topic.startsWith('$') || !(open || this.#may(actor.fingerprint, 'write', topic))) throw refused(actor, 'publish to', topic);
+    const may = !topic.startsWith('$') && (this.#may(actor.fingerprint, 'write', topic)
+      || (actor.fingerprint !== undefined && this.#config(topic)?.publishModel === 'open'));
+    if (!may) throw refused(actor, 'publish to', topic);
   }
 
   #mayReadTopic(actor: Actor, topic: string): void {

@@ -1,9 +1,23 @@
 // The one element type of the house: @xmpp/xml's (ltx). Its parser is not used: it is quadratic in
 // the length of a text that arrives in many chunks and accepts a good deal that is not XML.
-import { createElement as xml, Element } from '@xmpp/xml';
+import { Element } from '@xmpp/xml';
 
-export { Element, xml };
+export { Element };
 export type Node = Element | string;
+
+/**
+ * An element with what is not undefined of its attributes and children. Not `@xmpp/xml`'s own builder: that
+ * one deletes from the object of attributes it is given, which makes every such object a slow one.
+ */
+export function xml(name: string, attrs: Readonly<Record<string, string | number | undefined>> = {}, ...nodes: readonly (Node | undefined)[]): Element {
+  const element = new Element(name);
+  for (const key in attrs) {
+    const value = attrs[key];
+    if (value !== undefined) element.attrs[key] = String(value);
+  }
+  for (const node of nodes) if (node !== undefined && node !== '') element.append(node);
+  return element;
+}
 
 /** An attribute as text; ltx types them as anything. */
 export function attr(element: Element, name: string): string | undefined {

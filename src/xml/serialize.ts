@@ -2,18 +2,20 @@
 // ends in attributes, for the reader to normalise away.
 import { attr, lookup, prefixOf, type Element, type Node } from './element.ts';
 
-const IN_TEXT = /[&<>\r]/g;
-const IN_ATTRIBUTE = /[&<>"'\t\n\r]/g;
+const IN_TEXT = /[&<>\r]/;
+const IN_ATTRIBUTE = /[&<>"'\t\n\r]/;
+const ALL_IN_TEXT = new RegExp(IN_TEXT, 'g');
+const ALL_IN_ATTRIBUTE = new RegExp(IN_ATTRIBUTE, 'g');
 const ESCAPES: Readonly<Record<string, string>> = {
   '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;', '\t': '&#9;', '\n': '&#10;', '\r': '&#13;',
 };
 
 export function escapeText(text: string): string {
-  return text.replace(IN_TEXT, (c) => ESCAPES[c] ?? c);
+  return IN_TEXT.test(text) ? text.replace(ALL_IN_TEXT, (c) => ESCAPES[c] ?? c) : text;
 }
 
 export function escapeAttribute(text: string): string {
-  return text.replace(IN_ATTRIBUTE, (c) => ESCAPES[c] ?? c);
+  return IN_ATTRIBUTE.test(text) ? text.replace(ALL_IN_ATTRIBUTE, (c) => ESCAPES[c] ?? c) : text;
 }
 
 function openTag(element: Element): string {
@@ -28,7 +30,8 @@ function openTag(element: Element): string {
 /** The element as text, with the declarations it has itself. */
 export function serialize(node: Node): string {
   if (typeof node === 'string') return escapeText(node);
-  const inner = node.children.map((child) => serialize(typeof child === 'number' ? String(child) : child)).join('');
+  let inner = '';
+  for (const child of node.children) inner += serialize(typeof child === 'number' ? String(child) : child);
   return inner === '' ? `${openTag(node)}/>` : `${openTag(node)}>${inner}</${node.name}>`;
 }
 

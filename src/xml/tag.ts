@@ -7,12 +7,28 @@ const START = 'A-Za-z_\\u00C0-\\u00D6\\u00D8-\\u00F6\\u00F8-\\u02FF\\u0370-\\u03
   + '\\u2070-\\u218F\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD';
 const PAIR = '[\\uD800-\\uDB7F][\\uDC00-\\uDFFF]';
 const NCNAME = `(?:[${START}]|${PAIR})(?:[${START}\\-.0-9\\u00B7\\u0300-\\u036F\\u203F\\u2040]|${PAIR})*`;
-const NAME = `${NCNAME}(?::${NCNAME})?`;
 const S = '[ \\t\\r\\n]';
-const OPEN = new RegExp(`<(${NAME})`, 'y');
-const ATTRIBUTE = new RegExp(`${S}+(${NAME})${S}*=${S}*(?:"([^<"]*)"|'([^<']*)')`, 'y');
+
+interface Grammar { readonly open: RegExp; readonly attribute: RegExp; readonly close: RegExp }
+
+function grammar(ncname: string): Grammar {
+  const name = `${ncname}(?::${ncname})?`;
+  return {
+    open: new RegExp(`<(${name})`, 'y'),
+    attribute: new RegExp(`${S}+(${name})${S}*=${S}*(?:"([^<"]*)"|'([^<']*)')`, 'y'),
+    close: new RegExp(`^</(${name})${S}*>$`),
+  };
+}
+
+const ANY = grammar(NCNAME);
+/** The same for a tag of nothing but ASCII, which nearly all are; a third of the time. */
+const PLAIN = grammar('[A-Za-z_][A-Za-z_\\-.0-9]*');
+const NOT_ASCII = /[^\0-\x7f]/; // oxlint-disable-line no-control-regex -- all of ASCII is meant
 const TAIL = new RegExp(`${S}*(/?)>`, 'y');
-const CLOSE = new RegExp(`^</(${NAME})${S}*>$`);
+
+function grammarOf(raw: string): Grammar {
+  return NOT_ASCII.test(raw) ? ANY : PLAIN;
+}
 
 /** Per tag; no vocabulary in use has a third of them. */
 const MAX_ATTRIBUTES = 64;
@@ -25,27 +41,28 @@ function checkName(name: string): string {
 
 /** The name in `</name>`. */
 export function parseCloseTag(raw: string): string {
-  const name = CLOSE.exec(raw)?.[1];
+  const name = grammarOf(raw).close.exec(raw)?.[1];
   if (name === undefined) throw new XmlFault('not-well-formed', 'malformed closing tag');
   return checkName(name);
 }
 
 /** `<name a="b">` or `<name/>`; the parent is where prefixes are looked up, it does not get the child. */
 export function parseOpenTag(raw: string, parent: Element | null): { element: Element; empty: boolean } {
-  OPEN.lastIndex = 0;
-  const name = OPEN.exec(raw)?.[1];
+  const { open, attribute } = grammarOf(raw);
+  open.lastIndex = 0;
+  const name = open.exec(raw)?.[1];
   if (name === undefined) throw new XmlFault('not-well-formed', 'malformed tag');
   const element = new Element(checkName(name));
   element.parent = parent;
 
-  let at = OPEN.lastIndex;
+  let at = open.lastIndex;
   let count = 0;
   const prefixed: string[] = [];
   for (;;) {
-    ATTRIBUTE.lastIndex = at;
-    const found = ATTRIBUTE.exec(raw);
+    attribute.lastIndex = at;
+    const found = attribute.exec(raw);
     if (!found) break;
-    at = ATTRIBUTE.lastIndex;
+    at = attribute.lastIndex;
     const key = checkName(found[1] ?? '');
     if (++count > MAX_ATTRIBUTES) throw new XmlFault('policy-violation', `more than ${MAX_ATTRIBUTES} attributes`);
     // Legal XML, but it would not survive a JavaScript object.

@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { BATCH_RECORDS } from '../../src/log/limits.ts';
 import { Overlap } from '../../src/log/overlap.ts';
 
-/** After many batches of so many records, each assembled in 2 µs, on a disk whose fsync takes so long. */
-function after(fsyncMs: number, records = 100): Overlap {
-  const overlap = new Overlap();
+/** After many batches of a hundred, on a disk whose writes take so long, while the thread works so long for each record. */
+function after(writeMs: number, workMs = 0.01): Overlap {
+  let busy = 0;
+  const overlap = new Overlap(() => busy);
   for (let batch = 0; batch < 50; batch++) {
-    overlap.built(records, records * 0.002);
-    overlap.wrote(records, records * 0.002 + fsyncMs);
+    busy += 100 * workMs;
+    overlap.wrote(100, writeMs);
   }
   return overlap;
 }
@@ -19,15 +20,16 @@ describe('whether batches overlap', () => {
     expect(after(0.3).share(1000)).toBe(500);
   });
 
-  it('takes all at once for a disk that syncs more slowly than callers come back', () => {
-    expect(after(10).share(100)).toBe(BATCH_RECORDS);
-    expect(after(10).share(1000)).toBe(BATCH_RECORDS);
-    expect(after(1).share(100)).toBe(BATCH_RECORDS);
+  it('takes all at once for a disk that writes more slowly than callers come back', () => {
+    expect(after(11).share(100)).toBe(BATCH_RECORDS);
+    expect(after(11).share(1000)).toBe(BATCH_RECORDS);
+    expect(after(1.1).share(100)).toBe(BATCH_RECORDS);
   });
 
-  it('parts many on a disk where few would not be parted', () => {
+  it('parts many on a disk where few would not be parted, and few when each is much work', () => {
     expect(after(3).share(100)).toBe(BATCH_RECORDS);
     expect(after(3).share(1000)).toBe(500);
+    expect(after(3, 0.05).share(100)).toBe(50);
   });
 
   it('never parts a few', () => {
@@ -40,6 +42,6 @@ describe('whether batches overlap', () => {
   });
 
   it('knows nothing at first, and begins with everything', () => {
-    expect(new Overlap().share(100)).toBe(BATCH_RECORDS);
+    expect(new Overlap(() => 0).share(100)).toBe(BATCH_RECORDS);
   });
 });
