@@ -4,7 +4,7 @@ import type { Element } from './element.ts';
 import { XmlFault } from './fault.ts';
 import { lenientEnd, MAX_HEADER, parseLenientHeader } from './lenient-header.ts';
 import { decodeText, hasIllegal, normaliseLines } from './text.ts';
-import { parseCloseTag, parseOpenTag } from './tag.ts';
+import { isCloseTagOf, parseCloseTag, parseOpenTag } from './tag.ts';
 
 export interface XmlLimits {
   /** UTF-8 bytes of one child of the root, or of the root's own tag. */
@@ -196,7 +196,8 @@ export class XmlReader {
   #finishTag(token: string): void {
     this.#first = false;
     if (token.charCodeAt(1) === 47) {
-      this.#close(parseCloseTag(token));
+      const open = this.#cursor?.name;
+      this.#close(open !== undefined && isCloseTagOf(token, open) ? open : parseCloseTag(token));
       return;
     }
     const { element, empty } = parseOpenTag(token, this.#cursor);
