@@ -20,13 +20,14 @@ export async function publishAt(request: (iq: Element) => Promise<Element>, topi
   const parts = pubsub ? children(pubsub) : [];
   const record = parts.find((child) => child.name === 'record');
   const published = parts.find((child) => child.name === 'publish')?.getChild('item');
-  const recordId = record && attr(record, 'id');
-  const itemId = (published && attr(published, 'id')) ?? id ?? recordId ?? '';
+  const itemId = (published && attr(published, 'id')) ?? id ?? '';
+  // An item without a chosen id goes by its record id.
+  const recordId = (record && attr(record, 'id')) ?? itemId;
   return {
     topic,
     id: itemId,
-    recordId: recordId ?? itemId,
-    seq: recordId === undefined ? 0 : parseRecordId(recordId).seq,
+    recordId,
+    seq: parseRecordId(recordId).seq,
     repeated: record !== undefined && attr(record, 'repeated') === 'true',
   };
 }

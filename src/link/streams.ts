@@ -274,17 +274,18 @@ export class Streams implements PeerStreams {
     if (reason instanceof LanpostError && reason.code === 'timeout') this.#init.on.silent(name);
   }
 
-  async #received(stream: LinkStream, stanza: Element): Promise<Element | undefined> {
+  #received(stream: LinkStream, stanza: Element): Promise<Element | undefined> {
     const agreed = stream.agreed;
     const message = agreed && believed(stanza, agreed.peer, this.#init.self());
-    if (!agreed || !message || this.#calls.get(agreed.peer)?.receive(message)) return undefined;
+    if (!agreed || !message || this.#calls.get(agreed.peer)?.receive(message)) return Promise.resolve(undefined);
     const { fingerprint } = stream;
     const context: PeerContext = {
       kind: 'link', name: agreed.peer, tls: agreed.tls, trust: this.#init.trust.level(fingerprint), ...(fingerprint === undefined ? {} : { fingerprint }),
     };
     if (admitted(message, context)) return this.#init.dispatch(message, context);
     const type = attr(message, 'type');
-    return message.getName() === 'iq' && (type === 'get' || type === 'set') ? errorReply(message, new StanzaError('forbidden')) : undefined;
+    const asked = message.getName() === 'iq' && (type === 'get' || type === 'set');
+    return Promise.resolve(asked ? errorReply(message, new StanzaError('forbidden')) : undefined);
   }
 
   /** Dials, unless the peer is calling already. */

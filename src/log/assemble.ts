@@ -6,7 +6,7 @@ import { type Mark, originName, originOp, take } from './origins.ts';
 import { type Prior, priorKey, replacementId } from './prior.ts';
 import { type Draft, type RecordPayload, HEADER_BYTES, recordCrc } from './record.ts';
 import type { RingEntry } from './ring.ts';
-import type { RowWriter } from './row-writer.ts';
+import type { Content, RowWriter } from './row-writer.ts';
 import type { LogState } from './state.ts';
 import type { Topic, TopicChange } from './topics.ts';
 import type { Transaction } from './transaction.ts';
@@ -24,8 +24,7 @@ export interface Appended {
 /** One append waiting for the disk. */
 export interface Pending {
   readonly draft: Draft;
-  /** Encoded already, when it is not plain. */
-  readonly body: Uint8Array | undefined;
+  readonly content: Content;
   /** That its body takes at most. */
   readonly bytes: number;
   readonly resolve: (appended: Appended) => void;
@@ -90,7 +89,7 @@ export class Assembly {
     return this.#crcs.subarray(0, this.entries.length * 4);
   }
 
-  add({ draft, body }: Pending): void {
+  add({ draft, content }: Pending): void {
     const mark = this.#takeOrigin(draft);
     if (mark === 'repeated') return;
     const { topics } = this.#state;
@@ -121,7 +120,7 @@ export class Assembly {
       this.#tx.apply([originOp(name, mark)]);
     }
     if (prior) this.#replace(topic, change, prior, draft.kind === 'retract' ? 'retracted' : 'superseded', inView);
-    this.#write(topic, change, seq, draft, body, id);
+    this.#write(topic, change, seq, draft, content, id);
   }
 
   /** After the last draft: what memory takes over once the batch is on disk. */
@@ -168,12 +167,12 @@ export class Assembly {
     this.#tx.put(garbageKey(seq), topicNumber(topic.no));
   }
 
-  #write(topic: Topic, change: TopicChange, seq: number, draft: Draft, body: Uint8Array | undefined, id: string | undefined): void {
+  #write(topic: Topic, change: TopicChange, seq: number, draft: Draft, content: Content, id: string | undefined): void {
     const { kind } = draft;
     const item = isItem(kind);
     const tx = this.#tx;
     const header = { kind, topic: topic.no, previous: change.last, wall: this.#wall, mono: this.#mono, trusted: this.#trusted };
-    const row = this.#rows.record(tx, seq, header, draft, body);
+    const row = this.#rows.record(tx, seq, header, content);
     const size = row.length;
     const ordinal = change.ordinal + 1;
     if (item && id !== undefined) {

@@ -27,29 +27,31 @@ export function encodeBody(draft: Draft, gap?: GapInfo): Uint8Array {
   return encodeRow(fieldsOf(draft, gap));
 }
 
-/** Whether `writeBody` can write it: all but what has values of any shape. */
-export function isPlain({ extra, config }: Draft): boolean {
-  return config === undefined && (extra === undefined || (typeof extra === 'object' && extra !== null && isTexts(extra)));
-}
-
 /** Names for texts, and nothing else. */
-function isTexts(extra: object): extra is Readonly<Record<string, string>> {
-  if (Object.getPrototypeOf(extra) !== Object.prototype) return false;
-  for (const value of Object.values(extra)) if (typeof value !== 'string') return false;
-  return true;
+type Texts = Readonly<Record<string, string>>;
+
+/** One that `writeBody` can write: nothing in it may have any shape. */
+export type PlainDraft = Draft & { readonly config?: undefined; readonly extra?: Texts | undefined };
+
+export function isPlain(draft: Draft): draft is PlainDraft {
+  const { extra, config } = draft;
+  if (config !== undefined) return false;
+  if (extra === undefined) return true;
+  return typeof extra === 'object' && extra !== null && Object.getPrototypeOf(extra) === Object.prototype
+    && Object.values(extra).every((value) => typeof value === 'string');
 }
 
 /** Bytes that `writeBody` needs at most. */
-export function bodyRoom({ payload, id = '', publisher = '', origin, extra }: Draft): number {
+export function bodyRoom({ payload, id = '', publisher = '', origin, extra }: PlainDraft): number {
   let room = 12 * HEAD + 3 * (id.length + publisher.length);
-  for (const [name, value] of textsOf(extra)) room += 2 * HEAD + 3 * (name.length + value.length);
+  for (const name in extra) room += 2 * HEAD + 3 * (name.length + extra[name]!.length);
   if (payload) room += payload.bytes.length + 3 * payload.contentType.length;
   if (origin) room += 3 * (origin.box.length + origin.epoch.length);
   return room;
 }
 
 /** Writes a plain draft's body, without anything in between (measured: a third of the library's time); gives where it ends. */
-export function writeBody(to: Buffer, at: number, { payload, id, publisher, origin, expires, extra }: Draft): number {
+export function writeBody(to: Buffer, at: number, { payload, id, publisher, origin, expires, extra }: PlainDraft): number {
   const count = extra !== undefined ? 7 : expires !== undefined ? 6 : origin ? 5 : publisher !== undefined ? 4 : id !== undefined ? 3 : payload ? 2 : 0;
   let end = head(to, at, ARRAY, count);
   if (count > 0) end = payload ? mediaType(to, end, payload.contentType) : nothing(to, end);
@@ -64,11 +66,7 @@ export function writeBody(to: Buffer, at: number, { payload, id, publisher, orig
     }
   }
   if (count > 5) end = number(to, end, expires);
-  return count > 6 ? texts(to, end, textsOf(extra)) : end;
-}
-
-function textsOf(extra: unknown): [string, string][] {
-  return typeof extra === 'object' && extra !== null && isTexts(extra) ? Object.entries(extra) : [];
+  return extra === undefined ? end : map(to, end, extra);
 }
 
 /** RFC 8949 §3: major type and argument. */
@@ -117,9 +115,9 @@ function text(to: Buffer, at: number, value: string | undefined): number {
   return from + length;
 }
 
-function texts(to: Buffer, at: number, entries: readonly (readonly [string, string])[]): number {
-  let end = head(to, at, MAP, entries.length);
-  for (const [name, value] of entries) end = text(to, text(to, end, name), value);
+function map(to: Buffer, at: number, texts: Texts): number {
+  let end = head(to, at, MAP, Object.keys(texts).length);
+  for (const name in texts) end = text(to, text(to, end, name), texts[name]);
   return end;
 }
 

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { LanpostError } from '../errors.ts';
 import { type Appended, Assembly, type Pending } from './assemble.ts';
-import { bodyRoom, encodeBody, isPlain } from './body.ts';
+import { encodeBody, isPlain } from './body.ts';
 import type { Cursors } from './cursors.ts';
 import type { DiskGuard } from './disk-guard.ts';
 import { commitKey } from './keys.ts';
@@ -9,7 +9,7 @@ import { BATCH_BYTES, BATCH_RECORDS } from './limits.ts';
 import { Overlap } from './overlap.ts';
 import { readPriors } from './prior.ts';
 import type { Draft } from './record.ts';
-import { RowWriter } from './row-writer.ts';
+import { type Content, contentBytes, RowWriter } from './row-writer.ts';
 import type { Space } from './space.ts';
 import type { LogState } from './state.ts';
 import { Transaction } from './transaction.ts';
@@ -68,16 +68,16 @@ export class Committer {
     const refusal = this.#guard.refusal();
     if (refusal) return Promise.reject(refusal);
     if (this.#queuedBytes > this.#state.limits.pendingBytes) return Promise.reject(new LanpostError('busy'));
-    let body: Uint8Array | undefined;
+    let content: Content;
     try {
-      if (!isPlain(draft)) body = encodeBody(draft);
+      content = isPlain(draft) ? draft : encodeBody(draft);
     } catch (cause) {
       return Promise.reject(new LanpostError('invalid-value', 'The record holds something that cannot be stored.', { cause }));
     }
-    const bytes = body?.length ?? bodyRoom(draft);
+    const bytes = contentBytes(content);
     this.#queuedBytes += bytes + OVERHEAD;
     return new Promise((resolve, reject) => {
-      this.#queue.push({ draft, body, bytes, resolve, reject });
+      this.#queue.push({ draft, content, bytes, resolve, reject });
       if (!this.#scheduled) this.nudge();
     });
   }

@@ -1,8 +1,15 @@
-import { bodyRoom, writeBody } from './body.ts';
+import { bodyRoom, type PlainDraft, writeBody } from './body.ts';
 import { INDEX_BYTES, putIndex } from './index-row.ts';
 import { indexKey, putIndexKey, putRecordKey, recordKey } from './keys.ts';
-import { type Draft, HEADER_BYTES, type Header, sealRecord } from './record.ts';
+import { HEADER_BYTES, type Header, sealRecord } from './record.ts';
 import type { Transaction } from './transaction.ts';
+
+/** What a record's body is written from: a draft, or the body itself. */
+export type Content = PlainDraft | Uint8Array;
+
+export function contentBytes(content: Content): number {
+  return content instanceof Uint8Array ? content.length : bodyRoom(content);
+}
 
 /** The two rows that every append needs, built in the same few buffers each time: a batch copies what it is given. */
 export class RowWriter {
@@ -11,12 +18,14 @@ export class RowWriter {
   readonly #indexKey = indexKey(0, 0);
   readonly #index = new Uint8Array(INDEX_BYTES);
 
-  /** Gives the row, good until the next one. `body` is that of a draft which is not plain. */
-  record(tx: Transaction, seq: number, header: Header, draft: Draft, body: Uint8Array | undefined): Uint8Array {
-    const room = HEADER_BYTES + (body?.length ?? bodyRoom(draft));
+  /** Gives the row, good until the next one. */
+  record(tx: Transaction, seq: number, header: Header, content: Content): Uint8Array {
+    const room = HEADER_BYTES + contentBytes(content);
     if (room > this.#row.length) this.#row = Buffer.allocUnsafe(room * 2);
-    if (body) this.#row.set(body, HEADER_BYTES);
-    const row = this.#row.subarray(0, body ? room : writeBody(this.#row, HEADER_BYTES, draft));
+    let end = room;
+    if (content instanceof Uint8Array) this.#row.set(content, HEADER_BYTES);
+    else end = writeBody(this.#row, HEADER_BYTES, content);
+    const row = this.#row.subarray(0, end);
     sealRecord(row, header);
     putRecordKey(this.#recordKey, seq);
     tx.put(this.#recordKey, row);

@@ -95,7 +95,9 @@ export class PubsubService<C> implements Extension<C> {
     const published = await this.#broker.publish(actor, topic, elementToPayload(payload), id === undefined ? {} : { id });
     return xml('pubsub', { xmlns: NS_PUBSUB },
       xml('publish', { node: topic }, xml('item', { id: published.id })),
-      xml('record', { xmlns: NS_LANPOST, id: published.recordId, repeated: String(published.repeated) }),
+      // Without a chosen id the item's is the record's.
+      published.recordId === published.id ? undefined
+        : xml('record', { xmlns: NS_LANPOST, id: published.recordId, repeated: published.repeated ? 'true' : undefined }),
     );
   }
 

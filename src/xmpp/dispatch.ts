@@ -35,12 +35,14 @@ export class Dispatcher<C = unknown> {
   }
 
   /** Resolves with the reply to send, if there is one, when what the stanza caused is done. */
-  async dispatch(stanza: Element, context: C): Promise<Element | undefined> {
-    const kind = stanzaKind(stanza);
-    if (kind === 'iq') return this.#dispatchIq(stanza, context);
+  dispatch(stanza: Element, context: C): Promise<Element | undefined> {
+    return stanzaKind(stanza) === 'iq' ? this.#dispatchIq(stanza, context) : this.#dispatchOther(stanza, context);
+  }
+
+  async #dispatchOther(stanza: Element, context: C): Promise<Element | undefined> {
     try {
-      if (kind === 'message') await this.#dispatchMessage(stanza, context);
-      else if (kind === 'presence') for (const handler of this.#presence) await handler(stanza, context);
+      if (stanzaKind(stanza) === 'message') await this.#dispatchMessage(stanza, context);
+      else for (const handler of this.#presence) await handler(stanza, context);
     } catch (error) {
       // RFC 6120 §8.3.1: an error is never answered with an error.
       if (!(error instanceof StanzaError)) throw error;

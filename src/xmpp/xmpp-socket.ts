@@ -168,9 +168,11 @@ export class XmppSocket {
     this.#flushing = undefined;
     if (this.#pending.length === 0 || this.#closed) return;
     const text = this.#pending.join('');
+    // A character a byte: it is all ASCII, which is written without being encoded.
+    const encoding = text.length === this.#pendingBytes ? 'latin1' : 'utf8';
     this.#pending = [];
     this.#pendingBytes = 0;
-    this.#socket.write(text, () => this.#wake());
+    this.#socket.write(text, encoding, () => this.#wake());
   }
 
   #wake(): void {
