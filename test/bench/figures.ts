@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 /** One row of the table: ours against the peer's, measured in turns in one run. */
 export interface Row {
   readonly what: string;
@@ -33,6 +35,16 @@ export async function inTurns(rounds: number, ours: (round: number) => Promise<n
     if (round % 2 === 1) measured.ours.push(await ours(round));
   }
   return { ...measured, ratio: median(measured.ours.map((value, i) => value / (measured.peer[i] ?? Number.NaN))) };
+}
+
+/** Waits until this process has nothing left to do, so that what one side put off is not done in the other's time. */
+export async function quiet(): Promise<void> {
+  for (;;) {
+    const before = process.cpuUsage();
+    await pause(250);
+    const { user, system } = process.cpuUsage(before);
+    if (user + system < 12_500) return; // µs: a twentieth of one core
+  }
 }
 
 export const perSecond = (value: number): string => `${Math.round(value).toLocaleString('en')}/s`;
