@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { From, SubscribeOptions, Subscription, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import { matches, validTopic } from '../log/filter.ts';
+import { hasWildcard, matches, validTopic } from '../log/filter.ts';
 import type { Log } from '../log/log.ts';
 import { NS_LANPOST } from '../payload/xml.ts';
 import type { Broker } from '../pubsub/broker.ts';
@@ -100,23 +100,35 @@ export class Intake {
       this.#failed('keeping', { ...wanted, filter: event.topic }, new LanpostError('busy', 'this box holds as many topics as it may'));
       throw new StanzaError('resource-constraint', { text: 'no room for another topic', type: 'wait' });
     }
-    await Promise.all(event.notices.map((notice) => this.#keep(topic, notice)));
+    await Promise.all(event.notices.map((notice) => (event.topic === '' ? this.#lost(peer, wanted, notice) : this.#keep(topic, notice))));
     return true;
+  }
+
+  /** A gap in all of the peer's topics: told once to who reads what was asked for, in a topic that it reads. */
+  async #lost(peer: ProvenPeer, wanted: Wanted, notice: Notice): Promise<void> {
+    const mirrored = mirrorName(boxIdOfFingerprint(peer.fingerprint), wanted.filter);
+    const topics = hasWildcard(mirrored) ? this.#parts.broker.topics(mirrored).map(({ name }) => name) : [mirrored];
+    const [topic] = topics;
+    if (topic !== undefined) await this.#keep(topic, notice);
+    // Nothing of it has come here yet, so there is no place where it is missing.
+    else this.#tellLost(wanted.filter, notice);
+  }
+
+  #tellLost(where: string, { gap }: Notice): void {
+    this.#parts.trouble({ kind: 'link.gap', message: `${where}: the peer lost ${gap?.count ?? 'some'} records (${gap?.reason ?? 'unknown'})` });
   }
 
   async #keep(topic: string, notice: Notice): Promise<void> {
     const { kind, id, payload, publisher, recordId, previous, gap } = notice;
     const origin = { ...originOf(recordId), ...(previous === undefined ? {} : { previous }) };
-    if (kind === 'gap') {
-      this.#parts.trouble({ kind: 'link.gap', message: `${topic}: the peer lost ${gap?.count ?? 'some'} records (${gap?.reason ?? 'unknown'})` });
-      return;
-    }
+    if (kind === 'gap') this.#tellLost(topic, notice);
     await this.#parts.log.append({
       topic, kind, origin,
       // An item without a chosen id goes by its record id, which it keeps.
       ...(id === undefined || id === recordId ? {} : { id }),
       ...(payload === undefined ? {} : { payload }),
       ...(publisher === undefined ? {} : { publisher }),
+      ...(gap === undefined ? {} : { gap }),
     });
   }
 

@@ -1,7 +1,7 @@
 // What a record holds besides its header: one CBOR array (RFC 8949), its fields in a fixed order, those at the end left out.
 import { decodeRow, encodeRow } from './cbor.ts';
 import { putU32 } from './keys.ts';
-import type { Draft, GapInfo, GapReason, TopicSettings } from './record.ts';
+import type { Draft, GapReason, TopicSettings } from './record.ts';
 
 // Common media types travel as their index.
 const TYPES: readonly string[] = ['application/json', 'text/plain', 'application/octet-stream', 'application/xml'];
@@ -11,7 +11,7 @@ const HEAD = 9;
 
 type Fields = readonly unknown[];
 
-function fieldsOf({ payload, id, publisher, origin, expires, extra, config }: Draft, gap?: GapInfo): Fields {
+function fieldsOf({ payload, id, publisher, origin, expires, extra, config, gap }: Draft): Fields {
   const type = payload && TYPES.indexOf(payload.contentType);
   const fields: unknown[] = [
     payload && (type === -1 ? payload.contentType : type), payload?.bytes, id, publisher,
@@ -23,19 +23,19 @@ function fieldsOf({ payload, id, publisher, origin, expires, extra, config }: Dr
 }
 
 /** The same bytes for every draft, by way of the library. */
-export function encodeBody(draft: Draft, gap?: GapInfo): Uint8Array {
-  return encodeRow(fieldsOf(draft, gap));
+export function encodeBody(draft: Draft): Uint8Array {
+  return encodeRow(fieldsOf(draft));
 }
 
 /** Names for texts, and nothing else. */
 type Texts = Readonly<Record<string, string>>;
 
 /** One that `writeBody` can write: nothing in it may have any shape. */
-export type PlainDraft = Draft & { readonly config?: undefined; readonly extra?: Texts | undefined };
+export type PlainDraft = Draft & { readonly config?: undefined; readonly gap?: undefined; readonly extra?: Texts | undefined };
 
 export function isPlain(draft: Draft): draft is PlainDraft {
-  const { extra, config } = draft;
-  if (config !== undefined) return false;
+  const { extra, config, gap } = draft;
+  if (config !== undefined || gap !== undefined) return false;
   if (extra === undefined) return true;
   return typeof extra === 'object' && extra !== null && Object.getPrototypeOf(extra) === Object.prototype
     && Object.values(extra).every((value) => typeof value === 'string');
@@ -129,7 +129,7 @@ function number(to: Buffer, at: number, value: number | undefined): number {
   return at + HEAD;
 }
 
-export type Body = Omit<Draft, 'topic' | 'kind'> & { readonly gap?: GapInfo };
+export type Body = Omit<Draft, 'topic' | 'kind'>;
 
 /** What a body holds; only for rows that are `recordIntact`. */
 export function decodeBody(body: Uint8Array): Body {

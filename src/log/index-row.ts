@@ -1,5 +1,5 @@
 import { getSeq, getU32, putSeq, putU32 } from './keys.ts';
-import type { DraftKind } from './record.ts';
+import type { RecordKind } from './record.ts';
 
 /** The value of a `t` row: what can be known of a record without reading it. */
 export interface IndexRow {
@@ -44,6 +44,6 @@ export function decodeIndex(bytes: Uint8Array): IndexRow {
   };
 }
 
-export function isItem(kind: DraftKind): boolean {
+export function isItem(kind: RecordKind): boolean {
   return kind === 'publish';
 }

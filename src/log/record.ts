@@ -1,8 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { getSeq, getU32, putSeq, putU32 } from './keys.ts';
 
-export type DraftKind = 'publish' | 'retract' | 'purge' | 'delete' | 'configure';
-export type RecordKind = DraftKind | 'gap';
+export type RecordKind = 'publish' | 'retract' | 'purge' | 'delete' | 'configure' | 'gap';
 export type GapReason = 'corrupt' | 'overflow' | 'disk-full' | 'expired' | 'trimmed' | 'unknown';
 
 export interface RecordPayload {
@@ -30,7 +29,7 @@ export interface TopicSettings {
 /** What a caller wants appended. */
 export interface Draft {
   readonly topic: string;
-  readonly kind: DraftKind;
+  readonly kind: RecordKind;
   readonly id?: string;
   readonly payload?: RecordPayload;
   readonly publisher?: string;
@@ -40,6 +39,8 @@ export interface Draft {
   readonly config?: TopicSettings;
   /** Wall time in milliseconds after which nobody wants it. */
   readonly expires?: number;
+  /** What is lost where this was first accepted, of a gap. */
+  readonly gap?: GapInfo;
 }
 
 export interface Stamp {
@@ -51,6 +52,7 @@ export interface Stamp {
 }
 
 export interface GapInfo {
+  /** Positions in the log that lost them. */
   readonly from: number;
   readonly to: number;
   readonly count?: number;

@@ -170,7 +170,7 @@ export class Recovery {
     for (const { from, to } of holes) {
       const gap: GapInfo = { from, to, count: to - from + 1, reason: 'corrupt' };
       const header = { kind: 'gap' as const, topic: 0, previous: 0, wall: clock.wall(), mono: clock.mono(), trusted: clock.isSet() };
-      const row = encodeRecord(header, encodeBody({ topic: '', kind: 'publish' }, gap));
+      const row = encodeRecord(header, encodeBody({ topic: '', kind: 'gap', gap }));
       for (let seq = from; seq <= to; seq++) ops.push({ key: recordKey(seq) });
       ops.push({ key: recordKey(from), value: row });
       ops.push({ key: indexKey(0, from), value: encodeIndex({ state: 'live', item: false, size: row.length, ordinal: 0 }) });

@@ -61,7 +61,7 @@ export class Ring {
 export function entryRecord(entry: RingEntry): LogRecord {
   if (entry.record) return entry.record;
   const { seq, topic, draft, previous, recordId, wall, mono, boot, trusted } = entry;
-  const { kind, id, payload, publisher, origin, extra, config, expires } = draft;
+  const { kind, id, payload, publisher, origin, extra, config, expires, gap } = draft;
   entry.record = {
     seq, topic: topic.name, kind, previous, recordId,
     stamp: { wall, mono, boot, trusted },
@@ -72,6 +72,7 @@ export function entryRecord(entry: RingEntry): LogRecord {
     ...(extra !== undefined && { extra }),
     ...(config && { config }),
     ...(expires !== undefined && { expires }),
+    ...(gap && { gap }),
   };
   return entry.record;
 }

@@ -3,6 +3,8 @@ import type { Delivery, Subscription } from '../../src/api.ts';
 import { OWNER } from '../../src/pubsub/actor.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { type Element, parseElement } from '../../src/xmpp/element.ts';
+import type { Notice } from '../../src/pubsub/notice.ts';
+import { eventMessage } from '../../src/xep/pubsub-event.ts';
 import { SimulatedLan, until } from './fixtures.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';
 
@@ -38,9 +40,26 @@ describe('a peer is fed', () => {
     await publish('t', 1);
     await publish('t', '&'.repeat(100_000)); // 500 kB as XML
     await publish('t', 2);
-    expect(values(await take(subscription, 2))).toEqual([1, 2]);
-    await until(() => b.troubles.some(({ kind }) => kind === 'link.gap'));
+    const taken = await take(subscription, 3);
+    expect(values(taken)).toEqual([1, 'gap', 2]);
+    expect(taken[1]).toMatchObject({ topic: 't', from: 2, to: 2, count: 1, reason: 'unknown' });
+    expect(b.troubles.map(({ kind }) => kind)).toContain('link.gap');
     expect(a.troubles.map(({ kind }) => kind)).toContain('link.feed');
+    await subscription.close();
+  });
+
+  test('what its feeder lost of every topic is told once, in a topic that it reads', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', 'p/#');
+    const subscription = b.service.subscribe(a.link.name, 'p/#', { durable: 'r', from: 'start' });
+    await publish('p/a', 1);
+    await publish('p/b', 2);
+    expect(values(await take(subscription, 2))).toEqual([1, 2]);
+    const gap: Notice = { kind: 'gap', recordId: `${a.identity.boxId}-${a.log.epoch}-9`, time: 7, gap: { from: 9, to: 11, count: 3, reason: 'corrupt' } };
+    for (let twice = 0; twice < 2; twice++) await a.link.send(b.link.name, eventMessage('r', '', [gap]));
+    await publish('p/b', 3);
+    const taken = await take(subscription, 2);
+    expect(values(taken)).toEqual(['gap', 3]);
+    expect(taken[0]).toMatchObject({ topic: 'p/a', from: 9, to: 11, count: 3, reason: 'corrupt' });
     await subscription.close();
   });
 
