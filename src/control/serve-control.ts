@@ -3,13 +3,11 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Box, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import { boxService } from './box-service.ts';
-import { Connection } from './connection.ts';
+import { late } from '../late.ts';
+import type { Caller } from './caller.ts';
 import { CONTROL_LIMITS, type ControlLimits } from './limits.ts';
 import type { Service } from './service.ts';
-import { Session } from './session.ts';
 import { directoryId, isMissing, prepareSocketPath } from './socket-path.ts';
-import { parseRequest, PROTOCOL, type Reply } from './wire.ts';
 
 export interface ControlServer {
   /** Where it listens. */
@@ -29,50 +27,53 @@ export interface ServeOptions {
 /** Serves `box` to other processes of this user, on a socket in its data directory. */
 export async function serveControl(box: Box, o: ServeOptions): Promise<ControlServer> {
   const { version } = await box.status();
-  return serveService(boxService(box), { name: () => box.name, version }, o);
+  const service = async (): Promise<Service> => (await late('What serves programs', () => import('./box-service.ts'))).boxService(box);
+  return serveService(service, { name: () => box.name, version }, o);
 }
 
-export async function serveService(service: Service, greeting: { name: () => string; version: string }, o: ServeOptions): Promise<ControlServer> {
+/** `service` is asked for when the first program comes, and with each. */
+export async function serveService(service: () => Promise<Service>, greeting: { name: () => string; version: string }, o: ServeOptions): Promise<ControlServer> {
   const limits = { ...CONTROL_LIMITS, ...o.limits };
   const path = await prepareSocketPath(o.dir);
   const dirId = await directoryId(o.dir);
-  const open = new Set<{ session: Session; connection: Connection }>();
+  /** By socket; undefined as long as what serves it is being loaded. */
+  const open = new Map<Socket, Caller | undefined>();
+  let closing: Promise<void> | undefined;
 
-  const welcome = (socket: Socket): void => {
+  const welcome = async (socket: Socket): Promise<void> => {
     if (open.size >= limits.connections) {
       o.trouble({ kind: 'control.connections', message: `more than ${limits.connections} programs are attached; one was turned away`, code: 'busy' });
       socket.destroy();
       return;
     }
-    const connection = new Connection({
-      socket,
-      frameBytes: limits.frameBytes,
-      onMessage: (message) => session.receive(parseRequest(message)),
-      onClose: (error) => {
-        open.delete(entry);
-        void session.close();
-        // A client that was killed resets the connection: that is its way of leaving.
-        if (error && !('syscall' in error)) o.trouble({ kind: 'control.protocol', message: `an attached program was cut off: ${error.message}` });
-      },
-    });
-    const session = new Session({ connection, service, limits });
-    const entry = { session, connection };
-    open.add(entry);
-    connection.send({ type: 'hello', protocol: PROTOCOL, version: greeting.version, name: greeting.name(), dirId } satisfies Reply);
+    open.set(socket, undefined);
+    socket.once('close', () => open.delete(socket));
+    socket.on('error', () => undefined); // until the connection listens: a program that leaves is no trouble
+    // What it says meanwhile waits in the socket.
+    const [{ serveCaller }, served] = await Promise.all([late('What serves programs', () => import('./caller.ts')), service()]);
+    if (closing || socket.destroyed) socket.destroy();
+    else open.set(socket, serveCaller(socket, { service: served, greeting: { name: greeting.name(), version: greeting.version, dirId }, limits, trouble: o.trouble }));
   };
 
-  const server = createServer(welcome);
+  const server = createServer((socket) => {
+    welcome(socket).catch((error: unknown) => {
+      socket.destroy();
+      o.trouble({ kind: 'control.server', message: error instanceof Error ? error.message : String(error), ...(error instanceof LanpostError ? { code: error.code } : {}) });
+    });
+  });
   await listen(server, path, o.dir);
   server.on('error', (error) => o.trouble({ kind: 'control.server', message: error.message }));
 
-  let closing: Promise<void> | undefined;
   return {
     path,
     close() {
       closing ??= (async () => {
         const closed = new Promise<void>((resolve) => { server.close(() => resolve()); });
-        const deadline = o.clock.after(limits.farewell, () => { for (const { connection } of open) connection.destroy(); });
-        for (const { session, connection } of open) void session.finish().then(() => connection.end());
+        const deadline = o.clock.after(limits.farewell, () => { for (const socket of open.keys()) socket.destroy(); });
+        for (const [socket, caller] of open) {
+          if (caller) void caller.finish();
+          else socket.destroy();
+        }
         await closed;
         deadline.stop();
       })();

@@ -3,21 +3,13 @@
 import type { Cursor } from '../log/cursor.ts';
 import { matches } from '../log/filter.ts';
 import type { Log } from '../log/log.ts';
+import { heldName, heldNames } from './cursor-name.ts';
 import type { Lane } from './lane.ts';
 import { reasonOf } from './reason.ts';
 import type { ReadAhead } from './read-ahead.ts';
 
 /** Per home; the topics beyond it are left in the cursor they came from. */
 const MOST = 1000;
-
-export function heldName(jid: string, topic: string): string {
-  return `home-held:${jid} ${topic}`;
-}
-
-/** Names of the cursors that still have a filter to serve. */
-export function heldNames(log: Log, jid: string, filters: readonly string[]): string[] {
-  return [...log.cursors()].filter(({ name, filter }) => name === heldName(jid, filter) && filters.some((wider) => matches(wider, filter))).map(({ name }) => name);
-}
 
 export interface HeldCursorsParts {
   readonly jid: string;

@@ -2,20 +2,21 @@
 import type { HomeOptions, HomeStatus, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
+import { late } from '../late.ts';
 import type { Log } from '../log/log.ts';
 import type { Road } from '../mail/road.ts';
 import { bare } from '../xmpp/jid.ts';
 import { forgetAccount, loadAccounts, saveAccount, toAccount, type Account } from './account.ts';
-import { heldName, heldNames } from './held-cursors.ts';
-import { Home, type HomeLimits, type HomeReceiver } from './home.ts';
+import { cursorName, heldName, heldNames } from './cursor-name.ts';
+import type { Home, HomeLimits, HomeReceiver } from './home.ts';
+import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 import { HomeRoad } from './mail-road.ts';
 import { forgetPoison } from './poison.ts';
 import { reasonOf } from './reason.ts';
-import { SESSION_TIMING, type SessionTiming } from './session.ts';
-import { UPLINK_LIMITS } from './uplink.ts';
-import { cursorName } from './work.ts';
 
-export const HOME_LIMITS: HomeLimits = { ...UPLINK_LIMITS, connect: 20_000, incoming: 8 << 20 };
+export const HOME_LIMITS: HomeLimits = {
+  settle: 60_000, stanza: 200_000, ahead: 256, aheadBytes: 1 << 20, unsettled: 32_768, connect: 20_000, incoming: 8 << 20,
+};
 
 export interface HomesOptions {
   readonly log: Log;
@@ -44,6 +45,9 @@ export interface Homes {
   knows(domain: string): boolean;
   close(): Promise<void>;
 }
+
+/** Sessions, TLS and all that goes up: most boxes have no home. */
+const loadHome = (): Promise<typeof import('./home.ts')> => late('What speaks with homes', () => import('./home.ts'));
 
 export function createHomes(options: HomesOptions): Homes {
   return new AccountHomes(options);
@@ -90,6 +94,7 @@ class AccountHomes implements Homes {
   add(options: HomeOptions): Promise<HomeStatus> {
     return this.#inTurn(async () => {
       const account = toAccount(options);
+      await loadHome();
       // First: a log that takes nothing leaves the home as it was.
       await saveAccount(this.#options.log.registry, account);
       await this.#homes.get(account.jid)?.close();
@@ -101,7 +106,8 @@ class AccountHomes implements Homes {
 
   async #open(account: Account): Promise<Home> {
     const { log, clock, trouble, boxId, receive, opened, random, timing } = this.#options;
-    const home = new Home({ account, log, clock, trouble, boxId, receive, opened, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing } });
+    const code = await loadHome();
+    const home = new code.Home({ account, log, clock, trouble, boxId, receive, opened, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing } });
     try {
       await home.start();
     } catch (error) {

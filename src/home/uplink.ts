@@ -2,14 +2,12 @@
 // queued → in flight → acked → settled; the cursor moves only at settled, so nothing is trimmed before.
 import type { LogRecord } from '../log/record.ts';
 import { Checking } from './checking.ts';
+import { cursorName, heldNames } from './cursor-name.ts';
 import { Failures } from './failures.ts';
-import { heldNames } from './held-cursors.ts';
 import type { Entry } from './lane.ts';
 import { Sending } from './sending.ts';
 import type { HomeSession } from './session.ts';
-import { cursorName, Work, type UplinkLimits, type UplinkOptions } from './work.ts';
-
-export const UPLINK_LIMITS: UplinkLimits = { settle: 60_000, stanza: 200_000, ahead: 256, aheadBytes: 1 << 20, unsettled: 32_768 };
+import { Work, type UplinkOptions } from './work.ts';
 
 export class Uplink {
   readonly #work: Work;

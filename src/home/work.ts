@@ -4,6 +4,7 @@ import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { Trouble } from '../api.ts';
+import { cursorName } from './cursor-name.ts';
 import { HeldCursors } from './held-cursors.ts';
 import { entryOf, Lane, type Entry } from './lane.ts';
 import { ReadAhead } from './read-ahead.ts';
@@ -30,10 +31,6 @@ export interface UplinkOptions {
   readonly clock: Clock;
   readonly trouble: (trouble: Trouble) => void;
   readonly limits: UplinkLimits;
-}
-
-export function cursorName(jid: string, filter: string): string {
-  return `home:${jid} ${filter}`;
 }
 
 export class Work {

@@ -24,7 +24,7 @@ export async function sandbox(service: Service, options: { dir?: string; limits?
   const dir = options.dir ?? await newDir();
   const { limits = {} } = options;
   const troubles: Trouble[] = [];
-  const server = await serveService(service, { name: () => 'box@test', version: '0.0.0' }, {
+  const server = await serveService(async () => service, { name: () => 'box@test', version: '0.0.0' }, {
     dir, limits, clock: createSystemClock(), trouble: (trouble) => { troubles.push(trouble); },
   });
   const attached: Attached[] = [];
