@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Trouble } from '../../src/api.ts';
 import { createSystemClock } from '../../src/clock.ts';
-import { attachService, type Attached } from '../../src/control/attach-box.ts';
+import { attachService, type Attached } from '../../src/control/attachment.ts';
 import type { ControlLimits } from '../../src/control/limits.ts';
 import { serveService, type ControlServer } from '../../src/control/serve-control.ts';
 import type { Service } from '../../src/control/service.ts';
