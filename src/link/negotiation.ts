@@ -5,6 +5,7 @@ import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.
 import { isStreamError, streamFaultOf } from '../xmpp/stream-error.ts';
 import { NS_SM } from '../xmpp/stream-management.ts';
 import { NS_STREAM, type StreamEvent } from '../xmpp/xml-stream.ts';
+import { Refusal } from './refusal.ts';
 
 export const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 /** How long a peer that speaks XMPP 1.0, but is no box, may think about STARTTLS. */
@@ -42,20 +43,6 @@ export interface Agreed {
   readonly spki?: Uint8Array;
   /** Stanzas are counted and acknowledged. */
   readonly managed: boolean;
-}
-
-/** Why there is no stream. `condition` is what the peer is told (RFC 6120 §4.9.3). */
-export class Refusal extends Error {
-  override readonly name = 'Refusal';
-  /** `peer`: it went away, and may not another time. `refused`: it said no. */
-  readonly kind: 'downgrade' | 'impostor' | 'unknown' | 'protocol' | 'refused' | 'peer';
-  readonly condition: string;
-
-  constructor(kind: Refusal['kind'], condition: string, message: string) {
-    super(message);
-    this.kind = kind;
-    this.condition = condition;
-  }
 }
 
 const downgrade = (name: string): Refusal =>

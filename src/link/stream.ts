@@ -13,7 +13,8 @@ import { linkTls, peerSpki } from '../xmpp/tls.ts';
 import { NS_CLIENT, NS_STREAM, type StreamEvent } from '../xmpp/xml-stream.ts';
 import { XmppSocket } from '../xmpp/xmpp-socket.ts';
 import { Arrivals } from './arrivals.ts';
-import { type Agreed, type Channel, NS_TLS, Refusal, type Side } from './negotiation.ts';
+import { type Agreed, type Channel, NS_TLS, type Side } from './negotiation.ts';
+import { Refusal } from './refusal.ts';
 
 export interface LinkStreamInit {
   readonly socket: Socket;

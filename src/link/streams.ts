@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { isIP, type Socket } from 'node:net';
 import type { Limits, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
-import { LanpostError } from '../errors.ts';
+import { type ErrorCode, LanpostError } from '../errors.ts';
+import { late } from '../late.ts';
 import { fingerprintOf } from '../trust/fingerprint.ts';
 import type { Identity } from '../trust/identity.ts';
 import type { Trust } from '../trust/trust.ts';
@@ -15,10 +16,11 @@ import { isLegal } from '../xml/text.ts';
 import { admitted, believed, type PeerContext } from './context.ts';
 import { Doorman } from './doorman.ts';
 import { Line } from './line.ts';
-import { accept, type Agreed, type Channel, dial, Refusal, type Side, type Terms } from './negotiation.ts';
+import type { Agreed, Channel, Side, Terms } from './negotiation.ts';
 import type { KnownPeer, Peers, Standing } from './peers.ts';
+import { Refusal } from './refusal.ts';
 import { onLink, type OwnAddress, plainAddress } from './source-address.ts';
-import { LinkStream, type Timing } from './stream.ts';
+import type { LinkStream, Timing } from './stream.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 import type { Tcp } from './tcp.ts';
 
@@ -64,6 +66,17 @@ const PLAIN_STANZA_BYTES = 1 << 20;
 
 export interface Handed { readonly delivered?: Promise<void> }
 
+interface StreamCode {
+  readonly stream: typeof import('./stream.ts');
+  readonly negotiation: typeof import('./negotiation.ts');
+}
+
+/** TLS and XML streams: a box that is alone on its link does without. */
+async function loadStreams(): Promise<StreamCode> {
+  const [stream, negotiation] = await late('What speaks with peers', () => Promise.all([import('./stream.ts'), import('./negotiation.ts')]));
+  return { stream, negotiation };
+}
+
 /** Every stream there is, by peer. The one place that dials and that answers the door. */
 export class Streams implements PeerStreams {
   readonly #init: StreamsInit;
@@ -72,6 +85,8 @@ export class Streams implements PeerStreams {
   readonly #all = new Map<LinkStream, string>();
   readonly #doorman: Doorman;
   readonly #told = new Map<string, number>();
+  /** There from the first stream on. */
+  #code: StreamCode | undefined;
   #closing = false;
 
   constructor(init: StreamsInit) {
@@ -142,12 +157,28 @@ export class Streams implements PeerStreams {
       return;
     }
     socket.once('close', () => this.#doorman.left(address));
-    if (!this.#makeRoom()) {
+    if (this.#code) {
+      this.#answer(socket, address, this.#code);
+      return;
+    }
+    // What the caller says meanwhile waits in the socket.
+    this.#load().then(code => this.#answer(socket, address, code), (error: unknown) => {
+      socket.destroy();
+      this.#tell('stream', error instanceof Error ? error.message : String(error), 'unsupported');
+    });
+  }
+
+  #answer(socket: Socket, address: string, code: StreamCode): void {
+    if (this.#closing || socket.destroyed || !this.#makeRoom()) {
       socket.destroy();
       return;
     }
-    const { opened } = this.#open(socket, 'accepted', address, channel => accept(channel, this.#terms(), from => this.#callers(from, address)));
-    void opened;
+    this.#open(code, socket, 'accepted', address, channel => code.negotiation.accept(channel, this.#terms(), from => this.#callers(from, address)));
+  }
+
+  async #load(): Promise<StreamCode> {
+    this.#code = await loadStreams();
+    return this.#code;
   }
 
   /**
@@ -237,11 +268,11 @@ export class Streams implements PeerStreams {
     return found === undefined ? [] : [found];
   }
 
-  #open(socket: Socket, side: Side, address: string, agree: (channel: Channel) => Promise<Agreed>): { stream: LinkStream; opened: Promise<Error | undefined> } {
+  #open(code: StreamCode, socket: Socket, side: Side, address: string, agree: (channel: Channel) => Promise<Agreed>): { stream: LinkStream; opened: Promise<Error | undefined> } {
     const { clock, identity, limits, timing } = this.#init;
     let settle: (reason: Error | undefined) => void;
     const opened = new Promise<Error | undefined>(resolve => { settle = resolve; });
-    const stream = new LinkStream({
+    const stream = new code.stream.LinkStream({
       socket, side, clock, identity, agree,
       limits: { stanzaBytes: limits.stanzaBytes, depth: limits.xmlDepth },
       pace: () => this.#doorman.pace(address),
@@ -265,7 +296,7 @@ export class Streams implements PeerStreams {
   #closed(stream: LinkStream, reason: Error | undefined): void {
     this.#all.delete(stream);
     const name = stream.agreed?.peer;
-    if (reason instanceof Refusal && reason.kind !== 'peer' && reason.kind !== 'refused') this.#tell(reason.kind, reason.message);
+    if (reason instanceof Refusal && reason.kind !== 'peer' && reason.kind !== 'refused') this.#tell(reason.kind, reason.message, reason.kind === 'impostor' ? 'impostor' : undefined);
     if (name === undefined) return;
     const line = this.#lines.get(name);
     line?.remove(stream);
@@ -312,6 +343,7 @@ export class Streams implements PeerStreams {
   async #dial(line: Line, peer: KnownPeer): Promise<{ stream?: LinkStream; reason?: Error; answered: boolean }> {
     let reason: Error | undefined;
     let answered = false;
+    const code = this.#code ?? await this.#load();
     for (const address of this.#dialable(peer)) {
       let socket: Socket;
       try {
@@ -329,7 +361,7 @@ export class Streams implements PeerStreams {
         answered = true;
         break;
       }
-      const { stream, opened } = this.#open(socket, 'dialled', plainAddress(address), channel => dial(channel, this.#terms(), peer.name));
+      const { stream, opened } = this.#open(code, socket, 'dialled', plainAddress(address), channel => code.negotiation.dial(channel, this.#terms(), peer.name));
       reason = await opened;
       if (!reason) return { stream, answered: true };
       answered = true;
@@ -373,10 +405,10 @@ export class Streams implements PeerStreams {
       .map(({ address, interface: learnedOn }) => (/^fe[89ab]/i.test(address) && !address.includes('%') ? `${address}%${learnedOn}` : address));
   }
 
-  #tell(what: string, message: string): void {
+  #tell(what: string, message: string, code?: ErrorCode): void {
     const now = this.#init.clock.mono();
     if (now - (this.#told.get(what) ?? -TELL_EVERY) < TELL_EVERY) return;
     this.#told.set(what, now);
-    this.#init.trouble({ kind: `link.${what}`, message, ...(what === 'impostor' ? { code: 'impostor' } : {}) });
+    this.#init.trouble({ kind: `link.${what}`, message, ...(code === undefined ? {} : { code }) });
   }
 }
