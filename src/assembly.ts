@@ -19,7 +19,7 @@ import { createMdns } from './mdns/mdns.ts';
 import { createSocketNetwork } from './mdns/socket-network.ts';
 import type { CheckedOptions } from './options.ts';
 import { Broker } from './pubsub/broker.ts';
-import { loadIdentity } from './trust/identity.ts';
+import { loadCertificate, loadIdentity } from './trust/identity.ts';
 import { readMachineId } from './trust/machine.ts';
 import { Trust } from './trust/trust.ts';
 import { VERSION } from './version.ts';
@@ -131,6 +131,7 @@ async function assemble(options: CheckedOptions, opened: Opened): Promise<Box> {
     opened.add(() => mdns.close());
     const link = createLink({
       mdns, trust, identity, clock, trouble, dispatcher, disco, limits,
+      certificate: () => loadCertificate(dir, identity.key),
       registry: log.registry,
       name: bareName,
       ...(port === undefined ? {} : { port }),

@@ -23,6 +23,8 @@ export interface LinkInit {
   readonly mdns: Pick<Mdns, 'publish' | 'browse' | 'interfaces'>;
   readonly trust: Trust;
   readonly identity: Identity;
+  /** What carries the key into TLS; asked for with the first stream. */
+  readonly certificate: () => Promise<string>;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly trouble: (trouble: Trouble) => void;
@@ -84,7 +86,7 @@ function isNameRow(row: unknown): row is { readonly user: string; readonly numbe
 }
 
 export function createLink(init: LinkInit): Link {
-  const { mdns, trust, identity, registry, clock, trouble, dispatcher, disco, limits } = init;
+  const { mdns, trust, identity, certificate, registry, clock, trouble, dispatcher, disco, limits } = init;
   const host = init.host ?? hostname();
   let name = instanceLabel(init.name, 0, hostLabel(host));
   let state: BoxStatus['link']['state'] = 'starting';
@@ -108,7 +110,7 @@ export function createLink(init: LinkInit): Link {
     clock, trouble, limit: limits.peers, self: () => name, standing: peer => streams.standing(peer),
   });
   const streams = new Streams({
-    clock, trouble, identity, trust, peers, limits,
+    clock, trouble, identity, certificate, trust, peers, limits,
     tcp: init.tcp ?? createTcp(),
     self: () => name,
     interfaces: () => mdns.interfaces(),

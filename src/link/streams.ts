@@ -29,6 +29,7 @@ export interface StreamsInit {
   readonly trouble: (trouble: Trouble) => void;
   readonly tcp: Tcp;
   readonly identity: Identity;
+  readonly certificate: () => Promise<string>;
   readonly trust: Trust;
   readonly peers: Peers;
   readonly limits: Pick<Limits, 'streams' | 'stanzaBytes' | 'xmlDepth'>;
@@ -66,15 +67,11 @@ const PLAIN_STANZA_BYTES = 1 << 20;
 
 export interface Handed { readonly delivered?: Promise<void> }
 
+/** What streams need: XML, TLS, a certificate. A box that is alone on its link does without. */
 interface StreamCode {
   readonly stream: typeof import('./stream.ts');
   readonly negotiation: typeof import('./negotiation.ts');
-}
-
-/** TLS and XML streams: a box that is alone on its link does without. */
-async function loadStreams(): Promise<StreamCode> {
-  const [stream, negotiation] = await late('What speaks with peers', () => Promise.all([import('./stream.ts'), import('./negotiation.ts')]));
-  return { stream, negotiation };
+  readonly cert: string;
 }
 
 /** Every stream there is, by peer. The one place that dials and that answers the door. */
@@ -87,6 +84,7 @@ export class Streams implements PeerStreams {
   readonly #told = new Map<string, number>();
   /** There from the first stream on. */
   #code: StreamCode | undefined;
+  #loading: Promise<StreamCode> | undefined;
   #closing = false;
 
   constructor(init: StreamsInit) {
@@ -176,8 +174,14 @@ export class Streams implements PeerStreams {
     this.#open(code, socket, 'accepted', address, channel => code.negotiation.accept(channel, this.#terms(), from => this.#callers(from, address)));
   }
 
-  async #load(): Promise<StreamCode> {
-    this.#code = await loadStreams();
+  #load(): Promise<StreamCode> {
+    this.#loading ??= this.#loadOnce().finally(() => { this.#loading = undefined; });
+    return this.#loading;
+  }
+
+  async #loadOnce(): Promise<StreamCode> {
+    const [stream, negotiation] = await late('What speaks with peers', () => Promise.all([import('./stream.ts'), import('./negotiation.ts')]));
+    this.#code = { stream, negotiation, cert: await this.#init.certificate() };
     return this.#code;
   }
 
@@ -273,7 +277,8 @@ export class Streams implements PeerStreams {
     let settle: (reason: Error | undefined) => void;
     const opened = new Promise<Error | undefined>(resolve => { settle = resolve; });
     const stream = new code.stream.LinkStream({
-      socket, side, clock, identity, agree,
+      socket, side, clock, agree,
+      identity: { key: identity.key, cert: code.cert },
       limits: { stanzaBytes: limits.stanzaBytes, depth: limits.xmlDepth },
       pace: () => this.#doorman.pace(address),
       ...(timing ? { timing } : {}),
@@ -323,6 +328,8 @@ export class Streams implements PeerStreams {
   async #reach(line: Line): Promise<LinkStream> {
     const { name } = line;
     let last: Error | undefined;
+    // Before anything is looked at: who called while it was being loaded is then among the streams.
+    const code = this.#code ?? await this.#load();
     for (let round = 0; round < TRIES; round += 1) {
       const peer = this.#init.peers.get(name);
       if (this.#closing) throw new LanpostError('closed');
@@ -330,7 +337,7 @@ export class Streams implements PeerStreams {
       const incoming = await this.#calling(line, peer);
       if (incoming) return incoming;
       if (!this.#makeRoom()) throw new LanpostError('busy', 'Too many streams are open.');
-      const { stream, reason, answered } = await this.#dial(line, peer);
+      const { stream, reason, answered } = await this.#dial(code, line, peer);
       if (stream) return stream;
       last = reason;
       if (!answered) break; // nobody listens there: another try at once will not help
@@ -340,10 +347,9 @@ export class Streams implements PeerStreams {
     throw new LanpostError('unreachable', `${name} cannot be reached: ${last?.message ?? 'it announces no address on this link'}`, { cause: last });
   }
 
-  async #dial(line: Line, peer: KnownPeer): Promise<{ stream?: LinkStream; reason?: Error; answered: boolean }> {
+  async #dial(code: StreamCode, line: Line, peer: KnownPeer): Promise<{ stream?: LinkStream; reason?: Error; answered: boolean }> {
     let reason: Error | undefined;
     let answered = false;
-    const code = this.#code ?? await this.#load();
     for (const address of this.#dialable(peer)) {
       let socket: Socket;
       try {

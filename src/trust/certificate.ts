@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, randomBytes, X509Certificate } from 'node:crypto';
+import { late } from '../late.ts';
 
 /** X.509 needs dates; peers compare keys and ignore them. RFC 5280 §4.1.2.5: no well-defined expiry. */
 const NOT_BEFORE = new Date('2020-01-01T00:00:00Z');
@@ -16,9 +17,9 @@ export async function newKey(): Promise<string> {
 
 /** Signs the key's own certificate. The libraries are loaded here only: no later start pays for them. */
 export async function selfSigned(key: string): Promise<string> {
-  const [{ AttributeTypeAndValue, Certificate, CryptoEngine, Time, TimeType }, { Integer, Utf8String }] = await Promise.all([
-    import('pkijs'), import('asn1js'),
-  ]);
+  const [{ AttributeTypeAndValue, Certificate, CryptoEngine, Time, TimeType }, { Integer, Utf8String }] = await late(
+    'What makes certificates', () => Promise.all([import('pkijs'), import('asn1js')]),
+  );
   const engine = new CryptoEngine({ name: 'node', crypto: crypto });
   const curve = { name: 'ECDSA', namedCurve: 'P-256' };
   const der = createPrivateKey(key).export({ type: 'pkcs8', format: 'der' });

@@ -6,12 +6,10 @@ import { belongs, newKey, selfSigned } from './certificate.ts';
 import { writeDurably } from './durable-file.ts';
 import { boxIdOf, fingerprintOf } from './fingerprint.ts';
 
-/** Who this box is: its key, and the certificate that carries it into TLS. */
+/** Who this box is: its key. */
 export interface Identity {
   /** PEM, PKCS #8. */
   readonly key: string;
-  /** PEM, self-signed. */
-  readonly cert: string;
   /** SubjectPublicKeyInfo, DER: what peers compare. */
   readonly spki: Buffer;
   /** SHA-256 of it, hex. */
@@ -41,9 +39,9 @@ function publicKey(key: string, path: string): Buffer {
  * differs the directory is a copy, and two boxes must not answer to one key.
  */
 export async function loadIdentity(dir: string, options: { readonly machine: string }): Promise<Identity> {
-  const paths = { key: join(dir, 'key.pem'), cert: join(dir, 'cert.pem'), machine: join(dir, 'machine') };
+  const paths = { key: join(dir, 'key.pem'), machine: join(dir, 'machine') };
   const here = createHash('sha256').update(`lanpost ${options.machine}`).digest('hex');
-  const [oldKey, oldCert, there] = await Promise.all([readIf(paths.key), readIf(paths.cert), readIf(paths.machine)]);
+  const [oldKey, there] = await Promise.all([readIf(paths.key), readIf(paths.machine)]);
   const copied = oldKey !== undefined && there !== undefined && there.trim() !== here;
 
   let key = oldKey;
@@ -52,13 +50,18 @@ export async function loadIdentity(dir: string, options: { readonly machine: str
     await writeDurably(paths.key, key);
   }
   const spki = publicKey(key, paths.key);
-  let cert = oldCert;
-  // Also after a power cut between the two files.
-  if (cert === undefined || !belongs(cert, key)) {
-    cert = await selfSigned(key);
-    await writeDurably(paths.cert, cert);
-  }
   // Last, so that a cut in the middle of a change of machine is noticed again.
   if (there?.trim() !== here) await writeDurably(paths.machine, `${here}\n`);
-  return { key, cert, spki, fingerprint: fingerprintOf(spki), boxId: boxIdOf(spki), copied };
+  return { key, spki, fingerprint: fingerprintOf(spki), boxId: boxIdOf(spki), copied };
+}
+
+/** The certificate that carries the key into TLS, PEM, self-signed; made when there is none of this key in `dir`. */
+export async function loadCertificate(dir: string, key: string): Promise<string> {
+  const path = join(dir, 'cert.pem');
+  const kept = await readIf(path);
+  if (kept !== undefined && belongs(kept, key)) return kept;
+  const cert = await selfSigned(key);
+  // Peers compare keys, and never see that another start makes another certificate.
+  await writeDurably(path, cert).catch(() => undefined);
+  return cert;
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadIdentity } from '../../src/trust/identity.ts';
+import { loadCertificate, loadIdentity } from '../../src/trust/identity.ts';
 import { startBox } from '../support/box.ts';
 import { type JsonLines, readJsonLines } from '../support/json-lines.ts';
 import { createLan } from '../support/lan.ts';
@@ -40,7 +40,7 @@ export async function benchStream(): Promise<Row[]> {
     const said = readJsonLines<Answer>(client, 'the load generator');
     client.stdin.write(`${JSON.stringify({
       mqtt: { host: lan.address(1), port: 1883 },
-      stream: { host: lan.address(1), port: link.port, from: NAME, to: name, key: identity.key, cert: identity.cert },
+      stream: { host: lan.address(1), port: link.port, from: NAME, to: name, key: identity.key, cert: await loadCertificate(dir, identity.key) },
     })}\n`);
     const rows: Row[] = [];
     for (const [inFlight, count] of [[1, 1000], [100, 20_000], [1000, 40_000]] as const) {

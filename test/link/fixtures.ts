@@ -11,6 +11,7 @@ import type { Timing } from '../../src/link/stream.ts';
 import type { ProvenPeer } from '../../src/link/streams-port.ts';
 import type { Tcp } from '../../src/link/tcp.ts';
 import type { BrowseEvent, Found, Mdns, Publication, Service } from '../../src/mdns/mdns.ts';
+import { selfSigned } from '../../src/trust/certificate.ts';
 import { type Identity, loadIdentity } from '../../src/trust/identity.ts';
 import { Trust } from '../../src/trust/trust.ts';
 import { Disco } from '../../src/xep/disco.ts';
@@ -170,6 +171,7 @@ export class SimulatedLan {
     const closed: ProvenPeer[] = [];
     const link = createLink({
       mdns: this.mdns(host), trust, identity, registry, clock, trouble, dispatcher, disco,
+      certificate: () => selfSigned(identity.key),
       name: user, host: `h${host}`, port: 0, tcp: this.tcp(host),
       limits: { peers: 100, streams: 50, stanzaBytes: 262_144, xmlDepth: 32, ...setup.limits },
       ...(setup.timing ? { timing: setup.timing } : {}),

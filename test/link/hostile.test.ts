@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { array, assert, asyncProperty, boolean, constantFrom } from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { selfSigned } from '../../src/trust/certificate.ts';
 import { xml } from '../../src/xmpp/element.ts';
 import { acquainted, SimulatedLan, seen, type TestBox, until } from './fixtures.ts';
 import { plainPeer, purpleHeader, type PlainStream } from './plain-peer.ts';
@@ -69,8 +70,8 @@ describe('a stranger at the door', () => {
     await stream.reads('</stream:features>');
     stream.write("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
     await stream.reads('<proceed');
-    const { key, cert } = keyed ? await lan.identity() : {};
-    const tls = secure({ socket: stream.release(), rejectUnauthorized: false, ...(key === undefined ? {} : { key, cert }) });
+    const key = keyed ? (await lan.identity()).key : undefined;
+    const tls = secure({ socket: stream.release(), rejectUnauthorized: false, ...(key === undefined ? {} : { key, cert: await selfSigned(key) }) });
     tls.on('error', () => undefined); // how it ends is looked at
     lan.onClose(() => { tls.destroy(); return Promise.resolve(); });
     tls.write(header10('mallory@h2', 'a@h1'));

@@ -8,6 +8,7 @@ import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { Mail } from '../../src/mail/mail.ts';
 import { DEFAULT_LIMITS } from '../../src/options.ts';
 import { Broker } from '../../src/pubsub/broker.ts';
+import { selfSigned } from '../../src/trust/certificate.ts';
 import { boxIdOf } from '../../src/trust/fingerprint.ts';
 import type { Identity } from '../../src/trust/identity.ts';
 import { Trust } from '../../src/trust/trust.ts';
@@ -52,6 +53,7 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   });
   const mail: Mail = new Mail({ log, clock, trouble, limits, roads: [service.road], isHomeDomain: () => false });
   const link = createLink({
+    certificate: () => selfSigned(identity.key),
     mdns: lan.mdns(host), tcp: lan.tcp(host), trust, clock, trouble, dispatcher, disco, identity, registry: log.registry, limits,
     name: user, host: `h${host}`, port: 0, on: { opened: (peer) => service.opened(peer), closed: (peer) => service.closed(peer) },
   });

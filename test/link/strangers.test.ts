@@ -9,6 +9,7 @@ import { OWNER } from '../../src/pubsub/actor.ts';
 import { Broker } from '../../src/pubsub/broker.ts';
 import { DEFAULT_LIMITS } from '../../src/options.ts';
 import { toPayload } from '../../src/payload/payload.ts';
+import { selfSigned } from '../../src/trust/certificate.ts';
 import { Trust } from '../../src/trust/trust.ts';
 import { Disco } from '../../src/xep/disco.ts';
 import { Dispatcher } from '../../src/xmpp/dispatch.ts';
@@ -53,8 +54,10 @@ describe('a stranger on the link', () => {
     service = new LinkService({
       broker, log, trust, clock, trouble, dispatcher, disco, bareName: 'a', receive: () => Promise.resolve(), roadsChanged: () => undefined,
     });
+    const identity = await lan.identity();
     link = createLink({
-      mdns: lan.mdns(1), tcp: lan.tcp(1), trust, clock, trouble, dispatcher, disco, identity: await lan.identity(), registry: log.registry,
+      certificate: () => selfSigned(identity.key),
+      mdns: lan.mdns(1), tcp: lan.tcp(1), trust, clock, trouble, dispatcher, disco, identity, registry: log.registry,
       name: 'a', host: 'h1', port: 0, limits: DEFAULT_LIMITS, on: { opened: peer => service.opened(peer), closed: peer => service.closed(peer) },
     });
     service.use(link);
