@@ -39,6 +39,8 @@ export interface Database {
   /** Throws `locked` when another process holds it, `corrupt` when it cannot be read. */
   open(): Promise<void>;
   close(): Promise<void>;
+  /** Bytes of its write-ahead log that the last opening found: nothing older than the newest so many can have been in there. */
+  readonly replayed: number;
   /** Salvages what a damaged database still holds; only while closed. */
   repair(): Promise<void>;
   get(key: Uint8Array): Promise<Uint8Array | undefined>;

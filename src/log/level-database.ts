@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import { mkdir, statfs } from 'node:fs/promises';
+import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -21,6 +21,7 @@ export class LevelDatabase implements Database {
   readonly location: string;
   #open: Level | undefined;
   #witness: number | undefined;
+  #replayed = 0;
   #witnessBytes = new Uint8Array(WITNESS_BYTES);
 
   constructor(location: string) {
@@ -30,6 +31,7 @@ export class LevelDatabase implements Database {
   async open(): Promise<void> {
     if (this.#open) return;
     await mkdir(this.location, { recursive: true });
+    const replayed = await walBytes(this.location);
     // Only now: a Level opens, and so locks, by itself once it is made.
     const db = new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view' });
     try {
@@ -38,6 +40,7 @@ export class LevelDatabase implements Database {
       throw openError(error, this.location);
     }
     this.#open = db;
+    this.#replayed = replayed;
     this.#witness = openSync(join(this.location, 'WITNESS'), 'a+', 0o600);
     closeSync(this.#witness);
     // Not 'a+' for good: appending mode ignores the position on Linux.
@@ -49,6 +52,10 @@ export class LevelDatabase implements Database {
     this.#witness = undefined;
     await this.#open?.close();
     this.#open = undefined;
+  }
+
+  get replayed(): number {
+    return this.#replayed;
   }
 
   async repair(): Promise<void> {
@@ -147,6 +154,13 @@ interface Native {
 /** What classic-level adds to `level`'s common interface. */
 function isNative(db: object): db is Native {
   return 'compactRange' in db && 'approximateSize' in db;
+}
+
+/** LevelDB's WAL is the files `*.log`, before it is opened; opening moves what is in them into table files. */
+async function walBytes(location: string): Promise<number> {
+  const names = await readdir(location);
+  const sizes = await Promise.all(names.filter((name) => name.endsWith('.log')).map(async (name) => (await stat(join(location, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 function openError(error: unknown, location: string): LanpostError {

@@ -15,6 +15,8 @@ function lowerBound(rows: Row[], key: Uint8Array): number {
 /** The database port in memory: for tests, and to show what the port promises. */
 export class MemoryDatabase implements Database {
   readonly location = 'memory';
+  /** It cannot tell what a crash would have left where. */
+  readonly replayed: number = Infinity;
   /** Bytes `free` answers. */
   freeBytes: number = Number.MAX_SAFE_INTEGER;
   /** When set, the next batches fail with it, as a full disk does. */

@@ -28,7 +28,7 @@ interface Hole { readonly from: number; readonly to: number }
 const PAGE = 1000;
 /** Below every key: compacting here moves memory into a table file, and touches no other. */
 const NO_KEY: Uint8Array = Uint8Array.of(0);
-/** LevelDB has at most two memtables of 4 MiB, and a batch over each, in its WAL; the rest lies in table files. */
+/** LevelDB has at most two memtables of 4 MiB, and a batch over each, in its WAL; the rest lies in table files. Holds where the database cannot tell. */
 const WAL_BYTES = 10 << 20;
 
 async function* rowsOf(database: Database, range: { gte: Uint8Array; lt: Uint8Array }): AsyncIterableIterator<Row[]> {
@@ -150,7 +150,7 @@ export class Recovery {
     const holes: Hole[] = [];
     // Everything before the last opening was checked then, and lies in table files since.
     let expected = Math.max(begun, last?.oldest ?? begun);
-    const unsettled = firstWithin(commits, WAL_BYTES);
+    const unsettled = firstWithin(commits, meta ? Math.min(WAL_BYTES, database.replayed) : WAL_BYTES);
     const rows = new RecordRows(database, Math.max(expected, unsettled));
     for (const commit of commits) {
       if (commit.first + commit.count <= expected) continue;

@@ -19,3 +19,21 @@ it('says in one line that another has it open', async () => {
   await database.close();
   await remove();
 });
+
+it('tells how much of it was in the write-ahead log when it was opened', async () => {
+  const { database, remove } = await create();
+  await database.open();
+  expect(database.replayed).toBe(0);
+  const batch = database.batch();
+  batch.put(Buffer.from('key'), Buffer.alloc(10_000));
+  await batch.write({ sync: true });
+  await database.close();
+  await database.open();
+  expect(database.replayed).toBeGreaterThanOrEqual(10_000);
+  expect(database.replayed).toBeLessThan(20_000);
+  await database.close();
+  await database.open();
+  expect(database.replayed).toBe(0); // opening has moved it into a table file
+  await database.close();
+  await remove();
+});

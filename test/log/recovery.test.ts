@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { encodeRow } from '../../src/log/cbor.ts';
-import { writeSynced } from '../../src/log/database.ts';
-import { META_KEY, commitKey, recordKey } from '../../src/log/keys.ts';
+import { type RangeOptions, type Row, writeSynced } from '../../src/log/database.ts';
+import { META_KEY, PREFIX, commitKey, getSeq, recordKey } from '../../src/log/keys.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { closeAll, item, openMemory, texts } from './log-fixture.ts';
 
@@ -36,6 +36,28 @@ describe('opening', () => {
     const [record] = await copy.log.items('t');
     expect(record?.recordId).toBe(recordId);
     expect((await copy.log.append(item('t', '2'))).recordId).toMatch(/^q{16}-2\.[0-9a-f]{8}-2$/);
+  });
+
+  it('reads no records but those that the write-ahead log may have held, and misses no batch among the others', async () => {
+    const { log, database } = await openMemory();
+    for (let n = 1; n <= 50; n++) await log.append(item('t', `${n}`));
+    const last = log.topic('t')?.bytes ?? 0;
+    const image = database.fork();
+    const range = image.range.bind(image);
+    const read: number[] = [];
+    Object.assign(image, {
+      replayed: last / 50,
+      range: async (options: RangeOptions): Promise<Row[]> => {
+        const rows = await range(options);
+        for (const [key] of rows) if (key[0] === PREFIX.record) read.push(getSeq(key, 1));
+        return rows;
+      },
+    });
+    await image.open();
+    await writeSynced(image, [{ key: commitKey(20) }]);
+    const { troubles } = await openMemory({ database: image });
+    expect(Math.min(...read)).toBeGreaterThan(45);
+    expect(troubles).toMatchObject([{ kind: 'log.gap', message: expect.stringContaining('20 to 20') }]);
   });
 
   it('tells a lost batch, a lost record and a damaged one as gaps, to who was below only', async () => {
