@@ -1,26 +1,20 @@
-import { mkdir, chmod } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
-import type { Box, Trouble } from './api.ts';
-import { createSystemClock } from './clock.ts';
+import type { Box } from './api.ts';
 import { type ControlServer, serveControl } from './control/serve-control.ts';
-import { EventSource } from './event-stream.ts';
 import { createHomes, type Homes } from './home/homes.ts';
 import { createReceiver } from './home/receiver.ts';
 import type { PeerContext } from './link/context.ts';
 import { createLink } from './link/link.ts';
 import { LinkService } from './link/link-service.ts';
 import { LocalBox } from './local-box.ts';
-import { LevelDatabase } from './log/level-database.ts';
-import { openLog } from './log/log.ts';
 import { Mail } from './mail/mail.ts';
 import { SelfRoad } from './mail/self-road.ts';
 import { createMdns } from './mdns/mdns.ts';
 import { createSocketNetwork } from './mdns/socket-network.ts';
 import type { CheckedOptions } from './options.ts';
 import { Broker } from './pubsub/broker.ts';
-import { loadCertificate, loadIdentity } from './trust/identity.ts';
-import { readMachineId } from './trust/machine.ts';
+import type { Store } from './store.ts';
+import { loadCertificate } from './trust/identity.ts';
 import { Trust } from './trust/trust.ts';
 import { VERSION } from './version.ts';
 import { Disco } from './xep/disco.ts';
@@ -31,53 +25,9 @@ import { Dispatcher } from './xmpp/dispatch.ts';
 /** XEP-0115: what kind of software this is, as a URI. */
 const CAPS_NODE = 'urn:lanpost:0';
 
-/** The parts list: builds, connects, starts, and stops in order. */
-export async function openBox(options: CheckedOptions): Promise<Box> {
-  const opened = new Opened();
-  try {
-    return await assemble(options, opened);
-  } catch (error) {
-    await opened.close();
-    throw error;
-  }
-}
-
-/** What has been opened so far; closed in the reverse order, every part of it, whatever fails. */
-class Opened {
-  readonly #parts: (() => Promise<void>)[] = [];
-
-  add(close: () => Promise<void>): void {
-    this.#parts.unshift(close);
-  }
-
-  async close(): Promise<void> {
-    const failures: unknown[] = [];
-    for (const close of this.#parts.splice(0)) await close().catch((error: unknown) => failures.push(error));
-    if (failures.length > 0) throw failures[0];
-  }
-}
-
-async function assemble(options: CheckedOptions, opened: Opened): Promise<Box> {
+/** The parts list: builds on the store, connects, starts. What it opens, the store closes. */
+export async function openBox(options: CheckedOptions, { clock, troubles, trouble, identity, log, opened }: Store): Promise<Box> {
   const { dir, limits } = options;
-  const clock = createSystemClock();
-  const troubles = { source: new EventSource<Trouble>(), counts: new Map<string, number>() };
-  const trouble = (event: Trouble): void => {
-    troubles.counts.set(event.kind, (troubles.counts.get(event.kind) ?? 0) + 1);
-    troubles.source.emit(event);
-  };
-
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  await chmod(dir, 0o700);
-  // The database's lock is the directory's: nothing else is touched before it is ours.
-  const database = new LevelDatabase(join(dir, 'log'));
-  await database.open();
-  opened.add(() => database.close());
-  const machine = await readMachineId();
-  const identity = await loadIdentity(dir, { machine });
-  if (identity.copied) trouble({ kind: 'trust.copied', message: 'this data directory comes from another machine: its records stay, this box got a new key' });
-  const log = await openLog({ database, clock, boxId: identity.boxId, machine, trouble, limits: { diskFloor: limits.diskFloor } });
-  opened.add(() => log.close());
-
   const trust = new Trust({ registry: log.registry, clock, trouble });
   opened.add(() => trust.close());
   const broker = new Broker({ log, limits, may: (fingerprint, right, topic) => trust.may(fingerprint, right, topic) });

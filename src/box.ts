@@ -10,7 +10,15 @@ import { checkedOptions } from './options.ts';
  */
 export async function createBox(options: BoxOptions = {}): Promise<Box> {
   const checked = checkedOptions(options);
-  // A program that only attaches to a box does not carry one.
-  const { openBox } = await late('The box', () => import('./assembly.ts'));
-  return openBox(checked);
+  // A program that only attaches to a box does not carry one; and the disk works while the rest is being loaded.
+  const { openStore } = await late('The store', () => import('./store.ts'));
+  const [store, rest] = await Promise.allSettled([openStore(checked), late('The box', () => import('./assembly.ts'))]);
+  if (store.status === 'rejected') throw store.reason;
+  try {
+    if (rest.status === 'rejected') throw rest.reason;
+    return await rest.value.openBox(checked, store.value);
+  } catch (error) {
+    await store.value.opened.close();
+    throw error;
+  }
 }

@@ -1,0 +1,49 @@
+import { mkdir, chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Trouble } from './api.ts';
+import { type Clock, createSystemClock } from './clock.ts';
+import { EventSource } from './event-stream.ts';
+import { LevelDatabase } from './log/level-database.ts';
+import { type Log, openLog } from './log/log.ts';
+import { Opened } from './opened.ts';
+import type { CheckedOptions } from './options.ts';
+import { type Identity, loadIdentity } from './trust/identity.ts';
+import { readMachineId } from './trust/machine.ts';
+
+/** What a box has on disk, and what it is told about: all there is before the rest of it is built. */
+export interface Store {
+  readonly clock: Clock;
+  readonly troubles: { readonly source: EventSource<Trouble>; readonly counts: Map<string, number> };
+  readonly trouble: (trouble: Trouble) => void;
+  readonly identity: Identity;
+  readonly log: Log;
+  /** Closes what is here, and whatever is built on it. */
+  readonly opened: Opened;
+}
+
+export async function openStore({ dir, limits }: CheckedOptions): Promise<Store> {
+  const opened = new Opened();
+  const clock = createSystemClock();
+  const troubles = { source: new EventSource<Trouble>(), counts: new Map<string, number>() };
+  const trouble = (event: Trouble): void => {
+    troubles.counts.set(event.kind, (troubles.counts.get(event.kind) ?? 0) + 1);
+    troubles.source.emit(event);
+  };
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await chmod(dir, 0o700);
+    // The database's lock is the directory's: nothing else is touched before it is ours.
+    const database = new LevelDatabase(join(dir, 'log'));
+    await database.open();
+    opened.add(() => database.close());
+    const machine = await readMachineId();
+    const identity = await loadIdentity(dir, { machine });
+    if (identity.copied) trouble({ kind: 'trust.copied', message: 'this data directory comes from another machine: its records stay, this box got a new key' });
+    const log = await openLog({ database, clock, boxId: identity.boxId, machine, trouble, limits: { diskFloor: limits.diskFloor } });
+    opened.add(() => log.close());
+    return { clock, troubles, trouble, identity, log, opened };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
