@@ -34,5 +34,7 @@ describe('the reader of sources', () => {
     const self = readSource('test/house/sources.ts');
     expect(self.imports.map(({ specifier }) => specifier)).toEqual(['node:fs', 'node:path', 'vitest/node', '../support/root.ts']);
     expect(self.hasTopLevelAwait).toBe(false);
+    const late = readSource('src/box.ts').imports.filter((one) => one.late);
+    expect(late.map(({ target }) => target)).toEqual(['src/store.ts', 'src/assembly.ts']);
   });
 });

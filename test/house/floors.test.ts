@@ -30,6 +30,45 @@ describe('the floors', () => {
   });
 });
 
+describe('what is loaded late', () => {
+  it('is named where it is loaded', () => {
+    expect(sources.filter(({ imports }) => imports.some(({ specifier }) => specifier === '(computed)')).map(({ path }) => path)).toEqual([]);
+  });
+
+  it('is not reached by a box that is alone: what speaks with homes, peers, programs and other boxes, and TLS', () => {
+    const { files, packages } = loaded(['src/index.ts', 'src/store.ts', 'src/assembly.ts']);
+    expect(files).toContain('src/mdns/mdns.ts');
+    expect(['src/home/home.ts', 'src/link/stream.ts', 'src/control/caller.ts', 'src/control/attachment.ts'].filter((path) => files.has(path))).toEqual([]);
+    expect(['node:tls', 'node:http', 'pkijs', 'asn1js'].filter((name) => packages.has(name))).toEqual([]);
+  });
+
+  it('is all of the box, for a program that only attaches to one', () => {
+    expect([...loaded(['src/index.ts']).files].filter((path) => /^src\/(log|link|mdns|home|xmpp|pubsub|mail|trust)\//.test(path))).toEqual([]);
+  });
+
+  it('is not level: it is required, for reasons given there', () => {
+    expect(sources.filter(({ imports }) => imports.some(({ specifier, typeOnly }) => specifier === 'level' && !typeOnly)).map(({ path }) => path)).toEqual([]);
+  });
+});
+
+/** What Node loads with these files, at once. */
+function loaded(from: readonly string[]): { files: Set<string>; packages: Set<string> } {
+  const byPath = new Map(sources.map((source) => [source.path, source]));
+  const files = new Set<string>();
+  const packages = new Set<string>();
+  const walk = (path: string): void => {
+    if (files.has(path)) return;
+    files.add(path);
+    for (const { specifier, target, typeOnly, late } of byPath.get(path)?.imports ?? []) {
+      if (typeOnly || late) continue;
+      if (target === undefined) packages.add(specifier);
+      else walk(target);
+    }
+  };
+  for (const path of from) walk(path);
+  return { files, packages };
+}
+
 describe('cycles', () => {
   it('no file imports itself by way of others', () => {
     const byPath = new Map(sources.map((source) => [source.path, source]));

@@ -9,6 +9,8 @@ export interface Import {
   /** Path from the project's root, for a relative specifier. */
   readonly target?: string;
   readonly typeOnly: boolean;
+  /** `import(…)`: loaded when the program comes to it. */
+  readonly late: boolean;
 }
 
 export interface Source {
@@ -45,8 +47,8 @@ export function readSource(path: string): Source {
   const text = readFileSync(posix.join(ROOT, path), 'utf8');
   const imports: Import[] = [];
   const found = { topLevelAwait: false, starExport: false, exportsDefault: false };
-  const add = (specifier: string, typeOnly: boolean): void => {
-    imports.push({ specifier, typeOnly, ...(specifier.startsWith('.') ? { target: posix.join(posix.dirname(path), specifier) } : {}) });
+  const add = (specifier: string, typeOnly: boolean, late = false): void => {
+    imports.push({ specifier, typeOnly, late, ...(specifier.startsWith('.') ? { target: posix.join(posix.dirname(path), specifier) } : {}) });
   };
   const visit = (value: unknown, inFunction: boolean): void => {
     if (Array.isArray(value)) for (const one of value) visit(one, inFunction);
@@ -60,7 +62,8 @@ export function readSource(path: string): Source {
         if (value.type === 'ExportAllDeclaration' && value['exported'] === null) found.starExport = true;
         break;
       case 'ImportExpression':
-        if (from !== undefined) add(from, false);
+        // What is imported must be written there, or nobody could check it.
+        add(from ?? '(computed)', false, true);
         break;
       case 'TSImportType':
         if (from !== undefined) add(from, true);
