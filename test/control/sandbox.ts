@@ -20,7 +20,7 @@ export async function newDir(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'lanpost-control-'));
 }
 
-export async function sandbox(service: Service, options: { dir?: string; limits?: Partial<ControlLimits> } = {}): Promise<Sandbox> {
+export async function sandbox(service: Service | Promise<Service>, options: { dir?: string; limits?: Partial<ControlLimits> } = {}): Promise<Sandbox> {
   const dir = options.dir ?? await newDir();
   const { limits = {} } = options;
   const troubles: Trouble[] = [];

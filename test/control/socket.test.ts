@@ -7,9 +7,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { attachBox } from '../../src/control/attach-box.ts';
 import { attachService } from '../../src/control/attachment.ts';
 import { createCodec } from '../../src/control/codec.ts';
+import { deferred } from '../../src/control/deferred.ts';
 import { frame } from '../../src/control/frame.ts';
 import type { Service } from '../../src/control/service.ts';
 import { PROTOCOL } from '../../src/control/wire.ts';
+import { LanpostError } from '../../src/errors.ts';
 import { sandbox as newSandbox, type Sandbox } from './sandbox.ts';
 
 const echo: Service = {
@@ -53,6 +55,45 @@ describe('the control socket', () => {
     await expect(sandbox(echo, { dir: root })).rejects.toMatchObject({ code: 'locked', message: expect.stringContaining(root) });
     const { rpc } = await box.attach();
     await expect(rpc.call('echo', [1])).resolves.toBe(1);
+  });
+
+  it('keeps what a program says while what serves it is being loaded', async () => {
+    const loading = deferred<Service>();
+    const box = await sandbox(loading.promise, { dir: root });
+    const socket = connect(box.server.path);
+    const codec = createCodec();
+    socket.write(frame(codec.encode({ type: 'call', id: 1, method: 'echo', args: ['early'] }), 1 << 20));
+    await once(socket, 'connect');
+    loading.resolve(echo);
+    let said = Buffer.alloc(0);
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      said = Buffer.concat([said, chunk]);
+      if (said.includes('early')) break;
+    }
+    expect(said.includes('hello')).toBe(true);
+  });
+
+  it('closes while a program waits for what would serve it, and lets a program go that does not wait', async () => {
+    const loading = deferred<Service>();
+    const box = await sandbox(loading.promise, { dir: root });
+    const gone = connect(box.server.path);
+    await once(gone, 'connect');
+    gone.destroy();
+    const waiting = connect(box.server.path);
+    await once(waiting, 'connect');
+    const ended = once(waiting.resume(), 'close');
+    await box.server.close();
+    await ended;
+    loading.resolve(echo);
+    expect(box.troubles).toEqual([]);
+  });
+
+  it('turns a program away when what would serve it cannot be loaded, and says so', async () => {
+    const loading = deferred<Service>();
+    loading.reject(new LanpostError('unsupported', 'it cannot be loaded'));
+    const box = await sandbox(loading.promise, { dir: root });
+    await expect(box.attach()).rejects.toMatchObject({ code: 'disconnected' });
+    expect(box.troubles).toEqual([{ kind: 'control.server', message: 'it cannot be loaded', code: 'unsupported' }]);
   });
 
   it('moves to a runtime folder of mode 0700 when its path would be cut short, and is found there', async () => {
