@@ -19,6 +19,7 @@ import { createPing } from '../../src/xep/ping.ts';
 import { readMessage } from '../../src/xep/message-body.ts';
 import { Dispatcher } from '../../src/xmpp/dispatch.ts';
 import type { Element } from '../../src/xmpp/element.ts';
+import { Bell } from '../support/bell.ts';
 import { memoryRegistry } from '../trust/fixtures.ts';
 
 const NET = '10.77.0';
@@ -63,6 +64,14 @@ export class SimulatedLan {
   /** Whose records somebody asked about again. */
   readonly doubted: string[] = [];
   readonly sockets = new Set<Socket>();
+  /** Rings for whatever happens to the boxes, the peers and the sockets of this LAN. */
+  readonly bell = new Bell();
+  readonly #clock: Clock = this.bell.heard(createSystemClock());
+
+  /** Resolves once `fits` holds. */
+  until(fits: () => boolean): Promise<void> {
+    return this.bell.until(fits);
+  }
 
   address(host: number): string {
     return `${NET}.${host}`;
@@ -124,7 +133,11 @@ export class SimulatedLan {
   tcp(host: number): Tcp {
     const known = (socket: Socket): Socket => {
       this.sockets.add(socket);
-      socket.once('close', () => this.sockets.delete(socket));
+      this.bell.ring();
+      socket.once('close', () => {
+        this.sockets.delete(socket);
+        this.bell.ring();
+      });
       Object.defineProperty(socket, 'remoteAddress', { value: pretended(socket.remoteAddress) });
       return socket;
     };
@@ -151,9 +164,13 @@ export class SimulatedLan {
   }
 
   async box(host: number, user: string, setup: BoxSetup = {}): Promise<TestBox> {
-    const clock = setup.clock ?? createSystemClock();
+    const clock = setup.clock ? this.bell.heard(setup.clock) : this.#clock;
+    const noted = <T>(list: T[]) => (one: T): void => {
+      list.push(one);
+      this.bell.ring();
+    };
     const troubles: Trouble[] = [];
-    const trouble = (t: Trouble): void => void troubles.push(t);
+    const trouble = noted(troubles);
     const registry = setup.registry ?? memoryRegistry();
     const trust = new Trust({ registry, clock, trouble });
     const identity = setup.identity ?? await this.identity();
@@ -165,7 +182,7 @@ export class SimulatedLan {
     dispatcher.message('jabber:client', 'body', async (stanza, _body, context) => {
       const message = { body: readMessage(stanza)?.body ?? '', from: String(stanza.attrs['from']), context, stanza };
       await setup.handle?.(message);
-      messages.push(message);
+      noted(messages)(message);
     });
     const opened: ProvenPeer[] = [];
     const closed: ProvenPeer[] = [];
@@ -175,8 +192,9 @@ export class SimulatedLan {
       name: user, host: `h${host}`, port: 0, tcp: this.tcp(host),
       limits: { peers: 100, streams: 50, stanzaBytes: 262_144, xmlDepth: 32, ...setup.limits },
       ...(setup.timing ? { timing: setup.timing } : {}),
-      on: { opened: peer => void opened.push(peer), closed: peer => void closed.push(peer) },
+      on: { opened: noted(opened), closed: noted(closed) },
     });
+    link.peers.watch(this.bell.ring);
     await link.start();
     const close = async (): Promise<void> => { await link.close(); await trust.close(); };
     this.#closers.push(close);
@@ -196,11 +214,11 @@ export class SimulatedLan {
 }
 
 /** Waits until each box sees the other. */
-export async function acquainted(...boxes: TestBox[]): Promise<void> {
-  await Promise.all(boxes.flatMap(box => boxes.filter(other => other !== box).map(other => seen(box, other.name))));
+export async function acquainted(...boxes: { readonly link: Pick<Link, 'peers' | 'name'> }[]): Promise<void> {
+  await Promise.all(boxes.flatMap(box => boxes.filter(other => other !== box).map(other => seen(box, other.link.name))));
 }
 
-export function seen(box: TestBox, name: string): Promise<void> {
+export function seen(box: { readonly link: Pick<Link, 'peers'> }, name: string): Promise<void> {
   return new Promise(resolve => {
     const look = (): boolean => box.link.peers.get(name) !== undefined;
     if (look()) return resolve();
@@ -211,9 +229,4 @@ export function seen(box: TestBox, name: string): Promise<void> {
 /** Sends, and waits until the other box has confirmed everything. */
 export async function confirmed(sent: readonly Promise<{ readonly delivered?: Promise<void> }>[]): Promise<void> {
   for (const one of await Promise.all(sent)) await one.delivered;
-}
-
-/** Resolves once `fits` holds; the test's own timeout ends it otherwise. */
-export async function until(fits: () => boolean): Promise<void> {
-  while (!fits()) await new Promise(resolve => { setTimeout(resolve, 5); });
 }

@@ -1,11 +1,14 @@
 import { connect as secure, type TLSSocket } from 'node:tls';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { array, assert, asyncProperty, boolean, constantFrom } from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { selfSigned } from '../../src/trust/certificate.ts';
 import { xml } from '../../src/xmpp/element.ts';
-import { acquainted, SimulatedLan, seen, type TestBox, until } from './fixtures.ts';
+import { quiet } from '../support/bell.ts';
+import { acquainted, SimulatedLan, seen, type TestBox } from './fixtures.ts';
 import { plainPeer, purpleHeader, type PlainStream } from './plain-peer.ts';
 
 setFlagsFromString('--expose-gc');
@@ -16,17 +19,18 @@ function heap(): number {
   return process.memoryUsage().heapUsed;
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms); });
 const header10 = (from: string, to: string): string =>
   `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' from='${from}' to='${to}' version='1.0'>`;
 
 describe('a stranger at the door', () => {
   let lan: SimulatedLan;
   let a: TestBox;
+  let clock: TestClock;
 
   beforeEach(async () => {
     lan = new SimulatedLan();
-    a = await lan.box(1, 'a');
+    clock = createTestClock();
+    a = await lan.box(1, 'a', { clock });
   });
   afterEach(() => lan.close());
 
@@ -43,9 +47,22 @@ describe('a stranger at the door', () => {
     stream.write(header10('nobody@h2', 'a@h1'));
     const flood = Buffer.from('<message/>'.repeat(100_000));
     for (let i = 0; i < 20; i += 1) stream.write(flood);
-    await pause(1_500);
+    await quiet();
     expect(heap() - before).toBeLessThan(25 << 20); // 20 MB of them are the test's own
+    clock.advance(3_000);
+    await stream.closes();
   });
+
+  /** 400 stanzas at once, 100 a second, and what one read of the socket brought (64 KiB). */
+  const isPaced = async (bytes: number): Promise<void> => {
+    await lan.until(() => a.messages.length >= 400);
+    for (let seconds = 0; seconds <= 60; seconds += 1) {
+      await quiet();
+      expect(a.messages.length).toBeLessThan(400 + 100 * seconds + 65_536 / bytes);
+      clock.advance(1_000);
+    }
+    expect(a.messages.length).toBeGreaterThan(400 + 100 * 50);
+  };
 
   test('is read at the rate it was promised, however it packs its stanzas', async () => {
     let handled = 0;
@@ -56,10 +73,7 @@ describe('a stranger at the door', () => {
     const stanza = "<message><body>x</body></message>";
     const flood = Buffer.from(stanza.repeat(20_000));
     for (let i = 0; i < 5; i += 1) stream.write(flood);
-    await pause(2_000);
-    // 400 at once, 100 a second, and what one read of the socket brought (64 KiB).
-    expect(a.messages.length).toBeGreaterThan(300);
-    expect(a.messages.length).toBeLessThan(400 + 200 + 2 * (65_536 / stanza.length));
+    await isPaced(stanza.length);
     expect(handled).toBe(0);
   });
 
@@ -83,9 +97,7 @@ describe('a stranger at the door', () => {
     const tls = await callSecurely(false);
     const stanza = '<message><body>x</body></message>';
     for (let i = 0; i < 5; i += 1) tls.write(stanza.repeat(20_000));
-    await pause(2_000);
-    expect(a.messages.length).toBeGreaterThan(300);
-    expect(a.messages.length).toBeLessThan(400 + 200 + 2 * (65_536 / stanza.length));
+    await isPaced(stanza.length);
   });
 
   const REQUESTS = "<iq type='get' id='x'><query xmlns='urn:test'/></iq>".repeat(1_000);
@@ -93,6 +105,7 @@ describe('a stranger at the door', () => {
     const count = { asked: 0 };
     a.dispatcher.iq('get', 'urn:test', 'query', () => {
       count.asked += 1;
+      lan.bell.ring();
       return Promise.resolve(xml('query', { xmlns: 'urn:test' }, payload));
     });
     return count;
@@ -103,13 +116,13 @@ describe('a stranger at the door', () => {
     const tls = await callSecurely(true);
     tls.pause();
     for (let i = 0; i < 60; i += 1) tls.write(REQUESTS);
-    await pause(1_500);
+    await lan.until(() => count.asked > 100);
+    await quiet();
     const { asked } = count;
-    expect(asked).toBeGreaterThan(100);
     expect(asked).toBeLessThan(20_000);
     expect(a.link.peers.describe('mallory@h2')?.connected).toBe(true);
     tls.resume();
-    await until(() => count.asked > asked + 10_000);
+    await lan.until(() => count.asked > asked + 10_000);
   });
 
   test('who asks and hangs up at once does no harm', async () => {
@@ -120,11 +133,12 @@ describe('a stranger at the door', () => {
     for (let round = 1; round <= 5; round += 1) {
       const tls = await callSecurely(true);
       tls.write(REQUESTS);
-      await until(() => count.asked >= round * 10);
+      await lan.until(() => count.asked >= round * 10);
       tls.destroy();
-      await until(() => a.link.peers.describe('mallory@h2')?.connected === false);
+      await lan.until(() => a.link.peers.describe('mallory@h2')?.connected === false);
     }
-    await pause(50);
+    await a.close();
+    await nextTurn();
     process.off('unhandledRejection', stranger);
     expect(rejected).toEqual([]);
   });
@@ -178,7 +192,7 @@ describe('when all streams are taken', () => {
     await b.link.prove('a@h1');
     await a.trust.allow(b.identity.fingerprint, 'read', 'x');
     await strangers(12);
-    await until(() => halfOpen.some((stream) => stream.ended));
+    await lan.until(() => halfOpen.some((stream) => stream.ended));
     expect(a.link.peers.describe('b@h2')?.connected).toBe(true);
     expect(a.closed).toEqual([]);
   });
@@ -213,7 +227,7 @@ describe('whatever is said at the door', () => {
         const words = lines.map((line) => line.replaceAll('ME', me.name));
         for (const line of together ? [words.join('')] : words) {
           stream.write(line);
-          await pause(0);
+          await nextTurn();
         }
         if (then === 'end') stream.end();
         else if (then === 'reset') stream.destroy();

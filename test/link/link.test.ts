@@ -5,7 +5,7 @@ import { NS_DISCO_INFO } from '../../src/xep/disco.ts';
 import { type Element, xml } from '../../src/xmpp/element.ts';
 import { memoryRegistry } from '../trust/fixtures.ts';
 import { plainPeer } from './plain-peer.ts';
-import { acquainted, confirmed, seen, SimulatedLan, until } from './fixtures.ts';
+import { acquainted, confirmed, seen, SimulatedLan } from './fixtures.ts';
 
 const say = (body: string): Element => buildMessage({ type: 'chat', id: body.slice(0, 20), body });
 
@@ -63,7 +63,7 @@ describe('between two boxes', () => {
     await acquainted(a, b);
     const { delivered } = await a.link.send(b.name, say('one'));
     await expect(delivered).rejects.toMatchObject({ code: 'disconnected' });
-    await until(() => a.closed.length === 1);
+    await lan.until(() => a.closed.length === 1);
   });
 
   test('requests are answered, unknown ones with an error', async () => {
@@ -81,7 +81,7 @@ describe('between two boxes', () => {
       await confirmed(Array.from({ length: 50 }, (_, i) => [a.link.send(b.name, say(`a${i}`)), b.link.send(a.name, say(`b${i}`))]).flat());
       expect(a.messages).toHaveLength(50);
       expect(b.messages).toHaveLength(50);
-      await until(() => lan.sockets.size === 2);
+      await lan.until(() => lan.sockets.size === 2);
       await (await a.link.send(b.name, say('after'))).delivered;
       await Promise.all([a.close(), b.close()]);
     }
@@ -94,9 +94,9 @@ describe('between two boxes', () => {
     await acquainted(a, b);
     await (await a.link.send(b.name, say('one'))).delivered;
     for (const socket of lan.sockets) socket.destroy();
-    await until(() => a.closed.length === 1 && b.closed.length === 1);
+    await lan.until(() => a.closed.length === 1 && b.closed.length === 1);
     await (await b.link.send(a.name, say('two'))).delivered;
-    await until(() => a.opened.length === 2);
+    await lan.until(() => a.opened.length === 2);
     expect(a.messages[0]?.body).toBe('two');
   });
 
@@ -108,7 +108,7 @@ describe('between two boxes', () => {
     await confirmed(sent.map(one => Promise.resolve(one)));
     expect(b.messages).toHaveLength(100);
     expect(b.link.peers.get(a.name)).toBeUndefined();
-    await until(() => b.closed.length === 1);
+    await lan.until(() => b.closed.length === 1);
     await expect(a.link.send(b.name, say('late'))).rejects.toMatchObject({ code: 'closed' });
   });
 
@@ -116,7 +116,7 @@ describe('between two boxes', () => {
     const [a, b] = await Promise.all([lan.box(1, 'a'), lan.box(2, 'b')]);
     await acquainted(a, b);
     a.link.setStatus('dnd', 'lunch');
-    await until(() => b.link.peers.describe(a.name)?.status === 'dnd');
+    await lan.until(() => b.link.peers.describe(a.name)?.status === 'dnd');
     expect(b.link.peers.describe(a.name)?.statusText).toBe('lunch');
   });
 
@@ -151,7 +151,7 @@ describe('between two boxes', () => {
     const [a, b] = await Promise.all([lan.box(1, 'a', { timing: { idle: 50, look: 10 } }), lan.box(2, 'b')]);
     await acquainted(a, b);
     await (await a.link.send(b.name, say('one'))).delivered;
-    await until(() => a.closed.length === 1);
+    await lan.until(() => a.closed.length === 1);
     await (await a.link.send(b.name, say('two'))).delivered;
     expect(lan.dials).toHaveLength(2);
   });
@@ -171,7 +171,7 @@ describe('between two boxes', () => {
     await a.link.prove(b.name);
     const [socket] = lan.sockets;
     const { bytesRead } = socket ?? { bytesRead: 0 };
-    await until(() => (socket?.bytesRead ?? 0) > bytesRead + 500);
+    await lan.until(() => (socket?.bytesRead ?? 0) > bytesRead + 500);
     expect(a.closed).toEqual([]);
     expect(lan.dials).toHaveLength(1);
   });
@@ -252,7 +252,7 @@ describe('names and keys', () => {
     await b.trust.allow(a.identity.fingerprint, 'read', 'x');
     lan.rename('a@h1', 'a-1@h1');
     expect(a.link.name).toBe('a-1@h1');
-    await until(() => a.closed.length === 1 && b.closed.length === 1);
+    await lan.until(() => a.closed.length === 1 && b.closed.length === 1);
     await (await a.link.send(b.name, say('two'))).delivered;
     expect(b.messages.map(({ from, context }) => [from, context.trust])).toEqual([['a@h1', 'seen'], ['a-1@h1', 'paired']]);
     expect(b.link.nameOf(a.identity.fingerprint)).toBe('a-1@h1');

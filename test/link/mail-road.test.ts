@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MailRoad } from '../../src/link/mail-road.ts';
 import type { Letter } from '../../src/mail/letter.ts';
-import { SimulatedLan, until } from './fixtures.ts';
+import { seen, SimulatedLan } from './fixtures.ts';
 import { plainPeer, purpleHeader } from './plain-peer.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';
 
@@ -59,7 +59,7 @@ describe('the inbox of peers without a key', () => {
     await reader.next();
     await expect((async () => { for (let i = 0; i < 60; i++) await fill(); })()).rejects.toMatchObject({ code: 'topic-full' });
     const mallory = await plainPeer(lan, 2, 'mallory@h2');
-    await until(() => a.link.peers.get(mallory.name) !== undefined);
+    await seen(a, mallory.name);
     const stream = await mallory.dial('10.77.0.1', a.link.status().port ?? 0);
     stream.write(purpleHeader('mallory@h2', a.link.name));
     stream.write("<message type='chat' id='m1'><body>hello</body></message>");

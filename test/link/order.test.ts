@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { OWNER } from '../../src/pubsub/actor.ts';
-import { SimulatedLan, until } from './fixtures.ts';
+import { acquainted, SimulatedLan } from './fixtures.ts';
 import { serviceBox } from './service-box.ts';
 
 const COUNT = 600;
@@ -10,7 +10,7 @@ test('a topic keeps its order when a stream breaks with stanzas waiting for it',
   const lan = new SimulatedLan();
   const a = await serviceBox(lan, 1, 'a');
   const b = await serviceBox(lan, 2, 'b');
-  await until(() => a.link.peers.get(b.link.name) !== undefined && b.link.peers.get(a.link.name) !== undefined);
+  await acquainted(a, b);
   await a.trust.allow(b.identity.fingerprint, 'read', 't');
   const subscription = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
   await subscription.ready;
@@ -22,13 +22,14 @@ test('a topic keeps its order when a stream breaks with stanzas waiting for it',
   let arrived = 0;
   b.log.append = async (draft) => {
     arrived += 1;
+    lan.bell.ring();
     await disk;
     return append(draft);
   };
   for (let i = 0; i < COUNT; i++) {
     await a.broker.publish(OWNER, 't', { contentType: 'application/octet-stream', bytes: Buffer.concat([Buffer.from(`${i} `), Buffer.alloc(60_000)]) });
   }
-  await until(() => arrived > 0);
+  await lan.until(() => arrived > 0);
   for (const socket of lan.sockets) socket.destroy();
   release();
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Bell } from '../support/bell.ts';
 import type { SimulatedLan } from './fixtures.ts';
 
 /** One connection of a peer that a test plays itself, in raw XML. */
@@ -6,10 +7,12 @@ export class PlainStream {
   readonly #socket: Socket;
   text = '';
   ended = false;
+  readonly #bell: Bell;
   #wake: (() => void)[] = [];
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, bell: Bell) {
     this.#socket = socket;
+    this.#bell = bell;
     socket.setEncoding('utf8');
     socket.on('data', (chunk: string) => { this.text += chunk; this.#tell(); });
     socket.on('error', () => undefined); // how it ended is read from `ended`
@@ -56,6 +59,7 @@ export class PlainStream {
 
   #tell(): void {
     for (const wake of this.#wake.splice(0)) wake();
+    this.#bell.ring();
   }
 }
 
@@ -79,7 +83,7 @@ export async function plainPeer(lan: SimulatedLan, host: number, name: string, t
   const waiting: ((stream: PlainStream) => void)[] = [];
   let taken = 0;
   const door = await lan.tcp(host).listen(lan.address(host), 0, socket => {
-    const stream = new PlainStream(socket);
+    const stream = new PlainStream(socket, lan.bell);
     streams.push(stream);
     const next = waiting.shift();
     if (next) { taken += 1; next(stream); }
@@ -97,7 +101,7 @@ export async function plainPeer(lan: SimulatedLan, host: number, name: string, t
       else waiting.push(resolve);
     }),
     dial: async (address, port) => {
-      const stream = new PlainStream(await lan.tcp(host).connect(address, port, 1_000));
+      const stream = new PlainStream(await lan.tcp(host).connect(address, port, 1_000), lan.bell);
       lan.onClose(() => { stream.destroy(); return Promise.resolve(); });
       return stream;
     },

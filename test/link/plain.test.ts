@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { buildPing } from '../../src/xep/ping.ts';
 import { buildMessage } from '../../src/xmpp/stanza.ts';
 import type { Element } from '../../src/xmpp/element.ts';
-import { acquainted, seen, SimulatedLan, type TestBox, until } from './fixtures.ts';
+import { acquainted, seen, SimulatedLan, type TestBox } from './fixtures.ts';
 import { plainPeer, type PlainPeer, type PlainStream, purpleHeader } from './plain-peer.ts';
 
 const say = (body: string): Element => buildMessage({ type: 'chat', id: '1', body });
@@ -58,7 +58,7 @@ describe('with a peer without TLS', () => {
     stream.write(fromPurple('one &amp; &lt;two&gt; ünï 😀'));
     stream.write("<message from='mallory@h9' type='chat'><body>me too</body></message>");
     stream.write(`<message><body>${'z'.repeat(100_000)}</body></message>`);
-    await until(() => a.messages.length === 3);
+    await lan.until(() => a.messages.length === 3);
     expect(a.messages.map(({ body }) => body.slice(0, 40))).toEqual(['one & <two> ünï 😀', 'me too', 'z'.repeat(40)]);
     expect(a.messages.map(({ from, context }) => [from, context.tls, context.trust])).toEqual(Array.from({ length: 3 }, () => ['alice@h2', false, 'none']));
   });
@@ -68,7 +68,7 @@ describe('with a peer without TLS', () => {
     stream.write(purpleHeader('alice@h2', 'a@h1'));
     stream.write("<message><x xmlns='jabber:x:event'><composing/><id>1</id></x></message><message><composing xmlns='http://jabber.org/protocol/chatstates'/></message><presence/>\n<!-- -->");
     stream.write("<message><html xmlns='http://www.w3.org/1999/xhtml'><body>only <b>html</b></body></html></message>");
-    await until(() => a.messages.length === 1);
+    await lan.until(() => a.messages.length === 1);
     expect(a.messages[0]?.body).toBe('only html');
   });
 
@@ -81,14 +81,14 @@ describe('with a peer without TLS', () => {
     expect(await stream.reads('</iq>')).toMatch(/type='error' id='2'[^]*forbidden/);
     stream.write("<message type='headline'><event xmlns='http://jabber.org/protocol/pubsub#event'/></message>");
     stream.write(fromPurple('still here'));
-    await until(() => a.messages.length === 1);
+    await lan.until(() => a.messages.length === 1);
   });
 
   test('an answer to the stream it opened goes back over it', async () => {
     const stream = await call();
     stream.write(purpleHeader('alice@h2', 'a@h1'));
     stream.write(fromPurple('hi'));
-    await until(() => a.messages.length === 1);
+    await lan.until(() => a.messages.length === 1);
     await a.link.send(alice.name, say('hi yourself'));
     expect(await stream.reads('</message>')).toContain('hi yourself');
     expect(alice.streams).toEqual([]);
@@ -96,7 +96,7 @@ describe('with a peer without TLS', () => {
 
   test('while it is calling we do not call', async () => {
     const stream = await call();
-    await until(() => lan.sockets.size === 2);
+    await lan.until(() => lan.sockets.size === 2);
     const sending = a.link.send(alice.name, say('hi'));
     stream.write(purpleHeader('alice@h2', 'a@h1'));
     expect(await stream.reads('</message>')).toContain('hi');
@@ -144,7 +144,7 @@ describe('with a peer without TLS', () => {
   test('what it said at once and then hung up is not lost', async () => {
     const stream = await call();
     stream.write(`${purpleHeader('alice@h2', 'a@h1')}${fromPurple('in passing')}</stream:stream>`);
-    await until(() => a.messages.length === 1);
+    await lan.until(() => a.messages.length === 1);
     expect(a.messages[0]?.body).toBe('in passing');
   });
 
@@ -154,7 +154,7 @@ describe('with a peer without TLS', () => {
     await stream.reads(/<stream:stream[^>]*>/);
     stream.write(`${fromPurple('bye')}</stream:stream>`);
     stream.destroy();
-    await until(() => a.messages.length === 1 && lan.sockets.size === 0);
+    await lan.until(() => a.messages.length === 1 && lan.sockets.size === 0);
     expect(a.troubles).toEqual([]);
   });
 
@@ -188,7 +188,7 @@ describe('who is calling', () => {
     await seen(a, alice.name);
     const stream = await alice.dial('10.77.0.1', port());
     stream.write("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'><message><body>x</body></message>");
-    await until(() => a.messages.length === 1);
+    await lan.until(() => a.messages.length === 1);
     expect(a.messages[0]?.from).toBe('alice@h2');
   });
 
@@ -198,7 +198,7 @@ describe('who is calling', () => {
     await seen(a, bob.name);
     const stream = await bob.dial('10.77.0.1', port());
     stream.write("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'><message from='bob@h2'><body>x</body></message>");
-    await until(() => a.messages.length === 1);
+    await lan.until(() => a.messages.length === 1);
     expect(a.messages[0]?.from).toBe('bob@h2');
     const stranger = await bob.dial('10.77.0.1', port());
     stranger.write("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'><message from='carol@h2'><body>x</body></message>");
@@ -214,7 +214,7 @@ describe('who is calling', () => {
     stream.write(`${purpleHeader('alice@h2', 'a@h1')}${fromPurple('it is me')}`);
     expect(await stream.closes()).toMatch(/<stream:stream [^>]*from='a@h1'[^>]*><\/stream:stream>$/);
     expect(a.messages).toEqual([]);
-    await until(() => a.troubles.length > 0);
+    await lan.until(() => a.troubles.length > 0);
     expect(a.troubles.map(({ kind }) => kind)).toEqual(['link.unknown']);
   });
 
@@ -222,9 +222,9 @@ describe('who is calling', () => {
     const door = lan.tcp(2);
     const socket = await door.connect('10.77.0.1', port(), 1_000);
     socket.write(purpleHeader('late@h2', 'a@h1') + fromPurple('early'));
-    await until(() => lan.sockets.size === 2);
+    await lan.until(() => lan.sockets.size === 2);
     lan.announce({ instance: 'late@h2', host: 'h2.local', port: 1, txt: new Map(), addresses: [{ address: '10.77.0.2', family: 4, interface: 'eth0' }] });
-    await until(() => a.messages.length === 1);
+    await lan.until(() => a.messages.length === 1);
     expect(a.messages[0]?.from).toBe('late@h2');
   });
 
@@ -263,7 +263,7 @@ describe('who is calling', () => {
     const alice = await plainPeer(lan, 2, 'alice@h2');
     const streams = await Promise.all(Array.from({ length: 40 }, () => alice.dial('10.77.0.1', port())));
     const admitted = () => streams.filter(({ ended }) => !ended).length;
-    await until(() => admitted() <= 24);
+    await lan.until(() => admitted() <= 24);
     expect(admitted()).toBeGreaterThan(0);
   });
 });
@@ -295,7 +295,7 @@ describe('hostile XML', () => {
     await stream.closes();
     const again = await mallory.dial('10.77.0.1', a.link.status().port ?? 0);
     again.write(purpleHeader('mallory@h2', 'a@h1') + fromPurple('fine'));
-    await until(() => a.messages.length === 1);
+    await lan.until(() => a.messages.length === 1);
     expect(a.messages[0]?.body).toBe('fine');
   });
 

@@ -5,7 +5,7 @@ import { toPayload } from '../../src/payload/payload.ts';
 import { type Element, parseElement } from '../../src/xmpp/element.ts';
 import type { Notice } from '../../src/pubsub/notice.ts';
 import { eventMessage } from '../../src/xep/pubsub-event.ts';
-import { SimulatedLan, until } from './fixtures.ts';
+import { seen, SimulatedLan } from './fixtures.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';
 
 const PUBSUB = 'http://jabber.org/protocol/pubsub';
@@ -22,7 +22,7 @@ const take = async (subscription: Subscription, count: number): Promise<Delivery
   return taken;
 };
 const values = (deliveries: Delivery[]): unknown[] => deliveries.map((delivery) => (delivery.kind === 'item' ? delivery.value : delivery.kind));
-const known = (box: ServiceBox, other: ServiceBox): Promise<void> => until(() => box.link.peers.get(other.link.name) !== undefined);
+const known = (box: ServiceBox, other: ServiceBox): Promise<void> => seen(box, other.link.name);
 
 beforeEach(async () => {
   lan = new SimulatedLan();
@@ -80,7 +80,7 @@ describe('a peer is fed', () => {
     const { head } = b.log;
     await a.broker.configure(OWNER, 't', { accessModel: 'whitelist' });
     await publish('t', 'secret');
-    await until(() => a.troubles.some(({ kind }) => kind === 'link.feed'));
+    await lan.until(() => a.troubles.some(({ kind }) => kind === 'link.feed'));
     expect(b.log.head).toBe(head);
     await subscription.close();
   });
@@ -126,7 +126,7 @@ describe('a peer is fed', () => {
     await ask();
     const [{ name } = { name: '' }] = await a.broker.subscriptions();
     await a.broker.drop(name);
-    await until(() => a.troubles.some(({ kind }) => kind === 'link.feed'));
+    await lan.until(() => a.troubles.some(({ kind }) => kind === 'link.feed'));
     await ask();
     expect(await a.broker.subscriptions()).toMatchObject([{ name }]);
   });
@@ -232,7 +232,7 @@ describe('a subscription at a peer', () => {
     await subscription.close();
     const at = a.link.name;
     await a.close();
-    await until(() => b.link.peers.get(at) === undefined);
+    await lan.until(() => b.link.peers.get(at) === undefined);
     const again = b.service.subscribe(at, 't', { durable: 'r' });
     expect(await take(again, 1)).toMatchObject([{ value: 1, redelivered: true }]);
     await again.close();

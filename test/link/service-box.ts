@@ -36,10 +36,13 @@ export interface ServiceBoxSetup {
 }
 
 export async function serviceBox(lan: SimulatedLan, host: number, user: string, setup: ServiceBoxSetup = {}): Promise<ServiceBox> {
-  const clock = createSystemClock();
+  const clock = lan.bell.heard(createSystemClock());
   const limits = { ...DEFAULT_LIMITS, ...setup.limits };
   const troubles: Trouble[] = [];
-  const trouble = (found: Trouble): void => void troubles.push(found);
+  const trouble = (found: Trouble): void => {
+    troubles.push(found);
+    lan.bell.ring();
+  };
   const identity = setup.identity ?? await lan.identity();
   const log = await openLog({ database: setup.database ?? new MemoryDatabase(), clock, boxId: boxIdOf(identity.spki), trouble });
   const trust = new Trust({ registry: log.registry, clock, trouble });
@@ -58,6 +61,7 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
     name: user, host: `h${host}`, port: 0, on: { opened: (peer) => service.opened(peer), closed: (peer) => service.closed(peer) },
   });
   service.use(link);
+  link.peers.watch(lan.bell.ring);
   await link.start();
   await mail.start();
   let closing: Promise<void> | undefined;

@@ -14,7 +14,7 @@ import { Trust } from '../../src/trust/trust.ts';
 import { Disco } from '../../src/xep/disco.ts';
 import { Dispatcher } from '../../src/xmpp/dispatch.ts';
 import { type Element, parseElement, serialize } from '../../src/xmpp/element.ts';
-import { seen, SimulatedLan, type TestBox, until } from './fixtures.ts';
+import { seen, SimulatedLan, type TestBox } from './fixtures.ts';
 import { plainPeer, purpleHeader } from './plain-peer.ts';
 
 const PUBSUB = 'http://jabber.org/protocol/pubsub';
@@ -78,7 +78,7 @@ describe('a stranger on the link', () => {
   test('without a key can publish, subscribe and read nothing', async () => {
     const { head } = log;
     const mallory = await plainPeer(lan, 2, 'mallory@h2');
-    await until(() => link.peers.get(mallory.name) !== undefined);
+    await seen({ link }, mallory.name);
     const stream = await mallory.dial('10.77.0.1', link.status().port ?? 0);
     stream.write(purpleHeader('mallory@h2', 'a@h1'));
     for (const [i, [, type, inner]] of ATTEMPTS.entries()) {

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseElement } from '../../../src/xmpp/element.ts';
 import { buildMessage } from '../../../src/xmpp/stanza.ts';
-import { acquainted, seen, SimulatedLan, type TestBox, until } from '../../link/fixtures.ts';
+import { acquainted, seen, SimulatedLan, type TestBox } from '../../link/fixtures.ts';
 import { plainPeer, type PlainPeer, type PlainStream, purpleHeader } from '../../link/plain-peer.ts';
 
 const HEADER = /<stream:stream[^>]*>/;
@@ -58,7 +58,7 @@ describe('XEP-0174', () => {
     const stream = await call(modern);
     await stream.reads('</stream:features>');
     stream.write("<message from='juliet@h2' to='romeo@h1'><body>Art thou not Romeo?</body></message>");
-    await until(() => a.messages.length === 1);
+    await lan.until(() => a.messages.length === 1);
     expect(a.messages[0]?.body).toBe('Art thou not Romeo?');
   });
 
@@ -83,11 +83,11 @@ describe('XEP-0174', () => {
   it('§8 what comes between our closing tag and the other\'s is still taken', async () => {
     const stream = await call(purpleHeader('juliet@h2', 'romeo@h1'));
     await stream.reads(HEADER);
-    await until(() => a.link.peers.describe(juliet.name)?.connected === true);
+    await lan.until(() => a.link.peers.describe(juliet.name)?.connected === true);
     const closing = a.link.close();
     await stream.reads('</stream:stream>');
     stream.write('<message><body>one more thing</body></message></stream:stream>');
-    await until(() => a.messages.length === 1);
+    await lan.until(() => a.messages.length === 1);
     await closing;
     expect(a.messages[0]?.body).toBe('one more thing');
   });
@@ -129,7 +129,7 @@ describe('XEP-0174', () => {
   it('§13.1 that a peer is neither encrypted nor authenticated is said of it, and of what it sends', async () => {
     const stream = await call(purpleHeader('juliet@h2', 'romeo@h1'));
     stream.write('<message><body>x</body></message>');
-    await until(() => a.messages.length === 1);
+    await lan.until(() => a.messages.length === 1);
     expect(a.messages[0]?.context).toMatchObject({ tls: false, trust: 'none' });
     expect(a.link.peers.describe('juliet@h2')).toMatchObject({ trust: 'none' });
   });
