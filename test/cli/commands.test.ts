@@ -171,9 +171,8 @@ describe('lanpost subscribe', () => {
     const running = launch(['subscribe', 'head', '--from', 'start', '--dir', dir]);
     await running.until('head');
     running.child.stdout.destroy();
-    const publishing = setInterval(() => { box.publish('head', 'more').catch(() => undefined); }, 20);
+    while (running.child.exitCode === null) await box.publish('head', 'more');
     const { code, err } = await running.ended;
-    clearInterval(publishing);
     expect({ code, err }).toEqual({ code: 0, err: '' });
   });
 

@@ -3,9 +3,14 @@ import { access, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createBox } from '../../src/index.ts';
 import { lanpost, launch, objects, type Running } from './lanpost.ts';
+
+function* lines(): Generator<string> {
+  for (let n = 0; ; n++) yield `${n}\n`;
+}
 
 describe('lanpost start', () => {
   let dir: string;
@@ -55,10 +60,9 @@ describe('lanpost start', () => {
     const box = start('--no-editor');
     await box.until('ready');
     const publisher = launch(['publish', 'kill', '-', '--dir', dir]);
-    const feeding = setInterval(() => { publisher.child.stdin.write(Array.from({ length: 200 }, (_, index) => `${index}\n`).join('')); }, 5);
+    Readable.from(lines()).pipe(publisher.child.stdin);
     await publisher.until('-100\n');
     box.child.kill('SIGKILL');
-    clearInterval(feeding);
     const { code, out, err } = await publisher.ended;
     expect({ code, err }).toEqual({ code: 1, err: expect.stringMatching(/^lanpost: line \d+: The connection to the box was lost.*\n$/) });
     const ids = out.trim().split('\n');

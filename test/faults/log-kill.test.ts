@@ -1,8 +1,7 @@
 // Issue 2, check 3: nothing that was acknowledged is lost to SIGKILL.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, watch } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { createSystemClock } from '../../src/clock.ts';
 import { LevelDatabase } from '../../src/log/level-database.ts';
@@ -18,6 +17,16 @@ async function prepare(dir: string): Promise<void> {
   const log = await openLog({ database: new LevelDatabase(dir), clock: createSystemClock(), boxId: 'abcdefghijklmnop', trouble: () => {} });
   await log.cursor({ name: 'keeper', filter: 'keep/#', from: 'start', durable: true });
   await log.close();
+}
+
+/** Resolves after so many changes to the files, or when nobody looks any more. */
+async function changed(changes: AsyncIterable<unknown>, count: number): Promise<void> {
+  let left = count;
+  try {
+    for await (const _ of changes) if (left-- <= 0) return;
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'AbortError')) throw error;
+  }
 }
 
 it('keeps every acknowledged append over 32 kills, some while opening, trimming and rotating files', { timeout: 180_000 }, async () => {
@@ -36,9 +45,11 @@ it('keeps every acknowledged append over 32 kills, some while opening, trimming 
       expect(writer.acked.size).toBeGreaterThanOrEqual(1000);
       if (run % 4 === 0) {
         // What it left needs recovering: kill that, too.
+        const over = new AbortController();
+        const changes = watch(dir, { signal: over.signal });
         const opening = new LogWriter({ ...options, run: 1000 + run });
-        await opening.until(() => opening.state !== 'starting');
-        await delay(random() * 25);
+        opening.until(() => opening.state === 'open').then(() => over.abort(), () => undefined); // killed before that
+        await changed(changes, Math.floor(random() * 20));
         await opening.kill();
       }
       const { result, troubles } = await withLog(dir, async (log) => ({ records: await kept(log, from), head: log.head }));

@@ -11,6 +11,7 @@ import { attr, children, parseElement, xml, type Element } from '../../src/xmpp/
 import { StanzaError, type Condition } from '../../src/xmpp/stanza-error.ts';
 import { errorReply, iqResult } from '../../src/xmpp/stanza.ts';
 import { XmppSocket } from '../../src/xmpp/xmpp-socket.ts';
+import type { Bell } from '../support/bell.ts';
 
 export const DOMAIN = 'home.test';
 const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
@@ -66,7 +67,8 @@ function certificate(): { key: string; cert: string } {
   return files;
 }
 
-export async function startFakeHome(): Promise<FakeHome> {
+/** Rings for whatever comes to it. */
+export async function startFakeHome(bell: Bell): Promise<FakeHome> {
   const { key, cert } = certificate();
   const clock = createSystemClock();
   const raw = new Set<Socket>();
@@ -79,7 +81,10 @@ export async function startFakeHome(): Promise<FakeHome> {
   };
   const server = createServer((socket) => {
     raw.add(socket);
-    socket.on('close', () => raw.delete(socket));
+    socket.on('close', () => {
+      raw.delete(socket);
+      bell.ring();
+    });
     serve(socket);
   });
   server.listen(0, '127.0.0.1');
@@ -110,7 +115,7 @@ export async function startFakeHome(): Promise<FakeHome> {
       if (managed) session.unacked.push(element);
       wire.write(element);
     };
-    const wire: XmppSocket = new XmppSocket({ socket, clock, on: { header, stanza, close: () => undefined } });
+    const wire: XmppSocket = new XmppSocket({ socket, clock, on: { header, stanza: (element) => { stanza(element); bell.ring(); }, close: () => undefined } });
 
     function header(): void {
       wire.open(xml('stream:stream', { xmlns: 'jabber:client', 'xmlns:stream': 'http://etherx.jabber.org/streams', version: '1.0', id: '1', from: DOMAIN }));

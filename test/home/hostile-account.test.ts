@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest';
 import { Backoff } from '../../src/home/backoff.ts';
 import { createRig } from './rig.ts';
-import { until } from './until.ts';
 
 const SECRET = 'a-Very-secret-Word';
 
@@ -63,7 +62,7 @@ it('a box that ends between acknowledged and settled neither loses nor repeats',
   await using rig = await createRig({ limits: { settle: 3_600_000 } });
   await rig.add();
   await rig.publish('t', 1, 2, 3);
-  await until(() => rig.count('t') === 3);
+  await rig.acknowledged('t', 3);
   await rig.restart({ limits: { settle: 100 } });
   await rig.drained();
   expect(rig.arrivals('t')).toEqual(['1', '2', '3']);
@@ -77,7 +76,7 @@ it('a home that is removed, added again and given other topics while items are i
   home.set.answer = (_iq, what) => (what === 'publish' ? 'silence' : undefined);
   await rig.publish('a', 1, 2);
   await rig.publish('b', 1);
-  await until(() => home.stanzas.filter((stanza) => stanza.getChild('pubsub')?.getChild('publish')).length === 3);
+  await rig.until(() => home.stanzas.filter((stanza) => stanza.getChild('pubsub')?.getChild('publish')).length === 3);
   await rig.add({ topics: ['a'] });
   await rig.homes.remove(home.account.jid);
   expect([...rig.log.cursors()]).toEqual([]);

@@ -1,8 +1,8 @@
 // A home that breaks the rules of the stream: nothing hangs, grows without end, is lost or told twice.
 import { describe, expect, it } from 'vitest';
 import { xml } from '../../src/xmpp/element.ts';
+import { quiet } from '../support/quiet.ts';
 import { createRig } from './rig.ts';
-import { until } from './until.ts';
 
 const chat = (n: number): ReturnType<typeof xml> => xml('message', { type: 'chat', from: 'friend@home.test/a', id: `m${n}` }, xml('body', {}, String(n)));
 const ping = (n: number): ReturnType<typeof xml> => xml('iq', { type: 'get', id: `p${n}`, from: 'home.test' }, xml('ping', { xmlns: 'urn:xmpp:ping' }));
@@ -25,15 +25,17 @@ describe('what is in work when the connection goes', () => {
     await rig.add();
     await rig.state('online');
     home.say(chat(1));
-    await until(() => came.length === 1);
+    await rig.until(() => came.length === 1);
     home.cut();
-    await until(async () => (await rig.status())?.state !== 'online', { every: 1 });
-    setTimeout(() => release?.(), 1_000);
-    await until(() => home.resumed === 1);
+    await rig.state('connecting');
+    await quiet();
+    expect(home.logins).toBe(1);
+    release?.();
+    await rig.until(() => home.resumed === 1);
     home.say(chat(2));
-    await until(() => came.length >= 2);
+    await rig.until(() => came.length >= 2);
     home.send(xml('r', { xmlns: 'urn:xmpp:sm:3' }));
-    await until(() => home.h === 2);
+    await rig.until(() => home.h === 2);
     expect(came).toEqual(['1', '2']);
   });
 
@@ -50,11 +52,11 @@ describe('what is in work when the connection goes', () => {
     await rig.add();
     await rig.state('online');
     home.say(chat(1));
-    await until(() => home.resumed === 1);
+    await rig.until(() => home.resumed === 1);
     home.say(chat(2));
-    await until(() => came.length === 3);
+    await rig.until(() => came.length === 3);
     home.send(xml('r', { xmlns: 'urn:xmpp:sm:3' }));
-    await until(() => home.h > 0);
+    await rig.until(() => home.h > 0);
     expect([home.h, came]).toEqual([2, ['1', '1', '2']]);
   });
 });
@@ -74,7 +76,7 @@ it('one slow stanza among a flood stops reading only until it is done', async ()
   await rig.state('online');
   home.say(chat(1));
   for (let n = 0; n < 300; n++) home.say(ping(n));
-  await until(() => pings >= 256);
+  await rig.until(() => pings >= 256);
   release?.();
   await rig.publish('t', 1);
   await rig.drained();
@@ -90,9 +92,9 @@ describe('an h that cannot be', () => {
     await rig.drained();
     home.send(xml('r', { xmlns: 'urn:xmpp:sm:3' }));
     home.set.resumedH = resumedH;
-    await new Promise((resolve) => { setTimeout(resolve, 100); });
+    await rig.until(() => home.h > 0);
     home.cut();
-    await until(() => home.sessions === 2);
+    await rig.until(() => home.sessions === 2);
     await rig.publish('t', 2);
     await rig.drained();
     expect([home.sessions, home.resumed, rig.count('t')]).toEqual([2, 1, 2]);
@@ -104,7 +106,7 @@ describe('an h that cannot be', () => {
     await rig.add();
     await rig.state('online');
     home.send('<a></b>');
-    await until(() => home.sessions === 2);
+    await rig.until(() => home.sessions === 2);
     expect(home.resumed).toBe(0);
   }, 8_000);
 
@@ -114,7 +116,7 @@ describe('an h that cannot be', () => {
     await rig.add();
     await rig.state('online');
     home.send(`<stream:error xmlns:stream='http://etherx.jabber.org/streams'><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>`);
-    await until(() => home.sessions === 2);
+    await rig.until(() => home.sessions === 2);
     expect(rig.home.resumed).toBe(0);
   }, 8_000);
 });
@@ -127,7 +129,7 @@ describe('mail on a session that ends', () => {
     await rig.state('online');
     Object.assign(home.set, { resumable: false, failedH: true, acks: false });
     const handed = rig.homes.road.deliver(FRIEND, letter);
-    await until(() => home.stanzas.some((stanza) => stanza.name === 'message'));
+    await rig.until(() => home.stanzas.some((stanza) => stanza.name === 'message'));
     home.cut();
     await expect(handed).resolves.toEqual({});
   }, 8_000);
@@ -139,7 +141,7 @@ describe('mail on a session that ends', () => {
     await rig.state('online');
     Object.assign(home.set, { resumable: false, acks: false });
     const handed = rig.homes.road.deliver(FRIEND, letter);
-    await until(() => home.stanzas.some((stanza) => stanza.name === 'message'));
+    await rig.until(() => home.stanzas.some((stanza) => stanza.name === 'message'));
     home.cut();
     await expect(handed).rejects.toMatchObject({ code: 'disconnected' });
   }, 8_000);
@@ -151,7 +153,7 @@ it('a server that answers and never acknowledges is left before what is kept for
   home.set.acks = false;
   await rig.add();
   await rig.publish('t', ...Array.from({ length: 1500 }, (_, i) => i));
-  await until(() => home.sessions === 2);
+  await rig.until(() => home.sessions === 2);
   await rig.drained();
   expect(rig.count('t')).toBe(1500);
 }, 15_000);

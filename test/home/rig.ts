@@ -2,12 +2,14 @@
 import type { HomeStatus, Trouble } from '../../src/api.ts';
 import { createSystemClock } from '../../src/clock.ts';
 import { createHomes, type Homes, type HomesOptions } from '../../src/home/homes.ts';
+import type { HomeReceiver } from '../../src/home/home.ts';
 import { openLog, type Log } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { attr, children, type Element } from '../../src/xmpp/element.ts';
+import { Bell } from '../support/bell.ts';
+import { quiet } from '../support/quiet.ts';
 import { startFakeHome, type FakeHome } from './fake-home.ts';
-import { until } from './until.ts';
 
 export interface Rig extends AsyncDisposable {
   readonly home: FakeHome;
@@ -16,8 +18,12 @@ export interface Rig extends AsyncDisposable {
   homes: Homes;
   add(options?: object): Promise<HomeStatus>;
   status(): Promise<HomeStatus | undefined>;
+  /** Resolves once `fits` holds. */
+  until(fits: () => boolean | Promise<boolean>): Promise<void>;
   state(wanted: string): Promise<void>;
   drained(): Promise<void>;
+  /** So many items of the topic are at home, and the box has been told. */
+  acknowledged(topic: string, count: number): Promise<void>;
   publish(topic: string, ...values: (string | number)[]): Promise<void>;
   /** An item with an id of its own. */
   item(topic: string, id: string, value: string | number): Promise<void>;
@@ -32,24 +38,41 @@ export interface Rig extends AsyncDisposable {
 }
 
 export async function createRig(options: Partial<HomesOptions> = {}): Promise<Rig> {
+  const bell = new Bell();
   const troubles: Trouble[] = [];
-  const trouble = (t: Trouble): void => { troubles.push(t); };
+  const trouble = (t: Trouble): void => {
+    troubles.push(t);
+    bell.ring();
+  };
   const database = new MemoryDatabase();
-  const home = await startFakeHome();
-  const clock = createSystemClock();
-  const open = async (with_: Partial<HomesOptions>, from: MemoryDatabase = database): Promise<{ log: Log; homes: Homes }> => {
+  const home = await startFakeHome(bell);
+  const clock = bell.heard(createSystemClock());
+  const open = async ({ receive, ...with_ }: Partial<HomesOptions>, from: MemoryDatabase = database): Promise<{ log: Log; homes: Homes }> => {
     const log = await openLog({ database: from, clock, boxId: 'aaaabbbbccccdddd', trouble });
-    const homes = createHomes({ log, clock, trouble, boxId: log.boxId, limits: { settle: 100 }, random: () => 0, ...with_ });
+    const homes = createHomes({
+      log, clock, trouble, boxId: log.boxId, opened: bell.ring, limits: { settle: 100 }, random: () => 0, ...with_,
+      ...(receive ? { receive: heard(receive) } : {}),
+    });
     await homes.start();
     return { log, homes };
+  };
+  const heard = (receive: HomeReceiver): HomeReceiver => (...came) => {
+    const done = receive(...came).finally(bell.ring);
+    bell.ring();
+    return done;
   };
   const textOf = (record: Element): string => children(record)[0]?.getText() ?? '';
   const rig: Rig = {
     home, troubles, database, ...await open(options),
     add: (account = {}) => rig.homes.add({ ...home.account, topics: ['#'], ...account }),
     status: async () => (await rig.homes.list())[0],
-    state: (wanted) => until(async () => (await rig.status())?.state === wanted, { every: 5 }),
-    drained: () => until(async () => (await rig.status())?.queued === 0, { every: 5 }),
+    until: (fits) => bell.until(fits),
+    state: (wanted) => bell.until(async () => (await rig.status())?.state === wanted),
+    drained: () => bell.until(async () => (await rig.status())?.queued === 0),
+    async acknowledged(topic, count) {
+      await bell.until(() => rig.count(topic) === count);
+      await quiet();
+    },
     async publish(topic, ...values) {
       await Promise.all(values.map((value) => rig.log.append({ topic, kind: 'publish', payload: toPayload(value) })));
     },

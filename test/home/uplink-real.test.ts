@@ -2,15 +2,16 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Trouble } from '../../src/api.ts';
+import type { HomeStatus, Trouble } from '../../src/api.ts';
 import { createSystemClock } from '../../src/clock.ts';
 import { createHomes, type Homes, type HomesOptions } from '../../src/home/homes.ts';
 import { LevelDatabase } from '../../src/log/level-database.ts';
 import { openLog, type Log } from '../../src/log/log.ts';
 import { toPayload } from '../../src/payload/payload.ts';
+import { Bell } from '../support/bell.ts';
+import { eventually } from '../support/eventually.ts';
 import { createHomeServer, type HomeServer } from '../support/homes.ts';
 import { needs } from '../support/needs.ts';
-import { until } from './until.ts';
 import { openReader, type Reader, type StoredItem } from './reader.ts';
 
 const BOX = 'aaaabbbbccccdddd';
@@ -19,14 +20,18 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 }, 30_000);
 
-interface Rig { log: Log; homes: Homes; troubles: Trouble[]; publish(topic: string, values: readonly unknown[], id?: string): Promise<void>; queued(): Promise<number>; stop(): Promise<void> }
+interface Rig { log: Log; homes: Homes; troubles: Trouble[]; publish(topic: string, values: readonly unknown[], id?: string): Promise<void>; queued(): Promise<number>; drained(): Promise<void>; state(...wanted: string[]): Promise<void>; stop(): Promise<void> }
 
 async function box(dir: string, limits: HomesOptions['limits'] = { settle: 500 }): Promise<Rig> {
+  const bell = new Bell();
   const troubles: Trouble[] = [];
-  const trouble = (t: Trouble): void => { troubles.push(t); };
-  const clock = createSystemClock();
+  const trouble = (t: Trouble): void => {
+    troubles.push(t);
+    bell.ring();
+  };
+  const clock = bell.heard(createSystemClock());
   const log = await openLog({ database: new LevelDatabase(dir), clock, boxId: BOX, trouble });
-  const homes = createHomes({ log, clock, trouble, boxId: BOX, limits, random: () => 0.1 });
+  const homes = createHomes({ log, clock, trouble, boxId: BOX, opened: bell.ring, limits, random: () => 0.1 });
   let open = true;
   const stop = async (): Promise<void> => {
     if (!open) return;
@@ -36,12 +41,15 @@ async function box(dir: string, limits: HomesOptions['limits'] = { settle: 500 }
   };
   closers.push(stop);
   await homes.start();
+  const status = async (): Promise<HomeStatus | undefined> => (await homes.list())[0];
   return {
     log, homes, troubles, stop,
+    drained: () => bell.until(async () => (await status())?.queued === 0),
+    state: (...wanted) => bell.until(async () => wanted.includes((await status())?.state ?? '')),
     async publish(topic, values, id) {
       await Promise.all(values.map((value) => log.append({ topic, kind: 'publish', payload: toPayload(value as string), ...(id === undefined ? {} : { id }) })));
     },
-    queued: async () => (await homes.list())[0]?.queued ?? -1,
+    queued: async () => (await status())?.queued ?? -1,
   };
 }
 
@@ -64,7 +72,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       const a = await box(dir);
       expect(await a.homes.add(account)).toMatchObject({ jid: account.jid, service: server.service, queued: 0 });
       await Promise.all([a.publish('plant/boiler', values(0, 300)), a.publish('plant', values(0, 20)), a.publish('other', values(0, 5)), a.publish('door', ['open'])]);
-      await until(async () => await a.queued() === 0);
+      await a.drained();
       await using reader: Reader = await openReader(server);
       const items = bySeq(await reader.items('plant/boiler'));
       expect(items.map((item) => item.value)).toEqual(values(0, 300));
@@ -84,7 +92,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       await a.publish('door', ['shut'], 'state');
       await a.publish('door', ['gone'], 'other');
       await a.log.append({ topic: 'door', kind: 'retract', id: 'other' });
-      await until(async () => await a.queued() === 0);
+      await a.drained();
       await using reader: Reader = await openReader(server);
       expect((await reader.items('door')).map(({ id, value }) => [id, value])).toEqual([['state', 'shut']]);
     }, 60_000);
@@ -96,7 +104,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       await a.publish('plant/boiler', values(0, 250));
       {
         await using reader: Reader = await openReader(server);
-        await until(async () => (await reader.items('plant/boiler').catch(() => [])).length === 250);
+        await eventually(async () => (await reader.items('plant/boiler').catch(() => [])).length === 250);
         const newest = bySeq(await reader.items('plant/boiler')).slice(-3);
         const { retractRequest } = await import('../../src/home/node.ts');
         for (const { id } of newest) await reader.request(retractRequest(server.service, 'plant/boiler', id));
@@ -107,7 +115,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       await a.publish('plant/boiler', values(250, 260));
       await server.start();
       await using reader: Reader = await openReader(server);
-      await until(async () => (await reader.items('plant/boiler')).length === 260);
+      await eventually(async () => (await reader.items('plant/boiler')).length === 260);
       expect(bySeq(await reader.items('plant/boiler')).map((item) => item.value)).toEqual(values(0, 260));
       expect(a.troubles.map((t) => t.kind)).toContain('home.lost');
     }, 60_000);
@@ -116,10 +124,10 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       const { dir, account } = await start(kind);
       const a = await box(dir);
       await a.homes.add({ ...account, password: 'wrong' });
-      await until(async () => (await a.homes.list())[0]?.state === 'refused');
+      await a.state('refused');
       expect((await a.homes.list())[0]).toMatchObject({ reason: expect.stringContaining('not-authorized') as string, nextAttempt: expect.any(Number) as number });
       await a.homes.add(account);
-      await until(async () => (await a.homes.list())[0]?.state === 'online');
+      await a.state('online');
     }, 60_000);
 
     it('a certificate of another authority is refused', async () => {
@@ -127,7 +135,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       const a = await box(dir);
       const { ca: _ca, ...rest } = account;
       await a.homes.add(rest);
-      await until(async () => (await a.homes.list())[0]?.state === 'refused');
+      await a.state('refused');
       expect((await a.homes.list())[0]?.reason).toMatch(/certificate/);
     }, 60_000);
 
@@ -136,7 +144,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       const a = await box(dir);
       await a.homes.add(account);
       await a.publish('door', ['a', 'x'.repeat(210_000), 'b']);
-      await until(async () => await a.queued() === 0);
+      await a.drained();
       await using reader: Reader = await openReader(server);
       expect((await reader.items('door')).map((item) => item.value)).toEqual(['a', 'b']);
       expect(a.troubles.map((t) => t.kind)).toEqual(['home.poison']);
@@ -149,12 +157,12 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       const a = await box(dir);
       await a.homes.add(account);
       await a.publish('plant/boiler', values(0, 100));
-      await until(async () => ['waiting', 'connecting'].includes((await a.homes.list())[0]?.state ?? ''));
+      await a.state('waiting', 'connecting');
       expect(await a.queued()).toBe(100);
       await a.stop();
       await server.start();
       const b = await box(dir);
-      await until(async () => await b.queued() === 0);
+      await b.drained();
       await using reader: Reader = await openReader(server);
       expect(bySeq(await reader.items('plant/boiler')).map((item) => item.value)).toEqual(values(0, 100));
       await b.homes.remove(account.jid);

@@ -6,6 +6,7 @@ import { type Log, openLog } from '../../src/log/log.ts';
 import type { Letter } from '../../src/mail/letter.ts';
 import { Mail } from '../../src/mail/mail.ts';
 import type { Handed, Road } from '../../src/mail/road.ts';
+import { quiet } from '../support/quiet.ts';
 
 /** A road whose far side the test plays. */
 class TestRoad implements Road {
@@ -43,9 +44,6 @@ const open = async (): Promise<void> => {
   await mail.start();
 };
 const close = async (): Promise<void> => { await mail.close(); await log.close(); };
-
-/** Lets everything that needs no clock happen. */
-const settle = async (): Promise<void> => { for (let i = 0; i < 20; i++) await new Promise((resolve) => { setImmediate(resolve); }); };
 
 beforeEach(async () => {
   clock = createTestClock();
@@ -88,7 +86,7 @@ test('what was not confirmed when the road broke goes again with the same record
 test('what was lost long after it was handed on goes again, also when nothing else is to be sent', async () => {
   const receipt = await mail.send('link:b', 'hello');
   await receipt.handed;
-  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => { setImmediate(resolve); }); // the outbox has gone to wait for letters
+  await quiet(); // the outbox has gone to wait for letters
   road.carried[0]?.lose();
   await road.carriedBy(2);
   road.carried[1]?.confirm();
@@ -208,7 +206,7 @@ test('letters of one box from two of its outboxes are told apart, in whatever or
 test('a letter for a name that an impostor has taken waits for the key it is meant for', async () => {
   road.refuse = new LanpostError('impostor', 'not who it says');
   const receipt = await mail.send('link:b', 'secret');
-  await settle();
+  await quiet();
   expect(await mail.state(receipt.id)).toBe('accepted');
   road.refuse = undefined;
   mail.roadsChanged();
@@ -227,13 +225,13 @@ test('a road that opens while the pump looks at its letters is noticed at once',
     for (let i = 0; i < turns; i++) await Promise.resolve();
     road.open = true;
     mail.roadsChanged();
-    await settle();
+    await quiet();
     expect(road.carried).toHaveLength(turns + 1);
     road.carried[turns]?.confirm();
-    await settle();
+    await quiet();
     road.open = false;
     mail.roadsChanged();
-    await settle();
+    await quiet();
     await mail.send('link:b', `hello ${turns}`);
   }
 });
@@ -244,15 +242,15 @@ test('a clock that is set, or that jumps, expires nothing', async () => {
   await open();
   road.open = false;
   await mail.send('link:b', 'hello', { expires: 3_600_000 });
-  await settle();
+  await quiet();
   clock.jump(Date.UTC(2026, 10, 1));
   clock.advance(60_000);
   mail.roadsChanged();
-  await settle();
+  await quiet();
   const later = await mail.send('link:c', 'hello', { expires: 3_600_000 });
   clock.jump(50 * 365 * 24 * 3_600_000);
   clock.advance(60_000);
-  await settle();
+  await quiet();
   expect(await mail.state(later.id)).toBe('accepted');
   road.open = true;
   mail.roadsChanged();
@@ -280,7 +278,7 @@ test('of the ends that are remembered the oldest are forgotten first, also after
   const ids = ['zzz', ...Array.from({ length: 999 }, (_, i) => `m${i}`)];
   for (const id of ids) await mail.send('link:b', 'x', { id });
   await (await mail.send('link:c', 'x', { id: 'b' })).delivered.catch(() => undefined);
-  while (log.registry.entries('mail:end:').length < 1000) await settle();
+  while (log.registry.entries('mail:end:').length < 1000) await quiet();
   await close();
   await open();
   await (await mail.send('link:b', 'x', { id: 'aaa' })).delivered.catch(() => undefined);
@@ -302,6 +300,6 @@ test('nothing is sent, and nothing hangs, once it is closed', async () => {
   await sending;
   road.open = true;
   mail.roadsChanged();
-  await settle();
+  await quiet();
   expect(road.carried).toEqual([]);
 });

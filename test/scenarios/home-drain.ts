@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as lasts } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { BoxStatus } from '../../src/api.ts';
@@ -83,7 +84,7 @@ export async function startDrain(kind: 'prosody' | 'ejabberd'): Promise<Drain> {
     },
     async cut(ms) {
       await lan.silentCut(BOX_HOST);
-      await new Promise((resolve) => { setTimeout(resolve, ms); });
+      await lasts(ms);
       await lan.restore(BOX_HOST);
     },
     async [Symbol.asyncDispose]() {

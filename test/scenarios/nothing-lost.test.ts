@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Box, type Item, LanpostError } from '../../src/index.ts';
 import { type BoxProcess, startBox, type StartBoxOptions } from '../support/box.ts';
+import { eventually } from '../support/eventually.ts';
 import { createLan, type Lan } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
 
@@ -55,7 +56,7 @@ async function persistently(phoenix: Phoenix, work: (api: Box) => Promise<boolea
     } catch (error) {
       if (!(error instanceof LanpostError) || !['disconnected', 'closed', 'not-found', 'timeout', 'unreachable'].includes(error.code)) throw error;
     }
-    if (phoenix.api === api) await pause(10); // a kill is under way, or the peer is not there yet
+    if (phoenix.api === api) await pause(10); // a kill is under way, or the peer is not there yet: a program tries again a little later
   }
   over.throwIfAborted();
 }
@@ -187,10 +188,10 @@ describe.skipIf(!needs('root'))('nothing lost, nothing twice', () => {
     /** Share of all items in the box's log: one record is one item, but for a handful. */
     const held = async (box: Phoenix): Promise<number> => (await box.api.status()).log.head / TOTAL;
     const killAt = async (box: Phoenix, share: number): Promise<number> => {
-      while (await held(box) < share) {
+      await eventually(async () => {
         over.signal.throwIfAborted();
-        await pause(20);
-      }
+        return await held(box) >= share;
+      }, { within: TIME, every: 20 });
       const at = await held(box);
       if (box === b) killedAt = performance.now();
       await box.kill();

@@ -50,8 +50,3 @@ export class Bell {
     };
   }
 }
-
-/** Lets everything happen that can without time passing: in this process, and between its own sockets. */
-export async function quiet(): Promise<void> {
-  for (let turn = 0; turn < 100; turn += 1) await nextTurn();
-}

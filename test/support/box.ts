@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir, watch } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { attachBox, type Box, LanpostError } from '../../src/index.ts';
 import { readJsonLines, type WaitOptions } from './json-lines.ts';
 import type { Lan } from './lan.ts';
@@ -63,24 +63,32 @@ export async function startBox(options: StartBoxOptions): Promise<BoxProcess> {
     ? lan.exec(host, process.execPath, [CLI, ...rest], { env })
     : spawn(process.execPath, [CLI, ...rest], { env: { ...process.env, ...env } });
   const run = (...rest: string[]): Running => follow(node(...rest, '--dir', dir, '--json'), `lanpost ${rest.join(' ')}`);
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const over = new AbortController();
+  // Its socket is among what changes there.
+  const changes = watch(dir, { signal: over.signal });
   const start = node('start', '--no-editor', '--dir', dir, ...(name === undefined ? [] : ['--name', name]), ...args);
 
   let output = '';
   const keep = (text: string): void => { output += text; };
   start.stdout.setEncoding('utf8').on('data', keep);
   start.stderr.setEncoding('utf8').on('data', keep);
-  let over = false;
   const closed = once(start, 'close').then(() => {
-    over = true;
+    over.abort();
     return start.exitCode;
   });
-  // It is ready when it answers on its socket; a box that was killed leaves a socket that nobody serves.
-  const deadline = performance.now() + timeout;
-  while (!await isServed(dir)) {
-    const late = performance.now() > deadline;
-    if (late) start.kill('SIGKILL');
-    if (late || over) throw new Error(`lanpost start ${late ? `was not ready after ${timeout} ms` : `ended with ${await closed}`}:\n${output}`);
-    await pause(20);
+  const late = setTimeout(() => {
+    output += `(not ready after ${timeout} ms)`;
+    start.kill('SIGKILL');
+  }, timeout);
+  try {
+    // It is ready when it answers on its socket; a box that was killed leaves a socket that nobody serves.
+    for await (const _ of changes) if (await isServed(dir)) break;
+  } catch (error) {
+    if (!over.signal.aborted) throw error;
+    throw new Error(`lanpost start ended with ${await closed}:\n${output}`, { cause: error });
+  } finally {
+    clearTimeout(late);
   }
 
   const end = async (signal: 'SIGKILL' | 'SIGINT'): Promise<number | null> => {
