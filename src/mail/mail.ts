@@ -7,7 +7,7 @@ import { type Address, formatAddress, parseAddress } from './address.ts';
 import { Ages } from './age.ts';
 import { Inbox, INBOX, type Incoming } from './inbox.ts';
 import { fromRecord, isMailTopic, mailTopic, toDraft } from './letter.ts';
-import { MessageReader, type Opening } from './message-reader.ts';
+import { messageReader, type Opening } from './message-reader.ts';
 import { Outbox } from './outbox.ts';
 import { Receipts } from './receipts.ts';
 import type { Road } from './road.ts';
@@ -99,7 +99,7 @@ export class Mail {
   messages(options: MessagesOptions = {}): MessageStream {
     const { name, last = 0, signal } = options;
     const opening = name === undefined ? this.#liveReader(last) : this.#namedReader(name);
-    return new MessageReader(opening, signal);
+    return messageReader(opening, signal);
   }
 
   /** A road opened, or a peer came or went. */

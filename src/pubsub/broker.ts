@@ -12,7 +12,7 @@ import { type Actor, publisherOf } from './actor.ts';
 import { itemId, toDelivery } from './delivery.ts';
 import { Leases } from './leases.ts';
 import { type Notice, noticeOf } from './notice.ts';
-import { PullSubscription } from './subscription.ts';
+import { pullSubscription } from './subscription.ts';
 import { configured, DEFAULT_CONFIG } from './topic-config.ts';
 
 export interface BrokerParts {
@@ -78,10 +78,10 @@ export class Broker {
     checkedFilter(filter);
     const { durable, group = false, from = 'new' } = options;
     if (durable !== undefined) checkedName(durable);
-    const lease = durable === undefined
-      ? this.#leases.live(filter, checkedFrom(from))
-      : this.#leases.durable(`local:${durable}`, filter, checkedFrom(from), group, () => this.#roomForReader());
-    return new PullSubscription(lease, options);
+    checkedFrom(from);
+    return pullSubscription(() => (durable === undefined
+      ? this.#leases.live(filter, from)
+      : this.#leases.durable(`local:${durable}`, filter, from, group, () => this.#roomForReader())), options);
   }
 
   /**

@@ -2,6 +2,7 @@ import type { Delivery, SubscribeOptions, Subscription } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import type { Cursor } from '../log/cursor.ts';
 import type { LogRecord } from '../log/record.ts';
+import { PullStream } from '../pull-stream.ts';
 import { toDelivery } from './delivery.ts';
 
 /** One page: how many records are taken from the log at a time. */
@@ -20,76 +21,63 @@ type Waiting = { readonly record: LogRecord; readonly redelivered: boolean };
 
 /**
  * A reader that pulls. Nothing is handed out before it is asked for; with `auto`, asking for
- * the next delivery confirms the previous one, so leaving the loop confirms nothing.
+ * the next delivery confirms the previous one, so leaving the loop confirms nothing. The lease is
+ * taken when the options are found to be right.
  */
-export class PullSubscription implements Subscription {
-  readonly ready: Promise<void>;
-  readonly #lease: Promise<Lease>;
+export function pullSubscription(lease: () => Promise<Lease>, options: Pick<SubscribeOptions, 'ack' | 'inFlight' | 'signal'>): Subscription {
+  const reader = new Reader(options);
+  return new PullStream<Lease, Delivery>({
+    source: lease(),
+    signal: options.signal,
+    next: (source, ended) => reader.next(source, ended),
+    close: (source) => reader.close(source),
+  });
+}
+
+class Reader {
   readonly #manual: boolean;
   readonly #inFlight: number;
-  readonly #signal: AbortSignal | undefined;
-  readonly #ended = new AbortController();
   #page: Waiting[] = [];
   #unconfirmed = new Set<number>();
   #previous: number | undefined;
   #room: (() => void) | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
-  #closing: Promise<void> | undefined;
 
-  constructor(lease: Promise<Lease>, options: Pick<SubscribeOptions, 'ack' | 'inFlight' | 'signal'>) {
-    this.#lease = lease;
-    this.#manual = options.ack === 'manual';
-    this.#inFlight = checkedInFlight(options.inFlight);
-    this.#signal = options.signal;
-    this.ready = lease.then(() => undefined);
-    // Whoever iterates sees the failure there; `ready` alone must not raise an unhandled rejection.
-    this.ready.catch(() => undefined);
-    this.#signal?.addEventListener('abort', this.#abort, { once: true });
-    if (this.#signal?.aborted) this.#abort();
+  constructor({ ack, inFlight }: Pick<SubscribeOptions, 'ack' | 'inFlight'>) {
+    this.#manual = ack === 'manual';
+    this.#inFlight = checkedInFlight(inFlight);
   }
 
-  [Symbol.asyncIterator](): this { return this; }
-
-  /** Calls are answered one after another, in the order in which they came. */
-  next(): Promise<IteratorResult<Delivery>> {
-    const turn = this.#turn.then(() => this.#next());
-    this.#turn = turn.catch(() => undefined);
-    return turn;
-  }
-
-  async return(): Promise<IteratorResult<Delivery>> {
-    await this.close();
-    return { done: true, value: undefined };
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> { return this.close(); }
-
-  async #next(): Promise<IteratorResult<Delivery>> {
-    const lease = await this.#lease;
+  async next(lease: Lease, ended: AbortSignal): Promise<Delivery | undefined> {
     const { cursor } = lease;
-    if (!this.#manual && this.#previous !== undefined && !this.#ended.signal.aborted) {
+    if (!this.#manual && this.#previous !== undefined) {
       this.#confirm(cursor, this.#previous);
       this.#previous = undefined;
     }
-    while (!this.#ended.signal.aborted) {
+    while (!ended.aborted) {
       if (this.#unconfirmed.size >= this.#inFlight) {
         await this.#roomLeft();
         continue;
       }
       const waiting = this.#page.shift();
-      if (waiting) return { done: false, value: this.#hand(cursor, waiting) };
+      if (waiting) return this.#hand(cursor, waiting);
       this.#page = await lease.next(Math.min(PAGE, this.#inFlight - this.#unconfirmed.size));
-      if (this.#page.length === 0) await cursor.wait(this.#ended.signal);
+      if (this.#page.length === 0) await cursor.wait(ended);
     }
     // Closed while it was reading: those who share the cursor get it instead.
+    this.#putBack(cursor);
+    return undefined;
+  }
+
+  async close(lease: Lease): Promise<void> {
+    this.#room?.();
+    this.#putBack(lease.cursor);
+    for (const seq of this.#unconfirmed) lease.cursor.again(seq, 0);
+    this.#unconfirmed = new Set();
+    await lease.release();
+  }
+
+  #putBack(cursor: Cursor): void {
     for (const { record } of this.#page.splice(0)) cursor.again(record.seq, 0);
-    this.#signal?.throwIfAborted();
-    return { done: true, value: undefined };
   }
 
   #hand(cursor: Cursor, { record, redelivered }: Waiting): Delivery {
@@ -118,24 +106,6 @@ export class PullSubscription implements Subscription {
     return new Promise((resolve) => {
       this.#room = () => { this.#room = undefined; resolve(); };
     });
-  }
-
-  readonly #abort = (): void => {
-    this.#ended.abort();
-    this.#room?.();
-    this.close().catch(() => undefined); // the iteration reports it; closing again returns the same promise
-  };
-
-  async #close(): Promise<void> {
-    this.#ended.abort();
-    this.#room?.();
-    this.#signal?.removeEventListener('abort', this.#abort);
-    const lease = await this.#lease.catch(() => undefined); // never opened: nothing to give up
-    if (!lease) return;
-    for (const { record } of this.#page.splice(0)) lease.cursor.again(record.seq, 0);
-    for (const seq of this.#unconfirmed) lease.cursor.again(seq, 0);
-    this.#unconfirmed = new Set();
-    await lease.release();
   }
 }
 

@@ -188,6 +188,13 @@ describe('readers', () => {
     await reader.close();
   });
 
+  test('a reader refused for its options holds no name', async () => {
+    expect(() => broker.subscribe('a', { durable: 'd', inFlight: 0 })).toThrow(/inFlight/);
+    const reader = broker.subscribe('a', { durable: 'd' });
+    await reader.ready;
+    await reader.close();
+  });
+
   test('unconfirmed deliveries are bounded by inFlight', async () => {
     for (let i = 0; i < 3; i++) await publish('a', i);
     const reader = broker.subscribe('a', { from: 'start', ack: 'manual', inFlight: 2 });

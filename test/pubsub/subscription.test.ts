@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createTestClock } from '../../src/clock.ts';
 import { openLog } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
-import { type Lease, PullSubscription } from '../../src/pubsub/subscription.ts';
+import { type Lease, pullSubscription } from '../../src/pubsub/subscription.ts';
 
 test('a reader of a group that is closed while it reads gives back what it was handed', async () => {
   const log = await openLog({ database: new MemoryDatabase(), clock: createTestClock(), boxId: 'aaaaaaaaaaaaaaaa', trouble: () => undefined });
@@ -20,13 +20,13 @@ test('a reader of a group that is closed while it reads gives back what it was h
       return page;
     },
   };
-  const leaving = new PullSubscription(Promise.resolve(slow), {});
+  const leaving = pullSubscription(() => Promise.resolve(slow), {});
   const last = leaving.next();
   await reading;
   await leaving.close();
   answer();
   expect(await last).toMatchObject({ done: true });
-  const staying = new PullSubscription(Promise.resolve({ cursor, next: (max) => cursor.next(max), release: () => cursor.close() }), {});
+  const staying = pullSubscription(() => Promise.resolve({ cursor, next: (max) => cursor.next(max), release: () => cursor.close() }), {});
   expect((await staying.next()).value).toMatchObject({ value: 'x', redelivered: true });
   await staying.close();
   await log.close();
