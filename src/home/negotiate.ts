@@ -10,7 +10,7 @@ import { NS_SM, parseH } from '../xmpp/stream-management.ts';
 import { verifiedTls } from '../xmpp/tls.ts';
 import { NS_CLIENT, NS_STREAM } from '../xmpp/xml-stream.ts';
 import { XmppSocket } from '../xmpp/xmpp-socket.ts';
-import { Arrivals } from './arrivals.ts';
+import { HomeArrivals } from './arrivals.ts';
 import { StreamBroken, Unusable } from './loss.ts';
 import { targetsOf, type Target } from './resolve.ts';
 
@@ -36,7 +36,7 @@ export interface NegotiateOptions {
 
 export interface Negotiated {
   readonly socket: XmppSocket;
-  readonly arrivals: Arrivals;
+  readonly arrivals: HomeArrivals;
   /** Full JID, of a new session. */
   readonly bound?: string;
   /** The other side's `h`, of a session taken up again. */
@@ -50,7 +50,10 @@ export interface Negotiated {
 /** Rejects when it does not come about; then nothing is left open. */
 export async function negotiate(options: NegotiateOptions): Promise<Negotiated> {
   const { clock, jid, signal } = options;
-  const arrivals = new Arrivals();
+  let failed: ((error: Error) => void) | undefined;
+  const late = new Promise<never>((_resolve, reject) => { failed = reject; });
+  late.catch(() => undefined); // it is raced below; alone it means nothing
+  const arrivals = new HomeArrivals(clock, (error) => failed?.(error));
   let socket: XmppSocket | undefined;
   const gone = new AbortController();
   const give = (error: Error): void => {
@@ -63,14 +66,6 @@ export async function negotiate(options: NegotiateOptions): Promise<Negotiated> 
   signal.addEventListener('abort', abort, { once: true });
   try {
     signal.throwIfAborted();
-    const late = new Promise<never>((_resolve, reject) => {
-      const failing = arrivals.fail.bind(arrivals);
-      arrivals.fail = (error) => {
-        failing(error);
-        reject(arrivals.failure ?? error);
-      };
-    });
-    late.catch(() => undefined); // it is raced below; alone it means nothing
     socket = wrap(await Promise.race([dial(await Promise.race([targetsOf(jid.domain, options.host, options.port), late]), gone.signal), late]), options, arrivals);
     return await Promise.race([talk(socket, arrivals, options), late]);
   } catch (error) {
@@ -105,7 +100,7 @@ async function dial(targets: readonly Target[], signal: AbortSignal): Promise<So
   throw last;
 }
 
-function wrap(socket: Socket, options: NegotiateOptions, arrivals: Arrivals): XmppSocket {
+function wrap(socket: Socket, options: NegotiateOptions, arrivals: HomeArrivals): XmppSocket {
   const wire: XmppSocket = new XmppSocket({
     socket, clock: options.clock, limits: { stanzaBytes: options.stanzaBytes, depth: 64 },
     on: {
@@ -125,7 +120,7 @@ function wrap(socket: Socket, options: NegotiateOptions, arrivals: Arrivals): Xm
   return wire;
 }
 
-async function talk(socket: XmppSocket, arrivals: Arrivals, options: NegotiateOptions): Promise<Negotiated> {
+async function talk(socket: XmppSocket, arrivals: HomeArrivals, options: NegotiateOptions): Promise<Negotiated> {
   await secure(socket, arrivals, options);
   await authenticate(socket, arrivals, await begin(socket, arrivals, options), options);
   arrivals.authenticated = true;
@@ -152,7 +147,7 @@ async function talk(socket: XmppSocket, arrivals: Arrivals, options: NegotiateOp
 }
 
 /** Sends our header and gives the features that answer it. */
-async function begin(socket: XmppSocket, arrivals: Arrivals, options: NegotiateOptions): Promise<Element> {
+async function begin(socket: XmppSocket, arrivals: HomeArrivals, options: NegotiateOptions): Promise<Element> {
   const { domain } = options.jid;
   socket.open(xml('stream:stream', { xmlns: NS_CLIENT, 'xmlns:stream': NS_STREAM, to: domain, version: '1.0', 'xml:lang': 'en' }));
   await arrivals.header();
@@ -162,7 +157,7 @@ async function begin(socket: XmppSocket, arrivals: Arrivals, options: NegotiateO
 }
 
 /** Always, and verified: a server that does not offer TLS, or somebody who took the offer away, gets nothing. */
-async function secure(socket: XmppSocket, arrivals: Arrivals, options: NegotiateOptions): Promise<void> {
+async function secure(socket: XmppSocket, arrivals: HomeArrivals, options: NegotiateOptions): Promise<void> {
   const features = await begin(socket, arrivals, options);
   if (!features.getChild('starttls', NS_TLS)) throw new Unusable('the server does not offer TLS');
   socket.write(xml('starttls', { xmlns: NS_TLS }));
@@ -172,7 +167,7 @@ async function secure(socket: XmppSocket, arrivals: Arrivals, options: Negotiate
   await socket.secure('client', verifiedTls({ domain: options.jid.domain, ...(options.ca === undefined ? {} : { ca: options.ca }) }));
 }
 
-async function authenticate(socket: XmppSocket, arrivals: Arrivals, features: Element, options: NegotiateOptions): Promise<void> {
+async function authenticate(socket: XmppSocket, arrivals: HomeArrivals, features: Element, options: NegotiateOptions): Promise<void> {
   const offered = features.getChild('mechanisms', NS_SASL)?.getChildren('mechanism').map((mechanism) => mechanism.getText().trim()) ?? [];
   const mechanism = chooseMechanism(offered);
   if (mechanism === undefined || mechanism === 'PLAIN') throw new SaslError('invalid-mechanism', `the server offers only ${offered.join(', ') || 'nothing'}`);
@@ -209,7 +204,7 @@ function saslFailure(failure: Element): SaslError {
 type Resumption = { readonly resumed: true; readonly h: number } | { readonly resumed: false; readonly h: number | undefined };
 
 /** XEP-0198 §5: what the other side had; when it would not resume the session, a new one must be bound. */
-async function resume(socket: XmppSocket, arrivals: Arrivals, session: { readonly id: string; readonly h: number }): Promise<Resumption> {
+async function resume(socket: XmppSocket, arrivals: HomeArrivals, session: { readonly id: string; readonly h: number }): Promise<Resumption> {
   socket.write(xml('resume', { xmlns: NS_SM, previd: session.id, h: String(session.h) }));
   const answer = await arrivals.stanza();
   const h = namespaceOf(answer) === NS_SM ? parseH(attr(answer, 'h')) : undefined;
@@ -219,7 +214,7 @@ async function resume(socket: XmppSocket, arrivals: Arrivals, session: { readonl
   return { resumed: true, h };
 }
 
-async function bind(socket: XmppSocket, arrivals: Arrivals, options: NegotiateOptions): Promise<string> {
+async function bind(socket: XmppSocket, arrivals: HomeArrivals, options: NegotiateOptions): Promise<string> {
   const id = 'bind';
   socket.write(xml('iq', { type: 'set', id }, xml('bind', { xmlns: NS_BIND }, xml('resource', {}, options.resource))));
   const answer = await arrivals.stanza();
