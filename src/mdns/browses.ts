@@ -1,0 +1,83 @@
+import { nameKey } from './name.ts';
+
+/** RFC 6762 §5.2: the first question after a random 20–120 ms, the next after a second, then doubling to an hour. */
+const FIRST_DELAY = [20, 100] as const;
+const FIRST_GAP = 1000;
+const LONGEST_GAP = 3_600_000;
+/** Boxes that started together would else ask together for ever: part of the gap. */
+const GAP_JITTER = 0.1;
+
+interface Browse { readonly name: string; due: number; gap: number }
+
+/** What is looked for on the link, and when each is asked about next. */
+export class Browses {
+  readonly #random: () => number;
+  readonly #browses = new Map<string, Browse>();
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  add(name: string, now: number): void {
+    const key = nameKey(name);
+    if (!this.#browses.has(key)) this.#browses.set(key, { name, due: now + this.wait(), gap: FIRST_GAP });
+  }
+
+  remove(key: string): void {
+    this.#browses.delete(key);
+  }
+
+  keys(): Iterable<string> {
+    return this.#browses.keys();
+  }
+
+  has(key: string): boolean {
+    return this.#browses.has(key);
+  }
+
+  /** The name as it was asked for. */
+  name(key: string): string | undefined {
+    return this.#browses.get(key)?.name;
+  }
+
+  /** Asks afresh. */
+  restart(now: number): void {
+    for (const browse of this.#browses.values()) {
+      browse.due = now + this.wait();
+      browse.gap = FIRST_GAP;
+    }
+  }
+
+  next(): number {
+    let next = Infinity;
+    for (const { due } of this.#browses.values()) next = Math.min(next, due);
+    return next;
+  }
+
+  /** Names to be asked about now; they are then due later. */
+  take(now: number): string[] {
+    const taken: string[] = [];
+    for (const browse of this.#browses.values()) {
+      if (browse.due > now) continue;
+      this.#asked(browse, now);
+      taken.push(browse.name);
+    }
+    return taken;
+  }
+
+  /** Another asked: that saves us a question that was due soon (RFC 6762 §7.3). */
+  heard(key: string, now: number): void {
+    const browse = this.#browses.get(key);
+    if (browse && browse.due <= now + FIRST_GAP) this.#asked(browse, now);
+  }
+
+  /** A little, so that not all speak at once. */
+  wait(): number {
+    return FIRST_DELAY[0] + this.#random() * FIRST_DELAY[1];
+  }
+
+  #asked(browse: Browse, now: number): void {
+    browse.due = now + browse.gap * (1 + this.#random() * GAP_JITTER);
+    browse.gap = Math.min(browse.gap * 2, LONGEST_GAP);
+  }
+}

@@ -1,0 +1,137 @@
+import type { Cache } from './cache.ts';
+import { DueQueue, type Due } from './due-queue.ts';
+import { asBuffer, TYPE } from './message.ts';
+import type { Output, Resolved } from './output.ts';
+import type { Questions } from './questions.ts';
+
+/** What an instance does not tell after so many questions (1, 2, 4, … s apart) it will not tell. */
+const MAX_TRIES = 5;
+const FIRST_GAP = 1000;
+/** After so many, an instance without TXT is taken as it is (XEP-0174 §3: every key is optional). */
+const TRIES_FOR_TEXT = 2;
+
+export interface Instance extends Due {
+  readonly key: string;
+  readonly name: string;
+  readonly type: string;
+  /** Key of the host it is at, as far as it is known. */
+  host?: string;
+  tries: number;
+  /** What was last told about it. */
+  shown?: string;
+}
+
+export interface ResolverParts {
+  readonly cache: Cache;
+  readonly questions: Questions;
+  readonly output: (output: Output) => void;
+  /** A little, so that not all ask at once; ms. */
+  readonly wait: () => number;
+  /** It tells nothing of itself. */
+  readonly drop: (instance: Instance, now: number) => void;
+}
+
+interface Facts {
+  readonly service?: { readonly port: number; readonly target: string };
+  readonly text?: Uint8Array;
+  readonly addresses: readonly string[];
+}
+
+/** RFC 6763 §5, §6: asks for what an instance has not told of itself, and tells when it is whole. */
+export class Resolver {
+  readonly #parts: ResolverParts;
+  readonly #unresolved = new DueQueue<Instance>();
+  readonly #dirty = new Set<Instance>();
+
+  constructor(parts: ResolverParts) {
+    this.#parts = parts;
+  }
+
+  /** Something of it is different; looked at when the packet is through. */
+  touched(instance: Instance): void {
+    this.#dirty.add(instance);
+  }
+
+  forget(instance: Instance): void {
+    this.#dirty.delete(instance);
+    this.#unresolved.remove(instance);
+    for (const type of [TYPE.SRV, TYPE.TXT]) this.#parts.questions.cancel(instance.name, type);
+    this.#lost(instance);
+  }
+
+  next(): number {
+    return this.#unresolved.next();
+  }
+
+  tick(now: number): void {
+    for (const instance of this.#unresolved.take(now)) this.#retry(instance, now);
+  }
+
+  settle(now: number): void {
+    for (const instance of this.#dirty) this.#evaluate(instance, now);
+    this.#dirty.clear();
+  }
+
+  #evaluate(instance: Instance, now: number): void {
+    const { service, text, addresses } = this.#facts(instance);
+    const whole = service !== undefined && addresses.length > 0;
+    if ((!whole || !text) && instance.due === Infinity && instance.tries < MAX_TRIES) {
+      // Not at once: the rest often follows in the next packet.
+      instance.due = now + this.#parts.wait();
+      this.#unresolved.add(instance);
+    }
+    if (!whole) return this.#lost(instance);
+    if (!text && instance.shown === undefined && instance.tries < TRIES_FOR_TEXT) return;
+    const resolved: Resolved = {
+      name: instance.name, type: instance.type, host: service.target, port: service.port, text: text ?? new Uint8Array(), addresses,
+    };
+    const shown = `${service.target} ${service.port} ${addresses.join(' ')} ${asBuffer(resolved.text).toString('latin1')}`;
+    if (shown === instance.shown) return;
+    instance.shown = shown;
+    this.#parts.output({ type: 'found', service: resolved });
+  }
+
+  #lost(instance: Instance): void {
+    if (instance.shown !== undefined) this.#parts.output({ type: 'lost', browse: instance.type, name: instance.name });
+    delete instance.shown;
+  }
+
+  #facts(instance: Instance): Facts {
+    const { cache } = this.#parts;
+    const service = cache.find(instance.key, TYPE.SRV)[0]?.record.data;
+    const text = cache.find(instance.key, TYPE.TXT)[0]?.record.data;
+    const addresses: string[] = [];
+    for (const entry of instance.host === undefined ? [] : cache.set(instance.host)) {
+      if (entry.record.data.kind === 'address') addresses.push(entry.record.data.address);
+    }
+    return {
+      ...(service?.kind === 'service' ? { service } : {}),
+      ...(text?.kind === 'bytes' ? { text: text.bytes } : {}),
+      addresses: addresses.toSorted(),
+    };
+  }
+
+  #retry(instance: Instance, now: number): void {
+    const { questions } = this.#parts;
+    instance.due = Infinity;
+    const { service, text, addresses } = this.#facts(instance);
+    if (service && text && addresses.length > 0) {
+      instance.tries = 0;
+      return;
+    }
+    if (instance.tries >= MAX_TRIES) {
+      if (!service || addresses.length === 0) this.#parts.drop(instance, now);
+      return;
+    }
+    if (!service) questions.ask(instance.name, TYPE.SRV, now);
+    if (!text) questions.ask(instance.name, TYPE.TXT, now);
+    if (service && addresses.length === 0) {
+      questions.ask(service.target, TYPE.A, now);
+      questions.ask(service.target, TYPE.AAAA, now);
+    }
+    instance.due = now + FIRST_GAP * 2 ** instance.tries;
+    instance.tries++;
+    this.#unresolved.add(instance);
+    this.#dirty.add(instance);
+  }
+}
