@@ -76,8 +76,8 @@ export class StreamManagement<T> {
 
   handled(n: number): void {
     if (n < this.#handledPrefix || n >= this.#arrived) return;
-    this.#handledAhead.add(n);
-    while (this.#handledAhead.delete(this.#handledPrefix)) this.#handledPrefix++;
+    if (n > this.#handledPrefix) this.#handledAhead.add(n);
+    else do this.#handledPrefix++; while (this.#handledAhead.delete(this.#handledPrefix));
   }
 
   /** §5: on the new connection what was not handled comes again, under the numbers it had. */
