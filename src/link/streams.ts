@@ -4,6 +4,7 @@ import type { Limits, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { type ErrorCode, LanpostError } from '../errors.ts';
 import { late } from '../late.ts';
+import { Seldom } from '../seldom.ts';
 import { fingerprintOf } from '../trust/fingerprint.ts';
 import type { Identity } from '../trust/identity.ts';
 import type { Trust } from '../trust/trust.ts';
@@ -58,7 +59,7 @@ const RETRY_AFTER = 1_000;
 const CALLING_TIME = 2_000;
 /** How long a caller may be ahead of its announcement. */
 const ANNOUNCED_WITHIN = 3_000;
-/** Trouble a stranger can cause at will is told this often, with the others counted in. */
+/** Trouble a stranger can cause at will is told this often. */
 const TELL_EVERY = 10_000;
 /** How long a key that is only seen keeps its stream when all are taken. */
 const TURN = 60_000;
@@ -81,7 +82,7 @@ export class Streams implements PeerStreams {
   readonly #calls = new Map<string, IqCaller>();
   readonly #all = new Map<LinkStream, string>();
   readonly #doorman: Doorman;
-  readonly #told = new Map<string, number>();
+  readonly #seldom: Seldom;
   /** There from the first stream on. */
   #code: StreamCode | undefined;
   #loading: Promise<StreamCode> | undefined;
@@ -90,6 +91,7 @@ export class Streams implements PeerStreams {
   constructor(init: StreamsInit) {
     this.#init = init;
     this.#doorman = new Doorman(init.clock);
+    this.#seldom = new Seldom(init.clock, init.trouble, TELL_EVERY);
   }
 
   get size(): number {
@@ -412,9 +414,6 @@ export class Streams implements PeerStreams {
   }
 
   #tell(what: string, message: string, code?: ErrorCode): void {
-    const now = this.#init.clock.mono();
-    if (now - (this.#told.get(what) ?? -TELL_EVERY) < TELL_EVERY) return;
-    this.#told.set(what, now);
-    this.#init.trouble({ kind: `link.${what}`, message, ...(code === undefined ? {} : { code }) });
+    this.#seldom.tell({ kind: `link.${what}`, message, ...(code === undefined ? {} : { code }) });
   }
 }

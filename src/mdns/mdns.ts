@@ -1,24 +1,15 @@
 import type { Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import { addressToBytes, canonicalAddress, isLinkLocal } from './address.ts';
+import { Seldom } from '../seldom.ts';
 import { decodeMessage } from './decode.ts';
-import { Directory, onLink, type BrowseEvent } from './directory.ts';
-import { channelPrint, linksOf, printOf } from './interfaces.ts';
-import { Link } from './link.ts';
+import { Directory, type BrowseEvent } from './directory.ts';
 import { escapeLabel, nameKey } from './name.ts';
-import type { Channel, Family, InterfaceInfo, Network, Source } from './network.ts';
-import { nameOf, Offers, type Offer, type Place, type Service } from './offers.ts';
+import type { InterfaceInfo, Network, Source } from './network.ts';
+import { nameOf, Offers, type Offer, type Service } from './offers.ts';
 import type { Output } from './output.ts';
+import { type Joined, Places } from './places.ts';
 
-/** Interfaces come and go without a word. */
-const POLL_TIME = 2000;
-/** Wall time running ahead of monotonic time by this much: the machine slept. */
-const SLEEP_TIME = 5000;
-/** Instances remembered on one link. */
-const MAX_INSTANCES = 4096;
-/** Senders remembered on one link. */
-const MAX_SOURCES = 4096;
 /** Packets nobody can read are told about this often at most. */
 const REPORT_GAP = 60_000;
 
@@ -66,57 +57,45 @@ export function createMdns(options: MdnsOptions): Mdns {
   return new Engine(options);
 }
 
-interface Joined extends Place {
-  interface: InterfaceInfo;
-  readonly family: Family;
-  readonly channel: Channel;
-  /** Whether senders are on the link, as far as it was looked up. */
-  readonly sources: Map<string, boolean>;
-  /** What the channel was opened for. */
-  readonly print: string;
-}
-
 class Engine implements Mdns {
   readonly #o: MdnsOptions;
-  readonly #random: () => number;
-  readonly #places = new Map<string, Joined>();
-  readonly #opening = new Map<string, Promise<void>>();
-  readonly #failed = new Map<string, string>();
+  readonly #places: Places;
   readonly #offers: Offers;
   readonly #directory: Directory;
   readonly #listeners = new Map<string, Set<(event: BrowseEvent) => void>>();
   readonly #published = new Map<Offer, () => void>();
-  readonly #reported = new Map<string, { at: number; count: number }>();
-  readonly #poll: Timer;
-  #own: ReadonlySet<string> = new Set();
-  #interfaces: InterfaceInfo[] = [];
+  readonly #seldom: Seldom;
   #timer: { readonly at: number; readonly timer: Timer } | undefined;
-  #alone = false;
-  #wall: number;
-  #mono: number;
   #closed: Promise<void> | undefined;
 
   constructor(options: MdnsOptions) {
+    const { network, clock, trouble, interfaces, host, random = Math.random } = options;
     this.#o = options;
-    this.#random = options.random ?? Math.random;
+    this.#seldom = new Seldom(clock, trouble, REPORT_GAP);
     this.#offers = new Offers({
-      places: () => this.#places.values(),
-      host: options.host,
-      alias: `lanpost-${Math.floor(this.#random() * 0x7fff_ffff).toString(36).padStart(6, '0')}`,
+      places: () => this.#places,
+      host,
+      alias: `lanpost-${Math.floor(random() * 0x7fff_ffff).toString(36).padStart(6, '0')}`,
       held: (offer) => this.#published.get(offer)?.(),
       changed: () => this.#directory.review(),
       renamed: (offer) => offer.service.onRenamed?.(nameOf(offer)),
     });
     this.#directory = new Directory({ isOwn: (key) => this.#offers.owns(key), emit: (type, event) => this.#emit(type, event) });
-    this.#wall = options.clock.wall();
-    this.#mono = options.clock.mono();
-    this.#poll = options.clock.every(POLL_TIME, () => this.#look());
-    this.#look();
+    this.#places = new Places({
+      network, clock, random, trouble, only: interfaces,
+      joined: (place, fresh) => this.#joined(place, fresh),
+      left: (place) => {
+        this.#drain(place);
+        this.#offers.left(place.id);
+      },
+      received: (place, bytes, from) => this.#receive(place, bytes, from),
+      changed: () => this.#run(),
+    });
+    this.#places.look();
   }
 
   interfaces(): InterfaceInfo[] {
-    const names = new Set([...this.#places.values()].map((place) => place.interface.name));
-    return this.#interfaces.filter(({ name }) => names.has(name));
+    return this.#places.interfaces();
   }
 
   publish(service: Service): Publication {
@@ -156,17 +135,17 @@ class Engine implements Mdns {
     const listener = (event: BrowseEvent): void => on(event);
     listeners.add(listener);
     for (const service of this.#directory.shown(key)) this.#tell(listener, { type: 'up', service });
-    for (const { link } of this.#places.values()) link.browse(name, this.#now());
+    for (const { link } of this.#places) link.browse(name, this.#now());
     this.#run();
     return {
       stop: () => {
         if (!listeners.delete(listener) || listeners.size > 0) return;
         this.#listeners.delete(key);
-        for (const { link } of this.#places.values()) link.stopBrowsing(name, this.#now());
+        for (const { link } of this.#places) link.stopBrowsing(name, this.#now());
         this.#run();
       },
       reconfirm: (instance) => {
-        for (const { link } of this.#places.values()) link.reconfirm(`${escapeLabel(instance)}.${name}`, this.#now());
+        for (const { link } of this.#places) link.reconfirm(`${escapeLabel(instance)}.${name}`, this.#now());
         this.#run();
       },
     };
@@ -178,16 +157,13 @@ class Engine implements Mdns {
   }
 
   async #leave(): Promise<void> {
-    this.#poll.stop();
-    await Promise.all(this.#opening.values());
-    for (const { link } of this.#places.values()) link.releaseAll();
+    await this.#places.stop();
+    for (const { link } of this.#places) link.releaseAll();
     this.#run();
     this.#timer?.timer.stop();
-    const places = [...this.#places.values()];
-    this.#places.clear();
     for (const resolve of this.#published.values()) resolve();
     this.#listeners.clear();
-    await Promise.all(places.map(({ channel }) => channel.close()));
+    await this.#places.close();
   }
 
   #open(): void {
@@ -198,114 +174,26 @@ class Engine implements Mdns {
     return this.#o.clock.mono();
   }
 
-  /** What interfaces there are now: joins new ones, leaves those that are gone, and notices sleep. */
-  #look(): void {
-    const present = this.#present();
-    this.#own = new Set(present.flatMap(({ addresses }) => addresses.map(({ address }) => canonicalAddress(address))));
-    this.#interfaces = present;
-    const slept = this.#slept();
-    const wanted = linksOf(present);
-    for (const [id, place] of this.#places) {
-      const still = wanted.get(id);
-      if (!still || channelPrint(still.iface, place.family) !== place.print) this.#part(place);
-    }
-    for (const [id, { iface, family }] of wanted) {
-      const place = this.#places.get(id);
-      if (!place) this.#join(id, iface, family);
-      else {
-        const changed = printOf(iface) !== printOf(place.interface);
-        place.interface = iface;
-        if (changed) place.sources.clear();
-        if (changed) this.#offers.joined(place, this.#now());
-        if (slept) place.link.restart(this.#now());
-      }
-    }
-    this.#noteAlone(wanted.size === 0);
-    for (const id of this.#failed.keys()) if (!wanted.has(id)) this.#failed.delete(id);
-    this.#run();
-  }
-
-  #noteAlone(alone: boolean): void {
-    if (alone && !this.#alone) this.#o.trouble({ kind: 'mdns.alone', message: 'no network interface to use multicast DNS on; waiting for one', code: 'unreachable' });
-    this.#alone = alone;
-  }
-
-  #present(): InterfaceInfo[] {
-    const { interfaces, network } = this.#o;
-    return network.interfaces().filter(({ name }) => !interfaces || interfaces.includes(name));
-  }
-
-  #slept(): boolean {
-    const { clock } = this.#o;
-    const ahead = clock.wall() - this.#wall - (clock.mono() - this.#mono);
-    this.#wall = clock.wall();
-    this.#mono = clock.mono();
-    return ahead > SLEEP_TIME;
-  }
-
-  #join(id: string, iface: InterfaceInfo, family: Family): void {
-    if (this.#opening.has(id) || this.#closed) return;
-    const link = new Link({ random: this.#random, limit: MAX_INSTANCES, ownAddresses: () => this.#own });
-    const opened = this.#enter(id, link, iface, family)
-      .catch((error: unknown) => this.#couldNotJoin(id, error))
-      .finally(() => this.#opening.delete(id));
-    this.#opening.set(id, opened);
-  }
-
-  async #enter(id: string, link: Link, iface: InterfaceInfo, family: Family): Promise<void> {
-    const channel = await this.#o.network.open(iface.name, family, (bytes, from) => this.#receive(id, bytes, from));
-    const place: Joined = { id, link, interface: iface, family, channel, sources: new Map(), print: channelPrint(iface, family) };
-    this.#failed.delete(id);
-    this.#places.set(id, place);
+  #joined(place: Joined, fresh: boolean): void {
     this.#offers.joined(place, this.#now());
-    for (const key of this.#listeners.keys()) link.browse(key, this.#now());
-    this.#run();
+    if (fresh) for (const key of this.#listeners.keys()) place.link.browse(key, this.#now());
   }
 
-  /** Tried again at every look; told once as long as the reason stays the same. */
-  #couldNotJoin(id: string, error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    if (this.#failed.get(id) === message) return;
-    this.#failed.set(id, message);
-    this.#o.trouble({ kind: 'mdns.join', message: `cannot use multicast DNS on ${id}: ${message}`, ...(error instanceof LanpostError ? { code: error.code } : {}) });
-  }
-
-  #part(place: Joined): void {
-    place.link.clear(this.#now());
-    this.#drain(place);
-    this.#places.delete(place.id);
-    this.#offers.left(place.id);
-    place.channel.close().catch((error: unknown) => this.#couldNotJoin(place.id, error));
-  }
-
-  #receive(id: string, bytes: Uint8Array, from: Source): void {
-    const place = this.#places.get(id);
-    if (!place || !this.#isFromLink(from, place)) return;
+  #receive({ link }: Joined, bytes: Uint8Array, from: Source): void {
     try {
-      place.link.receive(decodeMessage(bytes), from, this.#now());
+      link.receive(decodeMessage(bytes), from, this.#now());
     } catch (error) {
       // Whatever a packet may be, it costs no more than itself.
-      this.#report('mdns.malformed', `${from.address}: ${error instanceof Error ? error.message : String(error)}`);
+      this.#seldom.tell({ kind: 'mdns.malformed', message: `${from.address}: ${error instanceof Error ? error.message : String(error)}` });
     }
     this.#run();
-  }
-
-  /** RFC 6762 §11: what comes from elsewhere is not for us. */
-  #isFromLink({ address }: Source, place: Joined): boolean {
-    const known = place.sources.get(address);
-    if (known !== undefined) return known;
-    const bytes = addressToBytes(address);
-    const is = bytes !== undefined && (isLinkLocal(bytes) || onLink(bytes, place.interface));
-    if (place.sources.size >= MAX_SOURCES) place.sources.clear();
-    place.sources.set(address, is);
-    return is;
   }
 
   /** Does what the links want done, until they want nothing more, and sees to the next time. */
   #run(): void {
     for (let busy = true; busy;) {
       busy = false;
-      for (const place of this.#places.values()) busy = this.#drain(place) || busy;
+      for (const place of this.#places) busy = this.#drain(place) || busy;
     }
     this.#arm();
   }
@@ -325,14 +213,14 @@ class Engine implements Mdns {
       case 'found': return this.#directory.found(place.id, place.interface, output.service);
       case 'lost': return this.#directory.lost(place.id, output.name);
       case 'goodbye': return this.#doubtElsewhere(place, output.name);
-      case 'full': return this.#report('mdns.full', `too many ${output.what} on ${place.id}; the newest are not remembered`);
+      case 'full': return this.#seldom.tell({ kind: 'mdns.full', message: `too many ${output.what} on ${place.id}; the newest are not remembered` });
       default: return output satisfies never;
     }
   }
 
   /** Said on one link; its packet on another (the other family, mostly) may have been lost. */
   #doubtElsewhere(at: Joined, name: string): void {
-    for (const place of this.#places.values()) if (place !== at) place.link.reconfirm(name, this.#now());
+    for (const place of this.#places) if (place !== at) place.link.reconfirm(name, this.#now());
   }
 
   #emit(type: string, event: BrowseEvent): void {
@@ -347,20 +235,9 @@ class Engine implements Mdns {
     }
   }
 
-  #report(kind: string, message: string): void {
-    const now = this.#now();
-    const before = this.#reported.get(kind);
-    if (before && now - before.at < REPORT_GAP) {
-      before.count++;
-      return;
-    }
-    this.#reported.set(kind, { at: now, count: 0 });
-    this.#o.trouble({ kind, message: before && before.count > 0 ? `${message} (and ${before.count} more since)` : message });
-  }
-
   #arm(): void {
     let next = Infinity;
-    for (const { link } of this.#places.values()) next = Math.min(next, link.next());
+    for (const { link } of this.#places) next = Math.min(next, link.next());
     if (next === Infinity || this.#closed) return;
     if (this.#timer) {
       // A timer that comes too early only looks; this is cheaper than moving it with every packet.
@@ -370,7 +247,7 @@ class Engine implements Mdns {
     const timer = this.#o.clock.after(Math.max(0, Math.ceil(next - this.#now())), () => {
       this.#timer = undefined;
       const now = this.#now();
-      for (const { link } of this.#places.values()) if (link.next() <= now) link.tick(now);
+      for (const { link } of this.#places) if (link.next() <= now) link.tick(now);
       this.#run();
     });
     this.#timer = { at: next, timer };

@@ -1,0 +1,186 @@
+import type { Trouble } from '../api.ts';
+import type { Clock, Timer } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import { addressToBytes, canonicalAddress, isLinkLocal } from './address.ts';
+import { onLink } from './directory.ts';
+import { channelPrint, linksOf, printOf } from './interfaces.ts';
+import { Link } from './link.ts';
+import type { Channel, Family, InterfaceInfo, Network, Source } from './network.ts';
+import type { Place } from './offers.ts';
+
+/** Interfaces come and go without a word. */
+const POLL_TIME = 2000;
+/** Wall time running ahead of monotonic time by this much: the machine slept. */
+const SLEEP_TIME = 5000;
+/** Instances remembered on one link. */
+const MAX_INSTANCES = 4096;
+/** Senders remembered on one link. */
+const MAX_SOURCES = 4096;
+
+export interface Joined extends Place {
+  interface: InterfaceInfo;
+  readonly family: Family;
+  readonly channel: Channel;
+  /** Whether senders are on the link, as far as it was looked up. */
+  readonly sources: Map<string, boolean>;
+  /** What the channel was opened for. */
+  readonly print: string;
+}
+
+export interface PlacesParts {
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly trouble: (trouble: Trouble) => void;
+  /** Names of interfaces to use; default all. */
+  readonly only?: readonly string[] | undefined;
+  /** A link is there, or its interface has other addresses. */
+  readonly joined: (place: Joined, fresh: boolean) => void;
+  /** It is gone: what it says last is still to be heard. */
+  readonly left: (place: Joined) => void;
+  readonly received: (place: Joined, bytes: Uint8Array, from: Source) => void;
+  /** Links may want something done. */
+  readonly changed: () => void;
+}
+
+/** The links there are: one per interface and address family, joined and left as interfaces come and go. */
+export class Places {
+  readonly #parts: PlacesParts;
+  readonly #places = new Map<string, Joined>();
+  readonly #opening = new Map<string, Promise<void>>();
+  readonly #failed = new Map<string, string>();
+  readonly #poll: Timer;
+  #own: ReadonlySet<string> = new Set();
+  #interfaces: InterfaceInfo[] = [];
+  #alone = false;
+  #wall: number;
+  #mono: number;
+  #closed = false;
+
+  constructor(parts: PlacesParts) {
+    this.#parts = parts;
+    this.#wall = parts.clock.wall();
+    this.#mono = parts.clock.mono();
+    this.#poll = parts.clock.every(POLL_TIME, () => this.look());
+  }
+
+  [Symbol.iterator](): IterableIterator<Joined> {
+    return this.#places.values();
+  }
+
+  interfaces(): InterfaceInfo[] {
+    const names = new Set([...this.#places.values()].map((place) => place.interface.name));
+    return this.#interfaces.filter(({ name }) => names.has(name));
+  }
+
+  /** What interfaces there are now: joins new ones, leaves those that are gone, and notices sleep. */
+  look(): void {
+    const { clock, joined, changed } = this.#parts;
+    const present = this.#present();
+    this.#own = new Set(present.flatMap(({ addresses }) => addresses.map(({ address }) => canonicalAddress(address))));
+    this.#interfaces = present;
+    const slept = this.#slept();
+    const wanted = linksOf(present);
+    for (const [id, place] of this.#places) {
+      const still = wanted.get(id);
+      if (!still || channelPrint(still.iface, place.family) !== place.print) this.#part(place);
+    }
+    for (const [id, { iface, family }] of wanted) {
+      const place = this.#places.get(id);
+      if (!place) {
+        this.#join(id, iface, family);
+        continue;
+      }
+      const readdressed = printOf(iface) !== printOf(place.interface);
+      place.interface = iface;
+      if (readdressed) {
+        place.sources.clear();
+        joined(place, false);
+      }
+      if (slept) place.link.restart(clock.mono());
+    }
+    this.#noteAlone(wanted.size === 0);
+    for (const id of this.#failed.keys()) if (!wanted.has(id)) this.#failed.delete(id);
+    changed();
+  }
+
+  /** Joins and leaves no more; resolves when nothing is being opened. */
+  async stop(): Promise<void> {
+    this.#closed = true;
+    this.#poll.stop();
+    await Promise.all(this.#opening.values());
+  }
+
+  async close(): Promise<void> {
+    const places = [...this.#places.values()];
+    this.#places.clear();
+    await Promise.all(places.map(({ channel }) => channel.close()));
+  }
+
+  #noteAlone(alone: boolean): void {
+    if (alone && !this.#alone) this.#parts.trouble({ kind: 'mdns.alone', message: 'no network interface to use multicast DNS on; waiting for one', code: 'unreachable' });
+    this.#alone = alone;
+  }
+
+  #present(): InterfaceInfo[] {
+    const { only, network } = this.#parts;
+    return network.interfaces().filter(({ name }) => !only || only.includes(name));
+  }
+
+  #slept(): boolean {
+    const { clock } = this.#parts;
+    const ahead = clock.wall() - this.#wall - (clock.mono() - this.#mono);
+    this.#wall = clock.wall();
+    this.#mono = clock.mono();
+    return ahead > SLEEP_TIME;
+  }
+
+  #join(id: string, iface: InterfaceInfo, family: Family): void {
+    if (this.#opening.has(id) || this.#closed) return;
+    const link = new Link({ random: this.#parts.random, limit: MAX_INSTANCES, ownAddresses: () => this.#own });
+    const opened = this.#enter(id, link, iface, family)
+      .catch((error: unknown) => this.#couldNotJoin(id, error))
+      .finally(() => this.#opening.delete(id));
+    this.#opening.set(id, opened);
+  }
+
+  async #enter(id: string, link: Link, iface: InterfaceInfo, family: Family): Promise<void> {
+    const channel = await this.#parts.network.open(iface.name, family, (bytes, from) => this.#receive(id, bytes, from));
+    const place: Joined = { id, link, interface: iface, family, channel, sources: new Map(), print: channelPrint(iface, family) };
+    this.#failed.delete(id);
+    this.#places.set(id, place);
+    this.#parts.joined(place, true);
+    this.#parts.changed();
+  }
+
+  /** Tried again at every look; told once as long as the reason stays the same. */
+  #couldNotJoin(id: string, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    if (this.#failed.get(id) === message) return;
+    this.#failed.set(id, message);
+    this.#parts.trouble({ kind: 'mdns.join', message: `cannot use multicast DNS on ${id}: ${message}`, ...(error instanceof LanpostError ? { code: error.code } : {}) });
+  }
+
+  #part(place: Joined): void {
+    place.link.clear(this.#parts.clock.mono());
+    this.#parts.left(place);
+    this.#places.delete(place.id);
+    place.channel.close().catch((error: unknown) => this.#couldNotJoin(place.id, error));
+  }
+
+  #receive(id: string, bytes: Uint8Array, from: Source): void {
+    const place = this.#places.get(id);
+    if (place && isFromLink(from, place)) this.#parts.received(place, bytes, from);
+  }
+}
+
+/** RFC 6762 §11: what comes from elsewhere is not for us. */
+function isFromLink({ address }: Source, place: Joined): boolean {
+  const known = place.sources.get(address);
+  if (known !== undefined) return known;
+  const bytes = addressToBytes(address);
+  const is = bytes !== undefined && (isLinkLocal(bytes) || onLink(bytes, place.interface));
+  if (place.sources.size >= MAX_SOURCES) place.sources.clear();
+  place.sources.set(address, is);
+  return is;
+}
