@@ -15,10 +15,11 @@ import { errorReply } from '../xmpp/stanza.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { isLegal } from '../xml/text.ts';
 import { admitted, believed, type PeerContext } from './context.ts';
+import { Dialer } from './dialer.ts';
 import { Doorman } from './doorman.ts';
 import { Line } from './line.ts';
 import type { Agreed, Channel, Side, Terms } from './negotiation.ts';
-import type { KnownPeer, Peers, Standing } from './peers.ts';
+import type { Peers, Standing } from './peers.ts';
 import { Refusal } from './refusal.ts';
 import { onLink, type OwnAddress, plainAddress } from './source-address.ts';
 import type { LinkStream, Timing } from './stream.ts';
@@ -51,12 +52,6 @@ export interface StreamsInit {
   };
 }
 
-const CONNECT_TIME = 3_000;
-/** COMPAT(libpurple 2.14): hangs up on whom it has not resolved yet, which takes it up to 1.5 s. */
-const TRIES = 3;
-const RETRY_AFTER = 1_000;
-/** How long a call that is coming in may keep us from calling. */
-const CALLING_TIME = 2_000;
 /** How long a caller may be ahead of its announcement. */
 const ANNOUNCED_WITHIN = 3_000;
 /** Trouble a stranger can cause at will is told this often. */
@@ -75,13 +70,14 @@ interface StreamCode {
   readonly cert: string;
 }
 
-/** Every stream there is, by peer. The one place that dials and that answers the door. */
+/** Every stream there is, by peer. The one place that answers the door. */
 export class Streams implements PeerStreams {
   readonly #init: StreamsInit;
   readonly #lines = new Map<string, Line>();
   readonly #calls = new Map<string, IqCaller>();
   readonly #all = new Map<LinkStream, string>();
   readonly #doorman: Doorman;
+  readonly #dialer: Dialer;
   readonly #seldom: Seldom;
   /** There from the first stream on. */
   #code: StreamCode | undefined;
@@ -92,6 +88,17 @@ export class Streams implements PeerStreams {
     this.#init = init;
     this.#doorman = new Doorman(init.clock);
     this.#seldom = new Seldom(init.clock, init.trouble, TELL_EVERY);
+    const { clock, tcp, peers, interfaces } = init;
+    this.#dialer = new Dialer({
+      clock, tcp, peers, interfaces,
+      closing: () => this.#closing,
+      makeRoom: () => this.#makeRoom(),
+      streams: () => this.#all,
+      opener: async () => {
+        const code = this.#code ?? await this.#load();
+        return (socket, address, name) => this.#open(code, socket, 'dialled', address, channel => code.negotiation.dial(channel, this.#terms(), name));
+      },
+    });
   }
 
   get size(): number {
@@ -224,7 +231,7 @@ export class Streams implements PeerStreams {
       name,
       now: () => clock.mono(),
       self: () => ({ name: self(), fingerprint: identity.fingerprint }),
-      reach: () => this.#reach(line).finally(() => setImmediate(() => this.#tidy(line))),
+      reach: () => this.#dialer.reach(line).finally(() => setImmediate(() => this.#tidy(line))),
       on: { opened: peer => on.opened(peer), closed: peer => on.closed(peer), changed: () => on.changed(name) },
     });
     this.#lines.set(name, line);
@@ -324,93 +331,6 @@ export class Streams implements PeerStreams {
     const type = attr(message, 'type');
     const asked = message.getName() === 'iq' && (type === 'get' || type === 'set');
     return Promise.resolve(asked ? errorReply(message, new StanzaError('forbidden')) : undefined);
-  }
-
-  /** Dials, unless the peer is calling already. */
-  async #reach(line: Line): Promise<LinkStream> {
-    const { name } = line;
-    let last: Error | undefined;
-    // Before anything is looked at: who called while it was being loaded is then among the streams.
-    const code = this.#code ?? await this.#load();
-    for (let round = 0; round < TRIES; round += 1) {
-      const peer = this.#init.peers.get(name);
-      if (this.#closing) throw new LanpostError('closed');
-      if (!peer) throw new LanpostError('unreachable', `${name} is not on the link.`);
-      const incoming = await this.#calling(line, peer);
-      if (incoming) return incoming;
-      if (!this.#makeRoom()) throw new LanpostError('busy', 'Too many streams are open.');
-      const { stream, reason, answered } = await this.#dial(code, line, peer);
-      if (stream) return stream;
-      last = reason;
-      if (!answered) break; // nobody listens there: another try at once will not help
-      await this.#pause(RETRY_AFTER);
-      if (line.active) return line.active;
-    }
-    throw new LanpostError('unreachable', `${name} cannot be reached: ${last?.message ?? 'it announces no address on this link'}`, { cause: last });
-  }
-
-  async #dial(code: StreamCode, line: Line, peer: KnownPeer): Promise<{ stream?: LinkStream; reason?: Error; answered: boolean }> {
-    let reason: Error | undefined;
-    let answered = false;
-    for (const address of this.#dialable(peer)) {
-      let socket: Socket;
-      try {
-        socket = await this.#init.tcp.connect(address, peer.port, CONNECT_TIME);
-      } catch (error) {
-        reason = error instanceof Error ? error : undefined;
-        continue;
-      }
-      // COMPAT(libpurple 2.14): when both call at once it drops its own call with the message in it. So
-      // ours is taken back as long as it has not said a word. Between boxes both calls are let through.
-      if (!peer.claims.box && this.#callersOf(peer).length > 0) {
-        socket.destroy();
-        const incoming = await this.#calling(line, peer);
-        if (incoming) return { stream: incoming, answered: true };
-        answered = true;
-        break;
-      }
-      const { stream, opened } = this.#open(code, socket, 'dialled', plainAddress(address), channel => code.negotiation.dial(channel, this.#terms(), peer.name));
-      reason = await opened;
-      if (!reason) return { stream, answered: true };
-      answered = true;
-      if (reason instanceof Refusal && reason.kind === 'impostor') throw new LanpostError('impostor', reason.message, { cause: reason });
-      if (reason instanceof Refusal && reason.kind !== 'peer') throw new LanpostError('unreachable', reason.message, { cause: reason });
-      const incoming = await this.#calling(line, peer);
-      if (incoming) return { stream: incoming, answered };
-    }
-    return { answered, ...(reason ? { reason } : {}) };
-  }
-
-  /** A stream that the peer has opened, or is opening. */
-  async #calling(line: Line, peer: KnownPeer): Promise<LinkStream | undefined> {
-    const until = this.#init.clock.mono() + CALLING_TIME;
-    for (let left = CALLING_TIME; left > 0 && !line.standby; left = until - this.#init.clock.mono()) {
-      const calls = this.#callersOf(peer);
-      if (calls.length === 0) break;
-      await Promise.race([...calls.map(stream => stream.negotiated), this.#pause(left)]);
-    }
-    return line.standby;
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise(resolve => { this.#init.clock.after(ms, resolve); });
-  }
-
-  #callersOf(peer: KnownPeer): LinkStream[] {
-    const addresses = new Set(peer.addresses.map(({ address }) => plainAddress(address)));
-    return [...this.#all].flatMap(([stream, address]) => (stream.side === 'accepted' && stream.negotiating && addresses.has(address) ? [stream] : []));
-  }
-
-  /**
-   * Only what is on the link it was learned on. IPv4 first: libpurple answers only whom it knows by
-   * that very address, and it knows IPv6 ones only where it heard us over IPv6.
-   */
-  #dialable(peer: KnownPeer): string[] {
-    const interfaces = new Map(this.#init.interfaces().map(({ name, addresses }) => [name, addresses]));
-    return peer.addresses
-      .filter(({ address, interface: learnedOn }) => onLink(address, interfaces.get(learnedOn) ?? []))
-      .toSorted((a, b) => a.family - b.family)
-      .map(({ address, interface: learnedOn }) => (/^fe[89ab]/i.test(address) && !address.includes('%') ? `${address}%${learnedOn}` : address));
   }
 
   #tell(what: string, message: string, code?: ErrorCode): void {
