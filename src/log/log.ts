@@ -63,10 +63,15 @@ export interface Log {
   append(draft: Draft): Promise<Appended>;
   topic(name: string): TopicState | undefined;
   topics(): IterableIterator<TopicState>;
+  /** How many there are. */
+  readonly topicCount: number;
   /** What can be queried of a topic, oldest first. */
   items(topic: string, query?: ItemsQuery): Promise<LogRecord[]>;
   cursor(options: CursorOptions): Promise<Cursor>;
+  /** The durable ones. */
   cursors(): IterableIterator<CursorInfo>;
+  readonly cursorCount: number;
+  hasCursor(name: string): boolean;
   dropCursor(name: string): Promise<void>;
   /** Highest seq taken from another box's epoch and topic; 0 for none. */
   originMark(box: string, epoch: string, topic: string): number;
@@ -206,6 +211,10 @@ class DiskLog implements Log {
     return this.#state.topics.stored();
   }
 
+  get topicCount(): number {
+    return this.#state.topics.count;
+  }
+
   items(topic: string, query: ItemsQuery = {}): Promise<LogRecord[]> {
     return this.#view.items(topic, query);
   }
@@ -222,6 +231,14 @@ class DiskLog implements Log {
     }
     const durable = this.#cursors.durable.get(o.name);
     return this.#hold(o, durable?.row ?? await this.#start.at(o.filter, o.from), parts);
+  }
+
+  get cursorCount(): number {
+    return this.#cursors.durable.size;
+  }
+
+  hasCursor(name: string): boolean {
+    return this.#cursors.durable.has(name);
   }
 
   *cursors(): IterableIterator<CursorInfo> {

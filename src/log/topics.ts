@@ -67,6 +67,8 @@ export class Topics {
   readonly byNo: Map<number, Topic> = new Map();
   /** Changes whenever there are other topics. */
   version = 0;
+  /** How many have their row on disk. */
+  count = 0;
   #next = 1;
 
   /** A topic that gets its row with the batch being built. */
@@ -78,8 +80,15 @@ export class Topics {
     return topic;
   }
 
+  /** Its row is on disk. */
+  keep(topic: Topic): void {
+    if (!topic.stored) this.count++;
+    topic.stored = true;
+  }
+
   remove(topic: Topic): void {
     this.version++;
+    if (topic.stored) this.count--;
     topic.stored = false;
     this.byName.delete(topic.name);
     this.byNo.delete(topic.no);
@@ -91,6 +100,7 @@ export class Topics {
     const old = new Map(this.byNo);
     this.byName.clear();
     this.byNo.clear();
+    this.count = rows.length;
     for (const [key, value] of rows) {
       const no = getU32(key, 1);
       const [name, settings, viewFrom, first, last, count, bytes, ordinal, deleted] = decodeRow<TopicRow>(value);

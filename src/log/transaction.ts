@@ -86,7 +86,7 @@ export class Transaction {
       const change = this.topic(topic);
       this.#state.bytes += change.bytes - topic.bytes;
       Object.assign(topic, change);
-      topic.stored = true;
+      this.#state.topics.keep(topic);
       if (this.#gone(topic)) this.#state.topics.remove(topic);
     }
     for (const call of this.#after) call();

@@ -92,7 +92,7 @@ export class Broker {
     const { name, filter, from, durable } = request;
     checkedFilter(filter);
     this.#mayRead(actor, filter);
-    if (!this.#known(name)) this.#roomForReader();
+    if (!this.#log.hasCursor(name)) this.#roomForReader();
     return this.#log.cursor({ name, filter, from: checkedFrom(from), durable, extra: actor });
   }
 
@@ -173,7 +173,7 @@ export class Broker {
 
   /** Whether a record of that topic would not be one topic too many. */
   hasRoomFor(topic: string): boolean {
-    return this.#log.topic(topic) !== undefined || count(this.#log.topics()) < this.#limits.topics;
+    return this.#log.topic(topic) !== undefined || this.#log.topicCount < this.#limits.topics;
   }
 
   mayRead(actor: Actor, topicOrFilter: string): boolean {
@@ -191,8 +191,8 @@ export class Broker {
 
   /** `name` as `subscriptions()` shows it. */
   async drop(name: string): Promise<void> {
-    const full = this.#known(`local:${name}`) ? `local:${name}` : name;
-    if (!this.#known(full)) throw new LanpostError('not-found', `there is no durable subscription "${name}"`);
+    const full = this.#log.hasCursor(`local:${name}`) ? `local:${name}` : name;
+    if (!this.#log.hasCursor(full)) throw new LanpostError('not-found', `there is no durable subscription "${name}"`);
     await this.#log.dropCursor(full);
   }
 
@@ -250,13 +250,8 @@ export class Broker {
     if (actor.kind !== 'owner') throw refused(actor, 'manage', topic);
   }
 
-  #known(name: string): boolean {
-    for (const cursor of this.#log.cursors()) if (cursor.name === name) return true;
-    return false;
-  }
-
   #roomForReader(): void {
-    if (count(this.#log.cursors()) >= this.#limits.subscriptions) {
+    if (this.#log.cursorCount >= this.#limits.subscriptions) {
       throw new LanpostError('busy', `this box keeps ${this.#limits.subscriptions} durable subscriptions, its limit; drop some`);
     }
   }
@@ -335,10 +330,4 @@ function checkedFrom(from: From): From {
     && Number.isFinite('seq' in from ? from.seq : from.time);
   if (isPosition || from === 'new' || from === 'last' || from === 'start') return from;
   throw new LanpostError('invalid-value', 'from must be new, last, start, {seq} or {time}');
-}
-
-function count(entries: Iterable<unknown>): number {
-  let total = 0;
-  for (const _ of entries) total += 1;
-  return total;
 }

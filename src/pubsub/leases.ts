@@ -33,7 +33,7 @@ export class Leases {
       throw new LanpostError('in-use', `the durable subscription "${label(name)}" has a reader already; give both \`group\` to share it`);
     }
     if (!shared) {
-      if (![...this.#log.cursors()].some((known) => known.name === name)) admit();
+      if (!this.#log.hasCursor(name)) admit();
       shared = { cursor: this.#log.cursor({ name, filter, from, durable: true }), group, holders: 0, turn: Promise.resolve() };
       this.#held.set(name, shared);
     }

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { quiet } from '../support/quiet.ts';
 import { closeAll, item, openMemory, texts } from './log-fixture.ts';
 
 afterEach(closeAll);
@@ -19,7 +20,8 @@ describe('below the floor', () => {
     await log.registry.set('x', 1);
     database.freeBytes = 1000;
     clock.advance(1000);
-    await expect.poll(() => log.state).toBe('open');
+    await quiet();
+    expect(log.state).toBe('open');
     await log.append(item('t', '3'));
     expect(troubles.map(({ kind }) => kind)).toEqual(['log.refusing', 'log.resumed']);
   });
@@ -41,7 +43,8 @@ describe('after a failed write', () => {
     database.failure = undefined;
     await expect(log.append(item('t', 'still not'))).rejects.toMatchObject({ code: 'disk-full' });
     clock.advance(1000);
-    await expect.poll(() => log.state).toBe('open');
+    await quiet();
+    expect(log.state).toBe('open');
     expect(log.epoch).not.toBe(epoch);
     expect(await log.append(item('t', '3'))).toMatchObject({ seq: 3 });
     expect(await texts(cursor, 1)).toEqual(['3']);

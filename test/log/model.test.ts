@@ -8,6 +8,7 @@ import type { Cursor } from '../../src/log/cursor.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { BOX, item } from './log-fixture.ts';
+import { quiet } from '../support/quiet.ts';
 
 const MAX_ITEMS = 4;
 const TOPICS = ['a/x', 'a/y', 'b'];
@@ -90,6 +91,8 @@ async function run(steps: readonly Step[]): Promise<void> {
     return opened;
   };
   const check = async () => {
+    expect(log.topicCount).toBe([...log.topics()].length);
+    expect(log.cursorCount).toBe([...log.cursors()].length);
     for (const [topic, view] of model.views) {
       if (!log.topic(topic)) continue;
       const items = await log.items(topic);
@@ -134,7 +137,8 @@ async function run(steps: readonly Step[]): Promise<void> {
       await log.append(item('b', 'never')).catch(() => {});
       database.failure = undefined;
       clock.advance(1000);
-      await expect.poll(() => log.state, { interval: 1 }).toBe('open');
+      await quiet();
+      expect(log.state).toBe('open');
     }
     await check();
   }
