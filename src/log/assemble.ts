@@ -203,7 +203,8 @@ export class Assembly {
     if (kind === 'publish') change.count++;
     if (kind === 'purge' || kind === 'delete') {
       change.count = 0;
-      change.viewFrom = seq;
+      // Of a deleted topic nothing is left once its deletion has been swept as well.
+      change.viewFrom = kind === 'delete' ? seq + 1 : seq;
     }
     if (kind !== 'publish') this.#garbage(topic, seq);
     if (kind === 'configure' && config) change.settings = config;

@@ -87,9 +87,11 @@ describe('trimming', () => {
     await log.append({ topic: 't', kind: 'delete' });
     await log.append(item('u', 'other'));
     expect(log.topic('t')).toMatchObject({ deleted: true, count: 0 });
+    expect(log.topicCount).toBe(2);
     await log.trim();
     await log.trim();
     expect(await rows(database, PREFIX.record)).toBe(1);
+    expect(log.topicCount).toBe(1);
   });
 
   it('leaves the ids of newer items alone', async () => {
