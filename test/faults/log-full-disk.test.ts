@@ -37,7 +37,9 @@ describe.skipIf(!needs('root'))('a disk that runs full', () => {
     await onTmpfs(80, async (dir) => {
       const location = join(dir, 'log');
       const database = new LevelDatabase(location);
-      const log = await openLog({ database, clock: createSystemClock(), boxId: 'abcdefghijklmnop', trouble: () => {}, limits: { diskFloor: 0 } });
+      let resume = (): void => undefined;
+      const resumed = new Promise<void>((resolve) => { resume = resolve; });
+      const log = await openLog({ database, clock: createSystemClock(), boxId: 'abcdefghijklmnop', trouble: ({ kind }) => { if (kind === 'log.resumed') resume(); }, limits: { diskFloor: 0 } });
       await log.cursor({ name: 'keeper', filter: 'keep/#', from: 'start', durable: true });
       const append = (n: number) => log.append({ topic: 'keep/0', kind: 'publish', payload: { contentType: 'text/plain', bytes: Buffer.from(`1 ${n} ${'x'.repeat(1000)}`) } });
       const acked = new Map<number, number>();
@@ -66,7 +68,8 @@ describe.skipIf(!needs('root'))('a disk that runs full', () => {
       checkRound(before, 1, acked);
 
       await truncate(filler, 0);
-      await expect.poll(() => log.state, { timeout: 10_000, interval: 50 }).toBe('open');
+      await resumed;
+      expect(log.state).toBe('open');
       const sum = acked.size + 10_000;
       while (acked.size < sum) expect(await batch(1000)).toEqual([]);
       checkRound(await kept(log, 1), 1, acked);

@@ -30,6 +30,7 @@ export interface Drain extends AsyncDisposable {
   items(): Promise<Stored[]>;
   restartBox(): Promise<void>;
   queued(): Promise<number>;
+  /** The path is dead for so long. */
   cut(ms: number): Promise<void>;
 }
 

@@ -25,6 +25,7 @@ async function open() {
   return session;
 }
 
+/** The server tells nobody that a node has another item, unless they subscribe, and that would slow it down. */
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 /** Names only, so that counting does not slow down what is counted. */

@@ -28,7 +28,7 @@ async function produce() {
       say(`${run} ${mine} ${seq}`);
     } catch (error) {
       say(`refused ${error.code}`);
-      await new Promise((resolve) => { setTimeout(resolve, 20); });
+      await new Promise((resolve) => { setTimeout(resolve, 20); }); // a program tries again a little later
     }
   }
 }
