@@ -1,5 +1,6 @@
 import { Browses } from './browses.ts';
 import { Cache, type Entry } from './cache.ts';
+import { Hosts } from './hosts.ts';
 import { TYPE, type DnsRecord, type Message } from './message.ts';
 import { firstLabel, nameKey } from './name.ts';
 import type { Source } from './network.ts';
@@ -31,7 +32,7 @@ export class Browser {
   readonly #overheard: Overheard;
   readonly #resolver: Resolver;
   readonly #instances = new Map<string, Instance>();
-  readonly #hosts = new Map<string, Set<Instance>>();
+  readonly #hosts = new Hosts();
 
   constructor(parts: BrowserParts) {
     this.#parts = parts;
@@ -188,7 +189,7 @@ export class Browser {
       return;
     }
     if (record.data.kind === 'address') {
-      for (const instance of this.#hosts.get(entry.owner) ?? []) this.#resolver.touched(instance);
+      for (const instance of this.#hosts.at(entry.owner)) this.#resolver.touched(instance);
       return;
     }
     const instance = this.#instances.get(entry.owner);
@@ -208,24 +209,12 @@ export class Browser {
 
   #locate(instance: Instance, now: number): void {
     const [service] = this.#cache.find(instance.key, TYPE.SRV);
-    const host = service?.record.data.kind === 'service' ? nameKey(service.record.data.target) : undefined;
-    if (host === instance.host) return;
-    this.#leaveHost(instance, now);
-    if (host === undefined) return;
-    instance.host = host;
-    const there = this.#hosts.get(host) ?? new Set<Instance>();
-    this.#hosts.set(host, there.add(instance));
+    this.#move(instance, service?.record.data.kind === 'service' ? nameKey(service.record.data.target) : undefined, now);
   }
 
-  #leaveHost(instance: Instance, now: number): void {
-    const { host } = instance;
-    if (host === undefined) return;
-    delete instance.host;
-    const there = this.#hosts.get(host);
-    there?.delete(instance);
-    if (there?.size !== 0) return;
-    this.#hosts.delete(host);
-    for (const entry of this.#cache.set(host)) this.#cache.forget(entry, now);
+  #move(instance: Instance, host: string | undefined, now: number): void {
+    const deserted = this.#hosts.move(instance, host);
+    if (deserted !== undefined) for (const entry of this.#cache.set(deserted)) this.#cache.forget(entry, now);
   }
 
   #drop(instance: Instance, now: number): void {
@@ -242,7 +231,7 @@ export class Browser {
     if (!this.#instances.delete(instance.key)) return;
     this.#resolver.forget(instance);
     for (const entry of this.#cache.set(instance.key)) this.#cache.forget(entry, now);
-    this.#leaveHost(instance, now);
+    this.#move(instance, undefined, now);
   }
 
   #unanswered(key: string, now: number): void {

@@ -6,7 +6,8 @@ import { decodeMessage } from './decode.ts';
 import { Directory, type BrowseEvent } from './directory.ts';
 import { escapeLabel, nameKey } from './name.ts';
 import type { InterfaceInfo, Network, Source } from './network.ts';
-import { nameOf, Offers, type Offer, type Service } from './offers.ts';
+import { nameOf, type Offer, type Service } from './offer.ts';
+import { Offers } from './offers.ts';
 import type { Output } from './output.ts';
 import { type Joined, Places } from './places.ts';
 
@@ -255,5 +256,5 @@ class Engine implements Mdns {
 }
 
 export type { BrowseEvent, Found, FoundAddress } from './directory.ts';
-export type { Numbers, Renamed, Service } from './offers.ts';
+export type { Numbers, Renamed, Service } from './offer.ts';
 export type { Channel, Family, InterfaceInfo, Network, Source } from './network.ts';

@@ -1,10 +1,8 @@
-import { canonicalAddress } from './address.ts';
-import { hostLabel, instanceLabel, numbered } from './host-label.ts';
+import { hostLabel } from './host-label.ts';
 import type { Link } from './link.ts';
-import { CLASS, TYPE, type DnsRecord } from './message.ts';
-import { escapeLabel, nameKey } from './name.ts';
+import { nameKey } from './name.ts';
 import type { InterfaceInfo } from './network.ts';
-import { ENUMERATION, HOST_TTL, OTHER_TTL, type Wanted } from './own-records.ts';
+import { hostName, hostRecords, instanceKey, instanceName, instanceRecords, type Machine, type Offer, type Service } from './offer.ts';
 import { encodeText } from './text.ts';
 
 /** RFC 6762 §8.1: after 15 conflicts within 10 s, at least 5 s between attempts. */
@@ -16,58 +14,8 @@ const STORM_TIME = 60_000;
 /** Conflicts of machine and user about one other box may come in two packets. */
 const SAME_CONFLICT = 1500;
 
-/** What is offered on every link, as `user@machine`. */
-export interface Service {
-  /** The user's part of the instance; any text. Numbered when taken. */
-  readonly user: string;
-  /** Of the kind `_presence._tcp`. */
-  readonly type: string;
-  readonly port: number;
-  readonly txt: readonly (readonly [string, string])[];
-  /** The machine's part, made one ASCII label; default this host's name. Numbered when taken. */
-  readonly host?: string;
-  /** Numbers to start with: those last told to `onRenamed`, so that a name once found is kept. */
-  readonly numbers?: Numbers;
-  readonly onRenamed?: (renamed: Renamed) => void;
-}
-
-/** 0 is the name itself, 1 is `-1` and so on. */
-export interface Numbers { readonly user: number; readonly host: number }
-
-export interface Renamed {
-  readonly instance: string;
-  readonly user: string;
-  readonly machine: string;
-  /** What the SRV record points at; not always the machine. */
-  readonly host: string;
-  readonly numbers: Numbers;
-}
-
 /** One link and the interface it is on. */
 export interface Place { readonly id: string; readonly link: Link; readonly interface: InterfaceInfo }
-
-interface Machine {
-  readonly base: string;
-  number: number;
-  /** A label of our own, and its number once another responder of this host answers for the host name. */
-  readonly alias: string;
-  aliased?: number;
-  readonly offers: Set<Offer>;
-}
-
-/** A service under its present name. */
-export interface Offer {
-  readonly service: Service;
-  readonly machine: Machine;
-  number: number;
-  text: Buffer;
-  /** When and from which number it was last renamed for its user's part. */
-  renamed?: { readonly at: number; readonly from: number };
-  /** Places where host and instance are held. */
-  readonly held: Set<string>;
-  /** The name that was last told. */
-  told: string;
-}
 
 export interface OffersParts {
   readonly places: () => Iterable<Place>;
@@ -226,63 +174,4 @@ export class Offers {
     place.link.claim(hostRecords(offer.machine, place.interface), now, wait);
     place.link.claim(instanceRecords(offer), now, wait);
   }
-}
-
-/** The present names of a service. */
-export function nameOf(offer: Offer): Renamed {
-  const { machine, number, service } = offer;
-  return {
-    instance: instanceLabel(service.user, number, machineLabel(machine)),
-    user: numbered(service.user, number, 62 - machineLabel(machine).length),
-    machine: machineLabel(machine),
-    host: hostName(machine),
-    numbers: { user: number, host: machine.number },
-  };
-}
-
-function hostRecords(machine: Machine, { addresses }: InterfaceInfo): Wanted {
-  const name = hostName(machine);
-  const unique = addresses.map(({ address, family }): DnsRecord => ({
-    name, type: family === 4 ? TYPE.A : TYPE.AAAA, class: CLASS.IN, flush: true, ttl: HOST_TTL,
-    data: { kind: 'address', address: canonicalAddress(address) },
-  }));
-  // The host's own name may be used by others here, now or later: only a label of our own is taken back.
-  return { name, unique, shared: [], goodbye: machine.aliased !== undefined, watch: machine.aliased === undefined };
-}
-
-function instanceRecords(offer: Offer): Wanted {
-  const { machine, service, text } = offer;
-  const name = instanceName(offer);
-  const type = `${service.type}.local`;
-  const host = hostName(machine);
-  const unique = { name, class: CLASS.IN, flush: true };
-  const shared = { type: TYPE.PTR, class: CLASS.IN, flush: false, ttl: OTHER_TTL };
-  return {
-    name, needs: host, goodbye: true,
-    unique: [
-      { ...unique, type: TYPE.SRV, ttl: HOST_TTL, data: { kind: 'service', priority: 0, weight: 0, port: service.port, target: host } },
-      { ...unique, type: TYPE.TXT, ttl: OTHER_TTL, data: { kind: 'bytes', bytes: text } },
-    ],
-    shared: [
-      { ...shared, name: type, data: { kind: 'name', target: name } },
-      { ...shared, name: ENUMERATION, data: { kind: 'name', target: type } },
-    ],
-  };
-}
-
-function machineLabel({ base, number }: Machine): string {
-  return numbered(base, number, 45);
-}
-
-function hostName(machine: Machine): string {
-  return `${machine.aliased === undefined ? machineLabel(machine) : numbered(machine.alias, machine.aliased, 63)}.local`;
-}
-
-function instanceName(offer: Offer): string {
-  const label = instanceLabel(offer.service.user, offer.number, machineLabel(offer.machine));
-  return `${escapeLabel(label)}.${offer.service.type}.local`;
-}
-
-function instanceKey(offer: Offer): string {
-  return nameKey(instanceName(offer));
 }
