@@ -83,14 +83,15 @@ async function streamClient(plain: Socket, config: Config['stream'], answered: (
     },
   };
   socket.on('data', (data: Buffer) => {
-    rest += data.toString('latin1');
-    let end: number;
-    while ((end = rest.indexOf('</iq>')) >= 0) {
-      const iq = rest.slice(rest.indexOf('<iq '), end);
-      rest = rest.slice(end + 5);
-      if (!/^<iq [^>]*type=["']result["']/.test(iq)) throw new Error(`not a result: ${iq}`);
+    // As little as can be done: this side is not what is measured.
+    const text = rest + data.toString('latin1');
+    if (/type=["']error["']/.test(text)) throw new Error(`not a result: ${text}`);
+    let from = 0;
+    for (let end = text.indexOf('</iq>'); end >= 0; end = text.indexOf('</iq>', from)) {
+      from = end + 5;
       answered();
     }
+    rest = text.slice(from);
     client.flush();
   });
   return client;
