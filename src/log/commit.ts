@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { LanpostError } from '../errors.ts';
 import { type Appended, Assembly, type Pending } from './assemble.ts';
 import { encodeBody, isPlain } from './body.ts';
+import { Crowd } from './crowd.ts';
 import type { Cursors } from './cursors.ts';
 import type { DiskGuard } from './disk-guard.ts';
 import { commitKey } from './keys.ts';
@@ -55,12 +56,19 @@ export class Committer {
   #closing = false;
   #closed = false;
   #idle: (() => void)[] = [];
+  readonly #crowd: Crowd;
 
   constructor(o: { state: LogState; cursors: Cursors; guard: DiskGuard; space: Space }) {
     this.#state = o.state;
     this.#cursors = o.cursors;
     this.#guard = o.guard;
     this.#space = o.space;
+    this.#crowd = new Crowd(o.state.limits.roomyBytes);
+  }
+
+  /** Undefined while not too much waits for the disk; else it resolves when that is so again. */
+  roomy(): Promise<void> | undefined {
+    return this.#crowd.roomy(this.#queuedBytes);
   }
 
   append(draft: Draft): Promise<Appended> {
@@ -129,6 +137,7 @@ export class Committer {
     const queue = this.#queue.splice(0);
     const tasks = this.#tasks.splice(0);
     this.#queuedBytes = 0;
+    this.#crowd.now(0);
     for (const { reject } of queue) reject(error);
     for (const { reject } of tasks) reject(error);
   }
@@ -170,6 +179,7 @@ export class Committer {
       count++;
     }
     this.#queuedBytes -= bytes + count * OVERHEAD;
+    this.#crowd.now(this.#queuedBytes);
     if (count < this.#queue.length) return this.#queue.splice(0, count);
     const all = this.#queue;
     this.#queue = [];
@@ -220,6 +230,7 @@ export class Committer {
     // Cursors and trims go on: they are what makes room.
     const queue = this.#queue.splice(0);
     this.#queuedBytes = 0;
+    this.#crowd.now(0);
     for (const { reject } of queue) reject(full);
   }
 

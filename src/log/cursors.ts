@@ -1,6 +1,6 @@
 import { LanpostError } from '../errors.ts';
 import type { Timer } from '../clock.ts';
-import { Durable, HANDED_STEP, loadDurable } from './durable.ts';
+import { Durable, HANDED_STEP, HeldTopic, loadDurable, loadHeld } from './durable.ts';
 import type { Row } from './database.ts';
 import { keyText } from './keys.ts';
 import type { Reader } from './reader.ts';
@@ -31,6 +31,8 @@ export class Cursors {
   /** All dirty rows go with the next batch. */
   #all = false;
   #closed = false;
+  /** Rows of topics held back that a failed batch left on disk. */
+  #stale: Uint8Array[] = [];
 
   constructor(state: LogState, nudge: () => void) {
     this.#state = state;
@@ -38,7 +40,14 @@ export class Cursors {
   }
 
   load(subscriptions: readonly Row[], positions: readonly Row[]): void {
-    const rows = new Map(positions.map(([key, value]) => [keyText(key), value]));
+    const rows = new Map<string, Uint8Array>();
+    const held: { readonly name: string; readonly topic: string; readonly key: Uint8Array; readonly value: Uint8Array }[] = [];
+    for (const [key, value] of positions) {
+      const [name = '', topic] = keyText(key).split('\0');
+      if (topic === undefined) rows.set(name, value);
+      else held.push({ name, topic, key, value });
+    }
+    const before = new Set(this.durable.keys());
     for (const [key, value] of subscriptions) {
       const name = keyText(key);
       const durable = loadDurable(name, value, rows.get(name));
@@ -47,11 +56,19 @@ export class Cursors {
       if (known?.filter === durable.filter) known.row = durable.row;
       else this.add(durable);
     }
+    for (const { name, topic, key, value } of held) {
+      const parent = this.durable.get(name);
+      const known = parent?.held.get(topic);
+      if (known) known.row = loadHeld(known.parent, topic, value).row;
+      // One that memory does not know was never said to be there, or is said to be gone.
+      else if (!parent || before.has(name)) this.#stale.push(key);
+      else this.hold(loadHeld(parent, topic, value));
+    }
   }
 
   /** Nothing above the head was ever handed out, whatever bound was put ahead of time. */
   clamp(head: number, suspect: boolean): void {
-    for (const durable of this.durable.values()) {
+    for (const durable of this.#each()) {
       const { position, handed, done, above } = durable.row;
       durable.row = { above: above ?? 0, position: Math.min(position, head), handed: suspect ? head : Math.min(handed, head), done: done.filter(([from]) => from <= head) };
       if (durable.holder) this.#dirty.add(durable);
@@ -63,19 +80,51 @@ export class Cursors {
     this.#state.readers.add(durable);
   }
 
+  /** A topic is held back, from now on or since before. */
+  hold(held: HeldTopic): void {
+    held.parent.held.set(held.filter, held);
+    if (held.until === Infinity) this.#state.readers.add(held);
+  }
+
+  /** It is no reader any more: the subscription has its topic back above `until`. */
+  unhold(held: HeldTopic, until: number): void {
+    held.until = until;
+    this.#retire(held);
+  }
+
   /** Its rows go with the batch being built: nothing of it may be written after that. */
   forget(durable: Durable): void {
-    this.#dirty.delete(durable);
-    this.#bounds.delete(durable);
+    for (const one of [durable, ...durable.held.values()]) {
+      this.#dirty.delete(one);
+      this.#bounds.delete(one);
+    }
   }
 
   /** It is dropped; whoever has it open reads no more. */
   remove(durable: Durable): void {
+    this.durable.delete(durable.name);
+    for (const one of [durable, ...durable.held.values()]) this.#retire(one);
+  }
+
+  #retire(durable: Durable): void {
     this.#waking.get(durable)?.end();
     this.#waking.delete(durable);
-    this.durable.delete(durable.name);
     this.#state.readers.remove(durable);
-    this.forget(durable);
+    this.#dirty.delete(durable);
+    this.#bounds.delete(durable);
+  }
+
+  /** Whether it is still there. */
+  has(durable: Durable): boolean {
+    if (durable instanceof HeldTopic) return this.has(durable.parent) && durable.parent.held.get(durable.filter) === durable && durable.until === Infinity;
+    return this.durable.get(durable.name) === durable;
+  }
+
+  *#each(): IterableIterator<Durable> {
+    for (const durable of this.durable.values()) {
+      yield durable;
+      for (const held of durable.held.values()) if (held.until === Infinity) yield held;
+    }
   }
 
   /** Wakes `cursor` for what matches `reader`. */
@@ -95,14 +144,14 @@ export class Cursors {
 
   /** Its position moved: it goes with some batch soon. */
   moved(durable: Durable): void {
-    if (this.durable.get(durable.name) !== durable) return;
+    if (!this.has(durable)) return;
     this.#dirty.add(durable);
     if (!this.#closed) this.#timer ??= this.#state.clock.after(IDLE, () => this.#idle());
   }
 
   /** It wants to hand out records above the bound on disk. */
   raise(durable: Durable, bound: number): void {
-    if (this.durable.get(durable.name) !== durable) return;
+    if (!this.has(durable)) return;
     this.#bounds.set(durable, Math.max(bound, this.#bounds.get(durable) ?? 0));
     this.#nudge();
   }
@@ -139,7 +188,8 @@ export class Cursors {
   /** Every position that is not on disk goes into this batch. */
   flush(tx: Transaction, exact: boolean): void {
     const now = this.#state.clock.mono();
-    for (const durable of exact ? this.durable.values() : this.#dirty) {
+    for (const key of this.#stale.splice(0)) tx.del(key);
+    for (const durable of exact ? this.#each() : this.#dirty) {
       if (durable.holder || this.#dirty.has(durable)) this.#put(tx, durable, now, exact ? 0 : durable.row.handed);
     }
   }

@@ -1,6 +1,6 @@
 import { decodeRow, encodeRow } from './cbor.ts';
-import { cursorKey, subscriptionKey } from './keys.ts';
-import { type Progress, type ProgressRow, decodeProgress, encodeProgress } from './progress.ts';
+import { cursorKey, heldCursorKey, subscriptionKey } from './keys.ts';
+import { type Progress, type ProgressRow, decodeProgress, encodeProgress, progressNumbers, progressOf } from './progress.ts';
 import type { Reader } from './reader.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -26,9 +26,13 @@ export class Durable implements Reader {
   readonly filter: string;
   readonly extra: unknown;
   readonly durable = true;
+  /** Topics that it holds back, each with a cursor of its own. */
+  readonly held: Map<string, HeldTopic> = new Map();
   /** As it stands on disk. */
   row: ProgressRow;
   holder: Holder | undefined;
+  /** The batch being built deletes its rows: nothing else of that batch may write them. */
+  leaving = false;
   #writtenAt = -Infinity;
 
   constructor(name: string, filter: string, extra: unknown, row: ProgressRow) {
@@ -56,16 +60,23 @@ export class Durable implements Reader {
     return now - this.#writtenAt >= MIN_INTERVAL || this.position - this.row.position >= MIN_RECORDS;
   }
 
+  /** Up to where the topic's records are none of its business; 0 for nowhere. */
+  heldUntil(topic: string): number {
+    return this.held.size === 0 ? 0 : this.held.get(topic)?.until ?? 0;
+  }
+
   /**
    * Puts its row into the batch. What is handed out must not be above the bound on disk: after a
    * power cut it could not be told from what was never handed out.
    */
   write(tx: Transaction, now: number, handed: number): void {
     const { holder } = this;
+    if (this.leaving) return;
     const row: ProgressRow = holder
       ? rowOf(holder, Math.max(handed, holder.handed))
       : this.row;
-    tx.put(cursorKey(this.name), encodeProgress(row));
+    tx.put(this.key, this.encoded(row));
+    for (const held of this.held.values()) if (row.position >= held.until) held.forget(tx);
     tx.onCommit(() => {
       this.row = row;
       this.#writtenAt = now;
@@ -80,12 +91,59 @@ export class Durable implements Reader {
 
   create(tx: Transaction): void {
     tx.put(subscriptionKey(this.name), encodeRow([this.filter, this.extra]));
-    tx.put(cursorKey(this.name), encodeProgress(this.row));
+    tx.put(this.key, this.encoded(this.row));
   }
 
   remove(tx: Transaction): void {
     tx.del(subscriptionKey(this.name));
-    tx.del(cursorKey(this.name));
+    tx.del(this.key);
+    this.leaving = true;
+    for (const held of this.held.values()) {
+      tx.del(held.key);
+      held.leaving = true;
+    }
+  }
+
+  get key(): Uint8Array {
+    return cursorKey(this.name);
+  }
+
+  protected encoded(row: ProgressRow): Uint8Array {
+    return encodeProgress(row);
+  }
+}
+
+/** A topic of a subscription that is held back alone: a cursor of its own, until it has caught up. */
+export class HeldTopic extends Durable {
+  readonly parent: Durable;
+  /** Up to here the topic's records are its business. */
+  until: number;
+
+  constructor(parent: Durable, topic: string, row: ProgressRow, until: number = Infinity) {
+    super(parent.name, topic, undefined, row);
+    this.parent = parent;
+    this.until = until;
+  }
+
+  override get key(): Uint8Array {
+    return heldCursorKey(this.name, this.filter);
+  }
+
+  /** It has caught up: from here on the topic is the subscription's again, which may not have come so far yet. */
+  end(tx: Transaction, until: number): void {
+    this.leaving = true;
+    tx.put(this.key, encodeRow([until, ...progressNumbers(this.row)]));
+  }
+
+  /** The subscription has passed all that was its business. */
+  forget(tx: Transaction): void {
+    this.leaving = true;
+    tx.del(this.key);
+    tx.onCommit(() => { if (this.parent.held.get(this.filter) === this) this.parent.held.delete(this.filter); });
+  }
+
+  protected override encoded(row: ProgressRow): Uint8Array {
+    return encodeRow([0, ...progressNumbers(row)]);
   }
 }
 
@@ -96,4 +154,9 @@ function rowOf({ position, progress }: Holder, handed: number): ProgressRow {
 export function loadDurable(name: string, subscription: Uint8Array, cursor: Uint8Array | undefined): Durable {
   const [filter, extra] = decodeRow<[string, unknown]>(subscription);
   return new Durable(name, filter, extra, cursor ? decodeProgress(cursor) : { position: 0, handed: 0, done: [] });
+}
+
+export function loadHeld(parent: Durable, topic: string, bytes: Uint8Array): HeldTopic {
+  const [until = 0, ...row] = decodeRow<number[]>(bytes);
+  return new HeldTopic(parent, topic, progressOf(row), until || Infinity);
 }

@@ -15,6 +15,8 @@ export class GarbageSweep {
   #blocked = Infinity;
   /** How far the slowest reader was when the round began. */
   #slowest = -1;
+  /** What had been put aside and was let go of by then. */
+  #freed = 0;
 
   constructor(state: LogState, horizon: Horizon) {
     this.#state = state;
@@ -25,9 +27,16 @@ export class GarbageSweep {
   get due(): boolean {
     const slowest = this.#minimum();
     // What readers held last time they still hold, unless the slowest has moved.
-    if (slowest !== this.#slowest) this.#next = Math.min(this.#next, this.#blocked);
+    const { freed } = this.#state.asides;
+    if (slowest !== this.#slowest || freed !== this.#freed) this.#next = Math.min(this.#next, this.#blocked);
     this.#slowest = slowest;
+    this.#freed = freed;
     return this.#next < Math.min(this.#state.window.start, this.#state.head + 1);
+  }
+
+  /** A record that is kept although its topic has been swept: to be looked at with the others. */
+  keep(seq: number): void {
+    this.#next = Math.min(this.#next, seq);
   }
 
   reset(): void {
@@ -36,7 +45,7 @@ export class GarbageSweep {
   }
 
   async page(tx: Transaction, budget: number, deleted: (bytes: number) => void): Promise<{ used: number; more: boolean }> {
-    const { database, topics, readers, window, head } = this.#state;
+    const { database, topics, readers, asides, window, head } = this.#state;
     const end = Math.min(window.start, head + 1);
     const rows = await database.range({ gte: garbageKey(this.#next), lt: garbageKey(end), limit: Math.min(budget, 256) });
     const found = rows.map(([key, value]) => ({ key, seq: getSeq(key, 1), no: getU32(value, 0) }));
@@ -52,15 +61,18 @@ export class GarbageSweep {
       const index = decodeIndex(row);
       // `latest` keeps only the newest per key, whoever has not read the others.
       const dropped = topic.settings.lane === 'latest' && index.state === 'superseded';
-      if (!dropped && seq > keptFrom(readers.of(topic), this.#horizon.seq)) {
+      const wanted = seq > keptFrom(readers.of(topic), this.#horizon.seq);
+      if (asides.has(seq) || (wanted && !dropped)) {
         this.#blocked = Math.min(this.#blocked, seq);
         continue;
       }
+      if (wanted) tx.topic(topic).replaced++;
       tx.del(key);
       tx.del(recordKey(seq));
       tx.del(indexKey(no, seq));
       tx.topic(topic).bytes -= index.size;
       tx.touch(topic);
+      tx.drop(topic);
       deleted(index.size);
       if (!dropped) tx.onCommit(() => tellLost(readers.of(topic), seq));
     }

@@ -10,6 +10,8 @@
 //   g <seq u64>           -> topic: a record outside the view although its topic's view begins before it
 //   s <name>              cursor: filter and what its owner keeps with it
 //   c <name>              cursor: position, handed bound, done ranges
+//   c <name>\0<topic>     the same of a topic that is held back alone, and up to where it is
+//   p <name>\0<seq u64>   a record the reader would not take: why
 //   o <box>\0<epoch>\0<topic>  what was taken from another box
 //   x <due u64><seq>      expiry
 //   y <key>               registry
@@ -18,7 +20,7 @@
 
 export const PREFIX = {
   meta: 0x6d, epoch: 0x65, commit: 0x62, record: 0x72, index: 0x74, id: 0x6b, topic: 0x54,
-  garbage: 0x67, subscription: 0x73, cursor: 0x63, origin: 0x6f, expiry: 0x78, registry: 0x79,
+  garbage: 0x67, subscription: 0x73, cursor: 0x63, aside: 0x70, origin: 0x6f, expiry: 0x78, registry: 0x79,
 } as const;
 
 const TWO_32 = 0x1_0000_0000;
@@ -73,6 +75,8 @@ export const garbageKey = (seq: number): Uint8Array => seqKey(PREFIX.garbage, se
 export const topicKey = (topic: number): Uint8Array => u32Key(PREFIX.topic, topic);
 export const subscriptionKey = (name: string): Uint8Array => textKey(PREFIX.subscription, name);
 export const cursorKey = (name: string): Uint8Array => textKey(PREFIX.cursor, name);
+/** Names of subscriptions have no NUL. */
+export const heldCursorKey = (name: string, topic: string): Uint8Array => textKey(PREFIX.cursor, `${name}\0${topic}`);
 export const registryKey = (key: string): Uint8Array => textKey(PREFIX.registry, key);
 export const originKey = (name: string): Uint8Array => textKey(PREFIX.origin, name);
 
@@ -108,6 +112,20 @@ export function expiryKey(due: number, seq: number): Uint8Array {
   putSeq(key, 1, due);
   putSeq(key, 9, seq);
   return key;
+}
+
+export function asideKey(name: string, seq: number): Uint8Array {
+  const length = Buffer.byteLength(name);
+  const key = Buffer.alloc(10 + length);
+  key[0] = PREFIX.aside;
+  key.write(name, 1);
+  putSeq(key, 2 + length, seq);
+  return key;
+}
+
+/** Subscription and seq of a record put aside. */
+export function asideOf(key: Uint8Array): { readonly name: string; readonly seq: number } {
+  return { name: Buffer.from(key.buffer, key.byteOffset + 1, key.length - 10).toString(), seq: getSeq(key, key.length - 8) };
 }
 
 /** The text after a one-byte prefix. */

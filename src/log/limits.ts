@@ -8,6 +8,8 @@ export interface LogLimits {
   readonly maxItems: number;
   /** Bytes of newest records whose commit rows are kept; nothing in it is deleted. */
   readonly windowBytes: number;
+  /** Bytes of appends waiting for the disk; beyond it whoever can make its own source wait should. */
+  readonly roomyBytes: number;
   /** Bytes of appends waiting for the disk; beyond it they are refused `busy`. */
   readonly pendingBytes: number;
   /** Bytes a reader that is not durable may keep from being trimmed. */
@@ -22,12 +24,15 @@ const MIB = 1 << 20;
 
 export const LOG_LIMITS: LogLimits = {
   diskFloor: 64 * MIB, ringBytes: 4 * MIB, maxItems: 1000, windowBytes: 16 * MIB,
-  pendingBytes: 64 * MIB, lagBytes: 64 * MIB, trimLagBytes: 16 * MIB, garbageBytes: 16 * MIB,
+  roomyBytes: 16 * MIB, pendingBytes: 64 * MIB, lagBytes: 64 * MIB, trimLagBytes: 16 * MIB, garbageBytes: 16 * MIB,
 };
 
 /** One batch. */
 export const BATCH_RECORDS = 1000;
 export const BATCH_BYTES: number = 512 * 1024;
+/** One subscription: topics held back, and records put aside. */
+export const MAX_HELD = 1000;
+export const MAX_ASIDES = 1000;
 /** One page read. */
 export const PAGE_RECORDS = 256;
 export const PAGE_BYTES: number = 256 * 1024;

@@ -1,9 +1,11 @@
 import type { Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
+import { Asides } from './asides.ts';
 import type { Appended } from './assemble.ts';
 import { Committer } from './commit.ts';
-import { type Cursor, LogCursor } from './cursor.ts';
+import type { Cursor } from './cursor.ts';
+import { LogCursor } from './log-cursor.ts';
 import { Cursors } from './cursors.ts';
 import type { Database } from './database.ts';
 import { DiskGuard } from './disk-guard.ts';
@@ -13,7 +15,7 @@ import { validFilter, validTopic } from './filter.ts';
 import { type ItemsQuery, View } from './view.ts';
 import { LOG_LIMITS, type LogLimits } from './limits.ts';
 import { Origins, originName } from './origins.ts';
-import type { ProgressRow } from './progress.ts';
+import { Progress, type ProgressRow } from './progress.ts';
 import { Readers } from './readers.ts';
 import { Reading } from './reading.ts';
 import type { Draft, LogRecord } from './record.ts';
@@ -46,8 +48,18 @@ export interface CursorInfo {
   readonly extra: unknown;
   readonly position: number;
   readonly open: boolean;
+  /** Topics that it holds back, each with a place of its own. */
+  readonly held: readonly string[];
   /** Records that match and are not confirmed. */
   pending(): Promise<number>;
+  /** The first of them. */
+  oldest(): Promise<LogRecord | undefined>;
+}
+
+/** A record that a reader would not take, and what it noted then. */
+export interface Aside {
+  readonly record: LogRecord;
+  readonly note: unknown;
 }
 
 export interface Log {
@@ -61,6 +73,11 @@ export interface Log {
   readonly epochs: readonly Epoch[];
   /** Resolves when the record is fsynced. */
   append(draft: Draft): Promise<Appended>;
+  /**
+   * Undefined while not too much waits for the disk; else it resolves when that is so again. Whoever can make its
+   * source wait, as a socket does that is not read, does so meanwhile; `append` itself refuses only far beyond it.
+   */
+  roomy(): Promise<void> | undefined;
   topic(name: string): TopicState | undefined;
   topics(): IterableIterator<TopicState>;
   /** How many there are. */
@@ -73,6 +90,8 @@ export interface Log {
   readonly cursorCount: number;
   hasCursor(name: string): boolean;
   dropCursor(name: string): Promise<void>;
+  /** What a subscription put aside, oldest first. */
+  asides(name: string): Promise<Aside[]>;
   /** Highest seq taken from another box's epoch and topic; 0 for none. */
   originMark(box: string, epoch: string, topic: string): number;
   /** Makes what room it can now, instead of within a second. */
@@ -124,8 +143,8 @@ class DiskLog implements Log {
     const limits = { ...LOG_LIMITS, ...o.limits };
     const topics = new Topics();
     const state: LogState = {
-      database: o.database, clock: o.clock, limits, trouble: o.trouble, boxId: o.boxId,
-      epochs: new Epochs(), topics, origins: new Origins(), readers: new Readers(topics),
+      database: o.database, clock: o.clock, limits, trouble: o.trouble, boxId: o.boxId, machine: o.machine,
+      epochs: new Epochs(), topics, origins: new Origins(), readers: new Readers(topics), asides: new Asides(),
       ring: new Ring(limits.ringBytes), window: new CommitWindow(limits.windowBytes),
       head: 0, bytes: 0, gaps: [], reopening: undefined,
     };
@@ -136,7 +155,7 @@ class DiskLog implements Log {
     this.#space = new Space(state, () => this.#committer.nudge());
     this.#committer = new Committer({ state, cursors: this.#cursors, guard: this.#guard, space: this.#space });
     this.#registry = new LogRegistry((build) => this.#committer.task(build));
-    this.#recovery = new Recovery({ state, cursors: this.#cursors, registry: this.#registry, machine: o.machine });
+    this.#recovery = new Recovery({ state, cursors: this.#cursors, registry: this.#registry });
     this.#view = new View(state, this.#reading, (topic) => this.#settle(topic));
     this.#start = new Start(state, this.#reading, this.#view);
   }
@@ -202,6 +221,10 @@ class DiskLog implements Log {
     return this.#committer.append(draft);
   }
 
+  roomy(): Promise<void> | undefined {
+    return this.#committer.roomy();
+  }
+
   topic(name: string): TopicState | undefined {
     const topic = this.#state.topics.byName.get(name);
     return topic?.stored ? topic : undefined;
@@ -223,8 +246,10 @@ class DiskLog implements Log {
     this.#assertOpen();
     if (!validFilter(o.filter)) throw new LanpostError('invalid-topic', `${JSON.stringify(o.filter)} is not a filter.`);
     const parts = { state: this.#state, reading: this.#reading, cursors: this.#cursors, committer: this.#committer };
+    if (o.name.includes('\0')) throw new LanpostError('invalid-value', 'The name of a reader has no NUL.');
     if (!o.durable) {
-      const cursor = new LogCursor(parts, { name: o.name, filter: o.filter, row: await this.#start.at(o.filter, o.from) });
+      const row = await this.#start.at(o.filter, o.from);
+      const cursor = new LogCursor(parts, { name: o.name, filter: o.filter, progress: new Progress(row), handed: row.handed });
       this.#state.readers.add(cursor);
       this.#cursors.watch(cursor, cursor);
       return cursor;
@@ -244,7 +269,11 @@ class DiskLog implements Log {
   *cursors(): IterableIterator<CursorInfo> {
     for (const durable of this.#cursors.durable.values()) {
       const { name, filter, extra, position, holder } = durable;
-      yield { name, filter, extra, position, open: holder !== undefined, pending: () => this.#start.pending(durable) };
+      yield {
+        name, filter, extra, position, open: holder !== undefined,
+        held: [...durable.held.values()].filter(({ until }) => until === Infinity).map((held) => held.filter),
+        pending: () => this.#start.pending(durable), oldest: () => this.#start.oldest(durable),
+      };
     }
   }
 
@@ -253,8 +282,19 @@ class DiskLog implements Log {
     await this.#committer.task((tx) => {
       this.#cursors.forget(durable);
       durable.remove(tx);
+      this.#state.asides.forget(tx, name);
       tx.onCommit(() => this.#cursors.remove(durable));
+    }).catch((error: unknown) => {
+      // It is still there.
+      for (const one of [durable, ...durable.held.values()]) one.leaving = false;
+      throw error;
     });
+  }
+
+  async asides(name: string): Promise<Aside[]> {
+    const notes = new Map(this.#state.asides.of(name));
+    const records = await this.#reading.bySeqs([...notes.keys()]);
+    return records.map((record) => ({ record, note: notes.get(record.seq) }));
   }
 
   originMark(box: string, epoch: string, topic: string): number {
@@ -289,7 +329,7 @@ class DiskLog implements Log {
     if (known?.holder) throw new LanpostError('in-use', `The durable reader ${o.name} is open already.`);
     if (known && known.filter !== o.filter) throw new LanpostError('conflict', `The durable reader ${o.name} reads ${known.filter}; drop it first to read ${o.filter}.`);
     const durable = known ?? new Durable(o.name, o.filter, o.extra, row);
-    const cursor = new LogCursor(parts, { name: o.name, filter: o.filter, row: durable.row, durable });
+    const cursor = new LogCursor(parts, { name: o.name, filter: o.filter, progress: new Progress(durable.row), handed: durable.row.handed, durable });
     durable.holder = cursor;
     if (known) {
       this.#cursors.watch(durable, cursor);

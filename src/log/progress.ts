@@ -1,9 +1,5 @@
 import { decodeRow, encodeRow } from './cbor.ts';
 
-const HANDED = 0;
-const AGAIN = 1;
-const DONE = 2;
-
 /** What the disk keeps of a cursor. */
 export interface ProgressRow {
   /** Every matching record up to here is done. */
@@ -19,6 +15,29 @@ export interface ProgressRow {
 /** Out-of-order confirmations kept at most; then delivery waits. */
 export const MAX_RANGES = 1000;
 
+const HANDED = 0;
+const AGAIN = 1;
+const DONE = 2;
+/** Whoever got it has it, but not yet for good. */
+const TAKEN = 3;
+/** Done with the batch that is being written, if that succeeds. */
+const ASIDE = 4;
+
+/**
+ * Matching records that follow each other and fare alike. One that is handed out stands alone; those
+ * that are done or taken are only counted, so that memory grows with the runs and not with the records.
+ */
+interface Run {
+  from: number;
+  to: number;
+  count: number;
+  state: number;
+  /** Of one that stands alone. */
+  readonly topic: number;
+  /** When the newest of what is taken was. */
+  tag: number;
+}
+
 /**
  * How far one reader has got: records are handed out in order of seq and confirmed in any order.
  * Pure: knows neither disk nor time.
@@ -26,12 +45,13 @@ export const MAX_RANGES = 1000;
 export class Progress {
   /** Next seq to look at. */
   scan: number;
-  #seqs: number[] = [];
-  #states: number[] = [];
+  #runs: Run[] = [];
   #start = 0;
   #again: number[] = [];
   #ranges = 0;
   #unconfirmed = 0;
+  #open = 0;
+  #taken = 0;
   #doneAbove = 0;
   /** Ranges still before it that were done before a restart, or are not wanted. */
   #skip: (readonly [number, number])[];
@@ -44,16 +64,31 @@ export class Progress {
   }
 
   get position(): number {
-    return (this.#seqs[this.#start] ?? this.scan) - 1;
+    for (let i = this.#start; i < this.#runs.length; i++) {
+      const { from, state } = this.#runs[i]!;
+      if (state !== DONE && state !== ASIDE) return from - 1;
+    }
+    return this.scan - 1;
   }
 
+  /** Handed out and neither done nor given back. */
   get unconfirmed(): number {
     return this.#unconfirmed;
+  }
+
+  /** Read, and not done for good. */
+  get pending(): number {
+    return this.#open + this.#taken;
   }
 
   /** Records confirmed although one before them is not. */
   get doneAbove(): number {
     return this.#doneAbove + this.#skipAbove;
+  }
+
+  /** Of those, what is still before it. */
+  get doneAhead(): number {
+    return this.#skipAbove;
   }
 
   /** Where the part to read ends, because what follows is done. Passes over it if that is here. */
@@ -65,14 +100,11 @@ export class Progress {
       if (from > this.scan) return from - 1;
       this.#skip.shift();
       if (to < this.scan) continue;
-      if (this.#start < this.#seqs.length) {
-        // Something before it is open, so the range must be remembered, by its ends.
-        this.#push(from, DONE);
-        if (to > from) this.#push(to, DONE);
-        this.#doneAbove += to > from ? 2 : 1;
-        this.#skipAbove -= to > from ? 2 : 1;
-        if (this.#states[this.#seqs.length - (to > from ? 3 : 2)] !== DONE) this.#ranges++;
-      } else this.#skipAbove = 0;
+      // Counted all together: the last range has what the others leave of it.
+      const count = this.#skip.length === 0 ? this.#skipAbove : Math.min(this.#skipAbove, 1);
+      this.#skipAbove -= count;
+      // Something before it is open, so the range must be remembered.
+      if (this.#start < this.#runs.length) this.#push({ from, to, count, state: DONE, topic: 0, tag: 0 });
       this.scan = to + 1;
     }
   }
@@ -87,30 +119,74 @@ export class Progress {
   }
 
   /** A record was found at `seq` and is handed out. */
-  hand(seq: number): void {
+  hand(seq: number, topic: number = 0): void {
     this.scan = seq + 1;
-    this.#push(seq, HANDED);
+    this.#push({ from: seq, to: seq, count: 1, state: HANDED, topic, tag: 0 });
     this.#unconfirmed++;
+    this.#open++;
   }
 
   done(seq: number): boolean {
-    const at = this.#find(seq);
-    if (at === undefined || this.#states[at] === DONE) return false;
-    if (this.#states[at] === HANDED) this.#unconfirmed--;
-    this.#states[at] = DONE;
-    this.#doneAbove++;
-    const before = at > this.#start && this.#states[at - 1] === DONE;
-    const after = this.#states[at + 1] === DONE;
-    this.#ranges += 1 - Number(before) - Number(after);
-    if (at === this.#start) this.#advance();
+    const at = this.#single(seq);
+    if (at === undefined) return false;
+    this.#leave(at);
+    this.#finish(at);
     return true;
+  }
+
+  /** Whoever got it has it; it is done for good when what was taken by then is settled. */
+  take(seq: number, tag: number): boolean {
+    const at = this.#single(seq);
+    if (at === undefined) return false;
+    this.#leave(at);
+    const run = this.#runs[at]!;
+    run.state = TAKEN;
+    run.tag = tag;
+    this.#taken++;
+    this.#join(at);
+    return true;
+  }
+
+  /** What was taken up to `tag` is done. */
+  settle(tag: number): boolean {
+    return this.#change((run) => run.state === TAKEN && run.tag <= tag, (run) => {
+      this.#taken -= run.count;
+      run.state = DONE;
+    });
+  }
+
+  /** As if all that is taken had been just now. */
+  retake(tag: number): void {
+    this.#change((run) => run.state === TAKEN, (run) => { run.tag = tag; });
+  }
+
+  /** Where there is something taken; other than it of the topics read lies between. */
+  takenRanges(): [number, number][] {
+    return this.#runs.slice(this.#start).filter(({ state }) => state === TAKEN).map(({ from, to }) => [from, to]);
+  }
+
+  /** Counted as done until it is known whether that could be written. */
+  aside(seq: number): boolean {
+    const at = this.#single(seq);
+    if (at === undefined || this.#runs[at]!.state !== HANDED) return false;
+    this.#runs[at]!.state = ASIDE;
+    this.#unconfirmed--;
+    return true;
+  }
+
+  /** It could not be written. */
+  notAside(seq: number): void {
+    const at = this.#find(seq);
+    if (at === undefined || this.#runs[at]!.state !== ASIDE) return;
+    this.#runs[at]!.state = HANDED;
+    this.#unconfirmed++;
   }
 
   /** Handed out, not done, and wanted once more. */
   again(seq: number): boolean {
     const at = this.#find(seq);
-    if (at === undefined || this.#states[at] !== HANDED) return false;
-    this.#states[at] = AGAIN;
+    if (at === undefined || this.#runs[at]!.state !== HANDED) return false;
+    this.#runs[at]!.state = AGAIN;
     this.#unconfirmed--;
     let low = 0;
     let high = this.#again.length;
@@ -125,17 +201,37 @@ export class Progress {
 
   /** Handed out and neither done nor given back. */
   *handedOut(): IterableIterator<number> {
-    for (let i = this.#start; i < this.#seqs.length; i++) if (this.#states[i] === HANDED) yield this.#seqs[i]!;
+    for (let i = this.#start; i < this.#runs.length; i++) if (this.#runs[i]!.state === HANDED) yield this.#runs[i]!.from;
   }
 
   rewind(): void {
     this.#again = [];
-    for (let i = this.#start; i < this.#seqs.length; i++) {
-      if (this.#states[i] === DONE) continue;
-      this.#states[i] = AGAIN;
-      this.#again.push(this.#seqs[i]!);
+    for (let i = this.#start; i < this.#runs.length; i++) {
+      const run = this.#runs[i]!;
+      if (run.state !== HANDED && run.state !== AGAIN) continue;
+      run.state = AGAIN;
+      this.#again.push(run.from);
     }
     this.#unconfirmed = 0;
+  }
+
+  /** All from `seq` on is read anew, but for what is done. */
+  rewindTo(seq: number): void {
+    if (seq >= this.scan) return;
+    const done: (readonly [number, number])[] = [];
+    let above = 0;
+    const runs: Run[] = [];
+    for (const run of this.#runs.slice(this.#start)) {
+      if (run.to < seq) runs.push(run);
+      else if (run.state === DONE) {
+        done.push([Math.max(run.from, seq), run.to]);
+        above += run.count;
+      } else if (run.from < seq) runs.push({ ...run, to: seq - 1 });
+    }
+    this.#skip = [...done, ...this.#skip];
+    this.#skipAbove += above;
+    this.scan = seq;
+    this.#restart(runs);
   }
 
   /** The next seqs to hand out once more, oldest first. */
@@ -146,8 +242,8 @@ export class Progress {
       if (taken.length >= max) break;
       used++;
       const at = this.#find(seq);
-      if (at === undefined || this.#states[at] !== AGAIN) continue;
-      this.#states[at] = HANDED;
+      if (at === undefined || this.#runs[at]!.state !== AGAIN) continue;
+      this.#runs[at]!.state = HANDED;
       this.#unconfirmed++;
       taken.push(seq);
     }
@@ -157,14 +253,16 @@ export class Progress {
 
   /** Ranges of confirmed records above `position`. */
   ranges(): [number, number][] {
+    const { position } = this;
     const ranges: [number, number][] = [];
     let open = false;
-    for (let i = this.#start; i < this.#seqs.length; i++) {
-      const seq = this.#seqs[i]!;
-      if (this.#states[i] !== DONE) open = false;
-      else if (open) ranges.at(-1)![1] = seq;
+    for (let i = this.#start; i < this.#runs.length; i++) {
+      const { from, to, state } = this.#runs[i]!;
+      if (from <= position) continue;
+      if (state !== DONE && state !== ASIDE) open = false;
+      else if (open) ranges.at(-1)![1] = to;
       else {
-        ranges.push([seq, seq]);
+        ranges.push([from, to]);
         open = true;
       }
     }
@@ -173,48 +271,173 @@ export class Progress {
     return ranges;
   }
 
-  #advance(): void {
-    while (this.#states[this.#start] === DONE) {
-      this.#start++;
-      this.#doneAbove--;
+  /**
+   * What of this concerns one topic alone, as the progress of a reader of its own. Up to `known` it had
+   * a reader of its own before, so that what is not told here of those records is done.
+   */
+  fork(topic: number, known: number): Progress {
+    const fork = new Progress({ position: this.scan - 1, handed: 0, done: this.#skip });
+    const runs: Run[] = [];
+    let gap = false;
+    for (const run of this.#runs.slice(this.#start)) {
+      const mine = run.state === TAKEN || (run.topic === topic && run.state !== DONE);
+      const last = runs.at(-1);
+      if (mine && last && (gap || last.to < Math.min(known, run.from - 1))) runs.push({ from: last.to + 1, to: run.from - 1, count: 0, state: DONE, topic: 0, tag: 0 });
+      // Other topics' records lie among those taken, so that how many are its own is not known.
+      if (mine) runs.push(run.state === TAKEN ? { ...run, count: 0 } : { ...run });
+      gap = mine ? false : gap || run.state === DONE;
     }
-    this.#ranges--;
-    if (this.#start > 1024 && this.#start * 2 > this.#seqs.length) {
-      this.#seqs = this.#seqs.slice(this.#start);
-      this.#states = this.#states.slice(this.#start);
+    const last = runs.at(-1);
+    if (last && last.to < this.scan - 1 && (gap || known > last.to)) runs.push({ from: last.to + 1, to: this.scan - 1, count: 0, state: DONE, topic: 0, tag: 0 });
+    fork.#restart(runs.filter(({ from, to }) => from <= to));
+    return fork;
+  }
+
+  /** The topic has a reader of its own now; `taken` of what was taken are its records. */
+  release(topic: number, taken: number): void {
+    let left = taken;
+    for (const run of this.#runs) {
+      if (run.state !== TAKEN || left === 0) continue;
+      const gone = Math.min(run.count, left);
+      run.count -= gone;
+      left -= gone;
+    }
+    for (const run of this.#runs) if (run.topic === topic && run.state !== TAKEN) run.state = DONE;
+    this.#restart(this.#runs.slice(this.#start));
+  }
+
+  /** What is read of it and not done is nothing. */
+  get clear(): boolean {
+    return this.#start === this.#runs.length;
+  }
+
+  #leave(at: number): void {
+    if (this.#runs[at]!.state === HANDED) this.#unconfirmed--;
+    this.#open--;
+  }
+
+  /** A record that stands alone becomes done. */
+  #finish(at: number): void {
+    this.#runs[at]!.state = DONE;
+    this.#ranges++;
+    this.#doneAbove++;
+    this.#join(at);
+    this.#advance();
+  }
+
+  /** With its neighbours, where they fare alike. */
+  #join(at: number): void {
+    const runs = this.#runs;
+    let first = at;
+    let last = at;
+    while (first > this.#start && alike(runs[first - 1]!, runs[at]!)) first--;
+    while (last + 1 < runs.length && alike(runs[last + 1]!, runs[at]!)) last++;
+    if (first === last) return;
+    if (runs[at]!.state === DONE) this.#ranges -= last - first;
+    const joined: Run = { ...runs[first]!, to: runs[last]!.to, count: 0, topic: 0 };
+    for (let i = first; i <= last; i++) joined.count += runs[i]!.count;
+    runs.splice(first, last - first + 1, joined);
+  }
+
+  #advance(): void {
+    while (this.#runs[this.#start]?.state === DONE) {
+      this.#doneAbove -= this.#runs[this.#start]!.count;
+      this.#ranges--;
+      this.#start++;
+    }
+    if (this.#start === this.#runs.length) {
+      this.#runs.length = 0;
+      this.#start = 0;
+    } else if (this.#start > 1024 && this.#start * 2 > this.#runs.length) {
+      this.#runs = this.#runs.slice(this.#start);
       this.#start = 0;
     }
   }
 
-  #push(seq: number, state: number): void {
-    if (this.#start === this.#seqs.length) {
-      this.#seqs.length = 0;
-      this.#states.length = 0;
-      this.#start = 0;
+  #push(run: Run): void {
+    const last = this.#start < this.#runs.length ? this.#runs.at(-1) : undefined;
+    if (run.state === DONE) this.#doneAbove += run.count;
+    if (last && alike(last, run)) {
+      last.to = run.to;
+      last.count += run.count;
+      return;
     }
-    this.#seqs.push(seq);
-    this.#states.push(state);
+    if (run.state === DONE) this.#ranges++;
+    this.#runs.push(run);
+  }
+
+  #change(which: (run: Run) => boolean, how: (run: Run) => void): boolean {
+    let changed = false;
+    for (let i = this.#start; i < this.#runs.length; i++) {
+      const run = this.#runs[i]!;
+      if (!which(run)) continue;
+      how(run);
+      changed = true;
+    }
+    if (changed) this.#restart(this.#runs.slice(this.#start));
+    return changed;
+  }
+
+  /** With these runs, counted anew. */
+  #restart(runs: readonly Run[]): void {
+    this.#runs = [];
+    this.#start = 0;
+    this.#ranges = 0;
+    this.#doneAbove = 0;
+    this.#again = [];
+    this.#unconfirmed = 0;
+    this.#open = 0;
+    this.#taken = 0;
+    for (const run of runs) {
+      if (run.state === HANDED) this.#unconfirmed++;
+      if (run.state === AGAIN) this.#again.push(run.from);
+      if (run.state === TAKEN) this.#taken += run.count;
+      else if (run.state !== DONE) this.#open++;
+      this.#push({ ...run });
+    }
+    this.#advance();
+  }
+
+  /** Where the record stands, when it is not done for good or taken. */
+  #single(seq: number): number | undefined {
+    const at = this.#find(seq);
+    if (at === undefined) return undefined;
+    const { state } = this.#runs[at]!;
+    return state === DONE || state === TAKEN ? undefined : at;
   }
 
   #find(seq: number): number | undefined {
     let low = this.#start;
-    let high = this.#seqs.length;
+    let high = this.#runs.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#seqs[middle]! < seq) low = middle + 1;
+      if (this.#runs[middle]!.to < seq) low = middle + 1;
       else high = middle;
     }
-    return this.#seqs[low] === seq ? low : undefined;
+    const run = this.#runs[low];
+    return run !== undefined && run.from <= seq ? low : undefined;
   }
 }
 
-export function encodeProgress(row: ProgressRow): Uint8Array {
-  return encodeRow([row.position, row.handed, row.above ?? 0, ...row.done.flat()]);
+function alike(a: Run, b: Run): boolean {
+  return a.state === b.state && (a.state === DONE || (a.state === TAKEN && a.tag === b.tag));
 }
 
-export function decodeProgress(bytes: Uint8Array): ProgressRow {
-  const [position = 0, handed = 0, above = 0, ...flat] = decodeRow<number[]>(bytes);
+/** A row as numbers in a line, as it stands on disk. */
+export function progressNumbers(row: ProgressRow): number[] {
+  return [row.position, row.handed, row.above ?? 0, ...row.done.flat()];
+}
+
+export function progressOf([position = 0, handed = 0, above = 0, ...flat]: readonly number[]): ProgressRow {
   const done: [number, number][] = [];
   for (let i = 0; i + 1 < flat.length; i += 2) done.push([flat[i]!, flat[i + 1]!]);
   return { position, handed, done, above };
+}
+
+export function encodeProgress(row: ProgressRow): Uint8Array {
+  return encodeRow(progressNumbers(row));
+}
+
+export function decodeProgress(bytes: Uint8Array): ProgressRow {
+  return progressOf(decodeRow<number[]>(bytes));
 }

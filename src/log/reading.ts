@@ -55,6 +55,32 @@ export class Reading {
     return rows.map(([key, value]) => ({ seq: getSeq(key, 5), row: decodeIndex(value) }));
   }
 
+  /** The topic's newest records within these ranges and below `before`, newest first. */
+  async newest(topic: Topic, ranges: readonly (readonly [from: number, to: number])[], before: number, max: number): Promise<LogRecord[]> {
+    const seqs: number[] = [];
+    for (const [from, to] of ranges.toReversed()) {
+      let end = Math.min(to, before - 1);
+      while (seqs.length < max && from <= end) {
+        const page = await this.index(topic, { from, to: end, limit: max - seqs.length, reverse: true });
+        for (const { seq } of page) seqs.push(seq);
+        end = (page.at(-1)?.seq ?? from) - 1;
+      }
+    }
+    return this.bySeqs(seqs);
+  }
+
+  /** Records of the topic ever appended from `from` up to `to`. */
+  async count(topic: Topic, from: number, to: number): Promise<number> {
+    return await this.#ordinal(topic, to + 1) - await this.#ordinal(topic, from);
+  }
+
+  /** Of the first record of the topic at or after `seq`; the next one to be had when there is none. */
+  async #ordinal(topic: Topic, seq: number): Promise<number> {
+    if (seq > topic.last) return topic.ordinal + 1;
+    const [next] = await this.index(topic, { from: seq, to: topic.last, limit: 1 });
+    return next?.row.ordinal ?? topic.ordinal + 1;
+  }
+
   async range(options: RangeOptions): Promise<Row[]> {
     return this.#retry(() => this.#state.database.range(options));
   }

@@ -2,26 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { LanpostError } from '../errors.ts';
 import { encodeBody } from './body.ts';
-import { decodeRow, encodeRow } from './cbor.ts';
 import type { Cursors } from './cursors.ts';
 import { type Database, type Op, type Row, writeSynced } from './database.ts';
 import { decodeIndex, encodeIndex } from './index-row.ts';
 import { META_KEY, PREFIX, commitKey, getSeq, indexKey, prefixRange, putU32, recordKey } from './keys.ts';
 import { type GapInfo, encodeRecord, recordCrc, recordIntact } from './record.ts';
+import { type Meta, FORMAT, decodeMeta, metaOp } from './meta.ts';
+import { migrate } from './migration.ts';
 import type { LogRegistry } from './registry.ts';
 import type { LogState } from './state.ts';
 import { type CommitRow, decodeCommit, encodeCommit } from './window.ts';
-
-export const FORMAT = 1;
-
-export interface Meta {
-  readonly format: number;
-  readonly box: string;
-  readonly machine?: string | undefined;
-  readonly head: number;
-  /** Set by a clean close: up to here everything is known to be whole. */
-  readonly clean?: number | undefined;
-}
 
 interface Hole { readonly from: number; readonly to: number }
 
@@ -79,14 +69,12 @@ export class Recovery {
   readonly #state: LogState;
   readonly #cursors: Cursors;
   readonly #registry: LogRegistry;
-  readonly #machine: string | undefined;
   #suspect = false;
 
-  constructor(o: { state: LogState; cursors: Cursors; registry: LogRegistry; machine?: string | undefined }) {
+  constructor(o: { state: LogState; cursors: Cursors; registry: LogRegistry }) {
     this.#state = o.state;
     this.#cursors = o.cursors;
     this.#registry = o.registry;
-    this.#machine = o.machine;
   }
 
   /** The database is open; after this the log may be read and written. */
@@ -94,13 +82,14 @@ export class Recovery {
     const { database, epochs, topics, origins, window } = this.#state;
     const meta = await this.#meta();
     epochs.load(await allRows(database, PREFIX.epoch));
-    topics.load(await allRows(database, PREFIX.topic));
+    topics.load(await allRows(database, PREFIX.topic), meta?.nextTopic);
     origins.load(await allRows(database, PREFIX.origin));
     this.#registry.load(await allRows(database, PREFIX.registry));
     const commits = (await allRows(database, PREFIX.commit)).map(decodeCommit);
     const holes = await this.#verify(repaired ? undefined : meta, commits, acknowledged);
     window.load(commits);
     this.#cursors.load(await allRows(database, PREFIX.subscription), await allRows(database, PREFIX.cursor));
+    this.#state.asides.load(await allRows(database, PREFIX.aside));
     this.#state.gaps = (await this.#seqsOf(0));
     if (holes.length > 0) await this.#mend(holes);
     this.#cursors.clamp(this.#state.head, this.#suspect || holes.length > 0);
@@ -114,26 +103,27 @@ export class Recovery {
   async close(): Promise<void> {
     const { database, head } = this.#state;
     await database.compact(NO_KEY, NO_KEY);
-    await writeSynced(database, [this.#metaOp(head)]);
-  }
-
-  #metaOp(clean?: number): Op {
-    const meta: Meta = { format: FORMAT, box: this.#state.boxId, head: this.#state.head, machine: this.#machine, clean };
-    return { key: META_KEY, value: encodeRow(meta) };
+    await writeSynced(database, [metaOp(this.#state, head)]);
   }
 
   async #meta(): Promise<Meta | undefined> {
     const { database, boxId, trouble } = this.#state;
     const row = await database.get(META_KEY);
     if (!row) return undefined;
-    const meta = decodeRow<Meta>(row);
-    if (meta.format > FORMAT) {
-      throw new LanpostError('format-too-new', `${database.location} has format ${meta.format}, newer than the ${FORMAT} this lanpost knows; use a newer lanpost.`);
-    }
+    const meta = await this.#known(decodeMeta(row));
     if (meta.box !== boxId) {
       trouble({ kind: 'log.copied', message: `This store was written by box ${meta.box}; its records keep that name, new ones are box ${boxId}'s.` });
     }
     return meta;
+  }
+
+  /** Of today's format. */
+  async #known(meta: Meta): Promise<Meta> {
+    const { database } = this.#state;
+    if (meta.format > FORMAT) {
+      throw new LanpostError('format-too-new', `${database.location} has format ${meta.format}, newer than the ${FORMAT} this lanpost knows; use a newer lanpost.`);
+    }
+    return migrate(database, meta);
   }
 
   /** The newest commits must follow each other without a hole, each whole. Sets the head. */
@@ -228,7 +218,7 @@ export class Recovery {
   async #begin(): Promise<void> {
     const { database, epochs, boxId, head } = this.#state;
     const { epoch, op } = epochs.next(boxId, head + 1, randomBytes(4).toString('hex'));
-    await writeSynced(database, [op, this.#metaOp()]);
+    await writeSynced(database, [op, metaOp(this.#state)]);
     epochs.add(epoch);
     await database.compact(NO_KEY, NO_KEY);
   }

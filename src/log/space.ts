@@ -1,10 +1,11 @@
 import type { Timer } from '../clock.ts';
 import { Compaction } from './compaction.ts';
-import { Expiry } from './expiry.ts';
+import { Expiry, topicNumber } from './expiry.ts';
 import { GarbageSweep } from './garbage-sweep.ts';
 import { Horizon } from './horizon.ts';
 import { decodeIndex } from './index-row.ts';
 import { garbageKey, getSeq, idKey, indexKey, recordKey } from './keys.ts';
+import { metaOp } from './meta.ts';
 import { keptFrom, tellLost } from './reader.ts';
 import type { RingEntry } from './ring.ts';
 import type { LogState } from './state.ts';
@@ -73,6 +74,8 @@ export class Space {
       this.#jobs.shift();
       if (this.#jobs.length === 0) this.#owed = 0;
     }
+    // What is deleted may have been the highest seq, or topic number, that the rows told of.
+    if (budget < PAGE) tx.apply([metaOp(this.#state)]);
     if (this.#jobs.length === 0 && this.#waiting.length > 0) {
       const waiting = this.#waiting.splice(0);
       tx.onCommit(() => { for (const resolve of waiting) resolve(); });
@@ -151,7 +154,7 @@ export class Space {
 
   /** What lies before the view goes, as far as readers allow. */
   async #sweep(tx: Transaction, topic: Topic, budget: number): Promise<{ used: number; more: boolean }> {
-    const { database, readers, window } = this.#state;
+    const { database, readers, window, asides } = this.#state;
     const change = tx.topic(topic);
     const kept = keptFrom(readers.of(topic), this.#horizon.seq);
     const end = Math.min(change.viewFrom, kept + 1, window.start);
@@ -161,13 +164,19 @@ export class Space {
     for (const [key, value] of rows) {
       const seq = getSeq(key, 5);
       const index = decodeIndex(value);
-      tx.del(recordKey(seq));
-      tx.del(key);
-      if (!index.item || index.state !== 'live') tx.del(garbageKey(seq));
-      else if (index.id !== undefined) {
+      if (index.item && index.state === 'live' && index.id !== undefined) {
         tx.del(idKey(topic.no, index.id));
         tx.gone.add(seq);
       }
+      if (asides.has(seq)) {
+        // It stays, out of turn, until whoever put it aside lets it go.
+        tx.put(garbageKey(seq), topicNumber(topic.no));
+        tx.onCommit(() => this.#garbage.keep(seq));
+        continue;
+      }
+      tx.del(recordKey(seq));
+      tx.del(key);
+      if (!index.item || index.state !== 'live') tx.del(garbageKey(seq));
       deleted += index.size;
     }
     const more = rows.length === budget;
@@ -185,7 +194,7 @@ export class Space {
   #epochs(tx: Transaction): { used: number; more: boolean } {
     let first = this.#state.head + 1;
     for (const topic of this.#state.topics.stored()) if (topic.first > 0 && topic.bytes > 0) first = Math.min(first, topic.first);
-    tx.apply(this.#state.epochs.prune(Math.min(first, this.#state.gaps[0] ?? first)));
+    tx.apply(this.#state.epochs.prune(Math.min(first, this.#state.gaps[0] ?? first, this.#state.asides.first)));
     this.#compaction.consider();
     return { used: 1, more: false };
   }

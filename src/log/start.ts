@@ -1,7 +1,8 @@
-import type { Durable } from './durable.ts';
-import { matcher } from './filter.ts';
+import { type Durable, HeldTopic } from './durable.ts';
+import { hasWildcard, matcher } from './filter.ts';
 import type { ProgressRow } from './progress.ts';
 import type { Reading } from './reading.ts';
+import type { LogRecord } from './record.ts';
 import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';
 import type { View } from './view.ts';
@@ -34,14 +35,51 @@ export class Start {
   }
 
   /** Records that match and are not confirmed, from the ordinals in the index. */
-  async pending({ filter, position, holder, row }: Durable): Promise<number> {
-    let sum = -(holder ? holder.progress.doneAbove : row.above ?? 0);
-    for (const topic of this.#matching(filter)) {
-      if (topic.last <= position) continue;
-      const [next] = await this.#reading.index(topic, { from: position + 1, to: topic.last, limit: 1 });
-      if (next) sum += topic.ordinal - next.row.ordinal + 1;
+  async pending(durable: Durable): Promise<number> {
+    let sum = await this.#own(durable);
+    for (const held of durable.held.values()) if (held.until === Infinity) sum += await this.#own(held);
+    return sum;
+  }
+
+  /** The first record that is not confirmed. */
+  async oldest(durable: Durable): Promise<LogRecord | undefined> {
+    let oldest: LogRecord | undefined;
+    for (const one of [durable, ...durable.held.values()]) {
+      if (one instanceof HeldTopic && one.until !== Infinity) continue;
+      const { records } = await this.#reading.page(this.#mine(one).map(({ topic }) => topic), one.position + 1, this.#state.head, 1);
+      const [first] = records;
+      if (first && (!oldest || first.seq < oldest.seq)) oldest = first;
+    }
+    return oldest;
+  }
+
+  async #own(durable: Durable): Promise<number> {
+    const { holder, row } = durable;
+    const mine = this.#mine(durable);
+    if (!hasWildcard(durable.filter)) return this.#between(mine[0]?.topic, durable.position, holder ? holder.progress.ranges() : row.done);
+    // Open: what it has read is known, and counting begins behind that. Else from the position on.
+    const from = holder ? holder.progress.scan : row.position + 1;
+    let sum = holder ? holder.progress.pending - holder.progress.doneAhead : -(row.above ?? 0);
+    for (const { topic, after } of mine) {
+      if (topic.last >= from) sum += await this.#reading.count(topic, Math.max(from, after + 1), topic.last);
     }
     return Math.max(0, sum);
+  }
+
+  /** Records of one topic above `position`, but for what is done. */
+  async #between(topic: Topic | undefined, position: number, done: ProgressRow['done']): Promise<number> {
+    let sum = 0;
+    let from = position + 1;
+    for (const [start, end] of topic ? done : []) {
+      if (topic && start > from) sum += await this.#reading.count(topic, from, start - 1);
+      from = Math.max(from, end + 1);
+    }
+    return topic && from <= topic.last ? sum + await this.#reading.count(topic, from, topic.last) : sum;
+  }
+
+  /** The topics it reads itself, and the position after which. */
+  #mine(durable: Durable): { readonly topic: Topic; readonly after: number }[] {
+    return this.#matching(durable.filter).map((topic) => ({ topic, after: durable.heldUntil(topic.name) })).filter(({ after }) => after !== Infinity);
   }
 
   async #last(filter: string): Promise<number[]> {

@@ -1,5 +1,6 @@
 import type { Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
+import type { Asides } from './asides.ts';
 import type { Database } from './database.ts';
 import type { Epochs } from './epochs.ts';
 import type { LogLimits } from './limits.ts';
@@ -16,10 +17,12 @@ export interface LogState {
   readonly limits: LogLimits;
   readonly trouble: (trouble: Trouble) => void;
   readonly boxId: string;
+  readonly machine: string | undefined;
   readonly epochs: Epochs;
   readonly topics: Topics;
   readonly origins: Origins;
   readonly readers: Readers;
+  readonly asides: Asides;
   readonly ring: Ring;
   readonly window: CommitWindow;
   /** Newest committed seq. */

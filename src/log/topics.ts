@@ -21,6 +21,8 @@ export interface TopicState {
   /** Records ever appended. */
   readonly ordinal: number;
   readonly deleted: boolean;
+  /** Items of the lane `latest` that went for a newer one before every reader had them. */
+  readonly replaced: number;
 }
 
 /** What a batch changes of a topic. */
@@ -37,6 +39,7 @@ export class Topic implements TopicState {
   bytes = 0;
   ordinal = 0;
   deleted = false;
+  replaced = 0;
   /** Whether its row is on disk. */
   stored = false;
   /** Readers that match, once somebody asked (see readers.ts). */
@@ -51,15 +54,15 @@ export class Topic implements TopicState {
 export function copyTopic(t: TopicState): TopicChange {
   return {
     settings: t.settings, viewFrom: t.viewFrom, first: t.first, last: t.last,
-    count: t.count, bytes: t.bytes, ordinal: t.ordinal, deleted: t.deleted,
+    count: t.count, bytes: t.bytes, ordinal: t.ordinal, deleted: t.deleted, replaced: t.replaced,
   };
 }
 
 export function encodeTopic(name: string, t: TopicChange): Uint8Array {
-  return encodeRow([name, t.settings, t.viewFrom, t.first, t.last, t.count, t.bytes, t.ordinal, t.deleted]);
+  return encodeRow([name, t.settings, t.viewFrom, t.first, t.last, t.count, t.bytes, t.ordinal, t.deleted, t.replaced]);
 }
 
-type TopicRow = [string, TopicSettings, number, number, number, number, number, number, boolean];
+type TopicRow = [string, TopicSettings, number, number, number, number, number, number, boolean, number | undefined];
 
 /** The topics by name and by number. */
 export class Topics {
@@ -86,6 +89,11 @@ export class Topics {
     topic.stored = true;
   }
 
+  /** The number that the next one gets. */
+  get next(): number {
+    return this.#next;
+  }
+
   remove(topic: Topic): void {
     this.version++;
     if (topic.stored) this.count--;
@@ -95,18 +103,19 @@ export class Topics {
   }
 
   /** From disk. After a reopening the objects stay, since readers hold them. */
-  load(rows: readonly (readonly [Uint8Array, Uint8Array])[]): void {
+  load(rows: readonly (readonly [Uint8Array, Uint8Array])[], next: number = 1): void {
     this.version++;
+    this.#next = Math.max(this.#next, next);
     const old = new Map(this.byNo);
     this.byName.clear();
     this.byNo.clear();
     this.count = rows.length;
     for (const [key, value] of rows) {
       const no = getU32(key, 1);
-      const [name, settings, viewFrom, first, last, count, bytes, ordinal, deleted] = decodeRow<TopicRow>(value);
+      const [name, settings, viewFrom, first, last, count, bytes, ordinal, deleted, replaced = 0] = decodeRow<TopicRow>(value);
       const known = old.get(no);
       const topic = known?.name === name ? known : new Topic(no, name);
-      Object.assign(topic, { settings, viewFrom, first, last, count, bytes, ordinal, deleted, stored: true, readers: undefined });
+      Object.assign(topic, { settings, viewFrom, first, last, count, bytes, ordinal, deleted, replaced, stored: true, readers: undefined });
       this.byName.set(name, topic);
       this.byNo.set(no, topic);
       this.#next = Math.max(this.#next, no + 1);

@@ -64,8 +64,8 @@ export class Transaction {
   }
 
   #gone(topic: Topic): boolean {
-    const { deleted, first, last } = this.topic(topic);
-    return this.#dropped.has(topic) && deleted && first > last;
+    const { deleted, bytes } = this.topic(topic);
+    return this.#dropped.has(topic) && deleted && bytes <= 0;
   }
 
   onCommit(call: () => void): void {

@@ -156,6 +156,40 @@ describe('the position on disk', () => {
     expect([...after.log.cursors()]).toMatchObject([{ name: 'c', position: 3, open: false }]);
   });
 
+  it('rides with a batch of records at most every 250 ms or 1,000 records', async () => {
+    const { log, clock, database } = await openMemory();
+    const cursor = await log.cursor(durable('t'));
+    let written = 0;
+    const batch = database.batch.bind(database);
+    database.batch = () => {
+      const inner = batch();
+      return { ...inner, put: (key, value) => { if (key[0] === PREFIX.cursor) written++; inner.put(key, value); } };
+    };
+    const one = async (): Promise<number> => {
+      const before = written;
+      await fill(log, 't', 1, 1);
+      await texts(cursor, 1);
+      return written - before;
+    };
+    // The bound of what is handed out, and the first position.
+    await one();
+    await one();
+    expect([await one(), await one(), await one()]).toEqual([0, 0, 0]);
+    clock.advance(249);
+    expect(await one()).toBe(0);
+    clock.advance(1);
+    expect([await one(), await one()]).toEqual([1, 0]);
+    await fill(log, 't', 1, 900);
+    await texts(cursor, 900);
+    const before = written;
+    await fill(log, 't', 1, 99);
+    await texts(cursor, 99);
+    expect(written).toBe(before);
+    await one();
+    await one();
+    expect(written).toBe(before + 1);
+  });
+
   it('does not pass what is committed while it closes', async () => {
     const { log, database } = await openMemory();
     const cursor = await log.cursor(durable('t'));

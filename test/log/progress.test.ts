@@ -82,3 +82,32 @@ it('goes on after a restart without what was done, whatever was done', () => {
     expect([next.position, next.ranges(), next.unconfirmed]).toEqual([next.scan - 1, [], 0]);
   }));
 });
+
+it('what is taken costs memory by the run, not by the record', () => {
+  const progress = fresh();
+  for (let seq = 1; seq <= 200_000; seq++) {
+    progress.hand(seq, seq % 10);
+    // A little out of order, as answers come.
+    if (seq % 4 === 0) for (const one of [2, 0, 3, 1]) progress.take(seq - one, Math.floor(seq / 50_000));
+  }
+  expect([progress.pending, progress.unconfirmed, progress.takenRanges().length]).toEqual([200_000, 0, 5]);
+  progress.settle(2);
+  expect([progress.position, progress.pending]).toEqual([149_996, 50_004]);
+  progress.retake(7);
+  expect(progress.takenRanges()).toEqual([[149_997, 200_000]]);
+});
+
+it('a topic that goes its own way takes along what is not done of it, and leaves the rest', () => {
+  const progress = fresh();
+  for (let seq = 1; seq <= 12; seq++) progress.hand(seq, seq % 2);
+  for (const seq of [2, 4, 6, 7, 10]) progress.done(seq);
+  progress.take(8, 1);
+  progress.take(9, 1);
+  const odd = progress.fork(1, 0);
+  progress.release(1, 1);
+  expect([progress.position, progress.ranges(), progress.pending]).toEqual([7, [[10, 11]], 2]);
+  expect([odd.position, odd.ranges()]).toEqual([0, [[2, 2], [4, 4], [6, 7], [10, 10]]]);
+  for (const seq of [1, 3, 5, 11]) odd.done(seq);
+  odd.settle(1);
+  expect([odd.position, odd.clear]).toEqual([12, true]);
+});

@@ -74,8 +74,10 @@ describe('trimming', () => {
     await log.trim();
     expect(await rows(database, PREFIX.record)).toBe(4);
     expect((await log.items('t')).map(({ seq }) => seq)).toEqual([4, 6]);
+    expect(log.topic('t')?.replaced).toBe(3);
     await log.close();
     const again = await openMemory({ database });
+    expect(again.log.topic('t')?.replaced).toBe(3);
     const next = await again.log.cursor({ name: 'c', filter: 't', from: 'new', durable: true });
     expect(await texts(next, 3)).toEqual(['configure', '3', '5']);
     expect(cursor.name).toBe('c');

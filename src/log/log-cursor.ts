@@ -1,0 +1,418 @@
+import { LanpostError } from '../errors.ts';
+import type { Timer } from '../clock.ts';
+import type { Cursor, CursorParts, LogRecordDelivery } from './cursor.ts';
+import { type Durable, HANDED_STEP, HeldTopic } from './durable.ts';
+import { matcher } from './filter.ts';
+import { type HeldCursor, HeldTopics } from './held-topics.ts';
+import { MAX_ASIDES, PAGE_RECORDS } from './limits.ts';
+import type { Progress } from './progress.ts';
+import type { Reader } from './reader.ts';
+import type { LogRecord } from './record.ts';
+import { entryRecord } from './ring.ts';
+import type { Topic } from './topics.ts';
+import type { Transaction } from './transaction.ts';
+
+export class LogCursor implements HeldCursor, Reader {
+  readonly name: string;
+  readonly filter: string;
+  readonly progress: Progress;
+  readonly #parts: CursorParts;
+  readonly #durable: Durable | undefined;
+  readonly #match: (topic: string) => boolean;
+  /** Topic number to whether it matches; filled as topics are met. */
+  readonly #known = new Map<number, boolean>();
+  /** Up to here records may have been handed out before a restart. */
+  #handedBefore: number;
+  #matched: { version: number; topics: readonly Topic[] } = { version: -1, topics: [] };
+  readonly #timers = new Set<Timer>();
+  readonly #redelivered = new Set<number>();
+  handed: number;
+  #lost = 0;
+  #atTail = false;
+  #closed = false;
+  #released = false;
+  readonly #waiting = new Set<() => void>();
+  readonly #topicsHeld: HeldTopics | undefined;
+
+  constructor(parts: CursorParts, o: { name: string; filter: string; progress: Progress; handed: number; durable?: Durable | undefined }) {
+    this.#parts = parts;
+    this.name = o.name;
+    this.filter = o.filter;
+    this.progress = o.progress;
+    this.#durable = o.durable;
+    this.#match = matcher(o.filter);
+    this.#handedBefore = o.handed;
+    this.handed = o.handed;
+    if (o.durable && !(o.durable instanceof HeldTopic)) this.#topicsHeld = new HeldTopics(parts, o.durable, this, (held, progress) => LogCursor.of(parts, held, progress));
+  }
+
+  /** A topic held back is read as any subscription. */
+  static of(parts: CursorParts, durable: Durable, progress: Progress): LogCursor {
+    return new LogCursor(parts, { name: durable.name, filter: durable.filter, progress, handed: durable.row.handed, durable });
+  }
+
+  get durable(): boolean {
+    return this.#durable !== undefined;
+  }
+
+  get position(): number {
+    const { progress } = this;
+    // At the tail with nothing open, all there is has been done, whatever it was.
+    if (this.#atTail && progress.position + 1 === progress.scan) return this.#parts.state.head;
+    return progress.position;
+  }
+
+  get keepsUp(): boolean {
+    return this.#atTail || this.progress.scan > this.#parts.state.head - HANDED_STEP;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get held(): ReadonlyMap<string, Cursor> {
+    return this.#topicsHeld?.cursors ?? new Map();
+  }
+
+  get unconfirmed(): number {
+    return this.progress.unconfirmed;
+  }
+
+  next(max: number): LogRecordDelivery[] | Promise<LogRecordDelivery[]> {
+    if (this.#closed) throw new LanpostError('closed', 'The reader has been closed.');
+    const { progress } = this;
+    if (progress.hasAgain) return this.#nextAgain(max);
+    if (progress.full) return [];
+    if (this.#lost >= progress.scan) return this.#gap();
+    if (progress.scan > this.#parts.state.head) return this.#tail([]);
+    if (progress.scan >= this.#parts.state.ring.first && progress.scan <= this.#bound) return this.#fromRing(max);
+    return this.#fromDisk(max);
+  }
+
+  async wait(signal?: AbortSignal): Promise<void> {
+    if (this.#closed || this.#ready() || signal?.aborted) return;
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        signal?.removeEventListener('abort', wake);
+        this.#waiting.delete(wake);
+        resolve();
+      };
+      this.#waiting.add(wake);
+      signal?.addEventListener('abort', wake, { once: true });
+    });
+  }
+
+  done(seq: number): void {
+    const full = this.progress.full;
+    if (!this.progress.done(seq)) return;
+    this.#redelivered.delete(seq);
+    this.#moved();
+    if (full) this.#wake();
+  }
+
+  again(seq: number, delayMs: number = 0): void {
+    if (delayMs <= 0) {
+      this.#again(seq);
+      return;
+    }
+    const timer = this.#parts.state.clock.after(delayMs, () => {
+      this.#timers.delete(timer);
+      if (!this.#closed) this.#again(seq);
+    });
+    this.#timers.add(timer);
+  }
+
+  rewind(): void {
+    for (const seq of this.progress.handedOut()) this.#redelivered.add(seq);
+    this.progress.rewind();
+    if (this.progress.hasAgain) this.#wake();
+  }
+
+  rewindTo(seq: number): void {
+    this.#handedBefore = Math.max(this.#handedBefore, this.handed);
+    this.progress.rewindTo(seq);
+    this.#atTail = false;
+    this.#wake();
+  }
+
+  take(seq: number, tag: number): void {
+    if (this.progress.take(seq, tag)) this.#redelivered.delete(seq);
+  }
+
+  settle(tag: number): void {
+    const { full } = this.progress;
+    if (!this.progress.settle(tag)) return;
+    this.#moved();
+    if (full) this.#wake();
+  }
+
+  retake(tag: number): void {
+    this.progress.retake(tag);
+  }
+
+  async taken(topic: string, before: number, max: number): Promise<LogRecord[]> {
+    const known = this.#parts.state.topics.byName.get(topic);
+    if (!known) return [];
+    // What the topic had a cursor of its own for lies between, but is done.
+    const after = this.#durable?.heldUntil(topic) ?? 0;
+    const ranges = this.progress.takenRanges().map(([from, to]): [number, number] => [Math.max(from, after + 1), to]);
+    return this.#parts.reading.newest(known, ranges, before, max);
+  }
+
+  async putAside(seq: number, note: unknown): Promise<void> {
+    const durable = this.#durable;
+    const { committer, state } = this.#parts;
+    if (!durable) throw new LanpostError('unsupported', 'Only a durable reader can put a record aside.');
+    if (state.asides.count(durable.name) >= MAX_ASIDES) throw new LanpostError('busy', `${durable.name} has put ${MAX_ASIDES} records aside, its limit.`);
+    // Its topic may go its own way meanwhile, even with this very batch.
+    const all = (): readonly HeldCursor[] => [this, ...this.#topicsHeld?.cursors.values() ?? []];
+    try {
+      await committer.task((tx) => {
+        const owner = all().find(({ progress }) => progress.aside(seq));
+        if (!owner) return;
+        state.asides.put(tx, durable.name, seq, note);
+        owner.write(tx);
+        tx.onCommit(() => { for (const one of all()) one.done(seq); });
+      });
+    } catch (error) {
+      for (const { progress } of all()) progress.notAside(seq);
+      throw error;
+    }
+  }
+
+  write(tx: Transaction): void {
+    this.#durable?.write(tx, this.#parts.state.clock.mono(), this.#durable.row.handed);
+  }
+
+  hold(topic: string): Promise<Cursor> {
+    if (!this.#topicsHeld) return Promise.reject(new LanpostError('unsupported', 'Only a durable subscription can hold a topic back.'));
+    if (!this.#match(topic)) return Promise.reject(new LanpostError('invalid-topic', `${this.name} does not read ${topic}.`));
+    return this.#topicsHeld.hold(topic);
+  }
+
+  unhold(topic: string): Promise<boolean> {
+    return this.#topicsHeld?.unhold(topic) ?? Promise.resolve(false);
+  }
+
+  /** It goes on where another had come to. */
+  inherit(other: LogCursor): void {
+    this.handed = other.handed;
+    this.#handedBefore = other.#handedBefore;
+    for (const seq of other.#redelivered) this.#redelivered.add(seq);
+  }
+
+  /** Which topics it reads itself has changed. */
+  reselect(): void {
+    this.#matched = { version: -1, topics: [] };
+    this.#moved();
+  }
+
+  async flush(): Promise<void> {
+    const durable = this.#durable;
+    if (durable && !this.#closed) await this.#parts.committer.task((tx) => durable.write(tx, this.#parts.state.clock.mono(), durable.row.handed));
+  }
+
+  async close(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    this.end();
+    await this.#topicsHeld?.close();
+    const { cursors, committer, state } = this.#parts;
+    const durable = this.#durable;
+    if (!durable) {
+      cursors.unwatch(this);
+      state.readers.remove(this);
+      return;
+    }
+    if (!cursors.has(durable)) return;
+    try {
+      // Now exactly what was handed out, no bound ahead of it.
+      await committer.task((tx) => durable.write(tx, state.clock.mono(), 0));
+    } catch (error) {
+      // A log that is closed wrote it then; one that cannot write now will when it can.
+      if (!(error instanceof LanpostError && (error.code === 'closed' || error.code === 'disk-full'))) throw error;
+      cursors.moved(durable);
+    } finally {
+      // Not before: what is committed until now must be known to be behind it.
+      cursors.unwatch(durable);
+      durable.release(this);
+    }
+  }
+
+  end(): void {
+    this.#closed = true;
+    this.#wake();
+    for (const timer of this.#timers) timer.stop();
+    this.#timers.clear();
+  }
+
+  get kept(): number {
+    return this.position;
+  }
+
+  /** It was too slow, and not durable: what it missed is told as a gap. */
+  lost(seq: number): void {
+    this.#lost = Math.max(this.#lost, seq);
+  }
+
+  /** A record it matches was committed. */
+  committed(seq: number): void {
+    if (this.#atTail) {
+      this.#atTail = false;
+      this.progress.scan = Math.max(this.progress.scan, seq);
+    }
+    this.#wake();
+  }
+
+  #matches(topic: Topic, seq: number): boolean {
+    if (this.#durable !== undefined && seq <= this.#durable.heldUntil(topic.name)) return false;
+    return this.#concerns(topic);
+  }
+
+  #concerns(topic: Topic): boolean {
+    let known = this.#known.get(topic.no);
+    if (known === undefined) {
+      known = this.#match(topic.name);
+      this.#known.set(topic.no, known);
+    }
+    return known;
+  }
+
+  #ready(): boolean {
+    const { progress } = this;
+    return progress.hasAgain || (!this.#atTail && !progress.full && progress.scan <= this.#parts.state.head);
+  }
+
+  /** A gap that concerns every topic is told by the subscription, not by each topic that it holds back. */
+  #isOthers(seq: number): boolean {
+    return this.#durable instanceof HeldTopic && this.#parts.state.gaps.includes(seq);
+  }
+
+  #again(seq: number): void {
+    if (!this.progress.again(seq)) return;
+    this.#redelivered.add(seq);
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+  }
+
+  #moved(): void {
+    if (this.#durable) this.#parts.cursors.moved(this.#durable);
+  }
+
+  #tail(found: LogRecordDelivery[]): LogRecordDelivery[] {
+    if (!this.#atTail && found.length === 0) this.#moved();
+    this.#atTail = true;
+    return found;
+  }
+
+  /** Up to where the disk lets it hand out records. */
+  get #bound(): number {
+    // A disk that takes nothing stops no reader: the witness says that its bounds are not to be believed.
+    return this.#durable && !this.#parts.committer.broken ? this.#durable.row.handed : Infinity;
+  }
+
+  /** Has the bound moved well before it is reached, or waits for it when it has been. */
+  async #raise(seq: number): Promise<void> {
+    const durable = this.#durable;
+    const { committer, cursors } = this.#parts;
+    if (durable && seq > this.#bound && !committer.broken) await committer.task(() => cursors.raise(durable, seq + HANDED_STEP * 4));
+  }
+
+  #raiseAhead(): void {
+    const { scan } = this.progress;
+    if (this.#durable && scan + HANDED_STEP > this.#bound && this.#bound < this.#parts.state.head) this.#parts.cursors.raise(this.#durable, scan + HANDED_STEP * 4);
+  }
+
+  #deliver(found: LogRecordDelivery[], record: LogRecord, topicNo: number): void {
+    const { seq } = record;
+    this.progress.hand(seq, topicNo);
+    const redelivered = seq <= this.#handedBefore;
+    if (seq > this.handed) this.handed = seq;
+    found.push({ record, redelivered });
+  }
+
+  #fromRing(max: number): LogRecordDelivery[] {
+    const { ring, head } = this.#parts.state;
+    const { progress } = this;
+    const found: LogRecordDelivery[] = [];
+    const bound = Math.min(head, this.#bound);
+    let to = Math.min(bound, progress.skipDone());
+    while (found.length < max && !progress.full) {
+      if (progress.scan > to) {
+        to = Math.min(bound, progress.skipDone());
+        if (progress.scan > to) break;
+      }
+      const entry = ring.at(progress.scan);
+      if (!entry) break;
+      if (this.#matches(entry.topic, progress.scan)) this.#deliver(found, entryRecord(entry), entry.topic.no);
+      else progress.scan++;
+    }
+    if (progress.scan > head) return this.#tail(found);
+    this.#raiseAhead();
+    return found;
+  }
+
+  async #fromDisk(max: number): Promise<LogRecordDelivery[]> {
+    const { state, reading } = this.#parts;
+    const { progress } = this;
+    const found: LogRecordDelivery[] = [];
+    while (found.length === 0 && !this.#closed && !progress.full) {
+      const { head } = state;
+      const to = Math.min(head, progress.skipDone());
+      if (progress.scan > head) return this.#tail(found);
+      if (progress.scan >= state.ring.first) {
+        await this.#raise(progress.scan);
+        if (!this.#closed) found.push(...this.#fromRing(max));
+        continue;
+      }
+      const page = await reading.page(this.#topics(), progress.scan, to, Math.min(max, PAGE_RECORDS));
+      const last = page.records.at(-1);
+      if (last) await this.#raise(last.seq);
+      if (this.#closed) break;
+      for (const record of page.records) {
+        const topic = state.topics.byName.get(record.topic);
+        if (topic ? this.#matches(topic, record.seq) : !this.#isOthers(record.seq)) this.#deliver(found, record, topic?.no ?? 0);
+      }
+      progress.scan = Math.max(progress.scan, page.next);
+      this.#raiseAhead();
+    }
+    return found;
+  }
+
+  #topics(): readonly Topic[] {
+    const { topics } = this.#parts.state;
+    if (this.#matched.version !== topics.version) this.#matched = { version: topics.version, topics: [...topics.byName.values()].filter((topic) => this.#matches(topic, Number.MAX_SAFE_INTEGER)) };
+    return this.#matched.topics;
+  }
+
+  /** Stands at the position before the next record, which is done, so that confirming it does nothing. */
+  #gap(): LogRecordDelivery[] {
+    const { epochs, clock } = this.#parts.state;
+    const from = this.progress.scan;
+    const seq = from - 1;
+    const stamp = { wall: clock.wall(), mono: clock.mono(), boot: epochs.at(Infinity).name, trusted: clock.isSet() };
+    const gap = { from, to: this.#lost, reason: 'overflow' as const };
+    this.#lost = 0;
+    return [{ record: { seq, topic: '', kind: 'gap', previous: 0, recordId: epochs.recordId(seq), stamp, gap }, redelivered: false }];
+  }
+
+  async #nextAgain(max: number): Promise<LogRecordDelivery[]> {
+    const seqs = this.progress.takeAgain(Math.min(max, PAGE_RECORDS));
+    const { ring } = this.#parts.state;
+    const onDisk = seqs.filter((seq) => !ring.at(seq));
+    const read = new Map(onDisk.length === 0 ? [] : (await this.#parts.reading.bySeqs(onDisk)).map((record) => [record.seq, record]));
+    const found: LogRecordDelivery[] = [];
+    for (const seq of seqs) {
+      const entry = ring.at(seq);
+      const record = entry ? entryRecord(entry) : read.get(seq);
+      // Trimmed meanwhile: nothing left to confirm.
+      if (!record) this.done(seq);
+      else found.push({ record, redelivered: seq <= this.#handedBefore || this.#redelivered.has(seq) });
+      if (seq > this.handed) this.handed = seq;
+    }
+    return found;
+  }
+}

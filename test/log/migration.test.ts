@@ -1,0 +1,96 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { decodeRow, encodeRow } from '../../src/log/cbor.ts';
+import { writeSynced } from '../../src/log/database.ts';
+import { META_KEY, PREFIX, cursorKey, keyText, prefixRange, registryKey, subscriptionKey } from '../../src/log/keys.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
+import { encodeProgress } from '../../src/log/progress.ts';
+import { closeAll, item, openMemory, texts } from './log-fixture.ts';
+
+afterEach(closeAll);
+
+const HOME = 'home:box@home.test #';
+
+/** A store as format 1 had it: a topic held back by a subscription of its own, and poison in the registry. */
+async function formatOne(): Promise<MemoryDatabase> {
+  const { log, database } = await openMemory();
+  const main = await log.cursor({ name: HOME, filter: '#', from: 'start', durable: true });
+  await (await log.cursor({ name: 'local:reader', filter: 'bad', from: 'start', durable: true })).close();
+  for (let n = 1; n <= 4; n++) {
+    await log.append(item('bad', `b${n}`));
+    await log.append(item('good', `g${n}`));
+  }
+  // All but g4 is done; what is left of `bad` was the other one's.
+  for (const { record } of await main.next(8)) if (record.seq < 8) main.done(record.seq);
+  await log.close();
+  await database.open();
+  const meta = decodeRow<object>(await database.get(META_KEY) ?? new Uint8Array());
+  await writeSynced(database, [
+    { key: META_KEY, value: encodeRow({ ...meta, format: 1, nextTopic: undefined }) },
+    { key: subscriptionKey('home-held:box@home.test bad'), value: encodeRow(['bad', undefined]) },
+    { key: cursorKey('home-held:box@home.test bad'), value: encodeProgress({ position: 2, handed: 5, done: [[5, 5]], above: 1 }) },
+    { key: subscriptionKey('home-held:gone@home.test bad'), value: encodeRow(['bad', undefined]) },
+    { key: cursorKey('home-held:gone@home.test bad'), value: encodeProgress({ position: 0, handed: 0, done: [] }) },
+    { key: registryKey('poison:box@home.test:2'), value: encodeRow({ jid: 'box@home.test', topic: 'good', recordId: 'r', itemId: 'i', kind: 'publish', reason: 'odd', at: 7, bytes: new Uint8Array(9) }) },
+    { key: registryKey('poison:box@home.test:99'), value: encodeRow({ jid: 'box@home.test', topic: 'good', recordId: 'q', itemId: 'j', kind: 'publish', reason: 'odd', at: 7, bytes: new Uint8Array(9) }) },
+    { key: registryKey('other'), value: encodeRow(1) },
+  ]);
+  await database.close();
+  return database;
+}
+
+async function check(database: MemoryDatabase): Promise<void> {
+  const { log } = await openMemory({ database });
+  expect([...log.cursors()].map(({ name, held }) => [name, held])).toEqual([[HOME, ['bad']], ['local:reader', []]]);
+  const main = await log.cursor({ name: HOME, filter: '#', from: 'start', durable: true });
+  expect(await texts(main, 1)).toEqual(['g4*']);
+  expect(await texts(main.held.get('bad') ?? main, 2)).toEqual(['b2*', 'b4']);
+  expect(await log.asides(HOME)).toMatchObject([{ record: { seq: 2 }, note: { recordId: 'r', itemId: 'i', reason: 'odd', at: 7 } }]);
+  // One whose record has gone: the registry has the only copy.
+  expect(log.registry.entries('').map(([key]) => key)).toEqual(['other', 'poison:box@home.test:99']);
+  await log.close();
+}
+
+describe('a store of format 1', () => {
+  it('becomes one of today', async () => {
+    const database = await formatOne();
+    await check(database);
+    await database.open();
+    expect(decodeRow(await database.get(META_KEY) ?? new Uint8Array())).toMatchObject({ format: 2 });
+    const names = (await database.range({ ...prefixRange(PREFIX.cursor), limit: 9 })).map(([key]) => keyText(key));
+    expect(names).toEqual([HOME, `${HOME}\0bad`, 'local:reader']);
+    await database.close();
+  });
+
+  it('may be cut off at any write, and goes on', async () => {
+    let cuts = 0;
+    for (;; cuts++) {
+      const database = await formatOne();
+      const batch = database.batch.bind(database);
+      let left = cuts;
+      database.batch = () => {
+        const inner = batch();
+        return { ...inner, write: async (options) => { if (left-- === 0) throw new Error('power cut'); await inner.write(options); } };
+      };
+      const cut = await openMemory({ database }).then(({ log }) => log.close().then(() => false), () => true);
+      database.batch = batch;
+      await check(database.fork());
+      if (!cut) break;
+    }
+    expect(cuts).toBeGreaterThan(4);
+  });
+});
+
+it('no number of a topic is used twice, also when the highest has gone', async () => {
+  const { log, database } = await openMemory({ limits: { windowBytes: 0 } });
+  await log.append(item('a', '1'));
+  await log.append(item('b', '1'));
+  const { no } = log.topic('b') ?? { no: 0 };
+  await log.append({ topic: 'b', kind: 'delete' });
+  await log.append(item('a', '2'));
+  await log.trim();
+  await log.trim();
+  expect(log.topic('b')).toBeUndefined();
+  const after = await openMemory({ database: database.fork() });
+  await after.log.append(item('c', '1'));
+  expect(after.log.topic('c')?.no).toBeGreaterThan(no);
+});
