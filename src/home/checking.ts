@@ -74,7 +74,7 @@ export class Checking {
     if (!lane.created) await createNode(lane, this.#node);
     if (lane.readBack && still()) {
       const found = await readBack(lane, this.#node);
-      if (still()) this.#apply(lane, found);
+      if (still()) await this.#apply(lane, found);
     }
     if (lane.probing && still()) {
       const present = await probe(lane, this.#node);
@@ -90,32 +90,22 @@ export class Checking {
     return session.iq.request(iq, { timeout: ANSWER });
   }
 
-  #apply(lane: Lane, { arrived, missing, lost }: ReadBack): void {
+  async #apply(lane: Lane, { arrived, missing, lost, first }: ReadBack): Promise<void> {
     const { work } = this.#parts;
+    const { generation } = work;
+    // Before anything is forgotten: this is what may fail.
+    if (lost > 0) await work.apart(lane);
+    if (generation !== work.generation) return;
     lane.unknown = [];
-    lane.readBack = false;
+    work.seen(lane);
     for (const entry of arrived) work.acked(lane, entry);
-    // A server may answer from memory what its disk does not have yet: the time to settle begins anew.
-    const now = work.options.clock.mono();
-    for (const entry of lane.acked) entry.ackedAt = now;
     work.queued(lane, missing);
-    if (lost.length > 0) this.#sendAgain(lane, lost);
-  }
-
-  /** Acknowledged, and lost by the server: they and what is queued behind them are read from the log again, in order. */
-  #sendAgain(lane: Lane, lost: readonly Entry[]): void {
-    const { work } = this.#parts;
+    if (lost === 0) return;
     const { jid, trouble } = work.options;
-    trouble({ kind: 'home.lost', message: `${jid}: ${lost.length} acknowledged items of ${lane.topic} were no longer there and are sent again` });
-    const queue = work.unqueue(lane);
+    trouble({ kind: 'home.lost', message: `${jid}: ${lost} acknowledged items of ${lane.topic} were no longer there and are sent again` });
     // In a node that keeps only so many items, what is sent again would drive out newer ones: these follow it.
-    const first = lost.reduce((least, { seq }) => Math.min(least, seq), Infinity);
-    const again = [...lane.acked].filter((entry) => entry.seq >= first);
-    for (const entry of again) {
-      lane.acked.delete(entry);
-      work.forget(entry);
-    }
-    work.reading.again([...again, ...queue]);
+    lane.probing = false;
+    work.sendAgain(lane, first);
   }
 
   #found(lane: Lane, present: ReadonlySet<Entry>): void {

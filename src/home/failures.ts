@@ -1,8 +1,9 @@
 // What is done about an item that did not get through: sent again, waited for, or put aside.
+import { LanpostError } from '../errors.ts';
 import { failureOf, type Failure } from './failure.ts';
 import { Holding } from './holding.ts';
 import type { Entry, Lane } from './lane.ts';
-import { putAside } from './poison.ts';
+import { noteOf } from './poison.ts';
 import { reasonOf } from './reason.ts';
 import type { Work } from './work.ts';
 
@@ -86,7 +87,7 @@ export class Failures {
       // The node has gone, and with it what was acknowledged.
       lane.created = false;
       lane.phase = 'new';
-      lane.readBack ||= lane.acked.size > 0;
+      if (lane.takenAt !== undefined) this.#parts.work.doubt(lane);
       if (lane.createdAgain++ >= 2) return this.#hold(lane, `the node is not there and cannot be made: ${reason}`);
     } else if (failure === 'hold') return this.#hold(lane, reason);
     else if (failure === 'service') return this.#holding.pauseService(reason);
@@ -103,7 +104,7 @@ export class Failures {
 
   #goOn(lane: Lane): void {
     lane.createdAgain = 0;
-    if (lane.overflow !== undefined) this.#parts.work.release(lane);
+    this.#parts.work.release(lane);
     this.#parts.wake(lane);
   }
 
@@ -112,30 +113,24 @@ export class Failures {
     const { work } = this.#parts;
     this.#holding.hold(lane, reason);
     work.leave(lane);
-    work.split(lane);
   }
 
   async poison(lane: Lane, entry: Entry, reason: string): Promise<void> {
     const { work, wake } = this.#parts;
-    const { log, jid, clock, trouble } = work.options;
-    const { record } = entry;
+    const { jid, clock, trouble } = work.options;
     lane.aside++;
     try {
-      if (!record || !await putAside(log.registry, jid, record, entry.itemId, reason, clock.wall())) {
-        work.queued(lane, [entry]);
-        return this.#hold(lane, `too much had to be put aside already; now also: ${reason}`);
-      }
+      await lane.cursor.putAside(entry.seq, noteOf(entry, reason, clock.wall()));
       trouble({ kind: 'home.poison', message: `${jid} will not take ${entry.recordId} of ${lane.topic}; it was put aside: ${reason}` });
-      work.forget(entry);
-      entry.cursor.done(entry.seq);
     } catch (error) {
-      // The log takes nothing now; it is tried again like any other.
       work.queued(lane, [entry]);
+      if (error instanceof LanpostError && error.code === 'busy') return this.#hold(lane, `too much had to be put aside already; now also: ${reason}`);
+      // The log takes nothing now; it is tried again like any other.
       lane.reason = reasonOf(error);
       this.act(lane, 'retry', 3);
     } finally {
       lane.aside--;
-      work.split(lane);
+      work.rejoin(lane);
     }
     wake(lane);
   }

@@ -213,7 +213,7 @@ export class Home {
 
   /** Everything here happens in the tick of the last answer: stanzas right behind it are counted. */
   #take(negotiated: Negotiated): void {
-    const { clock, trouble, timing, receive } = this.#parts;
+    const { clock, log, trouble, timing, receive } = this.#parts;
     const { socket, arrivals, bound, resumed, refused, sm } = negotiated;
     if (resumed !== undefined && this.#session) {
       this.#session.attach(socket, resumed);
@@ -227,7 +227,7 @@ export class Home {
     this.#giveUp();
     const jid = bound ?? this.account.jid;
     const session: HomeSession = new HomeSession({
-      clock, jid, managed: sm !== undefined, timing,
+      clock, jid, managed: sm !== undefined, timing, roomy: () => log.roomy(),
       receive: receive && ((stanza) => receive(stanza, { jid: this.account.jid, session: jid })),
       trouble: (message) => trouble({ kind: 'home.receive', message: `${this.account.jid}: ${message}` }),
     });

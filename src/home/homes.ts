@@ -7,15 +7,14 @@ import type { Log } from '../log/log.ts';
 import type { Road } from '../mail/road.ts';
 import { bare } from '../xmpp/jid.ts';
 import { forgetAccount, loadAccounts, saveAccount, toAccount, type Account } from './account.ts';
-import { cursorName, heldName, heldNames } from './cursor-name.ts';
+import { cursorName } from './cursor-name.ts';
 import type { Home, HomeLimits, HomeReceiver } from './home.ts';
 import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 import { HomeRoad } from './mail-road.ts';
-import { forgetPoison } from './poison.ts';
 import { reasonOf } from './reason.ts';
 
 export const HOME_LIMITS: HomeLimits = {
-  settle: 60_000, stanza: 200_000, ahead: 256, aheadBytes: 1 << 20, unsettled: 32_768, connect: 20_000, incoming: 8 << 20,
+  settle: 60_000, stanza: 200_000, ahead: 256, aheadBytes: 1 << 20, connect: 20_000, incoming: 8 << 20,
 };
 
 export interface HomesOptions {
@@ -130,7 +129,6 @@ class AccountHomes implements Homes {
       this.#homes.delete(home.account.jid);
       const { registry } = this.#options.log;
       await forgetAccount(registry, home.account.jid);
-      await forgetPoison(registry, home.account.jid);
       await this.#dropCursors(home.account.jid, []);
     });
   }
@@ -138,8 +136,8 @@ class AccountHomes implements Homes {
   /** Readers of filters that the home no longer has would hold the log for ever. */
   async #dropCursors(jid: string, keep: readonly string[]): Promise<void> {
     const { log } = this.#options;
-    const kept = new Set([...keep.map((filter) => cursorName(jid, filter)), ...heldNames(log, jid, keep)]);
-    const mine = [...log.cursors()].map((info) => info.name).filter((name) => name.startsWith(cursorName(jid, '')) || name.startsWith(heldName(jid, '')));
+    const kept = new Set(keep.map((filter) => cursorName(jid, filter)));
+    const mine = [...log.cursors()].map((info) => info.name).filter((name) => name.startsWith(cursorName(jid, '')));
     for (const name of mine) if (!kept.has(name)) await log.dropCursor(name);
   }
 

@@ -11,24 +11,19 @@ export interface Entry {
   /** XEP-0060 item id: the publisher's choice, else the record id. */
   readonly itemId: string;
   readonly bytes: number;
-  readonly cursor: Cursor;
-  readonly stamp: LogRecord['stamp'];
   /** It may have been sent before this process began. */
   readonly redelivered: boolean;
-  /** Let go once it is acknowledged: the log has it. */
-  record: LogRecord | undefined;
-  /** Monotonic; undefined until the home has acknowledged it. */
-  ackedAt: number | undefined;
+  readonly record: LogRecord;
   tries: number;
   /** A later one with its item id has got through while this was in flight: it must not come after that. */
   replaced: boolean;
 }
 
-export function entryOf(cursor: Cursor, record: LogRecord, kind: Entry['kind'], redelivered: boolean): Entry {
-  const { seq, topic, recordId, stamp } = record;
+export function entryOf(record: LogRecord, kind: Entry['kind'], redelivered: boolean): Entry {
+  const { seq, topic, recordId } = record;
   // What the envelope adds is about as much again as 256 bytes.
   const bytes = (record.payload?.bytes.length ?? 0) + 256;
-  return { seq, topic, recordId, kind, itemId: record.id ?? recordId, bytes, cursor, stamp, redelivered, record, ackedAt: undefined, tries: 0, replaced: false };
+  return { seq, topic, recordId, kind, itemId: record.id ?? recordId, bytes, redelivered, record, tries: 0, replaced: false };
 }
 
 /** Few enough ids for one question. */
@@ -39,13 +34,16 @@ export type Phase = 'new' | 'checking' | 'ready';
 
 export class Lane {
   readonly topic: string;
+  /** The subscription that the topic belongs to. */
+  readonly main: Cursor;
   phase: Phase = 'new';
   /** Waiting, in order of seq. */
   queue: Entry[] = [];
   readonly flight: Set<Entry> = new Set();
   /** In flight when the session went: the home may have them or not. */
   unknown: Entry[] = [];
-  readonly acked: Set<Entry> = new Set();
+  /** Monotonic; the home acknowledged the newest then. Undefined when all that it acknowledged has settled. */
+  takenAt: number | undefined;
   /** Failed and to be sent again once the others in flight are answered. */
   returned: Entry[] = [];
   failure: Failure | undefined;
@@ -64,33 +62,36 @@ export class Lane {
   page: number = PAGE_ITEMS;
   /** Being put aside. */
   aside = 0;
-  /** Seqs left undone in `main`, the cursor that they came from, while the topic is held. */
+  /** Seqs given back while the topic waits and has no cursor of its own yet. */
   left: number[] = [];
-  main: Cursor | undefined;
-  /** Reads this topic alone, since it was held. */
-  own: Cursor | undefined;
-  /** Highest seq that it gave. */
-  ownRead = 0;
-  /** Of what it gives up to here, all but `left` has been done by the cursor that the topic came from. */
-  skip: { readonly upTo: number; readonly left: ReadonlySet<number> } | undefined;
+  /** It could not be given a cursor of its own while it waits this time. */
+  together = false;
   /** It is going to a cursor of its own, or back. */
   moving: Promise<void> | undefined;
-  /** Records were left in the log because the topic is held; stamp of the first. */
-  overflow: LogRecord['stamp'] | undefined;
 
-  constructor(topic: string) {
+  constructor(topic: string, main: Cursor) {
     this.topic = topic;
+    this.main = main;
+  }
+
+  /** Reads this topic alone, since it was held. */
+  get own(): Cursor | undefined {
+    return this.main.held.get(this.topic);
+  }
+
+  get cursor(): Cursor {
+    return this.own ?? this.main;
   }
 
   /** Something of it is under way. */
   get busy(): boolean {
-    return this.queue.length > 0 || this.flight.size > 0 || this.unknown.length > 0 || this.acked.size > 0
+    return this.queue.length > 0 || this.flight.size > 0 || this.unknown.length > 0
       || this.returned.length > 0 || this.aside > 0 || this.failure !== undefined || this.phase === 'checking';
   }
 
   /** There is nothing to be known about it. */
   get idle(): boolean {
-    return !this.busy && this.overflow === undefined && !this.own && !this.moving;
+    return !this.busy && this.takenAt === undefined && this.left.length === 0 && !this.own && !this.moving;
   }
 
   /** Puts entries back where they belong in the order. */

@@ -3,9 +3,9 @@ import type { Log } from '../log/log.ts';
 import type { Element } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { failureOf } from './failure.ts';
-import type { Entry, Lane } from './lane.ts';
+import { entryOf, PAGE_ITEMS, type Entry, type Lane } from './lane.ts';
 import { createRequest, itemsRequest, parseItems } from './node.ts';
-import { arrived, newestByItem, pageOf } from './read-back.ts';
+import { arrived, newestByItem, noteNewest, pageOf } from './read-back.ts';
 
 export interface NodeCheckParts {
   readonly log: Log;
@@ -54,32 +54,61 @@ export interface ReadBack {
   /** Of those in flight when the session went: arrived, and not. */
   readonly arrived: readonly Entry[];
   readonly missing: readonly Entry[];
-  /** Acknowledged once, and no longer there. */
-  readonly lost: readonly Entry[];
+  /** How many that were acknowledged once are no longer there, and the first of them. */
+  readonly lost: number;
+  readonly first: number;
+}
+
+/** What was acknowledged and has not settled, newest first, as the log has it. */
+async function* acknowledged(lane: Lane, down: number): AsyncIterableIterator<Entry[]> {
+  for (let before = Infinity; before > down;) {
+    // Asked anew for each page: the topic may get a cursor of its own meanwhile.
+    const records = await lane.cursor.taken(lane.topic, before, PAGE_ITEMS);
+    const entries = records.flatMap((record) => (record.kind === 'publish' || record.kind === 'retract' ? [entryOf(record, record.kind, false)] : []));
+    if (entries.length > 0) yield entries;
+    before = records.at(-1)?.seq ?? 0;
+  }
 }
 
 /** First what may or may not have arrived; then from the newest acknowledged back, until one whole page is present. */
 export async function readBack(lane: Lane, parts: NodeCheckParts): Promise<ReadBack> {
-  const acked = [...lane.acked].toSorted((a, b) => b.seq - a.seq);
   const unknown = lane.unknown.toSorted((a, b) => a.seq - b.seq);
-  const newest = newestByItem([...acked, ...unknown]);
+  const there = await arrivedOf(unknown, lane, parts);
+  // One that did not arrive replaces nothing.
+  const standing = newestByItem(there);
+  let lost = 0;
+  let first = Infinity;
+  for await (const entries of acknowledged(lane, 0)) {
+    noteNewest(standing, entries);
+    let whole = true;
+    for (let at = 0; at < entries.length;) {
+      const page = pageOf(entries, at, lane.page);
+      const present = await presentOf(lane, page, standing, parts);
+      for (const { seq } of page.filter((entry) => !present.has(entry))) {
+        lost++;
+        first = Math.min(first, seq);
+      }
+      whole = present.size === page.length;
+      if (whole) break;
+      at += page.length;
+    }
+    if (whole) break;
+  }
+  return { arrived: [...there], missing: unknown.filter((entry) => !there.has(entry)), lost, first };
+}
+
+async function arrivedOf(unknown: readonly Entry[], lane: Lane, parts: NodeCheckParts): Promise<Set<Entry>> {
+  const [oldest] = unknown;
   const there = new Set<Entry>();
+  if (!oldest) return there;
+  const newest = newestByItem(unknown);
+  for await (const entries of acknowledged(lane, oldest.seq)) noteNewest(newest, entries);
   for (let at = 0; at < unknown.length;) {
     const page = pageOf(unknown, at, lane.page);
     for (const entry of await presentOf(lane, page, newest, parts)) there.add(entry);
     at += page.length;
   }
-  // One that did not arrive replaces nothing.
-  const standing = newestByItem([...acked, ...there]);
-  const lost: Entry[] = [];
-  for (let at = 0; at < acked.length;) {
-    const page = pageOf(acked, at, lane.page);
-    const present = await presentOf(lane, page, standing, parts);
-    lost.push(...page.filter((entry) => !present.has(entry)));
-    if (present.size === page.length) break;
-    at += page.length;
-  }
-  return { arrived: [...there], missing: unknown.filter((entry) => !there.has(entry)), lost };
+  return there;
 }
 
 /** The first look of a new process: which of the first records handed out before it are there already? */

@@ -1,6 +1,7 @@
 // Takes records from the log as far ahead as there is room, one loop per reader.
 import type { Clock } from '../clock.ts';
 import type { Cursor } from '../log/cursor.ts';
+import { LanpostError } from '../errors.ts';
 import { matches } from '../log/filter.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
@@ -12,11 +13,11 @@ export interface ReadAheadParts {
   /** Name and filter of each reader. A record that several match belongs to the first. */
   readonly readers: readonly { readonly name: string; readonly filter: string }[];
   readonly limits: { readonly ahead: number; readonly aheadBytes: number };
-  /** Whether as much is on its way as may be. */
-  readonly full: () => boolean;
   readonly take: (cursor: Cursor, record: LogRecord, redelivered: boolean) => void;
-  /** A reader has read all there was up to `head`. */
-  readonly tail: (cursor: Cursor, head: number) => void;
+  /** Whose a record of the topic is, when `cursor` gave it. */
+  readonly owner: (cursor: Cursor, topic: string) => Cursor;
+  /** A reader has read all there is. */
+  readonly tail: (cursor: Cursor) => void;
   readonly failed: (error: unknown) => void;
 }
 
@@ -26,8 +27,7 @@ const AGAIN = 1_000;
 export class ReadAhead {
   readonly #parts: ReadAheadParts;
   readonly #closing = new AbortController();
-  readonly #mains: Cursor[] = [];
-  /** Every cursor's loop; a cursor that is not here any more is read no further. */
+  readonly mains: Cursor[] = [];
   readonly #loops = new Map<Cursor, Promise<void>>();
   #items = 0;
   #bytes = 0;
@@ -39,27 +39,27 @@ export class ReadAhead {
     this.#parts = parts;
   }
 
-  async start(): Promise<void> {
+  /** Opens the readers; nothing is read yet. */
+  async open(): Promise<void> {
     const { log, readers } = this.#parts;
-    for (const reader of readers) this.#mains.push(await log.cursor({ ...reader, from: 'start', durable: true }));
-    for (const [i, cursor] of this.#mains.entries()) this.#begin(cursor, { earlier: readers.slice(0, i).map((reader) => reader.filter), paused: () => false });
+    for (const reader of readers) this.mains.push(await log.cursor({ ...reader, from: 'start', durable: true }));
+  }
+
+  start(): void {
+    const { readers } = this.#parts;
+    for (const [i, cursor] of this.mains.entries()) this.#begin(cursor, { earlier: readers.slice(0, i).map((reader) => reader.filter), paused: () => false });
   }
 
   /** One more reader; while `paused` it takes nothing. */
-  adopt(cursor: Cursor, paused: () => boolean): void {
-    this.#begin(cursor, { earlier: [], paused });
-  }
-
-  async retire(cursor: Cursor): Promise<void> {
-    this.#loops.delete(cursor);
-    await cursor.close();
+  adopt(cursor: Cursor, paused: () => boolean, earlier: readonly string[] = []): void {
+    this.#begin(cursor, { earlier, paused });
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
     this.makeRoom();
     await Promise.all(this.#loops.values());
-    await Promise.all([...new Set([...this.#mains, ...this.#loops.keys()])].map((cursor) => cursor.close()));
+    await Promise.all(this.mains.map((cursor) => cursor.close()));
   }
 
   queued(entry: Entry): void {
@@ -77,17 +77,17 @@ export class ReadAhead {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** What is not done of the cursor is read again, in order. */
-  rewind(cursor: Cursor): void {
+  /** These are read again, in order, before anything that follows them. */
+  again(cursor: Cursor, seqs: readonly number[]): void {
     this.#turn++;
-    cursor.rewind();
+    for (const seq of seqs) cursor.again(seq);
     this.makeRoom();
   }
 
-  /** These are read again, in order, before anything that follows them. */
-  again(entries: readonly Entry[]): void {
+  /** All from `seq` on that is not done is read again, in order. */
+  rewindTo(cursor: Cursor, seq: number): void {
     this.#turn++;
-    for (const entry of entries.toSorted((a, b) => a.seq - b.seq)) entry.cursor.again(entry.seq);
+    cursor.rewindTo(seq);
     this.makeRoom();
   }
 
@@ -98,25 +98,23 @@ export class ReadAhead {
   }
 
   async #loop(cursor: Cursor, { earlier, paused }: { readonly earlier: readonly string[]; readonly paused: () => boolean }): Promise<void> {
-    const { limits, full, take, tail, failed, log } = this.#parts;
+    const { limits, take, owner, tail, failed } = this.#parts;
     const { signal } = this.#closing;
-    while (!signal.aborted && this.#loops.has(cursor)) {
+    while (!signal.aborted) {
       try {
-        if (paused() || this.#items >= limits.ahead || this.#bytes >= limits.aheadBytes || full()) {
+        if (paused() || this.#items >= limits.ahead || this.#bytes >= limits.aheadBytes) {
           await new Promise<void>((resolve) => { this.#waiting.push(resolve); });
           continue;
         }
         const turn = this.#turn;
-        const { head } = log;
         const deliveries = await cursor.next(PAGE);
-        if (!this.#loops.has(cursor)) return;
         if (turn !== this.#turn) {
           // Something before it is read again: it must wait its turn.
-          for (const { record } of deliveries) cursor.again(record.seq);
+          for (const { record } of deliveries) owner(cursor, record.topic).again(record.seq);
           continue;
         }
         if (deliveries.length === 0) {
-          tail(cursor, head);
+          tail(cursor);
           await cursor.wait(signal);
         }
         for (const { record, redelivered } of deliveries) {
@@ -124,11 +122,14 @@ export class ReadAhead {
           else take(cursor, record, redelivered);
         }
       } catch (error) {
-        if (signal.aborted || !this.#loops.has(cursor)) return;
+        if (signal.aborted) return;
+        // Its topic has caught up: whoever it came from reads on.
+        if (error instanceof LanpostError && error.code === 'closed') break;
         failed(error);
         await this.#pause();
       }
     }
+    this.#loops.delete(cursor);
   }
 
   #pause(): Promise<void> {

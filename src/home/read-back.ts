@@ -17,10 +17,16 @@ export function pageOf(entries: readonly Entry[], from: number, most: number): E
   return page;
 }
 
-/** Newest entry of each item id: it alone can be seen in the node. */
+/** Newest entry of each item id: it alone can be seen in the node. Ids that are used only once are left out. */
+export function noteNewest(newest: Map<string, number>, entries: Iterable<Entry>): void {
+  for (const { itemId, recordId, kind, seq } of entries) {
+    if ((itemId !== recordId || kind === 'retract') && seq > (newest.get(itemId) ?? 0)) newest.set(itemId, seq);
+  }
+}
+
 export function newestByItem(entries: Iterable<Entry>): Map<string, number> {
   const newest = new Map<string, number>();
-  for (const { itemId, seq } of entries) if (seq > (newest.get(itemId) ?? 0)) newest.set(itemId, seq);
+  noteNewest(newest, entries);
   return newest;
 }
 

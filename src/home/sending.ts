@@ -64,7 +64,7 @@ export class Sending {
   /** The stream died of something we sent: find out what, one at a time. */
   suspect(): void {
     const { work } = this.#parts;
-    const inFlight = [...work.known.values()].filter((entry) => work.lanes.get(entry.topic)?.flight.has(entry));
+    const inFlight = [...work.lanes.values()].flatMap((lane) => [...lane.flight]);
     this.#window.narrow();
     this.#suspect.died(inFlight.map((entry) => entry.seq));
   }
@@ -103,7 +103,7 @@ export class Sending {
   #send(lane: Lane, entry: Entry): void {
     const { work, failures } = this.#parts;
     const { record } = entry;
-    if (!record || !work.session) return;
+    if (!work.session) return;
     const stanza = this.#stanza(entry, record);
     if (typeof stanza === 'string') {
       void failures.poison(lane, entry, stanza);

@@ -27,6 +27,8 @@ export interface SessionOptions {
   /** Takes what is no answer; resolves with a reply when what the stanza caused is safe. */
   readonly receive?: ((stanza: Element) => Promise<Element | undefined>) | undefined;
   readonly trouble: (message: string) => void;
+  /** Set while too much waits for the disk: resolves when it does not any more. */
+  readonly roomy?: (() => Promise<void> | undefined) | undefined;
   readonly managed: boolean;
   readonly timing: SessionTiming;
 }
@@ -44,6 +46,8 @@ export class HomeSession {
   #socket: XmppSocket | undefined;
   readonly #liveness: Liveness;
   #paused = false;
+  /** Too much waits for the disk already. */
+  #crowded = false;
   #ended = false;
   #broken = false;
   /** Grows with each connection: what an earlier one brought is numbered anew. */
@@ -176,7 +180,9 @@ export class HomeSession {
     this.#inWork++;
     this.#throttle();
     try {
-      const reply = this.#options.receive ? await this.#options.receive(stanza) : refuse(stanza);
+      const handling = this.#options.receive?.(stanza) ?? refuse(stanza);
+      this.#crowd();
+      const reply = await handling;
       if (reply) this.send(reply);
       if (life === this.#life) this.#sm.handled(n);
     } catch (error) {
@@ -189,9 +195,22 @@ export class HomeSession {
     }
   }
 
-  /** Reading stops while too much that came is not done. */
+  #crowd(): void {
+    const roomy = this.#crowded ? undefined : this.#options.roomy?.();
+    if (roomy) void this.#wait(roomy);
+  }
+
+  async #wait(roomy: Promise<void>): Promise<void> {
+    this.#crowded = true;
+    this.#throttle();
+    await roomy;
+    this.#crowded = false;
+    this.#throttle();
+  }
+
+  /** Reading stops while too much that came is not done, or waits for the disk. */
   #throttle(): void {
-    const full = this.#sm.unhandled > MAX_UNHANDLED;
+    const full = this.#crowded || this.#sm.unhandled > MAX_UNHANDLED;
     if (full === this.#paused || !this.#socket) return;
     this.#paused = full;
     if (full) this.#socket.pause();

@@ -1,34 +1,37 @@
 // Acknowledged is not yet safe: a server may answer before its disk has it. What has been acknowledged for
 // long enough on one unbroken session counts as settled.
 import type { Clock, Timer } from '../clock.ts';
-import type { Entry } from './lane.ts';
 
 export interface SettlingParts {
   readonly clock: Clock;
   /** ms. */
   readonly settle: number;
-  /** Whether its topic has been read back since the session began. */
-  readonly ready: (entry: Entry) => boolean;
-  readonly settled: (entry: Entry) => void;
+  /** What was acknowledged up to `tag` has settled. */
+  readonly settled: (tag: number) => void;
+  /** Whether there is anything to wait for. */
+  readonly waiting: () => boolean;
 }
 
 export class Settling {
   readonly #parts: SettlingParts;
-  readonly #entries = new Set<Entry>();
+  /** Time is told in steps, so that what is acknowledged at about the same time can be kept together. */
+  readonly #step: number;
   #timer: Timer | undefined;
   #online = false;
 
   constructor(parts: SettlingParts) {
     this.#parts = parts;
+    this.#step = Math.min(1_000, Math.max(10, parts.settle / 4));
   }
 
-  add(entry: Entry): void {
-    this.#entries.add(entry);
+  /** For what is acknowledged at `at`. */
+  tag(at: number): number {
+    return Math.floor(at / this.#step);
+  }
+
+  /** Something was acknowledged. */
+  added(): void {
     this.#soon();
-  }
-
-  remove(entry: Entry): void {
-    this.#entries.delete(entry);
   }
 
   /** Nothing settles while there is no connection. */
@@ -44,22 +47,13 @@ export class Settling {
   }
 
   #soon(): void {
-    if (this.#timer || !this.#online || this.#entries.size === 0) return;
-    const { clock, settle } = this.#parts;
-    this.#timer = clock.after(Math.min(1_000, Math.max(10, settle / 4)), () => {
+    if (this.#timer || !this.#online || !this.#parts.waiting()) return;
+    const { clock, settle, settled } = this.#parts;
+    this.#timer = clock.after(this.#step, () => {
       this.#timer = undefined;
-      this.#pass();
+      // The whole step lies so far back.
+      settled(this.tag(clock.mono() - settle) - 1);
       this.#soon();
     });
-  }
-
-  #pass(): void {
-    const { clock, settle, ready, settled } = this.#parts;
-    const due = clock.mono() - settle;
-    for (const entry of this.#entries) {
-      if (entry.ackedAt === undefined || entry.ackedAt > due || !ready(entry)) continue;
-      this.#entries.delete(entry);
-      settled(entry);
-    }
   }
 }

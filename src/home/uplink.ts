@@ -2,9 +2,8 @@
 // queued → in flight → acked → settled; the cursor moves only at settled, so nothing is trimmed before.
 import type { LogRecord } from '../log/record.ts';
 import { Checking } from './checking.ts';
-import { cursorName, heldNames } from './cursor-name.ts';
+import { cursorName } from './cursor-name.ts';
 import { Failures } from './failures.ts';
-import type { Entry } from './lane.ts';
 import { Sending } from './sending.ts';
 import type { HomeSession } from './session.ts';
 import { Work, type UplinkOptions } from './work.ts';
@@ -35,14 +34,17 @@ export class Uplink {
 
   /** Records not settled, and the oldest one's stamp. */
   async backlog(): Promise<{ readonly queued: number; readonly oldest: LogRecord['stamp'] | undefined }> {
-    const { options: { log, filters, jid }, known, lanes } = this.#work;
-    const names = new Set([...filters.map((filter) => cursorName(jid, filter)), ...heldNames(log, jid, filters)]);
+    const { log, filters, jid } = this.#work.options;
+    const names = new Set(filters.map((filter) => cursorName(jid, filter)));
     let queued = 0;
-    for (const info of log.cursors()) if (names.has(info.name)) queued += await info.pending();
-    let oldest: Entry | undefined;
-    for (const entry of known.values()) if (!oldest || entry.seq < oldest.seq) oldest = entry;
-    const stamps = [oldest?.stamp, ...[...lanes.values()].map((lane) => lane.overflow)].filter((stamp) => stamp !== undefined);
-    return { queued, oldest: stamps.toSorted((a, b) => a.wall - b.wall)[0] };
+    let oldest: LogRecord | undefined;
+    for (const info of log.cursors()) {
+      if (!names.has(info.name)) continue;
+      queued += await info.pending();
+      const first = await info.oldest();
+      if (first && (!oldest || first.seq < oldest.seq)) oldest = first;
+    }
+    return { queued, oldest: oldest?.stamp };
   }
 
   /** Topics that wait for somebody, and why. */
@@ -92,12 +94,12 @@ export class Uplink {
       lane.flight.clear();
       work.queued(lane, lane.returned.splice(0));
       lane.failure = undefined;
-      lane.heldUntil = 0;
       lane.phase = 'new';
       // Where a service makes a missing node of itself, it makes it open to all.
       lane.created = false;
-      lane.readBack ||= lane.unknown.length > 0 || lane.acked.size > 0;
-      if (lane.overflow !== undefined) work.release(lane);
+      lane.readBack ||= lane.unknown.length > 0;
+      if (lane.takenAt !== undefined) work.doubt(lane);
+      work.release(lane);
       if (lane.idle) work.lanes.delete(lane.topic);
     }
     this.#sending.wakeAll();

@@ -1,11 +1,12 @@
 // Everything of one home that is on its way up: topics, entries, and where each entry stands.
 import type { Clock } from '../clock.ts';
 import type { Cursor } from '../log/cursor.ts';
+import { matches } from '../log/filter.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { Trouble } from '../api.ts';
 import { cursorName } from './cursor-name.ts';
-import { HeldCursors } from './held-cursors.ts';
+import { HeldLanes } from './held-lanes.ts';
 import { entryOf, Lane, type Entry } from './lane.ts';
 import { ReadAhead } from './read-ahead.ts';
 import type { HomeSession } from './session.ts';
@@ -19,8 +20,6 @@ export interface UplinkLimits {
   /** Records and bytes read ahead of what is in flight. */
   readonly ahead: number;
   readonly aheadBytes: number;
-  /** Records acknowledged and not settled, remembered at once. */
-  readonly unsettled: number;
 }
 
 export interface UplinkOptions {
@@ -36,12 +35,11 @@ export interface UplinkOptions {
 export class Work {
   readonly options: UplinkOptions;
   readonly lanes: Map<string, Lane> = new Map();
-  readonly known: Map<number, Entry> = new Map();
   readonly settling: Settling;
   readonly reading: ReadAhead;
-  readonly #held: HeldCursors;
-  /** The cursor that a topic comes from, and how far that has been read. */
-  readonly #read = new Map<Cursor, number>();
+  readonly #held: HeldLanes;
+  /** Of what these have acknowledged it is not known whether the home still has it, since when. */
+  readonly #doubtful = new Map<Cursor, number>();
   session: HomeSession | undefined;
   /** Grows with each session: answers to an earlier one mean nothing any more. */
   generation = 0;
@@ -49,30 +47,43 @@ export class Work {
   readonly wake: (lane: Lane) => void;
 
   constructor(options: UplinkOptions, wake: (lane: Lane) => void) {
-    this.options = options;
+    // A record that several filters match belongs to the first: always the same one, in whatever order they were given.
+    this.options = { ...options, filters: options.filters.toSorted() };
     this.wake = wake;
-    const { log, clock, jid, filters, limits, trouble } = options;
+    const { log, clock, jid, filters, limits, trouble } = this.options;
     this.settling = new Settling({
-      clock, settle: limits.settle, settled: (entry) => this.#settled(entry),
-      ready: (entry) => this.lanes.get(entry.topic)?.readBack === false,
+      clock, settle: limits.settle, settled: (tag) => this.#settled(tag),
+      waiting: () => [...this.lanes.values()].some((lane) => lane.takenAt !== undefined),
     });
     this.reading = new ReadAhead({
       log, clock, limits, readers: filters.map((filter) => ({ name: cursorName(jid, filter), filter })),
-      full: () => this.known.size >= limits.unsettled,
       take: (cursor, record, redelivered) => this.#take(cursor, record, redelivered),
-      tail: (cursor, head) => this.#tail(cursor, head),
+      owner: (cursor, topic) => cursor.held.get(topic) ?? this.#ownerOf(cursor, topic),
+      tail: (cursor) => this.#tail(cursor),
       failed: (error) => trouble({ kind: 'home.read', message: `reading for ${jid} failed: ${String(error)}` }),
     });
-    this.#held = new HeldCursors({
-      jid, filters, log, reading: () => this.reading, paused: (lane) => this.#isHeld(lane),
+    this.#held = new HeldLanes({
+      reading: () => this.reading, paused: (lane) => this.isHeld(lane),
+      stayed: (lane) => {
+        if (this.isHeld(lane)) this.#giveBack(lane, []);
+        else this.release(lane);
+      },
       failed: (reason) => trouble({ kind: 'home.read', message: `a held topic of ${jid} could not be read apart: ${reason}` }),
     });
   }
 
   async start(): Promise<void> {
-    // First those: their topics are none of the others' business.
-    await this.#held.load((topic) => this.#laneOf(topic));
-    await this.reading.start();
+    await this.reading.open();
+    const { filters } = this.options;
+    for (const [i, main] of this.reading.mains.entries()) {
+      for (const [topic, own] of main.held) {
+        const earlier = filters.slice(0, i);
+        // There is another filter now, which has had the topic from the start.
+        if (earlier.some((filter) => matches(filter, topic))) this.reading.adopt(own, () => false, earlier);
+        else this.#held.adopt(this.#laneOf(topic, main), own);
+      }
+    }
+    this.reading.start();
   }
 
   async close(): Promise<void> {
@@ -82,78 +93,65 @@ export class Work {
     await this.reading.close();
   }
 
-  #laneOf(topic: string): Lane {
-    const lane = this.lanes.get(topic) ?? new Lane(topic);
+  #laneOf(topic: string, main: Cursor): Lane {
+    const lane = this.lanes.get(topic) ?? new Lane(topic, main);
     this.lanes.set(topic, lane);
     return lane;
   }
 
-  #isHeld(lane: Lane): boolean {
+  isHeld(lane: Lane): boolean {
     return lane.heldUntil > this.options.clock.mono();
+  }
+
+  /** Of a topic that went its own way while the record was on its way here. */
+  #ownerOf(cursor: Cursor, topic: string): Cursor {
+    const lane = this.lanes.get(topic);
+    return lane && (lane.main === cursor || lane.own === cursor) ? lane.cursor : cursor;
   }
 
   #take(cursor: Cursor, record: LogRecord, redelivered: boolean): void {
     const { seq, topic, kind } = record;
-    const own = this.#held.has(cursor);
-    const lane = this.lanes.get(topic);
-    if (lane?.own && !own) return cursor.done(seq);
-    if (this.known.has(seq)) return;
-    if (own && lane) {
-      lane.ownRead = Math.max(lane.ownRead, seq);
-      if (lane.skip && seq <= lane.skip.upTo && !lane.skip.left.has(seq)) return cursor.done(seq);
-    }
-    if (kind === 'gap' && !own) {
+    const owner = cursor.held.get(topic) ?? this.#ownerOf(cursor, topic);
+    if (kind === 'gap') {
       const { from = seq, to = seq, reason = 'unknown' } = record.gap ?? {};
       this.options.trouble({ kind: 'home.gap', message: `records ${from} to ${to} were lost (${reason}) before ${this.options.jid} had them` });
     }
     // The home's node is the home's own: purging, deleting or configuring a topic here does not reach it.
-    if ((kind !== 'publish' && kind !== 'retract') || (kind === 'retract' && record.id === undefined)) return cursor.done(seq);
-    this.#enter(this.#laneOf(topic), cursor, { record, kind, redelivered });
-  }
-
-  #enter(lane: Lane, cursor: Cursor, { record, kind, redelivered }: { readonly record: LogRecord; readonly kind: Entry['kind']; readonly redelivered: boolean }): void {
-    const { seq } = record;
-    if (this.#isHeld(lane)) {
+    if ((kind !== 'publish' && kind !== 'retract') || (kind === 'retract' && record.id === undefined)) return owner.done(seq);
+    const lane = this.lanes.get(topic) ?? this.#laneOf(topic, cursor);
+    if (this.isHeld(lane)) {
       // Left where it is, undone; the log is read again when the topic goes on.
-      this.#leave(lane, cursor, record);
-      this.#held.split(lane, cursor);
+      this.#giveBack(lane, [seq]);
       return;
     }
-    const entry = entryOf(cursor, record, kind, redelivered);
-    this.known.set(seq, entry);
+    const entry = entryOf(record, kind, redelivered);
     lane.enqueue(entry);
     this.reading.queued(entry);
     this.wake(lane);
   }
 
-  #leave(lane: Lane, cursor: Cursor, { seq, stamp }: { readonly seq: number; readonly stamp: LogRecord['stamp'] }): void {
-    lane.overflow ??= stamp;
-    if (cursor !== lane.own) {
-      lane.main = cursor;
-      lane.left.push(seq);
+  #giveBack(lane: Lane, seqs: readonly number[]): void {
+    const { own } = lane;
+    if (own) this.reading.again(own, seqs);
+    else {
+      lane.left.push(...seqs);
+      this.#held.split(lane);
     }
   }
 
-  #tail(cursor: Cursor, head: number): void {
-    if (!this.#held.has(cursor)) this.#read.set(cursor, head);
-    for (const [main, read] of this.#read) this.#held.merge(main, read);
+  #tail(cursor: Cursor): void {
+    const lane = this.lanes.get(cursor.filter);
+    if (lane?.own === cursor) this.#held.merge(lane);
+  }
+
+  /** Nothing of it is under way any more: it may go back to where it came from. */
+  rejoin(lane: Lane): void {
+    this.#held.merge(lane);
   }
 
   /** The topic must wait: what `which` says of its queue goes back to where it came from. */
   leave(lane: Lane, which: (entry: Entry) => boolean = () => true): void {
-    const leaving = lane.queue.filter(which);
-    lane.queue = lane.queue.filter((entry) => !which(entry));
-    for (const entry of leaving) {
-      this.reading.unqueued(entry);
-      this.forget(entry);
-      this.#leave(lane, entry.cursor, entry);
-    }
-    this.reading.makeRoom();
-  }
-
-  /** A held topic goes to a cursor of its own as soon as nothing of it is under way. */
-  split(lane: Lane): void {
-    if (lane.main && this.#isHeld(lane)) this.#held.split(lane, lane.main);
+    this.#giveBack(lane, this.#unqueue(lane, which).map(({ seq }) => seq));
   }
 
   queued(lane: Lane, entries: readonly Entry[]): void {
@@ -161,56 +159,77 @@ export class Work {
     lane.requeue(entries);
   }
 
-  /** Empties the queue of a topic; its records stay in the log, undone. */
-  unqueue(lane: Lane): Entry[] {
-    const queue = lane.queue.splice(0);
-    for (const entry of queue) {
-      this.reading.unqueued(entry);
-      this.forget(entry);
+  #unqueue(lane: Lane, which: (entry: Entry) => boolean): Entry[] {
+    const leaving = lane.queue.filter(which);
+    lane.queue = lane.queue.filter((entry) => !which(entry));
+    for (const entry of leaving) this.reading.unqueued(entry);
+    this.reading.makeRoom();
+    return leaving;
+  }
+
+  /** Gives the topic a cursor of its own. */
+  apart(lane: Lane): Promise<void> {
+    return this.#held.apart(lane);
+  }
+
+  /** The home has lost it and all that follows: the topic's own cursor reads that again, in order. */
+  sendAgain(lane: Lane, first: number): void {
+    const { own } = lane;
+    if (!own) return;
+    this.#unqueue(lane, ({ seq }) => seq >= first);
+    this.reading.rewindTo(own, first);
+  }
+
+  acked(lane: Lane, { seq }: Entry): void {
+    const now = this.options.clock.mono();
+    lane.takenAt = now;
+    lane.cursor.take(seq, this.settling.tag(now));
+    this.settling.added();
+  }
+
+  /** Whether the home still has what it acknowledged of the topic must be seen first: nothing settles before. */
+  doubt(lane: Lane): void {
+    lane.readBack = true;
+    if (!this.#doubtful.has(lane.cursor)) this.#doubtful.set(lane.cursor, this.options.clock.mono());
+  }
+
+  /** It has been seen. A server may answer from memory what its disk does not have yet: the time to settle begins anew. */
+  seen(lane: Lane): void {
+    lane.readBack = false;
+    if (!this.#doubtful.has(lane.cursor)) this.#doubtful.set(lane.cursor, this.options.clock.mono());
+  }
+
+  #settled(tag: number): void {
+    const { clock, limits: { settle } } = this.options;
+    const now = clock.mono();
+    const lanes = [...this.lanes.values()];
+    // Also of a cursor that a topic has only just been given.
+    for (const lane of lanes) if (lane.readBack && lane.takenAt !== undefined && !this.#doubtful.has(lane.cursor)) this.#doubtful.set(lane.cursor, now);
+    for (const [cursor, since] of this.#doubtful) {
+      const unseen = lanes.filter((lane) => lane.cursor === cursor && lane.readBack && lane.takenAt !== undefined);
+      // A service that does not say what it has of one topic keeps no other from settling.
+      if (unseen.length > 0 && now - since > settle) for (const lane of unseen) this.#held.split(lane);
+      if (unseen.length > 0) continue;
+      this.#doubtful.delete(cursor);
+      cursor.retake(this.settling.tag(now));
+      for (const lane of lanes) if (lane.cursor === cursor && lane.takenAt !== undefined) lane.takenAt = now;
     }
-    return queue;
-  }
-
-  acked(lane: Lane, entry: Entry): void {
-    entry.record = undefined;
-    entry.ackedAt = this.options.clock.mono();
-    lane.acked.add(entry);
-    this.settling.add(entry);
-  }
-
-  #settled(entry: Entry): void {
-    const lane = this.lanes.get(entry.topic);
-    lane?.acked.delete(entry);
-    this.known.delete(entry.seq);
-    entry.cursor.done(entry.seq);
-    if (lane) {
-      this.split(lane);
-      for (const [main, read] of lane.own ? this.#read : []) this.#held.merge(main, read);
+    for (const main of this.reading.mains) {
+      for (const cursor of [main, ...main.held.values()]) if (!this.#doubtful.has(cursor)) cursor.settle(tag);
+    }
+    for (const lane of lanes) {
+      if (lane.takenAt !== undefined && !this.#doubtful.has(lane.cursor) && this.settling.tag(lane.takenAt) <= tag) lane.takenAt = undefined;
+      this.#held.merge(lane);
       if (lane.idle && !lane.created) this.lanes.delete(lane.topic);
     }
-    this.reading.makeRoom();
   }
 
-  forget(entry: Entry): void {
-    this.settling.remove(entry);
-    this.known.delete(entry.seq);
-  }
-
-  /** What was left in the log is read again, in order; what is known here is passed over. */
+  /** It need not wait any more: what was left in the log is read again, in order. */
   release(lane: Lane): void {
-    if (lane.moving) {
-      // Not while it is between two cursors.
-      lane.heldUntil = Infinity;
-      void lane.moving.then(() => {
-        this.release(lane);
-        return this.wake(lane);
-      });
-      return;
-    }
-    lane.overflow = undefined;
     lane.heldUntil = 0;
-    const cursors = [lane.own, lane.left.length > 0 ? lane.main : undefined];
-    lane.left = [];
-    for (const cursor of cursors) if (cursor) this.reading.rewind(cursor);
+    lane.together = false;
+    // What is on its way to a cursor of its own is read from there.
+    if (lane.left.length > 0 && !lane.moving) this.reading.again(lane.cursor, lane.left.splice(0));
+    this.reading.makeRoom();
   }
 }

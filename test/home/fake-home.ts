@@ -114,6 +114,8 @@ export async function startFakeHome(bell: Bell): Promise<FakeHome> {
     const reply = (element: Element): void => {
       if (managed) session.unacked.push(element);
       wire.write(element);
+      // As servers do, lest what is kept piles up.
+      if (managed && session.unacked.length % 1_000 === 0) wire.write(xml('r', { xmlns: SM }));
     };
     const wire: XmppSocket = new XmppSocket({ socket, clock, on: { header, stanza: (element) => { stanza(element); bell.ring(); }, close: () => undefined } });
 
@@ -164,7 +166,11 @@ export async function startFakeHome(bell: Bell): Promise<FakeHome> {
           wire.write(xml('enabled', { xmlns: SM, id: session.id, resume: 'true', max: '300' }));
           return;
         case 'r': if (set.acks) wire.write(xml('a', { xmlns: SM, h: String(session.h) })); return;
-        case 'a': home.h = Number(attr(element, 'h')); return;
+        case 'a':
+          home.h = Number(attr(element, 'h'));
+          session.unacked = session.unacked.slice(home.h - session.out);
+          session.out = home.h;
+          return;
         default:
       }
       const bind = element.getChild('bind');

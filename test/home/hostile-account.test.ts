@@ -87,6 +87,23 @@ it('a home that is removed, added again and given other topics while items are i
   expect([rig.count('a'), rig.count('b'), rig.count('c')]).toEqual([2, 0, 1]);
 }, 15_000);
 
+it('filters that are given in another order, while items and a held topic wait, change nothing', async () => {
+  await using rig = await createRig();
+  const { home } = rig;
+  home.set.answer = (_iq, what, node) => (what === 'publish' && node === 'a/held' ? 'forbidden' : undefined);
+  await rig.add({ topics: ['a/+', '#'] });
+  await rig.publish('a/held', 1, 2);
+  await rig.until(() => rig.held().includes('a/held'));
+  home.set.answer = (_iq, what) => (what === 'publish' ? 'silence' : undefined);
+  await rig.publish('a/b', 1, 2);
+  await rig.publish('c', 1);
+  await rig.until(() => home.stanzas.filter((stanza) => stanza.getChild('pubsub')?.getChild('publish')).length >= 4);
+  home.set.answer = () => undefined;
+  await rig.add({ topics: ['#', 'a/+'] });
+  await rig.drained();
+  expect([rig.count('a/held'), rig.count('a/b'), rig.count('c')]).toEqual([2, 2, 1]);
+}, 15_000);
+
 it('mail that XML cannot carry is refused, not sent to end the stream', async () => {
   await using rig = await createRig();
   await rig.add();

@@ -83,6 +83,26 @@ it('one slow stanza among a flood stops reading only until it is done', async ()
   expect([home.sessions, home.resumed]).toEqual([1, 0]);
 }, 8_000);
 
+it('nothing from home is read while too much waits for the disk, and nothing is lost by that', async () => {
+  let makeRoom = (): void => {};
+  const room = new Promise<void>((resolve) => { makeRoom = resolve; });
+  let crowded = true;
+  let taken = 0;
+  await using rig = await createRig({ receive: async () => { taken++; return undefined; } });
+  const { home } = rig;
+  rig.log.roomy = () => (crowded && taken > 0 ? room : undefined);
+  await rig.add();
+  await rig.state('online');
+  for (let n = 0; n < 60; n++) home.say(xml('message', { id: `${n}` }, xml('body', {}, 'x'.repeat(60_000))));
+  await rig.until(() => taken > 0);
+  await quiet();
+  expect(taken).toBeLessThan(20);
+  crowded = false;
+  makeRoom();
+  await rig.until(() => taken === 60);
+  expect([home.sessions, home.resumed]).toEqual([1, 0]);
+}, 8_000);
+
 describe('an h that cannot be', () => {
   it.each([['too high', (h: number) => String(h + 5)], ['gone back', (h: number) => String(h - 1)], ['no number', () => 'many']])('%s, at resumption: another session is begun', async (_what, resumedH) => {
     await using rig = await createRig();

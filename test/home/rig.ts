@@ -3,7 +3,7 @@ import type { HomeStatus, Trouble } from '../../src/api.ts';
 import { createSystemClock } from '../../src/clock.ts';
 import { createHomes, type Homes, type HomesOptions } from '../../src/home/homes.ts';
 import type { HomeReceiver } from '../../src/home/home.ts';
-import { openLog, type Log } from '../../src/log/log.ts';
+import { openLog, type Aside, type Log } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { attr, children, type Element } from '../../src/xmpp/element.ts';
@@ -32,6 +32,10 @@ export interface Rig extends AsyncDisposable {
   at(topic: string, id: string): string | undefined;
   /** Texts of all that was published to the topic, in order of arrival. */
   arrivals(topic: string): string[];
+  /** Topics that the home's subscriptions hold back. */
+  held(): string[];
+  /** What was put aside for the home. */
+  asides(): Promise<Aside[]>;
   /** The process ends, and another begins on the same store. */
   restart(options?: Partial<HomesOptions>, from?: MemoryDatabase): Promise<void>;
   database: MemoryDatabase;
@@ -90,6 +94,8 @@ export async function createRig(options: Partial<HomesOptions> = {}): Promise<Ri
         const record = publish?.getChild('item')?.getChild('record');
         return record ? textOf(record) : '';
       }),
+    held: () => [...rig.log.cursors()].flatMap((cursor) => cursor.held),
+    asides: async () => (await Promise.all([...rig.log.cursors()].map(({ name }) => rig.log.asides(name)))).flat(),
     async restart(again = options, from = rig.database) {
       await rig.homes.close();
       await rig.log.close();

@@ -1,0 +1,113 @@
+/* oxlint-disable unicorn/no-await-in-loop -- in order */
+// What a home has acknowledged and not yet settled lies in the log: memory does not grow with it.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { expect, it } from 'vitest';
+import { createSystemClock } from '../../src/clock.ts';
+import { createHomes, type Homes } from '../../src/home/homes.ts';
+import { LevelDatabase } from '../../src/log/level-database.ts';
+import { openLog, type Log } from '../../src/log/log.ts';
+import { toPayload } from '../../src/payload/payload.ts';
+import { attr, xml, type Element } from '../../src/xmpp/element.ts';
+import { iqResult } from '../../src/xmpp/stanza.ts';
+import { Bell } from '../support/bell.ts';
+import { startFakeHome } from './fake-home.ts';
+
+const SETTLED = 3_000;
+const UNSETTLED = 200_000;
+const ALL = SETTLED + UNSETTLED;
+const TOPICS = 8;
+const HOUR = 3_600_000;
+
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc') as () => void;
+const heap = (): number => {
+  gc();
+  return process.memoryUsage().heapUsed;
+};
+
+it('200 000 unsettled records cost no memory to speak of; a restart sends again all of them that are missing, and nothing that had settled', async () => {
+  const bell = new Bell();
+  const home = await startFakeHome(bell);
+  const dir = mkdtempSync(join(tmpdir(), 'lanpost-unsettled-'));
+  /** How often each was sent; what the home says it has. */
+  const sent = new Uint8Array(ALL);
+  let total = 0;
+  let present = true;
+  let asked = 0;
+  const nOf = (iq: Element): number => Number(iq.getChild('pubsub')?.getChild('publish')?.getChild('item')?.getChild('record')?.getChild('json')?.getText());
+  home.set.before = () => { home.stanzas.length = 0; };
+  home.set.answer = (iq, what, node) => {
+    if (what === 'publish') {
+      const n = nOf(iq);
+      sent[n] = (sent[n] ?? 0) + 1;
+      total++;
+      return iqResult(iq);
+    }
+    if (what !== 'items') return undefined;
+    asked++;
+    const ids = iq.getChild('pubsub')?.getChild('items')?.getChildren('item') ?? [];
+    const items = present ? ids.map((item) => xml('item', { id: attr(item, 'id') ?? '' }, xml('record', { xmlns: 'urn:lanpost:0', id: attr(item, 'id') ?? '' }))) : [];
+    return iqResult(iq, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub' }, xml('items', { node }, ...items)));
+  };
+  let log!: Log;
+  let homes!: Homes;
+  const open = async (settle: number): Promise<void> => {
+    const clock = bell.heard(createSystemClock());
+    log = await openLog({ database: new LevelDatabase(dir), clock, boxId: 'aaaabbbbccccdddd', trouble: () => undefined, limits: { ringBytes: 1 << 16 } });
+    homes = createHomes({ log, clock, trouble: () => undefined, boxId: log.boxId, limits: { settle }, random: () => 0 });
+    await homes.start();
+  };
+  const shut = async (): Promise<void> => {
+    await homes.close();
+    await log.close();
+  };
+  const queued = async (): Promise<number> => (await homes.list())[0]?.queued ?? -1;
+  const publish = async (from: number, to: number): Promise<void> => {
+    for (let n = from; n < to; n += 500) {
+      await Promise.all(Array.from({ length: Math.min(500, to - n) }, (_, i) => log.append({ topic: `t/${(n + i) % TOPICS}`, kind: 'publish', payload: toPayload(n + i) })));
+    }
+  };
+  const count = (from: number, to: number, times: number): number => sent.subarray(from, to).filter((one) => one === times).length;
+
+  try {
+    await open(100);
+    await homes.add({ ...home.account, topics: ['#'] });
+    await publish(0, SETTLED);
+    await bell.until(async () => await queued() === 0);
+    await shut();
+
+    await open(HOUR);
+    await publish(SETTLED, SETTLED + 20_000);
+    await bell.until(() => total === SETTLED + 20_000);
+    // The newest records that the log keeps in memory are there by now.
+    const before = heap();
+    await publish(SETTLED + 20_000, ALL);
+    await bell.until(() => total === ALL);
+    const grown = heap() - before;
+    expect(await queued()).toBe(UNSETTLED);
+    // An entry of its own for each would be over 100 MiB.
+    expect(grown).toBeLessThan(4 << 20);
+
+    // Another session: one page of each topic shows that the newest are there, so nothing is sent.
+    home.set.resumable = false;
+    asked = 0;
+    home.cut();
+    await bell.until(() => asked === TOPICS);
+    expect([total, await queued()]).toEqual([ALL, UNSETTLED]);
+    await shut();
+
+    // Another process, and a home that has lost everything.
+    present = false;
+    await open(2_000);
+    await bell.until(async () => total === ALL + UNSETTLED && await queued() === 0);
+    expect([count(0, SETTLED, 1), count(SETTLED, ALL, 2)]).toEqual([SETTLED, UNSETTLED]);
+  } finally {
+    await shut();
+    await home.close();
+    rmSync(dir, { recursive: true });
+  }
+}, 600_000);
