@@ -70,7 +70,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
       troubles.source.close();
     },
   });
-  if (options.control) control = await serveControl(box, { dir, clock, trouble });
+  if (options.control) control = await serveControl(box, { dir, clock, trouble, roomy: () => log.roomy() });
   opened.add(async () => control?.close());
 
   if (options.link) {
@@ -83,6 +83,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
       mdns, trust, identity, clock, trouble, dispatcher, disco, limits,
       certificate: () => loadCertificate(dir, identity.key),
       registry: log.registry,
+      roomy: () => log.roomy(),
       name: bareName,
       ...(port === undefined ? {} : { port }),
       on: { opened: (peer) => service.opened(peer), closed: (peer) => service.closed(peer) },

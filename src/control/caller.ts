@@ -15,7 +15,7 @@ export interface Caller {
 }
 
 /** Greets the program at the other end and serves it until it leaves. */
-export function serveCaller(socket: Socket, o: { service: Service; greeting: Greeting; limits: ControlLimits; trouble: (trouble: Trouble) => void }): Caller {
+export function serveCaller(socket: Socket, o: { service: Service; greeting: Greeting; limits: ControlLimits; trouble: (trouble: Trouble) => void; roomy?: (() => Promise<void> | undefined) | undefined }): Caller {
   const connection = new Connection({
     socket,
     frameBytes: o.limits.frameBytes,
@@ -26,7 +26,7 @@ export function serveCaller(socket: Socket, o: { service: Service; greeting: Gre
       if (error && !('syscall' in error)) o.trouble({ kind: 'control.protocol', message: `an attached program was cut off: ${error.message}` });
     },
   });
-  const session = new Session({ connection, service: o.service, limits: o.limits });
+  const session = new Session({ connection, service: o.service, limits: o.limits, roomy: o.roomy });
   connection.send({ type: 'hello', protocol: PROTOCOL, ...o.greeting } satisfies Reply);
   return {
     async finish() {

@@ -22,6 +22,8 @@ export interface ServeOptions {
   readonly clock: Clock;
   readonly trouble: (trouble: Trouble) => void;
   readonly limits?: Partial<ControlLimits>;
+  /** Set while too much waits for the disk: resolves when it does not any more. */
+  readonly roomy?: () => Promise<void> | undefined;
 }
 
 /** Serves `box` to other processes of this user, on a socket in its data directory. */
@@ -52,7 +54,7 @@ export async function serveService(service: () => Promise<Service>, greeting: { 
     // What it says meanwhile waits in the socket.
     const [{ serveCaller }, served] = await Promise.all([late('What serves programs', () => import('./caller.ts')), service()]);
     if (closing || socket.destroyed) socket.destroy();
-    else open.set(socket, serveCaller(socket, { service: served, greeting: { name: greeting.name(), version: greeting.version, dirId }, limits, trouble: o.trouble }));
+    else open.set(socket, serveCaller(socket, { service: served, greeting: { name: greeting.name(), version: greeting.version, dirId }, limits, trouble: o.trouble, roomy: o.roomy }));
   };
 
   const server = createServer((socket) => {

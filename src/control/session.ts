@@ -26,11 +26,15 @@ export class Session {
   #light = 0;
   #closing: Promise<void> | undefined;
   #idle: (() => void) | undefined;
+  readonly #roomy: (() => Promise<void> | undefined) | undefined;
+  /** Too much waits for the disk already. */
+  #crowded = false;
 
-  constructor(o: { connection: Connection; service: Service; limits: ControlLimits }) {
+  constructor(o: { connection: Connection; service: Service; limits: ControlLimits; roomy?: (() => Promise<void> | undefined) | undefined }) {
     this.#connection = o.connection;
     this.#service = o.service;
     this.#limits = o.limits;
+    this.#roomy = o.roomy;
   }
 
   receive(request: Request): void {
@@ -91,7 +95,9 @@ export class Session {
     // One connection cannot make the box hold more calls than this: its socket is not read meanwhile.
     if (++this.#calls >= this.#limits.calls) this.#connection.pause();
     try {
-      const value = await this.#service.call(method, args);
+      const called = this.#service.call(method, args);
+      this.#crowd();
+      const value = await called;
       this.#send(value === undefined ? { type: 'answer', id } : { type: 'answer', id, value });
     } catch (error) {
       this.#send({ type: 'failure', id, error: toFailure(error) });
@@ -101,8 +107,27 @@ export class Session {
       this.#connection.pause();
       await this.#connection.drained();
     }
-    if (--this.#calls < this.#limits.calls) this.#connection.resume();
+    this.#calls--;
+    this.#read();
     if (this.#calls === 0) this.#idle?.();
+  }
+
+  /** What may be asked next is not read while too much waits for the disk. */
+  #crowd(): void {
+    const roomy = this.#crowded ? undefined : this.#roomy?.();
+    if (roomy) void this.#wait(roomy);
+  }
+
+  async #wait(roomy: Promise<void>): Promise<void> {
+    this.#crowded = true;
+    this.#connection.pause();
+    await roomy;
+    this.#crowded = false;
+    this.#read();
+  }
+
+  #read(): void {
+    if (this.#calls < this.#limits.calls && !this.#crowded) this.#connection.resume();
   }
 
   #open(id: number, method: string, args: readonly unknown[]): void {

@@ -39,6 +39,8 @@ export interface LinkInit {
   readonly limits: Pick<Limits, 'peers' | 'streams' | 'stanzaBytes' | 'xmlDepth'>;
   readonly tcp?: Tcp;
   readonly timing?: Partial<Timing>;
+  /** Set while too much waits for the disk: resolves when it does not any more. */
+  readonly roomy?: () => Promise<void> | undefined;
   readonly on?: {
     /** A stream has proven whose it is. */
     opened?(peer: ProvenPeer): void;
@@ -117,6 +119,7 @@ export function createLink(init: LinkInit): Link {
     disco: () => disco.query(`${disco.caps().node}#${disco.caps().ver}`),
     dispatch: (stanza, context) => dispatcher.dispatch(stanza, context),
     ...(init.timing ? { timing: init.timing } : {}),
+    roomy: init.roomy,
     on: {
       opened: peer => safely(() => init.on?.opened?.(peer)),
       closed: peer => safely(() => init.on?.closed?.(peer)),

@@ -26,6 +26,8 @@ export interface LinkStreamInit {
   readonly on: LinkStreamCallbacks;
   /** After each stanza of a peer without a key: how long to read nothing. */
   readonly pace?: () => number;
+  /** Set while too much waits for the disk: resolves when it does not any more. */
+  readonly roomy?: () => Promise<void> | undefined;
   readonly timing?: Partial<Timing>;
 }
 
@@ -67,8 +69,8 @@ const UNCONFIRMED = 16_384;
 /** Bytes of answers a peer may leave untaken before it is no longer read. */
 const UNTAKEN = 1 << 20;
 
-/** Why nothing is read: too much in work, too fast a peer, answers it does not take, a stream that is not open yet. */
-type Hold = 'busy' | 'pace' | 'answers' | 'early';
+/** Why nothing is read: too much in work, too fast a peer, answers it does not take, a stream that is not open yet, a slow disk. */
+type Hold = 'busy' | 'pace' | 'answers' | 'early' | 'disk';
 
 export interface Sent {
   /** With the system; rejects when the stream broke first. */
@@ -333,7 +335,9 @@ export class LinkStream {
     if (this.#sm.unhandled >= BUSY) this.#hold('busy');
     this.#pace();
     try {
-      const reply = await this.#init.on.stanza(this, element);
+      const handling = this.#init.on.stanza(this, element);
+      this.#crowd();
+      const reply = await handling;
       if (reply && this.#state === 'ready') this.#answer(reply);
     } catch (error) {
       if (this.#state === 'closed') return;
@@ -343,6 +347,7 @@ export class LinkStream {
     }
     if (this.#state === 'closed') return;
     this.#sm.handled(n);
+    if (this.#holds.has('disk') && this.#sm.unhandled === 0) this.#acknowledge();
     if (this.#owed !== undefined && this.#arrived - this.#sm.unhandled >= this.#owed) this.#acknowledge();
     if (this.#sm.unhandled < CALM) this.#release('busy');
     if (this.#isSettled()) wake(this.#settled);
@@ -355,6 +360,23 @@ export class LinkStream {
     if (this.#socket.buffered < UNTAKEN || this.#holds.has('answers')) return;
     this.#hold('answers');
     void this.#socket.drained().then(() => this.#release('answers'));
+  }
+
+  /** What may come next is not read while too much waits for the disk. */
+  #crowd(): void {
+    const roomy = this.#holds.has('disk') ? undefined : this.#init.roomy?.();
+    if (roomy) void this.#wait(roomy);
+  }
+
+  async #wait(roomy: Promise<void>): Promise<void> {
+    this.#hold('disk');
+    // Its questions are not read either, so it is told unasked (XEP-0198 §4) how far this side is.
+    const telling = this.#init.clock.every(ANSWER_AT_LATEST, () => this.#acknowledge());
+    await roomy;
+    telling.stop();
+    // The peer's answer may be among what was not read.
+    this.#askedAt = undefined;
+    this.#release('disk');
   }
 
   /** One read of the socket may bring thousands: the rest is as long as the last of them asks for. */
@@ -405,7 +427,8 @@ export class LinkStream {
   }
 
   #look(): void {
-    if (this.#state !== 'ready') return;
+    // The silence is ours when nothing is read.
+    if (this.#state !== 'ready' || this.#holds.has('disk')) return;
     const now = this.#init.clock.mono();
     const { silence, answer, idle } = this.#timing;
     if (now - this.#lastStanza > idle && this.#isSettled()) {

@@ -42,6 +42,7 @@ export interface StreamsInit {
   readonly disco: () => Element;
   readonly dispatch: (stanza: Element, context: PeerContext) => Promise<Element | undefined>;
   readonly timing?: Partial<Timing>;
+  readonly roomy?: (() => Promise<void> | undefined) | undefined;
   readonly on: {
     opened(peer: ProvenPeer): void;
     closed(peer: ProvenPeer): void;
@@ -290,6 +291,7 @@ export class Streams implements PeerStreams {
       identity: { key: identity.key, cert: code.cert },
       limits: { stanzaBytes: limits.stanzaBytes, depth: limits.xmlDepth },
       pace: () => this.#doorman.pace(address),
+      roomy: () => this.#init.roomy?.(),
       ...(timing ? { timing } : {}),
       on: {
         ready: ready => {

@@ -20,12 +20,12 @@ export async function newDir(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'lanpost-control-'));
 }
 
-export async function sandbox(service: Service | Promise<Service>, options: { dir?: string; limits?: Partial<ControlLimits> } = {}): Promise<Sandbox> {
+export async function sandbox(service: Service | Promise<Service>, options: { dir?: string; limits?: Partial<ControlLimits>; roomy?: () => Promise<void> | undefined } = {}): Promise<Sandbox> {
   const dir = options.dir ?? await newDir();
   const { limits = {} } = options;
   const troubles: Trouble[] = [];
   const server = await serveService(async () => service, { name: () => 'box@test', version: '0.0.0' }, {
-    dir, limits, clock: createSystemClock(), trouble: (trouble) => { troubles.push(trouble); },
+    dir, limits, clock: createSystemClock(), trouble: (trouble) => { troubles.push(trouble); }, ...(options.roomy ? { roomy: options.roomy } : {}),
   });
   const attached: Attached[] = [];
   return {

@@ -7,6 +7,7 @@ import { frame } from '../../src/control/frame.ts';
 import type { Arrival } from '../../src/control/rpc-client.ts';
 import type { Service, Source } from '../../src/control/service.ts';
 import { LanpostError } from '../../src/errors.ts';
+import { quiet } from '../support/quiet.ts';
 import { sandbox, type Sandbox } from './sandbox.ts';
 
 /** Numbers from 0 on, that remember what became of them. */
@@ -48,6 +49,28 @@ describe('a control connection', () => {
     expect(answers).toEqual([...values.slice(0, -1), null]);
     const bytes = await rpc.call('echo', [Uint8Array.from([0, 255, 10, 13])]);
     expect([...bytes as Uint8Array]).toEqual([0, 255, 10, 13]);
+  });
+
+  it('is not read while too much waits for the disk; what it asked meanwhile is answered afterwards', async () => {
+    const room = deferred<void>();
+    let crowded = true;
+    let called = 0;
+    const call = async (method: string): Promise<unknown> => {
+      if (method === 'publish') called++;
+      return null;
+    };
+    box = await sandbox(service({ call }), { roomy: () => (crowded && called > 0 ? room.promise : undefined) });
+    const [writer, other] = [await box.attach(), await box.attach()];
+    const answers = Array.from({ length: 60 }, () => writer.rpc.call('publish', ['x'.repeat(60_000)]));
+    await answers[0];
+    // Time enough for the rest, if it were read; another connection is paused only when it asks as well.
+    await other.rpc.call('look', []);
+    await quiet();
+    expect(called).toBeLessThan(10);
+    crowded = false;
+    room.resolve();
+    await Promise.all(answers);
+    expect(called).toBe(60);
   });
 
   it('has bounds on its streams, and tells the one over it', async () => {

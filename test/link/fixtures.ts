@@ -48,6 +48,7 @@ export interface BoxSetup {
   /** What a message causes; it counts as handled when this resolves. */
   readonly handle?: (message: Received) => Promise<void>;
   readonly clock?: Clock;
+  readonly roomy?: () => Promise<void> | undefined;
   readonly limits?: { peers?: number; streams?: number; stanzaBytes?: number; xmlDepth?: number };
   readonly registry?: ReturnType<typeof memoryRegistry>;
 }
@@ -192,6 +193,7 @@ export class SimulatedLan {
       name: user, host: `h${host}`, port: 0, tcp: this.tcp(host),
       limits: { peers: 100, streams: 50, stanzaBytes: 262_144, xmlDepth: 32, ...setup.limits },
       ...(setup.timing ? { timing: setup.timing } : {}),
+      ...(setup.roomy ? { roomy: setup.roomy } : {}),
       on: { opened: noted(opened), closed: noted(closed) },
     });
     link.peers.watch(this.bell.ring);

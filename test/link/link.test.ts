@@ -3,6 +3,7 @@ import { buildMessage } from '../../src/xmpp/stanza.ts';
 import { buildPing } from '../../src/xep/ping.ts';
 import { NS_DISCO_INFO } from '../../src/xep/disco.ts';
 import { type Element, xml } from '../../src/xmpp/element.ts';
+import { quiet } from '../support/quiet.ts';
 import { memoryRegistry } from '../trust/fixtures.ts';
 import { plainPeer } from './plain-peer.ts';
 import { acquainted, confirmed, seen, SimulatedLan } from './fixtures.ts';
@@ -55,6 +56,28 @@ describe('between two boxes', () => {
     expect(first).toBe('answered');
     durable();
     await delivered;
+  });
+
+  test('nothing is read while too much waits for the disk, and nothing is lost by that', async () => {
+    let crowded = true;
+    let makeRoom = (): void => {};
+    const room = new Promise<void>(resolve => { makeRoom = resolve; });
+    const a = await lan.box(1, 'a');
+    // Silence is the peer's fault only when it could be heard.
+    const b = await lan.box(2, 'b', {
+      roomy: () => (crowded && b.messages.length > 0 ? room : undefined),
+      timing: { silence: 1, answer: 1, look: 1 },
+    });
+    await acquainted(a, b);
+    const all = Array.from({ length: 60 }, (_, i) => a.link.send(b.name, say(`${i} ${'x'.repeat(60_000)}`)));
+    await (await all[0])?.delivered;
+    await quiet();
+    expect(b.messages.length).toBeLessThan(20);
+    crowded = false;
+    makeRoom();
+    await confirmed(all);
+    expect(b.messages.map(({ body }) => Number(body.split(' ')[0]))).toEqual(Array.from({ length: 60 }, (_, i) => i));
+    expect(lan.dials).toHaveLength(1);
   });
 
   test('what could not be made durable is not confirmed', async () => {
