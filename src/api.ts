@@ -126,6 +126,8 @@ export interface TopicInfo extends TopicConfig {
   /** Bytes of all records still held. */
   readonly bytes: number;
   readonly lastSeq: number;
+  /** Items of the lane `latest` that a newer one took the place of before every durable reader had them. */
+  readonly replaced: number;
 }
 
 export interface SubscriptionInfo {
@@ -137,6 +139,8 @@ export interface SubscriptionInfo {
   /** Records that match and are not confirmed. */
   readonly pending: number;
   readonly position: number;
+  /** Topics that wait alone while the others go on, as when a home refuses one. */
+  readonly held: readonly string[];
 }
 
 export interface SendOptions {

@@ -184,7 +184,7 @@ export class Broker {
     const infos = [];
     for (const cursor of this.#log.cursors()) {
       const { name, reader } = readerOf(cursor.name, cursor.extra);
-      infos.push({ name, filter: cursor.filter, durable: true, reader, pending: await cursor.pending(), position: cursor.position });
+      infos.push({ name, filter: cursor.filter, durable: true, reader, pending: await cursor.pending(), position: cursor.position, held: cursor.held });
     }
     return infos;
   }
@@ -273,7 +273,7 @@ function configOf(state: TopicState): TopicConfig {
 }
 
 function infoOf(state: TopicState): TopicInfo {
-  return { ...configOf(state), name: state.name, items: state.count, bytes: state.bytes, lastSeq: state.last };
+  return { ...configOf(state), name: state.name, items: state.count, bytes: state.bytes, lastSeq: state.last, replaced: state.replaced };
 }
 
 function readerOf(name: string, extra: unknown): { name: string; reader: string } {
