@@ -4,7 +4,7 @@ import { encodeIndex, isItem } from './index-row.ts';
 import { expiryKey, garbageKey, idKey, indexKey, originKey, putSeq, putU32 } from './keys.ts';
 import { type Mark, originName, originOp, take } from './origins.ts';
 import { type Prior, priorKey, replacementId } from './prior.ts';
-import { type Draft, type RecordPayload, HEADER_BYTES, recordCrc } from './record.ts';
+import { type Draft, type RecordPayload, HEADER_BYTES, type Stamp, recordCrc } from './record.ts';
 import type { RingEntry } from './ring.ts';
 import type { Content, RowWriter } from './row-writer.ts';
 import type { LogState } from './state.ts';
@@ -62,10 +62,7 @@ export class Assembly {
   readonly #priors: Map<string, Prior>;
   readonly #marks = new Map<string, Mark>();
   readonly #idPrefix: string;
-  readonly #boot: string;
-  readonly #wall: number;
-  readonly #mono: number;
-  readonly #trusted: boolean;
+  readonly #stamp: Stamp;
   #crcs: Uint8Array;
   #seq: number;
 
@@ -77,11 +74,8 @@ export class Assembly {
     this.#seq = state.head;
     this.#crcs = Buffer.allocUnsafe(drafts * 4);
     const { name, box } = state.epochs.at(Infinity);
-    this.#boot = name;
     this.#idPrefix = `${box}-${name}-`;
-    this.#wall = state.clock.wall();
-    this.#mono = state.clock.mono();
-    this.#trusted = state.clock.isSet();
+    this.#stamp = { wall: state.clock.wall(), mono: state.clock.mono(), boot: name, trusted: state.clock.isSet() };
   }
 
   /** The CRCs of the records, in order. */
@@ -171,8 +165,7 @@ export class Assembly {
     const { kind } = draft;
     const item = isItem(kind);
     const tx = this.#tx;
-    const header = { kind, topic: topic.no, previous: change.last, wall: this.#wall, mono: this.#mono, trusted: this.#trusted };
-    const row = this.#rows.record(tx, seq, header, content);
+    const row = this.#rows.record(tx, seq, kind, topic.no, change.last, this.#stamp, content);
     const size = row.length;
     const ordinal = change.ordinal + 1;
     if (item && id !== undefined) {
@@ -189,7 +182,7 @@ export class Assembly {
     this.results.push(appended(seq, recordId, false, draft));
     this.entries.push({
       seq, topic, draft, previous: change.last, recordId, bytes: size + HEADER_BYTES, ordinal,
-      wall: this.#wall, mono: this.#mono, boot: this.#boot, trusted: this.#trusted,
+      stamp: this.#stamp, record: undefined,
     });
     this.#touch(topic, change, seq, draft, size);
   }

@@ -273,10 +273,10 @@ export class Committer {
     this.#cursors.committed(entries);
     this.#space.committed(entries);
     return () => {
-      for (const [i, one] of pending.entries()) {
+      for (let i = 0; i < pending.length; i++) {
         const result = results[i];
-        if (result && 'code' in result) one.reject(result);
-        else if (result) one.resolve(result);
+        if (result instanceof LanpostError) pending[i]?.reject(result);
+        else if (result) pending[i]?.resolve(result);
       }
       for (const { resolve } of tasks) resolve();
     };

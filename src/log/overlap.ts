@@ -6,6 +6,11 @@ const LEAST = 32;
 /** Weight of the newest measurement. */
 const NEW = 0.2;
 
+/** Two writes for one, and assembling that the disk waits for, have to be made up for (measured: even at about this). */
+const WORTH = 2;
+/** How fast an old least one is forgotten: it doubles in 35 batches. */
+const FORGET = 1.02;
+
 /** Milliseconds that this thread has been at work, whoever for. */
 const systemBusy = (): number => performance.eventLoopUtilization().active;
 
@@ -19,8 +24,8 @@ export class Overlap {
   #busyBefore: number;
   /** Milliseconds this thread works for a record: its callers, the log, and everything else meanwhile. */
   #working = 0;
-  /** Milliseconds a write takes. */
-  #writing = 0;
+  /** Milliseconds a write takes: the least of late, for what is measured includes waiting for this thread. */
+  #writing = Infinity;
 
   constructor(busy: () => number = systemBusy) {
     this.#busy = busy;
@@ -31,13 +36,13 @@ export class Overlap {
   wrote(records: number, ms: number): void {
     const busy = this.#busy();
     this.#working += NEW * ((busy - this.#busyBefore) / records - this.#working);
-    this.#writing += NEW * (ms - this.#writing);
+    this.#writing = Math.min(ms, this.#writing * FORGET);
     this.#busyBefore = busy;
   }
 
   /** For so many that wait, or are on their way to the disk. */
   pays(records: number): boolean {
-    return records >= LEAST && this.#writing < this.#working * records;
+    return records >= LEAST && this.#writing * WORTH < this.#working * records;
   }
 
   /** How many of those that wait for an idle disk go first. */

@@ -88,25 +88,22 @@ const KINDS: readonly RecordKind[] = ['publish', 'retract', 'purge', 'delete', '
 /** The CRC of the four zero bytes that its own place counts as. */
 const CRC_OF_ITS_PLACE: number = crc32(new Uint8Array(4));
 
-export interface Header {
+export interface Header extends Omit<Stamp, 'boot'> {
   readonly kind: RecordKind;
   readonly topic: number;
   readonly previous: number;
-  readonly wall: number;
-  readonly mono: number;
-  readonly trusted: boolean;
 }
 
 /** The row of one record; its CRC stands in the header. */
 export function encodeRecord(header: Header, body: Uint8Array): Uint8Array {
   const row = Buffer.allocUnsafe(HEADER_BYTES + body.length);
   row.set(body, HEADER_BYTES);
-  sealRecord(row, header);
+  sealRecord(row, header.kind, header.topic, header.previous, header);
   return row;
 }
 
 /** Puts the header before a body that is in place. */
-export function sealRecord(row: Uint8Array, { kind, topic, previous, wall, mono, trusted }: Header): void {
+export function sealRecord(row: Uint8Array, kind: RecordKind, topic: number, previous: number, { wall, mono, trusted }: Omit<Stamp, 'boot'>): void {
   putU32(row, 0, 0);
   row[VERSION_AT] = VERSION;
   row[KIND_AT] = KINDS.indexOf(kind);

@@ -1,4 +1,4 @@
-import type { Draft, LogRecord } from './record.ts';
+import type { Draft, LogRecord, Stamp } from './record.ts';
 import type { Topic } from './topics.ts';
 
 /** A committed record in memory; made into what readers see only once, and only if one asks. */
@@ -8,13 +8,11 @@ export interface RingEntry {
   readonly draft: Draft;
   readonly previous: number;
   readonly recordId: string;
-  readonly wall: number;
-  readonly mono: number;
-  readonly boot: string;
-  readonly trusted: boolean;
+  /** One for all of its batch. */
+  readonly stamp: Stamp;
   readonly bytes: number;
   readonly ordinal: number;
-  record?: LogRecord;
+  record: LogRecord | undefined;
 }
 
 /** The newest committed records, for everyone who keeps up. */
@@ -60,11 +58,11 @@ export class Ring {
 
 export function entryRecord(entry: RingEntry): LogRecord {
   if (entry.record) return entry.record;
-  const { seq, topic, draft, previous, recordId, wall, mono, boot, trusted } = entry;
+  const { seq, topic, draft, previous, recordId, stamp } = entry;
   const { kind, id, payload, publisher, origin, extra, config, expires, gap } = draft;
   entry.record = {
     seq, topic: topic.name, kind, previous, recordId,
-    stamp: { wall, mono, boot, trusted },
+    stamp,
     ...(id !== undefined && { id }),
     ...(payload && { payload }),
     ...(publisher !== undefined && { publisher }),

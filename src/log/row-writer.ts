@@ -1,7 +1,7 @@
 import { bodyRoom, type PlainDraft, writeBody } from './body.ts';
 import { INDEX_BYTES, putIndex } from './index-row.ts';
 import { indexKey, putIndexKey, putRecordKey, recordKey } from './keys.ts';
-import { HEADER_BYTES, type Header, sealRecord } from './record.ts';
+import { HEADER_BYTES, type RecordKind, sealRecord, type Stamp } from './record.ts';
 import type { Transaction } from './transaction.ts';
 
 /** What a record's body is written from: a draft, or the body itself. */
@@ -19,14 +19,14 @@ export class RowWriter {
   readonly #index = new Uint8Array(INDEX_BYTES);
 
   /** Gives the row, good until the next one. */
-  record(tx: Transaction, seq: number, header: Header, content: Content): Uint8Array {
+  record(tx: Transaction, seq: number, kind: RecordKind, topic: number, previous: number, stamp: Stamp, content: Content): Uint8Array {
     const room = HEADER_BYTES + contentBytes(content);
     if (room > this.#row.length) this.#row = Buffer.allocUnsafe(room * 2);
     let end = room;
     if (content instanceof Uint8Array) this.#row.set(content, HEADER_BYTES);
     else end = writeBody(this.#row, HEADER_BYTES, content);
     const row = this.#row.subarray(0, end);
-    sealRecord(row, header);
+    sealRecord(row, kind, topic, previous, stamp);
     putRecordKey(this.#recordKey, seq);
     tx.put(this.#recordKey, row);
     return row;
