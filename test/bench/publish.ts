@@ -5,7 +5,7 @@ import { Level } from 'level';
 import { type Box, createBox } from '../../src/index.ts';
 import { inMs, inTurns, median, percentile, perSecond, quiet, type Row } from './figures.ts';
 
-const ROUNDS = 6;
+const ROUNDS = 12;
 const PAD = 'x'.repeat(80);
 
 interface Rows { readonly records: [Buffer, Buffer][]; readonly index: [Buffer, Buffer][]; readonly commits: [Buffer, Buffer][]; readonly topic: [Buffer, Buffer] }
@@ -19,7 +19,7 @@ export async function benchPublish(): Promise<Row[]> {
     const bare = new Level<Buffer, Buffer>(join(dir, 'bare'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
     await bare.open();
     const results: Row[] = [];
-    for (const [inFlight, count] of [[1, 1500], [100, 30_000], [1000, 60_000]] as const) {
+    for (const [inFlight, count] of [[1, 1000], [100, 20_000], [1000, 50_000]] as const) {
       await publishMany(box, inFlight, count / 4); // warm
       const { ours, peer, ratio } = await inTurns(ROUNDS, () => calm(publishMany(box, inFlight, count)), () => calm(writeMany(bare, rows, inFlight, count)));
       results.push({
