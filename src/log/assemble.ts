@@ -53,6 +53,8 @@ function notFound({ id, topic }: Draft): LanpostError {
 /** Turns the drafts of one batch into rows. What they do to topics and marks goes into the transaction. */
 export class Assembly {
   readonly entries: RingEntry[] = [];
+  /** The topics of these records, each with its first seq among them. */
+  readonly topics: Map<Topic, number> = new Map();
   /** What each draft resolves to, in order; an error rejects it alone. */
   readonly results: (Appended | LanpostError)[] = [];
   bytes = 0;
@@ -63,6 +65,7 @@ export class Assembly {
   readonly #marks = new Map<string, Mark>();
   readonly #idPrefix: string;
   readonly #stamp: Stamp;
+  #last: { readonly topic: Topic; readonly change: TopicChange } | undefined;
   #crcs: Uint8Array;
   #seq: number;
 
@@ -91,8 +94,12 @@ export class Assembly {
       this.results.push(notFound(draft));
       return;
     }
-    const topic = topics.byName.get(draft.topic) ?? topics.allocate(draft.topic);
-    const change = this.#tx.topic(topic);
+    // Most often the same as of the one before.
+    if (this.#last?.topic.name !== draft.topic) {
+      const named = topics.byName.get(draft.topic) ?? topics.allocate(draft.topic);
+      this.#last = { topic: named, change: this.#tx.topic(named) };
+    }
+    const { topic, change } = this.#last;
     const id = replacementId(draft, change.settings.lane);
     const prior = id === undefined ? undefined : this.#prior(topic, id);
     const inView = prior !== undefined && prior.seq >= change.viewFrom;
@@ -107,7 +114,10 @@ export class Assembly {
       }
     }
     const seq = ++this.#seq;
-    this.#tx.touch(topic);
+    if (!this.topics.has(topic)) {
+      this.topics.set(topic, seq);
+      this.#tx.touch(topic);
+    }
     if (mark && draft.origin) {
       const name = originName(draft.origin, draft.topic);
       this.#marks.set(name, mark);

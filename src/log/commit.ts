@@ -246,8 +246,8 @@ export class Committer {
     for (const one of pending) assembly.add(one);
     assembly.seal();
     for (const task of tasks) await task.build(tx);
-    this.#cursors.write(tx, assembly.entries);
     const first = assembly.entries[0];
+    this.#cursors.write(tx, assembly.topics.keys(), assembly.entries.at(-1)?.seq ?? 0);
     if (first) {
       const { bytes, entries } = assembly;
       const { dropped, oldest } = state.window.overflow(first.seq, bytes);
@@ -260,7 +260,7 @@ export class Committer {
   }
 
   /** The batch is on disk: readers may have it, and those who wait for it may be told. */
-  #committed(tx: Transaction, { entries, results, bytes }: Assembly, pending: Pending[], tasks: Task[]): Acknowledge {
+  #committed(tx: Transaction, { entries, topics, results, bytes }: Assembly, pending: Pending[], tasks: Task[]): Acknowledge {
     const state = this.#state;
     tx.committed();
     for (const entry of entries) state.ring.push(entry);
@@ -270,7 +270,7 @@ export class Committer {
       state.database.witness(last.seq);
       this.#guard.wrote(bytes);
     }
-    this.#cursors.committed(entries);
+    this.#cursors.committed(topics);
     this.#space.committed(entries);
     return () => {
       for (let i = 0; i < pending.length; i++) {

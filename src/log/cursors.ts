@@ -4,7 +4,6 @@ import { Durable, HANDED_STEP, HeldTopic, loadDurable, loadHeld } from './durabl
 import type { Row } from './database.ts';
 import { keyText } from './keys.ts';
 import type { Reader } from './reader.ts';
-import type { RingEntry } from './ring.ts';
 import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';
 import type { Transaction } from './transaction.ts';
@@ -164,11 +163,10 @@ export class Cursors {
     return this.#bounds.size > 0;
   }
 
-  /** What of the cursors goes with the batch that holds these records. */
-  write(tx: Transaction, entries: readonly RingEntry[]): void {
-    const last = entries.at(-1);
+  /** What of the cursors goes with the batch that holds records of these topics, up to `last`. */
+  write(tx: Transaction, topics: Iterable<Topic>, last: number): void {
     // Readers at the tail get their bound with the records themselves, so that nobody waits.
-    if (last) for (const topic of new Set(entries.map((entry) => entry.topic))) this.#lift(topic, last.seq);
+    for (const topic of topics) this.#lift(topic, last);
     const now = this.#state.clock.mono();
     for (const [durable, bound] of this.#bounds) this.#put(tx, durable, now, bound);
     this.#bounds.clear();
@@ -176,11 +174,9 @@ export class Cursors {
     this.#all = false;
   }
 
-  committed(entries: readonly RingEntry[]): void {
-    const seen = new Set<Topic>();
-    for (const { topic, seq } of entries) {
-      if (seen.has(topic)) continue;
-      seen.add(topic);
+  /** Records of these topics are on disk, from that seq on. */
+  committed(topics: ReadonlyMap<Topic, number>): void {
+    for (const [topic, seq] of topics) {
       for (const reader of this.#state.readers.of(topic)) this.#waking.get(reader)?.committed(seq);
     }
   }
