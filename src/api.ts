@@ -228,6 +228,19 @@ export interface TrustEntry {
   readonly lastSeen: number;
 }
 
+/** What becomes of a pairing, in order; `paired` and `failed` end it. */
+export type PairingEvent =
+  /** The window is open here; the other box's owner has to open one too. `until`: ms since 1970. */
+  | { readonly type: 'waiting'; readonly peer: string; readonly fingerprint: string; readonly until: number }
+  /** To be compared with those that the other box shows. */
+  | { readonly type: 'words'; readonly peer: string; readonly fingerprint: string; readonly words: readonly string[] }
+  | { readonly type: 'paired'; readonly peer: string; readonly fingerprint: string; readonly entry: TrustEntry }
+  | {
+    readonly type: 'failed'; readonly peer: string; readonly fingerprint: string;
+    /** The time or the tries were over, an owner said no, the box closed, or what `detail` says. */
+    readonly reason: 'expired' | 'tries' | 'refused' | 'closed' | 'failed'; readonly detail?: string;
+  };
+
 export interface HomeOptions {
   /** Bare JID of the box's account. */
   readonly jid: string;
@@ -317,6 +330,13 @@ export interface Box extends AsyncDisposable {
     /** PEER is a name on the link, `link:NAME`, or a fingerprint (hex, at least 16 digits). */
     allow(peer: string, right: Right, filter: string): Promise<TrustEntry>;
     revoke(peer: string): Promise<void>;
+    /**
+     * Opens a window of 2 minutes in which that peer and this box can be paired: both owners open one, compare
+     * the words that both boxes show, and `confirm`. Leaving the iteration closes the window.
+     */
+    pair(peer: string, options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<PairingEvent>;
+    /** What the owner says of the words: whether the other box shows the same. */
+    confirm(peer: string, same: boolean): Promise<void>;
   };
   readonly homes: {
     add(options: HomeOptions): Promise<HomeStatus>;

@@ -111,6 +111,8 @@ export class LocalBox implements Box {
     list: async () => this.#opened().link.trust.list(),
     allow: async (peer, right, filter) => this.#opened().link.allow(peer, right, filter),
     revoke: async (peer) => this.#opened().link.revoke(peer),
+    pair: (peer, options) => this.#opened().link.pair(peer, options?.signal),
+    confirm: async (peer, same) => this.#opened().link.confirm(peer, same),
   };
 
   readonly homes: Box['homes'] = {

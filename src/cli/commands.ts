@@ -1,6 +1,7 @@
 import type { Command } from './command.ts';
 import { home } from './commands/home.ts';
 import { messages } from './commands/messages.ts';
+import { pair } from './commands/pair.ts';
 import { peers } from './commands/peers.ts';
 import { publish } from './commands/publish.ts';
 import { send } from './commands/send.ts';
@@ -10,4 +11,4 @@ import { subscribe } from './commands/subscribe.ts';
 import { trust } from './commands/trust.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Command[] = [start, status, peers, send, messages, publish, subscribe, ...trust, ...home];
+export const COMMANDS: readonly Command[] = [start, status, peers, send, messages, publish, subscribe, pair, ...trust, ...home];

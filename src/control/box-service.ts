@@ -25,6 +25,7 @@ export function boxService(box: Box): Service {
     messageState: (id: string) => box.messageState(id),
     'trust.allow': (...args: Parameters<Box['trust']['allow']>) => box.trust.allow(...args),
     'trust.revoke': (peer: string) => box.trust.revoke(peer),
+    'trust.confirm': (...args: Parameters<Box['trust']['confirm']>) => box.trust.confirm(...args),
     'homes.add': (...args: Parameters<Box['homes']['add']>) => box.homes.add(...args),
     'homes.remove': (jid: string) => box.homes.remove(jid),
     setStatus: (...args: Parameters<Box['setStatus']>) => box.setStatus(...args),
@@ -44,6 +45,7 @@ export function boxService(box: Box): Service {
     messages: (options: MessagesOptions) => messageSource(box, options),
     send: (address: string, body: string, options: SendOptions) => receiptSource(() => box.send(address, body, options)),
     'peers.watch': () => watchSource((signal) => box.peers.watch({ signal })),
+    'trust.pair': (peer: string) => watchSource((signal) => box.trust.pair(peer, { signal })),
     troubles: () => watchSource((signal) => box.troubles({ signal })),
   }));
 

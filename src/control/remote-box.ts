@@ -1,6 +1,6 @@
 // A Box that is somewhere else: every member becomes a call or a stream on the control socket.
 import type {
-  Box, BoxStatus, HomeStatus, ItemsOptions, MessageState, Peer, PeerEvent, Published, Receipt, SendOptions,
+  Box, BoxStatus, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, Published, Receipt, SendOptions,
   SubscriptionInfo, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
@@ -87,6 +87,8 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
       list: () => list<TrustEntry>('trust.list', []),
       allow: (peer, right, filter) => call<TrustEntry>('trust.allow', [peer, right, filter]),
       async revoke(peer) { await call('trust.revoke', [peer]); },
+      pair: (peer, options) => remoteEvents(rpc.open<PairingEvent>('trust.pair', [peer], { decode: taken, ahead: AHEAD, signal: options?.signal })),
+      async confirm(peer, same) { await call('trust.confirm', [peer, same]); },
     },
     homes: {
       add: (options) => call<HomeStatus>('homes.add', [present(options)]),

@@ -1,14 +1,16 @@
 import type {
-  BoxStatus, Peer, PeerEvent, PeerStatus, Published, Right, SubscribeOptions, Subscription, Trouble, TrustEntry,
+  BoxStatus, PairingEvent, Peer, PeerEvent, PeerStatus, Published, Right, SubscribeOptions, Subscription, Trouble, TrustEntry,
 } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { EventSource } from '../event-stream.ts';
+import { late } from '../late.ts';
 import type { Log } from '../log/log.ts';
 import type { Incoming } from '../mail/inbox.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import type { Trust } from '../trust/trust.ts';
+import { NS_PAIRING, noWindow } from '../xep/pairing.ts';
 import { NS_PUBSUB_EVENT } from '../xep/pubsub-event.ts';
 import { PubsubService } from '../xep/pubsub.ts';
 import type { Disco } from '../xep/disco.ts';
@@ -20,6 +22,7 @@ import { Feeds } from './feeds.ts';
 import { Intake } from './intake.ts';
 import type { Link } from './link.ts';
 import { incomingOf, MailRoad } from './mail-road.ts';
+import type { Pairings } from './pairings.ts';
 import { publishAt } from './publish-at.ts';
 import { Rejoin } from './rejoin.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
@@ -50,6 +53,8 @@ export class LinkService {
   readonly #rejoin: Rejoin;
   readonly #events = new EventSource<PeerEvent>();
   #link: Link | undefined;
+  /** Loaded with the first window that an owner opens. */
+  #pairings: Promise<Pairings> | undefined;
   #stopListening: (() => void) | undefined;
 
   constructor(parts: LinkServiceParts) {
@@ -85,6 +90,10 @@ export class LinkService {
     const pubsub = new PubsubService<PeerContext>({ broker, feeder: this.#feeds, actorOf: (context) => ({ ...context, kind: 'peer' }) });
     pubsub.attach(parts.dispatcher);
     parts.disco.add(pubsub.features);
+    parts.dispatcher.iq('set', NS_PAIRING, 'pair', async ({ payload, context }) => {
+      if (!this.#pairings) throw noWindow();
+      return (await this.#pairings).asked(payload, context);
+    });
     parts.dispatcher.message(NS_CLIENT, 'body', async (message, _body, context) => {
       const incoming = incomingOf(message, context, this.name);
       if (incoming) await parts.receive(incoming).catch((error: unknown) => { throw context.fingerprint === undefined ? refusal(error) : error; });
@@ -156,6 +165,23 @@ export class LinkService {
     await this.#feeds.recheck();
   }
 
+  /** A window for pairing with that peer, from its opening to its end. */
+  async *pair(peer: string, signal?: AbortSignal): AsyncGenerator<PairingEvent> {
+    this.#pairings ??= late('Pairing', () => import('./pairings.ts')).then(({ Pairings }) => new Pairings({
+      clock: this.#parts.clock,
+      streams: { send: (name, stanza) => this.#up().send(name, stanza), request: (name, iq) => this.#up().request(name, iq) },
+      prove: async (name, ended) => this.#up().prove(name, ended),
+      ends: (name) => this.#link?.ends(name),
+      pair: (fingerprint) => this.trust.pair(fingerprint),
+    }));
+    yield* (await this.#pairings).open(linkName(peer), signal);
+  }
+
+  async confirm(peer: string, same: boolean): Promise<void> {
+    if (!this.#pairings) throw new LanpostError('not-found', `no pairing with ${peer} is under way`);
+    await (await this.#pairings).confirm(linkName(peer), same);
+  }
+
   setStatus(status: PeerStatus, text?: string): void {
     this.#link?.setStatus(status, text);
   }
@@ -165,6 +191,7 @@ export class LinkService {
   }
 
   async close(): Promise<void> {
+    (await this.#pairings)?.close();
     this.#stopListening?.();
     this.#events.close();
     this.#rejoin.close();

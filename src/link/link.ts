@@ -14,7 +14,7 @@ import { Peers } from './peers.ts';
 import { buildTxt } from './presence.ts';
 import type { Timing } from './stream.ts';
 import { type Handed, Streams } from './streams.ts';
-import type { PeerStreams, ProvenPeer } from './streams-port.ts';
+import type { Ends, PeerStreams, ProvenPeer } from './streams-port.ts';
 import { createTcp, type Tcp } from './tcp.ts';
 
 export const SERVICE = '_presence._tcp';
@@ -63,6 +63,8 @@ export interface Link extends PeerStreams {
   prove(name: string, signal?: AbortSignal): Promise<ProvenPeer>;
   /** The name a key goes by, when it is on the link. */
   nameOf(fingerprint: string): string | undefined;
+  /** Of the stream in use to that peer. */
+  ends(name: string): Ends | undefined;
   setStatus(status: PeerStatus, text?: string): void;
   status(): BoxStatus['link'];
   /** Says goodbye to the link and to every stream. Idempotent. */
@@ -168,6 +170,7 @@ export function createLink(init: LinkInit): Link {
     request: (to, iq, options) => streams.request(to, iq, options),
     prove: (peer, signal) => streams.prove(peer, signal),
     nameOf: fingerprint => streams.nameOf(fingerprint),
+    ends: peer => streams.ends(peer),
 
     async start() {
       try {

@@ -154,6 +154,11 @@ export class LinkStream {
     return this.#fingerprint ??= spki && fingerprintOf(spki);
   }
 
+  /** What only the two ends of the connection know; absent in the clear. */
+  get binding(): Uint8Array | undefined {
+    return this.#socket.exported('EXPORTER-lanpost-pairing', 32);
+  }
+
   /** Stanzas sent and not confirmed. */
   get unconfirmed(): number {
     return this.#sm.pending;

@@ -6,6 +6,13 @@ export interface ProvenPeer {
   readonly fingerprint: string;
 }
 
+/** Both keys of a stream, and what only its two ends know. */
+export interface Ends {
+  readonly own: Uint8Array;
+  readonly peer: Uint8Array;
+  readonly binding: Uint8Array;
+}
+
 /** What feeds and intakes need of the streams to peers. */
 export interface PeerStreams {
   /** Resolves when handed to the stream; `delivered` when the peer's `h` covers it. */

@@ -23,7 +23,7 @@ import type { Peers, Standing } from './peers.ts';
 import { Refusal } from './refusal.ts';
 import { onLink, type OwnAddress, plainAddress } from './source-address.ts';
 import type { LinkStream, Timing } from './stream.ts';
-import type { PeerStreams, ProvenPeer } from './streams-port.ts';
+import type { Ends, PeerStreams, ProvenPeer } from './streams-port.ts';
 import type { Tcp } from './tcp.ts';
 
 export interface StreamsInit {
@@ -118,6 +118,13 @@ export class Streams implements PeerStreams {
     for (const [name, line] of this.#lines) if (line.proven?.fingerprint === fingerprint) return name;
     const name = this.#init.trust.find(fingerprint)?.name;
     return name !== undefined && this.#init.peers.get(name) && this.#init.trust.holder(name) === fingerprint ? name : undefined;
+  }
+
+  /** Of the stream in use to that peer, when it has proven a key. */
+  ends(name: string): Ends | undefined {
+    const stream = this.#lines.get(name)?.active;
+    const [peer, binding] = [stream?.agreed?.spki, stream?.binding];
+    return peer && binding && { own: this.#init.identity.spki, peer, binding };
   }
 
   /** Resolves when the stanza is with the system; `delivered` when a box confirms that it is on its disk. */

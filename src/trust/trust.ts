@@ -111,15 +111,27 @@ export class Trust {
     return row && fingerprint !== undefined ? this.#entry(fingerprint, row) : undefined;
   }
 
-  /** The owner vouches for the key: from now on it is paired, and never forgotten. Durable when resolved. */
+  /** The owner vouches for the key: from now on it is paired, and never forgotten. It gets no rights by that. Durable when resolved. */
+  async pair(fingerprint: string): Promise<TrustEntry> {
+    return this.#vouch(fingerprint, this.#row(fingerprint));
+  }
+
+  /** The same, with a right. */
   async allow(fingerprint: string, right: Right, filter: string): Promise<TrustEntry> {
-    if (!/^[0-9a-f]{64}$/.test(fingerprint)) throw new TypeError('fingerprint must be 64 hex digits');
-    const row = this.#rows.get(fingerprint)
-      ?? { names: [], label: '', level: 'seen', grants: [], lastSeen: this.#init.clock.wall() } satisfies Row;
+    const row = this.#row(fingerprint);
     if (!row.grants.some(grant => grant.right === right && grant.filter === filter)) {
       if (row.grants.length >= GRANTS_PER_KEY) throw new LanpostError('too-large', `One key may hold ${GRANTS_PER_KEY} grants; use a wider filter.`);
       row.grants.push({ right, filter });
     }
+    return this.#vouch(fingerprint, row);
+  }
+
+  #row(fingerprint: string): Row {
+    if (!/^[0-9a-f]{64}$/.test(fingerprint)) throw new TypeError('fingerprint must be 64 hex digits');
+    return this.#rows.get(fingerprint) ?? { names: [], label: '', level: 'seen', grants: [], lastSeen: this.#init.clock.wall() };
+  }
+
+  async #vouch(fingerprint: string, row: Row): Promise<TrustEntry> {
     row.level = 'paired';
     this.#rows.set(fingerprint, row);
     await this.#write([fingerprint]);

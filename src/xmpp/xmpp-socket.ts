@@ -72,6 +72,11 @@ export class XmppSocket {
     return this.#socket instanceof TLSSocket ? this.#socket : undefined;
   }
 
+  /** What only the two ends of this TLS connection know (RFC 8446 §7.5, RFC 5705); nothing in the clear. */
+  exported(label: string, bytes: number): Uint8Array | undefined {
+    return this.secured?.exportKeyingMaterial(bytes, label, Buffer.alloc(0));
+  }
+
   get closed(): boolean {
     return this.#closed;
   }

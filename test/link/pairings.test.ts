@@ -1,0 +1,124 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { PairingEvent } from '../../src/api.ts';
+import { commitment } from '../../src/trust/pairing-words.ts';
+import { buildStep } from '../../src/xep/pairing.ts';
+import { StanzaError } from '../../src/xmpp/stanza-error.ts';
+import { SimulatedLan } from './fixtures.ts';
+import { serviceBox, type ServiceBox } from './service-box.ts';
+
+let lan: SimulatedLan;
+let a: ServiceBox;
+let b: ServiceBox;
+
+const known = (box: ServiceBox, other: ServiceBox): Promise<void> => lan.bell.until(() => box.link.peers.get(other.link.name) !== undefined);
+
+beforeEach(async () => {
+  lan = new SimulatedLan();
+  a = await serviceBox(lan, 1, 'a');
+  b = await serviceBox(lan, 2, 'b');
+  await Promise.all([known(a, b), known(b, a)]);
+});
+afterEach(() => lan.close());
+
+type Pairing = AsyncGenerator<PairingEvent>;
+async function next<T extends PairingEvent['type']>(pairing: Pairing, type: T): Promise<Extract<PairingEvent, { type: T }>> {
+  const { value } = await pairing.next() as { value: PairingEvent };
+  expect(value).toMatchObject({ type });
+  return value as Extract<PairingEvent, { type: T }>;
+}
+
+/** Both windows open, one after the other. */
+async function opened(): Promise<[Pairing, Pairing]> {
+  const here = a.service.pair(b.link.name);
+  await next(here, 'waiting');
+  const there = b.service.pair(a.link.name);
+  await next(there, 'waiting');
+  return [here, there];
+}
+
+describe('pairing', () => {
+  test('shows both owners the same words, and pairs when both say so', async () => {
+    const [here, there] = await opened();
+    const [ours, theirs] = await Promise.all([next(here, 'words'), next(there, 'words')]);
+    expect(ours.words).toEqual(theirs.words);
+    expect(new Set(ours.words).size).toBeGreaterThan(1);
+    expect(ours.words).toHaveLength(3);
+    await a.service.confirm(b.link.name, true);
+    expect(a.trust.level(b.identity.fingerprint)).toBe('seen');
+    await b.service.confirm(a.link.name, true);
+    expect(await Promise.all([next(here, 'paired'), next(there, 'paired')])).toMatchObject([
+      { fingerprint: b.identity.fingerprint, entry: { level: 'paired', grants: [] } },
+      { fingerprint: a.identity.fingerprint, entry: { level: 'paired', grants: [] } },
+    ]);
+    expect([a.trust.level(b.identity.fingerprint), b.trust.level(a.identity.fingerprint)]).toEqual(['paired', 'paired']);
+    expect(await Promise.all([here.next(), there.next()])).toEqual([{ done: true, value: undefined }, { done: true, value: undefined }]);
+  });
+
+  test('works when both open at the same moment', async () => {
+    const both = [a.service.pair(b.link.name), b.service.pair(a.link.name)];
+    await Promise.all(both.map((pairing) => next(pairing, 'waiting')));
+    const [ours, theirs] = await Promise.all(both.map((pairing) => next(pairing, 'words')));
+    expect(ours?.words).toEqual(theirs?.words);
+    await Promise.all([a.service.confirm(b.link.name, true), b.service.confirm(a.link.name, true)]);
+    await Promise.all(both.map((pairing) => next(pairing, 'paired')));
+  });
+
+  test('pairs nobody when one owner says that the words differ', async () => {
+    const [here, there] = await opened();
+    await Promise.all([next(here, 'words'), next(there, 'words')]);
+    await a.service.confirm(b.link.name, true);
+    await b.service.confirm(a.link.name, false);
+    expect(await Promise.all([next(here, 'failed'), next(there, 'failed')])).toMatchObject([{ reason: 'refused' }, { reason: 'refused' }]);
+    expect([a.trust.level(b.identity.fingerprint), b.trust.level(a.identity.fingerprint)]).toEqual(['seen', 'seen']);
+  });
+
+  test('asks nothing of a box whose owner has opened no window, and is asked nothing by one', async () => {
+    await expect(a.link.request(b.link.name, buildStep({ step: 'commit', commitment: commitment(Buffer.alloc(32)) }))).rejects.toMatchObject({ condition: 'unexpected-request' });
+    await expect(a.link.request(b.link.name, buildStep({ step: 'same', same: true }))).rejects.toMatchObject({ condition: 'unexpected-request' });
+    await expect(a.service.confirm(b.link.name, true)).rejects.toMatchObject({ code: 'not-found' });
+    expect(b.trust.level(a.identity.fingerprint)).toBe('seen');
+  });
+
+  test('takes a reveal only of what was committed to, and three tries', async () => {
+    const there = b.service.pair(a.link.name);
+    await next(there, 'waiting');
+    const once = (): Promise<unknown> => a.link.request(b.link.name, buildStep({ step: 'commit', commitment: commitment(Buffer.alloc(32, 1)) }));
+    // Its own beginning, which finds no window here, may still be under way.
+    const commit = (): Promise<unknown> => once().catch((error: unknown) => (error instanceof StanzaError && error.condition === 'conflict' ? commit() : Promise.reject(error)));
+    for (let tries = 0; tries < 3; tries++) {
+      await commit();
+      await expect(a.link.request(b.link.name, buildStep({ step: 'reveal', nonce: Buffer.alloc(32, 2) }))).rejects.toMatchObject({ condition: 'not-acceptable' });
+    }
+    await expect(commit()).rejects.toMatchObject({ condition: 'policy-violation' });
+    expect(await next(there, 'failed')).toMatchObject({ reason: 'tries' });
+  });
+
+  test('does not let a peer say yes before there are words, nor change the words that are shown', async () => {
+    const [here, there] = await opened();
+    const [ours] = await Promise.all([next(here, 'words'), next(there, 'words')]);
+    await expect(a.link.request(b.link.name, buildStep({ step: 'commit', commitment: commitment(Buffer.alloc(32, 1)) }))).rejects.toMatchObject({ condition: 'policy-violation' });
+    await a.link.request(b.link.name, buildStep({ step: 'same', same: true }));
+    expect(b.trust.level(a.identity.fingerprint)).toBe('seen'); // its own owner has not
+    expect(ours.words).toHaveLength(3);
+    await here.return(undefined);
+    await there.return(undefined);
+  });
+
+  test('one window for a peer; leaving the iteration closes it', async () => {
+    const here = a.service.pair(b.link.name);
+    await next(here, 'waiting');
+    await expect(a.service.pair(b.link.name).next()).rejects.toMatchObject({ code: 'in-use' });
+    await here.return(undefined);
+    const again = a.service.pair(b.link.name);
+    await next(again, 'waiting');
+    await again.return(undefined);
+  });
+
+  test('is over after two minutes, and when the box closes', async () => {
+    const here = a.service.pair(b.link.name);
+    const { until } = await next(here, 'waiting');
+    expect(until - Date.now()).toBeGreaterThan(110_000);
+    await a.close();
+    expect(await next(here, 'failed')).toMatchObject({ reason: 'closed' });
+  });
+});
