@@ -10,7 +10,7 @@ import { needs } from '../support/needs.ts';
 describe.runIf(needs('root'))('lanpost pair', () => {
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-pair-'));
   let lan: Lan;
-  let boxes: BoxProcess[];
+  let boxes: readonly BoxProcess[] = [];
 
   beforeAll(async () => {
     lan = await createLan(2);
@@ -23,17 +23,17 @@ describe.runIf(needs('root'))('lanpost pair', () => {
   });
 
   afterAll(async () => {
-    await Promise.all((boxes ?? []).map((box) => box.stop()));
+    await Promise.all(boxes.map((box) => box.stop()));
     await lan?.down();
     rmSync(dir, { recursive: true, force: true });
   });
 
   /** Both people type their command, and look at the words. */
-  async function words(): Promise<[Running, Running]> {
-    const [here, there] = [boxes[0]!.run('pair', 'box@h2'), boxes[1]!.run('pair', 'box@h1')];
-    const shown = await Promise.all([here, there].map((pair) => pair.line(({ type }) => type === 'words')));
+  async function words(): Promise<Running[]> {
+    const pairs = boxes.map((box, i) => box.run('pair', `box@h${2 - i}`));
+    const shown = await Promise.all(pairs.map((pair) => pair.line(({ type }) => type === 'words')));
     expect(shown[0]?.['words']).toEqual(shown[1]?.['words']);
-    return [here, there];
+    return pairs;
   }
 
   test('shows the same words on both, and pairs when both people say yes', async () => {
