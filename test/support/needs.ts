@@ -7,13 +7,9 @@ const NEEDS = {
   'avahi-daemon': { packages: 'avahi-daemon avahi-utils dbus', there: () => onPath('avahi-daemon') && onPath('dbus-daemon') },
   'avahi-browse': { packages: 'avahi-utils', there: () => onPath('avahi-browse') },
   libpurple: { packages: 'libpurple0 libpurple-dev gcc make pkg-config', there: () => onPath('gcc') && onPath('make') && pkgConfig('purple') },
-  tcpdump: { packages: 'tcpdump', there: () => onPath('tcpdump') },
   prosody: { packages: 'prosody prosody-modules lua-dbi-sqlite3 openssl', there: () => onPath('prosody') && luaSqlite() },
   ejabberd: { packages: 'ejabberd libnss-wrapper openssl', there: () => onPath('ejabberdctl') && onPath('erl') },
   mosquitto: { packages: 'mosquitto', there: () => onPath('mosquitto') },
-  'python3-zeroconf': { packages: 'python3-zeroconf', there: () => debianPython('zeroconf') },
-  'python3-slixmpp': { packages: 'python3-slixmpp', there: () => debianPython('slixmpp') },
-  mdnsd: { packages: 'mdnsd', there: () => onPath('mdnsd') },
   chromium: { packages: 'chromium', there: () => onPath('chromium') },
   strace: { packages: 'strace', there: () => onPath('strace') },
   python3: { packages: 'python3', there: () => onPath('python3') },
@@ -75,7 +71,6 @@ function succeeds(program: string, args: readonly string[]): boolean {
 }
 
 const pkgConfig = (library: string): boolean => succeeds('pkg-config', ['--exists', library]);
-const debianPython = (module: string): boolean => succeeds('/usr/bin/python3', ['-c', `import ${module}`]);
 const luaSqlite = (): boolean => succeeds('sh', ['-c', 'ls /usr/lib/*/lua/*/dbd/sqlite3.so']);
 
 function mayUseNamespaces(): boolean {
