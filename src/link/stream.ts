@@ -5,14 +5,16 @@ import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { fingerprintOf } from '../trust/fingerprint.ts';
 import type { XmlLimits } from '../xml/reader.ts';
-import { attr, type Element, namespaceOf, xml } from '../xmpp/element.ts';
+import { type Element, namespaceOf, xml } from '../xmpp/element.ts';
 import { stanzaKind } from '../xmpp/stanza.ts';
 import { isStreamError, streamFaultOf } from '../xmpp/stream-error.ts';
-import { NS_SM, parseH, StreamManagement } from '../xmpp/stream-management.ts';
+import { NS_SM } from '../xmpp/stream-management.ts';
 import { linkTls, peerSpki } from '../xmpp/tls.ts';
 import { NS_CLIENT, NS_STREAM, type StreamEvent } from '../xmpp/xml-stream.ts';
 import { XmppSocket } from '../xmpp/xmpp-socket.ts';
 import { Arrivals } from './arrivals.ts';
+import { ANSWER_AT_LATEST, Confirmations, type Unconfirmed } from './confirmations.ts';
+import { Holds } from './holds.ts';
 import { type Agreed, type Channel, NS_TLS, type Side } from './negotiation.ts';
 import { Refusal } from './refusal.ts';
 
@@ -57,8 +59,6 @@ export interface Timing {
 }
 
 export const TIMING: Timing = { negotiation: 10_000, idle: 600_000, silence: 8_000, answer: 10_000, settle: 2_000, look: 2_000 };
-/** `<r/>` is answered when all that came before it is durable, but not later than this. */
-const ANSWER_AT_LATEST = 5_000;
 /** Stanzas being worked on, above and below which the peer is not, and again, read from. */
 const BUSY = 256;
 const CALM = 128;
@@ -69,9 +69,6 @@ const UNCONFIRMED = 16_384;
 /** Bytes of answers a peer may leave untaken before it is no longer read. */
 const UNTAKEN = 1 << 20;
 
-/** Why nothing is read: too much in work, too fast a peer, answers it does not take, a stream that is not open yet, a slow disk. */
-type Hold = 'busy' | 'pace' | 'answers' | 'early' | 'disk';
-
 export interface Sent {
   /** With the system; rejects when the stream broke first. */
   readonly handed: Promise<void>;
@@ -79,7 +76,6 @@ export interface Sent {
   readonly delivered?: Promise<void>;
 }
 
-interface Unconfirmed { readonly resolve: () => void; readonly reject: (error: Error) => void }
 /** Waits for an answer's confirmation: its asker may be gone. */
 const NOBODY: Unconfirmed = { resolve: () => undefined, reject: () => undefined };
 
@@ -98,23 +94,11 @@ export class LinkStream {
   #fingerprint: string | undefined;
   #reason: Error | undefined;
   #versioned = false;
-  readonly #sm = new StreamManagement<Unconfirmed>({ askEvery: Number.MAX_SAFE_INTEGER });
-  /** `<r/>` is out since then. */
-  #askedAt: number | undefined;
-  #asking = false;
-  /** Stanzas in, and how many of them had come when the peer last asked. */
-  #arrived = 0;
-  #owed: number | undefined;
-  #overdue: Timer | undefined;
+  readonly #confirmations: Confirmations;
+  readonly #holds: Holds;
   #lastStanza: number;
-  readonly #holds = new Set<Hold>();
-  /** Until when a fast peer is not read, and what ends that. */
-  #restUntil = 0;
-  #rest: Timer | undefined;
   #ended = false;
   #watch: Timer | undefined;
-  #settled: (() => void)[] = [];
-  #answered: (() => void)[] = [];
 
   constructor(init: LinkStreamInit) {
     this.#init = init;
@@ -133,6 +117,8 @@ export class LinkStream {
         close: reason => this.#lost(reason),
       },
     });
+    this.#holds = new Holds(this.#socket, init.clock);
+    this.#confirmations = new Confirmations(init.clock, text => void this.#socket.write(text));
     this.negotiated = this.#negotiate();
   }
 
@@ -161,7 +147,7 @@ export class LinkStream {
 
   /** Stanzas sent and not confirmed. */
   get unconfirmed(): number {
-    return this.#sm.pending;
+    return this.#confirmations.pending;
   }
 
   /** Whether there is room for another stanza without waiting. */
@@ -180,7 +166,7 @@ export class LinkStream {
       handed.catch(() => undefined); // as below
       return { handed };
     }
-    const delivered = new Promise<void>((resolve, reject) => { this.#counted({ resolve, reject }); });
+    const delivered = new Promise<void>((resolve, reject) => { this.#confirmations.sent({ resolve, reject }); });
     delivered.catch(() => undefined); // whoever waits for it sees it; nobody has to
     return { handed: Promise.resolve(), delivered };
   }
@@ -191,21 +177,15 @@ export class LinkStream {
     this.#lastStanza = this.#init.clock.mono();
   }
 
-  #counted(sent: Unconfirmed): void {
-    this.#sm.sent(sent);
-    this.#askSoon();
-  }
-
   /** Whether the peer answers within `ms`. */
   async probe(ms: number): Promise<boolean> {
     if (this.#state !== 'ready' || !this.#agreed?.managed) return this.#state === 'ready';
-    this.#ask();
-    return this.#within(ms, this.#answered);
+    return this.#confirmations.probe(ms);
   }
 
   /** Waits until all that was sent is confirmed, but not longer than `ms`. */
-  async settled(ms: number): Promise<boolean> {
-    return this.#isSettled() || this.#within(ms, this.#settled);
+  settled(ms: number): Promise<boolean> {
+    return this.#confirmations.settled(ms);
   }
 
   /** Confirms and awaits what can be within a short time, then says goodbye. */
@@ -247,14 +227,14 @@ export class LinkStream {
     } else if (this.#state === 'negotiating') {
       this.#state = 'closing';
     }
-    this.#release('early');
+    this.#holds.release('early');
     // Also when the peer has said all it wanted and is gone.
     for (const event of this.#arrivals.takeAll()) if (event.type === 'stanza') this.#receive(event.element);
   }
 
   #early(element: Element): void {
     this.#arrivals.push({ type: 'stanza', element });
-    if (this.#arrivals.size >= EARLY) this.#hold('early');
+    if (this.#arrivals.size >= EARLY) this.#holds.hold('early');
   }
 
   /** The socket answers the closing tag by itself; nothing more can be sent. */
@@ -278,7 +258,7 @@ export class LinkStream {
     const socket = this.#socket;
     return {
       next: ms => {
-        if (this.#arrivals.size === 0) this.#release('early');
+        if (this.#arrivals.size === 0) this.#holds.release('early');
         return this.#arrivals.next(ms);
       },
       unread: event => this.#arrivals.unread(event),
@@ -290,7 +270,7 @@ export class LinkStream {
       secure: async side => {
         // RFC 6120 §5.4.3.3: whatever came in the clear beyond this point must not count as protected.
         if (this.#arrivals.takeAll().length > 0) throw new Refusal('protocol', 'policy-violation', 'more was sent before TLS than belongs there');
-        this.#release('early');
+        this.#holds.release('early');
         return peerSpki(await socket.secure(side === 'dialled' ? 'client' : 'server', linkTls(this.#init.identity)));
       },
     };
@@ -311,34 +291,19 @@ export class LinkStream {
 
   #manage(element: Element): void {
     if (!this.#agreed?.managed) return;
-    if (element.getName() === 'r') {
-      this.#owed = this.#arrived;
-      if (this.#sm.unhandled === 0) this.#acknowledge();
-      else this.#overdue ??= this.#init.clock.after(ANSWER_AT_LATEST, () => this.#acknowledge());
-      return;
-    }
-    if (element.getName() !== 'a') return;
-    const h = parseH(attr(element, 'h'));
     try {
-      if (h === undefined) throw new TypeError('no h');
-      for (const { resolve } of this.#sm.ack(h)) resolve();
+      this.#confirmations.receive(element);
     } catch (error) {
       this.#reason ??= error instanceof Error ? error : undefined;
       void this.#socket.fail('undefined-condition', 'a bad h');
-      return;
     }
-    this.#askedAt = undefined;
-    wake(this.#answered);
-    if (this.#sm.pending > 0) this.#askSoon();
-    else if (this.#isSettled()) wake(this.#settled);
   }
 
   async #arrive(element: Element): Promise<void> {
-    const n = this.#sm.arrived();
-    this.#arrived += 1;
+    const n = this.#confirmations.arrived();
     this.#lastStanza = this.#init.clock.mono();
-    if (this.#sm.unhandled >= BUSY) this.#hold('busy');
-    this.#pace();
+    if (this.#confirmations.unhandled >= BUSY) this.#holds.hold('busy');
+    if (!this.#agreed?.spki) this.#holds.pace(this.#init.pace?.() ?? 0);
     try {
       const handling = this.#init.on.stanza(this, element);
       this.#crowd();
@@ -351,20 +316,18 @@ export class LinkStream {
       return;
     }
     if (this.#state === 'closed') return;
-    this.#sm.handled(n);
-    if (this.#holds.has('disk') && this.#sm.unhandled === 0) this.#acknowledge();
-    if (this.#owed !== undefined && this.#arrived - this.#sm.unhandled >= this.#owed) this.#acknowledge();
-    if (this.#sm.unhandled < CALM) this.#release('busy');
-    if (this.#isSettled()) wake(this.#settled);
+    this.#confirmations.handled(n);
+    if (this.#holds.has('disk') && this.#confirmations.unhandled === 0) this.#acknowledge();
+    if (this.#confirmations.unhandled < CALM) this.#holds.release('busy');
   }
 
   #answer(reply: Element): void {
-    if (this.#sm.pending >= UNCONFIRMED) return this.destroy(new LanpostError('disconnected', 'The peer confirms nothing.'));
+    if (this.#confirmations.pending >= UNCONFIRMED) return this.destroy(new LanpostError('disconnected', 'The peer confirms nothing.'));
     this.#write(reply);
-    if (this.#agreed?.managed) this.#counted(NOBODY);
+    if (this.#agreed?.managed) this.#confirmations.sent(NOBODY);
     if (this.#socket.buffered < UNTAKEN || this.#holds.has('answers')) return;
-    this.#hold('answers');
-    void this.#socket.drained().then(() => this.#release('answers'));
+    this.#holds.hold('answers');
+    void this.#socket.drained().then(() => this.#holds.release('answers'));
   }
 
   /** What may come next is not read while too much waits for the disk. */
@@ -374,61 +337,18 @@ export class LinkStream {
   }
 
   async #wait(roomy: Promise<void>): Promise<void> {
-    this.#hold('disk');
+    this.#holds.hold('disk');
     // Its questions are not read either, so it is told unasked (XEP-0198 §4) how far this side is.
     const telling = this.#init.clock.every(ANSWER_AT_LATEST, () => this.#acknowledge());
     await roomy;
     telling.stop();
     // The peer's answer may be among what was not read.
-    this.#askedAt = undefined;
-    this.#release('disk');
-  }
-
-  /** One read of the socket may bring thousands: the rest is as long as the last of them asks for. */
-  #pace(): void {
-    const rest = this.#agreed?.spki ? 0 : this.#init.pace?.() ?? 0;
-    if (rest <= 0) return;
-    this.#restUntil = this.#init.clock.mono() + rest;
-    this.#hold('pace');
-    this.#rest ??= this.#init.clock.after(rest, () => this.#rested());
-  }
-
-  #rested(): void {
-    const left = this.#restUntil - this.#init.clock.mono();
-    this.#rest = left > 0 ? this.#init.clock.after(left, () => this.#rested()) : undefined;
-    if (!this.#rest) this.#release('pace');
-  }
-
-  #hold(why: Hold): void {
-    if (this.#holds.size === 0) this.#socket.pause();
-    this.#holds.add(why);
-  }
-
-  #release(why: Hold): void {
-    if (this.#holds.delete(why) && this.#holds.size === 0) this.#socket.resume();
+    this.#confirmations.unask();
+    this.#holds.release('disk');
   }
 
   #acknowledge(): void {
-    this.#owed = undefined;
-    this.#overdue?.stop();
-    this.#overdue = undefined;
-    if (!this.#agreed?.managed) return;
-    this.#socket.write(`<a xmlns='${NS_SM}' h='${this.#sm.h}'/>`);
-  }
-
-  /** At most one `<r/>` is out at a time: the answer to it asks for the next. */
-  #askSoon(): void {
-    if (this.#askedAt !== undefined || this.#asking) return;
-    this.#asking = true;
-    setImmediate(() => {
-      this.#asking = false;
-      if (this.#askedAt === undefined && this.#sm.pending > 0) this.#ask();
-    });
-  }
-
-  #ask(): void {
-    this.#askedAt ??= this.#init.clock.mono();
-    this.#socket.write(`<r xmlns='${NS_SM}'/>`);
+    if (this.#agreed?.managed) this.#confirmations.acknowledge();
   }
 
   #look(): void {
@@ -436,28 +356,14 @@ export class LinkStream {
     if (this.#state !== 'ready' || this.#holds.has('disk')) return;
     const now = this.#init.clock.mono();
     const { silence, answer, idle } = this.#timing;
-    if (now - this.#lastStanza > idle && this.#isSettled()) {
+    const { askedAt, isSettled } = this.#confirmations;
+    if (now - this.#lastStanza > idle && isSettled) {
       void this.close();
-    } else if (this.#askedAt !== undefined && now - this.#askedAt > answer && now - this.#socket.lastReceived > answer) {
+    } else if (askedAt !== undefined && now - askedAt > answer && now - this.#socket.lastReceived > answer) {
       this.destroy(new LanpostError('timeout', 'The peer does not answer.'));
-    } else if (this.#agreed?.managed && this.#askedAt === undefined && now - this.#socket.lastReceived > silence) {
-      this.#ask();
+    } else if (this.#agreed?.managed && askedAt === undefined && now - this.#socket.lastReceived > silence) {
+      this.#confirmations.ask();
     }
-  }
-
-  #isSettled(): boolean {
-    return this.#sm.pending === 0 && this.#sm.unhandled === 0;
-  }
-
-  async #within(ms: number, waiters: (() => void)[]): Promise<boolean> {
-    if (this.#state === 'closed') return false;
-    return new Promise(resolve => {
-      const timer = this.#init.clock.after(ms, () => resolve(false));
-      waiters.push(() => {
-        timer.stop();
-        resolve(this.#state !== 'closed');
-      });
-    });
   }
 
   /** All written so far has left the process: an empty write waits its turn behind it. */
@@ -473,18 +379,11 @@ export class LinkStream {
   #lost(cause: Error | undefined): void {
     this.#state = 'closed';
     this.#watch?.stop();
-    this.#overdue?.stop();
-    this.#rest?.stop();
+    this.#holds.stop();
     // After a closing tag a reset is how some peers hang up; it is no reason of its own.
     const reason = this.#reason ?? cause;
     this.#arrivals.lose(reason ?? new Refusal('peer', 'undefined-condition', 'the peer closed the connection before the stream was open'));
-    for (const { reject } of this.#sm.unacked()) reject(new LanpostError('disconnected', 'The stream was lost before the peer confirmed.'));
-    wake(this.#settled);
-    wake(this.#answered);
+    this.#confirmations.lose(new LanpostError('disconnected', 'The stream was lost before the peer confirmed.'));
     this.#init.on.closed(this, reason);
   }
-}
-
-function wake(waiters: (() => void)[]): void {
-  for (const waiter of waiters.splice(0)) waiter();
 }

@@ -1,0 +1,147 @@
+// XEP-0198 on one stream, both ways and without resumption: what was not confirmed is sent again from the log.
+import type { Clock, Timer } from '../clock.ts';
+import { attr, type Element } from '../xmpp/element.ts';
+import { NS_SM, parseH, StreamManagement } from '../xmpp/stream-management.ts';
+
+/** `<r/>` is answered when all that came before it is durable, but not later than this, ms. */
+export const ANSWER_AT_LATEST = 5_000;
+
+export interface Unconfirmed { readonly resolve: () => void; readonly reject: (error: Error) => void }
+
+export class Confirmations {
+  readonly #clock: Clock;
+  readonly #write: (text: string) => void;
+  readonly #sm = new StreamManagement<Unconfirmed>({ askEvery: Number.MAX_SAFE_INTEGER });
+  /** `<r/>` is out since then. */
+  #askedAt: number | undefined;
+  #asking = false;
+  /** Stanzas in, and how many of them had come when the peer last asked. */
+  #arrived = 0;
+  #owed: number | undefined;
+  #overdue: Timer | undefined;
+  #lost = false;
+  readonly #settled: (() => void)[] = [];
+  readonly #answered: (() => void)[] = [];
+
+  constructor(clock: Clock, write: (text: string) => void) {
+    this.#clock = clock;
+    this.#write = write;
+  }
+
+  /** Stanzas sent and not confirmed. */
+  get pending(): number {
+    return this.#sm.pending;
+  }
+
+  /** Stanzas in whose consequences are not durable yet. */
+  get unhandled(): number {
+    return this.#sm.unhandled;
+  }
+
+  get isSettled(): boolean {
+    return this.#sm.pending === 0 && this.#sm.unhandled === 0;
+  }
+
+  /** Since when the peer has been asked and has said nothing. */
+  get askedAt(): number | undefined {
+    return this.#askedAt;
+  }
+
+  sent(one: Unconfirmed): void {
+    this.#sm.sent(one);
+    this.#askSoon();
+  }
+
+  /** A stanza came; its number. */
+  arrived(): number {
+    this.#arrived += 1;
+    return this.#sm.arrived();
+  }
+
+  /** What it caused is durable. */
+  handled(n: number): void {
+    this.#sm.handled(n);
+    if (this.#owed !== undefined && this.#arrived - this.#sm.unhandled >= this.#owed) this.acknowledge();
+    if (this.isSettled) wake(this.#settled);
+  }
+
+  /** `<r/>` or `<a/>`; throws when its `h` cannot be. */
+  receive(element: Element): void {
+    if (element.getName() === 'r') {
+      this.#owed = this.#arrived;
+      if (this.#sm.unhandled === 0) this.acknowledge();
+      else this.#overdue ??= this.#clock.after(ANSWER_AT_LATEST, () => this.acknowledge());
+      return;
+    }
+    if (element.getName() !== 'a') return;
+    const h = parseH(attr(element, 'h'));
+    if (h === undefined) throw new TypeError('no h');
+    for (const { resolve } of this.#sm.ack(h)) resolve();
+    this.#askedAt = undefined;
+    wake(this.#answered);
+    if (this.#sm.pending > 0) this.#askSoon();
+    else if (this.isSettled) wake(this.#settled);
+  }
+
+  acknowledge(): void {
+    this.#owed = undefined;
+    this.#overdue?.stop();
+    this.#overdue = undefined;
+    this.#write(`<a xmlns='${NS_SM}' h='${this.#sm.h}'/>`);
+  }
+
+  ask(): void {
+    this.#askedAt ??= this.#clock.mono();
+    this.#write(`<r xmlns='${NS_SM}'/>`);
+  }
+
+  /** The peer's answer may be among what was not read: it is not late. */
+  unask(): void {
+    this.#askedAt = undefined;
+  }
+
+  /** Whether the peer answers within `ms`. */
+  probe(ms: number): Promise<boolean> {
+    this.ask();
+    return this.#within(ms, this.#answered);
+  }
+
+  /** Waits until all that was sent is confirmed, but not longer than `ms`. */
+  async settled(ms: number): Promise<boolean> {
+    return this.isSettled || this.#within(ms, this.#settled);
+  }
+
+  /** The stream has gone. */
+  lose(error: Error): void {
+    this.#lost = true;
+    this.#overdue?.stop();
+    for (const { reject } of this.#sm.unacked()) reject(error);
+    wake(this.#settled);
+    wake(this.#answered);
+  }
+
+  /** At most one `<r/>` is out at a time: the answer to it asks for the next. */
+  #askSoon(): void {
+    if (this.#askedAt !== undefined || this.#asking) return;
+    this.#asking = true;
+    setImmediate(() => {
+      this.#asking = false;
+      if (this.#askedAt === undefined && this.#sm.pending > 0) this.ask();
+    });
+  }
+
+  async #within(ms: number, waiters: (() => void)[]): Promise<boolean> {
+    if (this.#lost) return false;
+    return new Promise(resolve => {
+      const timer = this.#clock.after(ms, () => resolve(false));
+      waiters.push(() => {
+        timer.stop();
+        resolve(!this.#lost);
+      });
+    });
+  }
+}
+
+function wake(waiters: (() => void)[]): void {
+  for (const waiter of waiters.splice(0)) waiter();
+}
