@@ -93,7 +93,7 @@ export class HeldTopics {
     const main = this.#main;
     const before = this.#durable.heldUntil(topic.name);
     let taken = 0;
-    for (const [from, to] of main.progress.takenRanges()) taken += await reading.count(topic, from, to);
+    for (const [from, to] of main.progress.takenRanges()) if (to > before) taken += await reading.count(topic, Math.max(from, before + 1), to);
     await committer.task((tx) => {
       if (!this.#here) return;
       const now = main.progress.fork(topic.no, before);

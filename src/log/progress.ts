@@ -273,22 +273,24 @@ export class Progress {
 
   /**
    * What of this concerns one topic alone, as the progress of a reader of its own. Up to `known` it had
-   * a reader of its own before, so that what is not told here of those records is done.
+   * a reader of its own before, which has done all there was.
    */
   fork(topic: number, known: number): Progress {
-    const fork = new Progress({ position: this.scan - 1, handed: 0, done: this.#skip });
+    const above = this.#skip.filter(([, to]) => to > known).map(([from, to]): [number, number] => [Math.max(from, known + 1), to]);
+    const fork = new Progress({ position: Math.max(known, this.scan - 1), handed: 0, done: above });
     const runs: Run[] = [];
     let gap = false;
     for (const run of this.#runs.slice(this.#start)) {
+      if (run.to <= known) continue;
       const mine = run.state === TAKEN || (run.topic === topic && run.state !== DONE);
       const last = runs.at(-1);
-      if (mine && last && (gap || last.to < Math.min(known, run.from - 1))) runs.push({ from: last.to + 1, to: run.from - 1, count: 0, state: DONE, topic: 0, tag: 0 });
+      if (mine && last && gap) runs.push({ from: last.to + 1, to: run.from - 1, count: 0, state: DONE, topic: 0, tag: 0 });
       // Other topics' records lie among those taken, so that how many are its own is not known.
-      if (mine) runs.push(run.state === TAKEN ? { ...run, count: 0 } : { ...run });
+      if (mine) runs.push(run.state === TAKEN ? { ...run, from: Math.max(run.from, known + 1), count: 0 } : { ...run });
       gap = mine ? false : gap || run.state === DONE;
     }
     const last = runs.at(-1);
-    if (last && last.to < this.scan - 1 && (gap || known > last.to)) runs.push({ from: last.to + 1, to: this.scan - 1, count: 0, state: DONE, topic: 0, tag: 0 });
+    if (last && last.to < this.scan - 1 && gap) runs.push({ from: last.to + 1, to: this.scan - 1, count: 0, state: DONE, topic: 0, tag: 0 });
     fork.#restart(runs.filter(({ from, to }) => from <= to));
     return fork;
   }

@@ -81,6 +81,28 @@ describe('a topic held back', () => {
     expect((await database.range({ ...prefixRange(PREFIX.cursor), limit: 9 })).length).toBe(1);
   });
 
+  it('held again while the other is still behind, begins where it had come to', async () => {
+    const { log, database } = await openMemory();
+    await mixed(log, 1, 3);
+    const main = await log.cursor(ALL);
+    const first = await main.hold('bad');
+    for (const { record } of await main.next(1)) main.take(record.seq, 1);
+    expect(await texts(first, 3)).toEqual(['b1', 'b2', 'b3']);
+    expect(await main.unhold('bad')).toBe(true);
+    for (const { record } of await main.next(2)) main.take(record.seq, 1);
+    const again = await main.hold('bad');
+    expect(await again.taken('bad', Infinity, 9)).toEqual([]);
+    const after = await openMemory({ database: database.fork() });
+    await after.log.append(item('bad', 'b4'));
+    expect(await texts((await after.log.cursor(ALL)).held.get('bad') ?? main, 1)).toEqual(['b4']);
+    await mixed(log, 4, 4);
+    expect(await texts(again, 1, false)).toEqual(['b4']);
+    again.rewindTo(6);
+    expect(await texts(again, 1)).toEqual(['b4*']);
+    expect(await again.next(9)).toEqual([]);
+    expect(await info(log)?.pending()).toBe(4);
+  });
+
   it('survives a power cut in its place, also one between going back and the other passing it', async () => {
     const { log, database } = await openMemory();
     await mixed(log, 1, 2);
