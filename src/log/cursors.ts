@@ -181,6 +181,11 @@ export class Cursors {
     }
   }
 
+  /** After a reopening there are records from that seq on that nobody was told of. */
+  found(seq: number): void {
+    for (const reader of this.#waking.values()) reader.committed(seq);
+  }
+
   /** Every position that is not on disk goes into this batch. */
   flush(tx: Transaction, exact: boolean): void {
     const now = this.#state.clock.mono();

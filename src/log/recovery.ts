@@ -135,6 +135,8 @@ export class Recovery {
     const witness = await database.witnessed();
     this.#suspect = witness.suspect;
     const witnessed = Math.max(witness.head, acknowledged);
+    // A write that failed may have reached the disk all the same: whoever stands at the tail has not read it.
+    if (found > this.#state.head) this.#cursors.found(this.#state.head + 1);
     this.#state.head = Math.max(found, witnessed);
     if (meta?.clean === found && witnessed <= found) return [];
     const holes: Hole[] = [];

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { quiet } from '../support/quiet.ts';
 import { closeAll, item, openMemory, texts } from './log-fixture.ts';
 
@@ -52,6 +53,45 @@ describe('after a failed write', () => {
     await log.close();
     const after = await openMemory({ database });
     expect([...after.log.cursors()]).toMatchObject([{ position: 3 }]);
+  });
+});
+
+describe('a batch that is on disk although its write failed', () => {
+  /** As when only the fsync fails. */
+  function failAfterWriting(database: MemoryDatabase): void {
+    const batch = database.batch.bind(database);
+    database.batch = () => {
+      const inner = batch();
+      const write = async (options: { readonly sync: boolean }): Promise<void> => {
+        await inner.write(options);
+        database.batch = batch;
+        throw new Error('IO error: Input/output error');
+      };
+      return { ...inner, write };
+    };
+  }
+
+  it('is read by those at the tail too: who publishes it again is told that it is there', async () => {
+    const { log, database, clock } = await openMemory();
+    const durable = { name: 'c', filter: '#', from: 'start', durable: true } as const;
+    const readers = [await log.cursor(durable), await log.cursor({ ...durable, name: 'l', durable: false })];
+    await log.append(item('t', '1'));
+    for (const reader of readers) {
+      await texts(reader, 1);
+      expect(await reader.next(9)).toEqual([]);
+    }
+    const waiting = readers.map((reader) => reader.wait());
+    failAfterWriting(database);
+    await expect(log.append(item('new', '2', { id: 'two' }))).rejects.toMatchObject({ code: 'disk-full' });
+    clock.advance(1000);
+    await Promise.all(waiting);
+    await expect.poll(() => log.state, { interval: 1 }).toBe('open');
+    expect(await log.append(item('new', '2', { id: 'two' }))).toMatchObject({ seq: 2, repeated: true });
+    expect(readers.map(({ position }) => position)).toEqual([1, 1]);
+    await log.append(item('t', '3'));
+    const after = await openMemory({ database: database.fork() });
+    expect(await texts(await after.log.cursor(durable), 2)).toEqual(['2*', '3*']);
+    for (const reader of readers) expect(await texts(reader, 2)).toEqual(['2', '3']);
   });
 });
 
