@@ -31,7 +31,7 @@ export class Durable implements Reader {
   /** As it stands on disk. */
   row: ProgressRow;
   holder: Holder | undefined;
-  /** The batch being built deletes its rows: nothing else of that batch may write them. */
+  /** The batch being built, or one to come, deletes its rows: nothing else may write them. */
   leaving = false;
   #writtenAt = -Infinity;
 

@@ -84,7 +84,7 @@ export class HeldTopics {
   }
 
   get #here(): boolean {
-    return !this.#main.closed && this.#parts.cursors.has(this.#durable);
+    return !this.#main.closed && !this.#durable.leaving && this.#parts.cursors.has(this.#durable);
   }
 
   /** What is not done of the topic becomes the business of a cursor of its own, from the moment its row is on disk. */

@@ -168,6 +168,7 @@ export class LogCursor implements HeldCursor, Reader {
     const all = (): readonly HeldCursor[] => [this, ...this.#topicsHeld?.cursors.values() ?? []];
     try {
       await committer.task((tx) => {
+        if ((durable instanceof HeldTopic ? durable.parent : durable).leaving) return;
         const owner = all().find(({ progress }) => progress.aside(seq));
         if (!owner) return;
         state.asides.put(tx, durable.name, seq, note);

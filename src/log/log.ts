@@ -279,6 +279,8 @@ class DiskLog implements Log {
 
   async dropCursor(name: string): Promise<void> {
     const durable = this.#cursors.get(name);
+    // From now on, not only within the batch that drops it: what else waits for that batch would leave rows behind.
+    durable.leaving = true;
     await this.#committer.task((tx) => {
       this.#cursors.forget(durable);
       durable.remove(tx);

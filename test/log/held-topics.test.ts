@@ -116,6 +116,19 @@ describe('a topic held back', () => {
     expect(await texts(await second.log.cursor(ALL), 2)).toEqual(['g1', 'g2']);
   });
 
+  it('leaves nothing behind when its subscription is dropped while it begins', async () => {
+    const { log, database } = await openMemory();
+    await mixed(log, 1, 2);
+    const main = await log.cursor(ALL);
+    await texts(main, 4, false);
+    const held = main.hold('bad');
+    const aside = main.putAside(2, 'no');
+    await Promise.allSettled([log.dropCursor('c'), held, aside]);
+    await log.close();
+    await database.open();
+    for (const prefix of [PREFIX.cursor, PREFIX.aside]) expect(await database.range({ ...prefixRange(prefix), limit: 9 })).toEqual([]);
+  });
+
   it('belongs to what its subscription reads, and to a durable one', async () => {
     const { log } = await openMemory();
     await mixed(log, 1, 1);
