@@ -138,6 +138,8 @@ class DiskLog implements Log {
   /** Lets reads go on after a reopening. */
   #readable: () => void = () => {};
   #closing: Promise<void> | undefined;
+  /** Subscriptions that are being dropped. */
+  readonly #dropping = new Map<string, Promise<void>>();
 
   constructor(o: LogOptions) {
     const limits = { ...LOG_LIMITS, ...o.limits };
@@ -254,6 +256,8 @@ class DiskLog implements Log {
       this.#cursors.watch(cursor, cursor);
       return cursor;
     }
+    // It is there until the batch that drops it is on disk; who asks for it meanwhile wants another.
+    await this.#dropping.get(o.name)?.catch(() => undefined); // whoever dropped it sees that it could not be
     const durable = this.#cursors.durable.get(o.name);
     return this.#hold(o, durable?.row ?? await this.#start.at(o.filter, o.from), parts);
   }
@@ -278,13 +282,18 @@ class DiskLog implements Log {
   }
 
   async dropCursor(name: string): Promise<void> {
-    const durable = this.#cursors.get(name);
+    const dropping = this.#dropping.get(name) ?? this.#drop(this.#cursors.get(name)).finally(() => this.#dropping.delete(name));
+    this.#dropping.set(name, dropping);
+    await dropping;
+  }
+
+  async #drop(durable: Durable): Promise<void> {
     // From now on, not only within the batch that drops it: what else waits for that batch would leave rows behind.
     durable.leaving = true;
     await this.#committer.task((tx) => {
       this.#cursors.forget(durable);
       durable.remove(tx);
-      this.#state.asides.forget(tx, name);
+      this.#state.asides.forget(tx, durable.name);
       tx.onCommit(() => this.#cursors.remove(durable));
     }).catch((error: unknown) => {
       // It is still there.

@@ -245,6 +245,31 @@ it('a dropped cursor reads no more and leaves nothing behind', async () => {
   expect(await database.range({ ...prefixRange(PREFIX.cursor), limit: 9 })).toEqual([]);
 });
 
+it('one that is opened while it is being dropped is another', async () => {
+  const { log, database } = await openMemory();
+  const options = { name: 'c', filter: 't', from: 'start', durable: true } as const;
+  await log.append(item('t', '1'));
+  await texts(await log.cursor(options), 1);
+  const dropped = Promise.all([log.dropCursor('c'), log.dropCursor('c')]);
+  const another = await log.cursor({ ...options, filter: '#' });
+  await dropped;
+  expect(await texts(another, 1)).toEqual(['1']);
+  const after = await openMemory({ database: database.fork() });
+  expect([...after.log.cursors()]).toMatchObject([{ name: 'c', filter: '#' }]);
+});
+
+it('one that could not be dropped is the same', async () => {
+  const { log, database } = await openMemory();
+  const options = { name: 'c', filter: 't', from: 'start', durable: true } as const;
+  await log.append(item('t', '1'));
+  await (await log.cursor(options)).close();
+  database.failure = new Error('No space left on device');
+  const dropped = Promise.allSettled([log.dropCursor('c')]);
+  const same = await log.cursor(options);
+  expect(await dropped).toMatchObject([{ reason: { code: 'disk-full' } }]);
+  expect(await texts(same, 1)).toEqual(['1']);
+});
+
 it('a closed cursor wakes who waits, and reads no more', async () => {
   const { log } = await openMemory();
   const cursor = await log.cursor(durable('t'));
