@@ -2,22 +2,26 @@ import { randomUUID } from 'node:crypto';
 import type { From, SubscribeOptions, Subscription, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import { hasWildcard, matches, validTopic } from '../log/filter.ts';
+import { matches, validTopic } from '../log/filter.ts';
 import type { Log } from '../log/log.ts';
 import { NS_LANPOST } from '../payload/xml.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { mirrorName } from '../pubsub/delivery.ts';
 import type { Notice } from '../pubsub/notice.ts';
+import { Seldom } from '../seldom.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import { fromText, NS_PUBSUB } from '../xep/pubsub.ts';
 import { fromPubsubError } from '../xep/pubsub-errors.ts';
 import { parseEvent } from '../xep/pubsub-event.ts';
 import { type Element, xml } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
+import { Losses } from './losses.ts';
 import { originOf } from './record-origin.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 
 const PREFIX = 'intake/';
+/** Trouble a peer can cause at will is told this often. */
+const TELL_EVERY = 10_000;
 
 export interface IntakeParts {
   readonly broker: Broker;
@@ -52,9 +56,14 @@ export class Intake {
   readonly #parts: IntakeParts;
   /** `fingerprint reader` → what we want from it. */
   readonly #wanted = new Map<string, Wanted>();
+  readonly #seldom: Seldom;
+  readonly #losses: Losses;
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
+    const { broker, clock, trouble } = parts;
+    this.#seldom = new Seldom(clock, trouble, TELL_EVERY);
+    this.#losses = new Losses({ broker, clock, trouble: (found) => this.#seldom.tell(found), keep: (topic, notice) => this.#keep(topic, notice) });
     for (const [, wanted] of parts.log.registry.entries(PREFIX)) if (isWanted(wanted)) this.#wanted.set(keyOf(wanted), wanted);
   }
 
@@ -97,31 +106,22 @@ export class Intake {
     // Answered, not thrown: the peer would only send it again, over stream after stream.
     if (event.topic !== '' && !validTopic(topic)) throw new StanzaError('bad-request', { text: 'that is no topic name' });
     if (event.topic !== '' && !this.#parts.broker.hasRoomFor(topic)) {
-      this.#failed('keeping', { ...wanted, filter: event.topic }, new LanpostError('busy', 'this box holds as many topics as it may'));
+      this.#seldom.tell({ kind: 'link.intake', message: `keeping ${event.topic} of ${peer.name}: this box holds as many topics as it may`, code: 'busy' });
       throw new StanzaError('resource-constraint', { text: 'no room for another topic', type: 'wait' });
     }
-    await Promise.all(event.notices.map((notice) => (event.topic === '' ? this.#lost(peer, wanted, notice) : this.#keep(topic, notice))));
+    if (event.topic === '') {
+      await this.#losses.everywhere(wanted, mirrorName(boxIdOfFingerprint(peer.fingerprint), wanted.filter), event.notices);
+      return true;
+    }
+    this.#losses.arrived(wanted, topic);
+    await Promise.all(event.notices.map((notice) => this.#keep(topic, notice)));
     return true;
-  }
-
-  /** A gap in all of the peer's topics: told once to who reads what was asked for, in a topic that it reads. */
-  async #lost(peer: ProvenPeer, wanted: Wanted, notice: Notice): Promise<void> {
-    const mirrored = mirrorName(boxIdOfFingerprint(peer.fingerprint), wanted.filter);
-    const topics = hasWildcard(mirrored) ? this.#parts.broker.topics(mirrored).map(({ name }) => name) : [mirrored];
-    const [topic] = topics;
-    if (topic !== undefined) await this.#keep(topic, notice);
-    // Nothing of it has come here yet, so there is no place where it is missing.
-    else this.#tellLost(wanted.filter, notice);
-  }
-
-  #tellLost(where: string, { gap }: Notice): void {
-    this.#parts.trouble({ kind: 'link.gap', message: `${where}: the peer lost ${gap?.count ?? 'some'} records (${gap?.reason ?? 'unknown'})` });
   }
 
   async #keep(topic: string, notice: Notice): Promise<void> {
     const { kind, id, payload, publisher, recordId, previous, gap } = notice;
     const origin = { ...originOf(recordId), ...(previous === undefined ? {} : { previous }) };
-    if (kind === 'gap') this.#tellLost(topic, notice);
+    if (kind === 'gap') this.#losses.tell(topic, notice);
     await this.#parts.log.append({
       topic, kind, origin,
       // An item without a chosen id goes by its record id, which it keeps.

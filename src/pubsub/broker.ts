@@ -2,7 +2,7 @@ import type {
   Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicConfig, TopicInfo,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import { matches, validFilter, validTopic } from '../log/filter.ts';
+import { matcher, matches, validFilter, validTopic } from '../log/filter.ts';
 import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
 import type { Draft, LogRecord, Origin } from '../log/record.ts';
@@ -169,6 +169,13 @@ export class Broker {
       if (!state.deleted && matches(filter, state.name)) found.push(infoOf(state));
     }
     return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** One of those that match, the same each time as long as it is there. */
+  anyTopic(filter: string): string | undefined {
+    const fits = matcher(filter);
+    for (const { deleted, name } of this.#log.topics()) if (!deleted && fits(name)) return name;
+    return undefined;
   }
 
   /** Whether a record of that topic would not be one topic too many. */

@@ -5,7 +5,7 @@ import { toPayload } from '../../src/payload/payload.ts';
 import { type Element, parseElement } from '../../src/xmpp/element.ts';
 import type { Notice } from '../../src/pubsub/notice.ts';
 import { eventMessage } from '../../src/xep/pubsub-event.ts';
-import { seen, SimulatedLan } from './fixtures.ts';
+import { confirmed, seen, SimulatedLan } from './fixtures.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';
 
 const PUBSUB = 'http://jabber.org/protocol/pubsub';
@@ -60,6 +60,22 @@ describe('a peer is fed', () => {
     const taken = await take(subscription, 2);
     expect(values(taken)).toEqual(['gap', 3]);
     expect(taken[0]).toMatchObject({ topic: 'p/a', from: 9, to: 11, count: 3, reason: 'corrupt' });
+    await subscription.close();
+  });
+
+  test('a peer that tells gaps without end costs their reader no more than as many items, and their owner one line', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', '#');
+    const subscription = b.service.subscribe(a.link.name, '#', { durable: 'r', from: 'start' });
+    await Promise.all(Array.from({ length: 1000 }, (_, i) => publish(`t/${i}`, i)));
+    await take(subscription, 1000);
+    const gaps = (from: number): Notice[] => Array.from({ length: 1000 }, (_, i) => (
+      { kind: 'gap', recordId: `${a.identity.boxId}-${a.log.epoch}-${from + i}`, time: 7, gap: { from: 9, to: 11, count: 3, reason: 'corrupt' } }
+    ));
+    await confirmed(['', 't/5'].map((topic, part) => a.link.send(b.link.name, eventMessage('r', topic, gaps(10_000 + 1000 * part)))));
+    const taken = await take(subscription, 2000);
+    expect(new Set(taken.map(({ kind }) => kind))).toEqual(new Set(['gap']));
+    expect(new Set(taken.map(({ topic }) => topic)).size).toBe(2);
+    expect(b.troubles.filter(({ kind }) => kind === 'link.gap')).toHaveLength(1);
     await subscription.close();
   });
 
