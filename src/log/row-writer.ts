@@ -4,6 +4,8 @@ import { indexKey, putIndexKey, putRecordKey, recordKey } from './keys.ts';
 import { HEADER_BYTES, type RecordKind, sealRecord, type Stamp } from './record.ts';
 import type { Transaction } from './transaction.ts';
 
+/** Bytes of a row for which the buffer is kept. */
+const USUAL = 65_536;
 /** Bytes up to which views are kept. */
 const VIEWS = 1024;
 
@@ -24,20 +26,27 @@ export class RowWriter {
   readonly #index = new Uint8Array(INDEX_BYTES);
 
   /** Gives the row, good until the next one. */
-  record(tx: Transaction, seq: number, kind: RecordKind, topic: number, previous: number, stamp: Stamp, content: Content): Uint8Array {
+  record(tx: Pick<Transaction, 'put'>, seq: number, kind: RecordKind, topic: number, previous: number, stamp: Stamp, content: Content): Uint8Array {
     const room = HEADER_BYTES + contentBytes(content);
-    if (room > this.#row.length) {
-      this.#row = Buffer.allocUnsafe(room * 2);
-      this.#views = [];
-    }
+    const space = this.#space(room);
     let end = room;
-    if (content instanceof Uint8Array) this.#row.set(content, HEADER_BYTES);
-    else end = writeBody(this.#row, HEADER_BYTES, content);
-    const row = this.#view(end);
+    if (content instanceof Uint8Array) space.set(content, HEADER_BYTES);
+    else end = writeBody(space, HEADER_BYTES, content);
+    const row = space === this.#row ? this.#view(end) : space.subarray(0, end);
     sealRecord(row, kind, topic, previous, stamp);
     putRecordKey(this.#recordKey, seq);
     tx.put(this.#recordKey, row);
     return row;
+  }
+
+  /** A large item has a buffer of its own, for once. */
+  #space(room: number): Buffer {
+    if (room > USUAL) return Buffer.allocUnsafe(room);
+    if (room > this.#row.length) {
+      this.#row = Buffer.allocUnsafe(Math.min(USUAL, room * 2));
+      this.#views = [];
+    }
+    return this.#row;
   }
 
   #view(length: number): Uint8Array {
@@ -45,7 +54,7 @@ export class RowWriter {
   }
 
   /** Of a live record without a chosen id. */
-  index(tx: Transaction, topic: number, seq: number, item: boolean, size: number, ordinal: number): void {
+  index(tx: Pick<Transaction, 'put'>, topic: number, seq: number, item: boolean, size: number, ordinal: number): void {
     putIndexKey(this.#indexKey, topic, seq);
     putIndex(this.#index, { state: 'live', item, size, ordinal });
     tx.put(this.#indexKey, this.#index);
