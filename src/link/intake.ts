@@ -120,7 +120,8 @@ export class Intake {
 
   async #keep(topic: string, notice: Notice): Promise<void> {
     const { kind, id, payload, publisher, recordId, previous, gap } = notice;
-    const origin = { ...originOf(recordId), ...(previous === undefined ? {} : { previous }) };
+    // A gap says nothing of the records before it: another reader here may not have been given those yet.
+    const origin = { ...originOf(recordId), ...(previous === undefined ? {} : { previous }), ...(kind === 'gap' ? { chain: kind } : {}) };
     if (kind === 'gap') this.#losses.tell(topic, notice);
     await this.#parts.log.append({
       topic, kind, origin,

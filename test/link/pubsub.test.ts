@@ -79,6 +79,22 @@ describe('a peer is fed', () => {
     await subscription.close();
   });
 
+  test('what one reader misses costs another nothing that it has yet to be given', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', 't');
+    await publish('t', 1);
+    await publish('t', 2);
+    const late = b.service.subscribe(a.link.name, 't', { durable: 'late', from: 'new' });
+    await late.ready;
+    await publish('t', '&'.repeat(100_000));
+    expect(values(await take(late, 1))).toEqual(['gap']);
+    const early = b.service.subscribe(a.link.name, 't', { durable: 'early', from: 'start' });
+    expect(values(await take(early, 3))).toEqual(['gap', 1, 2]);
+    await publish('t', 3);
+    expect(values(await take(early, 1))).toEqual([3]);
+    expect(values(await take(late, 3))).toEqual([1, 2, 3]);
+    await Promise.all([late.close(), early.close()]);
+  });
+
   test('many items that are too large only together all arrive', async () => {
     await a.trust.allow(b.identity.fingerprint, 'read', 't');
     for (let i = 0; i < 40; i++) await publish('t', i, `${'"<&'.repeat(150)}${i}`);
