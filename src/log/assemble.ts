@@ -130,7 +130,8 @@ export class Assembly {
   /** After the last draft: what memory takes over once the batch is on disk. */
   seal(): void {
     const { origins } = this.#state;
-    const outdated = [...this.#marks.keys()].flatMap((name) => origins.outdated(name)).filter((name) => !this.#marks.has(name));
+    if (this.#marks.size === 0) return;
+    const outdated = origins.outdated(this.#marks.keys());
     for (const name of outdated) this.#tx.del(originKey(name));
     this.#tx.onCommit(() => {
       for (const [name, mark] of this.#marks) origins.set(name, mark);

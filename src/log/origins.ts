@@ -12,6 +12,12 @@ export interface Mark {
 const MAX_HOLES = 256;
 /** Marks of one box remembered for each topic: every opening of its store begins one for each chain. */
 const MAX_MARKS = 64;
+/** Marks remembered for each source: more than the topics there may be. What they name, its peer chooses. */
+const SOURCE_MARKS = 131_072;
+/** What a mark weighs beside its holes, each of which weighs 1: in memory some 60 bytes. */
+const MARK_WEIGHT = 8;
+/** Pushed out of one source with one batch, which may hold a thousand records. */
+const MOST_AT_ONCE = 4096;
 
 /**
  * The mark after a record was taken, or undefined when it had been taken before. A record that
@@ -34,46 +40,100 @@ export function take(mark: Mark | undefined, seq: number, previous: number | und
   return { high, holes: [...holes.slice(0, at), ...parts, ...holes.slice(at + 1)].slice(-MAX_HOLES) };
 }
 
+/** Marks of the topics of one source, longest unused first, and what they weigh together. */
+interface Source {
+  readonly marks: Map<string, Mark>;
+  weight: number;
+}
+
 export class Origins {
-  readonly #marks = new Map<string, Mark>();
+  readonly #sources = new Map<string, Source>();
   /** Per box and topic, the names of its marks. */
   readonly #epochs = new Map<string, string[]>();
+  readonly #most: number;
+
+  /** `marks`: remembered for each source. */
+  constructor(marks: number = SOURCE_MARKS) {
+    this.#most = marks * MARK_WEIGHT;
+  }
 
   load(rows: readonly Row[]): void {
-    this.#marks.clear();
+    this.#sources.clear();
     this.#epochs.clear();
-    for (const [key, value] of rows) {
+    const marks = rows.map(([key, value]): [string, Mark] => {
       const [high, ...flat] = decodeRow<number[]>(value);
       const holes: [number, number][] = [];
       for (let i = 0; i + 1 < flat.length; i += 2) holes.push([flat[i]!, flat[i + 1]!]);
-      this.set(keyText(key), { high: high ?? 0, holes });
-    }
+      return [keyText(key), { high: high ?? 0, holes }];
+    });
+    // When each was used last is not known: later epochs were later.
+    for (const [key, mark] of marks.toSorted(([a], [b]) => counterOf(a) - counterOf(b))) this.set(key, mark);
   }
 
   get(key: string): Mark | undefined {
-    return this.#marks.get(key);
+    return this.#sources.get(sourceOf(key))?.marks.get(key);
   }
 
   set(key: string, mark: Mark): void {
-    if (!this.#marks.has(key)) {
+    const name = sourceOf(key);
+    const source = this.#sources.get(name) ?? { marks: new Map<string, Mark>(), weight: 0 };
+    this.#sources.set(name, source);
+    const before = source.marks.get(key);
+    if (before) {
+      source.marks.delete(key);
+      source.weight -= weightOf(before);
+    } else {
       const [group, names] = this.#group(key);
       names.push(key);
       this.#epochs.set(group, names.toSorted((a, b) => counterOf(a) - counterOf(b)));
     }
-    this.#marks.set(key, mark);
+    source.marks.set(key, mark);
+    source.weight += weightOf(mark);
   }
 
   delete(key: string): void {
-    this.#marks.delete(key);
+    const name = sourceOf(key);
+    const source = this.#sources.get(name);
+    const mark = source?.marks.get(key);
+    if (!source || !mark) return;
+    source.marks.delete(key);
+    source.weight -= weightOf(mark);
+    if (source.marks.size === 0) this.#sources.delete(name);
     const [group, names] = this.#group(key);
-    this.#epochs.set(group, names.filter((name) => name !== key));
+    const left = names.filter((other) => other !== key);
+    if (left.length > 0) this.#epochs.set(group, left);
+    else this.#epochs.delete(group);
   }
 
-  /** The oldest epochs' marks that a new one for `key` pushes out. */
-  outdated(key: string): string[] {
-    if (this.#marks.has(key)) return [];
-    const [, names] = this.#group(key);
-    return names.slice(0, Math.max(0, names.length + 1 - MAX_MARKS));
+  /** What is pushed out when those of `keys` are set, some of them for the first time. */
+  outdated(keys: Iterable<string>): Set<string> {
+    const kept = new Set(keys);
+    const out = new Set<string>();
+    const growth = new Map<string, number>();
+    for (const key of kept) {
+      const source = sourceOf(key);
+      const known = this.#sources.get(source)?.marks.has(key) ?? false;
+      growth.set(source, (growth.get(source) ?? 0) + (known ? 0 : MARK_WEIGHT));
+      if (known) continue;
+      const [, names] = this.#group(key);
+      for (const name of names.slice(0, Math.max(0, names.length + 1 - MAX_MARKS))) if (!kept.has(name)) out.add(name);
+    }
+    for (const [name, more] of growth) this.#lighten(name, more, kept, out);
+    return out;
+  }
+
+  /** The longest unused give way: whoever sends marks without end loses its own. */
+  #lighten(name: string, more: number, kept: ReadonlySet<string>, out: Set<string>): void {
+    const source = this.#sources.get(name);
+    if (!source) return;
+    let over = source.weight + more - this.#most;
+    let left = MOST_AT_ONCE;
+    for (const [key, mark] of source.marks) {
+      if (over <= 0 || left-- === 0) return;
+      if (kept.has(key)) continue;
+      out.add(key);
+      over -= weightOf(mark);
+    }
   }
 
   #group(key: string): [string, string[]] {
@@ -81,6 +141,19 @@ export class Origins {
     const group = `${box}\0${topic}`;
     return [group, this.#epochs.get(group) ?? []];
   }
+}
+
+function weightOf({ holes }: Mark): number {
+  return MARK_WEIGHT + holes.length;
+}
+
+/** Where a mark's records came from: the first two levels of its topic. */
+function sourceOf(key: string): string {
+  const at = key.indexOf('\0', key.indexOf('\0') + 1) + 1;
+  const end = key.indexOf('\0', at);
+  const topic = key.slice(at, end < 0 ? undefined : end);
+  const second = topic.indexOf('/', topic.indexOf('/') + 1);
+  return second < 0 ? topic : topic.slice(0, second);
 }
 
 /** Epoch names begin with a counter. */

@@ -37,10 +37,43 @@ it('remembers a bounded number of a box\'s marks per topic, the newest', () => {
   const origins = new Origins();
   for (let counter = 1; counter <= 100; counter++) {
     const name = originName({ box: 'b', epoch: `${counter}.x` }, 't');
-    for (const old of origins.outdated(name)) origins.delete(old);
+    for (const old of origins.outdated([name])) origins.delete(old);
     origins.set(name, { high: counter, holes: [] });
   }
   expect(origins.get(originName({ box: 'b', epoch: '100.x' }, 't'))).toEqual({ high: 100, holes: [] });
   expect(origins.get(originName({ box: 'b', epoch: '37.x' }, 't'))).toBeDefined();
   expect(origins.get(originName({ box: 'b', epoch: '36.x' }, 't'))).toBeUndefined();
+});
+
+/** As a batch of records does it. */
+function add(origins: Origins, marks: readonly (readonly [name: string, mark: Mark])[]): void {
+  for (const old of origins.outdated(marks.map(([name]) => name))) origins.delete(old);
+  for (const [name, mark] of marks) origins.set(name, mark);
+}
+
+const named = (box: string, topic: string): string => originName({ box, epoch: '1.x' }, topic);
+const plain: Mark = { high: 1, holes: [] };
+
+it('remembers a bounded number of marks per source, whatever boxes and topics it names; the longest unused go first', () => {
+  const origins = new Origins(100);
+  const there = (count: number, name: (i: number) => string): number[] => Array.from({ length: count }, (_, i) => i).filter((i) => origins.get(name(i)));
+  add(origins, [[named('a', '$at/a/t'), plain], [named('a', '$at/a/u'), plain], [named('z', '$at/other/t'), plain]]);
+  for (let i = 0; i < 1000; i += 20) {
+    add(origins, Array.from({ length: 10 }, (_, k) => [named(`b${i + k}`, '$at/a/t'), plain]));
+    add(origins, Array.from({ length: 10 }, (_, k) => [named('a', `$at/a/t/${i + k}`), plain]));
+    add(origins, [[named('a', '$at/a/t'), { high: i + 2, holes: [] }]]);
+  }
+  expect(there(1000, (i) => named(`b${i}`, '$at/a/t')).length + there(1000, (i) => named('a', `$at/a/t/${i}`)).length).toBe(99);
+  expect(origins.get(named('a', '$at/a/t'))?.high).toBe(982);
+  expect(origins.get(named('a', '$at/a/u'))).toBeUndefined();
+  expect(origins.get(named('z', '$at/other/t'))).toEqual(plain);
+});
+
+it('counts the holes of its marks', () => {
+  const origins = new Origins(100);
+  const holes = Array.from({ length: 256 }, (_, i): [number, number] => [2 * i + 1, 2 * i + 1]);
+  for (let i = 0; i < 50; i++) add(origins, [[named('a', `$at/a/${i}`), { high: 1000, holes }]]);
+  expect(Array.from({ length: 50 }, (_, i) => origins.get(named('a', `$at/a/${i}`))).filter(Boolean)).toHaveLength(4);
+  add(origins, [[named('a', '$at/a/x'), plain]]);
+  expect(Array.from({ length: 50 }, (_, i) => origins.get(named('a', `$at/a/${i}`))).filter(Boolean)).toHaveLength(3);
 });
