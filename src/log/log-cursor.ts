@@ -28,6 +28,8 @@ export class LogCursor implements HeldCursor, Reader {
   readonly #redelivered = new Set<number>();
   handed: number;
   #lost = 0;
+  /** Grows with each going back: what was being read from disk then is read anew. */
+  #turn = 0;
   #atTail = false;
   #closed = false;
   #released = false;
@@ -130,6 +132,7 @@ export class LogCursor implements HeldCursor, Reader {
 
   rewindTo(seq: number): void {
     this.#handedBefore = Math.max(this.#handedBefore, this.handed);
+    this.#turn++;
     this.progress.rewindTo(seq);
     this.#atTail = false;
     this.#wake();
@@ -369,10 +372,12 @@ export class LogCursor implements HeldCursor, Reader {
         if (!this.#closed) found.push(...this.#fromRing(max));
         continue;
       }
+      const turn = this.#turn;
       const page = await reading.page(this.#topics(), progress.scan, to, Math.min(max, PAGE_RECORDS));
       const last = page.records.at(-1);
       if (last) await this.#raise(last.seq);
       if (this.#closed) break;
+      if (turn !== this.#turn) continue;
       for (const record of page.records) {
         const topic = state.topics.byName.get(record.topic);
         if (topic ? this.#matches(topic, record.seq) : !this.#isOthers(record.seq)) this.#deliver(found, record, topic?.no ?? 0);

@@ -151,6 +151,18 @@ describe('a topic held back', () => {
     held.done(1);
     expect(held.position).toBe(4);
   });
+
+  it('reads again from there also when it was reading on from disk', async () => {
+    const { log } = await openMemory({ limits: { ringBytes: 1 } });
+    await mixed(log, 1, 4);
+    const held = await (await log.cursor(ALL)).hold('bad');
+    await texts(held, 2, false);
+    for (const seq of [1, 3]) held.take(seq, 1);
+    const reading = held.next(1);
+    held.rewindTo(1);
+    expect((await reading).map(({ record }) => record.seq)).toEqual([1]);
+    expect(await texts(held, 3, false)).toEqual(['b2*', 'b3', 'b4']);
+  });
 });
 
 describe('what is taken', () => {
