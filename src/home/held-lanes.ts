@@ -28,7 +28,7 @@ export class HeldLanes {
       lane.together = true;
       this.#parts.failed(reasonOf(error));
     });
-    lane.moving = moved.finally(() => { lane.moving = undefined; });
+    this.#moving(lane, moved);
   }
 
   /** The same, waited for. Whoever asked may have changed their mind meanwhile: its cursor is read all the same. */
@@ -51,6 +51,11 @@ export class HeldLanes {
     const { own } = lane;
     if (!own || lane.moving || lane.busy || lane.takenAt !== undefined || own.unconfirmed > 0 || this.#parts.paused(lane)) return;
     const moved = lane.main.unhold(lane.topic).then(() => undefined).catch((error: unknown) => this.#parts.failed(reasonOf(error)));
+    this.#moving(lane, moved);
+  }
+
+  /** Whichever way it goes: what was given back meanwhile is not forgotten. */
+  #moving(lane: Lane, moved: Promise<void>): void {
     lane.moving = moved.finally(() => {
       lane.moving = undefined;
       if (lane.left.length > 0) this.#parts.stayed(lane);

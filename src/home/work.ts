@@ -119,7 +119,8 @@ export class Work {
     // The home's node is the home's own: purging, deleting or configuring a topic here does not reach it.
     if ((kind !== 'publish' && kind !== 'retract') || (kind === 'retract' && record.id === undefined)) return owner.done(seq);
     const lane = this.lanes.get(topic) ?? this.#laneOf(topic, cursor);
-    if (this.isHeld(lane)) {
+    // Also behind what was left already and is still on its way to a cursor of its own.
+    if (this.isHeld(lane) || lane.left.length > 0) {
       // Left where it is, undone; the log is read again when the topic goes on.
       this.#giveBack(lane, [seq]);
       return;

@@ -1,10 +1,11 @@
 // A pubsub service that answers wrongly, late or never: nothing is lost, stale or stops the other topics.
 import { describe, expect, it } from 'vitest';
 import { attr, xml, type Element } from '../../src/xmpp/element.ts';
-import { iqResult } from '../../src/xmpp/stanza.ts';
+import { errorReply, iqResult } from '../../src/xmpp/stanza.ts';
 import { StanzaError } from '../../src/xmpp/stanza-error.ts';
 import { PREFIX } from '../../src/log/keys.ts';
 import type { MemoryDatabase } from '../../src/log/memory-database.ts';
+import { quiet } from '../support/quiet.ts';
 import { createRig } from './rig.ts';
 
 const numbers = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
@@ -55,6 +56,66 @@ describe('a held topic', () => {
     await rig.homes.remove(home.account.jid);
     expect([...rig.log.cursors()]).toEqual([]);
   }, 20_000);
+
+  for (const [what, ends] of [['and goes on in order', true], ['and in order too where it cannot be given one', false]] as const) {
+    it(`may go on before it has a cursor of its own, ${what}`, async () => {
+      await using rig = await createRig({ limits: { settle: 3_600_000 } });
+      const { home, database } = rig;
+      await rig.add();
+      await rig.publish('t', 1);
+      await rig.acknowledged('t', 1);
+      const unanswered: Element[] = [];
+      let readBack = false;
+      home.set.answer = (iq, request) => {
+        readBack ||= request === 'items';
+        if (request !== 'publish' || home.sessions > 1) return undefined;
+        unanswered.push(iq);
+        return 'silence';
+      };
+      await rig.publish('t', 2, 3);
+      await rig.until(() => unanswered.length === 2);
+      home.set.resumable = false;
+      let slow = 0;
+      let failed = false;
+      const batch = database.batch.bind(database);
+      // The disk is slow with another item, then with the cursor, which it may not take at all.
+      const write = async (apart: boolean): Promise<void> => {
+        if (!apart && slow++ === 0) {
+          for (const iq of unanswered) home.say(errorReply(iq, new StanzaError('forbidden')));
+          await rig.until(() => rig.troubles.some(({ kind }) => kind === 'home.held'));
+          home.cut();
+          await rig.until(() => home.sessions === 2);
+          await rig.state('online');
+        } else if (apart) {
+          // All that can be sent has been.
+          await rig.until(() => readBack);
+          await quiet();
+          if (!ends && !failed) {
+            failed = true;
+            throw new Error('IO error: No space left on device');
+          }
+        }
+      };
+      database.batch = () => {
+        const inner = batch();
+        let apart = false;
+        return {
+          ...inner,
+          put: (key, value) => {
+            apart ||= key[0] === PREFIX.cursor && key.includes(0);
+            inner.put(key, value);
+          },
+          write: async (options) => {
+            await write(apart);
+            await inner.write(options);
+          },
+        };
+      };
+      await rig.publish('t', 4);
+      await rig.until(() => rig.count('t') === 4);
+      expect(rig.arrivals('t')).toEqual(['1', '2', '3', '2', '3', '4']);
+    }, 15_000);
+  }
 
   it('loses nothing to a power cut, whenever it comes', async () => {
     await using rig = await createRig();
