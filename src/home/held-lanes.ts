@@ -8,6 +8,8 @@ import { reasonOf } from './reason.ts';
 export interface HeldLanesParts {
   readonly reading: () => ReadAhead;
   readonly paused: (lane: Lane) => boolean;
+  /** It has a cursor of its own from now on. */
+  readonly parted: (lane: Lane, own: Cursor) => void;
   /** It is where it was, and something was given back meanwhile. */
   readonly stayed: (lane: Lane) => void;
   readonly failed: (reason: string) => void;
@@ -40,7 +42,8 @@ export class HeldLanes {
   adopt(lane: Lane, own: Cursor): void {
     if (this.#adopted.has(own)) return;
     this.#adopted.add(own);
-    const { reading, paused } = this.#parts;
+    const { reading, paused, parted } = this.#parts;
+    parted(lane, own);
     const left = lane.left.splice(0);
     reading().again(own, left);
     reading().adopt(own, () => paused(lane));

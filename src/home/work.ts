@@ -63,7 +63,7 @@ export class Work {
       failed: (error) => trouble({ kind: 'home.read', message: `reading for ${jid} failed: ${String(error)}` }),
     });
     this.#held = new HeldLanes({
-      reading: () => this.reading, paused: (lane) => this.isHeld(lane),
+      reading: () => this.reading, paused: (lane) => this.isHeld(lane), parted: (lane, own) => this.#parted(lane, own),
       stayed: (lane) => {
         if (this.isHeld(lane)) this.#giveBack(lane, []);
         else this.release(lane);
@@ -198,6 +198,12 @@ export class Work {
   seen(lane: Lane): void {
     lane.readBack = false;
     if (!this.#doubtful.has(lane.cursor)) this.#doubtful.set(lane.cursor, this.options.clock.mono());
+  }
+
+  /** What it takes along has no more settled than what it leaves. */
+  #parted({ main }: Lane, own: Cursor): void {
+    const since = this.#doubtful.get(main);
+    if (since !== undefined) this.#doubtful.set(own, since);
   }
 
   #settled(tag: number): void {

@@ -255,6 +255,28 @@ describe('reading back', () => {
     expect([rig.held(), [...rig.log.cursors()].map(({ position }) => position)]).toEqual([['dumb'], [rig.log.head]]);
   }, 10_000);
 
+  it('a topic that goes its own way when it has just been read back settles no sooner for that', async () => {
+    const settle = 1_000;
+    await using rig = await createRig({ limits: { settle } });
+    const { home } = rig;
+    await rig.add();
+    await rig.publish('t', 1);
+    await rig.acknowledged('t', 1);
+    const acknowledged = performance.now();
+    let seen = 0;
+    home.set.answer = (_iq, what) => {
+      if (what === 'items') seen = performance.now();
+      return what === 'publish' ? 'forbidden' : undefined;
+    };
+    home.set.resumable = false;
+    await rig.until(() => performance.now() - acknowledged > settle / 2);
+    home.cut();
+    await rig.publish('t', 2);
+    await rig.until(() => rig.held().includes('t'));
+    await rig.until(async () => (await rig.status())?.queued === 1);
+    expect(performance.now() - seen).toBeGreaterThan(settle);
+  }, 10_000);
+
   it('a topic that goes its own way while it is read back is read back to its end', async () => {
     await using rig = await createRig({ limits: { settle: 800 } });
     const { home } = rig;
