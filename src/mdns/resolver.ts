@@ -7,6 +7,9 @@ import type { Questions } from './questions.ts';
 /** What an instance does not tell after so many questions (1, 2, 4, … s apart) it will not tell. */
 const MAX_TRIES = 5;
 const FIRST_GAP = 1000;
+/** Instances looked at within so many ms, the others later: with one address a small packet changes all that are at its host. */
+const LOOKS = 256;
+const LOOKS_TIME = 100;
 /** After so many, an instance without TXT is taken as it is (XEP-0174 §3: every key is optional). */
 const TRIES_FOR_TEXT = 2;
 
@@ -42,6 +45,9 @@ export class Resolver {
   readonly #parts: ResolverParts;
   readonly #unresolved = new DueQueue<Instance>();
   readonly #dirty = new Set<Instance>();
+  /** Looks left, and since when they are counted. */
+  #looks = LOOKS;
+  #since = -Infinity;
 
   constructor(parts: ResolverParts) {
     this.#parts = parts;
@@ -60,7 +66,7 @@ export class Resolver {
   }
 
   next(): number {
-    return this.#unresolved.next();
+    return Math.min(this.#unresolved.next(), this.#dirty.size > 0 ? this.#since + LOOKS_TIME : Infinity);
   }
 
   tick(now: number): void {
@@ -68,8 +74,16 @@ export class Resolver {
   }
 
   settle(now: number): void {
-    for (const instance of this.#dirty) this.#evaluate(instance, now);
-    this.#dirty.clear();
+    if (now - this.#since >= LOOKS_TIME) {
+      this.#since = now;
+      this.#looks = LOOKS;
+    }
+    for (const instance of this.#dirty) {
+      if (this.#looks === 0) return;
+      this.#looks -= 1;
+      this.#dirty.delete(instance);
+      this.#evaluate(instance, now);
+    }
   }
 
   #evaluate(instance: Instance, now: number): void {

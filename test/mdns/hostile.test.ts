@@ -8,7 +8,7 @@ import { encodeMessage } from '../../src/mdns/encode.ts';
 import { Cache } from '../../src/mdns/cache.ts';
 import { DueQueue } from '../../src/mdns/due-queue.ts';
 import { makeMessage, TYPE, type DnsRecord, type Message } from '../../src/mdns/message.ts';
-import { createMdns, type Renamed } from '../../src/mdns/mdns.ts';
+import { type BrowseEvent, createMdns, type Renamed } from '../../src/mdns/mdns.ts';
 import type { Channel, Network, Source } from '../../src/mdns/network.ts';
 import { HOST, INSTANCE, OneLink, OTHER, peer, rr, SERVICE } from '../conformance/rfc-6762/one-link.ts';
 import { settled } from '../support/simulated-network.ts';
@@ -73,6 +73,25 @@ describe('one packet cannot end the box', () => {
     expect(troubles).toEqual([]);
     hear({ questions: [question] }, { address: '10.0.0.2', port: 40_000 });
     expect(sent).toHaveLength(1);
+  });
+
+  it('with the address of a host that thousands are said to be at', async () => {
+    const { clock, hear, mdns } = await target();
+    const events: BrowseEvent[] = [];
+    mdns.browse('_presence._tcp', (event) => void events.push(event));
+    for (let i = 0; i < 4096; i += 16) {
+      const records = Array.from({ length: 16 }, (_, k) => peer(`bogus${i + k}`, 'x').slice(0, 3)).flat();
+      hear({ response: true, answers: [...records, rr.a('x.local', '10.0.0.2')] });
+    }
+    clock.advance(5000);
+    expect(events).toHaveLength(4096);
+    events.length = 0;
+    for (let n = 3; n < 103; n++) hear({ response: true, answers: [rr.a('x.local', `10.0.0.${n}`, { flush: false })] });
+    // At once no more than is done in a moment; all of it in the end.
+    expect(events.length).toBeLessThan(1000);
+    clock.advance(5000);
+    expect(new Set(events.map(({ service }) => service.instance)).size).toBe(4096);
+    expect(events.at(-1)?.service.addresses.map(({ address }) => address)).toContain('10.0.0.102');
   });
 
   it('from port 0, where no answer can go', async () => {
