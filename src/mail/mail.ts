@@ -3,6 +3,7 @@ import type { MessagesOptions, MessageState, MessageStream, Receipt, SendOptions
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
+import { Seldom } from '../seldom.ts';
 import { type Address, formatAddress, parseAddress } from './address.ts';
 import { Ages } from './age.ts';
 import { Inbox, INBOX, type Incoming } from './inbox.ts';
@@ -11,7 +12,10 @@ import { messageReader, type Opening } from './message-reader.ts';
 import { Outbox } from './outbox.ts';
 import { Receipts } from './receipts.ts';
 import type { Road } from './road.ts';
+import { Wakes } from './wakes.ts';
 
+/** Whoever refuses mail, and comes and goes, can make trouble at will: it is told this often. */
+const TELL_EVERY = 10_000;
 const WEEK = 7 * 24 * 3600 * 1000;
 /** Sent messages that can still be asked for by id. */
 const SENT_VIEW = 200;
@@ -33,6 +37,8 @@ export class Mail {
   readonly #receipts: Receipts;
   readonly #ages: Ages;
   readonly #outboxes = new Map<string, Promise<Outbox>>();
+  readonly #wakes: Wakes;
+  readonly #seldom: Seldom;
   #readers = 0;
   #closed = false;
 
@@ -41,6 +47,8 @@ export class Mail {
     this.#inbox = new Inbox(parts.log);
     this.#receipts = new Receipts(parts.log.registry);
     this.#ages = new Ages({ clock: parts.clock, boot: () => parts.log.epoch });
+    this.#wakes = new Wakes(parts.clock, () => this.#wake());
+    this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
   }
 
   /** Takes up what an earlier run left undelivered. */
@@ -104,11 +112,16 @@ export class Mail {
 
   /** A road opened, or a peer came or went. */
   roadsChanged(): void {
+    if (!this.#closed) this.#wakes.changed();
+  }
+
+  #wake(): void {
     for (const opening of this.#outboxes.values()) opening.then((outbox) => outbox.wake()).catch(this.#report);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#wakes.stop();
     // One that cannot be closed keeps none of the others open.
     const closed = await Promise.allSettled([...this.#outboxes.values()].map(async (opening) => (await opening).close()));
     this.#receipts.close();
@@ -140,12 +153,12 @@ export class Mail {
   }
 
   async #open(address: Address): Promise<Outbox> {
-    const { log, clock, trouble, roads } = this.#parts;
+    const { log, clock, roads } = this.#parts;
     const topic = mailTopic(address);
     if (!log.topic(topic)) await log.append({ topic, kind: 'configure', config: { maxItems: SENT_VIEW, lane: 'history' } });
     if (this.#closed) throw new LanpostError('closed');
     const cursor = await log.cursor({ name: cursorName(address), filter: topic, from: 'start', durable: true });
-    return new Outbox({ address, cursor, roads, receipts: this.#receipts, ages: this.#ages, clock, trouble });
+    return new Outbox({ address, cursor, roads, receipts: this.#receipts, ages: this.#ages, clock, trouble: (found) => this.#seldom.tell(found) });
   }
 
   #position(address: Address): number {

@@ -221,6 +221,7 @@ test('a road that opens while the pump looks at its letters is noticed at once',
   // Opens in each of the turns that the pump takes to find out that there is none.
   for (let turns = 0; turns < 40; turns++) {
     road.open = false;
+    clock.advance(8000); // so many changes in no time would be taken together
     mail.roadsChanged();
     for (let i = 0; i < turns; i++) await Promise.resolve();
     road.open = true;
@@ -291,6 +292,27 @@ test('the inbox of peers without a key is full only as long as a reader has to r
   const send = (size: number) => mail.receive({ from: 'link:alice@h1', to: 'link:a', trust: 'none', body: 'x'.repeat(size) });
   for (let i = 0; i < 60; i++) await send(200_000);
   await expect(send(5)).resolves.toBeUndefined();
+});
+
+test('a peer that refuses mail, and changes without end, is tried now and then, and that is told now and then', async () => {
+  await close();
+  const troubles: string[] = [];
+  log = await openLog({ database: kept, clock, boxId: 'aaaaaaaaaaaaaaaa', trouble: () => undefined });
+  mail = new Mail({ log, clock, roads: [road], isHomeDomain: () => false, trouble: ({ kind }) => troubles.push(kind), limits: { stanzaBytes: 262_144 } });
+  let tries = 0;
+  road.deliver = () => {
+    tries += 1;
+    return Promise.reject(new LanpostError('unreachable'));
+  };
+  await mail.send('link:b', 'hello');
+  for (let ms = 0; ms < 10_000; ms += 10) {
+    mail.roadsChanged();
+    await quiet();
+    clock.advance(10);
+  }
+  expect(tries).toBeGreaterThan(20); // each half second
+  expect(tries).toBeLessThan(60);
+  expect(troubles.length).toBeLessThan(5);
 });
 
 test('nothing is sent, and nothing hangs, once it is closed', async () => {
