@@ -83,6 +83,8 @@ export class Streams implements PeerStreams {
   /** There from the first stream on. */
   #code: StreamCode | undefined;
   #loading: Promise<StreamCode> | undefined;
+  /** Callers who came before that, the first of them first. */
+  readonly #waiting = new Set<Socket>();
   #closing = false;
 
   constructor(init: StreamsInit) {
@@ -171,19 +173,34 @@ export class Streams implements PeerStreams {
       this.#tell('refused', `a connection from ${address} was refused: not on this link, too many, or too often`);
       return;
     }
-    socket.once('close', () => this.#doorman.left(address));
+    socket.once('close', () => {
+      this.#waiting.delete(socket);
+      this.#doorman.left(address);
+    });
     if (this.#code) {
       this.#answer(socket, address, this.#code);
       return;
     }
-    // What the caller says meanwhile waits in the socket.
+    this.#wait(socket);
     this.#load().then(code => this.#answer(socket, address, code), (error: unknown) => {
       socket.destroy();
       this.#tell('stream', error instanceof Error ? error.message : String(error), 'unsupported');
     });
   }
 
+  /** What the caller says meanwhile waits in the socket. No more of them than streams: the oldest gives way. */
+  #wait(socket: Socket): void {
+    const [oldest] = this.#waiting;
+    if (oldest && this.#waiting.size >= this.#init.limits.streams) {
+      this.#waiting.delete(oldest);
+      oldest.destroy();
+      this.#tell('full', `${this.#init.limits.streams} callers are waiting; the first of them was turned away`);
+    }
+    this.#waiting.add(socket);
+  }
+
   #answer(socket: Socket, address: string, code: StreamCode): void {
+    this.#waiting.delete(socket);
     if (this.#closing || socket.destroyed || !this.#makeRoom()) {
       socket.destroy();
       return;

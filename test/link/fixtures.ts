@@ -49,6 +49,8 @@ export interface BoxSetup {
   readonly handle?: (message: Received) => Promise<void>;
   readonly clock?: Clock;
   readonly roomy?: () => Promise<void> | undefined;
+  /** What the first stream waits for. */
+  readonly certificate?: () => Promise<string>;
   readonly limits?: { peers?: number; streams?: number; stanzaBytes?: number; xmlDepth?: number };
   readonly registry?: ReturnType<typeof memoryRegistry>;
 }
@@ -189,7 +191,7 @@ export class SimulatedLan {
     const closed: ProvenPeer[] = [];
     const link = createLink({
       mdns: this.mdns(host), trust, identity, registry, clock, trouble, dispatcher, disco,
-      certificate: () => selfSigned(identity.key),
+      certificate: setup.certificate ?? (() => selfSigned(identity.key)),
       name: user, host: `h${host}`, port: 0, tcp: this.tcp(host),
       limits: { peers: 100, streams: 50, stanzaBytes: 262_144, xmlDepth: 32, ...setup.limits },
       ...(setup.timing ? { timing: setup.timing } : {}),

@@ -196,6 +196,19 @@ describe('when all streams are taken', () => {
     expect(a.link.peers.describe('c@h3')?.connected).toBe(true);
   });
 
+  test('also while what answers them is being loaded: the first of them give way', async () => {
+    await a.close();
+    const identity = await lan.identity();
+    let there = (): void => undefined;
+    const slow = new Promise<void>((resolve) => { there = resolve; });
+    a = await lan.box(1, 'a', { identity, limits: { streams: 4 }, certificate: async () => { await slow; return selfSigned(identity.key); } });
+    await strangers(12);
+    await lan.until(() => halfOpen.slice(0, 8).every((stream) => stream.ended));
+    expect(halfOpen.slice(8).map((stream) => stream.ended)).toEqual([false, false, false, false]);
+    there();
+    await b.link.prove('a@h1');
+  });
+
   test('a key the owner vouched for keeps its stream', async () => {
     await b.link.prove('a@h1');
     await a.trust.allow(b.identity.fingerprint, 'read', 'x');
