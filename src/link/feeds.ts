@@ -5,6 +5,7 @@ import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
 import type { Actor } from '../pubsub/actor.ts';
 import type { Broker, FeedRequest } from '../pubsub/broker.ts';
+import { Seldom } from '../seldom.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import type { Feeder } from '../xep/pubsub.ts';
 import { Feed } from './feed.ts';
@@ -20,12 +21,15 @@ export interface FeedsParts {
 
 /** Reader names are the peer's to choose: without a bound it could have any number of them, each with records to keep. */
 const SUBSCRIPTIONS = 256;
+/** Trouble a peer can cause at will is told this often. */
+const TELL_EVERY = 10_000;
 
 type Keyed = Actor & { readonly kind: 'peer'; readonly fingerprint: string };
 
 /** What peers have subscribed to here. The cursor belongs to the peer's key and survives both sides' restarts. */
 export class Feeds implements Feeder {
   readonly #parts: FeedsParts;
+  readonly #seldom: Seldom;
   /** By cursor name, while a stream to the peer is open. */
   readonly #running = new Map<string, Feed>();
   readonly #stopping = new Map<string, Promise<void>>();
@@ -34,6 +38,7 @@ export class Feeds implements Feeder {
 
   constructor(parts: FeedsParts) {
     this.#parts = parts;
+    this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
   }
 
   async subscribe(actor: Actor, request: { readonly filter: string; readonly reader: string; readonly from: From; readonly durable: boolean }): Promise<void> {
@@ -150,7 +155,7 @@ export class Feeds implements Feeder {
   }
 
   #report(peer: { readonly name: string }, error: unknown): void {
-    this.#parts.trouble({ kind: 'link.feed', message: `feeding ${peer.name}: ${error instanceof Error ? error.message : String(error)}` });
+    this.#seldom.tell({ kind: 'link.feed', message: `feeding ${peer.name}: ${error instanceof Error ? error.message : String(error)}` });
   }
 }
 
