@@ -1,5 +1,6 @@
 import type { Peer, PeerEvent, Trouble, TrustLevel } from '../api.ts';
 import type { Clock } from '../clock.ts';
+import { Seldom } from '../seldom.ts';
 import { readTxt, type Claims } from './presence.ts';
 import { plainAddress } from './source-address.ts';
 
@@ -43,6 +44,9 @@ export interface PeersInit {
   readonly standing: (name: string) => Standing;
 }
 
+/** Names come and go as strangers like: that they are too many is told this often. */
+const TELL_EVERY = 10_000;
+
 /** Who is on the link, by instance name. One entry per name, on however many interfaces it is seen (XEP-0174 §11.1). */
 export class Peers {
   readonly #init: PeersInit;
@@ -51,10 +55,13 @@ export class Peers {
   readonly #byAddress = new Map<string, Set<string>>();
   readonly #listeners = new Set<(event: PeerEvent) => void>();
   readonly #waiting = new Set<() => void>();
-  #full = false;
+  /** Those there was no room for, the first of them first. They are as many as discovery remembers. */
+  readonly #ignored = new Map<string, Sighting>();
+  readonly #seldom: Seldom;
 
   constructor(init: PeersInit) {
     this.#init = init;
+    this.#seldom = new Seldom(init.clock, init.trouble, TELL_EVERY);
   }
 
   get size(): number {
@@ -66,15 +73,17 @@ export class Peers {
     if (name === this.#init.self()) {
       // XEP-0174 §4: MUST filter itself out. Somebody who wins our name is seen before we have another.
       this.#namesake = sighting;
+      this.#ignored.delete(name);
       return;
     }
     const before = this.#known.get(name);
     // Names cost nothing: whoever announces a thousand must not hide those the owner knows.
     if (!before && this.#known.size >= this.#init.limit && this.#init.standing(name).trust !== 'paired') {
-      if (!this.#full) this.#init.trouble({ kind: 'link.peers-full', message: `More than ${this.#init.limit} peers are on the link; the others are ignored.` });
-      this.#full = true;
+      this.#seldom.tell({ kind: 'link.peers-full', message: `More than ${this.#init.limit} peers are on the link; the others are ignored.` });
+      this.#ignored.set(name, sighting);
       return;
     }
+    this.#ignored.delete(name);
     const { host, port, addresses } = sighting;
     const peer = { name, host, port, addresses, claims: readTxt(sighting.txt) };
     if (before) this.#unindex(before);
@@ -96,14 +105,17 @@ export class Peers {
 
   gone(name: string): void {
     if (this.#namesake?.instance === name) this.#namesake = undefined;
+    this.#ignored.delete(name);
     const peer = this.#known.get(name);
     if (!peer) return;
     // Described before it is forgotten, so that `down` still says who it was.
     const event: PeerEvent = { type: 'down', peer: this.#describe(peer) };
     this.#unindex(peer);
     this.#known.delete(name);
-    this.#full = false;
     this.#tell(event);
+    // Discovery says nothing twice: who came while it was full would stay unseen for as long as it is there.
+    const [next] = this.#ignored.values();
+    if (next && this.#known.size < this.#init.limit) this.found(next);
   }
 
   get(name: string): KnownPeer | undefined {

@@ -87,9 +87,25 @@ describe('peers', () => {
     expect(peers.list().map(({ name }) => name)).toEqual(['a', 'b']);
     expect(troubles).toHaveLength(1);
     peers.found(sighting('a', '10.0.0.9'));
-    peers.gone('b');
+    for (const name of ['c', 'd', 'b']) peers.gone(name);
     peers.found(sighting('e'));
     expect(peers.list().map(({ name }) => name)).toEqual(['a', 'e']);
+  });
+
+  test('who came when there was no room is there as soon as one goes; strangers who come and go are told of now and then', () => {
+    const { peers, events, troubles } = fixture(2);
+    for (const name of ['a', 'b', 'honest', 'c']) peers.found(sighting(name));
+    peers.found(sighting('honest', '10.0.0.7'));
+    events.length = 0;
+    peers.gone('a');
+    expect(events.map(({ type, peer }) => `${type} ${peer.name} ${peer.addresses.join()}`)).toEqual(['down a 10.0.0.2', 'up honest 10.0.0.7']);
+    peers.gone('b');
+    expect(peers.list().map(({ name }) => name)).toEqual(['honest', 'c']);
+    for (let i = 0; i < 100; i++) {
+      for (const name of [`x${i}`, `y${i}`]) peers.found(sighting(name));
+      peers.gone(`x${i}`);
+    }
+    expect(troubles).toHaveLength(1);
   });
 
   test('one that is awaited is found when it comes, or given up in time', async () => {
