@@ -2,7 +2,7 @@ import type { Grant, Right, Trouble, TrustEntry, TrustLevel } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { fingerprintOf } from './fingerprint.ts';
-import { anyCovers } from './grants.ts';
+import { anyCovers, checkedGrant } from './grants.ts';
 
 /** What is needed of the log's small durable rows. */
 export interface Registry {
@@ -118,10 +118,11 @@ export class Trust {
 
   /** The same, with a right. */
   async allow(fingerprint: string, right: Right, filter: string): Promise<TrustEntry> {
+    const asked = checkedGrant(right, filter);
     const row = this.#row(fingerprint);
     if (!row.grants.some(grant => grant.right === right && grant.filter === filter)) {
       if (row.grants.length >= GRANTS_PER_KEY) throw new LanpostError('too-large', `One key may hold ${GRANTS_PER_KEY} grants; use a wider filter.`);
-      row.grants.push({ right, filter });
+      row.grants.push(asked);
     }
     return this.#vouch(fingerprint, row);
   }

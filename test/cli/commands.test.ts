@@ -105,9 +105,11 @@ describe('lanpost publish', () => {
   });
 
   it('tells of a bad topic, exit 2', async () => {
-    const { code, out, err } = await run('publish', 'a/#', '1');
-    expect({ code, out }).toEqual({ code: 2, out: '' });
-    expect(err).toMatch(/^lanpost: .*a\/#.*\n$/);
+    for (const args of [['publish', 'a/#', '1'], ['publish', '$a/#', '1'], ['subscribe', 'a/#/b'], ['trust', 'allow', 'f'.repeat(64), 'read', 'a/#/b']]) {
+      const { code, out, err } = await run(...args);
+      expect({ code, out }).toEqual({ code: 2, out: '' });
+      expect(err).toMatch(/^lanpost: .*a\/#.*\n$/);
+    }
   });
 
   it('ends with 130 at Ctrl-C, after what was on its way is told', async () => {

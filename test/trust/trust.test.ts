@@ -25,6 +25,14 @@ describe('trust', () => {
     expect(trust.level(fp('b'))).toBe('seen');
   });
 
+  test.each(['', 'a//b', '#/a', 'a+', '/a'])('%j is no filter, and vouches for nobody', async (filter) => {
+    const { trust } = trustFixture();
+    trust.seen(spki('b'), 'b@h2');
+    await expect(trust.allow(fp('b'), 'read', filter)).rejects.toMatchObject({ code: 'invalid-topic' });
+    await expect(trust.allow(fp('b'), 'reed' as 'read', 'a')).rejects.toThrow(TypeError);
+    expect(trust.list()).toMatchObject([{ level: 'seen', grants: [] }]);
+  });
+
   test('the same grant twice is one', async () => {
     const { trust } = trustFixture();
     await trust.allow(fp('b'), 'read', 'a');
