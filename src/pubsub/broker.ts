@@ -67,6 +67,7 @@ export class Broker {
     // A topic that exists has been checked.
     if (this.#log.topic(topic) === undefined) checkedTopic(topic);
     this.#mayPublish(actor, topic);
+    checkedNotReserved(topic);
     if (request.id !== undefined) checkedItemId(request.id);
     if (payload.bytes.length > this.#limits.itemBytes) {
       throw new LanpostError('too-large', `an item of ${topic} has ${payload.bytes.length} bytes; at most ${this.#limits.itemBytes} are taken`);
@@ -141,6 +142,7 @@ export class Broker {
   async create(actor: Actor, topic: string, config: Partial<TopicConfig> = {}): Promise<TopicInfo> {
     checkedTopic(topic);
     this.#mayPublish(actor, topic);
+    checkedNotReserved(topic);
     if (this.#live(topic)) throw new LanpostError('conflict', `topic ${topic} exists already`);
     return this.#configure(topic, configured(DEFAULT_CONFIG, config));
   }
@@ -227,7 +229,7 @@ export class Broker {
     return state;
   }
 
-  /** The owner writes everywhere; `$…` names are the box's own and no peer touches them. */
+  /** The owner may change everything; `$…` names are the box's own and no peer touches them. */
   #mayPublish(actor: Actor, topic: string): void {
     if (actor.kind === 'owner') return;
     const may = !topic.startsWith('$') && (this.#may(actor.fingerprint, 'write', topic)
@@ -311,6 +313,11 @@ function checkedTopic(topic: string): void {
   // No road could say its name: XML has no such characters.
   if (/[\uFFFE\uFFFF]/.test(topic)) throw new LanpostError('invalid-topic', 'a topic name has no U+FFFE and no U+FFFF');
   if (!validTopic(topic)) throw new LanpostError('invalid-topic', `${JSON.stringify(topic.slice(0, 80))} is not a topic name: levels are separated by one /, and + and # stand only in filters`);
+}
+
+/** What lies there has a form that its room reads: an item of anyone else would stop the mail of an address. */
+function checkedNotReserved(topic: string): void {
+  if (topic.startsWith('$')) throw new LanpostError('invalid-topic', `${JSON.stringify(topic.slice(0, 80))} is reserved: topics that begin with $ are written by the box alone`);
 }
 
 function checkedFilter(filter: string): void {

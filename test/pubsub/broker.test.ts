@@ -54,6 +54,17 @@ describe('publishing', () => {
     expect(values(await broker.items(OWNER, 'a', { ids: [published.id] }))).toEqual([1]);
   });
 
+  test.each(['$x', '$mail/link:b', '$inbox/seen'])('%s is the box\'s own: the owner reads and empties it, and puts nothing there', async (topic) => {
+    const refused = { code: 'invalid-topic', message: expect.stringContaining('reserved') };
+    await expect(publish(topic, 1)).rejects.toMatchObject(refused);
+    await expect(broker.create(OWNER, topic)).rejects.toMatchObject(refused);
+    await log.append({ topic, kind: 'publish', id: 'x', payload: toPayload(1) });
+    await expect(publish(topic, 1)).rejects.toMatchObject(refused);
+    expect(values(await broker.items(OWNER, topic))).toEqual([1]);
+    await broker.retract(OWNER, topic, 'x');
+    expect(await broker.items(OWNER, topic)).toEqual([]);
+  });
+
   test.each(['', '/a', 'a//b', 'a/+', '#', 'x'.repeat(513)])('the topic name %j is refused', async (topic) => {
     await expect(publish(topic, 1)).rejects.toMatchObject({ code: 'invalid-topic' });
   });
