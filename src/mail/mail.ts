@@ -137,6 +137,8 @@ export class Mail {
   }
 
   async #namedReader(name: string): Promise<Opening> {
+    if (typeof name !== 'string') throw new TypeError('the name of a reader must be a string');
+    if (!/^[^\p{Cc}]{1,128}$/u.test(name)) throw new LanpostError('invalid-value', 'the name of a reader has 1 to 128 characters and no control characters');
     const cursor = await this.#parts.log.cursor({ name: `inbox:${name}`, filter: INBOX, from: 'start', durable: true });
     return { cursor, first: [] };
   }

@@ -170,6 +170,11 @@ test.each(['seen', 'paired'] as const)('incoming messages of a %s key are kept o
   await again.close();
 });
 
+test.each(['', 'two\nlines', 'x'.repeat(129)])('%j is no name of a reader', async (name) => {
+  await expect(mail.messages({ name }).next()).rejects.toMatchObject({ code: 'invalid-value' });
+  expect([...log.cursors()]).toEqual([]);
+});
+
 test('peers without a key share a box that is bounded', async () => {
   const body = 'x'.repeat(200_000);
   const send = () => mail.receive({ from: 'link:alice@h1', to: 'link:a', trust: 'none', body });
