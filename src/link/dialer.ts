@@ -49,7 +49,7 @@ export class Dialer {
     for (let round = 0; round < TRIES; round += 1) {
       const peer = this.#parts.peers.get(name);
       if (this.#parts.closing()) throw new LanpostError('closed');
-      if (!peer) throw new LanpostError('unreachable', `${name} is not on the link.`);
+      if (!peer) throw new LanpostError('unreachable', `${name} is not on the link: see \`lanpost peers\``);
       const incoming = await this.#calling(line, peer);
       if (incoming) return incoming;
       if (!this.#parts.makeRoom()) throw new LanpostError('busy', 'Too many streams are open.');
