@@ -1,1 +1,0 @@
-export { Arrivals } from '../xmpp/arrivals.ts';
