@@ -97,11 +97,11 @@ export interface Subscription extends AsyncIterableIterator<Delivery>, AsyncDisp
 
 export interface ItemsOptions {
   readonly ids?: readonly string[];
-  /** The newest n. Default 20 when neither `ids` nor `after` is given. */
+  /** The newest n, 1 to 1000. Default 20 when neither `ids` nor `after` is given. */
   readonly last?: number;
   /** Positions above this one. */
   readonly after?: number;
-  /** At most this many, 1 to 1000. Default 100. */
+  /** At most this many, 1 to 1000. Default `last`, or else 100. */
   readonly limit?: number;
 }
 

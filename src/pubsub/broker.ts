@@ -7,6 +7,7 @@ import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
 import type { Draft, LogRecord, Origin } from '../log/record.ts';
 import type { TopicState } from '../log/topics.ts';
+import type { ItemsQuery } from '../log/view.ts';
 import type { Payload } from '../payload/payload.ts';
 import { type Actor, publisherOf } from './actor.ts';
 import { itemId, toDelivery } from './delivery.ts';
@@ -111,14 +112,7 @@ export class Broker {
     checkedTopic(topic);
     this.#mayReadTopic(actor, topic);
     this.#existing(topic);
-    const { ids, after, limit = 100 } = options;
-    const last = options.last ?? (ids === undefined && after === undefined ? 20 : undefined);
-    return this.#log.items(topic, {
-      limit,
-      ...(ids === undefined ? {} : { ids }),
-      ...(after === undefined ? {} : { after }),
-      ...(last === undefined ? {} : { last: Math.min(last, 1000) }),
-    });
+    return this.#log.items(topic, checkedQuery(options));
   }
 
   async retract(actor: Actor, topic: string, id: string): Promise<void> {
@@ -299,6 +293,24 @@ function isBy({ extra }: LogRecord, { fingerprint }: Actor & { kind: 'peer' }): 
 function refused(actor: Actor, verb: string, topic: string): LanpostError {
   const who = actor.kind === 'peer' ? actor.name : 'the owner';
   return new LanpostError('forbidden', `${who} may not ${verb} ${topic}`);
+}
+
+/** Every item of an answer is in memory at once. */
+const MOST_ITEMS = 1000;
+
+function checkedQuery({ ids, after, last, limit }: ItemsOptions): ItemsQuery {
+  for (const [name, count] of Object.entries({ last, limit, 'number of ids': ids?.length || undefined })) {
+    if (count !== undefined && !(Number.isInteger(count) && count >= 1 && count <= MOST_ITEMS)) {
+      throw new LanpostError('invalid-value', `the ${name} must be a whole number from 1 to ${MOST_ITEMS}`);
+    }
+  }
+  const newest = last ?? (ids === undefined && after === undefined ? 20 : undefined);
+  return {
+    limit: limit ?? last ?? 100,
+    ...(ids === undefined ? {} : { ids }),
+    ...(after === undefined ? {} : { after }),
+    ...(newest === undefined ? {} : { last: newest }),
+  };
 }
 
 /** The log takes 512 bytes and 32 levels; a box that mirrors a topic puts `$at/<box id>/` before its name. */

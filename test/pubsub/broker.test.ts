@@ -47,6 +47,17 @@ describe('publishing', () => {
     expect(values(await broker.items(OWNER, 'a'))).toEqual([2]);
   });
 
+  test('a query names at most 1000 items, and its newest are as many as it says', async () => {
+    for (let i = 0; i < 150; i++) await publish('a', i);
+    expect(values(await broker.items(OWNER, 'a', { last: 150 }))).toHaveLength(150);
+    expect(values(await broker.items(OWNER, 'a', { last: 150, limit: 2 }))).toEqual([148, 149]);
+    expect(values(await broker.items(OWNER, 'a', { after: 0 }))).toHaveLength(100);
+    expect(await broker.items(OWNER, 'a', { ids: [] })).toEqual([]);
+    for (const options of [{ limit: 0 }, { limit: 1001 }, { last: -1 }, { last: 1.5 }, { last: 1001 }, { after: 0, limit: Infinity }, { ids: Array.from({ length: 1001 }, String) }]) {
+      await expect(broker.items(OWNER, 'a', options)).rejects.toMatchObject({ code: 'invalid-value' });
+    }
+  });
+
   test('an item without an id goes by its record id', async () => {
     const published = await publish('a', 1);
     expect(published.id).toBe(published.recordId);
