@@ -376,9 +376,9 @@ export interface Limits {
   readonly diskFloor: number;
   /** Bytes of one item's payload. */
   readonly itemBytes: number;
-  /** Bytes of one stanza on any stream. */
+  /** Bytes of one stanza on the link. */
   readonly stanzaBytes: number;
-  /** Depth of XML elements within one stanza. */
+  /** Depth of XML elements within one stanza on the link. */
   readonly xmlDepth: number;
   /** Peers remembered on the link. */
   readonly peers: number;
