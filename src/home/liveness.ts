@@ -20,6 +20,8 @@ export interface LivenessParts {
   readonly timing: SessionTiming;
   /** Writes what must be answered. */
   readonly ask: (socket: XmppSocket) => void;
+  /** Whether what comes is read: else the silence is ours. */
+  readonly reads: () => boolean;
 }
 
 export class Liveness {
@@ -45,7 +47,7 @@ export class Liveness {
     this.#silenceTimer = undefined;
   }
 
-  /** Something came. */
+  /** Something came, or is read again. */
   heard(): void {
     this.#silenceTimer?.stop();
     this.#silenceTimer = undefined;
@@ -60,12 +62,12 @@ export class Liveness {
     this.#askTimer = undefined;
     const socket = this.#socket;
     if (!socket) return;
-    const { clock, timing, ask } = this.#parts;
+    const { clock, timing, ask, reads } = this.#parts;
     ask(socket);
     const asked = clock.mono();
     this.#silenceTimer ??= clock.after(timing.silence, () => {
       this.#silenceTimer = undefined;
-      if (socket.lastReceived >= asked) return;
+      if (socket.lastReceived >= asked || !reads()) return;
       socket.destroy(new LanpostError('disconnected', `The server was silent for ${timing.silence / 1000} s.`));
     });
     this.#restIdle();

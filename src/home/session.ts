@@ -58,7 +58,7 @@ export class HomeSession {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.jid = options.jid;
-    this.#liveness = new Liveness({ clock: options.clock, timing: options.timing, ask: (socket) => this.#ask(socket) });
+    this.#liveness = new Liveness({ clock: options.clock, timing: options.timing, ask: (socket) => this.#ask(socket), reads: () => !this.#paused });
     const self = bare(options.jid) ?? options.jid;
     this.iq = new IqCaller({
       clock: options.clock, send: (iq) => this.send(iq), limit: 64,
@@ -213,8 +213,9 @@ export class HomeSession {
     const full = this.#crowded || this.#sm.unhandled > MAX_UNHANDLED;
     if (full === this.#paused || !this.#socket) return;
     this.#paused = full;
-    if (full) this.#socket.pause();
-    else this.#socket.resume();
+    if (full) return this.#socket.pause();
+    this.#liveness.heard();
+    this.#socket.resume();
   }
 
   #acknowledged(h: number): void {

@@ -1,0 +1,61 @@
+import { connect, createServer, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createTestClock, type TestClock } from '../../src/clock.ts';
+import { HomeSession, SESSION_TIMING } from '../../src/home/session.ts';
+import { XmppSocket } from '../../src/xmpp/xmpp-socket.ts';
+import { quiet } from '../support/quiet.ts';
+
+let clock: TestClock;
+let far: Socket;
+let wire: XmppSocket;
+let closed: boolean;
+let end: () => void;
+
+beforeEach(async () => {
+  clock = createTestClock();
+  closed = false;
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const near = connect({ host: '127.0.0.1', port: typeof address === 'object' && address ? address.port : 0 });
+  [far] = await once(server, 'connection') as [Socket];
+  far.on('error', () => undefined); // that the near end has gone is read from `closed`
+  wire = new XmppSocket({ socket: near, clock, on: { header: () => undefined, stanza: (element) => session?.receive(element), close: () => { closed = true; } } });
+  end = () => { far.destroy(); near.destroy(); server.close(); };
+});
+afterEach(() => end());
+
+let session: HomeSession | undefined;
+
+test('a server that is not read while too much waits for the disk is not taken for a dead one', async () => {
+  let room = (): void => undefined;
+  const roomy = new Promise<void>((resolve) => { room = resolve; });
+  let crowded = true;
+  session = new HomeSession({
+    clock, jid: 'me@home.test/x', managed: true, timing: SESSION_TIMING, trouble: () => undefined,
+    receive: () => Promise.resolve(undefined), roomy: () => (crowded ? roomy : undefined),
+  });
+  session.attach(wire);
+  far.write("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'><message><body>x</body></message>");
+  await quiet();
+  far.resume();
+  const answering = async (): Promise<void> => {
+    for (let seconds = 0; seconds < 300; seconds += 10) {
+      clock.advance(10_000);
+      far.write("<a xmlns='urn:xmpp:sm:3' h='0'/>");
+      await quiet();
+    }
+  };
+  await answering();
+  expect(closed).toBe(false);
+  crowded = false;
+  room();
+  await quiet();
+  await answering();
+  expect(closed).toBe(false);
+  // Now it is the server that says nothing.
+  clock.advance(100_000);
+  await quiet();
+  expect(closed).toBe(true);
+});
