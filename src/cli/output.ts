@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
-import { printable } from './printable.ts';
+import { escapeHarmful, printable } from './printable.ts';
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
@@ -80,7 +80,7 @@ export class Output {
   settled(): Promise<void> { return this.#last; }
 }
 
-/** Bytes become base64, marked as such. */
+/** Bytes become base64, marked as such. JSON lets stand what a terminal obeys as well; escaped it is the same JSON. */
 export function toJson(object: object): string {
-  return JSON.stringify(object, (_, value: unknown) => (value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value));
+  return escapeHarmful(JSON.stringify(object, (_, value: unknown) => (value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value)));
 }

@@ -10,3 +10,8 @@ export function printable(text: string): string {
     return `\\u{${character.codePointAt(0)!.toString(16)}}`;
   });
 }
+
+/** The same in JSON, where such characters stand only within texts. */
+export function escapeHarmful(json: string): string {
+  return json.replace(HARMFUL, (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`);
+}

@@ -22,6 +22,15 @@ describe('output', () => {
     expect(text()).toBe('{"name":"alice","age":7}\n{"name":"bo\\u001b[31mb","age":10}\n{"value":{"base64":"AQI="}}\n');
   });
 
+  it('holds nothing that a terminal obeys, with --json either, and is the same JSON', async () => {
+    const { out, text } = output({ json: true, terminal: true });
+    const said = { '\u009b31m': 'a\u009b2J\u0085\u202e\u2028b\u007f"\n\\' };
+    await out.print(said, () => 'words');
+    const line = text().trimEnd();
+    expect(line).not.toMatch(/[\p{Cc}\u202e\u2028]/u);
+    expect(JSON.parse(line)).toEqual(said);
+  });
+
   it('is fields between tabs into a pipe', async () => {
     const { out, text } = output();
     await out.table(rows, columns, 'nobody');
