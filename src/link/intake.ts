@@ -7,6 +7,7 @@ import type { Log } from '../log/log.ts';
 import { NS_LANPOST } from '../payload/xml.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { mirrorName } from '../pubsub/delivery.ts';
+import { isItemId } from '../pubsub/item-id.ts';
 import type { Notice } from '../pubsub/notice.ts';
 import { Seldom } from '../seldom.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
@@ -109,6 +110,7 @@ export class Intake {
       this.#seldom.tell({ kind: 'link.intake', message: `keeping ${event.topic} of ${peer.name}: this box holds as many topics as it may`, code: 'busy' });
       throw new StanzaError('resource-constraint', { text: 'no room for another topic', type: 'wait' });
     }
+    if (!event.notices.every(({ id }) => id === undefined || isItemId(id))) throw new StanzaError('bad-request', { text: 'that is no item id' });
     if (event.topic === '') {
       await this.#losses.everywhere(wanted, mirrorName(boxIdOfFingerprint(peer.fingerprint), wanted.filter), event.notices);
       return true;

@@ -11,6 +11,7 @@ import type { ItemsQuery } from '../log/view.ts';
 import type { Payload } from '../payload/payload.ts';
 import { type Actor, publisherOf } from './actor.ts';
 import { itemId, toDelivery } from './delivery.ts';
+import { checkedItemId } from './item-id.ts';
 import { Leases } from './leases.ts';
 import { type Notice, noticeOf } from './notice.ts';
 import { pullSubscription } from './subscription.ts';
@@ -335,13 +336,6 @@ function checkedNotReserved(topic: string): void {
 function checkedFilter(filter: string): void {
   if (typeof filter !== 'string') throw new TypeError('a filter must be a string');
   if (!validFilter(filter)) throw new LanpostError('invalid-topic', `${JSON.stringify(filter.slice(0, 80))} is not a filter: + stands for one whole level, # for all that follow, at the end`);
-}
-
-/** XEP-0060 leaves item ids free; ours are bounded, so that an index key is, and can stand in XML, so that every road can carry them. */
-function checkedItemId(id: string): void {
-  if (typeof id !== 'string') throw new TypeError('an item id must be a string');
-  if (/[\p{Cc}\p{Cs}\uFFFE\uFFFF]/u.test(id)) throw new LanpostError('invalid-value', 'an item id has no control characters');
-  if (id === '' || Buffer.byteLength(id) > 512) throw new LanpostError('invalid-value', 'an item id has 1 to 512 bytes');
 }
 
 function checkedName(name: string): void {

@@ -193,6 +193,20 @@ describe('a subscription at a peer', () => {
     await subscription.close();
   });
 
+  test('survives an item whose id nobody may choose, on the same stream', async () => {
+    await a.trust.allow(b.identity.fingerprint, 'read', '#');
+    const subscription = b.service.subscribe(a.link.name, '#', { durable: 'r', from: 'start' });
+    await subscription.ready;
+    for (const id of ['x'.repeat(100_000), 'é'.repeat(257), '&#x9b;2J', '&#10;']) {
+      const event = parseElement(`<message><event xmlns='${PUBSUB}#event'><items node='t'><item id='${id}'/></items></event>`
+        + `<records xmlns='urn:lanpost:0' reader='r'><record id='${'a'.repeat(16)}-1.00000000-1' at='1'/></records></message>`);
+      await (await a.link.send(b.link.name, event)).delivered;
+    }
+    await publish('t', 1);
+    expect(values(await take(subscription, 1))).toEqual([1]);
+    await subscription.close();
+  });
+
   test('fills no more topics here than the box may have', async () => {
     await b.close();
     const c = await serviceBox(lan, 3, 'c', { limits: { topics: 5 } });
