@@ -302,7 +302,8 @@ export class Streams implements PeerStreams {
       return (found ?? []).map(({ name }) => name);
     }
     // Asked again with every announcement there is: not by going through all peers at that address.
-    const found = await peers.awaited(() => (peers.isAt(from, address) ? from : undefined), ANNOUNCED_WITHIN);
+    // The name as it was announced, not as it was said: what is cut from a read keeps all of that read in memory.
+    const found = await peers.awaited(() => (peers.isAt(from, address) ? peers.get(from)?.name : undefined), ANNOUNCED_WITHIN);
     return found === undefined ? [] : [found];
   }
 

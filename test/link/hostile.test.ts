@@ -108,6 +108,30 @@ describe('a stranger at the door', () => {
     expect(a.messages.length).toBeGreaterThan(400 + 100 * 50);
   });
 
+  test('leaves nothing but its name and its key, whatever it said around them', async () => {
+    const padding = ' '.repeat(60_000);
+    const meet = async (host: number): Promise<void> => {
+      const name = `mallory-with-a-long-name@h${host}`;
+      const mallory = await plainPeer(lan, host, name);
+      await seen(a, name);
+      const stream = await mallory.dial('10.77.0.1', a.link.status().port ?? 0);
+      const key = (await lan.identity()).key;
+      stream.write(`${header10(name, 'a@h1')}${padding}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`);
+      await stream.reads('<proceed');
+      const tls = secure({ socket: stream.release(), rejectUnauthorized: false, key, cert: await selfSigned(key) });
+      tls.on('error', () => undefined); // how it ends is not looked at
+      tls.write(header10(name, 'a@h1'));
+      await new Promise<void>((resolve) => { tls.on('data', (bytes: Buffer) => { if (bytes.includes('</stream:features>')) resolve(); }); });
+      expect(a.trust.find(`link:${name}`)).toBeDefined();
+      tls.destroy();
+    };
+    await meet(10);
+    const before = heap();
+    for (let host = 11; host < 91; host += 1) await meet(host);
+    // Half of it is the test's own.
+    expect(heap() - before).toBeLessThan(80 * 50_000);
+  });
+
   const REQUESTS = "<iq type='get' id='x'><query xmlns='urn:test'/></iq>".repeat(1_000);
   const answering = (payload: string): { asked: number } => {
     const count = { asked: 0 };
