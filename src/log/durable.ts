@@ -1,6 +1,7 @@
 import { decodeRow, encodeRow } from './cbor.ts';
 import { cursorKey, heldCursorKey, subscriptionKey } from './keys.ts';
-import { type Progress, type ProgressRow, decodeProgress, encodeProgress, progressNumbers, progressOf } from './progress.ts';
+import type { Progress } from './progress.ts';
+import { type ProgressRow, decodeProgress, encodeProgress, progressNumbers, progressOf } from './progress-row.ts';
 import type { Reader } from './reader.ts';
 import type { Transaction } from './transaction.ts';
 

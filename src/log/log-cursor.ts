@@ -2,14 +2,13 @@ import { LanpostError } from '../errors.ts';
 import type { Timer } from '../clock.ts';
 import type { Cursor, CursorParts, LogRecordDelivery } from './cursor.ts';
 import { type Durable, HANDED_STEP, HeldTopic } from './durable.ts';
-import { matcher } from './filter.ts';
 import { type HeldCursor, HeldTopics } from './held-topics.ts';
 import { MAX_ASIDES, PAGE_RECORDS } from './limits.ts';
 import type { Progress } from './progress.ts';
 import type { Reader } from './reader.ts';
 import type { LogRecord } from './record.ts';
 import { entryRecord } from './ring.ts';
-import type { Topic } from './topics.ts';
+import { Selection } from './selection.ts';
 import type { Transaction } from './transaction.ts';
 
 export class LogCursor implements HeldCursor, Reader {
@@ -18,12 +17,9 @@ export class LogCursor implements HeldCursor, Reader {
   readonly progress: Progress;
   readonly #parts: CursorParts;
   readonly #durable: Durable | undefined;
-  readonly #match: (topic: string) => boolean;
-  /** Topic number to whether it matches; filled as topics are met. */
-  readonly #known = new Map<number, boolean>();
+  readonly #selection: Selection;
   /** Up to here records may have been handed out before a restart. */
   #handedBefore: number;
-  #matched: { version: number; topics: readonly Topic[] } = { version: -1, topics: [] };
   readonly #timers = new Set<Timer>();
   readonly #redelivered = new Set<number>();
   handed: number;
@@ -42,7 +38,7 @@ export class LogCursor implements HeldCursor, Reader {
     this.filter = o.filter;
     this.progress = o.progress;
     this.#durable = o.durable;
-    this.#match = matcher(o.filter);
+    this.#selection = new Selection(o.filter, parts.state, o.durable);
     this.#handedBefore = o.handed;
     this.handed = o.handed;
     if (o.durable && !(o.durable instanceof HeldTopic)) this.#topicsHeld = new HeldTopics(parts, o.durable, this, (held, progress) => LogCursor.of(parts, held, progress));
@@ -190,7 +186,7 @@ export class LogCursor implements HeldCursor, Reader {
 
   hold(topic: string): Promise<Cursor> {
     if (!this.#topicsHeld) return Promise.reject(new LanpostError('unsupported', 'Only a durable subscription can hold a topic back.'));
-    if (!this.#match(topic)) return Promise.reject(new LanpostError('invalid-topic', `${this.name} does not read ${topic}.`));
+    if (!this.#selection.names(topic)) return Promise.reject(new LanpostError('invalid-topic', `${this.name} does not read ${topic}.`));
     return this.#topicsHeld.hold(topic);
   }
 
@@ -207,7 +203,7 @@ export class LogCursor implements HeldCursor, Reader {
 
   /** Which topics it reads itself has changed. */
   reselect(): void {
-    this.#matched = { version: -1, topics: [] };
+    this.#selection.renew();
     this.#moved();
   }
 
@@ -268,28 +264,9 @@ export class LogCursor implements HeldCursor, Reader {
     this.#wake();
   }
 
-  #matches(topic: Topic, seq: number): boolean {
-    if (this.#durable !== undefined && seq <= this.#durable.heldUntil(topic.name)) return false;
-    return this.#concerns(topic);
-  }
-
-  #concerns(topic: Topic): boolean {
-    let known = this.#known.get(topic.no);
-    if (known === undefined) {
-      known = this.#match(topic.name);
-      this.#known.set(topic.no, known);
-    }
-    return known;
-  }
-
   #ready(): boolean {
     const { progress } = this;
     return progress.hasAgain || (!this.#atTail && !progress.full && progress.scan <= this.#parts.state.head);
-  }
-
-  /** A gap that concerns every topic is told by the subscription, not by each topic that it holds back. */
-  #isOthers(seq: number): boolean {
-    return this.#durable instanceof HeldTopic && this.#parts.state.gaps.includes(seq);
   }
 
   #again(seq: number): void {
@@ -351,7 +328,7 @@ export class LogCursor implements HeldCursor, Reader {
       }
       const entry = ring.at(progress.scan);
       if (!entry) break;
-      if (this.#matches(entry.topic, progress.scan)) this.#deliver(found, entryRecord(entry), entry.topic.no);
+      if (this.#selection.matches(entry.topic, progress.scan)) this.#deliver(found, entryRecord(entry), entry.topic.no);
       else progress.scan++;
     }
     if (progress.scan > head) return this.#tail(found);
@@ -373,25 +350,19 @@ export class LogCursor implements HeldCursor, Reader {
         continue;
       }
       const turn = this.#turn;
-      const page = await reading.page(this.#topics(), progress.scan, to, Math.min(max, PAGE_RECORDS));
+      const page = await reading.page(this.#selection.topics, progress.scan, to, Math.min(max, PAGE_RECORDS));
       const last = page.records.at(-1);
       if (last) await this.#raise(last.seq);
       if (this.#closed) break;
       if (turn !== this.#turn) continue;
       for (const record of page.records) {
         const topic = state.topics.byName.get(record.topic);
-        if (topic ? this.#matches(topic, record.seq) : !this.#isOthers(record.seq)) this.#deliver(found, record, topic?.no ?? 0);
+        if (topic ? this.#selection.matches(topic, record.seq) : !this.#selection.isOthers(record.seq)) this.#deliver(found, record, topic?.no ?? 0);
       }
       progress.scan = Math.max(progress.scan, page.next);
       this.#raiseAhead();
     }
     return found;
-  }
-
-  #topics(): readonly Topic[] {
-    const { topics } = this.#parts.state;
-    if (this.#matched.version !== topics.version) this.#matched = { version: topics.version, topics: [...topics.byName.values()].filter((topic) => this.#matches(topic, Number.MAX_SAFE_INTEGER)) };
-    return this.#matched.topics;
   }
 
   /** Stands at the position before the next record, which is done, so that confirming it does nothing. */

@@ -1,42 +1,8 @@
-import { decodeRow, encodeRow } from './cbor.ts';
-
-/** What the disk keeps of a cursor. */
-export interface ProgressRow {
-  /** Every matching record up to here is done. */
-  readonly position: number;
-  /** Nothing above this has ever been handed out. */
-  readonly handed: number;
-  /** Ranges above `position` that are done too. */
-  readonly done: readonly (readonly [from: number, to: number])[];
-  /** Records in those ranges, as far as they were counted. */
-  readonly above?: number;
-}
+import type { ProgressRow } from './progress-row.ts';
+import { AGAIN, alike, ASIDE, DONE, HANDED, type Run, TAKEN } from './run.ts';
 
 /** Out-of-order confirmations kept at most; then delivery waits. */
 export const MAX_RANGES = 1000;
-
-const HANDED = 0;
-const AGAIN = 1;
-const DONE = 2;
-/** Whoever got it has it, but not yet for good. */
-const TAKEN = 3;
-/** Done with the batch that is being written, if that succeeds. */
-const ASIDE = 4;
-
-/**
- * Matching records that follow each other and fare alike. One that is handed out stands alone; those
- * that are done or taken are only counted, so that memory grows with the runs and not with the records.
- */
-interface Run {
-  from: number;
-  to: number;
-  count: number;
-  state: number;
-  /** Of one that stands alone. */
-  readonly topic: number;
-  /** When the newest of what is taken was. */
-  tag: number;
-}
 
 /**
  * How far one reader has got: records are handed out in order of seq and confirmed in any order.
@@ -419,27 +385,4 @@ export class Progress {
     const run = this.#runs[low];
     return run !== undefined && run.from <= seq ? low : undefined;
   }
-}
-
-function alike(a: Run, b: Run): boolean {
-  return a.state === b.state && (a.state === DONE || (a.state === TAKEN && a.tag === b.tag));
-}
-
-/** A row as numbers in a line, as it stands on disk. */
-export function progressNumbers(row: ProgressRow): number[] {
-  return [row.position, row.handed, row.above ?? 0, ...row.done.flat()];
-}
-
-export function progressOf([position = 0, handed = 0, above = 0, ...flat]: readonly number[]): ProgressRow {
-  const done: [number, number][] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) done.push([flat[i]!, flat[i + 1]!]);
-  return { position, handed, done, above };
-}
-
-export function encodeProgress(row: ProgressRow): Uint8Array {
-  return encodeRow(progressNumbers(row));
-}
-
-export function decodeProgress(bytes: Uint8Array): ProgressRow {
-  return progressOf(decodeRow<number[]>(bytes));
 }

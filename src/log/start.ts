@@ -1,6 +1,6 @@
 import { type Durable, HeldTopic } from './durable.ts';
 import { hasWildcard, matcher } from './filter.ts';
-import type { ProgressRow } from './progress.ts';
+import type { ProgressRow } from './progress-row.ts';
 import type { Reading } from './reading.ts';
 import type { LogRecord } from './record.ts';
 import type { LogState } from './state.ts';

@@ -3,7 +3,7 @@ import { decodeRow, encodeRow } from '../../src/log/cbor.ts';
 import { writeSynced } from '../../src/log/database.ts';
 import { META_KEY, PREFIX, cursorKey, keyText, prefixRange, registryKey, subscriptionKey } from '../../src/log/keys.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
-import { encodeProgress } from '../../src/log/progress.ts';
+import { encodeProgress } from '../../src/log/progress-row.ts';
 import { closeAll, item, openMemory, texts } from './log-fixture.ts';
 
 afterEach(closeAll);

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_RANGES, Progress, decodeProgress, encodeProgress } from '../../src/log/progress.ts';
+import { MAX_RANGES, Progress } from '../../src/log/progress.ts';
+import { decodeProgress, encodeProgress } from '../../src/log/progress-row.ts';
 
 const fresh = (position = 0) => new Progress({ position, handed: position, done: [] });
 
