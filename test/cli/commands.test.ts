@@ -202,6 +202,12 @@ describe('lanpost', () => {
     const words = (await run('status')).out;
     expect(words).toMatch(/^name\tshed/m);
     expect(words).toMatch(/^home\tnone configured/m);
+    const { log: { topics } } = await box.status();
+    expect(words).toMatch(new RegExp(`^log\topen, ${topics === 1 ? '1 topic' : `${topics} topics`}, `, 'm'));
+    const alone = await createBox({ dir: join(dir, 'one-topic'), link: false });
+    await alone.publish('t', 1);
+    expect((await lanpost(['status', '--dir', join(dir, 'one-topic')])).out).toMatch(/^log\topen, 1 topic, /m);
+    await alone.close();
     const [status] = objects((await run('status', '--json')).out);
     expect(status).toMatchObject({ name: box.name, peers: 0, homes: [], dir, link: { state: 'off' } });
   });

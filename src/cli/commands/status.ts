@@ -29,7 +29,7 @@ function lines(state: BoxStatus): [string, string][] {
     ['peers', String(state.peers)],
     ...state.homes.length === 0 ? [['home', 'none configured: purely local'] as [string, string]] : [],
     ...state.homes.map((home): [string, string] => ['home', `${home.jid}: ${homeInWords(home)}`]),
-    ['log', `${log.state}, ${log.topics} topics, ${bytesInWords(log.bytes)}, position ${log.head}${log.reason === undefined ? '' : `: ${log.reason}`}`],
+    ['log', `${log.state}, ${log.topics} ${log.topics === 1 ? 'topic' : 'topics'}, ${bytesInWords(log.bytes)}, position ${log.head}${log.reason === undefined ? '' : `: ${log.reason}`}`],
     ...Object.entries(state.troubles).map(([kind, count]): [string, string] => ['trouble', `${kind} ×${count}`]),
   ];
 }
