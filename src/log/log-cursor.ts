@@ -379,11 +379,13 @@ export class LogCursor implements HeldCursor, Reader {
   async #nextAgain(max: number): Promise<LogRecordDelivery[]> {
     const seqs = this.progress.takeAgain(Math.min(max, PAGE_RECORDS));
     const { ring } = this.#parts.state;
-    const onDisk = seqs.filter((seq) => !ring.at(seq));
+    // Now: the ring moves on while the others are read.
+    const entries = new Map(seqs.map((seq) => [seq, ring.at(seq)]));
+    const onDisk = seqs.filter((seq) => !entries.get(seq));
     const read = new Map(onDisk.length === 0 ? [] : (await this.#parts.reading.bySeqs(onDisk)).map((record) => [record.seq, record]));
     const found: LogRecordDelivery[] = [];
     for (const seq of seqs) {
-      const entry = ring.at(seq);
+      const entry = entries.get(seq);
       const record = entry ? entryRecord(entry) : read.get(seq);
       // Trimmed meanwhile: nothing left to confirm.
       if (!record) this.done(seq);

@@ -245,6 +245,21 @@ it('a dropped cursor reads no more and leaves nothing behind', async () => {
   expect(await database.range({ ...prefixRange(PREFIX.cursor), limit: 9 })).toEqual([]);
 });
 
+it('what was given back comes again also when it leaves the memory while the rest is read from disk', async () => {
+  const { log, database } = await openMemory({ limits: { ringBytes: 2000 } });
+  const cursor = await log.cursor({ name: 'c', filter: 't', from: 'start', durable: true });
+  for (let n = 1; n <= 4; n++) await log.append(item('t', `${n}`));
+  await texts(cursor, 4, false);
+  cursor.rewind();
+  const getMany = database.getMany.bind(database);
+  database.getMany = async (keys) => {
+    database.getMany = getMany;
+    await log.append(item('u', 'x'.repeat(3000)));
+    return getMany(keys);
+  };
+  expect((await cursor.next(9)).map(({ record }) => record.seq)).toEqual([1, 2, 3, 4]);
+});
+
 it('one that is opened while it is being dropped is another', async () => {
   const { log, database } = await openMemory();
   const options = { name: 'c', filter: 't', from: 'start', durable: true } as const;
