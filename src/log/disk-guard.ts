@@ -21,7 +21,9 @@ export class DiskGuard {
   #checkedAt = -Infinity;
   #written = 0;
   #timer: Timer | undefined;
-  #busy = false;
+  /** Looking whether writing may go on, and seeing to it. */
+  #looking: Promise<void> | undefined;
+  #stopped = false;
 
   constructor(state: LogState, reopen: () => Promise<void>) {
     this.#state = state;
@@ -61,7 +63,14 @@ export class DiskGuard {
     this.#refuse(`A write failed (${text}); nothing is stored until the disk has room and the log has been reopened.`);
   }
 
-  stop(): void {
+  /** The log ends: nothing is reopened any more once this resolves. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#rest();
+    await this.#looking;
+  }
+
+  #rest(): void {
     this.#timer?.stop();
     this.#timer = undefined;
   }
@@ -69,13 +78,13 @@ export class DiskGuard {
   #refuse(reason: string): void {
     if (this.#reason === undefined) this.#state.trouble({ kind: 'log.refusing', message: reason, code: 'disk-full' });
     this.#reason = reason;
-    this.#timer ??= this.#state.clock.every(CHECK_INTERVAL, () => void this.#again());
+    if (!this.#stopped) this.#timer ??= this.#state.clock.every(CHECK_INTERVAL, () => this.#look());
   }
 
   #resume(): void {
     if (this.#reason === undefined) return;
     this.#reason = undefined;
-    this.stop();
+    this.#rest();
     this.#state.trouble({ kind: 'log.resumed', message: 'There is room on the disk again; the log takes records.' });
   }
 
@@ -89,9 +98,11 @@ export class DiskGuard {
     }
   }
 
+  #look(): void {
+    this.#looking ??= this.#again().finally(() => { this.#looking = undefined; });
+  }
+
   async #again(): Promise<void> {
-    if (this.#busy) return;
-    this.#busy = true;
     try {
       const { limits } = this.#state;
       const free = await this.#free();
@@ -104,8 +115,6 @@ export class DiskGuard {
       this.#resume();
     } catch (error) {
       this.#state.trouble({ kind: 'log.reopen', message: `The log could not be reopened: ${error instanceof Error ? error.message : String(error)}` });
-    } finally {
-      this.#busy = false;
     }
   }
 }

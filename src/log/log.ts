@@ -121,7 +121,12 @@ const MAX_ID_BYTES = 1024;
 /** Opens the store and checks it. Throws `locked`, `format-too-new` or `corrupt`. */
 export async function openLog(options: LogOptions): Promise<Log> {
   const log = new DiskLog(options);
-  await log.open();
+  try {
+    await log.open();
+  } catch (error) {
+    await log.abandon();
+    throw error;
+  }
   return log;
 }
 
@@ -175,13 +180,15 @@ class DiskLog implements Log {
       await database.open();
       repaired = true;
     }
-    try {
-      await this.#recovery.run(0, repaired);
-      await this.#guard.check();
-    } catch (error) {
-      await database.close();
-      throw error;
-    }
+    await this.#recovery.run(0, repaired);
+    await this.#guard.check();
+  }
+
+  /** It could not be opened: nothing of it may touch the store, which may soon be another's. */
+  async abandon(): Promise<void> {
+    this.#cursors.stop();
+    await Promise.all([this.#guard.stop(), this.#space.stop()]);
+    await this.#state.database.close();
   }
 
   get epoch(): string {
@@ -385,9 +392,8 @@ class DiskLog implements Log {
   }
 
   async #close(): Promise<void> {
-    this.#guard.stop();
     this.#cursors.stop();
-    await this.#space.stop();
+    await Promise.all([this.#guard.stop(), this.#space.stop()]);
     try {
       const flushed = this.#guard.broken ? undefined : this.#committer.task((tx) => this.#cursors.flush(tx, true));
       await Promise.all([this.#committer.close(), flushed]);

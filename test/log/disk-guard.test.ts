@@ -125,6 +125,31 @@ it('closing while nothing can be written ends it all the same', async () => {
   expect(troubles.map(({ kind }) => kind)).toEqual(['log.refusing']);
 });
 
+it('a log that has ended is not opened again, whether its last write failed or it was being reopened', async () => {
+  const last = await openMemory();
+  last.database.failure = full;
+  await last.log.close();
+  const { log, database, clock } = await openMemory();
+  database.failure = full;
+  await expect(log.append(item('t', 'lost'))).rejects.toMatchObject({ code: 'disk-full' });
+  database.failure = undefined;
+  const open = database.open.bind(database);
+  const reopening = new Promise<void>((resolve) => {
+    database.open = async () => {
+      resolve();
+      await quiet();
+      await open();
+    };
+  });
+  clock.advance(1000);
+  await reopening;
+  await log.close();
+  last.database.failure = undefined;
+  for (const one of [last.clock, clock]) one.advance(1000);
+  await quiet();
+  for (const closed of [last.database, database]) await expect(closed.get(Uint8Array.of(0))).rejects.toThrow('not open');
+});
+
 it('refuses what would wait for too much', async () => {
   const { log } = await openMemory({ limits: { pendingBytes: 1000 } });
   const results = await Promise.allSettled(Array.from({ length: 10 }, (_, n) => log.append(item('t', `${n}`))));

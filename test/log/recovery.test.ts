@@ -1,9 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Trouble } from '../../src/api.ts';
+import { createTestClock } from '../../src/clock.ts';
 import { encodeRow } from '../../src/log/cbor.ts';
 import { type RangeOptions, type Row, writeSynced } from '../../src/log/database.ts';
 import { META_KEY, PREFIX, commitKey, getSeq, recordKey } from '../../src/log/keys.ts';
+import { LevelDatabase } from '../../src/log/level-database.ts';
+import { openLog } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
-import { closeAll, item, openMemory, texts } from './log-fixture.ts';
+import { quiet } from '../support/quiet.ts';
+import { BOX, closeAll, item, open, openMemory, store, texts } from './log-fixture.ts';
 
 afterEach(closeAll);
 
@@ -25,6 +30,21 @@ describe('opening', () => {
     await database.open();
     await writeSynced(database, [{ key: META_KEY, value: encodeRow({ format: 99, box: 'x', head: 0 }) }]);
     await expect(openMemory({ database })).rejects.toMatchObject({ code: 'format-too-new' });
+  });
+
+  it('that failed leaves the store to others', async () => {
+    const dir = await store();
+    const first = await open(dir);
+    const clock = createTestClock();
+    const troubles: Trouble[] = [];
+    await expect(openLog({ database: new LevelDatabase(dir), clock, boxId: BOX, trouble: (trouble) => void troubles.push(trouble) })).rejects.toMatchObject({ code: 'locked' });
+    await first.close();
+    for (let minute = 0; minute < 3; minute++) {
+      clock.advance(60_000);
+      await quiet();
+    }
+    expect(troubles).toEqual([]);
+    await open(dir);
   });
 
   it('keeps the records of a copied store under the name they had, and says so', async () => {
