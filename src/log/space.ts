@@ -77,8 +77,11 @@ export class Space {
     // What is deleted may have been the highest seq, or topic number, that the rows told of.
     if (budget < PAGE) tx.apply([metaOp(this.#state)]);
     if (this.#jobs.length === 0 && this.#waiting.length > 0) {
-      const waiting = this.#waiting.splice(0);
-      tx.onCommit(() => { for (const resolve of waiting) resolve(); });
+      const waiting = [...this.#waiting];
+      tx.onCommit(() => {
+        this.#waiting = this.#waiting.filter((resolve) => !waiting.includes(resolve));
+        for (const resolve of waiting) resolve();
+      });
     }
   }
 

@@ -30,6 +30,18 @@ describe('trimming', () => {
     expect(await rows(database, PREFIX.index)).toBe(3);
   });
 
+  it('that cannot be written ends all the same for who waits for it', async () => {
+    const { log, database, clock } = await small();
+    await fill(log, 't', 1, 10);
+    database.failure = new Error('No space left on device');
+    const trimmed = log.trim();
+    await expect.poll(() => log.state, { interval: 1 }).toBe('refusing');
+    database.failure = undefined;
+    clock.advance(1000);
+    await trimmed;
+    await expect.poll(() => log.state, { interval: 1 }).toBe('open');
+  });
+
   it('deletes nothing a durable reader has not passed on disk', async () => {
     const { log, database } = await small();
     const cursor = await log.cursor({ name: 'c', filter: 't', from: 'new', durable: true });
