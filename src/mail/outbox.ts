@@ -84,6 +84,8 @@ export class Outbox {
     }
     if (cursor.unconfirmed >= WINDOW) return this.#pause(RETRY.most, clock);
     const page = await cursor.next(1);
+    // Those before it were lost while it was read from disk: it must not overtake them.
+    if (this.#lost) return;
     const [next] = page;
     if (!next) return this.#news();
     if (next.record.kind !== 'publish') return cursor.done(next.record.seq);

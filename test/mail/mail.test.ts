@@ -63,6 +63,26 @@ test('a letter goes by the road that is open; the receipt follows it', async () 
   expect(await mail.state(receipt.id)).toBe('delivered');
 });
 
+test('a letter does not overtake one that was lost while it was read from disk', async () => {
+  road.open = false;
+  for (let i = 0; i < 3; i++) await mail.send('link:b', String(i));
+  await close();
+  const range = kept.range.bind(kept);
+  let lost = false;
+  kept.range = async (options) => {
+    if (road.carried.length === 1 && !lost) {
+      lost = true;
+      road.carried[0]?.lose();
+      await quiet();
+    }
+    return range(options);
+  };
+  road.open = true;
+  await open();
+  await road.carriedBy(4);
+  expect([lost, road.carried.map(({ letter }) => letter.body)]).toEqual([true, ['0', '0', '1', '2']]);
+});
+
 test('letters wait while no road is open, and go in order when one opens', async () => {
   road.open = false;
   for (let i = 0; i < 5; i++) await mail.send('link:b', String(i));
