@@ -1,5 +1,6 @@
 // COMPAT(libpurple 2.14): it does not escape names in its stream header: `to="q"uo&te<d>@h3"`.
 import { Element } from './element.ts';
+import { ownText } from './text.ts';
 
 /** A header longer than this is no header. */
 export const MAX_HEADER = 4096;
@@ -26,7 +27,7 @@ export function parseLenientHeader(raw: string): Element | undefined {
     const rest = raw.slice(mark.index + mark[0].length, until);
     const end = rest.lastIndexOf(mark[2] ?? '"');
     const key = mark[1] ?? '';
-    if (end >= 0 && !Object.hasOwn(element.attrs, key)) element.attrs[key] = decode(rest.slice(0, end));
+    if (end >= 0 && !Object.hasOwn(element.attrs, key)) element.attrs[key] = ownText(decode(rest.slice(0, end)));
   }
   return element;
 }

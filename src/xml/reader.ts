@@ -3,7 +3,7 @@
 import type { Element } from './element.ts';
 import { XmlFault } from './fault.ts';
 import { lenientEnd, MAX_HEADER, parseLenientHeader } from './lenient-header.ts';
-import { decodeText, hasIllegal, normaliseLines } from './text.ts';
+import { decodeText, hasIllegal, normaliseLines, ownText } from './text.ts';
 import { isCloseTagOf, parseCloseTag, parseOpenTag } from './tag.ts';
 
 export interface XmlLimits {
@@ -81,7 +81,7 @@ export class XmlReader {
       case 'tag': return this.#tag(text, at, ascii);
       case 'markup': return this.#markup(text, at, ascii);
       case 'comment': return this.#until('-->', text, at, ascii, () => undefined);
-      case 'cdata': return this.#until(']]>', text, at, ascii, (token) => this.#append(normaliseLines(token.slice(9, -3))));
+      case 'cdata': return this.#until(']]>', text, at, ascii, (token) => this.#append(ownText(normaliseLines(token.slice(9, -3)))));
       case 'declaration': return this.#until('?>', text, at, ascii, (token) => checkDeclaration(token));
       default: return this.#header(text, at, ascii);
     }

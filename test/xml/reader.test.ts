@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attr, xml } from '../../src/xml/element.ts';
@@ -5,6 +7,14 @@ import { XmlFault } from '../../src/xml/fault.ts';
 import { parseElement } from '../../src/xml/parse.ts';
 import { XmlReader, type XmlEvent } from '../../src/xml/reader.ts';
 import { serialize, serializeStandalone } from '../../src/xml/serialize.ts';
+
+setFlagsFromString('--expose-gc');
+const collect: unknown = runInNewContext('gc');
+
+function heap(): number {
+  if (typeof collect === 'function') collect();
+  return process.memoryUsage().heapUsed;
+}
 
 const limits = { stanzaBytes: 4096, depth: 8 };
 
@@ -159,4 +169,22 @@ describe('round trips', () => {
   it('the declaration and comments around it are tolerated', () => {
     expect(serialize(parseElement('<?xml version="1.0"?>\n<!-- x --><a>1</a>\n'))).toBe('<a>1</a>');
   });
+});
+
+it.each([
+  ['an attribute of a long tag', `<m id='an id of some length' x='${'y'.repeat(100_000)}'/>`],
+  ['a text', `<m><t>an id of some length</t>${' '.repeat(100_000)}</m>`],
+  ['CDATA', `<m><t><![CDATA[an id of some length]]></t>${' '.repeat(100_000)}</m>`],
+])('%s keeps nothing in memory but itself', (_, stanza) => {
+  const reader = new XmlReader({ limits: { stanzaBytes: 1 << 20, depth: 8 } });
+  reader.write('<r>');
+  const kept: (string | undefined)[] = [];
+  const before = heap();
+  for (let i = 0; i < 200; i++) {
+    // Each read is a string of its own, as those of a socket are.
+    const [event] = reader.write(Buffer.from(stanza).toString('latin1'), true);
+    if (event?.type === 'child') kept.push(attr(event.element, 'id') ?? event.element.getChildText('t') ?? undefined);
+  }
+  expect(heap() - before).toBeLessThan(2 << 20);
+  expect(new Set(kept)).toEqual(new Set(['an id of some length']));
 });
