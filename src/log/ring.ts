@@ -21,7 +21,8 @@ const OBJECTS = 600;
 /** The newest committed records, for everyone who keeps up. */
 export class Ring {
   readonly #limit: number;
-  #entries: RingEntry[] = [];
+  /** Those before `#start` have gone; nothing of them is kept. */
+  #entries: (RingEntry | undefined)[] = [];
   #start = 0;
   #bytes = 0;
 
@@ -38,7 +39,8 @@ export class Ring {
     this.#entries.push(entry);
     this.#bytes += entry.bytes + OBJECTS;
     while (this.#bytes > this.#limit && this.#start < this.#entries.length - 1) {
-      this.#bytes -= this.#entries[this.#start++]!.bytes + OBJECTS;
+      this.#bytes -= this.#entries[this.#start]!.bytes + OBJECTS;
+      this.#entries[this.#start++] = undefined;
     }
     if (this.#start > 1024 && this.#start * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#start);
