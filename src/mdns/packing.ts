@@ -71,7 +71,8 @@ class Packet {
     for (let start = 0; start < name.length;) {
       const suffix = start === 0 ? name : name.slice(start);
       if (compress && this.#suffixes.has(suffix)) break;
-      if (!this.#suffixes.has(suffix)) {
+      // One that is written out spares others nothing for sure: those of a later group's answers stand before it.
+      if (compress && !this.#suffixes.has(suffix)) {
         this.#suffixes.add(suffix);
         fresh.push(suffix);
       }

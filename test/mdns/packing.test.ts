@@ -24,6 +24,16 @@ describe('packing', () => {
     }));
   });
 
+  it('counts on no name that is written out after the one that would point to it', () => {
+    const host = `${'x'.repeat(60)}.local`;
+    for (let bytes = 1200; bytes < 1400; bytes++) {
+      const filler = { ...rr.txt('f'), data: { kind: 'bytes', bytes: new Uint8Array(bytes) } } as const;
+      const groups = [{ answers: [filler] }, { answers: [rr.a('q', '10.0.0.1')], additionals: [rr.srv('s', host)] }, { answers: [rr.a(host, '10.0.0.1')] }];
+      const sizes = pack(groups, { response: true }, { compressTargets: false }).map((message) => encodeMessage(message, { compressTargets: false }).length);
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(PACKET_BYTES);
+    }
+  });
+
   it('fills them: no two neighbours would fit into one', () => {
     const groups = Array.from({ length: 1000 }, (_, index) => ({ answers: [rr.ptr('_presence._tcp.local', `device-${index}@kitchen._presence._tcp.local`)] }));
     const messages = pack(groups, {});
