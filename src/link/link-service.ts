@@ -53,15 +53,16 @@ export class LinkService {
   readonly #rejoin: Rejoin;
   readonly #events = new EventSource<PeerEvent>();
   #link: Link | undefined;
+  readonly #streams: PeerStreams;
   /** Loaded with the first window that an owner opens. */
-  #pairings: Promise<Pairings> | undefined;
+  #pairings: Pairings | undefined;
   #stopListening: (() => void) | undefined;
 
   constructor(parts: LinkServiceParts) {
     this.#parts = parts;
     const { broker, log, clock, trouble } = parts;
     this.trust = parts.trust;
-    const streams: PeerStreams = {
+    const streams: PeerStreams = this.#streams = {
       send: async (name, stanza) => this.#up().send(name, stanza),
       request: async (name, iq) => this.#up().request(name, iq),
     };
@@ -92,7 +93,7 @@ export class LinkService {
     parts.disco.add(pubsub.features);
     parts.dispatcher.iq('set', NS_PAIRING, 'pair', async ({ payload, context }) => {
       if (!this.#pairings) throw noWindow();
-      return (await this.#pairings).asked(payload, context);
+      return this.#pairings.asked(payload, context);
     });
     parts.dispatcher.message(NS_CLIENT, 'body', async (message, _body, context) => {
       const incoming = incomingOf(message, context, this.name);
@@ -167,19 +168,20 @@ export class LinkService {
 
   /** A window for pairing with that peer, from its opening to its end. */
   async *pair(peer: string, signal?: AbortSignal): AsyncGenerator<PairingEvent> {
-    this.#pairings ??= late('Pairing', () => import('./pairings.ts')).then(({ Pairings }) => new Pairings({
+    const code = await late('Pairing', () => import('./pairings.ts'));
+    this.#pairings ??= new code.Pairings({
       clock: this.#parts.clock,
-      streams: { send: (name, stanza) => this.#up().send(name, stanza), request: (name, iq) => this.#up().request(name, iq) },
+      streams: this.#streams,
       prove: async (name, ended) => this.#up().prove(name, ended),
       ends: (name) => this.#link?.ends(name),
       pair: (fingerprint) => this.trust.pair(fingerprint),
-    }));
-    yield* (await this.#pairings).open(linkName(peer), signal);
+    });
+    yield* this.#pairings.open(linkName(peer), signal);
   }
 
   async confirm(peer: string, same: boolean): Promise<void> {
     if (!this.#pairings) throw new LanpostError('not-found', `no pairing with ${peer} is under way`);
-    await (await this.#pairings).confirm(linkName(peer), same);
+    await this.#pairings.confirm(linkName(peer), same);
   }
 
   setStatus(status: PeerStatus, text?: string): void {
@@ -191,7 +193,7 @@ export class LinkService {
   }
 
   async close(): Promise<void> {
-    (await this.#pairings)?.close();
+    this.#pairings?.close();
     this.#stopListening?.();
     this.#events.close();
     this.#rejoin.close();

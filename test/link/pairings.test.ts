@@ -3,14 +3,14 @@ import type { PairingEvent } from '../../src/api.ts';
 import { commitment } from '../../src/trust/pairing-words.ts';
 import { buildStep } from '../../src/xep/pairing.ts';
 import { StanzaError } from '../../src/xmpp/stanza-error.ts';
-import { SimulatedLan } from './fixtures.ts';
+import { seen, SimulatedLan } from './fixtures.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';
 
 let lan: SimulatedLan;
 let a: ServiceBox;
 let b: ServiceBox;
 
-const known = (box: ServiceBox, other: ServiceBox): Promise<void> => lan.bell.until(() => box.link.peers.get(other.link.name) !== undefined);
+const known = (box: ServiceBox, other: ServiceBox): Promise<void> => seen(box, other.link.name);
 
 beforeEach(async () => {
   lan = new SimulatedLan();
