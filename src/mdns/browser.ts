@@ -82,6 +82,10 @@ export class Browser {
     this.#questions.ask(name, type, at);
   }
 
+  stopAsking(name: string, type: number): void {
+    this.#questions.cancel(name, type);
+  }
+
   /** Asks afresh, as after waking up or coming back to a link. */
   restart(now: number): void {
     this.#browses.restart(now);

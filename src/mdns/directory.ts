@@ -68,6 +68,11 @@ export class Directory {
     for (const [key, listing] of this.#listings) this.#show(key, listing);
   }
 
+  /** What is shown of one instance, by its key. */
+  find(key: string): Found | undefined {
+    return this.#listings.get(key)?.shown?.found;
+  }
+
   shown(type: string): Found[] {
     const shown: Found[] = [];
     for (const listing of this.#listings.values()) if (listing.type === type && listing.shown) shown.push(listing.shown.found);

@@ -1,4 +1,5 @@
 import { Announcer } from './announcer.ts';
+import { Asks } from './asks.ts';
 import { Browser } from './browser.ts';
 import type { Message } from './message.ts';
 import { nameKey } from './name.ts';
@@ -33,6 +34,7 @@ export class Link {
   readonly #announcer: Announcer;
   readonly #responder: Responder;
   readonly #browser: Browser;
+  readonly #asks: Asks;
   #outputs: Output[] = [];
 
   constructor(parts: LinkParts) {
@@ -42,6 +44,11 @@ export class Link {
     this.#responder = new Responder({ own: this.#own, random: parts.random, output });
     this.#browser = new Browser({
       random: parts.random, output, limit: parts.limit, isOwn: (record) => this.#own.same(record) !== undefined,
+    });
+    this.#asks = new Asks({
+      random: parts.random, output,
+      ask: (name, type, at) => this.#browser.ask(name, type, at),
+      cancel: (name, type) => this.#browser.stopAsking(name, type),
     });
   }
 
@@ -54,7 +61,7 @@ export class Link {
 
   /** When `tick` is next worth calling. */
   next(): number {
-    return Math.min(this.#prober.next(), this.#announcer.next(), this.#responder.next(), this.#browser.next());
+    return Math.min(this.#prober.next(), this.#announcer.next(), this.#responder.next(), this.#browser.next(), this.#asks.next());
   }
 
   tick(now: number): void {
@@ -68,6 +75,7 @@ export class Link {
     if (held.length > 0) this.#announceHeld(now);
     this.#responder.forget(this.#announcer.tick(now));
     this.#responder.tick(now);
+    this.#asks.tick(now);
     this.#browser.tick(now);
   }
 
@@ -90,6 +98,7 @@ export class Link {
     }
     this.#announcer.announce(this.#responder.response(message), now, 1);
     this.#browser.response(message, now);
+    this.#asks.response(message);
   }
 
   /** Claims a name, or gives a claimed one new data. `wait`: probing starts that much later. */
@@ -104,6 +113,9 @@ export class Link {
     const gone = before.filter((record) => !claim.unique.includes(record));
     this.#responder.forget(gone);
     this.#announcer.forget(gone);
+    // Where a successor of its type comes, the flush bit takes the old one back (§10.2).
+    const types = new Set(claim.unique.map(({ record }) => record.type));
+    if (claim.announced) this.#announcer.goodbye(gone.filter(({ record }) => !types.has(record.type)));
     if (claim.announced) this.#announcer.announce(fresh, now, UPDATE_ANNOUNCEMENTS);
   }
 
@@ -137,6 +149,15 @@ export class Link {
 
   stopBrowsing(name: string, now: number): void {
     this.#browser.stop(name, now);
+  }
+
+  /** One record, until it is answered. `soon`: without the random wait. */
+  ask(name: string, type: number, now: number, soon: boolean): void {
+    this.#asks.start(name, type, now, soon);
+  }
+
+  stopAsking(name: string, type: number): void {
+    this.#asks.stop(name, type);
   }
 
   reconfirm(name: string, now: number): void {

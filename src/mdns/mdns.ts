@@ -3,10 +3,12 @@ import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { Seldom } from '../seldom.ts';
 import { decodeMessage } from './decode.ts';
-import { Directory, type BrowseEvent } from './directory.ts';
+import { Directory, type BrowseEvent, type Found } from './directory.ts';
+import { Inquiries, type AskOptions } from './inquiries.ts';
+import { TYPE } from './message.ts';
 import { escapeLabel, nameKey } from './name.ts';
 import type { InterfaceInfo, Network, Source } from './network.ts';
-import { nameOf, type Offer, type Service } from './offer.ts';
+import { nameOf, type InstanceRecord, type Offer, type Service } from './offer.ts';
 import { Offers } from './offers.ts';
 import type { Output } from './output.ts';
 import { type Joined, Places } from './places.ts';
@@ -23,7 +25,8 @@ export interface Publication {
   readonly host: string;
   /** Resolves when the names are ours on some link; waits as long as there is none. Also when it is stopped. */
   readonly published: Promise<void>;
-  update(txt: readonly (readonly [string, string])[]): void;
+  /** New TXT data, further records, or both, in one announcement; `records` given are all there are. */
+  update(txt: readonly (readonly [string, string])[] | undefined, records?: readonly InstanceRecord[]): void;
   /** Says goodbye. */
   stop(): Promise<void>;
 }
@@ -32,6 +35,13 @@ export interface Browsing {
   stop(): void;
   /** Could not be reached: it is asked for, and `down` in 5 s if it does not answer. */
   reconfirm(instance: string): void;
+  /**
+   * One record of an instance, asked for on every link: the data of the first answer; nothing is remembered.
+   * Rejects with `timeout`, with `not-found` when the instance says there is none, `busy` when too much is asked for.
+   */
+  ask(instance: string, type: number, options?: AskOptions): Promise<Uint8Array>;
+  /** Where it is now, asked afresh (XEP-0174 §3: before connecting); `undefined` where nobody is at home. */
+  resolve(instance: string, options?: AskOptions): Promise<Found | undefined>;
 }
 
 export interface Mdns {
@@ -63,6 +73,7 @@ class Engine implements Mdns {
   readonly #places: Places;
   readonly #offers: Offers;
   readonly #directory: Directory;
+  readonly #inquiries: Inquiries;
   readonly #listeners = new Map<string, Set<(event: BrowseEvent) => void>>();
   readonly #published = new Map<Offer, () => void>();
   readonly #seldom: Seldom;
@@ -82,6 +93,9 @@ class Engine implements Mdns {
       renamed: (offer) => offer.service.onRenamed?.(nameOf(offer)),
     });
     this.#directory = new Directory({ isOwn: (key) => this.#offers.owns(key), emit: (type, event) => this.#emit(type, event) });
+    this.#inquiries = new Inquiries({
+      clock, links: () => [...this.#places].map(({ link }) => link), changed: () => this.#run(),
+    });
     this.#places = new Places({
       network, clock, random, trouble, only: interfaces,
       joined: (place, fresh) => this.#joined(place, fresh),
@@ -120,8 +134,8 @@ class Engine implements Mdns {
       get host() { return nameOf(offer).host; },
       published,
       stop,
-      update: (txt) => {
-        this.#offers.update(offer, txt, this.#now());
+      update: (txt, records) => {
+        this.#offers.update(offer, { ...(txt ? { txt } : {}), ...(records ? { records } : {}) }, this.#now());
         this.#run();
       },
     };
@@ -131,6 +145,7 @@ class Engine implements Mdns {
     this.#open();
     const name = `${type}.local`;
     const key = nameKey(name);
+    const fullName = (instance: string): string => `${escapeLabel(instance)}.${name}`;
     const listeners = this.#listeners.get(key) ?? new Set<(event: BrowseEvent) => void>();
     this.#listeners.set(key, listeners);
     const listener = (event: BrowseEvent): void => on(event);
@@ -146,8 +161,24 @@ class Engine implements Mdns {
         this.#run();
       },
       reconfirm: (instance) => {
-        for (const { link } of this.#places) link.reconfirm(`${escapeLabel(instance)}.${name}`, this.#now());
+        for (const { link } of this.#places) link.reconfirm(fullName(instance), this.#now());
         this.#run();
+      },
+      ask: async (instance, rrtype, asked) => {
+        this.#open();
+        const { data } = await this.#inquiries.ask(fullName(instance), rrtype, asked);
+        if (data.kind === 'bytes') return data.bytes;
+        throw new LanpostError('unsupported', `records of type ${rrtype} are not plain bytes`);
+      },
+      resolve: async (instance, asked) => {
+        this.#open();
+        try {
+          await this.#inquiries.ask(fullName(instance), TYPE.SRV, { soon: true, ...asked });
+        } catch (error) {
+          if (error instanceof LanpostError && (error.code === 'timeout' || error.code === 'not-found')) return undefined;
+          throw error;
+        }
+        return this.#directory.find(nameKey(fullName(instance)));
       },
     };
   }
@@ -162,6 +193,7 @@ class Engine implements Mdns {
     for (const { link } of this.#places) link.releaseAll();
     this.#run();
     this.#timer?.timer.stop();
+    this.#inquiries.close();
     for (const resolve of this.#published.values()) resolve();
     this.#listeners.clear();
     await this.#places.close();
@@ -177,6 +209,7 @@ class Engine implements Mdns {
 
   #joined(place: Joined, fresh: boolean): void {
     this.#offers.joined(place, this.#now());
+    if (fresh) this.#inquiries.joined(place.link);
     if (fresh) for (const key of this.#listeners.keys()) place.link.browse(key, this.#now());
   }
 
@@ -214,6 +247,8 @@ class Engine implements Mdns {
       case 'found': return this.#directory.found(place.id, place.interface, output.service);
       case 'lost': return this.#directory.lost(place.id, output.name);
       case 'goodbye': return this.#doubtElsewhere(place, output.name);
+      case 'answer': return this.#inquiries.answered(output.record);
+      case 'no answer': return this.#inquiries.absent(output.name, output.rrtype);
       case 'full': return this.#seldom.tell({ kind: 'mdns.full', message: `too many ${output.what} on ${place.id}; the newest are not remembered` });
       default: return output satisfies never;
     }
@@ -256,5 +291,6 @@ class Engine implements Mdns {
 }
 
 export type { BrowseEvent, Found, FoundAddress } from './directory.ts';
-export type { Numbers, Renamed, Service } from './offer.ts';
+export type { InstanceRecord, Numbers, Renamed, Service } from './offer.ts';
+export type { AskOptions } from './inquiries.ts';
 export type { Channel, Family, InterfaceInfo, Network, Source } from './network.ts';

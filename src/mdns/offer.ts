@@ -1,3 +1,4 @@
+import { LanpostError } from '../errors.ts';
 import { canonicalAddress } from './address.ts';
 import { instanceLabel, numbered } from './host-label.ts';
 import { CLASS, TYPE, type DnsRecord } from './message.ts';
@@ -13,12 +14,20 @@ export interface Service {
   readonly type: string;
   readonly port: number;
   readonly txt: readonly (readonly [string, string])[];
+  /** Further records at the instance, such as the NULL record with an avatar (XEP-0174 §6). */
+  readonly records?: readonly InstanceRecord[];
   /** The machine's part, made one ASCII label; default this host's name. Numbered when taken. */
   readonly host?: string;
   /** Numbers to start with: those last told to `onRenamed`, so that a name once found is kept. */
   readonly numbers?: Numbers;
   readonly onRenamed?: (renamed: Renamed) => void;
 }
+
+/** A record of plain bytes: of a type in whose data there are no names. Said to be good for two minutes. */
+export interface InstanceRecord { readonly type: number; readonly bytes: Uint8Array }
+
+/** Longest data of such a record: it, its name and its header must be one datagram (RFC 6762 §17). */
+export const MAX_RECORD_BYTES = 8000;
 
 /** 0 is the name itself, 1 is `-1` and so on. */
 export interface Numbers { readonly user: number; readonly host: number }
@@ -47,6 +56,7 @@ export interface Offer {
   readonly machine: Machine;
   number: number;
   text: Buffer;
+  records: readonly InstanceRecord[];
   /** When and from which number it was last renamed for its user's part. */
   renamed?: { readonly at: number; readonly from: number };
   /** Places where host and instance are held. */
@@ -78,7 +88,7 @@ export function hostRecords(machine: Machine, { addresses }: InterfaceInfo): Wan
 }
 
 export function instanceRecords(offer: Offer): Wanted {
-  const { machine, service, text } = offer;
+  const { machine, service, text, records } = offer;
   const name = instanceName(offer);
   const type = `${service.type}.local`;
   const host = hostName(machine);
@@ -88,6 +98,8 @@ export function instanceRecords(offer: Offer): Wanted {
     name, needs: host, goodbye: true,
     unique: [
       { ...unique, type: TYPE.SRV, ttl: HOST_TTL, data: { kind: 'service', priority: 0, weight: 0, port: service.port, target: host } },
+      // Before TXT: XEP-0174 §6 wants the avatar changed before its hash.
+      ...records.map(({ type: rrtype, bytes }): DnsRecord => ({ ...unique, type: rrtype, ttl: HOST_TTL, data: { kind: 'bytes', bytes } })),
       { ...unique, type: TYPE.TXT, ttl: OTHER_TTL, data: { kind: 'bytes', bytes: text } },
     ],
     shared: [
@@ -95,6 +107,22 @@ export function instanceRecords(offer: Offer): Wanted {
       { ...shared, name: ENUMERATION, data: { kind: 'name', target: type } },
     ],
   };
+}
+
+/** Types whose records this box writes itself, or that are no types of records. */
+const RESERVED_TYPES: ReadonlySet<number> = new Set([TYPE.A, TYPE.PTR, TYPE.TXT, TYPE.AAAA, TYPE.SRV, TYPE.OPT, TYPE.NSEC, TYPE.ANY]);
+
+/** One of a type, each small enough; copied, for the caller may write in his. */
+export function checkedRecords(records: readonly InstanceRecord[]): InstanceRecord[] {
+  const types = new Set<number>();
+  return records.map(({ type, bytes }) => {
+    if (!Number.isInteger(type) || type < 1 || type > 255 || RESERVED_TYPES.has(type) || types.has(type)) {
+      throw new LanpostError('invalid-value', `an instance cannot have a record of type ${type} of its own, or has one already`);
+    }
+    if (bytes.length > MAX_RECORD_BYTES) throw new LanpostError('too-large', `a record over ${MAX_RECORD_BYTES} bytes`);
+    types.add(type);
+    return { type, bytes: Uint8Array.from(bytes) };
+  });
 }
 
 function machineLabel({ base, number }: Machine): string {

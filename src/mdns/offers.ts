@@ -2,7 +2,7 @@ import { hostLabel } from './host-label.ts';
 import type { Link } from './link.ts';
 import { nameKey } from './name.ts';
 import type { InterfaceInfo } from './network.ts';
-import { hostName, hostRecords, instanceKey, instanceName, instanceRecords, type Machine, type Offer, type Service } from './offer.ts';
+import { checkedRecords, hostName, hostRecords, instanceKey, instanceName, instanceRecords, type InstanceRecord, type Machine, type Offer, type Service } from './offer.ts';
 import { encodeText } from './text.ts';
 
 /** RFC 6762 §8.1: after 15 conflicts within 10 s, at least 5 s between attempts. */
@@ -16,6 +16,12 @@ const SAME_CONFLICT = 1500;
 
 /** One link and the interface it is on. */
 export interface Place { readonly id: string; readonly link: Link; readonly interface: InterfaceInfo }
+
+/** What is said anew of an instance; what is left out stays. */
+export interface Changes {
+  readonly txt?: readonly (readonly [string, string])[];
+  readonly records?: readonly InstanceRecord[];
+}
 
 export interface OffersParts {
   readonly places: () => Iterable<Place>;
@@ -45,7 +51,7 @@ export class Offers {
     const base = hostLabel(service.host ?? this.#parts.host);
     const machine = this.#machines.get(nameKey(base))
       ?? { base, number: service.numbers?.host ?? 0, alias: this.#parts.alias, offers: new Set<Offer>() };
-    const offer: Offer = { service, machine, number: service.numbers?.user ?? 0, text: encodeText(service.txt), held: new Set(), told: '' };
+    const offer: Offer = { service, machine, number: service.numbers?.user ?? 0, text: encodeText(service.txt), records: checkedRecords(service.records ?? []), held: new Set(), told: '' };
     while (this.#offers.has(instanceKey(offer))) offer.number++;
     offer.told = instanceKey(offer);
     this.#machines.set(nameKey(base), machine);
@@ -55,8 +61,11 @@ export class Offers {
     return offer;
   }
 
-  update(offer: Offer, txt: readonly (readonly [string, string])[], now: number): void {
-    offer.text = encodeText(txt);
+  update(offer: Offer, { txt, records }: Changes, now: number): void {
+    const text = txt && encodeText(txt);
+    const checked = records && checkedRecords(records);
+    if (text) offer.text = text;
+    if (checked) offer.records = checked;
     if (!offer.machine.offers.has(offer)) return;
     for (const place of this.#parts.places()) place.link.claim(instanceRecords(offer), now);
   }

@@ -1,3 +1,4 @@
+import type { DnsRecord } from './message.ts';
 import type { Source } from './network.ts';
 
 /** An instance with all that is needed to reach it, as one link knows it. */
@@ -25,5 +26,9 @@ export type Output =
   | { readonly type: 'lost'; readonly browse: string; readonly name: string }
   /** It said goodbye here, so it is probably gone elsewhere too. */
   | { readonly type: 'goodbye'; readonly name: string }
+  /** A record that was asked for. */
+  | { readonly type: 'answer'; readonly record: DnsRecord }
+  /** Its owner says there is none. */
+  | { readonly type: 'no answer'; readonly name: string; readonly rrtype: number }
   /** A limit was reached and something was not remembered. */
   | { readonly type: 'full'; readonly what: string };

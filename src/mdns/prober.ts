@@ -69,7 +69,7 @@ export class Prober {
     const groups = probes.map((claim) => ({
       questions: [{ name: claim.name, type: TYPE.ANY, class: CLASS.IN, unicast: false }],
       // §10.2: the flush bit is not for records that are only proposed.
-      authorities: claim.unique.map(({ record }) => ({ ...record, flush: false })),
+      authorities: proposed(claim).map((record) => ({ ...record, flush: false })),
     }));
     for (const message of pack(groups, {})) this.#parts.output({ type: 'send', bytes: encodeMessage(message) });
     return held;
@@ -82,7 +82,7 @@ export class Prober {
       const claim = this.#parts.own.claims.get(nameKey(question.name));
       if (claim?.state !== 'probing' || claim.probes === 0) continue;
       const theirs = message.authorities.filter((record) => nameKey(record.name) === claim.key);
-      if (theirs.length === 0 || compareSets(claim.unique.map(({ record }) => record), theirs) >= 0) continue;
+      if (theirs.length === 0 || compareSets(proposed(claim), theirs) >= 0) continue;
       claim.probes = 0;
       claim.due = now + LOSER_WAIT;
     }
@@ -130,6 +130,14 @@ export class Prober {
     const bytes = addressToBytes(address);
     return this.#parts.ownAddresses().has(address) || (bytes !== undefined && !isHostAddress(bytes));
   }
+}
+
+/** Data that a probe would have to carry to everybody, three times: what tells two claims apart is small. */
+const PROPOSED_BYTES = 1000;
+
+/** What is proposed for a name (§8.2): all that would be said under it, except what is large. */
+function proposed(claim: Claim): DnsRecord[] {
+  return claim.unique.map(({ record }) => record).filter(({ data }) => data.kind !== 'bytes' || data.bytes.length <= PROPOSED_BYTES);
 }
 
 /** §8.2.1: records in order, one by one: class, type, raw data; the set that ends first is the earlier. */

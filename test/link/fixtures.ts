@@ -10,7 +10,7 @@ import { createLink, type Link } from '../../src/link/link.ts';
 import type { Timing } from '../../src/link/stream.ts';
 import type { ProvenPeer } from '../../src/link/streams-port.ts';
 import type { Tcp } from '../../src/link/tcp.ts';
-import type { BrowseEvent, Found, Mdns, Publication, Service } from '../../src/mdns/mdns.ts';
+import type { BrowseEvent, Found, InstanceRecord, Mdns, Publication, Service } from '../../src/mdns/mdns.ts';
 import { selfSigned } from '../../src/trust/certificate.ts';
 import { type Identity, loadIdentity } from '../../src/trust/identity.ts';
 import { Trust } from '../../src/trust/trust.ts';
@@ -58,6 +58,8 @@ export interface BoxSetup {
 /** A LAN in one process: real TCP between loopback addresses, discovery by word of mouth. */
 export class SimulatedLan {
   readonly #services = new Map<string, Found>();
+  /** Further records of each instance. */
+  readonly records = new Map<string, readonly InstanceRecord[]>();
   readonly #listeners = new Map<(event: BrowseEvent) => void, string>();
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #identities: Identity[] = [];
@@ -118,17 +120,30 @@ export class SimulatedLan {
           addresses: [{ address: this.address(host), family: 4, interface: 'eth0' }],
         });
         setImmediate(() => this.announce(found(service.txt)));
+        this.records.set(instance, service.records ?? []);
         this.#renaming.set(instance, to => service.onRenamed?.({ instance: to, user: service.user, machine: '', host: '', numbers: { user: 1, host: 0 } }));
         return {
           instance, user: service.user, machine: service.host ?? '', host: `h${host}`, published: Promise.resolve(),
-          update: txt => this.announce(found(txt)),
+          update: (txt, records) => {
+            if (records) this.records.set(instance, records);
+            this.announce(found(txt ?? service.txt));
+          },
           stop: () => { this.withdraw(instance); return Promise.resolve(); },
         };
       },
       browse: (_type, on) => {
         this.#listeners.set(on, '');
         for (const service of this.#services.values()) on({ type: 'up', service });
-        return { stop: () => void this.#listeners.delete(on), reconfirm: name => void this.doubted.push(name) };
+        return {
+          stop: () => void this.#listeners.delete(on),
+          reconfirm: name => void this.doubted.push(name),
+          ask: async (name, type) => {
+            const record = this.records.get(name)?.find(one => one.type === type);
+            if (!record) throw new LanpostError('not-found', `${name} has no such record`);
+            return record.bytes;
+          },
+          resolve: async name => this.#services.get(name),
+        };
       },
     };
   }

@@ -1,52 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { LanpostError } from '../../src/errors.ts';
 import { decodeMessage } from '../../src/mdns/decode.ts';
 import { encodeMessage } from '../../src/mdns/encode.ts';
 import { makeMessage } from '../../src/mdns/message.ts';
-import { createMdns, type BrowseEvent, type Mdns, type Publication, type Renamed, type Service } from '../../src/mdns/mdns.ts';
-import { settled, SimulatedLan, type SimulatedHost } from '../support/simulated-network.ts';
 import { rr } from '../conformance/rfc-6762/one-link.ts';
-import { seeded } from '../support/seeded.ts';
-
-const TYPE = '_presence._tcp';
-
-interface Box { mdns: Mdns; host: SimulatedHost; publication: Publication; events: BrowseEvent[]; peers: Map<string, BrowseEvent['service']>; renamed: Renamed[]; troubles: string[] }
-
-interface World { clock: TestClock; lan: SimulatedLan; box: (name: string, options?: Partial<Service> & { on?: SimulatedHost; families?: (4 | 6)[] }) => Promise<Box> }
-
-function world(): World {
-  const clock = createTestClock();
-  const lan = new SimulatedLan(clock);
-  let seed = 1;
-  return {
-    clock, lan,
-    async box(name, { on, families, ...service } = {}) {
-      const host = on ?? lan.host(name, 'lan', families);
-      const box: Omit<Box, 'mdns' | 'publication'> = { host, events: [], peers: new Map(), renamed: [], troubles: [] };
-      const mdns = createMdns({
-        network: host.network(), clock, host: name, random: seeded(seed++), trouble: (trouble) => box.troubles.push(trouble.kind),
-      });
-      const publication = mdns.publish({
-        user: 'box', type: TYPE, port: 5298, txt: [['txtvers', '1'], ['status', 'avail']], onRenamed: (renamed) => box.renamed.push(renamed), ...service,
-      });
-      mdns.browse(TYPE, (event) => {
-        box.events.push(event);
-        if (event.type === 'down') box.peers.delete(event.service.instance);
-        else box.peers.set(event.service.instance, event.service);
-      });
-      await settled();
-      return { ...box, mdns, publication };
-    },
-  };
-}
-
-async function advance(clock: TestClock, ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= 500) {
-    clock.advance(Math.min(500, left));
-    await settled();
-  }
-}
+import { advance, type Box, TYPE, world } from './world.ts';
 
 describe('createMdns', () => {
   it('two boxes find each other within 3 s, with port, TXT and addresses of both families', async () => {

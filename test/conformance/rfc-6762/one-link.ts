@@ -24,6 +24,9 @@ export const rr = {
   txt: (name: string, pairs: [string, string][] = [['status', 'avail']], more: Partial<DnsRecord> = {}): DnsRecord => (
     { name, type: TYPE.TXT, class: 1, flush: true, ttl: OTHER_TTL, data: { kind: 'bytes', bytes: new Uint8Array(encodeText(pairs)) }, ...more }
   ),
+  null: (name: string, bytes: Uint8Array, more: Partial<DnsRecord> = {}): DnsRecord => (
+    { name, type: TYPE.NULL, class: 1, flush: true, ttl: HOST_TTL, data: { kind: 'bytes', bytes: Uint8Array.from(bytes) }, ...more }
+  ),
 };
 
 /** All the records of a peer `name@host`. */

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { LanpostError } from '../../../src/errors.ts';
 import { hostLabel, instanceLabel, numbered } from '../../../src/mdns/host-label.ts';
-import { TYPE } from '../../../src/mdns/message.ts';
+import { TYPE, type DnsRecord } from '../../../src/mdns/message.ts';
 import { decodeText, encodeText } from '../../../src/mdns/text.ts';
 import { HOST, INSTANCE, OneLink, rr, SERVICE } from '../rfc-6762/one-link.ts';
 
@@ -99,9 +99,36 @@ describe('RFC 6763 DNS-based service discovery', () => {
     expect(one.of('found')).toMatchObject([{ service: { port: 5298 } }]);
   });
 
+  it('XEP-0174 §6 an avatar is a NULL record at the instance: told, answered, in NSEC, taken back', () => {
+    const one = OneLink.held();
+    const image = rr.null(INSTANCE, Buffer.alloc(4000, 7));
+    const other = rr.null(INSTANCE, Buffer.alloc(6000, 8));
+    const offer = (...more: DnsRecord[]): void => one.do((link, now) => {
+      const wanted = one.service();
+      link.claim({ ...wanted, unique: [...wanted.unique, ...more] }, now);
+    });
+    offer(image);
+    one.advance(3000);
+    expect(one.responses.map(({ message }) => message.answers)).toMatchObject([[image], [image]]);
+    one.forgetSent();
+    one.ask(INSTANCE, TYPE.NULL);
+    one.advance(0);
+    expect(one.responses.flatMap(({ message }) => message.answers)).toMatchObject([{ flush: true, ttl: 120, data: image.data }]);
+    one.ask(INSTANCE, TYPE.AAAA);
+    one.advance(1000);
+    expect(one.responses.at(-1)?.message.answers).toMatchObject([{ type: TYPE.NSEC, data: { types: [TYPE.NULL, TYPE.TXT, TYPE.SRV] } }]);
+    offer(other);
+    one.advance(3000);
+    expect(one.responses.at(-1)).toMatchObject({ message: { answers: [other] } });
+    expect(one.responses.every(({ length }) => length < 9000 - 48)).toBe(true);
+    one.forgetSent();
+    offer();
+    one.advance(3000);
+    expect(one.responses.map(({ message }) => message.answers)).toMatchObject([[{ type: TYPE.NULL, ttl: 0 }]]);
+  });
+
   it.todo('§7.1 subtypes (`_sub`): offered and browsed');
   it.todo('§8 flagship naming');
   it.todo('§9 browsing the enumeration of types');
   it.todo('§11 browse and registration domains (`b._dns-sd._udp`)');
-  it.todo('XEP-0174 §6 the avatar as a NULL record at the instance name');
 });
