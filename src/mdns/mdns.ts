@@ -12,6 +12,7 @@ import { nameOf, type InstanceRecord, type Offer, type Service } from './offer.t
 import { Offers } from './offers.ts';
 import type { Output } from './output.ts';
 import { type Joined, Places } from './places.ts';
+import type { MdnsState } from './state.ts';
 
 /** Packets nobody can read are told about this often at most. */
 const REPORT_GAP = 60_000;
@@ -49,6 +50,8 @@ export interface Mdns {
   browse(type: string, on: (event: BrowseEvent) => void): Browsing;
   /** The interfaces it works on now. */
   interfaces(): InterfaceInfo[];
+  /** How it stands on each link, in numbers. */
+  state(): MdnsState;
   /** Says goodbye for everything and leaves the links. */
   close(): Promise<void>;
 }
@@ -111,6 +114,10 @@ class Engine implements Mdns {
 
   interfaces(): InterfaceInfo[] {
     return this.#places.interfaces();
+  }
+
+  state(): MdnsState {
+    return { links: this.#places.states(), offers: this.#offers.states() };
   }
 
   publish(service: Service): Publication {
@@ -213,10 +220,13 @@ class Engine implements Mdns {
     if (fresh) for (const key of this.#listeners.keys()) place.link.browse(key, this.#now());
   }
 
-  #receive({ link }: Joined, bytes: Uint8Array, from: Source): void {
+  #receive({ link, hearing }: Joined, bytes: Uint8Array, from: Source): void {
     try {
-      link.receive(decodeMessage(bytes), from, this.#now());
+      const message = decodeMessage(bytes);
+      if (message.response) hearing.response(from.address);
+      link.receive(message, from, this.#now());
     } catch (error) {
+      hearing.cannotRead(from.address);
       // Whatever a packet may be, it costs no more than itself.
       this.#seldom.tell({ kind: 'mdns.malformed', message: `${from.address}: ${error instanceof Error ? error.message : String(error)}` });
     }
@@ -242,7 +252,9 @@ class Engine implements Mdns {
     switch (output.type) {
       case 'send': return place.channel.send(output.bytes, output.to);
       case 'held': return this.#offers.heldAt(place, output.name);
-      case 'conflict': return this.#offers.conflict(output.names, this.#now());
+      case 'conflict':
+        place.hearing.conflicts++;
+        return this.#offers.conflict(output.names, this.#now());
       case 'answered here': return this.#offers.answeredHere(output.name, this.#now());
       case 'found': return this.#directory.found(place.id, place.interface, output.service);
       case 'lost': return this.#directory.lost(place.id, output.name);
@@ -293,4 +305,5 @@ class Engine implements Mdns {
 export type { BrowseEvent, Found, FoundAddress } from './directory.ts';
 export type { InstanceRecord, Numbers, Renamed, Service } from './offer.ts';
 export type { AskOptions } from './inquiries.ts';
+export type { LinkState, MdnsState, OfferState } from './state.ts';
 export type { Channel, Family, InterfaceInfo, Network, Source } from './network.ts';

@@ -28,6 +28,21 @@ export interface Channel {
   send(bytes: Uint8Array, to?: Source): void;
   /** Resolves when what was sent has left. */
   close(): Promise<void>;
+  counts(): ChannelCounts;
+}
+
+/** What a channel did since it was opened. */
+export interface ChannelCounts {
+  readonly sent: number;
+  /** Packets to the group that came back to this host. */
+  readonly echoed: number;
+  readonly failed: number;
+  /** Why the last of them failed. */
+  readonly error?: string;
+  /** Packets from senders that are on no link of this host. */
+  readonly strayed: number;
+  /** One of them. */
+  readonly strayedFrom?: string;
 }
 
 export interface Network {

@@ -1,8 +1,9 @@
-import { hostLabel } from './host-label.ts';
+import { hostLabel, instanceLabel } from './host-label.ts';
 import type { Link } from './link.ts';
 import { nameKey } from './name.ts';
 import type { InterfaceInfo } from './network.ts';
-import { checkedRecords, hostName, hostRecords, instanceKey, instanceName, instanceRecords, type InstanceRecord, type Machine, type Offer, type Service } from './offer.ts';
+import { checkedRecords, hostName, hostRecords, instanceKey, instanceName, instanceRecords, nameOf, type InstanceRecord, type Machine, type Offer, type Service } from './offer.ts';
+import type { OfferState } from './state.ts';
 import { encodeText } from './text.ts';
 
 /** RFC 6762 §8.1: after 15 conflicts within 10 s, at least 5 s between attempts. */
@@ -80,6 +81,14 @@ export class Offers {
       link.release(instanceName(offer), true);
       if (last) link.release(hostName(machine), true);
     }
+  }
+
+  states(): OfferState[] {
+    return [...this.#offers.values()].map((offer) => {
+      const { machine, service, held } = offer;
+      const { instance, host } = nameOf(offer);
+      return { instance, wanted: instanceLabel(service.user, 0, machine.base), host, besideAnother: machine.aliased !== undefined, held: [...held] };
+    });
   }
 
   /** A link was joined, or its interface has other addresses. */

@@ -1,12 +1,14 @@
 import type { Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
-import { LanpostError } from '../errors.ts';
+import { type ErrorCode, LanpostError } from '../errors.ts';
 import { addressToBytes, canonicalAddress, isLinkLocal } from './address.ts';
 import { onLink } from './directory.ts';
-import { channelPrint, linksOf, printOf } from './interfaces.ts';
+import { Hearing } from './hearing.ts';
+import { channelPrint, linksOf, printOf, type Wish } from './interfaces.ts';
 import { Link } from './link.ts';
 import type { Channel, Family, InterfaceInfo, Network, Source } from './network.ts';
 import type { Place } from './offers.ts';
+import { NO_COUNTS, type LinkState } from './state.ts';
 
 /** Interfaces come and go without a word. */
 const POLL_TIME = 2000;
@@ -23,6 +25,7 @@ export interface Joined extends Place {
   readonly channel: Channel;
   /** Whether senders are on the link, as far as it was looked up. */
   readonly sources: Map<string, boolean>;
+  readonly hearing: Hearing;
   /** What the channel was opened for. */
   readonly print: string;
 }
@@ -43,12 +46,16 @@ export interface PlacesParts {
   readonly changed: () => void;
 }
 
+/** Why a link could not be joined. */
+interface Failure { readonly message: string; readonly code?: ErrorCode }
+
 /** The links there are: one per interface and address family, joined and left as interfaces come and go. */
 export class Places {
   readonly #parts: PlacesParts;
   readonly #places = new Map<string, Joined>();
   readonly #opening = new Map<string, Promise<void>>();
-  readonly #failed = new Map<string, string>();
+  readonly #failed = new Map<string, Failure>();
+  #wanted: ReadonlyMap<string, Wish> = new Map();
   readonly #poll: Timer;
   #own: ReadonlySet<string> = new Set();
   #interfaces: InterfaceInfo[] = [];
@@ -73,6 +80,26 @@ export class Places {
     return this.#interfaces.filter(({ name }) => names.has(name));
   }
 
+  /** How each link that is wanted stands. */
+  states(): LinkState[] {
+    return [...this.#wanted].map(([id, { iface, family }]): LinkState => {
+      const place = this.#places.get(id);
+      const failure = this.#failed.get(id);
+      const { packets, responses, senders, last, unreadable, unreadableFrom, conflicts } = place?.hearing ?? new Hearing();
+      const { strayed, strayedFrom, sent, ...counts } = place?.channel.counts() ?? NO_COUNTS;
+      return {
+        interface: iface.name, family,
+        state: place ? 'joined' : failure ? 'failed' : 'joining',
+        ...(place || !failure ? {} : { reason: failure.message, ...(failure.code ? { code: failure.code } : {}) }),
+        heard: { packets, responses, senders, ...(last === undefined ? {} : { lastAgo: Math.round(this.#parts.clock.mono() - last) }) },
+        sent: { packets: sent, ...counts },
+        strayed: { packets: strayed, ...(strayedFrom === undefined ? {} : { from: strayedFrom }) },
+        unreadable: { packets: unreadable, ...(unreadableFrom === undefined ? {} : { from: unreadableFrom }) },
+        conflicts,
+      };
+    });
+  }
+
   /** What interfaces there are now: joins new ones, leaves those that are gone, and notices sleep. */
   look(): void {
     const { clock, joined, changed } = this.#parts;
@@ -80,7 +107,7 @@ export class Places {
     this.#own = new Set(present.flatMap(({ addresses }) => addresses.map(({ address }) => canonicalAddress(address))));
     this.#interfaces = present;
     const slept = this.#slept();
-    const wanted = linksOf(present);
+    const wanted = this.#wanted = linksOf(present);
     for (const [id, place] of this.#places) {
       const still = wanted.get(id);
       if (!still || channelPrint(still.iface, place.family) !== place.print) this.#part(place);
@@ -146,7 +173,7 @@ export class Places {
 
   async #enter(id: string, link: Link, iface: InterfaceInfo, family: Family): Promise<void> {
     const channel = await this.#parts.network.open(iface.name, family, (bytes, from) => this.#receive(id, bytes, from));
-    const place: Joined = { id, link, interface: iface, family, channel, sources: new Map(), print: channelPrint(iface, family) };
+    const place: Joined = { id, link, interface: iface, family, channel, sources: new Map(), hearing: new Hearing(), print: channelPrint(iface, family) };
     this.#failed.delete(id);
     this.#places.set(id, place);
     this.#parts.joined(place, true);
@@ -156,9 +183,10 @@ export class Places {
   /** Tried again at every look; told once as long as the reason stays the same. */
   #couldNotJoin(id: string, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
-    if (this.#failed.get(id) === message) return;
-    this.#failed.set(id, message);
-    this.#parts.trouble({ kind: 'mdns.join', message: `cannot use multicast DNS on ${id}: ${message}`, ...(error instanceof LanpostError ? { code: error.code } : {}) });
+    if (this.#failed.get(id)?.message === message) return;
+    const code = error instanceof LanpostError ? { code: error.code } : {};
+    this.#failed.set(id, { message, ...code });
+    this.#parts.trouble({ kind: 'mdns.join', message: `cannot use multicast DNS on ${id}: ${message}`, ...code });
   }
 
   #part(place: Joined): void {
@@ -170,7 +198,10 @@ export class Places {
 
   #receive(id: string, bytes: Uint8Array, from: Source): void {
     const place = this.#places.get(id);
-    if (place && isFromLink(from, place)) this.#parts.received(place, bytes, from);
+    if (!place || !isFromLink(from, place)) return;
+    // Other programs of this host are no proof that the link works.
+    if (!this.#own.has(from.address)) place.hearing.packet(from.address, this.#parts.clock.mono());
+    this.#parts.received(place, bytes, from);
   }
 }
 

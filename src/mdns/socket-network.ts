@@ -4,7 +4,7 @@ import multicastDns, { type MulticastDNS } from 'multicast-dns';
 import { LanpostError } from '../errors.ts';
 import { addressToBytes, canonicalAddress, isLinkLocal, withoutZone } from './address.ts';
 import { onLink } from './directory.ts';
-import { MDNS_PORT, type Channel, type Family, type InterfaceInfo, type Network, type Source } from './network.ts';
+import { MDNS_PORT, type Channel, type ChannelCounts, type Family, type InterfaceInfo, type Network, type Source } from './network.ts';
 
 const GROUP = { 4: '224.0.0.251', 6: 'ff02::fb' } as const;
 /** RFC 6762 §11 */
@@ -24,13 +24,18 @@ type Receive = (bytes: Uint8Array, from: Source) => void;
  * a label, an empty TXT, or a QU question), so its listener is taken away and packets go by the socket.
  */
 export function createSocketNetwork(): Network {
+  let present: InterfaceInfo[] = [];
+  const interfaces = (): InterfaceInfo[] => {
+    present = systemInterfaces();
+    return present;
+  };
   return {
-    interfaces: systemInterfaces,
+    interfaces,
     async open(name, family, onPacket) {
-      const iface = systemInterfaces().find((one) => one.name === name);
+      const iface = interfaces().find((one) => one.name === name);
       const local = iface?.addresses.find((own) => own.family === family);
       if (!iface || !local) throw new LanpostError('unreachable', `${name} has no IPv${family} address`);
-      const port = new Port(iface, family, onPacket);
+      const port = new Port({ iface, family, onPacket, present: () => present });
       await port.join(family === 4 ? local.address : `::%${name}`);
       return port;
     },
@@ -38,12 +43,28 @@ export function createSocketNetwork(): Network {
 }
 
 /** What an address says about who sent. */
-interface Sender { readonly plain: string; readonly here: boolean; readonly own: boolean }
+interface Sender {
+  readonly plain: string;
+  /** On this interface's link. */
+  readonly here: boolean;
+  /** Its address says which interface it came through. */
+  readonly zoned: boolean;
+  readonly own: boolean;
+}
+
+interface PortParts {
+  readonly iface: InterfaceInfo;
+  readonly family: Family;
+  readonly onPacket: Receive;
+  /** Interfaces as last looked up. */
+  readonly present: () => readonly InterfaceInfo[];
+}
 
 class Port implements Channel {
   readonly #interface: InterfaceInfo;
   readonly #family: Family;
   readonly #onPacket: Receive;
+  readonly #present: () => readonly InterfaceInfo[];
   readonly #socket: Socket;
   readonly #own: ReadonlySet<string>;
   readonly #sources = new Map<string, Sender>();
@@ -51,10 +72,17 @@ class Port implements Channel {
   /** What we multicast comes back, as it must for others on this host: it is told apart byte by byte. */
   #echoes: Buffer[] = [];
   #sending = 0;
+  #sent = 0;
+  #echoed = 0;
+  #failed = 0;
+  #error: string | undefined;
+  #strayed = 0;
+  #strayedFrom: string | undefined;
   #closed = false;
   #idle: (() => void) | undefined;
 
-  constructor(iface: InterfaceInfo, family: Family, onPacket: Receive) {
+  constructor({ iface, family, onPacket, present }: PortParts) {
+    this.#present = present;
     this.#interface = iface;
     this.#family = family;
     this.#onPacket = onPacket;
@@ -111,15 +139,26 @@ class Port implements Channel {
 
   send(bytes: Uint8Array, to?: Source): void {
     if (this.#closed || to?.port === 0) return;
-    if (!to) {
-      this.#echoes.push(Buffer.from(bytes));
+    const echo = to ? undefined : Buffer.from(bytes);
+    if (echo) {
+      this.#echoes.push(echo);
       if (this.#echoes.length > MAX_ECHOES) this.#echoes.shift();
     }
     this.#sending++;
+    this.#sent++;
     const zone = this.#family === 6 ? `%${this.#interface.name}` : '';
-    this.#socket.send(bytes, to?.port ?? MDNS_PORT, `${to?.address ?? GROUP[this.#family]}${zone}`, () => {
+    this.#socket.send(bytes, to?.port ?? MDNS_PORT, `${to?.address ?? GROUP[this.#family]}${zone}`, (error) => {
+      if (error) this.#cannotSend(error, echo);
       if (--this.#sending === 0) this.#idle?.();
     });
+  }
+
+  counts(): ChannelCounts {
+    return {
+      sent: this.#sent, echoed: this.#echoed, failed: this.#failed, strayed: this.#strayed,
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+      ...(this.#strayedFrom === undefined ? {} : { strayedFrom: this.#strayedFrom }),
+    };
   }
 
   async close(): Promise<void> {
@@ -137,15 +176,18 @@ class Port implements Channel {
 
   #receive(bytes: Buffer, { address, port }: RemoteInfo): void {
     const source = this.#sources.get(address) ?? this.#learn(address);
-    if (!source.here) return;
-    if (port === MDNS_PORT && source.own && this.#isEcho(bytes)) return;
+    if (!source.here) return this.#elsewhere(source);
+    if (port === MDNS_PORT && source.own && this.#isEcho(bytes)) {
+      this.#echoed++;
+      return;
+    }
     this.#onPacket(bytes, { address: source.plain, port });
   }
 
   #learn(address: string): Sender {
     if (this.#sources.size >= MAX_SOURCES) this.#sources.clear();
     const plain = canonicalAddress(address);
-    const source = { plain, here: this.#isHere(address, plain), own: this.#own.has(plain) };
+    const source = { plain, here: this.#isHere(address, plain), zoned: address.includes('%'), own: this.#own.has(plain) };
     this.#sources.set(address, source);
     return source;
   }
@@ -159,6 +201,21 @@ class Port implements Channel {
     if (zone >= 0) return address.slice(zone + 1) === this.#interface.name;
     const bytes = addressToBytes(plain);
     return bytes !== undefined && (isLinkLocal(bytes) || onLink(bytes, this.#interface));
+  }
+
+  /** Of another link, or of none: every socket on the port hears every interface. */
+  #elsewhere({ plain, zoned }: Sender): void {
+    const bytes = zoned ? undefined : addressToBytes(plain);
+    if (!bytes || this.#present().some((iface) => onLink(bytes, iface))) return;
+    this.#strayed++;
+    this.#strayedFrom = plain;
+  }
+
+  #cannotSend(error: Error, echo: Buffer | undefined): void {
+    this.#failed++;
+    this.#error = error.message;
+    // It never left, so it never comes back.
+    if (echo) this.#echoes = this.#echoes.filter((sent) => sent !== echo);
   }
 
   #isEcho(bytes: Buffer): boolean {

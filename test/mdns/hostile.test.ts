@@ -9,6 +9,7 @@ import { Cache } from '../../src/mdns/cache.ts';
 import { DueQueue } from '../../src/mdns/due-queue.ts';
 import { makeMessage, TYPE, type DnsRecord, type Message } from '../../src/mdns/message.ts';
 import { type BrowseEvent, createMdns, type Renamed } from '../../src/mdns/mdns.ts';
+import { NO_COUNTS } from '../../src/mdns/state.ts';
 import type { Channel, Network, Source } from '../../src/mdns/network.ts';
 import { HOST, INSTANCE, OneLink, OTHER, peer, rr, SERVICE } from '../conformance/rfc-6762/one-link.ts';
 import { settled } from '../support/simulated-network.ts';
@@ -33,7 +34,7 @@ async function target() {
     interfaces: () => [{ name: 'eth0', addresses: [{ address: '10.0.0.1', family: 4, prefix: 24 }] }],
     open: async (_name, _family, onPacket): Promise<Channel> => {
       deliver = onPacket;
-      return { send: (bytes, to) => void sent.push({ bytes, to }), close: async () => undefined };
+      return { send: (bytes, to) => void sent.push({ bytes, to }), counts: () => NO_COUNTS, close: async () => undefined };
     },
   };
   const mdns = createMdns({ network, clock, host: 'h1', random: () => 0.5, trouble: ({ kind }) => troubles.push(kind) });

@@ -117,9 +117,12 @@ export class SimulatedHost {
     if (!entry) throw new LanpostError('unreachable', `no interface ${name}`);
     const port: Port = { host: this, name, family, onPacket };
     const detach = this.#lan.attach(entry.segment, port);
+    let sent = 0;
     return {
+      counts: () => ({ sent, echoed: sent, failed: 0, strayed: 0 }),
       send: (bytes, to) => {
         if (!this.#interfaces.has(name)) return;
+        sent++;
         const from = { address: this.address(family, name), port: 5353 };
         this.#lan.transmit({ segment: entry.segment, family, from, to, bytes: Uint8Array.from(bytes) }, port);
       },
