@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 
 // Addresses as text in one canonical form (RFC 5952 for IPv6), so that they compare by `===`.
 
@@ -22,9 +22,9 @@ export function addressFromBytes(bytes: Buffer): string {
 export function addressToBytes(address: string): Buffer | undefined {
   const text = withoutZone(address);
   if (!text.includes(':')) {
+    if (!isIPv4(text)) return undefined;
     const parts = text.split('.');
-    if (parts.length !== 4 || !parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256)) return undefined;
-    return Buffer.from(parts.map(Number));
+    return Buffer.of(Number(parts[0]), Number(parts[1]), Number(parts[2]), Number(parts[3]));
   }
   if (!isIPv6(text)) return undefined;
   const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);

@@ -1,6 +1,6 @@
-import { addressToBytes, inSubnet, isHostAddress, isLinkLocal } from './address.ts';
+import { addressToBytes, isHostAddress, isLinkLocal } from './address.ts';
+import { onLink, type Subnet } from './interfaces.ts';
 import { firstLabel, nameKey } from './name.ts';
-import type { InterfaceInfo } from './network.ts';
 import type { Resolved } from './output.ts';
 import { decodeText, type TextValue } from './text.ts';
 
@@ -24,10 +24,13 @@ export interface Found {
 
 export interface BrowseEvent { readonly type: 'up' | 'changed' | 'down'; readonly service: Found }
 
+/** The interface where something was learned. */
+export interface Whereabouts { readonly interface: { readonly name: string }; readonly subnets: readonly Subnet[] }
+
 interface Listing {
   readonly type: string;
   /** Newest last. */
-  readonly seen: Map<string, { readonly resolved: Resolved; readonly interface: InterfaceInfo }>;
+  readonly seen: Map<string, { readonly resolved: Resolved; readonly at: Whereabouts }>;
   shown?: { readonly found: Found; readonly print: string };
 }
 
@@ -46,12 +49,12 @@ export class Directory {
     this.#parts = parts;
   }
 
-  found(place: string, iface: InterfaceInfo, resolved: Resolved): void {
+  found(place: string, at: Whereabouts, resolved: Resolved): void {
     const key = nameKey(resolved.name);
-    const listing = this.#listings.get(key) ?? { type: nameKey(resolved.type), seen: new Map<string, { resolved: Resolved; interface: InterfaceInfo }>() };
+    const listing = this.#listings.get(key) ?? { type: nameKey(resolved.type), seen: new Map() } satisfies Listing;
     this.#listings.set(key, listing);
     listing.seen.delete(place);
-    listing.seen.set(place, { resolved, interface: iface });
+    listing.seen.set(place, { resolved, at });
     this.#show(key, listing);
   }
 
@@ -100,9 +103,9 @@ function merge(listing: Listing): Found | undefined {
   const label = newest && firstLabel(newest.name).label;
   if (!newest || label === undefined) return undefined;
   const addresses = new Map<string, FoundAddress>();
-  for (const { resolved, interface: iface } of seen) {
+  for (const { resolved, at } of seen) {
     for (const address of resolved.addresses) {
-      const usable = connectable(address, iface);
+      const usable = connectable(address, at);
       if (usable) addresses.set(usable.address, usable);
     }
   }
@@ -117,18 +120,11 @@ function merge(listing: Listing): Found | undefined {
 }
 
 /** Nobody on the link makes us connect elsewhere: only to addresses of that link. */
-function connectable(address: string, iface: InterfaceInfo): FoundAddress | undefined {
+function connectable(address: string, { interface: { name }, subnets }: Whereabouts): FoundAddress | undefined {
   const bytes = addressToBytes(address);
   if (!bytes || !isHostAddress(bytes)) return undefined;
   const family = bytes.length === 4 ? 4 : 6;
   const local = isLinkLocal(bytes);
-  if (!local && !onLink(bytes, iface)) return undefined;
-  return { address: local && family === 6 ? `${address}%${iface.name}` : address, family, interface: iface.name };
-}
-
-export function onLink(address: Buffer, { addresses }: InterfaceInfo): boolean {
-  return addresses.some((own) => {
-    const bytes = addressToBytes(own.address);
-    return bytes !== undefined && inSubnet(address, bytes, own.prefix);
-  });
+  if (!local && !onLink(bytes, subnets)) return undefined;
+  return { address: local && family === 6 ? `${address}%${name}` : address, family, interface: name };
 }

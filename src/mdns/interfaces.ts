@@ -26,6 +26,21 @@ export function printOf({ addresses }: InterfaceInfo): string {
   return addresses.map(({ address, prefix }) => `${withoutZone(address)}/${prefix}`).toSorted().join(' ');
 }
 
+/** An address of our own as bytes, with the length of its prefix in bits. */
+export interface Subnet { readonly bytes: Buffer; readonly prefix: number }
+
+/** Worked out once for an interface: every packet is held against it. */
+export function subnetsOf({ addresses }: InterfaceInfo): Subnet[] {
+  return addresses.flatMap(({ address, prefix }) => {
+    const bytes = addressToBytes(address);
+    return bytes ? [{ bytes, prefix }] : [];
+  });
+}
+
+export function onLink(address: Buffer, subnets: readonly Subnet[]): boolean {
+  return subnets.some(({ bytes, prefix }) => inSubnet(address, bytes, prefix));
+}
+
 /** What a channel depends on: an IPv4 membership belongs to an address, an IPv6 one to the interface. */
 export function channelPrint(iface: InterfaceInfo, family: Family): string {
   return family === 6 ? '' : printOf({ name: iface.name, addresses: iface.addresses.filter((own) => own.family === 4) });
@@ -34,15 +49,8 @@ export function channelPrint(iface: InterfaceInfo, family: Family): string {
 /** Several IPv4 interfaces on one subnet are one link. */
 function sameLink(iface: InterfaceInfo, family: Family, wanted: ReadonlyMap<string, Wish>): boolean {
   if (family !== 4) return false;
-  const mine = subnetsOf(iface);
+  const mine = subnetsOf(iface); // an IPv6 subnet equals none of IPv4
   return [...wanted.values()].some((other) => other.family === 4 && subnetsOf(other.iface).some((net) => (
-    mine.some(({ bytes, prefix }) => prefix === net.prefix && inSubnet(bytes, net.bytes, prefix))
+    net.bytes.length === 4 && mine.some(({ bytes, prefix }) => prefix === net.prefix && inSubnet(bytes, net.bytes, prefix))
   )));
-}
-
-function subnetsOf({ addresses }: InterfaceInfo): { bytes: Buffer; prefix: number }[] {
-  return addresses.flatMap(({ address, family, prefix }) => {
-    const bytes = family === 4 ? addressToBytes(address) : undefined;
-    return bytes ? [{ bytes, prefix }] : [];
-  });
 }

@@ -256,7 +256,7 @@ class Engine implements Mdns {
         place.hearing.conflicts++;
         return this.#offers.conflict(output.names, this.#now());
       case 'answered here': return this.#offers.answeredHere(output.name, this.#now());
-      case 'found': return this.#directory.found(place.id, place.interface, output.service);
+      case 'found': return this.#directory.found(place.id, place, output.service);
       case 'lost': return this.#directory.lost(place.id, output.name);
       case 'goodbye': return this.#doubtElsewhere(place, output.name);
       case 'answer': return this.#inquiries.answered(output.record);

@@ -2,9 +2,8 @@ import type { Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { type ErrorCode, LanpostError } from '../errors.ts';
 import { addressToBytes, canonicalAddress, isLinkLocal } from './address.ts';
-import { onLink } from './directory.ts';
 import { Hearing } from './hearing.ts';
-import { channelPrint, linksOf, printOf, type Wish } from './interfaces.ts';
+import { channelPrint, linksOf, onLink, printOf, type Subnet, subnetsOf, type Wish } from './interfaces.ts';
 import { Link } from './link.ts';
 import type { Channel, Family, InterfaceInfo, Network, Source } from './network.ts';
 import type { Place } from './offers.ts';
@@ -21,6 +20,8 @@ const MAX_SOURCES = 4096;
 
 export interface Joined extends Place {
   interface: InterfaceInfo;
+  /** Of that interface. */
+  subnets: readonly Subnet[];
   readonly family: Family;
   readonly channel: Channel;
   /** Whether senders are on the link, as far as it was looked up. */
@@ -121,6 +122,7 @@ export class Places {
       const readdressed = printOf(iface) !== printOf(place.interface);
       place.interface = iface;
       if (readdressed) {
+        place.subnets = subnetsOf(iface);
         place.sources.clear();
         joined(place, false);
       }
@@ -173,7 +175,7 @@ export class Places {
 
   async #enter(id: string, link: Link, iface: InterfaceInfo, family: Family): Promise<void> {
     const channel = await this.#parts.network.open(iface.name, family, (bytes, from) => this.#receive(id, bytes, from));
-    const place: Joined = { id, link, interface: iface, family, channel, sources: new Map(), hearing: new Hearing(), print: channelPrint(iface, family) };
+    const place: Joined = { id, link, interface: iface, subnets: subnetsOf(iface), family, channel, sources: new Map(), hearing: new Hearing(), print: channelPrint(iface, family) };
     this.#failed.delete(id);
     this.#places.set(id, place);
     this.#parts.joined(place, true);
@@ -210,7 +212,7 @@ function isFromLink({ address }: Source, place: Joined): boolean {
   const known = place.sources.get(address);
   if (known !== undefined) return known;
   const bytes = addressToBytes(address);
-  const is = bytes !== undefined && (isLinkLocal(bytes) || onLink(bytes, place.interface));
+  const is = bytes !== undefined && (isLinkLocal(bytes) || onLink(bytes, place.subnets));
   if (place.sources.size >= MAX_SOURCES) place.sources.clear();
   place.sources.set(address, is);
   return is;

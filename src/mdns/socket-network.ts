@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import multicastDns, { type MulticastDNS } from 'multicast-dns';
 import { LanpostError } from '../errors.ts';
 import { addressToBytes, canonicalAddress, isLinkLocal, withoutZone } from './address.ts';
-import { onLink } from './directory.ts';
+import { onLink, subnetsOf } from './interfaces.ts';
 import { MDNS_PORT, type Channel, type ChannelCounts, type Family, type InterfaceInfo, type Network, type Source } from './network.ts';
 
 const GROUP = { 4: '224.0.0.251', 6: 'ff02::fb' } as const;
@@ -200,13 +200,13 @@ class Port implements Channel {
     const zone = address.indexOf('%');
     if (zone >= 0) return address.slice(zone + 1) === this.#interface.name;
     const bytes = addressToBytes(plain);
-    return bytes !== undefined && (isLinkLocal(bytes) || onLink(bytes, this.#interface));
+    return bytes !== undefined && (isLinkLocal(bytes) || onLink(bytes, subnetsOf(this.#interface)));
   }
 
   /** Of another link, or of none: every socket on the port hears every interface. */
   #elsewhere({ plain, zoned }: Sender): void {
     const bytes = zoned ? undefined : addressToBytes(plain);
-    if (!bytes || this.#present().some((iface) => onLink(bytes, iface))) return;
+    if (!bytes || this.#present().some((iface) => onLink(bytes, subnetsOf(iface)))) return;
     this.#strayed++;
     this.#strayedFrom = plain;
   }

@@ -1,6 +1,7 @@
-// `npm run bench [publish|stream|process|log]…`: prints what was measured on this machine, now.
+// `npm run bench [publish|stream|process|log|scale]…`: prints what was measured on this machine, now.
 import { cpus, loadavg } from 'node:os';
 import { type Row, printTable } from './figures.ts';
+import { benchScale } from './link/scale.ts';
 import { benchLog } from './log.ts';
 import { benchProcess } from './process.ts';
 import { benchPublish } from './publish.ts';
@@ -9,7 +10,7 @@ import { benchStream } from './stream.ts';
 const logRows = async (): Promise<Row[]> => (await benchLog()).map(({ name, value, ratio, target }) => ({
   what: name, ours: value, peer: '', ...(ratio === undefined ? {} : { ratio }), ...(target === undefined ? {} : { target }),
 }));
-const parts: Readonly<Record<string, () => Promise<readonly Row[]>>> = { publish: benchPublish, stream: benchStream, process: benchProcess, log: logRows };
+const parts: Readonly<Record<string, () => Promise<readonly Row[]>>> = { publish: benchPublish, stream: benchStream, process: benchProcess, log: logRows, scale: benchScale };
 const asked = process.argv.slice(2);
 for (const name of asked) if (!Object.hasOwn(parts, name)) throw new Error(`there is no part "${name}": ${Object.keys(parts).join(', ')}`);
 

@@ -1,0 +1,31 @@
+// A process that hears all of multicast DNS on its host's link and keeps count, by sender.
+import { createSocket } from 'node:dgram';
+import { createInterface } from 'node:readline';
+import { decodeMessage } from '../../../src/mdns/decode.ts';
+
+interface Count { queries: number; knownAnswers: number; responses: number; answers: number; bytes: number; longest: number }
+const counts = new Map<string, Count>();
+const socket = createSocket({ type: 'udp4', reuseAddr: true });
+socket.on('message', (bytes, { address }) => {
+  const count = counts.get(address) ?? { queries: 0, knownAnswers: 0, responses: 0, answers: 0, bytes: 0, longest: 0 };
+  counts.set(address, count);
+  const { response, answers } = decodeMessage(bytes);
+  if (response) {
+    count.responses++;
+    count.answers += answers.length;
+  } else {
+    count.queries++;
+    count.knownAnswers += answers.length;
+  }
+  count.bytes += bytes.length;
+  count.longest = Math.max(count.longest, bytes.length);
+});
+socket.bind(5353, '0.0.0.0', () => {
+  socket.addMembership('224.0.0.251', process.argv[2]);
+  socket.setRecvBufferSize(4 << 20);
+  process.stdout.write('{"event":"ready"}\n');
+});
+createInterface({ input: process.stdin }).on('line', () => {
+  process.stdout.write(`${JSON.stringify({ event: 'counts', counts: Object.fromEntries(counts) })}\n`);
+  counts.clear();
+}).on('close', () => process.exit(0));
