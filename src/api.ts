@@ -197,14 +197,42 @@ export interface MessageStream extends AsyncIterableIterator<Message>, AsyncDisp
 export type TrustLevel = 'none' | 'seen' | 'paired';
 export type PeerStatus = 'available' | 'away' | 'dnd';
 
+/** What the owner says of a person on the link: nothing of it is published unless it is given. */
+export interface About {
+  readonly first?: string;
+  readonly last?: string;
+  readonly nick?: string;
+  readonly email?: readonly string[];
+  readonly jid?: readonly string[];
+  /** `false`: none of it is published, however much is given. */
+  readonly personal?: boolean;
+}
+
+/** What this box says of itself on the link. */
+export interface OwnPresence {
+  readonly status: PeerStatus;
+  readonly statusText?: string;
+  readonly about: About;
+}
+
 export interface Peer {
   /** Instance name on the link: an opaque label. */
   readonly name: string;
   readonly address: string;
   readonly status: PeerStatus;
   readonly statusText?: string;
-  /** Friendly name for display only; claimed, never proven. */
+  /** Friendly name for display only; claimed, never proven, as is all that a peer says of itself. */
   readonly nick?: string;
+  readonly first?: string;
+  readonly last?: string;
+  readonly email?: readonly string[];
+  /** For display: no mail is sent there because a peer says so. */
+  readonly jid?: readonly string[];
+  readonly aim?: string;
+  /** What it can do in a call, and whether it is free for one. */
+  readonly calls?: readonly ('audio' | 'video' | 'conference' | 'free')[];
+  /** What software it says it is: a URI mostly; `hash` says how `version` can be checked, else it is a version as people read it. */
+  readonly software?: { readonly node: string; readonly version?: string; readonly hash?: string; readonly extensions?: readonly string[] };
   readonly host: string;
   readonly port: number;
   readonly addresses: readonly string[];
@@ -282,6 +310,7 @@ export interface BoxStatus {
   readonly version: string;
   readonly dir: string;
   readonly link: { readonly state: 'off' | 'starting' | 'up' | 'failed'; readonly port?: number; readonly interfaces: readonly string[]; readonly reason?: string };
+  readonly presence: OwnPresence;
   readonly peers: number;
   readonly homes: readonly HomeStatus[];
   readonly log: { readonly state: 'open' | 'refusing' | 'closed'; readonly head: number; readonly topics: number; readonly bytes: number; readonly freeBytes: number; readonly reason?: string };
@@ -343,7 +372,10 @@ export interface Box extends AsyncDisposable {
     list(): Promise<HomeStatus[]>;
     remove(jid: string): Promise<void>;
   };
+  /** Resolves when it is on disk: the box comes back with it. */
   setStatus(status: PeerStatus, text?: string): Promise<void>;
+  /** Changes what is given of it; an empty text or list takes that back. Kept on disk. */
+  setAbout(changes: About): Promise<void>;
   status(): Promise<BoxStatus>;
   /** Background trouble as it happens. */
   troubles(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Trouble>;
@@ -363,6 +395,10 @@ export interface BoxOptions {
     readonly interfaces?: readonly string[];
     /** TCP port; default 5298, or a free one. */
     readonly port?: number;
+    /** What is said of a person, for this run: it goes before what `setAbout` has kept. */
+    readonly about?: Omit<About, 'personal'>;
+    /** `false`: no first and last name, nick, email or jid is published. */
+    readonly personal?: boolean;
   };
   readonly homes?: readonly HomeOptions[];
   /** Serve the control socket. Default true. */

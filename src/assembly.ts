@@ -6,6 +6,7 @@ import { createReceiver } from './home/receiver.ts';
 import type { PeerContext } from './link/context.ts';
 import { createLink } from './link/link.ts';
 import { LinkService } from './link/link-service.ts';
+import { OwnPresence } from './link/own-presence.ts';
 import { LocalBox } from './local-box.ts';
 import { Mail } from './mail/mail.ts';
 import { SelfRoad } from './mail/self-road.ts';
@@ -46,8 +47,9 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     extension.attach(dispatcher);
     disco.add(extension.features);
   }
+  const own = new OwnPresence({ registry: log.registry, label: bareName, caps: () => disco.caps(), about: options.about });
   const service: LinkService = new LinkService({
-    broker, log, trust, clock, trouble, dispatcher, disco, bareName,
+    broker, log, trust, clock, trouble, dispatcher, disco, own, bareName,
     receive: (incoming) => mail.receive(incoming),
     roadsChanged: () => mail.roadsChanged(),
   });
@@ -80,7 +82,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     });
     opened.add(() => mdns.close());
     const link = createLink({
-      mdns, trust, identity, clock, trouble, dispatcher, disco, limits,
+      mdns, trust, identity, clock, trouble, dispatcher, disco, own, limits,
       certificate: () => loadCertificate(dir, identity.key),
       registry: log.registry,
       roomy: () => log.roomy(),

@@ -1,5 +1,5 @@
 import type {
-  Box, BoxStatus, Delivery, HomeOptions, HomeStatus, ItemsOptions, MessagesOptions, MessageState, MessageStream, Peer, PeerEvent, PeerStatus,
+  About, Box, BoxStatus, Delivery, HomeOptions, HomeStatus, ItemsOptions, MessagesOptions, MessageState, MessageStream, Peer, PeerEvent, PeerStatus,
   Published, PublishOptions, Receipt, SendOptions, SubscribeOptions, Subscription, Trouble, Value,
 } from './api.ts';
 import { LanpostError } from './errors.ts';
@@ -122,8 +122,11 @@ export class LocalBox implements Box {
   };
 
   async setStatus(status: PeerStatus, text?: string): Promise<void> {
-    this.#open();
-    this.#parts.link.setStatus(status, text);
+    return this.#opened().link.own.setStatus(status, text);
+  }
+
+  async setAbout(changes: About): Promise<void> {
+    return this.#opened().link.own.setAbout(changes);
   }
 
   async status(): Promise<BoxStatus> {
@@ -137,6 +140,7 @@ export class LocalBox implements Box {
       version,
       dir,
       link: link.status(),
+      presence: link.own.said,
       peers: link.peers().length,
       homes: await homes.list(),
       log: {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { BoxOptions, HomeOptions, Limits } from './api.ts';
+import type { About, BoxOptions, HomeOptions, Limits } from './api.ts';
 import { LanpostError } from './errors.ts';
 
 /** Defaults of every limit; `docs/LIMITS.md` says what each is for. */
@@ -19,6 +19,8 @@ export interface CheckedOptions {
   readonly dir: string;
   readonly name: string | undefined;
   readonly link: false | { readonly interfaces: readonly string[] | undefined; readonly port: number | undefined };
+  /** What it may say is known to the link, which checks it. */
+  readonly about: About;
   readonly homes: readonly HomeOptions[];
   readonly control: boolean;
   readonly limits: Limits;
@@ -36,6 +38,7 @@ export function checkedOptions(options: BoxOptions = {}): CheckedOptions {
     dir: resolve(options.dir ?? '.lanpost'),
     name: checkedName(options.name),
     link: checkedLink(options.link),
+    about: aboutOf(options.link),
     homes: options.homes ?? [],
     control: options.control ?? true,
     limits: checkedLimits(options.limits),
@@ -64,6 +67,15 @@ function checkedLink(link: BoxOptions['link']): CheckedOptions['link'] {
     throw new LanpostError('invalid-value', 'link.port must be a whole number from 0 to 65535');
   }
   return { interfaces, port };
+}
+
+function aboutOf(link: BoxOptions['link']): About {
+  if (!link) return {};
+  const { about, personal } = link;
+  if (personal !== undefined && typeof personal !== 'boolean') throw new TypeError('link.personal must be true or false');
+  if (about !== undefined && (typeof about !== 'object' || about === null)) throw new TypeError('link.about must be an object');
+  if (about && 'personal' in about) throw new TypeError('link.about has no member "personal"; it is link.personal');
+  return { ...about, ...(personal === undefined ? {} : { personal }) };
 }
 
 function checkedLimits(limits: Partial<Limits> = {}): Limits {

@@ -3,6 +3,7 @@ import { home } from './commands/home.ts';
 import { messages } from './commands/messages.ts';
 import { pair } from './commands/pair.ts';
 import { peers } from './commands/peers.ts';
+import { presence } from './commands/presence.ts';
 import { publish } from './commands/publish.ts';
 import { send } from './commands/send.ts';
 import { start } from './commands/start.ts';
@@ -11,4 +12,4 @@ import { subscribe } from './commands/subscribe.ts';
 import { trust } from './commands/trust.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Command[] = [start, status, peers, send, messages, publish, subscribe, pair, ...trust, ...home];
+export const COMMANDS: readonly Command[] = [start, status, presence, peers, send, messages, publish, subscribe, pair, ...trust, ...home];

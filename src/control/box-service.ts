@@ -29,6 +29,7 @@ export function boxService(box: Box): Service {
     'homes.add': (...args: Parameters<Box['homes']['add']>) => box.homes.add(...args),
     'homes.remove': (jid: string) => box.homes.remove(jid),
     setStatus: (...args: Parameters<Box['setStatus']>) => box.setStatus(...args),
+    setAbout: (...args: Parameters<Box['setAbout']>) => box.setAbout(...args),
     status: () => box.status(),
   }));
   // Lists go as streams: one answer would outgrow a frame.

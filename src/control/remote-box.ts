@@ -96,6 +96,7 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
       async remove(jid) { await call('homes.remove', [jid]); },
     },
     async setStatus(status, text) { await call('setStatus', [status, text]); },
+    async setAbout(changes) { await call('setAbout', [present(changes)]); },
     async status() {
       const status = await call<BoxStatus>('status', []);
       ({ name } = status); // another box may have made it take a new one

@@ -1,5 +1,5 @@
 import type {
-  BoxStatus, PairingEvent, Peer, PeerEvent, PeerStatus, Published, Right, SubscribeOptions, Subscription, Trouble, TrustEntry,
+  BoxStatus, PairingEvent, Peer, PeerEvent, Published, Right, SubscribeOptions, Subscription, Trouble, TrustEntry,
 } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -22,6 +22,7 @@ import { Feeds } from './feeds.ts';
 import { Intake } from './intake.ts';
 import type { Link } from './link.ts';
 import { incomingOf, MailRoad } from './mail-road.ts';
+import type { OwnPresence } from './own-presence.ts';
 import type { Pairings } from './pairings.ts';
 import { publishAt } from './publish-at.ts';
 import { Rejoin } from './rejoin.ts';
@@ -35,6 +36,7 @@ export interface LinkServiceParts {
   readonly trouble: (trouble: Trouble) => void;
   readonly dispatcher: Dispatcher<PeerContext>;
   readonly disco: Disco<PeerContext>;
+  readonly own: OwnPresence;
   /** Resolves when the message is on disk. */
   readonly receive: (incoming: Incoming) => Promise<void>;
   /** A peer came, went, or proved its key: mail may have a road now. */
@@ -47,6 +49,8 @@ export interface LinkServiceParts {
 export class LinkService {
   readonly road: MailRoad;
   readonly trust: Trust;
+  /** What is said of this box, with or without a link. */
+  readonly own: OwnPresence;
   readonly #parts: LinkServiceParts;
   readonly #feeds: Feeds;
   readonly #intake: Intake;
@@ -62,6 +66,7 @@ export class LinkService {
     this.#parts = parts;
     const { broker, log, clock, trouble } = parts;
     this.trust = parts.trust;
+    this.own = parts.own;
     const streams: PeerStreams = this.#streams = {
       send: async (name, stanza) => this.#up().send(name, stanza),
       request: async (name, iq) => this.#up().request(name, iq),
@@ -184,9 +189,6 @@ export class LinkService {
     await this.#pairings.confirm(linkName(peer), same);
   }
 
-  setStatus(status: PeerStatus, text?: string): void {
-    this.#link?.setStatus(status, text);
-  }
 
   status(): BoxStatus['link'] {
     return this.#link?.status() ?? { state: 'off', interfaces: [] };

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { BoxStatus, Limits, PeerStatus, Trouble } from '../api.ts';
+import type { BoxStatus, Limits, Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { hostLabel, instanceLabel } from '../mdns/host-label.ts';
 import type { Mdns, Numbers, Publication, Renamed } from '../mdns/mdns.ts';
@@ -10,8 +10,8 @@ import type { Dispatcher } from '../xmpp/dispatch.ts';
 import type { Element } from '../xmpp/element.ts';
 import type { PeerContext } from './context.ts';
 import { Doors } from './doors.ts';
+import type { OwnPresence } from './own-presence.ts';
 import { Peers } from './peers.ts';
-import { buildTxt } from './presence.ts';
 import type { Timing } from './stream.ts';
 import { type Handed, Streams } from './streams.ts';
 import type { Ends, PeerStreams, ProvenPeer } from './streams-port.ts';
@@ -31,6 +31,8 @@ export interface LinkInit {
   /** Gets every stanza that may come in, with who has proven to have sent it. */
   readonly dispatcher: Dispatcher<PeerContext>;
   readonly disco: Disco<PeerContext>;
+  /** What is said of this box. */
+  readonly own: OwnPresence;
   /** The user part of `user@machine`. */
   readonly name: string;
   /** The machine part; default this machine's name. */
@@ -65,7 +67,6 @@ export interface Link extends PeerStreams {
   nameOf(fingerprint: string): string | undefined;
   /** Of the stream in use to that peer. */
   ends(name: string): Ends | undefined;
-  setStatus(status: PeerStatus, text?: string): void;
   status(): BoxStatus['link'];
   /** Says goodbye to the link and to every stream. Idempotent. */
   close(): Promise<void>;
@@ -90,12 +91,11 @@ function isNameRow(row: unknown): row is { readonly user: string; readonly numbe
 }
 
 export function createLink(init: LinkInit): Link {
-  const { mdns, trust, identity, certificate, registry, clock, trouble, dispatcher, disco, limits } = init;
+  const { mdns, trust, identity, certificate, registry, clock, trouble, dispatcher, disco, own, limits } = init;
   const host = init.host ?? hostname();
   let name = instanceLabel(init.name, 0, hostLabel(host));
   let state: BoxStatus['link']['state'] = 'starting';
   let reason: string | undefined;
-  let presence: { status: PeerStatus; text?: string } = { status: 'available' };
   let publication: Publication | undefined;
   let browsing: ReturnType<Mdns['browse']> | undefined;
   let timer: Timer | undefined;
@@ -135,8 +135,6 @@ export function createLink(init: LinkInit): Link {
     accept: socket => streams.accepted(socket),
   });
 
-  const txt = (port: number): [string, string][] => buildTxt({ ...presence, port, nick: init.name, caps: disco.caps() });
-
   const renamed = ({ instance, numbers }: Renamed): void => {
     if (instance === name) return;
     trouble({ kind: 'link.renamed-self', message: `${name} is taken on this link; this box is now ${instance}` });
@@ -152,9 +150,10 @@ export function createLink(init: LinkInit): Link {
     const { port } = doors;
     if (publication || port === undefined || closing) return;
     publication = mdns.publish({
-      user: init.name, type: SERVICE, port, txt: txt(port), host, numbers: storedNumbers(registry, init.name), onRenamed: renamed,
+      user: init.name, type: SERVICE, port, txt: own.txt(port), host, numbers: storedNumbers(registry, init.name), onRenamed: renamed,
     });
     name = publication.instance;
+    own.use(() => publication?.update(own.txt(port)));
     state = 'up';
   };
 
@@ -187,11 +186,6 @@ export function createLink(init: LinkInit): Link {
       timer = clock.every(LOOK_EVERY, () => {
         adapt().catch((error: unknown) => trouble({ kind: 'link.listen', message: error instanceof Error ? error.message : String(error) }));
       });
-    },
-
-    setStatus(status, text) {
-      presence = { status, ...(text === undefined ? {} : { text }) };
-      if (doors.port !== undefined) publication?.update(txt(doors.port));
     },
 
     status() {

@@ -180,7 +180,7 @@ export class Peers {
       address: `link:${name}`,
       status: claims.status,
       ...(claims.text === undefined ? {} : { statusText: claims.text }),
-      ...(claims.nick === undefined ? {} : { nick: claims.nick }),
+      ...personal(claims),
       addresses: [...new Set(peer.addresses.map(({ address }) => address))],
       box: claims.box,
       ...this.#init.standing(name),
@@ -209,4 +209,17 @@ export class Peers {
       if (names?.size === 0) this.#byAddress.delete(key);
     }
   }
+}
+
+function personal({ nick, first, last, email, jid, aim, calls, software }: Claims): Partial<Peer> {
+  return {
+    ...(nick === undefined ? {} : { nick }),
+    ...(first === undefined ? {} : { first }),
+    ...(last === undefined ? {} : { last }),
+    ...(email === undefined ? {} : { email }),
+    ...(jid === undefined ? {} : { jid }),
+    ...(aim === undefined ? {} : { aim }),
+    ...(calls === undefined ? {} : { calls }),
+    ...(software === undefined ? {} : { software }),
+  };
 }

@@ -1,6 +1,6 @@
 // XEP-0174 v2.0.1 §3.1 and the registry in §15.1: what a peer says of itself in its TXT record.
 // All of it is claimed, none of it proven.
-import type { PeerStatus } from '../api.ts';
+import type { About, Peer, PeerStatus } from '../api.ts';
 
 /** Entity capabilities (XEP-0115): what the application is and can do, as a hash. */
 export interface Caps {
@@ -13,22 +13,28 @@ export interface Caps {
 export interface Presence {
   readonly status: PeerStatus;
   readonly text?: string;
-  readonly nick?: string;
-  /** §3.1 D10: also sent as `port.p2pj`, equal to the SRV port. */
+  /** What the box is called; its instance name says so already. */
+  readonly label?: string;
+  readonly about?: About;
+  /** §11.5: also sent as `port.p2pj`, equal to the SRV port. */
   readonly port: number;
   readonly caps?: Caps;
+  /** SHA-1 of the picture, hex. */
+  readonly avatar?: string;
 }
 
 /** What a peer says of itself. */
-export interface Claims {
-  readonly status: PeerStatus;
+export interface Claims extends Pick<Peer, 'status' | 'nick' | 'first' | 'last' | 'email' | 'jid' | 'aim' | 'calls' | 'software'> {
   readonly text?: string;
-  readonly nick?: string;
   readonly caps?: Caps;
+  /** SHA-1 of its picture, hex. */
+  readonly avatar?: string;
   /** Says it is a box like this one: TLS is then expected of it. */
   readonly box: boolean;
 }
 
+/** RFC 6763 §6.2: what a TXT record should have at most. */
+export const TXT_BYTES = 1_300;
 /** Our own key in the TXT record; its value is the version of what boxes speak among themselves. */
 const BOX_KEY = 'lanpost';
 const BOX_VERSION = '1';
@@ -37,6 +43,8 @@ const WIRE_STATUS: Readonly<Record<PeerStatus, string>> = { available: 'avail', 
 const STRING_BYTES = 255;
 /** Claimed text is shown to people: neither endless nor able to steer a terminal. */
 const SHOWN_CHARACTERS = 256;
+/** The letters of `vc`, in any order. */
+const CALLS = [['A', 'audio'], ['V', 'video'], ['C', 'conference'], ['!', 'free']] as const;
 
 /** Cuts to so many bytes of UTF-8 without leaving half a character. */
 function fitted(text: string, bytes: number): string {
@@ -47,25 +55,47 @@ function fitted(text: string, bytes: number): string {
   return encoded.subarray(0, end).toString();
 }
 
+/** No key twice (§3.1), and never `n`, which the listing in §3 shows twice and the registry does not have. */
 export function buildTxt(presence: Presence): [string, string][] {
-  const { caps, nick } = presence;
+  const { caps } = presence;
   const pairs: [string, string | undefined][] = [
-    ['txtvers', '1'], // D5: first; Adium and iChat drop who leaves it out
-    ['1st', nick], // COMPAT(Gaim <= 2.0): needs 1st, last and status
-    ['last', ''],
+    ['txtvers', '1'], // §3.1: first; Adium and iChat drop who leaves it out
+    ...personal(presence),
     ['port.p2pj', String(presence.port)], // COMPAT(Adium 1.0): connects to this one
     ['status', WIRE_STATUS[presence.status]],
     ['msg', presence.text === '' ? undefined : presence.text],
-    ['nick', nick],
     ['node', caps?.node],
     ['hash', caps?.hash],
     ['ver', caps?.ver],
+    ['phsh', presence.avatar],
     [BOX_KEY, BOX_VERSION],
   ];
   return pairs.flatMap(([key, value]) => (value === undefined ? [] : [[key, fitted(value, STRING_BYTES - key.length - 1)]]));
 }
 
-function readStatus(value: string | undefined): PeerStatus {
+/** §13.4: the owner may keep all of it to himself. */
+function personal({ about = {}, label }: Presence): [string, string | undefined][] {
+  if (about.personal === false) return [];
+  const { first, last, nick, email, jid } = about;
+  const unnamed = first === undefined && last === undefined;
+  return [
+    // COMPAT(Gaim <= 2.0): needs 1st and last. What the box is called is nothing of a person.
+    ['1st', unnamed ? label : first ?? ''],
+    ['last', unnamed && label === undefined ? undefined : last ?? ''],
+    ['nick', nick ?? (unnamed ? label : undefined)], // COMPAT(libpurple 2.14): shows it before both
+    ['email', email?.join(' ')],
+    ['jid', jid?.join(' ')],
+  ];
+}
+
+/** Bytes of the record's data. */
+export function txtBytes(pairs: Iterable<readonly [string, string]>): number {
+  let bytes = 0;
+  for (const [key, value] of pairs) bytes += 2 + Buffer.byteLength(key) + Buffer.byteLength(value);
+  return bytes;
+}
+
+function readStatus(value: string): PeerStatus {
   if (value === 'dnd') return 'dnd';
   // COMPAT: `xa` is not in the registry but is sent; absent or unknown means available.
   return value === 'away' || value === 'xa' ? 'away' : 'available';
@@ -73,22 +103,33 @@ function readStatus(value: string | undefined): PeerStatus {
 
 const shown = (text: string): string => text.replace(/\p{Cc}+/gu, ' ').slice(0, SHOWN_CHARACTERS).trim();
 
-/** D3: nothing in it is needed. RFC 6763 §6.4: keys ignore case, the first of a key wins. */
+/** §3.1: nothing in it is needed. RFC 6763 §6.4: keys ignore case, the first of a key wins. Keys that are not registered say nothing. */
 export function readTxt(txt: Iterable<readonly [string, string | true]>): Claims {
   const values = new Map<string, string>();
   for (const [key, value] of txt) {
     const name = key.toLowerCase();
-    if (!values.has(name)) values.set(name, value === true ? '' : value);
+    if (!values.has(name)) values.set(name, value === true ? '' : shown(value));
   }
-  const text = shown(values.get('msg') ?? '');
-  const nick = shown(values.get('nick') ?? '') || shown(`${values.get('1st') ?? ''} ${values.get('last') ?? ''}`);
-  const [node, hash, ver] = [values.get('node'), values.get('hash'), values.get('ver')];
+  const text = (key: string): string => values.get(key) ?? '';
+  const list = (key: string): string[] => text(key).split(' ').filter((one) => one !== '');
+  const [node, hash, ver, first, last] = [text('node'), text('hash'), text('ver'), text('1st'), text('last')];
+  const [msg, nick, aim, avatar] = [text('msg'), text('nick') || shown(`${first} ${last}`), text('aim'), text('phsh').toLowerCase()];
+  const [email, jid, extensions] = [list('email'), list('jid'), list('ext')];
+  const calls = CALLS.flatMap(([letter, call]) => (text('vc').includes(letter) ? [call] : []));
   return {
-    status: readStatus(values.get('status')),
-    ...(text ? { text } : {}),
+    status: readStatus(text('status')),
+    ...(msg ? { text: msg } : {}),
     ...(nick ? { nick } : {}),
-    // COMPAT(libpurple 2.14): sends node and ver without hash; then ver is a version, not a hash.
+    ...(first ? { first } : {}),
+    ...(last ? { last } : {}),
+    ...(email.length > 0 ? { email } : {}),
+    ...(jid.length > 0 ? { jid } : {}),
+    ...(aim ? { aim } : {}),
+    ...(calls.length > 0 ? { calls } : {}),
+    ...(node ? { software: { node, ...(ver ? { version: ver } : {}), ...(hash ? { hash } : {}), ...(extensions.length > 0 ? { extensions } : {}) } } : {}),
+    // COMPAT(libpurple 2.14): sends node and ver without hash; then ver is a version, not a hash (XEP-0115 §5.4).
     ...(node && hash && ver ? { caps: { node, hash, ver } } : {}),
+    ...(/^[0-9a-f]{40}$/.test(avatar) ? { avatar } : {}),
     box: values.has(BOX_KEY),
   };
 }

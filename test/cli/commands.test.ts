@@ -212,6 +212,16 @@ describe('lanpost', () => {
     expect(status).toMatchObject({ name: box.name, peers: 0, homes: [], dir, link: { state: 'off' } });
   });
 
+  it('presence says what the box tells of itself, and changes it', async () => {
+    expect((await run('presence')).out).toBe('status\tavailable\n');
+    const changed = await run('presence', '--status', 'away', '--text', 'at \u001blunch', '--nick', 'Shed', '--email', 'a@b', '--email', 'c@d', '--personal', 'no');
+    expect(changed).toEqual({ code: 0, out: 'status\taway (at \\u{1b}lunch)\nnick\tShed\nemail\ta@b, c@d\npersonal\tno: nothing of a person is told\n', err: '' });
+    expect(objects((await run('presence', '--json')).out)).toEqual([{ status: 'away', statusText: 'at \u001blunch', about: { nick: 'Shed', email: ['a@b', 'c@d'], personal: false } }]);
+    expect((await run('presence', '--nick', '', '--email', '', '--personal', 'yes', '--status', 'available')).out).toBe('status\tavailable\n');
+    expect(await run('presence', '--status', 'partying')).toMatchObject({ code: 2, err: expect.stringMatching(/--status is one of available, away, dnd/) });
+    expect(await run('presence', '--jid', 'nobody')).toMatchObject({ code: 1, err: expect.stringMatching(/about.jid must be addresses/) });
+  });
+
   it('peers, trust and home list what there is', async () => {
     for (const args of [['peers'], ['trust', 'list'], ['home', 'list']]) {
       expect(await run(...args)).toEqual({ code: 0, out: '', err: '' });

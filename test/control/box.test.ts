@@ -48,6 +48,23 @@ describe.each(['in this process', 'attached'])('a box %s', (where) => {
     expect(await box.status()).toMatchObject({ name: owner.name, dir, link: { state: 'off' }, homes: [], peers: 0, log: { state: 'open' } });
   });
 
+  it('says of itself what it is told to, and keeps it', async () => {
+    await box.setStatus('dnd', 'measuring');
+    await box.setAbout({ nick: 'Hall', email: ['hall@example.org'] });
+    await box.setAbout({ first: 'H', personal: false });
+    const said = { status: 'dnd', statusText: 'measuring', about: { nick: 'Hall', email: ['hall@example.org'], first: 'H', personal: false } };
+    expect((await box.status()).presence).toEqual(said);
+    await expect(box.setAbout({ nick: 'x'.repeat(250) })).rejects.toMatchObject({ code: 'too-large' });
+    await expect(box.setAbout({ phone: '1' } as never)).rejects.toThrow(TypeError);
+    await expect(box.setStatus('partying' as never)).rejects.toMatchObject({ code: 'invalid-value' });
+    await box.close();
+    await owner.close();
+    await expect(createBox({ dir, link: { interfaces: ['none'], about: { email: ['nobody'] } } })).rejects.toMatchObject({ code: 'invalid-value' });
+    owner = await createBox({ dir, link: { interfaces: ['none'], about: { nick: 'for now' }, personal: true }, name: 'test' });
+    box = owner;
+    expect((await owner.status()).presence).toEqual({ ...said, about: { ...said.about, nick: 'for now', personal: true } });
+  });
+
   it('publishes every kind of value, and delivers it as it was', async () => {
     const subscription = subscribe('values');
     await subscription.ready;

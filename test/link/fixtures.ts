@@ -2,11 +2,12 @@ import { type Socket, connect as connectTo, createServer } from 'node:net';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Trouble } from '../../src/api.ts';
+import type { About, Trouble } from '../../src/api.ts';
 import { type Clock, createSystemClock } from '../../src/clock.ts';
 import { LanpostError } from '../../src/errors.ts';
 import type { PeerContext } from '../../src/link/context.ts';
 import { createLink, type Link } from '../../src/link/link.ts';
+import { OwnPresence } from '../../src/link/own-presence.ts';
 import type { Timing } from '../../src/link/stream.ts';
 import type { ProvenPeer } from '../../src/link/streams-port.ts';
 import type { Tcp } from '../../src/link/tcp.ts';
@@ -33,6 +34,7 @@ export interface TestBox {
   readonly link: Link;
   readonly name: string;
   readonly trust: Trust;
+  readonly own: OwnPresence;
   readonly identity: Identity;
   readonly dispatcher: Dispatcher<PeerContext>;
   readonly messages: Received[];
@@ -52,6 +54,7 @@ export interface BoxSetup {
   /** What the first stream waits for. */
   readonly certificate?: () => Promise<string>;
   readonly limits?: { peers?: number; streams?: number; stanzaBytes?: number; xmlDepth?: number };
+  readonly about?: About;
   readonly registry?: ReturnType<typeof memoryRegistry>;
 }
 
@@ -204,8 +207,9 @@ export class SimulatedLan {
     });
     const opened: ProvenPeer[] = [];
     const closed: ProvenPeer[] = [];
+    const own = new OwnPresence({ registry, label: user, caps: () => disco.caps(), ...(setup.about ? { about: setup.about } : {}) });
     const link = createLink({
-      mdns: this.mdns(host), trust, identity, registry, clock, trouble, dispatcher, disco,
+      mdns: this.mdns(host), trust, identity, registry, clock, trouble, dispatcher, disco, own,
       certificate: setup.certificate ?? (() => selfSigned(identity.key)),
       name: user, host: `h${host}`, port: 0, tcp: this.tcp(host),
       limits: { peers: 100, streams: 50, stanzaBytes: 262_144, xmlDepth: 32, ...setup.limits },
@@ -218,7 +222,7 @@ export class SimulatedLan {
     const close = async (): Promise<void> => { await link.close(); await trust.close(); };
     this.#closers.push(close);
     return {
-      link, name: link.name, trust, identity, dispatcher, messages, troubles, opened, closed, close,
+      link, own, name: link.name, trust, identity, dispatcher, messages, troubles, opened, closed, close,
     };
   }
 

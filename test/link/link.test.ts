@@ -140,7 +140,7 @@ describe('between two boxes', () => {
   test('a status that changes is seen', async () => {
     const [a, b] = await Promise.all([lan.box(1, 'a'), lan.box(2, 'b')]);
     await acquainted(a, b);
-    a.link.setStatus('dnd', 'lunch');
+    await a.own.setStatus('dnd', 'lunch');
     await lan.until(() => b.link.peers.describe(a.name)?.status === 'dnd');
     expect(b.link.peers.describe(a.name)?.statusText).toBe('lunch');
   });

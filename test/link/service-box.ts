@@ -2,6 +2,7 @@ import { createSystemClock } from '../../src/clock.ts';
 import type { Limits, Trouble } from '../../src/api.ts';
 import type { PeerContext } from '../../src/link/context.ts';
 import { createLink, type Link } from '../../src/link/link.ts';
+import { OwnPresence } from '../../src/link/own-presence.ts';
 import { LinkService } from '../../src/link/link-service.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
@@ -50,14 +51,15 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   const dispatcher = new Dispatcher<PeerContext>();
   const disco = new Disco<PeerContext>({ node: 'urn:lanpost:0', identities: [] });
   disco.attach(dispatcher);
+  const own = new OwnPresence({ registry: log.registry, label: user, caps: () => disco.caps() });
   const service: LinkService = new LinkService({
-    broker, log, trust, clock, trouble, dispatcher, disco, bareName: user,
+    broker, log, trust, clock, trouble, dispatcher, disco, own, bareName: user,
     receive: (incoming) => mail.receive(incoming), roadsChanged: () => mail.roadsChanged(),
   });
   const mail: Mail = new Mail({ log, clock, trouble, limits, roads: [service.road], isHomeDomain: () => false });
   const link = createLink({
     certificate: () => selfSigned(identity.key),
-    mdns: lan.mdns(host), tcp: lan.tcp(host), trust, clock, trouble, dispatcher, disco, identity, registry: log.registry, limits,
+    mdns: lan.mdns(host), tcp: lan.tcp(host), trust, clock, trouble, dispatcher, disco, own, identity, registry: log.registry, limits,
     name: user, host: `h${host}`, port: 0, on: { opened: (peer) => service.opened(peer), closed: (peer) => service.closed(peer) },
   });
   service.use(link);

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSystemClock } from '../../src/clock.ts';
 import type { PeerContext } from '../../src/link/context.ts';
 import { createLink, type Link } from '../../src/link/link.ts';
+import { OwnPresence } from '../../src/link/own-presence.ts';
 import { LinkService } from '../../src/link/link-service.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
@@ -51,13 +52,14 @@ describe('a stranger on the link', () => {
     const dispatcher = new Dispatcher<PeerContext>();
     const disco = new Disco<PeerContext>({ node: 'urn:lanpost:0', identities: [] });
     disco.attach(dispatcher);
+    const own = new OwnPresence({ registry: log.registry, label: 'a', caps: () => disco.caps() });
     service = new LinkService({
-      broker, log, trust, clock, trouble, dispatcher, disco, bareName: 'a', receive: () => Promise.resolve(), roadsChanged: () => undefined,
+      broker, log, trust, clock, trouble, dispatcher, disco, own, bareName: 'a', receive: () => Promise.resolve(), roadsChanged: () => undefined,
     });
     const identity = await lan.identity();
     link = createLink({
       certificate: () => selfSigned(identity.key),
-      mdns: lan.mdns(1), tcp: lan.tcp(1), trust, clock, trouble, dispatcher, disco, identity, registry: log.registry,
+      mdns: lan.mdns(1), tcp: lan.tcp(1), trust, clock, trouble, dispatcher, disco, own, identity, registry: log.registry,
       name: 'a', host: 'h1', port: 0, limits: DEFAULT_LIMITS, on: { opened: peer => service.opened(peer), closed: peer => service.closed(peer) },
     });
     service.use(link);

@@ -4,6 +4,7 @@ import { createBox, LanpostError, type Box, type BoxOptions, type BoxStatus, typ
 import type { Command, Context } from '../command.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
+import { aboutOf, ABOUT_OPTIONS } from './presence.ts';
 import { printPeerEvent } from './peers.ts';
 import { homeInWords } from './status.ts';
 
@@ -24,6 +25,8 @@ export const start: Command = {
     'no-editor': { type: 'boolean', help: 'without the Node-RED editor' },
     'editor-port': { type: 'string', value: 'N', help: `port of the editor on 127.0.0.1, 0 for any free one (default ${EDITOR_PORT})` },
     'link-port': { type: 'string', value: 'N', help: 'TCP port on the link (default 5298, or a free one)' },
+    ...ABOUT_OPTIONS,
+    'no-personal': { type: 'boolean', help: 'tell nothing of a person on the link: no names, no nick, no addresses' },
   },
   notes: ['DIR is made when it is missing. Ctrl-C once leaves the link, syncs and closes; twice ends it at once.'],
   examples: ['lanpost start', 'lanpost start --name workshop --interface eth0 --no-editor --dir /var/lib/lanpost'],
@@ -56,7 +59,11 @@ function boxOptions({ args }: Context, dir: string): BoxOptions {
   return {
     dir,
     ...name === undefined ? {} : { name },
-    link: { ...interfaces === undefined ? {} : { interfaces }, ...port === undefined ? {} : { port } },
+    link: {
+      ...interfaces === undefined ? {} : { interfaces }, ...port === undefined ? {} : { port },
+      about: aboutOf(args),
+      ...args.flag('no-personal') ? { personal: false } : {},
+    },
   };
 }
 

@@ -10,7 +10,7 @@ describe('XEP-0174 §3 DNS records', () => {
   beforeEach(() => { lan = new SimulatedLan(); });
   afterEach(() => lan.close());
 
-  const txt = buildTxt({ status: 'away', text: 'm', nick: 'n', port: 5299, caps: { node: 'x', hash: 'sha-1', ver: 'v' } });
+  const txt = buildTxt({ status: 'away', text: 'm', label: 'n', port: 5299, caps: { node: 'x', hash: 'sha-1', ver: 'v' } });
   const keys = txt.map(([key]) => key);
 
   it('§3 the port in SRV is the one dialled, whatever port.p2pj says', async () => {
@@ -45,7 +45,7 @@ describe('XEP-0174 §3 DNS records', () => {
 
   it('§3.1 keys are ASCII and short, the whole record fits one packet', () => {
     for (const key of keys) expect(key).toMatch(/^[\x21-\x3c\x3e-\x7e]{1,9}$/);
-    const most = buildTxt({ status: 'away', text: 'é'.repeat(500), nick: 'é'.repeat(500), port: 65_535, caps: { node: 'x'.repeat(300), hash: 'sha-1', ver: 'v'.repeat(28) } });
+    const most = buildTxt({ status: 'away', text: 'é'.repeat(500), about: { nick: 'é'.repeat(500) }, port: 65_535, caps: { node: 'x'.repeat(300), hash: 'sha-1', ver: 'v'.repeat(28) } });
     expect(most.reduce((sum, [key, value]) => sum + 2 + key.length + Buffer.byteLength(value), 0)).toBeLessThan(1_300);
   });
 
