@@ -213,6 +213,8 @@ export interface OwnPresence {
   readonly status: PeerStatus;
   readonly statusText?: string;
   readonly about: About;
+  /** SHA-1 of its picture, hex. */
+  readonly avatar?: string;
 }
 
 export interface Peer {
@@ -229,6 +231,8 @@ export interface Peer {
   /** For display: no mail is sent there because a peer says so. */
   readonly jid?: readonly string[];
   readonly aim?: string;
+  /** SHA-1 of its picture, hex: `peers.avatar` fetches it. */
+  readonly avatar?: string;
   /** What it can do in a call, and whether it is free for one. */
   readonly calls?: readonly ('audio' | 'video' | 'conference' | 'free')[];
   /** What software it says it is: a URI mostly; `hash` says how `version` can be checked, else it is a version as people read it. */
@@ -353,6 +357,8 @@ export interface Box extends AsyncDisposable {
     list(): Promise<Peer[]>;
     /** Yields the peers there are as `up`, then every change. */
     watch(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<PeerEvent>;
+    /** The picture of a peer, once it has been found to be the one it announces; `undefined` when there is none. */
+    avatar(name: string): Promise<Uint8Array | undefined>;
   };
   readonly trust: {
     list(): Promise<TrustEntry[]>;
@@ -376,6 +382,8 @@ export interface Box extends AsyncDisposable {
   setStatus(status: PeerStatus, text?: string): Promise<void>;
   /** Changes what is given of it; an empty text or list takes that back. Kept on disk. */
   setAbout(changes: About): Promise<void>;
+  /** A PNG, JPEG or GIF of at most 8000 bytes, or none. Kept on disk. */
+  setAvatar(image?: Uint8Array): Promise<void>;
   status(): Promise<BoxStatus>;
   /** Background trouble as it happens. */
   troubles(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Trouble>;

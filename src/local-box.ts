@@ -105,6 +105,7 @@ export class LocalBox implements Box {
   readonly peers: Box['peers'] = {
     list: async (): Promise<Peer[]> => this.#opened().link.peers(),
     watch: (options): AsyncIterableIterator<PeerEvent> => this.#opened().link.watch(options?.signal),
+    avatar: async (name): Promise<Uint8Array | undefined> => this.#opened().link.avatar(name),
   };
 
   readonly trust: Box['trust'] = {
@@ -127,6 +128,10 @@ export class LocalBox implements Box {
 
   async setAbout(changes: About): Promise<void> {
     return this.#opened().link.own.setAbout(changes);
+  }
+
+  async setAvatar(image?: Uint8Array): Promise<void> {
+    return this.#opened().link.own.setAvatar(image);
   }
 
   async status(): Promise<BoxStatus> {

@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { avatar } from './commands/avatar.ts';
 import { home } from './commands/home.ts';
 import { messages } from './commands/messages.ts';
 import { pair } from './commands/pair.ts';
@@ -12,4 +13,4 @@ import { subscribe } from './commands/subscribe.ts';
 import { trust } from './commands/trust.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Command[] = [start, status, presence, peers, send, messages, publish, subscribe, pair, ...trust, ...home];
+export const COMMANDS: readonly Command[] = [start, status, presence, peers, send, messages, publish, subscribe, pair, ...avatar, ...trust, ...home];

@@ -32,8 +32,12 @@ export class Output {
 
   /** Resolves when the system has taken the line, and all before it. */
   line(text: string): Promise<void> {
+    return this.#write(`${text}\n`);
+  }
+
+  #write(what: string | Uint8Array): Promise<void> {
     this.#last = new Promise((resolve, reject) => {
-      this.#stream.write(`${text}\n`, (error) => {
+      this.#stream.write(what, (error) => {
         if (error) reject(new BrokenPipe('nobody reads the output', { cause: error }));
         else resolve();
       });
@@ -41,6 +45,11 @@ export class Output {
     // Whoever does not wait for this line hears of it from the next, or from `settled`.
     this.#last.catch(() => undefined);
     return this.#last;
+  }
+
+  /** As they are: for a file, not for a terminal. */
+  bytes(bytes: Uint8Array): Promise<void> {
+    return this.#write(bytes);
   }
 
   /** The object with `--json`, else the words. */

@@ -30,6 +30,8 @@ export function boxService(box: Box): Service {
     'homes.remove': (jid: string) => box.homes.remove(jid),
     setStatus: (...args: Parameters<Box['setStatus']>) => box.setStatus(...args),
     setAbout: (...args: Parameters<Box['setAbout']>) => box.setAbout(...args),
+    setAvatar: (image?: Uint8Array) => box.setAvatar(image),
+    'peers.avatar': (name: string) => box.peers.avatar(name),
     status: () => box.status(),
   }));
   // Lists go as streams: one answer would outgrow a frame.

@@ -82,6 +82,7 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
     peers: {
       list: () => list<Peer>('peers.list', []),
       watch: (options) => remoteEvents(rpc.open<PeerEvent>('peers.watch', [], { decode: taken, ahead: AHEAD, signal: options?.signal })),
+      avatar: (peer) => call<Uint8Array | undefined>('peers.avatar', [peer]),
     },
     trust: {
       list: () => list<TrustEntry>('trust.list', []),
@@ -97,6 +98,7 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
     },
     async setStatus(status, text) { await call('setStatus', [status, text]); },
     async setAbout(changes) { await call('setAbout', [present(changes)]); },
+    async setAvatar(image) { await call('setAvatar', [image]); },
     async status() {
       const status = await call<BoxStatus>('status', []);
       ({ name } = status); // another box may have made it take a new one

@@ -151,6 +151,10 @@ export class LinkService {
     return this.#link?.peers.list() ?? [];
   }
 
+  async avatar(name: string): Promise<Uint8Array | undefined> {
+    return this.#up().avatar(linkName(name));
+  }
+
   watch(signal: AbortSignal | undefined): AsyncIterableIterator<PeerEvent> {
     return this.#events.follow({ first: this.peers().map((peer) => ({ type: 'up', peer })), signal });
   }

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { BoxStatus, Limits, Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
 import { hostLabel, instanceLabel } from '../mdns/host-label.ts';
 import type { Mdns, Numbers, Publication, Renamed } from '../mdns/mdns.ts';
 import type { Identity } from '../trust/identity.ts';
@@ -8,6 +9,7 @@ import type { Registry, Trust } from '../trust/trust.ts';
 import type { Disco } from '../xep/disco.ts';
 import type { Dispatcher } from '../xmpp/dispatch.ts';
 import type { Element } from '../xmpp/element.ts';
+import { Avatars } from './avatars.ts';
 import type { PeerContext } from './context.ts';
 import { Doors } from './doors.ts';
 import type { OwnPresence } from './own-presence.ts';
@@ -67,6 +69,8 @@ export interface Link extends PeerStreams {
   nameOf(fingerprint: string): string | undefined;
   /** Of the stream in use to that peer. */
   ends(name: string): Ends | undefined;
+  /** The picture of the peer of that name; undefined when it has none, or not the one it announces. */
+  avatar(name: string): Promise<Uint8Array | undefined>;
   status(): BoxStatus['link'];
   /** Says goodbye to the link and to every stream. Idempotent. */
   close(): Promise<void>;
@@ -113,6 +117,14 @@ export function createLink(init: LinkInit): Link {
   const peers: Peers = new Peers({
     clock, trouble, limit: limits.peers, self: () => name, standing: peer => streams.standing(peer),
   });
+  const avatars = new Avatars({
+    clock, trouble, peer: peer => peers.get(peer),
+    ask: async (peer, type, options) => {
+      if (!browsing) throw new LanpostError('unreachable', 'the link is not up yet');
+      return browsing.ask(peer, type, options);
+    },
+  });
+  peers.watch(({ peer }) => avatars.changed(peer.name));
   const streams = new Streams({
     clock, trouble, identity, certificate, trust, peers, limits,
     tcp: init.tcp ?? createTcp(),
@@ -150,10 +162,10 @@ export function createLink(init: LinkInit): Link {
     const { port } = doors;
     if (publication || port === undefined || closing) return;
     publication = mdns.publish({
-      user: init.name, type: SERVICE, port, txt: own.txt(port), host, numbers: storedNumbers(registry, init.name), onRenamed: renamed,
+      user: init.name, type: SERVICE, port, txt: own.txt(port), records: own.records, host, numbers: storedNumbers(registry, init.name), onRenamed: renamed,
     });
     name = publication.instance;
-    own.use(() => publication?.update(own.txt(port)));
+    own.use(() => publication?.update(own.txt(port), own.records));
     state = 'up';
   };
 
@@ -188,6 +200,8 @@ export function createLink(init: LinkInit): Link {
       });
     },
 
+    avatar: peer => avatars.of(peer),
+
     status() {
       const { port } = doors;
       return {
@@ -202,6 +216,7 @@ export function createLink(init: LinkInit): Link {
       closing ??= (async () => {
         timer?.stop();
         browsing?.stop();
+        avatars.close();
         // Goodbye first: nobody should call while the streams are being ended.
         await publication?.stop();
         await streams.close();

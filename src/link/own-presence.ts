@@ -1,7 +1,9 @@
 import type { About, OwnPresence as Said, PeerStatus } from '../api.ts';
 import { LanpostError } from '../errors.ts';
+import type { InstanceRecord } from '../mdns/mdns.ts';
 import type { Registry } from '../trust/trust.ts';
 import { changedAbout, checkedAbout } from './about.ts';
+import { avatarHash, checkedAvatar, NULL_RECORD } from './avatar.ts';
 import { buildTxt, type Caps, type Presence, TXT_BYTES, txtBytes } from './presence.ts';
 
 export interface OwnPresenceInit {
@@ -13,43 +15,48 @@ export interface OwnPresenceInit {
   readonly about?: About;
 }
 
-interface Spoken { readonly status: PeerStatus; readonly text: string | undefined; readonly about: About }
+interface Spoken { readonly status: PeerStatus; readonly text: string | undefined; readonly about: About; readonly kept: About }
 interface Row { readonly status?: PeerStatus; readonly text?: string; readonly about?: About }
 
 const ROW = 'link/presence';
+const AVATAR_ROW = 'link/avatar';
 const STATUSES: readonly string[] = ['available', 'away', 'dnd'] satisfies PeerStatus[];
 /** RFC 6763 §6.1: with `msg=`, 255. */
 const TEXT_BYTES = 251;
 /** What is kept must fit whatever the box is called, and on whatever port it listens. */
-const LONGEST = { label: 'x'.repeat(30), port: 65_535 };
+const LONGEST = { label: 'x'.repeat(30), port: 65_535, avatar: 'x'.repeat(40) };
 
 /** What this box says of itself on the link. Kept on disk, so that it comes back with it. */
 export class OwnPresence {
   readonly #init: OwnPresenceInit;
-  #status: PeerStatus;
-  #text: string | undefined;
-  #about: About;
-  #kept: About;
+  #spoken: Spoken;
+  #avatar: Uint8Array | undefined;
+  #hash: string | undefined;
   #changing: Promise<void> = Promise.resolve();
   #changed: () => void = () => undefined;
 
   /** Throws when it is more than a TXT record should hold. */
   constructor(init: OwnPresenceInit) {
     this.#init = init;
-    const row = storedRow(init.registry.get(ROW));
-    this.#status = row.status ?? 'available';
-    this.#text = row.text;
-    this.#kept = row.about ?? {};
-    this.#about = changedAbout(this.#kept, checkedAbout(init.about ?? {}, 'link.about'));
-    this.#check(this.#said());
+    const { status = 'available', text, about: kept = {} } = storedRow(init.registry.get(ROW));
+    this.#spoken = { status, text, about: changedAbout(kept, checkedAbout(init.about ?? {}, 'link.about')), kept };
+    this.#check(this.#spoken);
+    const image = init.registry.get(AVATAR_ROW);
+    if (image instanceof Uint8Array) this.#show(image);
   }
 
   get said(): Said {
-    return { status: this.#status, ...(this.#text === undefined ? {} : { statusText: this.#text }), about: this.#about };
+    const { status, text, about } = this.#spoken;
+    return { status, ...(text === undefined ? {} : { statusText: text }), about, ...(this.#hash === undefined ? {} : { avatar: this.#hash }) };
   }
 
   txt(port: number): [string, string][] {
-    return buildTxt({ ...this.#presence(this.#said()), port, label: this.#init.label });
+    return buildTxt({ ...this.#presence(this.#spoken), port, label: this.#init.label, ...(this.#hash === undefined ? {} : { avatar: this.#hash }) });
+  }
+
+  /** Beside SRV and TXT at the instance. */
+  get records(): readonly InstanceRecord[] {
+    return this.#avatar ? [{ type: NULL_RECORD, bytes: this.#avatar }] : [];
   }
 
   /** The link is there: it is told when something has changed. */
@@ -61,35 +68,45 @@ export class OwnPresence {
     if (!STATUSES.includes(status)) throw new LanpostError('invalid-value', `a status is one of ${STATUSES.join(', ')}`);
     if (text !== undefined && typeof text !== 'string') throw new TypeError('the text of a status must be a string');
     if (Buffer.byteLength(text ?? '') > TEXT_BYTES) throw new LanpostError('too-large', `the text of a status has at most ${TEXT_BYTES} bytes`);
-    await this.#change(() => ({ status, text: text || undefined, about: this.#about, kept: this.#kept }));
+    await this.#change((before) => ({ ...before, status, text: text || undefined }));
   }
 
   async setAbout(changes: About): Promise<void> {
     const checked = checkedAbout(changes, 'about');
-    await this.#change(() => ({
-      status: this.#status, text: this.#text, about: changedAbout(this.#about, checked), kept: changedAbout(this.#kept, checked),
-    }));
+    await this.#change((before) => ({ ...before, about: changedAbout(before.about, checked), kept: changedAbout(before.kept, checked) }));
+  }
+
+  /** Without an image: none any more. */
+  async setAvatar(image: Uint8Array | undefined): Promise<void> {
+    const checked = image === undefined ? undefined : checkedAvatar(image);
+    await this.#queued(async () => {
+      await this.#init.registry.set(AVATAR_ROW, checked);
+      this.#show(checked);
+      this.#changed();
+    });
+  }
+
+  #change(change: (before: Spoken) => Spoken): Promise<void> {
+    return this.#queued(async () => {
+      const spoken = change(this.#spoken);
+      const { status, text, kept } = spoken;
+      this.#check(spoken);
+      await this.#init.registry.set(ROW, { status, ...(text === undefined ? {} : { text }), about: kept });
+      this.#spoken = spoken;
+      this.#changed();
+    });
   }
 
   /** One after the other; what is refused or cannot be kept changes nothing. */
-  #change(spoken: () => Spoken & { readonly kept: About }): Promise<void> {
-    const change = this.#changing.then(() => this.#make(spoken()));
-    this.#changing = change.catch(() => undefined); // told to whoever asked for it
-    return change;
+  #queued(change: () => Promise<void>): Promise<void> {
+    const changing = this.#changing.then(change);
+    this.#changing = changing.catch(() => undefined); // told to whoever asked for it
+    return changing;
   }
 
-  async #make({ status, text, about, kept }: Spoken & { readonly kept: About }): Promise<void> {
-    this.#check({ status, text, about });
-    await this.#init.registry.set(ROW, { status, ...(text === undefined ? {} : { text }), about: kept });
-    this.#status = status;
-    this.#text = text;
-    this.#about = about;
-    this.#kept = kept;
-    this.#changed();
-  }
-
-  #said(): Spoken {
-    return { status: this.#status, text: this.#text, about: this.#about };
+  #show(image: Uint8Array | undefined): void {
+    this.#avatar = image;
+    this.#hash = image && avatarHash(image);
   }
 
   #presence({ status, text, about }: Spoken): Omit<Presence, 'port' | 'label'> {

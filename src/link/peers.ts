@@ -211,7 +211,7 @@ export class Peers {
   }
 }
 
-function personal({ nick, first, last, email, jid, aim, calls, software }: Claims): Partial<Peer> {
+function personal({ nick, first, last, email, jid, aim, calls, software, avatar }: Claims): Partial<Peer> {
   return {
     ...(nick === undefined ? {} : { nick }),
     ...(first === undefined ? {} : { first }),
@@ -221,5 +221,6 @@ function personal({ nick, first, last, email, jid, aim, calls, software }: Claim
     ...(aim === undefined ? {} : { aim }),
     ...(calls === undefined ? {} : { calls }),
     ...(software === undefined ? {} : { software }),
+    ...(avatar === undefined ? {} : { avatar }),
   };
 }

@@ -5,7 +5,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deferred } from '../../src/control/deferred.ts';
 import { createBox, LanpostError, type Box } from '../../src/index.ts';
+import { avatarHash } from '../../src/link/avatar.ts';
 import { sandbox } from '../control/sandbox.ts';
+import { GIF } from '../link/pictures.ts';
 import { lanpost, launch, objects, type Ran } from './lanpost.ts';
 
 let dir: string;
@@ -220,6 +222,21 @@ describe('lanpost', () => {
     expect((await run('presence', '--nick', '', '--email', '', '--personal', 'yes', '--status', 'available')).out).toBe('status\tavailable\n');
     expect(await run('presence', '--status', 'partying')).toMatchObject({ code: 2, err: expect.stringMatching(/--status is one of available, away, dnd/) });
     expect(await run('presence', '--jid', 'nobody')).toMatchObject({ code: 1, err: expect.stringMatching(/about.jid must be addresses/) });
+  });
+
+  it('avatar sets a picture from a file, and takes it back', async () => {
+    const [file, text] = [join(dir, 'a.gif'), join(dir, 'a.txt')];
+    await writeFile(file, GIF);
+    await writeFile(text, 'no picture');
+    const hash = avatarHash(GIF);
+    expect(await run('avatar', 'set', file)).toEqual({ code: 0, out: `${hash}\n`, err: '' });
+    expect(objects((await run('avatar', 'set', file, '--json')).out)).toEqual([{ avatar: hash }]);
+    expect((await run('presence')).out).toBe(`status\tavailable\navatar\t${hash}\n`);
+    expect(await run('avatar', 'clear')).toEqual({ code: 0, out: '', err: '' });
+    expect((await box.status()).presence).not.toHaveProperty('avatar');
+    expect(await run('avatar', 'set', join(dir, 'none.png'))).toMatchObject({ code: 2, err: expect.stringMatching(/^lanpost: .*none.png/) });
+    expect(await run('avatar', 'set', text)).toMatchObject({ code: 1, err: 'lanpost: an avatar is a PNG, JPEG or GIF picture\n' });
+    expect(await run('avatar', 'get', 'nobody@nowhere')).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^lanpost: the link is off/) });
   });
 
   it('peers, trust and home list what there is', async () => {

@@ -57,6 +57,14 @@ describe.each(['in this process', 'attached'])('a box %s', (where) => {
     await expect(box.setAbout({ nick: 'x'.repeat(250) })).rejects.toMatchObject({ code: 'too-large' });
     await expect(box.setAbout({ phone: '1' } as never)).rejects.toThrow(TypeError);
     await expect(box.setStatus('partying' as never)).rejects.toMatchObject({ code: 'invalid-value' });
+    const image = Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+    await box.setAvatar(image);
+    expect((await box.status()).presence.avatar).toMatch(/^[0-9a-f]{40}$/);
+    await box.setAvatar();
+    expect((await box.status()).presence).toEqual(said);
+    await expect(box.setAvatar(Uint8Array.of(1))).rejects.toMatchObject({ code: 'invalid-value' });
+    await expect(box.setAvatar('x' as never)).rejects.toThrow(TypeError);
+    await expect(box.peers.avatar('nobody@nowhere')).rejects.toMatchObject({ code: 'unreachable' });
     await box.close();
     await owner.close();
     await expect(createBox({ dir, link: { interfaces: ['none'], about: { email: ['nobody'] } } })).rejects.toMatchObject({ code: 'invalid-value' });

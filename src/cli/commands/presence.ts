@@ -52,12 +52,13 @@ export const presence: Command = {
   },
 };
 
-function lines({ status, statusText, about }: OwnPresence): [string, string][] {
+function lines({ status, statusText, about, avatar }: OwnPresence): [string, string][] {
   const { nick, first, last, email = [], jid = [], personal = true } = about;
   return [
     ['status', statusText === undefined ? status : `${status} (${statusText})`],
     ...Object.entries({ nick, first, last }).flatMap(([word, what]): [string, string][] => (what === undefined ? [] : [[word, what]])),
     ...Object.entries({ email, jid }).flatMap(([word, what]): [string, string][] => (what.length === 0 ? [] : [[word, what.join(', ')]])),
+    ...avatar === undefined ? [] : [['avatar', avatar] as [string, string]],
     ...personal ? [] : [['personal', 'no: nothing of a person is told'] as [string, string]],
   ];
 }

@@ -1,4 +1,3 @@
-// oxlint-disable vitest/warn-todo -- what is not done stays visible
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildTxt, readTxt } from '../../../src/link/presence.ts';
 import { seen, SimulatedLan } from '../../link/fixtures.ts';
@@ -58,6 +57,12 @@ describe('XEP-0174 §3 DNS records', () => {
     expect((['available', 'away', 'dnd'] as const).map(status => Object.fromEntries(buildTxt({ status, port: 1 }))['status'])).toEqual(['avail', 'away', 'dnd']);
   });
 
-  it.todo('§3 an avatar in a NULL record, its hash in phsh');
-  it.todo('§13.4 personal keys (1st, last, email, jid) that the owner may fill in, and switch off');
+  it('§13.4 personal keys are the owner\'s to fill in, and to switch off, also while the box runs', async () => {
+    const [a, b] = [await lan.box(1, 'a', { about: { first: 'Juliet', last: 'Capulet', nick: 'JuliC', email: ['juliet@capulet.lit'], jid: ['juliet@capulet.lit'] } }), await lan.box(2, 'b')];
+    await seen(b, a.name);
+    expect(b.link.peers.describe(a.name)).toMatchObject({ first: 'Juliet', last: 'Capulet', nick: 'JuliC', email: ['juliet@capulet.lit'], jid: ['juliet@capulet.lit'] });
+    await a.own.setAbout({ personal: false });
+    await lan.until(() => b.link.peers.describe(a.name)?.nick === undefined);
+    for (const key of ['first', 'last', 'email', 'jid']) expect(b.link.peers.describe(a.name)).not.toHaveProperty(key);
+  });
 });
