@@ -237,6 +237,8 @@ export interface Peer {
   readonly calls?: readonly ('audio' | 'video' | 'conference' | 'free')[];
   /** What software it says it is: a URI mostly; `hash` says how `version` can be checked, else it is a version as people read it. */
   readonly software?: { readonly node: string; readonly version?: string; readonly hash?: string; readonly extensions?: readonly string[] };
+  /** Namespaces of what its software can do, once it has said so and that fits what it announces. */
+  readonly features?: readonly string[];
   readonly host: string;
   readonly port: number;
   readonly addresses: readonly string[];

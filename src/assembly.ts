@@ -42,7 +42,8 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
 
   const bareName = options.name ?? `lanpost-${identity.fingerprint.slice(0, 4)}`;
   const dispatcher = new Dispatcher<PeerContext>();
-  const disco = new Disco<PeerContext>({ node: CAPS_NODE, identities: [{ category: 'pubsub', type: 'service', name: bareName }] });
+  // The same for every box: what one of them can do is then known of all that announce the same hash.
+  const disco = new Disco<PeerContext>({ node: CAPS_NODE, identities: [{ category: 'pubsub', type: 'service', name: 'lanpost' }] });
   for (const extension of [disco, createPing<PeerContext>(), createVersion<PeerContext>({ name: 'lanpost', version: VERSION })]) {
     extension.attach(dispatcher);
     disco.add(extension.features);

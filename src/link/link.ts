@@ -10,6 +10,7 @@ import type { Disco } from '../xep/disco.ts';
 import type { Dispatcher } from '../xmpp/dispatch.ts';
 import type { Element } from '../xmpp/element.ts';
 import { Avatars } from './avatars.ts';
+import { Capabilities } from './capabilities.ts';
 import type { PeerContext } from './context.ts';
 import { Doors } from './doors.ts';
 import type { OwnPresence } from './own-presence.ts';
@@ -69,6 +70,8 @@ export interface Link extends PeerStreams {
   nameOf(fingerprint: string): string | undefined;
   /** Of the stream in use to that peer. */
   ends(name: string): Ends | undefined;
+  /** What the software of that peer can do, asked of it when that is not known; undefined when what it says is not what it announces. */
+  features(name: string): Promise<readonly string[] | undefined>;
   /** The picture of the peer of that name; undefined when it has none, or not the one it announces. */
   avatar(name: string): Promise<Uint8Array | undefined>;
   status(): BoxStatus['link'];
@@ -94,6 +97,8 @@ function isNameRow(row: unknown): row is { readonly user: string; readonly numbe
     && typeof row.numbers === 'object' && row.numbers !== null && 'user' in row.numbers && 'host' in row.numbers;
 }
 
+const features = (known: readonly string[] | undefined): { features?: readonly string[] } => (known ? { features: known } : {});
+
 export function createLink(init: LinkInit): Link {
   const { mdns, trust, identity, certificate, registry, clock, trouble, dispatcher, disco, own, limits } = init;
   const host = init.host ?? hostname();
@@ -115,7 +120,7 @@ export function createLink(init: LinkInit): Link {
   };
 
   const peers: Peers = new Peers({
-    clock, trouble, limit: limits.peers, self: () => name, standing: peer => streams.standing(peer),
+    clock, trouble, limit: limits.peers, self: () => name, standing: peer => ({ ...streams.standing(peer), ...features(capabilities.of(peer)) }),
   });
   const avatars = new Avatars({
     clock, trouble, peer: peer => peers.get(peer),
@@ -124,7 +129,16 @@ export function createLink(init: LinkInit): Link {
       return browsing.ask(peer, type, options);
     },
   });
-  peers.watch(({ peer }) => avatars.changed(peer.name));
+  const capabilities = new Capabilities({
+    clock, trouble, disco,
+    claimed: peer => peers.get(peer)?.claims,
+    request: (peer, iq, options) => streams.request(peer, iq, options),
+    changed: peer => peers.touched(peer),
+  });
+  peers.watch(({ type, peer }) => {
+    avatars.changed(peer.name);
+    if (type === 'down') capabilities.gone(peer.name);
+  });
   const streams = new Streams({
     clock, trouble, identity, certificate, trust, peers, limits,
     tcp: init.tcp ?? createTcp(),
@@ -135,6 +149,7 @@ export function createLink(init: LinkInit): Link {
     ...(init.timing ? { timing: init.timing } : {}),
     roomy: init.roomy,
     on: {
+      disco: (peer, query) => capabilities.heard(peer, query),
       opened: peer => safely(() => init.on?.opened?.(peer)),
       closed: peer => safely(() => init.on?.closed?.(peer)),
       changed: peer => peers.touched(peer),
@@ -166,6 +181,7 @@ export function createLink(init: LinkInit): Link {
     });
     name = publication.instance;
     own.use(() => publication?.update(own.txt(port), own.records));
+    disco.use(() => publication?.update(own.txt(port)));
     state = 'up';
   };
 
@@ -200,6 +216,7 @@ export function createLink(init: LinkInit): Link {
       });
     },
 
+    features: peer => capabilities.discover(peer),
     avatar: peer => avatars.of(peer),
 
     status() {

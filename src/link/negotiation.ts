@@ -1,6 +1,7 @@
 // How a stream between two peers comes about: XEP-0174 §6, with STARTTLS (RFC 6120 §5) and stream
 // management (XEP-0198) where both sides can. No socket here: events in through `next`, XML out.
 import { randomBytes } from 'node:crypto';
+import { NS_DISCO_INFO } from '../xep/disco.ts';
 import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';
 import { isStreamError, streamFaultOf } from '../xmpp/stream-error.ts';
 import { NS_SM } from '../xmpp/stream-management.ts';
@@ -43,6 +44,8 @@ export interface Agreed {
   readonly spki?: Uint8Array;
   /** Stanzas are counted and acknowledged. */
   readonly managed: boolean;
+  /** XEP-0174 §10: the peer's disco#info, when its features had it. */
+  readonly disco?: Element;
 }
 
 const downgrade = (name: string): Refusal =>
@@ -50,25 +53,27 @@ const downgrade = (name: string): Refusal =>
 
 export async function dial(channel: Channel, terms: Terms, name: string): Promise<Agreed> {
   const secure = terms.mustSecure(name);
-  // COMPAT(libpurple 2.14): sends no version and no features; a version of ours would promise it some.
-  const hello = { from: terms.self, to: name, ...(secure ? { version: '1.0' } : {}) };
+  const hello = { from: terms.self, to: name, version: '1.0' };
   channel.header(hello);
-  const answer = await header(channel);
-  if (!secure) return { peer: name, tls: false, managed: false };
-  const offered = isVersion1(answer) ? await features(channel) : undefined;
-  if (!offered?.some(feature => namespaceOf(feature) === NS_TLS)) throw downgrade(name);
+  // COMPAT(libpurple 2.14): says no version and sends no features, which are then not waited for.
+  const offered = isVersion1(await header(channel)) ? await features(channel, secure ? undefined : OFFER_TIME) : [];
+  if (!offered.some(feature => is(feature, 'starttls', NS_TLS))) {
+    if (secure) throw downgrade(name);
+    return { peer: name, tls: false, managed: false, ...told(offered) };
+  }
   channel.write(xml('starttls', { xmlns: NS_TLS }));
   const proceed = await element(channel);
   if (!is(proceed, 'proceed', NS_TLS)) throw new Refusal('protocol', 'policy-violation', 'STARTTLS was refused');
   const shown = await channel.secure('dialled');
   channel.header(hello); // first of all, so that a refusal can be told
-  const spki = prove(terms, name, shown);
-  await header(channel);
-  const inner = await features(channel);
-  if (!inner.some(feature => is(feature, 'sm', NS_SM))) return { peer: name, tls: true, spki, managed: false };
+  // Without a key TLS keeps secrets but proves nothing.
+  const spki = shown === undefined && !secure ? undefined : prove(terms, name, shown);
+  const inner = isVersion1(await header(channel)) ? await features(channel) : [];
+  const outcome = { peer: name, tls: true, ...(spki ? { spki } : {}), ...told(inner) };
+  if (!spki || !inner.some(feature => is(feature, 'sm', NS_SM))) return { ...outcome, managed: false };
   channel.write(xml('enable', { xmlns: NS_SM }));
   if (!is(await element(channel), 'enabled', NS_SM)) throw new Refusal('protocol', 'policy-violation', 'stream management was refused');
-  return { peer: name, tls: true, spki, managed: true };
+  return { ...outcome, managed: true };
 }
 
 /** `candidates` says who may be calling: by the name in the header, or by where the call comes from. */
@@ -147,10 +152,19 @@ async function element(channel: Channel): Promise<Element> {
   throw unexpected(event);
 }
 
-async function features(channel: Channel): Promise<Element[]> {
-  const found = await element(channel);
-  if (!is(found, 'features', NS_STREAM)) throw new Refusal('protocol', 'unsupported-stanza-type', 'stream features were expected');
-  return children(found);
+/** `ms`: for a peer that may go without. */
+async function features(channel: Channel, ms?: number): Promise<Element[]> {
+  const event = await channel.next(ms);
+  if (event?.type === 'stanza' && is(event.element, 'features', NS_STREAM)) return children(event.element);
+  if (ms === undefined && event?.type === 'stanza' && !isStreamError(event.element)) throw new Refusal('protocol', 'unsupported-stanza-type', 'stream features were expected');
+  if (ms === undefined || (event && (event.type !== 'stanza' || isStreamError(event.element)))) throw unexpected(event);
+  if (event) channel.unread(event);
+  return [];
+}
+
+function told(offered: readonly Element[]): Pick<Agreed, 'disco'> {
+  const disco = offered.find(feature => is(feature, 'query', NS_DISCO_INFO));
+  return disco ? { disco } : {};
 }
 
 function unexpected(event: StreamEvent | undefined): Refusal {

@@ -2,9 +2,10 @@ import type { About, OwnPresence as Said, PeerStatus } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import type { InstanceRecord } from '../mdns/mdns.ts';
 import type { Registry } from '../trust/trust.ts';
+import type { Caps } from '../xep/caps.ts';
 import { changedAbout, checkedAbout } from './about.ts';
 import { avatarHash, checkedAvatar, NULL_RECORD } from './avatar.ts';
-import { buildTxt, type Caps, type Presence, TXT_BYTES, txtBytes } from './presence.ts';
+import { buildTxt, type Presence, TXT_BYTES, txtBytes } from './presence.ts';
 
 export interface OwnPresenceInit {
   readonly registry: Pick<Registry, 'get' | 'set'>;

@@ -33,6 +33,8 @@ export interface Standing {
   readonly trust: TrustLevel;
   readonly fingerprint?: string;
   readonly connected: boolean;
+  /** What its software can do. */
+  readonly features?: readonly string[];
 }
 
 export interface PeersInit {

@@ -1,13 +1,7 @@
 // XEP-0174 v2.0.1 §3.1 and the registry in §15.1: what a peer says of itself in its TXT record.
 // All of it is claimed, none of it proven.
 import type { About, Peer, PeerStatus } from '../api.ts';
-
-/** Entity capabilities (XEP-0115): what the application is and can do, as a hash. */
-export interface Caps {
-  readonly node: string;
-  readonly hash: string;
-  readonly ver: string;
-}
+import type { Caps } from '../xep/caps.ts';
 
 /** What this box says of itself. */
 export interface Presence {

@@ -110,7 +110,10 @@ export class LinkStream {
     this.#socket = new XmppSocket({
       socket: init.socket, clock: init.clock, limits: init.limits, lenientHeader: true,
       on: {
-        header: event => this.#arrivals.push(event),
+        header: event => {
+          this.#versioned = event.attrs['version'] !== undefined;
+          this.#arrivals.push(event);
+        },
         stanza: element => (this.#state === 'negotiating' ? this.#early(element) : this.#receive(element)),
         end: () => this.#ending({ type: 'end' }),
         error: event => this.#ending(event),
@@ -263,7 +266,6 @@ export class LinkStream {
       },
       unread: event => this.#arrivals.unread(event),
       header: attributes => {
-        this.#versioned = attributes['version'] !== undefined;
         socket.open(xml('stream:stream', { xmlns: NS_CLIENT, 'xmlns:stream': NS_STREAM, ...attributes }));
       },
       write: element => void socket.write(element),

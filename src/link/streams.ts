@@ -44,6 +44,8 @@ export interface StreamsInit {
   readonly timing?: Partial<Timing>;
   readonly roomy?: (() => Promise<void> | undefined) | undefined;
   readonly on: {
+    /** What a peer can do, as it says. */
+    disco(name: string, query: Element): void;
     opened(peer: ProvenPeer): void;
     closed(peer: ProvenPeer): void;
     /** What is known of a peer by its streams is different now. */
@@ -320,7 +322,9 @@ export class Streams implements PeerStreams {
       ...(timing ? { timing } : {}),
       on: {
         ready: ready => {
-          this.#line(ready.agreed?.peer ?? '').add(ready);
+          const { peer = '', disco } = ready.agreed ?? {};
+          this.#line(peer).add(ready);
+          if (disco) this.#init.on.disco(peer, disco);
           settle(undefined);
         },
         stanza: (from, stanza) => this.#received(from, stanza),

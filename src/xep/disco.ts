@@ -1,19 +1,12 @@
-// XEP-0030: Service Discovery, version 2.5.0, and XEP-0115: Entity Capabilities, version 1.6.0.
-import { createHash } from 'node:crypto';
+// XEP-0030: Service Discovery, version 2.5.0, with what XEP-0115 wants of it.
 import type { Dispatcher, IqRequest } from '../xmpp/dispatch.ts';
 import { attr, type Element, xml } from '../xmpp/element.ts';
 import type { Extension } from '../xmpp/extension.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
+import { byOctets, type Caps, capsVersion, type Identity, NS_CAPS } from './caps.ts';
 
 export const NS_DISCO_INFO = 'http://jabber.org/protocol/disco#info';
 export const NS_DISCO_ITEMS = 'http://jabber.org/protocol/disco#items';
-export const NS_CAPS = 'http://jabber.org/protocol/caps';
-
-export interface DiscoIdentity {
-  readonly category: string;
-  readonly type: string;
-  readonly name?: string;
-}
 
 export interface DiscoItem {
   readonly jid: string;
@@ -23,30 +16,15 @@ export interface DiscoItem {
 
 /** Answers for nodes other than the entity itself, e.g. topics. Undefined: no such node. */
 export interface DiscoNodes<C> {
-  info(node: string, context: C): Promise<{ readonly identities: readonly DiscoIdentity[]; readonly features: readonly string[]; readonly forms?: readonly Element[] } | undefined>;
+  info(node: string, context: C): Promise<{ readonly identities: readonly Identity[]; readonly features: readonly string[]; readonly forms?: readonly Element[] } | undefined>;
   items(node: string | undefined, context: C): Promise<readonly DiscoItem[] | undefined>;
 }
 
 export interface DiscoInit<C> {
-  readonly identities: readonly DiscoIdentity[];
+  readonly identities: readonly Identity[];
   /** What the application is, as a URI: the `node` of its capabilities. */
   readonly node: string;
   readonly nodes?: DiscoNodes<C>;
-}
-
-export interface Caps {
-  readonly node: string;
-  readonly hash: string;
-  readonly ver: string;
-}
-
-const byOctets = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
-
-/** XEP-0115 §5.1: the verification string, without forms: lanpost sends none about itself. */
-export function capsVersion(identities: readonly DiscoIdentity[], features: Iterable<string>): string {
-  const who = identities.map(({ category, type, name }) => `${category}/${type}//${name ?? ''}<`).toSorted(byOctets);
-  const what = [...new Set(features)].toSorted(byOctets).map(feature => `${feature}<`);
-  return createHash('sha1').update([...who, ...what].join('')).digest('base64');
 }
 
 /** Lists what the other extensions can do; they are registered here when they are attached. */
@@ -54,23 +32,40 @@ export class Disco<C = unknown> implements Extension<C> {
   readonly features: readonly string[] = [NS_DISCO_INFO, NS_DISCO_ITEMS, NS_CAPS];
   readonly #init: DiscoInit<C>;
   readonly #features = new Set<string>();
+  #ver: string | undefined;
+  #all: readonly string[] | undefined;
+  #changed: () => void = () => undefined;
 
   constructor(init: DiscoInit<C>) {
     this.#init = init;
     this.add(this.features);
   }
 
+  /** XEP-0115 §6.1: what is announced is then another. */
   add(features: Iterable<string>): void {
     for (const feature of features) this.#features.add(feature);
+    this.#ver = undefined;
+    this.#all = undefined;
+    this.#changed();
+  }
+
+  /** Calls whenever there are more features. */
+  use(changed: () => void): void {
+    this.#changed = changed;
+  }
+
+  get all(): readonly string[] {
+    return this.#all ??= [...this.#features].toSorted(byOctets);
   }
 
   caps(): Caps {
-    return { node: this.#init.node, hash: 'sha-1', ver: capsVersion(this.#init.identities, this.#features) };
+    this.#ver ??= capsVersion({ identities: this.#init.identities, features: this.all }) ?? '';
+    return { node: this.#init.node, hash: 'sha-1', ver: this.#ver };
   }
 
   /** The whole `<query/>`: an answer, and what XEP-0174 §10 puts into stream features. */
   query(node?: string): Element {
-    return infoQuery(this.#init.identities, [...this.#features].toSorted(byOctets), node);
+    return infoQuery(this.#init.identities, this.all, node);
   }
 
   attach(dispatcher: Dispatcher<C>): void {
@@ -98,8 +93,8 @@ export class Disco<C = unknown> implements Extension<C> {
   }
 }
 
-function infoQuery(identities: readonly DiscoIdentity[], features: readonly string[], node?: string): Element {
+function infoQuery(identities: readonly Identity[], features: readonly string[], node?: string): Element {
   return xml('query', { xmlns: NS_DISCO_INFO, ...(node === undefined ? {} : { node }) },
-    ...identities.map(identity => xml('identity', { ...identity })),
+    ...identities.map(({ lang, ...identity }) => xml('identity', { ...identity, 'xml:lang': lang })),
     ...features.map(feature => xml('feature', { var: feature })));
 }

@@ -35,6 +35,7 @@ export interface TestBox {
   readonly name: string;
   readonly trust: Trust;
   readonly own: OwnPresence;
+  readonly disco: Disco<PeerContext>;
   readonly identity: Identity;
   readonly dispatcher: Dispatcher<PeerContext>;
   readonly messages: Received[];
@@ -222,7 +223,7 @@ export class SimulatedLan {
     const close = async (): Promise<void> => { await link.close(); await trust.close(); };
     this.#closers.push(close);
     return {
-      link, own, name: link.name, trust, identity, dispatcher, messages, troubles, opened, closed, close,
+      link, own, disco, name: link.name, trust, identity, dispatcher, messages, troubles, opened, closed, close,
     };
   }
 

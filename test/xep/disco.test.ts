@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { capsVersion, Disco, NS_DISCO_INFO, NS_DISCO_ITEMS } from '../../src/xep/disco.ts';
+import { Disco, NS_DISCO_INFO, NS_DISCO_ITEMS } from '../../src/xep/disco.ts';
 import { createPing, NS_PING } from '../../src/xep/ping.ts';
 import { createVersion, NS_VERSION } from '../../src/xep/version.ts';
 import { Dispatcher } from '../../src/xmpp/dispatch.ts';
@@ -52,12 +52,6 @@ describe('XEP-0030', () => {
 });
 
 describe('XEP-0115', () => {
-  test('§5.2 the simple example has the published hash', () => {
-    expect(capsVersion([{ category: 'client', type: 'pc', name: 'Exodus 0.9.1' }], [
-      NS_DISCO_INFO, NS_DISCO_ITEMS, 'http://jabber.org/protocol/muc', 'http://jabber.org/protocol/caps',
-    ])).toBe('QgayPKawpkPSDYmwT/WM94uAlu0=');
-  });
-
   test('§6.2 asked about node#ver, the answer carries that node', async () => {
     const { disco, dispatcher } = entity();
     const { node, ver } = disco.caps();

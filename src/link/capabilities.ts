@@ -1,0 +1,100 @@
+import type { Trouble } from '../api.ts';
+import type { Clock } from '../clock.ts';
+import { Seldom } from '../seldom.ts';
+import type { Caps } from '../xep/caps.ts';
+import { CapsCache } from '../xep/caps-cache.ts';
+import { type Disco, NS_DISCO_INFO } from '../xep/disco.ts';
+import { attr, type Element, xml } from '../xmpp/element.ts';
+import type { PeerContext } from './context.ts';
+
+export interface CapabilitiesParts {
+  readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
+  readonly disco: Disco<PeerContext>;
+  /** What the peer of that name announces, if it is on the link. */
+  readonly claimed: (name: string) => { readonly caps?: Caps } | undefined;
+  readonly request: (name: string, iq: Element, options: { readonly timeout: number }) => Promise<Element>;
+  /** More is known of that peer now. */
+  readonly changed: (name: string) => void;
+}
+
+/** Whoever announces a hash can answer otherwise: told this often. */
+const TELL_EVERY = 10_000;
+/** COMPAT(libpurple 2.14): answers no request. */
+const ANSWER_WITHIN = 10_000;
+/** Peers remembered whose answer could not be checked. */
+const UNCHECKED = 128;
+
+interface Unchecked { readonly announced: string; readonly features: readonly string[] }
+
+/** XEP-0174 §10: what the software of each peer can do, as far as it has been told and fits what is announced. */
+export class Capabilities {
+  readonly #parts: CapabilitiesParts;
+  readonly #cache = new CapsCache();
+  /** What could not be checked counts for that peer alone (XEP-0115 §5.4), and as long as it announces the same. */
+  readonly #unchecked = new Map<string, Unchecked>();
+  readonly #seldom: Seldom;
+
+  constructor(parts: CapabilitiesParts) {
+    this.#parts = parts;
+    this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
+  }
+
+  /** Namespaces of what it can do; undefined: not known yet. */
+  of(name: string): readonly string[] | undefined {
+    const claims = this.#parts.claimed(name);
+    if (!claims) return undefined;
+    const unchecked = this.#unchecked.get(name);
+    return (claims.caps && (this.#own(claims.caps) ?? this.#cache.get(claims.caps)?.features))
+      ?? (unchecked?.announced === announced(claims.caps) ? unchecked.features : undefined);
+  }
+
+  /** As `of`, asking when it is not known; opens a stream when there is none. */
+  async discover(name: string): Promise<readonly string[] | undefined> {
+    const known = this.of(name);
+    if (known) return known;
+    const caps = this.#parts.claimed(name)?.caps;
+    const node = caps && { node: `${caps.node}#${caps.ver}` };
+    const answer = await this.#parts.request(name, xml('iq', { type: 'get' }, xml('query', { xmlns: NS_DISCO_INFO, ...node })), { timeout: ANSWER_WITHIN });
+    const query = answer.getChild('query', NS_DISCO_INFO);
+    if (query) this.heard(name, query);
+    return this.of(name);
+  }
+
+  /** The peer has told it, in the features of its stream or when asked. */
+  heard(name: string, query: Element): void {
+    const claims = this.#parts.claimed(name);
+    if (!claims || this.of(name)) return;
+    const { caps } = claims;
+    const node = attr(query, 'node');
+    // It has been changed since: what is announced of it will come.
+    if (caps && node !== undefined && node !== `${caps.node}#${caps.ver}`) return;
+    // Without a hash a `ver` is a version and says nothing about this (XEP-0115 §5.4, §11).
+    const lesson = this.#cache.learn(caps ?? { node: '', hash: '', ver: '' }, query);
+    if (lesson.outcome === 'wrong') {
+      this.#seldom.tell({ kind: 'link.caps', message: `what ${name} says it can do is not what it announces` });
+      return;
+    }
+    if (lesson.outcome === 'unchecked') this.#keep(name, { announced: announced(caps), features: lesson.info.features });
+    this.#parts.changed(name);
+  }
+
+  gone(name: string): void {
+    this.#unchecked.delete(name);
+  }
+
+  #keep(name: string, unchecked: Unchecked): void {
+    this.#unchecked.delete(name);
+    this.#unchecked.set(name, unchecked);
+    const [oldest] = this.#unchecked.keys();
+    if (this.#unchecked.size > UNCHECKED && oldest !== undefined) this.#unchecked.delete(oldest);
+  }
+
+  /** Most of the others are boxes too. */
+  #own({ hash, ver }: Caps): readonly string[] | undefined {
+    const own = this.#parts.disco.caps();
+    return own.hash === hash && own.ver === ver ? this.#parts.disco.all : undefined;
+  }
+}
+
+const announced = (caps: Caps | undefined): string => (caps ? `${caps.node} ${caps.hash} ${caps.ver}` : '');
