@@ -87,6 +87,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
       certificate: () => loadCertificate(dir, identity.key),
       registry: log.registry,
       roomy: () => log.roomy(),
+      watched: () => service.isWatched,
       name: bareName,
       ...(port === undefined ? {} : { port }),
       on: { opened: (peer) => service.opened(peer), closed: (peer) => service.closed(peer) },

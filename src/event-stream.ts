@@ -7,6 +7,10 @@ export class EventSource<T> {
   #closed = false;
   readonly #closers = new Set<() => void>();
 
+  get isFollowed(): boolean {
+    return this.#followers.size > 0;
+  }
+
   emit(event: T): void {
     for (const follower of this.#followers) follower(event);
   }

@@ -109,6 +109,9 @@ export class LinkService {
     });
   }
 
+  /** Whether somebody follows who comes and goes. */
+  get isWatched(): boolean { return this.#events.isFollowed; }
+
   get name(): string { return this.#link?.name ?? this.#parts.bareName; }
 
   /** The link is there: what its streams prove, and who comes and goes, is heard from now on. */

@@ -15,10 +15,12 @@ import type { PeerContext } from './context.ts';
 import { Doors } from './doors.ts';
 import type { OwnPresence } from './own-presence.ts';
 import { Peers } from './peers.ts';
+import { PresenceCheck } from './presence-check.ts';
 import type { Timing } from './stream.ts';
 import { type Handed, Streams } from './streams.ts';
 import type { Ends, PeerStreams, ProvenPeer } from './streams-port.ts';
 import { createTcp, type Tcp } from './tcp.ts';
+import { Unannounced } from './unannounced.ts';
 
 export const SERVICE = '_presence._tcp';
 
@@ -43,7 +45,9 @@ export interface LinkInit {
   readonly port?: number;
   readonly limits: Pick<Limits, 'peers' | 'streams' | 'stanzaBytes' | 'xmlDepth'>;
   readonly tcp?: Tcp;
-  readonly timing?: Partial<Timing>;
+  readonly timing?: Partial<Timing & { readonly silence: number }>;
+  /** Whether somebody watches who comes and goes: then nobody is believed to be there for long unasked. */
+  readonly watched?: () => boolean;
   /** Set while too much waits for the disk: resolves when it does not any more. */
   readonly roomy?: () => Promise<void> | undefined;
   readonly on?: {
@@ -152,9 +156,23 @@ export function createLink(init: LinkInit): Link {
       disco: (peer, query) => capabilities.heard(peer, query),
       opened: peer => safely(() => init.on?.opened?.(peer)),
       closed: peer => safely(() => init.on?.closed?.(peer)),
-      changed: peer => peers.touched(peer),
+      changed: peer => {
+        peers.touched(peer);
+        unannounced.changed(peer);
+      },
+      talked: peer => check.talked(peer),
       silent: peer => browsing?.reconfirm(peer),
     },
+  });
+  const unannounced = new Unannounced({ peers, stream: peer => streams.to(peer) });
+  const check = new PresenceCheck({
+    clock,
+    peers: () => peers.names(),
+    watched: () => init.watched?.() ?? false,
+    streams: () => streams.inUse(),
+    heard: peer => browsing?.heard(peer),
+    reconfirm: peer => browsing?.reconfirm(peer),
+    ...(init.timing ? { timing: init.timing } : {}),
   });
   const doors = new Doors({
     tcp: init.tcp ?? createTcp(), port: init.port, trouble,
@@ -210,7 +228,7 @@ export function createLink(init: LinkInit): Link {
         reason = error instanceof Error ? error.message : String(error);
         throw error;
       }
-      browsing = mdns.browse(SERVICE, ({ type, service }) => (type === 'down' ? peers.gone(service.instance) : peers.found(service)));
+      browsing = mdns.browse(SERVICE, ({ type, service }) => (type === 'down' ? unannounced.gone(service.instance) : unannounced.found(service)));
       timer = clock.every(LOOK_EVERY, () => {
         adapt().catch((error: unknown) => trouble({ kind: 'link.listen', message: error instanceof Error ? error.message : String(error) }));
       });
@@ -232,6 +250,7 @@ export function createLink(init: LinkInit): Link {
     close() {
       closing ??= (async () => {
         timer?.stop();
+        check.stop();
         browsing?.stop();
         avatars.close();
         // Goodbye first: nobody should call while the streams are being ended.

@@ -120,6 +120,10 @@ export class Peers {
     if (next && this.#known.size < this.#init.limit) this.found(next);
   }
 
+  names(): Iterable<string> {
+    return this.#known.keys();
+  }
+
   get(name: string): KnownPeer | undefined {
     return this.#known.get(name);
   }

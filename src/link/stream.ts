@@ -48,17 +48,15 @@ export interface LinkStreamCallbacks {
 export interface Timing {
   readonly negotiation: number;
   readonly idle: number;
-  /** Silence after which a peer that confirms is asked whether it is there. */
-  readonly silence: number;
-  /** How long it may take to answer. */
+  /** How long a peer that confirms may take to answer. */
   readonly answer: number;
   /** How long a close waits for confirmations. */
   readonly settle: number;
-  /** How often idleness and silence are looked for. */
+  /** How often idleness and late answers are looked for. */
   readonly look: number;
 }
 
-export const TIMING: Timing = { negotiation: 10_000, idle: 600_000, silence: 8_000, answer: 10_000, settle: 2_000, look: 2_000 };
+export const TIMING: Timing = { negotiation: 10_000, idle: 600_000, answer: 10_000, settle: 2_000, look: 2_000 };
 /** Stanzas being worked on, above and below which the peer is not, and again, read from. */
 const BUSY = 256;
 const CALM = 128;
@@ -178,6 +176,27 @@ export class LinkStream {
     if (this.#state !== 'ready') throw new LanpostError('disconnected', 'The stream is closed.');
     this.#socket.write(stanza);
     this.#lastStanza = this.#init.clock.mono();
+  }
+
+  /** Monotonic time of the last byte from there. */
+  get heardAt(): number {
+    return this.#socket.lastReceived;
+  }
+
+  /** Nothing is read now, so that its silence is ours. */
+  get held(): boolean {
+    return this.#holds.has('disk');
+  }
+
+  /** The peer counts stanzas, and so answers. */
+  get managed(): boolean {
+    return this.#agreed?.managed === true;
+  }
+
+  /** For how long a question is unanswered, and nothing else has come either; ms. */
+  get unanswered(): number {
+    const { askedAt } = this.#confirmations;
+    return askedAt === undefined || this.held ? 0 : this.#init.clock.mono() - Math.max(askedAt, this.heardAt);
   }
 
   /** Whether the peer answers within `ms`. */
@@ -354,17 +373,12 @@ export class LinkStream {
   }
 
   #look(): void {
-    // The silence is ours when nothing is read.
-    if (this.#state !== 'ready' || this.#holds.has('disk')) return;
-    const now = this.#init.clock.mono();
-    const { silence, answer, idle } = this.#timing;
-    const { askedAt, isSettled } = this.#confirmations;
-    if (now - this.#lastStanza > idle && isSettled) {
+    if (this.#state !== 'ready' || this.held) return;
+    const { answer, idle } = this.#timing;
+    if (this.#init.clock.mono() - this.#lastStanza > idle && this.#confirmations.isSettled) {
       void this.close();
-    } else if (askedAt !== undefined && now - askedAt > answer && now - this.#socket.lastReceived > answer) {
+    } else if (this.unanswered > answer) {
       this.destroy(new LanpostError('timeout', 'The peer does not answer.'));
-    } else if (this.#agreed?.managed && askedAt === undefined && now - this.#socket.lastReceived > silence) {
-      this.#confirmations.ask();
     }
   }
 

@@ -50,6 +50,8 @@ export interface StreamsInit {
     closed(peer: ProvenPeer): void;
     /** What is known of a peer by its streams is different now. */
     changed(name: string): void;
+    /** A message went there, or came from there. */
+    talked(name: string): void;
     /** Its stream died without a goodbye: its records may be stale too. */
     silent(name: string): void;
   };
@@ -117,6 +119,16 @@ export class Streams implements PeerStreams {
     return { trust: trust.level(fingerprint), connected: line?.active !== undefined, ...(fingerprint === undefined ? {} : { fingerprint }) };
   }
 
+  /** The stream in use to each peer that has one. */
+  *inUse(): Iterable<readonly [name: string, stream: LinkStream]> {
+    for (const [name, { active }] of this.#lines) if (active) yield [name, active];
+  }
+
+  /** The stream in use to that peer. */
+  to(name: string): LinkStream | undefined {
+    return this.#lines.get(name)?.active;
+  }
+
   /** The name a key goes by now: proven by an open stream, else last held and on the link. */
   nameOf(fingerprint: string): string | undefined {
     for (const [name, line] of this.#lines) if (line.proven?.fingerprint === fingerprint) return name;
@@ -136,6 +148,7 @@ export class Streams implements PeerStreams {
     if (this.#closing) throw new LanpostError('closed');
     const { handed, delivered } = await this.#line(name).send(this.#worded(name, stanza));
     await handed;
+    this.#init.on.talked(name);
     return delivered ? { delivered } : {};
   }
 
@@ -354,6 +367,7 @@ export class Streams implements PeerStreams {
     const agreed = stream.agreed;
     const message = agreed && believed(stanza, agreed.peer, this.#init.self());
     if (!agreed || !message || this.#calls.get(agreed.peer)?.receive(message)) return Promise.resolve(undefined);
+    this.#init.on.talked(agreed.peer);
     const { fingerprint } = stream;
     const context: PeerContext = {
       kind: 'link', name: agreed.peer, tls: agreed.tls, trust: this.#init.trust.level(fingerprint), ...(fingerprint === undefined ? {} : { fingerprint }),

@@ -96,6 +96,12 @@ export class Browser {
     for (const entry of this.#cache.find(nameKey(name), TYPE.SRV)) this.#cache.doubt(entry, now);
   }
 
+  /** When the instance last said something of itself. */
+  heard(name: string): number | undefined {
+    const heard = this.#cache.set(nameKey(name)).map((entry) => entry.heard);
+    return heard.length > 0 ? Math.max(...heard) : undefined;
+  }
+
   /** Forgets everything: the link is gone (§10.3). */
   clear(now: number): void {
     for (const key of this.#browses.keys()) for (const entry of this.#cache.pointers(key)) this.#cache.forget(entry, now);

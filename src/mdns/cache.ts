@@ -21,6 +21,8 @@ export interface Entry extends Due {
   readonly record: DnsRecord;
   readonly owner: string;
   received: number;
+  /** When it was last said. */
+  heard: number;
   /** Grows with each renewal: the newest of a set has the largest. */
   turn: number;
   /** Milliseconds. */
@@ -154,7 +156,7 @@ export class Cache {
   #insert(record: DnsRecord, owner: string, now: number): boolean {
     if (this.#size >= this.#parts.limit || this.#bytes + bytesOf(record) > this.#parts.bytes) return false;
     const entry: Entry = {
-      record, owner, received: now, turn: 0, lifetime: 0, expires: 0, stage: 0, state: 'good',
+      record, owner, received: now, heard: now, turn: 0, lifetime: 0, expires: 0, stage: 0, state: 'good',
       unanswered: 0, unansweredSince: 0, due: Infinity, queued: Infinity,
     };
     if (record.data.kind === 'name') {
@@ -201,6 +203,7 @@ export class Cache {
   #renew(entry: Entry, ttl: number, now: number, isNew = false): void {
     const again = entry.state === 'leaving';
     entry.received = now;
+    entry.heard = now;
     entry.turn = ++this.#turn;
     entry.lifetime = Math.min(ttl, MAX_TTL) * 1000;
     entry.expires = now + entry.lifetime;

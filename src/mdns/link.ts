@@ -164,6 +164,10 @@ export class Link {
     this.#browser.reconfirm(name, now);
   }
 
+  heard(name: string): number | undefined {
+    return this.#browser.heard(name);
+  }
+
   /** RFC 6762 §8: the link is another, or was away: everything is claimed and asked again. */
   restart(now: number): void {
     for (const claim of this.#own.claims.values()) {

@@ -43,6 +43,8 @@ export interface Browsing {
   ask(instance: string, type: number, options?: AskOptions): Promise<Uint8Array>;
   /** Where it is now, asked afresh (XEP-0174 §3: before connecting); `undefined` where nobody is at home. */
   resolve(instance: string, options?: AskOptions): Promise<Found | undefined>;
+  /** Monotonic time at which it last said something of itself, whoever had asked. */
+  heard(instance: string): number | undefined;
 }
 
 export interface Mdns {
@@ -186,6 +188,14 @@ class Engine implements Mdns {
           throw error;
         }
         return this.#directory.find(nameKey(fullName(instance)));
+      },
+      heard: (instance) => {
+        let last: number | undefined;
+        for (const { link } of this.#places) {
+          const heard = link.heard(fullName(instance));
+          if (heard !== undefined && (last === undefined || heard > last)) last = heard;
+        }
+        return last;
       },
     };
   }

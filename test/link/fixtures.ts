@@ -6,9 +6,8 @@ import type { About, Trouble } from '../../src/api.ts';
 import { type Clock, createSystemClock } from '../../src/clock.ts';
 import { LanpostError } from '../../src/errors.ts';
 import type { PeerContext } from '../../src/link/context.ts';
-import { createLink, type Link } from '../../src/link/link.ts';
 import { OwnPresence } from '../../src/link/own-presence.ts';
-import type { Timing } from '../../src/link/stream.ts';
+import { createLink, type Link, type LinkInit } from '../../src/link/link.ts';
 import type { ProvenPeer } from '../../src/link/streams-port.ts';
 import type { Tcp } from '../../src/link/tcp.ts';
 import type { BrowseEvent, Found, InstanceRecord, Mdns, Publication, Service } from '../../src/mdns/mdns.ts';
@@ -47,7 +46,7 @@ export interface TestBox {
 
 export interface BoxSetup {
   readonly identity?: Identity;
-  readonly timing?: Partial<Timing>;
+  readonly timing?: LinkInit['timing'];
   /** What a message causes; it counts as handled when this resolves. */
   readonly handle?: (message: Received) => Promise<void>;
   readonly clock?: Clock;
@@ -72,6 +71,8 @@ export class SimulatedLan {
   readonly dials: string[] = [];
   /** Whose records somebody asked about again. */
   readonly doubted: string[] = [];
+  /** When records were last heard; of those not named nobody knows. */
+  readonly heard = new Map<string, number>();
   readonly sockets = new Set<Socket>();
   /** Rings for whatever happens to the boxes, the peers and the sockets of this LAN. */
   readonly bell = new Bell();
@@ -141,6 +142,7 @@ export class SimulatedLan {
         return {
           stop: () => void this.#listeners.delete(on),
           reconfirm: name => void this.doubted.push(name),
+          heard: name => this.heard.get(name),
           ask: async (name, type) => {
             const record = this.records.get(name)?.find(one => one.type === type);
             if (!record) throw new LanpostError('not-found', `${name} has no such record`);

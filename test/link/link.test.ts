@@ -132,8 +132,8 @@ describe('between two boxes', () => {
     await a.close();
     await confirmed(sent.map(one => Promise.resolve(one)));
     expect(b.messages).toHaveLength(100);
-    expect(b.link.peers.get(a.name)).toBeUndefined();
     await lan.until(() => b.closed.length === 1);
+    expect(b.link.peers.get(a.name)).toBeUndefined();
     await expect(a.link.send(b.name, say('late'))).rejects.toMatchObject({ code: 'closed' });
   });
 
