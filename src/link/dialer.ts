@@ -28,6 +28,8 @@ export interface DialerParts {
   readonly makeRoom: () => boolean;
   /** Every stream there is, with the address at its other end. */
   readonly streams: () => Iterable<readonly [LinkStream, string]>;
+  /** Nobody listens where it said (RFC 6762 §10.4). */
+  readonly silent: (name: string) => void;
   /** What opens a stream, once it is loaded. */
   readonly opener: () => Promise<Opener>;
 }
@@ -60,6 +62,7 @@ export class Dialer {
       await this.#pause(RETRY_AFTER);
       if (line.active) return line.active;
     }
+    this.#parts.silent(name);
     throw new LanpostError('unreachable', `${name} cannot be reached: ${last?.message ?? 'it announces no address on this link'}`, { cause: last });
   }
 

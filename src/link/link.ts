@@ -17,6 +17,7 @@ import type { OwnPresence } from './own-presence.ts';
 import { Peers } from './peers.ts';
 import { PresenceCheck } from './presence-check.ts';
 import type { Timing } from './stream.ts';
+import { StaleStreams } from './stale-streams.ts';
 import { type Handed, Streams } from './streams.ts';
 import type { Ends, PeerStreams, ProvenPeer } from './streams-port.ts';
 import { createTcp, type Tcp } from './tcp.ts';
@@ -165,6 +166,7 @@ export function createLink(init: LinkInit): Link {
     },
   });
   const unannounced = new Unannounced({ peers, stream: peer => streams.to(peer) });
+  const stale = new StaleStreams({ interfaces: () => mdns.interfaces(), all: () => streams.all, to: peer => streams.to(peer) });
   const check = new PresenceCheck({
     clock,
     peers: () => peers.names(),
@@ -204,6 +206,7 @@ export function createLink(init: LinkInit): Link {
   };
 
   const adapt = async (): Promise<void> => {
+    stale.look();
     await doors.adapt();
     announce();
   };
@@ -228,7 +231,11 @@ export function createLink(init: LinkInit): Link {
         reason = error instanceof Error ? error.message : String(error);
         throw error;
       }
-      browsing = mdns.browse(SERVICE, ({ type, service }) => (type === 'down' ? unannounced.gone(service.instance) : unannounced.found(service)));
+      browsing = mdns.browse(SERVICE, ({ type, service }) => {
+        if (type === 'down') return unannounced.gone(service.instance);
+        unannounced.found(service);
+        stale.moved(service);
+      });
       timer = clock.every(LOOK_EVERY, () => {
         adapt().catch((error: unknown) => trouble({ kind: 'link.listen', message: error instanceof Error ? error.message : String(error) }));
       });

@@ -3,7 +3,7 @@
 import type { Clock, Timer } from '../clock.ts';
 
 /** As long may a peer say nothing before it is asked; ms. */
-const SILENCE = 20_000;
+const SILENCE = 18_000;
 /** How often it is looked who must be asked; ms. */
 const LOOK_EVERY = 1_000;
 /** No more checks than 32 in 10 s, over all peers. */

@@ -17,6 +17,7 @@ import { ANSWER_AT_LATEST, Confirmations, type Unconfirmed } from './confirmatio
 import { Holds } from './holds.ts';
 import { type Agreed, type Channel, NS_TLS, type Side } from './negotiation.ts';
 import { Refusal } from './refusal.ts';
+import { plainAddress } from './source-address.ts';
 
 export interface LinkStreamInit {
   readonly socket: Socket;
@@ -82,6 +83,7 @@ export class LinkStream {
   /** Monotonic time of its beginning. */
   readonly since: number;
   readonly #init: LinkStreamInit;
+  readonly #localAddress: string;
   readonly #timing: Timing;
   readonly #socket: XmppSocket;
   readonly #arrivals: Arrivals;
@@ -96,11 +98,13 @@ export class LinkStream {
   readonly #holds: Holds;
   #lastStanza: number;
   #ended = false;
+  #parted = false;
   #watch: Timer | undefined;
 
   constructor(init: LinkStreamInit) {
     this.#init = init;
     this.side = init.side;
+    this.#localAddress = plainAddress(init.socket.localAddress ?? '');
     this.since = init.clock.mono();
     this.#timing = { ...TIMING, ...init.timing };
     this.#arrivals = new Arrivals(init.clock);
@@ -149,6 +153,16 @@ export class LinkStream {
   /** Stanzas sent and not confirmed. */
   get unconfirmed(): number {
     return this.#confirmations.pending;
+  }
+
+  /** Whether either side has said goodbye on it. */
+  get parted(): boolean {
+    return this.#parted || this.#ended;
+  }
+
+  /** This side's address, as it was when the stream began. */
+  get localAddress(): string {
+    return this.#localAddress;
   }
 
   /** Whether there is room for another stanza without waiting. */
@@ -212,6 +226,7 @@ export class LinkStream {
 
   /** Confirms and awaits what can be within a short time, then says goodbye. */
   async close(): Promise<void> {
+    this.#parted = true;
     if (this.#state === 'ready') {
       this.#state = 'closing';
       await this.settled(this.#timing.settle);

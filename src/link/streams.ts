@@ -52,7 +52,7 @@ export interface StreamsInit {
     changed(name: string): void;
     /** A message went there, or came from there. */
     talked(name: string): void;
-    /** Its stream died without a goodbye: its records may be stale too. */
+    /** Its stream died without a goodbye, or nobody listens where it said: its records may be stale. */
     silent(name: string): void;
   };
 }
@@ -101,6 +101,7 @@ export class Streams implements PeerStreams {
       closing: () => this.#closing,
       makeRoom: () => this.#makeRoom(),
       streams: () => this.#all,
+      silent: name => init.on.silent(name),
       opener: async () => {
         const code = this.#code ?? await this.#load();
         return (socket, address, name) => this.#open(code, socket, 'dialled', address, channel => code.negotiation.dial(channel, this.#terms(), name));
@@ -122,6 +123,11 @@ export class Streams implements PeerStreams {
   /** The stream in use to each peer that has one. */
   *inUse(): Iterable<readonly [name: string, stream: LinkStream]> {
     for (const [name, { active }] of this.#lines) if (active) yield [name, active];
+  }
+
+  /** Every stream on the link, with the address at its other end. */
+  get all(): Iterable<readonly [stream: LinkStream, address: string]> {
+    return this.#all;
   }
 
   /** The stream in use to that peer. */
@@ -360,7 +366,7 @@ export class Streams implements PeerStreams {
     line?.remove(stream);
     if (!line?.active) this.#calls.get(name)?.fail();
     if (line) this.#tidy(line);
-    if (reason instanceof LanpostError && reason.code === 'timeout') this.#init.on.silent(name);
+    if (!stream.parted) this.#init.on.silent(name);
   }
 
   #received(stream: LinkStream, stanza: Element): Promise<Element | undefined> {

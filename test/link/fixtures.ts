@@ -162,7 +162,7 @@ export class SimulatedLan {
         this.sockets.delete(socket);
         this.bell.ring();
       });
-      Object.defineProperty(socket, 'remoteAddress', { value: pretended(socket.remoteAddress) });
+      for (const end of ['remoteAddress', 'localAddress'] as const) Object.defineProperty(socket, end, { value: pretended(socket[end]) });
       return socket;
     };
     return {
