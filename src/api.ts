@@ -252,6 +252,44 @@ export interface Peer {
 
 export interface PeerEvent { readonly type: 'up' | 'changed' | 'down'; readonly peer: Peer }
 
+/** A file that is in memory, to be sent. */
+export interface FileContent { readonly name: string; readonly data: Uint8Array }
+
+export interface SendFileOptions {
+  /** For the person who decides whether to take it. */
+  readonly description?: string;
+  /** Ends the transfer. */
+  readonly signal?: AbortSignal;
+}
+
+/** One file that goes to a peer or comes from one: as it stands, and how it came to stand so. */
+export interface FileEvent {
+  /**
+   * `offered`: the other side's owner has to decide, or the owner of this box (`direction`). `done` and `failed` end it.
+   * `done`, incoming: all of it is on disk. Outgoing: a box has it on disk; of other peers it is only known that they took all bytes.
+   */
+  readonly type: 'offered' | 'accepted' | 'progress' | 'done' | 'failed';
+  readonly id: string;
+  readonly direction: 'in' | 'out';
+  /** Name on the link of whoever sends it, or gets it. */
+  readonly peer: string;
+  readonly trust: TrustLevel;
+  readonly fingerprint?: string;
+  /** The file's name, without any way in it and fit to be one here. */
+  readonly name: string;
+  readonly size: number;
+  /** Bytes that went over so far. */
+  readonly sent: number;
+  readonly description?: string;
+  /** `offered`: when the offer expires, ms since 1970. */
+  readonly until?: number;
+  /** `done`, incoming: where it is. */
+  readonly path?: string;
+  /** `failed`: why. */
+  readonly code?: ErrorCode;
+  readonly message?: string;
+}
+
 export type Right = 'read' | 'write';
 export interface Grant { readonly right: Right; readonly filter: string }
 export interface TrustEntry {
@@ -362,6 +400,23 @@ export interface Box extends AsyncDisposable {
     /** The picture of a peer, once it has been found to be the one it announces; `undefined` when there is none. */
     avatar(name: string): Promise<Uint8Array | undefined>;
   };
+  readonly files: {
+    /**
+     * Sends a file, given by its path or its content. Yields what becomes of it, `done` or `failed` last; leaving
+     * the iteration before that ends the transfer. Encrypted to a box; in the clear to Pidgin and its like.
+     */
+    send(peer: string, file: string | FileContent, options?: SendFileOptions): AsyncIterableIterator<FileEvent>;
+    /** Offers that wait for the owner of this box: those there are, then those that come. */
+    offers(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<FileEvent>;
+    /** Takes what is offered, into `DIR/files/PEER`. Leaving the iteration does not end the transfer: `decline` does. */
+    accept(id: string, options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<FileEvent>;
+    /** Refuses what is offered, and ends what is under way, in either direction. */
+    decline(id: string): Promise<void>;
+    /** What is offered and under way, in both directions. */
+    list(): Promise<FileEvent[]>;
+    /** The same, then everything that happens to it. */
+    watch(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<FileEvent>;
+  };
   readonly trust: {
     list(): Promise<TrustEntry[]>;
     /** PEER is a name on the link, `link:NAME`, or a fingerprint (hex, at least 16 digits). */
@@ -430,6 +485,12 @@ export interface Limits {
   readonly peers: number;
   /** Streams open at once on the link. */
   readonly streams: number;
+  /** Bytes of one file from a peer. */
+  readonly fileBytes: number;
+  /** Bytes of the files from one peer that lie in its folder. */
+  readonly peerFilesBytes: number;
+  /** Bytes of the files from all peers. */
+  readonly filesBytes: number;
   readonly topics: number;
   readonly subscriptions: number;
 }

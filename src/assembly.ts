@@ -50,7 +50,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   }
   const own = new OwnPresence({ registry: log.registry, label: bareName, caps: () => disco.caps(), about: options.about });
   const service: LinkService = new LinkService({
-    broker, log, trust, clock, trouble, dispatcher, disco, own, bareName,
+    broker, log, trust, clock, trouble, dispatcher, disco, own, bareName, dir, limits,
     receive: (incoming) => mail.receive(incoming),
     roadsChanged: () => mail.roadsChanged(),
   });

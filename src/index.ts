@@ -1,8 +1,8 @@
 // The public door: everything a user of lanpost may import, and nothing else.
 export type {
-  About, AccessModel, Box, BoxOptions, BoxStatus, Delivery, DeliveryBase, From, Gap, Grant, HomeOptions, HomeState, HomeStatus, Item,
+  About, AccessModel, Box, BoxOptions, BoxStatus, Delivery, DeliveryBase, FileContent, FileEvent, From, Gap, Grant, HomeOptions, HomeState, HomeStatus, Item,
   ItemsOptions, Limits, Message, MessagesOptions, MessageState, MessageStream, OwnPresence, PairingEvent, Peer, PeerEvent, PeerStatus, Published, PublishModel,
-  PublishOptions, Receipt, Retraction, Right, SendOptions, SubscribeOptions, Subscription, SubscriptionInfo, TopicChange, TopicConfig,
+  PublishOptions, Receipt, Retraction, Right, SendFileOptions, SendOptions, SubscribeOptions, Subscription, SubscriptionInfo, TopicChange, TopicConfig,
   TopicInfo, Trouble, TrustEntry, TrustLevel, Value,
 } from './api.ts';
 export { createBox } from './box.ts';

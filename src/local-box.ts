@@ -108,6 +108,15 @@ export class LocalBox implements Box {
     avatar: async (name): Promise<Uint8Array | undefined> => this.#opened().link.avatar(name),
   };
 
+  readonly files: Box['files'] = {
+    send: (peer, file, options) => this.#opened().link.files.box.send(peer, file, options),
+    offers: (options) => this.#opened().link.files.box.offers(options),
+    accept: (id, options) => this.#opened().link.files.box.accept(id, options),
+    decline: async (id) => this.#opened().link.files.box.decline(id),
+    list: async () => this.#opened().link.files.box.list(),
+    watch: (options) => this.#opened().link.files.box.watch(options),
+  };
+
   readonly trust: Box['trust'] = {
     list: async () => this.#opened().link.trust.list(),
     allow: async (peer, right, filter) => this.#opened().link.allow(peer, right, filter),

@@ -10,6 +10,9 @@ export const DEFAULT_LIMITS: Limits = {
   xmlDepth: 32,
   peers: 1024,
   streams: 128,
+  fileBytes: 64 * 1024 * 1024,
+  peerFilesBytes: 256 * 1024 * 1024,
+  filesBytes: 1024 * 1024 * 1024,
   topics: 100_000,
   subscriptions: 20_000,
 };

@@ -1,6 +1,6 @@
 // A Box as a service. Arguments are checked by the box itself, at its own door: a remote caller
 // gets the TypeError or LanpostError that a caller in the same process gets.
-import type { Box, MessagesOptions, PublishOptions, SendOptions, SubscribeOptions } from '../api.ts';
+import type { Box, FileContent, MessagesOptions, PublishOptions, SendFileOptions, SendOptions, SubscribeOptions } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { packDelivery, packMessage } from './delivery-wire.ts';
 import { isRecord, plain } from './record.ts';
@@ -26,6 +26,7 @@ export function boxService(box: Box): Service {
     'trust.allow': (...args: Parameters<Box['trust']['allow']>) => box.trust.allow(...args),
     'trust.revoke': (peer: string) => box.trust.revoke(peer),
     'trust.confirm': (...args: Parameters<Box['trust']['confirm']>) => box.trust.confirm(...args),
+    'files.decline': (id: string) => box.files.decline(id),
     'homes.add': (...args: Parameters<Box['homes']['add']>) => box.homes.add(...args),
     'homes.remove': (jid: string) => box.homes.remove(jid),
     setStatus: (...args: Parameters<Box['setStatus']>) => box.setStatus(...args),
@@ -40,6 +41,7 @@ export function boxService(box: Box): Service {
     'topics.list': (filter?: string) => box.topics.list(filter),
     'subscriptions.list': () => box.subscriptions.list(),
     'peers.list': () => box.peers.list(),
+    'files.list': () => box.files.list(),
     'trust.list': () => box.trust.list(),
     'homes.list': () => box.homes.list(),
   }));
@@ -48,6 +50,10 @@ export function boxService(box: Box): Service {
     messages: (options: MessagesOptions) => messageSource(box, options),
     send: (address: string, body: string, options: SendOptions) => receiptSource(() => box.send(address, body, options)),
     'peers.watch': () => watchSource((signal) => box.peers.watch({ signal })),
+    'files.send': (peer: string, file: string | FileContent, options: SendFileOptions) => watchSource((signal) => box.files.send(peer, file, { ...options, signal })),
+    'files.offers': () => watchSource((signal) => box.files.offers({ signal })),
+    'files.accept': (id: string) => watchSource((signal) => box.files.accept(id, { signal })),
+    'files.watch': () => watchSource((signal) => box.files.watch({ signal })),
     'trust.pair': (peer: string) => watchSource((signal) => box.trust.pair(peer, { signal })),
     troubles: () => watchSource((signal) => box.troubles({ signal })),
   }));

@@ -1,6 +1,7 @@
 // A Box that is somewhere else: every member becomes a call or a stream on the control socket.
+import { resolve as fullPath } from 'node:path';
 import type {
-  Box, BoxStatus, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, Published, Receipt, SendOptions,
+  Box, BoxStatus, FileEvent, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, Published, Receipt, SendOptions,
   SubscriptionInfo, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
@@ -83,6 +84,15 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
       list: () => list<Peer>('peers.list', []),
       watch: (options) => remoteEvents(rpc.open<PeerEvent>('peers.watch', [], { decode: taken, ahead: AHEAD, signal: options?.signal })),
       avatar: (peer) => call<Uint8Array | undefined>('peers.avatar', [peer]),
+    },
+    files: {
+      // The path means what it means here, not where the box runs.
+      send: (peer, file, { signal, ...rest } = {}) => remoteEvents(rpc.open<FileEvent>('files.send', [peer, typeof file === 'string' ? fullPath(file) : file, present(rest)], { decode: taken, ahead: AHEAD, signal })),
+      offers: (options) => remoteEvents(rpc.open<FileEvent>('files.offers', [], { decode: taken, ahead: AHEAD, signal: options?.signal })),
+      accept: (id, options) => remoteEvents(rpc.open<FileEvent>('files.accept', [id], { decode: taken, ahead: AHEAD, signal: options?.signal })),
+      async decline(id) { await call('files.decline', [id]); },
+      list: () => list<FileEvent>('files.list', []),
+      watch: (options) => remoteEvents(rpc.open<FileEvent>('files.watch', [], { decode: taken, ahead: AHEAD, signal: options?.signal })),
     },
     trust: {
       list: () => list<TrustEntry>('trust.list', []),

@@ -1,7 +1,10 @@
 import type { TrustLevel } from '../api.ts';
 import { isEvent, NS_XHTML, readMessage } from '../xep/message-body.ts';
+import { NS_BYTESTREAMS } from '../xep/bytestreams.ts';
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from '../xep/disco.ts';
+import { NS_IBB } from '../xep/ibb.ts';
 import { NS_PING } from '../xep/ping.ts';
+import { NS_SI } from '../xep/si.ts';
 import { NS_VERSION } from '../xep/version.ts';
 import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';
 import { iqPayload, stanzaKind } from '../xmpp/stanza.ts';
@@ -20,7 +23,10 @@ export interface PeerContext {
 /** What may be asked by somebody who has shown no key. */
 const OPEN_REQUESTS: ReadonlySet<string> = new Set([NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, NS_VERSION]);
 
-/** `chat` and discovery for everybody; the rest is for keys, and then up to the grants. */
+/** What may be offered by somebody who has shown no key: a file, which the owner takes or leaves. */
+const OPEN_OFFERS: ReadonlySet<string> = new Set([NS_SI, NS_BYTESTREAMS, NS_IBB]);
+
+/** `chat`, discovery and offers of files for everybody; the rest is for keys, and then up to the grants. */
 export function admitted(stanza: Element, context: PeerContext): boolean {
   if (context.fingerprint !== undefined) return true;
   const kind = stanzaKind(stanza);
@@ -28,7 +34,7 @@ export function admitted(stanza: Element, context: PeerContext): boolean {
   if (kind !== 'iq') return false;
   const type = attr(stanza, 'type');
   if (type !== 'get' && type !== 'set') return true; // an answer to a request of ours
-  return type === 'get' && OPEN_REQUESTS.has(namespaceOf(iqPayload(stanza) ?? stanza) ?? '');
+  return (type === 'get' ? OPEN_REQUESTS : OPEN_OFFERS).has(namespaceOf(iqPayload(stanza) ?? stanza) ?? '');
 }
 
 /**

@@ -19,6 +19,8 @@ import { StanzaError } from '../xmpp/stanza-error.ts';
 import { NS_CLIENT } from '../xmpp/xml-stream.ts';
 import type { PeerContext } from './context.ts';
 import { Feeds } from './feeds.ts';
+import { FileDoor } from './file-door.ts';
+import type { FilesParts } from './files/files.ts';
 import { Intake } from './intake.ts';
 import type { Link } from './link.ts';
 import { incomingOf, MailRoad } from './mail-road.ts';
@@ -43,6 +45,11 @@ export interface LinkServiceParts {
   readonly roadsChanged: () => void;
   /** What the box is called while there is no link. */
   readonly bareName: string;
+  /** The data directory: what peers send goes there. */
+  readonly dir: string;
+  readonly limits: FilesParts['limits'];
+  /** Whether that peer's files are taken without asking; by default nobody's are. */
+  readonly mayGive?: (peer: PeerContext) => boolean;
 }
 
 /** What this box does for its peers and with them: pubsub both ways, mail, rights. Works, emptily, without a link. */
@@ -51,6 +58,7 @@ export class LinkService {
   readonly trust: Trust;
   /** What is said of this box, with or without a link. */
   readonly own: OwnPresence;
+  readonly files: FileDoor;
   readonly #parts: LinkServiceParts;
   readonly #feeds: Feeds;
   readonly #intake: Intake;
@@ -93,6 +101,14 @@ export class LinkService {
       nameOf: (fingerprint) => this.#link?.nameOf(fingerprint),
       ownName: () => this.name,
     });
+    this.files = new FileDoor({
+      clock, trouble, dir: parts.dir, limits: parts.limits,
+      free: () => log.free(),
+      link: () => this.#up(),
+      mayGive: parts.mayGive ?? (() => false),
+    });
+    this.files.attach(parts.dispatcher);
+    parts.disco.add(this.files.features);
     const pubsub = new PubsubService<PeerContext>({ broker, feeder: this.#feeds, actorOf: (context) => ({ ...context, kind: 'peer' }) });
     pubsub.attach(parts.dispatcher);
     parts.disco.add(pubsub.features);
@@ -119,7 +135,8 @@ export class LinkService {
     this.#link = link;
     this.#stopListening = link.peers.watch((event) => {
       this.#events.emit(event);
-      if (event.type !== 'down') this.#rejoin.look(event.type === 'up' ? event.peer.name : undefined);
+      if (event.type === 'down') this.files.left(event.peer.name);
+      else this.#rejoin.look(event.type === 'up' ? event.peer.name : undefined);
       this.#parts.roadsChanged();
     });
   }
@@ -133,6 +150,7 @@ export class LinkService {
 
   closed(peer: ProvenPeer): void {
     this.#feeds.closed(peer);
+    this.files.lost(peer);
     this.#rejoin.closed(peer);
   }
 
@@ -206,6 +224,8 @@ export class LinkService {
     this.#stopListening?.();
     this.#events.close();
     this.#rejoin.close();
+    // First, so that senders and receivers hear of it.
+    await this.files.close();
     await this.#link?.close();
     await this.#feeds.close();
   }

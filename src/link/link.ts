@@ -11,11 +11,13 @@ import type { Dispatcher } from '../xmpp/dispatch.ts';
 import type { Element } from '../xmpp/element.ts';
 import { Avatars } from './avatars.ts';
 import { Capabilities } from './capabilities.ts';
+import type { RequestOptions } from '../xmpp/iq.ts';
 import type { PeerContext } from './context.ts';
 import { Doors } from './doors.ts';
 import type { OwnPresence } from './own-presence.ts';
 import { Peers } from './peers.ts';
 import { PresenceCheck } from './presence-check.ts';
+import type { OwnAddress } from './source-address.ts';
 import type { Timing } from './stream.ts';
 import { StaleStreams } from './stale-streams.ts';
 import { type Handed, Streams } from './streams.ts';
@@ -65,10 +67,13 @@ export interface Link extends PeerStreams {
   /** Instance name on the link, now. */
   readonly name: string;
   readonly peers: Peers;
+  readonly tcp: Tcp;
+  /** What it listens on. */
+  interfaces(): readonly { readonly name: string; readonly addresses: readonly OwnAddress[] }[];
   /** Listens, announces, looks around. Rejects when the port asked for is taken. */
   start(): Promise<void>;
   send(name: string, stanza: Element): Promise<Handed>;
-  request(name: string, iq: Element, options?: { readonly timeout?: number }): Promise<Element>;
+  request(name: string, iq: Element, options?: RequestOptions): Promise<Element>;
   /** The key of whoever has that name; opens a stream when there is none. */
   prove(name: string, signal?: AbortSignal): Promise<ProvenPeer>;
   /** The name a key goes by, when it is on the link. */
@@ -107,6 +112,7 @@ const features = (known: readonly string[] | undefined): { features?: readonly s
 export function createLink(init: LinkInit): Link {
   const { mdns, trust, identity, certificate, registry, clock, trouble, dispatcher, disco, own, limits } = init;
   const host = init.host ?? hostname();
+  const tcp = init.tcp ?? createTcp();
   let name = instanceLabel(init.name, 0, hostLabel(host));
   let state: BoxStatus['link']['state'] = 'starting';
   let reason: string | undefined;
@@ -146,7 +152,7 @@ export function createLink(init: LinkInit): Link {
   });
   const streams = new Streams({
     clock, trouble, identity, certificate, trust, peers, limits,
-    tcp: init.tcp ?? createTcp(),
+    tcp,
     self: () => name,
     interfaces: () => mdns.interfaces(),
     disco: () => disco.query(`${disco.caps().node}#${disco.caps().ver}`),
@@ -177,7 +183,7 @@ export function createLink(init: LinkInit): Link {
     ...(init.timing ? { timing: init.timing } : {}),
   });
   const doors = new Doors({
-    tcp: init.tcp ?? createTcp(), port: init.port, trouble,
+    tcp, port: init.port, trouble,
     interfaces: () => mdns.interfaces(),
     accept: socket => streams.accepted(socket),
   });
@@ -214,6 +220,8 @@ export function createLink(init: LinkInit): Link {
   return {
     get name() { return name; },
     peers,
+    tcp,
+    interfaces: () => mdns.interfaces(),
     send: (to, stanza) => streams.send(to, stanza),
     request: (to, iq, options) => streams.request(to, iq, options),
     prove: (peer, signal) => streams.prove(peer, signal),

@@ -10,7 +10,7 @@ import type { Identity } from '../trust/identity.ts';
 import type { Trust } from '../trust/trust.ts';
 import { withHtml } from '../xep/message-body.ts';
 import { attr, type Element, serialize } from '../xmpp/element.ts';
-import { IqCaller } from '../xmpp/iq.ts';
+import { IqCaller, type RequestOptions } from '../xmpp/iq.ts';
 import { errorReply } from '../xmpp/stanza.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { isLegal } from '../xml/text.ts';
@@ -158,7 +158,7 @@ export class Streams implements PeerStreams {
     return delivered ? { delivered } : {};
   }
 
-  async request(name: string, iq: Element, options: { readonly timeout?: number } = {}): Promise<Element> {
+  async request(name: string, iq: Element, options: RequestOptions = {}): Promise<Element> {
     if (this.#closing) throw new LanpostError('closed');
     const known = this.#calls.get(name);
     const caller = known ?? new IqCaller({

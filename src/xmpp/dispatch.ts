@@ -10,8 +10,10 @@ export interface IqRequest<C> {
   readonly context: C;
 }
 
+/** Given by a handler that will answer by itself, when somebody has decided: what came after the request does not wait for that. */
+export const LATER: unique symbol = Symbol('later');
 /** Gives the result's payload, or nothing for an empty result; a StanzaError thrown is the error reply. */
-export type IqHandler<C> = (request: IqRequest<C>) => Promise<Element | undefined>;
+export type IqHandler<C> = (request: IqRequest<C>) => Promise<Element | undefined | typeof LATER>;
 /** `payload` is the child that was registered for. */
 export type StanzaHandler<C> = (stanza: Element, payload: Element, context: C) => Promise<void>;
 export type PresenceHandler<C> = (presence: Element, context: C) => Promise<void>;
@@ -70,7 +72,8 @@ export class Dispatcher<C = unknown> {
     // RFC 6120 §8.4: an unknown namespace is not silence.
     if (!handler) return errorReply(iq, new StanzaError('service-unavailable'));
     try {
-      return iqResult(iq, await handler({ type, iq, payload, context }));
+      const result = await handler({ type, iq, payload, context });
+      return result === LATER ? undefined : iqResult(iq, result);
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error;
       return errorReply(iq, error);

@@ -13,6 +13,13 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+export interface RequestOptions {
+  /** Milliseconds until it is given up. */
+  readonly timeout?: number;
+  /** For protocols in which the id says more than which answer belongs to which request. */
+  readonly id?: string;
+}
+
 export interface IqCallerOptions {
   readonly send: (iq: Element) => void;
   readonly clock: Clock;
@@ -43,7 +50,7 @@ export class IqCaller {
    * Sends `<iq/>` (its id is set here) and resolves with the result. Rejects with a StanzaError, or with
    * `timeout`, `busy` or `disconnected`. Never leaves a rejection without its promise: the caller has it at once.
    */
-  request(iq: Element, options: { readonly timeout?: number; readonly to?: string } = {}): Promise<Element> {
+  request(iq: Element, options: RequestOptions & { readonly to?: string } = {}): Promise<Element> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(this.#closed);
@@ -53,7 +60,11 @@ export class IqCaller {
         reject(new LanpostError('busy', 'Too many requests wait for their answers.'));
         return;
       }
-      const id = `${this.#prefix}-${(this.#count++).toString(36)}`;
+      const id = options.id ?? `${this.#prefix}-${(this.#count++).toString(36)}`;
+      if (this.#waiting.has(id)) {
+        reject(new LanpostError('conflict', 'A request of that id waits for its answer.'));
+        return;
+      }
       iq.attrs['id'] = id;
       if (options.to !== undefined) iq.attrs['to'] = options.to;
       const timer = this.#options.clock.after(options.timeout ?? this.#options.timeout ?? 30_000, () => {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createSystemClock } from '../../src/clock.ts';
 import type { Limits, Trouble } from '../../src/api.ts';
 import type { PeerContext } from '../../src/link/context.ts';
@@ -26,6 +29,8 @@ export interface ServiceBox {
   readonly link: Link;
   readonly service: LinkService;
   readonly identity: Identity;
+  /** Where files from peers come to lie. */
+  readonly dir: string;
   readonly troubles: Trouble[];
   close(): Promise<void>;
 }
@@ -34,6 +39,7 @@ export interface ServiceBoxSetup {
   readonly identity?: Identity;
   readonly database?: MemoryDatabase;
   readonly limits?: Partial<Limits>;
+  readonly mayGive?: (peer: PeerContext) => boolean;
 }
 
 export async function serviceBox(lan: SimulatedLan, host: number, user: string, setup: ServiceBoxSetup = {}): Promise<ServiceBox> {
@@ -45,6 +51,7 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
     lan.bell.ring();
   };
   const identity = setup.identity ?? await lan.identity();
+  const dir = await mkdtemp(join(tmpdir(), 'lanpost-service-'));
   const log = await openLog({ database: setup.database ?? new MemoryDatabase(), clock, boxId: boxIdOf(identity.spki), trouble });
   const trust = new Trust({ registry: log.registry, clock, trouble });
   const broker = new Broker({ log, limits, may: (fingerprint, right, topic) => trust.may(fingerprint, right, topic) });
@@ -53,7 +60,8 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   disco.attach(dispatcher);
   const own = new OwnPresence({ registry: log.registry, label: user, caps: () => disco.caps() });
   const service: LinkService = new LinkService({
-    broker, log, trust, clock, trouble, dispatcher, disco, own, bareName: user,
+    broker, log, trust, clock, trouble, dispatcher, disco, own, bareName: user, dir, limits,
+    ...(setup.mayGive ? { mayGive: setup.mayGive } : {}),
     receive: (incoming) => mail.receive(incoming), roadsChanged: () => mail.roadsChanged(),
   });
   const mail: Mail = new Mail({ log, clock, trouble, limits, roads: [service.road], isHomeDomain: () => false });
@@ -69,14 +77,15 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
     closing ??= (async () => {
-      await link.close();
       await service.close();
+      await link.close();
       await mail.close();
       await trust.close();
       await log.close();
+      await rm(dir, { recursive: true, force: true });
     })();
     return closing;
   };
   lan.onClose(close);
-  return { log, broker, trust, mail, link, service, identity, troubles, close };
+  return { log, broker, trust, mail, link, service, identity, dir, troubles, close };
 }

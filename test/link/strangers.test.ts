@@ -54,7 +54,7 @@ describe('a stranger on the link', () => {
     disco.attach(dispatcher);
     const own = new OwnPresence({ registry: log.registry, label: 'a', caps: () => disco.caps() });
     service = new LinkService({
-      broker, log, trust, clock, trouble, dispatcher, disco, own, bareName: 'a', receive: () => Promise.resolve(), roadsChanged: () => undefined,
+      broker, log, trust, clock, trouble, dispatcher, disco, own, bareName: 'a', dir: '/nonexistent', limits: DEFAULT_LIMITS, receive: () => Promise.resolve(), roadsChanged: () => undefined,
     });
     const identity = await lan.identity();
     link = createLink({
