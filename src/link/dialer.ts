@@ -12,6 +12,8 @@ const CONNECT_TIME = 3_000;
 /** COMPAT(libpurple 2.14): hangs up on whom it has not resolved yet, which takes it up to 1.5 s. */
 const TRIES = 3;
 const RETRY_AFTER = 1_000;
+/** How long an answer to where a peer is now is waited for. */
+const RESOLVE_TIME = 2_000;
 /** How long a call that is coming in may keep us from calling. */
 const CALLING_TIME = 2_000;
 
@@ -23,6 +25,8 @@ export interface DialerParts {
   readonly tcp: Tcp;
   readonly peers: Peers;
   readonly interfaces: () => readonly { readonly name: string; readonly addresses: readonly OwnAddress[] }[];
+  /** Asks where it is now, for so many ms; what is answered is then among the peers. */
+  readonly resolve: (name: string, ms: number) => Promise<unknown>;
   readonly closing: () => boolean;
   /** Whether another stream may be opened. */
   readonly makeRoom: () => boolean;
@@ -48,6 +52,8 @@ export class Dialer {
     let last: Error | undefined;
     // Before anything is looked at: who called while it was being loaded is then among the streams.
     const open = await this.#parts.opener();
+    // XEP-0174 §11.1: addresses change; where it is now is asked for while the place known last is tried.
+    const resolved = this.#parts.resolve(name, RESOLVE_TIME).catch(() => undefined); // then the place known last is all there is
     for (let round = 0; round < TRIES; round += 1) {
       const peer = this.#parts.peers.get(name);
       if (this.#parts.closing()) throw new LanpostError('closed');
@@ -58,7 +64,13 @@ export class Dialer {
       const { stream, reason, answered } = await this.#dial(open, line, peer);
       if (stream) return stream;
       last = reason;
-      if (!answered) break; // nobody listens there: another try at once will not help
+      if (!answered) {
+        // Nobody listens there: only another place is worth another try at once.
+        await resolved;
+        const now = this.#parts.peers.get(name);
+        if (now && place(now) === place(peer)) break;
+        continue;
+      }
       await this.#pause(RETRY_AFTER);
       if (line.active) return line.active;
     }
@@ -129,4 +141,8 @@ export class Dialer {
       .toSorted((a, b) => a.family - b.family)
       .map(({ address, interface: learnedOn }) => (/^fe[89ab]/i.test(address) && !address.includes('%') ? `${address}%${learnedOn}` : address));
   }
+}
+
+function place({ port, addresses }: KnownPeer): string {
+  return [port, ...addresses.map(({ address }) => address).toSorted()].join(' ');
 }

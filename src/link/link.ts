@@ -155,6 +155,7 @@ export function createLink(init: LinkInit): Link {
     tcp,
     self: () => name,
     interfaces: () => mdns.interfaces(),
+    resolve: async (peer, timeout) => browsing?.resolve(peer, { timeout }),
     disco: () => disco.query(`${disco.caps().node}#${disco.caps().ver}`),
     dispatch: (stanza, context) => dispatcher.dispatch(stanza, context),
     ...(init.timing ? { timing: init.timing } : {}),

@@ -38,6 +38,8 @@ export interface StreamsInit {
   /** This box's name on the link now. */
   readonly self: () => string;
   readonly interfaces: () => readonly { readonly name: string; readonly addresses: readonly OwnAddress[] }[];
+  /** Asks where a peer is now. */
+  readonly resolve: (name: string, ms: number) => Promise<unknown>;
   /** disco#info of this box. */
   readonly disco: () => Element;
   readonly dispatch: (stanza: Element, context: PeerContext) => Promise<Element | undefined>;
@@ -98,6 +100,7 @@ export class Streams implements PeerStreams {
     const { clock, tcp, peers, interfaces } = init;
     this.#dialer = new Dialer({
       clock, tcp, peers, interfaces,
+      resolve: (name, ms) => init.resolve(name, ms),
       closing: () => this.#closing,
       makeRoom: () => this.#makeRoom(),
       streams: () => this.#all,

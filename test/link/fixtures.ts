@@ -63,6 +63,8 @@ export class SimulatedLan {
   readonly #services = new Map<string, Found>();
   /** Further records of each instance. */
   readonly records = new Map<string, readonly InstanceRecord[]>();
+  /** Where instances have gone to without telling: it is known once it is asked for. */
+  readonly untold = new Map<string, Found>();
   readonly #listeners = new Map<(event: BrowseEvent) => void, string>();
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #identities: Identity[] = [];
@@ -148,7 +150,12 @@ export class SimulatedLan {
             if (!record) throw new LanpostError('not-found', `${name} has no such record`);
             return record.bytes;
           },
-          resolve: async name => this.#services.get(name),
+          resolve: async name => {
+            const found = this.untold.get(name);
+            this.untold.delete(name);
+            if (found) this.announce(found);
+            return this.#services.get(name);
+          },
         };
       },
     };

