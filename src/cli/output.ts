@@ -18,6 +18,8 @@ export class Output {
   readonly terminal: boolean;
   readonly #stream: Writable;
   readonly #colour: boolean;
+  /** What takes away the line that the next one stands for. */
+  #over = '';
   #last: Promise<void> = Promise.resolve();
 
   constructor(o: { stream: Writable & { readonly isTTY?: boolean }; json: boolean; colour: boolean }) {
@@ -32,10 +34,16 @@ export class Output {
 
   /** Resolves when the system has taken the line, and all before it. */
   line(text: string): Promise<void> {
-    return this.#write(`${text}\n`);
+    return this.#write(`${this.#over}${text}\n`);
   }
 
-  #write(what: string | Uint8Array): Promise<void> {
+  /** On a terminal: a line in whose place the next one comes. */
+  transient(text: string): Promise<void> {
+    return this.#write(`${this.#over}${text}`, '\r\u{1b}[K');
+  }
+
+  #write(what: string | Uint8Array, over = ''): Promise<void> {
+    this.#over = over;
     this.#last = new Promise((resolve, reject) => {
       this.#stream.write(what, (error) => {
         if (error) reject(new BrokenPipe('nobody reads the output', { cause: error }));

@@ -29,6 +29,8 @@ export type Expected = Partial<PurpleEvent> | ((event: PurpleEvent) => boolean);
 export interface Purple extends AsyncDisposable {
   /** Its instance name on the link. */
   readonly name: string;
+  /** Where the files that it takes come to lie. */
+  readonly dir: string;
   /** Everything it has said, in order. */
   readonly events: readonly PurpleEvent[];
   /** The first event that fits, of those since `after` (an index into `events`; default the first) or still to come. */
@@ -59,7 +61,7 @@ export async function startPurple(lan: Lan, host: number, nick: string, port?: n
 
   await event({ event: 'signed-on' });
   return {
-    name: `${nick}@${lan.hostName(host)}`, events: said.lines, event, command, quit,
+    name: `${nick}@${lan.hostName(host)}`, dir: state, events: said.lines, event, command, quit,
     send: (buddy, text) => command(`send ${buddy} ${text}`),
     async kill() {
       child.kill('SIGKILL');

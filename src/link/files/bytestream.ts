@@ -133,8 +133,7 @@ export async function drink({ socket, rest }: Reached, transfer: Transfer, take:
   const receive = async (bytes: Uint8Array): Promise<void> => {
     came += bytes.byteLength;
     if (came > transfer.size) throw new LanpostError('too-large', `${transfer.peer} sent more than it had announced`);
-    if (bytes.byteLength === 0) return;
-    await take(bytes);
+    if (bytes.byteLength > 0) await take(bytes);
     transfer.moved(bytes.byteLength);
     if (came < transfer.size) return;
     // COMPAT(libpurple 2.14): waits for us to close, with some of our first words unread. Whatever still comes is too much.
@@ -143,7 +142,6 @@ export async function drink({ socket, rest }: Reached, transfer: Transfer, take:
   };
   try {
     await receive(rest);
-    if (transfer.size === 0) socket.end();
     for await (const bytes of socket as AsyncIterable<Uint8Array>) await receive(bytes);
   } catch (error) {
     transfer.ended.throwIfAborted();

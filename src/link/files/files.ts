@@ -186,6 +186,8 @@ export class Files {
         const peer = link.peers.describe(name);
         if (!peer) throw new LanpostError('unreachable', `${name} is not on the link: see \`lanpost peers\``);
         const proven = peer.box || peer.fingerprint !== undefined ? await link.prove(name, signal) : undefined;
+        // COMPAT(libpurple 2.14): takes a size of 0 for an unknown one, and the end that follows at once for a broken transfer.
+        if (!proven && source.size === 0) throw new LanpostError('unsupported', `${name} cannot be sent an empty file: it is no box`);
         const sha256 = proven && await source.sha256();
         signal.throwIfAborted();
         if (this.#closed) throw new LanpostError('closed');
