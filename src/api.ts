@@ -370,6 +370,35 @@ export interface Trouble {
   readonly code?: ErrorCode;
 }
 
+/** `note`: worth knowing, but nothing is broken by it. */
+export type FindingLevel = 'ok' | 'note' | 'problem';
+
+/** What a finding that is not `ok` has found; `docs/TROUBLESHOOTING.md` has a section for each. */
+export type FindingCause =
+  | 'box-not-running' | 'link-off' | 'no-interface' | 'link-down' | 'no-multicast' | 'port-held' | 'multicast-refused'
+  | 'other-subnet' | 'one-way-in' | 'one-way-out' | 'nobody-heard' | 'renamed' | 'clock-unset'
+  | 'unknown-peer' | 'peer-gone' | 'peers-left-out' | 'no-address' | 'ipv6-only' | 'port-refused' | 'port-filtered' | 'peer-silent'
+  | 'not-seen-by-peer' | 'mtu' | 'no-stream' | 'in-the-clear' | 'key-changed' | 'key-refused' | 'clock-skew' | 'no-rights' | 'not-granted'
+  | 'no-home' | 'home-offline' | 'not-finished';
+
+/** One thing that `doctor` looked at, and what it saw. */
+export interface Finding {
+  /** What was looked at, as `multicast` or `peer-port`. */
+  readonly check: string;
+  readonly level: FindingLevel;
+  /** Absent when it is `ok`. */
+  readonly cause?: FindingCause;
+  /** One plain sentence. */
+  readonly message: string;
+  /** Short facts that it is taken from. */
+  readonly evidence: readonly string[];
+  /** What to do next; every problem has it. */
+  readonly advice?: string;
+  /** The peer's name on the link, when it is about one. */
+  readonly peer?: string;
+  readonly interface?: string;
+}
+
 export interface Box extends AsyncDisposable {
   readonly name: string;
   publish(topic: string, value: Value, options?: PublishOptions): Promise<Published>;
@@ -442,6 +471,11 @@ export interface Box extends AsyncDisposable {
   /** A PNG, JPEG or GIF of at most 8000 bytes, or none. Kept on disk. */
   setAvatar(image?: Uint8Array): Promise<void>;
   status(): Promise<BoxStatus>;
+  /**
+   * Why a peer is not seen, or cannot be reached: found out by trying. Without PEER, all boxes that are seen are tried. It
+   * ends by itself, within about 10 s; each finding comes as soon as it is known.
+   */
+  doctor(peer?: string, options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Finding>;
   /** Background trouble as it happens. */
   troubles(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Trouble>;
   /** Leaves the link, syncs cursors, closes the log. Idempotent. */

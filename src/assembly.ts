@@ -20,6 +20,7 @@ import { Trust } from './trust/trust.ts';
 import { VERSION } from './version.ts';
 import { Disco } from './xep/disco.ts';
 import { createPing } from './xep/ping.ts';
+import { createTime } from './xep/time.ts';
 import { createVersion } from './xep/version.ts';
 import { Dispatcher } from './xmpp/dispatch.ts';
 
@@ -44,7 +45,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   const dispatcher = new Dispatcher<PeerContext>();
   // The same for every box: what one of them can do is then known of all that announce the same hash.
   const disco = new Disco<PeerContext>({ node: CAPS_NODE, identities: [{ category: 'pubsub', type: 'service', name: 'lanpost' }] });
-  for (const extension of [disco, createPing<PeerContext>(), createVersion<PeerContext>({ name: 'lanpost', version: VERSION })]) {
+  for (const extension of [disco, createPing<PeerContext>(), createTime<PeerContext>(clock), createVersion<PeerContext>({ name: 'lanpost', version: VERSION })]) {
     extension.attach(dispatcher);
     disco.add(extension.features);
   }
@@ -89,6 +90,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
       roomy: () => log.roomy(),
       watched: () => service.isWatched,
       name: bareName,
+      ...(interfaces === undefined ? {} : { interfaces }),
       ...(port === undefined ? {} : { port }),
       on: { opened: (peer) => service.opened(peer), closed: (peer) => service.closed(peer) },
     });

@@ -1,11 +1,12 @@
 // The public door: everything a user of lanpost may import, and nothing else.
 export type {
-  About, AccessModel, Box, BoxOptions, BoxStatus, Delivery, DeliveryBase, FileContent, FileEvent, From, Gap, Grant, HomeOptions, HomeState, HomeStatus, Item,
+  About, AccessModel, Box, BoxOptions, BoxStatus, Delivery, DeliveryBase, FileContent, FileEvent, Finding, FindingCause, FindingLevel, From, Gap, Grant, HomeOptions, HomeState, HomeStatus, Item,
   ItemsOptions, Limits, Message, MessagesOptions, MessageState, MessageStream, OwnPresence, PairingEvent, Peer, PeerEvent, PeerStatus, Published, PublishModel,
   PublishOptions, Receipt, Retraction, Right, SendFileOptions, SendOptions, SubscribeOptions, Subscription, SubscriptionInfo, TopicChange, TopicConfig,
   TopicInfo, Trouble, TrustEntry, TrustLevel, Value,
 } from './api.ts';
 export { createBox } from './box.ts';
+export { examineMachine } from './doctor.ts';
 export { attachBox } from './control/attach-box.ts';
 export { ERROR_CODES, LanpostError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';

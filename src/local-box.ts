@@ -1,5 +1,5 @@
 import type {
-  About, Box, BoxStatus, Delivery, HomeOptions, HomeStatus, ItemsOptions, MessagesOptions, MessageState, MessageStream, Peer, PeerEvent, PeerStatus,
+  About, Box, BoxStatus, Delivery, Finding, HomeOptions, HomeStatus, ItemsOptions, MessagesOptions, MessageState, MessageStream, Peer, PeerEvent, PeerStatus,
   Published, PublishOptions, Receipt, SendOptions, SubscribeOptions, Subscription, Trouble, Value,
 } from './api.ts';
 import { LanpostError } from './errors.ts';
@@ -141,6 +141,12 @@ export class LocalBox implements Box {
 
   async setAvatar(image?: Uint8Array): Promise<void> {
     return this.#opened().link.own.setAvatar(image);
+  }
+
+  async *doctor(peer?: string, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<Finding> {
+    const { link, homes } = this.#opened();
+    if (peer !== undefined && typeof peer !== 'string') throw new TypeError('a peer must be a string');
+    yield* link.doctor(peer, await homes.list(), options.signal);
   }
 
   async status(): Promise<BoxStatus> {

@@ -1,6 +1,7 @@
 import type { Command } from './command.ts';
 import { avatar } from './commands/avatar.ts';
 import { files } from './commands/files.ts';
+import { doctor } from './commands/doctor.ts';
 import { home } from './commands/home.ts';
 import { messages } from './commands/messages.ts';
 import { pair } from './commands/pair.ts';
@@ -14,4 +15,4 @@ import { subscribe } from './commands/subscribe.ts';
 import { trust } from './commands/trust.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Command[] = [start, status, presence, peers, send, messages, publish, subscribe, ...files, pair, ...avatar, ...trust, ...home];
+export const COMMANDS: readonly Command[] = [start, status, doctor, presence, peers, send, messages, publish, subscribe, ...files, pair, ...avatar, ...trust, ...home];

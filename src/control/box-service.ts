@@ -55,6 +55,7 @@ export function boxService(box: Box): Service {
     'files.accept': (id: string) => watchSource((signal) => box.files.accept(id, { signal })),
     'files.watch': () => watchSource((signal) => box.files.watch({ signal })),
     'trust.pair': (peer: string) => watchSource((signal) => box.trust.pair(peer, { signal })),
+    doctor: (peer?: string) => watchSource((signal) => box.doctor(peer, { signal })),
     troubles: () => watchSource((signal) => box.troubles({ signal })),
   }));
 

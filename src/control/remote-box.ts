@@ -1,7 +1,7 @@
 // A Box that is somewhere else: every member becomes a call or a stream on the control socket.
 import { resolve as fullPath } from 'node:path';
 import type {
-  Box, BoxStatus, FileEvent, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, Published, Receipt, SendOptions,
+  Box, BoxStatus, FileEvent, Finding, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, Published, Receipt, SendOptions,
   SubscriptionInfo, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
@@ -114,6 +114,7 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
       ({ name } = status); // another box may have made it take a new one
       return status;
     },
+    doctor: (peer, options) => remoteEvents(rpc.open<Finding>('doctor', [peer], { decode: taken, ahead: AHEAD, signal: options?.signal })),
     troubles: (options) => remoteEvents(rpc.open<Trouble>('troubles', [], { decode: taken, ahead: AHEAD, signal: options?.signal })),
     close: o.close,
     [Symbol.asyncDispose]: o.close,

@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
+import { dialable } from './dialable.ts';
 import type { Line } from './line.ts';
 import type { KnownPeer, Peers } from './peers.ts';
 import { Refusal } from './refusal.ts';
-import { onLink, type OwnAddress, plainAddress } from './source-address.ts';
+import { type OwnAddress, plainAddress } from './source-address.ts';
 import type { LinkStream } from './stream.ts';
 import type { Tcp } from './tcp.ts';
 
@@ -81,7 +82,7 @@ export class Dialer {
   async #dial(open: Opener, line: Line, peer: KnownPeer): Promise<{ stream?: LinkStream; reason?: Error; answered: boolean }> {
     let reason: Error | undefined;
     let answered = false;
-    for (const address of this.#dialable(peer)) {
+    for (const { address } of dialable(peer, this.#parts.interfaces())) {
       let socket: Socket;
       try {
         socket = await this.#parts.tcp.connect(address, peer.port, CONNECT_TIME);
@@ -128,18 +129,6 @@ export class Dialer {
   #callersOf(peer: KnownPeer): LinkStream[] {
     const addresses = new Set(peer.addresses.map(({ address }) => plainAddress(address)));
     return [...this.#parts.streams()].flatMap(([stream, address]) => (stream.side === 'accepted' && stream.negotiating && addresses.has(address) ? [stream] : []));
-  }
-
-  /**
-   * Only what is on the link it was learned on. IPv4 first: libpurple answers only whom it knows by
-   * that very address, and it knows IPv6 ones only where it heard us over IPv6.
-   */
-  #dialable(peer: KnownPeer): string[] {
-    const interfaces = new Map(this.#parts.interfaces().map(({ name, addresses }) => [name, addresses]));
-    return peer.addresses
-      .filter(({ address, interface: learnedOn }) => onLink(address, interfaces.get(learnedOn) ?? []))
-      .toSorted((a, b) => a.family - b.family)
-      .map(({ address, interface: learnedOn }) => (/^fe[89ab]/i.test(address) && !address.includes('%') ? `${address}%${learnedOn}` : address));
   }
 }
 

@@ -203,6 +203,19 @@ export class Intake {
     this.#parts.trouble({ kind: 'link.intake', message: `${doing} ${wanted.filter} at ${where}: ${error instanceof Error ? error.message : String(error)}` });
   }
 
+  /** Asks again for all that is wanted of the peer, which is harmless; gives what it refuses. */
+  async refused(peer: ProvenPeer): Promise<{ filter: string; reason: string }[]> {
+    const asked = [...this.#wanted.values()].filter(({ fingerprint }) => fingerprint === peer.fingerprint).map(async (wanted) => {
+      try {
+        await this.#ask(peer.name, wanted);
+        return [];
+      } catch (error) {
+        return error instanceof LanpostError && error.code === 'forbidden' ? [{ filter: wanted.filter, reason: error.message }] : [];
+      }
+    });
+    return (await Promise.all(asked)).flat();
+  }
+
   async #ask(name: string, wanted: Wanted): Promise<void> {
     const own = this.#parts.ownName();
     const durable = wanted.live ? { durable: 'false' } : {};

@@ -1,5 +1,5 @@
 import type {
-  BoxStatus, PairingEvent, Peer, PeerEvent, Published, Right, SubscribeOptions, Subscription, Trouble, TrustEntry,
+  BoxStatus, Finding, HomeStatus, PairingEvent, Peer, PeerEvent, Published, Right, SubscribeOptions, Subscription, Trouble, TrustEntry,
 } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -212,6 +212,32 @@ export class LinkService {
   async confirm(peer: string, same: boolean): Promise<void> {
     if (!this.#pairings) throw new LanpostError('not-found', `no pairing with ${peer} is under way`);
     await this.#pairings.confirm(linkName(peer), same);
+  }
+
+  /** Why a peer is not seen or not reached. */
+  async *doctor(peer: string | undefined, homes: readonly HomeStatus[], signal?: AbortSignal): AsyncGenerator<Finding> {
+    const code = await late('The doctor', () => import('./doctor/doctor.ts'));
+    const { clock } = this.#parts;
+    const link = this.#link;
+    if (!link) {
+      yield code.linkOff();
+      yield* code.machineDoctor({ clock }, signal);
+      return;
+    }
+    const { tcp, wanted, only } = link.facts();
+    yield* code.doctor({
+      peer, homes, signal, instruments: { clock },
+      patient: {
+        tcp, wanted, only, trust: this.trust, peers: link.peers,
+        self: () => link.name,
+        state: () => link.facts().mdns,
+        connected: (name) => link.peers.describe(name)?.connected === true,
+        fingerprintOf: (name) => link.peers.describe(name)?.fingerprint,
+        prove: (name, ended) => link.prove(name, ended),
+        request: (name, iq, options) => link.request(name, iq, options),
+        refused: (proven) => this.#intake.refused(proven),
+      },
+    });
   }
 
 

@@ -3,7 +3,7 @@ import type { BoxStatus, Limits, Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { hostLabel, instanceLabel } from '../mdns/host-label.ts';
-import type { Mdns, Numbers, Publication, Renamed } from '../mdns/mdns.ts';
+import type { Mdns, MdnsState, Numbers, Publication, Renamed } from '../mdns/mdns.ts';
 import type { Identity } from '../trust/identity.ts';
 import type { Registry, Trust } from '../trust/trust.ts';
 import type { Disco } from '../xep/disco.ts';
@@ -28,7 +28,7 @@ import { Unannounced } from './unannounced.ts';
 export const SERVICE = '_presence._tcp';
 
 export interface LinkInit {
-  readonly mdns: Pick<Mdns, 'publish' | 'browse' | 'interfaces'>;
+  readonly mdns: Pick<Mdns, 'publish' | 'browse' | 'interfaces' | 'state'>;
   readonly trust: Trust;
   readonly identity: Identity;
   /** What carries the key into TLS; asked for with the first stream. */
@@ -41,6 +41,8 @@ export interface LinkInit {
   readonly disco: Disco<PeerContext>;
   /** What is said of this box. */
   readonly own: OwnPresence;
+  /** The only interfaces that are used; default all. */
+  readonly interfaces?: readonly string[];
   /** The user part of `user@machine`. */
   readonly name: string;
   /** The machine part; default this machine's name. */
@@ -84,9 +86,20 @@ export interface Link extends PeerStreams {
   features(name: string): Promise<readonly string[] | undefined>;
   /** The picture of the peer of that name; undefined when it has none, or not the one it announces. */
   avatar(name: string): Promise<Uint8Array | undefined>;
+  /** For whoever must say why a peer is not seen or not reached. */
+  facts(): LinkFacts;
   status(): BoxStatus['link'];
   /** Says goodbye to the link and to every stream. Idempotent. */
   close(): Promise<void>;
+}
+
+/** What the link is made of. */
+export interface LinkFacts {
+  readonly tcp: Tcp;
+  readonly mdns: MdnsState;
+  /** The name it would have if nobody else had it. */
+  readonly wanted: string;
+  readonly only?: readonly string[];
 }
 
 /** How soon an interface that comes or goes is noticed. */
@@ -252,6 +265,10 @@ export function createLink(init: LinkInit): Link {
 
     features: peer => capabilities.discover(peer),
     avatar: peer => avatars.of(peer),
+
+    facts: () => ({
+      tcp, mdns: mdns.state(), wanted: instanceLabel(init.name, 0, hostLabel(host)), ...(init.interfaces ? { only: init.interfaces } : {}),
+    }),
 
     status() {
       const { port } = doors;

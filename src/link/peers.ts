@@ -124,6 +124,10 @@ export class Peers {
     return this.#known.keys();
   }
 
+  all(): KnownPeer[] {
+    return [...this.#known.values()];
+  }
+
   get(name: string): KnownPeer | undefined {
     return this.#known.get(name);
   }

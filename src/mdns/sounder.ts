@@ -7,8 +7,8 @@ import { once } from 'node:events';
 import type { Clock, Timer } from '../clock.ts';
 import { addressToBytes, canonicalAddress, isLinkLocal } from './address.ts';
 import { decodeMessage } from './decode.ts';
-import { onLink } from './directory.ts';
 import { encodeMessage } from './encode.ts';
+import { onLink, subnetsOf } from './interfaces.ts';
 import { CLASS, makeMessage, type Message, TYPE } from './message.ts';
 import { nameKey } from './name.ts';
 import { type Family, type InterfaceInfo, MDNS_PORT } from './network.ts';
@@ -85,7 +85,8 @@ export class Sounder {
     this.#clock = o.clock;
     this.#asked = [EVERYTHING, ...o.asked];
     this.#own = new Set(o.all.flatMap(({ addresses }) => addresses.map(({ address }) => canonicalAddress(address))));
-    this.#isOnLink = (address) => isLinkLocal(address) || o.all.some((one) => onLink(address, one));
+    const subnets = o.all.flatMap(subnetsOf);
+    this.#isOnLink = (address) => isLinkLocal(address) || onLink(address, subnets);
   }
 
   /** Never rejects: what does not work is what is to be found out. */

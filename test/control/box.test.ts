@@ -73,6 +73,15 @@ describe.each(['in this process', 'attached'])('a box %s', (where) => {
     expect((await owner.status()).presence).toEqual({ ...said, about: { ...said.about, nick: 'for now', personal: true } });
   });
 
+  it('says that it sees nobody when its link is off, and stops when it is left or aborted', async () => {
+    for await (const finding of box.doctor()) {
+      expect(finding).toMatchObject({ check: 'box', level: 'problem', cause: 'link-off', advice: expect.any(String) });
+      break;
+    }
+    const aborted = box.doctor(undefined, { signal: AbortSignal.abort(new Error('enough')) });
+    await expect((async () => { for await (const finding of aborted) expect(finding.cause).toBe('link-off'); })()).rejects.toThrow('enough');
+  });
+
   it('publishes every kind of value, and delivers it as it was', async () => {
     const subscription = subscribe('values');
     await subscription.ready;

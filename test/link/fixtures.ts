@@ -117,9 +117,10 @@ export class SimulatedLan {
     for (const [tell] of this.#listeners) tell({ type: 'down', service });
   }
 
-  mdns(host: number): Pick<Mdns, 'publish' | 'browse' | 'interfaces'> {
+  mdns(host: number): Pick<Mdns, 'publish' | 'browse' | 'interfaces' | 'state'> {
     return {
       interfaces: () => [{ name: 'eth0', addresses: [{ address: this.address(host), family: 4, prefix: 24 }] }],
+      state: () => ({ links: [], offers: [] }),
       publish: (service: Service): Publication => {
         const instance = `${service.user}@${service.host ?? `h${host}`}`;
         const found = (txt: Service['txt']): Found => ({
