@@ -1,4 +1,5 @@
-// XEP-0198 on one stream, both ways and without resumption: what was not confirmed is sent again from the log.
+// XEP-0198 both ways, over one stream or, when it is resumed, several: who has what. What was not confirmed is sent
+// again from the log; only requests and answers, which no log holds, are kept here.
 import type { Clock, Timer } from '../clock.ts';
 import { attr, type Element } from '../xmpp/element.ts';
 import { NS_SM, parseH, StreamManagement } from '../xmpp/stream-management.ts';
@@ -6,11 +7,17 @@ import { NS_SM, parseH, StreamManagement } from '../xmpp/stream-management.ts';
 /** `<r/>` is answered when all that came before it is durable, but not later than this, ms. */
 export const ANSWER_AT_LATEST = 5_000;
 
-export interface Unconfirmed { readonly resolve: () => void; readonly reject: (error: Error) => void }
+export interface Unconfirmed {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+  /** What nobody else could send again. */
+  readonly text?: string;
+}
 
 export class Confirmations {
   readonly #clock: Clock;
-  readonly #write: (text: string) => void;
+  /** Writes on the stream there is; undefined between two. */
+  #write: ((text: string) => void) | undefined;
   readonly #sm = new StreamManagement<Unconfirmed>({ askEvery: Number.MAX_SAFE_INTEGER });
   /** `<r/>` is out since then. */
   #askedAt: number | undefined;
@@ -19,11 +26,13 @@ export class Confirmations {
   #arrived = 0;
   #owed: number | undefined;
   #overdue: Timer | undefined;
+  #keptBytes = 0;
   #lost = false;
   readonly #settled: (() => void)[] = [];
   readonly #answered: (() => void)[] = [];
+  readonly #idle: (() => void)[] = [];
 
-  constructor(clock: Clock, write: (text: string) => void) {
+  constructor(clock: Clock, write?: (text: string) => void) {
     this.#clock = clock;
     this.#write = write;
   }
@@ -42,12 +51,23 @@ export class Confirmations {
     return this.#sm.pending === 0 && this.#sm.unhandled === 0;
   }
 
+  /** What may be told as `h`. */
+  get h(): number {
+    return this.#sm.h;
+  }
+
+  /** Bytes of what only this holds. */
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
   /** Since when the peer has been asked and has said nothing. */
   get askedAt(): number | undefined {
     return this.#askedAt;
   }
 
   sent(one: Unconfirmed): void {
+    this.#keptBytes += one.text?.length ?? 0;
     this.#sm.sent(one);
     this.#askSoon();
   }
@@ -62,6 +82,7 @@ export class Confirmations {
   handled(n: number): void {
     this.#sm.handled(n);
     if (this.#owed !== undefined && this.#arrived - this.#sm.unhandled >= this.#owed) this.acknowledge();
+    if (this.#sm.unhandled === 0) wake(this.#idle);
     if (this.isSettled) wake(this.#settled);
   }
 
@@ -76,7 +97,7 @@ export class Confirmations {
     if (element.getName() !== 'a') return;
     const h = parseH(attr(element, 'h'));
     if (h === undefined) throw new TypeError('no h');
-    for (const { resolve } of this.#sm.ack(h)) resolve();
+    this.#confirm(h);
     this.#askedAt = undefined;
     wake(this.#answered);
     if (this.#sm.pending > 0) this.#askSoon();
@@ -87,12 +108,12 @@ export class Confirmations {
     this.#owed = undefined;
     this.#overdue?.stop();
     this.#overdue = undefined;
-    this.#write(`<a xmlns='${NS_SM}' h='${this.#sm.h}'/>`);
+    this.#write?.(`<a xmlns='${NS_SM}' h='${this.#sm.h}'/>`);
   }
 
   ask(): void {
     this.#askedAt ??= this.#clock.mono();
-    this.#write(`<r xmlns='${NS_SM}'/>`);
+    this.#write?.(`<r xmlns='${NS_SM}'/>`);
   }
 
   /** The peer's answer may be among what was not read: it is not late. */
@@ -111,13 +132,60 @@ export class Confirmations {
     return this.isSettled || this.#within(ms, this.#settled);
   }
 
+  /** Waits until all that came is durable, but not longer than `ms`: only then does `h` say which of it that is. */
+  async handledAll(ms: number): Promise<boolean> {
+    return this.#sm.unhandled === 0 || this.#within(ms, this.#idle);
+  }
+
+  /** The stream broke and may be resumed: nothing is asked or answered meanwhile. */
+  suspend(): void {
+    this.#write = undefined;
+    this.#owed = undefined;
+    this.#overdue?.stop();
+    this.#overdue = undefined;
+    this.#askedAt = undefined;
+    wake(this.#answered, false);
+  }
+
+  /** Whether the peer can have that many. */
+  admits(h: number): boolean {
+    return this.#sm.admits(h);
+  }
+
+  /**
+   * §5: another stream carries on. What the peer has is confirmed; what only this holds is sent again; the rest
+   * is given back to whoever sent it. How many those are: they must go before anything newer of theirs.
+   */
+  resume(h: number, write: (text: string) => void, error: Error): number {
+    this.#write = write;
+    this.#confirm(h);
+    const unacked = this.#sm.retract();
+    this.#keptBytes = 0;
+    const kept = unacked.filter(({ text }) => text !== undefined);
+    for (const one of kept) {
+      write(one.text ?? '');
+      this.sent(one);
+    }
+    for (const one of unacked) if (one.text === undefined) one.reject(error);
+    return unacked.length - kept.length;
+  }
+
   /** The stream has gone. */
   lose(error: Error): void {
     this.#lost = true;
+    this.#write = undefined;
     this.#overdue?.stop();
     for (const { reject } of this.#sm.unacked()) reject(error);
     wake(this.#settled);
     wake(this.#answered);
+    wake(this.#idle);
+  }
+
+  #confirm(h: number): void {
+    for (const { resolve, text } of this.#sm.ack(h)) {
+      this.#keptBytes -= text?.length ?? 0;
+      resolve();
+    }
   }
 
   /** At most one `<r/>` is out at a time: the answer to it asks for the next. */
@@ -126,22 +194,22 @@ export class Confirmations {
     this.#asking = true;
     setImmediate(() => {
       this.#asking = false;
-      if (this.#askedAt === undefined && this.#sm.pending > 0) this.ask();
+      if (this.#write && this.#askedAt === undefined && this.#sm.pending > 0) this.ask();
     });
   }
 
-  async #within(ms: number, waiters: (() => void)[]): Promise<boolean> {
+  async #within(ms: number, waiters: ((answered?: boolean) => void)[]): Promise<boolean> {
     if (this.#lost) return false;
     return new Promise(resolve => {
       const timer = this.#clock.after(ms, () => resolve(false));
-      waiters.push(() => {
+      waiters.push((answered = true) => {
         timer.stop();
-        resolve(!this.#lost);
+        resolve(answered && !this.#lost);
       });
     });
   }
 }
 
-function wake(waiters: (() => void)[]): void {
-  for (const waiter of waiters.splice(0)) waiter();
+function wake(waiters: ((answered?: boolean) => void)[], answered = true): void {
+  for (const waiter of waiters.splice(0)) waiter(answered);
 }

@@ -1,26 +1,35 @@
 // All streams to one peer, and which of them is spoken on. There should be one; two when both sides
 // dialled at once, or when one side has not noticed yet that the older is dead.
+import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import { fingerprintOf } from '../trust/fingerprint.ts';
+import { goesFirst, type KeyedName } from './precedence.ts';
+import type { Session } from './session.ts';
 import type { LinkStream, Sent } from './stream.ts';
 import type { ProvenPeer } from './streams-port.ts';
 
 export interface LineInit {
   readonly name: string;
-  readonly now: () => number;
+  readonly clock: Clock;
   /** This box's key and name, to settle which of two streams stays. */
-  readonly self: () => { readonly name: string; readonly fingerprint: string };
+  readonly self: () => KeyedName;
+  /** Whether it waits to be resumed. */
+  readonly isWaiting: (session: Session) => boolean;
+  /** It need not wait any longer. */
+  readonly giveUp: (session: Session) => void;
   /** Gets a stream when there is none. */
   readonly reach: () => Promise<LinkStream>;
   readonly on: {
     opened(peer: ProvenPeer): void;
     closed(peer: ProvenPeer): void;
+    /** What was asked over the last stream will not be answered. */
+    unanswered(): void;
     changed(): void;
   };
 }
 
 interface Queued {
   readonly text: string;
+  readonly kept: boolean;
   readonly resolve: (sent: Sent) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -34,6 +43,8 @@ const SETTLE = 2_000;
 const PROBE = 3_000;
 /** COMPAT(libpurple 2.14): of two streams opened within this time it keeps the one that came in to it. */
 const CROSSING = 2_000;
+/** When a broken stream is dialled anew: the box that goes first leads, so that both seldom do it at once; then again. */
+const REOPEN = { first: 250, second: 1_000, again: 2_000 };
 const STREAMS = 3;
 const ROUNDS = 4;
 
@@ -45,6 +56,9 @@ export class Line {
   #dialling: Promise<LinkStream> | undefined;
   #switching: Promise<void> | undefined;
   #announced: ProvenPeer | undefined;
+  /** The session of a stream that broke, as long as it may be resumed: to its users it is still there. */
+  #broken: Session | undefined;
+  readonly #mended: (() => void)[] = [];
   readonly #queue: Queued[] = [];
   #queuedBytes = 0;
   #pumping = false;
@@ -69,18 +83,22 @@ export class Line {
   }
 
   get idle(): boolean {
-    return this.#streams.size === 0 && !this.#dialling && this.#queue.length === 0;
+    return this.#streams.size === 0 && !this.#dialling && !this.#broken && this.#queue.length === 0;
+  }
+
+  get broken(): boolean {
+    return this.#broken !== undefined;
   }
 
   /** In the order of the calls. Rejects when no stream can be had. */
-  send(text: string): Sent | Promise<Sent> {
+  send(text: string, kept = false): Sent | Promise<Sent> {
     const stream = this.active;
-    if (stream?.writable && this.#queue.length === 0 && !this.#switching) return stream.send(text);
+    if (stream?.writable && this.#queue.length === 0 && !this.#switching) return stream.send(text, kept);
     if (this.#queue.length >= QUEUE || this.#queuedBytes + text.length > QUEUE_BYTES) {
       throw new LanpostError('busy', `Too much is waiting to be sent to ${this.name}.`);
     }
     this.#queuedBytes += text.length;
-    const sent = new Promise<Sent>((resolve, reject) => { this.#queue.push({ text, resolve, reject }); });
+    const sent = new Promise<Sent>((resolve, reject) => { this.#queue.push({ text, kept, resolve, reject }); });
     if (!this.#pumping) void this.#pump();
     return sent;
   }
@@ -99,8 +117,13 @@ export class Line {
 
   /** A stream has become ready. One that came in while we are dialling stands by: the dial decides. */
   add(stream: LinkStream): void {
-    this.#streams.set(stream, this.#init.now());
+    this.#streams.set(stream, this.#init.clock.mono());
     const old = this.active;
+    // It goes on where the other broke, whatever else is being tried.
+    if (this.#broken && stream.session === this.#broken) {
+      this.#use(stream);
+      return this.#bound();
+    }
     if (stream.side === 'accepted' && (this.#dialling || (old && this.#crossed(old, stream)))) return this.#bound();
     if (!old) this.#use(stream);
     else this.#choose(old, stream);
@@ -113,11 +136,26 @@ export class Line {
   remove(stream: LinkStream): void {
     if (!this.#streams.delete(stream)) return;
     const lost = stream.unconfirmed > 0;
-    if (this.#active === stream) this.#active = undefined;
+    const { session } = stream;
+    const wasUsed = this.#active === stream;
+    if (wasUsed) this.#active = undefined;
     const next = this.active ?? (this.#dialling ? undefined : this.#newest());
+    if (session && this.#init.isWaiting(session)) {
+      if (wasUsed && !next) return this.#mend(session);
+      this.#init.giveUp(session);
+    }
     // What was lost with it must be sent again: to the readers that is an end and a new beginning.
     if (lost || !next) this.#announce(undefined);
     if (next) this.#use(next);
+    this.#init.on.changed();
+  }
+
+  /** It was not resumed in time, or cannot be. */
+  gaveUp(session: Session): void {
+    if (this.#broken !== session) return;
+    this.#whole();
+    this.#announce(undefined);
+    this.#init.on.unanswered();
     this.#init.on.changed();
   }
 
@@ -143,6 +181,11 @@ export class Line {
     this.#pumping = true;
     try {
       while (this.#queue.length > 0) {
+        // What is given up must not be sent before what was sent earlier has been settled.
+        if (this.#broken && !this.active) {
+          await new Promise<void>(resolve => { this.#mended.push(resolve); });
+          continue;
+        }
         const stream = await this.stream();
         if (!stream.writable) await stream.drained();
         if (!stream.ready || !stream.writable || this.#switching) continue;
@@ -150,7 +193,7 @@ export class Line {
         if (!next) break;
         this.#queuedBytes -= next.text.length;
         try {
-          next.resolve(stream.send(next.text));
+          next.resolve(stream.send(next.text, next.kept));
         } catch (error) {
           next.reject(error);
         }
@@ -167,10 +210,37 @@ export class Line {
     for (const { reject } of this.#queue.splice(0)) reject(error);
   }
 
+  /** Calls until another stream goes on with the session, or it is over. */
+  #mend(session: Session): void {
+    this.#broken = session;
+    this.#init.on.changed();
+    const { clock, self } = this.#init;
+    const again = (): void => redial(REOPEN.again);
+    const redial = (ms: number): void => void clock.after(ms, () => {
+      // Why it failed is told to whoever waits for the stream.
+      if (this.#broken === session) this.#dial().then(again, again);
+    });
+    redial(goesFirst(self(), session) ? REOPEN.first : REOPEN.second);
+  }
+
+  #whole(): void {
+    this.#broken = undefined;
+    for (const go of this.#mended.splice(0)) go();
+  }
+
   #use(stream: LinkStream): void {
+    const broken = this.#broken;
+    if (broken) {
+      this.#whole();
+      const resumed = stream.session === broken;
+      if (!resumed) this.#init.giveUp(broken);
+      // What was lost must be sent again: to the readers that is an end and a new beginning.
+      if (!resumed || stream.lostBefore > 0) this.#announce(undefined);
+      if (!resumed) this.#init.on.unanswered();
+    }
     this.#active = stream;
-    const spki = stream.agreed?.spki;
-    this.#announce(spki && { name: this.name, fingerprint: fingerprintOf(spki) });
+    const { fingerprint } = stream;
+    this.#announce(fingerprint === undefined ? undefined : { name: this.name, fingerprint });
     this.#init.on.changed();
   }
 
@@ -216,10 +286,7 @@ export class Line {
   /** The stream dialled by the lower fingerprint stays; of two dialled by the same side, the younger. */
   #winner(old: LinkStream, young: LinkStream): LinkStream {
     if (old.side === young.side) return young;
-    const self = this.#init.self();
-    const peer = this.#announced?.fingerprint ?? '';
-    // A copied data directory shares its key; then the names decide.
-    const weDial = self.fingerprint === peer ? self.name < this.name : self.fingerprint < peer;
+    const weDial = goesFirst(this.#init.self(), { name: this.name, fingerprint: old.fingerprint ?? '' });
     return (old.side === 'dialled') === weDial ? old : young;
   }
 
@@ -229,7 +296,7 @@ export class Line {
   }
 
   #crossed(old: LinkStream, young: LinkStream): boolean {
-    return !young.agreed?.managed && old.side === 'dialled' && this.#init.now() - (this.#streams.get(old) ?? 0) < CROSSING;
+    return !young.agreed?.managed && old.side === 'dialled' && this.#init.clock.mono() - (this.#streams.get(old) ?? 0) < CROSSING;
   }
 
   #newest(): LinkStream | undefined {

@@ -6,6 +6,8 @@ import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.
 import { isStreamError, streamFaultOf } from '../xmpp/stream-error.ts';
 import { NS_SM } from '../xmpp/stream-management.ts';
 import { NS_STREAM, type StreamEvent } from '../xmpp/xml-stream.ts';
+import { fingerprintOf } from '../trust/fingerprint.ts';
+import { enableAsAsked, enableOrResume, type Managed, type SessionTerms } from './enabling.ts';
 import { Refusal } from './refusal.ts';
 
 export const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
@@ -34,16 +36,15 @@ export interface Terms {
   readonly mustSecure: (name: string) => boolean;
   /** The peer has proven the key; throws when the key may not go by that name. */
   readonly proven: (name: string, spki: Uint8Array) => void;
+  readonly sessions: SessionTerms;
 }
 
 /** What both sides have agreed on. */
-export interface Agreed {
+export interface Agreed extends Managed {
   readonly peer: string;
   readonly tls: boolean;
   /** The peer's key; absent without TLS, or when it showed none. */
   readonly spki?: Uint8Array;
-  /** Stanzas are counted and acknowledged. */
-  readonly managed: boolean;
   /** XEP-0174 §10: the peer's disco#info, when its features had it. */
   readonly disco?: Element;
 }
@@ -69,11 +70,13 @@ export async function dial(channel: Channel, terms: Terms, name: string): Promis
   // Without a key TLS keeps secrets but proves nothing.
   const spki = shown === undefined && !secure ? undefined : prove(terms, name, shown);
   const inner = isVersion1(await header(channel)) ? await features(channel) : [];
-  const outcome = { peer: name, tls: true, ...(spki ? { spki } : {}), ...told(inner) };
-  if (!spki || !inner.some(feature => is(feature, 'sm', NS_SM))) return { ...outcome, managed: false };
-  channel.write(xml('enable', { xmlns: NS_SM }));
-  if (!is(await element(channel), 'enabled', NS_SM)) throw new Refusal('protocol', 'policy-violation', 'stream management was refused');
-  return { ...outcome, managed: true };
+  const outcome = { peer: name, tls: true, ...told(inner) };
+  if (!spki) return { ...outcome, managed: false };
+  if (!inner.some(feature => is(feature, 'sm', NS_SM))) return { ...outcome, spki, managed: false };
+  const managed = await enableOrResume(terms.sessions, { name, fingerprint: fingerprintOf(spki) }, {
+    write: stanza => channel.write(stanza), element: () => element(channel),
+  });
+  return { ...outcome, spki, ...managed };
 }
 
 /** `candidates` says who may be calling: by the name in the header, or by where the call comes from. */
@@ -110,14 +113,8 @@ export async function accept(channel: Channel, terms: Terms, candidates: (from: 
   // Without a key TLS keeps secrets but proves nothing.
   const spki = shown === undefined && !terms.mustSecure(peer) ? undefined : prove(terms, peer, shown);
   channel.write(xml('stream:features', {}, ...(spki ? [xml('sm', { xmlns: NS_SM })] : []), terms.disco()));
-  const outcome = { peer, tls: true, ...(spki ? { spki } : {}) };
-  const next = spki ? await channel.next() : undefined;
-  if (next?.type === 'stanza' && is(next.element, 'enable', NS_SM)) {
-    channel.write(xml('enabled', { xmlns: NS_SM }));
-    return { ...outcome, managed: true };
-  }
-  if (next) channel.unread(next);
-  return { ...outcome, managed: false };
+  if (!spki) return { peer, tls: true, managed: false };
+  return { peer, tls: true, spki, ...await enableAsAsked(terms.sessions, { name: peer, fingerprint: fingerprintOf(spki) }, channel) };
 }
 
 function prove(terms: Terms, name: string, spki: Uint8Array | undefined): Uint8Array {

@@ -1,13 +1,14 @@
 // One stream to one peer: negotiated, then stanzas both ways, counted and confirmed where the peer
-// can (XEP-0198, without resumption: what was not confirmed is sent again from the log).
+// can (XEP-0198). What has to outlive it is in its session.
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { fingerprintOf } from '../trust/fingerprint.ts';
 import type { XmlLimits } from '../xml/reader.ts';
 import { Arrivals } from '../xmpp/arrivals.ts';
-import { type Element, namespaceOf, xml } from '../xmpp/element.ts';
+import { type Element, namespaceOf, serialize, xml } from '../xmpp/element.ts';
 import { stanzaKind } from '../xmpp/stanza.ts';
+import { NS_STANZAS } from '../xmpp/stanza-error.ts';
 import { isStreamError, streamFaultOf } from '../xmpp/stream-error.ts';
 import { NS_SM } from '../xmpp/stream-management.ts';
 import { linkTls, peerSpki } from '../xmpp/tls.ts';
@@ -18,6 +19,8 @@ import { Holds } from './holds.ts';
 import { type Agreed, type Channel, NS_TLS, type Side } from './negotiation.ts';
 import { Refusal } from './refusal.ts';
 import { plainAddress } from './source-address.ts';
+import type { Session } from './session.ts';
+import type { Sessions } from './sessions.ts';
 
 export interface LinkStreamInit {
   readonly socket: Socket;
@@ -26,6 +29,7 @@ export interface LinkStreamInit {
   readonly limits: XmlLimits;
   readonly identity: { readonly key: string; readonly cert: string };
   readonly agree: (channel: Channel) => Promise<Agreed>;
+  readonly sessions: Pick<Sessions, 'carried' | 'suspend' | 'end' | 'back'>;
   readonly on: LinkStreamCallbacks;
   /** After each stanza of a peer without a key: how long to read nothing. */
   readonly pace?: () => number;
@@ -94,7 +98,11 @@ export class LinkStream {
   #fingerprint: string | undefined;
   #reason: Error | undefined;
   #versioned = false;
-  readonly #confirmations: Confirmations;
+  #confirmations: Confirmations;
+  #session: Session | undefined;
+  #lostBefore = 0;
+  /** Something is wrong with it that a resumption would carry on. */
+  #final = false;
   readonly #holds: Holds;
   #lastStanza: number;
   #ended = false;
@@ -165,6 +173,16 @@ export class LinkStream {
     return this.#localAddress;
   }
 
+  /** What may be resumed over another stream when this one breaks. */
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  /** Stanzas of the stream that this one resumed which their senders have to send again. */
+  get lostBefore(): number {
+    return this.#lostBefore;
+  }
+
   /** Whether there is room for another stanza without waiting. */
   get writable(): boolean {
     return this.#socket.buffered < 65_536;
@@ -174,19 +192,20 @@ export class LinkStream {
     return this.#socket.drained();
   }
 
-  send(stanza: string | Element): Sent {
+  /** `kept`: no log holds it, so that it must be kept here until it is confirmed. */
+  send(stanza: string, kept = false): Sent {
     this.#write(stanza);
     if (!this.#agreed?.managed) {
       const handed = this.#flushed();
       handed.catch(() => undefined); // as below
       return { handed };
     }
-    const delivered = new Promise<void>((resolve, reject) => { this.#confirmations.sent({ resolve, reject }); });
+    const delivered = new Promise<void>((resolve, reject) => { this.#confirmations.sent({ resolve, reject, ...(kept && this.#session ? { text: stanza } : {}) }); });
     delivered.catch(() => undefined); // whoever waits for it sees it; nobody has to
     return { handed: Promise.resolve(), delivered };
   }
 
-  #write(stanza: string | Element): void {
+  #write(stanza: string): void {
     if (this.#state !== 'ready') throw new LanpostError('disconnected', 'The stream is closed.');
     this.#socket.write(stanza);
     this.#lastStanza = this.#init.clock.mono();
@@ -235,7 +254,9 @@ export class LinkStream {
     await this.#socket.close();
   }
 
+  /** No goodbye, and no resumption. */
   destroy(reason?: Error): void {
+    this.#final = true;
     this.#socket.destroy(reason);
   }
 
@@ -245,28 +266,53 @@ export class LinkStream {
     const expired = new Promise<never>((_, reject) => {
       deadline = clock.after(this.#timing.negotiation, () => reject(new Refusal('peer', 'connection-timeout', 'the peer took too long to open the stream')));
     });
+    const agreeing = agree(this.#channel());
     try {
       // Not only what comes in is waited for: a TLS handshake may stall as well.
-      this.#agreed = await Promise.race([agree(this.#channel()), expired]);
+      this.#agreed = await Promise.race([agreeing, expired]);
       // COMPAT(libpurple 2.14): so it turns away whom it has not resolved yet: header, closing tag.
       if (this.#ended && this.side === 'dialled') throw new Refusal('peer', 'undefined-condition', 'the peer closed the stream at once');
     } catch (error) {
       this.#agreed = undefined;
+      agreeing.then(late => this.#unused(late), () => undefined); // why it failed is known
       this.#refuse(error instanceof Error ? error : new Error('negotiation failed', { cause: error }));
       return;
     } finally {
       deadline?.stop();
     }
     if (this.#state === 'negotiating' && !this.#ended) {
+      if (this.#agreed.session && !this.#init.sessions.carried(this.#agreed.session)) return this.#refuse(new Refusal('peer', 'undefined-condition', 'the session is over'));
       this.#state = 'ready';
       this.#watch = clock.every(this.#timing.look, () => this.#look());
+      this.#carry(this.#agreed);
       this.#init.on.ready(this);
-    } else if (this.#state === 'negotiating') {
-      this.#state = 'closing';
+    } else {
+      this.#unused(this.#agreed);
+      if (this.#state === 'negotiating') this.#state = 'closing';
     }
     this.#holds.release('early');
     // Also when the peer has said all it wanted and is gone.
     for (const event of this.#arrivals.takeAll()) if (event.type === 'stanza') this.#receive(event.element);
+  }
+
+  #carry({ session, resumed }: Agreed): void {
+    if (!session) return;
+    this.#session = session;
+    this.#confirmations = session.confirmations;
+    this.#lostBefore = session.carry({
+      write: text => void this.#socket.write(text),
+      answer: reply => this.#answer(reply),
+      supersede: () => {
+        this.#socket.destroy();
+        this.#lost(new LanpostError('disconnected', 'The peer goes on with another stream.'));
+      },
+    }, resumed?.h ?? 0);
+  }
+
+  /** The stream did not come about: what it was to carry is another's. */
+  #unused({ session, resumed }: Agreed): void {
+    if (resumed) this.#init.sessions.back(resumed.claim);
+    else if (session) this.#init.sessions.end(session);
   }
 
   #early(element: Element): void {
@@ -314,28 +360,38 @@ export class LinkStream {
 
   #receive(element: Element): void {
     if (isStreamError(element)) {
+      this.#final = true;
       this.#reason ??= new LanpostError('disconnected', `The peer ended the stream: ${streamFaultOf(element).condition}.`);
     } else if (namespaceOf(element) === NS_SM) {
       this.#manage(element);
     } else if (stanzaKind(element)) {
       void this.#arrive(element);
     } else if (namespaceOf(element) === NS_TLS) {
+      this.#final = true;
       this.#socket.write(xml('failure', { xmlns: NS_TLS }));
       void this.#socket.close();
     }
   }
 
   #manage(element: Element): void {
+    const name = element.getName();
+    // XEP-0198 §3, §5: not without TLS and a key, not twice, and not once stanzas have been sent.
+    if (name === 'enable' || name === 'resume') {
+      this.#socket.write(xml('failed', { xmlns: NS_SM }, xml('unexpected-request', { xmlns: NS_STANZAS })));
+      return;
+    }
     if (!this.#agreed?.managed) return;
     try {
       this.#confirmations.receive(element);
     } catch (error) {
+      this.#final = true;
       this.#reason ??= error instanceof Error ? error : undefined;
       void this.#socket.fail('undefined-condition', 'a bad h');
     }
   }
 
   async #arrive(element: Element): Promise<void> {
+    const session = this.#session;
     const n = this.#confirmations.arrived();
     this.#lastStanza = this.#init.clock.mono();
     if (this.#confirmations.unhandled >= BUSY) this.#holds.hold('busy');
@@ -345,22 +401,25 @@ export class LinkStream {
       this.#crowd();
       const reply = await handling;
       if (reply && this.#state === 'ready') this.#answer(reply);
+      else if (reply && this.#state === 'closed') session?.answer(reply);
     } catch (error) {
+      session?.spoil();
       if (this.#state === 'closed') return;
       this.#reason ??= error instanceof Error ? error : new Error('a handler failed', { cause: error });
       void this.#socket.fail('internal-server-error');
       return;
     }
-    if (this.#state === 'closed') return;
     this.#confirmations.handled(n);
+    if (this.#state === 'closed') return;
     if (this.#holds.has('disk') && this.#confirmations.unhandled === 0) this.#acknowledge();
     if (this.#confirmations.unhandled < CALM) this.#holds.release('busy');
   }
 
   #answer(reply: Element): void {
     if (this.#confirmations.pending >= UNCONFIRMED) return this.destroy(new LanpostError('disconnected', 'The peer confirms nothing.'));
-    this.#write(reply);
-    if (this.#agreed?.managed) this.#confirmations.sent(NOBODY);
+    const text = serialize(reply);
+    this.#write(text);
+    if (this.#agreed?.managed) this.#confirmations.sent(this.#session ? { ...NOBODY, text } : NOBODY);
     if (this.#socket.buffered < UNTAKEN || this.#holds.has('answers')) return;
     this.#holds.hold('answers');
     void this.#socket.drained().then(() => this.#holds.release('answers'));
@@ -393,7 +452,7 @@ export class LinkStream {
     if (this.#init.clock.mono() - this.#lastStanza > idle && this.#confirmations.isSettled) {
       void this.close();
     } else if (this.unanswered > answer) {
-      this.destroy(new LanpostError('timeout', 'The peer does not answer.'));
+      this.#socket.destroy(new LanpostError('timeout', 'The peer does not answer.'));
     }
   }
 
@@ -408,13 +467,18 @@ export class LinkStream {
   }
 
   #lost(cause: Error | undefined): void {
+    if (this.#state === 'closed') return;
+    const resumable = this.#state === 'ready' && !this.#final;
     this.#state = 'closed';
     this.#watch?.stop();
     this.#holds.stop();
     // After a closing tag a reset is how some peers hang up; it is no reason of its own.
     const reason = this.#reason ?? cause;
     this.#arrivals.lose(reason ?? new Refusal('peer', 'undefined-condition', 'the peer closed the connection before the stream was open'));
-    this.#confirmations.lose(new LanpostError('disconnected', 'The stream was lost before the peer confirmed.'));
+    const lost = new LanpostError('disconnected', 'The stream was lost before the peer confirmed.');
+    if (!this.#session) this.#confirmations.lose(lost);
+    else if (resumable) this.#init.sessions.suspend(this.#session);
+    else this.#init.sessions.end(this.#session, lost);
     this.#init.on.closed(this, reason);
   }
 }

@@ -21,6 +21,7 @@ import { Line } from './line.ts';
 import type { Agreed, Channel, Side, Terms } from './negotiation.ts';
 import type { Peers, Standing } from './peers.ts';
 import { Refusal } from './refusal.ts';
+import { Sessions } from './sessions.ts';
 import { onLink, type OwnAddress, plainAddress } from './source-address.ts';
 import type { LinkStream, Timing } from './stream.ts';
 import type { Ends, PeerStreams, ProvenPeer } from './streams-port.ts';
@@ -85,6 +86,7 @@ export class Streams implements PeerStreams {
   readonly #all = new Map<LinkStream, string>();
   readonly #doorman: Doorman;
   readonly #dialer: Dialer;
+  readonly #sessions: Sessions;
   readonly #seldom: Seldom;
   /** There from the first stream on. */
   #code: StreamCode | undefined;
@@ -97,7 +99,17 @@ export class Streams implements PeerStreams {
     this.#init = init;
     this.#doorman = new Doorman(init.clock);
     this.#seldom = new Seldom(init.clock, init.trouble, TELL_EVERY);
-    const { clock, tcp, peers, interfaces } = init;
+    const { clock, tcp, peers, interfaces, trust } = init;
+    this.#sessions = new Sessions({
+      clock,
+      self: () => ({ name: init.self(), fingerprint: init.identity.fingerprint }),
+      level: fingerprint => trust.level(fingerprint),
+      gaveUp: session => {
+        const line = this.#lines.get(session.name);
+        line?.gaveUp(session);
+        if (line) this.#tidy(line);
+      },
+    });
     this.#dialer = new Dialer({
       clock, tcp, peers, interfaces,
       resolve: (name, ms) => init.resolve(name, ms),
@@ -155,7 +167,7 @@ export class Streams implements PeerStreams {
   /** Resolves when the stanza is with the system; `delivered` when a box confirms that it is on its disk. */
   async send(name: string, stanza: Element): Promise<Handed> {
     if (this.#closing) throw new LanpostError('closed');
-    const { handed, delivered } = await this.#line(name).send(this.#worded(name, stanza));
+    const { handed, delivered } = await this.#line(name).send(this.#worded(name, stanza), stanza.getName() === 'iq');
     await handed;
     this.#init.on.talked(name);
     return delivered ? { delivered } : {};
@@ -269,6 +281,7 @@ export class Streams implements PeerStreams {
 
   /** Ends every stream; they are opened anew when they are needed, under the name the box has then. */
   async hangUp(): Promise<void> {
+    this.#sessions.close();
     await Promise.all([...this.#all.keys()].map(stream => stream.close()));
   }
 
@@ -277,11 +290,12 @@ export class Streams implements PeerStreams {
     if (known) return known;
     const { on, clock, identity, self } = this.#init;
     const line: Line = new Line({
-      name,
-      now: () => clock.mono(),
+      name, clock,
+      isWaiting: session => this.#sessions.isWaiting(session),
+      giveUp: session => this.#sessions.end(session),
       self: () => ({ name: self(), fingerprint: identity.fingerprint }),
       reach: () => this.#dialer.reach(line).finally(() => setImmediate(() => this.#tidy(line))),
-      on: { opened: peer => on.opened(peer), closed: peer => on.closed(peer), changed: () => on.changed(name) },
+      on: { opened: peer => on.opened(peer), closed: peer => on.closed(peer), unanswered: () => this.#calls.get(name)?.fail(), changed: () => on.changed(name) },
     });
     this.#lines.set(name, line);
     return line;
@@ -314,6 +328,7 @@ export class Streams implements PeerStreams {
         if (check === 'renamed') this.#tell('renamed', `${name} now has another key than the one seen before`);
         trust.seen(spki, name);
       },
+      sessions: this.#sessions,
     };
   }
 
@@ -337,6 +352,7 @@ export class Streams implements PeerStreams {
     const opened = new Promise<Error | undefined>(resolve => { settle = resolve; });
     const stream = new code.stream.LinkStream({
       socket, side, clock, agree,
+      sessions: this.#sessions,
       identity: { key: identity.key, cert: code.cert },
       limits: { stanzaBytes: limits.stanzaBytes, depth: limits.xmlDepth },
       pace: () => this.#doorman.pace(address),
@@ -367,7 +383,7 @@ export class Streams implements PeerStreams {
     if (name === undefined) return;
     const line = this.#lines.get(name);
     line?.remove(stream);
-    if (!line?.active) this.#calls.get(name)?.fail();
+    if (!line?.active && !line?.broken) this.#calls.get(name)?.fail();
     if (line) this.#tidy(line);
     if (!stream.parted) this.#init.on.silent(name);
   }

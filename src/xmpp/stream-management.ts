@@ -54,11 +54,27 @@ export class StreamManagement<T> {
 
   /** What `h` newly confirms, in order. §4: it wraps at 2^32. */
   ack(h: number): T[] {
-    const count = (h - this.#acked + WRAP) % WRAP;
     // An h that goes back is indistinguishable from one far too high; both are the peer's fault.
-    if (!Number.isInteger(h) || h < 0 || h >= WRAP || count > this.#queue.length) throw new HandledCountTooHigh(h, this.#sent);
+    if (!this.admits(h)) throw new HandledCountTooHigh(h, this.#sent);
+    const count = this.#ahead(h);
     this.#acked = h;
     return this.#queue.splice(0, count);
+  }
+
+  /** Whether the other side can have handled that many. */
+  admits(h: number): boolean {
+    return Number.isInteger(h) && h >= 0 && h < WRAP && this.#ahead(h) <= this.#queue.length;
+  }
+
+  #ahead(h: number): number {
+    return (h - this.#acked + WRAP) % WRAP;
+  }
+
+  /** §5: what was not acknowledged is as if it had never been sent: it is sent again, under the numbers it had. */
+  retract(): T[] {
+    this.#sent = this.#acked;
+    this.#sinceAsked = 0;
+    return this.#queue.splice(0);
   }
 
   unacked(): T[] {

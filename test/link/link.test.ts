@@ -112,17 +112,36 @@ describe('between two boxes', () => {
     }
   });
 
-  test('a stream the other side lost is replaced', async () => {
-    const identity = await lan.identity();
-    const a = await lan.box(1, 'a');
-    const b = await lan.box(2, 'b', { identity });
+  test('a stream that breaks is resumed: to who speaks on it, it was never gone', async () => {
+    const [a, b] = await Promise.all([lan.box(1, 'a'), lan.box(2, 'b')]);
     await acquainted(a, b);
     await (await a.link.send(b.name, say('one'))).delivered;
+    const question = a.link.request(b.name, xml('iq', { type: 'get' }, xml('slow', { xmlns: 'urn:test' })));
+    let answer = (): void => undefined;
+    b.dispatcher.iq('get', 'urn:test', 'slow', () => new Promise(resolve => { answer = () => resolve(xml('done', { xmlns: 'urn:test' })); lan.bell.ring(); }));
+    const asked = answer;
+    await lan.until(() => answer !== asked);
     for (const socket of lan.sockets) socket.destroy();
-    await lan.until(() => a.closed.length === 1 && b.closed.length === 1);
+    await lan.until(() => lan.sockets.size === 0);
+    answer();
     await (await b.link.send(a.name, say('two'))).delivered;
+    expect((await question).getChild('done')).toBeDefined();
+    expect([a.opened.length, a.closed.length, b.opened.length, b.closed.length]).toEqual([1, 0, 1, 0]);
+    expect([...a.messages, ...b.messages].map(({ body }) => body)).toEqual(['two', 'one']);
+  });
+
+  test('a stream of a box that has started anew is replaced', async () => {
+    const identity = await lan.identity();
+    const a = await lan.box(1, 'a');
+    const first = await lan.box(2, 'b', { identity });
+    await acquainted(a, first);
+    await (await a.link.send(first.name, say('one'))).delivered;
+    for (const socket of lan.sockets) socket.destroy();
+    await lan.until(() => lan.sockets.size === 0);
+    await first.close();
+    await lan.box(2, 'b', { identity });
     await lan.until(() => a.opened.length === 2);
-    expect(a.messages[0]?.body).toBe('two');
+    expect(a.closed).toHaveLength(1);
   });
 
   test('close says goodbye, and what was sent before it is confirmed', async () => {
