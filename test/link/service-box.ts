@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSystemClock } from '../../src/clock.ts';
+import { type Clock, createSystemClock } from '../../src/clock.ts';
 import type { Limits, Trouble } from '../../src/api.ts';
 import type { PeerContext } from '../../src/link/context.ts';
 import { createLink, type Link } from '../../src/link/link.ts';
@@ -39,11 +39,12 @@ export interface ServiceBoxSetup {
   readonly identity?: Identity;
   readonly database?: MemoryDatabase;
   readonly limits?: Partial<Limits>;
+  readonly clock?: Clock;
   readonly mayGive?: (peer: PeerContext) => boolean;
 }
 
 export async function serviceBox(lan: SimulatedLan, host: number, user: string, setup: ServiceBoxSetup = {}): Promise<ServiceBox> {
-  const clock = lan.bell.heard(createSystemClock());
+  const clock = lan.bell.heard(setup.clock ?? createSystemClock());
   const limits = { ...DEFAULT_LIMITS, ...setup.limits };
   const troubles: Trouble[] = [];
   const trouble = (found: Trouble): void => {

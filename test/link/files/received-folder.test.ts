@@ -1,0 +1,112 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Draft, ReceivedFolder } from '../../../src/link/files/received-folder.ts';
+
+let dir: string;
+let free: number;
+const limits = { fileBytes: 100, peerFilesBytes: 150, filesBytes: 250, diskFloor: 1_000 };
+const drafts: Draft[] = [];
+const opened = (): Pick<ReceivedFolder, 'reserve'> => {
+  const folder = new ReceivedFolder({ dir, limits, free: async () => free });
+  return {
+    reserve: async (...args) => {
+      const draft = await folder.reserve(...args);
+      drafts.push(draft);
+      return draft;
+    },
+  };
+};
+const never = new AbortController().signal;
+const put = async (folder: Pick<ReceivedFolder, 'reserve'>, peer: string, name: string, text: string): Promise<string> => {
+  const draft = await folder.reserve(peer, name, text.length);
+  await draft.write(Buffer.from(text));
+  return draft.keep(never);
+};
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'lanpost-received-'));
+  free = 1e9;
+});
+afterEach(async () => {
+  for (const draft of drafts.splice(0)) await draft.discard();
+  await rm(dir, { recursive: true, force: true });
+});
+
+describe('the folder for received files', () => {
+  test('shows a file when it is whole, to its owner alone', async () => {
+    const draft = await opened().reserve('alice@h1', 'a.txt', 5);
+    await draft.write(Buffer.from('hel'));
+    expect(await readdir(join(dir, 'files'))).toEqual(['.incoming']);
+    await draft.write(Buffer.from('lo'));
+    const path = await draft.keep(never);
+    expect(path).toBe(join(dir, 'files', 'alice@h1', 'a.txt'));
+    expect([await readFile(path, 'utf8'), (await stat(path)).mode & 0o777, (await stat(path)).nlink]).toEqual(['hello', 0o600, 1]);
+    expect(await readdir(join(dir, 'files', '.incoming'))).toEqual([]);
+  });
+
+  test('keeps nothing of what was given up', async () => {
+    const folder = opened();
+    const draft = await folder.reserve('alice@h1', 'a.txt', 5);
+    await draft.write(Buffer.from('hel'));
+    await Promise.all([draft.discard(), draft.discard()]);
+    const late = await folder.reserve('alice@h1', 'b.txt', 0);
+    await expect(late.keep(AbortSignal.abort(new Error('declined')))).rejects.toThrow('declined');
+    expect([await readdir(join(dir, 'files')), await readdir(join(dir, 'files', '.incoming'))]).toEqual([['.incoming'], []]);
+  });
+
+  test('overwrites nothing', async () => {
+    const folder = opened();
+    for (const text of ['one', 'two', 'three']) await put(folder, 'alice@h1', 'a.txt', text);
+    const names = ['a.txt', 'a (2).txt', 'a (3).txt'];
+    expect(await Promise.all(names.map((name) => readFile(join(dir, 'files', 'alice@h1', name), 'utf8')))).toEqual(['one', 'two', 'three']);
+  });
+
+  test('promises the same room to one only', async () => {
+    const folder = opened();
+    const asked = await Promise.allSettled([1, 2, 3].map(() => folder.reserve('alice@h1', 'a', 60)));
+    expect(asked.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+    await expect(folder.reserve('bob@h2', 'a', 101)).rejects.toMatchObject({ code: 'too-large' });
+    await folder.reserve('bob@h2', 'a', 100);
+    await expect(folder.reserve('carol@h3', 'a', 31)).rejects.toMatchObject({ code: 'disk-full' });
+    const [first] = asked;
+    if (first?.status === 'fulfilled') await first.value.discard();
+    await folder.reserve('carol@h3', 'a', 31);
+  });
+
+  test('leaves the floor of the disk alone, counting what is promised to others', async () => {
+    const folder = opened();
+    free = 1_100;
+    const draft = await folder.reserve('alice@h1', 'a', 60);
+    await expect(folder.reserve('bob@h2', 'a', 41)).rejects.toMatchObject({ code: 'disk-full' });
+    await folder.reserve('bob@h2', 'a', 40);
+    await draft.discard();
+    await folder.reserve('bob@h2', 'b', 60);
+  });
+
+  test('holds only so many files of one peer, however small', async () => {
+    const folder = opened();
+    await put(folder, 'alice@h1', 'a', '');
+    for (let n = 1; n < 4_096; n += 1) await writeFile(join(dir, 'files', 'alice@h1', String(n)), '');
+    await expect(folder.reserve('alice@h1', 'a', 0)).rejects.toMatchObject({ code: 'disk-full' });
+    await folder.reserve('bob@h2', 'a', 0);
+  });
+
+  test('forgets what was on its way when the box was ended', async () => {
+    await mkdir(join(dir, 'files', '.incoming'), { recursive: true });
+    await writeFile(join(dir, 'files', '.incoming', 'half'), 'half');
+    await put(opened(), 'alice@h1', 'a', 'whole');
+    expect(await readdir(join(dir, 'files', '.incoming'))).toEqual([]);
+  });
+
+  test.each(['files', 'files/alice@h1', 'files/.incoming'])('is not left by way of a link at %s', async (place) => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'lanpost-elsewhere-'));
+    await writeFile(join(elsewhere, 'mine'), 'mine');
+    if (place !== 'files') await mkdir(join(dir, 'files'));
+    await symlink(elsewhere, join(dir, place));
+    await expect(put(opened(), 'alice@h1', 'a', 'x')).rejects.toMatchObject({ code: 'forbidden' });
+    expect(await readdir(elsewhere)).toEqual(['mine']);
+    await rm(elsewhere, { recursive: true });
+  });
+});
