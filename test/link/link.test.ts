@@ -206,7 +206,7 @@ describe('between two boxes', () => {
     await acquainted(a, b);
     const { delivered } = await a.link.send(b.name, say('are you there?'));
     await expect(delivered).rejects.toMatchObject({ code: 'disconnected' });
-    expect(lan.doubted).toEqual(['b@h2']);
+    expect(lan.doubted).toContain('b@h2');
   });
 
   test('a live peer is asked now and then whether it is there, and stays connected', async () => {

@@ -28,7 +28,7 @@ test('it stays when it is announced again', async () => {
   lan.withdraw(b.name);
   if (known) lan.announce({ instance: b.name, host: known.host, port: known.port, txt: new Map([['lanpost', '1']]), addresses: known.addresses });
   for (const socket of lan.sockets) socket.destroy();
-  await lan.until(() => a.closed.length === 1);
+  await lan.until(() => lan.dials.length === 2 && a.link.peers.describe(b.name)?.connected === true);
   expect(a.link.peers.get(b.name)).toBeDefined();
 });
 
