@@ -10,8 +10,11 @@ import { type Transfer, untilEnded } from './transfer.ts';
 /** What is asked for first; the other side may want smaller ones, down to the last (§2.1). */
 export const BLOCK_BYTES = 16_384;
 export const LEAST_BLOCK_BYTES = 4_096;
-/** Blocks sent and not confirmed: what a message on the same stream may have to wait for. */
-export const WINDOW = 8;
+/**
+ * Blocks sent and not confirmed: what a message on the same stream may have to wait for. Few enough that a session
+ * keeps them all when its stream breaks (KEPT_BYTES in session.ts), so that the file goes on over the next one.
+ */
+export const WINDOW = 4;
 /** Blocks that have come and wait for the disk: no sender of ours is ever as far ahead. */
 const UNWRITTEN = 64;
 
