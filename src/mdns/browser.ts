@@ -1,6 +1,7 @@
 import { Browses } from './browses.ts';
 import { Cache, type Entry } from './cache.ts';
 import { Hosts } from './hosts.ts';
+import { Missed } from './missed.ts';
 import { TYPE, type DnsRecord, type Message } from './message.ts';
 import { firstLabel, nameKey } from './name.ts';
 import type { Source } from './network.ts';
@@ -14,6 +15,14 @@ const UNANSWERED_TIME = 1000;
 /** Data remembered for each of the instances there may be; RFC 6763 §6.2 calls 1300 bytes the most, most have 200. */
 const TEXT_BYTES = 1024;
 
+/** Known answers that fit into one packet with their question. */
+const FEW_KNOWN = 16;
+
+/** Who knows nobody and hears nothing for so long is alone; ms. */
+const ALONE_TIME = 8000;
+/** Whoever is there renews his address records in less; ms. */
+const DEAD_TIME = 120_000;
+
 export interface BrowserParts {
   readonly random: () => number;
   readonly output: (output: Output) => void;
@@ -21,6 +30,8 @@ export interface BrowserParts {
   readonly isOwn: (record: DnsRecord) => boolean;
   /** Instances remembered at once. */
   readonly limit: number;
+  /** How long nothing has been heard from others; ms. */
+  readonly silence: (now: number) => number;
 }
 
 /** RFC 6763 §4 and RFC 6762 §5.2, §7, §10: finds instances, resolves them, keeps them fresh. */
@@ -33,17 +44,19 @@ export class Browser {
   readonly #resolver: Resolver;
   readonly #instances = new Map<string, Instance>();
   readonly #hosts = new Hosts();
+  readonly #missed: Missed;
 
   constructor(parts: BrowserParts) {
     this.#parts = parts;
-    this.#browses = new Browses(parts.random);
+    this.#browses = new Browses(parts.random, (now) => this.#instances.size === 0 && parts.silence(now) > ALONE_TIME);
+    this.#missed = new Missed(parts.random, (now) => parts.silence(now) > DEAD_TIME);
     this.#questions = new Questions({ output: parts.output, known: (name, type, now) => this.#known(name, type, now) });
     this.#cache = new Cache({
       random: parts.random,
       limit: parts.limit * 8,
       bytes: parts.limit * TEXT_BYTES,
       changed: (entry, now) => this.#changed(entry, now),
-      refresh: (entry, now) => this.#questions.ask(entry.record.name, entry.record.type, now),
+      refresh: (entry, now) => this.#refresh(entry, now),
       goodbye: (entry) => {
         if (entry.record.data.kind === 'name') parts.output({ type: 'goodbye', name: entry.record.data.target });
       },
@@ -56,9 +69,15 @@ export class Browser {
       knows: (record) => this.#knows(record),
       located: (key, now) => this.#unanswered(key, now),
       asked: ({ name, type }, now) => {
+        if (type === TYPE.PTR || type === TYPE.SRV) this.#missed.asked(name, now);
         if (!this.#questions.heard(name, type, now) && type === TYPE.PTR) this.#browses.heard(nameKey(name), now);
       },
     });
+  }
+
+  /** Whether any instance is known. */
+  get knowsSome(): boolean {
+    return this.#instances.size > 0;
   }
 
   get records(): number {
@@ -74,6 +93,7 @@ export class Browser {
     this.#browses.remove(key);
     this.#questions.cancel(name, TYPE.PTR);
     for (const entry of this.#cache.pointers(key)) this.#cache.forget(entry, now);
+    this.#missed.forget(key);
     this.#resolver.settle(now);
   }
 
@@ -86,9 +106,30 @@ export class Browser {
     this.#questions.cancel(name, type);
   }
 
-  /** Asks afresh, as after waking up or coming back to a link. */
+  /** Asks afresh, as after waking up or coming back to a link; believes only what is said again. */
   restart(now: number): void {
     this.#browses.restart(now);
+    this.#missed.hasten(now);
+    for (const instance of this.#instances.values()) {
+      const pointer = this.#pointerTo(instance);
+      // Doubted pointers are no known answers: the question brings everything of everybody.
+      for (const entry of [...this.#cache.find(instance.key, TYPE.SRV), ...(pointer ? [pointer] : [])]) this.#cache.doubt(entry, now, true);
+    }
+  }
+
+  /** Somebody is heard. Whether that is one of those that were lost, after a silence. */
+  heard(from: string, now: number): boolean {
+    return this.#missed.heard(from, now);
+  }
+
+  /** Whether a host says who it is, or asks who we are, as a newcomer does: then nothing is to be concluded from it. */
+  introduces({ response, questions, answers, authorities }: Message): boolean {
+    return authorities.length > 0 || (response ? answers : questions).some(({ name, type }) => type === TYPE.PTR && this.#browses.has(nameKey(name)));
+  }
+
+  /** There are others than before: who? */
+  lookAround(now: number): void {
+    for (const key of this.#browses.keys()) this.#questions.ask(this.#browses.name(key) ?? key, TYPE.PTR, now + this.#browses.wait());
   }
 
   /** RFC 6762 §10.4: the caller could not reach it. */
@@ -104,7 +145,10 @@ export class Browser {
 
   /** Forgets everything: the link is gone (§10.3). */
   clear(now: number): void {
-    for (const key of this.#browses.keys()) for (const entry of this.#cache.pointers(key)) this.#cache.forget(entry, now);
+    for (const key of this.#browses.keys()) {
+      for (const entry of this.#cache.pointers(key)) this.#cache.forget(entry, now);
+      this.#missed.forget(key);
+    }
     this.#resolver.settle(now);
   }
 
@@ -119,11 +163,12 @@ export class Browser {
   }
 
   next(): number {
-    return Math.min(this.#cache.next(), this.#questions.next(), this.#resolver.next(), this.#browses.next());
+    return Math.min(this.#cache.next(), this.#questions.next(), this.#resolver.next(), this.#browses.next(), this.#missed.next());
   }
 
   tick(now: number): void {
     for (const name of this.#browses.take(now)) this.#questions.ask(name, TYPE.PTR, now);
+    this.#askForMissed(now);
     this.#cache.tick(now);
     this.#resolver.tick(now);
     this.#resolver.settle(now);
@@ -143,6 +188,7 @@ export class Browser {
       if (record.type !== TYPE.SRV && record.type !== TYPE.TXT) return;
       const key = nameKey(record.name);
       if (this.#instances.has(key)) this.#put(record, key, now);
+      else if (record.ttl > 0 && this.#missed.has(key)) this.lookAround(now);
     });
     each((record) => {
       if (record.type !== TYPE.A && record.type !== TYPE.AAAA) return;
@@ -173,6 +219,7 @@ export class Browser {
       }
       const instance: Instance = { key, name: target, type, tries: 0, due: Infinity, queued: Infinity };
       this.#instances.set(key, instance);
+      this.#missed.found(key);
       if (!this.#put(record, owner, now)) this.#instances.delete(key);
       return;
     }
@@ -194,7 +241,7 @@ export class Browser {
     if (record.data.kind === 'name') {
       const instance = this.#instances.get(nameKey(record.data.target));
       if (!instance) return;
-      if (entry.state === 'gone') this.#remove(instance, now);
+      if (entry.state === 'gone') this.#remove(instance, now, entry.farewell);
       else this.#resolver.touched(instance);
       return;
     }
@@ -208,7 +255,9 @@ export class Browser {
       this.#locate(instance, now);
       // Nobody confirmed where it is: is it there at all? Ask, and believe only an answer (§10.4).
       if (entry.state === 'gone' && instance.host === undefined) {
-        const leaving = this.#pointerTo(instance)?.state === 'leaving';
+        const pointer = this.#pointerTo(instance);
+        const leaving = pointer?.state === 'leaving';
+        if (pointer && entry.farewell) pointer.farewell = true;
         this.#drop(instance, now);
         if (!leaving) this.#questions.ask(instance.type, TYPE.PTR, now + this.#browses.wait());
         return;
@@ -230,18 +279,36 @@ export class Browser {
   #drop(instance: Instance, now: number): void {
     const entry = this.#pointerTo(instance);
     if (entry) this.#cache.forget(entry, now);
-    else this.#remove(instance, now);
+    else this.#remove(instance, now, true);
   }
 
   #pointerTo(instance: Instance): Entry | undefined {
     return this.#cache.pointer(nameKey(instance.type), instance.key);
   }
 
-  #remove(instance: Instance, now: number): void {
+  #remove(instance: Instance, now: number, expected: boolean): void {
     if (!this.#instances.delete(instance.key)) return;
+    const { key, name, type, at } = instance;
+    if (!expected && at) this.#missed.add({ key, name, type, addresses: at }, now);
     this.#resolver.forget(instance);
     for (const entry of this.#cache.set(instance.key)) this.#cache.forget(entry, now);
     this.#move(instance, undefined, now);
+  }
+
+  /** RFC 6762 §5.2; and what hangs on it, for a change may have been missed: TXT is good for more than an hour. */
+  #refresh({ record, owner }: Entry, now: number): void {
+    this.#questions.ask(record.name, record.type, now);
+    if (record.type === TYPE.SRV && this.#cache.find(owner, TYPE.TXT).length > 0) this.#questions.ask(record.name, TYPE.TXT, now);
+  }
+
+  /** By their type where its known answers fit beside the question: then others are found too. Else by name. */
+  #askForMissed(now: number): void {
+    const types = new Set<string>();
+    for (const { name, type } of this.#missed.take(now)) {
+      if (this.#known(type, TYPE.PTR, now).length > FEW_KNOWN) this.#questions.ask(name, TYPE.SRV, now);
+      else types.add(type);
+    }
+    for (const type of types) this.#questions.ask(type, TYPE.PTR, now);
   }
 
   #unanswered(key: string, now: number): void {

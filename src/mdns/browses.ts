@@ -4,6 +4,9 @@ import { nameKey } from './name.ts';
 const FIRST_DELAY = [20, 100] as const;
 const FIRST_GAP = 1000;
 const LONGEST_GAP = 3_600_000;
+/** While nobody at all is heard nobody is burdened: the link may be cut, and then be whole again. For a quarter of an hour. */
+const ALONE_GAP = 7000;
+const ALONE_TIME = 15 * 60_000;
 /** Boxes that started together would else ask together for ever: part of the gap. */
 const GAP_JITTER = 0.1;
 
@@ -12,15 +15,21 @@ interface Browse { readonly name: string; due: number; gap: number }
 /** What is looked for on the link, and when each is asked about next. */
 export class Browses {
   readonly #random: () => number;
+  readonly #alone: (now: number) => boolean;
+  #hasteSince = 0;
   readonly #browses = new Map<string, Browse>();
 
-  constructor(random: () => number) {
+  /** `alone`: nobody is known or heard on the link. */
+  constructor(random: () => number, alone: (now: number) => boolean) {
     this.#random = random;
+    this.#alone = alone;
   }
 
   add(name: string, now: number): void {
     const key = nameKey(name);
-    if (!this.#browses.has(key)) this.#browses.set(key, { name, due: now + this.wait(), gap: FIRST_GAP });
+    if (this.#browses.has(key)) return;
+    this.#browses.set(key, { name, due: now + this.wait(), gap: FIRST_GAP });
+    this.#hasteSince = now;
   }
 
   remove(key: string): void {
@@ -42,6 +51,7 @@ export class Browses {
 
   /** Asks afresh. */
   restart(now: number): void {
+    this.#hasteSince = now;
     for (const browse of this.#browses.values()) {
       browse.due = now + this.wait();
       browse.gap = FIRST_GAP;
@@ -78,6 +88,7 @@ export class Browses {
 
   #asked(browse: Browse, now: number): void {
     browse.due = now + browse.gap * (1 + this.#random() * GAP_JITTER);
-    browse.gap = Math.min(browse.gap * 2, LONGEST_GAP);
+    const alone = this.#alone(now) && now - this.#hasteSince < ALONE_TIME;
+    browse.gap = Math.min(browse.gap * 2, alone ? ALONE_GAP : LONGEST_GAP);
   }
 }

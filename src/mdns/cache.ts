@@ -31,6 +31,8 @@ export interface Entry extends Due {
   /** How often it was asked for again. */
   stage: number;
   state: 'good' | 'doubted' | 'leaving' | 'gone';
+  /** Its owner took it back (§10.1). */
+  farewell: boolean;
   /** Questions by others that were heard but not answered (§10.5), and since when. */
   unanswered: number;
   unansweredSince: number;
@@ -79,6 +81,7 @@ export class Cache {
     if (record.ttl === 0) {
       if (known && known.state !== 'leaving') {
         this.#leave(known, now);
+        known.farewell = true;
         this.#parts.goodbye(known);
       }
       return true;
@@ -120,11 +123,11 @@ export class Cache {
     this.#parts.changed(entry, now);
   }
 
-  /** §10.4: asks for it, and lets it go if nobody says it again. */
-  doubt(entry: Entry, now: number): void {
+  /** §10.4: asks for it, and lets it go if nobody says it again. `asked`: it is being asked for already. */
+  doubt(entry: Entry, now: number, asked = false): void {
     if (entry.state !== 'good') return;
     entry.state = 'doubted';
-    entry.stage = 0;
+    entry.stage = asked ? 1 : 0;
     entry.received = now;
     entry.expires = Math.min(entry.expires, now + DOUBT_TIME);
     this.#plan(entry);
@@ -156,7 +159,7 @@ export class Cache {
   #insert(record: DnsRecord, owner: string, now: number): boolean {
     if (this.#size >= this.#parts.limit || this.#bytes + bytesOf(record) > this.#parts.bytes) return false;
     const entry: Entry = {
-      record, owner, received: now, heard: now, turn: 0, lifetime: 0, expires: 0, stage: 0, state: 'good',
+      record, owner, received: now, heard: now, turn: 0, lifetime: 0, expires: 0, stage: 0, state: 'good', farewell: false,
       unanswered: 0, unansweredSince: 0, due: Infinity, queued: Infinity,
     };
     if (record.data.kind === 'name') {
@@ -209,6 +212,7 @@ export class Cache {
     entry.expires = now + entry.lifetime;
     entry.stage = 0;
     entry.state = 'good';
+    entry.farewell = false;
     entry.unanswered = 0;
     this.#plan(entry);
     if (isNew || again) this.#parts.changed(entry, now);

@@ -8,6 +8,7 @@ import type { Output } from './output.ts';
 import { OwnRecords, type Claim, type Wanted } from './own-records.ts';
 import { Prober } from './prober.ts';
 import { Responder } from './responder.ts';
+import { Silence } from './silence.ts';
 
 /** RFC 6762 §8.3: at least two; the third is for links that lose packets. */
 const ANNOUNCEMENTS = 3;
@@ -17,7 +18,19 @@ const UPDATE_ANNOUNCEMENTS = 2;
 /** A responder of this host may have missed our probes, or held its answer back (§6: once a second): asked once more. */
 const WATCH_DELAY = 1200;
 
+/** What a silence must last for its end to mean something: of all, of hosts that were never heard before. */
+const LINK_SILENCE = 20_000;
+const STRANGER_SILENCE = 8000;
+/** Hosts known by their voice; beyond, none is a stranger. */
+const MAX_VOICES = 1024;
+/** The link is alive again: we say that we are here, unless an answer says it before; not more often than the other. */
+const REVIVAL_DELAY = [500, 1000] as const;
+const REVIVAL_GAP = 10_000;
+/** Said so recently is said enough. */
+const LATELY = 2500;
+
 export interface LinkParts {
+  readonly now: number;
   readonly random: () => number;
   readonly ownAddresses: () => ReadonlySet<string>;
   /** Instances remembered at once. */
@@ -35,15 +48,27 @@ export class Link {
   readonly #responder: Responder;
   readonly #browser: Browser;
   readonly #asks: Asks;
+  readonly #random: () => number;
+  readonly #ownAddresses: () => ReadonlySet<string>;
+  readonly #voices = new Set<string>();
+  readonly #silence: Silence;
+  readonly #strangers: Silence;
+  #revival = Infinity;
+  #revived = -Infinity;
   #outputs: Output[] = [];
 
   constructor(parts: LinkParts) {
+    this.#random = parts.random;
+    this.#ownAddresses = parts.ownAddresses;
+    this.#silence = new Silence(parts.now, LINK_SILENCE);
+    this.#strangers = new Silence(parts.now, STRANGER_SILENCE);
     const output = (made: Output): void => void this.#outputs.push(made);
     this.#prober = new Prober({ own: this.#own, random: parts.random, output, ownAddresses: parts.ownAddresses });
     this.#announcer = new Announcer(output);
     this.#responder = new Responder({ own: this.#own, random: parts.random, output });
     this.#browser = new Browser({
       random: parts.random, output, limit: parts.limit, isOwn: (record) => this.#own.same(record) !== undefined,
+      silence: (now) => now - this.#silence.last,
     });
     this.#asks = new Asks({
       random: parts.random, output,
@@ -61,7 +86,7 @@ export class Link {
 
   /** When `tick` is next worth calling. */
   next(): number {
-    return Math.min(this.#prober.next(), this.#announcer.next(), this.#responder.next(), this.#browser.next(), this.#asks.next());
+    return Math.min(this.#prober.next(), this.#announcer.next(), this.#responder.next(), this.#browser.next(), this.#asks.next(), this.#revival);
   }
 
   tick(now: number): void {
@@ -73,6 +98,7 @@ export class Link {
       if (claim.wanted.watch && first) this.#browser.ask(claim.name, first.record.type, now + WATCH_DELAY);
     }
     if (held.length > 0) this.#announceHeld(now);
+    if (this.#revival <= now) this.#revive(now);
     this.#responder.forget(this.#announcer.tick(now));
     this.#responder.tick(now);
     this.#asks.tick(now);
@@ -86,6 +112,7 @@ export class Link {
       this.#prober.query(message, now);
       this.#responder.query(message, from, now);
       this.#browser.query(message, from, now);
+      this.#listen(message, from, now);
       return;
     }
     // RFC 6762 §6: answers come from the mDNS port, or are no answers.
@@ -98,6 +125,7 @@ export class Link {
     }
     this.#announcer.announce(this.#responder.response(message), now, 1);
     this.#browser.response(message, now);
+    this.#listen(message, from, now);
     this.#asks.response(message);
   }
 
@@ -183,6 +211,37 @@ export class Link {
   /** The link is gone: nothing that was learned there is true any more. */
   clear(now: number): void {
     this.#browser.clear(now);
+  }
+
+  /**
+   * A cut ends as silently as it began. Somebody lost is heard again, or anybody after nobody was, or a stranger in
+   * the middle of a conversation: then the link is not what it was, and all is asked and said anew (RFC 6762 §8.3).
+   */
+  #listen(message: Message, { address }: Source, now: number): void {
+    // Known answers that follow a question are part of it.
+    if (this.#ownAddresses().has(address) || (!message.response && message.questions.length === 0)) return;
+    const stranger = !this.#voices.has(address) && this.#voices.size < MAX_VOICES;
+    if (stranger) this.#voices.add(address);
+    const back = this.#browser.heard(address, now);
+    const alive = this.#silence.broken(now) && !this.#browser.knowsSome;
+    const joined = stranger && !this.#browser.introduces(message) && this.#strangers.broken(now);
+    if (!back && !alive && !joined) return;
+    this.#browser.lookAround(now);
+    // Whoever asks for us has his answer.
+    if (this.#revival < Infinity || this.#isAsked(message)) return;
+    this.#revival = Math.max(now + REVIVAL_DELAY[0] + this.#random() * REVIVAL_DELAY[1], this.#revived + REVIVAL_GAP);
+  }
+
+  #isAsked({ response, questions }: Message): boolean {
+    return !response && questions.some(({ name, type }) => this.#own.find(nameKey(name), type).length > 0);
+  }
+
+  #revive(now: number): void {
+    this.#revival = Infinity;
+    this.#revived = now;
+    for (const { announced, shared, unique } of this.#own.claims.values()) {
+      if (announced) this.#announcer.announce([...shared, ...unique].filter(({ sent }) => now - sent > LATELY), now, 1);
+    }
   }
 
   #announceHeld(now: number): void {

@@ -14,6 +14,8 @@ export interface InterfaceAddress {
 export interface InterfaceInfo {
   readonly name: string;
   readonly addresses: readonly InterfaceAddress[];
+  /** How often its carrier came or went, where the system tells: a cable is in another socket faster than anybody looks. */
+  readonly changes?: number;
 }
 
 export interface Source {

@@ -120,13 +120,15 @@ export class Places {
         continue;
       }
       const readdressed = printOf(iface) !== printOf(place.interface);
+      const replugged = iface.changes !== place.interface.changes;
       place.interface = iface;
       if (readdressed) {
         place.subnets = subnetsOf(iface);
         place.sources.clear();
         joined(place, false);
       }
-      if (slept) place.link.restart(clock.mono());
+      // RFC 6762 §8.1, §8.3: it may be another link now.
+      if (slept || replugged) place.link.restart(clock.mono());
     }
     this.#noteAlone(wanted.size === 0);
     for (const id of this.#failed.keys()) if (!wanted.has(id)) this.#failed.delete(id);
@@ -166,7 +168,7 @@ export class Places {
 
   #join(id: string, iface: InterfaceInfo, family: Family): void {
     if (this.#opening.has(id) || this.#closed) return;
-    const link = new Link({ random: this.#parts.random, limit: MAX_INSTANCES, ownAddresses: () => this.#own });
+    const link = new Link({ now: this.#parts.clock.mono(), random: this.#parts.random, limit: MAX_INSTANCES, ownAddresses: () => this.#own });
     const opened = this.#enter(id, link, iface, family)
       .catch((error: unknown) => this.#couldNotJoin(id, error))
       .finally(() => this.#opening.delete(id));

@@ -22,6 +22,8 @@ export interface Instance extends Due {
   tries: number;
   /** What was last told about it. */
   shown?: string;
+  /** Where it was when that was last told. */
+  at?: readonly string[];
 }
 
 export interface ResolverParts {
@@ -102,6 +104,7 @@ export class Resolver {
     const shown = `${service.target} ${service.port} ${addresses.join(' ')} ${asBuffer(resolved.text).toString('latin1')}`;
     if (shown === instance.shown) return;
     instance.shown = shown;
+    instance.at = addresses;
     this.#parts.output({ type: 'found', service: resolved });
   }
 

@@ -1,4 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import multicastDns, { type MulticastDNS } from 'multicast-dns';
 import { LanpostError } from '../errors.ts';
@@ -233,7 +234,7 @@ function systemInterfaces(): InterfaceInfo[] {
     const outward = addresses.filter(({ internal }) => !internal);
     if (outward.length === 0) continue;
     found.push({
-      name,
+      name, ...carrierChanges(name),
       addresses: outward.map(({ address, family, cidr }) => {
         const kind: Family = family === 'IPv4' ? 4 : 6;
         return { address: withoutZone(address), family: kind, prefix: Number(cidr?.split('/')[1] ?? (kind === 4 ? 32 : 128)) };
@@ -241,6 +242,15 @@ function systemInterfaces(): InterfaceInfo[] {
     });
   }
   return found;
+}
+
+/** Linux counts them. */
+function carrierChanges(name: string): { changes?: number } {
+  try {
+    return { changes: Number(readFileSync(`/sys/class/net/${name}/carrier_changes`, 'latin1')) };
+  } catch {
+    return {}; // another system, or the interface has just gone
+  }
 }
 
 function joinError(error: Error & { code?: string }): LanpostError {

@@ -56,7 +56,19 @@ export class SimulatedLan {
     const key = `${segment}/${port.family}`;
     const ports = this.#ports.get(key) ?? new Set<Port>();
     this.#ports.set(key, ports.add(port));
-    return () => void ports.delete(port);
+    return () => {
+      for (const some of this.#ports.values()) some.delete(port);
+    };
+  }
+
+  /** The host's cable goes to another switch, and it is told nothing of it. */
+  replug(host: SimulatedHost, segment: string): void {
+    const mine = [...this.#ports.values()].flatMap((ports) => [...ports]).filter((port) => port.host === host);
+    for (const port of mine) {
+      for (const ports of this.#ports.values()) ports.delete(port);
+      this.attach(segment, port);
+    }
+    host.replugged(segment);
   }
 
   /** Puts a packet on the segment as if `from` had sent it; `sender` does not hear it. */
@@ -91,8 +103,18 @@ export class SimulatedHost {
     this.#interfaces.set(name, { info: { name, addresses }, segment });
   }
 
+  /** Its carrier goes and comes back at once. */
+  flap(name: string): void {
+    const entry = this.#interfaces.get(name);
+    if (entry) entry.info = { ...entry.info, changes: (entry.info.changes ?? 0) + 2 };
+  }
+
   down(name: string): void {
     this.#interfaces.delete(name);
+  }
+
+  replugged(segment: string): void {
+    for (const entry of this.#interfaces.values()) entry.segment = segment;
   }
 
   has(address: string): boolean {

@@ -160,7 +160,7 @@ describe('RFC 6762 §8 probing and announcing', () => {
     one.forgetSent();
     one.answer([rr.a(HOST, '10.0.0.77')], OTHER);
     one.advance(3000);
-    expect(one.sent).toEqual([]);
+    expect([one.probes, one.of('conflict')]).toEqual([[], []]);
     one.answer([rr.a(HOST, '10.0.0.77')], { address: '10.0.0.1', port: 5353 });
     expect(one.of('answered here')).toMatchObject([{ name: HOST }]);
   });

@@ -47,14 +47,18 @@ export class OneLink {
 
   constructor(own: readonly string[] = ['10.0.0.1']) {
     const addresses = new Set(own);
-    this.link = new Link({ random: () => this.random, ownAddresses: () => addresses, limit: 4096 });
+    this.link = new Link({ now: 0, random: () => this.random, ownAddresses: () => addresses, limit: 4096 });
   }
 
   /** `a@h1`, held and announced. */
   static held(): OneLink {
     const one = new OneLink();
     one.claim();
-    one.advance(20_000);
+    one.hear({ response: true });
+    one.advance(19_000);
+    // Not the first packet after a long silence, which would mean something of its own.
+    one.hear({ response: true });
+    one.advance(1000);
     one.forgetSent();
     return one;
   }
