@@ -107,6 +107,8 @@ export class Line {
   async stream(): Promise<LinkStream> {
     for (let round = 0; round < ROUNDS; round += 1) {
       await this.#switching;
+      // What was lost with a stream goes again first.
+      for (const { leaving } of this.#streams.keys()) await leaving;
       const opened = this.active ?? await this.#dial();
       // When both sides dialled, the one just opened may have given way already.
       const stream = this.active ?? opened;
@@ -145,6 +147,7 @@ export class Line {
       this.#init.giveUp(session);
     }
     // What was lost with it must be sent again: to the readers that is an end and a new beginning.
+    if (lost && !this.#announced) this.#fail(new LanpostError('disconnected', `The stream to ${this.name} was lost.`));
     if (lost || !next) this.#announce(undefined);
     if (next) this.#use(next);
     this.#init.on.changed();

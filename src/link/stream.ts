@@ -21,6 +21,7 @@ import { Refusal } from './refusal.ts';
 import { plainAddress } from './source-address.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
+import { Unproven } from './unproven.ts';
 
 export interface LinkStreamInit {
   readonly socket: Socket;
@@ -69,6 +70,8 @@ const CALM = 128;
 const EARLY = 8;
 /** Stanzas sent to a peer that counts them and never says so, as answers to what it goes on asking. */
 const UNCONFIRMED = 16_384;
+/** How long after a peer's farewell the answer of its system to what crossed that is waited for. */
+const FAREWELL_TIME = 200;
 /** Bytes of answers a peer may leave untaken before it is no longer read. */
 const UNTAKEN = 1 << 20;
 
@@ -77,6 +80,8 @@ export interface Sent {
   readonly handed: Promise<void>;
   /** The peer's `h` covers it. */
   readonly delivered?: Promise<void>;
+  /** Of a peer that confirms nothing: it was there to read it. Rejects when it cannot have read it. */
+  readonly taken?: Promise<void>;
 }
 
 /** Waits for an answer's confirmation: its asker may be gone. */
@@ -99,6 +104,7 @@ export class LinkStream {
   #reason: Error | undefined;
   #versioned = false;
   #confirmations: Confirmations;
+  readonly #unproven: Unproven;
   #session: Session | undefined;
   #lostBefore = 0;
   /** Something is wrong with it that a resumption would carry on. */
@@ -107,6 +113,7 @@ export class LinkStream {
   #lastStanza: number;
   #ended = false;
   #parted = false;
+  #leaving: Promise<void> | undefined;
   #watch: Timer | undefined;
 
   constructor(init: LinkStreamInit) {
@@ -126,11 +133,13 @@ export class LinkStream {
         },
         stanza: element => (this.#state === 'negotiating' ? this.#early(element) : this.#receive(element)),
         end: () => this.#ending({ type: 'end' }),
+        linger: () => this.#linger(),
         error: event => this.#ending(event),
         close: reason => this.#lost(reason),
       },
     });
     this.#holds = new Holds(this.#socket, init.clock);
+    this.#unproven = new Unproven(init.clock);
     this.#confirmations = new Confirmations(init.clock, text => void this.#socket.write(text));
     this.negotiated = this.#negotiate();
   }
@@ -158,9 +167,14 @@ export class LinkStream {
     return this.#socket.exported('EXPORTER-lanpost-pairing', 32);
   }
 
-  /** Stanzas sent and not confirmed. */
+  /** Stanzas sent that the peer may not have. */
   get unconfirmed(): number {
-    return this.#confirmations.pending;
+    return this.#confirmations.pending + this.#unproven.pending;
+  }
+
+  /** The peer has said farewell: until it is known whether it had read all. */
+  get leaving(): Promise<void> | undefined {
+    return this.#leaving;
   }
 
   /** Whether either side has said goodbye on it. */
@@ -198,7 +212,7 @@ export class LinkStream {
     if (!this.#agreed?.managed) {
       const handed = this.#flushed();
       handed.catch(() => undefined); // as below
-      return { handed };
+      return { handed, taken: this.#unproven.sent() };
     }
     const delivered = new Promise<void>((resolve, reject) => { this.#confirmations.sent({ resolve, reject, ...(kept && this.#session ? { text: stanza } : {}) }); });
     delivered.catch(() => undefined); // whoever waits for it sees it; nobody has to
@@ -249,6 +263,7 @@ export class LinkStream {
     if (this.#state === 'ready') {
       this.#state = 'closing';
       await this.settled(this.#timing.settle);
+      await this.#unproven.settled();
       this.#acknowledge();
     }
     await this.#socket.close();
@@ -325,6 +340,25 @@ export class LinkStream {
     if (this.#state === 'ready') this.#state = 'closing';
     this.#ended = true;
     this.#arrivals.push(event);
+  }
+
+  /**
+   * COMPAT(libpurple 2.14): closes without waiting for our closing tag, so what it has not read by then is lost without
+   * a word. A write tells whether its system has said so; a closing tag at once would itself be answered so.
+   */
+  #linger(): Promise<void> | undefined {
+    if (this.#state === 'ready') this.#state = 'closing';
+    if (this.#unproven.pending === 0) return undefined;
+    this.#leaving ??= new Promise(resolve => {
+      this.#init.clock.after(FAREWELL_TIME, () => {
+        // When it fails the connection is over, and what is unproven with it.
+        this.#socket.socket.write(' ', error => {
+          if (!error) this.#unproven.taken();
+          resolve();
+        });
+      });
+    });
+    return this.#leaving;
   }
 
   #refuse(error: Error): void {
@@ -480,5 +514,6 @@ export class LinkStream {
     else if (resumable) this.#init.sessions.suspend(this.#session);
     else this.#init.sessions.end(this.#session, lost);
     this.#init.on.closed(this, reason);
+    this.#unproven.lost(new LanpostError('disconnected', 'The stream was lost.'));
   }
 }

@@ -23,7 +23,7 @@ import type { Peers, Standing } from './peers.ts';
 import { Refusal } from './refusal.ts';
 import { Sessions } from './sessions.ts';
 import { onLink, type OwnAddress, plainAddress } from './source-address.ts';
-import type { LinkStream, Timing } from './stream.ts';
+import type { LinkStream, Sent, Timing } from './stream.ts';
 import type { Ends, PeerStreams, ProvenPeer } from './streams-port.ts';
 import type { Tcp } from './tcp.ts';
 
@@ -69,7 +69,7 @@ const TURN = 60_000;
 /** Bytes of a stanza to a peer whose own limit is not known. */
 const PLAIN_STANZA_BYTES = 1 << 20;
 
-export interface Handed { readonly delivered?: Promise<void> }
+export type Handed = Pick<Sent, 'delivered' | 'taken'>;
 
 /** What streams need: XML, TLS, a certificate. A box that is alone on its link does without. */
 interface StreamCode {
@@ -167,10 +167,10 @@ export class Streams implements PeerStreams {
   /** Resolves when the stanza is with the system; `delivered` when a box confirms that it is on its disk. */
   async send(name: string, stanza: Element): Promise<Handed> {
     if (this.#closing) throw new LanpostError('closed');
-    const { handed, delivered } = await this.#line(name).send(this.#worded(name, stanza), stanza.getName() === 'iq');
+    const { handed, ...sent } = await this.#line(name).send(this.#worded(name, stanza), stanza.getName() === 'iq');
     await handed;
     this.#init.on.talked(name);
-    return delivered ? { delivered } : {};
+    return sent;
   }
 
   async request(name: string, iq: Element, options: RequestOptions = {}): Promise<Element> {

@@ -17,7 +17,7 @@ export interface Tcp {
 export function createTcp(): Tcp {
   return {
     connect: (address, port, ms) => new Promise((resolve, reject) => {
-      const socket = connectTo({ host: address, port, allowHalfOpen: false });
+      const socket = connectTo({ host: address, port, allowHalfOpen: true }); // a stream closes its own half
       const fail = (cause: Error): void => {
         socket.destroy();
         reject(new LanpostError('unreachable', `${address} port ${port}: ${cause.message}`, { cause }));
@@ -32,7 +32,7 @@ export function createTcp(): Tcp {
     }),
 
     listen: (address, port, accept) => new Promise((resolve, reject) => {
-      const server = createServer(accept);
+      const server = createServer({ allowHalfOpen: true }, accept);
       server.once('error', (cause: NodeJS.ErrnoException) => reject(new LanpostError(
         cause.code === 'EADDRINUSE' ? 'in-use' : 'unreachable', `cannot listen on ${address} port ${port}: ${cause.message}`, { cause },
       )));

@@ -112,12 +112,20 @@ export class Outbox {
       return this.#end(seq, letter, 'refused', error.message);
     }
     this.#failures = 0;
-    if (!handed.delivered) return this.#end(seq, letter, 'handed', 'this recipient confirms nothing');
+    const { delivered, taken } = handed;
+    if (!delivered && !taken) return this.#over(seq, letter);
     receipts.handed(letter.id);
-    handed.delivered.then(
+    if (taken) taken.then(() => this.#over(seq, letter), (error: unknown) => this.#broke(seq, letter, error)).catch(this.#report);
+    delivered?.then(
       () => this.#delivered(seq, letter),
       (error: unknown) => this.#broke(seq, letter, error),
     ).catch(this.#report);
+  }
+
+  /** Nothing more will be heard of it. */
+  async #over(seq: number, letter: Letter): Promise<void> {
+    await this.#end(seq, letter, 'handed', 'this recipient confirms nothing');
+    this.#wake?.();
   }
 
   #delivered(seq: number, letter: Letter): void {

@@ -5,6 +5,8 @@ import type { Letter } from './letter.ts';
 export interface Handed {
   /** Settles when the recipient has it; absent where nobody will ever say. */
   readonly delivered?: Promise<void>;
+  /** Where nobody will say: resolves when the recipient will have it, rejects when it cannot have it. */
+  readonly taken?: Promise<void>;
 }
 
 /** A way to an address. The nearest that reaches it is taken; roads are asked in order. */

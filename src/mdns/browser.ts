@@ -138,7 +138,7 @@ export class Browser {
   }
 
   /** When the instance last said something of itself. */
-  heard(name: string): number | undefined {
+  lastHeard(name: string): number | undefined {
     const heard = this.#cache.set(nameKey(name)).map((entry) => entry.heard);
     return heard.length > 0 ? Math.max(...heard) : undefined;
   }

@@ -192,8 +192,8 @@ export class Link {
     this.#browser.reconfirm(name, now);
   }
 
-  heard(name: string): number | undefined {
-    return this.#browser.heard(name);
+  lastHeard(name: string): number | undefined {
+    return this.#browser.lastHeard(name);
   }
 
   /** RFC 6762 §8: the link is another, or was away: everything is claimed and asked again. */

@@ -192,7 +192,7 @@ class Engine implements Mdns {
       heard: (instance) => {
         let last: number | undefined;
         for (const { link } of this.#places) {
-          const heard = link.heard(fullName(instance));
+          const heard = link.lastHeard(fullName(instance));
           if (heard !== undefined && (last === undefined || heard > last)) last = heard;
         }
         return last;

@@ -15,6 +15,8 @@ export interface XmppSocketCallbacks {
   stanza(element: Element): void;
   /** The other side has sent its closing tag. */
   end?(): void;
+  /** The other side says no more: how long this side stays before it closes too. At once when absent. */
+  linger?(): Promise<void> | undefined;
   /** The other side sent what is no XML stream; the error has been answered and the stream is closing. */
   error?(event: Extract<StreamEvent, { type: 'error' }>): void;
   close(reason?: Error): void;
@@ -45,6 +47,7 @@ export class XmppSocket {
   #waiters: (() => void)[] = [];
   #opened = false;
   #closing = false;
+  #leaving = false;
   #closed = false;
   #reason: Error | undefined;
   #deadline: Timer | undefined;
@@ -94,7 +97,7 @@ export class XmppSocket {
   #attach(socket: Socket): void {
     const data = (bytes: Buffer): void => this.#receive(bytes);
     const drain = (): void => this.#wake();
-    const end = (): void => void this.close();
+    const end = (): void => this.#leave();
     socket.on('data', data).on('drain', drain).on('end', end);
     this.#detach = () => void socket.off('data', data).off('drain', drain).off('end', end);
   }
@@ -134,11 +137,19 @@ export class XmppSocket {
     else if (event.type === 'stanza') on.stanza(event.element);
     else if (event.type === 'end') {
       on.end?.();
-      void this.close();
+      this.#leave();
     } else {
       on.error?.(event);
       void this.fail(event.condition, event.text);
     }
+  }
+
+  #leave(): void {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    const lingering = this.#options.on.linger?.();
+    if (lingering) void lingering.then(() => this.close());
+    else void this.close();
   }
 
   /** Sends the stream header; its closing tag is sent by `close`. */
@@ -212,7 +223,11 @@ export class XmppSocket {
     secured.setNoDelay(true);
     secured.on('error', this.#onError);
     return new Promise((resolve, reject) => {
+      // Hung up before there is TLS; later `attach` sees to it.
+      const end = (): void => this.destroy();
+      secured.once('end', end);
       secured.once(role === 'client' ? 'secureConnect' : 'secure', () => {
+        secured.off('end', end);
         this.#attach(secured);
         resolve(secured);
       });

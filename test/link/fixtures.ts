@@ -176,13 +176,13 @@ export class SimulatedLan {
     return {
       connect: (address, port) => new Promise((resolve, reject) => {
         this.dials.push(`${host}>${address}`);
-        const socket = connectTo({ host: real(address), port, localAddress: real(this.address(host)) });
+        const socket = connectTo({ host: real(address), port, localAddress: real(this.address(host)), allowHalfOpen: true });
         const fail = (cause: Error): void => reject(new LanpostError('unreachable', cause.message, { cause }));
         socket.once('error', fail);
         socket.once('connect', () => { socket.off('error', fail); resolve(known(socket)); });
       }),
       listen: (address, port, accept) => new Promise((resolve, reject) => {
-        const server = createServer(socket => accept(known(socket)));
+        const server = createServer({ allowHalfOpen: true }, socket => accept(known(socket)));
         server.once('error', cause => reject(new LanpostError('in-use', cause.message, { cause })));
         server.listen(port, real(address), () => {
           const bound = server.address();

@@ -39,6 +39,8 @@ export interface Purple extends AsyncDisposable {
   command(line: string): void;
   /** TEXT is purple markup (HTML), one line. */
   send(buddy: string, text: string): void;
+  /** Closes the conversation, and so the stream. */
+  close(buddy: string): void;
   /** Signs off cleanly. */
   quit(): Promise<void>;
   kill(): Promise<void>;
@@ -62,7 +64,8 @@ export async function startPurple(lan: Lan, host: number, nick: string, port?: n
   await event({ event: 'signed-on' });
   return {
     name: `${nick}@${lan.hostName(host)}`, dir: state, events: said.lines, event, command, quit,
-    send: (buddy, text) => command(`send ${buddy} ${text}`),
+    send: (buddy, text) => command(`send ${word(buddy)} ${text}`),
+    close: (buddy) => command(`close ${word(buddy)}`),
     async kill() {
       child.kill('SIGKILL');
       await closed;
@@ -70,6 +73,9 @@ export async function startPurple(lan: Lan, host: number, nick: string, port?: n
     [Symbol.asyncDispose]: quit,
   };
 }
+
+/** As one word of a command. */
+const word = (name: string): string => name.replaceAll('%', '%25').replaceAll(' ', '%20');
 
 /** Builds it outside the tree, once per version of its source; of several callers one builds and the others wait. */
 async function buildPurplePeer(): Promise<string> {
