@@ -44,6 +44,11 @@ class Half extends Duplex {
   }
 }
 
+/** As much of a socket as a stream uses. */
+function socketOf(half: Duplex): Socket {
+  return half as Socket;
+}
+
 /** A box as far as its sessions go: what it sends is numbered, kept until it is confirmed and sent again when it was lost. */
 export class SessionEnd {
   readonly name: string;
@@ -168,8 +173,7 @@ export class SessionRig {
       return { peer, tls: true, spki, ...managed };
     };
     return new LinkStream({
-      // As much of a socket as a stream uses.
-      socket: half as unknown as Socket, side, clock: end.clock, limits: { stanzaBytes: 262_144, depth: 32 }, identity: { key: '', cert: '' },
+      socket: socketOf(half), side, clock: end.clock, limits: { stanzaBytes: 262_144, depth: 32 }, identity: { key: '', cert: '' },
       agree, sessions: end.sessions,
       on: { ready: stream => end.ready(stream), stanza: (_, stanza) => end.receive(stanza), closed: () => end.lost() },
     });
