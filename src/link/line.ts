@@ -27,9 +27,15 @@ export interface LineInit {
   };
 }
 
-interface Queued {
+interface Conditions {
+  /** No log holds it: it is kept until it is confirmed. */
+  readonly kept?: boolean;
+  /** The key it is for. */
+  readonly only?: string | undefined;
+}
+
+interface Queued extends Conditions {
   readonly text: string;
-  readonly kept: boolean;
   readonly resolve: (sent: Sent) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -91,14 +97,14 @@ export class Line {
   }
 
   /** In the order of the calls. Rejects when no stream can be had. */
-  send(text: string, kept = false): Sent | Promise<Sent> {
+  send(text: string, conditions: Conditions = {}): Sent | Promise<Sent> {
     const stream = this.active;
-    if (stream?.writable && this.#queue.length === 0 && !this.#switching) return stream.send(text, kept);
+    if (stream?.writable && this.#queue.length === 0 && !this.#switching) return this.#give(stream, { text, ...conditions });
     if (this.#queue.length >= QUEUE || this.#queuedBytes + text.length > QUEUE_BYTES) {
       throw new LanpostError('busy', `Too much is waiting to be sent to ${this.name}.`);
     }
     this.#queuedBytes += text.length;
-    const sent = new Promise<Sent>((resolve, reject) => { this.#queue.push({ text, kept, resolve, reject }); });
+    const sent = new Promise<Sent>((resolve, reject) => { this.#queue.push({ text, ...conditions, resolve, reject }); });
     if (!this.#pumping) void this.#pump();
     return sent;
   }
@@ -196,7 +202,7 @@ export class Line {
         if (!next) break;
         this.#queuedBytes -= next.text.length;
         try {
-          next.resolve(stream.send(next.text, next.kept));
+          next.resolve(this.#give(stream, next));
         } catch (error) {
           next.reject(error);
         }
@@ -206,6 +212,13 @@ export class Line {
     } finally {
       this.#pumping = false;
     }
+  }
+
+  #give(stream: LinkStream, { text, kept = false, only }: Conditions & { readonly text: string }): Sent {
+    if (only !== undefined && stream.fingerprint !== only) {
+      throw new LanpostError('forbidden', `${this.name} is not who this was meant for: it has ${stream.fingerprint === undefined ? 'no key' : 'another key'} now`);
+    }
+    return stream.send(text, kept);
   }
 
   #fail(error: unknown): void {

@@ -76,7 +76,7 @@ export class LinkService {
     this.trust = parts.trust;
     this.own = parts.own;
     const streams: PeerStreams = this.#streams = {
-      send: async (name, stanza) => this.#up().send(name, stanza),
+      send: async (name, stanza, only) => this.#up().send(name, stanza, only),
       request: async (name, iq) => this.#up().request(name, iq),
     };
     this.#feeds = new Feeds({ broker, log, streams, clock, trouble });
@@ -99,6 +99,10 @@ export class LinkService {
       holder: (name) => parts.trust.holder(name),
       isPaired: (fingerprint) => parts.trust.level(fingerprint) === 'paired',
       nameOf: (fingerprint) => this.#link?.nameOf(fingerprint),
+      speaking: (name) => {
+        const peer = this.#link?.peers.describe(name);
+        return peer?.connected === true ? peer.fingerprint : undefined;
+      },
       ownName: () => this.name,
     });
     this.files = new FileDoor({

@@ -22,6 +22,8 @@ export interface MailRoadParts {
   /** The key that held the name last: without one mail would wait for whoever takes it. */
   readonly holder: (name: string) => string | undefined;
   readonly isPaired: (fingerprint: string) => boolean;
+  /** The key at the other end of the open stream to that name. */
+  readonly speaking: (name: string) => string | undefined;
   /** The name a key goes by now, when it is on the link. */
   readonly nameOf: (fingerprint: string) => string | undefined;
   readonly ownName: () => string;
@@ -37,6 +39,14 @@ export class MailRoad implements Road {
 
   reaches(address: Address): boolean {
     return address.kind === 'link' && this.#nameNow(address.name) !== undefined;
+  }
+
+  /** The key that was vouched for, that speaks now, or that is away; of one that is there and only was seen, the name is all there is. */
+  recipient(address: Address): string | undefined {
+    if (address.kind !== 'link') return undefined;
+    const { holder, isPaired, isPresent, speaking } = this.#parts;
+    const key = holder(address.name);
+    return key === undefined || isPaired(key) || !isPresent(address.name) ? key : speaking(address.name);
   }
 
   holds(address: Address): boolean {
@@ -56,7 +66,8 @@ export class MailRoad implements Road {
 
   async deliver(address: Address, letter: Letter): Promise<Handed> {
     if (address.kind !== 'link') throw new LanpostError('invalid-value', `the link does not carry mail for ${letter.to}`);
-    const name = this.#nameNow(address.name);
+    // What was accepted for a key goes to no other, whoever has the name by then.
+    const name = (letter.key === undefined ? undefined : this.#parts.nameOf(letter.key)) ?? this.#nameNow(address.name);
     if (name === undefined) throw new LanpostError('unreachable', `${address.name} is not on the link`);
     const message = buildMessage({
       // XEP-0174 §6: both are instance names, as found in DNS.
@@ -69,7 +80,7 @@ export class MailRoad implements Road {
       ...(letter.thread === undefined ? {} : { thread: letter.thread }),
       extensions: [xml('record', { xmlns: NS_LANPOST, id: letter.recordId, chain: letter.chain, at: String(letter.time) })],
     });
-    return this.#parts.streams.send(name, message);
+    return this.#parts.streams.send(name, message, letter.key);
   }
 }
 

@@ -32,10 +32,12 @@ export interface Terms {
   readonly self: string;
   /** XEP-0174 §10: what we can do, for the features. */
   readonly disco: () => Element;
-  /** Without TLS a peer of that name is not talked to: it says it is a box, or has shown a key before. */
+  /** Without TLS a peer of that name is not talked to: it says it is a box, or a key has the name. */
   readonly mustSecure: (name: string) => boolean;
   /** The peer has proven the key; throws when the key may not go by that name. */
   readonly proven: (name: string, spki: Uint8Array) => void;
+  /** It is talked to without a key. */
+  readonly keyless: (name: string) => void;
   readonly sessions: SessionTerms;
 }
 
@@ -60,6 +62,7 @@ export async function dial(channel: Channel, terms: Terms, name: string): Promis
   const offered = isVersion1(await header(channel)) ? await features(channel, secure ? undefined : OFFER_TIME) : [];
   if (!offered.some(feature => is(feature, 'starttls', NS_TLS))) {
     if (secure) throw downgrade(name);
+    terms.keyless(name);
     return { peer: name, tls: false, managed: false, ...told(offered) };
   }
   channel.write(xml('starttls', { xmlns: NS_TLS }));
@@ -69,6 +72,7 @@ export async function dial(channel: Channel, terms: Terms, name: string): Promis
   channel.header(hello); // first of all, so that a refusal can be told
   // Without a key TLS keeps secrets but proves nothing.
   const spki = shown === undefined && !secure ? undefined : prove(terms, name, shown);
+  if (!spki) terms.keyless(name);
   const inner = isVersion1(await header(channel)) ? await features(channel) : [];
   const outcome = { peer: name, tls: true, ...told(inner) };
   if (!spki) return { ...outcome, managed: false };
@@ -112,6 +116,7 @@ export async function accept(channel: Channel, terms: Terms, candidates: (from: 
   open(peer);
   // Without a key TLS keeps secrets but proves nothing.
   const spki = shown === undefined && !terms.mustSecure(peer) ? undefined : prove(terms, peer, shown);
+  if (!spki) terms.keyless(peer);
   channel.write(xml('stream:features', {}, ...(spki ? [xml('sm', { xmlns: NS_SM })] : []), terms.disco()));
   if (!spki) return { peer, tls: true, managed: false };
   return { peer, tls: true, spki, ...await enableAsAsked(terms.sessions, { name: peer, fingerprint: fingerprintOf(spki) }, channel) };
@@ -125,6 +130,7 @@ function prove(terms: Terms, name: string, spki: Uint8Array | undefined): Uint8A
 
 function plainOnly(terms: Terms, name: string): string {
   if (terms.mustSecure(name)) throw downgrade(name);
+  terms.keyless(name);
   return name;
 }
 

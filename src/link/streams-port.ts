@@ -15,8 +15,11 @@ export interface Ends {
 
 /** What feeds and intakes need of the streams to peers. */
 export interface PeerStreams {
-  /** Resolves when handed to the stream; `delivered` when the peer's `h` covers it, `taken` when one without `h` was there to read it. */
-  send(name: string, stanza: Element): Promise<{ readonly delivered?: Promise<void>; readonly taken?: Promise<void> }>;
+  /**
+   * To whoever has the name, or `only` to the key. Resolves when handed to the stream; `delivered` when the peer's `h`
+   * covers it, `taken` when one without `h` was there to read it.
+   */
+  send(name: string, stanza: Element, only?: string): Promise<{ readonly delivered?: Promise<void>; readonly taken?: Promise<void> }>;
   /** Opens a stream when there is none. */
   request(name: string, iq: Element): Promise<Element>;
 }

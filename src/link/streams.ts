@@ -119,7 +119,7 @@ export class Streams implements PeerStreams {
       silent: name => init.on.silent(name),
       opener: async () => {
         const code = this.#code ?? await this.#load();
-        return (socket, address, name) => this.#open(code, socket, 'dialled', address, channel => code.negotiation.dial(channel, this.#terms(), name));
+        return (socket, address, name) => this.#open(code, socket, 'dialled', address, channel => code.negotiation.dial(channel, this.#terms(address), name));
       },
     });
   }
@@ -164,10 +164,10 @@ export class Streams implements PeerStreams {
     return peer && binding && { own: this.#init.identity.spki, peer, binding };
   }
 
-  /** Resolves when the stanza is with the system; `delivered` when a box confirms that it is on its disk. */
-  async send(name: string, stanza: Element): Promise<Handed> {
+  /** To whoever has the name, or `only` to the key. Resolves when the stanza is with the system; `delivered` when a box confirms that it is on its disk. */
+  async send(name: string, stanza: Element, only?: string): Promise<Handed> {
     if (this.#closing) throw new LanpostError('closed');
-    const { handed, ...sent } = await this.#line(name).send(this.#worded(name, stanza), stanza.getName() === 'iq');
+    const { handed, ...sent } = await this.#line(name).send(this.#worded(name, stanza), { kept: stanza.getName() === 'iq', only });
     await handed;
     this.#init.on.talked(name);
     return sent;
@@ -241,7 +241,7 @@ export class Streams implements PeerStreams {
       socket.destroy();
       return;
     }
-    this.#open(code, socket, 'accepted', address, channel => code.negotiation.accept(channel, this.#terms(), from => this.#callers(from, address)));
+    this.#open(code, socket, 'accepted', address, channel => code.negotiation.accept(channel, this.#terms(address), from => this.#callers(from, address)));
   }
 
   #load(): Promise<StreamCode> {
@@ -316,17 +316,22 @@ export class Streams implements PeerStreams {
     return text;
   }
 
-  #terms(): Terms {
-    const { trust, disco, self } = this.#init;
+  /** With whoever is at the other end of a connection to or from that address. */
+  #terms(address: string): Terms {
+    const { trust, disco, self, peers } = this.#init;
+    const saysBox = (name: string): boolean => peers.get(name)?.claims.box === true;
     return {
       self: self(),
       disco,
-      mustSecure: name => this.#init.peers.get(name)?.claims.box === true || trust.holder(name) !== undefined,
+      mustSecure: name => saysBox(name) || trust.insists(name, [address, ...(peers.get(name)?.addresses ?? []).map(announced => plainAddress(announced.address))]),
       proven: (name, spki) => {
         const check = trust.impostor(name, fingerprintOf(spki));
         if (check === 'impostor') throw new Refusal('impostor', 'not-authorized', `${name} is the name of a paired key, but was used with another`);
         if (check === 'renamed') this.#tell('renamed', `${name} now has another key than the one seen before`);
-        trust.seen(spki, name);
+        trust.seen(spki, name, saysBox(name) ? { address } : undefined);
+      },
+      keyless: name => {
+        if (trust.passedOn(name)) this.#tell('renamed', `${name} has shown a key before, and now has none`);
       },
       sessions: this.#sessions,
     };

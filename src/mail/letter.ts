@@ -9,6 +9,8 @@ export interface Letter {
   readonly body: string;
   readonly subject?: string;
   readonly thread?: string;
+  /** Of whoever had the address when it was accepted. */
+  readonly key?: string;
   /** Minted here, carried on every road: what the recipient recognises a repeat by. */
   readonly recordId: string;
   /** The outbox it is numbered in: one box may have several for one recipient, under names it has had. */
@@ -26,6 +28,7 @@ interface Envelope {
   readonly to: string;
   readonly subject?: string;
   readonly thread?: string;
+  readonly key?: string;
 }
 
 const PREFIX = '$mail/';
@@ -45,6 +48,7 @@ export function toDraft(address: Address, letter: Omit<Letter, 'recordId' | 'cha
     to: formatAddress(address),
     ...(letter.subject === undefined ? {} : { subject: letter.subject }),
     ...(letter.thread === undefined ? {} : { thread: letter.thread }),
+    ...(letter.key === undefined ? {} : { key: letter.key }),
   };
   return {
     topic: mailTopic(address),

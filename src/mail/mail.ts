@@ -67,7 +67,9 @@ export class Mail {
     if ([body, options.subject, options.thread].reduce((sum, text) => sum + Buffer.byteLength(text ?? ''), 0) > most) {
       throw new LanpostError('too-large', `a message has at most ${most} bytes`);
     }
-    if (!this.#parts.roads.some((road) => road.reaches(address) || road.holds(address))) {
+    const { roads } = this.#parts;
+    const nearest = roads.find((road) => road.reaches(address)) ?? roads.find((road) => road.holds(address));
+    if (!nearest) {
       throw new LanpostError('unreachable', `${formatAddress(address)} is not on the link, and nothing here may hold mail for it: see \`lanpost peers\``);
     }
     const id = options.id ?? randomUUID();
@@ -75,6 +77,7 @@ export class Mail {
       id, body,
       ...(options.subject === undefined ? {} : { subject: options.subject }),
       ...(options.thread === undefined ? {} : { thread: options.thread }),
+      ...keyed(nearest.recipient?.(address)),
     };
     const outbox = await this.#outbox(address);
     const accepted = this.#parts.log.append(toDraft(address, letter, lifetime));
@@ -181,6 +184,10 @@ function checkedOptions(body: string, { id, subject, thread, expires = WEEK }: S
   }
   if (typeof expires !== 'number' || !(expires >= 0)) throw new TypeError('expires must be a number of milliseconds');
   return expires;
+}
+
+function keyed(key: string | undefined): { readonly key?: string } {
+  return key === undefined ? {} : { key };
 }
 
 function cursorName(address: Address): string {

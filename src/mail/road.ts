@@ -13,6 +13,8 @@ export interface Handed {
 export interface Road {
   /** Whether it could take a letter for that address now. */
   reaches(address: Address): boolean;
+  /** Whose key it is, as far as is known: what is accepted for it now goes to no other. */
+  recipient?(address: Address): string | undefined;
   /** Whether letters for it may wait here while no road reaches it. */
   holds(address: Address): boolean;
   /**

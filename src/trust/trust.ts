@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { anyCovers, checkedGrant } from './grants.ts';
+import { insists, isEarned, proven, type Tenure } from './tenure.ts';
 
 /** What is needed of the log's small durable rows. */
 export interface Registry {
@@ -30,11 +31,16 @@ interface Row {
   level: 'seen' | 'paired';
   grants: Grant[];
   lastSeen: number;
+  tenure?: Tenure;
 }
 
 function isRow(value: unknown): value is Row {
   return typeof value === 'object' && value !== null && 'names' in value && Array.isArray(value.names)
     && 'grants' in value && Array.isArray(value.grants) && 'lastSeen' in value && typeof value.lastSeen === 'number';
+}
+
+function standing({ tenure }: Row): number {
+  return tenure && isEarned(tenure) ? 1 : 0;
 }
 
 const PREFIX = 'trust/';
@@ -69,8 +75,8 @@ export class Trust {
     }
   }
 
-  /** A stream has proven that whoever is called `name` holds this key. Grants nothing. */
-  seen(spki: Uint8Array, name: string): TrustEntry {
+  /** A stream has proven that whoever is called `name` holds this key; `box`: and is announced as a box, there. Grants nothing. */
+  seen(spki: Uint8Array, name: string, box?: { readonly address: string }): TrustEntry {
     const fingerprint = fingerprintOf(spki);
     const check = this.impostor(name, fingerprint);
     const known = this.#rows.get(fingerprint);
@@ -83,6 +89,11 @@ export class Trust {
     row.label = name;
     // A paired key keeps its names; only the owner takes them away.
     if (check !== 'impostor') this.#hold(name, fingerprint, row);
+    if (check !== 'impostor' && box) {
+      const before = row.tenure;
+      row.tenure = proven(before, { name, address: box.address }, now);
+      if (before?.name !== name || before.address !== box.address) this.#later(fingerprint);
+    }
     if (!known) this.#evict();
     return this.#entry(fingerprint, row);
   }
@@ -94,6 +105,22 @@ export class Trust {
   /** The key that held the name last. */
   holder(name: string): string | undefined {
     return this.#holders.get(name);
+  }
+
+  /** Whether whoever has the name, announced at these addresses, is spoken with only when it shows a key. */
+  insists(name: string, addresses: readonly string[]): boolean {
+    const holder = this.#holders.get(name);
+    const row = holder === undefined ? undefined : this.#rows.get(holder);
+    return row !== undefined && (row.level === 'paired' || insists(row.tenure, name, addresses, this.#init.clock.wall()));
+  }
+
+  /** Somebody without a key has the name now. True: a key that was only seen had it. */
+  passedOn(name: string): boolean {
+    const holder = this.#holders.get(name);
+    if (holder === undefined || this.level(holder) === 'paired') return false;
+    this.#release(name, holder);
+    this.#holders.delete(name);
+    return true;
   }
 
   impostor(name: string, fingerprint: string): NameCheck {
@@ -145,6 +172,7 @@ export class Trust {
     if (!row) throw new LanpostError('not-found', 'No such key is known; see `trust list`.');
     for (const name of row.names) this.#holders.delete(name);
     Object.assign(row, { names: [], grants: [], level: 'seen' } satisfies Partial<Row>);
+    delete row.tenure;
     await this.#write([fingerprint]);
     this.#evict();
   }
@@ -180,19 +208,17 @@ export class Trust {
     const row = this.#rows.get(fingerprint);
     if (!row) return;
     row.names = row.names.filter(other => other !== name);
+    if (row.tenure?.name === name) delete row.tenure;
     this.#later(fingerprint);
   }
 
   #evict(): void {
-    let seen = 0;
-    for (const row of this.#rows.values()) if (row.level === 'seen') seen += 1;
-    for (const [fingerprint, row] of this.#rows) {
-      if (seen <= this.#limit) return;
-      if (row.level !== 'seen') continue;
+    const seen = [...this.#rows].filter(([, row]) => row.level === 'seen');
+    // Keys are free: those that were shown for a day are not forgotten for as many that were shown once.
+    for (const [fingerprint, row] of seen.toSorted(([, a], [, b]) => standing(a) - standing(b)).slice(0, Math.max(0, seen.length - this.#limit))) {
       for (const name of row.names) this.#holders.delete(name);
       this.#rows.delete(fingerprint);
       this.#later(fingerprint);
-      seen -= 1;
     }
   }
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Receipt } from '../../src/api.ts';
 import { MailRoad } from '../../src/link/mail-road.ts';
 import type { Letter } from '../../src/mail/letter.ts';
 import { seen, SimulatedLan } from './fixtures.ts';
@@ -11,17 +12,19 @@ describe('a letter for a name', () => {
   const present = new Set<string>();
   const names = new Map<string, string>();
   let paired = false;
+  let speaking: string | undefined;
   const sent: string[] = [];
   const road = new MailRoad({
     streams: { send: async (name) => { sent.push(name); return {}; } },
     isPresent: (name) => present.has(name),
     holder: (name) => (name === 'x@h1' ? 'key' : undefined),
     isPaired: () => paired,
+    speaking: () => speaking,
     nameOf: (fingerprint) => names.get(fingerprint),
     ownName: () => 'a@h9',
   });
   const address = { kind: 'link', name: 'x@h1' } as const;
-  beforeEach(() => { present.clear(); names.clear(); sent.length = 0; paired = false; });
+  beforeEach(() => { present.clear(); names.clear(); sent.length = 0; paired = false; speaking = undefined; });
 
   test('follows its key to the name it has now', async () => {
     expect(road.reaches(address)).toBe(false);
@@ -33,6 +36,23 @@ describe('a letter for a name', () => {
     expect(sent).toEqual(['y@h1']);
   });
 
+  test('is for the key that is vouched for, that speaks, or that is away', () => {
+    expect(road.recipient(address)).toBe('key');
+    present.add('x@h1');
+    expect(road.recipient(address)).toBeUndefined();
+    speaking = 'other';
+    expect(road.recipient(address)).toBe('other');
+    paired = true;
+    expect(road.recipient(address)).toBe('key');
+  });
+
+  test('accepted for a key follows that key, also when others have its name', async () => {
+    names.set('key', 'y@h1');
+    present.add('y@h1').add('x@h1');
+    await road.deliver(address, { ...letter, key: 'key' });
+    expect(sent).toEqual(['y@h1']);
+  });
+
   test('goes to a paired key, not to whoever took its name; a name that was only seen goes by itself', async () => {
     names.set('key', 'y@h1');
     present.add('y@h1').add('x@h1');
@@ -40,6 +60,42 @@ describe('a letter for a name', () => {
     paired = true;
     await road.deliver(address, letter);
     expect(sent).toEqual(['x@h1', 'y@h1']);
+  });
+});
+
+describe('mail that is held for a key', () => {
+  let lan: SimulatedLan;
+  beforeEach(() => { lan = new SimulatedLan(); });
+  afterEach(() => lan.close());
+
+  const held = async (): Promise<{ a: ServiceBox; name: string; receipt: Receipt }> => {
+    const a = await serviceBox(lan, 1, 'a');
+    const b = await serviceBox(lan, 2, 'b');
+    const { name } = b.link;
+    await seen(a, name);
+    await a.link.prove(name);
+    await b.close();
+    await lan.until(() => a.link.peers.get(name) === undefined);
+    return { a, name, receipt: await a.mail.send(`link:${name}`, 'for b alone') };
+  };
+
+  test('is not taken by another key under its name; the sender is told, and goes on', async () => {
+    const { a, name, receipt } = await held();
+    const thief = await serviceBox(lan, 2, 'b');
+    await expect(receipt.delivered).rejects.toMatchObject({ code: 'forbidden' });
+    expect(thief.log.topic('$inbox/seen')).toBeUndefined();
+    expect(await a.mail.state(receipt.id)).toBe('refused');
+    // What is sent from now on is for whoever has the name now.
+    await (await a.mail.send(`link:${name}`, 'hello')).delivered;
+  });
+
+  test('is not taken in the clear', async () => {
+    const { a, name, receipt } = await held();
+    const thief = await plainPeer(lan, 3, name);
+    const stream = await thief.incoming();
+    stream.write(purpleHeader(name, a.link.name));
+    await expect(receipt.delivered).rejects.toMatchObject({ code: 'forbidden' });
+    expect(stream.text).not.toContain('for b alone');
   });
 });
 

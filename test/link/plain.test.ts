@@ -6,6 +6,7 @@ import { buildMessage } from '../../src/xmpp/stanza.ts';
 import type { Element } from '../../src/xmpp/element.ts';
 import { acquainted, seen, SimulatedLan, type TestBox } from './fixtures.ts';
 import { plainPeer, type PlainPeer, type PlainStream, purpleHeader } from './plain-peer.ts';
+import { secureCaller } from './secure-caller.ts';
 
 const say = (body: string): Element => buildMessage({ type: 'chat', id: '1', body });
 const fromPurple = (body: string): string => `<message to='a@h1' from='alice@h2' type='chat'><body>${body}</body><html xmlns='http://www.w3.org/1999/xhtml'><body/></html><x xmlns='jabber:x:event'><composing/></x></message>`;
@@ -257,6 +258,28 @@ describe('who is calling', () => {
     ours.write(purpleHeader('b@h2', 'a@h1'));
     expect(['unreachable', 'disconnected']).toContain(await refusal);
     expect(await ours.closes()).not.toContain('secret');
+  });
+
+  test('somebody with a key of his own who uses the name of a plain client once does not lock the client out', async () => {
+    for (const txt of [undefined, { lanpost: '1' }]) {
+      const thief = await secureCaller(lan, a, { host: 3, name: 'alice@h2', ...(txt ? { txt } : {}) });
+      await lan.until(() => a.link.peers.describe('alice@h2')?.trust === 'seen');
+      thief.destroy();
+      await lan.until(() => a.link.peers.describe('alice@h2')?.connected === false);
+      const alice = await plainPeer(lan, 2, 'alice@h2');
+      const sending = a.link.send(alice.name, say('hello'));
+      const ours = await alice.incoming();
+      ours.write(purpleHeader('alice@h2', 'a@h1'));
+      await sending;
+      await ours.reads('hello');
+      ours.write(fromPurple('hello to you'));
+      await lan.until(() => a.messages.some(({ body }) => body === 'hello to you'));
+      expect(a.link.peers.describe('alice@h2')).toMatchObject({ trust: 'none' });
+      ours.destroy();
+      await lan.until(() => a.link.peers.describe('alice@h2')?.connected === false);
+      a.messages.length = 0;
+    }
+    expect(a.troubles.map(({ kind }) => kind)).toContain('link.renamed');
   });
 
   test('an address that calls too often is refused for a while', async () => {

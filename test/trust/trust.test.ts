@@ -80,6 +80,50 @@ describe('trust', () => {
     expect(trust.impostor('b@h2', fp('m'))).toBe('ok');
   });
 
+  test('a key that was only seen keeps its name from the clear where it was shown; after a day, everywhere; after a month, no more', () => {
+    const { trust, clock } = trustFixture();
+    const day = 24 * 3_600_000;
+    const b = (): unknown => trust.seen(spki('b'), 'b@h2', { address: '10.0.0.2' });
+    b();
+    expect(trust.insists('b@h2', ['10.0.0.2', '10.0.0.9'])).toBe(true);
+    expect(trust.insists('b@h2', ['10.0.0.3'])).toBe(false);
+    clock.advance(day);
+    b();
+    expect(trust.insists('b@h2', ['10.0.0.3'])).toBe(true);
+    clock.advance(31 * day);
+    expect(trust.insists('b@h2', ['10.0.0.2'])).toBe(false);
+    b();
+    expect(trust.insists('b@h2', ['10.0.0.3'])).toBe(false);
+  });
+
+  test('a key under a name that does not say that it is a box keeps it from nobody', () => {
+    const { trust } = trustFixture();
+    trust.seen(spki('m'), 'alice@h2');
+    expect(trust.insists('alice@h2', ['10.0.0.2'])).toBe(false);
+    expect(trust.passedOn('alice@h2')).toBe(true);
+    expect(trust.holder('alice@h2')).toBeUndefined();
+    expect(trust.passedOn('alice@h2')).toBe(false);
+  });
+
+  test('the name of a paired key is kept from the clear for ever, and passes to nobody', async () => {
+    const { trust, clock } = trustFixture();
+    trust.seen(spki('b'), 'b@h2');
+    await trust.pair(fp('b'));
+    clock.advance(400 * 24 * 3_600_000);
+    expect(trust.insists('b@h2', [])).toBe(true);
+    expect(trust.passedOn('b@h2')).toBe(false);
+    expect(trust.holder('b@h2')).toBe(fp('b'));
+  });
+
+  test('keys that were shown for a day outlive any number that were shown once', () => {
+    const { trust, clock } = trustFixture({ seenKeys: 3 });
+    trust.seen(spki('b'), 'b@h2', { address: '10.0.0.2' });
+    clock.advance(24 * 3_600_000);
+    trust.seen(spki('b'), 'b@h2', { address: '10.0.0.2' });
+    for (let i = 0; i < 10; i += 1) trust.seen(spki(`s${i}`), `s${i}@x`, { address: '10.0.0.3' });
+    expect(trust.insists('b@h2', ['10.0.0.3'])).toBe(true);
+  });
+
   test('seen keys are bounded, paired ones are never evicted', async () => {
     const { trust } = trustFixture({ seenKeys: 3 });
     trust.seen(spki('b'), 'b@h2');
