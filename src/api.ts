@@ -473,7 +473,7 @@ export interface Box extends AsyncDisposable {
   status(): Promise<BoxStatus>;
   /**
    * Why a peer is not seen, or cannot be reached: found out by trying. Without PEER, all boxes that are seen are tried. It
-   * ends by itself, within about 10 s; each finding comes as soon as it is known.
+   * ends by itself, within 12 s; each finding comes as soon as it is known.
    */
   doctor(peer?: string, options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Finding>;
   /** Background trouble as it happens. */

@@ -183,7 +183,8 @@ export class Sounder {
       if (waiting.address === address) waiting.answered();
     } else if (multicast) {
       host.answersAll ||= message.answers.some(({ name }) => this.#asked.some((asked) => nameKey(name) === nameKey(asked.name)));
-    } else {
+    } else if (message.id === 0) {
+      // What is asked of one alone has another id, and may be answered late.
       host.answersUs = true;
     }
   }

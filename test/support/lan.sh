@@ -6,6 +6,7 @@
 #   lan.sh exec I CMD...      run CMD in host I, under its own host name (with host I's /run, when it has one)
 #   lan.sh cut I              drop everything between host I and the switch, silently; its link stays up
 #   lan.sh restore I
+#   lan.sh port I SETTING V   host I's port of the switch: isolated on|off, mcast_flood on|off, mtu N, link up|down
 #   lan.sh segment I K        plug host I into segment K (0 to 9) of the switch; segments do not hear each other
 #   lan.sh down               kill whatever runs in these namespaces and remove them
 #   lan.sh sweep              the same for every LAN whose owner process has gone
@@ -111,8 +112,14 @@ avahi) avahi "$2" ;;
 exec) shift; host_exec "$@" ;;
 cut) bridge -n "$LAN-sw" link set dev "port$2" state 0 ;;
 restore) bridge -n "$LAN-sw" link set dev "port$2" state 3 ;;
+port)
+	case $3 in
+	mtu) ip -n "$LAN-sw" link set "port$2" mtu "$4" ;;
+	link) ip -n "$LAN-sw" link set "port$2" "$4" ;;
+	*) bridge -n "$LAN-sw" link set dev "port$2" "$3" "$4" ;;
+	esac ;;
 segment) bridge_add "$3"; ip -n "$LAN-sw" link set "port$2" master "br$3" ;;
 down) remove "$LAN"; rm -rf "$LAN_STATE" ;;
 sweep) sweep ;;
-*) sed -n '2,18s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+*) sed -n '2,19s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -30,10 +30,22 @@ export interface Lan extends AsyncDisposable {
   /** The host's packets vanish while its link stays up, as when a switch dies further on. */
   silentCut(host: number): Promise<void>;
   restore(host: number): Promise<void>;
+  /** How the switch treats the host's port. */
+  port(host: number, settings: PortSettings): Promise<void>;
   /** Splits the LAN: hosts of one group hear each other only. Hosts not named keep together. */
   partition(...groups: readonly (readonly number[])[]): Promise<void>;
   heal(): Promise<void>;
   down(): Promise<void>;
+}
+
+export interface PortSettings {
+  /** Hears nothing of other isolated ports, nor they of it. */
+  readonly isolated?: boolean;
+  /** Whether multicast goes out of it, to the host. */
+  readonly multicast?: boolean;
+  /** Larger packets vanish. */
+  readonly mtu?: number;
+  readonly up?: boolean;
 }
 
 export interface LanOptions {
@@ -107,6 +119,13 @@ export async function createLan(size: number, options: LanOptions = {}): Promise
     avahi: (host) => script('avahi', known(host)),
     silentCut: (host) => script('cut', known(host)),
     restore: (host) => script('restore', known(host)),
+    async port(host, { isolated, multicast, mtu, up }) {
+      const set = (name: string, value: string): Promise<void> => script('port', known(host), name, value);
+      if (isolated !== undefined) await set('isolated', isolated ? 'on' : 'off');
+      if (multicast !== undefined) await set('mcast_flood', multicast ? 'on' : 'off');
+      if (mtu !== undefined) await set('mtu', String(mtu));
+      if (up !== undefined) await set('link', up ? 'up' : 'down');
+    },
     async partition(...groups) {
       for (let host = 1; host <= size; host++) {
         const group = groups.findIndex((hosts) => hosts.includes(host));

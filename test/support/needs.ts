@@ -11,6 +11,8 @@ const NEEDS = {
   ejabberd: { packages: 'ejabberd libnss-wrapper openssl', there: () => onPath('ejabberdctl') && onPath('erl') },
   mosquitto: { packages: 'mosquitto', there: () => onPath('mosquitto') },
   chromium: { packages: 'chromium', there: () => onPath('chromium') },
+  nftables: { packages: 'nftables', there: () => onPath('nft') },
+  faketime: { packages: 'faketime', there: () => onPath('faketime') },
   strace: { packages: 'strace', there: () => onPath('strace') },
   python3: { packages: 'python3', there: () => onPath('python3') },
   /** Root with network namespaces: the private LAN, tmpfs mounts. */

@@ -10,7 +10,7 @@ export const doctor: Command = {
   options: {},
   notes: [
     'PEER is a name on the link, or an account at an XMPP server (xmpp:JID); without one, all that are seen are tried. It',
-    'takes up to 10 seconds. Each problem comes with what it is taken from and what to do. Exit code 1 when there is one.',
+    'takes up to 12 seconds. Each problem comes with what it is taken from and what to do. Exit code 1 when there is one.',
   ],
   examples: ['lanpost doctor', 'lanpost doctor desk@pc', 'lanpost doctor desk@pc --json'],
   async run(context) {

@@ -143,7 +143,9 @@ class NetworkChecks {
     const sounded = await this.#soundings.listen(signal);
     const states = (this.#patient?.state() ?? EMPTY).links;
     const [neighbours, routers] = await Promise.all([this.#machine.neighbours(), this.#machine.routers()]);
-    return [...checkSubnet({ interfaces: this.#interfaces, sounded, states }), ...checkMulticast({ sounded, states, neighbours, routers })];
+    const subnet = checkSubnet({ interfaces: this.#interfaces, sounded, states });
+    const strangers = subnet.some(({ cause }) => cause === 'other-subnet');
+    return [...subnet, ...checkMulticast({ sounded, states, neighbours, routers, strangers })];
   }
 
   /** The sockets are opened by the first that uses them, and closed by the last. */

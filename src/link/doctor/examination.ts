@@ -4,7 +4,7 @@ import { EventSource } from '../../event-stream.ts';
 import { listed, note } from './finding.ts';
 
 /** All of it, in ms. */
-const DEADLINE = 10_000;
+const DEADLINE = 12_000;
 
 /** One thing that is looked at; it tells what it finds as soon as it does. */
 export type Check = (emit: (findings: readonly Finding[]) => void, signal: AbortSignal) => Promise<void>;

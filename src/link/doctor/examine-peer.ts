@@ -3,8 +3,10 @@ import type { Clock } from '../../clock.ts';
 import { TYPE } from '../../mdns/message.ts';
 import type { InterfaceInfo } from '../../mdns/network.ts';
 import type { Trust } from '../../trust/trust.ts';
+import { buildPing } from '../../xep/ping.ts';
 import { buildTimeRequest, readTime } from '../../xep/time.ts';
 import type { Element } from '../../xmpp/element.ts';
+import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { dialable, type DialableAddress } from '../dialable.ts';
 import type { KnownPeer } from '../peers.ts';
 import type { ProvenPeer } from '../streams-port.ts';
@@ -68,7 +70,8 @@ export async function examinePeer(parts: PeerParts, peer: KnownPeer, emit: (find
     greet({ socket, clock: parts.clock, from: parts.self(), to: name, signal: parts.signal }),
     tryPackets(addresses, asked, parts.mtu, (...question) => parts.soundings.answers(...question)),
   ]);
-  await greeted(parts, peer, greeting, emit);
+  // Where large packets vanish, the answer may be among them.
+  if (greeting.answered || greeting.refused !== undefined || !packets?.lost.length) await greeted(parts, peer, greeting, emit);
   emit(checkPeerPackets(peer, greeting, packets));
   if (greeting.answered) await acquaint(parts, peer, greeting.large === false, emit);
 }
@@ -76,10 +79,11 @@ export async function examinePeer(parts: PeerParts, peer: KnownPeer, emit: (find
 async function reach(parts: PeerParts, peer: KnownPeer, addresses: readonly DialableAddress[], emit: (findings: readonly Finding[]) => void): ReturnType<typeof callPeer> {
   const asked = [{ name: peer.host, type: TYPE.A }, { name: peer.host, type: TYPE.AAAA }];
   const alone = addresses.map(async (one) => (await parts.soundings.answers(one.interface, one.address, asked, ALONE_TIME) ? one.address : ''));
+  const pinged = parts.connected(peer.name) && parts.request(peer.name, buildPing(), { timeout: ALONE_TIME }).then(() => true, (error: unknown) => error instanceof StanzaError);
   const calls = await callPeer(parts.tcp, addresses, peer.port);
   // Whoever takes calls is there.
   const alive = calls.some(({ outcome }) => outcome === 'open') ? [] : (await Promise.all(alone)).filter((address) => address !== '');
-  emit(checkPeerPort({ peer, calls, alive, connected: parts.connected(peer.name) }));
+  emit(checkPeerPort({ peer, calls, alive, connected: await pinged }));
   return calls;
 }
 

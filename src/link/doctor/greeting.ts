@@ -9,8 +9,8 @@ import { XmppSocket } from '../../xmpp/xmpp-socket.ts';
 import { NS_TLS } from '../negotiation.ts';
 import { pause } from './pause.ts';
 
-/** A peer waits 3 s for the announcement of a caller that it does not know. */
-const SMALL_TIME = 4_000;
+/** A peer waits 3 s for the announcement of a caller that it does not know, and the first call of all makes it load what answers. */
+const SMALL_TIME = 6_000;
 const LARGE_TIME = 2_000;
 /** More than any packet on Ethernet, jumbo frames too; the first of its packets are full ones. */
 const LARGE_BYTES = 12_000;

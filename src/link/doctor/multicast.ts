@@ -7,12 +7,17 @@ import type { Sounded } from './soundings.ts';
 
 const CHECK = 'multicast';
 
-/** `idle`: others are heard, who answer nothing; perhaps they have nothing to offer. */
-export type Verdict = 'deaf' | 'refused' | 'works' | 'idle' | 'one-way-in' | 'one-way-out' | 'nobody';
+/**
+ * `likely`: others say to all what was asked for, but perhaps not because it was asked here.
+ * `idle`: others are heard, who answer nothing; perhaps they have nothing to offer.
+ */
+export type Verdict = 'deaf' | 'refused' | 'works' | 'likely' | 'idle' | 'one-way-in' | 'one-way-out' | 'nobody';
 
 export interface MulticastFacts {
   readonly sounded: readonly Sounded[];
   readonly states: readonly LinkState[];
+  /** Some are heard whose address is of another network: that is why nobody answers, and it is told elsewhere. */
+  readonly strangers: boolean;
   readonly neighbours: readonly Neighbour[];
   readonly routers: readonly Neighbour[];
 }
@@ -25,11 +30,14 @@ export function judge({ deaf, mute, echo, hosts, known, alive }: Sounded): Verdi
   if (mute !== undefined) return 'refused';
   const others = hosts.filter(({ onLink }) => onLink);
   const heard = others.some(({ multicast }) => multicast > 0);
-  const answered = others.some(({ answersAll, answersUs }) => answersAll || answersUs);
+  const answered = others.some(({ answersUs }) => answersUs);
   if (heard && answered) return 'works';
   // What this host sends to all must come back to it; then the others' does not get in either.
   if (!echo || answered) return 'one-way-in';
+  // An answer to this host alone does get in, so it is the question to all that does not get out.
   if (alive.length > 0) return 'one-way-out';
+  // A firewall here may keep out what is sent to this host alone. Then what is said to all has to do.
+  if (others.some(({ answersAll }) => answersAll)) return 'likely';
   if (heard) return others.some(({ address, multicast }) => multicast > 0 && known.includes(address)) ? 'one-way-out' : 'idle';
   return 'nobody';
 }
@@ -40,13 +48,13 @@ export function checkMulticast(facts: MulticastFacts): Finding[] {
     const families = facts.sounded.filter((one) => one.interface.name === name).map((sounded) => ({ sounded, verdict: judge(sounded) }));
     return { name, families };
   });
-  const somewhere = links.some(({ families }) => families.some(({ verdict }) => verdict === 'works'));
+  const somewhere = links.some(({ families }) => families.some(({ verdict }) => verdict === 'works' || verdict === 'likely'));
   return links.flatMap(({ name, families }) => {
     const said = sayings(name, families, facts);
-    const works = families.some(({ verdict }) => verdict === 'works');
+    const broken = families.filter(({ verdict }) => ['refused', 'one-way-in', 'one-way-out'].includes(verdict));
+    const works = families.some(({ verdict }) => verdict === 'works' || (verdict === 'likely' && broken.length === 0));
     const worst = WORST.find((verdict) => families.some((family) => family.verdict === verdict));
     if (works) {
-      const broken = families.filter(({ verdict }) => ['refused', 'one-way-in', 'one-way-out'].includes(verdict));
       return [
         ok(CHECK, `Others are found on ${name}, and hear this machine.`, said.evidence, { interface: name }),
         ...broken.flatMap(({ sounded, verdict }) => {
@@ -58,7 +66,7 @@ export function checkMulticast(facts: MulticastFacts): Finding[] {
     // That the port is taken is told where the port is looked at.
     if (worst === undefined) return families.every(({ sounded }) => sounded.deaf === 'EADDRINUSE') ? [] : [deafness(name, families.map(({ sounded }) => sounded))];
     if (worst === 'idle') return [ok(CHECK, `Others are heard on ${name}; none of them offers anything.`, said.evidence, { interface: name })];
-    const found = said.of(worst);
+    const found = worst === 'nobody' && facts.strangers ? undefined : said.of(worst);
     if (!found) return [];
     return [worst === 'nobody' && somewhere ? note(CHECK, found.cause, found.said) : problem(CHECK, found.cause, found.said)];
   });

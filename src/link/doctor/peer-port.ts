@@ -31,7 +31,7 @@ export interface PortFacts {
   readonly calls: readonly Call[];
   /** Its addresses that answer discovery when they are asked alone. */
   readonly alive: readonly string[];
-  /** A stream to it is open, whoever called. */
+  /** A stream to it is open, whoever called, and it answers there. */
   readonly connected: boolean;
 }
 
@@ -42,7 +42,7 @@ export function checkPeerPort({ peer, calls, alive, connected }: PortFacts): Fin
   const evidence = [
     ...outcomes,
     alive.length > 0 ? `asked alone, ${listed(alive)} ${alive.length > 1 ? 'answer' : 'answers'} discovery` : 'asked alone, it does not answer discovery',
-    ...connected ? ['a stream to it is open all the same, so it can call this box'] : [],
+    ...connected ? ['over a stream that is open already it answers all the same'] : [],
   ];
   const some = (...codes: string[]): boolean => calls.some(({ outcome }) => codes.includes(outcome));
   if (some('open')) return [ok(CHECK, `${name} takes calls on TCP port ${port}.`, outcomes, where)];

@@ -11,7 +11,7 @@ export type SounderPort = Pick<Sounder, 'open' | 'ask' | 'answers' | 'result' | 
 export interface Sounded extends Sounding {
   /** Peers whose records were learned there. */
   readonly known: readonly string[];
-  /** Those of them that answer when they are asked alone. */
+  /** Those of them, and of the hosts heard, that answer when they are asked alone; not asked when somebody has answered this host. */
   readonly alive: readonly string[];
 }
 
@@ -58,7 +58,7 @@ export class Soundings {
   async listen(signal: AbortSignal): Promise<Sounded[]> {
     const { clock } = this.#parts;
     const sounders = [...this.#sounders.values()];
-    const quiet = (): boolean => sounders.some(({ sounder }) => !sounder.result().hosts.some(({ answersAll, answersUs }) => answersAll && answersUs));
+    const quiet = (): boolean => sounders.some(({ sounder }) => !sounder.result().hosts.some(({ multicast, answersUs }) => multicast > 0 && answersUs));
     for (let round = 0; round < 2 && (round === 0 || quiet()) && !signal.aborted; round += 1) {
       for (const { sounder } of sounders) sounder.ask();
       await pause(clock, LISTEN, signal);
@@ -80,11 +80,13 @@ export class Soundings {
   }
 
   async #alone(iface: string, family: Family, sounder: SounderPort): Promise<Sounded> {
-    const known = this.#parts.known(iface, family).slice(0, MAX_ASKED);
-    const others = family === 4 ? await this.#parts.others(iface) : [];
+    const known = this.#parts.known(iface, family);
     const { hosts } = sounder.result();
-    const quiet = !hosts.some(({ answersAll, answersUs }) => answersAll || answersUs);
-    const alive = quiet ? await Promise.all([...known, ...others].map(async (address) => (await sounder.answers(address, [PRESENCE], ALONE) ? address : ''))) : [];
-    return { ...sounder.result(), known, alive: alive.filter((address) => known.includes(address)) };
+    if (hosts.some(({ onLink, answersUs }) => onLink && answersUs)) return { ...sounder.result(), known, alive: [] };
+    const asked = [...new Set([...known, ...hosts.filter(({ onLink }) => onLink).map(({ address }) => address)])].slice(0, MAX_ASKED);
+    const others = family === 4 ? await this.#parts.others(iface) : [];
+    const answering = async (address: string): Promise<string> => (await sounder.answers(address, [PRESENCE], ALONE) ? address : '');
+    const [alive] = await Promise.all([Promise.all(asked.map(answering)), Promise.all(others.map(answering))]);
+    return { ...sounder.result(), known, alive: alive.filter((address) => address !== '') };
   }
 }
