@@ -347,7 +347,8 @@ export class LinkStream {
    * a word. A write tells whether its system has said so; a closing tag at once would itself be answered so.
    */
   #linger(): Promise<void> | undefined {
-    if (this.#state === 'ready') this.#state = 'closing';
+    // With a session it has broken: nobody said goodbye.
+    if (this.#state === 'ready' && !this.#session) this.#state = 'closing';
     if (this.#unproven.pending === 0) return undefined;
     this.#leaving ??= new Promise(resolve => {
       this.#init.clock.after(FAREWELL_TIME, () => {
