@@ -37,7 +37,7 @@ const commands = {
   reconfirm: ({ instance }) => browsing.reconfirm(instance),
   state: () => say({
     event: 'state', up, cpu: process.cpuUsage(), rss: process.memoryUsage.rss(), instance: publications[0]?.instance, host: publications[0]?.host,
-    interfaces: mdns.interfaces().map(({ name }) => name),
+    interfaces: mdns.interfaces().map(({ name }) => name), ...mdns.state(),
   }),
   close: () => mdns.close().then(() => process.exit(0)),
 };

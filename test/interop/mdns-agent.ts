@@ -1,6 +1,7 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import type { MdnsState } from '../../src/mdns/mdns.ts';
 import { readJsonLines, type WaitOptions } from '../support/json-lines.ts';
 import type { Lan } from '../support/lan.ts';
 import { ROOT } from '../support/root.ts';
@@ -26,6 +27,9 @@ export interface AgentLine {
   readonly up?: number;
   readonly rss?: number;
   readonly kind?: string;
+  readonly links?: MdnsState['links'];
+  readonly offers?: MdnsState['offers'];
+  readonly cpu?: NodeJS.CpuUsage;
   readonly txt?: Readonly<Record<string, string | true>>;
   readonly addresses?: readonly { readonly address: string; readonly family: number; readonly interface: string }[];
 }
