@@ -6,6 +6,7 @@ import { TYPE, type DnsRecord, type Message } from './message.ts';
 import { firstLabel, nameKey } from './name.ts';
 import type { Source } from './network.ts';
 import type { Output } from './output.ts';
+import { ENUMERATION } from './own-records.ts';
 import { Overheard } from './overheard.ts';
 import { Questions } from './questions.ts';
 import { type Instance, Resolver } from './resolver.ts';
@@ -111,9 +112,8 @@ export class Browser {
     this.#browses.restart(now);
     this.#missed.hasten(now);
     for (const instance of this.#instances.values()) {
-      const pointer = this.#pointerTo(instance);
       // Doubted pointers are no known answers: the question brings everything of everybody.
-      for (const entry of [...this.#cache.find(instance.key, TYPE.SRV), ...(pointer ? [pointer] : [])]) this.#cache.doubt(entry, now, true);
+      for (const entry of [...this.#cache.find(instance.key, TYPE.SRV), ...this.#pointersTo(instance)]) this.#cache.doubt(entry, now, true);
     }
   }
 
@@ -209,21 +209,24 @@ export class Browser {
     if (type === undefined || record.data.kind !== 'name') return;
     const { target } = record.data;
     const key = nameKey(target);
-    if (!this.#instances.has(key)) {
-      const { label, rest } = firstLabel(target);
-      // RFC 6763 §4.1: one label of UTF-8 in front of the type.
-      if (record.ttl === 0 || label === undefined || nameKey(rest) !== owner) return;
-      if (this.#instances.size >= this.#parts.limit && !this.#makeRoom(now)) {
-        this.#parts.output({ type: 'full', what: 'instances' });
-        return;
-      }
-      const instance: Instance = { key, name: target, type, tries: 0, due: Infinity, queued: Infinity };
-      this.#instances.set(key, instance);
-      this.#missed.found(key);
-      if (!this.#put(record, owner, now)) this.#instances.delete(key);
+    const known = this.#instances.get(key);
+    if (owner === ENUMERATION || known?.types.includes(type)) return void this.#put(record, owner, now);
+    const { label, rest } = firstLabel(target);
+    // RFC 6763 §4.1: one label of UTF-8 in front of the type; §7.1: also where a subtype leads to it.
+    if (record.ttl === 0 || label === undefined || nameKey(rest) !== baseType(owner)) return;
+    if (known) {
+      const before = known.types;
+      known.types = [...before, type];
+      if (!this.#put(record, owner, now)) known.types = before;
       return;
     }
-    this.#put(record, owner, now);
+    if (this.#instances.size >= this.#parts.limit && !this.#makeRoom(now)) {
+      this.#parts.output({ type: 'full', what: 'instances' });
+      return;
+    }
+    this.#instances.set(key, { key, name: target, types: [type], tries: 0, due: Infinity, queued: Infinity });
+    this.#missed.found(key);
+    if (!this.#put(record, owner, now)) this.#instances.delete(key);
   }
 
   /** Names that nobody stands behind give way to new ones. */
@@ -239,10 +242,14 @@ export class Browser {
   #changed(entry: Entry, now: number): void {
     const { record } = entry;
     if (record.data.kind === 'name') {
+      if (entry.owner === ENUMERATION) return this.#parts.output({ type: 'service type', name: record.data.target, there: entry.state !== 'gone' });
       const instance = this.#instances.get(nameKey(record.data.target));
       if (!instance) return;
-      if (entry.state === 'gone') this.#remove(instance, now, entry.farewell);
-      else this.#resolver.touched(instance);
+      this.#resolver.touched(instance);
+      if (entry.state !== 'gone') return;
+      const rest = instance.types.filter((type) => nameKey(type) !== entry.owner);
+      if (rest.length === 0) this.#remove(instance, now, entry.farewell);
+      else instance.types = rest;
       return;
     }
     if (record.data.kind === 'address') {
@@ -255,11 +262,11 @@ export class Browser {
       this.#locate(instance, now);
       // Nobody confirmed where it is: is it there at all? Ask, and believe only an answer (§10.4).
       if (entry.state === 'gone' && instance.host === undefined) {
-        const pointer = this.#pointerTo(instance);
-        const leaving = pointer?.state === 'leaving';
-        if (pointer && entry.farewell) pointer.farewell = true;
+        const pointers = this.#pointersTo(instance);
+        const asked = pointers.filter(({ state }) => state !== 'leaving').map((pointer) => pointer.record.name);
+        if (entry.farewell) for (const pointer of pointers) pointer.farewell = true;
         this.#drop(instance, now);
-        if (!leaving) this.#questions.ask(instance.type, TYPE.PTR, now + this.#browses.wait());
+        for (const type of asked) this.#questions.ask(type, TYPE.PTR, now + this.#browses.wait());
         return;
       }
     }
@@ -277,19 +284,18 @@ export class Browser {
   }
 
   #drop(instance: Instance, now: number): void {
-    const entry = this.#pointerTo(instance);
-    if (entry) this.#cache.forget(entry, now);
-    else this.#remove(instance, now, true);
+    for (const entry of this.#pointersTo(instance)) this.#cache.forget(entry, now);
+    this.#remove(instance, now, true);
   }
 
-  #pointerTo(instance: Instance): Entry | undefined {
-    return this.#cache.pointer(nameKey(instance.type), instance.key);
+  #pointersTo({ types, key }: Instance): Entry[] {
+    return types.flatMap((type) => this.#cache.pointer(nameKey(type), key) ?? []);
   }
 
   #remove(instance: Instance, now: number, expected: boolean): void {
     if (!this.#instances.delete(instance.key)) return;
-    const { key, name, type, at } = instance;
-    if (!expected && at) this.#missed.add({ key, name, type, addresses: at }, now);
+    const { key, name, types: [type], at } = instance;
+    if (!expected && at && type !== undefined) this.#missed.add({ key, name, type, addresses: at }, now);
     this.#resolver.forget(instance);
     for (const entry of this.#cache.set(instance.key)) this.#cache.forget(entry, now);
     this.#move(instance, undefined, now);
@@ -333,7 +339,14 @@ export class Browser {
 
   #knows(record: DnsRecord): boolean {
     const { data, name } = record;
-    if (data.kind !== 'name' || this.#instances.has(nameKey(data.target))) return true;
-    return !this.#browses.has(nameKey(name)) || this.#parts.isOwn(record);
+    const owner = nameKey(name);
+    if (data.kind !== 'name' || !this.#browses.has(owner)) return true;
+    return this.#cache.pointer(owner, nameKey(data.target)) !== undefined || this.#parts.isOwn(record);
   }
+}
+
+/** RFC 6763 §7.1: `_printer._sub._http._tcp.local` is about instances of `_http._tcp.local`. */
+function baseType(key: string): string {
+  const at = key.lastIndexOf('._sub.');
+  return at < 0 ? key : key.slice(at + '._sub.'.length);
 }

@@ -27,11 +27,12 @@ export interface BrowseEvent { readonly type: 'up' | 'changed' | 'down'; readonl
 /** The interface where something was learned. */
 export interface Whereabouts { readonly interface: { readonly name: string }; readonly subnets: readonly Subnet[] }
 
+interface Sight { readonly resolved: Resolved; readonly at: Whereabouts }
+
 interface Listing {
-  readonly type: string;
   /** Newest last. */
-  readonly seen: Map<string, { readonly resolved: Resolved; readonly at: Whereabouts }>;
-  shown?: { readonly found: Found; readonly print: string };
+  readonly seen: Map<string, Sight>;
+  shown?: { readonly found: Found; readonly print: string; readonly types: ReadonlySet<string> };
 }
 
 export interface DirectoryParts {
@@ -51,7 +52,7 @@ export class Directory {
 
   found(place: string, at: Whereabouts, resolved: Resolved): void {
     const key = nameKey(resolved.name);
-    const listing = this.#listings.get(key) ?? { type: nameKey(resolved.type), seen: new Map() } satisfies Listing;
+    const listing = this.#listings.get(key) ?? { seen: new Map<string, Sight>() };
     this.#listings.set(key, listing);
     listing.seen.delete(place);
     listing.seen.set(place, { resolved, at });
@@ -78,7 +79,7 @@ export class Directory {
 
   shown(type: string): Found[] {
     const shown: Found[] = [];
-    for (const listing of this.#listings.values()) if (listing.type === type && listing.shown) shown.push(listing.shown.found);
+    for (const listing of this.#listings.values()) if (listing.shown?.types.has(type)) shown.push(listing.shown.found);
     return shown;
   }
 
@@ -87,13 +88,21 @@ export class Directory {
     const before = listing.shown;
     if (!found) {
       delete listing.shown;
-      if (before) this.#parts.emit(listing.type, { type: 'down', service: before.found });
+      if (before) this.#tell(before.types, { type: 'down', service: before.found });
       return;
     }
+    const types = new Set([...listing.seen.values()].flatMap(({ resolved }) => resolved.types.map(nameKey)));
     const print = JSON.stringify([found.host, found.port, found.addresses, [...found.txt]]);
-    if (print === before?.print) return;
-    listing.shown = { found, print };
-    this.#parts.emit(listing.type, { type: before ? 'changed' : 'up', service: found });
+    listing.shown = { found, print, types };
+    const left = [...before?.types ?? []].filter((type) => !types.has(type));
+    const joined = [...types].filter((type) => !before?.types.has(type));
+    this.#tell(left, { type: 'down', service: found });
+    this.#tell(joined, { type: 'up', service: found });
+    if (before && before.print !== print) this.#tell([...types].filter((type) => before.types.has(type)), { type: 'changed', service: found });
+  }
+
+  #tell(types: Iterable<string>, event: BrowseEvent): void {
+    for (const type of types) this.#parts.emit(type, event);
   }
 }
 

@@ -11,7 +11,9 @@ import type { InterfaceInfo, Network, Source } from './network.ts';
 import { nameOf, type InstanceRecord, type Offer, type Service } from './offer.ts';
 import { Offers } from './offers.ts';
 import type { Output } from './output.ts';
+import { ENUMERATION } from './own-records.ts';
 import { type Joined, Places } from './places.ts';
+import { ServiceTypes } from './service-types.ts';
 import type { MdnsState } from './state.ts';
 
 /** Packets nobody can read are told about this often at most. */
@@ -50,6 +52,8 @@ export interface Browsing {
 export interface Mdns {
   publish(service: Service): Publication;
   browse(type: string, on: (event: BrowseEvent) => void): Browsing;
+  /** Types of services that anybody on the links offers, as they come and go (RFC 6763 §9). */
+  browseTypes(on: (type: string, there: boolean) => void): { stop(): void };
   /** The interfaces it works on now. */
   interfaces(): InterfaceInfo[];
   /** How it stands on each link, in numbers. */
@@ -79,6 +83,7 @@ class Engine implements Mdns {
   readonly #offers: Offers;
   readonly #directory: Directory;
   readonly #inquiries: Inquiries;
+  readonly #types: ServiceTypes;
   readonly #listeners = new Map<string, Set<(event: BrowseEvent) => void>>();
   readonly #published = new Map<Offer, () => void>();
   readonly #seldom: Seldom;
@@ -98,6 +103,7 @@ class Engine implements Mdns {
       renamed: (offer) => offer.service.onRenamed?.(nameOf(offer)),
     });
     this.#directory = new Directory({ isOwn: (key) => this.#offers.owns(key), emit: (type, event) => this.#emit(type, event) });
+    this.#types = new ServiceTypes((call) => this.#safely(call));
     this.#inquiries = new Inquiries({
       clock, links: () => [...this.#places].map(({ link }) => link), changed: () => this.#run(),
     });
@@ -200,6 +206,20 @@ class Engine implements Mdns {
     };
   }
 
+  browseTypes(on: (type: string, there: boolean) => void): { stop(): void } {
+    this.#open();
+    const listener = (type: string, there: boolean): void => on(type, there);
+    if (this.#types.add(listener)) for (const { link } of this.#places) link.browse(ENUMERATION, this.#now());
+    this.#run();
+    return {
+      stop: () => {
+        if (!this.#types.remove(listener)) return;
+        for (const { link } of this.#places) link.stopBrowsing(ENUMERATION, this.#now());
+        this.#run();
+      },
+    };
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#leave();
     return this.#closed;
@@ -213,6 +233,7 @@ class Engine implements Mdns {
     this.#inquiries.close();
     for (const resolve of this.#published.values()) resolve();
     this.#listeners.clear();
+    this.#types.clear();
     await this.#places.close();
   }
 
@@ -227,7 +248,9 @@ class Engine implements Mdns {
   #joined(place: Joined, fresh: boolean): void {
     this.#offers.joined(place, this.#now());
     if (fresh) this.#inquiries.joined(place.link);
-    if (fresh) for (const key of this.#listeners.keys()) place.link.browse(key, this.#now());
+    if (!fresh) return;
+    for (const key of this.#listeners.keys()) place.link.browse(key, this.#now());
+    if (this.#types.wanted) place.link.browse(ENUMERATION, this.#now());
   }
 
   #receive({ link, hearing }: Joined, bytes: Uint8Array, from: Source): void {
@@ -269,6 +292,7 @@ class Engine implements Mdns {
       case 'found': return this.#directory.found(place.id, place, output.service);
       case 'lost': return this.#directory.lost(place.id, output.name);
       case 'goodbye': return this.#doubtElsewhere(place, output.name);
+      case 'service type': return this.#types.seen(place.id, output.name, output.there);
       case 'answer': return this.#inquiries.answered(output.record);
       case 'no answer': return this.#inquiries.absent(output.name, output.rrtype);
       case 'full': return this.#seldom.tell({ kind: 'mdns.full', message: `too many ${output.what} on ${place.id}; the newest are not remembered` });
@@ -286,8 +310,13 @@ class Engine implements Mdns {
   }
 
   #tell(listener: (event: BrowseEvent) => void, event: BrowseEvent): void {
+    this.#safely(() => listener(event));
+  }
+
+  /** A listener that fails takes nothing along. */
+  #safely(call: () => void): void {
     try {
-      listener(event);
+      call();
     } catch (error) {
       this.#o.trouble({ kind: 'mdns.listener', message: error instanceof Error ? error.message : String(error) });
     }

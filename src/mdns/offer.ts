@@ -2,7 +2,7 @@ import { LanpostError } from '../errors.ts';
 import { canonicalAddress } from './address.ts';
 import { instanceLabel, numbered } from './host-label.ts';
 import { CLASS, TYPE, type DnsRecord } from './message.ts';
-import { escapeLabel, nameKey } from './name.ts';
+import { escapeLabel, MAX_LABEL_BYTES, nameKey } from './name.ts';
 import type { InterfaceInfo } from './network.ts';
 import { ENUMERATION, HOST_TTL, OTHER_TTL, type Wanted } from './own-records.ts';
 
@@ -14,6 +14,8 @@ export interface Service {
   readonly type: string;
   readonly port: number;
   readonly txt: readonly (readonly [string, string])[];
+  /** RFC 6763 §7.1: groups of it that can be browsed alone, as `_box` in `_box._sub._presence._tcp`. */
+  readonly subtypes?: readonly string[];
   /** Further records at the instance, such as the NULL record with an avatar (XEP-0174 §6). */
   readonly records?: readonly InstanceRecord[];
   /** The machine's part, made one ASCII label; default this host's name. Numbered when taken. */
@@ -104,9 +106,21 @@ export function instanceRecords(offer: Offer): Wanted {
     ],
     shared: [
       { ...shared, name: type, data: { kind: 'name', target: name } },
+      ...(service.subtypes ?? []).map((subtype): DnsRecord => ({
+        ...shared, name: `${escapeLabel(subtype)}._sub.${type}`, data: { kind: 'name', target: name },
+      })),
       { ...shared, name: ENUMERATION, data: { kind: 'name', target: type } },
     ],
   };
+}
+
+/** A service has few groups. */
+const MAX_SUBTYPES = 16;
+
+export function checkSubtypes(subtypes: readonly string[]): void {
+  if (subtypes.length > MAX_SUBTYPES || subtypes.some((subtype) => subtype === '' || Buffer.byteLength(subtype) > MAX_LABEL_BYTES)) {
+    throw new LanpostError('invalid-value', `a service has at most ${MAX_SUBTYPES} subtypes of 1 to ${MAX_LABEL_BYTES} bytes each`);
+  }
 }
 
 /** Types whose records this box writes itself, or that are no types of records. */

@@ -5,8 +5,8 @@ import type { Source } from './network.ts';
 export interface Resolved {
   /** Full name, escaped. */
   readonly name: string;
-  /** Browsed name, e.g. `_presence._tcp.local`. */
-  readonly type: string;
+  /** Browsed names that lead to it, e.g. `_presence._tcp.local`. */
+  readonly types: readonly string[];
   readonly host: string;
   readonly port: number;
   readonly text: Uint8Array;
@@ -23,7 +23,9 @@ export type Output =
   /** Another responder of this very host answers for the host name. */
   | { readonly type: 'answered here'; readonly name: string }
   | { readonly type: 'found'; readonly service: Resolved }
-  | { readonly type: 'lost'; readonly browse: string; readonly name: string }
+  | { readonly type: 'lost'; readonly name: string }
+  /** A type of services is offered by somebody, or by nobody any more (RFC 6763 §9). */
+  | { readonly type: 'service type'; readonly name: string; readonly there: boolean }
   /** It said goodbye here, so it is probably gone elsewhere too. */
   | { readonly type: 'goodbye'; readonly name: string }
   /** A record that was asked for. */

@@ -16,7 +16,8 @@ const TRIES_FOR_TEXT = 2;
 export interface Instance extends Due {
   readonly key: string;
   readonly name: string;
-  readonly type: string;
+  /** Browsed names that lead to it: its type, and subtypes. */
+  types: readonly string[];
   /** Key of the host it is at, as far as it is known. */
   host?: string;
   tries: number;
@@ -99,9 +100,9 @@ export class Resolver {
     if (!whole) return this.#lost(instance);
     if (!text && instance.shown === undefined && instance.tries < TRIES_FOR_TEXT) return;
     const resolved: Resolved = {
-      name: instance.name, type: instance.type, host: service.target, port: service.port, text: text ?? new Uint8Array(), addresses,
+      name: instance.name, types: instance.types, host: service.target, port: service.port, text: text ?? new Uint8Array(), addresses,
     };
-    const shown = `${service.target} ${service.port} ${addresses.join(' ')} ${asBuffer(resolved.text).toString('latin1')}`;
+    const shown = `${instance.types.join(' ')} ${service.target} ${service.port} ${addresses.join(' ')} ${asBuffer(resolved.text).toString('latin1')}`;
     if (shown === instance.shown) return;
     instance.shown = shown;
     instance.at = addresses;
@@ -109,7 +110,7 @@ export class Resolver {
   }
 
   #lost(instance: Instance): void {
-    if (instance.shown !== undefined) this.#parts.output({ type: 'lost', browse: instance.type, name: instance.name });
+    if (instance.shown !== undefined) this.#parts.output({ type: 'lost', name: instance.name });
     delete instance.shown;
   }
 

@@ -2,8 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { LanpostError } from '../../../src/errors.ts';
 import { hostLabel, instanceLabel, numbered } from '../../../src/mdns/host-label.ts';
-import { TYPE, type DnsRecord } from '../../../src/mdns/message.ts';
+import { makeMessage, TYPE, type DnsRecord } from '../../../src/mdns/message.ts';
 import { decodeText, encodeText } from '../../../src/mdns/text.ts';
+import { decodeMessage } from '../../../src/mdns/decode.ts';
+import { encodeMessage } from '../../../src/mdns/encode.ts';
+import { advance, world } from '../../mdns/world.ts';
+import { settled } from '../../support/simulated-network.ts';
 import { HOST, INSTANCE, OneLink, rr, SERVICE } from '../rfc-6762/one-link.ts';
 
 describe('RFC 6763 DNS-based service discovery', () => {
@@ -127,8 +131,98 @@ describe('RFC 6763 DNS-based service discovery', () => {
     expect(one.responses.map(({ message }) => message.answers)).toMatchObject([[{ type: TYPE.NULL, ttl: 0 }]]);
   });
 
-  it.todo('§7.1 subtypes (`_sub`): offered and browsed');
-  it.todo('§8 flagship naming');
-  it.todo('§9 browsing the enumeration of types');
-  it.todo('§11 browse and registration domains (`b._dns-sd._udp`)');
+  it('§7.1 a subtype is one more PTR to the instance: told, answered with SRV, TXT and addresses, taken back', async () => {
+    const { clock, lan, box } = world();
+    const a = await box('h1', { subtypes: ['_box'] });
+    await advance(clock, 5000);
+    const sub = `_box._sub.${SERVICE}`;
+    const told = (): DnsRecord[] => lan.packets.flatMap(({ bytes }) => {
+      const { response, answers } = decodeMessage(bytes);
+      return response ? answers : [];
+    }).filter(({ name }) => name === sub);
+    expect(told()).toMatchObject(Array.from({ length: 6 }, () => ({ type: TYPE.PTR, ttl: 4500, flush: false, data: { target: `box@h1.${SERVICE}` } })));
+    const before = lan.packets.length;
+    lan.transmit({
+      segment: 'lan', family: 4, from: { address: '10.77.9.9', port: 5353 }, to: undefined,
+      bytes: encodeMessage(makeMessage({ questions: [{ name: sub, type: TYPE.PTR, class: 1, unicast: false }] })),
+    });
+    await advance(clock, 500);
+    const [answer] = lan.packets.slice(before).map(({ bytes }) => decodeMessage(bytes)).filter(({ response }) => response);
+    expect(answer?.answers).toMatchObject([{ name: sub, data: { target: `box@h1.${SERVICE}` } }]);
+    expect(answer?.additionals.map(({ type }) => type)).toEqual(expect.arrayContaining([TYPE.SRV, TYPE.TXT, TYPE.A]));
+    await a.mdns.close();
+    await settled();
+    expect(told().slice(-2)).toMatchObject([{ ttl: 0 }, { ttl: 0 }]);
+  });
+
+  it('§7.1 a subtype can be browsed alone, or beside its type; the enumeration does not name it', async () => {
+    const { clock, box } = world();
+    const a = await box('h1', { subtypes: ['_box', '_kitchen'] });
+    await box('h2');
+    const c = await box('h3');
+    const events: string[] = [];
+    const kitchens = c.mdns.browse('_kitchen._sub._presence._tcp', ({ type, service }) => events.push(`${type} ${service.instance}`));
+    const types: string[] = [];
+    c.mdns.browseTypes((type, there) => types.push(`${there ? '+' : '-'}${type}`));
+    await advance(clock, 3000);
+    expect(events).toEqual(['up box@h1']);
+    expect([...c.peers.keys()].toSorted()).toEqual(['box@h1', 'box@h2']);
+    expect(types).toEqual(['+_presence._tcp']);
+    a.publication.update([['status', 'dnd']]);
+    await advance(clock, 2000);
+    kitchens.stop();
+    await advance(clock, 2000);
+    a.publication.update([['status', 'away']]);
+    await advance(clock, 2000);
+    expect(events).toEqual(['up box@h1', 'changed box@h1']);
+    expect(c.peers.get('box@h1')?.txt.get('status')).toBe('away');
+    expect(c.events.filter(({ type }) => type === 'down')).toEqual([]);
+  });
+
+  it('§7.1 a PTR under a subtype that leads to another type is left out', () => {
+    const one = new OneLink();
+    one.do((link, now) => link.browse(`_x._sub.${SERVICE}`, now));
+    one.answer([rr.ptr(`_x._sub.${SERVICE}`, 'a._other._tcp.local'), rr.ptr(`_x._sub.${SERVICE}`, `a._x._sub.${SERVICE}`)]);
+    one.advance(500);
+    expect(one.asked.filter(({ type }) => type === TYPE.SRV)).toEqual([]);
+  });
+
+  it('§7.1 the end of its subtype is not the end of an instance', () => {
+    const one = new OneLink();
+    const sub = `_x._sub.${SERVICE}`;
+    one.do((link, now) => {
+      link.browse(SERVICE, now);
+      link.browse(sub, now);
+    });
+    one.answer([rr.ptr(SERVICE, INSTANCE), rr.ptr(sub, INSTANCE), rr.srv(INSTANCE, HOST), rr.txt(INSTANCE), rr.a(HOST, '10.0.0.2')]);
+    expect(one.of('found').at(-1)?.service.types).toEqual([SERVICE, sub]);
+    one.answer([rr.ptr(sub, INSTANCE, { ttl: 0 })]);
+    one.advance(1500);
+    expect(one.of('found').at(-1)?.service.types).toEqual([SERVICE]);
+    expect(one.of('lost')).toEqual([]);
+    one.answer([rr.ptr(SERVICE, INSTANCE, { ttl: 0 })]);
+    one.advance(1500);
+    expect(one.of('lost')).toMatchObject([{ name: INSTANCE }]);
+  });
+
+  it('§9 the types that others offer are browsed, and end with the last who offers them', async () => {
+    const { clock, box } = world();
+    const a = await box('h1');
+    const b = await box('h2', { type: '_http._tcp' });
+    const types: string[] = [];
+    const browsing = a.mdns.browseTypes((type, there) => types.push(`${there ? '+' : '-'}${type}`));
+    await advance(clock, 3000);
+    expect(types).toEqual(['+_http._tcp']);
+    const again: string[] = [];
+    a.mdns.browseTypes((type) => again.push(type)).stop();
+    expect(again).toEqual(['_http._tcp']);
+    // Nobody says goodbye for it: others may offer it too. It runs out.
+    await b.mdns.close();
+    await advance(clock, 4600_000);
+    expect(types).toEqual(['+_http._tcp', '-_http._tcp']);
+    browsing.stop();
+  });
+
+  it.todo('§8 flagship naming: does not apply, XEP-0174 is one protocol under one name');
+  it.todo('§10, §11 browse and registration domains (`b._dns-sd._udp`): wide area, not multicast');
 });
