@@ -83,7 +83,10 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
     peers: {
       list: () => list<Peer>('peers.list', []),
       watch: (options) => remoteEvents(rpc.open<PeerEvent>('peers.watch', [], { decode: taken, ahead: AHEAD, signal: options?.signal })),
-      avatar: (peer) => call<Uint8Array | undefined>('peers.avatar', [peer]),
+      async avatar(peer) {
+        const image = await call<Uint8Array | undefined>('peers.avatar', [peer]);
+        return image && Uint8Array.from(image);
+      },
     },
     files: {
       // The path means what it means here, not where the box runs.

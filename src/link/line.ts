@@ -52,6 +52,7 @@ const CROSSING = 2_000;
 /** When a broken stream is dialled anew: the box that goes first leads, so that both seldom do it at once; then again. */
 const REOPEN = { first: 250, second: 1_000, again: 2_000 };
 const STREAMS = 3;
+const LEFT = 8;
 const ROUNDS = 4;
 
 export class Line {
@@ -319,11 +320,12 @@ export class Line {
     return [...this.#streams.keys()].findLast(stream => stream.ready);
   }
 
-  /** A peer needs no collection of streams. */
+  /** A peer needs no collection of streams; those that are being left show yet whether all was read. */
   #bound(): void {
     for (const stream of this.#streams.keys()) {
-      if (this.#streams.size <= STREAMS) return;
-      if (stream !== this.#active) {
+      const left = [...this.#streams.keys()].filter(({ leaving }) => leaving !== undefined).length;
+      if (this.#streams.size - left <= STREAMS && left <= LEFT) return;
+      if (stream !== this.#active && (!stream.leaving || left > LEFT)) {
         this.#streams.delete(stream);
         stream.destroy();
       }
