@@ -376,7 +376,7 @@ export type FindingLevel = 'ok' | 'note' | 'problem';
 /** What a finding that is not `ok` has found; `docs/TROUBLESHOOTING.md` has a section for each. */
 export type FindingCause =
   | 'box-not-running' | 'link-off' | 'no-interface' | 'link-down' | 'no-multicast' | 'port-held' | 'multicast-refused'
-  | 'other-subnet' | 'one-way-in' | 'one-way-out' | 'nobody-heard' | 'renamed' | 'clock-unset'
+  | 'other-subnet' | 'one-way-in' | 'one-way-out' | 'nobody-heard' | 'no-way' | 'multicast-filtered' | 'renamed' | 'clock-unset'
   | 'unknown-peer' | 'peer-gone' | 'peers-left-out' | 'no-address' | 'ipv6-only' | 'port-refused' | 'port-filtered' | 'peer-silent'
   | 'not-seen-by-peer' | 'mtu' | 'no-stream' | 'in-the-clear' | 'key-changed' | 'key-refused' | 'clock-skew' | 'no-rights' | 'not-granted'
   | 'no-home' | 'home-offline' | 'not-finished';
@@ -472,7 +472,8 @@ export interface Box extends AsyncDisposable {
   setAvatar(image?: Uint8Array): Promise<void>;
   status(): Promise<BoxStatus>;
   /**
-   * Why a peer is not seen, or cannot be reached: found out by trying. Without PEER, all boxes that are seen are tried. It
+   * Why a peer is not seen, or cannot be reached: found out by trying. PEER is a name on the link, the address of a machine
+   * there, a fingerprint, or `xmpp:JID`; without it, all that are seen are tried, at most 8. It
    * ends by itself, within 12 s; each finding comes as soon as it is known.
    */
   doctor(peer?: string, options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Finding>;

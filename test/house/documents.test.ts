@@ -29,6 +29,12 @@ describe('the papers say what the code does', () => {
     expect([...rows(section(read('docs/LIMITS.md'), 'Limits that can be set')).keys()].toSorted()).toEqual(settable.toSorted());
   });
 
+  it('docs/TROUBLESHOOTING.md has a section for every cause that the doctor names, and no other', () => {
+    const causes = [...read('src/api.ts').split('export type FindingCause =')[1]?.split(';')[0]?.matchAll(/'([\w-]+)'/g) ?? []].map(([, cause]) => cause);
+    const sections = [...read('docs/TROUBLESHOOTING.md').matchAll(/^### (.+)$/gm)].map(([, heading]) => heading);
+    expect(sections.toSorted()).toEqual(causes.toSorted());
+  });
+
   it('README.md names every dependency, and no other, with a reason', () => {
     const named = [...section(read('README.md'), 'Dependencies').matchAll(/^- `([^`]+)`: .{20,}/gm)].map(([, name]) => name);
     expect(named.toSorted()).toEqual(Object.keys(manifest.dependencies).toSorted());
@@ -46,7 +52,7 @@ describe('the papers say what the code does', () => {
 
   it('a link from one paper to another leads somewhere', () => {
     const broken: string[] = [];
-    for (const paper of ['README.md', 'CHANGELOG.md', 'docs/ARCHITECTURE.md', 'docs/LIMITS.md', 'docs/ERRORS.md']) {
+    for (const paper of ['README.md', 'CHANGELOG.md', 'docs/ARCHITECTURE.md', 'docs/LIMITS.md', 'docs/ERRORS.md', 'docs/CLI.md', 'docs/TROUBLESHOOTING.md']) {
       for (const [, target = ''] of read(paper).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)) {
         if (!existsSync(join(ROOT, dirname(paper), target))) broken.push(`${paper} → ${target}`);
       }

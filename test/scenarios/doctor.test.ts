@@ -119,6 +119,8 @@ describe.skipIf(!THERE).concurrent('lanpost doctor, on a LAN', () => {
     const [a] = [await start(1), await start(2)];
     const findings = await examined(a.box);
     expect(problems(findings)).toEqual(['nobody-heard']);
+    const named = await examined(a.box, '10.77.0.2');
+    expect(problems(named)).toEqual(['no-way', 'nobody-heard']);
     expect(the(findings, 'nobody-heard')).toMatchObject({ interface: 'eth0', message: expect.stringMatching(/alone there.*apart.*another network/), advice: expect.stringMatching(/isolation/) });
   }), TIME);
 
@@ -126,6 +128,14 @@ describe.skipIf(!THERE).concurrent('lanpost doctor, on a LAN', () => {
     await lan.partition([1], [2]);
     const [a] = [await start(1), await start(2)];
     expect(problems(await examined(a.box))).toEqual(['nobody-heard']);
+    expect(problems(await examined(a.box, '192.168.7.2'))).toEqual(['nobody-heard', 'other-subnet']);
+  }), TIME);
+
+  it('a switch that passes no multicast at all: nobody is heard, but who is named by address is there', () => withLan(2, async (lan, start) => {
+    await Promise.all([1, 2].map((host) => lan.port(host, { multicast: false })));
+    const [a] = [await start(1), await start(2)];
+    expect(problems(await examined(a.box))).toEqual(['nobody-heard']);
+    expect(problems(await examined(a.box, '10.77.0.2'))).toEqual(['multicast-filtered']);
   }), TIME);
 
   it('a switch that keeps multicast from one port: in does not work there, out does not for the others', () => withLan(2, async (lan, start) => {

@@ -9,8 +9,9 @@ export const doctor: Command = {
   summary: 'Say why a peer is not seen or not reached, by trying it',
   options: {},
   notes: [
-    'PEER is a name on the link, or an account at an XMPP server (xmpp:JID); without one, all that are seen are tried. It',
-    'takes up to 12 seconds. Each problem comes with what it is taken from and what to do. Exit code 1 when there is one.',
+    'PEER is a name on the link, the address of a machine there, or an account at an XMPP server (xmpp:JID); without',
+    'one, all that are seen are tried. It takes up to 12 seconds. Each problem comes with what it is taken from and',
+    'what to do. Exit code 1 when there is one.',
   ],
   examples: ['lanpost doctor', 'lanpost doctor desk@pc', 'lanpost doctor desk@pc --json'],
   async run(context) {

@@ -1,6 +1,8 @@
+import { isIP } from 'node:net';
 import type { Finding, HomeStatus } from '../../api.ts';
 import type { Clock } from '../../clock.ts';
 import { parseAddress } from '../../mail/address.ts';
+import { canonicalAddress } from '../../mdns/address.ts';
 import type { InterfaceInfo } from '../../mdns/network.ts';
 import type { SounderInit } from '../../mdns/sounder.ts';
 import { createSocketNetwork } from '../../mdns/socket-network.ts';
@@ -8,6 +10,7 @@ import type { MdnsState } from '../../mdns/state.ts';
 import type { Trust } from '../../trust/trust.ts';
 import type { KnownPeer, Peers } from '../peers.ts';
 import { checkDiscoveryPort } from './discovery-port.ts';
+import { examineAddress } from './examine-address.ts';
 import { examinePeer, type PeerParts } from './examine-peer.ts';
 import { type Check, examine } from './examination.ts';
 import { listed, note, problem } from './finding.ts';
@@ -18,7 +21,7 @@ import { checkMulticast } from './multicast.ts';
 import { checkOwnClock } from './own-clock.ts';
 import { checkOwnName } from './own-name.ts';
 import { checkPeerName } from './peer-name.ts';
-import { type SounderPort, Soundings } from './soundings.ts';
+import { type Sounded, type SounderPort, Soundings } from './soundings.ts';
 import { checkSubnet } from './subnet.ts';
 
 /** What is looked through to the outside. */
@@ -34,7 +37,7 @@ export interface Instruments {
 export interface Patient extends Pick<PeerParts, 'tcp' | 'self' | 'connected' | 'prove' | 'request' | 'refused'> {
   readonly fingerprintOf: (name: string) => string | undefined;
   readonly trust: Pick<Trust, 'holder' | 'level' | 'find' | 'list'>;
-  readonly peers: Pick<Peers, 'get' | 'all'>;
+  readonly peers: Pick<Peers, 'get' | 'all' | 'at'>;
   readonly state: () => MdnsState;
   /** The name it would have if nobody else had it. */
   readonly wanted: string;
@@ -59,6 +62,7 @@ export function doctor(o: { instruments: Instruments; patient: Patient; homes: r
       emit(checkOwnName({ name: patient.self(), wanted: patient.wanted, holder, fingerprint: holder && patient.fingerprintOf(holder.name) }));
     },
     homes: async (emit) => emit(whom.jid === undefined ? checkHomes(homes) : checkRoadTo(whom.jid, homes, patient.peers.get(whom.jid) !== undefined)),
+    ...(whom.address === undefined ? {} : { address: network.address(whom.address) }),
     ...(whom.unknown === undefined ? {} : { 'peer-name': unknown(whom.unknown, patient, instruments.clock) }),
     ...Object.fromEntries(whom.peers.map((known) => [known.name, network.peer(known, peer !== undefined)])),
     ...(whom.left > 0 ? { peers: async (emit) => emit([leftOut(whom.left)]) } : {}),
@@ -89,6 +93,11 @@ class NetworkChecks {
   #opened: Promise<void> | undefined;
   readonly #heard: Promise<readonly Finding[]>;
   #tellHeard: (findings: readonly Finding[]) => void = () => undefined;
+  readonly #sounded: Promise<readonly Sounded[]>;
+  #tellSounded: (sounded: Promise<readonly Sounded[]> | readonly Sounded[]) => void = () => undefined;
+  /** Whether the machine that was asked about answers. */
+  #found: Promise<boolean> = Promise.resolve(false);
+  #tellFound: (found: boolean) => void = () => undefined;
   /** Checks that still use the sockets. */
   #users = 0;
 
@@ -100,6 +109,7 @@ class NetworkChecks {
     this.#all = interfaces();
     this.#interfaces = this.#all.filter(({ name }) => !patient?.only || patient.only.includes(name));
     this.#described = machine.interfaces();
+    this.#sounded = new Promise((resolve) => { this.#tellSounded = resolve; });
     this.#heard = new Promise((resolve) => { this.#tellHeard = resolve; });
     this.#soundings = new Soundings({
       clock, all: this.#all, interfaces: this.#interfaces, sounder,
@@ -118,6 +128,7 @@ class NetworkChecks {
           this.#tellHeard(findings);
           emit(findings);
         } finally {
+          this.#tellSounded([]);
           this.#tellHeard([]);
         }
       }),
@@ -138,14 +149,33 @@ class NetworkChecks {
     });
   }
 
+  /** Somebody who is not seen. When that machine answers, it is not true that nobody is there. */
+  address(address: string): Check {
+    this.#found = new Promise((resolve) => { this.#tellFound = resolve; });
+    return (emit) => this.#using(async () => {
+      const patient = this.#patient;
+      try {
+        if (!patient) return;
+        this.#tellFound(await examineAddress({
+          interfaces: this.#interfaces, tcp: patient.tcp, soundings: this.#soundings, neighbours: () => this.#machine.neighbours(),
+          heard: async () => (await this.#sounded).some(({ hosts }) => hosts.some((host) => host.address === canonicalAddress(address) && host.multicast > 0)),
+        }, address, emit));
+      } finally {
+        this.#tellFound(false);
+      }
+    });
+  }
+
   async #listen(signal: AbortSignal): Promise<Finding[]> {
     if (this.#interfaces.length === 0) return [];
-    const sounded = await this.#soundings.listen(signal);
+    const listening = this.#soundings.listen(signal);
+    this.#tellSounded(listening);
+    const sounded = await listening;
     const states = (this.#patient?.state() ?? EMPTY).links;
     const [neighbours, routers] = await Promise.all([this.#machine.neighbours(), this.#machine.routers()]);
     const subnet = checkSubnet({ interfaces: this.#interfaces, sounded, states });
-    const strangers = subnet.some(({ cause }) => cause === 'other-subnet');
-    return [...subnet, ...checkMulticast({ sounded, states, neighbours, routers, strangers })];
+    const elsewhere = subnet.some(({ cause }) => cause === 'other-subnet') || await this.#found;
+    return [...subnet, ...checkMulticast({ sounded, states, neighbours, routers, elsewhere })];
   }
 
   /** The sockets are opened by the first that uses them, and closed by the last. */
@@ -172,6 +202,8 @@ interface Chosen {
   readonly peers: readonly KnownPeer[];
   readonly left: number;
   readonly jid?: string;
+  /** Of a machine that is no peer. */
+  readonly address?: string;
   readonly unknown?: string;
 }
 
@@ -183,6 +215,10 @@ function chosen(peer: string | undefined, { peers, trust }: Patient, homes: read
   }
   const here = peers.get(peer);
   if (here) return { peers: [here], left: 0 };
+  if (isIP(peer) !== 0) {
+    const there = peers.at(peer);
+    return there.length > 0 ? { peers: there.slice(0, MAX_PEERS), left: 0 } : { peers: [], left: 0, address: peer };
+  }
   const address = parseAddress(peer, (domain) => homes.some(({ jid }) => jid.endsWith(`@${domain}`)));
   if (address.kind === 'xmpp') return { peers: [], left: 0, jid: address.jid };
   const known = peers.get(address.name) ?? peers.get(trust.find(peer)?.name ?? '');

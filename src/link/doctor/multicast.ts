@@ -16,8 +16,8 @@ export type Verdict = 'deaf' | 'refused' | 'works' | 'likely' | 'idle' | 'one-wa
 export interface MulticastFacts {
   readonly sounded: readonly Sounded[];
   readonly states: readonly LinkState[];
-  /** Some are heard whose address is of another network: that is why nobody answers, and it is told elsewhere. */
-  readonly strangers: boolean;
+  /** Somebody is there, but of another network, or spoken to alone: that is told elsewhere. */
+  readonly elsewhere: boolean;
   readonly neighbours: readonly Neighbour[];
   readonly routers: readonly Neighbour[];
 }
@@ -66,7 +66,7 @@ export function checkMulticast(facts: MulticastFacts): Finding[] {
     // That the port is taken is told where the port is looked at.
     if (worst === undefined) return families.every(({ sounded }) => sounded.deaf === 'EADDRINUSE') ? [] : [deafness(name, families.map(({ sounded }) => sounded))];
     if (worst === 'idle') return [ok(CHECK, `Others are heard on ${name}; none of them offers anything.`, said.evidence, { interface: name })];
-    const found = worst === 'nobody' && facts.strangers ? undefined : said.of(worst);
+    const found = worst === 'nobody' && facts.elsewhere ? undefined : said.of(worst);
     if (!found) return [];
     return [worst === 'nobody' && somewhere ? note(CHECK, found.cause, found.said) : problem(CHECK, found.cause, found.said)];
   });

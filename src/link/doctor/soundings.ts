@@ -83,7 +83,7 @@ export class Soundings {
     const known = this.#parts.known(iface, family);
     const { hosts } = sounder.result();
     if (hosts.some(({ onLink, answersUs }) => onLink && answersUs)) return { ...sounder.result(), known, alive: [] };
-    const asked = [...new Set([...known, ...hosts.filter(({ onLink }) => onLink).map(({ address }) => address)])].slice(0, MAX_ASKED);
+    const asked = [...new Set([...known, ...hosts.filter(({ onLink, multicast }) => onLink && multicast > 0).map(({ address }) => address)])].slice(0, MAX_ASKED);
     const others = family === 4 ? await this.#parts.others(iface) : [];
     const answering = async (address: string): Promise<string> => (await sounder.answers(address, [PRESENCE], ALONE) ? address : '');
     const [alive] = await Promise.all([Promise.all(asked.map(answering)), Promise.all(others.map(answering))]);
