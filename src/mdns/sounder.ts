@@ -31,7 +31,7 @@ export interface HeardHost {
   readonly onLink: boolean;
   /** Packets that came by multicast. */
   multicast: number;
-  /** It answered what was asked here, to everybody. */
+  /** It said to everybody what was asked for here; perhaps because another asked, or unasked. */
   answersAll: boolean;
   /** It answered what was asked here, to this host alone. */
   answersUs: boolean;

@@ -72,13 +72,17 @@ const nft = (lan: Lan, host: number, hook: 'input' | 'output', ...rules: string[
   [`add table inet doctor`, `add chain inet doctor ${hook} { type filter hook ${hook} priority 0; }`, ...rules.map((rule) => `add rule inet doctor ${hook} ${rule}`)].join('; '),
 ]);
 const nftOff = (lan: Lan, host: number): Promise<string> => lan.run(host, 'nft', ['delete table inet doctor']);
+/** As ufw and firewalld set it up: what answers a question to all is not let in, for the question went to another address. */
+const usualFirewall = (lan: Lan, host: number): Promise<string> => nft(lan, host, 'input',
+  'iif lo accept', 'ct state established,related accept', 'meta l4proto ipv6-icmp accept',
+  'ip daddr 224.0.0.251 udp dport 5353 accept', 'ip6 daddr ff02::fb udp dport 5353 accept', 'tcp dport 5298 accept', 'drop');
 const withoutIPv6 = async (lan: Lan, ...hosts: number[]): Promise<void> => {
   await Promise.all(hosts.map((host) => lan.run(host, 'sysctl', ['-qw', 'net.ipv6.conf.eth0.disable_ipv6=1'])));
 };
 /** As `faketime` does, with a monotonic clock that stays as it is. */
 const fakeTime = (time: string): Record<string, string> => ({ LD_PRELOAD: '/usr/$LIB/faketime/libfaketime.so.1', FAKETIME: time, FAKETIME_DONT_FAKE_MONOTONIC: '1' });
 
-const THERE = needs('root', 'nftables', 'faketime');
+const THERE = needs('root', 'nftables', 'faketime', 'avahi-daemon');
 const TIME = 60_000;
 
 describe.skipIf(!THERE).concurrent('lanpost doctor, on a LAN', () => {
@@ -102,6 +106,26 @@ describe.skipIf(!THERE).concurrent('lanpost doctor, on a LAN', () => {
     expect(the(unknown, 'unknown-peer').message).toContain('C@h3');
     expect(problems(await examined(a.box, 'xmpp:someone@example.org'))).toEqual(['no-home']);
     await lan.down();
+  }), TIME);
+
+  it('where all is well behind the usual firewall, and beside things that are no boxes, finds no problem', () => withLan(3, async (lan, start) => {
+    await usualFirewall(lan, 1);
+    await lan.avahi(3);
+    lan.exec(3, 'avahi-publish', ['-s', 'a page', '_http._tcp', '80']);
+    const [a, b] = [await start(1), await start(2)];
+    await Promise.all([sees(a.box, 'B@h2'), sees(b.box, 'A@h1')]);
+    expect(problems(await examined(a.box))).toEqual([]);
+    expect(problems(await examined(b.box, 'A@h1'))).toEqual([]);
+  }), TIME);
+
+  it('alone with a thing that is no box, behind that firewall, finds no problem', () => withLan(2, async (lan, start) => {
+    await lan.avahi(2);
+    lan.exec(2, 'avahi-publish', ['-s', 'a page', '_http._tcp', '80']);
+    await usualFirewall(lan, 1);
+    const { box } = await start(1);
+    const findings = await examined(box);
+    expect(problems(findings)).toEqual([]);
+    expect(findings.find(({ check }) => check === 'multicast')?.evidence.join()).toContain('1 to this machine alone');
   }), TIME);
 
   it('no box runs: says so, and what it can of the machine', () => withLan(2, async (lan, start) => {

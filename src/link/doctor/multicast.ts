@@ -34,12 +34,10 @@ export function judge({ deaf, mute, echo, hosts, known, alive }: Sounded): Verdi
   if (heard && answered) return 'works';
   // What this host sends to all must come back to it; then the others' does not get in either.
   if (!echo || answered) return 'one-way-in';
-  // An answer to this host alone does get in, so it is the question to all that does not get out.
-  if (alive.length > 0) return 'one-way-out';
-  // A firewall here may keep out what is sent to this host alone. Then what is said to all has to do.
+  // Who answers when it is asked alone, or is a peer and speaks, would answer if the question to all had reached it.
+  if (alive.length > 0 || others.some(({ address, multicast }) => multicast > 0 && known.includes(address))) return 'one-way-out';
   if (others.some(({ answersAll }) => answersAll)) return 'likely';
-  if (heard) return others.some(({ address, multicast }) => multicast > 0 && known.includes(address)) ? 'one-way-out' : 'idle';
-  return 'nobody';
+  return heard ? 'idle' : 'nobody';
 }
 
 export function checkMulticast(facts: MulticastFacts): Finding[] {

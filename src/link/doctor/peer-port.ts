@@ -70,8 +70,8 @@ export function checkPeerPort({ peer, calls, alive, connected }: PortFacts): Fin
   }
   return [problem(CHECK, 'peer-silent', {
     ...where, evidence,
-    message: `${name} does not answer at all: its machine is off, asleep or unplugged, or the network no longer passes packets to it.`,
-    advice: 'See whether the other machine is on and connected. Its entry goes away by itself, at the latest two minutes after it was last heard.',
+    message: `${name} does not answer at all: its machine is off, asleep or unplugged, its firewall drops everything, or the network no longer passes packets to it.`,
+    advice: 'See whether the other machine is on and connected, and what its firewall lets in (UDP port 5353, and the TCP port). Its entry goes away by itself, at the latest two minutes after it was last heard.',
   })];
 }
 
