@@ -22,6 +22,8 @@ import type { SimulatedLan } from './fixtures.ts';
 
 /** A box without its surroundings: log, broker, trust, mail and the link, put together as `createBox` does. */
 export interface ServiceBox {
+  /** Its host on the simulated LAN. */
+  readonly host: number;
   readonly log: Log;
   readonly broker: Broker;
   readonly trust: Trust;
@@ -88,5 +90,5 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
     return closing;
   };
   lan.onClose(close);
-  return { log, broker, trust, mail, link, service, identity, dir, troubles, close };
+  return { host, log, broker, trust, mail, link, service, identity, dir, troubles, close };
 }
