@@ -61,6 +61,8 @@ describe('lanpost', () => {
     [['subscribe', 't', '--from', 'yesterday'], /--from is new, last, start/],
     [['send', 'a', 'b', '--wait', 'read'], /--wait is one of accepted, handed, delivered/],
     [['trust', 'allow', 'a', 'own', 't'], /RIGHT is one of read, write/],
+    [['files'], /one of files send, files list, files accept, files decline, files watch/],
+    [['files', 'send', 'a@b'], /FILE is missing/],
     [['home', 'add', 'a@b.c'], /--password-file F is missing/],
     [['home', 'add', 'a@b.c', '--password-file', '/nonexistent'], /ENOENT.*\/nonexistent/],
     [['start', '--editor-port', 'x'], /--editor-port takes a whole number/],
@@ -74,6 +76,15 @@ describe('lanpost', () => {
   it('says how to start a box when none is running, exit 1', async () => {
     const { code, err } = await lanpost(['status', '--dir', join(dir, 'nowhere')]);
     expect({ code, err }).toEqual({ code: 1, err: `lanpost: no box is running in ${join(dir, 'nowhere')}: start one with \`lanpost start --dir ${join(dir, 'nowhere')}\`\n` });
+  });
+});
+
+describe('lanpost files', () => {
+  it('says what there is not, exit 1', async () => {
+    expect(await run('files', 'list', '--json')).toEqual({ code: 0, out: '', err: '' });
+    expect(await run('files', 'accept', '00000000')).toMatchObject({ code: 1, out: '', err: 'lanpost: there is no offer or transfer 00000000: see `lanpost files list`\n' });
+    expect(await run('files', 'decline', '00000000')).toMatchObject({ code: 1, err: expect.stringContaining('no offer or transfer') });
+    expect(await run('files', 'send', 'b@h2', 'x')).toMatchObject({ code: 1, err: expect.stringContaining('the link is off') });
   });
 });
 

@@ -45,6 +45,15 @@ describe('output', () => {
     expect(text()).toBe('NAME           AGE\nalice          7\nbo\\u{1b}[31mb  10\nnobody\n');
   });
 
+  it('writes over a line that is only for now', async () => {
+    const { out, text } = output({ terminal: true });
+    await out.transient('10 %');
+    await out.transient('20 %');
+    await out.line('done');
+    await out.line('next');
+    expect(text()).toBe('10 %\r\u001b[K20 %\r\u001b[Kdone\nnext\n');
+  });
+
   it('is coloured on a terminal only', () => {
     expect(output({ terminal: true, colour: true }).out.style('red', 'x')).toBe('\u001b[31mx\u001b[39m');
     expect(output({ colour: true }).out.style('red', 'x')).toBe('x');

@@ -42,6 +42,17 @@ describe('a request', () => {
     iq.close();
     await expect(ask('svc.test')).rejects.toMatchObject({ code: 'disconnected' });
   });
+  it('has the id that its protocol asks for, once at a time', async () => {
+    const { iq } = caller();
+    const ask = (): Promise<Element> => iq.request(xml('iq', { type: 'set', to: 'svc.test' }), { id: 'sid' });
+    const first = ask();
+    await expect(ask()).rejects.toMatchObject({ code: 'conflict' });
+    iq.receive(xml('iq', { type: 'result', id: 'sid', from: 'svc.test' }));
+    await first;
+    const again = ask();
+    iq.receive(xml('iq', { type: 'result', id: 'sid', from: 'svc.test' }));
+    await again;
+  });
   it('is refused when too many wait', async () => {
     const { ask, iq } = caller();
     const all = [ask('a.test'), ask('b.test')];

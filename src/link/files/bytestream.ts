@@ -4,8 +4,9 @@ import type { Socket } from 'node:net';
 import { LanpostError } from '../../errors.ts';
 import { buildStreamhosts, destination, parseUsed, type Streamhost } from '../../xep/bytestreams.ts';
 import type { Element } from '../../xmpp/element.ts';
+import { dialable } from '../dialable.ts';
 import type { KnownPeer } from '../peers.ts';
-import { onLink, type OwnAddress, plainAddress } from '../source-address.ts';
+import { type OwnAddress, plainAddress } from '../source-address.ts';
 import type { Tcp } from '../tcp.ts';
 import { Socks5Client } from './socks5.ts';
 import type { Source } from './source.ts';
@@ -77,7 +78,8 @@ export interface Reached {
 /** §5.3.2: tries the streamhosts in their order. Only addresses that the peer announced, on the link where it did. */
 export async function reachStreamhost(streamhosts: readonly Streamhost[], name: string, peer: KnownPeer | undefined, interfaces: Interfaces, tcp: Tcp, ended: AbortSignal): Promise<Reached | undefined> {
   for (const { jid, host, port } of streamhosts) {
-    for (const address of peer ? dialable(host, peer, interfaces) : []) {
+    const announced = peer ? dialable(peer, interfaces).filter(({ address }) => plainAddress(address) === plainAddress(host)) : [];
+    for (const { address } of announced) {
       ended.throwIfAborted();
       const socket = await tcp.connect(address, port, CONNECT_TIME).catch(() => undefined);
       const reached = socket && await greet(socket, name, ended);
@@ -85,16 +87,6 @@ export async function reachStreamhost(streamhosts: readonly Streamhost[], name: 
     }
   }
   return undefined;
-}
-
-/** The address with its zone, for each interface on which the peer announced it. */
-function dialable(host: string, peer: KnownPeer, interfaces: Interfaces): string[] {
-  const plain = plainAddress(host);
-  return peer.addresses.flatMap(({ address, interface: learnedOn }) => {
-    const own = interfaces.find((one) => one.name === learnedOn)?.addresses ?? [];
-    if (plainAddress(address) !== plain || !onLink(plain, own)) return [];
-    return [/^fe[89ab]/.test(plain) ? `${plain}%${learnedOn}` : plain];
-  });
 }
 
 /** The first words; nothing when the other side does not know them. */

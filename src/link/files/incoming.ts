@@ -89,6 +89,8 @@ export class Incoming {
     try {
       await this.#receiver.data(parseData(payload));
     } catch (error) {
+      // It ended while the block was on its way.
+      if (this.transfer.over) throw new StanzaError('item-not-found');
       this.transfer.fail(error instanceof StanzaError ? new LanpostError('disconnected', `${this.transfer.peer} sent what does not belong there: ${error.message}`, { cause: error }) : error);
       throw toStanzaError(error);
     }

@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MemoryDatabase } from '../../../src/log/memory-database.ts';
+import { xml } from '../../../src/xmpp/element.ts';
 import { acquainted, SimulatedLan } from '../fixtures.ts';
 import { type ServiceBox, serviceBox, type ServiceBoxSetup } from '../service-box.ts';
 import { first, next, outcome } from './file-events.ts';
@@ -67,6 +68,16 @@ describe('a file to another box', () => {
     await expect(outcome(files(a).send('b@h2', '/dev/zero'))).rejects.toMatchObject({ code: 'invalid-value' });
     expect(() => files(a).send('b@h2', 5 as unknown as string)).toThrow(TypeError);
     await expect(outcome(files(a).send('nobody@h9', path))).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
+  test('is announced as a thing that this box can do, by its names in disco', async () => {
+    await meet();
+    const answer = await a.link.request('b@h2', xml('iq', { type: 'get' }, xml('query', { xmlns: 'http://jabber.org/protocol/disco#info' })));
+    const features = answer.getChild('query')?.getChildren('feature').map(({ attrs }) => String(attrs['var']));
+    expect(features).toEqual(expect.arrayContaining([
+      'http://jabber.org/protocol/si', 'http://jabber.org/protocol/si/profile/file-transfer', 'http://jabber.org/protocol/bytestreams', 'http://jabber.org/protocol/ibb',
+      'urn:xmpp:hashes:2', 'urn:xmpp:hash-function-text-names:sha-256',
+    ]));
   });
 
   test('is taken without asking only from whom the owner said so', async () => {
