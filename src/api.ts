@@ -248,6 +248,27 @@ export interface Peer {
   /** SHA-256 of the public key, hex, once a stream has shown it. */
   readonly fingerprint?: string;
   readonly connected: boolean;
+  /**
+   * How it is known where no multicast reaches: the owner named it (`static`), a domain lists it (`domain`), or it
+   * called and the owner admits calls from there (`caller`). Absent for a peer on the link.
+   */
+  readonly via?: 'static' | 'domain' | 'caller';
+  /** The domain that lists it. */
+  readonly domain?: string;
+}
+
+/** A peer that this box calls because its owner, or a domain, says where it is. */
+export interface OffLinkPeer {
+  /** `HOST:PORT`, or the instance's name in its domain. */
+  readonly peer: string;
+  readonly domain?: string;
+  readonly state: 'calling' | 'open' | 'waiting';
+  /** What it is called, once it has proven whose it is. */
+  readonly name?: string;
+  /** Why it was not reached the last time, in words. */
+  readonly reason?: string;
+  /** When it is called again, ms since 1970. */
+  readonly nextAttempt?: number;
 }
 
 export interface PeerEvent { readonly type: 'up' | 'changed' | 'down'; readonly peer: Peer }
@@ -353,7 +374,14 @@ export interface BoxStatus {
   readonly fingerprint: string;
   readonly version: string;
   readonly dir: string;
-  readonly link: { readonly state: 'off' | 'starting' | 'up' | 'failed'; readonly port?: number; readonly interfaces: readonly string[]; readonly reason?: string };
+  readonly link: {
+    readonly state: 'off' | 'starting' | 'up' | 'failed';
+    readonly port?: number;
+    readonly interfaces: readonly string[];
+    readonly reason?: string;
+    /** Peers that are called because multicast does not reach them; absent when there are none. */
+    readonly offLink?: readonly OffLinkPeer[];
+  };
   readonly presence: OwnPresence;
   readonly peers: number;
   readonly homes: readonly HomeStatus[];
@@ -428,6 +456,10 @@ export interface Box extends AsyncDisposable {
     watch(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<PeerEvent>;
     /** The picture of a peer, once it has been found to be the one it announces; `undefined` when there is none. */
     avatar(name: string): Promise<Uint8Array | undefined>;
+    /** Calls the peer at `HOST[:PORT]`, where multicast does not reach, from now on and after every start. */
+    add(peer: string): Promise<void>;
+    /** Calls it no more. */
+    remove(peer: string): Promise<void>;
   };
   readonly files: {
     /**
@@ -499,6 +531,10 @@ export interface BoxOptions {
     readonly about?: Omit<About, 'personal'>;
     /** `false`: no first and last name, nick, email or jid is published. */
     readonly personal?: boolean;
+    /** Peers where multicast does not reach, as `HOST`, `HOST:PORT` or `[IPV6]:PORT`: a stream to each is kept open. */
+    readonly peers?: readonly string[];
+    /** Networks, as `10.8.0.0/16`, from which peers may call that are not on the link. Default none. */
+    readonly accept?: readonly string[];
   };
   readonly homes?: readonly HomeOptions[];
   /** Serve the control socket. Default true. */

@@ -78,7 +78,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   opened.add(async () => control?.close());
 
   if (options.link) {
-    const { interfaces, port } = options.link;
+    const { interfaces, port, offLink } = options.link;
     const mdns = createMdns({
       network: createSocketNetwork(), clock, trouble, host: hostname(), ...(interfaces === undefined ? {} : { interfaces }),
     });
@@ -89,7 +89,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
       registry: log.registry,
       roomy: () => log.roomy(),
       watched: () => service.isWatched,
-      name: bareName,
+      name: bareName, offLink,
       ...(interfaces === undefined ? {} : { interfaces }),
       ...(port === undefined ? {} : { port }),
       on: { opened: (peer) => service.opened(peer), closed: (peer) => service.closed(peer) },

@@ -106,6 +106,8 @@ export class LocalBox implements Box {
     list: async (): Promise<Peer[]> => this.#opened().link.peers(),
     watch: (options): AsyncIterableIterator<PeerEvent> => this.#opened().link.watch(options?.signal),
     avatar: async (name): Promise<Uint8Array | undefined> => this.#opened().link.avatar(name),
+    add: async (peer): Promise<void> => this.#opened().link.addPeer(peer),
+    remove: async (peer): Promise<void> => this.#opened().link.removePeer(peer),
   };
 
   readonly files: Box['files'] = {

@@ -17,11 +17,17 @@ export const DEFAULT_LIMITS: Limits = {
   subscriptions: 20_000,
 };
 
+/** Who is called, and may call, where no multicast reaches; what is in them the link checks. */
+export interface OffLinkOptions {
+  readonly peers: readonly string[];
+  readonly accept: readonly string[];
+}
+
 /** Options with every default filled in, checked once, at the door. */
 export interface CheckedOptions {
   readonly dir: string;
   readonly name: string | undefined;
-  readonly link: false | { readonly interfaces: readonly string[] | undefined; readonly port: number | undefined };
+  readonly link: false | { readonly interfaces: readonly string[] | undefined; readonly port: number | undefined; readonly offLink: OffLinkOptions };
   /** What it may say is known to the link, which checks it. */
   readonly about: About;
   readonly homes: readonly HomeOptions[];
@@ -62,14 +68,17 @@ function checkedName(name: string | undefined): string | undefined {
 function checkedLink(link: BoxOptions['link']): CheckedOptions['link'] {
   if (link === false) return false;
   if (link !== undefined && (typeof link !== 'object' || link === null)) throw new TypeError('link must be false or an object');
-  const { interfaces, port } = link ?? {};
+  const { interfaces, port, peers = [], accept = [] } = link ?? {};
   if (interfaces !== undefined && !(Array.isArray(interfaces) && interfaces.every((name) => typeof name === 'string' && name !== ''))) {
     throw new TypeError('link.interfaces must be a list of interface names');
   }
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65536)) {
     throw new LanpostError('invalid-value', 'link.port must be a whole number from 0 to 65535');
   }
-  return { interfaces, port };
+  for (const [name, list] of Object.entries({ peers, accept })) {
+    if (!(Array.isArray(list) && list.every((one) => typeof one === 'string'))) throw new TypeError(`link.${name} must be a list of texts`);
+  }
+  return { interfaces, port, offLink: { peers, accept } };
 }
 
 function aboutOf(link: BoxOptions['link']): About {

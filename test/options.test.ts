@@ -3,13 +3,13 @@ import { checkedOptions, DEFAULT_LIMITS } from '../src/options.ts';
 
 test('every option has a default', () => {
   expect(checkedOptions()).toEqual({
-    dir: expect.stringMatching(/\.lanpost$/), name: undefined, link: { interfaces: undefined, port: undefined },
+    dir: expect.stringMatching(/\.lanpost$/), name: undefined, link: { interfaces: undefined, port: undefined, offLink: { peers: [], accept: [] } },
     about: {}, homes: [], control: true, limits: DEFAULT_LIMITS,
   });
 });
 
 test.each([
-  [{ dir: 7 }, TypeError], [{ link: true }, TypeError], [{ link: { interfaces: 'eth0' } }, TypeError],
+  [{ dir: 7 }, TypeError], [{ link: true }, TypeError], [{ link: { interfaces: 'eth0' } }, TypeError], [{ link: { peers: 'h1' } }, TypeError], [{ link: { accept: [1] } }, TypeError],
   [{ control: 'no' }, TypeError], [{ limits: { speed: 1 } }, TypeError], [{ colour: 'red' }, TypeError],
 ])('%j is a wrong type', (options, type) => {
   expect(() => checkedOptions(options as never)).toThrow(type);

@@ -15,4 +15,4 @@ import { subscribe } from './commands/subscribe.ts';
 import { trust } from './commands/trust.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Command[] = [start, status, doctor, presence, peers, send, messages, publish, subscribe, ...files, pair, ...avatar, ...trust, ...home];
+export const COMMANDS: readonly Command[] = [start, status, doctor, presence, ...peers, send, messages, publish, subscribe, ...files, pair, ...avatar, ...trust, ...home];

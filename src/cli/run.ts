@@ -15,18 +15,18 @@ const PATIENCE = 2000;
 export async function run(argv: readonly string[]): Promise<number> {
   const [first = '', second = ''] = argv;
   if (['--help', '-h', 'help'].includes(first)) return help(argv.slice(1));
-  const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
-  if (group.length > 0 && ['--help', '-h'].includes(second)) return tell(groupHelp(first, group));
-  const words = group.length > 0 ? 2 : 1;
-  const command = COMMANDS.find(({ name }) => name === argv.slice(0, words).join(' '));
+  const group = COMMANDS.filter(({ name }) => name === first || name.startsWith(`${first} `));
+  if (group.length > 1 && ['--help', '-h'].includes(second)) return tell(groupHelp(first, group));
+  // Some words are a command of their own and the first of others.
+  const command = group.find(({ name }) => name === `${first} ${second}`) ?? group.find(({ name }) => name === first);
   if (!command) {
-    const what = first === '' ? 'a command is missing' : `there is no command "${argv.slice(0, words).join(' ')}"`;
+    const what = first === '' ? 'a command is missing' : `there is no command "${argv.slice(0, group.length > 0 ? 2 : 1).join(' ')}"`;
     const hint = group.length > 0 ? `one of ${group.map(({ name }) => name).join(', ')}` : 'see `lanpost --help`';
     return complain(`${what}: ${hint}`, 2);
   }
   const signal = interruption(process);
   try {
-    return await runCommand(command, argv.slice(words), signal);
+    return await runCommand(command, argv.slice(command.name.split(' ').length), signal);
   } catch (error) {
     return outcome(error, signal, command);
   }

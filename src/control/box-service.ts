@@ -22,6 +22,8 @@ export function boxService(box: Box): Service {
     'topics.get': (name: string) => box.topics.get(name),
     'topics.delete': (name: string) => box.topics.delete(name),
     'subscriptions.drop': (name: string) => box.subscriptions.drop(name),
+    'peers.add': (peer: string) => box.peers.add(peer),
+    'peers.remove': (peer: string) => box.peers.remove(peer),
     messageState: (id: string) => box.messageState(id),
     'trust.allow': (...args: Parameters<Box['trust']['allow']>) => box.trust.allow(...args),
     'trust.revoke': (peer: string) => box.trust.revoke(peer),

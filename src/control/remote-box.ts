@@ -87,6 +87,8 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
         const image = await call<Uint8Array | undefined>('peers.avatar', [peer]);
         return image && Uint8Array.from(image);
       },
+      async add(peer) { await call('peers.add', [peer]); },
+      async remove(peer) { await call('peers.remove', [peer]); },
     },
     files: {
       // The path means what it means here, not where the box runs.

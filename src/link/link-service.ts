@@ -184,6 +184,14 @@ export class LinkService {
     return this.#events.follow({ first: this.peers().map((peer) => ({ type: 'up', peer })), signal });
   }
 
+  async addPeer(peer: string): Promise<void> {
+    await this.#up().offLink.add(peer);
+  }
+
+  async removePeer(peer: string): Promise<void> {
+    await this.#up().offLink.remove(peer);
+  }
+
   /** Grants belong to keys. A name whose key is not known yet is asked for it. */
   async allow(peer: string, right: Right, filter: string): Promise<TrustEntry> {
     const known = this.trust.find(peer)?.fingerprint ?? (/^[0-9a-f]{64}$/i.test(peer) ? peer.toLowerCase() : undefined);

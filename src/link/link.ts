@@ -14,15 +14,16 @@ import { Capabilities } from './capabilities.ts';
 import type { RequestOptions } from '../xmpp/iq.ts';
 import type { PeerContext } from './context.ts';
 import { Doors } from './doors.ts';
+import { OffLink, type OffLinkOptions } from './off-link.ts';
 import type { OwnPresence } from './own-presence.ts';
 import { Peers } from './peers.ts';
 import { PresenceCheck } from './presence-check.ts';
 import type { OwnAddress } from './source-address.ts';
-import type { Timing } from './stream.ts';
 import { StaleStreams } from './stale-streams.ts';
 import { type Handed, Streams } from './streams.ts';
 import type { Ends, PeerStreams, ProvenPeer } from './streams-port.ts';
 import { createTcp, type Tcp } from './tcp.ts';
+import type { Timing } from './timing.ts';
 import { Unannounced } from './unannounced.ts';
 
 export const SERVICE = '_presence._tcp';
@@ -48,6 +49,9 @@ export interface LinkInit {
   /** The machine part; default this machine's name. */
   readonly host?: string;
   readonly port?: number;
+  /** Who is called, and may call, where no multicast reaches. */
+  readonly offLink?: OffLinkOptions;
+  readonly resolve?: (host: string) => Promise<readonly string[]>;
   readonly limits: Pick<Limits, 'peers' | 'streams' | 'stanzaBytes' | 'xmlDepth'>;
   readonly tcp?: Tcp;
   readonly timing?: Partial<Timing & { readonly silence: number }>;
@@ -88,6 +92,8 @@ export interface Link extends PeerStreams {
   avatar(name: string): Promise<Uint8Array | undefined>;
   /** For whoever must say why a peer is not seen or not reached. */
   facts(): LinkFacts;
+  /** Peers that are called where no multicast reaches. */
+  readonly offLink: Pick<OffLink, 'add' | 'remove'>;
   status(): BoxStatus['link'];
   /** Says goodbye to the link and to every stream. Idempotent. */
   close(): Promise<void>;
@@ -173,6 +179,7 @@ export function createLink(init: LinkInit): Link {
     dispatch: (stanza, context) => dispatcher.dispatch(stanza, context),
     ...(init.timing ? { timing: init.timing } : {}),
     roomy: init.roomy,
+    admits: address => offLink.admits(address),
     on: {
       disco: (peer, query) => capabilities.heard(peer, query),
       opened: peer => safely(() => init.on?.opened?.(peer)),
@@ -180,12 +187,21 @@ export function createLink(init: LinkInit): Link {
       changed: peer => {
         peers.touched(peer);
         unannounced.changed(peer);
+        offLink.changed(peer);
       },
+      reached: peer => unannounced.reached(peer),
       talked: peer => check.talked(peer),
       silent: peer => browsing?.reconfirm(peer),
     },
   });
   const unannounced = new Unannounced({ peers, stream: peer => streams.to(peer) });
+  const offLink = new OffLink({
+    options: init.offLink ?? { peers: [], accept: [] }, clock, registry, trouble,
+    call: (address, far) => streams.call(address, far),
+    isOpen: peer => streams.to(peer) !== undefined,
+    hangUp: peer => void streams.to(peer)?.close(),
+    ...(init.resolve ? { resolve: init.resolve } : {}),
+  });
   const stale = new StaleStreams({ interfaces: () => mdns.interfaces(), all: () => streams.all, to: peer => streams.to(peer) });
   const check = new PresenceCheck({
     clock,
@@ -236,6 +252,7 @@ export function createLink(init: LinkInit): Link {
     peers,
     tcp,
     interfaces: () => mdns.interfaces(),
+    offLink,
     send: (to, stanza, only) => streams.send(to, stanza, only),
     request: (to, iq, options) => streams.request(to, iq, options),
     prove: (peer, signal) => streams.prove(peer, signal),
@@ -258,6 +275,7 @@ export function createLink(init: LinkInit): Link {
         unannounced.found(service);
         stale.moved(service);
       });
+      offLink.start();
       timer = clock.every(LOOK_EVERY, () => {
         adapt().catch((error: unknown) => trouble({ kind: 'link.listen', message: error instanceof Error ? error.message : String(error) }));
       });
@@ -272,11 +290,13 @@ export function createLink(init: LinkInit): Link {
 
     status() {
       const { port } = doors;
+      const called = offLink.list();
       return {
         state,
         interfaces: mdns.interfaces().map(({ name: label }) => label),
         ...(port === undefined ? {} : { port }),
         ...(reason === undefined ? {} : { reason }),
+        ...(called.length > 0 ? { offLink: called } : {}),
       };
     },
 
@@ -284,6 +304,7 @@ export function createLink(init: LinkInit): Link {
       closing ??= (async () => {
         timer?.stop();
         check.stop();
+        offLink.close();
         browsing?.stop();
         avatars.close();
         // Goodbye first: nobody should call while the streams are being ended.

@@ -13,6 +13,8 @@ import { Refusal } from './refusal.ts';
 export const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 /** How long a peer that speaks XMPP 1.0, but is no box, may think about STARTTLS. */
 const OFFER_TIME = 1_000;
+/** RFC 6763 §4.1.1 */
+const INSTANCE_BYTES = 63;
 
 export type Side = 'dialled' | 'accepted';
 
@@ -34,8 +36,8 @@ export interface Terms {
   readonly disco: () => Element;
   /** Without TLS a peer of that name is not talked to: it says it is a box, or a key has the name. */
   readonly mustSecure: (name: string) => boolean;
-  /** The peer has proven the key; throws when the key may not go by that name. */
-  readonly proven: (name: string, spki: Uint8Array) => void;
+  /** The peer has proven the key; throws when the key may not go by that name. Gives the name it goes by here. */
+  readonly proven: (name: string, spki: Uint8Array) => string;
   /** It is talked to without a key. */
   readonly keyless: (name: string) => void;
   readonly sessions: SessionTerms;
@@ -54,14 +56,15 @@ export interface Agreed extends Managed {
 const downgrade = (name: string): Refusal =>
   new Refusal('downgrade', 'policy-violation', `${name} is known to have a key, but would speak only in the clear; if it has given that up, revoke its key`);
 
-export async function dial(channel: Channel, terms: Terms, name: string): Promise<Agreed> {
-  const secure = terms.mustSecure(name);
-  const hello = { from: terms.self, to: name, version: '1.0' };
+/** Without a name the peer says its own, under TLS; then nothing is said in the clear. */
+export async function dial(channel: Channel, terms: Terms, name: string | undefined): Promise<Agreed> {
+  const secure = name === undefined || terms.mustSecure(name);
+  const hello = { from: terms.self, ...(name === undefined ? {} : { to: name }), version: '1.0' };
   channel.header(hello);
   // COMPAT(libpurple 2.14): says no version and sends no features, which are then not waited for.
   const offered = isVersion1(await header(channel)) ? await features(channel, secure ? undefined : OFFER_TIME) : [];
   if (!offered.some(feature => is(feature, 'starttls', NS_TLS))) {
-    if (secure) throw downgrade(name);
+    if (secure) throw downgrade(name ?? 'the peer');
     terms.keyless(name);
     return { peer: name, tls: false, managed: false, ...told(offered) };
   }
@@ -70,14 +73,16 @@ export async function dial(channel: Channel, terms: Terms, name: string): Promis
   if (!is(proceed, 'proceed', NS_TLS)) throw new Refusal('protocol', 'policy-violation', 'STARTTLS was refused');
   const shown = await channel.secure('dialled');
   channel.header(hello); // first of all, so that a refusal can be told
+  const answer = name === undefined ? await header(channel) : undefined;
+  const said = name ?? instanceName(answer?.['from']);
   // Without a key TLS keeps secrets but proves nothing.
-  const spki = shown === undefined && !secure ? undefined : prove(terms, name, shown);
-  if (!spki) terms.keyless(name);
-  const inner = isVersion1(await header(channel)) ? await features(channel) : [];
-  const outcome = { peer: name, tls: true, ...told(inner) };
+  const { spki, peer } = shown === undefined && !secure ? { spki: undefined, peer: said } : prove(terms, said, shown);
+  if (!spki) terms.keyless(peer);
+  const inner = isVersion1(answer ?? await header(channel)) ? await features(channel) : [];
+  const outcome = { peer, tls: true, ...told(inner) };
   if (!spki) return { ...outcome, managed: false };
   if (!inner.some(feature => is(feature, 'sm', NS_SM))) return { ...outcome, spki, managed: false };
-  const managed = await enableOrResume(terms.sessions, { name, fingerprint: fingerprintOf(spki) }, {
+  const managed = await enableOrResume(terms.sessions, { name: peer, fingerprint: fingerprintOf(spki) }, {
     write: stanza => channel.write(stanza), element: () => element(channel),
   });
   return { ...outcome, spki, ...managed };
@@ -111,21 +116,26 @@ export async function accept(channel: Channel, terms: Terms, candidates: (from: 
   channel.write(xml('proceed', { xmlns: NS_TLS }));
   const shown = await channel.secure('accepted');
   const again = await header(channel);
-  const peer = names.find(name => name === again['from']) ?? only;
-  if (again['from'] !== undefined && again['from'] !== peer) throw new Refusal('protocol', 'invalid-from', 'the name changed under TLS');
-  open(peer);
+  const said = names.find(name => name === again['from']) ?? only;
+  if (again['from'] !== undefined && again['from'] !== said) throw new Refusal('protocol', 'invalid-from', 'the name changed under TLS');
+  open(said);
   // Without a key TLS keeps secrets but proves nothing.
-  const spki = shown === undefined && !terms.mustSecure(peer) ? undefined : prove(terms, peer, shown);
+  const { spki, peer } = shown === undefined && !terms.mustSecure(said) ? { spki: undefined, peer: said } : prove(terms, said, shown);
   if (!spki) terms.keyless(peer);
   channel.write(xml('stream:features', {}, ...(spki ? [xml('sm', { xmlns: NS_SM })] : []), terms.disco()));
   if (!spki) return { peer, tls: true, managed: false };
   return { peer, tls: true, spki, ...await enableAsAsked(terms.sessions, { name: peer, fingerprint: fingerprintOf(spki) }, channel) };
 }
 
-function prove(terms: Terms, name: string, spki: Uint8Array | undefined): Uint8Array {
+function prove(terms: Terms, name: string, spki: Uint8Array | undefined): { readonly spki: Uint8Array; readonly peer: string } {
   if (!spki) throw new Refusal('downgrade', 'not-authorized', `${name} showed no certificate`);
-  terms.proven(name, spki);
-  return spki;
+  return { spki, peer: terms.proven(name, spki) };
+}
+
+/** RFC 6763 §4.1.1: one label of UTF-8. */
+export function instanceName(from: string | undefined): string {
+  if (from === undefined || from === '' || Buffer.byteLength(from) > INSTANCE_BYTES) throw new Refusal('protocol', 'improper-addressing', 'the peer did not say its name');
+  return from;
 }
 
 function plainOnly(terms: Terms, name: string): string {

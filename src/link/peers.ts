@@ -11,6 +11,14 @@ export interface Sighting {
   readonly port: number;
   readonly txt: Iterable<readonly [string, string | true]>;
   readonly addresses: readonly PeerAddress[];
+  /** Not discovered: known by its stream. */
+  readonly via?: Via;
+}
+
+/** How a peer is known that no multicast reaches. */
+export interface Via {
+  readonly kind: 'static' | 'domain' | 'caller';
+  readonly domain?: string;
 }
 
 export interface PeerAddress {
@@ -26,6 +34,7 @@ export interface KnownPeer {
   readonly port: number;
   readonly addresses: readonly PeerAddress[];
   readonly claims: Claims;
+  readonly via?: Via;
 }
 
 /** What the streams know of it. */
@@ -86,8 +95,8 @@ export class Peers {
       return;
     }
     this.#ignored.delete(name);
-    const { host, port, addresses } = sighting;
-    const peer = { name, host, port, addresses, claims: readTxt(sighting.txt) };
+    const { host, port, addresses, via } = sighting;
+    const peer = { name, host, port, addresses, claims: readTxt(sighting.txt), ...(via ? { via } : {}) };
     if (before) this.#unindex(before);
     this.#known.set(name, peer);
     for (const { address } of addresses) {
@@ -193,6 +202,8 @@ export class Peers {
       ...personal(claims),
       addresses: [...new Set(peer.addresses.map(({ address }) => address))],
       box: claims.box,
+      ...(peer.via ? { via: peer.via.kind } : {}),
+      ...(peer.via?.domain === undefined ? {} : { domain: peer.via.domain }),
       ...this.#init.standing(name),
     };
   }

@@ -30,7 +30,7 @@ export interface Claims extends Pick<Peer, 'status' | 'nick' | 'first' | 'last' 
 /** RFC 6763 §6.2: what a TXT record should have at most. */
 export const TXT_BYTES = 1_300;
 /** Our own key in the TXT record; its value is the version of what boxes speak among themselves. */
-const BOX_KEY = 'lanpost';
+export const BOX_KEY = 'lanpost';
 const BOX_VERSION = '1';
 const WIRE_STATUS: Readonly<Record<PeerStatus, string>> = { available: 'avail', away: 'away', dnd: 'dnd' };
 /** RFC 6763 §6.1: one string of a TXT record holds at most 255 bytes. */

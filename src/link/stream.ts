@@ -21,6 +21,7 @@ import { Refusal } from './refusal.ts';
 import { plainAddress } from './source-address.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
+import { TIMING, type Timing } from './timing.ts';
 import { Unproven } from './unproven.ts';
 
 export interface LinkStreamInit {
@@ -37,6 +38,8 @@ export interface LinkStreamInit {
   /** Set while too much waits for the disk: resolves when it does not any more. */
   readonly roomy?: () => Promise<void> | undefined;
   readonly timing?: Partial<Timing>;
+  /** It is not closed for being idle: nothing else says that the peer is there. */
+  readonly stays?: boolean;
 }
 
 export interface LinkStreamCallbacks {
@@ -50,19 +53,6 @@ export interface LinkStreamCallbacks {
   closed(stream: LinkStream, reason: Error | undefined): void;
 }
 
-/** All in milliseconds. */
-export interface Timing {
-  readonly negotiation: number;
-  readonly idle: number;
-  /** How long a peer that confirms may take to answer. */
-  readonly answer: number;
-  /** How long a close waits for confirmations. */
-  readonly settle: number;
-  /** How often idleness and late answers are looked for. */
-  readonly look: number;
-}
-
-export const TIMING: Timing = { negotiation: 10_000, idle: 600_000, answer: 10_000, settle: 2_000, look: 2_000 };
 /** Stanzas being worked on, above and below which the peer is not, and again, read from. */
 const BUSY = 256;
 const CALM = 128;
@@ -484,7 +474,7 @@ export class LinkStream {
   #look(): void {
     if (this.#state !== 'ready' || this.held) return;
     const { answer, idle } = this.#timing;
-    if (this.#init.clock.mono() - this.#lastStanza > idle && this.#confirmations.isSettled) {
+    if (!this.#init.stays && this.#init.clock.mono() - this.#lastStanza > idle && this.#confirmations.isSettled) {
       void this.close();
     } else if (this.unanswered > answer) {
       this.#socket.destroy(new LanpostError('timeout', 'The peer does not answer.'));

@@ -5,7 +5,6 @@ import type { Clock } from '../clock.ts';
 import { type ErrorCode, LanpostError } from '../errors.ts';
 import { late } from '../late.ts';
 import { Seldom } from '../seldom.ts';
-import { fingerprintOf } from '../trust/fingerprint.ts';
 import type { Identity } from '../trust/identity.ts';
 import type { Trust } from '../trust/trust.ts';
 import { withHtml } from '../xep/message-body.ts';
@@ -15,17 +14,21 @@ import { errorReply } from '../xmpp/stanza.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { isLegal } from '../xml/text.ts';
 import { admitted, believed, type PeerContext } from './context.ts';
+import { callersAt } from './callers.ts';
 import { Dialer } from './dialer.ts';
 import { Doorman } from './doorman.ts';
 import { Line } from './line.ts';
+import { BOX_KEY } from './presence.ts';
 import type { Agreed, Channel, Side, Terms } from './negotiation.ts';
-import type { Peers, Standing } from './peers.ts';
+import type { Peers, Sighting, Standing } from './peers.ts';
 import { Refusal } from './refusal.ts';
 import { Sessions } from './sessions.ts';
 import { onLink, type OwnAddress, plainAddress } from './source-address.ts';
-import type { LinkStream, Sent, Timing } from './stream.ts';
+import type { LinkStream, Sent } from './stream.ts';
 import type { Ends, PeerStreams, ProvenPeer } from './streams-port.ts';
 import type { Tcp } from './tcp.ts';
+import { type Far, termsOf } from './terms.ts';
+import type { Timing } from './timing.ts';
 
 export interface StreamsInit {
   readonly clock: Clock;
@@ -46,6 +49,8 @@ export interface StreamsInit {
   readonly dispatch: (stanza: Element, context: PeerContext) => Promise<Element | undefined>;
   readonly timing?: Partial<Timing>;
   readonly roomy?: (() => Promise<void> | undefined) | undefined;
+  /** Whether the owner admits calls from that address, which is not on the link. */
+  readonly admits?: (address: string) => boolean;
   readonly on: {
     /** What a peer can do, as it says. */
     disco(name: string, query: Element): void;
@@ -55,13 +60,14 @@ export interface StreamsInit {
     changed(name: string): void;
     /** A message went there, or came from there. */
     talked(name: string): void;
+    /** A stream to a peer that is not on the link is about to be in use. */
+    reached(peer: Sighting): void;
     /** Its stream died without a goodbye, or nobody listens where it said: its records may be stale. */
     silent(name: string): void;
   };
 }
 
-/** How long a caller may be ahead of its announcement. */
-const ANNOUNCED_WITHIN = 3_000;
+const CONNECT_TIME = 3_000;
 /** Trouble a stranger can cause at will is told this often. */
 const TELL_EVERY = 10_000;
 /** How long a key that is only seen keeps its stream when all are taken. */
@@ -199,12 +205,25 @@ export class Streams implements PeerStreams {
     return line.proven;
   }
 
+  /** Opens a stream to where the owner says a peer is. It says its name itself, under TLS. */
+  async call(address: string, far: Far): Promise<ProvenPeer> {
+    const code = this.#code ?? await this.#load();
+    if (this.#closing) throw new LanpostError('closed');
+    if (!this.#makeRoom()) throw new LanpostError('busy', 'Too many streams are open.');
+    const socket = await this.#init.tcp.connect(address, far.port, CONNECT_TIME);
+    const { stream, opened } = this.#open(code, socket, 'dialled', plainAddress(address), channel => code.negotiation.dial(channel, this.#terms(plainAddress(address), far), undefined), far);
+    const reason = await opened;
+    if (reason) throw reason;
+    return { name: stream.agreed?.peer ?? '', fingerprint: stream.fingerprint ?? '' };
+  }
+
   /** Somebody is at the door. */
   accepted(socket: Socket): void {
     const address = plainAddress(socket.remoteAddress ?? '');
     const own = this.#init.interfaces().flatMap(({ addresses }) => addresses);
     socket.on('error', () => undefined); // until the stream takes it over; a caller that hangs up is no trouble
-    if (this.#closing || !onLink(address, own) || !this.#doorman.admits(address)) {
+    const near = onLink(address, own);
+    if (this.#closing || !(near || this.#init.admits?.(address)) || !this.#doorman.admits(address)) {
       socket.destroy();
       this.#tell('refused', `a connection from ${address} was refused: not on this link, too many, or too often`);
       return;
@@ -213,12 +232,13 @@ export class Streams implements PeerStreams {
       this.#waiting.delete(socket);
       this.#doorman.left(address);
     });
+    const far: Far | undefined = near ? undefined : { host: address, port: 0, via: { kind: 'caller' } };
     if (this.#code) {
-      this.#answer(socket, address, this.#code);
+      this.#answer(socket, address, this.#code, far);
       return;
     }
     this.#wait(socket);
-    this.#load().then(code => this.#answer(socket, address, code), (error: unknown) => {
+    this.#load().then(code => this.#answer(socket, address, code, far), (error: unknown) => {
       socket.destroy();
       this.#tell('stream', error instanceof Error ? error.message : String(error), 'unsupported');
     });
@@ -235,13 +255,15 @@ export class Streams implements PeerStreams {
     this.#waiting.add(socket);
   }
 
-  #answer(socket: Socket, address: string, code: StreamCode): void {
+  #answer(socket: Socket, address: string, code: StreamCode, far: Far | undefined): void {
     this.#waiting.delete(socket);
     if (this.#closing || socket.destroyed || !this.#makeRoom()) {
       socket.destroy();
       return;
     }
-    this.#open(code, socket, 'accepted', address, channel => code.negotiation.accept(channel, this.#terms(address), from => this.#callers(from, address)));
+    const { accept, instanceName } = code.negotiation;
+    const callers = async (from: string | undefined): Promise<readonly string[]> => (far ? [instanceName(from)] : callersAt(this.#init.peers, from, address));
+    this.#open(code, socket, 'accepted', address, channel => accept(channel, this.#terms(address, far), callers), far);
   }
 
   #load(): Promise<StreamCode> {
@@ -317,41 +339,13 @@ export class Streams implements PeerStreams {
   }
 
   /** With whoever is at the other end of a connection to or from that address. */
-  #terms(address: string): Terms {
-    const { trust, disco, self, peers } = this.#init;
-    const saysBox = (name: string): boolean => peers.get(name)?.claims.box === true;
-    return {
-      self: self(),
-      disco,
-      mustSecure: name => saysBox(name) || trust.insists(name, [address, ...(peers.get(name)?.addresses ?? []).map(announced => plainAddress(announced.address))]),
-      proven: (name, spki) => {
-        const check = trust.impostor(name, fingerprintOf(spki));
-        if (check === 'impostor') throw new Refusal('impostor', 'not-authorized', `${name} is the name of a paired key, but was used with another`);
-        if (check === 'renamed') this.#tell('renamed', `${name} now has another key than the one seen before`);
-        trust.seen(spki, name, saysBox(name) ? { address } : undefined);
-      },
-      keyless: name => {
-        if (trust.passedOn(name)) this.#tell('renamed', `${name} has shown a key before, and now has none`);
-      },
-      sessions: this.#sessions,
-    };
+  #terms(address: string, far?: Far): Terms {
+    const holder = (name: string): string | undefined => this.#lines.get(name)?.proven?.fingerprint;
+    const renamed = (what: string): void => this.#tell('renamed', what);
+    return termsOf({ ...this.#init, holder, renamed, sessions: this.#sessions }, address, far);
   }
 
-  /** Who may be calling from there: the name said, if it is announced at that address, else all that are. */
-  async #callers(from: string | undefined, address: string): Promise<readonly string[]> {
-    const { peers } = this.#init;
-    // COMPAT(iChat, Adium): older ones say an IP address.
-    if (from === undefined || isIP(from) !== 0) {
-      const found = await peers.awaited(() => { const all = peers.at(address); return all.length > 0 ? all : undefined; }, ANNOUNCED_WITHIN);
-      return (found ?? []).map(({ name }) => name);
-    }
-    // Asked again with every announcement there is: not by going through all peers at that address.
-    // The name as it was announced, not as it was said: what is cut from a read keeps all of that read in memory.
-    const found = await peers.awaited(() => (peers.isAt(from, address) ? peers.get(from)?.name : undefined), ANNOUNCED_WITHIN);
-    return found === undefined ? [] : [found];
-  }
-
-  #open(code: StreamCode, socket: Socket, side: Side, address: string, agree: (channel: Channel) => Promise<Agreed>): { stream: LinkStream; opened: Promise<Error | undefined> } {
+  #open(code: StreamCode, socket: Socket, side: Side, address: string, agree: (channel: Channel) => Promise<Agreed>, far?: Far): { stream: LinkStream; opened: Promise<Error | undefined> } {
     const { clock, identity, limits, timing } = this.#init;
     let settle: (reason: Error | undefined) => void;
     const opened = new Promise<Error | undefined>(resolve => { settle = resolve; });
@@ -363,9 +357,11 @@ export class Streams implements PeerStreams {
       pace: () => this.#doorman.pace(address),
       roomy: () => this.#init.roomy?.(),
       ...(timing ? { timing } : {}),
+      ...(far ? { stays: true } : {}),
       on: {
         ready: ready => {
           const { peer = '', disco } = ready.agreed ?? {};
+          if (far) this.#reached(peer, address, far);
           this.#line(peer).add(ready);
           if (disco) this.#init.on.disco(peer, disco);
           settle(undefined);
@@ -379,6 +375,11 @@ export class Streams implements PeerStreams {
     });
     this.#all.set(stream, address);
     return { stream, opened };
+  }
+
+  #reached(instance: string, address: string, { host, port, via }: Far): void {
+    const family = isIP(address) === 6 ? 6 : 4;
+    this.#init.on.reached({ instance, host, port, via, txt: [[BOX_KEY, '']], addresses: [{ address, family, interface: '' }] });
   }
 
   #closed(stream: LinkStream, reason: Error | undefined): void {

@@ -6,7 +6,7 @@ import type { LinkStream } from './stream.ts';
 const ANSWER = 3_000;
 
 export interface UnannouncedParts {
-  readonly peers: Pick<Peers, 'found' | 'gone'>;
+  readonly peers: Pick<Peers, 'found' | 'get' | 'gone'>;
   /** The stream in use to that peer. */
   readonly stream: (name: string) => Pick<LinkStream, 'managed' | 'held' | 'unanswered' | 'probe' | 'destroy'> | undefined;
 }
@@ -25,6 +25,13 @@ export class Unannounced {
 
   found(sighting: Sighting): void {
     this.#names.delete(sighting.instance);
+    this.#parts.peers.found(sighting);
+  }
+
+  /** A peer that no multicast reaches has opened a stream, or taken a call. */
+  reached(sighting: Sighting): void {
+    if (this.#parts.peers.get(sighting.instance)) return;
+    this.#names.add(sighting.instance);
     this.#parts.peers.found(sighting);
   }
 

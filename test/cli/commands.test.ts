@@ -256,6 +256,15 @@ describe('lanpost', () => {
     }
   });
 
+  it('peers adds and removes who is called, or says why not', async () => {
+    for (const what of ['add', 'remove']) {
+      expect(await run('peers', what, 'pi.example.org')).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^lanpost: the link is off.*\n$/) });
+      expect(await run('peers', what)).toMatchObject({ code: 2, err: expect.stringContaining('HOST[:PORT] is missing') });
+    }
+    expect(await run('peers', 'ad')).toMatchObject({ code: 2, err: expect.stringContaining('one argument too many') });
+    expect((await run('peers', '--help')).out).toMatch(/peers +List.*\n +peers add HOST/);
+  });
+
   it('trust says why it cannot allow, exit 1', async () => {
     expect(await run('trust', 'allow', 'nobody@nowhere', 'read', '#')).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^lanpost: .+\n$/) });
   });

@@ -210,6 +210,11 @@ describe.each(['in this process', 'attached'])('a box %s', (where) => {
     await expect(box.send('', 'x')).rejects.toMatchObject({ name: 'LanpostError' });
   });
 
+  it('says so when there is no link to call peers from', async () => {
+    await expect(box.peers.add('pi.example.org')).rejects.toMatchObject({ code: 'unreachable' });
+    await expect(box.peers.remove('pi.example.org')).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
   it('has lists, and events that end when they are left', async () => {
     expect([await box.peers.list(), await box.trust.list(), await box.homes.list(), await box.subscriptions.list()]).toEqual([[], [], [], []]);
     const stop = new AbortController();

@@ -22,10 +22,16 @@ import type { Element } from '../../src/xmpp/element.ts';
 import { Bell } from '../support/bell.ts';
 import { memoryRegistry } from '../trust/fixtures.ts';
 
-const NET = '10.77.0';
-/** Hosts of the pretended network are addresses of the loopback network, which has 16 million. */
-const real = (address: string): string => address.replace(NET, '127.77.0');
-const pretended = (address: string | undefined): string => (address ?? '').replace('127.77.0', NET);
+/** Hosts of the pretended networks are addresses of the loopback network, which has 16 million. */
+const real = (address: string): string => address.replace(/^10\.(7[78])\.0/, '127.$1.0');
+const pretended = (address: string | undefined): string => (address ?? '').replace(/^127\.(7[78])\.0/, '10.$1.0');
+/** Hosts from 101 on are on another link, which no multicast reaches. */
+const ELSEWHERE = 100;
+
+/** Multicast reaches one link: what the tests say of other addresses is said on the first one. */
+function isHeard({ addresses }: Found, at: string): boolean {
+  return addresses.some(({ address }) => address.startsWith('10.78.')) === at.startsWith('10.78.');
+}
 
 export interface Received { readonly body: string; readonly from: string; readonly context: PeerContext; readonly stanza: Element }
 
@@ -50,12 +56,16 @@ export interface BoxSetup {
   /** What a message causes; it counts as handled when this resolves. */
   readonly handle?: (message: Received) => Promise<void>;
   readonly clock?: Clock;
+  /** What the machine is called; default `h` and its number. */
+  readonly host?: string;
   readonly roomy?: () => Promise<void> | undefined;
   /** What the first stream waits for. */
   readonly certificate?: () => Promise<string>;
   readonly limits?: { peers?: number; streams?: number; stanzaBytes?: number; xmlDepth?: number };
   readonly about?: About;
   readonly registry?: ReturnType<typeof memoryRegistry>;
+  readonly offLink?: LinkInit['offLink'];
+  readonly resolve?: LinkInit['resolve'];
 }
 
 /** A LAN in one process: real TCP between loopback addresses, discovery by word of mouth. */
@@ -86,7 +96,11 @@ export class SimulatedLan {
   }
 
   address(host: number): string {
-    return `${NET}.${host}`;
+    return host > ELSEWHERE ? `10.78.0.${host - ELSEWHERE}` : `10.77.0.${host}`;
+  }
+
+  #tell(event: BrowseEvent): void {
+    for (const [tell, address] of this.#listeners) if (isHeard(event.service, address)) tell(event);
   }
 
   async identity(): Promise<Identity> {
@@ -100,7 +114,11 @@ export class SimulatedLan {
   announce(found: Found): void {
     const before = this.#services.has(found.instance);
     this.#services.set(found.instance, found);
-    for (const [tell] of this.#listeners) tell({ type: before ? 'changed' : 'up', service: found });
+    this.#tell({ type: before ? 'changed' : 'up', service: found });
+  }
+
+  portOf(instance: string): number | undefined {
+    return this.#services.get(instance)?.port;
   }
 
   /** Another machine turns out to have had the name first. */
@@ -114,7 +132,7 @@ export class SimulatedLan {
   withdraw(instance: string): void {
     const service = this.#services.get(instance);
     if (!service || !this.#services.delete(instance)) return;
-    for (const [tell] of this.#listeners) tell({ type: 'down', service });
+    this.#tell({ type: 'down', service });
   }
 
   mdns(host: number): Pick<Mdns, 'publish' | 'browse' | 'interfaces' | 'state'> {
@@ -140,8 +158,8 @@ export class SimulatedLan {
         };
       },
       browse: (_type, on) => {
-        this.#listeners.set(on, '');
-        for (const service of this.#services.values()) on({ type: 'up', service });
+        this.#listeners.set(on, this.address(host));
+        for (const service of this.#services.values()) if (isHeard(service, this.address(host))) on({ type: 'up', service });
         return {
           stop: () => void this.#listeners.delete(on),
           reconfirm: name => void this.doubted.push(name),
@@ -222,9 +240,11 @@ export class SimulatedLan {
     const link = createLink({
       mdns: this.mdns(host), trust, identity, registry, clock, trouble, dispatcher, disco, own,
       certificate: setup.certificate ?? (() => selfSigned(identity.key)),
-      name: user, host: `h${host}`, port: 0, tcp: this.tcp(host),
+      name: user, host: setup.host ?? `h${host}`, port: 0, tcp: this.tcp(host),
       limits: { peers: 100, streams: 50, stanzaBytes: 262_144, xmlDepth: 32, ...setup.limits },
       ...(setup.timing ? { timing: setup.timing } : {}),
+      ...(setup.offLink ? { offLink: setup.offLink } : {}),
+      ...(setup.resolve ? { resolve: setup.resolve } : {}),
       ...(setup.roomy ? { roomy: setup.roomy } : {}),
       on: { opened: noted(opened), closed: noted(closed) },
     });

@@ -1,9 +1,9 @@
-import type { Peer, PeerEvent } from '../../index.ts';
+import type { OffLinkPeer, Peer, PeerEvent } from '../../index.ts';
 import type { Command } from '../command.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
 
-export const peers: Command = {
+const list: Command = {
   name: 'peers',
   takes: [],
   summary: 'List who is on the link',
@@ -12,7 +12,10 @@ export const peers: Command = {
   async run({ args, out, signal, attach }) {
     const box = await attach();
     if (!args.flag('watch')) {
-      await out.table(await box.peers.list(), COLUMNS, 'nobody else is on the link');
+      const [there, { link }] = await Promise.all([box.peers.list(), box.status()]);
+      // For people only: whoever is not reached is no peer.
+      const called = out.json ? [] : (link.offLink ?? []).filter(({ state }) => state !== 'open');
+      await out.table([...there, ...called], COLUMNS, 'nobody else is on the link');
       return;
     }
     try {
@@ -23,13 +26,45 @@ export const peers: Command = {
   },
 };
 
-const COLUMNS: Readonly<Record<string, (peer: Peer) => string>> = {
-  NAME: (peer) => peer.name,
-  STATUS: statusInWords,
-  KIND: (peer) => (peer.box ? 'box' : 'person'),
-  TRUST: (peer) => peer.trust,
-  HOST: (peer) => `${peer.host}:${peer.port}`,
-  FINGERPRINT: (peer) => peer.fingerprint?.slice(0, 16) ?? '-',
+const add: Command = {
+  name: 'peers add',
+  takes: ['HOST[:PORT]'],
+  summary: 'Keep a stream to the box there, where multicast does not reach',
+  options: {},
+  notes: ['It is called now and after every start. The box there must take the call: `lanpost start --accept NETWORK`.'],
+  examples: ['lanpost peers add box.example.org', 'lanpost peers add [2001:db8::7]:5298'],
+  async run({ args, attach }) {
+    const box = await attach();
+    await box.peers.add(args.positionals[0] ?? '');
+  },
+};
+
+const remove: Command = {
+  name: 'peers remove',
+  takes: ['HOST[:PORT]'],
+  summary: 'Call the box there no more',
+  options: {},
+  examples: ['lanpost peers remove box.example.org'],
+  async run({ args, attach }) {
+    const box = await attach();
+    await box.peers.remove(args.positionals[0] ?? '');
+  },
+};
+
+export const peers: readonly Command[] = [list, add, remove];
+
+/** A peer, or one that is called and does not answer. */
+type Row = Peer | OffLinkPeer;
+const isPeer = (row: Row): row is Peer => 'address' in row;
+
+const COLUMNS: Readonly<Record<string, (row: Row) => string>> = {
+  NAME: (row) => row.name ?? '-',
+  STATUS: (row) => (isPeer(row) ? statusInWords(row) : `not reached${row.reason === undefined ? '' : ` (${row.reason})`}`),
+  KIND: (row) => (!isPeer(row) ? '-' : row.box ? 'box' : 'person'),
+  TRUST: (row) => (isPeer(row) ? row.trust : '-'),
+  HOST: (row) => (isPeer(row) ? `${row.host}:${row.port}` : row.peer),
+  VIA: (row) => (isPeer(row) ? row.domain ?? row.via ?? 'link' : row.domain ?? 'static'),
+  FINGERPRINT: (row) => (isPeer(row) ? row.fingerprint?.slice(0, 16) : undefined) ?? '-',
 };
 
 function statusInWords({ status, statusText }: Peer): string {

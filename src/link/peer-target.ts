@@ -1,0 +1,26 @@
+import { isIPv6 } from 'node:net';
+import { LanpostError } from '../errors.ts';
+
+/** Where every XEP-0174 client listens when it can. */
+const USUAL_PORT = 5298;
+/** RFC 1035 §2.3.4. */
+const HOST_BYTES = 253;
+
+/** Where a peer is that no multicast reaches, as the owner says it. */
+export interface PeerTarget {
+  /** As it is shown, and told apart: host and port. */
+  readonly label: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `host`, `host:port`, `[IPv6]:port`, or an IPv6 address alone. */
+export function parseTarget(text: string): PeerTarget {
+  if (typeof text !== 'string') throw new TypeError('a peer is given as HOST or HOST:PORT');
+  const [, bracketed, plain, digits] = isIPv6(text) ? [text, text] : /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const port = digits === undefined ? USUAL_PORT : Number(digits);
+  const isHost = host !== undefined && (bracketed === undefined ? /^[\w.-]+$/.test(host) : isIPv6(host)) && host.length <= HOST_BYTES;
+  if (!isHost || port < 1 || port > 65_535) throw new LanpostError('invalid-value', `"${text}" is no HOST, HOST:PORT or [IPV6]:PORT`);
+  return { host, port, label: `${bracketed === undefined ? host : `[${host}]`}:${port}` };
+}
