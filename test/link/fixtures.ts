@@ -23,14 +23,14 @@ import { Bell } from '../support/bell.ts';
 import { memoryRegistry } from '../trust/fixtures.ts';
 
 /** Hosts of the pretended networks are addresses of the loopback network, which has 16 million. */
-const real = (address: string): string => address.replace(/^10\.(7[78])\.0/, '127.$1.0');
-const pretended = (address: string | undefined): string => (address ?? '').replace(/^127\.(7[78])\.0/, '10.$1.0');
-/** Hosts from 101 on are on another link, which no multicast reaches. */
-const ELSEWHERE = 100;
+const real = (address: string): string => address.replace(/^10\.(7[79])\.0/, '127.$1.0');
+const pretended = (address: string | undefined): string => (address ?? '').replace(/^127\.(7[79])\.0/, '10.$1.0');
+/** Hosts from 1001 on are on another link, which no multicast reaches. */
+const ELSEWHERE = 1_000;
 
 /** Multicast reaches one link: what the tests say of other addresses is said on the first one. */
 function isHeard({ addresses }: Found, at: string): boolean {
-  return addresses.some(({ address }) => address.startsWith('10.78.')) === at.startsWith('10.78.');
+  return addresses.some(({ address }) => address.startsWith('10.79.')) === at.startsWith('10.79.');
 }
 
 export interface Received { readonly body: string; readonly from: string; readonly context: PeerContext; readonly stanza: Element }
@@ -96,7 +96,7 @@ export class SimulatedLan {
   }
 
   address(host: number): string {
-    return host > ELSEWHERE ? `10.78.0.${host - ELSEWHERE}` : `10.77.0.${host}`;
+    return host > ELSEWHERE ? `10.79.0.${host - ELSEWHERE}` : `10.77.0.${host}`;
   }
 
   #tell(event: BrowseEvent): void {

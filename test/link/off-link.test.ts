@@ -15,35 +15,35 @@ afterEach(() => lan.close());
 
 /** Two boxes on two links; `a` takes calls from the other one, `b` calls. */
 async function apart(more: { a?: BoxSetup; b?: BoxSetup } = {}): Promise<{ a: TestBox; b: TestBox }> {
-  const a = await lan.box(1, 'a', { ...offLink({ accept: ['10.78.0.0/16'] }), ...more.a });
-  const b = await lan.box(101, 'b', { ...offLink({ peers: [`10.77.0.1:${portOf(a)}`] }), ...more.b });
+  const a = await lan.box(1, 'a', { ...offLink({ accept: ['10.79.0.0/16'] }), ...more.a });
+  const b = await lan.box(1001, 'b', { ...offLink({ peers: [`10.77.0.1:${portOf(a)}`] }), ...more.b });
   return { a, b };
 }
 
 describe('where multicast does not reach', () => {
   test('a box that is named is called, and is a peer by the name that its key has proven', async () => {
     const { a, b } = await apart();
-    await lan.until(() => a.link.peers.get('b@h101') !== undefined && b.link.peers.get('a@h1') !== undefined);
+    await lan.until(() => a.link.peers.get('b@h1001') !== undefined && b.link.peers.get('a@h1') !== undefined);
     expect(b.link.peers.describe('a@h1')).toMatchObject({ via: 'static', box: true, connected: true, trust: 'seen', fingerprint: a.identity.fingerprint });
-    expect(a.link.peers.describe('b@h101')).toMatchObject({ via: 'caller', box: true, connected: true, trust: 'seen', fingerprint: b.identity.fingerprint });
+    expect(a.link.peers.describe('b@h1001')).toMatchObject({ via: 'caller', box: true, connected: true, trust: 'seen', fingerprint: b.identity.fingerprint });
     expect(b.link.status().offLink).toEqual([{ peer: `10.77.0.1:${portOf(a)}`, state: 'open', name: 'a@h1' }]);
     await (await b.link.send('a@h1', say('there'))).delivered;
-    await (await a.link.send('b@h101', say('and back'))).delivered;
-    expect(a.messages).toMatchObject([{ body: 'there', context: { tls: true, name: 'b@h101' } }]);
+    await (await a.link.send('b@h1001', say('and back'))).delivered;
+    expect(a.messages).toMatchObject([{ body: 'there', context: { tls: true, name: 'b@h1001' } }]);
     expect(b.messages).toMatchObject([{ body: 'and back', context: { tls: true, name: 'a@h1' } }]);
   });
 
   test('a name is resolved at each call, all its addresses are tried, and the call is repeated', async () => {
     const answers = [[], ['10.77.0.9', '10.77.0.1']];
-    const a = await lan.box(1, 'a', offLink({ accept: ['10.78.0.101', '10.78.0.1'] }));
+    const a = await lan.box(1, 'a', offLink({ accept: ['10.79.0.101', '10.79.0.1'] }));
     const asked: string[] = [];
-    const b = await lan.box(101, 'b', {
+    const b = await lan.box(1001, 'b', {
       ...offLink({ peers: [`a.example.org:${portOf(a)}`] }),
       resolve: (host) => { asked.push(host); return Promise.resolve(answers[asked.length - 1] ?? ['10.77.0.1']); },
     });
     await lan.until(() => b.link.peers.get('a@h1') !== undefined);
     expect(asked).toEqual(['a.example.org', 'a.example.org']);
-    expect(lan.dials).toEqual(['101>10.77.0.9', '101>10.77.0.1']);
+    expect(lan.dials).toEqual(['1001>10.77.0.9', '1001>10.77.0.1']);
   });
 
   test('is down when its stream is lost, and up again when it is called again', async () => {
@@ -53,18 +53,18 @@ describe('where multicast does not reach', () => {
     b.link.peers.watch(({ type }) => events.push(type));
     for (const socket of lan.sockets) socket.destroy();
     await lan.until(() => events.filter((type) => type !== 'changed').join(' ') === 'down up');
-    await (await a.link.send('b@h101', say('again'))).delivered;
+    await (await a.link.send('b@h1001', say('again'))).delivered;
     expect(b.messages).toMatchObject([{ body: 'again' }]);
   });
 
   test('both may name each other: one stream remains, and nothing is lost', async () => {
     const registry = memoryRegistry();
-    const b = await lan.box(101, 'b', { registry });
-    const a = await lan.box(1, 'a', offLink({ peers: [`10.78.0.1:${portOf(b)}`] }));
+    const b = await lan.box(1001, 'b', { registry });
+    const a = await lan.box(1, 'a', offLink({ peers: [`10.79.0.1:${portOf(b)}`] }));
     await b.link.offLink.add(`10.77.0.1:${portOf(a)}`);
-    await lan.until(() => a.link.peers.get('b@h101') !== undefined && b.link.peers.get('a@h1') !== undefined);
+    await lan.until(() => a.link.peers.get('b@h1001') !== undefined && b.link.peers.get('a@h1') !== undefined);
     await Promise.all(Array.from({ length: 50 }, async (_, i) => {
-      await (await a.link.send('b@h101', say(`a${i}`))).delivered;
+      await (await a.link.send('b@h1001', say(`a${i}`))).delivered;
       await (await b.link.send('a@h1', say(`b${i}`))).delivered;
     }));
     expect([a.messages.length, b.messages.length]).toEqual([50, 50]);
@@ -72,14 +72,14 @@ describe('where multicast does not reach', () => {
   });
 
   test('a peer that was added is called after a restart, until it is removed', async () => {
-    const a = await lan.box(1, 'a', offLink({ accept: ['10.78.0.0/16'] }));
+    const a = await lan.box(1, 'a', offLink({ accept: ['10.79.0.0/16'] }));
     const registry = memoryRegistry();
-    const before = await lan.box(101, 'b', { registry });
+    const before = await lan.box(1001, 'b', { registry });
     await before.link.offLink.add(`10.77.0.1:${portOf(a)}`);
     await lan.until(() => before.link.peers.get('a@h1') !== undefined);
     await before.close();
-    await lan.until(() => a.link.peers.get('b@h101') === undefined);
-    const after = await lan.box(101, 'b', { registry, identity: before.identity });
+    await lan.until(() => a.link.peers.get('b@h1001') === undefined);
+    const after = await lan.box(1001, 'b', { registry, identity: before.identity });
     await lan.until(() => after.link.peers.get('a@h1') !== undefined);
     await after.link.offLink.remove(`10.77.0.1:${portOf(a)}`);
     await lan.until(() => after.link.peers.get('a@h1') === undefined);
@@ -104,7 +104,7 @@ describe('where multicast does not reach', () => {
 describe('what somebody elsewhere may not', () => {
   test('call, unless the owner admits calls from there', async () => {
     const a = await lan.box(1, 'a');
-    const b = await lan.box(101, 'b', offLink({ peers: [`10.77.0.1:${portOf(a)}`] }));
+    const b = await lan.box(1001, 'b', offLink({ peers: [`10.77.0.1:${portOf(a)}`] }));
     await lan.until(() => a.troubles.some(({ kind }) => kind === 'link.refused'));
     await lan.until(() => b.link.status().offLink?.[0]?.state === 'waiting');
     expect(b.link.status().offLink).toMatchObject([{ state: 'waiting', reason: expect.any(String), nextAttempt: expect.any(Number) }]);
@@ -112,10 +112,10 @@ describe('what somebody elsewhere may not', () => {
   });
 
   test('speak in the clear', async () => {
-    const a = await lan.box(1, 'a', offLink({ accept: ['10.78.0.0/16'] }));
-    const alice = await plainPeer(lan, 101, 'alice@h101');
+    const a = await lan.box(1, 'a', offLink({ accept: ['10.79.0.0/16'] }));
+    const alice = await plainPeer(lan, 1001, 'alice@h1001');
     const stream = await alice.dial('10.77.0.1', portOf(a));
-    stream.write(`${purpleHeader('alice@h101', 'a@h1')}<message from='alice@h101'><body>hi</body></message>`);
+    stream.write(`${purpleHeader('alice@h1001', 'a@h1')}<message from='alice@h1001'><body>hi</body></message>`);
     await stream.closes();
     expect(a.messages).toEqual([]);
     expect(a.link.peers.list()).toEqual([]);
@@ -125,19 +125,19 @@ describe('what somebody elsewhere may not', () => {
   test('say nothing in the clear: a peer that is called and offers no TLS is told no name but ours', async () => {
     const alice = await plainPeer(lan, 1, 'alice@h1');
     const port = Number(lan.portOf('alice@h1'));
-    const b = await lan.box(101, 'b', offLink({ peers: [`10.77.0.1:${port}`] }));
+    const b = await lan.box(1001, 'b', offLink({ peers: [`10.77.0.1:${port}`] }));
     const stream = await alice.incoming();
     await stream.reads('>');
-    stream.write(purpleHeader('alice@h1', 'b@h101'));
+    stream.write(purpleHeader('alice@h1', 'b@h1001'));
     await stream.closes();
     expect(b.link.peers.list()).toEqual([]);
     await lan.until(() => b.link.status().offLink?.[0]?.reason?.includes('only in the clear') === true);
   });
 
   test('take the name of a peer on this link: it is told apart by its key', async () => {
-    const a = await lan.box(1, 'twin', { host: 'pi', ...offLink({ accept: ['10.78.0.0/16'] }) });
+    const a = await lan.box(1, 'twin', { host: 'pi', ...offLink({ accept: ['10.79.0.0/16'] }) });
     const near = await lan.box(2, 'other', { host: 'pi' });
-    const far = await lan.box(101, 'other', { host: 'pi', ...offLink({ peers: [`10.77.0.1:${portOf(a)}`] }) });
+    const far = await lan.box(1001, 'other', { host: 'pi', ...offLink({ peers: [`10.77.0.1:${portOf(a)}`] }) });
     const name = `other@pi (${far.identity.fingerprint.slice(0, 8)})`;
     await acquainted(a, near);
     await lan.until(() => a.link.peers.get(name) !== undefined);
@@ -147,21 +147,21 @@ describe('what somebody elsewhere may not', () => {
   });
 
   test('take the name of this box, or be this box', async () => {
-    const a = await lan.box(1, 'a', { host: 'pi', ...offLink({ accept: ['10.78.0.0/16'] }) });
-    const other = await lan.box(101, 'a', { host: 'pi', ...offLink({ peers: [`10.77.0.1:${portOf(a)}`] }) });
+    const a = await lan.box(1, 'a', { host: 'pi', ...offLink({ accept: ['10.79.0.0/16'] }) });
+    const other = await lan.box(1001, 'a', { host: 'pi', ...offLink({ peers: [`10.77.0.1:${portOf(a)}`] }) });
     await lan.until(() => a.link.peers.list().length === 1 && other.link.peers.list().length === 1);
     expect(a.link.peers.list()[0]?.name).toBe(`a@pi (${other.identity.fingerprint.slice(0, 8)})`);
-    const self = await lan.box(102, 'a', { host: 'pi', identity: a.identity, ...offLink({ peers: [`10.77.0.1:${portOf(a)}`] }) });
+    const self = await lan.box(1002, 'a', { host: 'pi', identity: a.identity, ...offLink({ peers: [`10.77.0.1:${portOf(a)}`] }) });
     await lan.until(() => self.link.status().offLink?.[0]?.reason?.includes('this box itself') === true);
     expect(self.link.peers.get('a@pi')).toBeUndefined();
   });
 
   test('use the name of a paired key', async () => {
-    const a = await lan.box(1, 'a', offLink({ accept: ['10.78.0.0/16'] }));
+    const a = await lan.box(1, 'a', offLink({ accept: ['10.79.0.0/16'] }));
     const paired = await lan.identity();
-    a.trust.seen(paired.spki, 'b@h101');
+    a.trust.seen(paired.spki, 'b@h1001');
     await a.trust.pair(paired.fingerprint);
-    const b = await lan.box(101, 'b', offLink({ peers: [`10.77.0.1:${portOf(a)}`] }));
+    const b = await lan.box(1001, 'b', offLink({ peers: [`10.77.0.1:${portOf(a)}`] }));
     await lan.until(() => a.troubles.some(({ kind }) => kind === 'link.impostor'));
     expect(a.link.peers.list()).toEqual([]);
     expect(b.link.peers.list()).toEqual([]);
