@@ -96,7 +96,7 @@ describe('where multicast does not reach', () => {
     expect(c.link.peers.list().map(({ name, via }) => [name, via])).toEqual([['a@h1', undefined]]);
     await c.link.offLink.add('h9.example.org');
     for (const socket of lan.sockets) socket.destroy();
-    await lan.until(() => c.closed.length === 1);
+    await lan.until(() => c.link.peers.describe('a@h1')?.connected === false);
     expect(c.link.peers.get('a@h1')).toBeDefined();
   });
 });
