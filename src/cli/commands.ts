@@ -16,3 +16,11 @@ import { trust } from './commands/trust.ts';
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [start, status, doctor, presence, ...peers, send, messages, publish, subscribe, ...files, pair, ...avatar, ...trust, ...home];
+
+/** What the commands that share a first word are for; the short help has one line for each. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  files: 'Send files to peers, and take theirs',
+  avatar: 'The picture of the box, and those of peers',
+  trust: 'Which keys were seen, and what each may do',
+  home: 'XMPP servers to which topics are carried',
+};

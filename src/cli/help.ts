@@ -27,14 +27,14 @@ export function groupHelp(group: string, commands: readonly Command[]): string {
   return [`Usage: lanpost ${group} COMMAND`, '', ...columns(commands.map((command) => [[command.name, ...command.takes].join(' '), command.summary]))].join('\n');
 }
 
-export function globalHelp(commands: readonly Command[]): string {
+export function globalHelp(commands: readonly Command[], groups: Readonly<Record<string, string>>): string {
   return [
     'lanpost: what the things on a local network say to each other, kept, and carried home.',
     '',
     'Usage: lanpost COMMAND [options]',
     '',
     'Commands:',
-    ...columns(commands.map((command) => [[command.name, ...command.takes].join(' '), command.summary])),
+    ...columns(inShort(commands, groups)),
     '',
     'Options of every command:',
     ...optionLines(COMMON),
@@ -49,6 +49,18 @@ export function globalHelp(commands: readonly Command[]): string {
   ].join('\n');
 }
 
+/** One line for a command, and one for each group of them. */
+function inShort(commands: readonly Command[], groups: Readonly<Record<string, string>>): [string, string][] {
+  const lines = new Map<string, [string, string]>();
+  for (const { name, takes, summary } of commands) {
+    const [word = '', verb = ''] = name.split(' ');
+    const known = lines.get(word);
+    if (groups[word] === undefined) lines.set(name, [[name, ...takes].join(' '), summary]);
+    else lines.set(word, [known ? `${known[0]}|${verb}` : name, groups[word]]);
+  }
+  return [...lines.values()];
+}
+
 function optionLines(options: Readonly<Record<string, Option>>): string[] {
   return columns(Object.entries(options).map(([name, { value, help, multiple }]) => [
     `--${name}${value ? ` ${value}` : ''}`, multiple ? `${help} (may be repeated)` : help,
@@ -56,6 +68,6 @@ function optionLines(options: Readonly<Record<string, Option>>): string[] {
 }
 
 function columns(rows: readonly (readonly [string, string])[]): string[] {
-  const width = Math.min(Math.max(...rows.map(([left]) => left.length)), 34);
+  const width = Math.min(Math.max(...rows.map(([left]) => left.length)), 36);
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
 }

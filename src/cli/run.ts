@@ -2,7 +2,7 @@ import process from 'node:process';
 import { attachBox, LanpostError, type Box } from '../index.ts';
 import { Arguments } from './arguments.ts';
 import type { Command } from './command.ts';
-import { COMMANDS } from './commands.ts';
+import { COMMANDS, GROUPS } from './commands.ts';
 import { commandHelp, globalHelp, groupHelp } from './help.ts';
 import { Interrupted, interruption } from './interruption.ts';
 import { BrokenPipe, Output } from './output.ts';
@@ -73,7 +73,7 @@ function help(words: readonly string[]): Promise<number> {
   const command = COMMANDS.find((one) => one.name === name);
   if (command) return tell(commandHelp(command));
   const group = COMMANDS.filter((one) => one.name.startsWith(`${name} `));
-  return tell(name !== '' && group.length > 0 ? groupHelp(name, group) : globalHelp(COMMANDS));
+  return tell(name !== '' && group.length > 0 ? groupHelp(name, group) : globalHelp(COMMANDS, GROUPS));
 }
 
 function tell(text: string): Promise<number> {

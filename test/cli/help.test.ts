@@ -1,12 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { COMMANDS } from '../../src/cli/commands.ts';
-import { commandHelp, globalHelp, synopsis } from '../../src/cli/help.ts';
+import { COMMANDS, GROUPS } from '../../src/cli/commands.ts';
+import { commandHelp, globalHelp, groupHelp, synopsis } from '../../src/cli/help.ts';
 
 describe('the help', () => {
   it('names every command in one screen', () => {
-    const help = globalHelp(COMMANDS);
-    for (const { name, summary } of COMMANDS) expect(help).toMatch(new RegExp(`^  ${name}\\b.*${summary.slice(0, 20)}`, 'm'));
+    const help = globalHelp(COMMANDS, GROUPS);
+    for (const { name, summary } of COMMANDS) {
+      const [word = '', verb = ''] = name.split(' ');
+      const group = GROUPS[word];
+      expect(help).toMatch(new RegExp(group === undefined ? `^  ${name}\\b.*${summary.slice(0, 20)}` : `^  ${word} .*\\b${verb}\\b.*${group}`, 'm'));
+      if (group !== undefined) expect(groupHelp(word, COMMANDS)).toMatch(new RegExp(`^  ${name}\\b.*${summary.slice(0, 20)}`, 'm'));
+    }
     for (const line of help.split('\n')) expect(line.length).toBeLessThanOrEqual(110);
     expect(help.split('\n').length).toBeLessThanOrEqual(40);
   });
