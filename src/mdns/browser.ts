@@ -24,7 +24,13 @@ const ALONE_TIME = 8000;
 /** Whoever is there renews his address records in less; ms. */
 const DEAD_TIME = 120_000;
 
+/** Who only asks hears of no change: asks so often (ms), and believes an answer, good for 10 s (§6.7), for longer (s). */
+const PLAIN_GAP = 30_000;
+const PLAIN_TTL = 75;
+
 export interface BrowserParts {
+  /** Asks as plain resolvers do. */
+  readonly plain: boolean;
   readonly random: () => number;
   readonly output: (output: Output) => void;
   /** Whether we say this ourselves. */
@@ -49,13 +55,14 @@ export class Browser {
 
   constructor(parts: BrowserParts) {
     this.#parts = parts;
-    this.#browses = new Browses(parts.random, (now) => this.#instances.size === 0 && parts.silence(now) > ALONE_TIME);
+    this.#browses = new Browses(parts.random, (now) => this.#instances.size === 0 && parts.silence(now) > ALONE_TIME, parts.plain ? PLAIN_GAP : undefined);
     this.#missed = new Missed(parts.random, (now) => parts.silence(now) > DEAD_TIME);
-    this.#questions = new Questions({ output: parts.output, known: (name, type, now) => this.#known(name, type, now) });
+    this.#questions = new Questions({ output: parts.output, plain: parts.plain, known: (name, type, now) => this.#known(name, type, now) });
     this.#cache = new Cache({
       random: parts.random,
       limit: parts.limit * 8,
       bytes: parts.limit * TEXT_BYTES,
+      ...(parts.plain ? { least: PLAIN_TTL } : {}),
       changed: (entry, now) => this.#changed(entry, now),
       refresh: (entry, now) => this.#refresh(entry, now),
       goodbye: (entry) => {

@@ -16,11 +16,13 @@ interface Browse { readonly name: string; due: number; gap: number }
 export class Browses {
   readonly #random: () => number;
   readonly #alone: (now: number) => boolean;
+  readonly #longest: number;
   #hasteSince = 0;
   readonly #browses = new Map<string, Browse>();
 
-  /** `alone`: nobody is known or heard on the link. */
-  constructor(random: () => number, alone: (now: number) => boolean) {
+  /** `alone`: nobody is known or heard on the link. `longest`: gap between two questions, ms. */
+  constructor(random: () => number, alone: (now: number) => boolean, longest: number = LONGEST_GAP) {
+    this.#longest = longest;
     this.#random = random;
     this.#alone = alone;
   }
@@ -89,6 +91,6 @@ export class Browses {
   #asked(browse: Browse, now: number): void {
     browse.due = now + browse.gap * (1 + this.#random() * GAP_JITTER);
     const alone = this.#alone(now) && now - this.#hasteSince < ALONE_TIME;
-    browse.gap = Math.min(browse.gap * 2, alone ? ALONE_GAP : LONGEST_GAP);
+    browse.gap = Math.min(browse.gap * 2, alone ? ALONE_GAP : this.#longest);
   }
 }

@@ -42,6 +42,8 @@ export interface CacheParts {
   readonly random: () => number;
   /** Records in all. */
   readonly limit: number;
+  /** Seconds that a record is believed at least. */
+  readonly least?: number;
   /** Bytes of their data: one TXT record may be as long as a packet. */
   readonly bytes: number;
   /** It is new, or gone, or the newest of its set again. */
@@ -208,7 +210,7 @@ export class Cache {
     entry.received = now;
     entry.heard = now;
     entry.turn = ++this.#turn;
-    entry.lifetime = Math.min(ttl, MAX_TTL) * 1000;
+    entry.lifetime = Math.max(Math.min(ttl, MAX_TTL), this.#parts.least ?? 0) * 1000;
     entry.expires = now + entry.lifetime;
     entry.stage = 0;
     entry.state = 'good';

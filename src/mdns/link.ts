@@ -31,6 +31,8 @@ const LATELY = 2500;
 
 export interface LinkParts {
   readonly now: number;
+  /** RFC 6762 §5.1: it has a port of its own, so it can only ask; names cannot be held. */
+  readonly plain?: boolean;
   readonly random: () => number;
   readonly ownAddresses: () => ReadonlySet<string>;
   /** Instances remembered at once. */
@@ -48,6 +50,7 @@ export class Link {
   readonly #responder: Responder;
   readonly #browser: Browser;
   readonly #asks: Asks;
+  readonly #plain: boolean;
   readonly #random: () => number;
   readonly #ownAddresses: () => ReadonlySet<string>;
   readonly #voices = new Set<string>();
@@ -58,6 +61,7 @@ export class Link {
   #outputs: Output[] = [];
 
   constructor(parts: LinkParts) {
+    this.#plain = parts.plain ?? false;
     this.#random = parts.random;
     this.#ownAddresses = parts.ownAddresses;
     this.#silence = new Silence(parts.now, LINK_SILENCE);
@@ -67,7 +71,7 @@ export class Link {
     this.#announcer = new Announcer(output);
     this.#responder = new Responder({ own: this.#own, random: parts.random, output });
     this.#browser = new Browser({
-      random: parts.random, output, limit: parts.limit, isOwn: (record) => this.#own.same(record) !== undefined,
+      random: parts.random, output, limit: parts.limit, plain: this.#plain, isOwn: (record) => this.#own.same(record) !== undefined,
       silence: (now) => now - this.#silence.last,
     });
     this.#asks = new Asks({
@@ -131,6 +135,7 @@ export class Link {
 
   /** Claims a name, or gives a claimed one new data. `wait`: probing starts that much later. */
   claim(wanted: Wanted, now: number, wait = 0): void {
+    if (this.#plain) return;
     const claim = this.#own.claims.get(nameKey(wanted.name));
     if (!claim) {
       this.#prober.start(this.#own.claim(wanted, now), now, wait);

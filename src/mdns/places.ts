@@ -18,6 +18,11 @@ const MAX_INSTANCES = 4096;
 /** Senders remembered on one link. */
 const MAX_SOURCES = 4096;
 
+/** What the id of a place ends with that only asks. */
+const ASKING = ' asking';
+/** How long it stays beside the one that replaces it. */
+const REPLACED_AFTER = 5000;
+
 export interface Joined extends Place {
   interface: InterfaceInfo;
   /** Of that interface. */
@@ -27,6 +32,9 @@ export interface Joined extends Place {
   /** Whether senders are on the link, as far as it was looked up. */
   readonly sources: Map<string, boolean>;
   readonly hearing: Hearing;
+  readonly joinedAt: number;
+  /** Instead of the port that another program keeps to itself. */
+  readonly asking: boolean;
   /** What the channel was opened for. */
   readonly print: string;
 }
@@ -84,14 +92,15 @@ export class Places {
   /** How each link that is wanted stands. */
   states(): LinkState[] {
     return [...this.#wanted].map(([id, { iface, family }]): LinkState => {
-      const place = this.#places.get(id);
+      const full = this.#places.get(id);
+      const place = full ?? this.#places.get(`${id}${ASKING}`);
       const failure = this.#failed.get(id);
       const { packets, responses, senders, last, unreadable, unreadableFrom, conflicts } = place?.hearing ?? new Hearing();
       const { strayed, strayedFrom, sent, ...counts } = place?.channel.counts() ?? NO_COUNTS;
       return {
         interface: iface.name, family,
-        state: place ? 'joined' : failure ? 'failed' : 'joining',
-        ...(place || !failure ? {} : { reason: failure.message, ...(failure.code ? { code: failure.code } : {}) }),
+        state: full ? 'joined' : place ? 'asking' : failure ? 'failed' : 'joining',
+        ...(full || !failure ? {} : { reason: failure.message, ...(failure.code ? { code: failure.code } : {}) }),
         heard: { packets, responses, senders, ...(last === undefined ? {} : { lastAgo: Math.round(this.#parts.clock.mono() - last) }) },
         sent: { packets: sent, ...counts },
         strayed: { packets: strayed, ...(strayedFrom === undefined ? {} : { from: strayedFrom }) },
@@ -109,16 +118,13 @@ export class Places {
     this.#interfaces = present;
     const slept = this.#slept();
     const wanted = this.#wanted = linksOf(present);
-    for (const [id, place] of this.#places) {
-      const still = wanted.get(id);
-      if (!still || channelPrint(still.iface, place.family) !== place.print) this.#part(place);
+    for (const place of this.#places.values()) {
+      const still = wanted.get(linkId(place.interface.name, place.family));
+      if (!still || channelPrint(still.iface, place.family) !== place.print || this.#isReplaced(place)) this.#part(place);
     }
-    for (const [id, { iface, family }] of wanted) {
-      const place = this.#places.get(id);
-      if (!place) {
-        this.#join(id, iface, family);
-        continue;
-      }
+    for (const [id, { iface, family }] of wanted) if (!this.#places.has(id)) this.#join(id, iface, family);
+    for (const place of this.#places.values()) {
+      const iface = wanted.get(linkId(place.interface.name, place.family))?.iface ?? place.interface;
       const readdressed = printOf(iface) !== printOf(place.interface);
       const replugged = iface.changes !== place.interface.changes;
       place.interface = iface;
@@ -131,7 +137,7 @@ export class Places {
       if (slept || replugged) place.link.restart(clock.mono());
     }
     this.#noteAlone(wanted.size === 0);
-    for (const id of this.#failed.keys()) if (!wanted.has(id)) this.#failed.delete(id);
+    for (const id of this.#failed.keys()) if (!wanted.has(id.replace(ASKING, ''))) this.#failed.delete(id);
     changed();
   }
 
@@ -168,20 +174,39 @@ export class Places {
 
   #join(id: string, iface: InterfaceInfo, family: Family): void {
     if (this.#opening.has(id) || this.#closed) return;
-    const link = new Link({ now: this.#parts.clock.mono(), random: this.#parts.random, limit: MAX_INSTANCES, ownAddresses: () => this.#own });
-    const opened = this.#enter(id, link, iface, family)
+    const opened = this.#enter(id, iface, family, false)
       .catch((error: unknown) => this.#couldNotJoin(id, error))
+      .then(() => this.#askInstead(id, iface, family))
+      .catch((error: unknown) => this.#couldNotJoin(`${id}${ASKING}`, error))
       .finally(() => this.#opening.delete(id));
     this.#opening.set(id, opened);
   }
 
-  async #enter(id: string, link: Link, iface: InterfaceInfo, family: Family): Promise<void> {
-    const channel = await this.#parts.network.open(iface.name, family, (bytes, from) => this.#receive(id, bytes, from));
-    const place: Joined = { id, link, interface: iface, subnets: subnetsOf(iface), family, channel, sources: new Map(), hearing: new Hearing(), print: channelPrint(iface, family) };
+  async #enter(id: string, iface: InterfaceInfo, family: Family, asking: boolean): Promise<void> {
+    const { network, clock, random } = this.#parts;
+    const channel = await network.open(iface.name, family, (bytes, from) => this.#receive(id, bytes, from), asking);
+    const link = new Link({ now: clock.mono(), plain: asking, random, limit: MAX_INSTANCES, ownAddresses: () => this.#own });
+    const place: Joined = {
+      id, link, interface: iface, subnets: subnetsOf(iface), family, channel, asking, joinedAt: clock.mono(),
+      sources: new Map(), hearing: new Hearing(), print: channelPrint(iface, family),
+    };
     this.#failed.delete(id);
     this.#places.set(id, place);
     this.#parts.joined(place, true);
     this.#parts.changed();
+  }
+
+  /** RFC 6762 §15: where the port cannot be shared, one can still ask as plain resolvers do. */
+  async #askInstead(id: string, iface: InterfaceInfo, family: Family): Promise<void> {
+    const other = `${id}${ASKING}`;
+    if (this.#closed || this.#failed.get(id)?.code !== 'in-use' || this.#places.has(other)) return;
+    await this.#enter(other, iface, family, true);
+  }
+
+  /** The port was to be had after all; peers are not forgotten until they had time to be found through it. */
+  #isReplaced({ asking, interface: { name }, family }: Joined): boolean {
+    const better = this.#places.get(linkId(name, family));
+    return asking && better !== undefined && this.#parts.clock.mono() - better.joinedAt > REPLACED_AFTER;
   }
 
   /** Tried again at every look; told once as long as the reason stays the same. */
@@ -190,7 +215,8 @@ export class Places {
     if (this.#failed.get(id)?.message === message) return;
     const code = error instanceof LanpostError ? { code: error.code } : {};
     this.#failed.set(id, { message, ...code });
-    this.#parts.trouble({ kind: 'mdns.join', message: `cannot use multicast DNS on ${id}: ${message}`, ...code });
+    const instead = code.code === 'in-use' ? '; it asks from another port: peers are seen here, this box is not' : '';
+    this.#parts.trouble({ kind: 'mdns.join', message: `cannot use multicast DNS on ${id}: ${message}${instead}`, ...code });
   }
 
   #part(place: Joined): void {
@@ -207,6 +233,10 @@ export class Places {
     if (!this.#own.has(from.address)) place.hearing.packet(from.address, this.#parts.clock.mono());
     this.#parts.received(place, bytes, from);
   }
+}
+
+function linkId(name: string, family: Family): string {
+  return `${name}/${family}`;
 }
 
 /** RFC 6762 §11: what comes from elsewhere is not for us. */

@@ -11,6 +11,8 @@ interface Asking { readonly name: string; readonly type: number; due: number }
 
 export interface QuestionsParts {
   readonly output: (output: Output) => void;
+  /** RFC 6762 §5.1, §6.7: as a plain resolver asks, one question in each message. */
+  readonly plain: boolean;
   /** What is known already, with the TTL it has left, to go along with a question (§7.1). */
   readonly known: (name: string, type: number, now: number) => DnsRecord[];
 }
@@ -82,7 +84,7 @@ export class Questions {
     const plain: Group[] = [];
     for (const { name, type } of due) {
       const question = { name, type, class: CLASS.IN, unicast: false };
-      const known = type === TYPE.PTR ? this.#parts.known(name, type, now) : [];
+      const known = type === TYPE.PTR && !this.#parts.plain ? this.#parts.known(name, type, now) : [];
       if (known.length === 0) {
         plain.push({ questions: [question] });
         continue;
@@ -93,7 +95,8 @@ export class Questions {
         this.#parts.output({ type: 'send', bytes: encodeMessage({ ...message, truncated: index < messages.length - 1 }) });
       }
     }
-    for (const message of pack(plain, {})) this.#parts.output({ type: 'send', bytes: encodeMessage(message) });
+    const messages = this.#parts.plain ? plain.flatMap((group) => pack([group], {})) : pack(plain, {});
+    for (const message of messages) this.#parts.output({ type: 'send', bytes: encodeMessage(message) });
   }
 }
 

@@ -32,11 +32,11 @@ export function createSocketNetwork(): Network {
   };
   return {
     interfaces,
-    async open(name, family, onPacket) {
+    async open(name, family, onPacket, asking = false) {
       const iface = interfaces().find((one) => one.name === name);
       const local = iface?.addresses.find((own) => own.family === family);
       if (!iface || !local) throw new LanpostError('unreachable', `${name} has no IPv${family} address`);
-      const port = new Port({ iface, family, onPacket, present: () => present });
+      const port = new Port({ iface, family, onPacket, asking, present: () => present });
       await port.join(family === 4 ? local.address : `::%${name}`);
       return port;
     },
@@ -57,6 +57,7 @@ interface PortParts {
   readonly iface: InterfaceInfo;
   readonly family: Family;
   readonly onPacket: Receive;
+  readonly asking: boolean;
   /** Interfaces as last looked up. */
   readonly present: () => readonly InterfaceInfo[];
 }
@@ -64,6 +65,7 @@ interface PortParts {
 class Port implements Channel {
   readonly #interface: InterfaceInfo;
   readonly #family: Family;
+  readonly #asking: boolean;
   readonly #onPacket: Receive;
   readonly #present: () => readonly InterfaceInfo[];
   readonly #socket: Socket;
@@ -82,7 +84,8 @@ class Port implements Channel {
   #closed = false;
   #idle: (() => void) | undefined;
 
-  constructor({ iface, family, onPacket, present }: PortParts) {
+  constructor({ iface, family, onPacket, asking, present }: PortParts) {
+    this.#asking = asking;
     this.#present = present;
     this.#interface = iface;
     this.#family = family;
@@ -100,12 +103,14 @@ class Port implements Channel {
   /** Binds to every address: on Linux a socket bound to one hears no multicast. */
   join(local: string): Promise<void> {
     return new Promise((resolve, reject) => {
+      const any = this.#family === 4 ? '0.0.0.0' : '::';
       const library = multicastDns({
         socket: this.#socket,
         type: this.#family === 4 ? 'udp4' : 'udp6',
         ip: GROUP[this.#family],
         interface: local,
-        bind: this.#family === 4 ? '0.0.0.0' : '::',
+        // It cannot be told to take any port.
+        bind: this.#asking ? false : any,
         ttl: TTL,
         loopback: true,
       });
@@ -120,27 +125,28 @@ class Port implements Channel {
         reject(joinError(error));
         library.destroy();
       };
-      library.on('error', fail);
-      library.on('warning', fail);
-      library.on('ready', () => {
+      const join = (): void => {
         if (joined) return;
-        joined = true;
         try {
           this.#socket.setTTL(TTL);
           this.#socket.setRecvBufferSize(RECEIVE_BYTES);
         } catch (error) {
-          joined = false;
           fail(error instanceof Error ? error : new Error(String(error)));
           return;
         }
+        joined = true;
         resolve();
-      });
+      };
+      library.on('error', fail);
+      library.on('warning', fail);
+      if (this.#asking) this.#socket.once('listening', join).bind(0, any);
+      else library.on('ready', join);
     });
   }
 
   send(bytes: Uint8Array, to?: Source): void {
     if (this.#closed || to?.port === 0) return;
-    const echo = to ? undefined : Buffer.from(bytes);
+    const echo = to || this.#asking ? undefined : Buffer.from(bytes);
     if (echo) {
       this.#echoes.push(echo);
       if (this.#echoes.length > MAX_ECHOES) this.#echoes.shift();

@@ -5,8 +5,11 @@ import type { ChannelCounts, Family } from './network.ts';
 export interface LinkState {
   readonly interface: string;
   readonly family: Family;
-  /** `joining`: being opened. `failed`: see `reason`; it is tried again all the time. */
-  readonly state: 'joined' | 'joining' | 'failed';
+  /**
+   * `joining`: being opened. `asking`: another program keeps the port to itself; peers are seen, this box is not.
+   * `failed`: neither seen nor seeing. For both see `reason`; it is tried again all the time.
+   */
+  readonly state: 'joined' | 'joining' | 'asking' | 'failed';
   readonly reason?: string;
   readonly code?: ErrorCode;
   /** Packets of other hosts on this link, how many of them were answers or announcements, and of how many hosts. */

@@ -194,7 +194,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'avahi-browse', 'python3'))('mDNS
     await other.event('up', 'box@kitchen');
   });
 
-  it('where port 5353 is not shared it says so, goes on, and joins once it is free', async () => {
+  it('where port 5353 is not shared it says so, sees the others all the same, and joins once it is free', async () => {
     const holder = lan.exec(3, 'python3', ['-c', `
 import socket, sys
 held = []
@@ -207,9 +207,20 @@ print('held', flush=True); sys.stdin.read()`]);
     const box = agent(3);
     const trouble = await box.wait(({ event, kind }) => event === 'trouble' && kind === 'mdns.join');
     expect(trouble).toMatchObject({ code: 'in-use' });
+    const published = publish(2, 'ann@cellar', 'status=dnd');
+    const other = agent(4);
+    expect(await box.event('up', 'ann@cellar', { timeout: 12_000 })).toMatchObject({ host: 'cellar.local', port: 5555, txt: { status: 'dnd' } });
+    await box.event('up', 'box@twin', { timeout: 12_000 });
+    expect((await box.state()).links).toMatchObject([{ state: 'asking', code: 'in-use' }, { state: 'asking', code: 'in-use' }]);
+    expect(other.lines.some(({ event, instance }) => event === 'up' && instance === 'box@kitchen')).toBe(false);
     const closed = once(holder, 'close');
     holder.kill();
     await closed;
     await box.wait(({ event }) => event === 'published', { timeout: 6000 });
+    await other.event('up', 'box@kitchen', { timeout: 6000 });
+    // It is not seen by halves: who left while it changed over is gone, the others stayed.
+    await published.stop();
+    await box.event('down', 'ann@cellar', { timeout: 12_000 });
+    expect(box.lines.filter(({ event }) => event === 'down')).toMatchObject([{ instance: 'ann@cellar' }]);
   });
 });

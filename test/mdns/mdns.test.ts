@@ -220,7 +220,7 @@ describe('createMdns', () => {
   it('says once why it cannot join, goes on trying, and joins when it can', async () => {
     const { clock, lan, box } = world();
     const on = lan.host('h1');
-    on.refuse = new LanpostError('in-use', 'port 5353 is taken');
+    on.refuse = new LanpostError('forbidden', 'port 5353 is taken');
     const a = await box('h1', { on });
     const b = await box('h2');
     await advance(clock, 10_000);

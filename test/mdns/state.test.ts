@@ -39,10 +39,10 @@ describe('the state of multicast DNS', () => {
   it('says why a link is not joined', async () => {
     const { clock, lan, box } = world();
     const host = lan.host('h1');
-    host.refuse = new LanpostError('in-use', 'another program holds UDP port 5353');
+    host.refuse = new LanpostError('forbidden', 'not allowed to use UDP port 5353');
     const a = await box('h1', { on: host });
     await advance(clock, 500);
-    expect(a.mdns.state().links).toMatchObject([4, 6].map((family) => ({ family, state: 'failed', code: 'in-use', reason: 'another program holds UDP port 5353' })));
+    expect(a.mdns.state().links).toMatchObject([4, 6].map((family) => ({ family, state: 'failed', code: 'forbidden', reason: 'not allowed to use UDP port 5353' })));
     host.refuse = undefined;
     await advance(clock, 3000);
     expect(a.mdns.state().links[0]).toMatchObject({ state: 'joined' });

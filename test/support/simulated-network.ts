@@ -1,6 +1,6 @@
 import type { TestClock } from '../../src/clock.ts';
 import { LanpostError } from '../../src/errors.ts';
-import type { Channel, Family, InterfaceInfo, Network, Source } from '../../src/mdns/network.ts';
+import { MDNS_PORT, type Channel, type Family, type InterfaceInfo, type Network, type Source } from '../../src/mdns/network.ts';
 
 /** What a packet on the simulated link looks like to whoever watches it. */
 export interface Packet { readonly segment: string; readonly family: Family; readonly from: Source; readonly to: Source | undefined; readonly bytes: Uint8Array; readonly at: number }
@@ -9,6 +9,8 @@ interface Port {
   readonly host: SimulatedHost;
   readonly name: string;
   readonly family: Family;
+  /** The UDP port. */
+  readonly number: number;
   readonly onPacket: (bytes: Uint8Array, from: Source) => void;
 }
 
@@ -27,6 +29,7 @@ export class SimulatedLan {
   readonly #latency: number;
   readonly #ports = new Map<string, Set<Port>>();
   #hosts = 0;
+  #free = 0;
   #cut = new Set<string>();
 
   constructor(clock: TestClock, options: SimulatedOptions = {}) {
@@ -44,6 +47,10 @@ export class SimulatedLan {
       ...(families.includes(6) ? [{ address: `fe80::${number.toString(16)}`, family: 6, prefix: 64 } as const] : []),
     ]);
     return host;
+  }
+
+  freePort(): number {
+    return 40_000 + this.#free++;
   }
 
   /** Silently: the host's packets neither come nor go. */
@@ -79,6 +86,7 @@ export class SimulatedLan {
     this.clock.after(this.#latency, () => {
       for (const port of this.#ports.get(`${packet.segment}/${packet.family}`) ?? []) {
         if (port === sender || this.#cut.has(port.host.name) || this.lose(sent, port.host.name)) continue;
+        if (port.number !== (packet.to?.port ?? MDNS_PORT)) continue;
         // To one address: the newest socket of that host gets it, as on Linux.
         if (packet.to && !port.host.has(packet.to.address)) continue;
         port.onPacket(packet.bytes, packet.from);
@@ -91,7 +99,7 @@ export class SimulatedHost {
   readonly name: string;
   readonly #lan: SimulatedLan;
   readonly #interfaces = new Map<string, { info: InterfaceInfo; segment: string }>();
-  /** Makes `open` fail, as a taken port does. */
+  /** Makes `open` fail, as a taken port does; asking from another port is not hindered. */
   refuse: LanpostError | undefined;
 
   constructor(lan: SimulatedLan, name: string) {
@@ -129,15 +137,15 @@ export class SimulatedHost {
   network(): Network {
     return {
       interfaces: () => [...this.#interfaces.values()].map(({ info }) => info),
-      open: async (name, family, onPacket) => this.#open(name, family, onPacket),
+      open: async (name, family, onPacket, asking = false) => this.#open(name, family, onPacket, asking ? this.#lan.freePort() : MDNS_PORT),
     };
   }
 
-  #open(name: string, family: Family, onPacket: (bytes: Uint8Array, from: Source) => void): Channel {
+  #open(name: string, family: Family, onPacket: (bytes: Uint8Array, from: Source) => void, number: number): Channel {
     const entry = this.#interfaces.get(name);
-    if (this.refuse) throw this.refuse;
+    if (this.refuse && number === MDNS_PORT) throw this.refuse;
     if (!entry) throw new LanpostError('unreachable', `no interface ${name}`);
-    const port: Port = { host: this, name, family, onPacket };
+    const port: Port = { host: this, name, family, number, onPacket };
     const detach = this.#lan.attach(entry.segment, port);
     let sent = 0;
     return {
@@ -145,7 +153,7 @@ export class SimulatedHost {
       send: (bytes, to) => {
         if (!this.#interfaces.has(name)) return;
         sent++;
-        const from = { address: this.address(family, name), port: 5353 };
+        const from = { address: this.address(family, name), port: number };
         this.#lan.transmit({ segment: entry.segment, family, from, to, bytes: Uint8Array.from(bytes) }, port);
       },
       close: async () => detach(),
