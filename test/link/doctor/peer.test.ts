@@ -1,0 +1,180 @@
+// What is said of one peer, from the outside in.
+import { describe, expect, it } from 'vitest';
+import { LanpostError } from '../../../src/errors.ts';
+import { checkAddress, isOwn, linkOf } from '../../../src/link/doctor/examine-address.ts';
+import { checkPeerAddress } from '../../../src/link/doctor/peer-address.ts';
+import { checkPeerClock } from '../../../src/link/doctor/peer-clock.ts';
+import { checkPeerGreeting } from '../../../src/link/doctor/peer-greeting.ts';
+import { checkPeerKey } from '../../../src/link/doctor/peer-key.ts';
+import { checkPeerName, nearest } from '../../../src/link/doctor/peer-name.ts';
+import { checkPeerPackets, tryPackets } from '../../../src/link/doctor/peer-packets.ts';
+import { type Call, callPeer, checkPeerPort } from '../../../src/link/doctor/peer-port.ts';
+import { checkPeerRights } from '../../../src/link/doctor/peer-rights.ts';
+import type { KnownPeer } from '../../../src/link/peers.ts';
+import { Refusal } from '../../../src/link/refusal.ts';
+import { createTcp } from '../../../src/link/tcp.ts';
+
+const four = { address: '10.0.0.2', family: 4, interface: 'eth0' } as const;
+const six = { address: 'fe80::2%eth0', family: 6, interface: 'eth0' } as const;
+const peer = (given: Partial<KnownPeer> = {}): KnownPeer => ({ name: 'B@h2', host: 'h2.local', port: 5298, addresses: [four], claims: { status: 'available', box: true }, ...given });
+const eth0 = { name: 'eth0', addresses: [{ address: '10.0.0.1', family: 4, prefix: 24 }, { address: 'fe80::1', family: 6, prefix: 64 }] } as const;
+
+describe('a name that is not on the link', () => {
+  const check = (asked: string, present: readonly string[] = ['B@h2', 'desk@pc'], keys: readonly string[] = []) => checkPeerName({
+    asked, self: 'A@h1', present, now: 0, keys: keys.map((name) => ({ name, fingerprint: 'cd'.repeat(32), level: 'seen', grants: [], lastSeen: 0 })),
+  });
+
+  it('may be that of this box, of one that was here, or nearly of another', () => {
+    expect(check('A@h1')).toMatchObject([{ level: 'note', cause: 'unknown-peer' }]);
+    expect(check('C@h3', [], ['C@h3'])).toMatchObject([{ level: 'problem', cause: 'peer-gone', evidence: [expect.stringContaining('1970-01-01'), 'nobody is on the link'] }]);
+    expect(check('B@h3')).toMatchObject([{ cause: 'unknown-peer', message: 'Nobody called B@h3 is on the link; did you mean B@h2?' }]);
+    expect(check('nothing@like.it')).toMatchObject([{ cause: 'unknown-peer', message: 'Nobody called nothing@like.it is on the link.' }]);
+  });
+
+  it('is like those that differ little, or on another host, the nearest first', () => {
+    expect(nearest('desk@pc', ['dask@pcs', 'desk@laptop', 'kitchen@pi'])).toEqual(['desk@laptop', 'dask@pcs']);
+    expect(nearest('desk@pc', ['a', 'b', 'desk@a', 'desk@b', 'desk@c', 'desk@d'])).toHaveLength(3);
+    expect(nearest('', ['a', 'abcdef'])).toEqual(['a']);
+  });
+});
+
+describe('its address', () => {
+  it('must be on the network of this machine', () => {
+    expect(checkPeerAddress(peer(), [four], [eth0])).toMatchObject([{ level: 'ok' }]);
+    expect(checkPeerAddress(peer(), [], [eth0])).toMatchObject([{ level: 'problem', cause: 'no-address', evidence: ['it announces 10.0.0.2', 'this machine: 10.0.0.1/24 and fe80::1/64'] }]);
+  });
+
+  it('may be IPv6 only, which is noted where there is IPv4', () => {
+    expect(checkPeerAddress(peer({ addresses: [six] }), [six], [eth0])).toMatchObject([{ level: 'note', cause: 'ipv6-only' }]);
+    expect(checkPeerAddress(peer({ addresses: [six] }), [six], [{ ...eth0, addresses: [eth0.addresses[1]] }])).toMatchObject([{ level: 'ok' }]);
+  });
+});
+
+describe('its port', () => {
+  const check = (outcomes: readonly string[], given: object = {}) => checkPeerPort({
+    peer: peer(), alive: [], connected: false, calls: outcomes.map((outcome): Call => ({ address: four, outcome })), ...given,
+  });
+
+  it.each([
+    [['open'], {}, 'ok', undefined],
+    [['silent', 'open'], {}, 'ok', undefined],
+    [['ECONNREFUSED'], {}, 'problem', 'port-refused'],
+    [['silent', 'ECONNREFUSED'], {}, 'problem', 'port-refused'],
+    [['silent'], { alive: ['10.0.0.2'] }, 'problem', 'port-filtered'],
+    [['EHOSTUNREACH'], { alive: ['10.0.0.2'] }, 'problem', 'port-filtered'],
+    [['silent'], { connected: true }, 'problem', 'port-filtered'],
+    [['EPERM'], { alive: ['10.0.0.2'] }, 'problem', 'port-filtered'],
+    [['silent'], {}, 'problem', 'peer-silent'],
+    [['EHOSTUNREACH'], {}, 'problem', 'peer-silent'],
+  ])('%j, %j is %s %s', (outcomes, given, level, cause) => {
+    expect(check(outcomes, given)).toMatchObject([{ level, ...(cause ? { cause } : {}) }]);
+  });
+
+  it('refused tells a program that has ended from a firewall, and says who forbids a call', () => {
+    expect(check(['ECONNREFUSED'])[0]?.message).toContain('nothing listens');
+    expect(check(['ECONNREFUSED'], { alive: ['10.0.0.2'] })[0]?.message).toContain('refuses calls');
+    expect(check(['EACCES'])[0]?.message).toContain('This machine itself');
+  });
+
+  it('is called at all addresses, and the system says why not', async () => {
+    const calls = await callPeer(createTcp(), [{ ...four, address: '127.0.0.1' }, { ...six, address: '::1' }], 1);
+    expect(calls.map(({ outcome }) => outcome)).toEqual(['ECONNREFUSED', expect.stringMatching(/^E/)]);
+  });
+});
+
+describe('large packets', () => {
+  const greeting = { answered: true, ms: 3, large: true };
+  const largest = (most: number) => (_iface: string, _address: string, _asked: unknown, _ms: number, bytes = 0) => Promise.resolve(bytes <= most);
+
+  it('are tried in several sizes, up to that of the interface', async () => {
+    expect(await tryPackets([four], [], () => 1500, largest(1400))).toEqual({ answered: [1400, 1280], lost: [1500] });
+    expect(await tryPackets([four], [], () => 9000, largest(1500))).toEqual({ answered: [1500, 1400, 1280], lost: [8900] });
+    expect(await tryPackets([four], [], () => 1280, largest(9000))).toEqual({ answered: [1280], lost: [] });
+    expect(await tryPackets([four], [], () => undefined, largest(-1))).toBeUndefined();
+    expect(await tryPackets([], [], () => 1500, largest(1500))).toBeUndefined();
+  });
+
+  it('that vanish are a problem; one that is missing between others is chance', () => {
+    expect(checkPeerPackets(peer(), greeting, { answered: [1500, 1280], lost: [1400] })).toMatchObject([{ level: 'ok' }]);
+    expect(checkPeerPackets(peer(), greeting, { answered: [1280], lost: [1500, 1400] })).toMatchObject([{ cause: 'mtu', evidence: [expect.any(String), 'a packet of 1400 and 1500 bytes does not arrive, one of 1280 does'] }]);
+    expect(checkPeerPackets(peer(), { ...greeting, large: false }, undefined)).toMatchObject([{ cause: 'mtu', evidence: ['a short greeting over TCP is answered in 3 ms', '12,000 bytes over TCP are not'] }]);
+    expect(checkPeerPackets(peer(), greeting, undefined)).toMatchObject([{ level: 'ok' }]);
+    expect(checkPeerPackets(peer(), { answered: true, ms: 1 }, undefined)).toEqual([]);
+  });
+});
+
+describe('its answer to a call', () => {
+  it('may be none, or that it does not see this box', () => {
+    expect(checkPeerGreeting(peer(), 'A@h1', { answered: true, ms: 1 }, false)).toMatchObject([{ level: 'ok' }]);
+    expect(checkPeerGreeting(peer(), 'A@h1', { answered: false, ms: 6_000 }, false)).toMatchObject([{ cause: 'no-stream', evidence: ['no word within 6 s'] }]);
+    expect(checkPeerGreeting(peer(), 'A@h1', { answered: false, ms: 3_000, refused: 'not-authorized' }, false)).toMatchObject([{ level: 'problem', cause: 'not-seen-by-peer' }]);
+    expect(checkPeerGreeting(peer(), 'A@h1', { answered: false, ms: 3_000, refused: 'not-authorized' }, true)).toMatchObject([{ level: 'note', cause: 'not-seen-by-peer' }]);
+  });
+});
+
+describe('its key', () => {
+  const [one, other] = ['ab'.repeat(32), 'cd'.repeat(32)];
+  const check = (before: string | undefined, proven: { name: string; fingerprint: string } | { error: unknown }, level: 'seen' | 'paired' = 'seen') => checkPeerKey({ peer: peer(), before, proven, level: () => level });
+  const refused = (kind: Refusal['kind']): LanpostError => new LanpostError('unreachable', 'no', { cause: new Refusal(kind, 'not-authorized', 'no') });
+
+  it.each([
+    ['is paired', one, { name: 'B@h2', fingerprint: one }, 'paired', 'ok', undefined],
+    ['is the first', undefined, { name: 'B@h2', fingerprint: one }, 'seen', 'ok', undefined],
+    ['is another than the one seen', other, { name: 'B@h2', fingerprint: one }, 'seen', 'note', 'key-changed'],
+    ['is not the paired one', other, { error: new LanpostError('impostor') }, 'paired', 'problem', 'key-changed'],
+    ['is not shown any more', one, { error: refused('downgrade') }, 'seen', 'problem', 'in-the-clear'],
+    ['of this box is refused', one, { error: refused('refused') }, 'seen', 'problem', 'key-refused'],
+    ['does not come', one, { error: new Error('no stream within 4 s') }, 'seen', 'problem', 'no-stream'],
+  ] as const)('%s', (_what, before, proven, level, found, cause) => {
+    expect(check(before, proven, level)).toMatchObject([{ level: found, peer: 'B@h2', ...(cause ? { cause } : {}) }]);
+  });
+
+  it('that is paired is not said to be seen, nor one that is seen to be safe', () => {
+    expect(check(one, { name: 'B@h2', fingerprint: one })[0]?.message).not.toContain('paired');
+    expect(check(other, { error: new LanpostError('impostor') })[0]?.advice).toContain('lanpost trust revoke cdcdcdcdcdcdcdcd');
+  });
+});
+
+describe('its clock', () => {
+  const now = Date.UTC(2026, 5, 1);
+  it.each([
+    [now + 900, true, 'ok', ''], [now - 4_000, true, 'ok', ''], [now + 20_000, true, 'note', '20 seconds ahead of'],
+    [now - 7_200_000, true, 'problem', '2 hours behind'], [now - 7_200_000, false, 'note', '2 hours behind'], [0, true, 'problem', 'days behind'],
+  ])('%s', (theirs, trusted, level, words) => {
+    expect(checkPeerClock('B@h2', theirs, now, trusted)).toMatchObject([{ level, message: expect.stringContaining(words) }]);
+  });
+});
+
+describe('its rights', () => {
+  const entry = { name: 'B@h2', fingerprint: '', level: 'paired', lastSeen: 0, grants: [{ right: 'read', filter: 'hall/#' }] } as const;
+  it('are told, and that it has none only when it is asked about; what it refuses is always', () => {
+    const facts = { peer: 'B@h2', self: 'A@h1', refused: [], named: true };
+    expect(checkPeerRights({ ...facts, entry })).toMatchObject([{ level: 'ok', message: 'B@h2 may read hall/# here.' }]);
+    expect(checkPeerRights({ ...facts, entry: undefined })).toMatchObject([{ level: 'note', cause: 'no-rights' }]);
+    expect(checkPeerRights({ ...facts, entry: undefined, named: false })).toEqual([]);
+    expect(checkPeerRights({ ...facts, entry: undefined, named: false, refused: [{ filter: 'x', reason: 'no' }] })).toMatchObject([{ cause: 'not-granted', evidence: ['no'], advice: "On that machine: `lanpost trust allow A@h1 read 'x'`." }]);
+  });
+});
+
+describe('an address that is no peer', () => {
+  it('is on the link of an interface, on none, or its own', () => {
+    expect(linkOf('10.0.0.9', [eth0])?.name).toBe('eth0');
+    expect(linkOf('fe80::9', [eth0])?.name).toBe('eth0');
+    expect(linkOf('fe80::9%eth1', [eth0])).toBeUndefined();
+    expect(linkOf('10.0.1.9', [eth0])).toBeUndefined();
+    expect(isOwn('10.0.0.1', [eth0])).toBe(true);
+    expect(isOwn('10.0.0.2', [eth0])).toBe(false);
+  });
+
+  it.each([
+    [{ heard: true, alone: true }, 'ok', undefined],
+    [{ alone: true }, 'problem', 'multicast-filtered'],
+    [{ call: 'open' }, 'problem', 'multicast-filtered'],
+    [{ call: 'ECONNREFUSED' }, 'problem', 'port-refused'],
+    [{ there: true }, 'problem', 'port-filtered'],
+    [{ there: false }, 'problem', 'no-way'],
+    [{ there: undefined }, 'problem', 'no-way'],
+  ] as const)('%j: %s %s', (given, level, cause) => {
+    expect(checkAddress({ address: '10.0.0.9', interface: 'eth0', alone: false, call: 'silent', there: false, heard: false, ...given })).toMatchObject([{ level, ...(cause ? { cause } : {}) }]);
+  });
+});
