@@ -88,6 +88,31 @@ describe('a file to another box', () => {
     expect((await stored(b)).toSorted()).toEqual(['x', 'x (2)']);
   });
 
+  test('that is not what was announced does not get its name, and both sides are told', async () => {
+    await meet();
+    const path = join(a.dir, 'changing');
+    await writeFile(path, 'as it was offered');
+    const sending = outcome(files(a).send('b@h2', path));
+    const { id } = await first(files(b).offers());
+    await writeFile(path, 'as it is now, OK?');
+    expect(await outcome(files(b).accept(id))).toMatchObject({ type: 'failed', code: 'corrupt' });
+    expect(await sending).toMatchObject({ type: 'failed', message: 'b@h2 did not take the file: what came is not what was announced' });
+    await lan.bell.until(async () => (await onTheWay(b)).length === 0);
+    expect(await stored(b)).toEqual([]);
+  });
+
+  test('that becomes shorter while it is sent fails on both sides', async () => {
+    await meet();
+    const path = join(a.dir, 'changing');
+    await writeFile(path, 'as it was offered');
+    const sending = outcome(files(a).send('b@h2', path));
+    const { id } = await first(files(b).offers());
+    await writeFile(path, 'short');
+    const [received, sent] = await Promise.all([outcome(files(b).accept(id)), sending]);
+    expect([received.code, sent.code, sent.message]).toEqual(['disconnected', 'conflict', 'changing became shorter while it was sent']);
+    expect(await stored(b)).toEqual([]);
+  });
+
   test('that nobody wants is told to its sender', async () => {
     await meet();
     const sending = outcome(files(a).send('b@h2', { name: 'x', data: randomBytes(3) }));
