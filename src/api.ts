@@ -311,14 +311,26 @@ export interface FileEvent {
   readonly message?: string;
 }
 
-export type Right = 'read' | 'write';
-export interface Grant { readonly right: Right; readonly filter: string }
+export type Right = 'chat' | 'read' | 'write' | 'files';
+/** `read` and `write` have a filter of topics, the others none. */
+export interface Grant { readonly right: Right; readonly filter?: string }
 export interface TrustEntry {
   readonly name: string;
   readonly fingerprint: string;
   readonly level: TrustLevel;
   readonly grants: readonly Grant[];
+  /** These go before grants, and before what holds for its class. */
+  readonly denials: readonly Grant[];
   readonly lastSeen: number;
+}
+
+/** Peers without a key, with a key that nobody vouched for, with one that the owner did. */
+export type PeerClass = 'class:plain' | 'class:seen' | 'class:paired';
+/** What peers may do of whom nothing is said by name: unless something is said here, chat and nothing else. */
+export interface ClassRules {
+  readonly name: PeerClass;
+  readonly grants: readonly Grant[];
+  readonly denials: readonly Grant[];
 }
 
 /** What becomes of a pairing, in order; `paired` and `failed` end it. */
@@ -480,8 +492,16 @@ export interface Box extends AsyncDisposable {
   };
   readonly trust: {
     list(): Promise<TrustEntry[]>;
-    /** PEER is a name on the link, `link:NAME`, or a fingerprint (hex, at least 16 digits). */
-    allow(peer: string, right: Right, filter: string): Promise<TrustEntry>;
+    /** What holds for each class of peers. */
+    classes(): Promise<ClassRules[]>;
+    /**
+     * PEER is a name on the link, `link:NAME`, a fingerprint (hex, at least 16 digits), or a class. A key that is
+     * allowed something is vouched for by that. `read` and `write` need a filter.
+     */
+    allow(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules>;
+    /** What is denied to a key is denied whatever is allowed to it or to its class; it vouches for nobody. */
+    deny(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules>;
+    /** Takes back all that was said of it: grants, denials, and that the key was vouched for. */
     revoke(peer: string): Promise<void>;
     /**
      * Opens a window of 2 minutes in which that peer and this box can be paired: both owners open one, compare

@@ -26,6 +26,7 @@ export function boxService(box: Box): Service {
     'peers.remove': (peer: string) => box.peers.remove(peer),
     messageState: (id: string) => box.messageState(id),
     'trust.allow': (...args: Parameters<Box['trust']['allow']>) => box.trust.allow(...args),
+    'trust.deny': (...args: Parameters<Box['trust']['deny']>) => box.trust.deny(...args),
     'trust.revoke': (peer: string) => box.trust.revoke(peer),
     'trust.confirm': (...args: Parameters<Box['trust']['confirm']>) => box.trust.confirm(...args),
     'files.decline': (id: string) => box.files.decline(id),
@@ -45,6 +46,7 @@ export function boxService(box: Box): Service {
     'peers.list': () => box.peers.list(),
     'files.list': () => box.files.list(),
     'trust.list': () => box.trust.list(),
+    'trust.classes': () => box.trust.classes(),
     'homes.list': () => box.homes.list(),
   }));
   const streams = new Map<string, (...args: never[]) => Source>(Object.entries({

@@ -1,7 +1,7 @@
 // A Box that is somewhere else: every member becomes a call or a stream on the control socket.
 import { resolve as fullPath } from 'node:path';
 import type {
-  Box, BoxStatus, FileEvent, Finding, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, Published, Receipt, SendOptions,
+  Box, BoxStatus, ClassRules, FileEvent, Finding, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, Published, Receipt, SendOptions,
   SubscriptionInfo, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
@@ -101,7 +101,9 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
     },
     trust: {
       list: () => list<TrustEntry>('trust.list', []),
-      allow: (peer, right, filter) => call<TrustEntry>('trust.allow', [peer, right, filter]),
+      classes: () => list<ClassRules>('trust.classes', []),
+      allow: (peer, right, filter) => call<TrustEntry | ClassRules>('trust.allow', [peer, right, filter]),
+      deny: (peer, right, filter) => call<TrustEntry | ClassRules>('trust.deny', [peer, right, filter]),
       async revoke(peer) { await call('trust.revoke', [peer]); },
       pair: (peer, options) => remoteEvents(rpc.open<PairingEvent>('trust.pair', [peer], { decode: taken, ahead: AHEAD, signal: options?.signal })),
       async confirm(peer, same) { await call('trust.confirm', [peer, same]); },

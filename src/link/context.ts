@@ -4,6 +4,7 @@ import { NS_BYTESTREAMS } from '../xep/bytestreams.ts';
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from '../xep/disco.ts';
 import { NS_IBB } from '../xep/ibb.ts';
 import { NS_PING } from '../xep/ping.ts';
+import { NS_PUBSUB } from '../xep/pubsub.ts';
 import { NS_SI } from '../xep/si.ts';
 import { NS_VERSION } from '../xep/version.ts';
 import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';
@@ -26,15 +27,30 @@ const OPEN_REQUESTS: ReadonlySet<string> = new Set([NS_DISCO_INFO, NS_DISCO_ITEM
 /** What may be offered by somebody who has shown no key: a file, which the owner takes or leaves. */
 const OPEN_OFFERS: ReadonlySet<string> = new Set([NS_SI, NS_BYTESTREAMS, NS_IBB]);
 
-/** `chat`, discovery and offers of files for everybody; the rest is for keys, and then up to the grants. */
-export function admitted(stanza: Element, context: PeerContext): boolean {
-  if (context.fingerprint !== undefined) return true;
+/** Whether it says something to somebody. */
+export function isChat(stanza: Element): boolean {
+  return stanzaKind(stanza) === 'message' && attr(stanza, 'type') !== 'error' && readMessage(stanza) !== undefined;
+}
+
+/** What the owner lets whoever sent it do. */
+export interface Permitted {
+  readonly chat: boolean;
+  /** Whether peers without a key may ask about topics; about which, is the broker's to say. */
+  readonly topics: boolean;
+}
+
+/** Discovery and offers of files for everybody, chat for whom the owner lets; the rest is for keys, and then up to the grants. */
+export function admitted(stanza: Element, context: PeerContext, permitted: Permitted): boolean {
   const kind = stanzaKind(stanza);
-  if (kind === 'message') return readMessage(stanza) !== undefined;
+  const says = isChat(stanza);
+  if (says && !permitted.chat) return false;
+  if (context.fingerprint !== undefined) return true;
+  if (kind === 'message') return says;
   if (kind !== 'iq') return false;
   const type = attr(stanza, 'type');
   if (type !== 'get' && type !== 'set') return true; // an answer to a request of ours
-  return (type === 'get' ? OPEN_REQUESTS : OPEN_OFFERS).has(namespaceOf(iqPayload(stanza) ?? stanza) ?? '');
+  const asked = namespaceOf(iqPayload(stanza) ?? stanza) ?? '';
+  return (type === 'get' ? OPEN_REQUESTS : OPEN_OFFERS).has(asked) || (permitted.topics && asked === NS_PUBSUB);
 }
 
 /**

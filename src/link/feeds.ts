@@ -86,10 +86,9 @@ export class Feeds implements Feeder {
     }
   }
 
-  /** Rights were given: what the peer had subscribed to before goes on. */
-  resume(fingerprint: string): void {
-    const peer = this.#online.get(fingerprint);
-    if (peer) this.opened(peer);
+  /** Rights were given: what peers had subscribed to before goes on. */
+  resume(): void {
+    for (const peer of this.#online.values()) this.opened(peer);
   }
 
   /** Rights were taken away: whoever may not read any more is stopped, its place is kept. */

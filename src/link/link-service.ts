@@ -1,5 +1,5 @@
 import type {
-  BoxStatus, Finding, HomeStatus, PairingEvent, Peer, PeerEvent, Published, Right, SubscribeOptions, Subscription, Trouble, TrustEntry,
+  BoxStatus, ClassRules, Finding, HomeStatus, PairingEvent, Peer, PeerEvent, Published, Right, SubscribeOptions, Subscription, Trouble, TrustEntry,
 } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -9,11 +9,14 @@ import type { Log } from '../log/log.ts';
 import type { Incoming } from '../mail/inbox.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { Broker } from '../pubsub/broker.ts';
+import { isClass } from '../trust/classes.ts';
 import type { Trust } from '../trust/trust.ts';
 import { NS_PAIRING, noWindow } from '../xep/pairing.ts';
 import { NS_PUBSUB_EVENT } from '../xep/pubsub-event.ts';
 import { PubsubService } from '../xep/pubsub.ts';
 import type { Disco } from '../xep/disco.ts';
+import { attr } from '../xmpp/element.ts';
+import { stanzaErrorOf } from '../xmpp/stanza-error.ts';
 import type { Dispatcher } from '../xmpp/dispatch.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { NS_CLIENT } from '../xmpp/xml-stream.ts';
@@ -124,6 +127,9 @@ export class LinkService {
       const incoming = incomingOf(message, context, this.name);
       if (incoming) await parts.receive(incoming).catch((error: unknown) => { throw context.fingerprint === undefined ? refusal(error) : error; });
     });
+    parts.dispatcher.message(NS_CLIENT, 'error', async (message, _error, context) => {
+      this.road.refused(attr(message, 'id') ?? '', context, stanzaErrorOf(message));
+    });
     parts.dispatcher.message(NS_PUBSUB_EVENT, 'event', async (message, _event, context) => {
       if (context.fingerprint !== undefined) await this.#intake.receive(message, { ...context, fingerprint: context.fingerprint });
     });
@@ -192,20 +198,33 @@ export class LinkService {
     await this.#up().offLink.remove(peer);
   }
 
-  /** Grants belong to keys. A name whose key is not known yet is asked for it. */
-  async allow(peer: string, right: Right, filter: string): Promise<TrustEntry> {
-    const known = this.trust.find(peer)?.fingerprint ?? (/^[0-9a-f]{64}$/i.test(peer) ? peer.toLowerCase() : undefined);
-    const fingerprint = known ?? (await this.#up().prove(linkName(peer))).fingerprint;
-    const entry = await this.trust.allow(fingerprint, right, filter);
-    this.#feeds.resume(fingerprint);
-    return entry;
+  /** Grants belong to keys, or hold for a class of peers. */
+  async allow(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules> {
+    const who = await this.#ruled(peer);
+    const ruled = await this.trust.allow(who, right, filter);
+    this.#feeds.resume();
+    return ruled;
+  }
+
+  async deny(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules> {
+    const ruled = await this.trust.deny(await this.#ruled(peer), right, filter);
+    await this.#feeds.recheck();
+    return ruled;
   }
 
   async revoke(peer: string): Promise<void> {
-    const entry = this.trust.find(peer);
-    if (!entry) throw new LanpostError('not-found', `no key is known for "${peer}": see \`lanpost trust list\``);
-    await this.trust.revoke(entry.fingerprint);
+    const who = isClass(peer) ? peer : this.trust.find(peer)?.fingerprint;
+    if (who === undefined) throw new LanpostError('not-found', `no key is known for "${peer}": see \`lanpost trust list\``);
+    await this.trust.revoke(who);
     await this.#feeds.recheck();
+    this.#feeds.resume();
+  }
+
+  /** A class, or a fingerprint. A name whose key is not known yet is asked for it. */
+  async #ruled(peer: string): Promise<string> {
+    if (isClass(peer)) return peer;
+    const known = this.trust.find(peer)?.fingerprint ?? (/^[0-9a-f]{64}$/i.test(peer) ? peer.toLowerCase() : undefined);
+    return known ?? (await this.#up().prove(linkName(peer))).fingerprint;
   }
 
   /** A window for pairing with that peer, from its opening to its end. */

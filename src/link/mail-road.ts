@@ -8,6 +8,7 @@ import { NS_LANPOST } from '../payload/xml.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import { readMessage } from '../xep/message-body.ts';
 import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';
+import type { StanzaError } from '../xmpp/stanza-error.ts';
 import { buildMessage } from '../xmpp/stanza.ts';
 import { originOf } from './record-origin.ts';
 import type { PeerStreams } from './streams-port.ts';
@@ -32,6 +33,8 @@ export interface MailRoadParts {
 /** Letters over the link: a box confirms them with `h`, others with nothing. */
 export class MailRoad implements Road {
   readonly #parts: MailRoadParts;
+  /** By name and id: letters that were handed over and are not confirmed, as many as the outboxes let be on their way. */
+  readonly #handed = new Map<string, (error: LanpostError) => void>();
 
   constructor(parts: MailRoadParts) {
     this.#parts = parts;
@@ -80,7 +83,18 @@ export class MailRoad implements Road {
       ...(letter.thread === undefined ? {} : { thread: letter.thread }),
       extensions: [xml('record', { xmlns: NS_LANPOST, id: letter.recordId, chain: letter.chain, at: String(letter.time) })],
     });
-    return this.#parts.streams.send(name, message, letter.key);
+    const { delivered } = await this.#parts.streams.send(name, message, letter.key);
+    if (!delivered) return {};
+    const outcome = new Promise<void>((resolve, reject) => {
+      this.#handed.set(`${name} ${letter.id}`, reject);
+      delivered.then(resolve, reject);
+    });
+    return { delivered: outcome.finally(() => this.#handed.delete(`${name} ${letter.id}`)) };
+  }
+
+  /** It came back: only who it was handed to can say so. What is to be tried again, the stream has not confirmed either. */
+  refused(id: string, peer: Sender, error: StanzaError): void {
+    if (error.type !== 'wait') this.#handed.get(`${peer.name} ${id}`)?.(new LanpostError('forbidden', `${peer.name} does not take it: ${error.message}`));
   }
 }
 

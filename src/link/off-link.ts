@@ -3,7 +3,7 @@ import { lookup } from 'node:dns/promises';
 import type { OffLinkPeer, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import type { Registry } from '../trust/trust.ts';
+import type { Registry } from '../trust/registry.ts';
 import { parseTarget, type PeerTarget } from './peer-target.ts';
 import { StaticPeers, type Wanted } from './static-peers.ts';
 import type { ProvenPeer } from './streams-port.ts';

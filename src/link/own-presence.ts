@@ -1,7 +1,7 @@
 import type { About, OwnPresence as Said, PeerStatus } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import type { InstanceRecord } from '../mdns/mdns.ts';
-import type { Registry } from '../trust/trust.ts';
+import type { Registry } from '../trust/registry.ts';
 import type { Caps } from '../xep/caps.ts';
 import { changedAbout, checkedAbout } from './about.ts';
 import { avatarHash, checkedAvatar, NULL_RECORD } from './avatar.ts';

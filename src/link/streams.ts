@@ -13,8 +13,8 @@ import { IqCaller, type RequestOptions } from '../xmpp/iq.ts';
 import { errorReply } from '../xmpp/stanza.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { isLegal } from '../xml/text.ts';
-import { admitted, believed, type PeerContext } from './context.ts';
 import { callersAt } from './callers.ts';
+import { admitted, believed, isChat, type PeerContext } from './context.ts';
 import { Dialer } from './dialer.ts';
 import { Doorman } from './doorman.ts';
 import { Line } from './line.ts';
@@ -403,9 +403,10 @@ export class Streams implements PeerStreams {
     const context: PeerContext = {
       kind: 'link', name: agreed.peer, tls: agreed.tls, trust: this.#init.trust.level(fingerprint), ...(fingerprint === undefined ? {} : { fingerprint }),
     };
-    if (admitted(message, context)) return this.#init.dispatch(message, context);
+    const { trust } = this.#init;
+    if (admitted(message, context, { chat: trust.may(fingerprint, 'chat'), topics: trust.plainMayMore })) return this.#init.dispatch(message, context);
     const type = attr(message, 'type');
-    const asked = message.getName() === 'iq' && (type === 'get' || type === 'set');
+    const asked = message.getName() === 'iq' ? type === 'get' || type === 'set' : isChat(message);
     return Promise.resolve(asked ? errorReply(message, new StanzaError('forbidden')) : undefined);
   }
 

@@ -19,8 +19,8 @@ import { configured, DEFAULT_CONFIG } from './topic-config.ts';
 
 export interface BrokerParts {
   readonly log: Log;
-  /** The trust room's answer; asked for peers only. */
-  readonly may: (fingerprint: string | undefined, right: Right, topicOrFilter: string) => boolean;
+  /** The trust room's answer; asked for peers only. `open`: the topic is there for everybody with a key. */
+  readonly may: (fingerprint: string | undefined, right: Right, topicOrFilter: string, open: boolean) => boolean;
   readonly limits: { readonly itemBytes: number; readonly topics: number; readonly subscriptions: number };
 }
 
@@ -181,7 +181,7 @@ export class Broker {
   }
 
   mayRead(actor: Actor, topicOrFilter: string): boolean {
-    return actor.kind === 'owner' || this.#may(actor.fingerprint, 'read', topicOrFilter) || this.#openTo(actor, topicOrFilter);
+    return actor.kind === 'owner' || this.#may(actor.fingerprint, 'read', topicOrFilter, this.#openTo(actor, topicOrFilter));
   }
 
   async subscriptions(): Promise<SubscriptionInfo[]> {
@@ -227,8 +227,8 @@ export class Broker {
   /** The owner may change everything; `$…` names are the box's own and no peer touches them. */
   #mayPublish(actor: Actor, topic: string): void {
     if (actor.kind === 'owner') return;
-    const may = !topic.startsWith('$') && (this.#may(actor.fingerprint, 'write', topic)
-      || (actor.fingerprint !== undefined && this.#config(topic)?.publishModel === 'open'));
+    const open = actor.fingerprint !== undefined && this.#config(topic)?.publishModel === 'open';
+    const may = !topic.startsWith('$') && this.#may(actor.fingerprint, 'write', topic, open);
     if (!may) throw refused(actor, 'publish to', topic);
   }
 

@@ -2,12 +2,23 @@ import type { Grant, Right } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { validFilter } from '../log/filter.ts';
 
+/** Whether a right is one to topics, and so has a filter. */
+const RIGHTS: Readonly<Record<Right, boolean>> = { chat: false, read: true, write: true, files: false };
+
 /** A grant that could never match would be taken for one that does. */
-export function checkedGrant(right: Right, filter: string): Grant {
-  if (right !== 'read' && right !== 'write') throw new TypeError('a right is read or write');
+export function checkedGrant(right: Right, filter: string | undefined): Grant {
+  if (typeof right !== 'string' || !Object.hasOwn(RIGHTS, right)) throw new TypeError('a right is chat, read, write or files');
+  if (!RIGHTS[right]) {
+    if (filter !== undefined) throw new TypeError(`${right} has no filter`);
+    return { right };
+  }
   if (typeof filter !== 'string') throw new TypeError('a filter must be a string');
   if (!validFilter(filter)) throw new LanpostError('invalid-topic', `${JSON.stringify(filter.slice(0, 80))} is not a filter: + stands for one whole level, # for all that follow, at the end`);
   return { right, filter };
+}
+
+export function isSame(a: Grant, b: Grant): boolean {
+  return a.right === b.right && a.filter === b.filter;
 }
 
 /**
@@ -27,6 +38,15 @@ export function covers(granted: string, asked: string): boolean {
   return have.length === want.length;
 }
 
-export function anyCovers(grants: readonly Grant[], right: Right, asked: string): boolean {
-  return grants.some(grant => grant.right === right && covers(grant.filter, asked));
+/** Whether some topic is matched by both. */
+export function overlaps(one: string, other: string): boolean {
+  const [a, b] = [one.split('/'), other.split('/')];
+  for (let i = 0; i < Math.max(a.length, b.length); i += 1) {
+    const [mine, theirs] = [a[i], b[i]];
+    // `x/#` matches `x` itself too.
+    if (mine === '#' || theirs === '#') return true;
+    if (mine === undefined || theirs === undefined) return false;
+    if (mine !== '+' && theirs !== '+' && mine !== theirs) return false;
+  }
+  return true;
 }

@@ -1,16 +1,12 @@
-import type { Grant, Right, Trouble, TrustEntry, TrustLevel } from '../api.ts';
+import type { ClassRules, Grant, Right, Trouble, TrustEntry, TrustLevel } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { fingerprintOf } from './fingerprint.ts';
-import { anyCovers, checkedGrant } from './grants.ts';
+import { Classes, isClass } from './classes.ts';
+import { checkedGrant } from './grants.ts';
+import type { Registry } from './registry.ts';
+import { say, verdict } from './rules.ts';
 import { insists, isEarned, proven, type Tenure } from './tenure.ts';
-
-/** What is needed of the log's small durable rows. */
-export interface Registry {
-  get(key: string): unknown;
-  set(key: string, value: unknown): Promise<void>;
-  entries(prefix: string): Iterable<readonly [string, unknown]>;
-}
 
 export interface TrustInit {
   readonly registry: Registry;
@@ -30,6 +26,7 @@ interface Row {
   label: string;
   level: 'seen' | 'paired';
   grants: Grant[];
+  denials: Grant[];
   lastSeen: number;
   tenure?: Tenure;
 }
@@ -46,7 +43,6 @@ function standing({ tenure }: Row): number {
 const PREFIX = 'trust/';
 const SEEN_KEYS = 256;
 const NAMES_PER_KEY = 8;
-const GRANTS_PER_KEY = 256;
 /** Rows about seen keys are written together: strangers must not cost an fsync each. */
 const WRITE_DELAY = 1_000;
 /** How stale the stored time of a known key may be. */
@@ -62,15 +58,17 @@ export class Trust {
   readonly #dirty = new Set<string>();
   #writing: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
+  readonly #classes: Classes;
 
   constructor(init: TrustInit) {
     this.#init = init;
     this.#limit = init.seenKeys ?? SEEN_KEYS;
+    this.#classes = new Classes(init.registry);
     const stored: [string, Row][] = [];
     for (const [key, value] of init.registry.entries(PREFIX)) if (isRow(value)) stored.push([key.slice(PREFIX.length), value]);
     stored.sort(([, a], [, b]) => a.lastSeen - b.lastSeen);
     for (const [fingerprint, row] of stored) {
-      this.#rows.set(fingerprint, { ...row, names: [...row.names], grants: [...row.grants] });
+      this.#rows.set(fingerprint, { ...row, names: [...row.names], grants: [...row.grants], denials: [...row.denials ?? []] });
       for (const name of row.names) this.#holders.set(name, fingerprint);
     }
   }
@@ -81,7 +79,7 @@ export class Trust {
     const check = this.impostor(name, fingerprint);
     const known = this.#rows.get(fingerprint);
     const now = this.#init.clock.wall();
-    const row = known ?? { names: [], label: name, level: 'seen', grants: [], lastSeen: now };
+    const row = known ?? { names: [], label: name, level: 'seen', grants: [], denials: [], lastSeen: now };
     this.#rows.delete(fingerprint);
     this.#rows.set(fingerprint, row);
     if (!known || row.label !== name || Math.abs(now - row.lastSeen) > SEEN_PRECISION) this.#later(fingerprint);
@@ -143,44 +141,68 @@ export class Trust {
     return this.#vouch(fingerprint, this.#row(fingerprint));
   }
 
-  /** The same, with a right. */
-  async allow(fingerprint: string, right: Right, filter: string): Promise<TrustEntry> {
-    const asked = checkedGrant(right, filter);
-    const row = this.#row(fingerprint);
-    if (!row.grants.some(grant => grant.right === right && grant.filter === filter)) {
-      if (row.grants.length >= GRANTS_PER_KEY) throw new LanpostError('too-large', `One key may hold ${GRANTS_PER_KEY} grants; use a wider filter.`);
-      row.grants.push(asked);
-    }
-    return this.#vouch(fingerprint, row);
+  /** The same, with a right. Of a class: what holds for those of whom nothing else is said. */
+  async allow(who: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules> {
+    const grant = checkedGrant(right, filter);
+    if (isClass(who)) return this.#classes.say(who, 'grants', grant);
+    const row = this.#row(who);
+    say(row, 'grants', grant);
+    return this.#vouch(who, row);
+  }
+
+  /** Vouches for nobody. A key of which something is denied is not forgotten. */
+  async deny(who: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules> {
+    const grant = checkedGrant(right, filter);
+    if (isClass(who)) return this.#classes.say(who, 'denials', grant);
+    const row = this.#row(who);
+    say(row, 'denials', grant);
+    return this.#keep(who, row);
+  }
+
+  classes(): ClassRules[] {
+    return this.#classes.list();
   }
 
   #row(fingerprint: string): Row {
     if (!/^[0-9a-f]{64}$/.test(fingerprint)) throw new TypeError('fingerprint must be 64 hex digits');
-    return this.#rows.get(fingerprint) ?? { names: [], label: '', level: 'seen', grants: [], lastSeen: this.#init.clock.wall() };
+    return this.#rows.get(fingerprint) ?? { names: [], label: '', level: 'seen', grants: [], denials: [], lastSeen: this.#init.clock.wall() };
   }
 
   async #vouch(fingerprint: string, row: Row): Promise<TrustEntry> {
     row.level = 'paired';
+    return this.#keep(fingerprint, row);
+  }
+
+  async #keep(fingerprint: string, row: Row): Promise<TrustEntry> {
     this.#rows.set(fingerprint, row);
     await this.#write([fingerprint]);
     return this.#entry(fingerprint, row);
   }
 
-  /** Takes back grants, pairing, and the claim to its names; the key is one seen like any other. */
+  /** Takes back grants, denials, pairing, and the claim to its names; the key is one seen like any other. A class is as by default. */
   async revoke(fingerprint: string): Promise<void> {
+    if (isClass(fingerprint)) return this.#classes.forget(fingerprint);
     const row = this.#rows.get(fingerprint);
     if (!row) throw new LanpostError('not-found', 'No such key is known; see `trust list`.');
     for (const name of row.names) this.#holders.delete(name);
-    Object.assign(row, { names: [], grants: [], level: 'seen' } satisfies Partial<Row>);
+    Object.assign(row, { names: [], grants: [], denials: [], level: 'seen' } satisfies Partial<Row>);
     delete row.tenure;
     await this.#write([fingerprint]);
     this.#evict();
   }
 
-  /** A granted filter must cover all of what is asked. Without a key: no. */
-  may(fingerprint: string | undefined, right: Right, topicOrFilter: string): boolean {
+  /**
+   * What is said of the key, else of its class, else what holds by default. A granted filter must cover all of what
+   * is asked. `open`: the topic's own configuration lets everybody with a key.
+   */
+  may(fingerprint: string | undefined, right: Right, topicOrFilter?: string, open = false): boolean {
     const row = fingerprint === undefined ? undefined : this.#rows.get(fingerprint);
-    return row?.level === 'paired' && anyCovers(row.grants, right, topicOrFilter);
+    return (row && verdict(row, right, topicOrFilter)) ?? this.#classes.may(this.level(fingerprint), right, topicOrFilter, open);
+  }
+
+  /** Whether the owner has opened any topic to peers without a key. */
+  get plainMayMore(): boolean {
+    return this.#classes.readsOrWrites('none');
   }
 
   list(): TrustEntry[] {
@@ -213,7 +235,7 @@ export class Trust {
   }
 
   #evict(): void {
-    const seen = [...this.#rows].filter(([, row]) => row.level === 'seen');
+    const seen = [...this.#rows].filter(([, row]) => row.level === 'seen' && row.denials.length === 0);
     // Keys are free: those that were shown for a day are not forgotten for as many that were shown once.
     for (const [fingerprint, row] of seen.toSorted(([, a], [, b]) => standing(a) - standing(b)).slice(0, Math.max(0, seen.length - this.#limit))) {
       for (const name of row.names) this.#holders.delete(name);
@@ -229,7 +251,7 @@ export class Trust {
   }
 
   #entry(fingerprint: string, row: Row): TrustEntry {
-    return { name: row.names[0] ?? row.label, fingerprint, level: row.level, grants: [...row.grants], lastSeen: row.lastSeen };
+    return { name: row.names[0] ?? row.label, fingerprint, level: row.level, grants: [...row.grants], denials: [...row.denials], lastSeen: row.lastSeen };
   }
 
   #later(fingerprint: string): void {
@@ -258,7 +280,7 @@ export class Trust {
       await Promise.all(fingerprints.flatMap((fingerprint) => {
         const row = this.#rows.get(fingerprint);
         if (!row && registry.get(PREFIX + fingerprint) === undefined) return [];
-        return registry.set(PREFIX + fingerprint, row && { ...row, names: [...row.names], grants: [...row.grants] });
+        return registry.set(PREFIX + fingerprint, row && { ...row, names: [...row.names], grants: [...row.grants], denials: [...row.denials] });
       }));
     })();
     // A failed write is told to whoever asked for it; the next one is not held up by it.

@@ -41,7 +41,7 @@ afterAll(async () => {
 describe('lanpost', () => {
   it.each([
     [['--help'], 'Commands:'], [['help'], 'Commands:'], [['trust', '--help'], 'trust allow'], [['help', 'home'], 'home add'],
-    [['trust', 'allow', '--help'], 'lanpost trust allow PEER RIGHT FILTER'], [['help', 'publish'], 'lanpost publish TOPIC VALUE'],
+    [['trust', 'allow', '--help'], 'lanpost trust allow PEER RIGHT [FILTER]'], [['help', 'publish'], 'lanpost publish TOPIC VALUE'],
   ])('%j helps', async (args, words) => {
     const { code, out, err } = await lanpost(args);
     expect({ code, err }).toEqual({ code: 0, err: '' });
@@ -52,7 +52,7 @@ describe('lanpost', () => {
   it.each([
     [[], /^lanpost: a command is missing: see `lanpost --help`\n$/],
     [['dance'], /^lanpost: there is no command "dance"/],
-    [['trust'], /one of trust list, trust allow, trust revoke/],
+    [['trust'], /one of trust list, trust allow, trust deny, trust revoke/],
     [['trust', 'dance'], /there is no command "trust dance"/],
     [['status', '--loud'], /^lanpost: Unknown option '--loud'.*; see `lanpost status --help`\n$/],
     [['publish', 'topic'], /^lanpost: VALUE is missing/],
@@ -60,7 +60,8 @@ describe('lanpost', () => {
     [['subscribe', 't', '--count', '0'], /--count takes a whole number from 1/],
     [['subscribe', 't', '--from', 'yesterday'], /--from is new, last, start/],
     [['send', 'a', 'b', '--wait', 'read'], /--wait is one of accepted, handed, delivered/],
-    [['trust', 'allow', 'a', 'own', 't'], /RIGHT is one of read, write/],
+    [['trust', 'allow', 'a', 'own', 't'], /RIGHT is one of chat, read, write, files/],
+    [['trust', 'allow', 'a', 'read'], /FILTER is missing/], [['trust', 'deny', 'a', 'chat', 't'], /"t" is one argument too many/],
     [['files'], /one of files send, files list, files accept, files decline, files watch/],
     [['files', 'send', 'a@b'], /FILE is missing/],
     [['home', 'add', 'a@b.c'], /--password-file F is missing/],
@@ -263,6 +264,18 @@ describe('lanpost', () => {
     }
     expect(await run('peers', 'ad')).toMatchObject({ code: 2, err: expect.stringContaining('one argument too many') });
     expect((await run('peers', '--help')).out).toMatch(/peers +List.*\n +peers add HOST/);
+  });
+
+  it('trust allow, deny and revoke say what holds for a class', async () => {
+    const classOf = async (name: string): Promise<unknown> => (await run('trust', 'list', '--classes', '--json')).out.split('\n').filter(Boolean)
+      .map((line) => JSON.parse(line) as { name: string }).find((one) => one.name === name);
+    expect((await run('trust', 'allow', 'class:seen', 'read', 'public/#')).out).toMatch(/class:seen\tchat, read public\/#/);
+    expect((await run('trust', 'deny', 'class:seen', 'chat')).out).toMatch(/class:seen\tread public\/#, not chat/);
+    expect(await classOf('class:seen')).toEqual({ name: 'class:seen', grants: [{ right: 'read', filter: 'public/#' }], denials: [{ right: 'chat' }] });
+    expect(await run('trust', 'revoke', 'class:seen')).toMatchObject({ code: 0 });
+    expect(await classOf('class:seen')).toEqual({ name: 'class:seen', grants: [], denials: [] });
+    expect((await run('trust', 'deny', 'f'.repeat(64), 'chat', '--json')).out).toContain('"level":"seen"');
+    expect(await run('trust', 'revoke', 'f'.repeat(64))).toMatchObject({ code: 0 });
   });
 
   it('trust says why it cannot allow, exit 1', async () => {

@@ -1,6 +1,7 @@
 import type { Trouble } from '../../src/api.ts';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
-import { Trust, type Registry } from '../../src/trust/trust.ts';
+import type { Registry } from '../../src/trust/registry.ts';
+import { Trust } from '../../src/trust/trust.ts';
 
 /** The log's registry rows, in memory. */
 export function memoryRegistry(): Registry & { readonly rows: Map<string, unknown>; writes: number } {

@@ -1,6 +1,29 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { covers } from '../../src/trust/grants.ts';
+import { checkedGrant, covers, overlaps } from '../../src/trust/grants.ts';
+
+describe('two filters overlap', () => {
+  const level = fc.constantFrom('a', 'b', 'c');
+  const topic = fc.array(level, { minLength: 1, maxLength: 4 }).map(levels => levels.join('/'));
+  const filter = fc.tuple(fc.array(fc.constantFrom('a', 'b', 'c', '+'), { minLength: 1, maxLength: 3 }), fc.boolean())
+    .map(([levels, tail]) => (tail ? [...levels, '#'] : levels).join('/'));
+
+  test('when some topic is matched by both, whichever is first', () => {
+    fc.assert(fc.property(filter, filter, topic, (one, other, name) => {
+      expect(overlaps(one, other)).toBe(overlaps(other, one));
+      expect(covers(one, name) && covers(other, name) && !overlaps(one, other)).toBe(false);
+    }), { numRuns: 2_000 });
+  });
+
+  test.each([['a/b', 'a/c'], ['a', 'a/b'], ['a/+', 'a'], ['+/b', 'a/c']])('%s and %s do not', (one, other) => { expect(overlaps(one, other)).toBe(false); });
+});
+
+test('a right to topics needs a filter, another has none', () => {
+  expect(checkedGrant('chat', undefined)).toEqual({ right: 'chat' });
+  expect(() => checkedGrant('chat', 'a')).toThrow(TypeError);
+  expect(() => checkedGrant('read', undefined)).toThrow(TypeError);
+  expect(() => checkedGrant('toString' as never, undefined)).toThrow(TypeError);
+});
 
 describe('a granted filter covers', () => {
   test.each([

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { fingerprintOf } from '../../src/trust/fingerprint.ts';
+import type { Trust } from '../../src/trust/trust.ts';
 import { memoryRegistry, spki, trustFixture } from './fixtures.ts';
 
 const fp = (name: string): string => fingerprintOf(spki(name));
@@ -31,6 +32,77 @@ describe('trust', () => {
     await expect(trust.allow(fp('b'), 'read', filter)).rejects.toMatchObject({ code: 'invalid-topic' });
     await expect(trust.allow(fp('b'), 'reed' as 'read', 'a')).rejects.toThrow(TypeError);
     expect(trust.list()).toMatchObject([{ level: 'seen', grants: [] }]);
+  });
+
+  describe('what a peer may', () => {
+    const all = ['chat', 'read', 'write', 'files'] as const;
+    const may = (trust: Trust, who: string | undefined): string[] => all.filter(right => trust.may(who, right, right === 'read' || right === 'write' ? 'a/b' : undefined));
+    const setup = async (): Promise<Trust> => {
+      const { trust } = trustFixture();
+      trust.seen(spki('s'), 's@h2');
+      trust.seen(spki('p'), 'p@h3');
+      await trust.pair(fp('p'));
+      return trust;
+    };
+
+    test('is chat and nothing else by default, whatever its key', async () => {
+      const trust = await setup();
+      for (const who of [undefined, fp('s'), fp('p'), fp('unknown')]) expect(may(trust, who)).toEqual(['chat']);
+      expect(trust.classes()).toEqual(['plain', 'seen', 'paired'].map(name => ({ name: `class:${name}`, grants: [], denials: [] })));
+    });
+
+    test.each([['class:plain', [undefined]], ['class:seen', [fp('s'), fp('unknown2')]], ['class:paired', [fp('p')]]] as const)('is what %s is allowed, and no other class', async (name, members) => {
+      const trust = await setup();
+      trust.seen(spki('unknown2'), 'u@h4');
+      await trust.allow(name, 'read', 'a/#');
+      await trust.allow(name, 'files');
+      await trust.deny(name, 'chat');
+      for (const who of [undefined, fp('s'), fp('unknown2'), fp('p')]) {
+        expect(may(trust, who)).toEqual(members.some(member => member === who) ? ['read', 'files'] : ['chat']);
+      }
+      await trust.revoke(name);
+      for (const who of members) expect(may(trust, who)).toEqual(['chat']);
+    });
+
+    test('is what is said of its key before what is said of its class', async () => {
+      const trust = await setup();
+      await trust.allow('class:paired', 'read', '#');
+      await trust.deny(fp('p'), 'read', 'a/b');
+      expect([trust.may(fp('p'), 'read', 'a/b'), trust.may(fp('p'), 'read', 'a/c'), trust.may(fp('p'), 'read', '#')]).toEqual([false, true, false]);
+      await trust.deny('class:paired', 'chat');
+      await trust.allow(fp('p'), 'chat');
+      expect(trust.may(fp('p'), 'chat')).toBe(true);
+      // The last word counts.
+      await trust.deny(fp('p'), 'chat');
+      expect(trust.may(fp('p'), 'chat')).toBe(false);
+    });
+
+    test('is not what an open topic lets everybody, when it is denied', async () => {
+      const trust = await setup();
+      expect(trust.may(fp('s'), 'read', 'open', true)).toBe(true);
+      await trust.deny(fp('s'), 'read', '#');
+      expect(trust.may(fp('s'), 'read', 'open', true)).toBe(false);
+    });
+
+    test('survives a restart; a denied key is not forgotten for others, and is not vouched for', async () => {
+      const registry = memoryRegistry();
+      const first = trustFixture({ registry, seenKeys: 2 });
+      first.trust.seen(spki('m'), 'm@h2');
+      await first.trust.deny(fp('m'), 'chat');
+      await first.trust.deny('class:plain', 'chat');
+      for (let i = 0; i < 5; i += 1) first.trust.seen(spki(`x${i}`), `x${i}@h9`);
+      await first.trust.close();
+      const { trust } = trustFixture({ registry });
+      expect([trust.may(fp('m'), 'chat'), trust.may(undefined, 'chat'), trust.level(fp('m'))]).toEqual([false, false, 'seen']);
+      await trust.revoke(fp('m'));
+      expect(trust.may(fp('m'), 'chat')).toBe(true);
+    });
+
+    test('is written by older boxes without denials', () => {
+      const registry = memoryRegistry();
+      registry.rows.set(`trust/${fp('b')}`, { names: ['b@h2'], label: 'b@h2', level: 'paired', grants: [{ right: 'read', filter: 'a/#' }], lastSeen: 1 });
+      expect(may(trustFixture({ registry }).trust, fp('b'))).toEqual(['chat', 'read']);
+    });
   });
 
   test('the same grant twice is one', async () => {

@@ -1,46 +1,56 @@
-import type { Grant, TrustEntry } from '../../index.ts';
+import type { ClassRules, Grant, TrustEntry } from '../../index.ts';
 import { oneOf } from '../arguments.ts';
-import type { Command } from '../command.ts';
+import type { Command, Context } from '../command.ts';
 import { timeInWords } from '../measure.ts';
+import { UsageError } from '../usage-error.ts';
 
-const RIGHTS = ['read', 'write'] as const;
+const RIGHTS = ['chat', 'read', 'write', 'files'] as const;
+const PEER = [
+  'PEER is a name on the link, or at least 16 digits of a fingerprint; what is said of it belongs to the key, and',
+  'follows it when the name changes. Or PEER is a class: class:plain (no key, as Pidgin), class:seen (a key that',
+  'nobody vouched for), class:paired. RIGHT is read (subscribe) or write (publish), with a FILTER of topics; or chat,',
+  'or files. Unless something is said, everybody may chat, and nothing else.',
+];
 
 const list: Command = {
   name: 'trust list',
   takes: [],
   summary: 'List the keys that were seen, and what each may do',
-  options: {},
-  examples: ['lanpost trust list'],
-  async run({ out, attach }) {
+  options: { classes: { type: 'boolean', help: 'what holds for each class of peers, instead' } },
+  examples: ['lanpost trust list', 'lanpost trust list --classes'],
+  async run({ args, out, attach }) {
     const box = await attach();
-    await out.table(await box.trust.list(), COLUMNS, 'no key has been seen');
+    if (args.flag('classes')) await out.table(await box.trust.classes(), RULES, '');
+    else await out.table(await box.trust.list(), COLUMNS, 'no key has been seen');
   },
 };
 
 const allow: Command = {
   name: 'trust allow',
-  takes: ['PEER', 'RIGHT', 'FILTER'],
-  summary: 'Let a peer read or write the topics that match',
+  takes: ['PEER', 'RIGHT', '[FILTER]'],
+  summary: 'Let a peer, or a class of peers, do something',
   options: {},
-  notes: [
-    'PEER is a name on the link, or at least 16 digits of a fingerprint; the right belongs to the key, and',
-    'follows it when the name changes. RIGHT is read (subscribe) or write (publish).',
-  ],
-  examples: ['lanpost trust allow desk@pc read \'sensors/#\'', 'lanpost trust allow 3f9a0c5be1d24477 write alarms'],
-  async run({ args, out, attach }) {
-    const [peer = '', right = '', filter = ''] = args.positionals;
-    const asked = oneOf('RIGHT', right, RIGHTS);
-    const box = await attach();
-    await out.table([await box.trust.allow(peer, asked, filter)], COLUMNS, '');
-  },
+  notes: [...PEER, 'A key that is allowed something is vouched for by that.'],
+  examples: ['lanpost trust allow desk@pc read \'sensors/#\'', 'lanpost trust allow 3f9a0c5be1d24477 write alarms', 'lanpost trust allow class:seen read \'public/#\''],
+  run: (context) => say(context, 'allow'),
+};
+
+const deny: Command = {
+  name: 'trust deny',
+  takes: ['PEER', 'RIGHT', '[FILTER]'],
+  summary: 'Let a peer, or a class of peers, not do something',
+  options: {},
+  notes: [...PEER, 'What is denied to a key is denied whatever is allowed to it, or to its class.'],
+  examples: ['lanpost trust deny desk@pc chat', 'lanpost trust deny class:plain chat'],
+  run: (context) => say(context, 'deny'),
 };
 
 const revoke: Command = {
   name: 'trust revoke',
   takes: ['PEER'],
-  summary: 'Take all rights from a peer',
+  summary: 'Take back all that was said of a peer or a class',
   options: {},
-  examples: ['lanpost trust revoke desk@pc'],
+  examples: ['lanpost trust revoke desk@pc', 'lanpost trust revoke class:plain'],
   async run({ args, out, attach }) {
     const [peer = ''] = args.positionals;
     const box = await attach();
@@ -49,12 +59,40 @@ const revoke: Command = {
   },
 };
 
-export const trust: readonly Command[] = [list, allow, revoke];
+export const trust: readonly Command[] = [list, allow, deny, revoke];
+
+async function say({ args, out, attach }: Context, what: 'allow' | 'deny'): Promise<void> {
+  const [peer = '', given = '', filter] = args.positionals;
+  const right = oneOf('RIGHT', given, RIGHTS);
+  const needsFilter = right === 'read' || right === 'write';
+  if (needsFilter && filter === undefined) throw new UsageError(`FILTER is missing: ${right} which topics?`);
+  if (!needsFilter && filter !== undefined) throw new UsageError(`"${filter}" is one argument too many: ${right} has no filter`);
+  const box = await attach();
+  const said = await box.trust[what](peer, right, filter);
+  if ('fingerprint' in said) await out.table([said], COLUMNS, '');
+  else await out.table([said], RULES, '');
+}
+
+function worded({ right, filter }: Grant): string {
+  return filter === undefined ? right : `${right} ${filter}`;
+}
+
+function inWords({ grants, denials }: Pick<ClassRules, 'grants' | 'denials'>): string {
+  return [...grants.map(worded), ...denials.map((denial) => `not ${worded(denial)}`)].join(', ');
+}
 
 const COLUMNS: Readonly<Record<string, (entry: TrustEntry) => string>> = {
   NAME: (entry) => entry.name,
   TRUST: (entry) => entry.level,
-  RIGHTS: (entry) => entry.grants.map(({ right, filter }: Grant) => `${right} ${filter}`).join(', ') || '-',
+  RIGHTS: (entry) => inWords(entry) || '-',
   'LAST SEEN': (entry) => timeInWords(entry.lastSeen),
   FINGERPRINT: (entry) => entry.fingerprint,
+};
+
+const RULES: Readonly<Record<string, (rules: ClassRules) => string>> = {
+  CLASS: (rules) => rules.name,
+  RIGHTS: (rules) => {
+    const said = inWords(rules);
+    return [...rules.grants, ...rules.denials].some(({ right }) => right === 'chat') ? said : ['chat', said].filter(Boolean).join(', ');
+  },
 };

@@ -21,7 +21,7 @@ const eth0 = { name: 'eth0', addresses: [{ address: '10.0.0.1', family: 4, prefi
 
 describe('a name that is not on the link', () => {
   const check = (asked: string, present: readonly string[] = ['B@h2', 'desk@pc'], keys: readonly string[] = []) => checkPeerName({
-    asked, self: 'A@h1', present, now: 0, keys: keys.map((name) => ({ name, fingerprint: 'cd'.repeat(32), level: 'seen', grants: [], lastSeen: 0 })),
+    asked, self: 'A@h1', present, now: 0, keys: keys.map((name) => ({ name, fingerprint: 'cd'.repeat(32), level: 'seen', grants: [], denials: [], lastSeen: 0 })),
   });
 
   it('may be that of this box, of one that was here, or nearly of another', () => {
@@ -146,7 +146,7 @@ describe('its clock', () => {
 });
 
 describe('its rights', () => {
-  const entry = { name: 'B@h2', fingerprint: '', level: 'paired', lastSeen: 0, grants: [{ right: 'read', filter: 'hall/#' }] } as const;
+  const entry = { name: 'B@h2', fingerprint: '', level: 'paired', lastSeen: 0, grants: [{ right: 'read', filter: 'hall/#' }], denials: [] } as const;
   it('are told, and that it has none only when it is asked about; what it refuses is always', () => {
     const facts = { peer: 'B@h2', self: 'A@h1', refused: [], named: true };
     expect(checkPeerRights({ ...facts, entry })).toMatchObject([{ level: 'ok', message: 'B@h2 may read hall/# here.' }]);

@@ -1,0 +1,70 @@
+import type { ClassRules, Grant, PeerClass, Right, TrustLevel } from '../api.ts';
+import type { Registry } from './registry.ts';
+import { isRules, type Rules, say, verdict } from './rules.ts';
+
+const PREFIX = 'policy/';
+/** Without a key; with one that nobody vouched for; with one that the owner did. */
+const CLASSES: readonly PeerClass[] = ['class:plain', 'class:seen', 'class:paired'];
+const OF_LEVEL: Readonly<Record<TrustLevel, PeerClass>> = { none: 'class:plain', seen: 'class:seen', paired: 'class:paired' };
+/** Who nothing is said of may be found and may chat. */
+const BY_DEFAULT: Readonly<Record<Right, boolean>> = { chat: true, read: false, write: false, files: false };
+
+export function isClass(name: string): name is PeerClass {
+  return CLASSES.some(one => one === name);
+}
+
+/** What peers may do of whom nothing else is said. */
+export class Classes {
+  readonly #registry: Registry;
+  readonly #rules = new Map<PeerClass, Rules>();
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+    for (const name of CLASSES) {
+      const kept = registry.get(PREFIX + name);
+      this.#rules.set(name, isRules(kept) ? { grants: [...kept.grants], denials: [...kept.denials] } : { grants: [], denials: [] });
+    }
+  }
+
+  list(): ClassRules[] {
+    return CLASSES.map(name => this.get(name));
+  }
+
+  get(name: PeerClass): ClassRules {
+    const { grants, denials } = this.#of(name);
+    return { name, grants: [...grants], denials: [...denials] };
+  }
+
+  /** Durable when resolved. */
+  async say(name: PeerClass, what: 'grants' | 'denials', grant: Grant): Promise<ClassRules> {
+    const rules = { ...this.#of(name) };
+    say(rules, what, grant);
+    await this.#keep(name, rules);
+    return this.get(name);
+  }
+
+  /** Back to what holds by default. */
+  async forget(name: PeerClass): Promise<void> {
+    await this.#keep(name, { grants: [], denials: [] });
+  }
+
+  /** `open`: what is asked for is there for everybody with a key, if nothing else is said. */
+  may(level: TrustLevel, right: Right, asked: string | undefined, open: boolean): boolean {
+    return verdict(this.#of(OF_LEVEL[level]), right, asked) ?? (open || BY_DEFAULT[right]);
+  }
+
+  /** Whether anything of topics is granted to that class. */
+  readsOrWrites(level: TrustLevel): boolean {
+    return this.#of(OF_LEVEL[level]).grants.some(({ right }) => right === 'read' || right === 'write');
+  }
+
+  #of(name: PeerClass): Rules {
+    return this.#rules.get(name) ?? { grants: [], denials: [] };
+  }
+
+  async #keep(name: PeerClass, rules: Rules): Promise<void> {
+    this.#rules.set(name, rules);
+    const isDefault = rules.grants.length + rules.denials.length === 0;
+    await this.#registry.set(PREFIX + name, isDefault ? undefined : { grants: [...rules.grants], denials: [...rules.denials] });
+  }
+}

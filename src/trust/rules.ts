@@ -1,0 +1,37 @@
+// What the owner has said of one key, or of one class of peers.
+import type { Grant, Right } from '../api.ts';
+import { LanpostError } from '../errors.ts';
+import { covers, isSame, overlaps } from './grants.ts';
+
+/** Grants and denials of one key or class. */
+const MOST = 256;
+
+export interface Rules {
+  grants: Grant[];
+  denials: Grant[];
+}
+
+export function isRules(value: unknown): value is Rules {
+  return typeof value === 'object' && value !== null && 'grants' in value && Array.isArray(value.grants) && 'denials' in value && Array.isArray(value.denials);
+}
+
+/** Takes back the opposite, word for word, and says this. */
+export function say(rules: Rules, what: 'grants' | 'denials', grant: Grant): void {
+  const opposite = what === 'grants' ? 'denials' : 'grants';
+  const others = rules[what].filter(one => !isSame(one, grant));
+  const opposed = rules[opposite].filter(one => !isSame(one, grant));
+  if (others.length + opposed.length >= MOST) throw new LanpostError('too-large', `One key or class may hold ${MOST} grants and denials; use a wider filter.`);
+  rules[what] = [...others, grant];
+  rules[opposite] = opposed;
+}
+
+/** What is said of it; nothing is neither yes nor no. A denial of a part is one of the whole. */
+export function verdict({ grants, denials }: Rules, right: Right, asked: string | undefined): boolean | undefined {
+  if (denials.some(denial => denial.right === right && fits(denial, asked, overlaps))) return false;
+  if (grants.some(grant => grant.right === right && fits(grant, asked, covers))) return true;
+  return undefined;
+}
+
+function fits({ filter }: Grant, asked: string | undefined, match: (filter: string, asked: string) => boolean): boolean {
+  return filter === undefined ? asked === undefined : asked !== undefined && match(filter, asked);
+}

@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { OWNER } from '../../src/pubsub/actor.ts';
+import { toPayload } from '../../src/payload/payload.ts';
+import { xml } from '../../src/xmpp/element.ts';
+import { seen, SimulatedLan } from './fixtures.ts';
+import { plainPeer, purpleHeader, type PlainStream } from './plain-peer.ts';
+import { serviceBox, type ServiceBox } from './service-box.ts';
+
+let lan: SimulatedLan;
+let a: ServiceBox;
+let b: ServiceBox;
+beforeEach(async () => {
+  lan = new SimulatedLan();
+  [a, b] = [await serviceBox(lan, 1, 'a'), await serviceBox(lan, 2, 'b')];
+  await Promise.all([seen(a, b.link.name), seen(b, a.link.name)]);
+  await a.broker.publish(OWNER, 'public/x', toPayload('one'), { id: 'one' });
+});
+afterEach(() => lan.close());
+
+const plain = async (): Promise<PlainStream> => {
+  const alice = await plainPeer(lan, 3, 'alice@h3');
+  await seen(a, alice.name);
+  const stream = await alice.dial('10.77.0.1', a.link.status().port ?? 0);
+  stream.write(purpleHeader(alice.name, a.link.name));
+  await stream.reads('<stream:stream');
+  return stream;
+};
+const items = (node: string): string => `<iq type='get' id='i'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='${node}'/></pubsub></iq>`;
+const publish = (node: string): string =>
+  `<iq type='set' id='p'><pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='${node}'><item id='x'><json xmlns='urn:xmpp:json:0'>1</json></item></publish></pubsub></iq>`;
+
+describe('peers without a key', () => {
+  test('read and publish what the owner opens to them, and nothing beside it', async () => {
+    const stream = await plain();
+    stream.write(items('public/x'));
+    expect(await stream.reads('</iq>')).toContain('forbidden');
+    await a.service.allow('class:plain', 'read', 'public/#');
+    await a.service.allow('class:plain', 'write', 'guests');
+    stream.write(items('public/x'));
+    expect(await stream.reads('</iq>')).toContain("id='one'");
+    stream.write(publish('guests'));
+    expect(await stream.reads('</iq>')).toMatch(/type=.result/);
+    for (const asked of [publish('public/x'), items('private'), items('$inbox/keyless'), publish('$inbox/keyless')]) {
+      stream.write(asked);
+      expect(await stream.reads('</iq>')).toMatch(/type=.error/);
+    }
+    await a.service.revoke('class:plain');
+    stream.write(items('public/x'));
+    expect(await stream.reads('</iq>')).toContain('forbidden');
+  });
+
+  test('do not chat when the owner does not want that, and are told', async () => {
+    await a.service.deny('class:plain', 'chat');
+    const stream = await plain();
+    stream.write("<message type='chat' id='m1'><body>hello</body></message>");
+    expect(await stream.reads('</message>')).toMatch(/type=.error[^]*forbidden/);
+    expect(a.log.topic('$inbox/keyless')).toBeUndefined();
+    stream.write("<iq type='get' id='last'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
+    await stream.reads(/id='last'/);
+  });
+});
+
+describe('boxes nobody vouched for', () => {
+  test('read what the owner opens to their class, as long as it is open', async () => {
+    await expect(b.service.subscribe(a.link.name, 'public/#', { from: 'start' }).ready).rejects.toMatchObject({ code: 'forbidden' });
+    await a.service.allow('class:seen', 'read', 'public/#');
+    const reading = b.service.subscribe(a.link.name, 'public/#', { durable: 'r', from: 'start' });
+    expect((await reading.next()).value).toMatchObject({ id: 'one' });
+    await a.service.deny(b.link.name, 'read', '#');
+    await a.broker.publish(OWNER, 'public/x', toPayload('two'), { id: 'two' });
+    await expect(b.service.publish(a.link.name, 'public/x', toPayload('mine'), undefined)).rejects.toMatchObject({ code: 'forbidden' });
+    await a.service.allow(b.link.name, 'read', '#');
+    expect((await reading.next()).value).toMatchObject({ id: 'two' });
+    await reading.close();
+  });
+
+  test('are told that their mail is not wanted, and not that it was delivered', async () => {
+    await a.service.deny('class:seen', 'chat');
+    const receipt = await b.mail.send(`link:${a.link.name}`, 'hello');
+    await expect(receipt.delivered).rejects.toMatchObject({ code: 'forbidden' });
+    expect(await b.mail.state(receipt.id)).toBe('refused');
+    expect(a.log.topic('$inbox/seen')).toBeUndefined();
+    await a.service.revoke('class:seen');
+    await (await b.mail.send(`link:${a.link.name}`, 'hello')).delivered;
+  });
+});
+
+test('nobody but who was sent a letter can say that it is refused', async () => {
+  const c = await serviceBox(lan, 4, 'c');
+  await Promise.all([seen(c, a.link.name), seen(a, c.link.name)]);
+  let release = (): void => undefined;
+  const disk = new Promise<void>(resolve => { release = resolve; });
+  const append = b.log.append.bind(b.log);
+  b.log.append = async (draft) => { lan.bell.ring(); await disk; return append(draft); };
+  const receipt = await a.mail.send(`link:${b.link.name}`, 'hello', { id: 'm1' });
+  await receipt.handed;
+  const { delivered } = await c.link.send(a.link.name, xml('message', { type: 'error', id: 'm1' }, xml('error', { type: 'cancel' }, xml('forbidden', { xmlns: 'urn:ietf:params:xml:ns:xmpp-stanzas' }))));
+  await delivered;
+  release();
+  await expect(receipt.delivered).resolves.toBeUndefined();
+});
