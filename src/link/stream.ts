@@ -37,6 +37,9 @@ export interface LinkStreamInit {
   readonly pace?: () => number;
   /** Set while too much waits for the disk: resolves when it does not any more. */
   readonly roomy?: () => Promise<void> | undefined;
+  readonly isPaired?: (fingerprint: string) => boolean;
+  /** What of it is half received takes so many bytes of memory. */
+  readonly held?: (stream: LinkStream, bytes: number) => void;
   readonly timing?: Partial<Timing>;
   /** It is not closed for being idle: nothing else says that the peer is there. */
   readonly stays?: boolean;
@@ -121,7 +124,8 @@ export class LinkStream {
           this.#versioned = event.attrs['version'] !== undefined;
           this.#arrivals.push(event);
         },
-        stanza: element => (this.#state === 'negotiating' ? this.#early(element) : this.#receive(element)),
+        stanza: (element, memory) => (this.#state === 'negotiating' ? this.#early(element, memory) : this.#receive(element)),
+        read: () => this.#weigh(),
         end: () => this.#ending({ type: 'end' }),
         linger: () => this.#linger(),
         error: event => this.#ending(event),
@@ -150,6 +154,11 @@ export class LinkStream {
   get fingerprint(): string | undefined {
     const spki = this.#agreed?.spki;
     return this.#fingerprint ??= spki && fingerprintOf(spki);
+  }
+
+  get isStranger(): boolean {
+    const { fingerprint } = this;
+    return fingerprint === undefined || this.#init.isPaired?.(fingerprint) !== true;
   }
 
   /** What only the two ends of the connection know; absent in the clear. */
@@ -265,6 +274,19 @@ export class LinkStream {
     this.#socket.destroy(reason);
   }
 
+  /** It holds too much while others need room. */
+  exhausted(): void {
+    this.#final = true;
+    this.#reason ??= new LanpostError('busy', 'Too much is half received.');
+    this.#arrivals.takeAll();
+    void this.#socket.fail('resource-constraint', 'too much is half received');
+    this.#weigh();
+  }
+
+  #weigh(): void {
+    this.#init.held?.(this, this.#socket.memory + this.#arrivals.sum(arrival => (arrival.type === 'stanza' ? arrival.memory ?? 0 : 0)));
+  }
+
   async #negotiate(): Promise<void> {
     const { clock, agree } = this.#init;
     let deadline: Timer | undefined;
@@ -298,6 +320,7 @@ export class LinkStream {
     this.#holds.release('early');
     // Also when the peer has said all it wanted and is gone.
     for (const event of this.#arrivals.takeAll()) if (event.type === 'stanza') this.#receive(event.element);
+    this.#weigh();
   }
 
   #carry({ session, resumed }: Agreed): void {
@@ -320,8 +343,8 @@ export class LinkStream {
     else if (session) this.#init.sessions.end(session);
   }
 
-  #early(element: Element): void {
-    this.#arrivals.push({ type: 'stanza', element });
+  #early(element: Element, memory: number): void {
+    this.#arrivals.push({ type: 'stanza', element, memory });
     if (this.#arrivals.size >= EARLY) this.#holds.hold('early');
   }
 
@@ -495,6 +518,7 @@ export class LinkStream {
     if (this.#state === 'closed') return;
     const resumable = this.#state === 'ready' && !this.#final;
     this.#state = 'closed';
+    this.#init.held?.(this, 0);
     this.#watch?.stop();
     this.#holds.stop();
     // After a closing tag a reset is how some peers hang up; it is no reason of its own.

@@ -17,6 +17,7 @@ import { callersAt } from './callers.ts';
 import { admitted, believed, isChat, type PeerContext } from './context.ts';
 import { Dialer } from './dialer.ts';
 import { Doorman } from './doorman.ts';
+import { HalfReceived } from './half-received.ts';
 import { Line } from './line.ts';
 import { BOX_KEY } from './presence.ts';
 import type { Agreed, Channel, Side, Terms } from './negotiation.ts';
@@ -93,6 +94,7 @@ export class Streams implements PeerStreams {
   readonly #doorman: Doorman;
   readonly #dialer: Dialer;
   readonly #sessions: Sessions;
+  readonly #halfReceived = new HalfReceived<LinkStream>();
   readonly #seldom: Seldom;
   /** There from the first stream on. */
   #code: StreamCode | undefined;
@@ -346,7 +348,7 @@ export class Streams implements PeerStreams {
   }
 
   #open(code: StreamCode, socket: Socket, side: Side, address: string, agree: (channel: Channel) => Promise<Agreed>, far?: Far): { stream: LinkStream; opened: Promise<Error | undefined> } {
-    const { clock, identity, limits, timing } = this.#init;
+    const { clock, identity, limits, timing, trust } = this.#init;
     let settle: (reason: Error | undefined) => void;
     const opened = new Promise<Error | undefined>(resolve => { settle = resolve; });
     const stream = new code.stream.LinkStream({
@@ -356,6 +358,13 @@ export class Streams implements PeerStreams {
       limits: { stanzaBytes: limits.stanzaBytes, depth: limits.xmlDepth },
       pace: () => this.#doorman.pace(address),
       roomy: () => this.#init.roomy?.(),
+      isPaired: fingerprint => trust.level(fingerprint) === 'paired',
+      held: (holder, bytes) => {
+        const greedy = this.#halfReceived.hold(holder, bytes);
+        if (!greedy) return;
+        greedy.exhausted();
+        this.#tell('greedy', 'stanzas that were begun and not ended took too much memory; the stream with most of it was ended');
+      },
       ...(timing ? { timing } : {}),
       ...(far ? { stays: true } : {}),
       on: {

@@ -17,6 +17,11 @@ export class Arrivals<T extends object = StreamEvent> {
     return this.#kept.length;
   }
 
+  /** Of what came and nobody took. */
+  sum(of: (arrival: T) => number): number {
+    return this.#kept.reduce((sum, arrival) => sum + of(arrival), 0);
+  }
+
   get lost(): Error | undefined {
     return this.#lost;
   }

@@ -12,7 +12,7 @@ export const STREAM_LIMITS: XmlLimits = { stanzaBytes: 262_144, depth: 64 };
 
 export type StreamEvent =
   | { readonly type: 'header'; readonly name: string; readonly attrs: Readonly<Record<string, string>>; readonly element: Element }
-  | { readonly type: 'stanza'; readonly element: Element }
+  | { readonly type: 'stanza'; readonly element: Element; readonly memory?: number }
   | { readonly type: 'end' }
   | { readonly type: 'error'; readonly condition: XmlCondition; readonly text: string };
 
@@ -42,6 +42,17 @@ export class XmlStream {
     this.#decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
     this.#over = false;
     this.#midway = false;
+  }
+
+  /** Bytes of memory, about, of a stanza that has begun and not ended. */
+  get memory(): number {
+    return this.#over ? 0 : this.#reader.memory;
+  }
+
+  /** Nothing more comes, and nothing that was read is kept. */
+  stop(): void {
+    this.reset();
+    this.#over = true;
   }
 
   /** After an `error` or `end` nothing more comes until `reset`. */
@@ -77,7 +88,7 @@ export class XmlStream {
 }
 
 function translate(event: XmlEvent): StreamEvent {
-  if (event.type === 'child') return { type: 'stanza', element: event.element };
+  if (event.type === 'child') return { type: 'stanza', element: event.element, memory: event.memory };
   if (event.type === 'close') return { type: 'end' };
   const fault = event.type === 'fault' ? event.fault : checkHeader(event.element);
   if (fault) return { type: 'error', condition: fault.condition, text: fault.message };

@@ -12,7 +12,10 @@ import { XmlStream, type StreamEvent } from './xml-stream.ts';
 /** What happens on the connection; `close` comes exactly once and last. */
 export interface XmppSocketCallbacks {
   header(event: Extract<StreamEvent, { type: 'header' }>): void;
-  stanza(element: Element): void;
+  /** `memory`: bytes that it takes, about. */
+  stanza(element: Element, memory: number): void;
+  /** What was read so far has been dealt with. */
+  read?(): void;
   /** The other side has sent its closing tag. */
   end?(): void;
   /** The other side says no more: how long this side stays before it closes too. At once when absent. */
@@ -89,6 +92,11 @@ export class XmppSocket {
     return this.#lastReceived;
   }
 
+  /** Bytes that a stanza which has begun and not ended takes, about. */
+  get memory(): number {
+    return this.#stream.memory;
+  }
+
   /** Bytes accepted from `write` and not yet handed to the system. */
   get buffered(): number {
     return this.#pendingBytes + this.#socket.writableLength;
@@ -126,6 +134,7 @@ export class XmppSocket {
         // RFC 6120 §5.4.3.3: what came with `<proceed/>` was not protected and must not be believed.
         if (this.#closed || generation !== this.#generation) return;
       }
+      this.#options.on.read?.();
     } catch (error) {
       this.destroy(error instanceof Error ? error : new Error('a callback failed', { cause: error }));
     }
@@ -134,7 +143,7 @@ export class XmppSocket {
   #emit(event: StreamEvent): void {
     const { on } = this.#options;
     if (event.type === 'header') on.header(event);
-    else if (event.type === 'stanza') on.stanza(event.element);
+    else if (event.type === 'stanza') on.stanza(event.element, event.memory ?? 0);
     else if (event.type === 'end') {
       on.end?.();
       this.#leave();
@@ -243,10 +252,11 @@ export class XmppSocket {
     });
   }
 
-  /** Ends the stream with an error of ours. */
+  /** Ends the stream with an error of ours; what the other side still says is not heard. */
   fail(condition: string, text?: string, application?: Element): Promise<void> {
     if (this.#opened) this.write(streamError(condition, text, application));
     this.#reason ??= new LanpostError('disconnected', `The stream was ended: ${condition}${text === undefined ? '' : ` (${text})`}.`);
+    this.#stream.stop();
     return this.close();
   }
 

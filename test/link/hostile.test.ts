@@ -243,6 +243,58 @@ describe('when all streams are taken', () => {
   });
 });
 
+describe('stanzas that are begun and not ended', () => {
+  let lan: SimulatedLan;
+  let a: TestBox;
+  beforeEach(async () => {
+    lan = new SimulatedLan();
+    a = await lan.box(1, 'a');
+  });
+  afterEach(() => lan.close());
+
+  test('of many strangers take no more memory than of a few, and a friend\'s is let through', async () => {
+    const b = await lan.box(2, 'b');
+    await acquainted(a, b);
+    await b.link.prove('a@h1');
+    await a.trust.pair(b.identity.fingerprint);
+    const streams: PlainStream[] = [];
+    const before = heap();
+    // Elements cost most memory for their bytes: 2.5 MB each stream.
+    const begun = `<message>${'<a/>'.repeat(14_000)}`;
+    for (let i = 0; i < 40; i += 1) {
+      const peer = await plainPeer(lan, 100 + i, `s${i}@h${100 + i}`);
+      const stream = await peer.dial('10.77.0.1', a.link.status().port ?? 0);
+      streams.push(stream);
+      stream.write(purpleHeader(peer.name, 'a@h1') + begun);
+      await quiet();
+    }
+    await lan.until(() => streams.filter(({ ended }) => ended).length >= 38);
+    expect(heap() - before).toBeLessThan(16 << 20);
+    expect(streams.find(({ ended }) => ended)?.text).toContain('resource-constraint');
+    await (await b.link.send('a@h1', xml('message', {}, xml('body', {}, 'x'.repeat(200_000))))).delivered;
+    expect(a.messages).toHaveLength(1);
+    expect(a.troubles.map(({ kind }) => kind)).toContain('link.greedy');
+  });
+
+  test('nor do those that come before their stream is open', async () => {
+    const clock = createTestClock();
+    const c = await lan.box(3, 'c', { clock });
+    const before = heap();
+    const streams: PlainStream[] = [];
+    for (let i = 0; i < 40; i += 1) {
+      const peer = await plainPeer(lan, 100 + i, `s${i}@h${100 + i}`);
+      const stream = await peer.dial('10.77.0.3', c.link.status().port ?? 0);
+      streams.push(stream);
+      // Nobody of that name is announced: the box waits for it, and holds what comes meanwhile.
+      stream.write(purpleHeader(`nobody@h${i}`, 'c@h3') + `<message>${'<a/>'.repeat(14_000)}</message>`.repeat(7));
+      await quiet();
+    }
+    await lan.until(() => streams.filter(({ ended }) => ended).length >= 38);
+    expect(heap() - before).toBeLessThan(16 << 20);
+    clock.advance(10_000);
+  });
+});
+
 describe('whatever is said at the door', () => {
   const said = constantFrom(
     header10('ME', 'a@h1'), header10('nobody@h9', 'a@h1'), purpleHeader('ME', 'a@h1'), purpleHeader('', ''), "<stream:stream>", '</stream:stream>', '<?xml version="1.0"?>', '\u0000',
