@@ -68,6 +68,6 @@ function optionLines(options: Readonly<Record<string, Option>>): string[] {
 }
 
 function columns(rows: readonly (readonly [string, string])[]): string[] {
-  const width = Math.min(Math.max(...rows.map(([left]) => left.length)), 36);
+  const width = Math.min(Math.max(...rows.map(([left]) => left.length)), 34);
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
 }
