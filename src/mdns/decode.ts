@@ -77,18 +77,29 @@ class Reader {
       case TYPE.AAAA: return { kind: 'address', address: addressFromBytes(this.#take(16, end)) };
       case TYPE.PTR: return { kind: 'name', target: this.#name() };
       case TYPE.SRV: return { kind: 'service', priority: this.#u16(), weight: this.#u16(), port: this.#u16(), target: this.#name() };
-      case TYPE.NSEC: return { kind: 'absent', next: this.#name(), types: this.#bitmap(end) };
+      case TYPE.NSEC: return this.#absent(end);
       // A copy: the socket's buffer is larger than the record and must not be kept alive by it.
       default: return { kind: 'bytes', bytes: new Uint8Array(this.#take(end - this.#at, end)) };
     }
   }
 
+  /** COMPAT(python-zeroconf 0.47): its bitmap is malformed; then it tells nothing, and the other records are good all the same. */
+  #absent(end: number): RecordData {
+    const start = this.#at;
+    const next = this.#name();
+    const types = this.#bitmap(end);
+    if (types) return { kind: 'absent', next, types };
+    this.#at = start;
+    return { kind: 'bytes', bytes: new Uint8Array(this.#take(end - start, end)) };
+  }
+
   /** RFC 4034 §4.1.2. Multicast DNS uses only block 0 (RFC 6762 §6.1); others are read all the same. */
-  #bitmap(end: number): number[] {
+  #bitmap(end: number): number[] | undefined {
     const types: number[] = [];
     while (this.#at < end) {
+      if (this.#at + 2 > end) return undefined;
       const [block = 0, length = 0] = this.#take(2, end);
-      if (length < 1 || length > 32) throw malformed('type bitmap');
+      if (length < 1 || length > 32 || this.#at + length > end) return undefined;
       for (const [index, byte] of this.#take(length, end).entries()) {
         for (let bit = 0; bit < 8; bit++) if (byte & (0x80 >> bit)) types.push(block * 256 + index * 8 + bit);
       }

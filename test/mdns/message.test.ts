@@ -124,6 +124,15 @@ describe('DNS message codec', () => {
     expect(() => decodeMessage(hex(bytes))).toThrow(LanpostError);
   });
 
+  it('reads past an NSEC record whose bitmap is malformed, as python-zeroconf 0.47 writes it', () => {
+    const header = Buffer.from([0, 0, 0x84, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
+    const nsec = Buffer.concat([Buffer.from('\u0001h\u0005local\0', 'latin1'), Buffer.from([0, 47, 0x80, 1, 0, 0, 0, 120, 0, 11, 0xc0, 12, 0, 0, 0, 5, 0, 0, 0x80, 0, 0x40])]);
+    const good = Buffer.from([0xc0, 12, 0, 1, 0x80, 1, 0, 0, 0, 120, 0, 4, 10, 0, 0, 1]);
+    const [unreadable, readable] = decodeMessage(Buffer.concat([header, nsec, good])).answers;
+    expect(unreadable).toMatchObject({ name: 'h.local', type: TYPE.NSEC, data: { kind: 'bytes' } });
+    expect(readable).toMatchObject({ name: 'h.local', data: { kind: 'address', address: '10.0.0.1' } });
+  });
+
   it('bounds the work of long pointer chains', () => {
     // A first record whose data is a chain of pointers, each to the one before; a second named by the last of them.
     const links = Array.from({ length: 2000 }, (_, index) => (0xc000 | (index === 0 ? 12 : 23 + (index - 1) * 2)).toString(16)).join('');
