@@ -15,6 +15,8 @@ const NEEDS = {
   faketime: { packages: 'faketime', there: () => onPath('faketime') },
   strace: { packages: 'strace', there: () => onPath('strace') },
   python3: { packages: 'python3', there: () => onPath('python3') },
+  /** The system's: that is where Debian's packages are. */
+  'python3-zeroconf': { packages: 'python3-zeroconf', there: () => succeeds('/usr/bin/python3', ['-c', 'import zeroconf']) },
   /** Root with network namespaces: the private LAN, tmpfs mounts. */
   root: { packages: 'iproute2 util-linux (and run as root with CAP_SYS_ADMIN)', there: () => mayUseNamespaces() },
   /** TAP devices, for the wire. */
