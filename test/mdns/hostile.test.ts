@@ -10,6 +10,7 @@ import { DueQueue } from '../../src/mdns/due-queue.ts';
 import { makeMessage, TYPE, type DnsRecord, type Message } from '../../src/mdns/message.ts';
 import { type BrowseEvent, createMdns, type Renamed } from '../../src/mdns/mdns.ts';
 import { NO_COUNTS } from '../../src/mdns/state.ts';
+import { ENUMERATION } from '../../src/mdns/own-records.ts';
 import type { Channel, Network, Source } from '../../src/mdns/network.ts';
 import { HOST, INSTANCE, OneLink, OTHER, peer, rr, SERVICE } from '../conformance/rfc-6762/one-link.ts';
 import { settled } from '../support/simulated-network.ts';
@@ -118,17 +119,23 @@ describe('one packet cannot end the box', () => {
   it('whatever it says', async () => {
     const { clock, bytes, mdns } = await target();
     const one = OneLink.held();
-    one.do((link, now) => link.browse(SERVICE, now));
-    const name = fc.constantFrom(SERVICE, INSTANCE, HOST, 'box@h2._presence._tcp.local', '', 'x.local', String.raw`\255\.\\._presence._tcp.local`);
+    mdns.browse('_x._sub._presence._tcp', () => undefined);
+    mdns.browseTypes(() => undefined);
+    one.do((link, now) => {
+      for (const browsed of [SERVICE, `_x._sub.${SERVICE}`, ENUMERATION]) link.browse(browsed, now);
+      for (const type of [TYPE.NULL, TYPE.SRV]) link.ask('box@h2._presence._tcp.local', type, now, true);
+    });
+    const name = fc.constantFrom(SERVICE, `_x._sub.${SERVICE}`, ENUMERATION, INSTANCE, HOST, 'box@h2._presence._tcp.local', '', 'x.local', String.raw`\255\.\\._presence._tcp.local`);
     const data = fc.oneof(
       fc.record({ kind: fc.constant('address' as const), address: fc.constantFrom('10.0.0.1', '10.0.0.2', '127.0.0.1', '224.0.0.251', '0.0.0.0') }),
       fc.record({ kind: fc.constant('name' as const), target: name }),
       fc.record({ kind: fc.constant('service' as const), priority: fc.nat(65535), weight: fc.nat(65535), port: fc.nat(65535), target: name }),
+      fc.record({ kind: fc.constant('absent' as const), next: name, types: fc.constantFrom([], [TYPE.A], [TYPE.NULL, TYPE.SRV]) }),
       fc.record({ kind: fc.constant('bytes' as const), bytes: fc.uint8Array({ maxLength: 300 }) }),
     );
-    const types = { address: TYPE.A, name: TYPE.PTR, service: TYPE.SRV, bytes: TYPE.TXT };
-    const record = fc.record({ name, flush: fc.boolean(), ttl: fc.constantFrom(0, 1, 120, 4500, 2 ** 32 - 1), data })
-      .map((made): DnsRecord => ({ ...made, type: types[made.data.kind], class: 1 }));
+    const types = { address: [TYPE.A], name: [TYPE.PTR], service: [TYPE.SRV], absent: [TYPE.NSEC], bytes: [TYPE.TXT, TYPE.NULL] };
+    const record = fc.record({ name, flush: fc.boolean(), ttl: fc.constantFrom(0, 1, 120, 4500, 2 ** 32 - 1), data, which: fc.nat(1) })
+      .map(({ which, ...made }): DnsRecord => ({ ...made, type: types[made.data.kind][which] ?? types[made.data.kind][0] ?? 0, class: 1 }));
     const question = fc.record({ name, type: fc.constantFrom(TYPE.PTR, TYPE.SRV, TYPE.ANY, TYPE.A, TYPE.NSEC, 0), class: fc.constantFrom(1, 255, 3), unicast: fc.boolean() });
     const records = fc.array(record, { maxLength: 12 });
     const wholeMessage = fc.record({ response: fc.boolean(), truncated: fc.boolean(), questions: fc.array(question, { maxLength: 6 }), answers: records, authorities: records, additionals: records });

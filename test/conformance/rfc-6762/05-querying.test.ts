@@ -98,6 +98,41 @@ describe('RFC 6762 §5 querying', () => {
     expect(one.responses.map(({ to }) => to)).toEqual([undefined]);
   });
 
-  it.todo('§5.4 QU questions on start-up when the port is known not to be shared');
-  it.todo('§5.5 direct unicast queries: Node does not tell the destination, so they are taken as multicast ones');
+  it('§5.2 a peer that went without a goodbye is asked for every 8 s for a quarter of an hour, then once a minute (a departure)', () => {
+    const one = new OneLink();
+    one.do((link, now) => link.browse(SERVICE, now));
+    one.answer(peer('b', 'h2'));
+    one.advance(60_000);
+    one.do((link, now) => link.reconfirm(`b@h2.${SERVICE}`, now));
+    one.advance(6000);
+    const lost = one.now;
+    // Others are there: the link is not silent.
+    for (let minute = 0; minute < 60; minute++) {
+      one.hear({ response: true });
+      one.advance(60_000);
+    }
+    const times = one.asked.filter(({ type, at }) => type === TYPE.PTR && at > lost).map(({ at }) => at - lost);
+    const gaps = times.slice(1).map((at, index) => [at, at - (times[index] ?? 0)] as const);
+    expect(gaps.filter(([at]) => at < 15 * 60_000).every(([, gap]) => gap >= 1000 && gap < 8000)).toBe(true);
+    // And those of the browse itself.
+    expect(times.filter((at) => at > 20 * 60_000).length).toBeLessThan(48);
+  });
+
+  it('§5.2 who is heard again, or said goodbye, is not asked for', () => {
+    const one = new OneLink();
+    one.do((link, now) => link.browse(SERVICE, now));
+    one.answer(peer('b', 'h2'));
+    one.advance(60_000);
+    one.do((link, now) => link.reconfirm(`b@h2.${SERVICE}`, now));
+    one.advance(6000);
+    one.answer(peer('b', 'h2'));
+    one.answer([rr.ptr(SERVICE, `b@h2.${SERVICE}`, { ttl: 0 })]);
+    one.advance(2000);
+    one.forgetSent();
+    one.hear({ response: true });
+    one.advance(60_000);
+    expect(one.asked.filter(({ type }) => type === TYPE.PTR).length).toBeLessThan(2);
+  });
+
+  it.todo('§5.5 direct unicast queries are taken as multicast ones: Node does not tell the destination');
 });

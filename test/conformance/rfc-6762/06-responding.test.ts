@@ -110,6 +110,13 @@ describe('RFC 6762 §6 responding', () => {
     expect(one.responses[0]?.message.answers).toHaveLength(2);
   });
 
+  it('§6.5 a query for any class is answered', () => {
+    const one = OneLink.held();
+    one.hear({ questions: [{ name: HOST, type: TYPE.ANY, class: 255, unicast: false }] });
+    one.advance(0);
+    expect(one.responses[0]?.message.answers).toMatchObject([{ name: HOST, type: TYPE.A, class: 1 }]);
+  });
+
   it('§6.6 another that says our record with less than half its TTL makes us say it again', () => {
     const one = OneLink.held();
     one.answer([rr.ptr('_services._dns-sd._udp.local', SERVICE, { ttl: 0 })]);

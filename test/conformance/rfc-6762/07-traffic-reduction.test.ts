@@ -29,6 +29,15 @@ describe('RFC 6762 §7 traffic reduction', () => {
     expect(third?.message.answers).toHaveLength(1);
   });
 
+  it('§7.1 what others say that they know is not believed', () => {
+    const one = new OneLink();
+    one.do((link, now) => link.browse(SERVICE, now));
+    one.ask(SERVICE, TYPE.PTR, { answers: peer('b', 'h2') });
+    one.advance(10_000);
+    expect(one.of('found')).toEqual([]);
+    expect(one.asked.filter(({ type }) => type === TYPE.SRV)).toEqual([]);
+  });
+
   it('§7.2 known answers that do not fit follow in further packets, all but the last with TC, none over the MTU', () => {
     const one = new OneLink();
     one.do((link, now) => link.browse(SERVICE, now));

@@ -1,8 +1,11 @@
 // oxlint-disable vitest/warn-todo -- what is not done stays visible
 import { describe, expect, it } from 'vitest';
+import { decodeMessage } from '../../../src/mdns/decode.ts';
+import { encodeMessage } from '../../../src/mdns/encode.ts';
 import { compareSets } from '../../../src/mdns/prober.ts';
-import { TYPE } from '../../../src/mdns/message.ts';
-import { HOST, INSTANCE, OneLink, OTHER, rr, SERVICE } from './one-link.ts';
+import { makeMessage, TYPE } from '../../../src/mdns/message.ts';
+import { advance, world } from '../../mdns/world.ts';
+import { HOST, INSTANCE, OneLink, OTHER, peer, rr, SERVICE } from './one-link.ts';
 
 const claimed = (random = 0.5): OneLink => {
   const one = new OneLink();
@@ -165,5 +168,64 @@ describe('RFC 6762 §8 probing and announcing', () => {
     expect(one.of('answered here')).toMatchObject([{ name: HOST }]);
   });
 
-  it.todo('§8.1 conflict resolution for devices without a preferred name');
+  it('§8.1 after 15 conflicts within 10 s at least 5 s pass between two tries', async () => {
+    const { clock, lan, box } = world();
+    const a = await box('h1', { families: [4] });
+    const tries: number[] = [];
+    const taken = (): Promise<void> => advance(clock, 100);
+    for (let step = 0; step < 900; step++) {
+      const heard = lan.packets.length;
+      await taken();
+      const probe = lan.packets.slice(heard).map(({ bytes }) => decodeMessage(bytes)).find(({ authorities }) => authorities.some(({ type }) => type === TYPE.SRV));
+      const name = probe?.authorities.find(({ type }) => type === TYPE.SRV)?.name;
+      if (name === undefined) continue;
+      tries.push(clock.mono());
+      lan.transmit({
+        segment: 'lan', family: 4, from: { address: '10.77.9.9', port: 5353 }, to: undefined,
+        bytes: encodeMessage(makeMessage({ response: true, answers: [rr.srv(name, 'h9.local', 9)] })),
+      });
+    }
+    const gaps = tries.slice(1).map((at, index) => at - (tries[index] ?? 0));
+    expect(gaps.slice(0, 13).every((gap) => gap < 1000)).toBe(true);
+    expect(gaps.slice(16).length).toBeGreaterThan(5);
+    expect(gaps.slice(16).every((gap) => gap >= 5000)).toBe(true);
+    expect(a.renamed).toEqual([]);
+  });
+
+  it('§9 a name once found is kept: the numbers of the last start are where the next one begins', async () => {
+    const { clock, box } = world();
+    await box('h1');
+    await advance(clock, 3000);
+    const second = await box('h1');
+    await advance(clock, 5000);
+    const [renamed] = second.renamed;
+    await second.mdns.close();
+    const again = await box('h1', { on: second.host, numbers: renamed?.numbers ?? { user: 0, host: 0 } });
+    await advance(clock, 5000);
+    expect([again.publication.instance, again.renamed]).toEqual([renamed?.instance, []]);
+  });
+
+  it('§8.3 somebody is heard again who was lost: what we are is said once more, if nobody asked for it meanwhile', () => {
+    const again = (after: () => void): number => {
+      after();
+      one.advance(3000);
+      const said = one.responses.filter(({ message }) => message.answers.some(({ type }) => type === TYPE.SRV)).length;
+      one.forgetSent();
+      return said;
+    };
+    const one = OneLink.held();
+    one.do((link, now) => link.browse(SERVICE, now));
+    one.answer(peer('b', 'h2'));
+    one.advance(30_000);
+    one.do((link, now) => link.reconfirm(`b@h2.${SERVICE}`, now));
+    one.advance(60_000);
+    one.forgetSent();
+    expect(again(() => one.ask('h7.local', TYPE.A))).toBe(1);
+    // Whoever goes on talking says nothing new.
+    expect(again(() => one.ask('h7.local', TYPE.A))).toBe(0);
+    one.advance(60_000);
+    expect(again(() => one.ask(INSTANCE, TYPE.SRV))).toBe(1); // the answer
+  });
+
+  it.todo('§8.1 names for devices without a preferred one: does not apply, a box has a name');
 });
