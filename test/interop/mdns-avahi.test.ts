@@ -239,6 +239,47 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'avahi-browse', 'python3'))('mDNS
     await other.event('up', 'box@kitchen');
   });
 
+  it('RFC 6762 §11 everything is sent with an IP TTL of 255, by multicast and to one host', async () => {
+    const listener = lan.exec(4, 'python3', ['-c', `
+import socket, struct
+IP_RECVTTL = 12
+def listen(family, level, recv, group, request):
+    s = socket.socket(family, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if family == socket.AF_INET6: s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    s.bind(('', 5353))
+    s.setsockopt(level, group, request)
+    s.setsockopt(level, recv, 1)
+    return s
+index = socket.if_nametoindex('eth0')
+four = listen(socket.AF_INET, socket.IPPROTO_IP, IP_RECVTTL, socket.IP_ADD_MEMBERSHIP, struct.pack('4s4si', socket.inet_aton('224.0.0.251'), socket.inet_aton('0.0.0.0'), index))
+six = listen(socket.AF_INET6, socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, socket.IPV6_JOIN_GROUP, struct.pack('16si', socket.inet_pton(socket.AF_INET6, 'ff02::fb'), index))
+asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asking.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
+import select
+question = b'\\0\\1' + b'\\0' * 2 + b'\\0\\1' + b'\\0' * 6 + b'\\x09_presence\\x04_tcp\\x05local\\0' + b'\\0\\x0c\\0\\1'
+print('listening', flush=True)
+while True:
+    for s in select.select([four, six, asking], [], [])[0]:
+        data, extra, _, source = s.recvmsg(9000, 256)
+        if source[0] != '10.77.0.3' and s is not six: continue
+        ttl = struct.unpack('i', extra[0][2])[0]
+        print('four' if s is four else 'six' if s is six else 'unicast', ttl, flush=True)
+        if s is four and data[2] & 0x80: asking.sendto(question, ('224.0.0.251', 5353))
+`]);
+    stops.push(async () => {
+      const closed = once(listener, 'close');
+      listener.kill();
+      await closed;
+    });
+    const seen: string[] = [];
+    createInterface({ input: listener.stdout }).on('line', (line) => seen.push(line));
+    await expect.poll(() => seen).toContain('listening');
+    agent(3);
+    await expect.poll(() => new Set(seen), { timeout: 8000 }).toEqual(new Set(['listening', 'four 255', 'six 255', 'unicast 255']));
+  });
+
   it('where port 5353 is not shared it says so, sees the others all the same, and joins once it is free', async () => {
     const holder = lan.exec(3, 'python3', ['-c', `
 import socket, sys
