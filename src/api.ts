@@ -468,6 +468,8 @@ export interface Box extends AsyncDisposable {
     watch(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<PeerEvent>;
     /** The picture of a peer, once it has been found to be the one it announces; `undefined` when there is none. */
     avatar(name: string): Promise<Uint8Array | undefined>;
+    /** What the software of a peer can do, asked of it when that is not known; `undefined` when what it says is not what it announces. */
+    features(name: string): Promise<readonly string[] | undefined>;
     /** Calls the peer at `HOST[:PORT]`, where multicast does not reach, from now on and after every start. */
     add(peer: string): Promise<void>;
     /** Calls it no more. */

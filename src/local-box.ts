@@ -106,6 +106,7 @@ export class LocalBox implements Box {
     list: async (): Promise<Peer[]> => this.#opened().link.peers(),
     watch: (options): AsyncIterableIterator<PeerEvent> => this.#opened().link.watch(options?.signal),
     avatar: async (name): Promise<Uint8Array | undefined> => this.#opened().link.avatar(name),
+    features: async (name): Promise<readonly string[] | undefined> => this.#opened().link.features(name),
     add: async (peer): Promise<void> => this.#opened().link.addPeer(peer),
     remove: async (peer): Promise<void> => this.#opened().link.removePeer(peer),
   };

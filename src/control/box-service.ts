@@ -36,6 +36,7 @@ export function boxService(box: Box): Service {
     setAbout: (...args: Parameters<Box['setAbout']>) => box.setAbout(...args),
     setAvatar: (image?: Uint8Array) => box.setAvatar(image),
     'peers.avatar': (name: string) => box.peers.avatar(name),
+    'peers.features': (name: string) => box.peers.features(name),
     status: () => box.status(),
   }));
   // Lists go as streams: one answer would outgrow a frame.

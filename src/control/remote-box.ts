@@ -83,6 +83,7 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
     peers: {
       list: () => list<Peer>('peers.list', []),
       watch: (options) => remoteEvents(rpc.open<PeerEvent>('peers.watch', [], { decode: taken, ahead: AHEAD, signal: options?.signal })),
+      features: (peer) => call<readonly string[] | undefined>('peers.features', [peer]),
       async avatar(peer) {
         const image = await call<Uint8Array | undefined>('peers.avatar', [peer]);
         return image && Uint8Array.from(image);

@@ -1,5 +1,6 @@
 import type { Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
 import { Seldom } from '../seldom.ts';
 import type { Caps } from '../xep/caps.ts';
 import { CapsCache } from '../xep/caps-cache.ts';
@@ -13,6 +14,9 @@ export interface CapabilitiesParts {
   readonly disco: Disco<PeerContext>;
   /** What the peer of that name announces, if it is on the link. */
   readonly claimed: (name: string) => { readonly caps?: Caps } | undefined;
+  readonly isConnected: (name: string) => boolean;
+  /** Ends a stream that nothing else is spoken on. */
+  readonly leave: (name: string) => void;
   readonly request: (name: string, iq: Element, options: { readonly timeout: number }) => Promise<Element>;
   /** More is known of that peer now. */
   readonly changed: (name: string) => void;
@@ -53,9 +57,15 @@ export class Capabilities {
   async discover(name: string): Promise<readonly string[] | undefined> {
     const known = this.of(name);
     if (known) return known;
-    const caps = this.#parts.claimed(name)?.caps;
+    const { claimed, isConnected, leave, request } = this.#parts;
+    const claims = claimed(name);
+    if (!claims) throw new LanpostError('not-found', `${name} is not on the link: see \`lanpost peers\``);
+    const { caps } = claims;
+    const forThis = !isConnected(name);
     const node = caps && { node: `${caps.node}#${caps.ver}` };
-    const answer = await this.#parts.request(name, xml('iq', { type: 'get' }, xml('query', { xmlns: NS_DISCO_INFO, ...node })), { timeout: ANSWER_WITHIN });
+    const answer = await request(name, xml('iq', { type: 'get' }, xml('query', { xmlns: NS_DISCO_INFO, ...node })), { timeout: ANSWER_WITHIN });
+    // XEP-0174 §10: who wanted no more than this ends the stream.
+    if (forThis) leave(name);
     const query = answer.getChild('query', NS_DISCO_INFO);
     if (query) this.heard(name, query);
     return this.of(name);

@@ -182,6 +182,10 @@ export class LinkService {
     return this.#link?.peers.list() ?? [];
   }
 
+  async features(name: string): Promise<readonly string[] | undefined> {
+    return this.#up().features(linkName(name));
+  }
+
   async avatar(name: string): Promise<Uint8Array | undefined> {
     return this.#up().avatar(linkName(name));
   }

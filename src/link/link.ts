@@ -164,6 +164,8 @@ export function createLink(init: LinkInit): Link {
     clock, trouble, disco,
     claimed: peer => peers.get(peer)?.claims,
     request: (peer, iq, options) => streams.request(peer, iq, options),
+    isConnected: peer => streams.standing(peer).connected,
+    leave: peer => streams.leave(peer),
     changed: peer => peers.touched(peer),
   });
   peers.watch(({ type, peer }) => {

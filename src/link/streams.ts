@@ -303,6 +303,12 @@ export class Streams implements PeerStreams {
     await this.hangUp();
   }
 
+  /** Ends the stream to a peer without a key, which was opened to ask something. Boxes have more to say to each other. */
+  leave(name: string): void {
+    const line = this.#lines.get(name);
+    if (line?.active && !line.proven) void line.active.close();
+  }
+
   /** Ends every stream; they are opened anew when they are needed, under the name the box has then. */
   async hangUp(): Promise<void> {
     this.#sessions.close();

@@ -248,6 +248,7 @@ describe('lanpost', () => {
     expect((await box.status()).presence).not.toHaveProperty('avatar');
     expect(await run('avatar', 'set', join(dir, 'none.png'))).toMatchObject({ code: 2, err: expect.stringMatching(/^lanpost: .*none.png/) });
     expect(await run('avatar', 'set', text)).toMatchObject({ code: 1, err: 'lanpost: an avatar is a PNG, JPEG or GIF picture\n' });
+    expect(await run('peers', 'show', 'nobody@nowhere')).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^lanpost: nobody@nowhere is not on the link/) });
     expect(await run('avatar', 'get', 'nobody@nowhere')).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^lanpost: the link is off/) });
   });
 
@@ -263,7 +264,7 @@ describe('lanpost', () => {
       expect(await run('peers', what)).toMatchObject({ code: 2, err: expect.stringContaining('HOST[:PORT] is missing') });
     }
     expect(await run('peers', 'ad')).toMatchObject({ code: 2, err: expect.stringContaining('one argument too many') });
-    expect((await run('peers', '--help')).out).toMatch(/peers +List.*\n +peers add HOST/);
+    expect((await run('peers', '--help')).out).toMatch(/peers +List.*\n.*\n +peers add HOST/);
   });
 
   it('trust allow, deny and revoke say what holds for a class', async () => {

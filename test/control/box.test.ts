@@ -64,6 +64,7 @@ describe.each(['in this process', 'attached'])('a box %s', (where) => {
     expect((await box.status()).presence).toEqual(said);
     await expect(box.setAvatar(Uint8Array.of(1))).rejects.toMatchObject({ code: 'invalid-value' });
     await expect(box.setAvatar('x' as never)).rejects.toThrow(TypeError);
+    await expect(box.peers.features('nobody@nowhere')).rejects.toMatchObject({ code: 'unreachable' });
     await expect(box.peers.avatar('nobody@nowhere')).rejects.toMatchObject({ code: 'unreachable' });
     await box.close();
     await owner.close();

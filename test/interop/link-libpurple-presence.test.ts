@@ -54,6 +54,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('presence with libp
     });
     expect(peer).not.toHaveProperty('features');
     expect(peer.software).not.toHaveProperty('hash');
+    expect(await process.cli('peers', 'show', alice.name)).toEqual([expect.objectContaining({ name: alice.name, nick: 'alice Purple' })]);
   });
 
   it('shows in it with our nick and a status with its words, and takes both back', async () => {

@@ -55,6 +55,17 @@ describe('what a peer can do', () => {
     expect(features('alice@h2')).toEqual(['urn:a', 'urn:b']);
   });
 
+  test('§10 who wanted no more than this ends the stream', async () => {
+    const stream = await called('alice@h2', { node: 'urn:x', hash: 'sha-1', ver: VER }, '');
+    const iq = await stream.reads('</iq>');
+    stream.write(`<iq type='result' id='${/ id='([^']*)'/.exec(iq)?.[1]}' from='alice@h2'>${query(`urn:x#${VER}`, ...INFO.features)}</iq>`);
+    expect(await stream.reads('</stream:stream>')).toBe('</stream:stream>');
+  });
+
+  test('of somebody who is not there cannot be asked', async () => {
+    await expect(a.link.features('nobody@h9')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
   test('is not believed, not remembered and told when it is not what is announced', async () => {
     await called('mallory@h2', { node: 'urn:x', hash: 'sha-1', ver: VER }, query(`urn:x#${VER}`, 'urn:a', 'urn:evil'));
     await lan.until(() => a.troubles.length > 0);

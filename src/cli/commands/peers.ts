@@ -2,6 +2,7 @@ import type { OffLinkPeer, Peer, PeerEvent } from '../../index.ts';
 import type { Command } from '../command.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
+import { show, statusInWords } from './peer.ts';
 
 const list: Command = {
   name: 'peers',
@@ -51,7 +52,7 @@ const remove: Command = {
   },
 };
 
-export const peers: readonly Command[] = [list, add, remove];
+export const peers: readonly Command[] = [list, show, add, remove];
 
 /** A peer, or one that is called and does not answer. */
 type Row = Peer | OffLinkPeer;
@@ -66,10 +67,6 @@ const COLUMNS: Readonly<Record<string, (row: Row) => string>> = {
   VIA: (row) => (isPeer(row) ? row.domain ?? row.via ?? 'link' : row.domain ?? 'static'),
   FINGERPRINT: (row) => (isPeer(row) ? row.fingerprint?.slice(0, 16) : undefined) ?? '-',
 };
-
-function statusInWords({ status, statusText }: Peer): string {
-  return statusText === undefined ? status : `${status} (${statusText})`;
-}
 
 const STYLES = { up: 'green', changed: 'yellow', down: 'red' } as const;
 
