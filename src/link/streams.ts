@@ -50,7 +50,7 @@ export interface StreamsInit {
   readonly dispatch: (stanza: Element, context: PeerContext) => Promise<Element | undefined>;
   readonly timing?: Partial<Timing>;
   readonly roomy?: (() => Promise<void> | undefined) | undefined;
-  /** Whether the owner admits calls from that address, which is not on the link. */
+  /** Whether the owner admits calls from that address, though nobody is announced there. */
   readonly admits?: (address: string) => boolean;
   readonly on: {
     /** What a peer can do, as it says. */
@@ -234,7 +234,9 @@ export class Streams implements PeerStreams {
       this.#waiting.delete(socket);
       this.#doorman.left(address);
     });
-    const far: Far | undefined = near ? undefined : { host: address, port: 0, via: { kind: 'caller' } };
+    // A link may carry no multicast: then who is admitted is a peer there as it would be elsewhere.
+    const announced = near && (this.#init.peers.at(address).length > 0 || this.#init.admits?.(address) !== true);
+    const far: Far | undefined = announced ? undefined : { host: address, port: 0, via: { kind: 'caller' } };
     if (this.#code) {
       this.#answer(socket, address, this.#code, far);
       return;

@@ -88,6 +88,17 @@ describe('where multicast does not reach', () => {
     await expect(after.link.offLink.remove('10.77.0.1')).rejects.toMatchObject({ code: 'not-found' });
   });
 
+  test('a link that carries no multicast is as good as another: who is named is called, and admitted', async () => {
+    lan.announce = () => undefined;
+    const a = await lan.box(1, 'a', offLink({ accept: ['10.77.0.2'] }));
+    const b = await lan.box(2, 'b', offLink({ peers: [`10.77.0.1:${portOf(a)}`] }));
+    await lan.until(() => a.link.peers.get('b@h2') !== undefined && b.link.peers.get('a@h1') !== undefined);
+    await (await a.link.send('b@h2', say('there'))).delivered;
+    const stranger = await lan.box(3, 'c', offLink({ peers: [`10.77.0.1:${portOf(a)}`] }));
+    await lan.until(() => stranger.link.status().offLink?.[0]?.state === 'waiting');
+    expect(a.link.peers.list().map(({ name }) => name)).toEqual(['b@h2']);
+  });
+
   test('on a link and elsewhere at once it is one peer', async () => {
     const a = await lan.box(1, 'a');
     const c = await lan.box(2, 'c', offLink({ peers: [`10.77.0.1:${portOf(a)}`] }));
