@@ -271,10 +271,10 @@ export class LinkService {
         prove: (name, ended) => link.prove(name, ended),
         request: (name, iq, options) => link.request(name, iq, options),
         refused: (proven) => this.#intake.refused(proven),
+        far: () => link.offLink.list(),
       },
     });
   }
-
 
   status(): BoxStatus['link'] {
     return this.#link?.status() ?? { state: 'off', interfaces: [] };

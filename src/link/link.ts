@@ -94,7 +94,7 @@ export interface Link extends PeerStreams {
   /** For whoever must say why a peer is not seen or not reached. */
   facts(): LinkFacts;
   /** Peers that are called where no multicast reaches. */
-  readonly offLink: Pick<OffLink, 'add' | 'remove'>;
+  readonly offLink: Pick<OffLink, 'add' | 'remove' | 'list'>;
   status(): BoxStatus['link'];
   /** Says goodbye to the link and to every stream. Idempotent. */
   close(): Promise<void>;

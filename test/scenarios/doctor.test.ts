@@ -313,6 +313,22 @@ describe.skipIf(!THERE).concurrent('lanpost doctor, on a LAN', () => {
     expect(problems(await examined(old.box, 'A@h1'))).toEqual(['clock-unset']);
   }), TIME);
 
+  it('a peer that is called where no multicast reaches: its stream, and why there is none', () => withLan(2, async (lan, start) => {
+    // Multicast stays on one side of the router; here a filter does.
+    await nft(lan, 2, 'input', 'ip daddr 224.0.0.251 drop', 'ip6 daddr ff02::fb drop');
+    await nft(lan, 1, 'input', 'ip daddr 224.0.0.251 drop', 'ip6 daddr ff02::fb drop');
+    const [a, b] = [await start(1), await start(2)];
+    await b.box.peers.add('10.77.0.1');
+    await a.box.peers.add('10.77.0.2');
+    await sees(a.box, 'B@h2');
+    const reached = await examined(a.box, '10.77.0.2');
+    expect(reached).toContainEqual(expect.objectContaining({ check: 'far-peer', level: 'ok', peer: 'B@h2' }));
+    expect(reached).toContainEqual(expect.objectContaining({ check: 'peer-key', level: 'ok', peer: 'B@h2' }));
+    expect(problems(reached)).toEqual(['one-way-in']);
+    await b.process.kill();
+    expect(problems(await examinedUntil(a.box, 'port-refused', '10.77.0.2'))).toEqual(['one-way-in', 'port-refused']);
+  }), TIME);
+
   it('a peer no longer grants what is read from it', () => withLan(2, async (_lan, start) => {
     const [a, b] = [await start(1), await start(2)];
     await Promise.all([sees(a.box, 'B@h2'), sees(b.box, 'A@h1')]);

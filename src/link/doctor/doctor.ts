@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Finding, HomeStatus } from '../../api.ts';
+import type { Finding, HomeStatus, OffLinkPeer } from '../../api.ts';
 import type { Clock } from '../../clock.ts';
 import { parseAddress } from '../../mail/address.ts';
 import { canonicalAddress } from '../../mdns/address.ts';
@@ -11,6 +11,7 @@ import type { Trust } from '../../trust/trust.ts';
 import type { KnownPeer, Peers } from '../peers.ts';
 import { checkDiscoveryPort } from './discovery-port.ts';
 import { examineAddress } from './examine-address.ts';
+import { examineFarPeer, isMeant } from './far-peers.ts';
 import { examinePeer, type PeerParts } from './examine-peer.ts';
 import { type Check, examine } from './examination.ts';
 import { listed, note, problem } from './finding.ts';
@@ -41,6 +42,8 @@ export interface Patient extends Pick<PeerParts, 'tcp' | 'self' | 'connected' | 
   readonly state: () => MdnsState;
   /** The name it would have if nobody else had it. */
   readonly wanted: string;
+  /** Peers that it calls where no multicast reaches. */
+  readonly far: () => readonly OffLinkPeer[];
   /** The only interfaces that it may use. */
   readonly only?: readonly string[] | undefined;
 }
@@ -65,6 +68,7 @@ export function doctor(o: { instruments: Instruments; patient: Patient; homes: r
     ...(whom.address === undefined ? {} : { address: network.address(whom.address) }),
     ...(whom.unknown === undefined ? {} : { 'peer-name': unknown(whom.unknown, patient, instruments.clock) }),
     ...Object.fromEntries(whom.peers.map((known) => [known.name, network.peer(known, peer !== undefined)])),
+    ...Object.fromEntries(whom.far.map((entry) => [entry.peer, async (emit) => emit(await examineFarPeer(entry, patient.tcp))] satisfies [string, Check])),
     ...(whom.left > 0 ? { peers: async (emit) => emit([leftOut(whom.left)]) } : {}),
   }, o.signal);
 }
@@ -200,6 +204,7 @@ class NetworkChecks {
 
 interface Chosen {
   readonly peers: readonly KnownPeer[];
+  readonly far: readonly OffLinkPeer[];
   readonly left: number;
   readonly jid?: string;
   /** Of a machine that is no peer. */
@@ -208,21 +213,24 @@ interface Chosen {
 }
 
 /** Whom PEER means: a name on the link, a key, or an account somewhere. */
-function chosen(peer: string | undefined, { peers, trust }: Patient, homes: readonly HomeStatus[]): Chosen {
+function chosen(peer: string | undefined, { peers, trust, far: callsTo }: Patient, homes: readonly HomeStatus[]): Chosen {
   if (peer === undefined) {
     const all = peers.all().toSorted((a, b) => Number(b.claims.box) - Number(a.claims.box));
-    return { peers: all.slice(0, MAX_PEERS), left: Math.max(0, all.length - MAX_PEERS) };
+    return { peers: all.slice(0, MAX_PEERS), far: callsTo().slice(0, MAX_PEERS), left: Math.max(0, all.length - MAX_PEERS) };
   }
+  const far = callsTo().filter((entry) => isMeant(entry, peer));
   const here = peers.get(peer);
-  if (here) return { peers: [here], left: 0 };
+  if (here) return { peers: [here], far, left: 0 };
+  const reached = far.flatMap(({ name }) => (name === undefined ? [] : peers.get(name) ?? []));
+  if (far.length > 0) return { peers: reached, far, left: 0 };
   if (isIP(peer) !== 0) {
     const there = peers.at(peer);
-    return there.length > 0 ? { peers: there.slice(0, MAX_PEERS), left: 0 } : { peers: [], left: 0, address: peer };
+    return there.length > 0 ? { peers: there.slice(0, MAX_PEERS), far, left: 0 } : { peers: [], far, left: 0, address: peer };
   }
   const address = parseAddress(peer, (domain) => homes.some(({ jid }) => jid.endsWith(`@${domain}`)));
-  if (address.kind === 'xmpp') return { peers: [], left: 0, jid: address.jid };
+  if (address.kind === 'xmpp') return { peers: [], far, left: 0, jid: address.jid };
   const known = peers.get(address.name) ?? peers.get(trust.find(peer)?.name ?? '');
-  return known ? { peers: [known], left: 0 } : { peers: [], left: 0, unknown: address.name };
+  return known ? { peers: [known], far, left: 0 } : { peers: [], far, left: 0, unknown: address.name };
 }
 
 function unknown(asked: string, patient: Patient, clock: Clock): Check {

@@ -4,6 +4,7 @@ import { addressToBytes, canonicalAddress, inSubnet, isLinkLocal, withoutZone } 
 import type { InterfaceInfo } from '../../mdns/network.ts';
 import type { Tcp } from '../tcp.ts';
 import { listed, note, ok, problem } from './finding.ts';
+import { AROUND } from './multicast.ts';
 import type { Neighbour } from './machine.ts';
 import { callPeer } from './peer-port.ts';
 import type { Soundings } from './soundings.ts';
@@ -95,7 +96,7 @@ export function checkAddress({ address, interface: iface, alone, call, there, he
       ...where, evidence,
       message: `${address} is there and answers when it is spoken to alone, but nothing that is said to all passes between it and this machine.`,
       advice: 'Look for what filters multicast in between: a switch with IGMP or MLD snooping and no querier (switch it off, or a querier on), an access point with a multicast filter, or the firewall of either machine (UDP port 5353). '
-        + 'Run `lanpost doctor` there too.',
+        + `Run \`lanpost doctor\` there too. ${AROUND}`,
     })];
   }
   if (call === 'ECONNREFUSED') {

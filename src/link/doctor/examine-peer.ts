@@ -11,7 +11,7 @@ import { dialable, type DialableAddress } from '../dialable.ts';
 import type { KnownPeer } from '../peers.ts';
 import type { ProvenPeer } from '../streams-port.ts';
 import type { Tcp } from '../tcp.ts';
-import { note } from './finding.ts';
+import { note, ok } from './finding.ts';
 import { greet, type Greeting } from './greeting.ts';
 import { pause } from './pause.ts';
 import { checkPeerAddress } from './peer-address.ts';
@@ -50,6 +50,11 @@ const ANSWER_TIME = 1_500;
 /** From the outside in: address, port, packets, key, clock, rights; ends where going on makes no sense. */
 export async function examinePeer(parts: PeerParts, peer: KnownPeer, emit: (findings: readonly Finding[]) => void): Promise<void> {
   const { name } = peer;
+  if (peer.via) {
+    // Where it is was never announced, and it has a stream or is no peer.
+    emit([ok('peer-address', `${name} is reached where no multicast does, over a stream that is open.`, [`${peer.host}, port ${peer.port}`], { peer: name })]);
+    return acquaint(parts, peer, false, emit);
+  }
   const addresses = dialable(peer, parts.interfaces);
   emit(checkPeerAddress(peer, addresses, parts.interfaces));
   if (addresses.length === 0) return;

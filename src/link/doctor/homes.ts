@@ -1,5 +1,6 @@
 import type { Finding, HomeStatus } from '../../api.ts';
 import { listed, note, ok, problem } from './finding.ts';
+import { shellWord } from './shell-word.ts';
 
 const CHECK = 'home';
 
@@ -35,6 +36,6 @@ function facts(home: HomeStatus): string[] {
 }
 
 function advice({ state, jid }: HomeStatus): string {
-  return state === 'refused' ? `The server does not accept the account: correct the password with \`lanpost home add ${jid} --password-file F\`.`
+  return state === 'refused' ? `The server does not accept the account: correct the password with \`lanpost home add ${shellWord(jid)} --password-file F\`.`
     : 'It is tried again by itself. See whether this machine reaches the internet, and whether the server runs; `lanpost home list` says how it goes on.';
 }

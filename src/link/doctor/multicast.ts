@@ -25,6 +25,9 @@ export interface MulticastFacts {
 /** The worst first: of two families that both fail, that one is told. */
 const WORST: readonly Verdict[] = ['refused', 'one-way-in', 'one-way-out', 'nobody', 'idle'];
 
+/** Where nothing can be done about the network. */
+export const AROUND = 'If the network cannot be changed, let the boxes call each other: `lanpost peers add ADDRESS` on both, with the address of the other.';
+
 export function judge({ deaf, mute, echo, hosts, known, alive }: Sounded): Verdict {
   if (deaf !== undefined) return 'deaf';
   if (mute !== undefined) return 'refused';
@@ -105,7 +108,7 @@ function sayings(name: string, families: readonly Family[], facts: MulticastFact
                 : `Others on ${name} hear this machine, but what they send to all does not arrive here, so nobody is seen.`,
               advice: own ? 'Look at this machine\'s firewall (`nft list ruleset`, `ufw status`): let UDP port 5353 to 224.0.0.251 and ff02::fb in.'
                 : 'Look at what is between: a switch that filters multicast for this port (IGMP or MLD snooping without a querier: switch it off, or a querier on), '
-                  + 'an access point that does not pass multicast on ("multicast filter", "multicast to unicast"), or this machine\'s firewall.',
+                  + `an access point that does not pass multicast on ("multicast filter", "multicast to unicast"), or this machine's firewall. ${AROUND}`,
             },
           };
         }
@@ -119,7 +122,7 @@ function sayings(name: string, families: readonly Family[], facts: MulticastFact
               message: `Others on ${name} are heard, but what this machine sends to all does not reach them, so they do not see it.`,
               advice: 'Look at the firewall of the other machine (UDP port 5353 must get in), at a switch that filters multicast (IGMP or MLD snooping without a querier: '
                 + 'switch it off, or a querier on), at an access point with a multicast filter, and whether both have the same netmask. '
-                + 'Run `lanpost doctor` there too: it says whether multicast gets in.',
+                + `Run \`lanpost doctor\` there too: it says whether multicast gets in. ${AROUND}`,
             },
           };
         }

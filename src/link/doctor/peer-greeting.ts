@@ -2,6 +2,7 @@ import type { Finding } from '../../api.ts';
 import type { KnownPeer } from '../peers.ts';
 import type { Greeting } from './greeting.ts';
 import { note, ok, problem } from './finding.ts';
+import { shellWord } from './shell-word.ts';
 
 const CHECK = 'peer-answers';
 
@@ -14,7 +15,7 @@ export function checkPeerGreeting(peer: KnownPeer, self: string, greeting: Greet
       ...where,
       message: `${peer.name} turns this box away, because it does not see it: it has never heard ${self} announce itself.`,
       evidence: [`it was called as ${self}, and ended the call: ${greeting.refused}`],
-      advice: `Multicast from here does not reach it. Run \`lanpost doctor ${self}\` on that machine; look at its firewall (UDP port 5353 must get in) and at multicast filters in between.`,
+      advice: `Multicast from here does not reach it. Run \`lanpost doctor ${shellWord(self)}\` on that machine; look at its firewall (UDP port 5353 must get in) and at multicast filters in between.`,
     };
     return [known ? note(CHECK, 'not-seen-by-peer', said) : problem(CHECK, 'not-seen-by-peer', said)];
   }

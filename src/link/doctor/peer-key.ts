@@ -4,6 +4,7 @@ import type { KnownPeer } from '../peers.ts';
 import { Refusal } from '../refusal.ts';
 import type { ProvenPeer } from '../streams-port.ts';
 import { note, ok, problem } from './finding.ts';
+import { shellWord } from './shell-word.ts';
 
 const CHECK = 'peer-key';
 
@@ -30,7 +31,7 @@ export function checkPeerKey({ peer, before, proven, level }: KeyFacts): Finding
     ...where,
     message: `${peer.name} has another key than the one seen before: it was set up anew, or another machine took its name.`,
     evidence: [...evidence, `before, it was ${short(before)}`],
-    advice: `To be sure whom you have there: \`lanpost pair ${peer.name}\`.`,
+    advice: `To be sure whom you have there: \`lanpost pair ${shellWord(peer.name)}\`.`,
   })];
 }
 
@@ -44,7 +45,7 @@ function failure(peer: KnownPeer, before: string | undefined, error: unknown): F
       ...where,
       message: `${name} is not the box that was paired under that name: it has another key, so nothing is sent to it.`,
       evidence: [...before === undefined ? [] : [`the paired key is ${short(before)}`], why],
-      advice: `If that machine was set up anew (or its data directory was lost), take the old key back, \`lanpost trust revoke ${before === undefined ? name : short(before)}\`, and pair again, \`lanpost pair ${name}\`. `
+      advice: `If that machine was set up anew (or its data directory was lost), take the old key back, \`lanpost trust revoke ${before === undefined ? shellWord(name) : short(before)}\`, and pair again, \`lanpost pair ${shellWord(name)}\`. `
         + 'If not, another machine pretends to be it: find out which, and do not pair.',
     });
   }
@@ -53,7 +54,7 @@ function failure(peer: KnownPeer, before: string | undefined, error: unknown): F
       ...where,
       message: `${name} has shown a key before, and now would speak only in the clear: this box does not.`,
       evidence: [...before === undefined ? [] : [`its key was ${short(before)}`], why],
-      advice: `If another program has taken that name on purpose, \`lanpost trust revoke ${name}\`; otherwise find out who answers there.`,
+      advice: `If another program has taken that name on purpose, \`lanpost trust revoke ${shellWord(name)}\`; otherwise find out who answers there.`,
     });
   }
   if (cause instanceof Refusal && cause.kind === 'refused') {

@@ -1,5 +1,6 @@
 import type { Finding, TrustEntry } from '../../api.ts';
 import { listed, note, problem } from './finding.ts';
+import { shellWord } from './shell-word.ts';
 
 const CHECK = 'peer-name';
 /** Names that are offered instead. */
@@ -36,7 +37,7 @@ export function checkPeerName({ asked, self, present, keys, now }: NameQuestion)
     ...where,
     message: near.length > 0 ? `Nobody called ${asked} is on the link; did you mean ${listed(near)}?` : `Nobody called ${asked} is on the link.`,
     evidence,
-    advice: near.length > 0 ? `Try \`lanpost doctor ${near[0]}\`; names are compared letter by letter.`
+    advice: near.length > 0 ? `Try \`lanpost doctor ${shellWord(near[0] ?? '')}\`; names are compared letter by letter.`
       : 'Look at the name there (`lanpost status` on that machine). If it is right, it is not heard here: what the other checks say of the network may be the reason.',
   })];
 }

@@ -38,7 +38,7 @@ export interface PortFacts {
 export function checkPeerPort({ peer, calls, alive, connected }: PortFacts): Finding[] {
   const { name, port } = peer;
   const where = { peer: name };
-  const outcomes = calls.map(({ address, outcome }) => `${address.address} port ${port}: ${WORDS[outcome] ?? outcome}`);
+  const outcomes = calls.map(({ address, outcome }) => `${address.address} port ${port}: ${OUTCOMES[outcome] ?? outcome}`);
   const evidence = [
     ...outcomes,
     alive.length > 0 ? `asked alone, ${listed(alive)} ${alive.length > 1 ? 'answer' : 'answers'} discovery` : 'asked alone, it does not answer discovery',
@@ -75,7 +75,8 @@ export function checkPeerPort({ peer, calls, alive, connected }: PortFacts): Fin
   })];
 }
 
-const WORDS: Readonly<Record<string, string>> = {
+/** What became of a call, in words. */
+export const OUTCOMES: Readonly<Record<string, string>> = {
   open: 'taken', silent: 'no answer within 2 s', ECONNREFUSED: 'refused', EHOSTUNREACH: 'no such machine on the link', ENETUNREACH: 'no way there',
   ECONNRESET: 'broken off', EPERM: 'not permitted by this machine', EACCES: 'not permitted by this machine', ETIMEDOUT: 'no answer',
 };

@@ -1,5 +1,6 @@
 import type { Finding, TrustEntry } from '../../api.ts';
 import { listed, note, ok, problem } from './finding.ts';
+import { shellWord } from './shell-word.ts';
 
 const CHECK = 'peer-rights';
 
@@ -21,7 +22,7 @@ export function checkPeerRights({ peer, self, entry, refused, named }: RightsFac
     ...where,
     message: `${peer} does not let this box read ${filter}.`,
     evidence: [reason],
-    advice: `On that machine: \`lanpost trust allow ${self} read '${filter}'\`.`,
+    advice: `On that machine: \`lanpost trust allow ${shellWord(self)} read ${shellWord(filter)}\`.`,
   }));
   const grants = entry?.grants ?? [];
   if (grants.length > 0) return [...asked, ok(CHECK, `${peer} may ${listed(grants.map(({ right, filter }) => `${right} ${filter}`))} here.`, [], where)];
@@ -30,6 +31,6 @@ export function checkPeerRights({ peer, self, entry, refused, named }: RightsFac
     ...where,
     message: `${peer} may write messages to this box, but neither read nor write topics here.`,
     evidence: [entry?.level === 'paired' ? 'its key is paired, and has no rights' : 'its key has no rights'],
-    advice: `If it should: \`lanpost trust allow ${peer} read 'TOPIC/#'\`, or \`write\`. What this box may do there is said there, by the same command.`,
+    advice: `If it should: \`lanpost trust allow ${shellWord(peer)} read 'TOPIC/#'\`, or \`write\`. What this box may do there is said there, by the same command.`,
   })];
 }

@@ -1,7 +1,9 @@
 // What is said of one peer, from the outside in.
 import { describe, expect, it } from 'vitest';
+import type { OffLinkPeer } from '../../../src/api.ts';
 import { LanpostError } from '../../../src/errors.ts';
 import { checkAddress, isOwn, linkOf } from '../../../src/link/doctor/examine-address.ts';
+import { checkFarPeer, examineFarPeer, isMeant } from '../../../src/link/doctor/far-peers.ts';
 import { checkPeerAddress } from '../../../src/link/doctor/peer-address.ts';
 import { checkPeerClock } from '../../../src/link/doctor/peer-clock.ts';
 import { checkPeerGreeting } from '../../../src/link/doctor/peer-greeting.ts';
@@ -10,6 +12,7 @@ import { checkPeerName, nearest } from '../../../src/link/doctor/peer-name.ts';
 import { checkPeerPackets, tryPackets } from '../../../src/link/doctor/peer-packets.ts';
 import { type Call, callPeer, checkPeerPort } from '../../../src/link/doctor/peer-port.ts';
 import { checkPeerRights } from '../../../src/link/doctor/peer-rights.ts';
+import { shellWord } from '../../../src/link/doctor/shell-word.ts';
 import type { KnownPeer } from '../../../src/link/peers.ts';
 import { Refusal } from '../../../src/link/refusal.ts';
 import { createTcp } from '../../../src/link/tcp.ts';
@@ -152,9 +155,41 @@ describe('its rights', () => {
     expect(checkPeerRights({ ...facts, entry })).toMatchObject([{ level: 'ok', message: 'B@h2 may read hall/# here.' }]);
     expect(checkPeerRights({ ...facts, entry: undefined })).toMatchObject([{ level: 'note', cause: 'no-rights' }]);
     expect(checkPeerRights({ ...facts, entry: undefined, named: false })).toEqual([]);
-    expect(checkPeerRights({ ...facts, entry: undefined, named: false, refused: [{ filter: 'x', reason: 'no' }] })).toMatchObject([{ cause: 'not-granted', evidence: ['no'], advice: "On that machine: `lanpost trust allow A@h1 read 'x'`." }]);
+    expect(checkPeerRights({ ...facts, entry: undefined, named: false, refused: [{ filter: 'x', reason: 'no' }] })).toMatchObject([{ cause: 'not-granted', evidence: ['no'], advice: "On that machine: `lanpost trust allow A@h1 read x`." }]);
   });
 });
+
+describe('a peer that is called where no multicast reaches', () => {
+  const entry = (given: Partial<OffLinkPeer> = {}): OffLinkPeer => ({ peer: 'box.example:5298', state: 'waiting', reason: 'no answer', ...given });
+  const call = (outcome: string): Call => ({ address: { address: '192.0.2.7', family: 4, interface: '' }, outcome });
+
+  it.each([
+    [{ entry: entry({ state: 'open', name: 'B@h2' }), calls: [] }, 'ok', undefined, 'B@h2'],
+    [{ entry: entry(), calls: [], nameless: 'ENOTFOUND' }, 'problem', 'no-address', 'box.example:5298'],
+    [{ entry: entry(), calls: [call('open')] }, 'problem', 'no-stream', 'box.example:5298'],
+    [{ entry: entry(), calls: [call('silent'), call('ECONNREFUSED')] }, 'problem', 'port-refused', 'box.example:5298'],
+    [{ entry: entry(), calls: [call('EPERM')] }, 'problem', 'port-filtered', 'box.example:5298'],
+    [{ entry: entry({ name: 'B@h2' }), calls: [call('silent')] }, 'problem', 'peer-silent', 'B@h2'],
+  ] as const)('%#', (facts, level, cause, peerName) => {
+    const [found] = checkFarPeer(facts);
+    expect([found?.level, found?.cause, found?.peer, found?.evidence.includes('the last call: no answer')]).toEqual([level, cause, peerName, level === 'problem']);
+  });
+
+  it('is meant by what it was named as, its host, or the name it has shown; one of a domain not by a host', () => {
+    expect(['box.example:5298', 'box.example', 'B@h2', 'other'].map((asked) => isMeant(entry({ name: 'B@h2' }), asked))).toEqual([true, true, true, false]);
+    expect(isMeant(entry({ peer: 'a thing with spaces', domain: 'example.org' }), 'example.org')).toBe(false);
+  });
+
+  it('is tried anew, and what comes back is told', async () => {
+    expect(await examineFarPeer(entry({ peer: '127.0.0.1:1' }), createTcp())).toMatchObject([{ cause: 'port-refused', evidence: ['127.0.0.1: refused', 'the last call: no answer'] }]);
+    expect(await examineFarPeer(entry({ peer: 'nowhere.invalid:1' }), createTcp())).toMatchObject([{ cause: 'no-address' }]);
+  });
+});
+
+it.each([['desk@pc', 'desk@pc'], ['grüße@h1', 'grüße@h1'], ['a b', "'a b'"], ['$(reboot)', "'$(reboot)'"], ["it's", String.raw`'it'\''s'`], ['-rf', "'-rf'"], ['', "''"], ['hall/#', "'hall/#'"]])(
+  'a name becomes no command where advice is copied to: %s', (name, word) => {
+    expect(shellWord(name)).toBe(word);
+  });
 
 describe('an address that is no peer', () => {
   it('is on the link of an interface, on none, or its own', () => {
