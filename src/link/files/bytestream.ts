@@ -49,7 +49,7 @@ export async function sendOverBytestream(sid: string, source: Source, transfer: 
 async function pour(source: Source, socket: Socket, transfer: Transfer): Promise<void> {
   const gone = new Promise<Error | undefined>((resolve) => {
     socket.once('error', resolve);
-    socket.once('close', () => resolve(undefined));
+    for (const event of ['end', 'close']) socket.once(event, () => resolve(undefined));
   });
   const over = gone.then((error): never => {
     throw new LanpostError('disconnected', `${transfer.peer} ended the transfer`, error ? { cause: error } : {});
@@ -96,13 +96,16 @@ async function greet(socket: Socket, name: string, ended: AbortSignal): Promise<
   socket.setTimeout(HANDSHAKE_TIME, () => socket.destroy());
   const cut = (): void => void socket.destroy();
   ended.addEventListener('abort', cut, { once: true });
+  let settled = false;
   try {
     return await new Promise((resolve) => {
-      socket.once('close', () => resolve(undefined));
+      // A connection stays open on this side when the other has ended its own.
+      for (const event of ['end', 'close']) socket.once(event, () => { if (!settled) socket.destroy(); resolve(undefined); });
       const hear = (bytes: Buffer): void => {
         const { send, state, rest } = client.receive(bytes);
         if (send.length > 0) socket.write(send);
         if (state === 'more') return;
+        settled = true;
         socket.off('data', hear);
         socket.pause();
         socket.setTimeout(0);

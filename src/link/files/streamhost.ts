@@ -91,7 +91,7 @@ export class StreamhostDoors {
       socket.off('data', hear);
       if (state === 'refused') {
         refused(`a connection from ${address} asked for another file than there is`);
-        socket.end();
+        socket.destroySoon();
         return;
       }
       socket.off('close', leave);
@@ -101,6 +101,7 @@ export class StreamhostDoors {
       this.close();
     };
     socket.once('close', leave);
+    socket.once('end', () => { if (this.#callers.has(socket)) socket.destroy(); }); // before its last word
     socket.on('data', hear);
   }
 }

@@ -298,7 +298,8 @@ describe('a file to a peer without a key', () => {
     const state = { closed: false, text: '' };
     socket.on('error', () => undefined);
     socket.on('data', (bytes: Buffer) => { state.text += bytes.toString('latin1'); lan.bell.ring(); });
-    socket.on('close', () => { state.closed = true; });
+    // As libpurple: it closes when it has what was announced, or when the other side does.
+    for (const event of ['end', 'close']) socket.on(event, () => { state.closed = true; socket.end(); lan.bell.ring(); });
     lan.onClose(async () => void socket.destroy());
     return { closed: () => state.closed, text: () => state.text, write: (bytes) => void socket.write(bytes) };
   };
