@@ -51,8 +51,6 @@ export interface LinkServiceParts {
   /** The data directory: what peers send goes there. */
   readonly dir: string;
   readonly limits: FilesParts['limits'];
-  /** Whether that peer's files are taken without asking; by default nobody's are. */
-  readonly mayGive?: (peer: PeerContext) => boolean;
 }
 
 /** What this box does for its peers and with them: pubsub both ways, mail, rights. Works, emptily, without a link. */
@@ -112,7 +110,8 @@ export class LinkService {
       clock, trouble, dir: parts.dir, limits: parts.limits,
       free: () => log.free(),
       link: () => this.#up(),
-      mayGive: parts.mayGive ?? (() => false),
+      // Of whom nothing is said the owner is asked.
+      ruled: ({ fingerprint }) => (this.trust.may(fingerprint, 'files') ? 'taken' : this.trust.may(fingerprint, 'files', undefined, true) ? 'asked' : 'refused'),
     });
     this.files.attach(parts.dispatcher);
     parts.disco.add(this.files.features);

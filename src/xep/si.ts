@@ -36,7 +36,7 @@ export function buildOffer({ sid, name, size, description, sha256, methods }: Si
       xml('field', { var: 'stream-method', type: 'list-single' }, ...methods.map((method) => xml('option', {}, xml('value', {}, method))))))));
 }
 
-/** Throws the error that XEP-0095 §4.2 has for what is no offer of a file. */
+/** Throws the error that XEP-0095 §3.2 has for what is no offer of a file. */
 export function parseOffer(si: Element): SiOffer {
   const sid = attr(si, 'id') ?? '';
   if (sid === '' || sid.length > TEXT) throw new StanzaError('bad-request', { text: 'an offer needs an id' });
@@ -70,7 +70,7 @@ export function parseAnswer(iq: Element): string | undefined {
   return si && streamMethods(si)[0]?.getChildText('value')?.trim();
 }
 
-/** XEP-0095 §4.2: none of the ways offered will do. */
+/** XEP-0095 §3.2: none of the ways offered will do. */
 export function noValidStreams(): StanzaError {
   return refusal('no-valid-streams');
 }

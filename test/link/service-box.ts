@@ -42,7 +42,6 @@ export interface ServiceBoxSetup {
   readonly database?: MemoryDatabase;
   readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
-  readonly mayGive?: (peer: PeerContext) => boolean;
 }
 
 export async function serviceBox(lan: SimulatedLan, host: number, user: string, setup: ServiceBoxSetup = {}): Promise<ServiceBox> {
@@ -64,7 +63,6 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   const own = new OwnPresence({ registry: log.registry, label: user, caps: () => disco.caps() });
   const service: LinkService = new LinkService({
     broker, log, trust, clock, trouble, dispatcher, disco, own, bareName: user, dir, limits,
-    ...(setup.mayGive ? { mayGive: setup.mayGive } : {}),
     receive: (incoming) => mail.receive(incoming), roadsChanged: () => mail.roadsChanged(),
   });
   const mail: Mail = new Mail({ log, clock, trouble, limits, roads: [service.road], isHomeDomain: () => false });

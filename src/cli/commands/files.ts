@@ -89,6 +89,7 @@ const COLUMNS: Readonly<Record<string, (event: FileEvent) => string>> = {
   SIZE: (event) => bytesInWords(event.size),
   UNTIL: (event) => (event.until === undefined ? '-' : timeInWords(event.until)),
   NAME: (event) => event.name,
+  DESCRIPTION: (event) => event.description ?? '-',
 };
 
 /** One line for each step; progress only with `--json`, or on a terminal, where one line is written over. */
@@ -105,6 +106,12 @@ async function follow(out: Output, events: AsyncIterable<FileEvent>): Promise<vo
 }
 
 const STYLES = { offered: 'cyan', accepted: 'yellow', progress: 'dim', done: 'green', failed: 'red' } as const;
+
+/** For whoever runs the box, when somebody offers something. */
+export function printOffer(out: Output, event: FileEvent): Promise<void> {
+  const { id, peer, name, size } = event;
+  return out.print({ event: 'file', ...event }, () => `${out.style('cyan', 'file')}  ${printable(peer)} offers ${printable(name)} (${bytesInWords(size)}): lanpost files accept ${id}`);
+}
 
 function inWords(out: Output, event: FileEvent): string {
   const { type, direction, peer, name, size, id } = event;

@@ -5,6 +5,7 @@ import type { Command, Context } from '../command.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
 import { aboutOf, ABOUT_OPTIONS } from './presence.ts';
+import { printOffer } from './files.ts';
 import { printPeerEvent } from './peers.ts';
 import { homeInWords } from './status.ts';
 
@@ -136,7 +137,7 @@ async function follow({ out, signal }: Context, box: Box): Promise<void> {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  const told = out.terminal || out.json ? [tellPeers(out, box, signal), tellTroubles(out, box, signal)] : [];
+  const told = out.terminal || out.json ? [tellPeers(out, box, signal), tellOffers(out, box, signal), tellTroubles(out, box, signal)] : [];
   await Promise.all([stopped, ...told]);
 }
 
@@ -152,6 +153,10 @@ async function tellPeers(out: Output, box: Box, signal: AbortSignal): Promise<vo
       else if (news) await printPeerEvent(out, event);
     }
   });
+}
+
+async function tellOffers(out: Output, box: Box, signal: AbortSignal): Promise<void> {
+  await untilAborted(signal, async () => { for await (const offer of box.files.offers({ signal })) await printOffer(out, offer); });
 }
 
 async function tellTroubles(out: Output, box: Box, signal: AbortSignal): Promise<void> {

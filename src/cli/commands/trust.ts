@@ -9,7 +9,7 @@ const PEER = [
   'PEER is a name on the link, or at least 16 digits of a fingerprint; what is said of it belongs to the key, and',
   'follows it when the name changes. Or PEER is a class: class:plain (no key, as Pidgin), class:seen (a key that',
   'nobody vouched for), class:paired. RIGHT is read (subscribe) or write (publish), with a FILTER of topics; or chat,',
-  'or files. Unless something is said, everybody may chat, and nothing else.',
+  'or files (taken without asking). Unless something is said, everybody may chat, and nothing else.',
 ];
 
 const list: Command = {

@@ -31,9 +31,12 @@ export interface FilesParts {
   readonly free: () => Promise<number>;
   /** Throws when there is none. */
   readonly link: () => Link;
-  /** Whether that peer's files are taken without asking. */
-  readonly mayGive: (peer: PeerContext) => boolean;
+  /** What the owner has said of that peer's files. */
+  readonly ruled: (peer: PeerContext) => Ruling;
 }
+
+/** Files are taken without asking, the owner is asked, or they are refused without asking. */
+export type Ruling = 'taken' | 'asked' | 'refused';
 
 type Request = IqRequest<PeerContext>;
 
@@ -94,14 +97,16 @@ export class Files {
     for await (const event of this.watch(signal)) if (event.type === 'offered' && event.direction === 'in') yield event;
   }
 
-  /** XEP-0095 §4.2. The answer is sent when the owner has decided. */
+  /** XEP-0095 §3.2. The answer is sent when the owner has decided. */
   offered({ iq, payload, context }: Request): typeof LATER {
     const offer = parseOffer(payload);
     // Between boxes on the encrypted stream only: what goes beside it is in the clear.
     const ways = context.fingerprint === undefined ? [NS_BYTESTREAMS, NS_IBB] : [NS_IBB];
     const method = ways.find((way) => offer.methods.includes(way));
     if (method === undefined) throw noValidStreams();
-    const { clock, limits, mayGive, link } = this.#parts;
+    const { clock, limits, link } = this.#parts;
+    const ruling = this.#parts.ruled(context);
+    if (ruling === 'refused') throw toStanzaError(new LanpostError('forbidden'));
     if (this.#incoming.has(keyOf(context, offer.sid))) throw toStanzaError(new LanpostError('conflict'));
     if (offer.size > limits.fileBytes) throw toStanzaError(new LanpostError('too-large'));
     this.#makeRoom(context);
@@ -116,7 +121,7 @@ export class Files {
     void incoming.settled.then(() => expiry.stop());
     transfer.ended.addEventListener('abort', () => this.#incoming.delete(keyOf(context, offer.sid)), { once: true });
     transfer.tell();
-    if (mayGive(context)) this.#take(incoming).catch((error: unknown) => transfer.fail(error));
+    if (ruling === 'taken') this.#take(incoming).catch((error: unknown) => transfer.fail(error));
     return LATER;
   }
 

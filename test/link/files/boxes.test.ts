@@ -17,6 +17,11 @@ const meet = async (setup: ServiceBoxSetup = {}): Promise<void> => {
   [a, b] = await Promise.all([serviceBox(lan, 1, 'a'), serviceBox(lan, 2, 'b', setup)]);
   await acquainted(a, b);
 };
+/** What a sends, b takes without asking. */
+const trusting = async (setup: ServiceBoxSetup = {}): Promise<void> => {
+  await meet(setup);
+  await b.trust.allow(a.identity.fingerprint, 'files');
+};
 const files = (box: ServiceBox): ServiceBox['service']['files']['box'] => box.service.files.box;
 const stored = (box: ServiceBox): Promise<string[]> => readdir(join(box.dir, 'files', 'a@h1')).catch(() => []);
 const onTheWay = (box: ServiceBox): Promise<string[]> => readdir(join(box.dir, 'files', '.incoming')).catch(() => []);
@@ -58,7 +63,7 @@ describe('a file to another box', () => {
   });
 
   test('from the disk is read there, and only a plain file', async () => {
-    await meet({ mayGive: () => true });
+    await trusting();
     const path = join(a.dir, 'report.pdf');
     await writeFile(path, 'content');
     const sent = await outcome(files(a).send('link:b@h2', path));
@@ -81,11 +86,40 @@ describe('a file to another box', () => {
   });
 
   test('is taken without asking only from whom the owner said so', async () => {
-    await meet({ mayGive: ({ name }) => name === 'a@h1' });
+    await trusting();
     expect(await outcome(files(a).send('b@h2', { name: 'x', data: randomBytes(3) }))).toMatchObject({ type: 'done' });
     expect(await outcome(files(a).send('b@h2', { name: 'x', data: randomBytes(3) }))).toMatchObject({ type: 'done' });
     // Nothing is overwritten.
     expect((await stored(b)).toSorted()).toEqual(['x', 'x (2)']);
+    await b.trust.revoke(a.identity.fingerprint);
+    const asked = files(a).send('b@h2', { name: 'y', data: randomBytes(3) });
+    expect(await first(files(b).offers())).toMatchObject({ name: 'y', trust: 'seen' });
+    await asked.return?.();
+  });
+
+  test('of whom the owner wants none is refused without asking', async () => {
+    await meet();
+    await b.trust.deny(a.identity.fingerprint, 'files');
+    expect(await outcome(files(a).send('b@h2', { name: 'x', data: randomBytes(3) }))).toMatchObject({ type: 'failed', code: 'forbidden' });
+    await b.trust.allow(a.identity.fingerprint, 'files');
+    expect(await outcome(files(a).send('b@h2', { name: 'x', data: randomBytes(3) }))).toMatchObject({ type: 'done' });
+  });
+
+  test('ends when the box that gets it is stopped, and when the one that sends it is', async () => {
+    for (const stops of ['receiver', 'sender']) {
+      await meet();
+      const sending = outcome(files(a).send('b@h2', { name: 'x', data: randomBytes(20_000_000) }));
+      const { id } = await first(files(b).offers());
+      const events = files(b).accept(id);
+      await next(events, 'progress');
+      const place = b.dir;
+      await (stops === 'receiver' ? b : a).close();
+      expect(await sending).toMatchObject({ type: 'failed' });
+      expect(await outcome(events)).toMatchObject({ type: 'failed' });
+      expect(await readdir(join(place, 'files', 'a@h1')).catch(() => [])).toEqual([]);
+      await lan.close();
+      lan = new SimulatedLan();
+    }
   });
 
   test('that is not what was announced does not get its name, and both sides are told', async () => {
@@ -199,14 +233,14 @@ describe('what a box takes has bounds', () => {
   });
 
   test('where files are taken without asking, a full folder is told to the sender', async () => {
-    await meet({ limits: { filesBytes: 1_500 }, mayGive: () => true });
+    await trusting({ limits: { filesBytes: 1_500 } });
     expect(await outcome(files(a).send('b@h2', { name: 'x', data: randomBytes(1_000) }))).toMatchObject({ type: 'done' });
     expect(await outcome(files(a).send('b@h2', { name: 'x', data: randomBytes(1_000) }))).toMatchObject({ type: 'failed', code: 'busy' });
   });
 
   test('the disk keeps its floor', async () => {
     const database = new MemoryDatabase();
-    await meet({ database, limits: { diskFloor: 1_000 }, mayGive: () => true });
+    await trusting({ database, limits: { diskFloor: 1_000 } });
     database.freeBytes = 1_999;
     expect(await outcome(files(a).send('b@h2', { name: 'x', data: randomBytes(1_000) }))).toMatchObject({ type: 'failed', code: 'busy' });
     database.freeBytes = 2_000;
@@ -227,7 +261,7 @@ describe('what a box takes has bounds', () => {
   });
 
   test('nothing is written by way of a link that leads elsewhere', async () => {
-    await meet({ mayGive: () => true });
+    await trusting();
     const elsewhere = join(a.dir, 'elsewhere');
     await mkdir(elsewhere);
     await mkdir(join(b.dir, 'files'), { recursive: true });
