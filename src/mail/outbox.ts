@@ -9,8 +9,8 @@ import { fromRecord, type Letter, mailTopic } from './letter.ts';
 import type { Receipts } from './receipts.ts';
 import type { Road } from './road.ts';
 
-/** Letters on their way to one address at once. */
-const WINDOW = 32;
+/** Letters on their way to one address at once, and the bytes of their bodies; one larger letter still goes, alone. */
+const WINDOW = { letters: 256, bytes: 512 * 1024 };
 /** Between two tries of a road that takes letters and then fails, doubling. */
 const RETRY = { first: 500, most: 60_000 };
 
@@ -33,6 +33,8 @@ export class Outbox {
   /** Since the pump last looked which road there is. */
   #woken = false;
   #failures = 0;
+  /** Bytes of letters that are on their way. */
+  #bytes = 0;
   #lost = false;
 
   constructor(parts: OutboxParts) {
@@ -82,7 +84,7 @@ export class Outbox {
       const wait = await this.#expire();
       return this.#pause(wait, clock);
     }
-    if (cursor.unconfirmed >= WINDOW) return this.#pause(RETRY.most, clock);
+    if (cursor.unconfirmed >= WINDOW.letters || this.#bytes >= WINDOW.bytes) return this.#pause(RETRY.most, clock);
     const page = await cursor.next(1);
     // Those before it were lost while it was read from disk: it must not overtake them.
     if (this.#lost) return;
@@ -116,7 +118,8 @@ export class Outbox {
     if (!delivered && !taken) return this.#over(seq, letter);
     receipts.handed(letter.id);
     if (taken) taken.then(() => this.#over(seq, letter), (error: unknown) => this.#broke(seq, letter, error)).catch(this.#report);
-    delivered?.then(
+    if (delivered) this.#bytes += letter.body.length;
+    delivered?.finally(() => { this.#bytes -= letter.body.length; }).then(
       () => this.#delivered(seq, letter),
       (error: unknown) => this.#broke(seq, letter, error),
     ).catch(this.#report);

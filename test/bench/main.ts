@@ -1,6 +1,7 @@
-// `npm run bench [publish|stream|process|log|scale]…`: prints what was measured on this machine, now.
+// `npm run bench [publish|stream|process|log|link|scale]…`: prints what was measured on this machine, now.
 import { cpus, loadavg } from 'node:os';
 import { type Row, printTable } from './figures.ts';
+import { benchLink } from './link.ts';
 import { benchScale } from './link/scale.ts';
 import { benchLog } from './log.ts';
 import { benchProcess } from './process.ts';
@@ -10,7 +11,9 @@ import { benchStream } from './stream.ts';
 const logRows = async (): Promise<Row[]> => (await benchLog()).map(({ name, value, ratio, target }) => ({
   what: name, ours: value, peer: '', ...(ratio === undefined ? {} : { ratio }), ...(target === undefined ? {} : { target }),
 }));
-const parts: Readonly<Record<string, () => Promise<readonly Row[]>>> = { publish: benchPublish, stream: benchStream, process: benchProcess, log: logRows, scale: benchScale };
+const parts: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
+  publish: benchPublish, stream: benchStream, process: benchProcess, log: logRows, link: benchLink, scale: benchScale,
+};
 const asked = process.argv.slice(2);
 for (const name of asked) if (!Object.hasOwn(parts, name)) throw new Error(`there is no part "${name}": ${Object.keys(parts).join(', ')}`);
 
