@@ -83,8 +83,8 @@ export class MailRoad implements Road {
       ...(letter.thread === undefined ? {} : { thread: letter.thread }),
       extensions: [xml('record', { xmlns: NS_LANPOST, id: letter.recordId, chain: letter.chain, at: String(letter.time) })],
     });
-    const { delivered } = await this.#parts.streams.send(name, message, letter.key);
-    if (!delivered) return {};
+    const { delivered, taken } = await this.#parts.streams.send(name, message, letter.key);
+    if (!delivered) return taken ? { taken } : {};
     const outcome = new Promise<void>((resolve, reject) => {
       this.#handed.set(`${name} ${letter.id}`, reject);
       delivered.then(resolve, reject);
