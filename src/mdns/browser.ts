@@ -1,15 +1,14 @@
 import { Browses } from './browses.ts';
 import { Cache, type Entry } from './cache.ts';
-import { Hosts } from './hosts.ts';
+import { Instances } from './instances.ts';
 import { Missed } from './missed.ts';
 import { TYPE, type DnsRecord, type Message } from './message.ts';
-import { firstLabel, nameKey } from './name.ts';
+import { nameKey } from './name.ts';
 import type { Source } from './network.ts';
 import type { Output } from './output.ts';
-import { ENUMERATION } from './own-records.ts';
 import { Overheard } from './overheard.ts';
 import { Questions } from './questions.ts';
-import { type Instance, Resolver } from './resolver.ts';
+import { Resolver } from './resolver.ts';
 
 /** RFC 6762 §10.5: others' questions unanswered for this long make us doubt. */
 const UNANSWERED_TIME = 1000;
@@ -49,8 +48,7 @@ export class Browser {
   readonly #browses: Browses;
   readonly #overheard: Overheard;
   readonly #resolver: Resolver;
-  readonly #instances = new Map<string, Instance>();
-  readonly #hosts = new Hosts();
+  readonly #instances: Instances;
   readonly #missed: Missed;
 
   constructor(parts: BrowserParts) {
@@ -63,7 +61,7 @@ export class Browser {
       limit: parts.limit * 8,
       bytes: parts.limit * TEXT_BYTES,
       ...(parts.plain ? { least: PLAIN_TTL } : {}),
-      changed: (entry, now) => this.#changed(entry, now),
+      changed: (entry, now) => this.#instances.changed(entry, now),
       refresh: (entry, now) => this.#refresh(entry, now),
       goodbye: (entry) => {
         if (entry.record.data.kind === 'name') parts.output({ type: 'goodbye', name: entry.record.data.target });
@@ -71,7 +69,11 @@ export class Browser {
     });
     this.#resolver = new Resolver({
       cache: this.#cache, questions: this.#questions, output: parts.output, wait: () => this.#browses.wait(),
-      drop: (instance, now) => this.#drop(instance, now),
+      drop: (instance, now) => this.#instances.drop(instance, now),
+    });
+    this.#instances = new Instances({
+      cache: this.#cache, resolver: () => this.#resolver, missed: this.#missed, output: parts.output, limit: parts.limit,
+      askFor: (type, now) => this.#questions.ask(type, TYPE.PTR, now + this.#browses.wait()),
     });
     this.#overheard = new Overheard({
       knows: (record) => this.#knows(record),
@@ -118,10 +120,7 @@ export class Browser {
   restart(now: number): void {
     this.#browses.restart(now);
     this.#missed.hasten(now);
-    for (const instance of this.#instances.values()) {
-      // Doubted pointers are no known answers: the question brings everything of everybody.
-      for (const entry of [...this.#cache.find(instance.key, TYPE.SRV), ...this.#pointersTo(instance)]) this.#cache.doubt(entry, now, true);
-    }
+    this.#instances.doubt(now);
   }
 
   /** Somebody is heard. Whether that is one of those that were lost, after a silence. */
@@ -189,123 +188,20 @@ export class Browser {
       for (const record of additionals) take(record);
     };
     each((record) => {
-      if (record.type === TYPE.PTR) this.#pointer(record, now);
+      const type = record.type === TYPE.PTR ? this.#browses.name(nameKey(record.name)) : undefined;
+      if (type !== undefined && record.data.kind === 'name') this.#instances.pointer(record, type, record.data.target, now);
     });
     each((record) => {
       if (record.type !== TYPE.SRV && record.type !== TYPE.TXT) return;
       const key = nameKey(record.name);
-      if (this.#instances.has(key)) this.#put(record, key, now);
+      if (this.#instances.has(key)) this.#instances.put(record, key, now);
       else if (record.ttl > 0 && this.#missed.has(key)) this.lookAround(now);
     });
     each((record) => {
       if (record.type !== TYPE.A && record.type !== TYPE.AAAA) return;
       const key = nameKey(record.name);
-      if (this.#hosts.has(key)) this.#put(record, key, now);
+      if (this.#instances.isAt(key)) this.#instances.put(record, key, now);
     });
-  }
-
-  #put(record: DnsRecord, key: string, now: number): boolean {
-    if (this.#cache.put(record, key, now)) return true;
-    this.#parts.output({ type: 'full', what: 'records' });
-    return false;
-  }
-
-  #pointer(record: DnsRecord, now: number): void {
-    const owner = nameKey(record.name);
-    const type = this.#browses.name(owner);
-    if (type === undefined || record.data.kind !== 'name') return;
-    const { target } = record.data;
-    const key = nameKey(target);
-    const known = this.#instances.get(key);
-    if (owner === ENUMERATION || known?.types.includes(type)) return void this.#put(record, owner, now);
-    const { label, rest } = firstLabel(target);
-    // RFC 6763 §4.1: one label of UTF-8 in front of the type; §7.1: also where a subtype leads to it.
-    if (record.ttl === 0 || label === undefined || nameKey(rest) !== baseType(owner)) return;
-    if (known) {
-      const before = known.types;
-      known.types = [...before, type];
-      if (!this.#put(record, owner, now)) known.types = before;
-      return;
-    }
-    if (this.#instances.size >= this.#parts.limit && !this.#makeRoom(now)) {
-      this.#parts.output({ type: 'full', what: 'instances' });
-      return;
-    }
-    this.#instances.set(key, { key, name: target, types: [type], tries: 0, due: Infinity, queued: Infinity });
-    this.#missed.found(key);
-    if (!this.#put(record, owner, now)) this.#instances.delete(key);
-  }
-
-  /** Names that nobody stands behind give way to new ones. */
-  #makeRoom(now: number): boolean {
-    for (const instance of this.#instances.values()) {
-      if (instance.shown !== undefined || instance.tries === 0) continue;
-      this.#drop(instance, now);
-      return true;
-    }
-    return false;
-  }
-
-  #changed(entry: Entry, now: number): void {
-    const { record } = entry;
-    if (record.data.kind === 'name') {
-      if (entry.owner === ENUMERATION) return this.#parts.output({ type: 'service type', name: record.data.target, there: entry.state !== 'gone' });
-      const instance = this.#instances.get(nameKey(record.data.target));
-      if (!instance) return;
-      this.#resolver.touched(instance);
-      if (entry.state !== 'gone') return;
-      const rest = instance.types.filter((type) => nameKey(type) !== entry.owner);
-      if (rest.length === 0) this.#remove(instance, now, entry.farewell);
-      else instance.types = rest;
-      return;
-    }
-    if (record.data.kind === 'address') {
-      for (const instance of this.#hosts.at(entry.owner)) this.#resolver.touched(instance);
-      return;
-    }
-    const instance = this.#instances.get(entry.owner);
-    if (!instance) return;
-    if (record.type === TYPE.SRV) {
-      this.#locate(instance, now);
-      // Nobody confirmed where it is: is it there at all? Ask, and believe only an answer (§10.4).
-      if (entry.state === 'gone' && instance.host === undefined) {
-        const pointers = this.#pointersTo(instance);
-        const asked = pointers.filter(({ state }) => state !== 'leaving').map((pointer) => pointer.record.name);
-        if (entry.farewell) for (const pointer of pointers) pointer.farewell = true;
-        this.#drop(instance, now);
-        for (const type of asked) this.#questions.ask(type, TYPE.PTR, now + this.#browses.wait());
-        return;
-      }
-    }
-    this.#resolver.touched(instance);
-  }
-
-  #locate(instance: Instance, now: number): void {
-    const [service] = this.#cache.find(instance.key, TYPE.SRV);
-    this.#move(instance, service?.record.data.kind === 'service' ? nameKey(service.record.data.target) : undefined, now);
-  }
-
-  #move(instance: Instance, host: string | undefined, now: number): void {
-    const deserted = this.#hosts.move(instance, host);
-    if (deserted !== undefined) for (const entry of this.#cache.set(deserted)) this.#cache.forget(entry, now);
-  }
-
-  #drop(instance: Instance, now: number): void {
-    for (const entry of this.#pointersTo(instance)) this.#cache.forget(entry, now);
-    this.#remove(instance, now, true);
-  }
-
-  #pointersTo({ types, key }: Instance): Entry[] {
-    return types.flatMap((type) => this.#cache.pointer(nameKey(type), key) ?? []);
-  }
-
-  #remove(instance: Instance, now: number, expected: boolean): void {
-    if (!this.#instances.delete(instance.key)) return;
-    const { key, name, types: [type], at } = instance;
-    if (!expected && at && type !== undefined) this.#missed.add({ key, name, type, addresses: at }, now);
-    this.#resolver.forget(instance);
-    for (const entry of this.#cache.set(instance.key)) this.#cache.forget(entry, now);
-    this.#move(instance, undefined, now);
   }
 
   /** RFC 6762 §5.2; and what hangs on it, for a change may have been missed: TXT is good for more than an hour. */
@@ -316,12 +212,11 @@ export class Browser {
 
   /** By their type where its known answers fit beside the question: then others are found too. Else by name. */
   #askForMissed(now: number): void {
-    const types = new Set<string>();
-    for (const { name, type } of this.#missed.take(now)) {
-      if (this.#known(type, TYPE.PTR, now).length > FEW_KNOWN) this.#questions.ask(name, TYPE.SRV, now);
-      else types.add(type);
+    const missed = this.#missed.take(now);
+    for (const type of new Set(missed.map((miss) => miss.type))) {
+      if (this.#known(type, TYPE.PTR, now).length <= FEW_KNOWN) this.#questions.ask(type, TYPE.PTR, now);
+      else for (const miss of missed) if (miss.type === type) this.#questions.ask(miss.name, TYPE.SRV, now);
     }
-    for (const type of types) this.#questions.ask(type, TYPE.PTR, now);
   }
 
   #unanswered(key: string, now: number): void {
@@ -350,10 +245,4 @@ export class Browser {
     if (data.kind !== 'name' || !this.#browses.has(owner)) return true;
     return this.#cache.pointer(owner, nameKey(data.target)) !== undefined || this.#parts.isOwn(record);
   }
-}
-
-/** RFC 6763 §7.1: `_printer._sub._http._tcp.local` is about instances of `_http._tcp.local`. */
-function baseType(key: string): string {
-  const at = key.lastIndexOf('._sub.');
-  return at < 0 ? key : key.slice(at + '._sub.'.length);
 }

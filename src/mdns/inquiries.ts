@@ -3,6 +3,7 @@ import { LanpostError } from '../errors.ts';
 import { askKey } from './asks.ts';
 import type { Link } from './link.ts';
 import type { DnsRecord } from './message.ts';
+import { checkName } from './name.ts';
 
 /** Records asked for at once; strangers can make a box want to know of each of them. */
 const MAX_INQUIRIES = 64;
@@ -40,6 +41,7 @@ export class Inquiries {
   /** Rejects with `timeout`, `not-found` when its owner says there is none, `busy` beyond the limit. */
   async ask(name: string, type: number, options: AskOptions = {}): Promise<DnsRecord> {
     options.signal?.throwIfAborted();
+    checkName(name);
     const key = askKey(name, type);
     if (!this.#inquiries.has(key) && this.#inquiries.size >= MAX_INQUIRIES) {
       throw new LanpostError('busy', `${MAX_INQUIRIES} records are being asked for on the link; try again shortly`);

@@ -7,8 +7,8 @@ import { MDNS_PORT, type Source } from './network.ts';
 import type { Output } from './output.ts';
 import { OwnRecords, type Claim, type Wanted } from './own-records.ts';
 import { Prober } from './prober.ts';
+import { Pulse } from './pulse.ts';
 import { Responder } from './responder.ts';
-import { Silence } from './silence.ts';
 
 /** RFC 6762 §8.3: at least two; the third is for links that lose packets. */
 const ANNOUNCEMENTS = 3;
@@ -18,14 +18,6 @@ const UPDATE_ANNOUNCEMENTS = 2;
 /** A responder of this host may have missed our probes, or held its answer back (§6: once a second): asked once more. */
 const WATCH_DELAY = 1200;
 
-/** What a silence must last for its end to mean something: of all, of hosts that were never heard before. */
-const LINK_SILENCE = 20_000;
-const STRANGER_SILENCE = 8000;
-/** Hosts known by their voice; beyond, none is a stranger. */
-const MAX_VOICES = 1024;
-/** The link is alive again: we say that we are here, unless an answer says it before; not more often than the other. */
-const REVIVAL_DELAY = [500, 1000] as const;
-const REVIVAL_GAP = 10_000;
 /** Said so recently is said enough. */
 const LATELY = 2500;
 
@@ -50,29 +42,27 @@ export class Link {
   readonly #responder: Responder;
   readonly #browser: Browser;
   readonly #asks: Asks;
+  readonly #pulse: Pulse;
   readonly #plain: boolean;
-  readonly #random: () => number;
-  readonly #ownAddresses: () => ReadonlySet<string>;
-  readonly #voices = new Set<string>();
-  readonly #silence: Silence;
-  readonly #strangers: Silence;
-  #revival = Infinity;
-  #revived = -Infinity;
   #outputs: Output[] = [];
 
   constructor(parts: LinkParts) {
     this.#plain = parts.plain ?? false;
-    this.#random = parts.random;
-    this.#ownAddresses = parts.ownAddresses;
-    this.#silence = new Silence(parts.now, LINK_SILENCE);
-    this.#strangers = new Silence(parts.now, STRANGER_SILENCE);
     const output = (made: Output): void => void this.#outputs.push(made);
     this.#prober = new Prober({ own: this.#own, random: parts.random, output, ownAddresses: parts.ownAddresses });
     this.#announcer = new Announcer(output);
     this.#responder = new Responder({ own: this.#own, random: parts.random, output });
     this.#browser = new Browser({
       random: parts.random, output, limit: parts.limit, plain: this.#plain, isOwn: (record) => this.#own.same(record) !== undefined,
-      silence: (now) => now - this.#silence.last,
+      silence: (now) => this.#pulse.silence(now),
+    });
+    this.#pulse = new Pulse({
+      now: parts.now, random: parts.random, ownAddresses: parts.ownAddresses,
+      isBack: (address, now) => this.#browser.heard(address, now),
+      knowsSome: () => this.#browser.knowsSome,
+      introduces: (message) => this.#browser.introduces(message),
+      isAsked: (message) => this.#isAsked(message),
+      alive: (now) => this.#browser.lookAround(now),
     });
     this.#asks = new Asks({
       random: parts.random, output,
@@ -90,7 +80,7 @@ export class Link {
 
   /** When `tick` is next worth calling. */
   next(): number {
-    return Math.min(this.#prober.next(), this.#announcer.next(), this.#responder.next(), this.#browser.next(), this.#asks.next(), this.#revival);
+    return Math.min(this.#prober.next(), this.#announcer.next(), this.#responder.next(), this.#browser.next(), this.#asks.next(), this.#pulse.next());
   }
 
   tick(now: number): void {
@@ -102,7 +92,7 @@ export class Link {
       if (claim.wanted.watch && first) this.#browser.ask(claim.name, first.record.type, now + WATCH_DELAY);
     }
     if (held.length > 0) this.#announceHeld(now);
-    if (this.#revival <= now) this.#revive(now);
+    if (this.#pulse.tick(now)) this.#sayAgain(now);
     this.#responder.forget(this.#announcer.tick(now));
     this.#responder.tick(now);
     this.#asks.tick(now);
@@ -116,7 +106,7 @@ export class Link {
       this.#prober.query(message, now);
       this.#responder.query(message, from, now);
       this.#browser.query(message, from, now);
-      this.#listen(message, from, now);
+      this.#pulse.heard(message, from, now);
       return;
     }
     // RFC 6762 §6: answers come from the mDNS port, or are no answers.
@@ -129,7 +119,7 @@ export class Link {
     }
     this.#announcer.announce(this.#responder.response(message), now, 1);
     this.#browser.response(message, now);
-    this.#listen(message, from, now);
+    this.#pulse.heard(message, from, now);
     this.#asks.response(message);
   }
 
@@ -218,32 +208,12 @@ export class Link {
     this.#browser.clear(now);
   }
 
-  /**
-   * A cut ends as silently as it began. Somebody lost is heard again, or anybody after nobody was, or a stranger in
-   * the middle of a conversation: then the link is not what it was, and all is asked and said anew (RFC 6762 §8.3).
-   */
-  #listen(message: Message, { address }: Source, now: number): void {
-    // Known answers that follow a question are part of it.
-    if (this.#ownAddresses().has(address) || (!message.response && message.questions.length === 0)) return;
-    const stranger = !this.#voices.has(address) && this.#voices.size < MAX_VOICES;
-    if (stranger) this.#voices.add(address);
-    const back = this.#browser.heard(address, now);
-    const alive = this.#silence.broken(now) && !this.#browser.knowsSome;
-    const joined = stranger && !this.#browser.introduces(message) && this.#strangers.broken(now);
-    if (!back && !alive && !joined) return;
-    this.#browser.lookAround(now);
-    // Whoever asks for us has his answer.
-    if (this.#revival < Infinity || this.#isAsked(message)) return;
-    this.#revival = Math.max(now + REVIVAL_DELAY[0] + this.#random() * REVIVAL_DELAY[1], this.#revived + REVIVAL_GAP);
-  }
-
   #isAsked({ response, questions }: Message): boolean {
     return !response && questions.some(({ name, type }) => this.#own.find(nameKey(name), type).length > 0);
   }
 
-  #revive(now: number): void {
-    this.#revival = Infinity;
-    this.#revived = now;
+  /** RFC 6762 §8.3: says once more what has not been said just now. */
+  #sayAgain(now: number): void {
     for (const { announced, shared, unique } of this.#own.claims.values()) {
       if (announced) this.#announcer.announce([...shared, ...unique].filter(({ sent }) => now - sent > LATELY), now, 1);
     }

@@ -1,12 +1,14 @@
 import type { Trouble } from '../api.ts';
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { Seldom } from '../seldom.ts';
+import { Alarm } from './alarm.ts';
 import { decodeMessage } from './decode.ts';
 import { Directory, type BrowseEvent, type Found } from './directory.ts';
 import { Inquiries, type AskOptions } from './inquiries.ts';
+import { Listeners } from './listeners.ts';
 import { TYPE } from './message.ts';
-import { escapeLabel, nameKey } from './name.ts';
+import { checkName, escapeLabel, nameKey } from './name.ts';
 import type { InterfaceInfo, Network, Source } from './network.ts';
 import { nameOf, type InstanceRecord, type Offer, type Service } from './offer.ts';
 import { Offers } from './offers.ts';
@@ -84,10 +86,10 @@ class Engine implements Mdns {
   readonly #directory: Directory;
   readonly #inquiries: Inquiries;
   readonly #types: ServiceTypes;
-  readonly #listeners = new Map<string, Set<(event: BrowseEvent) => void>>();
+  readonly #listeners: Listeners;
   readonly #published = new Map<Offer, () => void>();
   readonly #seldom: Seldom;
-  #timer: { readonly at: number; readonly timer: Timer } | undefined;
+  readonly #alarm: Alarm;
   #closed: Promise<void> | undefined;
 
   constructor(options: MdnsOptions) {
@@ -102,7 +104,9 @@ class Engine implements Mdns {
       changed: () => this.#directory.review(),
       renamed: (offer) => offer.service.onRenamed?.(nameOf(offer)),
     });
-    this.#directory = new Directory({ isOwn: (key) => this.#offers.owns(key), emit: (type, event) => this.#emit(type, event) });
+    this.#directory = new Directory({ isOwn: (key) => this.#offers.owns(key), emit: (type, event) => this.#listeners.emit(type, event) });
+    this.#listeners = new Listeners((call) => this.#safely(call));
+    this.#alarm = new Alarm(clock, (now) => this.#tick(now));
     this.#types = new ServiceTypes((call) => this.#safely(call));
     this.#inquiries = new Inquiries({
       clock, links: () => [...this.#places].map(({ link }) => link), changed: () => this.#run(),
@@ -161,17 +165,13 @@ class Engine implements Mdns {
     const name = `${type}.local`;
     const key = nameKey(name);
     const fullName = (instance: string): string => `${escapeLabel(instance)}.${name}`;
-    const listeners = this.#listeners.get(key) ?? new Set<(event: BrowseEvent) => void>();
-    this.#listeners.set(key, listeners);
-    const listener = (event: BrowseEvent): void => on(event);
-    listeners.add(listener);
-    for (const service of this.#directory.shown(key)) this.#tell(listener, { type: 'up', service });
+    checkName(name);
+    const ended = this.#listeners.add(key, on, this.#directory.shown(key).map((service) => ({ type: 'up', service })));
     for (const { link } of this.#places) link.browse(name, this.#now());
     this.#run();
     return {
       stop: () => {
-        if (!listeners.delete(listener) || listeners.size > 0) return;
-        this.#listeners.delete(key);
+        if (!ended()) return;
         for (const { link } of this.#places) link.stopBrowsing(name, this.#now());
         this.#run();
       },
@@ -190,7 +190,8 @@ class Engine implements Mdns {
         try {
           await this.#inquiries.ask(fullName(instance), TYPE.SRV, { soon: true, ...asked });
         } catch (error) {
-          if (error instanceof LanpostError && (error.code === 'timeout' || error.code === 'not-found')) return undefined;
+          // Nobody has a name that cannot be written.
+          if (error instanceof LanpostError && ['timeout', 'not-found', 'invalid-value'].includes(error.code)) return undefined;
           throw error;
         }
         return this.#directory.find(nameKey(fullName(instance)));
@@ -229,7 +230,7 @@ class Engine implements Mdns {
     await this.#places.stop();
     for (const { link } of this.#places) link.releaseAll();
     this.#run();
-    this.#timer?.timer.stop();
+    this.#alarm.stop();
     this.#inquiries.close();
     for (const resolve of this.#published.values()) resolve();
     this.#listeners.clear();
@@ -272,7 +273,9 @@ class Engine implements Mdns {
       busy = false;
       for (const place of this.#places) busy = this.#drain(place) || busy;
     }
-    this.#arm();
+    let next = Infinity;
+    for (const { link } of this.#places) next = Math.min(next, link.next());
+    if (!this.#closed) this.#alarm.set(next);
   }
 
   #drain(place: Joined): boolean {
@@ -305,12 +308,9 @@ class Engine implements Mdns {
     for (const place of this.#places) if (place !== at) place.link.reconfirm(name, this.#now());
   }
 
-  #emit(type: string, event: BrowseEvent): void {
-    for (const listener of this.#listeners.get(type) ?? []) this.#tell(listener, event);
-  }
-
-  #tell(listener: (event: BrowseEvent) => void, event: BrowseEvent): void {
-    this.#safely(() => listener(event));
+  #tick(now: number): void {
+    for (const { link } of this.#places) if (link.next() <= now) link.tick(now);
+    this.#run();
   }
 
   /** A listener that fails takes nothing along. */
@@ -320,24 +320,6 @@ class Engine implements Mdns {
     } catch (error) {
       this.#o.trouble({ kind: 'mdns.listener', message: error instanceof Error ? error.message : String(error) });
     }
-  }
-
-  #arm(): void {
-    let next = Infinity;
-    for (const { link } of this.#places) next = Math.min(next, link.next());
-    if (next === Infinity || this.#closed) return;
-    if (this.#timer) {
-      // A timer that comes too early only looks; this is cheaper than moving it with every packet.
-      if (this.#timer.at <= next) return;
-      this.#timer.timer.stop();
-    }
-    const timer = this.#o.clock.after(Math.max(0, Math.ceil(next - this.#now())), () => {
-      this.#timer = undefined;
-      const now = this.#now();
-      for (const { link } of this.#places) if (link.next() <= now) link.tick(now);
-      this.#run();
-    });
-    this.#timer = { at: next, timer };
   }
 }
 

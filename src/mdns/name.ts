@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { LanpostError } from '../errors.ts';
 
 // A domain name is kept as text in the presentation form of RFC 1035 §5.1, without the last dot:
 // `.` and `\` inside a label are escaped, a byte of a label that is no UTF-8 is `\DDD`. So
@@ -64,6 +65,18 @@ export function firstLabel(name: string): { label?: string; rest: string } {
   if (!escaped.includes('\\')) return { label: escaped, rest };
   if (/\\\d{3}/.test(escaped.replaceAll('\\\\', ''))) return { rest };
   return { label: escaped.replace(/\\(.)/gsu, '$1'), rest };
+}
+
+/** `invalid-value` when it cannot be written: what others gave us always can, what a caller made up must be looked at. */
+export function checkName(name: string): void {
+  let bytes = 1;
+  for (let start = 0; start < name.length;) {
+    const end = labelEnd(name, start);
+    const { length } = labelToBytes(name.slice(start, end));
+    bytes += length + 1;
+    if (length === 0 || length > MAX_LABEL_BYTES || bytes > MAX_NAME_BYTES) throw new LanpostError('invalid-value', `not a domain name: ${name}`);
+    start = end + 1;
+  }
 }
 
 /** What names are compared by: ASCII letters without case, everything else byte by byte (RFC 6762 §16). */

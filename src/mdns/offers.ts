@@ -1,6 +1,6 @@
 import { hostLabel, instanceLabel } from './host-label.ts';
 import type { Link } from './link.ts';
-import { nameKey } from './name.ts';
+import { checkName, nameKey } from './name.ts';
 import type { InterfaceInfo } from './network.ts';
 import { checkedRecords, checkSubtypes, hostName, hostRecords, instanceKey, instanceName, instanceRecords, nameOf, type InstanceRecord, type Machine, type Offer, type Service } from './offer.ts';
 import type { OfferState } from './state.ts';
@@ -50,6 +50,7 @@ export class Offers {
 
   publish(service: Service, now: number): Offer {
     checkSubtypes(service.subtypes ?? []);
+    checkName(`${service.type}.local`);
     const base = hostLabel(service.host ?? this.#parts.host);
     const machine = this.#machines.get(nameKey(base))
       ?? { base, number: service.numbers?.host ?? 0, alias: this.#parts.alias, offers: new Set<Offer>() };

@@ -89,6 +89,18 @@ describe('further records of an instance, and asking for one', () => {
     await expect(b.browsing.ask('box@h1', TYPE.NULL)).rejects.toMatchObject({ code: 'closed' });
   });
 
+  it('a name that cannot be written is refused, not asked for', async () => {
+    const { clock, a, b } = await two();
+    for (const instance of ['x'.repeat(64), '']) {
+      await expect(b.browsing.ask(instance, TYPE.NULL)).rejects.toMatchObject({ code: 'invalid-value' });
+      expect(await b.browsing.resolve(instance)).toBeUndefined();
+    }
+    expect(() => b.mdns.browse(`_${'x'.repeat(64)}._tcp`, () => undefined)).toThrow(LanpostError);
+    expect(() => b.mdns.publish({ user: 'u', type: '_x.._tcp', port: 1, txt: [] })).toThrow(LanpostError);
+    await advance(clock, 2000);
+    expect([a, b].map(({ peers }) => peers.size)).toEqual([1, 1]);
+  });
+
   it('two that ask for the same get one question\'s answer; more than 64 at once are refused', async () => {
     const { clock, lan, b } = await two();
     const before = lan.packets.length;

@@ -1,0 +1,163 @@
+import type { Cache, Entry } from './cache.ts';
+import { Hosts } from './hosts.ts';
+import { TYPE, type DnsRecord } from './message.ts';
+import type { Missed } from './missed.ts';
+import { firstLabel, nameKey } from './name.ts';
+import type { Output } from './output.ts';
+import { ENUMERATION } from './own-records.ts';
+import type { Instance, Resolver } from './resolver.ts';
+
+export interface InstancesParts {
+  readonly cache: Cache;
+  readonly resolver: () => Resolver;
+  readonly missed: Missed;
+  readonly output: (output: Output) => void;
+  /** Asks who there is of a type. */
+  readonly askFor: (type: string, now: number) => void;
+  /** Remembered at once. */
+  readonly limit: number;
+}
+
+/** RFC 6763 §4: the instances that browsed names lead to, and what becomes of them as records come and go. */
+export class Instances {
+  readonly #parts: InstancesParts;
+  readonly #instances = new Map<string, Instance>();
+  readonly #hosts = new Hosts();
+
+  constructor(parts: InstancesParts) {
+    this.#parts = parts;
+  }
+
+  get size(): number {
+    return this.#instances.size;
+  }
+
+  has(key: string): boolean {
+    return this.#instances.has(key);
+  }
+
+  /** Whether an instance is at that host. */
+  isAt(host: string): boolean {
+    return this.#hosts.has(host);
+  }
+
+  /** Believes only what is said again (§10.4); it is being asked for. */
+  doubt(now: number): void {
+    const { cache } = this.#parts;
+    for (const instance of this.#instances.values()) {
+      // Doubted pointers are no known answers: the question brings everything of everybody.
+      for (const entry of [...cache.find(instance.key, TYPE.SRV), ...this.#pointersTo(instance)]) cache.doubt(entry, now, true);
+    }
+  }
+
+  /** Remembers it, if there is room. */
+  put(record: DnsRecord, key: string, now: number): boolean {
+    if (this.#parts.cache.put(record, key, now)) return true;
+    this.#parts.output({ type: 'full', what: 'records' });
+    return false;
+  }
+
+  /** Somebody says that the browsed name leads to this target. */
+  pointer(record: DnsRecord, type: string, target: string, now: number): void {
+    const owner = nameKey(record.name);
+    const key = nameKey(target);
+    const known = this.#instances.get(key);
+    if (owner === ENUMERATION || known?.types.includes(type)) return void this.put(record, owner, now);
+    const { label, rest } = firstLabel(target);
+    // RFC 6763 §4.1: one label of UTF-8 in front of the type; §7.1: also where a subtype leads to it.
+    if (record.ttl === 0 || label === undefined || nameKey(rest) !== baseType(owner)) return;
+    if (known) {
+      const before = known.types;
+      known.types = [...before, type];
+      if (!this.put(record, owner, now)) known.types = before;
+      return;
+    }
+    if (this.#instances.size >= this.#parts.limit && !this.#makeRoom(now)) {
+      this.#parts.output({ type: 'full', what: 'instances' });
+      return;
+    }
+    this.#instances.set(key, { key, name: target, types: [type], tries: 0, due: Infinity, queued: Infinity });
+    this.#parts.missed.found(key);
+    if (!this.put(record, owner, now)) this.#instances.delete(key);
+  }
+
+  /** Names that nobody stands behind give way to new ones. */
+  #makeRoom(now: number): boolean {
+    for (const instance of this.#instances.values()) {
+      if (instance.shown !== undefined || instance.tries === 0) continue;
+      this.drop(instance, now);
+      return true;
+    }
+    return false;
+  }
+
+  /** A record is new or gone: what is known of an instance is different. */
+  changed(entry: Entry, now: number): void {
+    const { record } = entry;
+    if (record.data.kind === 'name') {
+      if (entry.owner === ENUMERATION) return this.#parts.output({ type: 'service type', name: record.data.target, there: entry.state !== 'gone' });
+      const instance = this.#instances.get(nameKey(record.data.target));
+      if (!instance) return;
+      this.#parts.resolver().touched(instance);
+      if (entry.state !== 'gone') return;
+      const rest = instance.types.filter((type) => nameKey(type) !== entry.owner);
+      if (rest.length === 0) this.#remove(instance, now, entry.farewell);
+      else instance.types = rest;
+      return;
+    }
+    if (record.data.kind === 'address') {
+      for (const instance of this.#hosts.at(entry.owner)) this.#parts.resolver().touched(instance);
+      return;
+    }
+    const instance = this.#instances.get(entry.owner);
+    if (!instance) return;
+    if (record.type === TYPE.SRV) {
+      this.#locate(instance, now);
+      // Nobody confirmed where it is: is it there at all? Ask, and believe only an answer (§10.4).
+      if (entry.state === 'gone' && instance.host === undefined) {
+        const pointers = this.#pointersTo(instance);
+        const asked = pointers.filter(({ state }) => state !== 'leaving').map((pointer) => pointer.record.name);
+        if (entry.farewell) for (const pointer of pointers) pointer.farewell = true;
+        this.drop(instance, now);
+        for (const type of asked) this.#parts.askFor(type, now);
+        return;
+      }
+    }
+    this.#parts.resolver().touched(instance);
+  }
+
+  #locate(instance: Instance, now: number): void {
+    const [service] = this.#parts.cache.find(instance.key, TYPE.SRV);
+    this.#move(instance, service?.record.data.kind === 'service' ? nameKey(service.record.data.target) : undefined, now);
+  }
+
+  #move(instance: Instance, host: string | undefined, now: number): void {
+    const deserted = this.#hosts.move(instance, host);
+    if (deserted !== undefined) for (const entry of this.#parts.cache.set(deserted)) this.#parts.cache.forget(entry, now);
+  }
+
+  /** It tells nothing of itself. */
+  drop(instance: Instance, now: number): void {
+    for (const entry of this.#pointersTo(instance)) this.#parts.cache.forget(entry, now);
+    this.#remove(instance, now, true);
+  }
+
+  #pointersTo({ types, key }: Instance): Entry[] {
+    return types.flatMap((type) => this.#parts.cache.pointer(nameKey(type), key) ?? []);
+  }
+
+  #remove(instance: Instance, now: number, expected: boolean): void {
+    if (!this.#instances.delete(instance.key)) return;
+    const { key, name, types: [type], at } = instance;
+    if (!expected && at && type !== undefined) this.#parts.missed.add({ key, name, type, addresses: at }, now);
+    this.#parts.resolver().forget(instance);
+    for (const entry of this.#parts.cache.set(instance.key)) this.#parts.cache.forget(entry, now);
+    this.#move(instance, undefined, now);
+  }
+}
+
+/** RFC 6763 §7.1: `_printer._sub._http._tcp.local` is about instances of `_http._tcp.local`. */
+function baseType(key: string): string {
+  const at = key.lastIndexOf('._sub.');
+  return at < 0 ? key : key.slice(at + '._sub.'.length);
+}
