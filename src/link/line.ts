@@ -113,7 +113,7 @@ export class Line {
   /** The stream in use, opened when there is none. */
   async stream(): Promise<LinkStream> {
     for (let round = 0; round < ROUNDS; round += 1) {
-      await this.#switching;
+      while (this.#switching) await this.#switching;
       // What was lost with a stream goes again first.
       for (const { leaving } of this.#streams.keys()) await leaving;
       const opened = this.active ?? await this.#dial();
@@ -155,8 +155,9 @@ export class Line {
     }
     // What was lost with it must be sent again: to the readers that is an end and a new beginning.
     if (lost && !this.#announced) this.#fail(new LanpostError('disconnected', `The stream to ${this.name} was lost.`));
-    if (lost || !next) this.#announce(undefined);
-    if (next) this.#use(next);
+    if (lost && next) this.#renew();
+    else if (next) this.#use(next);
+    else this.#announce(undefined);
     this.#init.on.changed();
   }
 
@@ -251,14 +252,35 @@ export class Line {
       this.#whole();
       const resumed = stream.session === broken;
       if (!resumed) this.#init.giveUp(broken);
-      // What was lost must be sent again: to the readers that is an end and a new beginning.
-      if (!resumed || stream.lostBefore > 0) this.#announce(undefined);
       if (!resumed) this.#init.on.unanswered();
+      // What was lost must be sent again: to the readers that is an end and a new beginning.
+      if (!resumed || stream.lostBefore > 0) return this.#renew();
     }
     this.#active = stream;
     const { fingerprint } = stream;
     this.#announce(fingerprint === undefined ? undefined : { name: this.name, fingerprint });
     this.#init.on.changed();
+  }
+
+  /** The next stream begins when all who lost something know it: what they have in hand must not overtake that. */
+  #renew(): void {
+    this.#active = undefined;
+    this.#announce(undefined);
+    this.#hold(new Promise<void>(resolve => { setImmediate(resolve); }), () => {
+      this.#fail(new LanpostError('disconnected', `The stream to ${this.name} was lost.`));
+      const next = this.active ?? this.#newest();
+      if (next) this.#use(next);
+    });
+  }
+
+  /** Nothing is sent until then; afterwards `go`, unless it is held for another reason meanwhile. */
+  #hold<T>(until: Promise<T>, go: (outcome: T) => void): void {
+    const held = until.then(outcome => {
+      if (this.#switching !== held) return;
+      this.#switching = undefined;
+      go(outcome);
+    });
+    this.#switching = held;
   }
 
   #announce(peer: ProvenPeer | undefined): void {
@@ -283,15 +305,13 @@ export class Line {
   /** What is unconfirmed on the old one comes first, so that nothing overtakes it. */
   #replace(old: LinkStream, young: LinkStream): void {
     this.#active = young;
-    this.#switching = this.#switch(old, young);
-  }
-
-  async #switch(old: LinkStream, young: LinkStream): Promise<void> {
-    await old.settled(SETTLE);
-    this.#switching = undefined;
-    const next = young.ready ? young : this.#newest();
-    if (next) this.#use(next);
-    if (old !== next) void old.close();
+    this.#hold(old.settled(SETTLE), settled => {
+      // What it has not confirmed by now must be sent again, and before anything newer: `remove` sees to it.
+      if (!settled && this.#streams.has(old)) return old.destroy(new LanpostError('timeout', 'The peer opened another stream, and confirms nothing on this one.'));
+      const next = young.ready ? young : this.#newest();
+      if (next) this.#use(next);
+      if (old !== next) void old.close();
+    });
   }
 
   /** The old one may be dead without our knowing: it stays only if it answers. */

@@ -272,6 +272,7 @@ export class LinkStream {
   destroy(reason?: Error): void {
     this.#final = true;
     this.#socket.destroy(reason);
+    this.#lost(reason);
   }
 
   /** It holds too much while others need room. */

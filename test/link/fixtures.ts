@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type Socket, connect as connectTo, createServer } from 'node:net';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,6 +21,7 @@ import { readMessage } from '../../src/xep/message-body.ts';
 import { Dispatcher } from '../../src/xmpp/dispatch.ts';
 import type { Element } from '../../src/xmpp/element.ts';
 import { Bell } from '../support/bell.ts';
+import { createRelay, type Relay } from './relay.ts';
 import { memoryRegistry } from '../trust/fixtures.ts';
 
 /** Hosts of the pretended networks are addresses of the loopback network, which has 16 million. */
@@ -86,6 +88,8 @@ export class SimulatedLan {
   /** When records were last heard; of those not named nobody knows. */
   readonly heard = new Map<string, number>();
   readonly sockets = new Set<Socket>();
+  /** Set before the first connection: each goes through one that can fall silent. */
+  relays: Relay[] | undefined;
   /** Rings for whatever happens to the boxes, the peers and the sockets of this LAN. */
   readonly bell = new Bell();
   readonly #clock: Clock = this.bell.heard(createSystemClock());
@@ -181,24 +185,30 @@ export class SimulatedLan {
   }
 
   tcp(host: number): Tcp {
-    const known = (socket: Socket): Socket => {
+    const known = (socket: Socket, remote = socket.remoteAddress, local = socket.localAddress): Socket => {
       this.sockets.add(socket);
       this.bell.ring();
       socket.once('close', () => {
         this.sockets.delete(socket);
         this.bell.ring();
       });
-      for (const end of ['remoteAddress', 'localAddress'] as const) Object.defineProperty(socket, end, { value: pretended(socket[end]) });
+      Object.defineProperties(socket, { remoteAddress: { value: pretended(remote) }, localAddress: { value: pretended(local) } });
       return socket;
     };
     return {
-      connect: (address, port) => new Promise((resolve, reject) => {
+      connect: async (address, port) => {
         this.dials.push(`${host}>${address}`);
-        const socket = connectTo({ host: real(address), port, localAddress: real(this.address(host)), allowHalfOpen: true });
-        const fail = (cause: Error): void => reject(new LanpostError('unreachable', cause.message, { cause }));
-        socket.once('error', fail);
-        socket.once('connect', () => { socket.off('error', fail); resolve(known(socket)); });
-      }),
+        const straight = { host: real(address), port, localAddress: real(this.address(host)) };
+        const relay = this.relays && await createRelay(straight);
+        if (relay) this.relays?.push(relay);
+        const socket = connectTo({ ...(relay ? { host: '127.0.0.1', port: relay.port } : straight), allowHalfOpen: true });
+        try {
+          await once(socket, 'connect');
+        } catch (cause) {
+          throw new LanpostError('unreachable', cause instanceof Error ? cause.message : String(cause), { cause });
+        }
+        return known(socket, straight.host, straight.localAddress);
+      },
       listen: (address, port, accept) => new Promise((resolve, reject) => {
         const server = createServer({ allowHalfOpen: true }, socket => accept(known(socket)));
         server.once('error', cause => reject(new LanpostError('in-use', cause.message, { cause })));
@@ -263,6 +273,7 @@ export class SimulatedLan {
 
   async close(): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
+    for (const relay of this.relays ?? []) relay.close();
     await Promise.all(this.#closers.splice(0).map(close => close()));
   }
 }

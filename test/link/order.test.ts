@@ -1,9 +1,14 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import type { Receipt } from '../../src/api.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { OWNER } from '../../src/pubsub/actor.ts';
 import { acquainted, SimulatedLan } from './fixtures.ts';
 import { serviceBox } from './service-box.ts';
 
 const COUNT = 600;
+
+
 
 // What waited for room in the lost stream went out first on the new one, before what was sent again.
 test('a topic keeps its order when a stream breaks with stanzas waiting for it', async () => {
@@ -41,3 +46,40 @@ test('a topic keeps its order when a stream breaks with stanzas waiting for it',
   expect(order).toEqual(Array.from({ length: COUNT }, (_, i) => i));
   await lan.close();
 }, 30_000);
+
+// What one stream had not confirmed went out after what was written meanwhile, when another took its place.
+test.each([0, 1])('messages keep their order when a stream that has fallen silent gives way to another, whichever key goes first (%i)', async (first) => {
+  const lan = new SimulatedLan();
+  lan.relays = [];
+  const keys = (await Promise.all([lan.identity(), lan.identity()])).toSorted((x, y) => (x.fingerprint < y.fingerprint ? -1 : 1));
+  const [own, other] = first === 0 ? keys : keys.toReversed();
+  const a = await serviceBox(lan, 1, 'a', own ? { identity: own } : {});
+  const database = new MemoryDatabase();
+  const b = await serviceBox(lan, 2, 'b', { database, ...(other ? { identity: other } : {}) });
+  await acquainted(a, b);
+  const receipts: Receipt[] = [];
+  const write = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i += 1) receipts.push(await a.mail.send(`link:${b.link.name}`, String(receipts.length)));
+  };
+  await write(5);
+  await Promise.all(receipts.map(({ delivered }) => delivered));
+  // The other box is started anew, and calls; this one still believes in the stream to the one before.
+  for (const relay of lan.relays) relay.freeze();
+  await write(10);
+  await b.close();
+  const again = await serviceBox(lan, 2, 'b', { database, ...(other ? { identity: other } : {}) });
+  await acquainted(a, again);
+  await again.mail.send(`link:${a.link.name}`, 'here I am');
+  let through = false;
+  void receipts.at(-1)?.delivered.then(() => { through = true; });
+  while (!through) {
+    await write(1);
+    await pause(10);
+  }
+  await Promise.all(receipts.map(({ delivered }) => delivered));
+  const got: string[] = [];
+  for (const { payload, kind } of await again.log.items('$inbox/seen', { last: 1000, limit: 1000 })) if (kind === 'publish') got.push(new TextDecoder().decode(payload?.bytes));
+  expect(got).toEqual(receipts.map((_, n) => String(n)).slice(-got.length));
+  expect(got.length).toBeGreaterThan(15);
+  await lan.close();
+}, 60_000);
