@@ -275,11 +275,12 @@ export class Line {
 
   /** Nothing is sent until then; afterwards `go`, unless it is held for another reason meanwhile. */
   #hold<T>(until: Promise<T>, go: (outcome: T) => void): void {
-    const held = until.then(outcome => {
+    const held: Promise<void> = (async () => {
+      const outcome = await until;
       if (this.#switching !== held) return;
       this.#switching = undefined;
       go(outcome);
-    });
+    })();
     this.#switching = held;
   }
 

@@ -70,9 +70,12 @@ test.each([0, 1])('messages keep their order when a stream that has fallen silen
   const again = await serviceBox(lan, 2, 'b', { database, ...(other ? { identity: other } : {}) });
   await acquainted(a, again);
   await again.mail.send(`link:${a.link.name}`, 'here I am');
-  let through = false;
-  void receipts.at(-1)?.delivered.then(() => { through = true; });
-  while (!through) {
+  const over = new AbortController();
+  void (async () => {
+    await receipts.at(-1)?.delivered;
+    over.abort();
+  })();
+  while (!over.signal.aborted) {
     await write(1);
     await pause(10);
   }
