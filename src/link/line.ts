@@ -275,12 +275,13 @@ export class Line {
 
   /** Nothing is sent until then; afterwards `go`, unless it is held for another reason meanwhile. */
   #hold<T>(until: Promise<T>, go: (outcome: T) => void): void {
-    const held: Promise<void> = (async () => {
+    const wait = async (): Promise<void> => {
       const outcome = await until;
       if (this.#switching !== held) return;
       this.#switching = undefined;
       go(outcome);
-    })();
+    };
+    const held = wait();
     this.#switching = held;
   }
 
