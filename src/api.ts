@@ -478,7 +478,8 @@ export interface Box extends AsyncDisposable {
   readonly files: {
     /**
      * Sends a file, given by its path or its content. Yields what becomes of it, `done` or `failed` last; leaving
-     * the iteration before that ends the transfer. Encrypted to a box; in the clear to Pidgin and its like.
+     * the iteration before that ends the transfer. Encrypted to a box; in the clear to Pidgin and its like. Through
+     * `attachBox` content may have 16 MiB; a path has no such bound: the box opens it itself.
      */
     send(peer: string, file: string | FileContent, options?: SendFileOptions): AsyncIterableIterator<FileEvent>;
     /** Offers that wait for the owner of this box: those there are, then those that come. */

@@ -49,6 +49,8 @@ describe.each(['in this process', 'attached'])('files of a box without a link, %
       await expect(box.files.decline('00000000')).rejects.toMatchObject({ name: 'LanpostError', code: 'not-found' });
       await expect(outcome(box.files.send('b@h2', '/dev/null'))).rejects.toMatchObject({ name: 'LanpostError', code: 'unreachable' });
       await expect((async () => outcome(box.files.send('b@h2', { name: 5 } as never)))()).rejects.toThrow(TypeError);
+      const large = { name: 'x', data: new Uint8Array(17 << 20) };
+      await expect((async () => outcome(box.files.send('b@h2', large)))()).rejects.toMatchObject({ name: 'LanpostError', code: where === 'attached' ? 'too-large' : 'unreachable' });
       const stopper = new AbortController();
       const watching = box.files.watch({ signal: stopper.signal }).next();
       const waiting = box.files.offers({ signal: stopper.signal }).next();

@@ -74,6 +74,26 @@ describe.skipIf(!needs('root'))('a file of 20 MB between two boxes', () => {
     await boxA.close();
   }, 60_000);
 
+  it('is taken back by Ctrl-C on its sender, and goes on after Ctrl-C on the command that accepted it', async () => {
+    const boxB = await b.attach();
+    const watching = boxB.files.watch();
+    const taken = a.run('files', 'send', 'box@h2', path);
+    await next(watching, 'offered');
+    await taken.stop();
+    expect(await next(watching, 'failed')).toMatchObject({ code: 'disconnected', message: 'box@h1 has taken the offer back' });
+
+    const sending = a.run('files', 'send', 'box@h2', path);
+    const { id } = await next(watching, 'offered');
+    const accepting = b.run('files', 'accept', id);
+    await accepting.line(({ type }) => type === 'progress');
+    await accepting.stop();
+    const done = await next(watching, 'done');
+    expect(sha256(await readFile(done.path ?? ''))).toBe(sha256(content));
+    expect(await sending.ended).toBe(0);
+    await rm(done.path ?? '');
+    await boxB.close();
+  }, 60_000);
+
   it('whose receiver is killed in the middle is told to its sender, and nothing has its name', async () => {
     const sending = a.run('files', 'send', 'box@h2', path);
     const boxB = await b.attach();

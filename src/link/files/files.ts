@@ -193,7 +193,7 @@ export class Files {
         const proven = peer.box || peer.fingerprint !== undefined ? await link.prove(name, signal) : undefined;
         // COMPAT(libpurple 2.14): takes a size of 0 for an unknown one, and the end that follows at once for a broken transfer.
         if (!proven && source.size === 0) throw new LanpostError('unsupported', `${name} cannot be sent an empty file: it is no box`);
-        const sha256 = proven && await source.sha256();
+        const sha256 = proven && await source.sha256(signal);
         signal.throwIfAborted();
         if (this.#closed) throw new LanpostError('closed');
         const transfer = this.#transfer({

@@ -47,7 +47,8 @@ export class Incoming {
     this.transfer = init.transfer;
     this.sid = init.offer.sid;
     this.settled = new Promise((resolve) => {
-      init.transfer.ended.addEventListener('abort', () => { void this.#tidy().then(resolve); }, { once: true });
+      // What cannot be tidied is swept at the next start.
+      init.transfer.ended.addEventListener('abort', () => { void this.#tidy().catch(() => undefined).then(resolve); }, { once: true });
     });
   }
 

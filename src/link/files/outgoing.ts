@@ -41,7 +41,7 @@ export async function give(init: OutgoingInit): Promise<void> {
     if (!answered && !(error instanceof StanzaError)) withdraw(init);
     transfer.fail(fromStanzaError(transfer.peer, error));
   } finally {
-    await source.close();
+    await source.close().catch(() => undefined); // it was only read
   }
 }
 

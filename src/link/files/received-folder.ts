@@ -57,7 +57,11 @@ export class ReceivedFolder {
     const { limits } = this.#init;
     if (size > limits.fileBytes) throw new LanpostError('too-large', `a file may have ${limits.fileBytes} bytes, this one has ${size}`);
     const root = await this.#folder('files');
-    await (this.#swept ??= this.#sweep());
+    this.#swept ??= this.#sweep();
+    await this.#swept.catch((error: unknown) => {
+      this.#swept = undefined;
+      throw error;
+    });
     const used = await usage(root);
     const promised = [...this.#promised.values()];
     const mine = used.get(folder) ?? { bytes: 0, files: 0 };

@@ -10,8 +10,8 @@ import { safeFileName } from './file-name.ts';
 export interface Source {
   readonly name: string;
   readonly size: number;
-  /** SHA-256 in base64. */
-  sha256(): Promise<string>;
+  /** SHA-256 in base64; all of it is read for that. */
+  sha256(signal: AbortSignal): Promise<string>;
   /** All of it, in blocks of that size. Fails when there turns out to be less. */
   blocks(bytes: number): AsyncGenerator<Uint8Array, void>;
   close(): Promise<void>;
@@ -65,9 +65,12 @@ function fileSource(handle: FileHandle, name: string, size: number): Source {
   }
   return {
     name, size, blocks,
-    async sha256() {
+    async sha256(signal) {
       const hash = createHash('sha256');
-      for await (const block of blocks(READ_BYTES)) hash.update(block);
+      for await (const block of blocks(READ_BYTES)) {
+        signal.throwIfAborted();
+        hash.update(block);
+      }
       return hash.digest('base64');
     },
     close: () => handle.close(),
