@@ -107,7 +107,7 @@ export class Files {
     const { clock, limits, link } = this.#parts;
     const ruling = this.#parts.ruled(context);
     if (ruling === 'refused') throw toStanzaError(new LanpostError('forbidden'));
-    if (this.#incoming.has(keyOf(context, offer.sid))) throw toStanzaError(new LanpostError('conflict'));
+    if (this.#incoming.has(keyOf(context, offer.sid))) throw new StanzaError('conflict', { text: 'a stream of that id is there already' });
     if (offer.size > limits.fileBytes) throw toStanzaError(new LanpostError('too-large'));
     this.#makeRoom(context);
     const transfer = this.#transfer({

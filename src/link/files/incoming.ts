@@ -147,7 +147,7 @@ export class Incoming {
     const { offer, transfer } = this.#init;
     const draft = this.#draft;
     if (!draft || transfer.over) throw transfer.ended.reason;
-    if (offer.sha256 !== undefined && this.#hash.digest('base64') !== offer.sha256) throw new LanpostError('corrupt', `what came from ${transfer.peer} is not what it had announced`);
+    if (offer.sha256 !== undefined && this.#hash.digest('base64') !== offer.sha256) throw new LanpostError('conflict', `what came from ${transfer.peer} is not what it had announced`);
     transfer.done(await draft.keep(transfer.ended));
   }
 

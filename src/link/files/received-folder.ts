@@ -125,7 +125,7 @@ export class ReceivedFolder {
       await syncFolder(place); // the name itself lives in the folder
       return path;
     }
-    throw new LanpostError('conflict', `${place} has ${NAMES} files called ${name}`);
+    throw new LanpostError('disk-full', `${place} has ${NAMES} files called ${name}: take some out of it`);
   }
 
   /** A folder below the data directory, made when it is missing; never by way of a link that leads elsewhere. */

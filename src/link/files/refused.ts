@@ -23,7 +23,7 @@ export function toStanzaError(error: unknown): StanzaError {
   const condition = (code && CONDITION[code]) ?? 'not-acceptable';
   const texts: Partial<Readonly<Record<ErrorCode, string>>> = {
     forbidden: 'Offer Declined', 'too-large': 'the file is larger than is taken here', 'disk-full': 'there is no room for the file', busy: 'too many files are on their way',
-    timeout: 'nobody accepted it in time', closed: 'the box stops', corrupt: 'what came is not what was announced', disconnected: 'not all of it came',
+    timeout: 'nobody accepted it in time', closed: 'the box stops', conflict: 'what came is not what was announced', disconnected: 'not all of it came',
   };
   const text = code && texts[code];
   return new StanzaError(condition, { type: condition === 'forbidden' ? 'cancel' : 'modify', ...(text === undefined ? {} : { text }) });

@@ -129,8 +129,8 @@ describe('a file to another box', () => {
     const sending = outcome(files(a).send('b@h2', path));
     const { id } = await first(files(b).offers());
     await writeFile(path, 'as it is now, OK?');
-    expect(await outcome(files(b).accept(id))).toMatchObject({ type: 'failed', code: 'corrupt' });
-    expect(await sending).toMatchObject({ type: 'failed', message: 'b@h2 did not take the file: what came is not what was announced' });
+    expect(await outcome(files(b).accept(id))).toMatchObject({ type: 'failed', code: 'conflict' });
+    expect(await sending).toMatchObject({ type: 'failed', code: 'conflict', message: 'b@h2 did not take the file: what came is not what was announced' });
     await lan.bell.until(async () => (await onTheWay(b)).length === 0);
     expect(await stored(b)).toEqual([]);
   });
