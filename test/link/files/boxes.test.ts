@@ -211,6 +211,27 @@ describe('a file to another box', () => {
   });
 });
 
+describe('many files', () => {
+  test('go both ways at once, each to its end', async () => {
+    await trusting();
+    await a.trust.allow(b.identity.fingerprint, 'files');
+    const sizes = [0, 1, 70_000, 300_000, 1_000_000, 2_000_000, 65_536, 16_384];
+    const all = sizes.flatMap((size, n) => [{ from: a, to: b }, { from: b, to: a }].map(async ({ from, to }) => {
+      const data = randomBytes(size);
+      const done = await outcome(files(from).send(to.link.name, { name: `${n}.bin`, data }));
+      expect(done).toMatchObject({ type: 'done', sent: size });
+      const path = join(to.dir, 'files', from.link.name, `${n}.bin`);
+      expect(Buffer.compare(await readFile(path), data)).toBe(0);
+    }));
+    await Promise.all(all);
+    // One more than may be on their way.
+    const nine = await Promise.all(Array.from({ length: 9 }, (_, n) => outcome(files(a).send('b@h2', { name: `more ${n}`, data: randomBytes(500_000) }))));
+    expect(nine.filter(({ type }) => type === 'done').length).toBeGreaterThanOrEqual(8);
+    for (const { type, code } of nine) expect(['done', 'busy']).toContain(code ?? type);
+    expect([await files(a).list(), await files(b).list(), await onTheWay(b)]).toEqual([[], [], []]);
+  });
+});
+
 describe('what a box takes has bounds', () => {
   test('a file that is too large is refused at once', async () => {
     await meet({ limits: { fileBytes: 1_000 } });
