@@ -8,14 +8,21 @@ import type { Machine } from './machine.ts';
 const CHECK = 'discovery-port';
 
 /** May the port of multicast DNS be shared, and with whom? */
-export async function checkDiscoveryPort(machine: Pick<Machine, 'holders'>, failure: () => Promise<string | undefined> = tryToShare): Promise<Finding[]> {
-  const holders = await machine.holders(MDNS_PORT);
+export interface PortFacts extends Pick<Machine, 'holders'> {
+  /** The box asks from another port meanwhile: it finds others, but is not found. */
+  readonly asking: boolean;
+  /** Code of the system's error, to whoever wants to share it. */
+  readonly failure?: () => Promise<string | undefined>;
+}
+
+export async function checkDiscoveryPort({ holders: holding, asking, failure = tryToShare }: PortFacts): Promise<Finding[]> {
+  const holders = await holding(MDNS_PORT);
   const failed = await failure();
   const others = holders.filter(({ pid }) => pid !== process.pid).map(({ program, pid }) => `${program} (process ${pid})`);
   if (failed === undefined) {
     return [ok(CHECK, 'UDP port 5353, by which machines find each other, can be used.', others.length > 0 ? [`shared with ${listed(others)}`] : [])];
   }
-  const evidence = [`the system answers ${failed} to whoever wants to use UDP port 5353`, ...others.map((other) => `${other} has it open`)];
+  const evidence = [`the system answers ${failed} to whoever wants to use UDP port 5353`, ...others.map((other) => `${other} has it open`), ...asking ? ['meanwhile the box asks from another port: it finds others, but is not found'] : []];
   if (failed !== 'EADDRINUSE') {
     return [problem(CHECK, 'port-held', {
       message: 'The system does not let this program use UDP port 5353, by which machines find each other.', evidence,

@@ -37,7 +37,7 @@ export interface Instruments {
 /** The link of a box that runs. */
 export interface Patient extends Pick<PeerParts, 'tcp' | 'self' | 'connected' | 'prove' | 'request' | 'refused'> {
   readonly fingerprintOf: (name: string) => string | undefined;
-  readonly trust: Pick<Trust, 'holder' | 'level' | 'find' | 'list'>;
+  readonly trust: PeerParts['trust'] & Pick<Trust, 'list'>;
   readonly peers: Pick<Peers, 'get' | 'all' | 'at'>;
   readonly state: () => MdnsState;
   /** The name it would have if nobody else had it. */
@@ -125,7 +125,10 @@ class NetworkChecks {
   checks(): Record<string, Check> {
     return {
       interfaces: async (emit) => emit(checkInterfaces({ usable: this.#all, machine: await this.#described, only: this.#patient?.only })),
-      'discovery-port': async (emit) => emit(await checkDiscoveryPort(this.#machine)),
+      'discovery-port': async (emit) => emit(await checkDiscoveryPort({
+        holders: (port) => this.#machine.holders(port),
+        asking: (this.#patient?.state() ?? EMPTY).links.some(({ state }) => state === 'asking'),
+      })),
       multicast: (emit, signal) => this.#using(async () => {
         try {
           const findings = await this.#listen(signal);
@@ -147,8 +150,11 @@ class NetworkChecks {
       await examinePeer({
         ...patient, named, signal, clock: this.#instruments.clock, interfaces: this.#interfaces, soundings: this.#soundings,
         mtu: (iface) => described?.find(({ name }) => name === iface)?.mtu,
-        unheard: async (interfaces) => (await this.#heard).some(({ cause, interface: name }) => (
-          (cause === 'one-way-out' || cause === 'multicast-refused') && name !== undefined && interfaces.includes(name))),
+        unheard: async (interfaces) => {
+          const found = await this.#heard;
+          return found.some(({ cause, interface: name }) => (cause === 'one-way-out' || cause === 'multicast-refused') && name !== undefined && interfaces.includes(name))
+            || patient.state().links.every(({ state, interface: name }) => state !== 'joined' || !interfaces.includes(name));
+        },
       }, known, emit);
     });
   }

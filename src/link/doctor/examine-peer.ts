@@ -26,7 +26,7 @@ import type { Soundings } from './soundings.ts';
 export interface PeerParts {
   readonly clock: Clock;
   readonly tcp: Tcp;
-  readonly trust: Pick<Trust, 'holder' | 'level' | 'find'>;
+  readonly trust: Pick<Trust, 'holder' | 'level' | 'find' | 'may' | 'classes'>;
   readonly self: () => string;
   readonly interfaces: readonly InterfaceInfo[];
   readonly mtu: (iface: string) => number | undefined;
@@ -116,7 +116,12 @@ async function acquaint(parts: PeerParts, peer: KnownPeer, stuck: boolean, emit:
     })(),
     (async () => {
       const refused = await Promise.race([parts.refused(proven), pause(clock, ANSWER_TIME, parts.signal).then(() => [])]);
-      emit(checkPeerRights({ peer: name, self: parts.self(), entry: trust.find(proven.fingerprint), refused, named: parts.named }));
+      const { fingerprint } = proven;
+      const ruled = [trust.find(fingerprint), trust.classes().find((one) => one.name === `class:${trust.level(fingerprint)}`)];
+      emit(checkPeerRights({
+        peer: name, self: parts.self(), refused, named: parts.named, mayChat: trust.may(fingerprint, 'chat'),
+        grants: ruled.flatMap((rules) => rules?.grants ?? []), denials: ruled.flatMap((rules) => rules?.denials ?? []),
+      }));
     })(),
   ]);
 }

@@ -76,14 +76,14 @@ describe('interfaces', () => {
 
 describe('the port of discovery', () => {
   const avahi = { program: 'avahi-daemon', pid: 612 };
-  const check = (holders: { program: string; pid: number }[], failure?: string) => checkDiscoveryPort({ holders: () => Promise.resolve(holders) }, () => Promise.resolve(failure));
+  const check = (holders: { program: string; pid: number }[], failure?: string) => checkDiscoveryPort({ holders: () => Promise.resolve(holders), asking: failure === 'EADDRINUSE', failure: () => Promise.resolve(failure) });
 
   it('may be shared', async () => {
     expect(await check([avahi, { program: 'node', pid: process.pid }])).toMatchObject([{ level: 'ok', evidence: ['shared with avahi-daemon (process 612)'] }]);
   });
 
   it('may be held, by somebody who is named if that is known', async () => {
-    expect(await check([avahi], 'EADDRINUSE')).toMatchObject([{ cause: 'port-held', message: expect.stringMatching(/^avahi-daemon \(process 612\) holds/) }]);
+    expect(await check([avahi], 'EADDRINUSE')).toMatchObject([{ cause: 'port-held', message: expect.stringMatching(/^avahi-daemon \(process 612\) holds/), evidence: [expect.any(String), 'avahi-daemon (process 612) has it open', expect.stringContaining('not found')] }]);
     expect(await check([], 'EADDRINUSE')).toMatchObject([{ cause: 'port-held', message: expect.stringMatching(/^Another program holds/), advice: expect.stringContaining('ss -ulpn') }]);
   });
 

@@ -149,13 +149,15 @@ describe('its clock', () => {
 });
 
 describe('its rights', () => {
-  const entry = { name: 'B@h2', fingerprint: '', level: 'paired', lastSeen: 0, grants: [{ right: 'read', filter: 'hall/#' }], denials: [] } as const;
-  it('are told, and that it has none only when it is asked about; what it refuses is always', () => {
-    const facts = { peer: 'B@h2', self: 'A@h1', refused: [], named: true };
-    expect(checkPeerRights({ ...facts, entry })).toMatchObject([{ level: 'ok', message: 'B@h2 may read hall/# here.' }]);
-    expect(checkPeerRights({ ...facts, entry: undefined })).toMatchObject([{ level: 'note', cause: 'no-rights' }]);
-    expect(checkPeerRights({ ...facts, entry: undefined, named: false })).toEqual([]);
-    expect(checkPeerRights({ ...facts, entry: undefined, named: false, refused: [{ filter: 'x', reason: 'no' }] })).toMatchObject([{ cause: 'not-granted', evidence: ['no'], advice: "On that machine: `lanpost trust allow A@h1 read x`." }]);
+  const facts = { peer: 'B@h2', self: 'A@h1', refused: [], named: true, mayChat: true, grants: [], denials: [] };
+  const read = { right: 'read', filter: 'hall/#' } as const;
+
+  it('are told when it is asked about, and what it refuses is always', () => {
+    expect(checkPeerRights({ ...facts, grants: [read, { right: 'files' }] })).toMatchObject([{ level: 'ok', message: 'B@h2 may read hall/# and files here.' }]);
+    expect(checkPeerRights({ ...facts, denials: [read] })).toMatchObject([{ level: 'note', cause: 'no-rights', evidence: [expect.any(String), 'denied: read hall/#'] }]);
+    expect(checkPeerRights({ ...facts, mayChat: false, denials: [{ right: 'chat' }] })).toMatchObject([{ level: 'note', cause: 'no-rights', message: expect.stringContaining('does not take messages'), evidence: ['denied: chat'] }]);
+    expect(checkPeerRights({ ...facts, named: false })).toEqual([]);
+    expect(checkPeerRights({ ...facts, named: false, refused: [{ filter: 'x', reason: 'no' }] })).toMatchObject([{ cause: 'not-granted', evidence: ['no'], advice: 'On that machine: `lanpost trust allow A@h1 read x`.' }]);
   });
 });
 
