@@ -33,6 +33,9 @@ import { publishAt } from './publish-at.ts';
 import { Rejoin } from './rejoin.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 
+/** At once; each asks the whole link. */
+const DOCTORS = 4;
+
 export interface LinkServiceParts {
   readonly broker: Broker;
   readonly log: Log;
@@ -70,6 +73,7 @@ export class LinkService {
   /** Loaded with the first window that an owner opens. */
   #pairings: Pairings | undefined;
   #stopListening: (() => void) | undefined;
+  #doctors = 0;
 
   constructor(parts: LinkServiceParts) {
     this.#parts = parts;
@@ -251,6 +255,16 @@ export class LinkService {
   /** Why a peer is not seen or not reached. */
   async *doctor(peer: string | undefined, homes: readonly HomeStatus[], signal?: AbortSignal): AsyncGenerator<Finding> {
     const code = await late('The doctor', () => import('./doctor/doctor.ts'));
+    if (this.#doctors >= DOCTORS) throw new LanpostError('busy', `${DOCTORS} doctors are at work; wait for one to end.`);
+    this.#doctors += 1;
+    try {
+      yield* this.#examined(code, peer, homes, signal);
+    } finally {
+      this.#doctors -= 1;
+    }
+  }
+
+  async *#examined(code: typeof import('./doctor/doctor.ts'), peer: string | undefined, homes: readonly HomeStatus[], signal?: AbortSignal): AsyncGenerator<Finding> {
     const { clock } = this.#parts;
     const link = this.#link;
     if (!link) {

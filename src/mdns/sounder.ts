@@ -8,12 +8,13 @@ import type { Clock, Timer } from '../clock.ts';
 import { addressToBytes, canonicalAddress, isLinkLocal } from './address.ts';
 import { decodeMessage } from './decode.ts';
 import { encodeMessage } from './encode.ts';
-import { onLink, subnetsOf } from './interfaces.ts';
+import { onLink, type Subnet, subnetsOf } from './interfaces.ts';
 import { CLASS, makeMessage, type Message, TYPE } from './message.ts';
 import { nameKey } from './name.ts';
 import { type Family, type InterfaceInfo, MDNS_PORT } from './network.ts';
 
 const GROUP = { 4: '224.0.0.251', 6: 'ff02::fb' } as const;
+const ANY = { 4: '0.0.0.0', 6: '::' } as const;
 /** Answered by everybody who offers anything (RFC 6763 §9). */
 const EVERYTHING = { name: '_services._dns-sd._udp.local', type: TYPE.PTR } as const;
 /** Hosts remembered. */
@@ -69,7 +70,9 @@ export class Sounder {
   readonly #clock: Clock;
   readonly #asked: readonly Asked[];
   readonly #own: ReadonlySet<string>;
-  readonly #isOnLink: (address: Buffer) => boolean;
+  readonly #subnets: readonly Subnet[];
+  readonly #allSubnets: readonly Subnet[];
+  readonly #isOnly: boolean;
   readonly #hosts = new Map<string, HeardHost>();
   readonly #waiting = new Map<number, Waiting>();
   #group: Socket | undefined;
@@ -85,8 +88,9 @@ export class Sounder {
     this.#clock = o.clock;
     this.#asked = [EVERYTHING, ...o.asked];
     this.#own = new Set(o.all.flatMap(({ addresses }) => addresses.map(({ address }) => canonicalAddress(address))));
-    const subnets = o.all.flatMap(subnetsOf);
-    this.#isOnLink = (address) => isLinkLocal(address) || onLink(address, subnets);
+    this.#subnets = subnetsOf(o.interface);
+    this.#allSubnets = o.all.flatMap(subnetsOf);
+    this.#isOnly = o.all.length === 1;
   }
 
   /** Never rejects: what does not work is what is to be found out. */
@@ -95,11 +99,13 @@ export class Sounder {
     const local = this.#family === 4 ? this.#interface.addresses.find(({ family }) => family === 4)?.address ?? '' : `::${zone}`;
     const type = this.#family === 4 ? 'udp4' : 'udp6';
     try {
-      this.#plain = await bound(createSocket({ type }), 0, this.#family === 4 ? '0.0.0.0' : '::');
+      this.#plain = await bound(createSocket({ type }), 0, ANY[this.#family]);
       this.#plain.setMulticastInterface(local);
       this.#plain.setMulticastTTL(255);
       this.#plain.on('message', (bytes, from) => this.#received(bytes, from, false));
-      this.#group = await bound(createSocket({ type, reuseAddr: true }), MDNS_PORT, this.#family === 4 ? GROUP[4] : `${GROUP[6]}${zone}`);
+      // Windows binds to no group: what is sent to this host alone is heard there as well, and taken for multicast.
+      const group = process.platform === 'win32' ? ANY[this.#family] : this.#family === 4 ? GROUP[4] : `${GROUP[6]}${zone}`;
+      this.#group = await bound(createSocket({ type, reuseAddr: true }), MDNS_PORT, group);
       this.#group.setMulticastInterface(local);
       this.#group.setMulticastTTL(255);
       this.#group.addMembership(GROUP[this.#family], local);
@@ -172,9 +178,10 @@ export class Sounder {
       this.#echo ||= multicast;
       return;
     }
-    const message = read(bytes);
-    const host = this.#host(address);
+    const whence = this.#whence(address);
+    const host = multicast && whence === 'elsewhere' ? undefined : this.#host(address, whence !== 'nowhere');
     if (!host) return;
+    const message = read(bytes);
     if (multicast) host.multicast += 1;
     if (!message?.response || message.answers.length === 0) return;
     const waiting = multicast ? undefined : this.#waiting.get(message.id);
@@ -189,12 +196,20 @@ export class Sounder {
     }
   }
 
-  #host(address: string): HeardHost | undefined {
+  /** A socket on the port hears every interface, and an IPv4 address, which has no zone, says by its subnet alone which it was. */
+  #whence(address: string): 'here' | 'elsewhere' | 'nowhere' {
+    const bytes = addressToBytes(address);
+    if (!bytes) return 'nowhere';
+    const local = isLinkLocal(bytes);
+    if (onLink(bytes, this.#subnets) || (local && (bytes.length === 16 || this.#isOnly))) return 'here';
+    return local || onLink(bytes, this.#allSubnets) ? 'elsewhere' : 'nowhere';
+  }
+
+  #host(address: string, isOnLink: boolean): HeardHost | undefined {
     const known = this.#hosts.get(address);
     if (known) return known;
-    const bytes = addressToBytes(address);
-    if (!bytes || this.#hosts.size >= MAX_HOSTS) return undefined;
-    const host = { address, onLink: this.#isOnLink(bytes), multicast: 0, answersAll: false, answersUs: false };
+    if (this.#hosts.size >= MAX_HOSTS) return undefined;
+    const host = { address, onLink: isOnLink, multicast: 0, answersAll: false, answersUs: false };
     this.#hosts.set(address, host);
     return host;
   }

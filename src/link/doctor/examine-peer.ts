@@ -93,7 +93,7 @@ async function reach(parts: PeerParts, peer: KnownPeer, addresses: readonly Dial
 }
 
 async function greeted(parts: PeerParts, peer: KnownPeer, greeting: Greeting, emit: (findings: readonly Finding[]) => void): Promise<void> {
-  const unheard = greeting.refused !== undefined && await parts.unheard(peer.addresses.map((address) => address.interface));
+  const unheard = greeting.refused === 'not-authorized' && await parts.unheard(peer.addresses.map((address) => address.interface));
   emit(checkPeerGreeting(peer, parts.self(), greeting, unheard));
 }
 

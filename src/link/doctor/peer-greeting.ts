@@ -10,7 +10,8 @@ const CHECK = 'peer-answers';
 export function checkPeerGreeting(peer: KnownPeer, self: string, greeting: Greeting, known: boolean): Finding[] {
   const where = { peer: peer.name };
   if (greeting.answered) return [ok(CHECK, `${peer.name} answers calls, and sees this box.`, [`answered in ${greeting.ms} ms`], where)];
-  if (greeting.refused !== undefined) {
+  // RFC 6120 §4.9.3.12: so a box turns away whom it has not heard announced; a firewall or a full house just hangs up.
+  if (greeting.refused === 'not-authorized') {
     const said = {
       ...where,
       message: `${peer.name} turns this box away, because it does not see it: it has never heard ${self} announce itself.`,
@@ -18,6 +19,14 @@ export function checkPeerGreeting(peer: KnownPeer, self: string, greeting: Greet
       advice: `Multicast from here does not reach it. Run \`lanpost doctor ${shellWord(self)}\` on that machine; look at its firewall (UDP port 5353 must get in) and at multicast filters in between.`,
     };
     return [known ? note(CHECK, 'not-seen-by-peer', said) : problem(CHECK, 'not-seen-by-peer', said)];
+  }
+  if (greeting.refused !== undefined) {
+    return [problem(CHECK, 'no-stream', {
+      ...where,
+      message: `${peer.name} takes the call and ends it at once: it has too many already, or takes this machine for one of another network.`,
+      evidence: [`it ended the call after ${greeting.ms} ms: ${greeting.refused}`],
+      advice: 'Compare the netmasks of both machines (`ip address`), and look at the troubles in `lanpost status` there.',
+    })];
   }
   return [problem(CHECK, 'no-stream', {
     ...where,

@@ -57,7 +57,7 @@ function failure(peer: KnownPeer, before: string | undefined, error: unknown): F
       advice: `If another program has taken that name on purpose, \`lanpost trust revoke ${shellWord(name)}\`; otherwise find out who answers there.`,
     });
   }
-  if (cause instanceof Refusal && cause.kind === 'refused') {
+  if (cause instanceof Refusal && cause.kind === 'refused' && cause.message.includes('not-authorized')) {
     return problem(CHECK, 'key-refused', {
       ...where,
       message: `${name} does not accept the key of this box: it knows another box by this name.`,

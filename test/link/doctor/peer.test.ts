@@ -112,13 +112,14 @@ describe('its answer to a call', () => {
     expect(checkPeerGreeting(peer(), 'A@h1', { answered: false, ms: 6_000 }, false)).toMatchObject([{ cause: 'no-stream', evidence: ['no word within 6 s'] }]);
     expect(checkPeerGreeting(peer(), 'A@h1', { answered: false, ms: 3_000, refused: 'not-authorized' }, false)).toMatchObject([{ level: 'problem', cause: 'not-seen-by-peer' }]);
     expect(checkPeerGreeting(peer(), 'A@h1', { answered: false, ms: 3_000, refused: 'not-authorized' }, true)).toMatchObject([{ level: 'note', cause: 'not-seen-by-peer' }]);
+    expect(checkPeerGreeting(peer(), 'A@h1', { answered: false, ms: 2, refused: 'closed' }, false)).toMatchObject([{ cause: 'no-stream', evidence: ['it ended the call after 2 ms: closed'] }]);
   });
 });
 
 describe('its key', () => {
   const [one, other] = ['ab'.repeat(32), 'cd'.repeat(32)];
   const check = (before: string | undefined, proven: { name: string; fingerprint: string } | { error: unknown }, level: 'seen' | 'paired' = 'seen') => checkPeerKey({ peer: peer(), before, proven, level: () => level });
-  const refused = (kind: Refusal['kind']): LanpostError => new LanpostError('unreachable', 'no', { cause: new Refusal(kind, 'not-authorized', 'no') });
+  const refused = (kind: Refusal['kind'], why = 'the peer refused the stream: not-authorized'): LanpostError => new LanpostError('unreachable', 'no', { cause: new Refusal(kind, 'undefined-condition', why) });
 
   it.each([
     ['is paired', one, { name: 'B@h2', fingerprint: one }, 'paired', 'ok', undefined],
@@ -127,6 +128,7 @@ describe('its key', () => {
     ['is not the paired one', other, { error: new LanpostError('impostor') }, 'paired', 'problem', 'key-changed'],
     ['is not shown any more', one, { error: refused('downgrade') }, 'seen', 'problem', 'in-the-clear'],
     ['of this box is refused', one, { error: refused('refused') }, 'seen', 'problem', 'key-refused'],
+    ['is not asked for: it is full', one, { error: refused('refused', 'the peer refused the stream: resource-constraint') }, 'seen', 'problem', 'no-stream'],
     ['does not come', one, { error: new Error('no stream within 4 s') }, 'seen', 'problem', 'no-stream'],
   ] as const)('%s', (_what, before, proven, level, found, cause) => {
     expect(check(before, proven, level)).toMatchObject([{ level: found, peer: 'B@h2', ...(cause ? { cause } : {}) }]);
