@@ -8,6 +8,7 @@ import { type BoxProcess, startBox } from '../support/box.ts';
 import { eventually } from '../support/eventually.ts';
 import { createLan, type Lan, type LanOptions } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
+import { startPurple } from '../support/purple.ts';
 
 interface Host { readonly process: BoxProcess; readonly box: Box; readonly dir: string }
 type Start = (host: number, options?: { name?: string; dir?: string; env?: Readonly<Record<string, string>> }) => Promise<Host>;
@@ -132,6 +133,25 @@ describe.skipIf(!THERE).concurrent('lanpost doctor, on a LAN', () => {
     const findings = await examined(box);
     expect(problems(findings)).toEqual([]);
     expect(findings.find(({ check }) => check === 'multicast')?.evidence.join()).toContain('1 to this machine alone');
+  }), TIME);
+
+  it.skipIf(!needs('libpurple'))('a Pidgin is no problem, and its chat is not disturbed', () => withLan(2, async (lan, start) => {
+    await lan.avahi(2);
+    const { box } = await start(1);
+    const alice = await startPurple(lan, 2, 'alice');
+    try {
+      await Promise.all([sees(box, 'alice@h2'), alice.event({ event: 'online', buddy: 'A@h1' })]);
+      for (const words of ['before', 'after']) {
+        const findings = await examined(box, words === 'before' ? undefined : 'alice@h2');
+        expect(problems(findings)).toEqual([]);
+        expect(the(findings, 'in-the-clear')).toMatchObject({ level: 'note', peer: 'alice@h2' });
+        const after = alice.events.length;
+        await (await box.send('link:alice@h2', words)).handed;
+        await alice.event({ event: 'im', buddy: 'A@h1' }, { after });
+      }
+    } finally {
+      await alice.quit();
+    }
   }), TIME);
 
   it('no box runs: says so, and what it can of the machine', () => withLan(2, async (lan, start) => {
