@@ -9,6 +9,7 @@ import { NS_STREAM, type StreamEvent } from '../xmpp/xml-stream.ts';
 import { fingerprintOf } from '../trust/fingerprint.ts';
 import { enableAsAsked, enableOrResume, type Managed, type SessionTerms } from './enabling.ts';
 import { Refusal } from './refusal.ts';
+import { authenticate, external, isAuth, mechanisms, wantsExternal } from './sasl-external.ts';
 
 export const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 /** How long a peer that speaks XMPP 1.0, but is no box, may think about STARTTLS. */
@@ -25,6 +26,8 @@ export interface Channel {
   unread(event: StreamEvent): void;
   header(attributes: Readonly<Record<string, string>>): void;
   write(element: Element): void;
+  /** The stream begins anew on the same connection. */
+  restart(): void;
   /** TLS over what is there; the peer's public key, if it showed one. */
   secure(side: Side): Promise<Uint8Array | undefined>;
 }
@@ -78,7 +81,15 @@ export async function dial(channel: Channel, terms: Terms, name: string | undefi
   // Without a key TLS keeps secrets but proves nothing.
   const { spki, peer } = shown === undefined && !secure ? { spki: undefined, peer: said } : prove(terms, said, shown);
   if (!spki) terms.keyless(peer);
-  const inner = isVersion1(answer ?? await header(channel)) ? await features(channel) : [];
+  let inner = isVersion1(answer ?? await header(channel)) ? await features(channel) : [];
+  // A box offers both, and needs no more than the key that TLS has proven.
+  if (spki && !inner.some(feature => is(feature, 'sm', NS_SM)) && wantsExternal(inner)) {
+    await external({ write: stanza => channel.write(stanza), element: () => element(channel) });
+    channel.restart();
+    channel.header(hello);
+    await header(channel);
+    inner = await features(channel);
+  }
   const outcome = { peer, tls: true, ...told(inner) };
   if (!spki) return { ...outcome, managed: false };
   if (!inner.some(feature => is(feature, 'sm', NS_SM))) return { ...outcome, spki, managed: false };
@@ -122,8 +133,20 @@ export async function accept(channel: Channel, terms: Terms, candidates: (from: 
   // Without a key TLS keeps secrets but proves nothing.
   const { spki, peer } = shown === undefined && !terms.mustSecure(said) ? { spki: undefined, peer: said } : prove(terms, said, shown);
   if (!spki) terms.keyless(peer);
-  channel.write(xml('stream:features', {}, ...(spki ? [xml('sm', { xmlns: NS_SM })] : []), terms.disco()));
-  if (!spki) return { peer, tls: true, managed: false };
+  const offer = (...more: Element[]): void => channel.write(xml('stream:features', {}, ...more, ...(spki ? [xml('sm', { xmlns: NS_SM })] : []), terms.disco()));
+  if (!spki) {
+    offer();
+    return { peer, tls: true, managed: false };
+  }
+  offer(mechanisms());
+  const next = await channel.next();
+  if (next?.type === 'stanza' && isAuth(next.element)) {
+    await authenticate(next.element, said, { element: () => element(channel), write: stanza => channel.write(stanza), succeed: stanza => { channel.restart(); channel.write(stanza); } });
+    const anew = await header(channel);
+    if (anew['from'] !== undefined && anew['from'] !== said) throw new Refusal('protocol', 'invalid-from', 'the name changed with the authentication');
+    open(said);
+    offer();
+  } else if (next) channel.unread(next);
   return { peer, tls: true, spki, ...await enableAsAsked(terms.sessions, { name: peer, fingerprint: fingerprintOf(spki) }, channel) };
 }
 

@@ -398,6 +398,7 @@ export class LinkStream {
         socket.open(xml('stream:stream', { xmlns: NS_CLIENT, 'xmlns:stream': NS_STREAM, ...attributes }));
       },
       write: element => void socket.write(element),
+      restart: () => socket.restart(),
       secure: async side => {
         // RFC 6120 §5.4.3.3: whatever came in the clear beyond this point must not count as protected.
         if (this.#arrivals.takeAll().length > 0) throw new Refusal('protocol', 'policy-violation', 'more was sent before TLS than belongs there');

@@ -7,6 +7,8 @@ export class PlainStream {
   readonly #socket: Socket;
   text = '';
   ended = false;
+  /** Those the other side offered last, where that is of interest. */
+  features = '';
   readonly #bell: Bell;
   #wake: (() => void)[] = [];
 

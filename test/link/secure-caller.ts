@@ -30,6 +30,6 @@ export async function secureCaller(lan: SimulatedLan, box: Pick<TestBox, 'link'>
   const secured = new PlainStream(tls, lan.bell);
   lan.onClose(() => { secured.destroy(); return Promise.resolve(); });
   secured.write(header10(name, self));
-  await secured.reads('</stream:features>');
+  secured.features = await secured.reads('</stream:features>');
   return secured;
 }

@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { PairingEvent } from '../../src/api.ts';
+import { commitment, pairingWords } from '../../src/trust/pairing-words.ts';
+import { buildStep, NS_PAIRING, noWindow, parseNonce } from '../../src/xep/pairing.ts';
+import { StanzaError } from '../../src/xmpp/stanza-error.ts';
+import { seen, SimulatedLan, type TestBox } from '../link/fixtures.ts';
+import { serviceBox, type ServiceBox } from '../link/service-box.ts';
+import { seeded } from '../support/seeded.ts';
+
+let lan: SimulatedLan;
+beforeEach(() => { lan = new SimulatedLan(); });
+afterEach(() => lan.close());
+
+/** What stands between the two boxes: to each owner it plays the other's box, with a key of its own. */
+class Relay {
+  readonly #towards: TestBox;
+  readonly #victim: ServiceBox;
+  #nonce: Uint8Array = Buffer.alloc(0);
+  #theirs: Uint8Array = Buffer.alloc(0);
+
+  constructor(towards: TestBox, victim: ServiceBox) {
+    this.#towards = towards;
+    this.#victim = victim;
+    // It begins itself, so that it sees their nonce before it has to show its own.
+    towards.dispatcher.iq('set', NS_PAIRING, 'pair', () => Promise.reject(noWindow()));
+  }
+
+  get name(): string {
+    return this.#towards.name;
+  }
+
+  async commit(): Promise<void> {
+    for (;;) {
+      this.#nonce = randomBytes(32);
+      try {
+        this.#theirs = parseNonce(await this.#towards.link.request(this.#victim.link.name, buildStep({ step: 'commit', commitment: commitment(this.#nonce) })));
+        return;
+      } catch (error) {
+        if (!(error instanceof StanzaError && error.condition === 'conflict')) throw error;
+      }
+    }
+  }
+
+  /** What the victim would show, should this be revealed. */
+  get words(): string {
+    const ends = this.#towards.link.ends(this.#victim.link.name);
+    if (!ends) throw new Error('no stream');
+    return pairingWords({ first: { spki: ends.own, nonce: this.#nonce }, second: { spki: ends.peer, nonce: this.#theirs }, binding: ends.binding }).join(' ');
+  }
+
+  async reveal(nonce = this.#nonce): Promise<void> {
+    await this.#towards.link.request(this.#victim.link.name, buildStep({ step: 'reveal', nonce }));
+  }
+
+  async say(): Promise<void> {
+    await this.#towards.link.request(this.#victim.link.name, buildStep({ step: 'same', same: true }));
+  }
+}
+
+/** Leaving the iteration would close the window. */
+async function words(pairing: AsyncGenerator<PairingEvent>): Promise<string> {
+  for (;;) {
+    const { value, done } = await pairing.next() as IteratorResult<PairingEvent, void>;
+    if (done === true) return 'over';
+    if (value.type === 'words') return value.words.join(' ');
+    if (value.type === 'failed') return value.reason;
+  }
+}
+
+describe('a relay between two boxes that are being paired, with a key for each', () => {
+  const setup = async (): Promise<{ a: ServiceBox; b: ServiceBox; toA: Relay; toB: Relay; pairings: [AsyncGenerator<PairingEvent>, AsyncGenerator<PairingEvent>] }> => {
+    const [a, b] = [await serviceBox(lan, 1, 'a'), await serviceBox(lan, 2, 'b')];
+    const [playsB, playsA] = [await lan.box(3, 'b'), await lan.box(4, 'a')];
+    await Promise.all([seen(a, playsB.name), seen(playsB, a.link.name), seen(b, playsA.name), seen(playsA, b.link.name)]);
+    const [toA, toB] = [new Relay(playsB, a), new Relay(playsA, b)];
+    const pairings: [AsyncGenerator<PairingEvent>, AsyncGenerator<PairingEvent>] = [a.service.pair(playsB.name), b.service.pair(playsA.name)];
+    for (const pairing of pairings) expect((await pairing.next()).value).toMatchObject({ type: 'waiting' });
+    return { a, b, toA, toB, pairings };
+  };
+
+  test('has a guess a try, and three tries a window, of 2^33; then the owners see words that differ', async () => {
+    const { a, b, toA, toB, pairings } = await setup();
+    await toB.commit();
+    const guesses = new Set<string>();
+    for (let tries = 0; tries < 3; tries += 1) {
+      await toA.commit();
+      guesses.add(`${toA.words} = ${toB.words}`);
+    }
+    for (let tries = 0; tries < 2; tries += 1) {
+      await toB.commit();
+      guesses.add(`${toA.words} = ${toB.words}`);
+    }
+    expect(guesses.size).toBe(5);
+    for (const guess of guesses) expect(new Set(guess.split(' = ')).size).toBe(2);
+    await Promise.all([toA.reveal(), toB.reveal()]);
+    const [shownByA, shownByB] = await Promise.all(pairings.map(words));
+    expect(shownByA).toBe(toA.words);
+    expect(shownByB).toBe(toB.words);
+    expect(shownByA).not.toBe(shownByB);
+    // That the other side says yes is nothing without one's own owner.
+    await toA.say();
+    expect([...a.trust.list(), ...b.trust.list()].map(({ level }) => level)).not.toContain('paired');
+  });
+
+  test('cannot choose its nonce once it has seen the other one', async () => {
+    const { toA, pairings } = await setup();
+    await toA.commit();
+    await expect(toA.reveal(randomBytes(32))).rejects.toMatchObject({ condition: 'not-acceptable' });
+    // Nor try a fourth time.
+    await toA.commit();
+    await toA.commit();
+    await expect(toA.commit()).rejects.toMatchObject({ condition: 'policy-violation' });
+    expect(await words(pairings[0])).toBe('tries');
+  });
+});
+
+/** The same with words of 6 bits, so that chance can be counted. */
+describe('with words of 64 kinds', () => {
+  const RUNS = 4_000;
+  const GRINDS = 500;
+  const random = seeded(7);
+  const nonce = (): Buffer => Buffer.from(Array.from({ length: 32 }, () => Math.floor(random() * 256)));
+  const [spkiA, spkiB, spkiM] = ['a', 'b', 'm'].map((name) => Buffer.from(name)) as [Buffer, Buffer, Buffer];
+  const word = (first: Buffer, nonceOfFirst: Buffer, second: Buffer, nonceOfSecond: Buffer, binding: string): number =>
+    Buffer.from(pairingWords({ first: { spki: first, nonce: nonceOfFirst }, second: { spki: second, nonce: nonceOfSecond }, binding: Buffer.from(binding) }).join('')).reduce((sum, byte) => (sum * 31 + byte) % 64, 0);
+
+  test('a relay that grinds before it commits hits as often as one that does not', () => {
+    let hits = 0;
+    for (let run = 0; run < RUNS; run += 1) {
+      const [ofA, ofB] = [nonce(), nonce()];
+      // Whatever it looks for, it must commit before it knows either: the best of its guesses is a guess.
+      let best = nonce();
+      for (let grind = 0; grind < 3; grind += 1) if (word(spkiA, nonce(), spkiM, best, 'one') !== 0) best = nonce();
+      if (word(spkiA, ofA, spkiM, best, 'one') === word(spkiM, best, spkiB, ofB, 'two')) hits += 1;
+    }
+    // One in 64, within five standard deviations.
+    expect(Math.abs(hits - RUNS / 64)).toBeLessThan(5 * Math.sqrt(RUNS / 64));
+  });
+
+  test('while without a commitment it would hit nearly always', () => {
+    let hits = 0;
+    for (let run = 0; run < 100; run += 1) {
+      const [ofA, ofB, own] = [nonce(), nonce(), nonce()];
+      const target = word(spkiM, own, spkiB, ofB, 'two');
+      for (let grind = 0; grind < GRINDS; grind += 1) {
+        if (word(spkiA, ofA, spkiM, nonce(), 'one') !== target) continue;
+        hits += 1;
+        break;
+      }
+    }
+    expect(hits).toBeGreaterThan(95);
+  });
+});
