@@ -37,7 +37,7 @@ test('a day of made-up records, callers and keys leaves memory as it was after t
     interfaces: () => [{ name: 'eth0', addresses: [{ address: '10.0.0.1', family: 4, prefix: 8 }] }],
     open: async (_name, _family, onPacket) => {
       deliver = onPacket;
-      return { send: () => undefined, close: async () => undefined };
+      return { send: () => undefined, close: async () => undefined, counts: () => ({ sent: 0, echoed: 0, failed: 0, strayed: 0 }) };
     },
   };
   const mdns = createMdns({ network, clock, host: 'h1', random: () => 0.5, trouble });
