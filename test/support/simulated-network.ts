@@ -148,15 +148,19 @@ export class SimulatedHost {
     const port: Port = { host: this, name, family, number, onPacket };
     const detach = this.#lan.attach(entry.segment, port);
     let sent = 0;
+    let closed = false;
     return {
       counts: () => ({ sent, echoed: sent, failed: 0, strayed: 0 }),
       send: (bytes, to) => {
-        if (!this.#interfaces.has(name)) return;
+        if (closed || !this.#interfaces.has(name)) return;
         sent++;
         const from = { address: this.address(family, name), port: number };
         this.#lan.transmit({ segment: entry.segment, family, from, to, bytes: Uint8Array.from(bytes) }, port);
       },
-      close: async () => detach(),
+      close: async () => {
+        closed = true;
+        detach();
+      },
     };
   }
 }
