@@ -10,7 +10,7 @@ export interface Presence {
   /** What the box is called; its instance name says so already. */
   readonly label?: string;
   readonly about?: About;
-  /** §11.5: also sent as `port.p2pj`, equal to the SRV port. */
+  /** §11.3: also sent as `port.p2pj`, equal to the SRV port. */
   readonly port: number;
   readonly caps?: Caps;
   /** SHA-1 of the picture, hex. */

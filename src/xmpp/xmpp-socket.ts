@@ -154,11 +154,20 @@ export class XmppSocket {
   }
 
   #leave(): void {
+    // RFC 6120 §4.4: who closed the stream first closes the connection once the other has closed it too.
+    if (this.#closing) this.#hangUp();
     if (this.#leaving) return;
     this.#leaving = true;
     const lingering = this.#options.on.linger?.();
     if (lingering) void lingering.then(() => this.close());
     else void this.close();
+  }
+
+  /** Once what was written is out. */
+  #hangUp(): void {
+    const socket = this.#socket;
+    if (socket.writableFinished) socket.destroy();
+    else socket.once('finish', () => socket.destroy());
   }
 
   /** Sends the stream header; its closing tag is sent by `close`. */

@@ -1,5 +1,7 @@
 // Not here: §13.1 SASL. Between boxes the key that TLS has proven is who the peer is; there is no account to log in to.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createTestClock } from '../../../src/clock.ts';
+import { capsVersion, readInfo } from '../../../src/xep/caps.ts';
 import { parseElement } from '../../../src/xmpp/element.ts';
 import { buildMessage } from '../../../src/xmpp/stanza.ts';
 import { acquainted, seen, SimulatedLan, type TestBox } from '../../link/fixtures.ts';
@@ -31,6 +33,7 @@ describe('XEP-0174', () => {
     const header = await stream.reads(HEADER);
     expect(header).toContain("from='romeo@h1'");
     expect(header).toContain("to='juliet@h2'");
+    expect(header).toContain("version='1.0'");
     expect(stream.text).toBe('');
     stream.write(purpleHeader('juliet@h2', 'romeo@h1'));
     await stream.reads('</message>');
@@ -80,6 +83,21 @@ describe('XEP-0174', () => {
     await stream.closes();
   });
 
+  it('§8 the party that closed first closes the connection once the other has closed its stream too', async () => {
+    a = await lan.box(3, 'timeless', { clock: createTestClock() }); // no deadline ends it
+    await seen(a, juliet.name);
+    const stream = await juliet.dial('10.77.0.3', a.link.status().port ?? 0);
+    stream.write(purpleHeader('juliet@h2', a.name));
+    await stream.reads(HEADER);
+    await lan.until(() => a.link.peers.describe(juliet.name)?.connected === true);
+    const closing = a.link.close();
+    await stream.reads('</stream:stream>');
+    expect(lan.sockets.size).toBe(2);
+    stream.write('</stream:stream>');
+    await closing;
+    expect(lan.sockets.size).toBe(1);
+  });
+
   it('§8 what comes between our closing tag and the other\'s is still taken', async () => {
     const stream = await call(purpleHeader('juliet@h2', 'romeo@h1'));
     await stream.reads(HEADER);
@@ -107,6 +125,8 @@ describe('XEP-0174', () => {
     const features = parseElement((await stream.reads('</stream:features>')).replace(/^[^]*<stream:features/, "<stream:features xmlns:stream='http://etherx.jabber.org/streams'"));
     const query = features.getChild('query', 'http://jabber.org/protocol/disco#info');
     expect(query?.attrs['node']).toBe(`${caps?.node}#${caps?.ver}`);
+    const info = query && readInfo(query);
+    expect(info && capsVersion(info, caps?.hash)).toBe(caps?.ver);
     expect(query?.getChildren('feature').length).toBeGreaterThan(0);
     expect(query?.getChild('identity')?.attrs['category']).toBe('client');
   });
