@@ -558,6 +558,10 @@ export interface BoxOptions {
     readonly peers?: readonly string[];
     /** Networks, as `10.8.0.0/16`, from which peers may call that are not on the link. Default none. */
     readonly accept?: readonly string[];
+    /** Domains whose DNS lists boxes (RFC 6763), as `example.org`: a stream to each is kept open. */
+    readonly domains?: readonly string[];
+    /** DNS servers to ask for them, as `192.0.2.1` or `192.0.2.1:53`; default the system's. */
+    readonly dns?: readonly string[];
   };
   readonly homes?: readonly HomeOptions[];
   /** Serve the control socket. Default true. */

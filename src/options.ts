@@ -21,6 +21,8 @@ export const DEFAULT_LIMITS: Limits = {
 export interface OffLinkOptions {
   readonly peers: readonly string[];
   readonly accept: readonly string[];
+  readonly domains: readonly string[];
+  readonly dns: readonly string[];
 }
 
 /** Options with every default filled in, checked once, at the door. */
@@ -68,17 +70,17 @@ function checkedName(name: string | undefined): string | undefined {
 function checkedLink(link: BoxOptions['link']): CheckedOptions['link'] {
   if (link === false) return false;
   if (link !== undefined && (typeof link !== 'object' || link === null)) throw new TypeError('link must be false or an object');
-  const { interfaces, port, peers = [], accept = [] } = link ?? {};
+  const { interfaces, port, peers = [], accept = [], domains = [], dns = [] } = link ?? {};
   if (interfaces !== undefined && !(Array.isArray(interfaces) && interfaces.every((name) => typeof name === 'string' && name !== ''))) {
     throw new TypeError('link.interfaces must be a list of interface names');
   }
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65536)) {
     throw new LanpostError('invalid-value', 'link.port must be a whole number from 0 to 65535');
   }
-  for (const [name, list] of Object.entries({ peers, accept })) {
+  for (const [name, list] of Object.entries({ peers, accept, domains, dns })) {
     if (!(Array.isArray(list) && list.every((one) => typeof one === 'string'))) throw new TypeError(`link.${name} must be a list of texts`);
   }
-  return { interfaces, port, offLink: { peers, accept } };
+  return { interfaces, port, offLink: { peers, accept, domains, dns } };
 }
 
 function aboutOf(link: BoxOptions['link']): About {

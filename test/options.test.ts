@@ -3,7 +3,7 @@ import { checkedOptions, DEFAULT_LIMITS } from '../src/options.ts';
 
 test('every option has a default', () => {
   expect(checkedOptions()).toEqual({
-    dir: expect.stringMatching(/\.lanpost$/), name: undefined, link: { interfaces: undefined, port: undefined, offLink: { peers: [], accept: [] } },
+    dir: expect.stringMatching(/\.lanpost$/), name: undefined, link: { interfaces: undefined, port: undefined, offLink: { peers: [], accept: [], domains: [], dns: [] } },
     about: {}, homes: [], control: true, limits: DEFAULT_LIMITS,
   });
 });

@@ -109,6 +109,7 @@ export interface LinkFacts {
   readonly only?: readonly string[];
 }
 
+const NOWHERE: OffLinkOptions = { peers: [], accept: [], domains: [], dns: [] };
 /** How soon an interface that comes or goes is noticed. */
 const LOOK_EVERY = 2_000;
 const NAME_ROW = 'link/name';
@@ -199,7 +200,7 @@ export function createLink(init: LinkInit): Link {
   });
   const unannounced = new Unannounced({ peers, stream: peer => streams.to(peer) });
   const offLink = new OffLink({
-    options: init.offLink ?? { peers: [], accept: [] }, clock, registry, trouble,
+    options: init.offLink ?? NOWHERE, clock, registry, trouble,
     call: (address, far) => streams.call(address, far),
     isOpen: peer => streams.to(peer) !== undefined,
     hangUp: peer => void streams.to(peer)?.close(),

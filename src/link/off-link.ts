@@ -3,7 +3,10 @@ import { lookup } from 'node:dns/promises';
 import type { OffLinkPeer, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
+import { late } from '../late.ts';
 import type { Registry } from '../trust/registry.ts';
+import { checkedDomain, type DnsServer, parseServer } from './dns-server.ts';
+import type { Domains } from './domains.ts';
 import { parseTarget, type PeerTarget } from './peer-target.ts';
 import { StaticPeers, type Wanted } from './static-peers.ts';
 import type { ProvenPeer } from './streams-port.ts';
@@ -11,12 +14,18 @@ import type { Far } from './terms.ts';
 
 /** Peers that the owner names, and networks that calls are taken from. */
 const PEERS = 64;
+/** Domains that are looked through, and boxes that they list, in all. */
+const DOMAINS = 8;
+const LISTED = 64;
 const ROW = 'link/peers';
 
 /** What the owner said at the start; the constructor throws `invalid-value` when it cannot be. */
 export interface OffLinkOptions {
   readonly peers: readonly string[];
   readonly accept: readonly string[];
+  readonly domains: readonly string[];
+  /** DNS servers; none: the system's. */
+  readonly dns: readonly string[];
 }
 
 export interface OffLinkParts {
@@ -39,24 +48,32 @@ export class OffLink {
   readonly #accepted: BlockList;
   readonly #named: readonly PeerTarget[];
   readonly #added: Set<string>;
+  readonly #servers: readonly DnsServer[];
+  /** Loaded with the first domain. */
+  #domains: Domains | undefined;
+  #closed = false;
 
   constructor(parts: OffLinkParts) {
     this.#parts = parts;
     this.#accepted = networks(parts.options.accept);
     if (parts.options.peers.length > PEERS) throw new LanpostError('too-large', `at most ${PEERS} peers can be called`);
     this.#named = parts.options.peers.map(parseTarget);
+    this.#servers = parts.options.dns.map(parseServer);
+    if (parts.options.domains.map(checkedDomain).length > DOMAINS) throw new LanpostError('too-large', `at most ${DOMAINS} domains can be looked through`);
     const row = parts.registry.get(ROW);
     this.#added = new Set(Array.isArray(row) ? row.filter((one): one is string => typeof one === 'string') : []);
     const { clock, call, isOpen, resolve = systemAddresses } = parts;
     this.#static = new StaticPeers({
       clock, isOpen,
-      resolve: ({ host }) => resolve(host),
+      resolve: async ({ host, domain }) => (domain === undefined ? resolve(host) : await this.#domains?.resolve(host) ?? []),
       call: async (wanted, address) => (await call(address, { host: wanted.host, port: wanted.port, via: viaOf(wanted) })).name,
     });
   }
 
   start(): void {
     for (const target of [...this.#named, ...[...this.#added].map(parseTarget)]) this.#static.add(target);
+    if (this.#parts.options.domains.length === 0) return;
+    this.#look().catch((error: unknown) => this.#parts.trouble({ kind: 'link.domain', message: error instanceof Error ? error.message : String(error), code: 'unsupported' }));
   }
 
   /** Whether a call from that address, which is not on the link, is taken at all; it has to show a key then. */
@@ -97,7 +114,29 @@ export class OffLink {
   }
 
   close(): void {
+    this.#closed = true;
+    this.#domains?.close();
     this.#static.close();
+  }
+
+  async #look(): Promise<void> {
+    const { options, clock, trouble } = this.#parts;
+    const [domains, dns] = await late('Unicast DNS', () => Promise.all([import('./domains.ts'), import('./unicast-dns.ts')]));
+    if (this.#closed) return;
+    this.#domains = new domains.Domains({
+      domains: options.domains, clock, trouble,
+      query: dns.createDnsQuery(this.#servers.length > 0 ? this.#servers : undefined),
+      listed: (domain, wanted) => this.#listed(domain, wanted),
+    });
+    this.#domains.start();
+  }
+
+  #listed(domain: string, wanted: readonly Wanted[]): void {
+    for (const gone of this.#static.notAmong(domain, wanted)) {
+      const name = this.#static.remove(gone);
+      if (name !== undefined) this.#parts.hangUp(name);
+    }
+    for (const one of wanted) if (this.#static.size < PEERS + LISTED) this.#static.add(one);
   }
 
   #keep(): Promise<void> {

@@ -70,6 +70,13 @@ export class StaticPeers {
     return called?.name;
   }
 
+  /** What that domain listed and does not any more, or with another place. */
+  notAmong(domain: string, wanted: readonly Wanted[]): string[] {
+    const still = new Set(wanted.map(({ label, host, port }) => `${label} ${host} ${port}`));
+    return [...this.#called.values()].map((called) => called.wanted)
+      .filter((known) => known.domain === domain && !still.has(`${known.label} ${known.host} ${known.port}`)).map(({ label }) => label);
+  }
+
   /** Whether one of them is at that address: then it may call us, too. */
   isAt(address: string): boolean {
     for (const { addresses } of this.#called.values()) if (addresses.includes(address)) return true;

@@ -7,7 +7,7 @@ import { plainPeer, purpleHeader } from './plain-peer.ts';
 
 const say = (body: string): Element => buildMessage({ type: 'chat', id: body, body });
 const portOf = (box: TestBox): number => box.link.status().port ?? 0;
-const offLink = (more: Partial<NonNullable<BoxSetup['offLink']>>): { offLink: NonNullable<BoxSetup['offLink']> } => ({ offLink: { peers: [], accept: [], ...more } });
+const offLink = (more: Partial<NonNullable<BoxSetup['offLink']>>): { offLink: NonNullable<BoxSetup['offLink']> } => ({ offLink: { peers: [], accept: [], domains: [], dns: [], ...more } });
 
 let lan: SimulatedLan;
 beforeEach(() => { lan = new SimulatedLan(); });
@@ -178,7 +178,7 @@ describe('what somebody elsewhere may not', () => {
     expect(b.link.peers.list()).toEqual([]);
   });
 
-  test.each([[{ peers: ['h1:0'] }], [{ peers: ['a b'] }], [{ peers: ['[1.2.3.4]:1'] }], [{ accept: ['10.0.0.0/33'] }], [{ accept: ['example.org'] }]])('%j is refused at the start', async (options) => {
+  test.each([[{ peers: ['h1:0'] }], [{ peers: ['a b'] }], [{ peers: ['[1.2.3.4]:1'] }], [{ accept: ['10.0.0.0/33'] }], [{ accept: ['example.org'] }], [{ domains: ['my.local'] }], [{ domains: ['a b'] }], [{ dns: ['example.org'] }]])('%j is refused at the start', async (options) => {
     await expect(lan.box(1, 'a', offLink(options))).rejects.toMatchObject({ code: 'invalid-value' });
   });
 });

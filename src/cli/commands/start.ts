@@ -25,6 +25,7 @@ export const start: Command = {
     interface: { type: 'string', value: 'IF', multiple: true, help: 'network interface to use (default all that can multicast)' },
     peer: { type: 'string', value: 'HOST[:PORT]', multiple: true, help: 'keep a stream to the box there, where multicast does not reach' },
     accept: { type: 'string', value: 'NETWORK', multiple: true, help: 'take calls of boxes from there, which is not on the link' },
+    'browse-domain': { type: 'string', value: 'DOMAIN', multiple: true, help: 'keep a stream to each box that DNS lists in this domain' },
     'no-editor': { type: 'boolean', help: 'without the Node-RED editor' },
     'editor-port': { type: 'string', value: 'N', help: `port of the editor on 127.0.0.1, 0 for any free one (default ${EDITOR_PORT})` },
     'link-port': { type: 'string', value: 'N', help: 'TCP port on the link (default 5298, or a free one)' },
@@ -59,7 +60,7 @@ function boxOptions({ args }: Context, dir: string): BoxOptions {
   const name = args.text('name');
   const interfaces = args.list('interface');
   const port = args.number('link-port', { least: 0, most: HIGHEST_PORT });
-  const [peers, accept] = [args.list('peer'), args.list('accept')];
+  const [peers, accept, domains] = [args.list('peer'), args.list('accept'), args.list('browse-domain')];
   return {
     dir,
     ...name === undefined ? {} : { name },
@@ -67,7 +68,7 @@ function boxOptions({ args }: Context, dir: string): BoxOptions {
       ...interfaces === undefined ? {} : { interfaces }, ...port === undefined ? {} : { port },
       about: aboutOf(args),
       ...args.flag('no-personal') ? { personal: false } : {},
-      ...peers === undefined ? {} : { peers }, ...accept === undefined ? {} : { accept },
+      ...peers === undefined ? {} : { peers }, ...accept === undefined ? {} : { accept }, ...domains === undefined ? {} : { domains },
     },
   };
 }

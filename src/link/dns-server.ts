@@ -1,0 +1,27 @@
+import { isIP } from 'node:net';
+import { LanpostError } from '../errors.ts';
+
+const PORT = 53;
+/** So that a name of an instance and of its type still fits before it. */
+const DOMAIN_BYTES = 160;
+
+export interface DnsServer {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** `192.0.2.1`, `192.0.2.1:5353`, `[2001:db8::1]:53`. */
+export function parseServer(text: string): DnsServer {
+  const [, bracketed, plain, digits] = isIP(text) === 6 ? [text, text] : /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const address = bracketed ?? plain ?? '';
+  const port = digits === undefined ? PORT : Number(digits);
+  if (isIP(address) === 0 || port < 1 || port > 65_535) throw new LanpostError('invalid-value', `"${text}" is no address of a DNS server`);
+  return { address, port };
+}
+
+/** A domain that may be looked through for peers; `local` is looked through anyhow. */
+export function checkedDomain(text: string): string {
+  const isDomain = text.length <= DOMAIN_BYTES && /^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*$/i.test(text) && !/(^|\.)local$/i.test(text);
+  if (!isDomain) throw new LanpostError('invalid-value', `"${text}" is no domain to look for peers in`);
+  return text;
+}
