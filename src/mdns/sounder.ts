@@ -7,11 +7,11 @@ import { once } from 'node:events';
 import type { Clock, Timer } from '../clock.ts';
 import { addressToBytes, canonicalAddress, isLinkLocal } from './address.ts';
 import { decodeMessage } from './decode.ts';
-import { encodeMessage } from './encode.ts';
 import { onLink, type Subnet, subnetsOf } from './interfaces.ts';
-import { CLASS, makeMessage, type Message, TYPE } from './message.ts';
+import { type Message, TYPE } from './message.ts';
 import { nameKey } from './name.ts';
 import { type Family, type InterfaceInfo, MDNS_PORT } from './network.ts';
+import { type Asked, question } from './question.ts';
 
 const GROUP = { 4: '224.0.0.251', 6: 'ff02::fb' } as const;
 const ANY = { 4: '0.0.0.0', 6: '::' } as const;
@@ -21,8 +21,6 @@ const EVERYTHING = { name: '_services._dns-sd._udp.local', type: TYPE.PTR } as c
 const MAX_HOSTS = 256;
 /** IP and UDP headers before a message. */
 const HEADERS = { 4: 28, 6: 48 } as const;
-/** RFC 7830: what is in it means nothing. */
-const PADDING_OPTION = 12;
 /** Between two tries of a question to one host. */
 const AGAIN = 400;
 
@@ -49,8 +47,6 @@ export interface Sounding {
   readonly echo: boolean;
   readonly hosts: readonly HeardHost[];
 }
-
-export interface Asked { readonly name: string; readonly type: number }
 
 export interface SounderInit {
   readonly interface: InterfaceInfo;
@@ -213,19 +209,6 @@ export class Sounder {
     this.#hosts.set(address, host);
     return host;
   }
-}
-
-/** RFC 6762 §5.4, §6.7. `bytes`: how long the message shall be at least. */
-function question({ name, type }: Asked, id = 0, bytes = 0): Buffer {
-  const questions = [{ name, type, class: CLASS.IN, unicast: false }];
-  const plain = encodeMessage(makeMessage({ id, questions }));
-  const padding = bytes - plain.length - 15;
-  if (padding < 0) return plain;
-  const option = Buffer.alloc(4 + padding);
-  option.writeUInt16BE(PADDING_OPTION, 0);
-  option.writeUInt16BE(padding, 2);
-  const additionals = [{ name: '', type: TYPE.OPT, class: bytes, flush: false, ttl: 0, data: { kind: 'bytes', bytes: option } as const }];
-  return encodeMessage(makeMessage({ id, questions, additionals }));
 }
 
 function read(bytes: Buffer): Message | undefined {

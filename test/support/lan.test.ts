@@ -36,6 +36,17 @@ describe.skipIf(!needs('root', 'python3'))('the private LAN', () => {
     expect(await reaches(lan, 1, 2)).toBe(true);
   });
 
+  it('has ports that can be isolated, made narrow, and unplugged', async () => {
+    await Promise.all([1, 2].map((host) => lan.port(host, { isolated: true })));
+    expect([await reaches(lan, 1, 2), await reaches(lan, 1, 3)]).toEqual([false, true]);
+    await Promise.all([1, 2].map((host) => lan.port(host, { isolated: false })));
+    await lan.port(2, { up: false });
+    expect(await reaches(lan, 1, 2)).toBe(false);
+    await lan.port(2, { up: true, mtu: 1280 });
+    expect(await reaches(lan, 1, 2)).toBe(true);
+    await lan.port(2, { mtu: 1500 });
+  });
+
   it('kills what runs in it when it goes down', async () => {
     const other = await createLan(1);
     const child = other.exec(1, 'sleep', ['1000']);

@@ -1,5 +1,5 @@
 import type { Finding } from '../../api.ts';
-import { type Asked } from '../../mdns/sounder.ts';
+import type { Asked } from '../../mdns/question.ts';
 import type { DialableAddress } from '../dialable.ts';
 import type { KnownPeer } from '../peers.ts';
 import type { Greeting } from './greeting.ts';

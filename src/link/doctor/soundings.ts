@@ -2,7 +2,8 @@ import type { Clock } from '../../clock.ts';
 import { linksOf } from '../../mdns/interfaces.ts';
 import { TYPE } from '../../mdns/message.ts';
 import type { Family, InterfaceInfo } from '../../mdns/network.ts';
-import { type Asked, Sounder, type SounderInit, type Sounding } from '../../mdns/sounder.ts';
+import type { Asked } from '../../mdns/question.ts';
+import { Sounder, type SounderInit, type Sounding } from '../../mdns/sounder.ts';
 import { pause } from './pause.ts';
 
 export type SounderPort = Pick<Sounder, 'open' | 'ask' | 'answers' | 'result' | 'close'>;
