@@ -10,8 +10,6 @@ import { Overheard } from './overheard.ts';
 import { Questions } from './questions.ts';
 import { Resolver } from './resolver.ts';
 
-/** RFC 6762 §10.5: others' questions unanswered for this long make us doubt. */
-const UNANSWERED_TIME = 1000;
 /** Data remembered for each of the instances there may be; RFC 6763 §6.2 calls 1300 bytes the most, most have 200. */
 const TEXT_BYTES = 1024;
 
@@ -77,7 +75,10 @@ export class Browser {
     });
     this.#overheard = new Overheard({
       knows: (record) => this.#knows(record),
-      located: (key, now) => this.#unanswered(key, now),
+      located: (key, now) => this.#instances.unanswered(key, now),
+      listed: (name, known, by, now) => {
+        if (this.#browses.has(nameKey(name))) this.#instances.listed(nameKey(name), known, by, now);
+      },
       asked: ({ name, type }, now) => {
         if (type === TYPE.PTR || type === TYPE.SRV) this.#missed.asked(name, now);
         if (!this.#questions.heard(name, type, now) && type === TYPE.PTR) this.#browses.heard(nameKey(name), now);
@@ -216,14 +217,6 @@ export class Browser {
     for (const type of new Set(missed.map((miss) => miss.type))) {
       if (this.#known(type, TYPE.PTR, now).length <= FEW_KNOWN) this.#questions.ask(type, TYPE.PTR, now);
       else for (const miss of missed) if (miss.type === type) this.#questions.ask(miss.name, TYPE.SRV, now);
-    }
-  }
-
-  #unanswered(key: string, now: number): void {
-    if (!this.#instances.has(key)) return;
-    for (const entry of this.#cache.find(key, TYPE.SRV)) {
-      if (entry.unanswered++ === 0) entry.unansweredSince = now;
-      else if (now - entry.unansweredSince > UNANSWERED_TIME) this.#cache.doubt(entry, now);
     }
   }
 

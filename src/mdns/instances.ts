@@ -7,6 +7,9 @@ import type { Output } from './output.ts';
 import { ENUMERATION } from './own-records.ts';
 import type { Instance, Resolver } from './resolver.ts';
 
+/** RFC 6762 §10.5: others' questions unanswered for this long make us doubt. */
+const UNANSWERED_TIME = 1000;
+
 export interface InstancesParts {
   readonly cache: Cache;
   readonly resolver: () => Resolver;
@@ -126,6 +129,29 @@ export class Instances {
     this.#parts.resolver().touched(instance);
   }
 
+  /** RFC 6762 §10.5: another asked where it is, and nobody answered. */
+  unanswered(key: string, now: number): void {
+    if (!this.#instances.has(key)) return;
+    for (const entry of this.#parts.cache.find(key, TYPE.SRV)) if (isDoubtful(entry, now)) this.#parts.cache.doubt(entry, now);
+  }
+
+  /** §10.5: another asked who there is, and did not know of these, and they did not answer. It does not answer itself. */
+  listed(type: string, known: readonly DnsRecord[], by: string, now: number): void {
+    const { cache } = this.#parts;
+    const named = new Set(known.map(({ data }) => (data.kind === 'name' ? nameKey(data.target) : '')));
+    for (const pointer of cache.pointers(type)) {
+      const key = pointer.record.data.kind === 'name' ? nameKey(pointer.record.data.target) : '';
+      if (named.has(key) || pointer.state !== 'good' || this.#isFrom(key, by) || !isDoubtful(pointer, now)) continue;
+      pointer.unanswered = 0;
+      for (const entry of cache.find(key, TYPE.SRV)) cache.doubt(entry, now);
+    }
+  }
+
+  #isFrom(key: string, address: string): boolean {
+    const host = this.#instances.get(key)?.host;
+    return host !== undefined && this.#parts.cache.set(host).some(({ record: { data } }) => data.kind === 'address' && data.address === address);
+  }
+
   #locate(instance: Instance, now: number): void {
     const [service] = this.#parts.cache.find(instance.key, TYPE.SRV);
     this.#move(instance, service?.record.data.kind === 'service' ? nameKey(service.record.data.target) : undefined, now);
@@ -160,4 +186,13 @@ export class Instances {
 function baseType(key: string): string {
   const at = key.lastIndexOf('._sub.');
   return at < 0 ? key : key.slice(at + '._sub.'.length);
+}
+
+/** Whether that is at least the second question that it leaves unanswered. */
+function isDoubtful(entry: Entry, now: number): boolean {
+  if (entry.unanswered++ === 0) {
+    entry.unansweredSince = now;
+    return false;
+  }
+  return now - entry.unansweredSince > UNANSWERED_TIME;
 }

@@ -16,6 +16,8 @@ export interface OverheardParts {
   readonly asked: (question: Question, now: number) => void;
   /** Another asked where an instance is, by its key. */
   readonly located: (key: string, now: number) => void;
+  /** Another asked what a name leads to, and said what of it is known: whoever else is there will answer. */
+  readonly listed: (name: string, known: readonly DnsRecord[], by: string, now: number) => void;
 }
 
 /** Others' questions: RFC 6762 §7.3 duplicate questions, §10.5 passive observation of failures. */
@@ -41,6 +43,8 @@ export class Overheard {
       if (this.#chains.size < MAX_CHAINS) this.#chains.set(from.address, { questions, known, since: going?.since ?? now });
       return;
     }
+    // Known answers in several packets are not gathered: there, nothing is to be concluded from silence.
+    if (!going) for (const { name, type } of questions) if (type === TYPE.PTR) this.#parts.listed(name, message.answers, from.address, now);
     if (known) for (const question of questions) this.#parts.asked(question, now);
   }
 }

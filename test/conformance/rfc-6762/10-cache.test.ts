@@ -3,6 +3,7 @@ import { TYPE } from '../../../src/mdns/message.ts';
 import { HOST, INSTANCE, OneLink, OTHER, peer, rr, SERVICE } from './one-link.ts';
 
 const B = `b@h2.${SERVICE}`;
+const newcomer = { address: '10.0.0.9', port: 5353 };
 const browsing = (): OneLink => {
   const one = new OneLink();
   one.do((link, now) => link.browse(SERVICE, now));
@@ -143,13 +144,55 @@ describe('RFC 6762 §10 resource record TTL values and cache coherency', () => {
     expect(one.of('lost')).toEqual([]);
   });
 
-  it('§10.5 only for records of browsed services: a PTR that others ask for in vain is left to its TTL', () => {
+  it('§10.5 whoever does not answer when others ask who is there is asked himself, and gone if he is silent', () => {
+    const one = browsing();
+    one.answer(peer('c', 'h3', '10.0.0.3'));
+    one.advance(20_000);
+    one.forgetSent();
+    for (let round = 0; round < 2; round++) {
+      one.ask(SERVICE, TYPE.PTR, {}, newcomer);
+      one.advance(100);
+      one.answer(peer('c', 'h3', '10.0.0.3'));
+      one.advance(1400);
+    }
+    one.advance(6000);
+    expect(one.of('lost')).toMatchObject([{ name: B }]);
+    expect(one.asked.filter(({ type, name }) => type === TYPE.SRV && name !== B)).toEqual([]);
+  });
+
+  it('§10.5 not when the other knows of him, or says in further packets of whom it knows', () => {
     const one = browsing();
     one.advance(20_000);
-    for (let round = 0; round < 3; round++) {
-      one.ask(SERVICE, TYPE.PTR);
+    for (let round = 0; round < 4; round++) {
+      one.ask(SERVICE, TYPE.PTR, { answers: [rr.ptr(SERVICE, B)] }, newcomer);
+      one.advance(1500);
+      one.ask(SERVICE, TYPE.PTR, { truncated: true }, newcomer);
+      one.hear({ answers: [rr.ptr(SERVICE, `c@h3.${SERVICE}`)] }, newcomer);
       one.advance(1500);
     }
+    one.advance(6000);
     expect(one.of('lost')).toEqual([]);
+  });
+
+  it('§10.5 nor him who asks: he does not answer himself', () => {
+    const one = browsing();
+    one.advance(20_000);
+    one.forgetSent();
+    for (let round = 0; round < 4; round++) {
+      one.ask(SERVICE, TYPE.PTR, {}, OTHER);
+      one.advance(1500);
+    }
+    expect(one.asked.filter(({ type }) => type === TYPE.SRV)).toEqual([]);
+  });
+
+  it('§10.5 not for what nobody here browses', () => {
+    const one = browsing();
+    one.advance(20_000);
+    one.forgetSent();
+    for (let round = 0; round < 3; round++) {
+      one.ask('_http._tcp.local', TYPE.PTR);
+      one.advance(1500);
+    }
+    expect([one.of('lost'), one.asked.filter(({ type }) => type === TYPE.SRV)]).toEqual([[], []]);
   });
 });
