@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
+import { isLegal } from '../xml/text.ts';
 import { dialable } from './dialable.ts';
 import type { Line } from './line.ts';
 import type { KnownPeer, Peers } from './peers.ts';
@@ -50,6 +51,8 @@ export class Dialer {
   /** Dials, unless the peer is calling already. */
   async reach(line: Line): Promise<LinkStream> {
     const { name } = line;
+    // COMPAT(libpurple 2.14): a stream whose header is no XML is deaf from then on.
+    if (!isLegal(name)) throw new LanpostError('invalid-value', `the name ${JSON.stringify(name)} holds a character that XML cannot carry`);
     let last: Error | undefined;
     // Before anything is looked at: who called while it was being loaded is then among the streams.
     const open = await this.#parts.opener();

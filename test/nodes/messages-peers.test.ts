@@ -45,6 +45,17 @@ describe('lanpost message in', () => {
   });
 });
 
+describe('a name that is no JID', () => {
+  it('goes through both nodes as it is', async () => {
+    const name = 'Ünï.Cödé bael (2)';
+    const box = await openBox({ name });
+    await load([tab, config, messageIn('in', name, 'out'), helper('out'), { id: 'send', type: 'lanpost message out', box: 'box', to: `link:${name}`, until: 'delivered', z: 'f' }], { lanpost: { box } });
+    const came = collect(flows.getNode('out'));
+    flows.getNode('send').receive({ payload: 'hi' });
+    expect(await came.next()).toMatchObject({ payload: 'hi', from: `link:${name}`, to: `link:${name}` });
+  });
+});
+
 describe('lanpost message out', () => {
   const sending = (to: string, until: string): object[] => [tab, config,
     { id: 'send', type: 'lanpost message out', box: 'box', to, until, z: 'f' },

@@ -1,4 +1,4 @@
-// Not here: §13.1 SASL. Between boxes the key that TLS has proven is who the peer is; there is no account to log in to.
+// Not here: §13.1 SASL, which is in ../xep-0178.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTestClock } from '../../../src/clock.ts';
 import { capsVersion, readInfo } from '../../../src/xep/caps.ts';
