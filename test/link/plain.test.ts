@@ -131,6 +131,30 @@ describe('with a peer without TLS', () => {
     expect(await ours.reads('</message>')).toContain('two');
   });
 
+  test('of two streams it keeps the newest: what we say next goes over that one', async () => {
+    const older = await call();
+    older.write(purpleHeader('alice@h2', 'a@h1'));
+    await older.reads(/<stream:stream[^>]*>/);
+    await a.link.send(alice.name, say('over the older'));
+    await older.reads('over the older');
+    const newer = await call();
+    newer.write(purpleHeader('alice@h2', 'a@h1'));
+    await newer.reads(/<stream:stream[^>]*>/);
+    older.write('</stream:stream>');
+    older.end();
+    await older.reads('</stream:stream>');
+    await a.link.send(alice.name, say('over the newer'));
+    expect(await newer.reads('</message>')).toContain('over the newer');
+    expect(alice.streams).toEqual([]);
+  });
+
+  test('nothing of ours has an event with an id, for which it would discard the message', async () => {
+    const sending = a.link.send(alice.name, say('plain'));
+    const stream = await answered();
+    expect(await stream.reads('</message>')).not.toContain('jabber:x:event');
+    await sending;
+  });
+
   test('turned away because it does not know us yet, we try again', async () => {
     const sending = a.link.send(alice.name, say('again'));
     const first = await alice.incoming();
