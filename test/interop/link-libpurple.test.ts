@@ -11,7 +11,7 @@ import { type Purple, startPurple } from '../support/purple.ts';
 
 const ROUNDS = 50;
 /** Conversations that are closed while we write. */
-const FAREWELLS = 12;
+const FAREWELLS = 40;
 
 describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('streams with libpurple', () => {
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-link-purple-'));
@@ -93,10 +93,12 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('streams with libpu
       const after = alice.events.length;
       await box.send(`link:${alice.name}`, first);
       await hears(first, after);
-      if (round % 2 === 0) alice.close(box.name);
+      // The closer they are together, the more often they cross.
+      if (round % 4 === 0) alice.close(box.name);
       const sending = box.send(`link:${alice.name}`, second);
-      if (round % 2 === 1) alice.close(box.name);
+      if (round % 4 === 1) alice.close(box.name);
       await sending;
+      if (round % 4 >= 2) alice.close(box.name);
       await hears(second, after);
       sent.push(first, second);
     }
