@@ -109,6 +109,8 @@ export interface LinkFacts {
   readonly only?: readonly string[];
 }
 
+/** How long a peer has that is doubted, as RFC 6762 §10.4 gives it to records. */
+const DOUBT_TIME = 5_000;
 const NOWHERE: OffLinkOptions = { peers: [], accept: [], domains: [], dns: [] };
 /** How soon an interface that comes or goes is noticed. */
 const LOOK_EVERY = 2_000;
@@ -213,7 +215,8 @@ export function createLink(init: LinkInit): Link {
     watched: () => init.watched?.() ?? false,
     streams: () => streams.inUse(),
     heard: peer => browsing?.heard(peer),
-    reconfirm: peer => browsing?.reconfirm(peer),
+    // Who has no records has as long to answer over the stream.
+    reconfirm: peer => (peers.get(peer)?.via ? void clock.after(DOUBT_TIME, () => unannounced.gone(peer)) : browsing?.reconfirm(peer)),
     ...(init.timing ? { timing: init.timing } : {}),
   });
   const doors = new Doors({

@@ -61,7 +61,7 @@ export interface StreamsInit {
     changed(name: string): void;
     /** A message went there, or came from there. */
     talked(name: string): void;
-    /** A stream to a peer that is not on the link is about to be in use. */
+    /** A stream to a peer that is not on the link is in use. */
     reached(peer: Sighting): void;
     /** Its stream died without a goodbye, or nobody listens where it said: its records may be stale. */
     silent(name: string): void;
@@ -378,8 +378,8 @@ export class Streams implements PeerStreams {
       on: {
         ready: ready => {
           const { peer = '', disco } = ready.agreed ?? {};
-          if (far) this.#reached(peer, address, far);
           this.#line(peer).add(ready);
+          if (far) this.#reached(peer, address, far);
           if (disco) this.#init.on.disco(peer, disco);
           settle(undefined);
         },

@@ -8,6 +8,7 @@
 #   lan.sh restore I
 #   lan.sh port I SETTING V   host I's port of the switch: isolated on|off, mcast_flood on|off, mtu N, link up|down
 #   lan.sh segment I K        plug host I into segment K (0 to 9) of the switch; segments do not hear each other
+#   lan.sh attach I DEV K     give host I another device, plugged into segment K
 #   lan.sh down               kill whatever runs in these namespaces and remove them
 #   lan.sh sweep              the same for every LAN whose owner process has gone
 #
@@ -48,6 +49,13 @@ bridge_add() {
 	ip -n "$LAN-sw" link show "br$1" >/dev/null 2>&1 && return
 	ip -n "$LAN-sw" link add "br$1" type bridge mcast_snooping 0 forward_delay 0
 	ip -n "$LAN-sw" link set "br$1" up
+}
+
+attach() {
+	bridge_add "$3"
+	ip link add "$2" netns "$LAN-h$1" type veth peer name "port$1$2" netns "$LAN-sw"
+	ip -n "$LAN-sw" link set "port$1$2" master "br$3" up
+	ip -n "$LAN-h$1" link set "$2" up allmulticast on
 }
 
 # Own mount and UTS namespaces per host let several avahi-daemons (and system
@@ -118,8 +126,9 @@ port)
 	link) ip -n "$LAN-sw" link set "port$2" "$4" ;;
 	*) bridge -n "$LAN-sw" link set dev "port$2" "$3" "$4" ;;
 	esac ;;
+attach) attach "$2" "$3" "$4" ;;
 segment) bridge_add "$3"; ip -n "$LAN-sw" link set "port$2" master "br$3" ;;
 down) remove "$LAN"; rm -rf "$LAN_STATE" ;;
 sweep) sweep ;;
-*) sed -n '2,19s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+*) sed -n '2,20s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -35,6 +35,8 @@ export interface Lan extends AsyncDisposable {
   /** Splits the LAN: hosts of one group hear each other only. Hosts not named keep together. */
   partition(...groups: readonly (readonly number[])[]): Promise<void>;
   heal(): Promise<void>;
+  /** Gives the host another device, plugged into the segment of that number, 1 to 9, as `partition` counts its groups. */
+  attach(host: number, device: string, segment: number): Promise<void>;
   down(): Promise<void>;
 }
 
@@ -132,6 +134,7 @@ export async function createLan(size: number, options: LanOptions = {}): Promise
         await script('segment', String(host), String(group + 1));
       }
     },
+    attach: (host, device, segment) => script('attach', known(host), device, String(segment)),
     async heal() {
       for (let host = 1; host <= size; host++) await script('segment', String(host), '0');
     },
