@@ -137,6 +137,11 @@ export class Confirmations {
     return this.#sm.unhandled === 0 || this.#within(ms, this.#idle);
   }
 
+  /** Something that came will never be durable. */
+  stuck(): void {
+    wake(this.#idle, false);
+  }
+
   /** The stream broke and may be resumed: nothing is asked or answered meanwhile. */
   suspend(): void {
     this.#write = undefined;

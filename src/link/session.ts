@@ -51,6 +51,7 @@ export class Session {
   /** Something that came could not be made durable: what came after it may have been, and `h` cannot say so. */
   spoil(): void {
     this.#spoilt = true;
+    this.confirmations.stuck();
   }
 
   /** A stream begins to carry it, from the peer's `h` on. How many stanzas their senders have to send again. */

@@ -150,7 +150,7 @@ export class Sessions {
     entry.claim = claim;
     entry.dialled = dialled;
     // What is in work would come again and be done twice.
-    const isHandled = await session.confirmations.handledAll(HANDLED_WITHIN);
+    const isHandled = session.isSound && await session.confirmations.handledAll(HANDLED_WITHIN);
     if (entry.claim !== claim || this.#entry(session) !== entry) return undefined;
     if (isHandled && session.isSound) return claim;
     this.end(session);

@@ -64,6 +64,9 @@ export class SessionEnd {
   #outbox: string[] = [];
   resumed = 0;
   failing = false;
+  /** Turns of the event loop that a stanza takes to be durable. */
+  slow = 0;
+  failed = 0;
   readonly level = new Map<string, TrustLevel>();
 
   constructor(name: string, bell: Bell) {
@@ -100,9 +103,14 @@ export class SessionEnd {
 
   /** What comes in is durable a few turns later. */
   async receive(stanza: Element): Promise<Element | undefined> {
+    setImmediate(() => this.#bell.ring());
     const id = attr(stanza, 'id') ?? '';
-    for (let turns = id.length % 3; turns > 0; turns -= 1) await new Promise(resolve => { setImmediate(resolve); });
-    if (this.failing) throw new Error('no disk');
+    for (let turns = id.length % 3 + this.slow; turns > 0; turns -= 1) await new Promise(resolve => { setImmediate(resolve); });
+    if (this.failing) {
+      this.failed += 1;
+      this.#bell.ring();
+      throw new Error('no disk');
+    }
     const isAnswer = attr(stanza, 'type') === 'result';
     (stanza.getName() === 'message' ? this.messages : isAnswer ? this.answers : this.requests).push(id);
     this.#bell.ring();

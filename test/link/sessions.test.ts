@@ -7,9 +7,10 @@ import { SessionRig } from './session-rig.ts';
 const numbered = (from: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${from}${i}`);
 
 /** Both talk at once; every connection is cut as said, the last one is not. */
-async function talk(cuts: readonly number[], dialling: readonly ('a' | 'b')[], each: number): Promise<SessionRig> {
+async function talk(cuts: readonly number[], dialling: readonly ('a' | 'b')[], each: number, slow = 0): Promise<SessionRig> {
   const rig = new SessionRig();
   const { a, b } = rig;
+  [a.slow, b.slow] = [slow, slow];
   const said = { a: numbered('a', each), b: numbered('b', each) };
   const asked = { a: false, b: false };
   for (const [i, cut] of [...cuts, Number.POSITIVE_INFINITY].entries()) {
@@ -60,8 +61,8 @@ describe('a stream that breaks and is resumed loses nothing, doubles nothing, an
 
   test('however often, and whoever dials', async () => {
     await assert(asyncProperty(
-      record({ cuts: array(integer({ min: 1, max: 4_000 }), { maxLength: 8 }), dialling: array(constantFrom('a' as const, 'b' as const), { minLength: 1, maxLength: 5 }) }),
-      async ({ cuts, dialling }) => expectWhole(await talk(cuts, dialling, 5), 5),
+      record({ cuts: array(integer({ min: 1, max: 4_000 }), { maxLength: 8 }), dialling: array(constantFrom('a' as const, 'b' as const), { minLength: 1, maxLength: 5 }), slow: integer({ min: 0, max: 60 }) }),
+      async ({ cuts, dialling, slow }) => expectWhole(await talk(cuts, dialling, 5, slow), 5),
     ), { numRuns: 500 });
   }, 60_000);
 });
@@ -97,9 +98,13 @@ describe('a session', () => {
   test('in which something could not be made durable is not resumed: an h cannot say what came after it', async () => {
     const rig = new SessionRig();
     await rig.connect(rig.a);
-    rig.b.failing = true;
+    rig.b.slow = 20;
     rig.a.say('lost');
-    await rig.bell.until(() => rig.isBroken);
+    await rig.bell.until(() => (rig.b.stream?.session?.confirmations.unhandled ?? 0) > 0);
+    // The disk fails when the stream has gone already.
+    rig.b.failing = true;
+    rig.cut();
+    await rig.bell.until(() => rig.isBroken && rig.b.failed > 0);
     rig.b.failing = false;
     await rig.connect(rig.a);
     expect([rig.a.resumed, rig.b.resumed]).toEqual([0, 0]);

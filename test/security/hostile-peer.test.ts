@@ -44,7 +44,7 @@ describe('a stanza for somebody else', () => {
     await seen(a, alice.name);
     const clear = await alice.dial('10.77.0.1', a.link.status().port ?? 0);
     clear.write(`${purpleHeader(alice.name, to)}<message to='${to}' from='b@h2'><body>in the clear for ${to}</body></message><iq type='get' id='last' to='${to}'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`);
-    expect(await clear.reads('</iq>')).toContain("from='a@h1'");
+    expect(await clear.reads('</iq>')).toMatch(/<iq [^>]*from='a@h1'/);
     await quiet();
     expect(await bodies(c)).toEqual([]);
     expect(outboxes(a)).toEqual([]);
