@@ -14,11 +14,17 @@ export interface Unconfirmed {
   readonly text?: string;
 }
 
+/** Bytes of requests and answers that are kept to be sent again; with more unconfirmed there is no resuming. */
+const KEPT_BYTES = 256 * 1024;
+
+/** One on its way. `unkept`: it was to be kept, and there was no room. */
+interface Pending extends Unconfirmed { readonly unkept?: true }
+
 export class Confirmations {
   readonly #clock: Clock;
   /** Writes on the stream there is; undefined between two. */
   #write: ((text: string) => void) | undefined;
-  readonly #sm = new StreamManagement<Unconfirmed>({ askEvery: Number.MAX_SAFE_INTEGER });
+  readonly #sm = new StreamManagement<Pending>({ askEvery: Number.MAX_SAFE_INTEGER });
   /** `<r/>` is out since then. */
   #askedAt: number | undefined;
   #asking = false;
@@ -27,6 +33,7 @@ export class Confirmations {
   #owed: number | undefined;
   #overdue: Timer | undefined;
   #keptBytes = 0;
+  #unkept = 0;
   #lost = false;
   readonly #settled: (() => void)[] = [];
   readonly #answered: (() => void)[] = [];
@@ -61,15 +68,31 @@ export class Confirmations {
     return this.#keptBytes;
   }
 
+  /** Whether all that is to be sent again, and that nobody else has, is here. */
+  get isComplete(): boolean {
+    return this.#unkept === 0;
+  }
+
   /** Since when the peer has been asked and has said nothing. */
   get askedAt(): number | undefined {
     return this.#askedAt;
   }
 
   sent(one: Unconfirmed): void {
-    this.#keptBytes += one.text?.length ?? 0;
-    this.#sm.sent(one);
+    this.#sm.sent(this.#kept(one));
     this.#askSoon();
+  }
+
+  /** Whoever asks and confirms nothing must not fill the memory with answers. */
+  #kept(one: Unconfirmed): Pending {
+    const { text, resolve, reject } = one;
+    if (text === undefined) return one;
+    if (this.#keptBytes + text.length > KEPT_BYTES) {
+      this.#unkept += 1;
+      return { resolve, reject, unkept: true };
+    }
+    this.#keptBytes += text.length;
+    return one;
   }
 
   /** A stanza came; its number. */
@@ -166,6 +189,7 @@ export class Confirmations {
     this.#confirm(h);
     const unacked = this.#sm.retract();
     this.#keptBytes = 0;
+    this.#unkept = 0;
     const kept = unacked.filter(({ text }) => text !== undefined);
     for (const one of kept) {
       write(one.text ?? '');
@@ -187,8 +211,9 @@ export class Confirmations {
   }
 
   #confirm(h: number): void {
-    for (const { resolve, text } of this.#sm.ack(h)) {
+    for (const { resolve, text, unkept } of this.#sm.ack(h)) {
       this.#keptBytes -= text?.length ?? 0;
+      if (unkept) this.#unkept -= 1;
       resolve();
     }
   }

@@ -5,8 +5,8 @@ import { LanpostError } from '../errors.ts';
 import { type Element, serialize } from '../xmpp/element.ts';
 import { Confirmations } from './confirmations.ts';
 
-/** Bytes of requests and answers that one session keeps to send them again; with more it cannot be resumed. */
-const KEPT_BYTES = 256 * 1024;
+/** Bytes of answers that one session keeps while no stream carries it; with more it cannot be resumed. */
+const LATE_BYTES = 256 * 1024;
 
 /** The stream that carries a session now. */
 export interface Carrier {
@@ -45,7 +45,7 @@ export class Session {
 
   /** Whether nothing has happened that only a new session puts right. */
   get isSound(): boolean {
-    return !this.#spoilt && this.confirmations.keptBytes <= KEPT_BYTES;
+    return !this.#spoilt && this.confirmations.isComplete;
   }
 
   /** Something that came could not be made durable: what came after it may have been, and `h` cannot say so. */
@@ -70,7 +70,7 @@ export class Session {
   /** The answer to a stanza that came over a stream which is gone. */
   answer(reply: Element): void {
     if (this.#carrier) this.#carrier.answer(reply);
-    else if (this.#late.reduce((sum, one) => sum + serialize(one).length, 0) > KEPT_BYTES) this.spoil();
+    else if (this.#late.reduce((sum, one) => sum + serialize(one).length, 0) > LATE_BYTES) this.spoil();
     else this.#late.push(reply);
   }
 

@@ -10,6 +10,7 @@ import { xml } from '../../src/xmpp/element.ts';
 import { quiet } from '../support/quiet.ts';
 import { acquainted, SimulatedLan, seen, type TestBox } from './fixtures.ts';
 import { plainPeer, purpleHeader, type PlainStream } from './plain-peer.ts';
+import { secureCaller } from './secure-caller.ts';
 
 setFlagsFromString('--expose-gc');
 const collect: unknown = runInNewContext('gc');
@@ -183,6 +184,32 @@ describe('a stranger at the door', () => {
     await new Promise((resolve) => { tls.once('close', resolve); });
     expect(count.asked).toBeGreaterThan(16_000);
     expect(count.asked).toBeLessThan(18_000);
+  });
+});
+
+describe('a stranger with a key and a session', () => {
+  let lan: SimulatedLan;
+  let a: TestBox;
+  beforeEach(async () => {
+    lan = new SimulatedLan();
+    a = await lan.box(1, 'a');
+  });
+  afterEach(() => lan.close());
+
+  test('who confirms none of the answers has none of them kept beyond a bound', async () => {
+    const stream = await secureCaller(lan, a);
+    stream.write("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+    await stream.reads(/<enabled[^>]*>/);
+    const ask = async (times: number): Promise<void> => {
+      for (let i = 0; i < times; i += 1) {
+        stream.write(`<iq type='get' id='${'x'.repeat(100_000)}${i}'><ping xmlns='urn:xmpp:ping'/></iq>`);
+        await stream.reads(`x${i}`);
+      }
+    };
+    await ask(10);
+    const before = heap();
+    await ask(300);
+    expect(heap() - before).toBeLessThan(5 << 20);
   });
 });
 

@@ -12,7 +12,7 @@ export const BLOCK_BYTES = 16_384;
 export const LEAST_BLOCK_BYTES = 4_096;
 /**
  * Blocks sent and not confirmed: what a message on the same stream may have to wait for. Few enough that a session
- * keeps them all when its stream breaks (KEPT_BYTES in session.ts), so that the file goes on over the next one.
+ * keeps them all when its stream breaks (KEPT_BYTES in confirmations.ts), so that the file goes on over the next one.
  */
 export const WINDOW = 4;
 /** Blocks that have come and wait for the disk: no sender of ours is ever as far ahead. */
