@@ -93,6 +93,10 @@ export class Dialer {
         reason = error instanceof Error ? error : undefined;
         continue;
       }
+      if (this.#parts.closing()) {
+        socket.destroy();
+        throw new LanpostError('closed');
+      }
       // COMPAT(libpurple 2.14): when both call at once it drops its own call with the message in it. So
       // ours is taken back as long as it has not said a word. Between boxes both calls are let through.
       if (!peer.claims.box && this.#callersOf(peer).length > 0) {

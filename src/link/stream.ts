@@ -308,7 +308,7 @@ export class LinkStream {
     } finally {
       deadline?.stop();
     }
-    if (this.#state === 'negotiating' && !this.#ended) {
+    if (this.#state === 'negotiating' && !this.parted) {
       if (this.#agreed.session && !this.#init.sessions.carried(this.#agreed.session)) return this.#refuse(new Refusal('peer', 'undefined-condition', 'the session is over'));
       this.#state = 'ready';
       this.#watch = clock.every(this.#timing.look, () => this.#look());

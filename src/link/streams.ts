@@ -213,6 +213,10 @@ export class Streams implements PeerStreams {
     if (this.#closing) throw new LanpostError('closed');
     if (!this.#makeRoom()) throw new LanpostError('busy', 'Too many streams are open.');
     const socket = await this.#init.tcp.connect(address, far.port, CONNECT_TIME);
+    if (this.#closing) {
+      socket.destroy();
+      throw new LanpostError('closed');
+    }
     const { stream, opened } = this.#open(code, socket, 'dialled', plainAddress(address), channel => code.negotiation.dial(channel, this.#terms(plainAddress(address), far), undefined), far);
     const reason = await opened;
     if (reason) throw reason;

@@ -1,0 +1,69 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Tcp } from '../../src/link/tcp.ts';
+import { quiet } from '../support/quiet.ts';
+import { acquainted, SimulatedLan } from './fixtures.ts';
+import { secureCaller } from './secure-caller.ts';
+
+let lan: SimulatedLan;
+beforeEach(() => { lan = new SimulatedLan(); });
+afterEach(() => lan.close());
+
+/** Whoever connects on that LAN waits until it is let go. */
+function gate(): { readonly go: () => void; readonly called: () => Promise<void> } {
+  const tcp = lan.tcp.bind(lan);
+  let waiting = 0;
+  let go = (): void => undefined;
+  const open = new Promise<void>(resolve => { go = resolve; });
+  lan.tcp = (host): Tcp => {
+    const own = tcp(host);
+    return {
+      ...own,
+      connect: async (...to) => {
+        waiting += 1;
+        lan.bell.ring();
+        await open;
+        return own.connect(...to);
+      },
+    };
+  };
+  return { go, called: () => lan.until(() => waiting > 0) };
+}
+
+describe('once the link is closed', () => {
+  test('a call that was under way becomes no stream', async () => {
+    const { go, called } = gate();
+    const a = await lan.box(1, 'a');
+    const b = await lan.box(2, 'b');
+    await acquainted(a, b);
+    const proving = a.link.prove('b@h2');
+    proving.catch(() => undefined); // looked at below
+    await called();
+    await a.close();
+    go();
+    await expect(proving).rejects.toMatchObject({ code: 'closed' });
+    await lan.until(() => lan.sockets.size === 0);
+    expect([a.opened, b.opened]).toEqual([[], []]);
+  });
+
+  test('nor does one to a peer that is elsewhere', async () => {
+    const { go, called } = gate();
+    const b = await lan.box(1001, 'b', { offLink: { peers: [], accept: ['10.77.0.1'] } });
+    const a = await lan.box(1, 'a', { offLink: { peers: [`10.79.0.1:${b.link.status().port ?? 0}`], accept: [] } });
+    await called();
+    await a.close();
+    go();
+    await quiet();
+    await lan.until(() => lan.sockets.size === 0);
+    expect([a.opened, b.opened]).toEqual([[], []]);
+  });
+
+  test('nor does one that was being agreed upon', async () => {
+    const a = await lan.box(1, 'a');
+    const stream = await secureCaller(lan, a);
+    const closing = a.close();
+    stream.write("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+    stream.end();
+    await closing;
+    expect(a.opened).toEqual([]);
+  });
+});
