@@ -47,8 +47,8 @@ describe('once the link is closed', () => {
 
   test('nor does one to a peer that is elsewhere', async () => {
     const { go, called } = gate();
-    const b = await lan.box(1001, 'b', { offLink: { peers: [], accept: ['10.77.0.1'] } });
-    const a = await lan.box(1, 'a', { offLink: { peers: [`10.79.0.1:${b.link.status().port ?? 0}`], accept: [] } });
+    const b = await lan.box(1001, 'b', { offLink: { peers: [], accept: ['10.77.0.1'], domains: [], dns: [] } });
+    const a = await lan.box(1, 'a', { offLink: { peers: [`10.79.0.1:${b.link.status().port ?? 0}`], accept: [], domains: [], dns: [] } });
     await called();
     await a.close();
     go();
