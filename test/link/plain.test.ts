@@ -1,4 +1,5 @@
 // Peers as libpurple 2.14 and others are: no version, no TLS, habits of their own (facts in the comments of src/link).
+import { createTestClock } from '../../src/clock.ts';
 import type { LanpostError } from '../../src/errors.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { buildPing } from '../../src/xep/ping.ts';
@@ -304,6 +305,32 @@ describe('who is calling', () => {
       a.messages.length = 0;
     }
     expect(a.troubles.map(({ kind }) => kind)).toContain('link.renamed');
+  });
+
+  test('a box that has been seen for a day is not spoken to in the clear, wherever somebody announces it without its mark', async () => {
+    const clock = createTestClock();
+    const z = await lan.box(9, 'z', { clock });
+    const b = await lan.box(2, 'b');
+    await acquainted(z, b);
+    await z.link.prove(b.name);
+    // A day later its stream has long been closed, and it shows its key again.
+    clock.advance(24 * 3_600_000);
+    await lan.until(() => z.link.peers.describe(b.name)?.connected === false);
+    await z.link.prove(b.name);
+    await b.close();
+    const fake = await plainPeer(lan, 3, b.name);
+    await lan.until(() => z.link.peers.get(b.name)?.claims.box === false && z.link.peers.describe(b.name)?.connected === false);
+    const refusal = z.link.send(fake.name, say('secret')).then(() => 'sent', (error: LanpostError) => error.code);
+    const ours = await fake.incoming();
+    ours.write(purpleHeader(b.name, z.name));
+    // The older stream may end only now, and takes what waits with it.
+    expect(['unreachable', 'disconnected']).toContain(await refusal);
+    expect(await ours.closes()).not.toContain('secret');
+    const calling = await fake.dial('10.77.0.9', z.link.status().port ?? 0);
+    calling.write(purpleHeader(b.name, z.name) + fromPurple('trust me'));
+    await calling.closes();
+    expect(z.messages).toEqual([]);
+    expect(z.troubles.map(({ kind }) => kind)).toContain('link.downgrade');
   });
 
   test('an address that calls too often is refused for a while', async () => {

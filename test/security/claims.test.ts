@@ -41,7 +41,7 @@ const CLAIMS: Readonly<Record<string, readonly (readonly [file: string, title: s
     ['trust/trust.test.ts', 'a key under a name that does not say that it is a box keeps it from nobody'], ['link/link.test.ts', 'a name of a key that was only seen may change hands'],
   ],
   'have a box that was seen spoken with in the clear': [
-    ['link/plain.test.ts', 'a name that has shown a key is not spoken to in the clear'], ['trust/trust.test.ts', 'a key that was only seen keeps its name from the clear where it was shown'],
+    ['link/plain.test.ts', 'a name that has shown a key is not spoken to in the clear'], ['link/plain.test.ts', 'a box that has been seen for a day is not spoken to in the clear'], ['trust/trust.test.ts', 'a key that was only seen keeps its name from the clear where it was shown'],
   ],
   'stand between two boxes that are being paired': [
     ['security/pairing-relay.test.ts', 'has a guess a try, and three tries a window'], ['security/pairing-relay.test.ts', 'cannot choose its nonce once it has seen the other one'],

@@ -59,4 +59,15 @@ describe('XEP-0198 §4 Acks', () => {
     expect(['0', '4294967295', '007'].map(parseH)).toEqual([0, 4294967295, 7]);
     expect([undefined, '', '-1', '4294967296', '1.5', 'x', ' 1'].map(parseH)).toEqual(Array.from({ length: 7 }));
   });
+
+  it('§5 what was not acknowledged comes again under the numbers it had', () => {
+    const sm = new StreamManagement<string>();
+    for (const one of ['a', 'b', 'c']) sm.sent(one);
+    expect(sm.ack(1)).toEqual(['a']);
+    expect([0, 1, 2, 3, 4].map(h => sm.admits(h))).toEqual([false, true, true, true, false]);
+    expect(sm.retract()).toEqual(['b', 'c']);
+    expect([1, 2].map(h => sm.admits(h))).toEqual([true, false]);
+    sm.sent('b');
+    expect(sm.ack(2)).toEqual(['b']);
+  });
 });
