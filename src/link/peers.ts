@@ -192,18 +192,16 @@ export class Peers {
     return () => void this.#listeners.delete(listener);
   }
 
-  #describe(peer: KnownPeer): Peer {
-    const { claims, name, host, port } = peer;
+  #describe({ claims, name, host, port, addresses, via }: KnownPeer): Peer {
+    const { text, caps: _caps, ...said } = claims;
     return {
       name, host, port,
       address: `link:${name}`,
-      status: claims.status,
-      ...(claims.text === undefined ? {} : { statusText: claims.text }),
-      ...personal(claims),
-      addresses: [...new Set(peer.addresses.map(({ address }) => address))],
-      box: claims.box,
-      ...(peer.via ? { via: peer.via.kind } : {}),
-      ...(peer.via?.domain === undefined ? {} : { domain: peer.via.domain }),
+      ...said,
+      ...(text === undefined ? {} : { statusText: text }),
+      addresses: addresses.length === 1 ? addresses.map(({ address }) => address) : [...new Set(addresses.map(({ address }) => address))],
+      ...(via ? { via: via.kind } : {}),
+      ...(via?.domain === undefined ? {} : { domain: via.domain }),
       ...this.#init.standing(name),
     };
   }
@@ -230,18 +228,4 @@ export class Peers {
       if (names?.size === 0) this.#byAddress.delete(key);
     }
   }
-}
-
-function personal({ nick, first, last, email, jid, aim, calls, software, avatar }: Claims): Partial<Peer> {
-  return {
-    ...(nick === undefined ? {} : { nick }),
-    ...(first === undefined ? {} : { first }),
-    ...(last === undefined ? {} : { last }),
-    ...(email === undefined ? {} : { email }),
-    ...(jid === undefined ? {} : { jid }),
-    ...(aim === undefined ? {} : { aim }),
-    ...(calls === undefined ? {} : { calls }),
-    ...(software === undefined ? {} : { software }),
-    ...(avatar === undefined ? {} : { avatar }),
-  };
 }

@@ -95,7 +95,11 @@ function readStatus(value: string): PeerStatus {
   return value === 'away' || value === 'xa' ? 'away' : 'available';
 }
 
-const shown = (text: string): string => text.replace(/\p{Cc}+/gu, ' ').slice(0, SHOWN_CHARACTERS).trim();
+/** Most say nothing else, and are shown as they are. */
+const PRINTABLE = /^[\x21-\x7e]*$/;
+const shown = (text: string): string => (
+  text.length <= SHOWN_CHARACTERS && PRINTABLE.test(text) ? text : text.replace(/\p{Cc}+/gu, ' ').slice(0, SHOWN_CHARACTERS).trim()
+);
 
 /** §3.1: nothing in it is needed. RFC 6763 §6.4: keys ignore case, the first of a key wins. Keys that are not registered say nothing. */
 export function readTxt(txt: Iterable<readonly [string, string | true]>): Claims {
@@ -105,25 +109,23 @@ export function readTxt(txt: Iterable<readonly [string, string | true]>): Claims
     if (!values.has(name)) values.set(name, value === true ? '' : shown(value));
   }
   const text = (key: string): string => values.get(key) ?? '';
-  const list = (key: string): string[] => text(key).split(' ').filter((one) => one !== '');
+  const list = (key: string): string[] => (values.has(key) ? text(key).split(' ').filter((one) => one !== '') : []);
+  const claims: { -readonly [K in keyof Claims]: Claims[K] } = { status: readStatus(text('status')), box: values.has(BOX_KEY) };
   const [node, hash, ver, first, last] = [text('node'), text('hash'), text('ver'), text('1st'), text('last')];
   const [msg, nick, aim, avatar] = [text('msg'), text('nick') || shown(`${first} ${last}`), text('aim'), text('phsh').toLowerCase()];
-  const [email, jid, extensions] = [list('email'), list('jid'), list('ext')];
-  const calls = CALLS.flatMap(([letter, call]) => (text('vc').includes(letter) ? [call] : []));
-  return {
-    status: readStatus(text('status')),
-    ...(msg ? { text: msg } : {}),
-    ...(nick ? { nick } : {}),
-    ...(first ? { first } : {}),
-    ...(last ? { last } : {}),
-    ...(email.length > 0 ? { email } : {}),
-    ...(jid.length > 0 ? { jid } : {}),
-    ...(aim ? { aim } : {}),
-    ...(calls.length > 0 ? { calls } : {}),
-    ...(node ? { software: { node, ...(ver ? { version: ver } : {}), ...(hash ? { hash } : {}), ...(extensions.length > 0 ? { extensions } : {}) } } : {}),
-    // COMPAT(libpurple 2.14): sends node and ver without hash; then ver is a version, not a hash (XEP-0115 §5.4).
-    ...(node && hash && ver ? { caps: { node, hash, ver } } : {}),
-    ...(/^[0-9a-f]{40}$/.test(avatar) ? { avatar } : {}),
-    box: values.has(BOX_KEY),
-  };
+  const [email, jid, extensions, vc] = [list('email'), list('jid'), list('ext'), text('vc')];
+  const calls = vc === '' ? [] : CALLS.flatMap(([letter, call]) => (vc.includes(letter) ? [call] : []));
+  if (msg) claims.text = msg;
+  if (nick) claims.nick = nick;
+  if (first) claims.first = first;
+  if (last) claims.last = last;
+  if (email.length > 0) claims.email = email;
+  if (jid.length > 0) claims.jid = jid;
+  if (aim) claims.aim = aim;
+  if (calls.length > 0) claims.calls = calls;
+  if (node) claims.software = { node, ...(ver ? { version: ver } : {}), ...(hash ? { hash } : {}), ...(extensions.length > 0 ? { extensions } : {}) };
+  // COMPAT(libpurple 2.14): sends node and ver without hash; then ver is a version, not a hash (XEP-0115 §5.4).
+  if (node && hash && ver) claims.caps = { node, hash, ver };
+  if (/^[0-9a-f]{40}$/.test(avatar)) claims.avatar = avatar;
+  return claims;
 }

@@ -32,7 +32,7 @@ interface Sight { readonly resolved: Resolved; readonly at: Whereabouts }
 interface Listing {
   /** Newest last. */
   readonly seen: Map<string, Sight>;
-  shown?: { readonly found: Found; readonly print: string; readonly types: ReadonlySet<string> };
+  shown?: { readonly found: Found; readonly types: ReadonlySet<string> };
 }
 
 export interface DirectoryParts {
@@ -91,14 +91,14 @@ export class Directory {
       if (before) this.#tell(before.types, { type: 'down', service: before.found });
       return;
     }
-    const types = new Set([...listing.seen.values()].flatMap(({ resolved }) => resolved.types.map(nameKey)));
-    const print = JSON.stringify([found.host, found.port, found.addresses, [...found.txt]]);
-    listing.shown = { found, print, types };
-    const left = [...before?.types ?? []].filter((type) => !types.has(type));
-    const joined = [...types].filter((type) => !before?.types.has(type));
-    this.#tell(left, { type: 'down', service: found });
-    this.#tell(joined, { type: 'up', service: found });
-    if (before && before.print !== print) this.#tell([...types].filter((type) => before.types.has(type)), { type: 'changed', service: found });
+    const types = new Set<string>();
+    for (const { resolved } of listing.seen.values()) for (const type of resolved.types) types.add(nameKey(type));
+    listing.shown = { found, types };
+    if (!before) return this.#tell(types, { type: 'up', service: found });
+    const stayed = [...types].filter((type) => before.types.has(type));
+    this.#tell([...before.types].filter((type) => !types.has(type)), { type: 'down', service: found });
+    this.#tell([...types].filter((type) => !before.types.has(type)), { type: 'up', service: found });
+    if (!same(before.found, found)) this.#tell(stayed, { type: 'changed', service: found });
   }
 
   #tell(types: Iterable<string>, event: BrowseEvent): void {
@@ -106,26 +106,30 @@ export class Directory {
   }
 }
 
-function merge(listing: Listing): Found | undefined {
-  const seen = [...listing.seen.values()];
-  const newest = seen.at(-1)?.resolved;
-  const label = newest && firstLabel(newest.name).label;
-  if (!newest || label === undefined) return undefined;
-  const addresses = new Map<string, FoundAddress>();
-  for (const { resolved, at } of seen) {
+/** Found the same again tells nobody anything. */
+function same(a: Found, b: Found): boolean {
+  if (a.host !== b.host || a.port !== b.port || a.txt.size !== b.txt.size || a.addresses.length !== b.addresses.length) return false;
+  for (const [key, value] of a.txt) if (b.txt.get(key) !== value) return false;
+  return a.addresses.every((one, index) => one.address === b.addresses[index]?.address && one.interface === b.addresses[index].interface);
+}
+
+function merge({ seen }: Listing): Found | undefined {
+  let newest: Resolved | undefined;
+  const addresses: FoundAddress[] = [];
+  for (const { resolved, at } of seen.values()) {
+    newest = resolved;
     for (const address of resolved.addresses) {
       const usable = connectable(address, at);
-      if (usable) addresses.set(usable.address, usable);
+      if (!usable) continue;
+      const known = addresses.findIndex((one) => one.address === usable.address);
+      if (known < 0) addresses.push(usable);
+      else addresses[known] = usable;
     }
   }
-  if (addresses.size === 0) return undefined;
-  return {
-    instance: label,
-    host: newest.host,
-    port: newest.port,
-    txt: decodeText(newest.text),
-    addresses: [...addresses.values()].toSorted((a, b) => a.family - b.family || (a.address < b.address ? -1 : 1)),
-  };
+  const label = newest && firstLabel(newest.name).label;
+  if (!newest || label === undefined || addresses.length === 0) return undefined;
+  if (addresses.length > 1) addresses.sort((a, b) => a.family - b.family || (a.address < b.address ? -1 : 1));
+  return { instance: label, host: newest.host, port: newest.port, txt: decodeText(newest.text), addresses };
 }
 
 /** Nobody on the link makes us connect elsewhere: only to addresses of that link. */

@@ -36,12 +36,12 @@ export function decodeText(bytes: Uint8Array): Map<string, TextValue> {
   for (let at = 0; at < buffer.length;) {
     const end = at + 1 + (buffer[at] ?? 0);
     if (end > buffer.length) break;
-    const pair = buffer.subarray(at + 1, end);
+    let equals = at + 1;
+    while (equals < end && buffer[equals] !== 0x3d) equals++;
+    const key = buffer.toString('latin1', at + 1, equals).toLowerCase();
     at = end;
-    const equals = pair.indexOf(0x3d);
-    const key = pair.toString('latin1', 0, equals < 0 ? pair.length : equals).toLowerCase();
     if (key === '' || text.has(key)) continue;
-    text.set(key, equals < 0 ? true : pair.toString('utf8', equals + 1));
+    text.set(key, equals === end ? true : buffer.toString('utf8', equals + 1, end));
   }
   return text;
 }
