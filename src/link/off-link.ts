@@ -62,9 +62,9 @@ export class OffLink {
     if (parts.options.domains.map(checkedDomain).length > DOMAINS) throw new LanpostError('too-large', `at most ${DOMAINS} domains can be looked through`);
     const row = parts.registry.get(ROW);
     this.#added = new Set(Array.isArray(row) ? row.filter((one): one is string => typeof one === 'string') : []);
-    const { clock, call, isOpen, resolve = systemAddresses } = parts;
+    const { clock, call, isOpen, hangUp, resolve = systemAddresses } = parts;
     this.#static = new StaticPeers({
-      clock, isOpen,
+      clock, isOpen, hangUp,
       resolve: async ({ host, domain }) => (domain === undefined ? resolve(host) : await this.#domains?.resolve(host) ?? []),
       call: async (wanted, address) => (await call(address, { host: wanted.host, port: wanted.port, via: viaOf(wanted) })).name,
     });
@@ -105,8 +105,7 @@ export class OffLink {
         : new LanpostError('not-found', `${label} is not called: see \`lanpost peers\``);
     }
     await this.#keep();
-    const name = this.#static.remove(label);
-    if (name !== undefined) this.#parts.hangUp(name);
+    this.#static.remove(label);
   }
 
   list(): OffLinkPeer[] {

@@ -25,6 +25,8 @@ export interface StaticPeersParts {
   readonly call: (wanted: Wanted, address: string) => Promise<string>;
   /** Whether a stream to the peer of that name is in use. */
   readonly isOpen: (name: string) => boolean;
+  /** Ends the stream to a peer that is not to be called any more. */
+  readonly hangUp: (name: string) => void;
   readonly random?: () => number;
 }
 
@@ -62,12 +64,12 @@ export class StaticPeers {
     void this.#call(called);
   }
 
-  /** Calls it no more; the name it had. What is open stays until somebody ends it. */
-  remove(label: string): string | undefined {
+  /** Calls it no more. */
+  remove(label: string): void {
     const called = this.#called.get(label);
     called?.next?.timer.stop();
     this.#called.delete(label);
-    return called?.name;
+    if (called?.name !== undefined) this.#parts.hangUp(called.name);
   }
 
   /** What that domain listed and does not any more, or with another place. */
@@ -105,11 +107,12 @@ export class StaticPeers {
   }
 
   close(): void {
-    for (const label of this.#called.keys()) this.remove(label);
+    for (const { next } of this.#called.values()) next?.timer.stop();
+    this.#called.clear();
   }
 
   async #call(called: Called): Promise<void> {
-    const { clock, resolve, call, isOpen } = this.#parts;
+    const { clock, resolve, call, isOpen, hangUp } = this.#parts;
     const { wanted } = called;
     called.state = 'calling';
     called.next = undefined;
@@ -123,6 +126,8 @@ export class StaticPeers {
       if (this.#called.get(wanted.label) !== called) return;
       try {
         called.name = await call(wanted, address);
+        // Removed while it was being called.
+        if (this.#called.get(wanted.label) !== called) return hangUp(called.name);
         called.since = clock.mono();
         called.state = 'open';
         called.reason = undefined;

@@ -88,6 +88,17 @@ describe('where multicast does not reach', () => {
     await expect(after.link.offLink.remove('10.77.0.1')).rejects.toMatchObject({ code: 'not-found' });
   });
 
+  test('a peer that is removed while it is being called is no peer', async () => {
+    const a = await lan.box(1, 'a', offLink({ accept: ['10.79.0.0/16'] }));
+    const b = await lan.box(1001, 'b');
+    const there = `10.77.0.1:${portOf(a)}`;
+    await b.link.offLink.add(there);
+    await lan.until(() => lan.sockets.size > 0);
+    await b.link.offLink.remove(there);
+    await lan.until(() => b.closed.length > 0);
+    expect(b.link.peers.get('a@h1')).toBeUndefined();
+  });
+
   test('a link that carries no multicast is as good as another: who is named is called, and admitted', async () => {
     lan.announce = () => undefined;
     const a = await lan.box(1, 'a', offLink({ accept: ['10.77.0.2'] }));
