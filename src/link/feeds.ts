@@ -67,6 +67,9 @@ export class Feeds implements Feeder {
 
   /** A stream has proven who it is: what it is owed goes on where it stopped. */
   opened(peer: ProvenPeer): void {
+    const before = this.#online.get(peer.fingerprint);
+    // It goes by another name now, and what runs speaks to the one before.
+    if (before && before.name !== peer.name) this.#stopAll(before);
     this.#online.set(peer.fingerprint, peer);
     const prefix = cursorName(peer.fingerprint, '');
     for (const { name, filter } of this.#parts.log.cursors()) {
@@ -79,7 +82,13 @@ export class Feeds implements Feeder {
   }
 
   closed(peer: ProvenPeer): void {
+    // The last stream under a name that the key does not go by any more.
+    if (this.#online.get(peer.fingerprint)?.name !== peer.name) return;
     this.#online.delete(peer.fingerprint);
+    this.#stopAll(peer);
+  }
+
+  #stopAll(peer: ProvenPeer): void {
     const prefix = cursorName(peer.fingerprint, '');
     for (const name of this.#running.keys()) {
       if (name.startsWith(prefix)) this.#stop(name).catch((error: unknown) => this.#report(peer, error));

@@ -19,7 +19,8 @@ export interface RejoinParts {
 /** Calls peers that owe us something, while they are on the link and no stream to them is open. */
 export class Rejoin {
   readonly #parts: RejoinParts;
-  readonly #open = new Set<string>();
+  /** By key: the name that it was last proven under. */
+  readonly #open = new Map<string, string>();
   /** By key: a call under way, or the wait before the next one. */
   readonly #calls = new Map<string, { delay: number; timer: Timer | undefined }>();
   #closed = false;
@@ -28,13 +29,13 @@ export class Rejoin {
     this.#parts = parts;
   }
 
-  opened({ fingerprint }: ProvenPeer): void {
-    this.#open.add(fingerprint);
+  opened({ name, fingerprint }: ProvenPeer): void {
+    this.#open.set(fingerprint, name);
     this.#forget(fingerprint);
   }
 
-  closed({ fingerprint }: ProvenPeer): void {
-    this.#open.delete(fingerprint);
+  closed({ name, fingerprint }: ProvenPeer): void {
+    if (this.#open.get(fingerprint) === name) this.#open.delete(fingerprint);
     this.look();
   }
 

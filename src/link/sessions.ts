@@ -54,6 +54,8 @@ export class Sessions {
 
   /** `given`: what the side that answered has called it, and for how long it keeps it. */
   open(peer: KeyedName, given?: { readonly id: string; readonly lasts: number | undefined }): Session {
+    // It goes by another name now: what broke under the one before is resumed by nobody.
+    for (const { session, expiry } of this.#all.values()) if (expiry && session.fingerprint === peer.fingerprint && session.name !== peer.name) this.end(session);
     const lasts = Math.min(RESUME_WITHIN, given?.lasts ?? RESUME_WITHIN);
     const session = new Session(this.#parts.clock, { ...peer, lasts, ...(given ? { id: given.id } : {}) });
     this.#all.set(keyOf(session.fingerprint, session.id), { session, claim: undefined, dialled: false, expiry: undefined, expired: false });

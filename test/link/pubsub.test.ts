@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Delivery, Subscription } from '../../src/api.ts';
+import { createTestClock } from '../../src/clock.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { OWNER } from '../../src/pubsub/actor.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { type Element, parseElement } from '../../src/xmpp/element.ts';
 import type { Notice } from '../../src/pubsub/notice.ts';
 import { eventMessage } from '../../src/xep/pubsub-event.ts';
+import { quiet } from '../support/quiet.ts';
 import { confirmed, seen, SimulatedLan } from './fixtures.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';
 
@@ -46,6 +49,31 @@ describe('a peer is fed', () => {
     expect(b.troubles.map(({ kind }) => kind)).toContain('link.gap');
     expect(a.troubles.map(({ kind }) => kind)).toContain('link.feed');
     await subscription.close();
+  });
+
+  test('also under another name, while it is still thought that it may be back under the one before', async () => {
+    const clock = createTestClock();
+    const feeder = await serviceBox(lan, 3, 'feeder', { clock });
+    await known(b, feeder);
+    await feeder.trust.allow(b.identity.fingerprint, 'read', 't');
+    const subscription = b.service.subscribe(feeder.link.name, 't', { durable: 'r', from: 'start' });
+    await subscription.ready;
+    await lan.until(() => feeder.link.peers.describe(b.link.name)?.connected === true);
+    for (const socket of lan.sockets) socket.destroy();
+    await lan.until(() => feeder.link.peers.describe(b.link.name)?.connected === false);
+    await b.close();
+    const database = new MemoryDatabase();
+    const anew = await serviceBox(lan, 4, 'anew', { identity: b.identity, database });
+    await known(anew, feeder);
+    const again = anew.service.subscribe(feeder.link.name, 't', { durable: 'r', from: 'start' });
+    await again.ready;
+    await feeder.broker.publish(OWNER, 't', toPayload(1), {});
+    expect(values(await take(again, 1))).toEqual([1]);
+    clock.advance(60_000);
+    await quiet();
+    await feeder.broker.publish(OWNER, 't', toPayload(2), {});
+    expect(values(await take(again, 1))).toEqual([2]);
+    await again.close();
   });
 
   test('what its feeder lost of every topic is told once, in a topic that it reads', async () => {

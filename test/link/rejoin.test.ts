@@ -67,3 +67,16 @@ it('after close nobody is called', async () => {
   rejoin.look('A@h1');
   expect(calls).toEqual(['A@h1']);
 });
+
+it('the end of a stream under a name that the key had before is not the end of that under its new one', async () => {
+  const { calls, names, rejoin, clock } = scene();
+  rejoin.opened({ name: 'A@h1', fingerprint: 'k1' });
+  rejoin.opened({ name: 'B@h1', fingerprint: 'k1' });
+  names.set('k1', 'B@h1');
+  rejoin.closed({ name: 'A@h1', fingerprint: 'k1' });
+  clock.advance(60_000);
+  await settled();
+  expect(calls).toEqual([]);
+  rejoin.closed({ name: 'B@h1', fingerprint: 'k1' });
+  expect(calls).toEqual(['B@h1']);
+});

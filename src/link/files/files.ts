@@ -168,7 +168,7 @@ export class Files {
   /** The stream of that key is gone, and what went over it. */
   lost({ name, fingerprint }: ProvenPeer): void {
     for (const transfer of this.#transfers.values()) {
-      if (transfer.fingerprint === fingerprint) transfer.fail(new LanpostError('disconnected', `the stream to ${name} was lost`));
+      if (transfer.fingerprint === fingerprint && transfer.peer === name) transfer.fail(new LanpostError('disconnected', `the stream to ${name} was lost`));
     }
   }
 
