@@ -271,8 +271,14 @@ export class LinkStream {
   /** No goodbye, and no resumption. */
   destroy(reason?: Error): void {
     this.#final = true;
-    this.#socket.destroy(reason);
+    this.#abandon(reason);
     this.#lost(reason);
+  }
+
+  /** What was not confirmed goes again over another stream: it must not come out of this one later, when the link is mended. */
+  #abandon(reason?: Error): void {
+    if (this.managed) this.#socket.reset(reason);
+    else this.#socket.destroy(reason);
   }
 
   /** It holds too much while others need room. */
@@ -332,7 +338,7 @@ export class LinkStream {
       write: text => void this.#socket.write(text),
       answer: reply => this.#answer(reply),
       supersede: () => {
-        this.#socket.destroy();
+        this.#abandon();
         this.#lost(new LanpostError('disconnected', 'The peer goes on with another stream.'));
       },
     }, resumed?.h ?? 0);
@@ -502,7 +508,7 @@ export class LinkStream {
     if (!this.#init.stays && this.#init.clock.mono() - this.#lastStanza > idle && this.#confirmations.isSettled) {
       void this.close();
     } else if (this.unanswered > answer) {
-      this.#socket.destroy(new LanpostError('timeout', 'The peer does not answer.'));
+      this.#abandon(new LanpostError('timeout', 'The peer does not answer.'));
     }
   }
 

@@ -287,4 +287,13 @@ export class XmppSocket {
     this.#reason ??= reason;
     this.#socket.destroy();
   }
+
+  /** The same; and what the system still holds to be sent is not sent any more, however long it could not be. */
+  reset(reason?: Error): void {
+    this.#reason ??= reason;
+    // TLS has no such way out, but the connection beneath it has.
+    const { socket } = this.#options;
+    if (!socket.destroyed) socket.resetAndDestroy();
+    this.#socket.destroy();
+  }
 }

@@ -146,6 +146,32 @@ describe('TLS in place', () => {
     expect(secured.getProtocol()).toBe('TLSv1.3');
   });
 
+  it.each([['clear', false], ['TLS', true]])('a reset takes back what the system had not sent yet (%s)', async (_, tls) => {
+    const [a, b] = await pair(starttls);
+    a.socket.open(header());
+    b.socket.open(header());
+    if (tls) {
+      a.socket.write('<starttls/>');
+      await a.seen(/proceed/);
+      await a.socket.secure('client', linkTls({ key, cert }));
+      a.socket.open(header());
+    }
+    a.socket.write('<ready/>');
+    await b.seen(/ready/);
+    // More than a pipe takes that nobody empties.
+    b.socket.pause();
+    let sent = 0;
+    while (a.socket.buffered < 200_000) {
+      a.socket.write(xml('message', {}, 'x'.repeat(60_000)));
+      sent += 1;
+      await new Promise((resolve) => { setImmediate(resolve); });
+    }
+    a.socket.reset(new Error('given up'));
+    b.socket.resume();
+    await Promise.all([a.seen(/^close given up/), b.seen(/^close/)]);
+    expect(b.log.filter((line) => line.startsWith('<message')).length).toBeLessThan(sent / 2);
+  });
+
   it.each([['home.test', true], ['other.test', false]])('a home certificate for home.test is checked for the domain %s', async (domain, good) => {
     const [a, b] = await pair(starttls);
     a.socket.open(header());
