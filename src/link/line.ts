@@ -100,7 +100,8 @@ export class Line {
   /** In the order of the calls. Rejects when no stream can be had. */
   send(text: string, conditions: Conditions = {}): Sent | Promise<Sent> {
     const stream = this.active;
-    if (stream?.writable && this.#queue.length === 0 && !this.#switching) return this.#give(stream, { text, ...conditions });
+    // With another stream there is perhaps something that must go first.
+    if (stream?.writable && this.#streams.size === 1 && this.#queue.length === 0 && !this.#switching) return this.#give(stream, { text, ...conditions });
     if (this.#queue.length >= QUEUE || this.#queuedBytes + text.length > QUEUE_BYTES) {
       throw new LanpostError('busy', `Too much is waiting to be sent to ${this.name}.`);
     }

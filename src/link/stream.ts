@@ -171,7 +171,7 @@ export class LinkStream {
     return this.#confirmations.pending + this.#unproven.pending;
   }
 
-  /** The peer has said farewell: until it is known whether it had read all. */
+  /** One side has said farewell: until it is known whether the peer had read all. */
   get leaving(): Promise<void> | undefined {
     return this.#leaving;
   }
@@ -261,11 +261,19 @@ export class LinkStream {
     this.#parted = true;
     if (this.#state === 'ready') {
       this.#state = 'closing';
-      await this.settled(this.#timing.settle);
-      await this.#unproven.settled();
-      this.#acknowledge();
+      const parting = this.#part();
+      this.#leaving ??= parting;
+      await parting;
     }
     await this.#socket.close();
+  }
+
+  /** Resolves when it is known what was read of all that was sent. */
+  async #part(): Promise<void> {
+    const settled = await this.settled(this.#timing.settle);
+    await this.#unproven.settled();
+    this.#acknowledge();
+    if (!settled) await this.#socket.close();
   }
 
   /** No goodbye, and no resumption. */

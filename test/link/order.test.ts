@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Receipt } from '../../src/api.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { OWNER } from '../../src/pubsub/actor.ts';
-import { acquainted, SimulatedLan } from './fixtures.ts';
+import { acquainted, seen, SimulatedLan } from './fixtures.ts';
 import { serviceBox } from './service-box.ts';
 
 const COUNT = 600;
@@ -86,3 +86,27 @@ test.each([0, 1])('messages keep their order when a stream that has fallen silen
   expect(got.length).toBeGreaterThan(15);
   await lan.close();
 }, 60_000);
+
+// What the stream that was being ended had not confirmed went out after what was written meanwhile, over the next one.
+test('messages keep their order when the box ends a stream that has fallen silent, as it is called otherwise now', async () => {
+  const lan = new SimulatedLan();
+  lan.relays = [];
+  const a = await serviceBox(lan, 1, 'a');
+  const b = await serviceBox(lan, 2, 'b');
+  await acquainted(a, b);
+  const receipts: Receipt[] = [];
+  const write = async (): Promise<void> => { receipts.push(await a.mail.send(`link:${b.link.name}`, String(receipts.length))); };
+  await write();
+  await receipts[0]?.delivered;
+  for (const relay of lan.relays) relay.freeze();
+  await write();
+  await receipts[1]?.handed;
+  lan.rename(a.link.name, 'a-1@h1');
+  await seen(b, 'a-1@h1');
+  for (let i = 0; i < 3; i += 1) await write();
+  await Promise.all(receipts.map(({ delivered }) => delivered));
+  const got: string[] = [];
+  for (const { payload, kind } of await b.log.items('$inbox/seen', { last: 1000, limit: 1000 })) if (kind === 'publish') got.push(new TextDecoder().decode(payload?.bytes));
+  expect(got).toEqual(['0', '1', '2', '3', '4']);
+  await lan.close();
+}, 30_000);

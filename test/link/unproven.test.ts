@@ -85,6 +85,21 @@ describe('a message that crosses the farewell of a peer without TLS', () => {
     await stream.closes();
   });
 
+  test('is not overtaken by what is written over the next stream', async () => {
+    const stream = await spoken();
+    const { taken } = await a.link.send(alice.name, say('one'));
+    stream.release().end();
+    const next = await alice.dial('10.77.0.1', a.link.status().port ?? 0);
+    next.write(purpleHeader('alice@h2', a.name));
+    await next.reads(/<stream:stream[^>]*>/);
+    const order: string[] = [];
+    void outcome(taken).then(() => order.push('one'));
+    const sending = a.link.send(alice.name, say('two')).then(() => order.push('two'));
+    await next.reads('two');
+    await sending;
+    expect(order).toEqual(['one', 'two']);
+  });
+
   test('a farewell without a tag is one too', async () => {
     const stream = await spoken();
     stream.end();
