@@ -330,6 +330,7 @@ describe('who is calling', () => {
     calling.write(purpleHeader(b.name, z.name) + fromPurple('trust me'));
     await calling.closes();
     expect(z.messages).toEqual([]);
+    clock.advance(10_000); // the connection is not held open for its closing tag any longer
     await lan.until(() => z.troubles.some(({ kind }) => kind === 'link.downgrade'));
   });
 
