@@ -114,9 +114,11 @@ export class Line {
   /** The stream in use, opened when there is none. */
   async stream(): Promise<LinkStream> {
     for (let round = 0; round < ROUNDS; round += 1) {
-      while (this.#switching) await this.#switching;
-      // What was lost with a stream goes again first.
-      for (const { leaving } of this.#streams.keys()) await leaving;
+      do {
+        while (this.#switching) await this.#switching;
+        // What was lost with a stream goes again first.
+        for (const { leaving } of this.#streams.keys()) await leaving;
+      } while (this.#switching);
       const opened = this.active ?? await this.#dial();
       // When both sides dialled, the one just opened may have given way already.
       const stream = this.active ?? opened;
@@ -179,7 +181,7 @@ export class Line {
   #dial(): Promise<LinkStream> {
     this.#dialling ??= this.#init.reach().finally(() => {
       this.#dialling = undefined;
-      const waiting = this.active ? undefined : this.#newest();
+      const waiting = this.active || this.#switching ? undefined : this.#newest();
       if (waiting) this.#use(waiting);
     }).catch((error: unknown) => {
       // The dial failed, but the peer came to us meanwhile.

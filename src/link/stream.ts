@@ -377,6 +377,7 @@ export class LinkStream {
   #linger(): Promise<void> | undefined {
     // With a session it has broken: nobody said goodbye.
     if (this.#state === 'ready' && !this.#session) this.#state = 'closing';
+    if (this.#state === 'closing' && this.#agreed?.managed && this.#confirmations.pending > 0) this.#leaving ??= this.#socket.close();
     if (this.#unproven.pending === 0) return undefined;
     this.#leaving ??= new Promise(resolve => {
       this.#init.clock.after(FAREWELL_TIME, () => {

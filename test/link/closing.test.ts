@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Tcp } from '../../src/link/tcp.ts';
 import { quiet } from '../support/quiet.ts';
+import { buildMessage } from '../../src/xmpp/stanza.ts';
 import { acquainted, SimulatedLan } from './fixtures.ts';
+import type { PlainStream } from './plain-peer.ts';
 import { secureCaller } from './secure-caller.ts';
 
 let lan: SimulatedLan;
@@ -66,4 +68,28 @@ describe('once the link is closed', () => {
     await closing;
     expect(a.opened).toEqual([]);
   });
+});
+
+test('what a peer has not confirmed when it says goodbye is not overtaken by what is written over its next stream', async () => {
+  const a = await lan.box(1, 'a');
+  const { key } = await lan.identity();
+  const call = async (): Promise<PlainStream> => {
+    const stream = await secureCaller(lan, a, { key });
+    stream.write("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+    await stream.reads(/<enabled[^>]*>/);
+    return stream;
+  };
+  const say = (body: string): ReturnType<typeof buildMessage> => buildMessage({ type: 'chat', body });
+  const first = await call();
+  const { delivered } = await a.link.send('mallory@h2', say('one'));
+  await first.reads('one');
+  first.write('</stream:stream>');
+  await first.reads('</stream:stream>');
+  const next = await call();
+  // It is given back with the one before it, so that whoever sent both sends them again in their order.
+  await expect(a.link.send('mallory@h2', say('two'))).rejects.toMatchObject({ code: 'disconnected' });
+  await expect(delivered).rejects.toMatchObject({ code: 'disconnected' });
+  await lan.until(() => a.link.peers.describe('mallory@h2')?.connected === true);
+  await a.link.send('mallory@h2', say('one'));
+  expect(await next.reads('one')).not.toContain('two');
 });
