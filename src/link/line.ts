@@ -4,7 +4,8 @@ import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { goesFirst, type KeyedName } from './precedence.ts';
 import type { Session } from './session.ts';
-import type { LinkStream, Sent } from './stream.ts';
+import type { Sent } from './sending.ts';
+import type { LinkStream } from './stream.ts';
 import type { ProvenPeer } from './streams-port.ts';
 
 export interface LineInit {
