@@ -1,107 +1,53 @@
 import { once } from 'node:events';
 import { isIP, type Socket } from 'node:net';
-import type { Limits, Trouble } from '../api.ts';
-import type { Clock } from '../clock.ts';
 import { type ErrorCode, LanpostError } from '../errors.ts';
-import { late } from '../late.ts';
 import { Seldom } from '../seldom.ts';
-import type { Identity } from '../trust/identity.ts';
-import type { Trust } from '../trust/trust.ts';
-import { withHtml } from '../xep/message-body.ts';
-import { attr, type Element, serialize } from '../xmpp/element.ts';
-import { IqCaller, type RequestOptions } from '../xmpp/iq.ts';
+import { attr, type Element } from '../xmpp/element.ts';
+import type { RequestOptions } from '../xmpp/iq.ts';
 import { errorReply } from '../xmpp/stanza.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
-import { isLegal } from '../xml/text.ts';
 import { callersAt } from './callers.ts';
 import { admitted, believed, isChat, type PeerContext } from './context.ts';
 import { Dialer } from './dialer.ts';
 import { Doorman } from './doorman.ts';
 import { HalfReceived } from './half-received.ts';
 import { Line } from './line.ts';
-import { BOX_KEY } from './presence.ts';
 import type { Agreed, Channel, Side, Terms } from './negotiation.ts';
-import type { Peers, Sighting, Standing } from './peers.ts';
+import { OpenStreams } from './open-streams.ts';
+import type { Standing } from './peers.ts';
+import { BOX_KEY } from './presence.ts';
+import { Reception } from './reception.ts';
 import { Refusal } from './refusal.ts';
-import { Sessions } from './sessions.ts';
-import { onLink, type OwnAddress, plainAddress } from './source-address.ts';
+import { Requests } from './requests.ts';
 import type { Sent } from './sending.ts';
+import { Sessions } from './sessions.ts';
+import { plainAddress } from './source-address.ts';
 import type { LinkStream } from './stream.ts';
+import { type Loaded, StreamCode } from './stream-code.ts';
+import type { StreamsInit } from './streams-init.ts';
 import type { Ends, PeerStreams, ProvenPeer } from './streams-port.ts';
-import type { Tcp } from './tcp.ts';
 import { type Far, termsOf } from './terms.ts';
-import type { Timing } from './timing.ts';
-
-export interface StreamsInit {
-  readonly clock: Clock;
-  readonly trouble: (trouble: Trouble) => void;
-  readonly tcp: Tcp;
-  readonly identity: Identity;
-  readonly certificate: () => Promise<string>;
-  readonly trust: Trust;
-  readonly peers: Peers;
-  readonly limits: Pick<Limits, 'streams' | 'stanzaBytes' | 'xmlDepth'>;
-  /** This box's name on the link now. */
-  readonly self: () => string;
-  readonly interfaces: () => readonly { readonly name: string; readonly addresses: readonly OwnAddress[] }[];
-  /** Asks where a peer is now. */
-  readonly resolve: (name: string, ms: number) => Promise<unknown>;
-  /** disco#info of this box. */
-  readonly disco: () => Element;
-  readonly dispatch: (stanza: Element, context: PeerContext) => Promise<Element | undefined>;
-  readonly timing?: Partial<Timing>;
-  readonly roomy?: (() => Promise<void> | undefined) | undefined;
-  /** Whether the owner admits calls from that address, though nobody is announced there. */
-  readonly admits?: (address: string) => boolean;
-  readonly on: {
-    /** What a peer can do, as it says. */
-    disco(name: string, query: Element): void;
-    opened(peer: ProvenPeer): void;
-    closed(peer: ProvenPeer): void;
-    /** What is known of a peer by its streams is different now. */
-    changed(name: string): void;
-    /** A message went there, or came from there. */
-    talked(name: string): void;
-    /** A stream to a peer that is not on the link is in use. */
-    reached(peer: Sighting): void;
-    /** Its stream died without a goodbye, or nobody listens where it said: its records may be stale. */
-    silent(name: string): void;
-  };
-}
+import { worded } from './wording.ts';
 
 const CONNECT_TIME = 3_000;
 /** Trouble a stranger can cause at will is told this often. */
 const TELL_EVERY = 10_000;
-/** How long a key that is only seen keeps its stream when all are taken. */
-const TURN = 60_000;
-/** Bytes of a stanza to a peer whose own limit is not known. */
-const PLAIN_STANZA_BYTES = 1 << 20;
 
 export type Handed = Pick<Sent, 'delivered' | 'taken'>;
 
-/** What streams need: XML, TLS, a certificate. A box that is alone on its link does without. */
-interface StreamCode {
-  readonly stream: typeof import('./stream.ts');
-  readonly negotiation: typeof import('./negotiation.ts');
-  readonly cert: string;
-}
-
-/** Every stream there is, by peer. The one place that answers the door. */
+/** Every stream there is, by peer. */
 export class Streams implements PeerStreams {
   readonly #init: StreamsInit;
   readonly #lines = new Map<string, Line>();
-  readonly #calls = new Map<string, IqCaller>();
-  readonly #all = new Map<LinkStream, string>();
+  readonly #requests: Requests;
+  readonly #all: OpenStreams;
+  readonly #code: StreamCode;
+  readonly #reception: Reception;
   readonly #doorman: Doorman;
   readonly #dialer: Dialer;
   readonly #sessions: Sessions;
   readonly #halfReceived = new HalfReceived<LinkStream>();
   readonly #seldom: Seldom;
-  /** There from the first stream on. */
-  #code: StreamCode | undefined;
-  #loading: Promise<StreamCode> | undefined;
-  /** Callers who came before that, the first of them first. */
-  readonly #waiting = new Set<Socket>();
   #closing = false;
 
   constructor(init: StreamsInit) {
@@ -109,6 +55,20 @@ export class Streams implements PeerStreams {
     this.#doorman = new Doorman(init.clock);
     this.#seldom = new Seldom(init.clock, init.trouble, TELL_EVERY);
     const { clock, tcp, peers, interfaces, trust } = init;
+    const makeRoom = (): boolean => this.#all.makeRoom();
+    const closing = (): boolean => this.#closing;
+    this.#requests = new Requests(clock, (name, iq) => this.send(name, iq));
+    this.#all = new OpenStreams({ clock, trust, most: init.limits.streams, full: message => this.#tell('full', message) });
+    this.#code = new StreamCode(init.certificate);
+    this.#reception = new Reception({
+      peers, interfaces, closing, makeRoom,
+      doorman: this.#doorman,
+      code: this.#code,
+      admits: init.admits,
+      most: init.limits.streams,
+      answer: (code, socket, address, far) => this.#answer(code, socket, address, far),
+      tell: (what, message, code) => this.#tell(what, message, code),
+    });
     this.#sessions = new Sessions({
       clock,
       self: () => ({ name: init.self(), fingerprint: init.identity.fingerprint }),
@@ -120,14 +80,12 @@ export class Streams implements PeerStreams {
       },
     });
     this.#dialer = new Dialer({
-      clock, tcp, peers, interfaces,
+      clock, tcp, peers, interfaces, closing, makeRoom,
       resolve: (name, ms) => init.resolve(name, ms),
-      closing: () => this.#closing,
-      makeRoom: () => this.#makeRoom(),
       streams: () => this.#all,
       silent: name => init.on.silent(name),
       opener: async () => {
-        const code = this.#code ?? await this.#load();
+        const code = this.#code.loaded ?? await this.#code.load();
         return (socket, address, name) => this.#open(code, socket, 'dialled', address, channel => code.negotiation.dial(channel, this.#terms(address), name));
       },
     });
@@ -184,17 +142,7 @@ export class Streams implements PeerStreams {
 
   async request(name: string, iq: Element, options: RequestOptions = {}): Promise<Element> {
     if (this.#closing) throw new LanpostError('closed');
-    const known = this.#calls.get(name);
-    const caller = known ?? new IqCaller({
-      clock: this.#init.clock,
-      send: request => void this.send(name, request).catch((error: unknown) => caller.fail(error instanceof Error ? error : undefined)),
-    });
-    if (!known) this.#calls.set(name, caller);
-    try {
-      return await caller.request(iq, { ...options, to: name });
-    } finally {
-      if (caller.waiting === 0) this.#calls.delete(name);
-    }
+    return this.#requests.ask(name, iq, options);
   }
 
   /** Opens a stream when there is none, and says whose key it has proven. */
@@ -210,9 +158,9 @@ export class Streams implements PeerStreams {
 
   /** Opens a stream to where the owner says a peer is. It says its name itself, under TLS. */
   async call(address: string, far: Far): Promise<ProvenPeer> {
-    const code = this.#code ?? await this.#load();
+    const code = this.#code.loaded ?? await this.#code.load();
     if (this.#closing) throw new LanpostError('closed');
-    if (!this.#makeRoom()) throw new LanpostError('busy', 'Too many streams are open.');
+    if (!this.#all.makeRoom()) throw new LanpostError('busy', 'Too many streams are open.');
     const socket = await this.#init.tcp.connect(address, far.port, CONNECT_TIME);
     if (this.#closing) {
       socket.destroy();
@@ -226,86 +174,18 @@ export class Streams implements PeerStreams {
 
   /** Somebody is at the door. */
   accepted(socket: Socket): void {
-    const address = plainAddress(socket.remoteAddress ?? '');
-    const own = this.#init.interfaces().flatMap(({ addresses }) => addresses);
-    socket.on('error', () => undefined); // until the stream takes it over; a caller that hangs up is no trouble
-    const near = onLink(address, own);
-    if (this.#closing || !(near || this.#init.admits?.(address)) || !this.#doorman.admits(address)) {
-      socket.destroy();
-      this.#tell('refused', `a connection from ${address} was refused: not on this link, too many, or too often`);
-      return;
-    }
-    socket.once('close', () => {
-      this.#waiting.delete(socket);
-      this.#doorman.left(address);
-    });
-    // A link may carry no multicast: then who is admitted is a peer there as it would be elsewhere.
-    const announced = near && (this.#init.peers.at(address).length > 0 || this.#init.admits?.(address) !== true);
-    const far: Far | undefined = announced ? undefined : { host: address, port: 0, via: { kind: 'caller' } };
-    if (this.#code) {
-      this.#answer(socket, address, this.#code, far);
-      return;
-    }
-    this.#wait(socket);
-    this.#load().then(code => this.#answer(socket, address, code, far), (error: unknown) => {
-      socket.destroy();
-      this.#tell('stream', error instanceof Error ? error.message : String(error), 'unsupported');
-    });
+    this.#reception.accepted(socket);
   }
 
-  /** What the caller says meanwhile waits in the socket. No more of them than streams: the oldest gives way. */
-  #wait(socket: Socket): void {
-    const [oldest] = this.#waiting;
-    if (oldest && this.#waiting.size >= this.#init.limits.streams) {
-      this.#waiting.delete(oldest);
-      oldest.destroy();
-      this.#tell('full', `${this.#init.limits.streams} callers are waiting; the first of them was turned away`);
-    }
-    this.#waiting.add(socket);
-  }
-
-  #answer(socket: Socket, address: string, code: StreamCode, far: Far | undefined): void {
-    this.#waiting.delete(socket);
-    if (this.#closing || socket.destroyed || !this.#makeRoom()) {
-      socket.destroy();
-      return;
-    }
+  #answer(code: Loaded, socket: Socket, address: string, far: Far | undefined): void {
     const { accept, instanceName } = code.negotiation;
     const callers = async (from: string | undefined): Promise<readonly string[]> => (far ? [instanceName(from)] : callersAt(this.#init.peers, from, address));
     this.#open(code, socket, 'accepted', address, channel => accept(channel, this.#terms(address, far), callers), far);
   }
 
-  #load(): Promise<StreamCode> {
-    this.#loading ??= this.#loadOnce().finally(() => { this.#loading = undefined; });
-    return this.#loading;
-  }
-
-  async #loadOnce(): Promise<StreamCode> {
-    const [stream, negotiation] = await late('What speaks with peers', () => Promise.all([import('./stream.ts'), import('./negotiation.ts')]));
-    this.#code = { stream, negotiation, cert: await this.#init.certificate() };
-    return this.#code;
-  }
-
-  /**
-   * Addresses on a link are free, and so are keys: whoever takes all the streams must not lock out the others. The
-   * oldest that has shown no key gives way, then the oldest whose key nobody vouched for and that had its turn.
-   */
-  #makeRoom(): boolean {
-    const { limits, trust, clock } = this.#init;
-    if (this.#all.size < limits.streams) return true;
-    const streams = [...this.#all.keys()];
-    const least = streams.find(({ fingerprint }) => fingerprint === undefined) 
-      ?? streams.find(({ fingerprint, since }) => trust.level(fingerprint) !== 'paired' && clock.mono() - since > TURN);
-    this.#tell('full', `all ${limits.streams} streams are taken; ${least ? 'the oldest of a stranger was ended' : 'a call was refused'}`);
-    if (!least) return false;
-    this.#all.delete(least);
-    least.destroy(new LanpostError('busy', 'Too many streams are open, and this one belonged to a stranger.'));
-    return true;
-  }
-
   async close(): Promise<void> {
     this.#closing = true;
-    for (const caller of this.#calls.values()) caller.fail(new LanpostError('closed'));
+    this.#requests.failAll(new LanpostError('closed'));
     for (const line of this.#lines.values()) line.abandon(new LanpostError('closed'));
     await this.hangUp();
   }
@@ -319,7 +199,7 @@ export class Streams implements PeerStreams {
   /** Ends every stream; they are opened anew when they are needed, under the name the box has then. */
   async hangUp(): Promise<void> {
     this.#sessions.close();
-    await Promise.all([...this.#all.keys()].map(stream => stream.close()));
+    await this.#all.close();
   }
 
   #line(name: string): Line {
@@ -332,7 +212,7 @@ export class Streams implements PeerStreams {
       giveUp: session => this.#sessions.end(session),
       self: () => ({ name: self(), fingerprint: identity.fingerprint }),
       reach: () => this.#dialer.reach(line).finally(() => setImmediate(() => this.#tidy(line))),
-      on: { opened: peer => on.opened(peer), closed: peer => on.closed(peer), unanswered: () => this.#calls.get(name)?.fail(), changed: () => on.changed(name) },
+      on: { opened: peer => on.opened(peer), closed: peer => on.closed(peer), unanswered: () => this.#requests.fail(name), changed: () => on.changed(name) },
     });
     this.#lines.set(name, line);
     return line;
@@ -344,13 +224,7 @@ export class Streams implements PeerStreams {
 
   #worded(name: string, stanza: Element): string {
     const box = this.#init.peers.get(name)?.claims.box ?? this.#lines.get(name)?.proven !== undefined;
-    stanza.attrs['from'] = this.#init.self();
-    stanza.attrs['to'] = name;
-    const text = serialize(box || stanza.getName() !== 'message' ? stanza : withHtml(stanza));
-    if (!isLegal(text)) throw new LanpostError('invalid-value', 'The stanza holds a character that XML cannot carry.');
-    const most = box ? this.#init.limits.stanzaBytes : PLAIN_STANZA_BYTES;
-    if (Buffer.byteLength(text) > most) throw new LanpostError('too-large', `A stanza to ${name} may have ${most} bytes.`);
-    return text;
+    return worded(stanza, { from: this.#init.self(), to: name, box, stanzaBytes: this.#init.limits.stanzaBytes });
   }
 
   /** With whoever is at the other end of a connection to or from that address. */
@@ -360,7 +234,7 @@ export class Streams implements PeerStreams {
     return termsOf({ ...this.#init, holder, renamed, sessions: this.#sessions }, address, far);
   }
 
-  #open(code: StreamCode, socket: Socket, side: Side, address: string, agree: (channel: Channel) => Promise<Agreed>, far?: Far): { stream: LinkStream; opened: Promise<Error | undefined> } {
+  #open(code: Loaded, socket: Socket, side: Side, address: string, agree: (channel: Channel) => Promise<Agreed>, far?: Far): { stream: LinkStream; opened: Promise<Error | undefined> } {
     const { clock, identity, limits, timing, trust } = this.#init;
     let settle: (reason: Error | undefined) => void;
     const opened = new Promise<Error | undefined>(resolve => { settle = resolve; });
@@ -395,7 +269,7 @@ export class Streams implements PeerStreams {
         },
       },
     });
-    this.#all.set(stream, address);
+    this.#all.add(stream, address);
     return { stream, opened };
   }
 
@@ -405,13 +279,13 @@ export class Streams implements PeerStreams {
   }
 
   #closed(stream: LinkStream, reason: Error | undefined): void {
-    this.#all.delete(stream);
+    this.#all.remove(stream);
     const name = stream.agreed?.peer;
     if (reason instanceof Refusal && reason.kind !== 'peer' && reason.kind !== 'refused') this.#tell(reason.kind, reason.message, reason.kind === 'impostor' ? 'impostor' : undefined);
     if (name === undefined) return;
     const line = this.#lines.get(name);
     line?.remove(stream);
-    if (!line?.active && !line?.broken) this.#calls.get(name)?.fail();
+    if (!line?.active && !line?.broken) this.#requests.fail(name);
     if (line) this.#tidy(line);
     if (!stream.parted) this.#init.on.silent(name);
   }
@@ -419,7 +293,7 @@ export class Streams implements PeerStreams {
   #received(stream: LinkStream, stanza: Element): Promise<Element | undefined> {
     const agreed = stream.agreed;
     const message = agreed && believed(stanza, agreed.peer, this.#init.self());
-    if (!agreed || !message || this.#calls.get(agreed.peer)?.receive(message)) return Promise.resolve(undefined);
+    if (!agreed || !message || this.#requests.receive(agreed.peer, message)) return Promise.resolve(undefined);
     this.#init.on.talked(agreed.peer);
     const { fingerprint } = stream;
     const context: PeerContext = {
