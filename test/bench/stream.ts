@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadCertificate, loadIdentity } from '../../src/trust/identity.ts';
 import { startBox } from '../support/box.ts';
-import { type JsonLines, readJsonLines } from '../support/json-lines.ts';
+import { readJsonLines } from '../support/json-lines.ts';
 import { createLan } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
 import { inMs, inTurns, median, perSecond, type Row } from './figures.ts';
+import { order } from './order.ts';
 
 const ROUNDS = 6;
 const CLIENT = fileURLToPath(new URL('stream-load.js', import.meta.url));
@@ -65,10 +66,4 @@ export async function benchStream(): Promise<Row[]> {
     await lan.down();
     rmSync(dir, { recursive: true, force: true });
   }
-}
-
-function order(client: { readonly stdin: NodeJS.WritableStream }, said: JsonLines<Answer>, what: object): Promise<Answer> {
-  const after = said.lines.length;
-  client.stdin.write(`${JSON.stringify(what)}\n`);
-  return said.wait(() => true, { after, timeout: 120_000 });
 }

@@ -2,18 +2,19 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type JsonLines, readJsonLines } from '../support/json-lines.ts';
-import { createLan } from '../support/lan.ts';
-import { needs } from '../support/needs.ts';
-import { inMs, inTurns, median, perSecond, type Row } from './figures.ts';
+import { readJsonLines } from '../../support/json-lines.ts';
+import { createLan } from '../../support/lan.ts';
+import { needs } from '../../support/needs.ts';
+import { inMs, inTurns, median, perSecond, type Row } from '../figures.ts';
+import { order } from '../order.ts';
 
 const ROUNDS = 7;
-const LOAD = fileURLToPath(new URL('link-load.js', import.meta.url));
+const LOAD = fileURLToPath(new URL('latency-load.js', import.meta.url));
 const PORT = 7777;
 interface Answer { readonly perSecond: number; readonly p50: number; readonly p99: number }
 
 /** Messages between two boxes, two processes on a private Ethernet, from `send` to `delivered`, against raw TLS with the same bytes. */
-export async function benchLink(): Promise<Row[]> {
+export async function benchLatency(): Promise<Row[]> {
   if (!needs('root')) return [{ what: 'messages between two boxes, against raw TLS', ours: 'not measured', peer: 'needs root' }];
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-bench-'));
   const lan = await createLan(2);
@@ -52,10 +53,4 @@ export async function benchLink(): Promise<Row[]> {
     await lan.down();
     rmSync(dir, { recursive: true, force: true });
   }
-}
-
-function order(client: { readonly stdin: NodeJS.WritableStream }, said: JsonLines<Answer>, what: object): Promise<Answer> {
-  const after = said.lines.length;
-  client.stdin.write(`${JSON.stringify(what)}\n`);
-  return said.wait(() => true, { after, timeout: 120_000 });
 }

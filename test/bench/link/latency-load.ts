@@ -4,8 +4,8 @@ import { fdatasync, openSync, write } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { connect, createServer, type TLSSocket } from 'node:tls';
-import { createBox } from '../../src/index.ts';
-import { loadCertificate, loadIdentity } from '../../src/trust/identity.ts';
+import { createBox } from '../../../src/index.ts';
+import { loadCertificate, loadIdentity } from '../../../src/trust/identity.ts';
 
 interface Config { readonly dir: string; readonly name: string; readonly peer: string; readonly raw: { readonly host: string; readonly port: number; readonly listens: boolean } }
 interface Order { readonly kind: 'message' | 'raw' | 'sync'; readonly inFlight: number; readonly count: number }
