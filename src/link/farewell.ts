@@ -4,7 +4,7 @@ import type { Carried } from './carried.ts';
 import type { Unproven } from './unproven.ts';
 
 /** How long after a peer's farewell the answer of its system to what crossed that is waited for. */
-const FAREWELL_TIME = 200;
+const RESET_TIME = 200;
 
 export interface FarewellInit {
   readonly socket: XmppSocket;
@@ -52,7 +52,7 @@ export class Farewell {
     if (closing && carried.managed && carried.confirmations.pending > 0) this.#leaving ??= socket.close();
     if (unproven.pending === 0) return undefined;
     this.#leaving ??= new Promise(resolve => {
-      clock.after(FAREWELL_TIME, () => {
+      clock.after(RESET_TIME, () => {
         // When it fails the connection is over, and what is unproven with it.
         socket.socket.write(' ', error => {
           if (!error) unproven.taken();
