@@ -200,7 +200,7 @@ export class Intake {
 
   #failed(doing: string, wanted: Wanted, error: unknown): void {
     const where = this.#parts.nameOf(wanted.fingerprint) ?? wanted.fingerprint.slice(0, 16);
-    this.#parts.trouble({ kind: 'link.intake', message: `${doing} ${wanted.filter} at ${where}: ${error instanceof Error ? error.message : String(error)}` });
+    this.#seldom.tell({ kind: 'link.intake', message: `${doing} ${wanted.filter} at ${where}: ${error instanceof Error ? error.message : String(error)}` });
   }
 
   /** Asks again for all that is wanted of the peer, which is harmless; gives what it refuses. */

@@ -76,6 +76,24 @@ describe('a peer is fed', () => {
     await again.close();
   });
 
+  test('a feeder that takes back all it had granted is told of once, however much was wanted of it', async () => {
+    const database = new MemoryDatabase();
+    const reader = await serviceBox(lan, 5, 'reader', { database });
+    await known(reader, a);
+    await a.trust.allow(reader.identity.fingerprint, 'read', '#');
+    for (let i = 0; i < 20; i += 1) {
+      const subscription = reader.service.subscribe(a.link.name, `t/${i}`, { durable: `r${i}` });
+      await subscription.ready;
+      await subscription.close();
+    }
+    await reader.close();
+    await a.service.revoke(reader.identity.fingerprint);
+    const again = await serviceBox(lan, 5, 'reader', { database, identity: reader.identity });
+    await lan.until(() => again.troubles.length > 0);
+    await quiet();
+    expect(again.troubles.filter(({ kind }) => kind === 'link.intake')).toHaveLength(1);
+  });
+
   test('what its feeder lost of every topic is told once, in a topic that it reads', async () => {
     await a.trust.allow(b.identity.fingerprint, 'read', 'p/#');
     const subscription = b.service.subscribe(a.link.name, 'p/#', { durable: 'r', from: 'start' });
