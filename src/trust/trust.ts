@@ -96,8 +96,9 @@ export class Trust {
     return this.#entry(fingerprint, row);
   }
 
+  /** A key that has been forgotten for others is a key all the same, and its stream may be open yet. */
   level(fingerprint: string | undefined): TrustLevel {
-    return (fingerprint === undefined ? undefined : this.#rows.get(fingerprint)?.level) ?? 'none';
+    return fingerprint === undefined ? 'none' : this.#rows.get(fingerprint)?.level ?? 'seen';
   }
 
   /** The key that held the name last. */

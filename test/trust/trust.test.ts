@@ -34,6 +34,18 @@ describe('trust', () => {
     expect(trust.list()).toMatchObject([{ level: 'seen', grants: [] }]);
   });
 
+  test('a key that was forgotten for others, as its stream may be open yet, is none without a key', async () => {
+    const { trust } = trustFixture({ seenKeys: 2 });
+    await trust.allow('class:seen', 'read', 'a');
+    await trust.allow('class:plain', 'write', 'a');
+    trust.seen(spki('b'), 'b@h2');
+    for (const other of ['c', 'd', 'e']) trust.seen(spki(other), `${other}@h3`);
+    expect(trust.list().map(({ fingerprint }) => fingerprint)).not.toContain(fp('b'));
+    expect(trust.level(fp('b'))).toBe('seen');
+    expect(trust.may(fp('b'), 'read', 'a')).toBe(true);
+    expect(trust.may(fp('b'), 'write', 'a')).toBe(false);
+  });
+
   describe('what a peer may', () => {
     const all = ['chat', 'read', 'write', 'files'] as const;
     const may = (trust: Trust, who: string | undefined): string[] => all.filter(right => trust.may(who, right, right === 'read' || right === 'write' ? 'a/b' : undefined));
