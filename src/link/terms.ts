@@ -53,10 +53,17 @@ export function termsOf(parts: TermsParts, address: string, far?: Far): Terms {
   };
 }
 
+/** Hex digits of a key that are put behind a name which somebody else has. */
+const MARK = 8;
+
 /** Names are labels, and somebody here may have this one already: what tells them apart is the key. */
 function farName({ self, identity, trust, peers, holder }: TermsParts, said: string, fingerprint: string, address: string): string {
   if (said === self() && fingerprint === identity.fingerprint) throw new Refusal('refused', 'conflict', 'that is this box itself');
-  const known = holder(said) ?? trust.holder(said);
-  const same = known === undefined ? peers.isAt(said, address) : known === fingerprint;
-  return said === self() || (peers.get(said) && !same) ? `${said} (${fingerprint.slice(0, 8)})` : said;
+  const isTaken = (name: string): boolean => {
+    const known = holder(name) ?? trust.holder(name);
+    const same = known === undefined ? peers.isAt(name, address) : known === fingerprint;
+    return name === self() || (peers.get(name) !== undefined && !same);
+  };
+  // Whoever knows the key can announce that name, too; but none as long as with all of it (RFC 6763 §4.1.1).
+  return [said, `${said} (${fingerprint.slice(0, MARK)})`].find(name => !isTaken(name)) ?? `${said} (${fingerprint})`;
 }

@@ -168,6 +168,23 @@ describe('what somebody elsewhere may not', () => {
     expect([far.messages.map(({ body }) => body), near.messages.map(({ body }) => body)]).toEqual([['far'], ['near']]);
   });
 
+  test('be taken for somebody on this link who calls himself as it would be told apart', async () => {
+    const a = await lan.box(1, 'twin', { host: 'pi', ...offLink({ accept: ['10.79.0.0/16'] }) });
+    const identity = await lan.identity();
+    const digits = identity.fingerprint.slice(0, 8);
+    const near = await lan.box(2, 'other', { host: 'pi' });
+    const squatter = await lan.box(3, 'other', { host: `pi (${digits})` });
+    await acquainted(a, near, squatter);
+    await (await a.link.send(squatter.name, say('squatter'))).delivered;
+    const far = await lan.box(1001, 'other', { host: 'pi', identity, ...offLink({ peers: [`10.77.0.1:${portOf(a)}`] }) });
+    await lan.until(() => a.opened.length === 2);
+    const name = a.link.nameOf(identity.fingerprint) ?? '';
+    expect(name).not.toBe(squatter.name);
+    await (await a.link.send(name, say('far'))).delivered;
+    await (await a.link.send(squatter.name, say('squatter'))).delivered;
+    expect([far.messages.map(({ body }) => body), squatter.messages.map(({ body }) => body)]).toEqual([['far'], ['squatter', 'squatter']]);
+  });
+
   test('take the name of this box, or be this box', async () => {
     const a = await lan.box(1, 'a', { host: 'pi', ...offLink({ accept: ['10.79.0.0/16'] }) });
     const other = await lan.box(1001, 'a', { host: 'pi', ...offLink({ peers: [`10.77.0.1:${portOf(a)}`] }) });
