@@ -308,15 +308,19 @@ export class Line {
     else void this.#keep(old, young);
   }
 
-  /** What is unconfirmed on the old one comes first, so that nothing overtakes it. */
+  /** What is unconfirmed on the old one, and on those before it, comes first, so that nothing overtakes it. */
   #replace(old: LinkStream, young: LinkStream): void {
     this.#active = young;
-    this.#hold(old.settled(SETTLE), settled => {
-      // What it has not confirmed by now must be sent again, and before anything newer: `remove` sees to it.
-      if (!settled && this.#streams.has(old)) return old.destroy(new LanpostError('timeout', 'The peer opened another stream, and confirms nothing on this one.'));
+    const before = [...this.#streams.keys()].filter(one => one === old || (one !== young && one.unconfirmed > 0 && this.#twins(one, young)));
+    const settling = before.map(async one => ({ one, settled: await one.settled(SETTLE) }));
+    this.#hold(Promise.all(settling), outcomes => {
+      // What they have not confirmed by now must be sent again, and before anything newer: `remove` sees to it.
+      const dead = outcomes.filter(({ one, settled }) => !settled && this.#streams.has(one));
+      for (const { one } of dead) one.destroy(new LanpostError('timeout', 'The peer opened another stream, and confirms nothing on this one.'));
+      if (dead.length > 0) return;
       const next = young.ready ? young : this.#newest();
       if (next) this.#use(next);
-      if (old !== next) void old.close();
+      for (const one of before) if (one !== next) void one.close();
     });
   }
 
@@ -351,10 +355,8 @@ export class Line {
     for (const stream of this.#streams.keys()) {
       const left = [...this.#streams.keys()].filter(({ leaving }) => leaving !== undefined).length;
       if (this.#streams.size - left <= STREAMS && left <= LEFT) return;
-      if (stream !== this.#active && (!stream.leaving || left > LEFT)) {
-        this.#streams.delete(stream);
-        stream.destroy();
-      }
+      // What it had not confirmed is sent again first: `remove` sees to it.
+      if (stream !== this.#active && (!stream.leaving || left > LEFT)) stream.destroy();
     }
   }
 }

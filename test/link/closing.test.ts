@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Tcp } from '../../src/link/tcp.ts';
 import { quiet } from '../support/quiet.ts';
 import { buildMessage } from '../../src/xmpp/stanza.ts';
-import { acquainted, SimulatedLan } from './fixtures.ts';
+import { acquainted, SimulatedLan, type TestBox } from './fixtures.ts';
 import type { PlainStream } from './plain-peer.ts';
 import { secureCaller } from './secure-caller.ts';
 
@@ -70,26 +70,46 @@ describe('once the link is closed', () => {
   });
 });
 
-test('what a peer has not confirmed when it says goodbye is not overtaken by what is written over its next stream', async () => {
-  const a = await lan.box(1, 'a');
-  const { key } = await lan.identity();
-  const call = async (): Promise<PlainStream> => {
-    const stream = await secureCaller(lan, a, { key });
-    stream.write("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
-    await stream.reads(/<enabled[^>]*>/);
-    return stream;
-  };
+describe('what a peer has not confirmed is not overtaken by what is written over its next stream', () => {
   const say = (body: string): ReturnType<typeof buildMessage> => buildMessage({ type: 'chat', body });
-  const first = await call();
-  const { delivered } = await a.link.send('mallory@h2', say('one'));
-  await first.reads('one');
-  first.write('</stream:stream>');
-  await first.reads('</stream:stream>');
-  const next = await call();
-  // It is given back with the one before it, so that whoever sent both sends them again in their order.
-  await expect(a.link.send('mallory@h2', say('two'))).rejects.toMatchObject({ code: 'disconnected' });
-  await expect(delivered).rejects.toMatchObject({ code: 'disconnected' });
-  await lan.until(() => a.link.peers.describe('mallory@h2')?.connected === true);
-  await a.link.send('mallory@h2', say('one'));
-  expect(await next.reads('one')).not.toContain('two');
+  const caller = async (): Promise<{ a: TestBox; call: () => Promise<PlainStream> }> => {
+    const a = await lan.box(1, 'a');
+    const { key } = await lan.identity();
+    return {
+      a,
+      call: async () => {
+        const stream = await secureCaller(lan, a, { key });
+        stream.write("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+        await stream.reads(/<enabled[^>]*>/);
+        return stream;
+      },
+    };
+  };
+  /** Both are given back, so that whoever sent them sends them again in their order. */
+  const expectOrder = async (a: TestBox, next: PlainStream, delivered: Promise<void> | undefined): Promise<void> => {
+    await expect(a.link.send('mallory@h2', say('two'))).rejects.toMatchObject({ code: 'disconnected' });
+    await expect(delivered).rejects.toMatchObject({ code: 'disconnected' });
+    await lan.until(() => a.link.peers.describe('mallory@h2')?.connected === true);
+    await a.link.send('mallory@h2', say('one'));
+    expect(await next.reads('one')).not.toContain('two');
+  };
+
+  test('when it said goodbye', async () => {
+    const { a, call } = await caller();
+    const first = await call();
+    const { delivered } = await a.link.send('mallory@h2', say('one'));
+    await first.reads('one');
+    first.write('</stream:stream>');
+    await first.reads('</stream:stream>');
+    await expectOrder(a, await call(), delivered);
+  });
+
+  test('when it opens one after the other', async () => {
+    const { a, call } = await caller();
+    const first = await call();
+    const { delivered } = await a.link.send('mallory@h2', say('one'));
+    await first.reads('one');
+    await call();
+    await expectOrder(a, await call(), delivered);
+  });
 });
