@@ -64,7 +64,9 @@ export class Missed {
     const miss = this.#missed.get(key);
     if (!miss) return;
     this.#missed.delete(key);
-    for (const address of miss.addresses) this.#hosts.delete(address);
+    // Others may be missed at the same host.
+    const elsewhere = new Set([...this.#missed.values()].flatMap(({ addresses }) => addresses));
+    for (const address of miss.addresses) if (!elsewhere.has(address)) this.#hosts.delete(address);
     if (this.#missed.size === 0) this.#due = Infinity;
   }
 
