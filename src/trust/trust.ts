@@ -40,6 +40,11 @@ function standing({ tenure }: Row): number {
   return tenure && isEarned(tenure) ? 1 : 0;
 }
 
+/** What it goes by. */
+function nameOf({ names, label }: Row): string {
+  return names[0] ?? label;
+}
+
 const PREFIX = 'trust/';
 const SEEN_KEYS = 256;
 const NAMES_PER_KEY = 8;
@@ -67,10 +72,8 @@ export class Trust {
     const stored: [string, Row][] = [];
     for (const [key, value] of init.registry.entries(PREFIX)) if (isRow(value)) stored.push([key.slice(PREFIX.length), value]);
     stored.sort(([, a], [, b]) => a.lastSeen - b.lastSeen);
-    for (const [fingerprint, row] of stored) {
-      this.#rows.set(fingerprint, { ...row, names: [...row.names], grants: [...row.grants], denials: [...row.denials ?? []] });
-      for (const name of row.names) this.#holders.set(name, fingerprint);
-    }
+    for (const [fingerprint, row] of stored) this.#rows.set(fingerprint, { ...row, names: [...row.names], grants: [...row.grants], denials: [...row.denials ?? []] });
+    this.#recall();
   }
 
   /** A stream has proven that whoever is called `name` holds this key; `box`: and is announced as a box, there. Grants nothing. */
@@ -146,9 +149,7 @@ export class Trust {
   async allow(who: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules> {
     const grant = checkedGrant(right, filter);
     if (isClass(who)) return this.#classes.say(who, 'grants', grant);
-    const row = this.#row(who);
-    say(row, 'grants', grant);
-    return this.#vouch(who, row);
+    return this.#vouch(who, this.#row(who), row => say(row, 'grants', grant));
   }
 
   /** Vouches for nobody. A key of which something is denied is not forgotten. */
@@ -157,6 +158,8 @@ export class Trust {
     if (isClass(who)) return this.#classes.say(who, 'denials', grant);
     const row = this.#row(who);
     say(row, 'denials', grant);
+    const name = nameOf(row);
+    if (name !== '' && !this.#holders.has(name)) this.#hold(name, who, row);
     return this.#keep(who, row);
   }
 
@@ -169,14 +172,21 @@ export class Trust {
     return this.#rows.get(fingerprint) ?? { names: [], label: '', level: 'seen', grants: [], denials: [], lastSeen: this.#init.clock.wall() };
   }
 
-  async #vouch(fingerprint: string, row: Row): Promise<TrustEntry> {
+  /** A key that is vouched for holds the name it goes by, also when that was taken from it before. */
+  async #vouch(fingerprint: string, row: Row, change: (row: Row) => void = () => undefined): Promise<TrustEntry> {
+    const name = nameOf(row);
+    if (this.impostor(name, fingerprint) === 'impostor') throw new LanpostError('conflict', `${name} is the name of another key that is paired; revoke that one first.`);
+    change(row);
     row.level = 'paired';
+    if (name !== '') this.#hold(name, fingerprint, row);
     return this.#keep(fingerprint, row);
   }
 
+  /** With those whose names it took. */
   async #keep(fingerprint: string, row: Row): Promise<TrustEntry> {
     this.#rows.set(fingerprint, row);
-    await this.#write([fingerprint]);
+    this.#dirty.add(fingerprint);
+    await this.#flush();
     return this.#entry(fingerprint, row);
   }
 
@@ -217,6 +227,18 @@ export class Trust {
     await this.#flush();
   }
 
+  /** Who holds which name, of what is stored. A name that two rows have, when the last of them was not written, is the paired key's, or who was seen last. */
+  #recall(): void {
+    const rows = [...this.#rows].toReversed();
+    for (const level of ['paired', 'seen'] as const) {
+      for (const [fingerprint, row] of rows) {
+        if (row.level !== level) continue;
+        row.names = row.names.filter(name => !this.#holders.has(name));
+        for (const name of row.names) this.#holders.set(name, fingerprint);
+      }
+    }
+  }
+
   #hold(name: string, fingerprint: string, row: Row): void {
     const before = this.#holders.get(name);
     if (before !== undefined && before !== fingerprint) this.#release(name, before);
@@ -252,7 +274,7 @@ export class Trust {
   }
 
   #entry(fingerprint: string, row: Row): TrustEntry {
-    return { name: row.names[0] ?? row.label, fingerprint, level: row.level, grants: [...row.grants], denials: [...row.denials], lastSeen: row.lastSeen };
+    return { name: nameOf(row), fingerprint, level: row.level, grants: [...row.grants], denials: [...row.denials], lastSeen: row.lastSeen };
   }
 
   #later(fingerprint: string): void {

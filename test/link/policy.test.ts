@@ -99,3 +99,21 @@ test('nobody but who was sent a letter can say that it is refused', async () => 
   release();
   await expect(receipt.delivered).resolves.toBeUndefined();
 });
+
+describe('a peer that is allowed something again by its name, over the stream it has', () => {
+  test('is protected by that name as before: it can be revoked by it, mail is held for it, and it is not spoken to in the clear', async () => {
+    const { name } = b.link;
+    await b.link.prove(a.link.name);
+    for (let round = 0; round < 2; round += 1) {
+      await a.service.allow(name, 'read', 'public/#');
+      expect(a.trust.impostor(name, 'f'.repeat(64))).toBe('impostor');
+      expect(a.trust.insists(name, [])).toBe(true);
+      await a.service.revoke(name);
+      await expect(a.service.revoke(name)).rejects.toMatchObject({ code: 'not-found' });
+    }
+    await a.service.allow(name, 'read', 'public/#');
+    await b.close();
+    await lan.until(() => a.link.peers.get(name) === undefined);
+    expect(await a.mail.state((await a.mail.send(`link:${name}`, 'for later')).id)).toBe('accepted');
+  });
+});

@@ -155,6 +155,79 @@ describe('trust', () => {
     expect(trust.impostor('b@h2', fp('m'))).toBe('ok');
   });
 
+  describe('a key whose name was taken away with its rights', () => {
+    const revoked = async (): Promise<ReturnType<typeof trustFixture>> => {
+      const fixture = trustFixture();
+      fixture.trust.seen(spki('b'), 'b@h2');
+      await fixture.trust.allow(fp('b'), 'read', 'a');
+      await fixture.trust.revoke(fp('b'));
+      expect([fixture.trust.find('b@h2'), fixture.trust.insists('b@h2', [])]).toEqual([undefined, false]);
+      return fixture;
+    };
+    const standing = (trust: Trust): unknown =>
+      [trust.find('b@h2')?.fingerprint, trust.level(trust.holder('b@h2')), trust.impostor('b@h2', fp('m')), trust.insists('b@h2', []), trust.passedOn('b@h2')];
+    const HOLDS = [fp('b'), 'paired', 'impostor', true, false];
+
+    test.each([
+      ['allowed something', (trust: Trust) => trust.allow(fp('b'), 'read', 'a')],
+      ['paired', (trust: Trust) => trust.pair(fp('b'))],
+    ] as const)('has it again when it is %s, without a new stream, also after a restart', async (_, vouch) => {
+      const { trust, registry } = await revoked();
+      await vouch(trust);
+      expect(standing(trust)).toEqual(HOLDS);
+      // Durable by now, not a second later.
+      expect(standing(trustFixture({ registry }).trust)).toEqual(HOLDS);
+      await trust.revoke(fp('b'));
+      await vouch(trust);
+      expect(standing(trust)).toEqual(HOLDS);
+    });
+
+    test('has it again when it is denied something, unless somebody else has it now; that vouches for nobody', async () => {
+      const { trust, registry } = await revoked();
+      await trust.deny(fp('b'), 'chat');
+      for (const one of [trust, trustFixture({ registry }).trust]) {
+        expect(one.find('b@h2')).toMatchObject({ fingerprint: fp('b'), level: 'seen' });
+        expect(one.impostor('b@h2', fp('m'))).toBe('renamed');
+      }
+      await trust.revoke(fp('b'));
+      trust.seen(spki('m'), 'b@h2');
+      await trust.deny(fp('b'), 'chat');
+      expect(trust.holder('b@h2')).toBe(fp('m'));
+    });
+
+    test('takes it from a key that is only seen, which does not have it after a restart either', async () => {
+      const { trust, registry } = await revoked();
+      trust.seen(spki('m'), 'b@h2');
+      await trust.pair(fp('b'));
+      expect(standing(trust)).toEqual(HOLDS);
+      const { trust: again } = trustFixture({ registry });
+      expect(standing(again)).toEqual(HOLDS);
+      await again.revoke(fp('m'));
+      expect(standing(again)).toEqual(HOLDS);
+    });
+
+    test('does not take it from one that is paired, and is not vouched for then', async () => {
+      const { trust } = await revoked();
+      trust.seen(spki('m'), 'b@h2');
+      await trust.pair(fp('m'));
+      for (const vouch of [trust.pair(fp('b')), trust.allow(fp('b'), 'write', 'b')]) await expect(vouch).rejects.toMatchObject({ code: 'conflict' });
+      expect(trust.list().find(({ fingerprint }) => fingerprint === fp('b'))).toMatchObject({ level: 'seen', grants: [] });
+      await trust.revoke(fp('m'));
+      await trust.pair(fp('b'));
+      expect(standing(trust)).toEqual(HOLDS);
+    });
+  });
+
+  test('a name that two stored rows have is the paired key\'s', () => {
+    const registry = memoryRegistry();
+    const row = (level: string, lastSeen: number): object => ({ names: ['b@h2'], label: 'b@h2', level, grants: [], denials: [], lastSeen });
+    registry.rows.set(`trust/${fp('b')}`, row('paired', 1)).set(`trust/${fp('m')}`, row('seen', 2));
+    const { trust } = trustFixture({ registry });
+    expect(trust.holder('b@h2')).toBe(fp('b'));
+    trust.seen(spki('m'), 'm@h3');
+    expect(trust.impostor('b@h2', fp('m'))).toBe('impostor');
+  });
+
   test('a name of a key that was only seen passes on', () => {
     const { trust } = trustFixture();
     trust.seen(spki('b'), 'b@h2');
