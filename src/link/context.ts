@@ -9,6 +9,7 @@ import { NS_SI } from '../xep/si.ts';
 import { NS_VERSION } from '../xep/version.ts';
 import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';
 import { iqPayload, stanzaKind } from '../xmpp/stanza.ts';
+import type { Ends } from './streams-port.ts';
 
 /** What the stream has proven of whoever sent a stanza. The only `from` there is. */
 export interface PeerContext {
@@ -19,6 +20,8 @@ export interface PeerContext {
   readonly fingerprint?: string;
   readonly trust: TrustLevel;
   readonly tls: boolean;
+  /** Of the stream that it came over; undefined when that has gone, or is in the clear. */
+  readonly ends?: () => Ends | undefined;
 }
 
 /** What may be asked by somebody who has shown no key. */

@@ -1,11 +1,13 @@
 // Pairing: both owners open a window for the other box, the boxes agree on words, and each
 // owner says whether the words are the same. Commit, then reveal: whoever relays between two boxes with
-// keys of his own gets one guess a try, and cannot search for nonces that make the words alike.
+// keys of his own gets one guess a try, and cannot search for nonces that make the words alike. Nor for connections
+// that do: an attempt belongs to the stream on which it was committed to.
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { PairingEvent, TrustEntry } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { EventSource } from '../event-stream.ts';
+import { fingerprintOf } from '../trust/fingerprint.ts';
 import { commitment, NONCE_BYTES, pairingWords } from '../trust/pairing-words.ts';
 import { buildStep, nonceElement, noWindow, parseNonce, parseStep, type PairingStep } from '../xep/pairing.ts';
 import type { Element } from '../xmpp/element.ts';
@@ -29,9 +31,13 @@ export interface PairingsParts {
   readonly pair: (fingerprint: string) => Promise<TrustEntry>;
 }
 
-type Attempt =
-  | { readonly role: 'first'; readonly nonce: Uint8Array; theirs?: Uint8Array }
-  | { readonly role: 'second'; readonly nonce: Uint8Array; readonly commitment: Uint8Array };
+interface Attempt {
+  readonly nonce: Uint8Array;
+  /** Of the stream in use when it began: no other makes its words. */
+  readonly ends: Ends;
+  /** What the peer has committed to, when it began. */
+  readonly commitment?: Uint8Array;
+}
 
 interface Window {
   readonly peer: ProvenPeer;
@@ -39,6 +45,7 @@ interface Window {
   readonly timer: Timer;
   readonly events: EventSource<PairingEvent>;
   readonly iterator: AsyncIterableIterator<PairingEvent>;
+  /** One is used up when the peer learns a nonce of ours. */
   tries: number;
   attempt: Attempt | undefined;
   /** The peer was told to wait for our own try. */
@@ -98,17 +105,19 @@ export class Pairings {
   /** Whoever opens second finds the other waiting. A stream that breaks meanwhile is opened again, a few times. */
   async #begin(window: Window, tries: number = TRIES): Promise<void> {
     const nonce = randomBytes(NONCE_BYTES);
-    const attempt: Attempt = { role: 'first', nonce };
-    window.attempt = attempt;
+    let attempt: Attempt | undefined;
     window.held = false;
     try {
-      const answer = await this.#tell(window, { step: 'commit', commitment: commitment(nonce) });
+      attempt = { nonce, ends: this.#ends(window) };
+      window.attempt = attempt;
+      const theirs = parseNonce(await this.#tell(window, { step: 'commit', commitment: commitment(nonce) }));
       if (window.attempt !== attempt) return; // theirs came between, and is the one that counts
-      attempt.theirs = parseNonce(answer);
+      if (!isSame(attempt.ends, this.#ends(window))) throw lost();
+      if (!this.#counts(window)) return;
       await this.#tell(window, { step: 'reveal', nonce });
-      if (window.attempt === attempt) this.#show(window, attempt.theirs);
+      if (window.attempt === attempt) this.#show(window, attempt, theirs);
     } catch (error) {
-      if (window.attempt === attempt) window.attempt = undefined;
+      if (attempt && window.attempt === attempt) window.attempt = undefined;
       if (this.#windows.get(window.peer.fingerprint) !== window) return;
       if (error instanceof StanzaError && error.condition === 'conflict') return; // theirs is under way
       if (error instanceof StanzaError && error.condition === 'unexpected-request') {
@@ -131,52 +140,67 @@ export class Pairings {
   }
 
   /** A step of the peer's. */
-  async asked(pair: Element, { fingerprint }: PeerContext): Promise<Element | undefined> {
+  async asked(pair: Element, { fingerprint, ends }: PeerContext): Promise<Element | undefined> {
     const step = parseStep(pair);
     const window = fingerprint === undefined ? undefined : this.#windows.get(fingerprint);
     if (!window) throw noWindow();
-    if (step.step === 'commit') return nonceElement(this.#committed(window, step.commitment));
-    if (step.step === 'reveal') this.#revealed(window, step.nonce);
+    if (step.step === 'commit') return nonceElement(this.#committed(window, step.commitment, ends?.()));
+    if (step.step === 'reveal') this.#revealed(window, step.nonce, ends?.());
     else await this.#said(window, step.same);
     return undefined;
   }
 
   /** When both began at once the lower key goes on, and the other answers. */
-  #committed(window: Window, theirs: Uint8Array): Uint8Array {
+  #committed(window: Window, theirs: Uint8Array, ends: Ends | undefined): Uint8Array {
     // Words that are being compared are not taken away.
     if (window.words) throw new StanzaError('policy-violation', { text: 'the words are known already' });
-    const ends = this.#parts.ends(window.peer.name);
-    if (window.attempt?.role === 'first' && ends && Buffer.compare(ends.own, ends.peer) < 0) {
+    if (!ends) throw otherStream();
+    if (window.attempt && !window.attempt.commitment && Buffer.compare(ends.own, ends.peer) < 0) {
       window.held = true;
       throw new StanzaError('conflict', { text: 'our own try is under way' });
     }
-    if (window.tries === 0) {
-      this.#fail(window, 'tries');
-      throw new StanzaError('policy-violation', { text: 'no more tries in this window' });
-    }
-    window.tries -= 1;
+    if (!this.#counts(window)) throw new StanzaError('policy-violation', { text: 'no more tries in this window' });
     const nonce = randomBytes(NONCE_BYTES);
-    window.attempt = { role: 'second', nonce, commitment: theirs };
+    window.attempt = { nonce, ends, commitment: theirs };
     return nonce;
   }
 
-  #revealed(window: Window, nonce: Uint8Array): void {
+  #counts(window: Window): boolean {
+    if (window.tries === 0) {
+      this.#fail(window, 'tries');
+      return false;
+    }
+    window.tries -= 1;
+    return true;
+  }
+
+  #revealed(window: Window, nonce: Uint8Array, ends: Ends | undefined): void {
     const { attempt } = window;
-    if (attempt?.role !== 'second') throw new StanzaError('unexpected-request', { text: 'nothing was committed to' });
+    if (window.words || !attempt?.commitment) throw new StanzaError('unexpected-request', { text: 'nothing was committed to' });
+    // With each connection the words are others: whoever has seen the nonce would look for one on which they fit.
+    if (!ends || !isSame(attempt.ends, ends)) {
+      window.attempt = undefined;
+      throw otherStream();
+    }
     if (!timingSafeEqual(commitment(nonce), attempt.commitment)) {
       window.attempt = undefined;
       throw new StanzaError('not-acceptable', { text: 'that is not what was committed to' });
     }
-    this.#show(window, nonce);
+    this.#show(window, attempt, nonce);
   }
 
-  #show(window: Window, theirs: Uint8Array): void {
-    const { attempt, peer } = window;
+  /** Of the stream in use, which must be one of the key that the window is for. */
+  #ends({ peer }: Window): Ends {
     const ends = this.#parts.ends(peer.name);
-    if (!attempt || !ends) return this.#fail(window, 'failed', 'the stream was lost');
-    const own = { spki: ends.own, nonce: attempt.nonce };
+    if (!ends || fingerprintOf(ends.peer) !== peer.fingerprint) throw lost();
+    return ends;
+  }
+
+  #show(window: Window, { ends, nonce, commitment: began }: Attempt, theirs: Uint8Array): void {
+    const { peer } = window;
+    const own = { spki: ends.own, nonce };
     const other = { spki: ends.peer, nonce: theirs };
-    const [first, second] = attempt.role === 'first' ? [own, other] : [other, own];
+    const [first, second] = began ? [other, own] : [own, other];
     window.words = pairingWords({ first, second, binding: ends.binding });
     window.events.emit({ type: 'words', peer: peer.name, fingerprint: peer.fingerprint, words: window.words });
   }
@@ -218,7 +242,20 @@ export class Pairings {
   }
 }
 
-/** The stream has gone; another may be had. */
+function isSame(one: Ends, other: Ends): boolean {
+  return Buffer.compare(one.binding, other.binding) === 0;
+}
+
+function lost(): LanpostError {
+  return new LanpostError('disconnected', 'the stream of the pairing was lost');
+}
+
+function otherStream(): StanzaError {
+  return new StanzaError('not-acceptable', { text: 'that was begun over another stream, which has gone' });
+}
+
+/** The stream has gone, for us or for the peer; another may be had. */
 function isLost(error: unknown): boolean {
+  if (error instanceof StanzaError) return error.condition === 'not-acceptable';
   return error instanceof LanpostError && (error.code === 'disconnected' || error.code === 'closed');
 }

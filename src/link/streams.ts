@@ -126,7 +126,10 @@ export class Streams implements PeerStreams {
 
   /** Of the stream in use to that peer, when it has proven a key. */
   ends(name: string): Ends | undefined {
-    const stream = this.#lines.get(name)?.active;
+    return this.#endsOf(this.#lines.get(name)?.active);
+  }
+
+  #endsOf(stream: LinkStream | undefined): Ends | undefined {
     const [peer, binding] = [stream?.agreed?.spki, stream?.binding];
     return peer && binding && { own: this.#init.identity.spki, peer, binding };
   }
@@ -298,6 +301,7 @@ export class Streams implements PeerStreams {
     const { fingerprint } = stream;
     const context: PeerContext = {
       kind: 'link', name: agreed.peer, tls: agreed.tls, trust: this.#init.trust.level(fingerprint), ...(fingerprint === undefined ? {} : { fingerprint }),
+      ends: () => this.#endsOf(stream),
     };
     const { trust } = this.#init;
     if (admitted(message, context, { chat: trust.may(fingerprint, 'chat'), topics: trust.plainMayMore })) return this.#init.dispatch(message, context);

@@ -80,7 +80,7 @@ export class XmppSocket {
 
   /** What only the two ends of this TLS connection know (RFC 8446 §7.5, RFC 5705); nothing in the clear. */
   exported(label: string, bytes: number): Uint8Array | undefined {
-    return this.secured?.exportKeyingMaterial(bytes, label, Buffer.alloc(0));
+    return this.secured?.destroyed === false ? this.secured.exportKeyingMaterial(bytes, label, Buffer.alloc(0)) : undefined;
   }
 
   get closed(): boolean {

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PairingEvent } from '../../src/api.ts';
+import { type Clock, createTestClock, type TestClock } from '../../src/clock.ts';
 import { commitment, pairingWords } from '../../src/trust/pairing-words.ts';
 import { buildStep, NS_PAIRING, noWindow, parseNonce } from '../../src/xep/pairing.ts';
+import type { Ends } from '../../src/link/streams-port.ts';
 import { StanzaError } from '../../src/xmpp/stanza-error.ts';
 import { seen, SimulatedLan, type TestBox } from '../link/fixtures.ts';
 import { serviceBox, type ServiceBox } from '../link/service-box.ts';
@@ -44,13 +46,28 @@ class Relay {
 
   /** What the victim would show, should this be revealed. */
   get words(): string {
-    const ends = this.#towards.link.ends(this.#victim.link.name);
+    const ends = this.#ends();
     if (!ends) throw new Error('no stream');
     return pairingWords({ first: { spki: ends.own, nonce: this.#nonce }, second: { spki: ends.peer, nonce: this.#theirs }, binding: ends.binding }).join(' ');
   }
 
   async reveal(nonce = this.#nonce): Promise<void> {
     await this.#towards.link.request(this.#victim.link.name, buildStep({ step: 'reveal', nonce }));
+  }
+
+  /** Its stream breaks, and is resumed over another connection. */
+  async reconnect(clock: TestClock): Promise<void> {
+    const binding = (): string | undefined => this.#ends()?.binding.toString();
+    const before = binding();
+    const hosts = [this.#victim.link, this.#towards.link].flatMap((link) => link.interfaces()).flatMap(({ addresses }) => addresses).map(({ address }) => address);
+    for (const socket of lan.sockets) if (hosts.includes(socket.remoteAddress ?? '')) socket.destroy();
+    await lan.until(() => binding() === undefined);
+    clock.advance(500);
+    await lan.until(() => ![undefined, before].includes(binding()) && this.#victim.link.ends(this.name) !== undefined);
+  }
+
+  #ends(): Ends | undefined {
+    return this.#towards.link.ends(this.#victim.link.name);
   }
 
   async say(): Promise<void> {
@@ -69,9 +86,9 @@ async function words(pairing: AsyncGenerator<PairingEvent>): Promise<string> {
 }
 
 describe('a relay between two boxes that are being paired, with a key for each', () => {
-  const setup = async (): Promise<{ a: ServiceBox; b: ServiceBox; toA: Relay; toB: Relay; pairings: [AsyncGenerator<PairingEvent>, AsyncGenerator<PairingEvent>] }> => {
-    const [a, b] = [await serviceBox(lan, 1, 'a'), await serviceBox(lan, 2, 'b')];
-    const [playsB, playsA] = [await lan.box(3, 'b'), await lan.box(4, 'a')];
+  const setup = async (clock?: Clock): Promise<{ a: ServiceBox; b: ServiceBox; toA: Relay; toB: Relay; pairings: [AsyncGenerator<PairingEvent>, AsyncGenerator<PairingEvent>] }> => {
+    const [a, b] = [await serviceBox(lan, 1, 'a', clock && { clock }), await serviceBox(lan, 2, 'b')];
+    const [playsB, playsA] = [await lan.box(3, 'b', clock && { clock }), await lan.box(4, 'a')];
     await Promise.all([seen(a, playsB.name), seen(playsB, a.link.name), seen(b, playsA.name), seen(playsA, b.link.name)]);
     const [toA, toB] = [new Relay(playsB, a), new Relay(playsA, b)];
     const pairings: [AsyncGenerator<PairingEvent>, AsyncGenerator<PairingEvent>] = [a.service.pair(playsB.name), b.service.pair(playsA.name)];
@@ -112,6 +129,53 @@ describe('a relay between two boxes that are being paired, with a key for each',
     await toA.commit();
     await expect(toA.commit()).rejects.toMatchObject({ condition: 'policy-violation' });
     expect(await words(pairings[0])).toBe('tries');
+  });
+
+  test('cannot look for a connection on which the words fit: over another stream nothing is revealed, and the try is used up', async () => {
+    const clock = createTestClock();
+    const { toA, pairings } = await setup(clock);
+    for (let tries = 0; tries < 3; tries += 1) {
+      await toA.commit();
+      await toA.reconnect(clock);
+      await expect(toA.reveal()).rejects.toMatchObject({ condition: 'not-acceptable' });
+      await expect(toA.reveal()).rejects.toMatchObject({ condition: 'unexpected-request' });
+    }
+    await expect(toA.commit()).rejects.toMatchObject({ condition: 'policy-violation' });
+    expect(await words(pairings[0])).toBe('tries');
+  });
+
+  test('that reconnects for the two minutes of a window, until one word in 16 would fit, gets three tries and no words', async () => {
+    const clock = createTestClock();
+    const { toA, toB, pairings } = await setup(clock);
+    const kind = (shown: string): number => shown.split('').reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 16, 0);
+    await toB.commit();
+    await toA.commit();
+    const end = clock.mono() + 120_000;
+    let fits = 0;
+    while (clock.mono() < end) {
+      await toA.reconnect(clock);
+      if (kind(toA.words) !== kind(toB.words)) continue;
+      fits += 1;
+      await expect(toA.reveal()).rejects.toMatchObject({ condition: 'not-acceptable' });
+      const refused = await toA.commit().then(() => false, () => true);
+      if (refused) break;
+    }
+    // Of 240 connections fifteen would fit.
+    expect(fits).toBe(3);
+    expect(await words(pairings[0])).toBe('tries');
+  });
+
+  test('once words are shown, shows no others for the same nonce over another stream', async () => {
+    const clock = createTestClock();
+    const { toA, pairings } = await setup(clock);
+    await toA.commit();
+    await toA.reveal();
+    const shown = await words(pairings[0]);
+    await toA.reconnect(clock);
+    await expect(toA.reveal()).rejects.toMatchObject({ condition: 'unexpected-request' });
+    expect(toA.words).not.toBe(shown);
+    clock.advance(120_000);
+    expect(await words(pairings[0])).toBe('expired');
   });
 });
 
