@@ -221,6 +221,8 @@ export interface Peer {
   /** Instance name on the link: an opaque label. */
   readonly name: string;
   readonly address: string;
+  /** Its name alone would be taken for an account at some home: only `address` reaches it. Absent when not so. */
+  readonly readsAsJid?: boolean;
   readonly status: PeerStatus;
   readonly statusText?: string;
   /** Friendly name for display only; claimed, never proven, as is all that a peer says of itself. */

@@ -89,6 +89,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
       registry: log.registry,
       roomy: () => log.roomy(),
       watched: () => service.isWatched,
+      isHomeDomain: (domain) => homes.knows(domain),
       name: bareName, offLink,
       ...(interfaces === undefined ? {} : { interfaces }),
       ...(port === undefined ? {} : { port }),

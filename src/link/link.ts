@@ -53,6 +53,8 @@ export interface LinkInit {
   /** Who is called, and may call, where no multicast reaches. */
   readonly offLink?: OffLinkOptions;
   readonly resolve?: (host: string) => Promise<readonly string[]>;
+  /** Whether what is at that domain goes to a home. */
+  readonly isHomeDomain?: (domain: string) => boolean;
   readonly limits: Pick<Limits, 'peers' | 'streams' | 'stanzaBytes' | 'xmlDepth'>;
   readonly tcp?: Tcp;
   readonly timing?: Partial<Timing & { readonly silence: number }>;
@@ -155,6 +157,7 @@ export function createLink(init: LinkInit): Link {
 
   const peers: Peers = new Peers({
     clock, trouble, limit: limits.peers, self: () => name, standing: peer => ({ ...streams.standing(peer), ...features(capabilities.of(peer)) }),
+    ...(init.isHomeDomain ? { isHomeDomain: init.isHomeDomain } : {}),
   });
   const avatars = new Avatars({
     clock, trouble, peer: peer => peers.get(peer),

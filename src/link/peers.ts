@@ -1,5 +1,6 @@
 import type { Peer, PeerEvent, Trouble, TrustLevel } from '../api.ts';
 import type { Clock } from '../clock.ts';
+import { readsAsJid } from '../mail/address.ts';
 import { Seldom } from '../seldom.ts';
 import { readTxt, type Claims } from './presence.ts';
 import { plainAddress } from './source-address.ts';
@@ -53,6 +54,8 @@ export interface PeersInit {
   /** This box's own name now. */
   readonly self: () => string;
   readonly standing: (name: string) => Standing;
+  /** Default: there are no homes. */
+  readonly isHomeDomain?: (domain: string) => boolean;
 }
 
 /** Names come and go as strangers like: that they are too many is told this often. */
@@ -197,6 +200,7 @@ export class Peers {
     return {
       name, host, port,
       address: `link:${name}`,
+      ...(readsAsJid(name, this.#init.isHomeDomain ?? (() => false)) ? { readsAsJid: true } : {}),
       ...said,
       ...(text === undefined ? {} : { statusText: text }),
       addresses: addresses.length === 1 ? addresses.map(({ address }) => address) : [...new Set(addresses.map(({ address }) => address))],

@@ -26,9 +26,17 @@ export function parseAddress(text: string, isHomeDomain: (domain: string) => boo
 function split(text: string, isHomeDomain: (domain: string) => boolean): Address {
   if (text.startsWith('link:')) return { kind: 'link', name: text.slice('link:'.length) };
   if (text.startsWith('xmpp:')) return { kind: 'xmpp', jid: text.slice('xmpp:'.length) };
+  return isJid(text, isHomeDomain) ? { kind: 'xmpp', jid: text } : { kind: 'link', name: text };
+}
+
+function isJid(text: string, isHomeDomain: (domain: string) => boolean): boolean {
   const domain = text.slice(text.lastIndexOf('@') + 1).split('/')[0] ?? '';
-  const isJid = text.includes('@') && (domain.includes('.') || isHomeDomain(domain));
-  return isJid ? { kind: 'xmpp', jid: text } : { kind: 'link', name: text };
+  return text.includes('@') && (domain.includes('.') || isHomeDomain(domain));
+}
+
+/** Whether the name of a peer, typed as it is, goes to a home. */
+export function readsAsJid(name: string, isHomeDomain: (domain: string) => boolean): boolean {
+  return split(name, isHomeDomain).kind === 'xmpp';
 }
 
 export function formatAddress(address: Address): string {

@@ -12,6 +12,7 @@ function fixture(limit = 10, self = () => 'me@h1'): { peers: Peers; events: Peer
   const troubles: Trouble[] = [];
   const peers = new Peers({
     clock, limit, trouble: t => void troubles.push(t), self,
+    isHomeDomain: domain => domain === 'home',
     standing: name => ({ trust: name.startsWith('paired') ? 'paired' : 'none', connected: name === 'connected@h2' }),
   });
   const events: PeerEvent[] = [];
@@ -37,6 +38,15 @@ describe('peers', () => {
     const { peers } = fixture();
     peers.found(sighting(name));
     expect(peers.describe(name)?.address).toBe(`link:${name}`);
+  });
+
+  test.each([
+    ['romeo@montague.net', true], ['romeo@home', true], ['romeo@montague.net (2)', true], ['xmpp:romeo', true],
+    ['romeo@montague', undefined], ['romeo.m@pc', undefined], ['montague.net', undefined],
+  ])('%s is told apart from a JID: that it reads as one is %s', (name, reads) => {
+    const { peers, events } = fixture();
+    peers.found(sighting(name));
+    for (const peer of [peers.describe(name), peers.list()[0], events[0]?.peer]) expect([peer?.readsAsJid, peer?.address]).toEqual([reads, `link:${name}`]);
   });
 
   test('the box itself is none of them', () => {

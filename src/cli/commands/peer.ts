@@ -23,6 +23,7 @@ export const show: Command = {
 function details(peer: Peer, features: readonly string[] = []): [string, string][] {
   const { software, email = [], jid = [], calls = [] } = peer;
   const said: readonly (readonly [string, string | undefined])[] = [
+    ['note', peer.readsAsJid ? `its name reads as a JID: write ${peer.address}` : undefined],
     ['status', statusInWords(peer)], ['nick', peer.nick], ['first', peer.first], ['last', peer.last],
     ...email.map((one) => ['email', one] as const), ...jid.map((one) => ['jid', one] as const), ['aim', peer.aim],
     ['avatar', peer.avatar], ['calls', calls.length > 0 ? calls.join(', ') : undefined],
@@ -32,6 +33,11 @@ function details(peer: Peer, features: readonly string[] = []): [string, string]
     ['trust', peer.trust], ['fingerprint', peer.fingerprint],
   ];
   return [['name', peer.name], ...said.flatMap(([word, what]): [string, string][] => (what === undefined ? [] : [[word, what]]))];
+}
+
+/** One that reads as a JID reaches the peer only as `link:NAME`. */
+export function nameAsTyped({ name, address, readsAsJid }: Peer): string {
+  return readsAsJid ? address : name;
 }
 
 export function statusInWords({ status, statusText }: Peer): string {

@@ -2,7 +2,7 @@ import type { OffLinkPeer, Peer, PeerEvent } from '../../index.ts';
 import type { Command } from '../command.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
-import { show, statusInWords } from './peer.ts';
+import { nameAsTyped, show, statusInWords } from './peer.ts';
 
 const list: Command = {
   name: 'peers',
@@ -59,7 +59,7 @@ type Row = Peer | OffLinkPeer;
 const isPeer = (row: Row): row is Peer => 'address' in row;
 
 const COLUMNS: Readonly<Record<string, (row: Row) => string>> = {
-  NAME: (row) => row.name ?? '-',
+  NAME: (row) => (isPeer(row) ? nameAsTyped(row) : row.name ?? '-'),
   STATUS: (row) => (isPeer(row) ? statusInWords(row) : `not reached${row.reason === undefined ? '' : ` (${row.reason})`}`),
   KIND: (row) => (!isPeer(row) ? '-' : row.box ? 'box' : 'person'),
   TRUST: (row) => (isPeer(row) ? row.trust : '-'),
@@ -73,7 +73,7 @@ const STYLES = { up: 'green', changed: 'yellow', down: 'red' } as const;
 export function printPeerEvent(out: Output, event: PeerEvent): Promise<void> {
   const { type, peer } = event;
   return out.print(event, () => {
-    const words = [out.style(STYLES[type], type), printable(peer.name), ...type === 'down' ? [] : [printable(statusInWords(peer))]];
+    const words = [out.style(STYLES[type], type), printable(nameAsTyped(peer)), ...type === 'down' ? [] : [printable(statusInWords(peer))]];
     return words.join(out.terminal ? '  ' : '\t');
   });
 }
