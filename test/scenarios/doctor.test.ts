@@ -125,6 +125,21 @@ describe.skipIf(!THERE).concurrent('lanpost doctor, on a LAN', () => {
     expect(the(findings, 'nobody-heard')).toMatchObject({ level: 'note', interface: 'idle0' });
   }), TIME);
 
+  it('two boxes on one machine, alone and beside another: no problem, and what cannot be told from here', () => withLan(2, async (_lan, start) => {
+    const [a] = [await start(1), await start(1, { name: 'Z' })];
+    await sees(a.box, 'Z@h1');
+    for (const peer of [undefined, 'Z@h1']) {
+      const alone = await examined(a.box, peer);
+      expect(problems(alone)).toEqual([]);
+      expect(the(alone, 'nobody-heard')).toMatchObject({ level: 'note', interface: 'eth0', evidence: expect.arrayContaining(['on this very machine: Z@h1']) });
+    }
+    await start(2);
+    await sees(a.box, 'B@h2');
+    const beside = await examined(a.box);
+    expect(problems(beside)).toEqual([]);
+    expect(beside.map(({ cause }) => cause)).not.toContain('nobody-heard');
+  }), TIME);
+
   it('alone with a thing that is no box, behind that firewall, finds no problem', () => withLan(2, async (lan, start) => {
     await lan.avahi(2);
     lan.exec(2, 'avahi-publish', ['-s', 'a page', '_http._tcp', '80']);
@@ -356,6 +371,16 @@ describe.skipIf(!THERE).concurrent('lanpost doctor, on a LAN', () => {
     expect(problems(reached)).toEqual(['one-way-in']);
     await b.process.kill();
     expect(problems(await examinedUntil(a.box, 'port-refused', '10.77.0.2'))).toEqual(['one-way-in', 'port-refused']);
+  }), TIME);
+
+  it('a peer that is called and reached: that nobody answers on the link is a note', () => withLan(2, async (lan, start) => {
+    await Promise.all([1, 2].map((host) => lan.port(host, { multicast: false })));
+    const [a, b] = [await start(1), await start(2)];
+    await b.box.peers.add('10.77.0.1');
+    await a.box.peers.add('10.77.0.2');
+    await sees(a.box, 'B@h2');
+    expect(problems(await examined(a.box, '10.77.0.2'))).toEqual([]);
+    expect(problems(await examined(a.box))).toEqual(['nobody-heard']);
   }), TIME);
 
   it('a peer no longer grants what is read from it', () => withLan(2, async (_lan, start) => {

@@ -15,6 +15,7 @@ import { MAX_PEERS, whom } from './whom.ts';
 export function doctor(o: { instruments: Instruments; patient: Patient; homes: readonly HomeStatus[]; peer?: string | undefined; signal?: AbortSignal | undefined }): AsyncGenerator<Finding> {
   const { instruments, patient, homes, peer } = o;
   const network = new NetworkChecks(instruments, patient);
+  const asked = (check: Check): Check => (peer === undefined ? check : network.asked(check));
   const meant = whom(peer, patient, homes);
   return examine(instruments.clock, {
     ...network.checks(),
@@ -26,8 +27,8 @@ export function doctor(o: { instruments: Instruments; patient: Patient; homes: r
     homes: async (emit) => emit(meant.jid === undefined ? checkHomes(homes) : checkRoadTo(meant.jid, homes, patient.peers.get(meant.jid) !== undefined)),
     ...(meant.address === undefined ? {} : { address: network.address(meant.address) }),
     ...(meant.unknown === undefined ? {} : { 'peer-name': unknown(meant.unknown, patient, instruments.clock) }),
-    ...Object.fromEntries(meant.peers.map((known) => [known.name, network.peer(known, peer !== undefined)])),
-    ...Object.fromEntries(meant.far.map((entry) => [entry.peer, async (emit) => emit(await examineFarPeer(entry, patient.tcp))] satisfies [string, Check])),
+    ...Object.fromEntries(meant.peers.map((known) => [known.name, asked(network.peer(known, peer !== undefined))])),
+    ...Object.fromEntries(meant.far.map((entry) => [entry.peer, asked(async (emit) => emit(await examineFarPeer(entry, patient.tcp)))] satisfies [string, Check])),
     ...(meant.left > 0 ? { peers: async (emit) => emit([leftOut(meant.left)]) } : {}),
   }, o.signal);
 }

@@ -47,7 +47,7 @@ export function linkOf(address: string, interfaces: readonly InterfaceInfo[]): I
 }
 
 export function isOwn(address: string, interfaces: readonly InterfaceInfo[]): boolean {
-  return interfaces.some(({ addresses }) => addresses.some((own) => canonicalAddress(own.address) === canonicalAddress(address)));
+  return interfaces.some(({ addresses }) => addresses.some((own) => canonicalAddress(withoutZone(own.address)) === canonicalAddress(withoutZone(address))));
 }
 
 /** Gives whether that machine was found. */

@@ -18,6 +18,8 @@ export interface MulticastFacts {
   readonly states: readonly LinkState[];
   /** Somebody is there, but of another network, or spoken to alone: that is told elsewhere. */
   readonly elsewhere: boolean;
+  /** Peers on this very machine: they are heard without any network. */
+  readonly here: readonly string[];
   readonly neighbours: readonly Neighbour[];
   readonly routers: readonly Neighbour[];
 }
@@ -69,7 +71,7 @@ export function checkMulticast(facts: MulticastFacts): Finding[] {
     if (worst === 'idle') return [ok(CHECK, `Others are heard on ${name}; none of them offers anything.`, said.evidence, { interface: name })];
     const found = worst === 'nobody' && facts.elsewhere ? undefined : said.of(worst);
     if (!found) return [];
-    return [worst === 'nobody' && somewhere ? note(CHECK, found.cause, found.said) : problem(CHECK, found.cause, found.said)];
+    return [worst === 'nobody' && (somewhere || facts.here.length > 0) ? note(CHECK, found.cause, found.said) : problem(CHECK, found.cause, found.said)];
   });
 }
 
@@ -134,7 +136,7 @@ function sayings(name: string, families: readonly Family[], facts: MulticastFact
 }
 
 /** What looks alike from here, and what tells it apart. */
-function nobody(name: string, evidence: readonly string[], { neighbours, routers }: MulticastFacts): Said {
+function nobody(name: string, evidence: readonly string[], { neighbours, routers, here: own }: MulticastFacts): Said {
   const here = neighbours.filter((one) => one.interface === name).map(({ address }) => address);
   const ways = routers.filter((one) => one.interface === name).map(({ address }) => address);
   const router = ways.filter((address) => here.includes(address));
@@ -142,22 +144,27 @@ function nobody(name: string, evidence: readonly string[], { neighbours, routers
   const facts = [
     ...evidence,
     ...router.length > 0 ? [`the router ${listed(router)} is there`] : ways.length > 0 ? [`the router ${listed(ways)} does not answer either`] : [],
+    ...own.length > 0 ? [`on this very machine: ${listed(own)}`] : [],
     ...machines.length > 0 ? [`other machines are there: ${listed(machines)}`] : ['no other machine on this network has answered this one'],
   ];
   if (machines.length > 0) {
     return {
-      message: `Nobody on ${name} answers, though other machines are there: either none of them runs such a program, or multicast does not pass.`,
+      message: `Nobody ${other(own)}on ${name} answers, though other machines are there: either none of them runs such a program, or multicast does not pass.`,
       evidence: facts,
       advice: 'On the other machine, see that lanpost runs (`lanpost status`) and run `lanpost doctor` there too. If both hear nobody, look for a multicast filter in the switch or access point between them.',
     };
   }
   return {
-    message: `Nobody answers on ${name}: this machine is alone there, or the network keeps it apart from the others, or they are on another network; from here these look alike.`,
+    message: `Nobody ${other(own)}answers on ${name}: this machine is alone there, or the network keeps it apart from the others, or they are on another network; from here these look alike.`,
     evidence: facts,
     advice: 'To tell them apart, look at the address of the other machine (`ip address`). Does it begin like the one here? If not, they are on different networks (another VLAN, a guest Wi-Fi, another router): '
       + 'put both into one. If it does, run `lanpost doctor ADDRESS` with it: when nothing comes back, the switch or access point keeps them apart '
       + '("client isolation", "AP isolation", "isolated port", "guest network": switch it off), or the other machine is off.',
   };
+}
+
+function other(here: readonly string[]): string {
+  return here.length > 0 ? 'but boxes of this machine itself ' : '';
 }
 
 function deafness(name: string, families: readonly Sounded[]): Finding {

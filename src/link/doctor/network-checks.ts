@@ -5,15 +5,19 @@ import { createSocketNetwork } from '../../mdns/socket-network.ts';
 import type { LinkState } from '../../mdns/state.ts';
 import type { KnownPeer } from '../peers.ts';
 import { checkDiscoveryPort } from './discovery-port.ts';
-import { examineAddress } from './examine-address.ts';
+import { examineAddress, isOwn } from './examine-address.ts';
 import { examinePeer } from './examine-peer.ts';
 import type { Check } from './examination.ts';
 import { checkInterfaces } from './interfaces.ts';
 import { createMachine, type Machine, type MachineInterface } from './machine.ts';
 import { checkMulticast } from './multicast.ts';
 import type { Instruments, Patient } from './patient.ts';
+import { pause } from './pause.ts';
 import { type Sounded, Soundings } from './soundings.ts';
 import { checkSubnet } from './subnet.ts';
+
+/** What is found of the peer that was asked for is waited for this long, ms. */
+const PASSING = 6_000;
 
 /** The checks of this machine's network, and what they share: its interfaces and the sockets on them. */
 export class NetworkChecks {
@@ -32,6 +36,8 @@ export class NetworkChecks {
   /** Whether the machine that was asked about answers. */
   #found: Promise<boolean> = Promise.resolve(false);
   #tellFound: (found: boolean) => void = () => undefined;
+  /** Whether the peers that were asked for pass all that is tried of them; none when nobody was asked for. */
+  readonly #asked: Promise<boolean>[] = [];
   /** Checks that still use the sockets. */
   #users = 0;
 
@@ -63,7 +69,7 @@ export class NetworkChecks {
         try {
           const findings = await this.#listen(signal);
           this.#tellHeard(findings);
-          emit(findings);
+          emit(await this.#weighed(findings, signal));
         } finally {
           this.#tellSounded([]);
           this.#tellHeard([]);
@@ -87,6 +93,23 @@ export class NetworkChecks {
         },
       }, known, emit);
     });
+  }
+
+  /** The check of a peer that was asked for: whoever passes it is reached, whatever else does not answer. */
+  asked(check: Check): Check {
+    const { promise, resolve } = settledLater();
+    this.#asked.push(promise);
+    return async (emit, signal) => {
+      let passed: boolean | undefined;
+      try {
+        await check((findings) => {
+          passed = passed !== false && findings.every(({ level }) => level !== 'problem');
+          emit(findings);
+        }, signal);
+      } finally {
+        resolve(passed === true && !signal.aborted);
+      }
+    };
   }
 
   /** Somebody who is not seen. When that machine answers, it is not true that nobody is there. */
@@ -115,7 +138,19 @@ export class NetworkChecks {
     const [neighbours, routers] = await Promise.all([this.#machine.neighbours(), this.#machine.routers()]);
     const subnet = checkSubnet({ interfaces: this.#interfaces, sounded, states });
     const elsewhere = subnet.some(({ cause }) => cause === 'other-subnet') || await this.#found;
-    return [...subnet, ...checkMulticast({ sounded, states, neighbours, routers, elsewhere })];
+    return [...subnet, ...checkMulticast({ sounded, states, neighbours, routers, elsewhere, here: this.#here() })];
+  }
+
+  /** That nobody else answers is no problem of whoever asked for a peer that is reached. */
+  async #weighed(findings: readonly Finding[], signal: AbortSignal): Promise<readonly Finding[]> {
+    if (this.#asked.length === 0 || !findings.some(isAlone)) return findings;
+    const passed = await Promise.race([Promise.all(this.#asked), pause(this.#instruments.clock, PASSING, signal).then(() => [false])]);
+    return passed.every(Boolean) ? findings.map((one) => (isAlone(one) ? { ...one, level: 'note' } : one)) : findings;
+  }
+
+  /** Peers at no address but this machine's own. */
+  #here(): string[] {
+    return (this.#patient?.peers.all() ?? []).filter(({ addresses }) => addresses.length > 0 && addresses.every(({ address }) => isOwn(address, this.#all))).map(({ name }) => name);
   }
 
   /** The sockets are opened by the first that uses them, and closed by the last. */
@@ -138,7 +173,17 @@ export class NetworkChecks {
 
   #addresses(iface: string, family: 4 | 6): string[] {
     return (this.#patient?.peers.all() ?? []).flatMap(({ addresses }) => addresses)
-      .filter((one) => one.interface === iface && one.family === family)
+      .filter((one) => one.interface === iface && one.family === family && !isOwn(one.address, this.#all))
       .map(({ address }) => address.split('%')[0] ?? address);
   }
+}
+
+function isAlone({ level, cause }: Finding): boolean {
+  return level === 'problem' && cause === 'nobody-heard';
+}
+
+function settledLater(): { readonly promise: Promise<boolean>; readonly resolve: (value: boolean) => void } {
+  let resolve: (value: boolean) => void;
+  const promise = new Promise<boolean>((settle) => { resolve = settle; });
+  return { promise, resolve: (value) => resolve(value) };
 }

@@ -7,7 +7,7 @@ const host = (given: Partial<HeardHost> = {}): HeardHost => ({ address: '10.0.0.
 const sounded = (given: Partial<Sounded> = {}): Sounded => ({
   interface: { name: 'eth0', addresses: [{ address: '10.0.0.1', family: 4, prefix: 24 }] }, family: 4, echo: true, hosts: [], known: [], alive: [], ...given,
 });
-const nothing = { states: [], neighbours: [], routers: [], elsewhere: false };
+const nothing = { states: [], neighbours: [], routers: [], elsewhere: false, here: [] };
 
 describe('what passes on a link', () => {
   it.each<[Verdict, string, Partial<Sounded>]>([
@@ -48,6 +48,14 @@ describe('what passes on a link', () => {
 
   it('and none at all when it is told already who is there', () => {
     expect(checkMulticast({ ...nothing, elsewhere: true, sounded: [sounded()] })).toEqual([]);
+  });
+
+  it('and a note where boxes of this machine itself are heard: whether anybody else could be is not known', () => {
+    const findings = checkMulticast({ ...nothing, here: ['B@h1'], sounded: [sounded()] });
+    expect(findings).toMatchObject([{ level: 'note', cause: 'nobody-heard', message: expect.stringMatching(/^Nobody but boxes of this machine itself answers on eth0: .*look alike\.$/) }]);
+    expect(findings[0]?.evidence).toContain('on this very machine: B@h1');
+    // What does not even come back to this machine is still told.
+    expect(checkMulticast({ ...nothing, here: ['B@h1'], sounded: [sounded({ echo: false })] })).toMatchObject([{ level: 'problem', cause: 'one-way-in' }]);
   });
 
   it('says which of the things that look alike are ruled out', () => {
