@@ -395,6 +395,8 @@ export interface BoxStatus {
     readonly reason?: string;
     /** Peers that are called because multicast does not reach them; absent when there are none. */
     readonly offLink?: readonly OffLinkPeer[];
+    /** Domains whose DNS lists boxes that are called; absent when there are none. */
+    readonly domains?: readonly string[];
   };
   readonly presence: OwnPresence;
   readonly peers: number;

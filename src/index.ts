@@ -10,3 +10,4 @@ export { examineMachine } from './doctor.ts';
 export { attachBox } from './control/attach-box.ts';
 export { ERROR_CODES, LanpostError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
+export { VERSION } from './version.ts';

@@ -39,6 +39,7 @@ export function globalHelp(commands: readonly Command[], groups: Readonly<Record
     'Options of every command:',
     ...optionLines(COMMON),
     '',
+    '`lanpost --version` prints the version.',
     '`lanpost COMMAND --help` says more about one, with examples. All but `start` speak to the box',
     'that runs in DIR. Exit codes: 0 done, 1 it failed, 2 the command line is wrong, 130 Ctrl-C.',
     '',

@@ -1,9 +1,10 @@
 import process from 'node:process';
-import { attachBox, LanpostError, type Box } from '../index.ts';
+import { attachBox, LanpostError, VERSION, type Box } from '../index.ts';
 import { Arguments } from './arguments.ts';
 import type { Command } from './command.ts';
 import { COMMANDS, GROUPS } from './commands.ts';
 import { commandHelp, globalHelp, groupHelp } from './help.ts';
+import { hintsIn, USUAL_DIR } from './hint.ts';
 import { Interrupted, interruption } from './interruption.ts';
 import { BrokenPipe, Output } from './output.ts';
 import { UsageError } from './usage-error.ts';
@@ -15,6 +16,7 @@ const PATIENCE = 2000;
 export async function run(argv: readonly string[]): Promise<number> {
   const [first = '', second = ''] = argv;
   if (['--help', '-h', 'help'].includes(first)) return help(argv.slice(1));
+  if (['--version', '-V'].includes(first)) return tell(VERSION);
   const group = COMMANDS.filter(({ name }) => name === first || name.startsWith(`${first} `));
   if (group.length > 1 && ['--help', '-h'].includes(second)) return tell(groupHelp(first, group));
   // Some words are a command of their own and the first of others.
@@ -36,7 +38,7 @@ async function runCommand(command: Command, argv: readonly string[], signal: Abo
   const args = new Arguments(command, argv);
   if (args.flag('help')) return tell(commandHelp(command));
   const out = new Output({ stream: process.stdout, json: args.flag('json'), colour: !process.env['NO_COLOR'] });
-  const dir = args.text('dir') ?? '.lanpost';
+  const dir = args.text('dir') ?? USUAL_DIR;
   let box: Box | undefined;
   // A box that hangs answers nothing: what is still asked of it a while after Ctrl-C is given up.
   signal.addEventListener('abort', () => { setTimeout(() => void box?.close(), PATIENCE).unref(); }, { once: true });
@@ -49,6 +51,9 @@ async function runCommand(command: Command, argv: readonly string[], signal: Abo
     await out.settled();
     if (code === undefined) signal.throwIfAborted();
     return code ?? 0;
+  } catch (error) {
+    if (error instanceof LanpostError) throw new LanpostError(error.code, hintsIn(dir, error.message), { cause: error });
+    throw error;
   } finally {
     await box?.close();
   }

@@ -230,7 +230,7 @@ export function createLink(init: LinkInit): Link {
 
   const renamed = ({ instance, numbers }: Renamed): void => {
     if (instance === name) return;
-    trouble({ kind: 'link.renamed-self', message: `${name} is taken on this link; this box is now ${instance}` });
+    trouble({ kind: 'link.renamed-self', message: `Another on this link has the name ${name}, so this box is called ${instance} now.` });
     name = instance;
     peers.renamed();
     registry.set(NAME_ROW, { user: init.name, numbers }).catch((error: unknown) => trouble({ kind: 'link.name', message: String(error) }));
@@ -307,6 +307,7 @@ export function createLink(init: LinkInit): Link {
         ...(port === undefined ? {} : { port }),
         ...(reason === undefined ? {} : { reason }),
         ...(called.length > 0 ? { offLink: called } : {}),
+        ...(init.offLink && init.offLink.domains.length > 0 ? { domains: init.offLink.domains } : {}),
       };
     },
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deferred } from '../../src/control/deferred.ts';
-import { createBox, LanpostError, type Box } from '../../src/index.ts';
+import { createBox, LanpostError, VERSION, type Box } from '../../src/index.ts';
 import { avatarHash } from '../../src/link/avatar.ts';
 import { sandbox } from '../control/sandbox.ts';
 import { GIF } from '../link/pictures.ts';
@@ -74,6 +74,11 @@ describe('lanpost', () => {
     expect(err.trim().split('\n')).toHaveLength(1);
   });
 
+  it('--version and -V print the version', async () => {
+    for (const flag of ['--version', '-V']) expect(await lanpost([flag])).toEqual({ code: 0, out: `${VERSION}\n`, err: '' });
+    expect((await lanpost(['--help'])).out).toContain('lanpost --version');
+  });
+
   it('says how to start a box when none is running, exit 1', async () => {
     const { code, err } = await lanpost(['status', '--dir', join(dir, 'nowhere')]);
     expect({ code, err }).toEqual({ code: 1, err: `lanpost: no box is running in ${join(dir, 'nowhere')}: start one with \`lanpost start --dir ${join(dir, 'nowhere')}\`\n` });
@@ -83,7 +88,7 @@ describe('lanpost', () => {
 describe('lanpost files', () => {
   it('says what there is not, exit 1', async () => {
     expect(await run('files', 'list', '--json')).toEqual({ code: 0, out: '', err: '' });
-    expect(await run('files', 'accept', '00000000')).toMatchObject({ code: 1, out: '', err: 'lanpost: there is no offer or transfer 00000000: see `lanpost files list`\n' });
+    expect(await run('files', 'accept', '00000000')).toMatchObject({ code: 1, out: '', err: `lanpost: there is no offer or transfer 00000000: see \`lanpost files list --dir ${dir}\`\n` });
     expect(await run('files', 'decline', '00000000')).toMatchObject({ code: 1, err: expect.stringContaining('no offer or transfer') });
     expect(await run('files', 'send', 'b@h2', 'x')).toMatchObject({ code: 1, err: expect.stringContaining('the link is off') });
   });
@@ -244,9 +249,11 @@ describe('lanpost', () => {
     expect(await run('avatar', 'set', file)).toEqual({ code: 0, out: `${hash}\n`, err: '' });
     expect(objects((await run('avatar', 'set', file, '--json')).out)).toEqual([{ avatar: hash }]);
     expect((await run('presence')).out).toBe(`status\tavailable\navatar\t${hash}\n`);
-    expect(await run('avatar', 'clear')).toEqual({ code: 0, out: '', err: '' });
+    expect(await run('avatar', 'clear')).toEqual({ code: 0, out: 'no picture is shown any more\n', err: '' });
+    expect(objects((await run('avatar', 'clear', '--json')).out)).toEqual([{ avatar: null }]);
     expect((await box.status()).presence).not.toHaveProperty('avatar');
-    expect(await run('avatar', 'set', join(dir, 'none.png'))).toMatchObject({ code: 2, err: expect.stringMatching(/^lanpost: .*none.png/) });
+    expect(await run('avatar', 'set', join(dir, 'none.png'))).toEqual({ code: 1, out: '', err: `lanpost: there is no file ${join(dir, 'none.png')}\n` });
+    expect(await run('avatar', 'set', dir)).toEqual({ code: 1, out: '', err: `lanpost: ${dir} is a folder, and no file\n` });
     expect(await run('avatar', 'set', text)).toMatchObject({ code: 1, err: 'lanpost: an avatar is a PNG, JPEG or GIF picture\n' });
     expect(await run('peers', 'show', 'nobody@nowhere')).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^lanpost: nobody@nowhere is not on the link/) });
     expect(await run('avatar', 'get', 'nobody@nowhere')).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^lanpost: the link is off/) });
@@ -273,10 +280,11 @@ describe('lanpost', () => {
     expect((await run('trust', 'allow', 'class:seen', 'read', 'public/#')).out).toMatch(/class:seen\tchat, read public\/#/);
     expect((await run('trust', 'deny', 'class:seen', 'chat')).out).toMatch(/class:seen\tread public\/#, not chat/);
     expect(await classOf('class:seen')).toEqual({ name: 'class:seen', grants: [{ right: 'read', filter: 'public/#' }], denials: [{ right: 'chat' }] });
-    expect(await run('trust', 'revoke', 'class:seen')).toMatchObject({ code: 0 });
+    expect(await run('trust', 'revoke', 'class:seen')).toEqual({ code: 0, out: 'nothing is said of class:seen any more: it may chat, and nothing else\n', err: '' });
     expect(await classOf('class:seen')).toEqual({ name: 'class:seen', grants: [], denials: [] });
     expect((await run('trust', 'deny', 'f'.repeat(64), 'chat', '--json')).out).toContain('"level":"seen"');
-    expect(await run('trust', 'revoke', 'f'.repeat(64))).toMatchObject({ code: 0 });
+    expect((await run('trust', 'revoke', 'f'.repeat(64))).out).toBe(`nothing is said of ${'f'.repeat(64)} any more: its key counts as seen, and may what class:seen may\n`);
+    expect(objects((await run('trust', 'revoke', 'f'.repeat(64), '--json')).out)).toEqual([{ revoked: 'f'.repeat(64) }]);
   });
 
   it('trust says why it cannot allow, exit 1', async () => {

@@ -127,7 +127,13 @@ describe('lanpost start', () => {
 
   it('says which of its interfaces is not up, and waits for it', async () => {
     const box = start('--no-editor', '--interface', 'nosuch0');
-    expect(await box.until('ready')).toContain('; nosuch0 not up)');
+    const said = await box.until('ready');
+    expect(said).toMatch(/^name .*\nwaits {3}for nosuch0, which is not up: it is used as soon as it is\n/m);
+    expect(said).not.toContain('not up)');
+    box.child.kill('SIGINT');
+    await box.ended;
+    const asJson = start('--no-editor', '--interface', 'nosuch0', '--json');
+    expect(objects(await asJson.until('\n'))[0]).toMatchObject({ event: 'ready', waitsFor: ['nosuch0'] });
   });
 
   it('needs Node 20.19, and says so in one line on an older one', async () => {

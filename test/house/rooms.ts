@@ -33,7 +33,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   assembly: [...BELOW_ROADS, 'mdns', 'link', 'home', 'device', 'control', 'options', 'local-box', 'store'],
   box: [...GROUND, 'options', 'store', 'assembly'],
   doctor: [...GROUND, 'link'],
-  index: ['api', 'errors', 'box', 'doctor', 'options', 'control'],
+  index: ['api', 'errors', 'box', 'doctor', 'options', 'control', 'version'],
   web: ['index'],
   editor: ['index'],
   cli: ['index', 'web', 'editor'],

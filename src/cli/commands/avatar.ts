@@ -11,10 +11,8 @@ const set: Command = {
   examples: ['lanpost avatar set hall.png'],
   async run({ args, out, attach }) {
     const [file = ''] = args.positionals;
-    const image = await readFile(file).catch((error: unknown) => {
-      throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-    });
     const box = await attach();
+    const image = await pictureIn(file);
     await box.setAvatar(image);
     const { avatar } = (await box.status()).presence;
     await out.print({ avatar }, () => avatar ?? '');
@@ -30,7 +28,7 @@ const clear: Command = {
   async run({ out, attach }) {
     const box = await attach();
     await box.setAvatar();
-    if (out.json) await out.print({ avatar: null }, () => '');
+    await out.print({ avatar: null }, () => 'no picture is shown any more');
   },
 };
 
@@ -49,5 +47,17 @@ const get: Command = {
     await (out.json ? out.print({ peer, image }, () => '') : out.bytes(image));
   },
 };
+
+async function pictureIn(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT') throw new LanpostError('not-found', `there is no file ${file}`, { cause: error });
+    if (code === 'EISDIR') throw new LanpostError('invalid-value', `${file} is a folder, and no file`, { cause: error });
+    if (code === 'EACCES') throw new LanpostError('forbidden', `${file} may not be read`, { cause: error });
+    throw error;
+  }
+}
 
 export const avatar: readonly Command[] = [set, clear, get];

@@ -1,5 +1,6 @@
 import { examineMachine, LanpostError, type Box, type Finding, type FindingLevel } from '../../index.ts';
 import type { Command, Context } from '../command.ts';
+import { whereToRun } from '../hint.ts';
 import type { Output, Style } from '../output.ts';
 import { printable } from '../printable.ts';
 
@@ -17,14 +18,18 @@ export const doctor: Command = {
   async run(context) {
     const { args, out, signal } = context;
     const [peer] = args.positionals;
+    const advice: string[] = [];
     const count: Record<FindingLevel, number> = { ok: 0, note: 0, problem: 0 };
     const tell = async (finding: Finding): Promise<void> => {
       count[finding.level] += 1;
+      if (finding.advice !== undefined) advice.push(finding.advice);
       await out.print(finding, () => inWords(finding, out));
     };
     const box = await running(context);
     if (!box) await tell(notRunning(context.dir));
     for await (const finding of box ? box.doctor(peer, { signal }) : examineMachine({ signal })) await tell(finding);
+    const where = whereToRun(context.dir, advice);
+    if (where !== undefined && !out.json) await out.line(`\n${where}`);
     await out.print({ verdict: count.problem > 0 ? 'problems' : 'healthy', problems: count.problem, notes: count.note }, () => verdict(count, out));
     return count.problem > 0 ? 1 : 0;
   },

@@ -1,6 +1,7 @@
 import { type FileEvent, LanpostError } from '../../index.ts';
 import type { Command } from '../command.ts';
 import { bytesInWords, timeInWords } from '../measure.ts';
+import { commandIn } from '../hint.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
 
@@ -108,9 +109,9 @@ async function follow(out: Output, events: AsyncIterable<FileEvent>): Promise<vo
 const STYLES = { offered: 'cyan', accepted: 'yellow', progress: 'dim', done: 'green', failed: 'red' } as const;
 
 /** For whoever runs the box, when somebody offers something. */
-export function printOffer(out: Output, event: FileEvent): Promise<void> {
+export function printOffer(out: Output, event: FileEvent, dir: string): Promise<void> {
   const { id, peer, name, size } = event;
-  return out.print({ event: 'file', ...event }, () => `${out.style('cyan', 'file')}  ${printable(peer)} offers ${printable(name)} (${bytesInWords(size)}): lanpost files accept ${id}`);
+  return out.print({ event: 'file', ...event }, () => `${out.style('cyan', 'file')}  ${printable(peer)} offers ${printable(name)} (${bytesInWords(size)}): ${commandIn(dir, `lanpost files accept ${id}`)}`);
 }
 
 function inWords(out: Output, event: FileEvent): string {

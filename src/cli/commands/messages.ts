@@ -6,6 +6,8 @@ import { printable } from '../printable.ts';
 
 /** Shown first when no reader is named. */
 const LAST = 20;
+/** Senders of whom it is told what their mark means. */
+const EXPLAINED = 64;
 
 export const messages: Command = {
   name: 'messages',
@@ -18,11 +20,13 @@ export const messages: Command = {
     const name = args.text('name');
     const box = await context.attach();
     const stream = box.messages(name === undefined ? { last: LAST } : { name });
+    const explained = new Set<string>();
     const stop = (): void => void stream.close();
     signal.addEventListener('abort', stop, { once: true });
     try {
       for await (const message of stream) {
         await printMessage(out, message);
+        await explain(out, message, explained);
         message.ack();
       }
     } finally {
@@ -32,10 +36,25 @@ export const messages: Command = {
   },
 };
 
+/** XEP-0174 §13.1: the user SHOULD be warned of what anybody may have read or written. What came from a home is its matter. */
+function mark({ from, trust }: Message): 'in the clear' | 'not paired' | undefined {
+  if (!from.startsWith('link:') || trust === 'paired') return undefined;
+  return trust === 'none' ? 'in the clear' : 'not paired';
+}
+
+/** What the mark means, with the first message of each sender. */
+async function explain(out: Output, message: Message, explained: Set<string>): Promise<void> {
+  if (!out.terminal || mark(message) !== 'in the clear' || explained.has(message.from) || explained.size >= EXPLAINED) return;
+  explained.add(message.from);
+  await out.line(out.style('yellow', `  in the clear: whoever is on this network can read what goes to and from ${printable(message.from)}, or pretend to be it`));
+}
+
 function printMessage(out: Output, message: Message): Promise<void> {
   if (out.json) return out.print(message, () => '');
   const [from = '', body = ''] = [message.from, message.subject === undefined ? message.body : `${message.subject}: ${message.body}`].map(printable);
   const time = timeInWords(message.time);
-  if (!out.terminal) return out.line([time, from, body].join('\t'));
-  return out.line(`${out.style('dim', time)}  ${out.style('cyan', from)}  ${body}${message.redelivered ? out.style('yellow', ' (again)') : ''}`);
+  const said = mark(message);
+  if (!out.terminal) return out.line([time, from, body, ...said === undefined ? [] : [said]].join('\t'));
+  const about = said === undefined ? '' : out.style(said === 'in the clear' ? 'yellow' : 'dim', ` [${said}]`);
+  return out.line(`${out.style('dim', time)}  ${out.style('cyan', from)}  ${body}${message.redelivered ? out.style('yellow', ' (again)') : ''}${about}`);
 }

@@ -20,11 +20,11 @@ export const show: Command = {
   },
 };
 
-function details(peer: Peer, features: readonly string[] = []): [string, string][] {
+export function details(peer: Peer, features: readonly string[] = []): [string, string][] {
   const { software, email = [], jid = [], calls = [] } = peer;
   const said: readonly (readonly [string, string | undefined])[] = [
     ['note', peer.readsAsJid ? `its name reads as a JID: write ${peer.address}` : undefined],
-    ['status', statusInWords(peer)], ['nick', peer.nick], ['first', peer.first], ['last', peer.last],
+    ['status', statusInWords(peer)], ['nick', ofPerson(peer, peer.nick)], ['first', ofPerson(peer, peer.first)], ['last', peer.last],
     ...email.map((one) => ['email', one] as const), ...jid.map((one) => ['jid', one] as const), ['aim', peer.aim],
     ['avatar', peer.avatar], ['calls', calls.length > 0 ? calls.join(', ') : undefined],
     ['software', software && [software.node, ...software.hash === undefined && software.version !== undefined ? [software.version] : []].join(' ')],
@@ -38,6 +38,11 @@ function details(peer: Peer, features: readonly string[] = []): [string, string]
 /** One that reads as a JID reaches the peer only as `link:NAME`. */
 export function nameAsTyped({ name, address, readsAsJid }: Peer): string {
   return readsAsJid ? address : name;
+}
+
+/** A box of which nothing is told of a person says its own name there, for the lists of Pidgin and its like. */
+function ofPerson({ name, box }: Peer, said: string | undefined): string | undefined {
+  return box && (said === name || said === name.split('@')[0]) ? undefined : said;
 }
 
 export function statusInWords({ status, statusText }: Peer): string {

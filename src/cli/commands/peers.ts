@@ -1,5 +1,6 @@
 import type { OffLinkPeer, Peer, PeerEvent } from '../../index.ts';
 import type { Command } from '../command.ts';
+import { commandIn } from '../hint.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
 import { nameAsTyped, show, statusInWords } from './peer.ts';
@@ -34,9 +35,11 @@ const add: Command = {
   options: {},
   notes: ['It is called now and after every start. The box there must take the call: `lanpost start --accept NETWORK`.'],
   examples: ['lanpost peers add box.example.org', 'lanpost peers add [2001:db8::7]:5298'],
-  async run({ args, attach }) {
+  async run({ args, out, dir, attach }) {
+    const [peer = ''] = args.positionals;
     const box = await attach();
-    await box.peers.add(args.positionals[0] ?? '');
+    await box.peers.add(peer);
+    await out.print({ added: peer }, () => `${printable(peer)} is called from now on; \`${commandIn(dir, 'lanpost peers')}\` says whether it is reached`);
   },
 };
 
@@ -46,9 +49,11 @@ const remove: Command = {
   summary: 'Call the box there no more',
   options: {},
   examples: ['lanpost peers remove box.example.org'],
-  async run({ args, attach }) {
+  async run({ args, out, attach }) {
+    const [peer = ''] = args.positionals;
     const box = await attach();
-    await box.peers.remove(args.positionals[0] ?? '');
+    await box.peers.remove(peer);
+    await out.print({ removed: peer }, () => `${printable(peer)} is called no more`);
   },
 };
 

@@ -2,6 +2,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import { resolve as absolute } from 'node:path';
 import { createBox, LanpostError, type Box, type BoxOptions, type BoxStatus, type Peer } from '../../index.ts';
 import type { Command, Context } from '../command.ts';
+import { USUAL_DIR } from '../hint.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
 import { aboutOf, ABOUT_OPTIONS } from './presence.ts';
@@ -106,25 +107,26 @@ async function lookAround(box: Box, signal: AbortSignal): Promise<void> {
 
 async function announce({ args, out }: Context, box: Box, editor: Editor | undefined): Promise<void> {
   const [status, peers] = await Promise.all([box.status(), box.peers.list()]);
+  const missing = absent(args.list('interface'));
   if (out.json) {
-    await out.print({ event: 'ready', editor: editor?.url ?? null, ...status, peers }, () => '');
+    await out.print({ event: 'ready', editor: editor?.url ?? null, ...status, peers, ...missing.length === 0 ? {} : { waitsFor: missing } }, () => '');
     return;
   }
-  for (const [word, what] of lines(status, peers, editor, absent(args.list('interface')))) void out.line(`${out.style('bold', word.padEnd(7))} ${what}`);
+  for (const [word, what] of lines(status, peers, editor, missing)) void out.line(`${out.style('bold', word.padEnd(7))} ${what}`);
   await out.line(out.terminal ? 'ready; Ctrl-C stops it' : 'ready');
 }
 
 /** Named, and not up: it may come later, as a radio does, or the name is mistaken. */
-function absent(named: readonly string[] = []): string {
-  const missing = named.filter((name) => !Object.hasOwn(networkInterfaces(), name));
-  return missing.length === 0 ? '' : `; ${missing.join(', ')} not up`;
+function absent(named: readonly string[] = []): string[] {
+  return named.filter((name) => !Object.hasOwn(networkInterfaces(), name));
 }
 
-function lines({ name, dir, link, homes }: BoxStatus, peers: readonly Peer[], editor: Editor | undefined, not: string): [string, string][] {
+function lines({ name, dir, link, homes }: BoxStatus, peers: readonly Peer[], editor: Editor | undefined, missing: readonly string[]): [string, string][] {
   const where = link.state === 'up' ? `${link.interfaces.join(', ')}; port ${link.port}` : `link ${link.state}${link.reason === undefined ? '' : `: ${link.reason}`}`;
   return [
     ['editor', editor?.url ?? 'off'],
-    ['name', `${printable(name)} (${where}${not})`],
+    ['name', `${printable(name)} (${where})`],
+    ...missing.map((iface): [string, string] => ['waits', `for ${printable(iface)}, which is not up: it is used as soon as it is`]),
     ['peers', peers.length === 0 ? 'none yet' : peers.map((peer) => printable(peer.name)).join(', ')],
     ...homes.length === 0 ? [['home', 'none configured: purely local'] as [string, string]] : [],
     ...homes.map((home): [string, string] => ['home', printable(`${home.jid}: ${homeInWords(home)}`)]),
@@ -133,12 +135,12 @@ function lines({ name, dir, link, homes }: BoxStatus, peers: readonly Peer[], ed
 }
 
 /** Until it is told to stop. What happens meanwhile is told to a terminal, and as JSON. */
-async function follow({ out, signal }: Context, box: Box): Promise<void> {
+async function follow({ out, dir, signal }: Context, box: Box): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  const told = out.terminal || out.json ? [tellPeers(out, box, signal), tellOffers(out, box, signal), tellTroubles(out, box, signal)] : [];
+  const told = out.terminal || out.json ? [tellPeers(out, box, signal), tellOffers(out, box, dir === USUAL_DIR ? dir : absolute(dir), signal), tellTroubles(out, box, signal)] : [];
   await Promise.all([stopped, ...told]);
 }
 
@@ -156,14 +158,14 @@ async function tellPeers(out: Output, box: Box, signal: AbortSignal): Promise<vo
   });
 }
 
-async function tellOffers(out: Output, box: Box, signal: AbortSignal): Promise<void> {
-  await untilAborted(signal, async () => { for await (const offer of box.files.offers({ signal })) await printOffer(out, offer); });
+async function tellOffers(out: Output, box: Box, dir: string, signal: AbortSignal): Promise<void> {
+  await untilAborted(signal, async () => { for await (const offer of box.files.offers({ signal })) await printOffer(out, offer, dir); });
 }
 
 async function tellTroubles(out: Output, box: Box, signal: AbortSignal): Promise<void> {
   await untilAborted(signal, async () => {
     for await (const trouble of box.troubles({ signal })) {
-      await out.print({ event: 'trouble', ...trouble }, () => `${out.style('yellow', trouble.kind)}  ${printable(trouble.message)}`);
+      await out.print({ event: 'trouble', ...trouble }, () => `${out.style('yellow', 'trouble')}  ${printable(trouble.message)}  ${out.style('dim', trouble.kind)}`);
     }
   });
 }

@@ -1,4 +1,4 @@
-import type { BoxStatus, HomeStatus } from '../../index.ts';
+import type { BoxStatus, HomeStatus, OffLinkPeer } from '../../index.ts';
 import type { Command } from '../command.ts';
 import { bytesInWords, spanInWords, timeInWords } from '../measure.ts';
 
@@ -17,7 +17,7 @@ export const status: Command = {
   },
 };
 
-function lines(state: BoxStatus): [string, string][] {
+export function lines(state: BoxStatus): [string, string][] {
   const { link, log } = state;
   const where = link.interfaces.length > 0 ? ` on ${link.interfaces.join(', ')}` : '';
   return [
@@ -27,11 +27,18 @@ function lines(state: BoxStatus): [string, string][] {
     ['data', `${state.dir}, ${bytesInWords(log.freeBytes)} free`],
     ['link', `${link.state}${where}${link.port === undefined ? '' : `, port ${link.port}`}${link.reason === undefined ? '' : `: ${link.reason}`}`],
     ['peers', String(state.peers)],
+    ...(link.domains ?? []).map((domain): [string, string] => ['domain', `${domain}: each box that its DNS lists is called`]),
+    ...(link.offLink ?? []).map((one): [string, string] => ['called', calledInWords(one)]),
     ...state.homes.length === 0 ? [['home', 'none configured: purely local'] as [string, string]] : [],
     ...state.homes.map((home): [string, string] => ['home', `${home.jid}: ${homeInWords(home)}`]),
     ['log', `${log.state}, ${log.topics} ${log.topics === 1 ? 'topic' : 'topics'}, ${bytesInWords(log.bytes)}, position ${log.head}${log.reason === undefined ? '' : `: ${log.reason}`}`],
     ...Object.entries(state.troubles).map(([kind, count]): [string, string] => ['trouble', `${kind} ×${count}`]),
   ];
+}
+
+function calledInWords({ peer, state, name, reason, nextAttempt }: OffLinkPeer): string {
+  if (state === 'open') return `${peer}: reached${name === undefined ? '' : `, as ${name}`}`;
+  return `${peer}: not reached${reason === undefined ? '' : ` (${reason})`}${nextAttempt === undefined ? '' : `, tried again at ${timeInWords(nextAttempt)}`}`;
 }
 
 export function homeInWords(home: HomeStatus): string {

@@ -2,6 +2,7 @@ import type { ClassRules, Grant, TrustEntry } from '../../index.ts';
 import { oneOf } from '../arguments.ts';
 import type { Command, Context } from '../command.ts';
 import { timeInWords } from '../measure.ts';
+import { printable } from '../printable.ts';
 import { UsageError } from '../usage-error.ts';
 
 const RIGHTS = ['chat', 'read', 'write', 'files'] as const;
@@ -55,7 +56,8 @@ const revoke: Command = {
     const [peer = ''] = args.positionals;
     const box = await attach();
     await box.trust.revoke(peer);
-    if (out.json) await out.print({ revoked: peer }, () => '');
+    await out.print({ revoked: peer }, () => (peer.startsWith('class:') ? `nothing is said of ${peer} any more: it may chat, and nothing else`
+      : `nothing is said of ${printable(peer)} any more: its key counts as seen, and may what class:seen may`));
   },
 };
 
