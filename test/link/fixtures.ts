@@ -68,6 +68,8 @@ export interface BoxSetup {
   readonly registry?: ReturnType<typeof memoryRegistry>;
   readonly offLink?: LinkInit['offLink'];
   readonly resolve?: LinkInit['resolve'];
+  /** Discovery of its own, rather than by word of mouth. */
+  readonly mdns?: LinkInit['mdns'];
 }
 
 /** A LAN in one process: real TCP between loopback addresses, discovery by word of mouth. */
@@ -248,7 +250,7 @@ export class SimulatedLan {
     const closed: ProvenPeer[] = [];
     const own = new OwnPresence({ registry, label: user, caps: () => disco.caps(), ...(setup.about ? { about: setup.about } : {}) });
     const link = createLink({
-      mdns: this.mdns(host), trust, identity, registry, clock, trouble, dispatcher, disco, own,
+      mdns: setup.mdns ?? this.mdns(host), trust, identity, registry, clock, trouble, dispatcher, disco, own,
       certificate: setup.certificate ?? (() => selfSigned(identity.key)),
       name: user, host: setup.host ?? `h${host}`, port: 0, tcp: this.tcp(host),
       limits: { peers: 100, streams: 50, stanzaBytes: 262_144, xmlDepth: 32, ...setup.limits },

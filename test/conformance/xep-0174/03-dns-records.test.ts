@@ -23,13 +23,6 @@ describe('XEP-0174 §3 DNS records', () => {
     expect(await stream.reads('</message>')).toContain('x');
   });
 
-  it('§3 what is announced is the port that is listened on, also in port.p2pj', async () => {
-    const [a, b] = [await lan.box(1, 'a'), await lan.box(2, 'b')];
-    await seen(b, a.name);
-    expect(b.link.peers.get(a.name)?.port).toBe(a.link.status().port);
-    expect(txt).toContainEqual(['port.p2pj', '5299']);
-  });
-
   it('§3.1 txtvers is first and 1', () => {
     expect(txt[0]).toEqual(['txtvers', '1']);
   });

@@ -3,9 +3,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { avatarHash, NULL_RECORD } from '../../../src/link/avatar.ts';
 import { buildTxt, readTxt } from '../../../src/link/presence.ts';
 import { decodeMessage } from '../../../src/mdns/decode.ts';
+import { createMdns } from '../../../src/mdns/mdns.ts';
 import { type DnsRecord, TYPE } from '../../../src/mdns/message.ts';
 import { decodeText } from '../../../src/mdns/text.ts';
 import { PNG } from '../../link/pictures.ts';
+import { SimulatedLan as StreamLan } from '../../link/fixtures.ts';
 import { advance, type Box, world, type World } from '../../mdns/world.ts';
 
 const SERVICE = '_presence._tcp.local';
@@ -28,6 +30,22 @@ describe('XEP-0174 §3 DNS records', () => {
     const txt = of(records, TYPE.TXT);
     expect(txt).toMatchObject({ name: instance });
     expect([...decodeText(txt?.data.kind === 'bytes' ? txt.data.bytes : Buffer.of())][0]).toEqual(['txtvers', '1']);
+  });
+
+  it('§3 the port that a box listens on is the one in SRV, and in port.p2pj of TXT', async () => {
+    const streams = new StreamLan();
+    const other = await w.box('other');
+    const mdns = createMdns({ network: w.lan.host('pronto', 'lan', [4]).network(), clock: w.clock, host: 'pronto', trouble: () => undefined });
+    const { link } = await streams.box(1, 'juliet', { mdns });
+    await advance(w.clock, 5_000);
+    const found = other.peers.get(link.name);
+    expect(link.status().port).toBeGreaterThan(0);
+    expect([found?.port, found?.txt.get('port.p2pj')]).toEqual([link.status().port, String(link.status().port)]);
+    const records = w.lan.packets.flatMap(({ bytes }) => decodeMessage(bytes).answers).filter(({ name }) => name === `${link.name}.${SERVICE}`);
+    expect(of(records, TYPE.SRV)).toMatchObject({ data: { port: link.status().port } });
+    const txt = of(records, TYPE.TXT);
+    expect(decodeText(txt?.data.kind === 'bytes' ? txt.data.bytes : Buffer.of()).get('port.p2pj')).toBe(String(link.status().port));
+    await streams.close();
   });
 
   it('§3 a TXT record of one zero byte, or none of these keys in it, is a peer that is available', async () => {

@@ -27,6 +27,21 @@ describe('XEP-0174', () => {
   };
   const modern = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' from='juliet@h2' to='romeo@h1' version='1.0'>";
 
+  it('§5 a change of presence is told by TXT; nothing of it goes over a stream', async () => {
+    const stream = await call(purpleHeader('juliet@h2', 'romeo@h1'));
+    await stream.reads(HEADER);
+    const seenOf = new Promise<string | undefined>((resolve) => {
+      lan.mdns(2).browse('_presence._tcp', ({ service }) => {
+        if (service.instance === a.name && service.txt.get('status') === 'dnd') resolve(service.txt.get('msg')?.toString());
+      });
+    });
+    await a.own.setStatus('dnd', 'at lunch');
+    expect(await seenOf).toBe('at lunch');
+    // What comes next on the stream is the answer to this.
+    stream.write("<iq type='get' id='1' from='juliet@h2' to='romeo@h1'><ping xmlns='urn:xmpp:ping'/></iq>");
+    expect(await stream.reads(/<iq[^>]*>/)).toMatch(/^\s*<iq[^>]*>$/);
+  });
+
   it('§6 the initiator says from and to, and sends no stanza before the recipient\'s header', async () => {
     const sending = a.link.send(juliet.name, buildMessage({ body: 'x' }));
     const stream = await juliet.incoming();
@@ -138,12 +153,6 @@ describe('XEP-0174', () => {
     await stream.reads('</stream:stream>');
     await stream.closes();
     expect(a.troubles).toEqual([]);
-  });
-
-  it('§11.1 an entity on several interfaces is one peer', () => {
-    const addresses = [{ address: '10.77.0.2', family: 4, interface: 'eth0' }, { address: '10.77.1.2', family: 4, interface: 'eth1' }] as const;
-    a.link.peers.found({ instance: 'juliet@h2', host: 'h2.local', port: 1, txt: [], addresses });
-    expect(a.link.peers.list().filter(({ name }) => name === 'juliet@h2')).toHaveLength(1);
   });
 
   it('§13.1 that a peer is neither encrypted nor authenticated is said of it, and of what it sends', async () => {
