@@ -1,9 +1,13 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startBox } from '../support/box.ts';
 import { createLan, type Lan } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
-import { Agent, type AgentOptions } from './mdns-agent.ts';
+import { Agent, type AgentLine, type AgentOptions } from './mdns-agent.ts';
 
 const TYPE = '_presence._tcp';
 
@@ -144,7 +148,8 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'avahi-browse', 'python3'))('mDNS
     expect(await lan.run(1, 'avahi-resolve', ['-4n', 'cellar.local'])).toContain('10.77.0.2');
   });
 
-  it('on a host with avahi, its host name stays avahi\'s: start, stop and kill change nothing, at no time', async () => {
+  /** What avahi says of host 1, asked from there and from elsewhere all the time that `during` takes, and a while longer. */
+  const unchanged = async (during: () => Promise<void>): Promise<void> => {
     const resolved = new Set<string>();
     let times = 0;
     const enough = new AbortController();
@@ -158,17 +163,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'avahi-browse', 'python3'))('mDNS
     try {
       await expect.poll(() => resolved.size, { timeout: 5000 }).toBe(4);
       const before = [...resolved].toSorted();
-      const watcher = browse(2);
-      const other = agent(3);
-      const box = agent(1);
-      await watcher.line(/^=;eth0;IPv4;box\\064attic;.*;lanpost-[^;]+\.local;(10\.77\.0\.1|fe80:.*);5298;/);
-      const found = await other.wait(({ instance, host }) => instance === 'box@attic' && host?.startsWith('lanpost-') === true);
-      expect(found.addresses?.map(({ address }) => address)).toContain('10.77.0.1');
-      await box.close();
-      await other.event('down', 'box@attic', { timeout: 3000 });
-      const again = agent(1);
-      await again.wait(({ event, host }) => event === 'published' && host !== 'attic.local');
-      await again.kill();
+      await during();
       // A goodbye or a record of ours would take a second to have its effect.
       const then = times;
       await expect.poll(() => times, { timeout: 10_000 }).toBeGreaterThan(then + 40);
@@ -177,7 +172,37 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'avahi-browse', 'python3'))('mDNS
       enough.abort();
       await Promise.all(resolving);
     }
-  });
+  };
+
+  it('on a host with avahi, its host name stays avahi\'s: start, stop and kill change nothing, at no time', () => unchanged(async () => {
+    const watcher = browse(2);
+    const other = agent(3);
+    const box = agent(1);
+    await watcher.line(/^=;eth0;IPv4;box\\064attic;.*;lanpost-[^;]+\.local;(10\.77\.0\.1|fe80:.*);5298;/);
+    const found = await other.wait(({ instance, host }) => instance === 'box@attic' && host?.startsWith('lanpost-') === true);
+    expect(found.addresses?.map(({ address }) => address)).toContain('10.77.0.1');
+    await box.close();
+    await other.event('down', 'box@attic', { timeout: 3000 });
+    const again = agent(1);
+    await again.wait(({ event, host }) => event === 'published' && host !== 'attic.local');
+    await again.kill();
+  }));
+
+  it('nor does a whole box, from its command line, when it is started, stopped, started again and killed', () => unchanged(async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'lanpost-avahi-'));
+    stops.push(async () => rmSync(dir, { recursive: true, force: true }));
+    const other = agent(3, { publish: false });
+    const isBox = ({ event, instance, host }: AgentLine): boolean => event === 'up' && instance === 'whole@attic' && host?.startsWith('lanpost-') === true;
+    const box = await startBox({ dir, name: 'whole', lan, host: 1 });
+    const found = await other.wait(isBox);
+    expect(found.addresses?.map(({ address }) => address)).toContain('10.77.0.1');
+    expect(await box.stop()).toBe(0);
+    await other.event('down', 'whole@attic', { timeout: 3000 });
+    const after = other.lines.length;
+    const again = await startBox({ dir, name: 'whole', lan, host: 1 });
+    await other.wait(isBox, { after });
+    await again.kill();
+  }));
 
   it('a name that a box holds is not taken by avahi', async () => {
     const watcher = browse(1);

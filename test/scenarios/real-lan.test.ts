@@ -184,15 +184,13 @@ describe.skipIf(!needs('root'))('two hosts of one name', () => {
   const dirs: string[] = [];
   afterEach(() => { for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true }); });
 
-  it('one of them is called -1, and both are seen under the names they have', async () => {
+  it('one of them is called -1, both are seen under the names they have, and it keeps its name over a restart, alone too', async () => {
     const lan = await createLan(2, { names: ['twin', 'twin'] });
     try {
-      const boxes = [];
-      for (const host of [1, 2]) {
-        const dir = mkdtempSync(join(tmpdir(), 'lanpost-lan-box-'));
-        dirs.push(dir);
-        boxes.push(await startBox({ dir, name: 'A', lan, host }));
-      }
+      const boxes: BoxProcess[] = [];
+      const places = [1, 2].map((host) => ({ host, dir: mkdtempSync(join(tmpdir(), 'lanpost-lan-box-')) }));
+      dirs.push(...places.map(({ dir }) => dir));
+      for (const place of places) boxes.push(await startBox({ ...place, name: 'A', lan }));
       const apis = await Promise.all(boxes.map((box) => box.attach()));
       // The second has met the first by the time that each sees the other.
       const names = await Promise.all(apis.map(async (api) => {
@@ -204,6 +202,20 @@ describe.skipIf(!needs('root'))('two hosts of one name', () => {
       expect(own.filter((name) => name.includes('-1'))).toHaveLength(1);
       expect(new Set(names)).toEqual(new Set(own));
       await Promise.all(apis.map((api) => api.close()));
+
+      // Nobody has the other name by now; still it is not another box to those who knew it.
+      for (const box of boxes) await box.stop();
+      const renamed = own.find((name) => name.includes('-1'));
+      const place = places[own.indexOf(String(renamed))] ?? { host: 0, dir: '' };
+      for (const end of ['stop', 'kill'] as const) {
+        const again = await startBox({ ...place, name: 'A', lan });
+        const api = await again.attach();
+        expect((await api.status()).name).toBe(renamed);
+        await expect.poll(async () => (await api.status()).link.state).toBe('up');
+        expect((await api.status()).name).toBe(renamed);
+        await api.close();
+        await again[end]();
+      }
     } finally {
       await lan.down();
     }
