@@ -1,12 +1,15 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Box, Delivery, Message } from '../../src/index.ts';
+import { TYPE } from '../../src/mdns/message.ts';
 import { type BoxProcess, startBox } from '../support/box.ts';
 import { eventually } from '../support/eventually.ts';
 import { createLan, type Lan } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
+import { ROOT } from '../support/root.ts';
 
 async function first<T>(stream: AsyncIterable<T>, fits: (one: T) => boolean = () => true): Promise<T> {
   for await (const one of stream) if (fits(one)) return one;
@@ -24,6 +27,15 @@ async function twoLinks(): Promise<Lan> {
   await lan.run(2, 'ip', ['addr', 'add', '10.79.0.2/24', 'brd', '+', 'dev', 'eth1']);
   await lan.run(3, 'ip', ['addr', 'flush', 'dev', 'eth0', 'scope', 'global']);
   await lan.run(3, 'ip', ['addr', 'add', '10.79.0.3/24', 'brd', '+', 'dev', 'eth0']);
+  return lan;
+}
+
+/** And host 2 is the router between them. */
+async function routed(): Promise<Lan> {
+  const lan = await twoLinks();
+  await lan.run(2, 'sysctl', ['-qw', 'net.ipv4.ip_forward=1']);
+  await lan.run(1, 'ip', ['route', 'add', '10.79.0.0/24', 'via', '10.77.0.2']);
+  await lan.run(3, 'ip', ['route', 'add', '10.77.0.0/24', 'via', '10.79.0.2']);
   return lan;
 }
 
@@ -96,10 +108,7 @@ describe.skipIf(!needs('root'))('two boxes on different subnets, with a router b
   const scene = new Scene();
   let near: Box, far: Box;
   beforeAll(async () => {
-    scene.lan = await twoLinks();
-    await scene.lan.run(2, 'sysctl', ['-qw', 'net.ipv4.ip_forward=1']);
-    await scene.lan.run(1, 'ip', ['route', 'add', '10.79.0.0/24', 'via', '10.77.0.2']);
-    await scene.lan.run(3, 'ip', ['route', 'add', '10.77.0.0/24', 'via', '10.79.0.2']);
+    scene.lan = await routed();
     near = await scene.start(1, '--accept', '10.79.0.0/24');
     far = await scene.start(3, '--peer', '10.77.0.1');
   }, 60_000);
@@ -152,5 +161,36 @@ describe.skipIf(!needs('root'))('two boxes on different subnets, with a router b
     await eventually(async () => (await near.status()).link.offLink?.[0]?.state === 'open');
     await cli('peers', 'remove', '10.79.0.3');
     expect((await near.status()).link.offLink).toBeUndefined();
+  }, 30_000);
+});
+
+describe.skipIf(!needs('root'))('a box that looks through a domain', () => {
+  const scene = new Scene();
+  beforeAll(async () => {
+    scene.lan = await routed();
+    const type = '_presence._tcp.example.org';
+    const name = `cellar box.${type}`;
+    const ttl = 300;
+    const records = [
+      { name: type, type: TYPE.PTR, ttl, data: { kind: 'name', target: name } },
+      { name, type: TYPE.SRV, ttl, data: { kind: 'service', priority: 0, weight: 0, port: 5298, target: 'cellar.example.org' } },
+      { name, type: TYPE.TXT, ttl, data: { text: [['txtvers', '1'], ['lanpost', '1']] } },
+      { name: 'cellar.example.org', type: TYPE.A, ttl, data: { kind: 'address', address: '10.79.0.3' } },
+    ];
+    const server = scene.lan.exec(2, process.execPath, [join(ROOT, 'test/support/dns-server.mjs'), JSON.stringify({ address: '10.77.0.2', records })]);
+    await once(server.stdout, 'data');
+    await scene.lan.resolver(1, '10.77.0.2');
+  }, 60_000);
+  afterAll(() => scene.close(), 30_000);
+
+  it('lists who is there, in another subnet, and reaches it', async () => {
+    const far = await scene.start(3, '--accept', '10.77.0.0/24');
+    const near = await scene.start(1, '--browse-domain', 'example.org');
+    expect(await first(near.peers.watch({ signal: AbortSignal.timeout(10_000) }))).toMatchObject({ type: 'up', peer: { name: 'box@h3', via: 'domain', connected: true } });
+    const cli = scene.processes.get(1);
+    expect(await cli?.cli('peers')).toMatchObject([{ name: 'box@h3', via: 'domain', addresses: ['10.79.0.3'] }]);
+    expect((await near.status()).link.offLink).toMatchObject([{ peer: 'cellar box.example.org', state: 'open', name: 'box@h3', domain: 'example.org' }]);
+    await cli?.cli('send', 'link:box@h3', 'found in DNS', '--wait', 'delivered');
+    expect(await nextMessage(far)).toMatchObject({ from: 'link:box@h1', body: 'found in DNS' });
   }, 30_000);
 });

@@ -93,7 +93,13 @@ host_exec() {
 	if [ -e "$LAN_STATE/h$i.pid" ]; then
 		exec nsenter -t "$(cat "$LAN_STATE/h$i.pid")" --mount --uts --net --wd="$PWD" -- "$@"
 	else
-		exec ip netns exec "$LAN-h$i" unshare --uts sh -c 'hostname "$0"; exec "$@"' "$(host_name "$i")" "$@"
+		# A mount is seen in the namespace that `ip netns exec` makes, and ends with it.
+		exec ip netns exec "$LAN-h$i" unshare --uts sh -c '
+			hostname "$1"
+			[ ! -e "$2" ] || mount --bind "$2" /etc/resolv.conf
+			shift 2
+			exec "$@"
+		' sh "$(host_name "$i")" "$LAN_STATE/h$i.resolv" "$@"
 	fi
 }
 
@@ -118,6 +124,7 @@ case ${1-} in
 up) up "$2" ;;
 avahi) avahi "$2" ;;
 exec) shift; host_exec "$@" ;;
+resolver) echo "nameserver $3" > "$LAN_STATE/h$2.resolv" ;;
 cut) bridge -n "$LAN-sw" link set dev "port$2" state 0 ;;
 restore) bridge -n "$LAN-sw" link set dev "port$2" state 3 ;;
 port)

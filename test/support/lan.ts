@@ -27,6 +27,8 @@ export interface Lan extends AsyncDisposable {
   run(host: number, command: string, args?: readonly string[], options?: RunOptions & { readonly timeout?: number }): Promise<string>;
   /** Starts dbus and avahi-daemon in the host; what is started there afterwards finds them. */
   avahi(host: number): Promise<void>;
+  /** What is started in the host afterwards asks that DNS server, as its system's one. */
+  resolver(host: number, address: string): Promise<void>;
   /** The host's packets vanish while its link stays up, as when a switch dies further on. */
   silentCut(host: number): Promise<void>;
   restore(host: number): Promise<void>;
@@ -119,6 +121,7 @@ export async function createLan(size: number, options: LanOptions = {}): Promise
       return out;
     },
     avahi: (host) => script('avahi', known(host)),
+    resolver: (host, address) => script('resolver', known(host), address),
     silentCut: (host) => script('cut', known(host)),
     restore: (host) => script('restore', known(host)),
     async port(host, { isolated, multicast, mtu, up }) {
