@@ -82,6 +82,8 @@ export async function reachStreamhost(streamhosts: readonly Streamhost[], name: 
     for (const { address } of announced) {
       ended.throwIfAborted();
       const socket = await tcp.connect(address, port, CONNECT_TIME).catch(() => undefined);
+      if (ended.aborted) socket?.destroy();
+      ended.throwIfAborted();
       const reached = socket && await greet(socket, name, ended);
       if (reached) return { ...reached, jid };
     }
