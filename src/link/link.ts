@@ -21,10 +21,10 @@ import { Peers } from './peers.ts';
 import { PresenceCheck } from './presence-check.ts';
 import type { OwnAddress } from './source-address.ts';
 import { StaleStreams } from './stale-streams.ts';
-import { type Handed, Streams } from './streams.ts';
+import { type Handed, Streams } from './streams/streams.ts';
 import type { Ends, PeerStreams, ProvenPeer } from './streams-port.ts';
 import { createTcp, type Tcp } from './tcp.ts';
-import type { Timing } from './timing.ts';
+import type { Timing } from './streams/timing.ts';
 import { Unannounced } from './unannounced.ts';
 
 export const SERVICE = '_presence._tcp';

@@ -10,7 +10,7 @@ import type { Domains } from './domains.ts';
 import { parseTarget, type PeerTarget } from './peer-target.ts';
 import { StaticPeers, type Wanted } from './static-peers.ts';
 import type { ProvenPeer } from './streams-port.ts';
-import type { Far } from './terms.ts';
+import type { Far } from './streams/terms.ts';
 
 /** Peers that the owner names, and networks that calls are taken from. */
 const PEERS = 64;

@@ -1,7 +1,7 @@
 import { LanpostError } from '../errors.ts';
 import type { Sighting } from './peers.ts';
 import { type OwnAddress, plainAddress } from './source-address.ts';
-import type { LinkStream } from './stream.ts';
+import type { LinkStream } from './streams/stream.ts';
 
 /** How long a stream to an address that its peer has left may take to show that it lives; ms. */
 const ANSWER = 3_000;

@@ -1,6 +1,6 @@
 import { LanpostError } from '../errors.ts';
 import type { Peers, Sighting } from './peers.ts';
-import type { LinkStream } from './stream.ts';
+import type { LinkStream } from './streams/stream.ts';
 
 /** How long its stream may take to answer for a peer whose records have run out; ms. */
 const ANSWER = 3_000;

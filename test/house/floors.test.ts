@@ -38,7 +38,7 @@ describe('what is loaded late', () => {
   it('is not reached by a box that is alone: what speaks with homes, peers, programs and other boxes, and TLS', () => {
     const { files, packages } = loaded(['src/index.ts', 'src/store.ts', 'src/assembly.ts']);
     expect(files).toContain('src/mdns/mdns.ts');
-    expect(['src/home/home.ts', 'src/link/stream.ts', 'src/link/files/files.ts', 'src/control/caller.ts', 'src/control/attachment.ts'].filter((path) => files.has(path))).toEqual([]);
+    expect(['src/home/home.ts', 'src/link/streams/stream.ts', 'src/link/files/files.ts', 'src/control/caller.ts', 'src/control/attachment.ts'].filter((path) => files.has(path))).toEqual([]);
     expect(['node:tls', 'node:http', 'pkijs', 'asn1js'].filter((name) => packages.has(name))).toEqual([]);
   });
 

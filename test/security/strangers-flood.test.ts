@@ -6,7 +6,7 @@ import { createMdns } from '../../src/mdns/mdns.ts';
 import { encodeMessage } from '../../src/mdns/encode.ts';
 import { makeMessage, type DnsRecord } from '../../src/mdns/message.ts';
 import type { Network, Source } from '../../src/mdns/network.ts';
-import { Doorman } from '../../src/link/doorman.ts';
+import { Doorman } from '../../src/link/streams/doorman.ts';
 import { Peers } from '../../src/link/peers.ts';
 import { Trust } from '../../src/trust/trust.ts';
 import { OTHER, peer, rr, SERVICE } from '../conformance/rfc-6762/one-link.ts';

@@ -1,7 +1,7 @@
 import type { Finding, TrustLevel } from '../../api.ts';
 import { LanpostError } from '../../errors.ts';
 import type { KnownPeer } from '../peers.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../streams/refusal.ts';
 import type { ProvenPeer } from '../streams-port.ts';
 import { note, ok, problem } from './finding.ts';
 import { shellWord } from './shell-word.ts';

@@ -14,7 +14,7 @@ import { type Call, callPeer, checkPeerPort } from '../../../src/link/doctor/pee
 import { checkPeerRights } from '../../../src/link/doctor/peer-rights.ts';
 import { shellWord } from '../../../src/link/doctor/shell-word.ts';
 import type { KnownPeer } from '../../../src/link/peers.ts';
-import { Refusal } from '../../../src/link/refusal.ts';
+import { Refusal } from '../../../src/link/streams/refusal.ts';
 import { createTcp } from '../../../src/link/tcp.ts';
 
 const four = { address: '10.0.0.2', family: 4, interface: 'eth0' } as const;

@@ -1,0 +1,125 @@
+import type { Clock } from '../../clock.ts';
+import { LanpostError } from '../../errors.ts';
+import { type Element, namespaceOf, xml } from '../../xmpp/element.ts';
+import { stanzaKind } from '../../xmpp/stanza.ts';
+import { NS_STANZAS } from '../../xmpp/stanza-error.ts';
+import { isStreamError, streamFaultOf } from '../../xmpp/stream-error.ts';
+import { NS_SM } from '../../xmpp/stream-management.ts';
+import type { XmppSocket } from '../../xmpp/xmpp-socket.ts';
+import type { Carried } from './carried.ts';
+import { ANSWER_AT_LATEST } from './confirmations.ts';
+import type { Holds } from './holds.ts';
+import { NS_TLS } from './negotiation.ts';
+
+/** Stanzas being worked on, above and below which the peer is not, and again, read from. */
+const BUSY = 256;
+const CALM = 128;
+
+export interface ReceivingInit {
+  readonly socket: XmppSocket;
+  readonly clock: Clock;
+  readonly holds: Holds;
+  readonly carried: Carried;
+  /** Resolves, perhaps with a reply, when what the stanza caused is durable. */
+  readonly handle: (stanza: Element) => Promise<Element | undefined>;
+  readonly answer: (reply: Element) => void;
+  readonly state: () => 'negotiating' | 'ready' | 'closing' | 'closed';
+  /** After each stanza: how long to read nothing. */
+  readonly pace: () => number;
+  /** Set while too much waits for the disk: resolves when it does not any more. */
+  readonly roomy: () => Promise<void> | undefined;
+  /** It ends, and why. `final`: a resumption would carry on what is wrong with it. */
+  readonly ends: (reason: Error | undefined, final: boolean) => void;
+}
+
+/** The way in of an open stream. Stanzas are worked on side by side, and counted when what they caused is durable. */
+export class Receiving {
+  readonly #init: ReceivingInit;
+  #lastAt: number;
+
+  constructor(init: ReceivingInit) {
+    this.#init = init;
+    this.#lastAt = init.clock.mono();
+  }
+
+  /** Monotonic time of the last stanza. */
+  get lastAt(): number {
+    return this.#lastAt;
+  }
+
+  receive(element: Element): void {
+    const { socket, ends } = this.#init;
+    if (isStreamError(element)) {
+      ends(new LanpostError('disconnected', `The peer ended the stream: ${streamFaultOf(element).condition}.`), true);
+    } else if (namespaceOf(element) === NS_SM) {
+      this.#manage(element);
+    } else if (stanzaKind(element)) {
+      void this.#arrive(element);
+    } else if (namespaceOf(element) === NS_TLS) {
+      ends(undefined, true);
+      socket.write(xml('failure', { xmlns: NS_TLS }));
+      void socket.close();
+    }
+  }
+
+  #manage(element: Element): void {
+    const { socket, carried, ends } = this.#init;
+    const name = element.getName();
+    // XEP-0198 §3, §5: not without TLS and a key, not twice, and not once stanzas have been sent.
+    if (name === 'enable' || name === 'resume') {
+      socket.write(xml('failed', { xmlns: NS_SM }, xml('unexpected-request', { xmlns: NS_STANZAS })));
+      return;
+    }
+    if (!carried.managed) return;
+    try {
+      carried.confirmations.receive(element);
+    } catch (error) {
+      ends(error instanceof Error ? error : undefined, true);
+      void socket.fail('undefined-condition', 'a bad h');
+    }
+  }
+
+  async #arrive(element: Element): Promise<void> {
+    const { socket, clock, holds, carried, handle, answer, state, pace, ends } = this.#init;
+    const { session } = carried;
+    const n = carried.confirmations.arrived();
+    this.#lastAt = clock.mono();
+    if (carried.confirmations.unhandled >= BUSY) holds.hold('busy');
+    holds.pace(pace());
+    try {
+      const handling = handle(element);
+      this.#crowd();
+      const reply = await handling;
+      if (reply && state() === 'ready') answer(reply);
+      else if (reply && state() === 'closed') session?.answer(reply);
+    } catch (error) {
+      session?.spoil();
+      if (state() === 'closed') return;
+      ends(error instanceof Error ? error : new Error('a handler failed', { cause: error }), false);
+      void socket.fail('internal-server-error');
+      return;
+    }
+    carried.confirmations.handled(n);
+    if (state() === 'closed') return;
+    if (holds.has('disk') && carried.confirmations.unhandled === 0) carried.acknowledge();
+    if (carried.confirmations.unhandled < CALM) holds.release('busy');
+  }
+
+  /** What may come next is not read while too much waits for the disk. */
+  #crowd(): void {
+    const roomy = this.#init.holds.has('disk') ? undefined : this.#init.roomy();
+    if (roomy) void this.#wait(roomy);
+  }
+
+  async #wait(roomy: Promise<void>): Promise<void> {
+    const { clock, holds, carried } = this.#init;
+    holds.hold('disk');
+    // Its questions are not read either, so it is told unasked (XEP-0198 §4) how far this side is.
+    const telling = clock.every(ANSWER_AT_LATEST, () => carried.acknowledge());
+    await roomy;
+    telling.stop();
+    // The peer's answer may be among what was not read.
+    carried.confirmations.unask();
+    holds.release('disk');
+  }
+}
