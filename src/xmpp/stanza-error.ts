@@ -2,6 +2,8 @@
 import { attr, children, namespaceOf, xml, type Element } from './element.ts';
 
 export const NS_STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
+/** Characters of what a peer says of an error: it is shown to people. */
+export const ERROR_TEXT = 1024;
 
 /** RFC 6120 §8.3.3: each condition with the type it usually has. */
 export const CONDITIONS = {
@@ -63,7 +65,7 @@ export function stanzaErrorOf(stanza: Element): StanzaError {
   for (const child of children(error)) {
     const name = child.getName();
     if (namespaceOf(child) !== NS_STANZAS) application ??= child;
-    else if (name === 'text') text = child.getText();
+    else if (name === 'text') text = child.getText().slice(0, ERROR_TEXT);
     else if (isCondition(name)) condition = name;
   }
   const type = TYPES.find((known) => known === attr(error, 'type'));

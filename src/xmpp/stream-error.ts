@@ -1,5 +1,6 @@
 // RFC 6120 §4.9: errors that end a stream.
 import { children, namespaceOf, xml, type Element } from './element.ts';
+import { ERROR_TEXT } from './stanza-error.ts';
 import { NS_STREAM } from './xml-stream.ts';
 
 export const NS_STREAMS = 'urn:ietf:params:xml:ns:xmpp-streams';
@@ -20,7 +21,7 @@ export function streamFaultOf(element: Element): StreamFault {
   let application: string | undefined;
   for (const child of children(element)) {
     if (namespaceOf(child) !== NS_STREAMS) application ??= child.getName();
-    else if (child.getName() === 'text') text = child.getText();
+    else if (child.getName() === 'text') text = child.getText().slice(0, ERROR_TEXT);
     else condition = child.getName();
   }
   return { condition, ...(text === undefined ? {} : { text }), ...(application === undefined ? {} : { application }) };

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseElement, serialize, xml } from '../../src/xmpp/element.ts';
 import { Dispatcher } from '../../src/xmpp/dispatch.ts';
 import { bare, full, isBareJid, parseJid } from '../../src/xmpp/jid.ts';
-import { StanzaError, stanzaErrorOf } from '../../src/xmpp/stanza-error.ts';
+import { ERROR_TEXT, NS_STANZAS, StanzaError, stanzaErrorOf } from '../../src/xmpp/stanza-error.ts';
 import { streamError, streamFaultOf } from '../../src/xmpp/stream-error.ts';
 
 describe('stanza errors', () => {
@@ -50,6 +50,11 @@ describe('dispatch', () => {
     await dispatcher.dispatch(parseElement("<message xmlns='jabber:client'><html xmlns='urn:h'/><body>hi</body></message>"), '');
     expect(seen).toEqual(['hi']);
   });
+});
+
+it('the text of an error is cut to what can be shown', () => {
+  const reply = parseElement(`<iq xmlns='jabber:client' type='error'><error type='cancel'><text xmlns='${NS_STANZAS}'>${'x'.repeat(100_000)}</text></error></iq>`);
+  expect(stanzaErrorOf(reply).text).toHaveLength(ERROR_TEXT);
 });
 
 describe('addresses', () => {
