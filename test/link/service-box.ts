@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Clock, createSystemClock } from '../../src/clock.ts';
 import type { Limits, Trouble } from '../../src/api.ts';
 import type { PeerContext } from '../../src/link/context.ts';
-import { createLink, type Link } from '../../src/link/link.ts';
+import { createLink, type Link, type LinkInit } from '../../src/link/link.ts';
 import { OwnPresence } from '../../src/link/own-presence.ts';
 import { LinkService } from '../../src/link/link-service.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
@@ -42,6 +42,8 @@ export interface ServiceBoxSetup {
   readonly database?: MemoryDatabase;
   readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
+  /** Default: discovery by word of mouth. */
+  readonly mdns?: LinkInit['mdns'];
 }
 
 export async function serviceBox(lan: SimulatedLan, host: number, user: string, setup: ServiceBoxSetup = {}): Promise<ServiceBox> {
@@ -68,7 +70,7 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   const mail: Mail = new Mail({ log, clock, trouble, limits, roads: [service.road], isHomeDomain: () => false });
   const link = createLink({
     certificate: () => selfSigned(identity.key),
-    mdns: lan.mdns(host), tcp: lan.tcp(host), trust, clock, trouble, dispatcher, disco, own, identity, registry: log.registry, limits,
+    mdns: setup.mdns ?? lan.mdns(host), tcp: lan.tcp(host), trust, clock, trouble, dispatcher, disco, own, identity, registry: log.registry, limits,
     name: user, host: `h${host}`, port: 0, on: { opened: (peer) => service.opened(peer), closed: (peer) => service.closed(peer) },
   });
   service.use(link);
