@@ -7,7 +7,7 @@ import { late } from '../late.ts';
 import type { Registry } from '../trust/registry.ts';
 import { checkedDomain, type DnsServer, parseServer } from './dns-server.ts';
 import type { Domains } from './domains.ts';
-import { parseTarget, type PeerTarget } from './peer-target.ts';
+import { checkedTarget, isCallable, parseTarget, type PeerTarget } from './peer-target.ts';
 import { StaticPeers, type Wanted } from './static-peers.ts';
 import type { ProvenPeer } from './streams-port.ts';
 import type { Far } from './streams/terms.ts';
@@ -57,7 +57,7 @@ export class OffLink {
     this.#parts = parts;
     this.#accepted = networks(parts.options.accept);
     if (parts.options.peers.length > PEERS) throw new LanpostError('too-large', `at most ${PEERS} peers can be called`);
-    this.#named = parts.options.peers.map(parseTarget);
+    this.#named = parts.options.peers.map(checkedTarget);
     this.#servers = parts.options.dns.map(parseServer);
     if (parts.options.domains.map(checkedDomain).length > DOMAINS) throw new LanpostError('too-large', `at most ${DOMAINS} domains can be looked through`);
     const row = parts.registry.get(ROW);
@@ -65,7 +65,7 @@ export class OffLink {
     const { clock, call, isOpen, hangUp, resolve = systemAddresses } = parts;
     this.#static = new StaticPeers({
       clock, isOpen, hangUp,
-      resolve: async ({ host, domain }) => (domain === undefined ? resolve(host) : await this.#domains?.resolve(host) ?? []),
+      resolve: async ({ host, domain }) => (domain === undefined ? callable(host, await resolve(host)) : await this.#domains?.resolve(host) ?? []),
       call: async (wanted, address) => (await call(address, { host: wanted.host, port: wanted.port, via: viaOf(wanted) })).name,
     });
   }
@@ -89,7 +89,7 @@ export class OffLink {
 
   /** Durable when resolved. */
   async add(peer: string): Promise<void> {
-    const target = parseTarget(peer);
+    const target = checkedTarget(peer);
     if (this.#static.has(target.label)) return;
     if (this.#static.size >= PEERS) throw new LanpostError('busy', `more than ${PEERS} peers cannot be called`);
     this.#added.add(target.label);
@@ -145,6 +145,13 @@ export class OffLink {
 
 function viaOf({ domain }: Wanted): Far['via'] {
   return domain === undefined ? { kind: 'static' } : { kind: 'domain', domain };
+}
+
+/** A name may lead to this machine itself (`127.0.1.1` in its hosts file): that is no peer. */
+function callable(host: string, addresses: readonly string[]): string[] {
+  const found = addresses.filter(isCallable);
+  if (found.length === 0 && addresses.length > 0) throw new LanpostError('unreachable', `${host} leads to ${addresses.join(', ')}, where no box can be called`);
+  return found;
 }
 
 async function systemAddresses(host: string): Promise<string[]> {

@@ -2,6 +2,7 @@
 // kept open, for nothing else says whether it is there.
 import type { OffLinkPeer } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
+import { callFailure } from './call-failure.ts';
 import type { PeerTarget } from './peer-target.ts';
 import { plainAddress } from './source-address.ts';
 
@@ -120,7 +121,7 @@ export class StaticPeers {
     try {
       called.addresses = (await resolve(wanted)).slice(0, ADDRESSES).map(plainAddress);
     } catch (error) {
-      reason = messageOf(error);
+      reason = callFailure(error);
     }
     for (const address of called.addresses) {
       if (this.#called.get(wanted.label) !== called) return;
@@ -135,7 +136,7 @@ export class StaticPeers {
         if (!isOpen(called.name)) this.changed(called.name);
         return;
       } catch (error) {
-        reason = messageOf(error);
+        reason = callFailure(error);
       }
     }
     this.#later(called, reason);
@@ -150,8 +151,4 @@ export class StaticPeers {
     called.reason = reason;
     called.next = { at: clock.mono() + wait, timer: clock.after(wait, () => void this.#call(called)) };
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,6 @@
 import { connect as connectTo, createServer, type Socket } from 'node:net';
 import { LanpostError } from '../errors.ts';
+import { callFailure } from './call-failure.ts';
 
 export interface Door {
   readonly address: string;
@@ -20,7 +21,7 @@ export function createTcp(): Tcp {
       const socket = connectTo({ host: address, port, allowHalfOpen: true }); // a stream closes its own half
       const fail = (cause: Error): void => {
         socket.destroy();
-        reject(new LanpostError('unreachable', `${address} port ${port}: ${cause.message}`, { cause }));
+        reject(new LanpostError('unreachable', `${address} port ${port}: ${callFailure(cause)}`, { cause }));
       };
       socket.setTimeout(ms, () => fail(new Error('no answer')));
       socket.once('error', fail);

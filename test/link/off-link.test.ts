@@ -88,6 +88,33 @@ describe('where multicast does not reach', () => {
     await expect(after.link.offLink.remove('10.77.0.1')).rejects.toMatchObject({ code: 'not-found' });
   });
 
+  test.each(['127.0.0.1', '127.9.9.9:7', '[::1]:5298', '::', '0.0.0.0', '224.0.0.251:5353', 'ff02::fb', '255.255.255.255', '[::ffff:127.0.0.1]:1'])('%s, where no box can be, is refused', async (peer) => {
+    const a = await lan.box(1, 'a');
+    await expect(a.link.offLink.add(peer)).rejects.toMatchObject({ code: 'invalid-value', message: expect.stringMatching(/^no box can be called at .*its interfaces/) });
+    expect(a.link.status().offLink).toBeUndefined();
+  });
+
+  test('a name that leads to this machine alone, or to many, is not called; an address of an own interface is', async () => {
+    const a = await lan.box(1, 'a', { resolve: (host) => Promise.resolve(host === 'loop.example.org' ? ['127.0.1.1', '::1'] : ['127.0.0.1', '10.77.0.1']) });
+    await a.link.offLink.add('loop.example.org');
+    await lan.until(() => a.link.status().offLink?.[0]?.state === 'waiting');
+    expect(a.link.status().offLink).toMatchObject([{ reason: 'loop.example.org leads to 127.0.1.1, ::1, where no box can be called' }]);
+    expect(lan.dials).toEqual([]);
+    await a.link.offLink.add('own.example.org:7');
+    await lan.until(() => lan.dials.length > 0);
+    expect(lan.dials).toEqual(['1>10.77.0.1']);
+  });
+
+  test('one that was kept before such addresses were refused does not keep the box from starting', async () => {
+    const registry = memoryRegistry();
+    await registry.set('link/peers', ['127.0.0.1:5298']);
+    const a = await lan.box(1, 'a', { registry });
+    await lan.until(() => a.link.status().offLink?.[0]?.state === 'waiting');
+    expect(lan.dials).toEqual([]);
+    await a.link.offLink.remove('127.0.0.1:5298');
+    expect(a.link.status().offLink).toBeUndefined();
+  });
+
   test('a peer that is removed while it is being called is no peer', async () => {
     const a = await lan.box(1, 'a', offLink({ accept: ['10.79.0.0/16'] }));
     const b = await lan.box(1001, 'b');
@@ -206,7 +233,7 @@ describe('what somebody elsewhere may not', () => {
     expect(b.link.peers.list()).toEqual([]);
   });
 
-  test.each([[{ peers: ['h1:0'] }], [{ peers: ['a b'] }], [{ peers: ['[1.2.3.4]:1'] }], [{ accept: ['10.0.0.0/33'] }], [{ accept: ['example.org'] }], [{ domains: ['my.local'] }], [{ domains: ['a b'] }], [{ dns: ['example.org'] }]])('%j is refused at the start', async (options) => {
+  test.each([[{ peers: ['h1:0'] }], [{ peers: ['127.0.0.1:5298'] }], [{ peers: ['a b'] }], [{ peers: ['[1.2.3.4]:1'] }], [{ accept: ['10.0.0.0/33'] }], [{ accept: ['example.org'] }], [{ domains: ['my.local'] }], [{ domains: ['a b'] }], [{ dns: ['example.org'] }]])('%j is refused at the start', async (options) => {
     await expect(lan.box(1, 'a', offLink(options))).rejects.toMatchObject({ code: 'invalid-value' });
   });
 });
