@@ -280,6 +280,7 @@ export class LinkService {
         self: () => link.name,
         state: () => link.facts().mdns,
         connected: (name) => link.peers.describe(name)?.connected === true,
+        lastHeard: (name) => link.lastHeard(name),
         fingerprintOf: (name) => link.peers.describe(name)?.fingerprint,
         prove: (name, ended) => link.prove(name, ended),
         request: (name, iq, options) => link.request(name, iq, options),

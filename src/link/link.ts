@@ -95,6 +95,8 @@ export interface Link extends PeerStreams {
   avatar(name: string): Promise<Uint8Array | undefined>;
   /** For whoever must say why a peer is not seen or not reached. */
   facts(): LinkFacts;
+  /** When a peer with which there was a stream or a conversation was last heard, ms since 1970; also of one that is gone. */
+  lastHeard(name: string): number | undefined;
   /** Peers that are called where no multicast reaches. */
   readonly offLink: Pick<OffLink, 'add' | 'remove' | 'list'>;
   status(): BoxStatus['link'];
@@ -293,6 +295,11 @@ export function createLink(init: LinkInit): Link {
 
     features: peer => capabilities.discover(peer),
     avatar: peer => avatars.of(peer),
+
+    lastHeard: peer => {
+      const at = check.lastSign(peer);
+      return at === undefined ? undefined : clock.wall() - (clock.mono() - at);
+    },
 
     facts: () => ({
       tcp, mdns: mdns.state(), wanted: instanceLabel(init.name, 0, hostLabel(host)), ...(init.interfaces ? { only: init.interfaces } : {}),

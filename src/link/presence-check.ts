@@ -61,6 +61,8 @@ export class PresenceCheck {
   readonly #timer: Timer;
   /** By name, the longest silent first. */
   readonly #conversations = new Map<string, number>();
+  /** When those with a stream or a conversation were last heard; also of who is gone since. The longest silent first. */
+  readonly #signs = new Map<string, number>();
   #asked = new Map<string, number>();
   #credit = CHECKS_AT_ONCE;
 
@@ -77,6 +79,11 @@ export class PresenceCheck {
     this.#conversations.set(name, this.#parts.clock.mono());
     const [longest] = this.#conversations.keys();
     if (this.#conversations.size > CONVERSATIONS && longest !== undefined) this.#conversations.delete(longest);
+  }
+
+  /** When a peer that had a stream or a conversation was last heard, in monotonic time. */
+  lastSign(name: string): number | undefined {
+    return this.#signs.get(name);
   }
 
   look(): void {
@@ -100,8 +107,9 @@ export class PresenceCheck {
     const others: Subject[] = [];
     const consider = (name: string, list: Subject[]): void => {
       const stream = open.get(name);
-      if (stream?.held) return;
       const said = heard(name);
+      if (list === urgent) this.#heard(name, Math.max(stream?.heardAt ?? -Infinity, said ?? -Infinity));
+      if (stream?.held) return;
       // A box whose records live may have lost its stream all the same.
       const sign = stream?.managed ? stream.heardAt : said === undefined ? undefined : Math.max(said, stream?.heardAt ?? said);
       if (sign === undefined) return;
@@ -117,6 +125,14 @@ export class PresenceCheck {
     const all = watched() ? [...peers()] : [];
     if (all.length <= WATCHED) for (const name of all) if (!open.has(name) && !this.#conversations.has(name)) consider(name, others);
     return { urgent, others };
+  }
+
+  #heard(name: string, at: number): void {
+    if (at <= (this.#signs.get(name) ?? -Infinity)) return;
+    this.#signs.delete(name);
+    this.#signs.set(name, at);
+    const [longest] = this.#signs.keys();
+    if (this.#signs.size > CONVERSATIONS && longest !== undefined) this.#signs.delete(longest);
   }
 
   /**

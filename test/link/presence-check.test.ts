@@ -87,6 +87,22 @@ function busiest(asked: Scene['asked'], ms: number): number {
   return Math.max(0, ...asked.map(({ at }) => asked.filter((other) => other.at >= at && other.at < at + ms).length));
 }
 
+describe('the last sign of life', () => {
+  test('is kept of who had a stream, also when it is gone', async () => {
+    let alive = true;
+    let heardAt = 0;
+    const stream: Pinged = { get heardAt() { return heardAt; }, held: false, managed: true, probe: () => Promise.resolve(true) };
+    const { checks: [check], clock } = await scene({ peers: 2, streams: () => (alive ? [['p0@c0', stream]] : []) });
+    await advance(clock, 5 * SECOND);
+    heardAt = clock.mono();
+    await advance(clock, 2 * SECOND);
+    alive = false;
+    await advance(clock, 100 * SECOND);
+    expect(check?.lastSign('p0@c0')).toBe(heardAt);
+    expect(check?.lastSign('p1@c1')).toBeUndefined();
+  });
+});
+
 describe('a silent death is noticed', () => {
   test('within 30 s while somebody watches, whichever of 64 peers it is', async () => {
     const here = await scene({ peers: 64, watching: 1 });

@@ -47,7 +47,7 @@ export function linkOff(): Finding {
 
 function unknown(asked: string, patient: Patient, clock: Clock): Check {
   return async (emit) => emit(checkPeerName({
-    asked, self: patient.self(), present: patient.peers.all().map(({ name }) => name), keys: patient.trust.list(), now: clock.wall(),
+    asked, self: patient.self(), present: patient.peers.all().map(({ name }) => name), keys: patient.trust.list(), lastHeard: patient.lastHeard(asked), now: clock.wall(),
   }));
 }
 

@@ -20,6 +20,8 @@ export interface Instruments {
 
 /** The link of a box that runs. */
 export interface Patient extends Pick<PeerParts, 'tcp' | 'self' | 'connected' | 'prove' | 'request' | 'refused'> {
+  /** When a peer of that name was last heard, as far as it mattered; ms since 1970. */
+  readonly lastHeard: (name: string) => number | undefined;
   readonly fingerprintOf: (name: string) => string | undefined;
   readonly trust: PeerParts['trust'] & Pick<Trust, 'list'>;
   readonly peers: Pick<Peers, 'get' | 'all' | 'at'>;

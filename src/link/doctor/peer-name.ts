@@ -13,11 +13,13 @@ export interface NameQuestion {
   readonly present: readonly string[];
   /** Keys that were seen, by the names they had. */
   readonly keys: readonly TrustEntry[];
+  /** When that name was last heard since the box runs; a key counts as seen when its stream begins. */
+  readonly lastHeard?: number | undefined;
   readonly now: number;
 }
 
 /** Nobody of that name is on the link: was it there once, or is it another name? */
-export function checkPeerName({ asked, self, present, keys, now }: NameQuestion): Finding[] {
+export function checkPeerName({ asked, self, present, keys, lastHeard, now }: NameQuestion): Finding[] {
   const where = { peer: asked };
   if (asked === self) {
     return [note(CHECK, 'unknown-peer', { ...where, message: `${asked} is this box itself.`, evidence: [], advice: 'Name another one; `lanpost peers` lists them.' })];
@@ -25,10 +27,11 @@ export function checkPeerName({ asked, self, present, keys, now }: NameQuestion)
   const before = keys.find(({ name }) => name === asked);
   const evidence = [present.length > 0 ? `on the link: ${listed(present)}` : 'nobody is on the link'];
   if (before) {
+    const last = Math.max(before.lastSeen, lastHeard ?? 0);
     return [problem(CHECK, 'peer-gone', {
       ...where,
       message: `${asked} was here before, but is not announced now: it is off, has another name, or is not heard.`,
-      evidence: [`its key ${before.fingerprint.slice(0, 16)} was last seen ${new Date(before.lastSeen).toISOString()}${before.lastSeen > now ? ' by a clock that was ahead' : ''}`, ...evidence],
+      evidence: [`its key ${before.fingerprint.slice(0, 16)} was last seen ${new Date(last).toISOString()}${last > now ? ' by a clock that was ahead' : ''}`, ...evidence],
       advice: 'See whether lanpost runs there (`lanpost status`), and what `lanpost doctor` says on that machine. What the other checks here say of the network may be the reason.',
     })];
   }

@@ -40,6 +40,7 @@ function patient(box: TestBox, given: Partial<Patient> = {}): Patient {
   const { link, trust } = box;
   return {
     tcp: link.facts().tcp, wanted: link.facts().wanted, trust, peers: link.peers, self: () => link.name, state: () => link.facts().mdns,
+    lastHeard: (name) => link.lastHeard(name),
     connected: (name) => link.peers.describe(name)?.connected === true, fingerprintOf: (name) => link.peers.describe(name)?.fingerprint,
     prove: (name, signal) => link.prove(name, signal), request: (name, iq, options) => link.request(name, iq, options),
     refused: () => Promise.resolve([]), far: () => [], ...given,

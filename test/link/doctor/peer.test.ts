@@ -34,6 +34,15 @@ describe('a name that is not on the link', () => {
     expect(check('nothing@like.it')).toMatchObject([{ cause: 'unknown-peer', message: 'Nobody called nothing@like.it is on the link.' }]);
   });
 
+  it('was last seen when it gave its last sign of life, not when its stream began', () => {
+    const gone = (lastHeard?: number): string => JSON.stringify(checkPeerName({
+      asked: 'C@h3', self: 'A@h1', present: [], now: 90_000, lastHeard, keys: [{ name: 'C@h3', fingerprint: 'cd'.repeat(32), level: 'seen', grants: [], denials: [], lastSeen: 10_000 }],
+    })[0]?.evidence);
+    expect(gone()).toContain('last seen 1970-01-01T00:00:10.000Z');
+    expect(gone(80_000)).toContain('last seen 1970-01-01T00:01:20.000Z');
+    expect(gone(5_000)).toContain('last seen 1970-01-01T00:00:10.000Z');
+  });
+
   it('is like those that differ little, or on another host, the nearest first', () => {
     expect(nearest('desk@pc', ['dask@pcs', 'desk@laptop', 'kitchen@pi'])).toEqual(['desk@laptop', 'dask@pcs']);
     expect(nearest('desk@pc', ['a', 'b', 'desk@a', 'desk@b', 'desk@c', 'desk@d'])).toHaveLength(3);
