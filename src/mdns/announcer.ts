@@ -32,10 +32,16 @@ export class Announcer {
     for (const record of records) this.#plans.delete(record);
   }
 
-  /** RFC 6762 §10.1: only what was said can be taken back, and only what nobody else says. */
+  /** RFC 6762 §10.1: only what nobody else says is taken back. */
   goodbye(records: readonly OwnRecord[]): void {
     this.forget(records);
-    const said = records.filter((record) => record.goodbye && record.sent > -Infinity);
+    this.untrue(records.filter((record) => record.goodbye));
+  }
+
+  /** What holds no more, whoever says it. */
+  untrue(records: readonly OwnRecord[]): void {
+    this.forget(records);
+    const said = records.filter((record) => record.sent > -Infinity);
     this.#send(said.map(({ record }) => ({ answers: [{ ...record, ttl: 0 }] })));
   }
 

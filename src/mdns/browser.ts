@@ -62,7 +62,9 @@ export class Browser {
       changed: (entry, now) => this.#instances.changed(entry, now),
       refresh: (entry, now) => this.#refresh(entry, now),
       goodbye: (entry) => {
-        if (entry.record.data.kind === 'name') parts.output({ type: 'goodbye', name: entry.record.data.target });
+        const { name, data } = entry.record;
+        if (data.kind === 'name') parts.output({ type: 'goodbye', name: data.target });
+        if (data.kind === 'address') parts.output({ type: 'goodbye', name });
       },
     });
     this.#resolver = new Resolver({
@@ -141,7 +143,8 @@ export class Browser {
 
   /** RFC 6762 §10.4: the caller could not reach it. */
   reconfirm(name: string, now: number): void {
-    for (const entry of this.#cache.find(nameKey(name), TYPE.SRV)) this.#cache.doubt(entry, now);
+    const key = nameKey(name);
+    for (const type of [TYPE.SRV, TYPE.A, TYPE.AAAA]) for (const entry of this.#cache.find(key, type)) this.#cache.doubt(entry, now);
   }
 
   /** When the instance last said something of itself. */

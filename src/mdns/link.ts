@@ -136,9 +136,10 @@ export class Link {
     const gone = before.filter((record) => !claim.unique.includes(record));
     this.#responder.forget(gone);
     this.#announcer.forget(gone);
-    // Where a successor of its type comes, the flush bit takes the old one back (§10.2).
+    // Where a successor of its type comes, the flush bit takes the old one back (§10.2). An address that is gone
+    // is nobody's here: it is taken back under a host name too that another responder may use.
     const types = new Set(claim.unique.map(({ record }) => record.type));
-    if (claim.announced) this.#announcer.goodbye(gone.filter(({ record }) => !types.has(record.type)));
+    if (claim.announced) this.#announcer.untrue(gone.filter(({ record }) => !types.has(record.type)));
     if (claim.announced) this.#announcer.announce(fresh, now, UPDATE_ANNOUNCEMENTS);
   }
 

@@ -159,6 +159,7 @@ describe.skipIf(!needs('root', 'tun'))('a bad wire between two boxes that write 
         await pair.ip(2, 'addr', 'del', '10.78.0.2/24', 'dev', 'wire0');
         await pair.ip(2, 'addr', 'add', '10.78.0.42/24', 'brd', '+', 'dev', 'wire0');
       }, () => pair.sight(1).until(() => pair.sight(1).addresses.includes('10.78.0.42') && !pair.sight(1).addresses.includes('10.78.0.2'), 3 * AGAIN))],
+      ['another IPv6 address', anotherIpv6Address],
       ['loss', (pair) => pair.through(async () => {
         await pair.wire.set({ loss: 0.3 });
         await pause(20 * SECOND);
@@ -181,7 +182,7 @@ describe.skipIf(!needs('root', 'tun'))('a bad wire between two boxes that write 
     await Promise.all(pairs.map((pair) => pair.close()));
   }, 120_000);
 
-  it.each(['duplicates and disorder', 'down and up', 'another address', 'loss', 'killed', 'dead and cut', 'partition'])(
+  it.each(['duplicates and disorder', 'down and up', 'another address', 'another IPv6 address', 'loss', 'killed', 'dead and cut', 'partition'])(
     '%s: presence is right again within 10 s, and nothing that was accepted is lost, doubled or out of order', async (name) => {
       const outcome = await told(name);
       expect(outcome.faults).toEqual([]);
@@ -189,6 +190,19 @@ describe.skipIf(!needs('root', 'tun'))('a bad wire between two boxes that write 
     }, 150_000,
   );
 });
+
+/** Where there is no IPv4, and of IPv6 what every interface has. */
+async function anotherIpv6Address(pair: Pair): Promise<Outcome> {
+  const before = /inet6 (fe80:[^/]*)/.exec(await pair.ip(2, '-6', 'addr', 'show', 'dev', 'wire0', 'scope', 'link'))?.[1] ?? '';
+  for (const host of [1, 2] as const) await pair.ip(host, '-4', 'addr', 'flush', 'dev', 'wire0');
+  await pair.sight(1).until(() => pair.sight(1).addresses.every((address) => address.startsWith(before)), 3 * AGAIN);
+  const outcome = await pair.through(async () => {
+    await pair.ip(2, 'addr', 'del', `${before}/64`, 'dev', 'wire0');
+    await pair.ip(2, 'addr', 'add', 'fe80::42/64', 'dev', 'wire0', 'nodad');
+  }, () => pair.sight(1).until(() => pair.sight(1).addresses.length > 0 && pair.sight(1).addresses.every((address) => address.startsWith('fe80::42')), 3 * AGAIN));
+  for (const host of [1, 2] as const) await pair.ip(host, 'addr', 'add', `10.78.0.${host}/24`, 'brd', '+', 'dev', 'wire0');
+  return outcome;
+}
 
 /** SIGKILL: the machine is still there, so the stream breaks. What had been accepted goes on when the box is back. */
 async function killed(pair: Pair): Promise<Outcome> {

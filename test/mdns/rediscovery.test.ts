@@ -136,6 +136,20 @@ describe('after a fault that nobody is told of, presence is right again within 1
     expect([names(a), names(b)]).toEqual([['box@h2'], ['box@h1']]);
   });
 
+  it.each([[4, 6], [6, 4]] as const)('an interface that has no IPv%i any more: its address is gone for the others too, also for those that hear both families', async (lost, kept) => {
+    const w = world();
+    const [a, b] = await settledBoxes(w, 2) as [Box, Box];
+    const [before, left] = [b.host.address(lost), (b.host.network().interfaces()[0]?.addresses ?? []).filter(({ family }) => family === kept)];
+    expect(a.peers.get('box@h2')?.addresses).toHaveLength(2);
+    b.host.up('eth0', 'lan', left);
+    await advance(w.clock, 10_000);
+    expect(a.peers.get('box@h2')?.addresses.map(({ family }) => family)).toEqual([kept]);
+    expect(a.events.filter(({ type }) => type === 'down')).toEqual([]);
+    b.host.up('eth0', 'lan', [...left, { address: before, family: lost, prefix: lost === 4 ? 16 : 64 }]);
+    await advance(w.clock, 10_000);
+    expect(a.peers.get('box@h2')?.addresses).toHaveLength(2);
+  });
+
   it('an interface whose carrier was gone for less than anybody looks', async () => {
     const w = world();
     const [a, b] = await settledBoxes(w, 2) as [Box, Box];

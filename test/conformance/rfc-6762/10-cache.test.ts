@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Wanted } from '../../../src/mdns/own-records.ts';
 import { TYPE } from '../../../src/mdns/message.ts';
 import { HOST, INSTANCE, OneLink, OTHER, peer, rr, SERVICE } from './one-link.ts';
 
@@ -38,6 +39,22 @@ describe('RFC 6762 §10 resource record TTL values and cache coherency', () => {
     one.forgetSent();
     one.do((link) => link.releaseAll());
     one.advance(10_000);
+    expect(one.sent).toEqual([]);
+  });
+
+  it('§10.1 an address that is gone is taken back where no other of its kind comes, also under a host name that another responder may use', () => {
+    const one = new OneLink();
+    const host = (...unique: string[]): Wanted => ({ name: HOST, unique: unique.map((address) => rr.a(HOST, address)), shared: [], goodbye: false });
+    one.do((link) => link.claim(host('10.0.0.1', 'fe80::1'), one.now));
+    one.advance(20_000);
+    one.forgetSent();
+    one.do((link) => link.claim(host('fe80::1'), one.now));
+    one.advance(5000);
+    expect(one.responses.flatMap(({ message }) => message.answers)).toMatchObject([{ name: HOST, type: TYPE.A, ttl: 0 }]);
+    // Leaving as a whole takes nothing back there.
+    one.forgetSent();
+    one.do((link) => link.releaseAll());
+    one.advance(5000);
     expect(one.sent).toEqual([]);
   });
 
