@@ -8,6 +8,7 @@ import { late } from '../late.ts';
 import type { Log } from '../log/log.ts';
 import type { Incoming } from '../mail/inbox.ts';
 import type { Payload } from '../payload/payload.ts';
+import type { Actor } from '../pubsub/actor.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { isClass } from '../trust/classes.ts';
 import type { Trust } from '../trust/trust.ts';
@@ -55,6 +56,9 @@ export interface LinkServiceParts {
   readonly dir: string;
   readonly limits: FilesParts['limits'];
 }
+
+/** Only what says who it is: the broker writes it to disk. */
+const actorOf = ({ name, fingerprint }: PeerContext): Actor => ({ kind: 'peer', name, ...(fingerprint === undefined ? {} : { fingerprint }) });
 
 /** What this box does for its peers and with them: pubsub both ways, mail, rights. Works, emptily, without a link. */
 export class LinkService {
@@ -119,7 +123,7 @@ export class LinkService {
     });
     this.files.attach(parts.dispatcher);
     parts.disco.add(this.files.features);
-    const pubsub = new PubsubService<PeerContext>({ broker, feeder: this.#feeds, actorOf: (context) => ({ ...context, kind: 'peer' }) });
+    const pubsub = new PubsubService<PeerContext>({ broker, feeder: this.#feeds, actorOf });
     pubsub.attach(parts.dispatcher);
     parts.disco.add(pubsub.features);
     parts.dispatcher.iq('set', NS_PAIRING, 'pair', async ({ payload, context }) => {
