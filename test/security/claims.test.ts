@@ -12,7 +12,7 @@ const CLAIMS: Readonly<Record<string, readonly (readonly [file: string, title: s
   ],
   'fill its memory': [
     ['link/hostile.test.ts', 'cannot fill the memory while it is being found out who calls'], ['link/hostile.test.ts', 'of many strangers take no more memory than of a few, and a friend\'s is let through'],
-    ['link/hostile.test.ts', 'who confirms none of the answers is given up'], ['link/sessions.test.ts', 'of a stranger gives way to those of others when too many wait'],
+    ['link/hostile.test.ts', 'who confirms none of the answers is given up'], ['link/streams/sessions.test.ts', 'of a stranger gives way to those of others when too many wait'],
     ['security/strangers-flood.test.ts', 'an hour of 20 made-up packets a second, and of callers and keys, leaves the memory of the whole link of a box as it was after a quarter of it'],
   ],
   'fill its disk': [
