@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { printOffer } from '../../src/cli/commands/files.ts';
 import { details } from '../../src/cli/commands/peer.ts';
+import { printTrouble } from '../../src/cli/commands/start.ts';
 import { lines } from '../../src/cli/commands/status.ts';
 import type { BoxStatus, FileEvent, Peer } from '../../src/index.ts';
 import { screen } from './shown.ts';
@@ -14,6 +15,14 @@ describe('an offer', () => {
       void printOffer(out, offer, dir);
       expect(await until('\n')).toBe(`file  desk@vm offers a.pdf (10 B): ${command}\n`);
     }
+  });
+});
+
+describe('a trouble', () => {
+  it('is told in words, then by its kind', async () => {
+    const { out, until } = screen({ terminal: true });
+    void printTrouble(out, { kind: 'link.renamed-self', message: 'Another on this link has the name a@b.' });
+    expect(await until('\n')).toBe('trouble  Another on this link has the name a@b.  link.renamed-self\n');
   });
 });
 

@@ -295,6 +295,7 @@ describe('names and keys', () => {
     await (await a.link.send(b.name, say('one'))).delivered;
     await b.trust.allow(a.identity.fingerprint, 'read', 'x');
     lan.rename('a@h1', 'a-1@h1');
+    expect(a.troubles).toContainEqual({ kind: 'link.renamed-self', message: 'Another on this link has the name a@h1, so this box is called a-1@h1 now.' });
     expect(a.link.name).toBe('a-1@h1');
     await lan.until(() => a.closed.length === 1 && b.closed.length === 1);
     await (await a.link.send(b.name, say('two'))).delivered;

@@ -1,6 +1,6 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { resolve as absolute } from 'node:path';
-import { createBox, LanpostError, type Box, type BoxOptions, type BoxStatus, type Peer } from '../../index.ts';
+import { createBox, LanpostError, type Box, type BoxOptions, type BoxStatus, type Peer, type Trouble } from '../../index.ts';
 import type { Command, Context } from '../command.ts';
 import { USUAL_DIR } from '../hint.ts';
 import type { Output } from '../output.ts';
@@ -165,9 +165,14 @@ async function tellOffers(out: Output, box: Box, dir: string, signal: AbortSigna
 async function tellTroubles(out: Output, box: Box, signal: AbortSignal): Promise<void> {
   await untilAborted(signal, async () => {
     for await (const trouble of box.troubles({ signal })) {
-      await out.print({ event: 'trouble', ...trouble }, () => `${out.style('yellow', 'trouble')}  ${printable(trouble.message)}  ${out.style('dim', trouble.kind)}`);
+      await printTrouble(out, trouble);
     }
   });
+}
+
+/** In words first; by its kind `status` counts it. */
+export function printTrouble(out: Output, trouble: Trouble): Promise<void> {
+  return out.print({ event: 'trouble', ...trouble }, () => `${out.style('yellow', 'trouble')}  ${printable(trouble.message)}  ${out.style('dim', trouble.kind)}`);
 }
 
 async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
