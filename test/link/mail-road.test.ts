@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Receipt } from '../../src/api.ts';
 import { MailRoad } from '../../src/link/mail-road.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import type { Letter } from '../../src/mail/letter.ts';
-import { seen, SimulatedLan } from './fixtures.ts';
+import { acquainted, seen, SimulatedLan } from './fixtures.ts';
 import { plainPeer, purpleHeader } from './plain-peer.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';
 
@@ -87,6 +88,29 @@ describe('mail that is held for a key', () => {
     expect(await a.mail.state(receipt.id)).toBe('refused');
     // What is sent from now on is for whoever has the name now.
     await (await a.mail.send(`link:${name}`, 'hello')).delivered;
+  });
+
+  test('and expires there leaves a hole in the numbers, which a paired recipient does not wait for', async () => {
+    const a = await serviceBox(lan, 1, 'a');
+    const database = new MemoryDatabase();
+    let b = await serviceBox(lan, 2, 'b', { database });
+    const { identity } = b;
+    await acquainted(a, b);
+    await a.link.prove(b.link.name);
+    await b.link.prove(a.link.name);
+    await a.trust.pair(identity.fingerprint);
+    await b.trust.pair(a.identity.fingerprint);
+    const send = (body: string, expires?: number): Promise<Receipt> => a.mail.send(`link:${b.link.name}`, body, expires === undefined ? {} : { expires });
+    await (await send('1')).delivered;
+    await b.close();
+    await lan.until(() => a.link.peers.get(b.link.name) === undefined);
+    const [lost, kept] = [await send('2, too late', 20), await send('3')];
+    await expect(lost.delivered).rejects.toMatchObject({ code: 'expired' });
+    b = await serviceBox(lan, 2, 'b', { database, identity });
+    await kept.delivered;
+    await (await send('4')).delivered;
+    const bodies = (await b.log.items('$inbox/paired', { last: 10 })).flatMap(({ kind, payload }) => (kind === 'publish' ? [new TextDecoder().decode(payload?.bytes)] : []));
+    expect(bodies).toEqual(['1', '3', '4']);
   });
 
   test('is not taken in the clear', async () => {

@@ -103,6 +103,17 @@ test('what was not confirmed when the road broke goes again with the same record
   await receipt.delivered;
 });
 
+// The recipient takes what is above the highest number it has of a chain: so numbers must never come to it out of order.
+test('of several on their way that are lost, each goes again before any later one, in the order of their numbers', async () => {
+  for (let i = 0; i < 3; i++) await mail.send('link:b', String(i));
+  await road.carriedBy(3);
+  for (const { lose } of road.carried.slice(0, 3).toReversed()) lose();
+  await mail.send('link:b', '3');
+  await road.carriedBy(7);
+  expect(road.carried.map(({ letter }) => letter.body)).toEqual(['0', '1', '2', '0', '1', '2', '3']);
+  expect(road.carried.slice(3, 6).map(({ letter }) => letter.recordId)).toEqual(road.carried.slice(0, 3).map(({ letter }) => letter.recordId));
+});
+
 test('what was lost long after it was handed on goes again, also when nothing else is to be sent', async () => {
   const receipt = await mail.send('link:b', 'hello');
   await receipt.handed;
