@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { BoxStatus, Limits, Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import { hostLabel, instanceLabel } from '../mdns/host-label.ts';
+import { hostLabel, instanceLabel, machineLabel } from '../mdns/host-label.ts';
 import type { Mdns, MdnsState, Numbers, Publication, Renamed } from '../mdns/mdns.ts';
 import type { Identity } from '../trust/identity.ts';
 import type { Registry } from '../trust/registry.ts';
@@ -140,7 +140,8 @@ export function createLink(init: LinkInit): Link {
   const { mdns, trust, identity, certificate, registry, clock, trouble, dispatcher, disco, own, limits } = init;
   const host = init.host ?? hostname();
   const tcp = init.tcp ?? createTcp();
-  let name = instanceLabel(init.name, 0, hostLabel(host));
+  const kept = storedNumbers(registry, init.name);
+  let name = instanceLabel(init.name, kept.user, machineLabel({ base: hostLabel(host), number: kept.host }));
   let state: BoxStatus['link']['state'] = 'starting';
   let reason: string | undefined;
   let publication: Publication | undefined;
@@ -245,7 +246,7 @@ export function createLink(init: LinkInit): Link {
     const { port } = doors;
     if (publication || port === undefined || closing) return;
     publication = mdns.publish({
-      user: init.name, type: SERVICE, port, txt: own.txt(port), records: own.records, host, numbers: storedNumbers(registry, init.name), onRenamed: renamed,
+      user: init.name, type: SERVICE, port, txt: own.txt(port), records: own.records, host, numbers: kept, onRenamed: renamed,
     });
     name = publication.instance;
     own.use(() => publication?.update(own.txt(port), own.records));

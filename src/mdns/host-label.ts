@@ -15,6 +15,11 @@ export function numbered(name: string, number: number, bytes: number): string {
   return number === 0 ? cutText(name, bytes) : `${cutText(name, bytes - String(number).length - 1)}-${number}`;
 }
 
+/** The machine's part of an instance, with the number it was given. */
+export function machineLabel({ base, number }: { readonly base: string; readonly number: number }): string {
+  return numbered(base, number, 45);
+}
+
 /** `user@machine` as one label of at most 63 bytes; the user's part gives way (RFC 6763 §4.1.1). */
 export function instanceLabel(user: string, number: number, machine: string): string {
   const end = `@${machine}`;

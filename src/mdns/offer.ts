@@ -1,6 +1,6 @@
 import { LanpostError } from '../errors.ts';
 import { canonicalAddress } from './address.ts';
-import { instanceLabel, numbered } from './host-label.ts';
+import { instanceLabel, machineLabel, numbered } from './host-label.ts';
 import { CLASS, TYPE, type DnsRecord } from './message.ts';
 import { escapeLabel, MAX_LABEL_BYTES, nameKey } from './name.ts';
 import type { InterfaceInfo } from './network.ts';
@@ -137,10 +137,6 @@ export function checkedRecords(records: readonly InstanceRecord[]): InstanceReco
     types.add(type);
     return { type, bytes: Uint8Array.from(bytes) };
   });
-}
-
-function machineLabel({ base, number }: Machine): string {
-  return numbered(base, number, 45);
 }
 
 export function hostName(machine: Machine): string {
