@@ -13,7 +13,7 @@ const CLAIMS: Readonly<Record<string, readonly (readonly [file: string, title: s
   'fill its memory': [
     ['link/hostile.test.ts', 'cannot fill the memory while it is being found out who calls'], ['link/hostile.test.ts', 'of many strangers take no more memory than of a few, and a friend\'s is let through'],
     ['link/hostile.test.ts', 'who confirms none of the answers is given up'], ['link/streams/sessions.test.ts', 'of a stranger gives way to those of others when too many wait'],
-    ['security/strangers-flood.test.ts', 'an hour of 20 made-up packets a second, and of callers and keys, leaves the memory of the whole link of a box as it was after a quarter of it'],
+    ['security/strangers-flood.test.ts', '%s, made up by strangers, and of callers and keys, leaves the memory of the whole link of a box as it was after a quarter of it'],
   ],
   'fill its disk': [
     ['security/hostile-peer.test.ts', 'is filled by mail of keys that are %s no further than their inbox, while its reader is away'], ['security/hostile-peer.test.ts', 'holds no more for a peer than it may subscribe, and nothing for one that may not'],
