@@ -4,9 +4,6 @@ import { addressToBytes, isHostAddress } from '../mdns/address.ts';
 
 /** Where every XEP-0174 client listens when it can. */
 const USUAL_PORT = 5298;
-/** RFC 919 §7. */
-const BROADCAST = Buffer.from([255, 255, 255, 255]);
-const MAPPED = Buffer.from('00000000000000000000ffff', 'hex');
 /** RFC 1035 §2.3.4. */
 const HOST_BYTES = 253;
 
@@ -24,7 +21,7 @@ export interface PeerTarget {
  */
 export function isCallable(address: string): boolean {
   const bytes = addressToBytes(address);
-  return bytes !== undefined && isHostAddress(embedded(bytes)) && !embedded(bytes).equals(BROADCAST);
+  return bytes !== undefined && isHostAddress(bytes);
 }
 
 /** What the owner gives, checked as far as it can be before its name is resolved. */
@@ -34,11 +31,6 @@ export function checkedTarget(text: string): PeerTarget {
     throw new LanpostError('invalid-value', `no box can be called at ${target.host}: give an address on a network; for another box on this machine, one of its interfaces' (\`ip address\`)`);
   }
   return target;
-}
-
-/** RFC 4291 §2.5.5.2: an IPv4 address in the form of an IPv6 one. */
-function embedded(bytes: Buffer): Buffer {
-  return bytes.length === 16 && bytes.subarray(0, 12).equals(MAPPED) ? bytes.subarray(12) : bytes;
 }
 
 /** `host`, `host:port`, `[IPv6]:port`, or an IPv6 address alone. */

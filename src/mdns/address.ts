@@ -70,5 +70,7 @@ export function isLinkLocal(address: Buffer): boolean {
 export function isHostAddress(address: Buffer): boolean {
   if (address.length === 4) return address[0] !== 0 && address[0] !== 127 && (address[0] ?? 0) < 224;
   if (address[0] === 0xff) return false;
-  return !(address.readUInt32BE(0) === 0 && address.readUInt32BE(4) === 0 && address.readUInt32BE(8) === 0);
+  if (address.readUInt32BE(0) !== 0 || address.readUInt32BE(4) !== 0) return true;
+  // RFC 4291 §2.5.5.2: an IPv4 address in the form of an IPv6 one is what it is in its own.
+  return address.readUInt32BE(8) === 0xffff ? isHostAddress(address.subarray(12)) : address.readUInt32BE(8) !== 0;
 }

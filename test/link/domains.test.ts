@@ -91,7 +91,7 @@ describe('a domain', () => {
   });
 
   test('never leads to this machine or its link', async () => {
-    dns.records = ['127.0.0.1', '0.0.0.0', '224.0.0.1', '169.254.1.1', '::1', 'fe80::1', 'ff02::1', '2001:db8::7'].map((address) => rr.a('lure.example.org', address));
+    dns.records = ['127.0.0.1', '0.0.0.0', '224.0.0.1', '169.254.1.1', '::1', '::ffff:127.0.0.1', 'fe80::1', 'ff02::1', '2001:db8::7'].map((address) => rr.a('lure.example.org', address));
     const { domains } = watch();
     expect(await domains.resolve('lure.example.org')).toEqual(['2001:db8::7']);
     domains.close();
