@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { LanpostError } from '../errors.ts';
+import { splitPort } from './host-port.ts';
 
 const PORT = 53;
 /** So that a name of an instance and of its type still fits before it. */
@@ -12,10 +13,8 @@ export interface DnsServer {
 
 /** `192.0.2.1`, `192.0.2.1:5353`, `[2001:db8::1]:53`. */
 export function parseServer(text: string): DnsServer {
-  const [, bracketed, plain, digits] = isIP(text) === 6 ? [text, text] : /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
-  const address = bracketed ?? plain ?? '';
-  const port = digits === undefined ? PORT : Number(digits);
-  if (isIP(address) === 0 || port < 1 || port > 65_535) throw new LanpostError('invalid-value', `"${text}" is no address of a DNS server`);
+  const { host: address, port } = splitPort(text, PORT) ?? { host: '', port: 0 };
+  if (isIP(address) === 0) throw new LanpostError('invalid-value', `"${text}" is no address of a DNS server`);
   return { address, port };
 }
 

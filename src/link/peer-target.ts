@@ -1,6 +1,7 @@
 import { isIP, isIPv6 } from 'node:net';
 import { LanpostError } from '../errors.ts';
 import { addressToBytes, isHostAddress } from '../mdns/address.ts';
+import { splitPort } from './host-port.ts';
 
 /** Where every XEP-0174 client listens when it can. */
 const USUAL_PORT = 5298;
@@ -36,10 +37,8 @@ export function checkedTarget(text: string): PeerTarget {
 /** `host`, `host:port`, `[IPv6]:port`, or an IPv6 address alone. */
 export function parseTarget(text: string): PeerTarget {
   if (typeof text !== 'string') throw new TypeError('a peer is given as HOST or HOST:PORT');
-  const [, bracketed, plain, digits] = isIPv6(text) ? [text, text] : /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
-  const host = bracketed ?? plain;
-  const port = digits === undefined ? USUAL_PORT : Number(digits);
-  const isHost = host !== undefined && (bracketed === undefined ? /^[\w.-]+$/.test(host) : isIPv6(host)) && host.length <= HOST_BYTES;
-  if (!isHost || port < 1 || port > 65_535) throw new LanpostError('invalid-value', `"${text}" is no HOST, HOST:PORT or [IPV6]:PORT`);
-  return { host, port, label: `${bracketed === undefined ? host : `[${host}]`}:${port}` };
+  const { host, port, bracketed } = splitPort(text, USUAL_PORT) ?? { host: '', port: 0, bracketed: false };
+  const isHost = (bracketed ? isIPv6(host) : /^[\w.-]+$/.test(host)) && host.length <= HOST_BYTES;
+  if (!isHost) throw new LanpostError('invalid-value', `"${text}" is no HOST, HOST:PORT or [IPV6]:PORT`);
+  return { host, port, label: `${bracketed ? `[${host}]` : host}:${port}` };
 }
