@@ -4,7 +4,7 @@ import { NS_BYTESTREAMS } from '../xep/bytestreams.ts';
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from '../xep/disco.ts';
 import { NS_IBB } from '../xep/ibb.ts';
 import { NS_PING } from '../xep/ping.ts';
-import { NS_PUBSUB } from '../xep/pubsub.ts';
+import { NS_PUBSUB } from '../xep/pubsub/terms.ts';
 import { NS_SI } from '../xep/si.ts';
 import { NS_VERSION } from '../xep/version.ts';
 import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';

@@ -4,7 +4,7 @@ import type { Cursor } from '../log/cursor.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { Actor } from '../pubsub/actor.ts';
 import { noticeOf } from '../pubsub/notice.ts';
-import { eventMessage } from '../xep/pubsub-event.ts';
+import { eventMessage } from '../xep/pubsub/event.ts';
 import { isLegal } from '../xml/text.ts';
 import type { Element } from '../xmpp/element.ts';
 

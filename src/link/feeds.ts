@@ -7,7 +7,7 @@ import type { Actor } from '../pubsub/actor.ts';
 import type { Broker, FeedRequest } from '../pubsub/broker.ts';
 import { Seldom } from '../seldom.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
-import type { Feeder } from '../xep/pubsub.ts';
+import type { Feeder } from '../xep/pubsub/feeder.ts';
 import { Feed } from './feed.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 

@@ -2,8 +2,8 @@ import type { Published } from '../api.ts';
 import { parseRecordId } from '../log/record-id.ts';
 import type { Payload } from '../payload/payload.ts';
 import { payloadToElement } from '../payload/xml.ts';
-import { NS_PUBSUB } from '../xep/pubsub.ts';
-import { fromPubsubError } from '../xep/pubsub-errors.ts';
+import { NS_PUBSUB } from '../xep/pubsub/terms.ts';
+import { fromPubsubError } from '../xep/pubsub/errors.ts';
 import { attr, children, type Element, xml } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 

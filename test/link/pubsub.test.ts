@@ -6,7 +6,7 @@ import { OWNER } from '../../src/pubsub/actor.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { type Element, parseElement } from '../../src/xmpp/element.ts';
 import type { Notice } from '../../src/pubsub/notice.ts';
-import { eventMessage } from '../../src/xep/pubsub-event.ts';
+import { eventMessage } from '../../src/xep/pubsub/event.ts';
 import { quiet } from '../support/quiet.ts';
 import { confirmed, seen, SimulatedLan } from './fixtures.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { eventMessage, parseEvent } from '../../src/xep/pubsub-event.ts';
-import type { Notice } from '../../src/pubsub/notice.ts';
-import { xml } from '../../src/xmpp/element.ts';
-import { parseElement } from '../../src/xml/parse.ts';
-import { serialize } from '../../src/xml/serialize.ts';
+import { eventMessage, parseEvent } from '../../../src/xep/pubsub/event.ts';
+import type { Notice } from '../../../src/pubsub/notice.ts';
+import { xml } from '../../../src/xmpp/element.ts';
+import { parseElement } from '../../../src/xml/parse.ts';
+import { serialize } from '../../../src/xml/serialize.ts';
 
 const recordId = (seq: number): string => `aaaaaaaaaaaaaaaa-1.00000001-${seq}`;
 const NOTICES: Notice[] = [

@@ -1,7 +1,7 @@
 // XEP-0060: which stanza error, and which condition of its own, stands for each of our codes.
-import { type ErrorCode, LanpostError } from '../errors.ts';
-import { xml } from '../xml/element.ts';
-import { type Condition, StanzaError } from '../xmpp/stanza-error.ts';
+import { type ErrorCode, LanpostError } from '../../errors.ts';
+import { type Element, xml } from '../../xml/element.ts';
+import { type Condition, StanzaError } from '../../xmpp/stanza-error.ts';
 
 export const NS_PUBSUB_ERRORS = 'http://jabber.org/protocol/pubsub#errors';
 
@@ -24,7 +24,7 @@ export function pubsubError(error: LanpostError): StanzaError {
   const found = CONDITIONS[error.code] ?? { condition: 'internal-server-error' };
   return new StanzaError(found.condition, {
     text: error.message,
-    ...(found.application === undefined ? {} : { application: xml(found.application, { xmlns: NS_PUBSUB_ERRORS }) }),
+    ...(found.application === undefined ? {} : { application: condition(found.application) }),
   });
 }
 
@@ -36,4 +36,26 @@ const CODES: Partial<Readonly<Record<Condition, ErrorCode>>> = {
 /** What a peer's refusal means to a caller here. */
 export function fromPubsubError(error: StanzaError): LanpostError {
   return new LanpostError(CODES[error.condition] ?? 'unsupported', `the peer refused: ${error.text ?? error.condition}`, { cause: error });
+}
+
+/** A condition of the XEP's own, to stand beside one of RFC 6120. */
+export function condition(name: string): Element {
+  return xml(name, { xmlns: NS_PUBSUB_ERRORS });
+}
+
+export function badRequest(name: string): StanzaError {
+  return new StanzaError('bad-request', { application: condition(name) });
+}
+
+const FEATURES: Readonly<Record<string, string>> = {
+  options: 'subscription-options', default: 'retrieve-default', configure: 'config-node', subscriptions: 'retrieve-subscriptions',
+  affiliations: 'retrieve-affiliations', delete: 'delete-nodes', purge: 'purge-nodes',
+};
+
+/** For a verb that nobody here answers. */
+export function unsupported(verb: string): StanzaError {
+  const feature = FEATURES[verb];
+  return new StanzaError('feature-not-implemented', {
+    application: xml('unsupported', { xmlns: NS_PUBSUB_ERRORS, ...(feature === undefined ? {} : { feature }) }),
+  });
 }

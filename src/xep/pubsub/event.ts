@@ -1,8 +1,8 @@
 // XEP-0060 1.30 §7.1.2 (notifications), with what a box adds so that a repeat can be recognised:
 // one <record/> of ours for each entry, in the same order.
-import { elementToPayload, NS_LANPOST, payloadToElement } from '../payload/xml.ts';
-import type { Notice } from '../pubsub/notice.ts';
-import { attr, children, type Element, namespaceOf, xml } from '../xml/element.ts';
+import { elementToPayload, NS_LANPOST, payloadToElement } from '../../payload/xml.ts';
+import type { Notice } from '../../pubsub/notice.ts';
+import { attr, children, type Element, namespaceOf, xml } from '../../xml/element.ts';
 
 export const NS_PUBSUB_EVENT = 'http://jabber.org/protocol/pubsub#event';
 

@@ -1,0 +1,54 @@
+// XEP-0060 1.30 (Publish-Subscribe): requests to the broker, translated. Engine: ../../pubsub.
+import { LanpostError } from '../../errors.ts';
+import type { Actor } from '../../pubsub/actor.ts';
+import type { Broker } from '../../pubsub/broker.ts';
+import { children, type Element, namespaceOf } from '../../xml/element.ts';
+import type { Dispatcher } from '../../xmpp/dispatch.ts';
+import type { Extension } from '../../xmpp/extension.ts';
+import { create } from './create.ts';
+import { pubsubError, unsupported } from './errors.ts';
+import type { Feeder } from './feeder.ts';
+import { items } from './items.ts';
+import { publish } from './publish.ts';
+import { retract } from './retract.ts';
+import { subscribe } from './subscribe.ts';
+import { type Answer, NS_PUBSUB, NS_PUBSUB_OWNER, type UseCase } from './terms.ts';
+
+export interface PubsubParts<C> {
+  readonly broker: Broker;
+  readonly feeder: Feeder;
+  /** Who a stream's peer is to the broker: what the stream proved, never what the stanza says. */
+  readonly actorOf: (context: C) => Actor;
+}
+
+/** Answers requests in the pubsub and pubsub#owner namespaces: the use cases, put together. */
+export class PubsubService<C> implements Extension<C> {
+  readonly features: readonly string[];
+  readonly #actorOf: (context: C) => Actor;
+  readonly #answers: ReadonlyMap<string, Answer>;
+
+  constructor({ broker, feeder, actorOf }: PubsubParts<C>) {
+    const useCases: readonly UseCase[] = [publish(broker), retract(broker), items(broker), subscribe(feeder), create(broker)];
+    this.#actorOf = actorOf;
+    this.#answers = new Map(useCases.flatMap(({ answers }) => Object.entries(answers)));
+    this.features = [NS_PUBSUB, ...useCases.flatMap(({ features }) => features.map((feature) => `${NS_PUBSUB}#${feature}`))];
+  }
+
+  attach(dispatcher: Dispatcher<C>): void {
+    for (const type of ['get', 'set'] as const) {
+      dispatcher.iq(type, NS_PUBSUB, 'pubsub', ({ payload, context }) => this.#answer(type, payload, context));
+      dispatcher.iq(type, NS_PUBSUB_OWNER, 'pubsub', ({ payload, context }) => this.#answer(`owner ${type}`, payload, context));
+    }
+  }
+
+  async #answer(kind: string, pubsub: Element, context: C): Promise<Element | undefined> {
+    const [verb] = children(pubsub);
+    const answer = verb && namespaceOf(verb) === namespaceOf(pubsub) ? this.#answers.get(`${kind} ${verb.name}`) : undefined;
+    if (!verb || !answer) throw unsupported(verb?.name ?? 'empty');
+    try {
+      return await answer({ verb, pubsub, actor: this.#actorOf(context) });
+    } catch (error) {
+      throw error instanceof LanpostError ? pubsubError(error) : error;
+    }
+  }
+}
