@@ -105,18 +105,53 @@ export interface ItemsOptions {
   readonly limit?: number;
 }
 
-export type AccessModel = 'open' | 'whitelist';
-export type PublishModel = 'publishers' | 'open';
+/** Who may read a topic: anybody with a key, paired peers, peers of a class, whom an owner lets, whom a list names. */
+export type AccessModel = 'open' | 'presence' | 'roster' | 'authorize' | 'whitelist';
+/** Who may publish to it: whom a list names, whoever subscribes, anybody with a key. */
+export type PublishModel = 'publishers' | 'subscribers' | 'open';
 
+/** Optional ones are taken back by an empty text, or by 0. */
 export interface TopicConfig {
   readonly title?: string;
   readonly description?: string;
+  /** What its items are about, as a namespace or another URI. */
   readonly type?: string;
+  /** Of its texts, as `de` or `en-GB`. */
+  readonly language?: string;
+  /** Media type that its items have: any other is refused. */
+  readonly contentType?: string;
+  readonly tags: readonly string[];
+  /** Default `whitelist`. */
   readonly accessModel: AccessModel;
+  /** Who reads when `accessModel` is `roster`: `class:seen`, `class:paired`. */
+  readonly rosterGroups: readonly string[];
+  /** Default `publishers`. */
   readonly publishModel: PublishModel;
   /** The view: how many newest items can be queried. Default 1000. */
   readonly maxItems: number;
   readonly lane: 'history' | 'latest';
+  /** Bytes of one item's payload; default the box's own limit, and never more than that. */
+  readonly maxPayload?: number;
+  /** `false`: nothing can be queried or retracted; readers get what is published all the same. Default true. */
+  readonly persist: boolean;
+  /** What subscribers on a road are told: of items at all, their payloads with that, and what else happens to the topic. Default true. */
+  readonly deliverNotifications: boolean;
+  readonly deliverPayloads: boolean;
+  readonly notifyConfig: boolean;
+  readonly notifyDelete: boolean;
+  readonly notifyRetract: boolean;
+  /** Whether owners are told who subscribes and who leaves. Default false. */
+  readonly notifySub: boolean;
+  /** Type of the messages that tell it. Default `headline`. */
+  readonly notificationType: 'headline' | 'normal';
+  /** Only while the subscriber is there: what is published meanwhile is not kept for it. Default false. */
+  readonly presenceBased: boolean;
+  /** When the newest item is sent by itself. Default `never`: a reader says where it begins. */
+  readonly sendLast: 'never' | 'on-sub' | 'on-sub-and-presence';
+  /** Whether the items of a publisher go when it does. Default false. */
+  readonly purgeOffline: boolean;
+  /** To whom replies to an item go. */
+  readonly itemReply?: 'owner' | 'publisher';
 }
 
 export interface TopicInfo extends TopicConfig {

@@ -16,7 +16,33 @@ test.each([
   [{ lane: 'newest' as never }, 'lane'],
   [{ accessModel: 'everyone' as never }, 'accessModel'],
   [{ title: 'x'.repeat(1025) }, 'title'],
+  [{ language: 'not a language' }, 'language'],
+  [{ contentType: 'json' }, 'contentType'],
+  [{ tags: 'hall' as never }, 'tags'],
+  [{ tags: ['hall', 'hall'] }, 'tags'],
+  [{ tags: Array.from({ length: 33 }, (_, i) => `t${i}`) }, 'tags'],
+  [{ rosterGroups: ['friends'] }, 'rosterGroups'],
+  [{ notifySub: 1 as never }, 'notifySub'],
+  [{ notificationType: 'chat' as never }, 'notificationType'],
+  [{ sendLast: 'always' as never }, 'sendLast'],
+  [{ maxPayload: -1 }, 'maxPayload'],
+  [{ itemReply: 'me' as never }, 'itemReply'],
+  [{ accessModel: '' as never }, 'accessModel'],
+  [{ accessModel: null as never }, 'accessModel'],
+  [{ constructor: 'x' } as never, 'constructor'],
   [{ colour: 'red' } as never, 'colour'],
 ])('%j is refused, naming the field', (change, field) => {
   expect(() => configured(DEFAULT_CONFIG, change)).toThrow(expect.objectContaining({ code: 'invalid-value', message: expect.stringContaining(field) }));
+});
+
+test('what has no default is taken back by what is empty', () => {
+  const before = configured(DEFAULT_CONFIG, { title: 'Hall', language: 'de-CH', maxPayload: 10, itemReply: 'owner', tags: ['a'] });
+  expect(configured(before, { title: '', language: '', maxPayload: 0, itemReply: '' as never, tags: [] })).toEqual(DEFAULT_CONFIG);
+});
+
+test('what is undefined is left as it was, and nothing but an object is a configuration', () => {
+  const before = configured(DEFAULT_CONFIG, { title: 'Hall' });
+  const nothing: object = { title: undefined };
+  expect(configured(before, nothing)).toEqual(before);
+  expect(() => configured(before, 'open' as never)).toThrow(TypeError);
 });
