@@ -9,6 +9,8 @@ import type { Topic } from './topics.ts';
 import type { Transaction } from './transaction.ts';
 
 const IDLE = 1000;
+/** So long after a batch that could take it along, so that it is on disk within a second all the same. */
+const AFTER_RIDE = 750;
 
 /** A reader that is woken when a record it matches has been committed. */
 export interface Wakeable {
@@ -27,6 +29,8 @@ export class Cursors {
   readonly #bounds = new Map<Durable, number>();
   readonly #waking = new Map<Reader, Wakeable>();
   #timer: Timer | undefined;
+  /** When the last batch went that took along whatever was due. */
+  #rode = -Infinity;
   /** All dirty rows go with the next batch. */
   #all = false;
   #closed = false;
@@ -168,6 +172,7 @@ export class Cursors {
     // Readers at the tail get their bound with the records themselves, so that nobody waits.
     for (const topic of topics) this.#lift(topic, last);
     const now = this.#state.clock.mono();
+    if (last > 0) this.#rode = now;
     for (const [durable, bound] of this.#bounds) this.#put(tx, durable, now, bound);
     this.#bounds.clear();
     for (const durable of this.#dirty) if (this.#all || durable.due(now)) this.#put(tx, durable, now, durable.row.handed);
@@ -217,6 +222,12 @@ export class Cursors {
   #idle(): void {
     this.#timer = undefined;
     if (this.#dirty.size === 0) return;
+    // Alone only where no records are written: else they ride with those, and cost no fsync of their own.
+    const rest = this.#rode + AFTER_RIDE - this.#state.clock.mono();
+    if (rest > 0) {
+      this.#timer = this.#state.clock.after(rest, () => this.#idle());
+      return;
+    }
     this.#all = true;
     this.#nudge();
   }

@@ -6,7 +6,6 @@ export interface Op {
 
 /** Changes that are written together. What it is given is copied at once: the caller may use its buffers again. */
 export interface Batch {
-  readonly length: number;
   put(key: Uint8Array, value: Uint8Array): void;
   del(key: Uint8Array): void;
   /** All or nothing; with `sync` it resolves after the disk has it. */

@@ -77,7 +77,6 @@ export class LevelDatabase implements Database {
     // (measured: classic-level looks up three properties per operation through Node-API).
     const batch = this.#db.batch();
     return {
-      get length() { return batch.length; },
       put: (key, value) => void batch.put(key, value),
       del: (key) => void batch.del(key),
       write: ({ sync }) => batch.write({ sync }),

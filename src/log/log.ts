@@ -152,7 +152,7 @@ class DiskLog implements Log {
     const topics = new Topics();
     const state: LogState = {
       database: o.database, clock: o.clock, limits, trouble: o.trouble, boxId: o.boxId, machine: o.machine,
-      epochs: new Epochs(), topics, origins: new Origins(), readers: new Readers(topics), asides: new Asides(),
+      epochs: new Epochs(), topics, origins: new Origins(), readers: new Readers(), asides: new Asides(),
       ring: new Ring(limits.ringBytes), window: new CommitWindow(limits.windowBytes),
       head: 0, bytes: 0, gaps: [], reopening: undefined,
     };

@@ -61,7 +61,6 @@ export class MemoryDatabase implements Database {
     this.#assert(true);
     const ops: Op[] = [];
     return {
-      get length() { return ops.length; },
       put: (key, value) => void ops.push({ key: Uint8Array.from(key), value: Uint8Array.from(value) }),
       del: (key) => void ops.push({ key: Uint8Array.from(key) }),
       write: async () => {

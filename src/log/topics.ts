@@ -43,7 +43,7 @@ export class Topic implements TopicState {
   /** Whether its row is on disk. */
   stored = false;
   /** Readers that match, once somebody asked (see readers.ts). */
-  readers: Reader[] | undefined;
+  readers: { readonly version: number; readonly list: readonly Reader[] } | undefined;
 
   constructor(no: number, name: string) {
     this.no = no;

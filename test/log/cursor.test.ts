@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { PREFIX, prefixRange } from '../../src/log/keys.ts';
 import { HANDED_STEP } from '../../src/log/durable.ts';
 import type { Log } from '../../src/log/log.ts';
+import { quiet } from '../support/quiet.ts';
 import { closeAll, item, openMemory, texts } from './log-fixture.ts';
 
 afterEach(closeAll);
@@ -154,6 +155,41 @@ describe('the position on disk', () => {
     await log.registry.set('after', 1);
     const after = await openMemory({ database: database.fork() });
     expect([...after.log.cursors()]).toMatchObject([{ name: 'c', position: 3, open: false }]);
+  });
+
+  it('is not written alone while there are batches of records that it can ride with', async () => {
+    const { log, clock, database } = await openMemory();
+    const cursor = await log.cursor(durable('t'));
+    let alone = 0;
+    const batch = database.batch.bind(database);
+    database.batch = () => {
+      const inner = batch();
+      let [records, cursors] = [0, 0];
+      return {
+        ...inner,
+        put(key, value) {
+          if (key[0] === PREFIX.record) records++;
+          if (key[0] === PREFIX.cursor) cursors++;
+          inner.put(key, value);
+        },
+        async write(options) {
+          if (cursors > 0 && records === 0) alone++;
+          await inner.write(options);
+        },
+      };
+    };
+    for (let n = 0; n < 40; n++) {
+      await log.append(item('t', `${n}`));
+      await texts(cursor, 1);
+      clock.advance(300);
+      await quiet();
+      // Until then it has not been at the tail, and the bound of what may be handed out has to be raised for it.
+      if (n === 0) alone = 0;
+    }
+    expect(alone).toBe(0);
+    clock.advance(1000);
+    await quiet();
+    expect(alone).toBe(1);
   });
 
   it('rides with a batch of records at most every 250 ms or 1,000 records', async () => {
