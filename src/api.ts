@@ -95,11 +95,15 @@ export interface Subscription extends AsyncIterableIterator<Delivery>, AsyncDisp
   close(): Promise<void>;
 }
 
+/** One of `ids`, `last`, `from` and `after`; without any of them the newest 20. */
 export interface ItemsOptions {
+  /** At most 1000. */
   readonly ids?: readonly string[];
-  /** The newest n, 1 to 1000. Default 20 when neither `ids` nor `after` is given. */
+  /** The newest n, 1 to 1000. */
   readonly last?: number;
-  /** Positions above this one. */
+  /** Where to begin: at the view's start, at this position, or with the first item accepted at this time or later. */
+  readonly from?: 'start' | { readonly seq: number } | { readonly time: number };
+  /** Positions above this one: that of the last item of an answer asks for what comes after it. */
   readonly after?: number;
   /** At most this many, 1 to 1000. Default `last`, or else 100. */
   readonly limit?: number;

@@ -11,6 +11,8 @@ export interface ItemsQuery {
   readonly last?: number;
   /** Positions above this one. */
   readonly after?: number;
+  /** Accepted at this time, ms since 1970, or later: from the first such record on, whatever a clock that was set back says behind it. */
+  readonly since?: number;
   readonly limit?: number;
 }
 
@@ -30,7 +32,7 @@ export class View {
     this.#settle = settle;
   }
 
-  async items(name: string, { ids, last, after, limit = Infinity }: ItemsQuery): Promise<LogRecord[]> {
+  async items(name: string, { ids, last, after, since, limit = Infinity }: ItemsQuery): Promise<LogRecord[]> {
     const topic = this.#state.topics.byName.get(name);
     if (!topic?.stored || topic.deleted) {
       if (topic?.stored) return [];
@@ -39,9 +41,10 @@ export class View {
     // Trimming is up to a second behind.
     if (last === undefined && topic.count > maxItems(this.#state, topic)) await this.#settle(topic);
     if (ids) return this.#byIds(topic, ids);
-    const seqs = after === undefined
+    const above = since === undefined ? after : await this.#reading.seqAt(since) - 1;
+    const seqs = above === undefined
       ? await this.newest(topic, Math.min(last ?? limit, limit))
-      : await this.#after(topic, after, limit);
+      : await this.#after(topic, above, limit);
     return this.#reading.bySeqs(seqs);
   }
 

@@ -1,78 +1,6 @@
 import type { TopicConfig } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-
-/** One setting of a topic. */
-interface Field {
-  /** What a value of it is, in words; for the error when it is not. */
-  readonly is: string;
-  readonly fits: (value: unknown) => boolean;
-}
-
-const text = (most: number, pattern?: RegExp): Field => ({
-  is: `text of at most ${most} characters${pattern ? ` that matches ${String(pattern)}` : ''}`,
-  fits: (value) => typeof value === 'string' && value.length <= most && (pattern?.test(value) ?? true),
-});
-
-const texts = (most: number, { fits, is }: Field): Field => ({
-  is: `a list of at most ${most}, each ${is}`,
-  fits: (value) => Array.isArray(value) && value.length <= most && new Set(value).size === value.length && value.every((one) => one !== '' && fits(one)),
-});
-
-const oneOf = (...values: readonly string[]): Field => ({
-  is: `one of ${values.join(', ')}`,
-  fits: (value) => values.some((one) => one === value),
-});
-
-const flag: Field = { is: 'true or false', fits: (value) => typeof value === 'boolean' };
-
-const whole = (most: number): Field => ({
-  is: `a whole number from 1 to ${most}`,
-  fits: (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most,
-});
-
-/** The most items that a view may name; the disk bounds it long before. */
-const MAX_ITEMS = 2 ** 31;
-/** The most bytes of an item that a topic may name; the box's own limit bounds it long before. */
-const MAX_BYTES = 2 ** 31;
-const TAGS = 32;
-
-/** RFC 5646, loosely; RFC 6838 §4.2. */
-const LANGUAGE = /^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$/;
-const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
-
-/** Every setting of a topic, and what it may be. */
-export const TOPIC_FIELDS: Readonly<Record<keyof TopicConfig, Field>> = {
-  title: text(1024),
-  description: text(1024),
-  type: text(1024),
-  language: text(64, LANGUAGE),
-  contentType: text(255, MEDIA_TYPE),
-  tags: texts(TAGS, text(64)),
-  accessModel: oneOf('open', 'presence', 'roster', 'authorize', 'whitelist'),
-  rosterGroups: texts(2, oneOf('class:seen', 'class:paired')),
-  publishModel: oneOf('publishers', 'subscribers', 'open'),
-  maxItems: whole(MAX_ITEMS),
-  lane: oneOf('history', 'latest'),
-  maxPayload: whole(MAX_BYTES),
-  persist: flag,
-  deliverNotifications: flag,
-  deliverPayloads: flag,
-  notifyConfig: flag,
-  notifyDelete: flag,
-  notifyRetract: flag,
-  notifySub: flag,
-  notificationType: oneOf('headline', 'normal'),
-  presenceBased: flag,
-  sendLast: oneOf('never', 'on-sub', 'on-sub-and-presence'),
-  purgeOffline: flag,
-  itemReply: oneOf('owner', 'publisher'),
-};
-
-type Name = keyof TopicConfig;
-
-export function isField(name: string): name is Name {
-  return Object.hasOwn(TOPIC_FIELDS, name);
-}
+import { TOPIC_FIELDS, type TopicField } from '../topic-fields.ts';
 
 /** Least right by default: only the owner, and peers with a grant, read or publish; and nothing is lost. What is not here is not set unless somebody does. */
 export const DEFAULT_CONFIG: TopicConfig = {
@@ -95,16 +23,54 @@ export const DEFAULT_CONFIG: TopicConfig = {
   purgeOffline: false,
 };
 
-/** The configuration that `change` makes of `before`, with every field checked. */
+/** The configuration that `change` makes of `before`, with every field checked. What is empty, an empty text or 0 or null, takes back what has no default: JSON has no undefined. */
 export function configured(before: TopicConfig, change: Partial<TopicConfig>): TopicConfig {
   if (typeof change !== 'object' || change === null) throw new TypeError('a topic configuration must be an object');
-  const said = Object.entries(change).filter(([, value]) => value !== undefined);
-  const after = { ...before, ...Object.fromEntries(said) };
-  for (const [name, value] of said) {
-    if (!isField(name)) throw new LanpostError('invalid-value', `topic setting "${name}" is not known`);
-    // What has no default is taken back by what is empty: JSON has no undefined.
-    if (!Object.hasOwn(DEFAULT_CONFIG, name) && (value === '' || value === 0)) Reflect.deleteProperty(after, name);
-    else if (!TOPIC_FIELDS[name].fits(value)) throw new LanpostError('invalid-value', `topic setting "${name}" must be ${TOPIC_FIELDS[name].is}`);
+  const fields = new Map<string, TopicField>(Object.entries(TOPIC_FIELDS));
+  const after: Record<string, unknown> = { ...before };
+  for (const [name, value] of Object.entries(change)) {
+    if (value === undefined) continue;
+    const field = fields.get(name);
+    if (!field) throw new LanpostError('invalid-value', `topic setting "${name}" is not known`);
+    if (isNothing(value) && !Object.hasOwn(DEFAULT_CONFIG, name)) {
+      delete after[name];
+      continue;
+    }
+    const wanted = wrong(field, value);
+    if (wanted !== undefined) throw new LanpostError('invalid-value', `topic setting "${name}" must be ${wanted}`);
+    after[name] = value;
   }
-  return after;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each field has been checked
+  return after as unknown as TopicConfig;
+}
+
+function isNothing(value: unknown): boolean {
+  return value === '' || value === 0 || value === null || (Array.isArray(value) && value.length === 0);
+}
+
+/** What it should be, when it is not. */
+function wrong(field: TopicField, value: unknown): string | undefined {
+  switch (field.kind) {
+    case 'text': {
+      const fits = isText(value, field.most) && (value === '' || (field.form?.test(value) ?? true));
+      return fits ? undefined : `text of at most ${field.most} characters${field.form ? ` that matches ${String(field.form)}` : ''}`;
+    }
+    case 'texts': {
+      const each = (one: unknown): boolean => isText(one, field.each) && one !== '' && (field.of?.includes(one) ?? true);
+      const fits = Array.isArray(value) && value.length <= field.most && new Set(value).size === value.length && value.every(each);
+      return fits ? undefined : `a list of at most ${field.most}, each once and ${field.of ? `one of ${field.of.join(', ')}` : `of 1 to ${field.each} characters`}`;
+    }
+    case 'choice': return typeof value === 'string' && field.choices.includes(value) ? undefined : `one of ${field.choices.join(', ')}`;
+    case 'flag': return typeof value === 'boolean' ? undefined : 'true or false';
+    case 'json': return undefined; // by whoever reads it
+    default: {
+      const unit = { count: '', span: ' of milliseconds', size: ' of bytes' }[field.kind];
+      const fits = typeof value === 'number' && Number.isInteger(value) && value >= field.least && value <= field.most;
+      return fits ? undefined : `a whole number${unit} from ${field.least} to ${field.most}`;
+    }
+  }
+}
+
+function isText(value: unknown, most: number): value is string {
+  return typeof value === 'string' && value.length <= most && value.isWellFormed();
 }

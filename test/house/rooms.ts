@@ -1,5 +1,5 @@
 /** The rooms of the house and what each may import; `docs/ARCHITECTURE.md` has the same in words. */
-const GROUND = ['errors', 'clock', 'api', 'xml', 'event-stream', 'late', 'pull-stream', 'seldom', 'version'] as const;
+const GROUND = ['errors', 'clock', 'api', 'xml', 'event-stream', 'late', 'pull-stream', 'seldom', 'topic-fields', 'version'] as const;
 const FIRST = ['payload', 'log', 'xmpp'] as const; // mdns too, but only the link may use it
 const SECOND = ['pubsub', 'mail', 'trust'] as const;
 const BELOW_ROADS = [...GROUND, ...FIRST, ...SECOND, 'xep'] as const;
@@ -13,6 +13,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   late: ['errors'],
   'pull-stream': [],
   seldom: ['api', 'clock'],
+  'topic-fields': ['api'],
   version: [],
   payload: GROUND,
   log: GROUND,
@@ -33,7 +34,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   assembly: [...BELOW_ROADS, 'mdns', 'link', 'home', 'device', 'control', 'options', 'local-box', 'store'],
   box: [...GROUND, 'options', 'store', 'assembly'],
   doctor: [...GROUND, 'link'],
-  index: ['api', 'errors', 'box', 'doctor', 'options', 'control', 'version'],
+  index: ['api', 'errors', 'topic-fields', 'box', 'doctor', 'options', 'control', 'version'],
   web: ['index'],
   editor: ['index'],
   cli: ['index', 'web', 'editor'],

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Delivery, Item, Subscription } from '../../src/api.ts';
+import type { Delivery, Item, ItemsOptions, Subscription } from '../../src/api.ts';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
@@ -53,9 +53,34 @@ describe('publishing', () => {
     expect(values(await broker.items(OWNER, 'a', { last: 150, limit: 2 }))).toEqual([148, 149]);
     expect(values(await broker.items(OWNER, 'a', { after: 0 }))).toHaveLength(100);
     expect(await broker.items(OWNER, 'a', { ids: [] })).toEqual([]);
-    for (const options of [{ limit: 0 }, { limit: 1001 }, { last: -1 }, { last: 1.5 }, { last: 1001 }, { after: 0, limit: Infinity }, { ids: Array.from({ length: 1001 }, String) }]) {
+    for (const options of [{ limit: 0 }, { limit: 1001 }, { last: -1 }, { last: 1.5 }, { last: 1001 }, { after: 0, limit: Infinity }, { ids: Array.from({ length: 1001 }, String) },
+      { last: 1, after: 0 }, { ids: ['x'], from: 'start' }, { from: 'new' as 'start' }, { from: { time: Number.NaN } }, { from: {} as { seq: number } }] as const) {
       await expect(broker.items(OWNER, 'a', options)).rejects.toMatchObject({ code: 'invalid-value' });
     }
+  });
+
+  test('a query begins at the start, at a position or at a time', async () => {
+    const times: number[] = [];
+    const seqs: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      times.push(clock.wall());
+      seqs.push((await publish('a', i)).seq);
+      await publish('b', i);
+      clock.advance(1000);
+    }
+    const [first = 0, , , fourth = 0, last = 0] = times;
+    const from = async (options: ItemsOptions): Promise<unknown[]> => values(await broker.items(OWNER, 'a', options));
+    expect(await from({ from: 'start' })).toEqual([0, 1, 2, 3, 4]);
+    expect(await from({ from: 'start', limit: 2 })).toEqual([0, 1]);
+    expect(await from({ from: { seq: seqs[2] ?? 0 } })).toEqual([2, 3, 4]);
+    expect(await from({ from: { seq: 0 } })).toEqual([0, 1, 2, 3, 4]);
+    expect(await from({ from: { time: fourth } })).toEqual([3, 4]);
+    expect(await from({ from: { time: fourth - 1 }, limit: 1 })).toEqual([3]);
+    expect(await from({ from: { time: 0 } })).toHaveLength(5);
+    expect(await from({ from: { time: last + 5000 } })).toEqual([]);
+    await broker.configure(OWNER, 'a', { maxItems: 2 });
+    expect(await from({ from: 'start' })).toEqual([3, 4]);
+    expect(await from({ from: { time: first } })).toEqual([3, 4]);
   });
 
   test('an item without an id goes by its record id', async () => {

@@ -10,6 +10,11 @@ test('a change keeps what it does not name', () => {
   expect(configured(before, { lane: 'latest' })).toEqual({ ...DEFAULT_CONFIG, title: 'Hall', maxItems: 5, lane: 'latest' });
 });
 
+test('an empty text takes back what has no default', () => {
+  const before = configured(DEFAULT_CONFIG, { title: 'Hall', type: 'urn:x' });
+  expect(configured(before, { title: '' })).toEqual({ ...DEFAULT_CONFIG, type: 'urn:x' });
+});
+
 test.each([
   [{ maxItems: 0 }, 'maxItems'],
   [{ maxItems: 1.5 }, 'maxItems'],
@@ -30,6 +35,8 @@ test.each([
   [{ accessModel: '' as never }, 'accessModel'],
   [{ accessModel: null as never }, 'accessModel'],
   [{ constructor: 'x' } as never, 'constructor'],
+  [{ title: 'a\ud800' }, 'title'],
+  [{ maxItems: '5' as never }, 'maxItems'],
   [{ colour: 'red' } as never, 'colour'],
 ])('%j is refused, naming the field', (change, field) => {
   expect(() => configured(DEFAULT_CONFIG, change)).toThrow(expect.objectContaining({ code: 'invalid-value', message: expect.stringContaining(field) }));
