@@ -4,7 +4,7 @@ import { encodeIndex, isItem } from './index-row.ts';
 import { expiryKey, garbageKey, idKey, indexKey, originKey, putSeq, putU32 } from './keys.ts';
 import { type Mark, originName, originOp, take } from './origins.ts';
 import { type Prior, priorKey, replacementId } from './prior.ts';
-import { type Draft, type RecordPayload, HEADER_BYTES, type Stamp, recordCrc } from './record.ts';
+import { type Draft, type RecordPayload, type Stamp, recordCrc } from './record.ts';
 import type { RingEntry } from './ring.ts';
 import type { Content, RowWriter } from './row-writer.ts';
 import type { LogState } from './state.ts';
@@ -192,7 +192,7 @@ export class Assembly {
     const recordId = origin ? `${origin.box}-${origin.epoch}-${origin.seq}` : `${this.#idPrefix}${seq}`;
     this.results.push(appended(seq, recordId, false, draft));
     this.entries.push({
-      seq, topic, draft, previous: change.last, recordId, bytes: size + HEADER_BYTES, ordinal,
+      seq, topic, draft, previous: change.last, recordId, bytes: size, ordinal,
       stamp: this.#stamp, record: undefined,
     });
     this.#touch(topic, change, seq, draft, size);

@@ -65,7 +65,8 @@ export class Expiry {
       const seq = getSeq(key, 9);
       const index = decodeIndex(row);
       const change = tx.topic(topic);
-      if (!index.item || index.state !== 'live' || seq < change.viewFrom) continue;
+      // Another page of the same batch reads the same rows again.
+      if (!index.item || index.state !== 'live' || seq < change.viewFrom || tx.gone.has(seq)) continue;
       tx.touch(topic);
       change.count--;
       tx.gone.add(seq);

@@ -54,7 +54,7 @@ export class GarbageSweep {
     for (const [i, { key, seq, no }] of found.entries()) {
       const row = indexes[i];
       const topic = topics.byNo.get(no);
-      if (!row || !topic) {
+      if (!row || !topic || tx.deleted.has(seq)) {
         tx.del(key);
         continue;
       }
@@ -67,6 +67,7 @@ export class GarbageSweep {
         continue;
       }
       if (wanted) tx.topic(topic).replaced++;
+      tx.deleted.add(seq);
       tx.del(key);
       tx.del(recordKey(seq));
       tx.del(indexKey(no, seq));

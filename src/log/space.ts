@@ -167,6 +167,7 @@ export class Space {
     for (const [key, value] of rows) {
       const seq = getSeq(key, 5);
       const index = decodeIndex(value);
+      if (tx.deleted.has(seq)) continue;
       if (index.item && index.state === 'live' && index.id !== undefined) {
         tx.del(idKey(topic.no, index.id));
         tx.gone.add(seq);
@@ -177,6 +178,7 @@ export class Space {
         tx.onCommit(() => this.#garbage.keep(seq));
         continue;
       }
+      tx.deleted.add(seq);
       tx.del(recordKey(seq));
       tx.del(key);
       if (!index.item || index.state !== 'live') tx.del(garbageKey(seq));

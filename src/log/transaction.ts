@@ -10,6 +10,8 @@ import { type Topic, type TopicChange, copyTopic, encodeTopic } from './topics.t
 export class Transaction {
   /** Items that this batch takes out of the view, so that nothing later in it takes them for live. */
   readonly gone: Set<number> = new Set();
+  /** Records that this batch deletes: more than one job may come upon them, and each counts once. */
+  readonly deleted: Set<number> = new Set();
   readonly #state: LogState;
   #batch: Batch | undefined;
   readonly #changes = new Map<Topic, TopicChange>();

@@ -6,11 +6,13 @@ import { expect, it } from 'vitest';
 import { createSystemClock } from '../../src/clock.ts';
 import { LevelDatabase } from '../../src/log/level-database.ts';
 import { openLog } from '../../src/log/log.ts';
-import { checkRound, kept, withLog } from '../support/log-check.ts';
+import { auditLog } from '../support/log-audit.ts';
+import { checkOthers, checkRound, kept, withLog } from '../support/log-check.ts';
 import { LogWriter } from '../support/log-child.ts';
 import { seeded } from '../support/seeded.ts';
 
 const ROUNDS = 32;
+const MIXED_ROUNDS = 50;
 
 /** Keeps all of keep/# for the checks, whatever the views do. */
 async function prepare(dir: string): Promise<void> {
@@ -63,5 +65,41 @@ it('keeps every acknowledged append over 32 kills, some while opening, trimming 
     expect(new Set(result.map(({ recordId }) => recordId)).size).toBe(result.length);
   } finally {
     await rm(dir, { recursive: true, force: true });
+  }
+});
+
+/** Kills one store's writers again and again, whatever they are about; gives what does not fit together then. */
+async function mixedKills(dir: string, seed: number): Promise<string[]> {
+  const wrong: string[] = [];
+  const random = seeded(seed);
+  await prepare(dir);
+  const confirmed = new Set<number>();
+  let from = 1;
+  for (let run = 1; run <= MIXED_ROUNDS; run++) {
+    const writer = new LogWriter({ dir, run, inFlight: 32, bytes: run % 5 === 0 ? 3000 : 100, churn: run % 2 === 0, mixed: true, limits: { windowBytes: 64 << 10 } });
+    const target = Math.floor(random() * 500);
+    await writer.until(() => writer.state === 'open' && writer.acked.size >= target);
+    await writer.kill();
+    for (const seq of writer.confirmed) confirmed.add(seq);
+    if (run % 10 === 0) wrong.push(...await auditLog(dir));
+    const { result: head, troubles } = await withLog(dir, async (log) => {
+      const records = await kept(log, from);
+      checkRound(records, run, writer.acked);
+      await checkOthers(log, { confirmed, configured: writer.configured || (log.topic('configured')?.settings.maxItems ?? 0), subscriptions: writer.subscriptions }, records);
+      return log.head;
+    });
+    expect(troubles).toEqual([]);
+    from = head + 1;
+  }
+  return [...wrong, ...await auditLog(dir)];
+}
+
+it('keeps what was published, confirmed, configured, subscribed and dropped over 100 kills at any moment', { timeout: 180_000 }, async () => {
+  const dirs = await Promise.all([1, 2].map(() => mkdtemp(join(tmpdir(), 'lanpost-kill-'))));
+  try {
+    const wrong = await Promise.all(dirs.map((dir, i) => mixedKills(dir, 20261124 + i)));
+    expect(wrong.flat()).toEqual([]);
+  } finally {
+    await Promise.all(dirs.map((dir) => rm(dir, { recursive: true, force: true })));
   }
 });

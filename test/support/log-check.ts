@@ -4,6 +4,7 @@ import { createSystemClock } from '../../src/clock.ts';
 import { LevelDatabase } from '../../src/log/level-database.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
 import type { LogRecord } from '../../src/log/record.ts';
+import type { Said } from './log-child.ts';
 
 const PAGE = 256;
 
@@ -49,4 +50,30 @@ export function checkRound(records: readonly LogRecord[], run: number, acked: Re
   }
   const missing = [...acked].filter(([n, seq]) => found.get(n) !== seq);
   expect(missing).toEqual([]);
+}
+
+/** What else a writer did: its reader gets all that it did not confirm; settings and subscriptions are as they were last said to be. */
+export async function checkOthers(log: Log, { confirmed, configured, subscriptions }: Omit<Said, 'acked' | 'refused'>, records: readonly LogRecord[]): Promise<void> {
+  for (const [name, last] of subscriptions) {
+    const there = log.hasCursor(name);
+    if (last === 'made' || last === 'dropped') expect([name, there]).toEqual([name, last === 'made']);
+  }
+  const settings = log.topic('configured')?.settings.maxItems ?? 0;
+  expect([configured, configured + 1]).toContain(settings);
+  if (!log.hasCursor('reader')) return;
+  const reader = await log.cursor({ name: 'reader', filter: 'keep/#', from: 'start', durable: true });
+  const got = new Set<number>();
+  let before = 0;
+  for (;;) {
+    const page = await reader.next(PAGE);
+    if (page.length === 0) break;
+    for (const { record } of page) {
+      expect(record.seq).toBeGreaterThan(before);
+      before = record.seq;
+      got.add(record.seq);
+      reader.done(record.seq);
+    }
+  }
+  await reader.close();
+  expect(records.filter(({ seq }) => !got.has(seq) && !confirmed.has(seq)).map(({ seq }) => seq)).toEqual([]);
 }

@@ -12,6 +12,8 @@ export interface WriterOptions {
   readonly bytes?: number;
   /** Also publishes to a topic that is trimmed all the time. */
   readonly churn?: boolean;
+  /** Also reads, configures, replaces, and makes and drops subscriptions. */
+  readonly mixed?: boolean;
   /** How many to append before it closes the log; default: for ever. */
   readonly count?: number;
   readonly limits?: Readonly<Record<string, number>>;
@@ -22,15 +24,21 @@ export class LogWriter {
   /** `n` to the seq it was given. */
   readonly acked: Map<number, number> = new Map();
   readonly refused: string[] = [];
+  /** What its reader was about to confirm. */
+  readonly confirmed: Set<number> = new Set();
+  /** How its topic was configured last. */
+  configured = 0;
+  /** What became of a subscription last. */
+  readonly subscriptions: Map<string, 'makes' | 'made' | 'drops' | 'dropped'> = new Map();
   readonly #process: ChildProcess;
   readonly #ended: Promise<unknown>;
   #waiting: { until: () => boolean; resolve: () => void }[] = [];
   #state: 'starting' | 'opening' | 'open' | 'done' = 'starting';
 
-  constructor(options: WriterOptions, wrapper: readonly string[] = []) {
+  constructor(options: WriterOptions, wrapper: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) {
     const args = [PROGRAM, JSON.stringify(options)];
     const [around, ...rest] = wrapper;
-    this.#process = spawn(around ?? process.execPath, around === undefined ? args : [...rest, process.execPath, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#process = spawn(around ?? process.execPath, around === undefined ? args : [...rest, process.execPath, ...args], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...environment } });
     const lines = this.#process.stdout && createInterface({ input: this.#process.stdout });
     lines?.on('line', (line) => this.#line(line));
     this.#ended = Promise.all([once(this.#process, 'exit'), lines ? once(lines, 'close') : undefined]);
@@ -60,15 +68,31 @@ export class LogWriter {
   }
 
   #line(line: string): void {
-    const words = line.split(' ');
     if (line === 'opening' || line === 'done') this.#state = line;
-    else if (words[0] === 'open') this.#state = 'open';
-    else if (words[0] === 'refused') this.refused.push(words[1] ?? '');
-    else if (words.length === 3) this.acked.set(Number(words[1]), Number(words[2]));
+    else if (line.startsWith('open ')) this.#state = 'open';
+    else hear(this, line);
     this.#waiting = this.#waiting.filter(({ until, resolve }) => {
       if (!until()) return true;
       resolve();
       return false;
     });
   }
+}
+
+/** What a writer says it did. */
+export interface Said {
+  readonly acked: Map<number, number>;
+  readonly refused: string[];
+  readonly confirmed: Set<number>;
+  configured: number;
+  readonly subscriptions: Map<string, 'makes' | 'made' | 'drops' | 'dropped'>;
+}
+
+export function hear(said: Said, line: string): void {
+  const [what = '', ...words] = line.split(' ');
+  if (what === 'refused') said.refused.push(words[0] ?? '');
+  else if (what === 'confirmed') for (const seq of words) said.confirmed.add(Number(seq));
+  else if (what === 'configured') said.configured = Number(words[0]);
+  else if (what === 'makes' || what === 'made' || what === 'drops' || what === 'dropped') said.subscriptions.set(words[0] ?? '', what);
+  else if (words.length === 2 && what !== 'trouble') said.acked.set(Number(words[0]), Number(words[1]));
 }
