@@ -2,7 +2,7 @@ import type {
   Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicConfig, TopicInfo,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import { matcher, matches, validFilter, validTopic } from '../log/filter.ts';
+import { hasWildcard, matcher, matches, validFilter, validTopic } from '../log/filter.ts';
 import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
 import type { Draft, LogRecord, Origin } from '../log/record.ts';
@@ -14,6 +14,7 @@ import { itemId, toDelivery } from './delivery.ts';
 import { checkedItemId } from './item-id.ts';
 import { Leases } from './leases.ts';
 import { type Notice, noticeOf } from './notice.ts';
+import { Readable } from './readable.ts';
 import { pullSubscription } from './subscription.ts';
 import { configured, DEFAULT_CONFIG } from './topic-config.ts';
 
@@ -21,6 +22,10 @@ export interface BrokerParts {
   readonly log: Log;
   /** The trust room's answer; asked for peers only. `open`: the topic is there for everybody with a key. */
   readonly may: (fingerprint: string | undefined, right: Right, topicOrFilter: string, open: boolean) => boolean;
+  /** Whether the trust room grants any of what the filter matches. Default: only what is there counts. */
+  readonly touches?: (fingerprint: string | undefined, right: Right, filter: string) => boolean;
+  /** Changes with everything that `may` goes by. Default: nobody can say, and it is asked each time. */
+  readonly generation?: () => number;
   readonly limits: { readonly itemBytes: number; readonly topics: number; readonly subscriptions: number };
 }
 
@@ -44,12 +49,18 @@ export interface FeedRequest {
 export class Broker {
   readonly #log: Log;
   readonly #may: BrokerParts['may'];
+  readonly #touches: NonNullable<BrokerParts['touches']>;
+  readonly #generation: BrokerParts['generation'];
+  /** Counts what this room itself has changed of anybody's rights. */
+  #changes = 0;
   readonly #limits: BrokerParts['limits'];
   readonly #leases: Leases;
 
   constructor(parts: BrokerParts) {
     this.#log = parts.log;
     this.#may = parts.may;
+    this.#touches = parts.touches ?? (() => false);
+    this.#generation = parts.generation;
     this.#limits = parts.limits;
     this.#leases = new Leases(parts.log);
   }
@@ -94,7 +105,7 @@ export class Broker {
   async feed(actor: Actor, request: FeedRequest): Promise<Cursor> {
     const { name, filter, from, durable } = request;
     checkedFilter(filter);
-    this.#mayRead(actor, filter);
+    if (!this.mayReadSome(actor, filter)) throw refused(actor, 'subscribe to', filter);
     if (!this.#log.hasCursor(name)) this.#roomForReader();
     return this.#log.cursor({ name, filter, from: checkedFrom(from), durable, extra: actor });
   }
@@ -151,6 +162,7 @@ export class Broker {
     this.#asOwner(actor, topic);
     this.#existing(topic);
     await this.#log.append({ topic, kind: 'delete' });
+    this.rightsChanged();
   }
 
   topic(name: string): TopicInfo | undefined {
@@ -184,6 +196,33 @@ export class Broker {
     return actor.kind === 'owner' || this.#may(actor.fingerprint, 'read', topicOrFilter, this.#openTo(actor, topicOrFilter));
   }
 
+  /** Whether there is anything of it that may be read: the rest is left out, record by record. */
+  mayReadSome(actor: Actor, filter: string): boolean {
+    if (this.mayRead(actor, filter)) return true;
+    if (actor.kind === 'owner' || !hasWildcard(filter)) return false;
+    if (this.#touches(actor.fingerprint, 'read', filter)) return true;
+    const fits = matcher(filter);
+    for (const { deleted, name } of this.#log.topics()) if (!deleted && fits(name) && this.mayRead(actor, name)) return true;
+    return false;
+  }
+
+  /** What that reader may read of a filter, to be asked for each record. */
+  readable(actor: Actor, filter: string): Readable {
+    const trusted = this.#generation;
+    return new Readable(filter, {
+      // Both only grow: their sum is another whenever one of them is.
+      generation: () => trusted && trusted() + this.#changes,
+      settings: (topic) => this.#live(topic)?.settings,
+      may: (asked) => this.mayRead(actor, asked),
+      maySome: (asked) => this.mayReadSome(actor, asked),
+    });
+  }
+
+  /** Who may read what is another from now on, for a reason that only the caller knows. */
+  rightsChanged(): void {
+    this.#changes += 1;
+  }
+
   async subscriptions(): Promise<SubscriptionInfo[]> {
     const infos = [];
     for (const cursor of this.#log.cursors()) {
@@ -209,6 +248,7 @@ export class Broker {
 
   async #configure(topic: string, config: TopicConfig): Promise<TopicInfo> {
     await this.#append({ topic, kind: 'configure', config: { ...config } });
+    this.rightsChanged();
     return infoOf(this.#existing(topic));
   }
 
@@ -234,10 +274,6 @@ export class Broker {
 
   #mayReadTopic(actor: Actor, topic: string): void {
     if (!this.mayRead(actor, topic)) throw refused(actor, 'read', topic);
-  }
-
-  #mayRead(actor: Actor, filter: string): void {
-    if (!this.mayRead(actor, filter)) throw refused(actor, 'subscribe to', filter);
   }
 
   #openTo(actor: Actor & { kind: 'peer' }, topic: string): boolean {

@@ -5,7 +5,7 @@ import { isRules, type Rules, say, verdict } from './rules.ts';
 const PREFIX = 'policy/';
 /** Without a key; with one that nobody vouched for; with one that the owner did. */
 const CLASSES: readonly PeerClass[] = ['class:plain', 'class:seen', 'class:paired'];
-const OF_LEVEL: Readonly<Record<TrustLevel, PeerClass>> = { none: 'class:plain', seen: 'class:seen', paired: 'class:paired' };
+export const CLASS_OF: Readonly<Record<TrustLevel, PeerClass>> = { none: 'class:plain', seen: 'class:seen', paired: 'class:paired' };
 /** Who nothing is said of may be found and may chat. */
 const BY_DEFAULT: Readonly<Record<Right, boolean>> = { chat: true, read: false, write: false, files: false };
 
@@ -50,12 +50,12 @@ export class Classes {
 
   /** `open`: what is asked for is there for everybody with a key, if nothing else is said. */
   may(level: TrustLevel, right: Right, asked: string | undefined, open: boolean): boolean {
-    return verdict(this.#of(OF_LEVEL[level]), right, asked) ?? (open || BY_DEFAULT[right]);
+    return verdict(this.#of(CLASS_OF[level]), right, asked) ?? (open || BY_DEFAULT[right]);
   }
 
   /** Whether anything of topics is granted to that class. */
   readsOrWrites(level: TrustLevel): boolean {
-    return this.#of(OF_LEVEL[level]).grants.some(({ right }) => right === 'read' || right === 'write');
+    return this.#of(CLASS_OF[level]).grants.some(({ right }) => right === 'read' || right === 'write');
   }
 
   #of(name: PeerClass): Rules {

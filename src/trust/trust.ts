@@ -2,8 +2,8 @@ import type { ClassRules, Grant, Right, Trouble, TrustEntry, TrustLevel } from '
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { fingerprintOf } from './fingerprint.ts';
-import { Classes, isClass } from './classes.ts';
-import { checkedGrant } from './grants.ts';
+import { CLASS_OF, Classes, isClass } from './classes.ts';
+import { checkedGrant, overlaps } from './grants.ts';
 import type { Registry } from './registry.ts';
 import { say, verdict } from './rules.ts';
 import { insists, isEarned, proven, type Tenure } from './tenure.ts';
@@ -64,6 +64,7 @@ export class Trust {
   #writing: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
   readonly #classes: Classes;
+  #generation = 0;
 
   constructor(init: TrustInit) {
     this.#init = init;
@@ -142,12 +143,14 @@ export class Trust {
 
   /** The owner vouches for the key: from now on it is paired, and never forgotten. It gets no rights by that. Durable when resolved. */
   async pair(fingerprint: string): Promise<TrustEntry> {
+    this.#generation += 1;
     return this.#vouch(fingerprint, this.#row(fingerprint));
   }
 
   /** The same, with a right. Of a class: what holds for those of whom nothing else is said. */
   async allow(who: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules> {
     const grant = checkedGrant(right, filter);
+    this.#generation += 1; // in one go with what it stands for
     if (isClass(who)) return this.#classes.say(who, 'grants', grant);
     return this.#vouch(who, this.#row(who), row => say(row, 'grants', grant));
   }
@@ -155,6 +158,7 @@ export class Trust {
   /** Vouches for nobody. A key of which something is denied is not forgotten. */
   async deny(who: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules> {
     const grant = checkedGrant(right, filter);
+    this.#generation += 1;
     if (isClass(who)) return this.#classes.say(who, 'denials', grant);
     const row = this.#row(who);
     say(row, 'denials', grant);
@@ -192,6 +196,7 @@ export class Trust {
 
   /** Takes back grants, denials, pairing, and the claim to its names; the key is one seen like any other. A class is as by default. */
   async revoke(fingerprint: string): Promise<void> {
+    this.#generation += 1;
     if (isClass(fingerprint)) return this.#classes.forget(fingerprint);
     const row = this.#rows.get(fingerprint);
     if (!row) throw new LanpostError('not-found', 'No such key is known; see `trust list`.');
@@ -209,6 +214,18 @@ export class Trust {
   may(fingerprint: string | undefined, right: Right, topicOrFilter?: string, open = false): boolean {
     const row = fingerprint === undefined ? undefined : this.#rows.get(fingerprint);
     return (row && verdict(row, right, topicOrFilter)) ?? this.#classes.may(this.level(fingerprint), right, topicOrFilter, open);
+  }
+
+  /** Whether any of what the filter matches is granted, to the key or to its class. */
+  touches(fingerprint: string | undefined, right: Right, filter: string): boolean {
+    const row = fingerprint === undefined ? undefined : this.#rows.get(fingerprint);
+    const { grants } = this.#classes.get(CLASS_OF[this.level(fingerprint)]);
+    return [...row?.grants ?? [], ...grants].some(grant => grant.right === right && grant.filter !== undefined && overlaps(grant.filter, filter));
+  }
+
+  /** Changes with everything that `may` goes by. */
+  get generation(): number {
+    return this.#generation;
   }
 
   /** Whether the owner has opened any topic to peers without a key. */

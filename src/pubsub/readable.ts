@@ -1,0 +1,58 @@
+import { hasWildcard } from '../log/filter.ts';
+
+export interface ReadableParts {
+  /** Changes whenever what somebody may read may be another; undefined: nobody can say. */
+  readonly generation: () => number | undefined;
+  /** What a topic's owner has said of it; the same object as long as it is the same. */
+  readonly settings: (topic: string) => object | undefined;
+  readonly may: (topicOrFilter: string) => boolean;
+  /** Whether there is anything of it at all that may be read. */
+  readonly maySome: (filter: string) => boolean;
+}
+
+/** Topics of one filter remembered at once. */
+const REMEMBERED = 10_000;
+
+interface Known { readonly settings: object | undefined; readonly may: boolean }
+
+/** What one reader may read of its filter: asked for each record, answered from memory as long as nothing has changed. */
+export class Readable {
+  readonly #parts: ReadableParts;
+  readonly #filter: string;
+  readonly #topics = new Map<string, Known>();
+  #generation: number | undefined;
+  #some = false;
+
+  constructor(filter: string, parts: ReadableParts) {
+    this.#filter = filter;
+    this.#parts = parts;
+  }
+
+  /** Whether there is anything that may be read. */
+  get some(): boolean {
+    if (!hasWildcard(this.#filter)) return this.topic(this.#filter);
+    this.#look();
+    // What opens a topic need not be told here; what closes the last one leaves its records out.
+    this.#some ||= this.#parts.maySome(this.#filter);
+    return this.#some;
+  }
+
+  topic(name: string): boolean {
+    this.#look();
+    const settings = this.#parts.settings(name);
+    const known = this.#topics.get(name);
+    if (known && known.settings === settings && this.#generation !== undefined) return known.may;
+    const may = this.#parts.may(name);
+    if (this.#topics.size >= REMEMBERED) this.#topics.clear();
+    this.#topics.set(name, { settings, may });
+    return may;
+  }
+
+  #look(): void {
+    const generation = this.#parts.generation();
+    if (generation !== undefined && generation === this.#generation) return;
+    this.#generation = generation;
+    this.#topics.clear();
+    this.#some = false;
+  }
+}
