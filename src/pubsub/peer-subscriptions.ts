@@ -165,7 +165,7 @@ export class PeerSubscriptions {
 
   /** The subscriber has left. */
   async left(fingerprint: string): Promise<void> {
-    for (const row of [...this.of(fingerprint)]) if (row.options.expire === 'presence') await this.end(row, false);
+    for (const row of this.of(fingerprint)) if (row.options.expire === 'presence') await this.end(row, false);
   }
 
   close(): void {

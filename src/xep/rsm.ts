@@ -1,5 +1,5 @@
 // XEP-0059: Result Set Management, version 1.0: which part of a long answer is asked for, and which part an answer is.
-import { attr, children, type Element, namespaceOf, xml } from '../xml/element.ts';
+import { children, type Element, namespaceOf, xml } from '../xml/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 
 export const NS_RSM = 'http://jabber.org/protocol/rsm';

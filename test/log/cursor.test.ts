@@ -164,16 +164,16 @@ describe('the position on disk', () => {
     const batch = database.batch.bind(database);
     database.batch = () => {
       const inner = batch();
-      let [records, cursors] = [0, 0];
+      let [others, cursors] = [0, 0];
       return {
         ...inner,
         put(key, value) {
-          if (key[0] === PREFIX.record) records++;
           if (key[0] === PREFIX.cursor) cursors++;
+          else others++;
           inner.put(key, value);
         },
         async write(options) {
-          if (cursors > 0 && records === 0) alone++;
+          if (cursors > 0 && others === 0) alone++;
           await inner.write(options);
         },
       };
