@@ -158,6 +158,9 @@ export interface TopicConfig {
   readonly itemReply?: 'owner' | 'publisher';
 }
 
+/** Settings to be made or changed; `null` takes one back to its default, or to none. */
+export type TopicSettings = { readonly [Field in keyof TopicConfig]?: TopicConfig[Field] | null };
+
 export interface TopicInfo extends TopicConfig {
   readonly name: string;
   /** Items in the view. */
@@ -490,8 +493,8 @@ export interface Box extends AsyncDisposable {
   retract(topic: string, id: string): Promise<void>;
   purge(topic: string): Promise<void>;
   readonly topics: {
-    create(name: string, config?: Partial<TopicConfig>): Promise<TopicInfo>;
-    configure(name: string, config: Partial<TopicConfig>): Promise<TopicInfo>;
+    create(name: string, settings?: TopicSettings): Promise<TopicInfo>;
+    configure(name: string, settings: TopicSettings): Promise<TopicInfo>;
     get(name: string): Promise<TopicInfo | undefined>;
     delete(name: string): Promise<void>;
     list(filter?: string): Promise<TopicInfo[]>;

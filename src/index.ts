@@ -3,7 +3,7 @@ export type {
   About, AccessModel, Box, BoxOptions, BoxStatus, ClassRules, Delivery, DeliveryBase, FileContent, FileEvent, Finding, FindingCause,
   FindingLevel, From, Gap, Grant, HomeOptions, HomeState, HomeStatus, Item, ItemsOptions, Limits, Message, MessagesOptions, MessageState, MessageStream, OffLinkPeer, OwnPresence, PairingEvent, Peer, PeerClass, PeerEvent, PeerStatus, Published, PublishModel,
   PublishOptions, Receipt, Retraction, Right, SendFileOptions, SendOptions, SubscribeOptions, Subscription, SubscriptionInfo, TopicChange, TopicConfig,
-  TopicInfo, Trouble, TrustEntry, TrustLevel, Value,
+  TopicInfo, TopicSettings, Trouble, TrustEntry, TrustLevel, Value,
 } from './api.ts';
 export { createBox } from './box.ts';
 export { examineMachine } from './doctor.ts';

@@ -3,22 +3,28 @@ import { avatar } from './commands/avatar.ts';
 import { files } from './commands/files.ts';
 import { doctor } from './commands/doctor.ts';
 import { home } from './commands/home.ts';
+import { items } from './commands/items.ts';
 import { messages } from './commands/messages.ts';
 import { pair } from './commands/pair.ts';
 import { peers } from './commands/peers.ts';
 import { presence } from './commands/presence.ts';
 import { publish } from './commands/publish.ts';
+import { purge, retract } from './commands/retract.ts';
 import { send } from './commands/send.ts';
 import { start } from './commands/start.ts';
 import { status } from './commands/status.ts';
 import { subscribe } from './commands/subscribe.ts';
+import { subscriptions } from './commands/subscriptions.ts';
+import { topic } from './commands/topic.ts';
 import { trust } from './commands/trust.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Command[] = [start, status, doctor, presence, ...peers, send, messages, publish, subscribe, ...files, pair, ...avatar, ...trust, ...home];
+export const COMMANDS: readonly Command[] = [start, status, doctor, presence, ...peers, send, messages, publish, subscribe, items, retract, purge, ...topic, ...subscriptions, ...files, pair, ...avatar, ...trust, ...home];
 
 /** What the commands that share a first word are for; the short help has one line for each. */
 export const GROUPS: Readonly<Record<string, string>> = {
+  topic: 'The topics of the box, and how each is set',
+  subscriptions: 'Who reads durably, and how far each has got',
   files: 'Send files to peers, and take theirs',
   avatar: 'The picture of the box, and those of peers',
   trust: 'Which keys were seen, and what each may do',

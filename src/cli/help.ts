@@ -3,8 +3,8 @@ import type { Command } from './command.ts';
 import type { Option } from './option.ts';
 
 export function synopsis({ name, takes, options }: Command): string {
-  const flags = Object.entries(options).map(([flag, { value, multiple }]) => `[--${flag}${value ? ` ${value}` : ''}]${multiple ? '…' : ''}`);
-  return ['lanpost', name, ...takes, ...flags].join(' ');
+  const flags = Object.entries(options).map(([flag, { value, multiple, oneOf }]) => (oneOf === undefined ? `[--${flag}${value ? ` ${value}` : ''}]${multiple ? '…' : ''}` : `[--${oneOf} VALUE]…`));
+  return ['lanpost', name, ...takes, ...new Set(flags)].join(' ');
 }
 
 export function commandHelp(command: Command): string {

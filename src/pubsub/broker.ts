@@ -1,5 +1,5 @@
 import type {
-  Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicConfig, TopicInfo,
+  Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicConfig, TopicInfo, TopicSettings,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { hasWildcard, matcher, matches, validFilter, validTopic } from '../log/filter.ts';
@@ -145,7 +145,7 @@ export class Broker {
     await this.#log.append({ topic, kind: 'purge' });
   }
 
-  async create(actor: Actor, topic: string, config: Partial<TopicConfig> = {}): Promise<TopicInfo> {
+  async create(actor: Actor, topic: string, config: TopicSettings = {}): Promise<TopicInfo> {
     checkedTopic(topic);
     this.#mayPublish(actor, topic);
     checkedNotReserved(topic);
@@ -153,7 +153,7 @@ export class Broker {
     return this.#configure(topic, configured(DEFAULT_CONFIG, config));
   }
 
-  async configure(actor: Actor, topic: string, config: Partial<TopicConfig>): Promise<TopicInfo> {
+  async configure(actor: Actor, topic: string, config: TopicSettings): Promise<TopicInfo> {
     this.#asOwner(actor, topic);
     return this.#configure(topic, configured(configOf(this.#existing(topic)), config));
   }

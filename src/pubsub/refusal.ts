@@ -1,4 +1,4 @@
-import { type ErrorCode, LanpostError } from '../errors.ts';
+import { LanpostError } from '../errors.ts';
 
 /** Why something of a topic is refused, by the names that XEP-0060 has for it, where it has one. */
 export const REFUSALS = {
@@ -12,7 +12,7 @@ export const REFUSALS = {
   'presence-subscription-required': 'forbidden',
   'subid-required': 'invalid-value',
   'too-many-subscriptions': 'busy',
-} as const satisfies Readonly<Record<string, ErrorCode>>;
+} as const;
 
 export type RefusalReason = keyof typeof REFUSALS;
 

@@ -1,4 +1,4 @@
-import type { TopicConfig } from '../api.ts';
+import type { TopicConfig, TopicSettings } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { TOPIC_FIELDS, type TopicField } from '../topic-fields.ts';
 
@@ -23,8 +23,8 @@ export const DEFAULT_CONFIG: TopicConfig = {
   purgeOffline: false,
 };
 
-/** The configuration that `change` makes of `before`, with every field checked. What is empty, an empty text or 0 or null, takes back what has no default: JSON has no undefined. */
-export function configured(before: TopicConfig, change: Partial<TopicConfig>): TopicConfig {
+/** The configuration that `change` makes of `before`, with every field checked. `null` takes a setting back, and so does what is empty where there is no default. */
+export function configured(before: TopicConfig, change: TopicSettings): TopicConfig {
   if (typeof change !== 'object' || change === null) throw new TypeError('a topic configuration must be an object');
   const fields = new Map<string, TopicField>(Object.entries(TOPIC_FIELDS));
   const after: Record<string, unknown> = { ...before };
@@ -32,7 +32,7 @@ export function configured(before: TopicConfig, change: Partial<TopicConfig>): T
     if (value === undefined) continue;
     const field = fields.get(name);
     if (!field) throw new LanpostError('invalid-value', `topic setting "${name}" is not known`);
-    if (isNothing(value) && !Object.hasOwn(DEFAULT_CONFIG, name)) {
+    if (value === null || (isNothing(value) && !Object.hasOwn(DEFAULT_CONFIG, name))) {
       delete after[name];
       continue;
     }
@@ -40,12 +40,11 @@ export function configured(before: TopicConfig, change: Partial<TopicConfig>): T
     if (wanted !== undefined) throw new LanpostError('invalid-value', `topic setting "${name}" must be ${wanted}`);
     after[name] = value;
   }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each field has been checked
-  return after as unknown as TopicConfig;
+  return { ...DEFAULT_CONFIG, ...after };
 }
 
 function isNothing(value: unknown): boolean {
-  return value === '' || value === 0 || value === null || (Array.isArray(value) && value.length === 0);
+  return value === '' || value === 0 || (Array.isArray(value) && value.length === 0);
 }
 
 /** What it should be, when it is not. */

@@ -33,7 +33,6 @@ test.each([
   [{ maxPayload: -1 }, 'maxPayload'],
   [{ itemReply: 'me' as never }, 'itemReply'],
   [{ accessModel: '' as never }, 'accessModel'],
-  [{ accessModel: null as never }, 'accessModel'],
   [{ constructor: 'x' } as never, 'constructor'],
   [{ title: 'a\ud800' }, 'title'],
   [{ maxItems: '5' as never }, 'maxItems'],
@@ -45,6 +44,11 @@ test.each([
 test('what has no default is taken back by what is empty', () => {
   const before = configured(DEFAULT_CONFIG, { title: 'Hall', language: 'de-CH', maxPayload: 10, itemReply: 'owner', tags: ['a'] });
   expect(configured(before, { title: '', language: '', maxPayload: 0, itemReply: '' as never, tags: [] })).toEqual(DEFAULT_CONFIG);
+});
+
+test('null takes back to the default', () => {
+  const before = configured(DEFAULT_CONFIG, { accessModel: 'open', maxItems: 7, title: 'Hall' });
+  expect(configured(before, { accessModel: null, maxItems: null, title: null })).toEqual(DEFAULT_CONFIG);
 });
 
 test('what is undefined is left as it was, and nothing but an object is a configuration', () => {

@@ -5,6 +5,7 @@ import { inOrder } from '../in-order.ts';
 import { lines } from '../lines.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
+import { UsageError } from '../usage-error.ts';
 import { parseValue } from '../value-argument.ts';
 
 /** Items on their way to the disk at once; they share its syncs. */
@@ -14,27 +15,41 @@ export const publish: Command = {
   name: 'publish',
   takes: ['TOPIC', 'VALUE'],
   summary: 'Publish VALUE, or with - one item per line of standard input',
-  options: { at: { type: 'string', value: 'PEER', help: 'publish at a peer instead of here' } },
+  options: {
+    id: { type: 'string', value: 'ID', help: 'its item id: what has the same id is replaced by it' },
+    'content-type': { type: 'string', value: 'TYPE', help: 'its media type, as application/xml; default that of JSON, or of text' },
+    at: { type: 'string', value: 'PEER', help: 'publish at a peer instead of here' },
+  },
   notes: [
-    'VALUE is JSON, or text if it is not JSON. Prints the id of each item once it is on disk, in order.',
+    'VALUE is JSON, or text if it is not JSON, or if TYPE is one of text or XML. Prints the id of each item once it is on disk, in order.',
     'With -, the first item that is refused ends the reading: what was sent before is told, then which line',
     'it was, and it exits 1.',
   ],
   examples: [
     'lanpost publish sensors/attic \'{"celsius": 21.5}\'',
     'lanpost publish doorbell ring --at desk@pc',
+    'lanpost publish feed \'<entry xmlns="http://www.w3.org/2005/Atom"/>\' --content-type application/xml',
     'generate-readings | lanpost publish sensors/attic -',
   ],
   async run(context) {
     const [topic = '', value = ''] = context.args.positionals;
     const box = await context.attach();
-    const peer = context.args.text('at');
-    const where = peer === undefined ? {} : { at: peer };
-    if (value === '-') return publishLines(context, (text) => box.publish(topic, parseValue(text), where));
-    const published = await box.publish(topic, parseValue(value), { ...where, signal: context.signal });
+    const [at, id, contentType] = [context.args.text('at'), context.args.text('id'), context.args.text('content-type')];
+    const how = { ...at === undefined ? {} : { at }, ...id === undefined ? {} : { id }, ...contentType === undefined ? {} : { contentType } };
+    const parse = contentType !== undefined && isWritten(contentType) ? (text: string): string => text : parseValue;
+    if (value === '-') {
+      if (id !== undefined) throw new UsageError('--id names one item, and - publishes many');
+      return publishLines(context, (text) => box.publish(topic, parse(text), how));
+    }
+    const published = await box.publish(topic, parse(value), { ...how, signal: context.signal });
     await print(context.out, published);
   },
 };
+
+/** Whether what has that media type is text, however much it looks like JSON. */
+function isWritten(contentType: string): boolean {
+  return /^text\/|[/+]xml\s*(?:;|$)/i.test(contentType);
+}
 
 const stop = (): void => { stdin.destroy(); };
 

@@ -1,9 +1,10 @@
-import type { Delivery, Value } from '../../index.ts';
+import type { Delivery } from '../../index.ts';
 import type { Command, Context } from '../command.ts';
 import { timeInWords } from '../measure.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
 import { parseFrom } from '../value-argument.ts';
+import { valueInWords } from '../value-words.ts';
 
 /** Printed and not yet taken by whoever reads the output. */
 const IN_FLIGHT = 256;
@@ -75,10 +76,4 @@ function inWords(delivery: Delivery): string {
     case 'retract': return `[retracted: ${delivery.id}]`;
     default: return `[${delivery.kind}]`;
   }
-}
-
-function valueInWords(value: Value): string {
-  if (typeof value === 'string') return value;
-  if (value instanceof Uint8Array) return `[${value.length} bytes: ${Buffer.from(value.subarray(0, 32)).toString('base64')}${value.length > 32 ? '…' : ''}]`;
-  return JSON.stringify(value);
 }

@@ -1,0 +1,114 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createBox, TOPIC_FIELDS, type Box } from '../../src/index.ts';
+import { optionOf, SETTING_OPTIONS } from '../../src/cli/topic-setting.ts';
+import { lanpost, objects, type Ran } from './lanpost.ts';
+
+let dir: string;
+let box: Box;
+const run = (...args: string[]): Promise<Ran> => lanpost([...args, '--dir', dir]);
+const done = (out: string): Ran => ({ code: 0, out, err: '' });
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'lanpost-topic-'));
+  box = await createBox({ dir, link: false, name: 'shed' });
+});
+afterAll(async () => {
+  await box.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+describe('lanpost topic', () => {
+  it('has an option for every setting, with what it takes', async () => {
+    expect(Object.keys(SETTING_OPTIONS)).toEqual(Object.keys(TOPIC_FIELDS).map(optionOf));
+    const { out } = await run('topic', 'set', '--help');
+    expect(out).toContain('--max-items N');
+    expect(out).toContain('--lane history|latest');
+  });
+
+  it('creates, shows, changes, lists and deletes', async () => {
+    expect(objects((await run('topic', 'create', 'sensors/attic', '--title', 'Attic', '--max-items', '5', '--json')).out)).toMatchObject([{ name: 'sensors/attic', title: 'Attic', maxItems: 5, accessModel: 'whitelist' }]);
+    expect(await run('topic', 'create', 'sensors/attic')).toMatchObject({ code: 1, err: expect.stringContaining('exists already') });
+    expect((await run('topic', 'set', 'sensors/attic', '--lane', 'latest', '--access-model', 'open')).out).toMatch(/^title\tAttic\n(?:.*\n)*access-model\topen\n(?:.*\n)*max-items\t5\nlane\tlatest\n/);
+    await box.publish('sensors/attic', 21);
+    const shown = (await run('topic', 'show', 'sensors/attic')).out;
+    expect(shown).toMatch(/^topic\tsensors\/attic\nitems\t1\nsize\t\d+ B\nposition\t\d+\ntitle\tAttic\n/);
+    expect((await run('topic', 'list', 'sensors/#')).out).toMatch(/^sensors\/attic\t1\t\d+ B\t\d+\topen\tpublishers\tlatest\tAttic\n$/);
+    expect(await run('topic', 'delete', 'sensors/attic')).toEqual(done('sensors/attic is deleted\n'));
+    expect(await run('topic', 'list')).toEqual(done(''));
+  });
+
+  it('takes a setting back by an empty text, or none', async () => {
+    await box.topics.create('back', { title: 'Back', maxItems: 7 });
+    await run('topic', 'set', 'back', '--title', '', '--max-items', 'none');
+    const info = await box.topics.get('back');
+    expect(info?.maxItems).toBe(1000);
+    expect(info).not.toHaveProperty('title');
+  });
+
+  it.each([
+    [['topic', 'set', 'back'], 2, /nothing is to be changed: name a setting/],
+    [['topic', 'set', 'back', '--lane', 'fast'], 2, /--lane is one of history, latest, not "fast"/],
+    [['topic', 'set', 'back', '--max-items', 'many'], 2, /--max-items takes a whole number, not "many"/],
+    [['topic', 'set', 'back', '--max-items', '0'], 1, /"maxItems" must be a whole number from 1/],
+    [['topic', 'set', 'nowhere', '--title', 'x'], 1, /there is no topic nowhere/],
+    [['topic', 'show', 'nowhere'], 1, /there is no topic nowhere: see `lanpost topic list --dir/],
+    [['topic', 'create', 'a//b'], 2, /is not a topic name/],
+    [['topic'], 2, /one of topic list, topic show, topic create, topic set, topic delete/],
+    [['items', 'nowhere'], 1, /there is no topic nowhere/],
+    [['items', 'back', '--last', '1', '--after', '2'], 2, /--last and --after exclude each other/],
+    [['items', 'back', '--from', 'new'], 2, /--from is start, a position or a time here/],
+    [['retract', 'back', 'x'], 1, /has no item "x"/],
+    [['purge', 'nowhere'], 1, /there is no topic nowhere/],
+    [['subscriptions', 'drop', 'x'], 1, /no durable subscription "x"/],
+    [['publish', 'back', '-', '--id', 'x'], 2, /--id names one item/],
+  ])('%j is refused in one line', async (args, code, words) => {
+    const ran = await run(...args);
+    expect(ran).toMatchObject({ code, out: '' });
+    expect(ran.err).toMatch(words);
+    expect(ran.err.trim().split('\n')).toHaveLength(1);
+  });
+});
+
+describe('lanpost items', () => {
+  it('prints what the topic holds, by all its ways', async () => {
+    const seqs: number[] = [];
+    for (let i = 1; i <= 4; i++) seqs.push((await box.publish('held', { n: i }, { id: `i${i}` })).seq);
+    expect(await run('items', 'held')).toEqual(done('i1\t{"n":1}\ni2\t{"n":2}\ni3\t{"n":3}\ni4\t{"n":4}\n'));
+    expect((await run('items', 'held', '--last', '2')).out).toBe('i3\t{"n":3}\ni4\t{"n":4}\n');
+    expect((await run('items', 'held', '--after', String(seqs[2]))).out).toBe('i4\t{"n":4}\n');
+    expect((await run('items', 'held', '--from', String(seqs[2]))).out).toBe('i3\t{"n":3}\ni4\t{"n":4}\n');
+    expect((await run('items', 'held', '--from', 'start', '--limit', '1')).out).toBe('i1\t{"n":1}\n');
+    expect((await run('items', 'held', '--from', '2001-01-01T00:00:00Z', '--limit', '1')).out).toBe('i1\t{"n":1}\n');
+    expect((await run('items', 'held', '--id', 'i4', '--id', 'i1')).out).toBe('i1\t{"n":1}\ni4\t{"n":4}\n');
+    expect(objects((await run('items', 'held', '--last', '1', '--json')).out)).toMatchObject([{ topic: 'held', kind: 'item', id: 'i4', value: { n: 4 }, seq: seqs[3] }]);
+  });
+
+  it('and retract and purge take them back', async () => {
+    expect(await run('retract', 'held', 'i2')).toEqual(done('i2 is taken back from held\n'));
+    expect((await run('items', 'held')).out).toBe('i1\t{"n":1}\ni3\t{"n":3}\ni4\t{"n":4}\n');
+    expect(await run('purge', 'held')).toEqual(done('held is empty\n'));
+    expect(await run('items', 'held')).toEqual(done(''));
+  });
+
+  it('of a media type that is said come as they were given', async () => {
+    expect((await run('publish', 'typed', '21', '--content-type', 'text/plain', '--id', 'a')).out).toBe('a\n');
+    expect((await run('publish', 'typed', '<a xmlns="urn:a"/>', '--content-type', 'application/atom+xml')).code).toBe(0);
+    expect(await run('publish', 'typed', '<a>', '--content-type', 'application/xml')).toMatchObject({ code: 1, err: expect.stringContaining('Not one well-formed XML element') });
+    expect(await box.items('typed')).toMatchObject([{ value: '21', contentType: 'text/plain', id: 'a' }, { value: "<a xmlns='urn:a'/>", contentType: 'application/atom+xml' }]);
+  });
+});
+
+describe('lanpost subscriptions', () => {
+  it('lists durable readers, and forgets one', async () => {
+    expect(await run('subscriptions', 'list')).toEqual(done(''));
+    const reader = box.subscribe('held', { durable: 'archive', from: 'start' });
+    await reader.ready;
+    await reader.close();
+    expect((await run('subscriptions', 'list')).out).toMatch(/^archive\theld\tlocal\t\d+\t\d+\t-\n$/);
+    expect(await run('subscriptions', 'drop', 'archive')).toEqual(done('archive is forgotten; should it come back, it begins anew\n'));
+    expect(await box.subscriptions.list()).toEqual([]);
+  });
+});
