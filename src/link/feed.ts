@@ -1,14 +1,11 @@
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Cursor } from '../log/cursor.ts';
-import type { LogRecord } from '../log/record.ts';
+import type { GapInfo, LogRecord } from '../log/record.ts';
 import type { Actor } from '../pubsub/actor.ts';
-import { noticeOf } from '../pubsub/notice.ts';
-import { eventMessage } from '../xep/pubsub/event.ts';
-import { isLegal } from '../xml/text.ts';
-import type { Element } from '../xmpp/element.ts';
+import { attr, type Element } from '../xmpp/element.ts';
 
-/** Records taken from the log at a time, and the most in one message. */
+/** Records taken from the log at a time. */
 const PAGE = 64;
 /** Payload bytes after which a message is full; one larger item still goes, alone. */
 const MESSAGE_BYTES = 48 * 1024;
@@ -20,29 +17,39 @@ const BUSY_WAIT = 500;
 export interface FeedParts {
   readonly cursor: Cursor;
   readonly actor: Actor;
-  /** The subscription's name at the peer. */
-  readonly reader: string;
-  /** The peer's own box id: what it accepted first never goes back to it. */
-  readonly boxId: string;
-  readonly send: (stanza: Element) => Promise<{ readonly delivered?: Promise<void> }>;
+  readonly send: (stanza: Element) => Promise<{ readonly delivered?: Promise<void>; readonly taken?: Promise<void> }>;
   readonly clock: Clock;
-  /** Whether it may still read: rights and topics change while it does. */
-  readonly mayRead: () => boolean;
-  /** See `Log.predecessor`. */
-  readonly predecessor: (record: LogRecord) => number | undefined;
+  /** Whether there is anything that it may read: rights and topics change while it does. */
+  readonly allowed: () => boolean;
+  /** Whether this one is for it, and may be: what is not is passed over for good. */
+  readonly wants: (record: LogRecord) => boolean;
+  /** Records of one topic in one message. */
+  readonly most: number;
+  readonly message: (records: readonly LogRecord[]) => Element;
+  /** That a record is missing, and why. */
+  readonly missing: (record: LogRecord, gap: GapInfo) => Element;
   /** One record could not be sent; it goes on. */
   readonly skipped: (record: LogRecord, error: LanpostError) => void;
   /** Called once: it sends no more. */
   readonly failed: (error: unknown) => void;
+  /**
+   * Of a peer that may send a message back (XEP-0060 §12.4): milliseconds that a record is not done yet although
+   * its message has arrived. Then what it was there to read counts as well, where a stream has no `h`.
+   */
+  readonly returns?: number;
 }
 
-/** One subscription of one peer, for as long as its stream lives. A record is done when the peer's `h` covers it. */
+/** What arrived a moment ago and may come back. */
+interface Arrived { readonly id: string | undefined; readonly records: readonly LogRecord[]; readonly timer: Timer }
+
+/** One reader's cursor, for as long as its peer's stream lives. A record is done when the peer's `h` covers it. */
 export class Feed {
   readonly cursor: Cursor;
   readonly actor: Actor;
   readonly #parts: FeedParts;
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
+  readonly #arrived = new Set<Arrived>();
   #inFlight = 0;
   #room: (() => void) | undefined;
 
@@ -60,7 +67,21 @@ export class Feed {
     this.#ended.abort();
     this.#room?.();
     await this.#running;
+    for (const { records, timer } of this.#arrived) {
+      timer.stop();
+      this.#done(records);
+    }
+    this.#arrived.clear();
     await this.cursor.close();
+  }
+
+  /** The peer has sent back the message of that id; if it was one of these, what was in it is not done. */
+  returned(id: string): boolean {
+    const one = [...this.#arrived].find((arrived) => arrived.id === id);
+    if (!one) return false;
+    one.timer.stop();
+    this.#arrived.delete(one);
+    return true;
   }
 
   async #run(): Promise<void> {
@@ -74,7 +95,7 @@ export class Feed {
         await this.cursor.wait(this.#ended.signal);
         continue;
       }
-      for (const batch of batches(page.map(({ record }) => record))) {
+      for (const batch of batches(page.map(({ record }) => record), this.#parts.most)) {
         if (this.#ended.signal.aborted) return;
         await this.#send(batch);
       }
@@ -82,39 +103,62 @@ export class Feed {
   }
 
   async #send(batch: readonly LogRecord[]): Promise<void> {
-    const news = batch.filter((record) => record.origin?.box !== this.#parts.boxId);
-    if (news.length < batch.length) this.#done(batch.filter((record) => !news.includes(record)));
-    const [first] = news;
-    if (!first) return;
-    const { reader, predecessor } = this.#parts;
-    try {
-      await this.#hand(news, eventMessage(reader, first.topic, news.map((record) => noticeOf(record, predecessor(record)))));
-    } catch (error) {
-      if (!isUnfit(error)) throw error;
-      // Escaping can make a batch many times as long as its payloads.
-      if (news.length > 1) for (const record of news) await this.#send([record]);
-      else await this.#skip(first, error);
+    const { message, wants } = this.#parts;
+    for (let left = batch; !this.#ended.signal.aborted;) {
+      // Rights may have gone since the subscription, since the records were read, and while it was waited.
+      this.#check();
+      const news = left.filter(wants);
+      if (news.length < left.length) this.#done(left.filter((record) => !news.includes(record)));
+      const [first] = news;
+      if (!first) return;
+      try {
+        await this.#hand(news, message(news));
+        return;
+      } catch (error) {
+        if (error instanceof LanpostError && error.code === 'busy') await this.#pause(BUSY_WAIT);
+        else if (!isUnfit(error)) throw error;
+        // Escaping can make a batch many times as long as its payloads.
+        else if (news.length > 1) {
+          for (const record of news) await this.#send([record]);
+          return;
+        } else {
+          await this.#skip(first, error);
+          return;
+        }
+      }
+      left = news;
     }
   }
 
   /** No stanza holds it: the reader is told where it is missing, and gets the rest. */
   async #skip(record: LogRecord, error: LanpostError): Promise<void> {
-    const { reader, skipped } = this.#parts;
-    const { seq, stamp, recordId } = record;
+    const { missing, skipped } = this.#parts;
+    const { seq } = record;
     skipped(record, error);
-    const gap = { kind: 'gap', recordId, time: stamp.wall, gap: { from: seq, to: seq, count: 1, reason: 'unknown' } } as const;
-    // Its topic may be what does not fit.
-    await this.#hand([record], eventMessage(reader, isLegal(record.topic) ? record.topic : '', [gap]));
+    for (let told = false; !told && !this.#ended.signal.aborted;) {
+      this.#check();
+      try {
+        await this.#hand([record], missing(record, { from: seq, to: seq, count: 1, reason: 'unknown' }));
+        told = true;
+      } catch (failure) {
+        if (!(failure instanceof LanpostError && failure.code === 'busy')) throw failure;
+        await this.#pause(BUSY_WAIT);
+      }
+    }
+  }
+
+  #check(): void {
+    if (!this.#parts.allowed()) throw new LanpostError('forbidden', `it may not read ${this.cursor.filter} any more`);
   }
 
   async #hand(records: readonly LogRecord[], stanza: Element): Promise<void> {
-    // Rights may have gone since the subscription, and since the records were read.
-    if (!this.#parts.mayRead()) throw new LanpostError('forbidden', `it may not read ${this.cursor.filter} any more`);
-    const { delivered } = await this.#accepted(stanza);
+    const { returns, send } = this.#parts;
+    const sent = await send(stanza);
+    const delivered = sent.delivered ?? (returns === undefined ? undefined : sent.taken);
     if (!delivered) throw new LanpostError('unsupported', 'the stream confirms nothing');
     this.#inFlight += records.length;
     delivered.then(
-      () => this.#done(records),
+      () => (returns === undefined || this.#ended.signal.aborted ? this.#done(records) : this.#wait(attr(stanza, 'id'), records, returns)),
       (error: unknown) => { if (!this.#ended.signal.aborted) this.#fail(error); },
     ).finally(() => {
       this.#inFlight -= records.length;
@@ -122,15 +166,13 @@ export class Feed {
     });
   }
 
-  async #accepted(stanza: Element): ReturnType<FeedParts['send']> {
-    for (;;) {
-      try {
-        return await this.#parts.send(stanza);
-      } catch (error) {
-        if (!(error instanceof LanpostError && error.code === 'busy') || this.#ended.signal.aborted) throw error;
-        await this.#pause(BUSY_WAIT);
-      }
-    }
+  #wait(id: string | undefined, records: readonly LogRecord[], ms: number): void {
+    const timer = this.#parts.clock.after(ms, () => {
+      this.#arrived.delete(arrived);
+      this.#done(records);
+    });
+    const arrived: Arrived = { id, records, timer };
+    this.#arrived.add(arrived);
   }
 
   #pause(ms: number): Promise<void> {
@@ -162,12 +204,12 @@ function isUnfit(error: unknown): error is LanpostError {
 }
 
 /** Runs of one topic, each small enough for one message. */
-function* batches(records: readonly LogRecord[]): Generator<LogRecord[]> {
+function* batches(records: readonly LogRecord[], most: number): Generator<LogRecord[]> {
   let batch: LogRecord[] = [];
   let bytes = 0;
   for (const record of records) {
     const size = record.payload?.bytes.length ?? 0;
-    if (batch.length > 0 && (record.topic !== batch[0]?.topic || bytes + size > MESSAGE_BYTES)) {
+    if (batch.length > 0 && (batch.length >= most || record.topic !== batch[0]?.topic || bytes + size > MESSAGE_BYTES)) {
       yield batch;
       batch = [];
       bytes = 0;

@@ -5,9 +5,12 @@ import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
 import type { Actor } from '../pubsub/actor.ts';
 import type { Broker, FeedRequest } from '../pubsub/broker.ts';
+import { noticeOf } from '../pubsub/notice.ts';
 import { Seldom } from '../seldom.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import type { Feeder } from '../xep/pubsub/feeder.ts';
+import { eventMessage } from '../xep/pubsub/event.ts';
+import { isLegal } from '../xml/text.ts';
 import { Feed } from './feed.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 
@@ -21,6 +24,8 @@ export interface FeedsParts {
 
 /** Reader names are the peer's to choose: without a bound it could have any number of them, each with records to keep. */
 const SUBSCRIPTIONS = 256;
+/** Records in one message at most. */
+const PAGE = 64;
 /** Trouble a peer can cause at will is told this often. */
 const TELL_EVERY = 10_000;
 
@@ -103,7 +108,7 @@ export class Feeds implements Feeder {
   /** Rights were taken away: whoever may not read any more is stopped, its place is kept. */
   async recheck(): Promise<void> {
     for (const [name, feed] of this.#running) {
-      if (!this.#parts.broker.mayRead(feed.actor, feed.cursor.filter)) await this.#stop(name);
+      if (!this.#parts.broker.mayReadSome(feed.actor, feed.cursor.filter)) await this.#stop(name);
     }
   }
 
@@ -126,15 +131,19 @@ export class Feeds implements Feeder {
       cursor.close().catch((error: unknown) => this.#report(actor, error));
       return;
     }
+    const reader = name.slice(cursorName(actor.fingerprint, '').length);
+    const boxId = boxIdOfFingerprint(actor.fingerprint);
+    const readable = this.#parts.broker.readable(actor, cursor.filter);
     const feed: Feed = new Feed({
-      cursor,
-      actor,
-      reader: name.slice(cursorName(actor.fingerprint, '').length),
-      boxId: boxIdOfFingerprint(actor.fingerprint),
-      send: (stanza) => this.#parts.streams.send(peer.name, stanza),
-      predecessor: (record) => this.#parts.log.predecessor(record),
+      cursor, actor, most: PAGE,
       clock: this.#parts.clock,
-      mayRead: () => this.#parts.broker.mayRead(actor, cursor.filter),
+      send: (stanza) => this.#parts.streams.send(peer.name, stanza),
+      allowed: () => readable.some,
+      // What the peer accepted first never goes back to it; what it may not read is not there for it.
+      wants: ({ origin, topic }) => origin?.box !== boxId && (topic === '' || readable.topic(topic)),
+      message: (records) => eventMessage(reader, records[0]?.topic ?? '', records.map((record) => noticeOf(record, this.#parts.log.predecessor(record)))),
+      // Its topic may be what does not fit.
+      missing: (record, gap) => eventMessage(reader, isLegal(record.topic) ? record.topic : '', [{ kind: 'gap', recordId: record.recordId, time: record.stamp.wall, gap }]),
       skipped: ({ topic, recordId }, error) => this.#report(peer, new LanpostError(error.code, `${recordId} of ${topic} is left out: ${error.message}`)),
       failed: (error) => this.#failed(name, feed, peer, error),
     });

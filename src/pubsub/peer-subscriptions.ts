@@ -40,6 +40,8 @@ export interface SubscriptionWatcher {
 export interface PeerSubscriptionsParts {
   readonly log: Pick<Log, 'registry' | 'head' | 'cursors' | 'hasCursor' | 'dropCursor'>;
   readonly clock: Clock;
+  /** Of all keys together. */
+  readonly limit: number;
   /** Something went wrong with nobody there to be told. */
   readonly trouble: (message: string) => void;
 }
@@ -111,6 +113,7 @@ export class PeerSubscriptions {
       throw new LanpostError('conflict', `there is a subscription of that kind to ${node || 'everything'}, of another depth`);
     }
     if ([...this.of(fingerprint)].length + others >= SUBSCRIPTIONS_OF_PEER) throw new Refusal('too-many-subscriptions', `a peer may have ${SUBSCRIPTIONS_OF_PEER} subscriptions here`);
+    if (this.#rows.size >= this.#parts.limit) throw new LanpostError('busy', `this box keeps ${this.#parts.limit} subscriptions, its limit; drop some`);
     const made = { ...subscriber, id: randomBytes(10).toString('hex'), node, state, options, since: this.#parts.log.head };
     await this.#keep(made);
     await this.#changed(made);
@@ -141,6 +144,8 @@ export class PeerSubscriptions {
     if (!this.#rows.has(row.id)) return;
     if (tell) await this.#keep({ ...row, state: 'none', untold: true });
     else await this.#forget(row);
+    const [oldest, ...others] = [...this.untold(row.fingerprint)].filter(({ state }) => state === 'none');
+    if (oldest && others.length >= SUBSCRIPTIONS_OF_PEER) await this.#forget(oldest);
     await this.#changed(row);
     if (tell) this.#watcher.untold({ ...row, state: 'none' });
   }
@@ -165,7 +170,8 @@ export class PeerSubscriptions {
 
   /** The subscriber has left. */
   async left(fingerprint: string): Promise<void> {
-    for (const row of this.of(fingerprint)) if (row.options.expire === 'presence') await this.end(row, false);
+    const temporary = [...this.of(fingerprint)].filter(({ options }) => options.expire === 'presence');
+    for (const row of temporary) await this.end(row, false);
   }
 
   close(): void {

@@ -175,6 +175,33 @@ describe('a peer is fed', () => {
     await subscription.close();
   });
 
+  test('of a filter that is wider than its rights, what it may read of each topic, as rights come and go', async () => {
+    await a.service.allow(b.identity.fingerprint, 'read', 'plant/a/#');
+    const subscription = b.service.subscribe(a.link.name, 'plant/#', { durable: 'r', from: 'start' });
+    await subscription.ready;
+    await publish('plant/a', 1);
+    await publish('plant/b', 'not for it');
+    await publish('plant/a/x', 2);
+    expect(values(await take(subscription, 2))).toEqual([1, 2]);
+    await a.broker.create(OWNER, 'plant/c', { accessModel: 'open' });
+    await publish('plant/c', 3);
+    await a.service.deny(b.identity.fingerprint, 'read', 'plant/a/x');
+    await publish('plant/a/x', 'not any more');
+    await publish('plant/a', 4);
+    expect(values(await take(subscription, 3))).toEqual(['configure', 3, 4]);
+    await a.broker.configure(OWNER, 'plant/c', { accessModel: 'whitelist' });
+    await publish('plant/c', 'nor this');
+    await publish('plant/a', 5);
+    expect(values(await take(subscription, 1))).toEqual([5]);
+    await subscription.close();
+  });
+
+  test('not at all, of a filter that holds nothing that it may read', async () => {
+    await publish('plant/a', 1);
+    const ask = b.link.request(a.link.name, request('set', `<subscribe node='plant/#' jid='${b.link.name}'/><reader xmlns='urn:lanpost:0' name='r'/>`));
+    await expect(ask).rejects.toMatchObject({ condition: 'forbidden' });
+  });
+
   test('from no more subscriptions than a peer may have, lasting or not', async () => {
     await a.broker.create(OWNER, 't', { accessModel: 'open' });
     const ask = (name: string, more = ''): Promise<Element> => b.link.request(a.link.name,
