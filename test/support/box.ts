@@ -18,6 +18,8 @@ export interface StartBoxOptions {
   /** More arguments of `start`. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** A command with its arguments that runs `start`, as `strace` does. */
+  readonly under?: readonly string[];
   readonly timeout?: number;
 }
 
@@ -58,16 +60,17 @@ export interface BoxProcess extends AsyncDisposable {
 }
 
 export async function startBox(options: StartBoxOptions): Promise<BoxProcess> {
-  const { dir, name, lan, host = 1, args = [], env = {}, timeout = 20_000 } = options;
-  const node = (...rest: string[]): ChildProcessWithoutNullStreams => lan
-    ? lan.exec(host, process.execPath, [CLI, ...rest], { env })
-    : spawn(process.execPath, [CLI, ...rest], { env: { ...process.env, ...env } });
-  const run = (...rest: string[]): Running => follow(node(...rest, '--dir', dir, '--json'), `lanpost ${rest.join(' ')}`);
+  const { dir, name, lan, host = 1, args = [], env = {}, under = [], timeout = 20_000 } = options;
+  const program = (runner: readonly string[], rest: readonly string[]): ChildProcessWithoutNullStreams => {
+    const [command = process.execPath, ...words] = [...runner, process.execPath, CLI, ...rest];
+    return lan ? lan.exec(host, command, words, { env }) : spawn(command, words, { env: { ...process.env, ...env } });
+  };
+  const run = (...rest: string[]): Running => follow(program([], [...rest, '--dir', dir, '--json']), `lanpost ${rest.join(' ')}`);
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const over = new AbortController();
   // Its socket is among what changes there.
   const changes = watch(dir, { signal: over.signal });
-  const start = node('start', '--no-editor', '--dir', dir, ...(name === undefined ? [] : ['--name', name]), ...args);
+  const start = program(under, ['start', '--no-editor', '--dir', dir, ...(name === undefined ? [] : ['--name', name]), ...args]);
 
   let output = '';
   const keep = (text: string): void => { output += text; };

@@ -1,0 +1,220 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LanpostError } from '../../../src/index.ts';
+import { needs } from '../../support/needs.ts';
+import { inMs, median, perSecond, type Row } from '../figures.ts';
+import type { LoadOptions, Measured } from './generator.ts';
+import { createScene, type Scene } from './scene.ts';
+import { box, type BoxOptions, mosquitto, nullRelay, prosody, type Server } from './servers.ts';
+
+const ROUNDS = 5;
+
+/** One thing that is measured in each round, on a server of its own. */
+interface Entrant {
+  readonly start: (scene: Scene) => Promise<Server>;
+  readonly load: LoadOptions;
+}
+
+type Results = Readonly<Record<string, readonly Measured[]>>;
+
+/** Every entrant once a round, each round begun with another: what a busy moment of the machine costs, it costs all of them. */
+async function inRounds(scene: Scene, entrants: Readonly<Record<string, Entrant>>): Promise<Results> {
+  const results: Record<string, Measured[]> = {};
+  const names = Object.keys(entrants);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let i = 0; i < names.length; i++) {
+      const name = names[(round + i) % names.length] ?? '';
+      const entrant = entrants[name];
+      if (!entrant) continue;
+      await using server = await entrant.start(scene);
+      (results[name] ??= []).push(await scene.load({ ...server.load, ...entrant.load }));
+    }
+  }
+  return results;
+}
+
+type Figure = Exclude<keyof Measured, 'seconds'> | 'seconds';
+
+interface Comparison {
+  readonly what: string;
+  readonly ours: string;
+  readonly peer: string;
+  readonly figure: Figure;
+  /** Ours by the peer's: at least, or at most. */
+  readonly least?: number;
+  readonly most?: number;
+}
+
+function shown(figure: Figure, value: number): string {
+  if (figure === 'seconds') return inMs(value * 1000);
+  return figure === 'p50' || figure === 'p99' ? inMs(value) : perSecond(value);
+}
+
+/** By the rounds' own ratios. Nothing where one of the two was not measured. */
+function compared(results: Results, comparisons: readonly Comparison[]): Row[] {
+  return comparisons.flatMap(({ what, ours, peer, figure, least, most }) => {
+    const [mine, theirs] = [results[ours], results[peer]];
+    if (!mine || !theirs) return [];
+    const ratio = median(mine.map((one, i) => one[figure] / (theirs[i]?.[figure] ?? Number.NaN)));
+    const bound = least === undefined ? most === undefined ? {} : { target: `≤ ${most}`, met: ratio <= most } : { target: `≥ ${least}`, met: ratio >= least };
+    return [{
+      what: `${what}: ${ours}, against ${peer}`, ours: shown(figure, median(mine.map((one) => one[figure]))),
+      peer: shown(figure, median(theirs.map((one) => one[figure]))), ratio, ...bound,
+    }];
+  });
+}
+
+function atMost(results: Results, what: string, ours: string, figure: 'p50' | 'p99', ms: number): Row[] {
+  const mine = results[ours];
+  if (!mine) return [];
+  const value = median(mine.map((one) => one[figure]));
+  return [{ what: `${what}: ${ours}`, ours: inMs(value), peer: '', target: `≤ ${ms} ms`, met: value <= ms }];
+}
+
+const DISK = 'a topic on disk (TLS, keys)';
+const MEMORY = 'a topic in memory (TLS, keys)';
+const RELAY = 'a null relay';
+const QOS0 = 'mosquitto QoS 0';
+const QOS1 = 'mosquitto QoS 1';
+const CHANGES = 'mosquitto QoS 1, autosave_on_changes';
+const PROSODY = 'Prosody in memory';
+const KEEPS = 'Prosody persistent';
+const RAW = 'one raw append and fdatasync';
+
+const memory: BoxOptions = { config: { storage: 'memory' } as BoxOptions['config'] & object };
+const startBox = (options: BoxOptions): Entrant['start'] => (scene) => box(scene, options);
+/** Each change of a durable session is written to disk, as far as mosquitto can. */
+const onChanges = { qos: 1, durable: true, lines: ['autosave_on_changes true', 'autosave_interval 1'] } as const;
+
+/** Topics through streams of XEP-0174, by one load generator, against other brokers with the same items of 100 bytes. */
+export async function benchBroker(): Promise<Row[]> {
+  const missing = missingHere();
+  if (missing !== undefined) return [{ what: 'the broker over streams', ours: 'not measured', peer: missing }];
+  const scene = await createScene();
+  if (typeof scene === 'string') return [{ what: 'the broker over streams', ours: 'not measured', peer: scene }];
+  await using _ = scene;
+  const hasMemory = await takes(scene, memory);
+  const rows: Row[] = hasMemory ? [] : [{ what: 'topics in memory', ours: 'not measured', peer: 'this box has none' }];
+  const inMemory = (load: LoadOptions): Readonly<Record<string, Entrant>> => (hasMemory ? { [MEMORY]: { start: startBox(memory), load } } : {});
+  rows.push(
+    ...await throughput(scene, inMemory),
+    ...await fanOut(scene, inMemory),
+    ...await latency(scene, inMemory),
+    ...await backlog(scene),
+    await syncs(scene),
+  );
+  return rows;
+}
+
+function missingHere(): string | undefined {
+  if (!needs('root')) return 'needs root';
+  if (!needs('mosquitto')) return 'apt-get install mosquitto';
+  return needs('prosody') ? undefined : 'apt-get install prosody';
+}
+
+async function takes(scene: Scene, options: BoxOptions): Promise<boolean> {
+  try {
+    await using _ = await box(scene, options);
+    return true;
+  } catch (error) {
+    if (error instanceof LanpostError && error.code === 'invalid-value') return false;
+    throw error;
+  }
+}
+
+type InMemory = (load: LoadOptions) => Readonly<Record<string, Entrant>>;
+
+async function throughput(scene: Scene, inMemory: InMemory): Promise<Row[]> {
+  const load = { window: 256, warm: 5_000, count: 40_000 };
+  const what = 'items to one subscriber';
+  const figure = 'deliveredPerSecond';
+  const results = await inRounds(scene, {
+    [DISK]: { start: startBox({ durable: true }), load },
+    ...inMemory(load),
+    [RELAY]: { start: nullRelay, load: { ...load, count: 100_000 } },
+    [QOS0]: { start: (at) => mosquitto(at, { qos: 0 }), load },
+    [QOS1]: { start: (at) => mosquitto(at, { qos: 1 }), load },
+    [CHANGES]: { start: (at) => mosquitto(at, onChanges), load: { ...load, warm: 50, count: 500 } },
+    [PROSODY]: { start: (at) => prosody(at, { durable: false }), load: { window: 64, warm: 500, count: 4_000 } },
+    [KEEPS]: { start: (at) => prosody(at, { durable: true }), load: { window: 64, warm: 200, count: 1_500 } },
+  });
+  return compared(results, [
+    { what, figure, ours: DISK, peer: QOS1, least: 0.5 },
+    { what, figure, ours: DISK, peer: CHANGES, least: 20 },
+    { what, figure, ours: DISK, peer: KEEPS, least: 10 },
+    { what, figure, ours: DISK, peer: MEMORY, least: 0.5 },
+    { what, figure, ours: DISK, peer: RELAY },
+    { what, figure, ours: MEMORY, peer: PROSODY, least: 8 },
+    { what, figure, ours: MEMORY, peer: QOS0, least: 0.5 },
+    { what, figure, ours: MEMORY, peer: RELAY, least: 0.5 },
+  ]);
+}
+
+async function fanOut(scene: Scene, inMemory: InMemory): Promise<Row[]> {
+  const load = { subscribers: 100, window: 32, warm: 500, count: 4_000 };
+  const what = 'items to 100 subscribers';
+  const figure = 'deliveredPerSecond';
+  const results = await inRounds(scene, {
+    [DISK]: { start: startBox({ durable: true }), load },
+    ...inMemory(load),
+    [RELAY]: { start: nullRelay, load: { ...load, count: 10_000 } },
+    [QOS0]: { start: (at) => mosquitto(at, { qos: 0 }), load },
+    [PROSODY]: { start: (at) => prosody(at, { durable: false }), load: { ...load, window: 8, warm: 50, count: 500 } },
+  });
+  return compared(results, [
+    { what, figure, ours: DISK, peer: MEMORY, least: 0.5 },
+    { what, figure, ours: DISK, peer: QOS0 },
+    { what, figure, ours: DISK, peer: PROSODY },
+    { what, figure, ours: DISK, peer: RELAY },
+    { what, figure, ours: MEMORY, peer: PROSODY, least: 12 },
+    { what, figure, ours: MEMORY, peer: QOS0, least: 2 },
+    { what, figure, ours: MEMORY, peer: RELAY, least: 0.5 },
+  ]);
+}
+
+/** From the moment it is written by the publisher until the subscriber has it. */
+async function latency(scene: Scene, inMemory: InMemory): Promise<Row[]> {
+  const load = { rate: 2_000, warm: 2_000, count: 6_000 };
+  const what = 'from publisher to subscriber at 2,000/s';
+  const results = await inRounds(scene, {
+    [DISK]: { start: startBox({ durable: true }), load },
+    ...inMemory(load),
+    [RAW]: { start: nothing, load: { mode: 'disk', dir: scene.dir, payload: 256, count: 2_000 } },
+    [QOS0]: { start: (at) => mosquitto(at, { qos: 0 }), load },
+  });
+  return [
+    ...compared(results, [
+      { what: `p50 ${what}`, figure: 'p50', ours: DISK, peer: RAW, most: 3 },
+      { what: `p50 ${what}`, figure: 'p50', ours: MEMORY, peer: QOS0, most: 2.5 },
+    ]),
+    ...atMost(results, `p99 ${what}`, DISK, 'p99', 10),
+    ...atMost(results, `p99 ${what}`, MEMORY, 'p99', 5),
+  ];
+}
+
+/** Nobody: the generator does it all. */
+async function nothing(): Promise<Server> {
+  return { load: {}, async [Symbol.asyncDispose]() { /* there is nothing to stop */ } };
+}
+
+async function backlog(scene: Scene): Promise<Row[]> {
+  const load = { mode: 'backlog', count: 10_000, window: 256 };
+  const waiting = 'mosquitto, max_queued_messages 0';
+  const results = await inRounds(scene, {
+    [DISK]: { start: startBox({ durable: true }), load },
+    [waiting]: { start: (at) => mosquitto(at, { qos: 1, durable: true, lines: ['max_queued_messages 0'] }), load },
+  });
+  return compared(results, [{ what: '10,000 kept items to a durable subscriber who is back', figure: 'seconds', ours: DISK, peer: waiting, most: 3 }]);
+}
+
+/** Of the log's files; LevelDB syncs its tables and its list of them as well, now and then. */
+async function syncs(scene: Scene): Promise<Row> {
+  const what = 'fsyncs of the log per answer, over a stream, 100 in flight';
+  if (!needs('strace')) return { what, ours: 'not measured', peer: 'apt-get install strace' };
+  const file = join(scene.dir, 'syncs');
+  const count = 20_000;
+  await using server = await box(scene, { traced: file });
+  await scene.load({ ...server.load, subscribers: 0, window: 100, count });
+  const found = readFileSync(file, 'utf8').split('\n').filter((line) => /f(?:data)?sync\(\d+<[^>]*\/log\/\d+\.log>/.test(line)).length;
+  return { what, ours: (found / count).toFixed(4), peer: '', target: '≤ 0.03', met: found / count <= 0.03 };
+}
