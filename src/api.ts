@@ -85,6 +85,18 @@ export interface SubscribeOptions {
   readonly inFlight?: number;
   /** Shares the durable reader with others of the same name. */
   readonly group?: boolean;
+  /** Milliseconds after which what is not confirmed is handed out again, to this reader or another of its group. Default never. */
+  readonly ackWait?: number;
+  /**
+   * How often an item is handed out at most, 1 to 1000: what is not confirmed then is put aside (`subscriptions.poison`), and
+   * the others go on. Kept with the durable reader until another number is given; 0, the default, is no bound.
+   */
+  readonly maxDeliveries?: number;
+  /**
+   * Milliseconds, of those in which the box runs, without a reader, after which the durable reader is dropped. Kept
+   * with it until another number is given; 0, the default, is never.
+   */
+  readonly expires?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -183,6 +195,33 @@ export interface SubscriptionInfo {
   readonly position: number;
   /** Topics that wait alone while the others go on, as when a home refuses one. */
   readonly held: readonly string[];
+  /** About how many bytes the pending records have, which stay for it. */
+  readonly bytes: number;
+  /** Milliseconds since the oldest of them was accepted, 0 when there is none; undefined while the clock does not tell. */
+  readonly oldestAge?: number;
+  /** Who has it open now. */
+  readonly readers: number;
+  /** Records handed out and not confirmed. */
+  readonly unconfirmed: number;
+  /** Records put aside: `subscriptions.poison` lists them. */
+  readonly poison: number;
+  /** Since when nobody has it open, ms since 1970. */
+  readonly abandonedSince?: number;
+  /** What `subscribe` has set. */
+  readonly expires?: number;
+  readonly maxDeliveries?: number;
+  /** When it will be dropped unless somebody reads it, ms since 1970. */
+  readonly expiresAt?: number;
+}
+
+/** A record that a reader was handed too often without confirming it, or would never take. */
+export interface Poison {
+  readonly delivery: Delivery;
+  /** How often it was handed out; absent when that was not counted. */
+  readonly deliveries?: number;
+  /** When it was put aside, ms since 1970. */
+  readonly since: number;
+  readonly reason: string;
 }
 
 export interface SendOptions {
@@ -502,6 +541,17 @@ export interface Box extends AsyncDisposable {
   readonly subscriptions: {
     list(): Promise<SubscriptionInfo[]>;
     drop(name: string): Promise<void>;
+    /**
+     * The durable reader of that name goes on from there, open or not, back or forth: `start`, a position or a time. What
+     * it gets again is marked `redelivered`; what it had not confirmed counts as if it had not been handed out.
+     */
+    seek(name: string, from: From): Promise<void>;
+    /** What it put aside, oldest first. */
+    poison(name: string): Promise<Poison[]>;
+    /** Hands out these positions of it once more, or all; resolves to how many there were. */
+    retry(name: string, seqs?: readonly number[]): Promise<number>;
+    /** Gives these positions of it up for good, or all; resolves to how many there were. */
+    dropPoison(name: string, seqs?: readonly number[]): Promise<number>;
   };
   /** Resolves when the message is accepted (on disk); the receipt tells what becomes of it. */
   send(address: string, body: string, options?: SendOptions): Promise<Receipt>;

@@ -32,7 +32,11 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   const { dir, limits } = options;
   const trust = new Trust({ registry: log.registry, clock, trouble });
   opened.add(() => trust.close());
-  const broker = new Broker({ log, limits, may: (...asked) => trust.may(...asked), touches: (...asked) => trust.touches(...asked), generation: () => trust.generation });
+  const broker = new Broker({
+    log, clock, trouble, limits, expired: (name) => service.dropped(name),
+    may: (...asked) => trust.may(...asked), touches: (...asked) => trust.touches(...asked), generation: () => trust.generation,
+  });
+  opened.add(async () => broker.readers.close());
   const homes: Homes = createHomes({
     log, clock, trouble,
     boxId: identity.boxId,

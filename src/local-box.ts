@@ -86,6 +86,10 @@ export class LocalBox implements Box {
       await this.#opened().broker.drop(name);
       await this.#parts.link.dropped(name);
     },
+    seek: async (name, from) => this.#opened().broker.seek(name, from),
+    poison: async (name) => this.#opened().broker.readers.poison(name),
+    retry: async (name, seqs) => this.#opened().broker.readers.retry(name, seqs),
+    dropPoison: async (name, seqs) => this.#opened().broker.readers.dropPoison(name, seqs),
   };
 
   async send(address: string, body: string, options: SendOptions = {}): Promise<Receipt> {

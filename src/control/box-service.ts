@@ -2,7 +2,7 @@
 // gets the TypeError or LanpostError that a caller in the same process gets.
 import type { Box, FileContent, MessagesOptions, PublishOptions, SendFileOptions, SendOptions, SubscribeOptions } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import { packDelivery, packMessage } from './delivery-wire.ts';
+import { packDelivery, packMessage, packPoison } from './delivery-wire.ts';
 import { isRecord, plain } from './record.ts';
 import { receiptSource } from './receipt-source.ts';
 import { listSource, watchSource, type Service, type Source } from './service.ts';
@@ -22,6 +22,9 @@ export function boxService(box: Box): Service {
     'topics.get': (name: string) => box.topics.get(name),
     'topics.delete': (name: string) => box.topics.delete(name),
     'subscriptions.drop': (name: string) => box.subscriptions.drop(name),
+    'subscriptions.seek': (...args: Parameters<Box['subscriptions']['seek']>) => box.subscriptions.seek(...args),
+    'subscriptions.retry': (...args: Parameters<Box['subscriptions']['retry']>) => box.subscriptions.retry(...args),
+    'subscriptions.dropPoison': (...args: Parameters<Box['subscriptions']['dropPoison']>) => box.subscriptions.dropPoison(...args),
     'peers.add': (peer: string) => box.peers.add(peer),
     'peers.remove': (peer: string) => box.peers.remove(peer),
     messageState: (id: string) => box.messageState(id),
@@ -44,6 +47,7 @@ export function boxService(box: Box): Service {
     items: async (...args: Parameters<Box['items']>) => (await box.items(...args)).map(packDelivery),
     'topics.list': (filter?: string) => box.topics.list(filter),
     'subscriptions.list': () => box.subscriptions.list(),
+    'subscriptions.poison': async (name: string) => (await box.subscriptions.poison(name)).map(packPoison),
     'peers.list': () => box.peers.list(),
     'files.list': () => box.files.list(),
     'trust.list': () => box.trust.list(),

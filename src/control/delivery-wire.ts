@@ -1,5 +1,5 @@
 // Deliveries and messages across the socket: their fields, without what only works at home.
-import type { Delivery, Message } from '../api.ts';
+import type { Delivery, Message, Poison } from '../api.ts';
 import { isRecord, present } from './record.ts';
 import type { Arrival } from './rpc-client.ts';
 import { take } from './take.ts';
@@ -22,6 +22,18 @@ export function unpackDelivery(arrival: Arrival): Delivery {
     ack: () => arrival.ack(),
     nack: (options?: { readonly delay?: number }) => arrival.nack(options?.delay ?? 0),
   });
+}
+
+export function packPoison(poison: Poison): Record<string, unknown> {
+  return present({ ...poison, delivery: packDelivery(poison.delivery) });
+}
+
+/** There is nothing to confirm in a list. */
+export function unpackPoison(arrival: Arrival): Poison {
+  const { value } = arrival;
+  if (!isRecord(value)) throw new ProtocolError('not a record put aside');
+  const delivery = unpackDelivery({ value: value['delivery'], ack: () => undefined, nack: () => undefined });
+  return take({ ...value, delivery });
 }
 
 export function packMessage(message: Message): Record<string, unknown> {

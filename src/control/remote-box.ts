@@ -1,11 +1,11 @@
 // A Box that is somewhere else: every member becomes a call or a stream on the control socket.
 import { resolve as fullPath } from 'node:path';
 import type {
-  Box, BoxStatus, ClassRules, FileEvent, Finding, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, Published, Receipt, SendOptions,
+  Box, BoxStatus, ClassRules, FileEvent, Finding, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, Poison, Published, Receipt, SendOptions,
   SubscriptionInfo, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import { unpackDelivery, unpackMessage } from './delivery-wire.ts';
+import { unpackDelivery, unpackMessage, unpackPoison } from './delivery-wire.ts';
 import type { ControlLimits } from './limits.ts';
 import { present } from './record.ts';
 import { remoteReceipt } from './remote-receipt.ts';
@@ -56,8 +56,9 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
     },
     subscribe(filter, options = {}) {
       const { signal, ack = 'auto', ...rest } = options;
-      // Readers of one group share what there is: none may hold more than it works on.
-      const ahead = rest.group ? 0 : Math.min(rest.inFlight ?? AHEAD, AHEAD) - 1;
+      // Readers of one group share what there is: none may hold more than it works on. Nor where it is counted, or
+      // timed, how long it takes to confirm.
+      const ahead = rest.group || rest.ackWait || rest.maxDeliveries ? 0 : Math.min(rest.inFlight ?? AHEAD, AHEAD) - 1;
       return remoteSubscription(rpc.open('subscribe', [filter, present(rest)], { decode: unpackDelivery, ahead, signal }), ack);
     },
     items: (topic: string, options: ItemsOptions = {}) => list('items', [topic, present(options)], unpackDelivery),
@@ -73,6 +74,10 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
     subscriptions: {
       list: () => list<SubscriptionInfo>('subscriptions.list', []),
       async drop(reader) { await call('subscriptions.drop', [reader]); },
+      async seek(reader, from) { await call('subscriptions.seek', [reader, from]); },
+      poison: (reader) => list<Poison>('subscriptions.poison', [reader], unpackPoison),
+      retry: (reader, seqs) => call<number>('subscriptions.retry', [reader, seqs]),
+      dropPoison: (reader, seqs) => call<number>('subscriptions.dropPoison', [reader, seqs]),
     },
     send,
     messageState: (id) => call<MessageState | undefined>('messageState', [id]),

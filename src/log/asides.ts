@@ -1,9 +1,14 @@
 import { decodeRow, encodeRow } from './cbor.ts';
 import type { Batch, Row } from './database.ts';
-import { asideKey, asideOf } from './keys.ts';
+import { asideKey, readerSeqOf } from './keys.ts';
 
 /** The batch being built. */
 type Changes = Pick<Batch, 'put' | 'del'> & { onCommit(call: () => void): void };
+
+/** Whether a note says that the record is wanted once more. */
+export function isWanted(note: unknown): boolean {
+  return typeof note === 'object' && note !== null && 'wanted' in note && note.wanted === true;
+}
 
 /** Records that some reader would not take. Each stays, whole, as long as it is listed here. */
 export class Asides {
@@ -17,13 +22,14 @@ export class Asides {
     this.#byName.clear();
     this.#seqs.clear();
     for (const [key, value] of rows) {
-      const { name, seq } = asideOf(key);
+      const { name, seq } = readerSeqOf(key);
       this.#add(name, seq, decodeRow(value));
     }
     this.freed++;
   }
 
-  has(seq: number): boolean {
+  /** Whether any reader has put it aside. */
+  keeps(seq: number): boolean {
     return this.#seqs.has(seq);
   }
 
@@ -41,6 +47,21 @@ export class Asides {
   /** Seq to whatever its reader said of it, oldest first. */
   of(name: string): [seq: number, note: unknown][] {
     return [...this.#byName.get(name) ?? []].toSorted(([a], [b]) => a - b);
+  }
+
+  has(name: string, seq: number): boolean {
+    return this.#byName.get(name)?.has(seq) ?? false;
+  }
+
+  /** Those that were put aside and are wanted once more. */
+  wanted(name: string): number[] {
+    return this.of(name).filter(([, note]) => isWanted(note)).map(([seq]) => seq);
+  }
+
+  /** Its reader gets it once more; it stays here until that has confirmed it. */
+  want(tx: Changes, name: string, seq: number): void {
+    const note = this.#byName.get(name)?.get(seq);
+    this.put(tx, name, seq, { ...(typeof note === 'object' ? note : {}), wanted: true });
   }
 
   put(tx: Changes, name: string, seq: number, note: unknown): void {

@@ -24,6 +24,19 @@ export interface Cursor {
   /** Resolves when `next` may have something, or `signal` aborts, or it is closed. */
   wait(signal?: AbortSignal): Promise<void>;
   done(seq: number): void;
+  /** Nobody has seen it: it is handed out again as if it had not been. */
+  back(seq: number): void;
+  /**
+   * How often it is known to have been handed out without being confirmed; undefined when it has not been. 0: a crash
+   * may have been its fault, but nobody counted.
+   */
+  deliveries(seq: number): number | undefined;
+  /** Resolves when the disk knows how often it has been handed out. */
+  count(seq: number, times: number): Promise<void>;
+  /** What is handed out and not confirmed when it is closed counts as handed out once. */
+  counts: boolean;
+  /** Called when it has been sent elsewhere: what was handed out before is void. Gives what ends that. */
+  onRestart(call: () => void): () => void;
   again(seq: number, delayMs?: number): void;
   /** Everything handed out and not confirmed will be handed out again. */
   rewind(): void;
@@ -37,7 +50,7 @@ export interface Cursor {
   retake(tag: number): void;
   /** What is taken of a topic, newest first, up to `max` records below `before`. */
   taken(topic: string, before: number, max: number): Promise<LogRecord[]>;
-  /** Passes a record that its reader will never take, in one batch with a note of that; the record stays as long as the note. */
+  /** Passes a record that its reader will not take, in one batch with a note of that; the record stays as long as the note. */
   putAside(seq: number, note: unknown): Promise<void>;
   /**
    * Holds a topic back: from now on what is not done of it has a cursor of its own, and this one goes on

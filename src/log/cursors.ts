@@ -78,6 +78,11 @@ export class Cursors {
     }
   }
 
+  /** The last run ended in a crash: what had been handed out then may have caused it. */
+  blame(): void {
+    for (const durable of this.#each()) durable.suspect = durable.row.handed;
+  }
+
   add(durable: Durable): void {
     this.durable.set(durable.name, durable);
     this.#state.readers.add(durable);

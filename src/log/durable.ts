@@ -19,13 +19,19 @@ export interface Holder {
   readonly handed: number;
   /** It has read nearly everything there is. */
   readonly keepsUp: boolean;
+  /** Records handed out and not confirmed. */
+  readonly unconfirmed: number;
+  /** From another place on, as if nothing of it had been read. */
+  restart(row: ProgressRow): void;
+  /** Records that were put aside are wanted once more. */
+  retry(seqs: readonly number[]): void;
 }
 
 /** A cursor that survives restarts, open or not. */
 export class Durable implements Reader {
   readonly name: string;
   readonly filter: string;
-  readonly extra: unknown;
+  extra: unknown;
   readonly durable = true;
   /** Topics that it holds back, each with a cursor of its own. */
   readonly held: Map<string, HeldTopic> = new Map();
@@ -34,6 +40,12 @@ export class Durable implements Reader {
   holder: Holder | undefined;
   /** The batch being built, or one to come, deletes its rows: nothing else may write them. */
   leaving = false;
+  /** The batch being built sends it elsewhere: where it was is not to be written any more. */
+  moving = false;
+  /** Up to here a crash may have been the fault of a record that had been handed out. */
+  suspect = 0;
+  /** What goes with its next row. */
+  readonly #riders = new Set<(tx: Transaction) => void>();
   #writtenAt = -Infinity;
 
   constructor(name: string, filter: string, extra: unknown, row: ProgressRow) {
@@ -66,19 +78,43 @@ export class Durable implements Reader {
     return this.held.size === 0 ? 0 : this.held.get(topic)?.until ?? 0;
   }
 
+  /** Goes with the next row of it that is written. */
+  ride(rider: (tx: Transaction) => void): void {
+    this.#riders.add(rider);
+  }
+
+  annotate(tx: Transaction, extra: unknown): void {
+    tx.put(subscriptionKey(this.name), encodeRow([this.filter, extra]));
+    tx.onCommit(() => { this.extra = extra; });
+  }
+
+  /** Goes on elsewhere once the batch is on disk, with whoever has it open. */
+  move(tx: Transaction, row: ProgressRow): void {
+    this.moving = true;
+    tx.put(this.key, this.encoded(row));
+    tx.onCommit(() => {
+      this.moving = false;
+      this.row = row;
+      this.holder?.restart(row);
+    });
+  }
+
   /**
    * Puts its row into the batch. What is handed out must not be above the bound on disk: after a
    * power cut it could not be told from what was never handed out.
    */
   write(tx: Transaction, now: number, handed: number): void {
     const { holder } = this;
-    if (this.leaving) return;
+    if (this.leaving || this.moving) return;
     const row: ProgressRow = holder
       ? rowOf(holder, Math.max(handed, holder.handed))
       : this.row;
     tx.put(this.key, this.encoded(row));
     for (const held of this.held.values()) if (row.position >= held.until) held.forget(tx);
+    const riders = [...this.#riders];
+    for (const rider of riders) rider(tx);
     tx.onCommit(() => {
+      for (const rider of riders) this.#riders.delete(rider);
       this.row = row;
       this.#writtenAt = now;
     });

@@ -62,7 +62,7 @@ export class GarbageSweep {
       // `latest` keeps only the newest per key, whoever has not read the others.
       const dropped = topic.settings.lane === 'latest' && index.state === 'superseded';
       const wanted = seq > keptFrom(readers.of(topic), this.#horizon.seq);
-      if (asides.has(seq) || (wanted && !dropped)) {
+      if (asides.keeps(seq) || (wanted && !dropped)) {
         this.#blocked = Math.min(this.#blocked, seq);
         continue;
       }

@@ -12,6 +12,7 @@
 //   c <name>              cursor: position, handed bound, done ranges
 //   c <name>\0<topic>     the same of a topic that is held back alone, and up to where it is
 //   p <name>\0<seq u64>   a record the reader would not take: why
+//   d <name>\0<seq u64>   how often a record was handed out that is not confirmed, where that is counted
 //   o <box>\0<epoch>\0<topic>  what was taken from another box
 //   x <due u64><seq>      expiry
 //   y <key>               registry
@@ -20,7 +21,7 @@
 
 export const PREFIX = {
   meta: 0x6d, epoch: 0x65, commit: 0x62, record: 0x72, index: 0x74, id: 0x6b, topic: 0x54,
-  garbage: 0x67, subscription: 0x73, cursor: 0x63, aside: 0x70, origin: 0x6f, expiry: 0x78, registry: 0x79,
+  garbage: 0x67, subscription: 0x73, cursor: 0x63, aside: 0x70, delivery: 0x64, origin: 0x6f, expiry: 0x78, registry: 0x79,
 } as const;
 
 const TWO_32 = 0x1_0000_0000;
@@ -114,17 +115,20 @@ export function expiryKey(due: number, seq: number): Uint8Array {
   return key;
 }
 
-export function asideKey(name: string, seq: number): Uint8Array {
+export const asideKey = (name: string, seq: number): Uint8Array => readerSeqKey(PREFIX.aside, name, seq);
+export const deliveryKey = (name: string, seq: number): Uint8Array => readerSeqKey(PREFIX.delivery, name, seq);
+
+function readerSeqKey(prefix: number, name: string, seq: number): Uint8Array {
   const length = Buffer.byteLength(name);
   const key = Buffer.alloc(10 + length);
-  key[0] = PREFIX.aside;
+  key[0] = prefix;
   key.write(name, 1);
   putSeq(key, 2 + length, seq);
   return key;
 }
 
-/** Subscription and seq of a record put aside. */
-export function asideOf(key: Uint8Array): { readonly name: string; readonly seq: number } {
+/** Subscription and seq of such a key. */
+export function readerSeqOf(key: Uint8Array): { readonly name: string; readonly seq: number } {
   return { name: Buffer.from(key.buffer, key.byteOffset + 1, key.length - 10).toString(), seq: getSeq(key, key.length - 8) };
 }
 

@@ -33,6 +33,8 @@ export const BATCH_BYTES: number = 512 * 1024;
 /** One subscription: topics held back, and records put aside. */
 export const MAX_HELD = 1000;
 export const MAX_ASIDES = 1000;
+/** And records given back that are not to be handed out yet; then nothing new is. */
+export const MAX_DELAYED = 1000;
 /** One page read. */
 export const PAGE_RECORDS = 256;
 export const PAGE_BYTES: number = 256 * 1024;

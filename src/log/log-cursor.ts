@@ -3,10 +3,12 @@ import type { Timer } from '../clock.ts';
 import type { Cursor, CursorParts, LogRecordDelivery } from './cursor.ts';
 import { type Durable, HANDED_STEP, HeldTopic } from './durable.ts';
 import { type HeldCursor, HeldTopics } from './held-topics.ts';
-import { MAX_ASIDES, PAGE_RECORDS } from './limits.ts';
+import { MAX_ASIDES, MAX_DELAYED, PAGE_RECORDS } from './limits.ts';
 import type { Progress } from './progress.ts';
+import type { ProgressRow } from './progress-row.ts';
 import type { Reader } from './reader.ts';
 import type { LogRecord } from './record.ts';
+import { Retries } from './retries.ts';
 import { entryRecord } from './ring.ts';
 import { Selection } from './selection.ts';
 import type { Transaction } from './transaction.ts';
@@ -23,6 +25,10 @@ export class LogCursor implements HeldCursor, Reader {
   readonly #timers = new Set<Timer>();
   readonly #redelivered = new Set<number>();
   handed: number;
+  counts = false;
+  /** What was put aside and is wanted once more. */
+  readonly #retries = new Retries();
+  readonly #restarts = new Set<() => void>();
   #lost = 0;
   /** Grows with each going back: what was being read from disk then is read anew. */
   #turn = 0;
@@ -41,7 +47,9 @@ export class LogCursor implements HeldCursor, Reader {
     this.#selection = new Selection(o.filter, parts.state, o.durable);
     this.#handedBefore = o.handed;
     this.handed = o.handed;
-    if (o.durable && !(o.durable instanceof HeldTopic)) this.#topicsHeld = new HeldTopics(parts, o.durable, this, (held, progress) => LogCursor.of(parts, held, progress));
+    if (!o.durable || o.durable instanceof HeldTopic) return;
+    this.#retries.add(parts.state.asides.wanted(o.name));
+    this.#topicsHeld = new HeldTopics(parts, o.durable, this, (held, progress) => LogCursor.of(parts, held, progress));
   }
 
   /** A topic held back is read as any subscription. */
@@ -73,14 +81,14 @@ export class LogCursor implements HeldCursor, Reader {
   }
 
   get unconfirmed(): number {
-    return this.progress.unconfirmed;
+    return this.progress.unconfirmed + this.#retries.unconfirmed;
   }
 
   next(max: number): LogRecordDelivery[] | Promise<LogRecordDelivery[]> {
     if (this.#closed) throw new LanpostError('closed', 'The reader has been closed.');
     const { progress } = this;
-    if (progress.hasAgain) return this.#nextAgain(max);
-    if (progress.full) return [];
+    if (progress.hasAgain || this.#retries.hasReady) return this.#nextAgain(max);
+    if (this.#waits) return [];
     if (this.#lost >= progress.scan) return this.#gap();
     if (progress.scan > this.#parts.state.head) return this.#tail([]);
     if (progress.scan >= this.#parts.state.ring.first && progress.scan <= this.#bound) return this.#fromRing(max);
@@ -102,10 +110,52 @@ export class LogCursor implements HeldCursor, Reader {
 
   done(seq: number): void {
     const full = this.progress.full;
-    if (!this.progress.done(seq)) return;
+    if (this.#retries.done(seq)) this.#ride((tx) => this.#parts.state.asides.forget(tx, this.name, [seq]));
+    else if (!this.progress.done(seq)) return;
     this.#redelivered.delete(seq);
+    if (this.#parts.state.deliveries.get(this.name, seq) !== undefined) this.#ride((tx) => this.#parts.state.deliveries.forget(tx, this.name, [seq]));
     this.#moved();
     if (full) this.#wake();
+  }
+
+  back(seq: number): void {
+    if (this.#retries.again(seq) || this.progress.again(seq)) this.#wake();
+  }
+
+  deliveries(seq: number): number | undefined {
+    const durable = this.#durable;
+    const counted = this.#parts.state.deliveries.get(this.name, seq);
+    if (counted !== undefined) return counted;
+    if (this.#redelivered.has(seq)) return 1;
+    return this.#retries.has(seq) || (durable !== undefined && seq <= durable.suspect) ? 0 : undefined;
+  }
+
+  async count(seq: number, times: number): Promise<void> {
+    const { state, committer } = this.#parts;
+    await committer.task((tx) => { if (this.#durable?.leaving === false) state.deliveries.put(tx, this.name, seq, times); });
+  }
+
+  onRestart(call: () => void): () => void {
+    this.#restarts.add(call);
+    return () => this.#restarts.delete(call);
+  }
+
+  restart(row: ProgressRow): void {
+    this.#handedBefore = Math.max(this.#handedBefore, this.handed);
+    this.#turn++;
+    for (const timer of this.#timers) timer.stop();
+    this.#timers.clear();
+    this.#redelivered.clear();
+    this.progress.restart(row);
+    this.#atTail = false;
+    this.#lost = 0;
+    for (const call of this.#restarts) call();
+    this.#wake();
+  }
+
+  retry(seqs: readonly number[]): void {
+    this.#retries.add(seqs);
+    this.#wake();
   }
 
   again(seq: number, delayMs: number = 0): void {
@@ -115,7 +165,9 @@ export class LogCursor implements HeldCursor, Reader {
     }
     const timer = this.#parts.state.clock.after(delayMs, () => {
       this.#timers.delete(timer);
-      if (!this.#closed) this.#again(seq);
+      if (this.#closed) return;
+      this.#again(seq);
+      if (this.#timers.size === MAX_DELAYED - 1) this.#wake();
     });
     this.#timers.add(timer);
   }
@@ -162,12 +214,22 @@ export class LogCursor implements HeldCursor, Reader {
     const durable = this.#durable;
     const { committer, state } = this.#parts;
     if (!durable) throw new LanpostError('unsupported', 'Only a durable reader can put a record aside.');
-    if (state.asides.count(durable.name) >= MAX_ASIDES) throw new LanpostError('busy', `${durable.name} has put ${MAX_ASIDES} records aside, its limit.`);
+    const retried = this.#retries.has(seq);
+    if (!retried && state.asides.count(durable.name) >= MAX_ASIDES) throw new LanpostError('busy', `${durable.name} has put ${MAX_ASIDES} records aside, its limit.`);
     // Its topic may go its own way meanwhile, even with this very batch.
     const all = (): readonly HeldCursor[] => [this, ...this.#topicsHeld?.cursors.values() ?? []];
     try {
       await committer.task((tx) => {
-        if ((durable instanceof HeldTopic ? durable.parent : durable).leaving) return;
+        if (this.#closed || (durable instanceof HeldTopic ? durable.parent : durable).leaving) return;
+        state.deliveries.forget(tx, durable.name, [seq]);
+        if (retried) {
+          state.asides.put(tx, durable.name, seq, note);
+          tx.onCommit(() => {
+            this.#retries.done(seq);
+            this.#redelivered.delete(seq);
+          });
+          return;
+        }
         const owner = all().find(({ progress }) => progress.aside(seq));
         if (!owner) return;
         state.asides.put(tx, durable.name, seq, note);
@@ -227,7 +289,11 @@ export class LogCursor implements HeldCursor, Reader {
     if (!cursors.has(durable)) return;
     try {
       // Now exactly what was handed out, no bound ahead of it.
-      await committer.task((tx) => durable.write(tx, state.clock.mono(), 0));
+      await committer.task((tx) => {
+        durable.write(tx, state.clock.mono(), 0);
+        if (!this.counts || durable.leaving) return;
+        for (const seq of this.#redelivered) if (state.deliveries.get(this.name, seq) === undefined) state.deliveries.put(tx, this.name, seq, 1);
+      });
     } catch (error) {
       // A log that is closed wrote it then; one that cannot write now will when it can.
       if (!(error instanceof LanpostError && (error.code === 'closed' || error.code === 'disk-full'))) throw error;
@@ -266,11 +332,21 @@ export class LogCursor implements HeldCursor, Reader {
 
   #ready(): boolean {
     const { progress } = this;
-    return progress.hasAgain || (!this.#atTail && !progress.full && progress.scan <= this.#parts.state.head);
+    return progress.hasAgain || this.#retries.hasReady || (!this.#atTail && !this.#waits && progress.scan <= this.#parts.state.head);
+  }
+
+  /** Too much is open for anything new to be handed out. */
+  get #waits(): boolean {
+    return this.progress.full || this.#timers.size >= MAX_DELAYED;
+  }
+
+  /** Goes to disk with the next row of this cursor. */
+  #ride(rider: (tx: Transaction) => void): void {
+    this.#durable?.ride(rider);
   }
 
   #again(seq: number): void {
-    if (!this.progress.again(seq)) return;
+    if (!this.#retries.again(seq) && !this.progress.again(seq)) return;
     this.#redelivered.add(seq);
     this.#wake();
   }
@@ -377,7 +453,9 @@ export class LogCursor implements HeldCursor, Reader {
   }
 
   async #nextAgain(max: number): Promise<LogRecordDelivery[]> {
-    const seqs = this.progress.takeAgain(Math.min(max, PAGE_RECORDS));
+    const most = Math.min(max, PAGE_RECORDS);
+    const again = this.progress.takeAgain(most);
+    const seqs = [...again, ...this.#retries.take(most - again.length)];
     const { ring } = this.#parts.state;
     // Now: the ring moves on while the others are read.
     const entries = new Map(seqs.map((seq) => [seq, ring.at(seq)]));
@@ -389,7 +467,7 @@ export class LogCursor implements HeldCursor, Reader {
       const record = entry ? entryRecord(entry) : read.get(seq);
       // Trimmed meanwhile: nothing left to confirm.
       if (!record) this.done(seq);
-      else found.push({ record, redelivered: seq <= this.#handedBefore || this.#redelivered.has(seq) });
+      else found.push({ record, redelivered: seq <= this.#handedBefore || this.#redelivered.has(seq) || this.#retries.has(seq) });
       if (seq > this.handed) this.handed = seq;
     }
     return found;

@@ -8,8 +8,10 @@ import type { Cursor } from './cursor.ts';
 import { LogCursor } from './log-cursor.ts';
 import { Cursors } from './cursors.ts';
 import type { Database } from './database.ts';
+import { Deliveries } from './deliveries.ts';
 import { DiskGuard } from './disk-guard.ts';
 import { Durable } from './durable.ts';
+import { type Aside, type CursorInfo, Durables } from './durables.ts';
 import { Epochs, type Epoch } from './epochs.ts';
 import { validFilter, validTopic } from './filter.ts';
 import { type ItemsQuery, View } from './view.ts';
@@ -30,6 +32,7 @@ import { type Topic, type TopicState, Topics } from './topics.ts';
 import { Transaction } from './transaction.ts';
 import { CommitWindow } from './window.ts';
 
+export type { Aside, CursorInfo } from './durables.ts';
 export type { CursorFrom } from './start.ts';
 
 export interface CursorOptions {
@@ -41,26 +44,6 @@ export interface CursorOptions {
   readonly durable: boolean;
   /** Kept with a durable cursor; anything CBOR can hold. */
   readonly extra?: unknown;
-}
-
-export interface CursorInfo {
-  readonly name: string;
-  readonly filter: string;
-  readonly extra: unknown;
-  readonly position: number;
-  readonly open: boolean;
-  /** Topics that it holds back, each with a place of its own. */
-  readonly held: readonly string[];
-  /** Records that match and are not confirmed. */
-  pending(): Promise<number>;
-  /** The first of them. */
-  oldest(): Promise<LogRecord | undefined>;
-}
-
-/** A record that a reader would not take, and what it noted then. */
-export interface Aside {
-  readonly record: LogRecord;
-  readonly note: unknown;
 }
 
 export interface Log {
@@ -90,9 +73,19 @@ export interface Log {
   cursors(): IterableIterator<CursorInfo>;
   readonly cursorCount: number;
   hasCursor(name: string): boolean;
+  /** What is kept with a durable cursor. */
+  extra(name: string): unknown;
   dropCursor(name: string): Promise<void>;
+  /** What is kept with a durable cursor from now on; resolves when it is written, without `sync` before a power cut could not take it back. */
+  annotate(name: string, extra: unknown, sync?: boolean): Promise<void>;
+  /** A durable cursor, open or not, goes on from there, whatever it had done. */
+  seek(name: string, from: CursorFrom): Promise<void>;
   /** What a subscription put aside, oldest first. */
   asides(name: string): Promise<Aside[]>;
+  /** It gets these of them, or all, once more; they stay put aside until they are confirmed. Resolves to how many there were. */
+  retryAsides(name: string, seqs?: readonly number[]): Promise<number>;
+  /** Lets go of these of them, or of all. Resolves to how many there were. */
+  dropAsides(name: string, seqs?: readonly number[]): Promise<number>;
   /** Highest seq taken from another box's epoch and topic; 0 for none. */
   originMark(box: string, epoch: string, topic: string): number;
   /** Makes what room it can now, instead of within a second. */
@@ -144,15 +137,14 @@ class DiskLog implements Log {
   /** Lets reads go on after a reopening. */
   #readable: () => void = () => {};
   #closing: Promise<void> | undefined;
-  /** Subscriptions that are being dropped. */
-  readonly #dropping = new Map<string, Promise<void>>();
+  readonly #durables: Durables;
 
   constructor(o: LogOptions) {
     const limits = { ...LOG_LIMITS, ...o.limits };
     const topics = new Topics();
     const state: LogState = {
       database: o.database, clock: o.clock, limits, trouble: o.trouble, boxId: o.boxId, machine: o.machine,
-      epochs: new Epochs(), topics, origins: new Origins(), readers: new Readers(), asides: new Asides(),
+      epochs: new Epochs(), topics, origins: new Origins(), readers: new Readers(), asides: new Asides(), deliveries: new Deliveries(),
       ring: new Ring(limits.ringBytes), window: new CommitWindow(limits.windowBytes),
       head: 0, bytes: 0, gaps: [], reopening: undefined,
     };
@@ -166,6 +158,7 @@ class DiskLog implements Log {
     this.#recovery = new Recovery({ state, cursors: this.#cursors, registry: this.#registry });
     this.#view = new View(state, this.#reading, (topic) => this.#settle(topic));
     this.#start = new Start(state, this.#reading, this.#view);
+    this.#durables = new Durables({ state, cursors: this.#cursors, committer: this.#committer, reading: this.#reading, start: this.#start });
   }
 
   async open(): Promise<void> {
@@ -264,8 +257,7 @@ class DiskLog implements Log {
       this.#cursors.watch(cursor, cursor);
       return cursor;
     }
-    // It is there until the batch that drops it is on disk; who asks for it meanwhile wants another.
-    await this.#dropping.get(o.name)?.catch(() => undefined); // whoever dropped it sees that it could not be
+    await this.#durables.dropped(o.name);
     const durable = this.#cursors.durable.get(o.name);
     return this.#hold(o, durable?.row ?? await this.#start.at(o.filter, o.from), parts);
   }
@@ -278,42 +270,36 @@ class DiskLog implements Log {
     return this.#cursors.durable.has(name);
   }
 
-  *cursors(): IterableIterator<CursorInfo> {
-    for (const durable of this.#cursors.durable.values()) {
-      const { name, filter, extra, position, holder } = durable;
-      yield {
-        name, filter, extra, position, open: holder !== undefined,
-        held: [...durable.held.values()].filter(({ until }) => until === Infinity).map((held) => held.filter),
-        pending: () => this.#start.pending(durable), oldest: () => this.#start.oldest(durable),
-      };
-    }
+  extra(name: string): unknown {
+    return this.#cursors.durable.get(name)?.extra;
   }
 
-  async dropCursor(name: string): Promise<void> {
-    const dropping = this.#dropping.get(name) ?? this.#drop(this.#cursors.get(name)).finally(() => this.#dropping.delete(name));
-    this.#dropping.set(name, dropping);
-    await dropping;
+  cursors(): IterableIterator<CursorInfo> {
+    return this.#durables.infos();
   }
 
-  async #drop(durable: Durable): Promise<void> {
-    // From now on, not only within the batch that drops it: what else waits for that batch would leave rows behind.
-    durable.leaving = true;
-    await this.#committer.task((tx) => {
-      this.#cursors.forget(durable);
-      durable.remove(tx);
-      this.#state.asides.forget(tx, durable.name);
-      tx.onCommit(() => this.#cursors.remove(durable));
-    }).catch((error: unknown) => {
-      // It is still there.
-      for (const one of [durable, ...durable.held.values()]) one.leaving = false;
-      throw error;
-    });
+  dropCursor(name: string): Promise<void> {
+    return this.#durables.drop(name);
   }
 
-  async asides(name: string): Promise<Aside[]> {
-    const notes = new Map(this.#state.asides.of(name));
-    const records = await this.#reading.bySeqs([...notes.keys()]);
-    return records.map((record) => ({ record, note: notes.get(record.seq) }));
+  annotate(name: string, extra: unknown, sync: boolean = true): Promise<void> {
+    return this.#durables.annotate(name, extra, sync);
+  }
+
+  seek(name: string, from: CursorFrom): Promise<void> {
+    return this.#durables.seek(name, from);
+  }
+
+  asides(name: string): Promise<Aside[]> {
+    return this.#durables.asides(name);
+  }
+
+  retryAsides(name: string, seqs?: readonly number[]): Promise<number> {
+    return this.#durables.retry(name, seqs);
+  }
+
+  dropAsides(name: string, seqs?: readonly number[]): Promise<number> {
+    return this.#durables.dropAsides(name, seqs);
   }
 
   originMark(box: string, epoch: string, topic: string): number {

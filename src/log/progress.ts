@@ -200,6 +200,14 @@ export class Progress {
     this.#restart(runs);
   }
 
+  /** From another place on, as if nothing of it had been read. */
+  restart(row: ProgressRow): void {
+    this.scan = row.position + 1;
+    this.#skip = [...row.done];
+    this.#skipAbove = row.above ?? 0;
+    this.#restart([]);
+  }
+
   /** The next seqs to hand out once more, oldest first. */
   takeAgain(max: number): number[] {
     const taken: number[] = [];

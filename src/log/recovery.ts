@@ -86,13 +86,15 @@ export class Recovery {
     origins.load(await allRows(database, PREFIX.origin));
     this.#registry.load(await allRows(database, PREFIX.registry));
     const commits = (await allRows(database, PREFIX.commit)).map(decodeCommit);
-    const holes = await this.#verify(repaired ? undefined : meta, commits, acknowledged);
+    const { clean, holes } = await this.#verify(repaired ? undefined : meta, commits, acknowledged);
     window.load(commits);
     this.#cursors.load(await allRows(database, PREFIX.subscription), await allRows(database, PREFIX.cursor));
     this.#state.asides.load(await allRows(database, PREFIX.aside));
+    this.#state.deliveries.load(await allRows(database, PREFIX.delivery));
     this.#state.gaps = (await this.#seqsOf(0));
     if (holes.length > 0) await this.#mend(holes);
     this.#cursors.clamp(this.#state.head, this.#suspect || holes.length > 0);
+    if (!clean && acknowledged === 0) this.#cursors.blame();
     this.#state.bytes = 0;
     for (const topic of topics.stored()) this.#state.bytes += topic.bytes;
     this.#state.ring.clear();
@@ -127,7 +129,7 @@ export class Recovery {
   }
 
   /** The newest commits must follow each other without a hole, each whole. Sets the head. */
-  async #verify(meta: Meta | undefined, commits: CommitRow[], acknowledged: number): Promise<Hole[]> {
+  async #verify(meta: Meta | undefined, commits: CommitRow[], acknowledged: number): Promise<{ clean: boolean; holes: Hole[] }> {
     const { database, epochs } = this.#state;
     const begun = epochs.current?.from ?? 1;
     const last = commits.at(-1);
@@ -138,7 +140,7 @@ export class Recovery {
     // A write that failed may have reached the disk all the same: whoever stands at the tail has not read it.
     if (found > this.#state.head) this.#cursors.found(this.#state.head + 1);
     this.#state.head = Math.max(found, witnessed);
-    if (meta?.clean === found && witnessed <= found) return [];
+    if (meta?.clean === found && witnessed <= found) return { clean: true, holes: [] };
     const holes: Hole[] = [];
     // Everything before the last opening was checked then, and lies in table files since.
     let expected = Math.max(begun, last?.oldest ?? begun);
@@ -151,7 +153,7 @@ export class Recovery {
       expected = commit.first + commit.count;
     }
     if (expected <= this.#state.head) holes.push({ from: expected, to: this.#state.head });
-    return merge(holes);
+    return { clean: false, holes: merge(holes) };
   }
 
   /** Each hole becomes a gap record in place; then the topics are counted anew. */

@@ -172,7 +172,7 @@ export class Space {
         tx.del(idKey(topic.no, index.id));
         tx.gone.add(seq);
       }
-      if (asides.has(seq)) {
+      if (asides.keeps(seq)) {
         // It stays, out of turn, until whoever put it aside lets it go.
         tx.put(garbageKey(seq), topicNumber(topic.no));
         tx.onCommit(() => this.#garbage.keep(seq));

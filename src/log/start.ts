@@ -11,6 +11,8 @@ import type { View } from './view.ts';
 export type CursorFrom = 'new' | 'last' | 'start' | { readonly seq: number } | { readonly time: number };
 
 const MAX_LAST = 1000;
+/** Pages that are looked through for one record. */
+const FEW = 16;
 
 /** Where a new cursor begins, and how much is before one. */
 export class Start {
@@ -36,9 +38,24 @@ export class Start {
 
   /** Records that match and are not confirmed, from the ordinals in the index. */
   async pending(durable: Durable): Promise<number> {
-    let sum = await this.#own(durable);
+    let sum = await this.#own(durable) + this.#state.asides.wanted(durable.name).length;
     for (const held of durable.held.values()) if (held.until === Infinity) sum += await this.#own(held);
     return sum;
+  }
+
+  /** About how many bytes those have: each counts as the mean of its topic. */
+  async pendingBytes(durable: Durable): Promise<number> {
+    let bytes = 0;
+    for (const one of [durable, ...durable.held.values()]) {
+      if (one instanceof HeldTopic && one.until !== Infinity) continue;
+      const mine = this.#mine(one).filter(({ topic }) => topic.last > one.position);
+      for (const { topic, after } of mine) {
+        const from = Math.max(one.position, after) + 1;
+        const held = await this.#reading.count(topic, topic.first, topic.last);
+        if (held > 0) bytes += topic.bytes * (topic.first >= from ? 1 : await this.#reading.count(topic, from, topic.last) / held);
+      }
+    }
+    return Math.round(bytes);
   }
 
   /** The first record that is not confirmed. */
@@ -46,11 +63,20 @@ export class Start {
     let oldest: LogRecord | undefined;
     for (const one of [durable, ...durable.held.values()]) {
       if (one instanceof HeldTopic && one.until !== Infinity) continue;
-      const { records } = await this.#reading.page(this.#mine(one).map(({ topic }) => topic), one.position + 1, this.#state.head, 1);
-      const [first] = records;
+      const first = await this.#first(this.#mine(one).map(({ topic }) => topic), one.position + 1);
       if (first && (!oldest || first.seq < oldest.seq)) oldest = first;
     }
     return oldest;
+  }
+
+  async #first(topics: readonly Topic[], from: number): Promise<LogRecord | undefined> {
+    let next = from;
+    for (let pages = 0; pages < FEW && next <= this.#state.head; pages++) {
+      const page = await this.#reading.page(topics, next, this.#state.head, 1);
+      if (page.records[0]) return page.records[0];
+      next = page.next;
+    }
+    return undefined;
   }
 
   async #own(durable: Durable): Promise<number> {
@@ -89,6 +115,10 @@ export class Start {
   }
 
   #matching(filter: string): Topic[] {
+    if (!hasWildcard(filter)) {
+      const topic = this.#state.topics.byName.get(filter);
+      return topic?.stored ? [topic] : [];
+    }
     const match = matcher(filter);
     return [...this.#state.topics.stored()].filter((topic) => match(topic.name));
   }

@@ -2,6 +2,7 @@ import type { Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import type { Asides } from './asides.ts';
 import type { Database } from './database.ts';
+import type { Deliveries } from './deliveries.ts';
 import type { Epochs } from './epochs.ts';
 import type { LogLimits } from './limits.ts';
 import type { Origins } from './origins.ts';
@@ -23,6 +24,7 @@ export interface LogState {
   readonly origins: Origins;
   readonly readers: Readers;
   readonly asides: Asides;
+  readonly deliveries: Deliveries;
   readonly ring: Ring;
   readonly window: CommitWindow;
   /** Newest committed seq. */

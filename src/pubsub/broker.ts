@@ -1,6 +1,7 @@
 import type {
-  Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicConfig, TopicInfo, TopicSettings,
+  Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicConfig, TopicInfo, TopicSettings, Trouble,
 } from '../api.ts';
+import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { hasWildcard, matcher, matches, validFilter, validTopic } from '../log/filter.ts';
 import type { Cursor } from '../log/cursor.ts';
@@ -12,14 +13,15 @@ import type { Payload } from '../payload/payload.ts';
 import { type Actor, publisherOf } from './actor.ts';
 import { itemId, toDelivery } from './delivery.ts';
 import { checkedItemId } from './item-id.ts';
-import { Leases } from './leases.ts';
+import { LocalReaders } from './local-readers.ts';
 import { type Notice, noticeOf } from './notice.ts';
 import { Readable } from './readable.ts';
-import { pullSubscription } from './subscription.ts';
 import { configured, DEFAULT_CONFIG } from './topic-config.ts';
 
 export interface BrokerParts {
   readonly log: Log;
+  readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
   /** The trust room's answer; asked for peers only. `open`: the topic is there for everybody with a key. */
   readonly may: (fingerprint: string | undefined, right: Right, topicOrFilter: string, open: boolean) => boolean;
   /** Whether the trust room grants any of what the filter matches. Default: only what is there counts. */
@@ -27,6 +29,8 @@ export interface BrokerParts {
   /** Changes with everything that `may` goes by. Default: nobody can say, and it is asked each time. */
   readonly generation?: () => number;
   readonly limits: { readonly itemBytes: number; readonly topics: number; readonly subscriptions: number };
+  /** A durable reader of this box was dropped because nobody read it. */
+  readonly expired?: (name: string) => Promise<void>;
 }
 
 export interface PublishRequest {
@@ -54,7 +58,8 @@ export class Broker {
   /** Counts what this room itself has changed of anybody's rights. */
   #changes = 0;
   readonly #limits: BrokerParts['limits'];
-  readonly #leases: Leases;
+  /** Programs on this box, and what there is of durable subscriptions. */
+  readonly readers: LocalReaders;
 
   constructor(parts: BrokerParts) {
     this.#log = parts.log;
@@ -62,7 +67,8 @@ export class Broker {
     this.#touches = parts.touches ?? (() => false);
     this.#generation = parts.generation;
     this.#limits = parts.limits;
-    this.#leases = new Leases(parts.log);
+    const { log, clock, trouble, expired } = parts;
+    this.readers = new LocalReaders({ log, clock, trouble, ...(expired ? { expired } : {}), admit: () => this.#roomForReader() });
   }
 
   /** Resolves when the item is on disk. */
@@ -90,12 +96,21 @@ export class Broker {
   /** Reads as the owner does: a live or durable reader of this box. */
   subscribe(filter: string, options: SubscribeOptions = {}): Subscription {
     checkedFilter(filter);
-    const { durable, group = false, from = 'new' } = options;
-    if (durable !== undefined) checkedName(durable);
-    checkedFrom(from);
-    return pullSubscription(() => (durable === undefined
-      ? this.#leases.live(filter, from)
-      : this.#leases.durable(`local:${durable}`, filter, from, group, () => this.#roomForReader())), options);
+    checkedFrom(options.from ?? 'new');
+    return this.readers.subscribe(filter, options);
+  }
+
+  subscriptions(): Promise<SubscriptionInfo[]> {
+    return this.readers.list();
+  }
+
+  drop(name: string): Promise<void> {
+    return this.readers.drop(name);
+  }
+
+  /** The durable reader of that name goes on from there. */
+  async seek(name: string, from: From): Promise<void> {
+    await this.readers.seek(name, checkedFrom(from));
   }
 
   /**
@@ -223,22 +238,6 @@ export class Broker {
     this.#changes += 1;
   }
 
-  async subscriptions(): Promise<SubscriptionInfo[]> {
-    const infos = [];
-    for (const cursor of this.#log.cursors()) {
-      const { name, reader } = readerOf(cursor.name, cursor.extra);
-      infos.push({ name, filter: cursor.filter, durable: true, reader, pending: await cursor.pending(), position: cursor.position, held: cursor.held });
-    }
-    return infos;
-  }
-
-  /** `name` as `subscriptions()` shows it. */
-  async drop(name: string): Promise<void> {
-    const full = this.#log.hasCursor(`local:${name}`) ? `local:${name}` : name;
-    if (!this.#log.hasCursor(full)) throw new LanpostError('not-found', `there is no durable subscription "${name}"`);
-    await this.#log.dropCursor(full);
-  }
-
   #append(draft: Draft): ReturnType<Log['append']> {
     if (!this.hasRoomFor(draft.topic)) {
       throw new LanpostError('busy', `this box holds ${this.#limits.topics} topics, its limit; delete some or raise limits.topics`);
@@ -316,12 +315,6 @@ function infoOf(state: TopicState): TopicInfo {
   return { ...configOf(state), name: state.name, items: state.count, bytes: state.bytes, lastSeq: state.last, replaced: state.replaced };
 }
 
-function readerOf(name: string, extra: unknown): { name: string; reader: string } {
-  if (name.startsWith('local:')) return { name: name.slice('local:'.length), reader: 'local' };
-  const peer = typeof extra === 'object' && extra !== null && 'kind' in extra && extra.kind === 'peer' && 'name' in extra;
-  return { name, reader: peer ? `link:${String(extra.name)}` : (name.split(':')[0] ?? 'local') };
-}
-
 /** Names change hands; keys do not. */
 function isBy({ extra }: LogRecord, { fingerprint }: Actor & { kind: 'peer' }): boolean {
   return fingerprint !== undefined && typeof extra === 'object' && extra !== null && 'key' in extra && extra.key === fingerprint;
@@ -382,13 +375,6 @@ function checkedNotReserved(topic: string): void {
 function checkedFilter(filter: string): void {
   if (typeof filter !== 'string') throw new TypeError('a filter must be a string');
   if (!validFilter(filter)) throw new LanpostError('invalid-topic', `${JSON.stringify(filter.slice(0, 80))} is not a filter: + stands for one whole level, # for all that follow, at the end`);
-}
-
-function checkedName(name: string): void {
-  if (typeof name !== 'string') throw new TypeError('a durable name must be a string');
-  if (!/^[^\p{Cc}]{1,128}$/u.test(name)) {
-    throw new LanpostError('invalid-value', 'a durable name has 1 to 128 characters and no control characters');
-  }
 }
 
 function checkedFrom(from: From): From {

@@ -13,7 +13,7 @@ afterEach(closeAll);
 
 test('a peer that subscribes over a stream that confirms nothing, again and again, is told of once', async () => {
   const { log, clock } = await openMemory();
-  const broker = new Broker({ log, limits: DEFAULT_LIMITS, may: () => true });
+  const broker = new Broker({ log, clock, trouble: () => undefined, limits: DEFAULT_LIMITS, may: () => true });
   const troubles: Trouble[] = [];
   const bell = new Bell();
   let sent = 0;

@@ -22,7 +22,7 @@ let looks: number;
 
 beforeEach(async () => {
   ({ log } = await openMemory());
-  broker = new Broker({ log, limits: DEFAULT_LIMITS, may: () => false });
+  broker = new Broker({ log, clock, trouble: () => undefined, limits: DEFAULT_LIMITS, may: () => false });
   clock = createTestClock();
   told = [];
   looks = 0;

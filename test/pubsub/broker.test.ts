@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Delivery, Item, ItemsOptions, Subscription } from '../../src/api.ts';
+import type { Delivery, Item, ItemsOptions, Subscription, Trouble } from '../../src/api.ts';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
@@ -15,13 +15,15 @@ let log: Log;
 let clock: TestClock;
 let broker: Broker;
 const granted: string[] = [];
+const troubles: Trouble[] = [];
 
 beforeEach(async () => {
   clock = createTestClock();
   granted.length = 0;
+  troubles.length = 0;
   log = await openLog({ database: new MemoryDatabase(), clock, boxId: 'aaaaaaaaaaaaaaaa', trouble: () => undefined });
   broker = new Broker({
-    log,
+    log, clock, trouble: (trouble) => void troubles.push(trouble),
     may: (fingerprint, right, topic, open) => open || granted.includes(`${fingerprint?.[0]} ${right} ${topic}`),
     limits: { itemBytes: 1000, topics: 5, subscriptions: 3 },
   });

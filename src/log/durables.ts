@@ -1,0 +1,171 @@
+import { LanpostError } from '../errors.ts';
+import type { Committer } from './commit.ts';
+import type { Cursors } from './cursors.ts';
+import type { Durable } from './durable.ts';
+import type { LogRecord } from './record.ts';
+import type { ProgressRow } from './progress-row.ts';
+import type { Reading } from './reading.ts';
+import type { CursorFrom, Start } from './start.ts';
+import type { LogState } from './state.ts';
+
+export interface CursorInfo {
+  readonly name: string;
+  readonly filter: string;
+  readonly extra: unknown;
+  readonly position: number;
+  readonly open: boolean;
+  /** Records handed out and not confirmed. */
+  readonly unconfirmed: number;
+  /** Records it has put aside, those that are wanted once more left out. */
+  readonly asides: number;
+  /** Topics that it holds back, each with a place of its own. */
+  readonly held: readonly string[];
+  /** Records that match and are not confirmed. */
+  pending(): Promise<number>;
+  /** About how many bytes they have: each counts as the mean of its topic. */
+  bytes(): Promise<number>;
+  /** The first of them. */
+  oldest(): Promise<LogRecord | undefined>;
+}
+
+/** A record that a reader would not take, and what it noted then. */
+export interface Aside {
+  readonly record: LogRecord;
+  readonly note: unknown;
+}
+
+/** What is done to durable cursors from outside, whether or not somebody has them open. */
+export class Durables {
+  readonly #state: LogState;
+  readonly #cursors: Cursors;
+  readonly #committer: Committer;
+  readonly #reading: Reading;
+  readonly #start: Start;
+  readonly #dropping = new Map<string, Promise<void>>();
+
+  constructor(o: { state: LogState; cursors: Cursors; committer: Committer; reading: Reading; start: Start }) {
+    this.#state = o.state;
+    this.#cursors = o.cursors;
+    this.#committer = o.committer;
+    this.#reading = o.reading;
+    this.#start = o.start;
+  }
+
+  *infos(): IterableIterator<CursorInfo> {
+    const { asides } = this.#state;
+    for (const durable of this.#cursors.durable.values()) {
+      const { name, filter, extra, position, holder } = durable;
+      yield {
+        name, filter, extra, position, open: holder !== undefined, unconfirmed: holder?.unconfirmed ?? 0,
+        asides: asides.count(name) - asides.wanted(name).length,
+        held: [...durable.held.values()].filter(({ until }) => until === Infinity).map((held) => held.filter),
+        pending: () => this.#start.pending(durable), bytes: () => this.#start.pendingBytes(durable), oldest: () => this.#start.oldest(durable),
+      };
+    }
+  }
+
+  /** It is there until the batch that drops it is on disk; who asks for it meanwhile wants another. */
+  async dropped(name: string): Promise<void> {
+    await this.#dropping.get(name)?.catch(() => undefined); // whoever dropped it sees that it could not be
+  }
+
+  async drop(name: string): Promise<void> {
+    const dropping = this.#dropping.get(name) ?? this.#drop(this.#cursors.get(name)).finally(() => this.#dropping.delete(name));
+    this.#dropping.set(name, dropping);
+    await dropping;
+  }
+
+  async annotate(name: string, extra: unknown, sync: boolean): Promise<void> {
+    const durable = this.#cursors.get(name);
+    await this.#committer.task((tx) => { if (!durable.leaving) durable.annotate(tx, extra); }, sync);
+  }
+
+  /** Goes on from there, whatever it had done, but not through what it has put aside. */
+  async seek(name: string, from: CursorFrom): Promise<void> {
+    const durable = this.#cursors.get(name);
+    if (durable.held.size > 0) throw new LanpostError('unsupported', `${name} holds topics back: it cannot be sent elsewhere.`);
+    const at = await this.#start.at(durable.filter, from);
+    await this.#committer.task((tx) => {
+      if (!this.#cursors.has(durable) || durable.leaving) throw notThere(name);
+      const aside = this.#state.asides.of(name).map(([seq]): [number, number] => [seq, seq]);
+      // What had been handed out by now is known for a repeat, also after a restart.
+      const handed = Math.max(durable.row.handed, durable.holder?.handed ?? 0);
+      const row: ProgressRow = { position: at.position, handed, done: joined([...at.done, ...aside], at.position), above: 0 };
+      durable.move(tx, row);
+      this.#state.deliveries.forget(tx, name);
+    }).catch((error: unknown) => {
+      durable.moving = false;
+      throw error;
+    });
+  }
+
+  async asides(name: string): Promise<Aside[]> {
+    const notes = new Map(this.#state.asides.of(name));
+    const records = await this.#reading.bySeqs([...notes.keys()]);
+    return records.map((record) => ({ record, note: notes.get(record.seq) }));
+  }
+
+  /** Its reader gets them once more; gives how many there were. */
+  retry(name: string, seqs?: readonly number[]): Promise<number> {
+    const durable = this.#cursors.get(name);
+    return this.#each(durable, seqs, (tx, found) => {
+      for (const seq of found) this.#state.asides.want(tx, name, seq);
+      this.#state.deliveries.forget(tx, name, found);
+      tx.onCommit(() => durable.holder?.retry(found));
+    });
+  }
+
+  /** Nobody gets them any more; gives how many there were. */
+  dropAsides(name: string, seqs?: readonly number[]): Promise<number> {
+    return this.#each(this.#cursors.get(name), seqs, (tx, found) => {
+      this.#state.asides.forget(tx, name, found);
+      this.#state.deliveries.forget(tx, name, found);
+    });
+  }
+
+  /** Those that are put aside, and not with its reader once more. */
+  async #each(durable: Durable, seqs: readonly number[] | undefined, change: (tx: Parameters<Parameters<Committer['task']>[0]>[0], found: number[]) => void): Promise<number> {
+    const asked = seqs && new Set(seqs);
+    let count = 0;
+    await this.#committer.task((tx) => {
+      if (durable.leaving) return;
+      const wanted = new Set(this.#state.asides.wanted(durable.name));
+      const found = this.#state.asides.of(durable.name).map(([seq]) => seq).filter((seq) => !wanted.has(seq) && (asked?.has(seq) ?? true));
+      count = found.length;
+      change(tx, found);
+    });
+    return count;
+  }
+
+  async #drop(durable: Durable): Promise<void> {
+    // From now on, not only within the batch that drops it: what else waits for that batch would leave rows behind.
+    durable.leaving = true;
+    await this.#committer.task((tx) => {
+      this.#cursors.forget(durable);
+      durable.remove(tx);
+      this.#state.asides.forget(tx, durable.name);
+      this.#state.deliveries.forget(tx, durable.name);
+      tx.onCommit(() => this.#cursors.remove(durable));
+    }).catch((error: unknown) => {
+      // It is still there.
+      for (const one of [durable, ...durable.held.values()]) one.leaving = false;
+      throw error;
+    });
+  }
+}
+
+function notThere(name: string): LanpostError {
+  return new LanpostError('not-found', `There is no durable reader ${name}.`);
+}
+
+/** Ranges above `position`, in order and apart. */
+function joined(ranges: readonly (readonly [number, number])[], position: number): [number, number][] {
+  const done: [number, number][] = [];
+  for (const [from, to] of ranges.toSorted(([a], [b]) => a - b)) {
+    const last = done.at(-1);
+    if (to <= position) continue;
+    if (last && from <= last[1] + 1) last[1] = Math.max(last[1], to);
+    else done.push([Math.max(from, position + 1), to]);
+  }
+  return done;
+}

@@ -1,0 +1,48 @@
+/** Records that were put aside and are wanted once more: handed out beside what a cursor reads, by seq. Pure. */
+export class Retries {
+  /** To be handed out. */
+  readonly #ready = new Set<number>();
+  readonly #out = new Set<number>();
+
+  get hasReady(): boolean {
+    return this.#ready.size > 0;
+  }
+
+  /** Handed out and neither done nor given back. */
+  get unconfirmed(): number {
+    return this.#out.size;
+  }
+
+  get pending(): number {
+    return this.#ready.size + this.#out.size;
+  }
+
+  has(seq: number): boolean {
+    return this.#ready.has(seq) || this.#out.has(seq);
+  }
+
+  add(seqs: Iterable<number>): void {
+    for (const seq of seqs) if (!this.#out.has(seq)) this.#ready.add(seq);
+  }
+
+  take(max: number): number[] {
+    const taken = [...this.#ready].slice(0, Math.max(0, max));
+    for (const seq of taken) {
+      this.#ready.delete(seq);
+      this.#out.add(seq);
+    }
+    return taken;
+  }
+
+  /** Handed out, and wanted once more. */
+  again(seq: number): boolean {
+    if (!this.#out.delete(seq)) return false;
+    this.#ready.add(seq);
+    return true;
+  }
+
+  /** Confirmed, put aside again, or gone. */
+  done(seq: number): boolean {
+    return this.#out.delete(seq) || this.#ready.delete(seq);
+  }
+}

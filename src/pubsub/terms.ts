@@ -1,0 +1,47 @@
+import type { SubscribeOptions } from '../api.ts';
+import { LanpostError } from '../errors.ts';
+
+/** What a durable reader of this box is subject to, kept with its cursor. */
+export interface Terms {
+  readonly maxDeliveries?: number;
+  /** Milliseconds without a reader. */
+  readonly expires?: number;
+  /** When its last reader left, ms since 1970; absent while it has one. */
+  readonly since?: number;
+  /** Milliseconds of this box's running since then, as far as they have been noted. */
+  readonly idle?: number;
+}
+
+const MOST_DELIVERIES = 1000;
+/** A hundred years. */
+const LONGEST = 100 * 366 * 86_400_000;
+
+/** What is kept with the cursor, whatever an older version kept there. */
+export function termsOf(extra: unknown): Terms {
+  return typeof extra === 'object' && extra !== null ? extra : {};
+}
+
+/** Those that hold once a reader has said what it wants of them. */
+export function termsWith(before: Terms, { maxDeliveries, expires }: Pick<SubscribeOptions, 'maxDeliveries' | 'expires'>): Terms {
+  const after: { -readonly [K in keyof Terms]: Terms[K] } = { ...before };
+  if (maxDeliveries === 0) delete after.maxDeliveries;
+  else if (maxDeliveries !== undefined) after.maxDeliveries = maxDeliveries;
+  if (expires === 0) delete after.expires;
+  else if (expires !== undefined) after.expires = expires;
+  return after;
+}
+
+export function checkedTerms({ durable, maxDeliveries, expires, ackWait }: SubscribeOptions): void {
+  whole('maxDeliveries', maxDeliveries, MOST_DELIVERIES);
+  whole('expires', expires, LONGEST);
+  if (durable === undefined && ((maxDeliveries ?? 0) > 0 || (expires ?? 0) > 0)) {
+    throw new LanpostError('invalid-value', 'maxDeliveries and expires are for durable readers: give it a name with `durable`');
+  }
+  whole('ackWait', ackWait, LONGEST);
+}
+
+function whole(name: string, value: number | undefined, most: number): void {
+  if (value === undefined) return;
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number`);
+  if (!Number.isInteger(value) || value < 0 || value > most) throw new LanpostError('invalid-value', `${name} must be a whole number from 0 to ${most}`);
+}
