@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
+import { mkdir, open, readdir, stat, statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type * as library from 'level';
 import { LanpostError } from '../errors.ts';
@@ -30,7 +30,8 @@ export class LevelDatabase implements Database {
 
   async open(): Promise<void> {
     if (this.#open) return;
-    await mkdir(this.location, { recursive: true });
+    const made = await mkdir(this.location, { recursive: true });
+    if (made !== undefined) await syncFolder(dirname(made));
     const replayed = await walBytes(this.location);
     // Only now: a Level opens, and so locks, by itself once it is made.
     const db = new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view' });
@@ -39,6 +40,8 @@ export class LevelDatabase implements Database {
     } catch (error) {
       throw openError(error, this.location);
     }
+    // LevelDB renames CURRENT and leaves that to the disk: what is acknowledged from now on hangs by it.
+    await syncFolder(this.location);
     this.#open = db;
     this.#replayed = replayed;
     this.#witness = openSync(join(this.location, 'WITNESS'), 'a+', 0o600);
@@ -155,6 +158,16 @@ function isNative(db: object): db is Native {
   return 'compactRange' in db && 'approximateSize' in db;
 }
 
+/** The names in it are on disk. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
 /** LevelDB's WAL is the files `*.log`, before it is opened; opening moves what is in them into table files. */
 async function walBytes(location: string): Promise<number> {
   const names = await readdir(location);
@@ -169,6 +182,8 @@ function openError(error: unknown, location: string): LanpostError {
     return new LanpostError('locked', `${location} is in use by another process; stop that one first, or choose another data directory.`, { cause });
   }
   if (code === 'LEVEL_CORRUPTION') return new LanpostError('corrupt', `${location} is damaged.`, { cause });
+  // Whatever else it is, the data may be whole: nothing is repaired because a disk would not be read or written.
   const text = cause instanceof Error ? cause.message : String(cause);
-  return new LanpostError('corrupt', `${location} cannot be opened: ${text}`, { cause });
+  if (/permission denied|not permitted|read-only/i.test(text)) return new LanpostError('forbidden', `${location} cannot be opened: ${text}`, { cause });
+  return new LanpostError('disk-full', `${location} cannot be opened, and was left as it is: ${text}`, { cause });
 }

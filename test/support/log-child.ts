@@ -24,6 +24,11 @@ export class LogWriter {
   /** `n` to the seq it was given. */
   readonly acked: Map<number, number> = new Map();
   readonly refused: string[] = [];
+  /** How many had been acknowledged when the last append was refused. */
+  ackedAtRefusal: number | undefined;
+  readonly troubles: string[] = [];
+  /** Why the log could not be opened. */
+  failed: string | undefined;
   /** What its reader was about to confirm. */
   readonly confirmed: Set<number> = new Set();
   /** How its topic was configured last. */
@@ -70,6 +75,11 @@ export class LogWriter {
   #line(line: string): void {
     if (line === 'opening' || line === 'done') this.#state = line;
     else if (line.startsWith('open ')) this.#state = 'open';
+    else if (line.startsWith('refused ')) {
+      this.refused.push(line.slice('refused '.length));
+      this.ackedAtRefusal = this.acked.size;
+    } else if (line.startsWith('trouble ')) this.troubles.push(line.slice('trouble '.length));
+    else if (line.startsWith('failed ')) this.failed = line.slice('failed '.length);
     else hear(this, line);
     this.#waiting = this.#waiting.filter(({ until, resolve }) => {
       if (!until()) return true;
@@ -94,5 +104,5 @@ export function hear(said: Said, line: string): void {
   else if (what === 'confirmed') for (const seq of words) said.confirmed.add(Number(seq));
   else if (what === 'configured') said.configured = Number(words[0]);
   else if (what === 'makes' || what === 'made' || what === 'drops' || what === 'dropped') said.subscriptions.set(words[0] ?? '', what);
-  else if (words.length === 2 && what !== 'trouble') said.acked.set(Number(words[0]), Number(words[1]));
+  else if (words.length === 2) said.acked.set(Number(words[0]), Number(words[1]));
 }

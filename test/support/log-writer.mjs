@@ -1,7 +1,8 @@
 // Appends until it is killed, and says on stdout what was acknowledged. Runs against the build,
 // because a child process runs JavaScript.
 //   node log-writer.mjs '{"dir": …, "run": 1, "inFlight": 64, "bytes": 100, "churn": true, "mixed": true, "count": 0, "limits": {…}}'
-// Lines: `opening`, `open <head>`, `<run> <n> <seq>` for each acknowledged append, `refused <code>`, `done`. With `mixed`
+// Lines: `opening`, `open <head>`, `<run> <n> <seq>` for each acknowledged append, `refused <code>`,
+// `trouble <kind>`, `failed <code> <message>` when it cannot be opened, `done`. With `mixed`
 // also, of a durable reader of all that, `confirmed <seq>…` before it confirms; of a topic configured again and again
 // `configured <n>`; of subscriptions made and dropped `makes|made|drops|dropped <name>`, before and after.
 import { writeSync } from 'node:fs';
@@ -16,7 +17,10 @@ const say = (line) => writeSync(1, `${line}\n`);
 const { dir, run, inFlight = 64, bytes = 100, churn = false, mixed = false, count = Infinity, topics = 4, limits = {} } = options;
 
 say('opening');
-const log = await openLog({ database: new LevelDatabase(dir), clock: createSystemClock(), boxId: 'abcdefghijklmnop', trouble: (t) => say(`trouble ${t.kind}`), limits });
+const log = await openLog({ database: new LevelDatabase(dir), clock: createSystemClock(), boxId: 'abcdefghijklmnop', trouble: (t) => say(`trouble ${t.kind}`), limits }).catch((error) => {
+  say(`failed ${error.code} ${error.message}`);
+  process.exit(1);
+});
 say(`open ${log.head}`);
 
 let n = 0;
@@ -34,13 +38,24 @@ async function produce() {
     }
   }
 }
+/** While the disk takes nothing it tries again. */
+async function keepsOn(what) {
+  for (;;) {
+    try {
+      return await what();
+    } catch (error) {
+      if (error.code !== 'disk-full') throw error;
+      await new Promise((resolve) => { setTimeout(resolve, 20); });
+    }
+  }
+}
 /** Something to trim, all the time. */
 async function produceChurn() {
-  await log.append({ topic: 'churn', kind: 'configure', config: { maxItems: 10 } });
+  await keepsOn(() => log.append({ topic: 'churn', kind: 'configure', config: { maxItems: 10 } }));
   for (let i = 0; ; i++) {
     if (n >= count) break;
     const payload = { contentType: 'text/plain', bytes: Buffer.from(filler) };
-    await log.append({ topic: 'churn', kind: 'publish', payload, ...(i % 3 === 0 && { id: `id${i % 7}` }) });
+    await keepsOn(() => log.append({ topic: 'churn', kind: 'publish', payload, ...(i % 3 === 0 && { id: `id${i % 7}` }) }));
     if (i % 20 === 0) await log.trim();
   }
 }

@@ -13,6 +13,7 @@ const NEEDS = {
   chromium: { packages: 'chromium', there: () => onPath('chromium') },
   nftables: { packages: 'nftables', there: () => onPath('nft') },
   faketime: { packages: 'faketime', there: () => onPath('faketime') },
+  gcc: { packages: 'gcc libc6-dev', there: () => onPath('gcc') },
   strace: { packages: 'strace', there: () => onPath('strace') },
   python3: { packages: 'python3', there: () => onPath('python3') },
   /** The system's: that is where Debian's packages are. */
