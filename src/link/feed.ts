@@ -28,6 +28,8 @@ export interface FeedParts {
   readonly message: (records: readonly LogRecord[]) => Element;
   /** That a record is missing, and why. */
   readonly missing: (record: LogRecord, gap: GapInfo) => Element;
+  /** It is done. */
+  readonly passed?: (record: LogRecord) => void;
   /** One record could not be sent; it goes on. */
   readonly skipped: (record: LogRecord, error: LanpostError) => void;
   /** Called once: it sends no more. */
@@ -194,7 +196,10 @@ export class Feed {
   }
 
   #done(batch: readonly LogRecord[]): void {
-    for (const { seq } of batch) this.cursor.done(seq);
+    for (const record of batch) {
+      this.cursor.done(record.seq);
+      this.#parts.passed?.(record);
+    }
   }
 }
 

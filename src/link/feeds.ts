@@ -5,10 +5,11 @@ import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
 import type { Actor } from '../pubsub/actor.ts';
 import type { Broker, FeedRequest } from '../pubsub/broker.ts';
+import type { PeerSubscription } from '../pubsub/peer-subscriptions.ts';
 import { noticeOf } from '../pubsub/notice.ts';
 import { Seldom } from '../seldom.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
-import type { Feeder } from '../xep/pubsub/feeder.ts';
+import type { Feeder, Reader } from '../xep/pubsub/feeder.ts';
 import { eventMessage } from '../xep/pubsub/event.ts';
 import { isLegal } from '../xml/text.ts';
 import { Feed } from './feed.ts';
@@ -20,6 +21,8 @@ export interface FeedsParts {
   readonly streams: PeerStreams;
   readonly clock: Clock;
   readonly trouble: (trouble: Trouble) => void;
+  /** See `Feeder`. */
+  readonly began: (subscription: PeerSubscription) => void;
 }
 
 /** Reader names are the peer's to choose: without a bound it could have any number of them, each with records to keep. */
@@ -68,6 +71,19 @@ export class Feeds implements Feeder {
     if (!running && !kept) throw new LanpostError('not-found', `there is no subscription "${request.reader}" to ${request.filter}`);
     await this.#stop(name);
     if (kept) await this.#parts.log.dropCursor(name);
+  }
+
+  list(actor: Actor): Reader[] {
+    if (actor.kind !== 'peer' || actor.fingerprint === undefined) return [];
+    const prefix = cursorName(actor.fingerprint, '');
+    const found = new Map<string, string>();
+    for (const { name, filter } of this.#parts.log.cursors()) if (name.startsWith(prefix)) found.set(name, filter);
+    for (const [name, { cursor }] of this.#running) if (name.startsWith(prefix)) found.set(name, cursor.filter);
+    return Array.from(found, ([name, filter]) => ({ filter, reader: name.slice(prefix.length) }));
+  }
+
+  began(subscription: PeerSubscription): void {
+    this.#parts.began(subscription);
   }
 
   /** A stream has proven who it is: what it is owed goes on where it stopped. */
@@ -134,6 +150,8 @@ export class Feeds implements Feeder {
     const reader = name.slice(cursorName(actor.fingerprint, '').length);
     const boxId = boxIdOfFingerprint(actor.fingerprint);
     const readable = this.#parts.broker.readable(actor, cursor.filter);
+    // Of a topic that is deleted before it is read, this is what counts.
+    void readable.some;
     const feed: Feed = new Feed({
       cursor, actor, most: PAGE,
       clock: this.#parts.clock,

@@ -1,5 +1,5 @@
 import type {
-  BoxStatus, ClassRules, Finding, HomeStatus, PairingEvent, Peer, PeerEvent, Published, Right, SubscribeOptions, Subscription, Trouble, TrustEntry,
+  BoxStatus, ClassRules, Finding, HomeStatus, Limits, PairingEvent, Peer, PeerEvent, Published, Right, SubscribeOptions, Subscription, Trouble, TrustEntry,
 } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -10,13 +10,14 @@ import type { Incoming } from '../mail/inbox.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { Actor } from '../pubsub/actor.ts';
 import type { Broker } from '../pubsub/broker.ts';
+import { PeerSubscriptions } from '../pubsub/peer-subscriptions.ts';
 import { isClass } from '../trust/classes.ts';
 import type { Trust } from '../trust/trust.ts';
 import { NS_PAIRING, noWindow } from '../xep/pairing.ts';
 import { NS_PUBSUB_EVENT } from '../xep/pubsub/event.ts';
 import { PubsubService } from '../xep/pubsub/service.ts';
 import type { Disco } from '../xep/disco.ts';
-import { attr } from '../xmpp/element.ts';
+import { attr, type Element } from '../xmpp/element.ts';
 import { stanzaErrorOf } from '../xmpp/stanza-error.ts';
 import type { Dispatcher } from '../xmpp/dispatch.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
@@ -28,6 +29,7 @@ import type { FilesParts } from './files/files.ts';
 import { Intake } from './intake.ts';
 import type { Link } from './link.ts';
 import { incomingOf, MailRoad } from './mail-road.ts';
+import { Notifications } from './notifications.ts';
 import type { OwnPresence } from './own-presence.ts';
 import type { Pairings } from './pairings.ts';
 import { publishAt } from './publish-at.ts';
@@ -54,7 +56,7 @@ export interface LinkServiceParts {
   readonly bareName: string;
   /** The data directory: what peers send goes there. */
   readonly dir: string;
-  readonly limits: FilesParts['limits'];
+  readonly limits: FilesParts['limits'] & Pick<Limits, 'subscriptions'>;
 }
 
 /** Only what says who it is: the broker writes it to disk. */
@@ -68,7 +70,10 @@ export class LinkService {
   readonly own: OwnPresence;
   readonly files: FileDoor;
   readonly #parts: LinkServiceParts;
+  /** What clients that are no boxes have subscribed to. */
+  readonly subscriptions: PeerSubscriptions;
   readonly #feeds: Feeds;
+  readonly #notifications: Notifications;
   readonly #intake: Intake;
   readonly #rejoin: Rejoin;
   readonly #events = new EventSource<PeerEvent>();
@@ -88,7 +93,16 @@ export class LinkService {
       send: async (name, stanza, only) => this.#up().send(name, stanza, only),
       request: async (name, iq) => this.#up().request(name, iq),
     };
-    this.#feeds = new Feeds({ broker, log, streams, clock, trouble });
+    this.subscriptions = new PeerSubscriptions({
+      log, clock, limit: parts.limits.subscriptions,
+      trouble: (message) => trouble({ kind: 'link.subscription', message }),
+    });
+    this.#notifications = new Notifications({
+      broker, log, streams, clock, trouble, subscriptions: this.subscriptions,
+      statusOf: (name) => this.#link?.peers.get(name)?.claims.status,
+      ownName: () => this.name,
+    });
+    this.#feeds = new Feeds({ broker, log, streams, clock, trouble, began: (row) => this.#notifications.began(row) });
     this.#intake = new Intake({
       broker, log, streams, clock, trouble,
       prove: async (name, signal) => this.#up().prove(name, signal),
@@ -123,7 +137,7 @@ export class LinkService {
     });
     this.files.attach(parts.dispatcher);
     parts.disco.add(this.files.features);
-    const pubsub = new PubsubService<PeerContext>({ broker, feeder: this.#feeds, actorOf });
+    const pubsub = new PubsubService<PeerContext>({ broker, feeder: this.#feeds, subscriptions: this.subscriptions, actorOf });
     pubsub.attach(parts.dispatcher);
     parts.disco.add(pubsub.features);
     parts.dispatcher.iq('set', NS_PAIRING, 'pair', async ({ payload, context }) => {
@@ -135,11 +149,22 @@ export class LinkService {
       if (incoming) await parts.receive(incoming).catch((error: unknown) => { throw context.fingerprint === undefined ? refusal(error) : error; });
     });
     parts.dispatcher.message(NS_CLIENT, 'error', async (message, _error, context) => {
+      if (this.#returned(message, context)) return;
       this.road.refused(attr(message, 'id') ?? '', context, stanzaErrorOf(message));
     });
     parts.dispatcher.message(NS_PUBSUB_EVENT, 'event', async (message, _event, context) => {
+      if (attr(message, 'type') === 'error') {
+        this.#returned(message, context);
+        return;
+      }
       if (context.fingerprint !== undefined) await this.#intake.receive(message, { ...context, fingerprint: context.fingerprint });
     });
+  }
+
+  /** XEP-0060 §12.4: a client sends back what it was told. */
+  #returned(message: Element, { fingerprint }: PeerContext): boolean {
+    const { condition, text } = stanzaErrorOf(message);
+    return fingerprint !== undefined && this.#notifications.returned(fingerprint, attr(message, 'id') ?? '', text ?? condition);
   }
 
   /** Whether somebody follows who comes and goes. */
@@ -152,7 +177,10 @@ export class LinkService {
     this.#link = link;
     this.#stopListening = link.peers.watch((event) => {
       this.#events.emit(event);
-      if (event.type === 'down') this.files.left(event.peer.name);
+      if (event.type === 'down') {
+        this.files.left(event.peer.name);
+        if (event.peer.fingerprint !== undefined) this.#notifications.left(event.peer.fingerprint);
+      }
       else this.#rejoin.look(event.type === 'up' ? event.peer.name : undefined);
       this.#parts.roadsChanged();
     });
@@ -161,12 +189,14 @@ export class LinkService {
   opened(peer: ProvenPeer): void {
     this.#rejoin.opened(peer);
     this.#feeds.opened(peer);
+    this.#notifications.opened(peer);
     this.#intake.opened(peer);
     this.#parts.roadsChanged();
   }
 
   closed(peer: ProvenPeer): void {
     this.#feeds.closed(peer);
+    this.#notifications.closed(peer);
     this.files.lost(peer);
     this.#rejoin.closed(peer);
   }
@@ -214,12 +244,14 @@ export class LinkService {
     const who = await this.#ruled(peer);
     const ruled = await this.trust.allow(who, right, filter);
     this.#feeds.resume();
+    this.#notifications.recheck();
     return ruled;
   }
 
   async deny(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules> {
     const ruled = await this.trust.deny(await this.#ruled(peer), right, filter);
     await this.#feeds.recheck();
+    this.#notifications.recheck();
     return ruled;
   }
 
@@ -229,6 +261,7 @@ export class LinkService {
     await this.trust.revoke(who);
     await this.#feeds.recheck();
     this.#feeds.resume();
+    this.#notifications.recheck();
   }
 
   /** A class, or a fingerprint. A name whose key is not known yet is asked for it. */
@@ -307,6 +340,8 @@ export class LinkService {
     await this.files.close();
     await this.#link?.close();
     await this.#feeds.close();
+    await this.#notifications.close();
+    this.subscriptions.close();
   }
 
   #up(): Link {

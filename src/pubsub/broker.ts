@@ -16,6 +16,7 @@ import { checkedItemId } from './item-id.ts';
 import { LocalReaders } from './local-readers.ts';
 import { type Notice, noticeOf } from './notice.ts';
 import { Readable } from './readable.ts';
+import { filterOf } from './subtree.ts';
 import { configured, DEFAULT_CONFIG } from './topic-config.ts';
 
 export interface BrokerParts {
@@ -221,12 +222,34 @@ export class Broker {
     return false;
   }
 
+  /** §6.1.3: whether a client may subscribe to a topic or subtree, and what becomes of it then. */
+  subscribable(actor: Actor, node: string): 'pending' | 'subscribed' {
+    const filter = filterOf(node);
+    checkedFilter(filter);
+    if (!this.mayReadSome(actor, filter)) throw refused(actor, 'subscribe to', node === '' ? 'anything' : node);
+    if (!hasWildcard(filter)) this.#existing(node);
+    return 'subscribed';
+  }
+
+  /** Whether there is no such topic, for who may know that. */
+  isGone(actor: Actor, node: string): boolean {
+    const filter = filterOf(node);
+    return validFilter(filter) && !hasWildcard(filter) && !this.#live(node) && this.mayRead(actor, node);
+  }
+
+  /** How a topic is set up, or was when there was one. */
+  config(topic: string): TopicConfig {
+    const state = this.#log.topic(topic);
+    return state ? configOf(state) : DEFAULT_CONFIG;
+  }
+
   /** What that reader may read of a filter, to be asked for each record. */
   readable(actor: Actor, filter: string): Readable {
     const trusted = this.#generation;
     return new Readable(filter, {
       // Both only grow: their sum is another whenever one of them is.
       generation: () => trusted && trusted() + this.#changes,
+      trusted: () => trusted?.(),
       settings: (topic) => this.#live(topic)?.settings,
       may: (asked) => this.mayRead(actor, asked),
       maySome: (asked) => this.mayReadSome(actor, asked),

@@ -101,7 +101,7 @@ export class PeerSubscriptions {
    */
   async subscribe(subscriber: Subscriber, node: string, change: Partial<SubscriptionOptions> | undefined, state: 'pending' | 'subscribed', others: number): Promise<PeerSubscription> {
     const { fingerprint } = subscriber;
-    const options = changedOptions(defaultOptions(node), change ?? {});
+    const options = this.#checked(defaultOptions(node), change ?? {});
     const have = [...this.of(fingerprint, node)];
     const same = change === undefined ? have[0] : have.find((one) => isSameOptions(one.options, options));
     if (same) {
@@ -129,7 +129,7 @@ export class PeerSubscriptions {
 
   async configure(row: PeerSubscription, change: Partial<SubscriptionOptions>): Promise<PeerSubscription> {
     const { suspended: _, ...rest } = row;
-    return this.#replace({ ...rest, options: changedOptions(row.options, change) });
+    return this.#replace({ ...rest, options: this.#checked(row.options, change) });
   }
 
   /** §8.6, §8.8.2: an owner's word. The subscriber is told (§12.12). */
@@ -177,6 +177,12 @@ export class PeerSubscriptions {
   close(): void {
     this.#timer?.stop();
     this.#watcher = NOBODY;
+  }
+
+  #checked(before: SubscriptionOptions, change: Partial<SubscriptionOptions>): SubscriptionOptions {
+    const { clock } = this.#parts;
+    if (typeof change.expire === 'number' && clock.isSet() && change.expire <= clock.wall()) throw new Refusal('invalid-options', 'it would be over already');
+    return changedOptions(before, change);
   }
 
   async #replace(row: PeerSubscription): Promise<PeerSubscription> {

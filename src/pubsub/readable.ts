@@ -3,6 +3,8 @@ import { hasWildcard } from '../log/filter.ts';
 export interface ReadableParts {
   /** Changes whenever what somebody may read may be another; undefined: nobody can say. */
   readonly generation: () => number | undefined;
+  /** The same, of what the owner has said of peers; topics aside. */
+  readonly trusted: () => number | undefined;
   /** What a topic's owner has said of it; the same object as long as it is the same. */
   readonly settings: (topic: string) => object | undefined;
   readonly may: (topicOrFilter: string) => boolean;
@@ -20,7 +22,10 @@ export class Readable {
   readonly #parts: ReadableParts;
   readonly #filter: string;
   readonly #topics = new Map<string, Known>();
+  /** What could be read of topics when they were last seen: of one that is deleted this holds for what is left of it. */
+  readonly #last = new Map<string, boolean>();
   #generation: number | undefined;
+  #trusted: number | undefined;
   #some = false;
 
   constructor(filter: string, parts: ReadableParts) {
@@ -42,13 +47,18 @@ export class Readable {
     const settings = this.#parts.settings(name);
     const known = this.#topics.get(name);
     if (known && known.settings === settings && this.#generation !== undefined) return known.may;
-    const may = this.#parts.may(name);
+    const may = this.#parts.may(name) || (settings === undefined && this.#last.get(name) === true);
     if (this.#topics.size >= REMEMBERED) this.#topics.clear();
+    if (this.#last.size >= REMEMBERED) this.#last.clear();
+    this.#last.set(name, may);
     this.#topics.set(name, { settings, may });
     return may;
   }
 
   #look(): void {
+    const trusted = this.#parts.trusted();
+    if (trusted !== this.#trusted) this.#last.clear();
+    this.#trusted = trusted;
     const generation = this.#parts.generation();
     if (generation !== undefined && generation === this.#generation) return;
     this.#generation = generation;

@@ -28,6 +28,7 @@ test('a peer that subscribes over a stream that confirms nothing, again and agai
       request: () => Promise.reject(new Error('nothing is asked')),
     },
     trouble: (trouble) => void troubles.push(trouble),
+    began: () => undefined,
   });
   const peer = { kind: 'peer', name: 'm@h2', fingerprint: 'f'.repeat(64) } as const;
   feeds.opened(peer);

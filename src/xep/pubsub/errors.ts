@@ -1,7 +1,8 @@
 // XEP-0060: which stanza error, and which condition of its own, stands for each of our codes.
 import { type ErrorCode, LanpostError } from '../../errors.ts';
 import { type Element, xml } from '../../xml/element.ts';
-import { type Condition, StanzaError } from '../../xmpp/stanza-error.ts';
+import { Refusal, type RefusalReason } from '../../pubsub/refusal.ts';
+import { type Condition, type ErrorType, StanzaError } from '../../xmpp/stanza-error.ts';
 
 export const NS_PUBSUB_ERRORS = 'http://jabber.org/protocol/pubsub#errors';
 
@@ -20,7 +21,25 @@ const CONDITIONS: Partial<Readonly<Record<ErrorCode, { readonly condition: Condi
   closed: { condition: 'recipient-unavailable' },
 };
 
+/** What the XEP has a name for: the condition that goes with it, and the type, where it is not that condition's own. */
+const REFUSED: Readonly<Record<RefusalReason, { readonly condition: Condition; readonly type?: ErrorType }>> = {
+  'closed-node': { condition: 'not-allowed' },
+  'configuration-required': { condition: 'not-acceptable' },
+  'invalid-options': { condition: 'bad-request' },
+  'invalid-subid': { condition: 'not-acceptable' },
+  'not-in-roster-group': { condition: 'not-authorized' },
+  'not-subscribed': { condition: 'unexpected-request', type: 'cancel' },
+  'pending-subscription': { condition: 'not-authorized' },
+  'presence-subscription-required': { condition: 'not-authorized' },
+  'subid-required': { condition: 'bad-request' },
+  'too-many-subscriptions': { condition: 'policy-violation', type: 'wait' },
+};
+
 export function pubsubError(error: LanpostError): StanzaError {
+  if (error instanceof Refusal) {
+    const { condition: name, ...type } = REFUSED[error.reason];
+    return new StanzaError(name, { ...type, text: error.message, application: condition(error.reason) });
+  }
   const found = CONDITIONS[error.code] ?? { condition: 'internal-server-error' };
   return new StanzaError(found.condition, {
     text: error.message,
@@ -48,7 +67,7 @@ export function badRequest(name: string): StanzaError {
 }
 
 const FEATURES: Readonly<Record<string, string>> = {
-  options: 'subscription-options', default: 'retrieve-default', configure: 'config-node', subscriptions: 'retrieve-subscriptions',
+  default: 'retrieve-default', configure: 'config-node',
   affiliations: 'retrieve-affiliations', delete: 'delete-nodes', purge: 'purge-nodes',
 };
 

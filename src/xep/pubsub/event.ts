@@ -39,7 +39,7 @@ function entryElement({ kind, id, payload, publisher }: Notice): Element {
   return xml('item', { id, ...by }, ...(payload ? [payloadToElement(payload)] : []));
 }
 
-function changeElement(topic: string, { kind, gap }: Notice): Element {
+export function changeElement(topic: string, { kind, gap }: Notice): Element {
   switch (kind) {
     case 'purge': return xml('purge', { node: topic });
     case 'delete': return xml('delete', { node: topic });

@@ -2,19 +2,27 @@
 import type { From } from '../../api.ts';
 import { NS_LANPOST } from '../../payload/xml.ts';
 import type { Actor } from '../../pubsub/actor.ts';
+import type { PeerSubscription } from '../../pubsub/peer-subscriptions.ts';
 import { attr, children, type Element, namespaceOf } from '../../xml/element.ts';
 import { badRequest } from './errors.ts';
 
+/** A subscription of a box. */
+export interface Reader { readonly filter: string; readonly reader: string }
+
 export interface Feeder {
-  subscribe(actor: Actor, request: { readonly filter: string; readonly reader: string; readonly from: From; readonly durable: boolean }): Promise<void>;
-  unsubscribe(actor: Actor, request: { readonly filter: string; readonly reader: string }): Promise<void>;
+  subscribe(actor: Actor, request: Reader & { readonly from: From; readonly durable: boolean }): Promise<void>;
+  unsubscribe(actor: Actor, request: Reader): Promise<void>;
+  /** Those that it has. */
+  list(actor: Actor): readonly Reader[];
+  /** A client that is no box has subscribed. */
+  began(subscription: PeerSubscription): void;
 }
 
 /** Between boxes `<reader/>` names a subscription and says where it begins. */
-export function readerOf(pubsub: Element): { reader: string; from: From; durable: boolean } {
+export function readerOf(pubsub: Element): { reader: string; from: From; durable: boolean } | undefined {
   const reader = children(pubsub).find((child) => child.name === 'reader' && namespaceOf(child) === NS_LANPOST);
   const name = reader && attr(reader, 'name');
-  if (!reader || name === undefined || name === '' || name.length > 128) return { reader: 'xep-0060', from: 'new', durable: true };
+  if (!reader || name === undefined || name === '' || name.length > 128) return undefined;
   return { reader: name, from: fromOf(attr(reader, 'from')), durable: attr(reader, 'durable') !== 'false' };
 }
 

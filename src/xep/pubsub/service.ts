@@ -2,6 +2,7 @@
 import { LanpostError } from '../../errors.ts';
 import type { Actor } from '../../pubsub/actor.ts';
 import type { Broker } from '../../pubsub/broker.ts';
+import type { PeerSubscriptions } from '../../pubsub/peer-subscriptions.ts';
 import { children, type Element, namespaceOf } from '../../xml/element.ts';
 import type { Dispatcher } from '../../xmpp/dispatch.ts';
 import type { Extension } from '../../xmpp/extension.ts';
@@ -9,6 +10,7 @@ import { create } from './create.ts';
 import { pubsubError, unsupported } from './errors.ts';
 import type { Feeder } from './feeder.ts';
 import { items } from './items.ts';
+import { options } from './options.ts';
 import { publish } from './publish.ts';
 import { retract } from './retract.ts';
 import { subscribe } from './subscribe.ts';
@@ -17,6 +19,7 @@ import { type Answer, NS_PUBSUB, NS_PUBSUB_OWNER, type UseCase } from './terms.t
 export interface PubsubParts<C> {
   readonly broker: Broker;
   readonly feeder: Feeder;
+  readonly subscriptions: PeerSubscriptions;
   /** Who a stream's peer is to the broker: what the stream proved, never what the stanza says. */
   readonly actorOf: (context: C) => Actor;
 }
@@ -27,8 +30,10 @@ export class PubsubService<C> implements Extension<C> {
   readonly #actorOf: (context: C) => Actor;
   readonly #answers: ReadonlyMap<string, Answer>;
 
-  constructor({ broker, feeder, actorOf }: PubsubParts<C>) {
-    const useCases: readonly UseCase[] = [publish(broker), retract(broker), items(broker), subscribe(feeder), create(broker)];
+  constructor({ broker, feeder, subscriptions, actorOf }: PubsubParts<C>) {
+    const useCases: readonly UseCase[] = [
+      publish(broker), retract(broker), items(broker), subscribe({ broker, feeder, subscriptions }), options({ broker, subscriptions }), create(broker),
+    ];
     this.#actorOf = actorOf;
     this.#answers = new Map(useCases.flatMap(({ answers }) => Object.entries(answers)));
     this.features = [NS_PUBSUB, ...useCases.flatMap(({ features }) => features.map((feature) => `${NS_PUBSUB}#${feature}`))];

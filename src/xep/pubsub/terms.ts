@@ -35,9 +35,7 @@ export function needed(element: Element, name: string, condition: string): strin
   return value;
 }
 
-/** §6.1.3.1: nobody subscribes anybody else. */
-export function ownJid(element: Element, actor: Actor): string {
-  const jid = needed(element, 'jid', 'jid-required');
-  if (actor.kind === 'peer' && jid !== actor.name) throw badRequest('invalid-jid');
-  return jid;
+/** §6.1.3.1: whether it means whoever asks. Names on the link are opaque, so that only what follows one is a resource. */
+export function isOwnJid(jid: string, actor: Actor): boolean {
+  return actor.kind !== 'peer' || jid === actor.name || jid.startsWith(`${actor.name}/`);
 }

@@ -1,0 +1,307 @@
+import type { PeerStatus, TopicConfig, Trouble } from '../api.ts';
+import type { Clock } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+import { hasWildcard } from '../log/filter.ts';
+import type { Cursor } from '../log/cursor.ts';
+import type { Log } from '../log/log.ts';
+import type { LogRecord } from '../log/record.ts';
+import type { Actor } from '../pubsub/actor.ts';
+import type { Broker } from '../pubsub/broker.ts';
+import { type Notice, noticeOf } from '../pubsub/notice.ts';
+import { cursorOf, type PeerSubscription, type PeerSubscriptions, readsBy, type SubscriptionWatcher } from '../pubsub/peer-subscriptions.ts';
+import { filterOf, isSubtree, isWithin } from '../pubsub/subtree.ts';
+import type { Show } from '../pubsub/subscription-options.ts';
+import { Seldom } from '../seldom.ts';
+import { type Header } from '../xep/shim.ts';
+import { notification, stateNotification } from '../xep/pubsub/notification.ts';
+import type { Element } from '../xmpp/element.ts';
+import { Feed } from './feed.ts';
+import type { PeerStreams, ProvenPeer } from './streams-port.ts';
+
+export interface NotificationsParts {
+  readonly broker: Broker;
+  readonly log: Log;
+  readonly subscriptions: PeerSubscriptions;
+  readonly streams: PeerStreams;
+  readonly clock: Clock;
+  /** What the peer of that name says of itself. */
+  readonly statusOf: (name: string) => PeerStatus | undefined;
+  readonly ownName: () => string;
+  readonly trouble: (trouble: Trouble) => void;
+}
+
+/** Milliseconds in which a client may send back what it has got. */
+const RETURNS_WITHIN = 1_000;
+/** Trouble a peer can cause at will is told this often. */
+const TELL_EVERY = 10_000;
+const SHOWN: Readonly<Record<PeerStatus, Show>> = { available: 'online', away: 'away', dnd: 'dnd' };
+
+type Keyed = Actor & { readonly kind: 'peer'; readonly fingerprint: string };
+interface There extends ProvenPeer { readonly since: number }
+
+/** What clients that are no boxes have subscribed to here, told as XEP-0060 has it, while their streams live. */
+export class Notifications implements SubscriptionWatcher {
+  readonly #parts: NotificationsParts;
+  readonly #seldom: Seldom;
+  readonly #there = new Map<string, There>();
+  /** By cursor. */
+  readonly #running = new Map<string, Feed>();
+  readonly #turns = new Map<string, Promise<void>>();
+  #count = 0;
+
+  constructor(parts: NotificationsParts) {
+    this.#parts = parts;
+    this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
+    parts.subscriptions.use(this);
+  }
+
+  opened(peer: ProvenPeer): void {
+    const { log, subscriptions } = this.#parts;
+    const { fingerprint } = peer;
+    const before = this.#there.get(fingerprint);
+    // It goes by another name now, and what runs speaks to the one before.
+    if (before && before.name !== peer.name) this.#stopAll(peer);
+    this.#there.set(fingerprint, { ...peer, since: before?.since ?? log.head });
+    for (const row of subscriptions.untold(fingerprint)) this.untold(row);
+    const filters = new Set(Array.from(subscriptions.of(fingerprint), readsBy));
+    for (const filter of filters) this.#later(peer, this.changed(fingerprint, filter));
+    if (before) return;
+    for (const row of subscriptions.of(fingerprint)) this.#later(peer, this.#newest(row, 'presence'));
+  }
+
+  closed(peer: ProvenPeer): void {
+    // The last stream under a name that the key does not go by any more.
+    if (this.#there.get(peer.fingerprint)?.name !== peer.name) return;
+    this.#there.delete(peer.fingerprint);
+    this.#stopAll(peer);
+  }
+
+  /** It is not on the link any more. */
+  left(fingerprint: string): void {
+    this.#later({ name: fingerprint.slice(0, 16) }, this.#parts.subscriptions.left(fingerprint));
+  }
+
+  /** Rights were given, or taken away. */
+  recheck(): void {
+    for (const peer of this.#there.values()) {
+      for (const filter of new Set(Array.from(this.#parts.subscriptions.of(peer.fingerprint), readsBy))) this.#later(peer, this.changed(peer.fingerprint, filter));
+    }
+  }
+
+  /** §6.1.7: it has just subscribed. */
+  began(row: PeerSubscription): void {
+    this.#later(row, this.#newest(row, 'subscription'));
+  }
+
+  /** §12.4: a client has sent back what it was told. True if it was. */
+  returned(fingerprint: string, id: string, why: string): boolean {
+    for (const [name, feed] of this.#running) {
+      if (feed.actor.kind !== 'peer' || feed.actor.fingerprint !== fingerprint || !feed.returned(id)) continue;
+      const { filter } = feed.cursor;
+      this.#seldom.tell({ kind: 'link.returned', message: `${feed.actor.name} sent back what it was told of ${filter} (${why}): nothing more goes there until it subscribes again` });
+      const rows = [...this.#parts.subscriptions.of(fingerprint)].filter((row) => readsBy(row) === filter);
+      for (const row of rows) this.#later(feed.actor, this.#parts.subscriptions.suspend(row, why));
+      this.#later(feed.actor, this.#stop(name));
+      return true;
+    }
+    return false;
+  }
+
+  changed(fingerprint: string, filter: string): Promise<void> {
+    const name = cursorOf(fingerprint, filter);
+    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(() => this.#adapt(name, fingerprint, filter));
+    const settled = turn.catch(() => undefined).finally(() => { if (this.#turns.get(name) === settled) this.#turns.delete(name); });
+    this.#turns.set(name, settled);
+    return turn;
+  }
+
+  untold(row: PeerSubscription): void {
+    const peer = this.#there.get(row.fingerprint);
+    if (peer) this.#later(peer, this.#tell(peer, row));
+  }
+
+  async close(): Promise<void> {
+    this.#there.clear();
+    await Promise.all(this.#turns.values());
+    await Promise.all([...this.#running.keys()].map((name) => this.#stop(name)));
+  }
+
+  async #tell(peer: ProvenPeer, row: PeerSubscription): Promise<void> {
+    const { delivered, taken } = await this.#parts.streams.send(peer.name, stateNotification(row, this.#id()), peer.fingerprint);
+    await (delivered ?? taken);
+    await this.#parts.subscriptions.told(row);
+  }
+
+  /** What is to run runs, and nothing else. */
+  async #adapt(name: string, fingerprint: string, filter: string): Promise<void> {
+    const { broker, log } = this.#parts;
+    const peer = this.#there.get(fingerprint);
+    const rows = this.#rows(fingerprint, filter);
+    const actor = peer && { kind: 'peer', name: peer.name, fingerprint } as const;
+    if (!actor || rows.length === 0 || !broker.mayReadSome(actor, filter)) {
+      await this.#stop(name);
+      return;
+    }
+    if (this.#running.has(name)) return;
+    // §12.5: what is only for who is there has no place that is kept.
+    const durable = hasWildcard(filter) || broker.topic(filter)?.presenceBased !== true;
+    if (!durable && log.hasCursor(name)) await log.dropCursor(name);
+    const from = durable ? { seq: Math.min(...rows.map(({ since }) => since)) + 1 } : 'new';
+    const cursor = await broker.feed(actor, { name, filter, from, durable });
+    if (this.#there.has(fingerprint)) this.#run(name, cursor, actor);
+    else await cursor.close();
+  }
+
+  #rows(fingerprint: string, filter: string): PeerSubscription[] {
+    return [...this.#parts.subscriptions.of(fingerprint)].filter((row) => row.state === 'subscribed' && row.suspended === undefined && readsBy(row) === filter);
+  }
+
+  #run(name: string, cursor: Cursor, actor: Keyed): void {
+    const { broker, clock, streams } = this.#parts;
+    const { filter } = cursor;
+    const readable = broker.readable(actor, filter);
+    // Of a topic that is deleted before it is read, this is what counts.
+    void readable.some;
+    const peer = (): There | undefined => this.#there.get(actor.fingerprint);
+    const feed: Feed = new Feed({
+      cursor, actor, clock, most: 1, returns: RETURNS_WITHIN,
+      send: (stanza) => streams.send(peer()?.name ?? actor.name, stanza, actor.fingerprint),
+      allowed: () => readable.some,
+      wants: (record) => (record.topic === '' || readable.topic(record.topic)) && this.#for(record, actor, filter).length > 0,
+      message: ([record]) => this.#message(record!, this.#for(record!, actor, filter), actor),
+      missing: (record, gap) => this.#message({ ...record, kind: 'gap', gap }, this.#rows(actor.fingerprint, filter), actor),
+      skipped: ({ topic, recordId }, error) => this.#report(actor, new LanpostError(error.code, `${recordId} of ${topic} is left out: ${error.message}`)),
+      passed: (record) => this.#deleted(record, actor),
+      failed: (error) => {
+        this.#report(actor, error);
+        if (this.#running.get(name) === feed) this.#later(actor, this.#stop(name));
+      },
+    });
+    this.#running.set(name, feed);
+  }
+
+  /** With its topic a subscription is over. */
+  #deleted({ topic, seq, kind }: LogRecord, { fingerprint, name }: Keyed): void {
+    if (kind !== 'delete') return;
+    const over = [...this.#parts.subscriptions.of(fingerprint, topic)].filter(({ since }) => since < seq);
+    for (const row of over) this.#later({ name }, this.#parts.subscriptions.end(row, false));
+  }
+
+  /** Those of the subscriptions that read it which want to be told that. */
+  #for(record: LogRecord, { fingerprint }: Keyed, filter: string): PeerSubscription[] {
+    const { broker } = this.#parts;
+    const { seq, topic, kind } = record;
+    const there = this.#there.get(fingerprint);
+    const rows = this.#rows(fingerprint, filter).filter(({ since }) => seq > since);
+    if (kind === 'gap' || rows.length === 0) return rows;
+    const config = broker.config(topic);
+    if (!there || !isTold(record, config) || (config.presenceBased && seq <= there.since)) return [];
+    const status = this.#parts.statusOf(there.name);
+    return rows.filter(({ node, options }) => options.deliver && isWithin(node, topic, options.depth)
+      && (status === undefined || options.show.includes(SHOWN[status]))
+      && (!isSubtree(node) || options.kind === 'all' || (options.kind === 'items' ? isOfItems(kind) : !isOfItems(kind) || isFirst(record))));
+  }
+
+  #message(record: LogRecord, rows: readonly PeerSubscription[], actor: Keyed): Element {
+    const { broker } = this.#parts;
+    const { topic } = record;
+    const config = broker.config(topic);
+    return notification({
+      node: topic, notice: noticeOf(record), id: this.#id(),
+      type: config.notificationType,
+      payload: config.deliverPayloads,
+      ...repliesTo(record, config, this.#parts.ownName()),
+      created: isFirst(record) && rows.every(({ node, options }) => isSubtree(node) && (options.kind === 'nodes' || !isOfItems(record.kind))),
+      body: rows.some(({ options }) => options.includeBody),
+      headers: headersOf(record, rows, [...this.#parts.subscriptions.of(actor.fingerprint)]),
+    });
+  }
+
+  /** §6.1.7, §12.9: the item published last, by itself. */
+  async #newest(row: PeerSubscription, on: 'subscription' | 'presence'): Promise<void> {
+    const { broker, streams } = this.#parts;
+    const { node, fingerprint } = row;
+    const config = hasWildcard(filterOf(node)) ? undefined : broker.topic(node);
+    const peer = this.#there.get(fingerprint);
+    if (!config || !peer || row.state !== 'subscribed' || !row.options.deliver || config.sendLast === 'never') return;
+    if (on === 'presence' && config.sendLast !== 'on-sub-and-presence') return;
+    const actor = { kind: 'peer', name: peer.name, fingerprint } as const;
+    if (!broker.mayRead(actor, node)) return;
+    const [notice] = await broker.notices(actor, node, { last: 1 });
+    if (notice) await streams.send(peer.name, this.#last(row, notice, config), fingerprint);
+  }
+
+  #last(row: PeerSubscription, notice: Notice, config: TopicConfig): Element {
+    return notification({
+      node: row.node, notice, id: this.#id(), type: config.notificationType, payload: config.deliverPayloads,
+      ...repliesTo(notice, config, this.#parts.ownName()),
+      body: row.options.includeBody, delayed: true, headers: [],
+    });
+  }
+
+  #stopAll({ fingerprint, name: who }: ProvenPeer): void {
+    const prefix = cursorOf(fingerprint, '');
+    for (const name of this.#running.keys()) if (name.startsWith(prefix)) this.#later({ name: who }, this.#queueStop(name));
+  }
+
+  #queueStop(name: string): Promise<void> {
+    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(() => this.#stop(name));
+    this.#turns.set(name, turn.catch(() => undefined)); // told below
+    return turn;
+  }
+
+  async #stop(name: string): Promise<void> {
+    const feed = this.#running.get(name);
+    this.#running.delete(name);
+    await feed?.close();
+  }
+
+  #id(): string {
+    this.#count += 1;
+    return `n${this.#parts.log.epoch}-${this.#count}`;
+  }
+
+  #later(peer: { readonly name: string }, doing: Promise<unknown>): void {
+    doing.catch((error: unknown) => this.#report(peer, error));
+  }
+
+  #report({ name }: { readonly name: string }, error: unknown): void {
+    this.#seldom.tell({ kind: 'link.feed', message: `telling ${name}: ${error instanceof Error ? error.message : String(error)}` });
+  }
+}
+
+/** §7.2.2.1, §8.2.5.3, §8.4.2: what the topic's owner lets subscribers be told. */
+function isTold({ kind, extra }: LogRecord, config: TopicConfig): boolean {
+  if (!config.deliverNotifications) return false;
+  switch (kind) {
+    case 'retract': return config.notifyRetract || (typeof extra === 'object' && extra !== null && 'notify' in extra && extra.notify === true);
+    case 'purge': return config.notifyRetract;
+    case 'delete': return config.notifyDelete;
+    case 'configure': return config.notifyConfig;
+    default: return true;
+  }
+}
+
+/** XEP-0248 §4.1 */
+function isOfItems(kind: LogRecord['kind']): boolean {
+  return kind === 'publish' || kind === 'retract' || kind === 'purge';
+}
+
+/** The topic came to be with it. */
+function isFirst({ previous }: LogRecord): boolean {
+  return previous === 0;
+}
+
+/** §12.14: the address alone, as names on the link are. */
+function repliesTo({ kind, publisher }: Pick<Notice, 'kind' | 'publisher'>, { itemReply }: TopicConfig, ownName: string): { publisher?: string } {
+  if (kind !== 'publish' || itemReply === undefined) return {};
+  return { publisher: (itemReply === 'publisher' ? publisher?.replace(/^(link|xmpp):/, '') : undefined) ?? ownName };
+}
+
+/** §7.1.2.4, §12.13: which of several subscriptions it is for; XEP-0248 §3.3.1: through which collection. */
+function headersOf({ kind }: LogRecord, rows: readonly PeerSubscription[], all: readonly PeerSubscription[]): Header[] {
+  const several = (row: PeerSubscription): boolean => all.filter(({ node }) => node === row.node).length > 1;
+  const subids = kind === 'publish' || kind === 'retract' ? rows.filter(several).map(({ id }): Header => ['SubID', id]) : [];
+  const collections = new Set(rows.flatMap(({ node }) => (isSubtree(node) ? [node] : [])));
+  return [...subids, ...Array.from(collections, (node): Header => ['Collection', node])];
+}

@@ -1,0 +1,73 @@
+// XEP-0060 1.30 §7.1.2, §7.2.2, §8.2.5, §8.4.2, §8.5.2, §12.12: what happened to a node, told to a client as the XEP
+// has it, one thing a message. Between boxes it is event.ts.
+import { formOf } from '../../payload/payload.ts';
+import { payloadToElement } from '../../payload/xml.ts';
+import type { Notice } from '../../pubsub/notice.ts';
+import type { PeerSubscription } from '../../pubsub/peer-subscriptions.ts';
+import { type Element, xml } from '../../xml/element.ts';
+import { delayElement } from '../delay.ts';
+import { type Header, headersElement } from '../shim.ts';
+import { changeElement, NS_PUBSUB_EVENT } from './event.ts';
+
+export interface Told {
+  readonly node: string;
+  readonly notice: Notice;
+  /** So that what comes back can be known (§12.4). */
+  readonly id: string;
+  readonly type: 'headline' | 'normal';
+  readonly payload: boolean;
+  /** §12.14: whom an item comes from, if that is told. */
+  readonly publisher?: string;
+  /** The topic has come to be (XEP-0248 §3.3.1.2). */
+  readonly created?: boolean;
+  /** §8.4.1: where it is from now on. */
+  readonly redirect?: string;
+  /** §12.7 */
+  readonly body?: boolean;
+  /** §6.1.7: it is not new. */
+  readonly delayed?: boolean;
+  readonly headers: readonly Header[];
+}
+
+export function notification(told: Told): Element {
+  const { notice, id, type } = told;
+  const text = told.body === true ? bodyOf(notice) : undefined;
+  return xml('message', { type, id },
+    xml('event', { xmlns: NS_PUBSUB_EVENT }, happened(told)),
+    text === undefined ? undefined : xml('body', {}, text),
+    told.delayed === true ? delayElement(notice.time) : undefined,
+    // §7.1.2.4: the last child.
+    headersElement(told.headers),
+  );
+}
+
+/** §12.12, and §12.18 of a lease. */
+export function stateNotification({ node, name, id, state, options }: PeerSubscription, messageId: string): Element {
+  const expiry = typeof options.expire === 'number' && state !== 'none' ? { expiry: new Date(options.expire).toISOString() } : {};
+  return xml('message', { type: 'headline', id: messageId }, xml('event', { xmlns: NS_PUBSUB_EVENT },
+    xml('subscription', { node, jid: name, subid: id, subscription: state, ...expiry })));
+}
+
+function happened({ node, notice, payload, publisher, created, redirect }: Told): Element {
+  if (created === true && notice.kind === 'configure') return xml('create', { node });
+  switch (notice.kind) {
+    case 'publish': {
+      const item = xml('item', { id: notice.id, publisher }, payload && notice.payload ? payloadToElement(notice.payload) : undefined);
+      return xml('items', { node }, item);
+    }
+    case 'retract': return xml('items', { node }, xml('retract', { id: notice.id }));
+    case 'delete': return xml('delete', { node }, redirect === undefined ? undefined : xml('redirect', { uri: redirect }));
+    default: return changeElement(node, notice);
+  }
+}
+
+/** Characters of a body: the payload is there as it is. */
+const BODY = 1024;
+
+/** What people can read of it: text, and what JSON says of itself. */
+function bodyOf({ payload }: Notice): string | undefined {
+  if (!payload) return undefined;
+  const form = formOf(payload.contentType);
+  if (form !== 'text' && form !== 'json') return undefined;
+  return Buffer.from(payload.bytes).toString('utf8').slice(0, BODY);
+}
