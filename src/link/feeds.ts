@@ -10,8 +10,9 @@ import { noticeOf } from '../pubsub/notice.ts';
 import { Seldom } from '../seldom.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import type { Feeder, Reader } from '../xep/pubsub/feeder.ts';
-import { eventMessage } from '../xep/pubsub/event.ts';
+import { eventMessage, eventText } from '../xep/pubsub/event.ts';
 import { isLegal } from '../xml/text.ts';
+import { EventWriter } from './event-writer.ts';
 import { Feed } from './feed.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 
@@ -38,6 +39,7 @@ type Keyed = Actor & { readonly kind: 'peer'; readonly fingerprint: string };
 export class Feeds implements Feeder {
   readonly #parts: FeedsParts;
   readonly #seldom: Seldom;
+  readonly #writer: EventWriter;
   /** By cursor name, while a stream to the peer is open. */
   readonly #running = new Map<string, Feed>();
   readonly #stopping = new Map<string, Promise<void>>();
@@ -47,6 +49,7 @@ export class Feeds implements Feeder {
   constructor(parts: FeedsParts) {
     this.#parts = parts;
     this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
+    this.#writer = new EventWriter(parts.log);
   }
 
   async subscribe(actor: Actor, request: { readonly filter: string; readonly reader: string; readonly from: From; readonly durable: boolean }): Promise<void> {
@@ -159,9 +162,9 @@ export class Feeds implements Feeder {
       allowed: () => readable.some,
       // What the peer accepted first never goes back to it; what it may not read is not there for it.
       wants: ({ origin, topic }) => origin?.box !== boxId && (topic === '' || readable.topic(topic)),
-      message: (records) => eventMessage(reader, records[0]?.topic ?? '', records.map((record) => noticeOf(record, this.#parts.log.predecessor(record)))),
+      message: (records) => this.#writer.message(reader, records),
       // Its topic may be what does not fit.
-      missing: (record, gap) => eventMessage(reader, isLegal(record.topic) ? record.topic : '', [{ kind: 'gap', recordId: record.recordId, time: record.stamp.wall, gap }]),
+      missing: (record, gap) => eventMessage(reader, eventText(isLegal(record.topic) ? record.topic : '', [{ kind: 'gap', recordId: record.recordId, time: record.stamp.wall, gap }])),
       skipped: ({ topic, recordId }, error) => this.#report(peer, new LanpostError(error.code, `${recordId} of ${topic} is left out: ${error.message}`)),
       failed: (error) => this.#failed(name, feed, peer, error),
     });

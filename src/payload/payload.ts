@@ -11,6 +11,8 @@ import { checkValue } from './value.ts';
 export interface Payload {
   readonly contentType: string;
   readonly bytes: Uint8Array;
+  /** It has come as an element, and its text can go out as one without being looked at again. Not kept on disk. */
+  readonly legible?: true;
 }
 
 const TYPE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+\/[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*;[ \t]*[\t\x20-\x7e]+)?$/;

@@ -2,7 +2,8 @@
 import { attr, children, Element, namespaceOf, prefixOf, xml } from '../xml/element.ts';
 import { XmlFault } from '../xml/fault.ts';
 import { parseElement } from '../xml/parse.ts';
-import { serializeStandalone } from '../xml/serialize.ts';
+import { escapeText, serializeStandalone } from '../xml/serialize.ts';
+import { Written } from '../xml/written.ts';
 import { isLegal } from '../xml/text.ts';
 import { LanpostError } from '../errors.ts';
 import { parseJson } from './json.ts';
@@ -62,9 +63,17 @@ function isContainer(element: Element): boolean {
   return namespace === NS_LANPOST || namespace === NS_JSON;
 }
 
+/** What `elementToPayload` found to be so needs no look. */
+function written({ contentType, bytes }: Payload): Element {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+  if (contentType === 'application/xml') return new Written('xml', text);
+  return new Written('json', `<json xmlns='${NS_JSON}'>${escapeText(text)}</json>`);
+}
+
 /** Every payload has an element, and `elementToPayload` gives the payload back, byte for byte. */
 export function payloadToElement(payload: Payload): Element {
   const { contentType } = payload;
+  if (payload.legible) return written(payload);
   if (contentType !== 'application/json' && contentType !== 'text/plain' && contentType !== 'application/xml') return data(payload);
   const text = legibleText(payload.bytes);
   if (text === undefined) return data(payload);
@@ -83,7 +92,7 @@ export function elementToPayload(element: Element): Payload {
   const name = `${namespaceOf(element) ?? ''} ${element.getName()}`;
   if (name === `${NS_JSON} json`) {
     const text = onlyText(element, []);
-    if (text !== undefined && isJson(text)) return { contentType: 'application/json', bytes: Buffer.from(text) };
+    if (text !== undefined && isJson(text)) return { contentType: 'application/json', bytes: Buffer.from(text), ...(text.includes('\r') ? {} : { legible: true }) };
   } else if (name === `${NS_LANPOST} text`) {
     const text = onlyText(element, []);
     if (text !== undefined) return { contentType: 'text/plain', bytes: Buffer.from(text) };
@@ -94,5 +103,6 @@ export function elementToPayload(element: Element): Payload {
       return { contentType, bytes: Uint8Array.from(Buffer.from(text, 'base64')) };
     }
   }
-  return { contentType: 'application/xml', bytes: Buffer.from(serializeStandalone(element)) };
+  const legible = allQualified(element) && !isContainer(element);
+  return { contentType: 'application/xml', bytes: Buffer.from(serializeStandalone(element)), ...(legible ? { legible } : {}) };
 }

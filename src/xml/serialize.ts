@@ -1,6 +1,7 @@
 // Serialisation that survives a parser: ltx's own writer leaves carriage returns, and tabs and line
 // ends in attributes, for the reader to normalise away.
 import { attr, lookup, prefixOf, type Element, type Node } from './element.ts';
+import { Written } from './written.ts';
 
 const IN_TEXT = /[&<>\r]/;
 const IN_ATTRIBUTE = /[&<>"'\t\n\r]/;
@@ -30,6 +31,7 @@ function openTag(element: Element): string {
 /** The element as text, with the declarations it has itself. */
 export function serialize(node: Node): string {
   if (typeof node === 'string') return escapeText(node);
+  if (node instanceof Written) return node.written;
   let inner = '';
   for (const child of node.children) inner += serialize(typeof child === 'number' ? String(child) : child);
   return inner === '' ? `${openTag(node)}/>` : `${openTag(node)}>${inner}</${node.name}>`;

@@ -6,7 +6,7 @@ import { OWNER } from '../../src/pubsub/actor.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { type Element, parseElement } from '../../src/xmpp/element.ts';
 import type { Notice } from '../../src/pubsub/notice.ts';
-import { eventMessage } from '../../src/xep/pubsub/event.ts';
+import { eventMessage, eventText } from '../../src/xep/pubsub/event.ts';
 import { quiet } from '../support/quiet.ts';
 import { confirmed, seen, SimulatedLan } from './fixtures.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';
@@ -101,7 +101,7 @@ describe('a peer is fed', () => {
     await publish('p/b', 2);
     expect(values(await take(subscription, 2))).toEqual([1, 2]);
     const gap: Notice = { kind: 'gap', recordId: `${a.identity.boxId}-${a.log.epoch}-9`, time: 7, gap: { from: 9, to: 11, count: 3, reason: 'corrupt' } };
-    for (let twice = 0; twice < 2; twice++) await a.link.send(b.link.name, eventMessage('r', '', [gap]));
+    for (let twice = 0; twice < 2; twice++) await a.link.send(b.link.name, eventMessage('r', eventText('', [gap])));
     await publish('p/b', 3);
     const taken = await take(subscription, 2);
     expect(values(taken)).toEqual(['gap', 3]);
@@ -117,7 +117,7 @@ describe('a peer is fed', () => {
     const gaps = (from: number): Notice[] => Array.from({ length: 1000 }, (_, i) => (
       { kind: 'gap', recordId: `${a.identity.boxId}-${a.log.epoch}-${from + i}`, time: 7, gap: { from: 9, to: 11, count: 3, reason: 'corrupt' } }
     ));
-    await confirmed(['', 't/5'].map((topic, part) => a.link.send(b.link.name, eventMessage('r', topic, gaps(10_000 + 1000 * part)))));
+    await confirmed(['', 't/5'].map((topic, part) => a.link.send(b.link.name, eventMessage('r', eventText(topic, gaps(10_000 + 1000 * part))))));
     const taken = await take(subscription, 2000);
     expect(new Set(taken.map(({ kind }) => kind))).toEqual(new Set(['gap']));
     expect(new Set(taken.map(({ topic }) => topic)).size).toBe(2);

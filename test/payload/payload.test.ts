@@ -4,11 +4,12 @@ import { describe, expect, it } from 'vitest';
 import type { Value } from '../../src/api.ts';
 import { LanpostError } from '../../src/errors.ts';
 import { checkCbor, decodeCbor, encodeCbor } from '../../src/payload/cbor.ts';
-import { fromPayload, toPayload } from '../../src/payload/payload.ts';
+import { fromPayload, type Payload, toPayload } from '../../src/payload/payload.ts';
 import { elementToPayload, payloadToElement } from '../../src/payload/xml.ts';
 import { parseElement } from '../../src/xml/parse.ts';
 import { serialize, serializeStandalone } from '../../src/xml/serialize.ts';
-import { xml } from '../../src/xml/element.ts';
+import { type Element, xml } from '../../src/xml/element.ts';
+import { XmlFault } from '../../src/xml/fault.ts';
 
 const text = fc.string({ unit: 'binary' });
 const leaf = fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null), fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n + 0).filter((n) => !Object.is(n, -0)));
@@ -19,10 +20,24 @@ const json = fc.letrec<{ value: Value }>((tie) => ({
 const bytes = fc.uint8Array({ maxLength: 50 });
 const any = fc.oneof(json, bytes, fc.record({ a: bytes, b: fc.array(fc.oneof(json, bytes), { maxLength: 3 }) }, { noNullPrototype: true }));
 
+function wellFormed(source: string): Element[] {
+  try {
+    return [parseElement(source)];
+  } catch (error) {
+    if (error instanceof XmlFault) return [];
+    throw error;
+  }
+}
+
+/** What has come as an element goes out again as it would if it had been looked at. */
+const goesOnAlike = ({ contentType, bytes: raw, legible }: Payload): boolean => legible !== true
+  || serialize(payloadToElement({ contentType, bytes: raw, legible })) === serialize(payloadToElement({ contentType, bytes: raw }));
+
 const trip = (value: Value, contentType?: string): Value => {
   const payload = toPayload(value, contentType);
   const back = elementToPayload(parseElement(serialize(payloadToElement(payload))));
   expect(back.contentType).toBe(payload.contentType);
+  expect(goesOnAlike(back)).toBe(true);
   expect(Buffer.from(back.bytes).equals(payload.bytes)).toBe(true);
   return fromPayload(back);
 };
@@ -82,6 +97,23 @@ describe('XML', () => {
     const payload = item.getChild('a');
     expect(payload && Buffer.from(elementToPayload(payload).bytes).toString()).toBe(`<p:a xmlns:p='urn:p' xmlns='urn:i' b='1'><c/></p:a>`);
     expect(payload && serializeStandalone(payload)).toContain(`xmlns='urn:i'`);
+  });
+  it('an element goes on as it would if it had been looked at', () => {
+    const name = fc.constantFrom('a', 'b', 'p:c');
+    const attrs = fc.dictionary(fc.constantFrom('x', 'p:y', 'xmlns'), fc.oneof(text, fc.constantFrom('', 'urn:x', 'urn:lanpost:0', 'urn:xmpp:json:0')));
+    const tree = fc.letrec<{ node: Element }>((tie) => ({
+      node: fc.tuple(name, attrs, fc.array(fc.oneof({ depthSize: 'small' }, text, tie('node')), { maxLength: 3 })).map(([tag, given, nodes]) => xml(tag, given, ...nodes)),
+    })).node;
+    let written = 0;
+    fc.assert(fc.property(fc.constantFrom("xmlns='urn:i'", ''), tree, (around, node) => {
+      const [stanza] = wellFormed(`<item ${around} xmlns:p='urn:p'>${serialize(node)}</item>`);
+      const element = stanza?.children.find((child) => typeof child === 'object');
+      if (!element) return;
+      const payload = elementToPayload(element);
+      written += payload.legible === true ? 1 : 0;
+      expect(goesOnAlike(payload)).toBe(true);
+    }), { numRuns: 2000 });
+    expect(written).toBeGreaterThan(100);
   });
   it('any element is some payload, and any payload some element', () => {
     fc.assert(fc.property(fc.string({ minLength: 3 }).map((s) => `application/${s.replace(/[^a-z]/g, 'a')}`), bytes, (contentType, value) => {

@@ -3,6 +3,8 @@
 import { elementToPayload, NS_LANPOST, payloadToElement } from '../../payload/xml.ts';
 import type { Notice } from '../../pubsub/notice.ts';
 import { attr, children, type Element, namespaceOf, xml } from '../../xml/element.ts';
+import { escapeAttribute, serialize } from '../../xml/serialize.ts';
+import { Written } from '../../xml/written.ts';
 
 export const NS_PUBSUB_EVENT = 'http://jabber.org/protocol/pubsub#event';
 
@@ -14,23 +16,33 @@ export interface TopicEvent {
   readonly notices: readonly Notice[];
 }
 
-/** The notification of what happened to one topic. A box reads `<records/>`; any other client the rest. */
-export function eventMessage(reader: string, topic: string, notices: readonly Notice[]): Element {
-  const event = xml('event', { xmlns: NS_PUBSUB_EVENT });
-  let items: Element | undefined;
+/** What happened to one topic, as far as it is the same for all who are told. */
+export interface EventText {
+  readonly event: string;
+  /** The `<record/>` of each entry. */
+  readonly ids: string;
+}
+
+export function eventText(topic: string, notices: readonly Notice[]): EventText {
+  let event = `<event xmlns='${NS_PUBSUB_EVENT}'>`;
+  let ids = '';
+  let inItems = false;
   for (const notice of notices) {
-    if (notice.kind === 'publish' || notice.kind === 'retract') {
-      if (!items) event.append(items = xml('items', { node: topic }));
-      items.append(entryElement(notice));
-      continue;
-    }
-    items = undefined;
-    event.append(changeElement(topic, notice));
+    const isEntry = notice.kind === 'publish' || notice.kind === 'retract';
+    if (isEntry !== inItems) event += isEntry ? `<items node='${escapeAttribute(topic)}'>` : '</items>';
+    inItems = isEntry;
+    event += serialize(isEntry ? entryElement(notice) : changeElement(topic, notice));
+    const { recordId, time, previous } = notice;
+    ids += `<record id='${escapeAttribute(recordId)}' at='${time}'${previous === undefined ? '' : ` previous='${previous}'`}/>`;
   }
-  const ids = notices.map(({ recordId, time, previous }) => (
-    xml('record', { id: recordId, at: String(time), ...(previous === undefined ? {} : { previous: String(previous) }) })
-  ));
-  return xml('message', { type: 'headline' }, event, xml('records', { xmlns: NS_LANPOST, reader }, ...ids));
+  return { event: `${event}${inItems ? '</items>' : ''}</event>`, ids };
+}
+
+/** The notification of it. A box reads `<records/>`; any other client the rest. */
+export function eventMessage(reader: string, { event, ids }: EventText): Element {
+  return xml('message', { type: 'headline' },
+    new Written('event', event),
+    new Written('records', `<records xmlns='${NS_LANPOST}' reader='${escapeAttribute(reader)}'>${ids}</records>`));
 }
 
 function entryElement({ kind, id, payload, publisher }: Notice): Element {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { eventMessage, parseEvent } from '../../../src/xep/pubsub/event.ts';
+import { eventMessage, eventText, parseEvent } from '../../../src/xep/pubsub/event.ts';
 import type { Notice } from '../../../src/pubsub/notice.ts';
 import { xml } from '../../../src/xmpp/element.ts';
 import { parseElement } from '../../../src/xml/parse.ts';
@@ -17,7 +17,7 @@ const NOTICES: Notice[] = [
 ];
 
 test('every kind of notice survives the wire', () => {
-  const wire = serialize(eventMessage('reader', 'plant/temp', NOTICES));
+  const wire = serialize(eventMessage('reader', eventText('plant/temp', NOTICES)));
   const read = parseEvent(parseElement(wire));
   expect(read).toMatchObject({ reader: 'reader', topic: 'plant/temp' });
   const text = (notices: readonly Notice[]) => notices.map(({ payload, ...rest }) => ({
@@ -28,14 +28,14 @@ test('every kind of notice survives the wire', () => {
 
 test('a gap may concern every topic', () => {
   const gap: Notice = { kind: 'gap', recordId: recordId(9), time: 7, gap: { from: 5, to: 8, reason: 'corrupt' } };
-  expect(parseEvent(parseElement(serialize(eventMessage('reader', '', [gap]))))).toEqual({ reader: 'reader', topic: '', notices: [gap] });
+  expect(parseEvent(parseElement(serialize(eventMessage('reader', eventText('', [gap])))))).toEqual({ reader: 'reader', topic: '', notices: [gap] });
 });
 
 test('a message that is no notification of a box is none', () => {
   expect(parseEvent(xml('message', {}, xml('body', {}, 'hi')))).toBeUndefined();
 });
 
-const broken = (change: (wire: string) => string) => () => parseEvent(parseElement(change(serialize(eventMessage('r', 't', NOTICES.slice(0, 2))))));
+const broken = (change: (wire: string) => string) => () => parseEvent(parseElement(change(serialize(eventMessage('r', eventText('t', NOTICES.slice(0, 2)))))));
 test.each([
   ['fewer record ids than entries', (wire: string) => wire.replace(/<record [^>]*\/>/, '')],
   ['two topics', (wire: string) => wire.replace('</event>', "<purge node='other'/></event>")],
