@@ -145,7 +145,21 @@ export interface TopicConfig {
   readonly publishModel: PublishModel;
   /** The view: how many newest items can be queried. Default 1000. */
   readonly maxItems: number;
+  /** How many bytes of newest items can be queried; the newest one always can. Default as many as `maxItems` have. */
+  readonly maxBytes?: number;
+  /** How old an item may be that can be queried, in milliseconds; a clock that jumps makes none older. Default any age. */
+  readonly maxAge?: number;
+  /** At `maxItems` or `maxBytes` the oldest item leaves the view, or the new one is refused `topic-full`. Default `drop-oldest`. */
+  readonly full: 'drop-oldest' | 'reject';
+  /** Milliseconds after which its items are over, and leave the view. Default never. */
+  readonly itemExpire?: number;
+  /** What readers get: everything in order, or the newest of each key. Default `history`. */
   readonly lane: 'history' | 'latest';
+  /**
+   * In the lane `latest`: JSON pointer (RFC 6901) to the field whose value is the key; an item without it is refused.
+   * Without a pointer the item id is the key, and all items without an id have one.
+   */
+  readonly key?: string;
   /** Bytes of one item's payload; default the box's own limit, and never more than that. */
   readonly maxPayload?: number;
   /** `false`: nothing can be queried or retracted; readers get what is published all the same. Default true. */

@@ -19,6 +19,12 @@ const MAX_ITEMS = 2 ** 31;
 /** The most bytes of an item that a topic may name; the box's own limit bounds it long before. */
 const MAX_BYTES = 2 ** 31;
 
+/** The most bytes of a view, and milliseconds of a span, that a topic may name. */
+const MAX_VIEW = 2 ** 50;
+const MAX_SPAN = 100 * 365 * 86_400_000;
+
+/** RFC 6901 §3. */
+const POINTER = /^(\/([^~/]|~[01])*)+$/;
 /** RFC 5646, loosely; RFC 6838 §4.2. */
 const LANGUAGE = /^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$/;
 const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
@@ -35,7 +41,12 @@ export const TOPIC_FIELDS: Readonly<Record<keyof TopicConfig, TopicField>> = {
   rosterGroups: { kind: 'texts', most: 2, each: 64, of: ['class:seen', 'class:paired'], help: 'who may read it when accessModel is roster' },
   publishModel: { kind: 'choice', choices: ['publishers', 'subscribers', 'open'], help: 'who may publish to it without a grant' },
   maxItems: { kind: 'count', least: 1, most: MAX_ITEMS, help: 'how many newest items can be asked for' },
-  lane: { kind: 'choice', choices: ['history', 'latest'], help: 'what readers that were away get: everything, or the newest item of each id' },
+  maxBytes: { kind: 'size', least: 1, most: MAX_VIEW, help: 'how many bytes of newest items can be asked for; the newest always can' },
+  maxAge: { kind: 'span', least: 1, most: MAX_SPAN, help: 'how old an item that can be asked for may be' },
+  full: { kind: 'choice', choices: ['drop-oldest', 'reject'], help: 'what happens when maxItems or maxBytes is reached: the oldest item goes, or the new one is refused' },
+  itemExpire: { kind: 'span', least: 1, most: MAX_SPAN, help: 'after how long its items are over' },
+  lane: { kind: 'choice', choices: ['history', 'latest'], help: 'what readers that were away get: everything, or the newest item of each id or key' },
+  key: { kind: 'text', most: 256, form: POINTER, help: 'in the lane latest: a JSON pointer to what in an item says which one it replaces, as /sensor' },
   maxPayload: { kind: 'size', least: 1, most: MAX_BYTES, help: 'how large an item may be' },
   persist: { kind: 'flag', help: 'whether items can be asked for later, not only be notified of' },
   deliverNotifications: { kind: 'flag', help: 'whether subscribers are told of anything' },

@@ -6,7 +6,6 @@ import type { Log } from '../log/log.ts';
 import type { Actor } from '../pubsub/actor.ts';
 import type { Broker, FeedRequest } from '../pubsub/broker.ts';
 import type { PeerSubscription } from '../pubsub/peer-subscriptions.ts';
-import { noticeOf } from '../pubsub/notice.ts';
 import { Seldom } from '../seldom.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import type { Feeder, Reader } from '../xep/pubsub/feeder.ts';

@@ -1,9 +1,10 @@
 import { LanpostError } from '../errors.ts';
 import { topicNumber } from './expiry.ts';
 import { encodeIndex, isItem } from './index-row.ts';
+import { noRoom } from './room.ts';
 import { expiryKey, garbageKey, idKey, indexKey, originKey, putSeq, putU32 } from './keys.ts';
 import { type Mark, originName, originOp, take } from './origins.ts';
-import { type Prior, priorKey, replacementId } from './prior.ts';
+import { keyName, namesOf, type Prior, priorKey, replaces } from './prior.ts';
 import { type Draft, type RecordPayload, type Stamp, recordCrc } from './record.ts';
 import type { RingEntry } from './ring.ts';
 import type { Content, RowWriter } from './row-writer.ts';
@@ -48,6 +49,15 @@ function appended(seq: number, recordId: string, repeated: boolean, { topic, id 
 
 function notFound({ id, topic }: Draft): LanpostError {
   return new LanpostError('not-found', `There is no item ${id ?? ''} in ${topic}.`);
+}
+
+const NONE: readonly Prior[] = [];
+
+/** What of its names the index row says: with a key only that and the id that was chosen. */
+function nameFields({ id, key }: Draft, names: readonly string[]): { readonly id?: string; readonly key?: string } {
+  if (names.length === 2 && id !== undefined && key !== undefined) return { id, key };
+  const [name = ''] = names;
+  return key !== undefined && name === keyName(key) ? { key } : { id: name };
 }
 
 /** Turns the drafts of one batch into rows. What they do to topics and marks goes into the transaction. */
@@ -100,16 +110,23 @@ export class Assembly {
       this.#last = { topic: named, change: this.#tx.topic(named) };
     }
     const { topic, change } = this.#last;
-    const id = replacementId(draft, change.settings.lane);
-    const prior = id === undefined ? undefined : this.#prior(topic, id);
-    const inView = prior !== undefined && prior.seq >= change.viewFrom;
+    const names = replaces(draft, change.settings.lane);
+    const priors = names.length === 0 ? NONE : this.#priorsOf(topic, names);
     if (draft.origin === undefined) {
-      if (inView && draft.kind === 'publish' && draft.id !== undefined && samePayload(prior.payload, draft.payload)) {
-        this.results.push(appended(prior.seq, this.#recordId(prior.seq), true, draft));
+      const [first] = priors;
+      const inView = first !== undefined && first.seq >= change.viewFrom;
+      const named = draft.id !== undefined && this.#priors.get(priorKey(topic, draft.id))?.seq === first?.seq;
+      if (inView && draft.kind === 'publish' && named && samePayload(first.payload, draft.payload)) {
+        this.results.push(appended(first.seq, this.#recordId(first.seq), true, draft));
         return;
       }
       if (!inView && draft.kind === 'retract') {
         this.results.push(notFound(draft));
+        return;
+      }
+      const refusal = draft.kind === 'publish' && change.settings.full === 'reject' ? noRoom(this.#state, change, priors, draft, content) : undefined;
+      if (refusal) {
+        this.results.push(refusal);
         return;
       }
     }
@@ -123,8 +140,8 @@ export class Assembly {
       this.#marks.set(name, mark);
       this.#tx.apply([originOp(name, mark)]);
     }
-    if (prior) this.#replace(topic, change, prior, draft.kind === 'retract' ? 'retracted' : 'superseded', inView);
-    this.#write(topic, change, seq, draft, content, id);
+    for (const prior of priors) this.#replace(topic, change, prior, draft.kind === 'retract' ? 'retracted' : 'superseded', names);
+    this.#write(topic, change, seq, draft, content, names);
   }
 
   /** After the last draft: what memory takes over once the batch is on disk. */
@@ -149,9 +166,15 @@ export class Assembly {
     return 'repeated';
   }
 
-  #prior(topic: Topic, id: string): Prior | undefined {
-    const prior = this.#priors.get(priorKey(topic, id));
-    return prior && prior.index.item && prior.index.state === 'live' && !this.#tx.gone.has(prior.seq) ? prior : undefined;
+  /** The live items with these names, each once. */
+  #priorsOf(topic: Topic, names: readonly string[]): readonly Prior[] {
+    const found: Prior[] = [];
+    for (const name of names) {
+      const prior = this.#priors.get(priorKey(topic, name));
+      if (!prior || !prior.index.item || prior.index.state !== 'live' || this.#tx.gone.has(prior.seq)) continue;
+      if (found[0]?.seq !== prior.seq) found.push(prior);
+    }
+    return found;
   }
 
   #recordId(seq: number): string {
@@ -159,31 +182,35 @@ export class Assembly {
   }
 
   /** An item leaves the view because of a newer record. */
-  #replace(topic: Topic, change: TopicChange, { seq, index }: Prior, state: 'retracted' | 'superseded', inView: boolean): void {
+  #replace(topic: Topic, change: TopicChange, { seq, index }: Prior, state: 'retracted' | 'superseded', names: readonly string[]): void {
     this.#tx.gone.add(seq);
     this.#tx.put(indexKey(topic.no, seq), encodeIndex({ ...index, state }));
-    if (!inView) return;
+    // What the newer one is called as well, its own rows say.
+    for (const name of namesOf(index)) if (state === 'retracted' || !names.includes(name)) this.#tx.del(idKey(topic.no, name));
+    if (seq < change.viewFrom) return;
     change.count--;
+    change.viewBytes -= index.size;
     this.#garbage(topic, seq);
-    if (state === 'retracted' && index.id !== undefined) this.#tx.del(idKey(topic.no, index.id));
   }
 
   #garbage(topic: Topic, seq: number): void {
     this.#tx.put(garbageKey(seq), topicNumber(topic.no));
   }
 
-  #write(topic: Topic, change: TopicChange, seq: number, draft: Draft, content: Content, id: string | undefined): void {
+  #write(topic: Topic, change: TopicChange, seq: number, draft: Draft, content: Content, names: readonly string[]): void {
     const { kind } = draft;
     const item = isItem(kind);
     const tx = this.#tx;
     const row = this.#rows.record(tx, seq, kind, topic.no, change.last, this.#stamp, content);
     const size = row.length;
     const ordinal = change.ordinal + 1;
-    if (item && id !== undefined) {
-      const index = { state: 'live' as const, item, size, ordinal, id };
+    if (item && names.length > 0) {
+      const index = { state: 'live' as const, item, size, ordinal, ...nameFields(draft, names) };
       tx.put(indexKey(topic.no, seq), encodeIndex(index));
-      tx.put(idKey(topic.no, id), u64(seq));
-      this.#priors.set(priorKey(topic, id), { seq, index, payload: draft.payload });
+      for (const name of names) {
+        tx.put(idKey(topic.no, name), u64(seq));
+        this.#priors.set(priorKey(topic, name), { seq, index, payload: draft.payload });
+      }
     } else this.#rows.index(tx, topic.no, seq, item, size, ordinal);
     if (draft.expires !== undefined) tx.put(expiryKey(Math.max(0, draft.expires), seq), topicNumber(topic.no));
     putU32(this.#crcs, this.entries.length * 4, recordCrc(row));
@@ -204,9 +231,13 @@ export class Assembly {
     change.ordinal++;
     change.bytes += size;
     if (change.first === 0) change.first = seq;
-    if (kind === 'publish') change.count++;
+    if (kind === 'publish') {
+      change.count++;
+      change.viewBytes += size;
+    }
     if (kind === 'purge' || kind === 'delete') {
       change.count = 0;
+      change.viewBytes = 0;
       // Of a deleted topic nothing is left once its deletion has been swept as well.
       change.viewFrom = kind === 'delete' ? seq + 1 : seq;
     }

@@ -13,8 +13,9 @@ import type { Draft } from './record.ts';
 import { type Content, contentBytes, RowWriter } from './row-writer.ts';
 import type { Space } from './space.ts';
 import type { LogState } from './state.ts';
+import type { Topic } from './topics.ts';
 import { Transaction } from './transaction.ts';
-import { maxItems } from './view.ts';
+import { maxItems } from './room.ts';
 import { encodeCommit } from './window.ts';
 
 /** Something besides appends that wants to be in the next batch. */
@@ -194,7 +195,9 @@ export class Committer {
     let before = 0;
     for (let i = 0; i < count; i++) if (this.#queue[i]?.draft.topic === name) before++;
     const topic = this.#state.topics.byName.get(name);
-    return before > 0 && (topic?.count ?? 0) + before > maxItems(this.#state, { settings: topic?.settings ?? {} });
+    const settings = topic?.settings ?? {};
+    if (before === 0 || settings.full === 'reject') return false;
+    return settings.maxBytes !== undefined || (topic?.count ?? 0) + before > maxItems(this.#state, { settings });
   }
 
   /** Writes one batch. `before` tells those of the batch before: as soon as this one is on its way. */
@@ -238,10 +241,7 @@ export class Committer {
     const state = this.#state;
     const priors = await readPriors(state, pending.map(({ draft }) => draft));
     await this.#space.page(tx, pending.length > 0);
-    for (const { draft } of pending) {
-      const topic = draft.kind === 'retract' ? state.topics.byName.get(draft.topic) : undefined;
-      if (topic?.stored) await this.#space.settle(tx, topic);
-    }
+    for (const topic of this.#exact(pending)) await this.#space.settle(tx, topic);
     const assembly = new Assembly(state, tx, this.#rows, priors, pending.length);
     for (const one of pending) assembly.add(one);
     assembly.seal();
@@ -259,6 +259,20 @@ export class Committer {
     return assembly;
   }
 
+  /** Topics of these drafts of which the view has to be what it may hold: what can be retracted, or has room, depends on it. */
+  #exact(pending: readonly Pending[]): Set<Topic> {
+    const exact = new Set<Topic>();
+    let before: string | undefined;
+    for (const { draft } of pending) {
+      // Most often the same as of the one before.
+      if (draft.topic === before && draft.kind !== 'retract') continue;
+      before = draft.topic;
+      const topic = this.#state.topics.byName.get(draft.topic);
+      if (topic?.stored && (draft.kind === 'retract' || topic.settings.full === 'reject')) exact.add(topic);
+    }
+    return exact;
+  }
+
   /** The batch is on disk: readers may have it, and those who wait for it may be told. */
   #committed(tx: Transaction, { entries, topics, results, bytes }: Assembly, pending: Pending[], tasks: Task[]): Acknowledge {
     const state = this.#state;
@@ -271,7 +285,7 @@ export class Committer {
       this.#guard.wrote(bytes);
     }
     this.#cursors.committed(topics);
-    this.#space.committed(entries);
+    this.#space.committed(entries, topics);
     return () => {
       for (let i = 0; i < pending.length; i++) {
         const result = results[i];

@@ -1,48 +1,23 @@
-import type { Clock } from '../clock.ts';
 import { decodeIndex, encodeIndex } from './index-row.ts';
 import { PREFIX, expiryKey, garbageKey, getSeq, getU32, idKey, indexKey, putU32 } from './keys.ts';
+import { namesOf } from './prior.ts';
 import type { LogState } from './state.ts';
 import type { Transaction } from './transaction.ts';
 
 const PAGE = 256;
 
-/**
- * Wall time that jumps cannot move: it begins when the clock is first believed and goes on with
- * the monotonic clock, so that a jump of fifty years expires nothing.
- */
-export class TrustedTime {
-  readonly #clock: Clock;
-  #offset: number | undefined;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  /** Undefined while the clock is not set. */
-  now(): number | undefined {
-    const mono = this.#clock.mono();
-    const wall = this.#clock.wall();
-    if (this.#offset === undefined && !this.#clock.isSet()) return undefined;
-    // Set back, it was wrong before.
-    this.#offset = Math.min(this.#offset ?? Infinity, wall - mono);
-    return mono + this.#offset;
-  }
-}
-
 /** Items whose time is over leave the view; who has yet to read them still finds them, and when they were good until. */
 export class Expiry {
   readonly #state: LogState;
-  readonly #time: TrustedTime;
   /** Nothing on disk is due before this. */
   #next = 0;
 
   constructor(state: LogState) {
     this.#state = state;
-    this.#time = new TrustedTime(state.clock);
   }
 
   get due(): boolean {
-    const now = this.#time.now();
+    const now = this.#state.time.now();
     return now !== undefined && this.#next <= now;
   }
 
@@ -53,7 +28,7 @@ export class Expiry {
 
   async page(tx: Transaction): Promise<{ used: number; more: boolean }> {
     const { database, topics } = this.#state;
-    const now = this.#time.now() ?? 0;
+    const now = this.#state.time.now() ?? 0;
     const rows = await database.range({ gte: expiryKey(0, 0), lt: Uint8Array.of(PREFIX.expiry + 1), limit: PAGE });
     const due = rows.filter(([key]) => getSeq(key, 1) <= now);
     const indexes = await database.getMany(due.map(([key, value]) => indexKey(getU32(value, 0), getSeq(key, 9))));
@@ -69,10 +44,11 @@ export class Expiry {
       if (!index.item || index.state !== 'live' || seq < change.viewFrom || tx.gone.has(seq)) continue;
       tx.touch(topic);
       change.count--;
+      change.viewBytes -= index.size;
       tx.gone.add(seq);
       tx.put(indexKey(topic.no, seq), encodeIndex({ ...index, state: 'retracted' }));
       tx.put(garbageKey(seq), topicNumber(topic.no));
-      if (index.id !== undefined) tx.del(idKey(topic.no, index.id));
+      for (const name of namesOf(index)) tx.del(idKey(topic.no, name));
     }
     const more = due.length === PAGE;
     const waiting = rows[due.length];

@@ -30,6 +30,7 @@ import { type CursorFrom, Start } from './start.ts';
 import type { LogState } from './state.ts';
 import { type Topic, type TopicState, Topics } from './topics.ts';
 import { Transaction } from './transaction.ts';
+import { TrustedTime } from './trusted-time.ts';
 import { CommitWindow } from './window.ts';
 
 export type { Aside, CursorInfo } from './durables.ts';
@@ -145,7 +146,7 @@ class DiskLog implements Log {
     const state: LogState = {
       database: o.database, clock: o.clock, limits, trouble: o.trouble, boxId: o.boxId, machine: o.machine,
       epochs: new Epochs(), topics, origins: new Origins(), readers: new Readers(), asides: new Asides(), deliveries: new Deliveries(),
-      ring: new Ring(limits.ringBytes), window: new CommitWindow(limits.windowBytes),
+      ring: new Ring(limits.ringBytes), window: new CommitWindow(limits.windowBytes), time: new TrustedTime(o.clock),
       head: 0, bytes: 0, gaps: [], reopening: undefined,
     };
     this.#state = state;
@@ -156,7 +157,7 @@ class DiskLog implements Log {
     this.#committer = new Committer({ state, cursors: this.#cursors, guard: this.#guard, space: this.#space });
     this.#registry = new LogRegistry((build) => this.#committer.task(build));
     this.#recovery = new Recovery({ state, cursors: this.#cursors, registry: this.#registry });
-    this.#view = new View(state, this.#reading, (topic) => this.#settle(topic));
+    this.#view = new View(state, this.#reading, this.#space.ages, (topic) => this.#settle(topic));
     this.#start = new Start(state, this.#reading, this.#view);
     this.#durables = new Durables({ state, cursors: this.#cursors, committer: this.#committer, reading: this.#reading, start: this.#start });
   }

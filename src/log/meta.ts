@@ -4,7 +4,7 @@ import { META_KEY } from './keys.ts';
 import type { LogState } from './state.ts';
 
 /** What the layout of the rows is called; src/log/migration.ts makes older ones into it. */
-export const FORMAT = 2;
+export const FORMAT = 3;
 
 export interface Meta {
   readonly format: number;
@@ -15,10 +15,12 @@ export interface Meta {
   readonly nextTopic?: number | undefined;
   /** Set by a clean close: up to here everything is known to be whole. */
   readonly clean?: number | undefined;
+  /** What time it was, as far as that could be trusted. */
+  readonly time?: number | undefined;
 }
 
-export function metaOp({ boxId, machine, head, topics }: LogState, clean?: number): Op {
-  const meta: Meta = { format: FORMAT, box: boxId, head, nextTopic: topics.next, machine, clean };
+export function metaOp({ boxId, machine, head, topics, time }: LogState, clean?: number): Op {
+  const meta: Meta = { format: FORMAT, box: boxId, head, nextTopic: topics.next, machine, clean, time: time.now() };
   return { key: META_KEY, value: encodeRow(meta) };
 }
 

@@ -3,7 +3,8 @@
 import { decodeRow, encodeRow } from './cbor.ts';
 import { type Database, type Op, type Row, writeSynced } from './database.ts';
 import { matches } from './filter.ts';
-import { META_KEY, PREFIX, asideKey, cursorKey, heldCursorKey, keyText, prefixRange, recordKey, registryKey, subscriptionKey } from './keys.ts';
+import { decodeIndex } from './index-row.ts';
+import { META_KEY, PREFIX, asideKey, cursorKey, getSeq, getU32, heldCursorKey, indexKey, keyText, prefixRange, recordKey, registryKey, subscriptionKey } from './keys.ts';
 import { FORMAT, type Meta } from './meta.ts';
 
 const PAGE = 256;
@@ -11,7 +12,7 @@ const PAGE = 256;
 type Step = (database: Database) => Promise<void>;
 
 /** From each format to the next. */
-const STEPS: Readonly<Record<number, Step>> = { 1: childRows };
+const STEPS: Readonly<Record<number, Step>> = { 1: childRows, 2: viewBytes };
 
 /** Rows are at most of the format that is given back. */
 export async function migrate(database: Database, meta: Meta): Promise<Meta> {
@@ -30,6 +31,28 @@ async function* rows(database: Database, prefix: number): AsyncIterableIterator<
   while (page.length > 0) {
     yield* page;
     page = await database.range({ gt: page.at(-1)![0], lt, limit: PAGE });
+  }
+}
+
+/** Format 2 did not say how many bytes the view of a topic has: the tenth place of its row. */
+async function viewBytes(database: Database): Promise<void> {
+  for await (const [key, value] of rows(database, PREFIX.topic)) {
+    const row = decodeRow<unknown[]>(value);
+    if (row[10] !== undefined) continue;
+    const no = getU32(key, 1);
+    let bytes = 0;
+    let from = indexKey(no, Number(row[2]));
+    for (;;) {
+      const page = await database.range({ gte: from, lt: indexKey(no + 1, 0), limit: PAGE });
+      for (const [, index] of page) {
+        const { item, state, size } = decodeIndex(index);
+        if (item && state === 'live') bytes += size;
+      }
+      const last = page.at(-1);
+      if (!last || page.length < PAGE) break;
+      from = indexKey(no, getSeq(last[0], 5) + 1);
+    }
+    await writeSynced(database, [{ key, value: encodeRow([...row.slice(0, 9), row[9] ?? 0, bytes]) }]);
   }
 }
 

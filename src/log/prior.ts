@@ -13,14 +13,28 @@ export interface Prior {
   readonly payload?: RecordPayload | undefined;
 }
 
+const NONE: readonly string[] = [];
+const WHOLE_TOPIC: readonly string[] = [''];
+
 /**
- * Under which id an item replaces another: the publisher's, or in the lane `latest` the topic
- * itself. Undefined when nothing is replaced.
+ * Under which names an item replaces others: the id its publisher chose, and in the lane `latest` its key or,
+ * without either, the topic itself. Ids have no control characters, so a key is told from an id by the NUL before it.
  */
-export function replacementId(draft: Draft, lane: unknown): string | undefined {
-  if (draft.kind === 'retract') return draft.id;
-  if (draft.kind !== 'publish') return undefined;
-  return draft.id ?? (lane === 'latest' ? '' : undefined);
+export function replaces({ kind, id, key }: Pick<Draft, 'kind' | 'id' | 'key'>, lane: unknown): readonly string[] {
+  if (kind === 'retract') return id === undefined ? NONE : [id];
+  if (kind !== 'publish') return NONE;
+  if (lane !== 'latest') return id === undefined ? NONE : [id];
+  return key === undefined ? id === undefined ? WHOLE_TOPIC : [id] : id === undefined ? [keyName(key)] : [id, keyName(key)];
+}
+
+export function keyName(key: string): string {
+  return `\0${key}`;
+}
+
+/** The names that an item in the index goes by. */
+export function namesOf({ id, key }: Pick<IndexRow, 'id' | 'key'>): readonly string[] {
+  if (key === undefined) return id === undefined ? NONE : [id];
+  return id === undefined ? [keyName(key)] : [id, keyName(key)];
 }
 
 export function priorKey(topic: Topic, id: string): string {
@@ -34,8 +48,7 @@ export async function readPriors(state: LogState, drafts: readonly Draft[]): Pro
   for (const draft of drafts) {
     const topic = state.topics.byName.get(draft.topic);
     if (!topic?.stored) continue;
-    const id = replacementId(draft, topic.settings.lane);
-    if (id !== undefined) wanted.set(priorKey(topic, id), { topic, id });
+    for (const id of replaces(draft, topic.settings.lane)) wanted.set(priorKey(topic, id), { topic, id });
   }
   if (wanted.size === 0) return priors;
   const found = await findSeqs(state, wanted);
@@ -46,6 +59,7 @@ export async function readPriors(state: LogState, drafts: readonly Draft[]): Pro
 interface Found {
   readonly name: string;
   readonly topic: Topic;
+  readonly id: string;
   readonly seq: number;
   /** Found under its id, and so the newest with it. */
   readonly keyed: boolean;
@@ -59,7 +73,7 @@ async function findSeqs({ database, epochs }: LogState, wanted: Map<string, { to
     const value = values[i];
     // An item whose publisher chose no id goes by its record id.
     const seq = value ? getSeq(value, 0) : epochs.seqOf(id);
-    if (seq !== undefined) found.push({ name, topic, seq, keyed: value !== undefined });
+    if (seq !== undefined) found.push({ name, topic, id, seq, keyed: value !== undefined });
   }
   return found;
 }
@@ -68,11 +82,11 @@ async function readFound({ database, ring }: LogState, found: Found[], priors: M
   const onDisk: Found[] = [];
   for (const one of found) {
     const entry = one.keyed ? ring.at(one.seq) : undefined;
-    if (!entry) onDisk.push(one);
+    // One with a key may have been published when the lane knew none: the disk tells.
+    if (!entry || entry.draft.key !== undefined) onDisk.push(one);
     else if (entry.topic === one.topic && entry.draft.kind === 'publish') {
       const { bytes: size, ordinal, draft } = entry;
-      const id = replacementId(draft, one.topic.settings.lane);
-      priors.set(one.name, { seq: one.seq, payload: draft.payload, index: { state: 'live', item: true, size, ordinal, ...(id !== undefined && { id }) } });
+      priors.set(one.name, { seq: one.seq, payload: draft.payload, index: { state: 'live', item: true, size, ordinal, id: one.id } });
     }
   }
   if (onDisk.length > 0) await readRows(database, onDisk, priors);

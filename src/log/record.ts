@@ -22,6 +22,14 @@ export interface Origin {
 /** Opaque to the log, except for what bounds the view. */
 export interface TopicSettings {
   readonly maxItems?: number;
+  /** Bytes of the items in the view; the newest stays whatever it has. */
+  readonly maxBytes?: number;
+  /** Milliseconds after which an item leaves the view. */
+  readonly maxAge?: number;
+  /** The same, as whoever sends items says it. */
+  readonly itemExpire?: number;
+  /** What becomes of an item for which the view has no room: the oldest goes, or it is refused `topic-full`. */
+  readonly full?: 'drop-oldest' | 'reject';
   readonly lane?: 'history' | 'latest';
   readonly [key: string]: unknown;
 }
@@ -31,6 +39,8 @@ export interface Draft {
   readonly topic: string;
   readonly kind: RecordKind;
   readonly id?: string;
+  /** In the lane `latest`: what else it replaces, besides the item with its id, is the item with this key. */
+  readonly key?: string;
   readonly payload?: RecordPayload;
   readonly publisher?: string;
   readonly origin?: Origin;

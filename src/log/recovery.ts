@@ -81,6 +81,7 @@ export class Recovery {
   async run(acknowledged: number, repaired: boolean = false): Promise<void> {
     const { database, epochs, topics, origins, window } = this.#state;
     const meta = await this.#meta();
+    this.#state.time.resume(meta?.time);
     epochs.load(await allRows(database, PREFIX.epoch));
     topics.load(await allRows(database, PREFIX.topic), meta?.nextTopic);
     origins.load(await allRows(database, PREFIX.origin));
@@ -189,6 +190,7 @@ export class Recovery {
       let first = 0;
       let last = 0;
       let count = 0;
+      let viewBytes = 0;
       let bytes = 0;
       const stale: Op[] = [];
       for await (const page of rowsOf(database, { gte: indexKey(topic.no, 0), lt: indexKey(topic.no + 1, 0) })) {
@@ -202,10 +204,12 @@ export class Recovery {
           first ||= seq;
           last = seq;
           bytes += index.size;
-          if (index.item && index.state === 'live' && seq >= topic.viewFrom) count++;
+          if (!index.item || index.state !== 'live' || seq < topic.viewFrom) continue;
+          count++;
+          viewBytes += index.size;
         }
       }
-      Object.assign(topic, { first, last, count, bytes });
+      Object.assign(topic, { first, last, count, viewBytes, bytes });
       if (stale.length > 0) await writeSynced(database, stale);
     }
   }

@@ -1,4 +1,5 @@
 import type { Timer } from '../clock.ts';
+import { Ages } from './ages.ts';
 import { Compaction } from './compaction.ts';
 import { Expiry, topicNumber } from './expiry.ts';
 import { GarbageSweep } from './garbage-sweep.ts';
@@ -6,12 +7,13 @@ import { Horizon } from './horizon.ts';
 import { decodeIndex } from './index-row.ts';
 import { garbageKey, getSeq, idKey, indexKey, recordKey } from './keys.ts';
 import { metaOp } from './meta.ts';
+import { namesOf } from './prior.ts';
 import { keptFrom, tellLost } from './reader.ts';
 import type { RingEntry } from './ring.ts';
+import { overfull } from './room.ts';
 import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';
 import type { Transaction } from './transaction.ts';
-import { maxItems } from './view.ts';
 
 const INTERVAL = 1000;
 const EXPIRY_INTERVAL = 60_000;
@@ -32,6 +34,7 @@ export class Space {
   readonly #garbage: GarbageSweep;
   readonly #compaction: Compaction;
   readonly #expiry: Expiry;
+  readonly ages: Ages;
   /** Time passes for items also when nothing is written. */
   readonly #expiryTimer: Timer;
   #jobs: Job[] = [];
@@ -48,7 +51,8 @@ export class Space {
     this.#garbage = new GarbageSweep(state, this.#horizon);
     this.#compaction = new Compaction(state);
     this.#expiry = new Expiry(state);
-    this.#expiryTimer = state.clock.every(EXPIRY_INTERVAL, () => { if (this.#expiry.due) this.#begin(); });
+    this.ages = new Ages(state);
+    this.#expiryTimer = state.clock.every(EXPIRY_INTERVAL, () => { if (this.#expiry.due || this.#aged) this.#begin(); });
   }
 
   get due(): boolean {
@@ -91,7 +95,8 @@ export class Space {
   }
 
   /** A batch is on disk: soon there may be something to do. */
-  committed(entries: readonly RingEntry[]): void {
+  committed(entries: readonly RingEntry[], topics: ReadonlyMap<Topic, number>): void {
+    for (const topic of topics.keys()) this.ages.committed(topic);
     for (const { seq, bytes, draft } of entries) {
       this.#horizon.add(seq, bytes);
       this.#owed += bytes;
@@ -103,6 +108,7 @@ export class Space {
   /** The database was reopened: whatever was under way may not have happened. */
   reset(): void {
     this.#jobs = [];
+    for (const topic of this.#state.topics.stored()) this.ages.forget(topic);
     this.#garbage.reset();
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
@@ -116,13 +122,18 @@ export class Space {
     await this.#compaction.stop();
   }
 
+  get #aged(): boolean {
+    for (const topic of this.#state.topics.stored()) if (this.ages.due(topic)) return true;
+    return false;
+  }
+
   #begin(): void {
     this.#timer?.stop();
     this.#timer = undefined;
     if (this.#stopped || this.due) return;
     if (this.#expiry.due) this.#jobs.push({ kind: 'expiry' });
     for (const topic of this.#state.topics.stored()) {
-      if (topic.count > maxItems(this.#state, topic)) this.#jobs.push({ kind: 'view', topic }, { kind: 'sweep', topic });
+      if (overfull(this.#state, topic) || this.ages.due(topic)) this.#jobs.push({ kind: 'view', topic }, { kind: 'sweep', topic });
       else if (topic.first < Math.min(topic.viewFrom, this.#state.window.start) && topic.first > 0) this.#jobs.push({ kind: 'sweep', topic });
     }
     if (this.#garbage.due) this.#jobs.push({ kind: 'garbage' });
@@ -142,17 +153,21 @@ export class Space {
   /** The view gives up its oldest items. */
   async #view(tx: Transaction, topic: Topic, budget: number): Promise<{ used: number; more: boolean }> {
     const change = tx.topic(topic);
-    const keep = maxItems(this.#state, { settings: change.settings });
-    if (change.count <= keep) return { used: 0, more: false };
+    const old = this.ages.due(topic) ? await this.ages.page(tx, topic, change) : { used: 0, more: false };
+    if (old.more || !overfull(this.#state, change)) return old;
     const rows = await this.#state.database.range({ gte: indexKey(topic.no, change.viewFrom), lte: indexKey(topic.no, topic.last), limit: budget });
     for (const [key, value] of rows) {
-      if (change.count <= keep) break;
+      if (!overfull(this.#state, change)) break;
       const index = decodeIndex(value);
-      if (index.item && index.state === 'live') change.count--;
-      change.viewFrom = getSeq(key, 5) + 1;
+      const seq = getSeq(key, 5);
+      if (index.item && index.state === 'live' && !tx.gone.has(seq)) {
+        change.count--;
+        change.viewBytes -= index.size;
+      }
+      change.viewFrom = seq + 1;
     }
     tx.touch(topic);
-    return { used: rows.length + 1, more: rows.length === budget && change.count > keep };
+    return { used: old.used + rows.length + 1, more: rows.length === budget && overfull(this.#state, change) };
   }
 
   /** What lies before the view goes, as far as readers allow. */
@@ -168,9 +183,11 @@ export class Space {
       const seq = getSeq(key, 5);
       const index = decodeIndex(value);
       if (tx.deleted.has(seq)) continue;
-      if (index.item && index.state === 'live' && index.id !== undefined) {
-        tx.del(idKey(topic.no, index.id));
-        tx.gone.add(seq);
+      if (index.item && index.state === 'live') {
+        for (const name of namesOf(index)) {
+          tx.del(idKey(topic.no, name));
+          tx.gone.add(seq);
+        }
       }
       if (asides.keeps(seq)) {
         // It stays, out of turn, until whoever put it aside lets it go.

@@ -9,6 +9,7 @@ import type { Origins } from './origins.ts';
 import type { Readers } from './readers.ts';
 import type { Ring } from './ring.ts';
 import type { Topics } from './topics.ts';
+import type { TrustedTime } from './trusted-time.ts';
 import type { CommitWindow } from './window.ts';
 
 /** What the parts of the log share: the disk's content as far as it is kept in memory. */
@@ -27,6 +28,7 @@ export interface LogState {
   readonly deliveries: Deliveries;
   readonly ring: Ring;
   readonly window: CommitWindow;
+  readonly time: TrustedTime;
   /** Newest committed seq. */
   head: number;
   /** Bytes of all records held. */

@@ -16,6 +16,8 @@ export interface TopicState {
   readonly last: number;
   /** Items in the view. */
   readonly count: number;
+  /** Bytes of the items in the view. */
+  readonly viewBytes: number;
   /** Bytes of all records held. */
   readonly bytes: number;
   /** Records ever appended. */
@@ -36,6 +38,7 @@ export class Topic implements TopicState {
   first = 0;
   last = 0;
   count = 0;
+  viewBytes = 0;
   bytes = 0;
   ordinal = 0;
   deleted = false;
@@ -54,15 +57,15 @@ export class Topic implements TopicState {
 export function copyTopic(t: TopicState): TopicChange {
   return {
     settings: t.settings, viewFrom: t.viewFrom, first: t.first, last: t.last,
-    count: t.count, bytes: t.bytes, ordinal: t.ordinal, deleted: t.deleted, replaced: t.replaced,
+    count: t.count, viewBytes: t.viewBytes, bytes: t.bytes, ordinal: t.ordinal, deleted: t.deleted, replaced: t.replaced,
   };
 }
 
 export function encodeTopic(name: string, t: TopicChange): Uint8Array {
-  return encodeRow([name, t.settings, t.viewFrom, t.first, t.last, t.count, t.bytes, t.ordinal, t.deleted, t.replaced]);
+  return encodeRow([name, t.settings, t.viewFrom, t.first, t.last, t.count, t.bytes, t.ordinal, t.deleted, t.replaced, t.viewBytes]);
 }
 
-type TopicRow = [string, TopicSettings, number, number, number, number, number, number, boolean, number | undefined];
+type TopicRow = [string, TopicSettings, number, number, number, number, number, number, boolean, number | undefined, number | undefined];
 
 /** The topics by name and by number. */
 export class Topics {
@@ -112,10 +115,10 @@ export class Topics {
     this.count = rows.length;
     for (const [key, value] of rows) {
       const no = getU32(key, 1);
-      const [name, settings, viewFrom, first, last, count, bytes, ordinal, deleted, replaced = 0] = decodeRow<TopicRow>(value);
+      const [name, settings, viewFrom, first, last, count, bytes, ordinal, deleted, replaced = 0, viewBytes = 0] = decodeRow<TopicRow>(value);
       const known = old.get(no);
       const topic = known?.name === name ? known : new Topic(no, name);
-      Object.assign(topic, { settings, viewFrom, first, last, count, bytes, ordinal, deleted, replaced, stored: true, readers: undefined });
+      Object.assign(topic, { settings, viewFrom, first, last, count, viewBytes, bytes, ordinal, deleted, replaced, stored: true, readers: undefined });
       this.byName.set(name, topic);
       this.byNo.set(no, topic);
       this.#next = Math.max(this.#next, no + 1);

@@ -1,8 +1,10 @@
 import { LanpostError } from '../errors.ts';
+import type { Ages } from './ages.ts';
 import { getSeq, idKey } from './keys.ts';
 import type { Reading } from './reading.ts';
 import type { LogRecord } from './record.ts';
 import type { LogState } from './state.ts';
+import { maxItems, overfull } from './room.ts';
 import type { Topic } from './topics.ts';
 
 export interface ItemsQuery {
@@ -23,12 +25,14 @@ export class View {
   readonly #state: LogState;
   readonly #reading: Reading;
 
+  readonly #ages: Ages;
   readonly #settle: (topic: Topic) => Promise<void>;
 
-  /** `settle` has a view give up what it holds beyond `maxItems`. */
-  constructor(state: LogState, reading: Reading, settle: (topic: Topic) => Promise<void>) {
+  /** `settle` has a view give up what it holds beyond what it may. */
+  constructor(state: LogState, reading: Reading, ages: Ages, settle: (topic: Topic) => Promise<void>) {
     this.#state = state;
     this.#reading = reading;
+    this.#ages = ages;
     this.#settle = settle;
   }
 
@@ -39,13 +43,19 @@ export class View {
       throw new LanpostError('not-found', `There is no topic ${name}.`);
     }
     // Trimming is up to a second behind.
-    if (last === undefined && topic.count > maxItems(this.#state, topic)) await this.#settle(topic);
+    await this.#settled(topic, last !== undefined);
     if (ids) return this.#byIds(topic, ids);
     const above = since === undefined ? after : await this.#reading.seqAt(since) - 1;
     const seqs = above === undefined
       ? await this.newest(topic, Math.min(last ?? limit, limit))
       : await this.#after(topic, above, limit);
     return this.#reading.bySeqs(seqs);
+  }
+
+  /** Of the newest items their number can be told without trimming, and need not wait for a batch. */
+  async #settled(topic: Topic, newest: boolean): Promise<void> {
+    const late = newest ? topic.settings.maxBytes !== undefined && overfull(this.#state, topic) : overfull(this.#state, topic);
+    if (late || this.#ages.due(topic)) await this.#settle(topic);
   }
 
   /** Seqs of the newest items, oldest first. */
@@ -95,8 +105,4 @@ export class View {
     }
     return this.#reading.bySeqs([...seqs].toSorted((a, b) => a - b));
   }
-}
-
-export function maxItems({ limits }: LogState, topic: { readonly settings: { readonly maxItems?: number } }): number {
-  return topic.settings.maxItems ?? limits.maxItems;
 }

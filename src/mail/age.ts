@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { TrustedTime } from '../log/expiry.ts';
+import { TrustedTime } from '../log/trusted-time.ts';
 import type { LogRecord } from '../log/record.ts';
 
 /** How old records are, in time that can be trusted: a clock that is set, or that jumps, makes none of them old. */

@@ -17,6 +17,7 @@ import { LocalReaders } from './local-readers.ts';
 import { type Notice, noticeOf } from './notice.ts';
 import { Readable } from './readable.ts';
 import { filterOf } from './subtree.ts';
+import { keyOf } from './topic-key.ts';
 import { configured, DEFAULT_CONFIG } from './topic-config.ts';
 
 export interface BrokerParts {
@@ -77,7 +78,7 @@ export class Broker {
     // The log's own promise: an async function would make two more on the way of every item.
     try {
       this.#checkPublish(actor, topic, payload, request);
-      return this.#append(draftOf(actor, topic, payload, request));
+      return this.#append(draftOf(actor, topic, payload, request, this.#log.topic(topic)?.settings['key']));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -319,9 +320,10 @@ export class Broker {
   }
 }
 
-function draftOf(actor: Actor, topic: string, payload: Payload, { id, origin, expires, publisher = publisherOf(actor) }: PublishRequest): Draft {
+function draftOf(actor: Actor, topic: string, payload: Payload, { id, origin, expires, publisher = publisherOf(actor) }: PublishRequest, key: unknown): Draft {
   const draft: { -readonly [K in keyof Draft]: Draft[K] } = { topic, kind: 'publish', payload };
   if (id !== undefined) draft.id = id;
+  if (typeof key === 'string') draft.key = keyOf(topic, key, payload);
   if (origin !== undefined) draft.origin = origin;
   if (expires !== undefined) draft.expires = expires;
   if (publisher !== undefined) draft.publisher = publisher;

@@ -1,7 +1,7 @@
 import type { From, Poison, SubscribeOptions, Subscription, SubscriptionInfo, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import { TrustedTime } from '../log/expiry.ts';
+import { TrustedTime } from '../log/trusted-time.ts';
 import type { CursorInfo, Log } from '../log/log.ts';
 import { Abandonment, LOCAL } from './abandonment.ts';
 import { Leases } from './leases.ts';

@@ -9,6 +9,7 @@ export const DEFAULT_CONFIG: TopicConfig = {
   rosterGroups: [],
   publishModel: 'publishers',
   maxItems: 1000,
+  full: 'drop-oldest',
   lane: 'history',
   persist: true,
   deliverNotifications: true,
@@ -40,6 +41,7 @@ export function configured(before: TopicConfig, change: TopicSettings): TopicCon
     if (wanted !== undefined) throw new LanpostError('invalid-value', `topic setting "${name}" must be ${wanted}`);
     after[name] = value;
   }
+  if (after['key'] !== undefined && after['lane'] !== 'latest') throw new LanpostError('invalid-value', 'topic setting "key" is for the lane latest');
   return { ...DEFAULT_CONFIG, ...after };
 }
 

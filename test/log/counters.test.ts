@@ -11,15 +11,18 @@ describe('the counters of a topic', () => {
     const random = seeded(5);
     const { log, database, clock } = await openMemory({ limits: { windowBytes: 0, maxItems: 4 } });
     await log.append({ topic: 'b', kind: 'configure', config: { lane: 'latest' } });
+    await log.append({ topic: 'd', kind: 'configure', config: { maxBytes: 250, maxAge: 20_000 } });
+    await log.append({ topic: 'e', kind: 'configure', config: { full: 'reject', maxBytes: 250, itemExpire: 15_000 } });
     for (let round = 0; round < 150; round++) {
       const drafts = Array.from({ length: 1 + Math.floor(random() * 8) }, (_, i) => {
-        const topic = 'abc'[Math.floor(random() * 3)] ?? '';
+        const topic = 'abcde'[Math.floor(random() * 5)] ?? '';
         const id = `id${Math.floor(random() * 3)}`;
         const what = random();
         if (what < 0.05) return { topic, kind: 'purge' as const };
-        if (what < 0.08) return { topic, kind: 'delete' as const };
+        if (what < 0.07) return { topic, kind: 'delete' as const };
+        if (what < 0.08) return { topic, kind: 'configure' as const, config: { lane: random() < 0.6 ? 'latest' as const : 'history' as const, maxItems: 1 + Math.floor(random() * 5) } };
         if (what < 0.2) return { topic, kind: 'retract' as const, id };
-        return item(topic, `${round} ${i}`, { ...(random() < 0.7 && { id }), ...(random() < 0.2 && { expires: clock.wall() + random() * 100_000 }) });
+        return item(topic, `${round} ${i}`, { ...(random() < 0.7 && { id }), ...(random() < 0.4 && { key: `k${Math.floor(random() * 3)}` }), ...(random() < 0.2 && { expires: clock.wall() + random() * 100_000 }) });
       });
       await Promise.allSettled(drafts.map((draft) => log.append(draft)));
       if (round % 3 === 0) await log.trim();

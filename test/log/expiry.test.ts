@@ -1,6 +1,4 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type TestClock, createTestClock } from '../../src/clock.ts';
-import { TrustedTime } from '../../src/log/expiry.ts';
 import { closeAll, item, openMemory, texts } from './log-fixture.ts';
 
 afterEach(closeAll);
@@ -32,21 +30,5 @@ describe('an item whose time is over', () => {
     clock.advance(5000);
     await log.trim();
     expect(log.topic('t')).toMatchObject({ count: 0 });
-  });
-});
-
-describe('trusted time', () => {
-  it('begins when the clock is set, does not jump ahead, and follows it back', () => {
-    const clock: TestClock = createTestClock(1000);
-    const time = new TrustedTime(clock);
-    expect(time.now()).toBeUndefined();
-    clock.jump(Date.UTC(2027, 0, 1));
-    const begin = time.now() ?? 0;
-    expect(begin).toBe(clock.wall());
-    clock.jump(1e12);
-    clock.advance(10);
-    expect(time.now()).toBe(begin + 10);
-    clock.jump(-1e12 - 500);
-    expect(time.now()).toBe(begin + 10 - 500);
   });
 });

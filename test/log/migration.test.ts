@@ -55,7 +55,7 @@ describe('a store of format 1', () => {
     const database = await formatOne();
     await check(database);
     await database.open();
-    expect(decodeRow(await database.get(META_KEY) ?? new Uint8Array())).toMatchObject({ format: 2 });
+    expect(decodeRow(await database.get(META_KEY) ?? new Uint8Array())).toMatchObject({ format: 3 });
     const names = (await database.range({ ...prefixRange(PREFIX.cursor), limit: 9 })).map(([key]) => keyText(key));
     expect(names).toEqual([HOME, `${HOME}\0bad`, 'local:reader']);
     await database.close();
@@ -93,4 +93,26 @@ it('no number of a topic is used twice, also when the highest has gone', async (
   const after = await openMemory({ database: database.fork() });
   await after.log.append(item('c', '1'));
   expect(after.log.topic('c')?.no).toBeGreaterThan(no);
+});
+
+describe('a store of format 2', () => {
+  it('learns how many bytes the views of its topics have', async () => {
+    const { log, database } = await openMemory({ limits: { maxItems: 2 } });
+    for (let n = 0; n < 600; n++) await log.append(item('t', `${n}`, { id: `${n % 400}` }));
+    await log.append({ topic: 'u', kind: 'purge' });
+    await log.trim();
+    const { viewBytes } = log.topic('t') ?? {};
+    await log.close();
+    await database.open();
+    const topics = await database.range({ ...prefixRange(PREFIX.topic), limit: 9 });
+    const meta = decodeRow<object>(await database.get(META_KEY) ?? new Uint8Array());
+    await writeSynced(database, [
+      { key: META_KEY, value: encodeRow({ ...meta, format: 2 }) },
+      ...topics.map(([key, value]) => ({ key, value: encodeRow(decodeRow<unknown[]>(value).slice(0, 10)) })),
+    ]);
+    await database.close();
+    const after = await openMemory({ database });
+    expect([after.log.topic('t')?.viewBytes, after.log.topic('u')?.viewBytes]).toEqual([viewBytes, 0]);
+    expect(viewBytes).toBeGreaterThan(80);
+  });
 });
