@@ -126,6 +126,16 @@ export type AccessModel = 'open' | 'presence' | 'roster' | 'authorize' | 'whitel
 /** Who may publish to it: whom a list names, whoever subscribes, anybody with a key. */
 export type PublishModel = 'publishers' | 'subscribers' | 'open';
 
+/** How somebody stands to a topic; `none` is everybody of whom nothing is said. docs/PUBSUB.md has what each may. */
+export type Affiliation = 'owner' | 'publisher' | 'publish-only' | 'member' | 'none' | 'outcast';
+
+export interface TopicAffiliation {
+  /** Name on the link of a key, or its fingerprint when no name is known to be its own; `xmpp:JID`. */
+  readonly peer: string;
+  readonly fingerprint?: string;
+  readonly affiliation: Affiliation;
+}
+
 /** Optional ones are taken back by an empty text, or by 0. */
 export interface TopicConfig {
   readonly title?: string;
@@ -551,6 +561,10 @@ export interface Box extends AsyncDisposable {
     get(name: string): Promise<TopicInfo | undefined>;
     delete(name: string): Promise<void>;
     list(filter?: string): Promise<TopicInfo[]>;
+    /** Who stands how to it. The owner of this box is owner of every topic, and not listed. */
+    affiliations(name: string): Promise<TopicAffiliation[]>;
+    /** PEER as for `trust.allow`, but no class; or `xmpp:JID`. What is said belongs to the key. `none` takes it back. */
+    setAffiliation(name: string, peer: string, affiliation: Affiliation): Promise<void>;
   };
   readonly subscriptions: {
     list(): Promise<SubscriptionInfo[]>;

@@ -34,7 +34,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   opened.add(() => trust.close());
   const broker = new Broker({
     log, clock, trouble, limits, expired: (name) => service.dropped(name),
-    may: (...asked) => trust.may(...asked), touches: (...asked) => trust.touches(...asked), generation: () => trust.generation,
+    may: (...asked) => trust.may(...asked), level: (key) => trust.level(key), touches: (...asked) => trust.touches(...asked), generation: () => trust.generation,
   });
   opened.add(async () => broker.readers.close());
   const homes: Homes = createHomes({

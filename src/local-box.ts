@@ -78,6 +78,8 @@ export class LocalBox implements Box {
     get: async (name) => this.#opened().broker.topic(name),
     delete: async (name) => this.#opened().broker.delete(OWNER, name),
     list: async (filter) => this.#opened().broker.topics(filter),
+    affiliations: async (name) => this.#opened().link.affiliations(name),
+    setAffiliation: async (name, peer, affiliation) => this.#opened().link.setAffiliation(name, peer, affiliation),
   };
 
   readonly subscriptions: Box['subscriptions'] = {

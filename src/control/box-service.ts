@@ -21,6 +21,7 @@ export function boxService(box: Box): Service {
     'topics.configure': (...args: Parameters<Box['topics']['configure']>) => box.topics.configure(...args),
     'topics.get': (name: string) => box.topics.get(name),
     'topics.delete': (name: string) => box.topics.delete(name),
+    'topics.setAffiliation': (...args: Parameters<Box['topics']['setAffiliation']>) => box.topics.setAffiliation(...args),
     'subscriptions.drop': (name: string) => box.subscriptions.drop(name),
     'subscriptions.seek': (...args: Parameters<Box['subscriptions']['seek']>) => box.subscriptions.seek(...args),
     'subscriptions.retry': (...args: Parameters<Box['subscriptions']['retry']>) => box.subscriptions.retry(...args),
@@ -46,6 +47,7 @@ export function boxService(box: Box): Service {
   const lists = new Map<string, (...args: never[]) => Promise<unknown[]>>(Object.entries({
     items: async (...args: Parameters<Box['items']>) => (await box.items(...args)).map(packDelivery),
     'topics.list': (filter?: string) => box.topics.list(filter),
+    'topics.affiliations': (name: string) => box.topics.affiliations(name),
     'subscriptions.list': () => box.subscriptions.list(),
     'subscriptions.poison': async (name: string) => (await box.subscriptions.poison(name)).map(packPoison),
     'peers.list': () => box.peers.list(),

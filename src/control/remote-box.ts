@@ -1,8 +1,8 @@
 // A Box that is somewhere else: every member becomes a call or a stream on the control socket.
 import { resolve as fullPath } from 'node:path';
 import type {
-  Box, BoxStatus, ClassRules, FileEvent, Finding, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, Poison, Published, Receipt, SendOptions,
-  SubscriptionInfo, TopicInfo, Trouble, TrustEntry,
+  Box, BoxStatus, ClassRules, FileEvent, Finding, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, Poison, Published, Receipt,
+  SendOptions, SubscriptionInfo, TopicAffiliation, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { unpackDelivery, unpackMessage, unpackPoison } from './delivery-wire.ts';
@@ -70,6 +70,8 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
       get: (topic) => call<TopicInfo | undefined>('topics.get', [topic]),
       async delete(topic) { await call('topics.delete', [topic]); },
       list: (filter) => list<TopicInfo>('topics.list', [filter]),
+      affiliations: (topic) => list<TopicAffiliation>('topics.affiliations', [topic]),
+      async setAffiliation(topic, peer, affiliation) { await call('topics.setAffiliation', [topic, peer, affiliation]); },
     },
     subscriptions: {
       list: () => list<SubscriptionInfo>('subscriptions.list', []),

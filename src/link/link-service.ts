@@ -1,5 +1,6 @@
 import type {
-  BoxStatus, ClassRules, Finding, HomeStatus, Limits, PairingEvent, Peer, PeerEvent, Published, Right, SubscribeOptions, Subscription, Trouble, TrustEntry,
+  Affiliation, BoxStatus, ClassRules, Finding, HomeStatus, Limits, PairingEvent, Peer, PeerEvent, Published, Right, SubscribeOptions, Subscription,
+  TopicAffiliation, Trouble, TrustEntry,
 } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -8,7 +9,8 @@ import { late } from '../late.ts';
 import type { Log } from '../log/log.ts';
 import type { Incoming } from '../mail/inbox.ts';
 import type { Payload } from '../payload/payload.ts';
-import type { Actor } from '../pubsub/actor.ts';
+import { type Actor, type Address, keyAddress, OWNER } from '../pubsub/actor.ts';
+import { AFFILIATIONS } from '../pubsub/affiliation.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { PeerSubscriptions } from '../pubsub/peer-subscriptions.ts';
 import { isClass } from '../trust/classes.ts';
@@ -18,6 +20,7 @@ import { NS_PUBSUB_EVENT } from '../xep/pubsub/event.ts';
 import { PubsubService } from '../xep/pubsub/service.ts';
 import type { Disco } from '../xep/disco.ts';
 import { attr, type Element } from '../xmpp/element.ts';
+import { bare } from '../xmpp/jid.ts';
 import { stanzaErrorOf } from '../xmpp/stanza-error.ts';
 import type { Dispatcher } from '../xmpp/dispatch.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
@@ -259,9 +262,34 @@ export class LinkService {
     const who = isClass(peer) ? peer : this.trust.find(peer)?.fingerprint;
     if (who === undefined) throw new LanpostError('not-found', `no key is known for "${peer}": see \`lanpost trust list\``);
     await this.trust.revoke(who);
+    if (!isClass(who)) await this.#parts.broker.disown(who);
     await this.#feeds.recheck();
     this.#feeds.resume();
     this.#notifications.recheck();
+  }
+
+  async affiliations(topic: string): Promise<TopicAffiliation[]> {
+    return this.#parts.broker.affiliations(OWNER, topic).map(([address, affiliation]) => {
+      if (address.startsWith('xmpp:')) return { peer: address, affiliation };
+      const fingerprint = address.slice('key:'.length);
+      return { peer: this.trust.nameOf(fingerprint) ?? fingerprint, fingerprint, affiliation };
+    });
+  }
+
+  async setAffiliation(topic: string, peer: string, affiliation: Affiliation): Promise<void> {
+    if (typeof peer !== 'string') throw new TypeError('a peer must be a string');
+    if (!AFFILIATIONS.includes(affiliation)) throw new TypeError(`an affiliation is one of ${AFFILIATIONS.join(', ')}`);
+    if (isClass(peer)) throw new LanpostError('invalid-value', `${peer} is a class: affiliations are of keys, grants may be of classes`);
+    await this.#parts.broker.affiliate(OWNER, topic, new Map([[await this.#addressOf(peer), affiliation]]));
+    await this.#feeds.recheck();
+    this.#feeds.resume();
+  }
+
+  async #addressOf(peer: string): Promise<Address> {
+    if (!peer.startsWith('xmpp:')) return keyAddress(await this.#ruled(peer));
+    const jid = bare(peer.slice('xmpp:'.length));
+    if (jid === undefined) throw new LanpostError('invalid-value', `"${peer}" names no account`);
+    return `xmpp:${jid}`;
   }
 
   /** A class, or a fingerprint. A name whose key is not known yet is asked for it. */

@@ -1,5 +1,6 @@
 import type {
-  Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicConfig, TopicInfo, TopicSettings, Trouble,
+  Affiliation, Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicConfig, TopicInfo, TopicSettings,
+  Trouble, TrustLevel,
 } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -10,12 +11,16 @@ import type { Draft, LogRecord, Origin } from '../log/record.ts';
 import type { TopicState } from '../log/topics.ts';
 import type { ItemsQuery } from '../log/view.ts';
 import type { Payload } from '../payload/payload.ts';
-import { type Actor, publisherOf } from './actor.ts';
+import { Access } from './access.ts';
+import { type Actor, type Address, addressOf, called, keyAddress, publisherOf } from './actor.ts';
+import { mayBecome, type Operation, PRIVILEGES } from './affiliation.ts';
 import { itemId, toDelivery } from './delivery.ts';
 import { checkedItemId } from './item-id.ts';
 import { LocalReaders } from './local-readers.ts';
 import { type Notice, noticeOf } from './notice.ts';
 import { Readable } from './readable.ts';
+import { Refusal } from './refusal.ts';
+import { Rights } from './rights.ts';
 import { filterOf } from './subtree.ts';
 import { keyOf } from './topic-key.ts';
 import { configured, DEFAULT_CONFIG } from './topic-config.ts';
@@ -26,6 +31,8 @@ export interface BrokerParts {
   readonly trouble: (trouble: Trouble) => void;
   /** The trust room's answer; asked for peers only. `open`: the topic is there for everybody with a key. */
   readonly may: (fingerprint: string | undefined, right: Right, topicOrFilter: string, open: boolean) => boolean;
+  /** Its other answer. Default: nobody is paired. */
+  readonly level?: (fingerprint: string | undefined) => TrustLevel;
   /** Whether the trust room grants any of what the filter matches. Default: only what is there counts. */
   readonly touches?: (fingerprint: string | undefined, right: Right, filter: string) => boolean;
   /** Changes with everything that `may` goes by. Default: nobody can say, and it is asked each time. */
@@ -51,12 +58,26 @@ export interface FeedRequest {
   readonly durable: boolean;
 }
 
+/** What the broker asks of those who keep subscriptions of peers, and tells them. */
+export interface Roads {
+  /** Whether that key has a subscription to the topic, let by its owner where that needs to be. */
+  isSubscribed(fingerprint: string, topic: string): boolean;
+  /** §8.7.4: what waited for an owner's word may be decided by this. Resolves when nothing goes out any more that should not. */
+  affiliated(topic: string, address: Address, affiliation: Affiliation): Promise<void>;
+}
+
+const NO_ROADS: Roads = { isSubscribed: () => false, affiliated: () => Promise.resolve() };
+
 /** Topics, access, publishing and readers. Knows no XML and no socket; the log keeps everything. */
 export class Broker {
+  readonly access: Access;
+  readonly rights: Rights;
   readonly #log: Log;
-  readonly #may: BrokerParts['may'];
   readonly #touches: NonNullable<BrokerParts['touches']>;
   readonly #generation: BrokerParts['generation'];
+  #roads: Roads = NO_ROADS;
+  /** Topics that are being made, and what has become of them is not on disk yet: the first gets the name. */
+  readonly #making = new Set<string>();
   /** Counts what this room itself has changed of anybody's rights. */
   #changes = 0;
   readonly #limits: BrokerParts['limits'];
@@ -65,16 +86,28 @@ export class Broker {
 
   constructor(parts: BrokerParts) {
     this.#log = parts.log;
-    this.#may = parts.may;
     this.#touches = parts.touches ?? (() => false);
     this.#generation = parts.generation;
     this.#limits = parts.limits;
     const { log, clock, trouble, expired } = parts;
     this.readers = new LocalReaders({ log, clock, trouble, ...(expired ? { expired } : {}), admit: () => this.#roomForReader() });
+    this.rights = new Rights(parts.log.registry, (topic) => this.#live(topic) !== undefined);
+    this.access = new Access({
+      rights: this.rights,
+      may: parts.may,
+      level: parts.level ?? (() => 'seen'),
+      config: (topic) => this.#config(topic),
+      isSubscribed: (fingerprint, topic) => this.#roads.isSubscribed(fingerprint, topic),
+    });
+  }
+
+  /** Whoever keeps the subscriptions of peers. */
+  use(roads: Roads): void {
+    this.#roads = roads;
   }
 
   /** Resolves when the item is on disk. */
-  publish(actor: Actor, topic: string, payload: Payload, request: PublishRequest = {}): Promise<Published> {
+  publish(actor: Actor, topic: string, payload: Payload | undefined, request: PublishRequest = {}): Promise<Published> {
     // The log's own promise: an async function would make two more on the way of every item.
     try {
       this.#checkPublish(actor, topic, payload, request);
@@ -84,14 +117,24 @@ export class Broker {
     }
   }
 
-  #checkPublish(actor: Actor, topic: string, payload: Payload, request: PublishRequest): void {
+  #checkPublish(actor: Actor, topic: string, payload: Payload | undefined, request: PublishRequest): void {
+    const state = this.#log.topic(topic);
     // A topic that exists has been checked.
-    if (this.#log.topic(topic) === undefined) checkedTopic(topic);
-    this.#mayPublish(actor, topic);
+    if (state === undefined) checkedTopic(topic);
+    this.access.check(actor, 'publish', topic);
     checkedNotReserved(topic);
     if (request.id !== undefined) checkedItemId(request.id);
-    if (payload.bytes.length > this.#limits.itemBytes) {
-      throw new LanpostError('too-large', `an item of ${topic} has ${payload.bytes.length} bytes; at most ${this.#limits.itemBytes} are taken`);
+    const settings: Partial<TopicConfig> = state?.deleted === false ? state.settings : {};
+    if (payload === undefined) {
+      if (settings.deliverPayloads !== false) throw new Refusal('payload-required', `an item of ${topic} has a payload`);
+      return;
+    }
+    const most = Math.min(this.#limits.itemBytes, settings.maxPayload ?? Infinity);
+    if (payload.bytes.length > most) {
+      throw new LanpostError('too-large', `an item of ${topic} has ${payload.bytes.length} bytes; at most ${most} are taken`);
+    }
+    if (settings.contentType !== undefined && payload.contentType !== settings.contentType) {
+      throw new Refusal('invalid-payload', `items of ${topic} are ${settings.contentType}, not ${payload.contentType}`);
     }
   }
 
@@ -122,7 +165,10 @@ export class Broker {
   async feed(actor: Actor, request: FeedRequest): Promise<Cursor> {
     const { name, filter, from, durable } = request;
     checkedFilter(filter);
-    if (!this.mayReadSome(actor, filter)) throw refused(actor, 'subscribe to', filter);
+    if (!this.mayReadSome(actor, filter)) {
+      if (!hasWildcard(filter)) this.access.check(actor, 'subscribe', filter);
+      throw new Refusal('forbidden', `${called(actor)} may not subscribe to ${filter}`);
+    }
     if (!this.#log.hasCursor(name)) this.#roomForReader();
     return this.#log.cursor({ name, filter, from: checkedFrom(from), durable, extra: actor });
   }
@@ -138,47 +184,89 @@ export class Broker {
   }
 
   async #records(actor: Actor, topic: string, options: ItemsOptions = {}): Promise<LogRecord[]> {
-    checkedTopic(topic);
-    this.#mayReadTopic(actor, topic);
-    this.#existing(topic);
+    this.#persistent(this.#at(actor, 'retrieve', topic));
     return this.#log.items(topic, checkedQuery(options));
   }
 
-  async retract(actor: Actor, topic: string, id: string): Promise<void> {
-    checkedTopic(topic);
-    this.#mayPublish(actor, topic);
-    this.#existing(topic);
+  /** `notify`: readers are told whatever the topic says. */
+  async retract(actor: Actor, topic: string, id: string, notify = false): Promise<void> {
+    this.#persistent(this.#at(actor, 'retract', topic));
     const [item] = await this.#log.items(topic, { ids: [id] });
     if (!item) throw new LanpostError('not-found', `topic ${topic} has no item "${id}"`);
-    if (actor.kind === 'peer' && !isBy(item, actor)) {
-      throw new LanpostError('forbidden', `item "${id}" of ${topic} was published by someone else`);
+    if (PRIVILEGES[this.access.affiliation(actor, topic)].retract !== 'yes' && !isBy(item, actor)) {
+      throw new Refusal('forbidden', `item "${id}" of ${topic} was published by someone else`);
     }
-    await this.#log.append({ topic, kind: 'retract', id: itemId(item) });
+    await this.#log.append({ topic, kind: 'retract', id: itemId(item), ...(notify ? { extra: { notify } } : {}) });
   }
 
   async purge(actor: Actor, topic: string): Promise<void> {
-    this.#asOwner(actor, topic);
-    this.#existing(topic);
+    this.#persistent(this.#at(actor, 'purge', topic));
     await this.#log.append({ topic, kind: 'purge' });
   }
 
+  /** A peer that may write a topic of that name may make it, and is its owner then. */
   async create(actor: Actor, topic: string, config: TopicSettings = {}): Promise<TopicInfo> {
     checkedTopic(topic);
-    this.#mayPublish(actor, topic);
+    if (topic.startsWith('$') || !this.access.isGranted(actor, 'write', topic)) this.access.check(actor, 'configure', topic);
     checkedNotReserved(topic);
-    if (this.#live(topic)) throw new LanpostError('conflict', `topic ${topic} exists already`);
-    return this.#configure(topic, configured(DEFAULT_CONFIG, config));
+    if (this.#live(topic) || this.#making.has(topic)) throw new LanpostError('conflict', `topic ${topic} exists already`);
+    const settings = configured(DEFAULT_CONFIG, config);
+    const own = addressOf(actor);
+    this.#making.add(topic);
+    try {
+      const made = await this.#configure(topic, settings);
+      // A power cut before this leaves a topic that is nobody's but the box's.
+      if (own !== undefined) await this.rights.change(topic, (row) => this.#live(topic) && row.set(own, 'owner'));
+      return made;
+    } finally {
+      this.#making.delete(topic);
+    }
   }
 
   async configure(actor: Actor, topic: string, config: TopicSettings): Promise<TopicInfo> {
-    this.#asOwner(actor, topic);
-    return this.#configure(topic, configured(configOf(this.#existing(topic)), config));
+    return this.#configure(topic, configured(configOf(this.#at(actor, 'configure', topic)), config));
   }
 
   async delete(actor: Actor, topic: string): Promise<void> {
-    this.#asOwner(actor, topic);
-    this.#existing(topic);
+    this.#at(actor, 'delete', topic);
     await this.#log.append({ topic, kind: 'delete' });
+    // In the next batch: what comes under the same name comes with it, or after it.
+    await this.rights.change(topic, (row) => row.clear());
+    this.rightsChanged();
+  }
+
+  /** Who stands how to a topic, for its owners. The box's owner is not among them: it is owner of everything. */
+  affiliations(actor: Actor, topic: string): [Address, Affiliation][] {
+    this.#at(actor, 'configure', topic);
+    return this.rights.of(topic);
+  }
+
+  /** §8.9.2.4: what may be said is said, and of the others it gives how they stand. */
+  async affiliate(actor: Actor, topic: string, changes: ReadonlyMap<Address, Affiliation>): Promise<Map<Address, Affiliation>> {
+    checkedNotReserved(topic);
+    this.#at(actor, 'configure', topic);
+    const refused = new Map<Address, Affiliation>();
+    const said = new Map<Address, Affiliation>();
+    await this.rights.change(topic, (row) => {
+      // Meanwhile somebody else may have deleted it, or taken the right to do this.
+      this.#at(actor, 'configure', topic);
+      for (const [address, affiliation] of changes) {
+        const before = row.get(address) ?? 'none';
+        if (actor.kind !== 'owner' && !mayBecome(before, affiliation, address === addressOf(actor))) refused.set(address, before);
+        else if (before !== affiliation) {
+          row.set(address, affiliation);
+          said.set(address, affiliation);
+        }
+      }
+    });
+    this.rightsChanged();
+    for (const [address, affiliation] of said) await this.#roads.affiliated(topic, address, affiliation);
+    return refused;
+  }
+
+  /** Nothing is said of that key any more, in any topic. */
+  async disown(fingerprint: string): Promise<void> {
+    await this.rights.forget(keyAddress(fingerprint));
     this.rightsChanged();
   }
 
@@ -210,14 +298,14 @@ export class Broker {
   }
 
   mayRead(actor: Actor, topicOrFilter: string): boolean {
-    return actor.kind === 'owner' || this.#may(actor.fingerprint, 'read', topicOrFilter, this.#openTo(actor, topicOrFilter));
+    return this.access.allows(actor, 'retrieve', topicOrFilter);
   }
 
   /** Whether there is anything of it that may be read: the rest is left out, record by record. */
   mayReadSome(actor: Actor, filter: string): boolean {
     if (this.mayRead(actor, filter)) return true;
-    if (actor.kind === 'owner' || !hasWildcard(filter)) return false;
-    if (this.#touches(actor.fingerprint, 'read', filter)) return true;
+    if (!hasWildcard(filter)) return false;
+    if (actor.kind === 'peer' && this.#touches(actor.fingerprint, 'read', filter)) return true;
     const fits = matcher(filter);
     for (const { deleted, name } of this.#log.topics()) if (!deleted && fits(name) && this.mayRead(actor, name)) return true;
     return false;
@@ -227,8 +315,13 @@ export class Broker {
   subscribable(actor: Actor, node: string): 'pending' | 'subscribed' {
     const filter = filterOf(node);
     checkedFilter(filter);
-    if (!this.mayReadSome(actor, filter)) throw refused(actor, 'subscribe to', node === '' ? 'anything' : node);
-    if (!hasWildcard(filter)) this.#existing(node);
+    if (hasWildcard(filter)) {
+      if (!this.mayReadSome(actor, filter)) throw new Refusal('forbidden', `${called(actor)} may not subscribe to ${node === '' ? 'anything' : node}`);
+      return 'subscribed';
+    }
+    // §6.1.4: an owner will say.
+    if (this.#live(node) && this.access.refusal(actor, 'subscribe', node) === 'authorization-required') return 'pending';
+    this.#at(actor, 'subscribe', node);
     return 'subscribed';
   }
 
@@ -287,30 +380,21 @@ export class Broker {
     return state;
   }
 
-  /** The owner may change everything; `$…` names are the box's own and no peer touches them. */
-  #mayPublish(actor: Actor, topic: string): void {
-    if (actor.kind === 'owner') return;
-    const open = actor.fingerprint !== undefined && this.#config(topic)?.publishModel === 'open';
-    const may = !topic.startsWith('$') && this.#may(actor.fingerprint, 'write', topic, open);
-    if (!may) throw refused(actor, 'publish to', topic);
+  /** The topic, for who may do that with it. */
+  #at(actor: Actor, operation: Operation, topic: string): TopicState {
+    checkedTopic(topic);
+    if (this.#live(topic) || !this.access.knows(actor, topic)) this.access.check(actor, operation, topic);
+    return this.#existing(topic);
   }
 
-  #mayReadTopic(actor: Actor, topic: string): void {
-    if (!this.mayRead(actor, topic)) throw refused(actor, 'read', topic);
-  }
-
-  #openTo(actor: Actor & { kind: 'peer' }, topic: string): boolean {
-    return actor.fingerprint !== undefined && this.#config(topic)?.accessModel === 'open';
+  /** §6.5.9.4, §7.2.3.5, §8.5.3.3 */
+  #persistent({ name, settings }: TopicState): void {
+    if (settings['persist'] === false) throw new Refusal('not-persistent', `topic ${name} keeps no items to ask for`);
   }
 
   #config(topic: string): TopicConfig | undefined {
     const state = this.#live(topic);
     return state && configOf(state);
-  }
-
-  #asOwner(actor: Actor, topic: string): void {
-    checkedTopic(topic);
-    if (actor.kind !== 'owner') throw refused(actor, 'manage', topic);
   }
 
   #roomForReader(): void {
@@ -320,15 +404,17 @@ export class Broker {
   }
 }
 
-function draftOf(actor: Actor, topic: string, payload: Payload, { id, origin, expires, publisher = publisherOf(actor) }: PublishRequest, key: unknown): Draft {
-  const draft: { -readonly [K in keyof Draft]: Draft[K] } = { topic, kind: 'publish', payload };
+function draftOf(actor: Actor, topic: string, payload: Payload | undefined, { id, origin, expires, publisher = publisherOf(actor) }: PublishRequest, key: unknown): Draft {
+  const draft: { -readonly [K in keyof Draft]: Draft[K] } = { topic, kind: 'publish' };
+  if (payload !== undefined) draft.payload = payload;
   if (id !== undefined) draft.id = id;
   if (typeof key === 'string') draft.key = keyOf(topic, key, payload);
   if (origin !== undefined) draft.origin = origin;
   if (expires !== undefined) draft.expires = expires;
   if (publisher !== undefined) draft.publisher = publisher;
   // A name is a label that may pass to another; what is theirs is told by the key.
-  if (actor.kind === 'peer' && actor.fingerprint !== undefined) draft.extra = { key: actor.fingerprint };
+  const own = addressOf(actor);
+  if (own !== undefined) draft.extra = actor.kind === 'peer' ? { key: actor.fingerprint } : { account: own };
   return draft;
 }
 
@@ -341,13 +427,11 @@ function infoOf(state: TopicState): TopicInfo {
 }
 
 /** Names change hands; keys do not. */
-function isBy({ extra }: LogRecord, { fingerprint }: Actor & { kind: 'peer' }): boolean {
-  return fingerprint !== undefined && typeof extra === 'object' && extra !== null && 'key' in extra && extra.key === fingerprint;
-}
-
-function refused(actor: Actor, verb: string, topic: string): LanpostError {
-  const who = actor.kind === 'peer' ? actor.name : 'the owner';
-  return new LanpostError('forbidden', `${who} may not ${verb} ${topic}`);
+function isBy({ extra }: LogRecord, actor: Actor): boolean {
+  if (typeof extra !== 'object' || extra === null) return false;
+  const own = addressOf(actor);
+  if (actor.kind === 'peer') return own !== undefined && 'key' in extra && extra.key === actor.fingerprint;
+  return 'account' in extra && extra.account === own;
 }
 
 /** Every item of an answer is in memory at once. */

@@ -10,8 +10,8 @@ const MOST_BYTES = 256;
  * The key of an item in the lane `latest`: what its value has at the topic's JSON pointer (RFC 6901). A number and a
  * text that look alike are two keys. Worked out here and handed to the log, which knows no media types.
  */
-export function keyOf(topic: string, pointer: string, payload: Payload): string {
-  const found = at(fromPayload(payload), pointer);
+export function keyOf(topic: string, pointer: string, payload: Payload | undefined): string {
+  const found = payload && at(fromPayload(payload), pointer);
   if (typeof found !== 'string' && typeof found !== 'number' && typeof found !== 'boolean') {
     throw new LanpostError('invalid-value', `${topic} keeps the newest item of each ${pointer}, and this one has no text, number or boolean there`);
   }

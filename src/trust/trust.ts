@@ -126,6 +126,11 @@ export class Trust {
     return true;
   }
 
+  /** A name that the key held last itself, if there is one. */
+  nameOf(fingerprint: string): string | undefined {
+    return this.#rows.get(fingerprint)?.names[0];
+  }
+
   impostor(name: string, fingerprint: string): NameCheck {
     const holder = this.#holders.get(name);
     if (holder === undefined || holder === fingerprint) return 'ok';

@@ -58,7 +58,7 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   const dir = await mkdtemp(join(tmpdir(), 'lanpost-service-'));
   const log = await openLog({ database: setup.database ?? new MemoryDatabase(), clock, boxId: boxIdOf(identity.spki), trouble });
   const trust = new Trust({ registry: log.registry, clock, trouble });
-  const broker = new Broker({ log, clock, trouble, limits, may: (...asked) => trust.may(...asked), touches: (...asked) => trust.touches(...asked), generation: () => trust.generation });
+  const broker = new Broker({ log, clock, trouble, limits, may: (...asked) => trust.may(...asked), level: (key) => trust.level(key), touches: (...asked) => trust.touches(...asked), generation: () => trust.generation });
   const dispatcher = new Dispatcher<PeerContext>();
   const disco = new Disco<PeerContext>({ node: 'urn:lanpost:0', identities: [] });
   disco.attach(dispatcher);

@@ -48,7 +48,7 @@ describe('a stranger on the link', () => {
     const trouble = (): void => undefined;
     log = await openLog({ database: new MemoryDatabase(), clock, boxId: 'bbbbbbbbbbbbbbbb', trouble });
     trust = new Trust({ registry: log.registry, clock, trouble });
-    const broker = new Broker({ log, clock, trouble, limits: DEFAULT_LIMITS, may: (...asked) => trust.may(...asked), touches: (...asked) => trust.touches(...asked), generation: () => trust.generation });
+    const broker = new Broker({ log, clock, trouble, limits: DEFAULT_LIMITS, may: (...asked) => trust.may(...asked), level: (key) => trust.level(key), touches: (...asked) => trust.touches(...asked), generation: () => trust.generation });
     const dispatcher = new Dispatcher<PeerContext>();
     const disco = new Disco<PeerContext>({ node: 'urn:lanpost:0', identities: [] });
     disco.attach(dispatcher);

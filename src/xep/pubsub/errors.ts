@@ -1,7 +1,7 @@
 // XEP-0060: which stanza error, and which condition of its own, stands for each of our codes.
 import { type ErrorCode, LanpostError } from '../../errors.ts';
-import { type Element, xml } from '../../xml/element.ts';
 import { Refusal, type RefusalReason } from '../../pubsub/refusal.ts';
+import { type Element, xml } from '../../xml/element.ts';
 import { type Condition, type ErrorType, StanzaError } from '../../xmpp/stanza-error.ts';
 
 export const NS_PUBSUB_ERRORS = 'http://jabber.org/protocol/pubsub#errors';
@@ -21,24 +21,41 @@ const CONDITIONS: Partial<Readonly<Record<ErrorCode, { readonly condition: Condi
   closed: { condition: 'recipient-unavailable' },
 };
 
-/** What the XEP has a name for: the condition that goes with it, and the type, where it is not that condition's own. */
-const REFUSED: Readonly<Record<RefusalReason, { readonly condition: Condition; readonly type?: ErrorType }>> = {
-  'closed-node': { condition: 'not-allowed' },
-  'configuration-required': { condition: 'not-acceptable' },
-  'invalid-options': { condition: 'bad-request' },
-  'invalid-subid': { condition: 'not-acceptable' },
-  'not-in-roster-group': { condition: 'not-authorized' },
-  'not-subscribed': { condition: 'unexpected-request', type: 'cancel' },
-  'pending-subscription': { condition: 'not-authorized' },
-  'presence-subscription-required': { condition: 'not-authorized' },
-  'subid-required': { condition: 'bad-request' },
-  'too-many-subscriptions': { condition: 'policy-violation', type: 'wait' },
+/** What stands for each refusal: the condition, its type where it is not that condition's own, and the XEP's own condition, or the feature that is not there. */
+const REFUSED: Readonly<Record<RefusalReason, { readonly condition: Condition; readonly type?: ErrorType; readonly application?: string; readonly feature?: string }>> = {
+  'authorization-required': { condition: 'not-authorized' }, // §6.1.4: never told where it can be asked for
+  'closed-node': { condition: 'not-allowed', application: 'closed-node' },
+  'configuration-required': { condition: 'not-acceptable', application: 'configuration-required' },
+  'forbidden': { condition: 'forbidden' },
+  'invalid-config': { condition: 'not-acceptable' },
+  'invalid-options': { condition: 'bad-request', application: 'invalid-options' },
+  'invalid-payload': { condition: 'bad-request', application: 'invalid-payload' },
+  'invalid-subid': { condition: 'not-acceptable', application: 'invalid-subid' },
+  'item-forbidden': { condition: 'bad-request', application: 'item-forbidden' },
+  'item-required': { condition: 'bad-request', application: 'item-required' },
+  'moved': { condition: 'gone' },
+  'not-in-roster-group': { condition: 'not-authorized', application: 'not-in-roster-group' },
+  'not-persistent': { condition: 'feature-not-implemented', feature: 'persistent-items' },
+  'not-subscribed': { condition: 'unexpected-request', type: 'cancel', application: 'not-subscribed' },
+  'payload-required': { condition: 'bad-request', application: 'payload-required' },
+  'pending-subscription': { condition: 'not-authorized', application: 'pending-subscription' },
+  'precondition-not-met': { condition: 'conflict', application: 'precondition-not-met' },
+  'presence-subscription-required': { condition: 'not-authorized', application: 'presence-subscription-required' },
+  'subid-required': { condition: 'bad-request', application: 'subid-required' },
+  'subscribers-only': { condition: 'not-authorized', application: 'not-subscribed' },
+  'too-many-subscriptions': { condition: 'policy-violation', type: 'wait', application: 'too-many-subscriptions' },
+  'unsupported-access-model': { condition: 'not-acceptable', application: 'unsupported-access-model' },
 };
 
 export function pubsubError(error: LanpostError): StanzaError {
   if (error instanceof Refusal) {
-    const { condition: name, ...type } = REFUSED[error.reason];
-    return new StanzaError(name, { ...type, text: error.message, application: condition(error.reason) });
+    const { condition: name, application, feature, ...type } = REFUSED[error.reason];
+    return new StanzaError(name, {
+      ...type,
+      text: error.message,
+      ...(application === undefined ? {} : { application: condition(application) }),
+      ...(feature === undefined ? {} : { application: unsupportedFeature(feature) }),
+    });
   }
   const found = CONDITIONS[error.code] ?? { condition: 'internal-server-error' };
   return new StanzaError(found.condition, {
@@ -71,10 +88,11 @@ const FEATURES: Readonly<Record<string, string>> = {
   affiliations: 'retrieve-affiliations', delete: 'delete-nodes', purge: 'purge-nodes',
 };
 
+function unsupportedFeature(feature: string | undefined): Element {
+  return xml('unsupported', { xmlns: NS_PUBSUB_ERRORS, feature });
+}
+
 /** For a verb that nobody here answers. */
 export function unsupported(verb: string): StanzaError {
-  const feature = FEATURES[verb];
-  return new StanzaError('feature-not-implemented', {
-    application: xml('unsupported', { xmlns: NS_PUBSUB_ERRORS, ...(feature === undefined ? {} : { feature }) }),
-  });
+  return new StanzaError('feature-not-implemented', { application: unsupportedFeature(FEATURES[verb]) });
 }

@@ -1,0 +1,85 @@
+// Who stands how to a topic: one row a topic in the log's registry, all in memory, in force when it is on disk. Not in
+// the topic's own settings: those are written again with every batch that touches the topic, and told to its readers.
+import type { Affiliation } from '../api.ts';
+import { LanpostError } from '../errors.ts';
+import type { Registry } from '../log/registry.ts';
+import { type Address, isAddress } from './actor.ts';
+import { AFFILIATIONS } from './affiliation.ts';
+
+const PREFIX = 'access/';
+/** In one topic, and in all. */
+const ENTRIES = 1000;
+const ALL_ENTRIES = 100_000;
+
+type Row = Readonly<Record<string, Affiliation>>;
+const EMPTY: Row = {};
+
+function isRow(value: unknown): value is Row {
+  return typeof value === 'object' && value !== null && Object.values(value).every((one) => AFFILIATIONS.includes(one));
+}
+
+export class Rights {
+  readonly #registry: Registry;
+  readonly #rows = new Map<string, Row>();
+  #writing: Promise<unknown> = Promise.resolve();
+  #entries = 0;
+
+  /** `isLive`: a topic that was deleted, or never came to be, leaves no rights to whoever makes one of that name. */
+  constructor(registry: Registry, isLive: (topic: string) => boolean) {
+    this.#registry = registry;
+    for (const [key, row] of registry.entries(PREFIX)) {
+      const topic = key.slice(PREFIX.length);
+      if (isRow(row) && isLive(topic)) this.#put(topic, row);
+      // When this fails, so does all writing, also that of a topic of the same name.
+      else registry.set(key, undefined).catch(() => undefined);
+    }
+  }
+
+  affiliation(topic: string, address: Address | undefined): Affiliation {
+    const row = this.#rows.get(topic);
+    return (row && address !== undefined && Object.hasOwn(row, address) ? row[address] : undefined) ?? 'none';
+  }
+
+  /** Nobody in it has `none`. */
+  of(topic: string): [Address, Affiliation][] {
+    return Object.entries(this.#rows.get(topic) ?? EMPTY).flatMap(([address, affiliation]) => (isAddress(address) ? [[address, affiliation]] : []));
+  }
+
+  /** One change after the other: `alter` makes of what is said what is to be said, or throws. Durable when resolved. */
+  async change(topic: string, alter: (row: Map<string, Affiliation>) => unknown): Promise<void> {
+    const before = this.#writing;
+    const change = (async (): Promise<void> => {
+      await before;
+      await this.#change(topic, alter);
+    })();
+    this.#writing = change.catch(() => undefined); // whoever asked sees it
+    await change;
+  }
+
+  async #change(topic: string, alter: (row: Map<string, Affiliation>) => unknown): Promise<void> {
+    const said = this.#rows.get(topic) ?? EMPTY;
+    const map = new Map(Object.entries(said));
+    alter(map);
+    for (const [address, affiliation] of map) if (affiliation === 'none') map.delete(address);
+    const more = map.size - Object.keys(said).length;
+    if (more > 0 && (map.size > ENTRIES || this.#entries + more > ALL_ENTRIES)) {
+      throw new LanpostError('busy', `a topic may have ${ENTRIES} affiliations, all topics together ${ALL_ENTRIES}`);
+    }
+    const row = Object.fromEntries(map);
+    await this.#registry.set(PREFIX + topic, map.size === 0 ? undefined : row);
+    this.#put(topic, row);
+  }
+
+  /** Of all topics. */
+  async forget(address: Address): Promise<void> {
+    const topics = [...this.#rows].filter(([, row]) => Object.hasOwn(row, address)).map(([topic]) => topic);
+    await Promise.all(topics.map((topic) => this.change(topic, (row) => { row.delete(address); })));
+  }
+
+  #put(topic: string, row: Row): void {
+    const count = Object.keys(row).length;
+    this.#entries += count - Object.keys(this.#rows.get(topic) ?? EMPTY).length;
+    if (count === 0) this.#rows.delete(topic);
+    else this.#rows.set(topic, row);
+  }
+}
