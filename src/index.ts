@@ -11,6 +11,8 @@ export { examineMachine } from './doctor.ts';
 export { attachBox } from './control/attach-box.ts';
 export { ERROR_CODES, LanpostError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
+export { resolveSenml } from './payload/senml/resolve.ts';
+export type { ResolvedSenmlRecord } from './payload/senml/resolve.ts';
 export { TOPIC_FIELDS } from './topic-fields.ts';
 export type { FieldKind, TopicField } from './topic-fields.ts';
 export { VERSION } from './version.ts';

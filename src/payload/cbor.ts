@@ -12,12 +12,19 @@ function fault(what: string): never {
   throw new LanpostError('invalid-value', `Not acceptable CBOR: ${what}.`);
 }
 
+/** The value has been checked, and has no -0: that would be written as 0. */
 export function encodeCbor(value: Value): Uint8Array {
   return Uint8Array.from(new Encoder(OPTIONS).encode(plain(value)));
 }
 
+/** What else is let in than values of ours have. */
+export interface CborLeave {
+  readonly integerKeys?: boolean;
+  readonly tags?: readonly number[];
+}
+
 /** Well-formed (RFC 8949 §5.1), definite lengths only, bounded, one item and nothing after it. */
-export function checkCbor(bytes: Uint8Array): void {
+export function checkCbor(bytes: Uint8Array, { integerKeys = false, tags = [] }: CborLeave = {}): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
   let items = 0;
@@ -28,6 +35,10 @@ export function checkCbor(bytes: Uint8Array): void {
     const value = size === 1 ? view.getUint8(at) : size === 2 ? view.getUint16(at) : size === 4 ? view.getUint32(at) : Number(view.getBigUint64(at));
     at += size;
     return value;
+  };
+  const isKey = (): boolean => {
+    const kind = at < bytes.length ? view.getUint8(at) >> 5 : undefined;
+    return kind === 3 || (integerKeys && (kind === 0 || kind === 1));
   };
   const item = (depth: number): void => {
     if (depth > MAX_DEPTH) fault(`more than ${MAX_DEPTH} deep`);
@@ -48,13 +59,14 @@ export function checkCbor(bytes: Uint8Array): void {
         const count = major === 5 ? value * 2 : value;
         if (count > bytes.length - at) fault('cut short');
         for (let i = 0; i < count; i++) {
-          if (major === 5 && i % 2 === 0 && (view.byteLength <= at || view.getUint8(at) >> 5 !== 3)) fault('a key that is not text');
+          if (major === 5 && i % 2 === 0 && !isKey()) fault('a key that is not text');
           item(depth + 1);
         }
         return;
       }
-      case 6: fault('a tag');
-      // falls through -- never: fault throws
+      case 6:
+        if (!tags.includes(value)) fault('a tag');
+        return item(depth + 1);
       default:
         if ((head & 31) === 23 || (head & 31) < 20 || (head & 31) === 24) fault('undefined, or a simple value');
     }
@@ -67,7 +79,8 @@ export function decodeCbor(bytes: Uint8Array): Value {
   checkCbor(bytes);
   let value: unknown;
   try {
-    value = new Encoder(OPTIONS).decode(Buffer.from(bytes));
+    // As maps: of objects cbor-x renames the key `__proto__`.
+    value = new Encoder({ ...OPTIONS, mapsAsObjects: false }).decode(Buffer.from(bytes));
   } catch (error) {
     throw new LanpostError('invalid-value', 'Not acceptable CBOR.', { cause: error });
   }
@@ -85,5 +98,6 @@ function plain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
   if (Array.isArray(value)) return Array.from(value, plain);
+  if (value instanceof Map) return Object.fromEntries(Array.from(value, ([key, child]: [unknown, unknown]) => [String(key), plain(child)]));
   return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, plain(child)]));
 }

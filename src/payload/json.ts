@@ -7,6 +7,22 @@ export function encodeJson(value: Value): Uint8Array {
   return Buffer.from(JSON.stringify(value));
 }
 
+/** The same of a value that has a -0, which `JSON.stringify` would write as 0. JSON has it. */
+export function encodeSignedJson(value: Value): Uint8Array {
+  return Buffer.from(written(value));
+}
+
+function written(value: Value): string {
+  if (Object.is(value, -0)) return '-0';
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return JSON.stringify(value);
+  if (isList(value)) return `[${value.map(written).join(',')}]`;
+  return `{${Object.entries(value).map(([key, one]) => `${JSON.stringify(key)}:${written(one)}`).join(',')}}`;
+}
+
+function isList(value: object): value is readonly Value[] {
+  return Array.isArray(value);
+}
+
 export function parseJson(text: string): Value {
   let value: unknown;
   try {

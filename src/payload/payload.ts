@@ -1,12 +1,16 @@
 // One value with a media type, in the bytes of that media type.
 import type { Value } from '../api.ts';
 import { LanpostError } from '../errors.ts';
+import type { Element } from '../xml/element.ts';
 import { XmlFault } from '../xml/fault.ts';
 import { parseElement } from '../xml/parse.ts';
 import { serializeStandalone } from '../xml/serialize.ts';
 import { decodeCbor, encodeCbor } from './cbor.ts';
-import { decodeJson, encodeJson } from './json.ts';
-import { checkValue } from './value.ts';
+import { decodeJson, encodeJson, encodeSignedJson } from './json.ts';
+import { cborToSenml } from './senml/cbor.ts';
+import { checkSenml, type SenmlPack } from './senml/pack.ts';
+import { elementToSenml } from './senml/xml.ts';
+import { checkValue, type Traits } from './value.ts';
 
 export interface Payload {
   readonly contentType: string;
@@ -24,9 +28,14 @@ export function isMediaType(type: string): boolean {
 
 export type Form = 'json' | 'xml' | 'cbor' | 'text' | 'bytes';
 
+/** A media type without its parameters, as it is compared. */
+export function essenceOf(contentType: string): string {
+  return (contentType.split(';')[0] ?? '').trim().toLowerCase();
+}
+
 /** How a media type is written down; RFC 6838 suffixes count. */
 export function formOf(contentType: string): Form {
-  const essence = (contentType.split(';')[0] ?? '').trim().toLowerCase();
+  const essence = essenceOf(contentType);
   if (essence === 'application/json' || essence.endsWith('+json')) return 'json';
   if (essence === 'application/xml' || essence === 'text/xml' || essence.endsWith('+xml')) return 'xml';
   if (essence === 'application/cbor' || essence.endsWith('+cbor')) return 'cbor';
@@ -34,33 +43,59 @@ export function formOf(contentType: string): Form {
 }
 
 /** In the media type of its kind. */
-function inOwnType(value: Value, hasBytes: boolean): Payload {
+function inOwnType(value: Value, traits: Traits): Payload {
   if (typeof value === 'string') return { contentType: 'text/plain', bytes: Buffer.from(value) };
   if (ArrayBuffer.isView(value)) return { contentType: 'application/octet-stream', bytes: copy(value) };
   // JSON has no bytes; rather than refuse them within a value, it travels as what has both.
-  if (hasBytes) return { contentType: 'application/cbor', bytes: encodeCbor(value) };
-  return { contentType: 'application/json', bytes: encodeJson(value) };
+  if (traits.bytes) return { contentType: 'application/cbor', bytes: asCbor(value, traits) };
+  return { contentType: 'application/json', bytes: asJson(value, traits) };
+}
+
+function asJson(value: Value, { minusZero }: Traits): Uint8Array {
+  return minusZero ? encodeSignedJson(value) : encodeJson(value);
+}
+
+function asCbor(value: Value, { minusZero }: Traits): Uint8Array {
+  if (minusZero) throw new LanpostError('invalid-value', '-0 does not travel as CBOR; publish 0, or JSON without bytes.');
+  return encodeCbor(value);
 }
 
 /** Throws LanpostError `invalid-value` that says what and where. */
 export function toPayload(value: Value, contentType?: string): Payload {
-  const hasBytes = checkValue(value);
-  if (contentType === undefined) return inOwnType(value, hasBytes);
+  const traits = checkValue(value);
+  if (contentType === undefined) return inOwnType(value, traits);
+  if (typeof contentType !== 'string') throw new TypeError('a media type must be a string');
   if (!isMediaType(contentType)) throw new LanpostError('invalid-value', `Not a media type: ${JSON.stringify(contentType.slice(0, 64))}.`);
-  return { contentType, bytes: encode(value, contentType, hasBytes) };
+  return senmlPayload(value, contentType) ?? { contentType, bytes: encode(value, contentType, traits) };
+}
+
+export const SENML_JSON = 'application/senml+json';
+
+/** SenML is one value inside, whichever of its forms it comes in (RFC 8428 §5 to §7). */
+function senmlPayload(value: Value, contentType: string): Payload | undefined {
+  switch (essenceOf(contentType)) {
+    case SENML_JSON: return inSenml(checkSenml(value));
+    case 'application/senml+xml': return typeof value === 'string' ? inSenml(elementToSenml(xmlOf(value))) : undefined;
+    case 'application/senml+cbor': return inSenml(ArrayBuffer.isView(value) ? cborToSenml(copy(value)) : checkSenml(value));
+    default: return undefined;
+  }
+}
+
+function inSenml(pack: SenmlPack): Payload {
+  return { contentType: SENML_JSON, bytes: asJson(pack, checkValue(pack)) };
 }
 
 function copy({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength).slice();
 }
 
-function encode(value: Value, type: string, hasBytes: boolean): Uint8Array {
+function encode(value: Value, type: string, traits: Traits): Uint8Array {
   const form = formOf(type);
   if (form === 'json') {
-    if (ArrayBuffer.isView(value) || hasBytes) throw new LanpostError('invalid-value', 'Bytes do not travel as JSON; use application/cbor or application/octet-stream.');
-    return encodeJson(value);
+    if (ArrayBuffer.isView(value) || traits.bytes) throw new LanpostError('invalid-value', 'Bytes do not travel as JSON; use application/cbor or application/octet-stream.');
+    return asJson(value, traits);
   }
-  if (form === 'cbor') return encodeCbor(value);
+  if (form === 'cbor') return asCbor(value, traits);
   if (form === 'xml' && typeof value === 'string') return encodeXml(value);
   if (typeof value === 'string') return Buffer.from(value);
   if (ArrayBuffer.isView(value) && form !== 'xml') return copy(value);
@@ -69,8 +104,26 @@ function encode(value: Value, type: string, hasBytes: boolean): Uint8Array {
 
 /** Kept in one canonical spelling, so that a trip over XMPP does not change it. */
 function encodeXml(text: string): Uint8Array {
+  const element = xmlOf(text);
+  // No stream may have one (RFC 6120 §11.1); to leave it out would be to change what was published.
+  if (hasComment(text)) throw new LanpostError('invalid-value', 'XML with a comment cannot be published: XMPP has none.');
+  return Buffer.from(serializeStandalone(element));
+}
+
+/** In well-formed text; what stands in a CDATA section is none. */
+function hasComment(text: string): boolean {
+  for (let at = 0; ;) {
+    const comment = text.indexOf('<!--', at);
+    if (comment < 0) return false;
+    const cdata = text.indexOf('<![CDATA[', at);
+    if (cdata < 0 || comment < cdata) return true;
+    at = text.indexOf(']]>', cdata) + 3;
+  }
+}
+
+function xmlOf(text: string): Element {
   try {
-    return Buffer.from(serializeStandalone(parseElement(text, { stanzaBytes: Number.MAX_SAFE_INTEGER, depth: 64 })));
+    return parseElement(text, { stanzaBytes: Number.MAX_SAFE_INTEGER, depth: 64 });
   } catch (error) {
     if (error instanceof XmlFault) throw new LanpostError('invalid-value', `Not one well-formed XML element: ${error.message}.`, { cause: error });
     throw error;

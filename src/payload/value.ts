@@ -9,8 +9,16 @@ const MAX_VALUES = 1_000_000;
 /** Where a walk has got to: a key within what lies above. */
 interface Place { readonly up: Place | undefined; readonly key: string | number }
 
+/** What a value holds that not every form can say. */
+export interface Traits {
+  /** Bytes within a list or an object. */
+  readonly bytes: boolean;
+  /** A zero with a sign. */
+  readonly minusZero: boolean;
+}
+
 /** What a walk has met so far. */
-interface Walk { parts: number; bytes: boolean }
+interface Walk { parts: number; bytes: boolean; minusZero: boolean }
 
 function pathOf(place: Place | undefined): string {
   if (!place) return '';
@@ -33,11 +41,11 @@ function checkText(text: string, up: Place | undefined, key?: string | number): 
   if (!text.isWellFormed()) refuse('Text with a lone surrogate', placeOf(up, key));
 }
 
-/** Throws `invalid-value` that says what and where; else tells whether there are bytes within a list or an object. */
-export function checkValue(value: unknown): boolean {
-  const walk: Walk = { parts: 0, bytes: false };
+/** Throws `invalid-value` that says what and where; else tells what forms the value can have. */
+export function checkValue(value: unknown): Traits {
+  const walk: Walk = { parts: 0, bytes: false, minusZero: false };
   visit(walk, value, undefined, undefined, 0);
-  return walk.bytes;
+  return walk;
 }
 
 export function assertValue(value: unknown): asserts value is Value {
@@ -49,7 +57,10 @@ function visit(walk: Walk, at: unknown, up: Place | undefined, key: string | num
   if (++walk.parts > MAX_VALUES) refuse(`A value of more than ${MAX_VALUES} parts`, undefined);
   if (typeof at === 'string') return checkText(at, up, key);
   if (at === null || typeof at === 'boolean') return;
-  if (typeof at === 'number') return Number.isFinite(at) ? undefined : refuse(String(at), placeOf(up, key));
+  if (typeof at === 'number') {
+    if (at === 0) walk.minusZero ||= Object.is(at, -0);
+    return Number.isFinite(at) ? undefined : refuse(String(at), placeOf(up, key));
+  }
   if (typeof at !== 'object') return refuse(typeof at === 'undefined' ? 'undefined' : `A ${typeof at}`, placeOf(up, key));
   if (isBytes(at)) {
     walk.bytes ||= depth > 0;

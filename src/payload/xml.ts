@@ -6,8 +6,10 @@ import { escapeText, serializeStandalone } from '../xml/serialize.ts';
 import { Written } from '../xml/written.ts';
 import { isLegal } from '../xml/text.ts';
 import { LanpostError } from '../errors.ts';
-import { parseJson } from './json.ts';
-import { decodeText, isMediaType, type Payload } from './payload.ts';
+import { decodeJson, encodeJson, parseJson } from './json.ts';
+import { decodeText, isMediaType, type Payload, SENML_JSON } from './payload.ts';
+import { checkSenml } from './senml/pack.ts';
+import { elementToSenml, isSenmlElement, NS_SENML, senmlToElement } from './senml/xml.ts';
 
 /** XEP-0335 §2. */
 export const NS_JSON = 'urn:xmpp:json:0';
@@ -58,9 +60,30 @@ function allQualified(element: Element): boolean {
   return namespaceOf(element) !== undefined && children(element).every(allQualified);
 }
 
+/** SenML in its own XML, if that says all that its JSON does: RFC 8428 §7. */
+function senmlElement(bytes: Uint8Array): Element | undefined {
+  try {
+    const element = senmlToElement(checkSenml(decodeJson(bytes)));
+    return Buffer.from(bytes).equals(encodeJson(elementToSenml(element))) ? element : undefined;
+  } catch (error) {
+    if (error instanceof LanpostError) return undefined;
+    throw error;
+  }
+}
+
+/** `undefined` when it is none; then it is XML like any other. */
+function senmlPayload(element: Element): Payload | undefined {
+  try {
+    return { contentType: SENML_JSON, bytes: encodeJson(elementToSenml(element)) };
+  } catch (error) {
+    if (error instanceof LanpostError) return undefined;
+    throw error;
+  }
+}
+
 function isContainer(element: Element): boolean {
   const namespace = namespaceOf(element);
-  return namespace === NS_LANPOST || namespace === NS_JSON;
+  return namespace === NS_LANPOST || namespace === NS_JSON || namespace === NS_SENML;
 }
 
 /** What `elementToPayload` found to be so needs no look. */
@@ -74,6 +97,7 @@ function written({ contentType, bytes }: Payload): Element {
 export function payloadToElement(payload: Payload): Element {
   const { contentType } = payload;
   if (payload.legible) return written(payload);
+  if (contentType === SENML_JSON) return senmlElement(payload.bytes) ?? data(payload);
   if (contentType !== 'application/json' && contentType !== 'text/plain' && contentType !== 'application/xml') return data(payload);
   const text = legibleText(payload.bytes);
   if (text === undefined) return data(payload);
@@ -89,6 +113,8 @@ function onlyText(element: Element, attributes: readonly string[]): string | und
 
 /** Our own and XEP-0335's containers are opened; any other element is its own payload. */
 export function elementToPayload(element: Element): Payload {
+  const senml = isSenmlElement(element) ? senmlPayload(element) : undefined;
+  if (senml) return senml;
   const name = `${namespaceOf(element) ?? ''} ${element.getName()}`;
   if (name === `${NS_JSON} json`) {
     const text = onlyText(element, []);

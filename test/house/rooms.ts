@@ -34,7 +34,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   assembly: [...BELOW_ROADS, 'mdns', 'link', 'home', 'device', 'control', 'options', 'local-box', 'store'],
   box: [...GROUND, 'options', 'store', 'assembly'],
   doctor: [...GROUND, 'link'],
-  index: ['api', 'errors', 'topic-fields', 'box', 'doctor', 'options', 'control', 'version'],
+  index: ['api', 'errors', 'topic-fields', 'payload', 'box', 'doctor', 'options', 'control', 'version'],
   web: ['index'],
   editor: ['index'],
   cli: ['index', 'web', 'editor'],

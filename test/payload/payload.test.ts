@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { isDeepStrictEqual } from 'node:util';
 import { createContext, runInContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import type { Value } from '../../src/api.ts';
@@ -12,13 +13,16 @@ import { type Element, xml } from '../../src/xml/element.ts';
 import { XmlFault } from '../../src/xml/fault.ts';
 
 const text = fc.string({ unit: 'binary' });
-const leaf = fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null), fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n + 0).filter((n) => !Object.is(n, -0)));
-const key = text.filter((k) => k !== '__proto__');
+const leaf = fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null), fc.double({ noNaN: true, noDefaultInfinity: true }));
+const key = fc.oneof({ weight: 9, arbitrary: text }, { weight: 1, arbitrary: fc.constantFrom('__proto__', 'constructor', '0', '') });
 const json = fc.letrec<{ value: Value }>((tie) => ({
   value: fc.oneof({ depthSize: 'small' }, leaf, fc.array(tie('value'), { maxLength: 4 }), fc.dictionary(key, tie('value'), { maxKeys: 4, noNullPrototype: true })),
 })).value;
 const bytes = fc.uint8Array({ maxLength: 50 });
-const any = fc.oneof(json, bytes, fc.record({ a: bytes, b: fc.array(fc.oneof(json, bytes), { maxLength: 3 }) }, { noNullPrototype: true }));
+/** CBOR has no -0 that its coder would write. */
+const unsigned = json.map((value) => JSON.parse(JSON.stringify(value)) as Value);
+const withBytes = fc.record({ a: bytes, b: fc.array(fc.oneof(unsigned, bytes), { maxLength: 3 }) }, { noNullPrototype: true });
+const any = fc.oneof(json, bytes, withBytes);
 
 function wellFormed(source: string): Element[] {
   try {
@@ -44,13 +48,19 @@ const trip = (value: Value, contentType?: string): Value => {
 
 describe('values', () => {
   it('survive bytes and XML unchanged', () => {
-    fc.assert(fc.property(any, (value) => { expect(trip(value)).toStrictEqual(value); }), { numRuns: 500 });
+    fc.assert(fc.property(any, (value) => { expect(isDeepStrictEqual(trip(value), value)).toBe(true); }), { numRuns: 500 });
   });
   it('have the media type that fits', () => {
     expect(toPayload('x').contentType).toBe('text/plain');
     expect(toPayload(Uint8Array.of(1)).contentType).toBe('application/octet-stream');
     for (const value of [1, null, true, [], { a: 1 }]) expect(toPayload(value).contentType).toBe('application/json');
     expect(toPayload({ a: Uint8Array.of(1) }).contentType).toBe('application/cbor');
+  });
+  it('keep the sign of a zero as JSON, and are refused as CBOR with one', () => {
+    expect(trip({ a: [-0, 0], b: 'x' })).toStrictEqual({ a: [-0, 0], b: 'x' });
+    expect(trip(-0)).toBe(-0);
+    expect(() => toPayload({ a: Uint8Array.of(1), b: -0 })).toThrow('-0 does not travel as CBOR');
+    expect(() => toPayload(-0, 'application/cbor')).toThrow(LanpostError);
   });
   it('of another realm are values too', () => {
     const foreign = runInContext(`({ a: [1, { b: new Uint8Array([1, 2]) }], c: 'x' })`, createContext({})) as Value;
@@ -78,6 +88,17 @@ describe('XML', () => {
   ])('%s comes back as it went', (value) => {
     const once = trip(value, 'application/xml');
     expect(trip(once, 'application/xml')).toBe(once);
+  });
+  it.each(['<a><!-- c --></a>', '<!-- c --><a/>', '<a/><!-- <![CDATA[ -->', '<a><![CDATA[x]]><!-- ]]> --></a>'])('%s is refused, for XMPP has no comments', (value) => {
+    expect(() => toPayload(value, 'application/xml')).toThrow('a comment cannot be published');
+  });
+  it('a CDATA section is the text it holds, also one that looks like a comment', () => {
+    expect(trip('<a xmlns="urn:a"><![CDATA[<!-- & -->]]></a>', 'application/xml')).toBe(`<a xmlns='urn:a'>&lt;!-- &amp; --&gt;</a>`);
+  });
+  it('white space, prefixes and undeclared defaults stay as they are', () => {
+    for (const value of [`<a xmlns='urn:a'> <b/>\n\t</a>`, `<p:a xmlns:p='urn:p' xmlns:q='urn:q'><q:b p:c='1' q:c='2'/></p:a>`, `<a xmlns='urn:a'><b xmlns=''/></a>`, `<a xmlns='urn:a' xml:space='preserve'> </a>`]) {
+      expect(trip(value, 'application/xml')).toBe(value);
+    }
   });
   it.each(['', 'x', '<a>', '<a/><b/>', '<a>&nbsp;</a>', '<p:a/>', '<!DOCTYPE a><a/>', '<a>'.repeat(100)])('%s is refused', (value) => {
     expect(() => toPayload(value, 'application/xml')).toThrow(LanpostError);
@@ -125,7 +146,7 @@ describe('XML', () => {
 });
 
 describe('media types', () => {
-  it.each([['a', 'text/csv'], [{ a: 1 }, 'application/senml+json'], ['a', 'application/json'], [Uint8Array.of(1), 'image/png'], [{ a: 1 }, 'application/cbor'], ['<a xmlns="urn:a"/>', 'application/atom+xml'], ['x', 'text/plain; charset=utf-8']])('%j as %s', (value, type) => {
+  it.each([['a', 'text/csv'], [{ a: 1 }, 'application/ld+json'], [[{ n: 'a', v: 1 }], 'application/senml+json'], ['a', 'application/json'], [Uint8Array.of(1), 'image/png'], [{ a: 1 }, 'application/cbor'], ['<a xmlns="urn:a"/>', 'application/atom+xml'], ['x', 'text/plain; charset=utf-8']])('%j as %s', (value, type) => {
     const back = trip(value, type);
     expect(typeof value === 'string' && type.endsWith('xml') ? back : value).toStrictEqual(back);
   });
@@ -136,7 +157,7 @@ describe('media types', () => {
 
 describe('CBOR', () => {
   it('round trips', () => {
-    fc.assert(fc.property(any, (value) => { expect(decodeCbor(encodeCbor(value))).toStrictEqual(value); }), { numRuns: 500 });
+    fc.assert(fc.property(fc.oneof(unsigned, bytes, withBytes), (value) => { expect(isDeepStrictEqual(decodeCbor(encodeCbor(value)), value)).toBe(true); }), { numRuns: 500 });
   });
   it('whatever comes is decoded or refused by name', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (input) => {
