@@ -3,6 +3,7 @@
 import type { Element } from './element.ts';
 import { XmlFault } from './fault.ts';
 import { lenientEnd, MAX_HEADER, parseLenientHeader } from './lenient-header.ts';
+import { KnownTags } from './known-tags.ts';
 import { decodeText, hasIllegal, normaliseLines, ownText } from './text.ts';
 import { isCloseTagOf, parseCloseTag, parseOpenTag } from './tag.ts';
 
@@ -21,7 +22,7 @@ export type XmlEvent =
 
 type State = 'text' | 'tag' | 'markup' | 'comment' | 'cdata' | 'declaration' | 'header';
 
-const LT = 60, GT = 62, QUOTE = 34, APOSTROPHE = 39;
+const LT = 60, SLASH = 47, GT = 62, QUOTE = 34, APOSTROPHE = 39;
 const SPACE = /^[ \t\r\n]*$/;
 const DECLARATION = /^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:'1\.[0-9]+'|"1\.[0-9]+")(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:'([A-Za-z][\w.-]*)'|"([A-Za-z][\w.-]*)"))?(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:'(?:yes|no)'|"(?:yes|no)"))?[ \t\r\n]*\?>$/;
 const MARKUP = ['<!--', '<![CDATA['] as const;
@@ -47,6 +48,7 @@ export class XmlReader {
   #first = true;
   #over = false;
   #events: XmlEvent[] = [];
+  readonly #known = new KnownTags();
 
   constructor(options: { readonly limits: XmlLimits; readonly lenientHeader?: boolean }) {
     this.#limits = options.limits;
@@ -138,6 +140,10 @@ export class XmlReader {
   }
 
   #tag(text: string, at: number, ascii: boolean): number {
+    if (this.#token === '' && this.#root) {
+      const known = this.#knownTag(text, at, ascii);
+      if (known > at) return known;
+    }
     let i = at;
     for (; i < text.length; i++) {
       if (this.#quote !== 0) {
@@ -165,6 +171,25 @@ export class XmlReader {
     }
     this.#take(text, at, i, ascii);
     return i;
+  }
+
+  /** Where the tag that begins there ends, if it needs no reading; else `at`. */
+  #knownTag(text: string, at: number, ascii: boolean): number {
+    if (text.charCodeAt(at + 1) === SLASH) {
+      const open = this.#cursor?.name ?? '';
+      const end = at + open.length + 3;
+      if (open === '' || text.charCodeAt(end - 1) !== GT || !text.startsWith(open, at + 2)) return at;
+      this.#count(text, at, end, ascii);
+      this.#close(open);
+      return end;
+    }
+    const known = this.#known.find(text, at);
+    if (!known) return at;
+    this.#count(text, at, known.end, ascii);
+    known.element.parent = this.#cursor;
+    this.#next('text');
+    this.#open(known.element, known.empty);
+    return known.end;
   }
 
   #startDeclaration(): void {
@@ -208,6 +233,7 @@ export class XmlReader {
       return;
     }
     const { element, empty } = parseOpenTag(token, this.#cursor);
+    if (this.#depth > 1) this.#known.keep(token, element, empty);
     this.#next('text');
     this.#open(element, empty);
   }

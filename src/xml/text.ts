@@ -2,13 +2,12 @@ import { XmlFault } from './fault.ts';
 
 // XML 1.0 §2.2 Char. U+FFFE, U+FFFF and lone surrogates are no characters either.
 const ILLEGAL = /[\0-\x08\x0B\x0C\x0E-\x1F\uFFFE\uFFFF]/; // oxlint-disable-line no-control-regex -- these are the ones to find
-const LONE_SURROGATE = /\p{Surrogate}/u;
 const ENTITY = /&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,8})|#x([0-9A-Fa-f]{1,8})|([A-Za-z_:][\w:.-]*));|&/g;
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
 /** Whether the text can be said in XML at all. */
 export function isLegal(text: string): boolean {
-  return !ILLEGAL.test(text) && !LONE_SURROGATE.test(text);
+  return text.isWellFormed() && !ILLEGAL.test(text);
 }
 
 export function hasIllegal(text: string): boolean {

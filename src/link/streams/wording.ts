@@ -1,7 +1,7 @@
 import { LanpostError } from '../../errors.ts';
 import { withHtml } from '../../xep/message-body.ts';
 import { type Element, serialize } from '../../xmpp/element.ts';
-import { isLegal } from '../../xml/text.ts';
+import { isLegalElement } from '../../xml/written.ts';
 
 /** Bytes of a stanza to a peer whose own limit is not known. */
 const PLAIN_STANZA_BYTES = 1 << 20;
@@ -13,7 +13,7 @@ export function worded(stanza: Element, { from, to, box, stanzaBytes }: {
   stanza.attrs['from'] = from;
   stanza.attrs['to'] = to;
   const text = serialize(box || stanza.getName() !== 'message' ? stanza : withHtml(stanza));
-  if (!isLegal(text)) throw new LanpostError('invalid-value', 'The stanza holds a character that XML cannot carry.');
+  if (!isLegalElement(stanza)) throw new LanpostError('invalid-value', 'The stanza holds a character that XML cannot carry.');
   const most = box ? stanzaBytes : PLAIN_STANZA_BYTES;
   if (Buffer.byteLength(text) > most) throw new LanpostError('too-large', `A stanza to ${to} may have ${most} bytes.`);
   return text;

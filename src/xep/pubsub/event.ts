@@ -18,9 +18,9 @@ export interface TopicEvent {
 
 /** What happened to one topic, as far as it is the same for all who are told. */
 export interface EventText {
-  readonly event: string;
+  readonly event: Written;
   /** The `<record/>` of each entry. */
-  readonly ids: string;
+  readonly ids: Written;
 }
 
 export function eventText(topic: string, notices: readonly Notice[]): EventText {
@@ -35,14 +35,12 @@ export function eventText(topic: string, notices: readonly Notice[]): EventText 
     const { recordId, time, previous } = notice;
     ids += `<record id='${escapeAttribute(recordId)}' at='${time}'${previous === undefined ? '' : ` previous='${previous}'`}/>`;
   }
-  return { event: `${event}${inItems ? '</items>' : ''}</event>`, ids };
+  return { event: new Written('event', `${event}${inItems ? '</items>' : ''}</event>`), ids: new Written('record', ids) };
 }
 
 /** The notification of it. A box reads `<records/>`; any other client the rest. */
 export function eventMessage(reader: string, { event, ids }: EventText): Element {
-  return xml('message', { type: 'headline' },
-    new Written('event', event),
-    new Written('records', `<records xmlns='${NS_LANPOST}' reader='${escapeAttribute(reader)}'>${ids}</records>`));
+  return xml('message', { type: 'headline' }, event, xml('records', { xmlns: NS_LANPOST, reader }, ids));
 }
 
 function entryElement({ kind, id, payload, publisher }: Notice): Element {
