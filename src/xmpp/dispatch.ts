@@ -1,6 +1,6 @@
 // Stanza → handler, by kind, namespace and name. Protocol etiquette is written once, here.
 import { attr, children, namespaceOf, type Element } from './element.ts';
-import { errorReply, iqPayload, iqResult, stanzaKind } from './stanza.ts';
+import { errorReply, iqPayload, iqResult, stanzaKind, withoutPayload } from './stanza.ts';
 import { StanzaError } from './stanza-error.ts';
 
 export interface IqRequest<C> {
@@ -62,23 +62,27 @@ export class Dispatcher<C = unknown> {
     }
   }
 
-  async #dispatchIq(iq: Element, context: C): Promise<Element | undefined> {
+  /** While it is worked on nothing here holds the stanza, only who is to be answered: many of them live that long. */
+  #dispatchIq(iq: Element, context: C): Promise<Element | undefined> {
     const type = attr(iq, 'type');
-    if (type !== 'get' && type !== 'set') return undefined;
+    if (type !== 'get' && type !== 'set') return NOTHING;
     const payload = iqPayload(iq);
     // RFC 6120 §8.2.3: a request has an id and exactly one payload.
-    if (!payload || attr(iq, 'id') === undefined) return errorReply(iq, new StanzaError('bad-request'));
+    if (!payload || attr(iq, 'id') === undefined) return Promise.resolve(errorReply(iq, new StanzaError('bad-request')));
     const handler = this.#iq.get(`${type}|${namespaceOf(payload) ?? ''}|${payload.getName()}`);
     // RFC 6120 §8.4: an unknown namespace is not silence.
-    if (!handler) return errorReply(iq, new StanzaError('service-unavailable'));
-    try {
-      const result = await handler({ type, iq, payload, context });
-      return result === LATER ? undefined : iqResult(iq, result);
-    } catch (error) {
-      if (!(error instanceof StanzaError)) throw error;
-      return errorReply(iq, error);
-    }
+    if (!handler) return Promise.resolve(errorReply(iq, new StanzaError('service-unavailable')));
+    return answered(withoutPayload(iq), handler({ type, iq, payload, context }));
   }
+}
+
+const NOTHING: Promise<undefined> = Promise.resolve(undefined);
+
+function answered(asked: Element, handling: ReturnType<IqHandler<unknown>>): Promise<Element | undefined> {
+  return handling.then((result) => (result === LATER ? undefined : iqResult(asked, result)), (error: unknown) => {
+    if (!(error instanceof StanzaError)) throw error;
+    return errorReply(asked, error);
+  });
 }
 
 function register<H>(map: Map<string, H>, key: string, handler: H): void {

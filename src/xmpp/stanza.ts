@@ -15,6 +15,11 @@ export function iqPayload(iq: Element): Element | undefined {
   return all.length === 1 ? all[0] : undefined;
 }
 
+/** What an answer to it needs of it. */
+export function withoutPayload(stanza: Element): Element {
+  return xml(stanza.name, { id: attr(stanza, 'id'), from: attr(stanza, 'from'), to: attr(stanza, 'to') });
+}
+
 function answer(stanza: Element, type: 'result' | 'error'): Element {
   const reply = xml(stanza.getName(), { type });
   const [id, from, to] = [attr(stanza, 'id'), attr(stanza, 'from'), attr(stanza, 'to')];

@@ -10,6 +10,7 @@ import type { Carried } from './carried.ts';
 import { ANSWER_AT_LATEST } from './confirmations.ts';
 import type { Holds } from './holds.ts';
 import { NS_TLS } from './negotiation.ts';
+import type { Session } from './session.ts';
 
 /** Stanzas being worked on, above and below which the peer is not, and again, read from. */
 const BUSY = 256;
@@ -54,7 +55,7 @@ export class Receiving {
     } else if (namespaceOf(element) === NS_SM) {
       this.#manage(element);
     } else if (stanzaKind(element)) {
-      void this.#arrive(element);
+      this.#arrive(element);
     } else if (namespaceOf(element) === NS_TLS) {
       ends(undefined, true);
       socket.write(xml('failure', { xmlns: NS_TLS }));
@@ -79,16 +80,20 @@ export class Receiving {
     }
   }
 
-  async #arrive(element: Element): Promise<void> {
-    const { socket, clock, holds, carried, handle, answer, state, pace, ends } = this.#init;
-    const { session } = carried;
+  /** While it is worked on nothing here holds the stanza: many of them live that long. */
+  #arrive(element: Element): void {
+    const { clock, holds, carried, handle, pace } = this.#init;
     const n = carried.confirmations.arrived();
     this.#lastAt = clock.mono();
     if (carried.confirmations.unhandled >= BUSY) holds.hold('busy');
     holds.pace(pace());
+    void this.#settle(n, carried.session, handle(element));
+    this.#crowd();
+  }
+
+  async #settle(n: number, session: Session | undefined, handling: Promise<Element | undefined>): Promise<void> {
+    const { socket, holds, carried, answer, state, ends } = this.#init;
     try {
-      const handling = handle(element);
-      this.#crowd();
       const reply = await handling;
       if (reply && state() === 'ready') answer(reply);
       else if (reply && state() === 'closed') session?.answer(reply);

@@ -1,7 +1,8 @@
 // XEP-0060 1.30 §7.1: publish.
+import type { Published } from '../../api.ts';
 import { elementToPayload, NS_LANPOST } from '../../payload/xml.ts';
 import type { Broker } from '../../pubsub/broker.ts';
-import { attr, children, xml } from '../../xml/element.ts';
+import { attr, children, type Element, xml } from '../../xml/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { badRequest, condition } from './errors.ts';
 import { nodeOf, NS_PUBSUB, type UseCase } from './terms.ts';
@@ -10,7 +11,7 @@ import { nodeOf, NS_PUBSUB, type UseCase } from './terms.ts';
 export const publish = (broker: Broker): UseCase => ({
   features: ['publish', 'item-ids', 'persistent-items'],
   answers: {
-    'set publish': async ({ verb, actor }) => {
+    'set publish': ({ verb, actor }) => {
       const topic = nodeOf(verb);
       const items = children(verb).filter((child) => child.name === 'item');
       const [item] = items;
@@ -20,13 +21,17 @@ export const publish = (broker: Broker): UseCase => ({
       if (!payload) throw badRequest('payload-required');
       if (more.length > 0) throw badRequest('invalid-payload'); // §7.1.3.5
       const id = attr(item, 'id');
-      const published = await broker.publish(actor, topic, elementToPayload(payload), id === undefined ? {} : { id });
-      return xml('pubsub', { xmlns: NS_PUBSUB },
-        xml('publish', { node: topic }, xml('item', { id: published.id })),
-        // Without a chosen id the item's is the record's.
-        published.recordId === published.id ? undefined
-          : xml('record', { xmlns: NS_LANPOST, id: published.recordId, repeated: published.repeated ? 'true' : undefined }),
-      );
+      return accepted(topic, broker.publish(actor, topic, elementToPayload(payload), id === undefined ? {} : { id }));
     },
   },
 });
+
+/** By itself, so that what was asked is not held until the item is on disk. */
+async function accepted(topic: string, publishing: Promise<Published>): Promise<Element> {
+  const { id, recordId, repeated } = await publishing;
+  return xml('pubsub', { xmlns: NS_PUBSUB },
+    xml('publish', { node: topic }, xml('item', { id })),
+    // Without a chosen id the item's is the record's.
+    recordId === id ? undefined : xml('record', { xmlns: NS_LANPOST, id: recordId, repeated: repeated ? 'true' : undefined }),
+  );
+}

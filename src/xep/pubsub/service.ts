@@ -14,7 +14,7 @@ import { options } from './options.ts';
 import { publish } from './publish.ts';
 import { retract } from './retract.ts';
 import { subscribe } from './subscribe.ts';
-import { type Answer, NS_PUBSUB, NS_PUBSUB_OWNER, type UseCase } from './terms.ts';
+import { type Answer, NS_PUBSUB, NS_PUBSUB_OWNER, type PubsubRequest, type UseCase } from './terms.ts';
 
 export interface PubsubParts<C> {
   readonly broker: Broker;
@@ -46,14 +46,24 @@ export class PubsubService<C> implements Extension<C> {
     }
   }
 
-  async #answer(kind: string, pubsub: Element, context: C): Promise<Element | undefined> {
+  #answer(kind: string, pubsub: Element, context: C): Promise<Element | undefined> {
     const [verb] = children(pubsub);
     const answer = verb && namespaceOf(verb) === namespaceOf(pubsub) ? this.#answers.get(`${kind} ${verb.name}`) : undefined;
-    if (!verb || !answer) throw unsupported(verb?.name ?? 'empty');
-    try {
-      return await answer({ verb, pubsub, actor: this.#actorOf(context) });
-    } catch (error) {
-      throw error instanceof LanpostError ? pubsubError(error) : error;
-    }
+    if (!verb || !answer) return Promise.reject(unsupported(verb?.name ?? 'empty'));
+    const request = { verb, pubsub, actor: this.#actorOf(context) };
+    return started(answer, request).catch(inTerms);
   }
+}
+
+/** What it finds wrong at once is a rejection, too. */
+function started(answer: Answer, request: PubsubRequest): ReturnType<Answer> {
+  try {
+    return answer(request);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function inTerms(error: unknown): never {
+  throw error instanceof LanpostError ? pubsubError(error) : error;
 }
