@@ -23,7 +23,7 @@ export class Written extends Element {
 
 /** Whether all that it says can be said in XML at all. */
 export function isLegalElement(node: Node): boolean {
-  if (typeof node !== 'object') return isLegal(String(node));
+  if (typeof node !== 'object') return isLegal(node);
   if (node instanceof Written) return node.isLegal;
   for (const key in node.attrs) if (!isLegal(key) || !isLegal(String(node.attrs[key]))) return false;
   return isLegal(node.name) && node.children.every((child) => isLegalElement(child));
