@@ -17,6 +17,7 @@ import { isClass } from '../trust/classes.ts';
 import type { Trust } from '../trust/trust.ts';
 import { NS_PAIRING, noWindow } from '../xep/pairing.ts';
 import { NS_PUBSUB_EVENT } from '../xep/pubsub/event.ts';
+import type { Names } from '../xep/pubsub/affiliations.ts';
 import { PubsubService } from '../xep/pubsub/service.ts';
 import type { Disco } from '../xep/disco.ts';
 import { attr, type Element } from '../xmpp/element.ts';
@@ -75,6 +76,7 @@ export class LinkService {
   readonly #parts: LinkServiceParts;
   /** What clients that are no boxes have subscribed to. */
   readonly subscriptions: PeerSubscriptions;
+  readonly #names: Names;
   readonly #feeds: Feeds;
   readonly #notifications: Notifications;
   readonly #intake: Intake;
@@ -140,7 +142,9 @@ export class LinkService {
     });
     this.files.attach(parts.dispatcher);
     parts.disco.add(this.files.features);
-    const pubsub = new PubsubService<PeerContext>({ broker, feeder: this.#feeds, subscriptions: this.subscriptions, actorOf });
+    // A name stands for whom it was proven by last, and for nobody who only says it.
+    this.#names = { own: () => this.name, nameOf: (key) => this.trust.nameOf(key), keyOf: (name) => this.trust.holder(name) };
+    const pubsub = new PubsubService<PeerContext>({ broker, feeder: this.#feeds, subscriptions: this.subscriptions, names: this.#names, actorOf });
     pubsub.attach(parts.dispatcher);
     parts.disco.add(pubsub.features);
     parts.dispatcher.iq('set', NS_PAIRING, 'pair', async ({ payload, context }) => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type {
   Affiliation, Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicConfig, TopicInfo, TopicSettings,
   Trouble, TrustLevel,
@@ -17,6 +18,7 @@ import { mayBecome, type Operation, PRIVILEGES } from './affiliation.ts';
 import { itemId, toDelivery } from './delivery.ts';
 import { checkedItemId } from './item-id.ts';
 import { LocalReaders } from './local-readers.ts';
+import { checkedUri, Moves } from './moves.ts';
 import { type Notice, noticeOf } from './notice.ts';
 import { Readable } from './readable.ts';
 import { Refusal } from './refusal.ts';
@@ -48,6 +50,8 @@ export interface PublishRequest {
   readonly origin?: Origin;
   readonly publisher?: string;
   readonly expires?: number;
+  /** XEP-0060 §7.1.5: what the topic's settings have to be; and are, when this makes it. */
+  readonly wanted?: TopicSettings;
 }
 
 export interface FeedRequest {
@@ -73,6 +77,7 @@ export class Broker {
   readonly access: Access;
   readonly rights: Rights;
   readonly #log: Log;
+  readonly #moves: Moves;
   readonly #touches: NonNullable<BrokerParts['touches']>;
   readonly #generation: BrokerParts['generation'];
   #roads: Roads = NO_ROADS;
@@ -91,6 +96,7 @@ export class Broker {
     this.#limits = parts.limits;
     const { log, clock, trouble, expired } = parts;
     this.readers = new LocalReaders({ log, clock, trouble, ...(expired ? { expired } : {}), admit: () => this.#roomForReader() });
+    this.#moves = new Moves(log.registry);
     this.rights = new Rights(parts.log.registry, (topic) => this.#live(topic) !== undefined);
     this.access = new Access({
       rights: this.rights,
@@ -111,6 +117,7 @@ export class Broker {
     // The log's own promise: an async function would make two more on the way of every item.
     try {
       this.#checkPublish(actor, topic, payload, request);
+      if (request.wanted) return this.#publishIf(actor, topic, payload, request.wanted, request);
       return this.#append(draftOf(actor, topic, payload, request, this.#log.topic(topic)?.settings['key']));
     } catch (error) {
       return Promise.reject(error);
@@ -124,7 +131,7 @@ export class Broker {
     this.access.check(actor, 'publish', topic);
     checkedNotReserved(topic);
     if (request.id !== undefined) checkedItemId(request.id);
-    const settings: Partial<TopicConfig> = state?.deleted === false ? state.settings : {};
+    const settings: Partial<TopicConfig> = state?.deleted === false ? state.settings : request.wanted ? configured(DEFAULT_CONFIG, request.wanted) : DEFAULT_CONFIG;
     if (payload === undefined) {
       if (settings.deliverPayloads !== false) throw new Refusal('payload-required', `an item of ${topic} has a payload`);
       return;
@@ -136,6 +143,16 @@ export class Broker {
     if (settings.contentType !== undefined && payload.contentType !== settings.contentType) {
       throw new Refusal('invalid-payload', `items of ${topic} are ${settings.contentType}, not ${payload.contentType}`);
     }
+  }
+
+  async #publishIf(actor: Actor, topic: string, payload: Payload | undefined, wanted: TopicSettings, request: PublishRequest): Promise<Published> {
+    const { wanted: _, ...rest } = request;
+    if (!this.#live(topic)) await this.create(actor, topic, wanted);
+    const config = configOf(this.#existing(topic));
+    if (!isDeepStrictEqual(configured(config, wanted), config)) {
+      throw new Refusal('precondition-not-met', `${topic} is set up in another way than was asked for`);
+    }
+    return this.publish(actor, topic, payload, rest);
   }
 
   /** Reads as the owner does: a live or durable reader of this box. */
@@ -217,6 +234,7 @@ export class Broker {
       const made = await this.#configure(topic, settings);
       // A power cut before this leaves a topic that is nobody's but the box's.
       if (own !== undefined) await this.rights.change(topic, (row) => this.#live(topic) && row.set(own, 'owner'));
+      await this.#moves.set(topic, undefined, 0);
       return made;
     } finally {
       this.#making.delete(topic);
@@ -227,9 +245,12 @@ export class Broker {
     return this.#configure(topic, configured(configOf(this.#at(actor, 'configure', topic)), config));
   }
 
-  async delete(actor: Actor, topic: string): Promise<void> {
+  /** `redirect`: where it is from now on, as a URI. */
+  async delete(actor: Actor, topic: string, redirect?: string): Promise<void> {
     this.#at(actor, 'delete', topic);
-    await this.#log.append({ topic, kind: 'delete' });
+    const uri = redirect === undefined ? undefined : checkedUri(redirect);
+    const { seq } = await this.#log.append({ topic, kind: 'delete', ...(uri === undefined ? {} : { extra: { redirect: uri } }) });
+    await this.#moves.set(topic, uri, seq);
     // In the next batch: what comes under the same name comes with it, or after it.
     await this.rights.change(topic, (row) => row.clear());
     this.rightsChanged();
@@ -239,6 +260,12 @@ export class Broker {
   affiliations(actor: Actor, topic: string): [Address, Affiliation][] {
     this.#at(actor, 'configure', topic);
     return this.rights.of(topic);
+  }
+
+  /** In which topics that actor has an affiliation, of those there are. */
+  affiliationsOf(actor: Actor): { topic: string; affiliation: Affiliation }[] {
+    const address = addressOf(actor);
+    return address === undefined ? [] : this.rights.topicsOf(address).filter(({ topic }) => this.#live(topic));
   }
 
   /** §8.9.2.4: what may be said is said, and of the others it gives how they stand. */
@@ -268,6 +295,16 @@ export class Broker {
   async disown(fingerprint: string): Promise<void> {
     await this.rights.forget(keyAddress(fingerprint));
     this.rightsChanged();
+  }
+
+  /** What was said of a topic's settings, as it lies in the log: nothing is made for whoever only looks. Undefined: there is no such topic. */
+  said(topic: string): Partial<TopicConfig> | undefined {
+    return this.#live(topic)?.settings;
+  }
+
+  /** How it is set up, for its owners. */
+  settings(actor: Actor, topic: string): TopicConfig {
+    return configOf(this.#at(actor, 'configure', topic));
   }
 
   topic(name: string): TopicInfo | undefined {
@@ -376,14 +413,17 @@ export class Broker {
   #existing(topic: string): TopicState {
     checkedTopic(topic);
     const state = this.#live(topic);
-    if (!state) throw new LanpostError('not-found', `there is no topic ${topic}`);
-    return state;
+    if (state) return state;
+    const uri = this.#moves.to(topic);
+    throw uri === undefined ? new LanpostError('not-found', `there is no topic ${topic}`) : new Refusal('moved', `topic ${topic} has moved to ${uri}`, uri);
   }
 
   /** The topic, for who may do that with it. */
   #at(actor: Actor, operation: Operation, topic: string): TopicState {
     checkedTopic(topic);
-    if (this.#live(topic) || !this.access.knows(actor, topic)) this.access.check(actor, operation, topic);
+    // Of what is not there it hears who may know that, and where it went, whoever asks by a key.
+    const missing = !this.#live(topic) && (this.access.knows(actor, topic) || (addressOf(actor) !== undefined && this.#moves.to(topic) !== undefined));
+    if (!missing) this.access.check(actor, operation, topic);
     return this.#existing(topic);
   }
 

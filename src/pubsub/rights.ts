@@ -70,10 +70,13 @@ export class Rights {
     this.#put(topic, row);
   }
 
+  topicsOf(address: Address): { topic: string; affiliation: Affiliation }[] {
+    return [...this.#rows].flatMap(([topic, row]) => (Object.hasOwn(row, address) ? [{ topic, affiliation: row[address] ?? 'none' }] : []));
+  }
+
   /** Of all topics. */
   async forget(address: Address): Promise<void> {
-    const topics = [...this.#rows].filter(([, row]) => Object.hasOwn(row, address)).map(([topic]) => topic);
-    await Promise.all(topics.map((topic) => this.change(topic, (row) => { row.delete(address); })));
+    await Promise.all(this.topicsOf(address).map(({ topic }) => this.change(topic, (row) => row.delete(address))));
   }
 
   #put(topic: string, row: Row): void {

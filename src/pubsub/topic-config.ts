@@ -1,6 +1,6 @@
 import type { TopicConfig, TopicSettings } from '../api.ts';
-import { LanpostError } from '../errors.ts';
 import { TOPIC_FIELDS, type TopicField } from '../topic-fields.ts';
+import { Refusal } from './refusal.ts';
 
 /** Least right by default: only the owner, and peers with a grant, read or publish; and nothing is lost. What is not here is not set unless somebody does. */
 export const DEFAULT_CONFIG: TopicConfig = {
@@ -32,13 +32,13 @@ export function configured(before: TopicConfig, change: TopicSettings): TopicCon
   for (const [name, value] of Object.entries(change)) {
     if (value === undefined) continue;
     const field = fields.get(name);
-    if (!field) throw new LanpostError('invalid-value', `topic setting "${name}" is not known`);
+    if (!field) throw new Refusal('invalid-config', `topic setting "${name}" is not known`);
     if (value === null || (isNothing(value) && !Object.hasOwn(DEFAULT_CONFIG, name))) {
       delete after[name];
       continue;
     }
     const wanted = wrong(field, value);
-    if (wanted !== undefined) throw new LanpostError('invalid-value', `topic setting "${name}" must be ${wanted}`);
+    if (wanted !== undefined) throw new Refusal('invalid-config', `topic setting "${name}" must be ${wanted}`);
     after[name] = value;
   }
   if (after['key'] !== undefined && after['lane'] !== 'latest') throw new LanpostError('invalid-value', 'topic setting "key" is for the lane latest');

@@ -26,8 +26,12 @@ function isCondition(name: string): name is Condition {
 export interface StanzaErrorOptions {
   readonly type?: ErrorType;
   readonly text?: string;
+  /** RFC 6120 §8.3.3.5: where it is now, of `gone`. */
+  readonly uri?: string;
   /** The application's own condition, in its own namespace. */
   readonly application?: Element;
+  /** What the reply says beside the error. */
+  readonly beside?: Element;
 }
 
 /** Thrown by a handler it becomes the error reply; received, it is what a request rejects with. */
@@ -36,19 +40,23 @@ export class StanzaError extends Error {
   readonly condition: Condition;
   readonly type: ErrorType;
   readonly text: string | undefined;
+  readonly uri: string | undefined;
   readonly application: Element | undefined;
+  readonly beside: Element | undefined;
 
   constructor(condition: Condition, options: StanzaErrorOptions = {}) {
     super(options.text === undefined ? condition : `${condition}: ${options.text}`);
     this.condition = condition;
     this.type = options.type ?? CONDITIONS[condition];
     this.text = options.text;
+    this.uri = options.uri;
     this.application = options.application;
+    this.beside = options.beside;
   }
 
   /** The `<error/>` child of an error stanza. */
   toElement(): Element {
-    const error = xml('error', { type: this.type }, xml(this.condition, { xmlns: NS_STANZAS }));
+    const error = xml('error', { type: this.type }, xml(this.condition, { xmlns: NS_STANZAS }, this.uri));
     if (this.text !== undefined) error.append(xml('text', { xmlns: NS_STANZAS }, this.text));
     if (this.application) error.append(this.application);
     return error;

@@ -37,6 +37,7 @@ export function iqResult(request: Element, payload?: Element): Element {
 
 export function errorReply(stanza: Element, error: StanzaError): Element {
   const reply = answer(stanza, 'error');
+  if (error.beside) reply.append(error.beside);
   reply.append(error.toElement());
   return reply;
 }

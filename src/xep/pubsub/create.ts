@@ -1,18 +1,33 @@
-// XEP-0060 1.30 §8.1: create a node.
+// XEP-0060 1.30 §8.1: create a node, with its configuration if it comes with one.
+import { randomBytes } from 'node:crypto';
+import type { TopicSettings } from '../../api.ts';
 import type { Broker } from '../../pubsub/broker.ts';
-import { attr } from '../../xml/element.ts';
+import { attr, children, xml } from '../../xml/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
-import { condition } from './errors.ts';
-import type { UseCase } from './terms.ts';
+import { readForm } from '../data-form.ts';
+import { readConfig } from './node-config.ts';
+import { NS_PUBSUB, type PubsubRequest, type UseCase } from './terms.ts';
 
 export const create = (broker: Broker): UseCase => ({
-  features: ['create-nodes', 'access-whitelist'],
+  features: ['create-nodes', 'create-and-configure', 'instant-nodes', 'access-whitelist'],
   answers: {
-    'set create': async ({ verb, actor }) => {
-      const topic = attr(verb, 'node');
-      if (topic === undefined) throw new StanzaError('not-acceptable', { application: condition('nodeid-required') }); // §8.1.2: no instant nodes
-      await broker.create(actor, topic);
-      return undefined;
+    'set create': async (request) => {
+      const { verb, actor } = request;
+      const node = attr(verb, 'node') ?? '';
+      // §8.1.1: one that has no name gets one, in a place of its own, so that a grant can be for those.
+      const topic = node === '' ? `instant/${randomBytes(10).toString('hex')}` : node;
+      await broker.create(actor, topic, configBeside(request));
+      return node === '' ? xml('pubsub', { xmlns: NS_PUBSUB }, xml('create', { node: topic })) : undefined;
     },
   },
 });
+
+/** §8.1.3: it follows, and says of itself nothing that `<create/>` has said. */
+function configBeside({ verb, pubsub }: PubsubRequest): TopicSettings | undefined {
+  const all = children(pubsub);
+  const configure = all.find((child) => child.name === 'configure');
+  if (!configure) return undefined;
+  if (all.indexOf(configure) < all.indexOf(verb) || attr(configure, 'node') !== undefined) throw new StanzaError('bad-request');
+  const form = readForm(configure);
+  return form && !form.cancelled ? readConfig(form) : undefined;
+}

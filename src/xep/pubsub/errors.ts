@@ -53,6 +53,7 @@ export function pubsubError(error: LanpostError): StanzaError {
     return new StanzaError(name, {
       ...type,
       text: error.message,
+      ...(error.uri === undefined ? {} : { uri: error.uri }),
       ...(application === undefined ? {} : { application: condition(application) }),
       ...(feature === undefined ? {} : { application: unsupportedFeature(feature) }),
     });

@@ -1,17 +1,20 @@
 // XEP-0060 1.30 §7.2: delete an item from a node.
 import type { Broker } from '../../pubsub/broker.ts';
-import { children } from '../../xml/element.ts';
+import { attr, children } from '../../xml/element.ts';
+import { StanzaError } from '../../xmpp/stanza-error.ts';
+import { readBoolean } from '../data-form.ts';
 import { badRequest } from './errors.ts';
 import { needed, nodeOf, type UseCase } from './terms.ts';
 
 export const retract = (broker: Broker): UseCase => ({
-  features: ['retract-items'],
+  features: ['retract-items', 'delete-items'],
   answers: {
     'set retract': async ({ verb, actor }) => {
       const topic = nodeOf(verb);
-      const [item] = children(verb);
+      const [item, ...more] = children(verb).filter((child) => child.name === 'item');
       if (!item) throw badRequest('item-required');
-      await broker.retract(actor, topic, needed(item, 'id', 'item-required'));
+      if (more.length > 0) throw new StanzaError('bad-request', { text: 'one item a request' });
+      await broker.retract(actor, topic, needed(item, 'id', 'item-required'), readBoolean(attr(verb, 'notify')) === true);
       return undefined;
     },
   },

@@ -6,7 +6,10 @@ import type { PeerSubscriptions } from '../../pubsub/peer-subscriptions.ts';
 import { children, type Element, namespaceOf } from '../../xml/element.ts';
 import type { Dispatcher } from '../../xmpp/dispatch.ts';
 import type { Extension } from '../../xmpp/extension.ts';
+import { affiliations, type Names } from './affiliations.ts';
+import { configure } from './configure.ts';
 import { create } from './create.ts';
+import { deletion } from './deletion.ts';
 import { pubsubError, unsupported } from './errors.ts';
 import type { Feeder } from './feeder.ts';
 import { items } from './items.ts';
@@ -20,6 +23,7 @@ export interface PubsubParts<C> {
   readonly broker: Broker;
   readonly feeder: Feeder;
   readonly subscriptions: PeerSubscriptions;
+  readonly names: Names;
   /** Who a stream's peer is to the broker: what the stream proved, never what the stanza says. */
   readonly actorOf: (context: C) => Actor;
 }
@@ -30,9 +34,10 @@ export class PubsubService<C> implements Extension<C> {
   readonly #actorOf: (context: C) => Actor;
   readonly #answers: ReadonlyMap<string, Answer>;
 
-  constructor({ broker, feeder, subscriptions, actorOf }: PubsubParts<C>) {
+  constructor({ broker, feeder, subscriptions, names, actorOf }: PubsubParts<C>) {
     const useCases: readonly UseCase[] = [
-      publish(broker), retract(broker), items(broker), subscribe({ broker, feeder, subscriptions }), options({ broker, subscriptions }), create(broker),
+      publish(broker), retract(broker), items(broker), subscribe({ broker, feeder, subscriptions }), options({ broker, subscriptions }),
+      create(broker), configure(broker), deletion(broker), affiliations(broker, names),
     ];
     this.#actorOf = actorOf;
     this.#answers = new Map(useCases.flatMap(({ answers }) => Object.entries(answers)));
