@@ -18,6 +18,7 @@ import type { Trust } from '../trust/trust.ts';
 import { NS_PAIRING, noWindow } from '../xep/pairing.ts';
 import { NS_PUBSUB_EVENT } from '../xep/pubsub/event.ts';
 import type { Names } from '../xep/pubsub/affiliations.ts';
+import { discovery } from '../xep/pubsub/discovery.ts';
 import { PubsubService } from '../xep/pubsub/service.ts';
 import type { Disco } from '../xep/disco.ts';
 import { attr, type Element } from '../xmpp/element.ts';
@@ -147,6 +148,7 @@ export class LinkService {
     const pubsub = new PubsubService<PeerContext>({ broker, feeder: this.#feeds, subscriptions: this.subscriptions, names: this.#names, actorOf });
     pubsub.attach(parts.dispatcher);
     parts.disco.add(pubsub.features);
+    parts.disco.serve(discovery({ broker, subscriptions: this.subscriptions, actorOf, ownName: () => this.name }));
     parts.dispatcher.iq('set', NS_PAIRING, 'pair', async ({ payload, context }) => {
       if (!this.#pairings) throw noWindow();
       return this.#pairings.asked(payload, context);

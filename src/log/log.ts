@@ -69,6 +69,8 @@ export interface Log {
   readonly topicCount: number;
   /** What can be queried of a topic, oldest first. */
   items(topic: string, query?: ItemsQuery): Promise<LogRecord[]>;
+  /** How many items of a topic's view lie below that position; undefined when there are more than `most`. */
+  place(topic: string, seq: number, most: number): Promise<number | undefined>;
   cursor(options: CursorOptions): Promise<Cursor>;
   /** The durable ones. */
   cursors(): IterableIterator<CursorInfo>;
@@ -244,6 +246,10 @@ class DiskLog implements Log {
 
   items(topic: string, query: ItemsQuery = {}): Promise<LogRecord[]> {
     return this.#view.items(topic, query);
+  }
+
+  place(topic: string, seq: number, most: number): Promise<number | undefined> {
+    return this.#view.place(topic, seq, most);
   }
 
   async cursor(o: CursorOptions): Promise<Cursor> {

@@ -15,6 +15,10 @@ export interface ItemsQuery {
   readonly after?: number;
   /** Accepted at this time, ms since 1970, or later: from the first such record on, whatever a clock that was set back says behind it. */
   readonly since?: number;
+  /** The newest below this one. */
+  readonly before?: number;
+  /** How many of the oldest are left out. */
+  readonly skip?: number;
   readonly limit?: number;
 }
 
@@ -36,19 +40,19 @@ export class View {
     this.#settle = settle;
   }
 
-  async items(name: string, { ids, last, after, since, limit = Infinity }: ItemsQuery): Promise<LogRecord[]> {
+  async items(name: string, { ids, last, after, since, before, skip = 0, limit = Infinity }: ItemsQuery): Promise<LogRecord[]> {
     const topic = this.#state.topics.byName.get(name);
     if (!topic?.stored || topic.deleted) {
       if (topic?.stored) return [];
       throw new LanpostError('not-found', `There is no topic ${name}.`);
     }
     // Trimming is up to a second behind.
-    await this.#settled(topic, last !== undefined);
+    await this.#settled(topic, last !== undefined && before === undefined);
     if (ids) return this.#byIds(topic, ids);
     const above = since === undefined ? after : await this.#reading.seqAt(since) - 1;
     const seqs = above === undefined
-      ? await this.newest(topic, Math.min(last ?? limit, limit))
-      : await this.#after(topic, above, limit);
+      ? await this.newest(topic, Math.min(last ?? limit, limit), before)
+      : await this.#after(topic, above, limit, skip);
     return this.#reading.bySeqs(seqs);
   }
 
@@ -58,11 +62,25 @@ export class View {
     if (late || this.#ages.due(topic)) await this.#settle(topic);
   }
 
+  /** How many items of the view lie below that position; undefined when there are more than `most`. */
+  async place(name: string, seq: number, most: number): Promise<number | undefined> {
+    const topic = this.#state.topics.byName.get(name);
+    if (!topic) return 0;
+    let place = 0;
+    for (let from = topic.viewFrom; from < seq && place <= most;) {
+      const page = await this.#reading.index(topic, { from, to: seq - 1, limit: PAGE });
+      for (const { row } of page) if (row.item && row.state === 'live') place++;
+      const newest = page.at(-1);
+      from = newest && page.length === PAGE ? newest.seq + 1 : seq;
+    }
+    return place > most ? undefined : place;
+  }
+
   /** Seqs of the newest items, oldest first. */
-  async newest(topic: Topic, count: number): Promise<number[]> {
+  async newest(topic: Topic, count: number, before?: number): Promise<number[]> {
     const wanted = Math.min(count, maxItems(this.#state, topic));
     const seqs: number[] = [];
-    let to = topic.last;
+    let to = before === undefined ? topic.last : Math.min(topic.last, before - 1);
     while (seqs.length < wanted && to >= topic.viewFrom) {
       const page = await this.#reading.index(topic, { from: topic.viewFrom, to, limit: PAGE, reverse: true });
       for (const { seq, row } of page) if (row.item && row.state === 'live' && seqs.length < wanted) seqs.push(seq);
@@ -73,10 +91,10 @@ export class View {
     return seqs.toReversed();
   }
 
-  async #after(topic: Topic, after: number, limit: number): Promise<number[]> {
+  async #after(topic: Topic, after: number, limit: number, left: number): Promise<number[]> {
     const seqs: number[] = [];
     // What trimming has not got to yet is out of the view all the same.
-    let skip = Math.max(0, topic.count - maxItems(this.#state, topic));
+    let skip = Math.max(0, topic.count - maxItems(this.#state, topic)) + left;
     let from = topic.viewFrom;
     if (skip === 0) from = Math.max(from, after + 1);
     while (seqs.length < limit && from <= topic.last) {

@@ -15,8 +15,10 @@ import type { Payload } from '../payload/payload.ts';
 import { Access } from './access.ts';
 import { type Actor, type Address, addressOf, called, keyAddress, publisherOf } from './actor.ts';
 import { mayBecome, type Operation, PRIVILEGES } from './affiliation.ts';
+import { changesSince } from './changes.ts';
 import { itemId, toDelivery } from './delivery.ts';
 import { checkedItemId } from './item-id.ts';
+import { type ItemPage, type ItemPageRequest, itemPage } from './item-page.ts';
 import { LocalReaders } from './local-readers.ts';
 import { checkedUri, Moves } from './moves.ts';
 import { type Notice, noticeOf } from './notice.ts';
@@ -53,6 +55,8 @@ export interface PublishRequest {
   /** XEP-0060 §7.1.5: what the topic's settings have to be; and are, when this makes it. */
   readonly wanted?: TopicSettings;
 }
+
+export interface NoticePage extends Omit<ItemPage, 'records'> { readonly notices: readonly Notice[] }
 
 export interface FeedRequest {
   /** Whole cursor name; it holds the road's key, so that two roads never share one. */
@@ -198,6 +202,24 @@ export class Broker {
   /** The same, for a road. */
   async notices(actor: Actor, topic: string, options: ItemsOptions = {}): Promise<Notice[]> {
     return (await this.#records(actor, topic, options)).map((record) => noticeOf(record));
+  }
+
+  /** A part of the view; see `itemPage`. */
+  async page(actor: Actor, topic: string, request: ItemPageRequest): Promise<NoticePage> {
+    this.#persistent(this.#at(actor, 'retrieve', topic));
+    const { records, ...page } = await itemPage(this.#log, topic, request);
+    return { ...page, notices: records.map((record) => noticeOf(record)) };
+  }
+
+  /** What became of a topic's items since it had that version; see `version`. */
+  async changes(actor: Actor, topic: string, version: number): Promise<Notice[]> {
+    this.#persistent(this.#at(actor, 'retrieve', topic));
+    return (await changesSince(this.#log, topic, version)).map((record) => noticeOf(record));
+  }
+
+  /** Changes with everything that happens to the topic. */
+  version(topic: string): number {
+    return this.#live(topic)?.last ?? 0;
   }
 
   async #records(actor: Actor, topic: string, options: ItemsOptions = {}): Promise<LogRecord[]> {

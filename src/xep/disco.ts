@@ -3,6 +3,7 @@ import type { Dispatcher, IqRequest } from '../xmpp/dispatch.ts';
 import { attr, type Element, xml } from '../xmpp/element.ts';
 import type { Extension } from '../xmpp/extension.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
+import { type PageInfo, type PageRequest, readSet, setElement } from './rsm.ts';
 import { byOctets, type Caps, capsVersion, type Identity, NS_CAPS } from './caps.ts';
 
 export const NS_DISCO_INFO = 'http://jabber.org/protocol/disco#info';
@@ -17,26 +18,27 @@ export interface DiscoItem {
 /** Answers for nodes other than the entity itself, e.g. topics. Undefined: no such node. */
 export interface DiscoNodes<C> {
   info(node: string, context: C): Promise<{ readonly identities: readonly Identity[]; readonly features: readonly string[]; readonly forms?: readonly Element[] } | undefined>;
-  items(node: string | undefined, context: C): Promise<readonly DiscoItem[] | undefined>;
+  /** `page`: which part is asked for (XEP-0059), and then which it is. */
+  items(node: string | undefined, context: C, page: PageRequest | undefined): Promise<{ readonly items: readonly DiscoItem[]; readonly set?: PageInfo } | undefined>;
 }
 
-export interface DiscoInit<C> {
+export interface DiscoInit {
   readonly identities: readonly Identity[];
   /** What the application is, as a URI: the `node` of its capabilities. */
   readonly node: string;
-  readonly nodes?: DiscoNodes<C>;
 }
 
 /** Lists what the other extensions can do; they are registered here when they are attached. */
 export class Disco<C = unknown> implements Extension<C> {
   readonly features: readonly string[] = [NS_DISCO_INFO, NS_DISCO_ITEMS, NS_CAPS];
-  readonly #init: DiscoInit<C>;
+  readonly #init: DiscoInit;
   readonly #features = new Set<string>();
   #ver: string | undefined;
   #all: readonly string[] | undefined;
   #changed: () => void = () => undefined;
+  #nodes: DiscoNodes<C> | undefined;
 
-  constructor(init: DiscoInit<C>) {
+  constructor(init: DiscoInit) {
     this.#init = init;
     this.add(this.features);
   }
@@ -47,6 +49,11 @@ export class Disco<C = unknown> implements Extension<C> {
     this.#ver = undefined;
     this.#all = undefined;
     this.#changed();
+  }
+
+  /** Who answers for nodes: there is one for all of them. */
+  serve(nodes: DiscoNodes<C>): void {
+    this.#nodes = nodes;
   }
 
   /** Calls whenever there are more features. */
@@ -78,7 +85,7 @@ export class Disco<C = unknown> implements Extension<C> {
     const { node: own, ver } = this.caps();
     // XEP-0115 §6.2: asked about node#ver, the answer carries that node.
     if (node === undefined || node === '' || node === `${own}#${ver}`) return this.query(node);
-    const info = await this.#init.nodes?.info(node, context);
+    const info = await this.#nodes?.info(node, context);
     if (!info) throw new StanzaError('item-not-found');
     const query = infoQuery(info.identities, info.features, node);
     query.append(...info.forms ?? []);
@@ -87,9 +94,9 @@ export class Disco<C = unknown> implements Extension<C> {
 
   async #items({ payload, context }: IqRequest<C>): Promise<Element> {
     const node = attr(payload, 'node');
-    const items = await this.#init.nodes?.items(node, context);
-    if (!items && node !== undefined) throw new StanzaError('item-not-found');
-    return xml('query', { xmlns: NS_DISCO_ITEMS, ...(node === undefined ? {} : { node }) }, ...(items ?? []).map(item => xml('item', { ...item })));
+    const answer = await this.#nodes?.items(node, context, readSet(payload));
+    if (!answer && node !== undefined) throw new StanzaError('item-not-found');
+    return xml('query', { xmlns: NS_DISCO_ITEMS, node }, ...(answer?.items ?? []).map(item => xml('item', { ...item })), answer?.set && setElement(answer.set));
   }
 }
 

@@ -13,10 +13,10 @@ function entity(): { disco: Disco; dispatcher: Dispatcher } {
   const disco = new Disco({
     identities: [{ category: 'client', type: 'bot', name: 'lanpost' }],
     node: 'urn:lanpost:0',
-    nodes: {
-      info: node => Promise.resolve(node === 'plant' ? { identities: [{ category: 'pubsub', type: 'leaf' }], features: [] } : undefined),
-      items: node => Promise.resolve(node === undefined ? [{ jid: 'a@h1', node: 'plant' }] : undefined),
-    },
+  });
+  disco.serve({
+    info: node => Promise.resolve(node === 'plant' ? { identities: [{ category: 'pubsub', type: 'leaf' }], features: [] } : undefined),
+    items: node => Promise.resolve(node === undefined ? { items: [{ jid: 'a@h1', node: 'plant' }] } : undefined),
   });
   for (const extension of [disco, createPing(), createVersion({ name: 'lanpost', version: '0.1.0' })]) {
     disco.add(extension.features);

@@ -1,56 +1,139 @@
-// XEP-0060 1.30 §6.5: retrieve items.
+// XEP-0060 1.30 §6.5: retrieve items, paged by XEP-0059; XEP-0248 §4.2: those of a collection, leaf by leaf.
 import { payloadToElement } from '../../payload/xml.ts';
-import type { Broker } from '../../pubsub/broker.ts';
+import type { Actor } from '../../pubsub/actor.ts';
+import type { Broker, NoticePage } from '../../pubsub/broker.ts';
 import type { Notice } from '../../pubsub/notice.ts';
+import type { PeerSubscriptions } from '../../pubsub/peer-subscriptions.ts';
+import { filterOf, isSubtree } from '../../pubsub/subtree.ts';
 import { attr, children, type Element, xml } from '../../xml/element.ts';
 import { serialize } from '../../xml/serialize.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
-import { needed, nodeOf, NS_PUBSUB, type UseCase } from './terms.ts';
+import { NS_RSM, type PageRequest, readSet, setElement } from '../rsm.ts';
+import { needed, NS_PUBSUB, type PubsubRequest, type UseCase } from './terms.ts';
 
-/** Items in one answer; RSM (XEP-0059) is not offered, `max_items` is. */
+/** Items in one answer. */
 const PAGE = 100;
 /** Of one answer, as XML: what any box takes, whatever its payloads become when they are escaped. */
 const ANSWER_BYTES = 192 * 1024;
+/** Topics looked at for the items of one collection. */
+const LEAVES = 1000;
 
-export function items(broker: Broker): UseCase {
+export interface ItemsParts {
+  readonly broker: Broker;
+  readonly subscriptions: PeerSubscriptions;
+}
+
+export function items({ broker, subscriptions }: ItemsParts): UseCase {
   let before: Promise<unknown> = Promise.resolve();
   return {
-    features: ['retrieve-items'],
+    features: ['retrieve-items', 'rsm', 'versioning'],
+    announces: [NS_RSM],
     answers: {
-      'get items': async ({ verb, actor }) => {
-        const topic = nodeOf(verb);
-        const ids = children(verb).filter((child) => child.name === 'item').map((item) => needed(item, 'id', 'item-required'));
-        const asked = ids.length > 0 ? { ids: ids.slice(0, PAGE) } : { last: maxItems(verb) };
+      'get items': async (request) => {
+        checkSubid(subscriptions, request);
         // One at a time: a page of the largest items is megabytes, and anybody may ask often.
-        const reading = before.then(() => broker.notices(actor, topic, asked));
+        const reading = before.then(() => answer(broker, request));
         before = reading.catch(() => undefined); // whoever asked sees it
-        const found = fitting((await reading).filter(({ kind }) => kind === 'publish'));
-        return xml('pubsub', { xmlns: NS_PUBSUB }, xml('items', { node: topic }, ...found));
+        return xml('pubsub', { xmlns: NS_PUBSUB }, ...await reading);
       },
     },
   };
 }
 
-/** §6.5.4: the newest that one answer holds, oldest first. */
-function fitting(notices: readonly Notice[]): Element[] {
+/** §6.5.9.1, §6.5.9.2 */
+function checkSubid(subscriptions: PeerSubscriptions, { verb, actor }: PubsubRequest): void {
+  const node = attr(verb, 'node') ?? '';
+  if (actor.kind !== 'peer' || actor.fingerprint === undefined) return;
+  const [subscribed] = subscriptions.of(actor.fingerprint, node);
+  if (subscribed) subscriptions.get(actor.fingerprint, node, attr(verb, 'subid'));
+}
+
+async function answer(broker: Broker, { verb, pubsub, actor }: PubsubRequest): Promise<Element[]> {
+  const node = attr(verb, 'node') ?? '';
+  const paged = readSet(pubsub) ?? readSet(verb);
+  if (isSubtree(node)) return collection(broker, actor, node, maxItems(verb) ?? PAGE);
+  const element = itemElement(broker, node);
+  const ids = children(verb).filter((child) => child.name === 'item').map((item) => needed(item, 'id', 'item-required'));
+  const since = attr(verb, 'ver');
+  const found = (all: readonly Element[]): Element => xml('items', { node, ver: broker.version(node) }, ...all);
+  if (ids.length > 0) return [found(fitting((await broker.notices(actor, node, { ids: ids.slice(0, PAGE) })).map(element)).all)];
+  if (since !== undefined) return [found(fitting((await broker.changes(actor, node, version(since))).map(element), 'whole').all)];
+  if (paged) return page(await broker.page(actor, node, bounded(paged)), element, paged, found);
+  // §6.5.4: all of them, or as many of the newest as one answer holds, and then it says so.
+  const newest = { max: maxItems(verb) ?? PAGE, before: '' };
+  const got = await broker.page(actor, node, newest);
+  const whole = page(got, element, newest, found);
+  const isCut = maxItems(verb) === undefined && got.count > children(whole[0]).length;
+  return isCut ? whole : whole.slice(0, 1);
+}
+
+/** What fits of a page, from its beginning or, going backwards, from its end. */
+function page({ notices, index, count }: NoticePage, element: (notice: Notice) => Element, { before }: PageRequest, found: (all: readonly Element[]) => Element): [items: Element, set: Element] {
+  const { all, left } = fitting(notices.map(element), before === undefined ? 'first' : 'last');
+  const [first, last] = [all[0], all.at(-1)].map((item) => item && attr(item, 'id'));
+  const place = index === undefined ? undefined : index + (before === undefined ? 0 : left);
+  return [found(all), setElement({
+    count,
+    ...(first === undefined || last === undefined ? {} : { first, last, ...(place === undefined ? {} : { index: place }) }),
+  })];
+}
+
+function bounded({ max = PAGE, ...request }: PageRequest): PageRequest & { readonly max: number } {
+  return { ...request, max: Math.min(max, PAGE) };
+}
+
+/** XEP-0248 §4.2.2: one `<items/>` for each leaf that has some, of what the asker may read. */
+async function collection(broker: Broker, actor: Actor, node: string, most: number): Promise<Element[]> {
+  broker.subscribable(actor, node);
   const found: Element[] = [];
-  let bytes = 0;
-  for (const notice of notices.toReversed()) {
-    const item = itemElement(notice);
-    bytes += Buffer.byteLength(serialize(item));
-    if (bytes > ANSWER_BYTES) break;
-    found.unshift(item);
+  let [room, bytes] = [PAGE, ANSWER_BYTES];
+  let looked = 0;
+  for (const { name, items: held } of broker.topics(filterOf(node))) {
+    if (held === 0 || !broker.mayRead(actor, name)) continue;
+    looked += 1;
+    if (room === 0 || bytes <= 0 || looked > LEAVES) break;
+    const notices = await broker.notices(actor, name, { last: Math.min(most, room) });
+    const { all } = fitting(notices.map(itemElement(broker, name)), 'last', bytes);
+    room -= all.length;
+    bytes -= all.reduce((sum, item) => sum + sizeOf(item), 0);
+    if (all.length > 0) found.push(xml('items', { node: name }, ...all));
   }
-  if (found.length === 0 && notices.length > 0) throw new StanzaError('resource-constraint', { text: 'the newest item is too large for one answer' });
   return found;
 }
 
-function itemElement({ id, payload }: Notice): Element {
-  return xml('item', { id }, ...(payload ? [payloadToElement(payload)] : []));
+/** As many as one answer holds: the first ones, the last ones, or all or nothing. `left`: how many it does not. */
+function fitting(elements: readonly Element[], which: 'first' | 'last' | 'whole' = 'last', most: number = ANSWER_BYTES): { all: Element[]; left: number } {
+  let bytes = 0;
+  const inOrder = which === 'last' ? elements.toReversed() : elements;
+  const end = inOrder.findIndex((element) => (bytes += sizeOf(element)) > most);
+  const fits = end < 0 ? elements.length : end;
+  if (elements.length > 0 && (fits === 0 || (which === 'whole' && fits < elements.length)) && most === ANSWER_BYTES) {
+    throw new StanzaError('resource-constraint', { text: 'that is too large for one answer' });
+  }
+  return { all: which === 'last' ? elements.slice(elements.length - fits) : elements.slice(0, fits), left: elements.length - fits };
 }
 
-function maxItems(element: Element): number {
-  const asked = Number(attr(element, 'max_items') ?? PAGE);
+function sizeOf(element: Element): number {
+  return Buffer.byteLength(serialize(element));
+}
+
+function itemElement(broker: Broker, node: string): (notice: Notice) => Element {
+  const { itemReply } = broker.config(node);
+  return ({ kind, id, payload, publisher }) => (kind === 'retract'
+    ? xml('retract', { id })
+    // §7.1.2.3: as notifications do.
+    : xml('item', { id, publisher: itemReply === 'publisher' ? publisher?.replace(/^(link|xmpp):/, '') : undefined }, payload && payloadToElement(payload)));
+}
+
+function maxItems(element: Element): number | undefined {
+  const text = attr(element, 'max_items');
+  if (text === undefined) return undefined;
+  const asked = Number(text);
   if (!Number.isInteger(asked) || asked < 1) throw new StanzaError('bad-request', { text: 'max_items must be a positive number' });
   return Math.min(asked, PAGE);
+}
+
+function version(text: string): number {
+  if (!/^\d{1,16}$/.test(text)) throw new StanzaError('item-not-found', { text: 'that is no version of this node' });
+  return Number(text);
 }

@@ -10,6 +10,7 @@ import { affiliations, type Names } from './affiliations.ts';
 import { configure } from './configure.ts';
 import { create } from './create.ts';
 import { deletion } from './deletion.ts';
+import { discoverable } from './discovery.ts';
 import { pubsubError, unsupported } from './errors.ts';
 import type { Feeder } from './feeder.ts';
 import { items } from './items.ts';
@@ -36,12 +37,12 @@ export class PubsubService<C> implements Extension<C> {
 
   constructor({ broker, feeder, subscriptions, names, actorOf }: PubsubParts<C>) {
     const useCases: readonly UseCase[] = [
-      publish(broker), retract(broker), items(broker), subscribe({ broker, feeder, subscriptions }), options({ broker, subscriptions }),
-      create(broker), configure(broker), deletion(broker), affiliations(broker, names),
+      publish(broker), retract(broker), items({ broker, subscriptions }), subscribe({ broker, feeder, subscriptions }), options({ broker, subscriptions }),
+      create(broker), configure(broker), deletion(broker), affiliations(broker, names), discoverable,
     ];
     this.#actorOf = actorOf;
     this.#answers = new Map(useCases.flatMap(({ answers }) => Object.entries(answers)));
-    this.features = [NS_PUBSUB, ...useCases.flatMap(({ features }) => features.map((feature) => `${NS_PUBSUB}#${feature}`))];
+    this.features = [NS_PUBSUB, ...useCases.flatMap(({ features, announces = [] }) => [...features.map((feature) => `${NS_PUBSUB}#${feature}`), ...announces])];
   }
 
   attach(dispatcher: Dispatcher<C>): void {

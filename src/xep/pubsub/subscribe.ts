@@ -22,7 +22,7 @@ export type Keyed = Actor & { readonly kind: 'peer'; readonly fingerprint: strin
 
 /** Between boxes `<reader/>` names a durable subscription, and a filter may have wildcards; for anybody else it is the XEP's. */
 export const subscribe = ({ broker, feeder, subscriptions }: SubscribeParts): UseCase => ({
-  features: ['subscribe', 'multi-subscribe', 'retrieve-subscriptions', 'subscription-notifications'],
+  features: ['subscribe', 'multi-subscribe', 'retrieve-subscriptions', 'subscription-notifications', 'presence-notifications'],
   answers: {
     'set subscribe': async (request) => {
       const { verb, pubsub, actor } = request;

@@ -21,6 +21,8 @@ export type Answer = (request: PubsubRequest) => Promise<Element | undefined>;
 export interface UseCase {
   /** Without the namespace, as `publish`. */
   readonly features: readonly string[];
+  /** Namespaces of others that it speaks. */
+  readonly announces?: readonly string[];
   /** By type and verb, as `set publish`; those of the owner's namespace as `owner set configure`. */
   readonly answers: Readonly<Record<string, Answer>>;
 }

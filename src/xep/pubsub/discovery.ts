@@ -1,0 +1,102 @@
+// XEP-0060 1.30 §5.1 to §5.5, XEP-0248 §3: which nodes there are, what they are, and which items they hold; each asker
+// sees what it may read, and no more.
+import type { TopicInfo } from '../../api.ts';
+import { LanpostError } from '../../errors.ts';
+import type { Actor } from '../../pubsub/actor.ts';
+import type { Broker } from '../../pubsub/broker.ts';
+import type { PeerSubscriptions } from '../../pubsub/peer-subscriptions.ts';
+import { childOf, filterOf, isSubtree } from '../../pubsub/subtree.ts';
+import type { Element } from '../../xml/element.ts';
+import { StanzaError } from '../../xmpp/stanza-error.ts';
+import { type Field, type FieldType, formElement } from '../data-form.ts';
+import type { DiscoItem, DiscoNodes } from '../disco.ts';
+import { type PageInfo, pageOf, type PageRequest } from '../rsm.ts';
+import { NS_PUBSUB, type UseCase } from './terms.ts';
+
+export const META_DATA = 'http://jabber.org/protocol/pubsub#meta-data';
+
+/** It is asked for by service discovery, so that nothing is answered here. */
+export const discoverable: UseCase = { features: ['meta-data', 'collections'], answers: {} };
+
+/** Nodes, or items, in one answer. */
+const PAGE = 100;
+
+export interface DiscoveryParts<C> {
+  readonly broker: Broker;
+  readonly subscriptions: PeerSubscriptions;
+  readonly actorOf: (context: C) => Actor;
+  /** What this box is called. */
+  readonly ownName: () => string;
+}
+
+export function discovery<C>({ broker, subscriptions, actorOf, ownName }: DiscoveryParts<C>): DiscoNodes<C> {
+  const childrenOf = (actor: Actor, node: string): string[] => {
+    const found = new Set<string>();
+    for (const { name } of broker.topics(filterOf(node))) if (broker.mayRead(actor, name)) found.add(childOf(node, name));
+    return [...found].toSorted();
+  };
+  const listed = (nodes: readonly string[], request: PageRequest | undefined): { items: DiscoItem[]; set?: PageInfo } => {
+    const { page, info } = pageOf(nodes, (node) => node, request ?? {}, PAGE);
+    return { items: page.map((node) => ({ jid: ownName(), node, ...titleOf(broker.topic(node)) })), ...(request !== undefined || page.length < nodes.length ? { set: info } : {}) };
+  };
+  return {
+    info: async (node, context) => {
+      const actor = actorOf(context);
+      if (isSubtree(node)) {
+        return childrenOf(actor, node).length === 0 ? undefined : { identities: [{ category: 'pubsub', type: 'collection' }], features: [NS_PUBSUB] };
+      }
+      const topic = broker.topic(node);
+      if (!topic || !broker.mayRead(actor, node)) return undefined;
+      return {
+        identities: [{ category: 'pubsub', type: 'leaf', ...titleOf(topic) }], features: [NS_PUBSUB],
+        forms: [metadata(topic, ownName(), [...subscriptions.at(node)].length)],
+      };
+    },
+
+    items: async (node, context, request) => {
+      const actor = actorOf(context);
+      if (node === undefined) return listed(childrenOf(actor, ''), request);
+      if (isSubtree(node)) {
+        const nodes = childrenOf(actor, node);
+        return nodes.length === 0 ? undefined : listed(nodes, request);
+      }
+      if (!broker.topic(node) || !broker.mayRead(actor, node)) return undefined;
+      return itemsOf(broker, actor, node, request, ownName());
+    },
+  };
+}
+
+/** §5.5: an item has a name and no node. */
+async function itemsOf(broker: Broker, actor: Actor, node: string, request: PageRequest | undefined, jid: string): Promise<{ items: DiscoItem[]; set?: PageInfo }> {
+  const asked = request ?? { before: '' };
+  let found;
+  try {
+    found = await broker.page(actor, node, { ...asked, max: Math.min(asked.max ?? PAGE, PAGE) });
+  } catch (error) {
+    if (error instanceof LanpostError && error.code === 'not-found') throw new StanzaError('item-not-found');
+    if (error instanceof LanpostError && error.code === 'unsupported') throw new StanzaError('feature-not-implemented');
+    throw error;
+  }
+  const { notices, index, count } = found;
+  const names = notices.map(({ id }) => id ?? '');
+  const [first, last] = [names[0], names.at(-1)];
+  const set: PageInfo = { count, ...(first === undefined || last === undefined ? {} : { first, last, ...(index === undefined ? {} : { index }) }) };
+  return { items: names.map((name) => ({ jid, name })), ...(request !== undefined || names.length < count ? { set } : {}) };
+}
+
+function titleOf(topic: TopicInfo | undefined): { name?: string } {
+  return topic?.title === undefined ? {} : { name: topic.title };
+}
+
+/** §5.4 */
+function metadata({ title, description, type, language, accessModel, publishModel, maxItems }: TopicInfo, owner: string, subscribers: number): Element {
+  return formElement('result', META_DATA, [
+    ...field('title', 'text-single', title), ...field('description', 'text-single', description), ...field('type', 'text-single', type),
+    ...field('language', 'list-single', language), ...field('access_model', 'list-single', accessModel), ...field('publish_model', 'list-single', publishModel),
+    ...field('max_items', 'text-single', maxItems), ...field('owner', 'jid-multi', owner), ...field('num_subscribers', 'text-single', subscribers),
+  ]);
+}
+
+function field(name: string, type: FieldType, value: string | number | undefined): Field[] {
+  return value === undefined ? [] : [{ name: `pubsub#${name}`, type, values: [String(value)] }];
+}

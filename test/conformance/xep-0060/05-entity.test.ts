@@ -1,0 +1,62 @@
+// XEP-0060 1.30 §5, over a stream. §5.6 is in 06-1-subscribe.test.ts.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { toPayload } from '../../../src/payload/payload.ts';
+import { OWNER } from '../../../src/pubsub/actor.ts';
+import { attr } from '../../../src/xmpp/element.ts';
+import { SimulatedLan } from '../../link/fixtures.ts';
+import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
+import { all, answered, pubsubClient, type PubsubClient } from './client.ts';
+
+const INFO = 'http://jabber.org/protocol/disco#info';
+const ITEMS = 'http://jabber.org/protocol/disco#items';
+
+describe('XEP-0060 §5 Entity Use Cases', () => {
+  let lan: SimulatedLan;
+  let a: ServiceBox;
+  let c: PubsubClient;
+  beforeEach(async () => {
+    lan = new SimulatedLan();
+    a = await serviceBox(lan, 1, 'a');
+    c = await pubsubClient(lan, a, 2, 'francisco');
+    await a.broker.create(OWNER, 'open', { accessModel: 'open', title: 'For all', description: 'd', type: 'urn:x', language: 'en', maxItems: 120 });
+    await a.broker.create(OWNER, 'secret');
+  });
+  afterEach(() => lan.close());
+  const publish = (topic: string, id: string) => a.broker.publish(OWNER, topic, toPayload(1), { id });
+
+  it('§5.1 the service says what works, and nothing else', async () => {
+    const info = await c.query(`<query xmlns='${INFO}'/>`);
+    const features = all(info, 'feature').map((feature) => attr(feature, 'var') ?? '');
+    for (const name of ['subscribe', 'multi-subscribe', 'retrieve-items', 'retrieve-subscriptions', 'subscription-options', 'meta-data', 'leased-subscription', 'rsm', 'collections']) {
+      expect(features).toContain(`http://jabber.org/protocol/pubsub#${name}`);
+    }
+    expect(features).not.toContain('http://jabber.org/protocol/pubsub#multi-collections');
+  });
+
+  it('§5.2 the nodes that the asker may read, with their titles', async () => {
+    const items = all(await c.query(`<query xmlns='${ITEMS}'/>`), 'item');
+    expect(items.map(({ attrs }) => attrs)).toEqual([{ jid: a.link.name, node: 'open', name: 'For all' }]);
+  });
+
+  it('§5.3 a node is a leaf; one that may not be read is not there', async () => {
+    const info = await c.query(`<query xmlns='${INFO}' node='open'/>`);
+    expect(all(info, 'identity').map(({ attrs }) => attrs)).toEqual([{ category: 'pubsub', type: 'leaf', name: 'For all' }]);
+    for (const node of ['secret', 'nothing']) await expect(c.query(`<query xmlns='${INFO}' node='${node}'/>`)).rejects.toMatchObject({ condition: 'item-not-found' });
+  });
+
+  it('§5.4 metadata is its configuration, and who reads it', async () => {
+    await c.ask('set', `<subscribe node='open' jid='${c.name}'/>`);
+    expect(answered(await c.query(`<query xmlns='${INFO}' node='open'/>`))).toEqual({
+      FORM_TYPE: ['http://jabber.org/protocol/pubsub#meta-data'], title: ['For all'], description: ['d'], type: ['urn:x'], language: ['en'],
+      access_model: ['open'], publish_model: ['publishers'], max_items: ['120'], owner: [a.link.name], num_subscribers: ['1'],
+    });
+  });
+
+  it('§5.5 items have a name and no node', async () => {
+    await publish('open', 'i1');
+    await publish('open', 'i2');
+    const items = all(await c.query(`<query xmlns='${ITEMS}' node='open'/>`), 'item');
+    expect(items.map(({ attrs }) => attrs)).toEqual([{ jid: a.link.name, name: 'i1' }, { jid: a.link.name, name: 'i2' }]);
+    await expect(c.query(`<query xmlns='${ITEMS}' node='secret'/>`)).rejects.toMatchObject({ condition: 'item-not-found' });
+  });
+});
