@@ -1,4 +1,5 @@
 import { LanpostError } from '../errors.ts';
+import { Backlog } from './backlog.ts';
 import type { Committer } from './commit.ts';
 import type { Cursors } from './cursors.ts';
 import type { Durable } from './durable.ts';
@@ -53,13 +54,14 @@ export class Durables {
 
   *infos(): IterableIterator<CursorInfo> {
     const { asides } = this.#state;
+    const backlog = new Backlog(this.#state, this.#reading, this.#cursors.durable);
     for (const durable of this.#cursors.durable.values()) {
       const { name, filter, extra, position, holder } = durable;
       yield {
         name, filter, extra, position, open: holder !== undefined, unconfirmed: holder?.unconfirmed ?? 0,
         asides: asides.count(name) - asides.wanted(name).length,
         held: [...durable.held.values()].filter(({ until }) => until === Infinity).map((held) => held.filter),
-        pending: () => this.#start.pending(durable), bytes: () => this.#start.pendingBytes(durable), oldest: () => this.#start.oldest(durable),
+        pending: () => backlog.pending(durable), bytes: () => backlog.bytes(durable), oldest: () => backlog.oldest(durable),
       };
     }
   }
@@ -90,7 +92,7 @@ export class Durables {
       const aside = this.#state.asides.of(name).map(([seq]): [number, number] => [seq, seq]);
       // What had been handed out by now is known for a repeat, also after a restart.
       const handed = Math.max(durable.row.handed, durable.holder?.handed ?? 0);
-      const row: ProgressRow = { position: at.position, handed, done: joined([...at.done, ...aside], at.position), above: 0 };
+      const row: ProgressRow = { position: at.position, handed, done: joined([...at.done, ...aside], at.position), above: at.done.length > 0 ? 0 : aside.filter(([seq]) => seq > at.position).length };
       durable.move(tx, row);
       this.#state.deliveries.forget(tx, name);
     }).catch((error: unknown) => {

@@ -135,8 +135,10 @@ class Reader {
       return undefined;
     }
     // On disk before it is shown: whoever gets it may not live to say so. A disk that takes nothing stops no reader.
-    await cursor.count(seq, before + 1).catch((error: unknown) => { if (!(error instanceof LanpostError)) throw error; });
-    if (turn !== this.#turn || ended.aborted) {
+    await count(cursor, seq, before + 1);
+    if (turn !== this.#turn) return undefined;
+    if (ended.aborted) {
+      await count(cursor, seq, before);
       cursor.back(seq);
       return undefined;
     }
@@ -223,6 +225,10 @@ class Reader {
       this.#room = () => { this.#room = undefined; resolve(); };
     });
   }
+}
+
+async function count(cursor: Cursor, seq: number, times: number): Promise<void> {
+  await cursor.count(seq, times).catch((error: unknown) => { if (!(error instanceof LanpostError)) throw error; });
 }
 
 function checkedDelay(delay = 0): number {

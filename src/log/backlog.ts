@@ -1,0 +1,127 @@
+import { type Durable, HeldTopic } from './durable.ts';
+import { FilterTree } from './filter-tree.ts';
+import { hasWildcard } from './filter.ts';
+import type { ProgressRow } from './progress-row.ts';
+import type { Reading } from './reading.ts';
+import type { LogRecord } from './record.ts';
+import type { LogState } from './state.ts';
+import type { Topic } from './topics.ts';
+
+/** Pages that are looked through for one record. */
+const FEW = 16;
+/** So many topics are asked one by one for their first record. */
+const FEW_TOPICS = 64;
+
+/**
+ * How much is before durable cursors, as it is now: from counters and the index, never by reading what there
+ * is. One for a list of them: which topics each filter matches is found once, in one pass.
+ */
+export class Backlog {
+  readonly #state: LogState;
+  readonly #reading: Reading;
+  readonly #durables: ReadonlyMap<string, Durable>;
+  #matches: ReadonlyMap<string, readonly Topic[]> | undefined;
+
+  constructor(state: LogState, reading: Reading, durables: ReadonlyMap<string, Durable>) {
+    this.#state = state;
+    this.#reading = reading;
+    this.#durables = durables;
+  }
+
+  /** Records that match and are not confirmed, from the ordinals in the index. */
+  async pending(durable: Durable): Promise<number> {
+    let sum = await this.#own(durable) + this.#state.asides.wanted(durable.name).length;
+    for (const held of durable.held.values()) if (held.until === Infinity) sum += await this.#own(held);
+    return sum;
+  }
+
+  /** About how many bytes those have: each counts as the mean of its topic. */
+  async bytes(durable: Durable): Promise<number> {
+    let bytes = 0;
+    for (const one of [durable, ...durable.held.values()]) {
+      if (one instanceof HeldTopic && one.until !== Infinity) continue;
+      const mine = this.#mine(one).filter(({ topic }) => topic.last > one.position);
+      for (const { topic, after } of mine) {
+        const from = Math.max(one.position, after) + 1;
+        const held = await this.#reading.count(topic, topic.first, topic.last);
+        if (held > 0) bytes += topic.bytes * (topic.first >= from ? 1 : await this.#reading.count(topic, from, topic.last) / held);
+      }
+    }
+    return Math.round(bytes);
+  }
+
+  /** The first record that is not confirmed. */
+  async oldest(durable: Durable): Promise<LogRecord | undefined> {
+    let oldest: LogRecord | undefined;
+    for (const one of [durable, ...durable.held.values()]) {
+      if (one instanceof HeldTopic && one.until !== Infinity) continue;
+      const first = await this.#first(this.#mine(one).map(({ topic }) => topic), one.position + 1);
+      if (first && (!oldest || first.seq < oldest.seq)) oldest = first;
+    }
+    return oldest;
+  }
+
+  async #first(all: readonly Topic[], from: number): Promise<LogRecord | undefined> {
+    const topics = all.filter(({ last }) => last >= from);
+    if (topics.length <= FEW_TOPICS) {
+      const rows = await Promise.all(topics.map((topic) => this.#reading.index(topic, { from: Math.max(from, topic.first), to: topic.last, limit: 1 })));
+      const seqs = [...rows.flat().map(({ seq }) => seq), ...this.#state.gaps.filter((gap) => gap >= from).slice(0, 1)];
+      return seqs.length === 0 ? undefined : (await this.#reading.bySeqs([Math.min(...seqs)]))[0];
+    }
+    let next = from;
+    for (let pages = 0; pages < FEW && next <= this.#state.head; pages++) {
+      const page = await this.#reading.page(topics, next, this.#state.head, 1);
+      if (page.records[0]) return page.records[0];
+      next = page.next;
+    }
+    return undefined;
+  }
+
+  async #own(durable: Durable): Promise<number> {
+    const { holder, row } = durable;
+    const mine = this.#mine(durable);
+    if (!hasWildcard(durable.filter)) return this.#between(mine[0]?.topic, durable.position, holder ? holder.progress.ranges() : row.done);
+    // Open: what it has read is known, and counting begins behind that. Else from the position on.
+    const from = holder ? holder.progress.scan : row.position + 1;
+    let sum = holder ? holder.progress.pending - holder.progress.doneAhead : -(row.above ?? 0);
+    for (const { topic, after } of mine) {
+      if (topic.last >= from) sum += await this.#reading.count(topic, Math.max(from, after + 1), topic.last);
+    }
+    return Math.max(0, sum);
+  }
+
+  /** Records of one topic above `position`, but for what is done. */
+  async #between(topic: Topic | undefined, position: number, done: ProgressRow['done']): Promise<number> {
+    let sum = 0;
+    let from = position + 1;
+    for (const [start, end] of topic ? done : []) {
+      if (topic && start > from) sum += await this.#reading.count(topic, from, start - 1);
+      from = Math.max(from, end + 1);
+    }
+    return topic && from <= topic.last ? sum + await this.#reading.count(topic, from, topic.last) : sum;
+  }
+
+  /** The topics it reads itself, and the position after which. */
+  #mine(durable: Durable): { readonly topic: Topic; readonly after: number }[] {
+    return this.#matching(durable.filter).map((topic) => ({ topic, after: durable.heldUntil(topic.name) })).filter(({ after }) => after !== Infinity);
+  }
+
+  #matching(filter: string): readonly Topic[] {
+    if (hasWildcard(filter)) return (this.#matches ??= this.#match()).get(filter) ?? [];
+    const topic = this.#state.topics.byName.get(filter);
+    return topic?.stored ? [topic] : [];
+  }
+
+  #match(): Map<string, Topic[]> {
+    const found = new Map<string, Topic[]>();
+    const tree = new FilterTree<Topic[]>();
+    for (const { filter } of this.#durables.values()) {
+      if (!hasWildcard(filter) || found.has(filter)) continue;
+      const topics: Topic[] = [];
+      found.set(filter, topics);
+      tree.add(filter, topics);
+    }
+    for (const topic of this.#state.topics.stored()) for (const topics of tree.of(topic.name)) topics.push(topic);
+    return found;
+  }
+}
