@@ -41,7 +41,7 @@ export function configured(before: TopicConfig, change: TopicSettings): TopicCon
     if (wanted !== undefined) throw new Refusal('invalid-config', `topic setting "${name}" must be ${wanted}`);
     after[name] = value;
   }
-  if (after['key'] !== undefined && after['lane'] !== 'latest') throw new LanpostError('invalid-value', 'topic setting "key" is for the lane latest');
+  if (after['key'] !== undefined && after['lane'] !== 'latest') throw new Refusal('invalid-config', 'topic setting "key" is for the lane latest');
   return { ...DEFAULT_CONFIG, ...after };
 }
 
