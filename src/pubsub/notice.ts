@@ -16,10 +16,12 @@ export interface Notice {
   readonly payload?: Payload;
   readonly publisher?: string;
   readonly gap?: GapInfo;
+  /** Of a deletion: where the topic is from then on, as a URI. */
+  readonly redirect?: string;
 }
 
 export function noticeOf(record: LogRecord, previous?: number): Notice {
-  const { kind, recordId, payload, publisher, gap } = record;
+  const { kind, recordId, payload, publisher, gap, extra } = record;
   return {
     kind, recordId,
     ...(previous === undefined ? {} : { previous }),
@@ -28,5 +30,6 @@ export function noticeOf(record: LogRecord, previous?: number): Notice {
     ...(payload === undefined ? {} : { payload }),
     ...(publisher === undefined ? {} : { publisher }),
     ...(gap === undefined ? {} : { gap }),
+    ...(kind === 'delete' && typeof extra === 'object' && extra !== null && 'redirect' in extra ? { redirect: String(extra.redirect) } : {}),
   };
 }

@@ -69,17 +69,24 @@ export function stanzaErrorOf(stanza: Element): StanzaError {
   if (typeof error !== 'object') return new StanzaError('undefined-condition');
   let condition: Condition = 'undefined-condition';
   let text: string | undefined;
+  let uri: string | undefined;
   let application: Element | undefined;
   for (const child of children(error)) {
     const name = child.getName();
     if (namespaceOf(child) !== NS_STANZAS) application ??= child;
     else if (name === 'text') text = child.getText().slice(0, ERROR_TEXT);
-    else if (isCondition(name)) condition = name;
+    else if (isCondition(name)) {
+      condition = name;
+      uri = child.getText().trim().slice(0, ERROR_TEXT) || undefined;
+    }
   }
+  const beside = children(stanza).find((child) => child !== error);
   const type = TYPES.find((known) => known === attr(error, 'type'));
   return new StanzaError(condition, {
     ...(type === undefined ? {} : { type }),
     ...(text === undefined ? {} : { text }),
+    ...(uri === undefined ? {} : { uri }),
     ...(application ? { application } : {}),
+    ...(beside ? { beside } : {}),
   });
 }

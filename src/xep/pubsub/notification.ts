@@ -20,8 +20,6 @@ export interface Told {
   readonly publisher?: string;
   /** The topic has come to be (XEP-0248 §3.3.1.2). */
   readonly created?: boolean;
-  /** §8.4.1: where it is from now on. */
-  readonly redirect?: string;
   /** §12.7 */
   readonly body?: boolean;
   /** §6.1.7: it is not new. */
@@ -48,7 +46,7 @@ export function stateNotification({ node, name, id, state, options }: PeerSubscr
     xml('subscription', { node, jid: name, subid: id, subscription: state, ...expiry })));
 }
 
-function happened({ node, notice, payload, publisher, created, redirect }: Told): Element {
+function happened({ node, notice, payload, publisher, created }: Told): Element {
   if (created === true && notice.kind === 'configure') return xml('create', { node });
   switch (notice.kind) {
     case 'publish': {
@@ -56,7 +54,7 @@ function happened({ node, notice, payload, publisher, created, redirect }: Told)
       return xml('items', { node }, item);
     }
     case 'retract': return xml('items', { node }, xml('retract', { id: notice.id }));
-    case 'delete': return xml('delete', { node }, redirect === undefined ? undefined : xml('redirect', { uri: redirect }));
+    case 'delete': return xml('delete', { node }, notice.redirect === undefined ? undefined : xml('redirect', { uri: notice.redirect }));
     default: return changeElement(node, notice);
   }
 }
