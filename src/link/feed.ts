@@ -41,8 +41,8 @@ export interface FeedParts {
   readonly returns?: number;
 }
 
-/** What arrived a moment ago and may come back. */
-interface Arrived { readonly id: string | undefined; readonly records: readonly LogRecord[]; readonly timer: Timer }
+/** What was sent, and may come back until a moment after it has arrived. */
+interface Sent { readonly id: string | undefined; readonly records: readonly LogRecord[]; timer?: Timer }
 
 /** One reader's cursor, for as long as its peer's stream lives. A record is done when the peer's `h` covers it. */
 export class Feed {
@@ -51,7 +51,7 @@ export class Feed {
   readonly #parts: FeedParts;
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
-  readonly #arrived = new Set<Arrived>();
+  readonly #sent = new Set<Sent>();
   #inFlight = 0;
   #room: (() => void) | undefined;
 
@@ -69,20 +69,20 @@ export class Feed {
     this.#ended.abort();
     this.#room?.();
     await this.#running;
-    for (const { records, timer } of this.#arrived) {
-      timer.stop();
-      this.#done(records);
+    for (const { records, timer } of this.#sent) {
+      timer?.stop();
+      if (timer) this.#done(records);
     }
-    this.#arrived.clear();
+    this.#sent.clear();
     await this.cursor.close();
   }
 
   /** The peer has sent back the message of that id; if it was one of these, what was in it is not done. */
   returned(id: string): boolean {
-    const one = [...this.#arrived].find((arrived) => arrived.id === id);
+    const one = [...this.#sent].find((sent) => sent.id === id);
     if (!one) return false;
-    one.timer.stop();
-    this.#arrived.delete(one);
+    one.timer?.stop();
+    this.#sent.delete(one);
     return true;
   }
 
@@ -155,12 +155,14 @@ export class Feed {
 
   async #hand(records: readonly LogRecord[], stanza: Element): Promise<void> {
     const { returns, send } = this.#parts;
-    const sent = await send(stanza);
-    const delivered = sent.delivered ?? (returns === undefined ? undefined : sent.taken);
+    const { delivered: acknowledged, taken } = await send(stanza);
+    const delivered = acknowledged ?? (returns === undefined ? undefined : taken);
     if (!delivered) throw new LanpostError('unsupported', 'the stream confirms nothing');
     this.#inFlight += records.length;
+    const sent: Sent = { id: attr(stanza, 'id'), records };
+    if (returns !== undefined) this.#sent.add(sent);
     delivered.then(
-      () => (returns === undefined || this.#ended.signal.aborted ? this.#done(records) : this.#wait(attr(stanza, 'id'), records, returns)),
+      () => (returns === undefined ? this.#done(records) : this.#arrived(sent, returns)),
       (error: unknown) => { if (!this.#ended.signal.aborted) this.#fail(error); },
     ).finally(() => {
       this.#inFlight -= records.length;
@@ -168,13 +170,12 @@ export class Feed {
     });
   }
 
-  #wait(id: string | undefined, records: readonly LogRecord[], ms: number): void {
-    const timer = this.#parts.clock.after(ms, () => {
-      this.#arrived.delete(arrived);
-      this.#done(records);
+  #arrived(sent: Sent, ms: number): void {
+    if (!this.#sent.has(sent)) return; // it was sent back, or the feed is over
+    sent.timer = this.#parts.clock.after(ms, () => {
+      this.#sent.delete(sent);
+      this.#done(sent.records);
     });
-    const arrived: Arrived = { id, records, timer };
-    this.#arrived.add(arrived);
   }
 
   #pause(ms: number): Promise<void> {

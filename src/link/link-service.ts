@@ -188,7 +188,8 @@ export class LinkService {
       this.#events.emit(event);
       if (event.type === 'down') {
         this.files.left(event.peer.name);
-        if (event.peer.fingerprint !== undefined) this.#notifications.left(event.peer.fingerprint);
+        const fingerprint = event.peer.fingerprint ?? this.trust.holder(event.peer.name);
+        if (fingerprint !== undefined) this.#notifications.left(fingerprint);
       }
       else this.#rejoin.look(event.type === 'up' ? event.peer.name : undefined);
       this.#parts.roadsChanged();

@@ -1,0 +1,233 @@
+// oxlint-disable vitest/warn-todo -- what is not done stays visible
+// XEP-0060 1.30 §7.1.2, §7.2.2, §8.2.5.3, §8.4.2, §8.5.2 and §12: what subscribers are told, over a stream.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { TopicConfig } from '../../../src/api.ts';
+import { createTestClock, type TestClock } from '../../../src/clock.ts';
+import { toPayload } from '../../../src/payload/payload.ts';
+import { OWNER } from '../../../src/pubsub/actor.ts';
+import { attr, type Element } from '../../../src/xmpp/element.ts';
+import { StanzaError } from '../../../src/xmpp/stanza-error.ts';
+import { errorReply } from '../../../src/xmpp/stanza.ts';
+import { quiet } from '../../support/quiet.ts';
+import { SimulatedLan } from '../../link/fixtures.ts';
+import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
+import { all, find, form, pubsubClient, type PubsubClient, said, SUBSCRIBE_OPTIONS } from './client.ts';
+
+describe('XEP-0060 notifications', () => {
+  it.todo('§12.18 a word before a lease ends: a MAY');
+
+  let lan: SimulatedLan;
+  let a: ServiceBox;
+  let c: PubsubClient;
+  let clock: TestClock;
+  beforeEach(async () => {
+    lan = new SimulatedLan();
+    clock = createTestClock();
+    a = await serviceBox(lan, 1, 'a', { clock });
+    c = await pubsubClient(lan, a, 2, 'francisco');
+  });
+  afterEach(() => lan.close());
+  const publish = (topic: string, value: unknown, id?: string) => a.broker.publish(OWNER, topic, toPayload(value as never), id === undefined ? {} : { id });
+  const topic = async (config: Partial<TopicConfig> = {}, options?: Record<string, string | string[]>): Promise<Element> => {
+    await a.broker.create(OWNER, 't', { accessModel: 'open', ...config });
+    return subscribe(options);
+  };
+  const subscribe = (options?: Record<string, string | string[]>): Promise<Element> => c.ask('set',
+    `<subscribe node='t' jid='${c.name}'/>${options ? `<options>${form(SUBSCRIBE_OPTIONS, options)}</options>` : ''}`);
+  /** What was told has been confirmed, and not come back. */
+  const confirmed = async (): Promise<void> => {
+    for (let i = 0; i < 3; i += 1) {
+      clock.advance(2_000);
+      await quiet();
+    }
+  };
+  /** It leaves, and what it had got is known to have arrived. */
+  const away = async (): Promise<void> => {
+    await confirmed();
+    await c.box.close();
+    await lan.until(() => a.link.peers.get(c.name) === undefined);
+    clock.advance(60_000); // it might have come back to the same session
+    await quiet();
+  };
+  const back = async (): Promise<void> => {
+    c = await pubsubClient(lan, a, 2, 'francisco', { identity: c.box.identity });
+    await c.box.link.prove(a.link.name);
+  };
+
+  it('§7.1.2 each has an id of its own, the type that the node says, and one item', async () => {
+    await topic();
+    await publish('t', 1, 'i1');
+    await publish('t', 2, 'i2');
+    const messages = [await c.next(), await c.next()];
+    expect(messages.map(said)).toEqual(['item t i1 1', 'item t i2 2']);
+    expect(new Set(messages.map((message) => attr(message, 'id'))).size).toBe(2);
+    const [first] = messages;
+    expect(first && attr(first, 'type')).toBe('headline');
+    await a.broker.configure(OWNER, 't', { notificationType: 'normal', notifyConfig: false });
+    await publish('t', 3, 'i3');
+    expect(attr(await c.next(), 'type')).toBe('normal');
+  });
+
+  it('§7.1.2.2 without payload where the node says so', async () => {
+    await topic({ deliverPayloads: false });
+    await publish('t', 1, 'i1');
+    const message = await c.next();
+    expect(find(message, 'item')?.children).toEqual([]);
+  });
+
+  it('§7.1.2.3, §12.14 the publisher, made by the service, where the node says so; then with items, too', async () => {
+    await topic({ itemReply: 'publisher', publishModel: 'open' });
+    await c.ask('set', `<publish node='t'><item id='i1' publisher='somebody@else'><x xmlns='urn:x'/></item></publish>`);
+    expect(find(await c.next(), 'item')?.attrs['publisher']).toBe(c.name);
+    expect(find(await c.ask('get', `<items node='t'/>`), 'item')?.attrs['publisher']).toBe(c.name);
+    await publish('t', 1);
+    expect(find(await c.next(), 'item')?.attrs['publisher']).toBe(a.link.name);
+  });
+
+  it('§7.1.2.3 and not where it does not', async () => {
+    await topic({ publishModel: 'open' });
+    await c.ask('set', `<publish node='t'><item id='i1'><x xmlns='urn:x'/></item></publish>`);
+    expect(find(await c.next(), 'item')?.attrs['publisher']).toBeUndefined();
+  });
+
+  it('§7.2.2.1, §8.5.2, §8.4.2 retracted, purged, deleted; then the subscription is over', async () => {
+    await topic();
+    await publish('t', 1, 'i1');
+    await a.broker.retract(OWNER, 't', 'i1');
+    await a.broker.purge(OWNER, 't');
+    await a.broker.delete(OWNER, 't');
+    expect([await c.next(), await c.next(), await c.next(), await c.next()].map(said)).toEqual(['item t i1 1', 'retract t i1', 'purge t', 'delete t']);
+    await confirmed();
+    expect(all(await c.ask('get', '<subscriptions/>'), 'subscription')).toEqual([]);
+    expect([...a.log.cursors()]).toEqual([]);
+  });
+
+  it('§8.2.5.3 what the node does not let be told is not', async () => {
+    await topic({ notifyRetract: false, notifyConfig: false, notifyDelete: false });
+    await publish('t', 1, 'i1');
+    await a.broker.retract(OWNER, 't', 'i1');
+    await a.broker.purge(OWNER, 't');
+    await a.broker.configure(OWNER, 't', { title: 'T' });
+    await publish('t', 2, 'i2');
+    await a.broker.configure(OWNER, 't', { deliverNotifications: false });
+    await publish('t', 3, 'i3');
+    await a.broker.configure(OWNER, 't', { deliverNotifications: true });
+    await publish('t', 4, 'i4');
+    expect([await c.next(), await c.next(), await c.next()].map(said)).toEqual(['item t i1 1', 'item t i2 2', 'item t i4 4']);
+  });
+
+  it('§6.3, §12.7 a body beside the payload, if it is wanted and people can read it', async () => {
+    await topic({}, { include_body: '1' });
+    await publish('t', 'for people');
+    expect(find(await c.next(), 'body')?.getText()).toBe('for people');
+    await publish('t', Uint8Array.of(1, 2));
+    expect(find(await c.next(), 'body')).toBeUndefined();
+  });
+
+  it('§6.3 only in the presence that it names', async () => {
+    await topic({}, { 'show-values': ['online'] });
+    await c.box.own.setStatus('dnd');
+    await lan.until(() => a.link.peers.get(c.name)?.claims.status === 'dnd');
+    await publish('t', 'not now');
+    await quiet();
+    await c.box.own.setStatus('available');
+    await lan.until(() => a.link.peers.get(c.name)?.claims.status === 'available');
+    await publish('t', 'now', 'i2');
+    expect(said(await c.next())).toBe('item t i2 now');
+  });
+
+  it('what is published while the subscriber is away comes when it is back, once and in order', async () => {
+    await topic();
+    await publish('t', 0, 'i0');
+    await c.next();
+    await away();
+    for (let i = 1; i <= 3; i += 1) await publish('t', i, `i${i}`);
+    await back();
+    expect([await c.next(), await c.next(), await c.next()].map(said)).toEqual(['item t i1 1', 'item t i2 2', 'item t i3 3']);
+    await quiet();
+    expect(c.waiting).toEqual([]);
+  });
+
+  it('§12.5 presence-based: what is published while it is away is not kept for it', async () => {
+    await topic({ presenceBased: true });
+    await publish('t', 0, 'i0');
+    await c.next();
+    expect([...a.log.cursors()]).toEqual([]);
+    await away();
+    await publish('t', 1, 'i1');
+    await back();
+    await quiet();
+    await publish('t', 2, 'i2');
+    expect(said(await c.next())).toBe('item t i2 2');
+  });
+
+  it('§6.1.7 the last item when it is there again, where the node says so', async () => {
+    await topic({ sendLast: 'on-sub-and-presence' });
+    await publish('t', 0, 'i0');
+    await c.next();
+    await away();
+    await back();
+    const message = await c.next();
+    expect(said(message)).toBe('item t i0 0');
+    expect(find(message, 'delay')).toBeDefined();
+  });
+
+  it('§12.4 sent back: nothing more comes until it asks again, and then what it sent back, too; the owner is told', async () => {
+    await topic();
+    c.reply = (message) => void c.box.link.send(a.link.name, errorReply(message, new StanzaError('resource-constraint')));
+    await publish('t', 1, 'i1');
+    await lan.until(() => a.troubles.some(({ kind }) => kind === 'link.returned'));
+    await publish('t', 2, 'i2');
+    await quiet();
+    c.reply = undefined;
+    expect(c.waiting).toEqual([]);
+    await subscribe();
+    expect([await c.next(), await c.next()].map(said)).toEqual(['item t i1 1', 'item t i2 2']);
+  });
+
+  it('§12.18 a lease: at its end the subscription is over, and that is told', async () => {
+    const until = new Date(clock.wall() + 3_600_000).toISOString();
+    await topic({}, { expire: until });
+    await publish('t', 1, 'i1');
+    await c.next();
+    clock.advance(3_600_001);
+    const message = await c.next();
+    expect(said(message)).toBe('subscription t none');
+    expect(all(await c.ask('get', '<subscriptions/>'), 'subscription')).toEqual([]);
+  });
+
+  it('§12.18 renewed, it goes on', async () => {
+    await topic({}, { expire: new Date(clock.wall() + 1_000_000).toISOString() });
+    await c.ask('set', `<options node='t' jid='${c.name}'>${form(SUBSCRIBE_OPTIONS, { expire: new Date(clock.wall() + 3_000_000).toISOString() })}</options>`);
+    clock.advance(2_000_000);
+    await publish('t', 1, 'i1');
+    expect(said(await c.next())).toBe('item t i1 1');
+  });
+
+  it('§12.6 temporary: it ends when the subscriber leaves', async () => {
+    await topic({}, { expire: 'presence' });
+    await away();
+    await lan.until(() => [...a.service.subscriptions.of(c.fingerprint)].length === 0);
+    expect([...a.log.cursors()]).toEqual([]);
+  });
+
+  it('§12.12 a state that an owner changes is told, also to whoever was away then', async () => {
+    await topic();
+    const [row] = a.service.subscriptions.of(c.fingerprint);
+    await away();
+    if (row) await a.service.subscriptions.decide(row, 'none');
+    await back();
+    const message = await c.next();
+    expect(find(message, 'subscription')?.attrs).toMatchObject({ node: 't', jid: c.name, subscription: 'none' });
+    await lan.until(() => [...a.service.subscriptions.untold(c.fingerprint)].length === 0);
+  });
+
+  it('an item that no stanza can hold costs the subscriber that item alone', async () => {
+    await topic();
+    await publish('t', '&'.repeat(100_000));
+    await publish('t', 2, 'i2');
+    const first = await c.next();
+    expect(find(first, 'gap')?.attrs).toMatchObject({ count: '1' });
+    expect(said(await c.next())).toBe('item t i2 2');
+  });
+});
