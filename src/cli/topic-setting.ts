@@ -70,7 +70,10 @@ function parsedFile(what: string, path: string): unknown {
 /** The settings that are there, as they are typed. */
 export function settingLines(config: TopicConfig): [string, string][] {
   const values = new Map<string, unknown>(Object.entries(config));
-  return FIELDS.flatMap(([name, field]): [string, string][] => (values.get(name) === undefined ? [] : [[optionOf(name), inWords(field, values.get(name))]]));
+  return FIELDS.flatMap(([name, field]): [string, string][] => {
+    const value = values.get(name);
+    return value === undefined || (Array.isArray(value) && value.length === 0) ? [] : [[optionOf(name), inWords(field, value)]];
+  });
 }
 
 function inWords({ kind }: TopicField, value: unknown): string {

@@ -25,7 +25,7 @@ describe('lanpost topic', () => {
     expect(Object.keys(SETTING_OPTIONS)).toEqual(Object.keys(TOPIC_FIELDS).map(optionOf));
     const { out } = await run('topic', 'set', '--help');
     expect(out).toContain('--max-items N');
-    expect(out).toContain('--lane history|latest');
+    expect(out).toMatch(/--access-model open\|presence\|.* who may read it/);
   });
 
   it('creates, shows, changes, lists and deletes', async () => {
@@ -42,9 +42,12 @@ describe('lanpost topic', () => {
 
   it('takes a setting back by an empty text, or none', async () => {
     await box.topics.create('back', { title: 'Back', maxItems: 7 });
-    await run('topic', 'set', 'back', '--title', '', '--max-items', 'none');
+    await run('topic', 'set', 'back', '--tags', 'hall', '--tags', 'north', '--notify-sub', 'yes', '--max-payload', '64KiB');
+    expect((await run('topic', 'show', 'back')).out).toMatch(/tags\thall, north\n[^]*max-payload\t64KiB\n[^]*notify-sub\tyes\n/);
+    await run('topic', 'set', 'back', '--title', '', '--max-items', 'none', '--tags', '', '--max-payload', 'none', '--notify-sub', 'none');
     const info = await box.topics.get('back');
-    expect(info?.maxItems).toBe(1000);
+    expect(info).toMatchObject({ maxItems: 1000, tags: [], notifySub: false });
+    expect(info).not.toHaveProperty('maxPayload');
     expect(info).not.toHaveProperty('title');
   });
 
