@@ -31,7 +31,7 @@ export interface Cursor {
    * may have been its fault, but nobody counted.
    */
   deliveries(seq: number): number | undefined;
-  /** Resolves when the disk knows how often it has been handed out. */
+  /** Resolves when the disk knows how often it has been handed out, and what has been confirmed. */
   count(seq: number, times: number): Promise<void>;
   /** What is handed out and not confirmed when it is closed counts as handed out once. */
   counts: boolean;

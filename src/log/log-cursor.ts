@@ -132,7 +132,12 @@ export class LogCursor implements HeldCursor, Reader {
 
   async count(seq: number, times: number): Promise<void> {
     const { state, committer } = this.#parts;
-    await committer.task((tx) => { if (this.#durable?.leaving === false) state.deliveries.put(tx, this.name, seq, times); });
+    await committer.task((tx) => {
+      if (this.#durable?.leaving !== false) return;
+      state.deliveries.put(tx, this.name, seq, times);
+      // With what has been confirmed until now: whoever does not survive this one is not to be given the others again.
+      if (!this.#closed) this.write(tx);
+    });
   }
 
   onRestart(call: () => void): () => void {
