@@ -42,8 +42,16 @@ export function serializeOpen(element: Element): string {
   return `${openTag(element)}>`;
 }
 
+/** Whether a name in it has a prefix; without, what the element declares itself is all it needs. */
+function hasPrefix(element: Element): boolean {
+  if (element.name.includes(':')) return true;
+  for (const key in element.attrs) if (key.includes(':')) return true;
+  return element.children.some((child) => typeof child === 'object' && hasPrefix(child));
+}
+
 /** The element as a document of its own: what it inherits from the elements around it is declared on it. */
 export function serializeStandalone(element: Element): string {
+  if (attr(element, 'xmlns') !== undefined && !hasPrefix(element)) return serialize(element);
   const missing = new Map<string, string>();
   // How often each is declared around here; a copy for each element would cost the square of a hostile stanza.
   const declared = new Map<string, number>();

@@ -31,7 +31,7 @@ export function eventText(topic: string, notices: readonly Notice[]): EventText 
     const isEntry = notice.kind === 'publish' || notice.kind === 'retract';
     if (isEntry !== inItems) event += isEntry ? `<items node='${escapeAttribute(topic)}'>` : '</items>';
     inItems = isEntry;
-    event += serialize(isEntry ? entryElement(notice) : changeElement(topic, notice));
+    event += isEntry ? entryText(notice) : serialize(changeElement(topic, notice));
     const { recordId, time, previous } = notice;
     ids += `<record id='${escapeAttribute(recordId)}' at='${time}'${previous === undefined ? '' : ` previous='${previous}'`}/>`;
   }
@@ -43,10 +43,10 @@ export function eventMessage(reader: string, { event, ids }: EventText): Element
   return xml('message', { type: 'headline' }, event, xml('records', { xmlns: NS_LANPOST, reader }, ids));
 }
 
-function entryElement({ kind, id, payload, publisher }: Notice): Element {
-  if (kind === 'retract') return xml('retract', { id });
-  const by = publisher === undefined ? {} : { publisher };
-  return xml('item', { id, ...by }, ...(payload ? [payloadToElement(payload)] : []));
+function entryText({ kind, id = '', payload, publisher }: Notice): string {
+  if (kind === 'retract') return `<retract id='${escapeAttribute(id)}'/>`;
+  const by = publisher === undefined ? '' : ` publisher='${escapeAttribute(publisher)}'`;
+  return `<item id='${escapeAttribute(id)}'${by}>${payload ? serialize(payloadToElement(payload)) : ''}</item>`;
 }
 
 export function changeElement(topic: string, { kind, gap }: Notice): Element {

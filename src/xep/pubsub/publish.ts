@@ -4,7 +4,9 @@ import { elementToPayload, NS_LANPOST } from '../../payload/xml.ts';
 import type { Payload } from '../../payload/payload.ts';
 import type { Broker } from '../../pubsub/broker.ts';
 import { Refusal } from '../../pubsub/refusal.ts';
-import { attr, children, type Element, namespaceOf, xml } from '../../xml/element.ts';
+import { attr, children, type Element, namespaceOf } from '../../xml/element.ts';
+import { escapeAttribute } from '../../xml/serialize.ts';
+import { Written } from '../../xml/written.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { readForm } from '../data-form.ts';
 import { badRequest, condition } from './errors.ts';
@@ -29,11 +31,10 @@ export const publish = (broker: Broker): UseCase => ({
 /** By itself, so that what was asked is not held until the item is on disk. */
 async function accepted(topic: string, isItem: boolean, publishing: Promise<Published>): Promise<Element> {
   const { id, recordId, repeated } = await publishing;
-  return xml('pubsub', { xmlns: NS_PUBSUB },
-    xml('publish', { node: topic }, isItem ? xml('item', { id }) : undefined),
-    // Without a chosen id the item's is the record's.
-    recordId === id ? undefined : xml('record', { xmlns: NS_LANPOST, id: recordId, repeated: repeated ? 'true' : undefined }),
-  );
+  // Without a chosen id the item's is the record's.
+  const item = isItem ? `<item id='${escapeAttribute(id)}'/>` : '';
+  const record = recordId === id ? '' : `<record xmlns='${NS_LANPOST}' id='${escapeAttribute(recordId)}'${repeated ? " repeated='true'" : ''}/>`;
+  return new Written('pubsub', `<pubsub xmlns='${NS_PUBSUB}'><publish node='${escapeAttribute(topic)}'>${item}</publish>${record}</pubsub>`);
 }
 
 interface Publication {
