@@ -18,6 +18,7 @@ const NEEDS = {
   python3: { packages: 'python3', there: () => onPath('python3') },
   /** The system's: that is where Debian's packages are. */
   'python3-zeroconf': { packages: 'python3-zeroconf', there: () => succeeds('/usr/bin/python3', ['-c', 'import zeroconf']) },
+  'python3-slixmpp': { packages: 'python3-slixmpp', there: () => succeeds('/usr/bin/python3', ['-c', 'import slixmpp']) },
   /** Root with network namespaces: the private LAN, tmpfs mounts. */
   root: { packages: 'iproute2 util-linux (and run as root with CAP_SYS_ADMIN)', there: () => mayUseNamespaces() },
   /** TAP devices, for the wire. */
