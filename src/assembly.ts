@@ -48,7 +48,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   const bareName = options.name ?? `lanpost-${identity.fingerprint.slice(0, 4)}`;
   const dispatcher = new Dispatcher<PeerContext>();
   // The same for every box: what one of them can do is then known of all that announce the same hash.
-  const disco = new Disco<PeerContext>({ node: CAPS_NODE, identities: [{ category: 'pubsub', type: 'service', name: 'lanpost' }] });
+  const disco = new Disco<PeerContext>({ node: CAPS_NODE, identities: [{ category: 'pubsub', type: 'service', name: 'lanpost' }, { category: 'pubsub', type: 'pep' }] });
   for (const extension of [disco, createPing<PeerContext>(), createTime<PeerContext>(clock), createVersion<PeerContext>({ name: 'lanpost', version: VERSION })]) {
     extension.attach(dispatcher);
     disco.add(extension.features);

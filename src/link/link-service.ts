@@ -37,6 +37,7 @@ import { incomingOf, MailRoad } from './mail-road.ts';
 import { Notifications } from './notifications.ts';
 import type { OwnPresence } from './own-presence.ts';
 import type { Pairings } from './pairings.ts';
+import { PersonalEvents } from './personal-events.ts';
 import { publishAt } from './publish-at.ts';
 import { Rejoin } from './rejoin.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
@@ -80,6 +81,7 @@ export class LinkService {
   readonly #names: Names;
   readonly #feeds: Feeds;
   readonly #notifications: Notifications;
+  readonly #personal: PersonalEvents;
   readonly #intake: Intake;
   readonly #rejoin: Rejoin;
   readonly #events = new EventSource<PeerEvent>();
@@ -107,6 +109,11 @@ export class LinkService {
       broker, log, streams, clock, trouble, subscriptions: this.subscriptions,
       statusOf: (name) => this.#link?.peers.get(name)?.claims.status,
       ownName: () => this.name,
+    });
+    this.#personal = new PersonalEvents({
+      broker, log, streams, clock, trouble, subscriptions: this.subscriptions,
+      peers: () => this.peers(),
+      keyOf: (name) => this.trust.holder(name),
     });
     this.#feeds = new Feeds({ broker, log, streams, clock, trouble, began: (row) => this.#notifications.began(row) });
     this.#intake = new Intake({
@@ -184,8 +191,10 @@ export class LinkService {
   /** The link is there: what its streams prove, and who comes and goes, is heard from now on. */
   use(link: Link): void {
     this.#link = link;
+    this.#personal.start();
     this.#stopListening = link.peers.watch((event) => {
       this.#events.emit(event);
+      this.#personal.seen(event);
       if (event.type === 'down') {
         this.files.left(event.peer.name);
         const fingerprint = event.peer.fingerprint ?? this.trust.holder(event.peer.name);
@@ -376,6 +385,7 @@ export class LinkService {
     await this.#link?.close();
     await this.#feeds.close();
     await this.#notifications.close();
+    await this.#personal.close();
     this.subscriptions.close();
   }
 

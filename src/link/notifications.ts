@@ -13,6 +13,7 @@ import { filterOf, isSubtree, isWithin } from '../pubsub/subtree.ts';
 import type { Show } from '../pubsub/subscription-options.ts';
 import { Seldom } from '../seldom.ts';
 import { type Header } from '../xep/shim.ts';
+import { configForm } from '../xep/pubsub/node-config.ts';
 import { notification, stateNotification } from '../xep/pubsub/notification.ts';
 import type { Element } from '../xmpp/element.ts';
 import { Feed } from './feed.ts';
@@ -78,7 +79,8 @@ export class Notifications implements SubscriptionWatcher {
 
   /** It is not on the link any more. */
   left(fingerprint: string): void {
-    this.#later({ name: fingerprint.slice(0, 16) }, this.#parts.subscriptions.left(fingerprint));
+    const { broker, subscriptions } = this.#parts;
+    this.#later({ name: fingerprint.slice(0, 16) }, Promise.all([subscriptions.left(fingerprint), broker.left(fingerprint)]));
   }
 
   /** Rights were given, or taken away. */
@@ -213,6 +215,7 @@ export class Notifications implements SubscriptionWatcher {
       ...repliesTo(record, config, this.#parts.ownName()),
       created: isFirst(record) && rows.every(({ node, options }) => isSubtree(node) && (options.kind === 'nodes' || !isOfItems(record.kind))),
       body: rows.some(({ options }) => options.includeBody),
+      ...(record.kind === 'configure' && config.deliverPayloads ? { form: configForm('result', config) } : {}),
       headers: headersOf(record, rows, [...this.#parts.subscriptions.of(actor.fingerprint)]),
     });
   }

@@ -22,6 +22,8 @@ import { type ItemPage, type ItemPageRequest, itemPage } from './item-page.ts';
 import { LocalReaders } from './local-readers.ts';
 import { checkedUri, Moves } from './moves.ts';
 import { type Notice, noticeOf } from './notice.ts';
+import { isPersonal, PERSONAL_CONFIG, personalTopic } from './personal.ts';
+import { purgeOffline } from './purge-offline.ts';
 import { Readable } from './readable.ts';
 import { Refusal } from './refusal.ts';
 import { Rights } from './rights.ts';
@@ -120,6 +122,8 @@ export class Broker {
   publish(actor: Actor, topic: string, payload: Payload | undefined, request: PublishRequest = {}): Promise<Published> {
     // The log's own promise: an async function would make two more on the way of every item.
     try {
+      // XEP-0163 §3: what is published of this box itself makes its node.
+      if (isPersonal(topic) && !this.#live(topic) && !this.#making.has(topic) && request.wanted === undefined) return this.publish(actor, topic, payload, { ...request, wanted: PERSONAL_CONFIG });
       this.#checkPublish(actor, topic, payload, request);
       if (request.wanted) return this.#publishIf(actor, topic, payload, request.wanted, request);
       return this.#append(draftOf(actor, topic, payload, request, this.#log.topic(topic)?.settings['key']));
@@ -133,7 +137,7 @@ export class Broker {
     // A topic that exists has been checked.
     if (state === undefined) checkedTopic(topic);
     this.access.check(actor, 'publish', topic);
-    checkedNotReserved(topic);
+    checkedNotReserved(actor, topic);
     if (request.id !== undefined) checkedItemId(request.id);
     const settings: Partial<TopicConfig> = state?.deleted === false ? state.settings : request.wanted ? configured(DEFAULT_CONFIG, request.wanted) : DEFAULT_CONFIG;
     if (payload === undefined) {
@@ -217,6 +221,13 @@ export class Broker {
     return (await changesSince(this.#log, topic, version)).map((record) => noticeOf(record));
   }
 
+  /** What a road means by a node: a topic of that name, or else a node of the account itself (XEP-0163). */
+  meant(node: string): string {
+    if (node === '' || this.#live(node)) return node;
+    const personal = personalTopic(node);
+    return this.#live(personal) ? personal : node;
+  }
+
   /** Changes with everything that happens to the topic. */
   version(topic: string): number {
     return this.#live(topic)?.last ?? 0;
@@ -247,7 +258,7 @@ export class Broker {
   async create(actor: Actor, topic: string, config: TopicSettings = {}): Promise<TopicInfo> {
     checkedTopic(topic);
     if (topic.startsWith('$') || !this.access.isGranted(actor, 'write', topic)) this.access.check(actor, 'configure', topic);
-    checkedNotReserved(topic);
+    checkedNotReserved(actor, topic);
     if (this.#live(topic) || this.#making.has(topic)) throw new LanpostError('conflict', `topic ${topic} exists already`);
     const settings = configured(DEFAULT_CONFIG, config);
     const own = addressOf(actor);
@@ -278,6 +289,11 @@ export class Broker {
     this.rightsChanged();
   }
 
+  /** A publisher is not there any more: some topics keep nothing of it then. */
+  left(fingerprint: string): Promise<void> {
+    return purgeOffline(this.#log, fingerprint);
+  }
+
   /** Who stands how to a topic, for its owners. The box's owner is not among them: it is owner of everything. */
   affiliations(actor: Actor, topic: string): [Address, Affiliation][] {
     this.#at(actor, 'configure', topic);
@@ -292,7 +308,7 @@ export class Broker {
 
   /** §8.9.2.4: what may be said is said, and of the others it gives how they stand. */
   async affiliate(actor: Actor, topic: string, changes: ReadonlyMap<Address, Affiliation>): Promise<Map<Address, Affiliation>> {
-    checkedNotReserved(topic);
+    checkedNotReserved(actor, topic);
     this.#at(actor, 'configure', topic);
     const refused = new Map<Address, Affiliation>();
     const said = new Map<Address, Affiliation>();
@@ -539,7 +555,8 @@ function checkedTopic(topic: string): void {
 }
 
 /** What lies there has a form that its room reads: an item of anyone else would stop the mail of an address. */
-function checkedNotReserved(topic: string): void {
+function checkedNotReserved(actor: Actor, topic: string): void {
+  if (actor.kind === 'owner' && isPersonal(topic)) return;
   if (topic.startsWith('$')) throw new LanpostError('invalid-topic', `${JSON.stringify(topic.slice(0, 80))} is reserved: topics that begin with $ are written by the box alone`);
 }
 

@@ -5,6 +5,7 @@ import { LanpostError } from '../../errors.ts';
 import type { Actor } from '../../pubsub/actor.ts';
 import type { Broker } from '../../pubsub/broker.ts';
 import type { PeerSubscriptions } from '../../pubsub/peer-subscriptions.ts';
+import { PERSONAL, personalNode } from '../../pubsub/personal.ts';
 import { childOf, filterOf, isSubtree } from '../../pubsub/subtree.ts';
 import type { Element } from '../../xml/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
@@ -16,7 +17,7 @@ import { NS_PUBSUB, type UseCase } from './terms.ts';
 export const META_DATA = 'http://jabber.org/protocol/pubsub#meta-data';
 
 /** It is asked for by service discovery, so that nothing is answered here. */
-export const discoverable: UseCase = { features: ['meta-data', 'collections'], answers: {} };
+export const discoverable: UseCase = { features: ['meta-data', 'collections', 'auto-subscribe', 'filtered-notifications', 'presence-subscribe', 'pubsub-on-a-jid'], answers: {} };
 
 /** Nodes, or items, in one answer. */
 const PAGE = 100;
@@ -40,7 +41,8 @@ export function discovery<C>({ broker, subscriptions, actorOf, ownName }: Discov
     return { items: page.map((node) => ({ jid: ownName(), node, ...titleOf(broker.topic(node)) })), ...(request !== undefined || page.length < nodes.length ? { set: info } : {}) };
   };
   return {
-    info: async (node, context) => {
+    info: async (asked, context) => {
+      const node = broker.meant(asked);
       const actor = actorOf(context);
       if (isSubtree(node)) {
         return childrenOf(actor, node).length === 0 ? undefined : { identities: [{ category: 'pubsub', type: 'collection' }], features: [NS_PUBSUB] };
@@ -53,9 +55,14 @@ export function discovery<C>({ broker, subscriptions, actorOf, ownName }: Discov
       };
     },
 
-    items: async (node, context, request) => {
+    items: async (asked, context, request) => {
       const actor = actorOf(context);
-      if (node === undefined) return listed(childrenOf(actor, ''), request);
+      // XEP-0163 §7.2: beside the topics, what there is of the account itself.
+      if (asked === undefined) {
+        const own = broker.topics(PERSONAL).flatMap(({ name }) => (broker.mayRead(actor, name) ? [personalNode(name) ?? name] : []));
+        return listed([...childrenOf(actor, ''), ...own].toSorted(), request);
+      }
+      const node = broker.meant(asked);
       if (isSubtree(node)) {
         const nodes = childrenOf(actor, node);
         return nodes.length === 0 ? undefined : listed(nodes, request);

@@ -3,6 +3,7 @@
 import { formOf } from '../../payload/payload.ts';
 import { payloadToElement } from '../../payload/xml.ts';
 import type { Notice } from '../../pubsub/notice.ts';
+import { personalNode } from '../../pubsub/personal.ts';
 import type { PeerSubscription } from '../../pubsub/peer-subscriptions.ts';
 import { type Element, xml } from '../../xml/element.ts';
 import { delayElement } from '../delay.ts';
@@ -20,6 +21,8 @@ export interface Told {
   readonly publisher?: string;
   /** The topic has come to be (XEP-0248 §3.3.1.2). */
   readonly created?: boolean;
+  /** §8.2.5.3: how it is set up now. */
+  readonly form?: Element;
   /** §12.7 */
   readonly body?: boolean;
   /** §6.1.7: it is not new. */
@@ -40,14 +43,16 @@ export function notification(told: Told): Element {
 }
 
 /** §12.12, and §12.18 of a lease. */
-export function stateNotification({ node, name, id, state, options }: PeerSubscription, messageId: string): Element {
+export function stateNotification({ node: topic, name, id, state, options }: PeerSubscription, messageId: string): Element {
+  const node = personalNode(topic) ?? topic;
   const expiry = typeof options.expire === 'number' && state !== 'none' ? { expiry: new Date(options.expire).toISOString() } : {};
   return xml('message', { type: 'headline', id: messageId }, xml('event', { xmlns: NS_PUBSUB_EVENT },
     xml('subscription', { node, jid: name, subid: id, subscription: state, ...expiry })));
 }
 
-function happened({ node, notice, payload, publisher, created }: Told): Element {
-  if (created === true && notice.kind === 'configure') return xml('create', { node });
+function happened({ node: topic, notice, payload, publisher, created, form }: Told): Element {
+  const node = personalNode(topic) ?? topic;
+  if (created === true) return xml('create', { node });
   switch (notice.kind) {
     case 'publish': {
       const item = xml('item', { id: notice.id, publisher }, payload && notice.payload ? payloadToElement(notice.payload) : undefined);
@@ -55,6 +60,7 @@ function happened({ node, notice, payload, publisher, created }: Told): Element 
     }
     case 'retract': return xml('items', { node }, xml('retract', { id: notice.id }));
     case 'delete': return xml('delete', { node }, notice.redirect === undefined ? undefined : xml('redirect', { uri: notice.redirect }));
+    case 'configure': return xml('configuration', { node }, form);
     default: return changeElement(node, notice);
   }
 }

@@ -3,7 +3,8 @@ import { LanpostError } from '../../errors.ts';
 import type { Actor } from '../../pubsub/actor.ts';
 import type { Broker } from '../../pubsub/broker.ts';
 import type { PeerSubscriptions } from '../../pubsub/peer-subscriptions.ts';
-import { children, type Element, namespaceOf } from '../../xml/element.ts';
+import { personalNode } from '../../pubsub/personal.ts';
+import { attr, children, type Element, namespaceOf } from '../../xml/element.ts';
 import type { Dispatcher } from '../../xmpp/dispatch.ts';
 import type { Extension } from '../../xmpp/extension.ts';
 import { affiliations, type Names } from './affiliations.ts';
@@ -32,6 +33,7 @@ export interface PubsubParts<C> {
 /** Answers requests in the pubsub and pubsub#owner namespaces: the use cases, put together. */
 export class PubsubService<C> implements Extension<C> {
   readonly features: readonly string[];
+  readonly #broker: Broker;
   readonly #actorOf: (context: C) => Actor;
   readonly #answers: ReadonlyMap<string, Answer>;
 
@@ -40,6 +42,7 @@ export class PubsubService<C> implements Extension<C> {
       publish(broker), retract(broker), items({ broker, subscriptions }), subscribe({ broker, feeder, subscriptions }), options({ broker, subscriptions }),
       create(broker), configure(broker), deletion(broker), affiliations(broker, names), discoverable,
     ];
+    this.#broker = broker;
     this.#actorOf = actorOf;
     this.#answers = new Map(useCases.flatMap(({ answers }) => Object.entries(answers)));
     this.features = [NS_PUBSUB, ...useCases.flatMap(({ features, announces = [] }) => [...features.map((feature) => `${NS_PUBSUB}#${feature}`), ...announces])];
@@ -56,9 +59,26 @@ export class PubsubService<C> implements Extension<C> {
     const [verb] = children(pubsub);
     const answer = verb && namespaceOf(verb) === namespaceOf(pubsub) ? this.#answers.get(`${kind} ${verb.name}`) : undefined;
     if (!verb || !answer) return Promise.reject(unsupported(verb?.name ?? 'empty'));
+    const node = attr(verb, 'node');
+    const topic = node === undefined ? undefined : this.#broker.meant(node);
+    if (topic !== node) verb.attrs['node'] = topic;
     const request = { verb, pubsub, actor: this.#actorOf(context) };
-    return started(answer, request).catch(inTerms);
+    const answered = started(answer, request);
+    return (topic !== node || LISTS.has(verb.name) ? answered.then(byOwnNames) : answered).catch(inTerms);
   }
+}
+
+/** Of all nodes that there may be. */
+const LISTS: ReadonlySet<string> = new Set(['subscriptions', 'affiliations']);
+
+/** Nodes of the account itself go by the names that they have on a road (XEP-0163). */
+function byOwnNames(answer: Element | undefined): Element | undefined {
+  for (const child of answer ? children(answer) : []) {
+    const node = personalNode(attr(child, 'node') ?? '');
+    if (node !== undefined) child.attrs['node'] = node;
+    if (LISTS.has(child.name)) byOwnNames(child);
+  }
+  return answer;
 }
 
 /** What it finds wrong at once is a rejection, too. */

@@ -11,7 +11,7 @@ import { errorReply } from '../../../src/xmpp/stanza.ts';
 import { quiet } from '../../support/quiet.ts';
 import { SimulatedLan } from '../../link/fixtures.ts';
 import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
-import { all, find, form, pubsubClient, type PubsubClient, said, SUBSCRIBE_OPTIONS } from './client.ts';
+import { all, answered, find, form, pubsubClient, type PubsubClient, said, SUBSCRIBE_OPTIONS } from './client.ts';
 
 describe('XEP-0060 notifications', () => {
   it.todo('§12.18 a word before a lease ends: a MAY');
@@ -114,6 +114,31 @@ describe('XEP-0060 notifications', () => {
     await a.broker.configure(OWNER, 't', { deliverNotifications: true });
     await publish('t', 4, 'i4');
     expect([await c.next(), await c.next(), await c.next()].map(said)).toEqual(['item t i1 1', 'item t i2 2', 'item t i4 4']);
+  });
+
+  it('§8.2.5.3 a changed configuration, with the form where payloads are sent', async () => {
+    await topic({ notifyConfig: true });
+    await a.broker.configure(OWNER, 't', { title: 'Musings' });
+    const message = await c.next();
+    expect(said(message)).toBe('configuration t');
+    expect(answered(message)).toMatchObject({ title: ['Musings'] });
+    await a.broker.configure(OWNER, 't', { deliverPayloads: false });
+    expect(find(await c.next(), 'x')).toBeUndefined();
+  });
+
+  it('§8.4.2 deleted, with the place where it is now', async () => {
+    await topic();
+    await a.broker.delete(OWNER, 't', 'xmpp:hamlet@h9?;node=blog');
+    expect(find(await c.next(), 'redirect')?.attrs['uri']).toBe('xmpp:hamlet@h9?;node=blog');
+  });
+
+  it('§16.4.4 purge_offline: what a publisher published goes when it does', async () => {
+    await topic({ publishModel: 'open', purgeOffline: true });
+    await c.ask('set', `<publish node='t'><item id='i1'><x xmlns='urn:x'/></item></publish>`);
+    await publish('t', 'stays', 'i2');
+    await away();
+    await lan.until(() => a.broker.topic('t')?.items === 1);
+    expect(await a.broker.items(OWNER, 't')).toMatchObject([{ id: 'i2' }]);
   });
 
   it('§6.3, §12.7 a body beside the payload, if it is wanted and people can read it', async () => {

@@ -75,6 +75,16 @@ describe('XEP-0248 Collection Nodes', () => {
     expect(created && headers(created)).toEqual({ Collection: ['lamp/'] });
   });
 
+  it('§4.1 a node that a first item makes is a new node, too', async () => {
+    await a.service.allow(c.fingerprint, 'read', 'lamp/#');
+    await subscribe('lamp/');
+    await publish('lamp/made', 1);
+    await publish('lamp/made', 2);
+    expect(said(await c.next())).toBe('create lamp/made');
+    await a.broker.configure(OWNER, 'lamp/made', { title: 'Made' });
+    expect(said(await c.next())).toBe('configuration lamp/made');
+  });
+
   it('§4.1.3 of one kind twice, with another depth → conflict; of both kinds, two', async () => {
     await subscribe('lamp/', { subscription_type: 'items', subscription_depth: '1' });
     await expect(subscribe('lamp/', { subscription_type: 'items', subscription_depth: 'all' })).rejects.toMatchObject({ condition: 'conflict' });

@@ -1,0 +1,133 @@
+import type { Peer, PeerEvent, Trouble } from '../api.ts';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log/log.ts';
+import type { Cursor } from '../log/cursor.ts';
+import { OWNER } from '../pubsub/actor.ts';
+import type { Broker } from '../pubsub/broker.ts';
+import { type Notice, noticeOf } from '../pubsub/notice.ts';
+import type { PeerSubscriptions } from '../pubsub/peer-subscriptions.ts';
+import { PERSONAL, personalNode } from '../pubsub/personal.ts';
+import { Seldom } from '../seldom.ts';
+import { notification } from '../xep/pubsub/notification.ts';
+import type { PeerStreams } from './streams-port.ts';
+
+export interface PersonalEventsParts {
+  readonly broker: Broker;
+  readonly log: Pick<Log, 'epoch'>;
+  readonly subscriptions: PeerSubscriptions;
+  readonly streams: PeerStreams;
+  readonly clock: Clock;
+  /** Who is there now. */
+  readonly peers: () => readonly Peer[];
+  /** The key that a name was proven by last. */
+  readonly keyOf: (name: string) => string | undefined;
+  readonly trouble: (trouble: Trouble) => void;
+}
+
+const PAGE = 64;
+const TELL_EVERY = 10_000;
+
+/**
+ * XEP-0163: what is published of this box itself is told to whoever is there, may read it, and says by `NODE+notify`
+ * among its capabilities that it wants it (XEP-0060 §9.2). Nothing of it is kept for who is not there: it gets the
+ * newest when it comes.
+ */
+export class PersonalEvents {
+  readonly #parts: PersonalEventsParts;
+  readonly #seldom: Seldom;
+  readonly #ended = new AbortController();
+  /** By name, the nodes whose newest a peer got since it came. */
+  readonly #greeted = new Map<string, Set<string>>();
+  #running: Promise<void> = Promise.resolve();
+  #count = 0;
+
+  constructor(parts: PersonalEventsParts) {
+    this.#parts = parts;
+    this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
+  }
+
+  start(): void {
+    this.#running = this.#run().catch((error: unknown) => this.#report('everybody', error));
+  }
+
+  /** §4.3.4: it came, or wants more than before. */
+  seen({ type, peer }: PeerEvent): void {
+    if (type === 'down') this.#greeted.delete(peer.name);
+    else if (wants(peer).length > 0) this.#greet(peer).catch((error: unknown) => this.#report(peer.name, error));
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { broker } = this.#parts;
+    const cursor: Cursor = await broker.feed(OWNER, { name: 'personal', filter: PERSONAL, from: 'new', durable: false });
+    try {
+      while (!this.#ended.signal.aborted) {
+        const page = await cursor.next(PAGE);
+        if (page.length === 0) await cursor.wait(this.#ended.signal);
+        for (const { record } of page) {
+          cursor.done(record.seq);
+          if (record.kind === 'publish' || record.kind === 'retract') this.#tellAll(record.topic, noticeOf(record));
+        }
+      }
+    } finally {
+      await cursor.close();
+    }
+  }
+
+  #tellAll(topic: string, notice: Notice): void {
+    const node = personalNode(topic) ?? topic;
+    for (const peer of this.#parts.peers()) {
+      if (!wants(peer).includes(node) || !this.#mayHave(peer, topic)) continue;
+      this.#greetedOf(peer.name).add(node);
+      this.#tell(peer.name, topic, node, notice, false).catch((error: unknown) => this.#report(peer.name, error));
+    }
+  }
+
+  async #greet(peer: Peer): Promise<void> {
+    const { broker } = this.#parts;
+    const greeted = this.#greetedOf(peer.name);
+    for (const { name: topic } of broker.topics(PERSONAL)) {
+      const node = personalNode(topic) ?? topic;
+      if (greeted.has(node) || !wants(peer).includes(node) || !this.#mayHave(peer, topic) || broker.config(topic).sendLast !== 'on-sub-and-presence') continue;
+      greeted.add(node);
+      const [notice] = await broker.notices(OWNER, topic, { last: 1 });
+      if (notice) await this.#tell(peer.name, topic, node, notice, true);
+    }
+  }
+
+  /** Whoever has subscribed gets it by that. */
+  #mayHave({ name }: Peer, topic: string): boolean {
+    const { broker, keyOf, subscriptions } = this.#parts;
+    const fingerprint = keyOf(name);
+    if (fingerprint === undefined || !broker.mayRead({ kind: 'peer', name, fingerprint }, topic)) return false;
+    return [...subscriptions.of(fingerprint, topic)].length === 0;
+  }
+
+  async #tell(name: string, topic: string, node: string, notice: Notice, delayed: boolean): Promise<void> {
+    const { broker, keyOf, log, streams } = this.#parts;
+    const { deliverPayloads, notificationType } = broker.config(topic);
+    this.#count += 1;
+    await streams.send(name, notification({
+      node, notice, delayed, id: `p${log.epoch}-${this.#count}`, type: notificationType, payload: deliverPayloads, headers: [],
+    }), keyOf(name));
+  }
+
+  #greetedOf(name: string): Set<string> {
+    const known = this.#greeted.get(name) ?? new Set<string>();
+    this.#greeted.set(name, known);
+    return known;
+  }
+
+  #report(name: string, error: unknown): void {
+    this.#seldom.tell({ kind: 'link.personal', message: `telling ${name} of this box: ${error instanceof Error ? error.message : String(error)}` });
+  }
+}
+
+/** XEP-0060 §9.2 */
+function wants({ features = [] }: Peer): string[] {
+  return features.flatMap((feature) => (feature.endsWith('+notify') ? [feature.slice(0, -'+notify'.length)] : []));
+}

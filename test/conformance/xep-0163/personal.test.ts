@@ -1,0 +1,116 @@
+// oxlint-disable vitest/warn-todo -- what is not done stays visible
+// XEP-0163 1.2.2, of the box itself, over a stream.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { toPayload } from '../../../src/payload/payload.ts';
+import { OWNER } from '../../../src/pubsub/actor.ts';
+import { personalNode, personalTopic } from '../../../src/pubsub/personal.ts';
+import { attr } from '../../../src/xmpp/element.ts';
+import * as fc from 'fast-check';
+import { quiet } from '../../support/quiet.ts';
+import { SimulatedLan } from '../../link/fixtures.ts';
+import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
+import { all, find, pubsubClient, type PubsubClient, said } from '../xep-0060/client.ts';
+
+const TUNE = 'http://jabber.org/protocol/tune';
+const GEO = 'http://jabber.org/protocol/geoloc';
+
+describe('XEP-0163 Personal Eventing Protocol', () => {
+  it.todo('§4.3.1.3 replyto with the publishing resource: a box has none');
+  it.todo('§4.3 the account owner\'s own resources: it has none but itself');
+
+  let lan: SimulatedLan;
+  let a: ServiceBox;
+  beforeEach(async () => {
+    lan = new SimulatedLan();
+    a = await serviceBox(lan, 1, 'juliet');
+  });
+  afterEach(() => lan.close());
+  const publish = (node: string, value: unknown) => a.broker.publish(OWNER, personalTopic(node), toPayload(value as never), { id: 'current' });
+  /** A friend who wants those nodes, and whose capabilities are known. */
+  const friend = async (host: number, ...nodes: string[]): Promise<PubsubClient> => {
+    const c = await pubsubClient(lan, a, host, `friend${host}`);
+    await a.service.allow(c.fingerprint, 'chat');
+    c.box.disco.add(nodes.map((node) => `${node}+notify`));
+    await c.box.link.prove(a.link.name);
+    await a.link.features(c.name);
+    await lan.until(() => nodes.every((node) => a.link.peers.describe(c.name)?.features?.includes(`${node}+notify`)));
+    return c;
+  };
+
+  it('§3 a node is made by what is published first, and only friends may read it', async () => {
+    await publish(TUNE, 'Allegro');
+    expect(a.broker.topic(personalTopic(TUNE))).toMatchObject({ accessModel: 'presence', sendLast: 'on-sub-and-presence' });
+    const c = await pubsubClient(lan, a, 2, 'stranger');
+    expect(await c.refused('get', `<items node='${TUNE}'/>`)).toBe('not-authorized / presence-subscription-required');
+    await a.service.allow(c.fingerprint, 'chat');
+    const items = await c.ask('get', `<items node='${TUNE}'/>`);
+    expect(find(items, 'items')?.attrs['node']).toBe(TUNE);
+    expect(find(items, 'text')?.getText()).toBe('Allegro');
+  });
+
+  it('§4.1, §4.2 a friend gets what its capabilities ask for, without subscribing, from the box\'s own address', async () => {
+    const c = await friend(2, TUNE);
+    await publish(GEO, 'not asked for');
+    await publish(TUNE, 'Allegro');
+    const message = await c.next();
+    expect(said(message)).toBe(`item ${TUNE} current Allegro`);
+    expect(attr(message, 'from')).toBe(a.link.name);
+    expect(attr(message, 'type')).toBe('headline');
+    await publish(TUNE, 'Largo');
+    expect(said(await c.next())).toBe(`item ${TUNE} current Largo`);
+    await quiet();
+    expect(c.waiting).toEqual([]);
+  });
+
+  it('§4.3.4 whoever comes gets the last item once', async () => {
+    await publish(TUNE, 'Allegro');
+    await publish(TUNE, 'Largo');
+    const c = await friend(2, TUNE);
+    const message = await c.next();
+    expect(said(message)).toBe(`item ${TUNE} current Largo`);
+    expect(find(message, 'delay')).toBeDefined();
+    await c.box.own.setStatus('away');
+    await lan.until(() => a.link.peers.get(c.name)?.claims.status === 'away');
+    await quiet();
+    expect(c.waiting).toEqual([]);
+  });
+
+  it('§4.1 whoever may not read it gets nothing, whatever it asks for', async () => {
+    const c = await friend(2, TUNE);
+    await a.service.revoke(c.fingerprint);
+    await publish(TUNE, 'Allegro');
+    await quiet();
+    expect(c.waiting).toEqual([]);
+  });
+
+  it('§6 it can be subscribed to like any node; then it comes by that alone', async () => {
+    await publish(TUNE, 'Allegro');
+    const c = await pubsubClient(lan, a, 2, 'friend');
+    await a.service.allow(c.fingerprint, 'chat');
+    const answer = await c.ask('set', `<subscribe node='${TUNE}' jid='${c.name}'/>`);
+    expect(find(answer, 'subscription')?.attrs['node']).toBe(TUNE);
+    expect(said(await c.next())).toBe(`item ${TUNE} current Allegro`);
+    await publish(TUNE, 'Largo');
+    expect(said(await c.next())).toBe(`item ${TUNE} current Largo`);
+    expect(all(await c.ask('get', '<subscriptions/>'), 'subscription').map(({ attrs }) => attrs['node'])).toEqual([TUNE]);
+  });
+
+  it('§7.2 nodes are discovered by who may read them; nobody on the link publishes them', async () => {
+    await publish(TUNE, 'Allegro');
+    const c = await pubsubClient(lan, a, 2, 'friend');
+    const nodes = async (): Promise<unknown[]> => all(await c.query("<query xmlns='http://jabber.org/protocol/disco#items'/>"), 'item').map(({ attrs }) => attrs['node']);
+    expect(await nodes()).toEqual([]);
+    await a.service.allow(c.fingerprint, 'chat');
+    await a.service.allow(c.fingerprint, 'write', '#');
+    expect(await nodes()).toEqual([TUNE]);
+    expect(await c.refused('set', `<publish node='${TUNE}'><item><x xmlns='urn:x'/></item></publish>`)).toBe('forbidden');
+  });
+
+  it('any name stands for a node of its own, and only for that', () => {
+    fc.assert(fc.property(fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' }), (node) => {
+      const topic = personalTopic(node);
+      expect(topic.split('/')).toHaveLength(2);
+      expect(personalNode(topic)).toBe(node);
+    }));
+  });
+});
