@@ -72,6 +72,15 @@ export interface Published {
 
 export type From = 'new' | 'last' | 'start' | { readonly seq: number } | { readonly time: number };
 
+/** Any of them; what has been handed out already is never dropped. */
+export interface MaxBacklog {
+  readonly records?: number;
+  /** Bytes of the records, as they lie on disk. */
+  readonly bytes?: number;
+  /** Milliseconds. */
+  readonly age?: number;
+}
+
 export interface SubscribeOptions {
   /** Name of a durable reader: its cursor survives restarts. */
   readonly durable?: string;
@@ -87,6 +96,11 @@ export interface SubscribeOptions {
   readonly group?: boolean;
   /** Milliseconds after which what is not confirmed is handed out again, to this reader or another of its group. Default never. */
   readonly ackWait?: number;
+  /**
+   * How much may wait for a durable reader: beyond it the oldest is dropped for it alone, and it gets a gap in their
+   * place. Kept with the reader; `{}` takes it back. Default: all of it waits, whatever it takes.
+   */
+  readonly maxBacklog?: MaxBacklog;
   /**
    * How often an item is handed out at most, 1 to 1000: what is not confirmed then is put aside (`subscriptions.poison`), and
    * the others go on. Kept with the durable reader until another number is given; 0, the default, is no bound.
@@ -506,7 +520,7 @@ export interface BoxStatus {
   readonly presence: OwnPresence;
   readonly peers: number;
   readonly homes: readonly HomeStatus[];
-  readonly log: { readonly state: 'open' | 'refusing' | 'closed'; readonly head: number; readonly topics: number; readonly bytes: number; readonly freeBytes: number; readonly reason?: string };
+  readonly log: { readonly state: 'open' | 'refusing' | 'closed'; readonly head: number; readonly topics: number; readonly bytes: number; readonly freeBytes: number; readonly reason?: string; /** How often readers lost something: lines ever written to `$ledger`. */ readonly losses: number };
   /** Background trouble by kind, counted since the start. */
   readonly troubles: Readonly<Record<string, number>>;
 }

@@ -10,6 +10,7 @@ import type { Log } from './log/log.ts';
 import type { Mail } from './mail/mail.ts';
 import { toPayload } from './payload/payload.ts';
 import { OWNER } from './pubsub/actor.ts';
+import { lossesIn } from './pubsub/ledger.ts';
 import type { Broker, PublishRequest } from './pubsub/broker.ts';
 import type { Identity } from './trust/identity.ts';
 
@@ -180,6 +181,7 @@ export class LocalBox implements Box {
         topics,
         bytes: log.bytes(),
         freeBytes: await log.free(),
+        losses: lossesIn(log),
         ...(log.reason === undefined ? {} : { reason: log.reason }),
       },
       troubles: Object.fromEntries(troubles.counts),

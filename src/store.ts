@@ -6,6 +6,7 @@ import { EventSource } from './event-stream.ts';
 import { LevelDatabase } from './log/level-database.ts';
 import { type Log, openLog } from './log/log.ts';
 import { Opened } from './opened.ts';
+import { lossLedger } from './pubsub/ledger.ts';
 import type { CheckedOptions } from './options.ts';
 import { type Identity, loadIdentity } from './trust/identity.ts';
 import { readMachineId } from './trust/machine.ts';
@@ -39,7 +40,7 @@ export async function openStore({ dir, limits }: CheckedOptions): Promise<Store>
     const machine = await readMachineId();
     const identity = await loadIdentity(dir, { machine });
     if (identity.copied) trouble({ kind: 'trust.copied', message: 'this data directory comes from another machine: its records stay, this box got a new key' });
-    const log = await openLog({ database, clock, boxId: identity.boxId, machine, trouble, limits: { diskFloor: limits.diskFloor } });
+    const log = await openLog({ database, clock, boxId: identity.boxId, machine, trouble, ledger: lossLedger, limits: { diskFloor: limits.diskFloor } });
     opened.add(() => log.close());
     return { clock, troubles, trouble, identity, log, opened };
   } catch (error) {

@@ -4,6 +4,7 @@ import { files } from './commands/files.ts';
 import { doctor } from './commands/doctor.ts';
 import { home } from './commands/home.ts';
 import { items } from './commands/items.ts';
+import { ledger } from './commands/ledger.ts';
 import { messages } from './commands/messages.ts';
 import { pair } from './commands/pair.ts';
 import { peers } from './commands/peers.ts';
@@ -19,7 +20,7 @@ import { topic } from './commands/topic.ts';
 import { trust } from './commands/trust.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Command[] = [start, status, doctor, presence, ...peers, send, messages, publish, subscribe, items, retract, purge, ...topic, ...subscriptions, ...files, pair, ...avatar, ...trust, ...home];
+export const COMMANDS: readonly Command[] = [start, status, doctor, presence, ...peers, send, messages, publish, subscribe, items, retract, purge, ...topic, ...subscriptions, ledger, ...files, pair, ...avatar, ...trust, ...home];
 
 /** What the commands that share a first word are for; the short help has one line for each. */
 export const GROUPS: Readonly<Record<string, string>> = {

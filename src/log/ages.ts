@@ -59,7 +59,7 @@ export class Ages {
       const index = decodeIndex(value);
       const record = records[i];
       const counted = index.item && index.state === 'live' && !tx.gone.has(seq);
-      const rest = counted && record && record.length >= HEADER_BYTES ? limit - this.#ageOf(seq, record) : 0;
+      const rest = counted && record && record.length >= HEADER_BYTES ? limit - this.of(seq, record) : 0;
       if (rest > 0) {
         tx.onCommit(() => this.#due.set(topic, { at: clock.mono() + rest, age: limit }));
         return { used: i + 1, more: false };
@@ -76,7 +76,8 @@ export class Ages {
     return { used: rows.length + 1, more };
   }
 
-  #ageOf(seq: number, row: Uint8Array): number {
+  /** How old a record is, as far as that is known. */
+  of(seq: number, row: Uint8Array): number {
     const { clock, epochs, time } = this.#state;
     const { wall, mono, trusted } = decodeHeader(row);
     const now = clock.mono();

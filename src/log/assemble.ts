@@ -96,7 +96,7 @@ export class Assembly {
     return this.#crcs.subarray(0, this.entries.length * 4);
   }
 
-  add({ draft, content }: Pending): void {
+  add({ draft, content }: Pick<Pending, 'draft' | 'content'>): void {
     const mark = this.#takeOrigin(draft);
     if (mark === 'repeated') return;
     const { topics } = this.#state;
@@ -213,6 +213,8 @@ export class Assembly {
       }
     } else this.#rows.index(tx, topic.no, seq, item, size, ordinal);
     if (draft.expires !== undefined) tx.put(expiryKey(Math.max(0, draft.expires), seq), topicNumber(topic.no));
+    // What the ledger is told comes on top.
+    if (this.#crcs.length === this.entries.length * 4) this.#crcs = Buffer.concat([this.#crcs, Buffer.allocUnsafe(this.#crcs.length + 64)]);
     putU32(this.#crcs, this.entries.length * 4, recordCrc(row));
     this.bytes += size;
     const { origin } = draft;

@@ -40,9 +40,9 @@ export class Backlog {
     let bytes = 0;
     for (const one of [durable, ...durable.held.values()]) {
       if (one instanceof HeldTopic && one.until !== Infinity) continue;
-      const mine = this.#mine(one).filter(({ topic }) => topic.last > one.position);
+      const mine = this.#mine(one).filter(({ topic }) => topic.last > one.base);
       for (const { topic, after } of mine) {
-        const from = Math.max(one.position, after) + 1;
+        const from = Math.max(one.base, after) + 1;
         const held = await this.#reading.count(topic, topic.first, topic.last);
         if (held > 0) bytes += topic.bytes * (topic.first >= from ? 1 : await this.#reading.count(topic, from, topic.last) / held);
       }
@@ -55,7 +55,7 @@ export class Backlog {
     let oldest: LogRecord | undefined;
     for (const one of [durable, ...durable.held.values()]) {
       if (one instanceof HeldTopic && one.until !== Infinity) continue;
-      const first = await this.#first(this.#mine(one).map(({ topic }) => topic), one.position + 1);
+      const first = await this.#first(this.#mine(one).map(({ topic }) => topic), one.base + 1);
       if (first && (!oldest || first.seq < oldest.seq)) oldest = first;
     }
     return oldest;
@@ -80,13 +80,14 @@ export class Backlog {
   async #own(durable: Durable): Promise<number> {
     const { holder, row } = durable;
     const mine = this.#mine(durable);
-    if (!hasWildcard(durable.filter)) return this.#between(mine[0]?.topic, durable.position, holder ? holder.progress.ranges() : row.done);
+    if (!hasWildcard(durable.filter)) return this.#between(mine[0]?.topic, durable.position, settled(durable, holder ? holder.progress.ranges() : row.done));
     // Open: what it has read is known, and counting begins behind that. Else from the position on.
     const from = holder ? holder.progress.scan : row.position + 1;
     let sum = holder ? holder.progress.pending - holder.progress.doneAhead : -(row.above ?? 0);
     for (const { topic, after } of mine) {
       if (topic.last >= from) sum += await this.#reading.count(topic, Math.max(from, after + 1), topic.last);
     }
+    for (const { to, count } of durable.lost) if (to >= from) sum -= count;
     return Math.max(0, sum);
   }
 
@@ -124,4 +125,10 @@ export class Backlog {
     for (const topic of this.#state.topics.stored()) for (const topics of tree.of(topic.name)) topics.push(topic);
     return found;
   }
+}
+
+/** What is done of it, and what it lost. */
+function settled({ lost }: Durable, done: ProgressRow['done']): ProgressRow['done'] {
+  if (lost.length === 0) return done;
+  return [...done, ...lost.map(({ from, to }) => [from, to] as const)].toSorted(([a], [b]) => a - b);
 }

@@ -244,8 +244,11 @@ export class Committer {
     for (const topic of this.#exact(pending)) await this.#space.settle(tx, topic);
     const assembly = new Assembly(state, tx, this.#rows, priors, pending.length);
     for (const one of pending) assembly.add(one);
-    assembly.seal();
     for (const task of tasks) await task.build(tx);
+    const lines = this.#ledgerLines(tx);
+    for (const [name, prior] of lines.length === 0 ? [] : await readPriors(state, lines)) priors.set(name, prior);
+    for (const draft of lines) assembly.add({ draft, content: encodeBody(draft) });
+    assembly.seal();
     const first = assembly.entries[0];
     this.#cursors.write(tx, assembly.topics.keys(), assembly.entries.at(-1)?.seq ?? 0);
     if (first) {
@@ -257,6 +260,15 @@ export class Committer {
     }
     tx.seal();
     return assembly;
+  }
+
+  /** What this batch takes from readers, as records of its own. */
+  #ledgerLines({ losses }: Transaction): Draft[] {
+    const { ledger, topics } = this.#state;
+    if (!ledger || losses.length === 0) return [];
+    const { topic, settings } = ledger;
+    const opened: Draft[] = topics.byName.get(topic)?.stored ? [] : [{ topic, kind: 'configure', config: settings }];
+    return [...opened, ...losses.map((loss) => ledger.draft(loss))];
   }
 
   /** Topics of these drafts of which the view has to be what it may hold: what can be retracted, or has room, depends on it. */

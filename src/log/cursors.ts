@@ -2,6 +2,7 @@ import { LanpostError } from '../errors.ts';
 import type { Timer } from '../clock.ts';
 import { Durable, HANDED_STEP, HeldTopic, loadDurable, loadHeld } from './durable.ts';
 import type { Row } from './database.ts';
+import { decodeLost } from './lost-range.ts';
 import { keyText } from './keys.ts';
 import type { Reader } from './reader.ts';
 import type { LogState } from './state.ts';
@@ -42,7 +43,7 @@ export class Cursors {
     this.#nudge = nudge;
   }
 
-  load(subscriptions: readonly Row[], positions: readonly Row[]): void {
+  load(subscriptions: readonly Row[], positions: readonly Row[], losses: readonly Row[]): void {
     const rows = new Map<string, Uint8Array>();
     const held: { readonly name: string; readonly topic: string; readonly key: Uint8Array; readonly value: Uint8Array }[] = [];
     for (const [key, value] of positions) {
@@ -59,6 +60,9 @@ export class Cursors {
       if (known?.filter === durable.filter) known.row = durable.row;
       else this.add(durable);
     }
+    // A batch that failed may be on disk all the same: then it is so.
+    for (const durable of this.durable.values()) durable.lost = [];
+    for (const { name, lost } of losses.map(decodeLost)) this.durable.get(name)?.lose(lost, undefined);
     for (const { name, topic, key, value } of held) {
       const parent = this.durable.get(name);
       const known = parent?.held.get(topic);
@@ -126,6 +130,12 @@ export class Cursors {
   has(durable: Durable): boolean {
     if (durable instanceof HeldTopic) return this.has(durable.parent) && durable.parent.held.get(durable.filter) === durable && durable.until === Infinity;
     return this.durable.get(durable.name) === durable;
+  }
+
+  /** Whether nobody has got so far. */
+  allBelow(seq: number): boolean {
+    for (const { position, row } of this.#each()) if (position >= seq || row.done.some(([from]) => from >= seq)) return false;
+    return true;
   }
 
   *#each(): IterableIterator<Durable> {

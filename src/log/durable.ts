@@ -1,5 +1,6 @@
 import { decodeRow, encodeRow } from './cbor.ts';
-import { cursorKey, heldCursorKey, subscriptionKey } from './keys.ts';
+import { cursorKey, heldCursorKey, lostKey, subscriptionKey } from './keys.ts';
+import type { LostRange } from './lost-range.ts';
 import type { Progress } from './progress.ts';
 import { type ProgressRow, decodeProgress, encodeProgress, progressNumbers, progressOf } from './progress-row.ts';
 import type { Reader } from './reader.ts';
@@ -9,6 +10,15 @@ import type { Transaction } from './transaction.ts';
 export const HANDED_STEP = 1024;
 const MIN_INTERVAL = 250;
 const MIN_RECORDS = 1000;
+
+/** How much may wait for a subscription: the oldest is dropped for it beyond that. */
+export interface MaxBacklog {
+  readonly records?: number;
+  /** Of the records, as they lie on disk. */
+  readonly bytes?: number;
+  /** Milliseconds. */
+  readonly age?: number;
+}
 
 /** Whoever holds a durable cursor open. */
 export interface Holder {
@@ -25,6 +35,8 @@ export interface Holder {
   restart(row: ProgressRow): void;
   /** Records that were put aside are wanted once more. */
   retry(seqs: readonly number[]): void;
+  /** What it may read has changed: what is being read is to be read anew. */
+  reread(): void;
 }
 
 /** A cursor that survives restarts, open or not. */
@@ -38,6 +50,12 @@ export class Durable implements Reader {
   /** As it stands on disk. */
   row: ProgressRow;
   holder: Holder | undefined;
+  /** How much may wait for it. */
+  maxBacklog: MaxBacklog | undefined;
+  /** What it lost and does not know of yet, in order. */
+  lost: readonly LostRange[] = [];
+  /** What it must not read yet: it may be lost with the next batch. */
+  blocked: number = Infinity;
   /** The batch being built, or one to come, deletes its rows: nothing else may write them. */
   leaving = false;
   /** The batch being built sends it elsewhere: where it was is not to be written any more. */
@@ -48,11 +66,12 @@ export class Durable implements Reader {
   readonly #riders = new Set<(tx: Transaction) => void>();
   #writtenAt = -Infinity;
 
-  constructor(name: string, filter: string, extra: unknown, row: ProgressRow) {
+  constructor(name: string, filter: string, extra: unknown, row: ProgressRow, maxBacklog?: MaxBacklog) {
     this.name = name;
     this.filter = filter;
     this.extra = extra;
     this.row = row;
+    this.maxBacklog = maxBacklog;
   }
 
   get position(): number {
@@ -61,11 +80,45 @@ export class Durable implements Reader {
 
   /** Deletions wait for what the disk has, not for what memory knows. */
   get kept(): number {
-    return this.row.position;
+    let kept = this.row.position;
+    for (const { from, to } of this.lost) if (from <= kept + 1) kept = Math.max(kept, to);
+    return kept;
   }
 
-  lost(): void {
-    // Cannot be: what it has not passed is kept.
+  tellLost(): void {
+    // Cannot be: what it has not passed is kept, or dropped by itself.
+  }
+
+  /** After this lies what waits for it. */
+  get base(): number {
+    let base = this.position;
+    for (const { from, to } of this.lost) if (from <= base + 1) base = Math.max(base, to);
+    return base;
+  }
+
+  /** The first record that it has neither been handed nor lost. */
+  get unread(): number {
+    return Math.max(this.holder ? this.holder.progress.scan : this.row.position + 1, (this.lost.at(-1)?.to ?? 0) + 1);
+  }
+
+  /** It was confirmed, although one before it was not. */
+  isDone(seq: number): boolean {
+    return (this.holder ? this.holder.progress.ranges() : this.row.done).some(([from, to]) => from <= seq && seq <= to);
+  }
+
+  /** Whether whoever reads has been handed that gap. */
+  wasTold({ to }: LostRange): boolean {
+    return this.holder !== undefined && this.holder.progress.scan > to;
+  }
+
+  /** The batch is on disk; `instead` of one that it goes on. */
+  lose(lost: LostRange, instead: LostRange | undefined): void {
+    this.lost = [...this.lost.filter((one) => one !== instead), lost];
+  }
+
+  /** What is lost at a position. */
+  lostAt(seq: number): LostRange | undefined {
+    return this.lost.find(({ from, to }) => from <= seq && seq <= to);
   }
 
   /** Whether its row may go with a batch that is written anyway. */
@@ -84,7 +137,7 @@ export class Durable implements Reader {
   }
 
   annotate(tx: Transaction, extra: unknown): void {
-    tx.put(subscriptionKey(this.name), encodeRow([this.filter, extra]));
+    this.describe(tx, extra);
     tx.onCommit(() => { this.extra = extra; });
   }
 
@@ -113,11 +166,21 @@ export class Durable implements Reader {
     for (const held of this.held.values()) if (row.position >= held.until) held.forget(tx);
     const riders = [...this.#riders];
     for (const rider of riders) rider(tx);
+    this.#forgetLost(tx, row.position);
     tx.onCommit(() => {
       for (const rider of riders) this.#riders.delete(rider);
       this.row = row;
       this.#writtenAt = now;
     });
+  }
+
+  /** It knows, and has confirmed that. */
+  #forgetLost(tx: Transaction, position: number): void {
+    for (const lost of this.lost) {
+      if (lost.to > position) continue;
+      tx.del(lostKey(this.name, lost.from));
+      tx.onCommit(() => { this.lost = this.lost.filter((one) => one !== lost); });
+    }
   }
 
   /** Its holder lets go; what the holder knew stays, whether or not the disk has it yet. */
@@ -127,11 +190,17 @@ export class Durable implements Reader {
   }
 
   create(tx: Transaction): void {
-    tx.put(subscriptionKey(this.name), encodeRow([this.filter, this.extra]));
+    this.describe(tx);
     tx.put(this.key, this.encoded(this.row));
   }
 
+  /** What it reads, and how much may wait for it. */
+  describe(tx: Transaction, extra: unknown = this.extra): void {
+    tx.put(subscriptionKey(this.name), encodeRow(this.maxBacklog ? [this.filter, extra, this.maxBacklog] : [this.filter, extra]));
+  }
+
   remove(tx: Transaction): void {
+    for (const { from } of this.lost) tx.del(lostKey(this.name, from));
     tx.del(subscriptionKey(this.name));
     tx.del(this.key);
     this.leaving = true;
@@ -189,8 +258,8 @@ function rowOf({ position, progress }: Holder, handed: number): ProgressRow {
 }
 
 export function loadDurable(name: string, subscription: Uint8Array, cursor: Uint8Array | undefined): Durable {
-  const [filter, extra] = decodeRow<[string, unknown]>(subscription);
-  return new Durable(name, filter, extra, cursor ? decodeProgress(cursor) : { position: 0, handed: 0, done: [] });
+  const [filter, extra, maxBacklog] = decodeRow<[string, unknown, MaxBacklog?]>(subscription);
+  return new Durable(name, filter, extra, cursor ? decodeProgress(cursor) : { position: 0, handed: 0, done: [] }, maxBacklog);
 }
 
 export function loadHeld(parent: Durable, topic: string, bytes: Uint8Array): HeldTopic {

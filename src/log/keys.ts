@@ -13,6 +13,7 @@
 //   c <name>\0<topic>     the same of a topic that is held back alone, and up to where it is
 //   p <name>\0<seq u64>   a record the reader would not take: why
 //   d <name>\0<seq u64>   how often a record was handed out that is not confirmed, where that is counted
+//   l <name>\0<seq u64>   what the reader lost from there on, until it knows
 //   o <box>\0<epoch>\0<topic>  what was taken from another box
 //   x <due u64><seq>      expiry
 //   y <key>               registry
@@ -21,7 +22,7 @@
 
 export const PREFIX = {
   meta: 0x6d, epoch: 0x65, commit: 0x62, record: 0x72, index: 0x74, id: 0x6b, topic: 0x54,
-  garbage: 0x67, subscription: 0x73, cursor: 0x63, aside: 0x70, delivery: 0x64, origin: 0x6f, expiry: 0x78, registry: 0x79,
+  garbage: 0x67, subscription: 0x73, cursor: 0x63, aside: 0x70, delivery: 0x64, lost: 0x6c, origin: 0x6f, expiry: 0x78, registry: 0x79,
 } as const;
 
 const TWO_32 = 0x1_0000_0000;
@@ -117,6 +118,7 @@ export function expiryKey(due: number, seq: number): Uint8Array {
 
 export const asideKey = (name: string, seq: number): Uint8Array => readerSeqKey(PREFIX.aside, name, seq);
 export const deliveryKey = (name: string, seq: number): Uint8Array => readerSeqKey(PREFIX.delivery, name, seq);
+export const lostKey = (name: string, seq: number): Uint8Array => readerSeqKey(PREFIX.lost, name, seq);
 
 function readerSeqKey(prefix: number, name: string, seq: number): Uint8Array {
   const length = Buffer.byteLength(name);

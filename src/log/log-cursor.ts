@@ -3,7 +3,9 @@ import type { Timer } from '../clock.ts';
 import type { Cursor, CursorParts, LogRecordDelivery } from './cursor.ts';
 import { type Durable, HANDED_STEP, HeldTopic } from './durable.ts';
 import { type HeldCursor, HeldTopics } from './held-topics.ts';
+import { hasWildcard } from './filter.ts';
 import { MAX_ASIDES, MAX_DELAYED, PAGE_RECORDS } from './limits.ts';
+import { clearTo, type LostRange } from './lost-range.ts';
 import type { Progress } from './progress.ts';
 import type { ProgressRow } from './progress-row.ts';
 import type { Reader } from './reader.ts';
@@ -90,6 +92,9 @@ export class LogCursor implements HeldCursor, Reader {
     if (progress.hasAgain || this.#retries.hasReady) return this.#nextAgain(max);
     if (this.#waits) return [];
     if (this.#lost >= progress.scan) return this.#gap();
+    if (this.#isBlocked) return [];
+    const lost = this.#durable?.lostAt(progress.scan);
+    if (lost) return this.#lostRange(lost);
     if (progress.scan > this.#parts.state.head) return this.#tail([]);
     if (progress.scan >= this.#parts.state.ring.first && progress.scan <= this.#bound) return this.#fromRing(max);
     return this.#fromDisk(max);
@@ -221,6 +226,7 @@ export class LogCursor implements HeldCursor, Reader {
     if (!durable) throw new LanpostError('unsupported', 'Only a durable reader can put a record aside.');
     const retried = this.#retries.has(seq);
     if (!retried && state.asides.count(durable.name) >= MAX_ASIDES) throw new LanpostError('busy', `${durable.name} has put ${MAX_ASIDES} records aside, its limit.`);
+    const topic = hasWildcard(this.filter) ? (await this.#parts.reading.bySeqs([seq]))[0]?.topic ?? this.filter : this.filter;
     // Its topic may go its own way meanwhile, even with this very batch.
     const all = (): readonly HeldCursor[] => [this, ...this.#topicsHeld?.cursors.values() ?? []];
     try {
@@ -238,6 +244,7 @@ export class LogCursor implements HeldCursor, Reader {
         const owner = all().find(({ progress }) => progress.aside(seq));
         if (!owner) return;
         state.asides.put(tx, durable.name, seq, note);
+        tx.lose({ reader: durable.name, topic, from: seq, to: seq, count: 1, reason: 'poison' });
         owner.write(tx);
         tx.onCommit(() => { for (const one of all()) one.done(seq); });
       });
@@ -322,7 +329,7 @@ export class LogCursor implements HeldCursor, Reader {
   }
 
   /** It was too slow, and not durable: what it missed is told as a gap. */
-  lost(seq: number): void {
+  tellLost(seq: number): void {
     this.#lost = Math.max(this.#lost, seq);
   }
 
@@ -335,9 +342,14 @@ export class LogCursor implements HeldCursor, Reader {
     this.#wake();
   }
 
+  reread(): void {
+    this.#turn++;
+    this.#wake();
+  }
+
   #ready(): boolean {
     const { progress } = this;
-    return progress.hasAgain || this.#retries.hasReady || (!this.#atTail && !this.#waits && progress.scan <= this.#parts.state.head);
+    return progress.hasAgain || this.#retries.hasReady || (!this.#atTail && !this.#waits && progress.scan <= this.#parts.state.head && !this.#isBlocked);
   }
 
   /** Too much is open for anything new to be handed out. */
@@ -348,6 +360,23 @@ export class LogCursor implements HeldCursor, Reader {
   /** Goes to disk with the next row of this cursor. */
   #ride(rider: (tx: Transaction) => void): void {
     this.#durable?.ride(rider);
+  }
+
+  get #blocked(): number {
+    // A disk that takes nothing takes no drop either.
+    return this.#durable && !this.#parts.committer.broken ? this.#durable.blocked : Infinity;
+  }
+
+  /** What comes next may be dropped for it with the batch under way. */
+  get #isBlocked(): boolean {
+    return this.progress.scan >= this.#blocked;
+  }
+
+  /** Up to where it may read on: then comes what is done, or lost. */
+  #readTo(): number {
+    const to = this.progress.skipDone();
+    const lost = this.#durable?.lost ?? [];
+    return lost.length === 0 ? Math.min(to, this.#blocked - 1) : Math.min(to, this.#blocked - 1, ...lost.map((one) => clearTo(one, this.progress.scan)));
   }
 
   #again(seq: number): void {
@@ -401,10 +430,10 @@ export class LogCursor implements HeldCursor, Reader {
     const { progress } = this;
     const found: LogRecordDelivery[] = [];
     const bound = Math.min(head, this.#bound);
-    let to = Math.min(bound, progress.skipDone());
+    let to = Math.min(bound, this.#readTo());
     while (found.length < max && !progress.full) {
       if (progress.scan > to) {
-        to = Math.min(bound, progress.skipDone());
+        to = Math.min(bound, this.#readTo());
         if (progress.scan > to) break;
       }
       const entry = ring.at(progress.scan);
@@ -423,8 +452,10 @@ export class LogCursor implements HeldCursor, Reader {
     const found: LogRecordDelivery[] = [];
     while (found.length === 0 && !this.#closed && !progress.full) {
       const { head } = state;
-      const to = Math.min(head, progress.skipDone());
+      const to = Math.min(head, this.#readTo());
       if (progress.scan > head) return this.#tail(found);
+      // Something lost stands here, or may soon: the next call tells.
+      if (progress.scan > to) break;
       if (progress.scan >= state.ring.first) {
         await this.#raise(progress.scan);
         if (!this.#closed) found.push(...this.#fromRing(max));
@@ -446,6 +477,22 @@ export class LogCursor implements HeldCursor, Reader {
     return found;
   }
 
+  /** In place of what was dropped for it, and confirmed like a record. */
+  async #lostRange(gap: LostRange): Promise<LogRecordDelivery[]> {
+    await this.#raise(gap.to);
+    if (this.#closed || this.#isBlocked || this.#durable?.lostAt(this.progress.scan) !== gap) return [];
+    this.progress.handGap(gap.to);
+    const redelivered = gap.to <= this.#handedBefore;
+    if (gap.to > this.handed) this.handed = gap.to;
+    return [{ record: this.#gapRecord(gap), redelivered }];
+  }
+
+  #gapRecord(gap: LostRange): LogRecord {
+    const { epochs, clock } = this.#parts.state;
+    const stamp = { wall: clock.wall(), mono: clock.mono(), boot: epochs.at(Infinity).name, trusted: clock.isSet() };
+    return { seq: gap.to, topic: hasWildcard(this.filter) ? '' : this.filter, kind: 'gap', previous: 0, recordId: epochs.recordId(gap.to), stamp, gap };
+  }
+
   /** Stands at the position before the next record, which is done, so that confirming it does nothing. */
   #gap(): LogRecordDelivery[] {
     const { epochs, clock } = this.#parts.state;
@@ -454,6 +501,8 @@ export class LogCursor implements HeldCursor, Reader {
     const stamp = { wall: clock.wall(), mono: clock.mono(), boot: epochs.at(Infinity).name, trusted: clock.isSet() };
     const gap = { from, to: this.#lost, reason: 'overflow' as const };
     this.#lost = 0;
+    // Not with the drop: how much it is, is known when the reader is told.
+    this.#parts.committer.task((tx) => tx.lose({ reader: this.name, topic: this.filter, ...gap }), false).catch(() => undefined); // a log that cannot be written cannot tell, the reader knows
     return [{ record: { seq, topic: '', kind: 'gap', previous: 0, recordId: epochs.recordId(seq), stamp, gap }, redelivered: false }];
   }
 
@@ -469,7 +518,8 @@ export class LogCursor implements HeldCursor, Reader {
     const found: LogRecordDelivery[] = [];
     for (const seq of seqs) {
       const entry = entries.get(seq);
-      const record = entry ? entryRecord(entry) : read.get(seq);
+      const gap = this.#durable?.lostAt(seq);
+      const record = gap ? this.#gapRecord(gap) : entry ? entryRecord(entry) : read.get(seq);
       // Trimmed meanwhile: nothing left to confirm.
       if (!record) this.done(seq);
       else found.push({ record, redelivered: seq <= this.#handedBefore || this.#redelivered.has(seq) || this.#retries.has(seq) });

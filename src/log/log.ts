@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -10,12 +11,15 @@ import { Cursors } from './cursors.ts';
 import type { Database } from './database.ts';
 import { Deliveries } from './deliveries.ts';
 import { DiskGuard } from './disk-guard.ts';
-import { Durable } from './durable.ts';
+import { Durable, type MaxBacklog } from './durable.ts';
 import { type Aside, type CursorInfo, Durables } from './durables.ts';
 import { Epochs, type Epoch } from './epochs.ts';
 import { validFilter, validTopic } from './filter.ts';
 import { type ItemsQuery, View } from './view.ts';
 import { LOG_LIMITS, type LogLimits } from './limits.ts';
+import { lostKey } from './keys.ts';
+import type { Loss, LossLedger } from './loss.ts';
+import { decodeLost } from './lost-range.ts';
 import { Origins, originName } from './origins.ts';
 import { Progress } from './progress.ts';
 import type { ProgressRow } from './progress-row.ts';
@@ -45,6 +49,8 @@ export interface CursorOptions {
   readonly durable: boolean;
   /** Kept with a durable cursor; anything CBOR can hold. */
   readonly extra?: unknown;
+  /** How much may wait for a durable cursor; of one that is there already, instead of what it had. */
+  readonly maxBacklog?: MaxBacklog;
 }
 
 export interface Log {
@@ -91,6 +97,8 @@ export interface Log {
   dropAsides(name: string, seqs?: readonly number[]): Promise<number>;
   /** Highest seq taken from another box's epoch and topic; 0 for none. */
   originMark(box: string, epoch: string, topic: string): number;
+  /** Something was lost to a reader elsewhere than in the log: it goes into the ledger, on disk when this resolves. */
+  noteLoss(loss: Loss): Promise<void>;
   /** Makes what room it can now, instead of within a second. */
   trim(): Promise<void>;
   /** The seq of the topic's previous record, when it was accepted in the same epoch: what proves that none is missing between. */
@@ -109,10 +117,14 @@ export interface LogOptions {
   readonly trouble: (trouble: Trouble) => void;
   /** Tells a copied store from a moved one. */
   readonly machine?: string;
+  /** Where it is written down that readers lost something; nowhere without. */
+  readonly ledger?: LossLedger;
   readonly limits?: Partial<LogLimits>;
 }
 
 const MAX_ID_BYTES = 1024;
+/** Holes told of at one opening; any others at the next. */
+const MAX_TOLD = 1000;
 
 /** Opens the store and checks it. Throws `locked`, `format-too-new` or `corrupt`. */
 export async function openLog(options: LogOptions): Promise<Log> {
@@ -148,14 +160,14 @@ class DiskLog implements Log {
     const state: LogState = {
       database: o.database, clock: o.clock, limits, trouble: o.trouble, boxId: o.boxId, machine: o.machine,
       epochs: new Epochs(), topics, origins: new Origins(), readers: new Readers(), asides: new Asides(), deliveries: new Deliveries(),
-      ring: new Ring(limits.ringBytes), window: new CommitWindow(limits.windowBytes), time: new TrustedTime(o.clock),
+      ring: new Ring(limits.ringBytes), window: new CommitWindow(limits.windowBytes), time: new TrustedTime(o.clock), ledger: o.ledger,
       head: 0, bytes: 0, gaps: [], reopening: undefined,
     };
     this.#state = state;
     this.#cursors = new Cursors(state, () => this.#committer.nudge());
     this.#reading = new Reading(state);
     this.#guard = new DiskGuard(state, () => this.#reopen());
-    this.#space = new Space(state, () => this.#committer.nudge());
+    this.#space = new Space(state, this.#reading, () => this.#committer.nudge());
     this.#committer = new Committer({ state, cursors: this.#cursors, guard: this.#guard, space: this.#space });
     this.#registry = new LogRegistry((build) => this.#committer.task(build));
     this.#recovery = new Recovery({ state, cursors: this.#cursors, registry: this.#registry });
@@ -178,6 +190,24 @@ class DiskLog implements Log {
     }
     await this.#recovery.run(0, repaired);
     await this.#guard.check();
+    await this.#tellLost();
+  }
+
+  /** What was found to be lost goes into the ledger, once. */
+  async #tellLost(): Promise<void> {
+    const { database } = this.#state;
+    const rows = await database.range({ gte: lostKey('', 0), lt: lostKey('', Number.MAX_SAFE_INTEGER), limit: MAX_TOLD });
+    if (rows.length === 0) return;
+    await this.#committer.task((tx) => {
+      for (const row of rows) {
+        tx.del(row[0]);
+        tx.lose({ topic: '#', ...decodeLost(row).lost });
+      }
+    });
+  }
+
+  noteLoss(loss: Loss): Promise<void> {
+    return this.#committer.task((tx) => tx.lose(loss));
   }
 
   /** It could not be opened: nothing of it may touch the store, which may soon be another's. */
@@ -340,11 +370,12 @@ class DiskLog implements Log {
     const known = this.#cursors.durable.get(o.name);
     if (known?.holder) throw new LanpostError('in-use', `The durable reader ${o.name} is open already.`);
     if (known && known.filter !== o.filter) throw new LanpostError('conflict', `The durable reader ${o.name} reads ${known.filter}; drop it first to read ${o.filter}.`);
-    const durable = known ?? new Durable(o.name, o.filter, o.extra, row);
+    const durable = known ?? new Durable(o.name, o.filter, o.extra, row, o.maxBacklog);
     const cursor = new LogCursor(parts, { name: o.name, filter: o.filter, progress: new Progress(durable.row), handed: durable.row.handed, durable });
     durable.holder = cursor;
     if (known) {
       this.#cursors.watch(durable, cursor);
+      if (o.maxBacklog) await this.#bound(durable, o.maxBacklog);
       return cursor;
     }
     this.#cursors.add(durable);
@@ -357,6 +388,13 @@ class DiskLog implements Log {
       throw error;
     }
     return cursor;
+  }
+
+  /** It was opened with another bound of what may wait for it. */
+  async #bound(durable: Durable, maxBacklog: MaxBacklog): Promise<void> {
+    if (isDeepStrictEqual(durable.maxBacklog, maxBacklog)) return;
+    durable.maxBacklog = Object.keys(maxBacklog).length === 0 ? undefined : maxBacklog;
+    await this.#committer.task((tx) => { if (!durable.leaving) durable.describe(tx); });
   }
 
   /** For a query; a log that cannot write answers from what it has. */

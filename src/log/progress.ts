@@ -92,6 +92,15 @@ export class Progress {
     this.#open++;
   }
 
+  /** What lies from here up to `seq` is not there any more: it is passed, and `seq` stands for it, handed out. */
+  handGap(seq: number): void {
+    const from = this.scan;
+    if (from < seq && this.#start < this.#runs.length) this.#push({ from, to: seq - 1, count: 0, state: DONE, topic: 0, tag: 0 });
+    this.#skip = this.#skip.flatMap(([start, end]): (readonly [number, number])[] => (end <= seq ? [] : [[Math.max(start, seq + 1), end]]));
+    if (this.#skip.length === 0) this.#skipAbove = 0;
+    this.hand(seq);
+  }
+
   done(seq: number): boolean {
     const at = this.#single(seq);
     if (at === undefined) return false;

@@ -5,7 +5,7 @@ export interface Reader {
   /** Up to here it wants nothing kept. */
   readonly kept: number;
   /** A record up to `seq` was deleted before it had read it. */
-  lost(seq: number): void;
+  tellLost(seq: number): void;
 }
 
 /** Up to where none of these readers wants anything kept; who is not durable cannot ask for what is before the horizon. */
@@ -16,5 +16,5 @@ export function keptFrom(readers: readonly Reader[], horizon: number): number {
 }
 
 export function tellLost(readers: readonly Reader[], seq: number): void {
-  for (const reader of readers) if (reader.kept < seq) reader.lost(seq);
+  for (const reader of readers) if (reader.kept < seq) reader.tellLost(seq);
 }

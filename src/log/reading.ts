@@ -20,6 +20,7 @@ export interface Page {
 /** A page's seqs, before their records are read. */
 interface Plan {
   readonly seqs: number[];
+  readonly sizes: ReadonlyMap<number, number>;
   readonly next: number;
 }
 
@@ -41,6 +42,24 @@ export class Reading {
       const plan = await this.#merge(wanted, from, to, limit);
       return { records: await this.#records(plan.seqs), next: plan.next };
     });
+  }
+
+  /** Positions and sizes of the records of these topics from `from` up to `to`, without reading them: at most `max`. */
+  async walk(topics: readonly Topic[], from: number, to: number, max: number): Promise<{ found: { readonly seq: number; readonly size: number }[]; next: number }> {
+    const wanted = topics.filter((topic) => topic.stored && topic.last >= from);
+    if (wanted.length === 0) return { found: [], next: to + 1 };
+    return this.#retry(async () => {
+      if (wanted.length > MAX_MERGED) return this.#sizes(new Set(wanted.map((topic) => topic.no)), from, to, max);
+      const { seqs, sizes, next } = await this.#merge(wanted, from, to, max, Infinity);
+      return { found: seqs.map((seq) => ({ seq, size: sizes.get(seq) ?? 0 })), next };
+    });
+  }
+
+  async #sizes(topics: ReadonlySet<number>, from: number, to: number, max: number): Promise<{ found: { seq: number; size: number }[]; next: number }> {
+    const rows = await this.#state.database.range({ gte: recordKey(from), lte: recordKey(to), limit: max, bytes: PAGE_BYTES });
+    const found = rows.filter(([, row]) => topics.has(recordTopic(row))).map(([key, row]) => ({ seq: getSeq(key, 1), size: row.length }));
+    const last = rows.at(-1);
+    return { found, next: last ? getSeq(last[0], 1) + 1 : to + 1 };
   }
 
   /** These records; what has been deleted is left out. */
@@ -148,7 +167,7 @@ export class Reading {
     return { records, next: rows.length === 0 ? to + 1 : next };
   }
 
-  async #merge(topics: readonly Topic[], from: number, to: number, limit: number): Promise<Plan> {
+  async #merge(topics: readonly Topic[], from: number, to: number, limit: number, bytes: number = PAGE_BYTES): Promise<Plan> {
     const each = topics.length === 1 ? limit : Math.max(8, Math.ceil((2 * limit) / topics.length));
     const seqs = this.#state.gaps.filter((gap) => gap >= from && gap <= to);
     const sizes = new Map<number, number>();
@@ -169,7 +188,7 @@ export class Reading {
         if (last && rows.length === each) bound = Math.min(bound, getSeq(last[0], 5));
       }));
     }
-    return cut(seqs.filter((seq) => seq <= bound).toSorted((a, b) => a - b), sizes, limit, bound);
+    return cut(seqs.filter((seq) => seq <= bound).toSorted((a, b) => a - b), sizes, limit, bound, bytes);
   }
 
   async #records(seqs: readonly number[]): Promise<LogRecord[]> {
@@ -192,11 +211,11 @@ export class Reading {
   }
 }
 
-function cut(seqs: number[], sizes: ReadonlyMap<number, number>, limit: number, bound: number): Plan {
+function cut(seqs: number[], sizes: ReadonlyMap<number, number>, limit: number, bound: number, most: number): Plan {
   let bytes = 0;
   for (const [i, seq] of seqs.entries()) {
     bytes += sizes.get(seq) ?? 0;
-    if (i >= limit || (i > 0 && bytes > PAGE_BYTES)) return { seqs: seqs.slice(0, i), next: seqs[i - 1]! + 1 };
+    if (i >= limit || (i > 0 && bytes > most)) return { seqs: seqs.slice(0, i), sizes, next: seqs[i - 1]! + 1 };
   }
-  return { seqs, next: bound + 1 };
+  return { seqs, sizes, next: bound + 1 };
 }

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { LanpostError } from '../errors.ts';
-import { encodeBody } from './body.ts';
+import { decodeBody, encodeBody } from './body.ts';
 import type { Cursors } from './cursors.ts';
 import { type Database, type Op, type Row, writeSynced } from './database.ts';
 import { decodeIndex, encodeIndex } from './index-row.ts';
 import { META_KEY, PREFIX, commitKey, getSeq, indexKey, prefixRange, putU32, recordKey } from './keys.ts';
-import { type GapInfo, encodeRecord, recordCrc, recordIntact } from './record.ts';
+import { lostRow } from './lost-range.ts';
+import { type GapInfo, encodeRecord, recordBody, recordCrc, recordIntact } from './record.ts';
 import { type Meta, FORMAT, decodeMeta, metaOp } from './meta.ts';
 import { migrate } from './migration.ts';
 import type { LogRegistry } from './registry.ts';
@@ -89,7 +90,7 @@ export class Recovery {
     const commits = (await allRows(database, PREFIX.commit)).map(decodeCommit);
     const { clean, holes } = await this.#verify(repaired ? undefined : meta, commits, acknowledged);
     window.load(commits);
-    this.#cursors.load(await allRows(database, PREFIX.subscription), await allRows(database, PREFIX.cursor));
+    this.#cursors.load(await allRows(database, PREFIX.subscription), await allRows(database, PREFIX.cursor), await allRows(database, PREFIX.lost));
     this.#state.asides.load(await allRows(database, PREFIX.aside));
     this.#state.deliveries.load(await allRows(database, PREFIX.delivery));
     this.#state.gaps = (await this.#seqsOf(0));
@@ -163,16 +164,22 @@ export class Recovery {
     const ops: Op[] = [];
     const commits: CommitRow[] = [];
     for (const { from, to } of holes) {
-      const gap: GapInfo = { from, to, count: to - from + 1, reason: 'corrupt' };
       const header = { kind: 'gap' as const, topic: 0, previous: 0, wall: clock.wall(), mono: clock.mono(), trusted: clock.isSet() };
+      // One that an earlier opening left just before goes on, unless a reader has passed it already.
+      const before = await this.#gapBefore(from);
+      const at = before ?? from;
+      const gap: GapInfo = { from: at, to, count: to - at + 1, reason: 'corrupt' };
       const row = encodeRecord(header, encodeBody({ topic: '', kind: 'gap', gap }));
       for (let seq = from; seq <= to; seq++) ops.push({ key: recordKey(seq) });
-      ops.push({ key: recordKey(from), value: row });
-      ops.push({ key: indexKey(0, from), value: encodeIndex({ state: 'live', item: false, size: row.length, ordinal: 0 }) });
-      const commit: CommitRow = { first: from, count: to - from + 1, crc: 0, bytes: row.length, hole: true, oldest: from };
+      ops.push({ key: recordKey(at), value: row });
+      ops.push({ key: indexKey(0, at), value: encodeIndex({ state: 'live', item: false, size: row.length, ordinal: 0 }) });
+      const commit: CommitRow = { first: from, count: to - from + 1, crc: 0, bytes: before === undefined ? row.length : 0, hole: true, oldest: from };
       commits.push(commit);
+      // Until it is in the ledger (log.ts), where nothing can be written yet.
+      const [key, value] = lostRow('', { from, to, count: to - from + 1, reason: 'corrupt' });
+      ops.push({ key, value });
       ops.push({ key: commitKey(from), value: encodeCommit(commit) });
-      gaps.push(from);
+      if (before === undefined) gaps.push(from);
       trouble({ kind: 'log.gap', message: `Records ${from} to ${to} are damaged and lost.`, code: 'corrupt' });
     }
     gaps.sort((a, b) => a - b);
@@ -180,6 +187,14 @@ export class Recovery {
     await this.#recount(holes);
     const rows = (await allRows(database, PREFIX.commit)).map(decodeCommit);
     window.load(rows);
+  }
+
+  /** Where the gap stands that ends just before that position, when every reader still has it before it. */
+  async #gapBefore(from: number): Promise<number | undefined> {
+    const at = this.#state.gaps.findLast((gap) => gap < from);
+    const row = at === undefined ? undefined : await this.#state.database.get(recordKey(at));
+    if (at === undefined || !row || !recordIntact(row) || decodeBody(recordBody(row)).gap?.to !== from - 1) return undefined;
+    return this.#cursors.allBelow(at) ? at : undefined;
   }
 
   /** Counts every topic from its index, and forgets index rows whose records are lost. */

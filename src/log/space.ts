@@ -1,6 +1,8 @@
 import type { Timer } from '../clock.ts';
 import { Ages } from './ages.ts';
+import { BacklogBounds } from './backlog-bounds.ts';
 import { Compaction } from './compaction.ts';
+import type { Durable } from './durable.ts';
 import { Expiry, topicNumber } from './expiry.ts';
 import { GarbageSweep } from './garbage-sweep.ts';
 import { Horizon } from './horizon.ts';
@@ -9,6 +11,7 @@ import { garbageKey, getSeq, idKey, indexKey, recordKey } from './keys.ts';
 import { metaOp } from './meta.ts';
 import { namesOf } from './prior.ts';
 import { keptFrom, tellLost } from './reader.ts';
+import type { Reading } from './reading.ts';
 import type { RingEntry } from './ring.ts';
 import { overfull } from './room.ts';
 import type { LogState } from './state.ts';
@@ -20,7 +23,7 @@ const EXPIRY_INTERVAL = 60_000;
 /** Index rows looked at for one batch, so that a big trim never holds up appends for long. */
 const PAGE = 1000;
 
-type Job = { readonly kind: 'view' | 'sweep'; readonly topic: Topic } | { readonly kind: 'expiry' | 'garbage' | 'epochs' };
+type Job = { readonly kind: 'view' | 'sweep'; readonly topic: Topic } | { readonly kind: 'backlog'; readonly durable: Durable } | { readonly kind: 'expiry' | 'garbage' | 'epochs' };
 
 /**
  * Makes room, a page in each batch. First a topic's view gives up its oldest items; then what is
@@ -35,6 +38,7 @@ export class Space {
   readonly #compaction: Compaction;
   readonly #expiry: Expiry;
   readonly ages: Ages;
+  readonly #bounds: BacklogBounds;
   /** Time passes for items also when nothing is written. */
   readonly #expiryTimer: Timer;
   #jobs: Job[] = [];
@@ -44,7 +48,7 @@ export class Space {
   #owed = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(state: LogState, nudge: () => void) {
+  constructor(state: LogState, reading: Reading, nudge: () => void) {
     this.#state = state;
     this.#nudge = nudge;
     this.#horizon = new Horizon(state.limits.lagBytes);
@@ -52,7 +56,8 @@ export class Space {
     this.#compaction = new Compaction(state);
     this.#expiry = new Expiry(state);
     this.ages = new Ages(state);
-    this.#expiryTimer = state.clock.every(EXPIRY_INTERVAL, () => { if (this.#expiry.due || this.#aged) this.#begin(); });
+    this.#bounds = new BacklogBounds(state, reading, this.ages);
+    this.#expiryTimer = state.clock.every(EXPIRY_INTERVAL, () => { if (this.#expiry.due || this.#aged || !this.#bounds.due().next().done) this.#begin(); });
   }
 
   get due(): boolean {
@@ -71,7 +76,7 @@ export class Space {
     let budget = PAGE;
     while (budget > 0) {
       const job = this.#jobs[0];
-      if (!job || (yields && job.kind !== 'expiry')) break;
+      if (!job || (yields && job.kind !== 'expiry' && job.kind !== 'backlog')) break;
       const { used, more } = await this.#work(tx, job, budget);
       budget -= used;
       if (more) continue;
@@ -110,6 +115,7 @@ export class Space {
     this.#jobs = [];
     for (const topic of this.#state.topics.stored()) this.ages.forget(topic);
     this.#garbage.reset();
+    this.#bounds.reset();
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
@@ -132,6 +138,7 @@ export class Space {
     this.#timer = undefined;
     if (this.#stopped || this.due) return;
     if (this.#expiry.due) this.#jobs.push({ kind: 'expiry' });
+    for (const durable of this.#bounds.due()) this.#jobs.push({ kind: 'backlog', durable });
     for (const topic of this.#state.topics.stored()) {
       if (overfull(this.#state, topic) || this.ages.due(topic)) this.#jobs.push({ kind: 'view', topic }, { kind: 'sweep', topic });
       else if (topic.first < Math.min(topic.viewFrom, this.#state.window.start) && topic.first > 0) this.#jobs.push({ kind: 'sweep', topic });
@@ -146,6 +153,7 @@ export class Space {
     if (job.kind === 'view') return this.#view(tx, job.topic, budget);
     if (job.kind === 'sweep') return this.#sweep(tx, job.topic, budget);
     if (job.kind === 'expiry') return this.#expiry.page(tx);
+    if (job.kind === 'backlog') return this.#bounds.page(tx, job.durable);
     if (job.kind === 'garbage') return this.#garbage.page(tx, budget, (bytes) => this.#compaction.deleted(bytes));
     return this.#epochs(tx);
   }

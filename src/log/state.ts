@@ -5,6 +5,7 @@ import type { Database } from './database.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Epochs } from './epochs.ts';
 import type { LogLimits } from './limits.ts';
+import type { LossLedger } from './loss.ts';
 import type { Origins } from './origins.ts';
 import type { Readers } from './readers.ts';
 import type { Ring } from './ring.ts';
@@ -28,6 +29,7 @@ export interface LogState {
   readonly deliveries: Deliveries;
   readonly ring: Ring;
   readonly window: CommitWindow;
+  readonly ledger: LossLedger | undefined;
   readonly time: TrustedTime;
   /** Newest committed seq. */
   head: number;

@@ -1,5 +1,6 @@
 import { apply, type Batch, type Op } from './database.ts';
 import { topicKey } from './keys.ts';
+import type { Loss } from './loss.ts';
 import type { LogState } from './state.ts';
 import { type Topic, type TopicChange, copyTopic, encodeTopic } from './topics.ts';
 
@@ -12,6 +13,8 @@ export class Transaction {
   readonly gone: Set<number> = new Set();
   /** Records that this batch deletes: more than one job may come upon them, and each counts once. */
   readonly deleted: Set<number> = new Set();
+  /** What readers lose by this batch: goes to the ledger with it. */
+  readonly losses: Loss[] = [];
   readonly #state: LogState;
   #batch: Batch | undefined;
   readonly #changes = new Map<Topic, TopicChange>();
@@ -68,6 +71,10 @@ export class Transaction {
   #gone(topic: Topic): boolean {
     const { deleted, bytes } = this.topic(topic);
     return this.#dropped.has(topic) && deleted && bytes <= 0;
+  }
+
+  lose(loss: Loss): void {
+    this.losses.push(loss);
   }
 
   onCommit(call: () => void): void {

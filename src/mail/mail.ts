@@ -163,7 +163,7 @@ export class Mail {
     if (!log.topic(topic)) await log.append({ topic, kind: 'configure', config: { maxItems: SENT_VIEW, lane: 'history' } });
     if (this.#closed) throw new LanpostError('closed');
     const cursor = await log.cursor({ name: cursorName(address), filter: topic, from: 'start', durable: true });
-    return new Outbox({ address, cursor, roads, receipts: this.#receipts, ages: this.#ages, clock, trouble: (found) => this.#seldom.tell(found) });
+    return new Outbox({ address, cursor, roads, receipts: this.#receipts, ages: this.#ages, clock, trouble: (found) => this.#seldom.tell(found), noteLoss: (loss) => log.noteLoss(loss) });
   }
 
   #position(address: Address): number {

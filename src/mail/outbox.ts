@@ -2,6 +2,7 @@ import type { Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Cursor } from '../log/cursor.ts';
+import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { Address } from './address.ts';
 import type { Ages } from './age.ts';
@@ -22,6 +23,7 @@ export interface OutboxParts {
   readonly clock: Clock;
   readonly ages: Ages;
   readonly trouble: (trouble: Trouble) => void;
+  readonly noteLoss: Log['noteLoss'];
 }
 
 /** One pump for one address: takes its letters in order and gives them to the nearest road. */
@@ -169,7 +171,9 @@ export class Outbox {
 
   async #end(seq: number, letter: Letter, state: 'handed' | 'refused' | 'expired', why: string): Promise<void> {
     await this.#parts.receipts.ended(letter.id, state, why);
-    this.#parts.cursor.done(seq);
+    const { cursor, noteLoss } = this.#parts;
+    if (state === 'expired') await noteLoss({ reader: cursor.name, topic: cursor.filter, from: seq, to: seq, count: 1, reason: 'expired' });
+    cursor.done(seq);
   }
 
   #pause(ms: number, clock: Clock): Promise<void> {

@@ -19,6 +19,7 @@ import { changesSince } from './changes.ts';
 import { itemId, toDelivery } from './delivery.ts';
 import { checkedItemId } from './item-id.ts';
 import { type ItemPage, type ItemPageRequest, itemPage } from './item-page.ts';
+import { LEDGER } from './ledger.ts';
 import { LocalReaders } from './local-readers.ts';
 import { checkedUri, Moves } from './moves.ts';
 import { type Notice, noticeOf } from './notice.ts';
@@ -234,6 +235,8 @@ export class Broker {
   }
 
   async #records(actor: Actor, topic: string, options: ItemsOptions = {}): Promise<LogRecord[]> {
+    // Opened by the first loss: until then there is none.
+    if (topic === LEDGER && actor.kind === 'owner' && !this.#live(topic)) return [];
     this.#persistent(this.#at(actor, 'retrieve', topic));
     return this.#log.items(topic, checkedQuery(options));
   }

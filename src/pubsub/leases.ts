@@ -29,7 +29,7 @@ interface Shared {
   turn: Promise<unknown>;
 }
 
-export interface DurableRequest extends Pick<SubscribeOptions, 'maxDeliveries' | 'expires'> {
+export interface DurableRequest extends Pick<SubscribeOptions, 'maxDeliveries' | 'expires' | 'maxBacklog'> {
   /** Whole cursor name. */
   readonly name: string;
   readonly filter: string;
@@ -98,8 +98,8 @@ export class Leases {
     }
   }
 
-  #open({ name, filter, from }: DurableRequest): Promise<Cursor> {
-    const cursor = this.#parts.log.cursor({ name, filter, from, durable: true });
+  #open({ name, filter, from, maxBacklog }: DurableRequest): Promise<Cursor> {
+    const cursor = this.#parts.log.cursor({ name, filter, from, durable: true, ...(maxBacklog && { maxBacklog }) });
     cursor.catch(() => undefined); // whoever waits for it sees it
     return cursor;
   }

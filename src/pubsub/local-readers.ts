@@ -43,10 +43,10 @@ export class LocalReaders {
 
   /** The filter and the beginning have been checked. */
   subscribe(filter: string, options: SubscribeOptions): Subscription {
-    const { durable, group = false, from = 'new', maxDeliveries, expires } = options;
+    const { durable, group = false, from = 'new', maxDeliveries, expires, maxBacklog } = options;
     if (durable !== undefined) checkedName(durable);
     checkedTerms(options);
-    const terms = { ...(maxDeliveries === undefined ? {} : { maxDeliveries }), ...(expires === undefined ? {} : { expires }) };
+    const terms = { ...(maxDeliveries === undefined ? {} : { maxDeliveries }), ...(expires === undefined ? {} : { expires }), ...(maxBacklog === undefined ? {} : { maxBacklog }) };
     return pullSubscription(() => (durable === undefined
       ? this.#leases.live(filter, from)
       : this.#leases.durable({ name: LOCAL + durable, filter, from, group, ...terms })), options);

@@ -31,13 +31,23 @@ export function termsWith(before: Terms, { maxDeliveries, expires }: Pick<Subscr
   return after;
 }
 
-export function checkedTerms({ durable, maxDeliveries, expires, ackWait }: SubscribeOptions): void {
+export function checkedTerms({ durable, maxDeliveries, expires, ackWait, maxBacklog }: SubscribeOptions): void {
   whole('maxDeliveries', maxDeliveries, MOST_DELIVERIES);
   whole('expires', expires, LONGEST);
   if (durable === undefined && ((maxDeliveries ?? 0) > 0 || (expires ?? 0) > 0)) {
     throw new LanpostError('invalid-value', 'maxDeliveries and expires are for durable readers: give it a name with `durable`');
   }
   whole('ackWait', ackWait, LONGEST);
+  if (maxBacklog !== undefined) checkedBacklog(maxBacklog, durable);
+}
+
+function checkedBacklog(maxBacklog: NonNullable<SubscribeOptions['maxBacklog']>, durable: string | undefined): void {
+  if (typeof maxBacklog !== 'object' || maxBacklog === null) throw new TypeError('maxBacklog must be an object');
+  if (durable === undefined) throw new LanpostError('invalid-value', 'maxBacklog is for durable readers: give it a name with `durable`');
+  for (const [name, value] of Object.entries(maxBacklog)) {
+    if (!['records', 'bytes', 'age'].includes(name)) throw new LanpostError('invalid-value', `maxBacklog has records, bytes and age, and no ${name}`);
+    whole(`maxBacklog.${name}`, value, name === 'age' ? LONGEST : Number.MAX_SAFE_INTEGER);
+  }
 }
 
 function whole(name: string, value: number | undefined, most: number): void {

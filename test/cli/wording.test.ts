@@ -48,7 +48,7 @@ describe('the state of a box', () => {
     };
     const status: BoxStatus = {
       name: 'a@b', box: 'x', fingerprint: 'f', version: '1', dir: '/d', link, presence: { status: 'available', about: {} }, peers: 1, homes: [],
-      log: { state: 'open', head: 0, topics: 0, bytes: 0, freeBytes: 0 }, troubles: {},
+      log: { state: 'open', head: 0, topics: 0, bytes: 0, freeBytes: 0, losses: 0 }, troubles: {},
     };
     expect(lines(status).filter(([word]) => word === 'domain' || word === 'called')).toEqual([
       ['domain', 'example.org: each box that its DNS lists is called'],

@@ -117,4 +117,43 @@ describe('opening', () => {
     expect(after.troubles).toMatchObject([{ kind: 'log.gap', message: expect.stringContaining('4 to 5') }]);
     expect((await after.log.append(item('t', '6'))).seq).toBe(6);
   });
+
+  it('makes one gap of neighbours that several openings found, as long as nobody was told of the first', async () => {
+    const ranges = async (told: boolean): Promise<string[]> => {
+      const database = new MemoryDatabase();
+      const lose = async (to: number): Promise<void> => {
+        await database.open();
+        database.witness(to);
+        await database.close();
+      };
+      const first = await openMemory({ database });
+      await first.log.cursor({ name: 'c', filter: 't', from: 'new', durable: true });
+      await first.log.append(item('t', '1'));
+      await first.log.close();
+      await lose(3);
+      const second = await openMemory({ database });
+      const reader = await second.log.cursor({ name: 'c', filter: 't', from: 'new', durable: true });
+      const found: string[] = [];
+      const all = async (cursor: typeof reader): Promise<void> => {
+        for (let page = await cursor.next(9); page.length > 0; page = await cursor.next(9)) {
+          for (const { record } of page) {
+            found.push(record.gap ? `${record.gap.from}-${record.gap.to} ${record.gap.count}` : 'item');
+            cursor.done(record.seq);
+          }
+        }
+      };
+      if (told) await all(reader);
+      await second.log.close();
+      await lose(6);
+      const third = await openMemory({ database });
+      await all(await third.log.cursor({ name: 'c', filter: 't', from: 'new', durable: true }));
+      await third.log.append(item('t', '7'));
+      await third.log.close();
+      const { log } = await openMemory({ database });
+      expect((await log.items('t')).length).toBe(2);
+      return found;
+    };
+    expect(await ranges(false)).toEqual(['item', '2-6 5']);
+    expect(await ranges(true)).toEqual(['item', '2-3 2', '4-6 3']);
+  });
 });

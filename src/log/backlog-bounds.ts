@@ -1,0 +1,188 @@
+import type { Ages } from './ages.ts';
+import { Durable, HeldTopic, type MaxBacklog } from './durable.ts';
+import { recordKey } from './keys.ts';
+import { joined, lostRow, type LostRange } from './lost-range.ts';
+import type { Reading } from './reading.ts';
+import { Selection } from './selection.ts';
+import type { LogState } from './state.ts';
+import type { Transaction } from './transaction.ts';
+
+/** Index rows that are walked over at a time. */
+const PAGE = 1000;
+/** Of what is dropped with one batch. */
+const MOST = 10_000;
+
+/** Matching records after `after`, up to `upTo`, which it has not been handed: how many, and how large. */
+interface Measure {
+  readonly selection: Selection;
+  /** Topics that it held back then. */
+  readonly held: number;
+  /** Whether something has been counted off. */
+  counted: boolean;
+  after: number;
+  upTo: number;
+  records: number;
+  bytes: number;
+  /** Before this, by the monotonic clock, nothing in it is too old. */
+  young: number;
+}
+
+/**
+ * Keeps what waits for a subscription within its own `maxBacklog`: the oldest is dropped for it alone, and
+ * it gets a gap in their place. What it has been handed already is never taken back.
+ */
+export class BacklogBounds {
+  readonly #state: LogState;
+  readonly #reading: Reading;
+  readonly #ages: Ages;
+  readonly #measures = new WeakMap<Durable, Measure>();
+  readonly #blocked = new Set<Durable>();
+
+  constructor(state: LogState, reading: Reading, ages: Ages) {
+    this.#state = state;
+    this.#reading = reading;
+    this.#ages = ages;
+  }
+
+  /** The subscriptions that may have more waiting than they want. */
+  *due(): IterableIterator<Durable> {
+    const { head, bytes, clock } = this.#state;
+    for (const reader of this.#state.readers.all()) {
+      if (!(reader instanceof Durable) || reader instanceof HeldTopic || !reader.maxBacklog || reader.leaving) continue;
+      const { records = Infinity, bytes: most = Infinity, age } = reader.maxBacklog;
+      const behind = head - reader.base;
+      const old = age !== undefined && behind > 0 && (this.#measures.get(reader)?.young ?? 0) <= clock.mono();
+      if (behind > records || bytes > most || old) yield reader;
+    }
+  }
+
+  /** The database was reopened: nothing that was being dropped has been. */
+  reset(): void {
+    for (const durable of this.#blocked) durable.blocked = Infinity;
+    this.#blocked.clear();
+  }
+
+  /** Drops what is too much for it, as far as one batch should. */
+  async page(tx: Transaction, durable: Durable): Promise<{ used: number; more: boolean }> {
+    const limit = durable.maxBacklog;
+    // One drop in a batch: the next is counted from where this one ends.
+    if (!limit || durable.leaving || this.#blocked.has(durable)) return { used: 0, more: false };
+    const { head } = this.#state;
+    let measure = await this.#measure(durable, head, false);
+    // What was passed may have been trimmed before it was counted off.
+    if (measure.counted && isOver(durable, measure, limit)) measure = await this.#measure(durable, head, true);
+    const from = durable.unread;
+    if (from > head) return { used: 1, more: false };
+    const before = durable.lost.at(-1);
+    const neighbour = before && before.to + 1 === from && !durable.wasTold(before) ? before : undefined;
+    this.#block(durable, neighbour?.from ?? from);
+    const dropped = await this.#oldest(durable, measure, from, head, limit);
+    if (dropped.count > 0) this.#drop(tx, durable, measure.selection, neighbour, { ...dropped, from, reason: isOver(durable, measure, limit) ? 'overflow' : 'expired' });
+    else this.#release(durable);
+    return { used: dropped.more ? PAGE : dropped.count + 1, more: dropped.more && dropped.count > 0 };
+  }
+
+  /** How much waits. Walks over each record twice in all: when it comes in, and when it has been done. */
+  async #measure(durable: Durable, head: number, anew: boolean): Promise<Measure> {
+    const start = durable.unread - 1;
+    const held = durable.held.size;
+    let measure = this.#measures.get(durable);
+    // In the lane `latest` what was counted may have been replaced since.
+    if (!measure || anew || start >= measure.upTo || held + measure.held > 0 || measure.selection.topics.some(({ settings }) => settings.lane === 'latest')) {
+      measure = { selection: new Selection(durable.filter, this.#state, durable), held, after: start, upTo: start, records: 0, bytes: 0, counted: false, young: measure?.young ?? 0 };
+      this.#measures.set(durable, measure);
+    }
+    while (measure.after < start) {
+      const { records, bytes, next } = await this.#walk(measure.selection, measure.after + 1, start);
+      measure.records -= records;
+      measure.bytes -= bytes;
+      measure.after = next - 1;
+      measure.counted = true;
+    }
+    while (measure.upTo < head) {
+      const { records, bytes, next } = await this.#walk(measure.selection, measure.upTo + 1, head);
+      measure.records += records;
+      measure.bytes += bytes;
+      measure.upTo = next - 1;
+    }
+    return measure;
+  }
+
+  async #walk({ topics }: Selection, from: number, to: number): Promise<{ records: number; bytes: number; next: number }> {
+    const { found, next } = await this.#reading.walk(topics, from, to, PAGE);
+    return { records: found.length, bytes: found.reduce((sum, { size }) => sum + size, 0), next };
+  }
+
+  /** Of what it has not been handed, the oldest that has to go: up to where, and whether that is not all yet. */
+  async #oldest(durable: Durable, measure: Measure, from: number, head: number, limit: MaxBacklog): Promise<{ to: number; count: number; more: boolean }> {
+    let records = measure.records + inFlight(durable) - (limit.records ?? Infinity);
+    let bytes = measure.bytes - (limit.bytes ?? Infinity);
+    let [to, count, walked, next] = [0, 0, 0, from];
+    while (next <= head) {
+      const page = await this.#reading.walk(measure.selection.topics, next, head, PAGE);
+      const old = limit.age === undefined ? 0 : await this.#tooOld(measure, page.found.map(({ seq }) => seq), limit.age);
+      for (const [i, { seq, size }] of page.found.entries()) {
+        if (records <= 0 && bytes <= 0 && i >= old) return { to, count, more: false };
+        records--;
+        bytes -= size;
+        to = seq;
+        if (!durable.isDone(seq)) count++;
+      }
+      walked += page.found.length;
+      if (walked >= MOST) return { to, count, more: true };
+      next = page.next;
+    }
+    return { to, count, more: false };
+  }
+
+  /** How many of these, the oldest first, are too old. */
+  async #tooOld(measure: Measure, seqs: readonly number[], age: number): Promise<number> {
+    const { database, clock } = this.#state;
+    for (let i = 0; i < seqs.length; i += 64) {
+      const some = seqs.slice(i, i + 64);
+      const rows = await database.getMany(some.map((seq) => recordKey(seq)));
+      for (const [j, row] of rows.entries()) {
+        const rest = row ? age - this.#ages.of(some[j]!, row) : 0;
+        if (rest <= 0) continue;
+        measure.young = clock.mono() + rest;
+        return i + j;
+      }
+    }
+    return seqs.length;
+  }
+
+  #drop(tx: Transaction, durable: Durable, selection: Selection, neighbour: LostRange | undefined, { from, to, count, reason }: LostRange): void {
+    const { ledger } = this.#state;
+    const lost = joined(neighbour, { from, to, count, reason });
+    const [key, value] = lostRow(durable.name, lost);
+    tx.put(key, value);
+    // A line about lines that were lost would be lost next.
+    if (ledger && !selection.names(ledger.topic)) tx.lose({ reader: durable.name, topic: durable.filter, ...lost });
+    tx.onCommit(() => {
+      durable.lose(lost, neighbour);
+      this.#release(durable);
+    });
+  }
+
+  /** From now on the reader waits before what may go: it would be handed what it is told it lost, or told of half of it. */
+  #block(durable: Durable, from: number): void {
+    durable.blocked = from;
+    this.#blocked.add(durable);
+    durable.holder?.reread();
+  }
+
+  #release(durable: Durable): void {
+    this.#blocked.delete(durable);
+    durable.blocked = Infinity;
+    durable.holder?.reread();
+  }
+}
+
+/** What it was handed and has not confirmed. */
+function inFlight({ holder }: Durable): number {
+  return holder?.progress.pending ?? 0;
+}
+
+function isOver(durable: Durable, { records, bytes }: Measure, limit: MaxBacklog): boolean {
+  return records + inFlight(durable) > (limit.records ?? Infinity) || bytes > (limit.bytes ?? Infinity);
+}
