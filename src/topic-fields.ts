@@ -37,6 +37,7 @@ export const TOPIC_FIELDS: Readonly<Record<keyof TopicConfig, TopicField>> = {
   language: { kind: 'text', most: 64, form: LANGUAGE, help: 'the language of its items, as en or de-AT' },
   contentType: { kind: 'text', most: 255, form: MEDIA_TYPE, help: 'the media type of its items, as application/json' },
   tags: { kind: 'texts', most: 32, each: 64, help: 'words to find it by' },
+  schema: { kind: 'json', help: 'file with a JSON schema that its items must fit' },
   accessModel: { kind: 'choice', choices: ['open', 'presence', 'roster', 'authorize', 'whitelist'], help: 'who may read it without a grant' },
   rosterGroups: { kind: 'texts', most: 2, each: 64, of: ['class:seen', 'class:paired'], help: 'who may read it when accessModel is roster' },
   publishModel: { kind: 'choice', choices: ['publishers', 'subscribers', 'open'], help: 'who may publish to it without a grant' },

@@ -30,6 +30,7 @@ import { Refusal } from './refusal.ts';
 import { Rights } from './rights.ts';
 import { filterOf } from './subtree.ts';
 import { keyOf } from './topic-key.ts';
+import { Schemas } from './schema/schemas.ts';
 import { configured, DEFAULT_CONFIG } from './topic-config.ts';
 
 export interface BrokerParts {
@@ -93,6 +94,7 @@ export class Broker {
   /** Counts what this room itself has changed of anybody's rights. */
   #changes = 0;
   readonly #limits: BrokerParts['limits'];
+  readonly #schemas = new Schemas();
   /** Programs on this box, and what there is of durable subscriptions. */
   readonly readers: LocalReaders;
 
@@ -125,7 +127,12 @@ export class Broker {
     try {
       // XEP-0163 §3: what is published of this box itself makes its node.
       if (isPersonal(topic) && !this.#live(topic) && !this.#making.has(topic) && request.wanted === undefined) return this.publish(actor, topic, payload, { ...request, wanted: PERSONAL_CONFIG });
-      this.#checkPublish(actor, topic, payload, request);
+      const { schema } = this.#checkPublish(actor, topic, payload, request);
+      // What another box accepted first was checked there.
+      if (schema !== undefined && payload !== undefined && request.origin === undefined) {
+        if (!this.#schemas.ready) return this.#schemas.load().then(() => this.publish(actor, topic, payload, request));
+        this.#schemas.check(topic, schema, payload);
+      }
       if (request.wanted) return this.#publishIf(actor, topic, payload, request.wanted, request);
       return this.#append(draftOf(actor, topic, payload, request, this.#log.topic(topic)?.settings['key']));
     } catch (error) {
@@ -133,7 +140,7 @@ export class Broker {
     }
   }
 
-  #checkPublish(actor: Actor, topic: string, payload: Payload | undefined, request: PublishRequest): void {
+  #checkPublish(actor: Actor, topic: string, payload: Payload | undefined, request: PublishRequest): Partial<TopicConfig> {
     const state = this.#log.topic(topic);
     // A topic that exists has been checked.
     if (state === undefined) checkedTopic(topic);
@@ -143,7 +150,7 @@ export class Broker {
     const settings: Partial<TopicConfig> = state?.deleted === false ? state.settings : request.wanted ? configured(DEFAULT_CONFIG, request.wanted) : DEFAULT_CONFIG;
     if (payload === undefined) {
       if (settings.deliverPayloads !== false) throw new Refusal('payload-required', `an item of ${topic} has a payload`);
-      return;
+      return settings;
     }
     const most = Math.min(this.#limits.itemBytes, settings.maxPayload ?? Infinity);
     if (payload.bytes.length > most) {
@@ -152,6 +159,7 @@ export class Broker {
     if (settings.contentType !== undefined && payload.contentType !== settings.contentType) {
       throw new Refusal('invalid-payload', `items of ${topic} are ${settings.contentType}, not ${payload.contentType}`);
     }
+    return settings;
   }
 
   async #publishIf(actor: Actor, topic: string, payload: Payload | undefined, wanted: TopicSettings, request: PublishRequest): Promise<Published> {
@@ -267,6 +275,7 @@ export class Broker {
     const own = addressOf(actor);
     this.#making.add(topic);
     try {
+      if (settings.schema) await this.#schemas.admit(settings.schema);
       const made = await this.#configure(topic, settings);
       // A power cut before this leaves a topic that is nobody's but the box's.
       if (own !== undefined) await this.rights.change(topic, (row) => this.#live(topic) && row.set(own, 'owner'));
@@ -278,6 +287,12 @@ export class Broker {
   }
 
   async configure(actor: Actor, topic: string, config: TopicSettings): Promise<TopicInfo> {
+    const { schema } = configured(configOf(this.#at(actor, 'configure', topic)), config);
+    if (schema && config.schema) {
+      await this.#schemas.admit(schema);
+      // Meanwhile somebody else may have changed what stays as it is.
+      return this.#configure(topic, { ...configured(configOf(this.#at(actor, 'configure', topic)), config), schema });
+    }
     return this.#configure(topic, configured(configOf(this.#at(actor, 'configure', topic)), config));
   }
 

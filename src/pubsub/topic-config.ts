@@ -1,6 +1,7 @@
 import type { TopicConfig, TopicSettings } from '../api.ts';
 import { TOPIC_FIELDS, type TopicField } from '../topic-fields.ts';
 import { Refusal } from './refusal.ts';
+import { checkedSchema } from './schema/schema.ts';
 
 /** Least right by default: only the owner, and peers with a grant, read or publish; and nothing is lost. What is not here is not set unless somebody does. */
 export const DEFAULT_CONFIG: TopicConfig = {
@@ -39,7 +40,7 @@ export function configured(before: TopicConfig, change: TopicSettings): TopicCon
     }
     const wanted = wrong(field, value);
     if (wanted !== undefined) throw new Refusal('invalid-config', `topic setting "${name}" must be ${wanted}`);
-    after[name] = value;
+    after[name] = name === 'schema' ? checkedSchema(value) : value;
   }
   if (after['key'] !== undefined && after['lane'] !== 'latest') throw new Refusal('invalid-config', 'topic setting "key" is for the lane latest');
   return { ...DEFAULT_CONFIG, ...after };

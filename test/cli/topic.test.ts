@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -49,6 +49,19 @@ describe('lanpost topic', () => {
     expect(info).toMatchObject({ maxItems: 1000, tags: [], notifySub: false });
     expect(info).not.toHaveProperty('maxPayload');
     expect(info).not.toHaveProperty('title');
+  });
+
+  it('takes a schema from a file', async () => {
+    const file = join(dir, 'schema.json');
+    await writeFile(file, '{"type":"object","required":["temp"]}');
+    expect((await run('topic', 'create', 'checked', '--schema', file)).out).toContain('schema\t{"type":"object","required":["temp"]}\n');
+    expect(await run('publish', 'checked', '{}')).toMatchObject({ code: 1, err: 'lanpost: the item does not fit the schema of checked: it must have "temp"\n' });
+    await writeFile(file, '{"type":"float"}');
+    expect(await run('topic', 'set', 'checked', '--schema', file)).toMatchObject({ code: 1, err: expect.stringContaining('topic setting "schema": /type must be') });
+    await writeFile(file, '{');
+    expect(await run('topic', 'set', 'checked', '--schema', file)).toMatchObject({ code: 2, err: expect.stringContaining('cannot be read as JSON') });
+    await run('topic', 'set', 'checked', '--schema', 'none');
+    expect(await box.topics.get('checked')).not.toHaveProperty('schema');
   });
 
   it.each([

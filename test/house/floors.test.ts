@@ -39,7 +39,7 @@ describe('what is loaded late', () => {
     const { files, packages } = loaded(['src/index.ts', 'src/store.ts', 'src/assembly.ts']);
     expect(files).toContain('src/mdns/mdns.ts');
     expect(['src/home/home.ts', 'src/link/streams/stream.ts', 'src/link/files/files.ts', 'src/control/caller.ts', 'src/control/attachment.ts'].filter((path) => files.has(path))).toEqual([]);
-    expect(['node:tls', 'node:http', 'pkijs', 'asn1js'].filter((name) => packages.has(name))).toEqual([]);
+    expect(['node:tls', 'node:http', 'node:vm', 'pkijs', 'asn1js', '@cfworker/json-schema'].filter((name) => packages.has(name))).toEqual([]);
   });
 
   it('is all of the box, for a program that only attaches to one', () => {

@@ -19,6 +19,7 @@ const NAMES: Readonly<Record<Setting, string>> = {
   language: 'pubsub#language',
   contentType: '{urn:lanpost:0}content_type',
   tags: '{urn:lanpost:0}tags',
+  schema: '{urn:lanpost:0}schema',
   accessModel: 'pubsub#access_model',
   rosterGroups: 'pubsub#roster_groups_allowed',
   publishModel: 'pubsub#publish_model',
