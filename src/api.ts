@@ -213,6 +213,36 @@ export interface TopicConfig {
 /** Settings to be made or changed; `null` takes one back to its default, or to none. */
 export type TopicSettings = { readonly [Field in keyof TopicConfig]?: TopicConfig[Field] | null };
 
+/** What topics must have to be found: all that is given. */
+export interface TopicQuery {
+  /** Words that are all in its name, title, description or tags, in any case. */
+  readonly text?: string;
+  readonly type?: string;
+  /** Media type that it declares; `image/*` is any image. */
+  readonly contentType?: string;
+  /** All of them, in any case. */
+  readonly tags?: readonly string[];
+  /** Only topics that match; default `#`. */
+  readonly filter?: string;
+  /** 1 to 1000, default 100. */
+  readonly limit?: number;
+}
+
+export interface ClassifyOptions {
+  /** Default: that of the value's kind, as with `publish`. */
+  readonly contentType?: string;
+  readonly tags?: readonly string[];
+  readonly filter?: string;
+  /** 1 to 1000, default 100. */
+  readonly limit?: number;
+}
+
+/** A topic that could hold an item, and what speaks for it: `type` when the namespace of the item's XML is the topic's type. */
+export interface TopicCandidate {
+  readonly topic: TopicInfo;
+  readonly reasons: readonly ({ readonly kind: 'schema' } | { readonly kind: 'type' | 'contentType' | 'tag'; readonly value: string })[];
+}
+
 export interface TopicInfo extends TopicConfig {
   readonly name: string;
   /** Items in the view. */
@@ -577,6 +607,9 @@ export interface Box extends AsyncDisposable {
     get(name: string): Promise<TopicInfo | undefined>;
     delete(name: string): Promise<void>;
     list(filter?: string): Promise<TopicInfo[]>;
+    search(query: TopicQuery): Promise<TopicInfo[]>;
+    /** Which topics could hold this item, best first: those whose schema, media type, type or tags fit. A topic of which none is said is left out. */
+    classify(value: Value, options?: ClassifyOptions): Promise<TopicCandidate[]>;
     /** Who stands how to it. The owner of this box is owner of every topic, and not listed. */
     affiliations(name: string): Promise<TopicAffiliation[]>;
     /** PEER as for `trust.allow`, but no class; or `xmpp:JID`. What is said belongs to the key. `none` takes it back. */

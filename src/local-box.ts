@@ -79,6 +79,8 @@ export class LocalBox implements Box {
     get: async (name) => this.#opened().broker.topic(name),
     delete: async (name) => this.#opened().broker.delete(OWNER, name),
     list: async (filter) => this.#opened().broker.topics(filter),
+    search: async (query) => this.#opened().broker.search(OWNER, query),
+    classify: async (value, options = {}) => this.#opened().broker.classify(OWNER, toPayload(value, options.contentType), options),
     affiliations: async (name) => this.#opened().link.affiliations(name),
     setAffiliation: async (name, peer, affiliation) => this.#opened().link.setAffiliation(name, peer, affiliation),
   };

@@ -17,10 +17,11 @@ import { status } from './commands/status.ts';
 import { subscribe } from './commands/subscribe.ts';
 import { subscriptions } from './commands/subscriptions.ts';
 import { topic } from './commands/topic.ts';
+import { classify, find } from './commands/topic-search.ts';
 import { trust } from './commands/trust.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Command[] = [start, status, doctor, presence, ...peers, send, messages, publish, subscribe, items, retract, purge, ...topic, ...subscriptions, ledger, ...files, pair, ...avatar, ...trust, ...home];
+export const COMMANDS: readonly Command[] = [start, status, doctor, presence, ...peers, send, messages, publish, subscribe, items, retract, purge, ...topic, find, classify, ...subscriptions, ledger, ...files, pair, ...avatar, ...trust, ...home];
 
 /** What the commands that share a first word are for; the short help has one line for each. */
 export const GROUPS: Readonly<Record<string, string>> = {

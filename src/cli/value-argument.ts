@@ -11,6 +11,11 @@ export function parseValue(text: string): Value {
   }
 }
 
+/** Whether what has that media type is text, however much it looks like JSON. */
+export function isWritten(contentType: string): boolean {
+  return /^text\/|[/+]xml\s*(?:;|$)/i.test(contentType);
+}
+
 const NAMED = ['new', 'last', 'start'] as const;
 
 /** `new`, `last`, `start`, a position (a whole number), or a time as ISO 8601 has it. */

@@ -1,6 +1,6 @@
 // A Box as a service. Arguments are checked by the box itself, at its own door: a remote caller
 // gets the TypeError or LanpostError that a caller in the same process gets.
-import type { Box, FileContent, MessagesOptions, PublishOptions, SendFileOptions, SendOptions, SubscribeOptions } from '../api.ts';
+import type { Box, ClassifyOptions, FileContent, MessagesOptions, PublishOptions, SendFileOptions, SendOptions, SubscribeOptions, TopicQuery } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { packDelivery, packMessage, packPoison } from './delivery-wire.ts';
 import { isRecord, plain } from './record.ts';
@@ -47,6 +47,8 @@ export function boxService(box: Box): Service {
   const lists = new Map<string, (...args: never[]) => Promise<unknown[]>>(Object.entries({
     items: async (...args: Parameters<Box['items']>) => (await box.items(...args)).map(packDelivery),
     'topics.list': (filter?: string) => box.topics.list(filter),
+    'topics.search': (query: TopicQuery) => box.topics.search(query),
+    'topics.classify': (value: unknown, options?: ClassifyOptions) => box.topics.classify(unpackValue(value), options),
     'topics.affiliations': (name: string) => box.topics.affiliations(name),
     'subscriptions.list': () => box.subscriptions.list(),
     'subscriptions.poison': async (name: string) => (await box.subscriptions.poison(name)).map(packPoison),

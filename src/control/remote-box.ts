@@ -2,7 +2,7 @@
 import { resolve as fullPath } from 'node:path';
 import type {
   Box, BoxStatus, ClassRules, FileEvent, Finding, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, Poison, Published, Receipt,
-  SendOptions, SubscriptionInfo, TopicAffiliation, TopicInfo, Trouble, TrustEntry,
+  SendOptions, SubscriptionInfo, TopicAffiliation, TopicCandidate, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { unpackDelivery, unpackMessage, unpackPoison } from './delivery-wire.ts';
@@ -70,6 +70,11 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
       get: (topic) => call<TopicInfo | undefined>('topics.get', [topic]),
       async delete(topic) { await call('topics.delete', [topic]); },
       list: (filter) => list<TopicInfo>('topics.list', [filter]),
+      search: (query) => list<TopicInfo>('topics.search', [query]),
+      classify: async (value, options = {}) => {
+        const payload = packValue(value, options.contentType);
+        return list<TopicCandidate>('topics.classify', [payload, present({ ...options, contentType: payload.contentType })]);
+      },
       affiliations: (topic) => list<TopicAffiliation>('topics.affiliations', [topic]),
       async setAffiliation(topic, peer, affiliation) { await call('topics.setAffiliation', [topic, peer, affiliation]); },
     },

@@ -7,7 +7,7 @@ import { Written } from '../xml/written.ts';
 import { isLegal } from '../xml/text.ts';
 import { LanpostError } from '../errors.ts';
 import { decodeJson, encodeJson, parseJson } from './json.ts';
-import { decodeText, isMediaType, type Payload, SENML_JSON } from './payload.ts';
+import { decodeText, formOf, isMediaType, type Payload, SENML_JSON } from './payload.ts';
 import { checkSenml } from './senml/pack.ts';
 import { elementToSenml, isSenmlElement, NS_SENML, senmlToElement } from './senml/xml.ts';
 
@@ -131,4 +131,18 @@ export function elementToPayload(element: Element): Payload {
   }
   const legible = allQualified(element) && !isContainer(element);
   return { contentType: 'application/xml', bytes: Buffer.from(serializeStandalone(element)), ...(legible ? { legible } : {}) };
+}
+
+/** The namespace by which the payload is known, if it is XML or SenML. */
+export function payloadNamespace({ contentType, bytes }: Payload): string | undefined {
+  if (contentType === SENML_JSON) return NS_SENML;
+  if (formOf(contentType) !== 'xml') return undefined;
+  const text = legibleText(bytes);
+  if (text === undefined) return undefined;
+  try {
+    return namespaceOf(parseElement(text, LIMITS));
+  } catch (error) {
+    if (error instanceof XmlFault) return undefined;
+    throw error;
+  }
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type {
-  Affiliation, Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicConfig, TopicInfo, TopicSettings,
-  Trouble, TrustLevel,
+  Affiliation, ClassifyOptions, Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicCandidate, TopicConfig, TopicInfo,
+  TopicQuery, TopicSettings, Trouble, TrustLevel,
 } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -17,6 +17,7 @@ import { type Actor, type Address, addressOf, called, keyAddress, publisherOf } 
 import { mayBecome, type Operation, PRIVILEGES } from './affiliation.ts';
 import { changesSince } from './changes.ts';
 import { itemId, toDelivery } from './delivery.ts';
+import { classify } from './classify.ts';
 import { checkedItemId } from './item-id.ts';
 import { type ItemPage, type ItemPageRequest, itemPage } from './item-page.ts';
 import { LEDGER } from './ledger.ts';
@@ -31,6 +32,7 @@ import { Rights } from './rights.ts';
 import { filterOf } from './subtree.ts';
 import { keyOf } from './topic-key.ts';
 import { Schemas } from './schema/schemas.ts';
+import { checkedLimit, searchOf, tagsOf } from './search.ts';
 import { configured, DEFAULT_CONFIG } from './topic-config.ts';
 
 export interface BrokerParts {
@@ -376,6 +378,21 @@ export class Broker {
       if (!state.deleted && matches(filter, state.name)) found.push(infoOf(state));
     }
     return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Those that the asker may read and that have all that is asked for; by name, those first that are called so. */
+  search(actor: Actor, query: TopicQuery): TopicInfo[] {
+    const { filter, limit, fits, byName } = searchOf(query);
+    const found = this.topics(filter).filter((topic) => fits(topic) && this.mayRead(actor, topic.name));
+    return [...found.filter(byName), ...found.filter((topic) => !byName(topic))].slice(0, limit);
+  }
+
+  /** Which topics could hold it, of those that the asker may read. */
+  async classify(actor: Actor, payload: Payload, { tags, filter, limit }: ClassifyOptions = {}): Promise<TopicCandidate[]> {
+    const [wanted, most] = [tagsOf(tags), checkedLimit(limit)];
+    const topics = this.topics(filter).filter(({ name }) => this.mayRead(actor, name));
+    const candidates = await classify(topics, payload, wanted, this.#schemas);
+    return candidates.slice(0, most);
   }
 
   /** One of those that match, the same each time as long as it is there. */

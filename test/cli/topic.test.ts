@@ -64,6 +64,21 @@ describe('lanpost topic', () => {
     expect(await box.topics.get('checked')).not.toHaveProperty('schema');
   });
 
+  it('finds topics, and says which could hold an item', async () => {
+    await box.topics.create('rooms/hall', { title: 'Hall', tags: ['north'], contentType: 'application/json', schema: { required: ['temp'] } });
+    await box.topics.create('rooms/loft', { description: 'above the hall' });
+    expect((await run('topic', 'find', 'hall')).out).toBe('rooms/hall\t0\tapplication/json\tnorth\tHall\nrooms/loft\t0\t-\t-\t-\n');
+    expect((await run('topic', 'find', '--tag', 'North', '--content-type', 'application/*')).out).toMatch(/^rooms\/hall\t/);
+    expect(await run('topic', 'find', 'nothing')).toEqual(done(''));
+    const file = join(dir, 'reading.json');
+    await writeFile(file, '{"temp": 21}\n');
+    expect((await run('topic', 'classify', file, '--tag', 'north')).out).toBe('rooms/hall\tit fits the schema, it is application/json, tag north\tHall\n');
+    expect((await lanpost(['topic', 'classify', '-', '--filter', 'rooms/#', '--json', '--dir', dir], '{"temp": 21}')).out).toContain('"reasons":[{"kind":"schema"},{"kind":"contentType","value":"application/json"}]');
+    expect((await lanpost(['topic', 'classify', '-', '--dir', dir], '{}')).out).toBe('');
+    expect(await run('topic', 'classify', join(dir, 'none'))).toMatchObject({ code: 2, err: expect.stringContaining('ENOENT') });
+    await box.topics.delete('rooms/hall');
+  });
+
   it.each([
     [['topic', 'set', 'back'], 2, /nothing is to be changed: name a setting/],
     [['topic', 'set', 'back', '--lane', 'fast'], 2, /--lane is one of history, latest, not "fast"/],
@@ -72,7 +87,7 @@ describe('lanpost topic', () => {
     [['topic', 'set', 'nowhere', '--title', 'x'], 1, /there is no topic nowhere/],
     [['topic', 'show', 'nowhere'], 1, /there is no topic nowhere: see `lanpost topic list --dir/],
     [['topic', 'create', 'a//b'], 2, /is not a topic name/],
-    [['topic'], 2, /one of topic list, topic show, topic create, topic set, topic delete/],
+    [['topic'], 2, /one of topic list, topic show, topic create, topic set, topic delete,.* topic find, topic classify/],
     [['items', 'nowhere'], 1, /there is no topic nowhere/],
     [['items', 'back', '--last', '1', '--after', '2'], 2, /--last and --after exclude each other/],
     [['items', 'back', '--from', 'new'], 2, /--from is start, a position or a time here/],

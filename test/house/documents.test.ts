@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES } from '../../src/errors.ts';
+import { TOPIC_FIELDS } from '../../src/topic-fields.ts';
 import { ROOT } from '../support/root.ts';
 import { roomOf } from './rooms.ts';
 import { filesBelow } from './sources.ts';
@@ -29,6 +30,10 @@ describe('the papers say what the code does', () => {
     expect([...rows(section(read('docs/LIMITS.md'), 'Limits that can be set')).keys()].toSorted()).toEqual(settable.toSorted());
   });
 
+  it('docs/TOPICS.md has every setting of a topic, and no other', () => {
+    expect([...rows(section(read('docs/TOPICS.md'), 'Settings')).keys()].toSorted()).toEqual(Object.keys(TOPIC_FIELDS).toSorted());
+  });
+
   it('docs/TROUBLESHOOTING.md has a section for every cause that the doctor names, and no other', () => {
     const causes = [...read('src/api.ts').split('export type FindingCause =')[1]?.split(';')[0]?.matchAll(/'([\w-]+)'/g) ?? []].map(([, cause]) => cause);
     const sections = [...read('docs/TROUBLESHOOTING.md').matchAll(/^### (.+)$/gm)].map(([, heading]) => heading);
@@ -52,7 +57,7 @@ describe('the papers say what the code does', () => {
 
   it('a link from one paper to another leads somewhere', () => {
     const broken: string[] = [];
-    for (const paper of ['README.md', 'CHANGELOG.md', 'docs/ARCHITECTURE.md', 'docs/LIMITS.md', 'docs/ERRORS.md', 'docs/CLI.md', 'docs/LINK.md', 'docs/PAYLOADS.md', 'docs/TROUBLESHOOTING.md']) {
+    for (const paper of ['README.md', 'CHANGELOG.md', 'docs/ARCHITECTURE.md', 'docs/LIMITS.md', 'docs/ERRORS.md', 'docs/CLI.md', 'docs/LINK.md', 'docs/PAYLOADS.md', 'docs/TOPICS.md', 'docs/TROUBLESHOOTING.md']) {
       for (const [, target = ''] of read(paper).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)) {
         if (!existsSync(join(ROOT, dirname(paper), target))) broken.push(`${paper} → ${target}`);
       }

@@ -6,7 +6,7 @@ import { lines } from '../lines.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
 import { UsageError } from '../usage-error.ts';
-import { parseValue } from '../value-argument.ts';
+import { isWritten, parseValue } from '../value-argument.ts';
 
 /** Items on their way to the disk at once; they share its syncs. */
 const IN_FLIGHT = 256;
@@ -45,11 +45,6 @@ export const publish: Command = {
     await print(context.out, published);
   },
 };
-
-/** Whether what has that media type is text, however much it looks like JSON. */
-function isWritten(contentType: string): boolean {
-  return /^text\/|[/+]xml\s*(?:;|$)/i.test(contentType);
-}
 
 const stop = (): void => { stdin.destroy(); };
 
