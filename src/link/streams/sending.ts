@@ -61,8 +61,9 @@ export class Sending {
   /** `kept`: no log holds it, so that it must be kept here until it is confirmed. */
   send(stanza: string, kept: boolean): Sent {
     const { carried, unproven } = this.#init;
-    this.#write(stanza);
+    this.#check();
     if (!carried.managed) {
+      this.#write(stanza);
       const handed = this.#flushed();
       handed.catch(() => undefined); // as below
       return { handed, taken: unproven.sent() };
@@ -70,6 +71,7 @@ export class Sending {
     const delivered = new Promise<void>((resolve, reject) => {
       carried.confirmations.sent({ resolve, reject, ...(kept && carried.session ? { text: stanza } : {}) });
     });
+    this.#write(stanza);
     delivered.catch(() => undefined); // whoever waits for it sees it; nobody has to
     return { handed: Promise.resolve(), delivered };
   }
@@ -78,15 +80,20 @@ export class Sending {
     const { socket, holds, carried, overrun } = this.#init;
     if (carried.confirmations.pending >= UNCONFIRMED) return overrun(new LanpostError('disconnected', 'The peer confirms nothing.'));
     const text = serialize(reply);
-    this.#write(text);
+    this.#check();
     if (carried.managed) carried.confirmations.sent(carried.session ? { ...NOBODY, text } : NOBODY);
+    this.#write(text);
     if (socket.buffered < UNTAKEN || holds.has('answers')) return;
     holds.hold('answers');
     void socket.drained().then(() => holds.release('answers'));
   }
 
-  #write(stanza: string): void {
+  #check(): void {
     if (!this.#init.open()) throw new LanpostError('disconnected', 'The stream is closed.');
+  }
+
+  /** After it has been counted: whether it arrives is then asked in the same write to the system. */
+  #write(stanza: string): void {
     this.#init.socket.write(stanza);
     this.#lastAt = this.#init.clock.mono();
   }
