@@ -23,43 +23,39 @@ export class EventSource<T> {
 
   /** Yields `first`, then every event from this call on, until `signal` aborts or the source closes. */
   follow(options: { readonly first?: readonly T[]; readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<T> {
+    const { signal } = options;
     const queue = [...(options.first ?? [])];
-    let wake: (() => void) | undefined;
-    const state = { ended: this.#closed || (options.signal?.aborted ?? false) };
+    /** Whoever asked when there was nothing, in the order in which they came. */
+    const asking: ((answer: IteratorResult<T> | Promise<IteratorResult<T>>) => void)[] = [];
+    let ended = this.#closed || (signal?.aborted ?? false);
     const push = (event: T): void => {
+      const ask = asking.shift();
+      if (ask) return ask({ done: false, value: event });
       queue.push(event);
       if (queue.length > KEPT) queue.shift();
-      wake?.();
+    };
+    const over = async (): Promise<IteratorResult<T>> => {
+      signal?.throwIfAborted();
+      return { done: true, value: undefined };
     };
     const end = (): void => {
-      state.ended = true;
+      ended = true;
       this.#followers.delete(push);
       this.#closers.delete(end);
-      options.signal?.removeEventListener('abort', end);
-      wake?.();
+      signal?.removeEventListener('abort', end);
+      for (const ask of asking.splice(0)) ask(over());
     };
-    if (!state.ended) {
+    if (!ended) {
       this.#followers.add(push);
       this.#closers.add(end);
-      options.signal?.addEventListener('abort', end, { once: true });
+      signal?.addEventListener('abort', end, { once: true });
     }
-    const one = async (): Promise<IteratorResult<T>> => {
-      while (queue.length === 0 && !state.ended) {
-        await new Promise<void>((resolve) => { wake = resolve; });
-        wake = undefined;
-      }
-      options.signal?.throwIfAborted();
-      const event = queue.shift();
-      return event === undefined ? { done: true, value: undefined } : { done: false, value: event };
-    };
-    let turn: Promise<unknown> = Promise.resolve();
     const iterator: AsyncIterableIterator<T> = {
       [Symbol.asyncIterator]: () => iterator,
-      // Calls are answered one after another, in the order in which they came.
       next() {
-        const answer = turn.then(() => one());
-        turn = answer.catch(() => undefined); // whoever asked sees it
-        return answer;
+        const event = signal?.aborted ? undefined : queue.shift();
+        if (event !== undefined) return Promise.resolve({ done: false, value: event });
+        return ended ? over() : new Promise((resolve) => { asking.push(resolve); });
       },
       async return() {
         end();

@@ -50,7 +50,7 @@ export class Capabilities {
     if (!claims) return undefined;
     const unchecked = this.#unchecked.get(name);
     return (claims.caps && (this.#own(claims.caps) ?? this.#cache.get(claims.caps)?.features))
-      ?? (unchecked?.announced === announced(claims.caps) ? unchecked.features : undefined);
+      ?? (unchecked && unchecked.announced === announced(claims.caps) ? unchecked.features : undefined);
   }
 
   /** As `of`, asking when it is not known; opens a stream when there is none. */

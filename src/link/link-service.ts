@@ -65,6 +65,9 @@ export interface LinkServiceParts {
   readonly limits: FilesParts['limits'] & Pick<Limits, 'subscriptions'>;
 }
 
+/** What follows it runs when whoever waits for an event has it. */
+const SOON = Promise.resolve();
+
 /** Only what says who it is: the broker writes it to disk. */
 const actorOf = ({ name, fingerprint }: PeerContext): Actor => ({ kind: 'peer', name, ...(fingerprint === undefined ? {} : { fingerprint }) });
 
@@ -194,15 +197,20 @@ export class LinkService {
     this.#personal.start();
     this.#stopListening = link.peers.watch((event) => {
       this.#events.emit(event);
-      this.#personal.seen(event);
-      if (event.type === 'down') {
-        this.files.left(event.peer.name);
-        const fingerprint = event.peer.fingerprint ?? this.trust.holder(event.peer.name);
-        if (fingerprint !== undefined) this.#notifications.left(fingerprint);
-      }
-      else this.#rejoin.look(event.type === 'up' ? event.peer.name : undefined);
-      this.#parts.roadsChanged();
+      // Whoever watches hears of it first.
+      void SOON.then(() => this.#changed(event));
     });
+  }
+
+  #changed(event: PeerEvent): void {
+    const { type, peer } = event;
+    this.#personal.seen(event);
+    if (type === 'down') {
+      this.files.left(peer.name);
+      const fingerprint = peer.fingerprint ?? this.trust.holder(peer.name);
+      if (fingerprint !== undefined) this.#notifications.left(fingerprint);
+    } else this.#rejoin.look(type === 'up' ? peer.name : undefined);
+    this.#parts.roadsChanged();
   }
 
   opened(peer: ProvenPeer): void {

@@ -2,7 +2,7 @@ import type { Peer, PeerEvent, Trouble, TrustLevel } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { readsAsJid } from '../mail/address.ts';
 import { Seldom } from '../seldom.ts';
-import { readTxt, type Claims } from './presence.ts';
+import { readTxt, type Claims, type Txt } from './presence.ts';
 import { plainAddress } from './source-address.ts';
 
 /** One service instance as discovery found it. */
@@ -10,7 +10,7 @@ export interface Sighting {
   readonly instance: string;
   readonly host: string;
   readonly port: number;
-  readonly txt: Iterable<readonly [string, string | true]>;
+  readonly txt: Txt;
   readonly addresses: readonly PeerAddress[];
   /** Not discovered: known by its stream. */
   readonly via?: Via;
@@ -61,6 +61,8 @@ export interface PeersInit {
 /** Names come and go as strangers like: that they are too many is told this often. */
 const TELL_EVERY = 10_000;
 
+const noHome = (): boolean => false;
+
 /** Who is on the link, by instance name. One entry per name, on however many interfaces it is seen (XEP-0174 §11.1). */
 export class Peers {
   readonly #init: PeersInit;
@@ -102,10 +104,7 @@ export class Peers {
     const peer = { name, host, port, addresses, claims: readTxt(sighting.txt), ...(via ? { via } : {}) };
     if (before) this.#unindex(before);
     this.#known.set(name, peer);
-    for (const { address } of addresses) {
-      const key = plainAddress(address);
-      this.#byAddress.set(key, (this.#byAddress.get(key) ?? new Set()).add(name));
-    }
+    for (const { address } of addresses) this.#index(plainAddress(address), name);
     this.#emit(before ? 'changed' : 'up', peer);
     for (const wake of this.#waiting) wake();
   }
@@ -195,19 +194,24 @@ export class Peers {
     return () => void this.#listeners.delete(listener);
   }
 
+  #index(address: string, name: string): void {
+    const names = this.#byAddress.get(address);
+    if (names) names.add(name);
+    else this.#byAddress.set(address, new Set([name]));
+  }
+
   #describe({ claims, name, host, port, addresses, via }: KnownPeer): Peer {
     const { text, caps: _caps, ...said } = claims;
-    return {
-      name, host, port,
-      address: `link:${name}`,
-      ...(readsAsJid(name, this.#init.isHomeDomain ?? (() => false)) ? { readsAsJid: true } : {}),
-      ...said,
-      ...(text === undefined ? {} : { statusText: text }),
+    const peer: { -readonly [K in keyof Peer]: Peer[K] } = {
+      name, address: `link:${name}`, host, port, ...said,
       addresses: addresses.length === 1 ? addresses.map(({ address }) => address) : [...new Set(addresses.map(({ address }) => address))],
-      ...(via ? { via: via.kind } : {}),
-      ...(via?.domain === undefined ? {} : { domain: via.domain }),
       ...this.#init.standing(name),
     };
+    if (readsAsJid(name, this.#init.isHomeDomain ?? noHome)) peer.readsAsJid = true;
+    if (text !== undefined) peer.statusText = text;
+    if (via) peer.via = via.kind;
+    if (via?.domain !== undefined) peer.domain = via.domain;
+    return peer;
   }
 
   #emit(type: PeerEvent['type'], peer: KnownPeer): void {

@@ -27,6 +27,9 @@ export interface Claims extends Pick<Peer, 'status' | 'nick' | 'first' | 'last' 
   readonly box: boolean;
 }
 
+/** What a TXT record says, by its keys in lower case (RFC 6763 §6.4); `true`: a key without value. */
+export type Txt = ReadonlyMap<string, string | true>;
+
 /** RFC 6763 §6.2: what a TXT record should have at most. */
 export const TXT_BYTES = 1_300;
 /** Our own key in the TXT record; its value is the version of what boxes speak among themselves. */
@@ -95,25 +98,33 @@ function readStatus(value: string): PeerStatus {
   return value === 'away' || value === 'xa' ? 'away' : 'available';
 }
 
+const NONE: readonly string[] = [];
+
 /** Most say nothing else, and are shown as they are. */
 const PRINTABLE = /^[\x21-\x7e]*$/;
-const shown = (text: string): string => (
-  text.length <= SHOWN_CHARACTERS && PRINTABLE.test(text) ? text : text.replace(/\p{Cc}+/gu, ' ').slice(0, SHOWN_CHARACTERS).trim()
+const shown = (text: string | true | undefined): string => (
+  text === undefined || text === true ? ''
+    : text.length <= SHOWN_CHARACTERS && PRINTABLE.test(text) ? text : text.replace(/\p{Cc}+/gu, ' ').slice(0, SHOWN_CHARACTERS).trim()
 );
 
-/** §3.1: nothing in it is needed. RFC 6763 §6.4: keys ignore case, the first of a key wins. Keys that are not registered say nothing. */
-export function readTxt(txt: Iterable<readonly [string, string | true]>): Claims {
-  const values = new Map<string, string>();
-  for (const [key, value] of txt) {
-    const name = key.toLowerCase();
-    if (!values.has(name)) values.set(name, value === true ? '' : shown(value));
-  }
-  const text = (key: string): string => values.get(key) ?? '';
-  const list = (key: string): string[] => (values.has(key) ? text(key).split(' ').filter((one) => one !== '') : []);
-  const claims: { -readonly [K in keyof Claims]: Claims[K] } = { status: readStatus(text('status')), box: values.has(BOX_KEY) };
-  const [node, hash, ver, first, last] = [text('node'), text('hash'), text('ver'), text('1st'), text('last')];
-  const [msg, nick, aim, avatar] = [text('msg'), text('nick') || shown(`${first} ${last}`), text('aim'), text('phsh').toLowerCase()];
-  const [email, jid, extensions, vc] = [list('email'), list('jid'), list('ext'), text('vc')];
+/** §3.1: nothing in it is needed. Keys that are not registered say nothing. */
+export function readTxt(txt: Txt): Claims {
+  const text = (key: string): string => shown(txt.get(key));
+  const list = (key: string): readonly string[] => (txt.has(key) ? text(key).split(' ').filter((one) => one !== '') : NONE);
+  const claims: { -readonly [K in keyof Claims]: Claims[K] } = { status: readStatus(text('status')), box: txt.has(BOX_KEY) };
+  const node = text('node');
+  const hash = text('hash');
+  const ver = text('ver');
+  const first = text('1st');
+  const last = text('last');
+  const msg = text('msg');
+  const nick = text('nick') || shown(`${first} ${last}`);
+  const aim = text('aim');
+  const avatar = text('phsh').toLowerCase();
+  const email = list('email');
+  const jid = list('jid');
+  const extensions = list('ext');
+  const vc = text('vc');
   const calls = vc === '' ? [] : CALLS.flatMap(([letter, call]) => (vc.includes(letter) ? [call] : []));
   if (msg) claims.text = msg;
   if (nick) claims.nick = nick;
@@ -126,6 +137,6 @@ export function readTxt(txt: Iterable<readonly [string, string | true]>): Claims
   if (node) claims.software = { node, ...(ver ? { version: ver } : {}), ...(hash ? { hash } : {}), ...(extensions.length > 0 ? { extensions } : {}) };
   // COMPAT(libpurple 2.14): sends node and ver without hash; then ver is a version, not a hash (XEP-0115 §5.4).
   if (node && hash && ver) claims.caps = { node, hash, ver };
-  if (/^[0-9a-f]{40}$/.test(avatar)) claims.avatar = avatar;
+  if (avatar.length === 40 && /^[0-9a-f]+$/.test(avatar)) claims.avatar = avatar;
   return claims;
 }

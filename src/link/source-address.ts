@@ -3,6 +3,7 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net';
 
 /** Without `%scope` and without the IPv4-in-IPv6 wrapping, lower case. */
 export function plainAddress(address: string): string {
+  if (!/[%:]/.test(address)) return address;
   const bare = address.split('%')[0]?.toLowerCase() ?? '';
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(bare);
   return mapped?.[1] ?? bare;

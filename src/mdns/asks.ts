@@ -38,6 +38,7 @@ export class Asks {
   }
 
   next(): number {
+    if (this.#asks.size === 0) return Infinity;
     let next = Infinity;
     for (const { due } of this.#asks.values()) next = Math.min(next, due);
     return next;

@@ -163,7 +163,7 @@ export class Browser {
   }
 
   response(message: Message, now: number): void {
-    this.#take(message.answers, message.additionals, now);
+    this.#take(message, now);
     this.#resolver.settle(now);
   }
 
@@ -186,26 +186,36 @@ export class Browser {
   }
 
   /** Only what somebody asked for is remembered: instances of browsed types, then what they need. */
-  #take(answers: readonly DnsRecord[], additionals: readonly DnsRecord[], now: number): void {
-    const each = (take: (record: DnsRecord) => void): void => {
-      for (const record of answers) take(record);
-      for (const record of additionals) take(record);
-    };
-    each((record) => {
-      const type = record.type === TYPE.PTR ? this.#browses.name(nameKey(record.name)) : undefined;
-      if (type !== undefined && record.data.kind === 'name') this.#instances.pointer(record, type, record.data.target, now);
-    });
-    each((record) => {
-      if (record.type !== TYPE.SRV && record.type !== TYPE.TXT) return;
-      const key = nameKey(record.name);
-      if (this.#instances.has(key)) this.#instances.put(record, key, now);
-      else if (record.ttl > 0 && this.#missed.has(key)) this.lookAround(now);
-    });
-    each((record) => {
-      if (record.type !== TYPE.A && record.type !== TYPE.AAAA) return;
-      const key = nameKey(record.name);
-      if (this.#instances.isAt(key)) this.#instances.put(record, key, now);
-    });
+  #take({ answers, additionals }: Message, now: number): void {
+    const records = additionals.length > 0 ? [...answers, ...additionals] : answers;
+    // What makes a record wanted may come after it: a pointer leads to an instance, that to a host.
+    let left = records.filter((record) => !this.#takes(record, now));
+    if (left.length > 0) left = left.filter((record) => !this.#takes(record, now));
+    if (left.length > 0) left = left.filter((record) => !this.#takes(record, now));
+    for (const { type, ttl, name } of left) {
+      if ((type === TYPE.SRV || type === TYPE.TXT) && ttl > 0 && this.#missed.has(nameKey(name))) this.lookAround(now);
+    }
+  }
+
+  #takes(record: DnsRecord, now: number): boolean {
+    const owner = nameKey(record.name);
+    switch (record.type) {
+      case TYPE.PTR: {
+        const type = this.#browses.name(owner);
+        if (type === undefined || record.data.kind !== 'name') return false;
+        this.#instances.pointer(record, owner, type, record.data.target, now);
+        return true;
+      }
+      case TYPE.SRV: case TYPE.TXT:
+        if (!this.#instances.has(owner)) return false;
+        this.#instances.put(record, owner, now);
+        return true;
+      case TYPE.A: case TYPE.AAAA:
+        if (!this.#instances.isAt(owner)) return false;
+        this.#instances.put(record, owner, now);
+        return true;
+      default: return true;
+    }
   }
 
   /** RFC 6762 §5.2; and what hangs on it, for a change may have been missed: TXT is good for more than an hour. */

@@ -17,9 +17,13 @@ const MAX_TTL = 4500;
 /** Records of one name and type, shared ones apart: addresses of one host, say. */
 const MAX_SET = 16;
 
+const NONE: readonly Entry[] = [];
+
 export interface Entry extends Due {
   readonly record: DnsRecord;
   readonly owner: string;
+  /** Key of the name that it leads to, if it is a pointer. */
+  readonly target: string | undefined;
   received: number;
   /** When it was last said. */
   heard: number;
@@ -79,7 +83,8 @@ export class Cache {
 
   /** Whether it was taken; not when there is no room. */
   put(record: DnsRecord, owner: string, now: number): boolean {
-    const known = this.#known(record, owner);
+    const target = record.data.kind === 'name' ? nameKey(record.data.target) : undefined;
+    const known = target === undefined ? this.#said(record, owner) : this.pointer(owner, target);
     if (record.ttl === 0) {
       if (known && known.state !== 'leaving') {
         this.#leave(known, now);
@@ -89,7 +94,7 @@ export class Cache {
       return true;
     }
     if (known) this.#renew(known, record.ttl, now);
-    else if (!this.#insert(record, owner, now)) return false;
+    else if (!this.#insert(record, owner, target, now)) return false;
     // §10.2: what came before this set began is no longer true. Shared PTR sets are never whole.
     if (record.flush && record.type !== TYPE.PTR) this.#flush(owner, record.type, now);
     return true;
@@ -101,7 +106,7 @@ export class Cache {
   }
 
   pointers(owner: string): Iterable<Entry> {
-    return this.#pointers.get(owner)?.values() ?? [];
+    return this.#pointers.get(owner)?.values() ?? NONE;
   }
 
   /** Others than PTR, newest first. */
@@ -110,9 +115,16 @@ export class Cache {
     return found.length > 1 ? found.toSorted((a, b) => b.turn - a.turn) : found;
   }
 
+  /** The newest of them. */
+  newest(owner: string, type: number): Entry | undefined {
+    let newest: Entry | undefined;
+    for (const entry of this.set(owner)) if (entry.record.type === type && (!newest || entry.turn > newest.turn)) newest = entry;
+    return newest;
+  }
+
   /** All of a name but PTR. */
   set(owner: string): readonly Entry[] {
-    return this.#sets.get(owner) ?? [];
+    return this.#sets.get(owner) ?? NONE;
   }
 
   forget(entry: Entry, now: number): void {
@@ -152,26 +164,27 @@ export class Cache {
     }
   }
 
-  #known(record: DnsRecord, owner: string): Entry | undefined {
-    if (record.data.kind === 'name') return this.pointer(owner, nameKey(record.data.target));
-    for (const entry of this.set(owner)) if (sameData(entry.record, record)) return entry;
+  /** In the same words. */
+  #said(record: DnsRecord, owner: string): Entry | undefined {
+    for (const entry of this.set(owner)) if (entry.record === record || sameData(entry.record, record)) return entry;
     return undefined;
   }
 
-  #insert(record: DnsRecord, owner: string, now: number): boolean {
+  #insert(record: DnsRecord, owner: string, target: string | undefined, now: number): boolean {
     if (this.#size >= this.#parts.limit || this.#bytes + bytesOf(record) > this.#parts.bytes) return false;
     const entry: Entry = {
-      record, owner, received: now, heard: now, turn: 0, lifetime: 0, expires: 0, stage: 0, state: 'good', farewell: false,
+      record, owner, target, received: now, heard: now, turn: 0, lifetime: 0, expires: 0, stage: 0, state: 'good', farewell: false,
       unanswered: 0, unansweredSince: 0, due: Infinity, queued: Infinity,
     };
-    if (record.data.kind === 'name') {
-      const named = this.#pointers.get(owner) ?? new Map<string, Entry>();
-      this.#pointers.set(owner, named.set(nameKey(record.data.target), entry));
-    } else {
+    if (target === undefined) {
       this.#makeRoom(owner, record.type, now);
       const set = this.#sets.get(owner);
       if (set) set.push(entry);
       else this.#sets.set(owner, [entry]);
+    } else {
+      const named = this.#pointers.get(owner);
+      if (named) named.set(target, entry);
+      else this.#pointers.set(owner, new Map([[target, entry]]));
     }
     this.#size++;
     this.#bytes += bytesOf(record);
@@ -180,10 +193,10 @@ export class Cache {
   }
 
   #remove(entry: Entry): void {
-    const { owner, record } = entry;
-    if (record.data.kind === 'name') {
+    const { owner, target } = entry;
+    if (target !== undefined) {
       const named = this.#pointers.get(owner);
-      named?.delete(nameKey(record.data.target));
+      named?.delete(target);
       if (named?.size === 0) this.#pointers.delete(owner);
       return;
     }
@@ -200,6 +213,7 @@ export class Cache {
 
   /** A set that grows without end is somebody's mistake or malice: its oldest goes. */
   #makeRoom(owner: string, type: number, now: number): void {
+    if (this.set(owner).length < MAX_SET) return;
     const set = this.set(owner).filter((entry) => entry.record.type === type);
     if (set.length < MAX_SET) return;
     this.forget(set.reduce((oldest, entry) => (entry.turn < oldest.turn ? entry : oldest)), now);

@@ -7,6 +7,8 @@ export const MAX_MESSAGE_BYTES = 9000;
 /** Pointers followed in one name; each must point back, so this bounds work, not only loops. */
 const MAX_POINTERS = 16;
 
+const NONE: readonly DnsRecord[] = [];
+
 interface ReadName { readonly name: string; readonly bytes: number }
 
 /** Reads one message. Whatever the bytes are, it returns one or throws the error of `malformed`. */
@@ -17,9 +19,10 @@ export function decodeMessage(input: Uint8Array): Message {
 
 class Reader {
   readonly #bytes: Buffer;
-  /** Names that pointers led to, by offset. */
+  /** Names read so far, by the offset at which they begin: pointers lead there. */
   readonly #names = new Map<number, ReadName>();
   #at = 0;
+  #end = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
@@ -28,7 +31,10 @@ class Reader {
   message(): Message {
     const id = this.#u16();
     const flags = this.#u16();
-    const counts = [this.#u16(), this.#u16(), this.#u16(), this.#u16()] as const;
+    const asked = this.#u16();
+    const answered = this.#u16();
+    const proposed = this.#u16();
+    const added = this.#u16();
     return {
       id,
       response: (flags & 0x8000) !== 0,
@@ -36,17 +42,24 @@ class Reader {
       authoritative: (flags & 0x0400) !== 0,
       truncated: (flags & 0x0200) !== 0,
       rcode: flags & 0xf,
-      questions: this.#list(counts[0], () => this.#question()),
-      answers: this.#list(counts[1], () => this.#record()),
-      authorities: this.#list(counts[2], () => this.#record()),
-      additionals: this.#list(counts[3], () => this.#record()),
+      questions: this.#questions(asked),
+      answers: this.#records(answered),
+      authorities: this.#records(proposed),
+      additionals: this.#records(added),
     };
   }
 
-  #list<T>(count: number, read: () => T): T[] {
-    const list: T[] = [];
-    for (let index = 0; index < count; index++) list.push(read());
-    return list;
+  #questions(count: number): Question[] {
+    const questions: Question[] = [];
+    for (let index = 0; index < count; index++) questions.push(this.#question());
+    return questions;
+  }
+
+  #records(count: number): readonly DnsRecord[] {
+    if (count === 0) return NONE;
+    const records: DnsRecord[] = [];
+    for (let index = 0; index < count; index++) records.push(this.#record());
+    return records;
   }
 
   #question(): Question {
@@ -108,26 +121,29 @@ class Reader {
   }
 
   #name(): string {
-    const { read, end } = this.#nameAt(this.#at, this.#at, MAX_POINTERS);
-    this.#at = end;
-    return read.name;
+    const { name } = this.#nameAt(this.#at, this.#at, MAX_POINTERS);
+    this.#at = this.#end;
+    return name;
   }
 
-  #nameAt(start: number, limit: number, pointers: number): { read: ReadName; end: number } {
+  /** Leaves in `#end` where it ends. */
+  #nameAt(start: number, limit: number, pointers: number): ReadName {
     let name = '';
     let bytes = 1;
     let at = start;
     for (;;) {
       const length = this.#bytes[at];
       if (length === undefined) throw malformed('name runs past the end');
-      if (length === 0) return { read: { name, bytes }, end: at + 1 };
+      if (length === 0) return this.#found(start, at + 1, { name, bytes });
       if (length >= 0xc0) {
         const low = this.#bytes[at + 1];
         if (low === undefined) throw malformed('pointer runs past the end');
         const rest = this.#pointer(((length & 0x3f) << 8) | low, limit, pointers);
+        this.#end = at + 2;
+        if (at === start) return rest;
         if (bytes + rest.bytes - 1 > MAX_NAME_BYTES) throw malformed('name too long');
-        if (rest.name !== '') name = name === '' ? rest.name : `${name}.${rest.name}`;
-        return { read: { name, bytes: bytes + rest.bytes - 1 }, end: at + 2 };
+        if (rest.name !== '') name = `${name}.${rest.name}`;
+        return this.#found(start, at + 2, { name, bytes: bytes + rest.bytes - 1 });
       }
       if (length > 63) throw malformed('label type');
       if (at + 1 + length > this.#bytes.length) throw malformed('label runs past the end');
@@ -143,10 +159,12 @@ class Reader {
   #pointer(target: number, limit: number, pointers: number): ReadName {
     if (target >= limit || target < 12) throw malformed('pointer does not point back');
     if (pointers === 0) throw malformed('too many pointers in one name');
-    const known = this.#names.get(target);
-    if (known) return known;
-    const { read } = this.#nameAt(target, target, pointers - 1);
-    this.#names.set(target, read);
+    return this.#names.get(target) ?? this.#nameAt(target, target, pointers - 1);
+  }
+
+  #found(start: number, end: number, read: ReadName): ReadName {
+    this.#names.set(start, read);
+    this.#end = end;
     return read;
   }
 

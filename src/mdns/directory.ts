@@ -1,6 +1,7 @@
 import { addressToBytes, isHostAddress, isLinkLocal } from './address.ts';
 import { onLink, type Subnet } from './interfaces.ts';
-import { firstLabel, nameKey } from './name.ts';
+import { asBuffer } from './message.ts';
+import { nameKey } from './name.ts';
 import type { Resolved } from './output.ts';
 import { decodeText, type TextValue } from './text.ts';
 
@@ -27,12 +28,33 @@ export interface BrowseEvent { readonly type: 'up' | 'changed' | 'down'; readonl
 /** The interface where something was learned. */
 export interface Whereabouts { readonly interface: { readonly name: string }; readonly subnets: readonly Subnet[] }
 
-interface Sight { readonly resolved: Resolved; readonly at: Whereabouts }
+interface Sight { readonly place: string; readonly resolved: Resolved; readonly at: Whereabouts }
 
 interface Listing {
-  /** Newest last. */
-  readonly seen: Map<string, Sight>;
-  shown?: { readonly found: Found; readonly types: ReadonlySet<string> };
+  /** One for each place; the newest last. */
+  seen: readonly Sight[];
+  shown?: { readonly found: Shown; readonly types: readonly string[] };
+}
+
+/** What its text says is read when it is wanted: a thousand maps would be kept for nothing. */
+class Shown implements Found {
+  readonly instance: string;
+  readonly host: string;
+  readonly port: number;
+  readonly text: Uint8Array;
+  readonly addresses: readonly FoundAddress[];
+
+  constructor({ label, host, port, text }: Resolved, addresses: readonly FoundAddress[]) {
+    this.instance = label;
+    this.host = host;
+    this.port = port;
+    this.text = text;
+    this.addresses = addresses;
+  }
+
+  get txt(): ReadonlyMap<string, TextValue> {
+    return decodeText(this.text);
+  }
 }
 
 export interface DirectoryParts {
@@ -51,20 +73,21 @@ export class Directory {
   }
 
   found(place: string, at: Whereabouts, resolved: Resolved): void {
-    const key = nameKey(resolved.name);
-    const listing = this.#listings.get(key) ?? { seen: new Map<string, Sight>() };
-    this.#listings.set(key, listing);
-    listing.seen.delete(place);
-    listing.seen.set(place, { resolved, at });
+    const { key } = resolved;
+    const sight = { place, resolved, at };
+    let listing = this.#listings.get(key);
+    if (listing) listing.seen = [...elsewhere(listing, place), sight];
+    else this.#listings.set(key, listing = { seen: [sight] });
     this.#show(key, listing);
   }
 
   lost(place: string, name: string): void {
     const key = nameKey(name);
     const listing = this.#listings.get(key);
-    if (!listing?.seen.delete(place)) return;
+    if (!listing?.seen.some((sight) => sight.place === place)) return;
+    listing.seen = elsewhere(listing, place);
     this.#show(key, listing);
-    if (listing.seen.size === 0) this.#listings.delete(key);
+    if (listing.seen.length === 0) this.#listings.delete(key);
   }
 
   /** Our own names have changed: some that were hidden are peers now, or the other way round. */
@@ -79,7 +102,7 @@ export class Directory {
 
   shown(type: string): Found[] {
     const shown: Found[] = [];
-    for (const listing of this.#listings.values()) if (listing.shown?.types.has(type)) shown.push(listing.shown.found);
+    for (const listing of this.#listings.values()) if (listing.shown?.types.includes(type)) shown.push(listing.shown.found);
     return shown;
   }
 
@@ -91,33 +114,43 @@ export class Directory {
       if (before) this.#tell(before.types, { type: 'down', service: before.found });
       return;
     }
-    const types = new Set<string>();
-    for (const { resolved } of listing.seen.values()) for (const type of resolved.types) types.add(nameKey(type));
+    const types: string[] = [];
+    for (const { resolved } of listing.seen) {
+      for (const type of resolved.types) if (!types.includes(nameKey(type))) types.push(nameKey(type));
+    }
     listing.shown = { found, types };
     if (!before) return this.#tell(types, { type: 'up', service: found });
-    const stayed = [...types].filter((type) => before.types.has(type));
-    this.#tell([...before.types].filter((type) => !types.has(type)), { type: 'down', service: found });
-    this.#tell([...types].filter((type) => !before.types.has(type)), { type: 'up', service: found });
+    const stayed = types.filter((type) => before.types.includes(type));
+    this.#tell(before.types.filter((type) => !types.includes(type)), { type: 'down', service: found });
+    this.#tell(types.filter((type) => !before.types.includes(type)), { type: 'up', service: found });
     if (!same(before.found, found)) this.#tell(stayed, { type: 'changed', service: found });
   }
 
-  #tell(types: Iterable<string>, event: BrowseEvent): void {
+  #tell(types: readonly string[], event: BrowseEvent): void {
     for (const type of types) this.#parts.emit(type, event);
   }
 }
 
 /** Found the same again tells nobody anything. */
-function same(a: Found, b: Found): boolean {
-  if (a.host !== b.host || a.port !== b.port || a.txt.size !== b.txt.size || a.addresses.length !== b.addresses.length) return false;
-  for (const [key, value] of a.txt) if (b.txt.get(key) !== value) return false;
+function same(a: Shown, b: Shown): boolean {
+  if (a.host !== b.host || a.port !== b.port || a.addresses.length !== b.addresses.length) return false;
+  if (!asBuffer(a.text).equals(b.text) && !sameText(a.txt, b.txt)) return false;
   return a.addresses.every((one, index) => one.address === b.addresses[index]?.address && one.interface === b.addresses[index].interface);
 }
 
-function merge({ seen }: Listing): Found | undefined {
-  let newest: Resolved | undefined;
+/** In whatever order and with whatever else that says nothing. */
+function sameText(a: ReadonlyMap<string, TextValue>, b: ReadonlyMap<string, TextValue>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, value] of a) if (b.get(key) !== value) return false;
+  return true;
+}
+
+const elsewhere = ({ seen }: Listing, place: string): Sight[] => seen.filter((sight) => sight.place !== place);
+
+function merge({ seen }: Listing): Shown | undefined {
+  const newest = seen.at(-1)?.resolved;
   const addresses: FoundAddress[] = [];
-  for (const { resolved, at } of seen.values()) {
-    newest = resolved;
+  for (const { resolved, at } of seen) {
     for (const address of resolved.addresses) {
       const usable = connectable(address, at);
       if (!usable) continue;
@@ -126,10 +159,9 @@ function merge({ seen }: Listing): Found | undefined {
       else addresses[known] = usable;
     }
   }
-  const label = newest && firstLabel(newest.name).label;
-  if (!newest || label === undefined || addresses.length === 0) return undefined;
+  if (!newest || addresses.length === 0) return undefined;
   if (addresses.length > 1) addresses.sort((a, b) => a.family - b.family || (a.address < b.address ? -1 : 1));
-  return { instance: label, host: newest.host, port: newest.port, txt: decodeText(newest.text), addresses };
+  return new Shown(newest, addresses);
 }
 
 /** Nobody on the link makes us connect elsewhere: only to addresses of that link. */

@@ -61,8 +61,7 @@ export class Instances {
   }
 
   /** Somebody says that the browsed name leads to this target. */
-  pointer(record: DnsRecord, type: string, target: string, now: number): void {
-    const owner = nameKey(record.name);
+  pointer(record: DnsRecord, owner: string, type: string, target: string, now: number): void {
     const key = nameKey(target);
     const known = this.#instances.get(key);
     if (owner === ENUMERATION || known?.types.includes(type)) return void this.put(record, owner, now);
@@ -79,7 +78,7 @@ export class Instances {
       this.#parts.output({ type: 'full', what: 'instances' });
       return;
     }
-    this.#instances.set(key, { key, name: target, types: [type], tries: 0, due: Infinity, queued: Infinity });
+    this.#instances.set(key, { key, name: target, label, types: [type], tries: 0, due: Infinity, queued: Infinity });
     this.#parts.missed.found(key);
     if (!this.put(record, owner, now)) this.#instances.delete(key);
   }
@@ -99,7 +98,7 @@ export class Instances {
     const { record } = entry;
     if (record.data.kind === 'name') {
       if (entry.owner === ENUMERATION) return this.#parts.output({ type: 'service type', name: record.data.target, there: entry.state !== 'gone' });
-      const instance = this.#instances.get(nameKey(record.data.target));
+      const instance = this.#instances.get(entry.target ?? '');
       if (!instance) return;
       this.#parts.resolver().touched(instance);
       if (entry.state !== 'gone') return;
@@ -140,7 +139,7 @@ export class Instances {
     const { cache } = this.#parts;
     const named = new Set(known.map(({ data }) => (data.kind === 'name' ? nameKey(data.target) : '')));
     for (const pointer of cache.pointers(type)) {
-      const key = pointer.record.data.kind === 'name' ? nameKey(pointer.record.data.target) : '';
+      const key = pointer.target ?? '';
       if (named.has(key) || pointer.state !== 'good' || this.#isFrom(key, by) || !isDoubtful(pointer, now)) continue;
       pointer.unanswered = 0;
       for (const entry of cache.find(key, TYPE.SRV)) cache.doubt(entry, now);
@@ -153,7 +152,7 @@ export class Instances {
   }
 
   #locate(instance: Instance, now: number): void {
-    const [service] = this.#parts.cache.find(instance.key, TYPE.SRV);
+    const service = this.#parts.cache.newest(instance.key, TYPE.SRV);
     this.#move(instance, service?.record.data.kind === 'service' ? nameKey(service.record.data.target) : undefined, now);
   }
 

@@ -27,7 +27,7 @@ export function printOf({ addresses }: InterfaceInfo): string {
 }
 
 /** An address of our own as bytes, with the length of its prefix in bits. */
-export interface Subnet { readonly bytes: Buffer; readonly prefix: number }
+export interface Subnet { readonly bytes: Uint8Array; readonly prefix: number }
 
 /** Worked out once for an interface: every packet is held against it. */
 export function subnetsOf({ addresses }: InterfaceInfo): Subnet[] {
@@ -37,8 +37,9 @@ export function subnetsOf({ addresses }: InterfaceInfo): Subnet[] {
   });
 }
 
-export function onLink(address: Buffer, subnets: readonly Subnet[]): boolean {
-  return subnets.some(({ bytes, prefix }) => inSubnet(address, bytes, prefix));
+export function onLink(address: Uint8Array, subnets: readonly Subnet[]): boolean {
+  for (const { bytes, prefix } of subnets) if (inSubnet(address, bytes, prefix)) return true;
+  return false;
 }
 
 /** What a channel depends on: an IPv4 membership belongs to an address, an IPv6 one to the interface. */

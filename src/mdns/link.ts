@@ -100,17 +100,28 @@ export class Link {
   }
 
   receive(message: Message, from: Source, now: number): void {
+    if (this.news(message, from, now)) this.weigh(message, from, now);
+  }
+
+  /** What a message tells of others. Whether it is an answer, and to be weighed as well: whoever waits for the news need not wait for that. */
+  news(message: Message, from: Source, now: number): boolean {
     // RFC 6762 §18.3, §18.11: other opcodes and errors are not for us.
-    if (message.opcode !== 0 || message.rcode !== 0) return;
+    if (message.opcode !== 0 || message.rcode !== 0) return false;
     if (!message.response) {
       this.#prober.query(message, now);
       this.#responder.query(message, from, now);
       this.#browser.query(message, from, now);
       this.#pulse.heard(message, from, now);
-      return;
+      return false;
     }
     // RFC 6762 §6: answers come from the mDNS port, or are no answers.
-    if (from.port !== MDNS_PORT) return;
+    if (from.port !== MDNS_PORT) return false;
+    this.#browser.response(message, now);
+    return true;
+  }
+
+  /** What an answer means for what we say ourselves, and for what was asked. */
+  weigh(message: Message, from: Source, now: number): void {
     for (const claim of this.#prober.response(message, from.address, now)) {
       this.#responder.forget([...claim.unique, ...claim.shared]);
       this.#announcer.forget([...claim.unique, ...claim.shared]);
@@ -118,7 +129,6 @@ export class Link {
       this.#prober.start(claim, now);
     }
     this.#announcer.announce(this.#responder.response(message), now, 1);
-    this.#browser.response(message, now);
     this.#pulse.heard(message, from, now);
     this.#asks.response(message);
   }

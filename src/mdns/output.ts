@@ -5,6 +5,9 @@ import type { Source } from './network.ts';
 export interface Resolved {
   /** Full name, escaped. */
   readonly name: string;
+  readonly key: string;
+  /** Its own part of the name, unescaped. */
+  readonly label: string;
   /** Browsed names that lead to it, e.g. `_presence._tcp.local`. */
   readonly types: readonly string[];
   readonly host: string;

@@ -112,8 +112,7 @@ export class OwnRecords {
 
   /** The one record that says exactly this. */
   same(record: DnsRecord): OwnRecord | undefined {
-    const named = this.#index.get(nameKey(record.name));
-    return named?.get(dataKey(record));
+    return this.#index.get(nameKey(record.name))?.get(dataKey(record));
   }
 
   /** RFC 6762 §6.1: a held name says which types it has not. */

@@ -50,7 +50,7 @@ export interface PlacesParts {
   readonly joined: (place: Joined, fresh: boolean) => void;
   /** It is gone: what it says last is still to be heard. */
   readonly left: (place: Joined) => void;
-  readonly received: (place: Joined, bytes: Uint8Array, from: Source) => void;
+  readonly received: (place: Joined, bytes: Uint8Array, from: Source, now: number) => void;
   /** Links may want something done. */
   readonly changed: () => void;
 }
@@ -229,9 +229,10 @@ export class Places {
   #receive(id: string, bytes: Uint8Array, from: Source): void {
     const place = this.#places.get(id);
     if (!place || !isFromLink(from, place)) return;
+    const now = this.#parts.clock.mono();
     // Other programs of this host are no proof that the link works.
-    if (!this.#own.has(from.address)) place.hearing.packet(from.address, this.#parts.clock.mono());
-    this.#parts.received(place, bytes, from);
+    if (!this.#own.has(from.address)) place.hearing.packet(from.address, now);
+    this.#parts.received(place, bytes, from, now);
   }
 }
 

@@ -46,6 +46,7 @@ export class Prober {
   }
 
   next(): number {
+    if (this.#probing.size === 0) return Infinity;
     let next = Infinity;
     for (const claim of this.#probing) next = Math.min(next, claim.due);
     return next;
@@ -89,27 +90,27 @@ export class Prober {
   }
 
   /** Looks for others that hold our names. Gives held claims that must be probed for again. */
-  response(message: Message, from: string, now: number): Claim[] {
-    const lost = new Set<string>();
-    const doubted = new Set<Claim>();
-    for (const section of [message.answers, message.additionals]) {
-      for (const record of section) this.#record(record, from, lost, doubted);
+  response(message: Message, from: string, now: number): readonly Claim[] {
+    const lost: Claim[] = [];
+    const doubted: Claim[] = [];
+    for (const record of message.answers) this.#record(record, from, lost, doubted);
+    for (const record of message.additionals) this.#record(record, from, lost, doubted);
+    if (lost.length > 0) {
+      // Until it is renamed it keeps still.
+      for (const claim of lost) claim.due = now + LOSER_WAIT;
+      this.#parts.output({ type: 'conflict', names: lost.map(({ name }) => name) });
     }
-    if (lost.size > 0) {
-      for (const name of lost) {
-        const claim = this.#parts.own.claims.get(nameKey(name));
-        // Until it is renamed it keeps still.
-        if (claim) claim.due = now + LOSER_WAIT;
-      }
-      this.#parts.output({ type: 'conflict', names: [...lost] });
-    }
-    return [...doubted];
+    return doubted;
   }
 
-  #record(record: DnsRecord, from: string, lost: Set<string>, doubted: Set<Claim>): void {
+  #record(record: DnsRecord, from: string, lost: Claim[], doubted: Claim[]): void {
     const claim = this.#parts.own.claims.get(nameKey(record.name));
+    if (claim) this.#claimed(claim, record, from, lost, doubted);
+  }
+
+  #claimed(claim: Claim, record: DnsRecord, from: string, lost: Claim[], doubted: Claim[]): void {
     // §10.1: a goodbye claims nothing. NSEC tells what is not there; what is comes beside it.
-    if (!claim || record.ttl === 0 || record.type === TYPE.NSEC || record.class !== CLASS.IN) return;
+    if (record.ttl === 0 || record.type === TYPE.NSEC || record.class !== CLASS.IN) return;
     if (record.data.kind === 'address' && this.#isOurs(record.data.address)) {
       if (this.#parts.ownAddresses().has(from) && claim.unique.some((ours) => ours.record.data.kind === 'address')) {
         this.#parts.output({ type: 'answered here', name: claim.name });
@@ -121,8 +122,8 @@ export class Prober {
     // Before the first probe it means nothing yet: whoever holds the name will answer. Else a stranger who
     // claims every name we turn to would have us change it with each packet, not once in 5 s.
     if (claim.state === 'probing' && claim.probes === 0) return;
-    if (claim.state === 'probing') lost.add(claim.name);
-    else if (claim.unique.some((ours) => ours.record.type === record.type)) doubted.add(claim);
+    if (claim.state === 'probing') note(lost, claim);
+    else if (claim.unique.some((ours) => ours.record.type === record.type)) note(doubted, claim);
   }
 
   /** This host may be heard on another of its interfaces, or through another responder. */
@@ -130,6 +131,10 @@ export class Prober {
     const bytes = addressToBytes(address);
     return this.#parts.ownAddresses().has(address) || (bytes !== undefined && !isHostAddress(bytes));
   }
+}
+
+function note(claims: Claim[], claim: Claim): void {
+  if (!claims.includes(claim)) claims.push(claim);
 }
 
 /** Data that a probe would have to carry to everybody, three times: what tells two claims apart is small. */

@@ -16,13 +16,15 @@ const TRIES_FOR_TEXT = 2;
 export interface Instance extends Due {
   readonly key: string;
   readonly name: string;
+  /** Its own part of the name, unescaped. */
+  readonly label: string;
   /** Browsed names that lead to it: its type, and subtypes. */
   types: readonly string[];
   /** Key of the host it is at, as far as it is known. */
   host?: string;
   tries: number;
   /** What was last told about it. */
-  shown?: string;
+  shown?: Resolved;
   /** Where it was when that was last told. */
   at?: readonly string[];
 }
@@ -38,8 +40,8 @@ export interface ResolverParts {
 }
 
 interface Facts {
-  readonly service?: { readonly port: number; readonly target: string };
-  readonly text?: Uint8Array;
+  readonly service: { readonly port: number; readonly target: string } | undefined;
+  readonly text: Uint8Array | undefined;
   readonly addresses: readonly string[];
 }
 
@@ -100,11 +102,10 @@ export class Resolver {
     if (!whole) return this.#lost(instance);
     if (!text && instance.shown === undefined && instance.tries < TRIES_FOR_TEXT) return;
     const resolved: Resolved = {
-      name: instance.name, types: instance.types, host: service.target, port: service.port, text: text ?? new Uint8Array(), addresses,
+      name: instance.name, key: instance.key, label: instance.label, types: instance.types, host: service.target, port: service.port, text: text ?? new Uint8Array(), addresses,
     };
-    const shown = `${instance.types.join(' ')} ${service.target} ${service.port} ${addresses.join(' ')} ${asBuffer(resolved.text).toString('latin1')}`;
-    if (shown === instance.shown) return;
-    instance.shown = shown;
+    if (instance.shown && sameResolved(instance.shown, resolved)) return;
+    instance.shown = resolved;
     instance.at = addresses;
     this.#parts.output({ type: 'found', service: resolved });
   }
@@ -116,16 +117,17 @@ export class Resolver {
 
   #facts(instance: Instance): Facts {
     const { cache } = this.#parts;
-    const service = cache.find(instance.key, TYPE.SRV)[0]?.record.data;
-    const text = cache.find(instance.key, TYPE.TXT)[0]?.record.data;
+    const service = cache.newest(instance.key, TYPE.SRV)?.record.data;
+    const text = cache.newest(instance.key, TYPE.TXT)?.record.data;
     const addresses: string[] = [];
-    for (const entry of instance.host === undefined ? [] : cache.set(instance.host)) {
-      if (entry.record.data.kind === 'address') addresses.push(entry.record.data.address);
+    if (instance.host !== undefined) {
+      for (const { record: { data } } of cache.set(instance.host)) if (data.kind === 'address') addresses.push(data.address);
+      if (addresses.length > 1) addresses.sort();
     }
     return {
-      ...(service?.kind === 'service' ? { service } : {}),
-      ...(text?.kind === 'bytes' ? { text: text.bytes } : {}),
-      addresses: addresses.toSorted(),
+      service: service?.kind === 'service' ? service : undefined,
+      text: text?.kind === 'bytes' ? text.bytes : undefined,
+      addresses,
     };
   }
 
@@ -152,4 +154,12 @@ export class Resolver {
     this.#unresolved.add(instance);
     this.#dirty.add(instance);
   }
+}
+
+function sameResolved(a: Resolved, b: Resolved): boolean {
+  return a.host === b.host && a.port === b.port && (a.text === b.text || asBuffer(a.text).equals(b.text)) && sameList(a.types, b.types) && sameList(a.addresses, b.addresses);
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((one, index) => one === b[index]);
 }

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { LanpostError } from '../errors.ts';
 import { asBuffer } from './message.ts';
 import { cutText } from './name.ts';
@@ -33,15 +34,19 @@ export function encodeText(pairs: readonly (readonly [string, string])[]): Buffe
 export function decodeText(bytes: Uint8Array): Map<string, TextValue> {
   const text = new Map<string, TextValue>();
   const buffer = asBuffer(bytes);
+  const ascii = isAscii(buffer);
+  const whole = buffer.toString('latin1');
   for (let at = 0; at < buffer.length;) {
-    const end = at + 1 + (buffer[at] ?? 0);
+    const start = at + 1;
+    const end = start + (buffer[at] ?? 0);
     if (end > buffer.length) break;
-    let equals = at + 1;
-    while (equals < end && buffer[equals] !== 0x3d) equals++;
-    const key = buffer.toString('latin1', at + 1, equals).toLowerCase();
     at = end;
+    const sign = whole.indexOf('=', start);
+    const equals = sign < 0 || sign > end ? end : sign;
+    const key = whole.slice(start, equals).toLowerCase();
     if (key === '' || text.has(key)) continue;
-    text.set(key, equals === end ? true : buffer.toString('utf8', equals + 1, end));
+    if (equals === end) text.set(key, true);
+    else text.set(key, ascii ? whole.slice(equals + 1, end) : buffer.toString('utf8', equals + 1, end));
   }
   return text;
 }

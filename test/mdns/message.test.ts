@@ -179,7 +179,7 @@ describe('addresses', () => {
   });
 
   it('know their subnet and whether a host can have them', () => {
-    const bytes = (text: string): Buffer => addressToBytes(text) ?? Buffer.alloc(0);
+    const bytes = (text: string): Uint8Array => addressToBytes(text) ?? new Uint8Array();
     expect(inSubnet(bytes('10.77.3.9'), bytes('10.77.0.1'), 22)).toBe(true);
     expect(inSubnet(bytes('10.77.4.9'), bytes('10.77.0.1'), 22)).toBe(false);
     expect(['127.0.0.1', '224.0.0.251', '0.0.0.0', '255.255.255.255', '::1', 'ff02::fb', '::', '::ffff:127.0.0.1', '::ffff:255.255.255.255', '10.0.0.1', 'fe80::1'].filter((text) => isHostAddress(bytes(text))))

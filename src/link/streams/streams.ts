@@ -278,7 +278,7 @@ export class Streams implements PeerStreams {
 
   #reached(instance: string, address: string, { host, port, via }: Far): void {
     const family = isIP(address) === 6 ? 6 : 4;
-    this.#init.on.reached({ instance, host, port, via, txt: [[BOX_KEY, '']], addresses: [{ address, family, interface: '' }] });
+    this.#init.on.reached({ instance, host, port, via, txt: new Map([[BOX_KEY, '']]), addresses: [{ address, family, interface: '' }] });
   }
 
   #closed(stream: LinkStream, reason: Error | undefined): void {

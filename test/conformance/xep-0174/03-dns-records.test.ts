@@ -32,7 +32,7 @@ describe('XEP-0174 §3 DNS records', () => {
   });
 
   it('§3.1 no key is needed: an empty record is a peer that is available', () => {
-    expect(readTxt([])).toEqual({ status: 'available', box: false });
+    expect(readTxt(new Map())).toEqual({ status: 'available', box: false });
   });
 
   it('§3.1 keys are ASCII and short, the whole record fits one packet', () => {
