@@ -150,6 +150,14 @@ export interface TopicAffiliation {
   readonly affiliation: Affiliation;
 }
 
+/** A peer that asked to subscribe to a topic whose access model is `authorize`. */
+export interface SubscriptionRequest {
+  readonly topic: string;
+  /** As in `TopicAffiliation`. */
+  readonly peer: string;
+  readonly fingerprint: string;
+}
+
 /** Optional ones are taken back by an empty text, or by 0. */
 export interface TopicConfig {
   readonly title?: string;
@@ -614,6 +622,12 @@ export interface Box extends AsyncDisposable {
     affiliations(name: string): Promise<TopicAffiliation[]>;
     /** PEER as for `trust.allow`, but no class; or `xmpp:JID`. What is said belongs to the key. `none` takes it back. */
     setAffiliation(name: string, peer: string, affiliation: Affiliation): Promise<void>;
+    /** Who waits to be let subscribe, to that topic or to any. */
+    requests(name?: string): Promise<SubscriptionRequest[]>;
+    /** Lets it subscribe; the peer is told. */
+    approve(name: string, peer: string): Promise<void>;
+    /** Does not; the peer is told. */
+    deny(name: string, peer: string): Promise<void>;
   };
   readonly subscriptions: {
     list(): Promise<SubscriptionInfo[]>;

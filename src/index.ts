@@ -3,8 +3,8 @@ export type {
   About, AccessModel, Affiliation, Box, BoxOptions, BoxStatus, ClassifyOptions, ClassRules, Delivery, DeliveryBase, FileContent, FileEvent, Finding, FindingCause,
   FindingLevel, From, Gap, Grant, HomeOptions, HomeState, HomeStatus, Item, ItemsOptions, Limits, Message, MessagesOptions, MessageState, MessageStream,
   OffLinkPeer, OwnPresence, PairingEvent, Peer, PeerClass, PeerEvent, PeerStatus, Poison, Published, PublishModel, PublishOptions, Receipt, Retraction,
-  Right, SendFileOptions, SendOptions, SubscribeOptions, Subscription, SubscriptionInfo, TopicAffiliation, TopicCandidate, TopicChange, TopicConfig,
-  TopicInfo, TopicQuery, TopicSettings, Trouble, TrustEntry, TrustLevel, Value,
+  Right, SendFileOptions, SendOptions, SubscribeOptions, Subscription, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicChange,
+  TopicConfig, TopicInfo, TopicQuery, TopicSettings, Trouble, TrustEntry, TrustLevel, Value,
 } from './api.ts';
 export { createBox } from './box.ts';
 export { examineMachine } from './doctor.ts';

@@ -83,6 +83,9 @@ export class LocalBox implements Box {
     classify: async (value, options = {}) => this.#opened().broker.classify(OWNER, toPayload(value, options.contentType), options),
     affiliations: async (name) => this.#opened().link.affiliations(name),
     setAffiliation: async (name, peer, affiliation) => this.#opened().link.setAffiliation(name, peer, affiliation),
+    requests: async (name) => this.#opened().link.requests(name),
+    approve: async (name, peer) => this.#opened().link.decide(name, peer, true),
+    deny: async (name, peer) => this.#opened().link.decide(name, peer, false),
   };
 
   readonly subscriptions: Box['subscriptions'] = {

@@ -2,7 +2,7 @@
 import { resolve as fullPath } from 'node:path';
 import type {
   Box, BoxStatus, ClassRules, FileEvent, Finding, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, Poison, Published, Receipt,
-  SendOptions, SubscriptionInfo, TopicAffiliation, TopicCandidate, TopicInfo, Trouble, TrustEntry,
+  SendOptions, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { unpackDelivery, unpackMessage, unpackPoison } from './delivery-wire.ts';
@@ -77,6 +77,9 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
       },
       affiliations: (topic) => list<TopicAffiliation>('topics.affiliations', [topic]),
       async setAffiliation(topic, peer, affiliation) { await call('topics.setAffiliation', [topic, peer, affiliation]); },
+      requests: (topic) => list<SubscriptionRequest>('topics.requests', [topic]),
+      async approve(topic, peer) { await call('topics.approve', [topic, peer]); },
+      async deny(topic, peer) { await call('topics.deny', [topic, peer]); },
     },
     subscriptions: {
       list: () => list<SubscriptionInfo>('subscriptions.list', []),

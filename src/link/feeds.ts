@@ -84,6 +84,16 @@ export class Feeds implements Feeder {
     return Array.from(found, ([name, filter]) => ({ filter, reader: name.slice(prefix.length) }));
   }
 
+  at(filter: string): (Reader & { readonly fingerprint: string })[] {
+    const names = new Set<string>();
+    for (const cursor of this.#parts.log.cursors()) if (cursor.filter === filter) names.add(cursor.name);
+    for (const [name, { cursor }] of this.#running) if (cursor.filter === filter) names.add(name);
+    return [...names].flatMap((name) => {
+      const [, fingerprint, reader] = /^peer:([0-9a-f]{64}):(.*)$/s.exec(name) ?? [];
+      return fingerprint === undefined || reader === undefined ? [] : [{ fingerprint, reader, filter }];
+    });
+  }
+
   began(subscription: PeerSubscription): void {
     this.#parts.began(subscription);
   }

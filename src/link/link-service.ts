@@ -1,5 +1,5 @@
 import type {
-  Affiliation, BoxStatus, ClassRules, Finding, HomeStatus, Limits, PairingEvent, Peer, PeerEvent, Published, Right, SubscribeOptions, Subscription,
+  Affiliation, BoxStatus, ClassRules, Finding, HomeStatus, Limits, PairingEvent, Peer, PeerEvent, Published, Right, SubscribeOptions, Subscription, SubscriptionRequest,
   TopicAffiliation, Trouble, TrustEntry,
 } from '../api.ts';
 import type { Clock } from '../clock.ts';
@@ -15,6 +15,7 @@ import type { Broker } from '../pubsub/broker.ts';
 import { PeerSubscriptions } from '../pubsub/peer-subscriptions.ts';
 import { isClass } from '../trust/classes.ts';
 import type { Trust } from '../trust/trust.ts';
+import { NS_DATA } from '../xep/data-form.ts';
 import { NS_PAIRING, noWindow } from '../xep/pairing.ts';
 import { NS_PUBSUB_EVENT } from '../xep/pubsub/event.ts';
 import type { Names } from '../xep/pubsub/affiliations.ts';
@@ -27,6 +28,7 @@ import { stanzaErrorOf } from '../xmpp/stanza-error.ts';
 import type { Dispatcher } from '../xmpp/dispatch.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { NS_CLIENT } from '../xmpp/xml-stream.ts';
+import { Approvals } from './approvals.ts';
 import type { PeerContext } from './context.ts';
 import { Feeds } from './feeds.ts';
 import { FileDoor } from './file-door.ts';
@@ -85,6 +87,7 @@ export class LinkService {
   readonly #feeds: Feeds;
   readonly #notifications: Notifications;
   readonly #personal: PersonalEvents;
+  readonly #approvals: Approvals;
   readonly #intake: Intake;
   readonly #rejoin: Rejoin;
   readonly #events = new EventSource<PeerEvent>();
@@ -118,7 +121,7 @@ export class LinkService {
       peers: () => this.peers(),
       keyOf: (name) => this.trust.holder(name),
     });
-    this.#feeds = new Feeds({ broker, log, streams, clock, trouble, began: (row) => this.#notifications.began(row) });
+    this.#feeds = new Feeds({ broker, log, streams, clock, trouble, began: (row) => (row.state === 'pending' ? this.#approvals.asked(row) : this.#notifications.began(row)) });
     this.#intake = new Intake({
       broker, log, streams, clock, trouble,
       prove: async (name, signal) => this.#up().prove(name, signal),
@@ -155,6 +158,19 @@ export class LinkService {
     parts.disco.add(this.files.features);
     // A name stands for whom it was proven by last, and for nobody who only says it.
     this.#names = { own: () => this.name, nameOf: (key) => this.trust.nameOf(key), keyOf: (name) => this.trust.holder(name) };
+    this.#approvals = new Approvals({
+      broker, streams, clock, trouble, subscriptions: this.subscriptions, names: this.#names,
+      nameOf: (fingerprint) => this.#link?.nameOf(fingerprint),
+    });
+    broker.use({
+      isSubscribed: (key, topic) => this.subscriptions.isSubscribed(key, topic),
+      affiliated: async (topic, address, affiliation) => {
+        const fingerprint = address.startsWith('key:') ? address.slice('key:'.length) : undefined;
+        if (fingerprint !== undefined) await this.subscriptions.affiliated(topic, fingerprint, affiliation);
+        await this.#rightsChanged();
+        if (fingerprint !== undefined && affiliation === 'owner') this.#approvals.opened({ fingerprint });
+      },
+    });
     const pubsub = new PubsubService<PeerContext>({ broker, feeder: this.#feeds, subscriptions: this.subscriptions, names: this.#names, actorOf });
     pubsub.attach(parts.dispatcher);
     parts.disco.add(pubsub.features);
@@ -171,6 +187,7 @@ export class LinkService {
       if (this.#returned(message, context)) return;
       this.road.refused(attr(message, 'id') ?? '', context, stanzaErrorOf(message));
     });
+    parts.dispatcher.message(NS_DATA, 'x', (message, _form, context) => this.#approvals.answered(message, actorOf(context)));
     parts.dispatcher.message(NS_PUBSUB_EVENT, 'event', async (message, _event, context) => {
       if (attr(message, 'type') === 'error') {
         this.#returned(message, context);
@@ -217,6 +234,7 @@ export class LinkService {
     this.#rejoin.opened(peer);
     this.#feeds.opened(peer);
     this.#notifications.opened(peer);
+    this.#approvals.opened(peer);
     this.#intake.opened(peer);
     this.#parts.roadsChanged();
   }
@@ -305,8 +323,22 @@ export class LinkService {
     if (!AFFILIATIONS.includes(affiliation)) throw new TypeError(`an affiliation is one of ${AFFILIATIONS.join(', ')}`);
     if (isClass(peer)) throw new LanpostError('invalid-value', `${peer} is a class: affiliations are of keys, grants may be of classes`);
     await this.#parts.broker.affiliate(OWNER, topic, new Map([[await this.#addressOf(peer), affiliation]]));
+  }
+
+  async requests(topic?: string): Promise<SubscriptionRequest[]> {
+    return this.#approvals.waiting(OWNER, topic).map(({ node, fingerprint }) => ({ topic: node, peer: this.trust.nameOf(fingerprint) ?? fingerprint, fingerprint }));
+  }
+
+  async decide(topic: string, peer: string, allow: boolean): Promise<void> {
+    const address = await this.#addressOf(peer);
+    await this.#approvals.decide(OWNER, topic, ({ fingerprint }) => keyAddress(fingerprint) === address, allow);
+  }
+
+  /** Resolves when nothing goes out any more that should not. */
+  async #rightsChanged(): Promise<void> {
     await this.#feeds.recheck();
     this.#feeds.resume();
+    this.#notifications.recheck();
   }
 
   async #addressOf(peer: string): Promise<Address> {

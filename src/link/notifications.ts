@@ -13,7 +13,6 @@ import { filterOf, isSubtree, isWithin } from '../pubsub/subtree.ts';
 import type { Show } from '../pubsub/subscription-options.ts';
 import { Seldom } from '../seldom.ts';
 import { type Header } from '../xep/shim.ts';
-import { configForm } from '../xep/pubsub/node-config.ts';
 import { notification, stateNotification } from '../xep/pubsub/notification.ts';
 import type { Element } from '../xmpp/element.ts';
 import { Feed } from './feed.ts';
@@ -211,11 +210,10 @@ export class Notifications implements SubscriptionWatcher {
     return notification({
       node: topic, notice: noticeOf(record), id: this.#id(),
       type: config.notificationType,
-      payload: config.deliverPayloads,
+      payload: config.deliverPayloads, config,
       ...repliesTo(record, config, this.#parts.ownName()),
       created: isFirst(record) && rows.every(({ node, options }) => isSubtree(node) && (options.kind === 'nodes' || !isOfItems(record.kind))),
       body: rows.some(({ options }) => options.includeBody),
-      ...(record.kind === 'configure' && config.deliverPayloads ? { form: configForm('result', config) } : {}),
       headers: headersOf(record, rows, [...this.#parts.subscriptions.of(actor.fingerprint)]),
     });
   }
@@ -226,7 +224,7 @@ export class Notifications implements SubscriptionWatcher {
     const { node, fingerprint } = row;
     const config = hasWildcard(filterOf(node)) ? undefined : broker.topic(node);
     const peer = this.#there.get(fingerprint);
-    if (!config || !peer || row.state !== 'subscribed' || !row.options.deliver || config.sendLast === 'never') return;
+    if (!config || !peer || row.state !== 'subscribed' || !row.options.deliver || config.sendLast === 'never' || !config.persist) return;
     if (on === 'presence' && config.sendLast !== 'on-sub-and-presence') return;
     const actor = { kind: 'peer', name: peer.name, fingerprint } as const;
     if (!broker.mayRead(actor, node)) return;
@@ -236,7 +234,7 @@ export class Notifications implements SubscriptionWatcher {
 
   #last(row: PeerSubscription, notice: Notice, config: TopicConfig): Element {
     return notification({
-      node: row.node, notice, id: this.#id(), type: config.notificationType, payload: config.deliverPayloads,
+      node: row.node, notice, id: this.#id(), type: config.notificationType, payload: config.deliverPayloads, config,
       ...repliesTo(notice, config, this.#parts.ownName()),
       body: row.options.includeBody, delayed: true, headers: [],
     });

@@ -109,10 +109,10 @@ export class PersonalEvents {
 
   async #tell(name: string, topic: string, node: string, notice: Notice, delayed: boolean): Promise<void> {
     const { broker, keyOf, log, streams } = this.#parts;
-    const { deliverPayloads, notificationType } = broker.config(topic);
+    const config = broker.config(topic);
     this.#count += 1;
     await streams.send(name, notification({
-      node, notice, delayed, id: `p${log.epoch}-${this.#count}`, type: notificationType, payload: deliverPayloads, headers: [],
+      node, notice, delayed, id: `p${log.epoch}-${this.#count}`, type: config.notificationType, payload: config.deliverPayloads, config, headers: [],
     }), keyOf(name));
   }
 

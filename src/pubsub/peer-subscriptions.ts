@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Affiliation } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
@@ -49,6 +50,7 @@ export interface PeerSubscriptionsParts {
 interface Subscriber { readonly fingerprint: string; readonly name: string }
 
 const PREFIX = 'subscriptions/';
+const ADMITTED: readonly Affiliation[] = ['owner', 'publisher', 'member'];
 /** Of one key, with those that a box has. */
 export const SUBSCRIPTIONS_OF_PEER = 256;
 /** Timers take no more. */
@@ -82,6 +84,25 @@ export class PeerSubscriptions {
   /** Everybody's to a topic or subtree. */
   *at(node: string): Iterable<PeerSubscription> {
     for (const row of this.#rows.values()) if (row.node === node && row.state !== 'none') yield row;
+  }
+
+  /** Whether that key has one to the topic itself, let by its owner where that needs to be. */
+  isSubscribed(fingerprint: string, topic: string): boolean {
+    for (const row of this.of(fingerprint, topic)) if (row.state === 'subscribed') return true;
+    return false;
+  }
+
+  /** Those that wait for an owner's word. */
+  *pending(): Iterable<PeerSubscription> {
+    for (const row of this.#rows.values()) if (row.state === 'pending') yield row;
+  }
+
+  /** §8.7.4: what somebody becomes may be an answer to what it has asked for; and an outcast has nothing. */
+  async affiliated(topic: string, fingerprint: string, affiliation: Affiliation): Promise<void> {
+    for (const row of this.of(fingerprint, topic)) {
+      if (affiliation === 'outcast') await this.decide(row, 'none');
+      else if (row.state === 'pending' && ADMITTED.includes(affiliation)) await this.decide(row, 'subscribed');
+    }
   }
 
   /** §6.2.3, §6.3.4: the one that is meant; refused by the names there are for that. */

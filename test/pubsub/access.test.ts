@@ -7,7 +7,7 @@ import { AFFILIATIONS, mayBecome, type Operation, PRIVILEGES } from '../../src/p
 import { Refusal } from '../../src/pubsub/refusal.ts';
 import { Rights } from '../../src/pubsub/rights.ts';
 import { DEFAULT_CONFIG } from '../../src/pubsub/topic-config.ts';
-import { memoryRegistry } from './memory-registry.ts';
+import { memoryRegistry } from '../trust/fixtures.ts';
 
 const KEY = 'a'.repeat(64);
 const PEER: Actor = { kind: 'peer', name: 'desk@pc', fingerprint: KEY };

@@ -1,6 +1,6 @@
 import type { Trouble } from '../../src/api.ts';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
-import type { Registry } from '../../src/trust/registry.ts';
+import type { Registry } from '../../src/log/registry.ts';
 import { Trust } from '../../src/trust/trust.ts';
 
 /** The log's registry rows, in memory. */

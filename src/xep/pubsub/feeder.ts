@@ -14,6 +14,8 @@ export interface Feeder {
   unsubscribe(actor: Actor, request: Reader): Promise<void>;
   /** Those that it has. */
   list(actor: Actor): readonly Reader[];
+  /** Those that boxes have to exactly this. */
+  at(filter: string): readonly (Reader & { readonly fingerprint: string })[];
   /** A client that is no box has subscribed. */
   began(subscription: PeerSubscription): void;
 }

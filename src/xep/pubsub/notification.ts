@@ -1,5 +1,6 @@
 // XEP-0060 1.30 §7.1.2, §7.2.2, §8.2.5, §8.4.2, §8.5.2, §12.12: what happened to a node, told to a client as the XEP
 // has it, one thing a message. Between boxes it is event.ts.
+import type { TopicConfig } from '../../api.ts';
 import { formOf } from '../../payload/payload.ts';
 import { payloadToElement } from '../../payload/xml.ts';
 import type { Notice } from '../../pubsub/notice.ts';
@@ -9,6 +10,7 @@ import { type Element, xml } from '../../xml/element.ts';
 import { delayElement } from '../delay.ts';
 import { type Header, headersElement } from '../shim.ts';
 import { changeElement, NS_PUBSUB_EVENT } from './event.ts';
+import { configForm } from './node-config.ts';
 
 export interface Told {
   readonly node: string;
@@ -17,12 +19,11 @@ export interface Told {
   readonly id: string;
   readonly type: 'headline' | 'normal';
   readonly payload: boolean;
+  readonly config: TopicConfig;
   /** §12.14: whom an item comes from, if that is told. */
   readonly publisher?: string;
   /** The topic has come to be (XEP-0248 §3.3.1.2). */
   readonly created?: boolean;
-  /** §8.2.5.3: how it is set up now. */
-  readonly form?: Element;
   /** §12.7 */
   readonly body?: boolean;
   /** §6.1.7: it is not new. */
@@ -50,17 +51,20 @@ export function stateNotification({ node: topic, name, id, state, options }: Pee
     xml('subscription', { node, jid: name, subid: id, subscription: state, ...expiry })));
 }
 
-function happened({ node: topic, notice, payload, publisher, created, form }: Told): Element {
+function happened({ node: topic, notice, payload, publisher, created, config }: Told): Element {
   const node = personalNode(topic) ?? topic;
-  if (created === true) return xml('create', { node });
+  if (created === true && notice.kind === 'configure') return xml('create', { node });
   switch (notice.kind) {
+    // §8.2.5.3: with payloads, the configuration is one.
+    case 'configure': return xml('configuration', { node }, payload ? configForm('result', config) : undefined);
     case 'publish': {
+      // §4.3: what is neither kept nor told has no item.
+      if (!payload && !config.persist) return xml('items', { node });
       const item = xml('item', { id: notice.id, publisher }, payload && notice.payload ? payloadToElement(notice.payload) : undefined);
       return xml('items', { node }, item);
     }
     case 'retract': return xml('items', { node }, xml('retract', { id: notice.id }));
     case 'delete': return xml('delete', { node }, notice.redirect === undefined ? undefined : xml('redirect', { uri: notice.redirect }));
-    case 'configure': return xml('configuration', { node }, form);
     default: return changeElement(node, notice);
   }
 }

@@ -16,6 +16,7 @@ import { pubsubError, unsupported } from './errors.ts';
 import type { Feeder } from './feeder.ts';
 import { items } from './items.ts';
 import { options } from './options.ts';
+import { ownerSubscriptions } from './owner-subscriptions.ts';
 import { publish } from './publish.ts';
 import { retract } from './retract.ts';
 import { subscribe } from './subscribe.ts';
@@ -40,7 +41,7 @@ export class PubsubService<C> implements Extension<C> {
   constructor({ broker, feeder, subscriptions, names, actorOf }: PubsubParts<C>) {
     const useCases: readonly UseCase[] = [
       publish(broker), retract(broker), items({ broker, subscriptions }), subscribe({ broker, feeder, subscriptions }), options({ broker, subscriptions }),
-      create(broker), configure(broker), deletion(broker), affiliations(broker, names), discoverable,
+      create(broker), configure(broker), deletion(broker), affiliations(broker, names), ownerSubscriptions({ broker, feeder, subscriptions, names }), discoverable,
     ];
     this.#broker = broker;
     this.#actorOf = actorOf;

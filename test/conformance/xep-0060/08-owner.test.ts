@@ -150,11 +150,15 @@ describe('XEP-0060 §8.2 Configure a Node', () => {
     expect(await refused(hamlet, 'set', `<configure node='${NODE}'/>`)).toBe('bad-request');
   });
 
-  it('§8.2.5.3 subscribers hear of it', async () => {
+  it('§8.2.5.3 subscribers hear of it, with the form when there are payloads', async () => {
     await create(NODE, { access_model: 'open' });
     await horatio.ask('set', `<subscribe node='${NODE}' jid='${horatio.name}'/>`);
     await configure({ title: 'New' });
-    expect(said(await horatio.next())).toBe(`configuration ${NODE}`);
+    const message = await horatio.next();
+    expect(said(message)).toBe(`configuration ${NODE}`);
+    expect(answered(message)).toMatchObject({ FORM_TYPE: [CONFIG], title: ['New'], access_model: ['open'] });
+    await configure({ deliver_payloads: '0' });
+    expect(find(await horatio.next(), 'x')).toBeUndefined();
   });
 
   it('a grant to write is none to configure', async () => {

@@ -1,0 +1,201 @@
+// oxlint-disable vitest/warn-todo -- what is not done stays visible
+// XEP-0060 1.30 §8.6 and §8.8, with §6.1.4 and §6.1.3.7, over a stream.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { toPayload } from '../../../src/payload/payload.ts';
+import { OWNER } from '../../../src/pubsub/actor.ts';
+import { StanzaError } from '../../../src/xmpp/stanza-error.ts';
+import { attr, type Element, parseElement } from '../../../src/xmpp/element.ts';
+import { MemoryDatabase } from '../../../src/log/memory-database.ts';
+import { SimulatedLan } from '../../link/fixtures.ts';
+import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
+import { all, answered, find, PUBSUB, pubsubClient, type PubsubClient, said } from './client.ts';
+
+const OWNERS = `${PUBSUB}#owner`;
+const AUTHORIZATION = `${PUBSUB}#subscribe_authorization`;
+const NODE = 'hamlet/musings';
+
+let lan: SimulatedLan;
+let a: ServiceBox;
+let hamlet: PubsubClient;
+let horatio: PubsubClient;
+
+/** The next thing that the service asks of an owner, in a message that people can read. */
+async function request({ box }: PubsubClient): Promise<Element> {
+  await lan.until(() => box.messages.length > 0);
+  return box.messages.shift()!.stanza;
+}
+
+const verdict = (message: Element, allow: string, type = 'submit'): Element => {
+  const { subid: [subid] = [], node: [node] = [], subscriber_jid: [jid] = [] } = answered(message);
+  const field = (name: string, value = ''): string => `<field var='pubsub#${name}'><value>${value}</value></field>`;
+  return parseElement(`<message id='${attr(message, 'id') ?? ''}'><x xmlns='jabber:x:data' type='${type}'><field var='FORM_TYPE' type='hidden'><value>${AUTHORIZATION}</value></field>`
+    + `${field('subid', subid)}${field('node', node)}${field('subscriber_jid', jid)}${field('allow', allow)}</x></message>`);
+};
+const answer = async (client: PubsubClient, message: Element, allow: string, type?: string): Promise<void> => {
+  const { delivered } = await client.box.link.send(a.link.name, verdict(message, allow, type));
+  await delivered;
+};
+const state = (): string[] => Array.from(a.service.subscriptions.of(horatio.fingerprint, NODE), (row) => row.state);
+const subscribe = (client = horatio): Promise<Element> => client.ask('set', `<subscribe node='${NODE}' jid='${client.name}'/>`);
+const publish = (id: string) => a.broker.publish(OWNER, NODE, toPayload(id), { id });
+
+beforeEach(async () => {
+  lan = new SimulatedLan();
+  a = await serviceBox(lan, 1, 'a', { database: new MemoryDatabase() });
+  hamlet = await pubsubClient(lan, a, 2, 'hamlet');
+  horatio = await pubsubClient(lan, a, 3, 'horatio');
+  await a.trust.allow(hamlet.fingerprint, 'write', 'hamlet/#');
+  await hamlet.ask('set', `<create node='${NODE}'/>`);
+  await a.broker.configure(OWNER, NODE, { accessModel: 'authorize' });
+  await horatio.ask('get', '<affiliations/>');
+});
+afterEach(() => lan.close());
+
+describe('XEP-0060 §8.6 Manage Subscription Requests', () => {
+  it.todo('§8.7 get-pending: a box has no ad-hoc commands (XEP-0050), so that asking for it is service-unavailable');
+
+  it('§6.1.4 a subscription that needs approval is pending, and nothing is told', async () => {
+    expect(find(await subscribe(), 'subscription')?.attrs).toMatchObject({ node: NODE, jid: horatio.name, subscription: 'pending' });
+    await publish('secret');
+    expect(await horatio.refused('get', `<items node='${NODE}'/>`)).toBe('not-authorized / not-subscribed');
+    expect(horatio.waiting).toEqual([]);
+  });
+
+  it('§6.1.3.7 asked for again → not-authorized / pending-subscription', async () => {
+    await subscribe();
+    expect(await horatio.refused('set', `<subscribe node='${NODE}' jid='${horatio.name}'/>`)).toBe('not-authorized / pending-subscription');
+  });
+
+  it('§8.6 the owner is asked in a form', async () => {
+    await subscribe();
+    const message = await request(hamlet);
+    expect(attr(message, 'id')).toBeDefined();
+    expect(answered(message)).toMatchObject({ FORM_TYPE: [AUTHORIZATION], node: [NODE], subscriber_jid: [horatio.name], allow: ['0'] });
+  });
+
+  it('§8.6 allowed: the subscriber is told, and gets what is published from then on', async () => {
+    await subscribe();
+    await publish('before');
+    await answer(hamlet, await request(hamlet), 'true');
+    expect(said(await horatio.next())).toBe(`subscription ${NODE} subscribed`);
+    await publish('after');
+    expect(said(await horatio.next())).toContain(`item ${NODE} after`);
+    expect(all(await horatio.ask('get', `<items node='${NODE}'/>`), 'item')).toHaveLength(2);
+  });
+
+  it('§8.6 denied: the subscriber is told, and has no subscription', async () => {
+    await subscribe();
+    await answer(hamlet, await request(hamlet), '0');
+    expect(said(await horatio.next())).toBe(`subscription ${NODE} none`);
+    expect(state()).toEqual([]);
+  });
+
+  it('§8.6 cancelled: it stays pending', async () => {
+    await subscribe();
+    await answer(hamlet, await request(hamlet), 'true', 'cancel');
+    expect(state()).toEqual(['pending']);
+  });
+
+  it('§8.6 of several owners the first answer counts', async () => {
+    const bernardo = await pubsubClient(lan, a, 4, 'bernardo');
+    await bernardo.ask('get', '<affiliations/>');
+    await a.service.setAffiliation(NODE, bernardo.name, 'owner');
+    await subscribe();
+    const [first, second] = [await request(hamlet), await request(bernardo)];
+    await answer(hamlet, first, '1');
+    await answer(bernardo, second, '0');
+    expect(said(await horatio.next())).toBe(`subscription ${NODE} subscribed`);
+    expect(state()).toEqual(['subscribed']);
+  });
+
+  it('§8.6 nobody but an owner answers, also not for itself', async () => {
+    await subscribe();
+    const message = await request(hamlet);
+    await answer(horatio, message, '1');
+    expect(state()).toEqual(['pending']);
+  });
+
+  it('an owner that comes later is asked then, and one that is made one later', async () => {
+    const { identity } = hamlet.box;
+    await hamlet.box.close();
+    await lan.until(() => a.link.peers.get(hamlet.name) === undefined);
+    await subscribe();
+    const again = await pubsubClient(lan, a, 4, 'hamlet', { identity });
+    await again.ask('get', '<affiliations/>');
+    expect(answered(await request(again))).toMatchObject({ node: [NODE], subscriber_jid: [horatio.name] });
+    const bernardo = await pubsubClient(lan, a, 5, 'bernardo');
+    await bernardo.ask('get', '<affiliations/>');
+    await a.service.setAffiliation(NODE, bernardo.name, 'owner');
+    expect(answered(await request(bernardo))).toMatchObject({ node: [NODE] });
+  });
+
+  it('the box\'s owner sees who waits, and says', async () => {
+    await subscribe();
+    expect(await a.service.requests()).toEqual([{ topic: NODE, peer: horatio.name, fingerprint: horatio.fingerprint }]);
+    await a.service.decide(NODE, horatio.name, true);
+    expect(state()).toEqual(['subscribed']);
+    await expect(a.service.decide(NODE, horatio.name, false)).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it.each([['publisher', ['subscribed']], ['owner', ['subscribed']], ['member', ['subscribed']], ['outcast', []]] as const)('§8.7.4 made %s, it does not wait any more', async (affiliation, states) => {
+    await subscribe();
+    await a.service.setAffiliation(NODE, horatio.name, affiliation);
+    expect(state()).toEqual(states);
+  });
+});
+
+describe('XEP-0060 §8.8 Manage Subscriptions', () => {
+  const owner = (type: 'get' | 'set', inner: string, client = hamlet) => client.ask(type, inner, OWNERS);
+  const list = async (): Promise<unknown[]> => all(await owner('get', `<subscriptions node='${NODE}'/>`), 'subscription').map(({ attrs }) => [attrs['jid'], attrs['subscription']]);
+  const set = (jid: string, subscription?: string, subid?: string) =>
+    `<subscriptions node='${NODE}'><subscription jid='${jid}'${subscription === undefined ? '' : ` subscription='${subscription}'`}${subid === undefined ? '' : ` subid='${subid}'`}/></subscriptions>`;
+
+  beforeEach(() => a.broker.configure(OWNER, NODE, { accessModel: 'open' }));
+
+  it('§8.8.1.2 lists those there are, and not those that wait', async () => {
+    await subscribe();
+    await hamlet.ask('set', `<subscribe node='${NODE}' jid='${hamlet.name}'/><reader xmlns='urn:lanpost:0' name='r'/>`);
+    await a.broker.configure(OWNER, NODE, { accessModel: 'authorize' });
+    const bernardo = await pubsubClient(lan, a, 4, 'bernardo');
+    await subscribe(bernardo);
+    expect(await list()).toEqual([[horatio.name, 'subscribed'], [hamlet.name, 'subscribed']]);
+  });
+
+  it('§8.8.1.3 not an owner → forbidden; not there → item-not-found', async () => {
+    expect(await horatio.refused('get', `<subscriptions node='${NODE}'/>`, OWNERS)).toBe('forbidden');
+    expect(await horatio.refused('set', set(horatio.name, 'none'), OWNERS)).toBe('forbidden');
+    expect(await hamlet.refused('get', "<subscriptions node='hamlet/nothing'/>", OWNERS)).toBe('item-not-found');
+  });
+
+  it('§8.8.3 none ends it, and §8.8.4 the subscriber is told', async () => {
+    await subscribe();
+    await owner('set', set(horatio.name, 'none'));
+    expect(said(await horatio.next())).toBe(`subscription ${NODE} none`);
+    expect(await list()).toEqual([]);
+    await publish('x');
+    await owner('get', `<subscriptions node='${NODE}'/>`);
+    expect(horatio.waiting).toEqual([]);
+  });
+
+  it('§8.8.3 none ends a box\'s reader, too', async () => {
+    await horatio.ask('set', `<subscribe node='${NODE}' jid='${horatio.name}'/><reader xmlns='urn:lanpost:0' name='r'/>`);
+    await owner('set', set(horatio.name, 'none', 'r'));
+    expect(a.log.hasCursor(`peer:${horatio.fingerprint}:r`)).toBe(false);
+  });
+
+  it('§8.8.2.1 without a state it stays; subscribed lets in who waits', async () => {
+    await a.broker.configure(OWNER, NODE, { accessModel: 'authorize' });
+    await subscribe();
+    await owner('set', set(horatio.name));
+    expect(state()).toEqual(['pending']);
+    await owner('set', set(horatio.name, 'subscribed'));
+    expect(state()).toEqual(['subscribed']);
+  });
+
+  it('§8.8.2.4 what cannot be → not-acceptable with it as it is: nobody subscribes anybody else', async () => {
+    const failed: unknown = await owner('set', set('bernardo@h4', 'subscribed')).then(() => undefined, (error: unknown) => error);
+    expect(failed).toBeInstanceOf(StanzaError);
+    expect(failed).toMatchObject({ condition: 'not-acceptable' });
+    expect(all((failed as StanzaError).beside!, 'subscription').map(({ attrs }) => attrs)).toEqual([{ jid: 'bernardo@h4', subscription: 'none' }]);
+  });
+});
