@@ -1,0 +1,72 @@
+import { beforeEach, expect, test } from 'vitest';
+import { Readable } from '../../src/pubsub/readable.ts';
+
+const settings = new Map<string, object>();
+const allowed = new Set<string>();
+let asked: string[];
+let generation: number | undefined;
+let trusted: number;
+const readable = (filter: string): Readable => new Readable(filter, {
+  generation: () => generation, trusted: () => trusted,
+  settings: (topic) => settings.get(topic),
+  may: (topic) => {
+    asked.push(topic);
+    return allowed.has(topic);
+  },
+  maySome: () => allowed.size > 0,
+});
+
+beforeEach(() => {
+  settings.clear();
+  allowed.clear();
+  asked = [];
+  generation = 1;
+  trusted = 1;
+});
+
+test('each topic is asked for once, until a right or its settings change', () => {
+  settings.set('a', {});
+  allowed.add('a');
+  const one = readable('#');
+  for (let i = 0; i < 5; i += 1) expect([one.topic('a'), one.topic('b')]).toEqual([true, false]);
+  expect(asked).toEqual(['a', 'b']);
+  settings.set('a', {});
+  allowed.delete('a');
+  expect(one.topic('a')).toBe(false);
+  allowed.add('b');
+  expect(one.topic('b')).toBe(false); // nothing has said that rights are others
+  generation = 2;
+  expect([one.topic('a'), one.topic('b')]).toEqual([false, true]);
+});
+
+test('where nobody can say when rights change it is asked each time', () => {
+  generation = undefined;
+  const one = readable('#');
+  expect(one.topic('a')).toBe(false);
+  allowed.add('a');
+  expect(one.topic('a')).toBe(true);
+});
+
+test('what is left of a deleted topic is for whom it was for, unless a right was taken away', () => {
+  settings.set('a', {});
+  allowed.add('a');
+  const one = readable('a');
+  expect(one.some).toBe(true);
+  settings.delete('a');
+  allowed.delete('a');
+  generation = 2;
+  expect([one.some, one.topic('a')]).toEqual([true, true]);
+  settings.set('a', {}); // made anew, by somebody else
+  expect(one.topic('a')).toBe(false);
+});
+
+test('and not if it was', () => {
+  settings.set('a', {});
+  allowed.add('a');
+  const one = readable('a');
+  expect(one.some).toBe(true);
+  settings.delete('a');
+  allowed.delete('a');
+  [generation, trusted] = [2, 2];
+  expect(one.some).toBe(false);
+});
