@@ -14,7 +14,7 @@ import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import { fromText } from '../xep/pubsub/feeder.ts';
 import { NS_PUBSUB } from '../xep/pubsub/terms.ts';
 import { fromPubsubError } from '../xep/pubsub/errors.ts';
-import { parseEvent } from '../xep/pubsub/event.ts';
+import { NS_PUBSUB_EVENT, parseEvent } from '../xep/pubsub/event.ts';
 import { type Element, xml } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { Losses } from './losses.ts';
@@ -98,7 +98,11 @@ export class Intake {
    */
   async receive(message: Element, peer: ProvenPeer): Promise<boolean> {
     const event = readable(message);
-    if (!event) return false;
+    if (!event) {
+      // An owner has said that it may be read: what could not be subscribed to can be now.
+      if (isState(message) && [...this.fingerprints()].includes(peer.fingerprint)) this.opened(peer);
+      return false;
+    }
     const wanted = this.#wanted.get(`${peer.fingerprint} ${event.reader}`);
     // XEP-0060 §7: events count only from the service subscribed to, and only for what was asked.
     if (!wanted || !(event.topic === '' || matches(wanted.filter, event.topic))) {
@@ -267,6 +271,11 @@ function readable(message: Element): ReturnType<typeof parseEvent> {
   } catch (error) {
     throw new StanzaError('bad-request', { text: error instanceof Error ? error.message : String(error) });
   }
+}
+
+/** XEP-0060 §12.12 */
+function isState(message: Element): boolean {
+  return message.getChild('event', NS_PUBSUB_EVENT)?.getChild('subscription')?.attrs['subscription'] === 'subscribed';
 }
 
 /** A subscription that exists once `opening` has. */

@@ -429,10 +429,14 @@ export class Broker {
       if (!this.mayReadSome(actor, filter)) throw new Refusal('forbidden', `${called(actor)} may not subscribe to ${node === '' ? 'anything' : node}`);
       return 'subscribed';
     }
-    // §6.1.4: an owner will say.
-    if (this.#live(node) && this.access.refusal(actor, 'subscribe', node) === 'authorization-required') return 'pending';
+    if (this.waits(actor, node)) return 'pending';
     this.#at(actor, 'subscribe', node);
     return 'subscribed';
+  }
+
+  /** §6.1.4: whether an owner has to say. */
+  waits(actor: Actor, topic: string): boolean {
+    return this.#live(topic) !== undefined && this.access.refusal(actor, 'subscribe', topic) === 'authorization-required';
   }
 
   /** Whether there is no such topic, for who may know that. */

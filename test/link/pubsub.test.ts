@@ -202,6 +202,22 @@ describe('a peer is fed', () => {
     await expect(ask).rejects.toMatchObject({ condition: 'forbidden' });
   });
 
+  test('once an owner has said that it may be, where that has to be asked', async () => {
+    a.broker.use({ isSubscribed: (key, topic) => [...a.service.subscriptions.of(key, topic)].some(({ state }) => state === 'subscribed'), affiliated: () => Promise.resolve() });
+    await a.broker.create(OWNER, 't', { accessModel: 'authorize' });
+    const subscription = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    await subscription.ready;
+    await publish('t', 1);
+    expect(b.log.topic(`$at/${a.identity.boxId}/t`)).toBeUndefined();
+    const [row] = a.service.subscriptions.of(b.identity.fingerprint);
+    expect(row).toMatchObject({ node: 't', state: 'pending' });
+    if (row) await a.service.subscriptions.decide(row, 'subscribed');
+    expect(values(await take(subscription, 2))).toEqual(['configure', 1]);
+    await subscription.close();
+    await b.service.dropped(`r at ${a.identity.fingerprint.slice(0, 16)}`);
+    expect([...a.service.subscriptions.of(b.identity.fingerprint)]).toEqual([]);
+  });
+
   test('from no more subscriptions than a peer may have, lasting or not', async () => {
     await a.broker.create(OWNER, 't', { accessModel: 'open' });
     const ask = (name: string, more = ''): Promise<Element> => b.link.request(a.link.name,

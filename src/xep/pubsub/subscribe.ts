@@ -3,6 +3,7 @@ import { LanpostError } from '../../errors.ts';
 import type { Actor } from '../../pubsub/actor.ts';
 import type { Broker } from '../../pubsub/broker.ts';
 import type { PeerSubscription, PeerSubscriptions } from '../../pubsub/peer-subscriptions.ts';
+import type { SubscriptionOptions } from '../../pubsub/subscription-options.ts';
 import { Refusal } from '../../pubsub/refusal.ts';
 import { attr, children, type Element, xml } from '../../xml/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
@@ -21,59 +22,80 @@ export interface SubscribeParts {
 export type Keyed = Actor & { readonly kind: 'peer'; readonly fingerprint: string };
 
 /** Between boxes `<reader/>` names a durable subscription, and a filter may have wildcards; for anybody else it is the XEP's. */
-export const subscribe = ({ broker, feeder, subscriptions }: SubscribeParts): UseCase => ({
-  features: ['subscribe', 'multi-subscribe', 'retrieve-subscriptions', 'subscription-notifications', 'presence-notifications'],
-  answers: {
-    'set subscribe': async (request) => {
-      const { verb, pubsub, actor } = request;
-      const jid = needed(verb, 'jid', 'jid-required');
-      if (!isOwnJid(jid, actor)) throw badRequest('invalid-jid');
-      const reader = readerOf(pubsub);
-      if (reader) {
-        const filter = nodeOf(verb);
-        await feeder.subscribe(actor, { filter, ...reader });
-        return answered(xml('subscription', { node: filter, jid, subid: reader.reader, subscription: 'subscribed' }));
-      }
-      const subscriber = keyed(actor);
-      // XEP-0248 §7.1: the root has no name.
-      const node = attr(verb, 'node') ?? '';
-      const options = optionsBeside(request, node);
-      const state = broker.subscribable(actor, node);
-      const others = feeder.list(actor).length;
-      const row = await subscriptions.subscribe({ fingerprint: subscriber.fingerprint, name: jid }, node, options, state, others);
-      feeder.began(row);
-      const own = subscriptionElement(row);
-      own.append(xml('subscribe-options'));
-      return answered(own, options === undefined ? undefined : xml('options', {}, optionsForm('result', node, row.options)));
-    },
+export function subscribe({ broker, feeder, subscriptions }: SubscribeParts): UseCase {
+  /** What a box asks an owner for: it is fed as a reader, once it may be, and asks again whenever its stream opens. */
+  const ask = async (actor: Keyed, name: string, node: string): Promise<void> => {
+    const { fingerprint } = actor;
+    if ([...subscriptions.of(fingerprint, node)].some(({ state }) => state === 'pending')) return;
+    feeder.began(await subscriptions.subscribe({ fingerprint, name }, node, READERS, 'pending', feeder.list(actor).length));
+  };
+  return {
+    features: ['subscribe', 'multi-subscribe', 'retrieve-subscriptions', 'subscription-notifications', 'presence-notifications'],
+    answers: {
+      'set subscribe': async (request) => {
+        const { verb, pubsub, actor } = request;
+        const jid = needed(verb, 'jid', 'jid-required');
+        if (!isOwnJid(jid, actor)) throw badRequest('invalid-jid');
+        const reader = readerOf(pubsub);
+        if (reader) {
+          const filter = nodeOf(verb);
+          if (broker.waits(actor, filter)) {
+            await ask(keyed(actor), jid, filter);
+            return answered(xml('subscription', { node: filter, jid, subid: reader.reader, subscription: 'pending' }));
+          }
+          await feeder.subscribe(actor, { filter, ...reader });
+          return answered(xml('subscription', { node: filter, jid, subid: reader.reader, subscription: 'subscribed' }));
+        }
+        const subscriber = keyed(actor);
+        // XEP-0248 §7.1: the root has no name.
+        const node = attr(verb, 'node') ?? '';
+        const options = optionsBeside(request, node);
+        const state = broker.subscribable(actor, node);
+        const others = feeder.list(actor).length;
+        const row = await subscriptions.subscribe({ fingerprint: subscriber.fingerprint, name: jid }, node, options, state, others);
+        feeder.began(row);
+        const own = subscriptionElement(row);
+        own.append(xml('subscribe-options'));
+        return answered(own, options === undefined ? undefined : xml('options', {}, optionsForm('result', node, row.options)));
+      },
 
-    'set unsubscribe': async ({ verb, pubsub, actor }) => {
-      const jid = needed(verb, 'jid', 'jid-required');
-      if (!isOwnJid(jid, actor)) throw new StanzaError('forbidden');
-      const node = attr(verb, 'node') ?? '';
-      const subid = attr(verb, 'subid') ?? readerOf(pubsub)?.reader;
-      const { fingerprint } = keyed(actor);
-      const one = feeder.list(actor).find(({ filter, reader }) => filter === node && reader === subid);
-      if (one) {
-        await feeder.unsubscribe(actor, one);
-        return answered(xml('subscription', { node, jid, subid: one.reader, subscription: 'none' }));
-      }
-      const row = ofPeer(broker, subscriptions, actor, fingerprint, node, subid);
-      await subscriptions.end(row, false);
-      return answered(subscriptionElement({ ...row, state: 'none' }));
-    },
+      'set unsubscribe': async ({ verb, pubsub, actor }) => {
+        const jid = needed(verb, 'jid', 'jid-required');
+        if (!isOwnJid(jid, actor)) throw new StanzaError('forbidden');
+        const node = attr(verb, 'node') ?? '';
+        const subid = attr(verb, 'subid') ?? readerOf(pubsub)?.reader;
+        const { fingerprint } = keyed(actor);
+        const one = feeder.list(actor).find(({ filter, reader }) => filter === node && reader === subid);
+        if (one) {
+          await feeder.unsubscribe(actor, one);
+          const asked = [...subscriptions.of(fingerprint, node)].filter(({ options }) => isReaders(options));
+          for (const row of asked) await subscriptions.end(row, false);
+          return answered(xml('subscription', { node, jid, subid: one.reader, subscription: 'none' }));
+        }
+        const row = ofPeer(broker, subscriptions, actor, fingerprint, node, subid);
+        await subscriptions.end(row, false);
+        return answered(subscriptionElement({ ...row, state: 'none' }));
+      },
 
-    'get subscriptions': async ({ verb, actor }) => {
-      const node = attr(verb, 'node');
-      const { fingerprint, name } = keyed(actor);
-      const readers = feeder.list(actor).filter(({ filter }) => node === undefined || filter === node);
-      return answered(xml('subscriptions', { node },
-        ...Array.from(subscriptions.of(fingerprint, node), subscriptionElement),
-        ...readers.map(({ filter, reader }) => xml('subscription', { node: filter, jid: name, subid: reader, subscription: 'subscribed' })),
-      ));
+      'get subscriptions': async ({ verb, actor }) => {
+        const node = attr(verb, 'node');
+        const { fingerprint, name } = keyed(actor);
+        const readers = feeder.list(actor).filter(({ filter }) => node === undefined || filter === node);
+        return answered(xml('subscriptions', { node },
+          ...Array.from(subscriptions.of(fingerprint, node), subscriptionElement),
+          ...readers.map(({ filter, reader }) => xml('subscription', { node: filter, jid: name, subid: reader, subscription: 'subscribed' })),
+        ));
+      },
     },
-  },
-});
+  };
+}
+
+/** The subscription that stands for a box's reader delivers nothing itself. */
+const READERS = { deliver: false } as const;
+
+function isReaders({ deliver }: SubscriptionOptions): boolean {
+  return !deliver;
+}
 
 /** §6.1.3.6: nothing could belong to who has shown no key. */
 export function keyed(actor: Actor): Keyed {
