@@ -61,12 +61,14 @@ const NOBODY: SubscriptionWatcher = { changed: () => Promise.resolve(), untold: 
 export class PeerSubscriptions {
   readonly #parts: PeerSubscriptionsParts;
   readonly #rows = new Map<string, PeerSubscription>();
+  /** The same, by key: each record asks for those of its reader. */
+  readonly #byKey = new Map<string, Map<string, PeerSubscription>>();
   #watcher: SubscriptionWatcher = NOBODY;
   #timer: Timer | undefined;
 
   constructor(parts: PeerSubscriptionsParts) {
     this.#parts = parts;
-    for (const [, row] of parts.log.registry.entries(PREFIX)) if (isRow(row)) this.#rows.set(row.id, row);
+    for (const [, row] of parts.log.registry.entries(PREFIX)) if (isRow(row)) this.#put(row);
     this.#arm();
   }
 
@@ -76,8 +78,8 @@ export class PeerSubscriptions {
 
   /** Those that are one, or are to become one. */
   *of(fingerprint: string, node?: string): Iterable<PeerSubscription> {
-    for (const row of this.#rows.values()) {
-      if (row.fingerprint === fingerprint && row.state !== 'none' && (node === undefined || row.node === node)) yield row;
+    for (const row of this.#byKey.get(fingerprint)?.values() ?? []) {
+      if (row.state !== 'none' && (node === undefined || row.node === node)) yield row;
     }
   }
 
@@ -178,7 +180,7 @@ export class PeerSubscriptions {
 
   /** States that a subscriber has to be told. */
   *untold(fingerprint: string): Iterable<PeerSubscription> {
-    for (const row of this.#rows.values()) if (row.fingerprint === fingerprint && row.untold) yield row;
+    for (const row of this.#byKey.get(fingerprint)?.values() ?? []) if (row.untold) yield row;
   }
 
   async told(row: PeerSubscription): Promise<void> {
@@ -216,13 +218,22 @@ export class PeerSubscriptions {
 
   async #keep(row: PeerSubscription): Promise<void> {
     await this.#parts.log.registry.set(keyOf(row), row);
-    this.#rows.set(row.id, row);
+    this.#put(row);
     this.#arm();
   }
 
   async #forget(row: PeerSubscription): Promise<void> {
     await this.#parts.log.registry.set(keyOf(row), undefined);
     this.#rows.delete(row.id);
+    const own = this.#byKey.get(row.fingerprint);
+    own?.delete(row.id);
+    if (own?.size === 0) this.#byKey.delete(row.fingerprint);
+  }
+
+  #put(row: PeerSubscription): void {
+    this.#rows.set(row.id, row);
+    const own = this.#byKey.get(row.fingerprint) ?? new Map<string, PeerSubscription>();
+    this.#byKey.set(row.fingerprint, own.set(row.id, row));
   }
 
   /** What is read by nobody any more keeps nothing. */

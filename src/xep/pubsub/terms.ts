@@ -39,5 +39,7 @@ export function needed(element: Element, name: string, condition: string): strin
 
 /** §6.1.3.1: whether it means whoever asks. Names on the link are opaque, so that only what follows one is a resource. */
 export function isOwnJid(jid: string, actor: Actor): boolean {
+  // RFC 7622 §3.1: and it is kept with the subscription.
+  if (Buffer.byteLength(jid) > 3071) return false;
   return actor.kind !== 'peer' || jid === actor.name || jid.startsWith(`${actor.name}/`);
 }
