@@ -20,6 +20,8 @@ import type { Transaction } from './transaction.ts';
 
 const INTERVAL = 1000;
 const EXPIRY_INTERVAL = 60_000;
+/** Without a batch for so long, the log is at rest. */
+const REST = 10_000;
 /** Index rows looked at for one batch, so that a big trim never holds up appends for long. */
 const PAGE = 1000;
 
@@ -41,6 +43,9 @@ export class Space {
   readonly #bounds: BacklogBounds;
   /** Time passes for items also when nothing is written. */
   readonly #expiryTimer: Timer;
+  readonly #restTimer: Timer;
+  /** Something was written since it was last looked. */
+  #busy = false;
   #jobs: Job[] = [];
   #timer: Timer | undefined;
   #stopped = false;
@@ -57,6 +62,7 @@ export class Space {
     this.#expiry = new Expiry(state);
     this.ages = new Ages(state);
     this.#bounds = new BacklogBounds(state, reading, this.ages);
+    this.#restTimer = state.clock.every(REST, () => this.#rest());
     this.#expiryTimer = state.clock.every(EXPIRY_INTERVAL, () => { if (this.#expiry.due || this.#aged || !this.#bounds.due().next().done) this.#begin(); });
   }
 
@@ -102,6 +108,7 @@ export class Space {
   /** A batch is on disk: soon there may be something to do. */
   committed(entries: readonly RingEntry[], topics: ReadonlyMap<Topic, number>): void {
     for (const topic of topics.keys()) this.ages.committed(topic);
+    this.#busy = true;
     for (const { seq, bytes, draft } of entries) {
       this.#horizon.add(seq, bytes);
       this.#owed += bytes;
@@ -123,9 +130,19 @@ export class Space {
     this.#stopped = true;
     this.#timer?.stop();
     this.#expiryTimer.stop();
+    this.#restTimer.stop();
     this.#jobs = [];
     for (const resolve of this.#waiting.splice(0)) resolve();
     await this.#compaction.stop();
+  }
+
+  #rest(): void {
+    const busy = this.#busy || this.due;
+    this.#busy = false;
+    if (busy) return;
+    this.#compaction.settle().catch((error: unknown) => {
+      this.#state.trouble({ kind: 'log.compaction', message: `How much space there is could not be asked: ${error instanceof Error ? error.message : String(error)}` });
+    });
   }
 
   get #aged(): boolean {
