@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { createSystemClock } from '../../src/clock.ts';
 import { encodeIndex } from '../../src/log/index-row.ts';
 import { indexKey, recordKey, topicKey } from '../../src/log/keys.ts';
@@ -136,6 +139,39 @@ async function draining(records: number): Promise<BenchRow[]> {
   });
 }
 
+/** Bytes that this process has had written to the disk. */
+function written(): number {
+  return Number(/^write_bytes: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
+}
+
+/** What a flash card has to bear: a topic that keeps its newest items, as fast as it goes, and at ten items a second. */
+async function wear(items: number, seconds: number): Promise<BenchRow[]> {
+  return scratch(async (dir) => {
+    const log = await open(dir);
+    await log.append({ topic: TOPIC, kind: 'configure', config: { maxItems: 100_000 } });
+    const body = (): Draft => ({ topic: TOPIC, kind: 'publish', payload: { contentType: 'application/octet-stream', bytes: randomBytes(200) } });
+    const round = async (count: number): Promise<number> => {
+      const before = written();
+      let left = count;
+      await Promise.all(Array.from({ length: 100 }, async () => {
+        while (left-- > 0) await log.append(body());
+      }));
+      return (written() - before) / (count * 200);
+    };
+    // Until as much goes as comes.
+    await round(300_000);
+    const amplification = await round(items);
+    const before = written();
+    for (let i = 0; i < seconds * 10; i++) await Promise.all([log.append(body()), pause(100)]);
+    const kib = (written() - before) / 1024 / (seconds * 10);
+    await log.close();
+    return [
+      { name: 'log: wear, bytes written per byte of an item, 200 B, 100 in flight, the newest 100,000 kept', value: amplification.toFixed(2), target: '<= 5' },
+      { name: 'log: wear, KiB written per item, 10 items/s', value: kib.toFixed(1) },
+    ];
+  });
+}
+
 export async function benchLog(): Promise<BenchRow[]> {
-  return [...await rates(3, 1500), ...await opening(100_000), ...await draining(50_000)];
+  return [...await rates(3, 1500), ...await opening(100_000), ...await draining(50_000), ...await wear(500_000, 30)];
 }

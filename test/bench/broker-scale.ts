@@ -1,0 +1,166 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { createSystemClock } from '../../src/clock.ts';
+import { LevelDatabase } from '../../src/log/level-database.ts';
+import { type Log, openLog } from '../../src/log/log.ts';
+import type { Draft } from '../../src/log/record.ts';
+import { ROOT } from '../support/root.ts';
+import { inMiB, inMs, inTurns, median, percentile, perSecond, type Row } from './figures.ts';
+
+const TOPICS = 10_000;
+const READERS = 10_000;
+const ITEMS = 1_000_000;
+const ROUNDS = 5;
+const BODY = Buffer.from(JSON.stringify({ sensor: 'boiler', value: 21.5, unit: 'Cel', at: 1_700_000_000_000, ok: true, note: 'x'.repeat(90) }));
+const INDEX = pathToFileURL(join(ROOT, 'dist/src/index.js')).href;
+
+const draft = (topic: string): Draft => ({ topic, kind: 'publish', payload: { contentType: 'application/json', bytes: BODY } });
+const open = (dir: string): Promise<Log> => openLog({ database: new LevelDatabase(dir), clock: createSystemClock(), boxId: 'abcdefghijklmnop', trouble: () => {} });
+
+/** One topic in a hundred is in the hundredth area. */
+const topicNo = (i: number): string => `scale/${i % 100}/${i}`;
+
+async function scratch<T>(use: (dir: string) => Promise<T>): Promise<T> {
+  const dir = await mkdtemp(join(tmpdir(), 'lanpost-bench-'));
+  try {
+    return await use(dir);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** So many appends with a hundred in flight, over these topics in turn; milliseconds each took, and the rate. */
+async function load(log: Log, topics: (i: number) => string, count: number): Promise<{ rate: number; acks: number[] }> {
+  const acks: number[] = [];
+  const start = performance.now();
+  let next = 0;
+  await Promise.all(Array.from({ length: 100 }, async () => {
+    while (next < count) {
+      const topic = topics(next++);
+      const begun = performance.now();
+      await log.append(draft(topic));
+      acks.push(performance.now() - begun);
+    }
+  }));
+  return { rate: (count * 1000) / (performance.now() - start), acks };
+}
+
+async function fill(log: Log): Promise<void> {
+  for (let i = 0; i < TOPICS; i += 1000) await Promise.all(Array.from({ length: 1000 }, (_, j) => log.append(draft(topicNo(i + j)))));
+  for (let i = TOPICS; i < ITEMS; i += 1000) await Promise.all(Array.from({ length: 1000 }, (_, j) => log.append(draft(topicNo((i + j) % TOPICS)))));
+}
+
+async function subscribe(log: Log, filter: (i: number) => string, count: number): Promise<void> {
+  for (let i = 0; i < count; i += 500) {
+    await Promise.all(Array.from({ length: Math.min(500, count - i) }, async (_, j) => (await log.cursor({ name: `reader ${i + j}`, filter: filter(i + j), from: 'new', durable: true })).close()));
+  }
+}
+
+/** A full box: how long it takes to open, how fast it is beside an empty one, and what reading a hundredth of it takes. */
+async function full(): Promise<Row[]> {
+  return scratch((dir) => scratch(async (emptyDir) => {
+    let log = await open(dir);
+    await fill(log);
+    await subscribe(log, (i) => (i % 2 === 0 ? `other/+/${i}/#` : `other/${i}`), READERS);
+    await log.close();
+    const openings: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      const start = performance.now();
+      log = await open(dir);
+      openings.push(performance.now() - start);
+      if (round < 2) await log.close();
+    }
+    const empty = await open(emptyDir);
+    const rates = await inTurns(ROUNDS, async () => (await load(log, (i) => topicNo(i % 100), 20_000)).rate, async () => (await load(empty, (i) => topicNo(i % 100), 20_000)).rate);
+    const reads: number[] = [];
+    let found = 0;
+    for (let round = 0; round < 3; round++) {
+      const cursor = await log.cursor({ name: `few ${round}`, filter: 'scale/7/#', from: 'start', durable: false });
+      const start = performance.now();
+      found = 0;
+      for (let page = await cursor.next(256); page.length > 0; page = await cursor.next(256)) {
+        for (const { record } of page) cursor.done(record.seq);
+        found += page.length;
+      }
+      reads.push(performance.now() - start);
+      await cursor.close();
+    }
+    await log.close();
+    await empty.close();
+    const opening = median(openings);
+    const read = median(reads);
+    return [
+      { what: `${TOPICS} topics, ${READERS} durable readers, ${ITEMS} items: open`, ours: inMs(opening), peer: '', target: '≤ 1000 ms', met: opening <= 1000 },
+      { what: 'the same: acked items, 100 in flight, against an empty box', ours: perSecond(median(rates.ours)), peer: perSecond(median(rates.peer)), ratio: rates.ratio, target: '≥ 0.8', met: rates.ratio >= 0.8 },
+      { what: `the same: a filter reads its hundredth (${found} records)`, ours: inMs(read), peer: '', target: '≤ 300 ms', met: read <= 300 },
+    ];
+  }));
+}
+
+/** What matching costs: the same load beside readers that do not match, few and many. */
+async function matching(): Promise<Row[]> {
+  return scratch((few) => scratch(async (many) => {
+    const [a, b] = [await open(many), await open(few)];
+    const filter = (i: number): string => (i % 2 === 0 ? `other/+/${i}/#` : `+/${i}/x`);
+    await subscribe(a, filter, READERS);
+    await subscribe(b, filter, 10);
+    let round = 0;
+    // New topics each time: what is found for a topic is remembered.
+    const measure = async (log: Log): Promise<number> => 1000 / (await load(log, (i) => `t/${round++ % 50_000}/${i}`, 5000)).rate;
+    const { ours, peer, ratio } = await inTurns(ROUNDS, () => measure(a), () => measure(b));
+    await a.close();
+    await b.close();
+    return [{ what: `time per item of a new topic, ${READERS} readers that do not match, against 10`, ours: inMs(median(ours)), peer: inMs(median(peer)), ratio, target: '≤ 1.2', met: ratio <= 1.2 }];
+  }));
+}
+
+/** All readers match the one topic, and are away. */
+async function crowd(): Promise<Row[]> {
+  return scratch((alone) => scratch(async (crowded) => {
+    const [a, b] = [await open(crowded), await open(alone)];
+    await a.append(draft('one'));
+    await b.append(draft('one'));
+    await subscribe(a, () => 'one', READERS);
+    const p99 = async (log: Log): Promise<number> => percentile((await load(log, () => 'one', 20_000)).acks, 0.99);
+    const { ours, peer, ratio } = await inTurns(ROUNDS, () => p99(a), () => p99(b));
+    await a.close();
+    await b.close();
+    return [{ what: `p99 of an ack, ${READERS} durable readers of that topic, against none`, ours: inMs(median(ours)), peer: inMs(median(peer)), ratio, target: '≤ 2', met: ratio <= 2 }];
+  }));
+}
+
+/** A box of its own under 2,000 items a second, for a minute. */
+async function memory(): Promise<Row[]> {
+  return scratch(async (dir) => {
+    const program = `
+      import { createBox } from ${JSON.stringify(INDEX)};
+      const box = await createBox({ dir: ${JSON.stringify(dir)}, link: false });
+      const reader = box.subscribe('load/#', { durable: 'r' });
+      await reader.ready;
+      (async () => { for await (const one of reader) one.ack(); })();
+      const begun = performance.now();
+      let sent = 0;
+      const tick = setInterval(() => {
+        const due = (performance.now() - begun) * 2;
+        while (sent < due) box.publish('load/' + sent++ % 100, { n: sent, note: 'x'.repeat(120) });
+        if (performance.now() - begun > 60_000) { clearInterval(tick); console.log('done'); }
+      }, 10);
+    `;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const closed = once(child, 'close');
+    await Promise.race([once(child.stdout, 'data'), closed.then(() => { throw new Error('it ended too early'); })]);
+    const rss = Number(/^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024;
+    child.kill('SIGKILL');
+    await closed;
+    return [{ what: 'memory of a box after a minute of 2,000 items a second', ours: inMiB(rss), peer: '', target: '≤ 200 MiB', met: rss <= 200 }];
+  });
+}
+
+/** The broker when there is much of everything. */
+export async function benchBrokerScale(): Promise<Row[]> {
+  return [...await full(), ...await matching(), ...await crowd(), ...await memory()];
+}
