@@ -2,12 +2,15 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, watch } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { attachBox, type Box, LanpostError } from '../../src/index.ts';
 import { readJsonLines, type WaitOptions } from './json-lines.ts';
 import type { Lan } from './lan.ts';
 import { ROOT } from './root.ts';
 
 const CLI = join(ROOT, 'dist/src/cli/main.js');
+/** Milliseconds between two looks whether a box is ready, when nothing tells of it. */
+const LOOK_AGAIN = 200;
 
 export interface StartBoxOptions {
   readonly dir: string;
@@ -69,14 +72,22 @@ export async function startBox(options: StartBoxOptions): Promise<BoxProcess> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const over = new AbortController();
   // Its socket is among what changes there.
-  const changes = watch(dir, { signal: over.signal });
+  const changes = watch(dir, { signal: over.signal })[Symbol.asyncIterator]();
+  let waiting: Promise<unknown> | undefined;
+  const next = (): Promise<unknown> => {
+    waiting ??= changes.next().finally(() => { waiting = undefined; });
+    waiting.catch(() => undefined); // whoever waits for it sees it
+    return waiting;
+  };
   const start = program(under, ['start', '--no-editor', '--dir', dir, ...(name === undefined ? [] : ['--name', name]), ...args]);
 
+  let hasEnded = false;
   let output = '';
   const keep = (text: string): void => { output += text; };
   start.stdout.setEncoding('utf8').on('data', keep);
   start.stderr.setEncoding('utf8').on('data', keep);
   const closed = once(start, 'close').then(() => {
+    hasEnded = true;
     over.abort();
     return start.exitCode;
   });
@@ -86,12 +97,14 @@ export async function startBox(options: StartBoxOptions): Promise<BoxProcess> {
   }, timeout);
   try {
     // It is ready when it answers on its socket; a box that was killed leaves a socket that nobody serves.
-    for await (const _ of changes) if (await isServed(dir)) break;
+    // The socket may be there before it is listened on, and nothing changes after that.
+    for (let change = next(); !await isServed(dir); change = next()) await Promise.race([change, pause(LOOK_AGAIN)]);
   } catch (error) {
-    if (!over.signal.aborted) throw error;
+    if (!hasEnded) throw error;
     throw new Error(`lanpost start ended with ${await closed}:\n${output}`, { cause: error });
   } finally {
     clearTimeout(late);
+    over.abort();
   }
 
   const end = async (signal: 'SIGKILL' | 'SIGINT'): Promise<number | null> => {

@@ -134,13 +134,11 @@ async function throughput(scene: Scene, inMemory: InMemory): Promise<Row[]> {
     [RELAY]: { start: nullRelay, load: { ...load, count: 100_000 } },
     [QOS0]: { start: (at) => mosquitto(at, { qos: 0 }), load },
     [QOS1]: { start: (at) => mosquitto(at, { qos: 1 }), load },
-    [CHANGES]: { start: (at) => mosquitto(at, onChanges), load: { ...load, warm: 50, count: 500 } },
     [PROSODY]: { start: (at) => prosody(at, { durable: false }), load: { window: 64, warm: 500, count: 4_000 } },
     [KEEPS]: { start: (at) => prosody(at, { durable: true }), load: { window: 64, warm: 200, count: 1_500 } },
   });
   return compared(results, [
     { what, figure, ours: DISK, peer: QOS1, least: 0.5 },
-    { what, figure, ours: DISK, peer: CHANGES, least: 20 },
     { what, figure, ours: DISK, peer: KEEPS, least: 10 },
     { what, figure, ours: DISK, peer: MEMORY, least: 0.5 },
     { what, figure, ours: DISK, peer: RELAY },
@@ -198,13 +196,19 @@ async function nothing(): Promise<Server> {
 }
 
 async function backlog(scene: Scene): Promise<Row[]> {
-  const load = { mode: 'backlog', count: 10_000, window: 256 };
-  const waiting = 'mosquitto, max_queued_messages 0';
+  const load = { mode: 'backlog', count: 10_000, window: 100 };
+  const waiting = 'mosquitto QoS 1, max_queued_messages 0';
   const results = await inRounds(scene, {
     [DISK]: { start: startBox({ durable: true }), load },
     [waiting]: { start: (at) => mosquitto(at, { qos: 1, durable: true, lines: ['max_queued_messages 0'] }), load },
+    // It writes everything anew each time.
+    [CHANGES]: { start: (at) => mosquitto(at, onChanges), load: { ...load, count: 500 } },
   });
-  return compared(results, [{ what: '10,000 kept items to a durable subscriber who is back', figure: 'seconds', ours: DISK, peer: waiting, most: 3 }]);
+  return compared(results, [
+    { what: 'items accepted for a durable subscriber who is away', figure: 'perSecond', ours: DISK, peer: CHANGES, least: 20 },
+    { what: 'items accepted for a durable subscriber who is away', figure: 'perSecond', ours: DISK, peer: waiting },
+    { what: '10,000 kept items to a durable subscriber who is back', figure: 'seconds', ours: DISK, peer: waiting, most: 3 },
+  ]);
 }
 
 /** Of the log's files; LevelDB syncs its tables and its list of them as well, now and then. */

@@ -41,12 +41,13 @@ static size_t packet(buffer *in, size_t *body) {
 	return 0;
 }
 
-static uint8_t answered;
+/** The answer that is waited for; items may come right behind it. */
+static uint8_t awaited;
 
 static void expect(connection *client, uint8_t type) {
 	flush(client);
-	answered = 0;
-	while (answered != type) if (!receive(client)) die("the broker hung up");
+	awaited = type;
+	while (awaited) if (!receive(client)) die("the broker hung up");
 }
 
 static void begin(connection *client) {
@@ -106,10 +107,11 @@ static void read_packets(connection *client) {
 	size_t body, length;
 	while (in->end - in->from >= 2 && (length = packet(in, &body)) > 0) {
 		uint8_t type = in->bytes[in->from];
-		answered = type & 0xf0;
-		if (answered == PUBLISH) arrived(client, in->bytes + body, type);
-		else if (answered == PUBACK) acknowledged();
-		else if (answered == CONNACK && in->bytes[body + 1]) die("the broker refuses");
+		uint8_t kind = type & 0xf0;
+		if (kind == awaited) awaited = 0;
+		if (kind == PUBLISH) arrived(client, in->bytes + body, type);
+		else if (kind == PUBACK) acknowledged();
+		else if (kind == CONNACK && in->bytes[body + 1]) die("the broker refuses");
 		in->from += length;
 	}
 }
