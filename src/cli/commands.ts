@@ -8,6 +8,7 @@ import { ledger } from './commands/ledger.ts';
 import { messages } from './commands/messages.ts';
 import { pair } from './commands/pair.ts';
 import { peers } from './commands/peers.ts';
+import { poison } from './commands/poison.ts';
 import { presence } from './commands/presence.ts';
 import { publish } from './commands/publish.ts';
 import { purge, retract } from './commands/retract.ts';
@@ -21,12 +22,13 @@ import { classify, find } from './commands/topic-search.ts';
 import { trust } from './commands/trust.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Command[] = [start, status, doctor, presence, ...peers, send, messages, publish, subscribe, items, retract, purge, ...topic, find, classify, ...subscriptions, ledger, ...files, pair, ...avatar, ...trust, ...home];
+export const COMMANDS: readonly Command[] = [start, status, doctor, presence, ...peers, send, messages, publish, subscribe, items, retract, purge, ...topic, find, classify, ...subscriptions, ...poison, ledger, ...files, pair, ...avatar, ...trust, ...home];
 
 /** What the commands that share a first word are for; the short help has one line for each. */
 export const GROUPS: Readonly<Record<string, string>> = {
   topic: 'The topics of the box, and how each is set',
   subscriptions: 'Who reads durably, and how far each has got',
+  poison: 'What readers could not take, to be tried again or dropped',
   files: 'Send files to peers, and take theirs',
   avatar: 'The picture of the box, and those of peers',
   trust: 'Which keys were seen, and what each may do',

@@ -19,13 +19,13 @@ export function isWritten(contentType: string): boolean {
 const NAMED = ['new', 'last', 'start'] as const;
 
 /** `new`, `last`, `start`, a position (a whole number), or a time as ISO 8601 has it. */
-export function parseFrom(text: string): From {
+export function parseFrom(text: string, what: string = '--from'): From {
   const named = NAMED.find((name) => name === text);
   if (named) return named;
   if (/^\d+$/.test(text)) return { seq: Number(text) };
   const time = /^\d{4}-/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(time)) {
-    throw new UsageError(`--from is new, last, start, a position such as 1500, or a time such as 2026-11-23T05:00:00Z, not "${text}"`);
+    throw new UsageError(`${what} is new, last, start, a position such as 1500, or a time such as 2026-11-23T05:00:00Z, not "${text}"`);
   }
   return { time };
 }

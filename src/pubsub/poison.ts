@@ -24,7 +24,7 @@ export class Poisons {
 
   /** False when it cannot be now: it stays with its reader. */
   async putAside(cursor: Cursor, { seq, recordId, topic }: LogRecord, deliveries: number): Promise<boolean> {
-    const reason = `handed out ${deliveries} times and never confirmed`;
+    const reason = `handed out ${deliveries === 1 ? 'once' : `${deliveries} times`} and never confirmed`;
     try {
       await cursor.putAside(seq, { recordId, reason, deliveries, at: this.#clock.wall() });
     } catch (error) {

@@ -138,8 +138,41 @@ describe('lanpost subscriptions', () => {
     const reader = box.subscribe('held', { durable: 'archive', from: 'start' });
     await reader.ready;
     await reader.close();
-    expect((await run('subscriptions', 'list')).out).toMatch(/^archive\theld\tlocal\t\d+\t\d+\t-\n$/);
+    expect((await run('subscriptions', 'list')).out).toMatch(/^archive\theld\tlocal\t\d+\t[\d.]+ (?:Ki)?B\t\d+ s\t\d+\t-\tsince \S+ \S+\t-\n$/);
     expect(await run('subscriptions', 'drop', 'archive')).toEqual(done('archive is forgotten; should it come back, it begins anew\n'));
     expect(await box.subscriptions.list()).toEqual([]);
+  });
+
+  it('sends one elsewhere, and lists, retries and drops what it could not take', async () => {
+    for (const value of [1, 2]) await box.publish('work', value);
+    const options = { durable: 'worker', from: 'start', ack: 'manual', maxDeliveries: 1 } as const;
+    const read = async (count: number, confirm: boolean): Promise<unknown[]> => {
+      await using reader = box.subscribe('work', options);
+      const found: unknown[] = [];
+      while (found.length < count) {
+        const { value: item } = await reader.next();
+        if (item?.kind !== 'item') throw new Error('something else came');
+        found.push(item.value);
+        if (confirm) item.ack();
+      }
+      return found;
+    };
+    await read(2, false);
+    await box.publish('work', 3);
+    expect(await read(1, true)).toEqual([3]);
+    const listed = (await run('poison', 'list', 'worker')).out.split('\n');
+    expect(listed[0]).toMatch(/^\d+\t\S+ \S+\t1\twork\thanded out once and never confirmed\t1$/);
+    expect(listed).toHaveLength(3);
+    const position = listed[0]?.split('\t')[0] ?? '';
+    expect(await run('poison', 'retry', 'worker', position)).toEqual(done('1 item goes to worker once more\n'));
+    expect(await read(1, true)).toEqual([1]);
+    expect(await run('poison', 'drop', 'worker')).toEqual(done('1 item is given up; worker will not get it\n'));
+    expect(await run('poison', 'list', 'worker')).toEqual(done(''));
+    expect(await run('poison', 'drop', 'worker', 'all')).toMatchObject({ code: 2, err: expect.stringContaining('POSITION is a number') });
+    expect(await run('poison', 'list', 'nobody')).toMatchObject({ code: 1, err: expect.stringContaining('no durable subscription "nobody"') });
+    expect(await run('subscriptions', 'seek', 'worker', 'start')).toEqual(done('worker goes on from start\n'));
+    expect(await read(3, true)).toEqual([1, 2, 3]);
+    expect(await run('subscriptions', 'seek', 'worker', 'yesterday')).toMatchObject({ code: 2, err: expect.stringContaining('WHERE is new') });
+    await box.subscriptions.drop('worker');
   });
 });

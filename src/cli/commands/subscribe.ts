@@ -3,6 +3,7 @@ import type { Command, Context } from '../command.ts';
 import { timeInWords } from '../measure.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
+import { parseSpan } from '../quantity.ts';
 import { parseFrom } from '../value-argument.ts';
 import { valueInWords } from '../value-words.ts';
 
@@ -18,6 +19,9 @@ export const subscribe: Command = {
     at: { type: 'string', value: 'PEER', help: 'subscribe at a peer; what it sends is stored here first' },
     from: { type: 'string', value: 'WHERE', help: 'where a new reader begins: new (the default), last, start, a position, or a time' },
     count: { type: 'string', value: 'N', help: 'leave after N items' },
+    group: { type: 'boolean', help: 'share the durable reader with others that say so, too: each item goes to one of them' },
+    'max-deliveries': { type: 'string', value: 'N', help: 'put an item aside that was handed out N times and never confirmed; see `lanpost poison`' },
+    expires: { type: 'string', value: 'SPAN', help: 'drop the durable reader when nobody has read it for so long; default never' },
   },
   notes: [
     'In FILTER, + stands for one level of a topic and # for all that follow; put it in quotes.',
@@ -30,12 +34,18 @@ export const subscribe: Command = {
     const [filter = ''] = args.positionals;
     const [durable, at, from] = [args.text('durable'), args.text('at'), args.text('from')];
     const count = args.number('count', { least: 1, most: Number.MAX_SAFE_INTEGER });
+    const maxDeliveries = args.number('max-deliveries', { least: 0, most: 1000 });
+    const expires = args.text('expires');
+    const terms = {
+      ...args.flag('group') ? { group: true } : {}, ...maxDeliveries === undefined ? {} : { maxDeliveries },
+      ...expires === undefined ? {} : { expires: parseSpan('--expires', expires) },
+    };
     const begin = from === undefined ? {} : { from: parseFrom(from) };
     const box = await context.attach();
     // Few are asked for one by one: whoever comes next does not find them marked as handed out before.
     const inFlight = count !== undefined && count <= IN_FLIGHT ? 1 : IN_FLIGHT;
     const subscription = box.subscribe(filter, {
-      ...durable === undefined ? {} : { durable }, ...at === undefined ? {} : { at }, ...begin, ack: 'manual', inFlight,
+      ...durable === undefined ? {} : { durable }, ...at === undefined ? {} : { at }, ...begin, ...terms, ack: 'manual', inFlight,
     });
     const stop = (): void => void subscription.close();
     signal.addEventListener('abort', stop, { once: true });

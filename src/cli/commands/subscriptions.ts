@@ -1,7 +1,9 @@
 import type { SubscriptionInfo } from '../../index.ts';
 import type { Command } from '../command.ts';
 import { commandIn } from '../hint.ts';
+import { bytesInWords, spanInWords, timeInWords } from '../measure.ts';
 import { printable } from '../printable.ts';
+import { parseFrom } from '../value-argument.ts';
 
 const list: Command = {
   name: 'subscriptions list',
@@ -30,13 +32,39 @@ const drop: Command = {
   },
 };
 
-export const subscriptions: readonly Command[] = [list, drop];
+const seek: Command = {
+  name: 'subscriptions seek',
+  takes: ['NAME', 'WHERE'],
+  summary: 'Have a durable reader go on from elsewhere, back or forth',
+  options: {},
+  notes: ['WHERE is start, last, new, a position, or a time. What it gets again is marked as redelivered; what it has put', 'aside stays so. A reader that has it open goes on from there at once.'],
+  examples: ['lanpost subscriptions seek archive start', 'lanpost subscriptions seek archive 2026-11-23T05:00:00Z'],
+  async run({ args, out, attach }) {
+    const [name = '', where = ''] = args.positionals;
+    const from = parseFrom(where, 'WHERE');
+    const box = await attach();
+    await box.subscriptions.seek(name, from);
+    await out.print({ name, from }, () => `${printable(name)} goes on from ${where}`);
+  },
+};
+
+export const subscriptions: readonly Command[] = [list, seek, drop];
 
 const COLUMNS: Readonly<Record<string, (info: SubscriptionInfo) => string>> = {
   NAME: (info) => info.name,
   FILTER: (info) => info.filter,
   READER: (info) => info.reader,
   PENDING: (info) => String(info.pending),
+  KEPT: (info) => (info.pending === 0 ? '-' : bytesInWords(info.bytes)),
+  OLDEST: (info) => (info.pending === 0 ? '-' : info.oldestAge === undefined ? '?' : spanInWords(info.oldestAge)),
   POSITION: (info) => String(info.position),
+  POISON: (info) => (info.poison === 0 ? '-' : String(info.poison)),
+  UNREAD: (info) => unread(info),
   HELD: (info) => info.held.join(', ') || '-',
 };
+
+/** Since when nobody has it open, and until when that may be so. */
+function unread({ abandonedSince, expiresAt }: SubscriptionInfo): string {
+  if (abandonedSince === undefined) return '-';
+  return `since ${timeInWords(abandonedSince)}${expiresAt === undefined ? '' : `, dropped at ${timeInWords(expiresAt)}`}`;
+}
