@@ -19,7 +19,8 @@ import { NS_DATA } from '../xep/data-form.ts';
 import { NS_PAIRING, noWindow } from '../xep/pairing.ts';
 import { NS_PUBSUB_EVENT } from '../xep/pubsub/event.ts';
 import type { Names } from '../xep/pubsub/affiliations.ts';
-import { discovery } from '../xep/pubsub/discovery.ts';
+import { discovery, metadata } from '../xep/pubsub/discovery.ts';
+import { finder } from '../xep/pubsub/find.ts';
 import { PubsubService } from '../xep/pubsub/service.ts';
 import type { Disco } from '../xep/disco.ts';
 import { attr, type Element } from '../xmpp/element.ts';
@@ -174,6 +175,9 @@ export class LinkService {
     const pubsub = new PubsubService<PeerContext>({ broker, feeder: this.#feeds, subscriptions: this.subscriptions, names: this.#names, actorOf });
     pubsub.attach(parts.dispatcher);
     parts.disco.add(pubsub.features);
+    const find = finder<PeerContext>({ broker, actorOf, metadata: (topic) => metadata(topic, this.name, [...this.subscriptions.at(topic.name)].length) });
+    find.attach(parts.dispatcher);
+    parts.disco.add(find.features);
     parts.disco.serve(discovery({ broker, subscriptions: this.subscriptions, actorOf, ownName: () => this.name }));
     parts.dispatcher.iq('set', NS_PAIRING, 'pair', async ({ payload, context }) => {
       if (!this.#pairings) throw noWindow();

@@ -57,7 +57,7 @@ describe('the papers say what the code does', () => {
 
   it('a link from one paper to another leads somewhere', () => {
     const broken: string[] = [];
-    for (const paper of ['README.md', 'CHANGELOG.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)]) {
+    for (const paper of ['README.md', 'CHANGELOG.md', ...readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]) {
       for (const [, target = ''] of read(paper).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)) {
         if (!existsSync(join(ROOT, dirname(paper), target))) broken.push(`${paper} → ${target}`);
       }

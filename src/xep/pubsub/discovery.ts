@@ -2,6 +2,7 @@
 // sees what it may read, and no more.
 import type { TopicInfo } from '../../api.ts';
 import { LanpostError } from '../../errors.ts';
+import { NS_LANPOST } from '../../payload/xml.ts';
 import type { Actor } from '../../pubsub/actor.ts';
 import type { Broker } from '../../pubsub/broker.ts';
 import type { PeerSubscriptions } from '../../pubsub/peer-subscriptions.ts';
@@ -96,11 +97,14 @@ function titleOf(topic: TopicInfo | undefined): { name?: string } {
 }
 
 /** §5.4 */
-function metadata({ title, description, type, language, accessModel, publishModel, maxItems }: TopicInfo, owner: string, subscribers: number): Element {
+export function metadata({ title, description, type, language, contentType, tags, accessModel, publishModel, maxItems }: TopicInfo, owner: string, subscribers: number): Element {
   return formElement('result', META_DATA, [
     ...field('title', 'text-single', title), ...field('description', 'text-single', description), ...field('type', 'text-single', type),
     ...field('language', 'list-single', language), ...field('access_model', 'list-single', accessModel), ...field('publish_model', 'list-single', publishModel),
     ...field('max_items', 'text-single', maxItems), ...field('owner', 'jid-multi', owner), ...field('num_subscribers', 'text-single', subscribers),
+    // XEP-0068 §3.4: fields of our own.
+    ...contentType === undefined ? [] : [{ name: `{${NS_LANPOST}}content_type`, type: 'text-single', values: [contentType] } as const],
+    ...tags.length === 0 ? [] : [{ name: `{${NS_LANPOST}}tags`, type: 'text-multi', values: tags } as const],
   ]);
 }
 

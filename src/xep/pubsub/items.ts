@@ -14,7 +14,7 @@ import { needed, NS_PUBSUB, type PubsubRequest, type UseCase } from './terms.ts'
 /** Items in one answer. */
 const PAGE = 100;
 /** Of one answer, as XML: what any box takes, whatever its payloads become when they are escaped. */
-const ANSWER_BYTES = 192 * 1024;
+export const ANSWER_BYTES: number = 192 * 1024;
 /** Topics looked at for the items of one collection. */
 const LEAVES = 1000;
 
