@@ -7,6 +7,7 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSystemClock } from '../../src/clock.ts';
+import { serializeStandalone } from '../../src/xml/serialize.ts';
 import { attr, children, parseElement, xml, type Element } from '../../src/xmpp/element.ts';
 import { StanzaError, type Condition } from '../../src/xmpp/stanza-error.ts';
 import { errorReply, iqResult } from '../../src/xmpp/stanza.ts';
@@ -222,7 +223,9 @@ export async function startFakeHome(bell: Bell): Promise<FakeHome> {
         return reply(iqResult(iq));
       }
       if (!items) return reply(errorReply(iq, new StanzaError('item-not-found')));
-      if (what === 'publish') items.set(id, parseElement(String(action?.getChild('item')?.children[0])));
+      const [record] = children(action?.getChild('item') ?? xml('none'));
+      // Not by ltx's own writer, which leaves carriage returns for the reader to take away.
+      if (what === 'publish' && record) items.set(id, parseElement(serializeStandalone(record)));
       else if (what === 'retract') items.delete(id);
       else {
         const wanted = action?.getChildren('item').map((item) => attr(item, 'id') ?? '') ?? [];

@@ -11,18 +11,7 @@ import { parseElement } from '../../src/xml/parse.ts';
 import { serialize, serializeStandalone } from '../../src/xml/serialize.ts';
 import { type Element, xml } from '../../src/xml/element.ts';
 import { XmlFault } from '../../src/xml/fault.ts';
-
-const text = fc.string({ unit: 'binary' });
-const leaf = fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null), fc.double({ noNaN: true, noDefaultInfinity: true }));
-const key = fc.oneof({ weight: 9, arbitrary: text }, { weight: 1, arbitrary: fc.constantFrom('__proto__', 'constructor', '0', '') });
-const json = fc.letrec<{ value: Value }>((tie) => ({
-  value: fc.oneof({ depthSize: 'small' }, leaf, fc.array(tie('value'), { maxLength: 4 }), fc.dictionary(key, tie('value'), { maxKeys: 4, noNullPrototype: true })),
-})).value;
-const bytes = fc.uint8Array({ maxLength: 50 });
-/** CBOR has no -0 that its coder would write. */
-const unsigned = json.map((value) => JSON.parse(JSON.stringify(value)) as Value);
-const withBytes = fc.record({ a: bytes, b: fc.array(fc.oneof(unsigned, bytes), { maxLength: 3 }) }, { noNullPrototype: true });
-const any = fc.oneof(json, bytes, withBytes);
+import { bytes, text, unsigned, value as any, withBytes } from './arbitrary.ts';
 
 function wellFormed(source: string): Element[] {
   try {

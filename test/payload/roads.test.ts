@@ -1,0 +1,99 @@
+// Every payload comes out of every road as it went in: the disk, the control socket, a stream between boxes, a home.
+import * as fc from 'fast-check';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { expect, it } from 'vitest';
+import type { Delivery } from '../../src/api.ts';
+import { attachBox, createBox } from '../../src/index.ts';
+import { fromPayload, toPayload } from '../../src/payload/payload.ts';
+import { elementToPayload } from '../../src/payload/xml.ts';
+import { OWNER } from '../../src/pubsub/actor.ts';
+import { children } from '../../src/xmpp/element.ts';
+import { createRig } from '../home/rig.ts';
+import { seen, SimulatedLan } from '../link/fixtures.ts';
+import { serviceBox } from '../link/service-box.ts';
+import { given, type Given } from './arbitrary.ts';
+
+/** Many at once: what takes time is the road, not the payload. */
+const SAMPLE = 250;
+const sample = (): Given[] => fc.sample(given, { numRuns: SAMPLE });
+
+/** How an item looks to whoever gets it. */
+interface Came { readonly value: unknown; readonly contentType: string }
+const expected = ({ value, contentType }: Given): Came => {
+  const payload = toPayload(value, contentType);
+  return { value: fromPayload(payload), contentType: payload.contentType };
+};
+const came = (delivery: Delivery): Came | undefined => (delivery.kind === 'item' ? { value: delivery.value, contentType: delivery.contentType } : undefined);
+/** Strict: `-0` is no 0, a Buffer no Uint8Array, and objects have only what they had. */
+const odd = (items: readonly Given[], got: readonly (Came | undefined)[]): unknown[] => items.map(expected).filter((one, at) => !isDeepStrictEqual(one, got[at])).concat(got.length === items.length ? [] : [{ value: got.length, contentType: 'count' }]);
+
+it('what is read from a payload is what was published, but for the spelling of XML', () => {
+  fc.assert(fc.property(given, (one) => {
+    expect(isDeepStrictEqual(expected(one).value, one.value)).toBe(true);
+  }), { numRuns: 1000 });
+});
+
+it('the disk, after a restart, and the control socket, both ways', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'lanpost-roads-'));
+  const items = sample();
+  const through = sample();
+  try {
+    {
+      await using box = await createBox({ dir, link: false });
+      await using attached = await attachBox({ dir });
+      for (const { value, contentType } of items) await box.publish('t', value, contentType === undefined ? {} : { contentType });
+      for (const { value, contentType } of through) await attached.publish('u', value, contentType === undefined ? {} : { contentType });
+      expect(odd(items, (await attached.items('t', { from: 'start', limit: 1000 })).map(came))).toEqual([]);
+      const reader = attached.subscribe('u', { from: 'start' });
+      const got: (Came | undefined)[] = [];
+      for await (const delivery of reader) if (got.push(came(delivery)) === through.length) break;
+      expect(odd(through, got)).toEqual([]);
+    }
+    await using again = await createBox({ dir, link: false });
+    expect(odd(items, (await again.items('t', { from: 'start', limit: 1000 })).map(came))).toEqual([]);
+    expect(odd(through, (await again.items('u', { from: 'start', limit: 1000 })).map(came))).toEqual([]);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+});
+
+it('a stream between two boxes: subscribed to, and published at the other', async () => {
+  const lan = new SimulatedLan();
+  try {
+    const a = await serviceBox(lan, 1, 'a');
+    const b = await serviceBox(lan, 2, 'b');
+    await Promise.all([seen(a, b.link.name), seen(b, a.link.name)]);
+    await a.trust.allow(b.identity.fingerprint, 'read', '#');
+    await a.trust.allow(b.identity.fingerprint, 'write', '#');
+    const items = sample();
+    const reader = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    await reader.ready;
+    for (const { value, contentType } of items) await a.broker.publish(OWNER, 't', toPayload(value, contentType));
+    const got: (Came | undefined)[] = [];
+    for await (const delivery of reader) if (got.push(came(delivery)) === items.length) break;
+    expect(odd(items, got)).toEqual([]);
+    for (const { value, contentType } of items) await b.service.publish(a.link.name, 'u', toPayload(value, contentType), undefined);
+    expect(odd(items, (await a.broker.items(OWNER, 'u', { from: 'start', limit: 1000 })).map(came))).toEqual([]);
+  } finally {
+    await lan.close();
+  }
+});
+
+it('a home', async () => {
+  await using rig = await createRig();
+  await rig.add();
+  await rig.state('online');
+  const items = sample();
+  for (const [at, { value, contentType }] of items.entries()) await rig.log.append({ topic: 't', kind: 'publish', id: `i${at}`, payload: toPayload(value, contentType) });
+  await rig.until(() => rig.count('t') === items.length);
+  const got = items.map((_, at): Came | undefined => {
+    const record = rig.home.nodes.get('t')?.get(`i${at}`);
+    const [element] = record ? children(record) : [];
+    const payload = element && elementToPayload(element);
+    return payload && { value: fromPayload(payload), contentType: payload.contentType };
+  });
+  expect(odd(items, got)).toEqual([]);
+});
