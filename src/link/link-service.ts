@@ -219,7 +219,9 @@ export class LinkService {
     this.#stopListening = link.peers.watch((event) => {
       this.#events.emit(event);
       // Whoever watches hears of it first.
-      void SOON.then(() => this.#changed(event));
+      SOON.then(() => this.#changed(event)).catch((error: unknown) => {
+        this.#parts.trouble({ kind: 'link.listener', message: error instanceof Error ? error.message : String(error) });
+      });
     });
   }
 

@@ -3,7 +3,6 @@ import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { Seldom } from '../seldom.ts';
 import { Alarm } from './alarm.ts';
-import { decodeMessage } from './decode.ts';
 import { Directory, type BrowseEvent, type Found } from './directory.ts';
 import { Inquiries, type AskOptions } from './inquiries.ts';
 import { Listeners } from './listeners.ts';
@@ -15,6 +14,7 @@ import { Offers } from './offers.ts';
 import type { Output } from './output.ts';
 import { ENUMERATION } from './own-records.ts';
 import { type Joined, Places } from './places.ts';
+import { Repeats } from './repeats.ts';
 import { ServiceTypes } from './service-types.ts';
 import type { MdnsState } from './state.ts';
 
@@ -89,6 +89,7 @@ class Engine implements Mdns {
   readonly #directory: Directory;
   readonly #inquiries: Inquiries;
   readonly #types: ServiceTypes;
+  readonly #repeats = new Repeats();
   readonly #listeners: Listeners;
   readonly #published = new Map<Offer, () => void>();
   readonly #seldom: Seldom;
@@ -263,14 +264,15 @@ class Engine implements Mdns {
   #receive(place: Joined, bytes: Uint8Array, from: Source, now: number): void {
     this.#weigh();
     try {
-      const message = decodeMessage(bytes);
+      const message = this.#repeats.read(bytes);
       if (place.link.news(message, from, now)) this.#told = { place, message, from, now };
     } catch (error) {
       this.#cannotRead(place, from, error);
     }
     if (!this.#told) return this.#run();
-    this.#drain(place);
-    void SOON.then(this.#weigh);
+    if (this.#drain(place)) return void SOON.then(this.#weigh);
+    this.#repeats.remember();
+    this.#weigh();
   }
 
   readonly #weigh = (): void => {
