@@ -65,6 +65,18 @@ export function writeSynced(database: Database, ops: readonly Op[]): Promise<voi
   return batch.write({ sync: true });
 }
 
+const PAGE = 1000;
+const PAGE_BYTES = 1 << 20;
+
+/** All rows between two keys, a page at a time. */
+export async function* rowsOf(database: Database, range: { readonly gte: Uint8Array; readonly lt: Uint8Array }): AsyncIterableIterator<Row[]> {
+  let page = await database.range({ ...range, limit: PAGE, bytes: PAGE_BYTES });
+  while (page.length > 0) {
+    yield page;
+    page = await database.range({ gt: page.at(-1)![0], lt: range.lt, limit: PAGE, bytes: PAGE_BYTES });
+  }
+}
+
 export function apply(batch: Pick<Batch, 'put' | 'del'>, { key, value }: Op): void {
   if (value === undefined) batch.del(key);
   else batch.put(key, value);

@@ -15,6 +15,8 @@ const REOPEN_ROOM = 10 << 20;
 export class DiskGuard {
   /** A write failed; nothing may be written before the database has been reopened. */
   broken = false;
+  /** It failed because of what is on the disk: opening that again does not mend it. */
+  damaged = false;
   readonly #state: LogState;
   readonly #reopen: () => Promise<void>;
   #reason: string | undefined;
@@ -57,6 +59,7 @@ export class DiskGuard {
 
   failed(error: unknown): void {
     this.broken = true;
+    this.damaged ||= error instanceof LanpostError && error.code === 'corrupt';
     const text = error instanceof Error ? error.message : String(error);
     // Readers go on although how far they get cannot be written: the next opening has to know.
     this.#state.database.witness(this.#state.head, true);

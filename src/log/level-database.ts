@@ -1,12 +1,13 @@
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import { mkdir, open, readdir, stat, statfs } from 'node:fs/promises';
+import { closeSync, fdatasyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type * as library from 'level';
 import { LanpostError } from '../errors.ts';
 import type { Batch, Database, RangeOptions, Row } from './database.ts';
-import { getSeq, getU32, putSeq, putU32 } from './keys.ts';
+import { PREFIX, getSeq, getU32, putSeq, putU32 } from './keys.ts';
+import { condemn, tableDamage, type TableDamage } from './table-file.ts';
 
 // Required, not imported: to import CommonJS, Node looks for the names of its exports with a parser written in
 // JavaScript. On these files that runs hot enough to be compiled, which takes 5 MiB that are not given back (measured).
@@ -15,6 +16,12 @@ const { Level }: typeof library = createRequire(import.meta.url)('level');
 type Level = library.Level<Uint8Array, Uint8Array>;
 
 const WITNESS_BYTES = 13;
+/** Flags of the witness: readers may be further than their cursors say; nothing was written after it. */
+const SUSPECT = 1, CLEAN = 2;
+/** Of the newest table files, after an end that was not clean: a block that is not what was written can end the process when LevelDB compacts it. */
+const VERIFIED_BYTES = 128 << 20;
+const TABLE = /^\d+\.(?:ldb|sst)$/;
+const REPAIR_ROOM = 10 << 20;
 
 /** The database port over LevelDB. */
 export class LevelDatabase implements Database {
@@ -30,9 +37,12 @@ export class LevelDatabase implements Database {
 
   async open(): Promise<void> {
     if (this.#open) return;
+    const witness = join(this.location, 'WITNESS');
     const made = await mkdir(this.location, { recursive: true });
     if (made !== undefined) await syncFolder(dirname(made));
+    await assertNotForgotten(this.location);
     const replayed = await walBytes(this.location);
+    const tables = await tablesIn(this.location);
     // Only now: a Level opens, and so locks, by itself once it is made.
     const db = new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view' });
     try {
@@ -40,21 +50,32 @@ export class LevelDatabase implements Database {
     } catch (error) {
       throw openError(error, this.location);
     }
+    const clean = await closedCleanly(witness);
+    if ((await this.#damaged(tables, clean ? 0 : VERIFIED_BYTES)).length > 0) {
+      await db.close();
+      throw new LanpostError('corrupt', `${this.location} is damaged.`);
+    }
     // LevelDB renames CURRENT and leaves that to the disk: what is acknowledged from now on hangs by it.
     await syncFolder(this.location);
     this.#open = db;
     this.#replayed = replayed;
-    this.#witness = openSync(join(this.location, 'WITNESS'), 'a+', 0o600);
-    closeSync(this.#witness);
     // Not 'a+' for good: appending mode ignores the position on Linux.
-    this.#witness = openSync(join(this.location, 'WITNESS'), 'r+');
+    closeSync(openSync(witness, 'a+', 0o600));
+    this.#witness = openSync(witness, 'r+');
+    if (!clean) return;
+    const { head, suspect } = await this.witnessed();
+    this.witness(head, suspect);
+    fdatasyncSync(this.#witness);
   }
 
   async close(): Promise<void> {
-    if (this.#witness !== undefined) closeSync(this.#witness);
-    this.#witness = undefined;
     await this.#open?.close();
     this.#open = undefined;
+    if (this.#witness === undefined) return;
+    const { head, suspect } = await this.witnessed();
+    if (head > 0) this.#note(head, (suspect ? SUSPECT : 0) | CLEAN);
+    closeSync(this.#witness);
+    this.#witness = undefined;
   }
 
   get replayed(): number {
@@ -64,15 +85,39 @@ export class LevelDatabase implements Database {
   async repair(): Promise<void> {
     // `level` re-exports classic-level without declaring its statics.
     if (!('repair' in Level) || typeof Level.repair !== 'function') throw new LanpostError('unsupported', 'This database cannot be repaired.');
-    await Level.repair(this.location);
+    // What LevelDB cannot write anew it would put away.
+    if (await this.free() < await walBytes(this.location) + REPAIR_ROOM) throw new LanpostError('disk-full', `${this.location} is damaged, and there is no room to repair it.`);
+    for (const { path, damage } of await this.#damaged(await tablesIn(this.location), Infinity)) if (!damage.whole) await condemn(path, damage.blocks);
+    try {
+      await Level.repair(this.location);
+    } catch (error) {
+      throw openError(error, this.location);
+    }
+  }
+
+  /** Which of these are not whole: so many bytes of the first are looked at, of the others the rows without a checksum of their own. */
+  async #damaged(tables: readonly string[], bytes: number): Promise<{ path: string; damage: TableDamage }[]> {
+    const damaged: { path: string; damage: TableDamage }[] = [];
+    let left = bytes;
+    for (const name of tables) {
+      const path = join(this.location, name);
+      try {
+        const damage = await tableDamage(path, left > 0 ? () => true : vital);
+        left -= (await stat(path)).size;
+        if (damage.whole || damage.blocks.length > 0) damaged.push({ path, damage });
+      } catch (error) {
+        if (!isMissing(error)) throw error; // nobody's any more, or compacted meanwhile
+      }
+    }
+    return damaged;
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#db.get(key);
+    return this.#db.get(key).catch(readFailed);
   }
 
   async getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    return this.#db.getMany(keys);
+    return this.#db.getMany(keys).catch(readFailed);
   }
 
   batch(): Batch {
@@ -82,7 +127,7 @@ export class LevelDatabase implements Database {
     return {
       put: (key, value) => void batch.put(key, value),
       del: (key) => void batch.del(key),
-      write: ({ sync }) => batch.write({ sync }),
+      write: ({ sync }) => batch.write({ sync }).catch(readFailed),
       discard: () => batch.close(),
     };
   }
@@ -103,6 +148,8 @@ export class LevelDatabase implements Database {
         }
       }
       return rows;
+    } catch (error) {
+      return readFailed(error);
     } finally {
       await iterator.close();
     }
@@ -122,10 +169,14 @@ export class LevelDatabase implements Database {
   }
 
   witness(head: number, suspect: boolean = false): void {
+    this.#note(head, suspect ? SUSPECT : 0);
+  }
+
+  #note(head: number, flags: number): void {
     if (this.#witness === undefined) return;
     const bytes = this.#witnessBytes;
     putSeq(bytes, 0, head);
-    bytes[8] = suspect ? 1 : 0;
+    bytes[8] = flags;
     putU32(bytes, 9, crc32(bytes.subarray(0, 9)));
     try {
       writeSync(this.#witness, bytes, 0, WITNESS_BYTES, 0);
@@ -138,8 +189,8 @@ export class LevelDatabase implements Database {
   async witnessed(): Promise<{ head: number; suspect: boolean }> {
     const bytes = new Uint8Array(WITNESS_BYTES);
     const read = this.#witness === undefined ? 0 : readSync(this.#witness, bytes, 0, WITNESS_BYTES, 0);
-    if (read !== WITNESS_BYTES || getU32(bytes, 9) !== crc32(bytes.subarray(0, 9))) return { head: 0, suspect: false };
-    return { head: getSeq(bytes, 0), suspect: bytes[8] === 1 };
+    if (read !== WITNESS_BYTES || !isWitness(bytes)) return { head: 0, suspect: false };
+    return { head: getSeq(bytes, 0), suspect: (bytes[8]! & SUSPECT) !== 0 };
   }
 
   get #db(): Level {
@@ -156,6 +207,41 @@ interface Native {
 /** What classic-level adds to `level`'s common interface. */
 function isNative(db: object): db is Native {
   return 'compactRange' in db && 'approximateSize' in db;
+}
+
+function isWitness(bytes: Uint8Array): boolean {
+  return bytes.length === WITNESS_BYTES && getU32(bytes, 9) === crc32(bytes.subarray(0, 9));
+}
+
+async function closedCleanly(witness: string): Promise<boolean> {
+  const bytes = await readFile(witness).catch(() => new Uint8Array()); // not there: nobody says so
+  return isWitness(bytes) && (bytes[8]! & CLEAN) !== 0;
+}
+
+/** Records and what lists them: a damaged one is told apart by itself when it is read, and counted when it is mended. */
+const CHECKED_LATER: ReadonlySet<number> = new Set([PREFIX.record, PREFIX.index]);
+
+/** Whether the block may hold rows that have no checksum of their own. */
+function vital(after: Uint8Array, to: Uint8Array): boolean {
+  const first = after[0] ?? 0;
+  return first !== to[0] || !CHECKED_LATER.has(first);
+}
+
+/** LevelDB takes a folder without CURRENT for an empty one, and deletes what it finds there. */
+async function assertNotForgotten(location: string): Promise<void> {
+  const names = await readdir(location);
+  if (names.includes('CURRENT') || !names.some((name) => TABLE.test(name))) return;
+  throw new LanpostError('corrupt', `${location} has lost the file CURRENT.`);
+}
+
+/** Newest first. Those that are there before LevelDB opens are not written to any more. */
+async function tablesIn(location: string): Promise<string[]> {
+  const names = (await readdir(location)).filter((name) => TABLE.test(name));
+  return names.toSorted((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10));
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 /** The names in it are on disk. */
@@ -175,6 +261,15 @@ async function walBytes(location: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
+function readFailed(error: unknown): never {
+  if (!isCorruption(error)) throw error;
+  throw new LanpostError('corrupt', 'Stored data is damaged; stop the box and run `lanpost repair`.', { cause: error });
+}
+
+function isCorruption(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'LEVEL_CORRUPTION';
+}
+
 function openError(error: unknown, location: string): LanpostError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
@@ -184,6 +279,7 @@ function openError(error: unknown, location: string): LanpostError {
   if (code === 'LEVEL_CORRUPTION') return new LanpostError('corrupt', `${location} is damaged.`, { cause });
   // Whatever else it is, the data may be whole: nothing is repaired because a disk would not be read or written.
   const text = cause instanceof Error ? cause.message : String(cause);
+  if (/no such file/i.test(text)) return new LanpostError('corrupt', `${location} is damaged: ${text}`, { cause });
   if (/permission denied|not permitted|read-only/i.test(text)) return new LanpostError('forbidden', `${location} cannot be opened: ${text}`, { cause });
   return new LanpostError('disk-full', `${location} cannot be opened, and was left as it is: ${text}`, { cause });
 }

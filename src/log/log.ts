@@ -27,6 +27,7 @@ import { Readers } from './readers.ts';
 import { Reading } from './reading.ts';
 import type { Draft, LogRecord } from './record.ts';
 import { Recovery } from './recovery.ts';
+import { mend } from './mend.ts';
 import { LogRegistry, type Registry } from './registry.ts';
 import { Ring } from './ring.ts';
 import { Space } from './space.ts';
@@ -120,6 +121,8 @@ export interface LogOptions {
   /** Where it is written down that readers lost something; nowhere without. */
   readonly ledger?: LossLedger;
   readonly limits?: Partial<LogLimits>;
+  /** Compares every row with those it belongs to, and puts right what does not fit. Else that is done only when damage is met. */
+  readonly mend?: boolean;
 }
 
 const MAX_ID_BYTES = 1024;
@@ -151,10 +154,12 @@ class DiskLog implements Log {
   readonly #start: Start;
   /** Lets reads go on after a reopening. */
   #readable: () => void = () => {};
+  readonly #mending: boolean;
   #closing: Promise<void> | undefined;
   readonly #durables: Durables;
 
   constructor(o: LogOptions) {
+    this.#mending = o.mend ?? false;
     const limits = { ...LOG_LIMITS, ...o.limits };
     const topics = new Topics();
     const state: LogState = {
@@ -178,17 +183,16 @@ class DiskLog implements Log {
 
   async open(): Promise<void> {
     const { database, trouble } = this.#state;
-    let repaired = false;
     try {
       await database.open();
+      if (this.#mending) await this.#mend(false);
+      await this.#recovery.run(0, this.#mending);
     } catch (error) {
-      if (!(error instanceof LanpostError) || error.code !== 'corrupt') throw error;
+      if (!isDamage(error)) throw error;
       trouble({ kind: 'log.repair', message: `${error.message} It is being repaired.`, code: 'corrupt' });
-      await database.repair();
-      await database.open();
-      repaired = true;
+      await this.#repair();
+      await this.#recovery.run(0, true);
     }
-    await this.#recovery.run(0, repaired);
     await this.#guard.check();
     await this.#tellLost();
   }
@@ -208,6 +212,22 @@ class DiskLog implements Log {
 
   noteLoss(loss: Loss): Promise<void> {
     return this.#committer.task((tx) => tx.lose(loss));
+  }
+
+  async #repair(): Promise<void> {
+    const { database } = this.#state;
+    await database.close();
+    await database.repair();
+    await database.open();
+    await this.#mend(true);
+  }
+
+  async #mend(damaged: boolean): Promise<void> {
+    const { database, clock, trouble } = this.#state;
+    const { holes, changed, renamed } = await mend(database, clock, damaged);
+    for (const { from, to, exact } of holes) trouble({ kind: 'log.gap', message: `${exact ? 'Records' : 'Of the records'} ${from} to ${to}${exact ? ' are damaged and lost' : ' some are lost'}.`, code: 'corrupt' });
+    for (const name of renamed) trouble({ kind: 'log.nameless', message: `A topic has lost its name and settings; what it held is now in ${name}.`, code: 'corrupt' });
+    if (changed > 0) trouble({ kind: 'log.mended', message: `${changed} rows did not fit the others and were put right.` });
   }
 
   /** It could not be opened: nothing of it may touch the store, which may soon be another's. */
@@ -410,8 +430,16 @@ class DiskLog implements Log {
     // If it fails the database stays closed, and reads wait for the next try.
     this.#state.reopening ??= new Promise((resolve) => { this.#readable = resolve; });
     await database.close();
-    await database.open();
-    await this.#recovery.run(acknowledged);
+    try {
+      if (this.#guard.damaged) throw new LanpostError('corrupt');
+      await database.open();
+      await this.#recovery.run(acknowledged);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      await this.#repair();
+      await this.#recovery.run(acknowledged, true);
+    }
+    this.#guard.damaged = false;
     this.#space.reset();
     const tx = new Transaction(this.#state);
     this.#cursors.flush(tx, false);
@@ -442,4 +470,8 @@ class DiskLog implements Log {
   #assertOpen(): void {
     if (this.#closing) throw new LanpostError('closed', 'The log has been closed.');
   }
+}
+
+function isDamage(error: unknown): error is LanpostError {
+  return error instanceof LanpostError && error.code === 'corrupt';
 }

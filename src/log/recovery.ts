@@ -1,34 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { LanpostError } from '../errors.ts';
-import { decodeBody, encodeBody } from './body.ts';
+import { decodeBody } from './body.ts';
 import type { Cursors } from './cursors.ts';
-import { type Database, type Op, type Row, writeSynced } from './database.ts';
-import { decodeIndex, encodeIndex } from './index-row.ts';
-import { META_KEY, PREFIX, commitKey, getSeq, indexKey, prefixRange, putU32, recordKey } from './keys.ts';
-import { lostRow } from './lost-range.ts';
-import { type GapInfo, encodeRecord, recordBody, recordCrc, recordIntact } from './record.ts';
+import { type Database, type Op, type Row, rowsOf, writeSynced } from './database.ts';
+import { decodeIndex } from './index-row.ts';
+import { META_KEY, PREFIX, getSeq, idKey, indexKey, prefixRange, putU32, recordKey } from './keys.ts';
+import { type Hole, gapRows } from './mend.ts';
+import { namesOf } from './prior.ts';
+import { recordBody, recordCrc, recordIntact, recordTopic } from './record.ts';
 import { type Meta, FORMAT, decodeMeta, metaOp } from './meta.ts';
 import { migrate } from './migration.ts';
 import type { LogRegistry } from './registry.ts';
 import type { LogState } from './state.ts';
-import { type CommitRow, decodeCommit, encodeCommit } from './window.ts';
+import { type CommitRow, decodeCommit } from './window.ts';
 
-interface Hole { readonly from: number; readonly to: number }
-
-const PAGE = 1000;
 /** Below every key: compacting here moves memory into a table file, and touches no other. */
 const NO_KEY: Uint8Array = Uint8Array.of(0);
 /** LevelDB has at most two memtables of 4 MiB, and a batch over each, in its WAL; the rest lies in table files. Holds where the database cannot tell. */
 const WAL_BYTES = 10 << 20;
-
-async function* rowsOf(database: Database, range: { gte: Uint8Array; lt: Uint8Array }): AsyncIterableIterator<Row[]> {
-  let page = await database.range({ ...range, limit: PAGE, bytes: 1 << 20 });
-  while (page.length > 0) {
-    yield page;
-    page = await database.range({ gt: page.at(-1)![0], lt: range.lt, limit: PAGE, bytes: 1 << 20 });
-  }
-}
 
 async function allRows(database: Database, prefix: number): Promise<Row[]> {
   const rows: Row[] = [];
@@ -88,7 +78,8 @@ export class Recovery {
     origins.load(await allRows(database, PREFIX.origin));
     this.#registry.load(await allRows(database, PREFIX.registry));
     const commits = (await allRows(database, PREFIX.commit)).map(decodeCommit);
-    const { clean, holes } = await this.#verify(repaired ? undefined : meta, commits, acknowledged);
+    const unclean = repaired && meta ? { ...meta, clean: undefined } : meta;
+    const { clean, holes } = await this.#verify(unclean, commits, Math.max(acknowledged, repaired ? await this.#newest() : 0));
     window.load(commits);
     this.#cursors.load(await allRows(database, PREFIX.subscription), await allRows(database, PREFIX.cursor), await allRows(database, PREFIX.lost));
     this.#state.asides.load(await allRows(database, PREFIX.aside));
@@ -108,6 +99,12 @@ export class Recovery {
     const { database, head } = this.#state;
     await database.compact(NO_KEY, NO_KEY);
     await writeSynced(database, [metaOp(this.#state, head)]);
+  }
+
+  /** The rows that tell of the head may be lost while records are not. */
+  async #newest(): Promise<number> {
+    const [row] = await this.#state.database.range({ ...prefixRange(PREFIX.record), reverse: true, limit: 1 });
+    return row ? getSeq(row[0], 1) : 0;
   }
 
   async #meta(): Promise<Meta | undefined> {
@@ -150,35 +147,40 @@ export class Recovery {
     const rows = new RecordRows(database, Math.max(expected, unsettled));
     for (const commit of commits) {
       if (commit.first + commit.count <= expected) continue;
-      if (commit.first > expected) holes.push({ from: expected, to: commit.first - 1 });
+      if (commit.first > expected) holes.push(...await this.#absent(expected, commit.first - 1));
       if (!commit.hole && commit.first >= unsettled) holes.push(...damage(commit, await rows.of(commit)));
       expected = commit.first + commit.count;
     }
-    if (expected <= this.#state.head) holes.push({ from: expected, to: this.#state.head });
+    if (expected <= this.#state.head) holes.push(...await this.#absent(expected, this.#state.head));
     return { clean: false, holes: merge(holes) };
+  }
+
+  /** A commit whose row is missing: mostly its records went with it, as they came with it. */
+  async #absent(from: number, to: number): Promise<Hole[]> {
+    const holes: Hole[] = [];
+    let expected = from;
+    for await (const page of rowsOf(this.#state.database, { gte: recordKey(from), lt: recordKey(to + 1) })) {
+      for (const [key, row] of page) {
+        const seq = getSeq(key, 1);
+        if (!recordIntact(row)) continue;
+        if (seq > expected) holes.push({ from: expected, to: seq - 1, exact: true });
+        // A gap that was told before stands for all that it names.
+        expected = Math.max(seq, recordTopic(row) === 0 ? decodeBody(recordBody(row)).gap?.to ?? seq : seq) + 1;
+      }
+    }
+    if (expected <= to) holes.push({ from: expected, to, exact: true });
+    return holes;
   }
 
   /** Each hole becomes a gap record in place; then the topics are counted anew. */
   async #mend(holes: readonly Hole[]): Promise<void> {
     const { database, clock, gaps, trouble, window } = this.#state;
     const ops: Op[] = [];
-    const commits: CommitRow[] = [];
-    for (const { from, to } of holes) {
-      const header = { kind: 'gap' as const, topic: 0, previous: 0, wall: clock.wall(), mono: clock.mono(), trusted: clock.isSet() };
+    for (const hole of holes) {
+      const { from, to } = hole;
       // One that an earlier opening left just before goes on, unless a reader has passed it already.
       const before = await this.#gapBefore(from);
-      const at = before ?? from;
-      const gap: GapInfo = { from: at, to, count: to - at + 1, reason: 'corrupt' };
-      const row = encodeRecord(header, encodeBody({ topic: '', kind: 'gap', gap }));
-      for (let seq = from; seq <= to; seq++) ops.push({ key: recordKey(seq) });
-      ops.push({ key: recordKey(at), value: row });
-      ops.push({ key: indexKey(0, at), value: encodeIndex({ state: 'live', item: false, size: row.length, ordinal: 0 }) });
-      const commit: CommitRow = { first: from, count: to - from + 1, crc: 0, bytes: before === undefined ? row.length : 0, hole: true, oldest: from };
-      commits.push(commit);
-      // Until it is in the ledger (log.ts), where nothing can be written yet.
-      const [key, value] = lostRow('', { from, to, count: to - from + 1, reason: 'corrupt' });
-      ops.push({ key, value });
-      ops.push({ key: commitKey(from), value: encodeCommit(commit) });
+      ops.push(...gapRows(hole, clock, before));
       if (before === undefined) gaps.push(from);
       trouble({ kind: 'log.gap', message: `Records ${from} to ${to} are damaged and lost.`, code: 'corrupt' });
     }
@@ -214,6 +216,11 @@ export class Recovery {
           const index = decodeIndex(value);
           if (lost(seq)) {
             stale.push({ key });
+            for (const name of namesOf(index)) {
+              const id = idKey(topic.no, name);
+              const newest = await database.get(id);
+              if (newest && getSeq(newest, 0) === seq) stale.push({ key: id });
+            }
             continue;
           }
           first ||= seq;
@@ -267,16 +274,16 @@ function damage({ first, count, crc }: CommitRow, rows: readonly Row[]): Hole[] 
     putU32(crcs, (seq - first) * 4, recordCrc(row));
     intact.add(seq);
   }
-  if (intact.size === count) return crc32(crcs) === crc ? [] : [{ from: first, to: first + count - 1 }];
+  if (intact.size === count) return crc32(crcs) === crc ? [] : [{ from: first, to: first + count - 1, exact: true }];
   const missing = Array.from({ length: count }, (_, i) => first + i).filter((seq) => !intact.has(seq));
-  return missing.map((seq) => ({ from: seq, to: seq }));
+  return missing.map((seq) => ({ from: seq, to: seq, exact: true }));
 }
 
 function merge(holes: readonly Hole[]): Hole[] {
   const merged: Hole[] = [];
   for (const hole of holes.toSorted((a, b) => a.from - b.from)) {
     const last = merged.at(-1);
-    if (last && hole.from <= last.to + 1) merged[merged.length - 1] = { from: last.from, to: Math.max(last.to, hole.to) };
+    if (last && hole.from <= last.to + 1) merged[merged.length - 1] = { from: last.from, to: Math.max(last.to, hole.to), exact: true };
     else merged.push(hole);
   }
   return merged;

@@ -67,6 +67,11 @@ export function encodeTopic(name: string, t: TopicChange): Uint8Array {
 
 type TopicRow = [string, TopicSettings, number, number, number, number, number, number, boolean, number | undefined, number | undefined];
 
+export function decodeTopic(row: Uint8Array): TopicChange & { readonly name: string } {
+  const [name, settings, viewFrom, first, last, count, bytes, ordinal, deleted, replaced = 0, viewBytes = 0] = decodeRow<TopicRow>(row);
+  return { name, settings, viewFrom, first, last, count, viewBytes, bytes, ordinal, deleted, replaced };
+}
+
 /** The topics by name and by number. */
 export class Topics {
   readonly byName: Map<string, Topic> = new Map();
@@ -115,10 +120,10 @@ export class Topics {
     this.count = rows.length;
     for (const [key, value] of rows) {
       const no = getU32(key, 1);
-      const [name, settings, viewFrom, first, last, count, bytes, ordinal, deleted, replaced = 0, viewBytes = 0] = decodeRow<TopicRow>(value);
+      const { name, ...state } = decodeTopic(value);
       const known = old.get(no);
       const topic = known?.name === name ? known : new Topic(no, name);
-      Object.assign(topic, { settings, viewFrom, first, last, count, viewBytes, bytes, ordinal, deleted, replaced, stored: true, readers: undefined });
+      Object.assign(topic, state, { stored: true, readers: undefined });
       this.byName.set(name, topic);
       this.byNo.set(no, topic);
       this.#next = Math.max(this.#next, no + 1);

@@ -74,7 +74,7 @@ describe('opening', () => {
       },
     });
     await image.open();
-    await writeSynced(image, [{ key: commitKey(20) }]);
+    await writeSynced(image, [{ key: commitKey(20) }, { key: recordKey(20) }]);
     const { troubles } = await openMemory({ database: image });
     expect(Math.min(...read)).toBeGreaterThan(45);
     expect(troubles).toMatchObject([{ kind: 'log.gap', message: expect.stringContaining('20 to 20') }]);

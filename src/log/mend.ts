@@ -1,0 +1,274 @@
+// After a repair LevelDB has what it could still read, and nobody knows what that is. Every row is compared with those it
+// belongs to: what is left fits together afterwards, and what is not there is told as gaps.
+import type { Clock } from '../clock.ts';
+import { decodeBody, encodeBody } from './body.ts';
+import { decodeRow } from './cbor.ts';
+import { type Database, type Op, type Row, rowsOf, writeSynced } from './database.ts';
+import { hasWildcard, matcher } from './filter.ts';
+import { type IndexRow, decodeIndex, encodeIndex, isItem } from './index-row.ts';
+import { PREFIX, commitKey, cursorKey, getSeq, getU32, idKey, indexKey, keyText, prefixRange, putSeq, recordKey, topicKey } from './keys.ts';
+import { lostRow } from './lost-range.ts';
+import { namesOf } from './prior.ts';
+import { decodeProgress } from './progress-row.ts';
+import { type GapInfo, type Header, decodeHeader, encodeRecord, recordBody, recordIntact, recordTopic } from './record.ts';
+import { type TopicChange, decodeTopic, encodeTopic } from './topics.ts';
+import { type CommitRow, encodeCommit } from './window.ts';
+
+export interface Hole {
+  readonly from: number;
+  readonly to: number;
+  /** Whether all of them are known to be lost; else some may have been deleted before. */
+  readonly exact: boolean;
+}
+
+export interface Mended {
+  readonly holes: readonly Hole[];
+  /** Rows that were put right: indexes, ids, counters. */
+  readonly changed: number;
+  /** Topics whose names are lost, by the names they go by now. */
+  readonly renamed: readonly string[];
+}
+
+/** Rows of a gap in place of those records; one that ends where they begin, at `before`, goes on with them. */
+export function gapRows({ from, to, exact }: Hole, clock: Clock, before?: number): Op[] {
+  const at = before ?? from;
+  const gap: GapInfo = { from: at, to, reason: 'corrupt', ...(exact && { count: to - at + 1 }) };
+  const header = { kind: 'gap' as const, topic: 0, previous: 0, wall: clock.wall(), mono: clock.mono(), trusted: clock.isSet() };
+  const row = encodeRecord(header, encodeBody({ topic: '', kind: 'gap', gap }));
+  const ops: Op[] = [];
+  for (let seq = from; seq <= to; seq++) ops.push({ key: recordKey(seq) });
+  const commit: CommitRow = { first: from, count: to - from + 1, crc: 0, bytes: before === undefined ? row.length : 0, hole: true, oldest: from };
+  // Until it is in the ledger (log.ts), where nothing can be written yet.
+  const [key, value] = lostRow('', { from, to, count: to - from + 1, reason: 'corrupt' });
+  ops.push(
+    { key: recordKey(at), value: row },
+    { key: indexKey(0, at), value: encodeIndex({ state: 'live', item: false, size: row.length, ordinal: 0 }) },
+    { key: commitKey(from), value: encodeCommit(commit) },
+    { key, value },
+  );
+  return ops;
+}
+
+interface Known extends TopicChange { name: string; dirty: boolean; seen: number }
+
+/** So many records in a row are not all deleted before their time; a table file that is lost takes as many and more. */
+const MANY = 8;
+
+/** The database is open and nobody else uses it. `damaged`: parts of it are known to be lost. */
+export async function mend(database: Database, clock: Clock, damaged: boolean): Promise<Mended> {
+  const mending = new Mending(database, clock, damaged);
+  await mending.load();
+  await mending.records();
+  await mending.indexes();
+  await mending.ids();
+  await mending.topics();
+  return mending.end();
+}
+
+class Mending {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #topics = new Map<number, Known>();
+  /** Where durable readers are, each with what it reads. */
+  readonly #readers: { readonly position: number; readonly match: (topic: string) => boolean }[] = [];
+  readonly #holes: Hole[] = [];
+  readonly #renamed: string[] = [];
+  #ops: Op[] = [];
+  #changed = 0;
+  readonly #damaged: boolean;
+
+  constructor(database: Database, clock: Clock, damaged: boolean) {
+    this.#damaged = damaged;
+    this.#database = database;
+    this.#clock = clock;
+  }
+
+  async load(): Promise<void> {
+    for await (const [key, value] of this.#rows(PREFIX.topic)) {
+      const { name, ...topic } = decodeTopic(value);
+      this.#topics.set(getU32(key, 1), { ...topic, name, dirty: false, seen: 0 });
+    }
+    for await (const [key, value] of this.#rows(PREFIX.subscription)) {
+      const place = await this.#database.get(cursorKey(keyText(key)));
+      const [filter] = decodeRow<[string]>(value);
+      this.#readers.push({ position: place ? decodeProgress(place).position : 0, match: hasWildcard(filter) ? matcher(filter) : (topic) => topic === filter });
+    }
+  }
+
+  /** Each record is whole, of a topic with a name, and has an index row; of what its topic had before it, nothing is missing that somebody waits for. */
+  async records(): Promise<void> {
+    let absent = { from: 1, to: 0 };
+    const runs: { from: number; to: number }[] = [];
+    for await (const page of pages(this.#database, PREFIX.record)) {
+      const whole = page.filter(([, row]) => recordIntact(row));
+      const found = await this.#database.getMany(whole.map(([key, row]) => indexKey(recordTopic(row), getSeq(key, 1))));
+      const indexes = new Map(whole.map(([key], i) => [getSeq(key, 1), found[i]]));
+      for (const [key, row] of page) {
+        const seq = getSeq(key, 1);
+        if (!indexes.has(seq)) {
+          this.#ops.push({ key });
+          continue;
+        }
+        if (seq > absent.from) runs.push({ from: absent.from, to: seq - 1 });
+        absent = { from: seq + 1, to: 0 };
+        const header = decodeHeader(row);
+        if (header.topic === 0) {
+          const { gap } = decodeBody(recordBody(row));
+          if (gap) absent.from = Math.max(absent.from, gap.to + 1);
+          if (!indexes.get(seq)) this.#index(0, seq, { state: 'live', item: false, size: row.length, ordinal: 0 });
+          continue;
+        }
+        this.#chain(header, seq, runs);
+        if (!indexes.get(seq)) this.#rebuild(header, seq, row);
+      }
+      await this.#flush();
+    }
+  }
+
+  /** Each index row has its record; numbers rise; what a topic has is counted. */
+  async indexes(): Promise<void> {
+    for await (const page of pages(this.#database, PREFIX.index)) {
+      const records = await this.#database.getMany(page.map(([key]) => recordKey(getSeq(key, 5))));
+      for (const [i, [key, value]] of page.entries()) {
+        const no = getU32(key, 1);
+        const seq = getSeq(key, 5);
+        const index = decodeIndex(value);
+        const record = records[i];
+        if (!record || recordTopic(record) !== no) {
+          this.#ops.push({ key });
+          if (no !== 0) this.#lose(seq, seq, true);
+          continue;
+        }
+        if (no !== 0) this.#count(no, seq, { ...index, size: record.length }, index);
+      }
+      await this.#flush();
+    }
+  }
+
+  /** Each id names a live item that has it. */
+  async ids(): Promise<void> {
+    for await (const page of pages(this.#database, PREFIX.id)) {
+      const rows = await this.#database.getMany(page.map(([key, value]) => indexKey(getU32(key, 1), getSeq(value, 0))));
+      for (const [i, [key]] of page.entries()) {
+        const row = rows[i];
+        const index = row && decodeIndex(row);
+        if (index?.state !== 'live' || !namesOf(index).includes(Buffer.from(key.subarray(5)).toString())) this.#ops.push({ key });
+      }
+      await this.#flush();
+    }
+  }
+
+  async topics(): Promise<void> {
+    for (const [no, known] of this.#topics) {
+      const { name, dirty, seen, ...topic } = known;
+      const row = await this.#database.get(topicKey(no));
+      const counted = this.#counted.get(no);
+      // The newest of them are not there: its row was written with them.
+      if (topic.last > (counted?.last ?? seen)) this.#lose(topic.last, topic.last, false);
+      const now = counted ? { ...topic, ...counted, first: Math.min(topic.first || counted.first, counted.first), last: Math.max(topic.last, counted.last), ordinal: Math.max(topic.ordinal, counted.ordinal) }
+        : { ...topic, count: 0, viewBytes: 0, bytes: 0 };
+      const value = encodeTopic(name, now);
+      if (!dirty && row && Buffer.compare(row, value) === 0) continue;
+      this.#ops.push({ key: topicKey(no), value });
+    }
+    await this.#flush();
+  }
+
+  async end(): Promise<Mended> {
+    const holes = await this.#told();
+    for (const hole of holes) await writeSynced(this.#database, gapRows(hole, this.#clock));
+    return { holes, changed: this.#changed, renamed: this.#renamed };
+  }
+
+  readonly #counted = new Map<number, { first: number; last: number; count: number; viewBytes: number; bytes: number; ordinal: number }>();
+
+  #count(no: number, seq: number, index: IndexRow, before: IndexRow): void {
+    const topic = this.#topic(no);
+    const sum = this.#counted.get(no) ?? { first: seq, last: seq, count: 0, viewBytes: 0, bytes: 0, ordinal: 0 };
+    const ordinal = Math.max(index.ordinal, sum.ordinal + 1);
+    if (ordinal !== before.ordinal || index.size !== before.size) this.#index(no, seq, { ...index, ordinal });
+    const live = index.item && index.state === 'live' && seq >= topic.viewFrom;
+    this.#counted.set(no, { first: sum.first, last: seq, count: sum.count + (live ? 1 : 0), viewBytes: sum.viewBytes + (live ? index.size : 0), bytes: sum.bytes + index.size, ordinal });
+  }
+
+  #index(no: number, seq: number, index: IndexRow): void {
+    this.#ops.push({ key: indexKey(no, seq), value: encodeIndex(index) });
+  }
+
+  /** An index row as it was written with the record, as far as the record tells; whether it has been replaced since, the id row does not say any more. */
+  #rebuild({ kind, topic }: Header, seq: number, row: Uint8Array): void {
+    const { lane, key } = this.#topic(topic).settings;
+    // Where the topic has a key field, which value this one had is not known any more: it stays beside the others.
+    const id = decodeBody(recordBody(row)).id ?? (lane === 'latest' && key === undefined ? '' : undefined);
+    this.#index(topic, seq, { state: 'live', item: isItem(kind), size: row.length, ordinal: 0, ...(id !== undefined && isItem(kind) && { id }) });
+    if (id !== undefined && isItem(kind)) this.#ops.push({ key: idKey(topic, id), value: u64(seq) });
+  }
+
+  #topic(no: number): Known {
+    const known = this.#topics.get(no);
+    if (known) return known;
+    const name = `lost/${no}`;
+    this.#renamed.push(name);
+    const topic: Known = { name, settings: {}, viewFrom: 0, first: 0, last: 0, count: 0, viewBytes: 0, bytes: 0, ordinal: 0, deleted: false, replaced: 0, dirty: true, seen: 0 };
+    this.#topics.set(no, topic);
+    return topic;
+  }
+
+  /** Each record names the one before it in its topic. What is neither there nor deleted with leave of those who read it was lost. */
+  #chain({ topic: no, previous }: Header, seq: number, runs: readonly { from: number; to: number }[]): void {
+    const topic = this.#topic(no);
+    const before = topic.seen;
+    topic.seen = seq;
+    if (previous <= before || previous < topic.first || topic.settings.lane === 'latest') return;
+    // While a reader has a right to it, nothing deletes it.
+    const awaited = this.#readers.some(({ position, match }) => position < previous && match(topic.name));
+    for (let i = runs.length - 1; i >= 0; i--) {
+      const { from, to } = runs[i]!;
+      if (to <= before) break;
+      if (from <= previous && (awaited || (this.#damaged && to - from + 1 >= MANY))) this.#lose(from, to, from === to);
+    }
+  }
+
+  #lose(from: number, to: number, exact: boolean): void {
+    this.#holes.push({ from, to, exact });
+  }
+
+  /** Holes without what is there after all, neighbours together. */
+  async #told(): Promise<Hole[]> {
+    const known = new Set(this.#holes.filter(({ exact }) => exact).map(({ from }) => from));
+    const all = ({ from, to }: { from: number; to: number }): boolean => {
+      for (let seq = from; seq <= to; seq++) if (!known.has(seq)) return false;
+      return true;
+    };
+    const told: Hole[] = [];
+    for (const hole of this.#holes.toSorted((a, b) => a.from - b.from || b.to - a.to)) {
+      const last = told.at(-1);
+      if (last && hole.to <= last.to) continue;
+      if (hole.from === hole.to && await this.#database.get(recordKey(hole.from))) continue;
+      const exact = hole.exact || all(hole);
+      if (last && hole.from === last.to + 1) told[told.length - 1] = { from: last.from, to: hole.to, exact: last.exact && exact };
+      else told.push({ from: hole.from, to: hole.to, exact });
+    }
+    return told;
+  }
+
+  async *#rows(prefix: number): AsyncIterableIterator<Row> {
+    for await (const page of rowsOf(this.#database, prefixRange(prefix))) yield* page;
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#ops.length === 0) return;
+    this.#changed += this.#ops.length;
+    await writeSynced(this.#database, this.#ops.splice(0));
+  }
+}
+
+function pages(database: Database, prefix: number): AsyncIterableIterator<Row[]> {
+  return rowsOf(database, prefixRange(prefix));
+}
+
+function u64(seq: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  putSeq(bytes, 0, seq);
+  return bytes;
+}

@@ -1,0 +1,90 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { createTestClock } from '../../src/clock.ts';
+import { type Op, rowsOf, writeSynced } from '../../src/log/database.ts';
+import { PREFIX, idKey, indexKey, prefixRange, recordKey, subscriptionKey, topicKey } from '../../src/log/keys.ts';
+import type { MemoryDatabase } from '../../src/log/memory-database.ts';
+import { mend } from '../../src/log/mend.ts';
+import { audit } from '../support/log-audit.ts';
+import { closeAll, item, openMemory, texts } from './log-fixture.ts';
+
+afterEach(closeAll);
+
+/** A closed store with 20 items in each of two topics, which `keeper` has yet to read; then these rows go. */
+async function damaged(rows: (no: (topic: string) => number) => Op[]): Promise<MemoryDatabase> {
+  const { log, database } = await openMemory();
+  await log.cursor({ name: 'keeper', filter: '#', from: 'start', durable: true });
+  for (let n = 0; n < 20; n++) for (const topic of ['a', 'b']) await log.append(item(topic, `${topic}${n}`, topic === 'b' ? { id: `id${n}` } : {}));
+  const ops = rows((topic) => log.topic(topic)?.no ?? 0);
+  await log.close();
+  await database.open();
+  await writeSynced(database, ops);
+  return database;
+}
+
+const mended = (database: MemoryDatabase, known = true) => mend(database, createTestClock(), known);
+
+describe('mending', () => {
+  it('changes nothing where all fits together', async () => {
+    const database = await damaged(() => []);
+    expect(await mended(database)).toEqual({ holes: [], changed: 0, renamed: [] });
+  });
+
+  it('tells which records are lost whose index rows are there', async () => {
+    const database = await damaged(() => [9, 10, 12].map((seq) => ({ key: recordKey(seq) })));
+    expect((await mended(database)).holes).toEqual([{ from: 9, to: 10, exact: true }, { from: 12, to: 12, exact: true }]);
+    const { log } = await openMemory({ database });
+    const cursor = await log.cursor({ name: 'keeper', filter: '#', from: 'start', durable: true });
+    expect((await texts(cursor, 12)).slice(7)).toEqual(['b3', 'gap', 'a5', 'gap', 'a6']);
+    expect([log.topic('a')?.count, log.topic('b')?.count]).toEqual([19, 18]);
+    await log.close();
+    expect(await audit(database)).toEqual([]);
+  });
+
+  it('tells of records without any trace, by what came after them in their topic', async () => {
+    const database = await damaged((no) => [10, 11].flatMap((seq) => [{ key: recordKey(seq) }, { key: indexKey(no(seq % 2 === 0 ? 'b' : 'a'), seq) }]));
+    expect((await mended(database)).holes).toEqual([{ from: 10, to: 11, exact: false }]);
+  });
+
+  it('writes index rows and ids again', async () => {
+    const database = await damaged((no) => [{ key: indexKey(no('b'), 10) }, { key: idKey(no('b'), 'id4') }]);
+    expect((await mended(database)).holes).toEqual([]);
+    const { log } = await openMemory({ database });
+    expect((await log.items('b', { ids: ['id4'] })).map(({ seq }) => seq)).toEqual([10]);
+    await log.close();
+    expect(await audit(database)).toEqual([]);
+  });
+
+  it('keeps the records of a topic that lost its name', async () => {
+    const database = await damaged((no) => [{ key: topicKey(no('a')) }]);
+    const { renamed } = await mended(database);
+    expect(renamed).toEqual(['lost/1']);
+    const { log } = await openMemory({ database });
+    expect((await log.items('lost/1')).length).toBe(20);
+    await log.close();
+    expect(await audit(database)).toEqual([]);
+  });
+
+  it('takes a long row of records for lost also when nobody waits for them, if it is known that something is', async () => {
+    const gone = Array.from({ length: 10 }, (_, i) => i + 11);
+    const rows = (no: (topic: string) => number): Op[] => [{ key: subscriptionKey('keeper') }, ...gone.flatMap((seq) => [{ key: recordKey(seq) }, { key: indexKey(no(seq % 2 === 0 ? 'b' : 'a'), seq) }])];
+    expect((await mended(await damaged(rows), false)).holes).toEqual([]);
+    expect((await mended(await damaged(rows))).holes).toEqual([{ from: 11, to: 20, exact: false }]);
+  });
+
+  it('survives any rows gone', async () => {
+    const { log, database } = await openMemory();
+    for (let n = 0; n < 60; n++) await log.append(item(`t${n % 3}`, `${n}`, { id: `id${n % 5}` }));
+    await log.close();
+    for (const prefix of Object.values(PREFIX)) {
+      const fork = database.fork();
+      await fork.open();
+      for await (const page of rowsOf(fork, prefixRange(prefix))) await writeSynced(fork, page.filter((_, i) => i % 2 === 0).map(([key]) => ({ key })));
+      await mended(fork);
+      await fork.close();
+      const again = await openMemory({ database: fork, mend: true });
+      await again.log.append(item('after', 'x'));
+      await again.log.close();
+      expect([String.fromCharCode(prefix), await audit(fork)]).toEqual([String.fromCharCode(prefix), []]);
+    }
+  });
+});
