@@ -573,6 +573,16 @@ export interface Trouble {
   readonly code?: ErrorCode;
 }
 
+/** What came of taking an export in. */
+export interface Imported {
+  readonly records: number;
+  /** That were here already. */
+  readonly repeated: number;
+  /** Made anew, as are the durable readers. */
+  readonly topics: number;
+  readonly readers: number;
+}
+
 /** `note`: worth knowing, but nothing is broken by it. */
 export type FindingLevel = 'ok' | 'note' | 'problem';
 

@@ -1,13 +1,14 @@
 // The public door: everything a user of lanpost may import, and nothing else.
 export type {
   About, AccessModel, Affiliation, Box, BoxOptions, BoxStatus, ClassifyOptions, ClassRules, Delivery, DeliveryBase, FileContent, FileEvent, Finding, FindingCause,
-  FindingLevel, From, Gap, Grant, HomeOptions, HomeState, HomeStatus, Item, ItemsOptions, Limits, Message, MessagesOptions, MessageState, MessageStream,
+  FindingLevel, From, Gap, Grant, HomeOptions, HomeState, HomeStatus, Imported, Item, ItemsOptions, Limits, Message, MessagesOptions, MessageState, MessageStream,
   OffLinkPeer, OwnPresence, PairingEvent, Peer, PeerClass, PeerEvent, PeerStatus, Poison, Published, PublishModel, PublishOptions, Receipt, Retraction,
   Right, SendFileOptions, SendOptions, SubscribeOptions, Subscription, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicChange,
   TopicConfig, TopicInfo, TopicQuery, TopicSettings, Trouble, TrustEntry, TrustLevel, Value,
 } from './api.ts';
 export { createBox } from './box.ts';
 export { examineMachine } from './doctor.ts';
+export { exportBox, importBox, repairBox } from './offline.ts';
 export { attachBox } from './control/attach-box.ts';
 export { ERROR_CODES, LanpostError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';

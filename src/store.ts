@@ -5,6 +5,7 @@ import { type Clock, createSystemClock } from './clock.ts';
 import { EventSource } from './event-stream.ts';
 import { LevelDatabase } from './log/level-database.ts';
 import { type Log, openLog } from './log/log.ts';
+import { openDatabase } from './log/open-database.ts';
 import { Opened } from './opened.ts';
 import { lossLedger } from './pubsub/ledger.ts';
 import type { CheckedOptions } from './options.ts';
@@ -35,12 +36,12 @@ export async function openStore({ dir, limits }: CheckedOptions): Promise<Store>
     await chmod(dir, 0o700);
     // The database's lock is the directory's: nothing else is touched before it is ours.
     const database = new LevelDatabase(join(dir, 'log'));
-    await database.open();
+    const damaged = await openDatabase(database, trouble);
     opened.add(() => database.close());
     const machine = await readMachineId();
     const identity = await loadIdentity(dir, { machine });
     if (identity.copied) trouble({ kind: 'trust.copied', message: 'this data directory comes from another machine: its records stay, this box got a new key' });
-    const log = await openLog({ database, clock, boxId: identity.boxId, machine, trouble, ledger: lossLedger, limits: { diskFloor: limits.diskFloor } });
+    const log = await openLog({ database, clock, boxId: identity.boxId, machine, trouble, damaged, ledger: lossLedger, limits: { diskFloor: limits.diskFloor } });
     opened.add(() => log.close());
     return { clock, troubles, trouble, identity, log, opened };
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { archive } from './commands/archive.ts';
 import { avatar } from './commands/avatar.ts';
 import { files } from './commands/files.ts';
 import { doctor } from './commands/doctor.ts';
@@ -22,7 +23,13 @@ import { classify, find } from './commands/topic-search.ts';
 import { trust } from './commands/trust.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Command[] = [start, status, doctor, presence, ...peers, send, messages, publish, subscribe, items, retract, purge, ...topic, find, classify, ...subscriptions, ...poison, ledger, ...files, pair, ...avatar, ...trust, ...home];
+export const COMMANDS: readonly Command[] = [
+  start, status, doctor, presence, ...peers, send, messages,
+  publish, subscribe, items, retract, purge,
+  ...topic, find, classify, ...subscriptions, ...poison, ledger,
+  ...files, pair, ...avatar, ...trust, ...home,
+  ...archive,
+];
 
 /** What the commands that share a first word are for; the short help has one line for each. */
 export const GROUPS: Readonly<Record<string, string>> = {

@@ -201,7 +201,9 @@ export class Assembly {
     const { kind } = draft;
     const item = isItem(kind);
     const tx = this.#tx;
-    const row = this.#rows.record(tx, seq, kind, topic.no, change.last, this.#stamp, content);
+    // How much time has passed here since, only this clock can tell.
+    const stamp = draft.stamp ? { ...this.#stamp, ...draft.stamp } : this.#stamp;
+    const row = this.#rows.record(tx, seq, kind, topic.no, change.last, stamp, content);
     const size = row.length;
     const ordinal = change.ordinal + 1;
     if (item && names.length > 0) {
@@ -222,7 +224,7 @@ export class Assembly {
     this.results.push(appended(seq, recordId, false, draft));
     this.entries.push({
       seq, topic, draft, previous: change.last, recordId, bytes: size, ordinal,
-      stamp: this.#stamp, record: undefined,
+      stamp, record: undefined,
     });
     this.#touch(topic, change, seq, draft, size);
   }

@@ -129,7 +129,7 @@ function number(to: Buffer, at: number, value: number | undefined): number {
   return at + HEAD;
 }
 
-export type Body = Omit<Draft, 'topic' | 'kind'>;
+export type Body = Omit<Draft, 'topic' | 'kind' | 'stamp'>;
 
 /** What a body holds; only for rows that are `recordIntact`. */
 export function decodeBody(body: Uint8Array): Body {

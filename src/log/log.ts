@@ -20,6 +20,7 @@ import { LOG_LIMITS, type LogLimits } from './limits.ts';
 import { lostKey } from './keys.ts';
 import type { Loss, LossLedger } from './loss.ts';
 import { decodeLost } from './lost-range.ts';
+import { isDamage, openDatabase, repairDatabase } from './open-database.ts';
 import { Origins, originName } from './origins.ts';
 import { Progress } from './progress.ts';
 import type { ProgressRow } from './progress-row.ts';
@@ -123,6 +124,8 @@ export interface LogOptions {
   readonly limits?: Partial<LogLimits>;
   /** Compares every row with those it belongs to, and puts right what does not fit. Else that is done only when damage is met. */
   readonly mend?: boolean;
+  /** Opening the database has repaired it. */
+  readonly damaged?: boolean;
 }
 
 const MAX_ID_BYTES = 1024;
@@ -154,12 +157,12 @@ class DiskLog implements Log {
   readonly #start: Start;
   /** Lets reads go on after a reopening. */
   #readable: () => void = () => {};
-  readonly #mending: boolean;
+  readonly #options: Pick<LogOptions, 'mend' | 'damaged'>;
   #closing: Promise<void> | undefined;
   readonly #durables: Durables;
 
   constructor(o: LogOptions) {
-    this.#mending = o.mend ?? false;
+    this.#options = o;
     const limits = { ...LOG_LIMITS, ...o.limits };
     const topics = new Topics();
     const state: LogState = {
@@ -184,13 +187,13 @@ class DiskLog implements Log {
   async open(): Promise<void> {
     const { database, trouble } = this.#state;
     try {
-      await database.open();
-      if (this.#mending) await this.#mend(false);
-      await this.#recovery.run(0, this.#mending);
+      const damaged = await openDatabase(database, trouble) || this.#options.damaged === true;
+      const mended = damaged || this.#options.mend === true;
+      if (mended) await this.#mend(damaged);
+      await this.#recovery.run(0, mended);
     } catch (error) {
       if (!isDamage(error)) throw error;
-      trouble({ kind: 'log.repair', message: `${error.message} It is being repaired.`, code: 'corrupt' });
-      await this.#repair();
+      await this.#repair(error);
       await this.#recovery.run(0, true);
     }
     await this.#guard.check();
@@ -214,11 +217,8 @@ class DiskLog implements Log {
     return this.#committer.task((tx) => tx.lose(loss));
   }
 
-  async #repair(): Promise<void> {
-    const { database } = this.#state;
-    await database.close();
-    await database.repair();
-    await database.open();
+  async #repair(damage: LanpostError): Promise<void> {
+    await repairDatabase(this.#state.database, damage, this.#state.trouble);
     await this.#mend(true);
   }
 
@@ -436,7 +436,7 @@ class DiskLog implements Log {
       await this.#recovery.run(acknowledged);
     } catch (error) {
       if (!isDamage(error)) throw error;
-      await this.#repair();
+      await this.#repair(error);
       await this.#recovery.run(acknowledged, true);
     }
     this.#guard.damaged = false;
@@ -470,8 +470,4 @@ class DiskLog implements Log {
   #assertOpen(): void {
     if (this.#closing) throw new LanpostError('closed', 'The log has been closed.');
   }
-}
-
-function isDamage(error: unknown): error is LanpostError {
-  return error instanceof LanpostError && error.code === 'corrupt';
 }

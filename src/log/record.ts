@@ -49,6 +49,8 @@ export interface Draft {
   readonly config?: TopicSettings;
   /** Wall time in milliseconds after which nobody wants it. */
   readonly expires?: number;
+  /** When it was accepted, of one that was somewhere else before. Default now. */
+  readonly stamp?: Pick<Stamp, 'wall' | 'trusted'>;
   /** What is lost where this was first accepted, of a gap. */
   readonly gap?: GapInfo;
 }

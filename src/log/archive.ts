@@ -1,0 +1,168 @@
+// A log as lines of JSON (docs/DURABILITY.md): what is in it can be read by anything, carried to another machine, and
+// taken in again, more than once, for every record goes by the id it was given first.
+import type { Imported } from '../api.ts';
+import { LanpostError } from '../errors.ts';
+import { LOG_LIMITS, PAGE_RECORDS } from './limits.ts';
+import type { Log } from './log.ts';
+import type { Draft, LogRecord, Origin, RecordKind, RecordPayload, TopicSettings } from './record.ts';
+
+const FORMAT = 1;
+/** Registry rows that are no business of this machine alone, and no secrets. */
+const ROWS: readonly string[] = ['trust/', 'policy/', 'access/'];
+const AT_ONCE = 500;
+
+interface Header { readonly lanpost: 'export'; readonly format: number; readonly box: string; readonly exported: number }
+interface TopicLine { readonly topic: string; readonly settings: TopicSettings }
+interface RowLine { readonly row: string; readonly value: unknown }
+interface ReaderLine { readonly reader: string; readonly filter: string; readonly extra?: unknown }
+interface RecordLine {
+  readonly record: string;
+  readonly previous?: number | undefined;
+  readonly in: string;
+  readonly kind: RecordKind;
+  readonly time: number;
+  readonly timeTrusted: boolean;
+  readonly id?: string | undefined;
+  readonly type?: string | undefined;
+  /** The payload, if it is UTF-8; else `base64`. */
+  readonly text?: string | undefined;
+  readonly base64?: string | undefined;
+  readonly publisher?: string | undefined;
+  readonly expires?: number | undefined;
+  readonly extra?: unknown;
+  readonly config?: TopicSettings | undefined;
+}
+
+export type ArchiveLine = Header | TopicLine | RowLine | ReaderLine | RecordLine;
+
+/** Everything of the log but mail, mirrors and what is this machine's alone, oldest first. A durable reader stands where it was: before the first record that it had not passed. */
+export async function* archived(log: Log, now: number): AsyncGenerator<ArchiveLine> {
+  yield { lanpost: 'export', format: FORMAT, box: log.boxId, exported: now };
+  for (const { name, settings, deleted } of log.topics()) if (!name.startsWith('$') && !deleted) yield { topic: name, settings };
+  for (const prefix of ROWS) for (const [row, value] of log.registry.entries(prefix)) yield { row, value };
+  const readers = [...log.cursors()].filter(({ name }) => name.startsWith('local:')).toSorted((a, b) => a.position - b.position);
+  const all = await log.cursor({ name: 'export', filter: '#', from: 'start', durable: false });
+  try {
+    for (let page = await all.next(PAGE_RECORDS); page.length > 0; page = await all.next(PAGE_RECORDS)) {
+      for (const { record } of page) {
+        all.done(record.seq);
+        while (readers[0] && readers[0].position < record.seq) yield readerLine(readers.shift()!);
+        if (record.kind !== 'gap') yield recordLine(record, log.predecessor(record));
+      }
+    }
+    for (const reader of readers) yield readerLine(reader);
+  } finally {
+    await all.close();
+  }
+}
+
+/** Takes lines in. What is here already stays as it is. */
+export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: number; readonly text: string }>): Promise<Imported> {
+  const sum: { -readonly [K in keyof Imported]: Imported[K] } = { records: 0, repeated: 0, topics: 0, readers: 0 };
+  const own = new Set(log.epochs.map(({ box, name }) => `${box}-${name}`));
+  let begun = false;
+  let waiting: Promise<void>[] = [];
+  const settle = async (): Promise<void> => {
+    await Promise.all(waiting);
+    waiting = [];
+  };
+  const append = async (draft: Draft): Promise<void> => {
+    const { repeated } = await log.append(draft);
+    if (repeated) sum.repeated++;
+    else sum.records++;
+  };
+  for await (const { number, text } of lines) {
+    const line = parse(text, number);
+    if (!begun && !('lanpost' in line)) throw wrong(number, 'is not the beginning of an export');
+    begun = true;
+    if ('lanpost' in line) {
+      if (line.format > FORMAT) throw new LanpostError('format-too-new', `It was exported in format ${line.format}; this lanpost knows ${FORMAT}.`);
+    } else if ('topic' in line) {
+      if (line.topic.startsWith('$')) throw wrong(number, 'names a topic of the box itself');
+      if (log.topic(line.topic)) continue;
+      await log.append({ topic: line.topic, kind: 'configure', config: line.settings });
+      sum.topics++;
+    } else if ('row' in line) {
+      if (!ROWS.some((prefix) => line.row.startsWith(prefix))) throw wrong(number, 'is a row that is not imported');
+      if (log.registry.get(line.row) === undefined) await log.registry.set(line.row, line.value);
+    } else if ('reader' in line) {
+      await settle();
+      if (log.hasCursor(line.reader)) continue;
+      await (await log.cursor({ name: line.reader, filter: line.filter, from: 'new', durable: true, extra: line.extra })).close();
+      sum.readers++;
+    } else {
+      const draft = draftOf(line, number);
+      const { box, epoch } = draft.origin!;
+      // What this very log once held it holds still, or has let go of.
+      if (own.has(`${box}-${epoch}`)) sum.repeated++;
+      else waiting.push(append(draft));
+      if (waiting.length >= AT_ONCE) await settle();
+    }
+  }
+  await settle();
+  if (!begun) throw new LanpostError('invalid-value', 'It is empty.');
+  return sum;
+}
+
+function readerLine({ name, filter, extra }: { readonly name: string; readonly filter: string; readonly extra: unknown }): ReaderLine {
+  return { reader: name, filter, ...(extra !== undefined && { extra }) };
+}
+
+function recordLine(record: LogRecord, previous: number | undefined): RecordLine {
+  const { recordId, topic, kind, id, payload, publisher, expires, extra, config, origin, stamp } = record;
+  return {
+    record: recordId, previous: origin ? origin.previous : previous, in: topic, kind, time: stamp.wall, timeTrusted: stamp.trusted,
+    id, ...(payload && payloadFields(payload)), publisher, expires, extra, config,
+  };
+}
+
+function payloadFields({ contentType: type, bytes }: RecordPayload): Pick<RecordLine, 'type' | 'text' | 'base64'> {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const text = buffer.toString();
+  return Buffer.from(text).equals(buffer) ? { type, text } : { type, base64: buffer.toString('base64') };
+}
+
+const KINDS: ReadonlySet<string> = new Set(['publish', 'retract', 'purge', 'delete', 'configure']);
+
+function draftOf(line: RecordLine, number: number): Draft {
+  const origin = originOf(line);
+  if (!origin || typeof line.in !== 'string' || line.in.startsWith('$') || !KINDS.has(line.kind) || !Number.isFinite(line.time)) throw wrong(number, 'is not a record');
+  const { type, text, base64, id, publisher, expires, extra, config } = line;
+  const bytes = text === undefined ? base64 === undefined ? undefined : Buffer.from(base64, 'base64') : Buffer.from(text);
+  if (bytes && bytes.length > LOG_LIMITS.pendingBytes) throw wrong(number, 'is too large');
+  return {
+    topic: line.in, kind: line.kind, origin, stamp: { wall: line.time, trusted: line.timeTrusted },
+    ...(type !== undefined && bytes && { payload: { contentType: type, bytes } }),
+    ...(id !== undefined && { id }), ...(publisher !== undefined && { publisher }), ...(expires !== undefined && { expires }),
+    ...(extra !== undefined && { extra }), ...(config && { config }),
+  };
+}
+
+function originOf({ record, previous }: RecordLine): Origin | undefined {
+  const [, box = '', epoch = '', seq = ''] = /^([^-]+)-([^-]+)-(\d+)$/.exec(record) ?? [];
+  return box === '' || !Number.isSafeInteger(Number(seq)) ? undefined : { box, epoch, seq: Number(seq), ...(typeof previous === 'number' && { previous }) };
+}
+
+function parse(text: string, number: number): ArchiveLine {
+  let line: unknown;
+  try {
+    line = JSON.parse(text);
+  } catch (cause) {
+    throw new LanpostError('invalid-value', `line ${number} is not JSON`, { cause });
+  }
+  if (isLine(line)) return line;
+  throw wrong(number, 'is nothing that is exported');
+}
+
+function isLine(line: unknown): line is ArchiveLine {
+  if (typeof line !== 'object' || line === null) return false;
+  if ('lanpost' in line) return line.lanpost === 'export' && 'format' in line && typeof line.format === 'number';
+  if ('topic' in line) return typeof line.topic === 'string' && 'settings' in line && typeof line.settings === 'object' && line.settings !== null;
+  if ('row' in line) return typeof line.row === 'string' && 'value' in line;
+  if ('reader' in line) return typeof line.reader === 'string' && line.reader.startsWith('local:') && 'filter' in line && typeof line.filter === 'string';
+  return 'record' in line && typeof line.record === 'string' && 'in' in line && 'kind' in line;
+}
+
+function wrong(number: number, what: string): LanpostError {
+  return new LanpostError('invalid-value', `line ${number} ${what}`);
+}

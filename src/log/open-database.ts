@@ -1,0 +1,27 @@
+import type { Trouble } from '../api.ts';
+import { LanpostError } from '../errors.ts';
+import type { Database } from './database.ts';
+
+/** Opens it, and repairs it first when it is damaged; gives whether that was so. */
+export async function openDatabase(database: Database, trouble: (trouble: Trouble) => void): Promise<boolean> {
+  try {
+    await database.open();
+    return false;
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    await repairDatabase(database, error, trouble);
+    return true;
+  }
+}
+
+/** It may be open. */
+export async function repairDatabase(database: Database, damage: LanpostError, trouble: (trouble: Trouble) => void): Promise<void> {
+  trouble({ kind: 'log.repair', message: `${damage.message} It is being repaired.`, code: 'corrupt' });
+  await database.close();
+  await database.repair();
+  await database.open();
+}
+
+export function isDamage(error: unknown): error is LanpostError {
+  return error instanceof LanpostError && error.code === 'corrupt';
+}

@@ -1,0 +1,38 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Trouble } from './api.ts';
+import { createSystemClock } from './clock.ts';
+import { LanpostError } from './errors.ts';
+import { LevelDatabase } from './log/level-database.ts';
+import { type Log, openLog } from './log/log.ts';
+import { openDatabase } from './log/open-database.ts';
+import { Opened } from './opened.ts';
+import { lossLedger } from './pubsub/ledger.ts';
+import { checkedOptions } from './options.ts';
+import { loadIdentity } from './trust/identity.ts';
+import { readMachineId } from './trust/machine.ts';
+
+export { archived, takeIn } from './log/archive.ts';
+
+/** The log of a box that does not run: nothing else of it is started. */
+export async function openStopped(dir: string, o: { readonly mend?: boolean; readonly trouble?: (trouble: Trouble) => void; readonly make?: boolean } = {}): Promise<{ readonly log: Log; readonly close: () => Promise<void> }> {
+  const { limits } = checkedOptions({ dir });
+  const location = join(dir, 'log');
+  if (o.make !== true && !await stat(location).then(() => true, () => false)) throw new LanpostError('not-found', `There is no box in ${dir}.`);
+  const trouble = o.trouble ?? (() => undefined);
+  const opened = new Opened();
+  try {
+    const database = new LevelDatabase(location);
+    // Its lock is the directory's.
+    const damaged = await openDatabase(database, trouble);
+    opened.add(() => database.close());
+    const machine = await readMachineId();
+    const { boxId } = await loadIdentity(dir, { machine });
+    const log = await openLog({ database, clock: createSystemClock(), boxId, machine, trouble, damaged, mend: o.mend ?? false, ledger: lossLedger, limits: { diskFloor: limits.diskFloor } });
+    opened.add(() => log.close());
+    return { log, close: () => opened.close() };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}

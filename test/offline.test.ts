@@ -1,0 +1,70 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createBox } from '../src/box.ts';
+import type { Trouble } from '../src/index.ts';
+import { exportBox, importBox, repairBox } from '../src/offline.ts';
+
+let parent = '';
+beforeEach(async () => { parent = await mkdtemp(join(tmpdir(), 'lanpost-offline-')); });
+afterEach(() => rm(parent, { recursive: true, force: true }));
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const one of items) list.push(one);
+  return list;
+}
+
+async function* numbered(lines: readonly string[]): AsyncIterableIterator<{ number: number; text: string }> {
+  for (const [i, text] of lines.entries()) yield { number: i + 1, text };
+}
+
+const boxIn = (dir: string) => createBox({ dir, link: false, control: false, limits: { diskFloor: 0 } });
+
+describe('a box that does not run', () => {
+  it('is exported and imported into another', async () => {
+    const [here, there] = [join(parent, 'here'), join(parent, 'there')];
+    const box = await boxIn(here);
+    for (let n = 0; n < 700; n++) await box.publish('t', { n });
+    await expect(all(exportBox({ dir: here }))).rejects.toMatchObject({ code: 'locked' });
+    await box.close();
+    const lines = await all(exportBox({ dir: here }));
+    expect(await importBox({ dir: there }, numbered(lines))).toMatchObject({ records: 700 });
+    const other = await boxIn(there);
+    expect((await other.items('t', { last: 1000 })).length).toBe(700);
+    await other.close();
+    // Who leaves off in the middle leaves the lock.
+    for await (const line of exportBox({ dir: here })) if (line.includes('publish')) break;
+    expect(await all(repairBox({ dir: here }))).toEqual([]);
+  });
+
+  it('is repaired, here and by itself when it starts', async () => {
+    const dir = join(parent, 'box');
+    const box = await boxIn(dir);
+    for (let n = 0; n < 100; n++) await box.publish('t', n);
+    await box.close();
+    const spoil = async () => {
+      const manifest = (await readdir(join(dir, 'log'))).find((name) => name.startsWith('MANIFEST')) ?? '';
+      await writeFile(join(dir, 'log', manifest), 'x');
+    };
+    await spoil();
+    expect((await all(repairBox({ dir }))).map(({ kind }: Trouble) => kind)).toEqual(['log.repair']);
+    await spoil();
+    const again = await boxIn(dir);
+    expect((await again.items('t', { last: 1000 })).length).toBe(100);
+    expect((await again.status()).troubles).toMatchObject({ 'log.repair': 1 });
+    await again.close();
+  });
+
+  it('that is not there is said, and no directory made', async () => {
+    await expect(all(repairBox({ dir: join(parent, 'none') }))).rejects.toMatchObject({ code: 'not-found' });
+    await expect(all(exportBox({ dir: join(parent, 'none') }))).rejects.toMatchObject({ code: 'not-found' });
+    expect(await readdir(parent)).toEqual([]);
+  });
+
+  it('is made by an import, with a key of its own', async () => {
+    await importBox({ dir: join(parent, 'new') }, numbered(['{"lanpost":"export","format":1,"box":"b","exported":1}']));
+    expect((await readFile(join(parent, 'new', 'key.pem'), 'utf8')).length).toBeGreaterThan(100);
+  });
+});
