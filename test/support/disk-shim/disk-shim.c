@@ -164,15 +164,15 @@ ssize_t write(int fd, const void *bytes, size_t length) {
 PWRITE(pwrite)
 PWRITE(pwrite64)
 
-// LevelDB 1.20 writes through stdio, whose own calls cannot be stood in the way of: its buffer is this one. As there, what
-// could not be written stays in it, and is tried again with the next flush, and when the file is closed.
+// LevelDB 1.20 writes through stdio, whose own calls cannot be stood in the way of: its buffer is this one. As in glibc
+// (new_do_write), what could not be written is forgotten.
 #define BUFFER 4096
 static struct { char *bytes; size_t length, room; } buffers[FDS];
 
 static int flush(int fd) {
   while (buffers[fd].length > 0) {
     ssize_t n = write(fd, buffers[fd].bytes, buffers[fd].length);
-    if (n <= 0) return -1;
+    if (n <= 0) return buffers[fd].length = 0, -1;
     memmove(buffers[fd].bytes, buffers[fd].bytes + n, buffers[fd].length - n);
     buffers[fd].length -= n;
   }
