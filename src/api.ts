@@ -15,7 +15,7 @@ export interface DeliveryBase {
   readonly recordId: string;
   /** Milliseconds since 1970 by the accepting box's clock; see `timeTrusted`. */
   readonly time: number;
-  /** Whether that clock had been set. */
+  /** Whether that clock had been set, or `time` was put right when it was. */
   readonly timeTrusted: boolean;
   /** Whether this reader may have seen it before: it was handed out but never confirmed. */
   readonly redelivered: boolean;

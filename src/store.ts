@@ -10,7 +10,7 @@ import { Opened } from './opened.ts';
 import { lossLedger } from './pubsub/ledger.ts';
 import type { CheckedOptions } from './options.ts';
 import { type Identity, loadIdentity } from './trust/identity.ts';
-import { readMachineId } from './trust/machine.ts';
+import { readMachineId, readMachineStart } from './trust/machine.ts';
 
 /** What a box has on disk, and what it is told about: all there is before the rest of it is built. */
 export interface Store {
@@ -41,7 +41,8 @@ export async function openStore({ dir, limits }: CheckedOptions): Promise<Store>
     const machine = await readMachineId();
     const identity = await loadIdentity(dir, { machine });
     if (identity.copied) trouble({ kind: 'trust.copied', message: 'this data directory comes from another machine: its records stay, this box got a new key' });
-    const log = await openLog({ database, clock, boxId: identity.boxId, machine, trouble, damaged, ledger: lossLedger, limits: { diskFloor: limits.diskFloor } });
+    const machineStart = await readMachineStart(() => clock.mono());
+    const log = await openLog({ database, clock, boxId: identity.boxId, machine, ...(machineStart && { machineStart }), trouble, damaged, ledger: lossLedger, limits: { diskFloor: limits.diskFloor } });
     opened.add(() => log.close());
     return { clock, troubles, trouble, identity, log, opened };
   } catch (error) {

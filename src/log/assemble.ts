@@ -202,7 +202,7 @@ export class Assembly {
     const item = isItem(kind);
     const tx = this.#tx;
     // How much time has passed here since, only this clock can tell.
-    const stamp = draft.stamp ? { ...this.#stamp, ...draft.stamp } : this.#stamp;
+    const stamp = draft.stamp ? { ...this.#stamp, ...draft.stamp, elsewhere: true } : this.#stamp;
     const row = this.#rows.record(tx, seq, kind, topic.no, change.last, stamp, content);
     const size = row.length;
     const ordinal = change.ordinal + 1;

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Trouble } from '../api.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { Asides } from './asides.ts';
 import type { Appended } from './assemble.ts';
@@ -13,7 +13,7 @@ import { Deliveries } from './deliveries.ts';
 import { DiskGuard } from './disk-guard.ts';
 import { Durable, type MaxBacklog } from './durable.ts';
 import { type Aside, type CursorInfo, Durables } from './durables.ts';
-import { Epochs, type Epoch } from './epochs.ts';
+import { Epochs, type Epoch, type MachineStart } from './epochs.ts';
 import { validFilter, validTopic } from './filter.ts';
 import { type ItemsQuery, View } from './view.ts';
 import { LOG_LIMITS, type LogLimits } from './limits.ts';
@@ -119,6 +119,8 @@ export interface LogOptions {
   readonly trouble: (trouble: Trouble) => void;
   /** Tells a copied store from a moved one. */
   readonly machine?: string;
+  /** Tells restarts of the box from restarts of the machine, so that what is learnt of the time holds for earlier ones. */
+  readonly machineStart?: MachineStart;
   /** Where it is written down that readers lost something; nowhere without. */
   readonly ledger?: LossLedger;
   readonly limits?: Partial<LogLimits>;
@@ -128,6 +130,7 @@ export interface LogOptions {
   readonly damaged?: boolean;
 }
 
+const TIME_INTERVAL = 10_000;
 const MAX_ID_BYTES = 1024;
 /** Holes told of at one opening; any others at the next. */
 const MAX_TOLD = 1000;
@@ -157,6 +160,7 @@ class DiskLog implements Log {
   readonly #start: Start;
   /** Lets reads go on after a reopening. */
   #readable: () => void = () => {};
+  #timeTimer: Timer | undefined;
   readonly #options: Pick<LogOptions, 'mend' | 'damaged'>;
   #closing: Promise<void> | undefined;
   readonly #durables: Durables;
@@ -166,7 +170,7 @@ class DiskLog implements Log {
     const limits = { ...LOG_LIMITS, ...o.limits };
     const topics = new Topics();
     const state: LogState = {
-      database: o.database, clock: o.clock, limits, trouble: o.trouble, boxId: o.boxId, machine: o.machine,
+      database: o.database, clock: o.clock, limits, trouble: o.trouble, boxId: o.boxId, machine: o.machine, machineStart: o.machineStart,
       epochs: new Epochs(), topics, origins: new Origins(), readers: new Readers(), asides: new Asides(), deliveries: new Deliveries(),
       ring: new Ring(limits.ringBytes), window: new CommitWindow(limits.windowBytes), time: new TrustedTime(o.clock), ledger: o.ledger,
       head: 0, bytes: 0, gaps: [], reopening: undefined,
@@ -198,6 +202,28 @@ class DiskLog implements Log {
     }
     await this.#guard.check();
     await this.#tellLost();
+    this.#awaitTime();
+  }
+
+  /** Records say when they were accepted as soon as that is known, also those before. */
+  #awaitTime(): void {
+    const { clock, epochs } = this.#state;
+    const look = (): void => {
+      if (!clock.isSet() || !epochs.learns(clock.wall() - clock.mono()) || this.#guard.broken) return;
+      this.#committer.task((tx) => this.#learn(tx)).catch(() => undefined); // a log that cannot write learns it when it can
+    };
+    this.#timeTimer = clock.every(TIME_INTERVAL, look);
+    look();
+  }
+
+  #learn(tx: Transaction): void {
+    const { clock, epochs, ring } = this.#state;
+    const { ops, then } = epochs.learn(clock.wall() - clock.mono());
+    tx.apply(ops);
+    tx.onCommit(() => {
+      then();
+      ring.restamp(({ seq, stamp }) => ({ ...stamp, ...epochs.timeOf(seq, stamp) }));
+    });
   }
 
   /** What was found to be lost goes into the ledger, once. */
@@ -232,6 +258,7 @@ class DiskLog implements Log {
 
   /** It could not be opened: nothing of it may touch the store, which may soon be another's. */
   async abandon(): Promise<void> {
+    this.#timeTimer?.stop();
     this.#cursors.stop();
     await Promise.all([this.#guard.stop(), this.#space.stop()]);
     await this.#state.database.close();
@@ -451,6 +478,7 @@ class DiskLog implements Log {
   }
 
   async #close(): Promise<void> {
+    this.#timeTimer?.stop();
     this.#cursors.stop();
     await Promise.all([this.#guard.stop(), this.#space.stop()]);
     try {

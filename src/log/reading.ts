@@ -3,7 +3,7 @@ import type { RangeOptions, Row } from './database.ts';
 import { decodeIndex } from './index-row.ts';
 import { getSeq, indexKey, recordKey } from './keys.ts';
 import { PAGE_BYTES, PAGE_RECORDS } from './limits.ts';
-import { type LogRecord, decodeHeader, recordBody, recordIntact, recordTopic } from './record.ts';
+import { type Header, type LogRecord, decodeHeader, recordBody, recordIntact, recordTopic } from './record.ts';
 import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';
 
@@ -112,15 +112,38 @@ export class Reading {
     return this.#retry(() => this.#state.database.getMany(keys));
   }
 
-  /** First seq stamped at or after `time`; the head plus one when there is none. */
+  /**
+   * First seq accepted at or after `time`; the head plus one when there is none. Time passes evenly within an opening
+   * of the store, however the clock jumps. What was accepted when no time was known, and may have been at or after it, is included.
+   */
   async seqAt(time: number): Promise<number> {
-    let low = 1;
-    let high = this.#state.head + 1;
+    const { epochs, head } = this.#state;
+    let maybe: number | undefined;
+    for (const [i, epoch] of epochs.all.entries()) {
+      const end = (epochs.all[i + 1]?.from ?? head + 1);
+      const [first] = await this.range({ gte: recordKey(epoch.from), lt: recordKey(end), limit: 1 });
+      if (!first) continue;
+      const { offset } = epoch;
+      if (offset === undefined && !decodeHeader(first[1]).trusted) {
+        maybe ??= epoch.from;
+        continue;
+      }
+      const found = await this.#firstWithin(epoch.from, end, ({ mono, wall }) => (offset === undefined ? wall : mono + offset) >= time);
+      if (found < end) return maybe ?? found;
+      maybe = undefined;
+    }
+    return maybe ?? head + 1;
+  }
+
+  /** First seq for which it holds, and then for all that follow; `end` when there is none. */
+  async #firstWithin(from: number, end: number, holds: (header: Header) => boolean): Promise<number> {
+    let low = from;
+    let high = end;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const [row] = await this.range({ gte: recordKey(middle), lt: recordKey(high), limit: 1 });
       if (!row) high = middle;
-      else if (decodeHeader(row[1]).wall >= time) high = middle;
+      else if (holds(decodeHeader(row[1]))) high = middle;
       else low = getSeq(row[0], 1) + 1;
     }
     return low;
@@ -138,11 +161,12 @@ export class Reading {
         stamp: { wall: 0, mono: 0, boot: epoch.name, trusted: false }, gap: { from: seq, to: seq, count: 1, reason: 'corrupt' },
       };
     }
-    const { kind, previous, wall, mono, trusted } = decodeHeader(row);
+    const header = decodeHeader(row);
+    const { kind, previous, mono } = header;
     const body = decodeBody(recordBody(row));
     const { origin } = body;
     const recordId = origin ? `${origin.box}-${origin.epoch}-${origin.seq}` : epochs.recordId(seq);
-    return { seq, topic: name, kind, previous, recordId, stamp: { wall, mono, boot: epoch.name, trusted }, ...body };
+    return { seq, topic: name, kind, previous, recordId, stamp: { ...epochs.timeOf(seq, header), mono, boot: epoch.name }, ...body };
   }
 
   /** A scan of everything pays when most of it is wanted. */

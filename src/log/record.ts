@@ -61,6 +61,8 @@ export interface Stamp {
   /** The opening of the store that `mono` belongs to. */
   readonly boot: string;
   readonly trusted: boolean;
+  /** `wall` and `trusted` are another log's: `mono` tells only since when it is here. */
+  readonly elsewhere?: boolean;
 }
 
 export interface GapInfo {
@@ -94,7 +96,7 @@ export interface LogRecord {
 // topic u32, previous u64, wall u64, mono u64 (thousandths of a millisecond). Then the body (body.ts).
 export const HEADER_BYTES = 36;
 const VERSION = 1;
-const TRUSTED = 1;
+const TRUSTED = 1, ELSEWHERE = 2;
 const VERSION_AT = 4, KIND_AT = 5, FLAGS_AT = 6, TOPIC_AT = 8, PREVIOUS_AT = 12, WALL_AT = 20, MONO_AT = 28;
 const KINDS: readonly RecordKind[] = ['publish', 'retract', 'purge', 'delete', 'configure', 'gap'];
 /** The CRC of the four zero bytes that its own place counts as. */
@@ -115,11 +117,11 @@ export function encodeRecord(header: Header, body: Uint8Array): Uint8Array {
 }
 
 /** Puts the header before a body that is in place. */
-export function sealRecord(row: Uint8Array, kind: RecordKind, topic: number, previous: number, { wall, mono, trusted }: Omit<Stamp, 'boot'>): void {
+export function sealRecord(row: Uint8Array, kind: RecordKind, topic: number, previous: number, { wall, mono, trusted, elsewhere }: Omit<Stamp, 'boot'>): void {
   putU32(row, 0, 0);
   row[VERSION_AT] = VERSION;
   row[KIND_AT] = KINDS.indexOf(kind);
-  row[FLAGS_AT] = trusted ? TRUSTED : 0;
+  row[FLAGS_AT] = (trusted ? TRUSTED : 0) | (elsewhere === true ? ELSEWHERE : 0);
   row[FLAGS_AT + 1] = 0;
   putU32(row, TOPIC_AT, topic);
   putSeq(row, PREVIOUS_AT, previous);
@@ -146,6 +148,7 @@ export function decodeHeader(row: Uint8Array): Header {
     wall: getSeq(row, WALL_AT),
     mono: getSeq(row, MONO_AT) / 1000,
     trusted: (row[FLAGS_AT]! & TRUSTED) !== 0,
+    ...((row[FLAGS_AT]! & ELSEWHERE) !== 0 && { elsewhere: true }),
   };
 }
 

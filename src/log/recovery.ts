@@ -246,10 +246,12 @@ export class Recovery {
 
   /** A new epoch, flushed out of the WAL so that damage there cannot take it along. */
   async #begin(): Promise<void> {
-    const { database, epochs, boxId, head } = this.#state;
-    const { epoch, op } = epochs.next(boxId, head + 1, randomBytes(4).toString('hex'));
-    await writeSynced(database, [op, metaOp(this.#state)]);
+    const { database, clock, epochs, boxId, head } = this.#state;
+    const { epoch, op } = epochs.next(boxId, head + 1, randomBytes(4).toString('hex'), this.#state.machineStart);
     epochs.add(epoch);
+    const learnt = clock.isSet() ? epochs.learn(clock.wall() - clock.mono()) : { ops: [op], then: () => undefined };
+    await writeSynced(database, [...learnt.ops, metaOp(this.#state)]);
+    learnt.then();
     await database.compact(NO_KEY, NO_KEY);
   }
 }

@@ -9,7 +9,7 @@ export interface RingEntry {
   readonly previous: number;
   readonly recordId: string;
   /** One for all of its batch. */
-  readonly stamp: Stamp;
+  stamp: Stamp;
   readonly bytes: number;
   readonly ordinal: number;
   record: LogRecord | undefined;
@@ -45,6 +45,16 @@ export class Ring {
     if (this.#start > 1024 && this.#start * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#start);
       this.#start = 0;
+    }
+  }
+
+  /** When they were accepted has become known. */
+  restamp(stampOf: (entry: RingEntry) => Stamp): void {
+    for (let i = this.#start; i < this.#entries.length; i++) {
+      const entry = this.#entries[i];
+      if (!entry || entry.stamp.trusted) continue;
+      entry.stamp = stampOf(entry);
+      entry.record = undefined;
     }
   }
 

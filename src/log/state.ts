@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Asides } from './asides.ts';
 import type { Database } from './database.ts';
 import type { Deliveries } from './deliveries.ts';
-import type { Epochs } from './epochs.ts';
+import type { Epochs, MachineStart } from './epochs.ts';
 import type { LogLimits } from './limits.ts';
 import type { LossLedger } from './loss.ts';
 import type { Origins } from './origins.ts';
@@ -21,6 +21,7 @@ export interface LogState {
   readonly trouble: (trouble: Trouble) => void;
   readonly boxId: string;
   readonly machine: string | undefined;
+  readonly machineStart: MachineStart | undefined;
   readonly epochs: Epochs;
   readonly topics: Topics;
   readonly origins: Origins;

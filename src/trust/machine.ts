@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { networkInterfaces } from 'node:os';
+import { networkInterfaces, uptime } from 'node:os';
 
 /** Where systemd and D-Bus keep the id that differs from machine to machine. */
 const SOURCES = ['/etc/machine-id', '/var/lib/dbus/machine-id'];
@@ -18,4 +18,12 @@ export async function readMachineId(sources: readonly string[] = SOURCES): Promi
     .filter(({ internal, mac }) => !internal && mac !== '00:00:00:00:00:00')
     .map(({ mac }) => mac);
   return [...new Set(macs)].toSorted().join(' ');
+}
+
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+
+/** This start of the machine, and how long ago it was when the monotonic clock was at 0; undefined where the system does not name it. */
+export async function readMachineStart(mono: () => number): Promise<{ readonly id: string; readonly since: number } | undefined> {
+  const id = await readFile(BOOT_ID, 'utf8').then((text) => text.trim(), () => '');
+  return id === '' ? undefined : { id, since: uptime() * 1000 - mono() };
 }
