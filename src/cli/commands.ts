@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { access } from './commands/access.ts';
 import { archive } from './commands/archive.ts';
 import { avatar } from './commands/avatar.ts';
 import { files } from './commands/files.ts';
@@ -26,7 +27,7 @@ import { trust } from './commands/trust.ts';
 export const COMMANDS: readonly Command[] = [
   start, status, doctor, presence, ...peers, send, messages,
   publish, subscribe, items, retract, purge,
-  ...topic, find, classify, ...subscriptions, ...poison, ledger,
+  ...topic, ...access, find, classify, ...subscriptions, ...poison, ledger,
   ...files, pair, ...avatar, ...trust, ...home,
   ...archive,
 ];
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
 /** What the commands that share a first word are for; the short help has one line for each. */
 export const GROUPS: Readonly<Record<string, string>> = {
   topic: 'The topics of the box, and how each is set',
+  access: 'Who stands how to a topic, and who asks to read it',
   subscriptions: 'Who reads durably, and how far each has got',
   poison: 'What readers could not take, to be tried again or dropped',
   files: 'Send files to peers, and take theirs',

@@ -49,6 +49,9 @@ export class PubsubService<C> implements Extension<C> {
     this.features = [NS_PUBSUB, ...useCases.flatMap(({ features, announces = [] }) => [...features.map((feature) => `${NS_PUBSUB}#${feature}`), ...announces])];
   }
 
+  /** What it answers, as `set publish` and `owner get configure`. */
+  get verbs(): readonly string[] { return [...this.#answers.keys()]; }
+
   attach(dispatcher: Dispatcher<C>): void {
     for (const type of ['get', 'set'] as const) {
       dispatcher.iq(type, NS_PUBSUB, 'pubsub', ({ payload, context }) => this.#answer(type, payload, context));
