@@ -44,10 +44,13 @@ export class Feeds implements Feeder {
   readonly #stopping = new Map<string, Promise<void>>();
   readonly #opening = new Set<string>();
   readonly #online = new Map<string, ProvenPeer>();
+  /** Somebody was stopped because it may not read: it may be let again. */
+  #refused = false;
 
   constructor(parts: FeedsParts) {
     this.#parts = parts;
     this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
+    parts.broker.onRights(() => { if (this.#refused) this.resume(); });
     this.#writer = new EventWriter(parts.log);
   }
 
@@ -130,6 +133,7 @@ export class Feeds implements Feeder {
 
   /** Rights were given: what peers had subscribed to before goes on. */
   resume(): void {
+    this.#refused = false;
     for (const peer of this.#online.values()) this.opened(peer);
   }
 
@@ -183,6 +187,7 @@ export class Feeds implements Feeder {
   /** It is no longer taken for one that runs: what is asked for again begins anew. */
   #failed(name: string, feed: Feed, peer: ProvenPeer, error: unknown): void {
     this.#report(peer, error);
+    if (error instanceof LanpostError && error.code === 'forbidden') this.#refused = true;
     if (this.#running.get(name) === feed) this.#stop(name).catch((failure: unknown) => this.#report(peer, failure));
   }
 

@@ -53,6 +53,7 @@ export class Notifications implements SubscriptionWatcher {
     this.#parts = parts;
     this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
     parts.subscriptions.use(this);
+    parts.broker.onRights(() => this.recheck());
   }
 
   opened(peer: ProvenPeer): void {
@@ -102,7 +103,7 @@ export class Notifications implements SubscriptionWatcher {
       this.#seldom.tell({ kind: 'link.returned', message: `${feed.actor.name} sent back what it was told of ${filter} (${why}): nothing more goes there until it subscribes again` });
       const rows = [...this.#parts.subscriptions.of(fingerprint)].filter((row) => readsBy(row) === filter);
       for (const row of rows) this.#later(feed.actor, this.#parts.subscriptions.suspend(row, why));
-      this.#later(feed.actor, this.#stop(name));
+      this.#later(feed.actor, this.#queued(name, () => this.#stop(name)));
       return true;
     }
     return false;
@@ -110,10 +111,7 @@ export class Notifications implements SubscriptionWatcher {
 
   changed(fingerprint: string, filter: string): Promise<void> {
     const name = cursorOf(fingerprint, filter);
-    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(() => this.#adapt(name, fingerprint, filter));
-    const settled = turn.catch(() => undefined).finally(() => { if (this.#turns.get(name) === settled) this.#turns.delete(name); });
-    this.#turns.set(name, settled);
-    return turn;
+    return this.#queued(name, () => this.#adapt(name, fingerprint, filter));
   }
 
   untold(row: PeerSubscription): void {
@@ -139,11 +137,12 @@ export class Notifications implements SubscriptionWatcher {
     const peer = this.#there.get(fingerprint);
     const rows = this.#rows(fingerprint, filter);
     const actor = peer && { kind: 'peer', name: peer.name, fingerprint } as const;
-    if (!actor || rows.length === 0 || !broker.mayReadSome(actor, filter)) {
+    if (!actor || rows.length === 0) {
       await this.#stop(name);
       return;
     }
-    if (this.#running.has(name)) return;
+    // What runs knows by itself what may be read, before each message; also what is left of a topic that is deleted.
+    if (this.#running.has(name) || !broker.mayReadSome(actor, filter)) return;
     // §12.5: what is only for who is there has no place that is kept.
     const durable = hasWildcard(filter) || broker.topic(filter)?.presenceBased !== true;
     if (!durable && log.hasCursor(name)) await log.dropCursor(name);
@@ -175,7 +174,7 @@ export class Notifications implements SubscriptionWatcher {
       passed: (record) => this.#deleted(record, actor),
       failed: (error) => {
         this.#report(actor, error);
-        if (this.#running.get(name) === feed) this.#later(actor, this.#stop(name));
+        if (this.#running.get(name) === feed) this.#later(actor, this.#queued(name, () => this.#stop(name)));
       },
     });
     this.#running.set(name, feed);
@@ -242,12 +241,14 @@ export class Notifications implements SubscriptionWatcher {
 
   #stopAll({ fingerprint, name: who }: ProvenPeer): void {
     const prefix = cursorOf(fingerprint, '');
-    for (const name of this.#running.keys()) if (name.startsWith(prefix)) this.#later({ name: who }, this.#queueStop(name));
+    for (const name of this.#running.keys()) if (name.startsWith(prefix)) this.#later({ name: who }, this.#queued(name, () => this.#stop(name)));
   }
 
-  #queueStop(name: string): Promise<void> {
-    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(() => this.#stop(name));
-    this.#turns.set(name, turn.catch(() => undefined)); // told below
+  /** One after the other: a cursor has one holder at a time. */
+  #queued(name: string, doing: () => Promise<void>): Promise<void> {
+    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(doing);
+    const settled = turn.catch(() => undefined).finally(() => { if (this.#turns.get(name) === settled) this.#turns.delete(name); });
+    this.#turns.set(name, settled);
     return turn;
   }
 

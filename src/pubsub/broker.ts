@@ -95,6 +95,7 @@ export class Broker {
   readonly #making = new Set<string>();
   /** Counts what this room itself has changed of anybody's rights. */
   #changes = 0;
+  readonly #listeners: (() => void)[] = [];
   readonly #limits: BrokerParts['limits'];
   readonly #schemas = new Schemas();
   /** Programs on this box, and what there is of durable subscriptions. */
@@ -464,9 +465,15 @@ export class Broker {
     });
   }
 
+  /** Calls whenever somebody may read more, or less, than before; what the trust room changes is for others to tell. */
+  onRights(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
   /** Who may read what is another from now on, for a reason that only the caller knows. */
   rightsChanged(): void {
     this.#changes += 1;
+    for (const tell of this.#listeners) tell();
   }
 
   #append(draft: Draft): ReturnType<Log['append']> {

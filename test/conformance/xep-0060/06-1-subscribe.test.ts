@@ -1,8 +1,8 @@
 // oxlint-disable vitest/warn-todo -- what is not done stays visible
-// XEP-0060 1.30 §6.1 and §6.2, over a stream. §6.1.3.2, §6.1.3.3 and §6.1.4 are in 04-access-models.test.ts.
+// XEP-0060 1.30 §6.1 to §6.4, over a stream; what of it needs none is in test/pubsub.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toPayload } from '../../../src/payload/payload.ts';
-import { OWNER } from '../../../src/pubsub/actor.ts';
+import { keyAddress, OWNER } from '../../../src/pubsub/actor.ts';
 import { attr } from '../../../src/xmpp/element.ts';
 import { quiet } from '../../support/quiet.ts';
 import { MemoryDatabase } from '../../../src/log/memory-database.ts';
@@ -45,6 +45,45 @@ describe('XEP-0060 §6.1 Subscribe to a Node', () => {
   it('§6.1.3.1 JIDs do not match → bad-request / invalid-jid', async () => {
     expect(await c.refused('set', `<subscribe node='open' jid='bernardo@h3'/>`)).toBe('bad-request / invalid-jid');
     expect(await c.refused('set', `<subscribe node='open'/>`)).toBe('bad-request / jid-required');
+  });
+
+  it.each([
+    ['§6.1.3.2', { accessModel: 'presence' }, 'not-authorized / presence-subscription-required'],
+    ['§6.1.3.3', { accessModel: 'roster', rosterGroups: ['class:paired'] }, 'not-authorized / not-in-roster-group'],
+    ['§6.1.3.4', { accessModel: 'whitelist' }, 'not-allowed / closed-node'],
+  ] as const)('%s whom the access model %j does not let in → %s; also for its items (§6.5.9)', async (_, config, error) => {
+    await a.broker.create(OWNER, 'limited', config);
+    expect(await c.refused('set', `<subscribe node='limited' jid='${c.name}'/>`)).toBe(error);
+    expect(await c.refused('get', `<items node='limited'/>`)).toBe(error);
+  });
+
+  it('§6.1.3.2 whoever is paired is let in by presence', async () => {
+    await a.broker.create(OWNER, 'limited', { accessModel: 'presence' });
+    await a.service.allow(c.fingerprint, 'chat');
+    expect(find(await subscribe('limited'), 'subscription')?.attrs['subscription']).toBe('subscribed');
+  });
+
+  it('§6.1.3.7, §6.1.4 where an owner has to say: pending; asked for again, that it is pending; nothing is told meanwhile', async () => {
+    await a.broker.create(OWNER, 'asked', { accessModel: 'authorize' });
+    expect(find(await subscribe('asked'), 'subscription')?.attrs['subscription']).toBe('pending');
+    expect(await c.refused('set', `<subscribe node='asked' jid='${c.name}'/>`)).toBe('not-authorized / pending-subscription');
+    expect(await c.refused('get', `<items node='asked'/>`)).toBe('not-authorized / not-subscribed');
+    await publish('asked', 1);
+    await quiet();
+    expect(c.waiting).toEqual([]);
+    expect([...a.log.cursors()]).toEqual([]);
+  });
+
+  it('§6.1.3.8 whoever is an outcast → forbidden', async () => {
+    await a.broker.affiliate(OWNER, 'open', new Map([[keyAddress(c.fingerprint), 'outcast']]));
+    expect(await c.refused('set', `<subscribe node='open' jid='${c.name}'/>`)).toBe('forbidden');
+    expect(await c.refused('get', `<items node='open'/>`)).toBe('forbidden');
+  });
+
+  it('§6.1.3.11 a node that has moved → gone, with where it is', async () => {
+    await a.broker.delete(OWNER, 'open', 'xmpp:hamlet@h9?;node=open');
+    const error = await subscribe('open').catch((refusal: unknown) => refusal);
+    expect(error).toMatchObject({ condition: 'gone', uri: 'xmpp:hamlet@h9?;node=open' });
   });
 
   it('§6.1.3.9 too many subscriptions → policy-violation / too-many-subscriptions', async () => {

@@ -136,6 +136,17 @@ describe('XEP-0248 Collection Nodes', () => {
       expect(said(await c.next())).toBe('item lamp/hue i2 2');
     });
 
+    it('and of the same leaf by itself: closed, nothing; opened again, on it goes', async () => {
+      await a.broker.create(OWNER, 'door', { accessModel: 'open', notifyConfig: false });
+      await c.ask('set', `<subscribe node='door' jid='${c.name}'/>`);
+      await a.broker.configure(OWNER, 'door', { accessModel: 'whitelist' });
+      await publish('door', 'closed', 'i1');
+      await quiet();
+      expect(c.waiting).toEqual([]);
+      await a.broker.configure(OWNER, 'door', { accessModel: 'open' });
+      expect(said(await c.next())).toBe('item door i1 closed');
+    });
+
     it('rights that are taken away take effect before the next record', async () => {
       await a.service.allow(c.fingerprint, 'read', 'lamp/secret');
       await publish('lamp/secret', 'allowed', 'i1');

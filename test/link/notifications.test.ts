@@ -1,0 +1,100 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { toPayload } from '../../src/payload/payload.ts';
+import { OWNER } from '../../src/pubsub/actor.ts';
+import { parseElement } from '../../src/xmpp/element.ts';
+import { type PubsubClient, pubsubClient, said } from '../conformance/xep-0060/client.ts';
+import { quiet } from '../support/quiet.ts';
+import { SimulatedLan } from './fixtures.ts';
+import { plainPeer } from './plain-peer.ts';
+import { secureCaller } from './secure-caller.ts';
+import { serviceBox, type ServiceBox } from './service-box.ts';
+
+let lan: SimulatedLan;
+let a: ServiceBox;
+let c: PubsubClient;
+const publish = (topic: string, value: unknown, id?: string) => a.broker.publish(OWNER, topic, toPayload(value as never), id === undefined ? {} : { id });
+
+beforeEach(async () => {
+  lan = new SimulatedLan();
+  a = await serviceBox(lan, 1, 'a');
+  c = await pubsubClient(lan, a, 2, 'c');
+  await a.broker.create(OWNER, 't', { accessModel: 'open' });
+});
+afterEach(() => lan.close());
+
+describe('a client that is no box', () => {
+  test('without a key subscribes to nothing, and asks for nothing', async () => {
+    const stream = await secureCaller(lan, a, { host: 3, key: null });
+    stream.write(`<iq type='set' id='1' to='${a.link.name}'><pubsub xmlns='http://jabber.org/protocol/pubsub'><subscribe node='t' jid='mallory@h3'/></pubsub></iq>`);
+    expect(await stream.reads('</iq>')).toMatch(/forbidden|service-unavailable|not-allowed/);
+    expect(a.log.cursorCount).toBe(0);
+  });
+
+  test('that answers everything with an error, or floods with errors nobody asked for, harms nobody', async () => {
+    await c.ask('set', `<subscribe node='t' jid='${c.name}'/>`);
+    await publish('t', 1, 'i1');
+    const message = await c.next();
+    for (let i = 0; i < 200; i += 1) {
+      await c.box.link.send(a.link.name, parseElement(`<message type='error' id='n${i}'><event xmlns='http://jabber.org/protocol/pubsub#event'/><error type='cancel'/></message>`));
+    }
+    await c.box.link.send(a.link.name, parseElement("<message type='error'><error type='cancel'/></message>"));
+    await publish('t', 2, 'i2');
+    expect(said(await c.next())).toBe('item t i2 2');
+    expect(a.troubles.map(({ kind }) => kind)).not.toContain('link.returned');
+    // Another's message is not its to send back.
+    const other = await pubsubClient(lan, a, 4, 'other');
+    await other.box.link.send(a.link.name, parseElement(`<message type='error' id='${String(message.attrs['id'])}'><error type='cancel'/></message>`));
+    await publish('t', 3, 'i3');
+    expect(said(await c.next())).toBe('item t i3 3');
+  });
+
+  test.each([
+    "<subscribe node='a//b' jid='JID'/>", "<subscribe node='/' jid='JID'/>", "<subscribe node='t/#/x' jid='JID'/>", "<subscribe node='NAME' jid='JID'/>",
+    "<subscribe node='t' jid='JID/LONG'/>", "<options node='t' jid='JID'/>", "<options/>", "<unsubscribe/>", "<subscriptions/>", '<subscribe/>',
+    "<subscribe node='$inbox' jid='JID'/>", "<subscribe node='$mail/#' jid='JID'/>", "<subscribe node='$at/x' jid='JID'/>",
+  ])('is answered, not served: %s', async (request) => {
+    const asked = request.replaceAll('JID', c.name).replace('NAME', 'x'.repeat(10_000)).replace('LONG', 'y'.repeat(4_000));
+    for (const type of ['get', 'set'] as const) {
+      const answer = await c.ask(type, asked).then((element) => element.toString(), (error: { condition?: string }) => `refused ${error.condition}`);
+      expect(answer).toMatch(/^refused (?!internal)|<subscriptions/);
+    }
+    await publish('t', 1);
+    await quiet();
+    expect(c.waiting).toEqual([]);
+    expect(lan.dials).toHaveLength(1);
+  });
+
+  test('is told over the stream that it has, by whatever name it goes now', async () => {
+    await c.ask('set', `<subscribe node='t' jid='${c.name}'/>`);
+    await publish('t', 1, 'i1');
+    await c.next();
+    await c.box.close();
+    const again = await pubsubClient(lan, a, 5, 'renamed', { identity: c.box.identity });
+    await again.box.link.prove(a.link.name);
+    await publish('t', 2, 'i2');
+    await lan.until(() => again.waiting.some((message) => said(message) === 'item t i2 2'));
+    expect(again.waiting.length).toBeLessThanOrEqual(2); // what was not confirmed before it left comes again
+  });
+
+  test('is never told what was for another key under its name', async () => {
+    await c.ask('set', `<subscribe node='t' jid='${c.name}'/>`);
+    await c.box.close();
+    await lan.until(() => a.link.peers.get(c.name) === undefined);
+    const thief = await pubsubClient(lan, a, 2, 'c');
+    expect(thief.name).toBe(c.name);
+    await thief.box.link.prove(a.link.name);
+    await publish('t', 'for the first');
+    await quiet();
+    expect(thief.waiting).toEqual([]);
+    expect(await thief.ask('get', '<subscriptions/>')).toMatchObject({ children: [{ children: [] }] });
+  });
+
+  test('in the clear asks about nodes, and sees those that anybody may', async () => {
+    const peer = await plainPeer(lan, 6, 'pidgin@h6');
+    await lan.until(() => a.link.peers.get('pidgin@h6') !== undefined);
+    const stream = await peer.dial('10.77.0.1', a.link.status().port ?? 0);
+    stream.write(`<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' from='pidgin@h6' to='${a.link.name}'>`);
+    stream.write("<iq type='get' id='1'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>");
+    expect(await stream.reads(/<iq[^]*?(<\/iq>|\/>)/)).not.toContain("node='t'");
+  });
+});
