@@ -396,6 +396,12 @@ export class Broker {
     return candidates.slice(0, most);
   }
 
+  /** Names of what there is, in no order. */
+  *names(filter: string): Iterable<string> {
+    const fits = matcher(filter);
+    for (const { deleted, name } of this.#log.topics()) if (!deleted && fits(name)) yield name;
+  }
+
   /** One of those that match, the same each time as long as it is there. */
   anyTopic(filter: string): string | undefined {
     const fits = matcher(filter);

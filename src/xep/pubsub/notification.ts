@@ -53,7 +53,7 @@ export function stateNotification({ node: topic, name, id, state, options }: Pee
 
 function happened({ node: topic, notice, payload, publisher, created, config }: Told): Element {
   const node = personalNode(topic) ?? topic;
-  if (created === true && notice.kind === 'configure') return xml('create', { node });
+  if (created === true) return xml('create', { node });
   switch (notice.kind) {
     // §8.2.5.3: with payloads, the configuration is one.
     case 'configure': return xml('configuration', { node }, payload ? configForm('result', config) : undefined);
