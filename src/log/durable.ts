@@ -35,6 +35,8 @@ export interface Holder {
   restart(row: ProgressRow): void;
   /** Records that were put aside are wanted once more. */
   retry(seqs: readonly number[]): void;
+  /** Whether it is such a one, and not confirmed yet. */
+  isRetried(seq: number): boolean;
   /** What it may read has changed: what is being read is to be read anew. */
   reread(): void;
 }
@@ -145,6 +147,7 @@ export class Durable implements Reader {
   move(tx: Transaction, row: ProgressRow): void {
     this.moving = true;
     tx.put(this.key, this.encoded(row));
+    this.#takeRiders(tx);
     tx.onCommit(() => {
       this.moving = false;
       this.row = row;
@@ -164,14 +167,18 @@ export class Durable implements Reader {
       : this.row;
     tx.put(this.key, this.encoded(row));
     for (const held of this.held.values()) if (row.position >= held.until) held.forget(tx);
-    const riders = [...this.#riders];
-    for (const rider of riders) rider(tx);
+    this.#takeRiders(tx);
     this.#forgetLost(tx, row.position);
     tx.onCommit(() => {
-      for (const rider of riders) this.#riders.delete(rider);
       this.row = row;
       this.#writtenAt = now;
     });
+  }
+
+  #takeRiders(tx: Transaction): void {
+    const riders = [...this.#riders];
+    for (const rider of riders) rider(tx);
+    tx.onCommit(() => { for (const rider of riders) this.#riders.delete(rider); });
   }
 
   /** It knows, and has confirmed that. */

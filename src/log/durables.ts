@@ -1,4 +1,5 @@
 import { LanpostError } from '../errors.ts';
+import { isWanted } from './asides.ts';
 import { Backlog } from './backlog.ts';
 import type { Committer } from './commit.ts';
 import type { Cursors } from './cursors.ts';
@@ -89,7 +90,9 @@ export class Durables {
     const at = await this.#start.at(durable.filter, from);
     await this.#committer.task((tx) => {
       if (!this.#cursors.has(durable) || durable.leaving) throw notThere(name);
-      const aside = this.#state.asides.of(name).map(([seq]): [number, number] => [seq, seq]);
+      const { holder } = durable;
+      // One that was tried again and confirmed is put aside only until the next batch.
+      const aside = this.#state.asides.of(name).filter(([seq, note]) => !isWanted(note) || holder?.isRetried(seq) !== false).map(([seq]): [number, number] => [seq, seq]);
       // What had been handed out by now is known for a repeat, also after a restart.
       const handed = Math.max(durable.row.handed, durable.holder?.handed ?? 0);
       const row: ProgressRow = { position: at.position, handed, done: joined([...at.done, ...aside], at.position), above: at.done.length > 0 ? 0 : aside.filter(([seq]) => seq > at.position).length };
@@ -118,8 +121,11 @@ export class Durables {
   }
 
   /** Nobody gets them any more; gives how many there were. */
-  dropAsides(name: string, seqs?: readonly number[]): Promise<number> {
-    return this.#each(this.#cursors.get(name), seqs, (tx, found) => {
+  async dropAsides(name: string, seqs?: readonly number[]): Promise<number> {
+    const durable = this.#cursors.get(name);
+    const topics = new Map((await this.asides(name)).map(({ record: { seq, topic } }) => [seq, topic]));
+    return this.#each(durable, seqs, (tx, found) => {
+      for (const seq of found) tx.lose({ reader: name, topic: topics.get(seq) ?? durable.filter, from: seq, to: seq, count: 1, reason: 'dropped' });
       this.#state.asides.forget(tx, name, found);
       this.#state.deliveries.forget(tx, name, found);
     });

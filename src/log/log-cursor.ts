@@ -163,6 +163,10 @@ export class LogCursor implements HeldCursor, Reader {
     this.#wake();
   }
 
+  isRetried(seq: number): boolean {
+    return this.#retries.has(seq);
+  }
+
   retry(seqs: readonly number[]): void {
     this.#retries.add(seqs);
     this.#wake();

@@ -175,6 +175,8 @@ class Reader {
     if (!this.#leave(seq)) return;
     if (this.#previous === seq) this.#previous = undefined;
     cursor.again(seq, delay);
+    // It comes before what was only read ahead.
+    if (delay <= 0) this.#putBack(cursor);
     this.#room?.();
   }
 
@@ -205,6 +207,7 @@ class Reader {
     const [oldest] = this.#late;
     if (this.#late.size > LATE && oldest !== undefined) this.#late.delete(oldest);
     cursor.again(seq, 0);
+    this.#putBack(cursor);
     this.#room?.();
   }
 

@@ -43,6 +43,45 @@ describe.each(['in this process', 'attached'])('a box %s', (where) => {
     await rm(dir, { recursive: true, force: true });
   });
 
+  it('counts deliveries, puts aside, tries again, goes elsewhere, and says what is kept for whom', async () => {
+    for (const value of ['bad', 'good']) await box.publish('work', value);
+    const options = { durable: 'w', from: 'start', ack: 'manual', maxDeliveries: 2, expires: 3_600_000 } as const;
+    const reader = subscribe('work', options);
+    for (let run = 0; run < 2; run++) {
+      const [bad] = await take(reader, 1);
+      expect(bad).toMatchObject({ value: 'bad', redelivered: run > 0 });
+      bad?.nack();
+    }
+    const [good] = await take(reader, 1);
+    expect(good).toMatchObject({ value: 'good', redelivered: false });
+    good?.ack();
+    await reader.close();
+    expect(await box.subscriptions.list()).toMatchObject([{ name: 'w', pending: 0, poison: 1, readers: 0, maxDeliveries: 2, expires: 3_600_000, abandonedSince: expect.any(Number), expiresAt: expect.any(Number) }]);
+    const [poison] = await box.subscriptions.poison('w');
+    expect(poison).toMatchObject({ deliveries: 2, reason: 'handed out 2 times and never confirmed', delivery: { value: 'bad', topic: 'work' } });
+    expect(poison?.since).toBeGreaterThan(1e12);
+    expect(await box.subscriptions.retry('w', [poison?.delivery.seq ?? 0])).toBe(1);
+    const again = subscribe('work', options);
+    const [bad] = await take(again, 1);
+    expect(bad).toMatchObject({ value: 'bad', redelivered: true });
+    bad?.ack();
+    await box.subscriptions.seek('w', 'start');
+    expect((await take(again, 2)).map(({ value, redelivered }) => [value, redelivered])).toEqual([['bad', true], ['good', true]]);
+    await again.close();
+    expect(await box.subscriptions.dropPoison('w')).toBe(0);
+    await expect(box.subscriptions.seek('none', 'new')).rejects.toMatchObject({ code: 'not-found' });
+    await expect(box.subscriptions.retry('w', ['x'] as never)).rejects.toThrow(TypeError);
+  });
+
+  it('takes back what is not confirmed in time', async () => {
+    await box.publish('work', 1);
+    const reader = subscribe('work', { durable: 'w', from: 'start', ack: 'manual', ackWait: 20, inFlight: 1 });
+    const [first] = await take(reader, 1);
+    const [second] = await take(reader, 1);
+    expect([first?.redelivered, second?.redelivered]).toEqual([false, true]);
+    second?.ack();
+  });
+
   it('has the name and the status of the box', async () => {
     expect(box.name).toBe(owner.name);
     expect(await box.status()).toMatchObject({ name: owner.name, dir, link: { state: 'off' }, homes: [], peers: 0, log: { state: 'open' } });

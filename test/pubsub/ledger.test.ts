@@ -78,5 +78,19 @@ describe('the ledger', () => {
     const [one] = await cursor.next(1);
     await cursor.putAside(one?.record.seq ?? 0, 'why');
     expect(await lines()).toEqual([{ subscription: 'home:a@b #', topic: 't', from: 1, to: 1, count: 1, reason: 'poison' }]);
+    expect(await log.dropAsides('home:a@b #')).toBe(1);
+    expect(await lines()).toEqual([{ subscription: 'home:a@b #', topic: 't', from: 1, to: 1, count: 1, reason: 'dropped' }]);
+  });
+
+  it('has what a reader had not read that nobody came back for', async () => {
+    const reader = broker.subscribe('t', { durable: 'gone', expires: 1000 });
+    await reader.ready;
+    await reader.close();
+    for (let n = 0; n < 3; n++) await broker.publish(OWNER, 't', toPayload(n));
+    clock.advance(1000);
+    const told = broker.subscribe('$ledger', { from: 'start' });
+    for (let step = await told.next(); step.value?.kind !== 'item'; step = await told.next());
+    await told.close();
+    expect(await lines()).toEqual([{ subscription: 'gone', topic: 't', from: 1, to: 3, count: 3, reason: 'expired' }]);
   });
 });
