@@ -40,7 +40,7 @@ function start(what: object): Child {
   const program = spawn(process.execPath, [PROGRAM, JSON.stringify({ dir, ...what })]);
   const said = readJsonLines<Line>(program, 'subscriber');
   const child: Child = {
-    lines: said.lines, ended: said.ended, wait: (fits, options) => said.wait(fits, { timeout: 30_000, ...options }),
+    lines: said.lines, ended: said.ended, wait: (fits, options) => said.wait(fits, { timeout: 120_000, ...options }),
     tell: (line) => void program.stdin.write(`${line}\n`),
     async kill() {
       program.kill('SIGKILL');
@@ -113,7 +113,7 @@ it('loses nothing, and repeats nothing unsaid, over 50 kills of reader, box, and
   expect(told.seen.size).toBe(last + 1);
   expect(told.sealed.size).toBeGreaterThan(PER_ROUND);
   expect(told.repeats).toBeGreaterThan(0);
-}, 300_000);
+}, 900_000);
 
 it('gives what a killed member of a group held to the others at once, each item to one', async () => {
   const random = seeded(20261127);
@@ -166,7 +166,7 @@ it('gives what a killed member of a group held to the others at once, each item 
   expect([...times((line) => (line.redelivered === false ? line.got : undefined))].filter(([, count]) => count > 1)).toEqual([]);
   // Twice only what a victim had confirmed when it died, before the box heard of it.
   expect([...acked.values()].filter((count) => count > 1).length).toBeLessThanOrEqual(gone.length * 8);
-}, 180_000);
+}, 600_000);
 
 it('puts aside what kills its reader each time, in a program of its own and in the box itself', async () => {
   let box = start({ box: true });
@@ -204,4 +204,4 @@ it('puts aside what kills its reader each time, in a program of its own and in t
   expect(poison.map(({ delivery }) => delivery.kind === 'item' && delivery.value)).toEqual([5, 11]);
   expect(ackedBy([...inBox, box])).toEqual(good);
   await again.close();
-}, 120_000);
+}, 600_000);
