@@ -1,8 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { Level } from 'level';
 import { type Box, createBox } from '../../src/index.ts';
+import { needs } from '../support/needs.ts';
+import { ROOT } from '../support/root.ts';
+import { COUNTING_SYNCS, logSyncs } from './syncs.ts';
 import { inMs, inTurns, median, percentile, perSecond, quiet, type Row } from './figures.ts';
 
 const ROUNDS = 12;
@@ -27,7 +33,7 @@ export async function benchPublish(): Promise<Row[]> {
         ours: perSecond(median(ours)), peer: perSecond(median(peer)), ratio, ...(inFlight === 1 ? {} : { target: '≥ 0.60', met: ratio >= 0.6 }),
       });
     }
-    results.push(await sustained(box, bare, rows), ...await latency(box, bare, rows));
+    results.push(await sustained(box, bare, rows), await oneProducer(box, dir), await answers(box), ...await latency(box, bare, rows), await syncs(dir));
     await box.close();
     await bare.close();
     return results;
@@ -41,6 +47,56 @@ async function calm(rate: Promise<number>): Promise<number> {
   const measured = await rate;
   await quiet();
   return measured;
+}
+
+/** One item after the other, against one append after the other to a bare file, each synced. */
+async function oneProducer(box: Box, dir: string): Promise<Row> {
+  const file = openSync(join(dir, 'raw'), 'w');
+  const item = Buffer.alloc(256);
+  const append = async (count: number): Promise<number> => {
+    const begin = performance.now();
+    for (let i = 0; i < count; i++) {
+      writeSync(file, item);
+      fdatasyncSync(file);
+    }
+    return count / (performance.now() - begin) * 1000;
+  };
+  const { ours, peer, ratio } = await inTurns(ROUNDS, () => calm(publishMany(box, 1, 1000)), () => calm(append(1000)));
+  closeSync(file);
+  return {
+    what: 'durable publishes through the API, one producer, against raw appends with fdatasync', ours: perSecond(median(ours)), peer: perSecond(median(peer)),
+    ratio, target: '≥ 0.30', met: ratio >= 0.3,
+  };
+}
+
+/** How long a producer waits for its answer. */
+async function answers(box: Box): Promise<Row> {
+  const p99: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    const waits: number[] = [];
+    await publishMany(box, 100, 20_000, waits);
+    p99.push(percentile(waits, 0.99));
+    await quiet();
+  }
+  return { what: 'answer to a publish through the API, 100 producers, p99', ours: inMs(median(p99)), peer: '', target: '≤ 10 ms', met: median(p99) <= 10 };
+}
+
+/** In a process of its own, of which every sync of the log's files is counted. */
+async function syncs(dir: string): Promise<Row> {
+  const what = 'fsyncs of the log per answer, through the API, 100 in flight';
+  if (!needs('strace')) return { what, ours: 'not measured', peer: 'apt-get install strace' };
+  const found = join(dir, 'syncs');
+  const count = 20_000;
+  const program = `
+    import { createBox } from ${JSON.stringify(pathToFileURL(join(ROOT, 'dist/src/index.js')).href)};
+    const box = await createBox({ dir: ${JSON.stringify(join(dir, 'counted'))}, link: false, control: false });
+    let next = 0;
+    await Promise.all(Array.from({ length: 100 }, async () => { while (next < ${count}) await box.publish('bench/topic', { n: next++ }); }));
+    await box.close();
+  `;
+  await promisify(execFile)('strace', [...COUNTING_SYNCS, found, process.execPath, '--input-type=module', '-e', program]);
+  const each = logSyncs(found) / count;
+  return { what, ours: each.toFixed(4), peer: '', target: '≤ 0.02', met: each <= 0.02 };
 }
 
 /** For so long that room has to be made while items come in. */
@@ -79,11 +135,15 @@ async function openLog(dir: string): Promise<Level<Buffer, Buffer>> {
 }
 
 /** Publishes a second, `inFlight` at once. */
-async function publishMany(box: Box, inFlight: number, count: number): Promise<number> {
+async function publishMany(box: Box, inFlight: number, count: number, waits?: number[]): Promise<number> {
   let next = 0;
   const begin = performance.now();
   await Promise.all(Array.from({ length: inFlight }, async () => {
-    while (next < count) await box.publish('bench/topic', { n: next++, pad: PAD });
+    while (next < count) {
+      const asked = performance.now();
+      await box.publish('bench/topic', { n: next++, pad: PAD });
+      waits?.push(performance.now() - asked);
+    }
   }));
   return count / (performance.now() - begin) * 1000;
 }

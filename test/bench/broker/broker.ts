@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LanpostError } from '../../../src/index.ts';
 import { needs } from '../../support/needs.ts';
+import { logSyncs } from '../syncs.ts';
 import { inMs, median, perSecond, type Row } from '../figures.ts';
 import type { LoadOptions, Measured } from './generator.ts';
 import { createScene, type Scene } from './scene.ts';
@@ -211,7 +211,6 @@ async function backlog(scene: Scene): Promise<Row[]> {
   ]);
 }
 
-/** Of the log's files; LevelDB syncs its tables and its list of them as well, now and then. */
 async function syncs(scene: Scene): Promise<Row> {
   const what = 'fsyncs of the log per answer, over a stream, 100 in flight';
   if (!needs('strace')) return { what, ours: 'not measured', peer: 'apt-get install strace' };
@@ -219,6 +218,6 @@ async function syncs(scene: Scene): Promise<Row> {
   const count = 20_000;
   await using server = await box(scene, { traced: file });
   await scene.load({ ...server.load, subscribers: 0, window: 100, count });
-  const found = readFileSync(file, 'utf8').split('\n').filter((line) => /f(?:data)?sync\(\d+<[^>]*\/log\/\d+\.log>/.test(line)).length;
-  return { what, ours: (found / count).toFixed(4), peer: '', target: '≤ 0.03', met: found / count <= 0.03 };
+  const each = logSyncs(file) / count;
+  return { what, ours: each.toFixed(4), peer: '', target: '≤ 0.03', met: each <= 0.03 };
 }

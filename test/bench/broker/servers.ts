@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { TopicConfig } from '../../../src/index.ts';
 import { startBox } from '../../support/box.ts';
+import { COUNTING_SYNCS } from '../syncs.ts';
 import type { LoadOptions } from './generator.ts';
 import { CLIENTS, type Scene } from './scene.ts';
 
@@ -103,7 +104,7 @@ export interface BoxOptions {
 
 /** A box as `lanpost start` runs it. Its clients have keys and speak TLS, as boxes do: nobody else can subscribe. */
 export async function box(scene: Scene, { config, durable = false, traced, env = {} }: BoxOptions = {}): Promise<Server> {
-  const process = await startBox({ dir: join(scene.folder('box'), 'data'), name: 'box', lan: scene.lan, host: 1, env, ...(traced === undefined ? {} : { under: ['strace', '-f', '--seccomp-bpf', '-y', '-e', 'trace=fsync,fdatasync', '-o', traced] }) });
+  const process = await startBox({ dir: join(scene.folder('box'), 'data'), name: 'box', lan: scene.lan, host: 1, env, ...(traced === undefined ? {} : { under: ['strace', ...COUNTING_SYNCS, traced] }) });
   try {
     await using api = await process.attach();
     await api.topics.create(TOPIC, config);
