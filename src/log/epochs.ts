@@ -76,8 +76,8 @@ export class Epochs {
     return known === undefined || Math.abs(known - offset) > SET;
   }
 
-  /** Wall time is known: in this epoch, and in those before it since the machine started. `then` once the rows are on disk. */
-  learn(offset: number): { readonly ops: Op[]; readonly then: () => void } {
+  /** Wall time is known: in this epoch, and in those before it since the machine started. `committed` is for when the rows are on disk. */
+  learn(offset: number): { readonly ops: Op[]; readonly committed: () => void } {
     const { current } = this;
     const learnt = new Map<number, Epoch>();
     for (const epoch of this.#list) {
@@ -88,7 +88,7 @@ export class Epochs {
     }
     return {
       ops: [...learnt.values()].map((epoch) => opOf(epoch)),
-      then: () => { this.#list = this.#list.map((epoch) => learnt.get(epoch.counter) ?? epoch); },
+      committed: () => { this.#list = this.#list.map((epoch) => learnt.get(epoch.counter) ?? epoch); },
     };
   }
 

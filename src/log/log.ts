@@ -218,10 +218,10 @@ class DiskLog implements Log {
 
   #learn(tx: Transaction): void {
     const { clock, epochs, ring } = this.#state;
-    const { ops, then } = epochs.learn(clock.wall() - clock.mono());
+    const { ops, committed } = epochs.learn(clock.wall() - clock.mono());
     tx.apply(ops);
     tx.onCommit(() => {
-      then();
+      committed();
       ring.restamp(({ seq, stamp }) => ({ ...stamp, ...epochs.timeOf(seq, stamp) }));
     });
   }

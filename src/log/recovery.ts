@@ -249,9 +249,9 @@ export class Recovery {
     const { database, clock, epochs, boxId, head } = this.#state;
     const { epoch, op } = epochs.next(boxId, head + 1, randomBytes(4).toString('hex'), this.#state.machineStart);
     epochs.add(epoch);
-    const learnt = clock.isSet() ? epochs.learn(clock.wall() - clock.mono()) : { ops: [op], then: () => undefined };
+    const learnt = clock.isSet() ? epochs.learn(clock.wall() - clock.mono()) : { ops: [op], committed: () => undefined };
     await writeSynced(database, [...learnt.ops, metaOp(this.#state)]);
-    learnt.then();
+    learnt.committed();
     await database.compact(NO_KEY, NO_KEY);
   }
 }
