@@ -25,7 +25,7 @@ const element = (inner: fc.Arbitrary<string>): fc.Arbitrary<string> => fc.tuple(
   });
 export const xml: fc.Arbitrary<string> = element(fc.array(fc.oneof(xmlText, element(xmlText)), { maxLength: 3 }).map((parts) => parts.join('')));
 
-export const senml: fc.Arbitrary<Value> = fc.array(fc.record({ n: fc.constantFrom('a', 'urn:dev:1'), v: fc.double({ noNaN: true, noDefaultInfinity: true }), note: fc.oneof(text, fc.integer()) }, { requiredKeys: ['n', 'v'], noNullPrototype: true }), { minLength: 1, maxLength: 3 }) as fc.Arbitrary<Value>;
+export const senml: fc.Arbitrary<Value> = fc.array(fc.record({ n: fc.constantFrom('a', 'urn:dev:1'), v: fc.double({ noNaN: true, noDefaultInfinity: true }), note: fc.oneof(text, fc.integer()) }, { requiredKeys: ['n', 'v'], noNullPrototype: true }), { minLength: 1, maxLength: 3 });
 
 /** With the media type that is said, if one is. */
 export interface Given { readonly value: Value; readonly contentType?: string }
