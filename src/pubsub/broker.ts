@@ -5,21 +5,23 @@ import type {
 } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import { hasWildcard, matcher, matches, validFilter, validTopic } from '../log/filter.ts';
+import { hasWildcard, matcher, matches, validFilter } from '../log/filter.ts';
 import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
-import type { Draft, LogRecord, Origin } from '../log/record.ts';
+import type { Draft, LogRecord } from '../log/record.ts';
 import type { TopicState } from '../log/topics.ts';
-import type { ItemsQuery } from '../log/view.ts';
 import type { Payload } from '../payload/payload.ts';
 import { Access } from './access.ts';
-import { type Actor, type Address, addressOf, called, keyAddress, publisherOf } from './actor.ts';
+import { type Actor, type Address, addressOf, called, keyAddress } from './actor.ts';
 import { mayBecome, type Operation, PRIVILEGES } from './affiliation.ts';
 import { changesSince } from './changes.ts';
 import { itemId, toDelivery } from './delivery.ts';
 import { classify } from './classify.ts';
+import { draftOf, type DraftRequest, isBy } from './draft.ts';
+import { checkedFrom } from './from.ts';
 import { checkedItemId } from './item-id.ts';
 import { type ItemPage, type ItemPageRequest, itemPage } from './item-page.ts';
+import { checkedQuery } from './items-query.ts';
 import { LEDGER } from './ledger.ts';
 import { LocalReaders } from './local-readers.ts';
 import { checkedUri, Moves } from './moves.ts';
@@ -30,10 +32,11 @@ import { Readable } from './readable.ts';
 import { Refusal } from './refusal.ts';
 import { Rights } from './rights.ts';
 import { filterOf } from './subtree.ts';
-import { keyOf } from './topic-key.ts';
 import { Schemas } from './schema/schemas.ts';
 import { checkedLimit, searchOf, tagsOf } from './search.ts';
 import { configured, DEFAULT_CONFIG } from './topic-config.ts';
+import { configOf, infoOf } from './topic-info.ts';
+import { checkedFilter, checkedNotReserved, checkedTopic } from './topic-name.ts';
 
 export interface BrokerParts {
   readonly log: Log;
@@ -52,12 +55,7 @@ export interface BrokerParts {
   readonly expired?: (name: string) => Promise<void>;
 }
 
-export interface PublishRequest {
-  readonly id?: string;
-  /** The record id it already has, when another box accepted it first. */
-  readonly origin?: Origin;
-  readonly publisher?: string;
-  readonly expires?: number;
+export interface PublishRequest extends DraftRequest {
   /** XEP-0060 §7.1.5: what the topic's settings have to be; and are, when this makes it. */
   readonly wanted?: TopicSettings;
 }
@@ -532,94 +530,4 @@ export class Broker {
       throw new LanpostError('busy', `this box keeps ${this.#limits.subscriptions} durable subscriptions, its limit; drop some`);
     }
   }
-}
-
-function draftOf(actor: Actor, topic: string, payload: Payload | undefined, { id, origin, expires, publisher = publisherOf(actor) }: PublishRequest, key: unknown): Draft {
-  const draft: { -readonly [K in keyof Draft]: Draft[K] } = { topic, kind: 'publish' };
-  if (payload !== undefined) draft.payload = payload;
-  if (id !== undefined) draft.id = id;
-  if (typeof key === 'string') draft.key = keyOf(topic, key, payload);
-  if (origin !== undefined) draft.origin = origin;
-  if (expires !== undefined) draft.expires = expires;
-  if (publisher !== undefined) draft.publisher = publisher;
-  // A name is a label that may pass to another; what is theirs is told by the key.
-  const own = addressOf(actor);
-  if (own !== undefined) draft.extra = actor.kind === 'peer' ? { key: actor.fingerprint } : { account: own };
-  return draft;
-}
-
-function configOf(state: TopicState): TopicConfig {
-  return { ...DEFAULT_CONFIG, ...(state.settings as Partial<TopicConfig> | undefined) };
-}
-
-function infoOf(state: TopicState): TopicInfo {
-  return { ...configOf(state), name: state.name, items: state.count, bytes: state.bytes, lastSeq: state.last, replaced: state.replaced };
-}
-
-/** Names change hands; keys do not. */
-function isBy({ extra }: LogRecord, actor: Actor): boolean {
-  if (typeof extra !== 'object' || extra === null) return false;
-  const own = addressOf(actor);
-  if (actor.kind === 'peer') return own !== undefined && 'key' in extra && extra.key === actor.fingerprint;
-  return 'account' in extra && extra.account === own;
-}
-
-/** Every item of an answer is in memory at once. */
-const MOST_ITEMS = 1000;
-
-function checkedQuery({ ids, after, from, last, limit }: ItemsOptions): ItemsQuery {
-  const ways = Object.entries({ ids, last, from, after }).filter(([, way]) => way !== undefined).map(([name]) => name);
-  if (ways.length > 1) throw new LanpostError('invalid-value', `items are asked for by one of ids, last, from and after, not by ${ways.join(' and ')}`);
-  for (const [name, count] of Object.entries({ last, limit, 'number of ids': ids?.length || undefined })) {
-    if (count !== undefined && !(Number.isInteger(count) && count >= 1 && count <= MOST_ITEMS)) {
-      throw new LanpostError('invalid-value', `the ${name} must be a whole number from 1 to ${MOST_ITEMS}`);
-    }
-  }
-  const newest = last ?? (ways.length === 0 ? 20 : undefined);
-  return {
-    limit: limit ?? last ?? 100,
-    ...(ids === undefined ? {} : { ids }),
-    ...(after === undefined ? {} : { after }),
-    ...(from === undefined ? {} : beginning(from)),
-    ...(newest === undefined ? {} : { last: newest }),
-  };
-}
-
-function beginning(from: NonNullable<ItemsOptions['from']>): ItemsQuery {
-  const begin = checkedFrom(from);
-  if (begin === 'start') return { after: 0 };
-  if (typeof begin === 'string') throw new LanpostError('invalid-value', 'items are asked for from start, {seq} or {time}');
-  return 'seq' in begin ? { after: begin.seq - 1 } : { since: begin.time };
-}
-
-/** The log takes 512 bytes and 32 levels; a box that mirrors a topic puts `$at/<box id>/` before its name. */
-const TOPIC_BYTES = 480;
-const TOPIC_LEVELS = 30;
-
-function checkedTopic(topic: string): void {
-  if (typeof topic !== 'string') throw new TypeError('a topic must be a string');
-  if (!topic.startsWith('$') && (Buffer.byteLength(topic) > TOPIC_BYTES || topic.split('/').length > TOPIC_LEVELS)) {
-    throw new LanpostError('invalid-topic', `a topic name has at most ${TOPIC_BYTES} bytes and ${TOPIC_LEVELS} levels`);
-  }
-  // No road could say its name: XML has no such characters.
-  if (/[\uFFFE\uFFFF]/.test(topic)) throw new LanpostError('invalid-topic', 'a topic name has no U+FFFE and no U+FFFF');
-  if (!validTopic(topic)) throw new LanpostError('invalid-topic', `${JSON.stringify(topic.slice(0, 80))} is not a topic name: levels are separated by one /, and + and # stand only in filters`);
-}
-
-/** What lies there has a form that its room reads: an item of anyone else would stop the mail of an address. */
-function checkedNotReserved(actor: Actor, topic: string): void {
-  if (actor.kind === 'owner' && isPersonal(topic)) return;
-  if (topic.startsWith('$')) throw new LanpostError('invalid-topic', `${JSON.stringify(topic.slice(0, 80))} is reserved: topics that begin with $ are written by the box alone`);
-}
-
-function checkedFilter(filter: string): void {
-  if (typeof filter !== 'string') throw new TypeError('a filter must be a string');
-  if (!validFilter(filter)) throw new LanpostError('invalid-topic', `${JSON.stringify(filter.slice(0, 80))} is not a filter: + stands for one whole level, # for all that follow, at the end`);
-}
-
-function checkedFrom(from: From): From {
-  const isPosition = typeof from === 'object' && from !== null
-    && Number.isFinite('seq' in from ? from.seq : from.time);
-  if (isPosition || from === 'new' || from === 'last' || from === 'start') return from;
-  throw new LanpostError('invalid-value', 'from must be new, last, start, {seq} or {time}');
 }
