@@ -375,7 +375,8 @@ describe('hostile XML', () => {
   });
 
   test('whoever stalls, in the clear or in the TLS handshake, is hung up on in time', async () => {
-    const hasty = await lan.box(3, 'hasty', { timing: { negotiation: 50 } });
+    // Long enough to get as far as where it stalls on a machine that is busy.
+    const hasty = await lan.box(3, 'hasty', { timing: { negotiation: 1_500 } });
     await seen(hasty, mallory.name);
     const mute = await mallory.dial('10.77.0.3', hasty.link.status().port ?? 0);
     await mute.closes();
