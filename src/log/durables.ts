@@ -88,8 +88,11 @@ export class Durables {
     const durable = this.#cursors.get(name);
     if (durable.held.size > 0) throw new LanpostError('unsupported', `${name} holds topics back: it cannot be sent elsewhere.`);
     const at = await this.#start.at(durable.filter, from);
+    let there = false;
     await this.#committer.task((tx) => {
-      if (!this.#cursors.has(durable) || durable.leaving) throw notThere(name);
+      // Dropped meanwhile. Said below: what throws here takes all of the batch for failed.
+      there = this.#cursors.has(durable) && !durable.leaving;
+      if (!there) return;
       const { holder } = durable;
       // One that was tried again and confirmed is put aside only until the next batch.
       const aside = this.#state.asides.of(name).filter(([seq, note]) => !isWanted(note) || holder?.isRetried(seq) !== false).map(([seq]): [number, number] => [seq, seq]);
@@ -102,6 +105,7 @@ export class Durables {
       durable.moving = false;
       throw error;
     });
+    if (!there) throw new LanpostError('not-found', `There is no durable reader ${name}.`);
   }
 
   async asides(name: string): Promise<Aside[]> {
@@ -160,10 +164,6 @@ export class Durables {
       throw error;
     });
   }
-}
-
-function notThere(name: string): LanpostError {
-  return new LanpostError('not-found', `There is no durable reader ${name}.`);
 }
 
 /** Ranges above `position`, in order and apart. */

@@ -522,7 +522,8 @@ export class LogCursor implements HeldCursor, Reader {
     const found: LogRecordDelivery[] = [];
     for (const seq of seqs) {
       const entry = entries.get(seq);
-      const gap = this.#durable?.lostAt(seq);
+      // What was put aside before is not lost, though all around it may be.
+      const gap = this.#retries.has(seq) ? undefined : this.#durable?.lostAt(seq);
       const record = gap ? this.#gapRecord(gap) : entry ? entryRecord(entry) : read.get(seq);
       // Trimmed meanwhile: nothing left to confirm.
       if (!record) this.done(seq);

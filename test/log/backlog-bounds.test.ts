@@ -203,6 +203,20 @@ describe('a subscription with a bound of what may wait for it', () => {
     expect(await database.range({ ...prefixRange(PREFIX.lost), limit: 9 })).toEqual([]);
   });
 
+  it('gets what it put aside once more, also when all around it is lost', async () => {
+    const { log } = await bench();
+    const cursor = await log.cursor(named('c', { records: 4 }));
+    await fill(log, 1, 3);
+    const [, second] = await cursor.next(9);
+    await cursor.putAside(second?.record.seq ?? 0, { reason: 'no good' });
+    await cursor.close();
+    await fill(log, 4, 12);
+    await trimmed(log);
+    expect(await log.retryAsides('c')).toBe(1);
+    const again = await log.cursor(named('c', { records: 4 }));
+    expect((await read(again)).map((one) => one.replace('*', '')).toSorted()).toEqual(['1-10 7 overflow', '10', '11', '12', '2', '9'].toSorted());
+  });
+
   it('writes no line about lines', async () => {
     const { log } = await bench();
     await (await log.cursor(named('lines', { records: 1 }, '$ledger'))).close();

@@ -321,6 +321,16 @@ it('one that could not be dropped is the same', async () => {
   expect(await texts(same, 1)).toEqual(['1']);
 });
 
+it('one that is sent elsewhere while it is dropped is not found, and nothing else fails with it', async () => {
+  const { log, troubles } = await openMemory();
+  await log.append(item('t', '1'));
+  await (await log.cursor({ name: 'c', filter: 't', from: 'start', durable: true })).close();
+  const [dropped, sought, appended] = await Promise.allSettled([log.dropCursor('c'), log.seek('c', 'start'), log.append(item('t', '2'))]);
+  expect([dropped.status, appended.status]).toEqual(['fulfilled', 'fulfilled']);
+  expect(sought).toMatchObject({ reason: { code: 'not-found' } });
+  expect([log.state, troubles]).toEqual(['open', []]);
+});
+
 it('a closed cursor wakes who waits, and reads no more', async () => {
   const { log } = await openMemory();
   const cursor = await log.cursor(durable('t'));
