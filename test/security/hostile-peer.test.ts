@@ -98,7 +98,7 @@ describe('the disk', () => {
     const cursors = (): number => [...a.log.cursors()].length;
     const subscribe = (i: number): Promise<Element> => b.link.request(a.link.name, parseElement(
       `<iq type='set'><pubsub xmlns='http://jabber.org/protocol/pubsub'><subscribe node='t' jid='b@h2'/></pubsub></iq>`.replace('</pubsub>', `<reader xmlns='urn:lanpost:0' name='r${i}' from='start'/></pubsub>`)));
-    await expect(subscribe(0)).rejects.toMatchObject({ condition: 'forbidden' });
+    await expect(subscribe(0)).rejects.toMatchObject({ condition: 'not-allowed' }); // §6.1.3.4: whitelist
     expect(cursors()).toBe(0);
     await a.trust.allow(b.identity.fingerprint, 'read', 't');
     let refused = 0;
