@@ -1,18 +1,26 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Trouble } from './api.ts';
+import type { Imported, Trouble } from './api.ts';
 import { createSystemClock } from './clock.ts';
 import { LanpostError } from './errors.ts';
+import { takeIn as takeLinesIn } from './log/archive.ts';
 import { LevelDatabase } from './log/level-database.ts';
 import { type Log, openLog } from './log/log.ts';
 import { openDatabase } from './log/open-database.ts';
 import { Opened } from './opened.ts';
 import { lossLedger } from './pubsub/ledger.ts';
+import { configured, DEFAULT_CONFIG } from './pubsub/topic-config.ts';
+import { keyOf } from './pubsub/topic-key.ts';
 import { checkedOptions } from './options.ts';
 import { loadIdentity } from './trust/identity.ts';
 import { readMachineId } from './trust/machine.ts';
 
-export { archived, takeIn } from './log/archive.ts';
+export { archived } from './log/archive.ts';
+
+/** Takes lines of an export in. */
+export function takeIn(log: Log, lines: Parameters<typeof takeLinesIn>[1]): Promise<Imported> {
+  return takeLinesIn(log, lines, { keyOf, checkSettings: (settings) => void configured(DEFAULT_CONFIG, settings) });
+}
 
 /** The log of a box that does not run: nothing else of it is started. */
 export async function openStopped(dir: string, o: { readonly mend?: boolean; readonly trouble?: (trouble: Trouble) => void; readonly make?: boolean } = {}): Promise<{ readonly log: Log; readonly close: () => Promise<void> }> {

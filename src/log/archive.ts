@@ -2,7 +2,8 @@
 // taken in again, more than once, for every record goes by the id it was given first.
 import type { Imported } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import { LOG_LIMITS, PAGE_RECORDS } from './limits.ts';
+import { validTopic } from './filter.ts';
+import { LOG_LIMITS, MAX_ID_BYTES, PAGE_RECORDS } from './limits.ts';
 import type { Log } from './log.ts';
 import type { Draft, LogRecord, Origin, RecordKind, RecordPayload, TopicSettings } from './record.ts';
 
@@ -10,6 +11,8 @@ const FORMAT = 1;
 /** Registry rows that are no business of this machine alone, and no secrets. */
 const ROWS: readonly string[] = ['trust/', 'policy/', 'access/'];
 const AT_ONCE = 500;
+/** Milliseconds to either side of 1970 that a date can be. */
+const LATEST = 8.64e15;
 
 interface Header { readonly lanpost: 'export'; readonly format: number; readonly box: string; readonly exported: number }
 interface TopicLine { readonly topic: string; readonly settings: TopicSettings }
@@ -56,8 +59,16 @@ export async function* archived(log: Log, now: number): AsyncGenerator<ArchiveLi
   }
 }
 
+/** What this room does not know of topics. */
+export interface TakeInParts {
+  /** Throws when settings are none that a topic can have. */
+  readonly checkSettings: (settings: TopicSettings) => void;
+  /** The key of an item, where the topic has a key field. Throws when it has none. */
+  readonly keyOf: (topic: string, pointer: string, payload: RecordPayload | undefined) => string;
+}
+
 /** Takes lines in. What is here already stays as it is. */
-export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: number; readonly text: string }>): Promise<Imported> {
+export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: number; readonly text: string }>, parts: TakeInParts): Promise<Imported> {
   const sum: { -readonly [K in keyof Imported]: Imported[K] } = { records: 0, repeated: 0, topics: 0, readers: 0 };
   const own = new Set(log.epochs.map(({ box, name }) => `${box}-${name}`));
   let begun = false;
@@ -66,6 +77,19 @@ export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: n
     await Promise.all(waiting);
     waiting = [];
   };
+  /** Settings as these lines leave them: what they say may not be on disk yet. */
+  const settings = new Map<string, TopicSettings>();
+  const settingsOf = (topic: string): TopicSettings => settings.get(topic) ?? log.topic(topic)?.settings ?? {};
+  const checked = (topic: string, config: TopicSettings, number: number): void => {
+    try {
+      parts.checkSettings(config);
+    } catch (cause) {
+      if (!(cause instanceof LanpostError || cause instanceof TypeError)) throw cause;
+      throw wrong(number, `has settings that no topic can have: ${cause.message}`, cause);
+    }
+    settings.set(topic, config);
+  };
+  const ownItems = new OwnItems(log);
   const append = async (draft: Draft): Promise<void> => {
     const { repeated } = await log.append(draft);
     if (repeated) sum.repeated++;
@@ -80,6 +104,7 @@ export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: n
     } else if ('topic' in line) {
       if (line.topic.startsWith('$')) throw wrong(number, 'names a topic of the box itself');
       if (log.topic(line.topic)) continue;
+      checked(line.topic, line.settings, number);
       await log.append({ topic: line.topic, kind: 'configure', config: line.settings });
       sum.topics++;
     } else if ('row' in line) {
@@ -92,16 +117,78 @@ export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: n
       sum.readers++;
     } else {
       const draft = draftOf(line, number);
-      const { box, epoch } = draft.origin!;
+      const { box, epoch } = draft.origin;
       // What this very log once held it holds still, or has let go of.
-      if (own.has(`${box}-${epoch}`)) sum.repeated++;
-      else waiting.push(append(draft));
+      if (own.has(`${box}-${epoch}`)) {
+        sum.repeated++;
+        continue;
+      }
+      if (await ownItems.concerns(draft)) {
+        sum.repeated++;
+        continue;
+      }
+      if (draft.config) checked(draft.topic, draft.config, number);
+      if (draft.kind === 'delete') settings.set(draft.topic, {});
+      const one = append(named(draft, settingsOf(draft.topic), parts));
+      one.catch(() => undefined); // seen when all of them are waited for, which may be lines away
+      waiting.push(one);
       if (waiting.length >= AT_ONCE) await settle();
     }
   }
   await settle();
   if (!begun) throw new LanpostError('invalid-value', 'It is empty.');
   return sum;
+}
+
+/** What this box itself accepted, in topics that the lines are about as well: it stays as it is. */
+class OwnItems {
+  readonly #log: Log;
+  readonly #topics = new Map<string, boolean>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Whether taking in that record would change or remove such an item, or the settings of a topic that has some. */
+  async concerns({ topic, kind, id }: Draft): Promise<boolean> {
+    let has = this.#topics.get(topic);
+    if (has === undefined) {
+      has = await this.#has(topic);
+      this.#topics.set(topic, has);
+    }
+    if (!has) return false;
+    if (kind !== 'publish' && kind !== 'retract') return true;
+    const [item] = id === undefined ? [] : await this.#log.items(topic, { ids: [id] });
+    return item !== undefined && item.origin === undefined;
+  }
+
+  async #has(topic: string): Promise<boolean> {
+    if (!this.#log.topic(topic)) return false;
+    for (let after = 0; ;) {
+      const page = await this.#log.items(topic, { after, limit: PAGE_RECORDS });
+      if (page.some(({ origin }) => origin === undefined)) return true;
+      const last = page.at(-1);
+      if (!last) return false;
+      after = last.seq;
+    }
+  }
+}
+
+/** By what it is found and replaced: the log takes it from the publisher, who is not here. */
+function named(draft: Draft & { readonly origin: Origin }, { lane, key: pointer }: TopicSettings, { keyOf }: TakeInParts): Draft {
+  const { topic, kind, id, payload, origin: { box, epoch, seq } } = draft;
+  if (kind !== 'publish') return draft;
+  // Without an id of its own it goes by the one of its record, here as there.
+  const plain = id === undefined ? { ...draft, id: `${box}-${epoch}-${seq}` } : draft;
+  if (lane !== 'latest') return plain;
+  if (typeof pointer !== 'string') return draft;
+  try {
+    return { ...draft, key: keyOf(topic, pointer, payload) };
+  } catch (error) {
+    // It was there before the topic had a key field, and stays beside the others.
+    if (error instanceof LanpostError) return plain;
+    throw error;
+  }
 }
 
 function readerLine({ name, filter, extra }: { readonly name: string; readonly filter: string; readonly extra: unknown }): ReaderLine {
@@ -124,9 +211,9 @@ function payloadFields({ contentType: type, bytes }: RecordPayload): Pick<Record
 
 const KINDS: ReadonlySet<string> = new Set(['publish', 'retract', 'purge', 'delete', 'configure']);
 
-function draftOf(line: RecordLine, number: number): Draft {
+function draftOf(line: RecordLine, number: number): Draft & { readonly origin: Origin } {
   const origin = originOf(line);
-  if (!origin || typeof line.in !== 'string' || line.in.startsWith('$') || !KINDS.has(line.kind) || !Number.isFinite(line.time)) throw wrong(number, 'is not a record');
+  if (!origin || typeof line.in !== 'string' || line.in.startsWith('$') || !validTopic(line.in) || !KINDS.has(line.kind) || !fits(line)) throw wrong(number, 'is not a record');
   const { type, text, base64, id, publisher, expires, extra, config } = line;
   const bytes = text === undefined ? base64 === undefined ? undefined : Buffer.from(base64, 'base64') : Buffer.from(text);
   if (bytes && bytes.length > LOG_LIMITS.pendingBytes) throw wrong(number, 'is too large');
@@ -138,9 +225,25 @@ function draftOf(line: RecordLine, number: number): Draft {
   };
 }
 
+/** Whether each field is what it should be: a single one that is not would take all that is written with it along. */
+function fits({ kind, time, timeTrusted, id, type, text, base64, publisher, expires, config }: RecordLine): boolean {
+  return isTime(time) && typeof timeTrusted === 'boolean' && [type, text, base64, publisher, id].every((field) => field === undefined || typeof field === 'string')
+    && (id === undefined ? kind !== 'retract' : id !== '' && Buffer.byteLength(id) <= MAX_ID_BYTES && !/\p{Cc}/u.test(id))
+    && (expires === undefined || isTime(expires)) && (config === undefined ? kind !== 'configure' : kind === 'configure' && typeof config === 'object' && config !== null);
+}
+
+function isTime(ms: unknown): boolean {
+  return typeof ms === 'number' && Math.abs(ms) <= LATEST;
+}
+
 function originOf({ record, previous }: RecordLine): Origin | undefined {
   const [, box = '', epoch = '', seq = ''] = /^([^-]+)-([^-]+)-(\d+)$/.exec(record) ?? [];
-  return box === '' || !Number.isSafeInteger(Number(seq)) ? undefined : { box, epoch, seq: Number(seq), ...(typeof previous === 'number' && { previous }) };
+  if (box === '' || !isPosition(Number(seq), 1) || !(previous === undefined || isPosition(previous, 0))) return undefined;
+  return { box, epoch, seq: Number(seq), ...(previous !== undefined && { previous }) };
+}
+
+function isPosition(seq: number, least: number): boolean {
+  return Number.isSafeInteger(seq) && seq >= least;
 }
 
 function parse(text: string, number: number): ArchiveLine {
@@ -163,6 +266,6 @@ function isLine(line: unknown): line is ArchiveLine {
   return 'record' in line && typeof line.record === 'string' && 'in' in line && 'kind' in line;
 }
 
-function wrong(number: number, what: string): LanpostError {
-  return new LanpostError('invalid-value', `line ${number} ${what}`);
+function wrong(number: number, what: string, cause?: unknown): LanpostError {
+  return new LanpostError('invalid-value', `line ${number} ${what}`, { cause });
 }

@@ -27,6 +27,8 @@ export const LOG_LIMITS: LogLimits = {
   roomyBytes: 16 * MIB, pendingBytes: 64 * MIB, lagBytes: 64 * MIB, trimLagBytes: 16 * MIB, garbageBytes: 16 * MIB,
 };
 
+/** What an item goes by. */
+export const MAX_ID_BYTES = 1024;
 /** One batch. */
 export const BATCH_RECORDS = 1000;
 export const BATCH_BYTES: number = 512 * 1024;

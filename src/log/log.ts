@@ -16,7 +16,7 @@ import { type Aside, type CursorInfo, Durables } from './durables.ts';
 import { Epochs, type Epoch, type MachineStart } from './epochs.ts';
 import { validFilter, validTopic } from './filter.ts';
 import { type ItemsQuery, View } from './view.ts';
-import { LOG_LIMITS, type LogLimits } from './limits.ts';
+import { LOG_LIMITS, type LogLimits, MAX_ID_BYTES } from './limits.ts';
 import { lostKey } from './keys.ts';
 import type { Loss, LossLedger } from './loss.ts';
 import { decodeLost } from './lost-range.ts';
@@ -131,7 +131,6 @@ export interface LogOptions {
 }
 
 const TIME_INTERVAL = 10_000;
-const MAX_ID_BYTES = 1024;
 /** Holes told of at one opening; any others at the next. */
 const MAX_TOLD = 1000;
 

@@ -10,7 +10,7 @@ export interface Mark {
 }
 
 const MAX_HOLES = 256;
-/** Marks of one box remembered for each topic: every opening of its store begins one for each chain. */
+/** Marks of one box remembered for each topic that is kept for it: every opening of its store begins one for each chain. */
 const MAX_MARKS = 64;
 /** Marks remembered for each source: more than the topics there may be. What they name, its peer chooses. */
 const SOURCE_MARKS = 131_072;
@@ -115,6 +115,8 @@ export class Origins {
       const known = this.#sources.get(source)?.marks.has(key) ?? false;
       growth.set(source, (growth.get(source) ?? 0) + (known ? 0 : MARK_WEIGHT));
       if (known) continue;
+      // What was imported into topics of this box stays known, from however many openings it comes (archive.ts).
+      if (!topicOf(key).startsWith('$')) continue;
       const [, names] = this.#group(key);
       for (const name of names.slice(0, Math.max(0, names.length + 1 - MAX_MARKS))) if (!kept.has(name)) out.add(name);
     }
@@ -147,11 +149,15 @@ function weightOf({ holes }: Mark): number {
   return MARK_WEIGHT + holes.length;
 }
 
-/** Where a mark's records came from: the first two levels of its topic. */
-function sourceOf(key: string): string {
+function topicOf(key: string): string {
   const at = key.indexOf('\0', key.indexOf('\0') + 1) + 1;
   const end = key.indexOf('\0', at);
-  const topic = key.slice(at, end < 0 ? undefined : end);
+  return key.slice(at, end < 0 ? undefined : end);
+}
+
+/** Where a mark's records came from: the first two levels of its topic. */
+function sourceOf(key: string): string {
+  const topic = topicOf(key);
   const second = topic.indexOf('/', topic.indexOf('/') + 1);
   return second < 0 ? topic : topic.slice(0, second);
 }

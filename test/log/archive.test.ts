@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type ArchiveLine, archived, takeIn } from '../../src/log/archive.ts';
+import { type ArchiveLine, archived } from '../../src/log/archive.ts';
 import type { Log } from '../../src/log/log.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
+import { takeIn } from '../../src/stopped-box.ts';
 import { closeAll, item, openMemory, texts } from './log-fixture.ts';
 
 afterEach(closeAll);
@@ -52,7 +54,7 @@ describe('an export', () => {
     expect(await takeIn(there.log, numbered(lines))).toEqual({ records: 13, repeated: 0, topics: 2, readers: 1 });
     const was = await log.items('a', { limit: 100 });
     const is = await there.log.items('a', { limit: 100 });
-    const told = (records: typeof is) => records.map(({ recordId, id, payload, stamp: { wall, trusted } }) => ({ recordId, id, text: Buffer.from(payload?.bytes ?? []).toString(), wall, trusted }));
+    const told = (records: typeof is) => records.map(({ recordId, id = recordId, payload, stamp: { wall, trusted } }) => ({ recordId, id, text: Buffer.from(payload?.bytes ?? []).toString(), wall, trusted }));
     expect(told(is)).toEqual(told(was));
     expect(there.log.topic('a')?.settings).toMatchObject({ maxItems: 50, title: 'A' });
     expect(there.log.registry.get('trust/ab')).toEqual({ names: ['desk'], grants: [], lastSeen: 1 });
@@ -88,5 +90,70 @@ describe('an export', () => {
     const { log } = await openMemory();
     await expect(takeIn(log, numbered(['{"lanpost":"export","format":1,"box":"b","exported":1}', line]))).rejects.toMatchObject({ code: 'invalid-value', message: expect.stringContaining('line 2') });
     expect(log.topicCount).toBe(0);
+  });
+
+  it.each([
+    { in: 'a/+/b' }, { id: '' }, { id: '\0k' }, { id: 5 }, { id: 'x'.repeat(1025) }, { expires: 'x' }, { text: 5 }, { type: 5 }, { base64: 7, text: undefined }, { config: 5, kind: 'configure' }, { config: { maxItems: -1 }, kind: 'configure' },
+    { config: { nonsense: 1 }, kind: 'configure' }, { kind: 'configure' }, { kind: 'gap' }, { publisher: 7 }, { previous: -1 }, { previous: 1.5 }, { time: 1e300 }, { kind: 'retract' }, { record: 'b-1.a-0' }, { topic: 'b', settings: { full: 'maybe' } }, { topic: 'b', settings: { key: '/x' } },
+  ])('refuses the line with %j, and takes what was before it', async (more) => {
+    const { log } = await openMemory();
+    const good = (seq: number): Record<string, unknown> => ({ record: `b-1.a-${seq}`, in: 'a', kind: 'publish', time: 1, timeTrusted: true, type: 'text/plain', text: `${seq}` });
+    const lines = [{ lanpost: 'export', format: 1, box: 'b', exported: 1 }, good(1), { ...good(2), ...more }, good(3)].map((line) => JSON.stringify(line));
+    await expect(takeIn(log, numbered(lines))).rejects.toMatchObject({ code: 'invalid-value', message: expect.stringContaining('line 3') });
+    expect(log.state).toBe('open');
+    expect(await takeIn(log, numbered(lines.filter((_, i) => i !== 2)))).toMatchObject({ records: 1, repeated: 1 });
+    expect((await log.items('a')).map(({ id }) => id)).toEqual(['b-1.a-1', 'b-1.a-3']);
+  });
+
+  it('keeps the newest of each key', async () => {
+    const { log } = await openMemory();
+    await log.append({ topic: 't', kind: 'configure', config: { lane: 'latest', key: '/k' } });
+    for (const k of ['a', 'b', 'c']) await log.append({ topic: 't', kind: 'publish', key: JSON.stringify(k), payload: { contentType: 'application/json', bytes: Buffer.from(JSON.stringify({ k })) } });
+    const there = await openMemory({ boxId: 'qrstuvwxyzabcdef' });
+    await takeIn(there.log, numbered(await exported(log)));
+    expect(await there.log.items('t')).toHaveLength(3);
+    await there.log.append({ topic: 't', kind: 'publish', key: '"b"', payload: { contentType: 'application/json', bytes: Buffer.from('{"k":"b","n":2}') } });
+    expect(await there.log.items('t')).toHaveLength(3);
+  });
+
+  it('brings items that go by the ids of their records: they are found by them, and stay retracted', async () => {
+    const { log } = await openMemory();
+    await log.cursor({ name: 'local:slow', filter: 't', from: 'start', durable: true });
+    const [{ recordId }, { recordId: kept }] = await Promise.all([log.append(item('t', '1')), log.append(item('t', '2'))]);
+    await log.append({ topic: 't', kind: 'retract', id: recordId });
+    const there = await openMemory({ boxId: 'qrstuvwxyzabcdef' });
+    await takeIn(there.log, numbered(await exported(log)));
+    expect((await there.log.items('t')).map((record) => record.recordId)).toEqual([kept]);
+    expect(await there.log.items('t', { ids: [kept] })).toHaveLength(1);
+  });
+
+  it('of a box that was started often is known again, too', async () => {
+    const database = new MemoryDatabase();
+    for (let n = 0; n < 80; n++) {
+      const { log } = await openMemory({ database });
+      await log.append(item('t', `${n}`));
+      await log.close();
+    }
+    const lines = await exported((await openMemory({ database })).log);
+    const there = await openMemory({ boxId: 'qrstuvwxyzabcdef' });
+    expect(await takeIn(there.log, numbered(lines))).toMatchObject({ records: 80 });
+    expect(await takeIn(there.log, numbered(lines))).toMatchObject({ records: 0, repeated: 80 });
+  });
+
+  it('leaves what a box has accepted itself as it is', async () => {
+    const { log } = await openMemory();
+    await log.cursor({ name: 'local:slow', filter: '#', from: 'start', durable: true });
+    await log.append(item('t', 'theirs', { id: 'x' }));
+    await log.append({ topic: 't', kind: 'purge' });
+    await log.append({ topic: 't', kind: 'configure', config: { maxItems: 1 } });
+    await log.append(item('t', 'also theirs', { id: 'x' }));
+    await log.append(item('t', 'new', { id: 'y' }));
+    await log.append({ topic: 'd', kind: 'delete' });
+    const there = await openMemory({ boxId: 'qrstuvwxyzabcdef' });
+    for (const topic of ['t', 'd']) for (const id of ['x', 'z']) await there.log.append(item(topic, 'mine', { id }));
+    await takeIn(there.log, numbered(await exported(log)));
+    const told = async (topic: string) => (await there.log.items(topic)).map(({ id, payload }) => `${id} ${Buffer.from(payload?.bytes ?? []).toString()}`);
+    expect(await told('t')).toEqual(['x mine', 'z mine', 'y new']);
+    expect(await told('d')).toEqual(['x mine', 'z mine']);
   });
 });

@@ -4,7 +4,7 @@ import { createTestClock, type TestClock } from '../../src/clock.ts';
 import type { MachineStart } from '../../src/log/epochs.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
-import { takeIn } from '../../src/log/archive.ts';
+import { takeIn } from '../../src/stopped-box.ts';
 import { BOX, closeAll, item, texts } from './log-fixture.ts';
 
 afterEach(closeAll);

@@ -36,13 +36,22 @@ it('keeps a bounded number of holes', () => {
 it('remembers a bounded number of a box\'s marks per topic, the newest', () => {
   const origins = new Origins();
   for (let counter = 1; counter <= 100; counter++) {
-    const name = originName({ box: 'b', epoch: `${counter}.x` }, 't');
+    const name = originName({ box: 'b', epoch: `${counter}.x` }, '$at/b/t');
     for (const old of origins.outdated([name])) origins.delete(old);
     origins.set(name, { high: counter, holes: [] });
   }
-  expect(origins.get(originName({ box: 'b', epoch: '100.x' }, 't'))).toEqual({ high: 100, holes: [] });
-  expect(origins.get(originName({ box: 'b', epoch: '37.x' }, 't'))).toBeDefined();
-  expect(origins.get(originName({ box: 'b', epoch: '36.x' }, 't'))).toBeUndefined();
+  expect(origins.get(originName({ box: 'b', epoch: '100.x' }, '$at/b/t'))).toEqual({ high: 100, holes: [] });
+  expect(origins.get(originName({ box: 'b', epoch: '37.x' }, '$at/b/t'))).toBeDefined();
+  expect(origins.get(originName({ box: 'b', epoch: '36.x' }, '$at/b/t'))).toBeUndefined();
+});
+
+it('forgets nothing of what was imported into a topic of this box because of how often the other was started', () => {
+  const origins = new Origins();
+  const names = Array.from({ length: 100 }, (_, i) => originName({ box: 'b', epoch: `${i + 1}.x` }, 't'));
+  for (const name of names) {
+    expect(origins.outdated([name])).toEqual(new Set());
+    origins.set(name, { high: 1, holes: [] });
+  }
 });
 
 /** As a batch of records does it. */
