@@ -54,6 +54,8 @@ export class Durable implements Reader {
   holder: Holder | undefined;
   /** How much may wait for it. */
   maxBacklog: MaxBacklog | undefined;
+  /** The head when it came to be, or was sent elsewhere: up to there something may have been deleted before it was wanted. */
+  since: number;
   /** What it lost and does not know of yet, in order. */
   lost: readonly LostRange[] = [];
   /** What it must not read yet: it may be lost with the next batch. */
@@ -68,7 +70,8 @@ export class Durable implements Reader {
   readonly #riders = new Set<(tx: Transaction) => void>();
   #writtenAt = -Infinity;
 
-  constructor(name: string, filter: string, extra: unknown, row: ProgressRow, maxBacklog?: MaxBacklog) {
+  constructor(name: string, filter: string, extra: unknown, row: ProgressRow, maxBacklog?: MaxBacklog, since: number = Infinity) {
+    this.since = since;
     this.name = name;
     this.filter = filter;
     this.extra = extra;
@@ -144,12 +147,14 @@ export class Durable implements Reader {
   }
 
   /** Goes on elsewhere once the batch is on disk, with whoever has it open. */
-  move(tx: Transaction, row: ProgressRow): void {
+  move(tx: Transaction, row: ProgressRow, head: number): void {
     this.moving = true;
     tx.put(this.key, this.encoded(row));
+    this.describe(tx, this.extra, head);
     this.#takeRiders(tx);
     tx.onCommit(() => {
       this.moving = false;
+      this.since = head;
       this.row = row;
       this.holder?.restart(row);
     });
@@ -202,8 +207,9 @@ export class Durable implements Reader {
   }
 
   /** What it reads, and how much may wait for it. */
-  describe(tx: Transaction, extra: unknown = this.extra): void {
-    tx.put(subscriptionKey(this.name), encodeRow(this.maxBacklog ? [this.filter, extra, this.maxBacklog] : [this.filter, extra]));
+  describe(tx: Transaction, extra: unknown = this.extra, since: number = this.since): void {
+    const row: SubscriptionRow = [this.filter, extra, this.maxBacklog, since];
+    tx.put(subscriptionKey(this.name), encodeRow(row));
   }
 
   remove(tx: Transaction): void {
@@ -264,9 +270,12 @@ function rowOf({ position, progress }: Holder, handed: number): ProgressRow {
   return { position, handed, done: progress.ranges(), above: Math.max(0, progress.doneAbove) };
 }
 
+/** Without the last two in stores of earlier versions. */
+export type SubscriptionRow = [filter: string, extra: unknown, maxBacklog?: MaxBacklog | undefined, since?: number];
+
 export function loadDurable(name: string, subscription: Uint8Array, cursor: Uint8Array | undefined): Durable {
-  const [filter, extra, maxBacklog] = decodeRow<[string, unknown, MaxBacklog?]>(subscription);
-  return new Durable(name, filter, extra, cursor ? decodeProgress(cursor) : { position: 0, handed: 0, done: [] }, maxBacklog);
+  const [filter, extra, maxBacklog, since] = decodeRow<SubscriptionRow>(subscription);
+  return new Durable(name, filter, extra, cursor ? decodeProgress(cursor) : { position: 0, handed: 0, done: [] }, maxBacklog, since);
 }
 
 export function loadHeld(parent: Durable, topic: string, bytes: Uint8Array): HeldTopic {

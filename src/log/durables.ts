@@ -99,7 +99,7 @@ export class Durables {
       // What had been handed out by now is known for a repeat, also after a restart.
       const handed = Math.max(durable.row.handed, durable.holder?.handed ?? 0);
       const row: ProgressRow = { position: at.position, handed, done: joined([...at.done, ...aside], at.position), above: at.done.length > 0 ? 0 : aside.filter(([seq]) => seq > at.position).length };
-      durable.move(tx, row);
+      durable.move(tx, row, this.#state.head);
       this.#state.deliveries.forget(tx, name);
     }).catch((error: unknown) => {
       durable.moving = false;

@@ -416,7 +416,7 @@ class DiskLog implements Log {
     const known = this.#cursors.durable.get(o.name);
     if (known?.holder) throw new LanpostError('in-use', `The durable reader ${o.name} is open already.`);
     if (known && known.filter !== o.filter) throw new LanpostError('conflict', `The durable reader ${o.name} reads ${known.filter}; drop it first to read ${o.filter}.`);
-    const durable = known ?? new Durable(o.name, o.filter, o.extra, row, o.maxBacklog);
+    const durable = known ?? new Durable(o.name, o.filter, o.extra, row, o.maxBacklog, this.#state.head);
     const cursor = new LogCursor(parts, { name: o.name, filter: o.filter, progress: new Progress(durable.row), handed: durable.row.handed, durable });
     durable.holder = cursor;
     if (known) {

@@ -4,10 +4,11 @@ import type { Clock } from '../clock.ts';
 import { decodeBody, encodeBody } from './body.ts';
 import { decodeRow } from './cbor.ts';
 import { type Database, type Op, type Row, rowsOf, writeSynced } from './database.ts';
-import { hasWildcard, matcher } from './filter.ts';
+import type { SubscriptionRow } from './durable.ts';
+import { matcher } from './filter.ts';
 import { type IndexRow, decodeIndex, encodeIndex, isItem } from './index-row.ts';
 import { PREFIX, commitKey, cursorKey, getSeq, getU32, idKey, indexKey, keyText, prefixRange, putSeq, recordKey, topicKey } from './keys.ts';
-import { lostRow } from './lost-range.ts';
+import { decodeLost, type LostRange, lostRow } from './lost-range.ts';
 import { namesOf } from './prior.ts';
 import { decodeProgress } from './progress-row.ts';
 import { type GapInfo, type Header, decodeHeader, encodeRecord, recordBody, recordIntact, recordTopic } from './record.ts';
@@ -49,6 +50,9 @@ export function gapRows({ from, to, exact }: Hole, clock: Clock, before?: number
   return ops;
 }
 
+/** A durable reader: where it is, since when what it reads is kept for it, and what it has lost already. */
+interface Awaiting { readonly position: number; readonly since: number; readonly lost: readonly LostRange[]; readonly match: (topic: string) => boolean }
+
 interface Known extends TopicChange { name: string; dirty: boolean; seen: number }
 
 /** So many records in a row are not all deleted before their time; a table file that is lost takes as many and more. */
@@ -69,8 +73,7 @@ class Mending {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #topics = new Map<number, Known>();
-  /** Where durable readers are, each with what it reads. */
-  readonly #readers: { readonly position: number; readonly match: (topic: string) => boolean }[] = [];
+  readonly #readers: Awaiting[] = [];
   readonly #holes: Hole[] = [];
   readonly #renamed: string[] = [];
   #ops: Op[] = [];
@@ -88,10 +91,16 @@ class Mending {
       const { name, ...topic } = decodeTopic(value);
       this.#topics.set(getU32(key, 1), { ...topic, name, dirty: false, seen: 0 });
     }
+    const lost = new Map<string, LostRange[]>();
+    for await (const row of this.#rows(PREFIX.lost)) {
+      const { name, lost: range } = decodeLost(row);
+      lost.set(name, [...lost.get(name) ?? [], range]);
+    }
     for await (const [key, value] of this.#rows(PREFIX.subscription)) {
-      const place = await this.#database.get(cursorKey(keyText(key)));
-      const [filter] = decodeRow<[string]>(value);
-      this.#readers.push({ position: place ? decodeProgress(place).position : 0, match: hasWildcard(filter) ? matcher(filter) : (topic) => topic === filter });
+      const name = keyText(key);
+      const place = await this.#database.get(cursorKey(name));
+      const [filter, , , since = Infinity] = decodeRow<SubscriptionRow>(value);
+      this.#readers.push({ position: place ? decodeProgress(place).position : 0, since, lost: lost.get(name) ?? [], match: matcher(filter) });
     }
   }
 
@@ -221,7 +230,7 @@ class Mending {
     topic.seen = seq;
     if (previous <= before || previous < topic.first || topic.settings.lane === 'latest') return;
     // While a reader has a right to it, nothing deletes it.
-    const awaited = this.#readers.some(({ position, match }) => position < previous && match(topic.name));
+    const awaited = this.#readers.some(({ position, since, lost, match }) => previous > Math.max(position, since) && !lost.some(({ from, to }) => from <= previous && previous <= to) && match(topic.name));
     for (let i = runs.length - 1; i >= 0; i--) {
       const { from, to } = runs[i]!;
       if (to <= before) break;

@@ -29,6 +29,28 @@ describe('mending', () => {
     expect(await mended(database)).toEqual({ holes: [], changed: 0, renamed: [] });
   });
 
+  it('takes nothing for lost that was deleted before a reader came, or was sent back, or that was dropped for it alone', async () => {
+    const { log, database } = await openMemory({ limits: { windowBytes: 0 } });
+    const updates = async (): Promise<void> => {
+      for (let n = 0; n < 5; n++) await log.append(item('t', `${n}`, { id: 'x' }));
+      for (let n = 0; n < 3; n++) await log.trim();
+    };
+    await log.append(item('t', 'stays'));
+    await updates();
+    await (await log.cursor({ name: 'late', filter: 't', from: 'start', durable: true })).close();
+    const back = await log.cursor({ name: 'back', filter: '#', from: 'new', durable: true, maxBacklog: { records: 2 } });
+    await back.close();
+    await log.dropCursor('late');
+    await updates();
+    await log.seek('back', 'start');
+    await (await log.cursor({ name: 'late', filter: 't', from: 'start', durable: true, maxBacklog: { records: 2 } })).close();
+    await updates();
+    await log.close();
+    await database.open();
+    expect(await database.get(recordKey(3))).toBeUndefined();
+    expect(await mended(database, false)).toEqual({ holes: [], changed: 0, renamed: [] });
+  });
+
   it('tells which records are lost whose index rows are there', async () => {
     const database = await damaged(() => [9, 10, 12].map((seq) => ({ key: recordKey(seq) })));
     expect((await mended(database)).holes).toEqual([{ from: 9, to: 10, exact: true }, { from: 12, to: 12, exact: true }]);
