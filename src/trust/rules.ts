@@ -32,6 +32,16 @@ export function verdict({ grants, denials }: Rules, right: Right, asked: string 
   return undefined;
 }
 
+/** Nothing was said. */
+export const NOTHING: Rules = { grants: [], denials: [] };
+
+/** Whether any grant is about something of the filter that no denial, of these or of `denials`, takes back whole. */
+export function reaches(rules: Readonly<Record<'grants' | 'denials', readonly Grant[]>>, denials: readonly Grant[], right: Right, asked: string): boolean {
+  const against = [...rules.denials, ...denials].filter(denial => denial.right === right);
+  return rules.grants.some(({ right: granted, filter }) => granted === right && filter !== undefined && overlaps(filter, asked)
+    && !against.some(denial => fits(denial, filter, covers) || fits(denial, asked, covers)));
+}
+
 function fits({ filter }: Grant, asked: string | undefined, match: (filter: string, asked: string) => boolean): boolean {
   return filter === undefined ? asked === undefined : asked !== undefined && match(filter, asked);
 }

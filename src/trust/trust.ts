@@ -3,9 +3,9 @@ import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { CLASS_OF, Classes, isClass } from './classes.ts';
-import { checkedGrant, overlaps } from './grants.ts';
+import { checkedGrant } from './grants.ts';
 import type { Registry } from './registry.ts';
-import { say, verdict } from './rules.ts';
+import { NOTHING, reaches, say, verdict } from './rules.ts';
 import { insists, isEarned, proven, type Tenure } from './tenure.ts';
 
 export interface TrustInit {
@@ -224,8 +224,8 @@ export class Trust {
   /** Whether any of what the filter matches is granted, to the key or to its class. */
   touches(fingerprint: string | undefined, right: Right, filter: string): boolean {
     const row = fingerprint === undefined ? undefined : this.#rows.get(fingerprint);
-    const { grants } = this.#classes.get(CLASS_OF[this.level(fingerprint)]);
-    return [...row?.grants ?? [], ...grants].some(grant => grant.right === right && grant.filter !== undefined && overlaps(grant.filter, filter));
+    const rules = this.#classes.get(CLASS_OF[this.level(fingerprint)]);
+    return reaches(row ?? NOTHING, [], right, filter) || reaches(rules, row?.denials ?? [], right, filter);
   }
 
   /** Changes with everything that `may` goes by. */
