@@ -475,6 +475,17 @@ export interface FileEvent {
 export type Right = 'chat' | 'read' | 'write' | 'files';
 /** `read` and `write` have a filter of topics, the others none. */
 export interface Grant { readonly right: Right; readonly filter?: string }
+/** An account that the owner says is used by one paired key alone. */
+export interface AccountClaim {
+  /** `xmpp:JID`. */
+  readonly address: string;
+  /** Mail for it takes the link only while it is `proven`: for 30 days, renewed by itself before. */
+  readonly state: 'unproven' | 'proven' | 'expired';
+  /** When that state began, ms since 1970. */
+  readonly since: number;
+  /** Why the last try did not prove it, in words. */
+  readonly reason?: string;
+}
 export interface TrustEntry {
   readonly name: string;
   readonly fingerprint: string;
@@ -483,6 +494,8 @@ export interface TrustEntry {
   /** These go before grants, and before what holds for its class. */
   readonly denials: readonly Grant[];
   readonly lastSeen: number;
+  /** Absent when there are none. */
+  readonly claims?: readonly AccountClaim[];
 }
 
 /** Peers without a key, with a key that nobody vouched for, with one that the owner did. */
@@ -701,8 +714,15 @@ export interface Box extends AsyncDisposable {
     allow(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules>;
     /** What is denied to a key is denied whatever is allowed to it or to its class; it vouches for nobody. */
     deny(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules>;
-    /** Takes back all that was said of it: grants, denials, and that the key was vouched for. */
+    /** Takes back all that was said of it: grants, denials, claims, and that the key was vouched for. */
     revoke(peer: string): Promise<void>;
+    /**
+     * The account `xmpp:JID` is used by that paired peer alone, by no phone and no other box: once the peer has proven that
+     * it has it, mail for it goes over the link when the peer is there. Saying it again has it proven anew, at once.
+     */
+    claim(peer: string, address: string): Promise<TrustEntry>;
+    /** Nobody has that account alone any more. */
+    disclaim(address: string): Promise<void>;
     /**
      * Opens a window of 2 minutes in which that peer and this box can be paired: both owners open one, compare
      * the words that both boxes show, and `confirm`. Leaving the iteration closes the window.

@@ -3,11 +3,13 @@ import type { Box } from './api.ts';
 import { type ControlServer, serveControl } from './control/serve-control.ts';
 import { createHomes, type Homes } from './home/homes.ts';
 import { createReceiver } from './home/receiver.ts';
+import { SealedLetters } from './home/sealed-letters.ts';
 import type { PeerContext } from './link/context.ts';
 import { createLink } from './link/link.ts';
 import { LinkService } from './link/link-service.ts';
 import { OwnPresence } from './link/own-presence.ts';
 import { LocalBox } from './local-box.ts';
+import { PAIRED_INBOX } from './mail/inbox.ts';
 import { Mail } from './mail/mail.ts';
 import { SelfRoad } from './mail/self-road.ts';
 import { createMdns } from './mdns/mdns.ts';
@@ -15,7 +17,9 @@ import { createSocketNetwork } from './mdns/socket-network.ts';
 import type { CheckedOptions } from './options.ts';
 import { Broker } from './pubsub/broker.ts';
 import type { Store } from './store.ts';
+import { Claims } from './trust/claims.ts';
 import { loadCertificate } from './trust/identity.ts';
+import { Sealer } from './trust/seal.ts';
 import { Trust } from './trust/trust.ts';
 import { VERSION } from './version.ts';
 import { Disco } from './xep/disco.ts';
@@ -37,11 +41,37 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     may: (...asked) => trust.may(...asked), level: (key) => trust.level(key), touches: (...asked) => trust.touches(...asked), generation: () => trust.generation,
   });
   opened.add(async () => broker.readers.close());
+  const seal = new Sealer(identity);
+  const { fingerprint } = identity;
+  const claims = new Claims({ registry: log.registry, clock, boot: () => log.epoch, isPaired: (key) => trust.level(key) === 'paired' });
+  const letters = new SealedLetters({
+    fingerprint, seal,
+    level: (key) => trust.level(key),
+    mayChat: (key) => trust.may(key, 'chat'),
+    holder: (jid) => claims.holder(jid),
+    mark: ({ box, epoch, chain }) => log.originMark(box, epoch, PAIRED_INBOX, chain),
+  });
   const homes: Homes = createHomes({
     log, clock, trouble,
     boxId: identity.boxId,
-    receive: createReceiver({ receive: (incoming) => mail.receive(incoming), version: VERSION }),
-    opened: () => mail.roadsChanged(),
+    boxes: {
+      seal, fingerprint,
+      claimed: (jid) => {
+        const claimant = claims.claimant(jid);
+        return claimant === undefined || trust.level(claimant) !== 'paired' ? undefined : { fingerprint: claimant, proven: claims.holder(jid) !== undefined };
+      },
+    },
+    receive: createReceiver({
+      version: VERSION, letters,
+      receive: (incoming) => mail.receive(incoming),
+      challenged: (challenge, account) => service.challenged(challenge, account),
+      received: (element, from) => homes.road.received(element, from),
+      returned: (message, from, error) => homes.road.returned(message, from, error),
+    }),
+    opened: () => {
+      service.homeOpened();
+      mail.roadsChanged();
+    },
   });
   opened.add(() => homes.close());
 
@@ -58,6 +88,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     broker, log, trust, clock, trouble, dispatcher, disco, own, bareName, dir, limits,
     receive: (incoming) => mail.receive(incoming),
     roadsChanged: () => mail.roadsChanged(),
+    accounts: { claims, seal, fingerprint, home: homes },
   });
   const self = new SelfRoad({ ownName: () => service.name, receive: (incoming) => mail.receive(incoming) });
   const mail: Mail = new Mail({

@@ -133,11 +133,13 @@ export class LocalBox implements Box {
   };
 
   readonly trust: Box['trust'] = {
-    list: async () => this.#opened().link.trust.list(),
+    list: async () => this.#opened().link.trusted(),
     classes: async () => this.#opened().link.trust.classes(),
     allow: async (peer, right, filter) => this.#opened().link.allow(peer, right, filter),
     deny: async (peer, right, filter) => this.#opened().link.deny(peer, right, filter),
     revoke: async (peer) => this.#opened().link.revoke(peer),
+    claim: async (peer, address) => this.#opened().link.claim(peer, address),
+    disclaim: async (address) => this.#opened().link.disclaim(address),
     pair: (peer, options) => this.#opened().link.pair(peer, options?.signal),
     confirm: async (peer, same) => this.#opened().link.confirm(peer, same),
   };

@@ -34,6 +34,8 @@ export function boxService(box: Box): Service {
     'trust.allow': (...args: Parameters<Box['trust']['allow']>) => box.trust.allow(...args),
     'trust.deny': (...args: Parameters<Box['trust']['deny']>) => box.trust.deny(...args),
     'trust.revoke': (peer: string) => box.trust.revoke(peer),
+    'trust.claim': (...args: Parameters<Box['trust']['claim']>) => box.trust.claim(...args),
+    'trust.disclaim': (address: string) => box.trust.disclaim(address),
     'trust.confirm': (...args: Parameters<Box['trust']['confirm']>) => box.trust.confirm(...args),
     'files.decline': (id: string) => box.files.decline(id),
     'homes.add': (...args: Parameters<Box['homes']['add']>) => box.homes.add(...args),

@@ -121,6 +121,8 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
       allow: (peer, right, filter) => call<TrustEntry | ClassRules>('trust.allow', [peer, right, filter]),
       deny: (peer, right, filter) => call<TrustEntry | ClassRules>('trust.deny', [peer, right, filter]),
       async revoke(peer) { await call('trust.revoke', [peer]); },
+      claim: (peer, address) => call<TrustEntry>('trust.claim', [peer, address]),
+      async disclaim(address) { await call('trust.disclaim', [address]); },
       pair: (peer, options) => remoteEvents(rpc.open<PairingEvent>('trust.pair', [peer], { decode: taken, ahead: AHEAD, signal: options?.signal })),
       async confirm(peer, same) { await call('trust.confirm', [peer, same]); },
     },

@@ -5,12 +5,13 @@ import { LanpostError } from '../errors.ts';
 import { late } from '../late.ts';
 import type { Log } from '../log/log.ts';
 import type { Road } from '../mail/road.ts';
+import type { Element } from '../xmpp/element.ts';
 import { bare } from '../xmpp/jid.ts';
 import { forgetAccount, loadAccounts, saveAccount, toAccount, type Account } from './account.ts';
 import { cursorName } from './cursor-name.ts';
 import type { Home, HomeLimits, HomeReceiver } from './home.ts';
 import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
-import { HomeRoad } from './mail-road.ts';
+import { type BoxAccounts, HomeRoad } from './mail-road.ts';
 import { reasonOf } from './reason.ts';
 
 export const HOME_LIMITS: HomeLimits = {
@@ -26,6 +27,8 @@ export interface HomesOptions {
   readonly receive?: HomeReceiver;
   /** A home's session is there: mail may have a road now. */
   readonly opened?: () => void;
+  /** What signs the letters of this box, and whose alone accounts are. Default: nobody's. */
+  readonly boxes?: BoxAccounts;
   readonly limits?: Partial<HomeLimits>;
   readonly timing?: Partial<SessionTiming>;
   readonly random?: () => number;
@@ -33,7 +36,7 @@ export interface HomesOptions {
 
 export interface Homes {
   /** Mail to `xmpp:` addresses. */
-  readonly road: Road;
+  readonly road: Road & Pick<HomeRoad, 'received' | 'returned'>;
   /** Takes up every home that was added before. */
   start(): Promise<void>;
   /** Adds a home or changes one; an account refused before is tried at once. */
@@ -42,6 +45,14 @@ export interface Homes {
   remove(jid: string): Promise<void>;
   /** Whether a home's accounts live at that domain. */
   knows(domain: string): boolean;
+  /** Whether the bare JID is an account of this box. */
+  has(jid: string): boolean;
+  /** The account that mail for that JID is from, connected or not. */
+  accountFor(jid: string): string | undefined;
+  /** Whether the account whose mail for that JID is from is connected. */
+  reaches(jid: string): boolean;
+  /** To an account, through this box's own; resolves when the server has it. */
+  send(jid: string, build: () => Element): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -53,7 +64,7 @@ export function createHomes(options: HomesOptions): Homes {
 }
 
 class AccountHomes implements Homes {
-  readonly road: Road;
+  readonly road: HomeRoad;
   readonly #options: HomesOptions;
   readonly #limits: HomeLimits;
   readonly #homes = new Map<string, Home>();
@@ -64,7 +75,8 @@ class AccountHomes implements Homes {
   constructor(options: HomesOptions) {
     this.#options = options;
     this.#limits = { ...HOME_LIMITS, ...options.limits };
-    this.road = new HomeRoad(() => this.#homes.values(), this.#limits.stanza);
+    const { clock, boxes } = options;
+    this.road = new HomeRoad({ homes: () => this.#homes.values(), stanzaBytes: this.#limits.stanza, clock, ...(boxes ? { boxes } : {}) });
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -145,8 +157,27 @@ class AccountHomes implements Homes {
     return [...this.#homes.values()].some((home) => home.account.address.domain === domain.toLowerCase());
   }
 
+  has(jid: string): boolean {
+    return this.#homes.has(jid);
+  }
+
+  accountFor(jid: string): string | undefined {
+    return this.road.homeFor(jid, true)?.account.jid;
+  }
+
+  reaches(jid: string): boolean {
+    return this.road.homeFor(jid) !== undefined;
+  }
+
+  async send(jid: string, build: () => Element): Promise<void> {
+    const home = this.road.homeFor(jid);
+    if (!home) throw new LanpostError('unreachable', `No home is connected that could reach ${jid}.`);
+    await home.send(build);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
+    this.road.close();
     await this.#turn;
     await Promise.all([...this.#homes.values()].map((home) => home.close()));
   }

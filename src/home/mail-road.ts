@@ -1,54 +1,172 @@
-// Mail by way of a home: handed when the server has it (XEP-0198 `h`).
+// Mail by way of a home: handed when the server has it (XEP-0198 `h`). To a box whose account it is alone, delivered
+// when the box says so; until then the letter is kept, and may go another way.
+import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Address } from '../mail/address.ts';
 import type { Letter } from '../mail/letter.ts';
 import type { Handed, Road } from '../mail/road.ts';
-import { parseJid } from '../xmpp/jid.ts';
+import { fingerprintOf } from '../trust/fingerprint.ts';
+import { isSealed, type Sealer, sealKey } from '../trust/seal.ts';
+import { type Accounts, letterRecord, letterStatement, parseLetterRecord, parseReceived, receivedStatement } from '../xep/letter-record.ts';
+import { attr, type Element, isLegal, serialize } from '../xmpp/element.ts';
+import { bare, parseJid } from '../xmpp/jid.ts';
 import { buildMessage } from '../xmpp/stanza.ts';
-import { isLegal, serialize } from '../xmpp/element.ts';
+import type { StanzaError } from '../xmpp/stanza-error.ts';
 import type { Home } from './home.ts';
 
-export class HomeRoad implements Road {
-  readonly #homes: () => Iterable<Home>;
-  readonly #stanzaBytes: number;
+/** How long a box has to say that it has a letter, from when its server has it; doubled each time that it says nothing. */
+const PATIENCE = { first: 60_000, most: 3_600_000 };
+/** What a box answers that can never take a letter. Of what else comes back nothing is final: who is not there may come, and the link may open. */
+const REFUSAL = 'not-acceptable';
 
-  constructor(homes: () => Iterable<Home>, stanzaBytes: number) {
-    this.#homes = homes;
-    this.#stanzaBytes = stanzaBytes;
+/** Boxes at accounts, and what this one signs for them with. */
+export interface BoxAccounts {
+  readonly seal: Sealer;
+  readonly fingerprint: string;
+  /** Whose alone a bare JID is said to be; `proven`: and has been shown to be. */
+  readonly claimed: (jid: string) => { readonly fingerprint: string; readonly proven: boolean } | undefined;
+}
+
+export interface HomeRoadParts {
+  readonly homes: () => Iterable<Home>;
+  readonly stanzaBytes: number;
+  readonly clock: Clock;
+  readonly boxes?: BoxAccounts;
+}
+
+interface Waiting {
+  readonly account: string;
+  readonly id: string;
+  readonly fingerprint: string;
+  readonly delivered: () => void;
+  readonly failed: (error: LanpostError) => void;
+}
+
+export class HomeRoad implements Road {
+  readonly #parts: HomeRoadParts;
+  /** By account and record id: letters that a box has not said it has, as many as the outboxes let be on their way. */
+  readonly #waiting = new Map<string, Waiting>();
+  /** By account: how often in a row nothing was heard, and since when. */
+  readonly #silent = new Map<string, { times: number; until: number }>();
+
+  constructor(parts: HomeRoadParts) {
+    this.#parts = parts;
   }
 
-  /** The home of the address's own domain first; any other can federate. */
-  #homeFor(address: Address): Home | undefined {
-    if (address.kind !== 'xmpp') return undefined;
-    const domain = parseJid(address.jid)?.domain;
+  /** The home of the account's own domain first; any other can federate. */
+  homeFor(jid: string, any = false): Home | undefined {
+    const domain = parseJid(jid)?.domain;
     if (domain === undefined) return undefined;
-    const online = [...this.#homes()].filter((home) => home.online);
-    return online.find((home) => home.account.address.domain === domain) ?? online[0];
+    const homes = [...this.#parts.homes()].filter((home) => any || home.online);
+    return homes.find((home) => home.account.address.domain === domain) ?? homes[0];
   }
 
   reaches(address: Address): boolean {
-    return this.#homeFor(address) !== undefined;
+    return address.kind === 'xmpp' && this.homeFor(address.jid) !== undefined;
   }
 
   holds(address: Address): boolean {
     if (address.kind !== 'xmpp' || !parseJid(address.jid)) return false;
-    return [...this.#homes()].length > 0;
+    return [...this.#parts.homes()].length > 0;
   }
 
   async deliver(address: Address, letter: Letter): Promise<Handed> {
-    if (address.kind !== 'xmpp' || !parseJid(address.jid)) throw new LanpostError('invalid-value', `A home does not carry mail for ${letter.to}.`);
+    const account = address.kind === 'xmpp' ? bare(address.jid) : undefined;
+    if (address.kind !== 'xmpp' || account === undefined) throw new LanpostError('invalid-value', `A home does not carry mail for ${letter.to}.`);
     const { jid } = address;
-    const home = this.#homeFor(address);
+    const home = this.homeFor(jid);
     if (!home) throw new LanpostError('unreachable', `No home is connected that could carry mail for ${jid}.`);
-    const build = () => buildMessage({
+    const { boxes } = this.#parts;
+    const claim = boxes?.claimed(account);
+    const record = boxes && claim && sealed(boxes.seal, letter, { from: home.account.jid, to: account }, claim.fingerprint);
+    const build = (): Element => buildMessage({
       to: jid, type: 'chat', id: letter.id, body: letter.body,
       ...(letter.subject === undefined ? {} : { subject: letter.subject }),
       ...(letter.thread === undefined ? {} : { thread: letter.thread }),
+      ...(record ? { extensions: [record] } : {}),
     });
     // It would end the stream, again and again.
     for (const text of [letter.body, letter.subject, letter.thread, letter.id]) if (text !== undefined && !isLegal(text)) throw new LanpostError('invalid-value', 'The message holds characters that XML cannot.');
-    if (Buffer.byteLength(serialize(build())) > this.#stanzaBytes) throw new LanpostError('too-large', 'The message is larger than homes accept.');
-    await home.send(build);
-    return {};
+    if (Buffer.byteLength(serialize(build())) > this.#parts.stanzaBytes) throw new LanpostError('too-large', 'The message is larger than homes accept.');
+    if (!claim?.proven) {
+      await home.send(build);
+      return {};
+    }
+    // A session that is being taken up again may take its time: the link may open before.
+    const handed = home.send(build);
+    return { handed, delivered: this.#confirmed(account, letter, claim.fingerprint, handed) };
   }
+
+  #confirmed(account: string, { id, recordId }: Letter, fingerprint: string, handed: Promise<void>): Promise<void> {
+    const key = `${account} ${recordId}`;
+    const { clock } = this.#parts;
+    return new Promise<void>((resolve, reject) => {
+      const over = (): void => {
+        timer?.stop();
+        if (this.#waiting.get(key) === waiting) this.#waiting.delete(key);
+      };
+      const waiting: Waiting = {
+        account, id, fingerprint,
+        delivered: () => { over(); resolve(); },
+        failed: (error) => { over(); reject(error); },
+      };
+      let timer: ReturnType<Clock['after']> | undefined;
+      // The same letter, sent again after another road was tried: whoever waits for the older one hears of this one no more.
+      this.#waiting.get(key)?.failed(new LanpostError('disconnected', 'it goes again'));
+      this.#waiting.set(key, waiting);
+      const wait = (): void => {
+        if (this.#waiting.get(key) === waiting) timer = clock.after(this.#patience(account), () => {
+          this.#heardNothing(account);
+          waiting.failed(new LanpostError('timeout', `${account} does not say that it has the message`));
+        });
+      };
+      handed.then(wait, (error: unknown) => waiting.failed(error instanceof LanpostError ? error : new LanpostError('disconnected', String(error), { cause: error })));
+    });
+  }
+
+  #patience(account: string): number {
+    return Math.min(PATIENCE.most, PATIENCE.first * 2 ** (this.#silent.get(account)?.times ?? 0));
+  }
+
+  /** Letters that were sent together are silent together: that counts once. */
+  #heardNothing(account: string): void {
+    const now = this.#parts.clock.mono();
+    const before = this.#silent.get(account);
+    if (before && now < before.until) return;
+    const times = (before?.times ?? 0) + 1;
+    this.#silent.set(account, { times: Math.min(times, 16), until: now + PATIENCE.first / 2 });
+  }
+
+  /** A box says that it has a letter of ours: only the key it is for can. */
+  received(element: Element, from: string): void {
+    const account = bare(from);
+    const { id, signed } = parseReceived(element);
+    const waiting = account === undefined ? undefined : this.#waiting.get(`${account} ${id}`);
+    const spki = sealKey(signed);
+    const { boxes } = this.#parts;
+    if (!boxes || account === undefined || !waiting || !spki || fingerprintOf(spki) !== waiting.fingerprint) return;
+    if (!isSealed(signed, 'lanpost receipt 1', receivedStatement(id, boxes.fingerprint, waiting.fingerprint))) return;
+    this.#silent.delete(account);
+    waiting.delivered();
+  }
+
+  /** It came back. The server says from whom, and can say of its own accounts what it likes: it can also leave it undelivered. */
+  returned(message: Element, from: string, error: StanzaError): void {
+    const account = bare(from);
+    if (error.condition !== REFUSAL) return;
+    const id = attr(message, 'id');
+    const waiting = [...this.#waiting.values()].find((one) => one.account === account && one.id === id);
+    waiting?.failed(new LanpostError('forbidden', `${account} does not take it: ${error.message}`));
+  }
+
+  close(): void {
+    for (const waiting of this.#waiting.values()) waiting.failed(new LanpostError('closed'));
+  }
+}
+
+/** The number that goes with the letter over every road, signed: no server can use up the numbers of a box. */
+function sealed(seal: Sealer, letter: Letter, accounts: Accounts, recipient: string): Element {
+  const said = parseLetterRecord(buildMessage({ extensions: [letterRecord(letter, accounts)] }));
+  if (!said) throw new LanpostError('corrupt', `${letter.recordId} is no record id.`);
+  return letterRecord(letter, accounts, seal.seal('lanpost letter 1', letterStatement(said, letter, recipient)));
 }

@@ -14,8 +14,12 @@ import { AFFILIATIONS } from '../pubsub/affiliation.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { PeerSubscriptions } from '../pubsub/peer-subscriptions.ts';
 import { isClass } from '../trust/classes.ts';
+import type { Claims } from '../trust/claims.ts';
+import { fingerprintOf } from '../trust/fingerprint.ts';
+import type { Sealer } from '../trust/seal.ts';
 import type { Trust } from '../trust/trust.ts';
 import { NS_DATA } from '../xep/data-form.ts';
+import { type JidChallenge, NS_JID } from '../xep/jid-proof.ts';
 import { NS_PAIRING, noWindow } from '../xep/pairing.ts';
 import { NS_PUBSUB_EVENT } from '../xep/pubsub/event.ts';
 import type { Names } from '../xep/pubsub/affiliations.ts';
@@ -24,7 +28,7 @@ import { finder } from '../xep/pubsub/find.ts';
 import { PubsubService } from '../xep/pubsub/service.ts';
 import type { Disco } from '../xep/disco.ts';
 import { attr, type Element } from '../xmpp/element.ts';
-import { bare } from '../xmpp/jid.ts';
+import { bare, isBareJid } from '../xmpp/jid.ts';
 import { stanzaErrorOf } from '../xmpp/stanza-error.ts';
 import type { Dispatcher } from '../xmpp/dispatch.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
@@ -35,6 +39,7 @@ import { Feeds } from './feeds.ts';
 import { FileDoor } from './file-door.ts';
 import type { FilesParts } from './files/files.ts';
 import { Intake } from './intake.ts';
+import { type HomeAccounts, JidProofs } from './jid-proofs.ts';
 import type { Link } from './link.ts';
 import { incomingOf, MailRoad } from './mail-road.ts';
 import { Notifications } from './notifications.ts';
@@ -66,6 +71,8 @@ export interface LinkServiceParts {
   /** The data directory: what peers send goes there. */
   readonly dir: string;
   readonly limits: FilesParts['limits'] & Pick<Limits, 'subscriptions'>;
+  /** The accounts of this box and its peers, and what signs for them. Without it no peer can prove an account. */
+  readonly accounts?: { readonly claims: Claims; readonly seal: Sealer; readonly fingerprint: string; readonly home: HomeAccounts };
 }
 
 /** What follows it runs when whoever waits for an event has it. */
@@ -91,6 +98,7 @@ export class LinkService {
   readonly #approvals: Approvals;
   readonly #intake: Intake;
   readonly #rejoin: Rejoin;
+  readonly #proofs: JidProofs | undefined;
   readonly #events = new EventSource<PeerEvent>();
   #link: Link | undefined;
   readonly #streams: PeerStreams;
@@ -101,7 +109,7 @@ export class LinkService {
 
   constructor(parts: LinkServiceParts) {
     this.#parts = parts;
-    const { broker, log, clock, trouble } = parts;
+    const { broker, log, clock, trouble, accounts } = parts;
     this.trust = parts.trust;
     this.own = parts.own;
     const streams: PeerStreams = this.#streams = {
@@ -147,6 +155,15 @@ export class LinkService {
         return peer?.connected === true ? peer.fingerprint : undefined;
       },
       ownName: () => this.name,
+      ...(accounts ? { accounts: { clock, holder: (jid) => accounts.claims.holder(jid), accountFor: (jid) => accounts.home.accountFor(jid) } } : {}),
+    });
+    this.#proofs = accounts && new JidProofs({
+      ...accounts, clock, streams,
+      isPaired: (fingerprint) => parts.trust.level(fingerprint) === 'paired',
+      speaking: (fingerprint) => this.#speaking(fingerprint),
+      nameOf: (fingerprint) => this.#link?.nameOf(fingerprint),
+      prove: async (name) => this.#up().prove(name),
+      changed: () => parts.roadsChanged(),
     });
     this.files = new FileDoor({
       clock, trouble, dir: parts.dir, limits: parts.limits,
@@ -183,8 +200,13 @@ export class LinkService {
       if (!this.#pairings) throw noWindow();
       return this.#pairings.asked(payload, context);
     });
+    parts.dispatcher.iq('set', NS_JID, 'proof', async ({ payload, context }) => {
+      if (!this.#proofs) throw new StanzaError('service-unavailable');
+      await this.#proofs.proved(payload, context);
+      return undefined;
+    });
     parts.dispatcher.message(NS_CLIENT, 'body', async (message, _body, context) => {
-      const incoming = incomingOf(message, context, this.name);
+      const incoming = incomingOf(message, context, this.name, accounts && { has: (jid) => accounts.home.has(jid), holder: (jid) => accounts.claims.holder(jid) });
       if (incoming) await parts.receive(incoming).catch((error: unknown) => { throw context.fingerprint === undefined ? refusal(error) : error; });
     });
     parts.dispatcher.message(NS_CLIENT, 'error', async (message, _error, context) => {
@@ -233,6 +255,11 @@ export class LinkService {
       const fingerprint = peer.fingerprint ?? this.trust.holder(peer.name);
       if (fingerprint !== undefined) this.#notifications.left(fingerprint);
     } else this.#rejoin.look(type === 'up' ? peer.name : undefined);
+    const holder = type === 'up' ? this.trust.holder(peer.name) : undefined;
+    if (holder !== undefined) {
+      this.road.appeared(holder);
+      this.#proofs?.opened(holder);
+    }
     this.#parts.roadsChanged();
   }
 
@@ -242,6 +269,8 @@ export class LinkService {
     this.#notifications.opened(peer);
     this.#approvals.opened(peer);
     this.#intake.opened(peer);
+    this.road.appeared(peer.fingerprint);
+    this.#proofs?.opened(peer.fingerprint);
     this.#parts.roadsChanged();
   }
 
@@ -250,6 +279,23 @@ export class LinkService {
     this.#notifications.closed(peer);
     this.files.lost(peer);
     this.#rejoin.closed(peer);
+  }
+
+  /** A home is connected. */
+  homeOpened(): void {
+    this.#proofs?.opened();
+  }
+
+  /** Somebody asks, through home, that an account of this box be shown to be at its disposal. */
+  challenged(challenge: JidChallenge, account: string): void {
+    this.#proofs?.asked(challenge, account);
+  }
+
+  /** The name under which a stream that is open has proven the key. */
+  #speaking(fingerprint: string): string | undefined {
+    const name = this.#link?.nameOf(fingerprint);
+    const ends = name === undefined ? undefined : this.#link?.ends(name);
+    return ends && fingerprintOf(ends.peer) === fingerprint ? name : undefined;
   }
 
   async publish(at: string, topic: string, payload: Payload, id: string | undefined): Promise<Published> {
@@ -310,10 +356,45 @@ export class LinkService {
     const who = isClass(peer) ? peer : this.trust.find(peer)?.fingerprint;
     if (who === undefined) throw new LanpostError('not-found', `no key is known for "${peer}": see \`lanpost trust list\``);
     await this.trust.revoke(who);
-    if (!isClass(who)) await this.#parts.broker.disown(who);
+    if (!isClass(who)) {
+      await this.#parts.accounts?.claims.forget(who);
+      await this.#parts.broker.disown(who);
+    }
     await this.#feeds.recheck();
     this.#feeds.resume();
     this.#notifications.recheck();
+  }
+
+  /** What is known of keys, with the accounts they are said to have to themselves. */
+  trusted(): TrustEntry[] {
+    return this.trust.list().map((entry) => this.#withClaims(entry));
+  }
+
+  async claim(peer: string, address: string): Promise<TrustEntry> {
+    if (typeof peer !== 'string') throw new TypeError('a peer must be a string');
+    const jid = accountOf(address);
+    const { claims, home } = this.#accounts();
+    const entry = this.trust.find(peer);
+    if (!entry || isClass(peer)) throw new LanpostError('not-found', `no key is known for "${peer}": see \`lanpost trust list\``);
+    if (home.has(jid)) throw new LanpostError('invalid-value', `${jid} is an account of this box`);
+    await claims.claim(jid, entry.fingerprint);
+    this.#proofs?.claimed(jid);
+    return this.#withClaims(entry);
+  }
+
+  async disclaim(address: string): Promise<void> {
+    await this.#accounts().claims.disclaim(accountOf(address));
+    this.#parts.roadsChanged();
+  }
+
+  #accounts(): NonNullable<LinkServiceParts['accounts']> {
+    if (!this.#parts.accounts) throw new LanpostError('unsupported', 'this box has no accounts');
+    return this.#parts.accounts;
+  }
+
+  #withClaims(entry: TrustEntry): TrustEntry {
+    const claims = this.#parts.accounts?.claims.of(entry.fingerprint) ?? [];
+    return claims.length === 0 ? entry : { ...entry, claims };
   }
 
   async affiliations(topic: string): Promise<TopicAffiliation[]> {
@@ -426,6 +507,7 @@ export class LinkService {
     this.#stopListening?.();
     this.#events.close();
     this.#rejoin.close();
+    this.#proofs?.close();
     // First, so that senders and receivers hear of it.
     await this.files.close();
     await this.#link?.close();
@@ -452,4 +534,13 @@ function refusal(error: unknown): unknown {
 
 function linkName(address: string): string {
   return address.startsWith('link:') ? address.slice('link:'.length) : address;
+}
+
+/** The bare JID of the account that an owner means. */
+function accountOf(address: string): string {
+  if (typeof address !== 'string') throw new TypeError('an account must be a string');
+  const given = address.startsWith('xmpp:') ? address.slice('xmpp:'.length) : address;
+  const jid = isBareJid(given) ? bare(given) : undefined;
+  if (jid === undefined) throw new LanpostError('invalid-value', `"${address}" names no account: use xmpp:NAME@DOMAIN`);
+  return jid;
 }

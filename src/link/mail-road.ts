@@ -1,20 +1,19 @@
 import type { TrustLevel } from '../api.ts';
+import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Address } from '../mail/address.ts';
 import type { Incoming } from '../mail/inbox.ts';
-import type { Letter } from '../mail/letter.ts';
+import { type Letter, originOfLetter } from '../mail/letter.ts';
 import type { Handed, Road } from '../mail/road.ts';
-import { NS_LANPOST } from '../payload/xml.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
+import { type Accounts, letterRecord, type LetterRecord, parseLetterRecord } from '../xep/letter-record.ts';
 import { readMessage } from '../xep/message-body.ts';
-import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';
+import { attr, type Element } from '../xmpp/element.ts';
+import { bare } from '../xmpp/jid.ts';
 import type { StanzaError } from '../xmpp/stanza-error.ts';
 import { buildMessage } from '../xmpp/stanza.ts';
 import { originOf } from './record-origin.ts';
 import type { PeerStreams } from './streams-port.ts';
-
-/** As long as an escaped address can be. */
-const MAX_CHAIN = 512;
 
 export interface MailRoadParts {
   readonly streams: Pick<PeerStreams, 'send'>;
@@ -28,7 +27,20 @@ export interface MailRoadParts {
   /** The name a key goes by now, when it is on the link. */
   readonly nameOf: (fingerprint: string) => string | undefined;
   readonly ownName: () => string;
+  /** Accounts of peers that mail takes the link for. Default: none. */
+  readonly accounts?: PeerAccounts;
 }
+
+export interface PeerAccounts {
+  readonly clock: Pick<Clock, 'mono'>;
+  /** The key that a bare JID has been proven to be used by, and by nobody else. */
+  readonly holder: (jid: string) => string | undefined;
+  /** The account of this box that mail for that JID is from. */
+  readonly accountFor: (jid: string) => string | undefined;
+}
+
+/** A peer that is announced and was not reached: for so long its mail goes another way, unless it calls or comes back; ms. */
+const PASSED_OVER = 60_000;
 
 /** Letters over the link: a box confirms them with `h`, others with nothing. */
 export class MailRoad implements Road {
@@ -36,12 +48,33 @@ export class MailRoad implements Road {
   /** By name and id: letters that were handed over and are not confirmed, as many as the outboxes let be on their way. */
   readonly #handed = new Map<string, (error: LanpostError) => void>();
 
+  /** By key: when a peer with an account could not be reached. */
+  readonly #unreached = new Map<string, number>();
+
   constructor(parts: MailRoadParts) {
     this.#parts = parts;
   }
 
   reaches(address: Address): boolean {
-    return address.kind === 'link' && this.#nameNow(address.name) !== undefined;
+    if (address.kind === 'link') return this.#nameNow(address.name) !== undefined;
+    const key = this.#holder(address.jid);
+    return key !== undefined && !this.#isPassedOver(key) && this.#parts.nameOf(key) !== undefined;
+  }
+
+  /** The key that has the account to itself. */
+  #holder(jid: string): string | undefined {
+    const account = bare(jid);
+    return account === undefined ? undefined : this.#parts.accounts?.holder(account);
+  }
+
+  #isPassedOver(key: string): boolean {
+    const since = this.#unreached.get(key);
+    return since !== undefined && (this.#parts.accounts?.clock.mono() ?? 0) - since < PASSED_OVER;
+  }
+
+  /** That key is there: a stream to it is open, or it is announced anew. */
+  appeared(key: string): void {
+    this.#unreached.delete(key);
   }
 
   /** The key that was vouched for, that speaks now, or that is away; of one that is there and only was seen, the name is all there is. */
@@ -53,7 +86,7 @@ export class MailRoad implements Road {
   }
 
   holds(address: Address): boolean {
-    return address.kind === 'link' && this.#parts.holder(address.name) !== undefined;
+    return address.kind === 'link' ? this.#parts.holder(address.name) !== undefined : this.#holder(address.jid) !== undefined;
   }
 
   /**
@@ -68,10 +101,32 @@ export class MailRoad implements Road {
   }
 
   async deliver(address: Address, letter: Letter): Promise<Handed> {
-    if (address.kind !== 'link') throw new LanpostError('invalid-value', `the link does not carry mail for ${letter.to}`);
+    return address.kind === 'link' ? this.#toName(address.name, letter) : this.#toAccount(address.jid, letter);
+  }
+
+  async #toName(known: string, letter: Letter): Promise<Handed> {
     // What was accepted for a key goes to no other, whoever has the name by then.
-    const name = (letter.key === undefined ? undefined : this.#parts.nameOf(letter.key)) ?? this.#nameNow(address.name);
-    if (name === undefined) throw new LanpostError('unreachable', `${address.name} is not on the link`);
+    const name = (letter.key === undefined ? undefined : this.#parts.nameOf(letter.key)) ?? this.#nameNow(known);
+    if (name === undefined) throw new LanpostError('unreachable', `${known} is not on the link`);
+    return this.#carry(name, letter, letter.key);
+  }
+
+  /** To whom the account was proven to belong, and to nobody else. */
+  async #toAccount(jid: string, letter: Letter): Promise<Handed> {
+    const { accounts, nameOf } = this.#parts;
+    const key = this.#holder(jid);
+    const name = key === undefined ? undefined : nameOf(key);
+    const [from, to] = [accounts?.accountFor(jid), bare(jid)];
+    if (!accounts || key === undefined || name === undefined || to === undefined) throw new LanpostError('unreachable', `whoever has ${jid} is not on the link`);
+    try {
+      return await this.#carry(name, letter, key, { from: from ?? '', to });
+    } catch (error) {
+      if (!(error instanceof LanpostError && error.code === 'too-large')) this.#unreached.set(key, accounts.clock.mono());
+      throw error;
+    }
+  }
+
+  async #carry(name: string, letter: Letter, key: string | undefined, accounts?: Accounts): Promise<Handed> {
     const message = buildMessage({
       // XEP-0174 §6: both are instance names, as found in DNS.
       from: this.#parts.ownName(),
@@ -81,9 +136,9 @@ export class MailRoad implements Road {
       body: letter.body,
       ...(letter.subject === undefined ? {} : { subject: letter.subject }),
       ...(letter.thread === undefined ? {} : { thread: letter.thread }),
-      extensions: [xml('record', { xmlns: NS_LANPOST, id: letter.recordId, chain: letter.chain, at: String(letter.time) })],
+      extensions: [letterRecord(letter, accounts)],
     });
-    const { delivered, taken } = await this.#parts.streams.send(name, message, letter.key);
+    const { delivered, taken } = await this.#parts.streams.send(name, message, key);
     if (!delivered) return taken ? { taken } : {};
     const outcome = new Promise<void>((resolve, reject) => {
       this.#handed.set(`${name} ${letter.id}`, reject);
@@ -105,26 +160,40 @@ export interface Sender {
   readonly trust: TrustLevel;
 }
 
+/** Accounts, as whoever takes a letter knows them. */
+export interface OwnAccounts {
+  /** Whether the bare JID is one of this box. */
+  readonly has: (jid: string) => boolean;
+  readonly holder: (jid: string) => string | undefined;
+}
+
 /** A message from the link, as the inbox keeps it; nothing when it says nothing. The stream's peer is the only sender. */
-export function incomingOf(message: Element, peer: Sender, ownName: string): Incoming | undefined {
+export function incomingOf(message: Element, peer: Sender, ownName: string, accounts?: OwnAccounts): Incoming | undefined {
   const said = readMessage(message);
   if (!said || attr(message, 'type') === 'error') return undefined;
   const id = attr(message, 'id');
-  const record = children(message).find((child) => child.name === 'record' && namespaceOf(child) === NS_LANPOST);
+  const record = parseLetterRecord(message);
   return {
     ...said,
     from: `link:${peer.name}`,
     to: `link:${ownName}`,
+    ...(accounts && record?.accounts ? between(record.accounts, peer, accounts) : {}),
     trust: peer.trust,
     ...(id === undefined ? {} : { id }),
     ...(record ? originBy(record, peer) : {}),
   };
 }
 
+/** It was sent to an account: to this box when that is one of its own, from an account when the peer has shown that it has it. */
+function between({ from, to }: Accounts, { fingerprint, trust }: Sender, { has, holder }: OwnAccounts): Partial<Pick<Incoming, 'from' | 'to'>> {
+  if (trust !== 'paired' || !has(to)) return {};
+  return { to: `xmpp:${to}`, ...(fingerprint !== undefined && holder(from) === fingerprint ? { from: `xmpp:${from}` } : {}) };
+}
+
 /** Numbers count only from the box that minted them: no other may use up its place. */
-function originBy(record: Element, peer: Sender): Pick<Incoming, 'origin'> {
+function originBy(record: LetterRecord, peer: Sender): Pick<Incoming, 'origin'> {
   if (peer.fingerprint === undefined) return {};
-  const origin = originOf(attr(record, 'id') ?? '');
-  const chain = (attr(record, 'chain') ?? '').slice(0, MAX_CHAIN);
-  return origin.box === boxIdOfFingerprint(peer.fingerprint) ? { origin: { ...origin, chain } } : {};
+  originOf(record.id);
+  const origin = originOfLetter(record);
+  return origin.box === boxIdOfFingerprint(peer.fingerprint) ? { origin } : {};
 }

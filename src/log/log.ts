@@ -97,8 +97,8 @@ export interface Log {
   retryAsides(name: string, seqs?: readonly number[]): Promise<number>;
   /** Lets go of these of them, or of all. Resolves to how many there were. */
   dropAsides(name: string, seqs?: readonly number[]): Promise<number>;
-  /** Highest seq taken from another box's epoch and topic; 0 for none. */
-  originMark(box: string, epoch: string, topic: string): number;
+  /** Highest seq taken from another box's epoch and topic, of one chain; 0 for none. */
+  originMark(box: string, epoch: string, topic: string, chain?: string): number;
   /** Something was lost to a reader elsewhere than in the log: it goes into the ledger, on disk when this resolves. */
   noteLoss(loss: Loss): Promise<void>;
   /** Makes what room it can now, instead of within a second. */
@@ -385,8 +385,8 @@ class DiskLog implements Log {
     return this.#durables.dropAsides(name, seqs);
   }
 
-  originMark(box: string, epoch: string, topic: string): number {
-    return this.#state.origins.get(originName({ box, epoch }, topic))?.high ?? 0;
+  originMark(box: string, epoch: string, topic: string, chain?: string): number {
+    return this.#state.origins.get(originName({ box, epoch, ...(chain === undefined ? {} : { chain }) }, topic))?.high ?? 0;
   }
 
   trim(): Promise<void> {

@@ -14,6 +14,8 @@ const BOXES = {
   none: { topic: '$inbox/keyless', view: 20, bytes: 8 * 1024 * 1024 },
 } as const satisfies Record<TrustLevel, { topic: string; view: number; bytes: number }>;
 export const INBOX = '$inbox/#';
+/** Where the numbers of paired keys are kept. */
+export const PAIRED_INBOX: string = BOXES.paired.topic;
 
 export interface Incoming {
   /** `link:NAME` or `xmpp:JID`, as the road proved it. */

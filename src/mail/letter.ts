@@ -1,5 +1,6 @@
 import { LanpostError } from '../errors.ts';
-import type { Draft, LogRecord } from '../log/record.ts';
+import { parseRecordId } from '../log/record-id.ts';
+import type { Draft, LogRecord, Origin } from '../log/record.ts';
 import { type Address, formatAddress } from './address.ts';
 
 /** One outgoing message, as the log keeps it and the roads carry it. */
@@ -15,6 +16,10 @@ export interface Letter {
   readonly recordId: string;
   /** The outbox it is numbered in: one box may have several for one recipient, under names it has had. */
   readonly chain: string;
+  /** The number before it in that outbox, of the same epoch. */
+  readonly previous?: number;
+  /** Record id of the one before it that is on its way, unconfirmed: the recipient must have that first. */
+  readonly after?: string;
   readonly time: number;
 }
 
@@ -43,7 +48,7 @@ export function isMailTopic(topic: string): boolean {
   return topic.startsWith(PREFIX);
 }
 
-export function toDraft(address: Address, letter: Omit<Letter, 'recordId' | 'chain' | 'time' | 'to'>, lifetime: number): Draft {
+export function toDraft(address: Address, letter: Omit<Letter, 'recordId' | 'chain' | 'previous' | 'after' | 'time' | 'to'>, lifetime: number): Draft {
   const envelope: Envelope = {
     to: formatAddress(address),
     ...(letter.subject === undefined ? {} : { subject: letter.subject }),
@@ -60,7 +65,7 @@ export function toDraft(address: Address, letter: Omit<Letter, 'recordId' | 'cha
 }
 
 /** The letter, and how long it may take. */
-export function fromRecord(record: LogRecord): { readonly letter: Letter; readonly lifetime: number } {
+export function fromRecord(record: LogRecord, previous?: number): { readonly letter: Letter; readonly lifetime: number } {
   const { extra } = record;
   if (record.id === undefined || !record.payload || !isStored(extra)) {
     throw new LanpostError('corrupt', `record ${record.seq} of ${record.topic} is not a message`);
@@ -72,9 +77,16 @@ export function fromRecord(record: LogRecord): { readonly letter: Letter; readon
     body: new TextDecoder().decode(record.payload.bytes),
     recordId: record.recordId,
     chain: record.topic.slice(PREFIX.length),
+    ...(previous === undefined ? {} : { previous }),
     time: record.stamp.wall,
   };
   return { letter, lifetime };
+}
+
+/** What a repeat of a letter is recognised by, of what a box says of it. Throws `invalid-value` when the id is none. */
+export function originOfLetter({ id, chain, previous }: { readonly id: string; readonly chain: string; readonly previous?: number }): Origin {
+  const origin = parseRecordId(id);
+  return { ...origin, chain, ...(previous === undefined || previous >= origin.seq ? {} : { previous }) };
 }
 
 function isStored(extra: unknown): extra is Stored {

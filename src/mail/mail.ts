@@ -5,7 +5,7 @@ import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 import { Seldom } from '../seldom.ts';
 import { type Address, formatAddress, parseAddress } from './address.ts';
-import { Ages } from './age.ts';
+import { StampAges } from '../log/stamp-age.ts';
 import { Inbox, INBOX, type Incoming } from './inbox.ts';
 import { fromRecord, isMailTopic, mailTopic, toDraft } from './letter.ts';
 import { messageReader, type Opening } from './message-reader.ts';
@@ -35,7 +35,7 @@ export class Mail {
   readonly #parts: MailParts;
   readonly #inbox: Inbox;
   readonly #receipts: Receipts;
-  readonly #ages: Ages;
+  readonly #ages: StampAges;
   readonly #outboxes = new Map<string, Promise<Outbox>>();
   readonly #wakes: Wakes;
   readonly #seldom: Seldom;
@@ -46,7 +46,7 @@ export class Mail {
     this.#parts = parts;
     this.#inbox = new Inbox(parts.log);
     this.#receipts = new Receipts(parts.log.registry);
-    this.#ages = new Ages({ clock: parts.clock, boot: () => parts.log.epoch });
+    this.#ages = new StampAges({ clock: parts.clock, boot: () => parts.log.epoch });
     this.#wakes = new Wakes(parts.clock, () => this.#wake());
     this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
   }
@@ -163,7 +163,7 @@ export class Mail {
     if (!log.topic(topic)) await log.append({ topic, kind: 'configure', config: { maxItems: SENT_VIEW, lane: 'history' } });
     if (this.#closed) throw new LanpostError('closed');
     const cursor = await log.cursor({ name: cursorName(address), filter: topic, from: 'start', durable: true });
-    return new Outbox({ address, cursor, roads, receipts: this.#receipts, ages: this.#ages, clock, trouble: (found) => this.#seldom.tell(found), noteLoss: (loss) => log.noteLoss(loss) });
+    return new Outbox({ address, cursor, roads, receipts: this.#receipts, ages: this.#ages, clock, trouble: (found) => this.#seldom.tell(found), noteLoss: (loss) => log.noteLoss(loss), predecessor: (record) => log.predecessor(record) });
   }
 
   #position(address: Address): number {

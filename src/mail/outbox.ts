@@ -5,7 +5,7 @@ import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { Address } from './address.ts';
-import type { Ages } from './age.ts';
+import type { StampAges } from '../log/stamp-age.ts';
 import { fromRecord, type Letter, mailTopic } from './letter.ts';
 import type { Receipts } from './receipts.ts';
 import type { Road } from './road.ts';
@@ -21,9 +21,10 @@ export interface OutboxParts {
   readonly roads: readonly Road[];
   readonly receipts: Receipts;
   readonly clock: Clock;
-  readonly ages: Ages;
+  readonly ages: StampAges;
   readonly trouble: (trouble: Trouble) => void;
   readonly noteLoss: Log['noteLoss'];
+  readonly predecessor: Log['predecessor'];
 }
 
 /** One pump for one address: takes its letters in order and gives them to the nearest road. */
@@ -38,6 +39,15 @@ export class Outbox {
   /** Bytes of letters that are on their way. */
   #bytes = 0;
   #lost = false;
+  /** What the last letters were given to. */
+  #road: Road | undefined;
+  /** Grows when all that is unconfirmed goes again: what is heard of an earlier time is no news of failure. */
+  #round = 0;
+  /** Nothing was heard of the recipient: letters go one at a time. */
+  #probing = false;
+  /** Record ids of those on their way, by their positions. */
+  readonly #away = new Map<number, string>();
+  #newest = 0;
 
   constructor(parts: OutboxParts) {
     this.#parts = parts;
@@ -64,6 +74,9 @@ export class Outbox {
       try {
         if (this.#lost) {
           this.#lost = false;
+          this.#round += 1;
+          this.#bytes = 0;
+          this.#away.clear();
           cursor.rewind();
         }
         await this.#pass();
@@ -86,16 +99,30 @@ export class Outbox {
       const wait = await this.#expire();
       return this.#pause(wait, clock);
     }
-    if (cursor.unconfirmed >= WINDOW.letters || this.#bytes >= WINDOW.bytes) return this.#pause(RETRY.most, clock);
+    if (this.#turned(road)) return;
+    if (cursor.unconfirmed >= (this.#probing ? 1 : WINDOW.letters) || this.#bytes >= WINDOW.bytes) return this.#pause(RETRY.most, clock);
     const page = await cursor.next(1);
     // Those before it were lost while it was read from disk: it must not overtake them.
     if (this.#lost) return;
     const [next] = page;
     if (!next) return this.#news();
     if (next.record.kind !== 'publish') return cursor.done(next.record.seq);
-    const { letter } = fromRecord(next.record);
+    const { letter } = fromRecord(next.record, this.#parts.predecessor(next.record));
     if (this.#left(next.record) <= 0) return this.#end(next.record.seq, letter, 'expired', 'it expired before it could be delivered');
     await this.#hand(road, next.record.seq, letter);
+  }
+
+  /**
+   * Whether another road is taken than before, and something is unconfirmed on that: it goes first, all of it and in
+   * order, over the new one. The recipient takes what is above its highest number, so nothing may overtake.
+   */
+  #turned(road: Road): boolean {
+    const before = this.#road;
+    if (road === before) return false;
+    this.#road = road;
+    this.#probing = false;
+    this.#lost = before !== undefined && this.#parts.cursor.unconfirmed > 0;
+    return this.#lost;
   }
 
   /** Until there is another letter, or what was handed on is lost with its road. */
@@ -110,21 +137,37 @@ export class Outbox {
     const { address, receipts } = this.#parts;
     let handed;
     try {
-      handed = await road.deliver(address, letter);
+      const after = this.#after();
+      handed = await road.deliver(address, after === undefined ? letter : { ...letter, after });
     } catch (error) {
       if (!isFinal(error)) throw error;
       return this.#end(seq, letter, 'refused', error.message);
     }
     this.#failures = 0;
-    const { delivered, taken } = handed;
+    const { delivered, taken, handed: passed } = handed;
     if (!delivered && !taken) return this.#over(seq, letter);
-    receipts.handed(letter.id);
-    if (taken) taken.then(() => this.#over(seq, letter), (error: unknown) => this.#broke(seq, letter, error)).catch(this.#report);
-    if (delivered) this.#bytes += letter.body.length;
-    delivered?.finally(() => { this.#bytes -= letter.body.length; }).then(
-      () => this.#delivered(seq, letter),
-      (error: unknown) => this.#broke(seq, letter, error),
-    ).catch(this.#report);
+    const round = this.#round;
+    const isNews = (): boolean => round === this.#round;
+    const broke = (error: unknown): Promise<void> | undefined => (isNews() ? this.#broke(seq, letter, error) : undefined);
+    if (taken) taken.then(() => this.#over(seq, letter), broke).catch(this.#report);
+    let open = true;
+    // That it was not handed on is heard of `delivered`, too.
+    const wasHanded = (): void => { if (open && isNews()) receipts.handed(letter.id); };
+    if (passed) passed.then(wasHanded, () => undefined);
+    else wasHanded();
+    if (!delivered) return;
+    this.#bytes += letter.body.length;
+    this.#away.set(seq, letter.recordId);
+    this.#newest = seq;
+    delivered.finally(() => {
+      open = false;
+      if (isNews()) this.#bytes -= letter.body.length;
+    }).then(() => this.#delivered(seq, letter), broke).catch(this.#report);
+  }
+
+  /** The newest that is on its way. */
+  #after(): string | undefined {
+    return this.#away.get(this.#newest) ?? [...this.#away.values()].at(-1);
   }
 
   /** Nothing more will be heard of it. */
@@ -134,6 +177,8 @@ export class Outbox {
   }
 
   #delivered(seq: number, letter: Letter): void {
+    this.#probing = false;
+    this.#away.delete(seq);
     this.#parts.cursor.done(seq);
     this.#parts.receipts.delivered(letter.id);
     this.#wake?.();
@@ -141,6 +186,7 @@ export class Outbox {
 
   async #broke(seq: number, letter: Letter, error: unknown): Promise<void> {
     if (isFinal(error)) return this.#end(seq, letter, 'refused', error.message);
+    this.#probing = error instanceof LanpostError && error.code === 'timeout';
     this.#lost = true; // everything unconfirmed goes again, in order, over whatever road is open then
     this.#wake?.();
   }
@@ -173,6 +219,7 @@ export class Outbox {
     await this.#parts.receipts.ended(letter.id, state, why);
     const { cursor, noteLoss } = this.#parts;
     if (state === 'expired') await noteLoss({ reader: cursor.name, topic: cursor.filter, from: seq, to: seq, count: 1, reason: 'expired' });
+    this.#away.delete(seq);
     cursor.done(seq);
   }
 

@@ -3,6 +3,8 @@ import type { Letter } from './letter.ts';
 
 /** What a road says once it has a letter. */
 export interface Handed {
+  /** Resolves when the road has it, where that takes its time; absent: it has. */
+  readonly handed?: Promise<void>;
   /** Settles when the recipient has it; absent where nobody will ever say. */
   readonly delivered?: Promise<void>;
   /** Where nobody will say: resolves when the recipient will have it, rejects when it cannot have it. */
@@ -18,8 +20,9 @@ export interface Road {
   /** Whether letters for it may wait here while no road reaches it. */
   holds(address: Address): boolean;
   /**
-   * Resolves when the road has the letter. Rejects with `forbidden`, `too-large` or `invalid-value`
-   * when it never will; with anything else when another try may help.
+   * Resolves when the road has the letter, or the next one may come. Rejects with `forbidden`, `too-large` or `invalid-value`
+   * when it never will; with anything else when another try may help. `delivered` that rejects with
+   * `timeout`: nothing was heard of the recipient; one letter at a time is tried until it is.
    */
   deliver(address: Address, letter: Letter): Promise<Handed>;
 }

@@ -1,14 +1,18 @@
 import { expect, test } from 'vitest';
 import { LanpostError } from '../../src/errors.ts';
-import { createReceiver } from '../../src/home/receiver.ts';
+import { createReceiver, type ReceiverParts } from '../../src/home/receiver.ts';
 import type { Incoming } from '../../src/mail/inbox.ts';
 import { parseElement } from '../../src/xml/parse.ts';
 import { serialize } from '../../src/xml/serialize.ts';
 
 const HOME = { jid: 'edge1@home.test', session: 'edge1@home.test/lanpost' };
+const boxes = {
+  letters: { open: () => undefined, kept: () => { throw new Error('no letter'); }, lost: () => undefined },
+  challenged: () => undefined, received: () => undefined, returned: () => undefined,
+} satisfies Omit<ReceiverParts, 'version' | 'receive'>;
 const come = async (wire: string, refuse?: LanpostError) => {
   const kept: Incoming[] = [];
-  const receiver = createReceiver({ version: '1', receive: async (incoming) => { if (refuse) throw refuse; kept.push(incoming); } });
+  const receiver = createReceiver({ ...boxes, version: '1', receive: async (incoming) => { if (refuse) throw refuse; kept.push(incoming); } });
   const reply = await receiver(parseElement(wire), HOME);
   return { kept, reply: reply && serialize(reply) };
 };

@@ -1,4 +1,4 @@
-import type { ClassRules, Grant, TrustEntry } from '../../index.ts';
+import type { AccountClaim, ClassRules, Grant, TrustEntry } from '../../index.ts';
 import { oneOf } from '../arguments.ts';
 import type { Command, Context } from '../command.ts';
 import { timeInWords } from '../measure.ts';
@@ -61,7 +61,39 @@ const revoke: Command = {
   },
 };
 
-export const trust: readonly Command[] = [list, allow, deny, revoke];
+const claim: Command = {
+  name: 'trust claim',
+  takes: ['PEER', 'ADDRESS'],
+  summary: 'Say that an account is used by a paired peer alone',
+  options: {},
+  notes: [
+    'ADDRESS is xmpp:NAME@DOMAIN. Once the peer has proven that it has the account, which it does by itself while both it',
+    'and a home are connected, mail for the account goes over the link when the peer is there, and through home when it is',
+    'not. So say it of an account that no phone and no other box uses. Saying it again has it proven anew, at once.',
+  ],
+  examples: ['lanpost trust claim desk@pc xmpp:desk@home.example'],
+  async run({ args, out, attach }) {
+    const [peer = '', address = ''] = args.positionals;
+    const box = await attach();
+    await out.table([await box.trust.claim(peer, address)], COLUMNS, '');
+  },
+};
+
+const disclaim: Command = {
+  name: 'trust disclaim',
+  takes: ['ADDRESS'],
+  summary: 'Say that an account is not used by one peer alone any more',
+  options: {},
+  examples: ['lanpost trust disclaim xmpp:desk@home.example'],
+  async run({ args, out, attach }) {
+    const [address = ''] = args.positionals;
+    const box = await attach();
+    await box.trust.disclaim(address);
+    await out.print({ disclaimed: address }, () => `mail for ${printable(address)} goes through home`);
+  },
+};
+
+export const trust: readonly Command[] = [list, allow, deny, revoke, claim, disclaim];
 
 async function say({ args, out, attach }: Context, what: 'allow' | 'deny'): Promise<void> {
   const [peer = '', given = '', filter] = args.positionals;
@@ -83,12 +115,17 @@ function inWords({ grants, denials }: Pick<ClassRules, 'grants' | 'denials'>): s
   return [...grants.map(worded), ...denials.map((denial) => `not ${worded(denial)}`)].join(', ');
 }
 
+function inState({ address, state, since, reason }: AccountClaim): string {
+  return `${address} ${state} since ${timeInWords(since)}${reason === undefined ? '' : ` (${reason})`}`;
+}
+
 const COLUMNS: Readonly<Record<string, (entry: TrustEntry) => string>> = {
   NAME: (entry) => entry.name,
   TRUST: (entry) => entry.level,
   RIGHTS: (entry) => inWords(entry) || '-',
   'LAST SEEN': (entry) => timeInWords(entry.lastSeen),
   FINGERPRINT: (entry) => entry.fingerprint,
+  ACCOUNTS: (entry) => (entry.claims ?? []).map(inState).join(', ') || '-',
 };
 
 const RULES: Readonly<Record<string, (rules: ClassRules) => string>> = {

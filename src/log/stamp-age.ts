@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.ts';
-import { TrustedTime } from '../log/trusted-time.ts';
-import type { LogRecord } from '../log/record.ts';
+import { TrustedTime } from './trusted-time.ts';
+import type { Stamp } from './record.ts';
 
 /** How old records are, in time that can be trusted: a clock that is set, or that jumps, makes none of them old. */
-export class Ages {
+export class StampAges {
   readonly #clock: Clock;
   readonly #time: TrustedTime;
   readonly #boot: () => string;
@@ -17,7 +17,7 @@ export class Ages {
   }
 
   /** Milliseconds since its acceptance; undefined while nothing is known of it. */
-  of({ wall, mono, boot, trusted }: LogRecord['stamp']): number | undefined {
+  of({ wall, mono, boot, trusted }: Stamp): number | undefined {
     const now = this.#clock.mono();
     if (boot === this.#boot()) return now - mono;
     if (!trusted) return now - this.#began; // at least that

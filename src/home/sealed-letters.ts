@@ -1,0 +1,111 @@
+// Letters of boxes that come by way of a home. What a paired key has signed counts as that key's, and its numbers
+// count; what no key has signed is from whom the server says, and uses up nobody's numbers.
+import type { TrustLevel } from '../api.ts';
+import type { Incoming } from '../mail/inbox.ts';
+import { originOfLetter } from '../mail/letter.ts';
+import { parseRecordId } from '../log/record-id.ts';
+import type { Origin } from '../log/record.ts';
+import { boxIdOfFingerprint, fingerprintOf } from '../trust/fingerprint.ts';
+import { isSealed, type Seal, sealKey, type Sealer } from '../trust/seal.ts';
+import { type LetterRecord, letterStatement, parseLetterRecord, receivedStatement } from '../xep/letter-record.ts';
+import type { MessageBody } from '../xep/message-body.ts';
+import type { Element } from '../xmpp/element.ts';
+import { bare } from '../xmpp/jid.ts';
+import { StanzaError } from '../xmpp/stanza-error.ts';
+
+/** Outboxes of paired keys of which is remembered what is on its way to the disk. */
+const CHAINS = 256;
+
+export interface SealedLettersParts {
+  readonly fingerprint: string;
+  readonly seal: Sealer;
+  readonly level: (fingerprint: string) => TrustLevel;
+  readonly mayChat: (fingerprint: string) => boolean;
+  /** Whose alone a bare JID is, as it has been shown to be. */
+  readonly holder: (jid: string) => string | undefined;
+  /** The highest number that is on disk of an outbox of that box, in that epoch. */
+  readonly mark: (origin: Pick<Origin, 'box' | 'epoch' | 'chain'>) => number;
+}
+
+export interface SealedLetter {
+  readonly id: string;
+  readonly fingerprint: string;
+  readonly sender: Pick<Incoming, 'from' | 'trust' | 'origin'>;
+  readonly chain: string;
+}
+
+export class SealedLetters {
+  readonly #parts: SealedLettersParts;
+  /** By outbox: the highest number that was taken, which may not be on disk yet. */
+  readonly #taken = new Map<string, number>();
+
+  constructor(parts: SealedLettersParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Whose letter it is, when a paired key has signed it. `early`: one before it is on its way and has not come, as
+   * when a server delivers what it kept after what is new. Its sender sends all that is not confirmed again, in order.
+   */
+  open(message: Element, said: MessageBody, { from, account }: { readonly from: string; readonly account: string }): SealedLetter | 'early' | undefined {
+    const record = parseLetterRecord(message);
+    const spki = record?.signed && sealKey(record.signed);
+    if (!record?.signed || !record.accounts || !spki) return undefined;
+    const fingerprint = fingerprintOf(spki);
+    // Strangers have keys, too: nothing is said of them.
+    if (this.#parts.level(fingerprint) !== 'paired') return undefined;
+    const sender = bare(from);
+    const { accounts, signed } = record;
+    if (accounts.from !== sender || accounts.to !== account || !isSealed(signed, 'lanpost letter 1', letterStatement(record, said, this.#parts.fingerprint))) {
+      // Changed on its way, or not written by whose it says it is.
+      throw new StanzaError('not-acceptable', { text: 'what is signed of it is not what it says' });
+    }
+    if (!this.#parts.mayChat(fingerprint)) throw new StanzaError('forbidden');
+    const origin = originBy(record, fingerprint);
+    const chain = `${origin.box} ${origin.epoch} ${origin.chain ?? ''}`;
+    if (this.#isEarly(record, origin)) return 'early';
+    this.#note(chain, Math.max(origin.seq, this.#taken.get(chain) ?? 0));
+    const isAlone = this.#parts.holder(sender) === fingerprint;
+    return { id: record.id, fingerprint, chain, sender: { from: `xmpp:${isAlone ? sender : from}`, trust: 'paired', origin } };
+  }
+
+  /** It is on disk: what its sender is told. */
+  kept({ id, fingerprint }: SealedLetter): Seal {
+    return this.#parts.seal.seal('lanpost receipt 1', receivedStatement(id, fingerprint, this.#parts.fingerprint));
+  }
+
+  /** It could not be kept: those after it are early. */
+  lost({ chain }: SealedLetter): void {
+    this.#taken.delete(chain);
+  }
+
+  #isEarly({ after }: LetterRecord, { box, chain }: Origin): boolean {
+    if (after === undefined) return false;
+    const before = idOf(after);
+    if (before.box !== box) throw new StanzaError('bad-request', { text: 'it is after a letter of another box' });
+    const outbox = { box, epoch: before.epoch, ...(chain === undefined ? {} : { chain }) };
+    return before.seq > Math.max(this.#parts.mark(outbox), this.#taken.get(`${box} ${before.epoch} ${chain ?? ''}`) ?? 0);
+  }
+
+  #note(chain: string, seq: number): void {
+    this.#taken.delete(chain);
+    this.#taken.set(chain, seq);
+    for (const old of [...this.#taken.keys()].slice(0, Math.max(0, this.#taken.size - CHAINS))) this.#taken.delete(old);
+  }
+}
+
+/** Numbers count only from the box that minted them. */
+function originBy(record: LetterRecord, fingerprint: string): Origin {
+  idOf(record.id);
+  const origin = originOfLetter(record);
+  if (origin.box !== boxIdOfFingerprint(fingerprint)) throw new StanzaError('bad-request', { text: 'that number is another box\'s' });
+  return origin;
+}
+
+function idOf(id: string): Origin {
+  try {
+    return parseRecordId(id);
+  } catch (error) {
+    throw new StanzaError('bad-request', { text: error instanceof Error ? error.message : String(error) });
+  }
+}

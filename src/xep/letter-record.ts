@@ -1,0 +1,82 @@
+// What a box says of a letter of its own, beside the body: the number it has, over whichever road it goes. Where nobody
+// but a server vouches for who sends it, signed; and so is the answer, that it is on the recipient's disk.
+import type { Letter } from '../mail/letter.ts';
+import { NS_LANPOST } from '../payload/xml.ts';
+import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';
+import { buildMessage } from '../xmpp/stanza.ts';
+import type { MessageBody } from './message-body.ts';
+import { passing } from './hints.ts';
+
+/** As long as an escaped address can be. */
+const MAX_CHAIN = 512;
+
+/** A key and its signature, base64. */
+export interface Signed {
+  readonly key: string;
+  readonly signature: string;
+}
+
+/** The accounts a letter is from and to, bare, where it is addressed to one. */
+export interface Accounts {
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface LetterRecord {
+  /** As it stands there: what is signed. */
+  readonly id: string;
+  readonly chain: string;
+  readonly previous?: number;
+  readonly after?: string;
+  readonly at: string;
+  readonly accounts?: Accounts;
+  readonly signed?: Signed;
+}
+
+export function letterRecord({ recordId, chain, previous, after, time }: Letter, accounts?: Accounts, signed?: Signed): Element {
+  return xml('record', {
+    xmlns: NS_LANPOST, id: recordId, chain, at: String(time),
+    // Only where a letter may have gone another road before, whose copy comes later.
+    ...(accounts ? { ...(previous === undefined ? {} : { previous: String(previous) }), ...(after === undefined ? {} : { after }), ...accounts } : {}),
+    ...signed,
+  });
+}
+
+/** Nothing when the message has none. */
+export function parseLetterRecord(message: Element): LetterRecord | undefined {
+  const record = children(message).find((child) => child.getName() === 'record' && namespaceOf(child) === NS_LANPOST);
+  if (!record) return undefined;
+  const [after, from, to, key, signature] = [attr(record, 'after'), attr(record, 'from'), attr(record, 'to'), attr(record, 'key'), attr(record, 'signature')];
+  const previous = Number(attr(record, 'previous'));
+  return {
+    id: attr(record, 'id') ?? '', chain: (attr(record, 'chain') ?? '').slice(0, MAX_CHAIN), at: attr(record, 'at') ?? '',
+    ...(Number.isSafeInteger(previous) && previous > 0 ? { previous } : {}),
+    ...(after === undefined ? {} : { after }),
+    ...(from === undefined || to === undefined ? {} : { accounts: { from, to } }),
+    ...(key === undefined || signature === undefined ? {} : { signed: { key, signature } }),
+  };
+}
+
+/** What is signed of a letter; `recipient`: the fingerprint of the key it is for. */
+export function letterStatement({ id, chain, previous, after, at, accounts }: LetterRecord, said: MessageBody, recipient: string): readonly string[] {
+  return [id, chain, String(previous ?? ''), after ?? '', at, accounts?.from ?? '', accounts?.to ?? '', recipient, ...[said.subject, said.thread, said.body].map(ended)];
+}
+
+/** XML §2.11: servers on the way may make one line end of another. */
+function ended(text: string | undefined): string {
+  return (text ?? '').replace(/\r\n?/g, '\n');
+}
+
+/** To a box, that its letter is on disk here. It is for who is there: who is not sends the letter again. */
+export function letterReceived(to: string, id: string, { key, signature }: Signed): Element {
+  return buildMessage({ to, type: 'headline', extensions: [xml('received', { xmlns: NS_LANPOST, id, key, signature }), ...passing()] });
+}
+
+export function parseReceived(received: Element): { readonly id: string; readonly signed: Signed } {
+  return { id: attr(received, 'id') ?? '', signed: { key: attr(received, 'key') ?? '', signature: attr(received, 'signature') ?? '' } };
+}
+
+/** What is signed of that; fingerprints of whose letter it was, and of who has it. */
+export function receivedStatement(id: string, sender: string, recipient: string): readonly string[] {
+  return [id, sender, recipient];
+}
