@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 const REAL = ['support', 'interop', 'scenarios', 'faults'].map((room) => `test/${room}/**/*.test.ts`).concat('test/**/*-real.test.ts', 'test/editor/browser.test.ts');
 /** Of those, the ones that spend their time waiting for what a LAN does: two at once starve nobody. */
 const LAN = ['interop/{link,files}-*', 'interop/mdns-{avahi,faults,zeroconf}', 'interop/pubsub-slixmpp', 'faults/{link-wire,files}', 'scenarios/{crossing-calls,doctor,pairing,two-links}'].map((name) => `test/${name}.test.ts`);
+/** And the ones that kill what they started themselves, and wait for the disk. */
+const CRASH = ['faults/{log,subscription}-*', 'faults/home-held-kill'].map((name) => `test/${name}.test.ts`);
 /** Tests that load the whole of Node-RED, each in a process of its own. */
 const EDITOR = ['test/editor/**/*.test.ts'];
 const ONE_BY_ONE = { testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false, maxWorkers: 1 };
@@ -18,7 +20,8 @@ export default defineConfig({
       { extends: true, test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: [...REAL, ...EDITOR], testTimeout: 30_000, sequence: { groupOrder: 0 } } },
       { extends: true, test: { name: 'editor', include: EDITOR, exclude: REAL, ...ONE_BY_ONE, sequence: { groupOrder: 1 } } },
       { extends: true, test: { name: 'lan', include: LAN, testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2, sequence: { groupOrder: 2 } } },
-      { extends: true, test: { name: 'real', include: REAL, exclude: LAN, ...ONE_BY_ONE, sequence: { groupOrder: 3 } } },
+      { extends: true, test: { name: 'crash', include: CRASH, testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2, sequence: { groupOrder: 3 } } },
+      { extends: true, test: { name: 'real', include: REAL, exclude: [...LAN, ...CRASH], ...ONE_BY_ONE, sequence: { groupOrder: 4 } } },
     ],
   },
 });
