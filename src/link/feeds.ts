@@ -171,7 +171,7 @@ export class Feeds implements Feeder {
     const feed: Feed = new Feed({
       cursor, actor, most: PAGE,
       clock: this.#parts.clock,
-      send: (stanza) => this.#parts.streams.send(peer.name, stanza),
+      send: (stanza) => this.#parts.streams.send(peer.name, stanza, actor.fingerprint),
       allowed: () => readable.some,
       // What the peer accepted first never goes back to it; what it may not read is not there for it.
       wants: ({ origin, topic }) => origin?.box !== boxId && (topic === '' || readable.topic(topic)),

@@ -118,6 +118,8 @@ export class LinkService {
     };
     this.subscriptions = new PeerSubscriptions({
       log, clock, limit: parts.limits.subscriptions,
+      isKnown: (fingerprint) => this.trust.level(fingerprint) === 'paired',
+      rightsChanged: (topic) => broker.rightsChanged(topic),
       trouble: (message) => trouble({ kind: 'link.subscription', message }),
     });
     this.#notifications = new Notifications({
@@ -182,11 +184,13 @@ export class LinkService {
     });
     broker.use({
       isSubscribed: (key, topic) => this.subscriptions.isSubscribed(key, topic),
-      affiliated: async (topic, address, affiliation) => {
-        const fingerprint = address.startsWith('key:') ? address.slice('key:'.length) : undefined;
-        if (fingerprint !== undefined) await this.subscriptions.affiliated(topic, fingerprint, affiliation);
+      isApproved: (key, topic) => this.subscriptions.isApproved(key, topic),
+      deleted: (topic) => this.subscriptions.deleted(topic),
+      affiliated: async (topic, said) => {
+        const keys = [...said].flatMap(([address, affiliation]) => (address.startsWith('key:') ? [{ fingerprint: address.slice('key:'.length), affiliation }] : []));
+        await Promise.all(keys.map(({ fingerprint, affiliation }) => this.subscriptions.affiliated(topic, fingerprint, affiliation)));
         await this.#rightsChanged();
-        if (fingerprint !== undefined && affiliation === 'owner') this.#approvals.opened({ fingerprint });
+        for (const { fingerprint, affiliation } of keys) if (affiliation === 'owner') this.#approvals.opened({ fingerprint });
       },
     });
     const pubsub = new PubsubService<PeerContext>({ broker, feeder: this.#feeds, subscriptions: this.subscriptions, names: this.#names, actorOf });
@@ -253,7 +257,8 @@ export class LinkService {
     if (type === 'down') {
       this.files.left(peer.name);
       const fingerprint = peer.fingerprint ?? this.trust.holder(peer.name);
-      if (fingerprint !== undefined) this.#notifications.left(fingerprint);
+      // A name that it had is not it: whoever takes one, and leaves, says nothing of the key.
+      if (fingerprint !== undefined && this.#link?.nameOf(fingerprint) === undefined) this.#notifications.left(fingerprint);
     } else this.#rejoin.look(type === 'up' ? peer.name : undefined);
     const holder = type === 'up' ? this.trust.holder(peer.name) : undefined;
     if (holder !== undefined) {
@@ -356,10 +361,7 @@ export class LinkService {
     const who = isClass(peer) ? peer : this.trust.find(peer)?.fingerprint;
     if (who === undefined) throw new LanpostError('not-found', `no key is known for "${peer}": see \`lanpost trust list\``);
     await this.trust.revoke(who);
-    if (!isClass(who)) {
-      await this.#parts.accounts?.claims.forget(who);
-      await this.#parts.broker.disown(who);
-    }
+    if (!isClass(who)) await Promise.all([this.#parts.accounts?.claims.forget(who), this.#parts.broker.disown(who), this.subscriptions.disowned(who)]);
     await this.#feeds.recheck();
     this.#feeds.resume();
     this.#notifications.recheck();

@@ -9,7 +9,7 @@ import type { PeerSubscriptions } from '../pubsub/peer-subscriptions.ts';
 import { PERSONAL, personalNode } from '../pubsub/personal.ts';
 import { Seldom } from '../seldom.ts';
 import { notification } from '../xep/pubsub/notification.ts';
-import type { PeerStreams } from './streams-port.ts';
+import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 
 export interface PersonalEventsParts {
   readonly broker: Broker;
@@ -81,9 +81,10 @@ export class PersonalEvents {
   #tellAll(topic: string, notice: Notice): void {
     const node = personalNode(topic) ?? topic;
     for (const peer of this.#parts.peers()) {
-      if (!wants(peer).includes(node) || !this.#mayHave(peer, topic)) continue;
+      const fingerprint = wants(peer).includes(node) ? this.#letHave(peer, topic) : undefined;
+      if (fingerprint === undefined) continue;
       this.#greetedOf(peer.name).add(node);
-      this.#tell(peer.name, topic, node, notice, false).catch((error: unknown) => this.#report(peer.name, error));
+      this.#tell({ name: peer.name, fingerprint }, topic, node, notice, false).catch((error: unknown) => this.#report(peer.name, error));
     }
   }
 
@@ -92,28 +93,30 @@ export class PersonalEvents {
     const greeted = this.#greetedOf(peer.name);
     for (const { name: topic } of broker.topics(PERSONAL)) {
       const node = personalNode(topic) ?? topic;
-      if (greeted.has(node) || !wants(peer).includes(node) || !this.#mayHave(peer, topic) || broker.config(topic).sendLast !== 'on-sub-and-presence') continue;
+      if (greeted.has(node) || !wants(peer).includes(node) || broker.config(topic).sendLast !== 'on-sub-and-presence') continue;
+      const fingerprint = this.#letHave(peer, topic);
+      if (fingerprint === undefined) continue;
       greeted.add(node);
       const [notice] = await broker.notices(OWNER, topic, { last: 1 });
-      if (notice) await this.#tell(peer.name, topic, node, notice, true);
+      if (notice) await this.#tell({ name: peer.name, fingerprint }, topic, node, notice, true);
     }
   }
 
-  /** Whoever has subscribed gets it by that. */
-  #mayHave({ name }: Peer, topic: string): boolean {
+  /** The key that may have it. Whoever has subscribed gets it by that. */
+  #letHave({ name }: Peer, topic: string): string | undefined {
     const { broker, keyOf, subscriptions } = this.#parts;
     const fingerprint = keyOf(name);
-    if (fingerprint === undefined || !broker.mayRead({ kind: 'peer', name, fingerprint }, topic)) return false;
-    return [...subscriptions.of(fingerprint, topic)].length === 0;
+    if (fingerprint === undefined || !broker.mayRead({ kind: 'peer', name, fingerprint }, topic)) return undefined;
+    return [...subscriptions.of(fingerprint, topic)].length === 0 ? fingerprint : undefined;
   }
 
-  async #tell(name: string, topic: string, node: string, notice: Notice, delayed: boolean): Promise<void> {
-    const { broker, keyOf, log, streams } = this.#parts;
+  async #tell({ name, fingerprint }: ProvenPeer, topic: string, node: string, notice: Notice, delayed: boolean): Promise<void> {
+    const { broker, log, streams } = this.#parts;
     const config = broker.config(topic);
     this.#count += 1;
     await streams.send(name, notification({
       node, notice, delayed, id: `p${log.epoch}-${this.#count}`, type: config.notificationType, payload: config.deliverPayloads, config, headers: [],
-    }), keyOf(name));
+    }), fingerprint);
   }
 
   #greetedOf(name: string): Set<string> {

@@ -1,6 +1,7 @@
 import type { Affiliation, Right, TopicConfig, TrustLevel } from '../api.ts';
 import { type Actor, addressOf, called } from './actor.ts';
 import { type Operation, PRIVILEGES } from './affiliation.ts';
+import { personalNode } from './personal.ts';
 import { Refusal, type RefusalReason } from './refusal.ts';
 import type { Rights } from './rights.ts';
 import { DEFAULT_CONFIG } from './topic-config.ts';
@@ -12,8 +13,10 @@ export interface AccessParts {
   readonly level: (fingerprint: string | undefined) => TrustLevel;
   /** Undefined: there is no such topic. */
   readonly config: (topic: string) => TopicConfig | undefined;
-  /** Whether that key has a subscription to the topic, let by its owner where that needs to be. */
+  /** Whether that key has a subscription to the topic. */
   readonly isSubscribed: (fingerprint: string, topic: string) => boolean;
+  /** Whether an owner of the topic has let that key subscribe to it. */
+  readonly isApproved: (fingerprint: string, topic: string) => boolean;
 }
 
 /** Which right of the trust room an operation comes under; a grant of it is enough for those that it names itself. */
@@ -45,7 +48,7 @@ export class Access {
 
   check(actor: Actor, operation: Operation, topic: string): void {
     const reason = this.refusal(actor, operation, topic);
-    if (reason !== undefined) throw new Refusal(reason, `${called(actor)} may not ${UNDER[operation].verb} ${topic}`);
+    if (reason !== undefined) throw new Refusal(reason, `${called(actor)} may not ${UNDER[operation].verb} ${personalNode(topic) ?? topic}`);
   }
 
   /** Where it is a peer's: the trust room gives it that right, whatever the topic itself says. */
@@ -78,7 +81,7 @@ export class Access {
   }
 
   #byModel(actor: Exclude<Actor, { kind: 'owner' }>, operation: Operation, topic: string): RefusalReason | undefined {
-    const { level, isSubscribed, config } = this.#parts;
+    const { level, isSubscribed, isApproved, config } = this.#parts;
     const { accessModel, rosterGroups, publishModel } = config(topic) ?? DEFAULT_CONFIG;
     const fingerprint = actor.kind === 'peer' ? actor.fingerprint : undefined;
     // §6.1.3.6: whoever has shown no key is nobody.
@@ -94,7 +97,7 @@ export class Access {
       case 'presence': return fingerprint !== undefined && level(fingerprint) === 'paired' ? undefined : 'presence-subscription-required';
       case 'roster': return fingerprint !== undefined && rosterGroups.includes(`class:${level(fingerprint)}`) ? undefined : 'not-in-roster-group';
       case 'authorize': {
-        if (fingerprint !== undefined && isSubscribed(fingerprint, topic)) return undefined;
+        if (fingerprint !== undefined && isApproved(fingerprint, topic)) return undefined;
         return operation === 'subscribe' ? 'authorization-required' : 'subscribers-only';
       }
       default: return 'closed-node';

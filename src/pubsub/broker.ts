@@ -27,7 +27,7 @@ import { LocalReaders } from './local-readers.ts';
 import { checkedUri, Moves } from './moves.ts';
 import { type Notice, noticeOf } from './notice.ts';
 import { isPersonal, PERSONAL_CONFIG, personalTopic } from './personal.ts';
-import { purgeOffline } from './purge-offline.ts';
+import { PurgeOffline } from './purge-offline.ts';
 import { Readable } from './readable.ts';
 import { Refusal } from './refusal.ts';
 import { Rights } from './rights.ts';
@@ -72,13 +72,19 @@ export interface FeedRequest {
 
 /** What the broker asks of those who keep subscriptions of peers, and tells them. */
 export interface Roads {
-  /** Whether that key has a subscription to the topic, let by its owner where that needs to be. */
+  /** Whether that key has a subscription to the topic. */
   isSubscribed(fingerprint: string, topic: string): boolean;
+  /** Whether an owner of the topic has let that key subscribe to it. */
+  isApproved(fingerprint: string, topic: string): boolean;
   /** §8.7.4: what waited for an owner's word may be decided by this. Resolves when nothing goes out any more that should not. */
-  affiliated(topic: string, address: Address, affiliation: Affiliation): Promise<void>;
+  affiliated(topic: string, said: ReadonlyMap<Address, Affiliation>): Promise<void>;
+  /** What was let or asked for of it is not so of one that is made anew under its name. Durable when resolved. */
+  deleted(topic: string): Promise<void>;
 }
 
-const NO_ROADS: Roads = { isSubscribed: () => false, affiliated: () => Promise.resolve() };
+const NO_ROADS: Roads = { isSubscribed: () => false, isApproved: () => false, affiliated: () => Promise.resolve(), deleted: () => Promise.resolve() };
+/** Topics of which it is remembered that something was said of who may read them. */
+const SAID = 10_000;
 
 /** Topics, access, publishing and readers. Knows no XML and no socket; the log keeps everything. */
 export class Broker {
@@ -89,10 +95,16 @@ export class Broker {
   readonly #touches: NonNullable<BrokerParts['touches']>;
   readonly #generation: BrokerParts['generation'];
   #roads: Roads = NO_ROADS;
-  /** Topics that are being made, and what has become of them is not on disk yet: the first gets the name. */
+  /** Topics that are being made, or deleted, and what has become of them is not on disk yet: the first gets the name. */
   readonly #making = new Set<string>();
+  /** Topics that are being set up: one change after the other, or one would take back the other. */
+  readonly #configuring = new Map<string, Promise<unknown>>();
   /** Counts what this room itself has changed of anybody's rights. */
   #changes = 0;
+  /** By topic, the last of those changes that was about it; of topics that are not here it is this one. */
+  readonly #said = new Map<string, number>();
+  #saidBefore = 0;
+  readonly #purging: PurgeOffline;
   readonly #listeners: (() => void)[] = [];
   readonly #limits: BrokerParts['limits'];
   readonly #schemas = new Schemas();
@@ -114,7 +126,9 @@ export class Broker {
       level: parts.level ?? (() => 'seen'),
       config: (topic) => this.#config(topic),
       isSubscribed: (fingerprint, topic) => this.#roads.isSubscribed(fingerprint, topic),
+      isApproved: (fingerprint, topic) => this.#roads.isApproved(fingerprint, topic),
     });
+    this.#purging = new PurgeOffline(log);
   }
 
   /** Whoever keeps the subscriptions of peers. */
@@ -145,6 +159,8 @@ export class Broker {
     const state = this.#log.topic(topic);
     // A topic that exists has been checked.
     if (state === undefined) checkedTopic(topic);
+    // It is another, made by this: whatever was seen of one before does not hold.
+    else if (state.deleted) this.#saidOf(topic);
     this.access.check(actor, 'publish', topic);
     checkedNotReserved(actor, topic);
     if (request.id !== undefined) checkedItemId(request.id);
@@ -288,29 +304,37 @@ export class Broker {
   }
 
   async configure(actor: Actor, topic: string, config: TopicSettings): Promise<TopicInfo> {
-    const { schema } = configured(configOf(this.#at(actor, 'configure', topic)), config);
-    if (schema && config.schema) {
-      await this.#schemas.admit(schema);
-      // Meanwhile somebody else may have changed what stays as it is.
-      return this.#configure(topic, { ...configured(configOf(this.#at(actor, 'configure', topic)), config), schema });
-    }
-    return this.#configure(topic, configured(configOf(this.#at(actor, 'configure', topic)), config));
+    const after = (): TopicConfig => configured(configOf(this.#at(actor, 'configure', topic)), config);
+    const { schema } = after();
+    if (schema && config.schema) await this.#schemas.admit(schema);
+    // Meanwhile somebody else may have changed what stays as it is.
+    const change = (this.#configuring.get(topic) ?? Promise.resolve()).then(() => this.#configure(topic, { ...after(), ...schema && config.schema ? { schema } : {} }));
+    // Whoever asked sees it.
+    const settled: Promise<unknown> = change.catch(() => undefined).finally(() => { if (this.#configuring.get(topic) === settled) this.#configuring.delete(topic); });
+    this.#configuring.set(topic, settled);
+    return change;
   }
 
   /** `redirect`: where it is from now on, as a URI. */
   async delete(actor: Actor, topic: string, redirect?: string): Promise<void> {
     this.#at(actor, 'delete', topic);
     const uri = redirect === undefined ? undefined : checkedUri(redirect);
-    const { seq } = await this.#log.append({ topic, kind: 'delete', ...(uri === undefined ? {} : { extra: { redirect: uri } }) });
-    await this.#moves.set(topic, uri, seq);
-    // In the next batch: what comes under the same name comes with it, or after it.
-    await this.rights.change(topic, (row) => row.clear());
-    this.rightsChanged();
+    if (this.#making.has(topic)) throw new LanpostError('conflict', `topic ${topic} is being made, or deleted, by somebody else`);
+    this.#making.add(topic);
+    try {
+      const { seq } = await this.#log.append({ topic, kind: 'delete', ...(uri === undefined ? {} : { extra: { redirect: uri } }) });
+      // All in the next batch: what comes under the same name comes with it, or after it.
+      const gone = Promise.all([this.rights.end(topic), this.#moves.set(topic, uri, seq), this.#roads.deleted(topic)]);
+      this.rightsChanged();
+      await gone;
+    } finally {
+      this.#making.delete(topic);
+    }
   }
 
   /** A publisher is not there any more: some topics keep nothing of it then. */
   left(fingerprint: string): Promise<void> {
-    return purgeOffline(this.#log, fingerprint);
+    return this.#purging.left(fingerprint);
   }
 
   /** Who stands how to a topic, for its owners. The box's owner is not among them: it is owner of everything. */
@@ -343,14 +367,16 @@ export class Broker {
         }
       }
     });
-    this.rightsChanged();
-    for (const [address, affiliation] of said) await this.#roads.affiliated(topic, address, affiliation);
+    this.rightsChanged(topic);
+    await this.#roads.affiliated(topic, said);
     return refused;
   }
 
   /** Nothing is said of that key any more, in any topic. */
   async disown(fingerprint: string): Promise<void> {
+    const topics = this.rights.topicsOf(keyAddress(fingerprint));
     await this.rights.forget(keyAddress(fingerprint));
+    for (const { topic } of topics) this.#saidOf(topic);
     this.rightsChanged();
   }
 
@@ -463,6 +489,7 @@ export class Broker {
       // Both only grow: their sum is another whenever one of them is.
       generation: () => trusted && trusted() + this.#changes,
       trusted: () => trusted?.(),
+      said: (topic) => this.#said.get(topic) ?? this.#saidBefore,
       settings: (topic) => this.#live(topic)?.settings,
       may: (asked) => this.mayRead(actor, asked),
       maySome: (asked) => this.mayReadSome(actor, asked),
@@ -474,10 +501,21 @@ export class Broker {
     this.#listeners.push(listener);
   }
 
-  /** Who may read what is another from now on, for a reason that only the caller knows. */
-  rightsChanged(): void {
+  /** Who may read what is another from now on; `topic`: of that one, by what its owners have said. */
+  rightsChanged(topic?: string): void {
     this.#changes += 1;
+    // What is left of a topic that is gone is for whom it was for.
+    if (topic !== undefined && this.#live(topic)) this.#saidOf(topic);
     for (const tell of this.#listeners) tell();
+  }
+
+  #saidOf(topic: string): void {
+    if (this.#said.size >= SAID) {
+      this.#said.clear();
+      this.#saidBefore = this.#changes;
+    }
+    this.#changes += 1;
+    this.#said.set(topic, this.#changes);
   }
 
   #append(draft: Draft): ReturnType<Log['append']> {
@@ -489,7 +527,7 @@ export class Broker {
 
   async #configure(topic: string, config: TopicConfig): Promise<TopicInfo> {
     await this.#append({ topic, kind: 'configure', config: { ...config } });
-    this.rightsChanged();
+    this.rightsChanged(topic);
     return infoOf(this.#existing(topic));
   }
 

@@ -5,30 +5,10 @@ import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 import { Refusal } from './refusal.ts';
 import { changedOptions, defaultOptions, isSameOptions, type SubscriptionOptions } from './subscription-options.ts';
+import { dueOf, type PeerSubscription, type SubscriptionState, SubscriptionTable } from './subscription-table.ts';
 import { filterOf, isSubtree } from './subtree.ts';
 
-export type SubscriptionState = 'pending' | 'subscribed' | 'none';
-
-/** What a client that is no box has subscribed to here (XEP-0060 §4.2). A box has a cursor that it names itself. */
-export interface PeerSubscription {
-  /** SubID: ours, so that no two are the same. */
-  readonly id: string;
-  /** The key it belongs to. */
-  readonly fingerprint: string;
-  /** What the subscriber calls itself; a label. */
-  readonly name: string;
-  /** A topic, or a subtree. */
-  readonly node: string;
-  /** `none` stays until the subscriber has been told. */
-  readonly state: SubscriptionState;
-  readonly options: SubscriptionOptions;
-  /** Position in the log: what was there before is not for it. */
-  readonly since: number;
-  /** Whether the subscriber has to be told its state. */
-  readonly untold?: true;
-  /** Why nothing is delivered for now: its client sent something back. */
-  readonly suspended?: string;
-}
+export type { PeerSubscription, SubscriptionState } from './subscription-table.ts';
 
 /** Who delivers. */
 export interface SubscriptionWatcher {
@@ -39,10 +19,14 @@ export interface SubscriptionWatcher {
 }
 
 export interface PeerSubscriptionsParts {
-  readonly log: Pick<Log, 'registry' | 'head' | 'cursors' | 'hasCursor' | 'dropCursor'>;
+  readonly log: Pick<Log, 'registry' | 'head' | 'cursors' | 'hasCursor' | 'dropCursor' | 'topic'>;
   readonly clock: Clock;
   /** Of all keys together. */
   readonly limit: number;
+  /** Whether the owner of this box has vouched for that key. */
+  readonly isKnown: (fingerprint: string) => boolean;
+  /** Whom the owners of a topic let read it is another from now on. */
+  readonly rightsChanged: (topic: string) => void;
   /** Something went wrong with nobody there to be told. */
   readonly trouble: (message: string) => void;
 }
@@ -53,6 +37,10 @@ const PREFIX = 'subscriptions/';
 const ADMITTED: readonly Affiliation[] = ['owner', 'publisher', 'member'];
 /** Of one key, with those that a box has. */
 export const SUBSCRIPTIONS_OF_PEER = 256;
+/** Of all that there may be, what keys may have that nobody vouched for, as a client and as a box: keys are free. */
+export const STRANGERS_SHARE: number = 1 / 4;
+/** That wait for the owners of one topic. */
+const PENDING = 1000;
 /** Timers take no more. */
 const LONGEST_WAIT = 2 ** 31 - 1;
 const NOBODY: SubscriptionWatcher = { changed: () => Promise.resolve(), untold: () => undefined };
@@ -60,16 +48,28 @@ const NOBODY: SubscriptionWatcher = { changed: () => Promise.resolve(), untold: 
 /** Everything that is said of subscriptions, kept on disk: each resolves when it is there. */
 export class PeerSubscriptions {
   readonly #parts: PeerSubscriptionsParts;
-  readonly #rows = new Map<string, PeerSubscription>();
-  /** The same, by key: each record asks for those of its reader. */
-  readonly #byKey = new Map<string, Map<string, PeerSubscription>>();
+  readonly #rows = new SubscriptionTable();
+  /** On their way to the disk: they count, and whoever asks for the same gets the same. */
+  readonly #making = new Map<PeerSubscription, Promise<void>>();
+  /** One change of a row after the other, each of what it has become. */
+  readonly #turns = new Map<string, Promise<unknown>>();
   #watcher: SubscriptionWatcher = NOBODY;
   #timer: Timer | undefined;
+  #due = Infinity;
+  #closed = false;
 
   constructor(parts: PeerSubscriptionsParts) {
     this.#parts = parts;
-    for (const [, row] of parts.log.registry.entries(PREFIX)) if (isRow(row)) this.#put(row);
-    this.#arm();
+    for (const [key, row] of parts.log.registry.entries(PREFIX)) if (isRow(row)) this.#put(this.#loaded(key, row));
+  }
+
+  /** The topic that an owner let it read went, and the power, before that was said here. */
+  #loaded(key: string, row: PeerSubscription): PeerSubscription {
+    if (!row.approved || this.#parts.log.topic(row.node)?.deleted === false) return row;
+    const { approved: _, ...rest } = row;
+    // When this fails, so does all writing, also that of a topic of the same name.
+    this.#parts.log.registry.set(key, rest).catch(() => undefined);
+    return rest;
   }
 
   use(watcher: SubscriptionWatcher): void {
@@ -78,40 +78,66 @@ export class PeerSubscriptions {
 
   /** Those that are one, or are to become one. */
   *of(fingerprint: string, node?: string): Iterable<PeerSubscription> {
-    for (const row of this.#byKey.get(fingerprint)?.values() ?? []) {
+    for (const row of this.#rows.ofKey(fingerprint)) {
       if (row.state !== 'none' && (node === undefined || row.node === node)) yield row;
     }
   }
 
   /** Everybody's to a topic or subtree. */
-  *at(node: string): Iterable<PeerSubscription> {
-    for (const row of this.#rows.values()) if (row.node === node && row.state !== 'none') yield row;
+  at(node: string): Iterable<PeerSubscription> {
+    return this.#rows.at(node);
   }
 
-  /** Whether that key has one to the topic itself, let by its owner where that needs to be. */
+  /** How many those are. */
+  count(node: string): number {
+    return this.#rows.count(node);
+  }
+
+  /** Whether that key has one to the topic itself. */
   isSubscribed(fingerprint: string, topic: string): boolean {
     for (const row of this.of(fingerprint, topic)) if (row.state === 'subscribed') return true;
     return false;
   }
 
+  /** Whether an owner of the topic has let that key have one. */
+  isApproved(fingerprint: string, topic: string): boolean {
+    for (const row of this.of(fingerprint, topic)) if (row.state === 'subscribed' && row.approved) return true;
+    return false;
+  }
+
   /** Those that wait for an owner's word. */
-  *pending(): Iterable<PeerSubscription> {
-    for (const row of this.#rows.values()) if (row.state === 'pending') yield row;
+  pending(): Iterable<PeerSubscription> {
+    return this.#rows.pending();
   }
 
   /** §8.7.4: what somebody becomes may be an answer to what it has asked for; and an outcast has nothing. */
   async affiliated(topic: string, fingerprint: string, affiliation: Affiliation): Promise<void> {
     for (const row of this.of(fingerprint, topic)) {
       if (affiliation === 'outcast') await this.decide(row, 'none');
-      else if (row.state === 'pending' && ADMITTED.includes(affiliation)) await this.decide(row, 'subscribed');
+      // It may read as what it is, for as long as it is that.
+      else if (row.state === 'pending' && ADMITTED.includes(affiliation)) await this.#admit(row, false);
     }
+  }
+
+  /** Nobody was let read, or waits to read, a topic that is made anew under its name. */
+  async deleted(topic: string): Promise<void> {
+    await Promise.all(Array.from(this.at(topic), async (row) => {
+      if (row.state === 'pending') return this.end(row, true);
+      await this.#alter(row, ({ approved, ...rest }) => (approved ? rest : undefined));
+      return undefined;
+    }));
+  }
+
+  /** The owner of this box takes back what was said of that key, also by others. */
+  async disowned(fingerprint: string): Promise<void> {
+    await Promise.all(Array.from(this.of(fingerprint), async (row) => (row.approved ? this.end(row, true) : undefined)));
   }
 
   /** §6.2.3, §6.3.4: the one that is meant; refused by the names there are for that. */
   get(fingerprint: string, node: string, id?: string): PeerSubscription {
     const found = [...this.of(fingerprint, node)];
     const [first] = found;
-    if (!first) throw new Refusal('not-subscribed', `there is no subscription to ${node || 'everything'}`);
+    if (!first) throw notSubscribed(node);
     if (id === undefined && found.length > 1) throw new Refusal('subid-required', `there are ${found.length} subscriptions to ${node || 'everything'}`);
     const meant = id === undefined ? first : found.find((one) => one.id === id);
     if (!meant) throw new Refusal('invalid-subid', `there is no subscription "${id}" to ${node || 'everything'}`);
@@ -125,70 +151,115 @@ export class PeerSubscriptions {
   async subscribe(subscriber: Subscriber, node: string, change: Partial<SubscriptionOptions> | undefined, state: 'pending' | 'subscribed', others: number): Promise<PeerSubscription> {
     const { fingerprint } = subscriber;
     const options = this.#checked(defaultOptions(node), change ?? {});
-    const have = [...this.of(fingerprint, node)];
+    const making = [...this.#making.keys()].filter((row) => row.fingerprint === fingerprint);
+    const have = [...this.of(fingerprint, node), ...making.filter((row) => row.node === node)];
     const same = change === undefined ? have[0] : have.find((one) => isSameOptions(one.options, options));
     if (same) {
-      if (same.state === 'pending' && state === 'pending') throw new Refusal('pending-subscription', `the owner has not said yet whether ${node} may be read`);
+      await this.#making.get(same);
+      if ((this.#rows.get(same.id) ?? same).state === 'pending' && state === 'pending') throw new Refusal('pending-subscription', `the owner has not said yet whether ${node} may be read`);
       return this.#again(same, state);
     }
     // XEP-0248 §4.1.3: the deeper one holds what the other would.
     if (isSubtree(node) && have.some((one) => one.options.kind === options.kind && one.options.depth !== options.depth)) {
       throw new LanpostError('conflict', `there is a subscription of that kind to ${node || 'everything'}, of another depth`);
     }
-    if ([...this.of(fingerprint)].length + others >= SUBSCRIPTIONS_OF_PEER) throw new Refusal('too-many-subscriptions', `a peer may have ${SUBSCRIPTIONS_OF_PEER} subscriptions here`);
-    if (this.#rows.size >= this.#parts.limit) throw new LanpostError('busy', `this box keeps ${this.#parts.limit} subscriptions, its limit; drop some`);
+    if ([...this.of(fingerprint)].length + making.length + others >= SUBSCRIPTIONS_OF_PEER) throw new Refusal('too-many-subscriptions', `a peer may have ${SUBSCRIPTIONS_OF_PEER} subscriptions here`);
+    this.#checkRoom(fingerprint, node, state);
     const made = { ...subscriber, id: randomBytes(10).toString('hex'), node, state, options, since: this.#parts.log.head };
-    await this.#keep(made);
+    await this.#make(made);
     await this.#changed(made);
     return made;
   }
 
-  /** It asks for what it has: it is spoken with again, should something have come back. */
+  #checkRoom(fingerprint: string, node: string, state: SubscriptionState): void {
+    const { limit, isKnown } = this.#parts;
+    const all = this.#rows.size + this.#making.size;
+    if (all >= limit) throw new LanpostError('busy', `this box keeps ${limit} subscriptions, its limit; drop some`);
+    if (state === 'pending' && this.count(node) >= PENDING && [...this.at(node)].filter((row) => row.state === 'pending').length >= PENDING) {
+      throw new LanpostError('busy', `${PENDING} wait for the owners of ${node}`);
+    }
+    const share = Math.floor(limit * STRANGERS_SHARE);
+    if (all < share || isKnown(fingerprint)) return;
+    if (this.#making.size + this.#rows.countOf((key) => !isKnown(key)) >= share) throw new LanpostError('busy', `peers that are not paired may have ${share} subscriptions here, all together`);
+  }
+
+  async #make(row: PeerSubscription): Promise<void> {
+    const making = this.#keep(row);
+    this.#making.set(row, making);
+    await making.finally(() => this.#making.delete(row));
+  }
+
+  /** It asks for what it has: it is spoken with again, should something have come back; or waits, where it may not read any more without an owner's word. */
   async #again(row: PeerSubscription, state: 'pending' | 'subscribed'): Promise<PeerSubscription> {
-    if (row.state === state && row.suspended === undefined) return row;
-    const { suspended: _, ...rest } = row;
-    return this.#replace({ ...rest, state: row.state === 'subscribed' ? row.state : state });
+    const after = await this.#alter(row, (now) => {
+      const { suspended, ...rest } = now;
+      return now.state === state && suspended === undefined ? undefined : { ...rest, state };
+    });
+    if (after === undefined) throw notSubscribed(row.node);
+    return after;
   }
 
   async configure(row: PeerSubscription, change: Partial<SubscriptionOptions>): Promise<PeerSubscription> {
-    const { suspended: _, ...rest } = row;
-    return this.#replace({ ...rest, options: this.#checked(row.options, change) });
+    const after = await this.#alter(row, (now) => {
+      const { suspended: _, ...rest } = now;
+      return { ...rest, options: this.#checked(now.options, change) };
+    });
+    if (after === undefined) throw notSubscribed(row.node);
+    return after;
   }
 
   /** §8.6, §8.8.2: an owner's word. The subscriber is told (§12.12). */
   async decide(row: PeerSubscription, state: SubscriptionState): Promise<void> {
-    if (state === row.state) return;
     if (state === 'none') await this.end(row, true);
-    else this.#watcher.untold(await this.#replace({ ...row, state, untold: true, since: this.#parts.log.head }));
+    else if (state === 'subscribed') await this.#admit(row, true);
+  }
+
+  async #admit(row: PeerSubscription, approved: boolean): Promise<void> {
+    let waited = false;
+    const after = await this.#alter(row, (now) => {
+      waited = now.state === 'pending';
+      if (!waited && (now.approved ?? false) === approved) return undefined;
+      return { ...now, ...approved ? { approved } : {}, ...waited ? { state: 'subscribed', untold: true, since: this.#parts.log.head } as const : {} };
+    });
+    if (waited && after) this.#watcher.untold(after);
   }
 
   /** `tell`: it is not the subscriber's own wish. */
-  async end(row: PeerSubscription, tell: boolean): Promise<void> {
-    if (!this.#rows.has(row.id)) return;
-    if (tell) await this.#keep({ ...row, state: 'none', untold: true });
-    else await this.#forget(row);
-    const [oldest, ...others] = [...this.untold(row.fingerprint)].filter(({ state }) => state === 'none');
+  async end({ id }: Pick<PeerSubscription, 'id'>, tell: boolean): Promise<void> {
+    const ended = await this.#inTurn(id, async () => {
+      const now = this.#rows.get(id);
+      if (!now || now.state === 'none') return undefined;
+      const { approved: _, ...rest } = now;
+      if (tell) await this.#keep({ ...rest, state: 'none', untold: true });
+      else await this.#forget(now);
+      return now;
+    });
+    if (!ended) return;
+    if (ended.approved) this.#parts.rightsChanged(ended.node);
+    const [oldest, ...others] = [...this.untold(ended.fingerprint)].filter(({ state }) => state === 'none');
     if (oldest && others.length >= SUBSCRIPTIONS_OF_PEER) await this.#forget(oldest);
-    await this.#changed(row);
-    if (tell) this.#watcher.untold({ ...row, state: 'none' });
+    await this.#changed(ended);
+    if (tell) this.#watcher.untold({ ...ended, state: 'none' });
   }
 
   /** What its client sent back: nothing more goes there until it asks again; its place is kept (§12.4). */
   async suspend(row: PeerSubscription, why: string): Promise<void> {
-    if (this.#rows.has(row.id)) await this.#replace({ ...row, suspended: why });
+    await this.#alter(row, (now) => ({ ...now, suspended: why }));
   }
 
   /** States that a subscriber has to be told. */
   *untold(fingerprint: string): Iterable<PeerSubscription> {
-    for (const row of this.#byKey.get(fingerprint)?.values() ?? []) if (row.untold) yield row;
+    for (const row of this.#rows.ofKey(fingerprint)) if (row.untold) yield row;
   }
 
-  async told(row: PeerSubscription): Promise<void> {
-    const now = this.#rows.get(row.id);
-    if (!now?.untold || now.state !== row.state) return;
-    const { untold: _, ...rest } = now;
-    if (now.state === 'none') await this.#forget(now);
-    else await this.#keep(rest);
+  async told({ id, state }: PeerSubscription): Promise<void> {
+    await this.#inTurn(id, async () => {
+      const now = this.#rows.get(id);
+      if (!now?.untold || now.state !== state) return;
+      const { untold: _, ...rest } = now;
+      if (now.state === 'none') await this.#forget(now);
+      else await this.#keep(rest);
+    });
   }
 
   /** The subscriber has left. */
@@ -198,6 +269,7 @@ export class PeerSubscriptions {
   }
 
   close(): void {
+    this.#closed = true;
     this.#timer?.stop();
     this.#watcher = NOBODY;
   }
@@ -208,32 +280,44 @@ export class PeerSubscriptions {
     return changedOptions(before, change);
   }
 
-  async #replace(row: PeerSubscription): Promise<PeerSubscription> {
-    const before = this.#rows.get(row.id);
-    await this.#keep(row);
-    if (before && readsBy(before) !== readsBy(row)) await this.#changed(before);
-    await this.#changed(row);
-    return row;
+  /** Gives what it is then; undefined: it has ended, and stays so. `change` gives nothing where nothing is to change. */
+  async #alter({ id }: PeerSubscription, change: (now: PeerSubscription) => PeerSubscription | undefined): Promise<PeerSubscription | undefined> {
+    const altered = await this.#inTurn(id, async () => {
+      const before = this.#rows.get(id);
+      if (!before || before.state === 'none') return undefined;
+      const after = change(before);
+      if (after) await this.#keep(after);
+      return { before, after };
+    });
+    if (!altered?.after) return altered?.before;
+    const { before, after } = altered;
+    if (before.approved !== after.approved || (after.approved && before.state !== after.state)) this.#parts.rightsChanged(after.node);
+    if (readsBy(before) !== readsBy(after)) await this.#changed(before);
+    await this.#changed(after);
+    return after;
+  }
+
+  #inTurn<T>(id: string, doing: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(id) ?? Promise.resolve()).then(doing);
+    const settled: Promise<unknown> = turn.catch(() => undefined).finally(() => { if (this.#turns.get(id) === settled) this.#turns.delete(id); });
+    this.#turns.set(id, settled);
+    return turn;
   }
 
   async #keep(row: PeerSubscription): Promise<void> {
     await this.#parts.log.registry.set(keyOf(row), row);
     this.#put(row);
-    this.#arm();
   }
 
   async #forget(row: PeerSubscription): Promise<void> {
     await this.#parts.log.registry.set(keyOf(row), undefined);
-    this.#rows.delete(row.id);
-    const own = this.#byKey.get(row.fingerprint);
-    own?.delete(row.id);
-    if (own?.size === 0) this.#byKey.delete(row.fingerprint);
+    this.#rows.delete(row);
   }
 
   #put(row: PeerSubscription): void {
-    this.#rows.set(row.id, row);
-    const own = this.#byKey.get(row.fingerprint) ?? new Map<string, PeerSubscription>();
-    this.#byKey.set(row.fingerprint, own.set(row.id, row));
+    this.#rows.put(row);
+    const due = dueOf(row) ?? Infinity;
+    if (due < this.#due) this.#arm(due);
   }
 
   /** What is read by nobody any more keeps nothing. */
@@ -245,14 +329,14 @@ export class PeerSubscriptions {
     if (!read && this.#parts.log.hasCursor(cursor)) await this.#parts.log.dropCursor(cursor);
   }
 
-  /** §12.18: leases end by the wall clock, once that can be believed. */
-  #arm(): void {
+  /** §12.18: leases end by the wall clock, once that can be believed. One timer for all: for the next. */
+  #arm(due: number): void {
     this.#timer?.stop();
     this.#timer = undefined;
+    this.#due = due;
+    if (due === Infinity || this.#closed) return;
     const { clock } = this.#parts;
-    const due = [...this.#rows.values()].flatMap(({ state, options }) => (state !== 'none' && typeof options.expire === 'number' ? [options.expire] : []));
-    if (due.length === 0) return;
-    const wait = clock.isSet() ? Math.max(0, Math.min(...due) - clock.wall()) : 60_000;
+    const wait = clock.isSet() ? Math.max(0, due - clock.wall()) : 60_000;
     this.#timer = clock.after(Math.min(wait, LONGEST_WAIT), () => {
       this.#expire().catch((error: unknown) => this.#parts.trouble(error instanceof Error ? error.message : String(error)));
     });
@@ -261,13 +345,19 @@ export class PeerSubscriptions {
   async #expire(): Promise<void> {
     const { clock } = this.#parts;
     const now = clock.isSet() ? clock.wall() : 0;
-    const over = [...this.#rows.values()].filter(({ state, options }) => state !== 'none' && typeof options.expire === 'number' && options.expire <= now);
+    const over = [...this.#rows.leased()].filter((row) => (dueOf(row) ?? Infinity) <= now);
     try {
       for (const row of over) await this.end(row, true);
     } finally {
-      this.#arm();
+      let next = Infinity;
+      for (const row of this.#rows.leased()) next = Math.min(next, dueOf(row) ?? Infinity);
+      this.#arm(next);
     }
   }
+}
+
+function notSubscribed(node: string): Refusal {
+  return new Refusal('not-subscribed', `there is no subscription to ${node || 'everything'}`);
 }
 
 /** Of all subscriptions of a key that read the same: each thing that happens is told it once (§6.1.6). */

@@ -4,15 +4,46 @@ import { itemId } from './delivery.ts';
 /** Items looked at with one question. */
 const PAGE = 100;
 
-/** XEP-0060 §16.4.4, `purge_offline`: where a topic's owner wants it, what a publisher published goes when it does. */
-export async function purgeOffline(log: Log, fingerprint: string): Promise<void> {
-  const wanting = [...log.topics()].filter(({ deleted, settings }) => !deleted && settings['purgeOffline'] === true);
-  for (const { name } of wanting) {
-    for (let after: number | undefined = 0; after !== undefined;) {
-      const page = await log.items(name, { after, limit: PAGE });
-      const its = page.filter(({ extra }) => typeof extra === 'object' && extra !== null && 'key' in extra && extra.key === fingerprint);
-      await Promise.all(its.map((item) => log.append({ topic: name, kind: 'retract', id: itemId(item) })));
-      after = page.length < PAGE ? undefined : page.at(-1)?.seq;
+/**
+ * XEP-0060 §16.4.4, `purge_offline`: where a topic's owner wants it, what a publisher published goes when it does. All
+ * items are looked through for that: once, however many have left, and again only for those that leave meanwhile.
+ */
+export class PurgeOffline {
+  readonly #log: Log;
+  #left = new Set<string>();
+  #looking: Promise<void> | undefined;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Resolves when what that key published is gone. */
+  left(fingerprint: string): Promise<void> {
+    this.#left.add(fingerprint);
+    return this.#looking ??= this.#look();
+  }
+
+  async #look(): Promise<void> {
+    try {
+      while (this.#left.size > 0) {
+        const left = this.#left;
+        this.#left = new Set();
+        await this.#purge(left);
+      }
+    } finally {
+      this.#looking = undefined;
+    }
+  }
+
+  async #purge(left: ReadonlySet<string>): Promise<void> {
+    const wanting = [...this.#log.topics()].filter(({ deleted, settings }) => !deleted && settings['purgeOffline'] === true);
+    for (const { name } of wanting) {
+      for (let after: number | undefined = 0; after !== undefined;) {
+        const page = await this.#log.items(name, { after, limit: PAGE });
+        const theirs = page.filter(({ extra }) => typeof extra === 'object' && extra !== null && 'key' in extra && typeof extra.key === 'string' && left.has(extra.key));
+        await Promise.all(theirs.map((item) => this.#log.append({ topic: name, kind: 'retract', id: itemId(item) })));
+        after = page.length < PAGE ? undefined : page.at(-1)?.seq;
+      }
     }
   }
 }

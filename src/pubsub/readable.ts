@@ -5,6 +5,8 @@ export interface ReadableParts {
   readonly generation: () => number | undefined;
   /** The same, of what the owner has said of peers; topics aside. */
   readonly trusted: () => number | undefined;
+  /** How often it was said, while it was there, who may read it: of what was last seen before that nothing holds. */
+  readonly said: (topic: string) => number;
   /** What a topic's owner has said of it; the same object as long as it is the same. */
   readonly settings: (topic: string) => object | undefined;
   readonly may: (topicOrFilter: string) => boolean;
@@ -15,7 +17,8 @@ export interface ReadableParts {
 /** Topics of one filter remembered at once. */
 const REMEMBERED = 10_000;
 
-interface Known { readonly settings: object | undefined; readonly may: boolean }
+interface Last { readonly said: number; readonly may: boolean }
+interface Known extends Last { readonly settings: object | undefined }
 
 /** What one reader may read of its filter: asked for each record, answered from memory as long as nothing has changed. */
 export class Readable {
@@ -23,7 +26,7 @@ export class Readable {
   readonly #filter: string;
   readonly #topics = new Map<string, Known>();
   /** What could be read of topics when they were last seen: of one that is deleted this holds for what is left of it. */
-  readonly #last = new Map<string, boolean>();
+  readonly #last = new Map<string, Last>();
   #generation: number | undefined;
   #trusted: number | undefined;
   #some = false;
@@ -45,13 +48,15 @@ export class Readable {
   topic(name: string): boolean {
     this.#look();
     const settings = this.#parts.settings(name);
+    const said = this.#parts.said(name);
     const known = this.#topics.get(name);
-    if (known && known.settings === settings && this.#generation !== undefined) return known.may;
-    const may = this.#parts.may(name) || (settings === undefined && this.#last.get(name) === true);
+    if (known && known.settings === settings && known.said === said && this.#generation !== undefined) return known.may;
+    const last = this.#last.get(name);
+    const may = this.#parts.may(name) || (settings === undefined && last?.may === true && last.said === said);
     if (this.#topics.size >= REMEMBERED) this.#topics.clear();
     if (this.#last.size >= REMEMBERED) this.#last.clear();
-    this.#last.set(name, may);
-    this.#topics.set(name, { settings, may });
+    this.#last.set(name, { said, may });
+    this.#topics.set(name, { settings, said, may });
     return may;
   }
 

@@ -21,8 +21,15 @@ function isRow(value: unknown): value is Row {
 export class Rights {
   readonly #registry: Registry;
   readonly #rows = new Map<string, Row>();
-  #writing: Promise<unknown> = Promise.resolve();
+  /** The topics in which something is said of somebody. */
+  readonly #byAddress = new Map<string, Set<string>>();
+  /** One change of a topic after the other. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+  /** Topics that are gone, while that is being written: nothing is said of them any more. */
+  readonly #ended = new Set<string>();
   #entries = 0;
+  /** Those on their way to the disk. */
+  #coming = 0;
 
   /** `isLive`: a topic that was deleted, or never came to be, leaves no rights to whoever makes one of that name. */
   constructor(registry: Registry, isLive: (topic: string) => boolean) {
@@ -47,13 +54,18 @@ export class Rights {
 
   /** One change after the other: `alter` makes of what is said what is to be said, or throws. Durable when resolved. */
   async change(topic: string, alter: (row: Map<string, Affiliation>) => unknown): Promise<void> {
-    const before = this.#writing;
-    const change = (async (): Promise<void> => {
-      await before;
-      await this.#change(topic, alter);
-    })();
-    this.#writing = change.catch(() => undefined); // whoever asked sees it
+    const change = (this.#turns.get(topic) ?? Promise.resolve()).then(() => this.#change(topic, alter));
+    // Whoever asked sees it.
+    const settled: Promise<unknown> = change.catch(() => undefined).finally(() => { if (this.#turns.get(topic) === settled) this.#turns.delete(topic); });
+    this.#turns.set(topic, settled);
     await change;
+  }
+
+  /** The topic is gone: at once nobody is anything in it any more. Durable when resolved. */
+  async end(topic: string): Promise<void> {
+    this.#ended.add(topic);
+    this.#put(topic, EMPTY);
+    await this.change(topic, (row) => row.clear()).finally(() => this.#ended.delete(topic));
   }
 
   async #change(topic: string, alter: (row: Map<string, Affiliation>) => unknown): Promise<void> {
@@ -61,17 +73,22 @@ export class Rights {
     const map = new Map(Object.entries(said));
     alter(map);
     for (const [address, affiliation] of map) if (affiliation === 'none') map.delete(address);
-    const more = map.size - Object.keys(said).length;
-    if (more > 0 && (map.size > ENTRIES || this.#entries + more > ALL_ENTRIES)) {
+    const more = Math.max(0, map.size - Object.keys(said).length);
+    if (more > 0 && (map.size > ENTRIES || this.#entries + this.#coming + more > ALL_ENTRIES)) {
       throw new LanpostError('busy', `a topic may have ${ENTRIES} affiliations, all topics together ${ALL_ENTRIES}`);
     }
     const row = Object.fromEntries(map);
-    await this.#registry.set(PREFIX + topic, map.size === 0 ? undefined : row);
-    this.#put(topic, row);
+    this.#coming += more;
+    try {
+      await this.#registry.set(PREFIX + topic, map.size === 0 ? undefined : row);
+    } finally {
+      this.#coming -= more;
+    }
+    if (!this.#ended.has(topic)) this.#put(topic, row);
   }
 
   topicsOf(address: Address): { topic: string; affiliation: Affiliation }[] {
-    return [...this.#rows].flatMap(([topic, row]) => (Object.hasOwn(row, address) ? [{ topic, affiliation: row[address] ?? 'none' }] : []));
+    return Array.from(this.#byAddress.get(address) ?? [], (topic) => ({ topic, affiliation: this.affiliation(topic, address) }));
   }
 
   /** Of all topics. */
@@ -80,9 +97,21 @@ export class Rights {
   }
 
   #put(topic: string, row: Row): void {
-    const count = Object.keys(row).length;
-    this.#entries += count - Object.keys(this.#rows.get(topic) ?? EMPTY).length;
-    if (count === 0) this.#rows.delete(topic);
+    const before = this.#rows.get(topic) ?? EMPTY;
+    const addresses = Object.keys(row);
+    this.#entries += addresses.length - Object.keys(before).length;
+    for (const address of Object.keys(before)) if (!Object.hasOwn(row, address)) this.#left(address, topic);
+    for (const address of addresses) {
+      const topics = this.#byAddress.get(address) ?? new Set();
+      this.#byAddress.set(address, topics.add(topic));
+    }
+    if (addresses.length === 0) this.#rows.delete(topic);
     else this.#rows.set(topic, row);
+  }
+
+  #left(address: string, topic: string): void {
+    const topics = this.#byAddress.get(address);
+    topics?.delete(topic);
+    if (topics?.size === 0) this.#byAddress.delete(address);
   }
 }

@@ -203,7 +203,6 @@ describe('a peer is fed', () => {
   });
 
   test('once an owner has said that it may be, where that has to be asked', async () => {
-    a.broker.use({ isSubscribed: (key, topic) => [...a.service.subscriptions.of(key, topic)].some(({ state }) => state === 'subscribed'), affiliated: () => Promise.resolve() });
     await a.broker.create(OWNER, 't', { accessModel: 'authorize' });
     const subscription = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
     await subscription.ready;

@@ -43,6 +43,7 @@ async function accessOf(c: Partial<Case>, trust: { denied?: boolean; granted?: b
     level: () => c.level ?? 'seen',
     config: () => ({ ...DEFAULT_CONFIG, accessModel: c.accessModel ?? 'whitelist', publishModel: c.publishModel ?? 'publishers', rosterGroups: c.groups ?? [] }),
     isSubscribed: () => c.subscribed ?? false,
+    isApproved: () => c.subscribed ?? false,
   });
 }
 

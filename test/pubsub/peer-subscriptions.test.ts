@@ -16,7 +16,7 @@ let told: PeerSubscription[];
 
 const open = async (limit = 1000): Promise<void> => {
   log = await openLog({ database, clock, boxId: 'aaaaaaaaaaaaaaaa', trouble: () => undefined });
-  subscriptions = new PeerSubscriptions({ log, clock, limit, trouble: (message) => { throw new Error(message); } });
+  subscriptions = new PeerSubscriptions({ log, clock, limit, isKnown: () => true, rightsChanged: () => undefined, trouble: (message) => { throw new Error(message); } });
   changes = [];
   told = [];
   subscriptions.use({

@@ -6,9 +6,11 @@ const allowed = new Set<string>();
 let asked: string[];
 let generation: number | undefined;
 let trusted: number;
+let said: number;
 const readable = (filter: string): Readable => new Readable(filter, {
   generation: () => generation, trusted: () => trusted,
   settings: (topic) => settings.get(topic),
+  said: () => said,
   may: (topic) => {
     asked.push(topic);
     return allowed.has(topic);
@@ -22,6 +24,7 @@ beforeEach(() => {
   asked = [];
   generation = 1;
   trusted = 1;
+  said = 1;
 });
 
 test('each topic is asked for once, until a right or its settings change', () => {
@@ -45,6 +48,18 @@ test('where nobody can say when rights change it is asked each time', () => {
   expect(one.topic('a')).toBe(false);
   allowed.add('a');
   expect(one.topic('a')).toBe(true);
+});
+
+test('what is left of a deleted topic is not for who could not read it any more before it was deleted', () => {
+  settings.set('a', {});
+  allowed.add('a');
+  const one = readable('a');
+  expect(one.some).toBe(true);
+  said = 2;
+  settings.delete('a');
+  allowed.delete('a');
+  generation = 2;
+  expect(one.topic('a')).toBe(false);
 });
 
 test('what is left of a deleted topic is for whom it was for, unless a right was taken away', () => {
