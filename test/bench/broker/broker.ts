@@ -196,13 +196,13 @@ async function nothing(): Promise<Server> {
 }
 
 async function backlog(scene: Scene): Promise<Row[]> {
-  const load = { mode: 'backlog', count: 10_000, window: 100 };
+  const load = { mode: 'backlog', warm: 5_000, count: 5_000, window: 100 };
   const waiting = 'mosquitto QoS 1, max_queued_messages 0';
   const results = await inRounds(scene, {
     [DISK]: { start: startBox({ durable: true }), load },
     [waiting]: { start: (at) => mosquitto(at, { qos: 1, durable: true, lines: ['max_queued_messages 0'] }), load },
     // It writes everything anew each time.
-    [CHANGES]: { start: (at) => mosquitto(at, onChanges), load: { ...load, count: 500 } },
+    [CHANGES]: { start: (at) => mosquitto(at, onChanges), load: { ...load, warm: 50, count: 450 } },
   });
   return compared(results, [
     { what: 'items accepted for a durable subscriber who is away', figure: 'perSecond', ours: DISK, peer: CHANGES, least: 20 },

@@ -1,7 +1,7 @@
 // load protocol=mqtt|xmpp|link mode=flow|backlog|disk NAME=VALUE…: one measurement, printed as one JSON object.
 //   flow     one publisher, and subscribers who are there: as fast as it goes within `window`, or at a `rate`
-//   backlog  a durable subscriber is away while `count` items are published, and then is back: `perSecond` is of the
-//            publishing, the rest of what comes then
+//   backlog  a durable subscriber is away while `count` items and `warm` before them are published, and then is back:
+//            `perSecond` is of the publishing, the rest of what comes then
 //   disk     `count` appends of `payload` bytes to a file in `dir`, each with its fdatasync
 #define _GNU_SOURCE
 #include "load.h"
@@ -163,8 +163,9 @@ static void measure_backlog(void) {
 	connection *publisher = client(0);
 	int epoll = epoll_create1(0);
 	unblock(publisher, epoll);
+	flow(epoll, publisher, 0, asked.warm, now());
 	uint64_t filling = now();
-	flow(epoll, publisher, 0, asked.count, filling);
+	flow(epoll, publisher, 0, asked.warm + asked.count, filling);
 	double filled = (now() - filling) / 1e9;
 	// Whatever was put off is done before the reader's time begins.
 	usleep(500000);
@@ -174,9 +175,9 @@ static void measure_backlog(void) {
 	unblock(reader, epoll);
 	asked.protocol->read(reader); // what came with the answer to its greeting
 	flush(reader);
-	while (deliveries < asked.count) turn(epoll);
+	while (deliveries < asked.warm + asked.count) turn(epoll);
 	double drained = (now() - begun) / 1e9;
-	report(drained, sent / filled * drained, deliveries);
+	report(drained, asked.count / filled * drained, deliveries);
 }
 
 static void measure_disk(void) {
