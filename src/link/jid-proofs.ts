@@ -73,6 +73,8 @@ interface Effort {
   /** How much later than it must be it is renewed. */
   readonly spread: number;
   pending: Try | undefined;
+  /** The owner has said it: it is not waited for until it is old. */
+  readonly asked: boolean;
 }
 
 export class JidProofs {
@@ -92,7 +94,7 @@ export class JidProofs {
 
   /** The owner has said it, maybe again: it is tried at once. */
   claimed(jid: string): void {
-    this.#efforts.set(jid, this.#effort(0));
+    this.#efforts.set(jid, this.#effort(0, true));
     this.look();
   }
 
@@ -130,8 +132,8 @@ export class JidProofs {
     this.#timer?.stop();
   }
 
-  #effort(delay: number): Effort {
-    return { failures: 0, next: this.#parts.clock.mono() + delay, last: -Infinity, spread: RENEWAL.spread * this.#random(), pending: undefined };
+  #effort(delay: number, asked = false): Effort {
+    return { failures: 0, next: this.#parts.clock.mono() + delay, last: -Infinity, spread: RENEWAL.spread * this.#random(), pending: undefined, asked };
   }
 
   #effortFor(jid: string): Effort {
@@ -150,7 +152,7 @@ export class JidProofs {
       this.#failed(jid, effort, 'no answer came over the link: the peer has no session with that account, or has not paired with this box');
     }
     const age = claims.age(jid);
-    if (age === undefined || effort.failures > 0) return effort.next;
+    if (age === undefined || effort.failures > 0 || effort.asked) return effort.next;
     return Math.max(effort.next, now + RENEWAL.age + effort.spread - age);
   }
 

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Receipt } from '../../src/api.ts';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { LanpostError } from '../../src/errors.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
@@ -12,7 +13,7 @@ import { quiet } from '../support/quiet.ts';
 class TestRoad implements Road {
   open = true;
   keyless = false;
-  readonly carried: { letter: Letter; confirm: () => void; lose: () => void }[] = [];
+  readonly carried: { letter: Letter; confirm: () => void; lose: (error?: LanpostError) => void }[] = [];
   #arrival: (() => void) | undefined;
   refuse: LanpostError | undefined;
 
@@ -21,7 +22,7 @@ class TestRoad implements Road {
   async deliver(_address: unknown, letter: Letter): Promise<Handed> {
     if (this.refuse) throw this.refuse;
     const handed = new Promise<void>((resolve, reject) => {
-      this.carried.push({ letter, confirm: resolve, lose: () => reject(new LanpostError('disconnected')) });
+      this.carried.push({ letter, confirm: resolve, lose: (error = new LanpostError('disconnected')) => reject(error) });
     });
     this.#arrival?.();
     return this.keyless ? {} : { delivered: handed };
@@ -360,4 +361,84 @@ test('nothing is sent, and nothing hangs, once it is closed', async () => {
   mail.roadsChanged();
   await quiet();
   expect(road.carried).toEqual([]);
+});
+
+describe('an address with two roads', () => {
+  let far: TestRoad;
+  let letters: Receipt[];
+  beforeEach(async () => {
+    await mail.close();
+    far = new TestRoad();
+    mail = new Mail({ log, clock, roads: [road, far], isHomeDomain: () => false, trouble: () => undefined, limits: { stanzaBytes: 262_144 } });
+    letters = [];
+  });
+  const say = async (...texts: string[]): Promise<void> => {
+    for (const text of texts) letters.push(await mail.send('xmpp:b@home.test', text));
+  };
+  const bodies = (one: TestRoad): string[] => one.carried.map(({ letter }) => letter.body);
+
+  test('has all that is unconfirmed go first over the nearer one, in order and under the same numbers, when that opens', async () => {
+    road.open = false;
+    await say('0', '1', '2');
+    await far.carriedBy(3);
+    far.carried[0]?.confirm();
+    await letters[0]?.delivered;
+    road.open = true;
+    await say('3');
+    await road.carriedBy(3);
+    expect(bodies(road)).toEqual(['1', '2', '3']);
+    expect(road.carried.slice(0, 2).map(({ letter }) => letter.recordId)).toEqual(far.carried.slice(1).map(({ letter }) => letter.recordId));
+  });
+
+  test('and back, when that closes', async () => {
+    await say('0', '1');
+    await road.carriedBy(2);
+    road.open = false;
+    await say('2');
+    await far.carriedBy(3);
+    expect(bodies(far)).toEqual(['0', '1', '2']);
+  });
+
+  test('takes what the older road says as well, but not that it failed', async () => {
+    road.open = false;
+    await say('0', '1');
+    await far.carriedBy(2);
+    road.open = true;
+    mail.roadsChanged();
+    await road.carriedBy(2);
+    far.carried[1]?.lose();
+    far.carried[0]?.confirm();
+    await letters[0]?.delivered;
+    await say('2');
+    await road.carriedBy(3);
+    expect(bodies(road)).toEqual(['0', '1', '2']);
+    expect(await mail.state(letters[1]?.id ?? '')).toBe('handed');
+  });
+
+  test('says of each letter which unconfirmed one goes before it', async () => {
+    await say('0', '1', '2');
+    await road.carriedBy(3);
+    const ids = road.carried.map(({ letter }) => letter.recordId);
+    expect(road.carried.map(({ letter }) => letter.after)).toEqual([undefined, ids[0], ids[1]]);
+    road.carried[0]?.confirm();
+    road.carried[1]?.confirm();
+    road.carried[2]?.confirm();
+    await letters[2]?.delivered;
+    await say('3');
+    await road.carriedBy(4);
+    expect(road.carried[3]?.letter).toMatchObject({ body: '3', previous: expect.any(Number) });
+    expect(road.carried[3]?.letter.after).toBeUndefined();
+  });
+
+  test('is tried with one letter at a time while nothing is heard of the recipient', async () => {
+    await say('0', '1', '2');
+    await road.carriedBy(3);
+    road.carried[0]?.lose(new LanpostError('timeout'));
+    await road.carriedBy(4);
+    await quiet();
+    expect(bodies(road)).toEqual(['0', '1', '2', '0']);
+    road.carried[3]?.confirm();
+    await road.carriedBy(6);
+    expect(bodies(road).slice(4)).toEqual(['1', '2']);
+  });
 });

@@ -1,6 +1,10 @@
+import { createPublicKey } from 'node:crypto';
 import type { Trouble } from '../../src/api.ts';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
 import type { Registry } from '../../src/log/registry.ts';
+import { newKey } from '../../src/trust/certificate.ts';
+import { boxIdOf, fingerprintOf } from '../../src/trust/fingerprint.ts';
+import { Sealer } from '../../src/trust/seal.ts';
 import { Trust } from '../../src/trust/trust.ts';
 
 /** The log's registry rows, in memory. */
@@ -35,3 +39,10 @@ export function trustFixture(options: { seenKeys?: number; registry?: ReturnType
 
 /** A made-up public key: trust only ever hashes it. */
 export const spki = (name: string): Buffer => Buffer.from(`key of ${name}`);
+
+/** A real key, and what it goes by. */
+export async function keyPair(): Promise<{ readonly seal: Sealer; readonly spki: Buffer; readonly fingerprint: string; readonly boxId: string }> {
+  const key = await newKey();
+  const own = createPublicKey(key).export({ type: 'spki', format: 'der' });
+  return { seal: new Sealer({ key, spki: own }), spki: own, fingerprint: fingerprintOf(own), boxId: boxIdOf(own) };
+}

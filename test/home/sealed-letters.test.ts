@@ -1,0 +1,135 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { TrustLevel } from '../../src/api.ts';
+import { createReceiver } from '../../src/home/receiver.ts';
+import { SealedLetters } from '../../src/home/sealed-letters.ts';
+import type { Incoming } from '../../src/mail/inbox.ts';
+import type { Letter } from '../../src/mail/letter.ts';
+import { isSealed } from '../../src/trust/seal.ts';
+import { letterRecord, letterStatement, parseLetterRecord, parseReceived, receivedStatement } from '../../src/xep/letter-record.ts';
+import { parseElement } from '../../src/xml/parse.ts';
+import { serialize } from '../../src/xml/serialize.ts';
+import type { Element } from '../../src/xmpp/element.ts';
+import { buildMessage } from '../../src/xmpp/stanza.ts';
+import { keyPair } from '../trust/fixtures.ts';
+
+type Key = Awaited<ReturnType<typeof keyPair>>;
+const [A, B] = ['a@home.test', 'b@home.test'] as const;
+
+describe('a letter of a box that comes by way of a home', () => {
+  let a: Key, b: Key;
+  let kept: Incoming[];
+  let level: TrustLevel;
+  let holder: string | undefined;
+  let full: boolean;
+  let mark: number;
+  let letters: SealedLetters;
+  let receive: (stanza: Element) => Promise<Element | undefined>;
+
+  beforeEach(async () => {
+    [a, b] = [await keyPair(), await keyPair()];
+    [kept, level, holder, full, mark] = [[], 'paired', undefined, false, 0];
+    letters = new SealedLetters({
+      fingerprint: b.fingerprint, seal: b.seal, mayChat: () => true,
+      level: (key) => (key === a.fingerprint ? level : 'seen'),
+      holder: () => holder,
+      mark: () => mark,
+    });
+    const receiver = createReceiver({
+      version: '1', letters, challenged: () => undefined, received: () => undefined, returned: () => undefined,
+      receive: async (incoming) => {
+        if (full) throw Object.assign(new Error('closed'), { code: 'closed' });
+        kept.push(incoming);
+      },
+    });
+    receive = (stanza) => receiver(stanza, { jid: B, session: `${B}/lanpost` });
+  });
+
+  const idOf = (seq: number, by: Key = a): string => `${by.boxId}-1.00000001-${seq}`;
+  const letter = (seq: number, more: Partial<Letter> = {}): Letter => ({ id: `m${seq}`, to: `xmpp:${B}`, body: `letter ${seq}`, recordId: idOf(seq), chain: `xmpp:${B}`, time: 1, ...more });
+  /** As it comes from the server. */
+  const stanza = (sent: Letter, { by = a, recipient = b.fingerprint, from = A, body = sent.body }: { readonly by?: Key; readonly recipient?: string; readonly from?: string; readonly body?: string } = {}): Element => {
+    const accounts = { from: A, to: B };
+    const plain = parseLetterRecord(buildMessage({ extensions: [letterRecord(sent, accounts)] }))!;
+    const record = letterRecord(sent, accounts, by.seal.seal('lanpost letter 1', letterStatement(plain, sent, recipient)));
+    const message = buildMessage({ from: `${from}/lanpost`, to: B, type: 'chat', id: sent.id, body, extensions: [record] });
+    message.attrs['xmlns'] = 'jabber:client';
+    return parseElement(serialize(message));
+  };
+  const outcome = async (message: Element): Promise<string> => serialize(await receive(message) ?? '');
+
+  test('counts as its key\'s, number and all, and is confirmed with this box\'s key', async () => {
+    const reply = await receive(stanza(letter(7, { previous: 3 })));
+    expect(kept).toEqual([{
+      from: `xmpp:${A}/lanpost`, to: `xmpp:${B}`, trust: 'paired', body: 'letter 7', id: 'm7',
+      origin: { box: a.boxId, epoch: '1.00000001', seq: 7, chain: `xmpp:${B}`, previous: 3 },
+    }]);
+    const { id, signed } = parseReceived(reply!.getChild('received', 'urn:lanpost:0')!);
+    expect(id).toBe(idOf(7));
+    expect(isSealed(signed, 'lanpost receipt 1', receivedStatement(id, a.fingerprint, b.fingerprint))).toBe(true);
+  });
+
+  test('is from the account when that is the key\'s alone', async () => {
+    holder = a.fingerprint;
+    await receive(stanza(letter(1)));
+    expect(kept[0]?.from).toBe(`xmpp:${A}`);
+  });
+
+  test('means the same when a server makes one line end of another', async () => {
+    await receive(stanza(letter(1, { body: 'one\r\ntwo\rthree' }), { body: 'one\ntwo\nthree' }));
+    expect(kept).toMatchObject([{ trust: 'paired' }]);
+  });
+
+  test.each<[string, (forge: { readonly other: Key }) => Element]>([
+    ['has another text', () => stanza(letter(1), { body: 'pay the other one' })],
+    ['comes from another account', () => stanza(letter(1), { from: 'mallory@home.test' })],
+    ['was meant for another box', ({ other }) => stanza(letter(1), { recipient: other.fingerprint })],
+  ])('that %s is refused, and its sender is told', async (_what, forge) => {
+    expect(await outcome(forge({ other: await keyPair() }))).toContain('not-acceptable');
+    expect(kept).toEqual([]);
+  });
+
+  test('with a number of another box is refused: it uses up nobody\'s', async () => {
+    expect(await outcome(stanza(letter(1, { recordId: idOf(1, b) })))).toContain('bad-request');
+    expect(await outcome(stanza(letter(1, { recordId: 'x' })))).toContain('bad-request');
+    expect(kept).toEqual([]);
+  });
+
+  test.each<[string, (message: Element) => void]>([
+    ['not signed at all', (message) => { const record = message.getChild('record', 'urn:lanpost:0')!; delete record.attrs['signature']; }],
+    ['without a key', (message) => { const record = message.getChild('record', 'urn:lanpost:0')!; delete record.attrs['key']; }],
+  ])('that is %s is a stranger\'s message, without a number', async (_what, change) => {
+    const message = stanza(letter(1));
+    change(message);
+    expect(await receive(message)).toBeUndefined();
+    expect(kept).toEqual([{ from: `xmpp:${A}/lanpost`, to: `xmpp:${B}`, trust: 'none', body: 'letter 1', id: 'm1' }]);
+  });
+
+  test('signed by a key that is not paired is a stranger\'s message, and is not confirmed', async () => {
+    level = 'seen';
+    expect(await receive(stanza(letter(1)))).toBeUndefined();
+    expect(kept).toMatchObject([{ trust: 'none' }]);
+    expect(kept[0]?.origin).toBeUndefined();
+  });
+
+  test('that comes before one that is on its way to us is left for its sender to send again', async () => {
+    await receive(stanza(letter(1)));
+    expect(await receive(stanza(letter(3, { after: idOf(2) })))).toBeUndefined();
+    expect(kept.length).toBe(1);
+    expect(await outcome(stanza(letter(2, { after: idOf(1) })))).toContain('received');
+    expect(await outcome(stanza(letter(3, { after: idOf(2) })))).toContain('received');
+    expect(kept.map(({ body }) => body)).toEqual(['letter 1', 'letter 2', 'letter 3']);
+  });
+
+  test('after one that came over the link is in its place', async () => {
+    mark = 5;
+    expect(await outcome(stanza(letter(6, { after: idOf(5) })))).toContain('received');
+  });
+
+  test('that could not be kept is not confirmed, nor are those after it taken', async () => {
+    full = true;
+    await expect(receive(stanza(letter(1)))).rejects.toMatchObject({ code: 'closed' });
+    full = false;
+    expect(await receive(stanza(letter(2, { after: idOf(1) })))).toBeUndefined();
+    expect(kept).toEqual([]);
+  });
+});
