@@ -194,6 +194,11 @@ export interface TopicConfig {
    * Without a pointer the item id is the key, and all items without an id have one.
    */
   readonly key?: string;
+  /**
+   * `memory`: its items never touch the disk. They are there for readers who are there, and gone when the box ends, when newer ones need the
+   * room, or for a reader that is too slow; a durable subscription to it is refused. Decided when the topic is made. Default `disk`.
+   */
+  readonly storage: 'disk' | 'memory';
   /** Bytes of one item's payload; default the box's own limit, and never more than that. */
   readonly maxPayload?: number;
   /** `false`: nothing can be queried or retracted; readers get what is published all the same. Default true. */

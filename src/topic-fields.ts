@@ -48,6 +48,7 @@ export const TOPIC_FIELDS: Readonly<Record<keyof TopicConfig, TopicField>> = {
   itemExpire: { kind: 'span', least: 1, most: MAX_SPAN, help: 'after how long its items are over' },
   lane: { kind: 'choice', choices: ['history', 'latest'], help: 'what readers that were away get: everything, or the newest item of each id or key' },
   key: { kind: 'text', most: 256, form: POINTER, help: 'in the lane latest: a JSON pointer to what in an item says which one it replaces, as /sensor' },
+  storage: { kind: 'choice', choices: ['disk', 'memory'], help: 'where its items are; in memory they are lost when the box ends. Decided when it is made' },
   maxPayload: { kind: 'size', least: 1, most: MAX_BYTES, help: 'how large an item may be' },
   persist: { kind: 'flag', help: 'whether items can be asked for later, not only be notified of' },
   deliverNotifications: { kind: 'flag', help: 'whether subscribers are told of anything' },

@@ -143,8 +143,9 @@ export class Notifications implements SubscriptionWatcher {
     }
     // What runs knows by itself what may be read, before each message; also what is left of a topic that is deleted.
     if (this.#running.has(name) || !broker.mayReadSome(actor, filter)) return;
-    // §12.5: what is only for who is there has no place that is kept.
-    const durable = hasWildcard(filter) || broker.topic(filter)?.presenceBased !== true;
+    const topic = hasWildcard(filter) ? undefined : broker.topic(filter);
+    // §12.5: what is only for who is there has no place that is kept; nor has what is in memory.
+    const durable = topic === undefined || !(topic.presenceBased || topic.storage === 'memory');
     if (!durable && log.hasCursor(name)) await log.dropCursor(name);
     const from = durable ? { seq: Math.min(...rows.map(({ since }) => since)) + 1 } : 'new';
     const cursor = await broker.feed(actor, { name, filter, from, durable });

@@ -1,18 +1,13 @@
 import { decodeIndex } from './index-row.ts';
 import { getSeq, indexKey, recordKey } from './keys.ts';
-import { decodeHeader, HEADER_BYTES, type TopicSettings } from './record.ts';
+import { decodeHeader, HEADER_BYTES } from './record.ts';
+import { maxAge } from './room.ts';
 import type { LogState } from './state.ts';
 import type { Topic, TopicChange } from './topics.ts';
 import type { Transaction } from './transaction.ts';
 
 /** Records are read to learn how old they are, so few at a time. */
 const PAGE = 64;
-
-/** How long an item of the topic stays in the view; undefined for as long as there is room. */
-export function maxAge({ maxAge: view, itemExpire }: TopicSettings): number | undefined {
-  if (view === undefined) return itemExpire;
-  return itemExpire === undefined ? view : Math.min(view, itemExpire);
-}
 
 /**
  * Which items are too old for the view of their topic. Age is time that is known to have passed: of what was

@@ -1,26 +1,19 @@
-import { LanpostError } from '../errors.ts';
+import type { LanpostError } from '../errors.ts';
+import { appended, type Appended, notFound, samePayload } from './appended.ts';
+import { encodeBody } from './body.ts';
 import { topicNumber } from './expiry.ts';
 import { encodeIndex, isItem } from './index-row.ts';
 import { noRoom } from './room.ts';
 import { expiryKey, garbageKey, idKey, indexKey, originKey, putSeq, putU32 } from './keys.ts';
 import { type Mark, originName, originOp, take } from './origins.ts';
-import { keyName, namesOf, type Prior, priorKey, replaces } from './prior.ts';
-import { type Draft, type RecordPayload, type Stamp, recordCrc } from './record.ts';
+import { keyName, namesOf, replaces } from './item-names.ts';
+import { type Prior, priorKey } from './prior.ts';
+import { type Draft, HEADER_BYTES, type Stamp, type TopicSettings, recordCrc } from './record.ts';
 import type { RingEntry } from './ring.ts';
 import type { Content, RowWriter } from './row-writer.ts';
 import type { LogState } from './state.ts';
 import type { Topic, TopicChange } from './topics.ts';
 import type { Transaction } from './transaction.ts';
-
-export interface Appended {
-  readonly topic: string;
-  /** The item's, by which it can be asked for: the one that was chosen, else the record id. */
-  readonly id: string;
-  readonly seq: number;
-  readonly recordId: string;
-  /** It was here already. `seq` is 0 when only its origin is known. */
-  readonly repeated: boolean;
-}
 
 /** One append waiting for the disk. */
 export interface Pending {
@@ -36,19 +29,6 @@ function u64(seq: number): Uint8Array {
   const bytes = Buffer.allocUnsafe(8);
   putSeq(bytes, 0, seq);
   return bytes;
-}
-
-function samePayload(a: RecordPayload | undefined, b: RecordPayload | undefined): boolean {
-  if (!a || !b) return a === b;
-  return a.contentType === b.contentType && Buffer.compare(a.bytes, b.bytes) === 0;
-}
-
-function appended(seq: number, recordId: string, repeated: boolean, { topic, id = recordId }: Draft): Appended {
-  return { topic, id, seq, recordId, repeated };
-}
-
-function notFound({ id, topic }: Draft): LanpostError {
-  return new LanpostError('not-found', `There is no item ${id ?? ''} in ${topic}.`);
 }
 
 const NONE: readonly Prior[] = [];
@@ -110,6 +90,10 @@ export class Assembly {
       this.#last = { topic: named, change: this.#tx.topic(named) };
     }
     const { topic, change } = this.#last;
+    if (draft.origin === undefined && change.settings['storage'] === 'memory' && draft.kind !== 'configure' && draft.kind !== 'delete') {
+      this.#remember(topic, draft);
+      return;
+    }
     const names = replaces(draft, change.settings.lane);
     const priors = names.length === 0 ? NONE : this.#priorsOf(topic, names);
     if (draft.origin === undefined) {
@@ -124,7 +108,7 @@ export class Assembly {
         this.results.push(notFound(draft));
         return;
       }
-      const refusal = draft.kind === 'publish' && change.settings.full === 'reject' ? noRoom(this.#state, change, priors, draft, content) : undefined;
+      const refusal = draft.kind === 'publish' && change.settings.full === 'reject' ? this.#noRoom(change, priors, draft, content) : undefined;
       if (refusal) {
         this.results.push(refusal);
         return;
@@ -156,6 +140,15 @@ export class Assembly {
     });
   }
 
+  /** It was asked for before it was known that its topic is in memory: it goes there with the batch that says so. */
+  #remember(topic: Topic, draft: Draft): void {
+    const at = this.results.push(appended(0, '', false, draft)) - 1;
+    this.#tx.onCommit(() => {
+      const { memory } = this.#state;
+      this.results[at] = memory.append(memory.open(topic), draft, this.#seq);
+    });
+  }
+
   #takeOrigin(draft: Draft): Mark | 'repeated' | undefined {
     const { origin } = draft;
     if (!origin) return undefined;
@@ -175,6 +168,12 @@ export class Assembly {
       if (found[0]?.seq !== prior.seq) found.push(prior);
     }
     return found;
+  }
+
+  #noRoom(change: TopicChange, priors: readonly Prior[], draft: Draft, content: Content): LanpostError | undefined {
+    const inView = priors.filter(({ seq }) => seq >= change.viewFrom);
+    const bytes = inView.reduce((sum, { index }) => sum + index.size, 0);
+    return noRoom(this.#state, change, draft.topic, { count: inView.length, bytes }, () => HEADER_BYTES + (content instanceof Uint8Array ? content : encodeBody(draft)).length);
   }
 
   #recordId(seq: number): string {
@@ -246,8 +245,23 @@ export class Assembly {
       change.viewFrom = kind === 'delete' ? seq + 1 : seq;
     }
     if (kind !== 'publish') this.#garbage(topic, seq);
-    if (kind === 'configure' && config) change.settings = config;
+    if (kind === 'configure' && config) this.#configure(topic, change, seq, config);
     if (kind === 'delete') change.settings = {};
     change.deleted = kind === 'delete';
+    // Of a mirror: what it is of is on disk now, or gone.
+    if ((isItem(kind) || change.deleted) && this.#state.memory.get(topic.name) && change.settings['storage'] !== 'memory') this.#tx.onCommit(() => this.#state.memory.close(topic));
+  }
+
+  #configure(topic: Topic, change: TopicChange, seq: number, config: TopicSettings): void {
+    const { memory } = this.#state;
+    if (config['storage'] === 'memory') {
+      if (change.settings['storage'] !== 'memory') {
+        change.count = 0;
+        change.viewBytes = 0;
+        change.viewFrom = seq;
+      }
+      this.#tx.onCommit(() => memory.settle(topic));
+    } else if (change.settings['storage'] === 'memory') this.#tx.onCommit(() => memory.close(topic));
+    change.settings = config;
   }
 }

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { LanpostError } from '../errors.ts';
-import { type Appended, Assembly, type Pending } from './assemble.ts';
+import type { Appended } from './appended.ts';
+import { Assembly, type Pending } from './assemble.ts';
 import { encodeBody, isPlain } from './body.ts';
 import { Crowd } from './crowd.ts';
 import type { Cursors } from './cursors.ts';

@@ -18,6 +18,8 @@ export interface Wakeable {
   /** The log is closing. */
   end(): void;
   committed(seq: number): void;
+  /** A record of a topic in memory is there. */
+  arrived(seq: number): void;
 }
 
 /** All cursors: the durable ones by name, and what each batch has to write of them. */
@@ -199,6 +201,11 @@ export class Cursors {
     for (const [topic, seq] of topics) {
       for (const reader of this.#state.readers.of(topic)) this.#waking.get(reader)?.committed(seq);
     }
+  }
+
+  /** A record of a topic in memory is there. */
+  arrived(topic: Topic, seq: number): void {
+    for (const reader of this.#state.readers.of(topic)) if (!reader.durable) this.#waking.get(reader)?.arrived(seq);
   }
 
   /** After a reopening there are records from that seq on that nobody was told of. */

@@ -1,6 +1,6 @@
 import { decodeIndex, encodeIndex } from './index-row.ts';
 import { PREFIX, expiryKey, garbageKey, getSeq, getU32, idKey, indexKey, putU32 } from './keys.ts';
-import { namesOf } from './prior.ts';
+import { namesOf } from './item-names.ts';
 import type { LogState } from './state.ts';
 import type { Transaction } from './transaction.ts';
 

@@ -4,6 +4,10 @@ export interface LogLimits {
   readonly diskFloor: number;
   /** Bytes of newest records kept in memory for readers who keep up. */
   readonly ringBytes: number;
+  /** Bytes of newest records of topics in memory, for readers who keep up. */
+  readonly memoryRingBytes: number;
+  /** Bytes of the views of topics in memory, all together; the oldest items go first. */
+  readonly memoryViewBytes: number;
   /** Items in the view of a topic that says nothing itself. */
   readonly maxItems: number;
   /** Bytes of newest records whose commit rows are kept; nothing in it is deleted. */
@@ -23,7 +27,7 @@ export interface LogLimits {
 const MIB = 1 << 20;
 
 export const LOG_LIMITS: LogLimits = {
-  diskFloor: 64 * MIB, ringBytes: 4 * MIB, maxItems: 1000, windowBytes: 16 * MIB,
+  diskFloor: 64 * MIB, ringBytes: 4 * MIB, memoryRingBytes: 4 * MIB, memoryViewBytes: 16 * MIB, maxItems: 1000, windowBytes: 16 * MIB,
   roomyBytes: 16 * MIB, pendingBytes: 64 * MIB, lagBytes: 64 * MIB, trimLagBytes: 16 * MIB, garbageBytes: 16 * MIB,
 };
 

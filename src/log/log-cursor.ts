@@ -6,13 +6,16 @@ import { type HeldCursor, HeldTopics } from './held-topics.ts';
 import { hasWildcard } from './filter.ts';
 import { MAX_ASIDES, MAX_DELAYED, PAGE_RECORDS } from './limits.ts';
 import { clearTo, type LostRange } from './lost-range.ts';
+import { MemoryReader } from './memory-reader.ts';
+import { isInMemory } from './memory-seq.ts';
 import type { Progress } from './progress.ts';
 import type { ProgressRow } from './progress-row.ts';
 import type { Reader } from './reader.ts';
-import type { LogRecord } from './record.ts';
+import type { LogRecord, Stamp } from './record.ts';
 import { Retries } from './retries.ts';
 import { entryRecord } from './ring.ts';
 import { Selection } from './selection.ts';
+import type { CursorFrom } from './start.ts';
 import type { Transaction } from './transaction.ts';
 
 export class LogCursor implements HeldCursor, Reader {
@@ -39,6 +42,8 @@ export class LogCursor implements HeldCursor, Reader {
   #released = false;
   readonly #waiting = new Set<() => void>();
   readonly #topicsHeld: HeldTopics | undefined;
+  /** Of one that is not durable. */
+  readonly #memory: MemoryReader | undefined;
 
   constructor(parts: CursorParts, o: { name: string; filter: string; progress: Progress; handed: number; durable?: Durable | undefined }) {
     this.#parts = parts;
@@ -49,6 +54,10 @@ export class LogCursor implements HeldCursor, Reader {
     this.#selection = new Selection(o.filter, parts.state, o.durable);
     this.#handedBefore = o.handed;
     this.handed = o.handed;
+    if (!o.durable) {
+      const { memory } = parts.state;
+      this.#memory = new MemoryReader({ memory, filter: o.filter, matches: (topic) => this.#selection.matches(topic, 0), stamp: () => this.#stamp() });
+    }
     if (!o.durable || o.durable instanceof HeldTopic) return;
     this.#retries.add(parts.state.asides.wanted(o.name));
     this.#topicsHeld = new HeldTopics(parts, o.durable, this, (held, progress) => LogCursor.of(parts, held, progress));
@@ -83,14 +92,21 @@ export class LogCursor implements HeldCursor, Reader {
   }
 
   get unconfirmed(): number {
-    return this.progress.unconfirmed + this.#retries.unconfirmed;
+    return this.progress.unconfirmed + this.#retries.unconfirmed + (this.#memory?.unconfirmed ?? 0);
+  }
+
+  /** Where it begins among the topics in memory. */
+  begin(from: CursorFrom): void {
+    this.#memory?.begin(from);
   }
 
   next(max: number): LogRecordDelivery[] | Promise<LogRecordDelivery[]> {
     if (this.#closed) throw new LanpostError('closed', 'The reader has been closed.');
     const { progress } = this;
     if (progress.hasAgain || this.#retries.hasReady) return this.#nextAgain(max);
+    if (this.#memory?.hasAgain) return this.#memory.takeAgain(max);
     if (this.#waits) return [];
+    if (this.#memory?.ready(this.#scanned)) return this.#memory.take(max, this.#scanned);
     if (this.#lost >= progress.scan) return this.#gap();
     if (this.#isBlocked) return [];
     const lost = this.#durable?.lostAt(progress.scan);
@@ -114,6 +130,10 @@ export class LogCursor implements HeldCursor, Reader {
   }
 
   done(seq: number): void {
+    if (isInMemory(seq)) {
+      this.#memory?.done(seq);
+      return;
+    }
     const full = this.progress.full;
     if (this.#retries.done(seq)) this.#ride((tx) => this.#parts.state.asides.forget(tx, this.name, [seq]));
     else if (!this.progress.done(seq)) return;
@@ -124,7 +144,8 @@ export class LogCursor implements HeldCursor, Reader {
   }
 
   back(seq: number): void {
-    if (this.#retries.again(seq) || this.progress.again(seq)) this.#wake();
+    if (isInMemory(seq)) this.#remember(seq, false);
+    else if (this.#retries.again(seq) || this.progress.again(seq)) this.#wake();
   }
 
   deliveries(seq: number): number | undefined {
@@ -189,7 +210,8 @@ export class LogCursor implements HeldCursor, Reader {
   rewind(): void {
     for (const seq of this.progress.handedOut()) this.#redelivered.add(seq);
     this.progress.rewind();
-    if (this.progress.hasAgain) this.#wake();
+    this.#memory?.rewind();
+    if (this.progress.hasAgain || this.#memory?.hasAgain) this.#wake();
   }
 
   rewindTo(seq: number): void {
@@ -346,6 +368,11 @@ export class LogCursor implements HeldCursor, Reader {
     this.#wake();
   }
 
+  arrived(seq: number): void {
+    this.#memory?.arrived(seq);
+    if (this.#waiting.size > 0) this.#wake();
+  }
+
   reread(): void {
     this.#turn++;
     this.#wake();
@@ -353,7 +380,13 @@ export class LogCursor implements HeldCursor, Reader {
 
   #ready(): boolean {
     const { progress } = this;
+    if (this.#memory && (this.#memory.hasAgain || (!this.#waits && this.#memory.ready(this.#scanned)))) return true;
     return progress.hasAgain || this.#retries.hasReady || (!this.#atTail && !this.#waits && progress.scan <= this.#parts.state.head && !this.#isBlocked);
+  }
+
+  /** Up to before where there is nothing left to read on disk. */
+  get #scanned(): number {
+    return this.#atTail ? Infinity : this.progress.scan;
   }
 
   /** Too much is open for anything new to be handed out. */
@@ -378,12 +411,21 @@ export class LogCursor implements HeldCursor, Reader {
 
   /** Up to where it may read on: then comes what is done, or lost. */
   #readTo(): number {
-    const to = this.progress.skipDone();
+    const to = Math.min(this.progress.skipDone(), this.#memory?.before ?? Infinity);
     const lost = this.#durable?.lost ?? [];
     return lost.length === 0 ? Math.min(to, this.#blocked - 1) : Math.min(to, this.#blocked - 1, ...lost.map((one) => clearTo(one, this.progress.scan)));
   }
 
+  #remember(seq: number, seen: boolean): void {
+    this.#memory?.again(seq, seen);
+    this.#wake();
+  }
+
   #again(seq: number): void {
+    if (isInMemory(seq)) {
+      this.#remember(seq, true);
+      return;
+    }
     if (!this.#retries.again(seq) && !this.progress.again(seq)) return;
     this.#redelivered.add(seq);
     this.#wake();
@@ -492,17 +534,23 @@ export class LogCursor implements HeldCursor, Reader {
   }
 
   #gapRecord(gap: LostRange): LogRecord {
-    const { epochs, clock } = this.#parts.state;
-    const stamp = { wall: clock.wall(), mono: clock.mono(), boot: epochs.at(Infinity).name, trusted: clock.isSet() };
+    const { epochs } = this.#parts.state;
+    const stamp = this.#stamp();
     return { seq: gap.to, topic: hasWildcard(this.filter) ? '' : this.filter, kind: 'gap', previous: 0, recordId: epochs.recordId(gap.to), stamp, gap };
+  }
+
+  /** Of what is told now. */
+  #stamp(): Stamp {
+    const { epochs, clock } = this.#parts.state;
+    return { wall: clock.wall(), mono: clock.mono(), boot: epochs.at(Infinity).name, trusted: clock.isSet() };
   }
 
   /** Stands at the position before the next record, which is done, so that confirming it does nothing. */
   #gap(): LogRecordDelivery[] {
-    const { epochs, clock } = this.#parts.state;
+    const { epochs } = this.#parts.state;
     const from = this.progress.scan;
     const seq = from - 1;
-    const stamp = { wall: clock.wall(), mono: clock.mono(), boot: epochs.at(Infinity).name, trusted: clock.isSet() };
+    const stamp = this.#stamp();
     const gap = { from, to: this.#lost, reason: 'overflow' as const };
     this.#lost = 0;
     // Not with the drop: how much it is, is known when the reader is told.

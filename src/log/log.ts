@@ -3,7 +3,7 @@ import type { Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { Asides } from './asides.ts';
-import type { Appended } from './assemble.ts';
+import type { Appended } from './appended.ts';
 import { Committer } from './commit.ts';
 import type { Cursor } from './cursor.ts';
 import { LogCursor } from './log-cursor.ts';
@@ -15,11 +15,15 @@ import { Durable, type MaxBacklog } from './durable.ts';
 import { type Aside, type CursorInfo, Durables } from './durables.ts';
 import { Epochs, type Epoch, type MachineStart } from './epochs.ts';
 import { validFilter, validTopic } from './filter.ts';
-import { type ItemsQuery, View } from './view.ts';
+import type { ItemsQuery } from './items-query.ts';
+import { View } from './view.ts';
 import { LOG_LIMITS, type LogLimits, MAX_ID_BYTES } from './limits.ts';
 import { lostKey } from './keys.ts';
 import type { Loss, LossLedger } from './loss.ts';
 import { decodeLost } from './lost-range.ts';
+import { isInMemory } from './memory-seq.ts';
+import { MemoryTopics } from './memory-topics.ts';
+import { MemoryWriter } from './memory-writer.ts';
 import { isDamage, openDatabase, repairDatabase } from './open-database.ts';
 import { Origins, originName } from './origins.ts';
 import { Progress } from './progress.ts';
@@ -30,7 +34,7 @@ import type { Draft, LogRecord } from './record.ts';
 import { Recovery } from './recovery.ts';
 import { mend } from './mend.ts';
 import { LogRegistry, type Registry } from './registry.ts';
-import { Ring } from './ring.ts';
+import { entryRecord, Ring } from './ring.ts';
 import { Space } from './space.ts';
 import { type CursorFrom, Start } from './start.ts';
 import type { LogState } from './state.ts';
@@ -163,15 +167,19 @@ class DiskLog implements Log {
   readonly #options: Pick<LogOptions, 'mend' | 'damaged'>;
   #closing: Promise<void> | undefined;
   readonly #durables: Durables;
+  readonly #memory: MemoryWriter;
 
   constructor(o: LogOptions) {
     this.#options = o;
     const limits = { ...LOG_LIMITS, ...o.limits };
     const topics = new Topics();
+    const epochs = new Epochs();
+    const time = new TrustedTime(o.clock);
+    const memory = new MemoryTopics({ clock: o.clock, limits, time, epochs, arrived: (topic, seq) => this.#cursors.arrived(topic, seq) });
     const state: LogState = {
       database: o.database, clock: o.clock, limits, trouble: o.trouble, boxId: o.boxId, machine: o.machine, machineStart: o.machineStart,
-      epochs: new Epochs(), topics, origins: new Origins(), readers: new Readers(), asides: new Asides(), deliveries: new Deliveries(),
-      ring: new Ring(limits.ringBytes), window: new CommitWindow(limits.windowBytes), time: new TrustedTime(o.clock), ledger: o.ledger,
+      epochs, topics, origins: new Origins(), readers: new Readers(), asides: new Asides(), deliveries: new Deliveries(),
+      ring: new Ring(limits.ringBytes), memory, window: new CommitWindow(limits.windowBytes), time, ledger: o.ledger,
       head: 0, bytes: 0, gaps: [], reopening: undefined,
     };
     this.#state = state;
@@ -184,6 +192,7 @@ class DiskLog implements Log {
     this.#recovery = new Recovery({ state, cursors: this.#cursors, registry: this.#registry });
     this.#view = new View(state, this.#reading, this.#space.ages, (topic) => this.#settle(topic));
     this.#start = new Start(state, this.#reading, this.#view);
+    this.#memory = new MemoryWriter(state, this.#committer);
     this.#durables = new Durables({ state, cursors: this.#cursors, committer: this.#committer, reading: this.#reading, start: this.#start });
   }
 
@@ -216,12 +225,13 @@ class DiskLog implements Log {
   }
 
   #learn(tx: Transaction): void {
-    const { clock, epochs, ring } = this.#state;
+    const { clock, epochs, memory, ring } = this.#state;
     const { ops, committed } = epochs.learn(clock.wall() - clock.mono());
     tx.apply(ops);
     tx.onCommit(() => {
       committed();
       ring.restamp(({ seq, stamp }) => ({ ...stamp, ...epochs.timeOf(seq, stamp) }));
+      memory.restamp();
     });
   }
 
@@ -300,7 +310,8 @@ class DiskLog implements Log {
     if (id !== undefined && (id === '' || id.length > MAX_ID_BYTES || Buffer.byteLength(id) > MAX_ID_BYTES)) {
       return Promise.reject(new LanpostError('invalid-value', `An item id has 1 to ${MAX_ID_BYTES} bytes.`));
     }
-    return this.#committer.append(draft);
+    if (!this.#state.memory.takes(draft)) return this.#committer.append(draft);
+    return this.#closing ? Promise.reject(closedError()) : this.#memory.append(draft);
   }
 
   roomy(): Promise<void> | undefined {
@@ -308,12 +319,17 @@ class DiskLog implements Log {
   }
 
   topic(name: string): TopicState | undefined {
-    const topic = this.#state.topics.byName.get(name);
-    return topic?.stored ? topic : undefined;
+    const { memory, topics } = this.#state;
+    const topic = topics.byName.get(name);
+    if (!topic?.stored) return undefined;
+    const inMemory = memory.get(name);
+    if (!inMemory) return topic;
+    memory.trim(inMemory);
+    return inMemory;
   }
 
-  topics(): IterableIterator<TopicState> {
-    return this.#state.topics.stored();
+  *topics(): IterableIterator<TopicState> {
+    for (const topic of this.#state.topics.stored()) yield this.#state.memory.get(topic.name) ?? topic;
   }
 
   get topicCount(): number {
@@ -321,10 +337,18 @@ class DiskLog implements Log {
   }
 
   items(topic: string, query: ItemsQuery = {}): Promise<LogRecord[]> {
+    const { memory } = this.#state;
+    const inMemory = memory.get(topic);
+    if (inMemory) {
+      memory.trim(inMemory);
+      return Promise.resolve(inMemory.items(query).map(entryRecord));
+    }
     return this.#view.items(topic, query);
   }
 
   place(topic: string, seq: number, most: number): Promise<number | undefined> {
+    const inMemory = this.#state.memory.get(topic);
+    if (inMemory) return Promise.resolve(inMemory.place(seq, most));
     return this.#view.place(topic, seq, most);
   }
 
@@ -338,6 +362,7 @@ class DiskLog implements Log {
       const cursor = new LogCursor(parts, { name: o.name, filter: o.filter, progress: new Progress(row), handed: row.handed });
       this.#state.readers.add(cursor);
       this.#cursors.watch(cursor, cursor);
+      cursor.begin(o.from);
       return cursor;
     }
     await this.#durables.dropped(o.name);
@@ -394,7 +419,8 @@ class DiskLog implements Log {
   }
 
   predecessor({ seq, previous, origin }: LogRecord): number | undefined {
-    const { epochs } = this.#state;
+    const { epochs, memory } = this.#state;
+    if (isInMemory(seq)) return origin === undefined && memory.isOfThisEpoch(previous) ? previous : undefined;
     return origin === undefined && previous > 0 && epochs.at(previous) === epochs.at(seq) ? previous : undefined;
   }
 
@@ -495,6 +521,10 @@ class DiskLog implements Log {
   }
 
   #assertOpen(): void {
-    if (this.#closing) throw new LanpostError('closed', 'The log has been closed.');
+    if (this.#closing) throw closedError();
   }
+}
+
+function closedError(): LanpostError {
+  return new LanpostError('closed', 'The log has been closed.');
 }

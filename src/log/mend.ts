@@ -9,7 +9,7 @@ import { matcher } from './filter.ts';
 import { type IndexRow, decodeIndex, encodeIndex, isItem } from './index-row.ts';
 import { PREFIX, commitKey, cursorKey, getSeq, getU32, idKey, indexKey, keyText, prefixRange, putSeq, recordKey, topicKey } from './keys.ts';
 import { decodeLost, type LostRange, lostRow } from './lost-range.ts';
-import { namesOf } from './prior.ts';
+import { namesOf } from './item-names.ts';
 import { decodeProgress } from './progress-row.ts';
 import { type GapInfo, type Header, decodeHeader, encodeRecord, recordBody, recordIntact, recordTopic } from './record.ts';
 import { type TopicChange, decodeTopic, encodeTopic } from './topics.ts';

@@ -1,6 +1,7 @@
 import { decodeBody } from './body.ts';
 import type { Database } from './database.ts';
 import { type IndexRow, decodeIndex } from './index-row.ts';
+import { replaces } from './item-names.ts';
 import { getSeq, idKey, indexKey, recordKey } from './keys.ts';
 import { type Draft, type RecordPayload, recordBody, recordIntact } from './record.ts';
 import type { LogState } from './state.ts';
@@ -11,30 +12,6 @@ export interface Prior {
   readonly seq: number;
   readonly index: IndexRow;
   readonly payload?: RecordPayload | undefined;
-}
-
-const NONE: readonly string[] = [];
-const WHOLE_TOPIC: readonly string[] = [''];
-
-/**
- * Under which names an item replaces others: the id its publisher chose, and in the lane `latest` its key or,
- * without either, the topic itself. Ids have no control characters, so a key is told from an id by the NUL before it.
- */
-export function replaces({ kind, id, key }: Pick<Draft, 'kind' | 'id' | 'key'>, lane: unknown): readonly string[] {
-  if (kind === 'retract') return id === undefined ? NONE : [id];
-  if (kind !== 'publish') return NONE;
-  if (lane !== 'latest') return id === undefined ? NONE : [id];
-  return key === undefined ? id === undefined ? WHOLE_TOPIC : [id] : id === undefined ? [keyName(key)] : [id, keyName(key)];
-}
-
-export function keyName(key: string): string {
-  return `\0${key}`;
-}
-
-/** The names that an item in the index goes by. */
-export function namesOf({ id, key }: Pick<IndexRow, 'id' | 'key'>): readonly string[] {
-  if (key === undefined) return id === undefined ? NONE : [id];
-  return id === undefined ? [keyName(key)] : [id, keyName(key)];
 }
 
 export function priorKey(topic: Topic, id: string): string {

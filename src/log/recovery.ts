@@ -7,7 +7,7 @@ import { type Database, type Op, type Row, rowsOf, writeSynced } from './databas
 import { decodeIndex } from './index-row.ts';
 import { META_KEY, PREFIX, getSeq, idKey, indexKey, prefixRange, putU32, recordKey } from './keys.ts';
 import { type Hole, gapRows } from './mend.ts';
-import { namesOf } from './prior.ts';
+import { namesOf } from './item-names.ts';
 import { recordBody, recordCrc, recordIntact, recordTopic } from './record.ts';
 import { type Meta, FORMAT, decodeMeta, metaOp } from './meta.ts';
 import { migrate } from './migration.ts';
@@ -246,13 +246,14 @@ export class Recovery {
 
   /** A new epoch, flushed out of the WAL so that damage there cannot take it along. */
   async #begin(): Promise<void> {
-    const { database, clock, epochs, boxId, head } = this.#state;
+    const { database, clock, epochs, boxId, head, memory, topics } = this.#state;
     const { epoch, op } = epochs.next(boxId, head + 1, randomBytes(4).toString('hex'), this.#state.machineStart);
     epochs.add(epoch);
     const learnt = clock.isSet() ? epochs.learn(clock.wall() - clock.mono()) : { ops: [op], committed: () => undefined };
     await writeSynced(database, [...learnt.ops, metaOp(this.#state)]);
     learnt.committed();
     await database.compact(NO_KEY, NO_KEY);
+    memory.begin(topics.stored(), epoch);
   }
 }
 

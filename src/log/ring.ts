@@ -18,11 +18,16 @@ export interface RingEntry {
 /** Bytes of memory that an entry takes beside its record (measured). */
 const OBJECTS = 600;
 
+/** Bytes of memory that it takes. */
+export function entryBytes({ bytes }: RingEntry): number {
+  return bytes + OBJECTS;
+}
+
 /** The newest committed records, for everyone who keeps up. */
-export class Ring {
+export class Ring<Entry extends RingEntry = RingEntry> {
   readonly #limit: number;
   /** Those before `#start` have gone; nothing of them is kept. */
-  #entries: (RingEntry | undefined)[] = [];
+  #entries: (Entry | undefined)[] = [];
   #start = 0;
   #bytes = 0;
 
@@ -35,11 +40,11 @@ export class Ring {
     return this.#entries[this.#start]?.seq ?? Infinity;
   }
 
-  push(entry: RingEntry): void {
+  push(entry: Entry): void {
     this.#entries.push(entry);
-    this.#bytes += entry.bytes + OBJECTS;
+    this.#bytes += entryBytes(entry);
     while (this.#bytes > this.#limit && this.#start < this.#entries.length - 1) {
-      this.#bytes -= this.#entries[this.#start]!.bytes + OBJECTS;
+      this.#bytes -= entryBytes(this.#entries[this.#start]!);
       this.#entries[this.#start++] = undefined;
     }
     if (this.#start > 1024 && this.#start * 2 > this.#entries.length) {
@@ -49,7 +54,7 @@ export class Ring {
   }
 
   /** When they were accepted has become known. */
-  restamp(stampOf: (entry: RingEntry) => Stamp): void {
+  restamp(stampOf: (entry: Entry) => Stamp): void {
     for (let i = this.#start; i < this.#entries.length; i++) {
       const entry = this.#entries[i];
       if (!entry || entry.stamp.trusted) continue;
@@ -65,7 +70,7 @@ export class Ring {
   }
 
   /** Seqs in the ring have no holes, so a seq is an index. */
-  at(seq: number): RingEntry | undefined {
+  at(seq: number): Entry | undefined {
     const first = this.#entries[this.#start];
     return first === undefined || seq < first.seq ? undefined : this.#entries[this.#start + seq - first.seq];
   }

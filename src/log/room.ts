@@ -1,11 +1,7 @@
 // How much the view of a topic may hold, and whether there is room in it.
 import { LanpostError } from '../errors.ts';
-import { encodeBody } from './body.ts';
 import type { LogLimits } from './limits.ts';
-import type { Prior } from './prior.ts';
-import { type Draft, HEADER_BYTES, type TopicSettings } from './record.ts';
-import type { Content } from './row-writer.ts';
-import type { TopicChange } from './topics.ts';
+import type { TopicSettings } from './record.ts';
 
 interface Held {
   readonly settings: TopicSettings;
@@ -23,15 +19,24 @@ export function overfull(state: { readonly limits: LogLimits }, held: Held): boo
   return count > maxItems(state, held) || (settings.maxBytes !== undefined && viewBytes > settings.maxBytes && count > 1);
 }
 
+/** How long an item of the topic stays in the view; undefined for as long as there is room. */
+export function maxAge({ maxAge: view, itemExpire }: TopicSettings): number | undefined {
+  if (view === undefined) return itemExpire;
+  return itemExpire === undefined ? view : Math.min(view, itemExpire);
+}
+
+/** What of the view an item takes the place of. */
+interface Replaced {
+  readonly count: number;
+  readonly bytes: number;
+}
+
 /** Why a topic that refuses what it has no room for takes no more; what the item replaces makes room for it. */
-export function noRoom(state: { readonly limits: LogLimits }, change: TopicChange, priors: readonly Prior[], draft: Draft, content: Content): LanpostError | undefined {
-  const inView = priors.filter(({ seq }) => seq >= change.viewFrom);
-  const { maxBytes } = change.settings;
-  const count = change.count + 1 - inView.length;
-  if (count > maxItems(state, change)) return new LanpostError('topic-full', `${draft.topic} holds ${change.count} items, as many as it may, and refuses more.`);
+export function noRoom(state: { readonly limits: LogLimits }, held: Held, name: string, replaced: Replaced, size: () => number): LanpostError | undefined {
+  const { maxBytes } = held.settings;
+  if (held.count + 1 - replaced.count > maxItems(state, held)) return new LanpostError('topic-full', `${name} holds ${held.count} items, as many as it may, and refuses more.`);
   if (maxBytes === undefined) return undefined;
-  const size = HEADER_BYTES + (content instanceof Uint8Array ? content : encodeBody(draft)).length;
-  if (size > maxBytes) return new LanpostError('too-large', `${draft.topic} may hold ${maxBytes} bytes; the item takes ${size}.`);
-  const bytes = inView.reduce((sum, { index }) => sum - index.size, change.viewBytes + size);
-  return bytes > maxBytes ? new LanpostError('topic-full', `${draft.topic} holds ${change.viewBytes} of the ${maxBytes} bytes it may, and refuses more.`) : undefined;
+  const bytes = size();
+  if (bytes > maxBytes) return new LanpostError('too-large', `${name} may hold ${maxBytes} bytes; the item takes ${bytes}.`);
+  return held.viewBytes + bytes - replaced.bytes > maxBytes ? new LanpostError('topic-full', `${name} holds ${held.viewBytes} of the ${maxBytes} bytes it may, and refuses more.`) : undefined;
 }

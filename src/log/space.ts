@@ -9,7 +9,7 @@ import { Horizon } from './horizon.ts';
 import { decodeIndex } from './index-row.ts';
 import { garbageKey, getSeq, idKey, indexKey, recordKey } from './keys.ts';
 import { metaOp } from './meta.ts';
-import { namesOf } from './prior.ts';
+import { namesOf } from './item-names.ts';
 import { keptFrom, tellLost } from './reader.ts';
 import type { Reading } from './reading.ts';
 import type { RingEntry } from './ring.ts';

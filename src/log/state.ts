@@ -6,6 +6,7 @@ import type { Deliveries } from './deliveries.ts';
 import type { Epochs, MachineStart } from './epochs.ts';
 import type { LogLimits } from './limits.ts';
 import type { LossLedger } from './loss.ts';
+import type { MemoryTopics } from './memory-topics.ts';
 import type { Origins } from './origins.ts';
 import type { Readers } from './readers.ts';
 import type { Ring } from './ring.ts';
@@ -29,6 +30,7 @@ export interface LogState {
   readonly asides: Asides;
   readonly deliveries: Deliveries;
   readonly ring: Ring;
+  readonly memory: MemoryTopics;
   readonly window: CommitWindow;
   readonly ledger: LossLedger | undefined;
   readonly time: TrustedTime;

@@ -1,26 +1,12 @@
 import { LanpostError } from '../errors.ts';
 import type { Ages } from './ages.ts';
+import type { ItemsQuery } from './items-query.ts';
 import { getSeq, idKey } from './keys.ts';
 import type { Reading } from './reading.ts';
 import type { LogRecord } from './record.ts';
 import type { LogState } from './state.ts';
 import { maxItems, overfull } from './room.ts';
 import type { Topic } from './topics.ts';
-
-export interface ItemsQuery {
-  readonly ids?: readonly string[];
-  /** The newest n. */
-  readonly last?: number;
-  /** Positions above this one. */
-  readonly after?: number;
-  /** Accepted at this time, ms since 1970, or later: from the first such record on, whatever a clock that was set back says behind it. */
-  readonly since?: number;
-  /** The newest below this one. */
-  readonly before?: number;
-  /** How many of the oldest are left out. */
-  readonly skip?: number;
-  readonly limit?: number;
-}
 
 const PAGE = 256;
 

@@ -21,6 +21,7 @@ import { draftOf, type DraftRequest, isBy } from './draft.ts';
 import { checkedFrom } from './from.ts';
 import { checkedItemId } from './item-id.ts';
 import { type ItemPage, type ItemPageRequest, itemPage } from './item-page.ts';
+import { checkedDurable, checkedStorage, checkedUnread } from './in-memory.ts';
 import { checkedQuery } from './items-query.ts';
 import { LEDGER } from './ledger.ts';
 import { LocalReaders } from './local-readers.ts';
@@ -193,6 +194,7 @@ export class Broker {
   subscribe(filter: string, options: SubscribeOptions = {}): Subscription {
     checkedFilter(filter);
     checkedFrom(options.from ?? 'new');
+    if (options.durable !== undefined) checkedDurable(filter, this.#log.topic(filter));
     return this.readers.subscribe(filter, options);
   }
 
@@ -220,6 +222,7 @@ export class Broker {
       if (!hasWildcard(filter)) this.access.check(actor, 'subscribe', filter);
       throw new Refusal('forbidden', `${called(actor)} may not subscribe to ${filter}`);
     }
+    if (durable) checkedDurable(filter, this.#log.topic(filter));
     if (!this.#log.hasCursor(name)) this.#roomForReader();
     return this.#log.cursor({ name, filter, from: checkedFrom(from), durable, extra: actor });
   }
@@ -289,6 +292,7 @@ export class Broker {
     checkedNotReserved(actor, topic);
     if (this.#live(topic) || this.#making.has(topic)) throw new LanpostError('conflict', `topic ${topic} exists already`);
     const settings = configured(DEFAULT_CONFIG, config);
+    if (settings.storage === 'memory') checkedUnread(this.#log, topic);
     const own = addressOf(actor);
     this.#making.add(topic);
     try {
@@ -304,7 +308,10 @@ export class Broker {
   }
 
   async configure(actor: Actor, topic: string, config: TopicSettings): Promise<TopicInfo> {
-    const after = (): TopicConfig => configured(configOf(this.#at(actor, 'configure', topic)), config);
+    const after = (): TopicConfig => {
+      const before = configOf(this.#at(actor, 'configure', topic));
+      return checkedStorage(topic, before, configured(before, config));
+    };
     const { schema } = after();
     if (schema && config.schema) await this.#schemas.admit(schema);
     // Meanwhile somebody else may have changed what stays as it is.

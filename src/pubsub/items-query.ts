@@ -1,6 +1,6 @@
 import type { ItemsOptions } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import type { ItemsQuery } from '../log/view.ts';
+import type { ItemsQuery } from '../log/items-query.ts';
 import { checkedFrom } from './from.ts';
 
 /** Every item of an answer is in memory at once. */

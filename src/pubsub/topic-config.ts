@@ -12,6 +12,7 @@ export const DEFAULT_CONFIG: TopicConfig = {
   maxItems: 1000,
   full: 'drop-oldest',
   lane: 'history',
+  storage: 'disk',
   persist: true,
   deliverNotifications: true,
   deliverPayloads: true,

@@ -2,7 +2,7 @@ import type { Database, Row } from '../../src/log/database.ts';
 import { LevelDatabase } from '../../src/log/level-database.ts';
 import { decodeRow } from '../../src/log/cbor.ts';
 import { decodeIndex } from '../../src/log/index-row.ts';
-import { namesOf } from '../../src/log/prior.ts';
+import { namesOf } from '../../src/log/item-names.ts';
 import { PREFIX, getSeq, getU32, indexKey, prefixRange, recordKey } from '../../src/log/keys.ts';
 import { recordIntact, recordTopic } from '../../src/log/record.ts';
 

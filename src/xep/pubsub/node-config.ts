@@ -30,6 +30,7 @@ const NAMES: Readonly<Record<Setting, string>> = {
   itemExpire: 'pubsub#item_expire',
   lane: '{urn:lanpost:0}lane',
   key: '{urn:lanpost:0}key',
+  storage: '{urn:lanpost:0}storage',
   maxPayload: 'pubsub#max_payload_size',
   persist: 'pubsub#persist_items',
   deliverNotifications: 'pubsub#deliver_notifications',

@@ -81,7 +81,7 @@ const PROSODY = 'Prosody in memory';
 const KEEPS = 'Prosody persistent';
 const RAW = 'one raw append and fdatasync';
 
-const memory: BoxOptions = { config: { storage: 'memory' } as BoxOptions['config'] & object };
+const memory: BoxOptions = { config: { storage: 'memory' } };
 const startBox = (options: BoxOptions): Entrant['start'] => (scene) => box(scene, options);
 /** Each change of a durable session is written to disk, as far as mosquitto can. */
 const onChanges = { qos: 1, durable: true, lines: ['autosave_on_changes true', 'autosave_interval 1'] } as const;
