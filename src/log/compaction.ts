@@ -1,17 +1,29 @@
 import { PREFIX, recordKey } from './keys.ts';
 import type { LogState } from './state.ts';
 
-const SLICES = 16;
-/** Less than this is not worth it. */
-const LEAST = 1 << 20;
+/** Bytes of files in a slice: between two of them LevelDB does what it has put off meanwhile. */
+const SLICE = 32 << 20;
+/** Less garbage than this is not worth it at rest. */
+const LEAST = 8 << 20;
+/** What has less than this on disk is left as it is. */
+const LITTLE = 1 << 20;
 const ALL = [Uint8Array.of(0), Uint8Array.of(0xff)] as const;
 
-/** Gives deleted rows' space back to the disk when there is more of it than of live rows. */
+/**
+ * Gives deleted rows' space back to the disk, where LevelDB does not by itself. It mostly does: what is
+ * written pushes the deletions down to what they delete. To compact while much is written wears the disk
+ * out: each slice first moves what is in memory into a table file, and rewrites what that overlaps with.
+ */
 export class Compaction {
   readonly #state: LogState;
+  /** Bytes since it last ran, and since it was last considered. */
   #deleted = 0;
+  #unconsidered = 0;
+  /** The records that were deleted since it last ran lie from here to there. */
+  #from = 0;
+  #to = 0;
   #running: Promise<void> | undefined;
-  #settling: Promise<void> | undefined;
+  #looking: Promise<void> | undefined;
   #stopped = false;
   /** Whether what earlier openings deleted has been looked at. */
   #looked = false;
@@ -20,14 +32,56 @@ export class Compaction {
     this.#state = state;
   }
 
-  deleted(bytes: number): void {
+  deleted(seq: number, bytes: number): void {
+    this.#from = Math.min(this.#from, seq);
+    this.#to = Math.max(this.#to, seq);
     this.#deleted += bytes;
+    this.#unconsidered += bytes;
   }
 
-  consider(): void {
+  /** While much is written: when much has been deleted, it is looked whether the files have too much. */
+  consider(): Promise<void> {
     const { bytes, limits } = this.#state;
-    if (this.#running || this.#stopped || this.#deleted <= bytes + limits.garbageBytes) return;
-    this.#begin();
+    if (this.#unconsidered <= bytes + limits.busyGarbageBytes) return this.#looking ?? Promise.resolve();
+    return this.#look(() => 2 * this.#state.bytes + limits.busyGarbageBytes);
+  }
+
+  /** Nothing has been written for a while: less is worth it now, and nobody is held up. */
+  settle(): Promise<void> {
+    const { limits } = this.#state;
+    if (this.#looked && (this.#unconsidered === 0 || this.#deleted <= Math.max(Math.min(LEAST, limits.garbageBytes), this.#wanted))) return this.#looking ?? Promise.resolve();
+    if (!this.#looked) this.#to = this.#state.head;
+    this.#looked = true;
+    // Besides the table files there is the WAL; and what only the window keeps, with its index, does not go.
+    return this.#look(() => Math.max(2 * this.#wanted + limits.garbageBytes / 4, 1.25 * this.#state.bytes));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#looking?.catch(() => undefined); // whoever asked is told
+    await this.#running;
+  }
+
+  /** Bytes that are kept for somebody; of those in the window that cannot be told. */
+  get #wanted(): number {
+    return Math.max(0, this.#state.bytes - this.#state.window.bytes);
+  }
+
+  /** Runs if the files have more than that. */
+  #look(most: () => number): Promise<void> {
+    this.#looking ??= this.#measure(most).finally(() => { this.#looking = undefined; });
+    return this.#looking;
+  }
+
+  async #measure(most: () => number): Promise<void> {
+    if (!this.#idle) return;
+    this.#unconsidered = 0;
+    const size = await this.#state.database.size(...ALL);
+    if (this.#idle && size > most()) this.#begin();
+  }
+
+  get #idle(): boolean {
+    return !this.#running && !this.#stopped && !this.#state.reopening;
   }
 
   #begin(): void {
@@ -35,41 +89,32 @@ export class Compaction {
     this.#running = this.#run().finally(() => { this.#running = undefined; });
   }
 
-  /** Nothing has been written for a while: less is worth it now, and nobody is held up. */
-  settle(): Promise<void> {
-    this.#settling ??= this.#settle().finally(() => { this.#settling = undefined; });
-    return this.#settling;
-  }
-
-  async #settle(): Promise<void> {
-    const { database, bytes, limits } = this.#state;
-    if (this.#running || this.#stopped || this.#state.reopening) return;
-    const before = this.#looked ? 0 : await database.size(...ALL);
-    this.#looked = true;
-    if (this.#running || this.#stopped) return;
-    if (this.#deleted > Math.max(Math.min(LEAST, limits.garbageBytes), bytes) || before > 2 * bytes + limits.garbageBytes) this.#begin();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#settling?.catch(() => undefined); // whoever asked is told
-    await this.#running;
-  }
-
   async #run(): Promise<void> {
-    const { database, trouble } = this.#state;
-    const head = this.#state.head + 1;
+    const from = this.#from;
+    const to = this.#to + 1;
+    this.#from = Infinity;
+    this.#to = 0;
     try {
-      for (let i = 0; i < SLICES; i++) {
-        if (this.#stopped || this.#state.reopening) return;
-        await database.compact(recordKey(Math.floor((head * i) / SLICES)), recordKey(Math.floor((head * (i + 1)) / SLICES)));
-      }
-      for (const prefix of [PREFIX.index, PREFIX.garbage, PREFIX.id]) {
-        if (this.#stopped || this.#state.reopening) return;
-        await database.compact(Uint8Array.of(prefix), Uint8Array.of(prefix + 1));
-      }
+      if (from < to) await this.#slices(from, to);
+      for (const prefix of [PREFIX.index, PREFIX.garbage, PREFIX.id]) await this.#range(Uint8Array.of(prefix), Uint8Array.of(prefix + 1));
+      if (!this.#state.reopening) return;
     } catch (error) {
-      trouble({ kind: 'log.compaction', message: `Space could not be given back: ${error instanceof Error ? error.message : String(error)}` });
+      this.#state.trouble({ kind: 'log.compaction', message: `Space could not be given back: ${error instanceof Error ? error.message : String(error)}` });
     }
+    // What was not got to is looked for anew.
+    this.#from = 0;
+    this.#looked = false;
+  }
+
+  async #slices(from: number, to: number): Promise<void> {
+    const slices = Math.ceil(await this.#state.database.size(recordKey(from), recordKey(to)) / SLICE);
+    const bound = (i: number): Uint8Array => recordKey(from + Math.floor(((to - from) * i) / slices));
+    for (let i = 0; i < slices; i++) await this.#range(bound(i), bound(i + 1));
+  }
+
+  async #range(from: Uint8Array, to: Uint8Array): Promise<void> {
+    const { database } = this.#state;
+    if (this.#stopped || this.#state.reopening || await database.size(from, to) < LITTLE) return;
+    await database.compact(from, to);
   }
 }

@@ -44,7 +44,7 @@ export class GarbageSweep {
     this.#blocked = Infinity;
   }
 
-  async page(tx: Transaction, budget: number, deleted: (bytes: number) => void): Promise<{ used: number; more: boolean }> {
+  async page(tx: Transaction, budget: number, deleted: (seq: number, bytes: number) => void): Promise<{ used: number; more: boolean }> {
     const { database, topics, readers, asides, window, head } = this.#state;
     const end = Math.min(window.start, head + 1);
     const rows = await database.range({ gte: garbageKey(this.#next), lt: garbageKey(end), limit: Math.min(budget, 256) });
@@ -74,7 +74,7 @@ export class GarbageSweep {
       tx.topic(topic).bytes -= index.size;
       tx.touch(topic);
       tx.drop(topic);
-      deleted(index.size);
+      deleted(seq, index.size);
       if (!dropped) tx.onCommit(() => tellLost(readers.of(topic), seq));
     }
     const last = found.at(-1);

@@ -7,6 +7,7 @@ import type * as library from 'level';
 import { LanpostError } from '../errors.ts';
 import type { Batch, Database, RangeOptions, Row } from './database.ts';
 import { PREFIX, getSeq, getU32, putSeq, putU32 } from './keys.ts';
+import { MEMTABLE_BYTES } from './limits.ts';
 import { condemn, tableDamage, type TableDamage } from './table-file.ts';
 
 // Required, not imported: to import CommonJS, Node looks for the names of its exports with a parser written in
@@ -44,7 +45,7 @@ export class LevelDatabase implements Database {
     const replayed = await walBytes(this.location);
     const tables = await tablesIn(this.location);
     // Only now: a Level opens, and so locks, by itself once it is made.
-    const db = new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view' });
+    const db = new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view', writeBufferSize: MEMTABLE_BYTES });
     try {
       await db.open();
     } catch (error) {

@@ -20,19 +20,24 @@ export interface LogLimits {
   readonly lagBytes: number;
   /** Bytes appended since all had last been trimmed, up to which trimming waits for a moment without appends. */
   readonly trimLagBytes: number;
-  /** Deleted bytes beyond the live ones before the files are compacted. */
+  /** What the files may have beyond twice the live bytes before they are compacted, at rest. */
   readonly garbageBytes: number;
+  /** The same while much is written: to compact then wears the disk, and the database does most of it by itself. */
+  readonly busyGarbageBytes: number;
 }
 
 const MIB = 1 << 20;
 
 export const LOG_LIMITS: LogLimits = {
   diskFloor: 64 * MIB, ringBytes: 4 * MIB, memoryRingBytes: 4 * MIB, memoryViewBytes: 16 * MIB, maxItems: 1000, windowBytes: 16 * MIB,
-  roomyBytes: 16 * MIB, pendingBytes: 64 * MIB, lagBytes: 64 * MIB, trimLagBytes: 16 * MIB, garbageBytes: 16 * MIB,
+  roomyBytes: 16 * MIB, pendingBytes: 64 * MIB, lagBytes: 64 * MIB, trimLagBytes: 16 * MIB, garbageBytes: 16 * MIB, busyGarbageBytes: 64 * MIB,
 };
 
 /** What an item goes by. */
 export const MAX_ID_BYTES = 1024;
+/** The database's memtable. Of two, and a batch over each, its WAL has at most: that has to be less than `windowBytes`. */
+export const MEMTABLE_BYTES: number = 6 * MIB;
+export const WAL_BYTES: number = 2 * (MEMTABLE_BYTES + MIB);
 /** One batch. */
 export const BATCH_RECORDS = 1000;
 export const BATCH_BYTES: number = 512 * 1024;

@@ -6,6 +6,7 @@ import type { Cursors } from './cursors.ts';
 import { type Database, type Op, type Row, rowsOf, writeSynced } from './database.ts';
 import { decodeIndex } from './index-row.ts';
 import { META_KEY, PREFIX, getSeq, idKey, indexKey, prefixRange, putU32, recordKey } from './keys.ts';
+import { WAL_BYTES } from './limits.ts';
 import { type Hole, gapRows } from './mend.ts';
 import { namesOf } from './item-names.ts';
 import { recordBody, recordCrc, recordIntact, recordTopic } from './record.ts';
@@ -17,8 +18,6 @@ import { type CommitRow, decodeCommit } from './window.ts';
 
 /** Below every key: compacting here moves memory into a table file, and touches no other. */
 const NO_KEY: Uint8Array = Uint8Array.of(0);
-/** LevelDB has at most two memtables of 4 MiB, and a batch over each, in its WAL; the rest lies in table files. Holds where the database cannot tell. */
-const WAL_BYTES = 10 << 20;
 
 async function allRows(database: Database, prefix: number): Promise<Row[]> {
   const rows: Row[] = [];

@@ -140,10 +140,12 @@ export class Space {
     const busy = this.#busy || this.due;
     this.#busy = false;
     if (busy) return;
-    this.#compaction.settle().catch((error: unknown) => {
-      this.#state.trouble({ kind: 'log.compaction', message: `How much space there is could not be asked: ${error instanceof Error ? error.message : String(error)}` });
-    });
+    this.#compaction.settle().catch(this.#unasked);
   }
+
+  readonly #unasked = (error: unknown): void => {
+    this.#state.trouble({ kind: 'log.compaction', message: `How much space there is could not be asked: ${error instanceof Error ? error.message : String(error)}` });
+  };
 
   get #aged(): boolean {
     for (const topic of this.#state.topics.stored()) if (this.ages.due(topic)) return true;
@@ -171,7 +173,7 @@ export class Space {
     if (job.kind === 'sweep') return this.#sweep(tx, job.topic, budget);
     if (job.kind === 'expiry') return this.#expiry.page(tx);
     if (job.kind === 'backlog') return this.#bounds.page(tx, job.durable);
-    if (job.kind === 'garbage') return this.#garbage.page(tx, budget, (bytes) => this.#compaction.deleted(bytes));
+    if (job.kind === 'garbage') return this.#garbage.page(tx, budget, (seq, bytes) => this.#compaction.deleted(seq, bytes));
     return this.#epochs(tx);
   }
 
@@ -224,6 +226,7 @@ export class Space {
       tx.del(recordKey(seq));
       tx.del(key);
       if (!index.item || index.state !== 'live') tx.del(garbageKey(seq));
+      this.#compaction.deleted(seq, index.size);
       deleted += index.size;
     }
     const more = rows.length === budget;
@@ -232,7 +235,6 @@ export class Space {
     change.bytes -= deleted;
     tx.touch(topic);
     tx.drop(topic);
-    this.#compaction.deleted(deleted);
     tx.onCommit(() => tellLost(readers.of(topic), change.first - 1));
     return { used: rows.length + 1, more };
   }
@@ -242,7 +244,7 @@ export class Space {
     let first = this.#state.head + 1;
     for (const topic of this.#state.topics.stored()) if (topic.first > 0 && topic.bytes > 0) first = Math.min(first, topic.first);
     tx.apply(this.#state.epochs.prune(Math.min(first, this.#state.gaps[0] ?? first, this.#state.asides.first)));
-    this.#compaction.consider();
+    this.#compaction.consider().catch(this.#unasked);
     return { used: 1, more: false };
   }
 }

@@ -53,6 +53,11 @@ export class CommitWindow {
     return this.#commits[this.#start]?.first ?? Infinity;
   }
 
+  /** Of their records. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Rows to delete when a commit of `bytes` at `first` comes in, and the oldest left then. Changes nothing yet. */
   overflow(first: number, bytes: number): { dropped: Op[]; oldest: number } {
     const dropped: Op[] = [];
