@@ -129,7 +129,10 @@ export class Durables {
     const durable = this.#cursors.get(name);
     const topics = new Map((await this.asides(name)).map(({ record: { seq, topic } }) => [seq, topic]));
     return this.#each(durable, seqs, (tx, found) => {
-      for (const seq of found) tx.lose({ reader: name, topic: topics.get(seq) ?? durable.filter, from: seq, to: seq, count: 1, reason: 'dropped' });
+      for (const seq of found) {
+        const topic = topics.get(seq) ?? durable.filter;
+        if (topic !== this.#state.ledger?.topic) tx.lose({ reader: name, topic, from: seq, to: seq, count: 1, reason: 'dropped' });
+      }
       this.#state.asides.forget(tx, name, found);
       this.#state.deliveries.forget(tx, name, found);
     });

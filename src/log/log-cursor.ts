@@ -270,7 +270,8 @@ export class LogCursor implements HeldCursor, Reader {
         const owner = all().find(({ progress }) => progress.aside(seq));
         if (!owner) return;
         state.asides.put(tx, durable.name, seq, note);
-        tx.lose({ reader: durable.name, topic, from: seq, to: seq, count: 1, reason: 'poison' });
+        // A line about lines would be the next that is put aside.
+        if (topic !== state.ledger?.topic) tx.lose({ reader: durable.name, topic, from: seq, to: seq, count: 1, reason: 'poison' });
         owner.write(tx);
         tx.onCommit(() => { for (const one of all()) one.done(seq); });
       });

@@ -7,7 +7,7 @@ import { type Database, type Op, type Row, rowsOf, writeSynced } from './databas
 import type { SubscriptionRow } from './durable.ts';
 import { matcher } from './filter.ts';
 import { type IndexRow, decodeIndex, encodeIndex, isItem } from './index-row.ts';
-import { PREFIX, commitKey, cursorKey, getSeq, getU32, idKey, indexKey, keyText, prefixRange, putSeq, recordKey, topicKey } from './keys.ts';
+import { PREFIX, commitKey, cursorKey, getSeq, getU32, idKey, indexKey, keyText, prefixRange, putSeq, readerSeqOf, recordKey, topicKey } from './keys.ts';
 import { decodeLost, type LostRange, lostRow } from './lost-range.ts';
 import { namesOf } from './item-names.ts';
 import { decodeProgress } from './progress-row.ts';
@@ -74,6 +74,7 @@ class Mending {
   readonly #clock: Clock;
   readonly #topics = new Map<number, Known>();
   readonly #readers: Awaiting[] = [];
+  readonly #asides = new Set<number>();
   readonly #holes: Hole[] = [];
   readonly #renamed: string[] = [];
   #ops: Op[] = [];
@@ -91,6 +92,7 @@ class Mending {
       const { name, ...topic } = decodeTopic(value);
       this.#topics.set(getU32(key, 1), { ...topic, name, dirty: false, seen: 0 });
     }
+    for await (const [key] of this.#rows(PREFIX.aside)) this.#asides.add(readerSeqOf(key).seq);
     const lost = new Map<string, LostRange[]>();
     for await (const row of this.#rows(PREFIX.lost)) {
       const { name, lost: range } = decodeLost(row);
@@ -172,8 +174,9 @@ class Mending {
       const { name, dirty, seen, ...topic } = known;
       const row = await this.#database.get(topicKey(no));
       const counted = this.#counted.get(no);
-      // The newest of them are not there: its row was written with them.
-      if (topic.last > (counted?.last ?? seen)) this.#lose(topic.last, topic.last, false);
+      // Its row was written with the newest of them. That may have been deleted since, and then its bytes were, too.
+      const missing = topic.last > (counted?.last ?? seen) && (counted?.bytes ?? 0) < topic.bytes;
+      if (missing) this.#lose(topic.last, topic.last, false);
       const now = counted ? { ...topic, ...counted, first: Math.min(topic.first || counted.first, counted.first), last: Math.max(topic.last, counted.last), ordinal: Math.max(topic.ordinal, counted.ordinal) }
         : { ...topic, count: 0, viewBytes: 0, bytes: 0 };
       const value = encodeTopic(name, now);
@@ -193,11 +196,13 @@ class Mending {
 
   #count(no: number, seq: number, index: IndexRow, before: IndexRow): void {
     const topic = this.#topic(no);
-    const sum = this.#counted.get(no) ?? { first: seq, last: seq, count: 0, viewBytes: 0, bytes: 0, ordinal: 0 };
+    // What was put aside stays out of turn, before where its topic begins.
+    const first = seq < topic.first && this.#asides.has(seq) ? Infinity : seq;
+    const sum = this.#counted.get(no) ?? { first, last: seq, count: 0, viewBytes: 0, bytes: 0, ordinal: 0 };
     const ordinal = Math.max(index.ordinal, sum.ordinal + 1);
     if (ordinal !== before.ordinal || index.size !== before.size) this.#index(no, seq, { ...index, ordinal });
     const live = index.item && index.state === 'live' && seq >= topic.viewFrom;
-    this.#counted.set(no, { first: sum.first, last: seq, count: sum.count + (live ? 1 : 0), viewBytes: sum.viewBytes + (live ? index.size : 0), bytes: sum.bytes + index.size, ordinal });
+    this.#counted.set(no, { first: Math.min(sum.first, first), last: seq, count: sum.count + (live ? 1 : 0), viewBytes: sum.viewBytes + (live ? index.size : 0), bytes: sum.bytes + index.size, ordinal });
   }
 
   #index(no: number, seq: number, index: IndexRow): void {

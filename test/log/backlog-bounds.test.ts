@@ -227,4 +227,16 @@ describe('a subscription with a bound of what may wait for it', () => {
     }
     expect(await ledger(log)).toMatchObject([{ subscription: 'c' }]);
   });
+
+  it('nor about lines that a reader would not take', async () => {
+    const { log } = await bench();
+    const lines = await log.cursor(named('lines', undefined, '$ledger'));
+    await log.noteLoss({ topic: 't', from: 1, to: 2, count: 2, reason: 'corrupt' });
+    for (const { record } of await lines.next(9)) await lines.putAside(record.seq, { reason: 'no good' });
+    expect(await lines.next(9)).toEqual([]);
+    expect(await ledger(log)).toHaveLength(1);
+    expect(await log.asides('lines')).toHaveLength(2);
+    expect(await log.dropAsides('lines')).toBe(2);
+    expect(await ledger(log)).toHaveLength(1);
+  });
 });

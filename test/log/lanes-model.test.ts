@@ -139,7 +139,8 @@ async function run(steps: readonly Step[]): Promise<void> {
     const topic = topics.get(name);
     topic?.age(clock.mono());
     if (one.do === 'publish') {
-      const id = one.id < 3 ? `id${one.id}` : undefined;
+      // An update that is smaller makes room by itself, if it comes before the view is looked at.
+      const id = one.id < 3 && name !== 'x/bytes' ? `id${one.id}` : undefined;
       const key = name === 'latest' ? `k${one.key}` : undefined;
       await Promise.all(Array.from({ length: one.copies }, async () => {
         const draft = item(name, `${++count}`.padEnd(1 + count % 40), { ...(id !== undefined && { id }), ...(key !== undefined && { key }) });

@@ -51,6 +51,38 @@ describe('mending', () => {
     expect(await mended(database, false)).toEqual({ holes: [], changed: 0, renamed: [] });
   });
 
+  it('takes nothing for lost of a topic whose newest record was no item, and was deleted', async () => {
+    const { log, database } = await openMemory({ limits: { windowBytes: 0 } });
+    await log.append({ topic: 'empty', kind: 'configure', config: { maxItems: 3 } });
+    await log.append(item('purged', '1'));
+    await log.append({ topic: 'purged', kind: 'purge' });
+    await log.append(item('retracted', '1'));
+    const { recordId } = await log.append(item('retracted', '2'));
+    await log.append({ topic: 'retracted', kind: 'retract', id: recordId });
+    await log.append(item('newest', 'of all'));
+    for (let n = 0; n < 3; n++) await log.trim();
+    await log.close();
+    await database.open();
+    expect(await database.range({ ...prefixRange(PREFIX.record), limit: 9 })).toHaveLength(2);
+    for (const known of [false, true]) expect(await mended(database, known)).toEqual({ holes: [], changed: 0, renamed: [] });
+  });
+
+  it('leaves what was put aside where it is', async () => {
+    const { log, database } = await openMemory({ limits: { windowBytes: 0, maxItems: 1 } });
+    const reader = await log.cursor({ name: 'r', filter: 't', from: 'start', durable: true });
+    for (let n = 0; n < 3; n++) await log.append(item('t', `${n}`));
+    const [first] = await reader.next(1);
+    await reader.putAside(first?.record.seq ?? 0, 'no good');
+    await texts(reader, 2);
+    await reader.flush();
+    await log.append(item('t', 'newest'));
+    for (let n = 0; n < 3; n++) await log.trim();
+    await log.close();
+    await database.open();
+    expect(await database.get(recordKey(2))).toBeUndefined();
+    expect(await mended(database)).toEqual({ holes: [], changed: 0, renamed: [] });
+  });
+
   it('tells which records are lost whose index rows are there', async () => {
     const database = await damaged(() => [9, 10, 12].map((seq) => ({ key: recordKey(seq) })));
     expect((await mended(database)).holes).toEqual([{ from: 9, to: 10, exact: true }, { from: 12, to: 12, exact: true }]);
