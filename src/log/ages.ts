@@ -73,11 +73,11 @@ export class Ages {
 
   /** How old a record is, as far as that is known. */
   of(seq: number, row: Uint8Array): number {
-    const { clock, epochs, time } = this.#state;
+    const { clock, epochs, time, begun } = this.#state;
     const header = decodeHeader(row);
     const { mono } = header;
     const now = clock.mono();
-    if (seq >= (epochs.current?.from ?? 0)) return now - mono;
+    if (seq >= begun) return now - mono;
     const { wall, trusted } = epochs.timeOf(seq, header);
     const today = time.now();
     return Math.max(now - this.#opened, trusted && today !== undefined ? today - wall : 0);

@@ -180,7 +180,7 @@ class DiskLog implements Log {
       database: o.database, clock: o.clock, limits, trouble: o.trouble, boxId: o.boxId, machine: o.machine, machineStart: o.machineStart,
       epochs, topics, origins: new Origins(), readers: new Readers(), asides: new Asides(), deliveries: new Deliveries(),
       ring: new Ring(limits.ringBytes), memory, window: new CommitWindow(limits.windowBytes), time, ledger: o.ledger,
-      head: 0, bytes: 0, gaps: [], reopening: undefined,
+      head: 0, begun: 0, bytes: 0, gaps: [], reopening: undefined,
     };
     this.#state = state;
     this.#cursors = new Cursors(state, () => this.#committer.nudge());

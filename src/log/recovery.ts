@@ -248,6 +248,7 @@ export class Recovery {
     const { database, clock, epochs, boxId, head, memory, topics } = this.#state;
     const { epoch, op } = epochs.next(boxId, head + 1, randomBytes(4).toString('hex'), this.#state.machineStart);
     epochs.add(epoch);
+    this.#state.begun ||= epoch.from;
     const learnt = clock.isSet() ? epochs.learn(clock.wall() - clock.mono()) : { ops: [op], committed: () => undefined };
     await writeSynced(database, [...learnt.ops, metaOp(this.#state)]);
     learnt.committed();

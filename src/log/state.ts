@@ -36,6 +36,8 @@ export interface LogState {
   readonly time: TrustedTime;
   /** Newest committed seq. */
   head: number;
+  /** The first seq since this process opened the store, however often it has been reopened: of what follows the monotonic clock tells. */
+  begun: number;
   /** Bytes of all records held. */
   bytes: number;
   /** Seqs of gap records that concern every topic, rising. */

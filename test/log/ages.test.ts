@@ -56,6 +56,24 @@ describe('a view by age', () => {
     expect(log.topic('t')?.count).toBe(0);
   });
 
+  it('takes nothing for older than it is after a full disk', async () => {
+    const { log, clock, database } = await openMemory();
+    await log.append({ topic: 't', kind: 'configure', config: { maxAge: 10 * MINUTE } });
+    const reader = await log.cursor({ name: 'r', filter: 't', from: 'new', durable: true, maxBacklog: { age: 10 * MINUTE } });
+    clock.advance(60 * MINUTE);
+    await log.append(item('t', '2'));
+    database.failure = new Error('No space left on device');
+    await expect(log.append(item('t', 'no room'))).rejects.toMatchObject({ code: 'disk-full' });
+    database.failure = undefined;
+    clock.advance(MINUTE);
+    await quiet();
+    expect(log.state).toBe('open');
+    await log.append(item('t', '3'));
+    await log.trim();
+    expect(await seqs(log)).toEqual([2, 3]);
+    expect(await texts(reader, 2)).toEqual(['2', '3']);
+  });
+
   it.each([50, -50])('loses nothing when the clock jumps by %i years, with and without a restart', async (years) => {
     const database = new MemoryDatabase();
     let clock = createTestClock();
