@@ -134,19 +134,19 @@ export class Notifications implements SubscriptionWatcher {
   /** What is to run runs, and nothing else. */
   async #adapt(name: string, fingerprint: string, filter: string): Promise<void> {
     const { broker, log } = this.#parts;
-    const peer = this.#there.get(fingerprint);
     const rows = this.#rows(fingerprint, filter);
-    const actor = peer && { kind: 'peer', name: peer.name, fingerprint } as const;
-    if (!actor || rows.length === 0) {
-      await this.#stop(name);
-      return;
-    }
+    const [first] = rows;
+    if (!first || !this.#there.has(fingerprint)) await this.#stop(name);
+    if (!first) return;
+    const actor = { kind: 'peer', name: this.#there.get(fingerprint)?.name ?? first.name, fingerprint } as const;
     // What runs knows by itself what may be read, before each message; also what is left of a topic that is deleted.
     if (this.#running.has(name) || !broker.mayReadSome(actor, filter)) return;
     const topic = hasWildcard(filter) ? undefined : broker.topic(filter);
     // §12.5: what is only for who is there has no place that is kept; nor has what is in memory.
     const durable = topic === undefined || !(topic.presenceBased || topic.storage === 'memory');
     if (!durable && log.hasCursor(name)) await log.dropCursor(name);
+    // An owner may have let it while it is away: what it is owed from then on has to be kept for it.
+    if (!this.#there.has(fingerprint) && (!durable || log.hasCursor(name))) return;
     const from = durable ? { seq: Math.min(...rows.map(({ since }) => since)) + 1 } : 'new';
     const cursor = await broker.feed(actor, { name, filter, from, durable });
     if (this.#there.has(fingerprint)) this.#run(name, cursor, actor);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { toPayload } from '../../src/payload/payload.ts';
-import { OWNER } from '../../src/pubsub/actor.ts';
+import { keyAddress, OWNER } from '../../src/pubsub/actor.ts';
 import { parseElement } from '../../src/xmpp/element.ts';
 import { type PubsubClient, pubsubClient, said } from '../conformance/xep-0060/client.ts';
 import { quiet } from '../support/quiet.ts';
@@ -74,6 +74,24 @@ describe('a client that is no box', () => {
     await publish('t', 2, 'i2');
     await lan.until(() => again.waiting.some((message) => said(message) === 'item t i2 2'));
     expect(again.waiting.length).toBeLessThanOrEqual(2); // what was not confirmed before it left comes again
+  });
+
+  test('that was let while it was away gets all that came after that', async () => {
+    await a.broker.create(OWNER, 'asked', { accessModel: 'authorize' });
+    await c.ask('set', `<subscribe node='asked' jid='${c.name}'/>`);
+    await c.box.close();
+    await lan.until(() => a.link.peers.get(c.name) === undefined);
+    await publish('asked', 0, 'before');
+    await a.broker.affiliate(OWNER, 'asked', new Map([[keyAddress(c.fingerprint), 'member']]));
+    // A place of its own, so that nothing is trimmed before it has it.
+    expect(Array.from(a.log.cursors(), ({ filter }) => filter)).toEqual(['asked']);
+    await publish('asked', 1, 'after');
+    await a.broker.purge(OWNER, 'asked');
+    const again = await pubsubClient(lan, a, 5, 'c', { identity: c.box.identity });
+    await again.box.link.prove(a.link.name);
+    await lan.until(() => again.waiting.some((message) => said(message) === 'purge asked'));
+    expect(again.waiting.map((message) => said(message))).toEqual(expect.arrayContaining(['subscription asked subscribed', 'item asked after 1']));
+    expect(again.waiting.map((message) => said(message))).not.toContain('item asked before 0');
   });
 
   test('is never told what was for another key under its name', async () => {
