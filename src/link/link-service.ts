@@ -196,7 +196,7 @@ export class LinkService {
     const pubsub = new PubsubService<PeerContext>({ broker, feeder: this.#feeds, subscriptions: this.subscriptions, names: this.#names, actorOf });
     pubsub.attach(parts.dispatcher);
     parts.disco.add(pubsub.features);
-    const find = finder<PeerContext>({ broker, actorOf, metadata: (topic) => metadata(topic, this.name, [...this.subscriptions.at(topic.name)].length) });
+    const find = finder<PeerContext>({ broker, actorOf, metadata: (topic) => metadata(topic, this.name, this.subscriptions.count(topic.name)) });
     find.attach(parts.dispatcher);
     parts.disco.add(find.features);
     parts.disco.serve(discovery({ broker, subscriptions: this.subscriptions, actorOf, ownName: () => this.name }));

@@ -11,8 +11,8 @@ export interface AccessParts {
   /** The trust room's answer; asked for peers only. `open`: what is to hold when nothing is said. */
   readonly may: (fingerprint: string | undefined, right: Right, topicOrFilter: string, open: boolean) => boolean;
   readonly level: (fingerprint: string | undefined) => TrustLevel;
-  /** Undefined: there is no such topic. */
-  readonly config: (topic: string) => TopicConfig | undefined;
+  /** What is said of the topic; undefined: there is none. */
+  readonly said: (topic: string) => Partial<TopicConfig> | undefined;
   /** Whether that key has a subscription to the topic. */
   readonly isSubscribed: (fingerprint: string, topic: string) => boolean;
   /** Whether an owner of the topic has let that key subscribe to it. */
@@ -73,16 +73,18 @@ export class Access {
     if (right === 'write' && topic.startsWith('$')) return 'forbidden';
     const affiliation = this.affiliation(actor, topic);
     if (affiliation === 'outcast') return 'forbidden';
-    if (actor.kind === 'peer' && !this.#parts.may(actor.fingerprint, right, topic, true)) return 'forbidden';
     if (granted && this.isGranted(actor, right, topic)) return undefined;
+    if (actor.kind === 'peer' && !this.#parts.may(actor.fingerprint, right, topic, true)) return 'forbidden';
     const privilege = PRIVILEGES[affiliation][operation];
     if (privilege === 'model') return this.#byModel(actor, operation, topic);
     return privilege === 'no' ? 'forbidden' : undefined;
   }
 
   #byModel(actor: Exclude<Actor, { kind: 'owner' }>, operation: Operation, topic: string): RefusalReason | undefined {
-    const { level, isSubscribed, isApproved, config } = this.#parts;
-    const { accessModel, rosterGroups, publishModel } = config(topic) ?? DEFAULT_CONFIG;
+    const { level, isSubscribed, isApproved, said } = this.#parts;
+    const {
+      accessModel = DEFAULT_CONFIG.accessModel, rosterGroups = DEFAULT_CONFIG.rosterGroups, publishModel = DEFAULT_CONFIG.publishModel,
+    } = said(topic) ?? DEFAULT_CONFIG;
     const fingerprint = actor.kind === 'peer' ? actor.fingerprint : undefined;
     // §6.1.3.6: whoever has shown no key is nobody.
     if (actor.kind === 'peer' && fingerprint === undefined) return 'forbidden';

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type {
   Affiliation, ClassifyOptions, Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicCandidate, TopicConfig, TopicInfo,
@@ -19,6 +20,7 @@ import { itemId, toDelivery } from './delivery.ts';
 import { classify } from './classify.ts';
 import { draftOf, type DraftRequest, isBy } from './draft.ts';
 import { checkedFrom } from './from.ts';
+import { InTurn } from './in-turn.ts';
 import { checkedItemId } from './item-id.ts';
 import { type ItemPage, type ItemPageRequest, itemPage } from './item-page.ts';
 import { checkedDurable, checkedStorage, checkedUnread } from './in-memory.ts';
@@ -84,6 +86,8 @@ export interface Roads {
 }
 
 const NO_ROADS: Roads = { isSubscribed: () => false, isApproved: () => false, affiliated: () => Promise.resolve(), deleted: () => Promise.resolve() };
+/** Topics looked at before others have their turn. */
+const SLICE = 128;
 /** Topics of which it is remembered that something was said of who may read them. */
 const SAID = 10_000;
 
@@ -106,6 +110,8 @@ export class Broker {
   readonly #said = new Map<string, number>();
   #saidBefore = 0;
   readonly #purging: PurgeOffline;
+  /** There may be a hundred thousand topics, and anybody may ask. */
+  readonly #lookouts = new InTurn<readonly string[]>();
   readonly #listeners: (() => void)[] = [];
   readonly #limits: BrokerParts['limits'];
   readonly #schemas = new Schemas();
@@ -125,7 +131,7 @@ export class Broker {
       rights: this.rights,
       may: parts.may,
       level: parts.level ?? (() => 'seen'),
-      config: (topic) => this.#config(topic),
+      said: (topic) => this.said(topic),
       isSubscribed: (fingerprint, topic) => this.#roads.isSubscribed(fingerprint, topic),
       isApproved: (fingerprint, topic) => this.#roads.isApproved(fingerprint, topic),
     });
@@ -405,24 +411,53 @@ export class Broker {
   /** What there is; `$…` topics only when the filter names them. */
   topics(filter = '#'): TopicInfo[] {
     checkedFilter(filter);
-    const found: TopicInfo[] = [];
-    for (const state of this.#log.topics()) {
-      if (!state.deleted && matches(filter, state.name)) found.push(infoOf(state));
+    return this.#named(this.names(filter));
+  }
+
+  #named(names: Iterable<string>): TopicInfo[] {
+    return [...names].toSorted().flatMap((name) => this.topic(name) ?? []);
+  }
+
+  /** Names of those that the asker may read, in no order. */
+  readableNames(actor: Actor, filter: string, most: number = Infinity): Promise<readonly string[]> {
+    checkedFilter(filter);
+    const look = (): Promise<string[]> => this.#look(actor, filter, most);
+    return actor.kind === 'owner' ? look() : this.#lookouts.ask(`${addressOf(actor) ?? ''} ${most} ${filter}`, look);
+  }
+
+  async #look(actor: Actor, filter: string, most: number): Promise<string[]> {
+    const found: string[] = [];
+    let looked = 0;
+    for (const name of this.names(filter)) {
+      looked += 1;
+      if (looked % SLICE === 0) await nextTurn();
+      if (this.mayRead(actor, name) && found.push(name) >= most) break;
     }
-    return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    return found;
   }
 
   /** Those that the asker may read and that have all that is asked for; by name, those first that are called so. */
-  search(actor: Actor, query: TopicQuery): TopicInfo[] {
+  async search(actor: Actor, query: TopicQuery): Promise<TopicInfo[]> {
     const { filter, limit, fits, byName } = searchOf(query);
-    const found = this.topics(filter).filter((topic) => fits(topic) && this.mayRead(actor, topic.name));
-    return [...found.filter(byName), ...found.filter((topic) => !byName(topic))].slice(0, limit);
+    const first: TopicInfo[] = [];
+    const then: TopicInfo[] = [];
+    let looked = 0;
+    for (const name of (await this.readableNames(actor, filter)).toSorted()) {
+      looked += 1;
+      if (looked % SLICE === 0) await nextTurn();
+      const topic = this.topic(name);
+      if (!topic || !fits(topic)) continue;
+      if (byName(topic)) first.push(topic);
+      else then.push(topic);
+      if (first.length === limit) break;
+    }
+    return [...first, ...then].slice(0, limit);
   }
 
   /** Which topics could hold it, of those that the asker may read. */
-  async classify(actor: Actor, payload: Payload, { tags, filter, limit }: ClassifyOptions = {}): Promise<TopicCandidate[]> {
+  async classify(actor: Actor, payload: Payload, { tags, filter = '#', limit }: ClassifyOptions = {}): Promise<TopicCandidate[]> {
     const [wanted, most] = [tagsOf(tags), checkedLimit(limit)];
-    const topics = this.topics(filter).filter(({ name }) => this.mayRead(actor, name));
+    const topics = this.#named(await this.readableNames(actor, filter));
     const candidates = await classify(topics, payload, wanted, this.#schemas);
     return candidates.slice(0, most);
   }
@@ -563,11 +598,6 @@ export class Broker {
   /** §6.5.9.4, §7.2.3.5, §8.5.3.3 */
   #persistent({ name, settings }: TopicState): void {
     if (settings['persist'] === false) throw new Refusal('not-persistent', `topic ${name} keeps no items to ask for`);
-  }
-
-  #config(topic: string): TopicConfig | undefined {
-    const state = this.#live(topic);
-    return state && configOf(state);
   }
 
   #roomForReader(): void {

@@ -26,6 +26,7 @@ export function isSame(a: Grant, b: Grant): boolean {
  * A leading wildcard never reaches `$…`: those topics must be granted by name.
  */
 export function covers(granted: string, asked: string): boolean {
+  if (areApart(granted, asked)) return false;
   const have = granted.split('/');
   const want = asked.split('/');
   const reserved = asked.startsWith('$');
@@ -40,6 +41,7 @@ export function covers(granted: string, asked: string): boolean {
 
 /** Whether some topic is matched by both. */
 export function overlaps(one: string, other: string): boolean {
+  if (areApart(one, other)) return false;
   const [a, b] = [one.split('/'), other.split('/')];
   for (let i = 0; i < Math.max(a.length, b.length); i += 1) {
     const [mine, theirs] = [a[i], b[i]];
@@ -49,4 +51,28 @@ export function overlaps(one: string, other: string): boolean {
     if (mine !== '+' && theirs !== '+' && mine !== theirs) return false;
   }
   return true;
+}
+
+const [SLASH, PLUS, HASH] = ['/', '+', '#'].map((character) => character.charCodeAt(0));
+
+/**
+ * Whether they part at a level that is a wildcard in neither, which most do: this is asked for each grant there is, of
+ * each topic there is, and makes nothing.
+ */
+function areApart(one: string, other: string): boolean {
+  let level = 0;
+  const end = Math.min(one.length, other.length);
+  for (let at = 0; at < end; at += 1) {
+    const character = one.charCodeAt(at);
+    if (character !== other.charCodeAt(at)) return !isWildcard(one, level) && !isWildcard(other, level);
+    if (character === SLASH) level = at + 1;
+  }
+  // One goes on where the other ends: with another level, or with more of the same.
+  const longer = one.length > end ? one : other;
+  return longer.length > end && end > level && longer.charCodeAt(end) !== SLASH && !isWildcard(longer, level);
+}
+
+function isWildcard(filter: string, at: number): boolean {
+  const character = filter.charCodeAt(at);
+  return character === PLUS || character === HASH;
 }

@@ -41,7 +41,7 @@ async function accessOf(c: Partial<Case>, trust: { denied?: boolean; granted?: b
     rights,
     may: (_key, _right, _topic, open) => (trust.denied ? false : trust.granted === true || open),
     level: () => c.level ?? 'seen',
-    config: () => ({ ...DEFAULT_CONFIG, accessModel: c.accessModel ?? 'whitelist', publishModel: c.publishModel ?? 'publishers', rosterGroups: c.groups ?? [] }),
+    said: () => ({ ...DEFAULT_CONFIG, accessModel: c.accessModel ?? 'whitelist', publishModel: c.publishModel ?? 'publishers', rosterGroups: c.groups ?? [] }),
     isSubscribed: () => c.subscribed ?? false,
     isApproved: () => c.subscribed ?? false,
   });

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { matches } from '../../src/log/filter.ts';
 import { checkedGrant, covers, overlaps } from '../../src/trust/grants.ts';
 
 describe('two filters overlap', () => {
@@ -16,6 +17,19 @@ describe('two filters overlap', () => {
   });
 
   test.each([['a/b', 'a/c'], ['a', 'a/b'], ['a/+', 'a'], ['+/b', 'a/c']])('%s and %s do not', (one, other) => { expect(overlaps(one, other)).toBe(false); });
+});
+
+describe('filters with names that begin alike', () => {
+  const level = fc.constantFrom('a', 'ab', 'b', '+', '$s');
+  const filter = fc.tuple(fc.array(level, { minLength: 1, maxLength: 4 }), fc.boolean()).map(([levels, tail]) => (tail ? [...levels, '#'] : levels).join('/'));
+  const topic = fc.array(fc.constantFrom('a', 'ab', 'b', '$s'), { minLength: 1, maxLength: 4 }).map(levels => levels.join('/'));
+
+  test('cover and overlap as what they match says', () => {
+    fc.assert(fc.property(filter, topic, (one, name) => {
+      expect(covers(one, name)).toBe(matches(one, name));
+      if (!name.startsWith('$')) expect(overlaps(one, name)).toBe(matches(one, name));
+    }), { numRuns: 5_000 });
+  });
 });
 
 test('a right to topics needs a filter, another has none', () => {

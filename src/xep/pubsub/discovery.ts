@@ -1,6 +1,5 @@
 // XEP-0060 1.30 §5.1 to §5.5, XEP-0248 §3: which nodes there are, what they are, and which items they hold; each asker
 // sees what it may read, and no more.
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TopicInfo } from '../../api.ts';
 import { LanpostError } from '../../errors.ts';
 import { NS_LANPOST } from '../../payload/xml.ts';
@@ -23,8 +22,6 @@ export const discoverable: UseCase = { features: ['meta-data', 'collections', 'a
 
 /** Nodes, or items, in one answer. */
 const PAGE = 100;
-/** Topics looked at before others have their turn. */
-const SLICE = 128;
 
 export interface DiscoveryParts<C> {
   readonly broker: Broker;
@@ -35,23 +32,9 @@ export interface DiscoveryParts<C> {
 }
 
 export function discovery<C>({ broker, subscriptions, actorOf, ownName }: DiscoveryParts<C>): DiscoNodes<C> {
-  let before: Promise<unknown> = Promise.resolve();
-  /** One at a time, and others in between: there may be ten thousand of them, and anybody may ask. */
-  const childrenOf = (actor: Actor, node: string): Promise<string[]> => {
-    const looking = before.then(() => look(actor, node));
-    before = looking.catch(() => undefined); // whoever asked sees it
-    return looking;
-  };
-  const look = async (actor: Actor, node: string): Promise<string[]> => {
-    const found = new Set<string>();
-    let looked = 0;
-    for (const name of broker.names(filterOf(node))) {
-      looked += 1;
-      if (looked % SLICE === 0) await nextTurn();
-      const child = childOf(node, name);
-      if (!found.has(child) && broker.mayRead(actor, name)) found.add(child);
-    }
-    return [...found].toSorted();
+  const childrenOf = async (actor: Actor, node: string): Promise<string[]> => {
+    const names = await broker.readableNames(actor, filterOf(node));
+    return [...new Set(names.map((name) => childOf(node, name)))].toSorted();
   };
   const listed = (nodes: readonly string[], request: PageRequest | undefined): { items: DiscoItem[]; set?: PageInfo } => {
     const { page, info } = pageOf(nodes, (node) => node, request ?? {}, PAGE);
@@ -62,13 +45,13 @@ export function discovery<C>({ broker, subscriptions, actorOf, ownName }: Discov
       const node = broker.meant(asked);
       const actor = actorOf(context);
       if (isSubtree(node)) {
-        return (await childrenOf(actor, node)).length === 0 ? undefined : { identities: [{ category: 'pubsub', type: 'collection' }], features: [NS_PUBSUB] };
+        return (await broker.readableNames(actor, filterOf(node), 1)).length === 0 ? undefined : { identities: [{ category: 'pubsub', type: 'collection' }], features: [NS_PUBSUB] };
       }
       const topic = broker.topic(node);
       if (!topic || !broker.mayRead(actor, node)) return undefined;
       return {
         identities: [{ category: 'pubsub', type: 'leaf', ...titleOf(topic) }], features: [NS_PUBSUB],
-        forms: [metadata(topic, ownName(), [...subscriptions.at(node)].length)],
+        forms: [metadata(topic, ownName(), subscriptions.count(node))],
       };
     },
 
@@ -76,7 +59,7 @@ export function discovery<C>({ broker, subscriptions, actorOf, ownName }: Discov
       const actor = actorOf(context);
       // XEP-0163 §7.2: beside the topics, what there is of the account itself.
       if (asked === undefined) {
-        const own = broker.topics(PERSONAL).flatMap(({ name }) => (broker.mayRead(actor, name) ? [personalNode(name) ?? name] : []));
+        const own = (await broker.readableNames(actor, PERSONAL)).map((name) => personalNode(name) ?? name);
         return listed([...await childrenOf(actor, ''), ...own].toSorted(), request);
       }
       const node = broker.meant(asked);

@@ -34,7 +34,7 @@ export function finder<C>({ broker, actorOf, metadata }: FinderParts<C>): Extens
     features: [`${NS_LANPOST}#find`],
     attach(dispatcher): void {
       dispatcher.iq('get', NS_LANPOST, 'find', ({ payload, context }) => inTerms(async () => (
-        found(broker.search(actorOf(context), queryOf(payload)).map((topic) => ({ topic })))
+        found((await broker.search(actorOf(context), queryOf(payload))).map((topic) => ({ topic })))
       )));
       dispatcher.iq('get', NS_LANPOST, 'classify', ({ payload, context }) => inTerms(async () => {
         const [item, ...more] = children(payload).filter(({ name }) => name === 'item').flatMap(children);
