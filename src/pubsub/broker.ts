@@ -6,7 +6,7 @@ import type {
 } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import { hasWildcard, matcher, matches, validFilter } from '../log/filter.ts';
+import { hasWildcard, matcher, validFilter } from '../log/filter.ts';
 import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
 import type { Draft, LogRecord } from '../log/record.ts';
