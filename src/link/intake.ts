@@ -6,7 +6,7 @@ import { matches, validTopic } from '../log/filter.ts';
 import type { Log } from '../log/log.ts';
 import { NS_LANPOST } from '../payload/xml.ts';
 import type { Broker } from '../pubsub/broker.ts';
-import { mirrorName } from '../pubsub/delivery.ts';
+import { mirrorName } from '../pubsub/mirror.ts';
 import { isItemId } from '../pubsub/item-id.ts';
 import type { Notice } from '../pubsub/notice.ts';
 import { Seldom } from '../seldom.ts';

@@ -39,7 +39,7 @@ import { Schemas } from './schema/schemas.ts';
 import { checkedLimit, searchOf, tagsOf } from './search.ts';
 import { configured, DEFAULT_CONFIG } from './topic-config.ts';
 import { configOf, infoOf } from './topic-info.ts';
-import { checkedFilter, checkedNotReserved, checkedTopic } from './topic-name.ts';
+import { checkedFilter, checkedMayEmpty, checkedMaySet, checkedNotReserved, checkedTopic } from './topic-name.ts';
 
 export interface BrokerParts {
   readonly log: Log;
@@ -278,6 +278,7 @@ export class Broker {
   /** `notify`: readers are told whatever the topic says. */
   async retract(actor: Actor, topic: string, id: string, notify = false): Promise<void> {
     this.#persistent(this.#at(actor, 'retract', topic));
+    checkedMayEmpty(actor, topic);
     const [item] = await this.#log.items(topic, { ids: [id] });
     if (!item) throw new LanpostError('not-found', `topic ${topic} has no item "${id}"`);
     if (PRIVILEGES[this.access.affiliation(actor, topic)].retract !== 'yes' && !isBy(item, actor)) {
@@ -288,6 +289,7 @@ export class Broker {
 
   async purge(actor: Actor, topic: string): Promise<void> {
     this.#persistent(this.#at(actor, 'purge', topic));
+    checkedMayEmpty(actor, topic);
     await this.#log.append({ topic, kind: 'purge' });
   }
 
@@ -319,6 +321,7 @@ export class Broker {
       return checkedStorage(topic, before, configured(before, config));
     };
     const { schema } = after();
+    checkedMaySet(actor, topic, config);
     if (schema && config.schema) await this.#schemas.admit(schema);
     // Meanwhile somebody else may have changed what stays as it is.
     const change = (this.#configuring.get(topic) ?? Promise.resolve()).then(() => this.#configure(topic, { ...after(), ...schema && config.schema ? { schema } : {} }));
@@ -331,6 +334,7 @@ export class Broker {
   /** `redirect`: where it is from now on, as a URI. */
   async delete(actor: Actor, topic: string, redirect?: string): Promise<void> {
     this.#at(actor, 'delete', topic);
+    checkedMayEmpty(actor, topic);
     const uri = redirect === undefined ? undefined : checkedUri(redirect);
     if (this.#making.has(topic)) throw new LanpostError('conflict', `topic ${topic} is being made, or deleted, by somebody else`);
     this.#making.add(topic);

@@ -2,6 +2,7 @@ import type { Delivery, Value } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import type { LogRecord } from '../log/record.ts';
 import { fromPayload, type Payload } from '../payload/payload.ts';
+import { ownName } from './mirror.ts';
 
 /** How a delivery is confirmed or given back. */
 export interface Handle {
@@ -54,16 +55,4 @@ function valueOf(payload: Payload): Value {
 /** The item id a record goes by: the publisher's choice, else the record id. */
 export function itemId(record: LogRecord): string {
   return record.id ?? record.recordId;
-}
-
-const MIRROR = '$at/';
-
-/** Where a remote topic (or filter) of the box `remote` is kept here. */
-export function mirrorName(remote: string, topic: string): string {
-  return `${MIRROR}${remote}/${topic}`;
-}
-
-/** A mirrored topic goes by the name its owner gave it. */
-function ownName(topic: string): string {
-  return topic.startsWith(MIRROR) ? topic.slice(topic.indexOf('/', MIRROR.length) + 1) : topic;
 }

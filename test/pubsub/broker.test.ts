@@ -92,15 +92,45 @@ describe('publishing', () => {
     expect(values(await broker.items(OWNER, 'a', { ids: [published.id] }))).toEqual([1]);
   });
 
-  test.each(['$x', '$mail/link:b', '$inbox/seen'])('%s is the box\'s own: the owner reads and empties it, and puts nothing there', async (topic) => {
+  test.each(['$x', '$mail/link:b', '$inbox/seen', '$ledger'])('%s is the box\'s own: the owner reads it, and neither puts anything there nor takes it away', async (topic) => {
     const refused = { code: 'invalid-topic', message: expect.stringContaining('reserved') };
     await expect(publish(topic, 1)).rejects.toMatchObject(refused);
     await expect(broker.create(OWNER, topic)).rejects.toMatchObject(refused);
     await log.append({ topic, kind: 'publish', id: 'x', payload: toPayload(1) });
     await expect(publish(topic, 1)).rejects.toMatchObject(refused);
+    for (const taken of [broker.retract(OWNER, topic, 'x'), broker.purge(OWNER, topic), broker.delete(OWNER, topic), broker.configure(OWNER, topic, { maxItems: 1 })]) {
+      await expect(taken).rejects.toMatchObject(refused);
+    }
     expect(values(await broker.items(OWNER, topic))).toEqual([1]);
-    await broker.retract(OWNER, topic, 'x');
+    expect(log.topic(topic)).toMatchObject({ deleted: false, ordinal: 1, settings: {} });
+  });
+
+  test('of a copy of a peer\'s topic the owner says how much there is, and takes it away', async () => {
+    const topic = '$at/bbbbbbbbbbbbbbbb/t';
+    const come = (n: number) => log.append({ topic, kind: 'publish', id: `${n}`, payload: toPayload(n), origin: { box: 'bbbbbbbbbbbbbbbb', epoch: '1.00000000', seq: n, previous: n - 1 } });
+    for (let n = 1; n <= 3; n++) await come(n);
+    await expect(publish(topic, 1)).rejects.toMatchObject({ code: 'invalid-topic' });
+    for (const settings of [{ lane: 'latest' }, { maxItems: 1, persist: false }, { accessModel: 'open' }] as const) {
+      await expect(broker.configure(OWNER, topic, settings)).rejects.toMatchObject({ code: 'invalid-value', message: expect.stringContaining('maxItems') });
+    }
+    await broker.configure(OWNER, topic, { maxItems: 2, maxAge: 1e6 });
+    expect(values(await broker.items(OWNER, topic))).toEqual([2, 3]);
+    await broker.retract(OWNER, topic, '2');
+    await broker.purge(OWNER, topic);
     expect(await broker.items(OWNER, topic)).toEqual([]);
+    await broker.delete(OWNER, topic);
+    expect(await come(3)).toMatchObject({ repeated: true });
+    await come(4);
+    expect(values(await broker.items(OWNER, topic))).toEqual([4]);
+  });
+
+  test('a node of the account itself is the owner\'s', async () => {
+    await publish('$pep/urn:x', 1, 'x');
+    await broker.configure(OWNER, '$pep/urn:x', { maxItems: 5 });
+    await broker.retract(OWNER, '$pep/urn:x', 'x');
+    await broker.purge(OWNER, '$pep/urn:x');
+    await broker.delete(OWNER, '$pep/urn:x');
+    expect(broker.topic('$pep/urn:x')).toBeUndefined();
   });
 
   test.each(['', '/a', 'a//b', 'a/+', '#', 'x'.repeat(513)])('the topic name %j is refused', async (topic) => {

@@ -93,4 +93,17 @@ describe('the ledger', () => {
     await told.close();
     expect(await lines()).toEqual([{ subscription: 'gone', topic: 't', from: 1, to: 3, count: 3, reason: 'expired' }]);
   });
+
+  it('is neither changed nor emptied by anybody, and counts losses alone', async () => {
+    const cursor = await log.cursor({ name: 'home:a@b #', filter: '#', from: 'new', durable: true });
+    await broker.publish(OWNER, 't', toPayload('odd'));
+    const [one] = await cursor.next(1);
+    await cursor.putAside(one?.record.seq ?? 0, 'why');
+    const [line] = await broker.items(OWNER, LEDGER);
+    const id = line?.kind === 'item' ? line.id : '';
+    for (const change of [broker.configure(OWNER, LEDGER, { lane: 'history' }), broker.retract(OWNER, LEDGER, id), broker.purge(OWNER, LEDGER), broker.delete(OWNER, LEDGER)]) {
+      await expect(change).rejects.toMatchObject({ code: 'invalid-topic' });
+    }
+    expect([(await lines()).length, lossesIn(log)]).toEqual([1, 1]);
+  });
 });
