@@ -8,7 +8,7 @@ import { configForm, readConfig } from './node-config.ts';
 import { nodeOf, NS_PUBSUB_OWNER, type UseCase } from './terms.ts';
 
 export const configure = (broker: Broker): UseCase => ({
-  features: ['config-node', 'retrieve-default', 'multi-items', 'publish-node-full'],
+  features: ['config-node', 'config-node-max', 'retrieve-default', 'multi-items', 'publish-node-full'],
   answers: {
     'owner get configure': async ({ verb, actor }) => {
       const node = nodeOf(verb);

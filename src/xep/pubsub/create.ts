@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { TopicSettings } from '../../api.ts';
 import type { Broker } from '../../pubsub/broker.ts';
+import { DEFAULT_CONFIG } from '../../pubsub/topic-config.ts';
 import { attr, children, xml } from '../../xml/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { readForm } from '../data-form.ts';
@@ -9,7 +10,8 @@ import { readConfig } from './node-config.ts';
 import { NS_PUBSUB, type PubsubRequest, type UseCase } from './terms.ts';
 
 export const create = (broker: Broker): UseCase => ({
-  features: ['create-nodes', 'create-and-configure', 'instant-nodes', 'access-whitelist'],
+  // §10 of `access-…`: which one is the default, not which there are; those are the options of the form (§8.2.2).
+  features: ['create-nodes', 'create-and-configure', 'instant-nodes', `access-${DEFAULT_CONFIG.accessModel}`],
   answers: {
     'set create': async (request) => {
       const { verb, actor } = request;

@@ -5,7 +5,7 @@ import { OWNER } from '../../../src/pubsub/actor.ts';
 import { attr } from '../../../src/xmpp/element.ts';
 import { SimulatedLan } from '../../link/fixtures.ts';
 import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
-import { all, answered, pubsubClient, type PubsubClient } from './client.ts';
+import { all, answered, PUBSUB, pubsubClient, type PubsubClient } from './client.ts';
 
 const INFO = 'http://jabber.org/protocol/disco#info';
 const ITEMS = 'http://jabber.org/protocol/disco#items';
@@ -24,13 +24,27 @@ describe('XEP-0060 §5 Entity Use Cases', () => {
   afterEach(() => lan.close());
   const publish = (topic: string, id: string) => a.broker.publish(OWNER, topic, toPayload(1), { id });
 
-  it('§5.1 the service says what works, and nothing else', async () => {
+  it('§5.1, §10, §16.3 the service says what works, and nothing else', async () => {
     const info = await c.query(`<query xmlns='${INFO}'/>`);
     const features = all(info, 'feature').map((feature) => attr(feature, 'var') ?? '');
-    for (const name of ['subscribe', 'multi-subscribe', 'retrieve-items', 'retrieve-subscriptions', 'subscription-options', 'meta-data', 'leased-subscription', 'rsm', 'collections']) {
-      expect(features).toContain(`http://jabber.org/protocol/pubsub#${name}`);
-    }
-    expect(features).not.toContain('http://jabber.org/protocol/pubsub#multi-collections');
+    const own = features.filter((feature) => feature.startsWith(PUBSUB)).map((feature) => feature.slice(PUBSUB.length));
+    expect(new Set(own)).toEqual(new Set(['', ...[
+      // `access-…` and `last-published` say what the defaults are (§10), and the default is whitelist and never.
+      'access-whitelist', 'auto-create', 'auto-subscribe', 'config-node', 'config-node-max', 'create-and-configure', 'create-nodes', 'delete-items', 'delete-nodes',
+      'filtered-notifications', 'instant-nodes', 'item-ids', 'leased-subscription', 'manage-subscriptions', 'member-affiliation', 'meta-data',
+      'modify-affiliations', 'multi-items', 'multi-subscribe', 'outcast-affiliation', 'persistent-items', 'presence-notifications', 'presence-subscribe',
+      'publish', 'publish-node-full', 'publish-only-affiliation', 'publish-options', 'publisher-affiliation', 'purge-nodes', 'retract-items',
+      'retrieve-affiliations', 'retrieve-default', 'retrieve-default-sub', 'retrieve-items', 'retrieve-subscriptions',
+      'subscribe', 'subscription-notifications', 'subscription-options',
+      // Not in the list of §10: XEP-0248 §3; §9; §6.5.4; and what the XEP's source has of data versioning, which is not published yet.
+      'collections', 'pubsub-on-a-jid', 'rsm', 'versioning',
+    ].map((name) => `#${name}`)]));
+  });
+
+  it('§8.2.2 every access model can be chosen; §10 the one announced is the default', async () => {
+    const field = all(await c.ask('get', '<default/>', `${PUBSUB}#owner`), 'field').find((one) => attr(one, 'var') === 'pubsub#access_model')!;
+    expect(all(field, 'option').map((option) => option.getChildText('value'))).toEqual(['open', 'presence', 'roster', 'authorize', 'whitelist']);
+    expect(field.getChildText('value')).toBe('whitelist');
   });
 
   it('§5.2 the nodes that the asker may read, with their titles', async () => {

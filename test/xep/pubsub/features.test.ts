@@ -7,7 +7,7 @@ const STANDS_ON: Readonly<Record<string, string>> = {
   'publish': 'set publish', 'item-ids': 'set publish', 'persistent-items': 'get items', 'auto-create': 'set publish', 'publish-options': 'set publish',
   'retract-items': 'set retract', 'delete-items': 'set retract', 'retrieve-items': 'get items',
   'create-nodes': 'set create', 'create-and-configure': 'set create', 'instant-nodes': 'set create', 'access-whitelist': 'set create',
-  'config-node': 'owner set configure', 'retrieve-default': 'owner get default', 'multi-items': 'owner set configure', 'publish-node-full': 'owner set configure',
+  'config-node': 'owner set configure', 'config-node-max': 'owner set configure', 'retrieve-default': 'owner get default', 'multi-items': 'owner set configure', 'publish-node-full': 'owner set configure',
   'delete-nodes': 'owner set delete', 'purge-nodes': 'owner set purge',
   'modify-affiliations': 'owner set affiliations', 'retrieve-affiliations': 'get affiliations',
   'publisher-affiliation': 'owner set affiliations', 'publish-only-affiliation': 'owner set affiliations', 'member-affiliation': 'owner set affiliations', 'outcast-affiliation': 'owner set affiliations',
