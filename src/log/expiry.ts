@@ -21,6 +21,11 @@ export class Expiry {
     return now !== undefined && this.#next <= now;
   }
 
+  /** The database was reopened: what was to leave the view may not have. */
+  reset(): void {
+    this.#next = 0;
+  }
+
   /** A record with an expiry was appended. */
   added(due: number): void {
     this.#next = Math.min(this.#next, due);

@@ -122,6 +122,7 @@ export class Space {
     this.#jobs = [];
     for (const topic of this.#state.topics.stored()) this.ages.forget(topic);
     this.#garbage.reset();
+    this.#expiry.reset();
     this.#bounds.reset();
     for (const resolve of this.#waiting.splice(0)) resolve();
   }

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { quiet } from '../support/quiet.ts';
 import { closeAll, item, openMemory, texts } from './log-fixture.ts';
 
 afterEach(closeAll);
@@ -28,6 +29,24 @@ describe('an item whose time is over', () => {
     await log.trim();
     expect(log.topic('t')).toMatchObject({ count: 1 });
     clock.advance(5000);
+    await log.trim();
+    expect(log.topic('t')).toMatchObject({ count: 0 });
+  });
+
+  it('leaves the view also when the disk was full at that moment', async () => {
+    const { log, clock, database } = await openMemory();
+    await log.append(item('t', '1', { expires: clock.wall() + 5000 }));
+    clock.advance(5000);
+    database.failure = new Error('No space left on device');
+    const trimmed = log.trim();
+    await quiet();
+    expect(log.state).toBe('refusing');
+    database.failure = undefined;
+    clock.advance(1000);
+    await quiet();
+    expect(log.state).toBe('open');
+    await trimmed;
+    expect(log.topic('t')).toMatchObject({ count: 1 });
     await log.trim();
     expect(log.topic('t')).toMatchObject({ count: 0 });
   });

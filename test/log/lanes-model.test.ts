@@ -1,6 +1,7 @@
 /* oxlint-disable vitest/no-standalone-expect, vitest/no-conditional-expect -- the model checks as it goes */
-// Lanes, views and bounds against a model of them: random work, crashes and restarts. What each topic shows is
-// exactly what its settings let in; a reader gets everything, or a gap for what its own bound dropped.
+// Lanes, views and bounds against a model of them: random work, crashes, restarts and repairs. What each topic shows is
+// exactly what its settings let in; a reader gets everything, or a gap for what its own bound dropped; what it put aside
+// comes back when it is wanted; and a store that is whole has nothing to be repaired.
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createTestClock } from '../../src/clock.ts';
@@ -33,16 +34,16 @@ type Step =
   | { readonly do: 'publish'; readonly topic: number; readonly id: number; readonly key: number; readonly copies: number }
   | { readonly do: 'retract' | 'purge'; readonly topic: number; readonly id: number }
   | { readonly do: 'read'; readonly reader: number; readonly max: number; readonly leave: boolean }
-  | { readonly do: 'away' | 'back'; readonly reader: number }
-  | { readonly do: 'trim' | 'crash' | 'restart' | 'second' | 'jump' | 'full' };
+  | { readonly do: 'away' | 'back' | 'aside' | 'retry' | 'start' | 'half'; readonly reader: number }
+  | { readonly do: 'trim' | 'crash' | 'restart' | 'second' | 'jump' | 'full' | 'mend' };
 
 const nat = (max: number): fc.Arbitrary<number> => fc.nat({ max });
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 10, arbitrary: fc.record({ do: fc.constant('publish' as const), topic: nat(4), id: nat(5), key: nat(3), copies: fc.integer({ min: 1, max: 6 }) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('retract' as const, 'purge' as const), topic: nat(4), id: nat(2) }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('read' as const), reader: nat(2), max: fc.integer({ min: 1, max: 9 }), leave: fc.boolean() }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('away' as const, 'back' as const), reader: nat(2) }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('trim' as const, 'crash' as const, 'restart' as const, 'second' as const, 'jump' as const, 'full' as const) }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('away' as const, 'back' as const, 'aside' as const, 'retry' as const, 'start' as const, 'half' as const), reader: nat(2) }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('trim' as const, 'crash' as const, 'restart' as const, 'second' as const, 'jump' as const, 'full' as const, 'mend' as const) }) },
 );
 
 interface Known { readonly seq: number; readonly id: string | undefined; readonly key: string | undefined; readonly size: number; readonly at: number }
@@ -79,13 +80,21 @@ class Topic {
 }
 
 class Reader {
+  readonly name: string;
   readonly filter: string;
   readonly seen = new Set<number>();
   readonly confirmed = new Set<number>();
   readonly gaps: [from: number, to: number][] = [];
+  /** Handed out and not confirmed; put aside; put aside and wanted once more. */
+  readonly open = new Set<number>();
+  readonly asides = new Set<number>();
+  readonly wanted = new Set<number>();
+  /** It was sent beyond this: nothing up to here is owed to it. */
+  passed = 0;
   cursor: Cursor | undefined;
 
-  constructor(filter: string) {
+  constructor(name: string, filter: string) {
+    this.name = name;
     this.filter = filter;
   }
 
@@ -94,12 +103,52 @@ class Reader {
     for (const { record: { seq, gap }, redelivered } of page) {
       expect([seq, redelivered || !this.seen.has(seq)]).toEqual([seq, true]);
       this.seen.add(seq);
-      if (leave && seq % 3 === 0) continue;
+      if (leave && seq % 3 === 0) {
+        if (!gap) this.open.add(seq);
+        continue;
+      }
       this.cursor?.done(seq);
+      this.open.delete(seq);
+      this.wanted.delete(seq);
       if (gap) this.gaps.push([gap.from, gap.to]);
       else this.confirmed.add(seq);
     }
     return page.length;
+  }
+
+  async putAside(log: Log): Promise<void> {
+    const [seq] = this.open;
+    if (seq === undefined || !this.cursor) return;
+    this.open.delete(seq);
+    await this.cursor.putAside(seq, 'no good');
+    // Not when it has been given back meanwhile.
+    const asides = await log.asides(this.name);
+    if (!asides.some(({ record, note }) => record.seq === seq && note === 'no good')) return;
+    this.asides.add(seq);
+    this.wanted.delete(seq);
+  }
+
+  async retry(log: Log): Promise<void> {
+    expect(await log.retryAsides(this.name)).toBe(this.asides.size);
+    for (const seq of this.asides) this.wanted.add(seq);
+    this.asides.clear();
+  }
+
+  async seek(log: Log, half: boolean): Promise<void> {
+    const seq = half ? Math.floor(log.head / 2) : 0;
+    await log.seek(this.name, { seq: seq + 1 });
+    this.open.clear();
+    this.passed = Math.max(this.passed, seq);
+  }
+
+  /** Nobody has it open any more. */
+  away(): void {
+    this.cursor = undefined;
+    this.open.clear();
+  }
+
+  isOwed(seq: number): boolean {
+    return seq > this.passed && !this.confirmed.has(seq) && !this.asides.has(seq) && !this.lost(seq);
   }
 
   lost(seq: number): boolean {
@@ -110,7 +159,7 @@ class Reader {
 async function run(steps: readonly Step[]): Promise<void> {
   const clock = createTestClock();
   const topics = new Map(TOPICS.map((name) => [name, new Topic(SETTINGS[name] ?? {})]));
-  const readers = new Map(READERS.map(({ name, filter }) => [name, new Reader(filter)]));
+  const readers = new Map(READERS.map(({ name, filter }) => [name, new Reader(name, filter)]));
   let database = new MemoryDatabase();
   let log!: Log;
   let count = 0;
@@ -119,9 +168,11 @@ async function run(steps: readonly Step[]): Promise<void> {
     const reader = readers.get(wanted.name);
     if (reader) reader.cursor ??= await log.cursor({ from: 'start', durable: true, ...wanted });
   };
-  const open = async (): Promise<void> => {
-    log = await openLog({ database, clock, boxId: BOX, trouble: () => undefined, ledger: lossLedger, limits: { windowBytes: 200, ringBytes: 2000 } });
-    for (const reader of readers.values()) reader.cursor = undefined;
+  const open = async (mend = false): Promise<void> => {
+    const found: string[] = [];
+    log = await openLog({ database, clock, boxId: BOX, mend, trouble: ({ kind }) => void found.push(kind), ledger: lossLedger, limits: { windowBytes: 200, ringBytes: 2000 } });
+    expect(found).toEqual([]);
+    for (const reader of readers.values()) reader.away();
     for (const i of READERS.keys()) await back(i);
   };
   const check = async (): Promise<void> => {
@@ -161,12 +212,16 @@ async function run(steps: readonly Step[]): Promise<void> {
       expect(done instanceof Error).toBe(!there);
       if (there && typeof done === 'object' && done && 'seq' in done && typeof done.seq === 'number') topic?.records.push(done.seq);
       if (topic) topic.view = topic.view.filter((known) => known.id !== id);
-    } else if (one.do === 'read') await [...readers.values()][one.reader]?.read(one.max, one.leave);
-    else if (one.do === 'back') await back(one.reader);
-    else if (one.do === 'away') {
+    } else if ('reader' in one) {
       const reader = [...readers.values()][one.reader];
-      await reader?.cursor?.close();
-      if (reader) reader.cursor = undefined;
+      if (one.do === 'read') await reader?.read(one.max, one.leave);
+      else if (one.do === 'aside') await reader?.putAside(log);
+      else if (one.do === 'retry') await reader?.retry(log);
+      else if (one.do === 'back') await back(one.reader);
+      else if (one.do === 'away') {
+        await reader?.cursor?.close();
+        reader?.away();
+      } else await reader?.seek(log, one.do === 'half');
     } else if (one.do === 'trim') {
       await log.trim();
       await log.trim();
@@ -181,9 +236,9 @@ async function run(steps: readonly Step[]): Promise<void> {
         await open();
         await check();
       }
-    } else if (one.do === 'restart') {
+    } else if (one.do === 'restart' || one.do === 'mend') {
       await log.close();
-      await open();
+      await open(one.do === 'mend');
     } else if (one.do === 'crash') {
       database = database.fork();
       await open();
@@ -207,15 +262,21 @@ async function run(steps: readonly Step[]): Promise<void> {
         await quiet();
       }
     }
+    expect([name, ...reader.wanted]).toEqual([name]);
     if (name !== 'bounded') expect(reader.gaps).toEqual([]);
     for (const [topic, { records, settings, view }] of topics) {
       if (!matches(reader.filter, topic)) continue;
       // Of the lane latest the newest of each key is owed, and whatever else there is besides may come.
       const owed = settings.lane === 'latest' ? view.map(({ seq }) => seq) : records;
-      expect([topic, owed.filter((seq) => !reader.confirmed.has(seq) && !reader.lost(seq))]).toEqual([topic, []]);
+      expect([topic, owed.filter((seq) => reader.isOwed(seq))]).toEqual([topic, []]);
     }
   }
-  for (const reader of readers.values()) await reader.cursor?.close();
+  for (const { name, cursor } of readers.values()) {
+    await log.dropAsides(name);
+    await cursor?.close();
+  }
+  await log.append(item('b', 'last'));
+  await log.trim();
   await log.trim();
   await check();
   await log.close();
