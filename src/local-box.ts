@@ -4,6 +4,7 @@ import type {
 } from './api.ts';
 import { LanpostError } from './errors.ts';
 import type { EventSource } from './event-stream.ts';
+import { checkedObject, checkedOptional } from './given.ts';
 import type { Homes } from './home/homes.ts';
 import type { LinkService } from './link/link-service.ts';
 import type { Log } from './log/log.ts';
@@ -41,7 +42,9 @@ export class LocalBox implements Box {
 
   publish(topic: string, value: Value, options: PublishOptions = {}): Promise<Published> {
     try { // not async: see Broker.publish
+      checkedObject('the options of publish', options);
       const { at, id, signal, contentType } = options;
+      checkedOptional('at', at, 'string');
       const { broker, link } = this.#opened();
       const payload = toPayload(value, contentType);
       const published = at === undefined
@@ -55,6 +58,7 @@ export class LocalBox implements Box {
 
   subscribe(filter: string, options: SubscribeOptions = {}): Subscription {
     this.#open();
+    checkedObject('the options of a subscription', options);
     return options.at === undefined ? this.#parts.broker.subscribe(filter, options) : this.#parts.link.subscribe(options.at, filter, options);
   }
 
@@ -80,7 +84,10 @@ export class LocalBox implements Box {
     delete: async (name) => this.#opened().broker.delete(OWNER, name),
     list: async (filter) => this.#opened().broker.topics(filter),
     search: async (query) => this.#opened().broker.search(OWNER, query),
-    classify: async (value, options = {}) => this.#opened().broker.classify(OWNER, toPayload(value, options.contentType), options),
+    classify: async (value, options = {}) => {
+      checkedObject('the options of classify', options);
+      return this.#opened().broker.classify(OWNER, toPayload(value, options.contentType), options);
+    },
     affiliations: async (name) => this.#opened().link.affiliations(name),
     setAffiliation: async (name, peer, affiliation) => this.#opened().link.setAffiliation(name, peer, affiliation),
     requests: async (name) => this.#opened().link.requests(name),

@@ -93,9 +93,10 @@ export function boxService(box: Box): Service {
   };
 }
 
-/** Always `manual`: it is the far reader's asking that confirms, not this side's reading ahead. */
-function subscriptionSource(box: Box, filter: string, options: SubscribeOptions | undefined): Source {
-  const subscription = box.subscribe(filter, { ...(isRecord(options) ? options : {}), ack: 'manual' });
+/** `auto` is `manual` here: it is the far reader's asking that confirms, not this side's reading ahead. */
+function subscriptionSource(box: Box, filter: string, options: SubscribeOptions = {}): Source {
+  const { ack = 'auto' } = options;
+  const subscription = box.subscribe(filter, { ...options, ack: ack === 'auto' ? 'manual' : ack });
   return {
     ready: subscription.ready,
     async next() {

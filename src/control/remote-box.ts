@@ -5,9 +5,10 @@ import type {
   SendOptions, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
+import { checkedObject } from '../given.ts';
 import { unpackDelivery, unpackMessage, unpackPoison } from './delivery-wire.ts';
 import type { ControlLimits } from './limits.ts';
-import { present } from './record.ts';
+import { asGiven, present } from './record.ts';
 import { remoteReceipt } from './remote-receipt.ts';
 import { remoteEvents, remoteMessages, remoteSubscription } from './remote-subscription.ts';
 import type { RemoteStream } from './remote-stream.ts';
@@ -50,28 +51,31 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
   return {
     get name() { return name; },
     async publish(topic, value, options = {}): Promise<Published> {
+      checkedObject('the options of publish', options);
       const { signal, ...rest } = options;
       const payload = packValue(value, rest.contentType);
       return call('publish', [topic, payload, present({ ...rest, contentType: payload.contentType })], signal);
     },
     subscribe(filter, options = {}) {
-      const { signal, ack = 'auto', ...rest } = options;
+      checkedObject('the options of a subscription', options);
+      const { signal, ...rest } = options;
       // Readers of one group share what there is: none may hold more than it works on. Nor where it is counted, or
       // timed, how long it takes to confirm.
       const ahead = rest.group || rest.ackWait || rest.maxDeliveries ? 0 : Math.min(rest.inFlight ?? AHEAD, AHEAD) - 1;
-      return remoteSubscription(rpc.open('subscribe', [filter, present(rest)], { decode: unpackDelivery, ahead, signal }), ack);
+      return remoteSubscription(rpc.open('subscribe', [filter, present(rest)], { decode: unpackDelivery, ahead, signal }), rest.ack ?? 'auto');
     },
-    items: (topic: string, options: ItemsOptions = {}) => list('items', [topic, present(options)], unpackDelivery),
+    items: (topic: string, options: ItemsOptions = {}) => list('items', [topic, asGiven(options)], unpackDelivery),
     async retract(topic, id) { await call('retract', [topic, id]); },
     async purge(topic) { await call('purge', [topic]); },
     topics: {
-      create: (topic, config) => call<TopicInfo>('topics.create', [topic, config && present(config)]),
-      configure: (topic, config) => call<TopicInfo>('topics.configure', [topic, present(config)]),
+      create: (topic, config) => call<TopicInfo>('topics.create', [topic, asGiven(config)]),
+      configure: (topic, config) => call<TopicInfo>('topics.configure', [topic, asGiven(config)]),
       get: (topic) => call<TopicInfo | undefined>('topics.get', [topic]),
       async delete(topic) { await call('topics.delete', [topic]); },
       list: (filter) => list<TopicInfo>('topics.list', [filter]),
       search: (query) => list<TopicInfo>('topics.search', [query]),
       classify: async (value, options = {}) => {
+        checkedObject('the options of classify', options);
         const payload = packValue(value, options.contentType);
         return list<TopicCandidate>('topics.classify', [payload, present({ ...options, contentType: payload.contentType })]);
       },
@@ -127,12 +131,12 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
       async confirm(peer, same) { await call('trust.confirm', [peer, same]); },
     },
     homes: {
-      add: (options) => call<HomeStatus>('homes.add', [present(options)]),
+      add: (options) => call<HomeStatus>('homes.add', [asGiven(options)]),
       list: () => list<HomeStatus>('homes.list', []),
       async remove(jid) { await call('homes.remove', [jid]); },
     },
     async setStatus(status, text) { await call('setStatus', [status, text]); },
-    async setAbout(changes) { await call('setAbout', [present(changes)]); },
+    async setAbout(changes) { await call('setAbout', [asGiven(changes)]); },
     async setAvatar(image) { await call('setAvatar', [image]); },
     async status() {
       const status = await call<BoxStatus>('status', []);

@@ -9,6 +9,7 @@ import type { Broker } from '../pubsub/broker.ts';
 import { mirrorName } from '../pubsub/mirror.ts';
 import { isItemId } from '../pubsub/item-id.ts';
 import type { Notice } from '../pubsub/notice.ts';
+import { checkedSubscription } from '../pubsub/terms.ts';
 import { Seldom } from '../seldom.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import { fromText } from '../xep/pubsub/feeder.ts';
@@ -141,6 +142,7 @@ export class Intake {
   }
 
   async #subscribe(at: string, filter: string, options: SubscribeOptions): Promise<Subscription> {
+    checkedSubscription(filter, options);
     const { durable, from = 'new' } = options;
     const known = durable === undefined ? undefined : this.#known(at, durable);
     const fingerprint = known?.fingerprint ?? (await this.#parts.prove(linkName(at), options.signal)).fingerprint;

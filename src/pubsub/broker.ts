@@ -39,6 +39,7 @@ import { Schemas } from './schema/schemas.ts';
 import { checkedLimit, searchOf, tagsOf } from './search.ts';
 import { configured, DEFAULT_CONFIG } from './topic-config.ts';
 import { configOf, infoOf } from './topic-info.ts';
+import { checkedSubscription } from './terms.ts';
 import { checkedFilter, checkedMayEmpty, checkedMaySet, checkedNotReserved, checkedTopic } from './topic-name.ts';
 
 export interface BrokerParts {
@@ -147,6 +148,7 @@ export class Broker {
   publish(actor: Actor, topic: string, payload: Payload | undefined, request: PublishRequest = {}): Promise<Published> {
     // The log's own promise: an async function would make two more on the way of every item.
     try {
+      if (typeof topic !== 'string') checkedTopic(topic);
       // XEP-0163 §3: what is published of this box itself makes its node.
       if (isPersonal(topic) && !this.#live(topic) && !this.#making.has(topic) && request.wanted === undefined) return this.publish(actor, topic, payload, { ...request, wanted: PERSONAL_CONFIG });
       const { schema } = this.#checkPublish(actor, topic, payload, request);
@@ -198,8 +200,7 @@ export class Broker {
 
   /** Reads as the owner does: a live or durable reader of this box. */
   subscribe(filter: string, options: SubscribeOptions = {}): Subscription {
-    checkedFilter(filter);
-    checkedFrom(options.from ?? 'new');
+    checkedSubscription(filter, options);
     if (options.durable !== undefined) checkedDurable(filter, this.#log.topic(filter));
     return this.readers.subscribe(filter, options);
   }
@@ -279,6 +280,7 @@ export class Broker {
   async retract(actor: Actor, topic: string, id: string, notify = false): Promise<void> {
     this.#persistent(this.#at(actor, 'retract', topic));
     checkedMayEmpty(actor, topic);
+    if (typeof id !== 'string') throw new TypeError('an item id must be a string');
     const [item] = await this.#log.items(topic, { ids: [id] });
     if (!item) throw new LanpostError('not-found', `topic ${topic} has no item "${id}"`);
     if (PRIVILEGES[this.access.affiliation(actor, topic)].retract !== 'yes' && !isBy(item, actor)) {
@@ -408,6 +410,7 @@ export class Broker {
   }
 
   topic(name: string): TopicInfo | undefined {
+    if (typeof name !== 'string') checkedTopic(name);
     const state = this.#live(name);
     return state && infoOf(state);
   }
@@ -459,7 +462,8 @@ export class Broker {
   }
 
   /** Which topics could hold it, of those that the asker may read. */
-  async classify(actor: Actor, payload: Payload, { tags, filter = '#', limit }: ClassifyOptions = {}): Promise<TopicCandidate[]> {
+  async classify(actor: Actor, payload: Payload, options: ClassifyOptions = {}): Promise<TopicCandidate[]> {
+    const { tags, filter = '#', limit } = options;
     const [wanted, most] = [tagsOf(tags), checkedLimit(limit)];
     const topics = this.#named(await this.readableNames(actor, filter));
     const candidates = await classify(topics, payload, wanted, this.#schemas);

@@ -7,7 +7,6 @@ import { Abandonment, LOCAL } from './abandonment.ts';
 import { Leases } from './leases.ts';
 import { poisonOf, Poisons } from './poison.ts';
 import { pullSubscription } from './subscription.ts';
-import { checkedTerms } from './terms.ts';
 
 export interface LocalReadersParts {
   readonly log: Log;
@@ -41,11 +40,9 @@ export class LocalReaders {
     });
   }
 
-  /** The filter and the beginning have been checked. */
+  /** All of it has been checked: `checkedSubscription`. */
   subscribe(filter: string, options: SubscribeOptions): Subscription {
     const { durable, group = false, from = 'new', maxDeliveries, expires, maxBacklog } = options;
-    if (durable !== undefined) checkedName(durable);
-    checkedTerms(options);
     const terms = { ...(maxDeliveries === undefined ? {} : { maxDeliveries }), ...(expires === undefined ? {} : { expires }), ...(maxBacklog === undefined ? {} : { maxBacklog }) };
     return pullSubscription(() => (durable === undefined
       ? this.#leases.live(filter, from)
@@ -157,13 +154,6 @@ function readerOf(name: string, extra: unknown): { name: string; reader: string 
   if (name.startsWith(LOCAL)) return { name: name.slice(LOCAL.length), reader: 'local' };
   const peer = typeof extra === 'object' && extra !== null && 'kind' in extra && extra.kind === 'peer' && 'name' in extra;
   return { name, reader: peer ? `link:${String(extra.name)}` : (name.split(':')[0] ?? 'local') };
-}
-
-function checkedName(name: string): void {
-  if (typeof name !== 'string') throw new TypeError('a durable name must be a string');
-  if (!/^[^\p{Cc}]{1,128}$/u.test(name)) {
-    throw new LanpostError('invalid-value', 'a durable name has 1 to 128 characters and no control characters');
-  }
 }
 
 function checkedSeqs(seqs?: readonly number[]): readonly number[] | undefined {

@@ -1,5 +1,6 @@
 import type { TopicInfo, TopicQuery } from '../api.ts';
 import { LanpostError } from '../errors.ts';
+import { checkedObject, checkedOptional } from '../given.ts';
 import { essenceOf } from '../payload/payload.ts';
 
 const MOST_FOUND = 1000;
@@ -18,8 +19,11 @@ export interface Search {
 }
 
 export function searchOf(query: TopicQuery): Search {
-  if (typeof query !== 'object' || query === null) throw new TypeError('a query must be an object');
-  const { filter = '#', text, type, contentType, tags } = query;
+  checkedObject('a query', query);
+  const { filter = '#', text, type, contentType, tags, limit: _, ...others } = query;
+  const [unknown] = Object.keys(others);
+  // To pass it over would find more than was asked for.
+  if (unknown !== undefined) throw new LanpostError('invalid-value', `topics are searched by text, type, contentType, tags, filter and limit, and not by ${unknown}`);
   const limit = checkedLimit(query.limit);
   for (const [name, value] of Object.entries({ text, type, contentType })) if (value !== undefined) checkText(name, value);
   const words = (text ?? '').toLowerCase().split(/\s+/).filter(Boolean);
@@ -35,6 +39,7 @@ export function searchOf(query: TopicQuery): Search {
 }
 
 export function checkedLimit(limit: number = USUAL): number {
+  checkedOptional('the limit', limit, 'number');
   if (Number.isInteger(limit) && limit >= 1 && limit <= MOST_FOUND) return limit;
   throw new LanpostError('invalid-value', `the limit must be a whole number from 1 to ${MOST_FOUND}`);
 }

@@ -1,5 +1,8 @@
 import type { SubscribeOptions } from '../api.ts';
 import { LanpostError } from '../errors.ts';
+import { checkedObject, checkedOptional } from '../given.ts';
+import { checkedFrom } from './from.ts';
+import { checkedFilter } from './topic-name.ts';
 
 /** What a durable reader of this box is subject to, kept with its cursor. */
 export interface Terms {
@@ -31,7 +34,18 @@ export function termsWith(before: Terms, { maxDeliveries, expires }: Pick<Subscr
   return after;
 }
 
-export function checkedTerms({ durable, maxDeliveries, expires, ackWait, maxBacklog }: SubscribeOptions): void {
+/** Whatever it reads from, it is found wrong before anybody is asked. */
+export function checkedSubscription(filter: string, options: SubscribeOptions): void {
+  checkedFilter(filter);
+  checkedObject('the options of a subscription', options);
+  const { durable, at, ack, group, inFlight, maxDeliveries, expires, ackWait, maxBacklog } = options;
+  for (const [name, value] of Object.entries({ durable, at, ack })) checkedOptional(name, value, 'string');
+  checkedOptional('group', group, 'boolean');
+  checkedOptional('inFlight', inFlight, 'number');
+  checkedFrom(options.from ?? 'new');
+  if (durable !== undefined) checkedName(durable);
+  if (ack !== undefined && ack !== 'auto' && ack !== 'manual') throw new LanpostError('invalid-value', 'ack is auto or manual');
+  if (group === true && durable === undefined) throw new LanpostError('invalid-value', 'group is for durable readers: give it a name with `durable`');
   whole('maxDeliveries', maxDeliveries, MOST_DELIVERIES);
   whole('expires', expires, LONGEST);
   if (durable === undefined && ((maxDeliveries ?? 0) > 0 || (expires ?? 0) > 0)) {
@@ -41,8 +55,14 @@ export function checkedTerms({ durable, maxDeliveries, expires, ackWait, maxBack
   if (maxBacklog !== undefined) checkedBacklog(maxBacklog, durable);
 }
 
+function checkedName(name: string): void {
+  if (!/^[^\p{Cc}]{1,128}$/u.test(name)) {
+    throw new LanpostError('invalid-value', 'a durable name has 1 to 128 characters and no control characters');
+  }
+}
+
 function checkedBacklog(maxBacklog: NonNullable<SubscribeOptions['maxBacklog']>, durable: string | undefined): void {
-  if (typeof maxBacklog !== 'object' || maxBacklog === null) throw new TypeError('maxBacklog must be an object');
+  checkedObject('maxBacklog', maxBacklog);
   if (durable === undefined) throw new LanpostError('invalid-value', 'maxBacklog is for durable readers: give it a name with `durable`');
   for (const [name, value] of Object.entries(maxBacklog)) {
     if (!['records', 'bytes', 'age'].includes(name)) throw new LanpostError('invalid-value', `maxBacklog has records, bytes and age, and no ${name}`);
@@ -52,6 +72,6 @@ function checkedBacklog(maxBacklog: NonNullable<SubscribeOptions['maxBacklog']>,
 
 function whole(name: string, value: number | undefined, most: number): void {
   if (value === undefined) return;
-  if (typeof value !== 'number') throw new TypeError(`${name} must be a number`);
+  checkedOptional(name, value, 'number');
   if (!Number.isInteger(value) || value < 0 || value > most) throw new LanpostError('invalid-value', `${name} must be a whole number from 0 to ${most}`);
 }

@@ -1,4 +1,5 @@
 import type { TopicConfig, TopicSettings } from '../api.ts';
+import { checkedObject } from '../given.ts';
 import { TOPIC_FIELDS, type TopicField } from '../topic-fields.ts';
 import { Refusal } from './refusal.ts';
 import { checkedSchema } from './schema/schema.ts';
@@ -28,7 +29,7 @@ export const DEFAULT_CONFIG: TopicConfig = {
 
 /** The configuration that `change` makes of `before`, with every field checked. `null` takes a setting back, and so does what is empty where there is no default. */
 export function configured(before: TopicConfig, change: TopicSettings): TopicConfig {
-  if (typeof change !== 'object' || change === null) throw new TypeError('a topic configuration must be an object');
+  checkedObject('a topic configuration', change);
   const fields = new Map<string, TopicField>(Object.entries(TOPIC_FIELDS));
   const after: Record<string, unknown> = { ...before };
   for (const [name, value] of Object.entries(change)) {

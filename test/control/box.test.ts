@@ -73,6 +73,42 @@ describe.each(['in this process', 'attached'])('a box %s', (where) => {
     await expect(box.subscriptions.retry('w', ['x'] as never)).rejects.toThrow(TypeError);
   });
 
+  it('says in its own words what an argument should have been', async () => {
+    const first = async (...args: unknown[]): Promise<unknown> => subscribe(...args as Parameters<Box['subscribe']>).next();
+    const wrong: [() => Promise<unknown>, string][] = [
+      [() => box.publish(5 as never, 1), 'a topic must be a string'],
+      [() => box.publish('a', 1, 'x' as never), 'the options of publish must be an object'],
+      [() => box.publish('a', 1, { id: 5 } as never), 'an item id must be a string'],
+      [() => box.items('a', { ids: 'x' } as never), 'ids must be a list of strings'],
+      [() => box.items('a', { last: '3' } as never), 'last must be a number'],
+      [() => box.items('a', 'x' as never), 'the options of a query must be an object'],
+      [() => box.retract('a', undefined as never), 'an item id must be a string'],
+      [() => box.topics.create('zz', 'x' as never), 'a topic configuration must be an object'],
+      [() => box.topics.configure('a', [] as never), 'a topic configuration must be an object'],
+      [() => box.topics.get(5 as never), 'a topic must be a string'],
+      [() => box.topics.search('x' as never), 'a query must be an object'],
+      [() => box.topics.search({ limit: '5' } as never), 'the limit must be a number'],
+      [() => first(5), 'a filter must be a string'],
+      [() => first('a', 'x'), 'the options of a subscription must be an object'],
+      [() => first('a', { group: 1, durable: 'd' }), 'group must be a boolean'],
+      [() => first('a', { ack: true }), 'ack must be a string'],
+      [() => first('a', { ackWait: '1s' }), 'ackWait must be a number'],
+      [() => first('a', { durable: 5 }), 'durable must be a string'],
+    ];
+    await box.publish('a', 1);
+    for (const [call, message] of wrong) await expect((async () => call())()).rejects.toMatchObject({ name: 'TypeError', message });
+  });
+
+  it('takes no value that it does not know for one that it does', async () => {
+    const first = async (options: object): Promise<unknown> => subscribe('a', options).next();
+    await box.publish('a', 1);
+    for (const call of [
+      () => first({ ack: 'bogus' }), () => first({ group: true }), () => first({ ackWait: -1 }), () => first({ from: 5 }),
+      () => box.topics.search({ foo: 1 } as never), () => box.items('a', { form: 'start' } as never), () => box.items('a', { after: -1 }),
+    ]) await expect((async () => call())()).rejects.toMatchObject({ code: 'invalid-value' });
+    expect(await box.subscriptions.list()).toEqual([]);
+  });
+
   it('takes back what is not confirmed in time', async () => {
     await box.publish('work', 1);
     const reader = subscribe('work', { durable: 'w', from: 'start', ack: 'manual', ackWait: 20, inFlight: 1 });

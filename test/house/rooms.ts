@@ -1,5 +1,5 @@
 /** The rooms of the house and what each may import; `docs/ARCHITECTURE.md` has the same in words. */
-const GROUND = ['errors', 'clock', 'api', 'xml', 'event-stream', 'late', 'pull-stream', 'seldom', 'topic-fields', 'version'] as const;
+const GROUND = ['errors', 'clock', 'api', 'xml', 'event-stream', 'given', 'late', 'pull-stream', 'seldom', 'topic-fields', 'version'] as const;
 const FIRST = ['payload', 'log', 'xmpp'] as const; // mdns too, but only the link may use it
 const SECOND = ['pubsub', 'mail', 'trust'] as const;
 const BELOW_ROADS = [...GROUND, ...FIRST, ...SECOND, 'xep'] as const;
@@ -11,6 +11,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   xml: ['errors'],
   'event-stream': ['errors'],
   late: ['errors'],
+  given: [],
   'pull-stream': [],
   seldom: ['api', 'clock'],
   'topic-fields': ['api'],
