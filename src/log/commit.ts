@@ -7,7 +7,7 @@ import { Crowd } from './crowd.ts';
 import type { Cursors } from './cursors.ts';
 import type { DiskGuard } from './disk-guard.ts';
 import { commitKey } from './keys.ts';
-import { BATCH_BYTES, BATCH_RECORDS } from './limits.ts';
+import { BATCH_BYTES, BATCH_RECORDS, ROOM_RECORD_BYTES } from './limits.ts';
 import { Overlap } from './overlap.ts';
 import { readPriors } from './prior.ts';
 import type { Draft } from './record.ts';
@@ -75,7 +75,7 @@ export class Committer {
 
   append(draft: Draft): Promise<Appended> {
     if (this.#closing) return Promise.reject(closedError());
-    const refusal = this.#guard.refusal();
+    const refusal = this.#guard.refusal(draft.makesRoom);
     if (refusal) return Promise.reject(refusal);
     if (this.#queuedBytes > this.#state.limits.pendingBytes) return Promise.reject(new LanpostError('busy'));
     let content: Content;
@@ -85,6 +85,7 @@ export class Committer {
       return Promise.reject(new LanpostError('invalid-value', 'The record holds something that cannot be stored.', { cause }));
     }
     const bytes = contentBytes(content);
+    if (draft.makesRoom === true && (draft.payload !== undefined || bytes > ROOM_RECORD_BYTES)) return this.append({ ...draft, makesRoom: false });
     this.#queuedBytes += bytes + OVERHEAD;
     return new Promise((resolve, reject) => {
       this.#queue.push({ draft, content, bytes, resolve, reject });
@@ -231,11 +232,12 @@ export class Committer {
   async #checkRoom(): Promise<void> {
     const full = await this.#guard.check();
     if (!full) return;
-    // Cursors and trims go on: they are what makes room.
-    const queue = this.#queue.splice(0);
-    this.#queuedBytes = 0;
-    this.#crowd.now(0);
-    for (const { reject } of queue) reject(full);
+    // Cursors and trims go on, and what else makes room.
+    const queue = this.#queue;
+    this.#queue = queue.filter(({ draft }) => this.#guard.refusal(draft.makesRoom) === undefined);
+    this.#queuedBytes = this.#queue.reduce((sum, { bytes }) => sum + bytes + OVERHEAD, 0);
+    this.#crowd.now(this.#queuedBytes);
+    for (const { draft, reject } of queue) if (this.#guard.refusal(draft.makesRoom)) reject(full);
   }
 
   async #build(tx: Transaction, pending: Pending[], tasks: Task[]): Promise<Assembly> {

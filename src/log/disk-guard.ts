@@ -1,5 +1,6 @@
 import type { Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
+import { ROOM_FLOOR } from './limits.ts';
 import type { LogState } from './state.ts';
 
 const CHECK_INTERVAL = 1000;
@@ -8,7 +9,8 @@ const CHECK_BYTES = 8 << 20;
 const REOPEN_ROOM = 10 << 20;
 
 /**
- * Whether anything may be written. Below the floor appends are refused and all else goes on.
+ * Whether anything may be written. Below the floor appends are refused and all else goes on; so do those that make
+ * room, down to a floor of their own: else nobody could take anything away from a full disk.
  * After a failed write nothing is written at all: LevelDB would append behind a torn WAL record
  * and lose everything after it. Only closing and reopening the database mends that.
  */
@@ -20,6 +22,8 @@ export class DiskGuard {
   readonly #state: LogState;
   readonly #reopen: () => Promise<void>;
   #reason: string | undefined;
+  /** Below the floor, but not so far that nothing more can be taken away. */
+  #mayMakeRoom = false;
   #checkedAt = -Infinity;
   #written = 0;
   #timer: Timer | undefined;
@@ -36,7 +40,9 @@ export class DiskGuard {
     return this.#reason;
   }
 
-  refusal(): LanpostError | undefined {
+  /** `makesRoom`: of what takes something away. */
+  refusal(makesRoom: boolean = false): LanpostError | undefined {
+    if (makesRoom && this.#mayMakeRoom && !this.broken) return undefined;
     return this.#reason === undefined ? undefined : new LanpostError('disk-full', this.#reason);
   }
 
@@ -50,11 +56,22 @@ export class DiskGuard {
     if (now - this.#checkedAt < CHECK_INTERVAL && this.#written < CHECK_BYTES) return this.refusal();
     this.#checkedAt = now;
     this.#written = 0;
-    const free = await this.#free();
-    const { diskFloor } = this.#state.limits;
-    if (free < diskFloor) this.#refuse(`The disk has ${mib(free)} MiB free, less than the floor of ${mib(diskFloor)} MiB; nothing is stored until there is more.`);
-    else if (!this.broken) this.#resume();
+    this.#judge(await this.#free());
     return this.refusal();
+  }
+
+  /** Below which nothing at all is taken. */
+  get #lowest(): number {
+    return Math.min(ROOM_FLOOR, this.#state.limits.diskFloor / 2);
+  }
+
+  #judge(free: number): void {
+    const { diskFloor } = this.#state.limits;
+    this.#mayMakeRoom = free >= this.#lowest;
+    if (free < diskFloor) {
+      this.#refuse(`The disk has ${mib(free)} MiB free, less than the floor of ${mib(diskFloor)} MiB; nothing is stored until there is more. `
+        + '`lanpost subscriptions list` says what is kept for whom, `lanpost subscriptions drop` and `lanpost purge` let go of it.');
+    } else if (!this.broken) this.#resume();
   }
 
   failed(error: unknown): void {
@@ -107,15 +124,13 @@ export class DiskGuard {
 
   async #again(): Promise<void> {
     try {
-      const { limits } = this.#state;
       const free = await this.#free();
-      if (free < limits.diskFloor) return;
       if (this.broken) {
-        if (free < REOPEN_ROOM) return;
+        if (free < Math.max(REOPEN_ROOM, this.#lowest)) return;
         await this.#reopen();
         this.broken = false;
       }
-      this.#resume();
+      this.#judge(free);
     } catch (error) {
       this.#state.trouble({ kind: 'log.reopen', message: `The log could not be reopened: ${error instanceof Error ? error.message : String(error)}` });
     }

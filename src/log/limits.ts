@@ -33,6 +33,10 @@ export const LOG_LIMITS: LogLimits = {
   roomyBytes: 16 * MIB, pendingBytes: 64 * MIB, lagBytes: 64 * MIB, trimLagBytes: 16 * MIB, garbageBytes: 16 * MIB, busyGarbageBytes: 64 * MIB,
 };
 
+/** Free bytes on disk, or half of `diskFloor` if that is less, below which not even what makes room is taken: reopening and compacting need them. */
+export const ROOM_FLOOR: number = 32 * MIB;
+/** Of a record that makes room. */
+export const ROOM_RECORD_BYTES: number = 32 * 1024;
 /** What an item goes by. */
 export const MAX_ID_BYTES = 1024;
 /** The database's memtable. Of two, and a batch over each, its WAL has at most: that has to be less than `windowBytes`. */

@@ -53,6 +53,8 @@ export interface Draft {
   readonly stamp?: Pick<Stamp, 'wall' | 'trusted'>;
   /** What is lost where this was first accepted, of a gap. */
   readonly gap?: GapInfo;
+  /** From whoever may take things away, without a payload: it is taken below the disk's floor as well, so that there can be room again. */
+  readonly makesRoom?: boolean;
 }
 
 export interface Stamp {

@@ -286,13 +286,13 @@ export class Broker {
     if (PRIVILEGES[this.access.affiliation(actor, topic)].retract !== 'yes' && !isBy(item, actor)) {
       throw new Refusal('forbidden', `item "${id}" of ${topic} was published by someone else`);
     }
-    await this.#log.append({ topic, kind: 'retract', id: itemId(item), ...(notify ? { extra: { notify } } : {}) });
+    await this.#log.append({ topic, kind: 'retract', id: itemId(item), makesRoom: actor.kind === 'owner', ...(notify ? { extra: { notify } } : {}) });
   }
 
   async purge(actor: Actor, topic: string): Promise<void> {
     this.#persistent(this.#at(actor, 'purge', topic));
     checkedMayEmpty(actor, topic);
-    await this.#log.append({ topic, kind: 'purge' });
+    await this.#log.append({ topic, kind: 'purge', makesRoom: actor.kind === 'owner' });
   }
 
   /** A peer that may write a topic of that name may make it, and is its owner then. */
@@ -326,7 +326,7 @@ export class Broker {
     checkedMaySet(actor, topic, config);
     if (schema && config.schema) await this.#schemas.admit(schema);
     // Meanwhile somebody else may have changed what stays as it is.
-    const change = (this.#configuring.get(topic) ?? Promise.resolve()).then(() => this.#configure(topic, { ...after(), ...schema && config.schema ? { schema } : {} }));
+    const change = (this.#configuring.get(topic) ?? Promise.resolve()).then(() => this.#configure(topic, { ...after(), ...schema && config.schema ? { schema } : {} }, actor.kind === 'owner'));
     // Whoever asked sees it.
     const settled: Promise<unknown> = change.catch(() => undefined).finally(() => { if (this.#configuring.get(topic) === settled) this.#configuring.delete(topic); });
     this.#configuring.set(topic, settled);
@@ -341,7 +341,7 @@ export class Broker {
     if (this.#making.has(topic)) throw new LanpostError('conflict', `topic ${topic} is being made, or deleted, by somebody else`);
     this.#making.add(topic);
     try {
-      const { seq } = await this.#log.append({ topic, kind: 'delete', ...(uri === undefined ? {} : { extra: { redirect: uri } }) });
+      const { seq } = await this.#log.append({ topic, kind: 'delete', makesRoom: actor.kind === 'owner', ...(uri === undefined ? {} : { extra: { redirect: uri } }) });
       // All in the next batch: what comes under the same name comes with it, or after it.
       const gone = Promise.all([this.rights.end(topic), this.#moves.set(topic, uri, seq), this.#roads.deleted(topic)]);
       this.rightsChanged();
@@ -575,8 +575,8 @@ export class Broker {
     return this.#log.append(draft);
   }
 
-  async #configure(topic: string, config: TopicConfig): Promise<TopicInfo> {
-    await this.#append({ topic, kind: 'configure', config: { ...config } });
+  async #configure(topic: string, config: TopicConfig, makesRoom = false): Promise<TopicInfo> {
+    await this.#append({ topic, kind: 'configure', config: { ...config }, makesRoom });
     this.rightsChanged(topic);
     return infoOf(this.#existing(topic));
   }

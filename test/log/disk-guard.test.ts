@@ -28,6 +28,50 @@ describe('below the floor', () => {
   });
 });
 
+describe('what makes room', () => {
+  const purge = { topic: 't', kind: 'purge', makesRoom: true } as const;
+
+  it('is taken below the floor, down to a floor of its own', async () => {
+    const { log, database, clock } = await openMemory({ limits: { diskFloor: 1000 } });
+    await log.append(item('t', '1'));
+    database.freeBytes = 999;
+    clock.advance(1000);
+    const together = await Promise.allSettled([log.append(item('t', '2')), log.append(purge), log.append({ topic: 't', kind: 'purge' })]);
+    expect(together.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected']);
+    expect([log.topic('t')?.count, log.state]).toEqual([0, 'refusing']);
+    expect(log.reason).toContain('lanpost purge');
+    await log.append({ topic: 't', kind: 'configure', config: { maxItems: 1 }, makesRoom: true });
+    await log.append({ topic: 't', kind: 'delete', makesRoom: true });
+    // Not what only says so.
+    await expect(log.append(item('t', '3', { makesRoom: true }))).rejects.toMatchObject({ code: 'disk-full' });
+    await expect(log.append({ topic: 't', kind: 'configure', config: { description: 'x'.repeat(40_000) }, makesRoom: true })).rejects.toMatchObject({ code: 'disk-full' });
+    database.freeBytes = 499;
+    clock.advance(1000);
+    await quiet();
+    await expect(log.append(purge)).rejects.toMatchObject({ code: 'disk-full' });
+  });
+
+  it('is taken once the log has been reopened, also when that leaves it below the floor', async () => {
+    const { log, database, clock } = await openMemory({ limits: { diskFloor: 64 << 20 } });
+    await log.append(item('t', '1'));
+    database.failure = full;
+    database.freeBytes = 5 << 20;
+    await expect(log.append(item('t', 'lost'))).rejects.toMatchObject({ code: 'disk-full' });
+    await expect(log.append(purge)).rejects.toMatchObject({ code: 'disk-full' });
+    database.failure = undefined;
+    database.freeBytes = 40 << 20;
+    clock.advance(1000);
+    await quiet();
+    await expect(log.append(item('t', 'still not'))).rejects.toMatchObject({ code: 'disk-full' });
+    await log.append(purge);
+    database.freeBytes = 64 << 20;
+    clock.advance(1000);
+    await quiet();
+    expect(log.state).toBe('open');
+    await log.append(item('t', '2'));
+  });
+});
+
 describe('after a failed write', () => {
   it('nothing is written until the database was reopened; readers keep their places', async () => {
     const { log, database, clock } = await openMemory();

@@ -4,7 +4,7 @@ import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
 import { toPayload } from '../../src/payload/payload.ts';
-import { type Actor, OWNER } from '../../src/pubsub/actor.ts';
+import { type Actor, keyAddress, OWNER } from '../../src/pubsub/actor.ts';
 import { Broker } from '../../src/pubsub/broker.ts';
 
 const FRIEND: Actor = { kind: 'peer', name: 'friend@h2', fingerprint: 'f'.repeat(64) };
@@ -12,6 +12,7 @@ const STRANGER: Actor = { kind: 'peer', name: 'stranger@h3', fingerprint: '0'.re
 const KEYLESS: Actor = { kind: 'peer', name: 'alice@h4' };
 
 let log: Log;
+let database: MemoryDatabase;
 let clock: TestClock;
 let broker: Broker;
 const granted: string[] = [];
@@ -21,7 +22,8 @@ beforeEach(async () => {
   clock = createTestClock();
   granted.length = 0;
   troubles.length = 0;
-  log = await openLog({ database: new MemoryDatabase(), clock, boxId: 'aaaaaaaaaaaaaaaa', trouble: () => undefined });
+  database = new MemoryDatabase();
+  log = await openLog({ database, clock, boxId: 'aaaaaaaaaaaaaaaa', trouble: () => undefined });
   broker = new Broker({
     log, clock, trouble: (trouble) => void troubles.push(trouble),
     may: (fingerprint, right, topic, open) => open || granted.includes(`${fingerprint?.[0]} ${right} ${topic}`),
@@ -131,6 +133,23 @@ describe('publishing', () => {
     await broker.purge(OWNER, '$pep/urn:x');
     await broker.delete(OWNER, '$pep/urn:x');
     expect(broker.topic('$pep/urn:x')).toBeUndefined();
+  });
+
+  test('on a full disk the owner takes away what there is, and nobody else anything', async () => {
+    await publish('a', 1, 'x');
+    await publish('b', 1);
+    await broker.create(OWNER, 'theirs', { publishModel: 'open' });
+    await broker.affiliate(OWNER, 'theirs', new Map([[keyAddress('f'.repeat(64)), 'owner' as const]]));
+    database.freeBytes = 63 << 20;
+    clock.advance(1000);
+    await expect(publish('a', 2)).rejects.toMatchObject({ code: 'disk-full', message: expect.stringContaining('lanpost subscriptions list') });
+    await expect(broker.purge(FRIEND, 'theirs')).rejects.toMatchObject({ code: 'disk-full' });
+    await expect(broker.create(OWNER, 'new')).rejects.toMatchObject({ code: 'disk-full' });
+    await broker.retract(OWNER, 'a', 'x');
+    await broker.configure(OWNER, 'a', { maxItems: 1 });
+    await broker.purge(OWNER, 'theirs');
+    await broker.delete(OWNER, 'b');
+    expect(broker.topics().map(({ name, items }) => [name, items])).toEqual([['a', 0], ['theirs', 0]]);
   });
 
   test.each(['', '/a', 'a//b', 'a/+', '#', 'x'.repeat(513)])('the topic name %j is refused', async (topic) => {
