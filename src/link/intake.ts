@@ -234,7 +234,7 @@ export class Intake {
     this.#wanted.delete(keyOf(wanted));
     const name = this.#parts.nameOf(wanted.fingerprint);
     if (name === undefined) return;
-    await this.#request(name, xml('unsubscribe', { node: wanted.filter, jid: this.#parts.ownName(), subid: wanted.reader }));
+    await this.#request(name, xml('unsubscribe', { node: wanted.filter, jid: this.#parts.ownName(), subid: wanted.reader }), xml('reader', { xmlns: NS_LANPOST, name: wanted.reader }));
   }
 
   async #request(name: string, ...parts: Element[]): Promise<void> {

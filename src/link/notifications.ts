@@ -154,7 +154,7 @@ export class Notifications implements SubscriptionWatcher {
   }
 
   #rows(fingerprint: string, filter: string): PeerSubscription[] {
-    return [...this.#parts.subscriptions.of(fingerprint)].filter((row) => row.state === 'subscribed' && row.suspended === undefined && readsBy(row) === filter);
+    return [...this.#parts.subscriptions.of(fingerprint)].filter((row) => row.state === 'subscribed' && row.suspended === undefined && !row.consent && readsBy(row) === filter);
   }
 
   #run(name: string, cursor: Cursor, actor: Keyed): void {
@@ -224,7 +224,7 @@ export class Notifications implements SubscriptionWatcher {
     const { node, fingerprint } = row;
     const config = hasWildcard(filterOf(node)) ? undefined : broker.topic(node);
     const peer = this.#there.get(fingerprint);
-    if (!config || !peer || row.state !== 'subscribed' || !row.options.deliver || config.sendLast === 'never' || !config.persist) return;
+    if (!config || !peer || row.state !== 'subscribed' || row.consent || !row.options.deliver || config.sendLast === 'never' || !config.persist) return;
     if (on === 'presence' && config.sendLast !== 'on-sub-and-presence') return;
     const actor = { kind: 'peer', name: peer.name, fingerprint } as const;
     if (!broker.mayRead(actor, node)) return;
@@ -303,7 +303,7 @@ function repliesTo({ kind, publisher }: Pick<Notice, 'kind' | 'publisher'>, { it
 
 /** §7.1.2.4, §12.13: which of several subscriptions it is for; XEP-0248 §3.3.1: through which collection. */
 function headersOf({ kind }: LogRecord, rows: readonly PeerSubscription[], all: readonly PeerSubscription[]): Header[] {
-  const several = (row: PeerSubscription): boolean => all.filter(({ node }) => node === row.node).length > 1;
+  const several = (row: PeerSubscription): boolean => all.filter(({ node, consent }) => !consent && node === row.node).length > 1;
   const subids = kind === 'publish' || kind === 'retract' ? rows.filter(several).map(({ id }): Header => ['SubID', id]) : [];
   const collections = new Set(rows.flatMap(({ node }) => (isSubtree(node) ? [node] : [])));
   return [...subids, ...Array.from(collections, (node): Header => ['Collection', node])];

@@ -31,7 +31,7 @@ export interface PeerSubscriptionsParts {
   readonly trouble: (message: string) => void;
 }
 
-interface Subscriber { readonly fingerprint: string; readonly name: string }
+interface Subscriber { readonly fingerprint: string; readonly name: string; readonly consent?: true }
 
 const PREFIX = 'subscriptions/';
 const ADMITTED: readonly Affiliation[] = ['owner', 'publisher', 'member'];
@@ -105,6 +105,12 @@ export class PeerSubscriptions {
     return false;
   }
 
+  /** What that key has asked owners for its readers, or has been let. */
+  consent(fingerprint: string, topic: string): PeerSubscription | undefined {
+    for (const row of this.of(fingerprint, topic)) if (row.consent) return row;
+    return undefined;
+  }
+
   /** Those that wait for an owner's word. */
   pending(): Iterable<PeerSubscription> {
     return this.#rows.pending();
@@ -122,7 +128,7 @@ export class PeerSubscriptions {
   /** Nobody was let read, or waits to read, a topic that is made anew under its name. */
   async deleted(topic: string): Promise<void> {
     await Promise.all(Array.from(this.at(topic), async (row) => {
-      if (row.state === 'pending') return this.end(row, true);
+      if (row.state === 'pending' || row.consent) return this.end(row, row.state === 'pending');
       await this.#alter(row, ({ approved, ...rest }) => (approved ? rest : undefined));
       return undefined;
     }));
@@ -135,7 +141,7 @@ export class PeerSubscriptions {
 
   /** §6.2.3, §6.3.4: the one that is meant; refused by the names there are for that. */
   get(fingerprint: string, node: string, id?: string): PeerSubscription {
-    const found = [...this.of(fingerprint, node)];
+    const found = [...this.of(fingerprint, node)].filter(({ consent }) => !consent);
     const [first] = found;
     if (!first) throw notSubscribed(node);
     if (id === undefined && found.length > 1) throw new Refusal('subid-required', `there are ${found.length} subscriptions to ${node || 'everything'}`);
@@ -149,10 +155,10 @@ export class PeerSubscriptions {
    * `others`: subscriptions that the key has and this knows nothing of.
    */
   async subscribe(subscriber: Subscriber, node: string, change: Partial<SubscriptionOptions> | undefined, state: 'pending' | 'subscribed', others: number): Promise<PeerSubscription> {
-    const { fingerprint } = subscriber;
+    const { fingerprint, consent } = subscriber;
     const options = this.#checked(defaultOptions(node), change ?? {});
     const making = [...this.#making.keys()].filter((row) => row.fingerprint === fingerprint);
-    const have = [...this.of(fingerprint, node), ...making.filter((row) => row.node === node)];
+    const have = [...this.of(fingerprint, node), ...making.filter((row) => row.node === node)].filter((row) => row.consent === consent);
     const same = change === undefined ? have[0] : have.find((one) => isSameOptions(one.options, options));
     if (same) {
       await this.#making.get(same);
@@ -322,10 +328,11 @@ export class PeerSubscriptions {
 
   /** What is read by nobody any more keeps nothing. */
   async #changed({ fingerprint, ...row }: PeerSubscription): Promise<void> {
+    if (row.consent) return;
     const filter = readsBy(row);
     await this.#watcher.changed(fingerprint, filter);
     const cursor = cursorOf(fingerprint, filter);
-    const read = [...this.of(fingerprint)].some((one) => readsBy(one) === filter);
+    const read = [...this.of(fingerprint)].some((one) => !one.consent && readsBy(one) === filter);
     if (!read && this.#parts.log.hasCursor(cursor)) await this.#parts.log.dropCursor(cursor);
   }
 

@@ -21,6 +21,8 @@ export interface PeerSubscription {
   readonly untold?: true;
   /** Why nothing is delivered for now: its client sent something back. */
   readonly suspended?: string;
+  /** It stands for an owner's word about a box, whose readers have places of their own: it reads nothing. */
+  readonly consent?: true;
   /** An owner has let it, as long as there is the topic that there was then. Not so what was subscribed to by some other right. */
   readonly approved?: true;
 }

@@ -208,13 +208,57 @@ describe('a peer is fed', () => {
     await subscription.ready;
     await publish('t', 1);
     expect(b.log.topic(`$at/${a.identity.boxId}/t`)).toBeUndefined();
-    const [row] = a.service.subscriptions.of(b.identity.fingerprint);
-    expect(row).toMatchObject({ node: 't', state: 'pending' });
-    if (row) await a.service.subscriptions.decide(row, 'subscribed');
+    const rows = () => [...a.service.subscriptions.of(b.identity.fingerprint)];
+    expect(rows()).toMatchObject([{ node: 't', state: 'pending' }]);
+    await a.service.decide('t', b.link.name, true);
     expect(values(await take(subscription, 2))).toEqual(['configure', 1]);
+    await publish('t', 2);
+    expect(values(await take(subscription, 1))).toEqual([2]);
+    // One subscription, one place.
+    const cursors = () => Array.from(a.log.cursors(), ({ name }) => name).filter((name) => name.includes(b.identity.fingerprint));
+    expect(cursors()).toEqual([`peer:${b.identity.fingerprint}:r`]);
+    const listed = await b.link.request(a.link.name, request('get', '<subscriptions/>'));
+    expect(listed.getChild('pubsub')?.getChild('subscriptions')?.children).toMatchObject([{ attrs: { node: 't', subid: 'r', subscription: 'subscribed' } }]);
     await subscription.close();
     await b.service.dropped(`r at ${a.identity.fingerprint.slice(0, 16)}`);
-    expect([...a.service.subscriptions.of(b.identity.fingerprint)]).toEqual([]);
+    expect(rows()).toEqual([]);
+    expect(cursors()).toEqual([]);
+  });
+
+  test('with as many readers as it has, by one word of the owner; the word goes with the last of them', async () => {
+    await a.broker.create(OWNER, 't', { accessModel: 'authorize' });
+    const all = ['r1', 'r2'].map((durable) => b.service.subscribe(a.link.name, 't', { durable }));
+    for (const one of all) await one.ready;
+    expect(await a.service.requests()).toHaveLength(1);
+    await a.service.decide('t', b.link.name, true);
+    await lan.until(() => [...a.log.cursors()].filter(({ name }) => name.startsWith('peer:')).length === 2);
+    await publish('t', 1);
+    for (const one of all) expect(values(await take(one, 1))).toEqual([1]);
+    for (const one of all) await one.close();
+    const consent = () => a.service.subscriptions.consent(b.identity.fingerprint, 't');
+    for (const [name, left] of [['r1', true], ['r2', false]] as const) {
+      await b.service.dropped(`${name} at ${a.identity.fingerprint.slice(0, 16)}`);
+      expect(consent() !== undefined).toBe(left);
+    }
+  });
+
+  test('and not asked about any more when it gives up waiting, or when the topic is another of that name', async () => {
+    await a.broker.create(OWNER, 't', { accessModel: 'authorize' });
+    const first = b.service.subscribe(a.link.name, 't', { durable: 'r' });
+    await first.ready;
+    await first.close();
+    await b.service.dropped(`r at ${a.identity.fingerprint.slice(0, 16)}`);
+    expect(await a.service.requests()).toEqual([]);
+    const second = b.service.subscribe(a.link.name, 't', { durable: 'r' });
+    await second.ready;
+    await a.service.decide('t', b.link.name, true);
+    await lan.until(() => a.log.hasCursor(`peer:${b.identity.fingerprint}:r`));
+    await publish('t', 1);
+    expect(values(await take(second, 1))).toEqual([1]);
+    await second.close();
+    await a.broker.delete(OWNER, 't');
+    await a.broker.create(OWNER, 't', { accessModel: 'authorize' });
+    expect(a.broker.mayRead({ kind: 'peer', name: b.link.name, fingerprint: b.identity.fingerprint }, 't')).toBe(false);
   });
 
   test('from no more subscriptions than a peer may have, lasting or not', async () => {

@@ -6,6 +6,7 @@ import { attr, children, type Element, xml } from '../../xml/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { addressFor, type Names } from './affiliations.ts';
 import type { Feeder, Reader } from './feeder.ts';
+import { apart } from './subscribe.ts';
 import { needed, nodeOf, NS_PUBSUB_OWNER, type UseCase } from './terms.ts';
 
 export interface OwnerSubscriptionsParts {
@@ -44,7 +45,8 @@ export const ownerSubscriptions = (parts: OwnerSubscriptionsParts): UseCase => (
 });
 
 function at(node: string, { feeder, subscriptions }: OwnerSubscriptionsParts): Found[] {
-  return [...Array.from(subscriptions.at(node), (row) => ({ row })), ...feeder.at(node).map((reader) => ({ reader }))];
+  const readers = feeder.at(node);
+  return [...apart([...subscriptions.at(node)], readers).map((row) => ({ row })), ...readers.map((reader) => ({ reader }))];
 }
 
 function stateOf(one: Found): SubscriptionState {
@@ -78,7 +80,14 @@ async function apply(change: Element, all: readonly Found[], { feeder, subscript
   if (theirs.length > 1 && wanted !== 'none') return theirs.map((found) => element(found, names));
   for (const found of theirs) {
     if ('row' in found) await subscriptions.decide(found.row, wanted);
-    else if (wanted === 'none') await feeder.unsubscribe({ kind: 'peer', name: jid, fingerprint: found.reader.fingerprint }, found.reader);
+    else if (wanted === 'none') await end(found.reader, { jid, feeder, subscriptions });
   }
   return [];
+}
+
+/** With a box's last reader of it what an owner had said goes, too: it would only subscribe again. */
+async function end({ fingerprint, filter, reader }: Reader & { readonly fingerprint: string }, { jid, feeder, subscriptions }: Pick<OwnerSubscriptionsParts, 'feeder' | 'subscriptions'> & { readonly jid: string }): Promise<void> {
+  await feeder.unsubscribe({ kind: 'peer', name: jid, fingerprint }, { filter, reader });
+  const consent = subscriptions.consent(fingerprint, filter);
+  if (consent && !feeder.at(filter).some((one) => one.fingerprint === fingerprint)) await subscriptions.end(consent, true);
 }

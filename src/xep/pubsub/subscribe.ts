@@ -3,13 +3,12 @@ import { LanpostError } from '../../errors.ts';
 import type { Actor } from '../../pubsub/actor.ts';
 import type { Broker } from '../../pubsub/broker.ts';
 import type { PeerSubscription, PeerSubscriptions } from '../../pubsub/peer-subscriptions.ts';
-import type { SubscriptionOptions } from '../../pubsub/subscription-options.ts';
 import { Refusal } from '../../pubsub/refusal.ts';
 import { attr, children, type Element, xml } from '../../xml/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { readForm } from '../data-form.ts';
 import { badRequest } from './errors.ts';
-import { type Feeder, readerOf } from './feeder.ts';
+import { type Feeder, type Reader, readerOf } from './feeder.ts';
 import { optionsForm, readOptions } from './subscription-form.ts';
 import { isOwnJid, needed, nodeOf, NS_PUBSUB, type PubsubRequest, type UseCase } from './terms.ts';
 
@@ -26,8 +25,15 @@ export function subscribe({ broker, feeder, subscriptions }: SubscribeParts): Us
   /** What a box asks an owner for: it is fed as a reader, once it may be, and asks again whenever its stream opens. */
   const ask = async (actor: Keyed, name: string, node: string): Promise<void> => {
     const { fingerprint } = actor;
-    if ([...subscriptions.of(fingerprint, node)].some(({ state }) => state === 'pending')) return;
-    feeder.began(await subscriptions.subscribe({ fingerprint, name }, node, READERS, 'pending', feeder.list(actor).length));
+    const consent = subscriptions.consent(fingerprint, node);
+    if (consent?.state === 'pending') return;
+    if (consent) await subscriptions.end(consent, false); // it holds no more
+    try {
+      feeder.began(await subscriptions.subscribe({ fingerprint, name, consent: true }, node, undefined, 'pending', feeder.list(actor).length));
+    } catch (error) {
+      // Another reader of its has just asked: they wait for one word.
+      if (!(error instanceof Refusal && error.reason === 'pending-subscription')) throw error;
+    }
   };
   return {
     features: ['subscribe', 'multi-subscribe', 'retrieve-subscriptions', 'subscription-notifications', 'presence-notifications'],
@@ -66,11 +72,12 @@ export function subscribe({ broker, feeder, subscriptions }: SubscribeParts): Us
         const subid = attr(verb, 'subid') ?? readerOf(pubsub)?.reader;
         const { fingerprint } = keyed(actor);
         const one = feeder.list(actor).find(({ filter, reader }) => filter === node && reader === subid);
-        if (one) {
-          await feeder.unsubscribe(actor, one);
-          const asked = [...subscriptions.of(fingerprint, node)].filter(({ options }) => isReaders(options));
-          for (const row of asked) await subscriptions.end(row, false);
-          return answered(xml('subscription', { node, jid, subid: one.reader, subscription: 'none' }));
+        const consent = subscriptions.consent(fingerprint, node);
+        // Of several readers that wait no more is known than that their box does.
+        if (one || (consent && readerOf(pubsub))) {
+          if (one) await feeder.unsubscribe(actor, one);
+          if (consent && !feeder.list(actor).some(({ filter }) => filter === node)) await subscriptions.end(consent, false);
+          return answered(xml('subscription', { node, jid, subid, subscription: 'none' }));
         }
         const row = ofPeer(broker, subscriptions, actor, fingerprint, node, subid);
         await subscriptions.end(row, false);
@@ -82,7 +89,7 @@ export function subscribe({ broker, feeder, subscriptions }: SubscribeParts): Us
         const { fingerprint, name } = keyed(actor);
         const readers = feeder.list(actor).filter(({ filter }) => node === undefined || filter === node);
         return answered(xml('subscriptions', { node },
-          ...Array.from(subscriptions.of(fingerprint, node), subscriptionElement),
+          ...apart([...subscriptions.of(fingerprint, node)], readers.map((reader) => ({ ...reader, fingerprint }))).map(subscriptionElement),
           ...readers.map(({ filter, reader }) => xml('subscription', { node: filter, jid: name, subid: reader, subscription: 'subscribed' })),
         ));
       },
@@ -90,11 +97,9 @@ export function subscribe({ broker, feeder, subscriptions }: SubscribeParts): Us
   };
 }
 
-/** The subscription that stands for a box's reader delivers nothing itself. */
-const READERS = { deliver: false } as const;
-
-function isReaders({ deliver }: SubscriptionOptions): boolean {
-  return !deliver;
+/** Those that are none of the readers': what an owner has said of a box is shown by itself only as long as no reader of it is there. */
+export function apart(rows: readonly PeerSubscription[], readers: readonly (Reader & { readonly fingerprint: string })[]): PeerSubscription[] {
+  return rows.filter(({ consent, node, fingerprint }) => !consent || !readers.some((reader) => reader.filter === node && reader.fingerprint === fingerprint));
 }
 
 /** §6.1.3.6: nothing could belong to who has shown no key. */
