@@ -268,3 +268,20 @@ describe('mail', () => {
     await expect(rig.homes.road.deliver({ kind: 'xmpp', jid: 'a@b.test' }, { id: 'm', to: 'xmpp:a@b.test', body: 'x', recordId: 'r', chain: 'c', time: 0 })).rejects.toMatchObject({ code: 'unreachable' });
   });
 });
+
+describe('what peers have published here', () => {
+  it('goes up as this box\'s own account, and says whose it is (XEP-0174 §13.2): where it was first, when, and by whom it was published', async () => {
+    await using rig = await createRig();
+    await rig.add();
+    await rig.state('online');
+    const origin = { box: 'b'.repeat(16), epoch: '1.00000001', seq: 7 };
+    await rig.log.append({ topic: 't', kind: 'publish', payload: toPayload('of a peer'), publisher: 'link:desk@h2' });
+    await rig.log.append({ topic: 't', kind: 'publish', payload: toPayload('of another box'), origin });
+    await rig.drained();
+    const records = published(rig.home).map((stanza) => stanza.getChild('pubsub')?.getChild('publish')?.getChild('item')?.getChild('record'));
+    expect(records.map((record) => record && { publisher: attr(record, 'publisher'), box: attr(record, 'id')?.slice(0, 16), stamped: attr(record, 'stamp') !== undefined })).toEqual([
+      { publisher: 'link:desk@h2', box: 'aaaabbbbccccdddd', stamped: true },
+      { publisher: undefined, box: 'b'.repeat(16), stamped: true },
+    ]);
+  });
+});

@@ -79,11 +79,11 @@ describe('a letter of a box that comes by way of a home', () => {
     expect(kept).toMatchObject([{ trust: 'paired' }]);
   });
 
-  test.each<[string, (forge: { readonly other: Key }) => Element]>([
+  test.each([
     ['has another text', () => stanza(letter(1), { body: 'pay the other one' })],
     ['comes from another account', () => stanza(letter(1), { from: 'mallory@home.test' })],
     ['was meant for another box', ({ other }) => stanza(letter(1), { recipient: other.fingerprint })],
-  ])('that %s is refused, and its sender is told', async (_what, forge) => {
+  ] satisfies [string, (forge: { readonly other: Key }) => Element][])('that %s is refused, and its sender is told', async (_what, forge) => {
     expect(await outcome(forge({ other: await keyPair() }))).toContain('not-acceptable');
     expect(kept).toEqual([]);
   });
@@ -94,10 +94,10 @@ describe('a letter of a box that comes by way of a home', () => {
     expect(kept).toEqual([]);
   });
 
-  test.each<[string, (message: Element) => void]>([
+  test.each([
     ['not signed at all', (message) => { const record = message.getChild('record', 'urn:lanpost:0')!; delete record.attrs['signature']; }],
     ['without a key', (message) => { const record = message.getChild('record', 'urn:lanpost:0')!; delete record.attrs['key']; }],
-  ])('that is %s is a stranger\'s message, without a number', async (_what, change) => {
+  ] satisfies [string, (message: Element) => void][])('that is %s is a stranger\'s message, without a number', async (_what, change) => {
     const message = stanza(letter(1));
     change(message);
     expect(await receive(message)).toBeUndefined();

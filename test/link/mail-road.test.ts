@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Receipt } from '../../src/api.ts';
+import type { Message, Receipt } from '../../src/api.ts';
+import type { HomeAccounts } from '../../src/link/jid-proofs.ts';
 import { MailRoad } from '../../src/link/mail-road.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import type { Letter } from '../../src/mail/letter.ts';
@@ -147,5 +148,95 @@ describe('the inbox of peers without a key', () => {
     stream.write("<iq type='get' id='last'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
     await stream.reads(/id='last'/);
     await reader.close();
+  });
+});
+
+describe('mail for an account that a peer has alone', () => {
+  const [A, B] = ['a@home.test', 'b@home.test'] as const;
+  let lan: SimulatedLan;
+  let a: ServiceBox, b: ServiceBox;
+  const home = (jid: string): HomeAccounts => ({ has: (one) => one === jid, accountFor: () => jid, reaches: () => false, send: () => Promise.reject(new Error('no home')) });
+  beforeEach(async () => {
+    lan = new SimulatedLan();
+    [a, b] = [await serviceBox(lan, 1, 'a', { home: home(A) }), await serviceBox(lan, 2, 'b', { home: home(B) })];
+    await acquainted(a, b);
+    for (const [one, other] of [[a, b], [b, a]] as const) await one.service.allow(other.link.name, 'chat');
+  });
+  afterEach(() => lan.close());
+
+  const prove = async (at: ServiceBox, jid: string, of: ServiceBox): Promise<void> => {
+    await at.claims.claim(jid, of.identity.fingerprint);
+    await at.claims.proven(jid, of.identity.fingerprint);
+  };
+  const next = async (box: ServiceBox): Promise<Message | undefined> => {
+    const reader = box.mail.messages({ name: 'test' });
+    const { value } = await reader.next();
+    value?.ack();
+    await reader.close();
+    return value;
+  };
+
+  test('goes over the link, and is to the account; from the own one when that is proven, too', async () => {
+    await prove(a, B, b);
+    await (await a.mail.send(`xmpp:${B}`, 'one')).delivered;
+    expect(await next(b)).toMatchObject({ from: `link:${a.link.name}`, to: `xmpp:${B}`, trust: 'paired', body: 'one' });
+    await prove(b, A, a);
+    await (await a.mail.send(`xmpp:${B}/phone`, 'two')).delivered;
+    expect(await next(b)).toMatchObject({ from: `xmpp:${A}`, to: `xmpp:${B}`, body: 'two' });
+  });
+
+  test('takes no other road before it is proven', async () => {
+    await a.claims.claim(B, b.identity.fingerprint);
+    await expect(a.mail.send(`xmpp:${B}`, 'too early')).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
+  test('is held while the peer is away, and goes to no other key, not under its name either', async () => {
+    await prove(a, B, b);
+    const { name } = b.link;
+    await b.close();
+    await lan.until(() => a.link.peers.get(name) === undefined);
+    const receipt = await a.mail.send(`xmpp:${B}`, 'for b alone');
+    const mallory = await serviceBox(lan, 3, 'b', { home: home(B) });
+    await seen(a, mallory.link.name);
+    await a.link.prove(mallory.link.name).catch(() => undefined); // an impostor, if it has b's name
+    expect(await a.mail.state(receipt.id)).toBe('accepted');
+    const back = await serviceBox(lan, 2, 'b', { home: home(B), identity: b.identity });
+    await receipt.delivered;
+    expect(await next(back)).toMatchObject({ body: 'for b alone' });
+    expect(mallory.log.topic('$inbox/paired') ?? mallory.log.topic('$inbox/seen')).toBeUndefined();
+  });
+
+  test('is held when the peer is revoked, and its account nobody\'s any more', async () => {
+    await prove(a, B, b);
+    await a.service.revoke(b.link.name);
+    expect(a.service.trusted().flatMap(({ claims }) => claims ?? [])).toEqual([]);
+    await expect(a.mail.send(`xmpp:${B}`, 'to nobody')).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
+  test('that says it is to an account of somebody else is to this box', async () => {
+    await prove(a, 'other@home.test', b);
+    await (await a.mail.send('xmpp:other@home.test', 'whose')).delivered;
+    expect(await next(b)).toMatchObject({ from: `link:${a.link.name}`, to: `link:${b.link.name}`, body: 'whose' });
+  });
+
+  test('that says it is from an account that is another\'s is from the link', async () => {
+    const c = await serviceBox(lan, 4, 'c', { home: home(A) });
+    await acquainted(b, c);
+    await b.service.allow(c.link.name, 'chat');
+    await c.service.allow(b.link.name, 'chat');
+    await prove(b, A, a);
+    await prove(c, B, b);
+    await (await c.mail.send(`xmpp:${B}`, 'I am a')).delivered;
+    expect(await next(b)).toMatchObject({ from: `link:${c.link.name}`, to: `xmpp:${B}` });
+  });
+
+  test('an account of the own box, or of a class, or of a peer that is not paired, is claimed for nobody', async () => {
+    await expect(a.service.claim(b.link.name, `xmpp:${A}`)).rejects.toMatchObject({ code: 'invalid-value' });
+    await expect(a.service.claim(b.link.name, 'xmpp:home.test')).rejects.toMatchObject({ code: 'invalid-value' });
+    await expect(a.service.claim('class:seen', `xmpp:${B}`)).rejects.toMatchObject({ code: 'not-found' });
+    const c = await serviceBox(lan, 4, 'c');
+    await seen(a, c.link.name);
+    await a.link.prove(c.link.name);
+    await expect(a.service.claim(c.link.name, `xmpp:${B}`)).rejects.toMatchObject({ code: 'forbidden' });
   });
 });

@@ -6,6 +6,7 @@ import type { Limits, Trouble } from '../../src/api.ts';
 import type { PeerContext } from '../../src/link/context.ts';
 import { createLink, type Link, type LinkInit } from '../../src/link/link.ts';
 import { OwnPresence } from '../../src/link/own-presence.ts';
+import type { HomeAccounts } from '../../src/link/jid-proofs.ts';
 import { LinkService } from '../../src/link/link-service.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
@@ -13,8 +14,10 @@ import { Mail } from '../../src/mail/mail.ts';
 import { DEFAULT_LIMITS } from '../../src/options.ts';
 import { Broker } from '../../src/pubsub/broker.ts';
 import { selfSigned } from '../../src/trust/certificate.ts';
+import { Claims } from '../../src/trust/claims.ts';
 import { boxIdOf } from '../../src/trust/fingerprint.ts';
 import type { Identity } from '../../src/trust/identity.ts';
+import { Sealer } from '../../src/trust/seal.ts';
 import { Trust } from '../../src/trust/trust.ts';
 import { Disco } from '../../src/xep/disco.ts';
 import { Dispatcher } from '../../src/xmpp/dispatch.ts';
@@ -31,6 +34,7 @@ export interface ServiceBox {
   readonly link: Link;
   readonly service: LinkService;
   readonly identity: Identity;
+  readonly claims: Claims;
   /** Where files from peers come to lie. */
   readonly dir: string;
   readonly troubles: Trouble[];
@@ -44,6 +48,8 @@ export interface ServiceBoxSetup {
   readonly clock?: Clock;
   /** Default: discovery by word of mouth. */
   readonly mdns?: LinkInit['mdns'];
+  /** Its accounts. Default: it has none, and no peer can prove one. */
+  readonly home?: HomeAccounts;
 }
 
 export async function serviceBox(lan: SimulatedLan, host: number, user: string, setup: ServiceBoxSetup = {}): Promise<ServiceBox> {
@@ -63,9 +69,12 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   const disco = new Disco<PeerContext>({ node: 'urn:lanpost:0', identities: [] });
   disco.attach(dispatcher);
   const own = new OwnPresence({ registry: log.registry, label: user, caps: () => disco.caps() });
+  const claims = new Claims({ registry: log.registry, clock, boot: () => log.epoch, isPaired: (key) => trust.level(key) === 'paired' });
+  const { fingerprint } = identity;
   const service: LinkService = new LinkService({
     broker, log, trust, clock, trouble, dispatcher, disco, own, bareName: user, dir, limits,
     receive: (incoming) => mail.receive(incoming), roadsChanged: () => mail.roadsChanged(),
+    ...(setup.home ? { accounts: { claims, seal: new Sealer(identity), fingerprint, home: setup.home } } : {}),
   });
   const mail: Mail = new Mail({ log, clock, trouble, limits, roads: [service.road], isHomeDomain: () => false });
   const link = createLink({
@@ -90,5 +99,5 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
     return closing;
   };
   lan.onClose(close);
-  return { host, log, broker, trust, mail, link, service, identity, dir, troubles, close };
+  return { host, log, broker, trust, mail, link, service, identity, claims, dir, troubles, close };
 }

@@ -39,6 +39,22 @@ const CLAIMS: Readonly<Record<string, readonly (readonly [file: string, title: s
     ['link/link.test.ts', 'an address that is not on the link is never dialled'],
   ],
   'take mail held for another': [['link/mail-road.test.ts', 'is not taken by another key under its name; the sender is told, and goes on'], ['link/mail-road.test.ts', 'is not taken in the clear']],
+  'pass for the owner of an account': [
+    ['link/jid-proofs.test.ts', 'is not believed of a nonce that was made up'], ['link/jid-proofs.test.ts', 'is not believed when another key has signed it'], ['link/jid-proofs.test.ts', 'is believed once'],
+    ['link/jid-proofs.test.ts', 'is not believed of another peer, who does not use the nonce up by that'], ['link/jid-proofs.test.ts', 'is not believed of another account'],
+    ['link/jid-proofs.test.ts', 'is not taken of a peer that is not paired, nor of one without a key'], ['link/jid-proofs.test.ts', 'is not believed after two minutes, as when a server kept the nonce'],
+    ['link/jid-proofs.test.ts', 'cannot be had by asking another box for it: what that signs is for who asks, and goes to it alone'],
+    ['link/mail-road.test.ts', 'is held while the peer is away, and goes to no other key, not under its name either'], ['link/mail-road.test.ts', 'that says it is from an account that is another\'s is from the link'],
+    ['link/mail-road.test.ts', 'that says it is to an account of somebody else is to this box'],
+  ],
+  'learn from a box through its home, or wear it out': [
+    ['link/jid-proofs.test.ts', 'of a stranger, however many there are, is not answered, and leaves nothing behind'], ['link/jid-proofs.test.ts', 'in the name of a paired key is answered four times a minute'],
+    ['link/jid-proofs.test.ts', 'in the name of a paired key that is not on the link is not answered'], ['home/sealed-letters.test.ts', 'signed by a key that is not paired is a stranger\'s message, and is not confirmed'],
+  ],
+  'use up the numbers of a box, or change its letters, through a home': [
+    ['home/sealed-letters.test.ts', 'that %s is refused, and its sender is told'], ['home/sealed-letters.test.ts', 'with a number of another box is refused: it uses up nobody\'s'],
+    ['home/sealed-letters.test.ts', 'that is %s is a stranger\'s message, without a number'], ['home/mail-road.test.ts', 'is delivered when that key says so, and no sooner'],
+  ],
   'squat a name to lock a peer out': [
     ['link/plain.test.ts', 'somebody with a key of his own who uses the name of a plain client once does not lock the client out'],
     ['trust/trust.test.ts', 'a key under a name that does not say that it is a box keeps it from nobody'], ['link/link.test.ts', 'a name of a key that was only seen may change hands, and that is told'],
