@@ -201,7 +201,6 @@ export class Broker {
   /** Reads as the owner does: a live or durable reader of this box. */
   subscribe(filter: string, options: SubscribeOptions = {}): Subscription {
     checkedSubscription(filter, options);
-    if (options.durable !== undefined) checkedDurable(filter, this.#log.topic(filter));
     return this.readers.subscribe(filter, options);
   }
 

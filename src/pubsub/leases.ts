@@ -5,6 +5,7 @@ import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { Abandonment } from './abandonment.ts';
+import { checkedDurable } from './in-memory.ts';
 import type { Terms } from './terms.ts';
 
 /** What a subscription reads from, and how it lets go of it. */
@@ -72,6 +73,7 @@ export class Leases {
 
   async durable(request: DurableRequest): Promise<Lease> {
     const { name, filter, group } = request;
+    checkedDurable(filter, this.#parts.log.topic(filter));
     while (this.#closing.has(name)) await this.#closing.get(name);
     let shared = this.#held.get(name);
     if (shared && !(group && shared.group)) {

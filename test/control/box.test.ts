@@ -109,6 +109,24 @@ describe.each(['in this process', 'attached'])('a box %s', (where) => {
     expect(await box.subscriptions.list()).toEqual([]);
   });
 
+  it('has topics in memory: for readers who are there, with positions that survive the way', async () => {
+    await box.topics.create('raw', { storage: 'memory' });
+    const reader = subscribe('raw', { ack: 'manual' });
+    await reader.ready;
+    const { seq } = await box.publish('raw', 1);
+    expect(seq).toBeGreaterThanOrEqual(2 ** 52);
+    const [first] = await take(reader, 1);
+    expect(first).toMatchObject({ value: 1, seq });
+    first?.nack();
+    const [again] = await take(reader, 1);
+    expect(again).toMatchObject({ value: 1, seq, redelivered: true });
+    again?.ack();
+    expect(await box.items('raw')).toMatchObject([{ value: 1, seq }]);
+    expect(await box.topics.get('raw')).toMatchObject({ storage: 'memory', items: 1, lastSeq: seq });
+    await expect(subscribe('raw', { durable: 'd' }).ready).rejects.toMatchObject({ code: 'unsupported' });
+    await expect(box.topics.configure('raw', { storage: 'disk' })).rejects.toMatchObject({ code: 'invalid-value' });
+  });
+
   it('takes back what is not confirmed in time', async () => {
     await box.publish('work', 1);
     const reader = subscribe('work', { durable: 'w', from: 'start', ack: 'manual', ackWait: 20, inFlight: 1 });
