@@ -11,11 +11,10 @@ export class GarbageSweep {
   readonly #horizon: Horizon;
   /** Next row to look at in this round. */
   #next = 0;
-  /** Lowest row a reader still wanted in this round. */
-  #blocked = Infinity;
-  /** How far the slowest reader was when the round began. */
-  #slowest = -1;
-  /** What had been put aside and was let go of by then. */
+  /** By the numbers of topics, the lowest row that a reader still wanted. */
+  readonly #wanted = new Map<number, number>();
+  /** The lowest row that was put aside, and how much had been let go of when it was looked at. */
+  #aside = Infinity;
   #freed = 0;
 
   constructor(state: LogState, horizon: Horizon) {
@@ -25,12 +24,19 @@ export class GarbageSweep {
 
   /** Whether another round may find something; begins it. */
   get due(): boolean {
-    const slowest = this.#minimum();
-    // What readers held last time they still hold, unless the slowest has moved.
-    const { freed } = this.#state.asides;
-    if (slowest !== this.#slowest || freed !== this.#freed) this.#next = Math.min(this.#next, this.#blocked);
-    this.#slowest = slowest;
+    const { topics, readers, asides: { freed } } = this.#state;
+    if (freed !== this.#freed) {
+      this.#next = Math.min(this.#next, this.#aside);
+      this.#aside = Infinity;
+    }
     this.#freed = freed;
+    // What the readers of a topic held last time they still hold, unless all of them have passed it.
+    for (const [no, first] of this.#wanted) {
+      const topic = topics.byNo.get(no);
+      if (topic && keptFrom(readers.of(topic), this.#horizon.seq) < first) continue;
+      this.#next = Math.min(this.#next, first);
+      this.#wanted.delete(no);
+    }
     return this.#next < Math.min(this.#state.window.start, this.#state.head + 1);
   }
 
@@ -41,7 +47,8 @@ export class GarbageSweep {
 
   reset(): void {
     this.#next = 0;
-    this.#blocked = Infinity;
+    this.#aside = Infinity;
+    this.#wanted.clear();
   }
 
   async page(tx: Transaction, budget: number, deleted: (seq: number, bytes: number) => void): Promise<{ used: number; more: boolean }> {
@@ -50,7 +57,6 @@ export class GarbageSweep {
     const rows = await database.range({ gte: garbageKey(this.#next), lt: garbageKey(end), limit: Math.min(budget, 256) });
     const found = rows.map(([key, value]) => ({ key, seq: getSeq(key, 1), no: getU32(value, 0) }));
     const indexes = await database.getMany(found.map(({ no, seq }) => indexKey(no, seq)));
-    if (this.#next <= this.#blocked) this.#blocked = Infinity;
     for (const [i, { key, seq, no }] of found.entries()) {
       const row = indexes[i];
       const topic = topics.byNo.get(no);
@@ -62,8 +68,12 @@ export class GarbageSweep {
       // `latest` keeps only the newest per key, whoever has not read the others.
       const dropped = topic.settings.lane === 'latest' && index.state === 'superseded';
       const wanted = seq > keptFrom(readers.of(topic), this.#horizon.seq);
-      if (asides.keeps(seq) || (wanted && !dropped)) {
-        this.#blocked = Math.min(this.#blocked, seq);
+      if (asides.keeps(seq)) {
+        this.#aside = Math.min(this.#aside, seq);
+        continue;
+      }
+      if (wanted && !dropped) {
+        this.#wanted.set(no, Math.min(this.#wanted.get(no) ?? seq, seq));
         continue;
       }
       if (wanted) tx.topic(topic).replaced++;
@@ -81,11 +91,5 @@ export class GarbageSweep {
     const more = last !== undefined && found.length === Math.min(budget, 256);
     this.#next = more ? last.seq + 1 : end;
     return { used: 2 * found.length + 1, more };
-  }
-
-  #minimum(): number {
-    let minimum = Infinity;
-    for (const reader of this.#state.readers.all()) minimum = Math.min(minimum, reader.durable ? reader.kept : Math.max(reader.kept, this.#horizon.seq));
-    return minimum;
   }
 }

@@ -144,3 +144,19 @@ describe('trimming', () => {
     expect((await log.items('t', { ids: ['x'] })).map(({ seq }) => seq)).toEqual([4]);
   });
 });
+
+it('what was replaced goes when the readers of its topic have it, although another of another topic never moves', async () => {
+  const { log } = await openMemory({ limits: { windowBytes: 0 } });
+  await log.append(item('x', '1'));
+  await (await log.cursor({ name: 'away', filter: 'x', from: 'start', durable: true })).close();
+  const reader = await log.cursor({ name: 'r', filter: 'y', from: 'new', durable: true });
+  for (let n = 0; n < 20; n++) await log.append(item('y', `${n}`, { id: 'a' }));
+  for (let n = 0; n < 3; n++) await log.trim();
+  await texts(reader, 20);
+  await reader.flush();
+  for (let n = 0; n < 3; n++) {
+    await log.append(item('x', '2'));
+    await log.trim();
+  }
+  expect(log.topic('y')?.bytes).toBe(log.topic('y')?.viewBytes);
+});
