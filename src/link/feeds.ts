@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { From, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -5,7 +6,8 @@ import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
 import type { Actor } from '../pubsub/actor.ts';
 import type { Broker, FeedRequest } from '../pubsub/broker.ts';
-import type { PeerSubscription } from '../pubsub/peer-subscriptions.ts';
+import { type PeerSubscription, STRANGERS_SHARE } from '../pubsub/peer-subscriptions.ts';
+import type { Readable } from '../pubsub/readable.ts';
 import { Seldom } from '../seldom.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import type { Feeder, Reader } from '../xep/pubsub/feeder.ts';
@@ -13,6 +15,7 @@ import { eventMessage, eventText } from '../xep/pubsub/event.ts';
 import { isLegal } from '../xml/text.ts';
 import { EventWriter } from './event-writer.ts';
 import { Feed } from './feed.ts';
+import { Rounds } from './rounds.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 
 export interface FeedsParts {
@@ -21,6 +24,10 @@ export interface FeedsParts {
   readonly streams: PeerStreams;
   readonly clock: Clock;
   readonly trouble: (trouble: Trouble) => void;
+  /** Durable readers that there may be. */
+  readonly limit: number;
+  /** Whether the owner of this box has vouched for that key. */
+  readonly isKnown: (fingerprint: string) => boolean;
   /** See `Feeder`. */
   readonly began: (subscription: PeerSubscription) => void;
 }
@@ -41,6 +48,10 @@ export class Feeds implements Feeder {
   readonly #writer: EventWriter;
   /** By cursor name, while a stream to the peer is open. */
   readonly #running = new Map<string, Feed>();
+  readonly #readable = new WeakMap<Feed, Readable>();
+  readonly #resuming = new Rounds(() => this.#resume());
+  readonly #rechecking = new Rounds(() => this.#recheck());
+  #closed = false;
   readonly #stopping = new Map<string, Promise<void>>();
   readonly #opening = new Set<string>();
   readonly #online = new Map<string, ProvenPeer>();
@@ -92,8 +103,8 @@ export class Feeds implements Feeder {
     for (const cursor of this.#parts.log.cursors()) if (cursor.filter === filter) names.add(cursor.name);
     for (const [name, { cursor }] of this.#running) if (cursor.filter === filter) names.add(name);
     return [...names].flatMap((name) => {
-      const [, fingerprint, reader] = /^peer:([0-9a-f]{64}):(.*)$/s.exec(name) ?? [];
-      return fingerprint === undefined || reader === undefined ? [] : [{ fingerprint, reader, filter }];
+      const fingerprint = keyOf(name);
+      return fingerprint === undefined ? [] : [{ fingerprint, reader: name.slice(cursorName(fingerprint, '').length), filter }];
     });
   }
 
@@ -108,13 +119,15 @@ export class Feeds implements Feeder {
     if (before && before.name !== peer.name) this.#stopAll(before);
     this.#online.set(peer.fingerprint, peer);
     const prefix = cursorName(peer.fingerprint, '');
-    for (const { name, filter } of this.#parts.log.cursors()) {
-      if (!name.startsWith(prefix) || this.#running.has(name)) continue;
-      const actor: Keyed = { kind: 'peer', ...peer };
-      this.#open(actor, { name, filter, from: 'new', durable: true })
-        .then((cursor) => this.#run(name, cursor, actor))
-        .catch((error: unknown) => this.#report(peer, error));
-    }
+    for (const { name, filter } of this.#parts.log.cursors()) if (name.startsWith(prefix)) this.#goOn(name, filter, peer);
+  }
+
+  #goOn(name: string, filter: string, peer: ProvenPeer): void {
+    if (this.#running.has(name)) return;
+    const actor: Keyed = { kind: 'peer', ...peer };
+    this.#open(actor, { name, filter, from: 'new', durable: true })
+      .then((cursor) => this.#run(name, cursor, actor))
+      .catch((error: unknown) => this.#report(peer, error));
   }
 
   closed(peer: ProvenPeer): void {
@@ -133,18 +146,33 @@ export class Feeds implements Feeder {
 
   /** Rights were given: what peers had subscribed to before goes on. */
   resume(): void {
+    this.#resuming.wanted().catch((error: unknown) => this.#report({ name: 'peers' }, error));
+  }
+
+  async #resume(): Promise<void> {
     this.#refused = false;
-    for (const peer of this.#online.values()) this.opened(peer);
+    for (const { name, filter } of this.#parts.log.cursors()) {
+      const peer = this.#online.get(keyOf(name) ?? '');
+      if (!peer || this.#running.has(name) || this.#closed) continue;
+      this.#goOn(name, filter, peer);
+      await nextTurn();
+    }
   }
 
   /** Rights were taken away: whoever may not read any more is stopped, its place is kept. */
-  async recheck(): Promise<void> {
+  recheck(): Promise<void> {
+    return this.#rechecking.wanted();
+  }
+
+  async #recheck(): Promise<void> {
     for (const [name, feed] of this.#running) {
-      if (!this.#parts.broker.mayReadSome(feed.actor, feed.cursor.filter)) await this.#stop(name);
+      if (this.#readable.get(feed)?.some === false) await this.#stop(name);
+      await nextTurn();
     }
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all([...this.#running.keys()].map((name) => this.#stop(name)));
   }
 
@@ -153,6 +181,12 @@ export class Feeds implements Feeder {
     const kept = [...this.#parts.log.cursors()].map((cursor) => cursor.name);
     const names = new Set([...kept, ...this.#running.keys(), ...this.#opening].filter((known) => known.startsWith(prefix)));
     if (names.size >= SUBSCRIPTIONS && !names.has(name)) throw new LanpostError('busy', `a peer may have ${SUBSCRIPTIONS} subscriptions here`);
+    const { isKnown, limit } = this.#parts;
+    const share = Math.floor(limit * STRANGERS_SHARE);
+    if (names.has(name) || kept.length < share || isKnown(fingerprint)) return;
+    if (kept.filter((other) => { const key = keyOf(other); return key !== undefined && !isKnown(key); }).length >= share) {
+      throw new LanpostError('busy', `boxes that are not paired may have ${share} subscriptions here, all together`);
+    }
   }
 
   #run(name: string, cursor: Cursor, actor: Keyed): void {
@@ -174,7 +208,7 @@ export class Feeds implements Feeder {
       send: (stanza) => this.#parts.streams.send(peer.name, stanza, actor.fingerprint),
       allowed: () => readable.some,
       // What the peer accepted first never goes back to it; what it may not read is not there for it.
-      wants: ({ origin, topic }) => origin?.box !== boxId && (topic === '' || readable.topic(topic)),
+      wants: (record) => record.origin?.box !== boxId && (record.topic === '' || readable.record(record)),
       message: (records) => this.#writer.message(reader, records),
       // Its topic may be what does not fit.
       missing: (record, gap) => eventMessage(reader, eventText(isLegal(record.topic) ? record.topic : '', [{ kind: 'gap', recordId: record.recordId, time: record.stamp.wall, gap }])),
@@ -182,6 +216,7 @@ export class Feeds implements Feeder {
       failed: (error) => this.#failed(name, feed, peer, error),
     });
     this.#running.set(name, feed);
+    this.#readable.set(feed, readable);
   }
 
   /** It is no longer taken for one that runs: what is asked for again begins anew. */
@@ -219,4 +254,9 @@ function keyed(actor: Actor): Keyed {
 
 function cursorName(fingerprint: string, reader: string): string {
   return `peer:${fingerprint}:${reader}`;
+}
+
+/** Of a cursor's name. */
+function keyOf(name: string): string | undefined {
+  return /^peer:([0-9a-f]{64}):/.exec(name)?.[1];
 }

@@ -132,7 +132,11 @@ export class LinkService {
       peers: () => this.peers(),
       keyOf: (name) => this.trust.holder(name),
     });
-    this.#feeds = new Feeds({ broker, log, streams, clock, trouble, began: (row) => (row.state === 'pending' ? this.#approvals.asked(row) : this.#notifications.began(row)) });
+    this.#feeds = new Feeds({
+      broker, log, streams, clock, trouble, limit: parts.limits.subscriptions,
+      isKnown: (fingerprint) => this.trust.level(fingerprint) === 'paired',
+      began: (row) => (row.state === 'pending' ? this.#approvals.asked(row) : this.#notifications.began(row)),
+    });
     this.#intake = new Intake({
       broker, log, streams, clock, trouble,
       prove: async (name, signal) => this.#up().prove(name, signal),

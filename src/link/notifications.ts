@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PeerStatus, TopicConfig, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -16,6 +17,7 @@ import { type Header } from '../xep/shim.ts';
 import { notification, stateNotification } from '../xep/pubsub/notification.ts';
 import type { Element } from '../xmpp/element.ts';
 import { Feed } from './feed.ts';
+import { Rounds } from './rounds.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 
 export interface NotificationsParts {
@@ -47,6 +49,7 @@ export class Notifications implements SubscriptionWatcher {
   /** By cursor. */
   readonly #running = new Map<string, Feed>();
   readonly #turns = new Map<string, Promise<void>>();
+  readonly #rechecking = new Rounds(() => this.#recheck());
   #count = 0;
 
   constructor(parts: NotificationsParts) {
@@ -85,8 +88,17 @@ export class Notifications implements SubscriptionWatcher {
 
   /** Rights were given, or taken away. */
   recheck(): void {
+    this.#later({ name: 'peers' }, this.#rechecking.wanted());
+  }
+
+  /** What runs knows by itself what may be read: who may read more now is looked for. */
+  async #recheck(): Promise<void> {
     for (const peer of this.#there.values()) {
-      for (const filter of new Set(Array.from(this.#parts.subscriptions.of(peer.fingerprint), readsBy))) this.#later(peer, this.changed(peer.fingerprint, filter));
+      for (const filter of new Set(Array.from(this.#parts.subscriptions.of(peer.fingerprint), readsBy))) {
+        if (this.#running.has(cursorOf(peer.fingerprint, filter))) continue;
+        this.#later(peer, this.changed(peer.fingerprint, filter));
+        await nextTurn();
+      }
     }
   }
 
@@ -168,7 +180,7 @@ export class Notifications implements SubscriptionWatcher {
       cursor, actor, clock, most: 1, returns: RETURNS_WITHIN,
       send: (stanza) => streams.send(peer()?.name ?? actor.name, stanza, actor.fingerprint),
       allowed: () => readable.some,
-      wants: (record) => (record.topic === '' || readable.topic(record.topic)) && this.#for(record, actor, filter).length > 0,
+      wants: (record) => (record.topic === '' || readable.record(record)) && this.#for(record, actor, filter).length > 0,
       message: ([record]) => this.#message(record!, this.#for(record!, actor, filter), actor),
       missing: (record, gap) => this.#message({ ...record, kind: 'gap', gap }, this.#rows(actor.fingerprint, filter), actor),
       skipped: ({ topic, recordId }, error) => this.#report(actor, new LanpostError(error.code, `${recordId} of ${topic} is left out: ${error.message}`)),
@@ -214,7 +226,7 @@ export class Notifications implements SubscriptionWatcher {
       ...repliesTo(record, config, this.#parts.ownName()),
       created: isFirst(record) && rows.every(({ node, options }) => isSubtree(node) && (options.kind === 'nodes' || !isOfItems(record.kind))),
       body: rows.some(({ options }) => options.includeBody),
-      headers: headersOf(record, rows, [...this.#parts.subscriptions.of(actor.fingerprint)]),
+      headers: headersOf(record, rows, this.#parts.subscriptions.of(actor.fingerprint)),
     });
   }
 
@@ -302,8 +314,10 @@ function repliesTo({ kind, publisher }: Pick<Notice, 'kind' | 'publisher'>, { it
 }
 
 /** §7.1.2.4, §12.13: which of several subscriptions it is for; XEP-0248 §3.3.1: through which collection. */
-function headersOf({ kind }: LogRecord, rows: readonly PeerSubscription[], all: readonly PeerSubscription[]): Header[] {
-  const several = (row: PeerSubscription): boolean => all.filter(({ node, consent }) => !consent && node === row.node).length > 1;
+function headersOf({ kind }: LogRecord, rows: readonly PeerSubscription[], all: Iterable<PeerSubscription>): Header[] {
+  const counts = new Map<string, number>();
+  for (const { node, consent } of all) if (!consent) counts.set(node, (counts.get(node) ?? 0) + 1);
+  const several = ({ node }: PeerSubscription): boolean => (counts.get(node) ?? 0) > 1;
   const subids = kind === 'publish' || kind === 'retract' ? rows.filter(several).map(({ id }): Header => ['SubID', id]) : [];
   const collections = new Set(rows.flatMap(({ node }) => (isSubtree(node) ? [node] : [])));
   return [...subids, ...Array.from(collections, (node): Header => ['Collection', node])];

@@ -246,7 +246,10 @@ export class Assembly {
     }
     if (kind !== 'publish') this.#garbage(topic, seq);
     if (kind === 'configure' && config) this.#configure(topic, change, seq, config);
-    if (kind === 'delete') change.settings = {};
+    if (kind === 'delete') {
+      change.settings = {};
+      change.ended = seq;
+    }
     change.deleted = kind === 'delete';
     // Of a mirror: what it is of is on disk now, or gone.
     if ((isItem(kind) || change.deleted) && this.#state.memory.get(topic.name) && change.settings['storage'] !== 'memory') this.#tx.onCommit(() => this.#state.memory.close(topic));

@@ -223,7 +223,7 @@ class Mending {
     if (known) return known;
     const name = `lost/${no}`;
     this.#renamed.push(name);
-    const topic: Known = { name, settings: {}, viewFrom: 0, first: 0, last: 0, count: 0, viewBytes: 0, bytes: 0, ordinal: 0, deleted: false, replaced: 0, dirty: true, seen: 0 };
+    const topic: Known = { name, settings: {}, viewFrom: 0, first: 0, last: 0, count: 0, viewBytes: 0, bytes: 0, ordinal: 0, deleted: false, ended: 0, replaced: 0, dirty: true, seen: 0 };
     this.#topics.set(no, topic);
     return topic;
   }

@@ -23,6 +23,8 @@ export interface TopicState {
   /** Records ever appended. */
   readonly ordinal: number;
   readonly deleted: boolean;
+  /** Its last deletion, 0 for none: what is held from before is of a topic that had the same name. */
+  readonly ended: number;
   /** Items of the lane `latest` that went for a newer one before every reader had them. */
   readonly replaced: number;
 }
@@ -42,6 +44,7 @@ export class Topic implements TopicState {
   bytes = 0;
   ordinal = 0;
   deleted = false;
+  ended = 0;
   replaced = 0;
   /** Whether its row is on disk. */
   stored = false;
@@ -57,19 +60,19 @@ export class Topic implements TopicState {
 export function copyTopic(t: TopicState): TopicChange {
   return {
     settings: t.settings, viewFrom: t.viewFrom, first: t.first, last: t.last,
-    count: t.count, viewBytes: t.viewBytes, bytes: t.bytes, ordinal: t.ordinal, deleted: t.deleted, replaced: t.replaced,
+    count: t.count, viewBytes: t.viewBytes, bytes: t.bytes, ordinal: t.ordinal, deleted: t.deleted, ended: t.ended, replaced: t.replaced,
   };
 }
 
 export function encodeTopic(name: string, t: TopicChange): Uint8Array {
-  return encodeRow([name, t.settings, t.viewFrom, t.first, t.last, t.count, t.bytes, t.ordinal, t.deleted, t.replaced, t.viewBytes]);
+  return encodeRow([name, t.settings, t.viewFrom, t.first, t.last, t.count, t.bytes, t.ordinal, t.deleted, t.replaced, t.viewBytes, t.ended]);
 }
 
-type TopicRow = [string, TopicSettings, number, number, number, number, number, number, boolean, number | undefined, number | undefined];
+type TopicRow = [string, TopicSettings, number, number, number, number, number, number, boolean, number | undefined, number | undefined, number | undefined];
 
 export function decodeTopic(row: Uint8Array): TopicChange & { readonly name: string } {
-  const [name, settings, viewFrom, first, last, count, bytes, ordinal, deleted, replaced = 0, viewBytes = 0] = decodeRow<TopicRow>(row);
-  return { name, settings, viewFrom, first, last, count, viewBytes, bytes, ordinal, deleted, replaced };
+  const [name, settings, viewFrom, first, last, count, bytes, ordinal, deleted, replaced = 0, viewBytes = 0, ended = 0] = decodeRow<TopicRow>(row);
+  return { name, settings, viewFrom, first, last, count, viewBytes, bytes, ordinal, deleted, ended, replaced };
 }
 
 /** The topics by name and by number. */

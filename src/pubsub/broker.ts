@@ -8,7 +8,7 @@ import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { hasWildcard, matcher, validFilter } from '../log/filter.ts';
 import type { Cursor } from '../log/cursor.ts';
-import type { Log } from '../log/log.ts';
+import type { CursorOptions, Log } from '../log/log.ts';
 import type { Draft, LogRecord } from '../log/record.ts';
 import type { TopicState } from '../log/topics.ts';
 import type { Payload } from '../payload/payload.ts';
@@ -87,6 +87,8 @@ export interface Roads {
 }
 
 const NO_ROADS: Roads = { isSubscribed: () => false, isApproved: () => false, affiliated: () => Promise.resolve(), deleted: () => Promise.resolve() };
+/** What is kept for a key that nobody vouched for while it is away. */
+const STRANGERS_BACKLOG = { bytes: 16 * 1024 * 1024, age: 7 * 86_400_000 };
 /** Topics looked at before others have their turn. */
 const SLICE = 128;
 /** Topics of which it is remembered that something was said of who may read them. */
@@ -100,6 +102,7 @@ export class Broker {
   readonly #moves: Moves;
   readonly #touches: NonNullable<BrokerParts['touches']>;
   readonly #generation: BrokerParts['generation'];
+  readonly #level: NonNullable<BrokerParts['level']>;
   #roads: Roads = NO_ROADS;
   /** Topics that are being made, or deleted, and what has become of them is not on disk yet: the first gets the name. */
   readonly #making = new Set<string>();
@@ -123,6 +126,7 @@ export class Broker {
     this.#log = parts.log;
     this.#touches = parts.touches ?? (() => false);
     this.#generation = parts.generation;
+    this.#level = parts.level ?? (() => 'seen');
     this.#limits = parts.limits;
     const { log, clock, trouble, expired } = parts;
     this.readers = new LocalReaders({ log, clock, trouble, ...(expired ? { expired } : {}), admit: () => this.#roomForReader() });
@@ -131,7 +135,7 @@ export class Broker {
     this.access = new Access({
       rights: this.rights,
       may: parts.may,
-      level: parts.level ?? (() => 'seen'),
+      level: this.#level,
       said: (topic) => this.said(topic),
       isSubscribed: (fingerprint, topic) => this.#roads.isSubscribed(fingerprint, topic),
       isApproved: (fingerprint, topic) => this.#roads.isApproved(fingerprint, topic),
@@ -229,8 +233,16 @@ export class Broker {
       throw new Refusal('forbidden', `${called(actor)} may not subscribe to ${filter}`);
     }
     if (durable) checkedDurable(filter, this.#log.topic(filter));
-    if (!this.#log.hasCursor(name)) this.#roomForReader();
-    return this.#log.cursor({ name, filter, from: checkedFrom(from), durable, extra: actor });
+    const known = this.#log.hasCursor(name);
+    if (!known) this.#roomForReader();
+    return this.#log.cursor({ name, filter, from: checkedFrom(from), durable, extra: actor, ...durable ? this.#bound(actor, known) : {} });
+  }
+
+  /** Whoever shows a key may come once and leave its place in the log for ever: for whom nobody vouched that has an end. */
+  #bound(actor: Actor, known: boolean): Pick<CursorOptions, 'maxBacklog'> {
+    if (actor.kind !== 'peer') return {};
+    if (this.#level(actor.fingerprint) !== 'paired') return { maxBacklog: STRANGERS_BACKLOG };
+    return known ? { maxBacklog: {} } : {};
   }
 
   /** The view of a topic, oldest first. */
@@ -540,6 +552,8 @@ export class Broker {
       trusted: () => trusted?.(),
       said: (topic) => this.#said.get(topic) ?? this.#saidBefore,
       settings: (topic) => this.#live(topic)?.settings,
+      beginning: (topic) => this.#live(topic)?.ended ?? 0,
+      granted: (topic) => this.access.isGranted(actor, 'read', topic),
       may: (asked) => this.mayRead(actor, asked),
       maySome: (asked) => this.mayReadSome(actor, asked),
     });

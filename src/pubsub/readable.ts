@@ -1,4 +1,5 @@
 import { hasWildcard } from '../log/filter.ts';
+import type { LogRecord } from '../log/record.ts';
 
 export interface ReadableParts {
   /** Changes whenever what somebody may read may be another; undefined: nobody can say. */
@@ -9,6 +10,10 @@ export interface ReadableParts {
   readonly said: (topic: string) => number;
   /** What a topic's owner has said of it; the same object as long as it is the same. */
   readonly settings: (topic: string) => object | undefined;
+  /** Where it begins: what is held from before is of another that had its name. */
+  readonly beginning: (topic: string) => number;
+  /** Whether that name may be read, whatever topic has it. */
+  readonly granted: (topic: string) => boolean;
   readonly may: (topicOrFilter: string) => boolean;
   /** Whether there is anything of it at all that may be read. */
   readonly maySome: (filter: string) => boolean;
@@ -43,6 +48,11 @@ export class Readable {
     // What opens a topic need not be told here; what closes the last one leaves its records out.
     this.#some ||= this.#parts.maySome(this.#filter);
     return this.#some;
+  }
+
+  /** What is said of a topic opens nothing of one that was there before it. */
+  record({ topic, seq }: Pick<LogRecord, 'topic' | 'seq'>): boolean {
+    return this.topic(topic) && (seq >= this.#parts.beginning(topic) || this.#parts.granted(topic));
   }
 
   topic(name: string): boolean {

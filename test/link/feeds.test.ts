@@ -18,7 +18,7 @@ test('a peer that subscribes over a stream that confirms nothing, again and agai
   const bell = new Bell();
   let sent = 0;
   const feeds = new Feeds({
-    broker, log, clock,
+    broker, log, clock, limit: 100, isKnown: () => true,
     streams: {
       send: () => {
         sent += 1;

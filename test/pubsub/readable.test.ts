@@ -7,10 +7,14 @@ let asked: string[];
 let generation: number | undefined;
 let trusted: number;
 let said: number;
+let beginning: number;
+const granted = new Set<string>();
 const readable = (filter: string): Readable => new Readable(filter, {
   generation: () => generation, trusted: () => trusted,
   settings: (topic) => settings.get(topic),
   said: () => said,
+  beginning: () => beginning,
+  granted: (topic) => granted.has(topic),
   may: (topic) => {
     asked.push(topic);
     return allowed.has(topic);
@@ -25,6 +29,8 @@ beforeEach(() => {
   generation = 1;
   trusted = 1;
   said = 1;
+  beginning = 0;
+  granted.clear();
 });
 
 test('each topic is asked for once, until a right or its settings change', () => {
@@ -48,6 +54,20 @@ test('where nobody can say when rights change it is asked each time', () => {
   expect(one.topic('a')).toBe(false);
   allowed.add('a');
   expect(one.topic('a')).toBe(true);
+});
+
+test('what is left of a topic that had the name before is only for who may read that name, whatever it stands for', () => {
+  settings.set('a', {});
+  allowed.add('a');
+  beginning = 5;
+  const one = readable('a');
+  const seen = (): boolean[] => [4, 5, 6].map((seq) => one.record({ topic: 'a', seq }));
+  expect(seen()).toEqual([false, true, true]);
+  granted.add('a');
+  expect(seen()).toEqual([true, true, true]);
+  allowed.clear();
+  generation = 2;
+  expect(seen()).toEqual([false, false, false]);
 });
 
 test('what is left of a deleted topic is not for who could not read it any more before it was deleted', () => {

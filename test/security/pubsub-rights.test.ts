@@ -139,6 +139,28 @@ describe('what is left of a deleted topic', () => {
   });
 });
 
+describe('a topic that is closed, deleted and made anew, open', () => {
+  test('shows nobody what it held before, however far back it asks', async () => {
+    const keeper = await a.log.cursor({ name: 'away', filter: '#', from: 'start', durable: true });
+    await keeper.close();
+    await a.broker.create(OWNER, 't');
+    await publish('t', 'secret');
+    await a.broker.delete(OWNER, 't');
+    await a.broker.create(OWNER, 't', { accessModel: 'open' });
+    await publish('t', 'public');
+    const b = await serviceBox(lan, 5, 'b');
+    await Promise.all([seen(a, b.link.name), seen(b, a.link.name)]);
+    const reading = b.service.subscribe(a.link.name, 't', { from: 'start' });
+    const found: string[] = [];
+    while (!found.includes('item public')) {
+      const { value } = await reading.next();
+      found.push(value?.kind === 'item' ? `item ${String(value.value)}` : String(value?.kind));
+    }
+    expect(found).toEqual(['delete', 'configure', 'item public']);
+    await reading.close();
+  });
+});
+
 describe('a topic that is deleted and made anew', () => {
   test('belongs to who made it, whoever hurries', async () => {
     for (const peer of [mallory.fingerprint, 'b'.repeat(64)]) await a.trust.allow(peer, 'write', '#');
@@ -187,4 +209,25 @@ test('what a box says of itself is not found by asking for its name', async () =
       await refusal('set', `<subscribe node='${node}' jid='${mallory.name}'/>`),
     ]) expect(text).not.toContain('$pep');
   }
+});
+
+describe('keys that nobody vouched for, of which there are as many as somebody likes', () => {
+  const stranger = (i: number): string => i.toString(16).padStart(64, '0');
+
+  test('do not take all the subscriptions there may be', async () => {
+    const small = await serviceBox(lan, 6, 'small', { limits: { subscriptions: 40 } });
+    await small.broker.create(OWNER, 't', { accessModel: 'open' });
+    const asked = await Promise.allSettled(Array.from({ length: 30 }, (_, i) => small.service.subscriptions.subscribe({ fingerprint: stranger(i), name: `s${i}` }, 't', undefined, 'subscribed', 0)));
+    expect(asked.filter(({ status }) => status === 'fulfilled')).toHaveLength(10);
+    await small.trust.pair(mallory.fingerprint);
+    await small.service.subscriptions.subscribe({ fingerprint: mallory.fingerprint, name: mallory.name }, 't', undefined, 'subscribed', 0);
+  });
+
+  test('ask for the same as often as they like, and have it once', async () => {
+    await a.broker.create(OWNER, 't', { accessModel: 'open' });
+    await Promise.all(Array.from({ length: 50 }, () => subscribe()));
+    expect(rows()).toEqual(['t subscribed']);
+    await Promise.allSettled(Array.from({ length: 400 }, (_, i) => a.service.subscriptions.subscribe({ fingerprint: mallory.fingerprint, name: 'm' }, `u${i}`, undefined, 'subscribed', 0)));
+    expect(rows()).toHaveLength(256);
+  });
 });

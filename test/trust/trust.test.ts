@@ -47,6 +47,24 @@ describe('trust', () => {
   });
 
   describe('what a peer may', () => {
+    test('some of a filter is granted by a part of it, unless that is denied as a whole', async () => {
+      const { trust } = trustFixture();
+      trust.seen(spki('b'), 'b@h2');
+      const some = (): boolean => trust.touches(fp('b'), 'read', 'plant/#');
+      expect(some()).toBe(false);
+      await trust.allow('class:seen', 'read', 'plant/a/#');
+      expect(some()).toBe(true);
+      await trust.deny(fp('b'), 'read', 'plant/a/x');
+      expect(some()).toBe(true);
+      await trust.deny(fp('b'), 'read', 'plant/a/#');
+      expect(some()).toBe(false);
+      await trust.revoke(fp('b'));
+      await trust.deny('class:seen', 'read', '#');
+      expect(some()).toBe(false);
+      await trust.allow(fp('b'), 'read', 'plant/b'); // said of itself
+      expect(some()).toBe(true);
+    });
+
     const all = ['chat', 'read', 'write', 'files'] as const;
     const may = (trust: Trust, who: string | undefined): string[] => all.filter(right => trust.may(who, right, right === 'read' || right === 'write' ? 'a/b' : undefined));
     const setup = async (): Promise<Trust> => {
