@@ -46,7 +46,11 @@ export interface Gap extends DeliveryBase {
   readonly to: number;
   /** How many records are known to be lost; `undefined` when that is not known. */
   readonly count?: number;
-  readonly reason: 'corrupt' | 'overflow' | 'disk-full' | 'expired' | 'trimmed' | 'unknown';
+  /**
+   * `corrupt`: damaged on disk. `overflow`, `expired`: more waited than the reader's `maxBacklog`, or for longer; or it was
+   * not durable, and too slow. `unfit`: too large for a stanza, or not to be said in one. `unknown`: a peer did not say.
+   */
+  readonly reason: 'corrupt' | 'overflow' | 'expired' | 'unfit' | 'unknown';
 }
 
 export type Delivery = Item | Retraction | TopicChange | Gap;

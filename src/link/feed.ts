@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../clock.ts';
-import { LanpostError } from '../errors.ts';
+import { type ErrorCode, LanpostError } from '../errors.ts';
 import type { Cursor } from '../log/cursor.ts';
+import type { Log } from '../log/log.ts';
 import type { GapInfo, LogRecord } from '../log/record.ts';
 import type { Actor } from '../pubsub/actor.ts';
 import { attr, type Element } from '../xmpp/element.ts';
@@ -32,6 +33,8 @@ export interface FeedParts {
   readonly passed?: (record: LogRecord) => void;
   /** One record could not be sent; it goes on. */
   readonly skipped: (record: LogRecord, error: LanpostError) => void;
+  /** Into the ledger. */
+  readonly noteLoss: Log['noteLoss'];
   /** Called once: it sends no more. */
   readonly failed: (error: unknown) => void;
   /**
@@ -134,16 +137,23 @@ export class Feed {
 
   /** No stanza holds it: the reader is told where it is missing, and gets the rest. */
   async #skip(record: LogRecord, error: LanpostError): Promise<void> {
-    const { missing, skipped } = this.#parts;
-    const { seq } = record;
+    const { missing, noteLoss, skipped } = this.#parts;
+    const gap = { from: record.seq, to: record.seq, count: 1, reason: 'unfit' } as const;
     skipped(record, error);
-    for (let told = false; !told && !this.#ended.signal.aborted;) {
+    // First: once it is told, and confirmed, nobody comes by here again.
+    await this.#patiently('disk-full', () => noteLoss({ ...gap, reader: this.cursor.name, topic: record.topic }));
+    await this.#patiently('busy', () => this.#hand([record], missing(record, gap)));
+  }
+
+  /** Again and again, as long as that is what is in its way. */
+  async #patiently(code: ErrorCode, doing: () => Promise<void>): Promise<void> {
+    for (let done = false; !done && !this.#ended.signal.aborted;) {
       this.#check();
       try {
-        await this.#hand([record], missing(record, { from: seq, to: seq, count: 1, reason: 'unknown' }));
-        told = true;
+        await doing();
+        done = true;
       } catch (failure) {
-        if (!(failure instanceof LanpostError && failure.code === 'busy')) throw failure;
+        if (!(failure instanceof LanpostError && failure.code === code)) throw failure;
         await this.#pause(BUSY_WAIT);
       }
     }

@@ -183,6 +183,7 @@ export class Notifications implements SubscriptionWatcher {
       wants: (record) => (record.topic === '' || readable.record(record)) && this.#for(record, actor, filter).length > 0,
       message: ([record]) => this.#message(record!, this.#for(record!, actor, filter), actor),
       missing: (record, gap) => this.#message({ ...record, kind: 'gap', gap }, this.#rows(actor.fingerprint, filter), actor),
+      noteLoss: (loss) => this.#parts.log.noteLoss(loss),
       skipped: ({ topic, recordId }, error) => this.#report(actor, new LanpostError(error.code, `${recordId} of ${topic} is left out: ${error.message}`)),
       passed: (record) => this.#deleted(record, actor),
       failed: (error) => {

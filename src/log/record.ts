@@ -1,8 +1,9 @@
 import { crc32 } from 'node:zlib';
+import type { Gap } from '../api.ts';
 import { getSeq, getU32, putSeq, putU32 } from './keys.ts';
 
 export type RecordKind = 'publish' | 'retract' | 'purge' | 'delete' | 'configure' | 'gap';
-export type GapReason = 'corrupt' | 'overflow' | 'disk-full' | 'expired' | 'trimmed' | 'unknown';
+export type GapReason = Gap['reason'];
 
 export interface RecordPayload {
   readonly contentType: string;

@@ -45,7 +45,8 @@ describe('a peer is fed', () => {
     await publish('t', 2);
     const taken = await take(subscription, 3);
     expect(values(taken)).toEqual([1, 'gap', 2]);
-    expect(taken[1]).toMatchObject({ topic: 't', from: 2, to: 2, count: 1, reason: 'unknown' });
+    expect(taken[1]).toMatchObject({ topic: 't', from: 2, to: 2, count: 1, reason: 'unfit' });
+    expect(await a.broker.items(OWNER, '$ledger')).toMatchObject([{ value: { subscription: expect.stringContaining('r'), topic: 't', from: 2, to: 2, count: 1, reason: 'unfit' } }]);
     expect(b.troubles.map(({ kind }) => kind)).toContain('link.gap');
     expect(a.troubles.map(({ kind }) => kind)).toContain('link.feed');
     await subscription.close();

@@ -116,7 +116,7 @@ function parseEntry(entry: Element): Told {
   };
 }
 
-const REASONS: readonly NonNullable<Notice['gap']>['reason'][] = ['corrupt', 'overflow', 'disk-full', 'expired', 'trimmed'];
+const REASONS: readonly NonNullable<Notice['gap']>['reason'][] = ['corrupt', 'overflow', 'expired', 'unfit'];
 
 function parseGap(gap: Element): NonNullable<Notice['gap']> {
   const [from, to] = [Number(needed(gap, 'from')), Number(needed(gap, 'to'))];
