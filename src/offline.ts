@@ -40,11 +40,23 @@ export async function* exportBox(options: { readonly dir: string }): AsyncGenera
  * const { records } = await importBox({ dir: '.lanpost' }, lines);
  */
 export async function importBox(options: { readonly dir: string }, lines: AsyncIterable<{ readonly number: number; readonly text: string }>): Promise<Imported> {
-  const { openStopped, takeIn } = await stopped();
-  const { log, close } = await openStopped(options.dir, { make: true });
+  const { checkBeginning, openStopped, takeIn } = await stopped();
+  const all = lines[Symbol.asyncIterator]();
+  // Before anything is made: what is no export leaves no box behind.
   try {
-    return await takeIn(log, lines);
+    const first = await all.next();
+    checkBeginning(first.done ? undefined : first.value);
+    const { log, close } = await openStopped(options.dir, { make: true });
+    try {
+      return await takeIn(log, begunWith(first, all));
+    } finally {
+      await close();
+    }
   } finally {
-    await close();
+    await all.return?.();
   }
+}
+
+async function* begunWith<T>(first: IteratorResult<T>, rest: AsyncIterator<T>): AsyncGenerator<T> {
+  for (let step = first; !step.done; step = await rest.next()) yield step.value;
 }

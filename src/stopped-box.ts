@@ -15,7 +15,7 @@ import { checkedOptions } from './options.ts';
 import { loadIdentity } from './trust/identity.ts';
 import { readMachineId } from './trust/machine.ts';
 
-export { archived } from './log/archive.ts';
+export { archived, checkBeginning } from './log/archive.ts';
 
 /** Takes lines of an export in. */
 export function takeIn(log: Log, lines: Parameters<typeof takeLinesIn>[1]): Promise<Imported> {

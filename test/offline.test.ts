@@ -63,6 +63,11 @@ describe('a box that does not run', () => {
     expect(await readdir(parent)).toEqual([]);
   });
 
+  it.each([[[], 'empty'], [['garbage'], 'line 1 is not JSON'], [['{"topic":"t","settings":{}}'], 'line 1 is not the beginning']])('is not made of what is no export: %j', async (found, message) => {
+    await expect(importBox({ dir: join(parent, 'new') }, numbered(found))).rejects.toMatchObject({ code: 'invalid-value', message: expect.stringContaining(message) });
+    expect(await readdir(parent)).toEqual([]);
+  });
+
   it('is made by an import, with a key of its own', async () => {
     await importBox({ dir: join(parent, 'new') }, numbered(['{"lanpost":"export","format":1,"box":"b","exported":1}']));
     expect((await readFile(join(parent, 'new', 'key.pem'), 'utf8')).length).toBeGreaterThan(100);

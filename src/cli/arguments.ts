@@ -28,7 +28,7 @@ export class Arguments {
 
   constructor(command: Grammar, argv: readonly string[]) {
     const options = Object.fromEntries(Object.entries({ ...COMMON, ...command.options })
-      .map(([name, { type, multiple = false }]) => [name, { type, multiple }]));
+      .map(([name, { type, multiple = false }]) => [name, { type, multiple, ...name === 'help' ? { short: 'h' } : {} }]));
     try {
       const { positionals, values } = parseArgs({ args: argv.map(marked), options, allowPositionals: true, strict: true });
       this.positionals = positionals.map(unmarked);

@@ -67,11 +67,17 @@ export interface TakeInParts {
   readonly keyOf: (topic: string, pointer: string, payload: RecordPayload | undefined) => string;
 }
 
+/** Whether lines that begin so can be an export; throws. */
+export function checkBeginning(first: { readonly number: number; readonly text: string } | undefined): void {
+  if (!first) throw new LanpostError('invalid-value', 'It is empty: an export has at least its first line. Was the file written to its end?');
+  if (!('lanpost' in parse(first.text, first.number))) throw wrong(first.number, 'is not the beginning of an export');
+}
+
 /** Takes lines in. What is here already stays as it is. */
 export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: number; readonly text: string }>, parts: TakeInParts): Promise<Imported> {
   const sum: { -readonly [K in keyof Imported]: Imported[K] } = { records: 0, repeated: 0, topics: 0, readers: 0 };
-  const own = new Set(log.epochs.map(({ box, name }) => `${box}-${name}`));
   let begun = false;
+  const own = new Set(log.epochs.map(({ box, name }) => `${box}-${name}`));
   let waiting: Promise<void>[] = [];
   const settle = async (): Promise<void> => {
     await Promise.all(waiting);
@@ -96,9 +102,9 @@ export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: n
     else sum.records++;
   };
   for await (const { number, text } of lines) {
-    const line = parse(text, number);
-    if (!begun && !('lanpost' in line)) throw wrong(number, 'is not the beginning of an export');
+    if (!begun) checkBeginning({ number, text });
     begun = true;
+    const line = parse(text, number);
     if ('lanpost' in line) {
       if (line.format > FORMAT) throw new LanpostError('format-too-new', `It was exported in format ${line.format}; this lanpost knows ${FORMAT}.`);
     } else if ('topic' in line) {
@@ -136,7 +142,7 @@ export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: n
     }
   }
   await settle();
-  if (!begun) throw new LanpostError('invalid-value', 'It is empty.');
+  if (!begun) checkBeginning(undefined);
   return sum;
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -38,9 +38,28 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
+describe('export and import', () => {
+  it('leave nothing that is not whole, and say what stood in the way', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lanpost-export-'));
+    try {
+      const file = join(folder, 'b.jsonl');
+      expect(await run('export', file)).toMatchObject({ code: 1, err: expect.stringContaining('stop that one first') });
+      expect(await readdir(folder)).toEqual([]);
+      await writeFile(file, '');
+      expect(await run('export', file)).toMatchObject({ code: 2, err: expect.stringContaining('is there already') });
+      const into = (path: string): Promise<Ran> => lanpost(['import', path, '--dir', join(folder, 'box')]);
+      expect(await into(file)).toMatchObject({ code: 1, err: expect.stringContaining('It is empty') });
+      expect(await into(join(folder, 'none'))).toMatchObject({ code: 2, err: expect.stringContaining('there is no such file') });
+      expect(await readdir(folder)).toEqual(['b.jsonl']);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
 describe('lanpost', () => {
   it.each([
-    [['--help'], 'Commands:'], [['help'], 'Commands:'], [['trust', '--help'], 'trust allow'], [['help', 'home'], 'home add'],
+    [['--help'], 'Commands:'], [['help'], 'Commands:'], [['trust', '--help'], 'trust allow'], [['publish', '-h'], 'lanpost publish TOPIC VALUE'], [['help', 'home'], 'home add'],
     [['trust', 'allow', '--help'], 'lanpost trust allow PEER RIGHT [FILTER]'], [['help', 'publish'], 'lanpost publish TOPIC VALUE'],
   ])('%j helps', async (args, words) => {
     const { code, out, err } = await lanpost(args);

@@ -1,10 +1,10 @@
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { stdin } from 'node:process';
 import { exportBox, importBox, repairBox } from '../../index.ts';
 import type { Command } from '../command.ts';
 import { lines } from '../lines.ts';
 import { printable } from '../printable.ts';
+import { unreadable, UsageError } from '../usage-error.ts';
 
 const STOPPED = 'The box must not run: one that does is `locked`.';
 
@@ -15,25 +15,41 @@ const exporting: Command = {
   options: {},
   notes: [
     'Lines of JSON: topics with their settings, items with their record ids and stamps, durable readers, grants. No keys,',
-    `no passwords, no mail, no readers of homes and peers. FILE must not be there yet. ${STOPPED}`,
+    `no passwords, no mail, no readers of homes and peers. FILE must not be there yet; until it is whole it is FILE.part. ${STOPPED}`,
   ],
   examples: ['lanpost export backup.jsonl', 'lanpost export - --dir /var/lib/lanpost | gzip > backup.jsonl.gz'],
   async run({ args, out, dir, signal }) {
     const [path = '-'] = args.positionals;
-    const file = path === '-' ? undefined : await open(path, 'wx', 0o600);
-    try {
-      let count = 0;
+    if (path === '-') {
       for await (const line of exportBox({ dir })) {
         signal.throwIfAborted();
-        if (file) await file.appendFile(`${line}\n`);
-        else await out.line(line);
+        await out.line(line);
+      }
+      return;
+    }
+    if (await stat(path).then(() => true, () => false)) throw new UsageError(`${path} is there already: name another file, or take it away first`);
+    // What has the name is whole.
+    const part = `${path}.part`;
+    let file: FileHandle | undefined;
+    try {
+      let count = 0;
+      // The box first: one that runs leaves no file behind.
+      for await (const line of exportBox({ dir })) {
+        signal.throwIfAborted();
+        file ??= await open(part, 'w', 0o600);
+        await file.appendFile(`${line}\n`);
         count++;
       }
-      if (!file) return;
-      await file.sync();
+      await file?.sync();
+      await file?.close();
+      await rename(part, path);
+      file = undefined;
       await out.print({ lines: count, file: path }, () => `${count} lines are in ${path}`);
     } finally {
-      await file?.close();
+      if (file) {
+        await file.close();
+        await rm(part, { force: true });
+      }
     }
   },
 };
@@ -50,7 +66,8 @@ const importing: Command = {
   examples: ['lanpost import backup.jsonl --dir /var/lib/lanpost', 'zcat backup.jsonl.gz | lanpost import -'],
   async run({ args, out, dir }) {
     const [path = '-'] = args.positionals;
-    const done = await importBox({ dir }, lines(path === '-' ? stdin : createReadStream(path)));
+    const file = path === '-' ? stdin : (await open(path).catch((error: unknown) => { throw unreadable(path, error); })).createReadStream();
+    const done = await importBox({ dir }, lines(file));
     await out.print(done, () => `records taken in: ${done.records}, here already: ${done.repeated}; topics made: ${done.topics}; durable readers made: ${done.readers}`);
   },
 };

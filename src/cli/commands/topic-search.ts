@@ -4,7 +4,7 @@ import type { ClassifyOptions, TopicCandidate, TopicInfo, Value } from '../../in
 import type { Arguments } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { isWritten, parseValue } from '../value-argument.ts';
-import { UsageError } from '../usage-error.ts';
+import { unreadable, UsageError } from '../usage-error.ts';
 
 const LIMIT = { type: 'string', value: 'N', help: 'at most so many, 1 to 1000 (default 100)' } as const;
 const FILTER = { type: 'string', value: 'FILTER', help: 'only of the topics that match' } as const;
@@ -75,7 +75,7 @@ async function read(file: string, signal: AbortSignal): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw unreadable(file, error);
   }
 }
 
