@@ -583,6 +583,8 @@ export interface BoxStatus {
   readonly peers: number;
   readonly homes: readonly HomeStatus[];
   readonly log: { readonly state: 'open' | 'refusing' | 'closed'; readonly head: number; readonly topics: number; readonly bytes: number; readonly freeBytes: number; readonly reason?: string; /** How often readers lost something: lines ever written to `$ledger`. */ readonly losses: number };
+  /** Peers that wait to be let subscribe to a topic whose access model is `authorize`; `topics.requests()` lists them. */
+  readonly requests: number;
   /** Background trouble by kind, counted since the start. */
   readonly troubles: Readonly<Record<string, number>>;
 }

@@ -198,6 +198,7 @@ export class LocalBox implements Box {
         losses: lossesIn(log),
         ...(log.reason === undefined ? {} : { reason: log.reason }),
       },
+      requests: (await link.requests()).length,
       troubles: Object.fromEntries(troubles.counts),
     };
   }

@@ -47,7 +47,7 @@ async function runCommand(command: Command, argv: readonly string[], signal: Abo
     return box;
   };
   try {
-    const code = await command.run({ args, out, dir, signal, attach });
+    const code = await command.run({ args, out, dir, signal, attach, note: (text) => void complain(text, 0) });
     await out.settled();
     if (code === undefined) signal.throwIfAborted();
     return code ?? 0;

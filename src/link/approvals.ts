@@ -38,6 +38,8 @@ export class Approvals {
   /** Somebody has asked. */
   asked(row: PeerSubscription): void {
     if (!this.#parts.broker.topic(row.node)) return;
+    const peer = this.#parts.names.nameOf(row.fingerprint) ?? row.fingerprint;
+    this.#seldom.tell({ kind: 'link.request', message: `${peer} asks to read ${row.node}: \`lanpost access approve ${row.node} ${peer}\`, or deny` });
     for (const [address, affiliation] of this.#parts.broker.affiliations(OWNER, row.node)) {
       if (affiliation === 'owner' && address.startsWith('key:')) this.#ask(address.slice('key:'.length), row);
     }

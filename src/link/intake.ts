@@ -16,7 +16,7 @@ import { fromText } from '../xep/pubsub/feeder.ts';
 import { NS_PUBSUB } from '../xep/pubsub/terms.ts';
 import { fromPubsubError } from '../xep/pubsub/errors.ts';
 import { NS_PUBSUB_EVENT, parseEvent } from '../xep/pubsub/event.ts';
-import { type Element, xml } from '../xmpp/element.ts';
+import { attr, type Element, xml } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { Losses } from './losses.ts';
 import { originOf } from './record-origin.ts';
@@ -59,6 +59,8 @@ export class Intake {
   readonly #parts: IntakeParts;
   /** `fingerprint reader` → what we want from it. */
   readonly #wanted = new Map<string, Wanted>();
+  /** Those that a peer's owner has not said anything of yet. */
+  readonly #waiting = new Set<string>();
   readonly #seldom: Seldom;
   readonly #losses: Losses;
 
@@ -100,8 +102,7 @@ export class Intake {
   async receive(message: Element, peer: ProvenPeer): Promise<boolean> {
     const event = readable(message);
     if (!event) {
-      // An owner has said that it may be read: what could not be subscribed to can be now.
-      if (isState(message) && [...this.fingerprints()].includes(peer.fingerprint)) this.opened(peer);
+      this.#said(stateOf(message), peer);
       return false;
     }
     const wanted = this.#wanted.get(`${peer.fingerprint} ${event.reader}`);
@@ -124,6 +125,16 @@ export class Intake {
     this.#losses.arrived(wanted, topic);
     await Promise.all(event.notices.map((notice) => this.#keep(topic, notice)));
     return true;
+  }
+
+  /** XEP-0060 §12.14: an owner has said whether it may be read; if so, what could not be subscribed to can be now. */
+  #said(said: { readonly node: string | undefined; readonly state: string | undefined } | undefined, peer: ProvenPeer): void {
+    if (said?.state === 'subscribed' && [...this.fingerprints()].includes(peer.fingerprint)) this.opened(peer);
+    if (said?.state !== 'none') return;
+    for (const wanted of this.#wanted.values()) {
+      if (wanted.fingerprint !== peer.fingerprint || wanted.filter !== said.node || !this.#waiting.delete(keyOf(wanted))) continue;
+      this.#seldom.tell({ kind: 'link.denied', message: `the owner of ${peer.name} does not let this box read ${wanted.filter}` });
+    }
   }
 
   async #keep(topic: string, notice: Notice): Promise<void> {
@@ -161,6 +172,7 @@ export class Intake {
     try {
       await reading.ready;
       if (!known) await this.#begin(wanted);
+      if (this.#waiting.has(keyOf(wanted))) this.#parts.trouble({ kind: 'link.waits', message: `waits for the owner of ${linkName(at)} to let this box read ${filter}: \`lanpost access requests\` there` });
       // What is known already is asked for again whenever the peer's stream opens. Two boxes have one
       // key when a data directory was copied: a stream to the other one is none to this.
       else this.#parts.prove(linkName(at)).catch(() => undefined); // not there now: it is called when it appears
@@ -226,20 +238,24 @@ export class Intake {
   async #ask(name: string, wanted: Wanted): Promise<void> {
     const own = this.#parts.ownName();
     const durable = wanted.live ? { durable: 'false' } : {};
-    await this.#request(name, xml('subscribe', { node: wanted.filter, jid: own }),
+    const answer = await this.#request(name, xml('subscribe', { node: wanted.filter, jid: own }),
       xml('reader', { xmlns: NS_LANPOST, name: wanted.reader, from: wanted.from, ...durable }));
+    const pending = answer.getChild('pubsub', NS_PUBSUB)?.getChild('subscription')?.attrs['subscription'] === 'pending';
+    if (pending && this.#wanted.has(keyOf(wanted))) this.#waiting.add(keyOf(wanted));
+    else this.#waiting.delete(keyOf(wanted));
   }
 
   async #leave(wanted: Wanted): Promise<void> {
     this.#wanted.delete(keyOf(wanted));
+    this.#waiting.delete(keyOf(wanted));
     const name = this.#parts.nameOf(wanted.fingerprint);
     if (name === undefined) return;
     await this.#request(name, xml('unsubscribe', { node: wanted.filter, jid: this.#parts.ownName(), subid: wanted.reader }), xml('reader', { xmlns: NS_LANPOST, name: wanted.reader }));
   }
 
-  async #request(name: string, ...parts: Element[]): Promise<void> {
+  async #request(name: string, ...parts: Element[]): Promise<Element> {
     try {
-      await this.#parts.streams.request(name, xml('iq', { type: 'set' }, xml('pubsub', { xmlns: NS_PUBSUB }, ...parts)));
+      return await this.#parts.streams.request(name, xml('iq', { type: 'set' }, xml('pubsub', { xmlns: NS_PUBSUB }, ...parts)));
     } catch (error) {
       throw error instanceof StanzaError ? fromPubsubError(error) : error;
     }
@@ -275,9 +291,9 @@ function readable(message: Element): ReturnType<typeof parseEvent> {
   }
 }
 
-/** XEP-0060 §12.12 */
-function isState(message: Element): boolean {
-  return message.getChild('event', NS_PUBSUB_EVENT)?.getChild('subscription')?.attrs['subscription'] === 'subscribed';
+function stateOf(message: Element): { readonly node: string | undefined; readonly state: string | undefined } | undefined {
+  const told = message.getChild('event', NS_PUBSUB_EVENT)?.getChild('subscription');
+  return told ? { node: attr(told, 'node'), state: attr(told, 'subscription') } : undefined;
 }
 
 /** A subscription that exists once `opening` has. */

@@ -48,12 +48,14 @@ describe('the state of a box', () => {
     };
     const status: BoxStatus = {
       name: 'a@b', box: 'x', fingerprint: 'f', version: '1', dir: '/d', link, presence: { status: 'available', about: {} }, peers: 1, homes: [],
-      log: { state: 'open', head: 0, topics: 0, bytes: 0, freeBytes: 0, losses: 0 }, troubles: {},
+      log: { state: 'open', head: 0, topics: 0, bytes: 0, freeBytes: 0, losses: 0 }, requests: 0, troubles: {},
     };
     expect(lines(status).filter(([word]) => word === 'domain' || word === 'called')).toEqual([
       ['domain', 'example.org: each box that its DNS lists is called'],
       ['called', 'pi:5298: reached, as hall@pi'], ['called', '10.9.0.1:5298: not reached (no answer)'], ['called', 'new:5298: not reached'],
     ]);
+    expect(lines(status).map(([word]) => word)).not.toContain('waiting');
+    expect(lines({ ...status, requests: 2 })).toContainEqual(['waiting', '2 to be let read a topic: `lanpost access requests` tells who']);
     expect(lines({ ...status, link: { state: 'up', interfaces: [] } }).map(([word]) => word)).not.toContain('domain');
   });
 });

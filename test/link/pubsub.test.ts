@@ -211,6 +211,9 @@ describe('a peer is fed', () => {
     expect(b.log.topic(`$at/${a.identity.boxId}/t`)).toBeUndefined();
     const rows = () => [...a.service.subscriptions.of(b.identity.fingerprint)];
     expect(rows()).toMatchObject([{ node: 't', state: 'pending' }]);
+    // Both sides say what it waits for.
+    expect(b.troubles).toContainEqual({ kind: 'link.waits', message: expect.stringContaining(`the owner of ${a.link.name} to let this box read t`) as string });
+    expect(a.troubles).toContainEqual({ kind: 'link.request', message: expect.stringContaining(`lanpost access approve t ${b.link.name}`) as string });
     await a.service.decide('t', b.link.name, true);
     expect(values(await take(subscription, 2))).toEqual(['configure', 1]);
     await publish('t', 2);
@@ -241,6 +244,16 @@ describe('a peer is fed', () => {
       await b.service.dropped(`${name} at ${a.identity.fingerprint.slice(0, 16)}`);
       expect(consent() !== undefined).toBe(left);
     }
+  });
+
+  test('and told when the owner does not let it', async () => {
+    await a.broker.create(OWNER, 't', { accessModel: 'authorize' });
+    const subscription = b.service.subscribe(a.link.name, 't', { durable: 'r' });
+    await subscription.ready;
+    await a.service.decide('t', b.link.name, false);
+    await lan.until(() => b.troubles.some(({ kind }) => kind === 'link.denied'));
+    expect(a.log.hasCursor(`peer:${b.identity.fingerprint}:r`)).toBe(false);
+    await subscription.close();
   });
 
   test('and not asked about any more when it gives up waiting, or when the topic is another of that name', async () => {

@@ -33,6 +33,7 @@ export function lines(state: BoxStatus): [string, string][] {
     ...state.homes.map((home): [string, string] => ['home', `${home.jid}: ${homeInWords(home)}`]),
     ['log', `${log.state}, ${log.topics} ${log.topics === 1 ? 'topic' : 'topics'}, ${bytesInWords(log.bytes)}, position ${log.head}${log.reason === undefined ? '' : `: ${log.reason}`}`],
     ...log.losses === 0 ? [] : [['losses', `${log.losses}: \`lanpost ledger\` tells which`] as [string, string]],
+    ...state.requests === 0 ? [] : [['waiting', `${state.requests} to be let read a topic: \`lanpost access requests\` tells who`] as [string, string]],
     ...Object.entries(state.troubles).map(([kind, count]): [string, string] => ['trouble', `${kind} ×${count}`]),
   ];
 }

@@ -1,4 +1,4 @@
-import type { Delivery } from '../../index.ts';
+import type { Box, Delivery } from '../../index.ts';
 import type { Command, Context } from '../command.ts';
 import { timeInWords } from '../measure.ts';
 import type { Output } from '../output.ts';
@@ -44,6 +44,8 @@ export const subscribe: Command = {
     const box = await context.attach();
     // Few are asked for one by one: whoever comes next does not find them marked as handed out before.
     const inFlight = count !== undefined && count <= IN_FLIGHT ? 1 : IN_FLIGHT;
+    const over = new AbortController();
+    const noted = at === undefined ? undefined : noteWaits(context, box, over.signal);
     const subscription = box.subscribe(filter, {
       ...durable === undefined ? {} : { durable }, ...at === undefined ? {} : { at }, ...begin, ...terms, ack: 'manual', inFlight,
     });
@@ -55,9 +57,20 @@ export const subscribe: Command = {
     } finally {
       signal.removeEventListener('abort', stop);
       await subscription.close();
+      over.abort();
+      await noted;
     }
   },
 };
+
+/** An owner elsewhere may have to be asked first: until then nothing comes. */
+async function noteWaits({ note }: Context, box: Box, signal: AbortSignal): Promise<void> {
+  try {
+    for await (const { kind, message } of box.troubles({ signal })) if (kind === 'link.waits' || kind === 'link.denied') note(printable(message));
+  } catch {
+    // Over, or the box is gone: what is printed says so.
+  }
+}
 
 async function print({ out }: Context, deliveries: AsyncIterable<Delivery>, count = Infinity): Promise<void> {
   let items = 0;
