@@ -154,7 +154,7 @@ export class Notifications implements SubscriptionWatcher {
     // What runs knows by itself what may be read, before each message; also what is left of a topic that is deleted.
     if (this.#running.has(name) || !broker.mayReadSome(actor, filter)) return;
     const topic = hasWildcard(filter) ? undefined : broker.topic(filter);
-    // §12.5: what is only for who is there has no place that is kept; nor has what is in memory.
+    // §12.6: what is only for who is there has no place that is kept; nor has what is in memory.
     const durable = topic === undefined || !(topic.presenceBased || topic.storage === 'memory');
     if (!durable && log.hasCursor(name)) await log.dropCursor(name);
     // An owner may have let it while it is away: what it is owed from then on has to be kept for it.
@@ -231,7 +231,7 @@ export class Notifications implements SubscriptionWatcher {
     });
   }
 
-  /** §6.1.7, §12.9: the item published last, by itself. */
+  /** §6.1.7, §12.10: the item published last, by itself. */
   async #newest(row: PeerSubscription, on: 'subscription' | 'presence'): Promise<void> {
     const { broker, streams } = this.#parts;
     const { node, fingerprint } = row;
@@ -308,13 +308,13 @@ function isFirst({ previous }: LogRecord): boolean {
   return previous === 0;
 }
 
-/** §12.14: the address alone, as names on the link are. */
+/** §12.17: the address alone, as names on the link are. */
 function repliesTo({ kind, publisher }: Pick<Notice, 'kind' | 'publisher'>, { itemReply }: TopicConfig, ownName: string): { publisher?: string } {
   if (kind !== 'publish' || itemReply === undefined) return {};
   return { publisher: (itemReply === 'publisher' ? publisher?.replace(/^(link|xmpp):/, '') : undefined) ?? ownName };
 }
 
-/** §7.1.2.4, §12.13: which of several subscriptions it is for; XEP-0248 §3.3.1: through which collection. */
+/** §7.1.2.4, §12.16: which of several subscriptions it is for; XEP-0248 §3.3.1: through which collection. */
 function headersOf({ kind }: LogRecord, rows: readonly PeerSubscription[], all: Iterable<PeerSubscription>): Header[] {
   const counts = new Map<string, number>();
   for (const { node, consent } of all) if (!consent) counts.set(node, (counts.get(node) ?? 0) + 1);

@@ -116,7 +116,7 @@ export class PeerSubscriptions {
     return this.#rows.pending();
   }
 
-  /** §8.7.4: what somebody becomes may be an answer to what it has asked for; and an outcast has nothing. */
+  /** §8.9.2: what somebody becomes may be an answer to what it has asked for; and an outcast has nothing. */
   async affiliated(topic: string, fingerprint: string, affiliation: Affiliation): Promise<void> {
     for (const row of this.of(fingerprint, topic)) {
       if (affiliation === 'outcast') await this.decide(row, 'none');
@@ -214,7 +214,7 @@ export class PeerSubscriptions {
     return after;
   }
 
-  /** §8.6, §8.8.2: an owner's word. The subscriber is told (§12.12). */
+  /** §8.6, §8.8.2: an owner's word. The subscriber is told (§12.14). */
   async decide(row: PeerSubscription, state: SubscriptionState): Promise<void> {
     if (state === 'none') await this.end(row, true);
     else if (state === 'subscribed') await this.#admit(row, true);
@@ -336,7 +336,7 @@ export class PeerSubscriptions {
     if (!read && this.#parts.log.hasCursor(cursor)) await this.#parts.log.dropCursor(cursor);
   }
 
-  /** §12.18: leases end by the wall clock, once that can be believed. One timer for all: for the next. */
+  /** §12.19: leases end by the wall clock, once that can be believed. One timer for all: for the next. */
   #arm(due: number): void {
     this.#timer?.stop();
     this.#timer = undefined;

@@ -1,4 +1,4 @@
-// XEP-0060 1.30 §7.1.2, §7.2.2, §8.2.5, §8.4.2, §8.5.2, §12.12: what happened to a node, told to a client as the XEP
+// XEP-0060 1.30 §7.1.2, §7.2.2, §8.2.5, §8.4.2, §8.5.2, §12.14: what happened to a node, told to a client as the XEP
 // has it, one thing a message. Between boxes it is event.ts.
 import type { TopicConfig } from '../../api.ts';
 import { formOf } from '../../payload/payload.ts';
@@ -20,11 +20,11 @@ export interface Told {
   readonly type: 'headline' | 'normal';
   readonly payload: boolean;
   readonly config: TopicConfig;
-  /** §12.14: whom an item comes from, if that is told. */
+  /** §12.17: whom an item comes from, if that is told. */
   readonly publisher?: string;
   /** The topic has come to be (XEP-0248 §3.3.1.2). */
   readonly created?: boolean;
-  /** §12.7 */
+  /** §12.8 */
   readonly body?: boolean;
   /** §6.1.7: it is not new. */
   readonly delayed?: boolean;
@@ -43,7 +43,7 @@ export function notification(told: Told): Element {
   );
 }
 
-/** §12.12, and §12.18 of a lease. */
+/** §12.14, and §12.19 of a lease. */
 export function stateNotification({ node: topic, name, id, state, options }: PeerSubscription, messageId: string): Element {
   const node = personalNode(topic) ?? topic;
   const expiry = typeof options.expire === 'number' && state !== 'none' ? { expiry: new Date(options.expire).toISOString() } : {};

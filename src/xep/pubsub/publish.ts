@@ -59,7 +59,7 @@ function read(request: PubsubRequest, topic: string, broker: Broker): Publicatio
 
 type Settings = Pick<TopicSettings, 'persist' | 'deliverPayloads' | 'type'>;
 
-/** §7.1.3.6: what is neither kept nor told has no item; everything else has one. */
+/** §7.1.3.7: what is neither kept nor told has no item; everything else has one. */
 function itemOf(publishing: Element, { persist, deliverPayloads }: Settings): Element | undefined {
   const [item, ...more] = children(publishing).filter((child) => child.name === 'item');
   if (more.length > 0) throw new StanzaError('not-allowed', { text: 'one item a request', application: condition('max-items-exceeded') });
@@ -71,13 +71,13 @@ function itemOf(publishing: Element, { persist, deliverPayloads }: Settings): El
 
 function payloadOf(item: Element, { type, deliverPayloads }: Settings): Payload | undefined {
   const [element, ...more] = children(item);
-  if (more.length > 0) throw badRequest('invalid-payload'); // §7.1.3.5
+  if (more.length > 0) throw badRequest('invalid-payload'); // §7.1.3.6
   if (!element) {
     if (deliverPayloads === false) return undefined;
     throw badRequest('payload-required');
   }
   const payload = elementToPayload(element);
-  // §7.1.3.5: of what is the sender's own XML; containers stand for values that have no namespace.
+  // §7.1.3.6: of what is the sender's own XML; containers stand for values that have no namespace.
   if (payload.contentType === 'application/xml' && isNamespace(type) && namespaceOf(element) !== type) {
     throw new Refusal('invalid-payload', `the payload's namespace is not ${type}`);
   }

@@ -14,7 +14,7 @@ import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
 import { all, answered, find, form, pubsubClient, type PubsubClient, said, SUBSCRIBE_OPTIONS } from './client.ts';
 
 describe('XEP-0060 notifications', () => {
-  it.todo('§12.18 a word before a lease ends: a MAY');
+  it.todo('§12.19 a word before a lease ends: a MAY');
 
   let lan: SimulatedLan;
   let a: ServiceBox;
@@ -75,7 +75,7 @@ describe('XEP-0060 notifications', () => {
     expect(find(message, 'item')?.children).toEqual([]);
   });
 
-  it('§7.1.2.3, §12.14 the publisher, made by the service, where the node says so; then with items, too', async () => {
+  it('§7.1.2.3, §12.17 the publisher, made by the service, where the node says so; then with items, too', async () => {
     await topic({ itemReply: 'publisher', publishModel: 'open' });
     await c.ask('set', `<publish node='t'><item id='i1' publisher='somebody@else'><x xmlns='urn:x'/></item></publish>`);
     expect(find(await c.next(), 'item')?.attrs['publisher']).toBe(c.name);
@@ -141,7 +141,7 @@ describe('XEP-0060 notifications', () => {
     expect(await a.broker.items(OWNER, 't')).toMatchObject([{ id: 'i2' }]);
   });
 
-  it('§6.3, §12.7 a body beside the payload, if it is wanted and people can read it', async () => {
+  it('§6.3, §12.8 a body beside the payload, if it is wanted and people can read it', async () => {
     await topic({}, { include_body: '1' });
     await publish('t', 'for people');
     expect(find(await c.next(), 'body')?.getText()).toBe('for people');
@@ -173,7 +173,7 @@ describe('XEP-0060 notifications', () => {
     expect(c.waiting).toEqual([]);
   });
 
-  it('§12.5 presence-based: what is published while it is away is not kept for it', async () => {
+  it('§12.6 presence-based: what is published while it is away is not kept for it', async () => {
     await topic({ presenceBased: true });
     await publish('t', 0, 'i0');
     await c.next();
@@ -210,7 +210,7 @@ describe('XEP-0060 notifications', () => {
     expect([await c.next(), await c.next()].map(said)).toEqual(['item t i1 1', 'item t i2 2']);
   });
 
-  it('§12.18 a lease: at its end the subscription is over, and that is told', async () => {
+  it('§12.19 a lease: at its end the subscription is over, and that is told', async () => {
     const until = new Date(clock.wall() + 3_600_000).toISOString();
     await topic({}, { expire: until });
     await publish('t', 1, 'i1');
@@ -221,7 +221,7 @@ describe('XEP-0060 notifications', () => {
     expect(all(await c.ask('get', '<subscriptions/>'), 'subscription')).toEqual([]);
   });
 
-  it('§12.18 renewed, it goes on', async () => {
+  it('§12.19 renewed, it goes on', async () => {
     await topic({}, { expire: new Date(clock.wall() + 1_000_000).toISOString() });
     await c.ask('set', `<options node='t' jid='${c.name}'>${form(SUBSCRIBE_OPTIONS, { expire: new Date(clock.wall() + 3_000_000).toISOString() })}</options>`);
     clock.advance(2_000_000);
@@ -229,14 +229,14 @@ describe('XEP-0060 notifications', () => {
     expect(said(await c.next())).toBe('item t i1 1');
   });
 
-  it('§12.6 temporary: it ends when the subscriber leaves', async () => {
+  it('§12.5 temporary: it ends when the subscriber leaves', async () => {
     await topic({}, { expire: 'presence' });
     await away();
     await lan.until(() => [...a.service.subscriptions.of(c.fingerprint)].length === 0);
     expect([...a.log.cursors()]).toEqual([]);
   });
 
-  it('§12.12 a state that an owner changes is told, also to whoever was away then', async () => {
+  it('§12.14 a state that an owner changes is told, also to whoever was away then', async () => {
     await topic();
     const [row] = a.service.subscriptions.of(c.fingerprint);
     await away();

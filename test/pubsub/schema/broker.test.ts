@@ -36,7 +36,7 @@ describe('a topic with a schema', () => {
     expect((await box.broker.items(OWNER, 't', { from: 'start' })).map((item) => item.kind === 'item' && item.id)).toEqual(Array.from({ length: 50 }, (_, i) => `i${i}`));
   });
 
-  it('XEP-0060 §7.1.3.5 the payload does not match its schema → bad-request / invalid-payload, with the place', async () => {
+  it('XEP-0060 §7.1.3.6 the payload does not match its schema → bad-request / invalid-payload, with the place', async () => {
     const item = (json: string): string => `<publish node='t'><item id='1'><json xmlns='urn:xmpp:json:0'>${json}</json></item></publish>`;
     await client.ask('set', item('{"temp":1}'));
     expect(await client.refused('set', item('{"temp":"x"}'))).toBe('bad-request / invalid-payload');
