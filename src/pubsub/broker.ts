@@ -80,7 +80,7 @@ export interface Roads {
   isSubscribed(fingerprint: string, topic: string): boolean;
   /** Whether an owner of the topic has let that key subscribe to it. */
   isApproved(fingerprint: string, topic: string): boolean;
-  /** §8.9.2: what waited for an owner's word may be decided by this. Resolves when nothing goes out any more that should not. */
+  /** §8.7.4: what waited for an owner's word may be decided by this. Resolves when nothing goes out any more that should not. */
   affiliated(topic: string, said: ReadonlyMap<Address, Affiliation>): Promise<void>;
   /** What was let or asked for of it is not so of one that is made anew under its name. Durable when resolved. */
   deleted(topic: string): Promise<void>;

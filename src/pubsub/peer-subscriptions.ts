@@ -116,7 +116,7 @@ export class PeerSubscriptions {
     return this.#rows.pending();
   }
 
-  /** §8.9.2: what somebody becomes may be an answer to what it has asked for; and an outcast has nothing. */
+  /** §8.7.4: what somebody becomes may be an answer to what it has asked for; and an outcast has nothing. */
   async affiliated(topic: string, fingerprint: string, affiliation: Affiliation): Promise<void> {
     for (const row of this.of(fingerprint, topic)) {
       if (affiliation === 'outcast') await this.decide(row, 'none');

@@ -137,7 +137,7 @@ describe('XEP-0060 §8.6 Manage Subscription Requests', () => {
     await expect(a.service.decide(NODE, horatio.name, false)).rejects.toMatchObject({ code: 'not-found' });
   });
 
-  it.each([['publisher', ['subscribed']], ['owner', ['subscribed']], ['member', ['subscribed']], ['outcast', []]] as const)('§8.9.2 made %s, it does not wait any more', async (affiliation, states) => {
+  it.each([['publisher', ['subscribed']], ['owner', ['subscribed']], ['member', ['subscribed']], ['outcast', []]] as const)('§8.7.4 made %s, it does not wait any more', async (affiliation, states) => {
     await subscribe();
     await a.service.setAffiliation(NODE, horatio.name, affiliation);
     expect(state()).toEqual(states);
