@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -50,6 +51,13 @@ export class Approvals {
     for (const row of this.#parts.subscriptions.pending()) {
       if (this.#parts.broker.rights.affiliation(row.node, keyAddress(fingerprint)) === 'owner') this.#ask(fingerprint, row);
     }
+  }
+
+  /** §8.7.4: a peer has asked for what waits at a topic, and has its answer before. */
+  async again(actor: Actor, topic: string): Promise<void> {
+    if (actor.kind !== 'peer' || actor.fingerprint === undefined) return;
+    await nextTurn();
+    for (const row of this.waiting(actor, topic)) this.#ask(actor.fingerprint, row);
   }
 
   /** What a peer's message says, if it is an answer. */

@@ -18,6 +18,7 @@ import type { Claims } from '../trust/claims.ts';
 import { fingerprintOf } from '../trust/fingerprint.ts';
 import type { Sealer } from '../trust/seal.ts';
 import type { Trust } from '../trust/trust.ts';
+import { Commands } from '../xep/commands.ts';
 import { NS_DATA } from '../xep/data-form.ts';
 import { type JidChallenge, NS_JID } from '../xep/jid-proof.ts';
 import { NS_PAIRING, noWindow } from '../xep/pairing.ts';
@@ -25,6 +26,8 @@ import { NS_PUBSUB_EVENT } from '../xep/pubsub/event.ts';
 import type { Names } from '../xep/pubsub/affiliations.ts';
 import { discovery, metadata } from '../xep/pubsub/discovery.ts';
 import { finder } from '../xep/pubsub/find.ts';
+import { unsupportedFeature } from '../xep/pubsub/errors.ts';
+import { GET_PENDING, getPending } from '../xep/pubsub/get-pending.ts';
 import { PubsubService } from '../xep/pubsub/service.ts';
 import type { Disco } from '../xep/disco.ts';
 import { attr, type Element } from '../xmpp/element.ts';
@@ -203,7 +206,18 @@ export class LinkService {
     const find = finder<PeerContext>({ broker, actorOf, metadata: (topic) => metadata(topic, this.name, this.subscriptions.count(topic.name)) });
     find.attach(parts.dispatcher);
     parts.disco.add(find.features);
-    parts.disco.serve(discovery({ broker, subscriptions: this.subscriptions, actorOf, ownName: () => this.name }));
+    const commands = new Commands<PeerContext>({
+      ownName: () => this.name,
+      unknown: () => unsupportedFeature('get-pending'),
+      commands: [getPending({
+        broker, actorOf,
+        waiting: (actor) => this.#approvals.waiting(actor),
+        send: (actor, node) => void this.#approvals.again(actor, node),
+      })],
+    });
+    commands.attach(parts.dispatcher);
+    parts.disco.add([...commands.features, GET_PENDING]);
+    parts.disco.serve(commands.beside(discovery({ broker, subscriptions: this.subscriptions, actorOf, ownName: () => this.name })));
     parts.dispatcher.iq('set', NS_PAIRING, 'pair', async ({ payload, context }) => {
       if (!this.#pairings) throw noWindow();
       return this.#pairings.asked(payload, context);

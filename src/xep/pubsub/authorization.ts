@@ -4,7 +4,7 @@ import { type Element, xml } from '../../xml/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { formElement, readBoolean, readForm } from '../data-form.ts';
 
-const SUBSCRIBE_AUTHORIZATION = 'http://jabber.org/protocol/pubsub#subscribe_authorization';
+export const SUBSCRIBE_AUTHORIZATION = 'http://jabber.org/protocol/pubsub#subscribe_authorization';
 
 export interface Verdict {
   readonly node: string;

@@ -55,7 +55,7 @@ export function pubsubError(error: LanpostError): StanzaError {
       text: error.message,
       ...(error.uri === undefined ? {} : { uri: error.uri }),
       ...(application === undefined ? {} : { application: condition(application) }),
-      ...(feature === undefined ? {} : { application: unsupportedFeature(feature) }),
+      ...(feature === undefined ? {} : { application: featureElement(feature) }),
     });
   }
   const found = CONDITIONS[error.code] ?? { condition: 'internal-server-error' };
@@ -89,11 +89,15 @@ const FEATURES: Readonly<Record<string, string>> = {
   affiliations: 'retrieve-affiliations', delete: 'delete-nodes', purge: 'purge-nodes',
 };
 
-function unsupportedFeature(feature: string | undefined): Element {
+function featureElement(feature: string | undefined): Element {
   return xml('unsupported', { xmlns: NS_PUBSUB_ERRORS, feature });
 }
 
 /** For a verb that nobody here answers. */
 export function unsupported(verb: string): StanzaError {
-  return new StanzaError('feature-not-implemented', { application: unsupportedFeature(FEATURES[verb]) });
+  return unsupportedFeature(FEATURES[verb]);
+}
+
+export function unsupportedFeature(feature: string | undefined): StanzaError {
+  return new StanzaError('feature-not-implemented', { application: featureElement(feature) });
 }

@@ -31,7 +31,7 @@ describe('XEP-0060 §5 Entity Use Cases', () => {
     expect(new Set(own)).toEqual(new Set(['', ...[
       // `access-…` and `last-published` say what the defaults are (§10), and the default is whitelist and never.
       'access-whitelist', 'auto-create', 'auto-subscribe', 'config-node', 'config-node-max', 'create-and-configure', 'create-nodes', 'delete-items', 'delete-nodes',
-      'filtered-notifications', 'instant-nodes', 'item-ids', 'leased-subscription', 'manage-subscriptions', 'member-affiliation', 'meta-data',
+      'filtered-notifications', 'get-pending', 'instant-nodes', 'item-ids', 'leased-subscription', 'manage-subscriptions', 'member-affiliation', 'meta-data',
       'modify-affiliations', 'multi-items', 'multi-subscribe', 'outcast-affiliation', 'persistent-items', 'presence-notifications', 'presence-subscribe',
       'publish', 'publish-node-full', 'publish-only-affiliation', 'publish-options', 'publisher-affiliation', 'purge-nodes', 'retract-items',
       'retrieve-affiliations', 'retrieve-default', 'retrieve-default-sub', 'retrieve-items', 'retrieve-subscriptions',

@@ -1,5 +1,4 @@
-// oxlint-disable vitest/warn-todo -- what is not done stays visible
-// XEP-0060 1.30 §8.6 and §8.8, with §6.1.4 and §6.1.3.7, over a stream.
+// XEP-0060 1.30 §8.6 to §8.8, with §6.1.4 and §6.1.3.7, over a stream.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toPayload } from '../../../src/payload/payload.ts';
 import { OWNER } from '../../../src/pubsub/actor.ts';
@@ -52,8 +51,6 @@ beforeEach(async () => {
 afterEach(() => lan.close());
 
 describe('XEP-0060 §8.6 Manage Subscription Requests', () => {
-  it.todo('§8.7 get-pending: a box has no ad-hoc commands (XEP-0050), so that asking for it is service-unavailable');
-
   it('§6.1.4 a subscription that needs approval is pending, and nothing is told', async () => {
     expect(find(await subscribe(), 'subscription')?.attrs).toMatchObject({ node: NODE, jid: horatio.name, subscription: 'pending' });
     await publish('secret');
@@ -141,6 +138,56 @@ describe('XEP-0060 §8.6 Manage Subscription Requests', () => {
     await subscribe();
     await a.service.setAffiliation(NODE, horatio.name, affiliation);
     expect(state()).toEqual(states);
+  });
+});
+
+describe('XEP-0060 §8.7 Process Pending Subscription Requests', () => {
+  const COMMANDS = 'http://jabber.org/protocol/commands';
+  const GET_PENDING = `${PUBSUB}#get-pending`;
+  /** The command's answer, or the condition of the error. */
+  const run = (client: PubsubClient, inner = '', attrs = "action='execute'", node = GET_PENDING): Promise<Element> =>
+    client.box.link.request(a.link.name, parseElement(`<iq type='set'><command xmlns='${COMMANDS}' node='${node}' ${attrs}>${inner}</command></iq>`))
+      .then((iq) => iq.getChild('command', COMMANDS)!);
+  const chosen = (node: string, type = 'submit'): string => `<x xmlns='jabber:x:data' type='${type}'><field var='pubsub#node'><value>${node}</value></field></x>`;
+
+  it('§8.7.1, §8.7.2, §8.7.4 in two steps an owner gets all that waits at a node, also what it was asked before', async () => {
+    await subscribe();
+    await request(hamlet);
+    const first = await run(hamlet);
+    expect(first.attrs).toMatchObject({ node: GET_PENDING, status: 'executing', sessionid: expect.any(String) as string });
+    const field = all(first, 'field').find((one) => attr(one, 'var') === 'pubsub#node')!;
+    expect(all(field, 'value').map((value) => value.getText())).toEqual([NODE]);
+    const second = await run(hamlet, chosen(NODE), `action='execute' sessionid='${attr(first, 'sessionid') ?? ''}'`);
+    expect(second.attrs).toMatchObject({ status: 'completed', sessionid: attr(first, 'sessionid') });
+    const message = await request(hamlet);
+    expect(answered(message)).toMatchObject({ FORM_TYPE: [AUTHORIZATION], node: [NODE], subscriber_jid: [horatio.name] });
+    await answer(hamlet, message, '1');
+    expect(state()).toEqual(['subscribed']);
+  });
+
+  it('§8.7.2 nobody waits: there is nothing to choose', async () => {
+    expect(all(await run(hamlet), 'option')).toEqual([]);
+  });
+
+  it('§8.7.3.2 to §8.7.3.4 another command → feature-not-implemented; no owner → forbidden; not there → item-not-found', async () => {
+    const error: unknown = await run(hamlet, '', '', 'urn:x').catch((failure: unknown) => failure);
+    expect(error).toMatchObject({ condition: 'feature-not-implemented', application: { attrs: { feature: 'get-pending' } } });
+    await expect(run(horatio)).rejects.toMatchObject({ condition: 'forbidden' });
+    await expect(run(horatio, chosen(NODE))).rejects.toMatchObject({ condition: 'forbidden' });
+    await a.broker.create(OWNER, 'others');
+    await expect(run(hamlet, chosen('others'))).rejects.toMatchObject({ condition: 'forbidden' });
+    await expect(run(hamlet, chosen('hamlet/nothing'))).rejects.toMatchObject({ condition: 'item-not-found' });
+  });
+
+  it('XEP-0050 §2.2 it is listed for owners, §2.4.3 cancelled, and §4.4 refuses what is no action', async () => {
+    const list = (client: PubsubClient) => client.query(`<query xmlns='http://jabber.org/protocol/disco#items' node='${COMMANDS}'/>`);
+    expect(all(await list(hamlet), 'item').map(({ attrs }) => attrs['node'])).toEqual([GET_PENDING]);
+    expect(all(await list(horatio), 'item')).toEqual([]);
+    const info = await hamlet.query(`<query xmlns='http://jabber.org/protocol/disco#info' node='${GET_PENDING}'/>`);
+    expect(all(info, 'identity').map(({ attrs }) => attrs['type'])).toEqual(['command-node']);
+    expect(attr(await run(hamlet, '', "action='cancel'"), 'status')).toBe('canceled');
+    await expect(run(hamlet, '', "action='prev'")).rejects.toMatchObject({ condition: 'bad-request', application: { name: 'bad-action' } });
+    await expect(run(hamlet, '', "action='dance'")).rejects.toMatchObject({ condition: 'bad-request', application: { name: 'malformed-action' } });
   });
 });
 

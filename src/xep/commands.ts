@@ -1,0 +1,88 @@
+// XEP-0050: Ad-Hoc Commands, version 1.3.0: what there is, and running it. No session is kept: each step says all that it needs.
+import type { Dispatcher, IqRequest } from '../xmpp/dispatch.ts';
+import { attr, type Element, xml } from '../xmpp/element.ts';
+import type { Extension } from '../xmpp/extension.ts';
+import { StanzaError } from '../xmpp/stanza-error.ts';
+import { NS_DATA, readForm, type Submission } from './data-form.ts';
+import type { DiscoNodes } from './disco.ts';
+
+export const NS_COMMANDS = 'http://jabber.org/protocol/commands';
+/** Characters of a session's name, which is whoever's it is. */
+const SESSION = 128;
+
+export interface CommandStep {
+  /** Absent: it is done. */
+  readonly form?: Element;
+}
+
+export interface AdHocCommand<C> {
+  readonly node: string;
+  readonly name: string;
+  /** Whether it is shown to whoever asks. */
+  readonly offered: (context: C) => boolean;
+  /** `form`: what was filled in; absent in the first step. */
+  readonly run: (context: C, form: Submission | undefined) => Promise<CommandStep>;
+}
+
+export interface CommandsParts<C> {
+  readonly commands: readonly AdHocCommand<C>[];
+  readonly ownName: () => string;
+  /** Of a command that is not there. */
+  readonly unknown: () => StanzaError;
+}
+
+export class Commands<C> implements Extension<C> {
+  readonly features: readonly string[] = [NS_COMMANDS];
+  readonly #parts: CommandsParts<C>;
+
+  constructor(parts: CommandsParts<C>) {
+    this.#parts = parts;
+  }
+
+  attach(dispatcher: Dispatcher<C>): void {
+    dispatcher.iq('set', NS_COMMANDS, 'command', (request) => this.#run(request));
+  }
+
+  /** §2.2: the commands by their nodes, before all that others answer for. */
+  beside(others: DiscoNodes<C>): DiscoNodes<C> {
+    const { ownName } = this.#parts;
+    return {
+      info: async (node, context) => {
+        if (node === NS_COMMANDS) return { identities: [{ category: 'automation', type: 'command-list' }], features: [] };
+        const command = this.#of(node);
+        if (!command) return others.info(node, context);
+        return command.offered(context)
+          ? { identities: [{ category: 'automation', type: 'command-node', name: command.name }], features: [NS_COMMANDS, NS_DATA] } : undefined;
+      },
+      items: async (node, context, page) => {
+        if (node !== NS_COMMANDS) return others.items(node, context, page);
+        return { items: this.#parts.commands.filter((one) => one.offered(context)).map(({ node: own, name }) => ({ jid: ownName(), node: own, name })) };
+      },
+    };
+  }
+
+  #of(node: string | undefined): AdHocCommand<C> | undefined {
+    return this.#parts.commands.find((one) => one.node === node);
+  }
+
+  async #run({ payload, context }: IqRequest<C>): Promise<Element> {
+    const node = attr(payload, 'node');
+    const command = this.#of(node);
+    if (!command) throw this.#parts.unknown();
+    const [action = 'execute', sessionid = `${command.name}-0`] = [attr(payload, 'action'), attr(payload, 'sessionid')];
+    if (sessionid.length > SESSION) throw malformed('bad-sessionid');
+    const answer = (status: string, ...inner: Element[]): Element => xml('command', { xmlns: NS_COMMANDS, node, sessionid, status }, ...inner);
+    if (action === 'cancel') return answer('canceled');
+    if (!['execute', 'next', 'complete'].includes(action)) throw malformed(action === 'prev' ? 'bad-action' : 'malformed-action');
+    const form = readForm(payload);
+    if (form?.cancelled) return answer('canceled');
+    const step = await command.run(context, form);
+    // §3.4: what can be done next is to fill it in, which is the last step.
+    return step.form ? answer('executing', xml('actions', { execute: 'complete' }, xml('complete')), step.form) : answer('completed');
+  }
+}
+
+/** §4.4 */
+function malformed(name: string): StanzaError {
+  return new StanzaError('bad-request', { application: xml(name, { xmlns: NS_COMMANDS }) });
+}
