@@ -41,6 +41,10 @@ export class MemoryTopic implements TopicState {
     return this.topic.deleted;
   }
 
+  get ended(): number {
+    return this.topic.ended;
+  }
+
   get viewFrom(): number {
     return this.line.first?.seq ?? MEMORY_FROM;
   }

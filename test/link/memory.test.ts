@@ -4,7 +4,7 @@ import type { Delivery, Subscription } from '../../src/api.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { MEMORY_FROM } from '../../src/log/memory-seq.ts';
 import { OWNER } from '../../src/pubsub/actor.ts';
-import { mirrorName } from '../../src/pubsub/delivery.ts';
+import { mirrorName } from '../../src/pubsub/mirror.ts';
 import type { Notice } from '../../src/pubsub/notice.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { eventMessage, eventText } from '../../src/xep/pubsub/event.ts';
