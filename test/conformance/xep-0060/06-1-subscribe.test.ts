@@ -44,7 +44,12 @@ describe('XEP-0060 §6.1 Subscribe to a Node', () => {
 
   it('§6.1.3.1 JIDs do not match → bad-request / invalid-jid', async () => {
     expect(await c.refused('set', `<subscribe node='open' jid='bernardo@h3'/>`)).toBe('bad-request / invalid-jid');
+  });
+
+  it('§6.1.1, §6.2.1 no JID → bad-request / jid-required', async () => {
     expect(await c.refused('set', `<subscribe node='open'/>`)).toBe('bad-request / jid-required');
+    await subscribe('open');
+    expect(await c.refused('set', `<unsubscribe node='open'/>`)).toBe('bad-request / jid-required');
   });
 
   it.each([

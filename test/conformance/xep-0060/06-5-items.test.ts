@@ -89,6 +89,18 @@ describe('XEP-0060 §6.5 Retrieve Items from a Node', () => {
     expect(await c.refused('get', `<items node='open' max_items='0'/>`)).toBe('bad-request');
   });
 
+  it('§6.5.8 particular items, by their ids', async () => {
+    await several(3);
+    const answer = await c.ask('get', "<items node='open'><item id='i3'/><item id='i1'/></items>");
+    expect(ids(answer).toSorted()).toEqual(['i1', 'i3']);
+    expect(all(answer, 'json').map((json) => json.getText()).toSorted()).toEqual(['1', '3']);
+  });
+
+  it('§6.5.9.4 a node that keeps no items → feature-not-implemented / unsupported persistent-items', async () => {
+    await a.broker.create(OWNER, 'passing', { accessModel: 'open', persist: false });
+    expect(await c.refused('get', "<items node='passing'/>")).toBe('feature-not-implemented / unsupported persistent-items');
+  });
+
   it('§6.5.9.1 several subscriptions and no SubID → bad-request / subid-required; §6.5.9.2 another → not-acceptable / invalid-subid', async () => {
     await c.ask('set', `<subscribe node='open' jid='${c.name}'/>`);
     await c.ask('set', `<subscribe node='open' jid='${c.name}'/><options>${form(SUBSCRIBE_OPTIONS, { include_body: '1' })}</options>`);

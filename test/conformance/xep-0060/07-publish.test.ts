@@ -60,6 +60,12 @@ describe('XEP-0060 §7.1 Publish an Item to a Node', () => {
     expect(await horatio.refused('set', `<publish node='horatio/x'><item>${entry}</item></publish>`)).toBe('forbidden');
   });
 
+  it('§12.11 several items at once, which there is not → not-allowed / max-items-exceeded, and none is published', async () => {
+    await make();
+    expect(await hamlet.refused('set', publish(`<item id='1'>${entry}</item><item id='2'>${entry}</item>`))).toBe('not-allowed / max-items-exceeded');
+    expect(await ids()).toEqual([]);
+  });
+
   it('§7.1.3.4 full, and rejecting → conflict / node-full', async () => {
     await make({ maxItems: 1, full: 'reject' });
     await hamlet.ask('set', publish(`<item id='1'>${entry}</item>`));

@@ -5,6 +5,7 @@ import { toPayload } from '../../../src/payload/payload.ts';
 import { OWNER } from '../../../src/pubsub/actor.ts';
 import { StanzaError } from '../../../src/xmpp/stanza-error.ts';
 import { attr } from '../../../src/xmpp/element.ts';
+import { TOPIC_FIELDS } from '../../../src/topic-fields.ts';
 import { SimulatedLan } from '../../link/fixtures.ts';
 import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
 import { all, answered, find, form, PUBSUB, pubsubClient, type PubsubClient, said } from './client.ts';
@@ -114,6 +115,12 @@ describe('XEP-0060 §8.2 Configure a Node', () => {
     });
     const model = all(configuration, 'field').find((field) => attr(field, 'var') === 'pubsub#access_model');
     expect(all(model!, 'option').map((option) => find(option, 'value')?.getText() ?? '').toSorted()).toEqual(['authorize', 'open', 'presence', 'roster', 'whitelist']);
+  });
+
+  it('§16.3 config-node-max: max is taken for max_items and item_expire, and is as much as there may be', async () => {
+    await create(NODE, { max_items: 'max', item_expire: 'max' });
+    expect(a.broker.settings(OWNER, NODE)).toMatchObject({ maxItems: TOPIC_FIELDS.maxItems.kind === 'count' ? TOPIC_FIELDS.maxItems.most : 0 });
+    expect(a.broker.settings(OWNER, NODE).itemExpire).toBeGreaterThan(50 * 365 * 86_400_000);
   });
 
   it('§8.2.3.2 not an owner → forbidden', async () => {
