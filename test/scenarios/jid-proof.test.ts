@@ -1,6 +1,6 @@
 // Two paired boxes with accounts at one home: each proves its account to the other, and what they say to each other's
 // accounts takes the nearest road, whatever becomes of the roads meanwhile.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as lasts } from 'node:timers/promises';
@@ -20,8 +20,8 @@ const FLAPPING = 200;
 
 interface Side {
   readonly host: number;
-  readonly process: BoxProcess;
-  readonly box: Box;
+  process: BoxProcess;
+  box: Box;
   /** Its account. */
   readonly jid: string;
   readonly got: Message[];
@@ -35,7 +35,7 @@ class Scene {
   server!: HomeServer;
 
   /** The boxes are on one link, and each has a device of its own on the way home. */
-  async open(): Promise<void> {
+  async open(kind: HomeServer['kind']): Promise<void> {
     this.lan = await createLan(3);
     await this.lan.partition([SERVER], [...HOSTS]);
     for (const host of HOSTS) {
@@ -45,21 +45,38 @@ class Scene {
       await this.lan.run(host, 'ip', ['route', 'add', this.lan.address(SERVER), 'dev', UPLINK, 'src', `10.78.0.${host}`]);
       await this.lan.run(SERVER, 'ip', ['route', 'add', `10.78.0.${host}`, 'dev', 'eth0']);
     }
-    this.server = await createHomeServer('prosody', { lan: this.lan, host: SERVER, env: { MODULES: '"offline";' } });
+    this.server = await createHomeServer(kind, { lan: this.lan, host: SERVER, env: { MODULES: '"offline";' } });
     await this.server.start();
     for (const [i, host] of HOSTS.entries()) this.sides.push(await this.#side(host, i === 0 ? 'edge1' : 'edge2'));
   }
 
   async #side(host: number, user: 'edge1' | 'edge2'): Promise<Side> {
-    const process = await startBox({ dir: join(this.dir, user), name: 'box', lan: this.lan, host, args: ['--interface', 'eth0'] });
-    const box = await process.attach();
+    const { process, box } = await this.#start(host, user);
     const { jid, password } = this.server.account(user);
     await box.homes.add({ jid, password, host: this.server.host, port: this.server.port, ca: readFileSync(this.server.ca, 'utf8') });
     const got: Message[] = [];
+    this.#listen({ box, got });
+    return { host, process, box, jid, got };
+  }
+
+  async #start(host: number, user: string): Promise<Pick<Side, 'process' | 'box'>> {
+    const process = await startBox({ dir: join(this.dir, user), name: 'box', lan: this.lan, host, args: ['--interface', 'eth0'] });
+    return { process, box: await process.attach() };
+  }
+
+  /** It leaves its home properly, and while `away` lasts it is not running. */
+  async without(side: Side, away: () => Promise<void>): Promise<void> {
+    await side.box.close();
+    await side.process.stop();
+    await away();
+    Object.assign(side, await this.#start(side.host, side.jid.split('@')[0] ?? ''));
+    this.#listen(side);
+  }
+
+  #listen({ box, got }: Pick<Side, 'box' | 'got'>): void {
     void (async () => {
       for await (const message of box.messages({ name: 'all', signal: this.over.signal })) got.push(message);
     })().catch(() => undefined); // the box was closed
-    return { host, process, box, jid, got };
   }
 
   /** Each vouches for the other, as their owners would. */
@@ -72,8 +89,8 @@ class Scene {
   }
 
   async cutHome(host: number, cut: boolean): Promise<void> {
-    await this.lan.run(host, 'ip', ['route', cut ? 'replace' : 'del', ...(cut ? ['blackhole', this.lan.address(SERVER)] : ['blackhole', this.lan.address(SERVER)])]);
-    if (!cut) await this.lan.run(host, 'ip', ['route', 'replace', this.lan.address(SERVER), 'dev', UPLINK, 'src', `10.78.0.${host}`]);
+    const server = this.lan.address(SERVER);
+    await this.lan.run(host, 'ip', ['route', 'replace', ...(cut ? ['blackhole', server] : [server, 'dev', UPLINK, 'src', `10.78.0.${host}`])]);
   }
 
   async close(): Promise<void> {
@@ -92,6 +109,12 @@ async function claimOf(box: Box): Promise<NonNullable<TrustEntry['claims']>[numb
   return (await box.trust.list()).flatMap(({ claims }) => claims ?? [])[0];
 }
 
+/** Prosody's archive as it lies on disk. */
+function archived({ dir }: HomeServer): string {
+  const data = join(dir, 'data');
+  return readdirSync(data).filter((name) => name.startsWith('prosody.sqlite')).map((name) => readFileSync(join(data, name), 'latin1')).join('');
+}
+
 const bodies = (side: Side, prefix: string): string[] => side.got.map(({ body }) => body).filter((body) => body.startsWith(prefix));
 const numbered = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, n) => `${prefix}${n}`);
 
@@ -99,7 +122,7 @@ describe.skipIf(!needs('root', 'prosody'))('two paired boxes with accounts at on
   const scene = new Scene();
   let one: Side, two: Side;
   beforeAll(async () => {
-    await scene.open();
+    await scene.open('prosody');
     await scene.pair();
     [one, two] = scene.sides as [Side, Side];
   }, 120_000);
@@ -162,7 +185,37 @@ describe.skipIf(!needs('root', 'prosody'))('two paired boxes with accounts at on
     await Promise.all([say(one, two, 'east '), say(two, one, 'west '), flap()]);
     await Promise.all((await Promise.all(receipts)).map(({ delivered }) => delivered));
     await eventually(async () => bodies(two, 'east ').length >= FLAPPING && bodies(one, 'west ').length >= FLAPPING);
+    // Both roads were taken: the server's archive has what went through it.
+    const throughHome = new Set(archived(scene.server).match(/east \d+(?=<)/g));
+    console.info(`of ${FLAPPING} messages one way ${throughHome.size} went through home, or did so too`);
+    expect([throughHome.size > 0, throughHome.size < FLAPPING]).toEqual([true, true]);
     expect(bodies(two, 'east ')).toEqual(numbered('east ', FLAPPING));
     expect(bodies(one, 'west ')).toEqual(numbered('west ', FLAPPING));
+  }, 400_000);
+});
+
+// ejabberd keeps 100 messages for who is away, and returns the others.
+describe.skipIf(!needs('root', 'ejabberd'))('a paired box that is away for longer than its home keeps mail', () => {
+  const scene = new Scene();
+  beforeAll(async () => {
+    await scene.open('ejabberd');
+    await scene.pair();
+  }, 120_000);
+  afterAll(() => scene.close(), 60_000);
+
+  it('gets all of it through home alone, each once and in order', async () => {
+    const [one, two] = scene.sides as [Side, Side];
+    await one.box.trust.claim(`box@h${two.host}`, `xmpp:${two.jid}`);
+    await eventually(async () => (await claimOf(one.box))?.state === 'proven', { within: 20_000 });
+    await scene.lan.port(one.host, { up: false });
+    await eventually(async () => (await one.box.peers.list()).length === 0, { within: 60_000 });
+    const receipts: Receipt[] = [];
+    await scene.without(two, async () => {
+      for (let n = 0; n < 2 * FLAPPING; n++) receipts.push(await one.box.send(`xmpp:${two.jid}`, `kept ${n}`));
+      await Promise.all(receipts.slice(0, 150).map(({ handed }) => handed));
+    });
+    await Promise.all(receipts.map(({ delivered }) => delivered));
+    await eventually(async () => bodies(two, 'kept ').length >= 2 * FLAPPING);
+    expect(bodies(two, 'kept ')).toEqual(numbered('kept ', 2 * FLAPPING));
   }, 400_000);
 });
