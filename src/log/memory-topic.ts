@@ -1,7 +1,7 @@
 import { type Held, ItemLine } from './item-line.ts';
 import type { ItemsQuery } from './items-query.ts';
 import type { MemoryEntry } from './memory-entry.ts';
-import { MEMORY_FROM } from './memory-seq.ts';
+import { isInMemory, MEMORY_FROM } from './memory-seq.ts';
 import type { TopicSettings } from './record.ts';
 import type { Topic, TopicState } from './topics.ts';
 
@@ -21,8 +21,16 @@ export class MemoryTopic implements TopicState {
   expires: number = Infinity;
   readonly replaced: number = 0;
 
-  constructor(topic: Topic) {
+  readonly #opened: number;
+
+  /** `opened`: what comes first has at least that seq. */
+  constructor(topic: Topic, opened: number) {
     this.topic = topic;
+    this.#opened = opened;
+  }
+
+  precedes(seq: number): boolean {
+    return seq < (isInMemory(seq) ? this.#opened : this.ended);
   }
 
   get no(): number {

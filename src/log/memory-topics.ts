@@ -86,7 +86,7 @@ export class MemoryTopics {
   open(topic: Topic): MemoryTopic {
     const known = this.#byName.get(topic.name);
     if (known?.topic === topic) return known;
-    const opened = new MemoryTopic(topic);
+    const opened = new MemoryTopic(topic, this.#next);
     this.#byName.set(topic.name, opened);
     return opened;
   }

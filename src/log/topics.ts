@@ -1,5 +1,6 @@
 import { decodeRow, encodeRow } from './cbor.ts';
 import { getU32 } from './keys.ts';
+import { isInMemory } from './memory-seq.ts';
 import type { TopicSettings } from './record.ts';
 import type { Reader } from './reader.ts';
 
@@ -25,12 +26,14 @@ export interface TopicState {
   readonly deleted: boolean;
   /** Its last deletion, 0 for none: what is held from before is of a topic that had the same name. */
   readonly ended: number;
+  /** Whether that record of it, on disk or in memory, is of a topic that had the name before. */
+  precedes(seq: number): boolean;
   /** Items of the lane `latest` that went for a newer one before every reader had them. */
   readonly replaced: number;
 }
 
 /** What a batch changes of a topic. */
-export type TopicChange = { -readonly [K in Exclude<keyof TopicState, 'no' | 'name'>]: TopicState[K] };
+export type TopicChange = { -readonly [K in Exclude<keyof TopicState, 'no' | 'name' | 'precedes'>]: TopicState[K] };
 
 export class Topic implements TopicState {
   readonly no: number;
@@ -54,6 +57,11 @@ export class Topic implements TopicState {
   constructor(no: number, name: string) {
     this.no = no;
     this.name = name;
+  }
+
+  /** It lives on disk: what is in memory is from before. */
+  precedes(seq: number): boolean {
+    return seq < this.ended || isInMemory(seq);
   }
 }
 

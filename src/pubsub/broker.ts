@@ -552,7 +552,7 @@ export class Broker {
       trusted: () => trusted?.(),
       said: (topic) => this.#said.get(topic) ?? this.#saidBefore,
       settings: (topic) => this.#live(topic)?.settings,
-      beginning: (topic) => this.#live(topic)?.ended ?? 0,
+      precedes: (topic, seq) => this.#live(topic)?.precedes(seq) ?? false,
       granted: (topic) => this.access.isGranted(actor, 'read', topic),
       may: (asked) => this.mayRead(actor, asked),
       maySome: (asked) => this.mayReadSome(actor, asked),

@@ -10,8 +10,8 @@ export interface ReadableParts {
   readonly said: (topic: string) => number;
   /** What a topic's owner has said of it; the same object as long as it is the same. */
   readonly settings: (topic: string) => object | undefined;
-  /** Where it begins: what is held from before is of another that had its name. */
-  readonly beginning: (topic: string) => number;
+  /** Whether that record of it is of another topic that had its name before. */
+  readonly precedes: (topic: string, seq: number) => boolean;
   /** Whether that name may be read, whatever topic has it. */
   readonly granted: (topic: string) => boolean;
   readonly may: (topicOrFilter: string) => boolean;
@@ -52,7 +52,7 @@ export class Readable {
 
   /** What is said of a topic opens nothing of one that was there before it. */
   record({ topic, seq }: Pick<LogRecord, 'topic' | 'seq'>): boolean {
-    return this.topic(topic) && (seq >= this.#parts.beginning(topic) || this.#parts.granted(topic));
+    return this.topic(topic) && (!this.#parts.precedes(topic, seq) || this.#parts.granted(topic));
   }
 
   topic(name: string): boolean {

@@ -64,7 +64,7 @@ async function bare(database: LevelDatabase, size: number, ms: number, from: num
       const row = encodeRecord({ kind: 'publish', topic: 1, previous: seq - 1, wall: Date.now(), mono: performance.now(), trusted: true }, encodeBody(DRAFT));
       ops.push({ key: recordKey(seq), value: row }, { key: indexKey(1, seq), value: encodeIndex({ state: 'live', item: true, size: row.length, ordinal: seq }) });
     }
-    ops.push({ key: topicKey(1), value: encodeTopic(TOPIC, copyTopic({ no: 1, name: TOPIC, settings: {}, viewFrom: 0, first: 1, last: seq, count: seq, viewBytes: seq, bytes: seq, ordinal: seq, deleted: false, ended: 0, replaced: 0 })) });
+    ops.push({ key: topicKey(1), value: encodeTopic(TOPIC, copyTopic({ no: 1, name: TOPIC, settings: {}, viewFrom: 0, first: 1, last: seq, count: seq, viewBytes: seq, bytes: seq, ordinal: seq, deleted: false, ended: 0, precedes: () => false, replaced: 0 })) });
     await writeSynced(database, ops);
   }
   return { rate: ((seq - from) * 1000) / (performance.now() - start), seq };

@@ -13,7 +13,7 @@ const readable = (filter: string): Readable => new Readable(filter, {
   generation: () => generation, trusted: () => trusted,
   settings: (topic) => settings.get(topic),
   said: () => said,
-  beginning: () => beginning,
+  precedes: (_, seq) => seq < beginning,
   granted: (topic) => granted.has(topic),
   may: (topic) => {
     asked.push(topic);
