@@ -28,7 +28,7 @@ export const SETTING_OPTIONS: Readonly<Record<string, Option>> = Object.fromEntr
 
 export const SETTING_NOTES: readonly string[] = [
   'An empty text takes a setting back, `none` one that is no text. A SPAN is such as 90s, 15min, 12h, 7d;',
-  'a SIZE such as 64KiB or 10MB.',
+  'a SIZE such as 64KiB or 10MB. Of several, as --tags, each may have an option of its own, or commas part them.',
 ];
 
 /** The settings that the command line names. */
@@ -38,7 +38,7 @@ export function settingsIn(args: Arguments): TopicSettings {
     const option = optionOf(name);
     const [given, list] = [args.text(option), args.list(option)];
     if (given !== undefined) named[name] = parsed(`--${option}`, field, given);
-    if (list !== undefined) named[name] = list.filter((one) => one !== '');
+    if (list !== undefined) named[name] = list.flatMap((one) => one.split(',')).map((one) => one.trim()).filter((one) => one !== '');
   }
   return named;
 }

@@ -65,7 +65,7 @@ export function toPayload(value: Value, contentType?: string): Payload {
   const traits = checkValue(value);
   if (contentType === undefined) return inOwnType(value, traits);
   if (typeof contentType !== 'string') throw new TypeError('a media type must be a string');
-  if (!isMediaType(contentType)) throw new LanpostError('invalid-value', `Not a media type: ${JSON.stringify(contentType.slice(0, 64))}.`);
+  if (!isMediaType(contentType)) throw new LanpostError('invalid-value', `Not a media type, as application/json or text/plain are: ${JSON.stringify(contentType.slice(0, 64))}.`);
   return senmlPayload(value, contentType) ?? { contentType, bytes: encode(value, contentType, traits) };
 }
 

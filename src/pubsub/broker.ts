@@ -599,12 +599,12 @@ export class Broker {
     return state?.deleted ? undefined : state;
   }
 
-  #existing(topic: string): TopicState {
+  #existing(topic: string, actor?: Actor): TopicState {
     checkedTopic(topic);
     const state = this.#live(topic);
     if (state) return state;
     const uri = this.#moves.to(topic);
-    throw uri === undefined ? new LanpostError('not-found', `there is no topic ${topic}`) : new Refusal('moved', `topic ${topic} has moved to ${uri}`, uri);
+    throw uri === undefined ? new LanpostError('not-found', `there is no topic ${topic}${actor?.kind === 'owner' ? ': see `lanpost topic list`' : ''}`) : new Refusal('moved', `topic ${topic} has moved to ${uri}`, uri);
   }
 
   /** The topic, for who may do that with it. */
@@ -613,7 +613,7 @@ export class Broker {
     // Of what is not there it hears who may know that, and where it went, whoever asks by a key.
     const missing = !this.#live(topic) && (this.access.knows(actor, topic) || (addressOf(actor) !== undefined && this.#moves.to(topic) !== undefined));
     if (!missing) this.access.check(actor, operation, topic);
-    return this.#existing(topic);
+    return this.#existing(topic, actor);
   }
 
   /** §6.5.9.4, §7.2.3.5, §8.5.3.3 */

@@ -138,7 +138,7 @@ export class LocalReaders {
   #full(name: string): string {
     const { log } = this.#parts;
     const full = log.hasCursor(LOCAL + name) ? LOCAL + name : name;
-    if (!log.hasCursor(full)) throw new LanpostError('not-found', `there is no durable subscription "${name}"`);
+    if (!log.hasCursor(full)) throw new LanpostError('not-found', `there is no durable subscription "${name}": see \`lanpost subscriptions list\``);
     return full;
   }
 

@@ -42,7 +42,7 @@ describe('lanpost topic', () => {
 
   it('takes a setting back by an empty text, or none', async () => {
     await box.topics.create('back', { title: 'Back', maxItems: 7 });
-    await run('topic', 'set', 'back', '--tags', 'hall', '--tags', 'north', '--notify-sub', 'yes', '--max-payload', '64KiB');
+    await run('topic', 'set', 'back', '--tags', 'hall, north', '--notify-sub', 'yes', '--max-payload', '64KiB');
     expect((await run('topic', 'show', 'back')).out).toMatch(/tags\thall, north\n[^]*max-payload\t64KiB\n[^]*notify-sub\tyes\n/);
     await run('topic', 'set', 'back', '--title', '', '--max-items', 'none', '--tags', '', '--max-payload', 'none', '--notify-sub', 'none');
     const info = await box.topics.get('back');
@@ -88,12 +88,12 @@ describe('lanpost topic', () => {
     [['topic', 'show', 'nowhere'], 1, /there is no topic nowhere: see `lanpost topic list --dir/],
     [['topic', 'create', 'a//b'], 2, /is not a topic name/],
     [['topic'], 2, /one of topic list, topic show, topic create, topic set, topic delete,.* topic find, topic classify/],
-    [['items', 'nowhere'], 1, /there is no topic nowhere/],
+    [['items', 'nowhere'], 1, /there is no topic nowhere: see `lanpost topic list --dir/],
     [['items', 'back', '--last', '1', '--after', '2'], 2, /--last and --after exclude each other/],
     [['items', 'back', '--from', 'new'], 2, /--from is start, a position or a time here/],
     [['retract', 'back', 'x'], 1, /has no item "x"/],
     [['purge', 'nowhere'], 1, /there is no topic nowhere/],
-    [['subscriptions', 'drop', 'x'], 1, /no durable subscription "x"/],
+    [['subscriptions', 'drop', 'x'], 1, /no durable subscription "x": see `lanpost subscriptions list --dir/],
     [['publish', 'back', '-', '--id', 'x'], 2, /--id names one item/],
   ])('%j is refused in one line', async (args, code, words) => {
     const ran = await run(...args);

@@ -15,7 +15,8 @@ const exporting: Command = {
   options: {},
   notes: [
     'Lines of JSON: topics with their settings, items with their record ids and stamps, durable readers, grants. No keys,',
-    `no passwords, no mail, no readers of homes and peers. FILE must not be there yet; until it is whole it is FILE.part. ${STOPPED}`,
+    'no passwords, no mail, no readers of homes and peers. FILE must not be there yet; until it is whole it is FILE.part.',
+    STOPPED,
   ],
   examples: ['lanpost export backup.jsonl', 'lanpost export - --dir /var/lib/lanpost | gzip > backup.jsonl.gz'],
   async run({ args, out, dir, signal }) {
