@@ -1,10 +1,11 @@
 import { closeSync, fdatasyncSync, openSync, readSync, writeSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, stat, statfs } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type * as library from 'level';
 import { LanpostError } from '../errors.ts';
+import { syncFolder } from '../sync-folder.ts';
 import type { Batch, Database, RangeOptions, Row } from './database.ts';
 import { PREFIX, getSeq, getU32, putSeq, putU32 } from './keys.ts';
 import { MEMTABLE_BYTES } from './limits.ts';
@@ -243,16 +244,6 @@ async function tablesIn(location: string): Promise<string[]> {
 
 function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
-}
-
-/** The names in it are on disk. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 /** LevelDB's WAL is the files `*.log`, before it is opened; opening moves what is in them into table files. */

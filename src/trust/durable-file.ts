@@ -1,5 +1,6 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncFolder } from '../sync-folder.ts';
 
 /** Replaces a file so that after a power cut either the old or the new content is there, whole. Mode 0600. */
 export async function writeDurably(path: string, content: string): Promise<void> {
@@ -13,10 +14,5 @@ export async function writeDurably(path: string, content: string): Promise<void>
     await file.close();
   }
   await rename(draft, path);
-  const folder = await open(dirname(path), 'r');
-  try {
-    await folder.sync(); // the rename itself lives in the directory
-  } finally {
-    await folder.close();
-  }
+  await syncFolder(dirname(path)); // the rename itself lives in the directory
 }

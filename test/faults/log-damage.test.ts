@@ -1,4 +1,4 @@
-// Issue 2, check 3: damage in the WAL is told, exactly.
+// Damage in the WAL is told, exactly.
 import { cp, mkdtemp, open, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

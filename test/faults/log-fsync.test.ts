@@ -1,4 +1,4 @@
-// Issue 2, check 3: what is acknowledged is on disk first.
+// What is acknowledged is on disk first.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Issue 2, check 3: a full disk.
+// A full disk: appends are refused, readers served, and appends taken again when there is room.
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

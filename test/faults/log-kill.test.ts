@@ -1,4 +1,4 @@
-// Issue 2, check 3: nothing that was acknowledged is lost to SIGKILL.
+// Nothing that was acknowledged is lost to SIGKILL.
 import { mkdtemp, rm, watch } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

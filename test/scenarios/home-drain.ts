@@ -1,4 +1,4 @@
-// Check 4 of issue 2: a box publishes while its home is down, is killed, and everything arrives once,
+// A box publishes while its home is down, is killed, and everything arrives once,
 // through kills of the home and a silent cut of the path.
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Limits } from '../../api.ts';
 import { LanpostError } from '../../errors.ts';
+import { syncFolder } from '../../sync-folder.ts';
 import { folderName, numbered, safeFileName } from './file-name.ts';
 
 export interface ReceivedFolderInit {
@@ -197,15 +198,6 @@ async function moved(from: string, to: string): Promise<boolean> {
   if (await lstat(to).then(() => true, () => false)) return false;
   await rename(from, to);
   return true;
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 function codeOf(error: unknown): string | undefined {
