@@ -1,6 +1,9 @@
 import type { Trouble } from './api.ts';
 import type { Clock } from './clock.ts';
 
+/** ms */
+const USUAL_GAP = 10_000;
+
 /** Trouble that strangers can cause at will: each kind is told once in a while, with the others counted in. */
 export class Seldom {
   readonly #clock: Pick<Clock, 'mono'>;
@@ -9,7 +12,7 @@ export class Seldom {
   readonly #told = new Map<string, { readonly at: number; others: number }>();
 
   /** `gap`: ms between two of a kind. */
-  constructor(clock: Pick<Clock, 'mono'>, trouble: (trouble: Trouble) => void, gap: number) {
+  constructor(clock: Pick<Clock, 'mono'>, trouble: (trouble: Trouble) => void, gap: number = USUAL_GAP) {
     this.#clock = clock;
     this.#trouble = trouble;
     this.#gap = gap;

@@ -23,8 +23,6 @@ export interface ApprovalsParts {
   readonly nameOf: (fingerprint: string) => string | undefined;
 }
 
-/** Trouble a peer can cause at will is told this often. */
-const TELL_EVERY = 10_000;
 
 /** XEP-0060 §8.6: subscriptions that wait for an owner's word. All owners are asked, each whenever it comes; the first answer counts. */
 export class Approvals {
@@ -33,7 +31,7 @@ export class Approvals {
 
   constructor(parts: ApprovalsParts) {
     this.#parts = parts;
-    this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
+    this.#seldom = new Seldom(parts.clock, parts.trouble);
   }
 
   /** Somebody has asked. */

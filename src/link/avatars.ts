@@ -15,8 +15,6 @@ export interface AvatarsParts {
 
 /** Pictures remembered, by their hashes. */
 const REMEMBERED = 64;
-/** Whoever announces a hash can make a wrong one: told this often. */
-const TELL_EVERY = 10_000;
 
 interface Fetch { readonly hash: string; readonly stop: AbortController; readonly image: Promise<Uint8Array | undefined> }
 
@@ -30,7 +28,7 @@ export class Avatars {
 
   constructor(parts: AvatarsParts) {
     this.#parts = parts;
-    this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
+    this.#seldom = new Seldom(parts.clock, parts.trouble);
   }
 
   /** Undefined: it has none, or not the one it announces. */

@@ -22,8 +22,6 @@ export interface CapabilitiesParts {
   readonly changed: (name: string) => void;
 }
 
-/** Whoever announces a hash can answer otherwise: told this often. */
-const TELL_EVERY = 10_000;
 /** COMPAT(libpurple 2.14): answers no request. */
 const ANSWER_WITHIN = 10_000;
 /** Peers remembered whose answer could not be checked. */
@@ -41,7 +39,7 @@ export class Capabilities {
 
   constructor(parts: CapabilitiesParts) {
     this.#parts = parts;
-    this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
+    this.#seldom = new Seldom(parts.clock, parts.trouble);
   }
 
   /** Namespaces of what it can do; undefined: not known yet. */

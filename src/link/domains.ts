@@ -6,7 +6,7 @@ import { type DnsRecord, TYPE } from '../mdns/message.ts';
 import { firstLabel } from '../mdns/name.ts';
 import { decodeText } from '../mdns/text.ts';
 import { BOX_KEY } from './presence.ts';
-import type { Wanted } from './static-peers.ts';
+import { LISTED, type Wanted } from './static-peers.ts';
 import type { DnsQuery } from './unicast-dns.ts';
 
 /** Between two looks: the TTL of what was found, within these bounds; ms. */
@@ -14,8 +14,6 @@ const LEAST = 30_000;
 const MOST = 3_600_000;
 /** After a look that failed, and when nothing was found. */
 const AGAIN = 60_000;
-/** Boxes of all domains. */
-const LISTED = 64;
 
 export interface DomainsParts {
   readonly domains: readonly string[];

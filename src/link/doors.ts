@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Trouble } from '../api.ts';
 import { LanpostError } from '../errors.ts';
+import { USUAL_PORT } from './peer-target.ts';
 import type { OwnAddress } from './source-address.ts';
 import type { Door, Tcp } from './tcp.ts';
 
@@ -13,8 +14,6 @@ export interface DoorsInit {
   readonly trouble: (trouble: Trouble) => void;
 }
 
-/** Once hard-coded in every client (XEP-0174 §15.1, port.p2pj). */
-const USUAL_PORT = 5298;
 const FREE_PORT_TRIES = 8;
 
 /** Listens on the addresses of the link, and on no other: one port, as one SRV record says it. */

@@ -36,8 +36,6 @@ export interface FeedsParts {
 const SUBSCRIPTIONS = 256;
 /** Records in one message at most. */
 const PAGE = 64;
-/** Trouble a peer can cause at will is told this often. */
-const TELL_EVERY = 10_000;
 
 type Keyed = Actor & { readonly kind: 'peer'; readonly fingerprint: string };
 
@@ -60,7 +58,7 @@ export class Feeds implements Feeder {
 
   constructor(parts: FeedsParts) {
     this.#parts = parts;
-    this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
+    this.#seldom = new Seldom(parts.clock, parts.trouble);
     parts.broker.onRights(() => { if (this.#refused) this.resume(); });
     this.#writer = new EventWriter(parts.log);
   }

@@ -23,8 +23,6 @@ import { originOf } from './record-origin.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 
 const PREFIX = 'intake/';
-/** Trouble a peer can cause at will is told this often. */
-const TELL_EVERY = 10_000;
 
 export interface IntakeParts {
   readonly broker: Broker;
@@ -67,7 +65,7 @@ export class Intake {
   constructor(parts: IntakeParts) {
     this.#parts = parts;
     const { broker, clock, trouble } = parts;
-    this.#seldom = new Seldom(clock, trouble, TELL_EVERY);
+    this.#seldom = new Seldom(clock, trouble);
     this.#losses = new Losses({ broker, clock, trouble: (found) => this.#seldom.tell(found), keep: (topic, notice) => this.#keep(topic, notice) });
     for (const [, wanted] of parts.log.registry.entries(PREFIX)) if (isWanted(wanted)) this.#wanted.set(keyOf(wanted), wanted);
   }

@@ -34,8 +34,6 @@ export interface NotificationsParts {
 
 /** Milliseconds in which a client may send back what it has got. */
 const RETURNS_WITHIN = 1_000;
-/** Trouble a peer can cause at will is told this often. */
-const TELL_EVERY = 10_000;
 const SHOWN: Readonly<Record<PeerStatus, Show>> = { available: 'online', away: 'away', dnd: 'dnd' };
 
 type Keyed = Actor & { readonly kind: 'peer'; readonly fingerprint: string };
@@ -54,7 +52,7 @@ export class Notifications implements SubscriptionWatcher {
 
   constructor(parts: NotificationsParts) {
     this.#parts = parts;
-    this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
+    this.#seldom = new Seldom(parts.clock, parts.trouble);
     parts.subscriptions.use(this);
     parts.broker.onRights(() => this.recheck());
   }

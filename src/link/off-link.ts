@@ -8,15 +8,14 @@ import type { Registry } from '../trust/registry.ts';
 import { checkedDomain, type DnsServer, parseServer } from './dns-server.ts';
 import type { Domains } from './domains.ts';
 import { checkedTarget, isCallable, parseTarget, type PeerTarget } from './peer-target.ts';
-import { StaticPeers, type Wanted } from './static-peers.ts';
+import { LISTED, StaticPeers, type Wanted } from './static-peers.ts';
 import type { ProvenPeer } from './streams-port.ts';
 import type { Far } from './streams/terms.ts';
 
 /** Peers that the owner names, and networks that calls are taken from. */
 const PEERS = 64;
-/** Domains that are looked through, and boxes that they list, in all. */
+/** Domains that are looked through. */
 const DOMAINS = 8;
-const LISTED = 64;
 const ROW = 'link/peers';
 
 /** What the owner said at the start; the constructor throws `invalid-value` when it cannot be. */

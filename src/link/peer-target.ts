@@ -3,8 +3,8 @@ import { LanpostError } from '../errors.ts';
 import { addressToBytes, isHostAddress } from '../mdns/address.ts';
 import { splitPort } from './host-port.ts';
 
-/** Where every XEP-0174 client listens when it can. */
-const USUAL_PORT = 5298;
+/** Once hard-coded in every client (XEP-0174 §15.1, port.p2pj), and what a box takes unless it is told otherwise. */
+export const USUAL_PORT = 5298;
 /** RFC 1035 §2.3.4. */
 const HOST_BYTES = 253;
 

@@ -58,8 +58,6 @@ export interface PeersInit {
   readonly isHomeDomain?: (domain: string) => boolean;
 }
 
-/** Names come and go as strangers like: that they are too many is told this often. */
-const TELL_EVERY = 10_000;
 
 const noHome = (): boolean => false;
 
@@ -77,7 +75,7 @@ export class Peers {
 
   constructor(init: PeersInit) {
     this.#init = init;
-    this.#seldom = new Seldom(init.clock, init.trouble, TELL_EVERY);
+    this.#seldom = new Seldom(init.clock, init.trouble);
   }
 
   get size(): number {

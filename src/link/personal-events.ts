@@ -25,7 +25,6 @@ export interface PersonalEventsParts {
 }
 
 const PAGE = 64;
-const TELL_EVERY = 10_000;
 
 /**
  * XEP-0163: what is published of this box itself is told to whoever is there, may read it, and says by `NODE+notify`
@@ -43,7 +42,7 @@ export class PersonalEvents {
 
   constructor(parts: PersonalEventsParts) {
     this.#parts = parts;
-    this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
+    this.#seldom = new Seldom(parts.clock, parts.trouble);
   }
 
   start(): void {

@@ -11,6 +11,8 @@ const FIRST_DELAY = 500;
 const LONGEST_DELAY = 30_000;
 /** Addresses of one peer that are tried, and from which it may call. */
 const ADDRESSES = 8;
+/** Boxes that all domains list. */
+export const LISTED = 64;
 
 /** A peer to be called, and who says so. */
 export interface Wanted extends PeerTarget {

@@ -14,8 +14,6 @@ import { Receipts } from './receipts.ts';
 import type { Road } from './road.ts';
 import { Wakes } from './wakes.ts';
 
-/** Whoever refuses mail, and comes and goes, can make trouble at will: it is told this often. */
-const TELL_EVERY = 10_000;
 const WEEK = 7 * 24 * 3600 * 1000;
 /** Sent messages that can still be asked for by id. */
 const SENT_VIEW = 200;
@@ -48,7 +46,7 @@ export class Mail {
     this.#receipts = new Receipts(parts.log.registry);
     this.#ages = new StampAges({ clock: parts.clock, boot: () => parts.log.epoch });
     this.#wakes = new Wakes(parts.clock, () => this.#wake());
-    this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
+    this.#seldom = new Seldom(parts.clock, parts.trouble);
   }
 
   /** Takes up what an earlier run left undelivered. */

@@ -2,6 +2,7 @@
 import type { Finding } from '../../api.ts';
 import { addressToBytes, canonicalAddress, inSubnet, isLinkLocal, withoutZone } from '../../mdns/address.ts';
 import type { InterfaceInfo } from '../../mdns/network.ts';
+import { USUAL_PORT } from '../peer-target.ts';
 import type { Tcp } from '../tcp.ts';
 import { listed, note, ok, problem } from './finding.ts';
 import { AROUND } from './multicast.ts';
@@ -10,8 +11,6 @@ import { callPeer } from './peer-port.ts';
 import type { Soundings } from './soundings.ts';
 
 const CHECK = 'address';
-/** Once hard-coded in every client (XEP-0174 §15.1, port.p2pj), and what a box takes unless it is told otherwise. */
-const USUAL_PORT = 5298;
 const ALONE_TIME = 1_500;
 
 export interface AddressParts {

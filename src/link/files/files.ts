@@ -46,7 +46,6 @@ const PEER_OFFERS = 8;
 /** Files from peers at once; to peers, offered or under way. */
 const INCOMING = 8;
 const OUTGOING = 32;
-const TELL_EVERY = 10_000;
 const RANK: Readonly<Record<TrustLevel, number>> = { none: 0, seen: 1, paired: 2 };
 
 /** Files to peers and from them. */
@@ -65,7 +64,7 @@ export class Files {
   constructor(parts: FilesParts) {
     this.#parts = parts;
     this.#folder = new ReceivedFolder(parts);
-    this.#seldom = new Seldom(parts.clock, parts.trouble, TELL_EVERY);
+    this.#seldom = new Seldom(parts.clock, parts.trouble);
   }
 
   send(peer: string, file: string | FileContent, options: SendFileOptions): AsyncIterableIterator<FileEvent> {

@@ -30,8 +30,6 @@ import { type Far, termsOf } from './terms.ts';
 import { worded } from './wording.ts';
 
 const CONNECT_TIME = 3_000;
-/** Trouble a stranger can cause at will is told this often. */
-const TELL_EVERY = 10_000;
 
 export type Handed = Pick<Sent, 'delivered' | 'taken'>;
 
@@ -53,7 +51,7 @@ export class Streams implements PeerStreams {
   constructor(init: StreamsInit) {
     this.#init = init;
     this.#doorman = new Doorman(init.clock);
-    this.#seldom = new Seldom(init.clock, init.trouble, TELL_EVERY);
+    this.#seldom = new Seldom(init.clock, init.trouble);
     const { clock, tcp, peers, interfaces, trust } = init;
     const makeRoom = (): boolean => this.#all.makeRoom();
     const closing = (): boolean => this.#closing;
