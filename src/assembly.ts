@@ -45,7 +45,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   const { fingerprint } = identity;
   const claims = new Claims({ registry: log.registry, clock, boot: () => log.epoch, isPaired: (key) => trust.level(key) === 'paired' });
   const letters = new SealedLetters({
-    fingerprint, seal,
+    fingerprint, seal, clock, trouble,
     level: (key) => trust.level(key),
     mayChat: (key) => trust.may(key, 'chat'),
     holder: (jid) => claims.holder(jid),

@@ -166,7 +166,7 @@ export class HomeRoad implements Road {
 
 /** The number that goes with the letter over every road, signed: no server can use up the numbers of a box. */
 function sealed(seal: Sealer, letter: Letter, accounts: Accounts, recipient: string): Element {
-  const said = parseLetterRecord(buildMessage({ extensions: [letterRecord(letter, accounts)] }));
+  const said = parseLetterRecord(buildMessage({ extensions: [letterRecord(letter, accounts, recipient)] }));
   if (!said) throw new LanpostError('corrupt', `${letter.recordId} is no record id.`);
-  return letterRecord(letter, accounts, seal.seal('lanpost letter 1', letterStatement(said, letter, recipient)));
+  return letterRecord(letter, accounts, recipient, seal.seal('lanpost letter 1', letterStatement(said, letter)));
 }

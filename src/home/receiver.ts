@@ -49,7 +49,7 @@ export function createReceiver(parts: ReceiverParts): HomeReceiver {
     if (!said || from === undefined || !READ.has(attr(message, 'type') ?? 'normal')) return;
     const id = attr(message, 'id');
     const letter = parts.letters.open(message, said, { from, account: context.jid });
-    if (letter === 'early') return;
+    if (typeof letter === 'string') return;
     try {
       // The server vouches for the address, nobody for a key: but for what the key has signed.
       const sender = letter ? letter.sender : { from: `xmpp:${from}`, trust: 'none' as const };

@@ -133,7 +133,8 @@ export class JidProofs {
   }
 
   #effort(delay: number, asked = false): Effort {
-    return { failures: 0, next: this.#parts.clock.mono() + delay, last: -Infinity, spread: RENEWAL.spread * this.#random(), pending: undefined, asked };
+    const now = this.#parts.clock.mono();
+    return { failures: 0, next: now + delay, last: now, spread: RENEWAL.spread * this.#random(), pending: undefined, asked };
   }
 
   #effortFor(jid: string): Effort {
@@ -214,9 +215,16 @@ export class JidProofs {
       this.look();
       throw new StanzaError('not-acceptable', { text: why });
     }
-    this.#efforts.set(jid, this.#effort(0));
-    await claims.proven(jid, fingerprint);
-    this.look();
+    const fresh = this.#effort(0);
+    this.#efforts.set(jid, fresh);
+    try {
+      await claims.proven(jid, fingerprint);
+    } catch (error) {
+      this.#failed(jid, fresh, error instanceof Error ? error.message : String(error));
+      throw error;
+    } finally {
+      this.look();
+    }
     this.#parts.changed();
   }
 

@@ -280,7 +280,7 @@ export class LinkService {
     } else this.#rejoin.look(type === 'up' ? peer.name : undefined);
     const holder = type === 'up' ? this.trust.holder(peer.name) : undefined;
     if (holder !== undefined) {
-      this.road.appeared(holder);
+      this.road.appeared(holder, 'announcement');
       this.#proofs?.opened(holder);
     }
     this.#parts.roadsChanged();
@@ -292,7 +292,7 @@ export class LinkService {
     this.#notifications.opened(peer);
     this.#approvals.opened(peer);
     this.#intake.opened(peer);
-    this.road.appeared(peer.fingerprint);
+    this.road.appeared(peer.fingerprint, 'stream');
     this.#proofs?.opened(peer.fingerprint);
     this.#parts.roadsChanged();
   }

@@ -39,8 +39,10 @@ export interface PeerAccounts {
   readonly accountFor: (jid: string) => string | undefined;
 }
 
-/** A peer that is announced and was not reached: for so long its mail goes another way, unless it calls or comes back; ms. */
+/** A peer that is announced and was not reached: for so long its mail goes another way, unless it calls; ms. */
 const PASSED_OVER = 60_000;
+/** Unless its name is announced anew; but strangers who announce it do not have its mail turn round more often than this. */
+const ANNOUNCED_AGAIN = 10_000;
 
 /** Letters over the link: a box confirms them with `h`, others with nothing. */
 export class MailRoad implements Road {
@@ -72,8 +74,10 @@ export class MailRoad implements Road {
     return since !== undefined && (this.#parts.accounts?.clock.mono() ?? 0) - since < PASSED_OVER;
   }
 
-  /** That key is there: a stream to it is open, or it is announced anew. */
-  appeared(key: string): void {
+  /** A stream to that key is open, or its name is announced anew, which anybody can do and which counts for less. */
+  appeared(key: string, by: 'stream' | 'announcement'): void {
+    const since = this.#unreached.get(key);
+    if (since === undefined || (by === 'announcement' && (this.#parts.accounts?.clock.mono() ?? 0) - since < ANNOUNCED_AGAIN)) return;
     this.#unreached.delete(key);
   }
 

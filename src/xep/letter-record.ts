@@ -30,14 +30,17 @@ export interface LetterRecord {
   readonly after?: string;
   readonly at: string;
   readonly accounts?: Accounts;
+  /** Fingerprint of the key that it is for: others may be at the same account. */
+  readonly recipient?: string;
   readonly signed?: Signed;
 }
 
-export function letterRecord({ recordId, chain, previous, after, time }: Letter, accounts?: Accounts, signed?: Signed): Element {
+export function letterRecord({ recordId, chain, previous, after, time }: Letter, accounts?: Accounts, recipient?: string, signed?: Signed): Element {
   return xml('record', {
     xmlns: NS_LANPOST, id: recordId, chain, at: String(time),
     // Only where a letter may have gone another road before, whose copy comes later.
     ...(accounts ? { ...(previous === undefined ? {} : { previous: String(previous) }), ...(after === undefined ? {} : { after }), ...accounts } : {}),
+    ...(recipient === undefined ? {} : { recipient }),
     ...signed,
   });
 }
@@ -46,20 +49,21 @@ export function letterRecord({ recordId, chain, previous, after, time }: Letter,
 export function parseLetterRecord(message: Element): LetterRecord | undefined {
   const record = children(message).find((child) => child.getName() === 'record' && namespaceOf(child) === NS_LANPOST);
   if (!record) return undefined;
-  const [after, from, to, key, signature] = [attr(record, 'after'), attr(record, 'from'), attr(record, 'to'), attr(record, 'key'), attr(record, 'signature')];
+  const [after, recipient, from, to, key, signature] = [attr(record, 'after'), attr(record, 'recipient'), attr(record, 'from'), attr(record, 'to'), attr(record, 'key'), attr(record, 'signature')];
   const previous = Number(attr(record, 'previous'));
   return {
     id: attr(record, 'id') ?? '', chain: (attr(record, 'chain') ?? '').slice(0, MAX_CHAIN), at: attr(record, 'at') ?? '',
     ...(Number.isSafeInteger(previous) && previous > 0 ? { previous } : {}),
     ...(after === undefined ? {} : { after }),
+    ...(recipient === undefined ? {} : { recipient }),
     ...(from === undefined || to === undefined ? {} : { accounts: { from, to } }),
     ...(key === undefined || signature === undefined ? {} : { signed: { key, signature } }),
   };
 }
 
-/** What is signed of a letter; `recipient`: the fingerprint of the key it is for. */
-export function letterStatement({ id, chain, previous, after, at, accounts }: LetterRecord, said: MessageBody, recipient: string): readonly string[] {
-  return [id, chain, String(previous ?? ''), after ?? '', at, accounts?.from ?? '', accounts?.to ?? '', recipient, ...[said.subject, said.thread, said.body].map(ended)];
+/** What is signed of a letter. */
+export function letterStatement({ id, chain, previous, after, at, accounts, recipient }: LetterRecord, said: MessageBody): readonly string[] {
+  return [id, chain, String(previous ?? ''), after ?? '', at, accounts?.from ?? '', accounts?.to ?? '', recipient ?? '', ...[said.subject, said.thread, said.body].map(ended)];
 }
 
 /** XML §2.11: servers on the way may make one line end of another. */

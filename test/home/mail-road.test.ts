@@ -62,8 +62,8 @@ describe('mail through home for a box that has an account alone', () => {
     const stanza = first();
     expect(attr(stanza, 'type')).toBe('chat');
     const record = parseLetterRecord(stanza)!;
-    expect(record).toMatchObject({ id: letter(7).recordId, previous: 4, after: letter(4).recordId, accounts: { from: 'a@home.test', to: B } });
-    expect(isSealed(record.signed!, 'lanpost letter 1', letterStatement(record, { body: 'letter 7', subject: 's' }, b.fingerprint))).toBe(true);
+    expect(record).toMatchObject({ id: letter(7).recordId, previous: 4, after: letter(4).recordId, accounts: { from: 'a@home.test', to: B }, recipient: b.fingerprint });
+    expect(isSealed(record.signed!, 'lanpost letter 1', letterStatement(record, { body: 'letter 7', subject: 's' }))).toBe(true);
   });
 
   test('is delivered when that key says so, and no sooner', async () => {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { TrustLevel } from '../../src/api.ts';
+import { createTestClock } from '../../src/clock.ts';
 import { createReceiver } from '../../src/home/receiver.ts';
 import { SealedLetters } from '../../src/home/sealed-letters.ts';
 import type { Incoming } from '../../src/mail/inbox.ts';
@@ -22,14 +23,15 @@ describe('a letter of a box that comes by way of a home', () => {
   let holder: string | undefined;
   let full: boolean;
   let mark: number;
+  let troubles: string[];
   let letters: SealedLetters;
   let receive: (stanza: Element) => Promise<Element | undefined>;
 
   beforeEach(async () => {
     [a, b] = [await keyPair(), await keyPair()];
-    [kept, level, holder, full, mark] = [[], 'paired', undefined, false, 0];
+    [kept, level, holder, full, mark, troubles] = [[], 'paired', undefined, false, 0, []];
     letters = new SealedLetters({
-      fingerprint: b.fingerprint, seal: b.seal, mayChat: () => true,
+      fingerprint: b.fingerprint, seal: b.seal, mayChat: () => true, clock: createTestClock(), trouble: ({ kind }) => void troubles.push(kind),
       level: (key) => (key === a.fingerprint ? level : 'seen'),
       holder: () => holder,
       mark: () => mark,
@@ -49,8 +51,8 @@ describe('a letter of a box that comes by way of a home', () => {
   /** As it comes from the server. */
   const stanza = (sent: Letter, { by = a, recipient = b.fingerprint, from = A, body = sent.body }: { readonly by?: Key; readonly recipient?: string; readonly from?: string; readonly body?: string } = {}): Element => {
     const accounts = { from: A, to: B };
-    const plain = parseLetterRecord(buildMessage({ extensions: [letterRecord(sent, accounts)] }))!;
-    const record = letterRecord(sent, accounts, by.seal.seal('lanpost letter 1', letterStatement(plain, sent, recipient)));
+    const plain = parseLetterRecord(buildMessage({ extensions: [letterRecord(sent, accounts, recipient)] }))!;
+    const record = letterRecord(sent, accounts, recipient, by.seal.seal('lanpost letter 1', letterStatement(plain, sent)));
     const message = buildMessage({ from: `${from}/lanpost`, to: B, type: 'chat', id: sent.id, body, extensions: [record] });
     message.attrs['xmlns'] = 'jabber:client';
     return parseElement(serialize(message));
@@ -80,12 +82,27 @@ describe('a letter of a box that comes by way of a home', () => {
   });
 
   test.each([
-    ['has another text', () => stanza(letter(1), { body: 'pay the other one' })],
-    ['comes from another account', () => stanza(letter(1), { from: 'mallory@home.test' })],
-    ['was meant for another box', ({ other }) => stanza(letter(1), { recipient: other.fingerprint })],
-  ] satisfies [string, (forge: { readonly other: Key }) => Element][])('that %s is refused, and its sender is told', async (_what, forge) => {
-    expect(await outcome(forge({ other: await keyPair() }))).toContain('not-acceptable');
-    expect(kept).toEqual([]);
+    ['has another text', () => stanza(letter(2), { body: 'pay the other one' })],
+    ['comes from another account', () => stanza(letter(2), { from: 'mallory@home.test' })],
+    ['was signed for another box', ({ other }) => {
+      const message = stanza(letter(2), { recipient: other.fingerprint });
+      message.getChild('record', 'urn:lanpost:0')!.attrs['recipient'] = b.fingerprint;
+      return message;
+    }],
+  ] satisfies [string, (forge: { readonly other: Key }) => Element][])('that %s is not kept, and who is not known to have that key does not learn that it is paired', async (_what, forge) => {
+    expect(await receive(forge({ other: await keyPair() }))).toBeUndefined();
+    expect([kept, troubles]).toEqual([[], ['home.forged']]);
+  });
+
+  test('that was changed on its way is refused, so that its sender, who is known, is told', async () => {
+    await receive(stanza(letter(1)));
+    expect(await outcome(stanza(letter(2), { body: 'rewritten' }))).toContain('not-acceptable');
+    expect(kept.length).toBe(1);
+  });
+
+  test('for another box that has the account as well is left to that', async () => {
+    expect(await receive(stanza(letter(1), { recipient: (await keyPair()).fingerprint }))).toBeUndefined();
+    expect([kept, troubles]).toEqual([[], []]);
   });
 
   test('with a number of another box is refused: it uses up nobody\'s', async () => {

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Message, Receipt } from '../../src/api.ts';
+import { createTestClock } from '../../src/clock.ts';
+import { LanpostError } from '../../src/errors.ts';
 import type { HomeAccounts } from '../../src/link/jid-proofs.ts';
 import { MailRoad } from '../../src/link/mail-road.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
@@ -62,6 +64,39 @@ describe('a letter for a name', () => {
     paired = true;
     await road.deliver(address, letter);
     expect(sent).toEqual(['x@h1', 'y@h1']);
+  });
+});
+
+describe('a peer with an account that is announced and was not reached', () => {
+  const clock = createTestClock();
+  const road = new MailRoad({
+    streams: { send: () => Promise.reject(new LanpostError('unreachable')) },
+    isPresent: () => true, holder: () => 'key', isPaired: () => true, speaking: () => undefined, nameOf: () => 'b@h1', ownName: () => 'a@h9',
+    accounts: { clock, holder: () => 'key', accountFor: () => 'a@home.test' },
+  });
+  const address = { kind: 'xmpp', jid: 'b@home.test' } as const;
+
+  test('is passed over for a minute, unless it calls; that its name is announced again and again has no mail turn round each time', async () => {
+    const fail = async (): Promise<void> => {
+      await expect(road.deliver(address, letter)).rejects.toMatchObject({ code: 'unreachable' });
+      expect(road.reaches(address)).toBe(false);
+    };
+    expect(road.reaches(address)).toBe(true);
+    await fail();
+    clock.advance(60_000);
+    expect(road.reaches(address)).toBe(true);
+    await fail();
+    road.appeared('key', 'stream');
+    expect(road.reaches(address)).toBe(true);
+    await fail();
+    for (let n = 0; n < 9; n++) {
+      clock.advance(1000);
+      road.appeared('key', 'announcement');
+      expect(road.reaches(address)).toBe(false);
+    }
+    clock.advance(1000);
+    road.appeared('key', 'announcement');
+    expect(road.reaches(address)).toBe(true);
   });
 });
 

@@ -52,7 +52,7 @@ const CLAIMS: Readonly<Record<string, readonly (readonly [file: string, title: s
     ['link/jid-proofs.test.ts', 'in the name of a paired key that is not on the link is not answered'], ['home/sealed-letters.test.ts', 'signed by a key that is not paired is a stranger\'s message, and is not confirmed'],
   ],
   'use up the numbers of a box, or change its letters, through a home': [
-    ['home/sealed-letters.test.ts', 'that %s is refused, and its sender is told'], ['home/sealed-letters.test.ts', 'with a number of another box is refused: it uses up nobody\'s'],
+    ['home/sealed-letters.test.ts', 'that %s is not kept, and who is not known to have that key does not learn that it is paired'], ['home/sealed-letters.test.ts', 'with a number of another box is refused: it uses up nobody\'s'],
     ['home/sealed-letters.test.ts', 'that is %s is a stranger\'s message, without a number'], ['home/mail-road.test.ts', 'is delivered when that key says so, and no sooner'],
   ],
   'squat a name to lock a peer out': [
