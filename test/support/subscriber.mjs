@@ -2,7 +2,7 @@
 // because a child process runs JavaScript.
 //   node subscriber.mjs '{"dir": …, "box": true, "read": {"filter": …, "options": {…}, "nack": 0.1, "bad": [values it dies of]}}'
 // Lines: {"open"}, {"ready"}, {"got", "redelivered"} before it is confirmed, {"acked"} or {"nacked"}, {"closed"}.
-// On standard input: `close` has it close its reader and end; `publish FROM TO` has the box publish those numbers to `work`.
+// On standard input: `close` has it close its reader and end; `publish FROM TO [TOPIC]` has the box publish those numbers, to `work` unless it says where.
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
@@ -16,11 +16,11 @@ const subscription = read && box.subscribe(read.filter, { ack: 'manual', ...read
 let closing = false;
 
 async function obey(line) {
-  const [word, from, to] = line.split(' ');
+  const [word, from, to, topic = 'work'] = line.split(' ');
   if (word === 'publish') {
     // The id makes it harmless to say it again after a crash.
-    await Promise.all(Array.from({ length: Number(to) - Number(from) }, (_, i) => box.publish('work', Number(from) + i, { id: `n${Number(from) + i}` })));
-    say({ published: Number(to) });
+    await Promise.all(Array.from({ length: Number(to) - Number(from) }, (_, i) => box.publish(topic, Number(from) + i, { id: `n${Number(from) + i}` })));
+    say({ published: Number(to), topic });
   } else {
     closing = true;
     await subscription?.close();
