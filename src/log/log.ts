@@ -68,7 +68,7 @@ export interface Log {
   readonly registry: Registry;
   /** Every opening whose records may still be here, oldest first. */
   readonly epochs: readonly Epoch[];
-  /** Resolves when the record is fsynced. */
+  /** Resolves when the record is fsynced; of a topic in memory, when it is there. */
   append(draft: Draft): Promise<Appended>;
   /**
    * Undefined while not too much waits for the disk; else it resolves when that is so again. Whoever can make its

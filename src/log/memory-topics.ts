@@ -109,7 +109,7 @@ export class MemoryTopics {
     const bytes = sizeOf(draft);
     if (!origin) {
       const [first] = priors;
-      if (first?.entry && kind === 'publish' && memory.find(draft.id ?? '') === first && samePayload(first.entry.draft.payload, draft.payload)) {
+      if (first?.entry && kind === 'publish' && draft.id !== undefined && memory.find(draft.id) === first && samePayload(first.entry.draft.payload, draft.payload)) {
         return appended(first.seq, first.entry.recordId, true, draft);
       }
       if (!first && kind === 'retract') return notFound(draft);

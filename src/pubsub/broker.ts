@@ -148,7 +148,7 @@ export class Broker {
     this.#roads = roads;
   }
 
-  /** Resolves when the item is on disk. */
+  /** Resolves when the item is on disk; of a topic in memory, when it is there. */
   publish(actor: Actor, topic: string, payload: Payload | undefined, request: PublishRequest = {}): Promise<Published> {
     // The log's own promise: an async function would make two more on the way of every item.
     try {

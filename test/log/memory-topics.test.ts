@@ -254,6 +254,7 @@ describe('the view', () => {
   it('in the lane latest has the newest of each key, or of the topic', async () => {
     const { log } = await withTopic({ lane: 'latest' });
     await publish(log, '1', '2');
+    expect(await log.append(item('m', '2'))).toMatchObject({ repeated: false });
     expect(await view(log)).toEqual(['2']);
     for (const [key, text] of [['k', 'a'], ['l', 'b'], ['k', 'c']] as const) await log.append(item('m', text, { key }));
     expect(await view(log)).toEqual(['2', 'b', 'c']);
