@@ -13,6 +13,18 @@ const IDLE = 1000;
 /** So long after a batch that could take it along, so that it is on disk within a second all the same. */
 const AFTER_RIDE = 750;
 
+/** Readers of one topic that are told at once of what was committed; the others in turns, so that nobody who publishes waits for all of them. */
+const TOLD_AT_ONCE = 100;
+/** Rows of cursors, besides bounds, that go with one batch. */
+const ROWS_AT_ONCE = 256;
+
+/** Readers of one topic that have yet to be told, from one of them on. */
+interface Untold {
+  readonly readers: readonly Reader[];
+  readonly seq: number;
+  at: number;
+}
+
 /** A reader that is woken when a record it matches has been committed. */
 export interface Wakeable {
   /** The log is closing. */
@@ -31,11 +43,13 @@ export class Cursors {
   /** Their bound has to be on disk before they can go on. */
   readonly #bounds = new Map<Durable, number>();
   readonly #waking = new Map<Reader, Wakeable>();
+  /** Oldest first. */
+  readonly #untold: Untold[] = [];
   #timer: Timer | undefined;
   /** When the last batch went that took along whatever was due. */
   #rode = -Infinity;
-  /** All dirty rows go with the next batch. */
-  #all = false;
+  /** So many rows, whether due or not, go with the next batches. */
+  #flushing = 0;
   #closed = false;
   /** Rows of topics held back that a failed batch left on disk. */
   #stale: Uint8Array[] = [];
@@ -177,7 +191,7 @@ export class Cursors {
   }
 
   get urgent(): boolean {
-    return this.#bounds.size > 0 || (this.#all && this.#dirty.size > 0);
+    return this.#bounds.size > 0 || (this.#flushing > 0 && this.#dirty.size > 0);
   }
 
   get sync(): boolean {
@@ -192,14 +206,23 @@ export class Cursors {
     if (last > 0) this.#rode = now;
     for (const [durable, bound] of this.#bounds) this.#put(tx, durable, now, bound);
     this.#bounds.clear();
-    for (const durable of this.#dirty) if (this.#all || durable.due(now)) this.#put(tx, durable, now, durable.row.handed);
-    this.#all = false;
+    let rows = 0;
+    for (const durable of this.#dirty) {
+      if (rows === ROWS_AT_ONCE) break;
+      if (this.#flushing <= rows && !durable.due(now)) continue;
+      this.#put(tx, durable, now, durable.row.handed);
+      rows++;
+    }
+    this.#flushing = this.#dirty.size === 0 ? 0 : Math.max(0, this.#flushing - rows);
   }
 
   /** Records of these topics are on disk, from that seq on. */
   committed(topics: ReadonlyMap<Topic, number>): void {
     for (const [topic, seq] of topics) {
-      for (const reader of this.#state.readers.of(topic)) this.#waking.get(reader)?.committed(seq);
+      const readers = this.#state.readers.of(topic);
+      // Whoever is told now may not have been told yet of what came before.
+      if (readers.length <= TOLD_AT_ONCE) this.#tell(readers, Math.min(seq, this.#untold[0]?.seq ?? seq));
+      else if (!this.#untold.some((untold) => untold.readers === readers && untold.at === 0)) this.#gather({ readers, seq, at: 0 });
     }
   }
 
@@ -208,9 +231,28 @@ export class Cursors {
     for (const reader of this.#state.readers.of(topic)) if (!reader.durable) this.#waking.get(reader)?.arrived(seq);
   }
 
+  #tell(readers: readonly Reader[], seq: number): void {
+    for (const reader of readers) this.#waking.get(reader)?.committed(seq);
+  }
+
+  #gather(untold: Untold): void {
+    if (this.#untold.push(untold) === 1) setImmediate(() => this.#turn());
+  }
+
+  /** Some of them are told; what others do comes between two turns. */
+  #turn(): void {
+    const [untold] = this.#untold;
+    if (!untold || this.#closed) return;
+    const from = untold.at;
+    untold.at += TOLD_AT_ONCE;
+    this.#tell(untold.readers.slice(from, untold.at), untold.seq);
+    if (untold.at >= untold.readers.length) this.#untold.shift();
+    if (this.#untold.length > 0) setImmediate(() => this.#turn());
+  }
+
   /** After a reopening there are records from that seq on that nobody was told of. */
   found(seq: number): void {
-    for (const reader of this.#waking.values()) reader.committed(seq);
+    for (const reader of this.#waking.values()) reader.committed(Math.min(seq, this.#untold[0]?.seq ?? seq));
   }
 
   /** Every position that is not on disk goes into this batch. */
@@ -250,7 +292,7 @@ export class Cursors {
       this.#timer = this.#state.clock.after(rest, () => this.#idle());
       return;
     }
-    this.#all = true;
+    this.#flushing = this.#dirty.size;
     this.#nudge();
   }
 }

@@ -1,15 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { createSystemClock } from '../../src/clock.ts';
+import type { Cursor } from '../../src/log/cursor.ts';
 import { LevelDatabase } from '../../src/log/level-database.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
 import type { Draft } from '../../src/log/record.ts';
 import { ROOT } from '../support/root.ts';
-import { inMiB, inMs, inTurns, median, percentile, perSecond, type Row } from './figures.ts';
+import { inMiB, inMs, inTurns, median, percentile, perSecond, quiet, type Row } from './figures.ts';
 
 const TOPICS = 10_000;
 const READERS = 10_000;
@@ -133,6 +135,76 @@ async function crowd(): Promise<Row[]> {
   }));
 }
 
+/** So many readers open at once, all of that one topic: they read what is published, and confirm it. */
+async function openCrowd(): Promise<Row[]> {
+  return scratch((alone) => scratch(async (crowded) => {
+    const [a, b] = [await open(crowded), await open(alone)];
+    const sent: number[] = [];
+    const late: number[] = [];
+    const read = async (cursor: Cursor, last: boolean): Promise<void> => {
+      for (;;) {
+        const page = await cursor.next(64);
+        if (page.length === 0) await cursor.wait();
+        for (const { record } of page) {
+          if (last) late.push(performance.now() - (sent[record.seq] ?? Number.NaN));
+          cursor.done(record.seq);
+        }
+      }
+    };
+    const reading: Promise<void>[] = [];
+    for (let i = 0; i < READERS; i++) {
+      const cursor = await a.cursor({ name: `open ${i}`, filter: 'one', from: 'new', durable: true });
+      reading.push(read(cursor, i === READERS - 1).catch(() => undefined)); // until the log is closed
+    }
+    // One producer, few items a second: what is measured is how long it waits, not how much there is to do.
+    const p99 = async (log: Log): Promise<number> => {
+      await quiet();
+      const acks: number[] = [];
+      for (let i = 0; i < 100; i++) {
+        const begun = performance.now();
+        sent[log.head + 1] = begun;
+        await log.append(draft('one'));
+        acks.push(performance.now() - begun);
+        await pause(200);
+      }
+      return percentile(acks, 0.99);
+    };
+    const { ours, peer, ratio } = await inTurns(ROUNDS, () => p99(a), () => p99(b));
+    await a.close();
+    await b.close();
+    await Promise.all(reading);
+    return [
+      { what: `p99 of an ack, ${READERS} open durable readers of that topic, against none`, ours: inMs(median(ours)), peer: inMs(median(peer)), ratio, target: '≤ 2', met: ratio <= 2 },
+      { what: 'the same: p99 until the last of them has it', ours: inMs(percentile(late, 0.99)), peer: '' },
+    ];
+  }));
+}
+
+/** All files in it. */
+async function sizeOf(dir: string): Promise<number> {
+  const sizes = await Promise.all((await readdir(dir)).map((name) => stat(join(dir, name)).then(({ size }) => size, () => 0)));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Nine topics of ten are purged; then nothing is written any more. */
+async function space(): Promise<Row[]> {
+  return scratch(async (dir) => {
+    const log = await open(dir);
+    await fill(log);
+    const before = await sizeOf(dir);
+    for (let i = 0; i < TOPICS; i += 1000) {
+      await Promise.all(Array.from({ length: 1000 }, (_, j) => i + j).filter((no) => no % 10 > 0).map((no) => log.append({ topic: topicNo(no), kind: 'purge' })));
+    }
+    await pause(60_000);
+    const size = await sizeOf(dir);
+    let live = 0;
+    for (const { viewBytes } of log.topics()) live += viewBytes;
+    await log.close();
+    const most = 2 * live + 16 * 1024 * 1024;
+    return [{ what: `files a minute after nine of ten of ${ITEMS} items were purged (${inMiB(before / 1048576)} before; live ${inMiB(live / 1048576)})`, ours: inMiB(size / 1048576), peer: '', target: `≤ ${inMiB(most / 1048576)}`, met: size <= most }];
+  });
+}
+
 /** A box of its own under 2,000 items a second, for a minute. */
 async function memory(): Promise<Row[]> {
   return scratch(async (dir) => {
@@ -162,5 +234,5 @@ async function memory(): Promise<Row[]> {
 
 /** The broker when there is much of everything. */
 export async function benchBrokerScale(): Promise<Row[]> {
-  return [...await full(), ...await matching(), ...await crowd(), ...await memory()];
+  return [...await full(), ...await matching(), ...await crowd(), ...await openCrowd(), ...await space(), ...await memory()];
 }

@@ -340,3 +340,29 @@ it('a closed cursor wakes who waits, and reads no more', async () => {
   await waited;
   expect(() => cursor.next(1)).toThrow(/closed/);
 });
+
+it('a topic that very many read costs none of them a record, whatever else they read', async () => {
+  const { log } = await openMemory();
+  const crowd = await Promise.all(Array.from({ length: 350 }, (_, n) => log.cursor({ name: `r${n}`, filter: n === 300 ? '+' : 'one', from: 'new', durable: n % 2 === 0 })));
+  const told: (string | undefined)[][] = crowd.map(() => []);
+  const reading = crowd.map(async (cursor, n) => {
+    const wanted = n === 300 ? 40 : 20;
+    while (told[n]!.length < wanted) {
+      const page = await cursor.next(3);
+      if (page.length === 0) await cursor.wait();
+      for (const { record } of page) {
+        told[n]!.push(record.id);
+        cursor.done(record.seq);
+      }
+    }
+  });
+  for (let n = 0; n < 20; n++) {
+    // The second is committed, and its one reader told, while the first is still being told to the crowd.
+    await log.append(item('one', 'x', { id: `one ${n}` }));
+    await log.append(item('two', 'x', { id: `two ${n}` }));
+  }
+  await Promise.all(reading);
+  const ones = Array.from({ length: 20 }, (_, n) => `one ${n}`);
+  expect(told.filter((_, n) => n !== 300).every((ids) => ids.join() === ones.join())).toBe(true);
+  expect(told[300]).toEqual(ones.flatMap((one, n) => [one, `two ${n}`]));
+});
