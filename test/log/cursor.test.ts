@@ -347,11 +347,11 @@ it('a topic that very many read costs none of them a record, whatever else they 
   const told: (string | undefined)[][] = crowd.map(() => []);
   const reading = crowd.map(async (cursor, n) => {
     const wanted = n === 300 ? 40 : 20;
-    while (told[n]!.length < wanted) {
+    while (told[n].length < wanted) {
       const page = await cursor.next(3);
       if (page.length === 0) await cursor.wait();
       for (const { record } of page) {
-        told[n]!.push(record.id);
+        told[n].push(record.id);
         cursor.done(record.seq);
       }
     }
