@@ -297,6 +297,7 @@ export interface SubscriptionInfo {
   /** What `subscribe` has set. */
   readonly expires?: number;
   readonly maxDeliveries?: number;
+  readonly maxBacklog?: MaxBacklog;
   /** When it will be dropped unless somebody reads it, ms since 1970. */
   readonly expiresAt?: number;
 }

@@ -3,7 +3,7 @@ import { isWanted } from './asides.ts';
 import { Backlog } from './backlog.ts';
 import type { Committer } from './commit.ts';
 import type { Cursors } from './cursors.ts';
-import type { Durable } from './durable.ts';
+import type { Durable, MaxBacklog } from './durable.ts';
 import type { LogRecord } from './record.ts';
 import type { ProgressRow } from './progress-row.ts';
 import type { Reading } from './reading.ts';
@@ -14,6 +14,7 @@ export interface CursorInfo {
   readonly name: string;
   readonly filter: string;
   readonly extra: unknown;
+  readonly maxBacklog?: MaxBacklog;
   readonly position: number;
   readonly open: boolean;
   /** Records handed out and not confirmed. */
@@ -57,9 +58,9 @@ export class Durables {
     const { asides } = this.#state;
     const backlog = new Backlog(this.#state, this.#reading, this.#cursors.durable);
     for (const durable of this.#cursors.durable.values()) {
-      const { name, filter, extra, position, holder } = durable;
+      const { name, filter, extra, maxBacklog, position, holder } = durable;
       yield {
-        name, filter, extra, position, open: holder !== undefined, unconfirmed: holder?.unconfirmed ?? 0,
+        name, filter, extra, ...(maxBacklog && { maxBacklog }), position, open: holder !== undefined, unconfirmed: holder?.unconfirmed ?? 0,
         asides: asides.count(name) - asides.wanted(name).length,
         held: [...durable.held.values()].filter(({ until }) => until === Infinity).map((held) => held.filter),
         pending: () => backlog.pending(durable), bytes: () => backlog.bytes(durable), oldest: () => backlog.oldest(durable),

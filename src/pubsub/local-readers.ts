@@ -100,7 +100,7 @@ export class LocalReaders {
       readers: local ? this.#leases.readers(cursor.name) : Number(cursor.open),
       unconfirmed: cursor.unconfirmed, poison: cursor.asides,
       ...(since === undefined ? {} : { abandonedSince: since }),
-      ...terms,
+      ...terms, ...(cursor.maxBacklog && { maxBacklog: cursor.maxBacklog }),
     };
   }
 

@@ -138,7 +138,15 @@ describe('lanpost subscriptions', () => {
     const reader = box.subscribe('held', { durable: 'archive', from: 'start' });
     await reader.ready;
     await reader.close();
-    expect((await run('subscriptions', 'list')).out).toMatch(/^archive\theld\tlocal\t\d+\t[\d.]+ (?:Ki)?B\t\d+ s\t\d+\t-\tsince \S+ \S+\t-\n$/);
+    expect((await run('subscriptions', 'list')).out).toMatch(/^archive\theld\tlocal\t\d+\t[\d.]+ (?:Ki)?B\t\d+ s\t-\t\d+\t-\tsince \S+ \S+\t-\n$/);
+    expect((await run('subscribe', 'held', '--durable', 'archive', '--max-backlog', '5', '--max-backlog', '64KiB', '--max-backlog', '2h', '--count', '1')).code).toBe(0);
+    expect(await box.subscriptions.list()).toMatchObject([{ maxBacklog: { records: 5, bytes: 65_536, age: 7_200_000 } }]);
+    expect((await run('subscriptions', 'list')).out).toContain('\t5, 64KiB, 2h\t');
+    expect(await run('subscribe', 'held', '--durable', 'archive', '--max-backlog', 'none', '--max-backlog', '5')).toMatchObject({ code: 2, err: expect.stringContaining('none stands alone') });
+    expect(await run('subscribe', 'held', '--durable', 'archive', '--max-backlog', 'much')).toMatchObject({ code: 2, err: expect.stringContaining('--max-backlog takes a span') });
+    await box.publish('held', 'last');
+    await run('subscribe', 'held', '--durable', 'archive', '--max-backlog', 'none', '--count', '1');
+    expect((await box.subscriptions.list())[0]).not.toHaveProperty('maxBacklog');
     expect(await run('subscriptions', 'drop', 'archive')).toEqual(done('archive is forgotten; should it come back, it begins anew\n'));
     expect(await box.subscriptions.list()).toEqual([]);
   });

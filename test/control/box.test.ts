@@ -43,6 +43,21 @@ describe.each(['in this process', 'attached'])('a box %s', (where) => {
     await rm(dir, { recursive: true, force: true });
   });
 
+  it('bounds what waits for a reader, says so, and tells of what was lost', async () => {
+    const options = { durable: 'b', from: 'start', maxBacklog: { records: 2, age: 3_600_000 } } as const;
+    const before = subscribe('bounded', options);
+    await before.ready;
+    await before.close();
+    expect(await box.subscriptions.list()).toMatchObject([{ name: 'b', maxBacklog: { records: 2, age: 3_600_000 } }]);
+    for (const value of [1, 2, 3, 4]) await box.publish('bounded', value);
+    await expect.poll(async () => (await box.items('$ledger', { last: 1 }).catch(() => [])).length, { interval: 50, timeout: 10_000 }).toBe(1);
+    const after = subscribe('bounded', { durable: 'b', maxBacklog: {} });
+    expect((await after.next()).value).toMatchObject({ kind: 'gap', count: 2, reason: 'overflow' });
+    expect((await after.next()).value).toMatchObject({ kind: 'item', value: 3 });
+    expect((await box.subscriptions.list())[0]).not.toHaveProperty('maxBacklog');
+    await box.subscriptions.drop('b').catch(() => undefined);
+  });
+
   it('counts deliveries, puts aside, tries again, goes elsewhere, and says what is kept for whom', async () => {
     for (const value of ['bad', 'good']) await box.publish('work', value);
     const options = { durable: 'w', from: 'start', ack: 'manual', maxDeliveries: 2, expires: 3_600_000 } as const;

@@ -344,14 +344,16 @@ it('a closed cursor wakes who waits, and reads no more', async () => {
 it('a topic that very many read costs none of them a record, whatever else they read', async () => {
   const { log } = await openMemory();
   const crowd = await Promise.all(Array.from({ length: 350 }, (_, n) => log.cursor({ name: `r${n}`, filter: n === 300 ? '+' : 'one', from: 'new', durable: n % 2 === 0 })));
-  const told: (string | undefined)[][] = crowd.map(() => []);
+  const told: (string | undefined)[][] = [];
   const reading = crowd.map(async (cursor, n) => {
+    const ids: (string | undefined)[] = [];
+    told[n] = ids;
     const wanted = n === 300 ? 40 : 20;
-    while (told[n].length < wanted) {
+    while (ids.length < wanted) {
       const page = await cursor.next(3);
       if (page.length === 0) await cursor.wait();
       for (const { record } of page) {
-        told[n].push(record.id);
+        ids.push(record.id);
         cursor.done(record.seq);
       }
     }

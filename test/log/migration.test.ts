@@ -95,24 +95,56 @@ it('no number of a topic is used twice, also when the highest has gone', async (
   expect(after.log.topic('c')?.no).toBeGreaterThan(no);
 });
 
+/** A store as format 2 had it: topics do not say how many bytes their views have. */
+async function formatTwo(): Promise<{ database: MemoryDatabase; views: Map<string, number> }> {
+  const { log, database } = await openMemory({ limits: { maxItems: 2 } });
+  for (let n = 0; n < 600; n++) await log.append(item('t', `${n}`, { id: `${n % 400}` }));
+  await log.append({ topic: 'u', kind: 'purge' });
+  for (const topic of ['v', 'w']) await log.append(item(topic, topic));
+  await log.trim();
+  const views = new Map([...log.topics()].map(({ name, viewBytes }) => [name, viewBytes]));
+  await log.close();
+  await database.open();
+  const topics = await database.range({ ...prefixRange(PREFIX.topic), limit: 9 });
+  const meta = decodeRow<object>(await database.get(META_KEY) ?? new Uint8Array());
+  await writeSynced(database, [
+    { key: META_KEY, value: encodeRow({ ...meta, format: 2 }) },
+    ...topics.map(([key, value]) => ({ key, value: encodeRow(decodeRow<unknown[]>(value).slice(0, 10)) })),
+  ]);
+  await database.close();
+  return { database, views };
+}
+
+async function viewsOf(database: MemoryDatabase): Promise<Map<string, number>> {
+  const { log } = await openMemory({ database });
+  const views = new Map([...log.topics()].map(({ name, viewBytes }) => [name, viewBytes]));
+  await log.close();
+  return views;
+}
+
 describe('a store of format 2', () => {
   it('learns how many bytes the views of its topics have', async () => {
-    const { log, database } = await openMemory({ limits: { maxItems: 2 } });
-    for (let n = 0; n < 600; n++) await log.append(item('t', `${n}`, { id: `${n % 400}` }));
-    await log.append({ topic: 'u', kind: 'purge' });
-    await log.trim();
-    const { viewBytes } = log.topic('t') ?? {};
-    await log.close();
-    await database.open();
-    const topics = await database.range({ ...prefixRange(PREFIX.topic), limit: 9 });
-    const meta = decodeRow<object>(await database.get(META_KEY) ?? new Uint8Array());
-    await writeSynced(database, [
-      { key: META_KEY, value: encodeRow({ ...meta, format: 2 }) },
-      ...topics.map(([key, value]) => ({ key, value: encodeRow(decodeRow<unknown[]>(value).slice(0, 10)) })),
-    ]);
-    await database.close();
-    const after = await openMemory({ database });
-    expect([after.log.topic('t')?.viewBytes, after.log.topic('u')?.viewBytes]).toEqual([viewBytes, 0]);
-    expect(viewBytes).toBeGreaterThan(80);
+    const { database, views } = await formatTwo();
+    expect(await viewsOf(database)).toEqual(views);
+    expect([views.get('u'), views.size]).toEqual([0, 4]);
+    expect(views.get('t')).toBeGreaterThan(80);
+  });
+
+  it('may be cut off at any write, and goes on', async () => {
+    let cuts = 0;
+    for (let cut = true; cut; cuts++) {
+      const { database, views } = await formatTwo();
+      const batch = database.batch.bind(database);
+      let left = cuts;
+      database.batch = () => {
+        const inner = batch();
+        return { ...inner, write: async (options) => { if (left-- === 0) throw new Error('power cut'); await inner.write(options); } };
+      };
+      cut = await openMemory({ database }).then(({ log }) => log.close().then(() => false), () => true);
+      database.batch = batch;
+      expect(await viewsOf(database.fork())).toEqual(views);
+    }
+    // One for each topic, and one for the format.
+    expect(cuts).toBeGreaterThan(5);
   });
 });

@@ -1,9 +1,10 @@
-import type { Box, Delivery } from '../../index.ts';
+import type { Box, Delivery, MaxBacklog } from '../../index.ts';
 import type { Command, Context } from '../command.ts';
 import { timeInWords } from '../measure.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
-import { parseSpan } from '../quantity.ts';
+import { parseSize, parseSpan } from '../quantity.ts';
+import { UsageError } from '../usage-error.ts';
 import { parseFrom } from '../value-argument.ts';
 import { valueInWords } from '../value-words.ts';
 
@@ -21,6 +22,7 @@ export const subscribe: Command = {
     count: { type: 'string', value: 'N', help: 'leave after N items' },
     group: { type: 'boolean', help: 'share the durable reader with others that say so, too: each item goes to one of them' },
     'max-deliveries': { type: 'string', value: 'N', help: 'put an item aside that was handed out N times and never confirmed; see `lanpost poison`' },
+    'max-backlog': { type: 'string', value: 'BOUND', multiple: true, help: 'let at most N items, a size, or a span wait for the reader; may be said again; none takes it back' },
     expires: { type: 'string', value: 'SPAN', help: 'drop the durable reader when nobody has read it for so long; default never' },
   },
   notes: [
@@ -36,9 +38,11 @@ export const subscribe: Command = {
     const count = args.number('count', { least: 1, most: Number.MAX_SAFE_INTEGER });
     const maxDeliveries = args.number('max-deliveries', { least: 0, most: 1000 });
     const expires = args.text('expires');
+    const maxBacklog = args.list('max-backlog');
     const terms = {
       ...args.flag('group') ? { group: true } : {}, ...maxDeliveries === undefined ? {} : { maxDeliveries },
       ...expires === undefined ? {} : { expires: parseSpan('--expires', expires) },
+      ...maxBacklog === undefined ? {} : { maxBacklog: backlogIn(maxBacklog) },
     };
     const begin = from === undefined ? {} : { from: parseFrom(from) };
     const box = await context.attach();
@@ -70,6 +74,19 @@ async function noteWaits({ note }: Context, box: Box, signal: AbortSignal): Prom
   } catch {
     // Over, or the box is gone: what is printed says so.
   }
+}
+
+/** `10000` is a number of records, `64MiB` their bytes, `1d` their age. */
+function backlogIn(bounds: readonly string[]): MaxBacklog {
+  const found: { -readonly [K in keyof MaxBacklog]: MaxBacklog[K] } = {};
+  for (const bound of bounds) {
+    if (bound === 'none') {
+      if (bounds.length > 1) throw new UsageError('--max-backlog none stands alone');
+    } else if (/^\d+$/.test(bound)) found.records = Number(bound);
+    else if (/b$/i.test(bound)) found.bytes = parseSize('--max-backlog', bound);
+    else found.age = parseSpan('--max-backlog', bound);
+  }
+  return found;
 }
 
 async function print({ out }: Context, deliveries: AsyncIterable<Delivery>, count = Infinity): Promise<void> {

@@ -1,8 +1,9 @@
-import type { SubscriptionInfo } from '../../index.ts';
+import type { MaxBacklog, SubscriptionInfo } from '../../index.ts';
 import type { Command } from '../command.ts';
 import { commandIn } from '../hint.ts';
 import { bytesInWords, spanInWords, timeInWords } from '../measure.ts';
 import { printable } from '../printable.ts';
+import { sizeAsTyped, spanAsTyped } from '../quantity.ts';
 import { parseFrom } from '../value-argument.ts';
 
 const list: Command = {
@@ -10,7 +11,7 @@ const list: Command = {
   takes: [],
   summary: 'List who reads durably, and how far each has got',
   options: {},
-  notes: ['What a reader has not confirmed is kept for it, whatever else its topic lets go.'],
+  notes: ['What a reader has not confirmed is kept for it, whatever else its topic lets go; with --max-backlog (MOST) up to so much.'],
   examples: ['lanpost subscriptions list'],
   async run({ out, dir, attach }) {
     const box = await attach();
@@ -57,11 +58,17 @@ const COLUMNS: Readonly<Record<string, (info: SubscriptionInfo) => string>> = {
   PENDING: (info) => String(info.pending),
   KEPT: (info) => (info.pending === 0 ? '-' : bytesInWords(info.bytes)),
   OLDEST: (info) => (info.pending === 0 ? '-' : info.oldestAge === undefined ? '?' : spanInWords(info.oldestAge)),
+  MOST: ({ maxBacklog = {} }) => most(maxBacklog),
   POSITION: (info) => String(info.position),
   POISON: (info) => (info.poison === 0 ? '-' : String(info.poison)),
   UNREAD: (info) => unread(info),
   HELD: (info) => info.held.join(', ') || '-',
 };
+
+/** Of what may wait for it, as `subscribe --max-backlog` takes it. */
+function most({ records, bytes, age }: MaxBacklog): string {
+  return [records === undefined ? '' : String(records), bytes === undefined ? '' : sizeAsTyped(bytes), age === undefined ? '' : spanAsTyped(age)].filter(Boolean).join(', ') || '-';
+}
 
 /** Since when nobody has it open, and until when that may be so. */
 function unread({ abandonedSince, expiresAt }: SubscriptionInfo): string {
