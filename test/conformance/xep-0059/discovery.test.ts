@@ -4,9 +4,9 @@ import * as fc from 'fast-check';
 import { OWNER } from '../../../src/pubsub/actor.ts';
 import { pageOf, readSet } from '../../../src/xep/rsm.ts';
 import { attr, type Element, parseElement } from '../../../src/xmpp/element.ts';
-import { SimulatedLan } from '../../link/fixtures.ts';
-import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
-import { all, find, pubsubClient, type PubsubClient } from '../xep-0060/client.ts';
+import type { SimulatedLan } from '../../link/fixtures.ts';
+import type { ServiceBox } from '../../link/service-box.ts';
+import { all, find, type PubsubClient, serviceAndClient } from '../xep-0060/client.ts';
 
 const RSM = 'http://jabber.org/protocol/rsm';
 
@@ -16,9 +16,7 @@ describe('XEP-0059 Result Set Management', () => {
     let a: ServiceBox;
     let c: PubsubClient;
     beforeEach(async () => {
-      lan = new SimulatedLan();
-      a = await serviceBox(lan, 1, 'a');
-      c = await pubsubClient(lan, a, 2, 'c');
+      ({ lan, a, c } = await serviceAndClient('c'));
       for (let i = 100; i < 305; i += 1) await a.broker.create(OWNER, `t${i}`, { accessModel: 'open' });
     });
     afterEach(() => lan.close());

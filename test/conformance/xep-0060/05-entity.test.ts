@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toPayload } from '../../../src/payload/payload.ts';
 import { OWNER } from '../../../src/pubsub/actor.ts';
 import { attr } from '../../../src/xmpp/element.ts';
-import { SimulatedLan } from '../../link/fixtures.ts';
-import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
-import { all, answered, PUBSUB, pubsubClient, type PubsubClient } from './client.ts';
+import type { SimulatedLan } from '../../link/fixtures.ts';
+import type { ServiceBox } from '../../link/service-box.ts';
+import { all, answered, PUBSUB, type PubsubClient, serviceAndClient } from './client.ts';
 
 const INFO = 'http://jabber.org/protocol/disco#info';
 const ITEMS = 'http://jabber.org/protocol/disco#items';
@@ -15,9 +15,7 @@ describe('XEP-0060 §5 Entity Use Cases', () => {
   let a: ServiceBox;
   let c: PubsubClient;
   beforeEach(async () => {
-    lan = new SimulatedLan();
-    a = await serviceBox(lan, 1, 'a');
-    c = await pubsubClient(lan, a, 2, 'francisco');
+    ({ lan, a, c } = await serviceAndClient('francisco'));
     await a.broker.create(OWNER, 'open', { accessModel: 'open', title: 'For all', description: 'd', type: 'urn:x', language: 'en', maxItems: 120 });
     await a.broker.create(OWNER, 'secret');
   });

@@ -3,18 +3,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toPayload } from '../../../src/payload/payload.ts';
 import { OWNER } from '../../../src/pubsub/actor.ts';
 import { attr, type Element } from '../../../src/xmpp/element.ts';
-import { SimulatedLan } from '../../link/fixtures.ts';
-import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
-import { all, find, form, pubsubClient, type PubsubClient, SUBSCRIBE_OPTIONS } from './client.ts';
+import type { SimulatedLan } from '../../link/fixtures.ts';
+import type { ServiceBox } from '../../link/service-box.ts';
+import { all, find, form, type PubsubClient, serviceAndClient, SUBSCRIBE_OPTIONS } from './client.ts';
 
 describe('XEP-0060 §6.5 Retrieve Items from a Node', () => {
   let lan: SimulatedLan;
   let a: ServiceBox;
   let c: PubsubClient;
   beforeEach(async () => {
-    lan = new SimulatedLan();
-    a = await serviceBox(lan, 1, 'a');
-    c = await pubsubClient(lan, a, 2, 'francisco');
+    ({ lan, a, c } = await serviceAndClient('francisco'));
     await a.broker.create(OWNER, 'open', { accessModel: 'open' });
   });
   afterEach(() => lan.close());

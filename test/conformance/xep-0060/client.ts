@@ -1,7 +1,7 @@
 import { StanzaError } from '../../../src/xmpp/stanza-error.ts';
 import { attr, children, type Element, namespaceOf, parseElement, xml } from '../../../src/xmpp/element.ts';
-import { acquainted, type BoxSetup, type SimulatedLan, type TestBox } from '../../link/fixtures.ts';
-import type { ServiceBox } from '../../link/service-box.ts';
+import { acquainted, type BoxSetup, SimulatedLan, type TestBox } from '../../link/fixtures.ts';
+import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
 
 export const PUBSUB = 'http://jabber.org/protocol/pubsub';
 export const SUBSCRIBE_OPTIONS = `${PUBSUB}#subscribe_options`;
@@ -60,6 +60,13 @@ export async function pubsubClient(lan: SimulatedLan, service: ServiceBox, host:
       return waiting.shift()!;
     },
   };
+}
+
+/** A box with a service, and one client of it; whoever asks for it closes the LAN. */
+export async function serviceAndClient(user: string): Promise<{ lan: SimulatedLan; a: ServiceBox; c: PubsubClient }> {
+  const lan = new SimulatedLan();
+  const a = await serviceBox(lan, 1, 'a');
+  return { lan, a, c: await pubsubClient(lan, a, 2, user) };
 }
 
 /** The first element of that name, however deep. */

@@ -5,9 +5,9 @@ import { toPayload } from '../../../src/payload/payload.ts';
 import { OWNER } from '../../../src/pubsub/actor.ts';
 import { attr, type Element } from '../../../src/xmpp/element.ts';
 import { quiet } from '../../support/quiet.ts';
-import { SimulatedLan } from '../../link/fixtures.ts';
-import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
-import { all, find, form, headers, pubsubClient, type PubsubClient, said, SUBSCRIBE_OPTIONS } from '../xep-0060/client.ts';
+import type { SimulatedLan } from '../../link/fixtures.ts';
+import type { ServiceBox } from '../../link/service-box.ts';
+import { all, find, form, headers, type PubsubClient, said, serviceAndClient, SUBSCRIBE_OPTIONS } from '../xep-0060/client.ts';
 
 const ITEMS = 'http://jabber.org/protocol/disco#items';
 const INFO = 'http://jabber.org/protocol/disco#info';
@@ -20,9 +20,7 @@ describe('XEP-0248 Collection Nodes', () => {
   let a: ServiceBox;
   let c: PubsubClient;
   beforeEach(async () => {
-    lan = new SimulatedLan();
-    a = await serviceBox(lan, 1, 'a');
-    c = await pubsubClient(lan, a, 2, 'francisco');
+    ({ lan, a, c } = await serviceAndClient('francisco'));
     for (const topic of ['lamp', 'lamp/hue', 'lamp/hue/raw', 'plant/a']) await a.broker.create(OWNER, topic, { accessModel: 'open' });
     await a.broker.create(OWNER, 'lamp/secret');
   });
