@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { LanpostError } from '../../../src/index.ts';
 import { needs } from '../../support/needs.ts';
 import { logSyncs } from '../syncs.ts';
 import { inMs, median, perSecond, type Row } from '../figures.ts';
@@ -93,33 +92,20 @@ export async function benchBroker(): Promise<Row[]> {
   const scene = await createScene();
   if (typeof scene === 'string') return [{ what: 'the broker over streams', ours: 'not measured', peer: scene }];
   await using _ = scene;
-  const hasMemory = await takes(scene, memory);
-  const rows: Row[] = hasMemory ? [] : [{ what: 'topics in memory', ours: 'not measured', peer: 'this box has none' }];
-  const inMemory = (load: LoadOptions): Readonly<Record<string, Entrant>> => (hasMemory ? { [MEMORY]: { start: startBox(memory), load } } : {});
-  rows.push(
+  const inMemory: InMemory = (load) => ({ [MEMORY]: { start: startBox(memory), load } });
+  return [
     ...await throughput(scene, inMemory),
     ...await fanOut(scene, inMemory),
     ...await latency(scene, inMemory),
     ...await backlog(scene),
     await syncs(scene),
-  );
-  return rows;
+  ];
 }
 
 function missingHere(): string | undefined {
   if (!needs('root')) return 'needs root';
   if (!needs('mosquitto')) return 'apt-get install mosquitto';
   return needs('prosody') ? undefined : 'apt-get install prosody';
-}
-
-async function takes(scene: Scene, options: BoxOptions): Promise<boolean> {
-  try {
-    await using _ = await box(scene, options);
-    return true;
-  } catch (error) {
-    if (error instanceof LanpostError && error.code === 'invalid-value') return false;
-    throw error;
-  }
 }
 
 type InMemory = (load: LoadOptions) => Readonly<Record<string, Entrant>>;
