@@ -23,7 +23,6 @@ export interface ApprovalsParts {
   readonly nameOf: (fingerprint: string) => string | undefined;
 }
 
-
 /** XEP-0060 §8.6: subscriptions that wait for an owner's word. All owners are asked, each whenever it comes; the first answer counts. */
 export class Approvals {
   readonly #parts: ApprovalsParts;

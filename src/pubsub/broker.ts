@@ -489,8 +489,7 @@ export class Broker {
 
   /** One of those that match, the same each time as long as it is there. */
   anyTopic(filter: string): string | undefined {
-    const fits = matcher(filter);
-    for (const { deleted, name } of this.#log.topics()) if (!deleted && fits(name)) return name;
+    for (const name of this.names(filter)) return name;
     return undefined;
   }
 
@@ -508,8 +507,7 @@ export class Broker {
     if (this.mayRead(actor, filter)) return true;
     if (!hasWildcard(filter)) return false;
     if (actor.kind === 'peer' && this.#touches(actor.fingerprint, 'read', filter)) return true;
-    const fits = matcher(filter);
-    for (const { deleted, name } of this.#log.topics()) if (!deleted && fits(name) && this.mayRead(actor, name)) return true;
+    for (const name of this.names(filter)) if (this.mayRead(actor, name)) return true;
     return false;
   }
 
