@@ -30,6 +30,8 @@ export interface FeedsParts {
   readonly isKnown: (fingerprint: string) => boolean;
   /** See `Feeder`. */
   readonly began: (subscription: PeerSubscription) => void;
+  /** A box has come to read that, or does so no more. */
+  readonly readerChanged?: (reader: Reader & { readonly fingerprint: string }, state: 'subscribed' | 'none') => void;
 }
 
 /** Reader names are the peer's to choose: without a bound it could have any number of them, each with records to keep. */
@@ -73,8 +75,10 @@ export class Feeds implements Feeder {
     if (running) return;
     this.#admit(peer, name);
     this.#opening.add(name);
+    const known = this.#parts.log.hasCursor(name);
     const cursor = await this.#open(peer, { ...request, name }).finally(() => this.#opening.delete(name));
     this.#run(name, cursor, peer);
+    if (!known) this.#parts.readerChanged?.({ ...request, fingerprint: peer.fingerprint }, 'subscribed');
   }
 
   async unsubscribe(actor: Actor, request: { readonly filter: string; readonly reader: string }): Promise<void> {
@@ -84,7 +88,9 @@ export class Feeds implements Feeder {
     const kept = [...this.#parts.log.cursors()].some((cursor) => cursor.name === name && cursor.filter === request.filter);
     if (!running && !kept) throw new LanpostError('not-found', `there is no subscription "${request.reader}" to ${request.filter}`);
     await this.#stop(name);
-    if (kept) await this.#parts.log.dropCursor(name);
+    if (!kept) return;
+    await this.#parts.log.dropCursor(name);
+    this.#parts.readerChanged?.({ ...request, fingerprint: peer.fingerprint }, 'none');
   }
 
   list(actor: Actor): Reader[] {
@@ -235,9 +241,16 @@ export class Feeds implements Feeder {
     const feed = this.#running.get(name);
     if (!feed) return this.#stopping.get(name) ?? Promise.resolve();
     this.#running.delete(name);
-    const stopping = feed.close().finally(() => this.#stopping.delete(name));
+    const stopping = feed.close().finally(() => this.#stopping.delete(name)).then(() => this.#left(name, feed));
     this.#stopping.set(name, stopping);
     return stopping;
+  }
+
+  /** What has no place that is kept ends with its feed. */
+  #left(name: string, { cursor }: Feed): void {
+    const fingerprint = keyOf(name);
+    if (this.#closed || fingerprint === undefined || this.#parts.log.hasCursor(name)) return;
+    this.#parts.readerChanged?.({ fingerprint, reader: name.slice(cursorName(fingerprint, '').length), filter: cursor.filter }, 'none');
   }
 
   #report(peer: { readonly name: string }, error: unknown): void {

@@ -52,6 +52,7 @@ import { PersonalEvents } from './personal-events.ts';
 import { publishAt } from './publish-at.ts';
 import { Rejoin } from './rejoin.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
+import { SubscriberNews } from './subscriber-news.ts';
 
 /** At once; each asks the whole link. */
 const DOCTORS = 4;
@@ -99,6 +100,7 @@ export class LinkService {
   readonly #notifications: Notifications;
   readonly #personal: PersonalEvents;
   readonly #approvals: Approvals;
+  readonly #news: SubscriberNews;
   readonly #intake: Intake;
   readonly #rejoin: Rejoin;
   readonly #proofs: JidProofs | undefined;
@@ -123,6 +125,8 @@ export class LinkService {
       log, clock, limit: parts.limits.subscriptions,
       isKnown: (fingerprint) => this.trust.level(fingerprint) === 'paired',
       rightsChanged: (topic) => broker.rightsChanged(topic),
+      // What an owner has said of a box reads nothing: its readers are told of by themselves.
+      stateChanged: ({ consent, node, fingerprint, id: subid, state }) => { if (!consent) this.#news.tell({ node, fingerprint, subid, state }); },
       trouble: (message) => trouble({ kind: 'link.subscription', message }),
     });
     this.#notifications = new Notifications({
@@ -139,6 +143,7 @@ export class LinkService {
       broker, log, streams, clock, trouble, limit: parts.limits.subscriptions,
       isKnown: (fingerprint) => this.trust.level(fingerprint) === 'paired',
       began: (row) => (row.state === 'pending' ? this.#approvals.asked(row) : this.#notifications.began(row)),
+      readerChanged: ({ filter: node, fingerprint, reader: subid }, state) => this.#news.tell({ node, fingerprint, subid, state }),
     });
     this.#intake = new Intake({
       broker, log, streams, clock, trouble,
@@ -187,6 +192,10 @@ export class LinkService {
     this.#names = { own: () => this.name, nameOf: (key) => this.trust.nameOf(key), keyOf: (name) => this.trust.holder(name) };
     this.#approvals = new Approvals({
       broker, streams, clock, trouble, subscriptions: this.subscriptions, names: this.#names,
+      nameOf: (fingerprint) => this.#link?.nameOf(fingerprint),
+    });
+    this.#news = new SubscriberNews({
+      broker, log, streams, clock, trouble, names: this.#names,
       nameOf: (fingerprint) => this.#link?.nameOf(fingerprint),
     });
     broker.use({

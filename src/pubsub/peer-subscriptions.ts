@@ -27,6 +27,8 @@ export interface PeerSubscriptionsParts {
   readonly isKnown: (fingerprint: string) => boolean;
   /** Whom the owners of a topic let read it is another from now on. */
   readonly rightsChanged: (topic: string) => void;
+  /** Somebody has come to be subscribed, or is so no more. */
+  readonly stateChanged?: (subscription: PeerSubscription) => void;
   /** Something went wrong with nobody there to be told. */
   readonly trouble: (message: string) => void;
 }
@@ -173,6 +175,7 @@ export class PeerSubscriptions {
     this.#checkRoom(fingerprint, node, state);
     const made = { ...subscriber, id: randomBytes(10).toString('hex'), node, state, options, since: this.#parts.log.head };
     await this.#make(made);
+    if (state === 'subscribed') this.#parts.stateChanged?.(made);
     await this.#changed(made);
     return made;
   }
@@ -241,6 +244,7 @@ export class PeerSubscriptions {
       return now;
     });
     if (!ended) return;
+    this.#parts.stateChanged?.({ ...ended, state: 'none' });
     if (ended.approved) this.#parts.rightsChanged(ended.node);
     const [oldest, ...others] = [...this.untold(ended.fingerprint)].filter(({ state }) => state === 'none');
     if (oldest && others.length >= SUBSCRIPTIONS_OF_PEER) await this.#forget(oldest);
@@ -297,6 +301,7 @@ export class PeerSubscriptions {
     });
     if (!altered?.after) return altered?.before;
     const { before, after } = altered;
+    if (before.state !== after.state) this.#parts.stateChanged?.(after);
     if (before.approved !== after.approved || (after.approved && before.state !== after.state)) this.#parts.rightsChanged(after.node);
     if (readsBy(before) !== readsBy(after)) await this.#changed(before);
     await this.#changed(after);

@@ -5,7 +5,7 @@ import { formOf } from '../../payload/payload.ts';
 import { payloadToElement } from '../../payload/xml.ts';
 import type { Notice } from '../../pubsub/notice.ts';
 import { personalNode } from '../../pubsub/personal.ts';
-import type { PeerSubscription } from '../../pubsub/peer-subscriptions.ts';
+import type { PeerSubscription, SubscriptionState } from '../../pubsub/peer-subscriptions.ts';
 import { type Element, xml } from '../../xml/element.ts';
 import { delayElement } from '../delay.ts';
 import { type Header, headersElement } from '../shim.ts';
@@ -31,6 +31,14 @@ export interface Told {
   readonly headers: readonly Header[];
 }
 
+export interface Subscriber {
+  readonly node: string;
+  /** What its key goes by. */
+  readonly jid: string;
+  readonly subid: string;
+  readonly state: SubscriptionState;
+}
+
 export function notification(told: Told): Element {
   const { notice, id, type } = told;
   const text = told.body === true ? bodyOf(notice) : undefined;
@@ -49,6 +57,12 @@ export function stateNotification({ node: topic, name, id, state, options }: Pee
   const expiry = typeof options.expire === 'number' && state !== 'none' ? { expiry: new Date(options.expire).toISOString() } : {};
   return xml('message', { type: 'headline', id: messageId }, xml('event', { xmlns: NS_PUBSUB_EVENT },
     xml('subscription', { node, jid: name, subid: id, subscription: state, ...expiry })));
+}
+
+/** §8.2.4, `pubsub#notify_sub`: what the state of somebody's subscription is now, told to an owner in the words of §12.14. */
+export function subscriberNotification({ node: topic, jid, subid, state }: Subscriber, messageId: string): Element {
+  return xml('message', { type: 'headline', id: messageId }, xml('event', { xmlns: NS_PUBSUB_EVENT },
+    xml('subscription', { node: personalNode(topic) ?? topic, jid, subid, subscription: state })));
 }
 
 function happened({ node: topic, notice, payload, publisher, created, config }: Told): Element {

@@ -246,3 +246,53 @@ describe('XEP-0060 §8.8 Manage Subscriptions', () => {
     expect(all((failed as StanzaError).beside!, 'subscription').map(({ attrs }) => attrs)).toEqual([{ jid: 'bernardo@h4', subscription: 'none' }]);
   });
 });
+
+describe('XEP-0060 §8.2 pubsub#notify_sub', () => {
+  const READER = "<reader xmlns='urn:lanpost:0' name='r'/>";
+  const told = async (client = hamlet): Promise<unknown[]> => {
+    const { attrs } = find(await client.next(), 'subscription')!;
+    return [attrs['node'], attrs['jid'], attrs['subscription']];
+  };
+  const here = `node='${NODE}' jid='`;
+
+  beforeEach(async () => {
+    await a.broker.configure(OWNER, NODE, { accessModel: 'open', notifySub: true });
+    await hamlet.ask('get', '<affiliations/>');
+  });
+
+  it('owners who are there hear of a new subscriber, and of one that leaves', async () => {
+    await subscribe();
+    expect(await told()).toEqual([NODE, horatio.name, 'subscribed']);
+    await horatio.ask('set', `<unsubscribe ${here}${horatio.name}'/>`);
+    expect(await told()).toEqual([NODE, horatio.name, 'none']);
+    expect(horatio.waiting).toEqual([]);
+  });
+
+  it('of a box\'s readers, too, once each', async () => {
+    const read = () => horatio.ask('set', `<subscribe ${here}${horatio.name}'/>${READER}`);
+    await read();
+    await read();
+    await horatio.ask('set', `<unsubscribe ${here}${horatio.name}' subid='r'/>${READER}`);
+    expect([await told(), await told()]).toEqual([[NODE, horatio.name, 'subscribed'], [NODE, horatio.name, 'none']]);
+    expect(hamlet.waiting).toEqual([]);
+  });
+
+  it('of who was let in; who waits is asked about, and is no subscriber yet', async () => {
+    await a.broker.configure(OWNER, NODE, { accessModel: 'authorize' });
+    await subscribe();
+    await answer(hamlet, await request(hamlet), '1');
+    expect(await told()).toEqual([NODE, horatio.name, 'subscribed']);
+    await a.service.setAffiliation(NODE, horatio.name, 'outcast');
+    expect(await told()).toEqual([NODE, horatio.name, 'none']);
+  });
+
+  it('nobody but owners is told, no owner of itself, and nobody without the setting', async () => {
+    await a.service.setAffiliation(NODE, horatio.name, 'publisher');
+    await subscribe(hamlet);
+    await a.broker.configure(OWNER, NODE, { notifySub: false });
+    expect(said(await hamlet.next())).toBe(`configuration ${NODE}`);
+    await subscribe();
+    await publish('x');
+    expect([said(await hamlet.next()), said(await horatio.next())]).toEqual([expect.stringContaining('item'), expect.stringContaining('item')]);
+  });
+});
