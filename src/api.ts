@@ -530,6 +530,21 @@ export type PairingEvent =
     readonly reason: 'expired' | 'tries' | 'refused' | 'closed' | 'failed'; readonly detail?: string;
   };
 
+/** Which topics go up to a home, and how. Of several rules that match a topic, the first that was given has it. */
+export interface UpRule {
+  readonly filter: string;
+  /** Name of the home's node, with `{topic}` for the topic's name and `{box}` for the box's id; default `{topic}`. */
+  readonly node?: string;
+  /** `topic`: each topic's records in order. `any`: what is new does not wait for what piled up before it. Default `topic`. */
+  readonly order?: 'topic' | 'any';
+  /** -9 to 9; what waits of a higher one goes first. Default 0. */
+  readonly priority?: number;
+  /** Milliseconds, counted in time that can be trusted: what waited for longer is not sent any more, and the ledger says so. Default: for ever. */
+  readonly expire?: number;
+  /** Small records that pile up go several in one item: at most so many, and so many bytes of XML. `true` is 500 and 65536. Default `false`. */
+  readonly pack?: boolean | { readonly records?: number; readonly bytes?: number };
+}
+
 export interface HomeOptions {
   /** Bare JID of the box's account. */
   readonly jid: string;
@@ -541,11 +556,15 @@ export interface HomeOptions {
   readonly ca?: string;
   /** Pubsub service; default `pubsub.<domain>`. */
   readonly service?: string;
-  /** Which topics go up. Default none. */
+  /** Which topics go up, under their own names and in order; after those of `up`. Default none. */
   readonly topics?: readonly string[];
+  /** Which topics go up, and how. */
+  readonly up?: readonly UpRule[];
+  /** Bytes of items an hour, for links that are paid by volume; default as many as go. */
+  readonly budget?: number;
 }
 
-export type HomeState = 'offline' | 'connecting' | 'online' | 'waiting' | 'refused';
+export type HomeState = 'offline' | 'connecting' | 'online' | 'waiting' | 'refused' | 'paused';
 export interface HomeStatus {
   readonly jid: string;
   readonly service: string;

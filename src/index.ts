@@ -4,7 +4,7 @@ export type {
   FindingLevel, From, Gap, Grant, HomeOptions, HomeState, HomeStatus, Imported, Item, ItemsOptions, MaxBacklog, Limits, Message, MessagesOptions, MessageState, MessageStream,
   OffLinkPeer, OwnPresence, PairingEvent, Peer, PeerClass, PeerEvent, PeerStatus, Poison, Published, PublishModel, PublishOptions, Receipt, Retraction,
   Right, SendFileOptions, SendOptions, SubscribeOptions, Subscription, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicChange,
-  TopicConfig, TopicInfo, TopicQuery, TopicSettings, Trouble, TrustEntry, TrustLevel, Value,
+  TopicConfig, TopicInfo, TopicQuery, TopicSettings, Trouble, TrustEntry, TrustLevel, UpRule, Value,
 } from './api.ts';
 export { createBox } from './box.ts';
 export { examineMachine } from './doctor.ts';

@@ -1,9 +1,9 @@
 // What the owner says about a home, checked at the door and kept in the log's registry.
-import type { HomeOptions } from '../api.ts';
+import type { HomeOptions, UpRule } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import { validFilter } from '../log/filter.ts';
 import type { Registry } from '../log/registry.ts';
 import { bare, isBareJid, parseJid, type Jid } from '../xmpp/jid.ts';
+import { toRule, type Rule } from './up-rule.ts';
 
 export interface Account {
   /** Bare, normalised. */
@@ -15,10 +15,16 @@ export interface Account {
   readonly ca: string | undefined;
   readonly service: string;
   readonly topics: readonly string[];
+  readonly up: readonly UpRule[] | undefined;
+  /** Of `up` and `topics`, one for each filter; the first that matches has a topic. */
+  readonly rules: readonly Rule[];
+  readonly budget: number | undefined;
 }
 
-const KEYS = new Set(['jid', 'password', 'host', 'port', 'ca', 'service', 'topics']);
-const MAX_TOPICS = 64;
+const KEYS = new Set(['jid', 'password', 'host', 'port', 'ca', 'service', 'topics', 'up', 'budget']);
+const MAX_RULES = 64;
+/** So that one item of any size gets through within some hours. */
+const MIN_BUDGET = 10_000;
 
 function text(value: unknown, name: string): string {
   if (typeof value !== 'string' || value === '') throw new TypeError(`home ${name} must be a non-empty string`);
@@ -33,31 +39,49 @@ export function toAccount(options: Partial<HomeOptions>): Account {
   const address = parseJid(given);
   const jid = bare(given);
   if (!address || jid === undefined || !isBareJid(given)) throw new LanpostError('invalid-value', `Not an account: ${JSON.stringify(given)}. Give it as name@domain.`);
-  const { host, port, ca, service, topics = [] } = options;
+  const { host, port, ca, service, topics = [], up, budget } = options;
   if (port !== undefined && (!Number.isInteger(port) || port < 1 || port > 65_535)) throw new TypeError('home port must be 1 to 65535');
   if (ca !== undefined && !text(ca, 'ca').includes('-----BEGIN CERTIFICATE-----')) throw new LanpostError('invalid-value', 'The certificate authority of a home must be PEM.');
   if (service !== undefined && !parseJid(text(service, 'service'))) throw new LanpostError('invalid-value', `Not an address: ${JSON.stringify(service)}.`);
-  if (!Array.isArray(topics)) throw new TypeError('home topics must be a list of filters');
-  for (const filter of topics) {
-    if (typeof filter !== 'string') throw new TypeError('home topics must be a list of filters');
-    if (!validFilter(filter)) throw new LanpostError('invalid-topic', `Not a topic or filter: ${JSON.stringify(filter)}.`);
-  }
-  if (topics.length > MAX_TOPICS) throw new LanpostError('too-large', `A home takes at most ${MAX_TOPICS} filters.`);
+  if (!Array.isArray(topics) || topics.some((filter) => typeof filter !== 'string')) throw new TypeError('home topics must be a list of filters');
+  if (up !== undefined && !Array.isArray(up)) throw new TypeError('home up must be a list of rules');
+  if (budget !== undefined && (!Number.isSafeInteger(budget) || budget < MIN_BUDGET)) throw new TypeError(`home budget must be a number of bytes, at least ${MIN_BUDGET}`);
   return {
     jid, address, password: text(options.password, 'password'), port, ca,
     host: host === undefined ? undefined : text(host, 'host'),
     service: service ?? `pubsub.${address.domain}`,
-    topics: [...new Set(topics)],
+    topics: [...new Set(topics)], up, rules: toRules(up ?? [], topics), budget,
   };
+}
+
+/** All defaults, so their order says nothing; sorted, they are the same however they were given. */
+function toRules(up: readonly UpRule[], topics: readonly string[]): Rule[] {
+  const rules = new Map<string, Rule>();
+  for (const given of [...up, ...topics.toSorted().map((filter) => ({ filter }))]) {
+    const rule = toRule(given);
+    if (!rules.has(rule.filter)) rules.set(rule.filter, rule);
+  }
+  if (rules.size > MAX_RULES) throw new LanpostError('too-large', `A home takes at most ${MAX_RULES} filters.`);
+  return [...rules.values()];
 }
 
 const PREFIX = 'home:';
 
-export async function saveAccount(registry: Registry, account: Account): Promise<void> {
-  const { address: _address, ...kept } = account;
-  const row: Record<string, unknown> = { ...kept };
+/** Filter → number of the cursor that reads it, where that is not 0. */
+export type CursorNumbers = Readonly<Record<string, number>>;
+
+export async function saveAccount(registry: Registry, account: Account, cursors: CursorNumbers = {}): Promise<void> {
+  const { address: _address, rules: _rules, ...kept } = account;
+  const row: Record<string, unknown> = { ...kept, cursors };
   for (const key of Object.keys(row)) if (row[key] === undefined) delete row[key];
   await registry.set(`${PREFIX}${account.jid}`, row);
+}
+
+/** In one row with the account: the rules are those that these cursors read. */
+export function cursorNumbers(registry: Registry, jid: string): CursorNumbers {
+  const row = registry.get(`${PREFIX}${jid}`);
+  const cursors = typeof row === 'object' && row !== null && 'cursors' in row ? row.cursors : undefined;
+  return typeof cursors === 'object' && cursors !== null ? Object.fromEntries(Object.entries(cursors).map(([filter, number]) => [filter, Number(number)])) : {};
 }
 
 export async function forgetAccount(registry: Registry, jid: string): Promise<void> {
@@ -67,5 +91,9 @@ export async function forgetAccount(registry: Registry, jid: string): Promise<vo
 /** Every home that was ever added and not removed. */
 export function loadAccounts(registry: Registry): Account[] {
   // The rows are our own, but an older or newer version may have written them: they are checked like any other.
-  return registry.entries(PREFIX).map(([, row]) => toAccount(typeof row === 'object' && row !== null ? row : {}));
+  return registry.entries(PREFIX).map(([, row]) => {
+    const options = new Map(Object.entries(typeof row === 'object' && row !== null ? row : {}));
+    options.delete('cursors');
+    return toAccount(Object.fromEntries(options));
+  });
 }

@@ -46,7 +46,7 @@ export class HeldLanes {
     parted(lane, own);
     const left = lane.left.splice(0);
     reading().again(own, left);
-    reading().adopt(own, () => paused(lane));
+    reading().adopt(own, lane.main, () => paused(lane));
   }
 
   /** A topic that has caught up goes back to where it came from. */

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 import { xml, type Element } from '../xmpp/element.ts';
-import type { Account } from './account.ts';
+import type { Account, CursorNumbers } from './account.ts';
 import { Backoff, type Retry } from './backoff.ts';
 import { lossOf, StreamBroken, StreamEnded } from './loss.ts';
 import { negotiate, type Negotiated } from './negotiate.ts';
@@ -17,6 +17,7 @@ export type HomeReceiver = (stanza: Element, home: { readonly jid: string; reado
 
 export interface HomeParts {
   readonly account: Account;
+  readonly cursors: CursorNumbers;
   readonly log: Log;
   readonly clock: Clock;
   readonly trouble: (trouble: Trouble) => void;
@@ -66,8 +67,8 @@ export class Home {
     this.account = parts.account;
     this.#backoff = new Backoff(parts.random);
     this.#since = parts.clock.wall();
-    const { account, log, clock, trouble, limits } = parts;
-    this.uplink = new Uplink({ jid: account.jid, service: account.service, filters: account.topics, log, clock, trouble, limits });
+    const { account, cursors, log, clock, trouble, limits, boxId } = parts;
+    this.uplink = new Uplink({ jid: account.jid, service: account.service, rules: account.rules, cursors, boxId, log, clock, trouble, limits });
   }
 
   async start(): Promise<void> {
@@ -94,7 +95,7 @@ export class Home {
     const held = this.uplink.held();
     const reason = this.#reason ?? (held.length > 0 ? held.map(({ topic, reason: why }) => `${topic}: ${why}`).slice(0, 5).join('; ') : undefined);
     return {
-      jid: this.account.jid, service: this.account.service, topics: this.account.topics, state: this.#state, since: this.#since, queued,
+      jid: this.account.jid, service: this.account.service, topics: this.account.rules.map((rule) => rule.filter), state: this.#state, since: this.#since, queued,
       oldestAge: oldest && queued > 0 ? Math.max(0, Math.round(clock.wall() - oldest.wall)) : 0,
       ...(reason === undefined ? {} : { reason }),
       ...(this.#nextAttempt === undefined ? {} : { nextAttempt: this.#nextAttempt }),

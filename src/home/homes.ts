@@ -7,12 +7,12 @@ import type { Log } from '../log/log.ts';
 import type { Road } from '../mail/road.ts';
 import type { Element } from '../xmpp/element.ts';
 import { bare } from '../xmpp/jid.ts';
-import { forgetAccount, loadAccounts, saveAccount, toAccount, type Account } from './account.ts';
-import { cursorName } from './cursor-name.ts';
+import { cursorNumbers, forgetAccount, loadAccounts, saveAccount, toAccount, type Account } from './account.ts';
 import type { Home, HomeLimits, HomeReceiver } from './home.ts';
 import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 import { type BoxAccounts, HomeRoad } from './mail-road.ts';
 import { reasonOf } from './reason.ts';
+import { dropOthers, succeed } from './succession.ts';
 
 export const HOME_LIMITS: HomeLimits = {
   settle: 60_000, stanza: 200_000, ahead: 256, aheadBytes: 1 << 20, connect: 20_000, incoming: 8 << 20,
@@ -106,11 +106,20 @@ class AccountHomes implements Homes {
     return this.#inTurn(async () => {
       const account = toAccount(options);
       await loadHome();
-      // First: a log that takes nothing leaves the home as it was.
-      await saveAccount(this.#options.log.registry, account);
-      await this.#homes.get(account.jid)?.close();
-      this.#homes.delete(account.jid);
-      await this.#dropCursors(account.jid, account.topics);
+      const { log } = this.#options;
+      const { jid } = account;
+      const running = this.#homes.get(jid);
+      await running?.close();
+      this.#homes.delete(jid);
+      try {
+        const former = loadAccounts(log.registry).find((one) => one.jid === jid);
+        const numbers = await succeed(log, { jid, before: filtersOf(former), now: filtersOf(account), numbers: cursorNumbers(log.registry, jid) });
+        await saveAccount(log.registry, account, numbers);
+      } catch (error) {
+        // A log that takes nothing leaves the home as it was.
+        if (running) await this.#open(running.account);
+        throw error;
+      }
       return (await this.#open(account)).status();
     });
   }
@@ -118,7 +127,9 @@ class AccountHomes implements Homes {
   async #open(account: Account): Promise<Home> {
     const { log, clock, trouble, boxId, receive, opened, random, timing } = this.#options;
     const code = await loadHome();
-    const home = new code.Home({ account, log, clock, trouble, boxId, receive, opened, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing } });
+    const cursors = cursorNumbers(log.registry, account.jid);
+    await dropOthers(log, account.jid, filtersOf(account), cursors);
+    const home = new code.Home({ account, cursors, log, clock, trouble, boxId, receive, opened, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing } });
     try {
       await home.start();
     } catch (error) {
@@ -141,16 +152,8 @@ class AccountHomes implements Homes {
       this.#homes.delete(home.account.jid);
       const { registry } = this.#options.log;
       await forgetAccount(registry, home.account.jid);
-      await this.#dropCursors(home.account.jid, []);
+      await dropOthers(this.#options.log, home.account.jid, [], {});
     });
-  }
-
-  /** Readers of filters that the home no longer has would hold the log for ever. */
-  async #dropCursors(jid: string, keep: readonly string[]): Promise<void> {
-    const { log } = this.#options;
-    const kept = new Set(keep.map((filter) => cursorName(jid, filter)));
-    const mine = [...log.cursors()].map((info) => info.name).filter((name) => name.startsWith(cursorName(jid, '')));
-    for (const name of mine) if (!kept.has(name)) await log.dropCursor(name);
   }
 
   knows(domain: string): boolean {
@@ -182,3 +185,5 @@ class AccountHomes implements Homes {
     await Promise.all([...this.#homes.values()].map((home) => home.close()));
   }
 }
+
+const filtersOf = (account: Account | undefined): string[] => account?.rules.map((rule) => rule.filter) ?? [];

@@ -2,6 +2,7 @@
 import type { Cursor } from '../log/cursor.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { Failure } from './failure.ts';
+import type { Rule } from './up-rule.ts';
 
 export interface Entry {
   readonly seq: number;
@@ -36,6 +37,9 @@ export class Lane {
   readonly topic: string;
   /** The subscription that the topic belongs to. */
   readonly main: Cursor;
+  readonly rule: Rule;
+  /** The home's node that it goes to. */
+  readonly node: string;
   phase: Phase = 'new';
   /** Waiting, in order of seq. */
   queue: Entry[] = [];
@@ -69,9 +73,11 @@ export class Lane {
   /** It is going to a cursor of its own, or back. */
   moving: Promise<void> | undefined;
 
-  constructor(topic: string, main: Cursor) {
+  constructor({ topic, main, rule, node }: { readonly topic: string; readonly main: Cursor; readonly rule: Rule; readonly node: string }) {
     this.topic = topic;
     this.main = main;
+    this.rule = rule;
+    this.node = node;
   }
 
   /** Reads this topic alone, since it was held. */

@@ -20,7 +20,7 @@ export async function createNode(lane: Lane, { log, service, request }: NodeChec
   const accessModel = log.topic(lane.topic)?.settings['accessModel'] === 'open' ? 'open' : 'whitelist';
   for (const maxItems of MAX_ITEMS) {
     try {
-      await request(createRequest(service, lane.topic, { accessModel, maxItems }));
+      await request(createRequest(service, lane.node, { accessModel, maxItems }));
       break;
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error;
@@ -41,7 +41,7 @@ async function presentOf(lane: Lane, page: readonly Entry[], newest: ReadonlyMap
   const ids = [...new Set(page.map((entry) => entry.itemId))];
   let found: Map<string, string | undefined> = new Map();
   try {
-    found = parseItems(await parts.request(itemsRequest(parts.service, lane.topic, ids)));
+    found = parseItems(await parts.request(itemsRequest(parts.service, lane.node, ids)));
   } catch (error) {
     // Prosody and ejabberd leave unknown items out; so it is the node that is not there.
     if (!(error instanceof StanzaError) || error.condition !== 'item-not-found') throw error;

@@ -2,16 +2,30 @@
 import type { Clock } from '../clock.ts';
 import type { Cursor } from '../log/cursor.ts';
 import { LanpostError } from '../errors.ts';
-import { matches } from '../log/filter.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { Entry } from './lane.ts';
+import { generationsOf, horizonOf, pastOf, type Past } from './succession.ts';
+
+/** One durable cursor, and which topics it has. */
+export interface ReaderOf {
+  readonly name: string;
+  readonly filter: string;
+  readonly matches: (topic: string) => boolean;
+}
+
+interface Reading {
+  /** Of other readers, which have what these match. */
+  readonly earlier: readonly ((topic: string) => boolean)[];
+  readonly past: Past | undefined;
+  readonly paused: () => boolean;
+}
 
 export interface ReadAheadParts {
   readonly log: Log;
   readonly clock: Clock;
-  /** Name and filter of each reader. A record that several match belongs to the first. */
-  readonly readers: readonly { readonly name: string; readonly filter: string }[];
+  /** A record that several match belongs to the first. */
+  readonly readers: readonly ReaderOf[];
   readonly limits: { readonly ahead: number; readonly aheadBytes: number };
   readonly take: (cursor: Cursor, record: LogRecord, redelivered: boolean) => void;
   /** Whose a record of the topic is, when `cursor` gave it. */
@@ -28,6 +42,8 @@ export class ReadAhead {
   readonly #parts: ReadAheadParts;
   readonly #closing = new AbortController();
   readonly mains: Cursor[] = [];
+  /** What mains have from cursors that were before them. */
+  readonly #pasts = new Map<Cursor, Past>();
   readonly #loops = new Map<Cursor, Promise<void>>();
   #items = 0;
   #bytes = 0;
@@ -42,17 +58,27 @@ export class ReadAhead {
   /** Opens the readers; nothing is read yet. */
   async open(): Promise<void> {
     const { log, readers } = this.#parts;
-    for (const reader of readers) this.mains.push(await log.cursor({ ...reader, from: 'start', durable: true }));
+    for (const { name, filter } of readers) {
+      const cursor = await log.cursor({ name, filter, from: 'start', durable: true });
+      this.mains.push(cursor);
+      const past = generationsOf(log.extra(name));
+      if (past.length === 0) continue;
+      if (cursor.position < horizonOf(past)) this.#pasts.set(cursor, pastOf(past));
+      else await log.annotate(name, undefined, false);
+    }
   }
 
   start(): void {
-    const { readers } = this.#parts;
-    for (const [i, cursor] of this.mains.entries()) this.#begin(cursor, { earlier: readers.slice(0, i).map((reader) => reader.filter), paused: () => false });
+    for (const [i, cursor] of this.mains.entries()) this.#begin(cursor, { earlier: this.#before(i), past: this.#pasts.get(cursor), paused: () => false });
   }
 
-  /** One more reader; while `paused` it takes nothing. */
-  adopt(cursor: Cursor, paused: () => boolean, earlier: readonly string[] = []): void {
-    this.#begin(cursor, { earlier, paused });
+  /** One more reader, of a topic that `main` had; while `paused` it takes nothing. */
+  adopt(cursor: Cursor, main: Cursor, paused: () => boolean): void {
+    this.#begin(cursor, { earlier: this.#before(this.mains.indexOf(main)), past: this.#pasts.get(main), paused });
+  }
+
+  #before(i: number): Reading['earlier'] {
+    return this.#parts.readers.slice(0, i).map((reader) => reader.matches);
   }
 
   async close(): Promise<void> {
@@ -91,13 +117,13 @@ export class ReadAhead {
     this.makeRoom();
   }
 
-  #begin(cursor: Cursor, options: { readonly earlier: readonly string[]; readonly paused: () => boolean }): void {
+  #begin(cursor: Cursor, options: Reading): void {
     // Entered before it runs, so that it is not taken for one that was retired.
     this.#loops.set(cursor, Promise.resolve());
     this.#loops.set(cursor, this.#loop(cursor, options));
   }
 
-  async #loop(cursor: Cursor, { earlier, paused }: { readonly earlier: readonly string[]; readonly paused: () => boolean }): Promise<void> {
+  async #loop(cursor: Cursor, { earlier, past, paused }: Reading): Promise<void> {
     const { limits, take, owner, tail, failed } = this.#parts;
     const { signal } = this.#closing;
     while (!signal.aborted) {
@@ -118,8 +144,9 @@ export class ReadAhead {
           await cursor.wait(signal);
         }
         for (const { record, redelivered } of deliveries) {
-          if (earlier.some((filter) => matches(filter, record.topic))) cursor.done(record.seq);
-          else take(cursor, record, redelivered);
+          const before = past?.(record);
+          if (before === 'done' || earlier.some((matches) => matches(record.topic))) cursor.done(record.seq);
+          else take(cursor, record, redelivered || before === 'seen');
         }
       } catch (error) {
         if (signal.aborted) return;

@@ -1,5 +1,4 @@
 // Lanes are served in turn, as far as the window admits.
-import type { LogRecord } from '../log/record.ts';
 import { isLegal, serialize, type Element } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import type { Checking } from './checking.ts';
@@ -102,9 +101,8 @@ export class Sending {
 
   #send(lane: Lane, entry: Entry): void {
     const { work, failures } = this.#parts;
-    const { record } = entry;
     if (!work.session) return;
-    const stanza = this.#stanza(entry, record);
+    const stanza = this.#stanza(lane, entry);
     if (typeof stanza === 'string') {
       void failures.poison(lane, entry, stanza);
       return;
@@ -130,11 +128,12 @@ export class Sending {
   }
 
   /** The request, or why there can be none. */
-  #stanza(entry: Entry, record: LogRecord): Element | string {
+  #stanza({ node }: Lane, entry: Entry): Element | string {
+    const { record } = entry;
     const { service, limits } = this.#parts.work.options;
-    for (const text of [entry.itemId, entry.topic, record.publisher ?? '']) if (!isLegal(text)) return `${JSON.stringify(text)} cannot stand in XML`;
-    if (entry.kind === 'retract') return retractRequest(service, record.topic, entry.itemId);
-    const stanza = publishRequest(service, record.topic, entry.itemId, recordElement(record));
+    for (const text of [entry.itemId, node, record.publisher ?? '']) if (!isLegal(text)) return `${JSON.stringify(text)} cannot stand in XML`;
+    if (entry.kind === 'retract') return retractRequest(service, node, entry.itemId);
+    const stanza = publishRequest(service, node, entry.itemId, recordElement(record));
     // Escaping makes at most six bytes of one; only then is it worth writing out to see.
     if (entry.bytes * 6 > limits.stanza && Buffer.byteLength(serialize(stanza)) > limits.stanza) return `larger than ${limits.stanza} bytes as a stanza`;
     return stanza;

@@ -34,8 +34,8 @@ export class Uplink {
 
   /** Records not settled, and the oldest one's stamp. */
   async backlog(): Promise<{ readonly queued: number; readonly oldest: LogRecord['stamp'] | undefined }> {
-    const { log, filters, jid } = this.#work.options;
-    const names = new Set(filters.map((filter) => cursorName(jid, filter)));
+    const { log, rules, cursors, jid } = this.#work.options;
+    const names = new Set(rules.map(({ filter }) => cursorName(jid, filter, cursors[filter])));
     let queued = 0;
     let oldest: LogRecord | undefined;
     for (const info of log.cursors()) {

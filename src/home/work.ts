@@ -1,16 +1,17 @@
 // Everything of one home that is on its way up: topics, entries, and where each entry stands.
 import type { Clock } from '../clock.ts';
 import type { Cursor } from '../log/cursor.ts';
-import { matches } from '../log/filter.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { Trouble } from '../api.ts';
+import type { CursorNumbers } from './account.ts';
 import { cursorName } from './cursor-name.ts';
 import { HeldLanes } from './held-lanes.ts';
 import { entryOf, Lane, type Entry } from './lane.ts';
 import { ReadAhead } from './read-ahead.ts';
 import type { HomeSession } from './session.ts';
 import { Settling } from './settling.ts';
+import { nodeOf, type Rule } from './up-rule.ts';
 
 export interface UplinkLimits {
   /** Acknowledged this long ago on an unbroken session: settled; ms. */
@@ -25,7 +26,9 @@ export interface UplinkLimits {
 export interface UplinkOptions {
   readonly jid: string;
   readonly service: string;
-  readonly filters: readonly string[];
+  readonly rules: readonly Rule[];
+  readonly cursors: CursorNumbers;
+  readonly boxId: string;
   readonly log: Log;
   readonly clock: Clock;
   readonly trouble: (trouble: Trouble) => void;
@@ -47,16 +50,15 @@ export class Work {
   readonly wake: (lane: Lane) => void;
 
   constructor(options: UplinkOptions, wake: (lane: Lane) => void) {
-    // A record that several filters match belongs to the first: always the same one, in whatever order they were given.
-    this.options = { ...options, filters: options.filters.toSorted() };
+    this.options = options;
     this.wake = wake;
-    const { log, clock, jid, filters, limits, trouble } = this.options;
+    const { log, clock, jid, rules, cursors, limits, trouble } = options;
     this.settling = new Settling({
       clock, settle: limits.settle, settled: (tag) => this.#settled(tag),
       waiting: () => [...this.lanes.values()].some((lane) => lane.takenAt !== undefined),
     });
     this.reading = new ReadAhead({
-      log, clock, limits, readers: filters.map((filter) => ({ name: cursorName(jid, filter), filter })),
+      log, clock, limits, readers: rules.map((rule) => ({ name: cursorName(jid, rule.filter, cursors[rule.filter]), filter: rule.filter, matches: rule.matches })),
       take: (cursor, record, redelivered) => this.#take(cursor, record, redelivered),
       owner: (cursor, topic) => cursor.held.get(topic) ?? this.#ownerOf(cursor, topic),
       tail: (cursor) => this.#tail(cursor),
@@ -74,12 +76,10 @@ export class Work {
 
   async start(): Promise<void> {
     await this.reading.open();
-    const { filters } = this.options;
     for (const [i, main] of this.reading.mains.entries()) {
       for (const [topic, own] of main.held) {
-        const earlier = filters.slice(0, i);
-        // There is another filter now, which has had the topic from the start.
-        if (earlier.some((filter) => matches(filter, topic))) this.reading.adopt(own, () => false, earlier);
+        // A rule before it has the topic; what is left here is passed.
+        if (this.options.rules.slice(0, i).some((rule) => rule.matches(topic))) this.reading.adopt(own, main, () => false);
         else this.#held.adopt(this.#laneOf(topic, main), own);
       }
     }
@@ -94,7 +94,12 @@ export class Work {
   }
 
   #laneOf(topic: string, main: Cursor): Lane {
-    const lane = this.lanes.get(topic) ?? new Lane(topic, main);
+    const known = this.lanes.get(topic);
+    if (known) return known;
+    const { rules, boxId } = this.options;
+    const rule = rules[this.reading.mains.indexOf(main)];
+    if (!rule) throw new Error(`no rule reads ${topic}`);
+    const lane = new Lane({ topic, main, rule, node: nodeOf(rule, topic, boxId) });
     this.lanes.set(topic, lane);
     return lane;
   }

@@ -29,6 +29,13 @@ export interface CursorInfo {
   bytes(): Promise<number>;
   /** The first of them. */
   oldest(): Promise<LogRecord | undefined>;
+  /** What it has done, as far as the disk knows, and what each topic that it holds back has. */
+  progress(): CursorProgress;
+}
+
+export interface CursorProgress extends ProgressRow {
+  /** `until`: up to where the topic's records are the business of its own cursor, Infinity while it is held; that has done them all if not. */
+  readonly held: readonly (ProgressRow & { readonly topic: string; readonly until: number })[];
 }
 
 /** A record that a reader would not take, and what it noted then. */
@@ -64,6 +71,7 @@ export class Durables {
         asides: asides.count(name) - asides.wanted(name).length,
         held: [...durable.held.values()].filter(({ until }) => until === Infinity).map((held) => held.filter),
         pending: () => backlog.pending(durable), bytes: () => backlog.bytes(durable), oldest: () => backlog.oldest(durable),
+        progress: () => ({ ...durable.row, held: [...durable.held.values()].map(({ filter: topic, until, row }) => ({ ...row, topic, until })) }),
       };
     }
   }

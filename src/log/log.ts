@@ -43,7 +43,7 @@ import { Transaction } from './transaction.ts';
 import { TrustedTime } from './trusted-time.ts';
 import { CommitWindow } from './window.ts';
 
-export type { Aside, CursorInfo } from './durables.ts';
+export type { Aside, CursorInfo, CursorProgress } from './durables.ts';
 export type { CursorFrom } from './start.ts';
 
 export interface CursorOptions {
