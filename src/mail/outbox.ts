@@ -10,8 +10,11 @@ import { fromRecord, type Letter, mailTopic } from './letter.ts';
 import type { Receipts } from './receipts.ts';
 import type { Road } from './road.ts';
 
-/** Letters on their way to one address at once, and the bytes of their bodies; one larger letter still goes, alone. */
-const WINDOW = { letters: 256, bytes: 512 * 1024 };
+/**
+ * To one address at once: letters that it has not confirmed, of those the ones that not even the road has yet, and the bytes
+ * of their bodies; one larger letter still goes, alone.
+ */
+const WINDOW = { letters: 1000, unpassed: 256, bytes: 512 * 1024 };
 /** Between two tries of a road that takes letters and then fails, doubling. */
 const RETRY = { first: 500, most: 60_000 };
 
@@ -38,6 +41,8 @@ export class Outbox {
   #failures = 0;
   /** Bytes of letters that are on their way. */
   #bytes = 0;
+  /** Those that the road does not have yet. */
+  #unpassed = 0;
   #lost = false;
   /** What the last letters were given to. */
   #road: Road | undefined;
@@ -76,6 +81,7 @@ export class Outbox {
           this.#lost = false;
           this.#round += 1;
           this.#bytes = 0;
+          this.#unpassed = 0;
           this.#away.clear();
           cursor.rewind();
         }
@@ -100,7 +106,7 @@ export class Outbox {
       return this.#pause(wait, clock);
     }
     if (this.#turned(road)) return;
-    if (cursor.unconfirmed >= (this.#probing ? 1 : WINDOW.letters) || this.#bytes >= WINDOW.bytes) return this.#pause(RETRY.most, clock);
+    if (this.#isFull()) return this.#pause(RETRY.most, clock);
     const page = await cursor.next(1);
     // Those before it were lost while it was read from disk: it must not overtake them.
     if (this.#lost) return;
@@ -110,6 +116,11 @@ export class Outbox {
     const { letter } = fromRecord(next.record, this.#parts.predecessor(next.record));
     if (this.#left(next.record) <= 0) return this.#end(next.record.seq, letter, 'expired', 'it expired before it could be delivered');
     await this.#hand(road, next.record.seq, letter);
+  }
+
+  #isFull(): boolean {
+    const { unconfirmed } = this.#parts.cursor;
+    return this.#probing ? unconfirmed >= 1 : unconfirmed >= WINDOW.letters || this.#unpassed >= WINDOW.unpassed || this.#bytes >= WINDOW.bytes;
   }
 
   /**
@@ -153,8 +164,14 @@ export class Outbox {
     let open = true;
     // That it was not handed on is heard of `delivered`, too.
     const wasHanded = (): void => { if (open && isNews()) receipts.handed(letter.id); };
-    if (passed) passed.then(wasHanded, () => undefined);
-    else wasHanded();
+    if (passed) {
+      this.#unpassed += 1;
+      passed.then(wasHanded, () => undefined).finally(() => {
+        if (!isNews()) return;
+        this.#unpassed -= 1;
+        this.#wake?.();
+      });
+    } else wasHanded();
     if (!delivered) return;
     this.#bytes += letter.body.length;
     this.#away.set(seq, letter.recordId);

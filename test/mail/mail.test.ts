@@ -441,4 +441,70 @@ describe('an address with two roads', () => {
     await road.carriedBy(6);
     expect(bodies(road).slice(4)).toEqual(['1', '2']);
   });
+
+  test('loses, doubles and reorders none of 10,000, with 600 in flight at each change', async () => {
+    const inFlight: number[] = [];
+    const got: string[] = [];
+    let highest = 0;
+    // What a box does with what comes to it: numbers it has had are a repeat, what goes before must be there.
+    const arrive = ({ letter: { recordId, after, body } }: TestRoad['carried'][number]): boolean => {
+      const number = (id: string): number => Number(id.slice(id.lastIndexOf('-') + 1));
+      if (after !== undefined && number(after) > highest) return false;
+      if (number(recordId) > highest) got.push(body);
+      highest = Math.max(highest, number(recordId));
+      return true;
+    };
+    road.open = false;
+    let sent = 0;
+    let late: TestRoad['carried'] = [];
+    for (let turn = 0; got.length < 10_000; turn += 1) {
+      const [from, to] = turn % 2 === 0 ? [far, road] : [road, far];
+      const more = Math.min(1000, 10_000 - sent);
+      for (let n = 0; n < more; n += 1) void mail.send('xmpp:b@home.test', String(sent + n));
+      sent += more;
+      await from.carriedBy(Math.min(1000, sent - got.length));
+      inFlight.push(from.carried.length);
+      // The newest that the other road kept overtake what is here; of these a few come and are confirmed, a few come only.
+      late.forEach(arrive);
+      const cut = from.carried.splice(0);
+      for (const [n, one] of cut.entries()) if (n < 300 && arrive(one) && n < 200) one.confirm();
+      late = cut.slice(500);
+      await quiet();
+      from.carried.splice(0);
+      for (const one of cut.slice(200)) one.lose();
+      [from.open, to.open] = [false, true];
+      mail.roadsChanged();
+      clock.advance(1_000);
+      if (sent < 10_000) continue;
+      // All that is left goes over the last one, and comes.
+      for (let left = 10_000 - got.length; left > 0; left = 10_000 - got.length) {
+        await to.carriedBy(Math.min(1000, left));
+        for (const one of to.carried.splice(0)) if (arrive(one)) one.confirm();
+      }
+    }
+    expect(inFlight.slice(0, -1).every((many) => many >= 600)).toBe(true);
+    expect(got).toEqual(Array.from({ length: 10_000 }, (_, n) => String(n)));
+  });
+
+  test('has no more on its way than a window, of what the road does not have yet as well', async () => {
+    const pass: (() => void)[] = [];
+    const deliver = far.deliver.bind(far);
+    far.deliver = async (address, letter) => ({ ...await deliver(address, letter), handed: new Promise<void>((resolve) => { pass.push(resolve); }) });
+    road.open = false;
+    for (let n = 0; n < 2000; n += 1) void mail.send('xmpp:b@home.test', String(n));
+    await far.carriedBy(256);
+    await quiet();
+    expect(far.carried).toHaveLength(256);
+    for (let round = 1; round < 4; round += 1) {
+      for (const passed of pass.splice(0)) passed();
+      await far.carriedBy(Math.min(1000, 256 * (round + 1)));
+      await quiet();
+    }
+    expect(far.carried).toHaveLength(1000);
+    for (const { confirm } of far.carried.splice(0, 10)) confirm();
+    for (const passed of pass.splice(0)) passed();
+    await far.carriedBy(1000);
+    await quiet();
+    expect(far.carried).toHaveLength(1000);
+  });
 });
