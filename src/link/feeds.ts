@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { From, Trouble } from '../api.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
@@ -38,6 +38,8 @@ export interface FeedsParts {
 const SUBSCRIPTIONS = 256;
 /** Records in one message at most. */
 const PAGE = 64;
+/** Milliseconds after which what failed although the peer's stream is open is tried again. */
+const AGAIN = 5_000;
 
 type Keyed = Actor & { readonly kind: 'peer'; readonly fingerprint: string };
 
@@ -53,10 +55,12 @@ export class Feeds implements Feeder {
   readonly #rechecking = new Rounds(() => this.#recheck());
   #closed = false;
   readonly #stopping = new Map<string, Promise<void>>();
-  readonly #opening = new Set<string>();
+  /** Those whose cursor is being opened: who asks for one of them meanwhile waits for that. */
+  readonly #opening = new Map<string, Promise<void>>();
   readonly #online = new Map<string, ProvenPeer>();
   /** Somebody was stopped because it may not read: it may be let again. */
   #refused = false;
+  #again: Timer | undefined;
 
   constructor(parts: FeedsParts) {
     this.#parts = parts;
@@ -68,22 +72,34 @@ export class Feeds implements Feeder {
   async subscribe(actor: Actor, request: { readonly filter: string; readonly reader: string; readonly from: From; readonly durable: boolean }): Promise<void> {
     const peer = keyed(actor);
     const name = cursorName(peer.fingerprint, request.reader);
+    await this.#opened(name);
     const running = this.#running.get(name)?.cursor;
     if (running && running.filter !== request.filter) {
       throw new LanpostError('conflict', `the subscription "${request.reader}" reads ${running.filter}; unsubscribe it first`);
     }
     if (running) return;
     this.#admit(peer, name);
-    this.#opening.add(name);
     const known = this.#parts.log.hasCursor(name);
-    const cursor = await this.#open(peer, { ...request, name }).finally(() => this.#opening.delete(name));
-    this.#run(name, cursor, peer);
+    await this.#begin(peer, { ...request, name });
     if (!known) this.#parts.readerChanged?.({ ...request, fingerprint: peer.fingerprint }, 'subscribed');
+  }
+
+  /** Nobody is opening it any more. */
+  async #opened(name: string): Promise<void> {
+    while (this.#opening.has(name)) await this.#opening.get(name)?.catch(() => undefined); // told to whoever has it opened
+  }
+
+  #begin(peer: Keyed, request: FeedRequest): Promise<void> {
+    const { name } = request;
+    const beginning = this.#open(peer, request).then((cursor) => this.#run(name, cursor, peer)).finally(() => this.#opening.delete(name));
+    this.#opening.set(name, beginning);
+    return beginning;
   }
 
   async unsubscribe(actor: Actor, request: { readonly filter: string; readonly reader: string }): Promise<void> {
     const peer = keyed(actor);
     const name = cursorName(peer.fingerprint, request.reader);
+    await this.#opened(name);
     const running = this.#running.get(name)?.cursor.filter === request.filter;
     const kept = [...this.#parts.log.cursors()].some((cursor) => cursor.name === name && cursor.filter === request.filter);
     if (!running && !kept) throw new LanpostError('not-found', `there is no subscription "${request.reader}" to ${request.filter}`);
@@ -127,11 +143,9 @@ export class Feeds implements Feeder {
   }
 
   #goOn(name: string, filter: string, peer: ProvenPeer): void {
-    if (this.#running.has(name)) return;
+    if (this.#running.has(name) || this.#opening.has(name)) return;
     const actor: Keyed = { kind: 'peer', ...peer };
-    this.#open(actor, { name, filter, from: 'new', durable: true })
-      .then((cursor) => this.#run(name, cursor, actor))
-      .catch((error: unknown) => this.#report(peer, error));
+    this.#begin(actor, { name, filter, from: 'new', durable: true }).catch((error: unknown) => this.#stuck(peer, error));
   }
 
   closed(peer: ProvenPeer): void {
@@ -177,13 +191,14 @@ export class Feeds implements Feeder {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#again?.stop();
     await Promise.all([...this.#running.keys()].map((name) => this.#stop(name)));
   }
 
   #admit({ fingerprint }: Keyed, name: string): void {
     const prefix = cursorName(fingerprint, '');
     const kept = [...this.#parts.log.cursors()].map((cursor) => cursor.name);
-    const names = new Set([...kept, ...this.#running.keys(), ...this.#opening].filter((known) => known.startsWith(prefix)));
+    const names = new Set([...kept, ...this.#running.keys(), ...this.#opening.keys()].filter((known) => known.startsWith(prefix)));
     if (names.size >= SUBSCRIPTIONS && !names.has(name)) throw new LanpostError('busy', `a peer may have ${SUBSCRIPTIONS} subscriptions here`);
     const { isKnown, limit } = this.#parts;
     const share = Math.floor(limit * STRANGERS_SHARE);
@@ -198,7 +213,7 @@ export class Feeds implements Feeder {
     const peer = this.#online.get(actor.fingerprint);
     if (!peer) {
       // It left while its cursor was being opened.
-      cursor.close().catch((error: unknown) => this.#report(actor, error));
+      this.#lettingGo(name, cursor.close()).catch((error: unknown) => this.#report(actor, error));
       return;
     }
     const reader = name.slice(cursorName(actor.fingerprint, '').length);
@@ -226,14 +241,25 @@ export class Feeds implements Feeder {
 
   /** It is no longer taken for one that runs: what is asked for again begins anew. */
   #failed(name: string, feed: Feed, peer: ProvenPeer, error: unknown): void {
-    this.#report(peer, error);
-    if (error instanceof LanpostError && error.code === 'forbidden') this.#refused = true;
+    this.#stuck(peer, error);
     if (this.#running.get(name) === feed) this.#stop(name).catch((failure: unknown) => this.#report(peer, failure));
+  }
+
+  /** Its stream may be open all the same, and then nothing else would ever move it. */
+  #stuck(peer: ProvenPeer, error: unknown): void {
+    this.#report(peer, error);
+    const code = error instanceof LanpostError ? error.code : undefined;
+    if (code === 'forbidden') this.#refused = true;
+    // What confirms nothing will not begin to.
+    else if (code !== 'unsupported' && !this.#closed) this.#again ??= this.#parts.clock.after(AGAIN, () => {
+      this.#again = undefined;
+      this.resume();
+    });
   }
 
   /** A stream may be back before the feed over the lost one has let go of its cursor. */
   async #open(peer: Keyed, request: FeedRequest): Promise<Cursor> {
-    await this.#stopping.get(request.name);
+    await this.#stopping.get(request.name)?.catch(() => undefined); // told to whoever stopped it
     return this.#parts.broker.feed(peer, request);
   }
 
@@ -241,7 +267,11 @@ export class Feeds implements Feeder {
     const feed = this.#running.get(name);
     if (!feed) return this.#stopping.get(name) ?? Promise.resolve();
     this.#running.delete(name);
-    const stopping = feed.close().finally(() => this.#stopping.delete(name)).then(() => this.#left(name, feed));
+    return this.#lettingGo(name, feed.close()).then(() => this.#left(name, feed));
+  }
+
+  #lettingGo(name: string, closing: Promise<void>): Promise<void> {
+    const stopping = closing.finally(() => this.#stopping.delete(name));
     this.#stopping.set(name, stopping);
     return stopping;
   }

@@ -1,5 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import type { Trouble } from '../../src/api.ts';
+import { LanpostError } from '../../src/errors.ts';
 import { Feeds } from '../../src/link/feeds.ts';
 import { DEFAULT_LIMITS } from '../../src/options.ts';
 import { OWNER } from '../../src/pubsub/actor.ts';
@@ -39,5 +41,76 @@ test('a peer that subscribes over a stream that confirms nothing, again and agai
     await quiet();
   }
   expect(troubles.map(({ kind }) => kind)).toEqual(['link.feed']);
+  await feeds.close();
+});
+
+/** A box that serves `t`, and how to be one of its peers: `sent` counts the messages that went there. */
+async function serving(send: () => Promise<{ readonly delivered?: Promise<void> }>) {
+  const { log, clock } = await openMemory();
+  const broker = new Broker({ log, clock, trouble: () => undefined, limits: DEFAULT_LIMITS, may: () => true });
+  const bell = new Bell();
+  const box = { broker, clock, bell, sent: 0, troubles: [] as Trouble[] };
+  const feeds = new Feeds({
+    broker, log, clock, limit: 100, isKnown: () => true,
+    streams: {
+      send: () => {
+        box.sent += 1;
+        bell.ring();
+        return send();
+      },
+      request: () => Promise.reject(new Error('nothing is asked')),
+    },
+    trouble: (trouble) => void box.troubles.push(trouble),
+    began: () => undefined,
+  });
+  return { ...box, box, feeds };
+}
+
+const PEER = { kind: 'peer', name: 'm@h2', fingerprint: 'f'.repeat(64) } as const;
+
+test('however soon a stream is lost and back, what its peer is owed goes on', async () => {
+  const { box, broker, bell, feeds } = await serving(() => Promise.resolve({ delivered: Promise.resolve() }));
+  feeds.opened(PEER);
+  await feeds.subscribe(PEER, { filter: 't', reader: 'r', from: 'start', durable: true });
+  for (let turns = 0; turns < 12; turns++) {
+    feeds.closed(PEER);
+    feeds.opened(PEER); // waits until what ran before has let go of its cursor
+    feeds.closed(PEER);
+    for (let i = 0; i < turns; i++) await nextTurn(); // and finds the peer gone
+    feeds.opened(PEER);
+    const before = box.sent;
+    await broker.publish(OWNER, 't', toPayload(turns));
+    await bell.until(() => box.sent > before);
+  }
+  expect(box.troubles).toEqual([]);
+  await feeds.close();
+});
+
+test('who asks for what is being opened already gets that', async () => {
+  const { box, broker, bell, feeds } = await serving(() => Promise.resolve({ delivered: Promise.resolve() }));
+  feeds.opened(PEER);
+  const request = { filter: 't', reader: 'r', from: 'start', durable: true } as const;
+  await feeds.subscribe(PEER, request);
+  feeds.closed(PEER);
+  feeds.opened(PEER);
+  await Promise.all([feeds.subscribe(PEER, request), feeds.subscribe(PEER, request)]);
+  await broker.publish(OWNER, 't', toPayload(1));
+  await bell.until(() => box.sent === 1);
+  expect(box.troubles).toEqual([]);
+  await feeds.close();
+});
+
+test('what fails while the stream of its peer stays open is tried again', async () => {
+  let fails = true;
+  const { box, broker, clock, bell, feeds } = await serving(() => (fails ? Promise.reject(new LanpostError('disconnected')) : Promise.resolve({ delivered: Promise.resolve() })));
+  feeds.opened(PEER);
+  await feeds.subscribe(PEER, { filter: 't', reader: 'r', from: 'start', durable: true });
+  await broker.publish(OWNER, 't', toPayload(1));
+  await bell.until(() => box.sent === 1);
+  await quiet();
+  fails = false;
+  clock.advance(5_000);
+  await bell.until(() => box.sent === 2);
+  expect(box.troubles.map(({ kind }) => kind)).toEqual(['link.feed']);
   await feeds.close();
 });
