@@ -18,6 +18,7 @@ import { fromPubsubError } from '../xep/pubsub/errors.ts';
 import { NS_PUBSUB_EVENT, parseEvent } from '../xep/pubsub/event.ts';
 import { attr, type Element, xml } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
+import { Asking } from './asking.ts';
 import { Losses } from './losses.ts';
 import { originOf } from './record-origin.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
@@ -59,6 +60,7 @@ export class Intake {
   readonly #wanted = new Map<string, Wanted>();
   /** Those that a peer's owner has not said anything of yet. */
   readonly #waiting = new Set<string>();
+  readonly #asking: Asking<Wanted>;
   readonly #seldom: Seldom;
   readonly #losses: Losses;
 
@@ -66,6 +68,11 @@ export class Intake {
     this.#parts = parts;
     const { broker, clock, trouble } = parts;
     this.#seldom = new Seldom(clock, trouble);
+    this.#asking = new Asking({
+      clock, wanted: () => this.#wanted.values(),
+      ask: (name, wanted) => this.#ask(name, wanted),
+      failed: (wanted, error) => this.#failed('subscribing to', wanted, error),
+    });
     this.#losses = new Losses({ broker, clock, trouble: (found) => this.#seldom.tell(found), keep: (topic, notice) => this.#keep(topic, notice) });
     for (const [, wanted] of parts.log.registry.entries(PREFIX)) if (isWanted(wanted)) this.#wanted.set(keyOf(wanted), wanted);
   }
@@ -87,10 +94,15 @@ export class Intake {
 
   /** The peer has proven its key over a new stream: ask again for everything we want of it. Repeating is harmless. */
   opened(peer: ProvenPeer): void {
-    for (const wanted of this.#wanted.values()) {
-      if (wanted.fingerprint !== peer.fingerprint) continue;
-      this.#ask(peer.name, wanted).catch((error: unknown) => this.#failed('subscribing to', wanted, error));
-    }
+    this.#asking.opened(peer);
+  }
+
+  closed(peer: ProvenPeer): void {
+    this.#asking.closed(peer);
+  }
+
+  close(): void {
+    this.#asking.close();
   }
 
   /**

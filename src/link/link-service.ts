@@ -308,6 +308,7 @@ export class LinkService {
 
   closed(peer: ProvenPeer): void {
     this.#feeds.closed(peer);
+    this.#intake.closed(peer);
     this.#notifications.closed(peer);
     this.files.lost(peer);
     this.#rejoin.closed(peer);
@@ -536,6 +537,7 @@ export class LinkService {
     this.#stopListening?.();
     this.#events.close();
     this.#rejoin.close();
+    this.#intake.close();
     this.#proofs?.close();
     // First, so that senders and receivers hear of it.
     await this.files.close();
