@@ -15,6 +15,10 @@ const IN_FLIGHT = 512;
 /** `ack` is durable within a second; a kill may take back what is younger. Twice that, for a busy machine. */
 const ACK_SETTLES = 2000;
 const TIME = 30_000 + TOTAL;
+/** Nothing arrives for so long: it never will, whatever is killed or started meanwhile. */
+const STUCK = 60_000;
+/** The end of what a box has told of itself: who came and went, and what troubled it. */
+const LAST_WORDS = 2000;
 
 const topicOf = (n: number): string => `load/${n % TOPICS}`;
 
@@ -23,19 +27,37 @@ class Phoenix {
   process!: BoxProcess;
   api!: Box;
   kills = 0;
+  /** What it is about just now. */
+  doing = 'starting';
   readonly #options: StartBoxOptions;
-  constructor(options: StartBoxOptions) { this.#options = options; }
+  constructor(options: StartBoxOptions) { this.#options = { ...options, args: ['--json'] }; }
 
   async start(): Promise<this> {
+    this.doing = 'starting';
     this.process = await startBox(this.#options);
+    this.doing = 'attaching';
     this.api = await this.process.attach();
+    this.doing = 'running';
     return this;
   }
 
   async kill(): Promise<void> {
     this.kills++;
+    this.doing = 'dying';
     await this.process.kill();
+    this.doing = 'closing';
     await this.api.close();
+  }
+
+  /** All there is to see from outside of why it does not go on. */
+  async account(): Promise<string> {
+    const { api } = this;
+    const asked = { status: api.status(), peers: api.peers.list(), subscriptions: api.subscriptions.list() };
+    const told = await Promise.all(Object.entries<Promise<unknown>>(asked).map(async ([what, answer]) => {
+      const given = await Promise.race([answer, pause(5000, 'no answer')]).catch(String);
+      return `  ${what}: ${JSON.stringify(given)}`;
+    }));
+    return [`${this.#options.name}, killed ${this.kills} times, is ${this.doing}`, ...told, `  last words: ${this.process.output.slice(-LAST_WORDS)}`].join('\n');
   }
 }
 
@@ -174,7 +196,17 @@ describe.skipIf(!needs('root'))('nothing lost, nothing twice', () => {
     const seen = new Map<string, Sighting>();
     const faults: string[] = [];
     const begin = performance.now();
-    const late = setTimeout(() => over.abort(new Error(`after ${TIME} ms: B's program has ${seen.size} of ${TOTAL}; kills of A ${a.kills}, of B ${b.kills}; ${faults.slice(0, 5).join('; ')}`)), TIME);
+    // Whoever finds it stuck can't ask it any more: it tells by itself all that it knows.
+    let [before, since] = [0, begin];
+    const watched = setInterval(() => {
+      const now = performance.now();
+      if (seen.size > before) [before, since] = [seen.size, now];
+      if (now - since < STUCK && now - begin < TIME) return;
+      clearInterval(watched);
+      void Promise.all([a.account(), b.account()]).then((accounts) => over.abort(new Error([
+        `after ${Math.round(now - begin)} ms B's program has ${seen.size} of ${TOTAL}, none for ${Math.round(now - since)} ms; ${faults.slice(0, 5).join('; ')}`, ...accounts,
+      ].join('\n'))));
+    }, 1000);
     const guard = async (work: Promise<void>): Promise<void> => work.catch((error: unknown) => {
       over.abort(error);
       throw error;
@@ -183,6 +215,7 @@ describe.skipIf(!needs('root'))('nothing lost, nothing twice', () => {
       promise.catch(() => { /* whoever awaits it is told */ });
       return promise;
     };
+    over.signal.addEventListener('abort', () => clearInterval(watched));
     const failed = quietly(new Promise<never>((_, reject) => over.signal.addEventListener('abort', () => reject(over.signal.reason as Error))));
     await meets(b, 'A@h1');
     const producing = quietly(guard(produce(a, over.signal)));
@@ -214,7 +247,7 @@ describe.skipIf(!needs('root'))('nothing lost, nothing twice', () => {
     const produced = performance.now();
     await consuming;
     const done = performance.now();
-    clearTimeout(late);
+    clearInterval(watched);
     console.info(`${TOTAL} items: published in ${Math.round(produced - begin)} ms, all at B's program after ${Math.round(done - begin)} ms; kills of B at ${[b10, b40, b70].map((share) => share?.toFixed(3)).join(', ')}, of A at ${a50.toFixed(3)}; seen again ${[...seen.values()].filter((one) => one.times > 1).length}`);
 
     // Where a kill fell is part of the test.
