@@ -245,6 +245,13 @@ export interface TopicQuery {
   readonly limit?: number;
 }
 
+/** A topic at a peer, as the peer describes it. */
+export interface PeerTopic extends Pick<TopicConfig, 'title' | 'description' | 'type' | 'language' | 'contentType' | 'tags'> {
+  readonly name: string;
+  readonly accessModel?: AccessModel;
+  readonly publishModel?: PublishModel;
+}
+
 export interface ClassifyOptions {
   /** Default: that of the value's kind, as with `publish`. */
   readonly contentType?: string;
@@ -711,6 +718,8 @@ export interface Box extends AsyncDisposable {
     avatar(name: string): Promise<Uint8Array | undefined>;
     /** What the software of a peer can do, asked of it when that is not known; `undefined` when what it says is not what it announces. */
     features(name: string): Promise<readonly string[] | undefined>;
+    /** Which topics a box on the link lets this one read, of those that fit; without a query all. At most 100: a filter asks for fewer. */
+    topics(name: string, query?: TopicQuery): Promise<PeerTopic[]>;
     /** Calls the peer at `HOST[:PORT]`, where multicast does not reach, from now on and after every start. */
     add(peer: string): Promise<void>;
     /** Calls it no more. */

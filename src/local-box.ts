@@ -1,6 +1,6 @@
 import type {
   About, Box, BoxStatus, Delivery, Finding, HomeOptions, HomeStatus, ItemsOptions, MessagesOptions, MessageState, MessageStream, Peer, PeerEvent, PeerStatus,
-  Published, PublishOptions, Receipt, SendOptions, SubscribeOptions, Subscription, Trouble, Value,
+  PeerTopic, Published, PublishOptions, Receipt, SendOptions, SubscribeOptions, Subscription, Trouble, Value,
 } from './api.ts';
 import { LanpostError } from './errors.ts';
 import type { EventSource } from './event-stream.ts';
@@ -126,6 +126,7 @@ export class LocalBox implements Box {
     watch: (options): AsyncIterableIterator<PeerEvent> => this.#opened().link.watch(options?.signal),
     avatar: async (name): Promise<Uint8Array | undefined> => this.#opened().link.avatar(name),
     features: async (name): Promise<readonly string[] | undefined> => this.#opened().link.features(name),
+    topics: async (name, query = {}): Promise<PeerTopic[]> => this.#opened().link.topics(name, query),
     add: async (peer): Promise<void> => this.#opened().link.addPeer(peer),
     remove: async (peer): Promise<void> => this.#opened().link.removePeer(peer),
   };

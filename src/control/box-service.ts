@@ -57,6 +57,7 @@ export function boxService(box: Box): Service {
     'topics.requests': (name?: string) => box.topics.requests(name),
     'subscriptions.list': () => box.subscriptions.list(),
     'subscriptions.poison': async (name: string) => (await box.subscriptions.poison(name)).map(packPoison),
+    'peers.topics': (name: string, query?: TopicQuery) => box.peers.topics(name, query),
     'peers.list': () => box.peers.list(),
     'files.list': () => box.files.list(),
     'trust.list': () => box.trust.list(),

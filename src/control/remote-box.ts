@@ -1,7 +1,7 @@
 // A Box that is somewhere else: every member becomes a call or a stream on the control socket.
 import { resolve as fullPath } from 'node:path';
 import type {
-  Box, BoxStatus, ClassRules, FileEvent, Finding, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, Poison, Published, Receipt,
+  Box, BoxStatus, ClassRules, FileEvent, Finding, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, PeerTopic, Poison, Published, Receipt,
   SendOptions, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
@@ -103,6 +103,7 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
       list: () => list<Peer>('peers.list', []),
       watch: (options) => remoteEvents(rpc.open<PeerEvent>('peers.watch', [], { decode: taken, ahead: AHEAD, signal: options?.signal })),
       features: (peer) => call<readonly string[] | undefined>('peers.features', [peer]),
+      topics: (peer, query) => list<PeerTopic>('peers.topics', [peer, query]),
       async avatar(peer) {
         const image = await call<Uint8Array | undefined>('peers.avatar', [peer]);
         return image && Uint8Array.from(image);

@@ -1,6 +1,6 @@
 import type {
-  Affiliation, BoxStatus, ClassRules, Finding, HomeStatus, Limits, PairingEvent, Peer, PeerEvent, Published, Right, SubscribeOptions, Subscription, SubscriptionRequest,
-  TopicAffiliation, Trouble, TrustEntry,
+  Affiliation, BoxStatus, ClassRules, Finding, HomeStatus, Limits, PairingEvent, Peer, PeerEvent, PeerTopic, Published, Right, SubscribeOptions, Subscription, SubscriptionRequest,
+  TopicAffiliation, TopicQuery, Trouble, TrustEntry,
 } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -53,6 +53,7 @@ import { publishAt } from './publish-at.ts';
 import { Rejoin } from './rejoin.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 import { SubscriberNews } from './subscriber-news.ts';
+import { topicsAt } from './topics-at.ts';
 
 /** At once; each asks the whole link. */
 const DOCTORS = 4;
@@ -351,6 +352,11 @@ export class LinkService {
 
   async features(name: string): Promise<readonly string[] | undefined> {
     return this.#up().features(linkName(name));
+  }
+
+  async topics(at: string, query: TopicQuery): Promise<PeerTopic[]> {
+    const link = this.#up();
+    return topicsAt((iq) => link.request(linkName(at), iq), query);
   }
 
   async avatar(name: string): Promise<Uint8Array | undefined> {

@@ -173,6 +173,7 @@ describe.each(['in this process', 'attached'])('a box %s', (where) => {
     await expect(box.setAvatar(Uint8Array.of(1))).rejects.toMatchObject({ code: 'invalid-value' });
     await expect(box.setAvatar('x' as never)).rejects.toThrow(TypeError);
     await expect(box.peers.features('nobody@nowhere')).rejects.toMatchObject({ code: 'unreachable' });
+    await expect(box.peers.topics('nobody@nowhere', { text: 'x' })).rejects.toMatchObject({ code: 'unreachable' });
     await expect(box.peers.avatar('nobody@nowhere')).rejects.toMatchObject({ code: 'unreachable' });
     await box.close();
     await owner.close();

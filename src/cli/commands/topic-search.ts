@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { stdin } from 'node:process';
-import type { ClassifyOptions, TopicCandidate, TopicInfo, Value } from '../../index.ts';
+import type { ClassifyOptions, PeerTopic, TopicCandidate, TopicInfo, Value } from '../../index.ts';
 import type { Arguments } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { isWritten, parseValue } from '../value-argument.ts';
@@ -21,14 +21,17 @@ export const find: Command = {
     tag: { type: 'string', value: 'TEXT', multiple: true, help: 'with this tag' },
     filter: FILTER,
     limit: LIMIT,
+    at: { type: 'string', value: 'PEER', help: 'at this box on the link, of what it lets this one read; at most 100' },
   },
   notes: ['What fits all that is given is listed, first what is called so.'],
-  examples: ['lanpost topic find attic', 'lanpost topic find --tag temperature --content-type application/senml+json'],
+  examples: ['lanpost topic find attic', 'lanpost topic find --at lanpost-7f3a@kitchen', 'lanpost topic find --tag temperature --content-type application/senml+json'],
   async run({ args, out, attach }) {
     const [text] = args.positionals;
     const type = args.text('type');
     const query = { ...text === undefined ? {} : { text }, ...type === undefined ? {} : { type }, ...options(args) };
+    const at = args.text('at');
     const box = await attach();
+    if (at !== undefined) return out.table(await box.peers.topics(at, query), AT_PEER, 'nothing fits that this box may read there');
     await out.table(await box.topics.search(query), COLUMNS, 'nothing fits');
   },
 };
@@ -96,6 +99,13 @@ const COLUMNS: Readonly<Record<string, (info: TopicInfo) => string>> = {
   'CONTENT TYPE': (info) => info.contentType ?? '-',
   TAGS: (info) => info.tags.join(', ') || '-',
   TITLE: (info) => info.title ?? '-',
+};
+
+const AT_PEER: Readonly<Record<string, (topic: PeerTopic) => string>> = {
+  TOPIC: ({ name }) => name,
+  'CONTENT TYPE': ({ contentType }) => contentType ?? '-',
+  TAGS: ({ tags }) => tags.join(', ') || '-',
+  TITLE: ({ title }) => title ?? '-',
 };
 
 const REASONS: Readonly<Record<string, (candidate: TopicCandidate) => string>> = {

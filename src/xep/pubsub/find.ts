@@ -12,7 +12,7 @@ import { pubsubError } from './errors.ts';
 import { ANSWER_BYTES } from './items.ts';
 
 /** Nodes in one answer. */
-const PAGE = 100;
+export const PAGE = 100;
 
 export interface FinderParts<C> {
   readonly broker: Broker;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OWNER } from '../../../src/pubsub/actor.ts';
-import { attr, type Element } from '../../../src/xmpp/element.ts';
+import { attr, type Element, parseElement } from '../../../src/xmpp/element.ts';
 import { all, pubsubClient, type PubsubClient } from '../../conformance/xep-0060/client.ts';
-import { SimulatedLan } from '../../link/fixtures.ts';
+import { seen, SimulatedLan } from '../../link/fixtures.ts';
 import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
 
 describe('finding nodes over a stream', () => {
@@ -34,6 +34,33 @@ describe('finding nodes over a stream', () => {
     expect(nodes(found)).toEqual(['attic']);
     expect(reasons(found)).toEqual(['schema', 'contentType application/json', 'tag north']);
     expect(nodes(await client.query(`<classify xmlns='urn:lanpost:0'><item><json xmlns='urn:xmpp:json:0'>{}</json></item></classify>`))).toEqual([]);
+  });
+
+  it('at a peer, as a box asks: what it may read and fits, and nothing that is no topic', async () => {
+    const other = await serviceBox(lan, 3, 'b');
+    await Promise.all([seen(other, box.link.name), seen(box, other.link.name)]);
+    const at = box.link.name;
+    const attic = { name: 'attic', title: 'Attic', tags: ['north'], contentType: 'application/json', accessModel: 'open', publishModel: 'publishers' };
+    expect(await other.service.topics(at, {})).toEqual([attic]);
+    expect(await other.service.topics(`link:${at}`, { text: 'ATTIC', tags: ['North'], contentType: 'application/*', filter: '+', limit: 1000 })).toEqual([attic]);
+    expect(await other.service.topics(at, { type: 'urn:x' })).toEqual([]);
+    await box.trust.allow(other.identity.fingerprint, 'read', '#');
+    expect((await other.service.topics(at, { tags: ['north'], limit: 1 })).map(({ name }) => name)).toEqual(['attic']);
+    expect((await other.service.topics(at, {})).map(({ name }) => name)).toEqual(['attic', 'secret']);
+    await expect(other.service.topics(at, { limit: 0 })).rejects.toMatchObject({ code: 'invalid-value' });
+    await expect(other.service.topics('nobody@nowhere', {})).rejects.toMatchObject({ code: 'unreachable' });
+    await expect(other.service.topics(client.name, {})).rejects.toMatchObject({ code: 'unsupported' });
+  });
+
+  it('what a peer says of its topics is looked at before it is believed', async () => {
+    client.box.dispatcher.iq('get', 'urn:lanpost:0', 'find', () => Promise.resolve(parseElement(`<found xmlns='urn:lanpost:0'><topic node='a/#'/><topic/><other node='b'/>
+      <topic node='ok'><x xmlns='jabber:x:data' type='result'><field var='pubsub#access_model'><value>constructor</value></field><field var='{urn:lanpost:0}content_type'><value>no type</value></field></x></topic>
+      ${"<topic node='t'/>".repeat(200)}</found>`)));
+    const other = await serviceBox(lan, 3, 'b');
+    await seen(other, client.name);
+    const found = await other.service.topics(client.name, {});
+    expect(found[0]).toEqual({ name: 'ok', tags: [] });
+    expect(found.length).toBeLessThanOrEqual(100);
   });
 
   it.each([
