@@ -26,8 +26,8 @@ export class Checking {
 
   constructor(parts: CheckingParts) {
     this.#parts = parts;
-    const { log, service } = parts.work.options;
-    this.#node = { log, service, request: (iq) => this.#request(iq) };
+    const { options: { log, service }, packs } = parts.work;
+    this.#node = { log, service, packs, request: (iq) => this.#request(iq) };
   }
 
   /** Another session: whatever was being checked will not be answered. */

@@ -15,6 +15,8 @@ export interface FailuresParts {
   readonly work: Work;
   readonly wake: (lane: Lane) => void;
   readonly wakeAll: () => void;
+  /** The records of a pack are to go alone. */
+  readonly dissolve: (lane: Lane, entry: Entry) => Promise<void>;
 }
 
 export class Failures {
@@ -60,7 +62,7 @@ export class Failures {
     const reason = reasonOf(error);
     if (failure === 'unknown') lane.unknown.push(entry);
     else if (entry.replaced) this.#parts.work.acked(lane, entry);
-    else if (failure === 'poison') void this.poison(lane, entry, reason);
+    else if (failure === 'poison') this.refused(lane, entry, reason);
     else {
       entry.tries++;
       lane.returned.push(entry);
@@ -115,7 +117,13 @@ export class Failures {
     work.leave(lane);
   }
 
-  async poison(lane: Lane, entry: Entry, reason: string): Promise<void> {
+  /** The home will not take it: of a pack, perhaps it takes the records. */
+  refused(lane: Lane, entry: Entry, reason: string): void {
+    if (entry.pack) void this.#parts.dissolve(lane, entry);
+    else void this.#poison(lane, entry, reason);
+  }
+
+  async #poison(lane: Lane, entry: Entry, reason: string): Promise<void> {
     const { work, wake } = this.#parts;
     const { jid, clock, trouble } = work.options;
     lane.aside++;

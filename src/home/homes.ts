@@ -11,11 +11,12 @@ import { cursorNumbers, forgetAccount, loadAccounts, saveAccount, toAccount, typ
 import type { Home, HomeLimits, HomeReceiver } from './home.ts';
 import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 import { type BoxAccounts, HomeRoad } from './mail-road.ts';
+import { forgetPacks } from './packs.ts';
 import { reasonOf } from './reason.ts';
 import { dropOthers, succeed } from './succession.ts';
 
 export const HOME_LIMITS: HomeLimits = {
-  settle: 60_000, stanza: 200_000, ahead: 256, aheadBytes: 1 << 20, connect: 20_000, incoming: 8 << 20,
+  settle: 60_000, stanza: 200_000, ahead: 256, packAhead: 4096, aheadBytes: 1 << 20, connect: 20_000, incoming: 8 << 20,
 };
 
 export interface HomesOptions {
@@ -153,6 +154,7 @@ class AccountHomes implements Homes {
       const { registry } = this.#options.log;
       await forgetAccount(registry, home.account.jid);
       await dropOthers(this.#options.log, home.account.jid, [], {});
+      await forgetPacks(registry, home.account.jid);
     });
   }
 

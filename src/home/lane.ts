@@ -2,6 +2,7 @@
 import type { Cursor } from '../log/cursor.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { Failure } from './failure.ts';
+import type { Bundle } from './packs.ts';
 import type { Rule } from './up-rule.ts';
 
 export interface Entry {
@@ -15,6 +16,10 @@ export interface Entry {
   /** It may have been sent before this process began. */
   readonly redelivered: boolean;
   readonly record: LogRecord;
+  /** Of a pack: the records in it, and what is known of it on disk. */
+  readonly pack?: { readonly bundle: Bundle; readonly parts: readonly Entry[] };
+  /** The record as XML, where it was needed before it is sent. */
+  text?: string;
   tries: number;
   /** A later one with its item id has got through while this was in flight: it must not come after that. */
   replaced: boolean;
@@ -25,6 +30,20 @@ export function entryOf(record: LogRecord, kind: Entry['kind'], redelivered: boo
   // What the envelope adds is about as much again as 256 bytes.
   const bytes = (record.payload?.bytes.length ?? 0) + 256;
   return { seq, topic, recordId, kind, itemId: record.id ?? recordId, bytes, redelivered, record, tries: 0, replaced: false };
+}
+
+/** Several records in one item; where only the pack is known, without them. */
+export function packOf(topic: string, bundle: Bundle, parts: readonly [Entry, ...Entry[]]): Entry {
+  const { id, first, bytes } = bundle;
+  return {
+    seq: first, topic, recordId: id, kind: 'publish', itemId: id, bytes, redelivered: parts.some((part) => part.redelivered), record: parts[0].record,
+    pack: { bundle, parts }, tries: 0, replaced: false,
+  };
+}
+
+/** The records of an entry, one or many. */
+export function partsOf(entry: Entry): readonly Entry[] {
+  return entry.pack?.parts ?? [entry];
 }
 
 /** Few enough ids for one question. */
@@ -73,6 +92,17 @@ export class Lane {
   /** It is going to a cursor of its own, or back. */
   moving: Promise<void> | undefined;
 
+  /** Something came into the queue that may belong to a pack. */
+  unformed = false;
+  /** What is first is a pack of which not all has been read. */
+  incomplete = false;
+  /** Which records go together is being written down. */
+  planning = false;
+  /** Its cursor has read all there is: a pack that lacks something will not get it. */
+  whole = false;
+  /** Up to here records may have been sent one by one: they never go into a pack. */
+  sentAlone = 0;
+
   constructor({ topic, main, rule, node }: { readonly topic: string; readonly main: Cursor; readonly rule: Rule; readonly node: string }) {
     this.topic = topic;
     this.main = main;
@@ -92,7 +122,7 @@ export class Lane {
   /** Something of it is under way. */
   get busy(): boolean {
     return this.queue.length > 0 || this.flight.size > 0 || this.unknown.length > 0
-      || this.returned.length > 0 || this.aside > 0 || this.failure !== undefined || this.phase === 'checking';
+      || this.returned.length > 0 || this.aside > 0 || this.failure !== undefined || this.phase === 'checking' || this.planning;
   }
 
   /** There is nothing to be known about it. */
@@ -102,11 +132,14 @@ export class Lane {
 
   /** Puts entries back where they belong in the order. */
   requeue(entries: readonly Entry[]): void {
+    this.unformed = true;
     if (entries.length > 0) this.queue = [...entries, ...this.queue].toSorted((a, b) => a.seq - b.seq);
   }
 
   enqueue(entry: Entry): void {
     const last = this.queue.at(-1);
+    this.unformed = true;
+    this.whole = false;
     if (!last || last.seq < entry.seq) this.queue.push(entry);
     else this.requeue([entry]);
   }

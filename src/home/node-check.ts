@@ -3,13 +3,15 @@ import type { Log } from '../log/log.ts';
 import type { Element } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { failureOf } from './failure.ts';
-import { entryOf, PAGE_ITEMS, type Entry, type Lane } from './lane.ts';
+import { entryOf, packOf, PAGE_ITEMS, type Entry, type Lane } from './lane.ts';
 import { createRequest, itemsRequest, parseItems } from './node.ts';
+import type { Packs } from './packs.ts';
 import { arrived, newestByItem, noteNewest, pageOf } from './read-back.ts';
 
 export interface NodeCheckParts {
   readonly log: Log;
   readonly service: string;
+  readonly packs: Packs;
   readonly request: (iq: Element) => Promise<Element>;
 }
 
@@ -59,15 +61,31 @@ export interface ReadBack {
   readonly first: number;
 }
 
-/** What was acknowledged and has not settled, newest first, as the log has it. */
-async function* acknowledged(lane: Lane, down: number): AsyncIterableIterator<Entry[]> {
+/** Packs that are looked for at once: where there are any, one page of records is of a single one. */
+const PACKS = 4;
+
+/** What was acknowledged and has not settled, newest first, as it was sent. */
+async function* acknowledged(lane: Lane, down: number, packs: Packs): AsyncIterableIterator<Entry[]> {
+  let entries: Entry[] = [];
   for (let before = Infinity; before > down;) {
     // Asked anew for each page: the topic may get a cursor of its own meanwhile.
     const records = await lane.cursor.taken(lane.topic, before, PAGE_ITEMS);
-    const entries = records.flatMap((record) => (record.kind === 'publish' || record.kind === 'retract' ? [entryOf(record, record.kind, false)] : []));
-    if (entries.length > 0) yield entries;
-    before = records.at(-1)?.seq ?? 0;
+    let packed = false;
+    before = records.length === 0 ? 0 : before;
+    for (const record of records) {
+      if (record.seq >= before || (record.kind !== 'publish' && record.kind !== 'retract')) continue;
+      const entry = entryOf(record, record.kind, false);
+      const bundle = packs.covering(lane.topic, record.seq);
+      packed ||= bundle !== undefined;
+      entries.push(bundle ? packOf(lane.topic, bundle, [entry]) : entry);
+      before = bundle?.first ?? record.seq;
+    }
+    before = Math.min(before, records.at(-1)?.seq ?? 0);
+    if (entries.length === 0 || (packed && entries.length < PACKS)) continue;
+    yield entries;
+    entries = [];
   }
+  if (entries.length > 0) yield entries;
 }
 
 /** First what may or may not have arrived; then from the newest acknowledged back, until one whole page is present. */
@@ -78,14 +96,14 @@ export async function readBack(lane: Lane, parts: NodeCheckParts): Promise<ReadB
   const standing = newestByItem(there);
   let lost = 0;
   let first = Infinity;
-  for await (const entries of acknowledged(lane, 0)) {
+  for await (const entries of acknowledged(lane, 0, parts.packs)) {
     noteNewest(standing, entries);
     let whole = true;
     for (let at = 0; at < entries.length;) {
       const page = pageOf(entries, at, lane.page);
       const present = await presentOf(lane, page, standing, parts);
-      for (const { seq } of page.filter((entry) => !present.has(entry))) {
-        lost++;
+      for (const { seq, pack } of page.filter((entry) => !present.has(entry))) {
+        lost += pack?.bundle.count ?? 1;
         first = Math.min(first, seq);
       }
       whole = present.size === page.length;
@@ -102,7 +120,7 @@ async function arrivedOf(unknown: readonly Entry[], lane: Lane, parts: NodeCheck
   const there = new Set<Entry>();
   if (!oldest) return there;
   const newest = newestByItem(unknown);
-  for await (const entries of acknowledged(lane, oldest.seq)) noteNewest(newest, entries);
+  for await (const entries of acknowledged(lane, oldest.seq, parts.packs)) noteNewest(newest, entries);
   for (let at = 0; at < unknown.length;) {
     const page = pageOf(unknown, at, lane.page);
     for (const entry of await presentOf(lane, page, newest, parts)) there.add(entry);

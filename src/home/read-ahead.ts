@@ -4,7 +4,7 @@ import type { Cursor } from '../log/cursor.ts';
 import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
-import type { Entry } from './lane.ts';
+import { partsOf, type Entry } from './lane.ts';
 import { generationsOf, horizonOf, pastOf, type Past } from './succession.ts';
 
 /** One durable cursor, and which topics it has. */
@@ -30,12 +30,14 @@ export interface ReadAheadParts {
   readonly take: (cursor: Cursor, record: LogRecord, redelivered: boolean) => void;
   /** Whose a record of the topic is, when `cursor` gave it. */
   readonly owner: (cursor: Cursor, topic: string) => Cursor;
+  /** Nothing can be sent of all that was read: only more helps. */
+  readonly starved: () => boolean;
   /** A reader has read all there is. */
   readonly tail: (cursor: Cursor) => void;
   readonly failed: (error: unknown) => void;
 }
 
-const PAGE = 64;
+const PAGE = 256;
 const AGAIN = 1_000;
 
 export class ReadAhead {
@@ -88,14 +90,23 @@ export class ReadAhead {
     await Promise.all(this.mains.map((cursor) => cursor.close()));
   }
 
+  get #full(): boolean {
+    const { ahead, aheadBytes } = this.#parts.limits;
+    return this.#items >= ahead || this.#bytes >= aheadBytes;
+  }
+
   queued(entry: Entry): void {
-    this.#items++;
-    this.#bytes += entry.bytes;
+    for (const { bytes } of partsOf(entry)) {
+      this.#items++;
+      this.#bytes += bytes;
+    }
   }
 
   unqueued(entry: Entry): void {
-    this.#items--;
-    this.#bytes -= entry.bytes;
+    for (const { bytes } of partsOf(entry)) {
+      this.#items--;
+      this.#bytes -= bytes;
+    }
   }
 
   /** Lets the loops look whether they may go on. */
@@ -124,11 +135,11 @@ export class ReadAhead {
   }
 
   async #loop(cursor: Cursor, { earlier, past, paused }: Reading): Promise<void> {
-    const { limits, take, owner, tail, failed } = this.#parts;
+    const { take, owner, tail, failed, starved } = this.#parts;
     const { signal } = this.#closing;
     while (!signal.aborted) {
       try {
-        if (paused() || this.#items >= limits.ahead || this.#bytes >= limits.aheadBytes) {
+        if (paused() || (this.#full && !starved())) {
           await new Promise<void>((resolve) => { this.#waiting.push(resolve); });
           continue;
         }

@@ -18,8 +18,8 @@ export function recordElement(record: LogRecord): Element {
   return element;
 }
 
-/** The record id that an item carries, if it was published so. */
+/** The id of the record, or of the pack of records, that an item carries, if it was published so. */
 export function recordIdOf(item: Element): string | undefined {
-  const record = item.getChild('record', NS_LANPOST);
+  const record = item.getChild('record', NS_LANPOST) ?? item.getChild('pack', NS_LANPOST);
   return record && attr(record, 'id');
 }

@@ -1,10 +1,13 @@
 // Lanes are served in turn, as far as the window admits.
+import { Written } from '../xml/written.ts';
 import { isLegal, serialize, type Element } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import type { Checking } from './checking.ts';
 import type { Failures } from './failures.ts';
-import type { Entry, Lane } from './lane.ts';
+import { partsOf, type Entry, type Lane } from './lane.ts';
 import { publishRequest, retractRequest } from './node.ts';
+import { packElement, recordText } from './pack-element.ts';
+import { Packing } from './packing.ts';
 import { recordElement } from './record-element.ts';
 import { Suspect } from './suspect.ts';
 import { SendWindow } from './window.ts';
@@ -27,11 +30,14 @@ export class Sending {
   #scheduled = false;
   #answers = 0;
 
+  readonly packing: Packing;
+
   constructor(parts: SendingParts) {
     this.#parts = parts;
+    this.packing = new Packing({ work: parts.work, wake: (lane) => this.wake(lane), bytes: () => this.#window.packBytes });
   }
 
-  /** Items the home has acknowledged, ever. */
+  /** Records the home has acknowledged, ever. */
   get answered(): number {
     return this.#answers;
   }
@@ -85,12 +91,13 @@ export class Sending {
 
   #step(lane: Lane, now: number): 'sent' | 'idle' | 'later' | 'full' {
     if (lane.failure !== undefined || now < lane.heldUntil || lane.phase === 'checking') return 'idle';
+    const ready = this.packing.prepare(lane);
     const [entry] = lane.queue;
     if (lane.phase === 'new') {
       if (!entry && !lane.readBack) return 'idle';
       return this.#parts.checking.check(lane) ? 'idle' : 'later';
     }
-    if (!entry || (lane.alone && lane.flight.size > 0)) return 'idle';
+    if (!entry || !ready || (lane.alone && lane.flight.size > 0)) return 'idle';
     if (entry.redelivered && lane.probing) return this.#parts.checking.check(lane) ? 'idle' : 'later';
     if (!this.#window.admits(entry.bytes)) return 'full';
     lane.queue.shift();
@@ -104,15 +111,16 @@ export class Sending {
     if (!work.session) return;
     const stanza = this.#stanza(lane, entry);
     if (typeof stanza === 'string') {
-      void failures.poison(lane, entry, stanza);
+      failures.refused(lane, entry, stanza);
       return;
     }
     if (this.#suspect.guilty(entry.seq)) {
       this.#suspect.clear(entry.seq);
-      void failures.poison(lane, entry, 'the server ended the stream twice when this alone was in flight');
+      failures.refused(lane, entry, 'the server ended the stream twice when this alone was in flight');
       return;
     }
     lane.flight.add(entry);
+    if (!entry.pack) lane.sentAlone = Math.max(lane.sentAlone, entry.seq);
     this.#window.sent(entry.bytes);
     const sentAt = work.options.clock.mono();
     const { generation } = work;
@@ -133,9 +141,12 @@ export class Sending {
     const { service, limits } = this.#parts.work.options;
     for (const text of [entry.itemId, node, record.publisher ?? '']) if (!isLegal(text)) return `${JSON.stringify(text)} cannot stand in XML`;
     if (entry.kind === 'retract') return retractRequest(service, node, entry.itemId);
-    const stanza = publishRequest(service, node, entry.itemId, recordElement(record));
+    const { pack, text } = entry;
+    const element = pack ? packElement(entry.itemId, pack.parts.map((part) => part.text ?? recordText(part.record)))
+      : text === undefined ? recordElement(record) : new Written('record', text);
+    const stanza = publishRequest(service, node, entry.itemId, element);
     // Escaping makes at most six bytes of one; only then is it worth writing out to see.
-    if (entry.bytes * 6 > limits.stanza && Buffer.byteLength(serialize(stanza)) > limits.stanza) return `larger than ${limits.stanza} bytes as a stanza`;
+    if (!pack && entry.bytes * 6 > limits.stanza && Buffer.byteLength(serialize(stanza)) > limits.stanza) return `larger than ${limits.stanza} bytes as a stanza`;
     return stanza;
   }
 
@@ -143,7 +154,7 @@ export class Sending {
     const { work, failures } = this.#parts;
     if (generation !== work.generation || !lane.flight.delete(entry)) return;
     this.#window.left(entry.bytes, work.options.clock.mono() - sentAt);
-    this.#answers++;
+    this.#answers += partsOf(entry).length;
     this.#suspect.clear(entry.seq);
     work.acked(lane, entry);
     failures.answered(lane, entry);

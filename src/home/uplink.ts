@@ -4,6 +4,7 @@ import type { LogRecord } from '../log/record.ts';
 import { Checking } from './checking.ts';
 import { cursorName } from './cursor-name.ts';
 import { Failures } from './failures.ts';
+import type { Entry, Lane } from './lane.ts';
 import { Sending } from './sending.ts';
 import type { HomeSession } from './session.ts';
 import { Work, type UplinkOptions } from './work.ts';
@@ -16,7 +17,7 @@ export class Uplink {
 
   constructor(options: UplinkOptions) {
     this.#work = new Work(options, (lane) => this.#sending.wake(lane));
-    const parts = { work: this.#work, wake: this.#work.wake, wakeAll: () => this.#sending.wakeAll() };
+    const parts = { work: this.#work, wake: this.#work.wake, wakeAll: () => this.#sending.wakeAll(), dissolve: (lane: Lane, entry: Entry) => this.#sending.packing.dissolve(lane, entry) };
     this.#failures = new Failures(parts);
     this.#checking = new Checking({ ...parts, failures: this.#failures });
     this.#sending = new Sending({ work: this.#work, failures: this.#failures, checking: this.#checking });

@@ -7,9 +7,11 @@ import type { Trouble } from '../api.ts';
 import type { CursorNumbers } from './account.ts';
 import { cursorName } from './cursor-name.ts';
 import { HeldLanes } from './held-lanes.ts';
-import { entryOf, Lane, type Entry } from './lane.ts';
+import { entryOf, Lane, partsOf, type Entry } from './lane.ts';
+import { Packs } from './packs.ts';
 import { ReadAhead } from './read-ahead.ts';
 import type { HomeSession } from './session.ts';
+import { reasonOf } from './reason.ts';
 import { Settling } from './settling.ts';
 import { nodeOf, type Rule } from './up-rule.ts';
 
@@ -21,6 +23,8 @@ export interface UplinkLimits {
   /** Records and bytes read ahead of what is in flight. */
   readonly ahead: number;
   readonly aheadBytes: number;
+  /** Records, where they may go several in one item; bytes are then twice as many. */
+  readonly packAhead: number;
 }
 
 export interface UplinkOptions {
@@ -40,6 +44,7 @@ export class Work {
   readonly lanes: Map<string, Lane> = new Map();
   readonly settling: Settling;
   readonly reading: ReadAhead;
+  readonly packs: Packs;
   readonly #held: HeldLanes;
   /** Of what these have acknowledged it is not known whether the home still has it, since when. */
   readonly #doubtful = new Map<Cursor, number>();
@@ -53,14 +58,16 @@ export class Work {
     this.options = options;
     this.wake = wake;
     const { log, clock, jid, rules, cursors, limits, trouble } = options;
+    this.packs = new Packs(log.registry, jid);
     this.settling = new Settling({
       clock, settle: limits.settle, settled: (tag) => this.#settled(tag),
       waiting: () => [...this.lanes.values()].some((lane) => lane.takenAt !== undefined),
     });
     this.reading = new ReadAhead({
-      log, clock, limits, readers: rules.map((rule) => ({ name: cursorName(jid, rule.filter, cursors[rule.filter]), filter: rule.filter, matches: rule.matches })),
+      log, clock, limits: rules.some(({ pack }) => pack) ? { ahead: limits.packAhead, aheadBytes: 2 * limits.aheadBytes } : limits, readers: rules.map((rule) => ({ name: cursorName(jid, rule.filter, cursors[rule.filter]), filter: rule.filter, matches: rule.matches })),
       take: (cursor, record, redelivered) => this.#take(cursor, record, redelivered),
       owner: (cursor, topic) => cursor.held.get(topic) ?? this.#ownerOf(cursor, topic),
+      starved: () => this.#starved,
       tail: (cursor) => this.#tail(cursor),
       failed: (error) => trouble({ kind: 'home.read', message: `reading for ${jid} failed: ${String(error)}` }),
     });
@@ -83,6 +90,7 @@ export class Work {
         else this.#held.adopt(this.#laneOf(topic, main), own);
       }
     }
+    this.#forgetPacks();
     this.reading.start();
   }
 
@@ -145,9 +153,20 @@ export class Work {
     }
   }
 
+  /** Packs from before lie across each other, more of them than is read ahead. */
+  get #starved(): boolean {
+    const lanes = [...this.lanes.values()];
+    return lanes.some((lane) => lane.incomplete) && lanes.every((lane) => lane.flight.size === 0 && (lane.queue.length === 0 || lane.incomplete));
+  }
+
   #tail(cursor: Cursor): void {
-    const lane = this.lanes.get(cursor.filter);
-    if (lane?.own === cursor) this.#held.merge(lane);
+    const own = this.lanes.get(cursor.filter);
+    if (own?.own === cursor) this.#held.merge(own);
+    for (const lane of this.lanes.values()) {
+      if (lane.cursor !== cursor || !lane.unformed) continue;
+      lane.whole = true;
+      this.wake(lane);
+    }
   }
 
   /** Nothing of it is under way any more: it may go back to where it came from. */
@@ -157,7 +176,7 @@ export class Work {
 
   /** The topic must wait: what `which` says of its queue goes back to where it came from. */
   leave(lane: Lane, which: (entry: Entry) => boolean = () => true): void {
-    this.#giveBack(lane, this.#unqueue(lane, which).map(({ seq }) => seq));
+    this.#giveBack(lane, this.#unqueue(lane, which).flatMap((entry) => partsOf(entry).map(({ seq }) => seq)));
   }
 
   queued(lane: Lane, entries: readonly Entry[]): void {
@@ -186,10 +205,10 @@ export class Work {
     this.reading.rewindTo(own, first);
   }
 
-  acked(lane: Lane, { seq }: Entry): void {
+  acked(lane: Lane, entry: Entry): void {
     const now = this.options.clock.mono();
     lane.takenAt = now;
-    lane.cursor.take(seq, this.settling.tag(now));
+    for (const { seq } of partsOf(entry)) lane.cursor.take(seq, this.settling.tag(now));
     this.settling.added();
   }
 
@@ -229,10 +248,21 @@ export class Work {
     for (const main of this.reading.mains) {
       for (const cursor of [main, ...main.held.values()]) if (!this.#doubtful.has(cursor)) cursor.settle(tag);
     }
+    this.#forgetPacks();
     for (const lane of lanes) {
       if (lane.takenAt !== undefined && !this.#doubtful.has(lane.cursor) && this.settling.tag(lane.takenAt) <= tag) lane.takenAt = undefined;
       this.#held.merge(lane);
       if (lane.idle && !lane.created) this.lanes.delete(lane.topic);
+    }
+  }
+
+  #forgetPacks(): void {
+    const { rules, jid, trouble } = this.options;
+    for (const topic of this.packs.topics) {
+      const main = this.reading.mains[rules.findIndex((rule) => rule.matches(topic))];
+      const position = main ? (main.held.get(topic) ?? main).position : Infinity;
+      // What stays there meanwhile is found at the next start.
+      this.packs.settled(topic, position).catch((error: unknown) => trouble({ kind: 'home.read', message: `packs of ${jid} that have settled could not be forgotten: ${reasonOf(error)}` }));
     }
   }
 

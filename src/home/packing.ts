@@ -1,0 +1,145 @@
+// Small records that wait go several in one item. What goes together is on disk before it is sent.
+import { isLegal } from '../xmpp/element.ts';
+import { packOf, type Entry, type Lane } from './lane.ts';
+import { packId, recordText } from './pack-element.ts';
+import type { Bundle } from './packs.ts';
+import type { Pack } from './up-rule.ts';
+import type { Work } from './work.ts';
+
+/** Fewer that wait go one by one: whoever follows a node live is not made to wait. */
+const LEAST = 8;
+
+export interface PackingParts {
+  readonly work: Work;
+  readonly wake: (lane: Lane) => void;
+  /** Bytes that one item should have at most, as fast as the home takes them. */
+  readonly bytes: () => number;
+}
+
+export class Packing {
+  readonly #parts: PackingParts;
+
+  constructor(parts: PackingParts) {
+    this.#parts = parts;
+  }
+
+  /** Sees what of the queue goes together; false while that, or the rest of the first pack, has to be waited for. */
+  prepare(lane: Lane): boolean {
+    if (lane.unformed) this.#form(lane);
+    const [head] = lane.queue;
+    lane.incomplete = head !== undefined && !head.pack && this.#parts.work.packs.covering(lane.topic, head.seq) !== undefined;
+    if (lane.incomplete) {
+      lane.unformed = true;
+      return false;
+    }
+    if (!head || head.pack) return true;
+    return !(lane.planning && this.#may(lane, head));
+  }
+
+  /** The home will not take it as one item: its records go alone. */
+  async dissolve(lane: Lane, { pack }: Entry): Promise<void> {
+    if (!pack) return;
+    const { bundle, parts } = pack;
+    const { work, wake } = this.#parts;
+    lane.sentAlone = Math.max(lane.sentAlone, bundle.last);
+    lane.planning = true;
+    try {
+      await work.packs.dissolve(lane.topic, bundle);
+    } catch {
+      // A log that takes nothing: after a restart the home is asked once more whether it takes the pack.
+    } finally {
+      lane.planning = false;
+      work.queued(lane, parts);
+      wake(lane);
+    }
+  }
+
+  /** Puts together what is planned and here. */
+  #form(lane: Lane): void {
+    const { packs } = this.#parts.work;
+    const { queue, topic } = lane;
+    lane.unformed = false;
+    const formed: Entry[] = [];
+    let alone = 0;
+    for (let i = 0; i < queue.length;) {
+      const entry = queue[i];
+      if (!entry) break;
+      const bundle = entry.pack ? undefined : packs.covering(topic, entry.seq);
+      if (!bundle) {
+        formed.push(entry);
+        alone = entry.pack ? 0 : alone + 1;
+        i++;
+        continue;
+      }
+      const parts: [Entry, ...Entry[]] = [entry];
+      for (i++; (queue[i]?.seq ?? Infinity) <= bundle.last; i++) parts.push(queue[i]!);
+      if (parts.length === bundle.count || i < queue.length || lane.whole) formed.push(packOf(topic, bundle, parts));
+      else {
+        formed.push(...parts);
+        lane.unformed = true;
+      }
+      alone = 0;
+    }
+    lane.queue = formed;
+    if (lane.rule.pack && alone >= LEAST && !lane.planning && !lane.alone) this.#plan(lane, lane.rule.pack, formed.slice(-alone));
+  }
+
+  #may(lane: Lane, { seq, kind, record, redelivered }: Entry): boolean {
+    // An item with an id of its own is looked for by that; what may have gone alone stays alone.
+    return lane.rule.pack !== undefined && kind === 'publish' && record.id === undefined && seq > lane.sentAlone && !(redelivered && lane.probing);
+  }
+
+  #plan(lane: Lane, most: Pack, waiting: readonly Entry[]): void {
+    const { work, wake } = this.#parts;
+    // Of what a newer one replaces the log keeps nothing: a pack could not be put together again.
+    if (work.options.log.topic(lane.topic)?.settings['lane'] === 'latest') return;
+    const bundles = bundled(waiting, { records: most.records, bytes: Math.min(most.bytes, this.#parts.bytes()) }, (entry) => this.#may(lane, entry));
+    if (bundles.length === 0) return;
+    lane.planning = true;
+    work.packs.plan(lane.topic, bundles).then(
+      () => undefined,
+      // A log that takes nothing: they go one by one, so that it may get room.
+      () => { lane.sentAlone = Math.max(lane.sentAlone, bundles.at(-1)?.last ?? 0); },
+    ).finally(() => {
+      lane.planning = false;
+      lane.unformed = true;
+      wake(lane);
+    }).catch(() => undefined); // nothing in it throws
+  }
+}
+
+/** What goes together of what waits; a rest that more may join is left, unless there is nothing else. */
+export function bundled(waiting: readonly Entry[], most: Pack, may: (entry: Entry) => boolean): Bundle[] {
+  const bundles: Bundle[] = [];
+  let run: Entry[] = [];
+  let bytes = 0;
+  const close = (): void => {
+    const [first, last] = [run[0], run.at(-1)];
+    if (first && last && first !== last) bundles.push({ id: packId(first.recordId, last.recordId), first: first.seq, last: last.seq, count: run.length, bytes: bytes + 256 });
+    run = [];
+    bytes = 0;
+  };
+  for (const entry of waiting) {
+    if (!may(entry) || !isLegal(entry.record.publisher ?? '')) {
+      close();
+      continue;
+    }
+    entry.text ??= recordText(entry.record);
+    const size = Buffer.byteLength(entry.text);
+    if (size > most.bytes) {
+      close();
+      continue;
+    }
+    if (run.length >= most.records || bytes + size > most.bytes || (run[0] && !sameLife(run[0], entry))) close();
+    run.push(entry);
+    bytes += size;
+  }
+  if (bundles.length === 0 || run.length >= most.records / 2) close();
+  return bundles;
+}
+
+/** Of one box and one epoch: then one id says which they are. */
+function sameLife({ recordId: a }: Entry, { recordId: b }: Entry): boolean {
+  const end = a.lastIndexOf('-');
+  return end === b.lastIndexOf('-') && a.startsWith(b.slice(0, end + 1));
+}
