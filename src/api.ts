@@ -569,6 +569,20 @@ export interface HomeOptions {
   readonly up?: readonly UpRule[];
   /** Bytes of items an hour, for links that are paid by volume; default as many as go. */
   readonly budget?: number;
+  /** Which nodes come down. Default none. */
+  readonly down?: readonly DownRule[];
+}
+
+/** What comes down from a home: what happens to its nodes happens to topics here. */
+export interface DownRule {
+  /** A node's name, or a filter of names as of topics. */
+  readonly node: string;
+  /** Where it is; default the home's pubsub service. */
+  readonly service?: string;
+  /** Its topic here, in which `{node}` stands for its name. Default `{node}`. */
+  readonly as?: string;
+  /** With what a node begins that did not come down before: what it holds, or what is published from now on. Default `start`. */
+  readonly from?: 'start' | 'new';
 }
 
 export type HomeState = 'offline' | 'connecting' | 'online' | 'waiting' | 'refused' | 'paused';
@@ -587,6 +601,8 @@ export interface HomeStatus {
   readonly queued: number;
   /** Age of the oldest of them in ms; 0 when there is none. */
   readonly oldestAge: number;
+  /** Absent without rules for what comes down: how many nodes are followed, and how many cannot be had or are not caught up with yet. */
+  readonly down?: { readonly nodes: number; readonly waiting: number };
 }
 
 export interface BoxStatus {

@@ -52,7 +52,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     mark: ({ box, epoch, chain }) => log.originMark(box, epoch, PAIRED_INBOX, chain),
   });
   const homes: Homes = createHomes({
-    log, clock, trouble,
+    log, broker, clock, trouble,
     boxId: identity.boxId,
     boxes: {
       seal, fingerprint,

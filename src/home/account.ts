@@ -4,6 +4,7 @@ import { LanpostError } from '../errors.ts';
 import type { Registry } from '../log/registry.ts';
 import { bare, isBareJid, parseJid, type Jid } from '../xmpp/jid.ts';
 import { toRule, type Rule } from './up-rule.ts';
+import { checkedDownRules, type CheckedDownRule } from './down/rule.ts';
 
 export interface Account {
   /** Bare, normalised. */
@@ -19,9 +20,10 @@ export interface Account {
   /** Of `up` and `topics`, one for each filter; the first that matches has a topic. */
   readonly rules: readonly Rule[];
   readonly budget: number | undefined;
+  readonly down: readonly CheckedDownRule[];
 }
 
-const KEYS = new Set(['jid', 'password', 'host', 'port', 'ca', 'service', 'topics', 'up', 'budget']);
+const KEYS = new Set(['jid', 'password', 'host', 'port', 'ca', 'service', 'topics', 'up', 'budget', 'down']);
 const MAX_RULES = 64;
 /** So that one item of any size gets through within some hours. */
 const MIN_BUDGET = 10_000;
@@ -51,6 +53,7 @@ export function toAccount(options: Partial<HomeOptions>): Account {
     host: host === undefined ? undefined : text(host, 'host'),
     service: service ?? `pubsub.${address.domain}`,
     topics: [...new Set(topics)], up, rules: toRules(up ?? [], topics), budget,
+    down: checkedDownRules(options.down, service ?? `pubsub.${address.domain}`),
   };
 }
 

@@ -3,9 +3,11 @@ import type { HomeState, HomeStatus, Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
+import type { Broker } from '../pubsub/broker.ts';
 import { xml, type Element } from '../xmpp/element.ts';
 import type { Account, CursorNumbers } from './account.ts';
 import { Backoff, type Retry } from './backoff.ts';
+import { Downlink, type DownlinkLimits } from './down/downlink.ts';
 import { lossOf, StreamBroken, StreamEnded } from './loss.ts';
 import { negotiate, type Negotiated } from './negotiate.ts';
 import { HomeSession, type SessionTiming } from './session.ts';
@@ -19,6 +21,8 @@ export interface HomeParts {
   readonly account: Account;
   readonly cursors: CursorNumbers;
   readonly log: Log;
+  /** Takes what comes down; without it nothing does. */
+  readonly broker?: Broker | undefined;
   readonly clock: Clock;
   readonly trouble: (trouble: Trouble) => void;
   readonly boxId: string;
@@ -30,7 +34,7 @@ export interface HomeParts {
   readonly random?: (() => number) | undefined;
 }
 
-export interface HomeLimits extends UplinkLimits {
+export interface HomeLimits extends UplinkLimits, DownlinkLimits {
   /** TCP, TLS, SASL and binding together; ms. */
   readonly connect: number;
   /** Bytes of one stanza from the server; a read-back's answer must fit. */
@@ -47,6 +51,7 @@ const QUIET = 10_000;
 export class Home {
   readonly account: Account;
   readonly uplink: Uplink;
+  readonly #downlink: Downlink | undefined;
   readonly #parts: HomeParts;
   readonly #backoff: Backoff;
   readonly #closing = new AbortController();
@@ -67,8 +72,14 @@ export class Home {
     this.account = parts.account;
     this.#backoff = new Backoff(parts.random);
     this.#since = parts.clock.wall();
-    const { account, cursors, log, clock, trouble, limits, boxId } = parts;
-    this.uplink = new Uplink({ jid: account.jid, service: account.service, rules: account.rules, cursors, boxId, log, clock, trouble, limits });
+    const { account, cursors, log, clock, trouble, limits, broker, boxId } = parts;
+    const { jid, service, rules, down } = account;
+    const downlink = broker && down.length > 0 ? new Downlink({ jid, rules: down, broker, log, clock, trouble, limits }) : undefined;
+    this.#downlink = downlink;
+    this.uplink = new Uplink({
+      jid, service, rules, cursors, boxId, log, clock, trouble, limits,
+      retracting: downlink && ((node, id, told) => downlink.retracting(service, node, id, told)),
+    });
   }
 
   async start(): Promise<void> {
@@ -97,6 +108,7 @@ export class Home {
     return {
       jid: this.account.jid, service: this.account.service, topics: this.account.rules.map((rule) => rule.filter), state: this.#state, since: this.#since, queued,
       oldestAge: oldest && queued > 0 ? Math.max(0, Math.round(clock.wall() - oldest.wall)) : 0,
+      ...(this.#downlink ? { down: this.#downlink.status() } : {}),
       ...(reason === undefined ? {} : { reason }),
       ...(this.#nextAttempt === undefined ? {} : { nextAttempt: this.#nextAttempt }),
     };
@@ -112,6 +124,7 @@ export class Home {
     await this.#running;
     await this.uplink.close();
     this.#session?.end();
+    await this.#downlink?.close();
     this.#become('offline');
   }
 
@@ -191,7 +204,10 @@ export class Home {
     this.uplink.offline();
     // Something in flight was too much for the server.
     if (reason instanceof StreamEnded && OURS.has(reason.fault.condition)) this.uplink.suspect();
-    if (reason instanceof StreamBroken) this.uplink.choked();
+    if (reason instanceof StreamBroken) {
+      this.uplink.choked();
+      this.#downlink?.choked();
+    }
     // A stream that ended with an error, theirs or ours, ended its session.
     if (reason instanceof StreamEnded || reason instanceof StreamBroken || this.#session?.broken === true) this.#giveUp();
     return reason;
@@ -221,6 +237,7 @@ export class Home {
       arrivals.handOver(this.#session.receive);
       this.#become('online');
       this.uplink.online(this.#session, false);
+      this.#downlink?.online(this.#session, false);
       this.#parts.opened?.();
       return;
     }
@@ -230,6 +247,7 @@ export class Home {
     const session: HomeSession = new HomeSession({
       clock, jid, managed: sm !== undefined, timing, roomy: () => log.roomy(),
       receive: receive && ((stanza) => receive(stanza, { jid: this.account.jid, session: jid })),
+      events: (stanza) => this.#downlink?.receive(stanza),
       trouble: (message) => trouble({ kind: 'home.receive', message: `${this.account.jid}: ${message}` }),
     });
     this.#session = session;
@@ -239,6 +257,7 @@ export class Home {
     this.#become('online');
     // Without presence mail waits in the server's store; so nobody announces what nobody here would take.
     if (receive) session.send(xml('presence', {}));
+    this.#downlink?.online(session, true);
     this.uplink.online(session, true);
     this.#parts.opened?.();
   }

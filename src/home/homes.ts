@@ -4,10 +4,12 @@ import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { late } from '../late.ts';
 import type { Log } from '../log/log.ts';
+import type { Broker } from '../pubsub/broker.ts';
 import type { Road } from '../mail/road.ts';
 import type { Element } from '../xmpp/element.ts';
 import { bare } from '../xmpp/jid.ts';
 import { cursorNumbers, forgetAccount, loadAccounts, saveAccount, toAccount, type Account } from './account.ts';
+import { forgetBeginnings } from './down/beginning.ts';
 import type { Home, HomeLimits, HomeReceiver } from './home.ts';
 import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 import { type BoxAccounts, HomeRoad } from './mail-road.ts';
@@ -17,10 +19,13 @@ import { dropOthers, succeed } from './succession.ts';
 
 export const HOME_LIMITS: HomeLimits = {
   settle: 60_000, stanza: 200_000, ahead: 256, packAhead: 4096, aheadBytes: 1 << 20, connect: 20_000, incoming: 8 << 20,
+  rescan: 300_000, again: 5_000,
 };
 
 export interface HomesOptions {
   readonly log: Log;
+  /** Takes what comes down; without it nothing does. */
+  readonly broker?: Broker;
   readonly clock: Clock;
   readonly trouble: (trouble: Trouble) => void;
   readonly boxId: string;
@@ -126,11 +131,11 @@ class AccountHomes implements Homes {
   }
 
   async #open(account: Account): Promise<Home> {
-    const { log, clock, trouble, boxId, receive, opened, random, timing } = this.#options;
+    const { log, broker, clock, trouble, boxId, receive, opened, random, timing } = this.#options;
     const code = await loadHome();
     const cursors = cursorNumbers(log.registry, account.jid);
     await dropOthers(log, account.jid, filtersOf(account), cursors);
-    const home = new code.Home({ account, cursors, log, clock, trouble, boxId, receive, opened, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing } });
+    const home = new code.Home({ account, cursors, log, broker, clock, trouble, boxId, receive, opened, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing } });
     try {
       await home.start();
     } catch (error) {
@@ -153,6 +158,7 @@ class AccountHomes implements Homes {
       this.#homes.delete(home.account.jid);
       const { registry } = this.#options.log;
       await forgetAccount(registry, home.account.jid);
+      await forgetBeginnings(registry, home.account.jid);
       await dropOthers(this.#options.log, home.account.jid, [], {});
       await forgetPacks(registry, home.account.jid);
     });

@@ -4,10 +4,10 @@ import type { LogRecord, RecordPayload } from '../log/record.ts';
 import { elementToPayload, NS_LANPOST } from '../payload/xml.ts';
 import { attr, children, escapeAttribute, serialize, type Element } from '../xmpp/element.ts';
 import { Written } from '../xml/written.ts';
-import { recordElement } from './record-element.ts';
+import { recordElement, type RecordPlace } from './record-element.ts';
 
 /** A record as it stands in a home's item. */
-export interface HomeRecord {
+export interface HomeRecord extends RecordPlace {
   readonly recordId: string;
   /** Position in the log of the box that accepted it first: the order within that box and its epoch. */
   readonly seq: number;
@@ -22,8 +22,8 @@ export interface HomeRecord {
 /** What an item may hold; more is not ours. */
 export const MAX_RECORDS = 2_000;
 
-export function recordText(record: LogRecord): string {
-  return serialize(recordElement(record));
+export function recordText(record: LogRecord, place?: RecordPlace): string {
+  return serialize(recordElement(record, place));
 }
 
 /** `BOX-EPOCH-FIRST..LAST`: ids of records of one box and epoch differ only in their last part. */
@@ -47,10 +47,12 @@ function parseRecord(element: Element): HomeRecord | undefined {
   const seq = Number(attr(element, 'seq'));
   const at = Date.parse(attr(element, 'stamp') ?? '');
   if (recordId === undefined || !Number.isSafeInteger(seq) || seq < 1 || !Number.isFinite(at)) return undefined;
-  const publisher = attr(element, 'publisher');
+  const [publisher, topic] = [attr(element, 'publisher'), attr(element, 'topic')];
+  const previous = Number(attr(element, 'previous') ?? Number.NaN);
   const [payload] = children(element);
   return {
     recordId, seq, at, trusted: attr(element, 'clock') !== 'unset',
+    ...(Number.isSafeInteger(previous) && previous > 0 && previous < seq ? { previous } : {}), ...(topic === undefined ? {} : { topic }),
     ...(publisher === undefined ? {} : { publisher }), ...(payload ? { payload: elementToPayload(payload) } : {}),
   };
 }

@@ -93,7 +93,9 @@ export class Packing {
     const { work, wake } = this.#parts;
     // Of what a newer one replaces the log keeps nothing: a pack could not be put together again.
     if (work.options.log.topic(lane.topic)?.settings['lane'] === 'latest') return;
-    const bundles = bundled(waiting, { records: most.records, bytes: Math.min(most.bytes, this.#parts.bytes()) }, (entry) => this.#may(lane, entry));
+    const bundles = bundled(waiting, { records: most.records, bytes: Math.min(most.bytes, this.#parts.bytes()) }, {
+      may: (entry) => this.#may(lane, entry), text: ({ record }) => recordText(record, work.placeOf(lane, record)),
+    });
     if (bundles.length === 0) return;
     lane.planning = true;
     work.packs.plan(lane.topic, bundles).then(
@@ -109,7 +111,7 @@ export class Packing {
 }
 
 /** What goes together of what waits; a rest that more may join is left, unless there is nothing else. */
-export function bundled(waiting: readonly Entry[], most: Pack, may: (entry: Entry) => boolean): Bundle[] {
+export function bundled(waiting: readonly Entry[], most: Pack, { may, text }: { readonly may: (entry: Entry) => boolean; readonly text: (entry: Entry) => string }): Bundle[] {
   const bundles: Bundle[] = [];
   let run: Entry[] = [];
   let bytes = 0;
@@ -124,7 +126,7 @@ export function bundled(waiting: readonly Entry[], most: Pack, may: (entry: Entr
       close();
       continue;
     }
-    entry.text ??= recordText(entry.record);
+    entry.text ??= text(entry);
     const size = Buffer.byteLength(entry.text);
     if (size > most.bytes) {
       close();

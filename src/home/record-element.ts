@@ -3,12 +3,22 @@ import type { LogRecord } from '../log/record.ts';
 import { NS_LANPOST, payloadToElement } from '../payload/xml.ts';
 import { attr, xml, type Element } from '../xmpp/element.ts';
 
-export function recordElement(record: LogRecord): Element {
+/** What a reader who takes the record into a log of its own goes by. */
+export interface RecordPlace {
+  /** The topic's record before it: so one is seen to be missing, and is no repeat when it comes late. */
+  readonly previous?: number | undefined;
+  /** The topic, where its node goes by another name: several topics may share a node. */
+  readonly topic?: string | undefined;
+}
+
+export function recordElement(record: LogRecord, { previous, topic }: RecordPlace = {}): Element {
   const { stamp, origin } = record;
   const element = xml('record', {
     xmlns: NS_LANPOST,
     id: record.recordId,
     seq: String(origin?.seq ?? record.seq),
+    ...(previous === undefined ? {} : { previous: String(previous) }),
+    ...(topic === undefined ? {} : { topic }),
     stamp: new Date(stamp.wall).toISOString(),
     // The clock had not been set: order by id, not by time.
     ...(stamp.trusted ? {} : { clock: 'unset' }),

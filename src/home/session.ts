@@ -26,6 +26,8 @@ export interface SessionOptions {
   readonly jid: string;
   /** Takes what is no answer; resolves with a reply when what the stanza caused is safe. */
   readonly receive?: ((stanza: Element) => Promise<Element | undefined>) | undefined;
+  /** Takes notifications of what is followed, before anybody else; undefined for what is none. */
+  readonly events?: ((stanza: Element) => Promise<undefined> | undefined) | undefined;
   readonly trouble: (message: string) => void;
   /** Set while too much waits for the disk: resolves when it does not any more. */
   readonly roomy?: (() => Promise<void> | undefined) | undefined;
@@ -180,7 +182,7 @@ export class HomeSession {
     this.#inWork++;
     this.#throttle();
     try {
-      const handling = this.#options.receive?.(stanza) ?? refuse(stanza);
+      const handling = this.#options.events?.(stanza) ?? this.#options.receive?.(stanza) ?? refuse(stanza);
       this.#crowd();
       const reply = await handling;
       if (reply) this.send(reply);

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
+import { homeOf } from '../pubsub/draft.ts';
 import type { Trouble } from '../api.ts';
 import type { CursorNumbers } from './account.ts';
 import { cursorName } from './cursor-name.ts';
@@ -10,6 +11,7 @@ import { HeldLanes } from './held-lanes.ts';
 import { entryOf, Lane, partsOf, type Entry } from './lane.ts';
 import { Packs } from './packs.ts';
 import { ReadAhead } from './read-ahead.ts';
+import type { RecordPlace } from './record-element.ts';
 import type { HomeSession } from './session.ts';
 import { reasonOf } from './reason.ts';
 import { Settling } from './settling.ts';
@@ -37,6 +39,8 @@ export interface UplinkOptions {
   readonly clock: Clock;
   readonly trouble: (trouble: Trouble) => void;
   readonly limits: UplinkLimits;
+  /** The item is being retracted at the home's node: whether the home will tell us of it as well. */
+  readonly retracting?: ((node: string, id: string, told: boolean) => void) | undefined;
 }
 
 export class Work {
@@ -112,6 +116,11 @@ export class Work {
     return lane;
   }
 
+  /** What a reader of the lane's node who takes the record into a log of its own needs to know of it. */
+  placeOf({ node }: Lane, record: LogRecord): RecordPlace {
+    return { previous: this.options.log.predecessor(record), topic: record.topic === node ? undefined : record.topic };
+  }
+
   isHeld(lane: Lane): boolean {
     return lane.heldUntil > this.options.clock.mono();
   }
@@ -130,6 +139,8 @@ export class Work {
       this.options.trouble({ kind: 'home.gap', message: `records ${from} to ${to} were lost (${reason}) before ${this.options.jid} had them` });
     }
     // The home's node is the home's own: purging, deleting or configuring a topic here does not reach it.
+    // What came from a home goes to none: others that follow it there have it, or would carry it in a circle.
+    if (homeOf(record) !== undefined) return owner.done(seq);
     if ((kind !== 'publish' && kind !== 'retract') || (kind === 'retract' && record.id === undefined)) return owner.done(seq);
     const lane = this.lanes.get(topic) ?? this.#laneOf(topic, cursor);
     // Also behind what was left already and is still on its way to a cursor of its own.

@@ -1,4 +1,4 @@
-import type { Draft, LogRecord, Origin } from '../log/record.ts';
+import type { Draft, LogRecord, Origin, Stamp } from '../log/record.ts';
 import type { Payload } from '../payload/payload.ts';
 import { type Actor, addressOf, publisherOf } from './actor.ts';
 import { keyOf } from './topic-key.ts';
@@ -10,10 +10,14 @@ export interface DraftRequest {
   readonly origin?: Origin;
   readonly publisher?: string;
   readonly expires?: number;
+  /** The service of a home that it came from. */
+  readonly home?: string;
+  /** When it was accepted where it comes from. */
+  readonly stamp?: Pick<Stamp, 'wall' | 'trusted'>;
 }
 
 /** An item as the log takes it; `key`: where its topic keeps the newest of each, a pointer to what they are told apart by. */
-export function draftOf(actor: Actor, topic: string, payload: Payload | undefined, { id, origin, expires, publisher = publisherOf(actor) }: DraftRequest, key: unknown): Draft {
+export function draftOf(actor: Actor, topic: string, payload: Payload | undefined, { id, origin, expires, home, stamp, publisher = publisherOf(actor) }: DraftRequest, key: unknown): Draft {
   const draft: { -readonly [K in keyof Draft]: Draft[K] } = { topic, kind: 'publish' };
   if (payload !== undefined) draft.payload = payload;
   if (id !== undefined) draft.id = id;
@@ -21,10 +25,17 @@ export function draftOf(actor: Actor, topic: string, payload: Payload | undefine
   if (origin !== undefined) draft.origin = origin;
   if (expires !== undefined) draft.expires = expires;
   if (publisher !== undefined) draft.publisher = publisher;
+  if (stamp !== undefined) draft.stamp = stamp;
+  if (home !== undefined) draft.extra = { home };
   // A name is a label that may pass to another; what is theirs is told by the key.
   const own = addressOf(actor);
   if (own !== undefined) draft.extra = actor.kind === 'peer' ? { key: actor.fingerprint } : { account: own };
   return draft;
+}
+
+/** The service of the home that the record came from: it never goes back there, nor on to another home. */
+export function homeOf({ extra }: Pick<LogRecord, 'extra'>): string | undefined {
+  return typeof extra === 'object' && extra !== null && 'home' in extra && typeof extra.home === 'string' ? extra.home : undefined;
 }
 
 /** Names change hands; keys do not. */

@@ -45,6 +45,13 @@ export interface FakeHome {
   /** The last `h` that the box said, and all it said at logins. */
   h: number;
   logins: number;
+  /** Node → who is subscribed to it, by full JID. */
+  readonly subscribers: Map<string, Set<string>>;
+  /** What somebody else does at the service: publishes an item, retracts it, empties or deletes the node. */
+  publish(node: string, id: string, ...payload: Element[]): void;
+  retract(node: string, id: string): void;
+  purge(node: string): void;
+  deleteNode(node: string): void;
   /** Sends to the connection there is. */
   send(element: Element | string): void;
   /** Sends a stanza, counted, and again until the box has it. */
@@ -93,7 +100,28 @@ export async function startFakeHome(bell: Bell): Promise<FakeHome> {
 
   const home: FakeHome = {
     account: { jid: `box@${DOMAIN}`, password: 'secret', host: '127.0.0.1', port: (server.address() as AddressInfo).port, ca: cert },
-    stanzas: [], nodes: new Map(), set, sessions: 0, resumed: 0, h: 0, logins: 0,
+    stanzas: [], nodes: new Map(), subscribers: new Map(), set,
+    publish(node, id, ...payload) {
+      const items = home.nodes.get(node) ?? new Map<string, Element>();
+      home.nodes.set(node, items);
+      const [element] = payload;
+      if (element) items.set(id, element);
+      notify(node, xml('items', { node }, xml('item', { id }, ...payload)));
+    },
+    retract(node, id) {
+      home.nodes.get(node)?.delete(id);
+      notify(node, xml('items', { node }, xml('retract', { id })));
+    },
+    purge(node) {
+      home.nodes.get(node)?.clear();
+      notify(node, xml('purge', { node }));
+    },
+    deleteNode(node) {
+      home.nodes.delete(node);
+      notify(node, xml('delete', { node }));
+      home.subscribers.delete(node);
+    },
+    sessions: 0, resumed: 0, h: 0, logins: 0,
     send: (element) => { current?.write(element); },
     say: (element) => {
       session.unacked.push(element);
@@ -107,6 +135,15 @@ export async function startFakeHome(bell: Bell): Promise<FakeHome> {
       await once(server, 'close');
     },
   };
+
+  /** By full JID, the connection it has. */
+  const connections = new Map<string, (element: Element) => void>();
+  function notify(node: string, what: Element): void {
+    for (const jid of home.subscribers.get(node) ?? []) {
+      connections.get(jid)?.(xml('message', { from: `pubsub.${DOMAIN}`, to: jid, type: 'headline' }, xml('event', { xmlns: 'http://jabber.org/protocol/pubsub#event' }, parseElement(serializeStandalone(what)))));
+    }
+    bell.ring();
+  }
 
   function serve(socket: Socket): void {
     let authenticated = false;
@@ -155,6 +192,7 @@ export async function startFakeHome(bell: Bell): Promise<FakeHome> {
           home.resumed++;
           managed = true;
           current = wire;
+          for (const jid of connections.keys()) connections.set(jid, reply);
           if (set.resumedH) return void wire.write(xml('resumed', { xmlns: SM, previd: session.id, h: set.resumedH(session.h) }));
           session.unacked = session.unacked.slice(Number(attr(element, 'h')) - session.out);
           session.out = Number(attr(element, 'h'));
@@ -178,6 +216,7 @@ export async function startFakeHome(bell: Bell): Promise<FakeHome> {
       if (bind) {
         home.sessions++;
         current = wire;
+        connections.set(`box@${DOMAIN}/${bind.getChildText('resource')}`, reply);
         wire.write(iqResult(element, xml('bind', { xmlns: 'urn:ietf:params:xml:ns:xmpp-bind' }, xml('jid', {}, `box@${DOMAIN}/${bind.getChildText('resource')}`))));
         return;
       }
@@ -217,21 +256,41 @@ export async function startFakeHome(bell: Bell): Promise<FakeHome> {
       if (verdict !== undefined) return reply(errorReply(iq, typeof verdict === 'string' ? new StanzaError(verdict) : verdict));
       const items = home.nodes.get(node);
       const id = attr(action?.getChild('item') ?? xml('item'), 'id') ?? '';
+      if (iq.getChild('query', 'http://jabber.org/protocol/disco#items')) {
+        return reply(iqResult(iq, xml('query', { xmlns: 'http://jabber.org/protocol/disco#items' }, ...[...home.nodes.keys()].map((name) => xml('item', { jid: `pubsub.${DOMAIN}`, node: name })))));
+      }
       if (what === 'create') {
         if (items) return reply(errorReply(iq, new StanzaError('conflict')));
         home.nodes.set(node, new Map());
         return reply(iqResult(iq));
       }
       if (!items) return reply(errorReply(iq, new StanzaError('item-not-found')));
+      if (what === 'subscribe' || what === 'unsubscribe') {
+        const jid = (action && attr(action, 'jid')) ?? '';
+        const subscribers = home.subscribers.get(node) ?? new Set();
+        home.subscribers.set(node, subscribers);
+        if (what === 'subscribe') subscribers.add(jid);
+        else subscribers.delete(jid);
+        return reply(iqResult(iq, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub' }, xml('subscription', { node, jid, subscription: 'subscribed' }))));
+      }
+      const newest = action && attr(action, 'max_items');
+      if (what === 'items' && newest !== undefined) {
+        const list = [...items].slice(-Number(newest)).map(([one, element]) => xml('item', { id: one }, element));
+        return reply(iqResult(iq, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub' }, xml('items', { node }, ...list))));
+      }
       const [record] = children(action?.getChild('item') ?? xml('none'));
       // Not by ltx's own writer, which leaves carriage returns for the reader to take away.
-      if (what === 'publish' && record) items.set(id, parseElement(serializeStandalone(record)));
-      else if (what === 'retract') items.delete(id);
-      else {
-        const wanted = action?.getChildren('item').map((item) => attr(item, 'id') ?? '') ?? [];
-        return reply(iqResult(iq, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub' }, xml('items', { node }, ...wanted.filter((one) => items.has(one)).map((one) => xml('item', { id: one }, items.get(one) ?? ''))))));
+      if (what === 'publish' && record) {
+        reply(iqResult(iq));
+        return home.publish(node, id, parseElement(serializeStandalone(record)));
       }
-      reply(iqResult(iq));
+      if (what === 'retract') {
+        if (!items.has(id)) return reply(errorReply(iq, new StanzaError('item-not-found')));
+        reply(iqResult(iq));
+        return home.retract(node, id);
+      }
+      const wanted = action?.getChildren('item').map((item) => attr(item, 'id') ?? '') ?? [];
+      reply(iqResult(iq, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub' }, xml('items', { node }, ...wanted.filter((one) => items.has(one)).map((one) => xml('item', { id: one }, items.get(one) ?? ''))))));
     }
   }
   return home;

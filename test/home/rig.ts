@@ -3,6 +3,7 @@ import type { HomeStatus, Trouble } from '../../src/api.ts';
 import { createSystemClock } from '../../src/clock.ts';
 import { createHomes, type Homes, type HomesOptions } from '../../src/home/homes.ts';
 import type { HomeReceiver } from '../../src/home/home.ts';
+import { Broker } from '../../src/pubsub/broker.ts';
 import { openLog, type Aside, type Log } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { toPayload } from '../../src/payload/payload.ts';
@@ -53,8 +54,9 @@ export async function createRig(options: Partial<HomesOptions> = {}): Promise<Ri
   const clock = bell.heard(createSystemClock());
   const open = async ({ receive, ...with_ }: Partial<HomesOptions>, from: MemoryDatabase = database): Promise<{ log: Log; homes: Homes }> => {
     const log = await openLog({ database: from, clock, boxId: 'aaaabbbbccccdddd', trouble });
+    const broker = new Broker({ log, clock, trouble, may: () => false, limits: { itemBytes: 131_072, topics: 1000, subscriptions: 100 } });
     const homes = createHomes({
-      log, clock, trouble, boxId: log.boxId, opened: bell.ring, limits: { settle: 100 }, random: () => 0, ...with_,
+      log, broker, clock, trouble, boxId: log.boxId, opened: bell.ring, limits: { settle: 100 }, random: () => 0, ...with_,
       ...(receive ? { receive: heard(receive) } : {}),
     });
     await homes.start();

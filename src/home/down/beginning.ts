@@ -1,0 +1,65 @@
+// What is remembered of a node that is followed: that it is, and what it held when that began and was not wanted.
+import { createHash } from 'node:crypto';
+import type { Registry } from '../../log/registry.ts';
+import type { HomeItem } from './item.ts';
+
+/** The newest items of a node that count as old, when only what is new is wanted. */
+export const REMEMBERED = 64;
+
+/** Ids with hashes of their payloads, oldest first. */
+export type Before = readonly (readonly [id: string, hash: string])[];
+
+const prefix = (jid: string): string => `down/${jid} `;
+
+export class Beginnings {
+  readonly #registry: Registry;
+  readonly #jid: string;
+
+  constructor(registry: Registry, jid: string) {
+    this.#registry = registry;
+    this.#jid = jid;
+  }
+
+  /** Undefined: it has not begun. */
+  of(service: string, node: string): Before | undefined {
+    const row = this.#registry.get(this.#key(service, node));
+    return Array.isArray(row) ? row as Before : undefined;
+  }
+
+  async began(service: string, node: string, before: Before = []): Promise<void> {
+    await this.#registry.set(this.#key(service, node), before);
+  }
+
+  async ended(service: string, node: string): Promise<void> {
+    if (this.of(service, node)) await this.#registry.set(this.#key(service, node), undefined);
+  }
+
+  all(): { readonly service: string; readonly node: string }[] {
+    return this.#registry.entries(prefix(this.#jid)).map(([key]) => {
+      const rest = key.slice(prefix(this.#jid).length);
+      const space = rest.indexOf(' ');
+      return { service: rest.slice(0, space), node: rest.slice(space + 1) };
+    });
+  }
+
+  #key(service: string, node: string): string {
+    return `${prefix(this.#jid)}${service} ${node}`;
+  }
+}
+
+/** The home is forgotten, and with it what it was followed for. */
+export async function forgetBeginnings(registry: Registry, jid: string): Promise<void> {
+  for (const [key] of registry.entries(prefix(jid))) await registry.set(key, undefined);
+}
+
+export function hashOf({ payload, origin }: HomeItem): string {
+  const hash = createHash('sha256').update(`${origin?.box ?? ''} ${origin?.epoch ?? ''} ${origin?.seq ?? ''} ${payload?.contentType ?? ''}\n`);
+  return hash.update(payload?.bytes ?? '').digest('hex').slice(0, 16);
+}
+
+/** Those of a node's items that came after it began, or were changed since. */
+export function since(before: Before, items: readonly HomeItem[]): HomeItem[] {
+  const old = new Map(before);
+  const cut = items.findLastIndex(({ id }) => old.has(id));
+  return items.filter((item, i) => i > cut || (old.has(item.id) && old.get(item.id) !== hashOf(item)));
+}

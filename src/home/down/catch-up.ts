@@ -1,0 +1,159 @@
+// What a node holds that has not come here: its newest items are fetched, more of them until they overlap with what is known.
+import type { Log } from '../../log/log.ts';
+import { samePayload } from '../../log/appended.ts';
+import type { LogRecord } from '../../log/record.ts';
+import { homeOf } from '../../pubsub/draft.ts';
+import type { Element } from '../../xmpp/element.ts';
+import { hashOf, REMEMBERED, since, type Before, type Beginnings } from './beginning.ts';
+import { isNamedByRecord, originIn, readItem, type HomeItem } from './item.ts';
+import type { Keeper, Outcome, Target } from './keeper.ts';
+import { inOrder } from './order.ts';
+import { itemsOf, newestRequest } from './request.ts';
+
+/** Items asked for first; fewer after an answer that was too large. */
+export const FIRST_PAGE = 16;
+/** Items that are compared where ids are used again: a service may leave what is written over in its place. */
+const COMPARED = 256;
+/** Items of our own among which nobody else's is looked for any further. */
+const OWN_ONLY = 1024;
+/** Asked of the log at once. */
+const IDS = 1000;
+const SLICE = 256;
+
+export interface CatchUpParts {
+  readonly log: Log;
+  readonly keeper: Keeper;
+  readonly beginnings: Beginnings;
+  readonly request: (iq: Element) => Promise<Element>;
+  /** Bytes of an answer. */
+  readonly bytes: number;
+  /** Not everything could be had. */
+  readonly short: (count: number) => void;
+}
+
+interface Fetched {
+  /** Oldest first. */
+  readonly items: readonly HomeItem[];
+  /** The node has no more. */
+  readonly whole: boolean;
+  /** It has more than can be had, and where they overlap with what is known was not found. */
+  readonly short: boolean;
+}
+
+/** `page`: how many are asked for first. `onlyNew`: of a node that has not begun, what it holds is not wanted. */
+export async function catchUp(target: Target, page: number, onlyNew: boolean, parts: CatchUpParts): Promise<Outcome> {
+  const { beginnings } = parts;
+  const { service, node } = target;
+  const before = beginnings.of(service, node);
+  if (!before && onlyNew) {
+    const { items } = await ask(target, Math.min(page * 4, REMEMBERED), parts);
+    await beginnings.began(service, node, items.map((item) => [item.id, hashOf(item)] as const));
+    return 'kept';
+  }
+  const known = new Known(target, before, parts);
+  const { items, whole, short } = await fetch(target, page, known, parts);
+  const outcome = await keep(target, await known.wanted(items), parts);
+  if (outcome === 'later') return outcome;
+  if (short) parts.short(items.length);
+  if (whole && before) await retractMissing(target, items, parts);
+  if (!before) await beginnings.began(service, node);
+  return 'kept';
+}
+
+async function ask({ service, node }: Target, most: number, { request }: CatchUpParts): Promise<{ readonly items: HomeItem[]; readonly count: number; readonly bytes: number }> {
+  const { items, bytes } = itemsOf(await request(newestRequest(service, node, most)));
+  return { items: items.flatMap(readItem), count: items.length, bytes };
+}
+
+async function fetch(target: Target, page: number, known: Known, parts: CatchUpParts): Promise<Fetched> {
+  for (let most = page; ;) {
+    const { items, count, bytes } = await ask(target, most, parts);
+    if (count < most) return { items, whole: true, short: false };
+    if (await known.reaches(items)) return { items, whole: false, short: false };
+    // An answer that is larger than may be ends the session.
+    const next = Math.min(most * 4, Math.floor((count * parts.bytes) / Math.max(1, bytes)));
+    if (next <= most) return { items, whole: false, short: true };
+    most = next;
+  }
+}
+
+async function keep(target: Target, items: readonly HomeItem[], { keeper }: CatchUpParts): Promise<Outcome> {
+  for (let at = 0; at < items.length; at += SLICE) {
+    const outcomes = await Promise.all(items.slice(at, at + SLICE).map((item) => keeper.item(target, item)));
+    if (outcomes.includes('later')) return 'later';
+  }
+  return 'kept';
+}
+
+/** What is known of a node's items: records by their marks, others by the topic's view. */
+class Known {
+  readonly #target: Target;
+  readonly #before: Before | undefined;
+  readonly #parts: CatchUpParts;
+
+  constructor(target: Target, before: Before | undefined, parts: CatchUpParts) {
+    this.#target = target;
+    this.#before = before;
+    this.#parts = parts;
+  }
+
+  /** Whether what is older than these is known. */
+  async reaches(items: readonly HomeItem[]): Promise<boolean> {
+    const theirs = items.filter((item) => !this.#parts.keeper.isOwn(item));
+    const [oldest] = theirs;
+    // Where we have published while others did, ours say nothing of theirs.
+    if (!oldest) return items.length >= OWN_ONLY;
+    if (!this.#before) return false;
+    const local = await this.#local(theirs);
+    if (theirs.every(isNamedByRecord)) return this.#has(oldest, local);
+    return items.length >= COMPARED && theirs.some((item) => this.#has(item, local));
+  }
+
+  /** Those to be kept, in order. */
+  async wanted(items: readonly HomeItem[]): Promise<HomeItem[]> {
+    const before = this.#before;
+    const theirs = inOrder(before ? since(before, items) : items).filter((item) => !this.#parts.keeper.isOwn(item));
+    if (!before) return theirs;
+    const local = await this.#local(theirs);
+    const newest = theirs.findLastIndex((item) => this.#has(item, local));
+    return theirs.filter((item, i) => {
+      if (item.origin) return true; // the log knows
+      const record = local.get(item.id);
+      // Before one that is known there is none that never came: it has left the view, or was taken away here.
+      return record ? !samePayload(record.payload, item.payload) : i > newest;
+    });
+  }
+
+  #has(item: HomeItem, local: ReadonlyMap<string, LogRecord>): boolean {
+    const { id, payload } = item;
+    const origin = originIn(item, this.#target);
+    if (origin) return origin.seq <= this.#parts.log.originMark(origin.box, origin.epoch, this.#target.topic, origin.chain);
+    const record = local.get(id);
+    return record !== undefined && samePayload(record.payload, payload);
+  }
+
+  async #local(items: readonly HomeItem[]): Promise<Map<string, LogRecord>> {
+    const { log } = this.#parts;
+    const ids = items.flatMap(({ id, origin }) => (origin ? [] : [id]));
+    const local = new Map<string, LogRecord>();
+    if (!log.topic(this.#target.topic)) return local;
+    for (let at = 0; at < ids.length; at += IDS) {
+      for (const record of await log.items(this.#target.topic, { ids: ids.slice(at, at + IDS) })) if (record.id !== undefined) local.set(record.id, record);
+    }
+    return local;
+  }
+}
+
+/**
+ * What was retracted while nobody here listened. What is older than all that the node has may have been pushed out
+ * there, what is newer may have been lost and come again; and what goes by its record's id is never written over.
+ */
+async function retractMissing(target: Target, items: readonly HomeItem[], { log, keeper }: CatchUpParts): Promise<void> {
+  if (!log.topic(target.topic)) return;
+  const there = new Set(items.map(({ id }) => id));
+  const local = (await log.items(target.topic, { last: IDS })).filter((record) => homeOf(record) === target.service);
+  const present = local.filter(({ id }) => id !== undefined && there.has(id));
+  const [oldest, newest] = [present[0]?.seq ?? Infinity, present.at(-1)?.seq ?? 0];
+  const gone = local.filter(({ id, recordId, seq }) => id !== undefined && id !== recordId && !there.has(id) && seq > oldest && seq < newest);
+  await Promise.all(gone.map(({ id = '' }) => keeper.retract(target, id)));
+}

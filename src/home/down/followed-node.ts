@@ -1,0 +1,150 @@
+// One node of a home that comes down: subscribed to, caught up with, and then followed, event by event.
+import { children, serialize, type Element } from '../../xmpp/element.ts';
+import type { HomeSession } from '../session.ts';
+import { catchUp, FIRST_PAGE, type CatchUpParts } from './catch-up.ts';
+import type { Change } from './event.ts';
+import { readItem } from './item.ts';
+import type { Outcome, Target } from './keeper.ts';
+import type { OwnRetractions } from './own-retractions.ts';
+import { subscribeRequest } from './request.ts';
+
+export interface FollowedNodeParts extends Omit<CatchUpParts, 'request' | 'short'> {
+  readonly target: Target;
+  /** What it holds when it is first seen is not wanted. */
+  readonly onlyNew: boolean;
+  readonly ownRetractions: OwnRetractions;
+  /** It must be caught up with. */
+  readonly behind: (node: FollowedNode) => void;
+  /** It is not there any more, or the service sends nothing of it. */
+  readonly gone: (node: FollowedNode) => void;
+  readonly short: (target: Target, count: number) => void;
+}
+
+/** waiting: nothing of it is taken, all will be fetched. beginning: it is being fetched. */
+export type NodeState = 'waiting' | 'beginning' | 'following';
+
+/** Longer than a dead link takes to be noticed. */
+const ANSWER = 90_000;
+/** What comes while a node is caught up with; beyond it, it is caught up with once more. */
+const KEPT_BACK = { changes: 256, bytes: 1 << 20 } as const;
+/** Times that happens before others have their turn. */
+const ROUNDS = 4;
+
+export class FollowedNode {
+  readonly target: Target;
+  readonly #parts: FollowedNodeParts;
+  #state: NodeState = 'waiting';
+  #page = FIRST_PAGE;
+  #came: Change[] = [];
+  #cameBytes = 0;
+  #missed = false;
+  /** What comes waits for it: it must see the topic as it is then. */
+  #clearing: Promise<Outcome> | undefined;
+
+  constructor(parts: FollowedNodeParts) {
+    this.#parts = parts;
+    this.target = parts.target;
+  }
+
+  get state(): NodeState {
+    return this.#state;
+  }
+
+  /** Another session: whatever it was doing is void. */
+  reset(): void {
+    this.#state = 'waiting';
+    this.#forget();
+  }
+
+  /** The stream died of an answer to this. */
+  choked(): void {
+    if (this.#state === 'beginning') this.#page = Math.max(1, Math.floor(this.#page / 8));
+  }
+
+  #forget(): void {
+    this.#came = [];
+    this.#cameBytes = 0;
+    this.#missed = false;
+  }
+
+  /** Subscribes and catches up. `later`: nothing can be kept now. */
+  async begin(session: HomeSession): Promise<Outcome> {
+    const { target, short } = this.#parts;
+    const request = (iq: Element): Promise<Element> => session.iq.request(iq, { timeout: ANSWER });
+    this.#forget();
+    this.#state = 'beginning';
+    const still = (): boolean => this.#state === 'beginning';
+    // A full JID: what is published is then sent without presence, and once.
+    await request(subscribeRequest(target.service, target.node, session.jid));
+    for (let round = 0; round < ROUNDS && still(); round++) {
+      this.#forget();
+      const outcome = await catchUp(target, this.#page, this.#parts.onlyNew, { ...this.#parts, request, short: (count) => short(target, count) });
+      if (!still()) return 'kept';
+      if (outcome === 'later') break;
+      if (this.#missed) continue;
+      this.#page = FIRST_PAGE;
+      this.#state = 'following';
+      await this.#apply(this.#came.splice(0));
+      return 'kept';
+    }
+    if (still()) this.reset();
+    return 'later';
+  }
+
+  /** Resolves when it is on disk, or will be fetched. */
+  receive(changes: readonly Change[]): Promise<void> {
+    if (this.#state === 'following') return this.#apply(changes);
+    if (this.#state === 'beginning') this.#keepBack(changes);
+    return Promise.resolve();
+  }
+
+  #keepBack(changes: readonly Change[]): void {
+    if (this.#missed) return;
+    this.#came.push(...changes);
+    for (const change of changes) if (change.kind === 'item') this.#cameBytes += Buffer.byteLength(serialize(change.item));
+    if (this.#came.length <= KEPT_BACK.changes && this.#cameBytes <= KEPT_BACK.bytes) return;
+    this.#forget();
+    this.#missed = true;
+  }
+
+  async #apply(changes: readonly Change[]): Promise<void> {
+    const outcomes = await Promise.all(changes.map((change) => this.#inTurn(change)));
+    if (this.#state !== 'following') return;
+    if (outcomes.includes('later')) {
+      this.reset();
+      this.#parts.behind(this);
+    } else if (changes.some(({ kind }) => kind === 'delete' || kind === 'unsubscribed')) {
+      this.reset();
+      this.#parts.gone(this);
+    }
+  }
+
+  #inTurn(change: Change): Promise<Outcome> {
+    const before = this.#clearing;
+    const done = before ? before.then(() => this.#change(change), () => this.#change(change)) : this.#change(change);
+    if (!before && change.kind !== 'purge' && change.kind !== 'delete') return done;
+    this.#clearing = done;
+    const over = (): void => { if (this.#clearing === done) this.#clearing = undefined; };
+    void done.then(over, over);
+    return done;
+  }
+
+  #change(change: Change): Promise<Outcome> {
+    const { keeper, target, ownRetractions } = this.#parts;
+    switch (change.kind) {
+      case 'item': return this.#item(change.item);
+      case 'retract': return ownRetractions.take(target.service, target.node, change.id) ? Promise.resolve('kept') : keeper.retract(target, change.id);
+      case 'purge': case 'delete': return keeper.clear(target, change.kind);
+      default: return Promise.resolve('kept');
+    }
+  }
+
+  #item(element: Element): Promise<Outcome> {
+    const { keeper, target } = this.#parts;
+    // XEP-0060 §7.1.2.1: a service may tell only that there is one.
+    if (children(element).length === 0) return Promise.resolve('later');
+    const items = readItem(element);
+    if (items.length === 0) return keeper.unreadable(target);
+    return Promise.all(items.map((item) => keeper.item(target, item))).then((outcomes) => (outcomes.includes('later') ? 'later' : 'kept'));
+  }
+}

@@ -1,0 +1,249 @@
+import { describe, expect, it } from 'vitest';
+import type { DownRule } from '../../../src/api.ts';
+import { LanpostError } from '../../../src/errors.ts';
+import type { Draft } from '../../../src/log/record.ts';
+import { homeOf } from '../../../src/pubsub/draft.ts';
+import { toPayload } from '../../../src/payload/payload.ts';
+import { payloadToElement } from '../../../src/payload/xml.ts';
+import { attr, xml, type Element } from '../../../src/xmpp/element.ts';
+import { quiet } from '../../support/quiet.ts';
+import { createRig, type Rig } from '../rig.ts';
+
+const BOX = 'bbbbccccddddeeee';
+const RESCAN = { limits: { settle: 100, rescan: 50, again: 20 } };
+const value = (one: string | number): Element => payloadToElement(toPayload(one));
+/** As another box publishes it. */
+const record = (seq: number, one: string | number = seq, previous = seq - 1): Element =>
+  xml('record', { xmlns: 'urn:lanpost:0', id: idOf(seq), seq: String(seq), stamp: '2026-01-02T03:04:05.000Z', ...(previous > 0 ? { previous: String(previous) } : {}) }, value(one));
+const idOf = (seq: number): string => `${BOX}-1.0000000a-${seq}`;
+
+async function following(down: readonly DownRule[], options: Parameters<typeof createRig>[0] = RESCAN, account: object = {}): Promise<Rig> {
+  const rig = await createRig(options);
+  rig.home.nodes.set('t', new Map());
+  await rig.add({ topics: [], down, ...account });
+  await followed(rig);
+  return rig;
+}
+const followed = (rig: Rig, nodes = 1): Promise<void> => rig.until(async () => (await rig.status())?.down?.nodes === nodes && (await rig.status())?.down?.waiting === 0);
+/** Everything that ever happened to a topic, as a durable reader gets it. */
+async function told(rig: Rig, topic = 't'): Promise<string[]> {
+  const cursor = await rig.log.cursor({ name: `reader ${Math.random()}`, filter: topic, from: 'start', durable: false });
+  const page = await cursor.next(5000);
+  await cursor.close();
+  return page.map(({ record: { kind, id, payload } }) => (kind === 'publish' ? Buffer.from(payload?.bytes ?? '').toString() : id === undefined ? kind : `${kind} ${id}`));
+}
+const view = async (rig: Rig, topic = 't'): Promise<string[]> => (rig.log.topic(topic) ? await rig.log.items(topic) : []).map(({ payload }) => Buffer.from(payload?.bytes ?? '').toString());
+const subscriptions = (rig: Rig): Element[] => rig.home.stanzas.filter((stanza) => stanza.getChild('pubsub')?.getChild('subscribe'));
+const rangeOf = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => String(from + i));
+
+describe('a node that comes down', () => {
+  it('is subscribed to by the full address, then caught up with, then followed', async () => {
+    await using rig = await createRig(RESCAN);
+    for (const n of [1, 2, 3]) rig.home.publish('t', `i${n}`, value(n));
+    await rig.add({ topics: [], down: [{ node: 't' }] });
+    await followed(rig);
+    rig.home.publish('t', 'i4', value(4));
+    await rig.until(async () => (await told(rig)).length === 4);
+    expect(await told(rig)).toEqual(['1', '2', '3', '4']);
+    expect(subscriptions(rig).map((stanza) => attr(stanza.getChild('pubsub')?.getChild('subscribe') ?? xml('x'), 'jid'))).toEqual(['box@home.test/lanpost-aaaabbbb']);
+    expect((await rig.log.items('t')).map(homeOf)).toEqual(Array.from({ length: 4 }, () => 'pubsub.home.test'));
+  });
+
+  it('may be another topic here, and begin with what is new', async () => {
+    await using rig = await createRig(RESCAN);
+    for (const n of [1, 2, 3]) rig.home.publish('a/b', `i${n}`, value(n));
+    await rig.add({ topics: [], down: [{ node: 'a/#', as: 'home/{node}', from: 'new' }] });
+    await followed(rig);
+    rig.home.publish('a/b', 'i4', value(4));
+    await rig.until(async () => (await view(rig, 'home/a/b')).length === 1);
+    // What is made after the rule was is new, all of it.
+    rig.home.publish('a/c', 'i1', value(1));
+    rig.home.publish('a/c', 'i2', value(2));
+    await rig.until(async () => (await view(rig, 'home/a/c')).length === 2);
+    expect([await view(rig, 'home/a/b'), await view(rig, 'home/a/c')]).toEqual([['4'], ['1', '2']]);
+  });
+
+  it('what was published while the box was away comes once, in order, and what was changed', async () => {
+    await using rig = await following([{ node: 't' }]);
+    for (let n = 0; n < 40; n++) rig.home.publish('t', `i${n}`, value(n));
+    await rig.until(async () => (await view(rig)).length === 40);
+    rig.home.set.resumable = false;
+    rig.home.subscribers.clear();
+    for (let n = 40; n < 140; n++) rig.home.publish('t', `i${n}`, value(n));
+    rig.home.publish('t', 'i39', value('changed'));
+    rig.home.nodes.get('t')?.delete('i100');
+    rig.home.cut();
+    await rig.until(async () => (await view(rig)).length === 139);
+    expect(await told(rig)).toEqual([...rangeOf(0, 40), 'changed', ...rangeOf(40, 100), ...rangeOf(101, 140)]);
+    await rig.restart();
+    await followed(rig);
+    expect((await told(rig)).length).toBe(140);
+  });
+
+  it('records of a box come each once, in the order of their numbers, with the time they were accepted at', async () => {
+    await using rig = await following([{ node: 't' }]);
+    const { home } = rig;
+    // The third was lost and is sent again; the second is told twice.
+    for (const n of [1, 2, 4, 5, 3, 2]) home.publish('t', idOf(n), record(n));
+    await rig.until(async () => (await told(rig)).length === 5);
+    expect(await told(rig)).toEqual(['1', '2', '4', '5', '3']);
+    home.set.resumable = false;
+    home.subscribers.clear();
+    home.nodes.get('t')?.clear();
+    for (const n of [4, 5, 7, 8, 6]) home.publish('t', idOf(n), record(n));
+    home.cut();
+    await rig.until(async () => (await told(rig)).length === 8);
+    expect((await told(rig)).slice(5)).toEqual(['6', '7', '8']);
+    const [first] = await rig.log.items('t');
+    expect(first).toMatchObject({ recordId: idOf(1), stamp: { wall: Date.parse('2026-01-02T03:04:05Z'), trusted: true } });
+  });
+
+  it('a pack comes as its records, each once, also when one of them has come alone', async () => {
+    await using rig = await following([{ node: 't' }]);
+    const pack = xml('pack', { xmlns: 'urn:lanpost:0', id: `${idOf(1)}..4`, count: '4' }, ...[1, 2, 3, 4].map((n) => record(n)));
+    rig.home.publish('t', idOf(3), record(3));
+    rig.home.publish('t', `${idOf(1)}..4`, pack);
+    rig.home.publish('t', idOf(5), record(5));
+    await rig.until(async () => (await told(rig)).length === 5);
+    expect(await told(rig)).toEqual(['3', '1', '2', '4', '5']);
+    rig.home.set.resumable = false;
+    rig.home.cut();
+    await rig.until(() => rig.home.sessions === 2);
+    await followed(rig);
+    expect((await rig.log.items('t')).map(({ recordId }) => recordId)).toEqual([3, 1, 2, 4, 5].map(idOf));
+  });
+
+  it('records of several topics in one node are told apart by their topics', async () => {
+    await using rig = await following([{ node: 't' }]);
+    const of = (topic: string, seq: number, previous: number): Element => {
+      const element = record(seq, seq, previous);
+      element.attrs['topic'] = topic;
+      return element;
+    };
+    for (const [topic, seq, previous] of [['a', 8, 5], ['a', 10, 8], ['b', 9, 6], ['a', 10, 8]] as const) rig.home.publish('t', idOf(seq), of(topic, seq, previous));
+    await rig.until(async () => (await told(rig)).length === 3);
+    expect(await told(rig)).toEqual(['8', '10', '9']);
+  });
+
+  it('an item without a record is a repeat only if its id and payload are those of the newest known', async () => {
+    await using rig = await following([{ node: 't' }]);
+    for (const one of ['a', 'a', 'b', 'a']) rig.home.publish('t', 'x', value(one));
+    await rig.until(async () => (await told(rig)).length === 3);
+    expect(await told(rig)).toEqual(['a', 'b', 'a']);
+  });
+
+  it('retractions, purges and deletions come down, and spare what is of this box', async () => {
+    await using rig = await following([{ node: 't' }]);
+    const { home } = rig;
+    await rig.item('t', 'own', 'here');
+    for (const one of ['a', 'b', 'c']) home.publish('t', one, value(one));
+    home.retract('t', 'b');
+    await rig.until(async () => (await told(rig)).includes('retract b'));
+    home.purge('t');
+    home.publish('t', 'd', value('d'));
+    await rig.until(async () => (await view(rig)).join() === 'here,d');
+    await rig.log.append({ topic: 't', kind: 'retract', id: 'own' });
+    home.deleteNode('t');
+    await rig.until(() => rig.log.topic('t')?.deleted === true);
+    home.publish('t', 'e', value('e'));
+    await rig.until(async () => (await view(rig)).join() === 'e');
+    expect(await told(rig)).toEqual(['here', 'a', 'b', 'c', 'retract b', 'retract a', 'retract c', 'd', 'retract own', 'delete', 'e']);
+  });
+
+  it('what was retracted while nobody listened is retracted, if something older and something newer is there', async () => {
+    await using rig = await following([{ node: 't' }]);
+    const { home } = rig;
+    for (const one of ['old', 'kept', 'gone', 'new', 'newest']) home.publish('t', one, value(one));
+    await rig.until(async () => (await view(rig)).length === 5);
+    home.set.resumable = false;
+    for (const one of ['old', 'gone', 'newest']) home.nodes.get('t')?.delete(one);
+    home.cut();
+    await rig.until(async () => (await view(rig)).length === 4);
+    expect(await view(rig)).toEqual(['old', 'kept', 'new', 'newest']);
+  });
+
+  it('many events while it is caught up with cost none of them', async () => {
+    await using rig = await createRig(RESCAN);
+    const { home } = rig;
+    home.publish('t', 'i0', value(0));
+    let asked = 0;
+    home.set.before = (stanza) => {
+      if (!stanza.getChild('pubsub')?.getChild('items') || asked++ > 0) return;
+      for (let n = 1; n <= 600; n++) home.publish('t', `i${n}`, value(n));
+    };
+    await rig.add({ topics: [], down: [{ node: 't' }] });
+    await rig.until(async () => (await view(rig)).length === 601);
+    expect(await told(rig)).toEqual(rangeOf(0, 601));
+    expect(asked).toBeGreaterThan(1);
+  });
+
+  it('of a node with more than an answer may hold the newest are taken, and that is said', async () => {
+    await using rig = await createRig({ limits: { settle: 100, incoming: 64 << 10, rescan: 50 } });
+    for (let n = 0; n < 200; n++) rig.home.publish('t', `i${n}`, value(`${n} ${'x'.repeat(1000)}`));
+    await rig.add({ topics: [], down: [{ node: 't' }] });
+    await followed(rig);
+    const numbers = (await told(rig)).map((text) => Number(text.split(' ')[0]));
+    expect(numbers.length).toBeGreaterThan(20);
+    expect(numbers).toEqual(rangeOf(200 - numbers.length, 200).map(Number));
+    expect(rig.troubles.map(({ kind }) => kind)).toEqual(['home.behind']);
+  });
+
+  it('an answer that ends the session is asked for in smaller parts', async () => {
+    await using rig = await createRig({ limits: { settle: 100, incoming: 64 << 10 } });
+    for (let n = 0; n < 16; n++) rig.home.publish('t', `i${n}`, value(`${n} ${'x'.repeat(20_000)}`));
+    await rig.add({ topics: [], down: [{ node: 't' }] });
+    await followed(rig);
+    expect((await told(rig)).at(-1)?.startsWith('15 ')).toBe(true);
+  }, 20_000);
+
+  it('what the log has no room for is fetched when there is', async () => {
+    await using rig = await following([{ node: 't' }]);
+    const { log } = rig;
+    const append = log.append.bind(log);
+    let full = true;
+    Object.assign(log, { append: (draft: Draft) => (full && draft.kind === 'publish' ? Promise.reject(new LanpostError('disk-full')) : append(draft)) });
+    for (let n = 0; n < 30; n++) rig.home.publish('t', `i${n}`, value(n));
+    await rig.until(async () => (await rig.status())?.down?.waiting === 1);
+    full = false;
+    await followed(rig);
+    expect(await told(rig)).toEqual(rangeOf(0, 30));
+    expect(rig.home.sessions).toBe(1);
+  });
+
+  it('of which no rule speaks any more is left', async () => {
+    await using rig = await following([{ node: 't' }]);
+    expect(rig.home.subscribers.get('t')?.size).toBe(1);
+    rig.home.nodes.set('u', new Map());
+    await rig.add({ topics: [], down: [{ node: 'u' }] });
+    await followed(rig);
+    await rig.until(() => rig.home.subscribers.get('t')?.size === 0);
+  });
+});
+
+describe('nothing goes in a circle', () => {
+  it('what goes up is not taken when it comes back, and what came down does not go up', async () => {
+    await using rig = await following([{ node: '#' }], RESCAN, { topics: ['#'] });
+    await rig.publish('t', 1, 2, 3);
+    rig.home.publish('t', 'theirs', value('theirs'));
+    rig.home.publish('t', idOf(7), record(7));
+    await rig.until(async () => (await told(rig)).length === 5);
+    await rig.drained();
+    await quiet();
+    const publishes = rig.home.stanzas.filter((stanza) => stanza.getChild('pubsub')?.getChild('publish'));
+    expect([publishes.length, (await told(rig)).length]).toEqual([3, 5]);
+  });
+
+  it('a retraction of ours that comes back does not take away what was published under its id since', async () => {
+    await using rig = await following([{ node: 't' }], RESCAN, { topics: ['t'] });
+    await rig.item('t', 'state', 'on');
+    await rig.until(() => rig.count('t') === 1);
+    await rig.log.append({ topic: 't', kind: 'retract', id: 'state' });
+    await rig.item('t', 'state', 'off');
+    await rig.until(() => rig.at('t', 'state') === 'off');
+    await rig.drained();
+    expect(await view(rig)).toEqual(['off']);
+    // Somebody else's counts.
+    rig.home.retract('t', 'state');
+    await rig.until(async () => (await view(rig)).length === 0);
+  });
+});
