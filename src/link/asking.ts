@@ -1,9 +1,8 @@
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { type ErrorCode, LanpostError } from '../errors.ts';
+import { Again } from './again.ts';
 import type { ProvenPeer } from './streams-port.ts';
 
-/** Milliseconds after which a peer is asked again that could not answer just then. */
-const AGAIN = 5_000;
 /** What says nothing of whether it would let us. */
 const PASSING: ReadonlySet<ErrorCode> = new Set(['busy', 'timeout', 'disconnected', 'unreachable']);
 
@@ -23,10 +22,11 @@ export class Asking<Wanted extends Wish> {
   /** By key: the name that its open stream has proven. */
   readonly #open = new Map<string, string>();
   readonly #unanswered = new Set<Wanted>();
-  #again: Timer | undefined;
+  readonly #again: Again;
 
   constructor(parts: AskingParts<Wanted>) {
     this.#parts = parts;
+    this.#again = new Again(parts.clock, () => this.#askAgain());
   }
 
   opened({ name, fingerprint }: ProvenPeer): void {
@@ -39,7 +39,7 @@ export class Asking<Wanted extends Wish> {
   }
 
   close(): void {
-    this.#again?.stop();
+    this.#again.close();
     this.#open.clear();
   }
 
@@ -49,12 +49,11 @@ export class Asking<Wanted extends Wish> {
       this.#parts.failed(wanted, error);
       if (!(error instanceof LanpostError && PASSING.has(error.code) && this.#open.has(wanted.fingerprint))) return;
       this.#unanswered.add(wanted);
-      this.#again ??= this.#parts.clock.after(AGAIN, () => this.#askAgain());
+      this.#again.wanted();
     });
   }
 
   #askAgain(): void {
-    this.#again = undefined;
     const unanswered = [...this.#unanswered];
     this.#unanswered.clear();
     const wanted = new Set(this.#parts.wanted());

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { From, Trouble } from '../api.ts';
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
@@ -13,6 +13,7 @@ import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import type { Feeder, Reader } from '../xep/pubsub/feeder.ts';
 import { eventMessage, eventText } from '../xep/pubsub/event.ts';
 import { isLegal } from '../xml/text.ts';
+import { Again } from './again.ts';
 import { EventWriter } from './event-writer.ts';
 import { Feed } from './feed.ts';
 import { Rounds } from './rounds.ts';
@@ -38,8 +39,6 @@ export interface FeedsParts {
 const SUBSCRIPTIONS = 256;
 /** Records in one message at most. */
 const PAGE = 64;
-/** Milliseconds after which what failed although the peer's stream is open is tried again. */
-const AGAIN = 5_000;
 
 type Keyed = Actor & { readonly kind: 'peer'; readonly fingerprint: string };
 
@@ -60,11 +59,12 @@ export class Feeds implements Feeder {
   readonly #online = new Map<string, ProvenPeer>();
   /** Somebody was stopped because it may not read: it may be let again. */
   #refused = false;
-  #again: Timer | undefined;
+  readonly #again: Again;
 
   constructor(parts: FeedsParts) {
     this.#parts = parts;
     this.#seldom = new Seldom(parts.clock, parts.trouble);
+    this.#again = new Again(parts.clock, () => this.resume());
     parts.broker.onRights(() => { if (this.#refused) this.resume(); });
     this.#writer = new EventWriter(parts.log);
   }
@@ -191,7 +191,7 @@ export class Feeds implements Feeder {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#again?.stop();
+    this.#again.close();
     await Promise.all([...this.#running.keys()].map((name) => this.#stop(name)));
   }
 
@@ -251,10 +251,7 @@ export class Feeds implements Feeder {
     const code = error instanceof LanpostError ? error.code : undefined;
     if (code === 'forbidden') this.#refused = true;
     // What confirms nothing will not begin to.
-    else if (code !== 'unsupported' && !this.#closed) this.#again ??= this.#parts.clock.after(AGAIN, () => {
-      this.#again = undefined;
-      this.resume();
-    });
+    else if (code !== 'unsupported') this.#again.wanted();
   }
 
   /** A stream may be back before the feed over the lost one has let go of its cursor. */

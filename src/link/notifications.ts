@@ -16,6 +16,7 @@ import { Seldom } from '../seldom.ts';
 import { type Header } from '../xep/shim.ts';
 import { notification, stateNotification } from '../xep/pubsub/notification.ts';
 import type { Element } from '../xmpp/element.ts';
+import { Again } from './again.ts';
 import { Feed } from './feed.ts';
 import { Rounds } from './rounds.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
@@ -43,6 +44,7 @@ interface There extends ProvenPeer { readonly since: number }
 export class Notifications implements SubscriptionWatcher {
   readonly #parts: NotificationsParts;
   readonly #seldom: Seldom;
+  readonly #again: Again;
   readonly #there = new Map<string, There>();
   /** By cursor. */
   readonly #running = new Map<string, Feed>();
@@ -53,6 +55,7 @@ export class Notifications implements SubscriptionWatcher {
   constructor(parts: NotificationsParts) {
     this.#parts = parts;
     this.#seldom = new Seldom(parts.clock, parts.trouble);
+    this.#again = new Again(parts.clock, () => this.recheck());
     parts.subscriptions.use(this);
     parts.broker.onRights(() => this.recheck());
   }
@@ -130,6 +133,7 @@ export class Notifications implements SubscriptionWatcher {
   }
 
   async close(): Promise<void> {
+    this.#again.close();
     this.#there.clear();
     await Promise.all(this.#turns.values());
     await Promise.all([...this.#running.keys()].map((name) => this.#stop(name)));
@@ -187,6 +191,9 @@ export class Notifications implements SubscriptionWatcher {
       failed: (error) => {
         this.#report(actor, error);
         if (this.#running.get(name) === feed) this.#later(actor, this.#queued(name, () => this.#stop(name)));
+        const code = error instanceof LanpostError ? error.code : undefined;
+        // Its stream may be open all the same. Rights that come back are heard of; what confirms nothing will not begin to.
+        if (code !== 'forbidden' && code !== 'unsupported') this.#again.wanted();
       },
     });
     this.#running.set(name, feed);
