@@ -1,5 +1,6 @@
 import type { PeerTopic, TopicQuery } from '../api.ts';
 import { LanpostError } from '../errors.ts';
+import { validTopic } from '../log/filter.ts';
 import { searchOf } from '../pubsub/search.ts';
 import { fromPubsubError } from '../xep/pubsub/errors.ts';
 import { PAGE } from '../xep/pubsub/find.ts';
@@ -17,7 +18,7 @@ export async function topicsAt(request: (iq: Element) => Promise<Element>, query
     throw error instanceof StanzaError ? refused(error) : error;
   }
   const found = children(answer).find((child) => child.name === 'found');
-  return found ? readFound(found, Math.min(limit, PAGE)) : [];
+  return found ? readFound(found, Math.min(limit, PAGE)).filter(({ name }) => validTopic(name)) : [];
 }
 
 /** RFC 6120 §8.4: of a request that nobody there knows. */

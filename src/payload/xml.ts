@@ -43,7 +43,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** The sender's own XML, if it means the same inside a stream: an element without a namespace would inherit one. */
+/** The sender's own XML, if it means the same inside a stream: an element without a namespace would inherit one, and a container is opened. */
 function ownXml(text: string): Element | undefined {
   let element: Element;
   try {
@@ -52,7 +52,7 @@ function ownXml(text: string): Element | undefined {
     if (error instanceof XmlFault) return undefined;
     throw error;
   }
-  if (!allQualified(element) || isContainer(element)) return undefined;
+  if (!allQualified(element) || (isContainer(element) && elementToPayload(element).contentType !== 'application/xml')) return undefined;
   return serializeStandalone(element) === text ? element : undefined;
 }
 

@@ -10,14 +10,21 @@ import { attachBox, createBox } from '../../src/index.ts';
 import { fromPayload, toPayload } from '../../src/payload/payload.ts';
 import { elementToPayload } from '../../src/payload/xml.ts';
 import { OWNER } from '../../src/pubsub/actor.ts';
-import { children } from '../../src/xmpp/element.ts';
+import { serializeStandalone } from '../../src/xml/serialize.ts';
+import { children, parseElement } from '../../src/xmpp/element.ts';
 import { createRig } from '../home/rig.ts';
 import { seen, SimulatedLan } from '../link/fixtures.ts';
 import { serviceBox } from '../link/service-box.ts';
-import { given, type Given } from './arbitrary.ts';
+import { find, pubsubClient } from '../conformance/xep-0060/client.ts';
+import { given, type Given, xml } from './arbitrary.ts';
 
 /** Many at once: what takes time is the road, not the payload. */
 const SAMPLE = 250;
+/** Of the namespaces that have a meaning here, and nothing that they mean; and without a namespace of its own. */
+const ODD = [
+  "<other xmlns='urn:lanpost:0' a='1'><x/></other>", "<json xmlns='urn:xmpp:json:0'>{no json</json>", "<json xmlns='urn:xmpp:json:0' a='1'>1</json>", "<text xmlns='urn:lanpost:0'><b/></text>",
+  "<data xmlns='urn:lanpost:0' type='no type'>AA==</data>", "<sensml xmlns='urn:ietf:params:xml:ns:senml'><no/></sensml>", '<plain>text</plain>', "<entry xmlns='http://www.w3.org/2005/Atom'><title> a  b </title></entry>",
+];
 const sample = (): Given[] => fc.sample(given, { numRuns: SAMPLE });
 
 /** How an item looks to whoever gets it. */
@@ -77,6 +84,28 @@ it('a stream between two boxes: subscribed to, and published at the other', asyn
     expect(odd(items, got)).toEqual([]);
     for (const { value, contentType } of items) await b.service.publish(a.link.name, 'u', toPayload(value, contentType), undefined);
     expect(odd(items, (await a.broker.items(OWNER, 'u', { from: 'start', limit: 1000 })).map(came))).toEqual([]);
+  } finally {
+    await lan.close();
+  }
+});
+
+it('XML of a client, of any kind, to another client and to a program', async () => {
+  const lan = new SimulatedLan();
+  try {
+    const a = await serviceBox(lan, 1, 'a');
+    const [one, other] = [await pubsubClient(lan, a, 2, 'one'), await pubsubClient(lan, a, 3, 'other')];
+    await a.broker.create(OWNER, 't', { accessModel: 'open', publishModel: 'open' });
+    await other.ask('set', `<subscribe node='t' jid='${other.name}'/>`);
+    const payloads = [...fc.sample(xml, { numRuns: 100 }), ...ODD];
+    for (const payload of payloads) await one.ask('set', `<publish node='t'><item>${payload}</item></publish>`);
+    const items = await a.broker.items(OWNER, 't', { from: 'start', limit: 1000 });
+    for (const [at, payload] of payloads.entries()) {
+      const [sent] = children(parseElement(`<item xmlns='http://jabber.org/protocol/pubsub'>${payload}</item>`));
+      const spelled = serializeStandalone(sent!);
+      const [got] = children(find(await other.next(), 'item')!);
+      expect(serializeStandalone(got!)).toBe(spelled);
+      expect(came(items[at]!)).toEqual({ value: spelled, contentType: 'application/xml' });
+    }
   } finally {
     await lan.close();
   }

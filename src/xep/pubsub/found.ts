@@ -1,6 +1,5 @@
 // What `find.ts` answers, from the other side: docs/LINK.md has the form.
 import type { AccessModel, PeerTopic, PublishModel, TopicQuery } from '../../api.ts';
-import { validTopic } from '../../log/filter.ts';
 import { NS_LANPOST } from '../../payload/xml.ts';
 import { isMediaType } from '../../payload/payload.ts';
 import { attr, children, type Element, xml } from '../../xml/element.ts';
@@ -14,12 +13,9 @@ export function findElement({ text, type, contentType, tags = [], filter, limit 
     text === undefined ? undefined : xml('text', {}, text), ...tags.map((tag) => xml('tag', {}, tag)));
 }
 
-/** By a peer's word: what is no topic's name is left out, and of what is said of one whatever is not as it should be. */
+/** By a peer's word: of what is said of a topic, whatever is not as it should be is left out; its name is as the peer has it. */
 export function readFound(found: Element, most: number): PeerTopic[] {
-  return children(found).filter(({ name }) => name === 'topic').slice(0, most).flatMap((topic) => {
-    const name = attr(topic, 'node') ?? '';
-    return validTopic(name) ? [{ name, ...said(topic.getChild('x', NS_DATA)) }] : [];
-  });
+  return children(found).filter(({ name }) => name === 'topic').slice(0, most).map((topic) => ({ name: attr(topic, 'node') ?? '', ...said(topic.getChild('x', NS_DATA)) }));
 }
 
 function said(form: Element | undefined): Omit<PeerTopic, 'name'> {
