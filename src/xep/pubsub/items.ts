@@ -1,5 +1,5 @@
 // XEP-0060 1.30 §6.5: retrieve items, paged by XEP-0059; XEP-0248 §4.2: those of a collection, leaf by leaf.
-import { payloadToElement } from '../../payload/xml.ts';
+import { NS_LANPOST, payloadToElement } from '../../payload/xml.ts';
 import type { Actor } from '../../pubsub/actor.ts';
 import type { Broker, NoticePage } from '../../pubsub/broker.ts';
 import type { Notice } from '../../pubsub/notice.ts';
@@ -26,8 +26,9 @@ export interface ItemsParts {
 export function items({ broker, subscriptions }: ItemsParts): UseCase {
   let before: Promise<unknown> = Promise.resolve();
   return {
-    features: ['retrieve-items', 'rsm', 'versioning'],
-    announces: [NS_RSM],
+    features: ['retrieve-items', 'rsm'],
+    // Data versioning is not in 1.30: its source has it as "removed pending further discussion".
+    announces: [NS_RSM, `${NS_LANPOST}#versioning`],
     answers: {
       'get items': async (request) => {
         checkSubid(subscriptions, request);

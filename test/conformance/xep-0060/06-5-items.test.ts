@@ -1,4 +1,4 @@
-// XEP-0060 1.30 §6.5, over a stream; and what was its §10, data versioning, as far as it is announced.
+// XEP-0060 1.30 §6.5, over a stream; and what its source keeps of data versioning, which is not in 1.30: `urn:lanpost:0#versioning`.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toPayload } from '../../../src/payload/payload.ts';
 import { OWNER } from '../../../src/pubsub/actor.ts';
