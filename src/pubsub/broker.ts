@@ -35,7 +35,8 @@ import { Readable } from './readable.ts';
 import { Refusal } from './refusal.ts';
 import { Rights } from './rights.ts';
 import { filterOf } from './subtree.ts';
-import { Schemas } from './schema/schemas.ts';
+import { Allowance } from './schema/allowance.ts';
+import { type JsonSchema, Schemas } from './schema/schemas.ts';
 import { checkedLimit, searchOf, tagsOf } from './search.ts';
 import { configured, DEFAULT_CONFIG } from './topic-config.ts';
 import { configOf, infoOf } from './topic-info.ts';
@@ -119,6 +120,7 @@ export class Broker {
   readonly #listeners: (() => void)[] = [];
   readonly #limits: BrokerParts['limits'];
   readonly #schemas = new Schemas();
+  readonly #allowance: Allowance;
   /** Programs on this box, and what there is of durable subscriptions. */
   readonly readers: LocalReaders;
 
@@ -141,6 +143,7 @@ export class Broker {
       isApproved: (fingerprint, topic) => this.#roads.isApproved(fingerprint, topic),
     });
     this.#purging = new PurgeOffline(log);
+    this.#allowance = new Allowance(clock);
   }
 
   /** Whoever keeps the subscriptions of peers. */
@@ -159,7 +162,7 @@ export class Broker {
       // What another box accepted first was checked there.
       if (schema !== undefined && payload !== undefined && request.origin === undefined) {
         if (!this.#schemas.ready) return this.#schemas.load().then(() => this.publish(actor, topic, payload, request));
-        this.#schemas.check(topic, schema, payload);
+        this.#allowance.spend(this.#payer(actor), () => this.#schemas.check(topic, schema, payload));
       }
       if (request.wanted) return this.#publishIf(actor, topic, payload, request.wanted, request);
       return this.#append(draftOf(actor, topic, payload, request, this.#log.topic(topic)?.settings['key']));
@@ -317,7 +320,7 @@ export class Broker {
     const own = addressOf(actor);
     this.#making.add(topic);
     try {
-      if (settings.schema) await this.#schemas.admit(settings.schema);
+      if (settings.schema) await this.#admit(actor, settings.schema);
       const made = await this.#configure(topic, settings);
       // A power cut before this leaves a topic that is nobody's but the box's.
       if (own !== undefined) await this.rights.change(topic, (row) => this.#live(topic) && row.set(own, 'owner'));
@@ -335,7 +338,7 @@ export class Broker {
     };
     const { schema } = after();
     checkedMaySet(actor, topic, config);
-    if (schema && config.schema) await this.#schemas.admit(schema);
+    if (schema && config.schema) await this.#admit(actor, schema);
     // Meanwhile somebody else may have changed what stays as it is.
     const change = (this.#configuring.get(topic) ?? Promise.resolve()).then(() => this.#configure(topic, { ...after(), ...schema && config.schema ? { schema } : {} }, actor.kind === 'owner'));
     // Whoever asked sees it.
@@ -477,7 +480,11 @@ export class Broker {
     const { tags, filter = '#', limit } = options;
     const [wanted, most] = [tagsOf(tags), checkedLimit(limit)];
     const topics = this.#named(await this.readableNames(actor, filter));
-    const candidates = await classify(topics, payload, wanted, this.#schemas);
+    const payer = this.#payer(actor);
+    const candidates = await classify(topics, payload, wanted, {
+      load: () => this.#schemas.load(),
+      fault: (schema, item) => this.#allowance.spend(payer, () => this.#schemas.fault(schema, item)),
+    });
     return candidates.slice(0, most);
   }
 
@@ -577,6 +584,17 @@ export class Broker {
     }
     this.#changes += 1;
     this.#said.set(topic, this.#changes);
+  }
+
+  #admit(actor: Actor, schema: JsonSchema): Promise<void> {
+    const payer = this.#payer(actor);
+    return this.#schemas.admit(schema, (work) => this.#allowance.spend(payer, work));
+  }
+
+  /** Keys are free: those that nobody vouched for share one allowance. */
+  #payer(actor: Actor): string | undefined {
+    if (actor.kind === 'owner') return undefined;
+    return actor.kind === 'peer' && actor.fingerprint !== undefined && this.#level(actor.fingerprint) === 'paired' ? actor.fingerprint : 'others';
   }
 
   #append(draft: Draft): ReturnType<Log['append']> {

@@ -16,7 +16,7 @@ const TURN = 10;
 const WEIGHT = { schema: 4, type: 3, contentType: 2, tag: 1 } as const;
 
 /** The topics that could hold it and have something in common with it, best first. A topic of which nothing is said could hold anything, and says nothing. */
-export async function classify(topics: readonly TopicInfo[], payload: Payload, tags: readonly string[], schemas: Schemas): Promise<TopicCandidate[]> {
+export async function classify(topics: readonly TopicInfo[], payload: Payload, tags: readonly string[], schemas: Pick<Schemas, 'load' | 'fault'>): Promise<TopicCandidate[]> {
   const found: (TopicCandidate & { readonly weight: number })[] = [];
   const namespace = payloadNamespace(payload);
   const given = topics.filter(({ schema }) => schema !== undefined).length;
