@@ -489,8 +489,11 @@ export interface FileEvent {
   readonly message?: string;
 }
 
-export type Right = 'chat' | 'read' | 'write' | 'files';
-/** `read` and `write` have a filter of topics, the others none. */
+export type Right = 'chat' | 'read' | 'write' | 'files' | 'relay';
+/**
+ * `read` and `write` have a filter of topics, `relay` a server that a paired box may be connected to through this one:
+ * `HOST:PORT`, or `xmpp:DOMAIN` where DNS says which host serves it. The others have none.
+ */
 export interface Grant { readonly right: Right; readonly filter?: string }
 /** An account that the owner says is used by one paired key alone. */
 export interface AccountClaim {
@@ -593,6 +596,8 @@ export interface HomeStatus {
   readonly state: HomeState;
   /** When that state began, ms since 1970. */
   readonly since: number;
+  /** The neighbour through which it is connected; absent when this box has a road of its own. */
+  readonly via?: string;
   /** Why it is not online, in words. */
   readonly reason?: string;
   /** When it will be tried again, ms since 1970. */
@@ -603,6 +608,19 @@ export interface HomeStatus {
   readonly oldestAge: number;
   /** Absent without rules for what comes down: how many nodes are followed, and how many cannot be had or are not caught up with yet. */
   readonly down?: { readonly nodes: number; readonly waiting: number };
+}
+
+/** A connection to a server that goes through a neighbour. What passes is between others, and not read. */
+export interface RelayStatus {
+  /** Its name on the link. */
+  readonly peer: string;
+  readonly to: string;
+  /** `for` it this box connects, or `by` it. */
+  readonly direction: 'for' | 'by';
+  /** Ms since 1970. */
+  readonly since: number;
+  /** Both ways together. */
+  readonly bytes: number;
 }
 
 export interface BoxStatus {
@@ -621,6 +639,8 @@ export interface BoxStatus {
     readonly offLink?: readonly OffLinkPeer[];
     /** Domains whose DNS lists boxes that are called; absent when there are none. */
     readonly domains?: readonly string[];
+    /** Connections to servers for neighbours, and by way of them; absent when there are none. */
+    readonly relays?: readonly RelayStatus[];
   };
   readonly presence: OwnPresence;
   readonly peers: number;

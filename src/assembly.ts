@@ -68,6 +68,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
       received: (element, from) => homes.road.received(element, from),
       returned: (message, from, error) => homes.road.returned(message, from, error),
     }),
+    detours: () => service.neighbours().map((peer) => ({ via: peer.name, dial: (to, signal) => service.relays.dial(peer, to, signal) })),
     opened: () => {
       service.homeOpened();
       mail.roadsChanged();
@@ -128,7 +129,13 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
       name: bareName, offLink,
       ...(interfaces === undefined ? {} : { interfaces }),
       ...(port === undefined ? {} : { port }),
-      on: { opened: (peer) => service.opened(peer), closed: (peer) => service.closed(peer) },
+      on: {
+        opened: (peer) => {
+          service.opened(peer);
+          if (trust.level(peer.fingerprint) === 'paired') homes.detoursChanged();
+        },
+        closed: (peer) => service.closed(peer),
+      },
     });
     service.use(link);
     opened.add(() => link.close());

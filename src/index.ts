@@ -3,7 +3,7 @@ export type {
   About, AccessModel, AccountClaim, Affiliation, Box, BoxOptions, BoxStatus, ClassifyOptions, ClassRules, Delivery, DownRule, DeliveryBase, FileContent, FileEvent, Finding, FindingCause,
   FindingLevel, From, Gap, Grant, HomeOptions, HomeState, HomeStatus, Imported, Item, ItemsOptions, MaxBacklog, Limits, Message, MessagesOptions, MessageState, MessageStream,
   OffLinkPeer, OwnPresence, PairingEvent, Peer, PeerClass, PeerEvent, PeerStatus, PeerTopic, Poison, Published, PublishModel, PublishOptions, Receipt, Retraction,
-  Right, SendFileOptions, SendOptions, SubscribeOptions, Subscription, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicChange,
+  RelayStatus, Right, SendFileOptions, SendOptions, SubscribeOptions, Subscription, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicChange,
   TopicConfig, TopicInfo, TopicQuery, TopicSettings, Trouble, TrustEntry, TrustLevel, UpRule, Value,
 } from './api.ts';
 export { createBox } from './box.ts';

@@ -8,8 +8,11 @@ import { xml, type Element } from '../xmpp/element.ts';
 import type { Account, CursorNumbers } from './account.ts';
 import { Backoff, type Retry } from './backoff.ts';
 import { Downlink, type DownlinkLimits } from './down/downlink.ts';
+import type { Detour } from './detour.ts';
 import { lossOf, StreamBroken, StreamEnded } from './loss.ts';
-import { negotiate, type Negotiated } from './negotiate.ts';
+import { PORT } from './resolve.ts';
+import { dialOwn, negotiate, type Negotiated } from './negotiate.ts';
+import { Roads } from './roads.ts';
 import { HomeSession, type SessionTiming } from './session.ts';
 import { Uplink } from './uplink.ts';
 import type { UplinkLimits } from './work.ts';
@@ -29,6 +32,8 @@ export interface HomeParts {
   readonly receive?: HomeReceiver | undefined;
   /** A session is there: mail may have a road now. */
   readonly opened?: (() => void) | undefined;
+  /** Who may pass bytes on to the server when it cannot be reached from here. */
+  readonly detours?: (() => readonly Detour[]) | undefined;
   readonly limits: HomeLimits;
   readonly timing: SessionTiming;
   readonly random?: (() => number) | undefined;
@@ -45,6 +50,8 @@ export interface HomeLimits extends UplinkLimits, DownlinkLimits {
 const RESUME = 300;
 /** RFC 6120 §4.9.3: errors of the stream that tell of something we sent. */
 const OURS: ReadonlySet<string> = new Set(['policy-violation', 'not-well-formed', 'invalid-xml', 'bad-format', 'restricted-xml', 'unsupported-stanza-type', 'invalid-namespace']);
+/** How soon it is tried again when somebody comes who may pass it on, ms. */
+const SOONEST = 2_000;
 /** What came on the old connection must be done before the count of it can be told, ms. */
 const QUIET = 10_000;
 
@@ -55,6 +62,7 @@ export class Home {
   readonly #parts: HomeParts;
   readonly #backoff: Backoff;
   readonly #closing = new AbortController();
+  readonly #roads: Roads;
   #state: HomeState = 'offline';
   #since: number;
   #reason: string | undefined;
@@ -62,9 +70,10 @@ export class Home {
   #session: HomeSession | undefined;
   #resume: { readonly id: string; readonly max: number } | undefined;
   #lostAt = 0;
-  #socketEnd: ((reason: Error | undefined) => void) | undefined;
   #current: Negotiated | undefined;
   #wake: (() => void) | undefined;
+  /** The session is to be taken up by the own road. */
+  #back = false;
   #running: Promise<void> = Promise.resolve();
 
   constructor(parts: HomeParts) {
@@ -73,6 +82,11 @@ export class Home {
     this.#backoff = new Backoff(parts.random);
     this.#since = parts.clock.wall();
     const { account, cursors, log, clock, trouble, limits, broker, boxId } = parts;
+    this.#roads = new Roads({
+      clock, to: destinationOf(account),
+      detours: parts.detours ?? (() => []),
+      probe: async (signal) => void (await dialOwn({ jid: account.address, host: account.host, port: account.port }, signal)).destroy(),
+    });
     const { jid, service, rules, down } = account;
     const downlink = broker && down.length > 0 ? new Downlink({ jid, rules: down, broker, log, clock, trouble, limits }) : undefined;
     this.#downlink = downlink;
@@ -109,6 +123,7 @@ export class Home {
       jid: this.account.jid, service: this.account.service, topics: this.account.rules.map((rule) => rule.filter), state: this.#state, since: this.#since, queued,
       oldestAge: oldest && queued > 0 ? Math.max(0, Math.round(clock.wall() - oldest.wall)) : 0,
       ...(this.#downlink ? { down: this.#downlink.status() } : {}),
+      ...(this.online && this.#roads.via !== undefined ? { via: this.#roads.via } : {}),
       ...(reason === undefined ? {} : { reason }),
       ...(this.#nextAttempt === undefined ? {} : { nextAttempt: this.#nextAttempt }),
     };
@@ -118,6 +133,7 @@ export class Home {
   async close(): Promise<void> {
     this.#closing.abort();
     this.#wake?.();
+    this.#roads.rest();
     const socket = this.#current?.socket;
     if (socket && this.#session?.attached) this.#session.farewell();
     await socket?.close();
@@ -146,6 +162,10 @@ export class Home {
         const before = this.uplink.answered;
         const ended = await this.#connected();
         if (signal.aborted) return;
+        if (this.#back) {
+          this.#back = false;
+          continue;
+        }
         ({ retry, reason } = this.#lost(ended, Math.max(1, this.#parts.clock.mono() - upSince), this.uplink.answered > before));
       } catch (error) {
         if (signal.aborted) return;
@@ -161,6 +181,12 @@ export class Home {
     const retry = this.#backoff.lost(kind, uptime, progress);
     if (kind !== 'link') this.#parts.trouble({ kind: `home.${kind}`, message: `${this.account.jid}: ${reason}` });
     return { retry, reason };
+  }
+
+  /** Somebody has come who may know a way: it is tried now, but not as often as somebody can come. */
+  retry(): void {
+    if (this.#state !== 'waiting' || this.#parts.clock.wall() - this.#since < SOONEST) return;
+    this.#wake?.();
   }
 
   #sleep(ms: number): Promise<void> {
@@ -179,17 +205,19 @@ export class Home {
   /** Connects and stays until the connection ends; resolves with why. Rejects when it never was. */
   async #connected(): Promise<Error> {
     const { account, clock, limits, boxId } = this.#parts;
-    const ended = new Promise<Error>((resolve) => {
-      this.#socketEnd = (reason) => resolve(reason ?? new LanpostError('disconnected', 'The server closed the connection.'));
-    });
+    let ended!: Promise<Error>;
     const resume = await this.#resumable();
-    const negotiated = await negotiate({
-      jid: account.address, password: account.password, host: account.host, port: account.port, ca: account.ca,
-      // Fixed per box, so that a session of ours that the server still holds is replaced.
-      resource: `lanpost-${boxId.slice(0, 8)}`,
-      clock, deadline: limits.connect, stanzaBytes: limits.incoming, resume, signal: this.#closing.signal,
-      onClose: (reason) => this.#socketEnd?.(reason),
-    }).catch((error: unknown) => {
+    const negotiated = await this.#roads.begin(({ dial, within = limits.connect }) => {
+      let end!: (reason: Error) => void;
+      ended = new Promise<Error>((resolve) => { end = resolve; });
+      return negotiate({
+        jid: account.address, password: account.password, host: account.host, port: account.port, ca: account.ca,
+        // Fixed per box, so that a session of ours that the server still holds is replaced.
+        resource: `lanpost-${boxId.slice(0, 8)}`,
+        clock, dial, deadline: Math.min(within, limits.connect), stanzaBytes: limits.incoming, resume, signal: this.#closing.signal,
+        onClose: (reason) => end(reason ?? new LanpostError('disconnected', 'The server closed the connection.')),
+      });
+    }, this.#closing.signal).catch((error: unknown) => {
       // It answered nonsense when the session was to be taken up again: not a second time.
       if (error instanceof StreamBroken) this.#giveUp();
       throw error;
@@ -197,7 +225,12 @@ export class Home {
     if (this.#closing.signal.aborted) negotiated.socket.destroy();
     this.#current = negotiated;
     this.#take(negotiated);
+    this.#roads.watch(() => {
+      this.#back = true;
+      negotiated.socket.destroy(new LanpostError('disconnected', 'The road of this box\'s own is there again.'));
+    });
     const reason = await ended;
+    this.#roads.rest();
     this.#current = undefined;
     this.#lostAt = clock.mono();
     this.#session?.detach();
@@ -261,4 +294,9 @@ export class Home {
     this.uplink.online(session, true);
     this.#parts.opened?.();
   }
+}
+
+/** As neighbours are asked for it. */
+function destinationOf({ host, port, address }: Account): string {
+  return host === undefined && port === undefined ? `xmpp:${address.domain}` : `${host?.includes(':') === true ? `[${host}]` : host ?? address.domain}:${port ?? PORT}`;
 }

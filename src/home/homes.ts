@@ -10,6 +10,7 @@ import type { Element } from '../xmpp/element.ts';
 import { bare } from '../xmpp/jid.ts';
 import { cursorNumbers, forgetAccount, loadAccounts, saveAccount, toAccount, type Account } from './account.ts';
 import { forgetBeginnings } from './down/beginning.ts';
+import type { Detour } from './detour.ts';
 import type { Home, HomeLimits, HomeReceiver } from './home.ts';
 import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 import { type BoxAccounts, HomeRoad } from './mail-road.ts';
@@ -33,6 +34,8 @@ export interface HomesOptions {
   readonly receive?: HomeReceiver;
   /** A home's session is there: mail may have a road now. */
   readonly opened?: () => void;
+  /** Who may pass bytes on to a home that cannot be reached from here. Default: nobody. */
+  readonly detours?: () => readonly Detour[];
   /** What signs the letters of this box, and whose alone accounts are. Default: nobody's. */
   readonly boxes?: BoxAccounts;
   readonly limits?: Partial<HomeLimits>;
@@ -59,6 +62,8 @@ export interface Homes {
   reaches(jid: string): boolean;
   /** To an account, through this box's own; resolves when the server has it. */
   send(jid: string, build: () => Element): Promise<void>;
+  /** Somebody has come who may pass bytes on: homes that wait try again. */
+  detoursChanged(): void;
   close(): Promise<void>;
 }
 
@@ -131,11 +136,11 @@ class AccountHomes implements Homes {
   }
 
   async #open(account: Account): Promise<Home> {
-    const { log, broker, clock, trouble, boxId, receive, opened, random, timing } = this.#options;
+    const { log, broker, clock, trouble, boxId, receive, opened, detours, random, timing } = this.#options;
     const code = await loadHome();
     const cursors = cursorNumbers(log.registry, account.jid);
     await dropOthers(log, account.jid, filtersOf(account), cursors);
-    const home = new code.Home({ account, cursors, log, broker, clock, trouble, boxId, receive, opened, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing } });
+    const home = new code.Home({ account, cursors, log, broker, clock, trouble, boxId, receive, opened, detours, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing } });
     try {
       await home.start();
     } catch (error) {
@@ -184,6 +189,10 @@ class AccountHomes implements Homes {
     const home = this.road.homeFor(jid);
     if (!home) throw new LanpostError('unreachable', `No home is connected that could reach ${jid}.`);
     await home.send(build);
+  }
+
+  detoursChanged(): void {
+    for (const home of this.#homes.values()) home.retry();
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 // From nothing to a bound or resumed session: TCP, STARTTLS, SASL, then resume or bind (RFC 6120 §4.3, XEP-0198 §3, §5).
 import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { attr, children, namespaceOf, xml, type Element } from '../xmpp/element.ts';
@@ -31,6 +32,8 @@ export interface NegotiateOptions {
   /** A session that may be taken up again. */
   readonly resume?: { readonly id: string; readonly h: number } | undefined;
   readonly onClose: (reason: Error | undefined) => void;
+  /** Instead of this machine's own roads. */
+  readonly dial?: ((signal: AbortSignal) => Promise<Duplex>) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -49,7 +52,7 @@ export interface Negotiated {
 
 /** Rejects when it does not come about; then nothing is left open. */
 export async function negotiate(options: NegotiateOptions): Promise<Negotiated> {
-  const { clock, jid, signal } = options;
+  const { clock, signal } = options;
   let failed: ((error: Error) => void) | undefined;
   const late = new Promise<never>((_resolve, reject) => { failed = reject; });
   late.catch(() => undefined); // it is raced below; alone it means nothing
@@ -66,7 +69,14 @@ export async function negotiate(options: NegotiateOptions): Promise<Negotiated> 
   signal.addEventListener('abort', abort, { once: true });
   try {
     signal.throwIfAborted();
-    socket = wrap(await Promise.race([dial(await Promise.race([targetsOf(jid.domain, options.host, options.port), late]), gone.signal), late]), options, arrivals);
+    const dialled = (options.dial ?? ((ended) => dialOwn(options, ended)))(gone.signal);
+    // One that comes after all is not used.
+    const unused = dialled.then((connection) => () => connection.destroy(), () => undefined);
+    const connection = await Promise.race([dialled, late]).catch((error: unknown) => {
+      void unused.then((end) => end?.());
+      throw error;
+    });
+    socket = wrap(connection, options, arrivals);
     return await Promise.race([talk(socket, arrivals, options), late]);
   } catch (error) {
     socket?.destroy();
@@ -75,6 +85,11 @@ export async function negotiate(options: NegotiateOptions): Promise<Negotiated> 
     timer.stop();
     signal.removeEventListener('abort', abort);
   }
+}
+
+/** By this machine's own roads. */
+export async function dialOwn({ jid, host, port }: Pick<NegotiateOptions, 'jid' | 'host' | 'port'>, signal: AbortSignal): Promise<Socket> {
+  return dial(await targetsOf(jid.domain, host, port), signal);
 }
 
 async function dial(targets: readonly Target[], signal: AbortSignal): Promise<Socket> {
@@ -100,7 +115,7 @@ async function dial(targets: readonly Target[], signal: AbortSignal): Promise<So
   throw last;
 }
 
-function wrap(socket: Socket, options: NegotiateOptions, arrivals: HomeArrivals): XmppSocket {
+function wrap(socket: Duplex, options: NegotiateOptions, arrivals: HomeArrivals): XmppSocket {
   const wire: XmppSocket = new XmppSocket({
     socket, clock: options.clock, limits: { stanzaBytes: options.stanzaBytes, depth: 64 },
     on: {

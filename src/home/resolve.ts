@@ -6,7 +6,8 @@ export interface Target {
   readonly port: number;
 }
 
-const PORT = 5222;
+/** Where DNS does not say (RFC 6120 §3.2.2). */
+export const PORT = 5222;
 
 /** A host given by the owner is taken as it is; else SRV, else the domain itself. */
 export async function targetsOf(domain: string, host?: string, port?: number): Promise<Target[]> {

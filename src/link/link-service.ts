@@ -50,6 +50,7 @@ import type { OwnPresence } from './own-presence.ts';
 import type { Pairings } from './pairings.ts';
 import { PersonalEvents } from './personal-events.ts';
 import { publishAt } from './publish-at.ts';
+import { RelayDoor } from './relay-door.ts';
 import { Rejoin } from './rejoin.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 import { SubscriberNews } from './subscriber-news.ts';
@@ -93,6 +94,8 @@ export class LinkService {
   /** What is said of this box, with or without a link. */
   readonly own: OwnPresence;
   readonly files: FileDoor;
+  /** Servers that neighbours are connected to, or this box by them. */
+  readonly relays: RelayDoor;
   readonly #parts: LinkServiceParts;
   /** What clients that are no boxes have subscribed to. */
   readonly subscriptions: PeerSubscriptions;
@@ -189,6 +192,14 @@ export class LinkService {
     });
     this.files.attach(parts.dispatcher);
     parts.disco.add(this.files.features);
+    this.relays = new RelayDoor({
+      clock, trouble,
+      link: () => this.#up(),
+      level: (fingerprint) => this.trust.level(fingerprint),
+      may: (fingerprint, to) => this.trust.may(fingerprint, 'relay', to),
+    });
+    this.relays.attach(parts.dispatcher);
+    parts.disco.add(this.relays.features);
     // A name stands for whom it was proven by last, and for nobody who only says it.
     this.#names = { own: () => this.name, nameOf: (key) => this.trust.nameOf(key), keyOf: (name) => this.trust.holder(name) };
     this.#approvals = new Approvals({
@@ -312,6 +323,7 @@ export class LinkService {
     this.#intake.closed(peer);
     this.#notifications.closed(peer);
     this.files.lost(peer);
+    this.relays.lost(peer);
     this.#rejoin.closed(peer);
   }
 
@@ -378,6 +390,7 @@ export class LinkService {
   /** Grants belong to keys, or hold for a class of peers. */
   async allow(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules> {
     const who = await this.#ruled(peer);
+    if (right === 'relay' && isClass(who) && who !== 'class:paired') throw new LanpostError('invalid-value', `only paired boxes are relayed: ${who} cannot be allowed it`);
     const ruled = await this.trust.allow(who, right, filter);
     this.#feeds.resume();
     this.#notifications.recheck();
@@ -386,6 +399,7 @@ export class LinkService {
 
   async deny(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules> {
     const ruled = await this.trust.deny(await this.#ruled(peer), right, filter);
+    this.relays.recheck();
     await this.#feeds.recheck();
     this.#notifications.recheck();
     return ruled;
@@ -395,6 +409,7 @@ export class LinkService {
     const who = isClass(peer) ? peer : this.trust.find(peer)?.fingerprint;
     if (who === undefined) throw new LanpostError('not-found', `no key is known for "${peer}": see \`lanpost trust list\``);
     await this.trust.revoke(who);
+    this.relays.recheck();
     if (!isClass(who)) await Promise.all([this.#parts.accounts?.claims.forget(who), this.#parts.broker.disown(who), this.subscriptions.disowned(who)]);
     await this.#feeds.recheck();
     this.#feeds.resume();
@@ -534,8 +549,17 @@ export class LinkService {
     });
   }
 
+  /** Neighbours that could pass bytes on to a server, with their names now. */
+  neighbours(): ProvenPeer[] {
+    return this.trust.list().flatMap(({ level, fingerprint }) => {
+      const name = level === 'paired' ? this.#link?.nameOf(fingerprint) : undefined;
+      return name === undefined ? [] : [{ name, fingerprint }];
+    });
+  }
+
   status(): BoxStatus['link'] {
-    return this.#link?.status() ?? { state: 'off', interfaces: [] };
+    const relays = this.relays.list();
+    return { ...this.#link?.status() ?? { state: 'off', interfaces: [] }, ...(relays.length > 0 ? { relays } : {}) };
   }
 
   async close(): Promise<void> {
@@ -546,6 +570,7 @@ export class LinkService {
     this.#intake.close();
     this.#proofs?.close();
     // First, so that senders and receivers hear of it.
+    this.relays.close();
     await this.files.close();
     await this.#link?.close();
     await this.#feeds.close();

@@ -1,18 +1,20 @@
 import type { Grant, Right } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { validFilter } from '../log/filter.ts';
+import { formatRelayTarget, parseRelayTarget } from './relay-target.ts';
 
-/** Whether a right is one to topics, and so has a filter. */
-const RIGHTS: Readonly<Record<Right, boolean>> = { chat: false, read: true, write: true, files: false };
+/** What a right is one to, and so has a filter of. */
+const RIGHTS: Readonly<Record<Right, 'topics' | 'server' | undefined>> = { chat: undefined, read: 'topics', write: 'topics', files: undefined, relay: 'server' };
 
 /** A grant that could never match would be taken for one that does. */
 export function checkedGrant(right: Right, filter: string | undefined): Grant {
-  if (typeof right !== 'string' || !Object.hasOwn(RIGHTS, right)) throw new TypeError('a right is chat, read, write or files');
-  if (!RIGHTS[right]) {
+  if (typeof right !== 'string' || !Object.hasOwn(RIGHTS, right)) throw new TypeError('a right is chat, read, write, files or relay');
+  if (RIGHTS[right] === undefined) {
     if (filter !== undefined) throw new TypeError(`${right} has no filter`);
     return { right };
   }
   if (typeof filter !== 'string') throw new TypeError('a filter must be a string');
+  if (RIGHTS[right] === 'server') return { right, filter: formatRelayTarget(parseRelayTarget(filter)) };
   if (!validFilter(filter)) throw new LanpostError('invalid-topic', `${JSON.stringify(filter.slice(0, 80))} is not a filter: + stands for one whole level, # for all that follow, at the end`);
   return { right, filter };
 }

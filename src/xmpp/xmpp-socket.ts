@@ -1,6 +1,7 @@
 // The rim: one TCP or TLS connection under an XML stream. Reads in, events out through callbacks;
 // writes are gathered and go out once per tick.
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { connect, TLSSocket, type ConnectionOptions, type TLSSocketOptions } from 'node:tls';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -26,7 +27,8 @@ export interface XmppSocketCallbacks {
 }
 
 export interface XmppSocketOptions {
-  readonly socket: Socket;
+  /** A TCP connection, or what is as good as one. */
+  readonly socket: Duplex;
   readonly clock: Clock;
   readonly on: XmppSocketCallbacks;
   readonly limits?: XmlLimits;
@@ -42,7 +44,7 @@ const CLOSE_DEADLINE = 2_000;
 export class XmppSocket {
   readonly #options: XmppSocketOptions;
   readonly #stream: XmlStream;
-  #socket: Socket;
+  #socket: Duplex;
   #generation = 0;
   #pending: string[] = [];
   #pendingBytes = 0;
@@ -63,14 +65,14 @@ export class XmppSocket {
     this.#stream = new XmlStream({ ...(limits ? { limits } : {}), ...(lenientHeader === undefined ? {} : { lenientHeader }) });
     this.#lastReceived = clock.mono();
     this.#socket = socket;
-    socket.setNoDelay(true);
+    if (socket instanceof Socket) socket.setNoDelay(true);
     socket.on('close', this.#onClose);
     socket.on('error', this.#onError);
     this.#attach(socket);
   }
 
   /** The socket underneath, or the TLS socket once there is one. */
-  get socket(): Socket {
+  get socket(): Duplex {
     return this.#socket;
   }
 
@@ -102,7 +104,7 @@ export class XmppSocket {
     return this.#pendingBytes + this.#socket.writableLength;
   }
 
-  #attach(socket: Socket): void {
+  #attach(socket: Duplex): void {
     const data = (bytes: Buffer): void => this.#receive(bytes);
     const drain = (): void => this.#wake();
     const end = (): void => this.#leave();
@@ -293,7 +295,7 @@ export class XmppSocket {
     this.#reason ??= reason;
     // TLS has no such way out, but the connection beneath it has.
     const { socket } = this.#options;
-    if (!socket.destroyed) socket.resetAndDestroy();
+    if (!socket.destroyed && socket instanceof Socket) socket.resetAndDestroy();
     this.#socket.destroy();
   }
 }

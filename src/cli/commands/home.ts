@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { HomeStatus } from '../../index.ts';
 import type { Command } from '../command.ts';
 import { spanInWords } from '../measure.ts';
+import { printable } from '../printable.ts';
 import { UsageError } from '../usage-error.ts';
 
 const add: Command = {
@@ -67,7 +68,7 @@ export const home: readonly Command[] = [add, list, remove];
 
 const COLUMNS: Readonly<Record<string, (status: HomeStatus) => string>> = {
   JID: (status) => status.jid,
-  STATE: (status) => (status.reason === undefined ? status.state : `${status.state} (${status.reason})`),
+  STATE: (status) => [status.state, ...status.via === undefined ? [] : [`via ${printable(status.via)}`], ...status.reason === undefined ? [] : [`(${status.reason})`]].join(' '),
   QUEUED: (status) => String(status.queued),
   OLDEST: (status) => (status.queued === 0 ? '-' : spanInWords(status.oldestAge)),
   SERVICE: (status) => status.service,

@@ -5,12 +5,14 @@ import { timeInWords } from '../measure.ts';
 import { printable } from '../printable.ts';
 import { UsageError } from '../usage-error.ts';
 
-const RIGHTS = ['chat', 'read', 'write', 'files'] as const;
+const RIGHTS = ['chat', 'read', 'write', 'files', 'relay'] as const;
 const PEER = [
   'PEER is a name on the link, or at least 16 digits of a fingerprint; what is said of it belongs to the key, and',
   'follows it when the name changes. Or PEER is a class: class:plain (no key, as Pidgin), class:seen (a key that',
   'nobody vouched for), class:paired. RIGHT is read (subscribe) or write (publish), with a FILTER of topics; or chat,',
-  'or files (taken without asking). Unless something is said, everybody may chat, and nothing else.',
+  'or files (taken without asking); or relay, with the server that a paired box may be connected to through this one:',
+  'HOST:PORT or [IPV6]:PORT, or xmpp:DOMAIN where DNS says which host serves it. Unless something is said, everybody may',
+  'chat, and nothing else.',
 ];
 
 const list: Command = {
@@ -32,7 +34,7 @@ const allow: Command = {
   summary: 'Let a peer, or a class of peers, do something',
   options: {},
   notes: [...PEER, 'A key that is allowed something is vouched for by that.'],
-  examples: ['lanpost trust allow desk@pc read \'sensors/#\'', 'lanpost trust allow 3f9a0c5be1d24477 write alarms', 'lanpost trust allow class:seen read \'public/#\''],
+  examples: ['lanpost trust allow desk@pc read \'sensors/#\'', 'lanpost trust allow 3f9a0c5be1d24477 write alarms', 'lanpost trust allow class:seen read \'public/#\'', 'lanpost trust allow desk@pc relay xmpp:home.example'],
   run: (context) => say(context, 'allow'),
 };
 
@@ -98,8 +100,8 @@ export const trust: readonly Command[] = [list, allow, deny, revoke, claim, disc
 async function say({ args, out, attach }: Context, what: 'allow' | 'deny'): Promise<void> {
   const [peer = '', given = '', filter] = args.positionals;
   const right = oneOf('RIGHT', given, RIGHTS);
-  const needsFilter = right === 'read' || right === 'write';
-  if (needsFilter && filter === undefined) throw new UsageError(`FILTER is missing: ${right} which topics?`);
+  const needsFilter = right === 'read' || right === 'write' || right === 'relay';
+  if (needsFilter && filter === undefined) throw new UsageError(`FILTER is missing: ${right} ${right === 'relay' ? 'to which server' : 'which topics'}?`);
   if (!needsFilter && filter !== undefined) throw new UsageError(`"${filter}" is one argument too many: ${right} has no filter`);
   const box = await attach();
   const said = await box.trust[what](peer, right, filter);

@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import { type Names, relayAddresses } from '../../../src/link/relay/relay-target.ts';
+import { formatRelayTarget, parseRelayTarget } from '../../../src/trust/relay-target.ts';
+
+const names: Names = {
+  addresses: async (host) => {
+    const known: Record<string, string[]> = {
+      'home.test': ['192.0.2.1', '2001:db8::1'], 'xmpp.home.test': ['192.0.2.2'], 'inside.test': ['127.0.0.1', '10.0.0.7', '::1', '192.0.2.9'], 'many.test': Array.from({ length: 50 }, (_, n) => `192.0.2.${n + 1}`),
+    };
+    if (!known[host]) throw new Error('no such host');
+    return known[host];
+  },
+  servers: async (domain) => {
+    if (domain === 'served.test') return [{ name: 'other.test', port: 1, priority: 9 }, { name: 'xmpp.home.test', port: 5269, priority: 1 }];
+    if (domain === 'closed.test') return [{ name: '', port: 0, priority: 0 }];
+    throw new Error('no such record');
+  },
+  own: () => ['10.0.0.7', 'fe80::1%eth0', '2001:DB8:0::77'],
+};
+
+describe('where a relay may lead', () => {
+  test.each([
+    ['HOME.example:5222', 'home.example:5222'], ['[2001:DB8::1]:5222', '[2001:db8::1]:5222'], ['192.0.2.1:1', '192.0.2.1:1'], ['XMPP:Home.Example', 'xmpp:home.example'],
+    ['xmpp:münchen.example', 'xmpp:münchen.example'],
+  ])('is said in one way: %s', (given, said) => {
+    expect(formatRelayTarget(parseRelayTarget(given))).toBe(said);
+  });
+
+  test.each(['', 'home.example', ':5222', 'home.example:0', 'home.example:65536', '2001:db8::1:5222', '[home.example]:5222', 'xmpp:', 'xmpp:a@b', 'xmpp:a/b', '#:5222', '+:1', 'a/b:1', 'xmpp:home.example:5222', ' a:1', `${'a'.repeat(254)}:1`])(
+    'is not %j', (given) => { expect(() => parseRelayTarget(given)).toThrow(expect.objectContaining({ code: 'invalid-value' })); },
+  );
+
+  test('is the host that is named, or the hosts that DNS names for a domain, the first of them first', async () => {
+    expect(await relayAddresses('home.test:5223', names)).toEqual([{ address: '192.0.2.1', port: 5223 }, { address: '2001:db8::1', port: 5223 }]);
+    expect(await relayAddresses('xmpp:home.test', names)).toEqual([{ address: '192.0.2.1', port: 5222 }, { address: '2001:db8::1', port: 5222 }]);
+    expect(await relayAddresses('xmpp:served.test', names)).toEqual([{ address: '192.0.2.2', port: 5269 }]);
+    expect(await relayAddresses('[2001:db8::1]:5222', names)).toEqual([{ address: '2001:db8::1', port: 5222 }]);
+  });
+
+  test('is never this machine, whatever DNS says', async () => {
+    expect(await relayAddresses('inside.test:5222', names)).toEqual([{ address: '192.0.2.9', port: 5222 }]);
+    await expect(relayAddresses('10.0.0.7:5222', names)).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(relayAddresses('[2001:db8::77]:5222', names)).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
+  test('is nowhere where DNS knows nothing, or says that nothing is', async () => {
+    await expect(relayAddresses('nowhere.test:5222', names)).rejects.toMatchObject({ code: 'unreachable' });
+    await expect(relayAddresses('xmpp:closed.test', names)).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
+  test('is only so many addresses', async () => {
+    expect(await relayAddresses('many.test:1', names)).toHaveLength(8);
+  });
+});
