@@ -57,7 +57,9 @@ class Phoenix {
       const given = await Promise.race([answer, pause(5000, 'no answer')]).catch(String);
       return `  ${what}: ${JSON.stringify(given)}`;
     }));
-    return [`${this.#options.name}, killed ${this.kills} times, is ${this.doing}`, ...told, `  last words: ${this.process.output.slice(-LAST_WORDS)}`].join('\n');
+    // What a peer's software can do is long, and the same for both.
+    const short = (text: string): string => text.replaceAll(/,"features":\[[^\]]*\]/g, '');
+    return [`${this.#options.name}, killed ${this.kills} times, is ${this.doing}`, ...told.map(short), `  last words: ${short(this.process.output).slice(-LAST_WORDS)}`].join('\n');
   }
 }
 
