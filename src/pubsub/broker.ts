@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type {
   Affiliation, ClassifyOptions, Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicCandidate, TopicConfig, TopicInfo,
@@ -13,13 +12,14 @@ import type { Draft, LogRecord } from '../log/record.ts';
 import type { TopicState } from '../log/topics.ts';
 import type { Payload } from '../payload/payload.ts';
 import { Access } from './access.ts';
-import { type Actor, type Address, addressOf, called, keyAddress } from './actor.ts';
+import { type Actor, type Address, addressOf, called, keyAddress, OWNER } from './actor.ts';
 import { mayBecome, type Operation, PRIVILEGES } from './affiliation.ts';
 import { changesSince } from './changes.ts';
 import { itemId, toDelivery } from './delivery.ts';
 import { classify } from './classify.ts';
 import { draftOf, type DraftRequest, isBy } from './draft.ts';
 import { checkedFrom } from './from.ts';
+import { inSlices } from './in-slices.ts';
 import { InTurn } from './in-turn.ts';
 import { checkedItemId } from './item-id.ts';
 import { type ItemPage, type ItemPageRequest, itemPage } from './item-page.ts';
@@ -42,6 +42,7 @@ import { configured, DEFAULT_CONFIG } from './topic-config.ts';
 import { configOf, infoOf } from './topic-info.ts';
 import { checkedSubscription } from './terms.ts';
 import { checkedFilter, checkedMayEmpty, checkedMaySet, checkedNotReserved, checkedTopic } from './topic-name.ts';
+import { Witnesses } from './witnesses.ts';
 
 export interface BrokerParts {
   readonly log: Log;
@@ -90,8 +91,6 @@ export interface Roads {
 const NO_ROADS: Roads = { isSubscribed: () => false, isApproved: () => false, affiliated: () => Promise.resolve(), deleted: () => Promise.resolve() };
 /** What is kept for a key that nobody vouched for while it is away. */
 const STRANGERS_BACKLOG = { bytes: 16 * 1024 * 1024, age: 7 * 86_400_000 };
-/** Topics looked at before others have their turn. */
-const SLICE = 128;
 /** Topics of which it is remembered that something was said of who may read them. */
 const SAID = 10_000;
 
@@ -117,6 +116,7 @@ export class Broker {
   readonly #purging: PurgeOffline;
   /** There may be a hundred thousand topics, and anybody may ask. */
   readonly #lookouts = new InTurn<readonly string[]>();
+  readonly #witnesses = new Witnesses();
   readonly #listeners: (() => void)[] = [];
   readonly #limits: BrokerParts['limits'];
   readonly #schemas = new Schemas();
@@ -231,7 +231,7 @@ export class Broker {
   async feed(actor: Actor, request: FeedRequest): Promise<Cursor> {
     const { name, filter, from, durable } = request;
     checkedFilter(filter);
-    if (!this.mayReadSome(actor, filter)) {
+    if (!await this.mayReadSome(actor, filter)) {
       if (!hasWildcard(filter)) this.access.check(actor, 'subscribe', filter);
       throw new Refusal('forbidden', `${called(actor)} may not subscribe to ${filter}`);
     }
@@ -430,13 +430,18 @@ export class Broker {
   }
 
   /** What there is; `$…` topics only when the filter names them. */
-  topics(filter = '#'): TopicInfo[] {
-    checkedFilter(filter);
-    return this.#named(this.names(filter));
+  async topics(filter = '#'): Promise<TopicInfo[]> {
+    return this.#named(await this.readableNames(OWNER, filter));
   }
 
-  #named(names: Iterable<string>): TopicInfo[] {
-    return [...names].toSorted().flatMap((name) => this.topic(name) ?? []);
+  async #named(names: readonly string[]): Promise<TopicInfo[]> {
+    const found: TopicInfo[] = [];
+    await inSlices(names.toSorted(), (name) => {
+      const topic = this.topic(name);
+      if (topic) found.push(topic);
+      return undefined;
+    });
+    return found;
   }
 
   /** Names of those that the asker may read, in no order. */
@@ -448,12 +453,9 @@ export class Broker {
 
   async #look(actor: Actor, filter: string, most: number): Promise<string[]> {
     const found: string[] = [];
-    let looked = 0;
-    for (const name of this.names(filter)) {
-      looked += 1;
-      if (looked % SLICE === 0) await nextTurn();
-      if (this.mayRead(actor, name) && found.push(name) >= most) break;
-    }
+    const fits = matcher(filter);
+    // Also what does not fit has to be looked at.
+    await inSlices(this.#log.topics(), ({ deleted, name }) => (!deleted && fits(name) && this.mayRead(actor, name) && found.push(name) >= most ? 'enough' : undefined));
     return found;
   }
 
@@ -462,16 +464,11 @@ export class Broker {
     const { filter, limit, fits, byName } = searchOf(query);
     const first: TopicInfo[] = [];
     const then: TopicInfo[] = [];
-    let looked = 0;
-    for (const name of (await this.readableNames(actor, filter)).toSorted()) {
-      looked += 1;
-      if (looked % SLICE === 0) await nextTurn();
+    await inSlices((await this.readableNames(actor, filter)).toSorted(), (name) => {
       const topic = this.topic(name);
-      if (!topic || !fits(topic)) continue;
-      if (byName(topic)) first.push(topic);
-      else then.push(topic);
-      if (first.length === limit) break;
-    }
+      if (topic && fits(topic)) (byName(topic) ? first : then).push(topic);
+      return first.length === limit ? 'enough' : undefined;
+    });
     return [...first, ...then].slice(0, limit);
   }
 
@@ -479,7 +476,7 @@ export class Broker {
   async classify(actor: Actor, payload: Payload, options: ClassifyOptions = {}): Promise<TopicCandidate[]> {
     const { tags, filter = '#', limit } = options;
     const [wanted, most] = [tagsOf(tags), checkedLimit(limit)];
-    const topics = this.#named(await this.readableNames(actor, filter));
+    const topics = await this.#named(await this.readableNames(actor, filter));
     const payer = this.#payer(actor);
     const candidates = await classify(topics, payload, wanted, {
       load: () => this.#schemas.load(),
@@ -510,20 +507,33 @@ export class Broker {
   }
 
   /** Whether there is anything of it that may be read: the rest is left out, record by record. */
-  mayReadSome(actor: Actor, filter: string): boolean {
+  async mayReadSome(actor: Actor, filter: string): Promise<boolean> {
+    return this.#maySome(actor, filter) ?? this.#witnesses.found(actor, filter, (await this.readableNames(actor, filter, 1))[0]);
+  }
+
+  /** Undefined: all that matches has to be looked at. */
+  #maySome(actor: Actor, filter: string): boolean | undefined {
     if (this.mayRead(actor, filter)) return true;
     if (!hasWildcard(filter)) return false;
     if (actor.kind === 'peer' && this.#touches(actor.fingerprint, 'read', filter)) return true;
-    for (const name of this.names(filter)) if (this.mayRead(actor, name)) return true;
-    return false;
+    const one = this.#witnesses.of(actor, filter);
+    return one !== undefined && this.#live(one) && this.mayRead(actor, one) ? true : undefined;
+  }
+
+  /** For a reader that is there: at once, by what was found when it came. */
+  #stillSome(actor: Actor, filter: string): boolean {
+    const known = this.#maySome(actor, filter);
+    if (known !== undefined) return known;
+    for (const name of this.names(filter)) if (this.mayRead(actor, name)) return this.#witnesses.found(actor, filter, name);
+    return this.#witnesses.found(actor, filter, undefined);
   }
 
   /** §6.1.3: whether a client may subscribe to a topic or subtree, and what becomes of it then. */
-  subscribable(actor: Actor, node: string): 'pending' | 'subscribed' {
+  async subscribable(actor: Actor, node: string): Promise<'pending' | 'subscribed'> {
     const filter = filterOf(node);
     checkedFilter(filter);
     if (hasWildcard(filter)) {
-      if (!this.mayReadSome(actor, filter)) throw new Refusal('forbidden', `${called(actor)} may not subscribe to ${node === '' ? 'anything' : node}`);
+      if (!await this.mayReadSome(actor, filter)) throw new Refusal('forbidden', `${called(actor)} may not subscribe to ${node === '' ? 'anything' : node}`);
       return 'subscribed';
     }
     if (this.waits(actor, node)) return 'pending';
@@ -560,7 +570,7 @@ export class Broker {
       precedes: (topic, seq) => this.#live(topic)?.precedes(seq) ?? false,
       granted: (topic) => this.access.isGranted(actor, 'read', topic),
       may: (asked) => this.mayRead(actor, asked),
-      maySome: (asked) => this.mayReadSome(actor, asked),
+      maySome: (asked) => this.#stillSome(actor, asked),
     });
   }
 

@@ -85,7 +85,7 @@ function bounded({ max = PAGE, ...request }: PageRequest): PageRequest & { reado
 
 /** XEP-0248 §4.2.2: one `<items/>` for each leaf that has some, of what the asker may read. */
 async function collection(broker: Broker, actor: Actor, node: string, most: number): Promise<Element[]> {
-  broker.subscribable(actor, node);
+  await broker.subscribable(actor, node);
   const found: Element[] = [];
   let [room, bytes] = [PAGE, ANSWER_BYTES];
   let looked = 0;

@@ -56,7 +56,7 @@ export function subscribe({ broker, feeder, subscriptions }: SubscribeParts): Us
         // XEP-0248 §7.1: the root has no name.
         const node = attr(verb, 'node') ?? '';
         const options = optionsBeside(request, node);
-        const state = broker.subscribable(actor, node);
+        const state = await broker.subscribable(actor, node);
         const others = feeder.list(actor).length;
         const row = await subscriptions.subscribe({ fingerprint: subscriber.fingerprint, name: jid }, node, options, state, others);
         feeder.began(row);
