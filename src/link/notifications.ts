@@ -163,8 +163,13 @@ export class Notifications implements SubscriptionWatcher {
     if (!this.#there.has(fingerprint) && (!durable || log.hasCursor(name))) return;
     const from = durable ? { seq: Math.min(...rows.map(({ since }) => since)) + 1 } : 'new';
     const cursor = await broker.feed(actor, { name, filter, from, durable });
-    if (this.#there.has(fingerprint)) this.#run(name, cursor, actor);
-    else await cursor.close();
+    if (!this.#there.has(fingerprint)) {
+      await cursor.close();
+      return;
+    }
+    this.#run(name, cursor, actor);
+    // A place that is kept has nothing of topics in memory: of those it gets what comes while it is there.
+    if (durable && hasWildcard(filter)) this.#run(beside(name), await broker.feed(actor, { name: beside(name), filter, from: 'new', durable: false, only: 'memory' }), actor);
   }
 
   #rows(fingerprint: string, filter: string): PeerSubscription[] {
@@ -272,9 +277,11 @@ export class Notifications implements SubscriptionWatcher {
   }
 
   async #stop(name: string): Promise<void> {
-    const feed = this.#running.get(name);
-    this.#running.delete(name);
-    await feed?.close();
+    for (const one of [name, beside(name)]) {
+      const feed = this.#running.get(one);
+      this.#running.delete(one);
+      await feed?.close();
+    }
   }
 
   #id(): string {
@@ -289,6 +296,11 @@ export class Notifications implements SubscriptionWatcher {
   #report({ name }: { readonly name: string }, error: unknown): void {
     this.#seldom.tell({ kind: 'link.feed', message: `telling ${name}: ${error instanceof Error ? error.message : String(error)}` });
   }
+}
+
+/** What reads the topics in memory beside that cursor: no filter ends like this. */
+function beside(name: string): string {
+  return `${name}//memory`;
 }
 
 /** §7.2.2.1, §8.2.5.3, §8.4.2: what the topic's owner lets subscribers be told. */

@@ -44,8 +44,10 @@ export class LogCursor implements HeldCursor, Reader {
   readonly #topicsHeld: HeldTopics | undefined;
   /** Of one that is not durable. */
   readonly #memory: MemoryReader | undefined;
+  /** It passes over what is on disk. */
+  readonly #memoryOnly: boolean;
 
-  constructor(parts: CursorParts, o: { name: string; filter: string; progress: Progress; handed: number; durable?: Durable | undefined }) {
+  constructor(parts: CursorParts, o: { name: string; filter: string; progress: Progress; handed: number; durable?: Durable | undefined; only?: 'memory' | undefined }) {
     this.#parts = parts;
     this.name = o.name;
     this.filter = o.filter;
@@ -54,6 +56,8 @@ export class LogCursor implements HeldCursor, Reader {
     this.#selection = new Selection(o.filter, parts.state, o.durable);
     this.#handedBefore = o.handed;
     this.handed = o.handed;
+    this.#memoryOnly = o.only === 'memory';
+    this.#atTail = this.#memoryOnly;
     if (!o.durable) {
       const { memory } = parts.state;
       this.#memory = new MemoryReader({ memory, filter: o.filter, matches: (topic) => this.#selection.matches(topic, 0), stamp: () => this.#stamp() });
@@ -108,7 +112,7 @@ export class LogCursor implements HeldCursor, Reader {
     if (this.#waits) return [];
     if (this.#memory?.ready(this.#scanned)) return this.#memory.take(max, this.#scanned);
     if (this.#lost >= progress.scan) return this.#gap();
-    if (this.#isBlocked) return [];
+    if (this.#isBlocked || this.#memoryOnly) return [];
     const lost = this.#durable?.lostAt(progress.scan);
     if (lost) return this.#lostRange(lost);
     if (progress.scan > this.#parts.state.head) return this.#tail([]);
@@ -357,11 +361,13 @@ export class LogCursor implements HeldCursor, Reader {
 
   /** It was too slow, and not durable: what it missed is told as a gap. */
   tellLost(seq: number): void {
+    if (this.#memoryOnly) return;
     this.#lost = Math.max(this.#lost, seq);
   }
 
   /** A record it matches was committed. */
   committed(seq: number): void {
+    if (this.#memoryOnly) return;
     if (this.#atTail) {
       this.#atTail = false;
       this.progress.scan = Math.max(this.progress.scan, seq);

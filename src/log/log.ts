@@ -53,6 +53,8 @@ export interface CursorOptions {
   /** Where a new cursor begins. */
   readonly from: CursorFrom;
   readonly durable: boolean;
+  /** Of one that is not durable: beside one that is, it reads what that one cannot. */
+  readonly only?: 'memory';
   /** Kept with a durable cursor; anything CBOR can hold. */
   readonly extra?: unknown;
   /** How much may wait for a durable cursor; of one that is there already, instead of what it had. */
@@ -359,7 +361,7 @@ class DiskLog implements Log {
     if (o.name.includes('\0')) throw new LanpostError('invalid-value', 'The name of a reader has no NUL.');
     if (!o.durable) {
       const row = await this.#start.at(o.filter, o.from);
-      const cursor = new LogCursor(parts, { name: o.name, filter: o.filter, progress: new Progress(row), handed: row.handed });
+      const cursor = new LogCursor(parts, { name: o.name, filter: o.filter, progress: new Progress(row), handed: row.handed, only: o.only });
       this.#state.readers.add(cursor);
       this.#cursors.watch(cursor, cursor);
       cursor.begin(o.from);

@@ -74,6 +74,8 @@ export interface FeedRequest {
   readonly filter: string;
   readonly from: From;
   readonly durable: boolean;
+  /** See `CursorOptions`. */
+  readonly only?: 'memory';
 }
 
 /** What the broker asks of those who keep subscriptions of peers, and tells them. */
@@ -229,7 +231,7 @@ export class Broker {
    * them by position.
    */
   async feed(actor: Actor, request: FeedRequest): Promise<Cursor> {
-    const { name, filter, from, durable } = request;
+    const { name, filter, from, durable, only } = request;
     checkedFilter(filter);
     if (!await this.mayReadSome(actor, filter)) {
       if (!hasWildcard(filter)) this.access.check(actor, 'subscribe', filter);
@@ -238,7 +240,7 @@ export class Broker {
     if (durable) checkedDurable(filter, this.#log.topic(filter));
     const known = this.#log.hasCursor(name);
     if (!known) this.#roomForReader();
-    return this.#log.cursor({ name, filter, from: checkedFrom(from), durable, extra: actor, ...durable ? this.#bound(actor, known) : {} });
+    return this.#log.cursor({ name, filter, from: checkedFrom(from), durable, extra: actor, ...(only ? { only } : {}), ...durable ? this.#bound(actor, known) : {} });
   }
 
   /** Whoever shows a key may come once and leave its place in the log for ever: for whom nobody vouched that has an end. */

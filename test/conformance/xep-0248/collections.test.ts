@@ -50,6 +50,26 @@ describe('XEP-0248 Collection Nodes', () => {
     expect(said(await c.next())).toBe('item lamp/hue/raw i2 deep');
   });
 
+  it('§3.3.1 of topics in memory it gets what comes while it is there, once', async () => {
+    await a.broker.create(OWNER, 'lamp/raw', { accessModel: 'open', storage: 'memory' });
+    await publish('lamp/raw', 'before');
+    await subscribe('lamp/', { subscription_type: 'items' });
+    await publish('lamp/raw', 1, 'm1');
+    await publish('lamp/hue', 1, 'd1');
+    await publish('lamp/raw', 2, 'm2');
+    const got = [said(await c.next()), said(await c.next()), said(await c.next())];
+    expect(got.toSorted()).toEqual(['item lamp/hue d1 1', 'item lamp/raw m1 1', 'item lamp/raw m2 2']);
+    await a.broker.configure(OWNER, 'lamp/raw', { accessModel: 'whitelist' });
+    await publish('lamp/raw', 'secret');
+    await publish('lamp/hue', 2, 'd2');
+    expect(said(await c.next())).toBe('item lamp/hue d2 2');
+    await c.ask('set', `<unsubscribe node='lamp/' jid='${c.name}'/>`);
+    await a.broker.configure(OWNER, 'lamp/raw', { accessModel: 'open' });
+    await publish('lamp/raw', 3);
+    await quiet();
+    expect(c.waiting).toEqual([]);
+  });
+
   it('§4.1 depth 1 is what lies right in it, another number so many levels', async () => {
     await subscribe('lamp/', { subscription_type: 'items', subscription_depth: '1' });
     await publish('lamp/hue/raw', 'too deep');
