@@ -564,6 +564,20 @@ export interface HomeOptions {
   readonly port?: number;
   /** PEM of a private certificate authority, instead of the system's. */
   readonly ca?: string;
+  /** How to get there; default `auto`: what DNS says, then what the domain's host-meta says. */
+  readonly transport?: HomeTransport;
+  /** Of the server's WebSocket (`wss:`) or BOSH (`https:`) service, instead of asking the domain's host-meta. */
+  readonly url?: string;
+  /** SHA-256 of the server's public key (SPKI), base64: with any other than these nobody speaks. */
+  readonly pin?: readonly string[];
+  /** `http://[USER:PASSWORD@]HOST[:PORT]` or `socks5://…`: this home is reached through it, and only this one. */
+  readonly proxy?: string;
+  /** Whether the password itself may be shown to a verified server that offers nothing better; default false. */
+  readonly plain?: boolean;
+  /** Homes of one group are one reader: what is published goes to one of them. */
+  readonly group?: string;
+  /** Within the group: the lowest that is connected is the one; default 0. */
+  readonly rank?: number;
   /** Pubsub service; default `pubsub.<domain>`. */
   readonly service?: string;
   /** Which topics go up, under their own names and in order; after those of `up`. Default none. */
@@ -588,6 +602,9 @@ export interface DownRule {
   readonly from?: 'start' | 'new';
 }
 
+/** Over TCP with TLS, at once or asked for; over WebSocket (RFC 7395); over HTTP requests (XEP-0206). */
+export type HomeTransport = 'auto' | 'starttls' | 'tls' | 'websocket' | 'bosh';
+
 export type HomeState = 'offline' | 'connecting' | 'online' | 'waiting' | 'refused' | 'paused';
 export interface HomeStatus {
   readonly jid: string;
@@ -598,6 +615,10 @@ export interface HomeStatus {
   readonly since: number;
   /** The neighbour through which it is connected; absent when this box has a road of its own. */
   readonly via?: string;
+  /** What carries the session, while it is online: `tls host:port`, `websocket wss://…`. */
+  readonly over?: string;
+  /** The group it belongs to, and whether it is the one that gets what the group gets. */
+  readonly group?: { readonly name: string; readonly rank: number; readonly active: boolean };
   /** Why it is not online, in words. */
   readonly reason?: string;
   /** When it will be tried again, ms since 1970. */

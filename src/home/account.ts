@@ -5,15 +5,13 @@ import type { Registry } from '../log/registry.ts';
 import { bare, isBareJid, parseJid, type Jid } from '../xmpp/jid.ts';
 import { toRule, type Rule } from './up-rule.ts';
 import { checkedDownRules, type CheckedDownRule } from './down/rule.ts';
+import { CONNECTING, type Connecting, text, toConnecting } from './connecting.ts';
 
-export interface Account {
+export interface Account extends Connecting {
   /** Bare, normalised. */
   readonly jid: string;
   readonly address: Jid;
   readonly password: string;
-  readonly host: string | undefined;
-  readonly port: number | undefined;
-  readonly ca: string | undefined;
   readonly service: string;
   readonly topics: readonly string[];
   readonly up: readonly UpRule[] | undefined;
@@ -23,15 +21,10 @@ export interface Account {
   readonly down: readonly CheckedDownRule[];
 }
 
-const KEYS = new Set(['jid', 'password', 'host', 'port', 'ca', 'service', 'topics', 'up', 'budget', 'down']);
+const KEYS = new Set(['jid', 'password', ...CONNECTING, 'service', 'topics', 'up', 'budget', 'down']);
 const MAX_RULES = 64;
 /** So that one item of any size gets through within some hours. */
 const MIN_BUDGET = 10_000;
-
-function text(value: unknown, name: string): string {
-  if (typeof value !== 'string' || value === '') throw new TypeError(`home ${name} must be a non-empty string`);
-  return value;
-}
 
 /** Throws TypeError for wrong types, LanpostError for what cannot be. */
 export function toAccount(options: Partial<HomeOptions>): Account {
@@ -41,16 +34,14 @@ export function toAccount(options: Partial<HomeOptions>): Account {
   const address = parseJid(given);
   const jid = bare(given);
   if (!address || jid === undefined || !isBareJid(given)) throw new LanpostError('invalid-value', `Not an account: ${JSON.stringify(given)}. Give it as name@domain.`);
-  const { host, port, ca, service, topics = [], up, budget } = options;
-  if (port !== undefined && (!Number.isInteger(port) || port < 1 || port > 65_535)) throw new TypeError('home port must be 1 to 65535');
-  if (ca !== undefined && !text(ca, 'ca').includes('-----BEGIN CERTIFICATE-----')) throw new LanpostError('invalid-value', 'The certificate authority of a home must be PEM.');
+  const { service, topics = [], up, budget } = options;
+  const connecting = toConnecting(options);
   if (service !== undefined && !parseJid(text(service, 'service'))) throw new LanpostError('invalid-value', `Not an address: ${JSON.stringify(service)}.`);
   if (!Array.isArray(topics) || topics.some((filter) => typeof filter !== 'string')) throw new TypeError('home topics must be a list of filters');
   if (up !== undefined && !Array.isArray(up)) throw new TypeError('home up must be a list of rules');
   if (budget !== undefined && (!Number.isSafeInteger(budget) || budget < MIN_BUDGET)) throw new TypeError(`home budget must be a number of bytes, at least ${MIN_BUDGET}`);
   return {
-    jid, address, password: text(options.password, 'password'), port, ca,
-    host: host === undefined ? undefined : text(host, 'host'),
+    jid, address, password: text(options.password, 'password'), ...connecting,
     service: service ?? `pubsub.${address.domain}`,
     topics: [...new Set(topics)], up, rules: toRules(up ?? [], topics), budget,
     down: checkedDownRules(options.down, service ?? `pubsub.${address.domain}`),

@@ -11,6 +11,8 @@ export type Arrival = { readonly type: 'header' } | { readonly type: 'stanza'; r
 
 /** A server has no reason to say more than this before it is asked. */
 const UNASKED = 64;
+/** Behind its last answer stands what the session missed, as much as one read from the system holds. */
+const BEHIND = 4_096;
 
 export class HomeArrivals {
   readonly #arrivals: Arrivals<Arrival>;
@@ -32,7 +34,7 @@ export class HomeArrivals {
       if (arrival.type === 'stanza') this.#handler(arrival.element);
       return;
     }
-    if (this.#arrivals.size < UNASKED) this.#arrivals.push(arrival);
+    if (this.#arrivals.size < (this.authenticated ? BEHIND : UNASKED)) this.#arrivals.push(arrival);
     else this.fail(new LanpostError('disconnected', 'The server sent stanzas before it was asked.'));
   }
 

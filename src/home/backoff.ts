@@ -25,13 +25,18 @@ export class Backoff {
     this.#random = random;
   }
 
+  /** How often in a row it was refused. */
+  get refusals(): number {
+    return this.#refusals;
+  }
+
   /** The session is over after `uptime` ms online, 0 when it never was; `progress`: items arrived on it. */
   lost(kind: LossKind, uptime: number, progress: boolean = false): Retry {
     if (uptime > 0) this.#refusals = 0;
     if (uptime >= STEADY) this.#losses = 0;
     // A session that got something done was no mistake, however short.
     else if (progress) this.#losses = Math.min(this.#losses, 2);
-    if (kind === 'auth') return { delay: AUTH[Math.min(this.#refusals++, AUTH.length - 1)] ?? CAP, refused: true };
+    if (kind === 'auth') return { delay: (AUTH[Math.min(this.#refusals++, AUTH.length - 1)] ?? CAP) * (1 + this.#random() / 4), refused: true };
     if (kind === 'banned') return { delay: 60 * MINUTE, refused: true };
     if (kind === 'config') return { delay: this.#jitter(Math.min(60 * MINUTE, CAP * 2 ** this.#refusals++), CAP / 2), refused: true };
     const delay = this.#jitter(Math.min(CAP, FIRST * 2 ** Math.min(this.#losses++, 20)), FLOOR);

@@ -1,4 +1,5 @@
 // One account at one home: connects, stays, comes back. What it carries is the uplink's and the road's business.
+import type { Resolver } from 'node:dns/promises';
 import type { HomeState, HomeStatus, Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -9,9 +10,11 @@ import type { Account, CursorNumbers } from './account.ts';
 import { Backoff, type Retry } from './backoff.ts';
 import { Downlink, type DownlinkLimits } from './down/downlink.ts';
 import type { Detour } from './detour.ts';
-import { lossOf, StreamBroken, StreamEnded } from './loss.ts';
-import { PORT } from './resolve.ts';
-import { dialOwn, negotiate, type Negotiated } from './negotiate.ts';
+import type { Known } from './known.ts';
+import { lossOf, ResumeUnanswered, StreamBroken, StreamEnded } from './loss.ts';
+import { negotiate, type Negotiated, type NegotiateOptions } from './negotiate.ts';
+import { parseProxy } from './proxy.ts';
+import { destinationOf, reach } from './reach.ts';
 import { Roads } from './roads.ts';
 import { HomeSession, type SessionTiming } from './session.ts';
 import { Uplink } from './uplink.ts';
@@ -36,11 +39,13 @@ export interface HomeParts {
   readonly detours?: (() => readonly Detour[]) | undefined;
   readonly limits: HomeLimits;
   readonly timing: SessionTiming;
+  /** Who is asked where homes are; the system's default when absent. */
+  readonly resolver?: Pick<Resolver, 'resolveSrv'> | undefined;
   readonly random?: (() => number) | undefined;
 }
 
 export interface HomeLimits extends UplinkLimits, DownlinkLimits {
-  /** TCP, TLS, SASL and binding together; ms. */
+  /** TCP, TLS, SASL and binding together, of one way to the server; ms. */
   readonly connect: number;
   /** Bytes of one stanza from the server; a read-back's answer must fit. */
   readonly incoming: number;
@@ -69,8 +74,12 @@ export class Home {
   #nextAttempt: number | undefined;
   #session: HomeSession | undefined;
   #resume: { readonly id: string; readonly max: number } | undefined;
+  /** Whether the server does what it says when it offers to resume. */
+  #resumes = true;
   #lostAt = 0;
   #current: Negotiated | undefined;
+  /** Of the last session that came about; nothing after one that did not. */
+  #known: Known | undefined;
   #wake: (() => void) | undefined;
   /** The session is to be taken up by the own road. */
   #back = false;
@@ -85,7 +94,7 @@ export class Home {
     this.#roads = new Roads({
       clock, to: destinationOf(account),
       detours: parts.detours ?? (() => []),
-      probe: async (signal) => void (await dialOwn({ jid: account.address, host: account.host, port: account.port }, signal)).destroy(),
+      probe: (signal) => reach({ domain: account.address.domain, ...wayOf(account), clock, resolver: parts.resolver, random: parts.random, signal }),
     });
     const { jid, service, rules, down } = account;
     const downlink = broker && down.length > 0 ? new Downlink({ jid, rules: down, broker, log, clock, trouble, limits }) : undefined;
@@ -124,6 +133,7 @@ export class Home {
       oldestAge: oldest && queued > 0 ? Math.max(0, Math.round(clock.wall() - oldest.wall)) : 0,
       ...(this.#downlink ? { down: this.#downlink.status() } : {}),
       ...(this.online && this.#roads.via !== undefined ? { via: this.#roads.via } : {}),
+      ...(this.#state === 'online' && this.#current ? { over: this.#current.over } : {}),
       ...(reason === undefined ? {} : { reason }),
       ...(this.#nextAttempt === undefined ? {} : { nextAttempt: this.#nextAttempt }),
     };
@@ -204,26 +214,31 @@ export class Home {
 
   /** Connects and stays until the connection ends; resolves with why. Rejects when it never was. */
   async #connected(): Promise<Error> {
-    const { account, clock, limits, boxId } = this.#parts;
+    const { account, clock, limits, boxId, resolver, random } = this.#parts;
     let ended!: Promise<Error>;
     const resume = await this.#resumable();
-    const negotiated = await this.#roads.begin(({ dial, within = limits.connect }) => {
+    const { address: jid, password, plain } = account;
+    const known = this.#known;
+    this.#known = undefined;
+    const negotiated = await this.#roads.begin(({ dial, within }) => {
       let end!: (reason: Error) => void;
       ended = new Promise<Error>((resolve) => { end = resolve; });
       return negotiate({
-        jid: account.address, password: account.password, host: account.host, port: account.port, ca: account.ca,
+        jid, password, plain, ...wayOf(account), resolver, random, known, refusals: this.#backoff.refusals,
         // Fixed per box, so that a session of ours that the server still holds is replaced.
         resource: `lanpost-${boxId.slice(0, 8)}`,
-        clock, dial, deadline: Math.min(within, limits.connect), stanzaBytes: limits.incoming, resume, signal: this.#closing.signal,
+        clock, dial, deadline: limits.connect, within, stanzaBytes: limits.incoming, resume, signal: this.#closing.signal,
         onClose: (reason) => end(reason ?? new LanpostError('disconnected', 'The server closed the connection.')),
       });
     }, this.#closing.signal).catch((error: unknown) => {
       // It answered nonsense when the session was to be taken up again: not a second time.
       if (error instanceof StreamBroken) this.#giveUp();
+      if (error instanceof ResumeUnanswered) this.#resumes = false;
       throw error;
     });
     if (this.#closing.signal.aborted) negotiated.socket.destroy();
     this.#current = negotiated;
+    this.#known = negotiated.known;
     this.#take(negotiated);
     this.#roads.watch(() => {
       this.#back = true;
@@ -284,7 +299,7 @@ export class Home {
       trouble: (message) => trouble({ kind: 'home.receive', message: `${this.account.jid}: ${message}` }),
     });
     this.#session = session;
-    this.#resume = sm?.id === undefined ? undefined : { id: sm.id, max: sm.max ?? RESUME };
+    this.#resume = sm?.id === undefined || !this.#resumes ? undefined : { id: sm.id, max: sm.max ?? RESUME };
     session.attach(socket);
     arrivals.handOver(session.receive);
     this.#become('online');
@@ -296,7 +311,7 @@ export class Home {
   }
 }
 
-/** As neighbours are asked for it. */
-function destinationOf({ host, port, address }: Account): string {
-  return host === undefined && port === undefined ? `xmpp:${address.domain}` : `${host?.includes(':') === true ? `[${host}]` : host ?? address.domain}:${port ?? PORT}`;
+/** What the owner says of the way there. */
+function wayOf({ transport, host, port, url, ca, pin, proxy }: Account): Pick<NegotiateOptions, 'transport' | 'host' | 'port' | 'url' | 'ca' | 'pin' | 'proxy'> {
+  return { transport, host, port, url, ca, pin, proxy: proxy === undefined ? undefined : parseProxy(proxy) };
 }

@@ -1,4 +1,5 @@
 // The homes of a box. Accounts live in the log's registry, so they outlive the process.
+import type { Resolver } from 'node:dns/promises';
 import type { HomeOptions, HomeStatus, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -40,6 +41,8 @@ export interface HomesOptions {
   readonly boxes?: BoxAccounts;
   readonly limits?: Partial<HomeLimits>;
   readonly timing?: Partial<SessionTiming>;
+  /** Who is asked where homes are; the system's default when absent. */
+  readonly resolver?: Pick<Resolver, 'resolveSrv'>;
   readonly random?: () => number;
 }
 
@@ -136,11 +139,11 @@ class AccountHomes implements Homes {
   }
 
   async #open(account: Account): Promise<Home> {
-    const { log, broker, clock, trouble, boxId, receive, opened, detours, random, timing } = this.#options;
+    const { log, broker, clock, trouble, boxId, receive, opened, detours, resolver, random, timing } = this.#options;
     const code = await loadHome();
     const cursors = cursorNumbers(log.registry, account.jid);
     await dropOthers(log, account.jid, filtersOf(account), cursors);
-    const home = new code.Home({ account, cursors, log, broker, clock, trouble, boxId, receive, opened, detours, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing } });
+    const home = new code.Home({ account, cursors, log, broker, clock, trouble, boxId, receive, opened, detours, resolver, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing } });
     try {
       await home.start();
     } catch (error) {

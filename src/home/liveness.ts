@@ -2,7 +2,7 @@
 // after asking, and it is dead.
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import type { XmppSocket } from '../xmpp/xmpp-socket.ts';
+import type { Wire } from '../xmpp/wire.ts';
 
 export interface SessionTiming {
   /** Ask for an acknowledgement this long after the last stanza, ms. */
@@ -19,14 +19,14 @@ export interface LivenessParts {
   readonly clock: Clock;
   readonly timing: SessionTiming;
   /** Writes what must be answered. */
-  readonly ask: (socket: XmppSocket) => void;
+  readonly ask: (socket: Wire) => void;
   /** Whether what comes is read: else the silence is ours. */
   readonly reads: () => boolean;
 }
 
 export class Liveness {
   readonly #parts: LivenessParts;
-  #socket: XmppSocket | undefined;
+  #socket: Wire | undefined;
   #askTimer: Timer | undefined;
   #idleTimer: Timer | undefined;
   #silenceTimer: Timer | undefined;
@@ -35,7 +35,7 @@ export class Liveness {
     this.#parts = parts;
   }
 
-  watch(socket: XmppSocket): void {
+  watch(socket: Wire): void {
     this.#socket = socket;
     this.#restIdle();
   }

@@ -24,6 +24,13 @@ export class StreamBroken extends Error {
   override readonly name = 'StreamBroken';
 }
 
+/** It said nothing, or left, when it was asked to take a session up again. */
+export class ResumeUnanswered extends StreamBroken {
+  constructor(options: ErrorOptions) {
+    super('The server did not say whether it takes the session up again.', options);
+  }
+}
+
 /** The server cannot be used as it is set up. */
 export class Unusable extends Error {
   override readonly name = 'Unusable';

@@ -7,7 +7,7 @@ import { bare } from '../xmpp/jid.ts';
 import { errorReply, stanzaKind } from '../xmpp/stanza.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { HandledCountTooHigh, NS_SM, parseH, StreamManagement } from '../xmpp/stream-management.ts';
-import type { XmppSocket } from '../xmpp/xmpp-socket.ts';
+import type { Wire } from '../xmpp/wire.ts';
 import { Liveness, type SessionTiming } from './liveness.ts';
 
 export { SESSION_TIMING, type SessionTiming } from './liveness.ts';
@@ -45,7 +45,7 @@ export class HomeSession {
   readonly iq: IqCaller;
   readonly #options: SessionOptions;
   readonly #sm = new StreamManagement<Sent>();
-  #socket: XmppSocket | undefined;
+  #socket: Wire | undefined;
   readonly #liveness: Liveness;
   #paused = false;
   /** Too much waits for the disk already. */
@@ -106,7 +106,7 @@ export class HomeSession {
   }
 
   /** A connection carries the session from here on; `h` is what the server says it has, of a session taken up again. */
-  attach(socket: XmppSocket, h?: number): void {
+  attach(socket: Wire, h?: number): void {
     this.#socket = socket;
     this.#life++;
     if (h !== undefined) {
@@ -238,7 +238,7 @@ export class HomeSession {
     void this.#socket?.fail(condition, reason, application);
   }
 
-  #ask(socket: XmppSocket): void {
+  #ask(socket: Wire): void {
     this.#sm.asked();
     // Without stream management any stanza that must be answered shows life as well.
     socket.write(this.#options.managed ? xml('r', { xmlns: NS_SM }) : xml('iq', { type: 'get', id: 'alive' }, xml('ping', { xmlns: 'urn:xmpp:ping' })));

@@ -5,9 +5,21 @@ import { promisify } from 'node:util';
 export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
 
 const derive = promisify(pbkdf2);
-const HASHES = { 'SCRAM-SHA-256': { name: 'sha256', bytes: 32 }, 'SCRAM-SHA-1': { name: 'sha1', bytes: 20 } } as const;
-export type ScramMechanism = keyof typeof HASHES;
+/** Strongest first. */
+const HASHES = {
+  'SCRAM-SHA-512': { name: 'sha512', bytes: 64 }, 'SCRAM-SHA-256': { name: 'sha256', bytes: 32 }, 'SCRAM-SHA-1': { name: 'sha1', bytes: 20 },
+} as const;
+type ScramHash = keyof typeof HASHES;
+export type ScramMechanism = ScramHash | `${ScramHash}-PLUS`;
 export type Mechanism = ScramMechanism | 'PLAIN';
+
+const SCRAM = ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1'] as const satisfies readonly ScramHash[];
+
+/** What ties the login to this one TLS connection (RFC 5056, RFC 5802 §6). */
+export interface ChannelBinding {
+  readonly type: string;
+  readonly data: Uint8Array;
+}
 
 /** A hostile server must not keep a small box busy for minutes; RFC 7677 §4 asks for at least 4096. */
 const MIN_ITERATIONS = 4096;
@@ -24,9 +36,18 @@ export class SaslError extends Error {
   }
 }
 
-/** PLAIN only where the owner allows it; the caller sees to it that this is inside TLS. */
-export function chooseMechanism(offered: readonly string[], options: { readonly plain?: boolean } = {}): Mechanism | undefined {
-  for (const mechanism of ['SCRAM-SHA-256', 'SCRAM-SHA-1'] as const) if (offered.includes(mechanism)) return mechanism;
+/** Whether the server binds logins to their connection at all. */
+export function offersBinding(offered: readonly string[]): boolean {
+  return SCRAM.some((hash) => offered.includes(`${hash}-PLUS`));
+}
+
+/**
+ * A bound login first, whatever its hash: it shows who sits in between, which no hash does. PLAIN only where the
+ * owner allows it; the caller sees to it that this is inside TLS.
+ */
+export function chooseMechanism(offered: readonly string[], options: { readonly plain?: boolean; readonly binding?: boolean } = {}): Mechanism | undefined {
+  if (options.binding === true) for (const hash of SCRAM) if (offered.includes(`${hash}-PLUS`)) return `${hash}-PLUS`;
+  for (const hash of SCRAM) if (offered.includes(hash)) return hash;
   return options.plain === true && offered.includes('PLAIN') ? 'PLAIN' : undefined;
 }
 
@@ -41,24 +62,37 @@ function prepare(text: string): string {
   return prepared;
 }
 
+function hashOf(mechanism: ScramMechanism): ScramHash {
+  return SCRAM.find((hash) => mechanism === hash || mechanism === `${hash}-PLUS`) ?? 'SCRAM-SHA-1';
+}
+
 export class ScramClient {
   readonly mechanism: ScramMechanism;
+  readonly #gs2: string;
+  readonly #binding: ChannelBinding | undefined;
   readonly #password: string;
   readonly #nonce: string;
   readonly #bareFirst: string;
   #serverSignature: Buffer | undefined;
 
-  constructor(mechanism: ScramMechanism, credentials: { readonly username: string; readonly password: string; readonly nonce?: string }) {
+  /**
+   * `binding`: for the `-PLUS` mechanisms. `unoffered`: this side could bind, but the server did not offer it; a server
+   * that did, and whose offer somebody took away, then refuses (RFC 5802 §6).
+   */
+  constructor(mechanism: ScramMechanism, credentials: { readonly username: string; readonly password: string; readonly nonce?: string }, options: { readonly binding?: ChannelBinding; readonly unoffered?: boolean } = {}) {
     this.mechanism = mechanism;
+    this.#binding = mechanism.endsWith('-PLUS') ? options.binding : undefined;
+    if (mechanism.endsWith('-PLUS') && !this.#binding) throw new SaslError('invalid-mechanism', `${mechanism} without a channel to bind to`);
+    this.#gs2 = this.#binding ? `p=${this.#binding.type},,` : options.unoffered === true ? 'y,,' : 'n,,';
     this.#password = prepare(credentials.password);
     this.#nonce = credentials.nonce ?? randomBytes(24).toString('base64');
     const name = prepare(credentials.username).replaceAll('=', '=3D').replaceAll(',', '=2C');
     this.#bareFirst = `n=${name},r=${this.#nonce}`;
   }
 
-  /** client-first-message; `n,,`: no channel binding. */
+  /** client-first-message. */
   first(): Buffer {
-    return Buffer.from(`n,,${this.#bareFirst}`);
+    return Buffer.from(`${this.#gs2}${this.#bareFirst}`);
   }
 
   /** client-final-message for the server-first-message. */
@@ -72,12 +106,13 @@ export class ScramClient {
     const iterations = Number(count);
     if (iterations < MIN_ITERATIONS || iterations > MAX_ITERATIONS) throw new SaslError('not-authorized', `${count} iterations are outside ${MIN_ITERATIONS} to ${MAX_ITERATIONS}`);
 
-    const hash = HASHES[this.mechanism];
+    const hash = HASHES[hashOf(this.mechanism)];
     const salted = await derive(this.#password, Buffer.from(salt, 'base64'), iterations, hash.bytes, hash.name);
     const hmac = (key: Uint8Array, text: string): Buffer => createHmac(hash.name, key).update(text).digest();
     const clientKey = hmac(salted, 'Client Key');
     const storedKey = createHash(hash.name).update(clientKey).digest();
-    const withoutProof = `c=biws,r=${nonce}`;
+    const bound = Buffer.concat([Buffer.from(this.#gs2), this.#binding?.data ?? new Uint8Array()]).toString('base64');
+    const withoutProof = `c=${bound},r=${nonce}`;
     const authMessage = `${this.#bareFirst},${serverFirst},${withoutProof}`;
     const signature = hmac(storedKey, authMessage);
     const proof = clientKey.map((byte, i) => byte ^ (signature[i] ?? 0));

@@ -27,6 +27,8 @@ export interface HomeServer extends AsyncDisposable {
   readonly host: string;
   /** STARTTLS port for clients; `port + 1` speaks TLS at once. */
   readonly port: number;
+  /** Its services over HTTPS, by its own name, which nobody but a proxy with a book looks up. */
+  readonly web: { readonly port: number; readonly websocket: string; readonly bosh: string };
   /** Path of the PEM of its certificate authority. */
   readonly ca: string;
   /** All its state: data, configuration, logs. */
@@ -52,6 +54,8 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
   const script = join(ROOT, `test/support/home/${kind}.sh`);
   const env = { DOMAIN: domain, PORT: String(port), LISTEN: host, STORAGE: 'sql', ...options.env };
 
+  const at = `${domain}:${port + 2}`;
+  const web = { port: port + 2, websocket: `wss://${at}/${kind === 'prosody' ? 'xmpp-websocket' : 'ws'}`, bosh: `https://${at}/${kind === 'prosody' ? 'http-bind' : 'bosh'}` };
   const order = async (verb: 'start' | 'stop' | 'kill'): Promise<void> => {
     if (lan && verb === 'start') await lan.run(lanHost, script, [verb, dir], { env, timeout: 60_000 });
     else await run(script, [verb, dir], { env: { ...process.env, ...env }, timeout: 60_000 });
@@ -66,7 +70,7 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
   };
 
   return {
-    kind, domain, service: `pubsub.${domain}`, host, port, ca: join(dir, 'ca.pem'), dir,
+    kind, domain, service: `pubsub.${domain}`, host, port, web, ca: join(dir, 'ca.pem'), dir,
     account: (name) => ({ jid: `${name}@${domain}`, password: `${name}-secret` }),
     start: () => order('start'),
     stop: () => order('stop'),
@@ -76,12 +80,12 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
   };
 }
 
-/** A port such that it and the three that the scripts derive from it are free now. */
+/** A port such that it and the four that the scripts derive from it are free now. */
 async function freeBase(): Promise<number> {
   for (;;) {
     const base = await freePort(0);
     if (base === undefined || base > 65_000) continue;
-    const others = await Promise.all([1, 47, 125].map((step) => freePort(base + step)));
+    const others = await Promise.all([1, 2, 47, 125].map((step) => freePort(base + step)));
     if (others.every((port) => port !== undefined)) return base;
   }
 }

@@ -2,7 +2,7 @@
 # ejabberd.sh start|stop|kill DIR - a throw-away ejabberd, all state in DIR.
 # One Erlang VM without distribution: no epmd, no cookie, no ejabberdctl.
 # DOMAIN  default hub.test; pubsub.DOMAIN is the pubsub service, edge.DOMAIN an XEP-0114 slot
-# PORT    c2s STARTTLS port (25222); +1 direct TLS, +47 s2s, +125 component
+# PORT    c2s STARTTLS port (25222); +1 direct TLS, +2 https (/ws, /bosh, host-meta), +47 s2s, +125 component
 # LISTEN  the address it listens on (127.0.0.1)
 # SHAPER  "none" or "normal" (the Debian default: 3000 B/s, burst 20000)
 # MAX_ITEMS        mod_pubsub max_items_node ("unlimited" here; ejabberd's own default is 1000)
@@ -13,7 +13,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cmd=$1; mkdir -p "$2"; dir=$(cd "$2" && pwd)
 listen=${LISTEN:-127.0.0.1}
 domain=${DOMAIN:-hub.test} port=${PORT:-25222}
-tls=$((port + 1)) s2s=$((port + 47)) comp=$((port + 125))
+tls=$((port + 1)) web=$((port + 2)) s2s=$((port + 47)) comp=$((port + 125))
 
 alive() { [ -s "$dir/pid" ] && kill -0 "$(cat "$dir/pid")" 2>/dev/null; }
 end() {
@@ -47,6 +47,15 @@ listen:
      max_stanza_size: ${MAX_STANZA:-262144}, shaper: c2s_shaper, access: c2s}
   - {port: $tls, ip: "$listen", module: ejabberd_c2s, tls: true,
      max_stanza_size: ${MAX_STANZA:-262144}, shaper: c2s_shaper, access: c2s}
+  - port: $web
+    ip: "$listen"
+    module: ejabberd_http
+    tls: true
+    request_handlers:
+      /ws: ejabberd_http_ws
+      /bosh: mod_bosh
+      /.well-known/host-meta: mod_host_meta
+      /.well-known/host-meta.json: mod_host_meta
   - {port: $s2s, ip: "$listen", module: ejabberd_s2s_in, max_stanza_size: 524288}
   - port: $comp
     ip: "$listen"
@@ -72,6 +81,8 @@ acl: {local: {user_regexp: ""}}
 modules:
   mod_adhoc: {}
   mod_blocking: {}
+  mod_bosh: {}
+  mod_host_meta: {bosh_service_url: "https://@HOST@:$web/bosh", websocket_url: "wss://@HOST@:$web/ws"}
   mod_caps: {}
   mod_carboncopy: {}
   mod_client_state: {}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # prosody.sh start|stop|kill DIR - a throw-away Prosody, all state in DIR.
 # DOMAIN     default home.test; pubsub.DOMAIN is the pubsub service, edge.DOMAIN an XEP-0114 slot
-# PORT       c2s STARTTLS port (15222); +1 direct TLS, +47 s2s, +125 component
+# PORT       c2s STARTTLS port (15222); +1 direct TLS, +2 https (/xmpp-websocket, /http-bind), +47 s2s, +125 component
 # LISTEN     the address it listens on (127.0.0.1)
 # STORAGE    internal (Debian's default) or sql (SQLite; needs lua-dbi-sqlite3)
 # LIMITS     e.g. "10kb/s" (Debian's default); empty = no rate limit
@@ -13,7 +13,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cmd=$1; mkdir -p "$2"; dir=$(cd "$2" && pwd)
 listen=${LISTEN:-127.0.0.1}
 domain=${DOMAIN:-home.test} port=${PORT:-15222}
-tls=$((port + 1)) s2s=$((port + 47)) comp=$((port + 125))
+tls=$((port + 1)) web=$((port + 2)) s2s=$((port + 47)) comp=$((port + 125))
 
 alive() { [ -s "$dir/pid" ] && kill -0 "$(cat "$dir/pid")" 2>/dev/null; }
 end() { # signal; waits until the process has gone
@@ -41,11 +41,13 @@ s2s_ports = { $s2s }
 component_ports = { $comp }
 component_interfaces = { "$listen" }
 http_ports = {}
-https_ports = {}
+https_ports = { $web }
+https_interfaces = { "$listen" }
+http_default_host = "$domain"
 log = { { levels = { min = "${LOG:-info}" }; to = "file"; filename = "$dir/prosody.log" } }
 modules_enabled = {
   "disco"; "roster"; "saslauth"; "tls"; "dialback"; "ping"; "time"; "version";
-  "smacks"; "mam"; "carbons"; "pep"; "blocklist"; "csi_simple"; $limitsmod "s2s_static"; ${MODULES:-}
+  "smacks"; "mam"; "carbons"; "pep"; "blocklist"; "csi_simple"; "bosh"; "websocket"; $limitsmod "s2s_static"; ${MODULES:-}
 }
 modules_disabled = { "admin_shell"; "admin_socket" }
 $limits

@@ -1,0 +1,71 @@
+// One request to a web server over a connection of our own making, its answer bounded.
+import type { IncomingHttpHeaders } from 'node:http';
+import { Agent, request } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import { verifiedTls } from '../xmpp/tls.ts';
+import { dial, encrypt, type Dialing } from './dial.ts';
+import { Unusable } from './loss.ts';
+
+export interface Trust {
+  readonly ca?: string | undefined;
+  readonly pin?: readonly string[] | undefined;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** To the server that the address names, and whose name its certificate has. */
+export async function dialUrl(url: URL, trust: Trust, dialing: Dialing): Promise<TLSSocket> {
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const socket = await dial({ host, port: url.port === '' ? 443 : Number(url.port) }, dialing);
+  return encrypt(socket, verifiedTls({ domain: host, ...trust, alpn: 'http/1.1' }), dialing);
+}
+
+export interface HttpExchange {
+  readonly url: URL;
+  /** The connection, or where connections come from. */
+  readonly over: TLSSocket | Agent;
+  readonly method: 'GET' | 'POST';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+}
+
+/** Connections to one server, kept for the next request. */
+export function createPool(url: URL, trust: Trust, dialing: Dialing): Agent {
+  const agent = new Agent({ keepAlive: true, maxSockets: 2, maxFreeSockets: 2 });
+  // Node's type for it wants a socket even with an error.
+  const made: { createConnection: unknown } = agent;
+  made.createConnection = async (_options: unknown, done: (error: Error | null, socket?: TLSSocket) => void): Promise<void> => {
+    let socket: TLSSocket;
+    try {
+      socket = await dialUrl(url, trust, dialing);
+    } catch (error) {
+      return done(error instanceof Error ? error : new Error(String(error)));
+    }
+    done(null, socket);
+  };
+  return agent;
+}
+
+export function exchange({ url, over, method, headers = {}, body, maxBytes, signal }: HttpExchange): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { method, headers, signal, maxHeaderSize: 16_384, ...(over instanceof Agent ? { agent: over } : { agent: false, createConnection: () => over }) }, (answer) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      answer.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > maxBytes) asked.destroy(new Unusable(`${url.host} answers more than ${maxBytes} bytes`));
+        else chunks.push(chunk);
+      });
+      answer.on('error', reject);
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(chunks).toString() }));
+    });
+    asked.on('error', reject);
+    asked.end(body);
+  });
+}

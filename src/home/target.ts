@@ -1,0 +1,21 @@
+export interface TcpTarget {
+  readonly kind: 'starttls' | 'tls';
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface UrlTarget {
+  readonly kind: 'websocket' | 'bosh';
+  readonly url: string;
+}
+
+/** One way to the server. */
+export type Target = TcpTarget | UrlTarget;
+
+export function isTcp(target: Target): target is TcpTarget {
+  return 'host' in target;
+}
+
+export function targetText(target: Target): string {
+  return isTcp(target) ? `${target.kind} ${target.host}:${target.port}` : `${target.kind} ${target.url}`;
+}

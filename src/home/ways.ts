@@ -1,0 +1,74 @@
+// All ways to a home, in the order in which to try them: what the owner says, else what DNS says, else what the
+// domain's web server says.
+import type { Resolver } from 'node:dns/promises';
+import type { HomeTransport } from '../api.ts';
+import { encryptedAnswer } from './host-meta-request.ts';
+import type { Dialing } from './dial.ts';
+import { fromJson, fromXrd } from './host-meta.ts';
+import type { Trust } from './https.ts';
+import { Unusable } from './loss.ts';
+import { PORTS, tcpTargets } from './resolve.ts';
+import type { Target } from './target.ts';
+
+export interface WaysOptions {
+  readonly domain: string;
+  readonly transport: HomeTransport;
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly url?: string | undefined;
+  readonly trust: Trust;
+  readonly dialing: Dialing;
+  /** What worked last: tried first, so that behind a wall the others do not cost their deadlines each time. */
+  readonly last?: Target['kind'] | undefined;
+  readonly resolver?: Pick<Resolver, 'resolveSrv'> | undefined;
+  readonly random?: (() => number) | undefined;
+}
+
+/** Ports at which TLS begins at once, by custom (XEP-0368 §5). */
+const TLS_AT_ONCE: ReadonlySet<number> = new Set([443, PORTS.tls]);
+
+export async function* ways(options: WaysOptions): AsyncGenerator<Target> {
+  const { transport, url, last, dialing } = options;
+  if (url !== undefined) {
+    yield { kind: url.startsWith('wss:') ? 'websocket' : 'bosh', url };
+    return;
+  }
+  // Whoever passes the bytes on has looked for the host: what is left is how to speak with it.
+  if (dialing.dial) return void (yield* (await tcp(options)).slice(0, 1));
+  const overHttp = (): Promise<Target[]> => httpTargets(options);
+  const first = last === 'websocket' || last === 'bosh';
+  let asked: Target[] = [];
+  if (transport === 'auto' && first && options.host === undefined && options.port === undefined) yield* asked = await overHttp().catch(() => []);
+  if (transport !== 'websocket' && transport !== 'bosh') yield* await tcp(options);
+  if (asked.length === 0 && transport !== 'starttls' && transport !== 'tls' && options.host === undefined && options.port === undefined) yield* await overHttp();
+}
+
+async function tcp({ domain, transport, host, port, dialing, resolver, random }: WaysOptions): Promise<Target[]> {
+  if (host !== undefined || port !== undefined) {
+    const kind = transport === 'starttls' || transport === 'tls' ? transport : port !== undefined && TLS_AT_ONCE.has(port) ? 'tls' : 'starttls';
+    return [{ kind, host: host ?? domain, port: port ?? PORTS[kind] }];
+  }
+  if (dialing.dial) return [{ kind: transport === 'tls' ? transport : 'starttls', host: domain, port: PORTS.starttls }];
+  const kinds = transport === 'starttls' || transport === 'tls' ? [transport] : ['tls', 'starttls'] as const;
+  // Behind a proxy names are the proxy's to look up, and it looks up no services.
+  if (dialing.proxy) return kinds.map((kind) => ({ kind, host: domain, port: PORTS[kind] }));
+  return tcpTargets({ domain, kinds, resolver, random });
+}
+
+/** XEP-0156: in JSON, else in XML. */
+async function httpTargets({ domain, transport, trust, dialing }: WaysOptions): Promise<Target[]> {
+  let found: Target[] = [];
+  let failure: unknown;
+  for (const [path, parse] of [['host-meta.json', fromJson], ['host-meta', fromXrd]] as const) {
+    try {
+      found = parse(await encryptedAnswer(new URL(`https://${domain}/.well-known/${path}`), trust.ca, dialing));
+    } catch (error) {
+      failure ??= error;
+    }
+    found = found.filter(({ kind }) => transport === 'auto' || kind === transport);
+    if (found.length > 0) return found;
+  }
+  // Where it is only the last resort, that it is not there says less than what failed before.
+  if (transport === 'auto') return [];
+  throw failure instanceof Error ? failure : new Unusable(`${domain} tells of no ${transport === 'bosh' ? 'BOSH' : 'WebSocket'} service: give its address`);
+}
