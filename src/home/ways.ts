@@ -34,7 +34,10 @@ export async function* ways(options: WaysOptions): AsyncGenerator<Target> {
     return;
   }
   // Whoever passes the bytes on has looked for the host: what is left is how to speak with it.
-  if (dialing.dial) return void (yield* (await tcp(options)).slice(0, 1));
+  if (dialing.dial) {
+    yield* (await tcp(options)).slice(0, 1);
+    return;
+  }
   const overHttp = (): Promise<Target[]> => httpTargets(options);
   const first = last === 'websocket' || last === 'bosh';
   let asked: Target[] = [];
