@@ -6,7 +6,7 @@ import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
 import type { Actor } from '../pubsub/actor.ts';
 import type { Broker, FeedRequest } from '../pubsub/broker.ts';
-import { type PeerSubscription, STRANGERS_SHARE } from '../pubsub/peer-subscriptions.ts';
+import { type PeerSubscription, STRANGERS_SHARE, type WaitingReader } from '../pubsub/peer-subscriptions.ts';
 import type { Readable } from '../pubsub/readable.ts';
 import { Seldom } from '../seldom.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
@@ -107,6 +107,25 @@ export class Feeds implements Feeder {
     if (!kept) return;
     await this.#parts.log.dropCursor(name);
     this.#parts.readerChanged?.({ ...request, fingerprint: peer.fingerprint }, 'none');
+  }
+
+  /** An owner has let them: from now on they have a place that is kept, whenever their box asks again. */
+  async admitted({ fingerprint, name: called, node: filter }: PeerSubscription, waiting: readonly WaitingReader[]): Promise<void> {
+    const peer: Keyed = { kind: 'peer', name: called, fingerprint };
+    for (const { reader, from } of waiting) {
+      const name = cursorName(fingerprint, reader);
+      if (this.#closed || this.#running.has(name) || this.#parts.log.hasCursor(name)) continue;
+      try {
+        this.#admit(peer, name);
+        const keeping = this.#open(peer, { name, filter, from, durable: true }).then((cursor) => cursor.close());
+        // Its box may be back before this has let go of it.
+        this.#stopping.set(name, keeping.catch(() => undefined).finally(() => this.#stopping.delete(name)));
+        await keeping;
+        this.#parts.readerChanged?.({ filter, reader, fingerprint }, 'subscribed');
+      } catch (error) {
+        this.#report(peer, error);
+      }
+    }
   }
 
   list(actor: Actor): Reader[] {

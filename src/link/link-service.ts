@@ -129,6 +129,7 @@ export class LinkService {
       log, clock, limit: parts.limits.subscriptions,
       isKnown: (fingerprint) => this.trust.level(fingerprint) === 'paired',
       rightsChanged: (topic) => broker.rightsChanged(topic),
+      admitted: (row, waiting) => this.#feeds.admitted(row, waiting),
       // What an owner has said of a box reads nothing: its readers are told of by themselves.
       stateChanged: ({ consent, node, fingerprint, id: subid, state }) => { if (!consent) this.#news.tell({ node, fingerprint, subid, state }); },
       trouble: (message) => trouble({ kind: 'link.subscription', message }),

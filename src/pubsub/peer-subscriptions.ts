@@ -5,10 +5,10 @@ import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 import { Refusal } from './refusal.ts';
 import { changedOptions, defaultOptions, isSameOptions, type SubscriptionOptions } from './subscription-options.ts';
-import { dueOf, type PeerSubscription, type SubscriptionState, SubscriptionTable } from './subscription-table.ts';
+import { dueOf, type PeerSubscription, type SubscriptionState, SubscriptionTable, type WaitingReader } from './subscription-table.ts';
 import { filterOf, isSubtree } from './subtree.ts';
 
-export type { PeerSubscription, SubscriptionState } from './subscription-table.ts';
+export type { PeerSubscription, SubscriptionState, WaitingReader } from './subscription-table.ts';
 
 /** Who delivers. */
 export interface SubscriptionWatcher {
@@ -27,6 +27,8 @@ export interface PeerSubscriptionsParts {
   readonly isKnown: (fingerprint: string) => boolean;
   /** Whom the owners of a topic let read it is another from now on. */
   readonly rightsChanged: (topic: string) => void;
+  /** An owner has let the readers that waited: resolves when their places are kept. */
+  readonly admitted?: (subscription: PeerSubscription, waiting: readonly WaitingReader[]) => Promise<void>;
   /** Somebody has come to be subscribed, or is so no more. */
   readonly stateChanged?: (subscription: PeerSubscription) => void;
   /** Something went wrong with nobody there to be told. */
@@ -217,6 +219,24 @@ export class PeerSubscriptions {
     return after;
   }
 
+  /** A reader of a box waits with it for an owner's word. */
+  async wait(row: PeerSubscription, reader: WaitingReader): Promise<void> {
+    await this.#alter(row, (now) => {
+      const { waiting = [] } = now;
+      if (now.state !== 'pending' || waiting.length >= SUBSCRIPTIONS_OF_PEER || waiting.some((one) => one.reader === reader.reader)) return undefined;
+      return { ...now, waiting: [...waiting, reader] };
+    });
+  }
+
+  /** A reader waits no more; with the last one the box does not. */
+  async leave(row: PeerSubscription, reader: string): Promise<void> {
+    const after = await this.#alter(row, (now) => {
+      const waiting = now.waiting?.filter((one) => one.reader !== reader);
+      return waiting?.length === now.waiting?.length ? undefined : { ...now, waiting: waiting ?? [] };
+    });
+    if ((after?.waiting ?? []).length === 0) await this.end(row, false);
+  }
+
   /** §8.6, §8.8.2: an owner's word. The subscriber is told (§12.14). */
   async decide(row: PeerSubscription, state: SubscriptionState): Promise<void> {
     if (state === 'none') await this.end(row, true);
@@ -225,12 +245,17 @@ export class PeerSubscriptions {
 
   async #admit(row: PeerSubscription, approved: boolean): Promise<void> {
     let waited = false;
-    const after = await this.#alter(row, (now) => {
+    let readers: readonly WaitingReader[] = [];
+    const after = await this.#alter(row, ({ waiting = [], ...now }) => {
       waited = now.state === 'pending';
+      readers = waiting;
       if (!waited && (now.approved ?? false) === approved) return undefined;
       return { ...now, ...approved ? { approved } : {}, ...waited ? { state: 'subscribed', untold: true, since: this.#parts.log.head } as const : {} };
     });
-    if (waited && after) this.#watcher.untold(after);
+    if (!waited || !after) return;
+    // Before it is told: what is published from now on is for them.
+    if (readers.length > 0) await this.#parts.admitted?.(after, readers);
+    this.#watcher.untold(after);
   }
 
   /** `tell`: it is not the subscriber's own wish. */

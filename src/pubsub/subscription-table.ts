@@ -1,6 +1,9 @@
+import type { From } from '../api.ts';
 import type { SubscriptionOptions } from './subscription-options.ts';
 
 export type SubscriptionState = 'pending' | 'subscribed' | 'none';
+
+export interface WaitingReader { readonly reader: string; readonly from: From }
 
 /** What a client that is no box has subscribed to here (XEP-0060 §4.2). A box has a cursor that it names itself. */
 export interface PeerSubscription {
@@ -23,6 +26,8 @@ export interface PeerSubscription {
   readonly suspended?: string;
   /** It stands for an owner's word about a box, whose readers have places of their own: it reads nothing. */
   readonly consent?: true;
+  /** Of such a one: the readers that wait for it, and where each begins. */
+  readonly waiting?: readonly WaitingReader[];
   /** An owner has let it, as long as there is the topic that there was then. Not so what was subscribed to by some other right. */
   readonly approved?: true;
 }

@@ -246,6 +246,30 @@ describe('a peer is fed', () => {
     }
   });
 
+  test('with what is published between the owner\'s word and its asking again, also when it was away for both', async () => {
+    const database = new MemoryDatabase();
+    b = await serviceBox(lan, 4, 'waits', { database });
+    await Promise.all([known(a, b), known(b, a)]);
+    await a.broker.create(OWNER, 't', { accessModel: 'authorize' });
+    const all = ['r1', 'r2'].map((durable) => b.service.subscribe(a.link.name, 't', { durable }));
+    for (const one of all) await one.ready;
+    await publish('t', 'before');
+    expect(a.service.subscriptions.consent(b.identity.fingerprint, 't')?.waiting?.toSorted((x, y) => (x.reader < y.reader ? -1 : 1))).toEqual([{ reader: 'r1', from: 'new' }, { reader: 'r2', from: 'new' }]);
+    for (const one of all) await one.close();
+    await b.close();
+    await lan.until(() => a.link.peers.get(b.link.name) === undefined);
+    await a.service.decide('t', b.identity.fingerprint, true);
+    await publish('t', 'between');
+    const again = await serviceBox(lan, 5, 'waits', { identity: b.identity, database });
+    await Promise.all([known(a, again), known(again, a)]);
+    for (const durable of ['r1', 'r2']) {
+      const reader = again.service.subscribe(a.link.name, 't', { durable });
+      await publish('t', durable);
+      expect(values(await take(reader, 1))).toEqual(['between']);
+      await reader.close();
+    }
+  });
+
   test('and told when the owner does not let it', async () => {
     await a.broker.create(OWNER, 't', { accessModel: 'authorize' });
     const subscription = b.service.subscribe(a.link.name, 't', { durable: 'r' });

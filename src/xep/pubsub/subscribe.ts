@@ -23,17 +23,21 @@ export type Keyed = Actor & { readonly kind: 'peer'; readonly fingerprint: strin
 /** Between boxes `<reader/>` names a durable subscription, and a filter may have wildcards; for anybody else it is the XEP's. */
 export function subscribe({ broker, feeder, subscriptions }: SubscribeParts): UseCase {
   /** What a box asks an owner for: it is fed as a reader, once it may be, and asks again whenever its stream opens. */
-  const ask = async (actor: Keyed, name: string, node: string): Promise<void> => {
+  const ask = async (actor: Keyed, name: string, node: string, reader: ReturnType<typeof readerOf> & {}): Promise<void> => {
     const { fingerprint } = actor;
     const consent = subscriptions.consent(fingerprint, node);
-    if (consent?.state === 'pending') return;
-    if (consent) await subscriptions.end(consent, false); // it holds no more
-    try {
-      feeder.began(await subscriptions.subscribe({ fingerprint, name, consent: true }, node, undefined, 'pending', feeder.list(actor).length));
-    } catch (error) {
-      // Another reader of its has just asked: they wait for one word.
-      if (!(error instanceof Refusal && error.reason === 'pending-subscription')) throw error;
+    if (consent && consent.state !== 'pending') await subscriptions.end(consent, false); // it holds no more
+    if (consent?.state !== 'pending') {
+      try {
+        feeder.began(await subscriptions.subscribe({ fingerprint, name, consent: true }, node, undefined, 'pending', feeder.list(actor).length));
+      } catch (error) {
+        // Another reader of its has just asked: they wait for one word.
+        if (!(error instanceof Refusal && error.reason === 'pending-subscription')) throw error;
+      }
     }
+    const row = subscriptions.consent(fingerprint, node);
+    // What comes between that word and its asking again is for it.
+    if (row && reader.durable) await subscriptions.wait(row, { reader: reader.reader, from: reader.from });
   };
   return {
     features: ['subscribe', 'multi-subscribe', 'retrieve-subscriptions', 'subscription-notifications', 'presence-notifications'],
@@ -46,7 +50,7 @@ export function subscribe({ broker, feeder, subscriptions }: SubscribeParts): Us
         if (reader) {
           const filter = nodeOf(verb);
           if (broker.waits(actor, filter)) {
-            await ask(keyed(actor), jid, filter);
+            await ask(keyed(actor), jid, filter, reader);
             return answered(xml('subscription', { node: filter, jid, subid: reader.reader, subscription: 'pending' }));
           }
           await feeder.subscribe(actor, { filter, ...reader });
@@ -73,10 +77,9 @@ export function subscribe({ broker, feeder, subscriptions }: SubscribeParts): Us
         const { fingerprint } = keyed(actor);
         const one = feeder.list(actor).find(({ filter, reader }) => filter === node && reader === subid);
         const consent = subscriptions.consent(fingerprint, node);
-        // Of several readers that wait no more is known than that their box does.
         if (one || (consent && readerOf(pubsub))) {
           if (one) await feeder.unsubscribe(actor, one);
-          if (consent && !feeder.list(actor).some(({ filter }) => filter === node)) await subscriptions.end(consent, false);
+          if (consent && !feeder.list(actor).some(({ filter }) => filter === node)) await subscriptions.leave(consent, subid ?? '');
           return answered(xml('subscription', { node, jid, subid, subscription: 'none' }));
         }
         const row = ofPeer(broker, subscriptions, actor, fingerprint, node, subid);
