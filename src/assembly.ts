@@ -66,7 +66,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
       receive: (incoming) => mail.receive(incoming),
       challenged: (challenge, account) => service.challenged(challenge, account),
       received: (element, from) => homes.road.received(element, from),
-      returned: (message, from, error) => homes.road.returned(message, from, error),
+      returned: (from, error) => homes.road.returned(from, error),
     }),
     detours: () => service.neighbours().map((peer) => ({ via: peer.name, dial: (to, signal) => service.relays.dial(peer, to, signal) })),
     opened: () => {

@@ -6,9 +6,9 @@ import type { Address } from '../mail/address.ts';
 import type { Letter } from '../mail/letter.ts';
 import type { Handed, Road } from '../mail/road.ts';
 import { fingerprintOf } from '../trust/fingerprint.ts';
-import { isSealed, type Sealer, sealKey } from '../trust/seal.ts';
-import { type Accounts, letterRecord, letterStatement, parseLetterRecord, parseReceived, receivedStatement } from '../xep/letter-record.ts';
-import { attr, type Element, isLegal, serialize } from '../xmpp/element.ts';
+import { isSealed, type Sealer, sealKey, type SealLabel } from '../trust/seal.ts';
+import { type Accounts, letterRecord, letterStatement, parseLetterRecord, parseReceived, parseRefused, receivedStatement } from '../xep/letter-record.ts';
+import { type Element, isLegal, serialize } from '../xmpp/element.ts';
 import { bare, parseJid } from '../xmpp/jid.ts';
 import { buildMessage } from '../xmpp/stanza.ts';
 import type { StanzaError } from '../xmpp/stanza-error.ts';
@@ -16,8 +16,6 @@ import type { Home } from './home.ts';
 
 /** How long a box has to say that it has a letter, from when its server has it; doubled each time that it says nothing. */
 const PATIENCE = { first: 60_000, most: 3_600_000 };
-/** What a box answers that can never take a letter. Of what else comes back nothing is final: who is not there may come, and the link may open. */
-const REFUSAL = 'not-acceptable';
 
 /** Boxes at accounts, and what this one signs for them with. */
 export interface BoxAccounts {
@@ -139,24 +137,30 @@ export class HomeRoad implements Road {
 
   /** A box says that it has a letter of ours: only the key it is for can. */
   received(element: Element, from: string): void {
-    const account = bare(from);
-    const { id, signed } = parseReceived(element);
-    const waiting = account === undefined ? undefined : this.#waiting.get(`${account} ${id}`);
-    const spki = sealKey(signed);
-    const { boxes } = this.#parts;
-    if (!boxes || account === undefined || !waiting || !spki || fingerprintOf(spki) !== waiting.fingerprint) return;
-    if (!isSealed(signed, 'lanpost receipt 1', receivedStatement(id, boxes.fingerprint, waiting.fingerprint))) return;
-    this.#silent.delete(account);
+    const waiting = this.#signedBy(from, parseReceived(element), 'lanpost receipt 1');
+    if (!waiting) return;
+    this.#silent.delete(waiting.account);
     waiting.delivered();
   }
 
-  /** It came back. The server says from whom, and can say of its own accounts what it likes: it can also leave it undelivered. */
-  returned(message: Element, from: string, error: StanzaError): void {
+  /**
+   * It came back. A server says from whom, and can say what it likes: it ends with the word of the box alone, which is
+   * signed. Of what else comes back nothing is final: who is not there may come, and the link may open.
+   */
+  returned(from: string, error: StanzaError): void {
+    const refused = parseRefused(error.application);
+    const waiting = refused && this.#signedBy(from, refused, 'lanpost refusal 1');
+    waiting?.failed(new LanpostError('forbidden', `${waiting.account} does not take it: ${error.message}`));
+  }
+
+  /** The letter of which the box that it is for says that. */
+  #signedBy(from: string, { id, signed }: ReturnType<typeof parseReceived>, label: SealLabel): Waiting | undefined {
     const account = bare(from);
-    if (error.condition !== REFUSAL) return;
-    const id = attr(message, 'id');
-    const waiting = [...this.#waiting.values()].find((one) => one.account === account && one.id === id);
-    waiting?.failed(new LanpostError('forbidden', `${account} does not take it: ${error.message}`));
+    const waiting = account === undefined ? undefined : this.#waiting.get(`${account} ${id}`);
+    const spki = sealKey(signed);
+    const { boxes } = this.#parts;
+    if (!boxes || !waiting || !spki || fingerprintOf(spki) !== waiting.fingerprint) return undefined;
+    return isSealed(signed, label, receivedStatement(id, boxes.fingerprint, waiting.fingerprint)) ? waiting : undefined;
   }
 
   close(): void {

@@ -4,7 +4,7 @@ import { LanpostError } from '../errors.ts';
 import type { Incoming } from '../mail/inbox.ts';
 import { NS_LANPOST } from '../payload/xml.ts';
 import { type JidChallenge, NS_JID, parseChallenge } from '../xep/jid-proof.ts';
-import { letterReceived } from '../xep/letter-record.ts';
+import { letterReceived, letterRefused } from '../xep/letter-record.ts';
 import { readMessage } from '../xep/message-body.ts';
 import { createPing } from '../xep/ping.ts';
 import { createVersion } from '../xep/version.ts';
@@ -21,13 +21,13 @@ export interface ReceiverParts {
   readonly receive: (incoming: Incoming) => Promise<void>;
   readonly version: string;
   /** Letters of boxes, signed with their keys. */
-  readonly letters: Pick<SealedLetters, 'open' | 'kept' | 'lost'>;
+  readonly letters: Pick<SealedLetters, 'open' | 'kept' | 'lost' | 'refused'>;
   /** A box asks, through home, that the account be shown to be at this box's disposal. */
   readonly challenged: (challenge: JidChallenge, account: string) => void;
   /** A box says that it has a letter of ours. */
   readonly received: (element: Element, from: string) => void;
   /** A message of ours came back. */
-  readonly returned: (message: Element, from: string, error: StanzaError) => void;
+  readonly returned: (from: string, error: StanzaError) => void;
 }
 
 interface HomeContext {
@@ -56,7 +56,7 @@ export function createReceiver(parts: ReceiverParts): HomeReceiver {
       await parts.receive({ ...said, ...sender, to: `xmpp:${context.jid}`, ...(id === undefined ? {} : { id }) });
     } catch (error) {
       if (letter) parts.letters.lost(letter);
-      throw refusal(error);
+      throw refusal(error, letter && (() => letterRefused(letter.id, parts.letters.refused(letter))));
     }
     if (letter) context.reply = letterReceived(from, letter.id, parts.letters.kept(letter));
   });
@@ -73,17 +73,17 @@ export function createReceiver(parts: ReceiverParts): HomeReceiver {
     if (stanza.getName() === 'message' && attr(stanza, 'type') === 'error') {
       // It may have with it what it is about, which nobody sent.
       const from = full(attr(stanza, 'from') ?? '');
-      if (from !== undefined) parts.returned(stanza, from, stanzaErrorOf(stanza));
+      if (from !== undefined) parts.returned(from, stanzaErrorOf(stanza));
       return undefined;
     }
     return await dispatcher.dispatch(stanza, context) ?? context.reply;
   };
 }
 
-/** Told to the sender, so that one message does not hold up the whole session, and with it what would make room. */
-function refusal(error: unknown): unknown {
+/** Told to the sender, so that one message does not hold up the whole session, and with it what would make room; of a box's letter with its word for it. */
+function refusal(error: unknown, signed?: () => Element): unknown {
   if (!(error instanceof LanpostError)) return error;
   if (error.code === 'topic-full' || error.code === 'disk-full' || error.code === 'busy') return new StanzaError('resource-constraint', { text: error.message });
-  if (error.code === 'too-large' || error.code === 'invalid-value') return new StanzaError('not-acceptable', { text: error.message });
+  if (error.code === 'too-large' || error.code === 'invalid-value') return new StanzaError('not-acceptable', { text: error.message, ...(signed ? { application: signed() } : {}) });
   return error;
 }

@@ -90,6 +90,11 @@ export class SealedLetters {
     return this.#parts.seal.seal('lanpost receipt 1', receivedStatement(id, fingerprint, this.#parts.fingerprint));
   }
 
+  /** It can never be kept: what its sender is told. Only of one that its sender has signed, or a server could have made it so. */
+  refused({ id, fingerprint }: SealedLetter): Seal {
+    return this.#parts.seal.seal('lanpost refusal 1', receivedStatement(id, fingerprint, this.#parts.fingerprint));
+  }
+
   /** It could not be kept: those after it are early. */
   lost({ chain }: SealedLetter): void {
     this.#taken.delete(chain);

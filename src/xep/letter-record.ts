@@ -80,7 +80,17 @@ export function parseReceived(received: Element): { readonly id: string; readonl
   return { id: attr(received, 'id') ?? '', signed: { key: attr(received, 'key') ?? '', signature: attr(received, 'signature') ?? '' } };
 }
 
-/** What is signed of that; fingerprints of whose letter it was, and of who has it. */
+/** With the error that a letter comes back with: its recipient can never take it. */
+export function letterRefused(id: string, { key, signature }: Signed): Element {
+  return xml('refused', { xmlns: NS_LANPOST, id, key, signature });
+}
+
+/** Nothing when it is something else. */
+export function parseRefused(application: Element | undefined): ReturnType<typeof parseReceived> | undefined {
+  return application?.getName() === 'refused' && namespaceOf(application) === NS_LANPOST ? parseReceived(application) : undefined;
+}
+
+/** What is signed of either; fingerprints of whose letter it was, and of who has it or refuses it. */
 export function receivedStatement(id: string, sender: string, recipient: string): readonly string[] {
   return [id, sender, recipient];
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Letter } from '../../src/mail/letter.ts';
-import { letterReceived, letterStatement, parseLetterRecord, receivedStatement } from '../../src/xep/letter-record.ts';
+import { letterReceived, letterRefused, letterStatement, parseLetterRecord, receivedStatement } from '../../src/xep/letter-record.ts';
 import { isSealed } from '../../src/trust/seal.ts';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
 import type { Home } from '../../src/home/home.ts';
@@ -119,12 +119,19 @@ describe('mail through home for a box that has an account alone', () => {
 
   test('that comes back because nobody is there stays on its way; what the box cannot take ends', async () => {
     const handed = await deliver(letter(1));
-    const back = buildMessage({ id: 'm1' });
-    road.returned(back, B, new StanzaError('service-unavailable'));
-    road.returned(back, B, new StanzaError('recipient-unavailable'));
-    road.returned(back, 'mallory@home.test', new StanzaError('not-acceptable'));
+    const id = letter(1).recordId;
+    const refused = (label: 'lanpost refusal 1' | 'lanpost receipt 1', { by = b, of = a.fingerprint, about = id } = {}): StanzaError =>
+      new StanzaError('not-acceptable', { application: letterRefused(id, by.seal.seal(label, receivedStatement(about, of, by.fingerprint))) });
+    // A server can say all this by itself, in anybody's name.
+    for (const condition of ['service-unavailable', 'recipient-unavailable', 'not-acceptable', 'forbidden'] as const) road.returned(`${B}/lanpost`, new StanzaError(condition));
+    const other = await keyPair();
+    for (const forged of [refused('lanpost receipt 1'), refused('lanpost refusal 1', { by: other }), refused('lanpost refusal 1', { of: other.fingerprint }), refused('lanpost refusal 1', { about: letter(2).recordId })]) {
+      road.returned(`${B}/lanpost`, forged);
+    }
+    road.returned('mallory@home.test', refused('lanpost refusal 1'));
+    road.received(letterRefused(id, b.seal.seal('lanpost refusal 1', receivedStatement(id, a.fingerprint, b.fingerprint))), `${B}/lanpost`);
     expect(await state(handed)).toBe('open');
-    road.returned(back, B, new StanzaError('not-acceptable'));
+    road.returned(`${B}/lanpost`, refused('lanpost refusal 1'));
     expect(await state(handed)).toBe('forbidden');
   });
 

@@ -7,7 +7,7 @@ import { serialize } from '../../src/xml/serialize.ts';
 
 const HOME = { jid: 'edge1@home.test', session: 'edge1@home.test/lanpost' };
 const boxes = {
-  letters: { open: () => undefined, kept: () => { throw new Error('no letter'); }, lost: () => undefined },
+  letters: { open: () => undefined, kept: () => { throw new Error('no letter'); }, lost: () => undefined, refused: () => { throw new Error('no letter'); } },
   challenged: () => undefined, received: () => undefined, returned: () => undefined,
 } satisfies Omit<ReceiverParts, 'version' | 'receive'>;
 const come = async (wire: string, refuse?: LanpostError) => {

@@ -1,16 +1,18 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { TrustLevel } from '../../src/api.ts';
 import { createTestClock } from '../../src/clock.ts';
+import { LanpostError } from '../../src/errors.ts';
 import { createReceiver } from '../../src/home/receiver.ts';
 import { SealedLetters } from '../../src/home/sealed-letters.ts';
 import type { Incoming } from '../../src/mail/inbox.ts';
 import type { Letter } from '../../src/mail/letter.ts';
 import { isSealed } from '../../src/trust/seal.ts';
-import { letterRecord, letterStatement, parseLetterRecord, parseReceived, receivedStatement } from '../../src/xep/letter-record.ts';
+import { letterRecord, letterStatement, parseLetterRecord, parseReceived, parseRefused, receivedStatement } from '../../src/xep/letter-record.ts';
 import { parseElement } from '../../src/xml/parse.ts';
 import { serialize } from '../../src/xml/serialize.ts';
 import type { Element } from '../../src/xmpp/element.ts';
 import { buildMessage } from '../../src/xmpp/stanza.ts';
+import { stanzaErrorOf } from '../../src/xmpp/stanza-error.ts';
 import { keyPair } from '../trust/fixtures.ts';
 
 type Key = Awaited<ReturnType<typeof keyPair>>;
@@ -22,6 +24,7 @@ describe('a letter of a box that comes by way of a home', () => {
   let level: TrustLevel;
   let holder: string | undefined;
   let full: boolean;
+  let never: boolean;
   let mark: number;
   let troubles: string[];
   let letters: SealedLetters;
@@ -29,7 +32,7 @@ describe('a letter of a box that comes by way of a home', () => {
 
   beforeEach(async () => {
     [a, b] = [await keyPair(), await keyPair()];
-    [kept, level, holder, full, mark, troubles] = [[], 'paired', undefined, false, 0, []];
+    [kept, level, holder, full, never, mark, troubles] = [[], 'paired', undefined, false, false, 0, []];
     letters = new SealedLetters({
       fingerprint: b.fingerprint, seal: b.seal, mayChat: () => true, clock: createTestClock(), trouble: ({ kind }) => void troubles.push(kind),
       level: (key) => (key === a.fingerprint ? level : 'seen'),
@@ -39,6 +42,7 @@ describe('a letter of a box that comes by way of a home', () => {
     const receiver = createReceiver({
       version: '1', letters, challenged: () => undefined, received: () => undefined, returned: () => undefined,
       receive: async (incoming) => {
+        if (never) throw new LanpostError('too-large', 'it is too large');
         if (full) throw Object.assign(new Error('closed'), { code: 'closed' });
         kept.push(incoming);
       },
@@ -68,6 +72,16 @@ describe('a letter of a box that comes by way of a home', () => {
     const { id, signed } = parseReceived(reply!.getChild('received', 'urn:lanpost:0')!);
     expect(id).toBe(idOf(7));
     expect(isSealed(signed, 'lanpost receipt 1', receivedStatement(id, a.fingerprint, b.fingerprint))).toBe(true);
+  });
+
+  test('that can never be kept is refused with this box\'s word; one that was changed on its way is not', async () => {
+    never = true;
+    const reply = await receive(stanza(letter(7)));
+    const refused = parseRefused(stanzaErrorOf(reply!).application)!;
+    expect(refused.id).toBe(idOf(7));
+    expect(isSealed(refused.signed, 'lanpost refusal 1', receivedStatement(idOf(7), a.fingerprint, b.fingerprint))).toBe(true);
+    holder = a.fingerprint;
+    expect(await outcome(stanza(letter(8), { body: 'rewritten' }))).not.toContain('refused');
   });
 
   test('is from the account when that is the key\'s alone', async () => {
