@@ -76,6 +76,12 @@ export function settingLines(config: TopicConfig): [string, string][] {
   });
 }
 
+/** Those that were named, as they are now. */
+export function namedLines(config: TopicConfig, named: TopicSettings): [string, string][] {
+  const lines = new Map(settingLines(config));
+  return Object.keys(named).map((name) => [optionOf(name), lines.get(optionOf(name)) ?? '-']);
+}
+
 function inWords({ kind }: TopicField, value: unknown): string {
   if (typeof value === 'number') return kind === 'span' ? spanAsTyped(value) : kind === 'size' ? sizeAsTyped(value) : String(value);
   if (typeof value === 'boolean') return value ? 'yes' : 'no';

@@ -31,7 +31,10 @@ describe('lanpost topic', () => {
   it('creates, shows, changes, lists and deletes', async () => {
     expect(objects((await run('topic', 'create', 'sensors/attic', '--title', 'Attic', '--max-items', '5', '--json')).out)).toMatchObject([{ name: 'sensors/attic', title: 'Attic', maxItems: 5, accessModel: 'whitelist' }]);
     expect(await run('topic', 'create', 'sensors/attic')).toMatchObject({ code: 1, err: expect.stringContaining('exists already') });
-    expect((await run('topic', 'set', 'sensors/attic', '--lane', 'latest', '--access-model', 'open')).out).toMatch(/^title\tAttic\n(?:.*\n)*access-model\topen\n(?:.*\n)*max-items\t5\n(?:.*\n)*lane\tlatest\n/);
+    expect((await run('topic', 'set', 'sensors/attic', '--lane', 'latest', '--access-model', 'open')).out).toBe('access-model\topen\nlane\tlatest\n');
+    expect((await run('topic', 'create', 'sensors/loft', '--title', 'Loft')).out).toBe('topic\tsensors/loft\ntitle\tLoft\n');
+    expect((await run('topic', 'set', 'sensors/loft', '--title', '', '--max-items', 'none')).out).toBe('title\t-\nmax-items\t1000\n');
+    await run('topic', 'delete', 'sensors/loft');
     await box.publish('sensors/attic', 21);
     const shown = (await run('topic', 'show', 'sensors/attic')).out;
     expect(shown).toMatch(/^topic\tsensors\/attic\nitems\t1\nsize\t\d+ B\nposition\t\d+\ntitle\tAttic\n/);

@@ -23,6 +23,7 @@ export const subscribe: Command = {
     group: { type: 'boolean', help: 'share the durable reader with others that say so, too: each item goes to one of them' },
     'max-deliveries': { type: 'string', value: 'N', help: 'put an item aside that was handed out N times and never confirmed; see `lanpost poison`' },
     'max-backlog': { type: 'string', value: 'BOUND', multiple: true, help: 'let at most N items, a size, or a span wait for the reader; may be said again; none takes it back' },
+    'ack-wait': { type: 'string', value: 'SPAN', help: 'hand an item out again, to this reader or another of its group, that was not confirmed for so long; default never' },
     expires: { type: 'string', value: 'SPAN', help: 'drop the durable reader when nobody has read it for so long; default never' },
   },
   notes: [
@@ -37,10 +38,11 @@ export const subscribe: Command = {
     const [durable, at, from] = [args.text('durable'), args.text('at'), args.text('from')];
     const count = args.number('count', { least: 1, most: Number.MAX_SAFE_INTEGER });
     const maxDeliveries = args.number('max-deliveries', { least: 0, most: 1000 });
-    const expires = args.text('expires');
+    const [expires, ackWait] = [args.text('expires'), args.text('ack-wait')];
     const maxBacklog = args.list('max-backlog');
     const terms = {
       ...args.flag('group') ? { group: true } : {}, ...maxDeliveries === undefined ? {} : { maxDeliveries },
+      ...ackWait === undefined ? {} : { ackWait: parseSpan('--ack-wait', ackWait) },
       ...expires === undefined ? {} : { expires: parseSpan('--expires', expires) },
       ...maxBacklog === undefined ? {} : { maxBacklog: backlogIn(maxBacklog) },
     };

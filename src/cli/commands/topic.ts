@@ -3,7 +3,7 @@ import type { Command, Context } from '../command.ts';
 import { commandIn } from '../hint.ts';
 import { bytesInWords } from '../measure.ts';
 import { printable } from '../printable.ts';
-import { SETTING_NOTES, SETTING_OPTIONS, settingLines, settingsIn } from '../topic-setting.ts';
+import { namedLines, SETTING_NOTES, SETTING_OPTIONS, settingLines, settingsIn } from '../topic-setting.ts';
 import { UsageError } from '../usage-error.ts';
 
 const list: Command = {
@@ -49,7 +49,7 @@ const create: Command = {
     const settings = settingsIn(args);
     const box = await attach();
     const info = await box.topics.create(topic, settings);
-    await print(context, info, settingLines(info));
+    await print(context, info, [['topic', info.name], ...namedLines(info, settings)]);
     if (out.terminal && info.accessModel === 'whitelist') {
       await out.line(out.style('dim', `only this box reads it, and peers with a grant: \`${commandIn(dir, `lanpost trust allow PEER read ${printable(topic)}`)}\``));
     }
@@ -70,7 +70,7 @@ const set: Command = {
     if (Object.keys(settings).length === 0) throw new UsageError('nothing is to be changed: name a setting');
     const box = await attach();
     const info = await box.topics.configure(topic, settings);
-    await print(context, info, settingLines(info));
+    await print(context, info, namedLines(info, settings));
   },
 };
 
