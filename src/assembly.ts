@@ -43,7 +43,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   opened.add(async () => broker.readers.close());
   const seal = new Sealer(identity);
   const { fingerprint } = identity;
-  const claims = new Claims({ registry: log.registry, clock, boot: () => log.epoch, isPaired: (key) => trust.level(key) === 'paired' });
+  const claims = new Claims({ registry: log.registry, clock, boot: () => log.epoch, trustedNow: () => log.trustedNow(), isPaired: (key) => trust.level(key) === 'paired' });
   const letters = new SealedLetters({
     fingerprint, seal, clock, trouble,
     level: (key) => trust.level(key),

@@ -70,6 +70,8 @@ export interface Log {
   readonly registry: Registry;
   /** Every opening whose records may still be here, oldest first. */
   readonly epochs: readonly Epoch[];
+  /** Wall time that no jump of the clock moves, and that goes on over restarts; undefined while it is not known. */
+  trustedNow(): number | undefined;
   /** Resolves when the record is fsynced; of a topic in memory, when it is there. */
   append(draft: Draft): Promise<Appended>;
   /**
@@ -302,6 +304,10 @@ class DiskLog implements Log {
 
   get epochs(): readonly Epoch[] {
     return this.#state.epochs.all;
+  }
+
+  trustedNow(): number | undefined {
+    return this.#state.time.now();
   }
 
   append(draft: Draft): Promise<Appended> {

@@ -1,17 +1,24 @@
 import type { Clock } from '../clock.ts';
-import { TrustedTime } from './trusted-time.ts';
 import type { Stamp } from './record.ts';
+
+export interface StampAgesParts {
+  readonly clock: Clock;
+  /** The log's epoch: stamps of the same one share a monotonic clock. */
+  readonly boot: () => string;
+  /** The log's. */
+  readonly trustedNow: () => number | undefined;
+}
 
 /** How old records are, in time that can be trusted: a clock that is set, or that jumps, makes none of them old. */
 export class StampAges {
   readonly #clock: Clock;
-  readonly #time: TrustedTime;
+  readonly #trustedNow: () => number | undefined;
   readonly #boot: () => string;
   readonly #began: number;
 
-  constructor(parts: { readonly clock: Clock; /** The log's epoch: stamps of the same one share a monotonic clock. */ readonly boot: () => string }) {
+  constructor(parts: StampAgesParts) {
     this.#clock = parts.clock;
-    this.#time = new TrustedTime(parts.clock);
+    this.#trustedNow = parts.trustedNow;
     this.#boot = parts.boot;
     this.#began = parts.clock.mono();
   }
@@ -21,7 +28,7 @@ export class StampAges {
     const now = this.#clock.mono();
     if (boot === this.#boot()) return now - mono;
     if (!trusted) return now - this.#began; // at least that
-    const today = this.#time.now();
+    const today = this.#trustedNow();
     return today === undefined ? undefined : today - wall;
   }
 }

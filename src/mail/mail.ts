@@ -44,7 +44,7 @@ export class Mail {
     this.#parts = parts;
     this.#inbox = new Inbox(parts.log);
     this.#receipts = new Receipts(parts.log.registry);
-    this.#ages = new StampAges({ clock: parts.clock, boot: () => parts.log.epoch });
+    this.#ages = new StampAges({ clock: parts.clock, boot: () => parts.log.epoch, trustedNow: () => parts.log.trustedNow() });
     this.#wakes = new Wakes(parts.clock, () => this.#wake());
     this.#seldom = new Seldom(parts.clock, parts.trouble);
   }

@@ -1,7 +1,6 @@
 import type { From, Poison, SubscribeOptions, Subscription, SubscriptionInfo, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import { TrustedTime } from '../log/trusted-time.ts';
 import type { CursorInfo, Log } from '../log/log.ts';
 import { Abandonment, LOCAL } from './abandonment.ts';
 import { Leases } from './leases.ts';
@@ -26,13 +25,11 @@ export class LocalReaders {
   readonly #parts: LocalReadersParts;
   readonly #abandonment: Abandonment;
   readonly #leases: Leases;
-  readonly #time: TrustedTime;
 
   constructor(parts: LocalReadersParts) {
     const { log, clock, trouble, admit } = parts;
     const poisons = new Poisons(clock, trouble);
     this.#parts = parts;
-    this.#time = new TrustedTime(clock);
     this.#abandonment = new Abandonment({ log, clock, trouble, expire: (name) => this.#expire(name) });
     this.#leases = new Leases({
       log, clock, admit, abandonment: this.#abandonment,
@@ -110,7 +107,7 @@ export class LocalReaders {
     const stamp = (await cursor.oldest())?.stamp;
     if (!stamp) return 0;
     if (stamp.boot === log.epoch) return Math.max(0, clock.mono() - stamp.mono);
-    const now = stamp.trusted ? this.#time.now() : undefined;
+    const now = stamp.trusted ? log.trustedNow() : undefined;
     return now === undefined ? undefined : Math.max(0, now - stamp.wall);
   }
 

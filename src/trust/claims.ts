@@ -25,6 +25,8 @@ export interface ClaimsInit {
   readonly clock: Clock;
   /** The log's epoch: what was proven in it shares its monotonic clock. */
   readonly boot: () => string;
+  /** The log's. */
+  readonly trustedNow: () => number | undefined;
   readonly isPaired: (fingerprint: string) => boolean;
 }
 
@@ -37,7 +39,7 @@ export class Claims {
 
   constructor(init: ClaimsInit) {
     this.#init = init;
-    this.#ages = new StampAges({ clock: init.clock, boot: init.boot });
+    this.#ages = new StampAges(init);
     for (const [key, row] of init.registry.entries(PREFIX)) if (isRow(row)) this.#rows.set(key.slice(PREFIX.length), row);
   }
 

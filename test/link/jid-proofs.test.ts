@@ -60,7 +60,7 @@ class TestBox {
     this.name = name;
     this.key = key;
     this.jid = `${name}@home.test`;
-    this.claims = new Claims({ registry: this.registry, clock: world.clock, boot: () => '1.a', isPaired: (one) => this.paired.has(one) });
+    this.claims = new Claims({ registry: this.registry, clock: world.clock, boot: () => '1.a', trustedNow: () => world.clock.wall(), isPaired: (one) => this.paired.has(one) });
     const nameOf = (fingerprint: string): string | undefined => (world.linked ? world.at(fingerprint)?.name : undefined);
     this.proofs = new JidProofs({
       clock: world.clock, claims: this.claims, seal: key.seal, fingerprint: key.fingerprint, random: () => 0.5,

@@ -70,7 +70,7 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   const disco = new Disco<PeerContext>({ node: 'urn:lanpost:0', identities: [] });
   disco.attach(dispatcher);
   const own = new OwnPresence({ registry: log.registry, label: user, caps: () => disco.caps() });
-  const claims = new Claims({ registry: log.registry, clock, boot: () => log.epoch, isPaired: (key) => trust.level(key) === 'paired' });
+  const claims = new Claims({ registry: log.registry, clock, boot: () => log.epoch, trustedNow: () => log.trustedNow(), isPaired: (key) => trust.level(key) === 'paired' });
   const { fingerprint } = identity;
   const service: LinkService = new LinkService({
     broker, log, trust, clock, trouble, dispatcher, disco, own, bareName: user, dir, limits,

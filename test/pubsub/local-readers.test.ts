@@ -259,6 +259,17 @@ describe('closing', () => {
 });
 
 describe('the list of subscriptions', () => {
+  test('is not said to wait for fifty years after a restart with a clock that is wrong', async () => {
+    const rig = await brokerRig();
+    await using reader = rig.broker.subscribe('t', { durable: 'd' });
+    await reader.ready;
+    await reader.close();
+    await rig.publish('t', 1);
+    rig.clock.jump(50 * 365 * 86_400_000);
+    const again = await rig.restart();
+    expect((await again.broker.subscriptions())[0]?.oldestAge).toBeLessThan(86_400_000);
+  });
+
   test('shows what each holds, and for how long nobody has read it', async () => {
     const rig = await brokerRig();
     const reader = rig.broker.subscribe('a/#', { durable: 'd', from: 'start', ack: 'manual', expires: 3_600_000, group: true });

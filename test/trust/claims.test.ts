@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
+import { TrustedTime } from '../../src/log/trusted-time.ts';
 import { Claims, PROOF_LASTS } from '../../src/trust/claims.ts';
 import { memoryRegistry } from './fixtures.ts';
 
@@ -11,7 +12,7 @@ describe('an account that is one key\'s alone', () => {
   let clock: TestClock;
   let paired: Set<string>;
   let claims: Claims;
-  const open = (boot: string, at: TestClock = clock): Claims => new Claims({ registry, clock: at, boot: () => boot, isPaired: (key) => paired.has(key) });
+  const open = (boot: string, at: TestClock = clock, time = new TrustedTime(at)): Claims => new Claims({ registry, clock: at, boot: () => boot, trustedNow: () => time.now(), isPaired: (key) => paired.has(key) });
   beforeEach(() => {
     registry = memoryRegistry();
     clock = createTestClock();
