@@ -18,6 +18,7 @@ import { type BoxAccounts, HomeRoad } from './mail-road.ts';
 import { forgetPacks } from './packs.ts';
 import { reasonOf } from './reason.ts';
 import { dropOthers, succeed } from './succession.ts';
+import { checkKept } from './unkept.ts';
 
 export const HOME_LIMITS: HomeLimits = {
   settle: 60_000, stanza: 200_000, ahead: 256, packAhead: 4096, aheadBytes: 1 << 20, connect: 20_000, incoming: 8 << 20,
@@ -119,8 +120,9 @@ class AccountHomes implements Homes {
   add(options: HomeOptions): Promise<HomeStatus> {
     return this.#inTurn(async () => {
       const account = toAccount(options);
-      await loadHome();
       const { log } = this.#options;
+      checkKept(account, this.#options);
+      await loadHome();
       const { jid } = account;
       const running = this.#homes.get(jid);
       await running?.close();

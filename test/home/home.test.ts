@@ -49,6 +49,14 @@ describe('coming in', () => {
     await using rig = await createRig();
     await expect(rig.add(wrong)).rejects.toMatchObject({ name: 'LanpostError' });
   });
+  it('a topic in memory is refused where it is named, and said where a filter is wider', async () => {
+    await using rig = await createRig();
+    await rig.log.append({ topic: 'raw/a', kind: 'configure', config: { storage: 'memory' } });
+    await expect(rig.add({ topics: ['ok', 'raw/a'] })).rejects.toMatchObject({ code: 'unsupported', message: expect.stringContaining('raw/a is in memory only') as string });
+    expect(await rig.homes.list()).toEqual([]);
+    await rig.add({ topics: ['raw/#'] });
+    expect(rig.troubles).toContainEqual({ kind: 'home.memory', message: expect.stringMatching(/nothing of it goes to .*: raw\/a$/) as string });
+  });
   it.each([[{ password: '' }], [{ port: 0 }], [{ topics: 'x' }], [{ extra: 1 }]])('%j is a TypeError', async (wrong) => {
     await using rig = await createRig();
     await expect(rig.add(wrong)).rejects.toThrow(TypeError);
