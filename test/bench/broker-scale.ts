@@ -10,6 +10,7 @@ import type { Cursor } from '../../src/log/cursor.ts';
 import { LevelDatabase } from '../../src/log/level-database.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
 import type { Draft } from '../../src/log/record.ts';
+import { readJsonLines } from '../support/json-lines.ts';
 import { ROOT } from '../support/root.ts';
 import { inMiB, inMs, inTurns, median, percentile, perSecond, quiet, type Row } from './figures.ts';
 
@@ -141,13 +142,16 @@ async function openCrowd(): Promise<Row[]> {
     const [a, b] = [await open(crowded), await open(alone)];
     const sent: number[] = [];
     const late: number[] = [];
+    let delivered = (): void => undefined;
     const read = async (cursor: Cursor, last: boolean): Promise<void> => {
       for (;;) {
         const page = await cursor.next(64);
         if (page.length === 0) await cursor.wait();
         for (const { record } of page) {
-          if (last) late.push(performance.now() - (sent[record.seq] ?? Number.NaN));
           cursor.done(record.seq);
+          if (!last) continue;
+          late.push(performance.now() - (sent[record.seq] ?? Number.NaN));
+          delivered();
         }
       }
     };
@@ -156,25 +160,34 @@ async function openCrowd(): Promise<Row[]> {
       const cursor = await a.cursor({ name: `open ${i}`, filter: 'one', from: 'new', durable: true });
       reading.push(read(cursor, i === READERS - 1).catch(() => undefined)); // until the log is closed
     }
-    // One producer, few items a second: what is measured is how long it waits, not how much there is to do.
-    const p99 = async (log: Log): Promise<number> => {
-      await quiet();
-      const acks: number[] = [];
-      for (let i = 0; i < 100; i++) {
-        const begun = performance.now();
-        sent[log.head + 1] = begun;
-        await log.append(draft('one'));
-        acks.push(performance.now() - begun);
-        await pause(200);
-      }
-      return percentile(acks, 0.99);
+    // One producer, few items a second: what is measured is how long it waits, not how much there is to do. One item
+    // here, one there: a busy moment of the machine costs both, and what the crowd does with its item is not done in the other's time.
+    const append = async (log: Log, acks: number[]): Promise<void> => {
+      const begun = performance.now();
+      sent[log.head + 1] = begun;
+      await log.append(draft('one'));
+      acks.push(performance.now() - begun);
     };
-    const { ours, peer, ratio } = await inTurns(3, () => p99(a), () => p99(b));
+    const p99s: { readonly ours: number; readonly peer: number }[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      await quiet();
+      const [ours, peer]: [number[], number[]] = [[], []];
+      for (let i = 0; i < 200; i++) {
+        const last = new Promise<void>((resolve) => { delivered = resolve; });
+        await append(a, ours);
+        await last;
+        await pause(50);
+        await append(b, peer);
+        await pause(50);
+      }
+      p99s.push({ ours: percentile(ours, 0.99), peer: percentile(peer, 0.99) });
+    }
+    const ratio = median(p99s.map(({ ours, peer }) => ours / peer));
     await a.close();
     await b.close();
     await Promise.all(reading);
     return [
-      { what: `p99 of an ack, ${READERS} open durable readers of that topic, against none`, ours: inMs(median(ours)), peer: inMs(median(peer)), ratio, target: '≤ 2', met: ratio <= 2 },
+      { what: `p99 of an ack, ${READERS} open durable readers of that topic, against none`, ours: inMs(median(p99s.map(({ ours }) => ours))), peer: inMs(median(p99s.map(({ peer }) => peer))), ratio, target: '≤ 2', met: ratio <= 2 },
       { what: 'the same: p99 until the last of them has it', ours: inMs(percentile(late, 0.99)), peer: '' },
     ];
   }));
@@ -205,34 +218,69 @@ async function space(): Promise<Row[]> {
   });
 }
 
-/** A box of its own under 2,000 items a second, for a minute. */
-async function memory(): Promise<Row[]> {
-  return scratch(async (dir) => {
-    const program = `
-      import { createBox } from ${JSON.stringify(INDEX)};
-      const box = await createBox({ dir: ${JSON.stringify(dir)}, link: false });
-      const reader = box.subscribe('load/#', { durable: 'r' });
+/** In a process of its own: what filling it takes is not what it takes to be full. */
+const fillProgram = (dir: string): string => `
+  import { createBox } from ${JSON.stringify(INDEX)};
+  const box = await createBox({ dir: ${JSON.stringify(dir)}, link: false, control: false });
+  const topic = (i) => 'scale/' + i % 100 + '/' + i;
+  for (let i = 0; i < ${ITEMS}; i += 1000) {
+    await Promise.all(Array.from({ length: 1000 }, (_, j) => box.publish(topic((i + j) % ${TOPICS}), { n: i + j, note: 'x'.repeat(120) })));
+  }
+  for (let i = 0; i < ${READERS}; i += 500) {
+    await Promise.all(Array.from({ length: 500 }, async (_, j) => {
+      const no = i + j;
+      const reader = box.subscribe(no % 2 === 0 ? 'other/+/' + no + '/#' : 'other/' + no, { durable: 'reader ' + no });
       await reader.ready;
-      (async () => { for await (const one of reader) one.ack(); })();
-      const begun = performance.now();
-      let sent = 0;
-      const tick = setInterval(() => {
-        const due = (performance.now() - begun) * 2;
-        while (sent < due) box.publish('load/' + sent++ % 100, { n: sent, note: 'x'.repeat(120) });
-        if (performance.now() - begun > 60_000) { clearInterval(tick); console.log('done'); }
-      }, 10);
-    `;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const closed = once(child, 'close');
-    await Promise.race([once(child.stdout, 'data'), closed.then(() => { throw new Error('it ended too early'); })]);
-    const rss = Number(/^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024;
+      await reader.close();
+    }));
+  }
+  await box.close();
+`;
+
+/** All its topics in turn, which one durable reader reads; for a minute. */
+const loadProgram = (dir: string): string => `
+  import { createBox } from ${JSON.stringify(INDEX)};
+  const opening = performance.now();
+  const box = await createBox({ dir: ${JSON.stringify(dir)}, link: false });
+  console.log(JSON.stringify({ opened: performance.now() - opening }));
+  const reader = box.subscribe('scale/#', { durable: 'r' });
+  await reader.ready;
+  let read = 0;
+  (async () => { for await (const one of reader) { one.ack(); read++; } })();
+  const begun = performance.now();
+  let [sent, acked] = [0, 0];
+  const tick = setInterval(() => {
+    const due = (performance.now() - begun) * 2;
+    for (; sent < due; sent++) {
+      const i = sent * 7919 % ${TOPICS};
+      box.publish('scale/' + i % 100 + '/' + i, { n: sent, note: 'x'.repeat(120) }).then(() => { acked++; });
+    }
+    if (performance.now() - begun < 60_000) return;
+    clearInterval(tick);
+    console.log(JSON.stringify({ acked, read }));
+  }, 10);
+`;
+
+/** A full box in a process of its own, which opens and then is under 2,000 items a second for a minute. */
+async function fullBox(): Promise<Row[]> {
+  return scratch(async (dir) => {
+    await once(spawn(process.execPath, ['--input-type=module', '-e', fillProgram(dir)], { stdio: ['ignore', 'ignore', 'inherit'] }), 'close');
+    const child = spawn(process.execPath, ['--input-type=module', '-e', loadProgram(dir)]);
+    const said = readJsonLines<{ readonly opened?: number; readonly acked?: number; readonly read?: number }>(child, 'the full box');
+    const { opened = Number.NaN } = await said.wait((line) => line.opened !== undefined, { timeout: 60_000 });
+    const { acked = 0, read = 0 } = await said.wait((line) => line.acked !== undefined, { timeout: 120_000 });
+    const bytes = Number(/^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024;
     child.kill('SIGKILL');
-    await closed;
-    return [{ what: 'memory of a box after a minute of 2,000 items a second', ours: inMiB(rss), peer: '', target: '≤ 200 MiB', met: rss <= 200 }];
+    await once(child, 'close');
+    const what = `a box with ${TOPICS} topics, ${READERS} durable readers that do not match, ${ITEMS} items`;
+    return [
+      { what: `${what}: open`, ours: inMs(opened), peer: '', target: '≤ 1000 ms', met: opened <= 1000 },
+      { what: `${what}: memory after a minute of 2,000 items a second (${acked} acknowledged, ${read} read)`, ours: inMiB(bytes / 1048576), peer: '', target: '≤ 200 MB', met: bytes <= 200e6 },
+    ];
   });
 }
 
 /** The broker when there is much of everything. */
 export async function benchBrokerScale(): Promise<Row[]> {
-  return [...await full(), ...await matching(), ...await crowd(), ...await openCrowd(), ...await space(), ...await memory()];
+  return [...await full(), ...await matching(), ...await crowd(), ...await openCrowd(), ...await space(), ...await fullBox()];
 }
