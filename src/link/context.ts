@@ -37,23 +37,23 @@ export function isChat(stanza: Element): boolean {
 
 /** What the owner lets whoever sent it do. */
 export interface Permitted {
-  readonly chat: boolean;
+  chat(): boolean;
   /** Whether peers without a key may ask about topics; about which, is the broker's to say. */
-  readonly topics: boolean;
+  topics(): boolean;
 }
 
 /** Discovery and offers of files for everybody, chat for whom the owner lets; the rest is for keys, and then up to the grants. */
 export function admitted(stanza: Element, context: PeerContext, permitted: Permitted): boolean {
   const kind = stanzaKind(stanza);
   const says = isChat(stanza);
-  if (says && !permitted.chat) return false;
+  if (says && !permitted.chat()) return false;
   if (context.fingerprint !== undefined) return true;
   if (kind === 'message') return says;
   if (kind !== 'iq') return false;
   const type = attr(stanza, 'type');
   if (type !== 'get' && type !== 'set') return true; // an answer to a request of ours
   const asked = namespaceOf(iqPayload(stanza) ?? stanza) ?? '';
-  return (type === 'get' ? OPEN_REQUESTS : OPEN_OFFERS).has(asked) || (permitted.topics && asked === NS_PUBSUB);
+  return (type === 'get' ? OPEN_REQUESTS : OPEN_OFFERS).has(asked) || (asked === NS_PUBSUB && permitted.topics());
 }
 
 /**

@@ -61,6 +61,7 @@ export class PresenceCheck {
   readonly #timer: Timer;
   /** By name, the longest silent first. */
   readonly #conversations = new Map<string, number>();
+  #lastTalked = { name: '', at: -Infinity };
   /** When those with a stream or a conversation were last heard; also of who is gone since. The longest silent first. */
   readonly #signs = new Map<string, number>();
   #asked = new Map<string, number>();
@@ -75,8 +76,12 @@ export class PresenceCheck {
 
   /** A message went there, or came from there. */
   talked(name: string): void {
+    const now = this.#parts.clock.mono();
+    // Where much is said, each stanza comes by here.
+    if (name === this.#lastTalked.name && now - this.#lastTalked.at < LOOK_EVERY) return;
+    this.#lastTalked = { name, at: now };
     this.#conversations.delete(name);
-    this.#conversations.set(name, this.#parts.clock.mono());
+    this.#conversations.set(name, now);
     const [longest] = this.#conversations.keys();
     if (this.#conversations.size > CONVERSATIONS && longest !== undefined) this.#conversations.delete(longest);
   }

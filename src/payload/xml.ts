@@ -115,14 +115,15 @@ function onlyText(element: Element, attributes: readonly string[]): string | und
 export function elementToPayload(element: Element): Payload {
   const senml = isSenmlElement(element) ? senmlPayload(element) : undefined;
   if (senml) return senml;
-  const name = `${namespaceOf(element) ?? ''} ${element.getName()}`;
-  if (name === `${NS_JSON} json`) {
+  const namespace = namespaceOf(element);
+  const name = element.getName();
+  if (namespace === NS_JSON && name === 'json') {
     const text = onlyText(element, []);
     if (text !== undefined && isJson(text)) return { contentType: 'application/json', bytes: Buffer.from(text), ...(text.includes('\r') ? {} : { legible: true }) };
-  } else if (name === `${NS_LANPOST} text`) {
+  } else if (namespace === NS_LANPOST && name === 'text') {
     const text = onlyText(element, []);
     if (text !== undefined) return { contentType: 'text/plain', bytes: Buffer.from(text) };
-  } else if (name === `${NS_LANPOST} data`) {
+  } else if (namespace === NS_LANPOST && name === 'data') {
     const text = onlyText(element, ['type'])?.replace(/[ \t\r\n]+/g, '');
     const contentType = attr(element, 'type');
     if (text !== undefined && BASE64.test(text) && contentType !== undefined && isMediaType(contentType)) {

@@ -25,6 +25,7 @@ import { checkedItemId } from './item-id.ts';
 import { type ItemPage, type ItemPageRequest, itemPage } from './item-page.ts';
 import { checkedDurable, checkedStorage, checkedUnread } from './in-memory.ts';
 import { checkedQuery } from './items-query.ts';
+import { LastAllowed } from './last-allowed.ts';
 import { LEDGER } from './ledger.ts';
 import { LocalReaders } from './local-readers.ts';
 import { checkedUri, Moves } from './moves.ts';
@@ -116,6 +117,7 @@ export class Broker {
   readonly #said = new Map<string, number>();
   #saidBefore = 0;
   readonly #purging: PurgeOffline;
+  readonly #lastAllowed = new LastAllowed();
   /** There may be a hundred thousand topics, and anybody may ask. */
   readonly #lookouts = new InTurn<readonly string[]>();
   readonly #witnesses = new Witnesses();
@@ -160,14 +162,14 @@ export class Broker {
       if (typeof topic !== 'string') checkedTopic(topic);
       // XEP-0163 §3: what is published of this box itself makes its node.
       if (isPersonal(topic) && !this.#live(topic) && !this.#making.has(topic) && request.wanted === undefined) return this.publish(actor, topic, payload, { ...request, wanted: PERSONAL_CONFIG });
-      const { schema } = this.#checkPublish(actor, topic, payload, request);
+      const { schema, key } = this.#checkPublish(actor, topic, payload, request);
       // What another box accepted first was checked there.
       if (schema !== undefined && payload !== undefined && request.origin === undefined) {
         if (!this.#schemas.ready) return this.#schemas.load().then(() => this.publish(actor, topic, payload, request));
         this.#allowance.spend(this.#payer(actor), () => this.#schemas.check(topic, schema, payload));
       }
       if (request.wanted) return this.#publishIf(actor, topic, payload, request.wanted, request);
-      return this.#append(draftOf(actor, topic, payload, request, this.#log.topic(topic)?.settings['key']));
+      return this.#append(draftOf(actor, topic, payload, request, key));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -179,8 +181,7 @@ export class Broker {
     if (state === undefined) checkedTopic(topic);
     // It is another, made by this: whatever was seen of one before does not hold.
     else if (state.deleted) this.#saidOf(topic);
-    this.access.check(actor, 'publish', topic);
-    checkedNotReserved(actor, topic);
+    this.#checkMayPublish(actor, topic, state?.deleted === false ? state.settings : undefined);
     if (request.id !== undefined) checkedItemId(request.id);
     const settings: Partial<TopicConfig> = state?.deleted === false ? state.settings : request.wanted ? configured(DEFAULT_CONFIG, request.wanted) : DEFAULT_CONFIG;
     if (payload === undefined) {
@@ -195,6 +196,21 @@ export class Broker {
       throw new Refusal('invalid-payload', `items of ${topic} are ${settings.contentType}, not ${payload.contentType}`);
     }
     return settings;
+  }
+
+  #checkMayPublish(actor: Actor, topic: string, settings: Partial<TopicConfig> | undefined): void {
+    const generation = this.#sayings;
+    if (generation !== undefined && this.#lastAllowed.has(actor, topic, settings, generation)) return;
+    this.access.check(actor, 'publish', topic);
+    checkedNotReserved(actor, topic);
+    if (generation !== undefined) this.#lastAllowed.keep(actor, topic, settings, generation);
+  }
+
+  /** Changes with all that is said of anybody's rights; undefined: nobody can say. */
+  get #sayings(): number | undefined {
+    const trusted = this.#generation?.();
+    // Both only grow: their sum is another whenever one of them is.
+    return trusted === undefined ? undefined : trusted + this.#changes;
   }
 
   async #publishIf(actor: Actor, topic: string, payload: Payload | undefined, wanted: TopicSettings, request: PublishRequest): Promise<Published> {
@@ -564,8 +580,7 @@ export class Broker {
   readable(actor: Actor, filter: string): Readable {
     const trusted = this.#generation;
     return new Readable(filter, {
-      // Both only grow: their sum is another whenever one of them is.
-      generation: () => trusted && trusted() + this.#changes,
+      generation: () => this.#sayings,
       trusted: () => trusted?.(),
       said: (topic) => this.#said.get(topic) ?? this.#saidBefore,
       settings: (topic) => this.#live(topic)?.settings,

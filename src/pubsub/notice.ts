@@ -22,14 +22,12 @@ export interface Notice {
 
 export function noticeOf(record: LogRecord, previous?: number): Notice {
   const { kind, recordId, payload, publisher, gap, extra } = record;
-  return {
-    kind, recordId,
-    ...(previous === undefined ? {} : { previous }),
-    time: record.stamp.wall,
-    ...(kind === 'publish' || kind === 'retract' ? { id: itemId(record) } : {}),
-    ...(payload === undefined ? {} : { payload }),
-    ...(publisher === undefined ? {} : { publisher }),
-    ...(gap === undefined ? {} : { gap }),
-    ...(kind === 'delete' && typeof extra === 'object' && extra !== null && 'redirect' in extra ? { redirect: String(extra.redirect) } : {}),
-  };
+  const notice: { -readonly [K in keyof Notice]: Notice[K] } = { kind, recordId, time: record.stamp.wall };
+  if (previous !== undefined) notice.previous = previous;
+  if (kind === 'publish' || kind === 'retract') notice.id = itemId(record);
+  if (payload !== undefined) notice.payload = payload;
+  if (publisher !== undefined) notice.publisher = publisher;
+  if (gap !== undefined) notice.gap = gap;
+  if (kind === 'delete' && typeof extra === 'object' && extra !== null && 'redirect' in extra) notice.redirect = String(extra.redirect);
+  return notice;
 }

@@ -19,9 +19,8 @@ export function xml(name: string, attrs: Readonly<Record<string, string | number
   return element;
 }
 
-/** An attribute as text; ltx types them as anything. */
+/** An attribute as text; ltx types them as anything. What every object inherits is neither text nor a number. */
 export function attr(element: Element, name: string): string | undefined {
-  if (!Object.hasOwn(element.attrs, name)) return undefined;
   const value: unknown = element.attrs[name];
   return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined;
 }

@@ -6,7 +6,7 @@ import { ownText } from './text.ts';
 const REMEMBERED = 64;
 const LONGEST = 128;
 
-interface Tag { readonly name: string; readonly attrs: readonly (readonly [string, string])[]; readonly empty: boolean }
+interface Tag { readonly name: string; readonly keys: readonly string[]; readonly values: readonly string[]; readonly empty: boolean }
 
 /** Only tags without prefixes, which mean the same wherever they stand. */
 export class KnownTags {
@@ -20,7 +20,8 @@ export class KnownTags {
     const tag = this.#tags.get(text.slice(at, end));
     if (!tag) return undefined;
     const element = new Element(tag.name);
-    for (const [key, value] of tag.attrs) element.attrs[key] = value;
+    const { keys, values } = tag;
+    for (let i = 0; i < keys.length; i++) element.attrs[keys[i]!] = values[i];
     return { element, empty: tag.empty, end };
   }
 
@@ -30,6 +31,6 @@ export class KnownTags {
     if (attrs.some(([key, value]) => key.includes(':') || value.includes('>'))) return;
     // Those that come again are soon back.
     if (this.#tags.size >= REMEMBERED) this.#tags.clear();
-    this.#tags.set(ownText(raw), { name: element.name, attrs, empty });
+    this.#tags.set(ownText(raw), { name: element.name, keys: attrs.map(([key]) => key), values: attrs.map(([, value]) => value), empty });
   }
 }

@@ -21,7 +21,7 @@ export function escapeAttribute(text: string): string {
 
 function openTag(element: Element): string {
   let out = `<${element.name}`;
-  for (const key of Object.keys(element.attrs)) {
+  for (const key in element.attrs) {
     const value = attr(element, key);
     if (value !== undefined) out += ` ${key}='${escapeAttribute(value)}'`;
   }

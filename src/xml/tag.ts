@@ -1,7 +1,7 @@
 // One tag, from `<` to `>`, strictly.
 import { Element, lookup, prefixOf } from './element.ts';
 import { XmlFault } from './fault.ts';
-import { decodeAttribute } from './text.ts';
+import { decodeAttribute, isPlain, ownText } from './text.ts';
 
 const START = 'A-Za-z_\\u00C0-\\u00D6\\u00D8-\\u00F6\\u00F8-\\u02FF\\u0370-\\u037D\\u037F-\\u1FFF\\u200C\\u200D'
   + '\\u2070-\\u218F\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD';
@@ -112,12 +112,13 @@ export function parseOpenTag(raw: string, parent: Element | null): { element: El
 }
 
 function setAttribute(element: Element, key: string, value: string, count: number): void {
-  if (value.includes('<')) malformed('tag');
+  const isPlainValue = isPlain(value);
+  if (!isPlainValue && value.includes('<')) malformed('tag');
   if (count > MAX_ATTRIBUTES) throw new XmlFault('policy-violation', `more than ${MAX_ATTRIBUTES} attributes`);
   // Legal XML, but it would not survive a JavaScript object.
   if (key === '__proto__') throw new XmlFault('restricted-xml', 'attribute __proto__');
   if (Object.hasOwn(element.attrs, key)) throw new XmlFault('not-well-formed', 'duplicate attribute');
-  element.attrs[key] = decodeAttribute(value);
+  element.attrs[key] = isPlainValue ? ownText(value) : decodeAttribute(value);
 }
 
 /** Namespaces in XML 1.0: every prefix declared, none undeclared, no attribute twice by expanded name. */

@@ -5,6 +5,8 @@ const ILLEGAL = /[\0-\x08\x0B\x0C\x0E-\x1F\uFFFE\uFFFF]/; // oxlint-disable-line
 const ENTITY = /&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,8})|#x([0-9A-Fa-f]{1,8})|([A-Za-z_:][\w:.-]*));|&/g;
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
+const AMPERSAND = 38, LESS = 60;
+
 /** Whether the text can be said in XML at all. */
 export function isLegal(text: string): boolean {
   return text.isWellFormed() && !ILLEGAL.test(text);
@@ -52,6 +54,15 @@ export function decodeText(raw: string): string {
 /** XML 1.0 §2.11: a literal carriage return never reaches the application. */
 export function normaliseLines(raw: string): string {
   return raw.includes('\r') ? raw.replace(/\r\n?/g, '\n') : raw;
+}
+
+/** Whether it reads as it is written: no white space but blanks, no `&`, and no `<`. In one look: most values are short. */
+export function isPlain(raw: string): boolean {
+  for (let i = 0; i < raw.length; i++) {
+    const c = raw.charCodeAt(i);
+    if (c < 32 || c === AMPERSAND || c === LESS) return false;
+  }
+  return true;
 }
 
 /** XML 1.0 §3.3.3: literal white space in an attribute value reads as spaces. */

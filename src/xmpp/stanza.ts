@@ -1,5 +1,5 @@
 // Stanzas and the answers to them (RFC 6120 §8).
-import { attr, children, xml, type Element } from './element.ts';
+import { attr, children, Element, xml } from './element.ts';
 import type { StanzaError } from './stanza-error.ts';
 
 export type StanzaKind = 'message' | 'presence' | 'iq';
@@ -21,7 +21,8 @@ export function withoutPayload(stanza: Element): Element {
 }
 
 function answer(stanza: Element, type: 'result' | 'error'): Element {
-  const reply = xml(stanza.getName(), { type });
+  const reply = new Element(stanza.getName());
+  reply.attrs['type'] = type;
   const [id, from, to] = [attr(stanza, 'id'), attr(stanza, 'from'), attr(stanza, 'to')];
   if (id !== undefined) reply.attrs['id'] = id;
   if (from !== undefined) reply.attrs['to'] = from;
