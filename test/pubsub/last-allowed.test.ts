@@ -12,7 +12,7 @@ const PEER: Actor = { kind: 'peer', name: 'desk@pc', fingerprint: FINGERPRINT };
 interface Trusting { granted: boolean; denied: boolean; generation: number }
 
 /** A broker, and what its trust room says, which a test changes. */
-async function trusting(): Promise<{ broker: Broker; trust: Trusting; subscribed: Set<string>; publish(topic?: string): Promise<unknown> }> {
+async function trusting(): Promise<{ broker: Broker; trust: Trusting; subscribed: Set<string>; publish: (topic?: string) => Promise<unknown> }> {
   const clock = createTestClock();
   const log = await openLog({ database: new MemoryDatabase(), clock, boxId: 'aaaaaaaaaaaaaaaa', trouble: () => undefined });
   const trust: Trusting = { granted: true, denied: false, generation: 0 };
