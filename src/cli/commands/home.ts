@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { HomeStatus } from '../../index.ts';
+import type { DownRule, HomeStatus } from '../../index.ts';
 import type { Command } from '../command.ts';
 import { spanInWords } from '../measure.ts';
 import { printable } from '../printable.ts';
@@ -16,6 +16,8 @@ const add: Command = {
     ca: { type: 'string', value: 'FILE', help: 'PEM file of a private certificate authority, instead of the system\'s' },
     service: { type: 'string', value: 'JID', help: 'pubsub service (default pubsub.DOMAIN)' },
     topics: { type: 'string', value: 'FILTER', multiple: true, help: 'topics to carry there' },
+    down: { type: 'string', value: 'NODE[=TOPIC]', multiple: true, help: 'nodes there to follow, a name or a filter; TOPIC: what they are here, {node} standing for the name' },
+    'down-new': { type: 'boolean', help: 'begin with what is published there from now on, not with what is there' },
   },
   examples: ['lanpost home add box7@example.org --password-file /etc/lanpost.password --topics \'sensors/#\''],
   async run({ args, out, attach }) {
@@ -26,13 +28,14 @@ const add: Command = {
     if (password === '') throw new UsageError(`the first line of ${file} is empty; it should be the password`);
     const ca = args.text('ca');
     const port = args.number('port', { least: 1, most: 65_535 });
-    const [host, service, topics] = [args.text('host'), args.text('service'), args.list('topics')];
+    const [host, service, topics, down] = [args.text('host'), args.text('service'), args.list('topics'), args.list('down')];
     const authority = ca === undefined ? {} : { ca: await read(ca) };
     const box = await attach();
     const home = await box.homes.add({
       jid, password, ...authority,
       ...host === undefined ? {} : { host }, ...port === undefined ? {} : { port },
       ...service === undefined ? {} : { service }, ...topics === undefined ? {} : { topics },
+      ...down === undefined ? {} : { down: down.map((rule) => downRule(rule, args.flag('down-new'))) },
     });
     await out.table([home], COLUMNS, '');
   },
@@ -72,8 +75,20 @@ const COLUMNS: Readonly<Record<string, (status: HomeStatus) => string>> = {
   QUEUED: (status) => String(status.queued),
   OLDEST: (status) => (status.queued === 0 ? '-' : spanInWords(status.oldestAge)),
   SERVICE: (status) => status.service,
+  DOWN: downInWords,
   TOPICS: (status) => status.topics.join(', ') || '-',
 };
+
+/** A node's name may have an equals sign, a topic of ours seldom: the last one divides. */
+function downRule(text: string, isNew: boolean): DownRule {
+  const at = text.lastIndexOf('=');
+  return { node: at < 0 ? text : text.slice(0, at), ...at < 0 ? {} : { as: text.slice(at + 1) }, ...isNew ? { from: 'new' as const } : {} };
+}
+
+function downInWords({ down }: HomeStatus): string {
+  if (!down) return '-';
+  return down.waiting === 0 ? String(down.nodes) : `${down.nodes} (${down.waiting} waiting)`;
+}
 
 async function read(file: string): Promise<string> {
   try {
