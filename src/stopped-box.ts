@@ -36,7 +36,7 @@ export async function openStopped(dir: string, o: { readonly mend?: boolean; rea
     opened.add(() => database.close());
     const machine = await readMachineId();
     const { boxId } = await loadIdentity(dir, { machine });
-    const log = await openLog({ database, clock: createSystemClock(), boxId, machine, trouble, damaged, mend: o.mend ?? false, ledger: lossLedger, limits: { diskFloor: limits.diskFloor } });
+    const log = await openLog({ database, clock: createSystemClock(), boxId, machine, trouble, damaged, mend: o.mend ?? false, ledger: lossLedger(), limits: { diskFloor: limits.diskFloor } });
     opened.add(() => log.close());
     return { log, close: () => opened.close() };
   } catch (error) {

@@ -42,7 +42,7 @@ export async function openStore({ dir, limits }: CheckedOptions): Promise<Store>
     const identity = await loadIdentity(dir, { machine });
     if (identity.copied) trouble({ kind: 'trust.copied', message: 'this data directory comes from another machine: its records stay, this box got a new key' });
     const machineStart = await readMachineStart(() => clock.mono());
-    const log = await openLog({ database, clock, boxId: identity.boxId, machine, ...(machineStart && { machineStart }), trouble, damaged, ledger: lossLedger, limits: { diskFloor: limits.diskFloor } });
+    const log = await openLog({ database, clock, boxId: identity.boxId, machine, ...(machineStart && { machineStart }), trouble, damaged, ledger: lossLedger(), limits: { diskFloor: limits.diskFloor } });
     opened.add(() => log.close());
     return { clock, troubles, trouble, identity, log, opened };
   } catch (error) {

@@ -271,7 +271,7 @@ export class Committer {
     if (!ledger || losses.length === 0) return [];
     const { topic, settings } = ledger;
     const opened: Draft[] = topics.byName.get(topic)?.stored ? [] : [{ topic, kind: 'configure', config: settings }];
-    return [...opened, ...losses.map((loss) => ledger.draft(loss))];
+    return [...opened, ...ledger.drafts(losses)];
   }
 
   /** Topics of these drafts of which the view has to be what it may hold: what can be retracted, or has room, depends on it. */

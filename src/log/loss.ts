@@ -20,5 +20,6 @@ export interface LossLedger {
   readonly topic: string;
   /** What the topic is opened with. */
   readonly settings: TopicSettings;
-  readonly draft: (loss: Loss) => Draft;
+  /** Of all that one batch has taken. */
+  readonly drafts: (losses: readonly Loss[]) => Draft[];
 }

@@ -9,7 +9,7 @@ import { type Bench, closeAll, item, openMemory } from './log-fixture.ts';
 
 afterEach(closeAll);
 
-const bench = (database = new MemoryDatabase(), ringBytes = 1 << 20): Promise<Bench> => openMemory({ database, ledger: lossLedger, limits: { windowBytes: 0, maxItems: 3, ringBytes } });
+const bench = (database = new MemoryDatabase(), ringBytes = 1 << 20): Promise<Bench> => openMemory({ database, ledger: lossLedger(), limits: { windowBytes: 0, maxItems: 3, ringBytes } });
 const named = (name: string, maxBacklog?: CursorOptions['maxBacklog'], filter = 't'): CursorOptions => ({ name, filter, from: 'new', durable: true, ...(maxBacklog && { maxBacklog }) });
 
 async function fill(log: Log, from: number, to: number, topic = 't'): Promise<void> {

@@ -170,7 +170,7 @@ async function run(steps: readonly Step[]): Promise<void> {
   };
   const open = async (mend = false): Promise<void> => {
     const found: string[] = [];
-    log = await openLog({ database, clock, boxId: BOX, mend, trouble: ({ kind }) => void found.push(kind), ledger: lossLedger, limits: { windowBytes: 200, ringBytes: 2000 } });
+    log = await openLog({ database, clock, boxId: BOX, mend, trouble: ({ kind }) => void found.push(kind), ledger: lossLedger(), limits: { windowBytes: 200, ringBytes: 2000 } });
     expect(found).toEqual([]);
     for (const reader of readers.values()) reader.away();
     for (const i of READERS.keys()) await back(i);

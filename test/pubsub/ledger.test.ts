@@ -16,7 +16,7 @@ let log: Log;
 let broker: Broker;
 
 async function open(): Promise<void> {
-  log = await openLog({ database, clock, boxId: 'aaaaaaaaaaaaaaaa', trouble: () => undefined, ledger: lossLedger, limits: { windowBytes: 1e6 } });
+  log = await openLog({ database, clock, boxId: 'aaaaaaaaaaaaaaaa', trouble: () => undefined, ledger: lossLedger(), limits: { windowBytes: 1e6 } });
   broker = new Broker({ log, clock, trouble: () => undefined, may: () => false, limits: { itemBytes: 1e5, topics: 100, subscriptions: 100 } });
 }
 
@@ -55,6 +55,20 @@ describe('the ledger', () => {
     const first = await again.next();
     expect(first.value).toMatchObject({ kind: 'gap', from: 1, to: 7, count: 7, reason: 'overflow' });
     await again.close();
+  });
+
+  it('has one line for all peers that nobody vouched for, and it grows', async () => {
+    for (const digit of ['a', 'b', 'c']) {
+      const fingerprint = digit.repeat(64);
+      const cursor = await log.cursor({ name: `peer:${fingerprint}:r`, filter: 't', from: 'start', durable: true, maxBacklog: { records: 2 } });
+      await cursor.close();
+    }
+    for (let n = 0; n < 5; n++) await broker.publish(OWNER, 't', toPayload(n));
+    for (let i = 0; i < 3; i++) await log.trim();
+    expect(await lines()).toEqual([{ subscription: 'peers that are not paired', topic: '#', from: 1, to: 3, count: 9, reason: 'overflow' }]);
+    await broker.publish(OWNER, 't', toPayload(5));
+    for (let i = 0; i < 3; i++) await log.trim();
+    expect(await lines()).toMatchObject([{ subscription: 'peers that are not paired', count: 12 }]);
   });
 
   it('has the holes that were found when the log was opened', async () => {
