@@ -16,6 +16,7 @@ export const create = (broker: Broker): UseCase => ({
     'set create': async (request) => {
       const { verb, actor } = request;
       const node = attr(verb, 'node') ?? '';
+      if (node.endsWith('/') || nodeTypeBeside(request) === 'collection') throw new StanzaError('not-allowed', { text: 'collections are not made here: what lies below a name is one' });
       // §8.1.1: one that has no name gets one, in a place of its own, so that a grant can be for those.
       const topic = node === '' ? `instant/${randomBytes(10).toString('hex')}` : node;
       await broker.create(actor, topic, configBeside(request));
@@ -23,6 +24,12 @@ export const create = (broker: Broker): UseCase => ({
     },
   },
 });
+
+/** XEP-0248 §5.1: what is to be made, where it is said. */
+function nodeTypeBeside({ pubsub }: PubsubRequest): string | undefined {
+  const configure = children(pubsub).find((child) => child.name === 'configure');
+  return configure && readForm(configure)?.values.get('pubsub#node_type')?.[0];
+}
 
 /** §8.1.3: it follows, and says of itself nothing that `<create/>` has said. */
 function configBeside({ verb, pubsub }: PubsubRequest): TopicSettings | undefined {

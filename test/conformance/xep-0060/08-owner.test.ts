@@ -93,7 +93,7 @@ describe('XEP-0060 §8.1 Create a Node', () => {
   });
 
   it.each([
-    ['subscribe', '0'], ['tempsub', '1'], ['node_type', 'collection'], ['max_items', '0'], ['max_items', '-1'], ['deliver_payloads', 'perhaps'],
+    ['subscribe', '0'], ['tempsub', '1'], ['max_items', '0'], ['max_items', '-1'], ['deliver_payloads', 'perhaps'],
   ])('§8.1.3 %s %s, which cannot be kept, is refused and not ignored', async (field, value) => {
     expect(await hamlet.refused('set', `<create node='${NODE}'/><configure>${form(CONFIG, { [field]: value })}</configure>`)).toBe('not-acceptable');
     expect(a.broker.topic(NODE)).toBeUndefined();

@@ -7,7 +7,7 @@ import { attr, type Element } from '../../../src/xmpp/element.ts';
 import { quiet } from '../../support/quiet.ts';
 import type { SimulatedLan } from '../../link/fixtures.ts';
 import type { ServiceBox } from '../../link/service-box.ts';
-import { all, find, form, headers, type PubsubClient, said, serviceAndClient, SUBSCRIBE_OPTIONS } from '../xep-0060/client.ts';
+import { all, find, form, headers, PUBSUB, type PubsubClient, said, serviceAndClient, SUBSCRIBE_OPTIONS } from '../xep-0060/client.ts';
 
 const ITEMS = 'http://jabber.org/protocol/disco#items';
 const INFO = 'http://jabber.org/protocol/disco#info';
@@ -126,6 +126,16 @@ describe('XEP-0248 Collection Nodes', () => {
     const leaves = (answer: Element): unknown[] => all(answer, 'items').map((items) => [attr(items, 'node'), ...all(items, 'item').map((item) => attr(item, 'id'))]);
     expect(leaves(await c.ask('get', `<items node='lamp/'/>`))).toEqual([['lamp/hue', 'i1', 'i2'], ['lamp/hue/raw', 'i3']]);
     expect(leaves(await c.ask('get', `<items node='lamp/' max_items='1'/>`))).toEqual([['lamp/hue', 'i2'], ['lamp/hue/raw', 'i3']]);
+  });
+
+  it('§5.1.3.2 collections cannot be made → not-allowed', async () => {
+    await a.service.allow(c.fingerprint, 'write', '#');
+    const config = (type: string): string => `<configure>${form(`${PUBSUB}#node_config`, { node_type: type })}</configure>`;
+    expect(await c.refused('set', `<create node='made'/>${config('collection')}`)).toBe('not-allowed');
+    expect(await c.refused('set', `<create/>${config('collection')}`)).toBe('not-allowed');
+    expect(await c.refused('set', `<create node='made/'/>`)).toBe('not-allowed');
+    await c.ask('set', `<create node='made'/>${config('leaf')}`);
+    expect(a.broker.topic('made')).toBeDefined();
   });
 
   it('§7.1 the root has no name', async () => {
