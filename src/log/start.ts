@@ -1,4 +1,7 @@
 import { hasWildcard, matcher } from './filter.ts';
+import { decodeIndex } from './index-row.ts';
+import { garbageKey, getSeq, getU32, indexKey } from './keys.ts';
+import { PAGE_RECORDS } from './limits.ts';
 import type { ProgressRow } from './progress-row.ts';
 import type { Reading } from './reading.ts';
 import type { LogState } from './state.ts';
@@ -9,6 +12,8 @@ import type { View } from './view.ts';
 export type CursorFrom = 'new' | 'last' | 'start' | { readonly seq: number } | { readonly time: number };
 
 const MAX_LAST = 1000;
+/** Holes that a reader may begin with; what is taken back beyond them it gets, and then that it was. */
+const MAX_WITHOUT = 900;
 
 /** Where a new cursor begins. */
 export class Start {
@@ -26,10 +31,33 @@ export class Start {
   async at(filter: string, from: CursorFrom): Promise<ProgressRow> {
     const { head } = this.#state;
     if (from === 'new') return begin(head);
-    if (from === 'start') return begin(0);
+    if (from === 'start') return this.#after(filter, 0);
     if (from === 'last') return only(await this.#last(filter), head);
-    if ('seq' in from) return begin(Math.min(head, Math.max(0, from.seq - 1)));
-    return begin(await this.#reading.seqAt(from.time) - 1);
+    if ('seq' in from) return this.#after(filter, Math.min(head, Math.max(0, from.seq - 1)));
+    return this.#after(filter, await this.#reading.seqAt(from.time) - 1);
+  }
+
+  /** All above that position, but for items that were taken back or are over: those may still be there for readers that came before. */
+  async #after(filter: string, position: number): Promise<ProgressRow> {
+    const topics = new Set(this.#matching(filter).map(({ no }) => no));
+    const done: [number, number][] = [];
+    let next = position + 1;
+    for (let more = topics.size > 0; more && done.length < MAX_WITHOUT;) {
+      const rows = await this.#reading.range({ gte: garbageKey(next), lt: garbageKey(this.#state.head + 1), limit: PAGE_RECORDS });
+      const found = rows.map(([key, value]) => ({ seq: getSeq(key, 1), no: getU32(value, 0) }));
+      const wanted = found.filter(({ no }) => topics.has(no));
+      const indexes = await this.#reading.getMany(wanted.map(({ no, seq }) => indexKey(no, seq)));
+      for (const [i, { seq }] of wanted.entries()) {
+        const row = indexes[i];
+        if (!row || decodeIndex(row).state !== 'retracted') continue;
+        const last = done.at(-1);
+        if (last?.[1] === seq - 1) last[1] = seq;
+        else done.push([seq, seq]);
+      }
+      next = (found.at(-1)?.seq ?? 0) + 1;
+      more = rows.length === PAGE_RECORDS;
+    }
+    return { ...begin(position), done: done.slice(0, MAX_WITHOUT) };
   }
 
   async #last(filter: string): Promise<number[]> {
