@@ -54,7 +54,7 @@ export function createPool(url: URL, trust: Trust, dialing: Dialing): Agent {
 
 export function exchange({ url, over, method, headers = {}, body, maxBytes, signal }: HttpExchange): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
-    const asked = request(url, { method, headers, signal, maxHeaderSize: 16_384, ...(over instanceof Agent ? { agent: over } : { agent: false, createConnection: () => over }) }, (answer) => {
+    const asked = request(url, { method, headers, signal, maxHeaderSize: 16_384, ...(over instanceof Agent ? { agent: over } : { createConnection: () => over }) }, (answer) => {
       const chunks: Buffer[] = [];
       let size = 0;
       answer.on('data', (chunk: Buffer) => {

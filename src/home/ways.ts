@@ -62,9 +62,11 @@ async function tcp({ domain, transport, host, port, dialing, resolver, random }:
 async function httpTargets({ domain, transport, trust, dialing }: WaysOptions): Promise<Target[]> {
   let found: Target[] = [];
   let failure: unknown;
+  let read = false;
   for (const [path, parse] of [['host-meta.json', fromJson], ['host-meta', fromXrd]] as const) {
     try {
       found = parse(await encryptedAnswer(new URL(`https://${domain}/.well-known/${path}`), trust.ca, dialing));
+      read = true;
     } catch (error) {
       failure ??= error;
     }
@@ -73,5 +75,5 @@ async function httpTargets({ domain, transport, trust, dialing }: WaysOptions): 
   }
   // Where it is only the last resort, that it is not there says less than what failed before.
   if (transport === 'auto') return [];
-  throw failure instanceof Error ? failure : new Unusable(`${domain} tells of no ${transport === 'bosh' ? 'BOSH' : 'WebSocket'} service: give its address`);
+  throw failure instanceof Error && !read ? failure : new Unusable(`${domain} tells of no ${transport === 'bosh' ? 'BOSH' : 'WebSocket'} service: give its address`);
 }

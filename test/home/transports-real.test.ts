@@ -84,7 +84,7 @@ describe.each((['prosody', 'ejabberd'] as const).filter((kind) => needs(kind)))(
     const address = parseJid(server.account('edge1').jid);
     if (!address) throw new Error('no address');
     await using proxy = await startProxy({ kind: 'socks5', book: book() });
-    const where = { proxy: parseProxy(proxy.url), ...(transport === 'websocket' || transport === 'bosh' ? { url: server.web[transport] } : {}) };
+    const where: Partial<NegotiateOptions> = { proxy: parseProxy(proxy.url), ...(transport === 'websocket' || transport === 'bosh' ? { url: server.web[transport] } : {}) };
     const login = (more: Partial<NegotiateOptions>): Promise<Negotiated> => negotiate({
       jid: address, password: server.account('edge1').password, resource: `r-${transport}`, transport, ...where, ca: readFileSync(server.ca, 'utf8'),
       clock: createSystemClock(), deadline: 10_000, stanzaBytes: 1 << 20, onClose: () => undefined, signal: new AbortController().signal, ...more,
@@ -93,6 +93,8 @@ describe.each((['prosody', 'ejabberd'] as const).filter((kind) => needs(kind)))(
     expect(first.bound).toBe(`${server.account('edge1').jid}/r-${transport}`);
     const id = first.sm?.id ?? '';
     expect(id).not.toBe('');
+    // What was taken of these is the bound one, where there is TLS of its own to bind to.
+    expect(first.known.mechanisms.includes('SCRAM-SHA-1-PLUS')).toBe(kind === 'ejabberd' && where.url === undefined);
     first.socket.destroy();
     // Prosody 0.12 says so too, and then fails over BOSH: the next session is another.
     const fails = kind === 'prosody' && transport === 'bosh';

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { signatureHash } from '../../../src/xmpp/channel-binding.ts';
 import { chooseMechanism, SaslError, ScramClient } from '../../../src/xmpp/sasl.ts';
 
 const SHA_1 = {
@@ -56,4 +58,35 @@ it('the strongest offered is taken, PLAIN only where it is allowed', () => {
   expect(chooseMechanism(['PLAIN'])).toBeUndefined();
   expect(chooseMechanism(['PLAIN'], { plain: true })).toBe('PLAIN');
   expect(chooseMechanism(['DIGEST-MD5'], { plain: true })).toBeUndefined();
+});
+
+describe('§6 channel binding', () => {
+  const credentials = { username: 'user', password: 'pencil', nonce: 'n' };
+  const final = async (scram: ScramClient): Promise<string> => (await scram.respond(Buffer.from('r=nx,s=QSXCR+Q6sek8bf92,i=4096'))).toString().split(',')[0] ?? '';
+
+  it('a bound login comes first, whatever its hash, where there is something to bind to', () => {
+    expect(chooseMechanism(['SCRAM-SHA-512', 'SCRAM-SHA-1-PLUS', 'SCRAM-SHA-1'], { binding: true })).toBe('SCRAM-SHA-1-PLUS');
+    expect(chooseMechanism(['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-1-PLUS'], { binding: true })).toBe('SCRAM-SHA-256-PLUS');
+    expect(chooseMechanism(['SCRAM-SHA-512', 'SCRAM-SHA-1-PLUS'])).toBe('SCRAM-SHA-512');
+  });
+  it('names its kind first, and repeats it with the data in what is signed', async () => {
+    const scram = new ScramClient('SCRAM-SHA-1-PLUS', credentials, { binding: { type: 'tls-exporter', data: Buffer.from('bound') } });
+    expect(scram.first().toString()).toBe('p=tls-exporter,,n=user,r=n');
+    expect(await final(scram)).toBe(`c=${Buffer.from('p=tls-exporter,,bound').toString('base64')}`);
+  });
+  it('a server that offered none is told that it could have been, so that one whose offer was taken away refuses', async () => {
+    const scram = new ScramClient('SCRAM-SHA-1', credentials, { unoffered: true });
+    expect(scram.first().toString()).toBe('y,,n=user,r=n');
+    expect(await final(scram)).toBe(`c=${Buffer.from('y,,').toString('base64')}`);
+  });
+  it('-PLUS without anything to bind to is refused here', () => {
+    expect(() => new ScramClient('SCRAM-SHA-256-PLUS', credentials)).toThrow(SaslError);
+  });
+});
+
+describe('RFC 5929 §4.1 tls-server-end-point', () => {
+  it.each([['-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -sha256', 'sha256'], ['-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -sha512', 'sha512'], ['-newkey rsa:2048 -sha1', 'sha256'], ['-newkey rsa:2048 -sha384', 'sha384'], ['-newkey ed25519', undefined]])('%s: %s', (how, hash) => {
+    const der = execFileSync('openssl', ['req', '-x509', ...how.split(' '), '-nodes', '-subj', '/CN=x', '-keyout', '/dev/null', '-outform', 'DER'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    expect(signatureHash(der)).toBe(hash);
+  });
 });
