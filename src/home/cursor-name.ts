@@ -8,3 +8,8 @@ export function cursorName(jid: string, filter: string, number: number = 0): str
 export function isCursorOf(jid: string, name: string): boolean {
   return name.startsWith(`home:${jid}`) && /^(?:#\d+)? /.test(name.slice(5 + jid.length));
 }
+
+/** Who reads for it: the account itself, or the group it is in, which no account is called like. */
+export function readerOf({ jid, group }: { readonly jid: string; readonly group?: string | undefined }): string {
+  return group === undefined ? jid : `*${group}`;
+}

@@ -8,6 +8,7 @@ import type { Broker } from '../pubsub/broker.ts';
 import { xml, type Element } from '../xmpp/element.ts';
 import type { Account, CursorNumbers } from './account.ts';
 import { Backoff, type Retry } from './backoff.ts';
+import { readerOf } from './cursor-name.ts';
 import { Downlink, type DownlinkLimits } from './down/downlink.ts';
 import type { Detour } from './detour.ts';
 import type { Known } from './known.ts';
@@ -42,6 +43,10 @@ export interface HomeParts {
   /** Who is asked where homes are; the system's default when absent. */
   readonly resolver?: Pick<Resolver, 'resolveSrv'> | undefined;
   readonly random?: (() => number) | undefined;
+  /** It has come, or gone. */
+  readonly changed?: (() => void) | undefined;
+  /** Of a home in a group: whether it is the one that reads. */
+  readonly active?: (() => boolean) | undefined;
 }
 
 export interface HomeLimits extends UplinkLimits, DownlinkLimits {
@@ -62,7 +67,7 @@ const QUIET = 10_000;
 
 export class Home {
   readonly account: Account;
-  readonly uplink: Uplink;
+  uplink: Uplink;
   readonly #downlink: Downlink | undefined;
   readonly #parts: HomeParts;
   readonly #backoff: Backoff;
@@ -90,24 +95,53 @@ export class Home {
     this.account = parts.account;
     this.#backoff = new Backoff(parts.random);
     this.#since = parts.clock.wall();
-    const { account, cursors, log, clock, trouble, limits, broker, boxId } = parts;
+    const { account, log, clock, trouble, limits, broker } = parts;
     this.#roads = new Roads({
       clock, to: destinationOf(account),
       detours: parts.detours ?? (() => []),
       probe: (signal) => reach({ domain: account.address.domain, ...wayOf(account), clock, resolver: parts.resolver, random: parts.random, signal }),
     });
-    const { jid, service, rules, down } = account;
+    const { jid, down } = account;
     const downlink = broker && down.length > 0 ? new Downlink({ jid, rules: down, broker, log, clock, trouble, limits }) : undefined;
     this.#downlink = downlink;
-    this.uplink = new Uplink({
-      jid, service, rules, cursors, boxId, log, clock, trouble, limits,
+    this.uplink = this.#newUplink();
+  }
+
+  #newUplink(): Uplink {
+    const { account, cursors, log, clock, trouble, limits, boxId } = this.#parts;
+    const { jid, service, rules } = account;
+    const downlink = this.#downlink;
+    return new Uplink({
+      jid, reader: readerOf(account), service, rules, cursors, boxId, log, clock, trouble, limits,
       retracting: downlink && ((node, id, told) => downlink.retracting(service, node, id, told)),
     });
   }
 
   async start(): Promise<void> {
-    await this.uplink.start();
+    // Of a group one reads, and which one is not for it to say.
+    if (this.account.group === undefined) await this.uplink.start();
     this.#running = this.#run();
+  }
+
+  get jid(): string {
+    return this.account.jid;
+  }
+
+  get rank(): number {
+    return this.account.rank;
+  }
+
+  /** Whether it reads for its group. What is on its way when it stops is read again, by whoever reads next. */
+  async carry(on: boolean): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    if (on) {
+      await this.uplink.start();
+      if (this.#session?.attached) this.uplink.online(this.#session, true);
+      return;
+    }
+    const former = this.uplink;
+    this.uplink = this.#newUplink();
+    await former.close();
   }
 
   get online(): boolean {
@@ -133,6 +167,7 @@ export class Home {
       oldestAge: oldest && queued > 0 ? Math.max(0, Math.round(clock.wall() - oldest.wall)) : 0,
       ...(this.#downlink ? { down: this.#downlink.status() } : {}),
       ...(this.online && this.#roads.via !== undefined ? { via: this.#roads.via } : {}),
+      ...(this.account.group === undefined ? {} : { group: { name: this.account.group, rank: this.account.rank, active: this.#parts.active?.() === true } }),
       ...(this.#state === 'online' && this.#current ? { over: this.#current.over } : {}),
       ...(reason === undefined ? {} : { reason }),
       ...(this.#nextAttempt === undefined ? {} : { nextAttempt: this.#nextAttempt }),
@@ -155,10 +190,12 @@ export class Home {
   }
 
   #become(state: HomeState, reason?: string, nextAttempt?: number): void {
-    if (state !== this.#state) this.#since = this.#parts.clock.wall();
+    const changed = state !== this.#state;
+    if (changed) this.#since = this.#parts.clock.wall();
     this.#state = state;
     this.#reason = reason;
     this.#nextAttempt = nextAttempt;
+    if (changed) this.#parts.changed?.();
   }
 
   async #run(): Promise<void> {

@@ -9,9 +9,11 @@ import type { Broker } from '../pubsub/broker.ts';
 import type { Road } from '../mail/road.ts';
 import type { Element } from '../xmpp/element.ts';
 import { bare } from '../xmpp/jid.ts';
-import { cursorNumbers, forgetAccount, loadAccounts, saveAccount, toAccount, type Account } from './account.ts';
+import { cursorNumbers, forgetAccount, loadAccounts, saveAccounts, toAccount, type Account } from './account.ts';
 import { forgetBeginnings } from './down/beginning.ts';
 import type { Detour } from './detour.ts';
+import { readerOf } from './cursor-name.ts';
+import { HomeGroup } from './group.ts';
 import type { Home, HomeLimits, HomeReceiver } from './home.ts';
 import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 import { type BoxAccounts, HomeRoad } from './mail-road.ts';
@@ -83,6 +85,7 @@ class AccountHomes implements Homes {
   readonly #options: HomesOptions;
   readonly #limits: HomeLimits;
   readonly #homes = new Map<string, Home>();
+  readonly #groups = new Map<string, HomeGroup>();
   /** One change at a time. */
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -114,6 +117,10 @@ class AccountHomes implements Homes {
           this.#options.trouble({ kind: 'home.start', message: `${account.jid} could not be taken up: ${reasonOf(error)}` });
         }
       }
+      for (const name of new Set([...this.#homes.values()].map((home) => home.account.group))) {
+        if (name === undefined || this.#groups.has(name)) continue;
+        await this.#together(name).catch((error: unknown) => this.#options.trouble({ kind: 'home.start', message: `the group ${name} could not be taken up: ${reasonOf(error)}` }));
+      }
     });
   }
 
@@ -123,29 +130,79 @@ class AccountHomes implements Homes {
       const { log } = this.#options;
       checkKept(account, this.#options);
       await loadHome();
-      const { jid } = account;
-      const running = this.#homes.get(jid);
-      await running?.close();
-      this.#homes.delete(jid);
+      const { jid, group } = account;
+      const reader = readerOf(account);
+      const all = loadAccounts(log.registry);
+      const former = all.find((one) => one.jid === jid);
+      // What goes up is the group's: whoever was added last says it for all of them.
+      const others = all.filter((one) => one.jid !== jid && group !== undefined && one.group === group).map((one) => ({ ...one, topics: account.topics, up: account.up, rules: account.rules }));
+      const known = former && readerOf(former) === reader ? former : all.find((one) => one.jid !== jid && readerOf(one) === reader);
+      const running = [jid, ...others.map((one) => one.jid)].map((one) => this.#homes.get(one)).filter((home) => home !== undefined);
+      await this.#part(group, former?.group);
+      for (const home of running) {
+        await home.close();
+        this.#homes.delete(home.jid);
+      }
       try {
-        const former = loadAccounts(log.registry).find((one) => one.jid === jid);
-        const numbers = await succeed(log, { jid, before: filtersOf(former), now: filtersOf(account), numbers: cursorNumbers(log.registry, jid) });
-        await saveAccount(log.registry, account, numbers);
+        const numbers = await succeed(log, { jid: reader, before: filtersOf(known), now: filtersOf(account), numbers: known ? cursorNumbers(log.registry, known.jid) : {} });
+        await saveAccounts(log.registry, [...others, account], numbers);
       } catch (error) {
-        // A log that takes nothing leaves the home as it was.
-        if (running) await this.#open(running.account);
+        // A log that takes nothing leaves the homes as they were.
+        for (const home of running) await this.#open(home.account);
+        await this.#together(group, former?.group);
         throw error;
       }
-      return (await this.#open(account)).status();
+      if (former && readerOf(former) !== reader) await this.#forgetReader(former);
+      for (const one of others) await this.#open(one);
+      const home = await this.#open(account);
+      await this.#together(group, former?.group);
+      return home.status();
     });
+  }
+
+  /** Unless another of its group is left, nobody reads for it any more. */
+  async #forgetReader(account: Account): Promise<void> {
+    const { log } = this.#options;
+    const reader = readerOf(account);
+    if (loadAccounts(log.registry).some((one) => readerOf(one) === reader)) return;
+    await dropOthers(log, reader, [], {});
+    await forgetPacks(log.registry, reader);
+  }
+
+  async #part(...names: (string | undefined)[]): Promise<void> {
+    for (const name of names) {
+      if (name === undefined) continue;
+      await this.#groups.get(name)?.close();
+      this.#groups.delete(name);
+      for (const home of this.#homes.values()) if (home.account.group === name) await home.carry(false);
+    }
+  }
+
+  /** The homes of a group, as they are now, are one reader. */
+  async #together(...names: (string | undefined)[]): Promise<void> {
+    for (const name of new Set(names)) {
+      const members = [...this.#homes.values()].filter((home) => name !== undefined && home.account.group === name);
+      if (name === undefined || members.length === 0) continue;
+      const group = new HomeGroup({
+        clock: this.#options.clock, members,
+        failed: (error) => this.#options.trouble({ kind: 'home.read', message: `the group ${name} could not go on at another home: ${reasonOf(error)}` }),
+      });
+      this.#groups.set(name, group);
+      await group.start();
+      group.changed();
+    }
   }
 
   async #open(account: Account): Promise<Home> {
     const { log, broker, clock, trouble, boxId, receive, opened, detours, resolver, random, timing } = this.#options;
     const code = await loadHome();
     const cursors = cursorNumbers(log.registry, account.jid);
-    await dropOthers(log, account.jid, filtersOf(account), cursors);
-    const home = new code.Home({ account, cursors, log, broker, clock, trouble, boxId, receive, opened, detours, resolver, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing } });
+    await dropOthers(log, readerOf(account), filtersOf(account), cursors);
+    const groupOf = (): HomeGroup | undefined => (account.group === undefined ? undefined : this.#groups.get(account.group));
+    const home = new code.Home({
+      account, cursors, log, broker, clock, trouble, boxId, receive, opened, detours, resolver, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing },
+      changed: () => groupOf()?.changed(), active: () => groupOf()?.isActive(account.jid) === true,
+    });
     try {
       await home.start();
     } catch (error) {
@@ -164,13 +221,15 @@ class AccountHomes implements Homes {
     return this.#inTurn(async () => {
       const home = this.#homes.get(bare(jid) ?? jid);
       if (!home) throw new LanpostError('not-found', `There is no home ${jid}.`);
+      const { jid: account, group } = home.account;
+      await this.#part(group);
       await home.close();
-      this.#homes.delete(home.account.jid);
+      this.#homes.delete(account);
       const { registry } = this.#options.log;
-      await forgetAccount(registry, home.account.jid);
-      await forgetBeginnings(registry, home.account.jid);
-      await dropOthers(this.#options.log, home.account.jid, [], {});
-      await forgetPacks(registry, home.account.jid);
+      await forgetAccount(registry, account);
+      await forgetBeginnings(registry, account);
+      await this.#forgetReader(home.account);
+      await this.#together(group);
     });
   }
 
@@ -204,6 +263,7 @@ class AccountHomes implements Homes {
     this.#closed = true;
     this.road.close();
     await this.#turn;
+    for (const group of this.#groups.values()) await group.close();
     await Promise.all([...this.#homes.values()].map((home) => home.close()));
   }
 }

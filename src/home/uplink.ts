@@ -35,8 +35,8 @@ export class Uplink {
 
   /** Records not settled, and the oldest one's stamp. */
   async backlog(): Promise<{ readonly queued: number; readonly oldest: LogRecord['stamp'] | undefined }> {
-    const { log, rules, cursors, jid } = this.#work.options;
-    const names = new Set(rules.map(({ filter }) => cursorName(jid, filter, cursors[filter])));
+    const { log, rules, cursors, reader } = this.#work.options;
+    const names = new Set(rules.map(({ filter }) => cursorName(reader, filter, cursors[filter])));
     let queued = 0;
     let oldest: LogRecord | undefined;
     for (const info of log.cursors()) {

@@ -31,6 +31,8 @@ export interface UplinkLimits {
 
 export interface UplinkOptions {
   readonly jid: string;
+  /** Whose cursors and packs they are: the account's, or its group's. */
+  readonly reader: string;
   readonly service: string;
   readonly rules: readonly Rule[];
   readonly cursors: CursorNumbers;
@@ -61,14 +63,14 @@ export class Work {
   constructor(options: UplinkOptions, wake: (lane: Lane) => void) {
     this.options = options;
     this.wake = wake;
-    const { log, clock, jid, rules, cursors, limits, trouble } = options;
-    this.packs = new Packs(log.registry, jid);
+    const { log, clock, jid, reader, rules, cursors, limits, trouble } = options;
+    this.packs = new Packs(log.registry, reader);
     this.settling = new Settling({
       clock, settle: limits.settle, settled: (tag) => this.#settled(tag),
       waiting: () => [...this.lanes.values()].some((lane) => lane.takenAt !== undefined),
     });
     this.reading = new ReadAhead({
-      log, clock, limits: rules.some(({ pack }) => pack) ? { ahead: limits.packAhead, aheadBytes: 2 * limits.aheadBytes } : limits, readers: rules.map((rule) => ({ name: cursorName(jid, rule.filter, cursors[rule.filter]), filter: rule.filter, matches: rule.matches })),
+      log, clock, limits: rules.some(({ pack }) => pack) ? { ahead: limits.packAhead, aheadBytes: 2 * limits.aheadBytes } : limits, readers: rules.map((rule) => ({ name: cursorName(reader, rule.filter, cursors[rule.filter]), filter: rule.filter, matches: rule.matches })),
       take: (cursor, record, redelivered) => this.#take(cursor, record, redelivered),
       owner: (cursor, topic) => cursor.held.get(topic) ?? this.#ownerOf(cursor, topic),
       starved: () => this.#starved,

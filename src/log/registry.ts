@@ -8,6 +8,8 @@ export interface Registry {
   get(key: string): unknown;
   /** Without a value the key is forgotten. */
   set(key: string, value: unknown): Promise<void>;
+  /** All of them or, over a crash, none. */
+  setAll(entries: readonly (readonly [key: string, value: unknown])[]): Promise<void>;
   entries(prefix: string): [key: string, value: unknown][];
 }
 
@@ -29,12 +31,20 @@ export class LogRegistry implements Registry {
   }
 
   set(key: string, value: unknown): Promise<void> {
+    return this.setAll([[key, value]]);
+  }
+
+  setAll(entries: readonly (readonly [key: string, value: unknown])[]): Promise<void> {
     return this.#task((tx) => {
-      if (value === undefined) tx.del(registryKey(key));
-      else tx.put(registryKey(key), encodeRow(value));
+      for (const [key, value] of entries) {
+        if (value === undefined) tx.del(registryKey(key));
+        else tx.put(registryKey(key), encodeRow(value));
+      }
       tx.onCommit(() => {
-        if (value === undefined) this.#values.delete(key);
-        else this.#values.set(key, value);
+        for (const [key, value] of entries) {
+          if (value === undefined) this.#values.delete(key);
+          else this.#values.set(key, value);
+        }
       });
     });
   }

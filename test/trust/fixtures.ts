@@ -15,9 +15,14 @@ export function memoryRegistry(): Registry & { readonly rows: Map<string, unknow
     writes: 0,
     get: key => rows.get(key),
     set(key, value) {
+      return this.setAll([[key, value]]);
+    },
+    setAll(entries) {
       this.writes += 1;
-      if (value === undefined) rows.delete(key);
-      else rows.set(key, structuredClone(value));
+      for (const [key, value] of entries) {
+        if (value === undefined) rows.delete(key);
+        else rows.set(key, structuredClone(value));
+      }
       return Promise.resolve();
     },
     entries: prefix => [...rows].filter(([key]) => key.startsWith(prefix)),

@@ -1,9 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import type { DownRule, HomeStatus } from '../../index.ts';
+import type { DownRule, HomeStatus, HomeTransport } from '../../index.ts';
 import type { Command } from '../command.ts';
 import { spanInWords } from '../measure.ts';
 import { printable } from '../printable.ts';
 import { UsageError } from '../usage-error.ts';
+
+const TRANSPORTS: readonly HomeTransport[] = ['auto', 'starttls', 'tls', 'websocket', 'bosh'];
+const isTransport = (text: string): text is HomeTransport => TRANSPORTS.some((one) => one === text);
 
 const add: Command = {
   name: 'home add',
@@ -12,7 +15,15 @@ const add: Command = {
   options: {
     'password-file': { type: 'string', value: 'F', help: 'file whose first line is the password (required)' },
     host: { type: 'string', value: 'H', help: 'host to connect to, when DNS does not say' },
-    port: { type: 'string', value: 'P', help: 'its port (default 5222)' },
+    port: { type: 'string', value: 'P', help: 'its port (default 5222; 5223 with --transport tls)' },
+    transport: { type: 'string', value: 'KIND', help: 'auto, starttls, tls, websocket or bosh (default auto: all that DNS and the domain\'s web server name)' },
+    url: { type: 'string', value: 'URL', help: 'address of its WebSocket (wss://) or BOSH (https://) service' },
+    proxy: { type: 'string', value: 'URL', help: 'http://HOST[:PORT] or socks5://… to reach it through' },
+    'proxy-file': { type: 'string', value: 'F', help: 'file whose first line is that address, when there is a password in it' },
+    pin: { type: 'string', value: 'SHA256', multiple: true, help: 'SHA-256 of the server\'s public key, base64: speak with no other' },
+    plain: { type: 'boolean', help: 'show the password to a verified server that offers nothing better' },
+    group: { type: 'string', value: 'NAME', help: 'homes of one group are one reader: what goes up goes to one of them' },
+    rank: { type: 'string', value: 'N', help: 'within the group: the lowest that is connected is the one (default 0)' },
     ca: { type: 'string', value: 'FILE', help: 'PEM file of a private certificate authority, instead of the system\'s' },
     service: { type: 'string', value: 'JID', help: 'pubsub service (default pubsub.DOMAIN)' },
     topics: { type: 'string', value: 'FILTER', multiple: true, help: 'topics to carry there' },
@@ -24,16 +35,21 @@ const add: Command = {
     const [jid = ''] = args.positionals;
     const file = args.text('password-file');
     if (file === undefined) throw new UsageError('--password-file F is missing: a password on the command line would be seen by every user');
-    const [password = ''] = (await read(file)).split(/\r?\n/, 1);
-    if (password === '') throw new UsageError(`the first line of ${file} is empty; it should be the password`);
+    const password = await firstLine(file, 'the password');
+    const proxyFile = args.text('proxy-file');
+    const proxy = proxyFile === undefined ? args.text('proxy') : await firstLine(proxyFile, 'the address of the proxy');
     const ca = args.text('ca');
     const port = args.number('port', { least: 1, most: 65_535 });
     const [host, service, topics, down] = [args.text('host'), args.text('service'), args.list('topics'), args.list('down')];
+    const [transport, url, pin, group, rank] = [args.text('transport'), args.text('url'), args.list('pin'), args.text('group'), args.number('rank', { least: 0, most: 1_000, whole: true })];
+    if (transport !== undefined && !isTransport(transport)) throw new UsageError(`--transport ${transport}: it is one of ${TRANSPORTS.join(', ')}`);
     const authority = ca === undefined ? {} : { ca: await read(ca) };
     const box = await attach();
     const home = await box.homes.add({
       jid, password, ...authority,
       ...host === undefined ? {} : { host }, ...port === undefined ? {} : { port },
+      ...transport === undefined ? {} : { transport }, ...url === undefined ? {} : { url }, ...proxy === undefined ? {} : { proxy },
+      ...pin === undefined ? {} : { pin }, ...args.flag('plain') ? { plain: true } : {}, ...group === undefined ? {} : { group }, ...rank === undefined ? {} : { rank },
       ...service === undefined ? {} : { service }, ...topics === undefined ? {} : { topics },
       ...down === undefined ? {} : { down: down.map((rule) => downRule(rule, args.flag('down-new'))) },
     });
@@ -88,6 +104,12 @@ function downRule(text: string, isNew: boolean): DownRule {
 function downInWords({ down }: HomeStatus): string {
   if (!down) return '-';
   return down.waiting === 0 ? String(down.nodes) : `${down.nodes} (${down.waiting} waiting)`;
+}
+
+async function firstLine(file: string, what: string): Promise<string> {
+  const [line = ''] = (await read(file)).split(/\r?\n/, 1);
+  if (line === '') throw new UsageError(`the first line of ${file} is empty; it should be ${what}`);
+  return line;
 }
 
 async function read(file: string): Promise<string> {

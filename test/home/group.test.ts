@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import { createTestClock } from '../../src/clock.ts';
+import { HomeGroup, type Member } from '../../src/home/group.ts';
+import { attr, type Element } from '../../src/xmpp/element.ts';
+import { quiet } from '../support/quiet.ts';
+import { Bell } from '../support/bell.ts';
+import { startFakeHome, type FakeHome } from './fake-home.ts';
+import { createRig } from './rig.ts';
+
+interface Fake extends Member { online: boolean; carrying: boolean }
+const member = (jid: string, rank: number, online = true): Fake => ({ jid, rank, online, carrying: false, async carry(on) { this.carrying = on; } });
+
+test('the lowest rank reads; another when it has been away for 30 s, and it again when it has been there for 60', async () => {
+  const clock = createTestClock();
+  const [a, b, c] = [member('a@x', 0), member('b@x', 1), member('c@x', 2, false)];
+  const group = new HomeGroup({ clock, members: [c, b, a], failed: () => undefined });
+  const reads = async (ms: number): Promise<string[]> => {
+    group.changed();
+    clock.advance(ms);
+    await quiet();
+    return [a, b, c].filter(({ carrying }) => carrying).map(({ jid }) => jid);
+  };
+  await group.start();
+  expect(await reads(100_000)).toEqual(['a@x']);
+  a.online = false;
+  expect(await reads(29_999)).toEqual(['a@x']);
+  expect(await reads(1)).toEqual(['b@x']);
+  a.online = true;
+  expect(await reads(59_999)).toEqual(['b@x']);
+  a.online = false;
+  expect(await reads(60_000)).toEqual(['b@x']);
+  a.online = true;
+  expect(await reads(60_000)).toEqual(['a@x']);
+  // Nobody is there: whoever read last goes on when it comes back.
+  [a.online, b.online] = [false, false];
+  expect(await reads(600_000)).toEqual(['a@x']);
+  c.online = true;
+  expect(await reads(30_000)).toEqual(['c@x']);
+  await group.close();
+});
+
+const ids = (home: FakeHome): string[] => home.stanzas.map((stanza) => stanza.getChild('pubsub')?.getChild('publish')?.getChild('item')?.getChild('record')).filter((record): record is Element => record !== undefined).map((record) => attr(record, 'id') ?? '');
+
+test('what the first had not safely goes to the second under the same record ids, and nothing that the first had settled', async () => {
+  const clock = createTestClock();
+  await using rig = await createRig({ clock });
+  const second = await startFakeHome(new Bell());
+  try {
+    const { home } = rig;
+    await rig.homes.add({ ...home.account, topics: ['#'], group: 'plant', rank: 0 });
+    await rig.homes.add({ ...second.account, jid: 'box@home.test'.replace('box', 'other'), topics: ['t'], group: 'plant', rank: 1 });
+    const of = async (rank: number) => (await rig.homes.list()).find((status) => status.group?.rank === rank);
+    const settle = async (fits: () => boolean | Promise<boolean>): Promise<void> => {
+      for (let i = 0; i < 200 && !await fits(); i++) {
+        await quiet();
+        clock.advance(100);
+      }
+      expect(await fits()).toBe(true);
+    };
+    await settle(async () => (await of(0))?.state === 'online' && (await of(1))?.state === 'online');
+    // Whoever was added last says what goes up, for both.
+    expect([(await of(0))?.topics, (await of(1))?.topics]).toEqual([['t'], ['t']]);
+    expect([(await of(0))?.group?.active, (await of(1))?.group?.active]).toEqual([true, false]);
+    await rig.publish('t', 'one', 'two');
+    await settle(async () => (await of(0))?.queued === 0);
+    home.set.answer = (_iq, what) => (what === 'publish' ? 'silence' : undefined);
+    await rig.publish('t', 'three', 'four');
+    await settle(() => ids(home).length === 4);
+    await home.close();
+    await settle(async () => (await of(0))?.state !== 'online');
+    clock.advance(31_000);
+    await settle(() => ids(second).length === 2);
+    expect(ids(second)).toEqual(ids(home).slice(2));
+    await settle(async () => (await of(1))?.queued === 0);
+    expect((await of(1))?.group?.active).toBe(true);
+    await rig.homes.remove('box@home.test');
+    await rig.publish('t', 'five');
+    await settle(() => ids(second).length === 3);
+    expect([...rig.log.cursors()].map(({ name }) => name)).toEqual(['home:*plant t']);
+  } finally {
+    await second.close();
+  }
+});
