@@ -14,6 +14,7 @@ import { full } from '../xmpp/jid.ts';
 import { StanzaError, stanzaErrorOf } from '../xmpp/stanza-error.ts';
 import { NS_CLIENT } from '../xmpp/xml-stream.ts';
 import type { HomeReceiver } from './home.ts';
+import { repeatKey } from './repeat-key.ts';
 import type { SealedLetters } from './sealed-letters.ts';
 
 export interface ReceiverParts {
@@ -48,12 +49,13 @@ export function createReceiver(parts: ReceiverParts): HomeReceiver {
     const from = full(attr(message, 'from') ?? '');
     if (!said || from === undefined || !READ.has(attr(message, 'type') ?? 'normal')) return;
     const id = attr(message, 'id');
+    const repeat = repeatKey(message, from, context.jid);
     const letter = parts.letters.open(message, said, { from, account: context.jid });
     if (typeof letter === 'string') return;
     try {
       // The server vouches for the address, nobody for a key: but for what the key has signed.
       const sender = letter ? letter.sender : { from: `xmpp:${from}`, trust: 'none' as const };
-      await parts.receive({ ...said, ...sender, to: `xmpp:${context.jid}`, ...(id === undefined ? {} : { id }) });
+      await parts.receive({ ...said, ...sender, to: `xmpp:${context.jid}`, ...(id === undefined ? {} : { id }), ...(letter || repeat === undefined ? {} : { repeat }) });
     } catch (error) {
       if (letter) parts.letters.lost(letter);
       throw refusal(error, letter && (() => letterRefused(letter.id, parts.letters.refused(letter))));

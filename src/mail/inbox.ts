@@ -11,7 +11,7 @@ import { formatRecordId } from '../log/record-id.ts';
 const BOXES = {
   paired: { topic: '$inbox/paired', view: 1000, bytes: Number.POSITIVE_INFINITY },
   seen: { topic: '$inbox/seen', view: 50, bytes: 32 * 1024 * 1024 },
-  none: { topic: '$inbox/keyless', view: 20, bytes: 8 * 1024 * 1024 },
+  none: { topic: '$inbox/keyless', view: 512, bytes: 8 * 1024 * 1024 },
 } as const satisfies Record<TrustLevel, { topic: string; view: number; bytes: number }>;
 export const INBOX = '$inbox/#';
 /** Where the numbers of paired keys are kept. */
@@ -28,6 +28,8 @@ export interface Incoming {
   readonly thread?: string;
   /** The sender's record id, when it is a box: a repeat is recognised by it. */
   readonly origin?: Origin;
+  /** Else what its road recognises a repeat by: known as long as the message is kept, the newest 512 of strangers. */
+  readonly repeat?: string;
 }
 
 /** Incoming messages: a bounded durable log, in which each named reader has its own place. */
@@ -45,14 +47,14 @@ export class Inbox {
     if (state && state.bytes > bytes && this.#isUnread(state.last)) {
       throw new LanpostError('topic-full', `the inbox for ${incoming.trust === 'none' ? 'peers without a key' : 'keys that are not paired'} is full; someone has to read it first`);
     }
-    const opened = state ? undefined : this.#log.append({ topic, kind: 'configure', config: { maxItems: view, lane: 'history' } });
-    const { body, origin, ...envelope } = incoming;
+    const opened = state ? undefined : this.#log.append({ topic, kind: 'configure', config: { maxItems: view, lane: 'history', ...(Number.isFinite(bytes) ? { maxBytes: bytes } : {}) } });
+    const { body, origin, repeat, ...envelope } = incoming;
     const kept = this.#log.append({
       topic,
       kind: 'publish',
       payload: { contentType: 'text/plain', bytes: new TextEncoder().encode(body) },
       extra: envelope,
-      ...(origin === undefined ? {} : repeatMark(incoming.trust, origin)),
+      ...(origin === undefined ? repeat === undefined ? {} : { id: repeat } : repeatMark(incoming.trust, origin)),
     });
     await Promise.all([opened, kept]);
   }

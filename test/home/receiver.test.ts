@@ -19,7 +19,7 @@ const come = async (wire: string, refuse?: LanpostError) => {
 
 test.each(['chat', 'normal'])('a message of type %s is kept, from whom the server says', async (type) => {
   const { kept, reply } = await come(`<message xmlns='jabber:client' type='${type}' from='viewer@home.test/phone' to='${HOME.session}' id='m1'><body>hi</body></message>`);
-  expect(kept).toEqual([{ from: 'xmpp:viewer@home.test/phone', to: 'xmpp:edge1@home.test', trust: 'none', body: 'hi', id: 'm1' }]);
+  expect(kept).toEqual([{ from: 'xmpp:viewer@home.test/phone', to: 'xmpp:edge1@home.test', trust: 'none', body: 'hi', id: 'm1', repeat: expect.stringMatching(/^[0-9a-f]{40}$/) as string }]);
   expect(reply).toBeUndefined();
 });
 
@@ -54,4 +54,20 @@ test('a log that is closing takes nothing, and the server keeps it', async () =>
 
 test.each(['', 'a@@b', `${'x'.repeat(3000)}@b.test`])('what comes from %j, no address, is not kept', async (from) => {
   expect((await come(`<message xmlns='jabber:client' type='chat' from='${from}' id='m'><body>hi</body></message>`)).kept).toEqual([]);
+});
+
+const sent = async (attributes: string, inside = '', body = 'hi'): Promise<string | undefined> =>
+  (await come(`<message xmlns='jabber:client' type='chat' ${attributes}><body>${body}</body>${inside}</message>`)).kept[0]?.repeat;
+const stanzaId = (id: string, by = HOME.jid): string => `<stanza-id xmlns='urn:xmpp:sid:0' id='${id}' by='${by}'/>`;
+
+test('a message that the server delivers again is told by the id that the server gave it, else by that of its sender', async () => {
+  const first = await sent(`from='v@home.test/x' id='m1'`, stanzaId('s1'));
+  expect(await sent(`from='v@home.test/x' id='m1'`, `${stanzaId('s1')}<delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/>`)).toBe(first);
+  // Ids of senders may be used again, as those of a program that has begun anew.
+  expect(await sent(`from='v@home.test/x' id='m1'`, stanzaId('s2'))).not.toBe(first);
+  // What another server says is its own.
+  const plain = await sent(`from='v@home.test/x' id='m1'`);
+  expect(await sent(`from='v@home.test/x' id='m1'`, stanzaId('s1', 'mallory@b.test'))).toBe(plain);
+  expect([await sent(`from='v@home.test/y' id='m1'`), first, undefined]).not.toContain(plain);
+  expect(await sent(`from='v@home.test/x'`)).toBeUndefined();
 });

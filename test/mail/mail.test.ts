@@ -508,3 +508,14 @@ describe('an address with two roads', () => {
     expect(far.carried).toHaveLength(1000);
   });
 });
+
+test('a message that its road brings again is kept once, also after a restart; another of the same words is another', async () => {
+  const one = { from: 'xmpp:v@home.test/x', to: 'xmpp:me@home.test', trust: 'none' as const, body: 'hi', id: 'm1' };
+  await mail.receive({ ...one, repeat: 'a' });
+  await mail.receive({ ...one, repeat: 'a' });
+  await close();
+  await open();
+  await mail.receive({ ...one, repeat: 'a' });
+  await mail.receive({ ...one, repeat: 'b' });
+  expect((await log.items('$inbox/keyless')).map(({ id }) => id)).toEqual(['a', 'b']);
+});
