@@ -36,6 +36,9 @@ export function createRequest(service: string, node: string, settings: NodeSetti
     field('pubsub#persist_items', '1'),
     field('pubsub#access_model', settings.accessModel),
     field('pubsub#send_last_published_item', 'never'),
+    // Off by default on ejabberd: whoever follows the node would wait for ever.
+    field('pubsub#notify_delete', '1'),
+    field('pubsub#notify_retract', '1'),
     field('pubsub#notification_type', 'headline'));
   if (settings.maxItems !== undefined) form.append(field('pubsub#max_items', settings.maxItems));
   const iq = request('set', service, xml('create', { node }));

@@ -15,6 +15,8 @@ import { XmppSocket } from '../../src/xmpp/xmpp-socket.ts';
 import type { Bell } from '../support/bell.ts';
 
 export const DOMAIN = 'home.test';
+/** Its certificate is for this one, too. */
+const OTHER_DOMAIN = 'hub.test';
 const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
 const SM = 'urn:xmpp:sm:3';
 
@@ -69,14 +71,14 @@ function certificate(): { key: string; cert: string } {
   if (files) return files;
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-fake-'));
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', `/CN=${DOMAIN}`,
-    '-addext', `subjectAltName=DNS:${DOMAIN}`, '-keyout', join(dir, 'key'), '-out', join(dir, 'cert')], { stdio: 'ignore' });
+    '-addext', `subjectAltName=DNS:${DOMAIN},DNS:${OTHER_DOMAIN}`, '-keyout', join(dir, 'key'), '-out', join(dir, 'cert')], { stdio: 'ignore' });
   files = { key: readFileSync(join(dir, 'key'), 'utf8'), cert: readFileSync(join(dir, 'cert'), 'utf8') };
   rmSync(dir, { recursive: true });
   return files;
 }
 
 /** Rings for whatever comes to it. */
-export async function startFakeHome(bell: Bell): Promise<FakeHome> {
+export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promise<FakeHome> {
   const { key, cert } = certificate();
   const clock = createSystemClock();
   const raw = new Set<Socket>();
@@ -99,7 +101,7 @@ export async function startFakeHome(bell: Bell): Promise<FakeHome> {
   await once(server, 'listening');
 
   const home: FakeHome = {
-    account: { jid: `box@${DOMAIN}`, password: 'secret', host: '127.0.0.1', port: (server.address() as AddressInfo).port, ca: cert },
+    account: { jid: `box@${domain}`, password: 'secret', host: '127.0.0.1', port: (server.address() as AddressInfo).port, ca: cert },
     stanzas: [], nodes: new Map(), subscribers: new Map(), set,
     publish(node, id, ...payload) {
       const items = home.nodes.get(node) ?? new Map<string, Element>();
@@ -140,7 +142,7 @@ export async function startFakeHome(bell: Bell): Promise<FakeHome> {
   const connections = new Map<string, (element: Element) => void>();
   function notify(node: string, what: Element): void {
     for (const jid of home.subscribers.get(node) ?? []) {
-      connections.get(jid)?.(xml('message', { from: `pubsub.${DOMAIN}`, to: jid, type: 'headline' }, xml('event', { xmlns: 'http://jabber.org/protocol/pubsub#event' }, parseElement(serializeStandalone(what)))));
+      connections.get(jid)?.(xml('message', { from: `pubsub.${domain}`, to: jid, type: 'headline' }, xml('event', { xmlns: 'http://jabber.org/protocol/pubsub#event' }, parseElement(serializeStandalone(what)))));
     }
     bell.ring();
   }
@@ -158,7 +160,7 @@ export async function startFakeHome(bell: Bell): Promise<FakeHome> {
     const wire: XmppSocket = new XmppSocket({ socket, clock, on: { header, stanza: (element) => { stanza(element); bell.ring(); }, close: () => undefined } });
 
     function header(): void {
-      wire.open(xml('stream:stream', { xmlns: 'jabber:client', 'xmlns:stream': 'http://etherx.jabber.org/streams', version: '1.0', id: '1', from: DOMAIN }));
+      wire.open(xml('stream:stream', { xmlns: 'jabber:client', 'xmlns:stream': 'http://etherx.jabber.org/streams', version: '1.0', id: '1', from: domain }));
       const features = xml('stream:features', { 'xmlns:stream': 'http://etherx.jabber.org/streams' });
       if (!wire.secured && set.starttls) features.append(xml('starttls', { xmlns: 'urn:ietf:params:xml:ns:xmpp-tls' }));
       if (!authenticated && (wire.secured || !set.starttls)) features.append(xml('mechanisms', { xmlns: SASL }, ...set.mechanisms.map((name) => xml('mechanism', {}, name))));
@@ -216,8 +218,8 @@ export async function startFakeHome(bell: Bell): Promise<FakeHome> {
       if (bind) {
         home.sessions++;
         current = wire;
-        connections.set(`box@${DOMAIN}/${bind.getChildText('resource')}`, reply);
-        wire.write(iqResult(element, xml('bind', { xmlns: 'urn:ietf:params:xml:ns:xmpp-bind' }, xml('jid', {}, `box@${DOMAIN}/${bind.getChildText('resource')}`))));
+        connections.set(`box@${domain}/${bind.getChildText('resource')}`, reply);
+        wire.write(iqResult(element, xml('bind', { xmlns: 'urn:ietf:params:xml:ns:xmpp-bind' }, xml('jid', {}, `box@${domain}/${bind.getChildText('resource')}`))));
         return;
       }
       if (set.before(element) === 'drop' || wire.socket.destroyed) return;
@@ -257,7 +259,11 @@ export async function startFakeHome(bell: Bell): Promise<FakeHome> {
       const items = home.nodes.get(node);
       const id = attr(action?.getChild('item') ?? xml('item'), 'id') ?? '';
       if (iq.getChild('query', 'http://jabber.org/protocol/disco#items')) {
-        return reply(iqResult(iq, xml('query', { xmlns: 'http://jabber.org/protocol/disco#items' }, ...[...home.nodes.keys()].map((name) => xml('item', { jid: `pubsub.${DOMAIN}`, node: name })))));
+        return reply(iqResult(iq, xml('query', { xmlns: 'http://jabber.org/protocol/disco#items' }, ...[...home.nodes.keys()].map((name) => xml('item', { jid: `pubsub.${domain}`, node: name })))));
+      }
+      if (what === 'subscriptions') {
+        const list = [...home.subscribers].flatMap(([name, jids]) => [...jids].map((jid) => xml('subscription', { node: name, jid, subscription: 'subscribed' })));
+        return reply(iqResult(iq, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub' }, xml('subscriptions', {}, ...list))));
       }
       if (what === 'create') {
         if (items) return reply(errorReply(iq, new StanzaError('conflict')));

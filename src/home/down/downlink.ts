@@ -17,7 +17,7 @@ import { readEvent } from './event.ts';
 import { FollowedNode } from './followed-node.ts';
 import { Keeper, type Target } from './keeper.ts';
 import { OwnRetractions } from './own-retractions.ts';
-import { nodesOf, nodesRequest, unsubscribeRequest } from './request.ts';
+import { nodesOf, nodesRequest, subscribedNodes, subscriptionsRequest, unsubscribeRequest } from './request.ts';
 import { type CheckedDownRule, isOwnTopic, ruleFor, topicOf } from './rule.ts';
 
 export interface DownlinkLimits {
@@ -158,6 +158,7 @@ export class Downlink {
       if (!session?.attached) return;
       for (const node of this.#nodes.values()) if (node.state === 'waiting') this.#queue.add(node);
       this.#begin(this.#look(session));
+      this.#begin(this.#verify(session));
       this.#pump();
     });
   }
@@ -174,6 +175,27 @@ export class Downlink {
       if (!this.#still(session)) return;
       await this.#beginnings.ended(service, node);
     }
+  }
+
+  /** A node may be deleted and made anew, and its subscriptions with it, without a word: as ejabberd does it, unless it is told to say so. */
+  async #verify(session: HomeSession): Promise<void> {
+    const following = [...this.#nodes.values()].filter(({ state }) => state === 'following');
+    for (const service of new Set(following.map(({ target }) => target.service))) {
+      try {
+        const subscribed = subscribedNodes(await session.iq.request(subscriptionsRequest(service)), session.jid);
+        if (!this.#still(session)) return;
+        for (const node of following) {
+          if (node.target.service !== service || node.state !== 'following' || subscribed.has(node.target.node)) continue;
+          node.reset();
+          this.#queue.add(node);
+        }
+      } catch (error) {
+        // A service that does not say; an account of others, perhaps.
+        if (!(error instanceof StanzaError) && !(error instanceof LanpostError)) throw error;
+        if (isLoss(error)) return;
+      }
+    }
+    this.#pump();
   }
 
   async #look(session: HomeSession): Promise<void> {

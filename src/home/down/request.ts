@@ -1,6 +1,7 @@
 // The requests of a subscriber (XEP-0060 1.26.0 §6) as the downlink needs them.
 import { NS_DISCO_ITEMS } from '../../xep/disco.ts';
 import { attr, children, serialize, xml, type Element } from '../../xmpp/element.ts';
+import { full } from '../../xmpp/jid.ts';
 import { NS_PUBSUB } from '../node.ts';
 
 /** §6.1. */
@@ -32,4 +33,16 @@ export function nodesRequest(service: string): Element {
 export function nodesOf(answer: Element): string[] {
   const query = answer.getChild('query', NS_DISCO_ITEMS);
   return query ? children(query).flatMap((item) => attr(item, 'node') ?? []) : [];
+}
+
+/** §5.6: all of ours at the service. */
+export function subscriptionsRequest(service: string): Element {
+  return xml('iq', { type: 'get', to: service }, xml('pubsub', { xmlns: NS_PUBSUB }, xml('subscriptions', {})));
+}
+
+/** The nodes that the service sends to that address. */
+export function subscribedNodes(answer: Element, jid: string): Set<string> {
+  const list = answer.getChild('pubsub', NS_PUBSUB)?.getChild('subscriptions')?.getChildren('subscription') ?? [];
+  const ours = list.filter((one) => full(attr(one, 'jid') ?? '') === full(jid) && attr(one, 'subscription') !== 'none');
+  return new Set(ours.flatMap((one) => attr(one, 'node') ?? []));
 }

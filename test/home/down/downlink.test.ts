@@ -210,6 +210,17 @@ describe('a node that comes down', () => {
     expect(rig.home.sessions).toBe(1);
   });
 
+  it('that was deleted and made anew without a word is subscribed to again, and nothing of it is missed', async () => {
+    await using rig = await following([{ node: 't' }]);
+    rig.home.publish('t', 'a', value('a'));
+    await rig.until(async () => (await view(rig)).length === 1);
+    rig.home.subscribers.delete('t');
+    rig.home.nodes.set('t', new Map());
+    rig.home.publish('t', 'b', value('b'));
+    await rig.until(async () => (await view(rig)).includes('b'));
+    expect(rig.home.subscribers.get('t')?.size).toBe(1);
+  });
+
   it('of which no rule speaks any more is left', async () => {
     await using rig = await following([{ node: 't' }]);
     expect(rig.home.subscribers.get('t')?.size).toBe(1);
