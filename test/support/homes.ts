@@ -34,8 +34,8 @@ export interface HomeServer extends AsyncDisposable {
   /** All its state: data, configuration, logs. */
   readonly dir: string;
   account(name: 'edge1' | 'edge2' | 'viewer'): { jid: string; password: string };
-  /** Resolves when clients can connect. */
-  start(): Promise<void>;
+  /** Resolves when clients can connect. `env`: further settings, for this time. */
+  start(env?: Readonly<Record<string, string>>): Promise<void>;
   /** Ends it cleanly; the data stays. */
   stop(): Promise<void>;
   /** SIGKILL; the data stays as it is. */
@@ -56,9 +56,9 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
 
   const at = `${domain}:${port + 2}`;
   const web = { port: port + 2, websocket: `wss://${at}/${kind === 'prosody' ? 'xmpp-websocket' : 'ws'}`, bosh: `https://${at}/${kind === 'prosody' ? 'http-bind' : 'bosh'}` };
-  const order = async (verb: 'start' | 'stop' | 'kill'): Promise<void> => {
-    if (lan && verb === 'start') await lan.run(lanHost, script, [verb, dir], { env, timeout: 60_000 });
-    else await run(script, [verb, dir], { env: { ...process.env, ...env }, timeout: 60_000 });
+  const order = async (verb: 'start' | 'stop' | 'kill', more: Readonly<Record<string, string>> = {}): Promise<void> => {
+    if (lan && verb === 'start') await lan.run(lanHost, script, [verb, dir], { env: { ...env, ...more }, timeout: 60_000 });
+    else await run(script, [verb, dir], { env: { ...process.env, ...env, ...more }, timeout: 60_000 });
   };
   // The server is a daemon: a worker that ends in the middle of a test must take it along.
   const onExit = (): void => { execFileSync(script, ['kill', dir], { stdio: 'ignore' }); };
@@ -72,7 +72,7 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
   return {
     kind, domain, service: `pubsub.${domain}`, host, port, web, ca: join(dir, 'ca.pem'), dir,
     account: (name) => ({ jid: `${name}@${domain}`, password: `${name}-secret` }),
-    start: () => order('start'),
+    start: (more) => order('start', more),
     stop: () => order('stop'),
     kill: () => order('kill'),
     down,
