@@ -1,6 +1,8 @@
 // A person's own look at a node of a home: an independent session with the account's password.
 import { readFileSync } from 'node:fs';
 import { createSystemClock } from '../../src/clock.ts';
+import { readEvent } from '../../src/home/down/event.ts';
+import { subscribeRequest } from '../../src/home/down/request.ts';
 import { negotiate } from '../../src/home/negotiate.ts';
 import { itemsRequest, NS_PUBSUB } from '../../src/home/node.ts';
 import { HomeSession, SESSION_TIMING } from '../../src/home/session.ts';
@@ -15,9 +17,10 @@ export interface StoredItem { readonly id: string; readonly recordId: string | u
 export interface Reader extends AsyncDisposable {
   request(iq: Element): Promise<Element>;
   items(node: string, ids?: readonly string[]): Promise<StoredItem[]>;
+  subscribe(node: string): Promise<void>;
 }
 
-export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' | 'viewer' = 'edge1'): Promise<Reader> {
+export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' | 'viewer' = 'edge1', { events }: { /** How many items were told of. */ readonly events?: (count: number) => void } = {}): Promise<Reader> {
   const clock = createSystemClock();
   const { jid, password } = server.account(account);
   const address = parseJid(jid);
@@ -26,7 +29,12 @@ export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' 
     jid: address, password, resource: `reader-${process.pid}`, host: server.host, port: server.port, ca: readFileSync(server.ca, 'utf8'),
     clock, deadline: 15_000, stanzaBytes: 64 << 20, onClose: () => session.end(), signal: new AbortController().signal,
   });
-  const session: HomeSession = new HomeSession({ clock, jid: negotiated.bound ?? jid, managed: true, timing: SESSION_TIMING, trouble: () => undefined });
+  const session: HomeSession = new HomeSession({ clock, jid: negotiated.bound ?? jid, managed: true, timing: SESSION_TIMING, trouble: () => undefined,
+    ...(events ? { events: (stanza: Element) => {
+      events((readEvent(stanza) ?? []).flatMap(({ changes }) => changes).filter(({ kind }) => kind === 'item').length);
+      return undefined;
+    } } : {}),
+  });
   session.attach(negotiated.socket);
   negotiated.arrivals.handOver(session.receive);
   const parse = (answer: Element): StoredItem[] => (answer.getChild('pubsub', NS_PUBSUB)?.getChild('items')?.getChildren('item') ?? []).map((item) => {
@@ -40,6 +48,9 @@ export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' 
       const iq = itemsRequest(server.service, node, ids ?? []);
       if (!ids) iq.getChild('pubsub')?.getChild('items')?.setAttrs({ max_items: '100000' });
       return parse(await session.iq.request(iq));
+    },
+    async subscribe(node) {
+      await session.iq.request(subscribeRequest(server.service, node, session.jid));
     },
     async [Symbol.asyncDispose]() {
       session.send(xml('presence', { type: 'unavailable' }));
