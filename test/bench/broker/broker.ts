@@ -72,7 +72,8 @@ function atMost(results: Results, what: string, ours: string, figure: 'p50' | 'p
 
 const DISK = 'a topic on disk (TLS, keys)';
 const MEMORY = 'a topic in memory (TLS, keys)';
-const RELAY = 'a null relay';
+const RELAY = 'a null relay in the clear';
+const TLS_RELAY = 'a null relay under TLS';
 const QOS0 = 'mosquitto QoS 0';
 const QOS1 = 'mosquitto QoS 1';
 const CHANGES = 'mosquitto QoS 1, autosave_on_changes';
@@ -117,7 +118,8 @@ async function throughput(scene: Scene, inMemory: InMemory): Promise<Row[]> {
   const results = await inRounds(scene, {
     [DISK]: { start: startBox({ durable: true }), load },
     ...inMemory(load),
-    [RELAY]: { start: nullRelay, load: { ...load, count: 100_000 } },
+    [RELAY]: { start: (at) => nullRelay(at), load: { ...load, count: 100_000 } },
+    [TLS_RELAY]: { start: (at) => nullRelay(at, { tls: true }), load: { ...load, count: 100_000 } },
     [QOS0]: { start: (at) => mosquitto(at, { qos: 0 }), load },
     [QOS1]: { start: (at) => mosquitto(at, { qos: 1 }), load },
     [PROSODY]: { start: (at) => prosody(at, { durable: false }), load: { window: 64, warm: 500, count: 4_000 } },
@@ -131,6 +133,7 @@ async function throughput(scene: Scene, inMemory: InMemory): Promise<Row[]> {
     { what, figure, ours: MEMORY, peer: PROSODY, least: 8 },
     { what, figure, ours: MEMORY, peer: QOS0, least: 0.5 },
     { what, figure, ours: MEMORY, peer: RELAY, least: 0.5 },
+    { what, figure, ours: MEMORY, peer: TLS_RELAY },
   ]);
 }
 
@@ -141,7 +144,8 @@ async function fanOut(scene: Scene, inMemory: InMemory): Promise<Row[]> {
   const results = await inRounds(scene, {
     [DISK]: { start: startBox({ durable: true }), load },
     ...inMemory(load),
-    [RELAY]: { start: nullRelay, load: { ...load, count: 10_000 } },
+    [RELAY]: { start: (at) => nullRelay(at), load: { ...load, count: 10_000 } },
+    [TLS_RELAY]: { start: (at) => nullRelay(at, { tls: true }), load: { ...load, count: 10_000 } },
     [QOS0]: { start: (at) => mosquitto(at, { qos: 0 }), load },
     [PROSODY]: { start: (at) => prosody(at, { durable: false }), load: { ...load, window: 8, warm: 50, count: 500 } },
   });
@@ -153,6 +157,7 @@ async function fanOut(scene: Scene, inMemory: InMemory): Promise<Row[]> {
     { what, figure, ours: MEMORY, peer: PROSODY, least: 12 },
     { what, figure, ours: MEMORY, peer: QOS0, least: 2 },
     { what, figure, ours: MEMORY, peer: RELAY, least: 0.5 },
+    { what, figure, ours: MEMORY, peer: TLS_RELAY },
   ]);
 }
 

@@ -1,10 +1,14 @@
 // The least a Node process can do between publishers and subscribers on XEP-0174 streams: `@xmpp/xml` parses what comes,
-// the item is built anew, one write per socket and tick. No topics, no rights, no errors, nothing kept.
+// the item is built anew, one write per socket and tick. No topics, no rights, no errors, nothing kept. In the clear,
+// or, with a key and its certificate, under TLS for who asks for it; there it says that it counts stanzas, and does not.
+import { readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 
 import build, { type Element, Parser } from '@xmpp/xml';
 
-const [host = '127.0.0.1', port = '0'] = process.argv.slice(2);
+const [host = '127.0.0.1', port = '0', pair] = process.argv.slice(2);
+const secureContext: SecureContext | undefined = pair === undefined ? undefined : createSecureContext({ key: readFileSync(`${pair}.key`), cert: readFileSync(`${pair}.crt`) });
 const HEADER = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'><stream:features></stream:features>";
 
 interface Client { readonly name: string; readonly write: (text: string) => void }
@@ -29,24 +33,32 @@ function publish(item: string): void {
   }
 }
 
-createServer({ noDelay: true }, (socket) => {
+function serve(socket: Socket): void {
   const write = gathered(socket);
   let client: Client | undefined;
   const parser = new Parser();
+  const data = (bytes: Buffer): void => void parser.write(bytes.toString().replace(/^<\?xml[^>]*>/, ''));
   parser.on('start', (root: Element) => {
     client = { name: String(root.attrs['from']), write };
     write(HEADER);
   });
-  parser.on('element', (iq: Element) => {
-    if (iq.name !== 'iq') return;
-    const pubsub = iq.getChild('pubsub', 'http://jabber.org/protocol/pubsub');
+  parser.on('element', (stanza: Element) => {
+    if (stanza.name === 'starttls' && secureContext) {
+      socket.off('data', data);
+      socket.write("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+      serve(new TLSSocket(socket, { isServer: true, secureContext }));
+    }
+    if (stanza.name === 'enable') write("<enabled xmlns='urn:xmpp:sm:3'/>");
+    if (stanza.name !== 'iq') return;
+    const pubsub = stanza.getChild('pubsub', 'http://jabber.org/protocol/pubsub');
     const item = pubsub?.getChild('publish')?.getChild('item');
     if (item) publish(item.toString());
     else if (client) subscribers.add(client);
-    write(build('iq', { type: 'result', id: iq.attrs['id'], from: 'relay' }, build('pubsub')).toString());
+    write(build('iq', { type: 'result', id: stanza.attrs['id'], from: 'relay' }, build('pubsub')).toString());
   });
-  socket.setEncoding('utf8');
-  socket.on('data', (text: string) => parser.write(text.replace(/^<\?xml[^>]*>/, '')));
+  socket.on('data', data);
   socket.on('close', () => { if (client) subscribers.delete(client); });
   socket.on('error', () => undefined); // the generator has what it wanted
-}).listen(Number(port), host);
+}
+
+createServer({ noDelay: true }, serve).listen(Number(port), host);

@@ -17,6 +17,8 @@ export interface Scene extends AsyncDisposable {
   /** Where servers listen. */
   readonly host: string;
   readonly dir: string;
+  /** A folder with N.key and N.crt of each client. */
+  readonly keys: string;
   /** Whoever may call a box has to be announced: says again that all clients are there. */
   announce(): Promise<void>;
   /** One run of the load generator. */
@@ -49,7 +51,7 @@ export async function createScene(): Promise<Scene | string> {
   let version = 0;
   let folders = 0;
   return {
-    lan, dir,
+    lan, dir, keys,
     host: lan.address(1),
     async announce() {
       const after = said.lines.length;

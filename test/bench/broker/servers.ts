@@ -86,10 +86,11 @@ export async function prosody(scene: Scene, { durable }: { durable: boolean }): 
   return { load: { protocol: 'xmpp', port: PORT, topic: TOPIC, to: 'pubsub.localhost', durable: Number(durable) }, [Symbol.asyncDispose]: () => stop(child, 'SIGKILL') };
 }
 
-export async function nullRelay(scene: Scene): Promise<Server> {
-  const child = scene.lan.exec(1, process.execPath, [RELAY, scene.host, String(PORT)]);
+/** `tls`: its clients speak TLS, as those of a box do. */
+export async function nullRelay(scene: Scene, { tls = false }: { tls?: boolean } = {}): Promise<Server> {
+  const child = scene.lan.exec(1, process.execPath, [RELAY, scene.host, String(PORT), ...tls ? [join(scene.keys, '0')] : []]);
   await listening(scene, child, PORT);
-  return { load: { protocol: 'link', port: PORT, topic: TOPIC, to: 'relay' }, [Symbol.asyncDispose]: () => stop(child) };
+  return { load: { protocol: 'link', port: PORT, topic: TOPIC, to: 'relay', ...tls ? { keys: 'yes' } : {} }, [Symbol.asyncDispose]: () => stop(child) };
 }
 
 export interface BoxOptions {
