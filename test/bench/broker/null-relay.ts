@@ -37,7 +37,7 @@ function serve(socket: Socket): void {
   const write = gathered(socket);
   let client: Client | undefined;
   const parser = new Parser();
-  const data = (bytes: Buffer): void => void parser.write(bytes.toString().replace(/^<\?xml[^>]*>/, ''));
+  const data = (bytes: Buffer): void => { parser.write(bytes.toString().replace(/^<\?xml[^>]*>/, '')); };
   parser.on('start', (root: Element) => {
     client = { name: String(root.attrs['from']), write };
     write(HEADER);
