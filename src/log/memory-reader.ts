@@ -3,6 +3,7 @@ import { hasWildcard } from './filter.ts';
 import type { MemoryEntry } from './memory-entry.ts';
 import { isInMemory } from './memory-seq.ts';
 import type { MemoryTopics } from './memory-topics.ts';
+import { OpenRecords } from './open-records.ts';
 import type { LogRecord, Stamp } from './record.ts';
 import { entryRecord } from './ring.ts';
 import type { CursorFrom } from './start.ts';
@@ -27,7 +28,7 @@ export class MemoryReader {
   /** The next in the ring that it reads; Infinity when there is none. */
   #next = Infinity;
   /** Handed out and not done. */
-  readonly #open = new Map<number, LogRecord>();
+  readonly #open = new OpenRecords();
   /** Of those, what is to be handed out once more, oldest first. */
   #again: LogRecordDelivery[] = [];
 
@@ -114,11 +115,11 @@ export class MemoryReader {
   }
 
   rewind(): void {
-    for (const seq of this.#open.keys()) this.again(seq, true);
+    for (const seq of this.#open.seqs()) this.again(seq, true);
   }
 
   #hand(record: LogRecord): LogRecordDelivery {
-    this.#open.set(record.seq, record);
+    this.#open.add(record);
     return { record, redelivered: false };
   }
 
