@@ -160,8 +160,8 @@ async function openCrowd(): Promise<Row[]> {
       const cursor = await a.cursor({ name: `open ${i}`, filter: 'one', from: 'new', durable: true });
       reading.push(read(cursor, i === READERS - 1).catch(() => undefined)); // until the log is closed
     }
-    // One producer, few items a second: what is measured is how long it waits, not how much there is to do. One item
-    // here, one there: a busy moment of the machine costs both, and what the crowd does with its item is not done in the other's time.
+    // One producer, few items a second: what is measured is how long it waits, not how much there is to do. Some items
+    // here, some there, so that a busy moment of the machine costs both; what the crowd still writes is not the others' to wait for.
     const append = async (log: Log, acks: number[]): Promise<void> => {
       const begun = performance.now();
       sent[log.head + 1] = begun;
@@ -170,15 +170,20 @@ async function openCrowd(): Promise<Row[]> {
     };
     const p99s: { readonly ours: number; readonly peer: number }[] = [];
     for (let round = 0; round < ROUNDS; round++) {
-      await quiet();
       const [ours, peer]: [number[], number[]] = [[], []];
-      for (let i = 0; i < 200; i++) {
-        const last = new Promise<void>((resolve) => { delivered = resolve; });
-        await append(a, ours);
-        await last;
-        await pause(50);
-        await append(b, peer);
-        await pause(50);
+      for (let block = 0; block < 4; block++) {
+        for (let i = 0; i < 50; i++) {
+          const last = new Promise<void>((resolve) => { delivered = resolve; });
+          await append(a, ours);
+          await last;
+          await pause(50);
+        }
+        await pause(1500); // so long cursors wait for a batch that takes them along
+        await quiet();
+        for (let i = 0; i < 50; i++) {
+          await append(b, peer);
+          await pause(50);
+        }
       }
       p99s.push({ ours: percentile(ours, 0.99), peer: percentile(peer, 0.99) });
     }
