@@ -79,7 +79,7 @@ export class BoshWire implements Wire {
       return;
     }
     this.#begun = true;
-    void this.#post(this.#rid++, (rid) => creation(rid, to));
+    this.#post(this.#rid++, (rid) => creation(rid, to));
   }
 
   restart(): void { /* told by the next `open` */ }
@@ -158,7 +158,7 @@ export class BoshWire implements Wire {
       // Nothing to say: one stays open, for the server. While nothing is read, none.
       if (restart === undefined && stanzas.length === 0 && !terminate && (this.#open > 0 || this.#paused)) return;
       this.#terminated = terminate;
-      void this.#post(this.#rid++, (rid) => request(rid, sid, { ...(restart === undefined ? {} : { restart }), terminate, stanzas }));
+      this.#post(this.#rid++, (rid) => request(rid, sid, { ...(restart === undefined ? {} : { restart }), terminate, stanzas }));
       if (terminate) return;
     }
   }
@@ -176,9 +176,12 @@ export class BoshWire implements Wire {
     return this.#out.splice(0, count);
   }
 
-  async #post(rid: number, build: (rid: number) => string): Promise<void> {
+  #post(rid: number, build: (rid: number) => string): void {
     this.#open++;
-    const body = build(rid);
+    this.#exchange(rid, build(rid)).catch((error: unknown) => this.destroy(error instanceof Error ? error : new Error(String(error))));
+  }
+
+  async #exchange(rid: number, body: string): Promise<void> {
     for (let tries = 1; !this.#closed; tries++) {
       try {
         const answer = await this.#options.post(body);

@@ -38,9 +38,7 @@ export interface HttpExchange {
 /** Connections to one server, kept for the next request. */
 export function createPool(url: URL, trust: Trust, dialing: Dialing): Agent {
   const agent = new Agent({ keepAlive: true, maxSockets: 2, maxFreeSockets: 2 });
-  // Node's type for it wants a socket even with an error.
-  const made: { createConnection: unknown } = agent;
-  made.createConnection = async (_options: unknown, done: (error: Error | null, socket?: TLSSocket) => void): Promise<void> => {
+  const connected = async (done: (error: Error | null, socket?: TLSSocket) => void): Promise<void> => {
     let socket: TLSSocket;
     try {
       socket = await dialUrl(url, trust, dialing);
@@ -49,6 +47,9 @@ export function createPool(url: URL, trust: Trust, dialing: Dialing): Agent {
     }
     done(null, socket);
   };
+  // Node's type for it wants a socket even with an error. What it gives back would be taken for a socket, a promise too.
+  const made: { createConnection: unknown } = agent;
+  made.createConnection = (_options: unknown, done: Parameters<typeof connected>[0]): void => void connected(done);
   return agent;
 }
 

@@ -126,6 +126,7 @@ async function attempt(target: Target, options: NegotiateOptions): Promise<Negot
   const abort = (): void => give(signal.reason instanceof LanpostError ? signal.reason : new LanpostError('closed'));
   signal.addEventListener('abort', abort, { once: true });
   let up = false;
+  const asked = { resume: false };
   try {
     if (signal.aborted) abort();
     const connecting = connectTo(target, {
@@ -148,8 +149,9 @@ async function attempt(target: Target, options: NegotiateOptions): Promise<Negot
     // Given up meanwhile: whatever still comes of it goes.
     void dropLate(connecting, gone.signal);
     wire = await Promise.race([connecting, late]);
-    const known = options.known?.kind === target.kind ? options.known : undefined;
-    const negotiated = await Promise.race([talk({ wire, arrivals, options, target, known }), late]);
+    // Requests of BOSH overtake each other: there each step waits for the one before.
+    const known = options.known?.kind === target.kind && target.kind !== 'bosh' ? options.known : undefined;
+    const negotiated = await Promise.race([talk({ wire, arrivals, options, target, known, asked }), late]);
     // It went in the same tick: then nobody would be told.
     if (arrivals.failure) throw arrivals.failure;
     up = true;
@@ -157,7 +159,7 @@ async function attempt(target: Target, options: NegotiateOptions): Promise<Negot
   } catch (error) {
     gone.abort();
     wire?.destroy();
-    throw error;
+    throw asked.resume && !signal.aborted ? new ResumeUnanswered({ cause: error }) : error;
   } finally {
     timer.stop();
     signal.removeEventListener('abort', abort);
@@ -180,6 +182,8 @@ interface Talk {
   readonly target: Target;
   /** What it is taken to offer: then nothing waits for the offer, and a round trip is saved each time. */
   readonly known: Known | undefined;
+  /** Whether it was asked, over BOSH, to resume, and has not answered. */
+  readonly asked: { resume: boolean };
 }
 
 async function talk(about: Talk): Promise<Negotiated> {
@@ -217,14 +221,15 @@ async function talk(about: Talk): Promise<Negotiated> {
 }
 
 /** COMPAT(Prosody 0.12): over BOSH it offers to resume sessions, and fails without a word when it is asked to. */
-async function soon({ arrivals, options: { clock } }: Talk): Promise<Resumption> {
+async function soon({ arrivals, asked, options: { clock } }: Talk): Promise<Resumption> {
+  asked.resume = true;
   const timer = clock.after(RESUME_DEADLINE, () => arrivals.fail(new LanpostError('timeout')));
   try {
     return await resumption(arrivals);
-  } catch (cause) {
-    throw new ResumeUnanswered({ cause });
   } finally {
     timer.stop();
+    // When it was answered; else `attempt` has been told already.
+    if (!arrivals.failure) asked.resume = false;
   }
 }
 

@@ -116,3 +116,42 @@ describe.each((['prosody', 'ejabberd'] as const).filter((kind) => needs(kind)))(
     await fresh.socket.close();
   });
 });
+
+describe.skipIf(!needs('ejabberd'))('a network that lets only HTTPS out', () => {
+  let server: HomeServer;
+  beforeAll(async () => {
+    server = await createHomeServer('ejabberd', { env: { FAIL2BAN: 'mod_fail2ban: {c2s_max_auth_failures: 1}' } });
+    await server.start();
+  });
+  afterAll(() => server.down());
+
+  it('is no wall: the domain\'s host-meta names the WebSocket service, which is tried first the next time', async () => {
+    await using proxy = await startProxy({ kind: 'http', book: { [`${server.domain}:443`]: server.web.port, [`${server.domain}:${server.web.port}`]: server.web.port } });
+    await using rig = await box();
+    await rig.homes.add({ ...server.account('edge1'), ca: readFileSync(server.ca, 'utf8'), topics: ['#'], proxy: proxy.url });
+    await rig.until((status) => status?.state === 'online');
+    expect((await rig.homes.list())[0]?.over).toBe(`websocket ${server.web.websocket}`);
+    const [meta, service] = [`${server.domain}:443`, `${server.domain}:${server.web.port}`];
+    expect(proxy.asked).toEqual([`${server.domain}:5223`, `${server.domain}:5222`, meta, service]);
+    proxy.cut();
+    await rig.publish('walled', 3);
+    await rig.until((status) => status?.queued === 0);
+    expect(proxy.asked.slice(4)).toEqual([meta, service]);
+  });
+
+  // Last: from here on the server speaks with nobody from this address.
+  it('a ban of mod_fail2ban is known for one: it is said, and waited out for an hour', async () => {
+    await using rig = await box();
+    const account = { ...server.account('edge2'), host: server.host, port: server.port, ca: readFileSync(server.ca, 'utf8') };
+    await rig.homes.add({ ...account, password: 'wrong' });
+    await rig.until((status) => status?.state === 'refused');
+    await rig.homes.add({ ...account, password: 'wrong too' });
+    await rig.until((status) => status?.state === 'refused');
+    await rig.homes.add(account);
+    await rig.until((status) => status?.state === 'refused');
+    const [status] = await rig.homes.list();
+    expect(status?.reason).toMatch(/policy-violation/);
+    expect((status?.nextAttempt ?? 0) - Date.now()).toBeGreaterThan(3_500_000);
+    expect(rig.troubles.at(-1)?.kind).toBe('home.banned');
+  });
+});
