@@ -113,7 +113,7 @@ export class Checking {
     // Sent in order: when none of the first is there, none of the later is.
     if (present.size === 0) lane.probing = false;
     for (const entry of lane.queue.filter((queued) => present.has(queued))) {
-      work.reading.unqueued(entry);
+      work.reading.unqueued(lane, entry);
       work.acked(lane, entry);
     }
     lane.queue = lane.queue.filter((entry) => !present.has(entry));

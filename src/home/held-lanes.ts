@@ -28,6 +28,7 @@ export class HeldLanes {
     if (lane.own || lane.moving || lane.together) return;
     const moved = this.apart(lane).catch((error: unknown) => {
       lane.together = true;
+      lane.behind = false;
       this.#parts.failed(reasonOf(error));
     });
     this.#moving(lane, moved);

@@ -109,10 +109,10 @@ export class Home {
 
   #newUplink(): Uplink {
     const { account, cursors, log, clock, trouble, limits, boxId } = this.#parts;
-    const { jid, service, rules } = account;
+    const { jid, service, rules, budget } = account;
     const downlink = this.#downlink;
     return new Uplink({
-      jid, reader: readerOf(account), service, rules, cursors, boxId, log, clock, trouble, limits,
+      jid, reader: readerOf(account), service, rules, budget, cursors, boxId, log, clock, trouble, limits,
       retracting: downlink && ((node, id, told) => downlink.retracting(service, node, id, told)),
     });
   }

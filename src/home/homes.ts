@@ -10,6 +10,7 @@ import type { Road } from '../mail/road.ts';
 import type { Element } from '../xmpp/element.ts';
 import { bare } from '../xmpp/jid.ts';
 import { cursorNumbers, forgetAccount, loadAccounts, saveAccounts, toAccount, type Account } from './account.ts';
+import { forgetBudget } from './budget.ts';
 import { forgetBeginnings } from './down/beginning.ts';
 import type { Detour } from './detour.ts';
 import { readerOf } from './cursor-name.ts';
@@ -228,6 +229,7 @@ class AccountHomes implements Homes {
       const { registry } = this.#options.log;
       await forgetAccount(registry, account);
       await forgetBeginnings(registry, account);
+      await forgetBudget(registry, home.account.jid);
       await this.#forgetReader(home.account);
       await this.#together(group);
     });

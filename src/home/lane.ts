@@ -92,8 +92,14 @@ export class Lane {
   /** It is going to a cursor of its own, or back. */
   moving: Promise<void> | undefined;
 
+  /** It has a backlog: whatever keeps up goes first. */
+  behind = false;
+  /** It was to get a cursor of its own for its backlog. */
+  crowded = false;
   /** Something came into the queue that may belong to a pack. */
   unformed = false;
+  /** At the end of the queue, in no pack. */
+  loose = 0;
   /** What is first is a pack of which not all has been read. */
   incomplete = false;
   /** Which records go together is being written down. */

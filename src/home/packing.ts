@@ -9,6 +9,9 @@ import type { Work } from './work.ts';
 /** Fewer that wait go one by one: whoever follows a node live is not made to wait. */
 const LEAST = 8;
 
+/** Packs of one topic that wait to be sent, beyond which no more are made. */
+const AHEAD = 8;
+
 export interface PackingParts {
   readonly work: Work;
   readonly wake: (lane: Lane) => void;
@@ -33,7 +36,10 @@ export class Packing {
       return false;
     }
     if (!head || head.pack) return true;
-    return !(lane.planning && this.#may(lane, head));
+    if (!this.#may(lane, head) || !(lane.planning || (lane.loose >= LEAST && lane.flight.size > 0))) return true;
+    // More may join them meanwhile.
+    lane.unformed = true;
+    return false;
   }
 
   /** The home will not take it as one item: its records go alone. */
@@ -73,7 +79,8 @@ export class Packing {
       }
       const parts: [Entry, ...Entry[]] = [entry];
       for (i++; (queue[i]?.seq ?? Infinity) <= bundle.last; i++) parts.push(queue[i]!);
-      if (parts.length === bundle.count || i < queue.length || lane.whole) formed.push(packOf(topic, bundle, parts));
+      // Only what the log itself has lost is left out: any other pack would take the place of the whole one at home.
+      if (parts.length === bundle.count || (bundle.damaged === true && (i < queue.length || lane.whole))) formed.push(packOf(topic, bundle, parts));
       else {
         formed.push(...parts);
         lane.unformed = true;
@@ -81,7 +88,11 @@ export class Packing {
       alone = 0;
     }
     lane.queue = formed;
-    if (lane.rule.pack && alone >= LEAST && !lane.planning && !lane.alone) this.#plan(lane, lane.rule.pack, formed.slice(-alone));
+    lane.loose = alone;
+    if (!lane.rule.pack || alone < LEAST || lane.planning || lane.alone) return;
+    const before = formed.length - alone;
+    // Where enough is on its way already, more may come together.
+    if (before < AHEAD) this.#plan(lane, lane.rule.pack, formed.slice(-alone), before === 0 && (lane.flight.size === 0 || lane.whole));
   }
 
   #may(lane: Lane, { seq, kind, record, redelivered }: Entry): boolean {
@@ -89,12 +100,12 @@ export class Packing {
     return lane.rule.pack !== undefined && kind === 'publish' && record.id === undefined && seq > lane.sentAlone && !(redelivered && lane.probing);
   }
 
-  #plan(lane: Lane, most: Pack, waiting: readonly Entry[]): void {
+  #plan(lane: Lane, most: Pack, waiting: readonly Entry[], rest: boolean): void {
     const { work, wake } = this.#parts;
     // Of what a newer one replaces the log keeps nothing: a pack could not be put together again.
     if (work.options.log.topic(lane.topic)?.settings['lane'] === 'latest') return;
     const bundles = bundled(waiting, { records: most.records, bytes: Math.min(most.bytes, this.#parts.bytes()) }, {
-      may: (entry) => this.#may(lane, entry), text: ({ record }) => recordText(record, work.placeOf(lane, record)),
+      may: (entry) => this.#may(lane, entry), text: ({ record }) => recordText(record, work.placeOf(lane, record)), rest,
     });
     if (bundles.length === 0) return;
     lane.planning = true;
@@ -110,8 +121,8 @@ export class Packing {
   }
 }
 
-/** What goes together of what waits; a rest that more may join is left, unless there is nothing else. */
-export function bundled(waiting: readonly Entry[], most: Pack, { may, text }: { readonly may: (entry: Entry) => boolean; readonly text: (entry: Entry) => string }): Bundle[] {
+/** What goes together of what waits; with `rest`, a pack that is not full if there is no other. */
+export function bundled(waiting: readonly Entry[], most: Pack, { may, text, rest }: { readonly may: (entry: Entry) => boolean; readonly text: (entry: Entry) => string; readonly rest: boolean }): Bundle[] {
   const bundles: Bundle[] = [];
   let run: Entry[] = [];
   let bytes = 0;
@@ -136,7 +147,7 @@ export function bundled(waiting: readonly Entry[], most: Pack, { may, text }: { 
     run.push(entry);
     bytes += size;
   }
-  if (bundles.length === 0 || run.length >= most.records / 2) close();
+  if (rest && bundles.length === 0) close();
   return bundles;
 }
 

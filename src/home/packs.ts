@@ -10,6 +10,8 @@ export interface Bundle {
   readonly count: number;
   /** Of its item. */
   readonly bytes: number;
+  /** The log has lost something between first and last. */
+  damaged?: boolean;
 }
 
 interface Row {
@@ -60,6 +62,11 @@ export class Packs {
     }
     const found = bundles[low];
     return found && found.first <= seq ? found : undefined;
+  }
+
+  /** The log lost these. */
+  damaged(from: number, to: number): void {
+    for (const bundles of this.#byTopic.values()) for (const bundle of bundles) if (bundle.first <= to && from <= bundle.last) bundle.damaged = true;
   }
 
   /** Resolves when they are on disk: only then may they be sent. They follow what the topic has. */

@@ -1,10 +1,11 @@
 // Takes records from the log as far ahead as there is room, one loop per reader.
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../clock.ts';
-import type { Cursor } from '../log/cursor.ts';
+import type { Cursor, LogRecordDelivery } from '../log/cursor.ts';
 import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
-import { partsOf, type Entry } from './lane.ts';
+import { partsOf, type Entry, type Lane } from './lane.ts';
 import { generationsOf, horizonOf, pastOf, type Past } from './succession.ts';
 
 /** One durable cursor, and which topics it has. */
@@ -12,12 +13,23 @@ export interface ReaderOf {
   readonly name: string;
   readonly filter: string;
   readonly matches: (topic: string) => boolean;
+  /** Each has room of its own, so that none waits for what is less urgent. */
+  readonly priority: number;
+}
+
+/** What of one priority was read and is not in flight, or is being read. */
+class Room {
+  items = 0;
+  bytes = 0;
 }
 
 interface Reading {
   /** Of other readers, which have what these match. */
   readonly earlier: readonly ((topic: string) => boolean)[];
   readonly past: Past | undefined;
+  readonly priority: number;
+  /** Of the room. */
+  readonly share: number;
   readonly paused: () => boolean;
 }
 
@@ -47,14 +59,15 @@ export class ReadAhead {
   /** What mains have from cursors that were before them. */
   readonly #pasts = new Map<Cursor, Past>();
   readonly #loops = new Map<Cursor, Promise<void>>();
-  #items = 0;
-  #bytes = 0;
+  readonly #rooms = new Map<number, Room>();
   #waiting: (() => void)[] = [];
   /** Grows with each going back: a page asked for before it comes too early. */
   #turn = 0;
 
   constructor(parts: ReadAheadParts) {
     this.#parts = parts;
+    // One loop for each topic that is read alone listens to it.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /** Opens the readers; nothing is read yet. */
@@ -71,16 +84,18 @@ export class ReadAhead {
   }
 
   start(): void {
-    for (const [i, cursor] of this.mains.entries()) this.#begin(cursor, { earlier: this.#before(i), past: this.#pasts.get(cursor), paused: () => false });
+    for (const [i, cursor] of this.mains.entries()) this.#begin(cursor, this.#reading(i, 1, () => false));
   }
 
   /** One more reader, of a topic that `main` had; while `paused` it takes nothing. */
   adopt(cursor: Cursor, main: Cursor, paused: () => boolean): void {
-    this.#begin(cursor, { earlier: this.#before(this.mains.indexOf(main)), past: this.#pasts.get(main), paused });
+    this.#begin(cursor, this.#reading(this.mains.indexOf(main), 0.5, paused));
   }
 
-  #before(i: number): Reading['earlier'] {
-    return this.#parts.readers.slice(0, i).map((reader) => reader.matches);
+  #reading(i: number, share: number, paused: () => boolean): Reading {
+    const { readers } = this.#parts;
+    const main = this.mains[i];
+    return { earlier: readers.slice(0, i).map((reader) => reader.matches), past: main && this.#pasts.get(main), priority: readers[i]?.priority ?? 0, share, paused };
   }
 
   async close(): Promise<void> {
@@ -90,22 +105,31 @@ export class ReadAhead {
     await Promise.all(this.mains.map((cursor) => cursor.close()));
   }
 
-  get #full(): boolean {
-    const { ahead, aheadBytes } = this.#parts.limits;
-    return this.#items >= ahead || this.#bytes >= aheadBytes;
+  #room(priority: number): Room {
+    const room = this.#rooms.get(priority) ?? new Room();
+    this.#rooms.set(priority, room);
+    return room;
   }
 
-  queued(entry: Entry): void {
+  /** So much of the room is used: topics read alone leave half of it, so that what is new elsewhere is seen. */
+  #full({ items, bytes }: Room, share: number): boolean {
+    const { ahead, aheadBytes } = this.#parts.limits;
+    return items >= ahead * share || bytes >= aheadBytes * share;
+  }
+
+  queued({ rule }: Lane, entry: Entry): void {
+    const room = this.#room(rule.priority);
     for (const { bytes } of partsOf(entry)) {
-      this.#items++;
-      this.#bytes += bytes;
+      room.items++;
+      room.bytes += bytes;
     }
   }
 
-  unqueued(entry: Entry): void {
+  unqueued({ rule }: Lane, entry: Entry): void {
+    const room = this.#room(rule.priority);
     for (const { bytes } of partsOf(entry)) {
-      this.#items--;
-      this.#bytes -= bytes;
+      room.items--;
+      room.bytes -= bytes;
     }
   }
 
@@ -134,17 +158,26 @@ export class ReadAhead {
     this.#loops.set(cursor, this.#loop(cursor, options));
   }
 
-  async #loop(cursor: Cursor, { earlier, past, paused }: Reading): Promise<void> {
+  async #loop(cursor: Cursor, { earlier, past, priority, share, paused }: Reading): Promise<void> {
+    const room = this.#room(priority);
+    const page = Math.min(PAGE, this.#parts.limits.ahead >> 2);
     const { take, owner, tail, failed, starved } = this.#parts;
     const { signal } = this.#closing;
     while (!signal.aborted) {
       try {
-        if (paused() || (this.#full && !starved())) {
+        if (paused() || (this.#full(room, share) && !starved())) {
           await new Promise<void>((resolve) => { this.#waiting.push(resolve); });
           continue;
         }
         const turn = this.#turn;
-        const deliveries = await cursor.next(PAGE);
+        // Many loops may find the same room.
+        room.items += page;
+        let deliveries: LogRecordDelivery[] = [];
+        try {
+          deliveries = await cursor.next(page);
+        } finally {
+          room.items -= page;
+        }
         if (turn !== this.#turn) {
           // Something before it is read again: it must wait its turn.
           for (const { record } of deliveries) owner(cursor, record.topic).again(record.seq);

@@ -2,6 +2,7 @@
 import { Written } from '../xml/written.ts';
 import { isLegal, serialize, type Element } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
+import { Budget } from './budget.ts';
 import type { Checking } from './checking.ts';
 import type { Failures } from './failures.ts';
 import { partsOf, type Entry, type Lane } from './lane.ts';
@@ -10,6 +11,7 @@ import { packElement, recordText } from './pack-element.ts';
 import { Packing } from './packing.ts';
 import { recordElement } from './record-element.ts';
 import { Suspect } from './suspect.ts';
+import { Turns } from './turns.ts';
 import { SendWindow } from './window.ts';
 import type { Work } from './work.ts';
 
@@ -23,8 +25,8 @@ export interface SendingParts {
 
 export class Sending {
   readonly #parts: SendingParts;
-  /** Lanes that have something to do, in turn. */
-  readonly #active = new Set<Lane>();
+  readonly #turns = new Turns();
+  readonly #budget: Budget | undefined;
   readonly #window = new SendWindow();
   readonly #suspect = new Suspect();
   #scheduled = false;
@@ -34,6 +36,8 @@ export class Sending {
 
   constructor(parts: SendingParts) {
     this.#parts = parts;
+    const { jid, budget, clock, log } = parts.work.options;
+    this.#budget = budget === undefined ? undefined : new Budget({ jid, budget, clock, registry: log.registry, wake: () => this.schedule() });
     this.packing = new Packing({ work: parts.work, wake: (lane) => this.wake(lane), bytes: () => this.#window.packBytes });
   }
 
@@ -42,13 +46,22 @@ export class Sending {
     return this.#answers;
   }
 
+  /** Until the byte budget lets something go again, ms; 0 where nothing waits for that. */
+  get budgetWait(): number {
+    return this.#budget?.wait ?? 0;
+  }
+
+  async close(): Promise<void> {
+    await this.#budget?.close();
+  }
+
   wake(lane: Lane): void {
-    this.#active.add(lane);
+    this.#turns.add(lane);
     this.schedule();
   }
 
   wakeAll(): void {
-    for (const lane of this.#parts.work.lanes.values()) this.#active.add(lane);
+    for (const lane of this.#parts.work.lanes.values()) this.#turns.add(lane);
     this.schedule();
   }
 
@@ -78,14 +91,7 @@ export class Sending {
     const { work, failures } = this.#parts;
     const now = work.options.clock.mono();
     if (!work.session?.attached || work.closed || failures.serviceAway) return;
-    for (const lane of this.#active) {
-      const step = this.#step(lane, now);
-      if (step === 'full') return;
-      if (step === 'later') continue;
-      this.#active.delete(lane);
-      // To the end of the row; the loop comes to it again.
-      if (step === 'sent') this.#active.add(lane);
-    }
+    this.#turns.serve((lane) => this.#step(lane, now));
     work.reading.makeRoom();
   }
 
@@ -99,9 +105,9 @@ export class Sending {
     }
     if (!entry || !ready || (lane.alone && lane.flight.size > 0)) return 'idle';
     if (entry.redelivered && lane.probing) return this.#parts.checking.check(lane) ? 'idle' : 'later';
-    if (!this.#window.admits(entry.bytes)) return 'full';
+    if (!this.#window.admits(entry.bytes) || this.#budget?.admits() === false) return 'full';
     lane.queue.shift();
-    this.#parts.work.reading.unqueued(entry);
+    this.#parts.work.reading.unqueued(lane, entry);
     this.#send(lane, entry);
     return 'sent';
   }
@@ -122,6 +128,7 @@ export class Sending {
     lane.flight.add(entry);
     if (!entry.pack) lane.sentAlone = Math.max(lane.sentAlone, entry.seq);
     this.#window.sent(entry.bytes);
+    this.#budget?.spend(entry.bytes);
     const sentAt = work.options.clock.mono();
     const { generation } = work;
     work.session.iq.request(stanza, { timeout: ANSWER }).then(

@@ -63,7 +63,7 @@ export class HomeSession {
     this.#liveness = new Liveness({ clock: options.clock, timing: options.timing, ask: (socket) => this.#ask(socket), reads: () => !this.#paused });
     const self = bare(options.jid) ?? options.jid;
     this.iq = new IqCaller({
-      clock: options.clock, send: (iq) => this.send(iq), limit: 64,
+      clock: options.clock, send: (iq) => this.send(iq), limit: 128,
       self: () => [self, options.jid, self.slice(self.indexOf('@') + 1)],
     });
   }

@@ -30,6 +30,7 @@ export class Uplink {
 
   async close(): Promise<void> {
     this.#failures.close();
+    await this.#sending.close();
     await this.#work.close();
   }
 

@@ -3,10 +3,12 @@ import type { Clock } from '../clock.ts';
 import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
+import { StampAges } from '../log/stamp-age.ts';
 import { homeOf } from '../pubsub/draft.ts';
 import type { Trouble } from '../api.ts';
 import type { CursorNumbers } from './account.ts';
 import { cursorName } from './cursor-name.ts';
+import { Expiring } from './expiring.ts';
 import { HeldLanes } from './held-lanes.ts';
 import { entryOf, Lane, partsOf, type Entry } from './lane.ts';
 import { Packs } from './packs.ts';
@@ -36,6 +38,8 @@ export interface UplinkOptions {
   readonly service: string;
   readonly rules: readonly Rule[];
   readonly cursors: CursorNumbers;
+  /** Bytes of items an hour. */
+  readonly budget?: number | undefined;
   readonly boxId: string;
   readonly log: Log;
   readonly clock: Clock;
@@ -52,6 +56,7 @@ export class Work {
   readonly reading: ReadAhead;
   readonly packs: Packs;
   readonly #held: HeldLanes;
+  readonly #expiring: Expiring;
   /** Of what these have acknowledged it is not known whether the home still has it, since when. */
   readonly #doubtful = new Map<Cursor, number>();
   session: HomeSession | undefined;
@@ -65,12 +70,13 @@ export class Work {
     this.wake = wake;
     const { log, clock, jid, reader, rules, cursors, limits, trouble } = options;
     this.packs = new Packs(log.registry, reader);
+    this.#expiring = new Expiring(options, new StampAges({ clock, boot: () => log.epoch, trustedNow: () => log.trustedNow() }));
     this.settling = new Settling({
       clock, settle: limits.settle, settled: (tag) => this.#settled(tag),
       waiting: () => [...this.lanes.values()].some((lane) => lane.takenAt !== undefined),
     });
     this.reading = new ReadAhead({
-      log, clock, limits: rules.some(({ pack }) => pack) ? { ahead: limits.packAhead, aheadBytes: 2 * limits.aheadBytes } : limits, readers: rules.map((rule) => ({ name: cursorName(reader, rule.filter, cursors[rule.filter]), filter: rule.filter, matches: rule.matches })),
+      log, clock, limits: rules.some(({ pack }) => pack) ? { ahead: limits.packAhead, aheadBytes: 2 * limits.aheadBytes } : limits, readers: rules.map((rule) => ({ name: cursorName(reader, rule.filter, cursors[rule.filter]), filter: rule.filter, matches: rule.matches, priority: rule.priority })),
       take: (cursor, record, redelivered) => this.#take(cursor, record, redelivered),
       owner: (cursor, topic) => cursor.held.get(topic) ?? this.#ownerOf(cursor, topic),
       starved: () => this.#starved,
@@ -93,7 +99,11 @@ export class Work {
       for (const [topic, own] of main.held) {
         // A rule before it has the topic; what is left here is passed.
         if (this.options.rules.slice(0, i).some((rule) => rule.matches(topic))) this.reading.adopt(own, main, () => false);
-        else this.#held.adopt(this.#laneOf(topic, main), own);
+        else {
+          const lane = this.#laneOf(topic, main);
+          lane.behind = true;
+          this.#held.adopt(lane, own);
+        }
       }
     }
     this.#forgetPacks();
@@ -138,6 +148,7 @@ export class Work {
     const owner = cursor.held.get(topic) ?? this.#ownerOf(cursor, topic);
     if (kind === 'gap') {
       const { from = seq, to = seq, reason = 'unknown' } = record.gap ?? {};
+      this.packs.damaged(from, to);
       this.options.trouble({ kind: 'home.gap', message: `records ${from} to ${to} were lost (${reason}) before ${this.options.jid} had them` });
     }
     // The home's node is the home's own: purging, deleting or configuring a topic here does not reach it.
@@ -146,15 +157,33 @@ export class Work {
     if ((kind !== 'publish' && kind !== 'retract') || (kind === 'retract' && record.id === undefined)) return owner.done(seq);
     const lane = this.lanes.get(topic) ?? this.#laneOf(topic, cursor);
     // Also behind what was left already and is still on its way to a cursor of its own.
-    if (this.isHeld(lane) || lane.left.length > 0) {
+    if (this.isHeld(lane) || lane.left.length > 0 || (lane.behind && lane.moving && !lane.own)) {
       // Left where it is, undone; the log is read again when the topic goes on.
       this.#giveBack(lane, [seq]);
       return;
     }
     const entry = entryOf(record, kind, redelivered);
+    // What goes with others may have been sent already.
+    if (!this.packs.covering(topic, seq) && this.#expiring.take(lane, entry)) return;
     lane.enqueue(entry);
-    this.reading.queued(entry);
+    this.reading.queued(lane, entry);
+    if (lane.queue.length > this.#share(lane)) this.#fallBehind(lane);
     this.wake(lane);
+  }
+
+  /** Records of one topic that may wait here before others that come after them in the log do not wait for them. */
+  #share({ rule: { pack } }: Lane): number {
+    const { ahead, packAhead } = this.options.limits;
+    return pack ? packAhead / 4 : ahead / 4;
+  }
+
+  /** What has piled up of the topic is read by a cursor of its own, so that others get through meanwhile. */
+  #fallBehind(lane: Lane): void {
+    if (lane.behind || lane.own || lane.moving || lane.together || lane.crowded) return;
+    lane.behind = true;
+    // Asked only once: there are so many cursors and no more.
+    lane.crowded = true;
+    this.#held.split(lane);
   }
 
   #giveBack(lane: Lane, seqs: readonly number[]): void {
@@ -174,7 +203,11 @@ export class Work {
 
   #tail(cursor: Cursor): void {
     const own = this.lanes.get(cursor.filter);
-    if (own?.own === cursor) this.#held.merge(own);
+    if (own?.own === cursor) {
+      own.behind = false;
+      own.crowded = false;
+      this.#held.merge(own);
+    }
     for (const lane of this.lanes.values()) {
       if (lane.cursor !== cursor || !lane.unformed) continue;
       lane.whole = true;
@@ -193,14 +226,14 @@ export class Work {
   }
 
   queued(lane: Lane, entries: readonly Entry[]): void {
-    for (const entry of entries) this.reading.queued(entry);
+    for (const entry of entries) this.reading.queued(lane, entry);
     lane.requeue(entries);
   }
 
   #unqueue(lane: Lane, which: (entry: Entry) => boolean): Entry[] {
     const leaving = lane.queue.filter(which);
     lane.queue = lane.queue.filter((entry) => !which(entry));
-    for (const entry of leaving) this.reading.unqueued(entry);
+    for (const entry of leaving) this.reading.unqueued(lane, entry);
     this.reading.makeRoom();
     return leaving;
   }
@@ -238,9 +271,13 @@ export class Work {
   }
 
   /** What it takes along has no more settled than what it leaves. */
-  #parted({ main }: Lane, own: Cursor): void {
-    const since = this.#doubtful.get(main);
+  #parted(lane: Lane, own: Cursor): void {
+    const since = this.#doubtful.get(lane.main);
     if (since !== undefined) this.#doubtful.set(own, since);
+    if (!lane.behind) return;
+    // Its backlog is read when there is room; meanwhile the others have that.
+    const kept = new Set(lane.rule.pack ? [] : lane.queue.slice(0, Math.max(2, Math.floor(this.#share(lane) / lane.main.held.size))));
+    this.leave(lane, (entry) => !kept.has(entry));
   }
 
   #settled(tag: number): void {

@@ -22,14 +22,14 @@ function shaped(window: SendWindow, { rate, burst, item }: { rate: number; burst
 }
 
 describe('the window', () => {
-  it('starts at 4 items and grows with quick answers to 32, and in bytes as far as they are used', () => {
+  it('starts at 4 items and grows with quick answers to 64, and in bytes as far as they are used', () => {
     const window = new SendWindow();
     expect([window.size, window.limit]).toEqual([4, 32_768]);
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < 80; i++) {
       window.sent(100);
       window.left(100, 10);
     }
-    expect([window.size, window.limit]).toEqual([32, 32_768]);
+    expect([window.size, window.limit]).toEqual([64, 32_768]);
     for (let i = 0; i < 100; i++) {
       while (window.admits(30_000)) window.sent(30_000);
       window.left(30_000, 10);

@@ -1,0 +1,52 @@
+// What waited for longer than its rule allows is not sent any more. The ledger says so first; then it is done.
+import type { StampAges } from '../log/stamp-age.ts';
+import type { Entry, Lane } from './lane.ts';
+import { reasonOf } from './reason.ts';
+import type { UplinkOptions } from './work.ts';
+
+/** Until it is tried again, where the ledger could not be written; ms. */
+const AGAIN = 60_000;
+
+export class Expiring {
+  readonly #options: UplinkOptions;
+  readonly #ages: Pick<StampAges, 'of'>;
+  /** By topic, what is to be told together. */
+  readonly #expired = new Map<Lane, Entry[]>();
+
+  constructor(options: UplinkOptions, ages: Pick<StampAges, 'of'>) {
+    this.#options = options;
+    this.#ages = ages;
+  }
+
+  /** Whether it was, and is not the sender's business any more. */
+  take(lane: Lane, entry: Entry): boolean {
+    const { expire } = lane.rule;
+    // Time that cannot be trusted makes nothing old.
+    if (expire === Infinity || (this.#ages.of(entry.record.stamp) ?? 0) <= expire) return false;
+    const expired = this.#expired.get(lane);
+    if (expired) expired.push(entry);
+    else {
+      this.#expired.set(lane, [entry]);
+      setImmediate(() => this.#tell(lane));
+    }
+    return true;
+  }
+
+  #tell(lane: Lane): void {
+    const { log, trouble, jid } = this.#options;
+    const expired = this.#expired.get(lane) ?? [];
+    this.#expired.delete(lane);
+    const [first, last] = [expired[0], expired.at(-1)];
+    if (!first || !last) return;
+    const loss = { reader: lane.main.name, topic: lane.topic, from: first.seq, to: last.seq, count: expired.length, reason: 'expired' } as const;
+    this.#told(log.noteLoss(loss), lane, expired).catch((error: unknown) => {
+      for (const { seq } of expired) lane.cursor.again(seq, AGAIN);
+      trouble({ kind: 'home.read', message: `what expired for ${jid} could not be written down: ${reasonOf(error)}` });
+    });
+  }
+
+  async #told(noted: Promise<void>, lane: Lane, expired: readonly Entry[]): Promise<void> {
+    await noted;
+    for (const { seq } of expired) lane.cursor.done(seq);
+  }
+}

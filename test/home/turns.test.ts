@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { attr } from '../../src/xmpp/element.ts';
+import { createRig, type Rig } from './rig.ts';
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+const nodes = (rig: Rig): string[] => rig.home.stanzas.flatMap((stanza) => {
+  const publish = stanza.getChild('pubsub')?.getChild('publish');
+  return publish ? [attr(publish, 'node') ?? ''] : [];
+});
+
+describe('whose turn it is', () => {
+  it('a topic that is published to now does not wait for the backlog of another', async () => {
+    await using rig = await createRig();
+    await rig.publish('old', ...range(5_000));
+    await rig.add();
+    await rig.until(() => rig.count('old') > 0);
+    await rig.publish('new', 1);
+    await rig.until(() => rig.count('new') === 1);
+    expect(rig.count('old')).toBeLessThan(3_000);
+    await rig.drained();
+    expect(rig.arrivals('old').map(Number)).toEqual(range(5_000));
+    await rig.until(() => rig.held().length === 0);
+  });
+
+  it('nor after a restart in the middle of it, and all arrives in order', async () => {
+    await using rig = await createRig();
+    await rig.publish('old', ...range(3_000));
+    await rig.add();
+    await rig.until(() => rig.count('old') > 500);
+    await rig.restart();
+    await rig.publish('new', 1);
+    await rig.until(() => rig.count('new') === 1);
+    expect(rig.count('old')).toBeLessThan(3_000);
+    await rig.drained();
+    expect(rig.count('old')).toBe(3_000);
+    const numbers = rig.arrivals('old').map(Number);
+    const firsts = numbers.filter((n, i) => numbers.indexOf(n) === i);
+    expect(firsts).toEqual(range(3_000));
+  });
+
+  it('what has a higher priority goes first', async () => {
+    await using rig = await createRig();
+    await rig.publish('low', ...range(600));
+    await rig.publish('high', ...range(600));
+    await rig.add({ topics: ['low'], up: [{ filter: 'high', priority: 5 }] });
+    await rig.drained();
+    const order = nodes(rig);
+    // What was in flight when the first of the others came may be of either.
+    expect(order.lastIndexOf('high')).toBeLessThan(order.length - 500);
+  });
+
+  it('what waited for longer than its rule allows is not sent, and the ledger has it', async () => {
+    await using rig = await createRig();
+    await rig.publish('t', 1, 2, 3);
+    const losses: object[] = [];
+    const note = rig.log.noteLoss.bind(rig.log);
+    rig.log.noteLoss = (loss) => {
+      losses.push(loss);
+      return note(loss);
+    };
+    await rig.until(() => true);
+    const old = performance.now() + 1_100;
+    while (performance.now() < old) await new Promise(setImmediate);
+    await rig.publish('t', 4);
+    await rig.add({ topics: [], up: [{ filter: 't', expire: 1_000 }] });
+    await rig.drained();
+    expect(rig.arrivals('t')).toEqual(['4']);
+    expect(losses).toEqual([expect.objectContaining({ topic: 't', count: 3, reason: 'expired' })]);
+  });
+});
