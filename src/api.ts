@@ -545,8 +545,6 @@ export interface UpRule {
   readonly filter: string;
   /** Name of the home's node, with `{topic}` for the topic's name and `{box}` for the box's id; default `{topic}`. */
   readonly node?: string;
-  /** `topic`: each topic's records in order. `any`: what is new does not wait for what piled up before it. Default `topic`. */
-  readonly order?: 'topic' | 'any';
   /** -9 to 9; what waits of a higher one goes first. Default 0. */
   readonly priority?: number;
   /** Milliseconds, counted in time that can be trusted: what waited for longer is not sent any more, and the ledger says so. Default: for ever. */
@@ -625,8 +623,18 @@ export interface HomeStatus {
   readonly nextAttempt?: number;
   /** Records not settled. */
   readonly queued: number;
+  /** About how many bytes they have, which stay for this home. */
+  readonly queuedBytes: number;
   /** Age of the oldest of them in ms; 0 when there is none. */
   readonly oldestAge: number;
+  /** Its topic, and the durable reader that keeps it; absent when there is none. */
+  readonly oldest?: { readonly topic: string; readonly reader: string };
+  /** What the home acknowledged, records and bytes a second over the last minute. */
+  readonly rate: { readonly items: number; readonly bytes: number };
+  /** Ms until nothing waits, if it goes on at that rate; absent while nothing goes. */
+  readonly drains?: number;
+  /** Hours until the disk is at its floor, if as much piles up as since the oldest came; absent while that cannot be told. */
+  readonly hoursLeft?: number;
   /** Absent without rules for what comes down: how many nodes are followed, and how many cannot be had or are not caught up with yet. */
   readonly down?: { readonly nodes: number; readonly waiting: number };
 }
@@ -831,6 +839,9 @@ export interface Box extends AsyncDisposable {
   readonly homes: {
     add(options: HomeOptions): Promise<HomeStatus>;
     list(): Promise<HomeStatus[]>;
+    /** Leaves it, and stays away until it is resumed, over restarts too; what is for it waits. */
+    pause(jid: string): Promise<HomeStatus>;
+    resume(jid: string): Promise<HomeStatus>;
     remove(jid: string): Promise<void>;
   };
   /** Resolves when it is on disk: the box comes back with it. */

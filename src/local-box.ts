@@ -155,6 +155,8 @@ export class LocalBox implements Box {
   readonly homes: Box['homes'] = {
     add: async (options: HomeOptions): Promise<HomeStatus> => this.#opened().homes.add(options),
     list: async (): Promise<HomeStatus[]> => this.#opened().homes.list(),
+    pause: async (jid: string): Promise<HomeStatus> => this.#opened().homes.pause(jid),
+    resume: async (jid: string): Promise<HomeStatus> => this.#opened().homes.resume(jid),
     remove: async (jid: string): Promise<void> => this.#opened().homes.remove(jid),
   };
 

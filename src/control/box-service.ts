@@ -39,6 +39,8 @@ export function boxService(box: Box): Service {
     'trust.confirm': (...args: Parameters<Box['trust']['confirm']>) => box.trust.confirm(...args),
     'files.decline': (id: string) => box.files.decline(id),
     'homes.add': (...args: Parameters<Box['homes']['add']>) => box.homes.add(...args),
+    'homes.pause': (jid: string) => box.homes.pause(jid),
+    'homes.resume': (jid: string) => box.homes.resume(jid),
     'homes.remove': (jid: string) => box.homes.remove(jid),
     setStatus: (...args: Parameters<Box['setStatus']>) => box.setStatus(...args),
     setAbout: (...args: Parameters<Box['setAbout']>) => box.setAbout(...args),

@@ -134,6 +134,8 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
     homes: {
       add: (options) => call<HomeStatus>('homes.add', [asGiven(options)]),
       list: () => list<HomeStatus>('homes.list', []),
+      pause: (jid) => call<HomeStatus>('homes.pause', [jid]),
+      resume: (jid) => call<HomeStatus>('homes.resume', [jid]),
       async remove(jid) { await call('homes.remove', [jid]); },
     },
     async setStatus(status, text) { await call('setStatus', [status, text]); },

@@ -3,6 +3,7 @@ import type { Resolver } from 'node:dns/promises';
 import type { HomeState, HomeStatus, Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
+import { LOG_LIMITS } from '../log/limits.ts';
 import type { Log } from '../log/log.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { xml, type Element } from '../xmpp/element.ts';
@@ -56,6 +57,7 @@ export interface HomeLimits extends UplinkLimits, DownlinkLimits {
   readonly incoming: number;
 }
 
+const MINUTE = 60_000;
 /** How long a lost session can be taken up again when the server does not say, seconds. */
 const RESUME = 300;
 /** RFC 6120 §4.9.3: errors of the stream that tell of something we sent. */
@@ -158,13 +160,22 @@ export class Home {
   }
 
   async status(): Promise<HomeStatus> {
-    const { clock } = this.#parts;
-    const { queued, oldest } = await this.uplink.backlog();
+    const { clock, log } = this.#parts;
+    const { queued, bytes, oldest } = await this.uplink.backlog();
     const held = this.uplink.held();
-    const reason = this.#reason ?? (held.length > 0 ? held.map(({ topic, reason: why }) => `${topic}: ${why}`).slice(0, 5).join('; ') : undefined);
+    const oldestAge = oldest && queued > 0 ? Math.max(0, Math.round(clock.wall() - oldest.record.stamp.wall)) : 0;
+    const { rate } = this.uplink;
+    const room = Math.max(0, await log.free() - LOG_LIMITS.diskFloor);
+    // Of less than a minute nothing can be told.
+    const hoursLeft = oldestAge < MINUTE || bytes === 0 ? undefined : Math.round((room / bytes) * oldestAge / 360_000) / 10;
+    const budget = queued > 0 && this.uplink.budgetWait > 0 ? `the byte budget is used up for ${Math.ceil(this.uplink.budgetWait / 1000)} s` : undefined;
+    const reason = this.#reason ?? budget ?? (held.length > 0 ? held.map(({ topic, reason: why }) => `${topic}: ${why}`).slice(0, 5).join('; ') : undefined);
     return {
       jid: this.account.jid, service: this.account.service, topics: this.account.rules.map((rule) => rule.filter), state: this.#state, since: this.#since, queued,
-      oldestAge: oldest && queued > 0 ? Math.max(0, Math.round(clock.wall() - oldest.wall)) : 0,
+      queuedBytes: bytes, oldestAge, rate,
+      ...(oldest && queued > 0 ? { oldest: { topic: oldest.record.topic, reader: oldest.reader } } : {}),
+      ...(queued > 0 && rate.items > 0 ? { drains: Math.round((queued / rate.items) * 1000) } : {}),
+      ...(hoursLeft === undefined ? {} : { hoursLeft }),
       ...(this.#downlink ? { down: this.#downlink.status() } : {}),
       ...(this.online && this.#roads.via !== undefined ? { via: this.#roads.via } : {}),
       ...(this.account.group === undefined ? {} : { group: { name: this.account.group, rank: this.account.rank, active: this.#parts.active?.() === true } }),
@@ -189,6 +200,29 @@ export class Home {
     this.#become('offline');
   }
 
+  get #pausedKey(): string {
+    return `home-paused:${this.account.jid}`;
+  }
+
+  get #paused(): boolean {
+    return this.#parts.log.registry.get(this.#pausedKey) === true;
+  }
+
+  /** Resolves when it is on disk and the session has ended. */
+  async pause(): Promise<void> {
+    await this.#parts.log.registry.set(this.#pausedKey, true);
+    this.#wake?.();
+    const socket = this.#current?.socket;
+    if (socket && this.#session?.attached) this.#session.farewell();
+    await socket?.close();
+  }
+
+  async resume(): Promise<void> {
+    if (!this.#paused) return;
+    await this.#parts.log.registry.set(this.#pausedKey, undefined);
+    this.#wake?.();
+  }
+
   #become(state: HomeState, reason?: string, nextAttempt?: number): void {
     const changed = state !== this.#state;
     if (changed) this.#since = this.#parts.clock.wall();
@@ -201,6 +235,11 @@ export class Home {
   async #run(): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
+      if (this.#paused) {
+        this.#become('paused');
+        await new Promise<void>((resolve) => { this.#wake = resolve; });
+        continue;
+      }
       this.#become('connecting');
       let retry: Retry;
       let reason: string;
@@ -209,6 +248,7 @@ export class Home {
         const before = this.uplink.answered;
         const ended = await this.#connected();
         if (signal.aborted) return;
+        if (this.#paused) continue;
         if (this.#back) {
           this.#back = false;
           continue;

@@ -58,6 +58,9 @@ export interface Homes {
   /** Adds a home or changes one; an account refused before is tried at once. */
   add(options: HomeOptions): Promise<HomeStatus>;
   list(): Promise<HomeStatus[]>;
+  /** Leaves it until it is resumed, over restarts too. */
+  pause(jid: string): Promise<HomeStatus>;
+  resume(jid: string): Promise<HomeStatus>;
   remove(jid: string): Promise<void>;
   /** Whether a home's accounts live at that domain. */
   knows(domain: string): boolean;
@@ -218,6 +221,23 @@ class AccountHomes implements Homes {
     return Promise.all([...this.#homes.values()].map((home) => home.status()));
   }
 
+  pause(jid: string): Promise<HomeStatus> {
+    return this.#with(jid, (home) => home.pause());
+  }
+
+  resume(jid: string): Promise<HomeStatus> {
+    return this.#with(jid, (home) => home.resume());
+  }
+
+  #with(jid: string, change: (home: Home) => Promise<void>): Promise<HomeStatus> {
+    return this.#inTurn(async () => {
+      const home = this.#homes.get(bare(jid) ?? jid);
+      if (!home) throw new LanpostError('not-found', `There is no home ${jid}.`);
+      await change(home);
+      return home.status();
+    });
+  }
+
   remove(jid: string): Promise<void> {
     return this.#inTurn(async () => {
       const home = this.#homes.get(bare(jid) ?? jid);
@@ -230,6 +250,7 @@ class AccountHomes implements Homes {
       await forgetAccount(registry, account);
       await forgetBeginnings(registry, account);
       await forgetBudget(registry, home.account.jid);
+      if (registry.get(`home-paused:${home.account.jid}`) !== undefined) await registry.set(`home-paused:${home.account.jid}`, undefined);
       await this.#forgetReader(home.account);
       await this.#together(group);
     });

@@ -5,6 +5,7 @@ import { StanzaError } from '../xmpp/stanza-error.ts';
 import { Budget } from './budget.ts';
 import type { Checking } from './checking.ts';
 import type { Failures } from './failures.ts';
+import { Flow } from './flow.ts';
 import { partsOf, type Entry, type Lane } from './lane.ts';
 import { publishRequest, retractRequest } from './node.ts';
 import { packElement, recordText } from './pack-element.ts';
@@ -33,10 +34,12 @@ export class Sending {
   #answers = 0;
 
   readonly packing: Packing;
+  readonly flow: Flow;
 
   constructor(parts: SendingParts) {
     this.#parts = parts;
     const { jid, budget, clock, log } = parts.work.options;
+    this.flow = new Flow(clock);
     this.#budget = budget === undefined ? undefined : new Budget({ jid, budget, clock, registry: log.registry, wake: () => this.schedule() });
     this.packing = new Packing({ work: parts.work, wake: (lane) => this.wake(lane), bytes: () => this.#window.packBytes });
   }
@@ -168,6 +171,7 @@ export class Sending {
     if (generation !== work.generation || !lane.flight.delete(entry)) return;
     this.#window.left(entry.bytes, work.options.clock.mono() - sentAt);
     this.#answers += partsOf(entry).length;
+    this.flow.add(partsOf(entry).length, entry.bytes);
     this.#suspect.clear(entry.seq);
     work.acked(lane, entry);
     failures.answered(lane, entry);

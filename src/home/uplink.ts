@@ -9,6 +9,13 @@ import { Sending } from './sending.ts';
 import type { HomeSession } from './session.ts';
 import { Work, type UplinkOptions } from './work.ts';
 
+export interface Backlog {
+  readonly queued: number;
+  /** About. */
+  readonly bytes: number;
+  readonly oldest: { readonly record: LogRecord; readonly reader: string } | undefined;
+}
+
 export class Uplink {
   readonly #work: Work;
   readonly #failures: Failures;
@@ -34,19 +41,31 @@ export class Uplink {
     await this.#work.close();
   }
 
-  /** Records not settled, and the oldest one's stamp. */
-  async backlog(): Promise<{ readonly queued: number; readonly oldest: LogRecord['stamp'] | undefined }> {
+  /** Records not settled, and the oldest of them. */
+  async backlog(): Promise<Backlog> {
     const { log, rules, cursors, reader } = this.#work.options;
     const names = new Set(rules.map(({ filter }) => cursorName(reader, filter, cursors[filter])));
     let queued = 0;
-    let oldest: LogRecord | undefined;
+    let bytes = 0;
+    let oldest: Backlog['oldest'];
     for (const info of log.cursors()) {
       if (!names.has(info.name)) continue;
       queued += await info.pending();
-      const first = await info.oldest();
-      if (first && (!oldest || first.seq < oldest.seq)) oldest = first;
+      bytes += await info.bytes();
+      const record = await info.oldest();
+      if (record && (!oldest || record.seq < oldest.record.seq)) oldest = { record, reader: info.name };
     }
-    return { queued, oldest: oldest?.stamp };
+    return { queued, bytes, oldest };
+  }
+
+  /** What the home acknowledged, a second. */
+  get rate(): { readonly items: number; readonly bytes: number } {
+    return this.#sending.flow.rate;
+  }
+
+  /** Until the byte budget lets something go, ms. */
+  get budgetWait(): number {
+    return this.#sending.budgetWait;
   }
 
   /** Topics that wait for somebody, and why. */

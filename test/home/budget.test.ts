@@ -11,6 +11,7 @@ function registry(): Registry {
       values.set(key, value);
       return Promise.resolve();
     },
+    setAll: () => Promise.reject(new Error('not asked for')),
     entries: () => [],
   };
 }

@@ -293,3 +293,23 @@ describe('what peers have published here', () => {
     ]);
   });
 });
+
+describe('a home that is paused', () => {
+  it('is left and stays so over a restart; what is for it waits, and goes up when it is resumed', async () => {
+    await using rig = await createRig();
+    await rig.add();
+    await rig.state('online');
+    await rig.homes.pause(rig.home.account.jid);
+    await rig.state('paused');
+    await rig.publish('t', 1, 2, 3);
+    await rig.restart();
+    await rig.state('paused');
+    expect(await rig.status()).toMatchObject({ queued: 3, queuedBytes: expect.any(Number) as number, oldest: { topic: 't', reader: 'home:box@home.test #' }, rate: { items: 0 } });
+    expect(rig.count('t')).toBe(0);
+    await rig.homes.resume(rig.home.account.jid);
+    await rig.drained();
+    expect(rig.count('t')).toBe(3);
+    expect((await rig.status())?.rate.items).toBeGreaterThan(0);
+    await expect(rig.homes.pause('nobody@home.test')).rejects.toMatchObject({ code: 'not-found' });
+  });
+});

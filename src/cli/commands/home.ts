@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { DownRule, HomeStatus, HomeTransport } from '../../index.ts';
+import type { DownRule, HomeStatus, HomeTransport, UpRule } from '../../index.ts';
 import type { Command } from '../command.ts';
 import { spanInWords } from '../measure.ts';
 import { printable } from '../printable.ts';
@@ -27,6 +27,8 @@ const add: Command = {
     ca: { type: 'string', value: 'FILE', help: 'PEM file of a private certificate authority, instead of the system\'s' },
     service: { type: 'string', value: 'JID', help: 'pubsub service (default pubsub.DOMAIN)' },
     topics: { type: 'string', value: 'FILTER', multiple: true, help: 'topics to carry there' },
+    up: { type: 'string', value: 'RULE', multiple: true, help: 'topics to carry there, and how: FILTER[,node=NAME][,priority=N][,expire=SECONDS][,pack]' },
+    budget: { type: 'string', value: 'BYTES', help: 'bytes of items an hour, for links that are paid by volume' },
     down: { type: 'string', value: 'NODE[=TOPIC]', multiple: true, help: 'nodes there to follow, a name or a filter; TOPIC: what they are here, {node} standing for the name' },
     'down-new': { type: 'boolean', help: 'begin with what is published there from now on, not with what is there' },
   },
@@ -43,6 +45,8 @@ const add: Command = {
     const [host, service, topics, down] = [args.text('host'), args.text('service'), args.list('topics'), args.list('down')];
     const [transport, url, pin, group, rank] = [args.text('transport'), args.text('url'), args.list('pin'), args.text('group'), args.number('rank', { least: 0, most: 1_000, whole: true })];
     if (transport !== undefined && !isTransport(transport)) throw new UsageError(`--transport ${transport}: it is one of ${TRANSPORTS.join(', ')}`);
+    const up = args.list('up');
+    const budget = args.number('budget', { least: 10_000, most: Number.MAX_SAFE_INTEGER });
     const authority = ca === undefined ? {} : { ca: await read(ca) };
     const box = await attach();
     const home = await box.homes.add({
@@ -51,6 +55,7 @@ const add: Command = {
       ...transport === undefined ? {} : { transport }, ...url === undefined ? {} : { url }, ...proxy === undefined ? {} : { proxy },
       ...pin === undefined ? {} : { pin }, ...args.flag('plain') ? { plain: true } : {}, ...group === undefined ? {} : { group }, ...rank === undefined ? {} : { rank },
       ...service === undefined ? {} : { service }, ...topics === undefined ? {} : { topics },
+      ...up === undefined ? {} : { up: up.map(upRule) }, ...budget === undefined ? {} : { budget },
       ...down === undefined ? {} : { down: down.map((rule) => downRule(rule, args.flag('down-new'))) },
     });
     await out.table([home], COLUMNS, '');
@@ -69,6 +74,32 @@ const list: Command = {
   },
 };
 
+const pause: Command = {
+  name: 'home pause',
+  takes: ['JID'],
+  summary: 'Leave a home until it is resumed; what is for it waits',
+  options: {},
+  examples: ['lanpost home pause box7@example.org'],
+  async run({ args, out, attach }) {
+    const [jid = ''] = args.positionals;
+    const box = await attach();
+    await out.table([await box.homes.pause(jid)], COLUMNS, '');
+  },
+};
+
+const resume: Command = {
+  name: 'home resume',
+  takes: ['JID'],
+  summary: 'Connect to a home again that was paused',
+  options: {},
+  examples: ['lanpost home resume box7@example.org'],
+  async run({ args, out, attach }) {
+    const [jid = ''] = args.positionals;
+    const box = await attach();
+    await out.table([await box.homes.resume(jid)], COLUMNS, '');
+  },
+};
+
 const remove: Command = {
   name: 'home remove',
   takes: ['JID'],
@@ -83,7 +114,7 @@ const remove: Command = {
   },
 };
 
-export const home: readonly Command[] = [add, list, remove];
+export const home: readonly Command[] = [add, list, pause, resume, remove];
 
 const COLUMNS: Readonly<Record<string, (status: HomeStatus) => string>> = {
   JID: (status) => status.jid,
@@ -104,6 +135,22 @@ function downRule(text: string, isNew: boolean): DownRule {
 function downInWords({ down }: HomeStatus): string {
   if (!down) return '-';
   return down.waiting === 0 ? String(down.nodes) : `${down.nodes} (${down.waiting} waiting)`;
+}
+
+/** `FILTER,key=value…`; a comma cannot stand in the filter then. */
+function upRule(text: string): UpRule {
+  const [filter = '', ...settings] = text.split(',');
+  const rule: { filter: string; node?: string; priority?: number; expire?: number; pack?: boolean } = { filter };
+  for (const setting of settings) {
+    const at = setting.indexOf('=');
+    const [key, value] = at < 0 ? [setting, ''] : [setting.slice(0, at), setting.slice(at + 1)];
+    if (key === 'node') rule.node = value;
+    else if (key === 'priority' && /^-?\d$/.test(value)) rule.priority = Number(value);
+    else if (key === 'expire' && /^\d{1,9}$/.test(value)) rule.expire = Number(value) * 1000;
+    else if (key === 'pack' && value === '') rule.pack = true;
+    else throw new UsageError(`"${setting}" is no setting of a rule: node=NAME, priority=-9 to 9, expire=SECONDS, pack`);
+  }
+  return rule;
 }
 
 async function firstLine(file: string, what: string): Promise<string> {

@@ -1,5 +1,6 @@
 import type { BoxStatus, HomeStatus, OffLinkPeer } from '../../index.ts';
 import type { Command } from '../command.ts';
+import { printable } from '../printable.ts';
 import { bytesInWords, spanInWords, timeInWords } from '../measure.ts';
 
 export const status: Command = {
@@ -44,7 +45,12 @@ function calledInWords({ peer, state, name, reason, nextAttempt }: OffLinkPeer):
 }
 
 export function homeInWords(home: HomeStatus): string {
-  const waiting = home.queued === 0 ? 'nothing waits' : `${home.queued} waiting, the oldest for ${spanInWords(home.oldestAge)}`;
+  const { queued, queuedBytes, oldestAge, oldest, rate, drains, hoursLeft } = home;
+  const waiting = queued === 0 ? 'nothing waits' : [
+    `${queued} waiting (${bytesInWords(queuedBytes)}), the oldest for ${spanInWords(oldestAge)}${oldest === undefined ? '' : ` in ${printable(oldest.topic)}`}`,
+    ...drains === undefined ? [] : [`${Math.round(rate.items)}/s, all of it in ${spanInWords(drains)}`],
+    ...hoursLeft === undefined ? [] : [`room for ${spanInWords(hoursLeft * 3_600_000)} more at this rate`],
+  ].join(', ');
   const again = home.nextAttempt === undefined ? '' : `, tried again at ${timeInWords(home.nextAttempt)}`;
   return `${home.state}${home.reason === undefined ? '' : ` (${home.reason})`}${again}, ${waiting}`;
 }

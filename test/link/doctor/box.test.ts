@@ -34,7 +34,7 @@ it('its clock may never have been set', () => {
 });
 
 describe('its homes', () => {
-  const home = (given: Partial<HomeStatus> = {}): HomeStatus => ({ jid: 'box@example.org', service: '', topics: [], state: 'online', since: 0, queued: 2, oldestAge: 0, ...given });
+  const home = (given: Partial<HomeStatus> = {}): HomeStatus => ({ jid: 'box@example.org', service: '', topics: [], state: 'online', since: 0, queued: 2, queuedBytes: 600, oldestAge: 0, rate: { items: 0, bytes: 0 }, ...given });
   const away = home({ state: 'waiting', reason: 'no route to host' });
 
   it('that are away are noted', () => {
