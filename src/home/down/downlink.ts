@@ -301,7 +301,7 @@ export class Downlink {
   #later(node: FollowedNode): void {
     const { clock, limits } = this.#parts;
     this.#again.add(node);
-    if (this.#againTimer) return;
+    if (this.#againTimer || this.#closed) return;
     this.#againTimer = clock.after(Math.min(limits.rescan, limits.again * 2 ** this.#tries++), () => {
       this.#againTimer = undefined;
       for (const waiting of this.#again) this.#queue.add(waiting);
