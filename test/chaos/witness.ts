@@ -6,7 +6,7 @@ import type { Lan } from '../support/lan.ts';
 import { ROOT } from '../support/root.ts';
 
 interface Line { readonly re?: number; readonly answer?: unknown; readonly error?: string; readonly ready?: true }
-export interface Held { readonly records: readonly string[]; readonly packs: number }
+export interface Held { readonly records: readonly string[]; readonly packs: number; readonly items: readonly string[] }
 
 /** Looks at a home's nodes on their owner's behalf; see witness.mjs. */
 export class Witness implements AsyncDisposable {
