@@ -17,7 +17,7 @@ import type { PeerContext } from './context.ts';
 import { Doors } from './doors.ts';
 import { OffLink, type OffLinkOptions } from './off-link.ts';
 import type { OwnPresence } from './own-presence.ts';
-import { Peers } from './peers.ts';
+import { Peers, type Standing } from './peers.ts';
 import { PresenceCheck } from './presence-check.ts';
 import type { OwnAddress } from './source-address.ts';
 import { StaleStreams } from './stale-streams.ts';
@@ -134,7 +134,7 @@ function isNameRow(row: unknown): row is { readonly user: string; readonly numbe
     && typeof row.numbers === 'object' && row.numbers !== null && 'user' in row.numbers && 'host' in row.numbers;
 }
 
-const features = (known: readonly string[] | undefined): { features?: readonly string[] } => (known ? { features: known } : {});
+const withFeatures = (standing: Standing, features: readonly string[] | undefined): Standing => (features ? { ...standing, features } : standing);
 
 export function createLink(init: LinkInit): Link {
   const { mdns, trust, identity, certificate, registry, clock, trouble, dispatcher, disco, own, limits } = init;
@@ -159,7 +159,7 @@ export function createLink(init: LinkInit): Link {
   };
 
   const peers: Peers = new Peers({
-    clock, trouble, limit: limits.peers, self: () => name, standing: peer => ({ ...streams.standing(peer), ...features(capabilities.of(peer)) }),
+    clock, trouble, limit: limits.peers, self: () => name, standing: peer => withFeatures(streams.standing(peer), capabilities.of(peer)),
     ...(init.isHomeDomain ? { isHomeDomain: init.isHomeDomain } : {}),
   });
   const avatars = new Avatars({
@@ -178,7 +178,7 @@ export function createLink(init: LinkInit): Link {
     changed: peer => peers.touched(peer),
   });
   peers.watch(({ type, peer }) => {
-    avatars.changed(peer.name);
+    if (type !== 'up') avatars.changed(peer.name);
     if (type === 'down') capabilities.gone(peer.name);
   });
   const streams = new Streams({

@@ -2,7 +2,7 @@ import type { Peer, PeerEvent, Trouble, TrustLevel } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { readsAsJid } from '../mail/address.ts';
 import { Seldom } from '../seldom.ts';
-import { readTxt, type Claims, type Txt } from './presence.ts';
+import { addClaims, readTxt, type Claims, type Txt } from './presence.ts';
 import { plainAddress } from './source-address.ts';
 
 /** One service instance as discovery found it. */
@@ -35,7 +35,7 @@ export interface KnownPeer {
   readonly port: number;
   readonly addresses: readonly PeerAddress[];
   readonly claims: Claims;
-  readonly via?: Via;
+  readonly via?: Via | undefined;
 }
 
 /** What the streams know of it. */
@@ -58,8 +58,13 @@ export interface PeersInit {
   readonly isHomeDomain?: (domain: string) => boolean;
 }
 
-
 const noHome = (): boolean => false;
+
+/** Each once. */
+function plainly(addresses: readonly PeerAddress[]): string[] {
+  const first = addresses[0];
+  return first && addresses.length === 1 ? [first.address] : [...new Set(addresses.map(({ address }) => address))];
+}
 
 /** Who is on the link, by instance name. One entry per name, on however many interfaces it is seen (XEP-0174 §11.1). */
 export class Peers {
@@ -98,12 +103,11 @@ export class Peers {
       return;
     }
     this.#ignored.delete(name);
-    const { host, port, addresses, via } = sighting;
-    const peer = { name, host, port, addresses, claims: readTxt(sighting.txt), ...(via ? { via } : {}) };
+    const peer: KnownPeer = { name, host: sighting.host, port: sighting.port, addresses: sighting.addresses, claims: readTxt(sighting.txt), via: sighting.via };
     if (before) this.#unindex(before);
     this.#known.set(name, peer);
-    for (const { address } of addresses) this.#index(plainAddress(address), name);
     this.#emit(before ? 'changed' : 'up', peer);
+    for (const { address } of peer.addresses) this.#index(plainAddress(address), name);
     for (const wake of this.#waiting) wake();
   }
 
@@ -198,17 +202,20 @@ export class Peers {
     else this.#byAddress.set(address, new Set([name]));
   }
 
+  /** By hand: a newcomer is told of as soon as this is done, and spreading costs more than all the rest of it. */
   #describe({ claims, name, host, port, addresses, via }: KnownPeer): Peer {
-    const { text, caps: _caps, ...said } = claims;
+    const { trust, connected, fingerprint, features } = this.#init.standing(name);
     const peer: { -readonly [K in keyof Peer]: Peer[K] } = {
-      name, address: `link:${name}`, host, port, ...said,
-      addresses: addresses.length === 1 ? addresses.map(({ address }) => address) : [...new Set(addresses.map(({ address }) => address))],
-      ...this.#init.standing(name),
+      name, address: `link:${name}`, host, port, status: claims.status, box: claims.box, addresses: plainly(addresses), trust, connected,
     };
+    addClaims(peer, claims);
+    if (fingerprint !== undefined) peer.fingerprint = fingerprint;
+    if (features) peer.features = features;
     if (readsAsJid(name, this.#init.isHomeDomain ?? noHome)) peer.readsAsJid = true;
-    if (text !== undefined) peer.statusText = text;
-    if (via) peer.via = via.kind;
-    if (via?.domain !== undefined) peer.domain = via.domain;
+    if (via) {
+      peer.via = via.kind;
+      if (via.domain !== undefined) peer.domain = via.domain;
+    }
     return peer;
   }
 

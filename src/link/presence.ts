@@ -107,6 +107,21 @@ const shown = (text: string | true | undefined): string => (
     : text.length <= SHOWN_CHARACTERS && PRINTABLE.test(text) ? text : text.replace(/\p{Cc}+/gu, ' ').slice(0, SHOWN_CHARACTERS).trim()
 );
 
+/** Puts what a peer says of itself, beyond what everybody does, into its description. */
+export function addClaims(peer: { -readonly [K in keyof Peer]: Peer[K] }, claims: Claims): void {
+  const { text, nick, first, last, email, jid, aim, calls, software, avatar } = claims;
+  if (text !== undefined) peer.statusText = text;
+  if (nick !== undefined) peer.nick = nick;
+  if (first !== undefined) peer.first = first;
+  if (last !== undefined) peer.last = last;
+  if (email !== undefined) peer.email = email;
+  if (jid !== undefined) peer.jid = jid;
+  if (aim !== undefined) peer.aim = aim;
+  if (calls !== undefined) peer.calls = calls;
+  if (software !== undefined) peer.software = software;
+  if (avatar !== undefined) peer.avatar = avatar;
+}
+
 /** §3.1: nothing in it is needed. Keys that are not registered say nothing. */
 export function readTxt(txt: Txt): Claims {
   const text = (key: string): string => shown(txt.get(key));

@@ -30,13 +30,16 @@ function split(text: string, isHomeDomain: (domain: string) => boolean): Address
 }
 
 function isJid(text: string, isHomeDomain: (domain: string) => boolean): boolean {
-  const domain = text.slice(text.lastIndexOf('@') + 1).split('/')[0] ?? '';
-  return text.includes('@') && (domain.includes('.') || isHomeDomain(domain));
+  const at = text.lastIndexOf('@');
+  if (at < 0) return false;
+  const slash = text.indexOf('/', at);
+  const domain = slash < 0 ? text.slice(at + 1) : text.slice(at + 1, slash);
+  return domain.includes('.') || isHomeDomain(domain);
 }
 
 /** Whether the name of a peer, typed as it is, goes to a home. */
 export function readsAsJid(name: string, isHomeDomain: (domain: string) => boolean): boolean {
-  return split(name, isHomeDomain).kind === 'xmpp';
+  return name.startsWith('xmpp:') || (!name.startsWith('link:') && isJid(name, isHomeDomain));
 }
 
 export function formatAddress(address: Address): string {

@@ -2,6 +2,8 @@ import { isIPv6 } from 'node:net';
 
 // Addresses as text in one canonical form (RFC 5952 for IPv6), so that they compare by `===`.
 
+const ZONE = 0x25; // %
+
 export function addressFromBytes(bytes: Uint8Array): string {
   if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
   const groups: number[] = [];
@@ -20,8 +22,8 @@ export function addressFromBytes(bytes: Uint8Array): string {
 
 /** 4 or 16 bytes; undefined when it is no address. A zone (`%eth0`) is left out. */
 export function addressToBytes(address: string): Uint8Array | undefined {
+  if (!address.includes(':')) return fourBytes(address);
   const text = withoutZone(address);
-  if (!text.includes(':')) return fourBytes(text);
   if (!isIPv6(text)) return undefined;
   const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
   const plain = dotted
@@ -53,7 +55,7 @@ function fourBytes(text: string): Uint8Array | undefined {
     if (part < 3 && text.charCodeAt(at++) !== 0x2e) return undefined;
     bytes[part] = value;
   }
-  return at === text.length ? bytes : undefined;
+  return at === text.length || text.charCodeAt(at) === ZONE ? bytes : undefined;
 }
 
 export function withoutZone(address: string): string {

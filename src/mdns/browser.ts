@@ -5,7 +5,8 @@ import { Missed } from './missed.ts';
 import { TYPE, type DnsRecord, type Message } from './message.ts';
 import { nameKey } from './name.ts';
 import type { Source } from './network.ts';
-import type { Output } from './output.ts';
+import { type Acquaintance, newcomer } from './newcomer.ts';
+import type { Output, Resolved } from './output.ts';
 import { Overheard } from './overheard.ts';
 import { Questions } from './questions.ts';
 import { Resolver } from './resolver.ts';
@@ -48,6 +49,9 @@ export class Browser {
   readonly #resolver: Resolver;
   readonly #instances: Instances;
   readonly #missed: Missed;
+  readonly #acquaintance: Acquaintance;
+  /** The last answer, as long as it has not been remembered. */
+  #seen: { readonly message: Message; readonly now: number; readonly told: Resolved | undefined } | undefined;
 
   constructor(parts: BrowserParts) {
     this.#parts = parts;
@@ -75,6 +79,7 @@ export class Browser {
       cache: this.#cache, resolver: () => this.#resolver, missed: this.#missed, output: parts.output, limit: parts.limit,
       askFor: (type, now) => this.#questions.ask(type, TYPE.PTR, now + this.#browses.wait()),
     });
+    this.#acquaintance = { browses: this.#browses, instances: this.#instances };
     this.#overheard = new Overheard({
       knows: (record) => this.#knows(record),
       located: (key, now) => this.#instances.unanswered(key, now),
@@ -102,6 +107,7 @@ export class Browser {
   }
 
   stop(name: string, now: number): void {
+    this.catchUp();
     const key = nameKey(name);
     this.#browses.remove(key);
     this.#questions.cancel(name, TYPE.PTR);
@@ -121,6 +127,7 @@ export class Browser {
 
   /** Asks afresh, as after waking up or coming back to a link; believes only what is said again. */
   restart(now: number): void {
+    this.catchUp();
     this.#browses.restart(now);
     this.#missed.hasten(now);
     this.#instances.doubt(now);
@@ -143,18 +150,21 @@ export class Browser {
 
   /** RFC 6762 §10.4: the caller could not reach it. */
   reconfirm(name: string, now: number): void {
+    this.catchUp();
     const key = nameKey(name);
     for (const type of [TYPE.SRV, TYPE.A, TYPE.AAAA]) for (const entry of this.#cache.find(key, type)) this.#cache.doubt(entry, now);
   }
 
   /** When the instance last said something of itself. */
   lastHeard(name: string): number | undefined {
+    this.catchUp();
     const heard = this.#cache.set(nameKey(name)).map((entry) => entry.heard);
     return heard.length > 0 ? Math.max(...heard) : undefined;
   }
 
   /** Forgets everything: the link is gone (§10.3). */
   clear(now: number): void {
+    this.catchUp();
     for (const key of this.#browses.keys()) {
       for (const entry of this.#cache.pointers(key)) this.#cache.forget(entry, now);
       this.#missed.forget(key);
@@ -162,21 +172,38 @@ export class Browser {
     this.#resolver.settle(now);
   }
 
+  /** Somebody answers, or announces what he has. Whoever is new is told of at a glance; what was said is remembered by `catchUp`. */
   response(message: Message, now: number): void {
+    if (this.#seen) this.catchUp();
+    const told = this.#instances.isRoomy && this.#cache.isRoomy ? newcomer(message, this.#acquaintance) : undefined;
+    this.#seen = { message, now, told };
+    if (told) this.#parts.output({ type: 'found', service: told });
+    else this.catchUp();
+  }
+
+  /** Remembers what the last answer said, if that was put off. */
+  catchUp(): void {
+    if (!this.#seen) return;
+    const { message, now, told } = this.#seen;
+    this.#seen = undefined;
     this.#take(message, now);
+    if (told && !this.#instances.told(told)) this.#parts.output({ type: 'lost', name: told.name });
     this.#resolver.settle(now);
   }
 
   /** What another asks. */
   query(message: Message, from: Source, now: number): void {
+    this.catchUp();
     this.#overheard.query(message, from, now);
   }
 
   next(): number {
+    this.catchUp();
     return Math.min(this.#cache.next(), this.#questions.next(), this.#resolver.next(), this.#browses.next(), this.#missed.next());
   }
 
   tick(now: number): void {
+    this.catchUp();
     for (const name of this.#browses.take(now)) this.#questions.ask(name, TYPE.PTR, now);
     this.#askForMissed(now);
     this.#cache.tick(now);

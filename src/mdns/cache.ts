@@ -1,3 +1,4 @@
+import { MAX_MESSAGE_BYTES } from './decode.ts';
 import { DueQueue, type Due } from './due-queue.ts';
 import { sameData, TYPE, type DnsRecord } from './message.ts';
 import { nameKey } from './name.ts';
@@ -16,6 +17,9 @@ const DOUBT_TIME = 5000;
 const MAX_TTL = 4500;
 /** Records of one name and type, shared ones apart: addresses of one host, say. */
 const MAX_SET = 16;
+
+/** Records in one packet: the shortest has a name of one byte or two and ten more. */
+const MAX_RECORDS = Math.floor(MAX_MESSAGE_BYTES / 11);
 
 const NONE: readonly Entry[] = [];
 
@@ -74,6 +78,11 @@ export class Cache {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Whether whatever one packet may hold can be taken. */
+  get isRoomy(): boolean {
+    return this.#size + MAX_RECORDS <= this.#parts.limit && this.#bytes + MAX_MESSAGE_BYTES <= this.#parts.bytes;
   }
 
   /** Places in the queue of what is to be done; see `DueQueue`. */

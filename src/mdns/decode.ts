@@ -7,7 +7,13 @@ export const MAX_MESSAGE_BYTES = 9000;
 /** Pointers followed in one name; each must point back, so this bounds work, not only loops. */
 const MAX_POINTERS = 16;
 
+/** RFC 1035 §4.1.1 */
+const HEADER = 12;
+/** What holds a packet of so many bytes costs no more than what would hold a part of it. */
+const SMALL = 512;
+
 const NONE: readonly DnsRecord[] = [];
+const NOTHING: readonly Question[] = [];
 
 interface ReadName { readonly name: string; readonly bytes: number }
 
@@ -19,6 +25,7 @@ export function decodeMessage(input: Uint8Array): Message {
 
 class Reader {
   readonly #bytes: Buffer;
+  readonly #view: DataView;
   /** Names read so far, by the offset at which they begin: pointers lead there. */
   readonly #names = new Map<number, ReadName>();
   #at = 0;
@@ -26,15 +33,19 @@ class Reader {
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   message(): Message {
-    const id = this.#u16();
-    const flags = this.#u16();
-    const asked = this.#u16();
-    const answered = this.#u16();
-    const proposed = this.#u16();
-    const added = this.#u16();
+    const view = this.#view;
+    if (view.byteLength < HEADER) throw malformed('cut short');
+    const id = view.getUint16(0);
+    const flags = view.getUint16(2);
+    const asked = view.getUint16(4);
+    const answered = view.getUint16(6);
+    const proposed = view.getUint16(8);
+    const added = view.getUint16(10);
+    this.#at = HEADER;
     return {
       id,
       response: (flags & 0x8000) !== 0,
@@ -42,10 +53,10 @@ class Reader {
       authoritative: (flags & 0x0400) !== 0,
       truncated: (flags & 0x0200) !== 0,
       rcode: flags & 0xf,
-      questions: this.#questions(asked),
-      answers: this.#records(answered),
-      authorities: this.#records(proposed),
-      additionals: this.#records(added),
+      questions: asked === 0 ? NOTHING : this.#questions(asked),
+      answers: answered === 0 ? NONE : this.#records(answered),
+      authorities: proposed === 0 ? NONE : this.#records(proposed),
+      additionals: added === 0 ? NONE : this.#records(added),
     };
   }
 
@@ -56,7 +67,6 @@ class Reader {
   }
 
   #records(count: number): readonly DnsRecord[] {
-    if (count === 0) return NONE;
     const records: DnsRecord[] = [];
     for (let index = 0; index < count; index++) records.push(this.#record());
     return records;
@@ -71,11 +81,14 @@ class Reader {
 
   #record(): DnsRecord {
     const name = this.#name();
-    const type = this.#u16();
-    const rrclass = this.#u16();
-    const ttl = this.#u32();
-    const length = this.#u16();
-    const end = this.#at + length;
+    const at = this.#at;
+    const view = this.#view;
+    if (at + 10 > view.byteLength) throw malformed('cut short');
+    const type = view.getUint16(at);
+    const rrclass = view.getUint16(at + 2);
+    const ttl = view.getUint32(at + 4);
+    const end = at + 10 + view.getUint16(at + 8);
+    this.#at = at + 10;
     if (end > this.#bytes.length) throw malformed('record runs past the end');
     // An OPT record's class is a size (RFC 6891 §6.1.2): it is carried, not understood.
     const flush = type !== TYPE.OPT && (rrclass & 0x8000) !== 0;
@@ -91,8 +104,7 @@ class Reader {
       case TYPE.PTR: return { kind: 'name', target: this.#name() };
       case TYPE.SRV: return { kind: 'service', priority: this.#u16(), weight: this.#u16(), port: this.#u16(), target: this.#name() };
       case TYPE.NSEC: return this.#absent(end);
-      // A copy: the socket's buffer is larger than the record and must not be kept alive by it.
-      default: return { kind: 'bytes', bytes: new Uint8Array(this.#take(end - this.#at, end)) };
+      default: return { kind: 'bytes', bytes: this.#rest(end) };
     }
   }
 
@@ -103,7 +115,7 @@ class Reader {
     const types = this.#bitmap(end);
     if (types) return { kind: 'absent', next, types };
     this.#at = start;
-    return { kind: 'bytes', bytes: new Uint8Array(this.#take(end - start, end)) };
+    return { kind: 'bytes', bytes: this.#rest(end) };
   }
 
   /** RFC 4034 §4.1.2. Multicast DNS uses only block 0 (RFC 6762 §6.1); others are read all the same. */
@@ -157,7 +169,7 @@ class Reader {
 
   /** Only ever back: a name that points at itself or forward ends here. */
   #pointer(target: number, limit: number, pointers: number): ReadName {
-    if (target >= limit || target < 12) throw malformed('pointer does not point back');
+    if (target >= limit || target < HEADER) throw malformed('pointer does not point back');
     if (pointers === 0) throw malformed('too many pointers in one name');
     return this.#names.get(target) ?? this.#nameAt(target, target, pointers - 1);
   }
@@ -166,6 +178,12 @@ class Reader {
     this.#names.set(start, read);
     this.#end = end;
     return read;
+  }
+
+  /** All up to there. A record may keep a small packet alive, but not a large one. */
+  #rest(end: number): Uint8Array {
+    const bytes = this.#take(end - this.#at, end);
+    return this.#bytes.buffer.byteLength <= SMALL ? bytes : new Uint8Array(bytes);
   }
 
   #take(length: number, end: number): Buffer {
@@ -177,15 +195,10 @@ class Reader {
   }
 
   #u16(): number {
-    const high = this.#bytes[this.#at];
-    const low = this.#bytes[this.#at + 1];
-    if (high === undefined || low === undefined) throw malformed('cut short');
-    this.#at += 2;
-    return (high << 8) | low;
-  }
-
-  #u32(): number {
-    return this.#u16() * 0x10000 + this.#u16();
+    const at = this.#at;
+    if (at + 2 > this.#view.byteLength) throw malformed('cut short');
+    this.#at = at + 2;
+    return this.#view.getUint16(at);
   }
 }
 

@@ -38,11 +38,11 @@ interface Listing {
 
 /** What its text says is read when it is wanted: a thousand maps would be kept for nothing. */
 class Shown implements Found {
-  readonly instance: string;
-  readonly host: string;
-  readonly port: number;
-  readonly text: Uint8Array;
-  readonly addresses: readonly FoundAddress[];
+  declare readonly instance: string;
+  declare readonly host: string;
+  declare readonly port: number;
+  declare readonly text: Uint8Array;
+  declare readonly addresses: readonly FoundAddress[];
 
   constructor({ label, host, port, text }: Resolved, addresses: readonly FoundAddress[]) {
     this.instance = label;
@@ -59,8 +59,8 @@ class Shown implements Found {
 
 export interface DirectoryParts {
   /** Our own instances are nobody's peers. */
-  readonly isOwn: (key: string) => boolean;
-  readonly emit: (type: string, event: BrowseEvent) => void;
+  readonly own: { owns(key: string): boolean };
+  readonly listeners: { emit(type: string, event: BrowseEvent): void };
 }
 
 /** One entry per instance, however many links tell of it (XEP-0174 §4). */
@@ -75,10 +75,14 @@ export class Directory {
   found(place: string, at: Whereabouts, resolved: Resolved): void {
     const { key } = resolved;
     const sight = { place, resolved, at };
-    let listing = this.#listings.get(key);
-    if (listing) listing.seen = [...elsewhere(listing, place), sight];
-    else this.#listings.set(key, listing = { seen: [sight] });
-    this.#show(key, listing);
+    const listing = this.#listings.get(key);
+    if (listing) {
+      listing.seen = [...elsewhere(listing, place), sight];
+      return this.#show(key, listing);
+    }
+    const fresh: Listing = { seen: [sight] };
+    this.#listings.set(key, fresh);
+    this.#show(key, fresh);
   }
 
   lost(place: string, name: string): void {
@@ -107,17 +111,14 @@ export class Directory {
   }
 
   #show(key: string, listing: Listing): void {
-    const found = this.#parts.isOwn(key) ? undefined : merge(listing);
+    const found = this.#parts.own.owns(key) ? undefined : merge(listing);
     const before = listing.shown;
     if (!found) {
       delete listing.shown;
       if (before) this.#tell(before.types, { type: 'down', service: before.found });
       return;
     }
-    const types: string[] = [];
-    for (const { resolved } of listing.seen) {
-      for (const type of resolved.types) if (!types.includes(nameKey(type))) types.push(nameKey(type));
-    }
+    const types = typesOf(listing);
     listing.shown = { found, types };
     if (!before) return this.#tell(types, { type: 'up', service: found });
     const stayed = types.filter((type) => before.types.includes(type));
@@ -127,8 +128,17 @@ export class Directory {
   }
 
   #tell(types: readonly string[], event: BrowseEvent): void {
-    for (const type of types) this.#parts.emit(type, event);
+    for (const type of types) this.#parts.listeners.emit(type, event);
   }
+}
+
+/** Keys of the browsed names that lead to it. */
+function typesOf({ seen }: Listing): string[] {
+  const types: string[] = [];
+  for (const { resolved } of seen) {
+    for (const type of resolved.types) if (!types.includes(nameKey(type))) types.push(nameKey(type));
+  }
+  return types;
 }
 
 /** Found the same again tells nobody anything. */
@@ -148,20 +158,24 @@ function sameText(a: ReadonlyMap<string, TextValue>, b: ReadonlyMap<string, Text
 const elsewhere = ({ seen }: Listing, place: string): Sight[] => seen.filter((sight) => sight.place !== place);
 
 function merge({ seen }: Listing): Shown | undefined {
-  const newest = seen.at(-1)?.resolved;
+  const newest = seen[seen.length - 1]?.resolved;
   const addresses: FoundAddress[] = [];
   for (const { resolved, at } of seen) {
     for (const address of resolved.addresses) {
       const usable = connectable(address, at);
-      if (!usable) continue;
-      const known = addresses.findIndex((one) => one.address === usable.address);
-      if (known < 0) addresses.push(usable);
-      else addresses[known] = usable;
+      if (usable) put(usable, addresses);
     }
   }
   if (!newest || addresses.length === 0) return undefined;
   if (addresses.length > 1) addresses.sort((a, b) => a.family - b.family || (a.address < b.address ? -1 : 1));
   return new Shown(newest, addresses);
+}
+
+/** Of the same address the newest. */
+function put(usable: FoundAddress, addresses: FoundAddress[]): void {
+  let at = 0;
+  while (at < addresses.length && addresses[at]?.address !== usable.address) at++;
+  addresses[at] = usable;
 }
 
 /** Nobody on the link makes us connect elsewhere: only to addresses of that link. */

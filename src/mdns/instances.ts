@@ -3,7 +3,7 @@ import { Hosts } from './hosts.ts';
 import { TYPE, type DnsRecord } from './message.ts';
 import type { Missed } from './missed.ts';
 import { firstLabel, nameKey } from './name.ts';
-import type { Output } from './output.ts';
+import type { Output, Resolved } from './output.ts';
 import { ENUMERATION } from './own-records.ts';
 import type { Instance, Resolver } from './resolver.ts';
 
@@ -37,6 +37,20 @@ export class Instances {
 
   has(key: string): boolean {
     return this.#instances.has(key);
+  }
+
+  /** Whether there is room for one more. */
+  get isRoomy(): boolean {
+    return this.#instances.size < this.#parts.limit;
+  }
+
+  /** It was told of before its records were remembered. Whether that is so of it now. */
+  told(resolved: Resolved): boolean {
+    const instance = this.#instances.get(resolved.key);
+    if (!instance) return false;
+    instance.shown = resolved;
+    instance.at = resolved.addresses;
+    return true;
   }
 
   /** Whether an instance is at that host. */

@@ -122,6 +122,7 @@ export class Link {
 
   /** What an answer means for what we say ourselves, and for what was asked. */
   weigh(message: Message, from: Source, now: number): void {
+    this.#browser.catchUp();
     for (const claim of this.#prober.response(message, from.address, now)) {
       this.#responder.forget([...claim.unique, ...claim.shared]);
       this.#announcer.forget([...claim.unique, ...claim.shared]);

@@ -4,12 +4,12 @@ type Listener = (event: BrowseEvent) => void;
 
 /** Who follows which browsed name, by its key. */
 export class Listeners {
-  /** Calls one so that what it throws harms nobody else. */
-  readonly #safely: (call: () => void) => void;
-  readonly #listeners = new Map<string, Set<Listener>>();
+  /** What one throws harms nobody else. */
+  readonly #failed: (error: unknown) => void;
+  readonly #listeners = new Map<string, Set<{ readonly on: Listener }>>();
 
-  constructor(safely: (call: () => void) => void) {
-    this.#safely = safely;
+  constructor(failed: (error: unknown) => void) {
+    this.#failed = failed;
   }
 
   /** Names that anybody follows. */
@@ -19,15 +19,29 @@ export class Listeners {
 
   /** Gives how to stop it, which tells whether it was the last of its name. */
   add(key: string, on: Listener, first: readonly BrowseEvent[]): () => boolean {
-    const listener: Listener = (event) => on(event);
-    const listeners = this.#listeners.get(key) ?? new Set<Listener>();
+    const listener = { on };
+    const listeners = this.#listeners.get(key) ?? new Set();
     this.#listeners.set(key, listeners.add(listener));
-    for (const event of first) this.#safely(() => listener(event));
+    for (const event of first) {
+      try {
+        on(event);
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
     return () => listeners.delete(listener) && listeners.size === 0 && this.#listeners.delete(key);
   }
 
   emit(key: string, event: BrowseEvent): void {
-    for (const listener of this.#listeners.get(key) ?? []) this.#safely(() => listener(event));
+    const listeners = this.#listeners.get(key);
+    if (!listeners) return;
+    for (const { on } of listeners) {
+      try {
+        on(event);
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
   }
 
   clear(): void {

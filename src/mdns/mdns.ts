@@ -110,8 +110,8 @@ class Engine implements Mdns {
       changed: () => this.#directory.review(),
       renamed: (offer) => offer.service.onRenamed?.(nameOf(offer)),
     });
-    this.#directory = new Directory({ isOwn: (key) => this.#offers.owns(key), emit: (type, event) => this.#listeners.emit(type, event) });
-    this.#listeners = new Listeners((call) => this.#safely(call));
+    this.#listeners = new Listeners((error) => this.#failed(error));
+    this.#directory = new Directory({ own: this.#offers, listeners: this.#listeners });
     this.#alarm = new Alarm(clock, (now) => this.#tick(now));
     this.#types = new ServiceTypes((call) => this.#safely(call));
     this.#inquiries = new Inquiries({
@@ -124,7 +124,7 @@ class Engine implements Mdns {
         this.#drain(place);
         this.#offers.left(place.id);
       },
-      received: (place, bytes, from, now) => this.#receive(place, bytes, from, now),
+      received: this.#receive,
       changed: () => this.#run(),
     });
     this.#places.look();
@@ -188,7 +188,7 @@ class Engine implements Mdns {
       ask: async (instance, rrtype, asked) => {
         this.#open();
         const { data } = await this.#inquiries.ask(fullName(instance), rrtype, asked);
-        if (data.kind === 'bytes') return data.bytes;
+        if (data.kind === 'bytes') return new Uint8Array(data.bytes); // its own: it may be kept for long
         throw new LanpostError('unsupported', `records of type ${rrtype} are not plain bytes`);
       },
       resolve: async (instance, asked) => {
@@ -261,8 +261,8 @@ class Engine implements Mdns {
   }
 
   /** Whoever watches is told first; what else an answer means is weighed before anything else happens. */
-  #receive(place: Joined, bytes: Uint8Array, from: Source, now: number): void {
-    this.#weigh();
+  readonly #receive = (place: Joined, bytes: Uint8Array, from: Source, now: number): void => {
+    if (this.#told) this.#weigh();
     try {
       const message = this.#repeats.read(bytes);
       if (place.link.news(message, from, now)) this.#told = { place, message, from, now };
@@ -273,7 +273,7 @@ class Engine implements Mdns {
     if (this.#drain(place)) return void SOON.then(this.#weigh);
     this.#repeats.remember();
     this.#weigh();
-  }
+  };
 
   readonly #weigh = (): void => {
     if (!this.#told) return;
@@ -347,8 +347,12 @@ class Engine implements Mdns {
     try {
       call();
     } catch (error) {
-      this.#o.trouble({ kind: 'mdns.listener', message: error instanceof Error ? error.message : String(error) });
+      this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): void {
+    this.#o.trouble({ kind: 'mdns.listener', message: error instanceof Error ? error.message : String(error) });
   }
 }
 

@@ -184,7 +184,7 @@ export class Places {
 
   async #enter(id: string, iface: InterfaceInfo, family: Family, asking: boolean): Promise<void> {
     const { network, clock, random } = this.#parts;
-    const channel = await network.open(iface.name, family, (bytes, from) => this.#receive(id, bytes, from), asking);
+    const channel = await network.open(iface.name, family, this.#receiver(id), asking);
     const link = new Link({ now: clock.mono(), plain: asking, random, limit: MAX_INSTANCES, ownAddresses: () => this.#own });
     const place: Joined = {
       id, link, interface: iface, subnets: subnetsOf(iface), family, channel, asking, joinedAt: clock.mono(),
@@ -226,13 +226,16 @@ export class Places {
     place.channel.close().catch((error: unknown) => this.#couldNotJoin(place.id, error));
   }
 
-  #receive(id: string, bytes: Uint8Array, from: Source): void {
-    const place = this.#places.get(id);
-    if (!place || !isFromLink(from, place)) return;
-    const now = this.#parts.clock.mono();
-    // Other programs of this host are no proof that the link works.
-    if (!this.#own.has(from.address)) place.hearing.packet(from.address, now);
-    this.#parts.received(place, bytes, from, now);
+  #receiver(id: string): (bytes: Uint8Array, from: Source) => void {
+    const { clock, received } = this.#parts;
+    return (bytes, from) => {
+      const place = this.#places.get(id);
+      if (!place || !isFromLink(from, place)) return;
+      const now = clock.mono();
+      // Other programs of this host are no proof that the link works.
+      if (!this.#own.has(from.address)) place.hearing.packet(from.address, now);
+      received(place, bytes, from, now);
+    };
   }
 }
 

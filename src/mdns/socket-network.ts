@@ -116,7 +116,7 @@ class Port implements Channel {
       });
       this.#library = library;
       this.#socket.removeAllListeners('message');
-      this.#socket.on('message', (bytes, from) => this.#receive(bytes, from));
+      this.#socket.on('message', this.#receive);
       let joined = false;
       const fail = (error: Error): void => {
         // Later ones are about single packets: those are lost, as on any network.
@@ -181,7 +181,7 @@ class Port implements Channel {
     });
   }
 
-  #receive(bytes: Buffer, { address, port }: RemoteInfo): void {
+  readonly #receive = (bytes: Buffer, { address, port }: RemoteInfo): void => {
     const source = this.#sources.get(address) ?? this.#learn(address);
     if (!source.here) return this.#elsewhere(source);
     if (port === MDNS_PORT && source.own && this.#isEcho(bytes)) {
@@ -189,7 +189,7 @@ class Port implements Channel {
       return;
     }
     this.#onPacket(bytes, { address: source.plain, port });
-  }
+  };
 
   #learn(address: string): Sender {
     if (this.#sources.size >= MAX_SOURCES) this.#sources.clear();

@@ -1,10 +1,11 @@
-import { isAscii } from 'node:buffer';
 import { LanpostError } from '../errors.ts';
 import { asBuffer } from './message.ts';
 import { cutText } from './name.ts';
 
 /** RFC 6763 §6.2 asks for less than 1300; beyond this it could not be announced at all. */
 const MAX_TEXT_BYTES = 8000;
+
+const BEYOND_ASCII = /[\x80-\xff]/;
 
 /** A value as it is when its bytes are shown; `true` is a key without `=` (RFC 6763 §6.4). */
 export type TextValue = string | true;
@@ -34,8 +35,8 @@ export function encodeText(pairs: readonly (readonly [string, string])[]): Buffe
 export function decodeText(bytes: Uint8Array): Map<string, TextValue> {
   const text = new Map<string, TextValue>();
   const buffer = asBuffer(bytes);
-  const ascii = isAscii(buffer);
   const whole = buffer.toString('latin1');
+  const ascii = !BEYOND_ASCII.test(whole);
   for (let at = 0; at < buffer.length;) {
     const start = at + 1;
     const end = start + (buffer[at] ?? 0);

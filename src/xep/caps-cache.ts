@@ -13,6 +13,7 @@ export class CapsCache {
   readonly #known = new Map<string, Info>();
 
   get({ hash, ver }: Caps): Info | undefined {
+    if (this.#known.size === 0) return undefined;
     const info = this.#known.get(keyOf(hash, ver));
     if (info) this.#remember(keyOf(hash, ver), info);
     return info;

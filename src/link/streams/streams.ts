@@ -97,7 +97,9 @@ export class Streams implements PeerStreams {
     const { trust } = this.#init;
     const line = this.#lines.get(name);
     const fingerprint = line?.active ? line.proven?.fingerprint : trust.holder(name);
-    return { trust: trust.level(fingerprint), connected: line?.active !== undefined, ...(fingerprint === undefined ? {} : { fingerprint }) };
+    const level = trust.level(fingerprint);
+    const connected = line?.active !== undefined;
+    return fingerprint === undefined ? { trust: level, connected } : { trust: level, connected, fingerprint };
   }
 
   /** The stream in use to each peer that has one. */
