@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTestClock } from '../../src/clock.ts';
 import { buildMessage } from '../../src/xmpp/stanza.ts';
@@ -218,6 +219,19 @@ describe('between two boxes', () => {
     await lan.until(() => (socket?.bytesRead ?? 0) > bytesRead + 500);
     expect(a.closed).toEqual([]);
     expect(lan.dials).toHaveLength(1);
+  });
+
+  test('whoever proves many with one signal leaves nothing behind on it', async () => {
+    const [a, b] = await Promise.all([lan.box(1, 'a'), lan.box(2, 'b')]);
+    await acquainted(a, b);
+    const { signal } = new AbortController();
+    for (let i = 0; i < 3; i++) await a.link.prove(b.name, signal);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    const stop = new AbortController();
+    const waiting = a.link.prove('nobody@h9', stop.signal);
+    stop.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+    expect(getEventListeners(stop.signal, 'abort')).toEqual([]);
   });
 
   test('a listener that throws costs nobody a stream', async () => {

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { isIP, type Socket } from 'node:net';
 import { type ErrorCode, LanpostError } from '../../errors.ts';
 import { Seldom } from '../../seldom.ts';
@@ -152,9 +151,7 @@ export class Streams implements PeerStreams {
   async prove(name: string, signal?: AbortSignal): Promise<ProvenPeer> {
     signal?.throwIfAborted();
     const line = this.#line(name);
-    const aborted = signal && once(signal, 'abort');
-    await (aborted ? Promise.race([line.stream(), aborted]) : line.stream());
-    signal?.throwIfAborted();
+    await unlessAborted(line.stream(), signal);
     if (!line.proven) throw new LanpostError('unsupported', `${name} has no key: it is no box.`);
     return line.proven;
   }
@@ -312,5 +309,21 @@ export class Streams implements PeerStreams {
 
   #tell(what: string, message: string, code?: ErrorCode): void {
     this.#seldom.tell({ kind: `link.${what}`, message, ...(code === undefined ? {} : { code }) });
+  }
+}
+
+/** Whoever waits for many with one signal leaves nothing behind on it. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  const settled = new AbortController();
+  const aborted = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { signal: settled.signal });
+  });
+  try {
+    await Promise.race([promise, aborted]);
+    signal.throwIfAborted();
+    return await promise;
+  } finally {
+    settled.abort();
   }
 }
