@@ -33,6 +33,15 @@ type Texts = Readonly<Record<string, string>>;
 /** One that `writeBody` can write: nothing in it may have any shape. */
 export type PlainDraft = Draft & { readonly config?: undefined; readonly gap?: undefined; readonly extra?: Texts | undefined };
 
+const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';
+
+/** Whether everything in it is what it says: what is not is its caller's fault, and is found out before a batch has it. */
+export function isSound({ topic, id, key, publisher, expires, origin, payload }: Draft): boolean {
+  return typeof topic === 'string' && isText(id) && isText(key) && isText(publisher) && (expires === undefined || typeof expires === 'number')
+    && (payload === undefined || (typeof payload.contentType === 'string' && payload.bytes instanceof Uint8Array))
+    && (origin === undefined || (typeof origin.box === 'string' && typeof origin.epoch === 'string'));
+}
+
 export function isPlain(draft: Draft): draft is PlainDraft {
   const { extra, config, gap } = draft;
   if (config !== undefined || gap !== undefined) return false;

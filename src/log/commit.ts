@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { LanpostError } from '../errors.ts';
 import type { Appended } from './appended.ts';
 import { Assembly, type Pending } from './assemble.ts';
-import { encodeBody, isPlain } from './body.ts';
+import { encodeBody, isPlain, isSound } from './body.ts';
 import { Crowd } from './crowd.ts';
 import type { Cursors } from './cursors.ts';
 import type { DiskGuard } from './disk-guard.ts';
@@ -79,12 +79,14 @@ export class Committer {
     if (refusal) return Promise.reject(refusal);
     if (this.#queuedBytes > this.#state.limits.pendingBytes) return Promise.reject(new LanpostError('busy'));
     let content: Content;
+    let bytes: number;
     try {
+      if (!isSound(draft)) throw new TypeError('a field of the record has the wrong type');
       content = isPlain(draft) ? draft : encodeBody(draft);
+      bytes = contentBytes(content);
     } catch (cause) {
       return Promise.reject(new LanpostError('invalid-value', 'The record holds something that cannot be stored.', { cause }));
     }
-    const bytes = contentBytes(content);
     if (draft.makesRoom === true && (draft.payload !== undefined || bytes > ROOM_RECORD_BYTES)) return this.append({ ...draft, makesRoom: false });
     this.#queuedBytes += bytes + OVERHEAD;
     return new Promise((resolve, reject) => {

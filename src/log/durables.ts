@@ -2,6 +2,7 @@ import { LanpostError } from '../errors.ts';
 import { isWanted } from './asides.ts';
 import { Backlog } from './backlog.ts';
 import type { Committer } from './commit.ts';
+import { encodeGiven } from './cbor.ts';
 import type { Cursors } from './cursors.ts';
 import type { Durable, MaxBacklog } from './durable.ts';
 import type { LogRecord } from './record.ts';
@@ -89,6 +90,7 @@ export class Durables {
 
   async annotate(name: string, extra: unknown, sync: boolean): Promise<void> {
     const durable = this.#cursors.get(name);
+    encodeGiven(extra);
     await this.#committer.task((tx) => { if (!durable.leaving) durable.annotate(tx, extra); }, sync);
   }
 

@@ -1,4 +1,4 @@
-import { decodeRow, encodeRow } from './cbor.ts';
+import { decodeRow, encodeGiven } from './cbor.ts';
 import type { Row } from './database.ts';
 import { keyText, registryKey } from './keys.ts';
 import type { Transaction } from './transaction.ts';
@@ -34,11 +34,12 @@ export class LogRegistry implements Registry {
     return this.setAll([[key, value]]);
   }
 
-  setAll(entries: readonly (readonly [key: string, value: unknown])[]): Promise<void> {
-    return this.#task((tx) => {
-      for (const [key, value] of entries) {
-        if (value === undefined) tx.del(registryKey(key));
-        else tx.put(registryKey(key), encodeRow(value));
+  async setAll(entries: readonly (readonly [key: string, value: unknown])[]): Promise<void> {
+    const rows = entries.map(([key, value]) => [registryKey(key), value === undefined ? undefined : encodeGiven(value)] as const);
+    await this.#task((tx) => {
+      for (const [key, row] of rows) {
+        if (row) tx.put(key, row);
+        else tx.del(key);
       }
       tx.onCommit(() => {
         for (const [key, value] of entries) {

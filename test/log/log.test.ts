@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Log } from '../../src/log/log.ts';
+import type { Draft } from '../../src/log/record.ts';
 import { closeAll, item, open, store, texts } from './log-fixture.ts';
 
 afterEach(closeAll);
@@ -23,6 +24,35 @@ describe('append', () => {
     expect(log.topic('t')).toMatchObject({ count: 1 });
     const back = await log.append(item('t', 'a', { id: 'x' }));
     expect(back.repeated).toBe(false);
+  });
+});
+
+describe('what cannot be stored', () => {
+  const unsaid = { get length(): never { throw new Error('it will not say'); } };
+
+  it('is its caller\'s trouble alone: the log goes on, also for what was asked for beside it', async () => {
+    const log = await open(await store());
+    const wrong = [
+      { ...item('t', 'x'), id: 7 }, { ...item('t', 'x'), publisher: {} }, { ...item('t', 'x'), expires: 'soon' }, { ...item('t', 'x'), topic: undefined },
+      { ...item('t', 'x'), payload: { contentType: 'text/plain', bytes: undefined } }, { ...item('t', 'x'), payload: { contentType: unsaid, bytes: Buffer.of(1) } },
+      { topic: 't', kind: 'configure', config: { get title(): never { throw new Error('it will not say'); } } },
+    ] as unknown as Draft[];
+    const [good, ...refused] = await Promise.allSettled([log.append(item('t', 'good')), ...wrong.map(async (draft) => log.append(draft))]);
+    expect(good.status).toBe('fulfilled');
+    expect(refused.map(({ status }) => status)).toEqual(wrong.map(() => 'rejected'));
+    await expect(log.append({ ...item('t', 'x'), publisher: 7 } as unknown as Draft)).rejects.toMatchObject({ code: 'invalid-value' });
+    expect(await log.append(item('t', 'after'))).toMatchObject({ seq: 2 });
+  });
+
+  it('is no value of the registry either, nor a note at a cursor', async () => {
+    const log = await open(await store());
+    await log.cursor({ name: 'c', filter: '#', from: 'start', durable: true });
+    const value = { get it(): never { throw new Error('it will not say'); } };
+    await expect(log.registry.set('k', value)).rejects.toMatchObject({ code: 'invalid-value' });
+    await expect(log.annotate('c', value)).rejects.toMatchObject({ code: 'invalid-value' });
+    await log.registry.set('k', 1);
+    await log.append(item('t', 'after'));
+    expect(log.registry.get('k')).toBe(1);
   });
 });
 
