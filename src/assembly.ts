@@ -88,6 +88,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   const service: LinkService = new LinkService({
     broker, log, trust, clock, trouble, dispatcher, disco, own, bareName, dir, limits,
     receive: (incoming) => mail.receive(incoming),
+    lettersFor: () => mail.awaited(),
     roadsChanged: () => mail.roadsChanged(),
     accounts: { claims, seal, fingerprint, home: homes },
   });

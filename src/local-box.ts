@@ -96,7 +96,15 @@ export class LocalBox implements Box {
   };
 
   readonly subscriptions: Box['subscriptions'] = {
-    list: async () => this.#opened().broker.subscriptions(),
+    list: async () => {
+      const { broker, link } = this.#opened();
+      const found = await broker.subscriptions();
+      const sources = link.sources();
+      return found.map((info) => {
+        const source = info.reader === 'local' ? sources.get(info.name) : undefined;
+        return source ? { ...info, source } : info;
+      });
+    },
     drop: async (name) => {
       await this.#opened().broker.drop(name);
       await this.#parts.link.dropped(name);

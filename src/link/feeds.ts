@@ -147,6 +147,14 @@ export class Feeds implements Feeder {
     });
   }
 
+  /** The keys of those whose place is kept here. */
+  *readers(): Iterable<string> {
+    for (const { name } of this.#parts.log.cursors()) {
+      const fingerprint = keyOf(name);
+      if (fingerprint !== undefined) yield fingerprint;
+    }
+  }
+
   began(subscription: PeerSubscription): void {
     this.#parts.began(subscription);
   }

@@ -87,6 +87,11 @@ export class Intake {
     for (const { fingerprint } of this.#wanted.values()) yield fingerprint;
   }
 
+  /** The names of the durable readers here, each with the key of the peer that it reads from. */
+  *readers(): Iterable<[name: string, fingerprint: string]> {
+    for (const { reader, fingerprint, live } of this.#wanted.values()) if (!live) yield [localName(reader, fingerprint), fingerprint];
+  }
+
   /** The name under which something was asked of that key. */
   askedAs(fingerprint: string): string | undefined {
     return [...this.#wanted.values()].find((wanted) => wanted.fingerprint === fingerprint)?.name;

@@ -1,5 +1,5 @@
 import type {
-  Affiliation, BoxStatus, ClassRules, Finding, HomeStatus, Limits, PairingEvent, Peer, PeerEvent, PeerTopic, Published, Right, SubscribeOptions, Subscription, SubscriptionRequest,
+  Affiliation, BoxStatus, ClassRules, Finding, HomeStatus, Limits, PairingEvent, Peer, PeerEvent, PeerTopic, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, SubscriptionRequest,
   TopicAffiliation, TopicQuery, Trouble, TrustEntry,
 } from '../api.ts';
 import type { Clock } from '../clock.ts';
@@ -36,6 +36,7 @@ import { stanzaErrorOf } from '../xmpp/stanza-error.ts';
 import type { Dispatcher } from '../xmpp/dispatch.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { NS_CLIENT } from '../xmpp/xml-stream.ts';
+import { Absences } from './absences.ts';
 import { Approvals } from './approvals.ts';
 import type { PeerContext } from './context.ts';
 import { Feeds } from './feeds.ts';
@@ -52,6 +53,8 @@ import { PersonalEvents } from './personal-events.ts';
 import { publishAt } from './publish-at.ts';
 import { RelayDoor } from './relay-door.ts';
 import { Rejoin } from './rejoin.ts';
+import { Search, type Unknown } from './search.ts';
+import { plainAddress } from './source-address.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 import { SubscriberNews } from './subscriber-news.ts';
 import { topicsAt } from './topics-at.ts';
@@ -70,6 +73,8 @@ export interface LinkServiceParts {
   readonly own: OwnPresence;
   /** Resolves when the message is on disk. */
   readonly receive: (incoming: Incoming) => Promise<void>;
+  /** The keys of peers that letters wait for. Default: of none. */
+  readonly lettersFor?: () => Iterable<string>;
   /** A peer came, went, or proved its key: mail may have a road now. */
   readonly roadsChanged: () => void;
   /** What the box is called while there is no link. */
@@ -80,6 +85,9 @@ export interface LinkServiceParts {
   /** The accounts of this box and its peers, and what signs for them. Without it no peer can prove an account. */
   readonly accounts?: { readonly claims: Claims; readonly seal: Sealer; readonly fingerprint: string; readonly home: HomeAccounts };
 }
+
+/** How long a box that reads here has to call by itself, ms: one that does not know under what name this box is back waits to be called. */
+const READER_CALLS = 5_000;
 
 /** What follows it runs when whoever waits for an event has it. */
 const SOON = Promise.resolve();
@@ -107,6 +115,10 @@ export class LinkService {
   readonly #news: SubscriberNews;
   readonly #intake: Intake;
   readonly #rejoin: Rejoin;
+  /** Calls those that read here. */
+  readonly #recall: Rejoin;
+  readonly #absences: Absences;
+  readonly #search: Search;
   readonly #proofs: JidProofs | undefined;
   readonly #events = new EventSource<PeerEvent>();
   #link: Link | undefined;
@@ -154,13 +166,36 @@ export class LinkService {
       broker, log, streams, clock, trouble,
       prove: async (name, signal) => this.#up().prove(name, signal),
       nameOf: (fingerprint) => this.#link?.nameOf(fingerprint),
-      wants: () => this.#rejoin.look(),
+      wants: () => {
+        this.#rejoin.look();
+        this.#absences.look();
+      },
       ownName: () => this.name,
     });
     this.#rejoin = new Rejoin({
       clock,
       wanted: () => this.#intake.fingerprints(),
       nameOf: (fingerprint) => this.#link?.nameOf(fingerprint) ?? this.#link?.peers.get(this.#intake.askedAs(fingerprint) ?? '')?.name,
+      prove: async (name) => this.#up().prove(name),
+    });
+    this.#recall = new Rejoin({
+      clock, patience: READER_CALLS,
+      wanted: () => this.#feeds.readers(),
+      nameOf: (fingerprint) => this.#link?.nameOf(fingerprint),
+      prove: async (name) => this.#up().prove(name),
+    });
+    this.#absences = new Absences({
+      clock,
+      wanted: () => this.#awaited(),
+      isOpen: (fingerprint) => this.#speaking(fingerprint) !== undefined,
+      long: (fingerprint, since) => trouble({ kind: 'link.away', message: `${this.#called(fingerprint)} is away since ${new Date(since).toISOString()}; what is wanted of it, or kept for it, waits` }),
+      looked: () => void this.#search.look(),
+    });
+    this.#search = new Search({
+      clock,
+      missing: (ms) => this.#absences.lasting(ms),
+      placeOf: (fingerprint) => this.trust.placeOf(fingerprint),
+      unknown: () => this.#unknown(),
       prove: async (name) => this.#up().prove(name),
     });
     this.road = new MailRoad({
@@ -299,7 +334,10 @@ export class LinkService {
       const fingerprint = peer.fingerprint ?? this.trust.holder(peer.name);
       // A name that it had is not it: whoever takes one, and leaves, says nothing of the key.
       if (fingerprint !== undefined && this.#link?.nameOf(fingerprint) === undefined) this.#notifications.left(fingerprint);
-    } else this.#rejoin.look(type === 'up' ? peer.name : undefined);
+    } else {
+      this.#rejoin.look(type === 'up' ? peer.name : undefined);
+      this.#recall.look();
+    }
     const holder = type === 'up' ? this.trust.holder(peer.name) : undefined;
     if (holder !== undefined) {
       this.road.appeared(holder, 'announcement');
@@ -310,6 +348,8 @@ export class LinkService {
 
   opened(peer: ProvenPeer): void {
     this.#rejoin.opened(peer);
+    this.#recall.opened(peer);
+    this.#absences.look();
     this.#feeds.opened(peer);
     this.#notifications.opened(peer);
     this.#approvals.opened(peer);
@@ -326,6 +366,8 @@ export class LinkService {
     this.files.lost(peer);
     this.relays.lost(peer);
     this.#rejoin.closed(peer);
+    this.#recall.closed(peer);
+    this.#absences.look();
   }
 
   /** A home is connected. */
@@ -336,6 +378,33 @@ export class LinkService {
   /** Somebody asks, through home, that an account of this box be shown to be at its disposal. */
   challenged(challenge: JidChallenge, account: string): void {
     this.#proofs?.asked(challenge, account);
+  }
+
+  /** The keys of peers that something is wanted of, or kept for. */
+  *#awaited(): Iterable<string> {
+    if (!this.#link) return;
+    yield* this.#intake.fingerprints();
+    yield* this.#parts.lettersFor?.() ?? [];
+  }
+
+  #called(fingerprint: string): string {
+    return this.trust.nameOf(fingerprint) ?? this.#intake.askedAs(fingerprint) ?? fingerprint;
+  }
+
+  /** Boxes on the link of which nobody knows whose they are. Whoever goes by a name that a key has shown is that, or nobody to be called. */
+  *#unknown(): Iterable<Unknown> {
+    for (const { name, addresses, claims, via } of this.#link?.peers.all() ?? []) {
+      if (!claims.box || via || this.trust.holder(name) !== undefined || this.#link?.ends(name)) continue;
+      yield { name, addresses: addresses.map(({ address }) => plainAddress(address)) };
+    }
+  }
+
+  /** What each durable reader of something at a peer reads from, and since when that is away. */
+  sources(): Map<string, NonNullable<SubscriptionInfo['source']>> {
+    return new Map([...this.#intake.readers()].map(([name, fingerprint]) => {
+      const away = this.#absences.since(fingerprint);
+      return [name, { peer: this.#called(fingerprint), fingerprint, ...(away === undefined ? {} : { awaySince: away }) }];
+    }));
   }
 
   /** The name under which a stream that is open has proven the key. */
@@ -568,6 +637,9 @@ export class LinkService {
     this.#stopListening?.();
     this.#events.close();
     this.#rejoin.close();
+    this.#recall.close();
+    this.#absences.close();
+    this.#search.close();
     this.#intake.close();
     this.#proofs?.close();
     // First, so that senders and receivers hear of it.

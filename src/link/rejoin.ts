@@ -7,16 +7,18 @@ const LONGEST_DELAY = 30_000;
 
 export interface RejoinParts {
   readonly clock: Clock;
-  /** The keys of peers that owe us something. */
+  /** The keys of those peers. */
   readonly wanted: () => Iterable<string>;
   /** The name a key goes by now, when it is on the link. */
   readonly nameOf: (fingerprint: string) => string | undefined;
   /** Opens a stream. */
   readonly prove: (name: string) => Promise<unknown>;
+  /** How long a peer that is there has to call by itself, ms, and as much again at random. Default: it is called at once. */
+  readonly patience?: number;
   readonly random?: () => number;
 }
 
-/** Calls peers that owe us something, while they are on the link and no stream to them is open. */
+/** Calls peers that owe us something, or that we owe, while they are on the link and no stream to them is open. */
 export class Rejoin {
   readonly #parts: RejoinParts;
   /** By key: the name that it was last proven under. */
@@ -47,13 +49,19 @@ export class Rejoin {
       if (name === undefined || this.#open.has(fingerprint)) continue;
       const call = this.#calls.get(fingerprint);
       if (call?.timer && name === appeared) this.#forget(fingerprint);
-      if (!this.#calls.has(fingerprint)) this.#call(fingerprint, name, FIRST_DELAY);
+      if (!this.#calls.has(fingerprint)) this.#begin(fingerprint, name);
     }
   }
 
   close(): void {
     this.#closed = true;
     for (const fingerprint of this.#calls.keys()) this.#forget(fingerprint);
+  }
+
+  #begin(fingerprint: string, name: string): void {
+    const { patience = 0, random = Math.random } = this.#parts;
+    if (patience === 0) this.#call(fingerprint, name, FIRST_DELAY);
+    else this.#wait(fingerprint, { delay: FIRST_DELAY / 2, timer: undefined }, patience * (1 + random()));
   }
 
   #call(fingerprint: string, name: string, delay: number): void {
@@ -66,8 +74,12 @@ export class Rejoin {
 
   #later(fingerprint: string, call: { delay: number; timer: Timer | undefined }): void {
     if (this.#closed || this.#open.has(fingerprint) || this.#calls.get(fingerprint) !== call) return;
-    const wait = call.delay * (0.5 + 0.5 * (this.#parts.random ?? Math.random)());
-    call.timer = this.#parts.clock.after(wait, () => {
+    this.#wait(fingerprint, call, call.delay * (0.5 + 0.5 * (this.#parts.random ?? Math.random)()));
+  }
+
+  #wait(fingerprint: string, call: { readonly delay: number; timer: Timer | undefined }, ms: number): void {
+    this.#calls.set(fingerprint, call);
+    call.timer = this.#parts.clock.after(ms, () => {
       this.#calls.delete(fingerprint);
       const name = this.#parts.nameOf(fingerprint);
       const still = name !== undefined && !this.#open.has(fingerprint) && [...this.#parts.wanted()].includes(fingerprint);

@@ -35,6 +35,7 @@ export class Mail {
   readonly #receipts: Receipts;
   readonly #ages: StampAges;
   readonly #outboxes = new Map<string, Promise<Outbox>>();
+  readonly #pumps = new Set<Outbox>();
   readonly #wakes: Wakes;
   readonly #seldom: Seldom;
   #readers = 0;
@@ -116,6 +117,11 @@ export class Mail {
     if (!this.#closed) this.#wakes.changed();
   }
 
+  /** The keys of peers for which letters wait that nothing takes to them. */
+  *awaited(): Iterable<string> {
+    for (const { awaited } of this.#pumps) if (awaited !== undefined) yield awaited;
+  }
+
   #wake(): void {
     for (const opening of this.#outboxes.values()) opening.then((outbox) => outbox.wake()).catch(this.#report);
   }
@@ -161,7 +167,9 @@ export class Mail {
     if (!log.topic(topic)) await log.append({ topic, kind: 'configure', config: { maxItems: SENT_VIEW, lane: 'history' } });
     if (this.#closed) throw new LanpostError('closed');
     const cursor = await log.cursor({ name: cursorName(address), filter: topic, from: 'start', durable: true });
-    return new Outbox({ address, cursor, roads, receipts: this.#receipts, ages: this.#ages, clock, trouble: (found) => this.#seldom.tell(found), noteLoss: (loss) => log.noteLoss(loss), predecessor: (record) => log.predecessor(record) });
+    const outbox = new Outbox({ address, cursor, roads, receipts: this.#receipts, ages: this.#ages, clock, trouble: (found) => this.#seldom.tell(found), noteLoss: (loss) => log.noteLoss(loss), predecessor: (record) => log.predecessor(record) });
+    this.#pumps.add(outbox);
+    return outbox;
   }
 
   #position(address: Address): number {

@@ -53,10 +53,16 @@ export class Outbox {
   /** Record ids of those on their way, by their positions. */
   readonly #away = new Map<number, string>();
   #newest = 0;
+  #awaited: string | undefined;
 
   constructor(parts: OutboxParts) {
     this.#parts = parts;
     this.#running = this.#run();
+  }
+
+  /** The key that the next letter is for, when nothing takes it there. */
+  get awaited(): string | undefined {
+    return this.#awaited;
   }
 
   /** A road may have opened. */
@@ -151,10 +157,12 @@ export class Outbox {
       const after = this.#after();
       handed = await road.deliver(address, after === undefined ? letter : { ...letter, after });
     } catch (error) {
+      this.#awaited = letter.key;
       if (!isFinal(error)) throw error;
       return this.#end(seq, letter, 'refused', error.message);
     }
     this.#failures = 0;
+    this.#awaited = undefined;
     const { delivered, taken, handed: passed } = handed;
     if (!delivered && !taken) return this.#over(seq, letter);
     const round = this.#round;
@@ -223,6 +231,7 @@ export class Outbox {
       await this.#end(next.record.seq, letter, 'expired', 'no road to it opened before it expired');
       return 0;
     }
+    this.#awaited = letter.key;
     cursor.again(next.record.seq, 0);
     return Math.min(RETRY.most, left);
   }
@@ -235,6 +244,7 @@ export class Outbox {
   async #end(seq: number, letter: Letter, state: 'handed' | 'refused' | 'expired', why: string): Promise<void> {
     await this.#parts.receipts.ended(letter.id, state, why);
     const { cursor, noteLoss } = this.#parts;
+    this.#awaited = undefined;
     if (state === 'expired') await noteLoss({ reader: cursor.name, topic: cursor.filter, from: seq, to: seq, count: 1, reason: 'expired' });
     this.#away.delete(seq);
     cursor.done(seq);

@@ -131,6 +131,11 @@ export class Trust {
     return this.#rows.get(fingerprint)?.names[0];
   }
 
+  /** The address where the key was shown last under a name that is announced as a box's. */
+  placeOf(fingerprint: string): string | undefined {
+    return this.#rows.get(fingerprint)?.tenure?.address;
+  }
+
   impostor(name: string, fingerprint: string): NameCheck {
     const holder = this.#holders.get(name);
     if (holder === undefined || holder === fingerprint) return 'ok';

@@ -74,7 +74,7 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   const { fingerprint } = identity;
   const service: LinkService = new LinkService({
     broker, log, trust, clock, trouble, dispatcher, disco, own, bareName: user, dir, limits,
-    receive: (incoming) => mail.receive(incoming), roadsChanged: () => mail.roadsChanged(),
+    receive: (incoming) => mail.receive(incoming), lettersFor: () => mail.awaited(), roadsChanged: () => mail.roadsChanged(),
     ...(setup.home ? { accounts: { claims, seal: new Sealer(identity), fingerprint, home: setup.home } } : {}),
   });
   const mail: Mail = new Mail({ log, clock, trouble, limits, roads: [service.road], isHomeDomain: () => false });

@@ -55,6 +55,7 @@ const COLUMNS: Readonly<Record<string, (info: SubscriptionInfo) => string>> = {
   NAME: (info) => info.name,
   FILTER: (info) => info.filter,
   READER: (info) => info.reader,
+  FROM: ({ source }) => (source ? `${source.peer}${source.awaySince === undefined ? '' : `, away since ${timeInWords(source.awaySince)}`}` : '-'),
   PENDING: (info) => String(info.pending),
   KEPT: (info) => (info.pending === 0 ? '-' : bytesInWords(info.bytes)),
   OLDEST: (info) => (info.pending === 0 ? '-' : info.oldestAge === undefined ? '?' : spanInWords(info.oldestAge)),

@@ -231,7 +231,8 @@ export class Streams implements PeerStreams {
   #terms(address: string, far?: Far): Terms {
     const holder = (name: string): string | undefined => this.#lines.get(name)?.proven?.fingerprint;
     const renamed = (what: string): void => this.#tell('renamed', what);
-    return termsOf({ ...this.#init, holder, renamed, sessions: this.#sessions }, address, far);
+    const moved = (what: string): void => this.#tell('renamed-peer', what);
+    return termsOf({ ...this.#init, holder, renamed, moved, sessions: this.#sessions }, address, far);
   }
 
   #open(code: Loaded, socket: Socket, side: Side, address: string, agree: (channel: Channel) => Promise<Agreed>, far?: Far): { stream: LinkStream; opened: Promise<Error | undefined> } {

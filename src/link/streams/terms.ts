@@ -25,6 +25,8 @@ export interface TermsParts {
   readonly holder: (name: string) => string | undefined;
   /** A name has gone from one key to another, or to none. */
   readonly renamed: (what: string) => void;
+  /** A key goes by another name. */
+  readonly moved: (what: string) => void;
 }
 
 /** On what terms a stream to that address comes about: who must encrypt, and which key may go by which name. */
@@ -44,6 +46,9 @@ export function termsOf(parts: TermsParts, address: string, far?: Far): Terms {
       const check = trust.impostor(name, fingerprint);
       if (check === 'impostor') throw new Refusal('impostor', 'not-authorized', `${name} is the name of a paired key, but was used with another`);
       if (check === 'renamed') parts.renamed(`${name} now has another key than the one seen before`);
+      const before = trust.nameOf(fingerprint);
+      // Names are labels: what belongs to the key goes on under this one.
+      if (before !== undefined && before !== name) parts.moved(`${before} is called ${name} now: it has the same key`);
       trust.seen(spki, name, far || saysBox(name) ? { address } : undefined);
       return name;
     },

@@ -1,0 +1,158 @@
+// A peer is its key. What is wanted of it, and kept for it, finds it under whatever name it comes back.
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createTestClock, type TestClock } from '../../src/clock.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
+import { toPayload } from '../../src/payload/payload.ts';
+import { OWNER } from '../../src/pubsub/actor.ts';
+import { quiet } from '../support/quiet.ts';
+import { seen, SimulatedLan } from './fixtures.ts';
+import { serviceBox, type ServiceBox } from './service-box.ts';
+
+let lan: SimulatedLan;
+let a: ServiceBox;
+let b: ServiceBox;
+/** B's time, which stands still unless a test says otherwise. */
+let time: TestClock;
+let database: MemoryDatabase;
+const publish = (value: unknown) => a.broker.publish(OWNER, 't', toPayload(value as never), {});
+
+beforeEach(async () => {
+  lan = new SimulatedLan();
+  time = createTestClock();
+  database = new MemoryDatabase();
+  a = await serviceBox(lan, 1, 'a', { database });
+  b = await serviceBox(lan, 2, 'b', { clock: time });
+  await Promise.all([seen(a, b.link.name), seen(b, a.link.name)]);
+  await a.trust.allow(b.identity.fingerprint, 'read', 't');
+});
+afterEach(() => lan.close());
+
+/** A stops and is back under another name; its time stands still. */
+async function renamed(name: string, host = 1): Promise<TestClock> {
+  const before = a.link.name;
+  await a.close();
+  await lan.until(() => b.link.peers.get(before) === undefined);
+  const clock = createTestClock();
+  a = await serviceBox(lan, host, name, { database, identity: a.identity, clock });
+  await seen(b, a.link.name);
+  return clock;
+}
+
+/** Strangers that say they are boxes, at an address where nobody listens. */
+function strangers(count: number): void {
+  for (let i = 0; i < count; i += 1) {
+    lan.announce({ instance: `stranger ${i}`, host: 'h9.local', port: 9, txt: new Map([['lanpost', '1']]), addresses: [{ address: '10.77.0.9', family: 4, interface: 'eth0' }] });
+  }
+}
+
+const pass = async (clock: TestClock, ms: number): Promise<void> => {
+  for (let left = ms; left > 0; left -= 1000) {
+    clock.advance(1000);
+    await quiet();
+  }
+};
+
+describe('a publisher that comes back under another name', () => {
+  test('calls the boxes that read there, and they go on reading', async () => {
+    const reader = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    await reader.ready;
+    await publish(1);
+    expect((await reader.next()).value).toMatchObject({ value: 1 });
+    const clock = await renamed('another');
+    await publish(2);
+    await pass(clock, 11_000);
+    expect((await reader.next()).value).toMatchObject({ value: 2 });
+    expect(b.troubles).toContainEqual(expect.objectContaining({ kind: 'link.renamed-peer', message: 'a@h1 is called another@h1 now: it has the same key' }));
+    await reader.close();
+  });
+
+  test('is found by who reads there, among strangers', async () => {
+    const reader = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    await reader.ready;
+    strangers(40);
+    await renamed('another');
+    await publish(1);
+    const dials = lan.dials.length;
+    await pass(time, 11_000);
+    expect((await reader.next()).value).toMatchObject({ value: 1 });
+    expect(lan.dials.slice(dials)).toEqual(['2>10.77.0.1']);
+    expect(b.service.sources().get([...b.service.sources().keys()][0] ?? '')).toEqual({ peer: 'another@h1', fingerprint: a.identity.fingerprint });
+    await reader.close();
+  });
+
+  test('is found by a reader that goes on by the name of before', async () => {
+    const reader = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    await reader.ready;
+    await reader.close();
+    await renamed('another');
+    const again = b.service.subscribe('a@h1', 't', { durable: 'r', from: 'start' });
+    await again.ready;
+    await publish(1);
+    await pass(time, 11_000);
+    expect((await again.next()).value).toMatchObject({ value: 1 });
+    await again.close();
+  });
+
+  test('gets the letters that were kept for it', async () => {
+    await b.link.prove(a.link.name);
+    await a.close();
+    await lan.until(() => b.link.peers.get('a@h1') === undefined);
+    const receipt = await b.mail.send('link:a@h1', 'for the key');
+    await receipt.accepted;
+    a = await serviceBox(lan, 1, 'another', { database, identity: a.identity, clock: createTestClock() });
+    await seen(b, 'another@h1');
+    await pass(time, 11_000);
+    const inbox = a.mail.messages({ name: 'all' });
+    expect((await inbox.next()).value).toMatchObject({ body: 'for the key', from: 'link:b@h2' });
+    await receipt.delivered;
+    await inbox.close();
+  });
+
+  test('is found although another has taken its name, and that one is told nothing', async () => {
+    await b.trust.pair((await b.link.prove(a.link.name)).fingerprint);
+    const reader = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    await reader.ready;
+    const before = a;
+    await a.close();
+    await lan.until(() => b.link.peers.get('a@h1') === undefined);
+    const impostor = await serviceBox(lan, 5, 'impostor');
+    lan.withdraw(impostor.link.name);
+    lan.announce({ instance: 'a@h1', host: 'h5.local', port: impostor.link.status().port ?? 0, txt: new Map([['lanpost', '1']]), addresses: [{ address: '10.77.0.5', family: 4, interface: 'eth0' }] });
+    await seen(b, 'a@h1');
+    a = await serviceBox(lan, 1, 'another', { database, identity: before.identity, clock: createTestClock() });
+    await seen(b, 'another@h1');
+    await publish(1);
+    await pass(time, 11_000);
+    expect((await reader.next()).value).toMatchObject({ value: 1 });
+    expect(b.trust.holder('a@h1')).toBe(before.identity.fingerprint);
+    await reader.close();
+  });
+});
+
+describe('a publisher that does not come back', () => {
+  test('is said to be away, since when, in the list of readers and once among the troubles', async () => {
+    const reader = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    await reader.ready;
+    const [name = ''] = b.service.sources().keys();
+    expect(b.service.sources().get(name)).not.toHaveProperty('awaySince');
+    await a.close();
+    await lan.until(() => b.service.sources().get(name)?.awaySince !== undefined);
+    expect(b.service.sources().get(name)).toEqual({ peer: 'a@h1', fingerprint: a.identity.fingerprint, awaySince: time.wall() });
+    await pass(time, 30_000);
+    time.advance(600_000);
+    expect(b.troubles.filter(({ kind }) => kind === 'link.away')).toEqual([expect.objectContaining({ message: expect.stringContaining('a@h1 is away since ') })]);
+    await reader.close();
+  });
+
+  test('has no more than six strangers a minute called for it', async () => {
+    const reader = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    await reader.ready;
+    await a.close();
+    strangers(90);
+    const dials = lan.dials.length;
+    await pass(time, 60_000);
+    expect(lan.dials.length - dials).toBeLessThanOrEqual(7);
+    expect(lan.dials.length).toBeGreaterThan(dials);
+    await reader.close();
+  });
+});
