@@ -44,7 +44,7 @@ export async function* archived(log: Log, now: number): AsyncGenerator<ArchiveLi
   for (const { name, settings, deleted } of log.topics()) if (!name.startsWith('$') && !deleted) yield { topic: name, settings };
   for (const prefix of ROWS) for (const [row, value] of log.registry.entries(prefix)) yield { row, value };
   const readers = [...log.cursors()].filter(({ name }) => name.startsWith('local:')).toSorted((a, b) => a.position - b.position);
-  const all = await log.cursor({ name: 'export', filter: '#', from: 'start', durable: false });
+  const all = await log.cursor({ name: 'export', filter: '#', from: 'kept', durable: false });
   try {
     for (let page = await all.next(PAGE_RECORDS); page.length > 0; page = await all.next(PAGE_RECORDS)) {
       for (const { record } of page) {

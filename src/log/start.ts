@@ -8,8 +8,8 @@ import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';
 import type { View } from './view.ts';
 
-/** Where a new cursor begins. */
-export type CursorFrom = 'new' | 'last' | 'start' | { readonly seq: number } | { readonly time: number };
+/** Where a new cursor begins; `kept`: with all there is, also what was taken back and waits for other readers. */
+export type CursorFrom = 'new' | 'last' | 'start' | 'kept' | { readonly seq: number } | { readonly time: number };
 
 const MAX_LAST = 1000;
 /** Holes that a reader may begin with; what is taken back beyond them it gets, and then that it was. */
@@ -31,6 +31,7 @@ export class Start {
   async at(filter: string, from: CursorFrom): Promise<ProgressRow> {
     const { head } = this.#state;
     if (from === 'new') return begin(head);
+    if (from === 'kept') return begin(0);
     if (from === 'start') return this.#after(filter, 0);
     if (from === 'last') return only(await this.#last(filter), head);
     if ('seq' in from) return this.#after(filter, Math.min(head, Math.max(0, from.seq - 1)));

@@ -132,7 +132,7 @@ describe('a letter of a box that comes by way of a home', () => {
     const message = stanza(letter(1));
     change(message);
     expect(await receive(message)).toBeUndefined();
-    expect(kept).toEqual([{ from: `xmpp:${A}/lanpost`, to: `xmpp:${B}`, trust: 'none', body: 'letter 1', id: 'm1' }]);
+    expect(kept).toEqual([{ from: `xmpp:${A}/lanpost`, to: `xmpp:${B}`, trust: 'none', body: 'letter 1', id: 'm1', repeat: expect.any(String) as string }]);
   });
 
   test('signed by a key that is not paired is a stranger\'s message, and is not confirmed', async () => {
