@@ -93,8 +93,8 @@ export class Prober {
   response(message: Message, from: string, now: number): readonly Claim[] {
     const lost: Claim[] = [];
     const doubted: Claim[] = [];
-    for (const record of message.answers) this.#record(record, from, lost, doubted);
-    for (const record of message.additionals) this.#record(record, from, lost, doubted);
+    const said = [...message.answers, ...message.additionals];
+    for (const record of said) this.#record(record, from, lost, doubted, said);
     if (lost.length > 0) {
       // Until it is renamed it keeps still.
       for (const claim of lost) claim.due = now + LOSER_WAIT;
@@ -103,9 +103,23 @@ export class Prober {
     return doubted;
   }
 
-  #record(record: DnsRecord, from: string, lost: Claim[], doubted: Claim[]): void {
+  #record(record: DnsRecord, from: string, lost: Claim[], doubted: Claim[], said: readonly DnsRecord[]): void {
     const claim = this.#parts.own.claims.get(nameKey(record.name));
-    if (claim) this.#claimed(claim, record, from, lost, doubted);
+    if (claim && !this.#isRemembered(claim, from, said)) this.#claimed(claim, record, from, lost, doubted);
+  }
+
+  /**
+   * What another machine says of a service on this one is what it has heard before, from a box that was killed and is
+   * back on another port: reflectors and gateways answer out of their caches. Another process that has the name here is
+   * heard itself, and another machine that has our host name as well is found out by that.
+   */
+  #isRemembered(claim: Claim, from: string, said: readonly DnsRecord[]): boolean {
+    const own = claim.unique.find(({ record }) => record.type === TYPE.SRV)?.record.data;
+    if (own?.kind !== 'service' || this.#parts.ownAddresses().has(from)) return false;
+    const host = nameKey(own.target);
+    // With another address for the host it is another machine of that name.
+    if (!this.#parts.own.claims.has(host) || said.some(({ name, data }) => data.kind === 'address' && nameKey(name) === host && !this.#isOurs(data.address))) return false;
+    return said.some(({ name, data, ttl }) => ttl > 0 && data.kind === 'service' && nameKey(name) === claim.key && nameKey(data.target) === host);
   }
 
   #claimed(claim: Claim, record: DnsRecord, from: string, lost: Claim[], doubted: Claim[]): void {

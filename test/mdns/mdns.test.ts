@@ -126,6 +126,29 @@ describe('createMdns', () => {
     expect([...b.peers.keys()]).toEqual(['box@h1']);
   });
 
+  it.each([
+    ['while it probes', 300], ['when it has its name', 4000],
+  ])('a box that was killed keeps its name although another machine says %s what it said before, with another port', async (_when, after) => {
+    const { clock, lan, box } = world();
+    const a = await box('h1', { port: 5299 });
+    // A reflector or gateway that answers out of its cache.
+    const echo = (target: string): void => lan.transmit({
+      segment: 'lan', family: 4, from: { address: '10.77.0.99', port: 5353 }, to: undefined,
+      bytes: encodeMessage(makeMessage({ response: true, answers: [rr.srv(`box@h1.${TYPE}.local`, target, 5298), rr.txt(`box@h1.${TYPE}.local`, [['txtvers', '1']])] })),
+    });
+    for (let time = 0; time < after + 3000; time += 250) {
+      if (time >= after) echo('h1.local');
+      await advance(clock, 250);
+    }
+    expect(a.publication.instance).toBe('box@h1');
+    expect(a.renamed).toEqual([]);
+    for (let time = 0; time < 3000; time += 250) {
+      echo('h7.local');
+      await advance(clock, 250);
+    }
+    expect(a.publication.instance).toBe('box-1@h1');
+  });
+
   it('two services of one process with one user get two names', async () => {
     const { clock, box } = world();
     const a = await box('h1');
