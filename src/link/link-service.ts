@@ -117,6 +117,8 @@ export class LinkService {
   readonly #rejoin: Rejoin;
   /** Calls those that read here. */
   readonly #recall: Rejoin;
+  /** Somebody has come since it was last looked whom to call: among many readers that is not looked for at each of many peers. */
+  #arrivals = false;
   readonly #absences: Absences;
   readonly #search: Search;
   readonly #proofs: JidProofs | undefined;
@@ -189,7 +191,11 @@ export class LinkService {
       wanted: () => this.#awaited(),
       isOpen: (fingerprint) => this.#speaking(fingerprint) !== undefined,
       long: (fingerprint, since) => trouble({ kind: 'link.away', message: `${this.#called(fingerprint)} is away since ${new Date(since).toISOString()}; what is wanted of it, or kept for it, waits` }),
-      looked: () => void this.#search.look(),
+      looked: () => {
+        if (this.#arrivals) this.#recall.look();
+        this.#arrivals = false;
+        void this.#search.look();
+      },
     });
     this.#search = new Search({
       clock,
@@ -334,10 +340,8 @@ export class LinkService {
       const fingerprint = peer.fingerprint ?? this.trust.holder(peer.name);
       // A name that it had is not it: whoever takes one, and leaves, says nothing of the key.
       if (fingerprint !== undefined && this.#link?.nameOf(fingerprint) === undefined) this.#notifications.left(fingerprint);
-    } else {
-      this.#rejoin.look(type === 'up' ? peer.name : undefined);
-      this.#recall.look();
-    }
+    } else this.#rejoin.look(type === 'up' ? peer.name : undefined);
+    if (type === 'up') this.#arrivals = true;
     const holder = type === 'up' ? this.trust.holder(peer.name) : undefined;
     if (holder !== undefined) {
       this.road.appeared(holder, 'announcement');

@@ -60,7 +60,7 @@ describe('a publisher that comes back under another name', () => {
     expect((await reader.next()).value).toMatchObject({ value: 1 });
     const clock = await renamed('another');
     await publish(2);
-    await pass(clock, 11_000);
+    await pass(clock, 16_000);
     expect((await reader.next()).value).toMatchObject({ value: 2 });
     expect(b.troubles).toContainEqual(expect.objectContaining({ kind: 'link.renamed-peer', message: 'a@h1 is called another@h1 now: it has the same key' }));
     await reader.close();
