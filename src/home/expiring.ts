@@ -2,7 +2,7 @@
 import type { StampAges } from '../log/stamp-age.ts';
 import type { Entry, Lane } from './lane.ts';
 import { reasonOf } from './reason.ts';
-import type { UplinkOptions } from './work.ts';
+import type { UplinkOptions } from './uplink-options.ts';
 
 /** Until it is tried again, where the ledger could not be written; ms. */
 const AGAIN = 60_000;

@@ -20,7 +20,7 @@ import { destinationOf, reach } from './reach.ts';
 import { Roads } from './roads.ts';
 import { HomeSession, type SessionTiming } from './session.ts';
 import { Uplink } from './uplink.ts';
-import type { UplinkLimits } from './work.ts';
+import type { UplinkLimits } from './uplink-options.ts';
 
 /** Takes stanzas of the home that answer nothing we asked; resolves with a reply when their effect is safe. */
 export type HomeReceiver = (stanza: Element, home: { readonly jid: string; readonly session: string }) => Promise<Element | undefined>;

@@ -177,6 +177,8 @@ export class ReadAhead {
           deliveries = await cursor.next(page);
         } finally {
           room.items -= page;
+          // Whoever found it taken meanwhile may be the only one with anything left to read.
+          if (deliveries.length < page) this.makeRoom();
         }
         if (turn !== this.#turn) {
           // Something before it is read again: it must wait its turn.

@@ -7,7 +7,8 @@ import { Failures } from './failures.ts';
 import type { Entry, Lane } from './lane.ts';
 import { Sending } from './sending.ts';
 import type { HomeSession } from './session.ts';
-import { Work, type UplinkOptions } from './work.ts';
+import type { UplinkOptions } from './uplink-options.ts';
+import { Work } from './work.ts';
 
 export interface Backlog {
   readonly queued: number;

@@ -1,12 +1,8 @@
 // Everything of one home that is on its way up: topics, entries, and where each entry stands.
-import type { Clock } from '../clock.ts';
 import type { Cursor } from '../log/cursor.ts';
-import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
 import { StampAges } from '../log/stamp-age.ts';
 import { homeOf } from '../pubsub/draft.ts';
-import type { Trouble } from '../api.ts';
-import type { CursorNumbers } from './account.ts';
 import { cursorName } from './cursor-name.ts';
 import { Expiring } from './expiring.ts';
 import { HeldLanes } from './held-lanes.ts';
@@ -17,37 +13,8 @@ import type { RecordPlace } from './record-element.ts';
 import type { HomeSession } from './session.ts';
 import { reasonOf } from './reason.ts';
 import { Settling } from './settling.ts';
-import { nodeOf, type Rule } from './up-rule.ts';
-
-export interface UplinkLimits {
-  /** Acknowledged this long ago on an unbroken session: settled; ms. */
-  readonly settle: number;
-  /** Bytes of one serialised stanza; more is put aside rather than kill the stream for all. */
-  readonly stanza: number;
-  /** Records and bytes read ahead of what is in flight. */
-  readonly ahead: number;
-  readonly aheadBytes: number;
-  /** Records, where they may go several in one item; bytes are then twice as many. */
-  readonly packAhead: number;
-}
-
-export interface UplinkOptions {
-  readonly jid: string;
-  /** Whose cursors and packs they are: the account's, or its group's. */
-  readonly reader: string;
-  readonly service: string;
-  readonly rules: readonly Rule[];
-  readonly cursors: CursorNumbers;
-  /** Bytes of items an hour. */
-  readonly budget?: number | undefined;
-  readonly boxId: string;
-  readonly log: Log;
-  readonly clock: Clock;
-  readonly trouble: (trouble: Trouble) => void;
-  readonly limits: UplinkLimits;
-  /** The item is being retracted at the home's node: whether the home will tell us of it as well. */
-  readonly retracting?: ((node: string, id: string, told: boolean) => void) | undefined;
-}
+import { nodeOf } from './up-rule.ts';
+import type { UplinkOptions } from './uplink-options.ts';
 
 export class Work {
   readonly options: UplinkOptions;

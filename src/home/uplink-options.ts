@@ -1,0 +1,36 @@
+// What an uplink is told when it is made.
+import type { Trouble } from '../api.ts';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log/log.ts';
+import type { CursorNumbers } from './account.ts';
+import type { Rule } from './up-rule.ts';
+
+export interface UplinkLimits {
+  /** Acknowledged this long ago on an unbroken session: settled; ms. */
+  readonly settle: number;
+  /** Bytes of one serialised stanza; more is put aside rather than kill the stream for all. */
+  readonly stanza: number;
+  /** Records and bytes read ahead of what is in flight. */
+  readonly ahead: number;
+  readonly aheadBytes: number;
+  /** Records, where they may go several in one item; bytes are then twice as many. */
+  readonly packAhead: number;
+}
+
+export interface UplinkOptions {
+  readonly jid: string;
+  /** Whose cursors and packs they are: the account's, or its group's. */
+  readonly reader: string;
+  readonly service: string;
+  readonly rules: readonly Rule[];
+  readonly cursors: CursorNumbers;
+  /** Bytes of items an hour. */
+  readonly budget?: number | undefined;
+  readonly boxId: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
+  readonly limits: UplinkLimits;
+  /** The item is being retracted at the home's node: whether the home will tell us of it as well. */
+  readonly retracting?: ((node: string, id: string, told: boolean) => void) | undefined;
+}
