@@ -40,7 +40,7 @@ export class Scene {
       await this.lan.run(host, 'ip', ['route', 'add', this.lan.address(SERVER), 'dev', UPLINK, 'src', `10.78.0.${host}`]);
       await this.lan.run(SERVER, 'ip', ['route', 'add', `10.78.0.${host}`, 'dev', 'eth0']);
     }
-    this.server = await createHomeServer(kind, { lan: this.lan, host: SERVER, env: { MODULES: '"offline";' } });
+    this.server = await createHomeServer(kind, { lan: this.lan, host: SERVER, env: { MODULES: '"offline";', MAM: 'never' } });
     await this.server.start();
     for (const [i, host] of HOSTS.entries()) this.sides.push(await this.#side(host, i === 0 ? 'edge1' : 'edge2'));
   }

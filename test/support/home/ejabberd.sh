@@ -6,6 +6,7 @@
 # LISTEN  the address it listens on (127.0.0.1)
 # SHAPER  "none" or "normal" (the Debian default: 3000 B/s, burst 20000)
 # MAX_ITEMS        mod_pubsub max_items_node ("unlimited" here; ejabberd's own default is 1000)
+# MAM              "always" (as in Debian's file) or "never": its archive takes longer with each message it holds of an account
 # PEERS            "home.test ..." s2s peers at 127.0.0.1 (needs libnss-wrapper); PEER_PORT their s2s port (15269)
 # MAX_STANZA       c2s max_stanza_size (262144, as in Debian's file)
 set -eu
@@ -88,7 +89,7 @@ modules:
   mod_client_state: {}
   mod_disco: {}
   ${FAIL2BAN:-mod_last: {\}}
-  mod_mam: {default: always, request_activates_archiving: false}
+  mod_mam: {default: ${MAM:-always}, request_activates_archiving: false}
   mod_offline: {access_max_user_messages: max_user_offline_messages}
   mod_ping: {}
   mod_privacy: {}
