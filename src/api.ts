@@ -605,6 +605,42 @@ export interface DownRule {
 /** Over TCP with TLS, at once or asked for; over WebSocket (RFC 7395); over HTTP requests (XEP-0206). */
 export type HomeTransport = 'auto' | 'starttls' | 'tls' | 'websocket' | 'bosh';
 
+/** A box that may publish what this one cannot bring to its home. */
+export interface Carrier {
+  /** Its name, or its fingerprint when it has none now. */
+  readonly peer: string;
+  readonly fingerprint: string;
+  /** `xmpp:JID` that it publishes as. */
+  readonly account: string;
+  /** This box's account, to whose nodes. */
+  readonly home: string;
+}
+
+/** A file of what waits for a home. */
+export interface OutboxExport {
+  readonly id: string;
+  readonly records: number;
+  readonly bytes: number;
+  /** More waits than one file holds. */
+  readonly more: boolean;
+  /** Until when it may be imported, ms since 1970. */
+  readonly expires: number;
+}
+
+/** What became of such a file at the box that it was for. */
+export interface OutboxImport {
+  readonly id: string;
+  /** Fingerprint of the box that wrote it. */
+  readonly author: string;
+  readonly records: number;
+  /** Of them: published now; there already; that the home will not take. */
+  readonly published: number;
+  readonly present: number;
+  readonly refused: number;
+  /** Path of the confirmation for its author. */
+  readonly confirmation: string;
+}
+
 export type HomeState = 'offline' | 'connecting' | 'online' | 'waiting' | 'refused' | 'paused';
 export interface HomeStatus {
   readonly jid: string;
@@ -845,6 +881,22 @@ export interface Box extends AsyncDisposable {
     pause(jid: string): Promise<HomeStatus>;
     resume(jid: string): Promise<HomeStatus>;
     remove(jid: string): Promise<void>;
+  };
+  /** What waits for a home, carried there by another box: in files, which only that box can read. */
+  readonly outbox: {
+    /**
+     * A paired box may publish to the nodes of this box's account `home` (default: the only one), as `account` (default: the one
+     * that it has proven). Its key is kept, so it must be on the link; nodes that come later need it said again.
+     */
+    allow(peer: string, options?: { readonly account?: string; readonly home?: string }): Promise<Carrier>;
+    deny(peer: string): Promise<void>;
+    list(): Promise<Carrier[]>;
+    /** Writes what waits, in `history` topics, to a file that is not there yet. `expires`: ms from now; default 30 days. */
+    export(file: string, options: { readonly for: string; readonly expires?: number }): Promise<OutboxExport>;
+    /** Publishes what another box has written for this one; resolves when it is safe there. Once more changes nothing. `confirmation`: where that is written. */
+    import(file: string, options?: { readonly confirmation?: string; readonly signal?: AbortSignal }): Promise<OutboxImport>;
+    /** What the confirmation says is at home need not go there any more. Resolves with how many records that are. */
+    confirm(file: string): Promise<{ readonly id: string; readonly records: number }>;
   };
   /** Resolves when it is on disk: the box comes back with it. */
   setStatus(status: PeerStatus, text?: string): Promise<void>;

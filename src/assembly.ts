@@ -103,7 +103,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
 
   let control: ControlServer | undefined;
   const box = new LocalBox({
-    dir, version: VERSION, identity, log, broker, mail, link: service, homes, troubles,
+    dir, version: VERSION, identity, sealer: seal, log, broker, mail, link: service, homes, troubles,
     stop: async () => {
       // Whoever is attached is told first; then the link hears goodbye, cursors are synced, the log closes.
       await control?.close();

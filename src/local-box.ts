@@ -1,10 +1,12 @@
+import { resolve as fullPath } from 'node:path';
 import type {
   About, Box, BoxStatus, Delivery, Finding, HomeOptions, HomeStatus, ItemsOptions, MessagesOptions, MessageState, MessageStream, Peer, PeerEvent, PeerStatus,
-  PeerTopic, Published, PublishOptions, Receipt, SendOptions, SubscribeOptions, Subscription, Trouble, Value,
+  OutboxExport, OutboxImport, PeerTopic, Published, PublishOptions, Receipt, SendOptions, SubscribeOptions, Subscription, Trouble, Value,
 } from './api.ts';
 import { LanpostError } from './errors.ts';
 import type { EventSource } from './event-stream.ts';
 import { checkedObject, checkedOptional } from './given.ts';
+import type { CarriedOutbox } from './home/carried/carried.ts';
 import type { Homes } from './home/homes.ts';
 import type { LinkService } from './link/link-service.ts';
 import type { Log } from './log/log.ts';
@@ -14,11 +16,14 @@ import { OWNER } from './pubsub/actor.ts';
 import { lossesIn } from './pubsub/ledger.ts';
 import type { Broker, PublishRequest } from './pubsub/broker.ts';
 import type { Identity } from './trust/identity.ts';
+import type { Sealer } from './trust/seal.ts';
+import { bare, isBareJid } from './xmpp/jid.ts';
 
 export interface LocalBoxParts {
   readonly dir: string;
   readonly version: string;
   readonly identity: Identity;
+  readonly sealer: Sealer;
   readonly log: Log;
   readonly broker: Broker;
   readonly mail: Mail;
@@ -33,6 +38,7 @@ export interface LocalBoxParts {
 export class LocalBox implements Box {
   readonly #parts: LocalBoxParts;
   #closing: Promise<void> | undefined;
+  readonly #ended = new AbortController();
 
   constructor(parts: LocalBoxParts) {
     this.#parts = parts;
@@ -168,6 +174,45 @@ export class LocalBox implements Box {
     remove: async (jid: string): Promise<void> => this.#opened().homes.remove(jid),
   };
 
+  readonly outbox: Box['outbox'] = {
+    allow: async (peer, options = {}) => {
+      checkedObject('the options of an outbox', options);
+      const { link } = this.#opened();
+      const outbox = await this.#outbox();
+      const { account, ...party } = await link.party(checkedText('a peer', peer));
+      const given = options.account === undefined ? account : accountOf(options.account);
+      if (given === undefined) throw new LanpostError('invalid-value', `${peer} has proven no account: say which one it publishes as`);
+      return outbox.allow(party, given, options.home);
+    },
+    deny: async (peer) => (await this.#outbox()).deny(this.#keyOf(peer)),
+    list: async () => (await this.#outbox()).list(),
+    export: async (file, options): Promise<OutboxExport> => {
+      checkedObject('the options of an export', options);
+      const outbox = await this.#outbox();
+      return outbox.export(fullPath(checkedText('a file', file)), this.#keyOf(options.for), options.expires);
+    },
+    import: async (file, options = {}): Promise<OutboxImport> => {
+      checkedObject('the options of an import', options);
+      const path = fullPath(checkedText('a file', file));
+      const { confirmation = `${path}.confirmed`, signal } = options;
+      const outbox = await this.#outbox();
+      const ended = signal ? AbortSignal.any([signal, this.#ended.signal]) : this.#ended.signal;
+      return outbox.import(path, fullPath(checkedText('a file', confirmation)), ended);
+    },
+    confirm: async (file) => (await this.#outbox()).confirm(fullPath(checkedText('a file', file))),
+  };
+
+  #outbox(): Promise<CarriedOutbox> {
+    const { homes, identity, sealer, link } = this.#opened();
+    return homes.outbox({ identity, sealer, isPaired: (key) => link.trust.level(key) === 'paired', nameOf: (key) => link.trust.nameOf(key) });
+  }
+
+  #keyOf(peer: string): string {
+    const found = this.#opened().link.trust.find(checkedText('a peer', peer));
+    if (!found) throw new LanpostError('not-found', `no key is known for "${peer}": see \`lanpost trust list\``);
+    return found.fingerprint;
+  }
+
   async setStatus(status: PeerStatus, text?: string): Promise<void> {
     return this.#opened().link.own.setStatus(status, text);
   }
@@ -219,6 +264,7 @@ export class LocalBox implements Box {
   }
 
   close(): Promise<void> {
+    this.#ended.abort(new LanpostError('closed'));
     this.#closing ??= this.#parts.stop();
     return this.#closing;
   }
@@ -236,6 +282,19 @@ export class LocalBox implements Box {
 }
 
 const UNNAMED: PublishRequest = {};
+
+function checkedText(what: string, value: unknown): string {
+  if (typeof value !== 'string' || value === '') throw new TypeError(`${what} must be a text`);
+  return value;
+}
+
+/** The bare JID of an account that an owner means. */
+function accountOf(address: string): string {
+  const given = checkedText('an account', address).replace(/^xmpp:/, '');
+  const jid = isBareJid(given) ? bare(given) : undefined;
+  if (jid === undefined) throw new LanpostError('invalid-value', `"${address}" names no account: use xmpp:NAME@DOMAIN`);
+  return jid;
+}
 
 /** Stops the waiting, not the work. */
 function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

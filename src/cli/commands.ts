@@ -8,6 +8,7 @@ import { home } from './commands/home.ts';
 import { items } from './commands/items.ts';
 import { ledger } from './commands/ledger.ts';
 import { messages } from './commands/messages.ts';
+import { outbox } from './commands/outbox.ts';
 import { pair } from './commands/pair.ts';
 import { peers } from './commands/peers.ts';
 import { poison } from './commands/poison.ts';
@@ -28,7 +29,7 @@ export const COMMANDS: readonly Command[] = [
   start, status, doctor, presence, ...peers, send, messages,
   publish, subscribe, items, retract, purge,
   ...topic, ...access, find, classify, ...subscriptions, ...poison, ledger,
-  ...files, pair, ...avatar, ...trust, ...home,
+  ...files, pair, ...avatar, ...trust, ...home, ...outbox,
   ...archive,
 ];
 
@@ -42,4 +43,5 @@ export const GROUPS: Readonly<Record<string, string>> = {
   avatar: 'The picture of the box, and those of peers',
   trust: 'Which keys were seen, and what each may do',
   home: 'XMPP servers to which topics are carried',
+  outbox: 'What waits for a home, carried there by another box in a file',
 };

@@ -42,6 +42,11 @@ export function boxService(box: Box): Service {
     'homes.pause': (jid: string) => box.homes.pause(jid),
     'homes.resume': (jid: string) => box.homes.resume(jid),
     'homes.remove': (jid: string) => box.homes.remove(jid),
+    'outbox.allow': (...args: Parameters<Box['outbox']['allow']>) => box.outbox.allow(...args),
+    'outbox.deny': (peer: string) => box.outbox.deny(peer),
+    'outbox.export': (...args: Parameters<Box['outbox']['export']>) => box.outbox.export(...args),
+    'outbox.import': (...args: Parameters<Box['outbox']['import']>) => box.outbox.import(...args),
+    'outbox.confirm': (file: string) => box.outbox.confirm(file),
     setStatus: (...args: Parameters<Box['setStatus']>) => box.setStatus(...args),
     setAbout: (...args: Parameters<Box['setAbout']>) => box.setAbout(...args),
     setAvatar: (image?: Uint8Array) => box.setAvatar(image),
@@ -65,6 +70,7 @@ export function boxService(box: Box): Service {
     'trust.list': () => box.trust.list(),
     'trust.classes': () => box.trust.classes(),
     'homes.list': () => box.homes.list(),
+    'outbox.list': () => box.outbox.list(),
   }));
   const streams = new Map<string, (...args: never[]) => Source>(Object.entries({
     subscribe: (filter: string, options: SubscribeOptions) => subscriptionSource(box, filter, options),

@@ -1,7 +1,7 @@
 // A Box that is somewhere else: every member becomes a call or a stream on the control socket.
 import { resolve as fullPath } from 'node:path';
 import type {
-  Box, BoxStatus, ClassRules, FileEvent, Finding, HomeStatus, ItemsOptions, MessageState, PairingEvent, Peer, PeerEvent, PeerTopic, Poison, Published, Receipt,
+  Box, BoxStatus, Carrier, ClassRules, FileEvent, Finding, HomeStatus, ItemsOptions, MessageState, OutboxExport, OutboxImport, PairingEvent, Peer, PeerEvent, PeerTopic, Poison, Published, Receipt,
   SendOptions, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
@@ -138,6 +138,15 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
       resume: (jid) => call<HomeStatus>('homes.resume', [jid]),
       async remove(jid) { await call('homes.remove', [jid]); },
     },
+    outbox: {
+      allow: (peer, options) => call<Carrier>('outbox.allow', [peer, asGiven(options)]),
+      async deny(peer) { await call('outbox.deny', [peer]); },
+      list: () => list<Carrier>('outbox.list', []),
+      // Paths mean what they mean here, not where the box runs.
+      export: (file, options) => call<OutboxExport>('outbox.export', [pathHere(file), asGiven(options)]),
+      import: (file, { signal, confirmation, ...rest } = {}) => call<OutboxImport>('outbox.import', [pathHere(file), present({ ...rest, confirmation: confirmation === undefined ? undefined : pathHere(confirmation) })], signal),
+      confirm: (file) => call<{ readonly id: string; readonly records: number }>('outbox.confirm', [pathHere(file)]),
+    },
     async setStatus(status, text) { await call('setStatus', [status, text]); },
     async setAbout(changes) { await call('setAbout', [asGiven(changes)]); },
     async setAvatar(image) { await call('setAvatar', [image]); },
@@ -151,6 +160,11 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
     close: o.close,
     [Symbol.asyncDispose]: o.close,
   };
+}
+
+/** What is no path is refused by the box. */
+function pathHere(path: string): string {
+  return typeof path === 'string' && path !== '' ? fullPath(path) : path;
 }
 
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names the protocol's type

@@ -76,9 +76,11 @@ export class Checking {
       const found = await readBack(lane, this.#node);
       if (still()) await this.#apply(lane, found);
     }
-    if (lane.probing && still()) {
-      const present = await probe(lane, this.#node);
-      if (still()) this.#found(lane, present);
+    const doubtful = lane.queue.filter((entry) => this.#parts.work.isDoubtful(lane, entry));
+    if (doubtful.length > 0 && still()) {
+      const { asked, present } = await probe(lane, doubtful, this.#node);
+      // Where nothing may be asked any more, they go as they are.
+      if (still()) this.#found(lane, asked.length > 0 ? asked : doubtful, present);
     }
     // It was gone: publishing would make it anew, but not as it should be.
     if (!lane.created && still()) await createNode(lane, this.#node);
@@ -108,10 +110,11 @@ export class Checking {
     work.sendAgain(lane, first);
   }
 
-  #found(lane: Lane, present: ReadonlySet<Entry>): void {
+  #found(lane: Lane, asked: readonly Entry[], present: ReadonlySet<Entry>): void {
     const { work } = this.#parts;
     // Sent in order: when none of the first is there, none of the later is.
     if (present.size === 0) lane.probing = false;
+    for (const entry of asked) entry.looked = true;
     for (const entry of lane.queue.filter((queued) => present.has(queued))) {
       work.reading.unqueued(lane, entry);
       work.acked(lane, entry);

@@ -9,6 +9,7 @@ import type { Broker } from '../pubsub/broker.ts';
 import { xml, type Element } from '../xmpp/element.ts';
 import type { Account, CursorNumbers } from './account.ts';
 import { Backoff, type Retry } from './backoff.ts';
+import type { Carried } from './carried.ts';
 import { readerOf } from './cursor-name.ts';
 import { Downlink, type DownlinkLimits } from './down/downlink.ts';
 import type { Detour } from './detour.ts';
@@ -39,6 +40,8 @@ export interface HomeParts {
   readonly opened?: (() => void) | undefined;
   /** Who may pass bytes on to the server when it cannot be reached from here. */
   readonly detours?: (() => readonly Detour[]) | undefined;
+  /** What other boxes have brought there, or may have. */
+  readonly carried: Carried;
   readonly limits: HomeLimits;
   readonly timing: SessionTiming;
   /** Who is asked where homes are; the system's default when absent. */
@@ -90,6 +93,7 @@ export class Home {
   #wake: (() => void) | undefined;
   /** The session is to be taken up by the own road. */
   #back = false;
+  #life = 0;
   #running: Promise<void> = Promise.resolve();
 
   constructor(parts: HomeParts) {
@@ -110,11 +114,11 @@ export class Home {
   }
 
   #newUplink(): Uplink {
-    const { account, cursors, log, clock, trouble, limits, boxId } = this.#parts;
+    const { account, cursors, log, clock, trouble, limits, boxId, carried } = this.#parts;
     const { jid, service, rules, budget } = account;
     const downlink = this.#downlink;
     return new Uplink({
-      jid, reader: readerOf(account), service, rules, budget, cursors, boxId, log, clock, trouble, limits,
+      jid, reader: readerOf(account), service, rules, budget, cursors, boxId, log, clock, trouble, limits, carried,
       retracting: downlink && ((node, id, told) => downlink.retracting(service, node, id, told)),
     });
   }
@@ -157,6 +161,18 @@ export class Home {
     return new Promise((resolve, reject) => {
       session.send(build(), { again: build, handed: resolve, dropped: () => reject(new LanpostError('disconnected')) });
     });
+  }
+
+  /** Asks the server something, by what is not the uplink's. */
+  async request(iq: Element, timeout: number): Promise<Element> {
+    const session = this.#session;
+    if (!session?.attached) throw new LanpostError('unreachable', `${this.account.jid} is not connected.`);
+    return session.iq.request(iq, { timeout });
+  }
+
+  /** Which session it is: what was acknowledged on another may be lost. */
+  get life(): number {
+    return this.#life;
   }
 
   async status(): Promise<HomeStatus> {
@@ -376,6 +392,7 @@ export class Home {
       trouble: (message) => trouble({ kind: 'home.receive', message: `${this.account.jid}: ${message}` }),
     });
     this.#session = session;
+    this.#life += 1;
     this.#resume = sm?.id === undefined || !this.#resumes ? undefined : { id: sm.id, max: sm.max ?? RESUME };
     session.attach(socket);
     arrivals.handOver(session.receive);

@@ -11,6 +11,9 @@ import type { Element } from '../xmpp/element.ts';
 import { bare } from '../xmpp/jid.ts';
 import { cursorNumbers, forgetAccount, loadAccounts, saveAccounts, toAccount, type Account } from './account.ts';
 import { forgetBudget } from './budget.ts';
+import type { Carried } from './carried.ts';
+import { CarriedMarks } from './carried/carried-marks.ts';
+import type { CarriedOutbox, CarriedParts } from './carried/carried.ts';
 import { forgetBeginnings } from './down/beginning.ts';
 import type { Detour } from './detour.ts';
 import { readerOf } from './cursor-name.ts';
@@ -72,6 +75,8 @@ export interface Homes {
   reaches(jid: string): boolean;
   /** To an account, through this box's own; resolves when the server has it. */
   send(jid: string, build: () => Element): Promise<void>;
+  /** What goes to homes in files, by way of other boxes. Loaded when it is first asked for. */
+  outbox(parts: Pick<CarriedParts, 'identity' | 'sealer' | 'isPaired' | 'nameOf'>): Promise<CarriedOutbox>;
   /** Somebody has come who may pass bytes on: homes that wait try again. */
   detoursChanged(): void;
   close(): Promise<void>;
@@ -90,6 +95,8 @@ class AccountHomes implements Homes {
   readonly #limits: HomeLimits;
   readonly #homes = new Map<string, Home>();
   readonly #groups = new Map<string, HomeGroup>();
+  readonly #marks: CarriedMarks;
+  #outbox: Promise<CarriedOutbox> | undefined;
   /** One change at a time. */
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -98,6 +105,7 @@ class AccountHomes implements Homes {
     this.#options = options;
     this.#limits = { ...HOME_LIMITS, ...options.limits };
     const { clock, boxes } = options;
+    this.#marks = new CarriedMarks(options.log);
     this.road = new HomeRoad({ homes: () => this.#homes.values(), stanzaBytes: this.#limits.stanza, clock, ...(boxes ? { boxes } : {}) });
   }
 
@@ -148,6 +156,8 @@ class AccountHomes implements Homes {
         this.#homes.delete(home.jid);
       }
       try {
+        // What another box brought to one service is not at another. What is packed may stand around it, so that goes too: nothing of it is there.
+        if (former && group === undefined && former.group === undefined && former.service !== account.service && await this.#marks.forget(reader)) await forgetPacks(log.registry, reader);
         const numbers = await succeed(log, { jid: reader, before: filtersOf(known), now: filtersOf(account), numbers: known ? cursorNumbers(log.registry, known.jid) : {} });
         await saveAccounts(log.registry, [...others, account], numbers);
       } catch (error) {
@@ -171,6 +181,17 @@ class AccountHomes implements Homes {
     if (loadAccounts(log.registry).some((one) => readerOf(one) === reader)) return;
     await dropOthers(log, reader, [], {});
     await forgetPacks(log.registry, reader);
+    await this.#marks.forget(reader);
+  }
+
+  /** Homes of a group are one reader: what came to one of them need not go to another. */
+  #carriedFor(account: Account): Carried {
+    const reader = readerOf(account);
+    const isOurs = (jid: string): boolean => {
+      const home = this.#homes.get(jid);
+      return jid === account.jid || (home !== undefined && readerOf(home.account) === reader);
+    };
+    return { has: (seq) => this.#marks.has(reader, seq), may: (seq) => this.#marks.isGiven(isOurs, seq) };
   }
 
   async #part(...names: (string | undefined)[]): Promise<void> {
@@ -205,6 +226,7 @@ class AccountHomes implements Homes {
     const groupOf = (): HomeGroup | undefined => (account.group === undefined ? undefined : this.#groups.get(account.group));
     const home = new code.Home({
       account, cursors, log, broker, clock, trouble, boxId, receive, opened, detours, resolver, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing },
+      carried: this.#carriedFor(account),
       changed: () => groupOf()?.changed(), active: () => groupOf()?.isActive(account.jid) === true,
     });
     try {
@@ -276,6 +298,17 @@ class AccountHomes implements Homes {
     const home = this.road.homeFor(jid);
     if (!home) throw new LanpostError('unreachable', `No home is connected that could reach ${jid}.`);
     await home.send(build);
+  }
+
+  outbox(parts: Pick<CarriedParts, 'identity' | 'sealer' | 'isPaired' | 'nameOf'>): Promise<CarriedOutbox> {
+    const { log, clock } = this.#options;
+    this.#outbox ??= late('The carried outbox', () => import('./carried/carried.ts')).then(({ CarriedOutbox: Loaded }) => new Loaded({
+      ...parts, log, clock, marks: this.#marks, limits: this.#limits, homes: () => [...this.#homes.values()],
+    })).catch((error: unknown) => {
+      this.#outbox = undefined;
+      throw error;
+    });
+    return this.#outbox;
   }
 
   detoursChanged(): void {

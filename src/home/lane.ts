@@ -21,6 +21,8 @@ export interface Entry {
   /** The record as XML, where it was needed before it is sent. */
   text?: string;
   tries: number;
+  /** The home was asked for it and did not have it. */
+  looked: boolean;
   /** A later one with its item id has got through while this was in flight: it must not come after that. */
   replaced: boolean;
 }
@@ -29,7 +31,7 @@ export function entryOf(record: LogRecord, kind: Entry['kind'], redelivered: boo
   const { seq, topic, recordId } = record;
   // What the envelope adds is about as much again as 256 bytes.
   const bytes = (record.payload?.bytes.length ?? 0) + 256;
-  return { seq, topic, recordId, kind, itemId: record.id ?? recordId, bytes, redelivered, record, tries: 0, replaced: false };
+  return { seq, topic, recordId, kind, itemId: record.id ?? recordId, bytes, redelivered, record, tries: 0, looked: false, replaced: false };
 }
 
 /** Several records in one item; where only the pack is known, without them. */
@@ -37,7 +39,7 @@ export function packOf(topic: string, bundle: Bundle, parts: readonly [Entry, ..
   const { id, first, bytes } = bundle;
   return {
     seq: first, topic, recordId: id, kind: 'publish', itemId: id, bytes, redelivered: parts.some((part) => part.redelivered), record: parts[0].record,
-    pack: { bundle, parts }, tries: 0, replaced: false,
+    pack: { bundle, parts }, tries: 0, looked: false, replaced: false,
   };
 }
 

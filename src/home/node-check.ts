@@ -129,8 +129,8 @@ async function arrivedOf(unknown: readonly Entry[], lane: Lane, parts: NodeCheck
   return there;
 }
 
-/** The first look of a new process: which of the first records handed out before it are there already? */
-export async function probe(lane: Lane, parts: NodeCheckParts): Promise<Set<Entry>> {
-  const page = pageOf(lane.queue.filter((entry) => entry.redelivered), 0, lane.page);
-  return page.length === 0 ? new Set() : presentOf(lane, page, newestByItem(page), parts);
+/** Which of the first of these, which may be there already, are? */
+export async function probe(lane: Lane, doubtful: readonly Entry[], parts: NodeCheckParts): Promise<{ readonly asked: readonly Entry[]; readonly present: ReadonlySet<Entry> }> {
+  const asked = pageOf(doubtful, 0, lane.page);
+  return { asked, present: asked.length === 0 ? new Set() : await presentOf(lane, asked, newestByItem(asked), parts) };
 }

@@ -97,7 +97,10 @@ export class Packing {
 
   #may(lane: Lane, { seq, kind, record, redelivered }: Entry): boolean {
     // An item with an id of its own is looked for by that; what may have gone alone stays alone.
-    return lane.rule.pack !== undefined && kind === 'publish' && record.id === undefined && seq > lane.sentAlone && !(redelivered && lane.probing);
+    if (lane.rule.pack === undefined || kind !== 'publish' || record.id !== undefined || seq <= lane.sentAlone || (redelivered && lane.probing)) return false;
+    // What another box may bring there, it brings alone.
+    const { carried } = this.#parts.work.options;
+    return !carried.may(seq) && !carried.has(seq);
   }
 
   #plan(lane: Lane, most: Pack, waiting: readonly Entry[], rest: boolean): void {

@@ -38,6 +38,8 @@ export interface ReadAheadParts {
   readonly clock: Clock;
   /** A record that several match belongs to the first. */
   readonly readers: readonly ReaderOf[];
+  /** The home has it, by way of another box. */
+  readonly carried: (seq: number) => boolean;
   readonly limits: { readonly ahead: number; readonly aheadBytes: number };
   readonly take: (cursor: Cursor, record: LogRecord, redelivered: boolean) => void;
   /** Whose a record of the topic is, when `cursor` gave it. */
@@ -161,7 +163,7 @@ export class ReadAhead {
   async #loop(cursor: Cursor, { earlier, past, priority, share, paused }: Reading): Promise<void> {
     const room = this.#room(priority);
     const page = Math.min(PAGE, this.#parts.limits.ahead >> 2);
-    const { take, owner, tail, failed, starved } = this.#parts;
+    const { take, owner, tail, failed, starved, carried } = this.#parts;
     const { signal } = this.#closing;
     while (!signal.aborted) {
       try {
@@ -192,6 +194,7 @@ export class ReadAhead {
         for (const { record, redelivered } of deliveries) {
           const before = past?.(record);
           if (before === 'done' || earlier.some((matches) => matches(record.topic))) cursor.done(record.seq);
+          else if (carried(record.seq)) owner(cursor, record.topic).done(record.seq);
           else take(cursor, record, redelivered || before === 'seen');
         }
       } catch (error) {

@@ -3,6 +3,9 @@ import type { LogRecord } from '../log/record.ts';
 import { NS_LANPOST, payloadToElement } from '../payload/xml.ts';
 import { attr, xml, type Element } from '../xmpp/element.ts';
 
+/** What of a record is published. */
+export type Published = Pick<LogRecord, 'recordId' | 'seq' | 'origin' | 'publisher' | 'payload'> & { readonly stamp: Pick<LogRecord['stamp'], 'wall' | 'trusted'> };
+
 /** What a reader who takes the record into a log of its own goes by. */
 export interface RecordPlace {
   /** The topic's record before it: so one is seen to be missing, and is no repeat when it comes late. */
@@ -11,7 +14,7 @@ export interface RecordPlace {
   readonly topic?: string | undefined;
 }
 
-export function recordElement(record: LogRecord, { previous, topic }: RecordPlace = {}): Element {
+export function recordElement(record: Published, { previous, topic }: RecordPlace = {}): Element {
   const { stamp, origin } = record;
   const element = xml('record', {
     xmlns: NS_LANPOST,

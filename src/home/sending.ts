@@ -107,7 +107,7 @@ export class Sending {
       return this.#parts.checking.check(lane) ? 'idle' : 'later';
     }
     if (!entry || !ready || (lane.alone && lane.flight.size > 0)) return 'idle';
-    if (entry.redelivered && lane.probing) return this.#parts.checking.check(lane) ? 'idle' : 'later';
+    if (this.#parts.work.isDoubtful(lane, entry)) return this.#parts.checking.check(lane) ? 'idle' : 'later';
     if (!this.#window.admits(entry.bytes) || this.#budget?.admits() === false) return 'full';
     lane.queue.shift();
     this.#parts.work.reading.unqueued(lane, entry);
@@ -182,6 +182,7 @@ export class Sending {
     const { work, failures } = this.#parts;
     if (generation !== work.generation || !lane.flight.delete(entry)) return;
     this.#window.left(entry.bytes);
+    entry.looked = false;
     failures.failed(lane, entry, error);
   }
 }

@@ -3,6 +3,7 @@ import type { Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log/log.ts';
 import type { CursorNumbers } from './account.ts';
+import type { Carried } from './carried.ts';
 import type { Rule } from './up-rule.ts';
 
 export interface UplinkLimits {
@@ -33,4 +34,6 @@ export interface UplinkOptions {
   readonly limits: UplinkLimits;
   /** The item is being retracted at the home's node: whether the home will tell us of it as well. */
   readonly retracting?: ((node: string, id: string, told: boolean) => void) | undefined;
+  /** What other boxes have brought to the home, or may have. */
+  readonly carried: Carried;
 }

@@ -75,6 +75,11 @@ export class Uplink {
     return [...lanes.values()].filter((lane) => lane.heldUntil > clock.mono()).map((lane) => ({ topic: lane.topic, reason: lane.reason ?? 'held' }));
   }
 
+  /** Another box has said that more of it is at home. */
+  carriedMore(): void {
+    this.#work.carriedMore();
+  }
+
   /** Items the home has acknowledged, ever. */
   get answered(): number {
     return this.#sending.answered;

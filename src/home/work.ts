@@ -43,7 +43,7 @@ export class Work {
       waiting: () => [...this.lanes.values()].some((lane) => lane.takenAt !== undefined),
     });
     this.reading = new ReadAhead({
-      log, clock, limits: rules.some(({ pack }) => pack) ? { ahead: limits.packAhead, aheadBytes: 2 * limits.aheadBytes } : limits, readers: rules.map((rule) => ({ name: cursorName(reader, rule.filter, cursors[rule.filter]), filter: rule.filter, matches: rule.matches, priority: rule.priority })),
+      log, clock, carried: (seq) => options.carried.has(seq), limits: rules.some(({ pack }) => pack) ? { ahead: limits.packAhead, aheadBytes: 2 * limits.aheadBytes } : limits, readers: rules.map((rule) => ({ name: cursorName(reader, rule.filter, cursors[rule.filter]), filter: rule.filter, matches: rule.matches, priority: rule.priority })),
       take: (cursor, record, redelivered) => this.#take(cursor, record, redelivered),
       owner: (cursor, topic) => cursor.held.get(topic) ?? this.#ownerOf(cursor, topic),
       starved: () => this.#starved,
@@ -205,6 +205,21 @@ export class Work {
     return leaving;
   }
 
+  /** Another box has said that more is at home: what waits of it need not be sent. What is under way answers for itself. */
+  carriedMore(): void {
+    for (const lane of this.lanes.values()) for (const { seq } of this.#unqueue(lane, (entry) => this.#isCarried(entry))) lane.cursor.done(seq);
+  }
+
+  /** What stands in a pack is sent with the rest of it: without it that would never be whole. */
+  #isCarried({ seq, topic, pack }: Entry): boolean {
+    return !pack && !this.packs.covering(topic, seq) && this.options.carried.has(seq);
+  }
+
+  /** Whether it may be at home already, so that it has to be looked for before it is sent. */
+  isDoubtful(lane: Lane, entry: Entry): boolean {
+    return (entry.redelivered && lane.probing) || (!entry.looked && this.options.carried.may(entry.seq));
+  }
+
   /** Gives the topic a cursor of its own. */
   apart(lane: Lane): Promise<void> {
     return this.#held.apart(lane);
@@ -286,6 +301,7 @@ export class Work {
   /** It need not wait any more: what was left in the log is read again, in order. */
   release(lane: Lane): void {
     lane.heldUntil = 0;
+    for (const entry of lane.queue) entry.looked = false;
     lane.together = false;
     // What is on its way to a cursor of its own is read from there.
     if (lane.left.length > 0 && !lane.moving) this.reading.again(lane.cursor, lane.left.splice(0));

@@ -623,6 +623,18 @@ export class LinkService {
     });
   }
 
+  /** Who a peer on the link is, with its key, and the account that it has proven to be its own. */
+  async party(peer: string): Promise<{ readonly fingerprint: string; readonly spki: Uint8Array; readonly account?: string }> {
+    const link = this.#up();
+    const known = this.trust.find(peer)?.fingerprint;
+    const name = (known === undefined ? undefined : link.nameOf(known)) ?? linkName(peer);
+    const { fingerprint } = await link.prove(name);
+    const ends = link.ends(name);
+    if (!ends || fingerprintOf(ends.peer) !== fingerprint || (known !== undefined && known !== fingerprint)) throw new LanpostError('unreachable', `${peer} is not on the link: its key is asked of itself`);
+    const [account] = (this.#parts.accounts?.claims.of(fingerprint) ?? []).filter(({ state }) => state === 'proven').map(({ address }) => address.slice('xmpp:'.length));
+    return { fingerprint, spki: ends.peer, ...(account === undefined ? {} : { account }) };
+  }
+
   /** Neighbours that could pass bytes on to a server, with their names now. */
   neighbours(): ProvenPeer[] {
     return this.trust.list().flatMap(({ level, fingerprint }) => {

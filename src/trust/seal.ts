@@ -3,8 +3,8 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import type { Identity } from './identity.ts';
 
-/** What is said by it: the nonce came back, this letter is mine, I have your letter, I can never take it. */
-export type SealLabel = 'lanpost jid 1' | 'lanpost letter 1' | 'lanpost receipt 1' | 'lanpost refusal 1';
+/** What is said by it: the nonce came back, this letter is mine, I have your letter, I can never take it, this file is mine, what you wrote is there. */
+export type SealLabel = 'lanpost jid 1' | 'lanpost letter 1' | 'lanpost receipt 1' | 'lanpost refusal 1' | 'lanpost file 1' | 'lanpost carried 1';
 
 /** A signature with the key that goes with it, as base64. */
 export interface Seal {

@@ -85,7 +85,7 @@ async function drain(server: HomeServer, o: { topic: string; count: number; pack
     await fill(log, o.topic, o.count, o.value);
     await quiet();
     const account = toAccount({ ...server.account('edge1'), host: server.host, port: server.port, ca: readFileSync(server.ca, 'utf8'), up: [{ filter: o.topic, pack: o.pack }] });
-    const home = new Home({ account, cursors: {}, log, clock, trouble: ({ message }) => console.error(message), boxId: log.boxId, limits: HOME_LIMITS, timing: SESSION_TIMING });
+    const home = new Home({ account, cursors: {}, log, clock, trouble: ({ message }) => console.error(message), boxId: log.boxId, carried: { has: () => false, may: () => false }, limits: HOME_LIMITS, timing: SESSION_TIMING });
     await home.start();
     let begun = 0;
     let from = 0;

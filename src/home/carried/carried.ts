@@ -1,0 +1,241 @@
+// The outbox that is carried: what waits for a home goes in a file to another box, which publishes it there as itself, and says so
+// in another file. Ids are what they are everywhere, so what both publish is one item.
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
+import type { Carrier as AllowedCarrier, OutboxExport, OutboxImport } from '../../api.ts';
+import type { Clock } from '../../clock.ts';
+import { LanpostError } from '../../errors.ts';
+import type { Log } from '../../log/log.ts';
+import { boxIdOfFingerprint } from '../../trust/fingerprint.ts';
+import type { Identity } from '../../trust/identity.ts';
+import type { Sealer } from '../../trust/seal.ts';
+import { type Opened, readHeader, readSealed, verifySealed } from '../../trust/sealed-file.ts';
+import { StanzaError } from '../../xmpp/stanza-error.ts';
+import { cursorNumbers } from '../account.ts';
+import { readerOf } from '../cursor-name.ts';
+import type { Home } from '../home.ts';
+import { nodeOf } from '../up-rule.ts';
+import { affiliate } from './affiliations.ts';
+import { type CarriedRecord, unframed } from './carried-record.ts';
+import type { CarriedMarks } from './carried-marks.ts';
+import { type Carrier, Carriers } from './carriers.ts';
+import { CONFIRMATION_BYTES, readConfirmation, writeConfirmation } from './confirmation.ts';
+import { type About, isCarriable, writeExport } from './exporting.ts';
+import { publishCarried } from './publishing.ts';
+import { Runs } from './runs.ts';
+
+const MONTH = 30 * 24 * 3_600_000;
+/** The longest that a file may be good for. */
+const MOST = 365 * 24 * 3_600_000;
+/** Imports remembered; the oldest go first. */
+const IMPORTS = 256;
+const IMPORT = 'carried-in/';
+const ANSWER = 60_000;
+
+export interface CarriedParts {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly identity: Identity;
+  readonly sealer: Sealer;
+  readonly homes: () => readonly Home[];
+  readonly marks: CarriedMarks;
+  readonly isPaired: (fingerprint: string) => boolean;
+  readonly nameOf: (fingerprint: string) => string | undefined;
+  readonly limits: { readonly settle: number; readonly stanza: number };
+}
+
+/** A box, and its key. */
+export interface Party {
+  readonly fingerprint: string;
+  readonly spki: Uint8Array;
+}
+
+export class CarriedOutbox {
+  readonly #parts: CarriedParts;
+  readonly #carriers: Carriers;
+  #importing = false;
+
+  constructor(parts: CarriedParts) {
+    this.#parts = parts;
+    this.#carriers = new Carriers(parts.log.registry);
+  }
+
+  async allow({ fingerprint, spki }: Party, account: string, home: string | undefined): Promise<AllowedCarrier> {
+    const { isPaired } = this.#parts;
+    if (!isPaired(fingerprint)) throw new LanpostError('forbidden', 'Only a paired box may publish for this one.');
+    const own = this.#homeOf(home);
+    await this.#affiliate(own, account, 'publisher');
+    const carrier: Carrier = { fingerprint, spki, account, jid: own.account.jid };
+    await this.#carriers.add(carrier);
+    return this.#told(carrier);
+  }
+
+  async deny(fingerprint: string): Promise<void> {
+    const carrier = this.#carriers.of(fingerprint);
+    if (!carrier) throw new LanpostError('not-found', 'That box may not publish for this one; see `lanpost outbox list`.');
+    await this.#affiliate(this.#homeOf(carrier.jid), carrier.account, 'none');
+    await this.#carriers.remove(fingerprint);
+  }
+
+  list(): AllowedCarrier[] {
+    return this.#carriers.list().map((carrier) => this.#told(carrier));
+  }
+
+  async export(path: string, fingerprint: string, expires: number = MONTH): Promise<OutboxExport> {
+    if (typeof expires !== 'number' || !(expires > 0 && expires <= MOST)) throw new TypeError('expires must be milliseconds, at most a year');
+    const carrier = this.#carriers.of(fingerprint);
+    if (!carrier) throw new LanpostError('not-found', 'That box may not publish for this one yet: `lanpost outbox allow` says so, while it is on the link.');
+    const { log, clock, identity, sealer } = this.#parts;
+    const { account } = this.#homeOf(carrier.jid);
+    const now = clock.wall();
+    const { told, kept } = await writeExport(path, carrier, Math.round(now + expires), {
+      log, account, identity, sealer, now, cursors: cursorNumbers(log.registry, account.jid),
+    });
+    await this.#carriers.exported(kept, now);
+    this.#parts.marks.given(kept);
+    return told;
+  }
+
+  async import(path: string, confirmation: string, signal: AbortSignal): Promise<OutboxImport> {
+    if (this.#importing) throw new LanpostError('busy', 'A file is being imported; wait for it.');
+    this.#importing = true;
+    const file = await open(path).catch((error: unknown) => { throw new LanpostError('not-found', `${path} cannot be read: ${String(error)}`, { cause: error }); });
+    try {
+      const { identity, isPaired } = this.#parts;
+      // Before the whole of it is read: who it is from, as it says, and what it is.
+      const about = aboutOf((await readHeader(file)).header.about);
+      const opened = await verifySealed(file, identity);
+      if (!isPaired(opened.author)) throw new LanpostError('forbidden', `The file is from a key that is not paired, ${opened.author.slice(0, 16)}…`);
+      const records = async function* all(): AsyncGenerator<CarriedRecord> {
+        for await (const frame of readSealed(file, identity, opened)) yield* unframed(frame);
+      };
+      // All of it is what it should be before any of it is published.
+      for await (const { record } of records()) if (!record.recordId.startsWith(`${boxIdOfFingerprint(opened.author)}-`)) throw new LanpostError('corrupt', 'The file holds records of another box than its author.');
+      return await this.#published(about, opened, records, confirmation, signal);
+    } finally {
+      this.#importing = false;
+      await file.close();
+    }
+  }
+
+  async #published(about: About, opened: Opened, records: () => AsyncIterable<CarriedRecord>, confirmation: string, signal: AbortSignal): Promise<OutboxImport> {
+    const { clock, sealer, limits } = this.#parts;
+    const { registry } = this.#parts.log;
+    const before = registry.get(IMPORT + about.id);
+    let done: Imported;
+    if (isImported(before) && before.sha256 === opened.sha256) done = { ...before, published: 0, present: before.published + before.present };
+    else {
+      if (clock.wall() > about.expires) throw new LanpostError('expired', `The file was good until ${new Date(about.expires).toISOString()}.`);
+      const published = await publishCarried(records, {
+        clock, signal, service: about.service, stanzaBytes: limits.stanza, settle: limits.settle, home: () => this.#homeFor(about.service),
+      });
+      done = { ...published, refused: [...published.refused], sha256: opened.sha256, at: clock.wall() };
+      await this.#remember(about.id, done);
+    }
+    await writeFile(confirmation, writeConfirmation({ id: about.id, sha256: opened.sha256, author: opened.author, refused: done.refused }, sealer), { mode: 0o600 });
+    const { records: count, published, present, refused } = done;
+    return { id: about.id, author: opened.author, records: count, published, present, refused: refused.length, confirmation };
+  }
+
+  async #remember(id: string, done: Imported): Promise<void> {
+    const { registry } = this.#parts.log;
+    await registry.set(IMPORT + id, done);
+    const rows = registry.entries(IMPORT).flatMap(([key, row]): [string, number][] => (isImported(row) ? [[key, row.at]] : []));
+    for (const [key] of rows.toSorted(([, a], [, b]) => a - b).slice(0, Math.max(0, rows.length - IMPORTS))) await registry.set(key, undefined);
+  }
+
+  async confirm(path: string): Promise<{ readonly id: string; readonly records: number }> {
+    const { marks, identity } = this.#parts;
+    const { size } = await stat(path).catch((error: unknown) => { throw new LanpostError('not-found', `${path} cannot be read: ${String(error)}`, { cause: error }); });
+    if (size > CONFIRMATION_BYTES) throw new LanpostError('too-large', `${path} is too large for a confirmation.`);
+    const said = readConfirmation(await readFile(path, 'utf8'));
+    const exported = this.#carriers.exports().find(({ id }) => id === said.id);
+    if (said.author !== identity.fingerprint) throw new LanpostError('forbidden', 'That confirmation is for another box.');
+    if (!exported) throw new LanpostError('not-found', 'This box has written no such file, or knows of it no more.');
+    if (exported.fingerprint !== said.signer) throw new LanpostError('forbidden', 'That confirmation is not signed by the box that the file was for.');
+    if (exported.sha256 !== said.sha256) throw new LanpostError('conflict', 'That confirmation is of another file.');
+    const there = without(exported.runs, said.refused);
+    const { homes } = this.#parts;
+    const account = homes().find((home) => home.account.jid === exported.jid)?.account;
+    const reader = account ? readerOf(account) : exported.jid;
+    await marks.add(reader, there);
+    const confirmed = { ...exported, confirmed: true };
+    await this.#carriers.keep(confirmed);
+    marks.given(confirmed);
+    for (const home of homes()) if (readerOf(home.account) === reader) home.uplink.carriedMore();
+    return { id: said.id, records: there.size };
+  }
+
+  async #affiliate(home: Home, account: string, affiliation: 'publisher' | 'none'): Promise<void> {
+    const { log, identity } = this.#parts;
+    const { rules, service } = home.account;
+    for (const { name, deleted } of log.topics()) {
+      const rule = rules.find(({ matches }) => matches(name));
+      if (deleted || !rule || !isCarriable(log, rule, name)) continue;
+      const node = nodeOf(rule, name, identity.boxId);
+      const accessModel = log.topic(name)?.settings['accessModel'] === 'open' ? 'open' : 'whitelist';
+      try {
+        await affiliate((iq) => home.request(iq, ANSWER), { service, node, jid: account, affiliation, settings: { accessModel } });
+      } catch (error) {
+        if (!(error instanceof StanzaError)) throw error;
+        if (affiliation === 'none' && error.condition === 'item-not-found') continue;
+        throw new LanpostError('forbidden', `${service} does not let this box say who publishes to node ${node}: ${error.message}`, { cause: error });
+      }
+    }
+  }
+
+  #told({ fingerprint, account, jid }: Carrier): AllowedCarrier {
+    return { peer: this.#parts.nameOf(fingerprint) ?? fingerprint, fingerprint, account: `xmpp:${account}`, home: jid };
+  }
+
+  #homeOf(jid: string | undefined): Home {
+    const homes = this.#parts.homes();
+    const home = jid === undefined ? homes[0] : homes.find(({ account }) => account.jid === jid);
+    if (jid === undefined && homes.length > 1) throw new LanpostError('invalid-value', 'This box has several homes: say which.');
+    if (!home) throw new LanpostError('not-found', jid === undefined ? 'This box has no home.' : `There is no home ${jid}.`);
+    return home;
+  }
+
+  /** The home whose service it is; any other reaches it by federation. */
+  #homeFor(service: string): Home | undefined {
+    const homes = this.#parts.homes();
+    return homes.find(({ account }) => account.service === service || service.endsWith(`.${account.address.domain}`)) ?? homes.find(({ online }) => online);
+  }
+}
+
+interface Imported {
+  readonly sha256: string;
+  readonly at: number;
+  readonly records: number;
+  readonly published: number;
+  readonly present: number;
+  readonly refused: readonly number[];
+}
+
+function isImported(row: unknown): row is Imported {
+  return typeof row === 'object' && row !== null && 'sha256' in row && 'at' in row && typeof row.at === 'number' && 'refused' in row && Array.isArray(row.refused);
+}
+
+function aboutOf(about: unknown): About {
+  if (typeof about === 'object' && about !== null && 'kind' in about && about.kind === 'outbox 1' && 'id' in about && typeof about.id === 'string' && /^[0-9a-f]{32}$/.test(about.id)
+    && 'jid' in about && typeof about.jid === 'string' && 'service' in about && typeof about.service === 'string' && about.service.length <= 1_024
+    && 'created' in about && typeof about.created === 'number' && 'expires' in about && typeof about.expires === 'number') {
+    return { kind: 'outbox 1', id: about.id, jid: about.jid, service: about.service, created: about.created, expires: about.expires };
+  }
+  throw new LanpostError('invalid-value', 'That sealed file is no carried outbox, or of a newer form.');
+}
+
+/** The runs without those positions: each of these ends one, and the next begins behind it. */
+function without(runs: readonly number[], gone: readonly number[]): Runs {
+  const left = new Runs();
+  const not = new Set(gone);
+  for (let i = 0; i < runs.length; i += 2) {
+    const [first = 0, last = 0] = runs.slice(i, i + 2);
+    let from = first;
+    for (const seq of [...not].filter((one) => one >= first && one <= last).toSorted((a, b) => a - b)) {
+      if (seq > from) left.add(from, seq - 1);
+      from = seq + 1;
+    }
+    if (from <= last) left.add(from, last);
+  }
+  return left;
+}

@@ -1,0 +1,88 @@
+// Which boxes may publish for this one, with their keys and accounts; and what was given to them in files. Kept in the registry.
+import { LanpostError } from '../../errors.ts';
+import type { Registry } from '../../log/registry.ts';
+
+export interface Carrier {
+  readonly fingerprint: string;
+  /** SubjectPublicKeyInfo: what files are encrypted to. */
+  readonly spki: Uint8Array;
+  /** Bare JID that it publishes as. */
+  readonly account: string;
+  /** This box's account whose nodes it may publish to. */
+  readonly jid: string;
+}
+
+/** One file that was written: which records, and for whom. */
+export interface Export {
+  readonly id: string;
+  readonly fingerprint: string;
+  readonly jid: string;
+  readonly sha256: string;
+  /** ms since 1970. */
+  readonly created: number;
+  readonly expires: number;
+  /** Positions in the log: first and last of each run, in order, flat. */
+  readonly runs: readonly number[];
+  readonly confirmed?: boolean;
+}
+
+const CARRIERS = 16;
+const EXPORTS = 32;
+const CARRIER = 'carrier/';
+const EXPORT = 'carried-out/';
+
+export class Carriers {
+  readonly #registry: Registry;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
+
+  list(): Carrier[] {
+    return this.#registry.entries(CARRIER).flatMap(([, row]) => (isCarrier(row) ? [row] : []));
+  }
+
+  of(fingerprint: string): Carrier | undefined {
+    const row = this.#registry.get(CARRIER + fingerprint);
+    return isCarrier(row) ? row : undefined;
+  }
+
+  async add(carrier: Carrier): Promise<void> {
+    if (!this.of(carrier.fingerprint) && this.list().length >= CARRIERS) throw new LanpostError('busy', `${CARRIERS} boxes may publish for this one already: deny one first.`);
+    await this.#registry.set(CARRIER + carrier.fingerprint, { ...carrier, spki: Uint8Array.from(carrier.spki) });
+  }
+
+  async remove(fingerprint: string): Promise<void> {
+    await this.#registry.set(CARRIER + fingerprint, undefined);
+  }
+
+  exports(): Export[] {
+    return this.#registry.entries(EXPORT).flatMap(([, row]) => (isExport(row) ? [row] : [])).toSorted((a, b) => a.created - b.created);
+  }
+
+  /** Those that nobody can confirm any more give way, then the oldest that are confirmed and passed. */
+  async exported(one: Export, now: number): Promise<void> {
+    for (const { id, expires, confirmed } of this.exports()) if (!confirmed && expires + GRACE < now) await this.forget(id);
+    if (this.exports().length >= EXPORTS) throw new LanpostError('busy', `${EXPORTS} files are not confirmed and not expired yet.`);
+    await this.keep(one);
+  }
+
+  async keep(one: Export): Promise<void> {
+    await this.#registry.set(EXPORT + one.id, { ...one, runs: [...one.runs] });
+  }
+
+  async forget(id: string): Promise<void> {
+    await this.#registry.set(EXPORT + id, undefined);
+  }
+}
+
+/** A file may have been imported in its last moment, and its confirmation be on its way. */
+const GRACE = 30 * 24 * 3_600_000;
+
+function isCarrier(row: unknown): row is Carrier {
+  return typeof row === 'object' && row !== null && 'fingerprint' in row && 'spki' in row && 'account' in row && 'jid' in row;
+}
+
+function isExport(row: unknown): row is Export {
+  return typeof row === 'object' && row !== null && 'id' in row && 'sha256' in row && 'runs' in row && Array.isArray(row.runs);
+}

@@ -1,0 +1,58 @@
+// What a box says of a file that it was given: which of its records are at home, signed. Read by whoever wrote the file.
+import { LanpostError } from '../../errors.ts';
+import { fingerprintOf } from '../../trust/fingerprint.ts';
+import { isSealed, type Sealer, sealKey } from '../../trust/seal.ts';
+
+/** Records of one file that its home would not take: they are named, so not more. */
+export const REFUSED = 1_000;
+/** Of the whole confirmation. */
+export const CONFIRMATION_BYTES: number = 64 * 1024;
+
+export interface Confirmation {
+  readonly id: string;
+  /** Of the file that is confirmed, hex. */
+  readonly sha256: string;
+  /** Fingerprint. */
+  readonly author: string;
+  /** Positions of records that are not at home: the home will not take them. */
+  readonly refused: readonly number[];
+}
+
+export function writeConfirmation(confirmation: Confirmation, sealer: Sealer): string {
+  const { id, sha256, author, refused } = confirmation;
+  const { key, signature } = sealer.seal('lanpost carried 1', statement(confirmation));
+  return `${JSON.stringify({ lanpost: 'carried 1', id, sha256, author, refused, key, signature }, undefined, 1)}\n`;
+}
+
+/** Throws `corrupt` when nobody has signed it as it is. */
+export function readConfirmation(text: string): Confirmation & { readonly signer: string } {
+  const said = parse(text);
+  const key = sealKey(said);
+  if (!key || !isSealed(said, 'lanpost carried 1', statement(said))) throw new LanpostError('corrupt', 'The confirmation is not what its author wrote.');
+  const { id, sha256, author, refused } = said;
+  return { id, sha256, author, refused, signer: fingerprintOf(key) };
+}
+
+function statement({ id, sha256, author, refused }: Confirmation): string[] {
+  return [id, sha256, author, refused.join(' ')];
+}
+
+function parse(text: string): Confirmation & { readonly key: string; readonly signature: string } {
+  let said: unknown;
+  try {
+    said = JSON.parse(text);
+  } catch {
+    throw none();
+  }
+  if (typeof said === 'object' && said !== null && 'lanpost' in said && said.lanpost === 'carried 1' && 'id' in said && typeof said.id === 'string'
+    && 'sha256' in said && typeof said.sha256 === 'string' && 'author' in said && typeof said.author === 'string' && 'refused' in said && Array.isArray(said.refused)
+    && said.refused.length <= REFUSED && said.refused.every((seq) => Number.isSafeInteger(seq)) && 'key' in said && typeof said.key === 'string'
+    && 'signature' in said && typeof said.signature === 'string') {
+    return { id: said.id, sha256: said.sha256, author: said.author, refused: said.refused.map(Number), key: said.key, signature: said.signature };
+  }
+  throw none();
+}
+
+function none(): LanpostError {
+  return new LanpostError('invalid-value', 'That is no confirmation of a carried outbox.');
+}

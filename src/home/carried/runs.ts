@@ -1,0 +1,47 @@
+// Sets of positions as runs, flat: first and last of each, in order.
+
+export class Runs {
+  readonly #flat: number[];
+
+  constructor(flat: readonly number[] = []) {
+    this.#flat = [...flat];
+  }
+
+  get flat(): readonly number[] {
+    return this.#flat;
+  }
+
+  get count(): number {
+    return this.#flat.length / 2;
+  }
+
+  /** How many positions. */
+  get size(): number {
+    let size = 0;
+    for (let i = 0; i < this.#flat.length; i += 2) size += (this.#flat[i + 1] ?? 0) - (this.#flat[i] ?? 0) + 1;
+    return size;
+  }
+
+  /** Above all there are; `previous`: the one before it, if that is there. */
+  push(seq: number, previous: number | undefined): void {
+    if (previous !== undefined && previous === this.#flat.at(-1)) this.#flat[this.#flat.length - 1] = seq;
+    else this.#flat.push(seq, seq);
+  }
+
+  /** Above all there are. */
+  add(first: number, last: number): void {
+    this.#flat.push(first, last);
+  }
+
+  has(seq: number): boolean {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#flat[middle * 2 + 1] ?? 0) < seq) low = middle + 1;
+      else high = middle;
+    }
+    const first = this.#flat[low * 2];
+    return first !== undefined && first <= seq;
+  }
+}

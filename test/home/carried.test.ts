@@ -1,0 +1,291 @@
+// Two boxes: the author has no road to its home, and the carrier has. Files go between them.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createSystemClock } from '../../src/clock.ts';
+import type { CarriedOutbox } from '../../src/home/carried/carried.ts';
+import { Carriers } from '../../src/home/carried/carriers.ts';
+import { createHomes, type Homes } from '../../src/home/homes.ts';
+import { type Log, openLog } from '../../src/log/log.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
+import { toPayload } from '../../src/payload/payload.ts';
+import { type Identity, loadIdentity } from '../../src/trust/identity.ts';
+import { Sealer } from '../../src/trust/seal.ts';
+import { attr } from '../../src/xmpp/element.ts';
+import { Bell } from '../support/bell.ts';
+import { type FakeHome, startFakeHome } from './fake-home.ts';
+
+const DAY = 24 * 3_600_000;
+
+interface Side {
+  readonly identity: Identity;
+  readonly log: Log;
+  readonly homes: Homes;
+  readonly outbox: CarriedOutbox;
+}
+
+let dir: string;
+let bell: Bell;
+let home: FakeHome;
+let a: Side;
+let b: Side;
+let paired: Set<string>;
+let ahead = 0;
+let port: number;
+const signal = new AbortController().signal;
+const file = (name: string): string => join(dir, name);
+
+async function side(name: string): Promise<Side> {
+  const identity = await loadIdentity(mkdtempSync(join(dir, name)), { machine: 'test' });
+  const system = createSystemClock();
+  const clock = bell.heard({ ...system, wall: () => system.wall() + ahead, mono: () => system.mono(), isSet: () => true, after: (ms, call) => system.after(ms, call), every: (ms, call) => system.every(ms, call) });
+  const log = await openLog({ database: new MemoryDatabase(), clock, boxId: identity.boxId, trouble: bell.ring });
+  const homes = createHomes({ log, clock, trouble: bell.ring, boxId: identity.boxId, limits: { settle: 100 }, random: () => 0, opened: bell.ring });
+  const outbox = await homes.outbox({ identity, sealer: new Sealer(identity), isPaired: (key) => paired.has(key), nameOf: () => name });
+  return { identity, log, homes, outbox };
+}
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'lanpost-carried-'));
+  bell = new Bell();
+  home = await startFakeHome(bell);
+  ahead = 0;
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const bound = server.address();
+  port = typeof bound === 'object' ? bound?.port ?? 1 : 1;
+  server.close();
+  await once(server, 'close');
+  [a, b] = [await side('a'), await side('b')];
+  paired = new Set([a.identity.fingerprint, b.identity.fingerprint]);
+  // Nothing listens there.
+  await a.homes.add({ ...home.account, port, topics: ['plant/#'] });
+  await b.homes.add({ ...home.account, jid: 'other@home.test' });
+  await new Carriers(a.log.registry).add({ fingerprint: b.identity.fingerprint, spki: b.identity.spki, account: 'other@home.test', jid: home.account.jid });
+  home.nodes.set('plant/x', new Map());
+});
+afterEach(async () => {
+  for (const { homes, log } of [a, b]) {
+    await homes.close();
+    await log.close();
+  }
+  await home.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const publish = async (topic: string, ...values: (string | number)[]): Promise<void> => {
+  await Promise.all(values.map((value) => a.log.append({ topic, kind: 'publish', payload: toPayload(value) })));
+};
+const exported = (name = 'out', expires?: number): ReturnType<CarriedOutbox['export']> => a.outbox.export(file(name), b.identity.fingerprint, expires);
+const imported = (name = 'out'): ReturnType<CarriedOutbox['import']> => b.outbox.import(file(name), file(`${name}.confirmed`), signal);
+const queued = async (): Promise<number | undefined> => (await a.homes.list())[0]?.queued;
+const publishes = (): Element[] => home.stanzas.flatMap((stanza) => stanza.getChild('pubsub')?.getChild('publish') ?? []);
+type Element = FakeHome['stanzas'][number];
+
+describe('what waits, carried in a file', () => {
+  test('comes to its home under its own ids, is confirmed, and waits no more', async () => {
+    await publish('plant/x', ...Array.from({ length: 300 }, (_, n) => n));
+    await publish('elsewhere', 'not of the home');
+    expect(await exported()).toMatchObject({ records: 300, more: false });
+    expect(readFileSync(file('out')).includes('plant/x')).toBe(false);
+    expect(await imported()).toMatchObject({ author: a.identity.fingerprint, records: 300, published: 300, present: 0, refused: 0 });
+    const node = home.nodes.get('plant/x');
+    expect([...node?.keys() ?? []].every((id) => id.startsWith(`${a.identity.boxId}-`))).toBe(true);
+    expect(node?.size).toBe(300);
+    expect(await queued()).toBe(300);
+    expect(await a.outbox.confirm(file('out.confirmed'))).toMatchObject({ records: 300 });
+    await bell.until(async () => await queued() === 0);
+    // Once more changes nothing.
+    const before = home.stanzas.length;
+    expect(await imported()).toMatchObject({ records: 300, published: 0, present: 300 });
+    expect(home.stanzas.slice(before).filter((stanza) => stanza.getChild('pubsub'))).toEqual([]);
+    expect(await a.outbox.confirm(file('out.confirmed'))).toMatchObject({ records: 300 });
+    await publish('plant/x', 'new');
+    expect(await queued()).toBe(1);
+  });
+
+  test('is one item with what its author publishes itself when it gets there first', async () => {
+    await publish('plant/x', 1, 2, 3);
+    await exported();
+    await b.homes.remove('other@home.test');
+    await a.homes.add({ ...home.account, topics: ['plant/#'] });
+    await bell.until(async () => await queued() === 0);
+    await a.homes.remove(home.account.jid);
+    await b.homes.add({ ...home.account, jid: 'other@home.test' });
+    const before = publishes().length;
+    expect(await imported()).toMatchObject({ records: 3, published: 0, present: 3 });
+    expect([publishes().length, home.nodes.get('plant/x')?.size]).toEqual([before, 3]);
+  });
+
+  test('leaves out items whose id was chosen: they may be updated before the file arrives', async () => {
+    await a.log.append({ topic: 'plant/x', kind: 'publish', id: 'state', payload: toPayload('old') });
+    await publish('plant/x', 1);
+    expect(await exported()).toMatchObject({ records: 1 });
+    await imported();
+    await a.outbox.confirm(file('out.confirmed'));
+    await bell.until(async () => await queued() === 1);
+  });
+
+  test('is looked for by its author before that sends it, as long as it is not confirmed', async () => {
+    await publish('plant/x', ...Array.from({ length: 250 }, (_, n) => n));
+    await exported();
+    await publish('plant/x', 'later');
+    await imported();
+    await b.homes.remove('other@home.test');
+    const before = publishes().length;
+    await a.homes.add({ ...home.account, topics: ['plant/#'] });
+    await bell.until(async () => await queued() === 0);
+    expect([publishes().length - before, home.nodes.get('plant/x')?.size]).toEqual([1, 251]);
+  });
+
+  test('waits at its author until it is confirmed, whatever is published meanwhile, also over another rule of what goes up', async () => {
+    await publish('plant/x', 1, 2);
+    await publish('other', 'between');
+    await publish('plant/x', 3);
+    await exported();
+    await imported();
+    await a.outbox.confirm(file('out.confirmed'));
+    await bell.until(async () => await queued() === 0);
+    // What lies between is not taken for confirmed when a rule comes that wants it.
+    await a.homes.add({ ...home.account, port, topics: ['plant/#', 'other'] });
+    expect(await queued()).toBe(1);
+  });
+
+  test('leaves out topics that keep only the newest, and those that go up packed', async () => {
+    await a.log.append({ topic: 'plant/latest', kind: 'configure', config: { lane: 'latest' } });
+    await publish('plant/latest', 1);
+    await expect(exported()).rejects.toMatchObject({ code: 'not-found' });
+    await a.homes.add({ ...home.account, port, up: [{ filter: 'plant/#', pack: true }] });
+    await publish('plant/x', 1);
+    await expect(exported()).rejects.toMatchObject({ code: 'not-found' });
+    await expect(async () => readFileSync(file('out'))).rejects.toThrow('ENOENT');
+  });
+
+  test('is not written over a file, and not for whom nobody has allowed it', async () => {
+    await publish('plant/x', 1);
+    writeFileSync(file('out'), 'something');
+    await expect(exported()).rejects.toMatchObject({ code: 'conflict' });
+    expect(readFileSync(file('out'), 'utf8')).toBe('something');
+    await expect(a.outbox.export(file('x'), 'f'.repeat(64))).rejects.toMatchObject({ code: 'not-found' });
+  });
+});
+
+describe('a file', () => {
+  const nothing = (): void => { expect(publishes()).toEqual([]); };
+  beforeEach(async () => {
+    await publish('plant/x', 1, 2, 3);
+    await exported();
+  });
+
+  test('for another box is refused', async () => {
+    await expect(a.outbox.import(file('out'), file('c'), signal)).rejects.toMatchObject({ code: 'forbidden' });
+    nothing();
+  });
+
+  test('of a key that is not paired is refused', async () => {
+    paired.delete(a.identity.fingerprint);
+    await expect(imported()).rejects.toMatchObject({ code: 'forbidden' });
+    nothing();
+  });
+
+  test.each([['cut off', (bytes: Buffer) => bytes.subarray(0, -100)], ['changed', (bytes: Buffer) => Buffer.from(bytes.map((byte, at) => (at === bytes.length - 80 ? byte ^ 1 : byte)))]])('that was %s is refused, and nothing of it published', async (_, harm) => {
+    writeFileSync(file('out'), harm(readFileSync(file('out'))));
+    await expect(imported()).rejects.toMatchObject({ code: 'corrupt' });
+    nothing();
+  });
+
+  test('is good for as long as it says', async () => {
+    ahead = 31 * DAY;
+    await expect(imported()).rejects.toMatchObject({ code: 'expired' });
+    nothing();
+    ahead = 29 * DAY;
+    expect(await imported()).toMatchObject({ published: 3 });
+  });
+
+  test('that is none, or is not there, is said so', async () => {
+    writeFileSync(file('none'), 'nothing of the kind, but long enough to be looked at');
+    await expect(imported('none')).rejects.toMatchObject({ code: 'invalid-value' });
+    await expect(imported('missing')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  test('for a node that is not there is not published: whoever makes it would own it', async () => {
+    home.set.answer = (_iq, what, node) => (what === 'items' && node === 'plant/x' ? 'item-not-found' : undefined);
+    await expect(imported()).rejects.toMatchObject({ code: 'not-found' });
+    nothing();
+  });
+
+  test('that the home does not let be published is said so; once it does, it is', async () => {
+    home.set.answer = (_iq, what) => (what === 'publish' ? 'forbidden' : undefined);
+    await expect(imported()).rejects.toMatchObject({ code: 'forbidden', message: expect.stringContaining('outbox allow') });
+    home.set.answer = () => undefined;
+    expect(await imported()).toMatchObject({ published: 3 });
+  });
+
+  test('of which the home refuses a record says so, and that one goes on waiting', async () => {
+    let n = 0;
+    home.set.answer = (_iq, what) => (what === 'publish' && ++n === 2 ? 'not-acceptable' : undefined);
+    expect(await imported()).toMatchObject({ records: 3, published: 2, refused: 1 });
+    expect(await a.outbox.confirm(file('out.confirmed'))).toMatchObject({ records: 2 });
+    await bell.until(async () => await queued() === 1);
+  });
+
+  test('that is on its way when the session breaks is looked through again, and nothing comes twice', async () => {
+    let cut = false;
+    home.set.resumable = false;
+    home.set.before = (stanza) => {
+      if (cut || !stanza.getChild('pubsub')?.getChild('publish')) return;
+      cut = true;
+      home.cut();
+    };
+    const { records, published, present } = await imported();
+    expect([records, published + present]).toEqual([3, 3]);
+    expect(home.nodes.get('plant/x')?.size).toBe(3);
+  }, 60_000);
+});
+
+describe('a confirmation', () => {
+  const said = (): Record<string, unknown> => JSON.parse(readFileSync(file('out.confirmed'), 'utf8')) as Record<string, unknown>;
+  beforeEach(async () => {
+    await publish('plant/x', 1, 2);
+    await exported();
+    await imported();
+  });
+
+  test.each<[string, () => Record<string, unknown>, string]>([
+    ['that was changed', () => ({ ...said(), refused: [1] }), 'corrupt'],
+    ['signed by whom the file was not for', () => ({ ...said(), ...new Sealer(a.identity).seal('lanpost carried 1', [String(said()['id']), String(said()['sha256']), a.identity.fingerprint, '']) }), 'forbidden'],
+    ['of another file', () => ({ ...said(), sha256: '0'.repeat(64), ...new Sealer(b.identity).seal('lanpost carried 1', [String(said()['id']), '0'.repeat(64), a.identity.fingerprint, '']) }), 'conflict'],
+    ['of a file that nobody wrote', () => ({ ...said(), id: 'x', ...new Sealer(b.identity).seal('lanpost carried 1', ['x', String(said()['sha256']), a.identity.fingerprint, '']) }), 'not-found'],
+    ['for another box', () => ({ ...said(), author: b.identity.fingerprint, ...new Sealer(b.identity).seal('lanpost carried 1', [String(said()['id']), String(said()['sha256']), b.identity.fingerprint, '']) }), 'forbidden'],
+    ['that is none', () => ({ hello: 'world' }), 'invalid-value'],
+  ])('%s is refused', async (_, made, code) => {
+    writeFileSync(file('made'), JSON.stringify(made()));
+    await expect(a.outbox.confirm(file('made'))).rejects.toMatchObject({ code });
+    expect(await queued()).toBe(2);
+  });
+
+  test('is remembered over a restart, and forgotten with the home', async () => {
+    await a.outbox.confirm(file('out.confirmed'));
+    await a.homes.close();
+    const again = createHomes({ log: a.log, clock: bell.heard(createSystemClock()), trouble: bell.ring, boxId: a.identity.boxId, limits: { settle: 100 } });
+    a = { ...a, homes: again };
+    await again.start();
+    await bell.until(async () => await queued() === 0);
+    await a.homes.remove(home.account.jid);
+    await a.homes.add({ ...home.account, port, topics: ['plant/#'] });
+    expect(await queued()).toBe(2);
+  });
+
+  test('keeps what it confirms from being sent when the author is at home again', async () => {
+    await a.outbox.confirm(file('out.confirmed'));
+    await publish('plant/x', 3);
+    await b.homes.remove('other@home.test');
+    const before = publishes().length;
+    await a.homes.add({ ...home.account, topics: ['plant/#'] });
+    await bell.until(async () => await queued() === 0);
+    expect(publishes().slice(before).map((one) => attr(one.getChild('item')!, 'id'))).toHaveLength(1);
+  });
+});
