@@ -605,6 +605,29 @@ export interface DownRule {
 /** Over TCP with TLS, at once or asked for; over WebSocket (RFC 7395); over HTTP requests (XEP-0206). */
 export type HomeTransport = 'auto' | 'starttls' | 'tls' | 'websocket' | 'bosh';
 
+/** A domain on a server of this machine (XEP-0114), under which devices have addresses. */
+export interface ComponentOptions {
+  readonly domain: string;
+  /** A loopback address, for what is said there is in the clear; default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 5347. */
+  readonly port?: number;
+  /** That the server's administrator has set. */
+  readonly secret: string;
+  /** `NAME@domain` is an address for each. */
+  readonly devices?: readonly string[];
+}
+
+export interface ComponentStatus {
+  readonly domain: string;
+  readonly devices: readonly string[];
+  readonly state: 'connecting' | 'online' | 'waiting' | 'refused';
+  /** When that state began, ms since 1970. */
+  readonly since: number;
+  /** Why it is not online, in words. */
+  readonly reason?: string;
+}
+
 /** A box that may publish what this one cannot bring to its home. */
 export interface Carrier {
   /** Its name, or its fingerprint when it has none now. */
@@ -881,6 +904,15 @@ export interface Box extends AsyncDisposable {
     pause(jid: string): Promise<HomeStatus>;
     resume(jid: string): Promise<HomeStatus>;
     remove(jid: string): Promise<void>;
+  };
+  /** Domains under which devices have addresses of their own, on a server of this machine. Messages to them are in the inbox. */
+  readonly components: {
+    /** Adds one, or changes it. */
+    add(options: ComponentOptions): Promise<ComponentStatus>;
+    list(): Promise<ComponentStatus[]>;
+    remove(domain: string): Promise<void>;
+    /** From a device's address, now: rejects with `unreachable` when its component is not connected, and nothing waits. */
+    send(from: string, to: string, body: string): Promise<void>;
   };
   /** What waits for a home, carried there by another box: in files, which only that box can read. */
   readonly outbox: {

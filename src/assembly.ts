@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { Box } from './api.ts';
 import { type ControlServer, serveControl } from './control/serve-control.ts';
+import { Components } from './home/component/components.ts';
 import { createHomes, type Homes } from './home/homes.ts';
 import { createReceiver } from './home/receiver.ts';
 import { SealedLetters } from './home/sealed-letters.ts';
@@ -51,6 +52,13 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     holder: (jid) => claims.holder(jid),
     mark: ({ box, epoch, chain }) => log.originMark(box, epoch, PAIRED_INBOX, chain),
   });
+  const receiver = createReceiver({
+    version: VERSION, letters,
+    receive: (incoming) => mail.receive(incoming),
+    challenged: (challenge, account) => service.challenged(challenge, account),
+    received: (element, from) => homes.road.received(element, from),
+    returned: (from, error) => homes.road.returned(from, error),
+  });
   const homes: Homes = createHomes({
     log, broker, clock, trouble,
     boxId: identity.boxId,
@@ -61,13 +69,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
         return claimant === undefined || trust.level(claimant) !== 'paired' ? undefined : { fingerprint: claimant, proven: claims.holder(jid) !== undefined };
       },
     },
-    receive: createReceiver({
-      version: VERSION, letters,
-      receive: (incoming) => mail.receive(incoming),
-      challenged: (challenge, account) => service.challenged(challenge, account),
-      received: (element, from) => homes.road.received(element, from),
-      returned: (from, error) => homes.road.returned(from, error),
-    }),
+    receive: receiver,
     detours: () => service.neighbours().map((peer) => ({ via: peer.name, dial: (to, signal) => service.relays.dial(peer, to, signal) })),
     opened: () => {
       service.homeOpened();
@@ -75,6 +77,8 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     },
   });
   opened.add(() => homes.close());
+  const components = new Components({ registry: log.registry, clock, trouble, receive: receiver });
+  opened.add(() => components.close());
 
   const bareName = options.name ?? `lanpost-${identity.fingerprint.slice(0, 4)}`;
   const dispatcher = new Dispatcher<PeerContext>();
@@ -103,7 +107,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
 
   let control: ControlServer | undefined;
   const box = new LocalBox({
-    dir, version: VERSION, identity, sealer: seal, log, broker, mail, link: service, homes, troubles,
+    dir, version: VERSION, identity, sealer: seal, log, broker, mail, link: service, homes, components, troubles,
     stop: async () => {
       // Whoever is attached is told first; then the link hears goodbye, cursors are synced, the log closes.
       await control?.close();
@@ -144,6 +148,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   }
   for (const home of options.homes) await homes.add(home);
   await homes.start();
+  await components.start();
   await mail.start();
   return box;
 }

@@ -7,6 +7,7 @@ import { LanpostError } from './errors.ts';
 import type { EventSource } from './event-stream.ts';
 import { checkedObject, checkedOptional } from './given.ts';
 import type { CarriedOutbox } from './home/carried/carried.ts';
+import type { Components } from './home/component/components.ts';
 import type { Homes } from './home/homes.ts';
 import type { LinkService } from './link/link-service.ts';
 import type { Log } from './log/log.ts';
@@ -29,6 +30,7 @@ export interface LocalBoxParts {
   readonly mail: Mail;
   readonly link: LinkService;
   readonly homes: Homes;
+  readonly components: Components;
   readonly troubles: { readonly source: EventSource<Trouble>; readonly counts: ReadonlyMap<string, number> };
   /** Stops everything, in order. */
   readonly stop: () => Promise<void>;
@@ -172,6 +174,13 @@ export class LocalBox implements Box {
     pause: async (jid: string): Promise<HomeStatus> => this.#opened().homes.pause(jid),
     resume: async (jid: string): Promise<HomeStatus> => this.#opened().homes.resume(jid),
     remove: async (jid: string): Promise<void> => this.#opened().homes.remove(jid),
+  };
+
+  readonly components: Box['components'] = {
+    add: async (options) => this.#opened().components.add(options),
+    list: async () => this.#opened().components.list(),
+    remove: async (domain) => this.#opened().components.remove(domain),
+    send: async (from, to, body) => this.#opened().components.send(from, to, body),
   };
 
   readonly outbox: Box['outbox'] = {

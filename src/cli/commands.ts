@@ -2,6 +2,7 @@ import type { Command } from './command.ts';
 import { access } from './commands/access.ts';
 import { archive } from './commands/archive.ts';
 import { avatar } from './commands/avatar.ts';
+import { component } from './commands/component.ts';
 import { files } from './commands/files.ts';
 import { doctor } from './commands/doctor.ts';
 import { home } from './commands/home.ts';
@@ -29,7 +30,7 @@ export const COMMANDS: readonly Command[] = [
   start, status, doctor, presence, ...peers, send, messages,
   publish, subscribe, items, retract, purge,
   ...topic, ...access, find, classify, ...subscriptions, ...poison, ledger,
-  ...files, pair, ...avatar, ...trust, ...home, ...outbox,
+  ...files, pair, ...avatar, ...trust, ...home, ...outbox, ...component,
   ...archive,
 ];
 
@@ -43,5 +44,6 @@ export const GROUPS: Readonly<Record<string, string>> = {
   avatar: 'The picture of the box, and those of peers',
   trust: 'Which keys were seen, and what each may do',
   home: 'XMPP servers to which topics are carried',
+  component: 'Addresses of devices, on an XMPP server of this machine',
   outbox: 'What waits for a home, carried there by another box in a file',
 };

@@ -42,6 +42,9 @@ export function boxService(box: Box): Service {
     'homes.pause': (jid: string) => box.homes.pause(jid),
     'homes.resume': (jid: string) => box.homes.resume(jid),
     'homes.remove': (jid: string) => box.homes.remove(jid),
+    'components.add': (...args: Parameters<Box['components']['add']>) => box.components.add(...args),
+    'components.remove': (domain: string) => box.components.remove(domain),
+    'components.send': (...args: Parameters<Box['components']['send']>) => box.components.send(...args),
     'outbox.allow': (...args: Parameters<Box['outbox']['allow']>) => box.outbox.allow(...args),
     'outbox.deny': (peer: string) => box.outbox.deny(peer),
     'outbox.export': (...args: Parameters<Box['outbox']['export']>) => box.outbox.export(...args),
@@ -70,6 +73,7 @@ export function boxService(box: Box): Service {
     'trust.list': () => box.trust.list(),
     'trust.classes': () => box.trust.classes(),
     'homes.list': () => box.homes.list(),
+    'components.list': () => box.components.list(),
     'outbox.list': () => box.outbox.list(),
   }));
   const streams = new Map<string, (...args: never[]) => Source>(Object.entries({

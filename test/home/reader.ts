@@ -16,6 +16,7 @@ export interface StoredItem { readonly id: string; readonly recordId: string | u
 
 export interface Reader extends AsyncDisposable {
   request(iq: Element): Promise<Element>;
+  send(stanza: Element): void;
   items(node: string, ids?: readonly string[]): Promise<StoredItem[]>;
   subscribe(node: string): Promise<void>;
 }
@@ -44,6 +45,7 @@ export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' 
   });
   return {
     request: (iq) => session.iq.request(iq),
+    send: (stanza) => session.send(stanza),
     async items(node, ids) {
       const iq = itemsRequest(server.service, node, ids ?? []);
       if (!ids) iq.getChild('pubsub')?.getChild('items')?.setAttrs({ max_items: '100000' });

@@ -1,0 +1,180 @@
+// XEP-0114 1.6: Jabber Component Protocol, the side that connects. It is in the clear, so only to a server on this machine; there
+// is no stream management: what is said while nobody is connected comes back to whoever said it, and nothing waits anywhere.
+import { createHash } from 'node:crypto';
+import { connect } from 'node:net';
+import type { ComponentStatus, Trouble } from '../../api.ts';
+import type { Clock, Timer } from '../../clock.ts';
+import { LanpostError } from '../../errors.ts';
+import { attr, type Element, namespaceOf, xml } from '../../xmpp/element.ts';
+import { bare, parseJid } from '../../xmpp/jid.ts';
+import { buildMessage, errorReply, stanzaKind } from '../../xmpp/stanza.ts';
+import { StanzaError } from '../../xmpp/stanza-error.ts';
+import { isStreamError, streamFaultOf } from '../../xmpp/stream-error.ts';
+import { NS_CLIENT, NS_STREAM } from '../../xmpp/xml-stream.ts';
+import { XmppSocket } from '../../xmpp/xmpp-socket.ts';
+import { Backoff } from '../backoff.ts';
+import type { HomeReceiver } from '../home.ts';
+import { lossOf, StreamEnded } from '../loss.ts';
+
+const NS_COMPONENT = 'jabber:component:accept';
+/** From nothing to the handshake, ms. */
+const DEADLINE = 10_000;
+const LIMITS = { stanzaBytes: 1 << 20, depth: 64 };
+/** Stanzas in work at once; more are not read until some are done. */
+const IN_WORK = 64;
+
+/** What the owner says, checked. */
+export interface ComponentAccount {
+  readonly domain: string;
+  readonly host: string;
+  readonly port: number;
+  readonly secret: string;
+  /** Local parts of the addresses there are. */
+  readonly devices: readonly string[];
+}
+
+export interface ComponentParts {
+  readonly account: ComponentAccount;
+  readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
+  readonly receive: HomeReceiver;
+  readonly random?: (() => number) | undefined;
+}
+
+export class Component {
+  readonly account: ComponentAccount;
+  readonly #parts: ComponentParts;
+  readonly #backoff: Backoff;
+  #wire: XmppSocket | undefined;
+  #state: ComponentStatus['state'] = 'connecting';
+  #since: number;
+  #reason: string | undefined;
+  #timer: Timer | undefined;
+  #inWork = 0;
+  #closed = false;
+
+  constructor(parts: ComponentParts) {
+    this.account = parts.account;
+    this.#parts = parts;
+    this.#backoff = new Backoff(parts.random);
+    this.#since = parts.clock.wall();
+    this.#connect();
+  }
+
+  status(): ComponentStatus {
+    const { domain, devices } = this.account;
+    return { domain, devices: [...devices], state: this.#state, since: this.#since, ...(this.#reason === undefined ? {} : { reason: this.#reason }) };
+  }
+
+  /** From one of its addresses. Resolves when it is written; nobody says whether it came. */
+  send(from: string, to: string, body: string): void {
+    const { domain, devices } = this.account;
+    if (!devices.includes(from)) throw new LanpostError('not-found', `${domain} has no device ${from}.`);
+    if (bare(to) === undefined) throw new LanpostError('invalid-value', `"${to}" is no address.`);
+    if (this.#state !== 'online' || !this.#wire) throw new LanpostError('unreachable', `${domain} is not connected.`);
+    this.#wire.write(buildMessage({ from: `${from}@${domain}`, to, type: 'chat', body }));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.stop();
+    await this.#wire?.close();
+  }
+
+  #become(state: ComponentStatus['state'], reason?: string): void {
+    if (state !== this.#state) this.#since = this.#parts.clock.wall();
+    this.#state = state;
+    this.#reason = reason;
+  }
+
+  #connect(): void {
+    const { clock, account: { host, port, domain, secret } } = this.#parts;
+    this.#become('connecting');
+    let online = 0;
+    let failure: Error | undefined;
+    const socket = connect({ host, port, noDelay: true });
+    const wire: XmppSocket = new XmppSocket({
+      socket, clock, limits: LIMITS,
+      on: {
+        // §3: the handshake is over the id of the server's stream, and the secret.
+        header: ({ attrs }) => void wire.write(xml('handshake', {}, createHash('sha1').update(`${attrs['id'] ?? ''}${secret}`).digest('hex'))),
+        stanza: (element) => {
+          if (isStreamError(element)) {
+            failure = new StreamEnded(streamFaultOf(element), online === 0);
+            void wire.close();
+          } else if (online > 0) this.#received(wire, element);
+          else if (element.getName() === 'handshake' && namespaceOf(element) === NS_COMPONENT) {
+            online = clock.mono();
+            timer.stop();
+            this.#become('online');
+          }
+        },
+        close: (reason) => {
+          timer.stop();
+          this.#wire = undefined;
+          this.#lost(failure ?? reason ?? new LanpostError('disconnected', 'The server closed the connection.'), online === 0 ? 0 : Math.max(1, clock.mono() - online));
+        },
+      },
+    });
+    const timer = clock.after(DEADLINE, () => wire.destroy(new LanpostError('timeout', `No component within ${DEADLINE / 1000} s.`)));
+    this.#wire = wire;
+    wire.open(xml('stream:stream', { xmlns: NS_COMPONENT, 'xmlns:stream': NS_STREAM, to: domain }));
+  }
+
+  #lost(error: Error, uptime: number): void {
+    if (this.#closed) return;
+    // §3: a wrong secret is not-authorized, an error of the stream.
+    const isRefused = error instanceof StreamEnded && error.fault.condition === 'not-authorized';
+    const { kind, reason } = isRefused ? { kind: 'auth' as const, reason: 'the secret was refused' } : lossOf(error);
+    const retry = this.#backoff.lost(kind, uptime);
+    if (kind !== 'link') this.#parts.trouble({ kind: `component.${kind}`, message: `${this.account.domain}: ${reason}` });
+    this.#become(retry.refused ? 'refused' : 'waiting', reason);
+    this.#timer = this.#parts.clock.after(retry.delay, () => this.#connect());
+  }
+
+  #received(wire: XmppSocket, stanza: Element): void {
+    if (stanzaKind(stanza) === undefined) return;
+    this.#inWork += 1;
+    if (this.#inWork === IN_WORK) wire.pause();
+    void this.#reply(wire, stanza);
+  }
+
+  async #reply(wire: XmppSocket, stanza: Element): Promise<void> {
+    const reply = await this.#answer(stanza);
+    // Over the connection that asked; one that has gone takes its questions along.
+    if (reply) wire.write(reply);
+    this.#inWork -= 1;
+    if (this.#inWork === IN_WORK - 1) wire.resume();
+  }
+
+  async #answer(stanza: Element): Promise<Element | undefined> {
+    const { receive, trouble } = this.#parts;
+    const to = parseJid(attr(stanza, 'to') ?? '');
+    // The rest of the house knows stanzas by the namespace that clients speak in.
+    stanza.attrs['xmlns'] = NS_CLIENT;
+    const reply = await this.#handled(stanza, to?.local, receive).catch((error: unknown) => {
+      trouble({ kind: 'component.receive', message: `${this.account.domain}: ${error instanceof Error ? error.message : String(error)}` });
+      // Nothing waits here: whoever sent it keeps it, or nobody does.
+      return refusable(stanza) ? errorReply(stanza, new StanzaError('internal-server-error')) : undefined;
+    });
+    if (!reply) return undefined;
+    delete reply.attrs['xmlns'];
+    reply.attrs['from'] = attr(stanza, 'to') ?? this.account.domain;
+    return reply;
+  }
+
+  async #handled(stanza: Element, device: string | undefined, receive: HomeReceiver): Promise<Element | undefined> {
+    const { domain, devices } = this.account;
+    // RFC 6121 §8.5.1, as for an account that there is not. Presence is nobody's business: nothing is subscribed to here.
+    if (device === undefined || !devices.includes(device)) return refusable(stanza) ? errorReply(stanza, new StanzaError('service-unavailable')) : undefined;
+    if (stanza.getName() === 'presence') return undefined;
+    const jid = `${device}@${domain}`;
+    return receive(stanza, { jid, session: jid });
+  }
+}
+
+/** An error is never answered with an error, and an answer with nothing. */
+function refusable(stanza: Element): boolean {
+  const type = attr(stanza, 'type') ?? '';
+  return stanza.getName() === 'iq' ? type === 'get' || type === 'set' : stanza.getName() === 'message' && !['error', 'headline', 'groupchat'].includes(type);
+}

@@ -1,0 +1,120 @@
+// The components of a box: domains on a server of this machine, under which devices have addresses. Kept in the log's registry.
+import { isIP } from 'node:net';
+import type { ComponentOptions, ComponentStatus, Trouble } from '../../api.ts';
+import type { Clock } from '../../clock.ts';
+import { LanpostError } from '../../errors.ts';
+import { late } from '../../late.ts';
+import type { Registry } from '../../log/registry.ts';
+import { parseJid } from '../../xmpp/jid.ts';
+import type { HomeReceiver } from '../home.ts';
+import type { Component, ComponentAccount } from './component.ts';
+
+const COMPONENTS = 8;
+const DEVICES = 1_000;
+const PREFIX = 'component:';
+const PORT = 5347;
+const KEYS = new Set(['domain', 'host', 'port', 'secret', 'devices']);
+
+export interface ComponentsParts {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
+  readonly receive: HomeReceiver;
+  readonly random?: () => number;
+}
+
+export class Components {
+  readonly #parts: ComponentsParts;
+  readonly #open = new Map<string, Component>();
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: ComponentsParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes up every one that was added before. */
+  async start(): Promise<void> {
+    for (const [, row] of this.#parts.registry.entries(PREFIX)) await this.#connect(toComponent(isOptions(row) ? row : {}));
+  }
+
+  add(options: ComponentOptions): Promise<ComponentStatus> {
+    return this.#inTurn(async () => {
+      const account = toComponent(options);
+      if (!this.#open.has(account.domain) && this.#open.size >= COMPONENTS) throw new LanpostError('busy', `${COMPONENTS} components are there already.`);
+      await this.#parts.registry.set(PREFIX + account.domain, { ...account, devices: [...account.devices] });
+      await this.#open.get(account.domain)?.close();
+      return (await this.#connect(account)).status();
+    });
+  }
+
+  list(): ComponentStatus[] {
+    return [...this.#open.values()].map((component) => component.status());
+  }
+
+  remove(domain: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const component = this.#of(domain);
+      await this.#parts.registry.set(PREFIX + component.account.domain, undefined);
+      this.#open.delete(component.account.domain);
+      await component.close();
+    });
+  }
+
+  send(from: string, to: string, body: string): void {
+    if ([from, to, body].some((text) => typeof text !== 'string')) throw new TypeError('from, to and body must be texts');
+    const address = parseJid(from);
+    if (!address?.local) throw new LanpostError('invalid-value', `"${from}" is no address of a device.`);
+    this.#of(address.domain).send(address.local, to, body);
+  }
+
+  async close(): Promise<void> {
+    await this.#turn;
+    await Promise.all([...this.#open.values()].map((component) => component.close()));
+  }
+
+  #of(domain: string): Component {
+    if (typeof domain !== 'string') throw new TypeError('a domain must be a text');
+    const component = this.#open.get(domain.toLowerCase());
+    if (!component) throw new LanpostError('not-found', `There is no component ${domain}.`);
+    return component;
+  }
+
+  async #connect(account: ComponentAccount): Promise<Component> {
+    const { Component: Loaded } = await late('What speaks for devices', () => import('./component.ts'));
+    const component = new Loaded({ ...this.#parts, account });
+    this.#open.set(account.domain, component);
+    return component;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined); // the caller has the failure
+    return result;
+  }
+}
+
+function isOptions(row: unknown): row is ComponentOptions {
+  return typeof row === 'object' && row !== null;
+}
+
+/** Throws TypeError for wrong types, LanpostError for what cannot be. */
+export function toComponent(options: Partial<ComponentOptions>): ComponentAccount {
+  if (typeof options !== 'object' || options === null) throw new TypeError('component options must be an object');
+  for (const key of Object.keys(options)) if (!KEYS.has(key)) throw new TypeError(`unknown component option ${key}`);
+  const { domain = '', host = '127.0.0.1', port = PORT, secret, devices = [] } = options;
+  if (typeof domain !== 'string' || typeof host !== 'string') throw new TypeError('component domain and host must be texts');
+  if (typeof secret !== 'string' || secret === '') throw new TypeError('component secret must be a non-empty text');
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new TypeError('component port must be 1 to 65535');
+  if (!Array.isArray(devices) || devices.some((device) => typeof device !== 'string')) throw new TypeError('component devices must be a list of names');
+  const address = parseJid(domain);
+  if (!address || address.local !== undefined || address.resource !== undefined) throw new LanpostError('invalid-value', `Not a domain: ${JSON.stringify(domain)}.`);
+  // The stream is in the clear, and its secret would be anybody's on the way.
+  if (!(isIP(host) === 4 ? host.startsWith('127.') : host === '::1')) throw new LanpostError('invalid-value', 'A component is spoken with in the clear, so its server must be on this machine: 127.0.0.1 or ::1.');
+  if (devices.length > DEVICES) throw new LanpostError('too-large', `A component has at most ${DEVICES} devices.`);
+  const names = devices.map((device) => {
+    const local = parseJid(`${device}@${address.domain}`)?.local;
+    if (local === undefined || device.includes('@') || device.includes('/')) throw new LanpostError('invalid-value', `${JSON.stringify(device)} cannot be the name of a device's address.`);
+    return local;
+  });
+  return { domain: address.domain, host, port, secret, devices: [...new Set(names)] };
+}

@@ -1,0 +1,113 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createSystemClock } from '../../src/clock.ts';
+import { Components, toComponent } from '../../src/home/component/components.ts';
+import { xml, type Element } from '../../src/xmpp/element.ts';
+import { Bell } from '../support/bell.ts';
+import { memoryRegistry } from '../trust/fixtures.ts';
+
+const SECRET = 'secret';
+const given = { domain: 'edge.test', secret: SECRET };
+
+describe('a component is refused at the door', () => {
+  test.each<[object, string]>([
+    [{ ...given, domain: 'a@edge.test' }, 'invalid-value'], [{ ...given, domain: '' }, 'invalid-value'], [{ ...given, host: '192.0.2.1' }, 'invalid-value'],
+    [{ ...given, host: 'localhost' }, 'invalid-value'], [{ ...given, host: '::ffff:127.0.0.1' }, 'invalid-value'], [{ ...given, devices: ['a/b'] }, 'invalid-value'],
+    [{ ...given, devices: ['a@b'] }, 'invalid-value'], [{ ...given, devices: [''] }, 'invalid-value'], [{ ...given, devices: Array.from({ length: 1_001 }, (_, n) => `d${n}`) }, 'too-large'],
+  ])('%j', (options, code) => { expect(() => toComponent(options)).toThrow(expect.objectContaining({ code })); });
+
+  test.each<[object]>([[{ domain: 'edge.test' }], [{ ...given, port: 0 }], [{ ...given, devices: 'x' }], [{ ...given, extra: 1 }]])('%j is a TypeError', (options) => {
+    expect(() => toComponent(options)).toThrow(TypeError);
+  });
+
+  test('unless it can be: names as addresses have them, each once', () => {
+    expect(toComponent({ ...given, domain: 'Edge.Test', devices: ['Boiler', 'boiler', 'door'] })).toMatchObject({ domain: 'edge.test', host: '127.0.0.1', port: 5347, devices: ['boiler', 'door'] });
+  });
+});
+
+describe('a component', () => {
+  const bell = new Bell();
+  let server: Server;
+  let components: Components;
+  const sockets: Socket[] = [];
+  const came: Element[] = [];
+  let heard = '';
+  let said: (text: string) => void = () => undefined;
+  afterEach(async () => {
+    await components.close();
+    for (const socket of sockets.splice(0)) socket.destroy();
+    server.close();
+    heard = '';
+    came.length = 0;
+  });
+  const begin = async (answer: (digest: string) => string = (digest) => (digest === createHash('sha1').update(`42${SECRET}`).digest('hex') ? '<handshake/>' : '<stream:error><not-authorized xmlns="urn:ietf:params:xml:ns:xmpp-streams"/></stream:error>')): Promise<void> => {
+    server = createServer((socket) => {
+      sockets.push(socket);
+      said = (text) => void socket.write(text);
+      socket.on('error', () => undefined).on('data', (bytes) => {
+        const text = bytes.toString();
+        heard += text;
+        if (text.includes('<stream:stream')) said('<stream:stream xmlns="jabber:component:accept" xmlns:stream="http://etherx.jabber.org/streams" from="edge.test" id="42">');
+        const digest = /<handshake>([0-9a-f]+)</.exec(text)?.[1];
+        if (digest !== undefined) said(answer(digest));
+        bell.ring();
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const bound = server.address();
+    components = new Components({
+      registry: memoryRegistry(), clock: bell.heard(createSystemClock()), trouble: bell.ring, random: () => 0,
+      receive: async (stanza) => {
+        came.push(stanza);
+        bell.ring();
+        if (stanza.getName() === 'message') return undefined;
+        return xml('iq', { type: 'result', id: String(stanza.attrs['id']), to: String(stanza.attrs['from']) });
+      },
+    });
+    await components.add({ ...given, port: typeof bound === 'object' ? bound?.port ?? 0 : 0, devices: ['boiler'] });
+  };
+
+  test('shows that it knows the secret, and then answers from the address that was asked', async () => {
+    await begin();
+    await bell.until(() => heard.includes('</handshake>'));
+    expect(heard).toContain("to='edge.test'");
+    said('<iq type="get" id="1" from="a@b.test/c" to="boiler@edge.test"><ping xmlns="urn:xmpp:ping"/></iq>');
+    await bell.until(() => heard.includes("id='1'"));
+    expect(heard).toMatch(/<iq type='result' id='1' to='a@b.test\/c' from='boiler@edge.test'\/>/);
+    expect(components.list()).toMatchObject([{ state: 'online' }]);
+  });
+
+  test('refuses what is for a device that there is not; what is no request it leaves', async () => {
+    await begin();
+    await bell.until(() => heard.includes('</handshake>'));
+    said('<presence type="subscribe" from="a@b.test" to="boiler@edge.test"/><message type="error" from="a@b.test" to="x@edge.test"/><iq type="result" id="9" from="a@b.test" to="x@edge.test"/>'
+      + '<message from="a@b.test" to="x@edge.test" id="2"><body>x</body></message>');
+    await bell.until(() => heard.includes("id='2'"));
+    expect(heard.match(/type='error'/g)).toHaveLength(1);
+    expect(heard).toContain('<service-unavailable');
+    expect(came).toEqual([]);
+  });
+
+  test('with the wrong secret says so, and does not try again at once', async () => {
+    await begin(() => '<stream:error><not-authorized xmlns="urn:ietf:params:xml:ns:xmpp-streams"/></stream:error>');
+    await bell.until(() => components.list()[0]?.state === 'refused');
+    expect(components.list()[0]?.reason).toBe('the secret was refused');
+    expect(sockets).toHaveLength(1);
+  });
+
+  test('sends from its devices only, and only while it is connected', async () => {
+    await begin();
+    await bell.until(() => heard.includes('</handshake>'));
+    said('<iq type="get" id="1" from="a@b.test" to="boiler@edge.test"><ping xmlns="urn:xmpp:ping"/></iq>');
+    await bell.until(() => heard.includes("id='1'"));
+    components.send('boiler@edge.test', 'a@b.test', 'hello <you>');
+    await bell.until(() => heard.includes('hello &lt;you&gt;'));
+    expect(() => components.send('door@edge.test', 'a@b.test', 'x')).toThrow(expect.objectContaining({ code: 'not-found' }));
+    expect(() => components.send('boiler@other.test', 'a@b.test', 'x')).toThrow(expect.objectContaining({ code: 'not-found' }));
+    await components.remove('edge.test');
+    expect(() => components.send('boiler@edge.test', 'a@b.test', 'x')).toThrow(expect.objectContaining({ code: 'not-found' }));
+    expect(components.list()).toEqual([]);
+  });
+});
