@@ -173,6 +173,25 @@ describe('what waits, carried in a file', () => {
   });
 });
 
+describe('the files that were written', () => {
+  const one = (n: number, more: object = {}): Parameters<Carriers['keep']>[0] => ({ id: `f${n}`, fingerprint: 'x', jid: 'j', sha256: '', created: n, expires: 1_000 * DAY, runs: [n, n], ...more });
+
+  test('are remembered until they are confirmed or expired, so many', async () => {
+    const carriers = new Carriers(a.log.registry);
+    for (let n = 0; n < 32; n++) {
+      expect(await carriers.makeRoom(0)).toEqual([]);
+      await carriers.keep(one(n));
+    }
+    await expect(carriers.makeRoom(0)).rejects.toMatchObject({ code: 'busy' });
+    await carriers.keep(one(7, { confirmed: true }));
+    await carriers.keep(one(9, { confirmed: true }));
+    expect(await carriers.makeRoom(0)).toEqual(['f7']);
+    await carriers.keep(one(3, { expires: 0 }));
+    expect(await carriers.makeRoom(31 * DAY)).toEqual(['f3']);
+    expect(carriers.exports()).toHaveLength(30);
+  });
+});
+
 describe('a file', () => {
   const nothing = (): void => { expect(publishes()).toEqual([]); };
   beforeEach(async () => {

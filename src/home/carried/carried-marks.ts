@@ -27,6 +27,11 @@ export class CarriedMarks {
     else this.#given.set(id, { jid, runs: new Runs(runs) });
   }
 
+  /** Nobody can confirm it any more. */
+  forgotten(id: string): void {
+    this.#given.delete(id);
+  }
+
   /** Whether another box may have brought it home. */
   isGiven(isOurs: (jid: string) => boolean, seq: number): boolean {
     for (const one of this.#given.values()) if (isOurs(one.jid) && one.runs.has(seq)) return true;

@@ -19,7 +19,7 @@ import { type CarriedRecord, unframed } from './carried-record.ts';
 import type { CarriedMarks } from './carried-marks.ts';
 import { type Carrier, Carriers } from './carriers.ts';
 import { CONFIRMATION_BYTES, readConfirmation, writeConfirmation } from './confirmation.ts';
-import { type About, isCarriable, writeExport } from './exporting.ts';
+import { type About, isCarriable, RECORDS, writeExport } from './exporting.ts';
 import { publishCarried } from './publishing.ts';
 import { Runs } from './runs.ts';
 
@@ -87,10 +87,12 @@ export class CarriedOutbox {
     const { log, clock, identity, sealer } = this.#parts;
     const { account } = this.#homeOf(carrier.jid);
     const now = clock.wall();
+    // Before anything is written: what nobody knows of could not be confirmed.
+    for (const id of await this.#carriers.makeRoom(now)) this.#parts.marks.forgotten(id);
     const { told, kept } = await writeExport(path, carrier, Math.round(now + expires), {
       log, account, identity, sealer, now, cursors: cursorNumbers(log.registry, account.jid),
     });
-    await this.#carriers.exported(kept, now);
+    await this.#carriers.keep(kept);
     this.#parts.marks.given(kept);
     return told;
   }
@@ -109,7 +111,13 @@ export class CarriedOutbox {
         for await (const frame of readSealed(file, identity, opened)) yield* unframed(frame);
       };
       // All of it is what it should be before any of it is published.
-      for await (const { record } of records()) if (!record.recordId.startsWith(`${boxIdOfFingerprint(opened.author)}-`)) throw new LanpostError('corrupt', 'The file holds records of another box than its author.');
+      const own = `${boxIdOfFingerprint(opened.author)}-`;
+      let count = 0;
+      for await (const { record } of records()) {
+        if (!record.recordId.startsWith(own)) throw new LanpostError('corrupt', 'The file holds records of another box than its author.');
+        count += 1;
+        if (count > RECORDS) throw new LanpostError('too-large', `A file has at most ${RECORDS} records.`);
+      }
       return await this.#published(about, opened, records, confirmation, signal);
     } finally {
       this.#importing = false;

@@ -60,18 +60,24 @@ export class Carriers {
     return this.#registry.entries(EXPORT).flatMap(([, row]) => (isExport(row) ? [row] : [])).toSorted((a, b) => a.created - b.created);
   }
 
-  /** Those that nobody can confirm any more give way, then the oldest that are confirmed and passed. */
-  async exported(one: Export, now: number): Promise<void> {
-    for (const { id, expires, confirmed } of this.exports()) if (!confirmed && expires + GRACE < now) await this.forget(id);
-    if (this.exports().length >= EXPORTS) throw new LanpostError('busy', `${EXPORTS} files are not confirmed and not expired yet.`);
-    await this.keep(one);
+  /** For one more file: those that nobody can confirm any more give way, then the oldest that is confirmed. Gives which went. */
+  async makeRoom(now: number): Promise<string[]> {
+    const gone = this.exports().filter(({ expires }) => expires + GRACE < now);
+    const left = this.exports().filter((one) => !gone.some(({ id }) => id === one.id));
+    const [oldest] = left.filter(({ confirmed }) => confirmed);
+    if (left.length >= EXPORTS) {
+      if (!oldest) throw new LanpostError('busy', `${EXPORTS} files are not confirmed and not expired yet.`);
+      gone.push(oldest);
+    }
+    for (const { id } of gone) await this.#forget(id);
+    return gone.map(({ id }) => id);
   }
 
   async keep(one: Export): Promise<void> {
     await this.#registry.set(EXPORT + one.id, { ...one, runs: [...one.runs] });
   }
 
-  async forget(id: string): Promise<void> {
+  async #forget(id: string): Promise<void> {
     await this.#registry.set(EXPORT + id, undefined);
   }
 }

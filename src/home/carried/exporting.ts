@@ -19,7 +19,7 @@ import type { Carrier, Export } from './carriers.ts';
 import { Runs } from './runs.ts';
 
 /** Of one file: records, and runs of them in the log. What is beyond waits for the next. */
-const RECORDS = 100_000;
+export const RECORDS = 100_000;
 const RUNS = 20_000;
 const PAGE = 256;
 /** Of several records in one frame. */
