@@ -9,6 +9,7 @@ import { createSystemClock } from '../../src/clock.ts';
 import type { CarriedOutbox } from '../../src/home/carried/carried.ts';
 import { Carriers } from '../../src/home/carried/carriers.ts';
 import { createHomes, type Homes } from '../../src/home/homes.ts';
+import { Packs } from '../../src/home/packs.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { toPayload } from '../../src/payload/payload.ts';
@@ -162,6 +163,60 @@ describe('what waits, carried in a file', () => {
     await publish('plant/x', 1);
     await expect(exported()).rejects.toMatchObject({ code: 'not-found' });
     await expect(async () => readFileSync(file('out'))).rejects.toThrow('ENOENT');
+  });
+
+  const many = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+  const packed = { filter: 'plant/#', pack: true };
+  /** Ids of all records that were published, in packs or alone. */
+  const sent = (): (string | undefined)[] => publishes().flatMap((one) => {
+    const item = one.getChild('item');
+    return (item?.getChild('pack')?.getChildren('record') ?? item?.getChildren('record') ?? []).map((record) => attr(record, 'id'));
+  });
+
+  test.each([['looked for', false], ['confirmed', true]])('stands in no pack when the rules come to pack: it is %s', async (_, confirm) => {
+    await publish('plant/x', ...many(40));
+    await exported();
+    await publish('plant/x', ...many(40));
+    await imported();
+    if (confirm) await a.outbox.confirm(file('out.confirmed'));
+    await b.homes.remove('other@home.test');
+    await a.homes.add({ ...home.account, up: [packed] });
+    await bell.until(async () => await queued() === 0);
+    expect([sent().length, new Set(sent()).size]).toEqual([80, 80]);
+    expect(publishes().some((one) => one.getChild('item')?.getChild('pack'))).toBe(true);
+  });
+
+  test('leaves out what a pack of earlier rules may have brought home', async () => {
+    await publish('plant/x', ...many(10));
+    const { head } = a.log;
+    await new Packs(a.log.registry, home.account.jid).plan('plant/x', [{ id: 'p', first: head - 3, last: head, count: 4, bytes: 1_000 }]);
+    expect(await exported()).toMatchObject({ records: 6 });
+  });
+
+  test('of a group is what its one reader has before it; confirmed, no home of it sends it', async () => {
+    const group = { group: 'plant', topics: ['plant/#'] };
+    await a.homes.add({ ...home.account, port, ...group });
+    await a.homes.add({ ...home.account, jid: 'third@home.test', port, rank: 1, ...group });
+    await publish('plant/x', 1, 2, 3);
+    expect(await exported()).toMatchObject({ records: 3 });
+    await imported();
+    expect(await a.outbox.confirm(file('out.confirmed'))).toMatchObject({ records: 3 });
+    await bell.until(async () => await queued() === 0);
+    await a.homes.add({ ...home.account, jid: 'third@home.test', port, rank: 1, ...group });
+    expect(await queued()).toBe(0);
+  });
+
+  test('is looked for also when its author comes to read for a group, from the beginning', async () => {
+    await publish('plant/x', 1, 2, 3);
+    await exported();
+    await imported();
+    await a.outbox.confirm(file('out.confirmed'));
+    await b.homes.remove('other@home.test');
+    const before = publishes().length;
+    await a.homes.add({ ...home.account, topics: ['plant/#'], group: 'plant' });
+    await publish('plant/x', 4);
+    await bell.until(async () => await queued() === 0);
+    expect(publishes().length - before).toBe(1);
   });
 
   test('is not written over a file, and not for whom nobody has allowed it', async () => {

@@ -12,7 +12,8 @@ const PREFIX = 'carried-done/';
 export class CarriedMarks {
   readonly #log: Pick<Log, 'registry' | 'cursors'>;
   readonly #runs = new Map<string, Runs>();
-  /** Given away in files, and not confirmed: whether it is at home has to be seen before it is sent. */
+  /** Given away in files: whether it is at home has to be seen before it is sent. Also when it is confirmed, for a reader that begins
+   * anew does not know that. */
   readonly #given = new Map<string, { readonly jid: string; readonly runs: Runs }>();
 
   constructor(log: Pick<Log, 'registry' | 'cursors'>) {
@@ -21,13 +22,12 @@ export class CarriedMarks {
     for (const one of new Carriers(log.registry).exports()) this.given(one);
   }
 
-  /** A file was written, or confirmed. */
-  given({ id, jid, runs, confirmed }: Export): void {
-    if (confirmed) this.#given.delete(id);
-    else this.#given.set(id, { jid, runs: new Runs(runs) });
+  /** A file was written. */
+  given({ id, jid, runs }: Export): void {
+    this.#given.set(id, { jid, runs: new Runs(runs) });
   }
 
-  /** Nobody can confirm it any more. */
+  /** The file is not remembered any more. */
   forgotten(id: string): void {
     this.#given.delete(id);
   }

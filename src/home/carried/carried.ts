@@ -1,6 +1,6 @@
 // The outbox that is carried: what waits for a home goes in a file to another box, which publishes it there as itself, and says so
 // in another file. Ids are what they are everywhere, so what both publish is one item.
-import { open, readFile, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import type { Carrier as AllowedCarrier, OutboxExport, OutboxImport } from '../../api.ts';
 import type { Clock } from '../../clock.ts';
 import { LanpostError } from '../../errors.ts';
@@ -92,8 +92,16 @@ export class CarriedOutbox {
     const { told, kept } = await writeExport(path, carrier, Math.round(now + expires), {
       log, account, identity, sealer, now, cursors: cursorNumbers(log.registry, account.jid),
     });
-    await this.#carriers.keep(kept);
-    this.#parts.marks.given(kept);
+    try {
+      // By other rules these records may have gone in packs meanwhile.
+      if (!this.#parts.homes().some((home) => home.account === account)) throw new LanpostError('conflict', `The rules of ${account.jid} were changed while the file was written: write it again.`);
+      this.#parts.marks.given(kept);
+      await this.#carriers.keep(kept);
+    } catch (error) {
+      await unlink(path).catch(() => undefined); // the first failure is told
+      this.#parts.marks.forgotten(kept.id);
+      throw error;
+    }
     return told;
   }
 
@@ -166,9 +174,7 @@ export class CarriedOutbox {
     const account = homes().find((home) => home.account.jid === exported.jid)?.account;
     const reader = account ? readerOf(account) : exported.jid;
     await marks.add(reader, there);
-    const confirmed = { ...exported, confirmed: true };
-    await this.#carriers.keep(confirmed);
-    marks.given(confirmed);
+    await this.#carriers.keep({ ...exported, confirmed: true });
     for (const home of homes()) if (readerOf(home.account) === reader) home.uplink.carriedMore();
     return { id: said.id, records: there.size };
   }
