@@ -138,6 +138,7 @@ describe('lanpost items', () => {
 describe('lanpost subscriptions', () => {
   it('lists durable readers, and forgets one', async () => {
     expect(await run('subscriptions', 'list')).toEqual(done(''));
+    await box.publish('held', 'first');
     const reader = box.subscribe('held', { durable: 'archive', from: 'start' });
     await reader.ready;
     await reader.close();
