@@ -142,7 +142,7 @@ describe('lanpost subscriptions', () => {
     const reader = box.subscribe('held', { durable: 'archive', from: 'start' });
     await reader.ready;
     await reader.close();
-    expect((await run('subscriptions', 'list')).out).toMatch(/^archive\theld\tlocal\t\d+\t[\d.]+ (?:Ki)?B\t\d+ s\t-\t\d+\t-\tsince \S+ \S+\t-\n$/);
+    expect((await run('subscriptions', 'list')).out).toMatch(/^archive\theld\tlocal\t-\t\d+\t[\d.]+ (?:Ki)?B\t\d+ s\t-\t\d+\t-\tsince \S+ \S+\t-\n$/);
     expect((await run('subscribe', 'held', '--durable', 'archive', '--max-backlog', '5', '--max-backlog', '64KiB', '--max-backlog', '2h', '--count', '1')).code).toBe(0);
     expect(await box.subscriptions.list()).toMatchObject([{ maxBacklog: { records: 5, bytes: 65_536, age: 7_200_000 } }]);
     expect((await run('subscriptions', 'list')).out).toContain('\t5, 64KiB, 2h\t');
