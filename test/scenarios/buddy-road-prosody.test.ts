@@ -1,0 +1,3 @@
+import { testBuddyRoad } from './buddy-road.ts';
+
+testBuddyRoad('prosody');
