@@ -27,7 +27,7 @@ export async function createDnsServer(records: readonly DnsRecord[] = []): Promi
     server.asked.push(`${question.name} ${question.type}`);
     const found = isTruncated ? [] : server.records.filter(({ name, type }) => sameName(name, question.name) && type === question.type);
     const known = server.records.some(({ name }) => sameName(name, question.name));
-    return encodeMessage(makeMessage({ id, response: true, truncated: isTruncated, rcode: known ? 0 : 3, questions, answers: found.map((record) => ({ ...record, flush: false })) }));
+    return encodeMessage(makeMessage({ id, response: true, truncated: isTruncated, rcode: known ? 0 : 3, questions, answers: found.map((record) => ({ ...record, flush: false })) }), { compressTargets: false }); // RFC 2782: of an SRV record's target there is no compression
   };
   const [tcp, udp] = await onePort();
   udp.on('message', (bytes, from) => {
