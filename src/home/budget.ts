@@ -2,7 +2,6 @@
 // outlives the process, and is filled up for the time between only where that can be told.
 import type { Clock, Timer } from '../clock.ts';
 import type { Registry } from '../log/registry.ts';
-import { TrustedTime } from '../log/trusted-time.ts';
 
 const HOUR = 3_600_000;
 /** What a crash may give back, as a part of the budget. */
@@ -14,6 +13,8 @@ export interface BudgetParts {
   readonly budget: number;
   readonly clock: Clock;
   readonly registry: Registry;
+  /** The log's; undefined while nothing vouches for the time. */
+  readonly trustedNow: () => number | undefined;
   /** There is some left again. */
   readonly wake: () => void;
 }
@@ -24,7 +25,6 @@ function keyOf(jid: string): string {
 
 export class Budget {
   readonly #parts: BudgetParts;
-  readonly #time: TrustedTime;
   #left: number;
   #at: number;
   #unkept = 0;
@@ -32,13 +32,12 @@ export class Budget {
 
   constructor(parts: BudgetParts) {
     this.#parts = parts;
-    const { clock, registry, jid, budget } = parts;
-    this.#time = new TrustedTime(clock);
+    const { clock, registry, trustedNow, jid, budget } = parts;
     this.#at = clock.mono();
     const row = registry.get(keyOf(jid));
     const kept = Array.isArray(row) ? row.map(Number) : [];
     const [left = budget, at] = kept;
-    const now = this.#time.now();
+    const now = trustedNow();
     const away = at === undefined || now === undefined ? 0 : Math.max(0, now - at);
     this.#left = Math.min(budget, left + (away * budget) / HOUR);
   }
@@ -85,8 +84,9 @@ export class Budget {
 
   #keep(): Promise<void> {
     this.#fill();
-    const now = this.#time.now();
-    return this.#parts.registry.set(keyOf(this.#parts.jid), [Math.floor(this.#left), ...now === undefined ? [] : [now]]);
+    const { registry, trustedNow, jid } = this.#parts;
+    const now = trustedNow();
+    return registry.set(keyOf(jid), [Math.floor(this.#left), ...now === undefined ? [] : [now]]);
   }
 }
 

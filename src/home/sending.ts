@@ -40,7 +40,7 @@ export class Sending {
     this.#parts = parts;
     const { jid, budget, clock, log } = parts.work.options;
     this.flow = new Flow(clock);
-    this.#budget = budget === undefined ? undefined : new Budget({ jid, budget, clock, registry: log.registry, wake: () => this.schedule() });
+    this.#budget = budget === undefined ? undefined : new Budget({ jid, budget, clock, registry: log.registry, trustedNow: () => log.trustedNow(), wake: () => this.schedule() });
     this.packing = new Packing({ work: parts.work, wake: (lane) => this.wake(lane), bytes: () => this.#window.packBytes });
   }
 

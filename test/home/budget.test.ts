@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { Budget } from '../../src/home/budget.ts';
 import type { Registry } from '../../src/log/registry.ts';
+import { TrustedTime } from '../../src/log/trusted-time.ts';
 
 function registry(): Registry {
   const values = new Map<string, unknown>();
@@ -15,7 +16,10 @@ function registry(): Registry {
     entries: () => [],
   };
 }
-const open = (clock: TestClock, kept: Registry, wake = (): void => undefined): Budget => new Budget({ jid: 'a@b.c', budget: 3_600_000, clock, registry: kept, wake });
+const open = (clock: TestClock, kept: Registry, wake = (): void => undefined): Budget => {
+  const time = new TrustedTime(clock);
+  return new Budget({ jid: 'a@b.c', budget: 3_600_000, clock, registry: kept, trustedNow: () => time.now(), wake });
+};
 
 describe('a budget of bytes', () => {
   it('lets through what is left of the hour, and wakes when there is some again', () => {
