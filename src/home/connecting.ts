@@ -3,6 +3,7 @@ import type { HomeOptions, HomeTransport } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { isServiceUrl } from './host-meta.ts';
 import { parseProxy } from './proxy.ts';
+import { kindOfUrl } from './target.ts';
 
 export interface Connecting {
   readonly host: string | undefined;
@@ -40,7 +41,7 @@ export function toConnecting(options: Partial<HomeOptions>): Connecting {
   if (!isTransport(transport)) throw new TypeError(`home transport must be one of ${TRANSPORTS.join(', ')}`);
   if (typeof plain !== 'boolean') throw new TypeError('home plain must be true or false');
   if (url !== undefined) {
-    const kind = text(url, 'url').startsWith('wss:') ? 'websocket' : 'bosh';
+    const kind = kindOfUrl(text(url, 'url'));
     if (!isServiceUrl(kind, url)) throw new LanpostError('invalid-value', 'Not an address of a home\'s service: it must begin with wss:// (WebSocket) or https:// (BOSH), and hold no password.');
     if (transport !== 'auto' && transport !== kind) throw new LanpostError('invalid-value', `That address is one for ${kind}, not for ${transport}.`);
     if (host !== undefined || port !== undefined) throw new LanpostError('invalid-value', 'Give a home either an address of its service or a host and port.');

@@ -15,13 +15,15 @@ import { Downlink, type DownlinkLimits } from './down/downlink.ts';
 import type { Detour } from './detour.ts';
 import type { Known } from './known.ts';
 import { lossOf, ResumeUnanswered, StreamBroken, StreamEnded } from './loss.ts';
-import { negotiate, type Negotiated, type NegotiateOptions } from './negotiate.ts';
+import { negotiate, type Negotiated } from './negotiate.ts';
+import { isPaused, setPaused } from './paused.ts';
 import { parseProxy } from './proxy.ts';
 import { destinationOf, reach } from './reach.ts';
 import { Roads } from './roads.ts';
 import { HomeSession, type SessionTiming } from './session.ts';
 import { Uplink } from './uplink.ts';
 import type { UplinkLimits } from './uplink-options.ts';
+import type { Whereabouts } from './ways.ts';
 
 /** Takes stanzas of the home that answer nothing we asked; resolves with a reply when their effect is safe. */
 export type HomeReceiver = (stanza: Element, home: { readonly jid: string; readonly session: string }) => Promise<Element | undefined>;
@@ -206,9 +208,7 @@ export class Home {
     this.#closing.abort();
     this.#wake?.();
     this.#roads.rest();
-    const socket = this.#current?.socket;
-    if (socket && this.#session?.attached) this.#session.farewell();
-    await socket?.close();
+    await this.#leave();
     await this.#running;
     await this.uplink.close();
     this.#session?.end();
@@ -216,18 +216,19 @@ export class Home {
     this.#become('offline');
   }
 
-  get #pausedKey(): string {
-    return `home-paused:${this.account.jid}`;
-  }
-
   get #paused(): boolean {
-    return this.#parts.log.registry.get(this.#pausedKey) === true;
+    return isPaused(this.#parts.log.registry, this.account.jid);
   }
 
   /** Resolves when it is on disk and the session has ended. */
   async pause(): Promise<void> {
-    await this.#parts.log.registry.set(this.#pausedKey, true);
+    await setPaused(this.#parts.log.registry, this.account.jid, true);
     this.#wake?.();
+    await this.#leave();
+  }
+
+  /** Says goodbye, where there is somebody to say it to. */
+  async #leave(): Promise<void> {
     const socket = this.#current?.socket;
     if (socket && this.#session?.attached) this.#session.farewell();
     await socket?.close();
@@ -235,7 +236,7 @@ export class Home {
 
   async resume(): Promise<void> {
     if (!this.#paused) return;
-    await this.#parts.log.registry.set(this.#pausedKey, undefined);
+    await setPaused(this.#parts.log.registry, this.account.jid, false);
     this.#wake?.();
   }
 
@@ -406,6 +407,6 @@ export class Home {
 }
 
 /** What the owner says of the way there. */
-function wayOf({ transport, host, port, url, ca, pin, proxy }: Account): Pick<NegotiateOptions, 'transport' | 'host' | 'port' | 'url' | 'ca' | 'pin' | 'proxy'> {
+function wayOf({ transport, host, port, url, ca, pin, proxy }: Account): Whereabouts {
   return { transport, host, port, url, ca, pin, proxy: proxy === undefined ? undefined : parseProxy(proxy) };
 }

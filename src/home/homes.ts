@@ -22,6 +22,7 @@ import type { Home, HomeLimits, HomeReceiver } from './home.ts';
 import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 import { type BoxAccounts, HomeRoad } from './mail-road.ts';
 import { forgetPacks } from './packs.ts';
+import { setPaused } from './paused.ts';
 import { reasonOf } from './reason.ts';
 import { dropOthers, succeed } from './succession.ts';
 import { checkKept } from './unkept.ts';
@@ -271,8 +272,8 @@ class AccountHomes implements Homes {
       const { registry } = this.#options.log;
       await forgetAccount(registry, account);
       await forgetBeginnings(registry, account);
-      await forgetBudget(registry, home.account.jid);
-      if (registry.get(`home-paused:${home.account.jid}`) !== undefined) await registry.set(`home-paused:${home.account.jid}`, undefined);
+      await forgetBudget(registry, account);
+      await setPaused(registry, account, false);
       await this.#forgetReader(home.account);
       await this.#together(group);
     });

@@ -1,7 +1,5 @@
 // From nothing to a bound or resumed session: a connection, TLS, SASL, then resume or bind (RFC 6120 §4.3, XEP-0198 §3, §5).
-import type { Resolver } from 'node:dns/promises';
 import type { Duplex } from 'node:stream';
-import type { HomeTransport } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { attr, namespaceOf, xml, type Element } from '../xmpp/element.ts';
@@ -18,9 +16,8 @@ import { beginSasl, finishSasl, offerOf } from './authenticate.ts';
 import { connectTo } from './connect.ts';
 import type { Known } from './known.ts';
 import { lossOf, ResumeUnanswered, StreamBroken, StreamEnded, Unusable } from './loss.ts';
-import type { Proxy } from './proxy.ts';
 import { targetText, type Target } from './target.ts';
-import { ways } from './ways.ts';
+import { ways, type Whereabouts } from './ways.ts';
 
 const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind';
@@ -28,20 +25,11 @@ const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind';
 /** How long the question whether a session is taken up again may go unanswered over BOSH, ms. */
 const RESUME_DEADLINE = 5_000;
 
-export interface NegotiateOptions {
+export interface NegotiateOptions extends Whereabouts {
   readonly jid: Jid;
   readonly password: string;
   readonly plain?: boolean;
   readonly resource: string;
-  readonly transport?: HomeTransport | undefined;
-  readonly host?: string | undefined;
-  readonly port?: number | undefined;
-  readonly url?: string | undefined;
-  readonly ca?: string | undefined;
-  readonly pin?: readonly string[] | undefined;
-  readonly proxy?: Proxy | undefined;
-  readonly resolver?: Pick<Resolver, 'resolveSrv'> | undefined;
-  readonly random?: (() => number) | undefined;
   readonly clock: Clock;
   /** For one way to the server, from its connection to the session; milliseconds. */
   readonly deadline: number;

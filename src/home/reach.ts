@@ -1,27 +1,15 @@
 // Whether a home can be reached from here, and what it is called when others are asked to reach it.
-import type { Resolver } from 'node:dns/promises';
-import type { HomeTransport } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import type { Account } from './account.ts';
 import { dial } from './dial.ts';
 import { dialUrl } from './https.ts';
 import { Unusable } from './loss.ts';
-import type { Proxy } from './proxy.ts';
 import { PORTS } from './resolve.ts';
 import { isTcp } from './target.ts';
-import { ways } from './ways.ts';
+import { ways, type Whereabouts } from './ways.ts';
 
-export interface ReachOptions {
+export interface ReachOptions extends Whereabouts {
   readonly domain: string;
-  readonly transport?: HomeTransport | undefined;
-  readonly host?: string | undefined;
-  readonly port?: number | undefined;
-  readonly url?: string | undefined;
-  readonly ca?: string | undefined;
-  readonly pin?: readonly string[] | undefined;
-  readonly proxy?: Proxy | undefined;
-  readonly resolver?: Pick<Resolver, 'resolveSrv'> | undefined;
-  readonly random?: (() => number) | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }

@@ -16,6 +16,11 @@ export function isTcp(target: Target): target is TcpTarget {
   return 'host' in target;
 }
 
+/** What is spoken at an address that the owner gave. */
+export function kindOfUrl(url: string): UrlTarget['kind'] {
+  return url.startsWith('wss:') ? 'websocket' : 'bosh';
+}
+
 export function targetText(target: Target): string {
   return isTcp(target) ? `${target.kind} ${target.host}:${target.port}` : `${target.kind} ${target.url}`;
 }

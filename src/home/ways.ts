@@ -7,21 +7,30 @@ import type { Dialing } from './dial.ts';
 import { fromJson, fromXrd } from './host-meta.ts';
 import type { Trust } from './https.ts';
 import { Unusable } from './loss.ts';
+import type { Proxy } from './proxy.ts';
 import { PORTS, tcpTargets } from './resolve.ts';
-import type { Target } from './target.ts';
+import { kindOfUrl, type Target } from './target.ts';
 
-export interface WaysOptions {
-  readonly domain: string;
-  readonly transport: HomeTransport;
+/** Where the owner says that a home is, whom to believe there, and who is asked where he does not say. */
+export interface Whereabouts {
+  readonly transport?: HomeTransport | undefined;
   readonly host?: string | undefined;
   readonly port?: number | undefined;
   readonly url?: string | undefined;
+  readonly ca?: string | undefined;
+  readonly pin?: readonly string[] | undefined;
+  readonly proxy?: Proxy | undefined;
+  readonly resolver?: Pick<Resolver, 'resolveSrv'> | undefined;
+  readonly random?: (() => number) | undefined;
+}
+
+export interface WaysOptions extends Pick<Whereabouts, 'host' | 'port' | 'url' | 'resolver' | 'random'> {
+  readonly domain: string;
+  readonly transport: HomeTransport;
   readonly trust: Trust;
   readonly dialing: Dialing;
   /** What worked last: tried first, so that behind a wall the others do not cost their deadlines each time. */
   readonly last?: Target['kind'] | undefined;
-  readonly resolver?: Pick<Resolver, 'resolveSrv'> | undefined;
-  readonly random?: (() => number) | undefined;
 }
 
 /** Ports at which TLS begins at once, by custom (XEP-0368 §5). */
@@ -30,7 +39,7 @@ const TLS_AT_ONCE: ReadonlySet<number> = new Set([443, PORTS.tls]);
 export async function* ways(options: WaysOptions): AsyncGenerator<Target> {
   const { transport, url, last, dialing } = options;
   if (url !== undefined) {
-    yield { kind: url.startsWith('wss:') ? 'websocket' : 'bosh', url };
+    yield { kind: kindOfUrl(url), url };
     return;
   }
   // Whoever passes the bytes on has looked for the host: what is left is how to speak with it.
