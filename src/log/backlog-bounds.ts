@@ -87,8 +87,8 @@ export class BacklogBounds {
     const start = durable.unread - 1;
     const held = durable.held.size;
     let measure = this.#measures.get(durable);
-    // In the lane `latest` what was counted may have been replaced since.
-    if (!measure || anew || start >= measure.upTo || held + measure.held > 0 || measure.selection.topics.some(({ settings }) => settings.lane === 'latest')) {
+    // In the lane `latest` what was counted may have been replaced since; what was handed out to one that left waits again.
+    if (!measure || anew || start < measure.after || start >= measure.upTo || held + measure.held > 0 || measure.selection.topics.some(({ settings }) => settings.lane === 'latest')) {
       measure = { selection: new Selection(durable.filter, this.#state, durable), held, after: start, upTo: start, records: 0, bytes: 0, counted: false, young: measure?.young ?? 0 };
       this.#measures.set(durable, measure);
     }
