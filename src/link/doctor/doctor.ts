@@ -1,7 +1,7 @@
 import type { Finding, HomeStatus } from '../../api.ts';
 import type { Clock } from '../../clock.ts';
 import { type Check, examine } from './examination.ts';
-import { examineFarPeer } from './far-peers.ts';
+import { awaitCalls, examineFarPeer } from './far-peers.ts';
 import { note, problem } from './finding.ts';
 import { checkHomes, checkRoadTo } from './homes.ts';
 import { NetworkChecks } from './network-checks.ts';
@@ -12,12 +12,13 @@ import { checkPeerName } from './peer-name.ts';
 import { MAX_PEERS, whom } from './whom.ts';
 
 /** Why a peer is not seen, or not reached; without one, all that are seen are tried. */
-export function doctor(o: { instruments: Instruments; patient: Patient; homes: readonly HomeStatus[]; peer?: string | undefined; signal?: AbortSignal | undefined }): AsyncGenerator<Finding> {
-  const { instruments, patient, homes, peer } = o;
+export async function* doctor(o: { instruments: Instruments; patient: Patient; homes: readonly HomeStatus[]; peer?: string | undefined; signal?: AbortSignal | undefined }): AsyncGenerator<Finding> {
+  const { instruments, patient, homes, peer, signal = new AbortController().signal } = o;
+  await awaitCalls(patient.far, peer, instruments.clock, signal);
   const network = new NetworkChecks(instruments, patient);
   const asked = (check: Check): Check => (peer === undefined ? check : network.asked(check));
   const meant = whom(peer, patient, homes);
-  return examine(instruments.clock, {
+  yield* examine(instruments.clock, {
     ...network.checks(),
     clock: async (emit) => emit(checkOwnClock(instruments.clock)),
     name: async (emit) => {
@@ -30,7 +31,7 @@ export function doctor(o: { instruments: Instruments; patient: Patient; homes: r
     ...Object.fromEntries(meant.peers.map((known) => [known.name, asked(network.peer(known, peer !== undefined))])),
     ...Object.fromEntries(meant.far.map((entry) => [entry.peer, asked(async (emit) => emit(await examineFarPeer(entry, patient.tcp)))] satisfies [string, Check])),
     ...(meant.left > 0 ? { peers: async (emit) => emit([leftOut(meant.left)]) } : {}),
-  }, o.signal);
+  }, signal);
 }
 
 /** What can be said of this machine when no box runs, or its link is off. */

@@ -1,12 +1,17 @@
 // Peers where no multicast reaches, which this box calls because its owner, or a domain, says where they are.
 import { lookup } from 'node:dns/promises';
 import type { Finding, OffLinkPeer } from '../../api.ts';
+import type { Clock } from '../../clock.ts';
 import { parseTarget } from '../peer-target.ts';
 import type { Tcp } from '../tcp.ts';
 import { listed, ok, problem } from './finding.ts';
+import { pause } from './pause.ts';
 import { type Call, callPeer, OUTCOMES } from './peer-port.ts';
 
 const CHECK = 'far-peer';
+/** What a call to one may take that is under way, and how often it is looked at meanwhile, in ms. */
+const CALL_TIME = 2_000;
+const LOOK_AGAIN = 100;
 
 export interface FarFacts {
   readonly entry: OffLinkPeer;
@@ -18,6 +23,13 @@ export interface FarFacts {
 /** Whether PEER means that one: as it was named, by its host alone, or by the name it has shown. */
 export function isMeant({ peer, name, domain }: OffLinkPeer, asked: string): boolean {
   return asked === peer || asked === name || (domain === undefined && asked === parseTarget(peer).host);
+}
+
+/** Two that call each other at once give one call up: who is being called, or is again in a moment, has that moment. */
+export async function awaitCalls(far: () => readonly OffLinkPeer[], asked: string | undefined, clock: Clock, signal: AbortSignal): Promise<void> {
+  const until = clock.mono() + CALL_TIME;
+  const comes = ({ state, nextAttempt }: OffLinkPeer): boolean => state === 'calling' || (state === 'waiting' && nextAttempt !== undefined && nextAttempt - clock.wall() < until - clock.mono());
+  while (clock.mono() < until && !signal.aborted && far().some((entry) => (asked === undefined || isMeant(entry, asked)) && comes(entry))) await pause(clock, LOOK_AGAIN, signal);
 }
 
 export async function examineFarPeer(entry: OffLinkPeer, tcp: Tcp): Promise<Finding[]> {

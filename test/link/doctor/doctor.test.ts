@@ -1,6 +1,6 @@
 // The whole of it, between boxes of this process: real TCP and TLS, a network that says of itself what the test wants.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Finding, HomeStatus } from '../../../src/api.ts';
+import type { Finding, HomeStatus, OffLinkPeer } from '../../../src/api.ts';
 import { createSystemClock } from '../../../src/clock.ts';
 import type { PeerContext } from '../../../src/link/context.ts';
 import { doctor, machineDoctor } from '../../../src/link/doctor/doctor.ts';
@@ -63,6 +63,16 @@ describe('the doctor', () => {
     expect(told(findings)).toEqual(['note no-rights']);
     expect(findings.map(({ check }) => check)).toEqual(expect.arrayContaining(['peer-address', 'peer-port', 'peer-answers', 'peer-packets', 'peer-key', 'peer-clock', 'multicast', 'subnet']));
     expect(a.opened).toMatchObject([{ name: 'B@h2' }]);
+  });
+
+  it('waits for a call that is under way, and for one that comes in a moment', async () => {
+    const open: OffLinkPeer = { peer: '10.77.0.9:5298', state: 'open', name: 'B@h2' };
+    const before: OffLinkPeer[] = [
+      { peer: '10.77.0.9:5298', state: 'calling' },
+      { peer: '10.77.0.9:5298', state: 'waiting', reason: 'the stream was lost', nextAttempt: clock.wall() + 300 },
+    ];
+    const findings = await examined('10.77.0.9', { patient: { far: () => [before.shift() ?? open] } });
+    expect(findings.filter(({ check }) => check === 'far-peer')).toMatchObject([{ level: 'ok', peer: 'B@h2' }]);
   });
 
   it('says nothing of the clock of a peer that does not tell it', async () => {
