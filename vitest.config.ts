@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests that start real programs and measure time: one file at a time, or they starve each other. */
 const REAL = ['support', 'interop', 'scenarios', 'faults'].map((room) => `test/${room}/**/*.test.ts`).concat('test/**/*-real.test.ts', 'test/editor/browser.test.ts');
-/** Of those, the ones that spend their time waiting for what a LAN or a home does: two at once starve nobody. */
+/** Of those, the ones that spend their time waiting for what a LAN or a home does: four at once starve nobody. */
 const LAN = ['interop/{link,files}-*', 'interop/mdns-{avahi,faults,zeroconf}', 'interop/pubsub-slixmpp', 'faults/{link-wire,files}', 'scenarios/{crossing-calls,doctor,pairing,renamed,two-links}', 'scenarios/{home-{prosody,ejabberd},buddy-road-*,jid-proof,nearest-road}', 'home/*-real'].map((name) => `test/${name}.test.ts`);
 /** And the ones that kill what they started themselves, and wait for the disk. */
 const CRASH = ['faults/{log,subscription}-*', 'faults/home-held-kill'].map((name) => `test/${name}.test.ts`);
@@ -19,7 +19,7 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: [...REAL, ...EDITOR], testTimeout: 30_000, sequence: { groupOrder: 0 } } },
       { extends: true, test: { name: 'editor', include: EDITOR, exclude: REAL, ...ONE_BY_ONE, sequence: { groupOrder: 1 } } },
-      { extends: true, test: { name: 'lan', include: LAN, testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2, sequence: { groupOrder: 2 } } },
+      { extends: true, test: { name: 'lan', include: LAN, testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 4, sequence: { groupOrder: 2 } } },
       { extends: true, test: { name: 'crash', include: CRASH, testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2, sequence: { groupOrder: 3 } } },
       { extends: true, test: { name: 'real', include: REAL, exclude: [...LAN, ...CRASH], ...ONE_BY_ONE, sequence: { groupOrder: 4 } } },
     ],
