@@ -90,11 +90,11 @@ export class LocalBox implements Box {
     configure: async (name, config) => this.#opened().broker.configure(OWNER, name, config),
     get: async (name) => this.#opened().broker.topic(name),
     delete: async (name) => this.#opened().broker.delete(OWNER, name),
-    list: async (filter) => this.#opened().broker.topics(filter),
-    search: async (query) => this.#opened().broker.search(OWNER, query),
+    list: async (filter) => this.#opened().broker.find.list(OWNER, filter),
+    search: async (query) => this.#opened().broker.find.search(OWNER, query),
     classify: async (value, options = {}) => {
       checkedObject('the options of classify', options);
-      return this.#opened().broker.classify(OWNER, toPayload(value, options.contentType), options);
+      return this.#opened().broker.find.classify(OWNER, toPayload(value, options.contentType), options);
     },
     affiliations: async (name) => this.#opened().link.affiliations(name),
     setAffiliation: async (name, peer, affiliation) => this.#opened().link.setAffiliation(name, peer, affiliation),

@@ -65,7 +65,7 @@ export class Feeds implements Feeder {
     this.#parts = parts;
     this.#seldom = new Seldom(parts.clock, parts.trouble);
     this.#again = new Again(parts.clock, () => this.resume());
-    parts.broker.onRights(() => { if (this.#refused) this.resume(); });
+    parts.broker.sayings.onChange(() => { if (this.#refused) this.resume(); });
     this.#writer = new EventWriter(parts.log);
   }
 

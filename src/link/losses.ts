@@ -10,7 +10,7 @@ const LOOK_EVERY = 1_000;
 interface Place { readonly topic: string | undefined; readonly at: number }
 
 export interface LossesParts {
-  readonly broker: Pick<Broker, 'anyTopic' | 'hasRoomFor' | 'topic'>;
+  readonly broker: Pick<Broker, 'hasRoomFor' | 'topic'> & { readonly find: Pick<Broker['find'], 'any'> };
   readonly clock: Pick<Clock, 'mono'>;
   /** Peers tell gaps at will: not each need be told to the owner. */
   readonly trouble: (trouble: Trouble) => void;
@@ -54,7 +54,7 @@ export class Losses {
     if (this.#isThere(known?.topic)) return known?.topic;
     const now = clock.mono();
     if (known && now - known.at < LOOK_EVERY) return undefined;
-    const topic = broker.anyTopic(mirrored);
+    const topic = broker.find.any(mirrored);
     this.#places.set(wanted, { topic, at: now });
     return topic;
   }

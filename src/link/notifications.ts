@@ -57,7 +57,7 @@ export class Notifications implements SubscriptionWatcher {
     this.#seldom = new Seldom(parts.clock, parts.trouble);
     this.#again = new Again(parts.clock, () => this.recheck());
     parts.subscriptions.use(this);
-    parts.broker.onRights(() => this.recheck());
+    parts.broker.sayings.onChange(() => this.recheck());
   }
 
   opened(peer: ProvenPeer): void {
@@ -154,7 +154,7 @@ export class Notifications implements SubscriptionWatcher {
     if (!first) return;
     const actor = { kind: 'peer', name: this.#there.get(fingerprint)?.name ?? first.name, fingerprint } as const;
     // What runs knows by itself what may be read, before each message; also what is left of a topic that is deleted.
-    if (this.#running.has(name) || !await broker.mayReadSome(actor, filter)) return;
+    if (this.#running.has(name) || !await broker.find.some(actor, filter)) return;
     const topic = hasWildcard(filter) ? undefined : broker.topic(filter);
     // §12.6: what is only for who is there has no place that is kept; nor has what is in memory.
     const durable = topic === undefined || !(topic.presenceBased || topic.storage === 'memory');

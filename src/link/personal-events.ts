@@ -90,7 +90,7 @@ export class PersonalEvents {
   async #greet(peer: Peer): Promise<void> {
     const { broker } = this.#parts;
     const greeted = this.#greetedOf(peer.name);
-    for (const topic of broker.names(PERSONAL)) {
+    for (const topic of broker.find.names(PERSONAL)) {
       const node = personalNode(topic) ?? topic;
       if (greeted.has(node) || !wants(peer).includes(node) || broker.config(topic).sendLast !== 'on-sub-and-presence') continue;
       const fingerprint = this.#letHave(peer, topic);

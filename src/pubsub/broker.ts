@@ -1,11 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type {
-  Affiliation, ClassifyOptions, Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicCandidate, TopicConfig, TopicInfo,
-  TopicQuery, TopicSettings, Trouble, TrustLevel,
+  Affiliation, Delivery, From, ItemsOptions, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, TopicConfig, TopicInfo, TopicSettings, Trouble, TrustLevel,
 } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import { hasWildcard, matcher, validFilter } from '../log/filter.ts';
+import { hasWildcard, validFilter } from '../log/filter.ts';
 import type { Cursor } from '../log/cursor.ts';
 import type { CursorOptions, Log } from '../log/log.ts';
 import type { Draft, LogRecord } from '../log/record.ts';
@@ -16,11 +15,8 @@ import { type Actor, type Address, addressOf, called, keyAddress, OWNER } from '
 import { mayBecome, type Operation, PRIVILEGES } from './affiliation.ts';
 import { changesSince } from './changes.ts';
 import { itemId, toDelivery } from './delivery.ts';
-import { classify } from './classify.ts';
 import { draftOf, type DraftRequest, isBy } from './draft.ts';
 import { checkedFrom } from './from.ts';
-import { inSlices } from './in-slices.ts';
-import { InTurn } from './in-turn.ts';
 import { checkedItemId } from './item-id.ts';
 import { type ItemPage, type ItemPageRequest, itemPage } from './item-page.ts';
 import { checkedDurable, checkedStorage, checkedUnread } from './in-memory.ts';
@@ -35,15 +31,15 @@ import { PurgeOffline } from './purge-offline.ts';
 import { Readable } from './readable.ts';
 import { Refusal } from './refusal.ts';
 import { Rights } from './rights.ts';
+import { Sayings } from './sayings.ts';
 import { filterOf } from './subtree.ts';
 import { Allowance } from './schema/allowance.ts';
 import { type JsonSchema, Schemas } from './schema/schemas.ts';
-import { checkedLimit, searchOf, tagsOf } from './search.ts';
 import { configured, DEFAULT_CONFIG } from './topic-config.ts';
 import { configOf, infoOf } from './topic-info.ts';
 import { checkedSubscription } from './terms.ts';
+import { TopicSearch } from './topic-search.ts';
 import { checkedFilter, checkedMayEmpty, checkedMaySet, checkedNotReserved, checkedTopic } from './topic-name.ts';
-import { Witnesses } from './witnesses.ts';
 
 export interface BrokerParts {
   readonly log: Log;
@@ -94,34 +90,25 @@ export interface Roads {
 const NO_ROADS: Roads = { isSubscribed: () => false, isApproved: () => false, affiliated: () => Promise.resolve(), deleted: () => Promise.resolve() };
 /** What is kept for a key that nobody vouched for while it is away. */
 const STRANGERS_BACKLOG = { bytes: 16 * 1024 * 1024, age: 7 * 86_400_000 };
-/** Topics of which it is remembered that something was said of who may read them. */
-const SAID = 10_000;
 
 /** Topics, access, publishing and readers. Knows no XML and no socket; the log keeps everything. */
 export class Broker {
   readonly access: Access;
   readonly rights: Rights;
+  /** What is said of them. */
+  readonly sayings: Sayings;
+  /** Which topics there are. */
+  readonly find: TopicSearch;
   readonly #log: Log;
   readonly #moves: Moves;
-  readonly #touches: NonNullable<BrokerParts['touches']>;
-  readonly #generation: BrokerParts['generation'];
   readonly #level: NonNullable<BrokerParts['level']>;
   #roads: Roads = NO_ROADS;
   /** Topics that are being made, or deleted, and what has become of them is not on disk yet: the first gets the name. */
   readonly #making = new Set<string>();
   /** Topics that are being set up: one change after the other, or one would take back the other. */
   readonly #configuring = new Map<string, Promise<unknown>>();
-  /** Counts what this room itself has changed of anybody's rights. */
-  #changes = 0;
-  /** By topic, the last of those changes that was about it; of topics that are not here it is this one. */
-  readonly #said = new Map<string, number>();
-  #saidBefore = 0;
   readonly #purging: PurgeOffline;
   readonly #lastAllowed = new LastAllowed();
-  /** There may be a hundred thousand topics, and anybody may ask. */
-  readonly #lookouts = new InTurn<readonly string[]>();
-  readonly #witnesses = new Witnesses();
-  readonly #listeners: (() => void)[] = [];
   readonly #limits: BrokerParts['limits'];
   readonly #schemas = new Schemas();
   readonly #allowance: Allowance;
@@ -130,8 +117,7 @@ export class Broker {
 
   constructor(parts: BrokerParts) {
     this.#log = parts.log;
-    this.#touches = parts.touches ?? (() => false);
-    this.#generation = parts.generation;
+    this.sayings = new Sayings(parts.generation);
     this.#level = parts.level ?? (() => 'seen');
     this.#limits = parts.limits;
     const { log, clock, trouble, expired } = parts;
@@ -148,6 +134,13 @@ export class Broker {
     });
     this.#purging = new PurgeOffline(log);
     this.#allowance = new Allowance(clock);
+    this.find = new TopicSearch({
+      log, mayRead: (actor, topicOrFilter) => this.mayRead(actor, topicOrFilter), touches: parts.touches ?? (() => false),
+      judge: (actor) => ({
+        load: () => this.#schemas.load(),
+        fault: (schema, item) => this.#allowance.spend(this.#payer(actor), () => this.#schemas.fault(schema, item)),
+      }),
+    });
   }
 
   /** Whoever keeps the subscriptions of peers. */
@@ -180,7 +173,7 @@ export class Broker {
     // A topic that exists has been checked.
     if (state === undefined) checkedTopic(topic);
     // It is another, made by this: whatever was seen of one before does not hold.
-    else if (state.deleted) this.#saidOf(topic);
+    else if (state.deleted) this.sayings.about(topic);
     this.#checkMayPublish(actor, topic, state?.deleted === false ? state.settings : undefined);
     if (request.id !== undefined) checkedItemId(request.id);
     const settings: Partial<TopicConfig> = state?.deleted === false ? state.settings : request.wanted ? configured(DEFAULT_CONFIG, request.wanted) : DEFAULT_CONFIG;
@@ -199,18 +192,11 @@ export class Broker {
   }
 
   #checkMayPublish(actor: Actor, topic: string, settings: Partial<TopicConfig> | undefined): void {
-    const generation = this.#sayings;
+    const { generation } = this.sayings;
     if (generation !== undefined && this.#lastAllowed.has(actor, topic, settings, generation)) return;
     this.access.check(actor, 'publish', topic);
     checkedNotReserved(actor, topic);
     if (generation !== undefined) this.#lastAllowed.keep(actor, topic, settings, generation);
-  }
-
-  /** Changes with all that is said of anybody's rights; undefined: nobody can say. */
-  get #sayings(): number | undefined {
-    const trusted = this.#generation?.();
-    // Both only grow: their sum is another whenever one of them is.
-    return trusted === undefined ? undefined : trusted + this.#changes;
   }
 
   async #publishIf(actor: Actor, topic: string, payload: Payload | undefined, wanted: TopicSettings, request: PublishRequest): Promise<Published> {
@@ -249,7 +235,7 @@ export class Broker {
   async feed(actor: Actor, request: FeedRequest): Promise<Cursor> {
     const { name, filter, from, durable, only } = request;
     checkedFilter(filter);
-    if (!await this.mayReadSome(actor, filter)) {
+    if (!await this.find.some(actor, filter)) {
       if (!hasWildcard(filter)) this.access.check(actor, 'subscribe', filter);
       throw new Refusal('forbidden', `${called(actor)} may not subscribe to ${filter}`);
     }
@@ -376,7 +362,7 @@ export class Broker {
       const { seq } = await this.#log.append({ topic, kind: 'delete', makesRoom: actor.kind === 'owner', ...(uri === undefined ? {} : { extra: { redirect: uri } }) });
       // All in the next batch: what comes under the same name comes with it, or after it.
       const gone = Promise.all([this.rights.end(topic), this.#moves.set(topic, uri, seq), this.#roads.deleted(topic)]);
-      this.rightsChanged();
+      this.sayings.changed();
       await gone;
     } finally {
       this.#making.delete(topic);
@@ -427,8 +413,8 @@ export class Broker {
   async disown(fingerprint: string): Promise<void> {
     const topics = this.rights.topicsOf(keyAddress(fingerprint));
     await this.rights.forget(keyAddress(fingerprint));
-    for (const { topic } of topics) this.#saidOf(topic);
-    this.rightsChanged();
+    for (const { topic } of topics) this.sayings.about(topic);
+    this.sayings.changed();
   }
 
   /** What was said of a topic's settings, as it lies in the log: nothing is made for whoever only looks. Undefined: there is no such topic. */
@@ -447,74 +433,6 @@ export class Broker {
     return state && infoOf(state);
   }
 
-  /** What there is; `$…` topics only when the filter names them. */
-  async topics(filter = '#'): Promise<TopicInfo[]> {
-    return this.#named(await this.readableNames(OWNER, filter));
-  }
-
-  async #named(names: readonly string[]): Promise<TopicInfo[]> {
-    const found: TopicInfo[] = [];
-    await inSlices(names.toSorted(), (name) => {
-      const topic = this.topic(name);
-      if (topic) found.push(topic);
-      return undefined;
-    });
-    return found;
-  }
-
-  /** Names of those that the asker may read, in no order. */
-  readableNames(actor: Actor, filter: string, most: number = Infinity): Promise<readonly string[]> {
-    checkedFilter(filter);
-    const look = (): Promise<string[]> => this.#look(actor, filter, most);
-    return actor.kind === 'owner' ? look() : this.#lookouts.ask(`${addressOf(actor) ?? ''} ${most} ${filter}`, look);
-  }
-
-  async #look(actor: Actor, filter: string, most: number): Promise<string[]> {
-    const found: string[] = [];
-    const fits = matcher(filter);
-    // Also what does not fit has to be looked at.
-    await inSlices(this.#log.topics(), ({ deleted, name }) => (!deleted && fits(name) && this.mayRead(actor, name) && found.push(name) >= most ? 'enough' : undefined));
-    return found;
-  }
-
-  /** Those that the asker may read and that have all that is asked for; by name, those first that are called so. */
-  async search(actor: Actor, query: TopicQuery): Promise<TopicInfo[]> {
-    const { filter, limit, fits, byName } = searchOf(query);
-    const first: TopicInfo[] = [];
-    const then: TopicInfo[] = [];
-    await inSlices((await this.readableNames(actor, filter)).toSorted(), (name) => {
-      const topic = this.topic(name);
-      if (topic && fits(topic)) (byName(topic) ? first : then).push(topic);
-      return first.length === limit ? 'enough' : undefined;
-    });
-    return [...first, ...then].slice(0, limit);
-  }
-
-  /** Which topics could hold it, of those that the asker may read. */
-  async classify(actor: Actor, payload: Payload, options: ClassifyOptions = {}): Promise<TopicCandidate[]> {
-    const { tags, filter = '#', limit } = options;
-    const [wanted, most] = [tagsOf(tags), checkedLimit(limit)];
-    const topics = await this.#named(await this.readableNames(actor, filter));
-    const payer = this.#payer(actor);
-    const candidates = await classify(topics, payload, wanted, {
-      load: () => this.#schemas.load(),
-      fault: (schema, item) => this.#allowance.spend(payer, () => this.#schemas.fault(schema, item)),
-    });
-    return candidates.slice(0, most);
-  }
-
-  /** Names of what there is, in no order. */
-  *names(filter: string): Iterable<string> {
-    const fits = matcher(filter);
-    for (const { deleted, name } of this.#log.topics()) if (!deleted && fits(name)) yield name;
-  }
-
-  /** One of those that match, the same each time as long as it is there. */
-  anyTopic(filter: string): string | undefined {
-    for (const name of this.names(filter)) return name;
-    return undefined;
-  }
-
   /** Whether a record of that topic would not be one topic too many. */
   hasRoomFor(topic: string): boolean {
     return this.#log.topic(topic) !== undefined || this.#log.topicCount < this.#limits.topics;
@@ -524,34 +442,12 @@ export class Broker {
     return this.access.allows(actor, 'retrieve', topicOrFilter);
   }
 
-  /** Whether there is anything of it that may be read: the rest is left out, record by record. */
-  async mayReadSome(actor: Actor, filter: string): Promise<boolean> {
-    return this.#maySome(actor, filter) ?? this.#witnesses.found(actor, filter, (await this.readableNames(actor, filter, 1))[0]);
-  }
-
-  /** Undefined: all that matches has to be looked at. */
-  #maySome(actor: Actor, filter: string): boolean | undefined {
-    if (this.mayRead(actor, filter)) return true;
-    if (!hasWildcard(filter)) return false;
-    if (actor.kind === 'peer' && this.#touches(actor.fingerprint, 'read', filter)) return true;
-    const one = this.#witnesses.of(actor, filter);
-    return one !== undefined && this.#live(one) && this.mayRead(actor, one) ? true : undefined;
-  }
-
-  /** For a reader that is there: at once, by what was found when it came. */
-  #stillSome(actor: Actor, filter: string): boolean {
-    const known = this.#maySome(actor, filter);
-    if (known !== undefined) return known;
-    for (const name of this.names(filter)) if (this.mayRead(actor, name)) return this.#witnesses.found(actor, filter, name);
-    return this.#witnesses.found(actor, filter, undefined);
-  }
-
   /** §6.1.3: whether a client may subscribe to a topic or subtree, and what becomes of it then. */
   async subscribable(actor: Actor, node: string): Promise<'pending' | 'subscribed'> {
     const filter = filterOf(node);
     checkedFilter(filter);
     if (hasWildcard(filter)) {
-      if (!await this.mayReadSome(actor, filter)) throw new Refusal('forbidden', `${called(actor)} may not subscribe to ${node === '' ? 'anything' : node}`);
+      if (!await this.find.some(actor, filter)) throw new Refusal('forbidden', `${called(actor)} may not subscribe to ${node === '' ? 'anything' : node}`);
       return 'subscribed';
     }
     if (this.waits(actor, node)) return 'pending';
@@ -578,39 +474,16 @@ export class Broker {
 
   /** What that reader may read of a filter, to be asked for each record. */
   readable(actor: Actor, filter: string): Readable {
-    const trusted = this.#generation;
     return new Readable(filter, {
-      generation: () => this.#sayings,
-      trusted: () => trusted?.(),
-      said: (topic) => this.#said.get(topic) ?? this.#saidBefore,
+      generation: () => this.sayings.generation,
+      trusted: () => this.sayings.trusted?.(),
+      said: (topic) => this.sayings.of(topic),
       settings: (topic) => this.#live(topic)?.settings,
       precedes: (topic, seq) => this.#live(topic)?.precedes(seq) ?? false,
       granted: (topic) => this.access.isGranted(actor, 'read', topic),
       may: (asked) => this.mayRead(actor, asked),
-      maySome: (asked) => this.#stillSome(actor, asked),
+      maySome: (asked) => this.find.stillSome(actor, asked),
     });
-  }
-
-  /** Calls whenever somebody may read more, or less, than before; what the trust room changes is for others to tell. */
-  onRights(listener: () => void): void {
-    this.#listeners.push(listener);
-  }
-
-  /** Who may read what is another from now on; `topic`: of that one, by what its owners have said. */
-  rightsChanged(topic?: string): void {
-    this.#changes += 1;
-    // What is left of a topic that is gone is for whom it was for.
-    if (topic !== undefined && this.#live(topic)) this.#saidOf(topic);
-    for (const tell of this.#listeners) tell();
-  }
-
-  #saidOf(topic: string): void {
-    if (this.#said.size >= SAID) {
-      this.#said.clear();
-      this.#saidBefore = this.#changes;
-    }
-    this.#changes += 1;
-    this.#said.set(topic, this.#changes);
   }
 
   #admit(actor: Actor, schema: JsonSchema): Promise<void> {
@@ -629,6 +502,12 @@ export class Broker {
       throw new LanpostError('busy', `this box holds ${this.#limits.topics} topics, its limit; delete some or raise limits.topics`);
     }
     return this.#log.append(draft);
+  }
+
+  /** Who may read it is another, by what its owners have said. What is left of one that is gone is for whom it was for. */
+  rightsChanged(topic: string): void {
+    if (this.#live(topic)) this.sayings.about(topic);
+    this.sayings.changed();
   }
 
   async #configure(topic: string, config: TopicConfig, makesRoom = false): Promise<TopicInfo> {

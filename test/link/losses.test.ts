@@ -28,7 +28,7 @@ beforeEach(async () => {
   looks = 0;
   losses = new Losses({
     broker: {
-      anyTopic: (filter) => { looks += 1; return broker.anyTopic(filter); },
+      find: { any: (filter) => { looks += 1; return broker.find.any(filter); } },
       hasRoomFor: (topic) => broker.hasRoomFor(topic),
       topic: (name) => broker.topic(name),
     },

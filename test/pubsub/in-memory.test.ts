@@ -39,9 +39,9 @@ describe('a topic in memory', () => {
     await reader.close();
     expect(await values()).toEqual([1, 2]);
     expect(rig.broker.topic('m')).toMatchObject({ items: 2, lastSeq: second?.seq });
-    expect(await rig.broker.topics()).toMatchObject([{ name: 'm', items: 2 }]);
+    expect(await rig.broker.find.list(OWNER)).toMatchObject([{ name: 'm', items: 2 }]);
     rig = await rig.crash();
-    expect(await rig.broker.topics()).toMatchObject([{ name: 'm', items: 0, storage: 'memory' }]);
+    expect(await rig.broker.find.list(OWNER)).toMatchObject([{ name: 'm', items: 0, storage: 'memory' }]);
     expect(await values()).toEqual([]);
     await rig.publish('m', 3);
     expect(await values()).toEqual([3]);

@@ -40,18 +40,18 @@ describe('what looks at many topics lets others have their turn', () => {
     const other: Actor = { kind: 'peer', name: 'q' };
     for (let n = 0; n < 2000; n += 200) await Promise.all(Array.from({ length: 200 }, (_, i) => broker.create(OWNER, `t/${n + i}`)));
     for (const work of [
-      () => broker.topics(), () => broker.search(OWNER, { text: 'nothing' }), () => broker.mayReadSome(peer, '#'), () => broker.subscribable(peer, ''),
+      () => broker.find.list(OWNER), () => broker.find.search(OWNER, { text: 'nothing' }), () => broker.find.some(peer, '#'), () => broker.subscribable(peer, ''),
       () => broker.feed(other, { name: 'peer:x', filter: '+', from: 'new', durable: false }),
     ]) expect(await turns(work)).toBeGreaterThanOrEqual(11);
-    expect((await broker.topics('t/+')).map(({ name }) => name)).toEqual([...(await broker.readableNames(OWNER, 't/+'))].toSorted());
+    expect((await broker.find.list(OWNER, 't/+')).map(({ name }) => name)).toEqual([...(await broker.find.readable(OWNER, 't/+'))].toSorted());
     // A reader that is there is asked for what was found, and not for everything again.
-    expect(await broker.mayReadSome(peer, 't/#')).toBe(true);
+    expect(await broker.find.some(peer, 't/#')).toBe(true);
     asked.may = 0;
     expect(broker.readable(peer, 't/#').some).toBe(true);
-    expect(await broker.mayReadSome(peer, 't/#')).toBe(true);
+    expect(await broker.find.some(peer, 't/#')).toBe(true);
     expect(asked.may).toBeLessThan(20);
     await broker.delete(OWNER, 't/1999');
-    expect(await broker.mayReadSome(peer, 't/#')).toBe(false);
+    expect(await broker.find.some(peer, 't/#')).toBe(false);
     expect(broker.readable(peer, 't/#').some).toBe(false);
     await log.close();
   });

@@ -23,7 +23,7 @@ beforeEach(async () => {
 afterEach(() => log.close());
 
 describe('searching topics', () => {
-  const found = async (query: TopicQuery, actor: Actor = OWNER): Promise<string[]> => (await broker.search(actor, query)).map(({ name }) => name);
+  const found = async (query: TopicQuery, actor: Actor = OWNER): Promise<string[]> => (await broker.find.search(actor, query)).map(({ name }) => name);
 
   it('finds words in names, titles, descriptions and tags, in any case, first what is called so', async () => {
     expect(await found({ text: 'attic' })).toEqual(['sensors/attic', 'sensors/cellar']);
@@ -51,13 +51,13 @@ describe('searching topics', () => {
     [{ limit: 0 }, 'the limit must be'], [{ limit: 1001 }, 'the limit must be'], [{ text: 'x'.repeat(1025) }, 'text has at most'], [{ filter: 'a/#/b' }, 'is not a filter'],
     [{ tags: 'a' as never }, 'tags must be a list'], [{ text: 1 as never }, 'text must be text'],
   ])('%j is refused', async (query, words) => {
-    await expect(broker.search(OWNER, query)).rejects.toThrow(words);
+    await expect(broker.find.search(OWNER, query)).rejects.toThrow(words);
   });
 });
 
 describe('classifying an item', () => {
   const found = async (value: unknown, contentType?: string, options: ClassifyOptions = {}, actor: Actor = OWNER): Promise<string[]> =>
-    (await broker.classify(actor, toPayload(value as never, contentType), options)).map(({ topic, reasons }) => `${topic.name}: ${reasons.map((one) => ('value' in one ? `${one.kind} ${one.value}` : one.kind)).join(', ')}`);
+    (await broker.find.classify(actor, toPayload(value as never, contentType), options)).map(({ topic, reasons }) => `${topic.name}: ${reasons.map((one) => ('value' in one ? `${one.kind} ${one.value}` : one.kind)).join(', ')}`);
 
   it('names the topics that could hold it, with what speaks for each, best first', async () => {
     await broker.create(OWNER, 'json', { contentType: 'application/json', tags: ['north'] });

@@ -33,7 +33,7 @@ export interface DiscoveryParts<C> {
 
 export function discovery<C>({ broker, subscriptions, actorOf, ownName }: DiscoveryParts<C>): DiscoNodes<C> {
   const childrenOf = async (actor: Actor, node: string): Promise<string[]> => {
-    const names = await broker.readableNames(actor, filterOf(node));
+    const names = await broker.find.readable(actor, filterOf(node));
     return [...new Set(names.map((name) => childOf(node, name)))].toSorted();
   };
   const listed = (nodes: readonly string[], request: PageRequest | undefined): { items: DiscoItem[]; set?: PageInfo } => {
@@ -45,7 +45,7 @@ export function discovery<C>({ broker, subscriptions, actorOf, ownName }: Discov
       const node = broker.meant(asked);
       const actor = actorOf(context);
       if (isSubtree(node)) {
-        return (await broker.readableNames(actor, filterOf(node), 1)).length === 0 ? undefined : { identities: [{ category: 'pubsub', type: 'collection' }], features: [NS_PUBSUB] };
+        return (await broker.find.readable(actor, filterOf(node), 1)).length === 0 ? undefined : { identities: [{ category: 'pubsub', type: 'collection' }], features: [NS_PUBSUB] };
       }
       const topic = broker.topic(node);
       if (!topic || !broker.mayRead(actor, node)) return undefined;
@@ -59,7 +59,7 @@ export function discovery<C>({ broker, subscriptions, actorOf, ownName }: Discov
       const actor = actorOf(context);
       // XEP-0163 §7.2: beside the topics, what there is of the account itself.
       if (asked === undefined) {
-        const own = (await broker.readableNames(actor, PERSONAL)).map((name) => personalNode(name) ?? name);
+        const own = (await broker.find.readable(actor, PERSONAL)).map((name) => personalNode(name) ?? name);
         return listed([...await childrenOf(actor, ''), ...own].toSorted(), request);
       }
       const node = broker.meant(asked);

@@ -34,7 +34,7 @@ export function finder<C>({ broker, actorOf, metadata }: FinderParts<C>): Extens
     features: [`${NS_LANPOST}#find`],
     attach(dispatcher): void {
       dispatcher.iq('get', NS_LANPOST, 'find', ({ payload, context }) => inTerms(async () => (
-        found((await broker.search(actorOf(context), queryOf(payload))).map((topic) => ({ topic })))
+        found((await broker.find.search(actorOf(context), queryOf(payload))).map((topic) => ({ topic })))
       )));
       dispatcher.iq('get', NS_LANPOST, 'classify', ({ payload, context }) => inTerms(async () => {
         const [item, ...more] = children(payload).filter(({ name }) => name === 'item').flatMap(children);
@@ -42,7 +42,7 @@ export function finder<C>({ broker, actorOf, metadata }: FinderParts<C>): Extens
         if (isBusy) throw new StanzaError('resource-constraint', { text: 'another item is being classified' });
         isBusy = true;
         try {
-          return found(await broker.classify(actorOf(context), elementToPayload(item), optionsOf(payload)));
+          return found(await broker.find.classify(actorOf(context), elementToPayload(item), optionsOf(payload)));
         } finally {
           isBusy = false;
         }

@@ -89,7 +89,7 @@ async function collection(broker: Broker, actor: Actor, node: string, most: numb
   const found: Element[] = [];
   let [room, bytes] = [PAGE, ANSWER_BYTES];
   let looked = 0;
-  for (const name of (await broker.readableNames(actor, filterOf(node))).toSorted()) {
+  for (const name of (await broker.find.readable(actor, filterOf(node))).toSorted()) {
     if ((broker.topic(name)?.items ?? 0) === 0 || !broker.mayRead(actor, name)) continue;
     looked += 1;
     if (room === 0 || bytes <= 0 || looked > LEAVES) break;

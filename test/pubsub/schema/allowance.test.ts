@@ -34,7 +34,7 @@ describe('what peers may have a box compute by schemas', () => {
     expect(await refused(peer('a'), toPayload('aaa'))).toBe('busy');
     expect(await refused(peer('b'), toPayload('aaa'))).toBe('taken');
     await expect(broker.configure(peer('a'), 't', { schema: { type: 'string' } })).rejects.toMatchObject({ code: 'busy' });
-    await expect(broker.classify(peer('a'), toPayload('aaa'))).rejects.toMatchObject({ code: 'busy' });
+    await expect(broker.find.classify(peer('a'), toPayload('aaa'))).rejects.toMatchObject({ code: 'busy' });
     expect(await until(peer('c'))).toBeLessThanOrEqual(8);
     expect(await refused(peer('d'), toPayload('aaa'))).toBe('busy');
     expect(await refused(OWNER)).toBe('invalid-value');
