@@ -11,7 +11,7 @@ import type { Draft, LogRecord } from '../log/record.ts';
 import type { TopicState } from '../log/topics.ts';
 import type { Payload } from '../payload/payload.ts';
 import { Access } from './access.ts';
-import { type Actor, type Address, addressOf, called, keyAddress, OWNER } from './actor.ts';
+import { type Actor, type Address, addressOf, called, keyAddress } from './actor.ts';
 import { mayBecome, type Operation, PRIVILEGES } from './affiliation.ts';
 import { changesSince } from './changes.ts';
 import { itemId, toDelivery } from './delivery.ts';
