@@ -214,8 +214,9 @@ export class LogCursor implements HeldCursor, Reader {
   rewind(): void {
     for (const seq of this.progress.handedOut()) this.#redelivered.add(seq);
     this.progress.rewind();
+    this.#retries.rewind();
     this.#memory?.rewind();
-    if (this.progress.hasAgain || this.#memory?.hasAgain) this.#wake();
+    if (this.progress.hasAgain || this.#retries.hasReady || this.#memory?.hasAgain) this.#wake();
   }
 
   rewindTo(seq: number): void {

@@ -41,6 +41,12 @@ export class Retries {
     return true;
   }
 
+  /** All that was handed out is wanted once more: whoever had it is gone. */
+  rewind(): void {
+    for (const seq of this.#out) this.#ready.add(seq);
+    this.#out.clear();
+  }
+
   /** Confirmed, put aside again, or gone. */
   done(seq: number): boolean {
     return this.#out.delete(seq) || this.#ready.delete(seq);
