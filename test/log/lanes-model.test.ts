@@ -34,7 +34,7 @@ type Step =
   | { readonly do: 'publish'; readonly topic: number; readonly id: number; readonly key: number; readonly copies: number }
   | { readonly do: 'retract' | 'purge'; readonly topic: number; readonly id: number }
   | { readonly do: 'read'; readonly reader: number; readonly max: number; readonly leave: boolean }
-  | { readonly do: 'away' | 'back' | 'aside' | 'retry' | 'start' | 'half'; readonly reader: number }
+  | { readonly do: 'away' | 'back' | 'rewind' | 'aside' | 'retry' | 'start' | 'half'; readonly reader: number }
   | { readonly do: 'trim' | 'crash' | 'restart' | 'second' | 'jump' | 'full' | 'mend' };
 
 const nat = (max: number): fc.Arbitrary<number> => fc.nat({ max });
@@ -42,7 +42,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 10, arbitrary: fc.record({ do: fc.constant('publish' as const), topic: nat(4), id: nat(5), key: nat(3), copies: fc.integer({ min: 1, max: 6 }) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('retract' as const, 'purge' as const), topic: nat(4), id: nat(2) }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('read' as const), reader: nat(2), max: fc.integer({ min: 1, max: 9 }), leave: fc.boolean() }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('away' as const, 'back' as const, 'aside' as const, 'retry' as const, 'start' as const, 'half' as const), reader: nat(2) }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('away' as const, 'back' as const, 'rewind' as const, 'aside' as const, 'retry' as const, 'start' as const, 'half' as const), reader: nat(2) }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('trim' as const, 'crash' as const, 'restart' as const, 'second' as const, 'jump' as const, 'full' as const, 'mend' as const) }) },
 );
 
@@ -150,6 +150,12 @@ class Reader {
     for (const { takenBack } of topics) for (const gone of takenBack) this.spared.add(gone);
   }
 
+  /** It is handed out once more, whoever had it. */
+  rewind(): void {
+    this.cursor?.rewind();
+    this.open.clear();
+  }
+
   /** Nobody has it open any more. */
   away(): void {
     this.cursor = undefined;
@@ -227,6 +233,7 @@ async function run(steps: readonly Step[]): Promise<void> {
       else if (one.do === 'aside') await reader?.putAside(log);
       else if (one.do === 'retry') await reader?.retry(log);
       else if (one.do === 'back') await back(one.reader);
+      else if (one.do === 'rewind') reader?.rewind();
       else if (one.do === 'away') {
         await reader?.cursor?.close();
         reader?.away();
@@ -263,7 +270,7 @@ async function run(steps: readonly Step[]): Promise<void> {
   }
   for (const i of READERS.keys()) await back(i);
   for (const [name, reader] of readers) {
-    reader.cursor?.rewind();
+    reader.rewind();
     for (let idle = 0; idle < 3;) {
       if (await reader.read(7, false) > 0) idle = 0;
       else {
