@@ -4,6 +4,7 @@ import type { Box } from '../src/index.ts';
 import { BoxConnection } from './shared/box-connection.ts';
 import { onClose } from './shared/box-node.ts';
 import { BoxPool, type BoxLease } from './shared/box-pool.ts';
+import { serveBox } from './shared/box-routes.ts';
 import { FlowsStarted } from './shared/flows-started.ts';
 
 interface BoxDef extends NodeDef {
@@ -48,6 +49,7 @@ export default function register(RED: NodeAPI): void {
     });
   }
 
+  serveBox(RED, settings.lanpost?.box);
   RED.nodes.registerType('lanpost box', LanpostBox, {
     // Tells the editor's dialog what `auto` means here.
     settings: { lanpostBoxEmbedded: { value: settings.lanpost?.box !== undefined, exportable: true } },

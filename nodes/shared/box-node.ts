@@ -18,7 +18,7 @@ export function connectionOf(RED: NodeAPI, def: BoxUserDef): BoxConnection | und
   return node && isBoxNode(node) ? node.connection : undefined;
 }
 
-function isBoxNode(node: Node): node is BoxNode {
+export function isBoxNode(node: Node): node is BoxNode {
   return 'connection' in node && node.connection instanceof BoxConnection;
 }
 

@@ -27,6 +27,8 @@ export interface FlowHelper {
   setFlows(flow: readonly object[], type?: 'full' | 'flows' | 'nodes'): Promise<void>;
   unload(): Promise<void>;
   getNode(id: string): FlowNode;
+  /** Supertest's, of the admin routes. */
+  request(): { get(path: string): Promise<unknown>; post(path: string): { send(body: object): Promise<unknown> } };
 }
 
 const require = createRequire(import.meta.url);

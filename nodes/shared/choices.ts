@@ -1,0 +1,45 @@
+import type { Box, Peer } from '../../src/index.ts';
+
+/** One line of the picker. */
+export interface Choice {
+  readonly value: string;
+  /** What people call it. */
+  readonly label?: string;
+  /** How it stands, in few words. */
+  readonly detail?: string;
+}
+
+/** What one request gives at most; a search field asks for fewer. */
+export const MAX_CHOICES = 100;
+
+type Lister = (box: Box, query: { readonly text: string; readonly limit: number }) => Promise<readonly Choice[]>;
+
+/** What a dialog can ask the running box for. */
+export const CHOICES: ReadonlyMap<string, Lister> = new Map<string, Lister>([
+  ['topics', async (box, { text, limit }) => {
+    const topics = await box.topics.search({ ...(text === '' ? {} : { text }), limit });
+    return topics.map(({ name, title, items }) => ({ value: name, ...(title ? { label: title } : {}), detail: items === 1 ? '1 item' : `${items} items` }));
+  }],
+  ['peers', async (box) => (await box.peers.list()).map(peerChoice)],
+  ['homes', async (box) => (await box.homes.list()).map(({ jid, state, reason }) => ({ value: jid, detail: reason === undefined ? state : `${state}: ${reason}` }))],
+  ['addresses', async (box) => {
+    const [peers, trusted] = await Promise.all([box.peers.list(), box.trust.list()]);
+    const accounts = trusted.flatMap(({ name, claims = [] }) => claims.map(({ address }) => ({ value: address, label: name })));
+    return [...peers.map(peerChoice), ...accounts];
+  }],
+  ['readers', async (box) => (await box.subscriptions.list()).filter((reader) => reader.durable).map(({ name, filter, pending }) => ({ value: name, label: filter, detail: `${pending} waiting` }))],
+]);
+
+function peerChoice({ address, nick, status, box, trust }: Peer): Choice {
+  return { value: address, ...(nick ? { label: nick } : {}), detail: [status, ...(box ? ['box'] : []), ...(trust === 'none' ? [] : [trust])].join(', ') };
+}
+
+/** Those whose value or label has the text in it, in any case; at most `MAX_CHOICES`. */
+export async function choicesOf(box: Box, kind: string, text: string): Promise<{ readonly choices: readonly Choice[]; readonly more: boolean } | undefined> {
+  const list = CHOICES.get(kind);
+  if (!list) return undefined;
+  const wanted = text.trim().toLowerCase();
+  const all = await list(box, { text: wanted, limit: MAX_CHOICES + 1 });
+  const found = kind === 'topics' ? all : all.filter(({ value, label = '' }) => value.toLowerCase().includes(wanted) || label.toLowerCase().includes(wanted));
+  return { choices: found.slice(0, MAX_CHOICES), more: found.length > MAX_CHOICES };
+}
