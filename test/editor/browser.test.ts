@@ -10,7 +10,7 @@ import { needs } from '../support/needs.ts';
 import { shipped } from './shipped.ts';
 
 /** What the page's own `RED` is used for here. */
-interface EditorNode { readonly id: string; readonly type: string; readonly z: string; readonly box?: string }
+interface EditorNode { readonly id: string; readonly type: string; readonly z: string; readonly box?: string; readonly topic?: string }
 interface EditorGlobal {
   RED: {
     nodes: { getType(type: string): unknown; dirty(): boolean; filterNodes(filter: { type: string }): EditorNode[]; eachConfig(each: (node: EditorNode) => void): void };
@@ -148,6 +148,31 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await page.locator('.red-ui-debug-msg-topic', { hasText: 'built/by/hand' }).first().waitFor({ timeout: 10_000 });
     expect(await page.locator('.red-ui-debug-msg').count()).toBeGreaterThan(earlier);
     await expect.poll(() => publish.getByText('published 1').count()).toBe(1);
+  }, 60_000);
+
+  it('the picker lists the live topics, finds one by what is typed, and fills the field', async () => {
+    await box.topics.create('picked/warmth', { title: 'Warmth' });
+    const publish = await drag('lanpost publish', 420, 360);
+    const at = (await publish.boundingBox())!;
+    await page.mouse.dblclick(at.x + at.width / 2, at.y + 15);
+    await page.locator('#node-input-topic').fill('typed by hand');
+    await page.locator('.lanpost-pick', { has: page.locator('#node-input-topic') }).locator('button').click();
+    const choices = page.locator('.lanpost-picker-choice');
+    await expect.poll(() => choices.count()).toBeGreaterThan(2);
+    await page.locator('.lanpost-picker-search').fill('warmth');
+    await expect.poll(() => choices.allInnerTexts()).toEqual([expect.stringContaining('picked/warmth')]);
+    if (process.env['LANPOST_SCREENSHOT'] === '1') await page.screenshot({ path: fileURLToPath(new URL('../../docs/picker.png', import.meta.url)) });
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    expect(await page.locator('#node-input-topic').inputValue()).toBe('picked/warmth');
+    // Escape closes the picker, and not the dialog beneath.
+    await page.locator('.lanpost-pick', { has: page.locator('#node-input-topic') }).locator('button').click();
+    await choices.first().waitFor();
+    await page.keyboard.press('Escape');
+    await choices.first().waitFor({ state: 'detached' });
+    await page.locator('#node-dialog-ok').click();
+    await page.locator('#node-dialog-ok').waitFor({ state: 'hidden' });
+    expect(await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost publish' }).map((node) => node.topic))).toContain('picked/warmth');
   }, 60_000);
 
   it('the chat example imports without a complaint', async () => {

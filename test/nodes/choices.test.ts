@@ -8,7 +8,7 @@ const tab = { id: 'f', type: 'tab', label: 'test' };
 const config = { id: 'box', type: 'lanpost box', mode: 'auto', dir: '', boxName: '', link: true };
 
 interface Answer { readonly status: number; readonly body: { readonly choices?: readonly { readonly value: string; readonly label?: string; readonly detail?: string }[]; readonly more?: boolean; readonly reason?: string } }
-const ask = async (path: string): Promise<Answer> => (await flows.request().get(`/lanpost/boxes/${path}`)) as unknown as Answer;
+const ask = (path: string): Promise<Answer> => flows.request().get(`/lanpost/boxes/${path}`) as Promise<Answer>;
 
 it('lists the live topics of the box that a config node opened, and of the one that runs the editor before any deploy', async () => {
   const box = await openBox();
