@@ -3,7 +3,7 @@ import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { Box } from '../src/index.ts';
 import { BoxConnection } from './shared/box-connection.ts';
 import { onClose } from './shared/box-node.ts';
-import { BoxPool, type BoxLease } from './shared/box-pool.ts';
+import { BoxPool, type BoxLease, type BoxUser } from './shared/box-pool.ts';
 import { serveBox } from './shared/box-routes.ts';
 import { FlowsStarted } from './shared/flows-started.ts';
 
@@ -17,7 +17,7 @@ interface BoxDef extends NodeDef {
 }
 
 export default function register(RED: NodeAPI): void {
-  // One pool per Node-RED, so that two config nodes can share a data directory.
+  // One pool per Node-RED: it knows which config node has which data directory.
   const pool = new BoxPool();
   const flows = new FlowsStarted(RED.events);
   const settings: { readonly userDir?: string | undefined; readonly lanpost?: { readonly box?: Box } } = RED.settings;
@@ -25,14 +25,14 @@ export default function register(RED: NodeAPI): void {
   function LanpostBox(this: Node & { connection?: BoxConnection }, def: BoxDef): void {
     RED.nodes.createNode(this, def);
     this.connection = new BoxConnection({
-      take: () => takeBox(def),
+      take: () => takeBox(def, { id: this.id, label: this.name || def.dir || this.id }),
       trouble: (trouble) => this.warn(trouble.message),
       flowsStarted: () => flows.next(),
     });
     onClose(this, () => this.connection?.close() ?? Promise.resolve());
   }
 
-  async function takeBox(def: BoxDef): Promise<BoxLease> {
+  async function takeBox(def: BoxDef, user: BoxUser): Promise<BoxLease> {
     const embedding = settings.lanpost?.box;
     if ((def.mode ?? 'auto') === 'auto' && embedding) {
       // Whoever runs the editor closes it.
@@ -41,7 +41,8 @@ export default function register(RED: NodeAPI): void {
     if (def.mode === 'attach' && !def.dir) throw new Error('say which data directory the running box has');
     const dir = resolve(settings.userDir ?? '.', def.dir || 'lanpost');
     const attach = def.mode === 'attach';
-    return pool.take(`${attach ? 'attach' : 'own'}:${dir}`, async () => {
+    // Any number may attach to one that runs.
+    return pool.take(attach ? `attach:${dir}:${user.id}` : dir, user, async () => {
       // Loaded when first used: a Node-RED that has the nodes but no flow with them pays nothing.
       const { attachBox, createBox } = await import('../src/index.ts');
       if (attach) return attachBox({ dir });

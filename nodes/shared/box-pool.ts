@@ -6,17 +6,25 @@ export interface BoxLease {
   release(how?: { readonly lost?: boolean }): Promise<void>;
 }
 
+/** Who asks for a box: a config node, which may have been made anew since. */
+export interface BoxUser {
+  readonly id: string;
+  /** How people know it. */
+  readonly label: string;
+}
+
 interface Entry {
+  readonly first: BoxUser;
   users: number;
   readonly opening: Promise<Box>;
   closing?: Promise<void>;
 }
 
-/** Boxes that this Node-RED opened, one per key (mode and directory), closed with their last user. */
+/** Boxes that this Node-RED opened, one per key (mode and directory); each belongs to one config node, and is closed with it. */
 export class BoxPool {
   readonly #entries = new Map<string, Entry>();
 
-  async take(key: string, open: () => Promise<Box>): Promise<BoxLease> {
+  async take(key: string, user: BoxUser, open: () => Promise<Box>): Promise<BoxLease> {
     let entry = this.#entries.get(key);
     while (entry?.closing) {
       // A redeploy asks for the same directory while the old box still closes. How closing
@@ -24,8 +32,10 @@ export class BoxPool {
       await entry.closing.then(undefined, () => undefined);
       entry = this.#entries.get(key);
     }
+    // Two of them would name it, let it be seen and close it in two ways.
+    if (entry && entry.first.id !== user.id) throw new Error(`config node "${entry.first.label}" has this data directory: choose that one, or give this one another`);
     if (!entry) {
-      entry = { users: 0, opening: open() };
+      entry = { first: user, users: 0, opening: open() };
       this.#entries.set(key, entry);
     }
     entry.users++;

@@ -13,8 +13,12 @@ const MAX_IN_FLIGHT = 256;
 const BUSY_RETRY_MS = 200;
 const FINISH_MS = 4000;
 
+/** Hands what came of a message to the next nodes; one place per output. */
+export type Send = (msg: NodeMessage | (NodeMessage | NodeMessage[] | null)[]) => void;
+
 interface Job {
   readonly msg: NodeMessage;
+  readonly send: Send;
   readonly done: (error?: Error) => void;
 }
 
@@ -26,7 +30,7 @@ export function sendThrough(RED: NodeAPI, node: Node, def: BoxUserDef, task: {
   /** Past tense for the status, e.g. `published`. */
   readonly did: string;
   /** `closing` stops waiting for what comes after acceptance; until then it goes on. */
-  deliver(box: Box, msg: NodeMessage, closing: AbortSignal): Promise<void>;
+  deliver(box: Box, msg: NodeMessage, closing: AbortSignal, send: Send): Promise<void>;
 }): void {
   const connection = connectionOf(RED, def);
   const status = new NodeStatus(node);
@@ -37,7 +41,7 @@ export function sendThrough(RED: NodeAPI, node: Node, def: BoxUserDef, task: {
     return;
   }
   const sender = new Sender(connection, task, status);
-  node.on('input', (msg, _send, done) => sender.add({ msg, done }));
+  node.on('input', (msg, send, done) => sender.add({ msg, send, done }));
   onClose(node, () => sender.close());
 }
 
@@ -142,7 +146,7 @@ class Sender {
   async #deliver(box: Box, job: Job): Promise<void> {
     for (;;) {
       try {
-        return await this.#task.deliver(box, job.msg, this.#closing.signal);
+        return await this.#task.deliver(box, job.msg, this.#closing.signal, job.send);
       } catch (error) {
         // Refused before anything was stored: trying again cannot double it.
         if (codeOf(error) !== 'busy' || this.#late.signal.aborted) throw error;

@@ -25,12 +25,16 @@ async function status(id: string, wanted: RegExp): Promise<string> {
 }
 
 describe('lanpost box', () => {
-  it('config nodes of one directory share one box', async () => {
+  it('a second config node for a directory is refused in words, and takes it over when the first has gone', async () => {
     const box = { type: 'lanpost box', mode: 'own', dir: 'data', link: false };
-    await load([tab, { ...box, id: 'one' }, { ...box, id: 'two' }, publish('pub', 'one'), subscribe('sub', 'two', 'out'), helper('out')]);
+    const [first, second] = [{ ...box, id: 'one', name: 'the first' }, { ...box, id: 'two' }];
+    const flow = [tab, second, publish('pub', 'two'), subscribe('sub', 'two', 'out'), helper('out'), ...statusOf('pub')];
+    await load([first, ...flow]);
+    expect(await status('pub', /config node/)).toContain('config node "the first" has this data directory');
+    await flows.setFlows(flow);
     const came = collect(flows.getNode('out'));
-    flows.getNode('pub').receive({ payload: 'shared' });
-    expect((await came.next()).payload).toBe('shared');
+    flows.getNode('pub').receive({ payload: 'taken over' });
+    expect((await came.next()).payload).toBe('taken over');
   });
 
   it('uses the box that embeds the editor, and leaves it open', async () => {
