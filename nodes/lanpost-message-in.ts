@@ -1,6 +1,7 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Message } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
+import { filledIn } from './shared/filled-in.ts';
 import { readThrough } from './shared/reader.ts';
 
 interface MessageInDef extends BoxUserDef {
@@ -11,8 +12,9 @@ interface MessageInDef extends BoxUserDef {
 }
 
 export default function register(RED: NodeAPI): void {
-  function LanpostMessageIn(this: Node, def: MessageInDef): void {
-    RED.nodes.createNode(this, def);
+  function LanpostMessageIn(this: Node, saved: MessageInDef): void {
+    RED.nodes.createNode(this, saved);
+    const def = filledIn(RED, this, saved);
     const reader = def.reader || this.id;
     let received = 0;
 

@@ -1,6 +1,7 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { SendOptions } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
+import { filledIn } from './shared/filled-in.ts';
 import { sendThrough } from './shared/sender.ts';
 import { textOr } from './shared/text-or.ts';
 
@@ -9,20 +10,28 @@ interface MessageOutDef extends BoxUserDef {
   readonly to: string;
   /** When the node is done. */
   readonly until: 'accepted' | 'handed' | 'delivered';
+  /** Seconds until it is given up; empty: `msg.expires`, or the box's 7 days. */
+  readonly expires?: string;
 }
 
 export default function register(RED: NodeAPI): void {
-  function LanpostMessageOut(this: Node, def: MessageOutDef): void {
-    RED.nodes.createNode(this, def);
-    const until = def.until || 'accepted';
+  function LanpostMessageOut(this: Node, saved: MessageOutDef): void {
+    RED.nodes.createNode(this, saved);
+    const def = filledIn(RED, this, saved);
+    const wanted: string = def.until || 'accepted';
     sendThrough(RED, this, def, {
-      did: until === 'accepted' ? 'sent' : until,
+      did: wanted === 'accepted' ? 'sent' : wanted,
       async deliver(box, msg, closing) {
+        const until = checkedUntil(wanted);
         const to = textOr(def.to, msg.to);
         if (to === undefined) throw new Error('no address: fill in the node\'s address or set msg.to');
         if (msg.payload === undefined) throw new Error('msg.payload is missing');
-        const receipt = await box.send(to, bodyOf(msg.payload), optionsOf(msg));
-        await (until === 'accepted' ? receipt.accepted : orClosing(receipt[until], closing, until));
+        const receipt = await box.send(to, bodyOf(msg.payload), optionsOf(msg, def.expires));
+        // What a Complete or Catch node gets tells which message it was.
+        msg.receipt = { id: receipt.id, to: receipt.to, state: 'accepted' };
+        if (until === 'accepted') return;
+        await orClosing(receipt[until], closing, until);
+        msg.receipt = { id: receipt.id, to: receipt.to, state: until };
       },
     });
   }
@@ -35,7 +44,12 @@ function bodyOf(payload: unknown): string {
   return JSON.stringify(payload);
 }
 
-function optionsOf(msg: NodeMessage): SendOptions {
+function checkedUntil(until: string): MessageOutDef['until'] {
+  if (until === 'accepted' || until === 'handed' || until === 'delivered') return until;
+  throw new Error(`a message is done when it is accepted, handed or delivered, and not "${until}"`);
+}
+
+function optionsOf(msg: NodeMessage, seconds: string | undefined): SendOptions {
   const id = textOr('', msg.id);
   const subject = textOr('', msg.subject);
   const thread = textOr('', msg.thread);
@@ -44,8 +58,18 @@ function optionsOf(msg: NodeMessage): SendOptions {
     ...(id === undefined || id === idOfIncoming(msg) ? {} : { id }),
     ...(subject === undefined ? {} : { subject }),
     ...(thread === undefined ? {} : { thread }),
-    ...(typeof msg.expires === 'number' ? { expires: msg.expires } : {}),
+    ...expiry(msg, seconds),
   };
+}
+
+/** The field is in seconds, as people think; the message in milliseconds, as all its times. */
+function expiry(msg: NodeMessage, seconds: string | undefined): Pick<SendOptions, 'expires'> {
+  if (seconds) {
+    const expires = Number(seconds) * 1000;
+    if (!(expires > 0)) throw new Error(`a message is given up after some seconds, and not after "${seconds}"`);
+    return { expires };
+  }
+  return typeof msg.expires === 'number' ? { expires: msg.expires } : {};
 }
 
 function idOfIncoming(msg: NodeMessage): unknown {

@@ -1,18 +1,28 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
-import type { Peer, PeerEvent } from '../src/index.ts';
-import { connectionOf, NO_BOX, type BoxUserDef } from './shared/box-node.ts';
+import type { PeerEvent, TopicQuery } from '../src/index.ts';
+import type { BoxUserDef } from './shared/box-node.ts';
+import { filledIn } from './shared/filled-in.ts';
+import { answerQueries } from './shared/queries.ts';
 import { readThrough } from './shared/reader.ts';
+import { findPeers, shownPeers, type Wanted } from './shared/shown-peers.ts';
+import { textOr } from './shared/text-or.ts';
+
+interface PeersDef extends BoxUserDef {
+  readonly only?: string;
+  /** A namespace that the peer's software must know; empty: any. */
+  readonly feature?: string;
+}
 
 export default function register(RED: NodeAPI): void {
-  function LanpostPeers(this: Node, def: BoxUserDef): void {
-    RED.nodes.createNode(this, def);
+  function LanpostPeers(this: Node, saved: PeersDef): void {
+    RED.nodes.createNode(this, saved);
+    const def = filledIn(RED, this, saved);
     const here = new Set<string>();
-    const closing = new AbortController();
 
     readThrough<PeerEvent>(RED, this, def, {
       open: (box, signal) => {
         here.clear();
-        return box.peers.watch({ signal });
+        return shownPeers(box, wantedBy(def), signal);
       },
       each: ({ type, peer }) => {
         if (type === 'down') here.delete(peer.name);
@@ -21,24 +31,26 @@ export default function register(RED: NodeAPI): void {
       },
       words: () => (here.size === 1 ? '1 peer' : `${here.size} peers`),
     });
-
-    const list = async (): Promise<Peer[]> => {
-      const connection = connectionOf(RED, def);
-      if (!connection) throw new Error(NO_BOX);
-      return (await connection.box(closing.signal)).peers.list();
-    };
-    const answer = async (msg: NodeMessage, send: (msg: (NodeMessage | null)[]) => void, done: (error?: Error) => void): Promise<void> => {
-      try {
-        msg.payload = (await list()).map((peer) => ({ ...peer }));
-      } catch (error) {
-        done(error instanceof Error ? error : new Error(String(error)));
-        return;
-      }
-      send([null, msg]);
-      done();
-    };
-    this.on('input', (msg, send, done) => void answer(msg, send, done));
-    this.on('close', () => closing.abort(new Error('the node was closed')));
+    answerQueries(RED, this, def, async (box, msg) => {
+      msg.payload = await findPeers(box, wantedBy(def, msg), topicsAsked(msg.topics));
+      return [null, msg];
+    });
   }
   RED.nodes.registerType('lanpost peers', LanpostPeers);
+}
+
+/** The node's own fields go before the message's. */
+function wantedBy(def: PeersDef, msg?: NodeMessage): Wanted {
+  const only = textOr(def.only, msg?.only);
+  const feature = textOr(def.feature, msg?.feature);
+  if (only !== undefined && only !== 'boxes' && only !== 'people') throw new Error(`only is "boxes" or "people", and not "${only}"`);
+  return { ...(only === undefined ? {} : { only }), ...(feature === undefined ? {} : { feature }) };
+}
+
+/** `true`, or what the topics must have. */
+function topicsAsked(topics: unknown): TopicQuery | undefined {
+  if (topics === undefined || topics === false) return undefined;
+  if (topics === true) return {};
+  if (typeof topics !== 'object' || topics === null || Array.isArray(topics)) throw new Error('msg.topics is true, or what topics must have: { text, type, contentType, tags, filter }');
+  return topics;
 }

@@ -65,7 +65,7 @@ window.lanpost = {
 
   /** One choice as it is shown. Names come from the network: text, never markup. */
   row(choice) {
-    const row = $('<div role="option" class="lanpost-picker-choice red-ui-search-result" style="padding:5px 8px; cursor:pointer; outline-offset:-1px"></div>')
+    const row = $('<div role="option" class="lanpost-picker-choice red-ui-search-result" style="display:block; padding:5px 8px; cursor:pointer; outline-offset:-1px"></div>')
       .attr({ 'data-value': choice.value, title: choice.value }).data('choice', choice);
     const beside = [choice.label, choice.detail].filter(Boolean).join(' · ');
     for (const [text, size, opacity] of [[choice.value, '1em', 1], [beside, '.85em', 0.75]]) {

@@ -21,7 +21,7 @@ interface EditorGlobal {
 }
 type Window = typeof globalThis & EditorGlobal;
 
-const OURS = ['lanpost publish', 'lanpost subscribe', 'lanpost message in', 'lanpost message out', 'lanpost peers'];
+const OURS = ['lanpost publish', 'lanpost subscribe', 'lanpost message in', 'lanpost message out', 'lanpost peers', 'lanpost home'];
 
 describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
   let dir: string;
@@ -98,7 +98,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await page.locator('#node-dialog-ok').waitFor({ state: 'hidden' });
   }
 
-  it('has the nodes at the top of the palette, and the sixth as configuration', async () => {
+  it('has the nodes at the top of the palette, and one as configuration', async () => {
     const shown = await page.locator('.red-ui-palette-node').evaluateAll((nodes) => nodes.map((node) => (node as unknown as { dataset: { paletteType: string } }).dataset.paletteType));
     expect(shown.slice(0, OURS.length).toSorted()).toEqual(OURS.toSorted());
     expect(await page.evaluate(() => Boolean((globalThis as Window).RED.nodes.getType('lanpost box')))).toBe(true);

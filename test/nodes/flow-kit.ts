@@ -6,6 +6,7 @@ import type { EventEmitter } from 'node:events';
 import type { NodeAPI, NodeMessage } from 'node-red';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import box from '../../nodes/lanpost-box.ts';
+import home from '../../nodes/lanpost-home.ts';
 import messageIn from '../../nodes/lanpost-message-in.ts';
 import messageOut from '../../nodes/lanpost-message-out.ts';
 import peers from '../../nodes/lanpost-peers.ts';
@@ -33,7 +34,7 @@ export interface FlowHelper {
 
 const require = createRequire(import.meta.url);
 
-const OURS = [box, publish, subscribe, messageIn, messageOut, peers];
+const OURS = [box, home, publish, subscribe, messageIn, messageOut, peers];
 /** Node-RED's runtime for the tests of one file, and a new directory for each test. */
 export function useFlows(): {
   readonly flows: FlowHelper;
