@@ -61,6 +61,11 @@ export interface PublishOptions {
   /** Publish at a peer (`link:NAME` or a bare name) instead of here. */
   readonly at?: string;
   readonly contentType?: string;
+  /**
+   * Milliseconds after which it is over, and leaves the view, whatever the topic says; durable readers that are behind still get it. Not
+   * with `at`, nor while the clock is not set. Default: what the topic says.
+   */
+  readonly expires?: number;
   /** Stops the waiting, not the item. */
   readonly signal?: AbortSignal;
 }

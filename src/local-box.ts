@@ -51,12 +51,14 @@ export class LocalBox implements Box {
   publish(topic: string, value: Value, options: PublishOptions = {}): Promise<Published> {
     try { // not async: see Broker.publish
       checkedObject('the options of publish', options);
-      const { at, id, signal, contentType } = options;
+      const { at, id, signal, contentType, expires } = options;
       checkedOptional('at', at, 'string');
+      checkedOptional('expires', expires, 'number');
       const { broker, link } = this.#opened();
       const payload = toPayload(value, contentType);
+      if (at !== undefined && expires !== undefined) throw new LanpostError('unsupported', 'an item that is published at a peer is over when the topic there says so: leave out expires');
       const published = at === undefined
-        ? broker.publish(OWNER, topic, payload, id === undefined ? UNNAMED : { id })
+        ? broker.publish(OWNER, topic, payload, expires !== undefined ? { ...(id === undefined ? {} : { id }), expires: broker.overAfter(expires) } : id === undefined ? UNNAMED : { id })
         : link.publish(at, topic, payload, id);
       return signal ? abortable(published, signal) : published;
     } catch (error) {

@@ -168,6 +168,14 @@ export class Broker {
     }
   }
 
+  /** When an item is over that is good for so many milliseconds, in the log's own time. */
+  overAfter(expires: number): number {
+    const now = this.#log.trustedNow();
+    if (!(expires >= 0)) throw new LanpostError('invalid-value', 'expires must be a number of milliseconds, 0 or more');
+    if (now === undefined) throw new LanpostError('unsupported', 'the clock of this box is not set, so that it cannot tell when one item is over: set itemExpire of its topic, which needs no clock');
+    return now + expires;
+  }
+
   #checkPublish(actor: Actor, topic: string, payload: Payload | undefined, request: PublishRequest): Partial<TopicConfig> {
     const state = this.#log.topic(topic);
     // A topic that exists has been checked.

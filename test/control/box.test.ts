@@ -88,12 +88,21 @@ describe.each(['in this process', 'attached'])('a box %s', (where) => {
     await expect(box.subscriptions.retry('w', ['x'] as never)).rejects.toThrow(TypeError);
   });
 
+  it('an item may be over at a time of its own', async () => {
+    await box.publish('a', 'over at once', { id: 'x', expires: 0 });
+    await box.publish('a', 'stays');
+    await expect.poll(async () => (await box.items('a')).map((one) => one.kind === 'item' && one.value), { interval: 20, timeout: 10_000 }).toEqual(['stays']);
+    await expect(box.publish('a', 1, { expires: -1 })).rejects.toMatchObject({ code: 'invalid-value' });
+    await expect(box.publish('a', 1, { at: 'nobody', expires: 1 })).rejects.toMatchObject({ code: 'unsupported' });
+  });
+
   it('says in its own words what an argument should have been', async () => {
     const first = async (...args: unknown[]): Promise<unknown> => subscribe(...args as Parameters<Box['subscribe']>).next();
     const wrong: [() => Promise<unknown>, string][] = [
       [() => box.publish(5 as never, 1), 'a topic must be a string'],
       [() => box.publish('a', 1, 'x' as never), 'the options of publish must be an object'],
       [() => box.publish('a', 1, { id: 5 } as never), 'an item id must be a string'],
+      [() => box.publish('a', 1, { expires: '5s' } as never), 'expires must be a number'],
       [() => box.items('a', { ids: 'x' } as never), 'ids must be a list of strings'],
       [() => box.items('a', { last: '3' } as never), 'last must be a number'],
       [() => box.items('a', 'x' as never), 'the options of a query must be an object'],

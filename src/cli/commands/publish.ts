@@ -5,6 +5,7 @@ import { inOrder } from '../in-order.ts';
 import { lines } from '../lines.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
+import { parseSpan } from '../quantity.ts';
 import { UsageError } from '../usage-error.ts';
 import { isWritten, parseValue } from '../value-argument.ts';
 
@@ -18,6 +19,7 @@ export const publish: Command = {
   options: {
     id: { type: 'string', value: 'ID', help: 'its item id: what has the same id is replaced by it' },
     'content-type': { type: 'string', value: 'TYPE', help: 'its media type, as application/xml; default that of JSON, or of text' },
+    expires: { type: 'string', value: 'SPAN', help: 'after how long it is over, as 90s or 12h; default what the topic says' },
     at: { type: 'string', value: 'PEER', help: 'publish at a peer instead of here' },
   },
   notes: [
@@ -35,7 +37,11 @@ export const publish: Command = {
     const [topic = '', value = ''] = context.args.positionals;
     const box = await context.attach();
     const [at, id, contentType] = [context.args.text('at'), context.args.text('id'), context.args.text('content-type')];
-    const how = { ...at === undefined ? {} : { at }, ...id === undefined ? {} : { id }, ...contentType === undefined ? {} : { contentType } };
+    const expires = context.args.text('expires');
+    const how = {
+      ...at === undefined ? {} : { at }, ...id === undefined ? {} : { id }, ...contentType === undefined ? {} : { contentType },
+      ...expires === undefined ? {} : { expires: parseSpan('--expires', expires) },
+    };
     const parse = contentType !== undefined && isWritten(contentType) ? (text: string): string => text : parseValue;
     if (value === '-') {
       if (id !== undefined) throw new UsageError('--id names one item, and - publishes many');
