@@ -7,7 +7,7 @@ import { attr, type Element, XmlFault } from '../xmpp/element.ts';
 import { streamError } from '../xmpp/stream-error.ts';
 import type { Wire, WireCallbacks } from '../xmpp/wire.ts';
 import { type BoshAnswer, creation, parseBody, request } from './bosh-body.ts';
-import type { HttpAnswer } from './https.ts';
+import { type HttpAnswer, refusalOf } from './https.ts';
 import { Unusable } from './loss.ts';
 import { standalone } from './standalone.ts';
 
@@ -52,6 +52,7 @@ export class BoshWire implements Wire {
   #closed = false;
   #reason: Error | undefined;
   #deadline: Timer | undefined;
+  readonly #pauses = new Map<Timer, () => void>();
   #ended: (() => void)[] = [];
   #lastReceived: number;
 
@@ -131,6 +132,11 @@ export class BoshWire implements Wire {
     this.#reason ??= reason;
     this.#closed = true;
     this.#deadline?.stop();
+    for (const [timer, resolve] of this.#pauses) {
+      timer.stop();
+      resolve();
+    }
+    this.#pauses.clear();
     clearImmediate(this.#flushing);
     this.#out = [];
     this.#early.clear();
@@ -141,6 +147,7 @@ export class BoshWire implements Wire {
   }
 
   #schedule(): void {
+    if (this.#closed) return;
     this.#flushing ??= setImmediate(() => this.#flush());
   }
 
@@ -198,12 +205,19 @@ export class BoshWire implements Wire {
   }
 
   #pause(): Promise<void> {
-    return new Promise((resolve) => void this.#options.clock.after(PAUSE, resolve));
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.after(PAUSE, () => {
+        this.#pauses.delete(timer);
+        resolve();
+      });
+      this.#pauses.set(timer, resolve);
+    });
   }
 
   #answered(rid: number, { status, body }: HttpAnswer): void {
     this.#open--;
-    if (status !== 200) return this.destroy(new Unusable(`the server's web service answers ${status}`));
+    // XEP-0124 §17.2: of a session that there was, any of them says that it is over; the next may well begin.
+    if (status !== 200) return this.destroy(this.#sid === undefined ? refusalOf('the server\'s web service', status) : new LanpostError('disconnected', `The server's web service ended the session: ${status}.`));
     try {
       this.#early.set(rid, parseBody(body, this.#options.limits));
     } catch (error) {
@@ -212,7 +226,9 @@ export class BoshWire implements Wire {
       return this.destroy();
     }
     this.#take();
-    this.#flush();
+    // Not at once: what came may be answered with more than nothing. COMPAT(ejabberd 23.01): a restart that overtakes an empty request
+    // on its way is never answered.
+    this.#schedule();
   }
 
   /** In the order of the requests, whichever was answered first (XEP-0124 §14.1). */

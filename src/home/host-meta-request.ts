@@ -1,6 +1,6 @@
 import type { Dialing } from './dial.ts';
 import { MAX_HOST_META } from './host-meta.ts';
-import { dialUrl, exchange } from './https.ts';
+import { dialUrl, exchange, refusalOf } from './https.ts';
 import { Unusable } from './loss.ts';
 
 /** RFC 6415 §2: elsewhere, but not out of TLS. */
@@ -20,7 +20,7 @@ export async function encryptedAnswer(url: URL, ca: string | undefined, dialing:
         const { status, headers, body } = await exchange({ url: at, over, method: 'GET', maxBytes: MAX_HOST_META, signal });
         if (status === 200) return body;
         const { location } = headers;
-        if (status < 300 || status > 399 || location === undefined || !URL.canParse(location, at.href)) throw new Unusable(`${at.host} answers ${status}`);
+        if (status < 300 || status > 399 || location === undefined || !URL.canParse(location, at.href)) throw refusalOf(at.host, status);
         at = new URL(location, at);
         if (at.protocol !== 'https:') throw new Unusable(`${url.host} sends on to what is not encrypted`);
       } finally {

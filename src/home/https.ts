@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, request } from 'node:https';
 import type { TLSSocket } from 'node:tls';
+import { LanpostError } from '../errors.ts';
 import { verifiedTls } from '../xmpp/tls.ts';
 import { dial, encrypt, type Dialing } from './dial.ts';
 import { Unusable } from './loss.ts';
@@ -15,6 +16,12 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
+}
+
+/** An answer that is none of use. What a web server says while what stands behind it is away, or too much is asked of it, passes. */
+export function refusalOf(who: string, status: number): Error {
+  const text = `${who} answers ${status}`;
+  return status >= 500 || status === 429 || status === 408 ? new LanpostError('unreachable', text) : new Unusable(text);
 }
 
 /** To the server that the address names, and whose name its certificate has. */

@@ -7,6 +7,7 @@ import { LanpostError } from '../errors.ts';
 import { attr, type Element, namespaceOf, parseElement, serialize, xml, XmlFault } from '../xmpp/element.ts';
 import { streamError } from '../xmpp/stream-error.ts';
 import type { Wire, WireCallbacks } from '../xmpp/wire.ts';
+import { refusalOf } from './https.ts';
 import { Unusable } from './loss.ts';
 import { standalone } from './standalone.ts';
 
@@ -35,6 +36,8 @@ export async function openWebSocket(url: string, connection: TLSSocket, maxBytes
     socket.on('error', () => undefined); // that it ends before it began is told by what is thrown
     socket.terminate();
     // The HTTP answer is no switch of protocols, or not to ours: that will be the same again.
+    const [, status] = /^Unexpected server response: (\d{3})$/.exec(error instanceof Error ? error.message : '') ?? [];
+    if (status !== undefined) throw refusalOf(new URL(url).host, Number(status));
     if (error instanceof Error && !('code' in error) && !signal.aborted) throw new Unusable(`${new URL(url).host}: ${error.message}`, { cause: error });
     throw error;
   } finally {

@@ -11,7 +11,8 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { createSystemClock, createTestClock } from '../../src/clock.ts';
 import { BoshWire } from '../../src/home/bosh-wire.ts';
 import { connectTo } from '../../src/home/connect.ts';
-import type { HttpAnswer } from '../../src/home/https.ts';
+import { type HttpAnswer, refusalOf } from '../../src/home/https.ts';
+import { lossOf } from '../../src/home/loss.ts';
 import { xml } from '../../src/xmpp/element.ts';
 import type { Wire, WireCallbacks } from '../../src/xmpp/wire.ts';
 import { Bell } from '../support/bell.ts';
@@ -92,6 +93,18 @@ describe('RFC 7395: a stream over WebSocket', () => {
     expect(said.some((text) => text.startsWith('<stream:error'))).toBe(true);
   });
 
+  it.each([[503, 'link'], [404, 'config']])('a web server that answers %i instead is tried again as %s', async (status, kind) => {
+    const other = createServer(tls).listen(0, 'localhost');
+    other.on('upgrade', (_request, socket) => socket.end(`HTTP/1.1 ${status} No\r\nConnection: close\r\n\r\n`));
+    await once(other, 'listening');
+    const clock = createSystemClock();
+    const failure: unknown = await connectTo({ kind: 'websocket', url: `wss://localhost:${(other.address() as AddressInfo).port}/ws` }, {
+      domain: 'home.test', trust: { ca: tls.cert.toString() }, clock, stanzaBytes: 1_000, on: heard().on, dialing: { clock, signal: new AbortController().signal },
+    }).catch((error: unknown) => error);
+    other.close();
+    expect(lossOf(failure)).toEqual({ kind, reason: expect.stringMatching(new RegExp(`${status}`)) });
+  });
+
   it('a frame larger than a stanza may be ends the connection before it is read', async () => {
     const { far, bell, events } = await pair(1_000);
     far.send(`<a>${'x'.repeat(5_000)}</a>`);
@@ -114,12 +127,13 @@ describe('RFC 7395: a stream over WebSocket', () => {
 
 describe('XEP-0124: a stream over requests', () => {
   const NS = 'http://jabber.org/protocol/httpbind';
-  function rig(): { wire: BoshWire; posts: { rid: number; body: string; answer: (inner: string, attrs?: string) => void; fail: (status?: number) => void }[]; events: string[]; clock: ReturnType<typeof createTestClock>; begin: () => Promise<void> } {
+  function rig(came: (name: string) => void = () => undefined): { wire: BoshWire; posts: { rid: number; body: string; answer: (inner: string, attrs?: string) => void; fail: (status?: number) => void }[]; events: string[]; clock: ReturnType<typeof createTestClock>; begin: () => Promise<void> } {
     const clock = createTestClock();
     const { events, on } = heard();
     const posts: ReturnType<typeof rig>['posts'] = [];
     const wire = new BoshWire({
-      clock, limits: { stanzaBytes: 1_000, depth: 16 }, on, done: () => undefined,
+      clock, limits: { stanzaBytes: 1_000, depth: 16 }, done: () => undefined,
+      on: { ...on, stanza: (element) => { on.stanza(element); came(element.name); } },
       post: (body) => new Promise<HttpAnswer>((resolve, reject) => {
         posts.push({
           rid: Number(/ rid='(\d+)'/.exec(body)?.[1]), body,
@@ -165,6 +179,28 @@ describe('XEP-0124: a stream over requests', () => {
     posts[1]?.answer('<first/>');
     await quiet();
     expect(events.slice(2)).toEqual(['first', 'second']);
+  });
+
+  it('XEP-0206 §5 a new stream is asked for with nothing before it on the way', async () => {
+    // As negotiation does, in the turn of what came.
+    const { wire, posts, begin } = rig((name) => { if (name === 'success') queueMicrotask(() => wire.open(HEADER)); });
+    await begin();
+    wire.write(xml('response', {}));
+    await quiet();
+    posts[2]?.answer('<success/>');
+    posts[1]?.answer('');
+    await quiet();
+    expect(posts.slice(3).map(({ body }) => body.includes("xmpp:restart='true'"))).toEqual([true]);
+  });
+
+  it('§17.2 a session that the server knows no more is over, and may begin anew; a server that is away is none that is set up wrongly', async () => {
+    const { posts, events, begin } = rig();
+    await begin();
+    posts[1]?.fail(404);
+    await quiet();
+    expect(events.at(-1)).toMatch(/ended the session: 404/);
+    expect(lossOf(refusalOf('web', 404)).kind).toBe('config');
+    expect([502, 503, 429].map((status) => lossOf(refusalOf('web', status)).kind)).toEqual(['link', 'link', 'link']);
   });
 
   it('§14.2 a request that failed goes again as it was, three times; then it is over', async () => {
