@@ -76,6 +76,7 @@ export class Checking {
       const found = await readBack(lane, this.#node);
       if (still()) await this.#apply(lane, found);
     }
+    if (still()) await this.#dropReplaced(lane, still);
     const doubtful = lane.queue.filter((entry) => this.#parts.work.isDoubtful(lane, entry));
     if (doubtful.length > 0 && still()) {
       const { asked, present } = await probe(lane, doubtful, this.#node);
@@ -110,10 +111,20 @@ export class Checking {
     work.sendAgain(lane, first);
   }
 
+  /** What was put aside is not sent once more where a newer item has taken its place meanwhile: it would put itself over that. */
+  async #dropReplaced(lane: Lane, still: () => boolean): Promise<void> {
+    const { work } = this.#parts;
+    const { log, jid, trouble } = work.options;
+    for (const entry of lane.queue.filter(({ retried, looked }) => retried && !looked)) {
+      if (!await log.isReplaced(entry.record) || !still() || !work.drop(lane, entry)) continue;
+      trouble({ kind: 'home.poison', message: `${jid}: ${entry.recordId} of ${lane.topic} is not sent once more: there is a newer ${entry.itemId}` });
+    }
+  }
+
   #found(lane: Lane, asked: readonly Entry[], present: ReadonlySet<Entry>): void {
     const { work } = this.#parts;
     // Sent in order: when none of the first is there, none of the later is.
-    if (present.size === 0) lane.probing = false;
+    if (present.size === 0 && asked.some((entry) => !entry.retried)) lane.probing = false;
     for (const entry of asked) entry.looked = true;
     for (const entry of lane.queue.filter((queued) => present.has(queued))) {
       work.reading.unqueued(lane, entry);

@@ -15,6 +15,8 @@ export interface Entry {
   readonly bytes: number;
   /** It may have been sent before this process began. */
   readonly redelivered: boolean;
+  /** It was put aside, and somebody wants it to be tried once more. */
+  readonly retried: boolean;
   readonly record: LogRecord;
   /** Of a pack: the records in it, and what is known of it on disk. */
   readonly pack?: { readonly bundle: Bundle; readonly parts: readonly Entry[] };
@@ -27,18 +29,18 @@ export interface Entry {
   replaced: boolean;
 }
 
-export function entryOf(record: LogRecord, kind: Entry['kind'], redelivered: boolean): Entry {
+export function entryOf(record: LogRecord, kind: Entry['kind'], redelivered: boolean, retried: boolean = false): Entry {
   const { seq, topic, recordId } = record;
   // What the envelope adds is about as much again as 256 bytes.
   const bytes = (record.payload?.bytes.length ?? 0) + 256;
-  return { seq, topic, recordId, kind, itemId: record.id ?? recordId, bytes, redelivered, record, tries: 0, looked: false, replaced: false };
+  return { seq, topic, recordId, kind, itemId: record.id ?? recordId, bytes, redelivered, retried, record, tries: 0, looked: false, replaced: false };
 }
 
 /** Several records in one item; where only the pack is known, without them. */
 export function packOf(topic: string, bundle: Bundle, parts: readonly [Entry, ...Entry[]]): Entry {
   const { id, first, bytes } = bundle;
   return {
-    seq: first, topic, recordId: id, kind: 'publish', itemId: id, bytes, redelivered: parts.some((part) => part.redelivered), record: parts[0].record,
+    seq: first, topic, recordId: id, kind: 'publish', itemId: id, bytes, redelivered: parts.some((part) => part.redelivered), retried: false, record: parts[0].record,
     pack: { bundle, parts }, tries: 0, looked: false, replaced: false,
   };
 }

@@ -30,7 +30,7 @@ export class Packing {
   prepare(lane: Lane): boolean {
     if (lane.unformed) this.#form(lane);
     const [head] = lane.queue;
-    lane.incomplete = head !== undefined && !head.pack && this.#parts.work.packs.covering(lane.topic, head.seq) !== undefined;
+    lane.incomplete = head !== undefined && !head.pack && !head.retried && this.#parts.work.packs.covering(lane.topic, head.seq) !== undefined;
     if (lane.incomplete) {
       lane.unformed = true;
       return false;
@@ -70,7 +70,7 @@ export class Packing {
     for (let i = 0; i < queue.length;) {
       const entry = queue[i];
       if (!entry) break;
-      const bundle = entry.pack ? undefined : packs.covering(topic, entry.seq);
+      const bundle = entry.pack || entry.retried ? undefined : packs.covering(topic, entry.seq);
       if (!bundle) {
         formed.push(entry);
         alone = entry.pack ? 0 : alone + 1;
@@ -78,7 +78,7 @@ export class Packing {
         continue;
       }
       const parts: [Entry, ...Entry[]] = [entry];
-      for (i++; (queue[i]?.seq ?? Infinity) <= bundle.last; i++) parts.push(queue[i]!);
+      for (i++; (queue[i]?.seq ?? Infinity) <= bundle.last; i++) (queue[i]!.retried ? formed : parts).push(queue[i]!);
       // Only what the log itself has lost is left out: any other pack would take the place of the whole one at home.
       if (parts.length === bundle.count || (bundle.damaged === true && (i < queue.length || lane.whole))) formed.push(packOf(topic, bundle, parts));
       else {
@@ -95,9 +95,9 @@ export class Packing {
     if (before < AHEAD) this.#plan(lane, lane.rule.pack, formed.slice(-alone), before === 0 && (lane.flight.size === 0 || lane.whole));
   }
 
-  #may(lane: Lane, { seq, kind, record, redelivered }: Entry): boolean {
-    // An item with an id of its own is looked for by that; what may have gone alone stays alone.
-    if (lane.rule.pack === undefined || kind !== 'publish' || record.id !== undefined || seq <= lane.sentAlone || (redelivered && lane.probing)) return false;
+  #may(lane: Lane, { seq, kind, record, redelivered, retried }: Entry): boolean {
+    // An item with an id of its own is looked for by that; what may have gone alone, or was refused, stays alone.
+    if (lane.rule.pack === undefined || kind !== 'publish' || retried || record.id !== undefined || seq <= lane.sentAlone || (redelivered && lane.probing)) return false;
     // What another box may bring there, it brings alone.
     const { carried } = this.#parts.work.options;
     return !carried.may(seq) && !carried.has(seq);

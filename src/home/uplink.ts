@@ -116,6 +116,7 @@ export class Uplink {
     this.#sending.begin();
     this.#checking.begin();
     this.#failures.begin();
+    for (const main of work.reading.mains) main.doubtRetries();
     for (const lane of work.lanes.values()) {
       lane.unknown.push(...lane.flight);
       lane.flight.clear();

@@ -129,9 +129,10 @@ export class Work {
       this.#giveBack(lane, [seq]);
       return;
     }
-    const entry = entryOf(record, kind, redelivered);
-    // What goes with others may have been sent already.
-    if (!this.packs.covering(topic, seq) && this.#expiring.take(lane, entry)) return;
+    const retried = owner.isRetried(seq);
+    const entry = entryOf(record, kind, redelivered, retried);
+    // What goes with others may have been sent already; what somebody asks for is not given up.
+    if (!retried && !this.packs.covering(topic, seq) && this.#expiring.take(lane, entry)) return;
     lane.enqueue(entry);
     this.reading.queued(lane, entry);
     if (lane.queue.length > this.#share(lane)) this.#fallBehind(lane);
@@ -154,12 +155,17 @@ export class Work {
   }
 
   #giveBack(lane: Lane, seqs: readonly number[]): void {
-    const { own } = lane;
-    if (own) this.reading.again(own, seqs);
-    else {
+    const { own, main } = lane;
+    if (!own) {
       lane.left.push(...seqs);
       this.#held.split(lane);
+      return;
     }
+    // The subscription itself hands these out, at once: while the topic waits, they wait here.
+    const retried = seqs.filter((seq) => main.isRetried(seq));
+    if (this.isHeld(lane)) lane.left.push(...retried);
+    else this.reading.again(main, retried);
+    this.reading.again(own, seqs.filter((seq) => !retried.includes(seq)));
   }
 
   /** Packs from before lie across each other, more of them than is read ahead. */
@@ -205,6 +211,13 @@ export class Work {
     return leaving;
   }
 
+  /** What waits need not be sent; false where it does not wait any more. */
+  drop(lane: Lane, entry: Entry): boolean {
+    if (this.#unqueue(lane, (one) => one === entry).length === 0) return false;
+    lane.cursor.done(entry.seq);
+    return true;
+  }
+
   /** Another box has said that more is at home: what waits of it need not be sent. What is under way answers for itself. */
   carriedMore(): void {
     for (const lane of this.lanes.values()) for (const { seq } of this.#unqueue(lane, (entry) => this.#isCarried(entry))) lane.cursor.done(seq);
@@ -217,6 +230,7 @@ export class Work {
 
   /** Whether it may be at home already, so that it has to be looked for before it is sent. */
   isDoubtful(lane: Lane, entry: Entry): boolean {
+    if (entry.retried) return !entry.looked;
     return (entry.redelivered && lane.probing) || (!entry.looked && this.options.carried.may(entry.seq));
   }
 
@@ -229,7 +243,8 @@ export class Work {
   sendAgain(lane: Lane, first: number): void {
     const { own } = lane;
     if (!own) return;
-    this.#unqueue(lane, ({ seq }) => seq >= first);
+    const retried = this.#unqueue(lane, ({ seq }) => seq >= first).filter((entry) => entry.retried);
+    this.reading.again(lane.main, retried.map(({ seq }) => seq));
     this.reading.rewindTo(own, first);
   }
 
@@ -243,6 +258,7 @@ export class Work {
   /** Whether the home still has what it acknowledged of the topic must be seen first: nothing settles before. */
   doubt(lane: Lane): void {
     lane.readBack = true;
+    lane.main.doubtRetries();
     if (!this.#doubtful.has(lane.cursor)) this.#doubtful.set(lane.cursor, this.options.clock.mono());
   }
 

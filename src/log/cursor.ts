@@ -46,6 +46,10 @@ export interface Cursor {
   take(seq: number, tag: number): void;
   /** What was taken up to `tag` is done. */
   settle(tag: number): void;
+  /** Whether it was put aside, and is handed out once more: beside what is read in order, whatever has come after it. */
+  isRetried(seq: number): boolean;
+  /** What was put aside, handed out once more and taken is handed out again. */
+  doubtRetries(): void;
   /** As if all that is taken had been with this tag. */
   retake(tag: number): void;
   /** What is taken of a topic, newest first, up to `max` records below `before`. */

@@ -31,8 +31,10 @@ export class LogCursor implements HeldCursor, Reader {
   readonly #redelivered = new Set<number>();
   handed: number;
   counts = false;
-  /** What was put aside and is wanted once more. */
-  readonly #retries = new Retries();
+  /** What was put aside and is wanted once more: its subscription's, which hands it out. */
+  readonly #retries: Retries;
+  /** Of a topic held back: the subscription's own. */
+  readonly #main: LogCursor | undefined;
   readonly #restarts = new Set<() => void>();
   #lost = 0;
   /** Grows with each going back: what was being read from disk then is read anew. */
@@ -47,7 +49,7 @@ export class LogCursor implements HeldCursor, Reader {
   /** It passes over what is on disk. */
   readonly #memoryOnly: boolean;
 
-  constructor(parts: CursorParts, o: { name: string; filter: string; progress: Progress; handed: number; durable?: Durable | undefined; only?: 'memory' | undefined }) {
+  constructor(parts: CursorParts, o: { name: string; filter: string; progress: Progress; handed: number; durable?: Durable | undefined; only?: 'memory' | undefined; main?: LogCursor }) {
     this.#parts = parts;
     this.name = o.name;
     this.filter = o.filter;
@@ -56,6 +58,8 @@ export class LogCursor implements HeldCursor, Reader {
     this.#selection = new Selection(o.filter, parts.state, o.durable);
     this.#handedBefore = o.handed;
     this.handed = o.handed;
+    this.#main = o.main;
+    this.#retries = o.main ? o.main.#retries : new Retries();
     this.#memoryOnly = o.only === 'memory';
     this.#atTail = this.#memoryOnly;
     if (!o.durable) {
@@ -64,12 +68,12 @@ export class LogCursor implements HeldCursor, Reader {
     }
     if (!o.durable || o.durable instanceof HeldTopic) return;
     this.#retries.add(parts.state.asides.wanted(o.name));
-    this.#topicsHeld = new HeldTopics(parts, o.durable, this, (held, progress) => LogCursor.of(parts, held, progress));
+    this.#topicsHeld = new HeldTopics(parts, o.durable, this, (held, progress) => LogCursor.of(parts, held, progress, this));
   }
 
   /** A topic held back is read as any subscription. */
-  static of(parts: CursorParts, durable: Durable, progress: Progress): LogCursor {
-    return new LogCursor(parts, { name: durable.name, filter: durable.filter, progress, handed: durable.row.handed, durable });
+  static of(parts: CursorParts, durable: Durable, progress: Progress, main?: LogCursor): LogCursor {
+    return new LogCursor(parts, { name: durable.name, filter: durable.filter, progress, handed: durable.row.handed, durable, ...(main && { main }) });
   }
 
   get durable(): boolean {
@@ -96,7 +100,7 @@ export class LogCursor implements HeldCursor, Reader {
   }
 
   get unconfirmed(): number {
-    return this.progress.unconfirmed + this.#retries.unconfirmed + (this.#memory?.unconfirmed ?? 0);
+    return this.progress.unconfirmed + (this.#main ? 0 : this.#retries.unconfirmed) + (this.#memory?.unconfirmed ?? 0);
   }
 
   /** Where it begins among the topics in memory. */
@@ -107,7 +111,7 @@ export class LogCursor implements HeldCursor, Reader {
   next(max: number): LogRecordDelivery[] | Promise<LogRecordDelivery[]> {
     if (this.#closed) throw new LanpostError('closed', 'The reader has been closed.');
     const { progress } = this;
-    if (progress.hasAgain || this.#retries.hasReady) return this.#nextAgain(max);
+    if (progress.hasAgain || this.#hasRetries) return this.#nextAgain(max);
     if (this.#memory?.hasAgain) return this.#memory.takeAgain(max);
     if (this.#waits) return [];
     if (this.#memory?.ready(this.#scanned)) return this.#memory.take(max, this.#scanned);
@@ -139,7 +143,7 @@ export class LogCursor implements HeldCursor, Reader {
       return;
     }
     const full = this.progress.full;
-    if (this.#retries.done(seq)) this.#ride((tx) => this.#parts.state.asides.forget(tx, this.name, [seq]));
+    if (this.#retries.has(seq)) (this.#main ?? this).#retried(seq);
     else if (!this.progress.done(seq)) return;
     this.#redelivered.delete(seq);
     if (this.#parts.state.deliveries.get(this.name, seq) !== undefined) this.#ride((tx) => this.#parts.state.deliveries.forget(tx, this.name, [seq]));
@@ -149,7 +153,8 @@ export class LogCursor implements HeldCursor, Reader {
 
   back(seq: number): void {
     if (isInMemory(seq)) this.#remember(seq, false);
-    else if (this.#retries.again(seq) || this.progress.again(seq)) this.#wake();
+    else if (this.#retries.again(seq)) (this.#main ?? this).#wake();
+    else if (this.progress.again(seq)) this.#wake();
   }
 
   deliveries(seq: number): number | undefined {
@@ -192,6 +197,18 @@ export class LogCursor implements HeldCursor, Reader {
     return this.#retries.has(seq);
   }
 
+  doubtRetries(): void {
+    this.#retries.doubt();
+    if (this.#retries.hasReady) (this.#main ?? this).#wake();
+  }
+
+  /** It was put aside, and need not be any more. */
+  #retried(seq: number): void {
+    this.#retries.done(seq);
+    this.#ride((tx) => this.#parts.state.asides.forget(tx, this.name, [seq]));
+    this.#moved();
+  }
+
   retry(seqs: readonly number[]): void {
     this.#retries.add(seqs);
     this.#wake();
@@ -228,11 +245,13 @@ export class LogCursor implements HeldCursor, Reader {
   }
 
   take(seq: number, tag: number): void {
-    if (this.progress.take(seq, tag)) this.#redelivered.delete(seq);
+    if (this.#retries.take(seq, tag) || this.progress.take(seq, tag)) this.#redelivered.delete(seq);
   }
 
   settle(tag: number): void {
     const { full } = this.progress;
+    const retried = this.#main ? [] : this.#retries.settled(tag);
+    for (const seq of retried) this.#retried(seq);
     if (!this.progress.settle(tag)) return;
     this.#moved();
     if (full) this.#wake();
@@ -389,7 +408,11 @@ export class LogCursor implements HeldCursor, Reader {
   #ready(): boolean {
     const { progress } = this;
     if (this.#memory && (this.#memory.hasAgain || (!this.#waits && this.#memory.ready(this.#scanned)))) return true;
-    return progress.hasAgain || this.#retries.hasReady || (!this.#atTail && !this.#waits && progress.scan <= this.#parts.state.head && !this.#isBlocked);
+    return progress.hasAgain || this.#hasRetries || (!this.#atTail && !this.#waits && progress.scan <= this.#parts.state.head && !this.#isBlocked);
+  }
+
+  get #hasRetries(): boolean {
+    return this.#main === undefined && this.#retries.hasReady;
   }
 
   /** Up to before where there is nothing left to read on disk. */
@@ -434,9 +457,10 @@ export class LogCursor implements HeldCursor, Reader {
       this.#remember(seq, true);
       return;
     }
-    if (!this.#retries.again(seq) && !this.progress.again(seq)) return;
+    const retried = this.#retries.again(seq);
+    if (!retried && !this.progress.again(seq)) return;
     this.#redelivered.add(seq);
-    this.#wake();
+    (retried ? this.#main ?? this : this).#wake();
   }
 
   #wake(): void {
@@ -569,7 +593,7 @@ export class LogCursor implements HeldCursor, Reader {
   async #nextAgain(max: number): Promise<LogRecordDelivery[]> {
     const most = Math.min(max, PAGE_RECORDS);
     const again = this.progress.takeAgain(most);
-    const seqs = [...again, ...this.#retries.take(most - again.length)];
+    const seqs = [...again, ...(this.#main ? [] : this.#retries.next(most - again.length))];
     const { ring } = this.#parts.state;
     // Now: the ring moves on while the others are read.
     const entries = new Map(seqs.map((seq) => [seq, ring.at(seq)]));

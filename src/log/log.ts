@@ -87,6 +87,8 @@ export interface Log {
   items(topic: string, query?: ItemsQuery): Promise<LogRecord[]>;
   /** How many items of a topic's view lie below that position; undefined when there are more than `most`. */
   place(topic: string, seq: number, most: number): Promise<number | undefined>;
+  /** Whether a newer record of its item has taken its place, or has taken it away, as far as that is still known. */
+  isReplaced(record: LogRecord): Promise<boolean>;
   cursor(options: CursorOptions): Promise<Cursor>;
   /** The durable ones. */
   cursors(): IterableIterator<CursorInfo>;
@@ -358,6 +360,10 @@ class DiskLog implements Log {
     const inMemory = this.#state.memory.get(topic);
     if (inMemory) return Promise.resolve(inMemory.place(seq, most));
     return this.#view.place(topic, seq, most);
+  }
+
+  isReplaced(record: LogRecord): Promise<boolean> {
+    return this.#view.isReplaced(record);
   }
 
   async cursor(o: CursorOptions): Promise<Cursor> {

@@ -48,6 +48,16 @@ export class View {
     if (late || this.#ages.due(topic)) await this.#settle(topic);
   }
 
+  /** Whether a newer record of its name has taken its place, or has taken it away. */
+  async isReplaced({ topic: name, seq, kind, id }: LogRecord): Promise<boolean> {
+    const topic = this.#state.topics.byName.get(name);
+    if (!topic?.stored) return true;
+    const [index] = await this.#reading.index(topic, { from: seq, to: seq, limit: 1 });
+    if (kind === 'publish' && index && index.row.state !== 'live') return true;
+    const newest = id === undefined ? undefined : await this.#reading.get(idKey(topic.no, id));
+    return newest !== undefined && getSeq(newest, 0) > seq;
+  }
+
   /** How many items of the view lie below that position; undefined when there are more than `most`. */
   async place(name: string, seq: number, most: number): Promise<number | undefined> {
     const topic = this.#state.topics.byName.get(name);

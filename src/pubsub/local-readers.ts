@@ -73,7 +73,7 @@ export class LocalReaders {
   }
 
   async retry(name: string, seqs?: readonly number[]): Promise<number> {
-    return this.#parts.log.retryAsides(this.#local(name), checkedSeqs(seqs));
+    return this.#parts.log.retryAsides(this.#full(name), checkedSeqs(seqs));
   }
 
   async dropPoison(name: string, seqs?: readonly number[]): Promise<number> {

@@ -175,6 +175,7 @@ describe('lanpost subscriptions', () => {
     const listed = (await run('poison', 'list', 'worker')).out.split('\n');
     expect(listed[0]).toMatch(/^\d+\t\S+ \S+\t1\twork\thanded out once and never confirmed\t1$/);
     expect(listed).toHaveLength(3);
+    expect((await run('poison', 'list')).out.split('\n')[0]).toBe(`worker\t${listed[0]}`);
     const position = listed[0]?.split('\t')[0] ?? '';
     expect(await run('poison', 'retry', 'worker', position)).toEqual(done('1 item goes to worker once more\n'));
     expect(await read(1, true)).toEqual([1]);

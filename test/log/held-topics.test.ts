@@ -263,4 +263,42 @@ describe('a record put aside', () => {
     await cursor.putAside(1, 'no');
     expect([cursor.position, (await log.asides('c')).length]).toEqual([1, 1]);
   });
+
+  it('and wanted once more is done when it has been taken and has settled, whichever cursor its topic has', async () => {
+    const { log, database } = await openMemory();
+    for (const text of ['1', '2', '3']) await log.append(item('t', text));
+    const main = await log.cursor(ALL);
+    await texts(main, 3, false);
+    for (const seq of [1, 2]) await main.putAside(seq, 'no');
+    const held = await main.hold('t');
+    await log.retryAsides('c');
+    expect(await texts(main, 2, false)).toEqual(['1*', '2*']);
+    held.take(1, 1);
+    held.take(2, 5);
+    held.settle(9);
+    main.settle(3);
+    expect([main.isRetried(1), main.isRetried(2)]).toEqual([false, true]);
+    held.done(3);
+    expect(await main.unhold('t')).toBe(true);
+    main.doubtRetries();
+    expect(await texts(main, 1, false)).toEqual(['2*']);
+    await main.flush();
+    const after = await openMemory({ database: database.fork() });
+    expect((await after.log.asides('c')).map(({ record }) => record.seq)).toEqual([2]);
+    expect(await texts(await after.log.cursor(ALL), 1)).toEqual(['2*']);
+  });
+});
+
+describe('a record', () => {
+  it('is replaced by a newer one of its item, by its retraction, and by nothing else', async () => {
+    const { log } = await openMemory();
+    const cursor = await log.cursor(ALL);
+    await log.append(item('t', 'old', { id: 'a' }));
+    await log.append(item('t', 'new', { id: 'a' }));
+    await log.append(item('t', 'gone', { id: 'b' }));
+    await log.append({ topic: 't', kind: 'retract', id: 'b' });
+    await log.append(item('t', 'alone'));
+    const page = await cursor.next(9);
+    expect(await Promise.all(page.map(({ record }) => log.isReplaced(record)))).toEqual([true, false, true, false, false]);
+  });
 });

@@ -6,19 +6,24 @@ import { printable } from '../printable.ts';
 import { UsageError } from '../usage-error.ts';
 import { valueInWords } from '../value-words.ts';
 
-const WHICH = ['NAME is a durable reader, as `lanpost subscriptions list` shows it; POSITION is one of those that', '`lanpost poison list` shows. Without one, all of them are meant.'];
+const WHICH = ['NAME is a durable reader, as `lanpost subscriptions list` shows it, also of a home; POSITION is one of those', 'that `lanpost poison list` shows. Without one, all of them are meant.'];
 
 const list: Command = {
   name: 'poison list',
-  takes: ['NAME'],
-  summary: 'List what a durable reader was handed too often without confirming it',
+  takes: ['[NAME]'],
+  summary: 'List what a durable reader was handed too often without confirming it, or a home would not take',
   options: {},
-  notes: ['Such items stand in nobody\'s way, and stay until they are confirmed after all, or dropped.'],
-  examples: ['lanpost poison list archive'],
+  notes: ['Such items stand in nobody\'s way, and stay until they are confirmed after all, or dropped. Without NAME, those of', 'all readers, homes included.'],
+  examples: ['lanpost poison list', 'lanpost poison list archive'],
   async run({ args, out, attach }) {
-    const [name = ''] = args.positionals;
+    const [name] = args.positionals;
     const box = await attach();
-    await out.table(await box.subscriptions.poison(name), COLUMNS, `nothing is put aside for ${printable(name)}`);
+    if (name !== undefined) return out.table(await box.subscriptions.poison(name), COLUMNS, `nothing is put aside for ${printable(name)}`);
+    const found: (Poison & { readonly reader: string })[] = [];
+    for (const { name: reader, poison: count } of await box.subscriptions.list()) {
+      if (count > 0) found.push(...(await box.subscriptions.poison(reader)).map((one) => ({ reader, ...one })));
+    }
+    return out.table(found, { READER: ({ reader }) => reader, ...COLUMNS }, 'nothing is put aside');
   },
 };
 
@@ -28,7 +33,7 @@ const retry: Command = {
   summary: 'Hand it out once more, counted anew',
   options: {},
   notes: WHICH,
-  examples: ['lanpost poison retry archive', 'lanpost poison retry archive 1500'],
+  examples: ['lanpost poison retry archive', 'lanpost poison retry "home:box7@example.org sensors/#" 1500'],
   async run({ args, out, attach }) {
     const [name = ''] = args.positionals;
     const seqs = positions(args);
