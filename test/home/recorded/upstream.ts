@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import type { HomeOptions } from '../../../src/api.ts';
+import { createRequest, itemsRequest, publishRequest } from '../../../src/home/node.ts';
+import { recordsOf } from '../../../src/home/pack-element.ts';
+import { toPayload } from '../../../src/payload/payload.ts';
+import { payloadToElement } from '../../../src/payload/xml.ts';
+import { serializeStandalone } from '../../../src/xml/serialize.ts';
+import { parseElement, xml, type Element } from '../../../src/xmpp/element.ts';
+import { StanzaError } from '../../../src/xmpp/stanza-error.ts';
+import { Bell } from '../../support/bell.ts';
+import { createHomeServer } from '../../support/homes.ts';
+import { startFakeHome } from '../fake-home.ts';
+import { openReader, type Reader } from '../reader.ts';
+
+/** A home, scripted or real, as somebody there sees it. */
+export interface Upstream extends AsyncDisposable {
+  readonly account: HomeOptions;
+  readonly port: number;
+  /** Record ids of what the node holds, in the order it has them, as often as it does. */
+  records(node: string): Promise<string[]>;
+  /** What somebody else does there: publishes to a node that is made first if it is not there, deletes one with all it has. */
+  publish(node: string, id: string, value: string): Promise<void>;
+  deleteNode(node: string): Promise<void>;
+  /** The server ends, and is there again with what it had. */
+  end(): Promise<void>;
+  begin(): Promise<void>;
+}
+
+export async function scripted(): Promise<Upstream> {
+  const bell = new Bell();
+  let home = await startFakeHome(bell);
+  return {
+    account: home.account,
+    get port() { return home.account.port; },
+    records: (node) => Promise.resolve([...home.nodes.get(node) ?? []].flatMap(([id, element]) => recordsOf(xml('item', { id }, parseElement(serializeStandalone(element)))).map(({ recordId }) => recordId))),
+    publish: async (node, id, value) => home.publish(node, id, payloadToElement(toPayload(value))),
+    deleteNode: async (node) => home.deleteNode(node),
+    end: () => home.close(),
+    async begin() {
+      const { nodes } = home;
+      home = await startFakeHome(bell);
+      for (const [node, items] of nodes) home.nodes.set(node, items);
+    },
+    [Symbol.asyncDispose]: () => home.close(),
+  };
+}
+
+export async function served(kind: 'prosody' | 'ejabberd'): Promise<Upstream> {
+  const server = await createHomeServer(kind);
+  await server.start();
+  let reader: Reader | undefined;
+  const request = async (iq: Element): Promise<Element> => (reader ??= await openReader(server)).request(iq);
+  return {
+    account: { ...server.account('edge1'), host: server.host, port: server.port, ca: readFileSync(server.ca, 'utf8') }, port: server.port,
+    async records(node) {
+      const iq = itemsRequest(server.service, node, []);
+      iq.getChild('pubsub')?.getChild('items')?.setAttrs({ max_items: '100000' });
+      const answer = await request(iq).catch((error: unknown) => {
+        if (error instanceof StanzaError && error.condition === 'item-not-found') return undefined; // no such node yet
+        throw error;
+      });
+      return (answer?.getChild('pubsub')?.getChild('items')?.getChildren('item') ?? []).flatMap((item) => recordsOf(item).map(({ recordId }) => recordId));
+    },
+    async publish(node, id, value) {
+      await request(createRequest(server.service, node, { accessModel: 'open', maxItems: 'max' })).catch((error: unknown) => {
+        if (!(error instanceof StanzaError && error.condition === 'conflict')) throw error; // it is there
+      });
+      await request(publishRequest(server.service, node, id, payloadToElement(toPayload(value))));
+    },
+    async deleteNode(node) {
+      await request(xml('iq', { type: 'set', to: server.service }, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub#owner' }, xml('delete', { node }))));
+    },
+    async end() {
+      await reader?.[Symbol.asyncDispose]();
+      reader = undefined;
+      await server.kill();
+    },
+    begin: () => server.start(),
+    async [Symbol.asyncDispose]() {
+      await reader?.[Symbol.asyncDispose]();
+      await server.down();
+    },
+  };
+}
