@@ -4,8 +4,8 @@ import { chmod, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Box, Trouble } from '../index.ts';
-import { openFront } from './front.ts';
-import { keptSecret } from './kept-secret.ts';
+import { type Front, openFront } from '../front/front.ts';
+import { keptSecret } from '../front/kept-secret.ts';
 import { flowsSettled, loadNodeRed, type NodeRed } from './node-red.ts';
 import { nodeRedSettings } from './settings.ts';
 import { placeStarter } from './starter.ts';
@@ -16,8 +16,8 @@ export interface EditorOptions {
   readonly box: Box;
   /** The box's data directory; Node-RED's files go to DIR/node-red. */
   readonly dir: string;
-  /** Port on 127.0.0.1; 0 for a free one. */
-  readonly port: number;
+  /** Port on 127.0.0.1, 0 for a free one; or what is open already, and stays so when the editor is closed. */
+  readonly port: number | Front;
   /** Warnings of Node-RED and errors of flows. Default: one line each on standard error. */
   readonly trouble?: (trouble: Trouble) => void;
 }
@@ -39,11 +39,10 @@ export async function startEditor(options: EditorOptions): Promise<Editor> {
   const userDir = join(options.dir, 'node-red');
   await mkdir(userDir, { recursive: true, mode: 0o700 });
   await chmod(userDir, 0o700);
-  const token = await keptSecret(join(userDir, 'editor-token'));
   const credentialSecret = await keptSecret(join(userDir, 'credential-secret'));
 
   // The port first: whether it is free is known in a millisecond, Node-RED takes a second.
-  const front = await openFront({ port: options.port, token });
+  const front = typeof options.port === 'number' ? await openFront({ dir: options.dir, port: options.port }) : options.port;
   const releaseStrays = catchStrayErrors(trouble);
   let running: { readonly nodeRed: NodeRed; readonly settled: Promise<void> } | undefined;
   let closing: Promise<void> | undefined;
@@ -56,7 +55,7 @@ export async function startEditor(options: EditorOptions): Promise<Editor> {
         running.nodeRed.events.removeAllListeners('comms:connection-removed');
       }
     } finally {
-      await front.close();
+      if (front !== options.port) await front.close();
       releaseStrays();
     }
   };
@@ -74,7 +73,7 @@ export async function startEditor(options: EditorOptions): Promise<Editor> {
     await nodeRed.start();
     front.serve(app);
     return {
-      url: `http://127.0.0.1:${front.port}/?token=${token}`,
+      url: front.url('/'),
       version: nodeRed.version().replace(/-git$/, ''),
       close: () => (closing ??= close()),
     };

@@ -1,6 +1,6 @@
 import { copyFile, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode } from './system-error.ts';
+import { hasCode } from '../front/system-error.ts';
 
 /** On the first start there is something to look at; a flow file that exists is never touched. */
 export async function placeStarter(packageRoot: string, userDir: string): Promise<boolean> {

@@ -105,7 +105,13 @@ describe('lanpost start', () => {
     const { code, out, err } = await lanpost(['start', '--editor-port', String(port), '--dir', dir]);
     server.close();
     expect({ code, out }).toEqual({ code: 1, out: '' });
-    expect(err).toBe(`lanpost: port ${port} is in use: give the editor another with --editor-port N, or 0 for any free one\n`);
+    expect(err).toBe(`lanpost: port ${port} is in use: choose another with --editor-port N, or 0 for any free one\n`);
+  });
+
+  it('opens the editor beyond this machine only with a password, and says what to do', async () => {
+    const { code, out, err } = await lanpost(['start', '--editor-port', '0', '--editor-host', '0.0.0.0', '--dir', dir]);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toBe(`lanpost: --editor-host opens this box to others, so it needs a password first: see \`lanpost editor passwd --dir ${dir}\`\n`);
   });
 
   it('tells where the editor is, as JSON too', async () => {

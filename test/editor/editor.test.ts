@@ -180,7 +180,7 @@ describe('what is embedded', () => {
 
   it('began with the starter flow, keeps its secrets to itself, and warned of nothing', async () => {
     expect(JSON.stringify(await json('/flows'))).toContain('pretend sensor');
-    for (const file of ['credential-secret', 'editor-token']) expect((await stat(join(dir, 'node-red', file))).mode & 0o777).toBe(0o600);
+    for (const file of ['node-red/credential-secret', 'web/token']) expect((await stat(join(dir, file))).mode & 0o777).toBe(0o600);
     expect((await stat(join(dir, 'node-red'))).mode & 0o777).toBe(0o700);
     expect(troubles).toEqual([]);
   });

@@ -39,9 +39,10 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'stopped-box': [...GROUND, 'log', 'pubsub', 'trust', 'options', 'opened'],
   offline: [...GROUND, 'stopped-box'],
   index: ['api', 'errors', 'topic-fields', 'payload', 'box', 'doctor', 'offline', 'options', 'control', 'version'],
-  web: ['index'],
-  editor: ['index'],
-  cli: ['index', 'web', 'editor'],
+  front: ['index'],
+  web: ['index', 'front'],
+  editor: ['index', 'front'],
+  cli: ['index', 'front', 'web', 'editor'],
   nodes: ['index'],
   examples: ['index'],
 };

@@ -13,6 +13,8 @@ const NEEDS = {
   chromium: { packages: 'chromium', there: () => onPath('chromium') },
   nftables: { packages: 'nftables', there: () => onPath('nft') },
   faketime: { packages: 'faketime', there: () => onPath('faketime') },
+  /** A terminal of its own for a program: util-linux's `script`. */
+  pty: { packages: 'bsdutils', there: () => onPath('script') },
   gcc: { packages: 'gcc libc6-dev', there: () => onPath('gcc') },
   strace: { packages: 'strace', there: () => onPath('strace') },
   python3: { packages: 'python3', there: () => onPath('python3') },

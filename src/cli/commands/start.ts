@@ -28,7 +28,8 @@ export const start: Command = {
     accept: { type: 'string', value: 'NETWORK', multiple: true, help: 'take calls of boxes from there, which is not on the link' },
     'browse-domain': { type: 'string', value: 'DOMAIN', multiple: true, help: 'keep a stream to each box that DNS lists in this domain' },
     'no-editor': { type: 'boolean', help: 'without the Node-RED editor' },
-    'editor-port': { type: 'string', value: 'N', help: `port of the editor on 127.0.0.1, 0 for any free one (default ${EDITOR_PORT})` },
+    'editor-port': { type: 'string', value: 'N', help: `port of the editor, 0 for any free one (default ${EDITOR_PORT})` },
+    'editor-host': { type: 'string', value: 'HOST', help: 'address to open it on (default 127.0.0.1: this machine alone); another needs `lanpost editor passwd` first' },
     'link-port': { type: 'string', value: 'N', help: 'TCP port on the link (default 5298, or a free one)' },
     ...ABOUT_OPTIONS,
     'no-personal': { type: 'boolean', help: 'tell nothing of a person on the link: no names, no nick, no addresses' },
@@ -39,12 +40,13 @@ export const start: Command = {
     const { args, signal } = context;
     const dir = absolute(context.dir);
     const editorPort = args.number('editor-port', { least: 0, most: HIGHEST_PORT }) ?? EDITOR_PORT;
+    const editorHost = args.text('editor-host');
     const box = await openBox(boxOptions(context, dir), dir);
     let editor: Editor | undefined;
     try {
       const seen = lookAround(box, signal);
       seen.catch(() => undefined); // waited for below, when the editor is up
-      if (!args.flag('no-editor')) editor = await openEditor(box, dir, editorPort);
+      if (!args.flag('no-editor')) editor = await openEditor(box, { dir, port: editorPort, ...editorHost === undefined ? {} : { host: editorHost } });
       await seen;
       if (signal.aborted) return 0;
       await announce(context, box, editor);
@@ -84,14 +86,22 @@ async function openBox(options: BoxOptions, dir: string): Promise<Box> {
 }
 
 /** Imported only here: a box without editor never loads Node-RED. */
-async function openEditor(box: Box, dir: string, port: number): Promise<Editor> {
-  const { startEditor } = await import('../../editor/editor.ts');
+async function openEditor(box: Box, at: { readonly dir: string; readonly port: number; readonly host?: string }): Promise<Editor> {
+  const [{ openFront }, { startEditor }] = await Promise.all([import('../../front/front.ts'), import('../../editor/editor.ts')]);
+  const front = await openFront(at);
   try {
-    return await startEditor({ box, dir, port });
+    const editor = await startEditor({ box, dir: at.dir, port: front });
+    const close = async (): Promise<void> => {
+      try {
+        await editor.close();
+      } finally {
+        await front.close();
+      }
+    };
+    return { url: editor.url, close };
   } catch (error) {
-    const taken = error instanceof LanpostError ? error.code === 'in-use' : error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-    if (!taken) throw error;
-    throw new LanpostError('in-use', `port ${port} is in use: give the editor another with --editor-port N, or 0 for any free one`, { cause: error });
+    await front.close();
+    throw error;
   }
 }
 

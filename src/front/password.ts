@@ -1,0 +1,103 @@
+import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { chmod, mkdir, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasCode } from './system-error.ts';
+
+export const LEAST_PASSWORD = 8;
+export const MOST_PASSWORD = 1024;
+/** scrypt (RFC 7914): 32 MiB and about a tenth of a second; what a stolen file costs to guess from. */
+const COST = { N: 2 ** 15, r: 8, p: 1 } as const;
+const KEY_BYTES = 32;
+
+/** Where everything about who may come in is kept, within the data directory. */
+export function webFolder(dir: string): string {
+  return join(dir, 'web');
+}
+
+/** The password of a box's editor and status page, of which only a hash is kept. */
+export class Password {
+  readonly #file: string;
+  #read: { readonly changed: number; readonly size: number; readonly line: string } | undefined;
+
+  constructor(dir: string) {
+    this.#file = join(webFolder(dir), 'password');
+  }
+
+  /** Changes with every change of it; undefined when there is none. */
+  get version(): string | undefined {
+    // Asked at every request: a look at the file's date, so that a change counts at once.
+    const stat = statSync(this.#file, { throwIfNoEntry: false });
+    if (!stat) this.#read = undefined;
+    else if (this.#read?.changed !== stat.mtimeMs || this.#read.size !== stat.size) {
+      this.#read = { changed: stat.mtimeMs, size: stat.size, line: readFileSync(this.#file, 'utf8').trim() };
+    }
+    const line = this.#read?.line;
+    return line !== undefined && parse(line) ? line : undefined;
+  }
+
+  async set(text: string): Promise<void> {
+    const line = await hashed(text);
+    const folder = join(this.#file, '..');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await chmod(folder, 0o700);
+    const fresh = `${this.#file}.${randomBytes(4).toString('hex')}`;
+    try {
+      const handle = await open(fresh, 'wx', 0o600);
+      try {
+        await handle.writeFile(`${line}\n`);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(fresh, this.#file);
+    } catch (error) {
+      await rm(fresh, { force: true });
+      throw error;
+    }
+  }
+
+  /** Takes it back; whether there was one. */
+  async clear(): Promise<boolean> {
+    try {
+      await rm(this.#file);
+      return true;
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return false;
+      throw error;
+    }
+  }
+
+  /** The version that it fits, if it does. */
+  async check(text: string): Promise<string | undefined> {
+    const { version } = this;
+    const kept = version === undefined ? undefined : parse(version);
+    if (version === undefined || !kept || text.length > MOST_PASSWORD) return undefined;
+    const given = await derive(text, kept.salt, kept.cost);
+    return timingSafeEqual(given, kept.key) ? version : undefined;
+  }
+}
+
+interface Cost { readonly N: number; readonly r: number; readonly p: number }
+
+async function hashed(text: string): Promise<string> {
+  const salt = randomBytes(16);
+  const key = await derive(text, salt, COST);
+  return ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64url'), key.toString('base64url')].join('$');
+}
+
+function parse(line: string): { cost: Cost; salt: Buffer; key: Buffer } | undefined {
+  const [, N, r, p, salt, key] = /^scrypt\$(\d{1,7})\$(\d{1,2})\$(\d{1,2})\$([\w-]{16,64})\$([\w-]{43})$/.exec(line) ?? [];
+  if (N === undefined || salt === undefined || key === undefined) return undefined;
+  return { cost: { N: Number(N), r: Number(r), p: Number(p) }, salt: Buffer.from(salt, 'base64url'), key: Buffer.from(key, 'base64url') };
+}
+
+/** The same characters may be typed in several forms: one of them is hashed (RFC 8265 §4.2 in short). */
+function derive(text: string, salt: Buffer, cost: Cost): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    scrypt(text.normalize('NFC'), salt, KEY_BYTES, { ...cost, maxmem: 256 * 1024 * 1024 }, (error, key) => {
+      if (error) reject(error);
+      else resolve(key);
+    });
+  });
+}

@@ -1,0 +1,51 @@
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MOST_PASSWORD, Password } from '../../src/front/password.ts';
+
+let dir: string;
+beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'lanpost-password-')); });
+afterEach(async () => { await rm(dir, { recursive: true, force: true }); });
+
+describe('the password', () => {
+  it('is kept as a hash that only its owner can read, and told from every other', async () => {
+    const password = new Password(dir);
+    expect(password.version).toBeUndefined();
+    expect(await password.check('correct horse')).toBeUndefined();
+    await password.set('correct horse');
+    const file = join(dir, 'web', 'password');
+    expect(await readFile(file, 'utf8')).not.toContain('correct');
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect((await stat(join(dir, 'web'))).mode & 0o777).toBe(0o700);
+    expect(await password.check('correct horse')).toBe(password.version);
+    for (const wrong of ['', 'correct hors', 'Correct horse', 'correct horse ', 'x'.repeat(MOST_PASSWORD + 1)]) expect(await password.check(wrong)).toBeUndefined();
+  });
+
+  it('is the same however its letters are composed', async () => {
+    const password = new Password(dir);
+    await password.set('gr\u00fc\u00dfe aus Rom');
+    expect(await password.check('gru\u0308\u00dfe aus Rom')).toBeDefined();
+  });
+
+  it('counts as soon as it is changed, in another process, too; and so does taking it back', async () => {
+    const [here, there] = [new Password(dir), new Password(dir)];
+    await there.set('first one');
+    const first = here.version;
+    expect(first).toBeDefined();
+    await there.set('second one');
+    expect(here.version).not.toBe(first);
+    expect(await here.check('first one')).toBeUndefined();
+    expect(await here.check('second one')).toBeDefined();
+    expect([await there.clear(), await there.clear()]).toEqual([true, false]);
+    expect(here.version).toBeUndefined();
+  });
+
+  it.each(['', 'secret', 'scrypt$99999999$8$3$x$y', 'scrypt$32768$8$3$AAAAAAAAAAAAAAAAAAAAAA$', '$2b$08$abcdefghijklmnopqrstuv'])('a file that holds "%s" is no password: it lets nobody in', async (text) => {
+    const password = new Password(dir);
+    await mkdir(join(dir, 'web'));
+    await writeFile(join(dir, 'web', 'password'), text);
+    expect(password.version).toBeUndefined();
+    expect(await password.check(text)).toBeUndefined();
+  });
+});
