@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EventEmitter } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import type { NodeAPI, NodeMessage } from 'node-red';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import box from '../../nodes/lanpost-box.ts';
@@ -32,6 +32,11 @@ export interface FlowHelper {
   request(): { get(path: string): Promise<unknown>; post(path: string): { send(body: object): Promise<unknown> } };
 }
 
+interface Internals {
+  readonly _events: EventEmitter;
+  readonly _redNodes: { setFlows(flow: readonly object[], credentials: object, type: string): Promise<unknown> };
+}
+
 const require = createRequire(import.meta.url);
 
 const OURS = [box, home, publish, subscribe, messageIn, messageOut, peers];
@@ -41,7 +46,13 @@ export function useFlows(): {
   readonly dir: () => string;
   readonly load: (flow: readonly object[], settings?: object) => Promise<void>;
 } {
-  const flows: FlowHelper = require('node-red-node-test-helper');
+  const flows: FlowHelper & Internals = require('node-red-node-test-helper');
+  // The kit's own gives a deployment 300 ms to start, which a busy machine does not keep.
+  flows.setFlows = async (flow, type = 'full') => {
+    const started = once(flows['_events'], 'flows:started');
+    await flows['_redNodes'].setFlows(flow, {}, type);
+    await started;
+  };
   let dir = '';
   beforeAll(async () => {
     flows.init(require.resolve('node-red'));
