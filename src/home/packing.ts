@@ -79,8 +79,9 @@ export class Packing {
       }
       const parts: [Entry, ...Entry[]] = [entry];
       for (i++; (queue[i]?.seq ?? Infinity) <= bundle.last; i++) (queue[i]!.retried ? formed : parts).push(queue[i]!);
-      // Only what the log itself has lost is left out: any other pack would take the place of the whole one at home.
-      if (parts.length === bundle.count || (bundle.damaged === true && (i < queue.length || lane.whole))) formed.push(packOf(topic, bundle, parts));
+      // Only what the log itself has lost, or gives nobody any more, is left out: any other pack would take the place of the whole one at home.
+      const isDamaged = bundle.damaged === true ? i < queue.length || lane.whole : lane.whole && lane.cursor.read >= bundle.last;
+      if (parts.length === bundle.count || isDamaged) formed.push(packOf(topic, bundle, parts));
       else {
         formed.push(...parts);
         lane.unformed = true;

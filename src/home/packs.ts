@@ -86,8 +86,8 @@ export class Packs {
     await this.#registry.set(row.key, bundles.length > 0 ? bundles : undefined);
   }
 
-  /** All of the topic up to `position` is done. */
-  async settled(topic: string, position: number): Promise<void> {
+  /** All of the topic up to `position` is done; `flush` has the disk know that, in the batch that forgets them and no later. */
+  async settled(topic: string, position: number, flush: () => Promise<void>): Promise<void> {
     if ((this.#byTopic.get(topic)?.[0]?.last ?? Infinity) > position) return;
     this.#remove(topic, ({ last }) => last <= position);
     const rows = this.#rows.get(topic) ?? [];
@@ -95,7 +95,8 @@ export class Packs {
     const left = rows.filter((row) => !over.includes(row));
     if (left.length > 0) this.#rows.set(topic, left);
     else this.#rows.delete(topic);
-    await Promise.all(over.map(({ key }) => this.#registry.set(key, undefined)));
+    if (over.length === 0) return;
+    await Promise.all([flush(), this.#registry.setAll(over.map(({ key }) => [key, undefined] as const))]);
   }
 
   #add(topic: string, key: string, bundles: readonly Bundle[]): void {
@@ -112,5 +113,6 @@ export class Packs {
 
 /** The home is gone. */
 export async function forgetPacks(registry: Registry, jid: string): Promise<void> {
-  for (const [key] of registry.entries(prefixOf(jid))) await registry.set(key, undefined);
+  const keys = registry.entries(prefixOf(jid)).map(([key]) => key);
+  if (keys.length > 0) await registry.setAll(keys.map((key) => [key, undefined] as const));
 }

@@ -39,7 +39,7 @@ export interface ReadAheadParts {
   /** A record that several match belongs to the first. */
   readonly readers: readonly ReaderOf[];
   /** The home has it, by way of another box. */
-  readonly carried: (seq: number) => boolean;
+  readonly carried: (topic: string, seq: number) => boolean;
   readonly limits: { readonly ahead: number; readonly aheadBytes: number };
   readonly take: (cursor: Cursor, record: LogRecord, redelivered: boolean) => void;
   /** Whose a record of the topic is, when `cursor` gave it. */
@@ -194,7 +194,7 @@ export class ReadAhead {
         for (const { record, redelivered } of deliveries) {
           const before = past?.(record);
           if (before === 'done' || earlier.some((matches) => matches(record.topic))) cursor.done(record.seq);
-          else if (carried(record.seq)) owner(cursor, record.topic).done(record.seq);
+          else if (carried(record.topic, record.seq)) owner(cursor, record.topic).done(record.seq);
           else take(cursor, record, redelivered || before === 'seen');
         }
       } catch (error) {

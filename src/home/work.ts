@@ -43,7 +43,7 @@ export class Work {
       waiting: () => [...this.lanes.values()].some((lane) => lane.takenAt !== undefined),
     });
     this.reading = new ReadAhead({
-      log, clock, carried: (seq) => options.carried.has(seq), limits: rules.some(({ pack }) => pack) ? { ahead: limits.packAhead, aheadBytes: 2 * limits.aheadBytes } : limits, readers: rules.map((rule) => ({ name: cursorName(reader, rule.filter, cursors[rule.filter]), filter: rule.filter, matches: rule.matches, priority: rule.priority })),
+      log, clock, carried: (topic, seq) => this.#isCarried(topic, seq), limits: rules.some(({ pack }) => pack) ? { ahead: limits.packAhead, aheadBytes: 2 * limits.aheadBytes } : limits, readers: rules.map((rule) => ({ name: cursorName(reader, rule.filter, cursors[rule.filter]), filter: rule.filter, matches: rule.matches, priority: rule.priority })),
       take: (cursor, record, redelivered) => this.#take(cursor, record, redelivered),
       owner: (cursor, topic) => cursor.held.get(topic) ?? this.#ownerOf(cursor, topic),
       starved: () => this.#starved,
@@ -156,6 +156,7 @@ export class Work {
 
   #giveBack(lane: Lane, seqs: readonly number[]): void {
     const { own, main } = lane;
+    if (seqs.length > 0) lane.whole = false;
     if (!own) {
       lane.left.push(...seqs);
       this.#held.split(lane);
@@ -182,7 +183,8 @@ export class Work {
       this.#held.merge(own);
     }
     for (const lane of this.lanes.values()) {
-      if (lane.cursor !== cursor || !lane.unformed) continue;
+      // What is on its way to a cursor of its own is yet to be read.
+      if (lane.cursor !== cursor || !lane.unformed || lane.moving || lane.left.length > 0) continue;
       lane.whole = true;
       this.wake(lane);
     }
@@ -220,12 +222,12 @@ export class Work {
 
   /** Another box has said that more is at home: what waits of it need not be sent. What is under way answers for itself. */
   carriedMore(): void {
-    for (const lane of this.lanes.values()) for (const { seq } of this.#unqueue(lane, (entry) => this.#isCarried(entry))) lane.cursor.done(seq);
+    for (const lane of this.lanes.values()) for (const { seq } of this.#unqueue(lane, (entry) => !entry.pack && this.#isCarried(entry.topic, entry.seq))) lane.cursor.done(seq);
   }
 
   /** What stands in a pack is sent with the rest of it: without it that would never be whole. */
-  #isCarried({ seq, topic, pack }: Entry): boolean {
-    return !pack && !this.packs.covering(topic, seq) && this.options.carried.has(seq);
+  #isCarried(topic: string, seq: number): boolean {
+    return this.options.carried.has(seq) && !this.packs.covering(topic, seq);
   }
 
   /** Whether it may be at home already, so that it has to be looked for before it is sent. */
@@ -244,6 +246,7 @@ export class Work {
     const { own } = lane;
     if (!own) return;
     const retried = this.#unqueue(lane, ({ seq }) => seq >= first).filter((entry) => entry.retried);
+    lane.whole = false;
     this.reading.again(lane.main, retried.map(({ seq }) => seq));
     this.reading.rewindTo(own, first);
   }
@@ -270,6 +273,7 @@ export class Work {
 
   /** What it takes along has no more settled than what it leaves. */
   #parted(lane: Lane, own: Cursor): void {
+    lane.whole = false;
     const since = this.#doubtful.get(lane.main);
     if (since !== undefined) this.#doubtful.set(own, since);
     if (!lane.behind) return;
@@ -308,9 +312,9 @@ export class Work {
     const { rules, jid, trouble } = this.options;
     for (const topic of this.packs.topics) {
       const main = this.reading.mains[rules.findIndex((rule) => rule.matches(topic))];
-      const position = main ? (main.held.get(topic) ?? main).position : Infinity;
-      // What stays there meanwhile is found at the next start.
-      this.packs.settled(topic, position).catch((error: unknown) => trouble({ kind: 'home.read', message: `packs of ${jid} that have settled could not be forgotten: ${reasonOf(error)}` }));
+      const cursor = main?.held.get(topic) ?? main;
+      // Without a rule nobody reads it. What stays there meanwhile is found at the next start.
+      this.packs.settled(topic, cursor?.position ?? Infinity, () => cursor?.flush() ?? Promise.resolve()).catch((error: unknown) => trouble({ kind: 'home.read', message: `packs of ${jid} that have settled could not be forgotten: ${reasonOf(error)}` }));
     }
   }
 

@@ -17,6 +17,8 @@ export interface Cursor {
   readonly durable: boolean;
   /** Every matching record up to here is done. */
   readonly position: number;
+  /** Every matching record up to here has been handed out. */
+  readonly read: number;
   /** Records handed out and not confirmed. */
   readonly unconfirmed: number;
   /** Up to `max` records not handed out yet, oldest first; none at the tail. One call at a time. */

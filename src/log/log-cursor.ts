@@ -87,6 +87,10 @@ export class LogCursor implements HeldCursor, Reader {
     return progress.position;
   }
 
+  get read(): number {
+    return this.#atTail ? this.#parts.state.head : this.progress.scan - 1;
+  }
+
   get keepsUp(): boolean {
     return this.#atTail || this.progress.scan > this.#parts.state.head - HANDED_STEP;
   }

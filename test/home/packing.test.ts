@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { recordsOf, type HomeRecord } from '../../src/home/pack-element.ts';
+import type { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { fromPayload } from '../../src/payload/payload.ts';
 import { attr, children, xml, type Element } from '../../src/xmpp/element.ts';
 import type { StanzaError } from '../../src/xmpp/stanza-error.ts';
@@ -126,6 +127,47 @@ describe('packs', () => {
     await rig.drained();
     await rig.until(() => rig.log.registry.entries('pack:').length === 0);
     expect(stored(rig, 't').length).toBe(500);
+  });
+
+  it('packs are forgotten no sooner than the disk knows that they have settled: a power cut doubles nothing', async () => {
+    await using rig = await createRig({ limits: { settle: 40 } });
+    await rig.add({ topics: [], up: [{ filter: 't/#', pack: true }] });
+    const cuts: MemoryDatabase[] = [];
+    const batch = rig.database.batch.bind(rig.database);
+    rig.database.batch = () => {
+      const one = batch();
+      return { ...one, write: async (options) => { await one.write(options); cuts.push(rig.database.fork()); } };
+    };
+    // Where its reader is goes with this record, and may not be written again at once.
+    await rig.publish('t/a', 0);
+    await rig.drained();
+    await rig.publish('x', 0);
+    await backlog(rig, 't/b', 40);
+    await rig.drained();
+    await rig.until(() => rig.log.registry.entries('pack:').length === 0);
+    await rig.homes.close();
+    await rig.restart({}, cuts.at(-1));
+    await rig.publish('t/b', 40);
+    await rig.drained();
+    expect(valuesOf(stored(rig, 't/b'))).toEqual(range(0, 41));
+  });
+
+  it('what a topic that becomes one of the lane latest keeps no more holds up no pack of before', async () => {
+    await using rig = await createRig();
+    await backlog(rig, 't', 40);
+    rig.home.set.before = (stanza): 'drop' | undefined => (stanza.getChild('pubsub')?.getChild('publish') ? 'drop' : undefined);
+    await rig.add({ topics: [], up });
+    await rig.until(() => rig.log.registry.entries('pack:').length > 0);
+    await rig.homes.close();
+    await rig.log.append({ topic: 't', kind: 'configure', config: { lane: 'latest', maxItems: 100 } });
+    const id = (await rig.log.items('t'))[7]?.recordId ?? '';
+    await rig.log.append({ topic: 't', kind: 'retract', id });
+    await rig.publish('t', 40);
+    rig.home.set.before = () => undefined;
+    rig.home.set.resumable = false;
+    await rig.restart();
+    await rig.drained();
+    expect(valuesOf(stored(rig, 't'))).toEqual(range(0, 41).filter((n) => n !== 7));
   });
 
   it('a log that takes nothing more sends one by one, so that it may get room', async () => {
