@@ -1,5 +1,5 @@
 // Two boxes: the author has no road to its home, and the carrier has. Files go between them.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -36,14 +36,16 @@ let b: Side;
 let paired: Set<string>;
 let ahead = 0;
 let port: number;
+/** Of a. */
+let database: MemoryDatabase;
 const signal = new AbortController().signal;
 const file = (name: string): string => join(dir, name);
 
-async function side(name: string): Promise<Side> {
+async function side(name: string, store: MemoryDatabase = new MemoryDatabase()): Promise<Side> {
   const identity = await loadIdentity(mkdtempSync(join(dir, name)), { machine: 'test' });
   const system = createSystemClock();
   const clock = bell.heard({ ...system, wall: () => system.wall() + ahead, mono: () => system.mono(), isSet: () => true, after: (ms, call) => system.after(ms, call), every: (ms, call) => system.every(ms, call) });
-  const log = await openLog({ database: new MemoryDatabase(), clock, boxId: identity.boxId, trouble: bell.ring });
+  const log = await openLog({ database: store, clock, boxId: identity.boxId, trouble: bell.ring });
   const homes = createHomes({ log, clock, trouble: bell.ring, boxId: identity.boxId, limits: { settle: 100 }, random: () => 0, opened: bell.ring });
   const outbox = await homes.outbox({ identity, sealer: new Sealer(identity), isPaired: (key) => paired.has(key), nameOf: () => name });
   return { identity, log, homes, outbox };
@@ -60,7 +62,8 @@ beforeEach(async () => {
   port = typeof bound === 'object' ? bound?.port ?? 1 : 1;
   server.close();
   await once(server, 'close');
-  [a, b] = [await side('a'), await side('b')];
+  database = new MemoryDatabase();
+  [a, b] = [await side('a', database), await side('b')];
   paired = new Set([a.identity.fingerprint, b.identity.fingerprint]);
   // Nothing listens there.
   await a.homes.add({ ...home.account, port, topics: ['plant/#'] });
@@ -217,6 +220,55 @@ describe('what waits, carried in a file', () => {
     await publish('plant/x', 4);
     await bell.until(async () => await queued() === 0);
     expect(publishes().length - before).toBe(1);
+  });
+
+  test('is known of before it can be read: a power cut while it is written leaves no file that nobody remembers', async () => {
+    await publish('plant/x', 1, 2, 3);
+    const whole: boolean[] = [];
+    const batch = database.batch.bind(database);
+    database.batch = () => {
+      const one = batch();
+      return {
+        ...one,
+        write: async (options) => {
+          const known = new Carriers(a.log.registry).exports().length > 0;
+          const reads = await b.outbox.import(file('out'), file('c'), signal).then(() => true, () => false);
+          whole.push(reads && !known);
+          await one.write(options);
+        },
+      };
+    };
+    await exported();
+    database.batch = batch;
+    expect([whole.length > 0, whole.includes(true)]).toEqual([true, false]);
+    expect(await imported()).toMatchObject({ records: 3 });
+  });
+
+  test('a file that could not be signed is forgotten, and what was in it need not be looked for', async () => {
+    await publish('plant/x', 1);
+    database.failure = new Error('ENOSPC');
+    await expect(exported()).rejects.toMatchObject({ code: 'disk-full' });
+    database.failure = undefined;
+    expect(existsSync(file('out'))).toBe(false);
+  });
+
+  test('no jump of the clock has a file forgotten that may yet be carried', async () => {
+    await publish('plant/x', 1);
+    await exported('first');
+    ahead = 50 * 365 * DAY;
+    await publish('plant/x', 2);
+    await exported('second');
+    expect(new Carriers(a.log.registry).exports()).toHaveLength(2);
+  });
+
+  test('is neither written for nor confirmed by a box that is not paired any more', async () => {
+    await publish('plant/x', 1);
+    await exported();
+    await imported();
+    paired.delete(b.identity.fingerprint);
+    await expect(exported('another')).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(a.outbox.confirm(file('out.confirmed'))).rejects.toMatchObject({ code: 'forbidden' });
+    expect(await queued()).toBe(1);
   });
 
   test('is not written over a file, and not for whom nobody has allowed it', async () => {

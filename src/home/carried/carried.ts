@@ -1,6 +1,6 @@
 // The outbox that is carried: what waits for a home goes in a file to another box, which publishes it there as itself, and says so
 // in another file. Ids are what they are everywhere, so what both publish is one item.
-import { open, readFile, stat, unlink, writeFile } from 'node:fs/promises';
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import type { Carrier as AllowedCarrier, OutboxExport, OutboxImport } from '../../api.ts';
 import type { Clock } from '../../clock.ts';
 import { LanpostError } from '../../errors.ts';
@@ -84,25 +84,29 @@ export class CarriedOutbox {
     if (typeof expires !== 'number' || !(expires > 0 && expires <= MOST)) throw new TypeError('expires must be milliseconds, at most a year');
     const carrier = this.#carriers.of(fingerprint);
     if (!carrier) throw new LanpostError('not-found', 'That box may not publish for this one yet: `lanpost outbox allow` says so, while it is on the link.');
-    const { log, clock, identity, sealer } = this.#parts;
+    const { log, clock, identity, sealer, isPaired, marks } = this.#parts;
+    if (!isPaired(fingerprint)) throw new LanpostError('forbidden', 'That box is not paired any more.');
     const { account } = this.#homeOf(carrier.jid);
     const now = clock.wall();
-    // Before anything is written: what nobody knows of could not be confirmed.
-    for (const id of await this.#carriers.makeRoom(now)) this.#parts.marks.forgotten(id);
-    const { told, kept } = await writeExport(path, carrier, Math.round(now + expires), {
-      log, account, identity, sealer, now, cursors: cursorNumbers(log.registry, account.jid),
-    });
+    // Before anything is written: what nobody knows of could not be confirmed. By time that no jump of the clock makes.
+    for (const id of await this.#carriers.makeRoom(log.trustedNow() ?? 0)) marks.forgotten(id);
+    let id: string | undefined;
     try {
-      // By other rules these records may have gone in packs meanwhile.
-      if (!this.#parts.homes().some((home) => home.account === account)) throw new LanpostError('conflict', `The rules of ${account.jid} were changed while the file was written: write it again.`);
-      this.#parts.marks.given(kept);
-      await this.#carriers.keep(kept);
+      return await writeExport(path, carrier, Math.round(now + expires), {
+        log, account, identity, sealer, now, cursors: cursorNumbers(log.registry, account.jid),
+        keep: async (kept) => {
+          // By other rules these records may have gone in packs meanwhile.
+          if (!this.#parts.homes().some((home) => home.account === account)) throw new LanpostError('conflict', `The rules of ${account.jid} were changed while the file was written: write it again.`);
+          id = kept.id;
+          marks.given(kept);
+          await this.#carriers.keep(kept);
+        },
+      });
     } catch (error) {
-      await unlink(path).catch(() => undefined); // the first failure is told
-      this.#parts.marks.forgotten(kept.id);
+      // There is no such file.
+      if (id !== undefined) await this.#carriers.forget(id).then(() => marks.forgotten(id ?? ''), () => undefined);
       throw error;
     }
-    return told;
   }
 
   async import(path: string, confirmation: string, signal: AbortSignal): Promise<OutboxImport> {
@@ -147,7 +151,7 @@ export class CarriedOutbox {
       done = { ...published, refused: [...published.refused], sha256: opened.sha256, at: clock.wall() };
       await this.#remember(about.id, done);
     }
-    await writeFile(confirmation, writeConfirmation({ id: about.id, sha256: opened.sha256, author: opened.author, refused: done.refused }, sealer), { mode: 0o600 });
+    await writeFile(confirmation, writeConfirmation({ id: about.id, sha256: opened.sha256, author: opened.author, refused: done.refused }, sealer), { mode: 0o600, flush: true });
     const { records: count, published, present, refused } = done;
     return { id: about.id, author: opened.author, records: count, published, present, refused: refused.length, confirmation };
   }
@@ -160,13 +164,14 @@ export class CarriedOutbox {
   }
 
   async confirm(path: string): Promise<{ readonly id: string; readonly records: number }> {
-    const { marks, identity } = this.#parts;
+    const { marks, identity, isPaired } = this.#parts;
     const { size } = await stat(path).catch((error: unknown) => { throw new LanpostError('not-found', `${path} cannot be read: ${String(error)}`, { cause: error }); });
     if (size > CONFIRMATION_BYTES) throw new LanpostError('too-large', `${path} is too large for a confirmation.`);
     const said = readConfirmation(await readFile(path, 'utf8'));
     const exported = this.#carriers.exports().find(({ id }) => id === said.id);
     if (said.author !== identity.fingerprint) throw new LanpostError('forbidden', 'That confirmation is for another box.');
     if (!exported) throw new LanpostError('not-found', 'This box has written no such file, or knows of it no more.');
+    if (!isPaired(said.signer)) throw new LanpostError('forbidden', 'That confirmation is from a key that is not paired any more.');
     if (exported.fingerprint !== said.signer) throw new LanpostError('forbidden', 'That confirmation is not signed by the box that the file was for.');
     if (exported.sha256 !== said.sha256) throw new LanpostError('conflict', 'That confirmation is of another file.');
     const there = without(exported.runs, said.refused);

@@ -60,7 +60,7 @@ export class Carriers {
     return this.#registry.entries(EXPORT).flatMap(([, row]) => (isExport(row) ? [row] : [])).toSorted((a, b) => a.created - b.created);
   }
 
-  /** For one more file: those that nobody can confirm any more give way, then the oldest that is confirmed. Gives which went. */
+  /** For one more file, at that time, 0 where it is not known: those that nobody can confirm any more give way, then the oldest that is confirmed. Gives which went. */
   async makeRoom(now: number): Promise<string[]> {
     const gone = this.exports().filter(({ expires }) => expires + GRACE < now);
     const left = this.exports().filter((one) => !gone.some(({ id }) => id === one.id));
@@ -69,7 +69,7 @@ export class Carriers {
       if (!oldest) throw new LanpostError('busy', `${EXPORTS} files are not confirmed and not expired yet.`);
       gone.push(oldest);
     }
-    for (const { id } of gone) await this.#forget(id);
+    for (const { id } of gone) await this.forget(id);
     return gone.map(({ id }) => id);
   }
 
@@ -77,7 +77,7 @@ export class Carriers {
     await this.#registry.set(EXPORT + one.id, { ...one, runs: [...one.runs] });
   }
 
-  async #forget(id: string): Promise<void> {
+  async forget(id: string): Promise<void> {
     await this.#registry.set(EXPORT + id, undefined);
   }
 }

@@ -32,6 +32,8 @@ export interface ExportingParts {
   readonly identity: Pick<Identity, 'spki' | 'boxId'>;
   readonly sealer: Sealer;
   readonly now: number;
+  /** Resolves when it is on disk which records the file has. Only then is it signed: until then nobody can read it, whatever becomes of this box. */
+  readonly keep: (kept: Export) => Promise<void>;
 }
 
 /** What the file says of itself. */
@@ -44,8 +46,8 @@ export interface About {
   readonly expires: number;
 }
 
-export async function writeExport(path: string, carrier: Carrier, expires: number, parts: ExportingParts): Promise<{ readonly told: OutboxExport; readonly kept: Export }> {
-  const { account, identity, sealer, now } = parts;
+export async function writeExport(path: string, carrier: Carrier, expires: number, parts: ExportingParts): Promise<OutboxExport> {
+  const { account, identity, sealer, now, keep } = parts;
   const about: About = { kind: 'outbox 1', id: randomBytes(16).toString('hex'), jid: account.jid, service: account.service, created: now, expires };
   const writer = new SealedWriter({ sealer, author: identity.spki, recipient: carrier.spki, about });
   const runs = new Runs();
@@ -82,13 +84,11 @@ export async function writeExport(path: string, carrier: Carrier, expires: numbe
     if (records === 0) throw new LanpostError('not-found', `Nothing waits for ${account.jid} that could be carried there in a file.`);
     await write(writer.frame(framed(frame), true));
     const { signature, sha256 } = writer.end();
+    await keep({ id: about.id, fingerprint: carrier.fingerprint, jid: account.jid, sha256, created: now, expires, runs: runs.flat });
     await write(signature);
     await file.sync();
     await file.close();
-    return {
-      told: { id: about.id, records, bytes, more, expires },
-      kept: { id: about.id, fingerprint: carrier.fingerprint, jid: account.jid, sha256, created: now, expires, runs: runs.flat },
-    };
+    return { id: about.id, records, bytes, more, expires };
   } catch (error) {
     await file?.close().catch(() => undefined); // the first failure is told
     if (file) await unlink(path).catch(() => undefined);
