@@ -80,8 +80,11 @@ export class Feeds implements Feeder {
     if (running) return;
     this.#admit(peer, name);
     const known = this.#parts.log.hasCursor(name);
-    await this.#begin(peer, { ...request, name });
-    if (!known) this.#parts.readerChanged?.({ ...request, fingerprint: peer.fingerprint }, 'subscribed');
+    await this.#begin(peer, { ...request, name }, () => {
+      // Of a box that has left meanwhile only a place that is kept is left.
+      const isThere = this.#running.has(name) || this.#parts.log.hasCursor(name);
+      if (!known && isThere) this.#parts.readerChanged?.({ ...request, fingerprint: peer.fingerprint }, 'subscribed');
+    });
   }
 
   /** Nobody is opening it any more. */
@@ -89,9 +92,13 @@ export class Feeds implements Feeder {
     while (this.#opening.has(name)) await this.#opening.get(name)?.catch(() => undefined); // told to whoever has it opened
   }
 
-  #begin(peer: Keyed, request: FeedRequest): Promise<void> {
+  #begin(peer: Keyed, request: FeedRequest, began?: () => void): Promise<void> {
     const { name } = request;
-    const beginning = this.#open(peer, request).then((cursor) => this.#run(name, cursor, peer)).finally(() => this.#opening.delete(name));
+    const beginning = this.#open(peer, request).then((cursor) => {
+      this.#run(name, cursor, peer);
+      began?.();
+      return undefined;
+    }).finally(() => this.#opening.delete(name));
     this.#opening.set(name, beginning);
     return beginning;
   }

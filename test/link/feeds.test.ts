@@ -49,7 +49,7 @@ async function serving(send: () => Promise<{ readonly delivered?: Promise<void> 
   const { log, clock } = await openMemory();
   const broker = new Broker({ log, clock, trouble: () => undefined, limits: DEFAULT_LIMITS, may: () => true });
   const bell = new Bell();
-  const box = { broker, clock, bell, sent: 0, troubles: [] as Trouble[] };
+  const box = { broker, clock, bell, sent: 0, troubles: [] as Trouble[], changes: [] as string[] };
   const feeds = new Feeds({
     broker, log, clock, limit: 100, isKnown: () => true,
     streams: {
@@ -62,6 +62,7 @@ async function serving(send: () => Promise<{ readonly delivered?: Promise<void> 
     },
     trouble: (trouble) => void box.troubles.push(trouble),
     began: () => undefined,
+    readerChanged: ({ reader }, state) => void box.changes.push(`${reader} ${state}`),
   });
   return { ...box, box, feeds };
 }
@@ -112,5 +113,26 @@ test('what fails while the stream of its peer stays open is tried again', async 
   clock.advance(5_000);
   await bell.until(() => box.sent === 2);
   expect(box.troubles.map(({ kind }) => kind)).toEqual(['link.feed']);
+  await feeds.close();
+});
+
+test.each([[true, ['r subscribed']], [false, []]])('owners hear of no reader that was gone before it read (durable: %s)', async (durable, changes) => {
+  const { box, feeds } = await serving(() => Promise.resolve({ delivered: Promise.resolve() }));
+  feeds.opened(PEER);
+  const subscribing = feeds.subscribe(PEER, { filter: 't', reader: 'r', from: 'start', durable });
+  feeds.closed(PEER);
+  await subscribing;
+  await quiet();
+  expect(box.changes).toEqual(changes);
+  await feeds.close();
+});
+
+test('owners hear that a reader has come before they hear that it has gone', async () => {
+  const { box, feeds } = await serving(() => Promise.resolve({ delivered: Promise.resolve() }));
+  feeds.opened(PEER);
+  await feeds.subscribe(PEER, { filter: 't', reader: 'r', from: 'start', durable: false });
+  feeds.closed(PEER);
+  await quiet();
+  expect(box.changes).toEqual(['r subscribed', 'r none']);
   await feeds.close();
 });
