@@ -275,6 +275,7 @@ export class Home {
         if (signal.aborted) return;
         ({ retry, reason } = this.#lost(error, 0, false));
       }
+      if (this.#paused) continue;
       this.#become(retry.refused ? 'refused' : 'waiting', reason, Math.round(this.#parts.clock.wall() + retry.delay));
       await this.#sleep(retry.delay);
     }
@@ -334,6 +335,8 @@ export class Home {
     this.#current = negotiated;
     this.#known = negotiated.known;
     this.#take(negotiated);
+    // Said while there was nobody yet to say goodbye to.
+    if (this.#paused) void this.#leave();
     this.#roads.watch(() => {
       this.#back = true;
       negotiated.socket.destroy(new LanpostError('disconnected', 'The road of this box\'s own is there again.'));

@@ -295,6 +295,20 @@ describe('what peers have published here', () => {
 });
 
 describe('a home that is paused', () => {
+  it('while it connects does not stay', async () => {
+    await using rig = await createRig();
+    let pausing: Promise<unknown> | undefined;
+    rig.home.set.wire = (element) => { if (element.getName() === 'auth') pausing ??= rig.homes.pause(rig.home.account.jid); };
+    await rig.add();
+    await rig.state('paused');
+    await pausing;
+    rig.home.set.wire = () => undefined;
+    await rig.publish('t', 1);
+    await rig.homes.resume(rig.home.account.jid);
+    await rig.drained();
+    expect(rig.count('t')).toBe(1);
+  });
+
   it('is left and stays so over a restart; what is for it waits, and goes up when it is resumed', async () => {
     await using rig = await createRig();
     await rig.add();
