@@ -669,6 +669,27 @@ export interface OutboxImport {
   readonly confirmation: string;
 }
 
+/** How far what waited for a home has gone up, while more than a few records wait. */
+export interface DrainProgress {
+  /** When it began, ms since 1970: when there last was nothing to send, or the home was not there. */
+  readonly since: number;
+  /** Records that the home has taken since. */
+  readonly done: number;
+  /** And that it has not. */
+  readonly left: number;
+  /** Records a second, over the last minute. */
+  readonly rate: number;
+  /** Ms until nothing is left, if it goes on so and nothing is added; absent while nothing goes. */
+  readonly estimate?: number;
+}
+
+/** `draining`: how far it is, once a second at most. `drained`: all of it is up; `drained` has what that was. */
+export interface HomeEvent {
+  readonly type: 'state' | 'draining' | 'drained';
+  readonly home: HomeStatus;
+  readonly drained?: DrainProgress;
+}
+
 export type HomeState = 'offline' | 'connecting' | 'online' | 'waiting' | 'refused' | 'paused';
 export interface HomeStatus {
   readonly jid: string;
@@ -699,6 +720,8 @@ export interface HomeStatus {
   readonly rate: { readonly items: number; readonly bytes: number };
   /** Ms until nothing waits, if it goes on at that rate; absent while nothing goes. */
   readonly drains?: number;
+  /** While a backlog goes up: how far it is. */
+  readonly draining?: DrainProgress;
   /** Hours until the disk is at its floor, if as much piles up as since the oldest came; absent while that cannot be told. */
   readonly hoursLeft?: number;
   /** Absent without rules for what comes down: how many nodes are followed, and how many cannot be had or are not caught up with yet. */
@@ -909,6 +932,8 @@ export interface Box extends AsyncDisposable {
     pause(jid: string): Promise<HomeStatus>;
     resume(jid: string): Promise<HomeStatus>;
     remove(jid: string): Promise<void>;
+    /** Yields how each home is, as `state`, then what becomes of them. */
+    watch(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<HomeEvent>;
   };
   /** Domains under which devices have addresses of their own, on a server of this machine. Messages to them are in the inbox. */
   readonly components: {

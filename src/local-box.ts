@@ -1,6 +1,6 @@
 import { resolve as fullPath } from 'node:path';
 import type {
-  About, Box, BoxStatus, Delivery, Finding, HomeOptions, HomeStatus, ItemsOptions, MessagesOptions, MessageState, MessageStream, Peer, PeerEvent, PeerStatus,
+  About, Box, BoxStatus, Delivery, Finding, HomeEvent, HomeOptions, HomeStatus, ItemsOptions, MessagesOptions, MessageState, MessageStream, Peer, PeerEvent, PeerStatus,
   OutboxExport, OutboxImport, PeerTopic, Published, PublishOptions, Receipt, SendOptions, SubscribeOptions, Subscription, Trouble, Value,
 } from './api.ts';
 import { LanpostError } from './errors.ts';
@@ -176,6 +176,7 @@ export class LocalBox implements Box {
     pause: async (jid: string): Promise<HomeStatus> => this.#opened().homes.pause(jid),
     resume: async (jid: string): Promise<HomeStatus> => this.#opened().homes.resume(jid),
     remove: async (jid: string): Promise<void> => this.#opened().homes.remove(jid),
+    watch: (options): AsyncIterableIterator<HomeEvent> => this.#opened().homes.watch(options?.signal),
   };
 
   readonly components: Box['components'] = {

@@ -87,6 +87,7 @@ export function boxService(box: Box): Service {
     'files.watch': () => watchSource((signal) => box.files.watch({ signal })),
     'trust.pair': (peer: string) => watchSource((signal) => box.trust.pair(peer, { signal })),
     doctor: (peer?: string) => watchSource((signal) => box.doctor(peer, { signal })),
+    'homes.watch': () => watchSource((signal) => box.homes.watch({ signal })),
     troubles: () => watchSource((signal) => box.troubles({ signal })),
   }));
 

@@ -1,7 +1,7 @@
 // A Box that is somewhere else: every member becomes a call or a stream on the control socket.
 import { resolve as fullPath } from 'node:path';
 import type {
-  Box, BoxStatus, Carrier, ClassRules, ComponentStatus, FileEvent, Finding, HomeStatus, ItemsOptions, MessageState, OutboxExport, OutboxImport, PairingEvent, Peer, PeerEvent, PeerTopic, Poison, Published, Receipt,
+  Box, BoxStatus, Carrier, ClassRules, ComponentStatus, FileEvent, Finding, HomeEvent, HomeStatus, ItemsOptions, MessageState, OutboxExport, OutboxImport, PairingEvent, Peer, PeerEvent, PeerTopic, Poison, Published, Receipt,
   SendOptions, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
@@ -137,6 +137,7 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
       pause: (jid) => call<HomeStatus>('homes.pause', [jid]),
       resume: (jid) => call<HomeStatus>('homes.resume', [jid]),
       async remove(jid) { await call('homes.remove', [jid]); },
+      watch: (options) => remoteEvents(rpc.open<HomeEvent>('homes.watch', [], { decode: taken, ahead: AHEAD, signal: options?.signal })),
     },
     components: {
       add: (options) => call<ComponentStatus>('components.add', [asGiven(options)]),

@@ -7,13 +7,21 @@ export class Flow {
   readonly #clock: Clock;
   readonly #items = new Float64Array(SECONDS);
   readonly #bytes = new Float64Array(SECONDS);
-  readonly #began: number;
+  #began: number;
   #second: number;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#began = clock.mono();
     this.#second = Math.floor(this.#began / 1000);
+  }
+
+  /** Nothing went before, and not because there was nothing. */
+  begin(): void {
+    this.#turn();
+    this.#items.fill(0);
+    this.#bytes.fill(0);
+    this.#began = this.#clock.mono();
   }
 
   add(items: number, bytes: number): void {

@@ -1,6 +1,6 @@
 // One account at one home: connects, stays, comes back. What it carries is the uplink's and the road's business.
 import type { Resolver } from 'node:dns/promises';
-import type { HomeState, HomeStatus, Trouble } from '../api.ts';
+import type { DrainProgress, HomeState, HomeStatus, Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { LOG_LIMITS } from '../log/limits.ts';
@@ -51,6 +51,8 @@ export interface HomeParts {
   readonly random?: (() => number) | undefined;
   /** It has come, or gone. */
   readonly changed?: (() => void) | undefined;
+  /** It has acknowledged something. */
+  readonly moved?: (() => void) | undefined;
   /** Of a home in a group: whether it is the one that reads. */
   readonly active?: (() => boolean) | undefined;
 }
@@ -116,11 +118,11 @@ export class Home {
   }
 
   #newUplink(): Uplink {
-    const { account, cursors, log, clock, trouble, limits, boxId, carried } = this.#parts;
+    const { account, cursors, log, clock, trouble, limits, boxId, carried, moved } = this.#parts;
     const { jid, service, rules, budget } = account;
     const downlink = this.#downlink;
     return new Uplink({
-      jid, reader: readerOf(account), service, rules, budget, cursors, boxId, log, clock, trouble, limits, carried,
+      jid, reader: readerOf(account), service, rules, budget, cursors, boxId, log, clock, trouble, limits, carried, moved,
       retracting: downlink && ((node, id, told) => downlink.retracting(service, node, id, told)),
     });
   }
@@ -152,6 +154,11 @@ export class Home {
     await former.close();
   }
 
+  /** The last backlog that has gone up. */
+  get drained(): DrainProgress | undefined {
+    return this.uplink.drained;
+  }
+
   get online(): boolean {
     return this.#state === 'online';
   }
@@ -179,7 +186,9 @@ export class Home {
 
   async status(): Promise<HomeStatus> {
     const { clock, log } = this.#parts;
-    const { queued, bytes, oldest } = await this.uplink.backlog();
+    const backlog = await this.uplink.backlog();
+    const { queued, bytes, oldest } = backlog;
+    const draining = this.online ? this.uplink.draining(backlog) : undefined;
     const held = this.uplink.held();
     const oldestAge = oldest && queued > 0 ? Math.max(0, Math.round(clock.wall() - oldest.record.stamp.wall)) : 0;
     const { rate } = this.uplink;
@@ -193,6 +202,7 @@ export class Home {
       queuedBytes: bytes, oldestAge, rate,
       ...(oldest && queued > 0 ? { oldest: { topic: oldest.record.topic, reader: oldest.reader } } : {}),
       ...(queued > 0 && rate.items > 0 ? { drains: Math.round((queued / rate.items) * 1000) } : {}),
+      ...(draining ? { draining } : {}),
       ...(hoursLeft === undefined ? {} : { hoursLeft }),
       ...(this.#downlink ? { down: this.#downlink.status() } : {}),
       ...(this.online && this.#roads.via !== undefined ? { via: this.#roads.via } : {}),

@@ -1,6 +1,6 @@
 // The homes of a box. Accounts live in the log's registry, so they outlive the process.
 import type { Resolver } from 'node:dns/promises';
-import type { HomeOptions, HomeStatus, Trouble } from '../api.ts';
+import type { HomeEvent, HomeOptions, HomeStatus, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { late } from '../late.ts';
@@ -18,6 +18,7 @@ import { forgetBeginnings } from './down/beginning.ts';
 import type { Detour } from './detour.ts';
 import { readerOf } from './cursor-name.ts';
 import { HomeGroup } from './group.ts';
+import { HomeEvents } from './home-events.ts';
 import type { Home, HomeLimits, HomeReceiver } from './home.ts';
 import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 import { type BoxAccounts, HomeRoad } from './mail-road.ts';
@@ -62,6 +63,8 @@ export interface Homes {
   /** Adds a home or changes one; an account refused before is tried at once. */
   add(options: HomeOptions): Promise<HomeStatus>;
   list(): Promise<HomeStatus[]>;
+  /** How they are, then what becomes of them. */
+  watch(signal?: AbortSignal): AsyncIterableIterator<HomeEvent>;
   /** Leaves it until it is resumed, over restarts too. */
   pause(jid: string): Promise<HomeStatus>;
   resume(jid: string): Promise<HomeStatus>;
@@ -96,6 +99,7 @@ class AccountHomes implements Homes {
   readonly #limits: HomeLimits;
   readonly #homes = new Map<string, Home>();
   readonly #groups = new Map<string, HomeGroup>();
+  readonly #events: HomeEvents;
   readonly #marks: CarriedMarks;
   #outbox: Promise<CarriedOutbox> | undefined;
   /** One change at a time. */
@@ -107,6 +111,7 @@ class AccountHomes implements Homes {
     this.#limits = { ...HOME_LIMITS, ...options.limits };
     const { clock, boxes } = options;
     this.#marks = new CarriedMarks(options.log);
+    this.#events = new HomeEvents(clock);
     this.road = new HomeRoad({ homes: () => this.#homes.values(), stanzaBytes: this.#limits.stanza, clock, ...(boxes ? { boxes } : {}) });
   }
 
@@ -225,10 +230,15 @@ class AccountHomes implements Homes {
     const cursors = cursorNumbers(log.registry, account.jid);
     await dropOthers(log, readerOf(account), filtersOf(account), cursors);
     const groupOf = (): HomeGroup | undefined => (account.group === undefined ? undefined : this.#groups.get(account.group));
-    const home = new code.Home({
+    const home: Home = new code.Home({
       account, cursors, log, broker, clock, trouble, boxId, receive, opened, detours, resolver, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing },
       carried: this.#carriedFor(account),
-      changed: () => groupOf()?.changed(), active: () => groupOf()?.isActive(account.jid) === true,
+      changed: () => {
+        groupOf()?.changed();
+        this.#events.changed(home);
+      },
+      moved: () => this.#events.moved(home),
+      active: () => groupOf()?.isActive(account.jid) === true,
     });
     try {
       await home.start();
@@ -242,6 +252,10 @@ class AccountHomes implements Homes {
 
   list(): Promise<HomeStatus[]> {
     return Promise.all([...this.#homes.values()].map((home) => home.status()));
+  }
+
+  watch(signal?: AbortSignal): AsyncIterableIterator<HomeEvent> {
+    return this.#events.watch(() => this.list(), signal);
   }
 
   pause(jid: string): Promise<HomeStatus> {
@@ -269,6 +283,7 @@ class AccountHomes implements Homes {
       await this.#part(group);
       await home.close();
       this.#homes.delete(account);
+      this.#events.gone(account);
       const { registry } = this.#options.log;
       await forgetAccount(registry, account);
       await forgetBeginnings(registry, account);
@@ -318,6 +333,7 @@ class AccountHomes implements Homes {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#events.close();
     this.road.close();
     await this.#turn;
     for (const group of this.#groups.values()) await group.close();

@@ -119,6 +119,12 @@ export class ReadAhead {
     return items >= ahead * share || bytes >= aheadBytes * share;
   }
 
+  /** Nothing that was read waits, and nothing is being read. */
+  get empty(): boolean {
+    for (const { items } of this.#rooms.values()) if (items > 0) return false;
+    return true;
+  }
+
   queued({ rule }: Lane, entry: Entry): void {
     const room = this.#room(rule.priority);
     for (const { bytes } of partsOf(entry)) {

@@ -4,6 +4,7 @@ import { isLegal, serialize, type Element } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { Budget } from './budget.ts';
 import type { Checking } from './checking.ts';
+import { Drain } from './drain.ts';
 import type { Failures } from './failures.ts';
 import { Flow } from './flow.ts';
 import { partsOf, type Entry, type Lane } from './lane.ts';
@@ -35,11 +36,13 @@ export class Sending {
 
   readonly packing: Packing;
   readonly flow: Flow;
+  readonly drain: Drain;
 
   constructor(parts: SendingParts) {
     this.#parts = parts;
     const { jid, budget, clock, log } = parts.work.options;
     this.flow = new Flow(clock);
+    this.drain = new Drain(clock);
     this.#budget = budget === undefined ? undefined : new Budget({ jid, budget, clock, registry: log.registry, trustedNow: () => log.trustedNow(), wake: () => this.schedule() });
     this.packing = new Packing({ work: parts.work, wake: (lane) => this.wake(lane), bytes: () => this.#window.packBytes });
   }
@@ -75,6 +78,13 @@ export class Sending {
       this.#scheduled = false;
       this.#pump();
     });
+  }
+
+  /** There is a session; before, nothing could go. */
+  online(): void {
+    this.flow.begin();
+    this.drain.begin(this.#answers);
+    this.schedule();
   }
 
   /** Another session: nothing is in flight on it. */
@@ -176,6 +186,8 @@ export class Sending {
     work.acked(lane, entry);
     failures.answered(lane, entry);
     this.wake(lane);
+    if (this.#window.items === 0 && work.reading.empty) this.drain.begin(this.#answers);
+    work.options.moved?.();
   }
 
   #failed(lane: Lane, entry: Entry, generation: number, error: unknown): void {

@@ -34,6 +34,8 @@ export interface UplinkOptions {
   readonly limits: UplinkLimits;
   /** The item is being retracted at the home's node: whether the home will tell us of it as well. */
   readonly retracting?: ((node: string, id: string, told: boolean) => void) | undefined;
+  /** The home has acknowledged something. */
+  readonly moved?: (() => void) | undefined;
   /** What other boxes have brought to the home, or may have. */
   readonly carried: Carried;
 }

@@ -1,5 +1,6 @@
 // Selected topics of the log → items in a home's pubsub service.
 // queued → in flight → acked → settled; the cursor moves only at settled, so nothing is trimmed before.
+import type { DrainProgress } from '../api.ts';
 import type { LogRecord } from '../log/record.ts';
 import { Checking } from './checking.ts';
 import { cursorName } from './cursor-name.ts';
@@ -12,6 +13,8 @@ import { Work } from './work.ts';
 
 export interface Backlog {
   readonly queued: number;
+  /** Of them, those that the home has not acknowledged. About. */
+  readonly left: number;
   /** About. */
   readonly bytes: number;
   readonly oldest: { readonly record: LogRecord; readonly reader: string } | undefined;
@@ -56,12 +59,26 @@ export class Uplink {
       const record = await info.oldest();
       if (record && (!oldest || record.seq < oldest.record.seq)) oldest = { record, reader: info.name };
     }
-    return { queued, bytes, oldest };
+    // After what takes time: it goes on meanwhile.
+    let left = queued;
+    for (const { name, taken } of log.cursors()) if (names.has(name)) left -= taken;
+    return { queued, left: Math.max(0, left), bytes, oldest };
   }
 
   /** What the home acknowledged, a second. */
   get rate(): { readonly items: number; readonly bytes: number } {
     return this.#sending.flow.rate;
+  }
+
+  /** How far what waits has gone up; nothing while there is nothing to speak of. */
+  draining({ left }: Backlog): DrainProgress | undefined {
+    const { drain, answered, flow } = this.#sending;
+    return drain.now(answered, left, flow.rate.items);
+  }
+
+  /** The last backlog that has gone up. */
+  get drained(): DrainProgress | undefined {
+    return this.#sending.drain.last;
   }
 
   /** Until the byte budget lets something go, ms. */
@@ -90,7 +107,7 @@ export class Uplink {
     this.#work.session = session;
     if (fresh) this.#begin();
     this.#work.settling.resume();
-    this.#sending.schedule();
+    this.#sending.online();
   }
 
   /** The connection has gone; what is in flight stays so until the session is resumed or given up. */

@@ -47,6 +47,11 @@ export class Progress {
     return this.#open + this.#taken;
   }
 
+  /** Of those, what is confirmed for now. */
+  get taken(): number {
+    return this.#taken;
+  }
+
   /** Records confirmed although one before them is not. */
   get doneAbove(): number {
     return this.#doneAbove + this.#skipAbove;

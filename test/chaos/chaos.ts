@@ -51,6 +51,8 @@ interface World {
   /** Publishes so many readings, over the topics. */
   readonly publish: (count: number) => Promise<void>;
   readonly witness: Witness;
+  /** First number that is published in each round. */
+  readonly firsts: number[];
   /** What has been seen at home of a node that was deleted since. */
   readonly seen: Set<string>;
   /** The owner says the password once more. */
@@ -198,8 +200,9 @@ export async function runChaos({ kind, rounds, seed, faults = NAMES, say = () =>
     await addUp();
     let next = 0;
     const seen = new Set<string>();
+    const firsts: number[] = [];
     const world: World = {
-      lan, server, wire, up, down, random, seen, witness,
+      firsts, lan, server, wire, up, down, random, seen, witness,
       add: () => Promise.all([addUp(), addDown()]),
       async publish(count) {
         await Promise.all(TOPICS.map((topic, i) => {
@@ -218,6 +221,7 @@ export async function runChaos({ kind, rounds, seed, faults = NAMES, say = () =>
     for (const [n, fault] of schedule(rounds, random, faults).entries()) {
       const begun = performance.now();
       const before = up.acked.size;
+      firsts.push(next);
       try {
         await FAULTS[fault](world);
         await caughtUp(world);
@@ -250,6 +254,9 @@ async function atHome(world: World): Promise<{ readonly records: string[]; reado
   return { records: held.flatMap(({ records }) => records), packs: held.reduce((sum, { packs }) => sum + packs, 0), items: held.reduce((sum, { items }) => sum + items.length, 0) };
 }
 
+/** In which round it was published; 0: before the first. */
+const roundOf = ({ up, firsts }: World, id: string): number => firsts.findLastIndex((first) => first <= (up.acked.get(id) ?? 0)) + 1;
+
 /** Everything accepted is at home and below; then what was acknowledged settles. */
 async function caughtUp(world: World): Promise<void> {
   const { up, down, seen } = world;
@@ -258,7 +265,7 @@ async function caughtUp(world: World): Promise<void> {
     const there = new Set([...(await atHome(world)).records, ...seen]);
     const below = new Set((await down.dump('#')).map(([, id]) => id));
     const [above, under] = [[...up.acked.keys()].filter((id) => !there.has(id)), [...up.acked.keys()].filter((id) => !below.has(id))];
-    missing = `${above.length} missing at home, ${under.length} at the other box, e.g. ${above[0] ?? under[0] ?? ''}`;
+    missing = `${above.length} missing at home, ${under.length} at the other box, published in rounds ${[...new Set([...above, ...under].map((id) => roundOf(world, id)))].join(' ')}, e.g. ${above[0] ?? under[0] ?? ''}`;
     return above.length + under.length === 0;
   };
   await eventually(whole, { within: HEALED, every: 300 }).catch(async (error: unknown) => {

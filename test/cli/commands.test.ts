@@ -331,6 +331,11 @@ describe('lanpost', () => {
     expect(added).toMatchObject({ code: 0, err: '' });
     expect(objects(added.out)).toMatchObject([{ jid: 'box@home.invalid', topics: ['a/#', 'b'], queued: expect.any(Number), oldestAge: expect.any(Number) }]);
     expect((await run('home', 'list')).out).toMatch(/^box@home\.invalid\t/);
+    const watching = launch(['home', 'watch', '--json', '--dir', dir]);
+    expect(objects(await watching.until('\n'))).toMatchObject([{ event: 'home', type: 'state', home: { jid: 'box@home.invalid' } }]);
+    watching.child.kill('SIGINT');
+    await watching.ended;
+    expect((await run('home', 'watch', 'you@home.invalid')).code).toBe(1);
     expect(JSON.stringify(await box.status())).not.toContain('secret');
     expect(await run('home', 'remove', 'box@home.invalid')).toEqual({ code: 0, out: '', err: '' });
     expect((await run('home', 'remove', 'box@home.invalid')).code).toBe(1);

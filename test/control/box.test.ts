@@ -339,10 +339,12 @@ describe.each(['in this process', 'attached'])('a box %s', (where) => {
     const stop = new AbortController();
     const watching = box.peers.watch({ signal: stop.signal }).next();
     const troubled = box.troubles({ signal: stop.signal }).next();
+    const homes = box.homes.watch({ signal: stop.signal }).next();
     await box.status();
     stop.abort(new Error('enough'));
     await expect(watching).rejects.toThrow('enough');
     await expect(troubled).rejects.toThrow('enough');
+    await expect(homes).rejects.toThrow('enough');
   });
 
   it('refuses everything once it is closed', async () => {

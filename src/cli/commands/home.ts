@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import type { DownRule, HomeStatus, HomeTransport, UpRule } from '../../index.ts';
+import { LanpostError, type DownRule, type HomeEvent, type HomeStatus, type HomeTransport, type UpRule } from '../../index.ts';
 import type { Command } from '../command.ts';
 import { spanInWords } from '../measure.ts';
+import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -114,7 +115,37 @@ const remove: Command = {
   },
 };
 
-export const home: readonly Command[] = [add, list, pause, resume, remove];
+const watch: Command = {
+  name: 'home watch',
+  takes: ['[JID]'],
+  summary: 'Tell how the homes are, and how far a backlog has gone up, until Ctrl-C',
+  options: {},
+  examples: ['lanpost home watch', 'lanpost home watch --json'],
+  async run({ args, out, attach, signal }) {
+    const [jid] = args.positionals;
+    const box = await attach();
+    if (jid !== undefined && !(await box.homes.list()).some((one) => one.jid === jid)) throw new LanpostError('not-found', `There is no home ${jid}.`);
+    for await (const event of box.homes.watch({ signal })) if (jid === undefined || event.home.jid === jid) await printHomeEvent(out, event);
+  },
+};
+
+export const home: readonly Command[] = [add, list, watch, pause, resume, remove];
+
+/** How far it is stands in one line of a terminal, and is overwritten. */
+export async function printHomeEvent(out: Output, event: HomeEvent): Promise<void> {
+  if (out.json) return out.print({ event: 'home', ...event }, () => '');
+  const text = printable(`${event.home.jid}  ${eventInWords(event)}`);
+  return event.type === 'draining' && out.terminal ? out.transient(text) : out.line(text);
+}
+
+function eventInWords({ type, home: { state, reason, draining, queued }, drained }: HomeEvent): string {
+  if (type === 'draining' && draining) {
+    const { done, left, rate, estimate } = draining;
+    return [`${done} up, ${left} to go`, `${Math.round(rate)}/s`, ...estimate === undefined ? [] : [`${spanInWords(estimate)} left`]].join(', ');
+  }
+  if (type === 'drained') return drained === undefined ? 'all is up' : `all is up: ${drained.done} in ${spanInWords((drained.done * 1000) / Math.max(drained.rate, 0.01))}`;
+  return `${state}${reason === undefined ? '' : ` (${reason})`}${queued === 0 ? '' : `, ${queued} waiting`}`;
+}
 
 const COLUMNS: Readonly<Record<string, (status: HomeStatus) => string>> = {
   JID: (status) => status.jid,

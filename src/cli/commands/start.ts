@@ -7,6 +7,7 @@ import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
 import { aboutOf, ABOUT_OPTIONS } from './presence.ts';
 import { printOffer } from './files.ts';
+import { printHomeEvent } from './home.ts';
 import { printPeerEvent } from './peers.ts';
 import { homeInWords } from './status.ts';
 
@@ -150,7 +151,7 @@ async function follow({ out, dir, signal }: Context, box: Box): Promise<void> {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  const told = out.terminal || out.json ? [tellPeers(out, box, signal), tellOffers(out, box, dir === USUAL_DIR ? dir : absolute(dir), signal), tellTroubles(out, box, signal)] : [];
+  const told = out.terminal || out.json ? [tellPeers(out, box, signal), tellOffers(out, box, dir === USUAL_DIR ? dir : absolute(dir), signal), tellHomes(out, box, signal), tellTroubles(out, box, signal)] : [];
   await Promise.all([stopped, ...told]);
 }
 
@@ -170,6 +171,11 @@ async function tellPeers(out: Output, box: Box, signal: AbortSignal): Promise<vo
 
 async function tellOffers(out: Output, box: Box, dir: string, signal: AbortSignal): Promise<void> {
   await untilAborted(signal, async () => { for await (const offer of box.files.offers({ signal })) await printOffer(out, offer, dir); });
+}
+
+/** Whether a home is there is seen from what it is asked for; how far a backlog is from nothing else. */
+async function tellHomes(out: Output, box: Box, signal: AbortSignal): Promise<void> {
+  await untilAborted(signal, async () => { for await (const event of box.homes.watch({ signal })) if (event.type !== 'state') await printHomeEvent(out, event); });
 }
 
 async function tellTroubles(out: Output, box: Box, signal: AbortSignal): Promise<void> {

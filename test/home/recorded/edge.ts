@@ -89,7 +89,7 @@ export async function openEdge({ upstream, log: limits = {}, disk }: EdgeOptions
     get rows() { return rows; },
     async add(options) { await edge.homes.add({ ...upstream.account, port: road.port, ...options }); },
     async drained(node, count) {
-      await until(async () => (await upstream.records(node)).length >= count);
+      await until(async () => await upstream.count(node) >= count);
       await until(async () => {
         clock.skip(HOME_LIMITS.settle);
         return (await status()).queued === 0;

@@ -12,12 +12,16 @@ import { createHomeServer } from '../../support/homes.ts';
 import { startFakeHome } from '../fake-home.ts';
 import { openReader, type Reader } from '../reader.ts';
 
+const NS_ITEMS = 'http://jabber.org/protocol/disco#items';
+
 /** A home, scripted or real, as somebody there sees it. */
 export interface Upstream extends AsyncDisposable {
   readonly account: HomeOptions;
   readonly port: number;
   /** Record ids of what the node holds, in the order it has them, as often as it does. */
   records(node: string): Promise<string[]>;
+  /** How many items it holds, cheaper to ask. */
+  count(node: string): Promise<number>;
   /** What somebody else does there: publishes to a node that is made first if it is not there, deletes one with all it has. */
   publish(node: string, id: string, value: string): Promise<void>;
   deleteNode(node: string): Promise<void>;
@@ -33,6 +37,7 @@ export async function scripted(): Promise<Upstream> {
     account: home.account,
     get port() { return home.account.port; },
     records: (node) => Promise.resolve([...home.nodes.get(node) ?? []].flatMap(([id, element]) => recordsOf(xml('item', { id }, parseElement(serializeStandalone(element)))).map(({ recordId }) => recordId))),
+    count: async (node) => home.nodes.get(node)?.size ?? 0,
     publish: async (node, id, value) => home.publish(node, id, payloadToElement(toPayload(value))),
     deleteNode: async (node) => home.deleteNode(node),
     end: () => home.close(),
@@ -50,16 +55,23 @@ export async function served(kind: 'prosody' | 'ejabberd'): Promise<Upstream> {
   await server.start();
   let reader: Reader | undefined;
   const request = async (iq: Element): Promise<Element> => (reader ??= await openReader(server)).request(iq);
+  /** Undefined where there is no such node yet. */
+  const asked = (iq: Element): Promise<Element | undefined> => request(iq).catch((error: unknown) => {
+    if (error instanceof StanzaError && error.condition === 'item-not-found') return undefined;
+    throw error;
+  });
   return {
     account: { ...server.account('edge1'), host: server.host, port: server.port, ca: readFileSync(server.ca, 'utf8') }, port: server.port,
     async records(node) {
       const iq = itemsRequest(server.service, node, []);
       iq.getChild('pubsub')?.getChild('items')?.setAttrs({ max_items: '100000' });
-      const answer = await request(iq).catch((error: unknown) => {
-        if (error instanceof StanzaError && error.condition === 'item-not-found') return undefined; // no such node yet
-        throw error;
-      });
+      const answer = await asked(iq);
       return (answer?.getChild('pubsub')?.getChild('items')?.getChildren('item') ?? []).flatMap((item) => recordsOf(item).map(({ recordId }) => recordId));
+    },
+    // XEP-0060 §5.5.
+    async count(node) {
+      const answer = await asked(xml('iq', { type: 'get', to: server.service }, xml('query', { xmlns: NS_ITEMS, node })));
+      return answer?.getChild('query', NS_ITEMS)?.getChildren('item').length ?? 0;
     },
     async publish(node, id, value) {
       await request(createRequest(server.service, node, { accessModel: 'open', maxItems: 'max' })).catch((error: unknown) => {
