@@ -28,7 +28,7 @@ async function holdsExactly(upstream: Upstream, node: string, accepted: readonly
   expect(there.length, 'records at home').toBe(accepted.length);
   expect(there.toSorted()).toEqual(accepted.toSorted());
 }
-const reached = (edge: Edge, upstream: Upstream, node: string, count: number): Promise<void> => edge.until(async () => await upstream.count(node) >= count);
+const reached = (edge: Edge, upstream: Upstream, node: string, count: number): Promise<void> => edge.until(async () => await upstream.count(node) >= count, upstream.patience);
 
 async function limitReached(upstream: Upstream): Promise<void> {
   await using edge = await openEdge({ upstream, disk: 20 * MIB, log: { diskFloor: 8 * MIB, windowBytes: MIB, garbageBytes: MIB } });

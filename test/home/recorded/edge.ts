@@ -27,7 +27,7 @@ export interface Edge extends AsyncDisposable {
   readonly rows: number;
   add(options: Partial<HomeOptions>): Promise<void>;
   status(): Promise<HomeStatus>;
-  until(so: () => boolean | Promise<boolean>): Promise<void>;
+  until(so: () => boolean | Promise<boolean>, every?: number): Promise<void>;
   /** The home's node has so many records, and a minute later nothing waits for it any more. */
   drained(node: string, count: number): Promise<void>;
   /** Resolves to the record ids of what was accepted. */
@@ -83,13 +83,13 @@ export async function openEdge({ upstream, log: limits = {}, disk }: EdgeOptions
     if (!home) throw new Error('it has no home');
     return home;
   };
-  const until: Edge['until'] = (so) => eventually(async () => so(), { within: 100_000, every: 40 });
+  const until: Edge['until'] = (so, every = 40) => eventually(async () => so(), { within: 150_000, every });
   const edge: Edge = {
     ...await open(), road, clock, troubles, status, until, used,
     get rows() { return rows; },
     async add(options) { await edge.homes.add({ ...upstream.account, port: road.port, ...options }); },
     async drained(node, count) {
-      await until(async () => await upstream.count(node) >= count);
+      await until(async () => await upstream.count(node) >= count, upstream.patience);
       await until(async () => {
         clock.skip(HOME_LIMITS.settle);
         return (await status()).queued === 0;

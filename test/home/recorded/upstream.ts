@@ -22,6 +22,8 @@ export interface Upstream extends AsyncDisposable {
   records(node: string): Promise<string[]>;
   /** How many items it holds, cheaper to ask. */
   count(node: string): Promise<number>;
+  /** Ms between two questions: to answer, Prosody reads the whole node, and does nothing else meanwhile. */
+  readonly patience: number;
   /** What somebody else does there: publishes to a node that is made first if it is not there, deletes one with all it has. */
   publish(node: string, id: string, value: string): Promise<void>;
   deleteNode(node: string): Promise<void>;
@@ -34,7 +36,7 @@ export async function scripted(): Promise<Upstream> {
   const bell = new Bell();
   let home = await startFakeHome(bell);
   return {
-    account: home.account,
+    account: home.account, patience: 40,
     get port() { return home.account.port; },
     records: (node) => Promise.resolve([...home.nodes.get(node) ?? []].flatMap(([id, element]) => recordsOf(xml('item', { id }, parseElement(serializeStandalone(element)))).map(({ recordId }) => recordId))),
     count: async (node) => home.nodes.get(node)?.size ?? 0,
@@ -61,7 +63,7 @@ export async function served(kind: 'prosody' | 'ejabberd'): Promise<Upstream> {
     throw error;
   });
   return {
-    account: { ...server.account('edge1'), host: server.host, port: server.port, ca: readFileSync(server.ca, 'utf8') }, port: server.port,
+    account: { ...server.account('edge1'), host: server.host, port: server.port, ca: readFileSync(server.ca, 'utf8') }, port: server.port, patience: 1_500,
     async records(node) {
       const iq = itemsRequest(server.service, node, []);
       iq.getChild('pubsub')?.getChild('items')?.setAttrs({ max_items: '100000' });
