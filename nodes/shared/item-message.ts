@@ -1,10 +1,15 @@
-import type { Delivery, Value } from '../../src/index.ts';
+import type { Delivery } from '../../src/index.ts';
+import { flowPayload, type PayloadForm } from './payload-form.ts';
 
-/** Plain data that says which delivery a message came from. */
+/** Plain data that says which delivery a message came from; it survives JSON, clones, links and splits. */
 export interface Origin {
+  /** Id of the node that reads it. */
+  readonly node: string;
   readonly subscription: string;
-  readonly recordId: string;
+  /** Another each time the reader begins anew. */
+  readonly epoch: string;
   readonly seq: number;
+  readonly recordId: string;
   readonly redelivered: boolean;
 }
 
@@ -16,23 +21,26 @@ export type ItemMessage = {
   readonly time: number;
   readonly publisher?: string;
   readonly contentType?: string;
-  readonly lanpost: Origin;
+  /** It is there since before, as the newest of its topic. */
+  readonly retained?: boolean;
+  readonly lanpost?: Origin;
 };
 
-/** A delivery as a flow sees it. */
-export function itemMessage(delivery: Delivery, subscription: string): ItemMessage {
-  const common = {
-    topic: delivery.topic,
-    kind: delivery.kind,
-    time: delivery.time,
-    lanpost: { subscription, recordId: delivery.recordId, seq: delivery.seq, redelivered: delivery.redelivered },
-  };
+/** A delivery as a flow sees it; an item that is not of the form that is wanted throws. */
+export function itemMessage(delivery: Delivery, { form = 'auto', retained = false, reader }: {
+  readonly form?: PayloadForm;
+  readonly retained?: boolean;
+  readonly reader?: Pick<Origin, 'node' | 'subscription' | 'epoch'>;
+}): ItemMessage {
+  const { topic, kind, time, seq, recordId, redelivered } = delivery;
+  const common = { topic, kind, time, ...(reader ? { lanpost: { ...reader, seq, recordId, redelivered } } : {}) };
   switch (delivery.kind) {
     case 'item': return {
       ...common,
-      payload: flowValue(delivery.value),
+      payload: flowPayload(delivery.value, delivery.contentType, form),
       id: delivery.id,
       contentType: delivery.contentType,
+      retained,
       ...(delivery.publisher === undefined ? {} : { publisher: delivery.publisher }),
     };
     case 'retract': return { ...common, id: delivery.id };
@@ -41,7 +49,10 @@ export function itemMessage(delivery: Delivery, subscription: string): ItemMessa
   }
 }
 
-/** Bytes are Buffers in Node-RED. */
-export function flowValue(value: Value): unknown {
-  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value;
+/** What `lanpost ack` needs of a message, if it is there. */
+export function originOf(value: unknown): Origin | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { node, subscription, epoch, seq, recordId, redelivered }: Partial<Record<keyof Origin, unknown>> = value;
+  if (typeof node !== 'string' || typeof subscription !== 'string' || typeof epoch !== 'string' || typeof seq !== 'number' || typeof recordId !== 'string') return undefined;
+  return { node, subscription, epoch, seq, recordId, redelivered: redelivered === true };
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createBox, type Box } from '../../src/index.ts';
-import { collect, useFlows } from './flow-kit.ts';
+import { collect, saidBy, useFlows } from './flow-kit.ts';
 
 const { flows, dir, load } = useFlows();
 const opened: Box[] = [];
@@ -11,24 +11,13 @@ const tab = { id: 'f', type: 'tab', label: 'test' };
 const publish = (id: string, box: string): object => ({ id, type: 'lanpost publish', box, topic: 'a', contentType: '', z: 'f' });
 const subscribe = (id: string, box: string, to: string): object => ({ id, type: 'lanpost subscribe', box, filter: '#', from: 'start', durable: false, reader: '', changes: false, z: 'f', wires: [[to]] });
 const helper = (id: string): object => ({ id, type: 'helper', z: 'f' });
-const statusOf = (id: string): object[] => [
-  { id: `status ${id}`, type: 'status', scope: [id], z: 'f', wires: [[`said ${id}`]] },
-  helper(`said ${id}`),
-];
-
-async function status(id: string, wanted: RegExp): Promise<string> {
-  const said = collect(flows.getNode(`said ${id}`));
-  for (;;) {
-    const { text = '' } = (await said.next()).status as unknown as { text?: string };
-    if (wanted.test(text)) return text;
-  }
-}
+const status = (id: string, wanted: RegExp): Promise<string> => saidBy(flows, id, wanted);
 
 describe('lanpost box', () => {
   it('a second config node for a directory is refused in words, and takes it over when the first has gone', async () => {
     const box = { type: 'lanpost box', mode: 'own', dir: 'data', link: false };
     const [first, second] = [{ ...box, id: 'one', name: 'the first' }, { ...box, id: 'two' }];
-    const flow = [tab, second, publish('pub', 'two'), subscribe('sub', 'two', 'out'), helper('out'), ...statusOf('pub')];
+    const flow = [tab, second, publish('pub', 'two'), subscribe('sub', 'two', 'out'), helper('out')];
     await load([first, ...flow]);
     expect(await status('pub', /config node/)).toContain('config node "the first" has this data directory');
     await flows.setFlows(flow);
@@ -86,7 +75,7 @@ describe('lanpost box', () => {
     await load([tab]);
     const data = join(dir(), 'running');
     await flows.unload();
-    await load([tab, { id: 'box', type: 'lanpost box', mode: 'attach', dir: 'running' }, publish('pub', 'box'), ...statusOf('pub')]);
+    await load([tab, { id: 'box', type: 'lanpost box', mode: 'attach', dir: 'running' }, publish('pub', 'box')]);
     const refused = status('pub', /^1 waiting: not-found/);
     flows.getNode('pub').receive({ payload: 'waits' });
     expect(await refused).toContain('no box is running');
@@ -112,7 +101,7 @@ describe('lanpost box', () => {
     const other = await createBox({ dir: join(dir(), 'data'), link: false, control: false });
     opened.push(other);
     await flows.unload();
-    await load([tab, { id: 'box', type: 'lanpost box', mode: 'own', dir: 'data', link: false }, publish('pub', 'box'), ...statusOf('pub')]);
+    await load([tab, { id: 'box', type: 'lanpost box', mode: 'own', dir: 'data', link: false }, publish('pub', 'box')]);
     expect(await status('pub', /locked|in use/)).toBeTruthy();
   });
 });

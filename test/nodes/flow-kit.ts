@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type EventEmitter, once } from 'node:events';
 import type { NodeAPI, NodeMessage } from 'node-red';
 import { afterAll, afterEach, beforeAll } from 'vitest';
+import ack from '../../nodes/lanpost-ack.ts';
 import box from '../../nodes/lanpost-box.ts';
 import home from '../../nodes/lanpost-home.ts';
 import messageIn from '../../nodes/lanpost-message-in.ts';
@@ -28,6 +29,7 @@ export interface FlowHelper {
   setFlows(flow: readonly object[], type?: 'full' | 'flows' | 'nodes'): Promise<void>;
   unload(): Promise<void>;
   getNode(id: string): FlowNode;
+  readonly _NodePrototype: { readonly status: { readonly thisValues: readonly unknown[]; readonly args: readonly (readonly unknown[])[] } };
   /** Supertest's, of the admin routes. */
   request(): { get(path: string): Promise<unknown>; post(path: string): { send(body: object): Promise<unknown> } };
 }
@@ -39,7 +41,7 @@ interface Internals {
 
 const require = createRequire(import.meta.url);
 
-const OURS = [box, home, publish, subscribe, messageIn, messageOut, peers];
+const OURS = [ack, box, home, publish, subscribe, messageIn, messageOut, peers];
 /** Node-RED's runtime for the tests of one file, and a new directory for each test. */
 export function useFlows(): {
   readonly flows: FlowHelper;
@@ -88,4 +90,22 @@ export function collect(node: FlowNode): { next(): Promise<NodeMessage & Record<
       return all[read++] as NodeMessage & Record<string, never>;
     },
   };
+}
+
+/** What the status of a node says, as soon as it says that. */
+export async function saidBy(flows: FlowHelper, id: string, wanted: RegExp): Promise<string> {
+  const node = flows.getNode(id);
+  // The helper watches every node; what was said while the flow was made is there, too.
+  // oxlint-disable-next-line no-underscore-dangle -- the helper's own name
+  const { thisValues, args } = flows._NodePrototype.status;
+  let text = textOf(args[thisValues.lastIndexOf(node)]);
+  while (!wanted.test(text)) {
+    text = await new Promise<string>((resolve) => { node.once('call:status', (call: { args: unknown[] }) => resolve(textOf(call.args))); });
+  }
+  return text;
+}
+
+function textOf(call: readonly unknown[] | undefined): string {
+  const [status] = call ?? [];
+  return typeof status === 'object' && status !== null && 'text' in status ? String(status.text) : '';
 }

@@ -1,0 +1,214 @@
+import { randomBytes } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Node, NodeMessage } from 'node-red';
+import type { Box, Delivery, From, SubscribeOptions, Subscription, SubscriptionInfo } from '../../src/index.ts';
+import type { BoxConnection } from './box-connection.ts';
+import type { Gate } from './gate.ts';
+import type { HandedOut } from './handed-out.ts';
+import { inWords } from './in-words.ts';
+import { itemMessage } from './item-message.ts';
+import { lastValues, type LastOf } from './last-values.ts';
+import { Pace } from './pace.ts';
+import type { PayloadForm } from './payload-form.ts';
+import { keepReading } from './reading.ts';
+
+/** Items handed to the flow before the rest of the process has a turn. */
+const TURN = 64;
+/** How often a reader that is behind looks how far. */
+const LOOK_MS = 5000;
+
+export interface ReadingSettings {
+  readonly filter: string;
+  /** The peer at which it reads. */
+  readonly at?: string;
+  /** What messages and lists call the reader; when it is `durable`, the box keeps its place under that name. */
+  readonly subscription: string;
+  readonly durable: boolean;
+  readonly from: From;
+  readonly last: LastOf;
+  /** The flow confirms, by `lanpost ack`. */
+  readonly manual: boolean;
+  readonly inFlight: number;
+  /** Milliseconds for that; 0: any time. */
+  readonly ackWait: number;
+  /** Items a second at most; 0: as many as come. */
+  readonly rate: number;
+  /** Whether that holds for all, or for what was there before. */
+  readonly rateOf: 'backlog' | 'all';
+  readonly form: PayloadForm;
+  /** Also retractions, purges, … and gaps. */
+  readonly changes: boolean;
+}
+
+export interface ReadingParts {
+  readonly node: Node;
+  readonly connection: BoxConnection;
+  readonly started: Promise<void>;
+  readonly handedOut: HandedOut;
+  readonly gate: Gate;
+  /** What it has to say has changed. */
+  readonly changed: () => void;
+}
+
+/** What waits for a durable reader. */
+export type Backlog = Pick<SubscriptionInfo, 'pending' | 'oldestAge'>;
+
+/** One filter that a node reads, from its opening to its closing. */
+export class ItemReading {
+  readonly settings: ReadingSettings;
+  received = 0;
+  lost = 0;
+  problem: string | undefined;
+  open = false;
+  backlog: Backlog | undefined;
+  readonly #parts: ReadingParts;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  readonly #pace: Pace;
+  #looking: NodeJS.Timeout | undefined;
+
+  constructor(settings: ReadingSettings, parts: ReadingParts) {
+    this.settings = settings;
+    this.#parts = parts;
+    this.#pace = new Pace(settings.rate);
+    const { connection, started } = parts;
+    const failed = (words: string, final: boolean): void => {
+      this.problem = words;
+      if (final) parts.node.error(words);
+      parts.changed();
+    };
+    this.#running = keepReading({ connection, started, failed, once: (box, signal) => this.#once(box, signal) }, this.#stop.signal);
+  }
+
+  /** Handed to the flow, and not confirmed by it. */
+  get unconfirmed(): number {
+    return this.#parts.handedOut.count(this.settings.subscription);
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort(new Error('the node was closed'));
+    await this.#running;
+  }
+
+  async #once(box: Box, signal: AbortSignal): Promise<void> {
+    const { handedOut } = this.#parts;
+    const { subscription: name, filter } = this.settings;
+    const epoch = randomBytes(6).toString('base64url');
+    const subscription = box.subscribe(filter, this.#options(signal));
+    handedOut.begin(name, epoch);
+    try {
+      await subscription.ready;
+      this.open = true;
+      this.problem = undefined;
+      this.#parts.changed();
+      const before = (await box.status()).log.head;
+      const info = await this.#look(box);
+      await this.#last(box, epoch, info, signal);
+      await this.#follow(box, subscription, { epoch, before, signal });
+    } finally {
+      clearTimeout(this.#looking);
+      this.#looking = undefined;
+      this.open = false;
+      handedOut.end(name);
+      await subscription.close();
+    }
+  }
+
+  #options(signal: AbortSignal): SubscribeOptions {
+    const { at, subscription, durable, from, manual, inFlight, ackWait } = this.settings;
+    return {
+      signal, from, ack: 'manual', inFlight: manual ? inFlight : TURN,
+      ...(at === undefined ? {} : { at }),
+      ...(durable ? { durable: subscription } : {}),
+      ...(manual && ackWait > 0 ? { ackWait } : {}),
+    };
+  }
+
+  /** The newest of its topics, which a dashboard begins with: not to be confirmed, as it may come, or came, by itself. */
+  async #last(box: Box, epoch: string, info: SubscriptionInfo | undefined, signal: AbortSignal): Promise<void> {
+    const { filter, last, at, durable, from } = this.settings;
+    if (at !== undefined || (!durable && from !== 'new')) return;
+    const comes = ({ seq }: Delivery): boolean => info !== undefined && info.pending > 0 && seq > info.position;
+    for await (const delivery of lastValues(box, filter, last, comes)) {
+      await this.#parts.gate.passed(signal);
+      await this.#pace.turn(signal);
+      if (signal.aborted) return;
+      this.#send(delivery, epoch, true);
+      if (this.received % TURN === 0) await nextTurn();
+    }
+  }
+
+  async #follow(box: Box, subscription: Subscription, { epoch, before, signal }: { readonly epoch: string; readonly before: number; readonly signal: AbortSignal }): Promise<void> {
+    const { gate, handedOut } = this.#parts;
+    const { manual, rateOf, subscription: name } = this.settings;
+    let inTurn = 0;
+    for (;;) {
+      await gate.passed(signal);
+      const step = await subscription.next();
+      if (step.done || signal.aborted) return;
+      const delivery = step.value;
+      const old = delivery.seq <= before;
+      if (rateOf === 'all' || old) await this.#pace.turn(signal);
+      if (gate.isShut) await gate.passed(signal);
+      if (signal.aborted) return;
+      if (old && this.settings.durable) this.#lookLater(box);
+      if (!this.#wanted(delivery)) {
+        delivery.ack();
+        continue;
+      }
+      // Node-RED hands on in the next turn of the loop. A deployment that comes first closes the next nodes: what they
+      // did not get is not confirmed, so it comes again.
+      if (!this.#send(delivery, epoch, false)) delivery.ack();
+      else if (manual) handedOut.add(name, delivery);
+      else setImmediate(() => { if (!signal.aborted) delivery.ack(); });
+      if (++inTurn % TURN === 0) await nextTurn();
+    }
+  }
+
+  #wanted(delivery: Delivery): boolean {
+    if (delivery.kind === 'gap') {
+      this.lost += delivery.count ?? 1;
+      this.#parts.node.warn(`records were lost (${delivery.reason}): ${delivery.count ?? 'an unknown number'} between ${delivery.from} and ${delivery.to}`);
+      this.#parts.changed();
+    }
+    return delivery.kind === 'item' || this.settings.changes;
+  }
+
+  /** Whether the flow got it; else Catch did. */
+  #send(delivery: Delivery, epoch: string, retained: boolean): boolean {
+    const { node, changed } = this.#parts;
+    const { form, subscription } = this.settings;
+    const reader = { node: node.id, subscription, epoch };
+    let message: NodeMessage;
+    try {
+      message = itemMessage(delivery, { form, retained, ...(retained ? {} : { reader }) });
+    } catch (error) {
+      node.error(`${delivery.topic}: ${inWords(error)}`, itemMessage(delivery, { retained, reader }));
+      return false;
+    }
+    this.received++;
+    node.send(message);
+    changed();
+    return true;
+  }
+
+  /** How much waits for a durable reader, and for how long; asked while it is behind. */
+  async #look(box: Box): Promise<SubscriptionInfo | undefined> {
+    if (!this.settings.durable) return undefined;
+    const info = (await box.subscriptions.list()).find(({ name, reader }) => reader === 'local' && name === this.settings.subscription);
+    this.backlog = info && info.pending > 0 ? info : undefined;
+    this.#parts.changed();
+    if (this.backlog) this.#lookLater(box);
+    return info;
+  }
+
+  #lookLater(box: Box): void {
+    if (this.#looking || this.#stop.signal.aborted) return;
+    this.#looking = setTimeout(() => {
+      this.#looking = undefined;
+      // A box that has gone away is told by the reading itself.
+      if (this.open) this.#look(box).catch(() => undefined);
+    }, LOOK_MS);
+    this.#looking.unref();
+  }
+}

@@ -1,0 +1,154 @@
+import type { Node, NodeMessage } from 'node-red';
+import { ageInWords } from './age-in-words.ts';
+import type { BoxConnection } from './box-connection.ts';
+import { Gate } from './gate.ts';
+import { HandedOut } from './handed-out.ts';
+import { codeOf } from './in-words.ts';
+import { ItemReading, type ReadingSettings } from './item-reading.ts';
+import type { NodeStatus } from './node-status.ts';
+import type { Send } from './sender.ts';
+
+/** Filters that one node may be told to read, beside its own. */
+export const MAX_READINGS = 100;
+
+/** What a flow calls the filters it has told a node to read. */
+interface Told { readonly topic: string; readonly durable: boolean; readonly reader: string }
+
+/** All that one `lanpost subscribe` reads: its own filter, and those that messages have told it. */
+export class ItemReadings {
+  readonly handedOut: HandedOut;
+  readonly #node: Node;
+  readonly #connection: BoxConnection;
+  readonly #status: NodeStatus;
+  readonly #own: ReadingSettings;
+  readonly #gate = new Gate();
+  readonly #started: Promise<void>;
+  readonly #leave: () => void;
+  readonly #unwatch: () => void;
+  /** By filter. */
+  readonly #readings = new Map<string, ItemReading>();
+  readonly #closing = new AbortController();
+  #obeyed: Promise<void> = Promise.resolve();
+
+  constructor(node: Node, connection: BoxConnection, status: NodeStatus, own: ReadingSettings) {
+    this.#node = node;
+    this.#connection = connection;
+    this.#status = status;
+    this.#own = own;
+    this.handedOut = new HandedOut(() => this.#show());
+    this.#started = connection.flowsStarted();
+    this.#leave = connection.enter();
+    if (own.filter !== '') this.#read(own);
+    this.#unwatch = connection.watch(() => this.#show());
+  }
+
+  /** `msg.action`: what core's `mqtt in` is told, and `pause` and `resume`. One message after the other. */
+  told(msg: NodeMessage, send: Send): Promise<void> {
+    const obeyed = this.#obeyed.then(() => this.#obey(msg, send));
+    this.#obeyed = obeyed.catch(() => undefined); // whoever sent it is told
+    return obeyed;
+  }
+
+  async #obey(msg: NodeMessage, send: Send): Promise<void> {
+    const { action } = msg;
+    switch (action) {
+      case 'pause': this.#gate.shut(); break;
+      case 'resume': this.#gate.open(); break;
+      case 'subscribe': {
+        const asked = wantedIn(msg.topic);
+        const more = asked.filter(({ topic }) => !this.#readings.has(topic));
+        if (this.#readings.size + more.length > MAX_READINGS) throw new Error(`at most ${MAX_READINGS} filters are read by one node`);
+        for (const wanted of asked) {
+          await this.#readings.get(wanted.topic)?.close();
+          this.#read(this.#settingsFor(wanted));
+        }
+        break;
+      }
+      case 'unsubscribe':
+        // oxlint-disable-next-line typescript/no-unnecessary-condition -- a message is typed by hope
+        for (const topic of (msg.topic as unknown) === true ? [...this.#readings.keys()] : wantedIn(msg.topic).map((wanted) => wanted.topic)) await this.#forget(topic);
+        break;
+      case 'getSubscriptions':
+        send({ ...msg, topic: 'subscriptions', payload: this.#list() });
+        break;
+      default: throw new Error('msg.action is one of subscribe, unsubscribe, getSubscriptions, pause, resume');
+    }
+    this.#show();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('the node was closed'));
+    this.#unwatch();
+    await Promise.all([...this.#readings.values()].map((reading) => reading.close()));
+    this.#leave();
+  }
+
+  #read(settings: ReadingSettings): void {
+    const reading = new ItemReading(settings, {
+      node: this.#node, connection: this.#connection, started: this.#started, handedOut: this.handedOut, gate: this.#gate, changed: () => this.#show(),
+    });
+    this.#readings.set(settings.filter, reading);
+  }
+
+  /** A durable reader that a message has begun has a name of its own, which is the same after a deployment. */
+  #settingsFor({ topic, ...changes }: Wanted): ReadingSettings {
+    const durable = changes.durable ?? this.#own.durable;
+    return { ...this.#own, ...changes, durable, filter: topic, subscription: topic === this.#own.filter ? this.#own.subscription : `${this.#own.subscription}:${topic}` };
+  }
+
+  /** As in MQTT, whoever unsubscribes wants nothing kept. */
+  async #forget(topic: string): Promise<void> {
+    const reading = this.#readings.get(topic);
+    if (!reading) return;
+    this.#readings.delete(topic);
+    await reading.close();
+    if (!reading.settings.durable) return;
+    const box = await this.#connection.box(this.#closing.signal);
+    await box.subscriptions.drop(reading.settings.subscription).catch((error: unknown) => {
+      if (codeOf(error) !== 'not-found') throw error;
+    });
+  }
+
+  #list(): Told[] {
+    return [...this.#readings.values()].map(({ settings: { filter, durable, subscription } }) => ({ topic: filter, durable, reader: subscription }));
+  }
+
+  #show(): void {
+    if (this.#closing.signal.aborted) return;
+    const { state } = this.#connection;
+    const all = [...this.#readings.values()];
+    const received = `received ${all.reduce((sum, one) => sum + one.received, 0)}`;
+    if (state.phase === 'failed') return this.#status.bad(state.reason);
+    if (state.phase !== 'open') return this.#status.waiting('opening the box');
+    const problem = all.find((one) => one.problem !== undefined)?.problem;
+    if (problem !== undefined) return this.#status.bad(problem);
+    const queue = queueInWords(all);
+    if (this.#gate.isShut) return this.#status.waiting(`paused${queue}, ${received}`);
+    const unconfirmed = all.reduce((sum, one) => sum + one.unconfirmed, 0);
+    if (all.some((one) => one.settings.manual && one.unconfirmed >= one.settings.inFlight)) return this.#status.waiting(`${unconfirmed} unacked, waiting${queue}`);
+    if (all.length === 0) return this.#status.idle('reads nothing');
+    if (!all.every((one) => one.open)) return this.#status.waiting('opening the reader');
+    const lost = all.reduce((sum, one) => sum + one.lost, 0);
+    this.#status.good(`${received}${unconfirmed === 0 ? '' : `, ${unconfirmed} unacked`}${lost === 0 ? '' : `, ${lost} lost`}${queue}`);
+  }
+}
+
+function queueInWords(all: readonly ItemReading[]): string {
+  const behind = all.flatMap(({ backlog }) => (backlog ? [backlog] : []));
+  if (behind.length === 0) return '';
+  const pending = behind.reduce((sum, backlog) => sum + backlog.pending, 0);
+  const oldest = Math.max(...behind.map(({ oldestAge = 0 }) => oldestAge));
+  return `, ${pending} queued${oldest < 1000 ? '' : `, oldest ${ageInWords(oldest)}`}`;
+}
+
+type Wanted = { readonly topic: string; readonly durable?: boolean };
+
+/** `msg.topic` as `mqtt in` takes it: a filter, an object with one, or several of them. */
+function wantedIn(topic: unknown): Wanted[] {
+  const all = (Array.isArray(topic) ? topic : [topic]) as unknown[];
+  return all.map((one) => {
+    const wanted: { readonly topic?: unknown; readonly durable?: unknown } = typeof one === 'object' && one !== null ? one : { topic: one };
+    if (typeof wanted.topic !== 'string' || wanted.topic === '') throw new Error('msg.topic is a filter, an object with the filter as topic, or a list of them');
+    return { topic: wanted.topic, ...(typeof wanted.durable === 'boolean' ? { durable: wanted.durable } : {}) };
+  });
+}
