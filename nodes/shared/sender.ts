@@ -24,25 +24,30 @@ interface Job {
 
 /**
  * The sending half of a node: messages wait for the box, go in order, and `done` is called
- * when what was asked for is true, with the error when it is not.
+ * when what was asked for is true, with the error when it is not. Returns how the node sends one of its own, once
+ * the flow has all its nodes.
  */
 export function sendThrough(RED: NodeAPI, node: Node, def: BoxUserDef, task: {
   /** Past tense for the status, e.g. `published`. */
   readonly did: string;
   /** `closing` stops waiting for what comes after acceptance; until then it goes on. */
   deliver(box: Box, msg: NodeMessage, closing: AbortSignal, send: Send): Promise<void>;
-}): void {
+}): ((msg: NodeMessage) => void) | undefined {
   const connection = connectionOf(RED, def);
   const status = new NodeStatus(node);
   if (!connection) {
     status.bad(NO_BOX);
     node.on('input', (_msg, _send, done) => done(new Error(NO_BOX)));
     onClose(node, async () => status.close());
-    return;
+    return undefined;
   }
   const sender = new Sender(connection, task, status);
   node.on('input', (msg, send, done) => sender.add({ msg, send, done }));
   onClose(node, () => sender.close());
+  const started = connection.flowsStarted();
+  return (msg) => {
+    void started.then(() => sender.add({ msg, send: (sent) => node.send(sent), done: (error) => { if (error) node.error(error, msg); } }));
+  };
 }
 
 class Sender {

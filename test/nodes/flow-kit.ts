@@ -1,18 +1,11 @@
 import { createRequire } from 'node:module';
+import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EventEmitter, once } from 'node:events';
 import type { NodeAPI, NodeMessage } from 'node-red';
 import { afterAll, afterEach, beforeAll } from 'vitest';
-import ack from '../../nodes/lanpost-ack.ts';
-import box from '../../nodes/lanpost-box.ts';
-import home from '../../nodes/lanpost-home.ts';
-import messageIn from '../../nodes/lanpost-message-in.ts';
-import messageOut from '../../nodes/lanpost-message-out.ts';
-import peers from '../../nodes/lanpost-peers.ts';
-import publish from '../../nodes/lanpost-publish.ts';
-import subscribe from '../../nodes/lanpost-subscribe.ts';
 
 export interface FlowNode extends EventEmitter {
   receive(msg: object): void;
@@ -41,7 +34,15 @@ interface Internals {
 
 const require = createRequire(import.meta.url);
 
-const OURS = [ack, box, home, publish, subscribe, messageIn, messageOut, peers];
+type Register = (RED: NodeAPI) => void;
+
+/** What each file of the palette does with a Node-RED. */
+async function palette(): Promise<Register[]> {
+  const at = new URL('../../nodes/', import.meta.url);
+  const files = readdirSync(at).filter((name) => name.endsWith('.ts'));
+  return Promise.all(files.map(async (name) => ((await import(/* @vite-ignore */ new URL(name, at).pathname)) as { default: Register }).default));
+}
+
 /** Node-RED's runtime for the tests of one file, and a new directory for each test. */
 export function useFlows(): {
   readonly flows: FlowHelper;
@@ -56,7 +57,9 @@ export function useFlows(): {
     await started;
   };
   let dir = '';
+  let ours: Register[] = [];
   beforeAll(async () => {
+    ours = await palette();
     flows.init(require.resolve('node-red'));
     await new Promise<void>((resolve) => { flows.startServer(resolve); });
   });
@@ -72,7 +75,7 @@ export function useFlows(): {
     async load(flow, settings = {}) {
       dir = dir === '' ? await mkdtemp(join(tmpdir(), 'lanpost-')) : dir;
       flows.settings({ userDir: dir, lanpost: undefined, ...settings });
-      await flows.load(OURS, flow);
+      await flows.load(ours, flow);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { collect, useFlows } from './flow-kit.ts';
+import { collect, saidBy, useFlows } from './flow-kit.ts';
 
 const { flows, dir, load } = useFlows();
 
@@ -77,6 +77,53 @@ describe('lanpost publish and lanpost subscribe', () => {
     flows.getNode('pub').receive({ topic: 'a', payload: 'good' });
     expect((await completed.next()).payload).toBe('good');
     expect(completed.all).toHaveLength(1);
+  });
+
+  it.each([
+    ['json', '{"a":1}', { payload: { a: 1 }, contentType: 'application/json' }],
+    ['json', 'null', { payload: null, contentType: 'application/json' }],
+    ['text', { a: 1 }, { payload: '{"a":1}', contentType: 'text/plain' }],
+    ['text', 0, { payload: '0', contentType: 'text/plain' }],
+    ['buffer', 'ä', { payload: Buffer.from('ä'), contentType: 'application/octet-stream' }],
+    ['xml', '<a  b="1" />', { payload: "<a b='1'/>", contentType: 'application/xml' }],
+    ['xml', Buffer.from('<a/>'), { payload: '<a/>', contentType: 'application/xml' }],
+  ])('as %s, %j', async (form, payload, expected) => {
+    await load([tab, own, { ...publish, form }, subscribe, out, ...outcomes]);
+    const came = collect(flows.getNode('out'));
+    flows.getNode('pub').receive({ topic: 'v', payload });
+    expect(await came.next()).toMatchObject(expected);
+  });
+
+  it('an item is over when the message says so, or else the node', async () => {
+    const items = { id: 'items', type: 'lanpost items', box: 'box', topic: 'v', from: 'start', count: '10', output: 'array', form: 'auto', z: 'f', wires: [['found']] };
+    await load([tab, own, { ...publish, expires: '0' }, items, { id: 'found', type: 'helper', z: 'f' }, ...outcomes]);
+    const [completed, found] = [collect(flows.getNode('completed')), collect(flows.getNode('found'))];
+    flows.getNode('pub').receive({ topic: 'v', payload: 'over' });
+    flows.getNode('pub').receive({ topic: 'v', payload: 'stays', expires: 3_600_000 });
+    await completed.next();
+    await completed.next();
+    await expect.poll(async () => {
+      flows.getNode('items').receive({});
+      return ((await found.next()).payload as { payload: unknown }[]).map((item) => item.payload);
+    }).toEqual(['stays']);
+  });
+
+  it('what does not fit the schema of its topic goes to Catch with the place', async () => {
+    const topic = { id: 'topic', type: 'lanpost topic', box: 'box', topic: 'v', action: 'create', deploy: true, lane: '', key: '', maxItems: '', accessModel: '', settings: '{"schema":{"properties":{"celsius":{"type":"number"}}}}', z: 'f', wires: [['made']] };
+    await load([tab, own, publish, topic, { id: 'made', type: 'helper', z: 'f' }, ...outcomes]);
+    await saidBy(flows, 'topic', /^did 1/);
+    const caught = collect(flows.getNode('caught'));
+    flows.getNode('pub').receive({ topic: 'v', payload: { celsius: 'hot' } });
+    expect((await caught.next()).error).toMatchObject({ code: 'invalid-value', message: expect.stringMatching(/schema of v: .*celsius must be number/) });
+  });
+
+  it('fields with ${NAME}, whole and in part, and numbers as text', async () => {
+    const env = [{ name: 'LINE', type: 'str', value: 'line1' }, { name: 'FORM', type: 'str', value: 'text' }, { name: 'RATE', type: 'num', value: '100' }, { name: 'ON', type: 'bool', value: 'true' }];
+    await load([{ ...tab, env }, own, { ...publish, topic: 'plant/${LINE}/t', form: '${FORM}' },
+      { ...subscribe, configVersion: 2, filter: 'plant/${LINE}/#', rate: '${RATE}', durable: '${ON}', reader: 'of ${LINE}' }, out, ...outcomes]);
+    const came = collect(flows.getNode('out'));
+    flows.getNode('pub').receive({ payload: 5 });
+    expect(await came.next()).toMatchObject({ topic: 'plant/line1/t', payload: '5', lanpost: { subscription: 'of line1' } });
   });
 
   it('a durable reader goes on where it stopped when the flows are deployed again', async () => {

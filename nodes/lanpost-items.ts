@@ -1,0 +1,93 @@
+import type { Node, NodeAPI, NodeMessage } from 'node-red';
+import type { Delivery, ItemsOptions } from '../src/index.ts';
+import type { BoxUserDef } from './shared/box-node.ts';
+import { filledIn } from './shared/filled-in.ts';
+import { itemMessage } from './shared/item-message.ts';
+import { itemPages } from './shared/item-pages.ts';
+import { PAYLOAD_FORMS, type PayloadForm } from './shared/payload-form.ts';
+import { choiceOf, momentOf, numberOf } from './shared/saved-field.ts';
+import { sendThrough } from './shared/sender.ts';
+import { textOr } from './shared/text-or.ts';
+
+/** Items of one answer. */
+export const MAX_ITEMS = 10_000;
+/** The newest ones that a box gives at once. */
+const MOST_LAST = 1000;
+
+interface ItemsDef extends BoxUserDef {
+  /** Empty: `msg.topic`. */
+  readonly topic: string;
+  /** `last`: the newest; else where they begin. */
+  readonly from: string;
+  /** A moment or a position, where `from` wants one. */
+  readonly fromValue: string;
+  /** Items accepted later than that are left out. */
+  readonly until: string;
+  readonly count: number | string;
+  /** One message with all, or one for each. */
+  readonly output: string;
+  readonly form: string;
+}
+
+export default function register(RED: NodeAPI): void {
+  function LanpostItems(this: Node, saved: ItemsDef): void {
+    RED.nodes.createNode(this, saved);
+    const def = filledIn(RED, this, saved);
+    const form = choiceOf(def.form, PAYLOAD_FORMS);
+    const split = def.output === 'split';
+    sendThrough(RED, this, saved, {
+      did: 'asked',
+      async deliver(box, msg, _closing, send) {
+        const topic = textOr(def.topic, msg.topic);
+        if (topic === undefined) throw new Error('no topic: fill in the node\'s topic or set msg.topic');
+        const { query, count, until } = wantedOf(def, msg);
+        const found: Delivery[] = [];
+        for await (const delivery of itemPages(box, topic, query)) {
+          if (delivery.time > until) continue;
+          found.push(delivery);
+          if (found.length === count) break;
+        }
+        send(split ? [parts(RED, msg, found, form)] : { ...msg, topic, payload: found.map((delivery) => listed(delivery, form)) });
+      },
+    });
+  }
+  RED.nodes.registerType('lanpost items', LanpostItems);
+}
+
+interface Wanted { readonly query: ItemsOptions; readonly count: number; readonly until: number }
+
+/** `msg.query`, what `items` of the API takes, goes before the node's fields. */
+function wantedOf(def: ItemsDef, msg: NodeMessage): Wanted {
+  const until = momentOf(def.until) ?? Infinity;
+  if (typeof msg.query === 'object' && msg.query !== null) {
+    const query: ItemsOptions = { ...msg.query };
+    return { query, until, count: Math.min(query.limit ?? query.last ?? query.ids?.length ?? MAX_ITEMS, MAX_ITEMS) };
+  }
+  const count = Math.round(numberOf(def.count, { otherwise: 100, least: 1, most: MAX_ITEMS }));
+  return { query: queryOf(def, Math.min(count, MOST_LAST)), until, count };
+}
+
+function queryOf({ from, fromValue }: ItemsDef, last: number): ItemsOptions {
+  if (from === 'start') return { from: 'start' };
+  if (from === 'time') {
+    const time = momentOf(fromValue);
+    if (time === undefined) throw new Error('from a time: say which, as 2026-11-26T08:00:00Z or in milliseconds since 1970');
+    return { from: { time } };
+  }
+  if (from === 'seq') return { from: { seq: numberOf(fromValue, { otherwise: 0 }) } };
+  return { last };
+}
+
+/** What is in the one array. */
+function listed(delivery: Delivery, form: PayloadForm): object {
+  const { topic: _, kind: __, retained: ___, ...item } = itemMessage(delivery, { form });
+  return { ...item, seq: delivery.seq };
+}
+
+/** As core's `split` would have it: `join` makes one of them again. */
+function parts(RED: NodeAPI, msg: NodeMessage, found: readonly Delivery[], form: PayloadForm): NodeMessage[] {
+  const id = RED.util.generateId();
+  return found.map((delivery, index) => ({
+    ...RED.util.cloneMessage(msg), ...itemMessage(delivery, { form }), seq: delivery.seq, parts: { id, index, count: found.length, type: 'array', len: 1 },
+  }));
+}

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import type { Box } from '../../src/index.ts';
+import { useEmbeddingBox } from './embedding-box.ts';
+import { collect, useFlows } from './flow-kit.ts';
+
+const { flows, load } = useFlows();
+const openBox = useEmbeddingBox(flows);
+const helper = (id: string): object => ({ id, type: 'helper', z: 'f' });
+const flow = (fields: object = {}): object[] => [
+  { id: 'f', type: 'tab', label: 'test' },
+  { id: 'box', type: 'lanpost box', mode: 'auto', dir: '', boxName: '', link: true },
+  { id: 'items', type: 'lanpost items', box: 'box', topic: 'a', from: 'last', fromValue: '', until: '', count: '100', output: 'array', form: 'auto', z: 'f', wires: [['out']], ...fields },
+  helper('out'),
+  { id: 'on error', type: 'catch', scope: null, z: 'f', wires: [['caught']] }, helper('caught'),
+];
+const filled = async (count: number): Promise<Box> => {
+  const box = await openBox();
+  await Promise.all(Array.from({ length: count }, (_, n) => box.publish('a', n)));
+  return box;
+};
+const values = (payload: unknown): unknown[] => (payload as { payload: unknown }[]).map((item) => item.payload);
+
+describe('lanpost items', () => {
+  it('gives one array with the newest, in order, and keeps the rest of the message', async () => {
+    const box = await filled(10);
+    await load(flow({ count: '3' }), { lanpost: { box } });
+    const out = collect(flows.getNode('out'));
+    flows.getNode('items').receive({ mine: 1, topic: 'not this', _msgid: 'kept' });
+    const msg = await out.next();
+    expect(msg).toMatchObject({ mine: 1, topic: 'a', _msgid: 'kept' });
+    expect(values(msg.payload)).toEqual([7, 8, 9]);
+    expect((msg.payload as object[])[0]).toEqual({ payload: 7, id: expect.any(String), time: expect.any(Number), contentType: 'application/json', seq: expect.any(Number) });
+  });
+
+  it('gives one message for each, with parts as core\'s split makes them', async () => {
+    const box = await filled(3);
+    await load(flow({ output: 'split' }), { lanpost: { box } });
+    const out = collect(flows.getNode('out'));
+    flows.getNode('items').receive({});
+    const all = [await out.next(), await out.next(), await out.next()];
+    expect(all.map((msg) => [msg.payload, (msg.parts as unknown as { index: number; count: number }).index])).toEqual([[0, 0], [1, 1], [2, 2]]);
+    expect(all[0]?.parts).toMatchObject({ count: 3, type: 'array', len: 1 });
+  });
+
+  it('goes through more than one page, from the start, a position or a time, up to a time and a number', async () => {
+    const box = await filled(0);
+    await box.topics.create('a', { maxItems: 5000 });
+    await Promise.all(Array.from({ length: 2500 }, (_, n) => box.publish('a', n)));
+    const seqs = (await box.items('a', { from: 'start', limit: 3 })).map((item) => item.seq);
+    const ask = async (fields: object, msg: object = {}): Promise<unknown[]> => {
+      await flows.unload();
+      await load(flow(fields), { lanpost: { box } });
+      const out = collect(flows.getNode('out'));
+      flows.getNode('items').receive(msg);
+      return values((await out.next()).payload);
+    };
+    expect(await ask({ from: 'start', count: '2400' })).toEqual(Array.from({ length: 2400 }, (_, n) => n));
+    expect(await ask({ from: 'seq', fromValue: String(seqs[2]), count: '2' })).toEqual([2, 3]);
+    expect(await ask({ from: 'time', fromValue: '2020-01-01T00:00:00Z', count: '1' })).toEqual([0]);
+    expect(await ask({ from: 'start', until: '2020-01-01T00:00:00Z' })).toEqual([]);
+    expect(await ask({ count: '5000' })).toHaveLength(1000);
+    expect(await ask({}, { query: { from: 'start', limit: 2 } })).toEqual([0, 1]);
+  });
+
+  it.each([
+    ['a topic that is not there', { topic: 'none' }, {}, 'none'],
+    ['no topic', { topic: '' }, {}, 'no topic'],
+    ['no time', { from: 'time' }, {}, 'from a time'],
+    ['a query that is none', {}, { query: { last: -1 } }, 'last'],
+  ])('%s goes to Catch', async (_case, fields, msg, words) => {
+    const box = await filled(1);
+    await load(flow(fields), { lanpost: { box } });
+    const caught = collect(flows.getNode('caught'));
+    flows.getNode('items').receive(msg);
+    expect((await caught.next()).error).toMatchObject({ message: expect.stringContaining(words) });
+  });
+});
