@@ -496,10 +496,72 @@ export interface FileEvent {
   readonly message?: string;
 }
 
-export type Right = 'chat' | 'read' | 'write' | 'files' | 'relay';
+/** One thing that is asked of whoever runs a command with a form (XEP-0004). */
+export interface CommandField {
+  readonly name: string;
+  /** For people. */
+  readonly label?: string;
+  /** `list`: one of `options`. Default `text`. */
+  readonly kind?: 'text' | 'number' | 'boolean' | 'list';
+  readonly options?: readonly string[];
+  readonly required?: boolean;
+}
+
+export interface OfferOptions {
+  /** For people, in lists of commands. */
+  readonly title?: string;
+  /** What clients that know no values are asked for; the command then gets an object of it. Default: nothing. */
+  readonly fields?: readonly CommandField[];
+  /** Milliseconds in which it has to end; default 30 s, at most an hour. */
+  readonly timeout?: number;
+  /** Takes the offer back. */
+  readonly signal?: AbortSignal;
+}
+
+/** One running of a command that this box offers. */
+export interface CommandCall {
+  readonly command: string;
+  /** What it is run with; `null` when nothing was given. */
+  readonly value: Value;
+  /** `link:NAME` or `xmpp:JID`, as proven by the road it came on; absent for this box itself. */
+  readonly from?: string;
+  readonly trust: TrustLevel;
+  /** Aborted when nobody waits for the end any more. */
+  readonly signal: AbortSignal;
+}
+
+/** What it gives is the answer. A `LanpostError` is told to whoever runs it, with its code and words; of anything else it is only told that it `failed`. */
+export type CommandHandler = (call: CommandCall) => Value | undefined | Promise<Value | undefined>;
+
+export interface CommandOffer extends AsyncDisposable {
+  readonly name: string;
+  /** Resolves when it is offered no more: taken back, or the box is closed or gone. */
+  readonly ended: Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface CommandInfo {
+  readonly name: string;
+  readonly title?: string;
+}
+
+export interface RunOptions {
+  /** Milliseconds until it is given up; default 30 s, at most an hour. */
+  readonly timeout?: number;
+  /** Stops the waiting, not the command. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RequestOptions extends RunOptions {
+  /** Default `get`. */
+  readonly type?: 'get' | 'set';
+}
+
+export type Right = 'chat' | 'read' | 'write' | 'files' | 'relay' | 'command';
 /**
  * `read` and `write` have a filter of topics, `relay` a server that a paired box may be connected to through this one:
- * `HOST:PORT`, or `xmpp:DOMAIN` where DNS says which host serves it. The others have none.
+ * `HOST:PORT`, or `xmpp:DOMAIN` where DNS says which host serves it; `command` has a filter of commands' names, as of topics.
+ * The others have none.
  */
 export interface Grant { readonly right: Right; readonly filter?: string }
 /** An account that the owner says is used by one paired key alone. */
@@ -530,6 +592,13 @@ export type PeerClass = 'class:plain' | 'class:seen' | 'class:paired';
 /** What peers may do of whom nothing is said by name: unless something is said here, chat and nothing else. */
 export interface ClassRules {
   readonly name: PeerClass;
+  readonly grants: readonly Grant[];
+  readonly denials: readonly Grant[];
+}
+
+/** What an account elsewhere, `xmpp:JID`, may do by way of a home: run commands. */
+export interface AccountRules {
+  readonly name: string;
   readonly grants: readonly Grant[];
   readonly denials: readonly Grant[];
 }
@@ -879,6 +948,19 @@ export interface Box extends AsyncDisposable {
     /** Calls it no more. */
     remove(peer: string): Promise<void>;
   };
+  /** Actions (XEP-0050): those that this box offers, and those of others. An offer lasts no longer than the process that made it. */
+  readonly commands: {
+    /** Whoever runs it needs the right `command NAME`; the own accounts at homes and this box itself have it. One offer for each name. */
+    offer(name: string, handler: CommandHandler, options?: OfferOptions): Promise<CommandOffer>;
+    /** Those offered here, or those that `link:NAME` or `xmpp:JID` lets this box run. */
+    list(address?: string): Promise<CommandInfo[]>;
+    /**
+     * Runs it there and resolves with its answer. To a box the value goes as it is; of others an object fills in the form that they ask with.
+     */
+    run(address: string, name: string, value?: Value, options?: RunOptions): Promise<Value | undefined>;
+  };
+  /** Asks `link:NAME` or `xmpp:JID` with an IQ: one XML element there, what is in the answer back; `undefined` when that is nothing. */
+  request(address: string, payload: string, options?: RequestOptions): Promise<string | undefined>;
   readonly files: {
     /**
      * Sends a file, given by its path or its content. Yields what becomes of it, `done` or `failed` last; leaving
@@ -901,13 +983,16 @@ export interface Box extends AsyncDisposable {
     list(): Promise<TrustEntry[]>;
     /** What holds for each class of peers. */
     classes(): Promise<ClassRules[]>;
+    /** What accounts elsewhere may do by way of a home, of whom anything is said. */
+    accounts(): Promise<AccountRules[]>;
     /**
      * PEER is a name on the link, `link:NAME`, a fingerprint (hex, at least 16 digits), or a class. A key that is
-     * allowed something is vouched for by that. `read` and `write` need a filter.
+     * allowed something is vouched for by that. `read`, `write`, `relay` and `command` need a filter. `xmpp:JID` may be allowed
+     * commands, by way of a home whose word for that account is taken.
      */
-    allow(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules>;
+    allow(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules>;
     /** What is denied to a key is denied whatever is allowed to it or to its class; it vouches for nobody. */
-    deny(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules>;
+    deny(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules>;
     /** Takes back all that was said of it: grants, denials, claims, and that the key was vouched for. */
     revoke(peer: string): Promise<void>;
     /**

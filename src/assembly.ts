@@ -1,8 +1,9 @@
 import { hostname } from 'node:os';
 import type { Box } from './api.ts';
+import { CommandOffers } from './commands/offers.ts';
 import { type ControlServer, serveControl } from './control/serve-control.ts';
 import { Components } from './home/component/components.ts';
-import { createHomes, type Homes } from './home/homes.ts';
+import { createHomes, HOME_LIMITS, type Homes } from './home/homes.ts';
 import { createReceiver } from './home/receiver.ts';
 import { SealedLetters } from './home/sealed-letters.ts';
 import type { PeerContext } from './link/context.ts';
@@ -17,6 +18,7 @@ import { createMdns } from './mdns/mdns.ts';
 import { createSocketNetwork } from './mdns/socket-network.ts';
 import type { CheckedOptions } from './options.ts';
 import { Broker } from './pubsub/broker.ts';
+import { Requests } from './requests.ts';
 import type { Store } from './store.ts';
 import { Claims } from './trust/claims.ts';
 import { loadCertificate } from './trust/identity.ts';
@@ -52,8 +54,11 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     holder: (jid) => claims.holder(jid),
     mark: ({ box, epoch, chain }) => log.originMark(box, epoch, PAIRED_INBOX, chain),
   });
+  const offers = new CommandOffers({ clock, trouble });
+  opened.add(async () => offers.close());
   const receiver = createReceiver({
     version: VERSION, letters,
+    commands: { offers, may: (account, name) => trust.accountMay(account, 'command', name), answerBytes: HOME_LIMITS.stanza },
     receive: (incoming) => mail.receive(incoming),
     challenged: (challenge, account) => service.challenged(challenge, account),
     received: (element, from) => homes.road.received(element, from),
@@ -90,7 +95,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   }
   const own = new OwnPresence({ registry: log.registry, label: bareName, caps: () => disco.caps(), about: options.about });
   const service: LinkService = new LinkService({
-    broker, log, trust, clock, trouble, dispatcher, disco, own, bareName, dir, limits,
+    broker, log, trust, clock, trouble, dispatcher, disco, own, bareName, dir, limits, offers,
     receive: (incoming) => mail.receive(incoming),
     lettersFor: () => mail.awaited(),
     roadsChanged: () => mail.roadsChanged(),
@@ -107,7 +112,8 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
 
   let control: ControlServer | undefined;
   const box = new LocalBox({
-    dir, version: VERSION, identity, sealer: seal, log, broker, mail, link: service, homes, components, troubles,
+    dir, version: VERSION, identity, sealer: seal, log, broker, mail, link: service, homes, components, troubles, offers,
+    requests: new Requests({ clock, link: service, homes, offers, limits }),
     stop: async () => {
       // Whoever is attached is told first; then the link hears goodbye, cursors are synced, the log closes.
       await control?.close();

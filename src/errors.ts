@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   'format-too-new': 'The data directory was written by a newer lanpost.',
   impostor: 'The name is held by a key other than the paired one; nothing was sent.',
   unsupported: 'The other side, or this system, cannot do that.',
+  failed: 'A command was run, and failed.',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

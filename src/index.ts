@@ -1,10 +1,10 @@
 // The public door: everything a user of lanpost may import, and nothing else.
 export type {
-  About, AccessModel, AccountClaim, Affiliation, Box, BoxOptions, BoxStatus, Carrier, ClassifyOptions, ClassRules, ComponentOptions, ComponentStatus, Delivery, DeliveryBase,
+  About, AccessModel, AccountClaim, AccountRules, Affiliation, Box, BoxOptions, BoxStatus, Carrier, ClassifyOptions, ClassRules, CommandCall, CommandField, CommandHandler, CommandInfo, CommandOffer, ComponentOptions, ComponentStatus, Delivery, DeliveryBase,
   DownRule, FileContent, FileEvent, Finding, FindingCause,
   FindingLevel, From, Gap, Grant, DrainProgress, HomeEvent, HomeOptions, HomeState, HomeStatus, HomeTransport, Imported, Item, ItemsOptions, MaxBacklog, Limits, Message, MessagesOptions, MessageState, MessageStream,
-  OffLinkPeer, OutboxExport, OutboxImport, OwnPresence, PairingEvent, Peer, PeerClass, PeerEvent, PeerStatus, PeerTopic, Poison, Published, PublishModel, PublishOptions, Receipt, Retraction,
-  RelayStatus, Right, SendFileOptions, SendOptions, SubscribeOptions, Subscription, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicChange,
+  OfferOptions, OffLinkPeer, OutboxExport, OutboxImport, OwnPresence, PairingEvent, Peer, PeerClass, PeerEvent, PeerStatus, PeerTopic, Poison, Published, PublishModel, PublishOptions, Receipt, Retraction,
+  RelayStatus, RequestOptions, Right, RunOptions, SendFileOptions, SendOptions, SubscribeOptions, Subscription, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicChange,
   TopicConfig, TopicInfo, TopicQuery, TopicSettings, Trouble, TrustEntry, TrustLevel, UpRule, Value,
 } from './api.ts';
 export { createBox } from './box.ts';

@@ -1,8 +1,9 @@
 import { resolve as fullPath } from 'node:path';
 import type {
   About, Box, BoxStatus, Delivery, Finding, HomeEvent, HomeOptions, HomeStatus, ItemsOptions, MessagesOptions, MessageState, MessageStream, Peer, PeerEvent, PeerStatus,
-  OutboxExport, OutboxImport, PeerTopic, Published, PublishOptions, Receipt, SendOptions, SubscribeOptions, Subscription, Trouble, Value,
+  OutboxExport, OutboxImport, PeerTopic, Published, PublishOptions, Receipt, RequestOptions, SendOptions, SubscribeOptions, Subscription, Trouble, Value,
 } from './api.ts';
+import type { CommandOffers } from './commands/offers.ts';
 import { LanpostError } from './errors.ts';
 import type { EventSource } from './event-stream.ts';
 import { checkedObject, checkedOptional } from './given.ts';
@@ -16,6 +17,7 @@ import { toPayload } from './payload/payload.ts';
 import { OWNER } from './pubsub/actor.ts';
 import { lossesIn } from './pubsub/ledger.ts';
 import type { Broker, PublishRequest } from './pubsub/broker.ts';
+import type { Requests } from './requests.ts';
 import type { Identity } from './trust/identity.ts';
 import type { Sealer } from './trust/seal.ts';
 import { bare, isBareJid } from './xmpp/jid.ts';
@@ -31,6 +33,8 @@ export interface LocalBoxParts {
   readonly link: LinkService;
   readonly homes: Homes;
   readonly components: Components;
+  readonly offers: CommandOffers;
+  readonly requests: Requests;
   readonly troubles: { readonly source: EventSource<Trouble>; readonly counts: ReadonlyMap<string, number> };
   /** Stops everything, in order. */
   readonly stop: () => Promise<void>;
@@ -149,6 +153,16 @@ export class LocalBox implements Box {
     remove: async (peer): Promise<void> => this.#opened().link.removePeer(peer),
   };
 
+  readonly commands: Box['commands'] = {
+    offer: async (name, handler, options) => this.#opened().offers.offer(name, handler, options),
+    list: async (address) => this.#opened().requests.list(address),
+    run: async (address, name, value, options) => this.#opened().requests.run(address, name, value, options),
+  };
+
+  async request(address: string, payload: string, options?: RequestOptions): Promise<string | undefined> {
+    return this.#opened().requests.request(address, payload, options);
+  }
+
   readonly files: Box['files'] = {
     send: (peer, file, options) => this.#opened().link.files.box.send(peer, file, options),
     offers: (options) => this.#opened().link.files.box.offers(options),
@@ -161,6 +175,7 @@ export class LocalBox implements Box {
   readonly trust: Box['trust'] = {
     list: async () => this.#opened().link.trusted(),
     classes: async () => this.#opened().link.trust.classes(),
+    accounts: async () => this.#opened().link.trust.accounts(),
     allow: async (peer, right, filter) => this.#opened().link.allow(peer, right, filter),
     deny: async (peer, right, filter) => this.#opened().link.deny(peer, right, filter),
     revoke: async (peer) => this.#opened().link.revoke(peer),

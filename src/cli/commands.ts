@@ -2,6 +2,7 @@ import type { Command } from './command.ts';
 import { access } from './commands/access.ts';
 import { archive } from './commands/archive.ts';
 import { avatar } from './commands/avatar.ts';
+import { commandCommands } from './commands/command.ts';
 import { component } from './commands/component.ts';
 import { files } from './commands/files.ts';
 import { passwd } from './commands/editor.ts';
@@ -28,7 +29,7 @@ import { trust } from './commands/trust.ts';
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
-  start, passwd, status, doctor, presence, ...peers, send, messages,
+  start, passwd, status, doctor, presence, ...peers, send, messages, ...commandCommands,
   publish, subscribe, items, retract, purge,
   ...topic, ...access, find, classify, ...subscriptions, ...poison, ledger,
   ...files, pair, ...avatar, ...trust, ...home, ...outbox, ...component,
@@ -38,6 +39,7 @@ export const COMMANDS: readonly Command[] = [
 /** What the commands that share a first word are for; the short help has one line for each. */
 export const GROUPS: Readonly<Record<string, string>> = {
   editor: 'The password of the editor and the status page',
+  command: 'Actions that boxes and other software offer, and running them',
   topic: 'The topics of the box, and how each is set',
   access: 'Who stands how to a topic, and who asks to read it',
   subscriptions: 'Who reads durably, and how far each has got',

@@ -1,18 +1,20 @@
 // A Box as a service. Arguments are checked by the box itself, at its own door: a remote caller
 // gets the TypeError or LanpostError that a caller in the same process gets.
-import type { Box, ClassifyOptions, FileContent, MessagesOptions, PublishOptions, SendFileOptions, SendOptions, SubscribeOptions, TopicQuery } from '../api.ts';
+import type { Box, ClassifyOptions, FileContent, MessagesOptions, OfferOptions, PublishOptions, RunOptions, SendFileOptions, SendOptions, SubscribeOptions, TopicQuery } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { packDelivery, packMessage, packPoison } from './delivery-wire.ts';
+import { OfferAnswers, offerSource } from './offer-source.ts';
 import { isRecord, plain } from './record.ts';
 import { receiptSource } from './receipt-source.ts';
 import { listSource, watchSource, type Service, type Source } from './service.ts';
 import { take } from './take.ts';
-import { unpackValue } from './value-wire.ts';
+import { packValue, unpackValue } from './value-wire.ts';
 
 type Args = readonly unknown[];
 type Call = (...args: never[]) => Promise<unknown>;
 
 export function boxService(box: Box): Service {
+  const answers = new OfferAnswers();
   const calls = new Map<string, Call>(Object.entries<Call>({
     publish: (topic: string, value: unknown, options: PublishOptions) => box.publish(topic, unpackValue(value), options),
     retract: (topic: string, id: string) => box.retract(topic, id),
@@ -30,6 +32,12 @@ export function boxService(box: Box): Service {
     'subscriptions.dropPoison': (...args: Parameters<Box['subscriptions']['dropPoison']>) => box.subscriptions.dropPoison(...args),
     'peers.add': (peer: string) => box.peers.add(peer),
     'peers.remove': (peer: string) => box.peers.remove(peer),
+    'commands.answer': async (id: string, answer: unknown) => answers.settle(id, answer),
+    'commands.run': async (address: string, name: string, value: unknown, options?: RunOptions) => {
+      const answer = await box.commands.run(address, name, value === undefined ? undefined : unpackValue(value), options);
+      return answer === undefined ? undefined : packValue(answer);
+    },
+    request: (...args: Parameters<Box['request']>) => box.request(...args),
     messageState: (id: string) => box.messageState(id),
     'trust.allow': (...args: Parameters<Box['trust']['allow']>) => box.trust.allow(...args),
     'trust.deny': (...args: Parameters<Box['trust']['deny']>) => box.trust.deny(...args),
@@ -69,9 +77,11 @@ export function boxService(box: Box): Service {
     'subscriptions.poison': async (name: string) => (await box.subscriptions.poison(name)).map(packPoison),
     'peers.topics': (name: string, query?: TopicQuery) => box.peers.topics(name, query),
     'peers.list': () => box.peers.list(),
+    'commands.list': (address?: string) => box.commands.list(address),
     'files.list': () => box.files.list(),
     'trust.list': () => box.trust.list(),
     'trust.classes': () => box.trust.classes(),
+    'trust.accounts': () => box.trust.accounts(),
     'homes.list': () => box.homes.list(),
     'components.list': () => box.components.list(),
     'outbox.list': () => box.outbox.list(),
@@ -80,6 +90,7 @@ export function boxService(box: Box): Service {
     subscribe: (filter: string, options: SubscribeOptions) => subscriptionSource(box, filter, options),
     messages: (options: MessagesOptions) => messageSource(box, options),
     send: (address: string, body: string, options: SendOptions) => receiptSource(() => box.send(address, body, options)),
+    'commands.offer': (name: string, options?: OfferOptions) => offerSource(box, answers, name, options),
     'peers.watch': () => watchSource((signal) => box.peers.watch({ signal })),
     'files.send': (peer: string, file: string | FileContent, options: SendFileOptions) => watchSource((signal) => box.files.send(peer, file, { ...options, signal })),
     'files.offers': () => watchSource((signal) => box.files.offers({ signal })),

@@ -1,7 +1,7 @@
 // A Box that is somewhere else: every member becomes a call or a stream on the control socket.
 import { resolve as fullPath } from 'node:path';
 import type {
-  Box, BoxStatus, Carrier, ClassRules, ComponentStatus, FileEvent, Finding, HomeEvent, HomeStatus, ItemsOptions, MessageState, OutboxExport, OutboxImport, PairingEvent, Peer, PeerEvent, PeerTopic, Poison, Published, Receipt,
+  AccountRules, Box, BoxStatus, Carrier, ClassRules, CommandInfo, ComponentStatus, FileEvent, Finding, HomeEvent, HomeStatus, ItemsOptions, MessageState, OutboxExport, OutboxImport, PairingEvent, Peer, PeerEvent, PeerTopic, Poison, Published, Receipt,
   SendOptions, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
@@ -9,12 +9,13 @@ import { checkedObject } from '../given.ts';
 import { unpackDelivery, unpackMessage, unpackPoison } from './delivery-wire.ts';
 import type { ControlLimits } from './limits.ts';
 import { asGiven, present } from './record.ts';
+import { remoteOffer } from './remote-offer.ts';
 import { remoteReceipt } from './remote-receipt.ts';
 import { remoteEvents, remoteMessages, remoteSubscription } from './remote-subscription.ts';
 import type { RemoteStream } from './remote-stream.ts';
 import type { Arrival, RpcClient } from './rpc-client.ts';
 import { take } from './take.ts';
-import { packValue } from './value-wire.ts';
+import { packValue, unpackValue } from './value-wire.ts';
 
 /** Values pulled ahead of a reader that keeps asking, where nothing is confirmed by reading. */
 const AHEAD = 64;
@@ -111,6 +112,26 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
       async add(peer) { await call('peers.add', [peer]); },
       async remove(peer) { await call('peers.remove', [peer]); },
     },
+    commands: {
+      async offer(command, handler, options) {
+        if (typeof handler !== 'function') throw new TypeError('a command\'s handler must be a function');
+        if (options !== undefined) checkedObject('the options of an offer', options);
+        const { signal, ...rest } = options ?? {};
+        return remoteOffer(command, handler, rpc.open<unknown>('commands.offer', [command, present(rest)], { decode: taken, ahead: AHEAD, signal }), (id, given) => call('commands.answer', [id, given]));
+      },
+      list: (address) => list<CommandInfo>('commands.list', [address]),
+      async run(address, command, value, options = {}) {
+        checkedObject('the options of a command', options);
+        const { signal, ...rest } = options;
+        const answer = await call<unknown>('commands.run', [address, command, value === undefined ? undefined : packValue(value), present(rest)], signal);
+        return answer === undefined || answer === null ? undefined : unpackValue(answer);
+      },
+    },
+    request(address, payload, options = {}) {
+      checkedObject('the options of a request', options);
+      const { signal, ...rest } = options;
+      return call<string | undefined>('request', [address, payload, present(rest)], signal);
+    },
     files: {
       // The path means what it means here, not where the box runs.
       send: (peer, file, { signal, ...rest } = {}) => remoteEvents(rpc.open<FileEvent>('files.send', [peer, typeof file === 'string' ? fullPath(file) : file, present(rest)], { decode: taken, ahead: AHEAD, signal })),
@@ -123,8 +144,9 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
     trust: {
       list: () => list<TrustEntry>('trust.list', []),
       classes: () => list<ClassRules>('trust.classes', []),
-      allow: (peer, right, filter) => call<TrustEntry | ClassRules>('trust.allow', [peer, right, filter]),
-      deny: (peer, right, filter) => call<TrustEntry | ClassRules>('trust.deny', [peer, right, filter]),
+      accounts: () => list<AccountRules>('trust.accounts', []),
+      allow: (peer, right, filter) => call<TrustEntry | ClassRules | AccountRules>('trust.allow', [peer, right, filter]),
+      deny: (peer, right, filter) => call<TrustEntry | ClassRules | AccountRules>('trust.deny', [peer, right, filter]),
       async revoke(peer) { await call('trust.revoke', [peer]); },
       claim: (peer, address) => call<TrustEntry>('trust.claim', [peer, address]),
       async disclaim(address) { await call('trust.disclaim', [address]); },

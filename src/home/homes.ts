@@ -7,7 +7,8 @@ import { late } from '../late.ts';
 import type { Log } from '../log/log.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import type { Road } from '../mail/road.ts';
-import type { Element } from '../xmpp/element.ts';
+import { isLegalElement } from '../xml/written.ts';
+import { type Element, serialize } from '../xmpp/element.ts';
 import { bare } from '../xmpp/jid.ts';
 import { cursorNumbers, forgetAccount, loadAccounts, saveAccounts, toAccount, type Account } from './account.ts';
 import { forgetBudget } from './budget.ts';
@@ -79,6 +80,8 @@ export interface Homes {
   reaches(jid: string): boolean;
   /** To an account, through this box's own; resolves when the server has it. */
   send(jid: string, build: () => Element): Promise<void>;
+  /** Asks it, through the account that is connected and nearest; ms for the answer. */
+  request(jid: string, iq: Element, timeout: number): Promise<Element>;
   /** What goes to homes in files, by way of other boxes. Loaded when it is first asked for. */
   outbox(parts: Pick<CarriedParts, 'identity' | 'sealer' | 'isPaired' | 'nameOf'>): Promise<CarriedOutbox>;
   /** Somebody has come who may pass bytes on: homes that wait try again. */
@@ -314,6 +317,16 @@ class AccountHomes implements Homes {
     const home = this.road.homeFor(jid);
     if (!home) throw new LanpostError('unreachable', `No home is connected that could reach ${jid}.`);
     await home.send(build);
+  }
+
+  async request(jid: string, iq: Element, timeout: number): Promise<Element> {
+    const home = this.road.homeFor(jid);
+    if (!home) throw new LanpostError('unreachable', `No home is connected that could reach ${jid}.`);
+    iq.attrs['to'] = jid;
+    // It would end the stream, again and again.
+    if (!isLegalElement(iq)) throw new LanpostError('invalid-value', 'The request holds a character that XML cannot carry.');
+    if (Buffer.byteLength(serialize(iq)) > this.#limits.stanza) throw new LanpostError('too-large', 'The request is larger than homes accept.');
+    return home.request(iq, timeout);
   }
 
   outbox(parts: Pick<CarriedParts, 'identity' | 'sealer' | 'isPaired' | 'nameOf'>): Promise<CarriedOutbox> {

@@ -1,16 +1,21 @@
-// What may come from home: messages for people to read, and small talk between programs. Everything
-// else is refused; presence subscriptions are never accepted.
+// What may come from home: messages for people to read, small talk between programs, and commands from whom the owner
+// lets. Everything else is refused; presence subscriptions are never accepted.
+import type { CommandOffers } from '../commands/offers.ts';
 import { LanpostError } from '../errors.ts';
 import type { Incoming } from '../mail/inbox.ts';
 import { NS_LANPOST } from '../payload/xml.ts';
 import { type JidChallenge, NS_JID, parseChallenge } from '../xep/jid-proof.ts';
 import { letterReceived, letterRefused } from '../xep/letter-record.ts';
 import { readMessage } from '../xep/message-body.ts';
+import { Commands } from '../xep/commands.ts';
+import { Disco } from '../xep/disco.ts';
+import { offeredCommands } from '../xep/offered-commands.ts';
 import { createPing } from '../xep/ping.ts';
 import { createVersion } from '../xep/version.ts';
 import { Dispatcher } from '../xmpp/dispatch.ts';
+import type { Extension } from '../xmpp/extension.ts';
 import { attr, type Element } from '../xmpp/element.ts';
-import { full } from '../xmpp/jid.ts';
+import { bare, full } from '../xmpp/jid.ts';
 import { StanzaError, stanzaErrorOf } from '../xmpp/stanza-error.ts';
 import { NS_CLIENT } from '../xmpp/xml-stream.ts';
 import type { HomeReceiver } from './home.ts';
@@ -21,6 +26,8 @@ export interface ReceiverParts {
   /** Resolves when the message is on disk; only then does the session's `h` count it. */
   readonly receive: (incoming: Incoming) => Promise<void>;
   readonly version: string;
+  /** Actions, for the own accounts and for those that may run them. Default: none. */
+  readonly commands?: { readonly offers: CommandOffers; readonly may: (account: string, name: string) => boolean; readonly answerBytes: number };
   /** Letters of boxes, signed with their keys. */
   readonly letters: Pick<SealedLetters, 'open' | 'kept' | 'lost' | 'refused'>;
   /** A box asks, through home, that the account be shown to be at this box's disposal. */
@@ -33,17 +40,32 @@ export interface ReceiverParts {
 
 interface HomeContext {
   readonly jid: string;
+  /** Full, where this box is connected. */
+  readonly session: string;
+  /** Who sent it, as the server says; absent: the server, for the own account (RFC 6120 §8.1.2.1). */
+  readonly from?: string;
   /** What is to be sent when the stanza is done. */
   reply?: Element;
 }
 
+/** XEP-0115: what kind of software this is, as a URI. */
+const CAPS_NODE = 'urn:lanpost:0';
 /** RFC 6121 §5.2.2: `headline` is for nobody who was away, `groupchat` not for us, `error` no message. */
 const READ: ReadonlySet<string> = new Set(['chat', 'normal']);
 
 export function createReceiver(parts: ReceiverParts): HomeReceiver {
   const dispatcher = new Dispatcher<HomeContext>();
-  createPing<HomeContext>().attach(dispatcher);
-  createVersion<HomeContext>({ name: 'lanpost', version: parts.version }).attach(dispatcher);
+  const disco = new Disco<HomeContext>({ node: CAPS_NODE, identities: [{ category: 'client', type: 'bot', name: 'lanpost' }] });
+  const extensions: Extension<HomeContext>[] = [disco, createPing<HomeContext>(), createVersion<HomeContext>({ name: 'lanpost', version: parts.version })];
+  if (parts.commands) {
+    const commands = commandsOf(parts.commands);
+    extensions.push(commands);
+    disco.serve(commands.beside({ info: async () => undefined, items: async () => undefined }));
+  }
+  for (const extension of extensions) {
+    extension.attach(dispatcher);
+    disco.add(extension.features);
+  }
   dispatcher.message(NS_CLIENT, 'body', async (message, _body, context) => {
     const said = readMessage(message);
     const from = full(attr(message, 'from') ?? '');
@@ -70,8 +92,10 @@ export function createReceiver(parts: ReceiverParts): HomeReceiver {
     const challenge = parseChallenge(element);
     if (challenge) parts.challenged(challenge, jid);
   });
-  return async (stanza, { jid }) => {
-    const context: HomeContext = { jid };
+  return async (stanza, { jid, session }) => {
+    const given = attr(stanza, 'from');
+    // What is no address is nobody's, and surely not nobody: that would be the own account.
+    const context: HomeContext = { jid, session, ...(given === undefined ? {} : { from: full(given) ?? '' }) };
     if (stanza.getName() === 'message' && attr(stanza, 'type') === 'error') {
       // It may have with it what it is about, which nobody sent.
       const from = full(attr(stanza, 'from') ?? '');
@@ -80,6 +104,20 @@ export function createReceiver(parts: ReceiverParts): HomeReceiver {
     }
     return await dispatcher.dispatch(stanza, context) ?? context.reply;
   };
+}
+
+/** The own account may run what is offered: who has it has what the box has. Others, what the owner lets them. */
+function commandsOf({ offers, may, answerBytes }: NonNullable<ReceiverParts['commands']>): Commands<HomeContext> {
+  const isOwn = ({ from, jid }: HomeContext): boolean => from === undefined || bare(from) === jid;
+  return new Commands<HomeContext>({
+    ownName: ({ session }) => session,
+    unknown: () => new StanzaError('item-not-found'),
+    offers: offeredCommands<HomeContext>({
+      offers, answerBytes,
+      runnerOf: ({ from, jid }) => ({ from: `xmpp:${from ?? jid}`, trust: 'none' }),
+      may: (context, name) => isOwn(context) || (context.from !== undefined && may(`xmpp:${bare(context.from) ?? ''}`, name)),
+    }),
+  });
 }
 
 /** Told to the sender, so that one message does not hold up the whole session, and with it what would make room; of a box's letter with its word for it. */

@@ -1,5 +1,6 @@
 import type { TrustLevel } from '../api.ts';
 import { isEvent, NS_XHTML, readMessage } from '../xep/message-body.ts';
+import { NS_COMMANDS } from '../xep/commands.ts';
 import { NS_BYTESTREAMS } from '../xep/bytestreams.ts';
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from '../xep/disco.ts';
 import { NS_IBB } from '../xep/ibb.ts';
@@ -40,6 +41,8 @@ export interface Permitted {
   chat(): boolean;
   /** Whether peers without a key may ask about topics; about which, is the broker's to say. */
   topics(): boolean;
+  /** Whether they may run any command; which, is asked when it is run. */
+  commands(): boolean;
 }
 
 /** Discovery and offers of files for everybody, chat for whom the owner lets; the rest is for keys, and then up to the grants. */
@@ -53,7 +56,7 @@ export function admitted(stanza: Element, context: PeerContext, permitted: Permi
   const type = attr(stanza, 'type');
   if (type !== 'get' && type !== 'set') return true; // an answer to a request of ours
   const asked = namespaceOf(iqPayload(stanza) ?? stanza) ?? '';
-  return (type === 'get' ? OPEN_REQUESTS : OPEN_OFFERS).has(asked) || (asked === NS_PUBSUB && permitted.topics());
+  return (type === 'get' ? OPEN_REQUESTS : OPEN_OFFERS).has(asked) || (asked === NS_PUBSUB && permitted.topics()) || (asked === NS_COMMANDS && permitted.commands());
 }
 
 /**

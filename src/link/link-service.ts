@@ -1,8 +1,9 @@
 import type {
-  Affiliation, BoxStatus, ClassRules, Finding, HomeStatus, Limits, PairingEvent, Peer, PeerEvent, PeerTopic, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, SubscriptionRequest,
+  AccountRules, Affiliation, BoxStatus, ClassRules, Finding, HomeStatus, Limits, PairingEvent, Peer, PeerEvent, PeerTopic, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, SubscriptionRequest,
   TopicAffiliation, TopicQuery, Trouble, TrustEntry,
 } from '../api.ts';
 import type { Clock } from '../clock.ts';
+import type { CommandOffers } from '../commands/offers.ts';
 import { LanpostError } from '../errors.ts';
 import { EventSource } from '../event-stream.ts';
 import { late } from '../late.ts';
@@ -13,6 +14,7 @@ import { type Actor, type Address, keyAddress, OWNER } from '../pubsub/actor.ts'
 import { AFFILIATIONS } from '../pubsub/affiliation.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { PeerSubscriptions } from '../pubsub/peer-subscriptions.ts';
+import { isAccountName } from '../trust/account-rules.ts';
 import { isClass } from '../trust/classes.ts';
 import type { Claims } from '../trust/claims.ts';
 import { fingerprintOf } from '../trust/fingerprint.ts';
@@ -20,6 +22,7 @@ import type { Sealer } from '../trust/seal.ts';
 import type { Trust } from '../trust/trust.ts';
 import { Commands } from '../xep/commands.ts';
 import { NS_DATA } from '../xep/data-form.ts';
+import { offeredCommands } from '../xep/offered-commands.ts';
 import { type JidChallenge, NS_JID } from '../xep/jid-proof.ts';
 import { NS_PAIRING, noWindow } from '../xep/pairing.ts';
 import { NS_PUBSUB_EVENT } from '../xep/pubsub/event.ts';
@@ -81,11 +84,15 @@ export interface LinkServiceParts {
   readonly bareName: string;
   /** The data directory: what peers send goes there. */
   readonly dir: string;
-  readonly limits: FilesParts['limits'] & Pick<Limits, 'subscriptions'>;
+  readonly limits: FilesParts['limits'] & Pick<Limits, 'subscriptions' | 'stanzaBytes'>;
+  /** Actions that peers may run, up to their rights. Default: none. */
+  readonly offers?: CommandOffers;
   /** The accounts of this box and its peers, and what signs for them. Without it no peer can prove an account. */
   readonly accounts?: { readonly claims: Claims; readonly seal: Sealer; readonly fingerprint: string; readonly home: HomeAccounts };
 }
 
+/** What stands around the answer of a command in its stanza, bytes. */
+const ROOM = 8_192;
 /** How long a box that reads here has to call by itself, ms: one that does not know under what name this box is back waits to be called. */
 const READER_CALLS = 5_000;
 
@@ -272,6 +279,12 @@ export class LinkService {
     const commands = new Commands<PeerContext>({
       ownName: () => this.name,
       unknown: () => unsupportedFeature('get-pending'),
+      ...(parts.offers ? { offers: offeredCommands<PeerContext>({
+        offers: parts.offers,
+        runnerOf: ({ name, trust }) => ({ from: `link:${name}`, trust }),
+        may: ({ fingerprint }, name) => this.trust.may(fingerprint, 'command', name),
+        answerBytes: parts.limits.stanzaBytes - ROOM,
+      }) } : {}),
       commands: [getPending({
         broker, actorOf,
         waiting: (actor) => this.#approvals.waiting(actor),
@@ -432,6 +445,11 @@ export class LinkService {
     return this.#intake.dropped(name);
   }
 
+  /** Asks a peer; the answer may take that long, ms. */
+  async request(name: string, iq: Element, timeout: number): Promise<Element> {
+    return this.#up().request(name, iq, { timeout });
+  }
+
   peers(): Peer[] {
     return this.#link?.peers.list() ?? [];
   }
@@ -462,8 +480,9 @@ export class LinkService {
   }
 
   /** Grants belong to keys, or hold for a class of peers. */
-  async allow(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules> {
+  async allow(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
     const who = await this.#ruled(peer);
+    if (isAccountName(who) && right !== 'command') throw new LanpostError('invalid-value', 'an account elsewhere may be allowed commands, and nothing else');
     if (right === 'relay' && isClass(who) && who !== 'class:paired') throw new LanpostError('invalid-value', `only paired boxes are relayed: ${who} cannot be allowed it`);
     const ruled = await this.trust.allow(who, right, filter);
     this.#feeds.resume();
@@ -471,7 +490,7 @@ export class LinkService {
     return ruled;
   }
 
-  async deny(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules> {
+  async deny(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
     const ruled = await this.trust.deny(await this.#ruled(peer), right, filter);
     this.relays.recheck();
     await this.#feeds.recheck();
@@ -480,11 +499,11 @@ export class LinkService {
   }
 
   async revoke(peer: string): Promise<void> {
-    const who = isClass(peer) ? peer : this.trust.find(peer)?.fingerprint;
+    const who = isClass(peer) ? peer : isAccountName(peer) ? accountName(peer) : this.trust.find(peer)?.fingerprint;
     if (who === undefined) throw new LanpostError('not-found', `no key is known for "${peer}": see \`lanpost trust list\``);
     await this.trust.revoke(who);
     this.relays.recheck();
-    if (!isClass(who)) await Promise.all([this.#parts.accounts?.claims.forget(who), this.#parts.broker.disown(who), this.subscriptions.disowned(who)]);
+    if (!isClass(who) && !isAccountName(who)) await Promise.all([this.#parts.accounts?.claims.forget(who), this.#parts.broker.disown(who), this.subscriptions.disowned(who)]);
     await this.#feeds.recheck();
     this.#feeds.resume();
     this.#notifications.recheck();
@@ -554,15 +573,13 @@ export class LinkService {
   }
 
   async #addressOf(peer: string): Promise<Address> {
-    if (!peer.startsWith('xmpp:')) return keyAddress(await this.#ruled(peer));
-    const jid = bare(peer.slice('xmpp:'.length));
-    if (jid === undefined) throw new LanpostError('invalid-value', `"${peer}" names no account`);
-    return `xmpp:${jid}`;
+    return isAccountName(peer) ? accountName(peer) : keyAddress(await this.#ruled(peer));
   }
 
-  /** A class, or a fingerprint. A name whose key is not known yet is asked for it. */
+  /** A class, an account, or a fingerprint. A name whose key is not known yet is asked for it. */
   async #ruled(peer: string): Promise<string> {
     if (isClass(peer)) return peer;
+    if (isAccountName(peer)) return accountName(peer);
     const known = this.trust.find(peer)?.fingerprint ?? (/^[0-9a-f]{64}$/i.test(peer) ? peer.toLowerCase() : undefined);
     return known ?? (await this.#up().prove(linkName(peer))).fingerprint;
   }
@@ -685,6 +702,12 @@ function refusal(error: unknown): unknown {
 
 function linkName(address: string): string {
   return address.startsWith('link:') ? address.slice('link:'.length) : address;
+}
+
+function accountName(name: `xmpp:${string}`): `xmpp:${string}` {
+  const jid = bare(name.slice('xmpp:'.length));
+  if (jid === undefined) throw new LanpostError('invalid-value', `"${name}" names no account`);
+  return `xmpp:${jid}`;
 }
 
 /** The bare JID of the account that an owner means. */

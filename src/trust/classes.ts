@@ -7,7 +7,7 @@ const PREFIX = 'policy/';
 const CLASSES: readonly PeerClass[] = ['class:plain', 'class:seen', 'class:paired'];
 export const CLASS_OF: Readonly<Record<TrustLevel, PeerClass>> = { none: 'class:plain', seen: 'class:seen', paired: 'class:paired' };
 /** Who nothing is said of may be found and may chat. */
-const BY_DEFAULT: Readonly<Record<Right, boolean>> = { chat: true, read: false, write: false, files: false, relay: false };
+const BY_DEFAULT: Readonly<Record<Right, boolean>> = { chat: true, read: false, write: false, files: false, relay: false, command: false };
 
 export function isClass(name: string): name is PeerClass {
   return CLASSES.some(one => one === name);
@@ -53,9 +53,9 @@ export class Classes {
     return verdict(this.#of(CLASS_OF[level]), right, asked) ?? (open || BY_DEFAULT[right]);
   }
 
-  /** Whether anything of topics is granted to that class. */
-  readsOrWrites(level: TrustLevel): boolean {
-    return this.#of(CLASS_OF[level]).grants.some(({ right }) => right === 'read' || right === 'write');
+  /** Whether any of these rights is granted to that class. */
+  grants(level: TrustLevel, ...rights: readonly Right[]): boolean {
+    return this.#of(CLASS_OF[level]).grants.some(({ right }) => rights.includes(right));
   }
 
   #of(name: PeerClass): Rules {

@@ -1,6 +1,7 @@
-import type { ClassRules, Grant, Right, Trouble, TrustEntry, TrustLevel } from '../api.ts';
+import type { AccountRules, ClassRules, Grant, Right, Trouble, TrustEntry, TrustLevel } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
+import { isAccountName, RulesOfAccounts } from './account-rules.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { CLASS_OF, Classes, isClass } from './classes.ts';
 import { checkedGrant } from './grants.ts';
@@ -64,12 +65,14 @@ export class Trust {
   #writing: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
   readonly #classes: Classes;
+  readonly #accounts: RulesOfAccounts;
   #generation = 0;
 
   constructor(init: TrustInit) {
     this.#init = init;
     this.#limit = init.seenKeys ?? SEEN_KEYS;
     this.#classes = new Classes(init.registry);
+    this.#accounts = new RulesOfAccounts(init.registry);
     const stored: [string, Row][] = [];
     for (const [key, value] of init.registry.entries(PREFIX)) if (isRow(value)) stored.push([key.slice(PREFIX.length), value]);
     stored.sort(([, a], [, b]) => a.lastSeen - b.lastSeen);
@@ -158,18 +161,20 @@ export class Trust {
   }
 
   /** The same, with a right. Of a class: what holds for those of whom nothing else is said. */
-  async allow(who: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules> {
+  async allow(who: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
     const grant = checkedGrant(right, filter);
     this.#generation += 1; // in one go with what it stands for
     if (isClass(who)) return this.#classes.say(who, 'grants', grant);
+    if (isAccountName(who)) return this.#accounts.say(who, 'grants', grant);
     return this.#vouch(who, this.#row(who), row => say(row, 'grants', grant));
   }
 
   /** Vouches for nobody. A key of which something is denied is not forgotten. */
-  async deny(who: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules> {
+  async deny(who: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
     const grant = checkedGrant(right, filter);
     this.#generation += 1;
     if (isClass(who)) return this.#classes.say(who, 'denials', grant);
+    if (isAccountName(who)) return this.#accounts.say(who, 'denials', grant);
     const row = this.#row(who);
     say(row, 'denials', grant);
     const name = nameOf(row);
@@ -179,6 +184,15 @@ export class Trust {
 
   classes(): ClassRules[] {
     return this.#classes.list();
+  }
+
+  accounts(): AccountRules[] {
+    return this.#accounts.list();
+  }
+
+  /** Of an account elsewhere, by way of a home. */
+  accountMay(name: string, right: Right, asked: string): boolean {
+    return this.#accounts.may(name, right, asked);
   }
 
   #row(fingerprint: string): Row {
@@ -208,6 +222,7 @@ export class Trust {
   async revoke(fingerprint: string): Promise<void> {
     this.#generation += 1;
     if (isClass(fingerprint)) return this.#classes.forget(fingerprint);
+    if (isAccountName(fingerprint)) return this.#accounts.forget(fingerprint);
     const row = this.#rows.get(fingerprint);
     if (!row) throw new LanpostError('not-found', 'No such key is known; see `trust list`.');
     for (const name of row.names) this.#holders.delete(name);
@@ -240,7 +255,12 @@ export class Trust {
 
   /** Whether the owner has opened any topic to peers without a key. */
   get plainMayMore(): boolean {
-    return this.#classes.readsOrWrites('none');
+    return this.#classes.grants('none', 'read', 'write');
+  }
+
+  /** Or any command. */
+  get plainMayCommand(): boolean {
+    return this.#classes.grants('none', 'command');
   }
 
   list(): TrustEntry[] {

@@ -13,20 +13,32 @@ const SESSION = 128;
 export interface CommandStep {
   /** Absent: it is done. */
   readonly form?: Element;
+  /** What it gives, when it is done. */
+  readonly results?: readonly Element[];
 }
 
 export interface AdHocCommand<C> {
   readonly node: string;
   readonly name: string;
+  /** What disco#info says of it, beside what every command is. */
+  readonly features?: readonly string[];
   /** Whether it is shown to whoever asks. */
   readonly offered: (context: C) => boolean;
-  /** `form`: what was filled in; absent in the first step. */
-  readonly run: (context: C, form: Submission | undefined) => Promise<CommandStep>;
+  /** `form`: what was filled in; absent in the first step. `command`: all that was sent. */
+  readonly run: (context: C, form: Submission | undefined, command: Element) => Promise<CommandStep>;
+}
+
+/** Commands that come and go. */
+export interface CommandSource<C> {
+  all(): readonly AdHocCommand<C>[];
+  /** Throws when whoever asks may not even know whether it is there. */
+  find(node: string, context: C): AdHocCommand<C> | undefined;
 }
 
 export interface CommandsParts<C> {
-  readonly commands: readonly AdHocCommand<C>[];
-  readonly ownName: () => string;
+  readonly commands?: readonly AdHocCommand<C>[];
+  readonly offers?: CommandSource<C>;
+  readonly ownName: (context: C) => string;
   /** Of a command that is not there. */
   readonly unknown: () => StanzaError;
 }
@@ -43,46 +55,56 @@ export class Commands<C> implements Extension<C> {
     dispatcher.iq('set', NS_COMMANDS, 'command', (request) => this.#run(request));
   }
 
-  /** §2.2: the commands by their nodes, before all that others answer for. */
+  /** §2.2: the commands by their nodes, before all that others answer for. A node that is a topic, too, is both. */
   beside(others: DiscoNodes<C>): DiscoNodes<C> {
     const { ownName } = this.#parts;
     return {
       info: async (node, context) => {
         if (node === NS_COMMANDS) return { identities: [{ category: 'automation', type: 'command-list' }], features: [] };
-        const command = this.#of(node);
+        const command = this.#all().find((one) => one.node === node);
         if (!command) return others.info(node, context);
-        return command.offered(context)
-          ? { identities: [{ category: 'automation', type: 'command-node', name: command.name }], features: [NS_COMMANDS, NS_DATA] } : undefined;
+        const beside = this.#parts.commands?.includes(command) ? undefined : await others.info(node, context);
+        if (!command.offered(context)) return beside;
+        return {
+          identities: [...beside?.identities ?? [], { category: 'automation', type: 'command-node', name: command.name }],
+          features: [...new Set([...beside?.features ?? [], NS_COMMANDS, NS_DATA, ...command.features ?? []])],
+          ...(beside?.forms ? { forms: beside.forms } : {}),
+        };
       },
       items: async (node, context, page) => {
         if (node !== NS_COMMANDS) return others.items(node, context, page);
-        return { items: this.#parts.commands.filter((one) => one.offered(context)).map(({ node: own, name }) => ({ jid: ownName(), node: own, name })) };
+        return { items: this.#all().filter((one) => one.offered(context)).map(({ node: own, name }) => ({ jid: ownName(context), node: own, name })) };
       },
     };
   }
 
-  #of(node: string | undefined): AdHocCommand<C> | undefined {
-    return this.#parts.commands.find((one) => one.node === node);
+  #all(): readonly AdHocCommand<C>[] {
+    return [...this.#parts.commands ?? [], ...this.#parts.offers?.all() ?? []];
+  }
+
+  #of(node: string | undefined, context: C): AdHocCommand<C> | undefined {
+    if (node === undefined) return undefined;
+    return this.#parts.commands?.find((one) => one.node === node) ?? this.#parts.offers?.find(node, context);
   }
 
   async #run({ payload, context }: IqRequest<C>): Promise<Element> {
     const node = attr(payload, 'node');
-    const command = this.#of(node);
+    const command = this.#of(node, context);
     if (!command) throw this.#parts.unknown();
-    const [action = 'execute', sessionid = `${command.name}-0`] = [attr(payload, 'action'), attr(payload, 'sessionid')];
+    const [action = 'execute', sessionid = `${command.name}-0`.slice(0, SESSION)] = [attr(payload, 'action'), attr(payload, 'sessionid')];
     if (sessionid.length > SESSION) throw malformed('bad-sessionid');
-    const answer = (status: string, ...inner: Element[]): Element => xml('command', { xmlns: NS_COMMANDS, node, sessionid, status }, ...inner);
+    const answer = (status: string, ...inner: readonly Element[]): Element => xml('command', { xmlns: NS_COMMANDS, node, sessionid, status }, ...inner);
     if (action === 'cancel') return answer('canceled');
     if (!['execute', 'next', 'complete'].includes(action)) throw malformed(action === 'prev' ? 'bad-action' : 'malformed-action');
     const form = readForm(payload);
     if (form?.cancelled) return answer('canceled');
-    const step = await command.run(context, form);
+    const step = await command.run(context, form, payload);
     // §3.4: what can be done next is to fill it in, which is the last step.
-    return step.form ? answer('executing', xml('actions', { execute: 'complete' }, xml('complete')), step.form) : answer('completed');
+    return step.form ? answer('executing', xml('actions', { execute: 'complete' }, xml('complete')), step.form) : answer('completed', ...step.results ?? []);
   }
 }
 
 /** §4.4 */
-function malformed(name: string): StanzaError {
+export function malformed(name: string): StanzaError {
   return new StanzaError('bad-request', { application: xml(name, { xmlns: NS_COMMANDS }) });
 }

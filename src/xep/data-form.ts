@@ -32,7 +32,7 @@ export function formElement(type: 'form' | 'result' | 'submit', about: string, f
   );
 }
 
-function fieldElement({ name, type, label, values, options = [] }: Field): Element {
+export function fieldElement({ name, type, label, values, options = [] }: Field): Element {
   return xml('field', { var: name, type, label },
     ...options.map((option) => xml('option', { label: option.label }, xml('value', {}, option.value))),
     ...values.map((value) => xml('value', {}, value)),

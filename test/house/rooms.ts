@@ -1,7 +1,7 @@
 /** The rooms of the house and what each may import; `docs/ARCHITECTURE.md` has the same in words. */
 const GROUND = ['errors', 'clock', 'api', 'xml', 'event-stream', 'given', 'late', 'pull-stream', 'seldom', 'sync-folder', 'topic-fields', 'version'] as const;
 const FIRST = ['payload', 'log', 'xmpp'] as const; // mdns too, but only the link may use it
-const SECOND = ['pubsub', 'mail', 'trust'] as const;
+const SECOND = ['pubsub', 'mail', 'trust', 'commands'] as const;
 const BELOW_ROADS = [...GROUND, ...FIRST, ...SECOND, 'xep'] as const;
 
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -24,16 +24,18 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pubsub: [...GROUND, 'log', 'payload'],
   mail: [...GROUND, 'log', 'payload'],
   trust: [...GROUND, 'log', 'payload'],
-  xep: [...GROUND, 'xmpp', 'payload', 'pubsub', 'mail'],
+  commands: [...GROUND, 'log', 'payload'],
+  xep: [...GROUND, 'xmpp', 'payload', 'pubsub', 'mail', 'commands'],
   link: [...BELOW_ROADS, 'mdns'],
   home: BELOW_ROADS,
   device: BELOW_ROADS,
   control: BELOW_ROADS,
   options: [...GROUND],
-  'local-box': [...BELOW_ROADS, 'link', 'home', 'device', 'control'],
+  requests: [...BELOW_ROADS, 'link', 'home'],
+  'local-box': [...BELOW_ROADS, 'link', 'home', 'device', 'control', 'requests'],
   opened: [],
   store: [...BELOW_ROADS, 'options', 'opened'],
-  assembly: [...BELOW_ROADS, 'mdns', 'link', 'home', 'device', 'control', 'options', 'local-box', 'store'],
+  assembly: [...BELOW_ROADS, 'mdns', 'link', 'home', 'device', 'control', 'options', 'local-box', 'requests', 'store'],
   box: [...GROUND, 'options', 'store', 'assembly'],
   doctor: [...GROUND, 'link'],
   'stopped-box': [...GROUND, 'log', 'pubsub', 'trust', 'options', 'opened'],

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, createSystemClock } from '../../src/clock.ts';
 import type { Limits, Trouble } from '../../src/api.ts';
+import { CommandOffers } from '../../src/commands/offers.ts';
+import { LanpostError } from '../../src/errors.ts';
 import type { PeerContext } from '../../src/link/context.ts';
 import { createLink, type Link, type LinkInit } from '../../src/link/link.ts';
 import { OwnPresence } from '../../src/link/own-presence.ts';
@@ -14,6 +16,7 @@ import { Mail } from '../../src/mail/mail.ts';
 import { DEFAULT_LIMITS } from '../../src/options.ts';
 import { Broker } from '../../src/pubsub/broker.ts';
 import { lossLedger } from '../../src/pubsub/ledger.ts';
+import { Requests } from '../../src/requests.ts';
 import { selfSigned } from '../../src/trust/certificate.ts';
 import { Claims } from '../../src/trust/claims.ts';
 import { boxIdOf } from '../../src/trust/fingerprint.ts';
@@ -36,6 +39,8 @@ export interface ServiceBox {
   readonly service: LinkService;
   readonly identity: Identity;
   readonly claims: Claims;
+  readonly offers: CommandOffers;
+  readonly requests: Requests;
   /** Where files from peers come to lie. */
   readonly dir: string;
   readonly troubles: Trouble[];
@@ -72,8 +77,9 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   const own = new OwnPresence({ registry: log.registry, label: user, caps: () => disco.caps() });
   const claims = new Claims({ registry: log.registry, clock, boot: () => log.epoch, trustedNow: () => log.trustedNow(), isPaired: (key) => trust.level(key) === 'paired' });
   const { fingerprint } = identity;
+  const offers = new CommandOffers({ clock, trouble });
   const service: LinkService = new LinkService({
-    broker, log, trust, clock, trouble, dispatcher, disco, own, bareName: user, dir, limits,
+    broker, log, trust, clock, trouble, dispatcher, disco, own, bareName: user, dir, limits, offers,
     receive: (incoming) => mail.receive(incoming), lettersFor: () => mail.awaited(), roadsChanged: () => mail.roadsChanged(),
     ...(setup.home ? { accounts: { claims, seal: new Sealer(identity), fingerprint, home: setup.home } } : {}),
   });
@@ -87,6 +93,8 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   link.peers.watch(lan.bell.ring);
   await link.start();
   await mail.start();
+  const nowhere = { knows: () => false, request: () => Promise.reject(new LanpostError('unreachable')) };
+  const requests = new Requests({ clock, link: service, homes: nowhere, offers, limits });
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
     closing ??= (async () => {
@@ -100,5 +108,5 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
     return closing;
   };
   lan.onClose(close);
-  return { host, log, broker, trust, mail, link, service, identity, claims, dir, troubles, close };
+  return { host, log, broker, trust, mail, link, service, identity, claims, offers, requests, dir, troubles, close };
 }

@@ -1,29 +1,34 @@
-import type { AccountClaim, ClassRules, Grant, TrustEntry } from '../../index.ts';
+import type { AccountClaim, AccountRules, ClassRules, Grant, TrustEntry } from '../../index.ts';
 import { oneOf } from '../arguments.ts';
 import type { Command, Context } from '../command.ts';
 import { timeInWords } from '../measure.ts';
 import { printable } from '../printable.ts';
 import { UsageError } from '../usage-error.ts';
 
-const RIGHTS = ['chat', 'read', 'write', 'files', 'relay'] as const;
+const RIGHTS = ['chat', 'read', 'write', 'files', 'relay', 'command'] as const;
 const PEER = [
   'PEER is a name on the link, or at least 16 digits of a fingerprint; what is said of it belongs to the key, and',
   'follows it when the name changes. Or PEER is a class: class:plain (no key, as Pidgin), class:seen (a key that',
   'nobody vouched for), class:paired. RIGHT is read (subscribe) or write (publish), with a FILTER of topics; or chat,',
   'or files (taken without asking); or relay, with the server that a paired box may be connected to through this one:',
-  'HOST:PORT or [IPV6]:PORT, or xmpp:DOMAIN where DNS says which host serves it. Unless something is said, everybody may',
-  'chat, and nothing else.',
+  'HOST:PORT or [IPV6]:PORT, or xmpp:DOMAIN where DNS says which host serves it; or command, with a FILTER of commands\' names.',
+  'Unless something is said, everybody may chat, and nothing else. PEER may be xmpp:JID, too, for command: then that',
+  'account may run them by way of a home, whose word is taken for it.',
 ];
 
 const list: Command = {
   name: 'trust list',
   takes: [],
   summary: 'List the keys that were seen, and what each may do',
-  options: { classes: { type: 'boolean', help: 'what holds for each class of peers, instead' } },
+  options: {
+    classes: { type: 'boolean', help: 'what holds for each class of peers, instead' },
+    accounts: { type: 'boolean', help: 'what accounts elsewhere may run by way of a home, instead' },
+  },
   examples: ['lanpost trust list', 'lanpost trust list --classes'],
   async run({ args, out, attach }) {
     const box = await attach();
     if (args.flag('classes')) await out.table(await box.trust.classes(), RULES, '');
+    else if (args.flag('accounts')) await out.table(await box.trust.accounts(), OF_ACCOUNTS, 'nothing is said of any account');
     else await out.table(await box.trust.list(), COLUMNS, 'no key has been seen');
   },
 };
@@ -34,7 +39,7 @@ const allow: Command = {
   summary: 'Let a peer, or a class of peers, do something',
   options: {},
   notes: [...PEER, 'A key that is allowed something is vouched for by that.'],
-  examples: ['lanpost trust allow desk@pc read \'sensors/#\'', 'lanpost trust allow 3f9a0c5be1d24477 write alarms', 'lanpost trust allow class:seen read \'public/#\'', 'lanpost trust allow desk@pc relay xmpp:home.example'],
+  examples: ['lanpost trust allow desk@pc read \'sensors/#\'', 'lanpost trust allow 3f9a0c5be1d24477 write alarms', 'lanpost trust allow class:seen read \'public/#\'', 'lanpost trust allow desk@pc relay xmpp:home.example', 'lanpost trust allow desk@pc command \'lights/#\'', 'lanpost trust allow xmpp:me@home.example command \'#\''],
   run: (context) => say(context, 'allow'),
 };
 
@@ -58,6 +63,7 @@ const revoke: Command = {
     const [peer = ''] = args.positionals;
     const box = await attach();
     await box.trust.revoke(peer);
+    if (peer.startsWith('xmpp:')) return out.print({ revoked: peer }, () => `nothing is said of ${printable(peer)} any more: it may run nothing`);
     await out.print({ revoked: peer }, () => (peer.startsWith('class:') ? `nothing is said of ${peer} any more: it may chat, and nothing else`
       : `nothing is said of ${printable(peer)} any more: its key counts as seen, and may what class:seen may`));
   },
@@ -100,20 +106,27 @@ export const trust: readonly Command[] = [list, allow, deny, revoke, claim, disc
 async function say({ args, out, attach }: Context, what: 'allow' | 'deny'): Promise<void> {
   const [peer = '', given = '', filter] = args.positionals;
   const right = oneOf('RIGHT', given, RIGHTS);
-  const needsFilter = right === 'read' || right === 'write' || right === 'relay';
-  if (needsFilter && filter === undefined) throw new UsageError(`FILTER is missing: ${right} ${right === 'relay' ? 'to which server' : 'which topics'}?`);
+  const needsFilter = right === 'read' || right === 'write' || right === 'relay' || right === 'command';
+  if (needsFilter && filter === undefined) throw new UsageError(`FILTER is missing: ${right} ${WHAT[right] ?? 'which topics'}?`);
   if (!needsFilter && filter !== undefined) throw new UsageError(`"${filter}" is one argument too many: ${right} has no filter`);
   const box = await attach();
   const said = await box.trust[what](peer, right, filter);
   if ('fingerprint' in said) await out.table([said], COLUMNS, '');
-  else await out.table([said], RULES, '');
+  else if (isOfClass(said)) await out.table([said], RULES, '');
+  else await out.table([said], OF_ACCOUNTS, '');
+}
+
+const WHAT: Readonly<Record<string, string>> = { relay: 'to which server', command: 'which commands' };
+
+function isOfClass(said: ClassRules | AccountRules): said is ClassRules {
+  return said.name.startsWith('class:');
 }
 
 function worded({ right, filter }: Grant): string {
   return filter === undefined ? right : `${right} ${filter}`;
 }
 
-function inWords({ grants, denials }: Pick<ClassRules, 'grants' | 'denials'>): string {
+function inWords({ grants, denials }: Pick<AccountRules, 'grants' | 'denials'>): string {
   return [...grants.map(worded), ...denials.map((denial) => `not ${worded(denial)}`)].join(', ');
 }
 
@@ -128,6 +141,11 @@ const COLUMNS: Readonly<Record<string, (entry: TrustEntry) => string>> = {
   'LAST SEEN': (entry) => timeInWords(entry.lastSeen),
   FINGERPRINT: (entry) => entry.fingerprint,
   ACCOUNTS: (entry) => (entry.claims ?? []).map(inState).join(', ') || '-',
+};
+
+const OF_ACCOUNTS: Readonly<Record<string, (rules: AccountRules) => string>> = {
+  ACCOUNT: (rules) => rules.name,
+  RIGHTS: inWords,
 };
 
 const RULES: Readonly<Record<string, (rules: ClassRules) => string>> = {

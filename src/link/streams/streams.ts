@@ -302,7 +302,7 @@ export class Streams implements PeerStreams {
       ends: () => this.#endsOf(stream),
     };
     const { trust } = this.#init;
-    if (admitted(message, context, { chat: () => trust.may(fingerprint, 'chat'), topics: () => trust.plainMayMore })) return this.#init.dispatch(message, context);
+    if (admitted(message, context, { chat: () => trust.may(fingerprint, 'chat'), topics: () => trust.plainMayMore, commands: () => trust.plainMayCommand })) return this.#init.dispatch(message, context);
     const type = attr(message, 'type');
     const asked = message.getName() === 'iq' ? type === 'get' || type === 'set' : isChat(message);
     return Promise.resolve(asked ? errorReply(message, new StanzaError('forbidden')) : undefined);

@@ -1,0 +1,56 @@
+import type { AccountRules, Grant, Right } from '../api.ts';
+import { LanpostError } from '../errors.ts';
+import type { Registry } from './registry.ts';
+import { isRules, type Rules, say, verdict } from './rules.ts';
+
+const PREFIX = 'account-rules/';
+/** Accounts of which anything is said. */
+const MOST = 256;
+
+/** By bare JID, as `xmpp:JID`: what it may do by way of a home. Nothing, unless the owner says so. */
+export class RulesOfAccounts {
+  readonly #registry: Registry;
+  readonly #rules = new Map<string, Rules>();
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+    for (const [key, kept] of registry.entries(PREFIX)) {
+      if (isRules(kept)) this.#rules.set(key.slice(PREFIX.length), { grants: [...kept.grants], denials: [...kept.denials] });
+    }
+  }
+
+  list(): AccountRules[] {
+    return [...this.#rules.keys()].toSorted().map((name) => this.#get(name));
+  }
+
+  /** Durable when resolved. */
+  async say(name: string, what: 'grants' | 'denials', grant: Grant): Promise<AccountRules> {
+    const known = this.#rules.get(name);
+    if (!known && this.#rules.size >= MOST) throw new LanpostError('too-large', `Something may be said of ${MOST} accounts; revoke what was said of others.`);
+    const rules = known ? { ...known } : { grants: [], denials: [] };
+    say(rules, what, grant);
+    this.#rules.set(name, rules);
+    await this.#registry.set(PREFIX + name, { grants: [...rules.grants], denials: [...rules.denials] });
+    return this.#get(name);
+  }
+
+  async forget(name: string): Promise<void> {
+    if (!this.#rules.delete(name)) throw new LanpostError('not-found', `Nothing is said of ${name}.`);
+    await this.#registry.set(PREFIX + name, undefined);
+  }
+
+  may(name: string, right: Right, asked: string): boolean {
+    const rules = this.#rules.get(name);
+    return rules !== undefined && verdict(rules, right, asked) === true;
+  }
+
+  #get(name: string): AccountRules {
+    const { grants, denials } = this.#rules.get(name) ?? { grants: [], denials: [] };
+    return { name, grants: [...grants], denials: [...denials] };
+  }
+}
+
+/** Of what an owner names: an account, and no key and no class. */
+export function isAccountName(name: string): name is `xmpp:${string}` {
+  return name.startsWith('xmpp:');
+}
