@@ -100,8 +100,10 @@ export class FollowedNode {
 
   #keepBack(changes: readonly Change[]): void {
     if (this.#missed) return;
-    this.#came.push(...changes);
-    for (const change of changes) if (change.kind === 'item') this.#cameBytes += Buffer.byteLength(serialize(change.item));
+    for (const change of changes.slice(0, KEPT_BACK.changes + 1)) {
+      this.#came.push(change);
+      if (change.kind === 'item') this.#cameBytes += Buffer.byteLength(serialize(change.item));
+    }
     if (this.#came.length <= KEPT_BACK.changes && this.#cameBytes <= KEPT_BACK.bytes) return;
     this.#forget();
     this.#missed = true;

@@ -79,7 +79,8 @@ export class Keeper {
     const items = await log.items(topic, { last: LOOKED_AT });
     const theirs = items.filter((record) => homeOf(record) === service);
     if (theirs.length === 0) return 'kept';
-    if (theirs.length === items.length) return this.#outcome(target, log.append({ topic, kind, extra: { home: service } }));
+    // Of what lies further back it is not known whose it is.
+    if (theirs.length === items.length && items.length < LOOKED_AT) return this.#outcome(target, log.append({ topic, kind, extra: { home: service } }));
     const outcomes = await Promise.all(theirs.map(({ id, recordId }) => this.retract(target, id ?? recordId)));
     return outcomes.find((outcome) => outcome !== 'kept') ?? 'kept';
   }

@@ -51,6 +51,33 @@ describe('a node that comes down', () => {
     expect((await rig.log.items('t')).map(homeOf)).toEqual(Array.from({ length: 4 }, () => 'pubsub.home.test'));
   });
 
+  it('emptied at home, takes away nothing that was published here, however much of the home lies above it', async () => {
+    await using rig = await following([{ node: 't' }], RESCAN);
+    await rig.log.append({ topic: 't', kind: 'configure', config: { maxItems: 20_000 } });
+    await rig.publish('t', 'ours');
+    await Promise.all(rangeOf(0, 10_000).map((id) => rig.log.append({ topic: 't', kind: 'publish', id, payload: toPayload('x'), extra: { home: 'pubsub.home.test' } })));
+    rig.home.purge('t');
+    await rig.until(() => rig.log.topic('t')?.count === 1);
+    expect(await view(rig)).toEqual(['ours']);
+  });
+
+  it('that says more in one event than a call takes arguments is caught up with', async () => {
+    await using rig = await createRig(RESCAN);
+    rig.home.publish('t', 'a', value(1));
+    let held = false;
+    rig.home.set.answer = (_iq, what) => {
+      if (what !== 'items' || held) return undefined;
+      held = true;
+      const items = xml('items', { node: 't' });
+      for (let n = 0; n < 130_000; n++) items.append(xml('retract', { id: 'x' }));
+      rig.home.send(xml('message', { from: 'pubsub.home.test', to: 'box@home.test/lanpost-aaaabbbb', type: 'headline' }, xml('event', { xmlns: 'http://jabber.org/protocol/pubsub#event' }, items)));
+      return undefined;
+    };
+    await rig.add({ topics: [], down: [{ node: 't' }] });
+    await followed(rig);
+    expect([await view(rig), rig.home.sessions, rig.home.resumed, rig.troubles]).toEqual([['1'], 1, 0, []]);
+  }, 60_000);
+
   it('may be another topic here, and begin with what is new', async () => {
     await using rig = await createRig(RESCAN);
     for (const n of [1, 2, 3]) rig.home.publish('a/b', `i${n}`, value(n));
