@@ -64,13 +64,13 @@ const PREFIX = 'home:';
 /** Filter → number of the cursor that reads it, where that is not 0. */
 export type CursorNumbers = Readonly<Record<string, number>>;
 
-/** At once: homes of a group must not come to read by different rules. */
-export async function saveAccounts(registry: Registry, accounts: readonly Account[], cursors: CursorNumbers = {}): Promise<void> {
-  await registry.setAll(accounts.map(({ address: _address, rules: _rules, ...kept }) => {
+/** At once: homes of a group must not come to read by different rules. `more` goes with it. */
+export async function saveAccounts(registry: Registry, accounts: readonly Account[], cursors: CursorNumbers = {}, more: readonly (readonly [key: string, value: unknown])[] = []): Promise<void> {
+  await registry.setAll([...more, ...accounts.map(({ address: _address, rules: _rules, ...kept }) => {
     const row: Record<string, unknown> = { ...kept, cursors };
     for (const key of Object.keys(row)) if (row[key] === undefined) delete row[key];
     return [`${PREFIX}${kept.jid}`, row] as const;
-  }));
+  })]);
 }
 
 /** In one row with the account: the rules are those that these cursors read. */

@@ -23,10 +23,10 @@ import { HomeEvents } from './home-events.ts';
 import type { Home, HomeLimits, HomeReceiver } from './home.ts';
 import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 import { type BoxAccounts, HomeRoad } from './mail-road.ts';
-import { forgetPacks } from './packs.ts';
+import { forgetPacks, packsAs } from './packs.ts';
 import { setPaused } from './paused.ts';
 import { reasonOf } from './reason.ts';
-import { dropOthers, succeed } from './succession.ts';
+import { dropOthers, dropStrays, succeed } from './succession.ts';
 import { checkKept } from './unkept.ts';
 
 export const HOME_LIMITS: HomeLimits = {
@@ -129,7 +129,9 @@ class AccountHomes implements Homes {
 
   start(): Promise<void> {
     return this.#inTurn(async () => {
-      for (const account of loadAccounts(this.#options.log.registry)) {
+      const accounts = loadAccounts(this.#options.log.registry);
+      await dropStrays(this.#options.log, accounts.map(readerOf)).catch((error: unknown) => this.#options.trouble({ kind: 'home.start', message: `readers of homes that are gone could not be dropped: ${reasonOf(error)}` }));
+      for (const account of accounts) {
         if (this.#homes.has(account.jid)) continue;
         try {
           await this.#open(account);
@@ -157,7 +159,10 @@ class AccountHomes implements Homes {
       const former = all.find((one) => one.jid === jid);
       // What goes up is the group's: whoever was added last says it for all of them.
       const others = all.filter((one) => one.jid !== jid && group !== undefined && one.group === group).map((one) => ({ ...one, topics: account.topics, up: account.up, rules: account.rules }));
-      const known = former && readerOf(former) === reader ? former : all.find((one) => one.jid !== jid && readerOf(one) === reader);
+      // Alone before and alone now, whatever its group is called: it goes on where it was.
+      const moves = former && readerOf(former) !== reader && !all.some((one) => one.jid !== jid && [reader, readerOf(former)].includes(readerOf(one)));
+      const known = former && (moves || readerOf(former) === reader) ? former : all.find((one) => one.jid !== jid && readerOf(one) === reader);
+      const from = moves ? readerOf(former) : reader;
       const running = [jid, ...others.map((one) => one.jid)].map((one) => this.#homes.get(one)).filter((home) => home !== undefined);
       await this.#part(group, former?.group);
       for (const home of running) {
@@ -167,10 +172,12 @@ class AccountHomes implements Homes {
       try {
         // What another box brought to one service is not at another. What is packed may stand around it, so that goes too: nothing of it is there.
         if (former && group === undefined && former.group === undefined && former.service !== account.service && await this.#marks.forget(reader)) await forgetPacks(log.registry, reader);
-        const numbers = await succeed(log, { jid: reader, before: filtersOf(known), now: filtersOf(account), numbers: known ? cursorNumbers(log.registry, known.jid) : {} });
-        await saveAccounts(log.registry, [...others, account], numbers);
+        const numbers = await succeed(log, { jid: reader, former: from, before: filtersOf(known), now: filtersOf(account), numbers: known ? cursorNumbers(log.registry, known.jid) : {} });
+        await saveAccounts(log.registry, [...others, account], numbers, from === reader ? [] : [...packsAs(log.registry, from, reader), ...this.#marks.as(from, reader)]);
+        if (from !== reader) this.#marks.taken(from, reader);
       } catch (error) {
         // A log that takes nothing leaves the homes as they were.
+        await dropStrays(log, all.map(readerOf)).catch(() => undefined); // else at the next start
         for (const home of running) await this.#open(home.account);
         await this.#together(group, former?.group);
         throw error;

@@ -111,6 +111,11 @@ export class Packs {
   }
 }
 
+/** The rows of one reader as those of another, which goes on with what that has done. */
+export function packsAs(registry: Registry, from: string, to: string): [key: string, value: unknown][] {
+  return registry.entries(prefixOf(from)).map(([key, row]) => [prefixOf(to) + key.slice(prefixOf(from).length), row]);
+}
+
 /** The home is gone. */
 export async function forgetPacks(registry: Registry, jid: string): Promise<void> {
   const keys = registry.entries(prefixOf(jid)).map(([key]) => key);

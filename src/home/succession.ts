@@ -5,7 +5,7 @@ import { matcher } from '../log/filter.ts';
 import type { CursorInfo, CursorProgress, Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { CursorNumbers } from './account.ts';
-import { cursorName, isCursorOf } from './cursor-name.ts';
+import { cursorName, isCursorOf, PREFIX } from './cursor-name.ts';
 
 /** One cursor as it was: flat, as it lies in its successors' rows. */
 interface Former {
@@ -100,11 +100,14 @@ function meet(a: readonly string[], b: readonly string[]): boolean {
 
 type Cursors = Pick<Log, 'cursors' | 'cursor' | 'hasCursor' | 'dropCursor' | 'asides'>;
 
-/** Makes the cursors of filters that may not go on with those there are; the others stay until `dropOthers`. Gives all their numbers. */
-export async function succeed(log: Cursors, { jid, before, now, numbers }: { jid: string; before: readonly string[]; now: readonly string[]; numbers: CursorNumbers }): Promise<CursorNumbers> {
+/**
+ * Makes the cursors of filters that may not go on with those there are; the others stay until `dropOthers`. `former`: whose
+ * those there are, where that was another reader. Gives all their numbers.
+ */
+export async function succeed(log: Cursors, { jid, former: of = jid, before, now, numbers }: { jid: string; former?: string; before: readonly string[]; now: readonly string[]; numbers: CursorNumbers }): Promise<CursorNumbers> {
   const next: Record<string, number> = {};
   const infos = new Map([...log.cursors()].map((info) => [info.name, info]));
-  const infoOf = (filter: string): CursorInfo | undefined => infos.get(cursorName(jid, filter, numbers[filter]));
+  const infoOf = (filter: string): CursorInfo | undefined => infos.get(cursorName(of, filter, numbers[filter]));
   const current: Former[] = [];
   for (const filter of before) {
     const info = infoOf(filter);
@@ -112,7 +115,7 @@ export async function succeed(log: Cursors, { jid, before, now, numbers }: { jid
   }
   for (const filter of now) {
     const number = numbers[filter] ?? 0;
-    const stays = goesOn(filter, before, now);
+    const stays = of === jid && goesOn(filter, before, now);
     next[filter] = before.includes(filter) && !stays ? number + 1 : number;
     if (stays) continue;
     const past = before.some((other) => mayMeet(other, filter)) ? gathered([...before.flatMap((other) => generationsOf(infoOf(other)?.extra)), current]) : [];
@@ -135,4 +138,10 @@ export async function dropOthers(log: Cursors, jid: string, now: readonly string
   const kept = new Set(now.map((filter) => cursorName(jid, filter, numbers[filter])));
   const mine = [...log.cursors()].map((info) => info.name).filter((name) => isCursorOf(jid, name));
   for (const name of mine) if (!kept.has(name)) await log.dropCursor(name);
+}
+
+/** What no reader has any more: of a change that was cut short before or after it was written down. */
+export async function dropStrays(log: Cursors, readers: readonly string[]): Promise<void> {
+  const strays = [...log.cursors()].map(({ name }) => name).filter((name) => name.startsWith(PREFIX) && !readers.some((reader) => isCursorOf(reader, name)));
+  for (const name of strays) await log.dropCursor(name);
 }

@@ -81,3 +81,64 @@ test('what the first had not safely goes to the second under the same record ids
     await second.close();
   }
 });
+
+const packed = { topics: [], up: [{ filter: '#', pack: true }] };
+const recordsAt = (home: FakeHome): string[] => [...home.nodes.get('t')?.values() ?? []].flatMap((item) => (item.getName() === 'pack' ? item.getChildren('record') : [item])).map((record) => attr(record, 'id') ?? '');
+const publishes = (home: FakeHome): number => home.stanzas.filter((stanza) => stanza.getChild('pubsub')?.getChild('publish')).length;
+
+test('who comes to a group of its own, or leaves it, goes on where it was: nothing goes up once more, alone or in a pack', async () => {
+  await using rig = await createRig({ limits: { settle: 3_600_000 } });
+  const { home } = rig;
+  await rig.publish('t', ...Array.from({ length: 300 }, (_, n) => n));
+  await rig.add(packed);
+  await rig.until(() => recordsAt(home).length === 300);
+  await rig.homes.close();
+  await rig.restart({ limits: { settle: 100 } });
+  home.set.before = (stanza): 'drop' | undefined => (stanza.getChild('pubsub')?.getChild('publish')?.getChild('item')?.getChild('record') ? 'drop' : undefined);
+  await rig.publish('t', 300);
+  await rig.add({ ...packed, group: 'plant' });
+  home.set.before = () => undefined;
+  await rig.drained();
+  const before = publishes(home);
+  expect(new Set(recordsAt(home)).size).toBe(301);
+  expect(recordsAt(home)).toHaveLength(301);
+  await rig.add(packed);
+  await rig.publish('t', 301);
+  await rig.drained();
+  expect([publishes(home) - before, recordsAt(home).length]).toEqual([1, 302]);
+  expect([...rig.log.cursors()].map(({ name }) => name)).toEqual([expect.stringMatching(/^home:box@home\.test/)]);
+  await rig.until(() => rig.log.registry.entries('pack:').length === 0);
+});
+
+test('of a backlog nothing is lost, and its order is kept, as homes join and leave', async () => {
+  await using rig = await createRig();
+  const second = await startFakeHome(new Bell());
+  try {
+    const { home } = rig;
+    const group = { topics: ['#'], group: 'plant' };
+    home.set.before = (stanza): 'drop' | undefined => (stanza.getChild('pubsub')?.getChild('publish') ? 'drop' : undefined);
+    await rig.add({ topics: ['#'] });
+    await rig.publish('t', ...Array.from({ length: 50 }, (_, n) => n));
+    await rig.add(group);
+    await rig.homes.add({ ...second.account, jid: 'other@home.test', ...group, rank: 1 });
+    await rig.publish('t', 50);
+    await rig.homes.remove(home.account.jid);
+    await rig.until(() => recordsAt(second).length === 51);
+    expect(ids(second)).toEqual((await rig.log.items('t')).map(({ recordId }) => recordId));
+    home.set.before = () => undefined;
+    await rig.add({ ...group, rank: 0 });
+    await rig.publish('t', 51);
+    await rig.until(() => new Set([...recordsAt(second), ...recordsAt(home)]).size === 52);
+  } finally {
+    await second.close();
+  }
+});
+
+test('readers of a change that was cut short are dropped when the box starts: they would keep the log for ever', async () => {
+  await using rig = await createRig();
+  await rig.add({ topics: ['t'] });
+  for (const name of ['home:*plant #', 'home:gone@home.test#2 t']) await (await rig.log.cursor({ name, filter: '#', from: 'start', durable: true })).close();
+  await (await rig.log.cursor({ name: 'local:home', filter: '#', from: 'start', durable: true })).close();
+  await rig.restart();
+  expect([...rig.log.cursors()].map(({ name }) => name).toSorted()).toEqual(['home:box@home.test t', 'local:home']);
+});

@@ -62,6 +62,17 @@ export class CarriedMarks {
     this.#runs.set(reader, merged);
   }
 
+  /** The row of one reader as that of another, which goes on with what that has done; `taken` when it is on disk. */
+  as(from: string, to: string): [key: string, value: unknown][] {
+    const runs = this.#runs.get(from);
+    return runs ? [[PREFIX + to, [...runs.flat]]] : [];
+  }
+
+  taken(from: string, to: string): void {
+    const runs = this.#runs.get(from);
+    if (runs) this.#runs.set(to, runs);
+  }
+
   /** Whether there was anything. */
   async forget(reader: string): Promise<boolean> {
     if (!this.#runs.delete(reader)) return false;
