@@ -116,7 +116,9 @@ export class Relays {
       signal.throwIfAborted();
       return pipe;
     } catch (error) {
-      pipe.lost(new LanpostError('disconnected'));
+      // Unless it has said no, it may have connected, and would keep that for whoever is not there.
+      if (error instanceof StanzaError) pipe.lost(new LanpostError('disconnected'));
+      else pipe.destroy(new LanpostError('disconnected'));
       if (error instanceof StanzaError) throw new LanpostError(error.condition === 'forbidden' ? 'forbidden' : 'unreachable', `${name} does not relay to ${to}: ${error.message}`, { cause: error });
       throw error;
     }

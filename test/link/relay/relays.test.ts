@@ -151,6 +151,18 @@ describe('a paired neighbour', () => {
     await dial();
   });
 
+  test('that is given up while it is opened is not kept by the neighbour', async () => {
+    const stop = new AbortController();
+    const dialing = a.service.relays.dial({ name: 'b@h2', fingerprint: b.identity.fingerprint }, to, stop.signal);
+    const given = expect(dialing).rejects.toThrow('given up');
+    const socket = await caller();
+    stop.abort(new Error('given up'));
+    await given;
+    await closed(socket);
+    await lan.until(() => b.service.relays.list().length === 0);
+    expect(a.service.relays.list()).toEqual([]);
+  });
+
   test('says when nothing answers there', async () => {
     await b.service.allow('a@h1', 'relay', '10.77.0.5:1');
     await expect(dial('10.77.0.5:1')).rejects.toMatchObject({ code: 'unreachable' });
