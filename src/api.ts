@@ -621,6 +621,8 @@ export interface UpRule {
   readonly filter: string;
   /** Name of the home's node, with `{topic}` for the topic's name and `{box}` for the box's id; default `{topic}`. */
   readonly node?: string;
+  /** Of one topic, whether records go up as they were accepted (`kept`), or what is live before a backlog (`any`). Default `kept`. */
+  readonly order?: 'kept' | 'any';
   /** -9 to 9; what waits of a higher one goes first. Default 0. */
   readonly priority?: number;
   /** Milliseconds, counted in time that can be trusted: what waited for longer is not sent any more, and the ledger says so. Default: for ever. */

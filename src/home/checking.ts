@@ -107,7 +107,7 @@ export class Checking {
     const { jid, trouble } = work.options;
     trouble({ kind: 'home.lost', message: `${jid}: ${lost} acknowledged items of ${lane.topic} were no longer there and are sent again` });
     // In a node that keeps only so many items, what is sent again would drive out newer ones: these follow it.
-    lane.probing = false;
+    for (const stretch of lane.stretches) stretch.probing = false;
     work.sendAgain(lane, first);
   }
 
@@ -124,7 +124,10 @@ export class Checking {
   #found(lane: Lane, asked: readonly Entry[], present: ReadonlySet<Entry>): void {
     const { work } = this.#parts;
     // Sent in order: when none of the first is there, none of the later is.
-    if (present.size === 0 && asked.some((entry) => !entry.retried)) lane.probing = false;
+    for (const stretch of lane.stretches) {
+      const mine = asked.filter(({ retried, seq }) => !retried && lane.stretchOf(seq) === stretch);
+      if (mine.length > 0 && !mine.some((entry) => present.has(entry))) stretch.probing = false;
+    }
     for (const entry of asked) entry.looked = true;
     for (const entry of lane.queue.filter((queued) => present.has(queued))) {
       work.reading.unqueued(lane, entry);

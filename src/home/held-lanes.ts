@@ -47,7 +47,7 @@ export class HeldLanes {
     parted(lane, own);
     const left = lane.left.splice(0);
     reading().again(own, left);
-    reading().adopt(own, lane.main, () => paused(lane));
+    reading().adopt(own, lane.main, { paused: () => paused(lane), live: lane.any });
   }
 
   /** A topic that has caught up goes back to where it came from. */

@@ -26,6 +26,7 @@ import { type BoxAccounts, HomeRoad } from './mail-road.ts';
 import { forgetPacks, packsAs } from './packs.ts';
 import { setPaused } from './paused.ts';
 import { reasonOf } from './reason.ts';
+import { forgetStretches } from './stretches.ts';
 import { dropOthers, dropStrays, succeed } from './succession.ts';
 import { checkKept } from './unkept.ts';
 
@@ -197,6 +198,7 @@ class AccountHomes implements Homes {
     if (loadAccounts(log.registry).some((one) => readerOf(one) === reader)) return;
     await dropOthers(log, reader, [], {});
     await forgetPacks(log.registry, reader);
+    await forgetStretches(log.registry, reader);
     await this.#marks.forget(reader);
   }
 

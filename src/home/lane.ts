@@ -3,6 +3,7 @@ import type { Cursor } from '../log/cursor.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { Failure } from './failure.ts';
 import type { Bundle } from './packs.ts';
+import { Stretch } from './stretches.ts';
 import type { Rule } from './up-rule.ts';
 
 export interface Entry {
@@ -64,7 +65,7 @@ export class Lane {
   /** The home's node that it goes to. */
   readonly node: string;
   phase: Phase = 'new';
-  /** Waiting, in order of seq. */
+  /** Waiting, in the order in which they are to go. */
   queue: Entry[] = [];
   readonly flight: Set<Entry> = new Set();
   /** In flight when the session went: the home may have them or not. */
@@ -78,8 +79,8 @@ export class Lane {
   createdAgain = 0;
   /** What was acknowledged must be read back before more is sent. */
   readBack = false;
-  /** Records from before this process may be there already. */
-  probing = true;
+  /** Oldest first. */
+  readonly stretches: Stretch[] = [new Stretch(0)];
   holds = 0;
   heldUntil = 0;
   reason: string | undefined;
@@ -110,14 +111,45 @@ export class Lane {
   planning = false;
   /** Its cursor has read all there is: a pack that lacks something will not get it. */
   whole = false;
-  /** Up to here records may have been sent one by one: they never go into a pack. */
-  sentAlone = 0;
+  /** It is to read on before its backlog. */
+  leaping = false;
 
-  constructor({ topic, main, rule, node }: { readonly topic: string; readonly main: Cursor; readonly rule: Rule; readonly node: string }) {
+  constructor({ topic, main, rule, node, stretches = [] }: { readonly topic: string; readonly main: Cursor; readonly rule: Rule; readonly node: string; readonly stretches?: readonly number[] }) {
     this.topic = topic;
     this.main = main;
     this.rule = rule;
     this.node = node;
+    for (const from of stretches) this.begin(from);
+  }
+
+  /** Whether what is live goes before the backlog: then each is read by a place of its own. */
+  get any(): boolean {
+    return this.rule.order === 'any';
+  }
+
+  /** What comes from there on goes in an order of its own. */
+  begin(from: number): void {
+    if (from > this.newest.from) this.stretches.push(new Stretch(from));
+  }
+
+  get newest(): Stretch {
+    return this.stretches.at(-1)!;
+  }
+
+  stretchOf(seq: number): Stretch {
+    return this.stretches.findLast(({ from }) => from <= seq) ?? this.stretches[0]!;
+  }
+
+  /** It may have been sent one by one. */
+  sentAlone(seq: number): void {
+    const stretch = this.stretchOf(seq);
+    stretch.sentAlone = Math.max(stretch.sentAlone, seq);
+  }
+
+  /** What goes next has others behind it that came before. */
+  get live(): boolean {
+    const { hole } = this.cursor;
+    return hole !== undefined && (this.queue[0]?.seq ?? 0) > hole.to;
   }
 
   /** Reads this topic alone, since it was held. */
@@ -140,17 +172,19 @@ export class Lane {
     return !this.busy && this.takenAt === undefined && this.left.length === 0 && !this.own && !this.moving;
   }
 
-  /** Puts entries back where they belong in the order. */
+  /** Puts entries back where they belong in the order: what is behind what was left for later first, the rest by seq. */
   requeue(entries: readonly Entry[]): void {
     this.unformed = true;
-    if (entries.length > 0) this.queue = [...entries, ...this.queue].toSorted((a, b) => a.seq - b.seq);
+    const to = this.cursor.hole?.to ?? Infinity;
+    const late = ({ seq }: Entry): number => Number(seq <= to && to < Infinity);
+    this.queue = [...entries, ...this.queue].toSorted((a, b) => late(a) - late(b) || a.seq - b.seq);
   }
 
   enqueue(entry: Entry): void {
     const last = this.queue.at(-1);
     this.unformed = true;
     this.whole = false;
-    if (!last || last.seq < entry.seq) this.queue.push(entry);
+    if (!last || (last.seq < entry.seq && this.cursor.hole === undefined)) this.queue.push(entry);
     else this.requeue([entry]);
   }
 }

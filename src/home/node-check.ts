@@ -65,15 +65,15 @@ export interface ReadBack {
 const PACKS = 4;
 
 /** What was acknowledged and has not settled, newest first, as it was sent. */
-async function* acknowledged(lane: Lane, down: number, packs: Packs): AsyncIterableIterator<Entry[]> {
+async function* acknowledged(lane: Lane, { from = 0, below = Infinity }: { readonly from?: number; readonly below?: number }, packs: Packs): AsyncIterableIterator<Entry[]> {
   let entries: Entry[] = [];
-  for (let before = Infinity; before > down;) {
+  for (let before = below; before > from;) {
     // Asked anew for each page: the topic may get a cursor of its own meanwhile.
     const records = await lane.cursor.taken(lane.topic, before, PAGE_ITEMS);
     let packed = false;
     before = records.length === 0 ? 0 : before;
     for (const record of records) {
-      if (record.seq >= before || (record.kind !== 'publish' && record.kind !== 'retract')) continue;
+      if (record.seq >= before || record.seq < from || (record.kind !== 'publish' && record.kind !== 'retract')) continue;
       const entry = entryOf(record, record.kind, false);
       const bundle = packs.covering(lane.topic, record.seq);
       packed ||= bundle !== undefined;
@@ -88,7 +88,10 @@ async function* acknowledged(lane: Lane, down: number, packs: Packs): AsyncItera
   if (entries.length > 0) yield entries;
 }
 
-/** First what may or may not have arrived; then from the newest acknowledged back, until one whole page is present. */
+/**
+ * First what may or may not have arrived; then from the newest acknowledged back, until one whole page is present. What went in
+ * an order of its own is looked at for itself.
+ */
 export async function readBack(lane: Lane, parts: NodeCheckParts): Promise<ReadBack> {
   const unknown = lane.unknown.toSorted((a, b) => a.seq - b.seq);
   const there = await arrivedOf(unknown, lane, parts);
@@ -96,21 +99,23 @@ export async function readBack(lane: Lane, parts: NodeCheckParts): Promise<ReadB
   const standing = newestByItem(there);
   let lost = 0;
   let first = Infinity;
-  for await (const entries of acknowledged(lane, 0, parts.packs)) {
-    noteNewest(standing, entries);
-    let whole = true;
-    for (let at = 0; at < entries.length;) {
-      const page = pageOf(entries, at, lane.page);
-      const present = await presentOf(lane, page, standing, parts);
-      for (const { seq, pack } of page.filter((entry) => !present.has(entry))) {
-        lost += pack?.bundle.count ?? 1;
-        first = Math.min(first, seq);
+  for (const [i, { from }] of [...lane.stretches.entries()].toReversed()) {
+    for await (const entries of acknowledged(lane, { from, below: lane.stretches[i + 1]?.from ?? Infinity }, parts.packs)) {
+      noteNewest(standing, entries);
+      let whole = true;
+      for (let at = 0; at < entries.length;) {
+        const page = pageOf(entries, at, lane.page);
+        const present = await presentOf(lane, page, standing, parts);
+        for (const { seq, pack } of page.filter((entry) => !present.has(entry))) {
+          lost += pack?.bundle.count ?? 1;
+          first = Math.min(first, seq);
+        }
+        whole = present.size === page.length;
+        if (whole) break;
+        at += page.length;
       }
-      whole = present.size === page.length;
       if (whole) break;
-      at += page.length;
     }
-    if (whole) break;
   }
   return { arrived: [...there], missing: unknown.filter((entry) => !there.has(entry)), lost, first };
 }
@@ -120,7 +125,7 @@ async function arrivedOf(unknown: readonly Entry[], lane: Lane, parts: NodeCheck
   const there = new Set<Entry>();
   if (!oldest) return there;
   const newest = newestByItem(unknown);
-  for await (const entries of acknowledged(lane, oldest.seq, parts.packs)) noteNewest(newest, entries);
+  for await (const entries of acknowledged(lane, { from: oldest.seq }, parts.packs)) noteNewest(newest, entries);
   for (let at = 0; at < unknown.length;) {
     const page = pageOf(unknown, at, lane.page);
     for (const entry of await presentOf(lane, page, newest, parts)) there.add(entry);

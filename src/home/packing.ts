@@ -47,7 +47,7 @@ export class Packing {
     if (!pack) return;
     const { bundle, parts } = pack;
     const { work, wake } = this.#parts;
-    lane.sentAlone = Math.max(lane.sentAlone, bundle.last);
+    lane.sentAlone(bundle.last);
     lane.planning = true;
     try {
       await work.packs.dissolve(lane.topic, bundle);
@@ -98,7 +98,9 @@ export class Packing {
 
   #may(lane: Lane, { seq, kind, record, redelivered, retried }: Entry): boolean {
     // An item with an id of its own is looked for by that; what may have gone alone, or was refused, stays alone.
-    if (lane.rule.pack === undefined || kind !== 'publish' || retried || record.id !== undefined || seq <= lane.sentAlone || (redelivered && lane.probing)) return false;
+    if (lane.rule.pack === undefined || kind !== 'publish' || retried || record.id !== undefined) return false;
+    const { sentAlone, probing } = lane.stretchOf(seq);
+    if (seq <= sentAlone || (redelivered && probing)) return false;
     // What another box may bring there, it brings alone.
     const { carried } = this.#parts.work.options;
     return !carried.may(seq) && !carried.has(seq);
@@ -110,13 +112,15 @@ export class Packing {
     if (work.options.log.topic(lane.topic)?.settings['lane'] === 'latest') return;
     const bundles = bundled(waiting, { records: most.records, bytes: Math.min(most.bytes, this.#parts.bytes()) }, {
       may: (entry) => this.#may(lane, entry), text: ({ record }) => recordText(record, work.placeOf(lane, record)), rest,
+      // Where others may have gone first, only what follows at once is known to have none of them between.
+      ...(lane.any || lane.stretches.length > 1 ? { next: ({ record: { previous } }, { seq }) => previous === seq } : {}),
     });
     if (bundles.length === 0) return;
     lane.planning = true;
     work.packs.plan(lane.topic, bundles).then(
       () => undefined,
       // A log that takes nothing: they go one by one, so that it may get room.
-      () => { lane.sentAlone = Math.max(lane.sentAlone, bundles.at(-1)?.last ?? 0); },
+      () => { for (const { last } of bundles) lane.sentAlone(last); },
     ).finally(() => {
       lane.planning = false;
       lane.unformed = true;
@@ -126,7 +130,12 @@ export class Packing {
 }
 
 /** What goes together of what waits; with `rest`, a pack that is not full if there is no other. */
-export function bundled(waiting: readonly Entry[], most: Pack, { may, text, rest }: { readonly may: (entry: Entry) => boolean; readonly text: (entry: Entry) => string; readonly rest: boolean }): Bundle[] {
+export function bundled(waiting: readonly Entry[], most: Pack, { may, next = () => true, text, rest }: {
+  readonly may: (entry: Entry) => boolean;
+  /** Whether it follows the one before: all that the topic has between the two is neither here nor to come. */
+  readonly next?: (entry: Entry, before: Entry) => boolean;
+  readonly text: (entry: Entry) => string; readonly rest: boolean;
+}): Bundle[] {
   const bundles: Bundle[] = [];
   let run: Entry[] = [];
   let bytes = 0;
@@ -147,7 +156,7 @@ export function bundled(waiting: readonly Entry[], most: Pack, { may, text, rest
       close();
       continue;
     }
-    if (run.length >= most.records || bytes + size > most.bytes || (run[0] && !sameLife(run[0], entry))) close();
+    if (run.length >= most.records || bytes + size > most.bytes || (run[0] && (!sameLife(run[0], entry) || !next(entry, run.at(-1)!)))) close();
     run.push(entry);
     bytes += size;
   }

@@ -69,7 +69,7 @@ export class Packs {
     for (const bundles of this.#byTopic.values()) for (const bundle of bundles) if (bundle.first <= to && from <= bundle.last) bundle.damaged = true;
   }
 
-  /** Resolves when they are on disk: only then may they be sent. They follow what the topic has. */
+  /** Resolves when they are on disk: only then may they be sent. */
   async plan(topic: string, bundles: readonly Bundle[]): Promise<void> {
     const key = `${this.#prefix}${topic}${BAR}${bundles[0]?.first ?? 0}`;
     await this.#registry.set(key, bundles.map((bundle) => ({ ...bundle })));
@@ -100,7 +100,10 @@ export class Packs {
   }
 
   #add(topic: string, key: string, bundles: readonly Bundle[]): void {
-    this.#byTopic.set(topic, [...this.#byTopic.get(topic) ?? [], ...bundles]);
+    const all = [...this.#byTopic.get(topic) ?? [], ...bundles];
+    // Those of a backlog come after what went before it.
+    const late = (this.#byTopic.get(topic)?.at(-1)?.first ?? 0) > (bundles[0]?.first ?? 0);
+    this.#byTopic.set(topic, late ? all.toSorted((a, b) => a.first - b.first) : all);
     this.#rows.set(topic, [...this.#rows.get(topic) ?? [], { key, bundles }]);
   }
 

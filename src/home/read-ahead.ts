@@ -48,6 +48,10 @@ export interface ReadAheadParts {
   readonly starved: () => boolean;
   /** A reader has read all there is. */
   readonly tail: (cursor: Cursor) => void;
+  /** A reader has more to read than it asked for; it goes on when this resolves. */
+  readonly more: (cursor: Cursor) => Promise<void>;
+  /** A reader has nothing left behind any more. */
+  readonly caughtUp: (cursor: Cursor) => void;
   readonly failed: (error: unknown) => void;
 }
 
@@ -61,10 +65,13 @@ export class ReadAhead {
   /** What mains have from cursors that were before them. */
   readonly #pasts = new Map<Cursor, Past>();
   readonly #loops = new Map<Cursor, Promise<void>>();
+  readonly #left = new Map<Cursor, Promise<void>>();
   readonly #rooms = new Map<number, Room>();
   #waiting: (() => void)[] = [];
   /** Grows with each going back: a page asked for before it comes too early. */
   #turn = 0;
+  /** With each of a reader's going elsewhere: what follows in a page that is being taken comes too early. */
+  #jumps = 0;
 
   constructor(parts: ReadAheadParts) {
     this.#parts = parts;
@@ -89,9 +96,9 @@ export class ReadAhead {
     for (const [i, cursor] of this.mains.entries()) this.#begin(cursor, this.#reading(i, 1, () => false));
   }
 
-  /** One more reader, of a topic that `main` had; while `paused` it takes nothing. */
-  adopt(cursor: Cursor, main: Cursor, paused: () => boolean): void {
-    this.#begin(cursor, this.#reading(this.mains.indexOf(main), 0.5, paused));
+  /** One more reader, of a topic that `main` had; while `paused` it takes nothing. What is live first has more room than what is not. */
+  adopt(cursor: Cursor, main: Cursor, { paused, live }: { readonly paused: () => boolean; readonly live: boolean }): void {
+    this.#begin(cursor, this.#reading(this.mains.indexOf(main), live ? 0.75 : 0.5, paused));
   }
 
   #reading(i: number, share: number, paused: () => boolean): Reading {
@@ -103,7 +110,7 @@ export class ReadAhead {
   async close(): Promise<void> {
     this.#closing.abort();
     this.makeRoom();
-    await Promise.all(this.#loops.values());
+    await Promise.all([...this.#loops.values(), ...this.#left.values()]);
     await Promise.all(this.mains.map((cursor) => cursor.close()));
   }
 
@@ -155,9 +162,28 @@ export class ReadAhead {
 
   /** All from `seq` on that is not done is read again, in order. */
   rewindTo(cursor: Cursor, seq: number): void {
-    this.#turn++;
+    this.#jump();
     cursor.rewindTo(seq);
     this.makeRoom();
+  }
+
+  #jump(): void {
+    this.#turn++;
+    this.#jumps++;
+  }
+
+  /** It goes on from `seq`, and reads what it leaves behind with less of the room. */
+  leap(cursor: Cursor, main: Cursor, seq: number, paused: () => boolean): void {
+    this.#jump();
+    cursor.leap(seq);
+    if (this.#left.has(cursor)) return;
+    this.#left.set(cursor, this.#leftLoop(cursor, this.#reading(this.mains.indexOf(main), 0.25, paused)).finally(() => this.#left.delete(cursor)));
+  }
+
+  /** From `seq` on it goes on only when nothing is left behind. */
+  park(cursor: Cursor, seq: number): void {
+    this.#jump();
+    cursor.park(seq);
   }
 
   #begin(cursor: Cursor, options: Reading): void {
@@ -166,10 +192,11 @@ export class ReadAhead {
     this.#loops.set(cursor, this.#loop(cursor, options));
   }
 
-  async #loop(cursor: Cursor, { earlier, past, priority, share, paused }: Reading): Promise<void> {
+  async #loop(cursor: Cursor, reading: Reading): Promise<void> {
+    const { priority, share, paused } = reading;
     const room = this.#room(priority);
     const page = Math.min(PAGE, this.#parts.limits.ahead >> 2);
-    const { take, owner, tail, failed, starved, carried } = this.#parts;
+    const { owner, tail, more, failed, starved } = this.#parts;
     const { signal } = this.#closing;
     while (!signal.aborted) {
       try {
@@ -197,12 +224,8 @@ export class ReadAhead {
           tail(cursor);
           await cursor.wait(signal);
         }
-        for (const { record, redelivered } of deliveries) {
-          const before = past?.(record);
-          if (before === 'done' || earlier.some((matches) => matches(record.topic))) cursor.done(record.seq);
-          else if (carried(record.topic, record.seq)) owner(cursor, record.topic).done(record.seq);
-          else take(cursor, record, redelivered || before === 'seen');
-        }
+        this.#give(cursor, deliveries, reading);
+        if (deliveries.length >= page) await more(cursor);
       } catch (error) {
         if (signal.aborted) return;
         // Its topic has caught up: whoever it came from reads on.
@@ -212,6 +235,55 @@ export class ReadAhead {
       }
     }
     this.#loops.delete(cursor);
+  }
+
+  #give(cursor: Cursor, deliveries: readonly LogRecordDelivery[], { earlier, past }: Reading): void {
+    const { take, owner, carried } = this.#parts;
+    const jumps = this.#jumps;
+    for (const { record, redelivered } of deliveries) {
+      if (jumps !== this.#jumps) {
+        owner(cursor, record.topic).again(record.seq);
+        continue;
+      }
+      const before = past?.(record);
+      if (before === 'done' || earlier.some((matches) => matches(record.topic))) cursor.done(record.seq);
+      else if (carried(record.topic, record.seq)) owner(cursor, record.topic).done(record.seq);
+      else take(cursor, record, redelivered || before === 'seen');
+    }
+  }
+
+  async #leftLoop(cursor: Cursor, reading: Reading): Promise<void> {
+    const { priority, share, paused } = reading;
+    const room = this.#room(priority);
+    const page = Math.min(PAGE, this.#parts.limits.ahead >> 2);
+    const { owner, caughtUp, failed, starved } = this.#parts;
+    const { signal } = this.#closing;
+    while (!signal.aborted && cursor.hole) {
+      try {
+        if (paused() || (this.#full(room, share) && !starved())) {
+          await new Promise<void>((resolve) => { this.#waiting.push(resolve); });
+          continue;
+        }
+        const turn = this.#turn;
+        room.items += page;
+        let deliveries: LogRecordDelivery[] = [];
+        try {
+          deliveries = await cursor.nextLeft(page);
+        } finally {
+          room.items -= page;
+          if (deliveries.length < page) this.makeRoom();
+        }
+        if (turn !== this.#turn) for (const { record } of deliveries) owner(cursor, record.topic).again(record.seq);
+        else this.#give(cursor, deliveries, reading);
+        // Too much of it is open.
+        if (deliveries.length === 0 && cursor.hole) await this.#pause();
+      } catch (error) {
+        if (signal.aborted || (error instanceof LanpostError && error.code === 'closed')) return;
+        failed(error);
+        await this.#pause();
+      }
+    }
+    if (!signal.aborted) caughtUp(cursor);
   }
 
   #pause(): Promise<void> {

@@ -139,7 +139,7 @@ export class Sending {
       return;
     }
     lane.flight.add(entry);
-    if (!entry.pack) lane.sentAlone = Math.max(lane.sentAlone, entry.seq);
+    if (!entry.pack) lane.sentAlone(entry.seq);
     this.#window.sent(entry.bytes);
     this.#budget?.spend(entry.bytes);
     const sentAt = work.options.clock.mono();

@@ -1,9 +1,9 @@
-// Whose turn it is: lanes with something to do, those of a higher priority first, of one priority those that keep up before
-// those with a backlog, and among those alike one after the other.
+// Whose turn it is: lanes with something to do, those of a higher priority first, of one priority those that keep up, or send
+// what is live, before those with a backlog, and among those alike one after the other.
 import type { Lane } from './lane.ts';
 
-function rankOf({ rule, behind }: Lane): number {
-  return rule.priority * 2 + (behind ? 0 : 1);
+function rankOf(lane: Lane): number {
+  return lane.rule.priority * 2 + (lane.behind && !lane.live ? 0 : 1);
 }
 
 export class Turns {

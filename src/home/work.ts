@@ -13,6 +13,7 @@ import type { RecordPlace } from './record-element.ts';
 import type { HomeSession } from './session.ts';
 import { reasonOf } from './reason.ts';
 import { Settling } from './settling.ts';
+import { Stretches } from './stretches.ts';
 import { nodeOf } from './up-rule.ts';
 import type { UplinkOptions } from './uplink-options.ts';
 
@@ -22,6 +23,7 @@ export class Work {
   readonly settling: Settling;
   readonly reading: ReadAhead;
   readonly packs: Packs;
+  readonly stretches: Stretches;
   readonly #held: HeldLanes;
   readonly #expiring: Expiring;
   /** Of what these have acknowledged it is not known whether the home still has it, since when. */
@@ -37,6 +39,7 @@ export class Work {
     this.wake = wake;
     const { log, clock, jid, reader, rules, cursors, limits, trouble } = options;
     this.packs = new Packs(log.registry, reader);
+    this.stretches = new Stretches(log.registry, reader);
     this.#expiring = new Expiring(options, new StampAges({ clock, boot: () => log.epoch, trustedNow: () => log.trustedNow() }));
     this.settling = new Settling({
       clock, settle: limits.settle, settled: (tag) => this.#settled(tag),
@@ -48,6 +51,8 @@ export class Work {
       owner: (cursor, topic) => cursor.held.get(topic) ?? this.#ownerOf(cursor, topic),
       starved: () => this.#starved,
       tail: (cursor) => this.#tail(cursor),
+      more: (cursor) => this.#leap(cursor),
+      caughtUp: (cursor) => this.lanes.get(cursor.filter)?.requeue([]),
       failed: (error) => trouble({ kind: 'home.read', message: `reading for ${jid} failed: ${String(error)}` }),
     });
     this.#held = new HeldLanes({
@@ -65,7 +70,7 @@ export class Work {
     for (const [i, main] of this.reading.mains.entries()) {
       for (const [topic, own] of main.held) {
         // A rule before it has the topic; what is left here is passed.
-        if (this.options.rules.slice(0, i).some((rule) => rule.matches(topic))) this.reading.adopt(own, main, () => false);
+        if (this.options.rules.slice(0, i).some((rule) => rule.matches(topic))) this.reading.adopt(own, main, { paused: () => false, live: false });
         else {
           const lane = this.#laneOf(topic, main);
           lane.behind = true;
@@ -90,7 +95,7 @@ export class Work {
     const { rules, boxId } = this.options;
     const rule = rules[this.reading.mains.indexOf(main)];
     if (!rule) throw new Error(`no rule reads ${topic}`);
-    const lane = new Lane({ topic, main, rule, node: nodeOf(rule, topic, boxId) });
+    const lane = new Lane({ topic, main, rule, node: nodeOf(rule, topic, boxId), stretches: this.stretches.of(topic) });
     this.lanes.set(topic, lane);
     return lane;
   }
@@ -130,6 +135,9 @@ export class Work {
       return;
     }
     const retried = owner.isRetried(seq);
+    // What stands for an item that there may be already does not overtake what comes before it.
+    const { hole } = owner;
+    if (record.id !== undefined && !retried && hole && hole.from < seq) return this.reading.park(owner, seq);
     const entry = entryOf(record, kind, redelivered, retried);
     // What goes with others may have been sent already; what somebody asks for is not given up.
     if (!retried && !this.packs.covering(topic, seq) && this.#expiring.take(lane, entry)) return;
@@ -137,6 +145,19 @@ export class Work {
     this.reading.queued(lane, entry);
     if (lane.queue.length > this.#share(lane)) this.#fallBehind(lane);
     this.wake(lane);
+  }
+
+  /** More of the topic is there than was asked for: where its rule says so, what comes from now on goes before that. */
+  async #leap(cursor: Cursor): Promise<void> {
+    const lane = this.lanes.get(cursor.filter);
+    const { log, limits } = this.options;
+    if (!lane?.any || lane.own !== cursor || log.topic(lane.topic)?.settings['lane'] === 'latest') return;
+    const from = log.head + 1;
+    if (await cursor.unread(from) < limits.ahead || !await this.stretches.begin(lane.topic, from)) return;
+    if (lane.own !== cursor) return;
+    lane.begin(from);
+    this.reading.leap(cursor, lane.main, from, () => this.isHeld(lane));
+    lane.requeue([]);
   }
 
   /** Records of one topic that may wait here before others that come after them in the log do not wait for them. */
@@ -177,6 +198,8 @@ export class Work {
 
   #tail(cursor: Cursor): void {
     const own = this.lanes.get(cursor.filter);
+    // What it has left behind is read beside.
+    if (cursor.hole) return;
     if (own?.own === cursor) {
       own.behind = false;
       own.crowded = false;
@@ -233,7 +256,7 @@ export class Work {
   /** Whether it may be at home already, so that it has to be looked for before it is sent. */
   isDoubtful(lane: Lane, entry: Entry): boolean {
     if (entry.retried) return !entry.looked;
-    return (entry.redelivered && lane.probing) || (!entry.looked && this.options.carried.may(entry.seq));
+    return (entry.redelivered && lane.stretchOf(entry.seq).probing) || (!entry.looked && this.options.carried.may(entry.seq));
   }
 
   /** Gives the topic a cursor of its own. */
@@ -310,11 +333,14 @@ export class Work {
 
   #forgetPacks(): void {
     const { rules, jid, trouble } = this.options;
-    for (const topic of this.packs.topics) {
+    for (const topic of new Set([...this.packs.topics, ...this.stretches.topics])) {
       const main = this.reading.mains[rules.findIndex((rule) => rule.matches(topic))];
       const cursor = main?.held.get(topic) ?? main;
+      const position = cursor?.position ?? Infinity;
+      const flush = (): Promise<void> => cursor?.flush() ?? Promise.resolve();
       // Without a rule nobody reads it. What stays there meanwhile is found at the next start.
-      this.packs.settled(topic, cursor?.position ?? Infinity, () => cursor?.flush() ?? Promise.resolve()).catch((error: unknown) => trouble({ kind: 'home.read', message: `packs of ${jid} that have settled could not be forgotten: ${reasonOf(error)}` }));
+      Promise.all([this.packs.settled(topic, position, flush), this.stretches.settled(topic, position, flush)])
+        .catch((error: unknown) => trouble({ kind: 'home.read', message: `packs of ${jid} that have settled could not be forgotten: ${reasonOf(error)}` }));
     }
   }
 

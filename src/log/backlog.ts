@@ -40,6 +40,10 @@ export class Backlog {
     let bytes = 0;
     for (const one of [durable, ...durable.held.values()]) {
       if (one instanceof HeldTopic && one.until !== Infinity) continue;
+      if (!hasWildcard(one.filter)) {
+        bytes += await this.#ofOne(one);
+        continue;
+      }
       const mine = this.#mine(one).filter(({ topic }) => topic.last > one.base);
       for (const { topic, after } of mine) {
         const from = Math.max(one.base, after) + 1;
@@ -48,6 +52,14 @@ export class Backlog {
       }
     }
     return Math.round(bytes);
+  }
+
+  /** Of a reader of one topic: much may be done above what is not. */
+  async #ofOne(durable: Durable): Promise<number> {
+    const topic = this.#mine(durable)[0]?.topic;
+    if (!topic || topic.last <= durable.base) return 0;
+    const held = await this.#reading.count(topic, topic.first, topic.last);
+    return held > 0 ? topic.bytes * Math.min(1, await this.#own(durable) / held) : 0;
   }
 
   /** The first record that is not confirmed. */

@@ -44,6 +44,16 @@ export interface Cursor {
   rewind(): void;
   /** Everything from `seq` on that is not done will be handed out again. */
   rewindTo(seq: number): void;
+  /** Records that it has to hand out before `before`, about. */
+  unread(before: number): Promise<number>;
+  /** Goes on from `seq`, which is behind all there is; what is to be handed out before that is left, for `nextLeft`. Of one that reads a single topic. */
+  leap(seq: number): void;
+  /** What was left and is not read yet, from the first such record to the last. */
+  readonly hole: { readonly from: number; readonly to: number } | undefined;
+  /** As `next`, of what was left; none when nothing is. */
+  nextLeft(max: number): Promise<LogRecordDelivery[]>;
+  /** From `seq` on, which nobody may have sent on yet, nothing is handed out before all that was left. */
+  park(seq: number): void;
   /** Confirms for now: it is done for good when what was taken up to `tag` is settled, and never done if this process ends before. */
   take(seq: number, tag: number): void;
   /** What was taken up to `tag` is done. */

@@ -40,6 +40,8 @@ export class LogCursor implements HeldCursor, Reader {
   /** Grows with each going back: what was being read from disk then is read anew. */
   #turn = 0;
   #atTail = false;
+  /** Until nothing is left behind. */
+  #parked = false;
   #closed = false;
   #released = false;
   readonly #waiting = new Set<() => void>();
@@ -88,6 +90,8 @@ export class LogCursor implements HeldCursor, Reader {
   }
 
   get read(): number {
+    const { hole } = this.progress;
+    if (hole) return hole.from - 1;
     return this.#atTail ? this.#parts.state.head : this.progress.scan - 1;
   }
 
@@ -117,7 +121,7 @@ export class LogCursor implements HeldCursor, Reader {
     const { progress } = this;
     if (progress.hasAgain || this.#hasRetries) return this.#nextAgain(max);
     if (this.#memory?.hasAgain) return this.#memory.takeAgain(max);
-    if (this.#waits) return [];
+    if (this.#waits || this.#isParked) return [];
     if (this.#memory?.ready(this.#scanned)) return this.#memory.take(max, this.#scanned);
     if (this.#lost >= progress.scan) return this.#gap();
     if (this.#isBlocked || this.#memoryOnly) return [];
@@ -242,10 +246,62 @@ export class LogCursor implements HeldCursor, Reader {
 
   rewindTo(seq: number): void {
     this.#handedBefore = Math.max(this.#handedBefore, this.handed);
+    this.#parked = false;
+    this.#goBack(seq);
+  }
+
+  #goBack(seq: number): void {
     this.#turn++;
     this.progress.rewindTo(seq);
     this.#atTail = false;
     this.#wake();
+  }
+
+  unread(before: number): Promise<number> {
+    const topic = this.#selection.topics[0];
+    return topic && this.progress.next < before ? this.#parts.reading.count(topic, this.progress.next, before - 1) : Promise.resolve(0);
+  }
+
+  leap(seq: number): void {
+    if (hasWildcard(this.filter)) throw new LanpostError('unsupported', 'Only a reader of one topic can leave something behind.');
+    this.#turn++;
+    this.progress.leap(seq);
+    this.#wake();
+  }
+
+  get hole(): { readonly from: number; readonly to: number } | undefined {
+    return this.progress.hole;
+  }
+
+  async nextLeft(max: number): Promise<LogRecordDelivery[]> {
+    if (this.#closed) throw new LanpostError('closed', 'The reader has been closed.');
+    const found: LogRecordDelivery[] = [];
+    const { progress } = this;
+    while (found.length === 0 && !this.#closed && !this.#waits) {
+      const { left } = progress;
+      if (!left) break;
+      const turn = this.#turn;
+      const page = await this.#parts.reading.page(this.#selection.topics, left[0], left[1], Math.min(max, PAGE_RECORDS));
+      const last = page.records.at(-1);
+      if (last) await this.#raise(last.seq);
+      if (this.#closed) break;
+      // What comes after it may have changed, or where it is.
+      if (turn !== this.#turn) continue;
+      this.#deliverPage(found, page.records, (seq, no) => progress.handLeft(seq, no));
+      progress.passLeft(page.next);
+    }
+    if (!progress.left) this.#wake();
+    return found;
+  }
+
+  park(seq: number): void {
+    this.#parked = true;
+    this.#goBack(seq);
+  }
+
+  get #isParked(): boolean {
+    if (this.#parked && !this.progress.left) this.#parked = false;
+    return this.#parked;
   }
 
   take(seq: number, tag: number): void {
@@ -412,7 +468,7 @@ export class LogCursor implements HeldCursor, Reader {
   #ready(): boolean {
     const { progress } = this;
     if (this.#memory && (this.#memory.hasAgain || (!this.#waits && this.#memory.ready(this.#scanned)))) return true;
-    return progress.hasAgain || this.#hasRetries || (!this.#atTail && !this.#waits && progress.scan <= this.#parts.state.head && !this.#isBlocked);
+    return progress.hasAgain || this.#hasRetries || (!this.#atTail && !this.#waits && !this.#isParked && progress.scan <= this.#parts.state.head && !this.#isBlocked);
   }
 
   get #hasRetries(): boolean {
@@ -499,10 +555,10 @@ export class LogCursor implements HeldCursor, Reader {
     if (this.#durable && scan + HANDED_STEP > this.#bound && this.#bound < this.#parts.state.head) this.#parts.cursors.raise(this.#durable, scan + HANDED_STEP * 4);
   }
 
-  #deliver(found: LogRecordDelivery[], record: LogRecord, topicNo: number): void {
+  #deliver(found: LogRecordDelivery[], record: LogRecord, topicNo: number, hand: (seq: number, topicNo: number) => void = (...what) => this.progress.hand(...what)): void {
     const { seq } = record;
-    this.progress.hand(seq, topicNo);
-    const redelivered = seq <= this.#handedBefore;
+    hand(seq, topicNo);
+    const redelivered = seq <= this.#handedBefore || this.#redelivered.has(seq);
     if (seq > this.handed) this.handed = seq;
     found.push({ record, redelivered });
   }
@@ -549,14 +605,18 @@ export class LogCursor implements HeldCursor, Reader {
       if (last) await this.#raise(last.seq);
       if (this.#closed) break;
       if (turn !== this.#turn) continue;
-      for (const record of page.records) {
-        const topic = state.topics.byName.get(record.topic);
-        if (topic ? this.#selection.matches(topic, record.seq) : !this.#selection.isOthers(record.seq)) this.#deliver(found, record, topic?.no ?? 0);
-      }
+      this.#deliverPage(found, page.records);
       progress.scan = Math.max(progress.scan, page.next);
       this.#raiseAhead();
     }
     return found;
+  }
+
+  #deliverPage(found: LogRecordDelivery[], records: readonly LogRecord[], hand?: (seq: number, topicNo: number) => void): void {
+    for (const record of records) {
+      const topic = this.#parts.state.topics.byName.get(record.topic);
+      if (topic ? this.#selection.matches(topic, record.seq) : !this.#selection.isOthers(record.seq)) this.#deliver(found, record, topic?.no ?? 0, hand);
+    }
   }
 
   /** In place of what was dropped for it, and confirmed like a record. */

@@ -1,5 +1,5 @@
 import type { ProgressRow } from './progress-row.ts';
-import { AGAIN, alike, ASIDE, DONE, HANDED, type Run, TAKEN } from './run.ts';
+import { AGAIN, alike, ASIDE, DONE, HANDED, HOLE, type Run, TAKEN } from './run.ts';
 
 /** Out-of-order confirmations kept at most; then delivery waits. */
 export const MAX_RANGES = 1000;
@@ -19,6 +19,7 @@ export class Progress {
   #open = 0;
   #taken = 0;
   #doneAbove = 0;
+  #holes = 0;
   /** Ranges still before it that were done before a restart, or are not wanted. */
   #skip: (readonly [number, number])[];
   #skipAbove: number;
@@ -87,6 +88,74 @@ export class Progress {
 
   get hasAgain(): boolean {
     return this.#again.length > 0;
+  }
+
+  /** Where what it has to hand out begins. */
+  get next(): number {
+    return Math.min(this.#again[0] ?? Infinity, this.scan);
+  }
+
+  /** Goes on from `to`; what is to be handed out before it is left, to be read beside what follows. */
+  leap(to: number): void {
+    if (this.#again.length > 0) {
+      const given = this.#runs.slice(this.#start);
+      this.#restart(given.map((run) => (run.state === AGAIN ? { ...run, count: 0, state: HOLE, topic: 0 } : run)));
+    }
+    while (this.scan < to) {
+      const end = Math.min(this.skipDone() + 1, to);
+      if (this.scan < end) this.#push({ from: this.scan, to: end - 1, count: 0, state: HOLE, topic: 0, tag: 0 });
+      this.scan = Math.max(this.scan, end);
+    }
+    this.#advance();
+  }
+
+  /** From the first that was left to the last. */
+  get hole(): { readonly from: number; readonly to: number } | undefined {
+    if (this.#holes === 0) return undefined;
+    const first = this.#runs.find(({ state }, i) => i >= this.#start && state === HOLE);
+    const last = this.#runs.findLast(({ state }) => state === HOLE);
+    return first && last && { from: first.from, to: last.to };
+  }
+
+  /** What of that is to be read next. */
+  get left(): readonly [from: number, to: number] | undefined {
+    const run = this.#runs[this.#firstHole];
+    return run && [run.from, run.to];
+  }
+
+  /** A record of what was left is handed out; there is none before it. */
+  handLeft(seq: number, topic: number = 0): void {
+    const at = this.#firstHole;
+    const run = this.#runs[at];
+    if (!run || seq < run.from || seq > run.to) return;
+    this.#runs.splice(at, 0, { from: seq, to: seq, count: 1, state: HANDED, topic, tag: 0 });
+    this.#unconfirmed++;
+    this.#open++;
+    this.#leaveFrom(at + 1, seq + 1);
+  }
+
+  /** There is none before `next`. */
+  passLeft(next: number): void {
+    const at = this.#firstHole;
+    if ((this.#runs[at]?.from ?? Infinity) < next) this.#leaveFrom(at, next);
+  }
+
+  get #firstHole(): number {
+    if (this.#holes === 0) return -1;
+    let at = this.#start;
+    while (this.#runs[at]?.state !== HOLE) at++;
+    return at;
+  }
+
+  /** The hole begins there, or is none any more. */
+  #leaveFrom(at: number, from: number): void {
+    const run = this.#runs[at]!;
+    run.from = from;
+    if (run.from <= run.to) return;
+    this.#runs.splice(at, 1);
+    this.#holes--;
+    if (at < this.#runs.length) this.#join(at);
+    this.#advance();
   }
 
   /** A record was found at `seq` and is handed out. */
@@ -353,6 +422,7 @@ export class Progress {
       return;
     }
     if (run.state === DONE) this.#ranges++;
+    if (run.state === HOLE) this.#holes++;
     this.#runs.push(run);
   }
 
@@ -378,11 +448,12 @@ export class Progress {
     this.#unconfirmed = 0;
     this.#open = 0;
     this.#taken = 0;
+    this.#holes = 0;
     for (const run of runs) {
       if (run.state === HANDED) this.#unconfirmed++;
       if (run.state === AGAIN) this.#again.push(run.from);
       if (run.state === TAKEN) this.#taken += run.count;
-      else if (run.state !== DONE) this.#open++;
+      else if (run.state !== DONE && run.state !== HOLE) this.#open++;
       this.#push({ ...run });
     }
     this.#advance();
@@ -393,7 +464,7 @@ export class Progress {
     const at = this.#find(seq);
     if (at === undefined) return undefined;
     const { state } = this.#runs[at]!;
-    return state === DONE || state === TAKEN ? undefined : at;
+    return state === DONE || state === TAKEN || state === HOLE ? undefined : at;
   }
 
   #find(seq: number): number | undefined {

@@ -6,6 +6,8 @@ export const DONE = 2;
 export const TAKEN = 3;
 /** Done with the batch that is being written, if that succeeds. */
 export const ASIDE = 4;
+/** Passed over for now, and not read yet. */
+export const HOLE = 5;
 
 /**
  * Matching records that follow each other and fare alike. One that is handed out stands alone; those
@@ -24,5 +26,5 @@ export interface Run {
 
 /** Whether the two may be counted as one. */
 export function alike(a: Run, b: Run): boolean {
-  return a.state === b.state && (a.state === DONE || (a.state === TAKEN && a.tag === b.tag));
+  return a.state === b.state && (a.state === DONE || a.state === HOLE || (a.state === TAKEN && a.tag === b.tag));
 }

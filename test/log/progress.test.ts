@@ -112,3 +112,84 @@ it('a topic that goes its own way takes along what is not done of it, and leaves
   odd.settle(1);
   expect([odd.position, odd.clear]).toEqual([12, true]);
 });
+
+it('what is left behind is read beside what follows, each record once, and a restart knows what is done', () => {
+  const steps = fc.array(fc.record({ what: fc.constantFrom('front', 'left', 'leap', 'done', 'take', 'settle', 'again', 'rewindTo', 'restart'), n: fc.integer({ min: 1, max: 9 }) }), { maxLength: 150 });
+  fc.assert(fc.property(steps, fc.uniqueArray(fc.integer({ min: 1, max: 120 })), (moves, all) => {
+    const records = all.toSorted((a, b) => a - b);
+    let progress = fresh();
+    let head = 0;
+    const out = new Set<number>();
+    const taken = new Set<number>();
+    const done = new Set<number>();
+    const given = (seq: number): void => {
+      expect([seq, out.has(seq), taken.has(seq), done.has(seq)]).toEqual([seq, false, false, false]);
+      out.add(seq);
+    };
+    const nth = (set: ReadonlySet<number>, n: number): number | undefined => [...set][n % Math.max(1, set.size)];
+    const front = (n: number): void => {
+      for (let i = 0; i < n; i++) {
+        for (const seq of progress.takeAgain(1)) given(seq);
+        const to = Math.min(progress.skipDone(), head);
+        const next = records.find((seq) => seq >= progress.scan && seq <= to);
+        if (next === undefined) progress.scan = Math.max(progress.scan, to + 1);
+        else {
+          given(next);
+          progress.hand(next);
+        }
+      }
+    };
+    const left = (n: number): void => {
+      for (let i = 0; i < n && progress.left; i++) {
+        const [from, to] = progress.left;
+        const next = records.find((seq) => seq >= from && seq <= to);
+        if (next === undefined) progress.passLeft(to + 1);
+        else {
+          given(next);
+          progress.handLeft(next);
+        }
+      }
+    };
+    for (const { what, n } of moves) {
+      head = Math.min(120, head + n);
+      const seq = nth(out, n);
+      if (what === 'front') front(n);
+      else if (what === 'left') left(n);
+      else if (what === 'leap') progress.leap(head + 1);
+      else if (what === 'settle') {
+        progress.settle(1);
+        for (const one of taken) done.add(one);
+        taken.clear();
+      } else if (what === 'rewindTo') {
+        for (const one of [...out, ...taken]) {
+          if (one < n * 10 || n * 10 >= progress.scan) continue;
+          out.delete(one);
+          taken.delete(one);
+        }
+        progress.rewindTo(n * 10);
+      } else if (what === 'restart') {
+        progress = new Progress(decodeProgress(encodeProgress({ position: progress.position, handed: head, done: progress.ranges() })));
+        out.clear();
+        taken.clear();
+      } else if (seq !== undefined) {
+        out.delete(seq);
+        if (what === 'done') done.add(seq);
+        if (what === 'take') taken.add(seq);
+        if (what === 'done') progress.done(seq);
+        else if (what === 'take') progress.take(seq, 1);
+        else progress.again(seq);
+      }
+      const open = records.find((one) => one < progress.scan && !done.has(one)) ?? progress.scan;
+      expect(progress.position).toBeLessThan(open);
+      const ranges = progress.ranges();
+      expect(records.filter((one) => ranges.some(([from, to]) => one >= from && one <= to) && !done.has(one))).toEqual([]);
+    }
+    head = 120;
+    left(200);
+    front(300);
+    for (const seq of out) progress.done(seq);
+    progress.settle(1);
+    expect([progress.hole, progress.position, progress.pending, progress.clear, progress.ranges()]).toEqual([undefined, progress.scan - 1, 0, true, []]);
+    expect([...done, ...out, ...taken].toSorted((a, b) => a - b)).toEqual(records);
+  }), { numRuns: 500 });
+});

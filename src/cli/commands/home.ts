@@ -28,7 +28,7 @@ const add: Command = {
     ca: { type: 'string', value: 'FILE', help: 'PEM file of a private certificate authority, instead of the system\'s' },
     service: { type: 'string', value: 'JID', help: 'pubsub service (default pubsub.DOMAIN)' },
     topics: { type: 'string', value: 'FILTER', multiple: true, help: 'topics to carry there' },
-    up: { type: 'string', value: 'RULE', multiple: true, help: 'topics to carry there, and how: FILTER[,node=NAME][,priority=N][,expire=SECONDS][,pack]' },
+    up: { type: 'string', value: 'RULE', multiple: true, help: 'topics to carry there, and how: FILTER[,node=NAME][,order=any][,priority=N][,expire=SECONDS][,pack]' },
     budget: { type: 'string', value: 'BYTES', help: 'bytes of items an hour, for links that are paid by volume' },
     down: { type: 'string', value: 'NODE[=TOPIC]', multiple: true, help: 'nodes there to follow, a name or a filter; TOPIC: what they are here, {node} standing for the name' },
     'down-new': { type: 'boolean', help: 'begin with what is published there from now on, not with what is there' },
@@ -171,15 +171,16 @@ function downInWords({ down }: HomeStatus): string {
 /** `FILTER,key=value…`; a comma cannot stand in the filter then. */
 function upRule(text: string): UpRule {
   const [filter = '', ...settings] = text.split(',');
-  const rule: { filter: string; node?: string; priority?: number; expire?: number; pack?: boolean } = { filter };
+  const rule: { filter: string; node?: string; order?: 'kept' | 'any'; priority?: number; expire?: number; pack?: boolean } = { filter };
   for (const setting of settings) {
     const at = setting.indexOf('=');
     const [key, value] = at < 0 ? [setting, ''] : [setting.slice(0, at), setting.slice(at + 1)];
     if (key === 'node') rule.node = value;
+    else if (key === 'order' && (value === 'any' || value === 'kept')) rule.order = value;
     else if (key === 'priority' && /^-?\d$/.test(value)) rule.priority = Number(value);
     else if (key === 'expire' && /^\d{1,9}$/.test(value)) rule.expire = Number(value) * 1000;
     else if (key === 'pack' && value === '') rule.pack = true;
-    else throw new UsageError(`"${setting}" is no setting of a rule: node=NAME, priority=-9 to 9, expire=SECONDS, pack`);
+    else throw new UsageError(`"${setting}" is no setting of a rule: node=NAME, order=any, priority=-9 to 9, expire=SECONDS, pack`);
   }
   return rule;
 }
