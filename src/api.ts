@@ -746,7 +746,7 @@ export interface DrainProgress {
   readonly since: number;
   /** Records that the home has taken since. */
   readonly done: number;
-  /** And that it has not. */
+  /** And that it has not. About: it goes on while they are counted. */
   readonly left: number;
   /** Records a second, over the last minute. */
   readonly rate: number;
@@ -759,6 +759,55 @@ export interface HomeEvent {
   readonly type: 'state' | 'draining' | 'drained';
   readonly home: HomeStatus;
   readonly drained?: DrainProgress;
+}
+
+export interface RehearseOptions {
+  /** Account whose road is cut; default the only home. */
+  readonly home?: string;
+  /** How long, ms: 1 s to 1 day. */
+  readonly outage: number;
+  /** Records a second that are published meanwhile. Default 10; at most 20 000 in all. */
+  readonly rate?: number;
+  /** Ends it: the road is there again at once, and what it made goes. */
+  readonly signal?: AbortSignal;
+}
+
+/** How far a rehearsal is, once a second; the last has the `report`. */
+export interface RehearsalEvent {
+  /** `before` and `cut`: it publishes. `draining`: the road is there again. `reading`: the home is asked what it has. */
+  readonly phase: 'before' | 'cut' | 'draining' | 'reading' | 'clearing' | 'over';
+  readonly home: string;
+  /** Records that were accepted, and that the home has acknowledged. */
+  readonly sent: number;
+  readonly drained: number;
+  /** Most bytes that they had on disk so far. */
+  readonly bytes: number;
+  /** Ms until the phase is over, where that is known. */
+  readonly left?: number;
+  readonly report?: RehearsalReport;
+}
+
+export interface RehearsalReport {
+  readonly home: string;
+  readonly outage: number;
+  readonly rate: number;
+  readonly passed: boolean;
+  /** Records that the log accepted; that it had when all was published; that the home acknowledged. */
+  readonly sent: number;
+  readonly stored: number;
+  readonly drained: number;
+  /** Of those accepted: not at home when it was asked for each of them; there more than once. */
+  readonly lost: number;
+  readonly doubled: number;
+  /** Most bytes that they had on disk. */
+  readonly peakBytes: number;
+  /** The home's node keeps fewer than were sent: so many of the newest were looked for. */
+  readonly kept?: number;
+  /** Ms from the end of the outage to a session, and until nothing waited; absent where that never came. */
+  readonly reconnected?: number;
+  readonly emptied?: number;
+  /** Why it has not passed, in words; empty when it has. */
+  readonly why: readonly string[];
 }
 
 export type HomeState = 'offline' | 'connecting' | 'online' | 'waiting' | 'refused' | 'paused';
@@ -1021,6 +1070,12 @@ export interface Box extends AsyncDisposable {
     remove(jid: string): Promise<void>;
     /** Yields how each home is, as `state`, then what becomes of them. */
     watch(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<HomeEvent>;
+    /**
+     * Cuts the road to a home for so long, while records of its own are published, and tells whether all of them got there. All that
+     * is for that home waits meanwhile, as in any outage. What it made goes afterwards, here and there; one at a time. Leaving the
+     * iteration ends it.
+     */
+    rehearse(options: RehearseOptions): AsyncIterableIterator<RehearsalEvent>;
   };
   /** Domains under which devices have addresses of their own, on a server of this machine. Messages to them are in the inbox. */
   readonly components: {

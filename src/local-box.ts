@@ -192,6 +192,7 @@ export class LocalBox implements Box {
     resume: async (jid: string): Promise<HomeStatus> => this.#opened().homes.resume(jid),
     remove: async (jid: string): Promise<void> => this.#opened().homes.remove(jid),
     watch: (options): AsyncIterableIterator<HomeEvent> => this.#opened().homes.watch(options?.signal),
+    rehearse: (options) => this.#opened().homes.rehearse(options),
   };
 
   readonly components: Box['components'] = {

@@ -17,6 +17,7 @@ import { peers } from './commands/peers.ts';
 import { poison } from './commands/poison.ts';
 import { presence } from './commands/presence.ts';
 import { publish } from './commands/publish.ts';
+import { rehearse } from './commands/rehearse.ts';
 import { purge, retract } from './commands/retract.ts';
 import { send } from './commands/send.ts';
 import { start } from './commands/start.ts';
@@ -32,7 +33,7 @@ export const COMMANDS: readonly Command[] = [
   start, passwd, status, doctor, presence, ...peers, send, messages, ...commandCommands,
   publish, subscribe, items, retract, purge,
   ...topic, ...access, find, classify, ...subscriptions, ...poison, ledger,
-  ...files, pair, ...avatar, ...trust, ...home, ...outbox, ...component,
+  ...files, pair, ...avatar, ...trust, ...home, rehearse, ...outbox, ...component,
   ...archive,
 ];
 

@@ -1,6 +1,6 @@
 // A Box as a service. Arguments are checked by the box itself, at its own door: a remote caller
 // gets the TypeError or LanpostError that a caller in the same process gets.
-import type { Box, ClassifyOptions, FileContent, MessagesOptions, OfferOptions, PublishOptions, RunOptions, SendFileOptions, SendOptions, SubscribeOptions, TopicQuery } from '../api.ts';
+import type { Box, ClassifyOptions, FileContent, MessagesOptions, OfferOptions, PublishOptions, RehearseOptions, RunOptions, SendFileOptions, SendOptions, SubscribeOptions, TopicQuery } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { packDelivery, packMessage, packPoison } from './delivery-wire.ts';
 import { OfferAnswers, offerSource } from './offer-source.ts';
@@ -98,6 +98,7 @@ export function boxService(box: Box): Service {
     'files.watch': () => watchSource((signal) => box.files.watch({ signal })),
     'trust.pair': (peer: string) => watchSource((signal) => box.trust.pair(peer, { signal })),
     doctor: (peer?: string) => watchSource((signal) => box.doctor(peer, { signal })),
+    'homes.rehearse': (options: RehearseOptions) => watchSource((signal) => box.homes.rehearse({ ...options, signal })),
     'homes.watch': () => watchSource((signal) => box.homes.watch({ signal })),
     troubles: () => watchSource((signal) => box.troubles({ signal })),
   }));

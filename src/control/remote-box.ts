@@ -1,7 +1,7 @@
 // A Box that is somewhere else: every member becomes a call or a stream on the control socket.
 import { resolve as fullPath } from 'node:path';
 import type {
-  AccountRules, Box, BoxStatus, Carrier, ClassRules, CommandInfo, ComponentStatus, FileEvent, Finding, HomeEvent, HomeStatus, ItemsOptions, MessageState, OutboxExport, OutboxImport, PairingEvent, Peer, PeerEvent, PeerTopic, Poison, Published, Receipt,
+  AccountRules, Box, BoxStatus, Carrier, ClassRules, CommandInfo, ComponentStatus, FileEvent, Finding, HomeEvent, HomeStatus, ItemsOptions, MessageState, OutboxExport, OutboxImport, PairingEvent, Peer, PeerEvent, PeerTopic, Poison, Published, Receipt, RehearsalEvent,
   SendOptions, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
@@ -159,6 +159,11 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
       pause: (jid) => call<HomeStatus>('homes.pause', [jid]),
       resume: (jid) => call<HomeStatus>('homes.resume', [jid]),
       async remove(jid) { await call('homes.remove', [jid]); },
+      rehearse: (options) => {
+        checkedObject('the options of a rehearsal', options);
+        const { signal, ...rest } = options;
+        return remoteEvents(rpc.open<RehearsalEvent>('homes.rehearse', [present(rest)], { decode: taken, ahead: AHEAD, signal }));
+      },
       watch: (options) => remoteEvents(rpc.open<HomeEvent>('homes.watch', [], { decode: taken, ahead: AHEAD, signal: options?.signal })),
     },
     components: {

@@ -77,6 +77,10 @@ const QUIET = 10_000;
 export class Home {
   readonly account: Account;
   uplink: Uplink;
+  /** Of rehearsals: they fare as the first one does. */
+  readonly #others = new Set<Uplink>();
+  /** Why nobody is to be called, though one could be. */
+  #cut: string | undefined;
   readonly #downlink: Downlink | undefined;
   readonly #parts: HomeParts;
   readonly #backoff: Backoff;
@@ -135,6 +139,32 @@ export class Home {
 
   get jid(): string {
     return this.account.jid;
+  }
+
+  get #uplinks(): Uplink[] {
+    return [this.uplink, ...this.#others];
+  }
+
+  /** One more goes up over the session, and over those that follow. */
+  join(uplink: Uplink): void {
+    this.#others.add(uplink);
+    if (this.#session?.attached) uplink.online(this.#session, true);
+  }
+
+  part(uplink: Uplink): void {
+    this.#others.delete(uplink);
+    uplink.offline();
+  }
+
+  /** As if the path had gone: the connection is dead at once, and there is no other, by whatever road. */
+  cut(why: string): void {
+    this.#cut = why;
+    this.#current?.socket.destroy(new LanpostError('disconnected', why));
+  }
+
+  /** The path is there again; when it is taken is the box's own business, as after any outage. */
+  restore(): void {
+    this.#cut = undefined;
   }
 
   get rank(): number {
@@ -321,6 +351,7 @@ export class Home {
   async #connected(): Promise<Error> {
     const { account, clock, limits, boxId, resolver, random } = this.#parts;
     let ended!: Promise<Error>;
+    if (this.#cut !== undefined) throw new LanpostError('unreachable', this.#cut);
     const resume = await this.#resumable();
     const { address: jid, password, plain } = account;
     const known = this.#known;
@@ -341,7 +372,7 @@ export class Home {
       if (error instanceof ResumeUnanswered) this.#resumes = false;
       throw error;
     });
-    if (this.#closing.signal.aborted) negotiated.socket.destroy();
+    if (this.#closing.signal.aborted || this.#cut !== undefined) negotiated.socket.destroy();
     this.#current = negotiated;
     this.#known = negotiated.known;
     this.#take(negotiated);
@@ -356,11 +387,11 @@ export class Home {
     this.#current = undefined;
     this.#lostAt = clock.mono();
     this.#session?.detach();
-    this.uplink.offline();
+    for (const uplink of this.#uplinks) uplink.offline();
     // Something in flight was too much for the server.
-    if (reason instanceof StreamEnded && OURS.has(reason.fault.condition)) this.uplink.suspect();
+    if (reason instanceof StreamEnded && OURS.has(reason.fault.condition)) for (const uplink of this.#uplinks) uplink.suspect();
     if (reason instanceof StreamBroken) {
-      this.uplink.choked();
+      for (const uplink of this.#uplinks) uplink.choked();
       this.#downlink?.choked();
     }
     // A stream that ended with an error, theirs or ours, ended its session.
@@ -391,7 +422,7 @@ export class Home {
       this.#session.attach(socket, resumed);
       arrivals.handOver(this.#session.receive);
       this.#become('online');
-      this.uplink.online(this.#session, false);
+      for (const uplink of this.#uplinks) uplink.online(this.#session, false);
       this.#downlink?.online(this.#session, false);
       this.#parts.opened?.();
       return;
@@ -414,7 +445,7 @@ export class Home {
     // Without presence mail waits in the server's store; so nobody announces what nobody here would take.
     if (receive) session.send(xml('presence', {}));
     this.#downlink?.online(session, true);
-    this.uplink.online(session, true);
+    for (const uplink of this.#uplinks) uplink.online(session, true);
     this.#parts.opened?.();
   }
 }

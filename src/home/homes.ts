@@ -1,6 +1,6 @@
 // The homes of a box. Accounts live in the log's registry, so they outlive the process.
 import type { Resolver } from 'node:dns/promises';
-import type { HomeEvent, HomeOptions, HomeStatus, Trouble } from '../api.ts';
+import type { HomeEvent, HomeOptions, HomeStatus, RehearsalEvent, RehearseOptions, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { late } from '../late.ts';
@@ -25,6 +25,7 @@ import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 import { type BoxAccounts, HomeRoad } from './mail-road.ts';
 import { forgetPacks, packsAs } from './packs.ts';
 import { setPaused } from './paused.ts';
+import { Rehearsals } from './rehearsal/rehearsals.ts';
 import { reasonOf } from './reason.ts';
 import { forgetStretches } from './stretches.ts';
 import { dropOthers, dropStrays, succeed } from './succession.ts';
@@ -67,6 +68,8 @@ export interface Homes {
   list(): Promise<HomeStatus[]>;
   /** How they are, then what becomes of them. */
   watch(signal?: AbortSignal): AsyncIterableIterator<HomeEvent>;
+  /** Cuts the road to a home, and tells what came of it. */
+  rehearse(options: RehearseOptions): AsyncIterableIterator<RehearsalEvent>;
   /** Leaves it until it is resumed, over restarts too. */
   pause(jid: string): Promise<HomeStatus>;
   resume(jid: string): Promise<HomeStatus>;
@@ -104,6 +107,7 @@ class AccountHomes implements Homes {
   readonly #homes = new Map<string, Home>();
   readonly #groups = new Map<string, HomeGroup>();
   readonly #events: HomeEvents;
+  readonly #rehearsals: Rehearsals;
   readonly #marks: CarriedMarks;
   #outbox: Promise<CarriedOutbox> | undefined;
   /** One change at a time. */
@@ -116,6 +120,7 @@ class AccountHomes implements Homes {
     const { clock, boxes } = options;
     this.#marks = new CarriedMarks(options.log);
     this.#events = new HomeEvents(clock);
+    this.#rehearsals = new Rehearsals({ log: options.log, clock, trouble: options.trouble, limits: this.#limits, homes: () => this.#homes });
     this.road = new HomeRoad({ homes: () => this.#homes.values(), stanzaBytes: this.#limits.stanza, clock, ...(boxes ? { boxes } : {}) });
   }
 
@@ -130,6 +135,7 @@ class AccountHomes implements Homes {
 
   start(): Promise<void> {
     return this.#inTurn(async () => {
+      await this.#rehearsals.start();
       const accounts = loadAccounts(this.#options.log.registry);
       await dropStrays(this.#options.log, accounts.map(readerOf)).catch((error: unknown) => this.#options.trouble({ kind: 'home.start', message: `readers of homes that are gone could not be dropped: ${reasonOf(error)}` }));
       for (const account of accounts) {
@@ -248,6 +254,7 @@ class AccountHomes implements Homes {
       changed: () => {
         groupOf()?.changed();
         this.#events.changed(home);
+        if (home.online) this.#rehearsals.cameOnline(home);
       },
       moved: () => this.#events.moved(home),
       active: () => groupOf()?.isActive(account.jid) === true,
@@ -268,6 +275,10 @@ class AccountHomes implements Homes {
 
   watch(signal?: AbortSignal): AsyncIterableIterator<HomeEvent> {
     return this.#events.watch(() => this.list(), signal);
+  }
+
+  rehearse(options: RehearseOptions): AsyncIterableIterator<RehearsalEvent> {
+    return this.#rehearsals.rehearse(options);
   }
 
   pause(jid: string): Promise<HomeStatus> {
@@ -300,6 +311,7 @@ class AccountHomes implements Homes {
       await forgetAccount(registry, account);
       await forgetBeginnings(registry, account);
       await forgetBudget(registry, account);
+      await this.#rehearsals.forget(account);
       await setPaused(registry, account, false);
       await this.#forgetReader(home.account);
       await this.#together(group);
@@ -356,6 +368,7 @@ class AccountHomes implements Homes {
   async close(): Promise<void> {
     this.#closed = true;
     this.#events.close();
+    await this.#rehearsals.close();
     this.road.close();
     await this.#turn;
     for (const group of this.#groups.values()) await group.close();

@@ -13,7 +13,7 @@ import { Work } from './work.ts';
 
 export interface Backlog {
   readonly queued: number;
-  /** Of them, those that the home has not acknowledged. About. */
+  /** Of them, those that the home has not acknowledged. */
   readonly left: number;
   /** About. */
   readonly bytes: number;
@@ -59,10 +59,10 @@ export class Uplink {
       const record = await info.oldest();
       if (record && (!oldest || record.seq < oldest.record.seq)) oldest = { record, reader: info.name };
     }
-    // After what takes time: it goes on meanwhile.
-    let left = queued;
-    for (const { name, taken } of log.cursors()) if (names.has(name)) left -= taken;
-    return { queued, left: Math.max(0, left), bytes, oldest };
+    // Last: what is up by then is counted at once.
+    let left = 0;
+    for (const info of log.cursors()) if (names.has(info.name)) left += await info.left();
+    return { queued, left, bytes, oldest };
   }
 
   /** What the home acknowledged, a second. */

@@ -30,8 +30,17 @@ export class Backlog {
 
   /** Records that match and are not confirmed, from the ordinals in the index. */
   async pending(durable: Durable): Promise<number> {
-    let sum = await this.#own(durable) + this.#state.asides.wanted(durable.name).length;
-    for (const held of durable.held.values()) if (held.until === Infinity) sum += await this.#own(held);
+    return await this.#sum(durable, false) + this.#state.asides.wanted(durable.name).length;
+  }
+
+  /** Of those, what is not even confirmed for now. */
+  left(durable: Durable): Promise<number> {
+    return this.#sum(durable, true);
+  }
+
+  async #sum(durable: Durable, open: boolean): Promise<number> {
+    let sum = await this.#own(durable, open);
+    for (const held of durable.held.values()) if (held.until === Infinity) sum += await this.#own(held, open);
     return sum;
   }
 
@@ -59,7 +68,7 @@ export class Backlog {
     const topic = this.#mine(durable)[0]?.topic;
     if (!topic || topic.last <= durable.base) return 0;
     const held = await this.#reading.count(topic, topic.first, topic.last);
-    return held > 0 ? topic.bytes * Math.min(1, await this.#own(durable) / held) : 0;
+    return held > 0 ? topic.bytes * Math.min(1, await this.#own(durable, false) / held) : 0;
   }
 
   /** The first record that is not confirmed. */
@@ -89,13 +98,13 @@ export class Backlog {
     return undefined;
   }
 
-  async #own(durable: Durable): Promise<number> {
+  async #own(durable: Durable, open: boolean): Promise<number> {
     const { holder, row } = durable;
     const mine = this.#mine(durable);
-    if (!hasWildcard(durable.filter)) return this.#between(mine[0]?.topic, durable.position, settled(durable, holder ? holder.progress.ranges() : row.done));
+    if (!hasWildcard(durable.filter)) return this.#between(mine[0]?.topic, durable.position, settled(durable, holder ? holder.progress.ranges(open) : row.done));
     // Open: what it has read is known, and counting begins behind that. Else from the position on.
     const from = holder ? holder.progress.scan : row.position + 1;
-    let sum = holder ? holder.progress.pending - holder.progress.doneAhead : -(row.above ?? 0);
+    let sum = holder ? (open ? holder.progress.open : holder.progress.pending) - holder.progress.doneAhead : -(row.above ?? 0);
     for (const { topic, after } of mine) {
       if (topic.last >= from) sum += await this.#reading.count(topic, Math.max(from, after + 1), topic.last);
     }

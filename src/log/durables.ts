@@ -20,14 +20,14 @@ export interface CursorInfo {
   readonly open: boolean;
   /** Records handed out and not confirmed. */
   readonly unconfirmed: number;
-  /** Records confirmed for now, and not for good. About, where a topic was held back meanwhile. */
-  readonly taken: number;
   /** Records it has put aside, those that are wanted once more left out. */
   readonly asides: number;
   /** Topics that it holds back, each with a place of its own. */
   readonly held: readonly string[];
   /** Records that match and are not confirmed. */
   pending(): Promise<number>;
+  /** Those of them that are not even confirmed for now. */
+  left(): Promise<number>;
   /** About how many bytes they have: each counts as the mean of its topic. */
   bytes(): Promise<number>;
   /** The first of them. */
@@ -71,10 +71,9 @@ export class Durables {
       const { name, filter, extra, maxBacklog, position, holder } = durable;
       yield {
         name, filter, extra, ...(maxBacklog && { maxBacklog }), position, open: holder !== undefined, unconfirmed: holder?.unconfirmed ?? 0,
-        taken: [durable, ...durable.held.values()].reduce((sum, one) => sum + (one.holder?.progress.taken ?? 0), 0),
         asides: asides.count(name) - asides.wanted(name).length,
         held: [...durable.held.values()].filter(({ until }) => until === Infinity).map((held) => held.filter),
-        pending: () => backlog.pending(durable), bytes: () => backlog.bytes(durable), oldest: () => backlog.oldest(durable),
+        pending: () => backlog.pending(durable), left: () => backlog.left(durable), bytes: () => backlog.bytes(durable), oldest: () => backlog.oldest(durable),
         progress: () => ({ ...durable.row, held: [...durable.held.values()].map(({ filter: topic, until, row }) => ({ ...row, topic, until })) }),
       };
     }

@@ -48,9 +48,9 @@ export class Progress {
     return this.#open + this.#taken;
   }
 
-  /** Of those, what is confirmed for now. */
-  get taken(): number {
-    return this.#taken;
+  /** Of those, what is not even confirmed for now. */
+  get open(): number {
+    return this.#open;
   }
 
   /** Records confirmed although one before them is not. */
@@ -308,15 +308,15 @@ export class Progress {
     return taken;
   }
 
-  /** Ranges of confirmed records above `position`. */
-  ranges(): [number, number][] {
+  /** Ranges of confirmed records above `position`; with `taken` also of those confirmed for now. */
+  ranges(taken: boolean = false): [number, number][] {
     const { position } = this;
     const ranges: [number, number][] = [];
     let open = false;
     for (let i = this.#start; i < this.#runs.length; i++) {
       const { from, to, state } = this.#runs[i]!;
       if (from <= position) continue;
-      if (state !== DONE && state !== ASIDE) open = false;
+      if (state !== DONE && state !== ASIDE && !(taken && state === TAKEN)) open = false;
       else if (open) ranges.at(-1)![1] = to;
       else {
         ranges.push([from, to]);

@@ -37,6 +37,8 @@ export interface FakeHome {
     resumedH: ((h: number) => string) | undefined;
     failedH: boolean;
     iterations: number;
+    /** What its nodes say that they keep; they keep all. */
+    maxItems: string;
     /** Called before a stanza is handled; may cut the connection, or `drop` the stanza. */
     before: (stanza: Element) => 'drop' | void;
     /** Called for everything that comes, also what is no stanza; may cut the connection. */
@@ -87,7 +89,7 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
   let session = { id: '', h: 0, out: 0, unacked: [] as Element[] };
   const set: FakeHome['set'] = {
     starttls: true, mechanisms: ['SCRAM-SHA-256'], signature: 'right', sm: true, resumable: true, answer: () => undefined, before: () => undefined,
-    wire: () => undefined, acks: true, resumedH: undefined, failedH: false, iterations: 4096,
+    wire: () => undefined, acks: true, resumedH: undefined, failedH: false, iterations: 4096, maxItems: 'max',
   };
   const server = createServer((socket) => {
     raw.add(socket);
@@ -258,7 +260,13 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
       if (verdict !== undefined) return reply(errorReply(iq, typeof verdict === 'string' ? new StanzaError(verdict) : verdict));
       const items = home.nodes.get(node);
       const id = attr(action?.getChild('item') ?? xml('item'), 'id') ?? '';
-      if (iq.getChild('query', 'http://jabber.org/protocol/disco#items')) {
+      const asked = iq.getChild('query', 'http://jabber.org/protocol/disco#items');
+      const of = asked && attr(asked, 'node');
+      if (of !== undefined) {
+        const names = home.nodes.get(of);
+        return reply(names ? iqResult(iq, xml('query', { xmlns: 'http://jabber.org/protocol/disco#items', node: of }, ...[...names.keys()].map((name) => xml('item', { jid: `pubsub.${domain}`, name })))) : errorReply(iq, new StanzaError('item-not-found')));
+      }
+      if (asked) {
         return reply(iqResult(iq, xml('query', { xmlns: 'http://jabber.org/protocol/disco#items' }, ...[...home.nodes.keys()].map((name) => xml('item', { jid: `pubsub.${domain}`, node: name })))));
       }
       if (what === 'subscriptions') {
@@ -271,6 +279,14 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
         return reply(iqResult(iq));
       }
       if (!items) return reply(errorReply(iq, new StanzaError('item-not-found')));
+      if (what === 'delete') {
+        home.deleteNode(node);
+        return reply(iqResult(iq));
+      }
+      if (what === 'configure') {
+        const form = xml('x', { xmlns: 'jabber:x:data', type: 'form' }, xml('field', { var: 'pubsub#max_items' }, xml('value', {}, set.maxItems)));
+        return reply(iqResult(iq, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub#owner' }, xml('configure', { node }, form))));
+      }
       if (what === 'subscribe' || what === 'unsubscribe') {
         const jid = (action && attr(action, 'jid')) ?? '';
         const subscribers = home.subscribers.get(node) ?? new Set();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HomeEvent } from '../../src/api.ts';
+import { WINDOW } from '../../src/home/window.ts';
 import { openEdge } from './recorded/edge.ts';
 import { scripted } from './recorded/upstream.ts';
 import { createRig } from './rig.ts';
@@ -53,10 +54,11 @@ describe('a backlog that goes up', () => {
       if (event.type === 'drained') break;
     }
     const draining = told.filter(({ event }) => event.type === 'draining');
-    expect(draining.length).toBeGreaterThan(1);
+    expect(draining.length).toBeGreaterThan(0);
     for (const [i, { at, event: { home: { draining: now } } }] of draining.entries()) {
       expect(now).toMatchObject({ rate: expect.any(Number) as number, estimate: expect.any(Number) as number, since: draining[0]?.event.home.draining?.since });
-      expect((now?.done ?? 0) + (now?.left ?? 0)).toBe(COUNT);
+      // As many as are answered while it is counted.
+      expect(Math.abs((now?.done ?? 0) + (now?.left ?? 0) - COUNT)).toBeLessThanOrEqual(WINDOW.most);
       expect(now?.done).toBeGreaterThan(draining[i - 1]?.event.home.draining?.done ?? 0);
       expect(at - (draining[i - 1]?.at ?? 0)).toBeGreaterThanOrEqual(1_000);
     }

@@ -252,6 +252,8 @@ describe('the position on disk', () => {
     cursor.done(1);
     cursor.done(3);
     expect(await pending()).toBe(13);
+    cursor.take(2, 1);
+    expect([await pending(), await [...log.cursors()][0]?.left()]).toEqual([13, 12]);
     await cursor.close();
     expect(await pending()).toBe(13);
   });

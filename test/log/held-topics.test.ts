@@ -101,6 +101,7 @@ describe('a topic held back', () => {
     expect(await texts(again, 1)).toEqual(['b4*']);
     expect(await again.next(9)).toEqual([]);
     expect(await info(log)?.pending()).toBe(4);
+    expect(await info(log)?.left()).toBe(1);
   });
 
   it('survives a power cut in its place, also one between going back and the other passing it', async () => {

@@ -32,7 +32,15 @@ export interface Upstream extends AsyncDisposable {
   begin(): Promise<void>;
 }
 
-export async function scripted(): Promise<Upstream> {
+export interface Scripted extends Upstream {
+  nodes(): string[];
+  /** It has never heard of the newest of them. */
+  lose(node: string, count: number): void;
+  /** `forbidden` is its answer to these. */
+  refuse(which: (what: string) => boolean): void;
+}
+
+export async function scripted(): Promise<Scripted> {
   const bell = new Bell();
   let home = await startFakeHome(bell);
   return {
@@ -40,6 +48,11 @@ export async function scripted(): Promise<Upstream> {
     get port() { return home.account.port; },
     records: (node) => Promise.resolve([...home.nodes.get(node) ?? []].flatMap(([id, element]) => recordsOf(xml('item', { id }, parseElement(serializeStandalone(element)))).map(({ recordId }) => recordId))),
     count: async (node) => home.nodes.get(node)?.size ?? 0,
+    nodes: () => [...home.nodes.keys()],
+    lose(node, count) {
+      for (const id of [...home.nodes.get(node)?.keys() ?? []].slice(-count)) home.nodes.get(node)?.delete(id);
+    },
+    refuse(which) { home.set.answer = (_iq, what) => (which(what) ? 'forbidden' : undefined); },
     publish: async (node, id, value) => home.publish(node, id, payloadToElement(toPayload(value))),
     deleteNode: async (node) => home.deleteNode(node),
     end: () => home.close(),

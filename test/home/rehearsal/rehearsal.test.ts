@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import type { RehearsalEvent, RehearsalReport } from '../../../src/api.ts';
+import { openEdge, type Edge } from '../recorded/edge.ts';
+import { scripted } from '../recorded/upstream.ts';
+import { createRig, type Rig } from '../rig.ts';
+
+const HOME = 'box@home.test';
+const MINUTES = 10 * 60_000;
+
+async function reported(events: AsyncIterable<RehearsalEvent>): Promise<{ report: RehearsalReport; events: RehearsalEvent[] }> {
+  const all: RehearsalEvent[] = [];
+  for await (const event of events) all.push(event);
+  const report = all.at(-1)?.report;
+  if (!report) throw new Error('there is no report');
+  return { report, events: all };
+}
+
+/** What it left: readers, topics and notes here. */
+const left = ({ log }: Edge | Rig): unknown[] => [[...log.cursors()].filter(({ name }) => name.includes('rehears')).map(({ name }) => name), [...log.topics()].filter((topic) => !topic.deleted && topic.name.includes('rehearse')).map(({ name }) => name), log.registry.entries('rehearsal:')];
+const NOTHING = [[], [], []];
+
+async function online(edge: Edge): Promise<void> {
+  await edge.until(async () => (await edge.status()).state === 'online');
+}
+
+describe('an outage that is rehearsed', () => {
+  it('is a real one of ten minutes, of the real log: all that was sent is stored, drained, and at home once; nothing of it stays', async () => {
+    await using upstream = await scripted();
+    await using edge = await openEdge({ upstream });
+    await edge.add({ topics: ['#'] });
+    await online(edge);
+    edge.clock.rate = 200;
+    const { calls } = edge.road;
+    const watching = reported(edge.homes.rehearse({ outage: MINUTES, rate: 5 }));
+    await edge.until(async () => (await edge.status()).state === 'waiting');
+    expect((await edge.status()).reason).toMatch(/a rehearsal: its road is cut for 600 s/);
+    expect((await edge.status()).nextAttempt).toEqual(expect.any(Number));
+    // What others publish meets the same outage, and arrives after it.
+    const accepted = await edge.publish('t', ['one', 'two']);
+    const { report, events } = await watching;
+    expect(report).toMatchObject({ home: HOME, outage: MINUTES, rate: 5, passed: true, lost: 0, doubled: 0, why: [] });
+    expect([report.stored, report.drained]).toEqual([report.sent, report.sent]);
+    expect(report.sent).toBeGreaterThanOrEqual(3_000);
+    expect(report.peakBytes).toBeGreaterThan(3_000 * 50);
+    expect(report.emptied).toBeGreaterThanOrEqual(report.reconnected ?? Infinity);
+    expect([...new Set(events.map(({ phase }) => phase))]).toEqual(['before', 'cut', 'draining', 'reading', 'clearing', 'over']);
+    // Nobody called while it was cut.
+    expect(edge.road.calls - calls).toBe(1);
+    expect(left(edge)).toEqual(NOTHING);
+    expect(upstream.nodes()).toEqual(['t']);
+    await edge.drained('t', 2);
+    expect(await upstream.records('t')).toEqual(accepted);
+  });
+
+  it('has not passed when the home has lost some of what it acknowledged, whatever else was right', async () => {
+    await using upstream = await scripted();
+    await using edge = await openEdge({ upstream });
+    await edge.add({ topics: [] });
+    await online(edge);
+    edge.clock.rate = 50;
+    const watching = edge.homes.rehearse({ outage: 20_000, rate: 10 });
+    const events: RehearsalEvent[] = [];
+    for await (const event of watching) {
+      events.push(event);
+      // Behind the back of the session that is there.
+      if (event.phase === 'reading') for (const node of upstream.nodes()) upstream.lose(node, 3);
+    }
+    expect(events.at(-1)?.report).toMatchObject({ passed: false, lost: 3, doubled: 0, why: ['3 are not at home'] });
+    expect(left(edge)).toEqual(NOTHING);
+  });
+
+  it('says so when the node keeps fewer, and looks for those', async () => {
+    await using rig = await createRig();
+    rig.home.set.maxItems = '15';
+    await rig.add({ topics: [] });
+    await rig.state('online');
+    let last: RehearsalReport | undefined;
+    for await (const { phase, report } of rig.homes.rehearse({ outage: 1_000, rate: 20 })) {
+      const [node] = rig.home.nodes.keys();
+      if (phase === 'reading') for (const id of [...rig.home.nodes.get(node ?? '')?.keys() ?? []].slice(0, -15)) rig.home.nodes.get(node ?? '')?.delete(id);
+      last = report;
+    }
+    expect(last).toMatchObject({ passed: true, kept: 15, lost: 0 });
+  });
+});
+
+describe('a rehearsal that is ended', () => {
+  it('by whoever follows it: the road is there again, and nothing of it stays', async () => {
+    await using rig = await createRig();
+    await rig.add({ topics: [] });
+    await rig.state('online');
+    for await (const { phase } of rig.homes.rehearse({ outage: 60_000 })) if (phase === 'cut') break;
+    expect(left(rig).slice(0, 2)).toEqual([[], []]);
+    await rig.state('online');
+    await rig.until(() => rig.home.nodes.size === 0);
+    await rig.until(() => rig.log.registry.entries('rehearsal:').length === 0);
+  });
+
+  it('by force: the home is there at the next start, and what was made goes, here and there', async () => {
+    await using rig = await createRig();
+    await rig.add({ topics: [] });
+    await rig.state('online');
+    const watching = rig.homes.rehearse({ outage: 60_000, rate: 100 });
+    for (let step = await watching.next(); !step.done && step.value.phase !== 'cut';) step = await watching.next();
+    const killed = rig.database.fork();
+    expect(rig.home.nodes.size).toBe(1);
+    const again = watching.return?.();
+    // On the disk as it was when the process was killed.
+    await rig.restart({}, killed);
+    await again;
+    await rig.state('online');
+    await rig.until(() => rig.home.nodes.size === 0 && rig.log.registry.entries('rehearsal:').length === 0);
+    expect(left(rig)).toEqual(NOTHING);
+  });
+});
+
+describe('no rehearsal', () => {
+  it('of what is not there, or is rehearsed already, or can be none', async () => {
+    await using rig = await createRig();
+    const next = (options: object): Promise<unknown> => rig.homes.rehearse(options as { outage: number }).next();
+    await expect(next({ outage: 5_000 })).rejects.toMatchObject({ code: 'not-found' });
+    await rig.add({ topics: [] });
+    await rig.state('online');
+    await expect(next({ outage: 5 })).rejects.toMatchObject({ code: 'invalid-value' });
+    await expect(next({ outage: '5' })).rejects.toThrow(TypeError);
+    await expect(next({ outage: MINUTES, rate: 1_000 })).rejects.toMatchObject({ code: 'too-large' });
+    await expect(next({ outage: 5_000, home: 'other@home.test' })).rejects.toMatchObject({ code: 'not-found' });
+    const first = rig.homes.rehearse({ outage: 5_000 });
+    await first.next();
+    await expect(next({ outage: 5_000 })).rejects.toMatchObject({ code: 'in-use' });
+    await first.return?.();
+    await rig.homes.pause(HOME);
+    await expect(next({ outage: 5_000 })).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
+  it('where the home takes nothing anyway: said so, and cleared away', async () => {
+    await using upstream = await scripted();
+    await using edge = await openEdge({ upstream });
+    await edge.add({ topics: [] });
+    await online(edge);
+    upstream.refuse((what) => what === 'create' || what === 'publish');
+    edge.clock.rate = 200;
+    await expect(reported(edge.homes.rehearse({ outage: 5_000 }))).rejects.toMatchObject({ code: 'unreachable', message: expect.stringMatching(/even while its road is there: .*forbidden/) as string });
+    expect(left(edge)).toEqual(NOTHING);
+  });
+});
