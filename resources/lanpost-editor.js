@@ -40,6 +40,32 @@ window.lanpost = {
     });
   },
 
+  /** A field that takes one of some values, called `FIELDs.VALUE` in the node's words, or `${NAME}`; gives the field: its value is saved. */
+  choice(node, field, values) {
+    const words = node.type.replace(/ /g, '-') + '.' + field + 's.';
+    return this.typed(field, { value: 'choice', options: values.map((value) => ({ value, label: node._(words + (value || 'none')) })) }, values[0]);
+  },
+
+  /** The same for a switch. */
+  flag(node, field) { return this.typed(field, 'bool', 'false'); },
+
+  /** What is saved stays in the field itself, which is hidden; Node-RED's own input of several types is what is seen. */
+  typed(field, type, otherwise) {
+    const saved = $('#node-input-' + field).hide();
+    const known = type.options ? type.options.map((option) => option.value) : ['true', 'false'];
+    const place = /^\$\{([^}]+)\}$/.exec(saved.val());
+    if (!place && !known.includes(saved.val())) saved.val(otherwise);
+    const shown = $('<input type="text" style="width:70%">').attr('id', 'lanpost-shown-' + field).insertAfter(saved);
+    shown.typedInput({ types: [type, 'env'] });
+    shown.typedInput('type', place ? 'env' : type.value || type);
+    shown.typedInput('value', place ? place[1] : saved.val());
+    shown.on('change', () => {
+      const value = shown.typedInput('value');
+      saved.val(shown.typedInput('type') === 'env' ? '${' + value + '}' : value).trigger('change');
+    });
+    return saved;
+  },
+
   /**
    * Gives a text field a button that lists what the box knows; what is typed stays possible.
    * `kind`: `topics`, `peers`, `homes`, `addresses` (where a message can go), `readers` (durable ones) or `commands`.
