@@ -6,6 +6,7 @@ import { onClose } from './shared/box-node.ts';
 import { BoxPool, type BoxLease, type BoxUser } from './shared/box-pool.ts';
 import { serveBox } from './shared/box-routes.ts';
 import { FlowsStarted } from './shared/flows-started.ts';
+import { serveReaders } from './shared/reader-routes.ts';
 
 interface BoxDef extends NodeDef {
   /** `auto`: the box that runs this editor, or else one of its own. */
@@ -51,6 +52,7 @@ export default function register(RED: NodeAPI): void {
   }
 
   serveBox(RED, settings.lanpost?.box);
+  serveReaders(RED, settings.lanpost?.box);
   RED.nodes.registerType('lanpost box', LanpostBox, {
     // Tells the editor's dialog what `auto` means here.
     settings: { lanpostBoxEmbedded: { value: settings.lanpost?.box !== undefined, exportable: true } },

@@ -65,8 +65,8 @@ export default function register(RED: NodeAPI): void {
       done();
     };
     if (readings) this.on('input', (msg, send, done) => void tell(msg, send, done));
-    onClose(this, async () => {
-      await readings?.close();
+    onClose(this, async (removed) => {
+      await readings?.close(removed);
       status.close();
     });
   }

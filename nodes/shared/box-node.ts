@@ -22,9 +22,9 @@ export function isBoxNode(node: Node): node is BoxNode {
   return 'connection' in node && node.connection instanceof BoxConnection;
 }
 
-/** Node-RED's close handler for work that ends asynchronously. */
-export function onClose(node: Node, close: () => Promise<void>): void {
-  node.on('close', (_removed: boolean, done: () => void) => {
-    close().catch((error: unknown) => node.error(error)).finally(done);
+/** Node-RED's close handler for work that ends asynchronously; `removed`: the node was deleted, or disabled. */
+export function onClose(node: Node, close: (removed: boolean) => Promise<void>): void {
+  node.on('close', (removed: boolean, done: () => void) => {
+    close(removed).catch((error: unknown) => node.error(error)).finally(done);
   });
 }

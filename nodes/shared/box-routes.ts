@@ -29,7 +29,7 @@ export function serveBox(RED: NodeAPI, embedding: Box | undefined): void {
 }
 
 /** Asks the box that the request names; what fails is an answer, too. */
-async function withBox(RED: NodeAPI, embedding: Box | undefined, { params }: Asked, ask: (box: Box) => Promise<Answer>): Promise<Answer> {
+export async function withBox(RED: NodeAPI, embedding: Box | undefined, { params }: Asked, ask: (box: Box) => Promise<Answer>): Promise<Answer> {
   const found = openBox(RED, String(params['box']), embedding);
   if (found === undefined) return { status: 404, body: { reason: 'this box does not run here yet: deploy first' } };
   if ('reason' in found) return { status: 503, body: found };

@@ -24,7 +24,8 @@ export interface FlowHelper {
   getNode(id: string): FlowNode;
   readonly _NodePrototype: { readonly status: { readonly thisValues: readonly unknown[]; readonly args: readonly (readonly unknown[])[] } };
   /** Supertest's, of the admin routes. */
-  request(): { get(path: string): Promise<unknown>; post(path: string): { send(body: object): Promise<unknown> } };
+  /** Node-RED's own way in for dialogs. */
+  request(): Record<'get' | 'delete', (path: string) => Promise<unknown>> & { post(path: string): { send(body: object): Promise<unknown> } };
 }
 
 interface Internals {

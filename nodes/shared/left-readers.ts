@@ -1,0 +1,34 @@
+import type { Box, SubscriptionInfo } from '../../src/index.ts';
+
+/** A durable reader of programs on this box, as a dialog shows it. */
+export type ReaderLine = Pick<SubscriptionInfo, 'name' | 'filter' | 'pending' | 'bytes' | 'oldestAge' | 'abandonedSince' | 'expiresAt' | 'poison'> & {
+  /** Somebody has it open: a node, or a program. */
+  readonly open: boolean;
+};
+
+/** All of them; those that nobody has open first, and of these the one that keeps most. */
+export async function readersOf(box: Box): Promise<ReaderLine[]> {
+  const lines = (await box.subscriptions.list()).filter(({ reader, durable }) => durable && reader === 'local').map(lineOf);
+  return lines.toSorted((a, b) => Number(a.open) - Number(b.open) || b.bytes - a.bytes || (a.name < b.name ? -1 : 1));
+}
+
+/** Whether it is dropped; one that somebody has open is not. */
+export async function dropReader(box: Box, name: string): Promise<'dropped' | 'open' | 'unknown'> {
+  const line = (await readersOf(box)).find((one) => one.name === name);
+  if (!line) return 'unknown';
+  if (line.open) return 'open';
+  await box.subscriptions.drop(name);
+  return 'dropped';
+}
+
+/** What a reader keeps in the box, in words. */
+export function keptInWords({ pending, bytes }: Pick<SubscriptionInfo, 'pending' | 'bytes'>): string {
+  return pending === 0 ? 'keeps nothing yet' : `keeps ${pending === 1 ? '1 record' : `${pending} records`}, about ${bytes} bytes`;
+}
+
+function lineOf({ name, filter, pending, bytes, oldestAge, abandonedSince, expiresAt, poison, readers }: SubscriptionInfo): ReaderLine {
+  return {
+    name, filter, pending, bytes, poison, open: readers > 0,
+    ...(oldestAge === undefined ? {} : { oldestAge }), ...(abandonedSince === undefined ? {} : { abandonedSince }), ...(expiresAt === undefined ? {} : { expiresAt }),
+  };
+}

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { useEmbeddingBox } from './embedding-box.ts';
+import { saidBy, useFlows } from './flow-kit.ts';
+
+const { flows, load } = useFlows();
+const openBox = useEmbeddingBox(flows);
+interface Answer { readonly status: number; readonly body: unknown }
+const ask = (method: 'get' | 'delete', path: string): Promise<Answer> => flows.request()[method](path) as Promise<Answer>;
+const base = [{ id: 'f', type: 'tab', label: 'test' }, { id: 'box', type: 'lanpost box', mode: 'auto', dir: '', boxName: '', link: true }];
+const reader = { id: 'sub', type: 'lanpost subscribe', configVersion: 2, box: 'box', filter: 'a/#', from: 'new', durable: true, reader: 'mine / öl', changes: false, z: 'f', wires: [[]] };
+
+describe('a durable subscribe that is deleted', () => {
+  it('leaves its reader, says so with what it keeps, and the reader can be dropped', async () => {
+    const box = await openBox();
+    await load([...base, reader], { lanpost: { box } });
+    await saidBy(flows, 'sub', /^received 0/);
+    const path = `/lanpost/boxes/box/readers/${encodeURIComponent('mine / öl')}`;
+    expect(await ask('delete', path)).toMatchObject({ status: 409, body: { reason: expect.stringContaining('reads with it now') } });
+    const sub = flows.getNode('sub');
+    const warned = new Promise<unknown>((resolve) => { sub.once('call:warn', (call: { args: unknown[] }) => resolve(call.args[0])); });
+    await flows.setFlows(base);
+    expect(await warned).toMatch(/"mine \/ öl" stays in the box and keeps nothing yet/);
+    await box.publish('a/b', 'kept');
+    expect(await ask('get', '/lanpost/boxes/box/readers')).toMatchObject({
+      status: 200, body: { readers: [{ name: 'mine / öl', filter: 'a/#', open: false, pending: 1, bytes: expect.any(Number), abandonedSince: expect.any(Number) }] },
+    });
+    expect(await ask('delete', path)).toMatchObject({ status: 200 });
+    expect(await box.subscriptions.list()).toEqual([]);
+    expect(await ask('delete', path)).toMatchObject({ status: 404 });
+    expect(await ask('get', '/lanpost/boxes/none/readers')).toMatchObject({ status: 404 });
+  });
+
+  it('a deployment that only stops it says nothing', async () => {
+    const box = await openBox();
+    await load([...base, reader], { lanpost: { box } });
+    await saidBy(flows, 'sub', /^received 0/);
+    const warnings: unknown[] = [];
+    flows.getNode('sub').on('call:warn', (call: unknown) => warnings.push(call));
+    await flows.setFlows([...base, { ...reader, changes: true }]);
+    await saidBy(flows, 'sub', /^received 0/);
+    expect(warnings).toEqual([]);
+  });
+});
