@@ -2,6 +2,7 @@ import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { SendOptions } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
 import { filledIn } from './shared/filled-in.ts';
+import { secondsOf } from './shared/seconds.ts';
 import { sendThrough } from './shared/sender.ts';
 import { textOr } from './shared/text-or.ts';
 
@@ -64,11 +65,8 @@ function optionsOf(msg: NodeMessage, seconds: string | undefined): SendOptions {
 
 /** The field is in seconds, as people think; the message in milliseconds, as all its times. */
 function expiry(msg: NodeMessage, seconds: string | undefined): Pick<SendOptions, 'expires'> {
-  if (seconds) {
-    const expires = Number(seconds) * 1000;
-    if (!(expires > 0)) throw new Error(`a message is given up after some seconds, and not after "${seconds}"`);
-    return { expires };
-  }
+  const expires = secondsOf(seconds);
+  if (expires !== undefined) return { expires };
   return typeof msg.expires === 'number' ? { expires: msg.expires } : {};
 }
 

@@ -89,6 +89,33 @@ window.lanpost = {
     }));
   },
 
+  /** The fields that a command asks for, as a list to be edited; `words` are those of the node. */
+  editFields(list, fields, words) {
+    const key = (name) => words('lanpost-command-in.field.' + name);
+    const text = (name, value, width) => $('<input type="text">').css({ width, margin: '0 4px 0 0' }).attr({ placeholder: key(name), 'aria-label': key(name), 'data-field': name }).val(value || '');
+    $(list).css({ minHeight: '100px', minWidth: '350px' }).editableList({
+      removable: true,
+      sortable: true,
+      addItem(row, _index, field) {
+        const kind = $('<select data-field="kind"></select>').css({ width: '24%', margin: '0 4px 0 0' }).attr('aria-label', key('kind'));
+        for (const one of ['text', 'number', 'boolean', 'list']) $('<option></option>').val(one).text(key(one)).appendTo(kind);
+        const options = text('options', field.options, '100%').css('marginTop', '4px');
+        const required = $('<input type="checkbox" data-field="required">').css({ width: 'auto', margin: '0 4px' }).attr({ title: key('required'), 'aria-label': key('required') }).prop('checked', field.required === true);
+        row.append(text('name', field.name, '26%'), text('label', field.label, '32%'), kind.val(field.kind || 'text'), required, options);
+        kind.on('change', () => options.toggle(kind.val() === 'list'));
+        options.toggle(kind.val() === 'list');
+      },
+    });
+    for (const field of fields) $(list).editableList('addItem', Object.assign({}, field));
+  },
+
+  editedFields(list) {
+    return $(list).editableList('items').toArray().map((row) => {
+      const value = (name) => $(row).find('[data-field="' + name + '"]').val();
+      return { name: value('name'), label: value('label'), kind: value('kind'), options: value('options'), required: $(row).find('[data-field="required"]').is(':checked') };
+    }).filter((field) => field.name !== '');
+  },
+
   /** One choice as it is shown. Names come from the network: text, never markup. */
   row(choice) {
     const row = $('<div role="option" class="lanpost-picker-choice red-ui-search-result" style="display:block; padding:5px 8px; cursor:pointer; outline-offset:-1px"></div>')

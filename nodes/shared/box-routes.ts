@@ -21,8 +21,8 @@ export function serveBox(RED: NodeAPI, embedding: Box | undefined): void {
   const read = RED.auth.needsPermission('lanpost.read');
   RED.httpAdmin.get('/lanpost/boxes/:box/choices/:kind', read, (request, response) => {
     void withBox(RED, embedding, request, async (box) => {
-      const { q } = request.query;
-      const answer = await choicesOf(box, String(request.params['kind']), typeof q === 'string' ? q : '');
+      const { q, at } = request.query;
+      const answer = await choicesOf(box, String(request.params['kind']), typeof q === 'string' ? q : '', typeof at === 'string' ? at : '');
       return answer ? { status: 200, body: answer } : { status: 404, body: { reason: 'no such list' } };
     }).then(({ status, body }) => response.status(status).json(body));
   });

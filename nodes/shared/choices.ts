@@ -12,7 +12,7 @@ export interface Choice {
 /** What one request gives at most; a search field asks for fewer. */
 export const MAX_CHOICES = 100;
 
-type Lister = (box: Box, query: { readonly text: string; readonly limit: number }) => Promise<readonly Choice[]>;
+type Lister = (box: Box, query: { readonly text: string; readonly limit: number; readonly at: string }) => Promise<readonly Choice[]>;
 
 /** What a dialog can ask the running box for. */
 export const CHOICES: ReadonlyMap<string, Lister> = new Map<string, Lister>([
@@ -27,6 +27,7 @@ export const CHOICES: ReadonlyMap<string, Lister> = new Map<string, Lister>([
     const accounts = trusted.flatMap(({ name, claims = [] }) => claims.map(({ address }) => ({ value: address, label: name })));
     return [...peers.map(peerChoice), ...accounts];
   }],
+  ['commands', async (box, { at }) => (await box.commands.list(at === '' ? undefined : at)).map(({ name, title }) => ({ value: name, ...(title === undefined ? {} : { label: title }) }))],
   ['readers', async (box) => (await box.subscriptions.list()).filter((reader) => reader.durable).map(({ name, filter, pending }) => ({ value: name, label: filter, detail: `${pending} waiting` }))],
 ]);
 
@@ -34,12 +35,12 @@ function peerChoice({ address, nick, status, box, trust }: Peer): Choice {
   return { value: address, ...(nick ? { label: nick } : {}), detail: [status, ...(box ? ['box'] : []), ...(trust === 'none' ? [] : [trust])].join(', ') };
 }
 
-/** Those whose value or label has the text in it, in any case; at most `MAX_CHOICES`. */
-export async function choicesOf(box: Box, kind: string, text: string): Promise<{ readonly choices: readonly Choice[]; readonly more: boolean } | undefined> {
+/** `at`: whose they are, of what others have. Those whose value or label has the text in it, in any case; at most `MAX_CHOICES`. */
+export async function choicesOf(box: Box, kind: string, text: string, at: string = ''): Promise<{ readonly choices: readonly Choice[]; readonly more: boolean } | undefined> {
   const list = CHOICES.get(kind);
   if (!list) return undefined;
   const wanted = text.trim().toLowerCase();
-  const all = await list(box, { text: wanted, limit: MAX_CHOICES + 1 });
+  const all = await list(box, { text: wanted, limit: MAX_CHOICES + 1, at });
   const found = kind === 'topics' ? all : all.filter(({ value, label = '' }) => value.toLowerCase().includes(wanted) || label.toLowerCase().includes(wanted));
   return { choices: found.slice(0, MAX_CHOICES), more: found.length > MAX_CHOICES };
 }

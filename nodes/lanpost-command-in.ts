@@ -1,0 +1,96 @@
+import type { Node, NodeAPI } from 'node-red';
+import type { Box, CommandCall, CommandField, Value } from '../src/index.ts';
+import { connectionOf, NO_BOX, onClose, type BoxUserDef } from './shared/box-node.ts';
+import { filledIn } from './shared/filled-in.ts';
+import { inFlow } from './shared/payload-form.ts';
+import { NodeStatus } from './shared/node-status.ts';
+import { PendingCalls } from './shared/pending-calls.ts';
+import { keepReading } from './shared/reading.ts';
+import { secondsOf } from './shared/seconds.ts';
+
+interface CommandInDef extends BoxUserDef {
+  readonly command: string;
+  /** For people. */
+  readonly title?: string;
+  /** What clients that know no values are asked for. */
+  readonly fields?: readonly { readonly name: string; readonly label?: string; readonly kind?: CommandField['kind']; readonly options?: string; readonly required?: boolean }[];
+  /** Seconds in which the flow has to answer. */
+  readonly timeout?: string;
+}
+
+export default function register(RED: NodeAPI): void {
+  function LanpostCommandIn(this: Node & { calls?: PendingCalls }, saved: CommandInDef): void {
+    RED.nodes.createNode(this, saved);
+    const def = filledIn(RED, this, saved);
+    const calls = new PendingCalls();
+    this.calls = calls;
+    const connection = connectionOf(RED, def);
+    const status = new NodeStatus(this);
+    if (!connection) {
+      status.bad(NO_BOX);
+      onClose(this, async () => status.close());
+      return;
+    }
+    const stop = new AbortController();
+    const leave = connection.enter();
+    const unwatch = connection.watch((state) => {
+      if (state.phase === 'failed') status.bad(state.reason);
+      else if (state.phase === 'opening') status.waiting('opening the box');
+    });
+    let count = 0;
+    const show = (): void => {
+      const done = `run ${count} ${count === 1 ? 'time' : 'times'}`;
+      if (calls.size > 0) status.good(`${calls.size} running, ${done}`);
+      else status.idle(count === 0 ? 'offered' : `offered, ${done}`);
+    };
+    const handle = async (call: CommandCall): Promise<Value | undefined> => {
+      count++;
+      try {
+        return await calls.wait(call, (id) => {
+          this.send({
+            payload: inFlow(call.value), topic: call.command, ...(call.from === undefined ? {} : { from: call.from }),
+            lanpost: { command: call.command, node: this.id, call: id, trust: call.trust },
+          });
+          show();
+        });
+      } finally {
+        show();
+      }
+    };
+    const once = async (box: Box, signal: AbortSignal): Promise<void> => {
+      const offer = await box.commands.offer(def.command, handle, offerOf(def));
+      const take = (): void => void offer.close();
+      signal.addEventListener('abort', take, { once: true });
+      if (signal.aborted) take();
+      show();
+      await offer.ended;
+      signal.removeEventListener('abort', take);
+    };
+    const failed = (words: string, final: boolean): void => {
+      status.bad(words);
+      if (final) this.error(words);
+    };
+    const running = keepReading({ connection, started: connection.flowsStarted(), once, failed }, stop.signal);
+    onClose(this, async () => {
+      unwatch();
+      stop.abort(new Error('the node was closed'));
+      await running;
+      leave();
+      status.close();
+    });
+  }
+  RED.nodes.registerType('lanpost command in', LanpostCommandIn);
+}
+
+function offerOf({ title, fields = [], timeout }: CommandInDef): Parameters<Box['commands']['offer']>[2] {
+  const ms = secondsOf(timeout);
+  return {
+    ...(title ? { title } : {}),
+    ...(ms === undefined ? {} : { timeout: ms }),
+    fields: fields.map(({ name, label, kind = 'text', options = '', required = false }) => ({
+      name, kind, required,
+      ...(label ? { label } : {}),
+      ...(kind === 'list' ? { options: options.split(',').map((one) => one.trim()).filter(Boolean) } : {}),
+    })),
+  };
+}
