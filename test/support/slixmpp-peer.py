@@ -1,8 +1,9 @@
-"""A peer on python3-slixmpp's XEP-0060 plugin, over a stream of XEP-0174 with a key of its own. Arguments: NAME, ADDRESS, PEM (key and certificate), BOX.
+"""A peer on python3-slixmpp's plugins of XEP-0060 and XEP-0050, over a stream of XEP-0174 with a key of its own. Arguments: NAME, ADDRESS, PEM (key and certificate), BOX.
 It offers NAME._presence._tcp by python-zeroconf, finds the box of that name and calls it. Commands on standard input, events and answers on
 standard output, a JSON object a line: {"do": METHOD, "with": {...}} calls that method of the plugin, whose answer is {"answer": XML} or
 {"error": [CONDITION, APPLICATION CONDITION]}; a notification is {"event": NAME, "xml": XML}; {"do": "quit"} ends it.
-In "with", "payload" is XML and "config", "options" are forms, by field."""
+In "with", "payload" is XML and "config", "options" and "fields" are forms, by field. It offers two commands itself: "greet" asks for "name" and
+"loud" and greets in a note, "report" gives a form."""
 import asyncio
 import json
 import socket
@@ -36,7 +37,7 @@ class Peer(slixmpp.ClientXMPP):
         self.stream_header = (
             f"<stream:stream from='{name}' to='{box}' xmlns:stream='{self.stream_ns}' xmlns='{self.default_ns}' version='1.0'>"
         )
-        for plugin in ["xep_0004", "xep_0030", "xep_0059", "xep_0060", "xep_0199", "xep_0203"]:
+        for plugin in ["xep_0004", "xep_0030", "xep_0050", "xep_0059", "xep_0060", "xep_0199", "xep_0203"]:
             self.register_plugin(plugin)
         register_stanza_plugin(Pubsub, Set)  # 1.8.3 pages items only with it, and forgets it
         self["feature_mechanisms"].plugin_end()
@@ -51,6 +52,40 @@ class Peer(slixmpp.ClientXMPP):
             self.sessionstarted = True
             self.event("session_start")
             say(event="ready")
+
+
+def offer(peer, name):
+    """Two commands: one that asks first, one that answers at once."""
+
+    def greet(_, session):
+        asked = peer["xep_0004"].make_form(ftype="form", title="Whom?")
+        asked.add_field(var="name", ftype="text-single", label="Name", required=True)
+        asked.add_field(var="loud", ftype="boolean", label="Loud", value=False)
+        session.update(payload=asked, next=greeted, has_next=False)
+        return session
+
+    def greeted(filled, session):
+        values = filled.get_values()
+        text = f"Hello {values['name']}"
+        session.update(payload=None, next=None, notes=[("info", text.upper() if values.get("loud") in ("1", "true", True) else text)])
+        return session
+
+    def report(_, session):
+        answer = peer["xep_0004"].make_form(ftype="result")
+        answer.add_field(var="litres", ftype="text-single", value="12")
+        answer.add_field(var="dry", ftype="boolean", value=False)
+        session.update(payload=answer, next=None)
+        return session
+
+    peer["xep_0050"].add_command(jid=name, node="greet", name="Greet somebody", handler=greet)
+    peer["xep_0050"].add_command(jid=name, node="report", name="Report", handler=report)
+
+
+def filled_in(peer, fields):
+    made = peer["xep_0004"].make_form(ftype="submit")
+    for name, value in fields.items():
+        made.add_field(var=name, value=value)
+    return [made]
 
 
 def form(peer, kind, fields):
@@ -68,7 +103,10 @@ async def answer(peer, box, command):
     for name, kind in [("config", "node_config"), ("options", "subscribe_options")]:
         if name in words:
             words[name] = form(peer, kind, words[name])
-    method = getattr(peer["xep_0030" if command["do"] == "get_info" else "xep_0060"], command["do"])
+    if "fields" in words:
+        words["payload"] = filled_in(peer, words.pop("fields"))
+    plugin = {"get_info": "xep_0030", "get_commands": "xep_0050", "send_command": "xep_0050"}.get(command["do"], "xep_0060")
+    method = getattr(peer[plugin], command["do"])
     try:
         result = method(box, timeout=10, **words)
         if hasattr(result, "__aiter__"):
@@ -76,7 +114,7 @@ async def answer(peer, box, command):
         else:
             say(answer=str(await result))
     except IqError as error:
-        application = [child.tag for child in error.iq.xml.find("{jabber:client}error") if child.tag.startswith("{http://jabber.org/protocol/pubsub")]
+        application = [child.tag for child in error.iq.xml.find("{jabber:client}error") if child.tag.startswith(("{http://jabber.org/protocol/pubsub", "{http://jabber.org/protocol/commands"))]
         say(error=[error.condition, *[tag.split("}")[1] for tag in application]])
 
 
@@ -91,6 +129,7 @@ async def main():
     while not found:
         found = await loop.run_in_executor(None, lambda: zeroconf.get_service_info(TYPE, f"{box}.{TYPE}", timeout=1000))
     peer = Peer(name, box, pem)
+    offer(peer, name)
     peer.connect((found.parsed_addresses()[0], found.port))
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         command = json.loads(line)
