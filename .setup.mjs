@@ -96,7 +96,9 @@ function install() {
 function build() {
   console.error('lanpost: building');
   run('the build', process.execPath, [path.join(MODULES, 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json']);
-  fs.cpSync(path.join(ROOT, 'nodes'), path.join(DIST, 'nodes'), { recursive: true, filter: (file) => !file.endsWith('.ts') });
+  ['nodes', 'src/web/page'].forEach((folder) => {
+    fs.cpSync(path.join(ROOT, folder), path.join(DIST, folder), { recursive: true, filter: (file) => !/\.ts$|tsconfig\.json$/.test(file) });
+  });
 }
 
 /** Whether that process is still there. */

@@ -279,6 +279,8 @@ export interface TopicInfo extends TopicConfig {
   /** Bytes of all records still held. */
   readonly bytes: number;
   readonly lastSeq: number;
+  /** Records it ever had: items, retractions and the rest, held or not. It only grows, so two looks tell a rate. */
+  readonly records: number;
   /** Items of the lane `latest` that a newer one took the place of before every durable reader had them. */
   readonly replaced: number;
 }

@@ -9,5 +9,5 @@ export function configOf(state: TopicState): TopicConfig {
 
 /** What is told of it. */
 export function infoOf(state: TopicState): TopicInfo {
-  return { ...configOf(state), name: state.name, items: state.count, bytes: state.bytes, lastSeq: state.last, replaced: state.replaced };
+  return { ...configOf(state), name: state.name, items: state.count, bytes: state.bytes, lastSeq: state.last, records: state.ordinal, replaced: state.replaced };
 }

@@ -108,6 +108,22 @@ describe('lanpost start', () => {
     expect(err).toBe(`lanpost: port ${port} is in use: choose another with --editor-port N, or 0 for any free one\n`);
   });
 
+  it('serves the status page without the editor where it is told to, and Node-RED is not loaded', async () => {
+    const box = start('--no-editor', '--status-port', '0', '--json');
+    const [ready] = objects(await box.until('\n'));
+    expect(ready).toMatchObject({ editor: null, statusPage: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/status\/\?token=/) });
+    const { origin, searchParams } = new URL(String(ready?.['statusPage']));
+    const authorization = `Bearer ${searchParams.get('token')}`;
+    expect((await fetch(`${origin}/status/`, { headers: { authorization } })).status).toBe(200);
+    expect((await fetch(`${origin}/flows`, { headers: { authorization } })).status).toBe(404);
+    await expect(access(join(dir, 'node-red'))).rejects.toThrow('ENOENT');
+    const second = await lanpost(['start', '--no-editor', '--dir', `${dir}/two`, '--status-port', new URL(origin).port]);
+    expect(second).toMatchObject({ code: 1, out: '', err: `lanpost: port ${new URL(origin).port} is in use: choose another with --status-port N, or 0 for any free one\n` });
+    expect(await lanpost(['start', '--no-editor', '--dir', `${dir}/two`, '--status-host', '0.0.0.0'])).toMatchObject({ code: 2, out: '' });
+    box.child.kill('SIGINT');
+    expect((await box.ended).code).toBe(0);
+  }, 60_000);
+
   it('opens the editor beyond this machine only with a password, and says what to do', async () => {
     const { code, out, err } = await lanpost(['start', '--editor-port', '0', '--editor-host', '0.0.0.0', '--dir', dir]);
     expect({ code, out }).toEqual({ code: 1, out: '' });
@@ -120,6 +136,11 @@ describe('lanpost start', () => {
     const [ready] = objects(said);
     expect(ready).toMatchObject({ event: 'ready', dir, editor: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/\?token=/), peers: expect.any(Array), homes: [] });
     expect((await fetch(String(ready?.['editor']), { redirect: 'manual' })).status).toBeLessThan(400);
+    const { origin, searchParams } = new URL(String(ready?.['statusPage']));
+    expect(origin).toBe(new URL(String(ready?.['editor'])).origin);
+    const authorization = `Bearer ${searchParams.get('token')}`;
+    expect(await (await fetch(`${origin}/status/`, { headers: { authorization } })).text()).toContain('Ledger of losses');
+    expect(await (await fetch(`${origin}/metrics`, { headers: { authorization } })).text()).toContain('lanpost_log_open 1');
     box.child.kill('SIGINT');
     expect((await box.ended).code).toBe(0);
   });

@@ -5,6 +5,7 @@ import type { Command, Context } from '../command.ts';
 import { USUAL_DIR } from '../hint.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
+import { UsageError } from '../usage-error.ts';
 import { aboutOf, ABOUT_OPTIONS } from './presence.ts';
 import { printOffer } from './files.ts';
 import { printHomeEvent } from './home.ts';
@@ -16,7 +17,10 @@ const HIGHEST_PORT = 65_535;
 /** Milliseconds for the link to come up and the first peers to answer before it is said how things are. */
 const LOOK_AROUND = 1200;
 
-interface Editor { readonly url: string; close(): Promise<void> }
+/** What browsers reach of the box. */
+interface Pages { readonly editor?: string; readonly status?: string; close(): Promise<void> }
+/** Where that is to be. */
+interface Place { readonly port: number; readonly host: string | undefined; readonly called: { readonly port: string; readonly host: string } }
 
 export const start: Command = {
   name: 'start',
@@ -30,6 +34,8 @@ export const start: Command = {
     'browse-domain': { type: 'string', value: 'DOMAIN', multiple: true, help: 'keep a stream to each box that DNS lists in this domain' },
     'no-editor': { type: 'boolean', help: 'without the Node-RED editor' },
     'editor-port': { type: 'string', value: 'N', help: `port of the editor, 0 for any free one (default ${EDITOR_PORT})` },
+    'status-port': { type: 'string', value: 'N', help: 'port of the status page, 0 for any free one (default with the editor, at its port)' },
+    'status-host': { type: 'string', value: 'HOST', help: 'address to open that port on, as --editor-host' },
     'editor-host': { type: 'string', value: 'HOST', help: 'address to open it on (default 127.0.0.1: this machine alone); another needs `lanpost editor passwd` first' },
     'link-port': { type: 'string', value: 'N', help: 'TCP port on the link (default 5298, or a free one)' },
     ...ABOUT_OPTIONS,
@@ -40,21 +46,22 @@ export const start: Command = {
   async run(context) {
     const { args, signal } = context;
     const dir = absolute(context.dir);
-    const editorPort = args.number('editor-port', { least: 0, most: HIGHEST_PORT }) ?? EDITOR_PORT;
-    const editorHost = args.text('editor-host');
+    const editorPlace = args.flag('no-editor') ? undefined : placeOf(args, 'editor', EDITOR_PORT);
+    const statusPlace = placeOf(args, 'status');
     const box = await openBox(boxOptions(context, dir), dir);
-    let editor: Editor | undefined;
+    const open: Pages[] = [];
     try {
       const seen = lookAround(box, signal);
       seen.catch(() => undefined); // waited for below, when the editor is up
-      if (!args.flag('no-editor')) editor = await openEditor(box, { dir, port: editorPort, ...editorHost === undefined ? {} : { host: editorHost } });
+      if (statusPlace) open.push(await openPages(box, dir, statusPlace, false));
+      if (editorPlace) open.push(await openPages(box, dir, editorPlace, true));
       await seen;
       if (signal.aborted) return 0;
-      await announce(context, box, editor);
+      await announce(context, box, Object.assign({}, ...open.toReversed()));
       await follow(context, box);
       return 0;
     } finally {
-      await editor?.close();
+      for (const pages of open.toReversed()) await pages.close();
       await box.close();
     }
   },
@@ -86,21 +93,36 @@ async function openBox(options: BoxOptions, dir: string): Promise<Box> {
   }
 }
 
-/** Imported only here: a box without editor never loads Node-RED. */
-async function openEditor(box: Box, at: { readonly dir: string; readonly port: number; readonly host?: string }): Promise<Editor> {
-  const [{ openFront }, { startEditor }] = await Promise.all([import('../../front/front.ts'), import('../../editor/editor.ts')]);
-  const front = await openFront(at);
+/** Undefined without a port, where none is usual. */
+function placeOf(args: Context['args'], what: 'editor' | 'status', usual?: number): Place | undefined {
+  const called = { port: `--${what}-port`, host: `--${what}-host` };
+  const port = args.number(`${what}-port`, { least: 0, most: HIGHEST_PORT }) ?? usual;
+  const host = args.text(`${what}-host`);
+  if (port === undefined && host !== undefined) throw new UsageError(`${called.host} says where ${called.port} N is, which is missing`);
+  return port === undefined ? undefined : { port, host, called };
+}
+
+/** Imported only here: a box without editor never loads Node-RED, and one without pages no HTTP. */
+async function openPages(box: Box, dir: string, { host, ...place }: Place, withEditor: boolean): Promise<Pages> {
+  const [{ openFront }, { openStatusPage }] = await Promise.all([import('../../front/front.ts'), import('../../web/status-page.ts')]);
+  const front = await openFront({ dir, ...place, ...host === undefined ? {} : { host } });
+  const status = openStatusPage({ box, front, editor: withEditor });
   try {
-    const editor = await startEditor({ box, dir: at.dir, port: front });
-    const close = async (): Promise<void> => {
-      try {
-        await editor.close();
-      } finally {
-        await front.close();
-      }
+    const editor = withEditor ? await (await import('../../editor/editor.ts')).startEditor({ box, dir, port: front }) : undefined;
+    return {
+      status: status.url,
+      ...editor === undefined ? {} : { editor: editor.url },
+      async close() {
+        status.close();
+        try {
+          await editor?.close();
+        } finally {
+          await front.close();
+        }
+      },
     };
-    return { url: editor.url, close };
   } catch (error) {
+    status.close();
     await front.close();
     throw error;
   }
@@ -116,14 +138,14 @@ async function lookAround(box: Box, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function announce({ args, out }: Context, box: Box, editor: Editor | undefined): Promise<void> {
+async function announce({ args, out }: Context, box: Box, pages: Omit<Pages, 'close'>): Promise<void> {
   const [status, peers] = await Promise.all([box.status(), box.peers.list()]);
   const missing = absent(args.list('interface'));
   if (out.json) {
-    await out.print({ event: 'ready', editor: editor?.url ?? null, ...status, peers, ...missing.length === 0 ? {} : { waitsFor: missing } }, () => '');
+    await out.print({ event: 'ready', editor: pages.editor ?? null, statusPage: pages.status ?? null, ...status, peers, ...missing.length === 0 ? {} : { waitsFor: missing } }, () => '');
     return;
   }
-  for (const [word, what] of lines(status, peers, editor, missing)) void out.line(`${out.style('bold', word.padEnd(7))} ${what}`);
+  for (const [word, what] of lines(status, peers, pages, missing)) void out.line(`${out.style('bold', word.padEnd(7))} ${what}`);
   await out.line(out.terminal ? 'ready; Ctrl-C stops it' : 'ready');
 }
 
@@ -132,10 +154,11 @@ function absent(named: readonly string[] = []): string[] {
   return named.filter((name) => !Object.hasOwn(networkInterfaces(), name));
 }
 
-function lines({ name, dir, link, homes }: BoxStatus, peers: readonly Peer[], editor: Editor | undefined, missing: readonly string[]): [string, string][] {
+function lines({ name, dir, link, homes }: BoxStatus, peers: readonly Peer[], pages: Omit<Pages, 'close'>, missing: readonly string[]): [string, string][] {
   const where = link.state === 'up' ? `${link.interfaces.join(', ')}; port ${link.port}` : `link ${link.state}${link.reason === undefined ? '' : `: ${link.reason}`}`;
   return [
-    ['editor', editor?.url ?? 'off'],
+    ['editor', pages.editor ?? 'off'],
+    ...pages.status === undefined ? [] : [['status', pages.status] as [string, string]],
     ['name', `${printable(name)} (${where})`],
     ...missing.map((iface): [string, string] => ['waits', `for ${printable(iface)}, which is not up: it is used as soon as it is`]),
     ['peers', peers.length === 0 ? 'none yet' : peers.map((peer) => printable(peer.name)).join(', ')],

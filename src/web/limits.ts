@@ -1,0 +1,42 @@
+/** Bounds of the status page; `docs/LIMITS.md` lists them. */
+export interface WebLimits {
+  /** Pages that are open at once. */
+  readonly watchers: number;
+  /** Rows of each table; of more it says how many. */
+  readonly topics: number;
+  readonly peers: number;
+  readonly subscriptions: number;
+  readonly losses: number;
+  /** Pairings that are shown, under way or just over. */
+  readonly pairings: number;
+  /** Milliseconds that one is shown when it is over, unless it is put away. */
+  readonly pairingShown: number;
+  /** Characters of a value. */
+  readonly valueCharacters: number;
+  /** Bytes of what a page sends. */
+  readonly bodyBytes: number;
+  /** Milliseconds between two looks at the box, at least. */
+  readonly look: number;
+  /** How many times as long as a look took the pause after it is, at least: looking takes a twentieth of one core. */
+  readonly pauses: number;
+  /** Topics with numbers of their own in /metrics: those with the newest records. */
+  readonly metricTopics: number;
+  /** Milliseconds for which what was gathered for /metrics is good. */
+  readonly metricsAge: number;
+}
+
+export const WEB_LIMITS: WebLimits = {
+  watchers: 16,
+  topics: 200,
+  peers: 500,
+  subscriptions: 500,
+  losses: 100,
+  pairings: 8,
+  pairingShown: 120_000,
+  valueCharacters: 240,
+  bodyBytes: 4096,
+  look: 1000,
+  pauses: 20,
+  metricTopics: 1000,
+  metricsAge: 1000,
+};

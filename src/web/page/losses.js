@@ -1,0 +1,33 @@
+// @ts-check
+import { element, emptied, keyed, mark, place, write } from './dom.js';
+import { present } from './present.js';
+import { count, counted, moment } from './words.js';
+
+/** @typedef {{ time: number, reader: string, topic: string, count?: number, from?: number, to?: number, reason: string }} Loss */
+
+const WHY = new Map([
+  ['overflow', 'more waited than its bound'], ['expired', 'it waited too long'], ['corrupt', 'found damaged on disk'],
+  ['unfit', 'too large, or not to be said there'], ['poison', 'put aside: still to be had'], ['dropped', 'given up by the owner'],
+]);
+
+/** @param {{ total: number, rows: Loss[] }} losses */
+export function showLosses({ total, rows }) {
+  const tile = place('tile-losses');
+  write(tile, count(total));
+  mark(tile, 'bad', total > 0);
+  const [newest] = rows;
+  write(place('tile-losses-more'), newest ? `the last ${moment(newest.time, present())}` : 'nothing was lost');
+  write(place('losses-note'), rows.length > 0 && total > rows.length ? `the newest ${count(rows.length)}` : '');
+  const body = place('loss-rows');
+  keyed(body, rows, ({ reader, topic, from }) => `${from} ${reader} ${topic}`, makeLoss);
+  emptied(body, rows.length === 0);
+}
+
+/** @returns {[HTMLElement, (loss: Loss) => void]} */
+function makeLoss() {
+  const cells = [element('td', 'quiet'), element('td', 'topic'), element('td', 'mono'), element('td', 'number'), element('td')];
+  return [element('tr', '', ...cells), (loss) => {
+    const words = [moment(loss.time, present()), loss.reader, loss.topic, loss.count === undefined ? 'not known' : counted(loss.count, 'record'), WHY.get(loss.reason) ?? loss.reason];
+    cells.forEach((cell, at) => write(cell, words[at] ?? ''));
+  }];
+}

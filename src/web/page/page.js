@@ -1,0 +1,76 @@
+// @ts-check
+// The status page of a box. It is told everything by the box that serves it, and asks nobody else.
+import { byId, mark, place, write } from './dom.js';
+import { showHomes } from './homes.js';
+import { ask, follow } from './live.js';
+import { showLosses } from './losses.js';
+import { showNotices } from './notices.js';
+import { showPairings } from './pairing.js';
+import { showPeers } from './peers.js';
+import { showReaders } from './readers.js';
+import { showTopics } from './topics.js';
+import { setPresent } from './present.js';
+import { counted, size } from './words.js';
+
+let self = '';
+/** The newest of each section, drawn again as time goes by. @type {Record<string, any>} */
+const newest = {};
+
+/** @type {Record<string, (section: any) => void>} */
+const sections = {
+  box: showBox,
+  peers: showPeers,
+  topics: showTopics,
+  homes: showHomes,
+  subscriptions: showReaders,
+  losses: showLosses,
+  pairings: (pairings) => showPairings(pairings, self),
+  visitor: ({ session, editor }) => {
+    place('editor').hidden = !editor;
+    place('sign-out').hidden = !session;
+  },
+};
+
+/** @param {any} box */
+function showBox(box) {
+  setPresent(box.at);
+  self = box.name;
+  document.title = `${box.name} · lanpost`;
+  write(place('name'), box.name);
+  const { link, log } = box;
+  write(place('where'), link.state === 'up' ? `on ${link.interfaces.join(', ')}, port ${link.port}` : `link ${link.state}${link.reason ? `: ${link.reason}` : ''}`);
+  write(place('tile-disk'), size(log.freeBytes));
+  write(place('tile-disk-more'), `free · ${size(log.bytes)} held`);
+  mark(place('tile-disk'), 'bad', log.state !== 'open');
+  write(place('about'), `lanpost ${box.version} · box ${box.box} · key ${box.fingerprint} · ${box.dir}`);
+  showNotices([
+    ...log.state === 'open' ? [] : [{ key: 'log', bad: true, text: `Nothing is accepted now: the log is ${log.state}${log.reason ? ` (${log.reason})` : ''}. What was accepted is safe.` }],
+    ...link.state === 'failed' ? [{ key: 'link', bad: true, text: `The link failed${link.reason ? `: ${link.reason}` : ''}. lanpost doctor says more.` }] : [],
+    ...box.requests > 0 ? [{ key: 'requests', text: `${counted(box.requests, 'peer waits', 'peers wait')} to be let read a topic: lanpost access requests tells who.` }] : [],
+    ...Object.keys(box.troubles).length > 0 ? [{ key: 'troubles', text: `Trouble since the start: ${Object.entries(box.troubles).map(([kind, times]) => `${kind} ×${times}`).join(', ')}.` }] : [],
+  ]);
+}
+
+const stream = follow(Object.fromEntries(Object.entries(sections).map(([name, show]) => [name, (/** @type {any} */ section) => {
+  newest[name] = section;
+  show(section);
+}])));
+
+// Ages go on while nothing else changes.
+setInterval(() => {
+  for (const name of ['topics', 'pairings']) if (newest[name] !== undefined && document.visibilityState === 'visible') sections[name]?.(newest[name]);
+}, 1000);
+
+const search = byId('search', HTMLInputElement);
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let typing;
+search.addEventListener('input', () => {
+  clearTimeout(typing);
+  typing = setTimeout(() => stream.find(search.value.trim()), 250);
+});
+place('sign-out').addEventListener('click', () => { void signOut(); });
+
+async function signOut() {
+  await ask('/lanpost/logout', {});
+  location.reload();
+}
