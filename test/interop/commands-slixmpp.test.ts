@@ -44,7 +44,7 @@ describe.skipIf(!needs('root', 'python3-zeroconf', 'python3-slixmpp'))('commands
     child = lan.exec(2, '/usr/bin/python3', [join(ROOT, 'test/support/slixmpp-peer.py'), 'ann@snake', lan.address(2), pem, 'box@kitchen']);
     output = readJsonLines<Line>(child, 'slixmpp');
     await output.wait(({ event }) => event === 'ready', { timeout: 30_000 });
-    const kept = ({ signal: _, ...rest }: CommandCall): void => void calls.push(rest);
+    const kept = ({ command, value, from, trust }: CommandCall): void => void calls.push({ command, value, ...(from === undefined ? {} : { from }), trust });
     await box.commands.offer('pump/start', (one) => { kept(one); return { litres: 12, running: true }; }, {
       title: 'Start the pump',
       fields: [{ name: 'seconds', kind: 'number', label: 'How long', required: true }, { name: 'mode', kind: 'list', options: ['slow', 'fast'] }],
