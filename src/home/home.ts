@@ -7,6 +7,7 @@ import { LOG_LIMITS } from '../log/limits.ts';
 import type { Log } from '../log/log.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { xml, type Element } from '../xmpp/element.ts';
+import { offersScram } from '../xmpp/sasl.ts';
 import type { Account, CursorNumbers } from './account.ts';
 import { Backoff, type Retry } from './backoff.ts';
 import type { Carried } from './carried.ts';
@@ -17,6 +18,7 @@ import type { Known } from './known.ts';
 import { lossOf, ResumeUnanswered, StreamBroken, StreamEnded } from './loss.ts';
 import { negotiate, type Negotiated } from './negotiate.ts';
 import { isPaused, setPaused } from './paused.ts';
+import { isProven, setProven } from './proven.ts';
 import { parseProxy } from './proxy.ts';
 import { destinationOf, reach } from './reach.ts';
 import { Roads } from './roads.ts';
@@ -349,7 +351,7 @@ export class Home {
 
   /** Connects and stays until the connection ends; resolves with why. Rejects when it never was. */
   async #connected(): Promise<Error> {
-    const { account, clock, limits, boxId, resolver, random } = this.#parts;
+    const { account, clock, limits, boxId, resolver, random, log } = this.#parts;
     let ended!: Promise<Error>;
     if (this.#cut !== undefined) throw new LanpostError('unreachable', this.#cut);
     const resume = await this.#resumable();
@@ -360,7 +362,7 @@ export class Home {
       let end!: (reason: Error) => void;
       ended = new Promise<Error>((resolve) => { end = resolve; });
       return negotiate({
-        jid, password, plain, ...wayOf(account), resolver, random, known, refusals: this.#backoff.refusals,
+        jid, password, plain: plain && !isProven(log.registry, account.jid), ...wayOf(account), resolver, random, known, refusals: this.#backoff.refusals,
         // Fixed per box, so that a session of ours that the server still holds is replaced.
         resource: `lanpost-${boxId.slice(0, 8)}`,
         clock, dial, deadline: limits.connect, within, stanzaBytes: limits.incoming, resume, signal: this.#closing.signal,
@@ -375,6 +377,8 @@ export class Home {
     if (this.#closing.signal.aborted || this.#cut !== undefined) negotiated.socket.destroy();
     this.#current = negotiated;
     this.#known = negotiated.known;
+    // A log that takes nothing: then a restart forgets it.
+    if (plain && offersScram(negotiated.known.mechanisms)) setProven(log.registry, account.jid, true).catch(() => undefined);
     this.#take(negotiated);
     // Said while there was nobody yet to say goodbye to.
     if (this.#paused) void this.#leave();

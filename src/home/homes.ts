@@ -25,6 +25,7 @@ import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 import { type BoxAccounts, HomeRoad } from './mail-road.ts';
 import { forgetPacks, packsAs } from './packs.ts';
 import { setPaused } from './paused.ts';
+import { setProven } from './proven.ts';
 import { Rehearsals } from './rehearsal/rehearsals.ts';
 import { reasonOf } from './reason.ts';
 import { forgetStretches } from './stretches.ts';
@@ -162,6 +163,7 @@ class AccountHomes implements Homes {
       await loadHome();
       const { jid, group } = account;
       const reader = readerOf(account);
+      await setProven(log.registry, jid, false);
       const all = loadAccounts(log.registry);
       const former = all.find((one) => one.jid === jid);
       // What goes up is the group's: whoever was added last says it for all of them.
@@ -313,6 +315,7 @@ class AccountHomes implements Homes {
       await forgetBudget(registry, account);
       await this.#rehearsals.forget(account);
       await setPaused(registry, account, false);
+      await setProven(registry, account, false);
       await this.#forgetReader(home.account);
       await this.#together(group);
     });

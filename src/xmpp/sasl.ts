@@ -36,6 +36,11 @@ export class SaslError extends Error {
   }
 }
 
+/** Whether there is a login in which both sides prove that they know the password. */
+export function offersScram(offered: readonly string[]): boolean {
+  return SCRAM.some((hash) => offered.includes(hash) || offered.includes(`${hash}-PLUS`));
+}
+
 /** Whether the server binds logins to their connection at all. */
 export function offersBinding(offered: readonly string[]): boolean {
   return SCRAM.some((hash) => offered.includes(`${hash}-PLUS`));

@@ -66,6 +66,24 @@ describe('PLAIN', () => {
   });
 });
 
+describe('a home that logged the box in by SCRAM', () => {
+  it('is not shown the password itself when it offers nothing else any more, over restarts too, until its owner adds it again', async () => {
+    await using rig = await createRig();
+    await rig.add({ plain: true });
+    await rig.state('online');
+    let shown = 0;
+    rig.home.set.mechanisms = ['PLAIN'];
+    rig.home.set.wire = (element) => { if (element.name === 'auth' && element.attrs['mechanism'] === 'PLAIN') shown++; };
+    rig.home.cut();
+    await rig.state('refused');
+    await rig.restart();
+    await rig.state('refused');
+    expect(shown).toBe(0);
+    await rig.add({ plain: true });
+    await rig.until(() => shown === 1);
+  });
+});
+
 describe('over days', () => {
   /** A clock that stands still, moved on by whatever waits longest. */
   async function days(change: (home: Awaited<ReturnType<typeof startFakeHome>>) => Partial<HomeOptions>, hours: number): Promise<{ attempts: number; states: Set<string> }> {
