@@ -5,6 +5,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { LOG_LIMITS } from '../log/limits.ts';
 import type { Log } from '../log/log.ts';
+import { StampAges } from '../log/stamp-age.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { xml, type Element } from '../xmpp/element.ts';
 import { offersScram } from '../xmpp/sasl.ts';
@@ -88,8 +89,12 @@ export class Home {
   readonly #backoff: Backoff;
   readonly #closing = new AbortController();
   readonly #roads: Roads;
+  /** Of records, by time that no jump of the clock moves. */
+  readonly #ages: StampAges;
   #state: HomeState = 'offline';
   #since: number;
+  /** The same, monotonic. */
+  #sinceMono: number;
   #reason: string | undefined;
   #nextAttempt: number | undefined;
   #session: HomeSession | undefined;
@@ -111,7 +116,9 @@ export class Home {
     this.account = parts.account;
     this.#backoff = new Backoff(parts.random);
     this.#since = parts.clock.wall();
+    this.#sinceMono = parts.clock.mono();
     const { account, log, clock, trouble, limits, broker } = parts;
+    this.#ages = new StampAges({ clock, boot: () => log.epoch, trustedNow: () => log.trustedNow() });
     this.#roads = new Roads({
       clock, to: destinationOf(account),
       detours: parts.detours ?? (() => []),
@@ -217,12 +224,12 @@ export class Home {
   }
 
   async status(): Promise<HomeStatus> {
-    const { clock, log } = this.#parts;
+    const { log } = this.#parts;
     const backlog = await this.uplink.backlog();
     const { queued, bytes, oldest } = backlog;
     const draining = this.online ? this.uplink.draining(backlog) : undefined;
     const held = this.uplink.held();
-    const oldestAge = oldest && queued > 0 ? Math.max(0, Math.round(clock.wall() - oldest.record.stamp.wall)) : 0;
+    const oldestAge = oldest && queued > 0 ? Math.max(0, Math.round(this.#ages.of(oldest.record.stamp) ?? 0)) : 0;
     const { rate } = this.uplink;
     const room = Math.max(0, await log.free() - LOG_LIMITS.diskFloor);
     // Of less than a minute nothing can be told.
@@ -284,7 +291,10 @@ export class Home {
 
   #become(state: HomeState, reason?: string, nextAttempt?: number): void {
     const changed = state !== this.#state;
-    if (changed) this.#since = this.#parts.clock.wall();
+    if (changed) {
+      this.#since = this.#parts.clock.wall();
+      this.#sinceMono = this.#parts.clock.mono();
+    }
     this.#state = state;
     this.#reason = reason;
     this.#nextAttempt = nextAttempt;
@@ -332,7 +342,7 @@ export class Home {
 
   /** Somebody has come who may know a way: it is tried now, but not as often as somebody can come. */
   retry(): void {
-    if (this.#state !== 'waiting' || this.#parts.clock.wall() - this.#since < SOONEST) return;
+    if (this.#state !== 'waiting' || this.#parts.clock.mono() - this.#sinceMono < SOONEST) return;
     this.#wake?.();
   }
 
