@@ -5,7 +5,7 @@ const REAL = ['support', 'interop', 'scenarios', 'faults'].map((room) => `test/$
 /** Of those, the ones that spend their time waiting for what a LAN or a home does: four at once starve nobody. */
 const LAN = ['interop/{link,files}-*', 'interop/mdns-{avahi,faults,zeroconf}', 'interop/{pubsub,commands}-slixmpp', 'faults/{link-wire,files}', 'scenarios/{crossing-calls,doctor,pairing,renamed,two-links}', 'scenarios/{home-{prosody,ejabberd},buddy-road-*,jid-proof,nearest-road}', 'home/*-real', 'home/{recorded,rehearsal}/*-real'].map((name) => `test/${name}.test.ts`);
 /** And the ones that kill what they started themselves, and wait for the disk. */
-const CRASH = ['faults/{log,subscription}-*', 'faults/home-held-kill'].map((name) => `test/${name}.test.ts`);
+const CRASH = ['faults/{log,subscription}-*', 'faults/{home-held,flow}-kill'].map((name) => `test/${name}.test.ts`);
 /** Tests that load the whole of Node-RED, each in a process of its own. */
 const EDITOR = ['test/editor/**/*.test.ts'];
 const ONE_BY_ONE = { testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false, maxWorkers: 1 };

@@ -48,7 +48,7 @@ async function palette(): Promise<Register[]> {
 export function useFlows(): {
   readonly flows: FlowHelper;
   readonly dir: () => string;
-  readonly load: (flow: readonly object[], settings?: object) => Promise<void>;
+  readonly load: (flow: readonly object[], settings?: object, more?: readonly Register[]) => Promise<void>;
 } {
   const flows: FlowHelper & Internals = require('node-red-node-test-helper');
   // The kit's own gives a deployment 300 ms to start, which a busy machine does not keep.
@@ -73,10 +73,10 @@ export function useFlows(): {
   return {
     flows,
     dir: () => dir,
-    async load(flow, settings = {}) {
+    async load(flow, settings = {}, more = []) {
       dir = dir === '' ? await mkdtemp(join(tmpdir(), 'lanpost-')) : dir;
       flows.settings({ userDir: dir, lanpost: undefined, ...settings });
-      await flows.load(ours, flow);
+      await flows.load([...ours, ...more], flow);
     },
   };
 }
