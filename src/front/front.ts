@@ -94,7 +94,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
         const { session } = verdict;
         if (session !== undefined && verdict.url === LOGOUT && request.method === 'POST' && request.headers.origin !== undefined) {
           sessions.end(session);
-          response.writeHead(303, { location: '/', 'clear-site-data': '"cache"', 'cache-control': 'no-store', connection: 'close' });
+          response.writeHead(303, { location: '/', 'set-cookie': door!.sessionCookie('', 0), 'cache-control': 'no-store', connection: 'close' });
           response.end();
           response.once('finish', cutEnded);
           return;

@@ -3,10 +3,10 @@ import type { ServerResponse } from 'node:http';
 import { LOGIN } from './door.ts';
 
 const STYLE = `
-:root { color-scheme: light dark; --ink: #16202c; --ground: #eef1f4; --card: #fff; --line: #b9c3ce; --accent: #0b5f8a; --fault: #a3261b }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6ebf0; --ground: #10151b; --card: #1a222b; --line: #45525f; --accent: #6fc0ea; --fault: #ff9d92 } }
+:root { color-scheme: light dark; --ink: #1d2624; --ground: #f3f1ec; --card: #fffefb; --line: #c9c4b8; --accent: #12665c; --fault: #a8281c }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8ece9; --ground: #101514; --card: #182020; --line: #45524f; --accent: #6cc7b6; --fault: #ff9b8e } }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--ground) }
-form { box-sizing: border-box; width: min(22rem, 92vw); padding: 2rem; background: var(--card); border-radius: .75rem }
+form { box-sizing: border-box; width: min(22rem, 92vw); padding: 2rem; background: var(--card); border-radius: .875rem; box-shadow: 0 6px 20px rgb(40 35 20 / .06) }
 h1 { margin: 0 0 1rem; font-size: 1.25rem }
 input, button { box-sizing: border-box; width: 100%; padding: .65rem .75rem; font: inherit; border-radius: .4rem; border: 1px solid var(--line) }
 input { margin: .25rem 0 1rem; color: inherit; background: transparent }
@@ -20,7 +20,7 @@ export function loginPage(response: ServerResponse, status: number, { next, faul
   const nonce = randomBytes(16).toString('base64');
   response.writeHead(status, {
     'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': `default-src 'none'; style-src 'nonce-${nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+    'content-security-policy': `default-src 'none'; img-src data:; style-src 'nonce-${nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
     'cache-control': 'no-store', 'referrer-policy': 'same-origin', 'x-content-type-options': 'nosniff', connection: 'close',
   });
   response.end(`<!doctype html>

@@ -99,7 +99,7 @@ describe('the login', () => {
     const asked = await ask('/status/?a=1', { accept: 'text/html' });
     expect(asked.status).toBe(401);
     expect(asked.body).toContain('name="next" value="/status/?a=1"');
-    expect(asked.headers['content-security-policy']).toMatch(/^default-src 'none'; style-src 'nonce-/);
+    expect(asked.headers['content-security-policy']).toMatch(/^default-src 'none'; img-src data:; style-src 'nonce-/);
     const entered = await give('correct horse', '/status/?a=1');
     expect(entered).toMatchObject({ status: 303, headers: { location: '/status/?a=1' } });
     expect(entered.headers['set-cookie']?.[0]).toMatch(/^lanpost-session-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=\d+$/);
