@@ -76,7 +76,9 @@ describe.runIf(needs('root', 'chromium'))('the login, in a browser on another ma
     await page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden', timeout: 60_000 });
     await page.locator('#red-ui-tab-debug-link-button').click();
     // What is shown there comes over it.
-    await page.locator('.red-ui-debug-msg', { hasText: 'demo/temperature' }).first().waitFor({ timeout: 30_000 });
+    const message = page.locator('.red-ui-debug-msg', { hasText: 'demo/temperature' }).first();
+    await message.waitFor({ timeout: 30_000 });
+    expect(await message.innerText()).toContain('Cel');
   }, 100_000);
 
   it('ends when one signs out, here and in every other tab', async () => {
@@ -88,8 +90,7 @@ describe.runIf(needs('root', 'chromium'))('the login, in a browser on another ma
     await page.getByLabel('Password').waitFor();
     await second.bringToFront();
     await second.getByLabel('Password').waitFor({ timeout: 30_000 });
-    await page.goto(at);
-    await page.getByLabel('Password').waitFor();
+    expect((await page.goto(at))?.status()).toBe(401);
   }, 60_000);
 
   it('asked nobody outside', () => {
