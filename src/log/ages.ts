@@ -1,6 +1,6 @@
 import { decodeIndex } from './index-row.ts';
 import { getSeq, indexKey, recordKey } from './keys.ts';
-import { decodeHeader, HEADER_BYTES } from './record.ts';
+import { decodeHeader, hasHeader } from './record.ts';
 import { maxAge } from './room.ts';
 import type { LogState } from './state.ts';
 import type { Topic, TopicChange } from './topics.ts';
@@ -54,7 +54,7 @@ export class Ages {
       const index = decodeIndex(value);
       const record = records[i];
       const counted = index.item && index.state === 'live' && !tx.gone.has(seq);
-      const rest = counted && record && record.length >= HEADER_BYTES ? limit - this.of(seq, record) : 0;
+      const rest = counted && record && hasHeader(record) ? limit - this.of(seq, record) : 0;
       if (rest > 0) {
         tx.onCommit(() => this.#due.set(topic, { at: clock.mono() + rest, age: limit }));
         return { used: i + 1, more: false };

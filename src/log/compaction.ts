@@ -1,7 +1,7 @@
 import { PREFIX, recordKey } from './keys.ts';
 import type { LogState } from './state.ts';
 
-/** Bytes of files in a slice: between two of them LevelDB does what it has put off meanwhile. */
+/** Bytes of files in a slice at rest: between two of them LevelDB does what it has put off meanwhile. */
 const SLICE = 32 << 20;
 /** Less garbage than this is not worth it at rest. */
 const LEAST = 8 << 20;
@@ -12,7 +12,8 @@ const ALL = [Uint8Array.of(0), Uint8Array.of(0xff)] as const;
 /**
  * Gives deleted rows' space back to the disk, where LevelDB does not by itself. It mostly does: what is
  * written pushes the deletions down to what they delete. To compact while much is written wears the disk
- * out: each slice first moves what is in memory into a table file, and rewrites what that overlaps with.
+ * out: each range that is compacted first has what is in memory moved into a table file, and rewrites what that
+ * overlaps with. So then it is one range, of the records: they are nearly all there is to gain.
  */
 export class Compaction {
   readonly #state: LogState;
@@ -43,7 +44,7 @@ export class Compaction {
   consider(): Promise<void> {
     const { bytes, limits } = this.#state;
     if (this.#unconsidered <= bytes + limits.busyGarbageBytes) return this.#looking ?? Promise.resolve();
-    return this.#look(() => 2 * this.#state.bytes + limits.busyGarbageBytes);
+    return this.#look(() => 2 * this.#state.bytes + limits.busyGarbageBytes, () => this.#records());
   }
 
   /** Nothing has been written for a while: less is worth it now, and nobody is held up. */
@@ -53,7 +54,7 @@ export class Compaction {
     if (!this.#looked) this.#to = this.#state.head;
     this.#looked = true;
     // Besides the table files there is the WAL; and what only the window keeps, with its index, does not go.
-    return this.#look(() => Math.max(2 * this.#wanted + limits.garbageBytes / 4, 1.25 * this.#state.bytes));
+    return this.#look(() => Math.max(2 * this.#wanted + limits.garbageBytes / 4, 1.25 * this.#state.bytes), () => this.#all());
   }
 
   async stop(): Promise<void> {
@@ -67,36 +68,28 @@ export class Compaction {
     return Math.max(0, this.#state.bytes - this.#state.window.bytes);
   }
 
-  /** Runs if the files have more than that. */
-  #look(most: () => number): Promise<void> {
-    this.#looking ??= this.#measure(most).finally(() => { this.#looking = undefined; });
+  /** Compacts if the files have more than that. */
+  #look(most: () => number, compact: () => Promise<void>): Promise<void> {
+    this.#looking ??= this.#measure(most, compact).finally(() => { this.#looking = undefined; });
     return this.#looking;
   }
 
-  async #measure(most: () => number): Promise<void> {
+  async #measure(most: () => number, compact: () => Promise<void>): Promise<void> {
     if (!this.#idle) return;
     this.#unconsidered = 0;
     const size = await this.#state.database.size(...ALL);
-    if (this.#idle && size > most()) this.#begin();
+    if (!this.#idle || size <= most()) return;
+    this.#deleted = 0;
+    this.#running = this.#run(compact).finally(() => { this.#running = undefined; });
   }
 
   get #idle(): boolean {
     return !this.#running && !this.#stopped && !this.#state.reopening;
   }
 
-  #begin(): void {
-    this.#deleted = 0;
-    this.#running = this.#run().finally(() => { this.#running = undefined; });
-  }
-
-  async #run(): Promise<void> {
-    const from = this.#from;
-    const to = this.#to + 1;
-    this.#from = Infinity;
-    this.#to = 0;
+  async #run(compact: () => Promise<void>): Promise<void> {
     try {
-      if (from < to) await this.#slices(from, to);
-      for (const prefix of [PREFIX.index, PREFIX.garbage, PREFIX.id]) await this.#range(Uint8Array.of(prefix), Uint8Array.of(prefix + 1));
+      await compact();
       if (!this.#state.reopening) return;
     } catch (error) {
       this.#state.trouble({ kind: 'log.compaction', message: `Space could not be given back: ${error instanceof Error ? error.message : String(error)}` });
@@ -104,6 +97,25 @@ export class Compaction {
     // What was not got to is looked for anew.
     this.#from = 0;
     this.#looked = false;
+  }
+
+  /** Where records were deleted since it last ran. */
+  #taken(): { readonly from: number; readonly to: number } {
+    const taken = { from: this.#from, to: this.#to + 1 };
+    this.#from = Infinity;
+    this.#to = 0;
+    return taken;
+  }
+
+  async #records(): Promise<void> {
+    const { from, to } = this.#taken();
+    if (from < to) await this.#range(recordKey(from), recordKey(to));
+  }
+
+  async #all(): Promise<void> {
+    const { from, to } = this.#taken();
+    if (from < to) await this.#slices(from, to);
+    for (const prefix of [PREFIX.index, PREFIX.garbage, PREFIX.id]) await this.#range(Uint8Array.of(prefix), Uint8Array.of(prefix + 1));
   }
 
   async #slices(from: number, to: number): Promise<void> {

@@ -48,6 +48,18 @@ export function getSeq(bytes: Uint8Array, at: number): number {
   return getU32(bytes, at) * TWO_32 + getU32(bytes, at + 4);
 }
 
+/** Up to 2^48. */
+export function putU48(bytes: Uint8Array, at: number, value: number): void {
+  const high = Math.floor(value / TWO_32);
+  bytes[at] = high >>> 8;
+  bytes[at + 1] = high;
+  putU32(bytes, at + 2, value >>> 0);
+}
+
+export function getU48(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 8) | bytes[at + 1]!) * TWO_32 + getU32(bytes, at + 2);
+}
+
 function seqKey(prefix: number, seq: number): Uint8Array {
   const key = Buffer.allocUnsafe(9);
   key[0] = prefix;

@@ -8,7 +8,7 @@ import { LanpostError } from '../errors.ts';
 import { syncFolder } from '../sync-folder.ts';
 import type { Batch, Database, RangeOptions, Row } from './database.ts';
 import { PREFIX, getSeq, getU32, putSeq, putU32 } from './keys.ts';
-import { MEMTABLE_BYTES } from './limits.ts';
+import { MEMTABLE_BYTES, TABLE_BYTES } from './limits.ts';
 import { condemn, tableDamage, type TableDamage } from './table-file.ts';
 
 // Required, not imported: to import CommonJS, Node looks for the names of its exports with a parser written in
@@ -46,7 +46,7 @@ export class LevelDatabase implements Database {
     const replayed = await walBytes(this.location);
     const tables = await tablesIn(this.location);
     // Only now: a Level opens, and so locks, by itself once it is made.
-    const db = new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view', writeBufferSize: MEMTABLE_BYTES });
+    const db = new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view', writeBufferSize: MEMTABLE_BYTES, maxFileSize: TABLE_BYTES });
     try {
       await db.open();
     } catch (error) {

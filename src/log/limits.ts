@@ -29,8 +29,8 @@ export interface LogLimits {
 const MIB = 1 << 20;
 
 export const LOG_LIMITS: LogLimits = {
-  diskFloor: 64 * MIB, ringBytes: 4 * MIB, memoryRingBytes: 4 * MIB, memoryViewBytes: 16 * MIB, maxItems: 1000, windowBytes: 16 * MIB,
-  roomyBytes: 16 * MIB, pendingBytes: 64 * MIB, lagBytes: 64 * MIB, trimLagBytes: 16 * MIB, garbageBytes: 16 * MIB, busyGarbageBytes: 64 * MIB,
+  diskFloor: 64 * MIB, ringBytes: 4 * MIB, memoryRingBytes: 4 * MIB, memoryViewBytes: 16 * MIB, maxItems: 1000, windowBytes: 24 * MIB,
+  roomyBytes: 16 * MIB, pendingBytes: 64 * MIB, lagBytes: 64 * MIB, trimLagBytes: 8 * MIB, garbageBytes: 16 * MIB, busyGarbageBytes: 96 * MIB,
 };
 
 /** Free bytes on disk, or half of `diskFloor` if that is less, below which not even what makes room is taken: reopening and compacting need them. */
@@ -39,8 +39,13 @@ export const ROOM_FLOOR: number = 32 * MIB;
 export const ROOM_RECORD_BYTES: number = 32 * 1024;
 /** What an item goes by. */
 export const MAX_ID_BYTES = 1024;
-/** The database's memtable. Of two, and a batch over each, its WAL has at most: that has to be less than `windowBytes`. */
-export const MEMTABLE_BYTES: number = 6 * MIB;
+/**
+ * The database's memtable. Of two, and a batch over each, its WAL has at most: that has to be less than `windowBytes`. The larger, the less often
+ * tables are merged into those beneath them, which is most of what is written; and the longer a start after a SIGKILL.
+ */
+export const MEMTABLE_BYTES: number = 10 * MIB;
+/** One table file, the least that LevelDB makes: the smaller, the more often one with nothing to delete in it goes down a level as it is (measured: a tenth less is written). */
+export const TABLE_BYTES: number = MIB;
 export const WAL_BYTES: number = 2 * (MEMTABLE_BYTES + MIB);
 /** One batch. */
 export const BATCH_RECORDS = 1000;

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Gap } from '../api.ts';
-import { getSeq, getU32, putSeq, putU32 } from './keys.ts';
+import { getSeq, getU32, getU48, putU32, putU48 } from './keys.ts';
 
 export type RecordKind = 'publish' | 'retract' | 'purge' | 'delete' | 'configure' | 'gap';
 export type GapReason = Gap['reason'];
@@ -95,12 +95,17 @@ export interface LogRecord {
   readonly gap?: GapInfo;
 }
 
-// Header: CRC-32 of the row with these four bytes zero u32, version u8, kind u8, flags u8, 0,
-// topic u32, previous u64, wall u64, mono u64 (thousandths of a millisecond). Then the body (body.ts).
-export const HEADER_BYTES = 36;
-const VERSION = 1;
-const TRUSTED = 1, ELSEWHERE = 2;
-const VERSION_AT = 4, KIND_AT = 5, FLAGS_AT = 6, TOPIC_AT = 8, PREVIOUS_AT = 12, WALL_AT = 20, MONO_AT = 28;
+// Header: CRC-32 of the row with these four bytes zero u32, version u8, kind and flags u8,
+// topic u32, previous u48, wall u48, mono u48 (sixteenths of a millisecond). Then the body (body.ts).
+// Version 1, of stores up to format 3, had flags and kind apart, and eight bytes for each of the last three.
+export const HEADER_BYTES = 28;
+const VERSION = 2;
+const VERSION_AT = 4, KIND_AT = 5, TOPIC_AT = 6, PREVIOUS_AT = 10, WALL_AT = 16, MONO_AT = 22;
+const MONO_STEPS = 16;
+const FIRST = { version: 1, bytes: 36, flagsAt: 6, topicAt: 8, previousAt: 12, wallAt: 20, monoAt: 28, monoSteps: 1000 } as const;
+/** Flags, above the kind. */
+const TRUSTED = 0x10, ELSEWHERE = 0x20;
+const KIND_MASK = 0x0f;
 const KINDS: readonly RecordKind[] = ['publish', 'retract', 'purge', 'delete', 'configure', 'gap'];
 /** The CRC of the four zero bytes that its own place counts as. */
 const CRC_OF_ITS_PLACE: number = crc32(new Uint8Array(4));
@@ -123,13 +128,11 @@ export function encodeRecord(header: Header, body: Uint8Array): Uint8Array {
 export function sealRecord(row: Uint8Array, kind: RecordKind, topic: number, previous: number, { wall, mono, trusted, elsewhere }: Omit<Stamp, 'boot'>): void {
   putU32(row, 0, 0);
   row[VERSION_AT] = VERSION;
-  row[KIND_AT] = KINDS.indexOf(kind);
-  row[FLAGS_AT] = (trusted ? TRUSTED : 0) | (elsewhere === true ? ELSEWHERE : 0);
-  row[FLAGS_AT + 1] = 0;
+  row[KIND_AT] = KINDS.indexOf(kind) | (trusted ? TRUSTED : 0) | (elsewhere === true ? ELSEWHERE : 0);
   putU32(row, TOPIC_AT, topic);
-  putSeq(row, PREVIOUS_AT, previous);
-  putSeq(row, WALL_AT, Math.max(0, Math.floor(wall)));
-  putSeq(row, MONO_AT, Math.floor(mono * 1000));
+  putU48(row, PREVIOUS_AT, previous);
+  putU48(row, WALL_AT, Math.max(0, Math.floor(wall)));
+  putU48(row, MONO_AT, Math.floor(mono * MONO_STEPS));
   putU32(row, 0, crc32(row));
 }
 
@@ -137,30 +140,49 @@ export function recordCrc(row: Uint8Array): number {
   return getU32(row, 0);
 }
 
-/** Whether the row is one this version wrote and undamaged. */
+/** Whether the row is one that was written here, and undamaged. */
 export function recordIntact(row: Uint8Array): boolean {
-  if (row.length < HEADER_BYTES || row[VERSION_AT] !== VERSION) return false;
-  return crc32(row.subarray(4), CRC_OF_ITS_PLACE) === recordCrc(row);
+  return hasHeader(row) && crc32(row.subarray(4), CRC_OF_ITS_PLACE) === recordCrc(row);
 }
 
+/** Whether it is long enough for its header, and that is of a known version. */
+export function hasHeader(row: Uint8Array): boolean {
+  return (row[VERSION_AT] === VERSION && row.length >= HEADER_BYTES) || (isFirst(row) && row.length >= FIRST.bytes);
+}
+
+const isFirst = (row: Uint8Array): boolean => row[VERSION_AT] === FIRST.version;
+
 export function decodeHeader(row: Uint8Array): Header {
+  return isFirst(row) ? decodeFirst(row) : {
+    kind: KINDS[row[KIND_AT]! & KIND_MASK] ?? 'gap',
+    topic: recordTopic(row),
+    previous: getU48(row, PREVIOUS_AT),
+    wall: getU48(row, WALL_AT),
+    mono: getU48(row, MONO_AT) / MONO_STEPS,
+    trusted: (row[KIND_AT]! & TRUSTED) !== 0,
+    ...((row[KIND_AT]! & ELSEWHERE) !== 0 && { elsewhere: true }),
+  };
+}
+
+function decodeFirst(row: Uint8Array): Header {
+  const flags = row[FIRST.flagsAt]!;
   return {
     kind: KINDS[row[KIND_AT]!] ?? 'gap',
     topic: recordTopic(row),
-    previous: getSeq(row, PREVIOUS_AT),
-    wall: getSeq(row, WALL_AT),
-    mono: getSeq(row, MONO_AT) / 1000,
-    trusted: (row[FLAGS_AT]! & TRUSTED) !== 0,
-    ...((row[FLAGS_AT]! & ELSEWHERE) !== 0 && { elsewhere: true }),
+    previous: getSeq(row, FIRST.previousAt),
+    wall: getSeq(row, FIRST.wallAt),
+    mono: getSeq(row, FIRST.monoAt) / FIRST.monoSteps,
+    trusted: (flags & 1) !== 0,
+    ...((flags & 2) !== 0 && { elsewhere: true }),
   };
 }
 
 /** Topic number, without decoding more. */
 export function recordTopic(row: Uint8Array): number {
-  return getU32(row, TOPIC_AT);
+  return getU32(row, isFirst(row) ? FIRST.topicAt : TOPIC_AT);
 }
 
 /** What follows the header. */
 export function recordBody(row: Uint8Array): Uint8Array {
-  return row.subarray(HEADER_BYTES);
+  return row.subarray(isFirst(row) ? FIRST.bytes : HEADER_BYTES);
 }

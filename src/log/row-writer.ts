@@ -24,6 +24,8 @@ export class RowWriter {
   readonly #recordKey = recordKey(0);
   readonly #indexKey = indexKey(0, 0);
   readonly #index = new Uint8Array(INDEX_BYTES);
+  /** Beginnings of `#index`, by length. */
+  readonly #indexViews: readonly Uint8Array[] = Array.from({ length: INDEX_BYTES + 1 }, (_, length) => this.#index.subarray(0, length));
 
   /** Gives the row, good until the next one. */
   record(tx: Pick<Transaction, 'put'>, seq: number, kind: RecordKind, topic: number, previous: number, stamp: Stamp, content: Content): Uint8Array {
@@ -56,7 +58,7 @@ export class RowWriter {
   /** Of a live record without a chosen id. */
   index(tx: Pick<Transaction, 'put'>, topic: number, seq: number, item: boolean, size: number, ordinal: number): void {
     putIndexKey(this.#indexKey, topic, seq);
-    putIndex(this.#index, { state: 'live', item, size, ordinal });
-    tx.put(this.#indexKey, this.#index);
+    const end = putIndex(this.#index, { state: 'live', item, size, ordinal });
+    tx.put(this.#indexKey, this.#indexViews[end]!);
   }
 }

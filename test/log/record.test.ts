@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { bodyRoom, decodeBody, encodeBody, isPlain, writeBody } from '../../src/log/body.ts';
-import { type Draft, HEADER_BYTES, decodeHeader, encodeRecord, recordBody, recordIntact } from '../../src/log/record.ts';
+import { type Draft, HEADER_BYTES, decodeHeader, encodeRecord, recordBody, recordIntact, recordTopic } from '../../src/log/record.ts';
+import { longRecord } from './format-three.ts';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 40 });
 const draft: fc.Arbitrary<Draft> = fc.record({
@@ -15,10 +16,11 @@ const draft: fc.Arbitrary<Draft> = fc.record({
   config: fc.record({ maxItems: fc.nat(), lane: fc.constantFrom('history', 'latest') }),
   expires: fc.maxSafeNat(),
 }, { requiredKeys: ['topic', 'kind'] });
+const u48 = fc.maxSafeNat().map((value) => value % 2 ** 48);
 const header = fc.record({
-  kind: fc.constantFrom('publish', 'retract', 'gap'), topic: fc.nat(2 ** 32 - 1), previous: fc.maxSafeNat(),
-  wall: fc.nat(), mono: fc.nat(), trusted: fc.boolean(),
-});
+  kind: fc.constantFrom('publish', 'retract', 'gap'), topic: fc.nat(2 ** 32 - 1), previous: u48,
+  wall: u48, mono: fc.nat(), trusted: fc.boolean(), elsewhere: fc.constant(true),
+}, { requiredKeys: ['kind', 'topic', 'previous', 'wall', 'mono', 'trusted'] });
 
 function plain(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value, (_, v: unknown) => (v instanceof Uint8Array ? Buffer.from(v).toString('hex') : v)));
@@ -30,6 +32,19 @@ it('gives back what was put in', () => {
     expect(recordIntact(row)).toBe(true);
     expect(decodeHeader(row)).toEqual(head);
     expect(plain(decodeBody(recordBody(row)))).toEqual(plain(body));
+  }));
+});
+
+it('reads what formats up to 3 have written, and notices when it is not that', () => {
+  fc.assert(fc.property(draft, header, fc.nat(), ({ topic: _topic, kind: _kind, ...body }, head, at) => {
+    const row = longRecord(head, encodeBody({ topic: 't', kind: 'publish', ...body }));
+    expect(recordIntact(row)).toBe(true);
+    expect(decodeHeader(row)).toEqual(head);
+    expect(recordTopic(row)).toBe(head.topic);
+    expect(plain(decodeBody(recordBody(row)))).toEqual(plain(body));
+    const bit = at % (row.length * 8);
+    row[bit >> 3] = (row[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    expect(recordIntact(row)).toBe(false);
   }));
 });
 
