@@ -656,7 +656,7 @@ export interface HomeOptions {
   readonly group?: string;
   /** Within the group: the lowest that is connected is the one; default 0. */
   readonly rank?: number;
-  /** Pubsub service; default `pubsub.<domain>`. */
+  /** Pubsub service; `pep` is the account's own. Default `pubsub.<domain>`, in whose place the account's own is taken where it is not there or lets the account make no node. */
   readonly service?: string;
   /** Which topics go up, under their own names and in order; after those of `up`. Default none. */
   readonly topics?: readonly string[];
@@ -846,8 +846,21 @@ export interface HomeStatus {
   readonly draining?: DrainProgress;
   /** Hours until the disk is at its floor, if as much piles up as since the oldest came; absent while that cannot be told. */
   readonly hoursLeft?: number;
+  /** What goes to the account's own pubsub service (PEP), and why: all of it, or these topics. Absent when nothing does. */
+  readonly pep?: { readonly reason: string; readonly topics?: readonly string[] };
+  /** Nodes that keep fewer items than wait for them; absent when there are none. */
+  readonly short?: readonly ShortNode[];
   /** Absent without rules for what comes down: how many nodes are followed, and how many cannot be had or are not caught up with yet. */
   readonly down?: { readonly nodes: number; readonly waiting: number };
+}
+
+/** A home's node that keeps fewer items than wait for it: of those, the oldest will be gone when all have gone up. */
+export interface ShortNode {
+  readonly topic: string;
+  readonly node: string;
+  /** Absent where the server does not say how many. */
+  readonly keeps?: number;
+  readonly waiting: number;
 }
 
 /** A connection to a server that goes through a neighbour. What passes is between others, and not read. */

@@ -13,6 +13,8 @@ export interface Account extends Connecting {
   readonly address: Jid;
   readonly password: string;
   readonly service: string;
+  /** The owner left open which: where that is of no use, the account's own (PEP) takes its place. */
+  readonly open: boolean;
   readonly topics: readonly string[];
   readonly up: readonly UpRule[] | undefined;
   /** Of `up` and `topics`, one for each filter; the first that matches has a topic. */
@@ -34,7 +36,8 @@ export function toAccount(options: Partial<HomeOptions>): Account {
   const address = parseJid(given);
   const jid = bare(given);
   if (!address || jid === undefined || !isBareJid(given)) throw new LanpostError('invalid-value', `Not an account: ${JSON.stringify(given)}. Give it as name@domain.`);
-  const { service, topics = [], up, budget } = options;
+  const { topics = [], up, budget } = options;
+  const service = options.service === 'pep' ? jid : options.service;
   const connecting = toConnecting(options);
   if (service !== undefined && !parseJid(text(service, 'service'))) throw new LanpostError('invalid-value', `Not an address: ${JSON.stringify(service)}.`);
   if (!Array.isArray(topics) || topics.some((filter) => typeof filter !== 'string')) throw new TypeError('home topics must be a list of filters');
@@ -42,7 +45,7 @@ export function toAccount(options: Partial<HomeOptions>): Account {
   if (budget !== undefined && (!Number.isSafeInteger(budget) || budget < MIN_BUDGET)) throw new TypeError(`home budget must be a number of bytes, at least ${MIN_BUDGET}`);
   return {
     jid, address, password: text(options.password, 'password'), ...connecting,
-    service: service ?? `pubsub.${address.domain}`,
+    service: service ?? `pubsub.${address.domain}`, open: service === undefined,
     topics: [...new Set(topics)], up, rules: toRules(up ?? [], topics), budget,
     down: checkedDownRules(options.down, service ?? `pubsub.${address.domain}`),
   };
@@ -66,8 +69,8 @@ export type CursorNumbers = Readonly<Record<string, number>>;
 
 /** At once: homes of a group must not come to read by different rules. `more` goes with it. */
 export async function saveAccounts(registry: Registry, accounts: readonly Account[], cursors: CursorNumbers = {}, more: readonly (readonly [key: string, value: unknown])[] = []): Promise<void> {
-  await registry.setAll([...more, ...accounts.map(({ address: _address, rules: _rules, ...kept }) => {
-    const row: Record<string, unknown> = { ...kept, cursors };
+  await registry.setAll([...more, ...accounts.map(({ address: _address, rules: _rules, open, ...kept }) => {
+    const row: Record<string, unknown> = { ...kept, service: open ? undefined : kept.service, cursors };
     for (const key of Object.keys(row)) if (row[key] === undefined) delete row[key];
     return [`${PREFIX}${kept.jid}`, row] as const;
   })]);

@@ -5,6 +5,8 @@ import { failureOf } from './failure.ts';
 import type { Failures } from './failures.ts';
 import { PAGE_ITEMS, type Entry, type Lane } from './lane.ts';
 import { createNode, probe, readBack, type NodeCheckParts, type ReadBack } from './node-check.ts';
+import { ownersOf } from './node-info.ts';
+import { measure } from './node-room.ts';
 import { reasonOf } from './reason.ts';
 import type { Work } from './work.ts';
 
@@ -26,8 +28,11 @@ export class Checking {
 
   constructor(parts: CheckingParts) {
     this.#parts = parts;
-    const { options: { log, service }, packs } = parts.work;
-    this.#node = { log, service, packs, request: (iq) => this.#request(iq) };
+    const { options: { log, jid, trouble }, packs, pep } = parts.work;
+    this.#node = {
+      log, pep, packs, request: (iq) => this.#request(iq),
+      moved: (topic, reason) => trouble({ kind: 'home.pep', message: `${jid}: ${topic ?? 'all that goes up'} goes to the account's own service (PEP) from now on, where only the account may read what is not open: ${reason}` }),
+    };
   }
 
   /** Another session: whatever was being checked will not be answered. */
@@ -72,6 +77,7 @@ export class Checking {
   async #checked(lane: Lane, generation: number): Promise<void> {
     const still = (): boolean => generation === this.#parts.work.generation;
     if (!lane.created) await createNode(lane, this.#node);
+    if (still()) await measure(lane, this.#parts.work, this.#node.request);
     if (lane.readBack && still()) {
       const found = await readBack(lane, this.#node);
       if (still()) await this.#apply(lane, found);
@@ -85,6 +91,15 @@ export class Checking {
     }
     // It was gone: publishing would make it anew, but not as it should be.
     if (!lane.created && still()) await createNode(lane, this.#node);
+  }
+
+  /** To whom the topic's node belongs, when it is not the account's, and what may be done about it. */
+  async whose(lane: Lane): Promise<string | undefined> {
+    const { options: { jid }, pep } = this.#parts.work;
+    const owners = await ownersOf(pep.serviceOf(lane.topic), lane.node, this.#node.request);
+    if (owners === undefined || owners.includes(jid)) return undefined;
+    const own = lane.rule.node.includes('{box}') ? '' : `; nodes of this box's own are had by node={box}/${lane.rule.node} in the rule of ${lane.rule.filter}`;
+    return `the node ${lane.node} belongs to ${owners.length > 0 ? owners.join(', ') : 'another account, which the service does not name'}${own}`;
   }
 
   async #request(iq: Element): Promise<Element> {

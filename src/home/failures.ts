@@ -15,6 +15,8 @@ export interface FailuresParts {
   readonly work: Work;
   readonly wake: (lane: Lane) => void;
   readonly wakeAll: () => void;
+  /** To whom the topic's node belongs, when that may be why it refuses. */
+  readonly whose: (lane: Lane) => Promise<string | undefined>;
   /** The records of a pack are to go alone. */
   readonly dissolve: (lane: Lane, entry: Entry) => Promise<void>;
 }
@@ -91,7 +93,7 @@ export class Failures {
       lane.phase = 'new';
       if (lane.takenAt !== undefined) this.#parts.work.doubt(lane);
       if (lane.createdAgain++ >= 2) return this.#hold(lane, `the node is not there and cannot be made: ${reason}`);
-    } else if (failure === 'hold') return this.#hold(lane, reason);
+    } else if (failure === 'hold') return this.#holdWhose(lane, reason);
     else if (failure === 'service') return this.#holding.pauseService(reason);
     else if (failure === 'retry') {
       lane.alone = true;
@@ -108,6 +110,19 @@ export class Failures {
     lane.createdAgain = 0;
     this.#parts.work.release(lane);
     this.#parts.wake(lane);
+  }
+
+  /** As `hold`; whose the node is may tell why. */
+  #holdWhose(lane: Lane, reason: string): void {
+    this.#hold(lane, reason);
+    const { work: { options: { jid, trouble } }, whose } = this.#parts;
+    whose(lane).then((found) => {
+      if (found === undefined || lane.heldUntil === 0) return undefined;
+      lane.reason = `${reason}; ${found}`;
+      if (lane.whose !== found) trouble({ kind: 'home.owner', message: `${jid}: ${lane.topic}: ${found}` });
+      lane.whose = found;
+      return undefined;
+    }).catch(() => undefined); // that it waits has been said
   }
 
   /** Its records stay in the log, undone; nothing else waits for it. */

@@ -19,6 +19,7 @@ import type { Known } from './known.ts';
 import { lossOf, ResumeUnanswered, StreamBroken, StreamEnded } from './loss.ts';
 import { negotiate, type Negotiated } from './negotiate.ts';
 import { isPaused, setPaused } from './paused.ts';
+import type { PepStatus } from './pep.ts';
 import { isProven, setProven } from './proven.ts';
 import { parseProxy } from './proxy.ts';
 import { destinationOf, reach } from './reach.ts';
@@ -132,11 +133,11 @@ export class Home {
 
   #newUplink(): Uplink {
     const { account, cursors, log, clock, trouble, limits, boxId, carried, moved } = this.#parts;
-    const { jid, service, rules, budget } = account;
+    const { jid, service, open, rules, budget } = account;
     const downlink = this.#downlink;
     return new Uplink({
-      jid, reader: readerOf(account), service, rules, budget, cursors, boxId, log, clock, trouble, limits, carried, moved,
-      retracting: downlink && ((node, id, told) => downlink.retracting(service, node, id, told)),
+      jid, reader: readerOf(account), service, open, rules, budget, cursors, boxId, log, clock, trouble, limits, carried, moved,
+      retracting: downlink && ((...what) => downlink.retracting(...what)),
     });
   }
 
@@ -198,6 +199,11 @@ export class Home {
     return this.uplink.drained;
   }
 
+  /** What goes to the account's own service. */
+  get pep(): PepStatus | undefined {
+    return this.uplink.pep;
+  }
+
   get online(): boolean {
     return this.#state === 'online';
   }
@@ -229,13 +235,14 @@ export class Home {
     const { queued, bytes, oldest } = backlog;
     const draining = this.online ? this.uplink.draining(backlog) : undefined;
     const held = this.uplink.held();
+    const { pep, short } = this.uplink;
     const oldestAge = oldest && queued > 0 ? Math.max(0, Math.round(this.#ages.of(oldest.record.stamp) ?? 0)) : 0;
     const { rate } = this.uplink;
     const room = Math.max(0, await log.free() - LOG_LIMITS.diskFloor);
     // Of less than a minute nothing can be told.
     const hoursLeft = oldestAge < MINUTE || bytes === 0 ? undefined : Math.round((room / bytes) * oldestAge / 360_000) / 10;
     const budget = queued > 0 && this.uplink.budgetWait > 0 ? `the byte budget is used up for ${Math.ceil(this.uplink.budgetWait / 1000)} s` : undefined;
-    const reason = this.#reason ?? budget ?? (held.length > 0 ? held.map(({ topic, reason: why }) => `${topic}: ${why}`).slice(0, 5).join('; ') : undefined);
+    const reason = this.#reason ?? budget ?? (held.length > 0 ? held.map(({ topic, reason: why }) => `${topic}: ${why}`).slice(0, 5).join('; ') : undefined) ?? shortInWords(short);
     return {
       jid: this.account.jid, service: this.account.service, topics: this.account.rules.map((rule) => rule.filter), state: this.#state, since: this.#since, queued,
       queuedBytes: bytes, oldestAge, rate,
@@ -247,6 +254,8 @@ export class Home {
       ...(this.online && this.#roads.via !== undefined ? { via: this.#roads.via } : {}),
       ...(this.account.group === undefined ? {} : { group: { name: this.account.group, rank: this.account.rank, active: this.#parts.active?.() === true } }),
       ...(this.#state === 'online' && this.#current ? { over: this.#current.over } : {}),
+      ...(pep ? { pep } : {}),
+      ...(short.length > 0 ? { short } : {}),
       ...(reason === undefined ? {} : { reason }),
       ...(this.#nextAttempt === undefined ? {} : { nextAttempt: this.#nextAttempt }),
     };
@@ -462,6 +471,11 @@ export class Home {
     for (const uplink of this.#uplinks) uplink.online(session, true);
     this.#parts.opened?.();
   }
+}
+
+function shortInWords(short: HomeStatus['short'] = []): string | undefined {
+  if (short.length === 0) return undefined;
+  return short.slice(0, 5).map(({ topic, waiting, keeps }) => `${topic}: ${waiting} wait, and its node keeps ${keeps === undefined ? 'fewer' : `${keeps} items`}`).join('; ');
 }
 
 /** What the owner says of the way there. */

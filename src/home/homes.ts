@@ -25,6 +25,7 @@ import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 import { type BoxAccounts, HomeRoad } from './mail-road.ts';
 import { forgetPacks, packsAs } from './packs.ts';
 import { setPaused } from './paused.ts';
+import { forgetPep } from './pep.ts';
 import { setProven } from './proven.ts';
 import { Rehearsals } from './rehearsal/rehearsals.ts';
 import { reasonOf } from './reason.ts';
@@ -182,6 +183,8 @@ class AccountHomes implements Homes {
         // What another box brought to one service is not at another. What is packed may stand around it, so that goes too: nothing of it is there.
         if (former && group === undefined && former.group === undefined && former.service !== account.service && await this.#marks.forget(reader)) await forgetPacks(log.registry, reader);
         const numbers = await succeed(log, { jid: reader, former: from, before: filtersOf(known), now: filtersOf(account), numbers: known ? cursorNumbers(log.registry, known.jid) : {} });
+        // Whoever names a service wants that; whoever does not any more leaves it open anew.
+        if (former && (former.service !== account.service || former.open !== account.open)) await forgetPep(log.registry, jid);
         await saveAccounts(log.registry, [...others, account], numbers, from === reader ? [] : [...packsAs(log.registry, from, reader), ...this.#marks.as(from, reader)]);
         if (from !== reader) this.#marks.taken(from, reader);
       } catch (error) {
@@ -316,6 +319,7 @@ class AccountHomes implements Homes {
       await this.#rehearsals.forget(account);
       await setPaused(registry, account, false);
       await setProven(registry, account, false);
+      await forgetPep(registry, account);
       await this.#forgetReader(home.account);
       await this.#together(group);
     });

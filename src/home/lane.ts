@@ -76,6 +76,12 @@ export class Lane {
   returned: Entry[] = [];
   failure: Failure | undefined;
   created = false;
+  /** Who may read the node, where publishing makes it. */
+  options: 'open' | 'whitelist' | undefined;
+  /** The node keeps fewer items than wait; without a number, how many nobody says. */
+  short: { readonly keeps: number | undefined; readonly waiting: number } | undefined;
+  /** To whom the node belongs, when it is not this account's. */
+  whose: string | undefined;
   createdAgain = 0;
   /** What was acknowledged must be read back before more is sent. */
   readBack = false;

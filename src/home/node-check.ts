@@ -1,40 +1,74 @@
 // What a home's node must be asked before items are sent to it: make it, and see what of ours it has.
 import type { Log } from '../log/log.ts';
-import type { Element } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { failureOf } from './failure.ts';
 import { entryOf, packOf, PAGE_ITEMS, type Entry, type Lane } from './lane.ts';
 import { createRequest, itemsRequest, parseItems } from './node.ts';
+import { metaOf, type Request } from './node-info.ts';
 import type { Packs } from './packs.ts';
+import type { Pep } from './pep.ts';
 import { arrived, newestByItem, noteNewest, pageOf } from './read-back.ts';
+import { reasonOf } from './reason.ts';
 
 export interface NodeCheckParts {
   readonly log: Log;
-  readonly service: string;
+  /** Where the topic's node is. */
+  readonly pep: Pep;
   readonly packs: Packs;
-  readonly request: (iq: Element) => Promise<Element>;
+  readonly request: Request;
+  /** The topic's node, or all of them where there is no topic, is the account's own from now on. */
+  readonly moved: (topic: string | undefined, reason: string) => void;
 }
 
 /** As many as the service lets a node keep; where it does not know the word, a number; else its own default. */
 const MAX_ITEMS = ['max', '10000', undefined] as const;
 
-export async function createNode(lane: Lane, { log, service, request }: NodeCheckParts): Promise<void> {
-  const accessModel = log.topic(lane.topic)?.settings['accessModel'] === 'open' ? 'open' : 'whitelist';
+export async function createNode(lane: Lane, parts: NodeCheckParts): Promise<void> {
+  const { log, pep, request, moved } = parts;
+  const { topic, node } = lane;
+  const accessModel = log.topic(topic)?.settings['accessModel'] === 'open' ? 'open' : 'whitelist';
+  const service = pep.serviceOf(topic);
   for (const maxItems of MAX_ITEMS) {
     try {
-      await request(createRequest(service, lane.node, { accessModel, maxItems }));
+      await request(createRequest(service, node, { accessModel, maxItems }));
+      pep.served();
       break;
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error;
-      if (error.condition === 'conflict') break; // it is there
+      if (error.condition === 'conflict') {
+        pep.served();
+        break; // it is there
+      }
       const failure = failureOf(error);
-      if (failure === 'service') throw error;
-      // Perhaps it was made for us by somebody who may: publishing will tell.
-      if (failure === 'hold') break;
+      if (failure === 'service') {
+        if (!await pep.choose(error, request)) throw error;
+        moved(undefined, reasonOf(error));
+        return createNode(lane, parts);
+      }
+      if (failure === 'hold') {
+        // XEP-0163 §3: there, publishing makes it, as its options say (XEP-0060 §7.1.5).
+        if (pep.isPep(topic)) lane.options = accessModel;
+        // Perhaps it was made for us by somebody who may: publishing will tell.
+        else if (!await isThere(service, node, request) && await pep.chooseFor(topic, `the account may make no node: ${reasonOf(error)}`, request)) {
+          moved(topic, reasonOf(error));
+          return createNode(lane, parts);
+        }
+        break;
+      }
       if (maxItems === undefined) throw error;
     }
   }
   lane.created = true;
+}
+
+/** What cannot be told is taken for there. */
+async function isThere(service: string, node: string, request: Request): Promise<boolean> {
+  try {
+    return await metaOf(service, node, request) !== undefined;
+  } catch (error) {
+    if (error instanceof StanzaError) return true;
+    throw error;
+  }
 }
 
 async function presentOf(lane: Lane, page: readonly Entry[], newest: ReadonlyMap<string, number>, parts: NodeCheckParts): Promise<Set<Entry>> {
@@ -43,7 +77,7 @@ async function presentOf(lane: Lane, page: readonly Entry[], newest: ReadonlyMap
   const ids = [...new Set(page.map((entry) => entry.itemId))];
   let found: Map<string, string | undefined> = new Map();
   try {
-    found = parseItems(await parts.request(itemsRequest(parts.service, lane.node, ids)));
+    found = parseItems(await parts.request(itemsRequest(parts.pep.serviceOf(lane.topic), lane.node, ids)));
   } catch (error) {
     // Prosody and ejabberd leave unknown items out; so it is the node that is not there.
     if (!(error instanceof StanzaError) || error.condition !== 'item-not-found') throw error;

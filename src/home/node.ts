@@ -9,9 +9,14 @@ function request(type: 'get' | 'set', service: string, child: Element): Element 
   return xml('iq', { type, to: service }, xml('pubsub', { xmlns: NS_PUBSUB }, child));
 }
 
-/** §7.1. One item: Prosody stores only the first of several, ejabberd refuses them. */
-export function publishRequest(service: string, node: string, id: string, payload: Element): Element {
-  return request('set', service, xml('publish', { node }, xml('item', { id }, payload)));
+/** §7.1. One item: Prosody stores only the first of several, ejabberd refuses them. With options (§7.1.5), a node that is made by it has that access model. */
+export function publishRequest(service: string, node: string, id: string, payload: Element, accessModel?: NodeSettings['accessModel']): Element {
+  const iq = request('set', service, xml('publish', { node }, xml('item', { id }, payload)));
+  if (accessModel === undefined) return iq;
+  iq.getChild('pubsub')?.append(xml('publish-options', {}, xml('x', { xmlns: NS_FORMS, type: 'submit' },
+    xml('field', { var: 'FORM_TYPE', type: 'hidden' }, xml('value', {}, `${NS_PUBSUB}#publish-options`)),
+    field('pubsub#persist_items', '1'), field('pubsub#access_model', accessModel))));
+  return iq;
 }
 
 /** §7.2. */

@@ -147,7 +147,7 @@ export class Sending {
     work.session.iq.request(stanza, { timeout: ANSWER }).then(
       () => this.#answered(lane, entry, generation, sentAt),
       (error: unknown) => {
-        if (entry.kind === 'retract' && error instanceof StanzaError) work.options.retracting?.(lane.node, entry.itemId, false);
+        if (entry.kind === 'retract' && error instanceof StanzaError) work.options.retracting?.(work.pep.serviceOf(lane.topic), lane.node, entry.itemId, false);
         // It is gone already: just what was wanted.
         const gone = entry.kind === 'retract' && error instanceof StanzaError && error.condition === 'item-not-found';
         if (gone) this.#answered(lane, entry, generation, sentAt);
@@ -160,17 +160,18 @@ export class Sending {
   #stanza(lane: Lane, entry: Entry): Element | string {
     const { node } = lane;
     const { record } = entry;
-    const { service, limits } = this.#parts.work.options;
+    const { pep, options: { limits } } = this.#parts.work;
+    const service = pep.serviceOf(lane.topic);
     for (const text of [entry.itemId, node, record.topic, record.publisher ?? '']) if (!isLegal(text)) return `${JSON.stringify(text)} cannot stand in XML`;
     if (entry.kind === 'retract') {
-      this.#parts.work.options.retracting?.(node, entry.itemId, true);
+      this.#parts.work.options.retracting?.(service, node, entry.itemId, true);
       return retractRequest(service, node, entry.itemId);
     }
     const { pack, text } = entry;
     const { work } = this.#parts;
     const element = pack ? packElement(entry.itemId, pack.parts.map((part) => part.text ?? recordText(part.record, work.placeOf(lane, part.record))))
       : text === undefined ? recordElement(record, work.placeOf(lane, record)) : new Written('record', text);
-    const stanza = publishRequest(service, node, entry.itemId, element);
+    const stanza = publishRequest(service, node, entry.itemId, element, lane.options);
     // Escaping makes at most six bytes of one; only then is it worth writing out to see.
     if (!pack && entry.bytes * 6 > limits.stanza && Buffer.byteLength(serialize(stanza)) > limits.stanza) return `larger than ${limits.stanza} bytes as a stanza`;
     return stanza;

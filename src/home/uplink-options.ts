@@ -23,6 +23,8 @@ export interface UplinkOptions {
   /** Whose cursors and packs they are: the account's, or its group's. */
   readonly reader: string;
   readonly service: string;
+  /** Whether the account's own service may take its place. */
+  readonly open: boolean;
   readonly rules: readonly Rule[];
   readonly cursors: CursorNumbers;
   /** Bytes of items an hour. */
@@ -33,7 +35,7 @@ export interface UplinkOptions {
   readonly trouble: (trouble: Trouble) => void;
   readonly limits: UplinkLimits;
   /** The item is being retracted at the home's node: whether the home will tell us of it as well. */
-  readonly retracting?: ((node: string, id: string, told: boolean) => void) | undefined;
+  readonly retracting?: ((service: string, node: string, id: string, told: boolean) => void) | undefined;
   /** The home has acknowledged something. */
   readonly moved?: (() => void) | undefined;
   /** What other boxes have brought to the home, or may have. */

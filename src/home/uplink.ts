@@ -1,12 +1,14 @@
 // Selected topics of the log → items in a home's pubsub service.
 // queued → in flight → acked → settled; the cursor moves only at settled, so nothing is trimmed before.
 import type { DrainProgress } from '../api.ts';
+import type { ShortNode } from '../api.ts';
 import type { LogRecord } from '../log/record.ts';
 import { Checking } from './checking.ts';
 import { cursorName } from './cursor-name.ts';
 import { Failures } from './failures.ts';
 import type { Entry, Lane } from './lane.ts';
 import { Sending } from './sending.ts';
+import type { PepStatus } from './pep.ts';
 import type { HomeSession } from './session.ts';
 import type { UplinkOptions } from './uplink-options.ts';
 import { Work } from './work.ts';
@@ -28,7 +30,7 @@ export class Uplink {
 
   constructor(options: UplinkOptions) {
     this.#work = new Work(options, (lane) => this.#sending.wake(lane));
-    const parts = { work: this.#work, wake: this.#work.wake, wakeAll: () => this.#sending.wakeAll(), dissolve: (lane: Lane, entry: Entry) => this.#sending.packing.dissolve(lane, entry) };
+    const parts = { work: this.#work, wake: this.#work.wake, wakeAll: () => this.#sending.wakeAll(), whose: (lane: Lane) => this.#checking.whose(lane), dissolve: (lane: Lane, entry: Entry) => this.#sending.packing.dissolve(lane, entry) };
     this.#failures = new Failures(parts);
     this.#checking = new Checking({ ...parts, failures: this.#failures });
     this.#sending = new Sending({ work: this.#work, failures: this.#failures, checking: this.#checking });
@@ -90,6 +92,16 @@ export class Uplink {
   held(): { readonly topic: string; readonly reason: string }[] {
     const { lanes, options: { clock } } = this.#work;
     return [...lanes.values()].filter((lane) => lane.heldUntil > clock.mono()).map((lane) => ({ topic: lane.topic, reason: lane.reason ?? 'held' }));
+  }
+
+  /** What goes to the account's own service, and why. */
+  get pep(): PepStatus | undefined {
+    return this.#work.pep.status;
+  }
+
+  /** Topics of which the home keeps fewer items than wait. */
+  get short(): readonly ShortNode[] {
+    return [...this.#work.lanes.values()].flatMap(({ topic, node, short }) => (short ? [{ topic, node, waiting: short.waiting, ...(short.keeps === undefined ? {} : { keeps: short.keeps }) }] : []));
   }
 
   /** Another box has said that more of it is at home. */

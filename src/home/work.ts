@@ -8,6 +8,7 @@ import { Expiring } from './expiring.ts';
 import { HeldLanes } from './held-lanes.ts';
 import { entryOf, Lane, partsOf, type Entry } from './lane.ts';
 import { Packs } from './packs.ts';
+import { Pep } from './pep.ts';
 import { ReadAhead } from './read-ahead.ts';
 import type { RecordPlace } from './record-element.ts';
 import type { HomeSession } from './session.ts';
@@ -23,6 +24,7 @@ export class Work {
   readonly settling: Settling;
   readonly reading: ReadAhead;
   readonly packs: Packs;
+  readonly pep: Pep;
   readonly stretches: Stretches;
   readonly #held: HeldLanes;
   readonly #expiring: Expiring;
@@ -39,6 +41,7 @@ export class Work {
     this.wake = wake;
     const { log, clock, jid, reader, rules, cursors, limits, trouble } = options;
     this.packs = new Packs(log.registry, reader);
+    this.pep = new Pep({ registry: log.registry, jid, service: options.service, open: options.open });
     this.stretches = new Stretches(log.registry, reader);
     this.#expiring = new Expiring(options, new StampAges({ clock, boot: () => log.epoch, trustedNow: () => log.trustedNow() }));
     this.settling = new Settling({
@@ -153,7 +156,7 @@ export class Work {
     const { log, limits } = this.options;
     if (!lane?.any || lane.own !== cursor || log.topic(lane.topic)?.settings['lane'] === 'latest') return;
     const from = log.head + 1;
-    if (await cursor.unread(from) < limits.ahead || !await this.stretches.begin(lane.topic, from)) return;
+    if (await cursor.unread(lane.topic, from) < limits.ahead || !await this.stretches.begin(lane.topic, from)) return;
     if (lane.own !== cursor) return;
     lane.begin(from);
     this.reading.leap(cursor, lane.main, from, () => this.isHeld(lane));
@@ -202,6 +205,7 @@ export class Work {
     if (cursor.hole) return;
     if (own?.own === cursor) {
       own.behind = false;
+      own.short = undefined;
       own.crowded = false;
       this.#held.merge(own);
     }

@@ -44,8 +44,8 @@ export interface Cursor {
   rewind(): void;
   /** Everything from `seq` on that is not done will be handed out again. */
   rewindTo(seq: number): void;
-  /** Records that it has to hand out before `before`, about. */
-  unread(before: number): Promise<number>;
+  /** Records of one topic that it has to hand out before `before`, about. */
+  unread(topic: string, before: number): Promise<number>;
   /** Goes on from `seq`, which is behind all there is; what is to be handed out before that is left, for `nextLeft`. Of one that reads a single topic. */
   leap(seq: number): void;
   /** What was left and is not read yet, from the first such record to the last. */

@@ -257,9 +257,9 @@ export class LogCursor implements HeldCursor, Reader {
     this.#wake();
   }
 
-  unread(before: number): Promise<number> {
-    const topic = this.#selection.topics[0];
-    return topic && this.progress.next < before ? this.#parts.reading.count(topic, this.progress.next, before - 1) : Promise.resolve(0);
+  unread(name: string, before: number): Promise<number> {
+    const topic = this.#parts.state.topics.byName.get(name);
+    return topic?.stored && this.progress.next < before ? this.#parts.reading.count(topic, this.progress.next, before - 1) : Promise.resolve(0);
   }
 
   leap(seq: number): void {

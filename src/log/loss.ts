@@ -11,8 +11,8 @@ export interface Loss {
   readonly to: number;
   /** Absent when it is not known how many there were. */
   readonly count?: number;
-  /** Why: `poison` has been put aside, and can still be had; `dropped` was given up by the owner. */
-  readonly reason: GapReason | 'poison' | 'dropped';
+  /** Why: `poison` has been put aside, and can still be had; `dropped` was given up by the owner; of `short`, where it goes fewer are kept than wait. */
+  readonly reason: GapReason | 'poison' | 'dropped' | 'short';
 }
 
 /** How losses are written down: as items of a topic. The log has no payload formats, so the broker says how. */

@@ -19,6 +19,8 @@ export const DOMAIN = 'home.test';
 const OTHER_DOMAIN = 'hub.test';
 const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
 const SM = 'urn:xmpp:sm:3';
+const INFO = 'http://jabber.org/protocol/disco#info';
+export const PEP = 'pep:';
 
 export interface FakeHome {
   readonly account: { jid: string; password: string; host: string; port: number; ca: string };
@@ -39,6 +41,8 @@ export interface FakeHome {
     iterations: number;
     /** What its nodes say that they keep; they keep all. */
     maxItems: string;
+    /** Whether the account has a pubsub service of its own; its nodes are those that begin with `PEP`. */
+    pep: boolean;
     /** Called before a stanza is handled; may cut the connection, or `drop` the stanza. */
     before: (stanza: Element) => 'drop' | void;
     /** Called for everything that comes, also what is no stanza; may cut the connection. */
@@ -89,7 +93,7 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
   let session = { id: '', h: 0, out: 0, unacked: [] as Element[] };
   const set: FakeHome['set'] = {
     starttls: true, mechanisms: ['SCRAM-SHA-256'], signature: 'right', sm: true, resumable: true, answer: () => undefined, before: () => undefined,
-    wire: () => undefined, acks: true, resumedH: undefined, failedH: false, iterations: 4096, maxItems: 'max',
+    wire: () => undefined, acks: true, resumedH: undefined, failedH: false, iterations: 4096, maxItems: 'max', pep: false,
   };
   const server = createServer((socket) => {
     raw.add(socket);
@@ -253,11 +257,13 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
       if (iq.getName() !== 'iq' || (type !== 'get' && type !== 'set')) return;
       const action = children(iq.getChild('pubsub') ?? iq)[0];
       const what = action?.getName() ?? '';
-      const node = (action && attr(action, 'node')) ?? '';
+      const own = attr(iq, 'to') === home.account.jid;
+      const node = `${own ? PEP : ''}${(action && attr(action, 'node')) ?? ''}`;
       const verdict = set.answer(iq, what, node);
       if (verdict === 'silence') return;
       if (typeof verdict === 'object' && !(verdict instanceof Error)) return reply(verdict);
       if (verdict !== undefined) return reply(errorReply(iq, typeof verdict === 'string' ? new StanzaError(verdict) : verdict));
+      if (own && set.pep && node === PEP && iq.getChild('query', INFO)) return reply(iqResult(iq, xml('query', { xmlns: INFO }, xml('identity', { category: 'pubsub', type: 'pep' }))));
       const items = home.nodes.get(node);
       const id = attr(action?.getChild('item') ?? xml('item'), 'id') ?? '';
       const asked = iq.getChild('query', 'http://jabber.org/protocol/disco#items');

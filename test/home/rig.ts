@@ -10,7 +10,7 @@ import { toPayload } from '../../src/payload/payload.ts';
 import { attr, children, type Element } from '../../src/xmpp/element.ts';
 import { Bell } from '../support/bell.ts';
 import { quiet } from '../support/quiet.ts';
-import { startFakeHome, type FakeHome } from './fake-home.ts';
+import { DOMAIN, startFakeHome, type FakeHome } from './fake-home.ts';
 
 export interface Rig extends AsyncDisposable {
   readonly home: FakeHome;
@@ -70,7 +70,8 @@ export async function createRig(options: Partial<HomesOptions> = {}): Promise<Ri
   const textOf = (record: Element): string => children(record)[0]?.getText() ?? '';
   const rig: Rig = {
     home, troubles, database, ...await open(options),
-    add: (account = {}) => rig.homes.add({ ...home.account, topics: ['#'], ...account }),
+    // Named, so that it waits for that service and no other; `undefined` leaves it open.
+    add: (account = {}) => rig.homes.add({ ...home.account, service: `pubsub.${DOMAIN}`, topics: ['#'], ...account }),
     status: async () => (await rig.homes.list())[0],
     until: (fits) => bell.until(fits),
     state: (wanted) => bell.until(async () => (await rig.status())?.state === wanted),

@@ -26,7 +26,7 @@ const add: Command = {
     group: { type: 'string', value: 'NAME', help: 'homes of one group are one reader: what goes up goes to one of them' },
     rank: { type: 'string', value: 'N', help: 'within the group: the lowest that is connected is the one (default 0)' },
     ca: { type: 'string', value: 'FILE', help: 'PEM file of a private certificate authority, instead of the system\'s' },
-    service: { type: 'string', value: 'JID', help: 'pubsub service (default pubsub.DOMAIN)' },
+    service: { type: 'string', value: 'JID', help: 'pubsub service (default pubsub.DOMAIN), or pep: the account\'s own' },
     topics: { type: 'string', value: 'FILTER', multiple: true, help: 'topics to carry there' },
     up: { type: 'string', value: 'RULE', multiple: true, help: 'topics to carry there, and how: FILTER[,node=NAME][,order=any][,priority=N][,expire=SECONDS][,pack]' },
     budget: { type: 'string', value: 'BYTES', help: 'bytes of items an hour, for links that are paid by volume' },

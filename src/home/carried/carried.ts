@@ -63,6 +63,7 @@ export class CarriedOutbox {
     const { isPaired } = this.#parts;
     if (!isPaired(fingerprint)) throw new LanpostError('forbidden', 'Only a paired box may publish for this one.');
     const own = this.#homeOf(home);
+    if (own.pep) throw new LanpostError('unsupported', `What goes up to ${own.account.jid} goes to the account's own service (PEP), to which no other account publishes.`);
     await this.#affiliate(own, account, 'publisher');
     const carrier: Carrier = { fingerprint, spki, account, jid: own.account.jid };
     await this.#carriers.add(carrier);
@@ -86,7 +87,8 @@ export class CarriedOutbox {
     if (!carrier) throw new LanpostError('not-found', 'That box may not publish for this one yet: `lanpost outbox allow` says so, while it is on the link.');
     const { log, clock, identity, sealer, isPaired, marks } = this.#parts;
     if (!isPaired(fingerprint)) throw new LanpostError('forbidden', 'That box is not paired any more.');
-    const { account } = this.#homeOf(carrier.jid);
+    const { account, pep } = this.#homeOf(carrier.jid);
+    if (pep) throw new LanpostError('unsupported', `What goes up to ${account.jid} goes to the account's own service (PEP), to which no other account publishes.`);
     const now = clock.wall();
     // Before anything is written: what nobody knows of could not be confirmed. By time that no jump of the clock makes.
     for (const id of await this.#carriers.makeRoom(log.trustedNow() ?? 0)) marks.forgotten(id);

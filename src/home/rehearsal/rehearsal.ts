@@ -55,13 +55,15 @@ export class Rehearsal {
 
   constructor(options: CheckedRehearsal, parts: RehearsalParts) {
     const { home, log, clock, trouble, limits, id } = parts;
-    const { account: { jid, service } } = home;
+    const { account: { jid, service: named }, uplink } = home;
+    // Where others of its topics are, this one can be, too.
+    const service = uplink.pep ? jid : named;
     this.#options = options;
     this.#parts = parts;
     this.#trace = traceOf(id, { jid, service });
     const { topic, node } = this.#trace;
     this.#uplink = new Uplink({
-      jid, reader: REHEARSAL_READER, service, rules: [toRule({ filter: topic, node })], cursors: {}, boxId: log.boxId, log, clock, trouble, limits,
+      jid, reader: REHEARSAL_READER, service, open: false, rules: [toRule({ filter: topic, node })], cursors: {}, boxId: log.boxId, log, clock, trouble, limits,
       carried: { has: () => false, may: () => false },
     });
   }

@@ -1,0 +1,52 @@
+// Whether a node keeps what waits for it: servers drop the oldest items beyond their limit without a word. Said before they go.
+import type { Element } from '../xmpp/element.ts';
+import { StanzaError } from '../xmpp/stanza-error.ts';
+import type { Lane } from './lane.ts';
+import { keepRequest, keepsOf, metaOf, type Request } from './node-info.ts';
+import type { Work } from './work.ts';
+
+/** What any server keeps: below it nothing is asked. Prosody's own limit is 256. */
+const FEW = 200;
+
+/** An answer that is an error, as nothing. */
+function orNothing<T>(asked: Promise<T>): Promise<T | undefined> {
+  return asked.catch((error: unknown) => {
+    if (error instanceof StanzaError) return undefined;
+    throw error;
+  });
+}
+
+/** How many items the node keeps, made enough for `items` where it is ours; undefined: enough, or nobody says. */
+async function shortOf(service: string, node: string, items: number, request: Request): Promise<{ readonly keeps: number | undefined } | undefined> {
+  const set = async (value: string): Promise<boolean> => (await orNothing<Element>(request(keepRequest(service, node, value)))) !== undefined;
+  const keeps = await orNothing(keepsOf(service, node, request));
+  if (keeps === undefined) {
+    const told = (await orNothing(metaOf(service, node, request)))?.maxItems;
+    return told === undefined || told >= items ? undefined : { keeps: told };
+  }
+  if (keeps >= items && keeps < Infinity) return undefined;
+  // As many as the server lets it; what that is, ejabberd tells only by refusing more.
+  if (keeps < Infinity && !await set('max')) return await set(String(items)) ? undefined : { keeps };
+  const most = await orNothing(keepsOf(service, node, request));
+  if (most !== undefined && most < Infinity) return most >= items ? undefined : { keeps: most };
+  if (!await set(String(items))) return { keeps: undefined };
+  await set('max');
+  return undefined;
+}
+
+/** Of the lane `latest`, and of items with ids of their own, fewer items may come of it than records wait. */
+export async function measure(lane: Lane, { options, pep }: Work, request: Request): Promise<void> {
+  const { log, jid, trouble } = options;
+  const { topic, node, rule, short } = lane;
+  if (log.topic(topic)?.settings['lane'] === 'latest') return;
+  const waiting = lane.queue.length + await lane.cursor.unread(topic, log.head + 1);
+  const items = rule.pack ? Math.ceil(waiting / rule.pack.records) : waiting;
+  if (items < FEW || (short && short.waiting >= waiting)) return;
+  const found = await shortOf(pep.serviceOf(topic), node, items, request);
+  lane.short = found && { keeps: found.keeps, waiting };
+  if (!found || short) return;
+  const { keeps } = found;
+  trouble({ kind: 'home.short', message: `${jid}: ${waiting} records of ${topic} wait, and the node ${node} keeps ${keeps === undefined ? 'fewer, the server does not say how many' : `${keeps} items`}: of what has gone up, the oldest will be gone there` });
+  await log.noteLoss({ reader: lane.main.name, topic, from: lane.cursor.position + 1, to: log.head, ...(keeps === undefined || rule.pack ? {} : { count: waiting - keeps }), reason: 'short' })
+    .catch(() => undefined); // a log that takes nothing: it has been told
+}

@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { attr, xml, type Element } from '../../src/xmpp/element.ts';
+import { iqResult } from '../../src/xmpp/stanza.ts';
+import { createRig, type Rig } from './rig.ts';
+
+const NS_OWNER = 'http://jabber.org/protocol/pubsub#owner';
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+const form = (...fields: Element[]): Element => xml('x', { xmlns: 'jabber:x:data', type: 'form' }, ...fields);
+const field = (name: string, values: readonly string[], ...more: Element[]): Element => xml('field', { var: name }, ...values.map((value) => xml('value', {}, value)), ...more);
+
+/** A node of the account's own that keeps so many, and what it was asked to keep; `most` it is let. */
+function keeping(rig: Rig, keeps: string, most: number, { told = true } = {}): string[] {
+  const asked: string[] = [];
+  let now = keeps;
+  rig.home.set.answer = (iq, what, node) => {
+    if (what !== 'configure') return undefined;
+    if (attr(iq, 'type') === 'get') {
+      const range = xml('validate', { xmlns: 'http://jabber.org/protocol/xdata-validate' }, xml('range', { min: '1', max: String(most) }));
+      return iqResult(iq, xml('pubsub', { xmlns: NS_OWNER }, xml('configure', { node }, form(field('pubsub#max_items', [now], ...(told ? [range] : []))))));
+    }
+    const wanted = iq.getChild('pubsub', NS_OWNER)?.getChild('configure')?.getChild('x')?.getChildren('field').at(-1)?.getChildText('value') ?? '';
+    asked.push(wanted);
+    if (wanted !== 'max' && Number(wanted) > most) return 'bad-request';
+    now = wanted;
+    return iqResult(iq);
+  };
+  return asked;
+}
+
+const told = (rig: Rig): string[] => rig.troubles.filter(({ kind }) => kind === 'home.short').map(({ message }) => message);
+
+describe('a node that keeps fewer items than wait for it', () => {
+  it('is told of before they go, in status and in the ledger', async () => {
+    await using rig = await createRig();
+    keeping(rig, '256', 256);
+    const lost: object[] = [];
+    const note = rig.log.noteLoss.bind(rig.log);
+    rig.log.noteLoss = (loss) => {
+      lost.push({ ...loss, sent: rig.count('a') });
+      return note(loss);
+    };
+    await rig.publish('a', ...numbers(500));
+    await rig.add();
+    await rig.until(() => told(rig).length === 1);
+    expect(told(rig)[0]).toContain('500 records of a wait, and the node a keeps 256 items');
+    expect((await rig.status())?.short).toEqual([{ topic: 'a', node: 'a', keeps: 256, waiting: 500 }]);
+    await rig.drained();
+    expect(lost).toEqual([{ reader: 'home:box@home.test #', topic: 'a', from: expect.any(Number) as number, to: expect.any(Number) as number, count: 244, reason: 'short', sent: 0 }]);
+    await rig.until(async () => (await rig.status())?.short === undefined);
+  });
+
+  it('is made to keep more where the server lets it, and nothing is said', async () => {
+    await using rig = await createRig();
+    const asked = keeping(rig, '20', 100_000);
+    await rig.publish('a', ...numbers(500));
+    await rig.add();
+    await rig.drained();
+    expect(asked).toEqual(['max']);
+    expect(told(rig)).toEqual([]);
+  });
+
+  it('is found also where nobody says how many `max` is, by asking for as many as wait', async () => {
+    await using rig = await createRig();
+    const asked = keeping(rig, 'max', 300, { told: false });
+    await rig.publish('a', ...numbers(500));
+    await rig.add();
+    await rig.drained();
+    expect(asked).toContain('500');
+    expect(told(rig)[0]).toContain('keeps fewer, the server does not say how many');
+  });
+
+  it('and is somebody else\'s is told of where the service says it', async () => {
+    await using rig = await createRig();
+    rig.home.set.answer = (iq, what) => {
+      if (what === 'configure') return 'forbidden';
+      return iq.getChild('query', 'http://jabber.org/protocol/disco#info') ? iqResult(iq, xml('query', { xmlns: 'http://jabber.org/protocol/disco#info' }, form(field('pubsub#max_items', ['100'])))) : undefined;
+    };
+    await rig.publish('a', ...numbers(300));
+    await rig.add();
+    await rig.drained();
+    expect(told(rig)[0]).toContain('keeps 100 items');
+  });
+
+  it('is not asked about while little waits', async () => {
+    await using rig = await createRig();
+    await rig.publish('a', ...numbers(100));
+    await rig.add();
+    await rig.drained();
+    expect(rig.home.stanzas.some((stanza) => stanza.getChild('pubsub', NS_OWNER))).toBe(false);
+  });
+});
+
+describe('a node that is another account\'s', () => {
+  it('is said to be, with whose it is and how to have one of the box\'s own', async () => {
+    await using rig = await createRig();
+    rig.home.set.answer = (iq, what) => {
+      if (what === 'publish') return 'forbidden';
+      return iq.getChild('query', 'http://jabber.org/protocol/disco#info') ? iqResult(iq, xml('query', { xmlns: 'http://jabber.org/protocol/disco#info' }, form(field('pubsub#owner', ['anna@home.test']), field('pubsub#creator', ['anna@home.test'])))) : undefined;
+    };
+    await rig.add();
+    await rig.publish('plant', 1);
+    await rig.until(() => rig.troubles.some(({ kind }) => kind === 'home.owner'));
+    expect((await rig.status())?.reason).toBe('plant: forbidden; the node plant belongs to anna@home.test; nodes of this box\'s own are had by node={box}/{topic} in the rule of #');
+  });
+
+  it('is said to be also where nobody tells whose; one of the account\'s own is not', async () => {
+    await using rig = await createRig();
+    rig.home.set.answer = (iq, what, node) => {
+      if (what === 'publish' || what === 'affiliations') return 'forbidden';
+      return iq.getChild('query', 'http://jabber.org/protocol/disco#info') ? iqResult(iq, xml('query', { xmlns: 'http://jabber.org/protocol/disco#info' }, ...(node === 'mine' ? [form(field('pubsub#owner', ['box@home.test']))] : []))) : undefined;
+    };
+    await rig.add();
+    await rig.publish('mine', 1);
+    await rig.publish('plant', 1);
+    await rig.until(() => rig.troubles.some(({ kind }) => kind === 'home.owner'));
+    expect(rig.troubles.filter(({ kind }) => kind === 'home.owner').map(({ message }) => message)).toEqual([expect.stringContaining('the node plant belongs to another account, which the service does not name')]);
+  });
+});

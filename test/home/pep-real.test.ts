@@ -1,0 +1,106 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Trouble } from '../../src/api.ts';
+import { createSystemClock } from '../../src/clock.ts';
+import { createHomes, type Homes } from '../../src/home/homes.ts';
+import { itemsRequest, NS_PUBSUB } from '../../src/home/node.ts';
+import { LevelDatabase } from '../../src/log/level-database.ts';
+import { openLog, type Log } from '../../src/log/log.ts';
+import { toPayload } from '../../src/payload/payload.ts';
+import { Bell } from '../support/bell.ts';
+import { eventually } from '../support/eventually.ts';
+import { createHomeServer, type HomeServer } from '../support/homes.ts';
+import { needs } from '../support/needs.ts';
+import { openReader, type Reader } from './reader.ts';
+
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+}, 30_000);
+
+async function box(settle: number = 500): Promise<{ log: Log; homes: Homes; bell: Bell; troubles: Trouble[]; publish(topic: string, count: number): Promise<void>; drained(): Promise<void> }> {
+  const dir = mkdtempSync(join(tmpdir(), 'lanpost-pep-'));
+  closers.push(() => { rmSync(dir, { recursive: true }); return Promise.resolve(); });
+  const bell = new Bell();
+  const troubles: Trouble[] = [];
+  const trouble = (one: Trouble): void => {
+    troubles.push(one);
+    bell.ring();
+  };
+  const clock = bell.heard(createSystemClock());
+  const log = await openLog({ database: new LevelDatabase(dir), clock, boxId: 'aaaabbbbccccdddd', trouble });
+  const homes = createHomes({ log, clock, trouble, boxId: 'aaaabbbbccccdddd', opened: bell.ring, limits: { settle }, random: () => 0.1 });
+  closers.push(async () => {
+    await homes.close();
+    await log.close();
+  });
+  await homes.start();
+  return {
+    log, homes, bell, troubles,
+    publish: async (topic, count) => { await Promise.all(Array.from({ length: count }, (_, n) => log.append({ topic, kind: 'publish', payload: toPayload(n) }))); },
+    drained: () => bell.until(async () => (await homes.list())[0]?.queued === 0),
+  };
+}
+
+const accountOf = (server: HomeServer, name: 'edge1' | 'viewer'): Parameters<Homes['add']>[0] => ({ ...server.account(name), host: server.host, port: server.port, ca: readFileSync(server.ca, 'utf8'), topics: ['#'] });
+const count = async (reader: Reader, service: string, node: string): Promise<number> => {
+  const iq = itemsRequest(service, node, []);
+  iq.getChild('pubsub')?.getChild('items')?.setAttrs({ max_items: '1000' });
+  return (await reader.request(iq)).getChild('pubsub', NS_PUBSUB)?.getChild('items')?.getChildren('item').length ?? 0;
+};
+
+describe.each(['prosody', 'ejabberd'] as const)('an ordinary account', (kind) => {
+  describe.skipIf(!needs(kind))(`on ${kind}`, () => {
+    it('has what it may make no node for in its own service (PEP), each once, also what was lost', async () => {
+      await using server = await createHomeServer(kind);
+      await server.start();
+      // Long enough for ejabberd, which answers before its disk has it.
+      const { homes, publish, drained } = await box(10_000);
+      // ejabberd lets it make nodes: there the owner says so.
+      const account = accountOf(server, 'viewer');
+      await homes.add(kind === 'prosody' ? account : { ...account, service: 'pep' });
+      await publish('plant/boiler', 100);
+      {
+        await using early = await openReader(server, 'viewer');
+        await eventually(async () => await count(early, account.jid, 'plant/boiler').catch(() => 0) === 100);
+      }
+      await server.kill();
+      await publish('plant/boiler', 100);
+      await server.start();
+      await drained();
+      await using reader = await openReader(server, 'viewer');
+      expect(await count(reader, account.jid, 'plant/boiler')).toBe(200);
+      expect((await homes.list())[0]?.pep).toEqual(kind === 'prosody' ? { reason: 'the account may make no node: forbidden', topics: ['plant/boiler'] } : { reason: 'the owner said so' });
+      await using stranger = await openReader(server, 'edge1');
+      await expect(count(stranger, account.jid, 'plant/boiler')).rejects.toMatchObject({ condition: kind === 'prosody' ? 'forbidden' : 'not-allowed' });
+    }, 120_000);
+
+    it('is told whose a node is, as far as the service says', async () => {
+      await using server = await createHomeServer(kind);
+      await server.start();
+      const one = await box();
+      await one.homes.add(accountOf(server, 'edge1'));
+      await one.publish('plant', 1);
+      await one.drained();
+      const other = await box();
+      await other.homes.add(accountOf(server, 'viewer'));
+      await other.publish('plant', 1);
+      await other.bell.until(() => other.troubles.some(({ kind: what }) => what === 'home.owner'));
+      expect((await other.homes.list())[0]?.reason).toContain(`the node plant belongs to ${kind === 'ejabberd' ? server.account('edge1').jid : 'another account, which the service does not name'}; nodes of this box's own are had by node={box}/{topic}`);
+    }, 60_000);
+
+    it('is told that a node keeps fewer than wait, before they go', async () => {
+      await using server = await createHomeServer(kind, { env: { MAX_ITEMS: '256' } });
+      await server.start();
+      const { homes, publish, drained, troubles } = await box();
+      await publish('plant', 300);
+      await homes.add(accountOf(server, 'edge1'));
+      await drained();
+      expect(troubles.filter(({ kind: what }) => what === 'home.short').map(({ message }) => message)).toEqual([expect.stringContaining(kind === 'prosody' ? 'keeps 256 items' : 'keeps fewer')]);
+      await using reader = await openReader(server);
+      expect(await count(reader, server.service, 'plant')).toBe(256);
+    }, 120_000);
+  });
+});
