@@ -43,6 +43,8 @@ function nameFields({ id, key }: Draft, names: readonly string[]): { readonly id
 /** Turns the drafts of one batch into rows. What they do to topics and marks goes into the transaction. */
 export class Assembly {
   readonly entries: RingEntry[] = [];
+  /** Positions of items whose place a newer one takes in the lane `latest`. */
+  readonly replaced: number[] = [];
   /** The topics of these records, each with its first seq among them. */
   readonly topics: Map<Topic, number> = new Map();
   /** What each draft resolves to, in order; an error rejects it alone. */
@@ -183,6 +185,7 @@ export class Assembly {
   /** An item leaves the view because of a newer record. */
   #replace(topic: Topic, change: TopicChange, { seq, index }: Prior, state: 'retracted' | 'superseded', names: readonly string[]): void {
     this.#tx.gone.add(seq);
+    if (change.settings.lane === 'latest') this.replaced.push(seq);
     this.#tx.put(indexKey(topic.no, seq), encodeIndex({ ...index, state }));
     // What the newer one is called as well, its own rows say.
     for (const name of namesOf(index)) if (state === 'retracted' || !names.includes(name)) this.#tx.del(idKey(topic.no, name));
@@ -223,7 +226,7 @@ export class Assembly {
     this.results.push(appended(seq, recordId, false, draft));
     this.entries.push({
       seq, topic, draft, previous: change.last, recordId, bytes: size, ordinal,
-      stamp, record: undefined,
+      stamp, record: undefined, stale: false,
     });
     this.#touch(topic, change, seq, draft, size);
   }

@@ -291,10 +291,14 @@ export class Committer {
   }
 
   /** The batch is on disk: readers may have it, and those who wait for it may be told. */
-  #committed(tx: Transaction, { entries, topics, results, bytes }: Assembly, pending: Pending[], tasks: Task[]): Acknowledge {
+  #committed(tx: Transaction, { entries, topics, results, bytes, replaced }: Assembly, pending: Pending[], tasks: Task[]): Acknowledge {
     const state = this.#state;
     tx.committed();
     for (const entry of entries) state.ring.push(entry);
+    for (const seq of replaced) {
+      const entry = state.ring.at(seq);
+      if (entry) entry.stale = true;
+    }
     const last = entries.at(-1);
     if (last) {
       state.head = last.seq;

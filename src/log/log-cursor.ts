@@ -33,6 +33,8 @@ export class LogCursor implements HeldCursor, Reader {
   counts = false;
   /** What was put aside and is wanted once more: its subscription's, which hands it out. */
   readonly #retries: Retries;
+  /** The head when it was opened: what came before came while it was away. */
+  readonly #openedAt: number;
   /** Of a topic held back: the subscription's own. */
   readonly #main: LogCursor | undefined;
   readonly #restarts = new Set<() => void>();
@@ -61,6 +63,7 @@ export class LogCursor implements HeldCursor, Reader {
     this.#handedBefore = o.handed;
     this.handed = o.handed;
     this.#main = o.main;
+    this.#openedAt = parts.state.head;
     this.#retries = o.main ? o.main.#retries : new Retries();
     this.#memoryOnly = o.only === 'memory';
     this.#atTail = this.#memoryOnly;
@@ -576,7 +579,9 @@ export class LogCursor implements HeldCursor, Reader {
       }
       const entry = ring.at(progress.scan);
       if (!entry) break;
-      if (this.#selection.matches(entry.topic, progress.scan)) this.#deliver(found, entryRecord(entry), entry.topic.no);
+      // The lane `latest` keeps the newest only for who was away, as it is on disk.
+      if (entry.stale && progress.scan <= this.#openedAt) progress.scan++;
+      else if (this.#selection.matches(entry.topic, progress.scan)) this.#deliver(found, entryRecord(entry), entry.topic.no);
       else progress.scan++;
     }
     if (progress.scan > head) return this.#tail(found);

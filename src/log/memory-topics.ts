@@ -122,7 +122,7 @@ export class MemoryTopics {
     const recordId = origin ? `${origin.box}-${origin.epoch}-${origin.seq}` : `${this.#idPrefix}${seq}`;
     memory.records++;
     const entry: MemoryEntry = {
-      seq, topic: memory.topic, draft, previous: memory.last, recordId, stamp: this.#stamp(draft), bytes, ordinal: memory.ordinal, record: undefined, after: head,
+      seq, topic: memory.topic, draft, previous: memory.last, recordId, stamp: this.#stamp(draft), bytes, ordinal: memory.ordinal, record: undefined, stale: false, after: head,
     };
     memory.newest = seq;
     this.ring.push(entry);

@@ -13,6 +13,8 @@ export interface RingEntry {
   readonly bytes: number;
   readonly ordinal: number;
   record: LogRecord | undefined;
+  /** In the lane `latest`, a newer one has taken its place. */
+  stale: boolean;
 }
 
 /** Bytes of memory that an entry takes beside its record (measured). */

@@ -19,7 +19,7 @@ it('holds as many bytes as it may, of large records too, and finds them by their
     const bytes = new Uint8Array(SIZE);
     payloads.push(new WeakRef(bytes));
     ring.push({
-      seq, topic, previous: seq - 1, recordId: `b-1.00000000-${seq}`, stamp, bytes: SIZE, ordinal: seq, record: undefined,
+      seq, topic, previous: seq - 1, recordId: `b-1.00000000-${seq}`, stamp, bytes: SIZE, ordinal: seq, record: undefined, stale: false,
       draft: { topic: 't', kind: 'publish', payload: { contentType: 'text/plain', bytes } },
     });
     expect(ring.at(seq)?.seq).toBe(seq);
