@@ -3,10 +3,20 @@ export class Gate {
   #shut: Promise<void> | undefined;
   #open: () => void = () => undefined;
 
+  readonly #watching = new Set<() => void>();
+
   get isShut(): boolean { return this.#shut !== undefined; }
 
   shut(): void {
-    this.#shut ??= new Promise((resolve) => { this.#open = resolve; });
+    if (this.#shut) return;
+    this.#shut = new Promise((resolve) => { this.#open = resolve; });
+    for (const listener of this.#watching) listener();
+  }
+
+  /** Calls each time it is shut; returns how to stop. */
+  onShut(listener: () => void): () => void {
+    this.#watching.add(listener);
+    return () => void this.#watching.delete(listener);
   }
 
   open(): void {

@@ -90,12 +90,30 @@ export class ItemReading {
     await this.#running;
   }
 
+  /** A durable reader that is paused leaves: it is away, and gets of the lane `latest` what is newest when it is back. */
   async #once(box: Box, signal: AbortSignal): Promise<void> {
-    const { handedOut } = this.#parts;
+    const { gate } = this.#parts;
+    let last = true;
+    for (let left = true; left && !signal.aborted; last = false) {
+      await gate.passed(signal);
+      left = await this.#read(box, last, signal);
+    }
+  }
+
+  /** Whether it left because it was paused. */
+  async #read(box: Box, last: boolean, signal: AbortSignal): Promise<boolean> {
+    const { handedOut, gate } = this.#parts;
     const { subscription: name, filter } = this.settings;
     const epoch = randomBytes(6).toString('base64url');
     const subscription = box.subscribe(filter, this.#options(signal));
     handedOut.begin(name, epoch);
+    let left = false;
+    const { durable, manual } = this.settings;
+    // What the flow has in hand it may still confirm: with such a reader it is waited for.
+    const unwatch = durable && !manual ? gate.onShut(() => {
+      left = true;
+      setImmediate(() => void subscription.close());
+    }) : undefined;
     try {
       await subscription.ready;
       this.open = true;
@@ -103,9 +121,11 @@ export class ItemReading {
       this.#parts.changed();
       const before = (await box.status()).log.head;
       const info = await this.#look(box);
-      await this.#last(box, epoch, info, signal);
-      await this.#follow(box, subscription, { epoch, before, signal });
+      if (last) await this.#last(box, epoch, info, signal);
+      await this.#follow(box, subscription, { epoch, before, signal, left: () => left });
+      return left;
     } finally {
+      unwatch?.();
       clearTimeout(this.#looking);
       this.#looking = undefined;
       this.open = false;
@@ -138,19 +158,19 @@ export class ItemReading {
     }
   }
 
-  async #follow(box: Box, subscription: Subscription, { epoch, before, signal }: { readonly epoch: string; readonly before: number; readonly signal: AbortSignal }): Promise<void> {
+  async #follow(box: Box, subscription: Subscription, { epoch, before, signal, left }: { readonly epoch: string; readonly before: number; readonly signal: AbortSignal; readonly left: () => boolean }): Promise<void> {
     const { gate, handedOut } = this.#parts;
     const { manual, rateOf, subscription: name } = this.settings;
     let inTurn = 0;
     for (;;) {
       await gate.passed(signal);
       const step = await subscription.next();
-      if (step.done || signal.aborted) return;
+      if (step.done || signal.aborted || left()) return;
       const delivery = step.value;
       const old = delivery.seq <= before;
       if (rateOf === 'all' || old) await this.#pace.turn(signal);
-      if (gate.isShut) await gate.passed(signal);
-      if (signal.aborted) return;
+      if (gate.isShut && !left()) await gate.passed(signal);
+      if (signal.aborted || left()) return;
       if (old && this.settings.durable) this.#lookLater(box);
       if (!this.#wanted(delivery)) {
         delivery.ack();

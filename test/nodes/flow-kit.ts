@@ -11,6 +11,7 @@ export interface FlowNode extends EventEmitter {
   receive(msg: object): void;
   send(msg: object): void;
   close(removed: boolean): Promise<void>;
+  context(): { get(key: string): unknown };
 }
 
 export interface FlowHelper {
