@@ -4,7 +4,11 @@ import type { Box } from '../src/index.ts';
 import { BoxConnection } from './shared/box-connection.ts';
 import { onClose } from './shared/box-node.ts';
 import { BoxPool, type BoxLease, type BoxUser } from './shared/box-pool.ts';
+import { serveAdmin } from './shared/box-admin.ts';
 import { serveBox } from './shared/box-routes.ts';
+import { filledIn, filledText } from './shared/filled-in.ts';
+import { HOME_SLOTS, HomeAccounts, type SavedHome } from './shared/home-accounts.ts';
+import { isOn } from './shared/saved-field.ts';
 import { FlowsStarted } from './shared/flows-started.ts';
 import { serveReaders } from './shared/reader-routes.ts';
 
@@ -14,7 +18,10 @@ interface BoxDef extends NodeDef {
   readonly dir: string;
   /** Its name on the link, when it is its own. */
   readonly boxName: string;
-  readonly link: boolean;
+  readonly link: boolean | string;
+  /** Of the network, with commas between; empty: all that can be used. */
+  readonly interfaces?: string;
+  readonly homes?: readonly SavedHome[];
 }
 
 export default function register(RED: NodeAPI): void {
@@ -23,10 +30,21 @@ export default function register(RED: NodeAPI): void {
   const flows = new FlowsStarted(RED.events);
   const settings: { readonly userDir?: string | undefined; readonly lanpost?: { readonly box?: Box } } = RED.settings;
 
-  function LanpostBox(this: Node & { connection?: BoxConnection }, def: BoxDef): void {
-    RED.nodes.createNode(this, def);
+  const accounts = new HomeAccounts();
+
+  function LanpostBox(this: Node<Record<string, string>> & { connection?: BoxConnection }, saved: BoxDef): void {
+    RED.nodes.createNode(this, saved);
+    const def = filledIn(RED, this, saved);
+    const text = (field: string, value: string): string => filledText(RED, this, field, value);
+    const homes = (def.homes ?? []).map(({ slot, jid, host = '', topics = '' }) => ({ slot, jid: text('jid', jid), host: text('host', host), topics: text('topics', topics) }));
+    const credentials = this.credentials ?? {};
     this.connection = new BoxConnection({
-      take: () => takeBox(def, { id: this.id, label: this.name || def.dir || this.id }),
+      take: async () => {
+        const lease = await takeBox(def, { id: this.id, label: this.name || def.dir || this.id });
+        // Not waited for: a home that is slow to be added keeps no flow from its box.
+        void accounts.apply(lease.box, homes, credentials, (words) => this.error(words));
+        return lease;
+      },
       trouble: (trouble) => this.warn(trouble.message),
       flowsStarted: () => flows.next(),
     });
@@ -47,14 +65,21 @@ export default function register(RED: NodeAPI): void {
       // Loaded when first used: a Node-RED that has the nodes but no flow with them pays nothing.
       const { attachBox, createBox } = await import('../src/index.ts');
       if (attach) return attachBox({ dir });
-      return createBox({ dir, ...(def.boxName ? { name: def.boxName } : {}), ...(def.link ? {} : { link: false }) });
+      const interfaces = (def.interfaces ?? '').split(',').map((one) => one.trim()).filter(Boolean);
+      return createBox({
+        dir,
+        ...(def.boxName ? { name: def.boxName } : {}),
+        ...(isOn(def.link) ? interfaces.length > 0 ? { link: { interfaces } } : {} : { link: false }),
+      });
     });
   }
 
   serveBox(RED, settings.lanpost?.box);
   serveReaders(RED, settings.lanpost?.box);
+  serveAdmin(RED, settings.lanpost?.box, settings.userDir);
   RED.nodes.registerType('lanpost box', LanpostBox, {
     // Tells the editor's dialog what `auto` means here.
     settings: { lanpostBoxEmbedded: { value: settings.lanpost?.box !== undefined, exportable: true } },
+    credentials: Object.fromEntries(Array.from({ length: HOME_SLOTS }, (_, slot) => [`password${slot}`, { type: 'password' as const }])),
   });
 }

@@ -28,7 +28,13 @@ window.lanpost = {
   /** Asks a route of a box, e.g. `choices/topics`; rejects with words for people. */
   ask(box, route, query, method = 'GET') {
     if (!box) return Promise.reject(new Error(this.words('noBox')));
-    const request = { url: 'lanpost/boxes/' + encodeURIComponent(box) + '/' + route, method, dataType: 'json' };
+    return this.send('lanpost/boxes/' + encodeURIComponent(box) + '/' + route, query, method);
+  },
+
+  post(url, body) { return this.send(url, body, 'POST'); },
+
+  send(url, query, method) {
+    const request = { url, method, dataType: 'json' };
     if (method === 'GET') request.data = query;
     // No page of another site can send this kind of content without asking first.
     else Object.assign(request, { contentType: 'application/json', data: JSON.stringify(query || {}) });
@@ -69,9 +75,9 @@ window.lanpost = {
   /**
    * Gives a text field a button that lists what the box knows; what is typed stays possible.
    * `kind`: `topics`, `peers`, `homes`, `addresses` (where a message can go), `readers` (durable ones) or `commands`.
-   * `box`: selector of the node's box field. `query()`: more to ask by. `picked(choice)`: instead of filling the field.
+   * `box`: selector of the node's box field, or `asked()`: what a box is called. `query()`: more to ask by. `picked(choice)`: instead of filling the field.
    */
-  pick(field, { kind, box = '#node-input-box', query = () => ({}), picked }) {
+  pick(field, { kind, box = '#node-input-box', asked = () => this.askedBox(box), query = () => ({}), picked }) {
     const input = $(field);
     const width = input.prop('style').width || '70%';
     const around = input.wrap('<div class="lanpost-pick" style="display:inline-flex; box-sizing:border-box"></div>').parent().css('width', width);
@@ -81,7 +87,7 @@ window.lanpost = {
       .attr({ title, 'aria-label': title, 'aria-haspopup': 'listbox' }).appendTo(around);
     button.on('click', () => this.openPicker({
       button, title,
-      list: (text) => this.ask(this.askedBox(box), 'choices/' + kind, Object.assign({ q: text }, query())),
+      list: (text) => this.ask(asked(), 'choices/' + kind, Object.assign({ q: text }, query())),
       take(choice) {
         if (picked) picked(choice);
         else input.val(choice.value).trigger('change');

@@ -9,12 +9,13 @@ const FIXED: ReadonlySet<string> = new Set(['id', 'type', 'z', 'g', 'box', '_ali
  * subflow. Node-RED does that itself only where it is the whole field. One that is not set is told, and empty.
  */
 export function filledIn<D extends NodeDef>(RED: NodeAPI, node: Node, def: D): D {
-  const fields = Object.entries(def).map(([name, value]) => [name, typeof value === 'string' && !FIXED.has(name) ? filled(RED, node, name, value) : value]);
+  const fields = Object.entries(def).map(([name, value]) => [name, typeof value === 'string' && !FIXED.has(name) ? filledText(RED, node, name, value) : value]);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- text stays text, and the rest is as it was
   return Object.fromEntries(fields) as D;
 }
 
-function filled(RED: NodeAPI, node: Node, field: string, text: string): string {
+/** One text of a field, the same. */
+export function filledText(RED: NodeAPI, node: Node, field: string, text: string): string {
   return text.replace(PLACE, (_place, name: string) => {
     const value: unknown = RED.util.getSetting(node, name);
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value);

@@ -21,7 +21,7 @@ interface EditorGlobal {
 }
 type Window = typeof globalThis & EditorGlobal;
 
-const OURS = ['lanpost publish', 'lanpost subscribe', 'lanpost message in', 'lanpost message out', 'lanpost peers', 'lanpost home'];
+const OURS = ['lanpost publish', 'lanpost subscribe', 'lanpost message in', 'lanpost message out', 'lanpost peers', 'lanpost home', 'lanpost request', 'lanpost command in', 'lanpost command out', 'lanpost ack', 'lanpost gap', 'lanpost items', 'lanpost topic'];
 
 describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
   let dir: string;
@@ -173,6 +173,39 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await page.locator('#node-dialog-ok').click();
     await page.locator('#node-dialog-ok').waitFor({ state: 'hidden' });
     expect(await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost publish' }).map((node) => node.topic))).toContain('picked/warmth');
+  }, 60_000);
+
+  it('the box\'s dialog tests the box, grants and revokes, and keeps home accounts with their passwords', async () => {
+    await page.evaluate(() => {
+      const { RED } = globalThis as Window & { RED: { editor: { editConfig(name: string, type: string, id: string): void } } };
+      let id = '';
+      RED.nodes.eachConfig((node) => { if (node.type === 'lanpost box') id = node.id; });
+      RED.editor.editConfig('', 'lanpost box', id);
+    });
+    await page.locator('#lanpost-box-test').click();
+    await expect.poll(() => page.locator('#lanpost-box-tested').innerText()).toContain('log open');
+    const key = 'cd'.repeat(32);
+    await page.locator('#lanpost-box-peer').fill(key);
+    await page.locator('#lanpost-box-right').selectOption('command');
+    await page.locator('#lanpost-box-filter').fill('pump/#');
+    await page.locator('#lanpost-box-allow').click();
+    await expect.poll(() => page.locator('#lanpost-box-trust').innerText()).toContain('command pump/#');
+    expect(await box.trust.list()).toMatchObject([{ fingerprint: key }]);
+    await page.locator('.red-ui-editableList-addButton', { hasText: 'home account' }).click();
+    await page.locator('[data-field="jid"]').fill('me@home.invalid');
+    await page.locator('#node-config-input-password0').fill('hunter2');
+    await page.locator('[data-field="host"]').fill('127.0.0.1:1');
+    if (process.env['LANPOST_SCREENSHOT'] === '1') await page.screenshot({ path: fileURLToPath(new URL('../../docs/box-dialog.png', import.meta.url)) });
+    await page.locator('#lanpost-box-trust button').click();
+    await expect.poll(() => page.locator('#lanpost-box-trust').innerText()).not.toContain('pump/#');
+    await page.locator('#node-config-dialog-ok').click();
+    await page.locator('#node-config-dialog-ok').waitFor({ state: 'hidden' });
+    await page.locator('#red-ui-header-button-deploy').click();
+    await page.waitForFunction(() => !(globalThis as Window).RED.nodes.dirty(), null, { timeout: 10_000 });
+    await expect.poll(async () => (await box.homes.list()).map(({ jid }) => jid), { timeout: 10_000 }).toEqual(['me@home.invalid']);
+    // Never in the flows, which people share.
+    expect(await readFile(join(dir, 'node-red', 'flows.json'), 'utf8')).not.toContain('hunter2');
+    await box.homes.remove('me@home.invalid');
   }, 60_000);
 
   it('the chat example imports without a complaint', async () => {

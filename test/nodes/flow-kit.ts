@@ -19,12 +19,11 @@ export interface FlowHelper {
   settings(settings: object): void;
   startServer(done: () => void): void;
   stopServer(done: () => void): void;
-  load(nodes: readonly ((RED: NodeAPI) => void)[], flow: readonly object[]): Promise<void>;
+  load(nodes: readonly ((RED: NodeAPI) => void)[], flow: readonly object[], credentials: object): Promise<void>;
   setFlows(flow: readonly object[], type?: 'full' | 'flows' | 'nodes'): Promise<void>;
   unload(): Promise<void>;
   getNode(id: string): FlowNode;
   readonly _NodePrototype: { readonly status: { readonly thisValues: readonly unknown[]; readonly args: readonly (readonly unknown[])[] } };
-  /** Supertest's, of the admin routes. */
   /** Node-RED's own way in for dialogs. */
   request(): Record<'get' | 'delete', (path: string) => Promise<unknown>> & { post(path: string): { send(body: object): Promise<unknown> } };
 }
@@ -49,7 +48,8 @@ async function palette(): Promise<Register[]> {
 export function useFlows(): {
   readonly flows: FlowHelper;
   readonly dir: () => string;
-  readonly load: (flow: readonly object[], settings?: object, more?: readonly Register[]) => Promise<void>;
+  /** `credentials`: by node. */
+  readonly load: (flow: readonly object[], settings?: object, more?: readonly Register[], credentials?: object) => Promise<void>;
 } {
   const flows: FlowHelper & Internals = require('node-red-node-test-helper');
   // The kit's own gives a deployment 300 ms to start, which a busy machine does not keep.
@@ -74,10 +74,10 @@ export function useFlows(): {
   return {
     flows,
     dir: () => dir,
-    async load(flow, settings = {}, more = []) {
+    async load(flow, settings = {}, more = [], credentials = {}) {
       dir = dir === '' ? await mkdtemp(join(tmpdir(), 'lanpost-')) : dir;
       flows.settings({ userDir: dir, lanpost: undefined, ...settings });
-      await flows.load([...ours, ...more], flow);
+      await flows.load([...ours, ...more], flow, credentials);
     },
   };
 }

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import type { Box, HomeOptions } from '../../src/index.ts';
+import { inWords } from './in-words.ts';
+
+/** One home account as the dialog saves it; its password lies in Node-RED's credential store, under `password` and the slot's number. */
+export interface SavedHome {
+  readonly slot: number;
+  readonly jid: string;
+  /** `HOST` or `HOST:PORT`, when DNS does not say. */
+  readonly host?: string;
+  /** Filters of topics that go up, with commas between. */
+  readonly topics?: string;
+}
+
+/** Accounts of one config node: Node-RED wants each credential named beforehand. */
+export const HOME_SLOTS = 8;
+
+export function homeOptions({ slot, jid, host = '', topics = '' }: SavedHome, credentials: Readonly<Record<string, unknown>>): HomeOptions {
+  const password = credentials[`password${slot}`];
+  if (typeof password !== 'string' || password === '') throw new Error('its password is missing');
+  const [, name = host, port] = /^(.+?)(?::(\d{1,5}))?$/.exec(host) ?? [];
+  const filters = topics.split(',').map((one) => one.trim()).filter(Boolean);
+  return { jid, password, ...(name ? { host: name } : {}), ...(port === undefined ? {} : { port: Number(port) }), ...(filters.length > 0 ? { topics: filters } : {}) };
+}
+
+/** What has been said to each box already: saying it again would end its sessions for nothing. */
+export class HomeAccounts {
+  readonly #said = new WeakMap<Box, Map<string, string>>();
+
+  /** Adds accounts, or changes them. One that cannot be is told, and the others are there all the same. */
+  async apply(box: Box, homes: readonly SavedHome[], credentials: Readonly<Record<string, unknown>>, failed: (words: string) => void): Promise<void> {
+    const said = this.#said.get(box) ?? new Map<string, string>();
+    this.#said.set(box, said);
+    for (const home of homes) {
+      try {
+        const options = homeOptions(home, credentials);
+        const digest = createHash('sha256').update(JSON.stringify(options)).digest('hex');
+        const there = (await box.homes.list()).some(({ jid }) => jid === options.jid);
+        if (there && said.get(options.jid) === digest) continue;
+        await box.homes.add(options);
+        said.set(options.jid, digest);
+      } catch (error) {
+        failed(`home ${home.jid}: ${inWords(error)}`);
+      }
+    }
+  }
+}

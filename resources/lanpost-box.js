@@ -1,0 +1,137 @@
+// The dialog of `lanpost box`: its home accounts, and the running box as its owner sees it: how it stands, whom it trusts, who reads durably.
+/* global RED, $, document, lanpost */
+'use strict';
+
+lanpost.boxDialog = {
+  slots: 8,
+
+  prepare(node) {
+    const words = (key, options) => node._('lanpost-box.' + key, options);
+    const embedded = RED.settings.lanpostBoxEmbedded === true;
+    const field = $('#node-config-input-mode');
+    if (!field.val()) field.val('auto');
+    const show = () => {
+      const mode = field.val();
+      const own = mode === 'own' || (mode === 'auto' && !embedded);
+      $('.lanpost-box-own').toggle(own);
+      $('.lanpost-box-dir').toggle(own || mode === 'attach');
+      $('.lanpost-box-embedded').toggle(mode === 'auto' && embedded);
+    };
+    field.on('change', show);
+    show();
+    this.homes(node, words);
+    this.running(node, words, embedded);
+  },
+
+  save(node) {
+    node.homes = $('#lanpost-box-homes').editableList('items').toArray().map((row) => {
+      const value = (name) => $(row).find('[data-field="' + name + '"]').val().trim();
+      return { slot: $(row).data('slot'), jid: value('jid'), host: value('host'), topics: value('topics') };
+    }).filter((home) => home.jid !== '');
+    // A password that belongs to nobody any more is forgotten.
+    const used = new Set(node.homes.map((home) => home.slot));
+    for (let slot = 0; slot < this.slots; slot += 1) if (!used.has(slot)) $('#node-config-input-password' + slot).val('');
+  },
+
+  homes(node, words) {
+    const list = $('#lanpost-box-homes');
+    const used = new Set();
+    const text = (name, value) => $('<input type="text">').css({ width: '48%', margin: '0 4px 4px 0' }).attr({ 'data-field': name, placeholder: words('home.' + name), 'aria-label': words('home.' + name) }).val(value || '');
+    list.css({ minHeight: '110px', minWidth: '350px' }).editableList({
+      removable: true,
+      addButton: words('home.add'),
+      addItem: (row, _index, home) => {
+        let slot = home.slot;
+        for (let free = 0; slot === undefined && free < this.slots; free += 1) if (!used.has(free)) slot = free;
+        if (slot === undefined) {
+          row.text(words('home.full', { most: this.slots }));
+          row.append($('<input type="hidden" data-field="jid"><input type="hidden" data-field="host"><input type="hidden" data-field="topics">'));
+          return;
+        }
+        used.add(slot);
+        row.data('slot', slot);
+        const password = $('#node-config-input-password' + slot).css({ width: '48%', margin: '0 4px 4px 0' }).attr({ placeholder: words('home.password'), 'aria-label': words('home.password') });
+        row.append(text('jid', home.jid), password, text('topics', home.topics), text('host', home.host));
+      },
+      removeItem: (home) => {
+        void home;
+        // The row is gone from the page by now; whose slots are left says which passwords are to be kept.
+        const left = new Set(list.editableList('items').toArray().map((row) => $(row).data('slot')));
+        for (const slot of used) {
+          if (left.has(slot)) continue;
+          used.delete(slot);
+          $('<input type="password">').attr('id', 'node-config-input-password' + slot).appendTo('#lanpost-box-passwords');
+        }
+      },
+    });
+    for (const home of node.homes || []) list.editableList('addItem', Object.assign({}, home));
+  },
+
+  /** Cells of text, which comes from the network and is no markup, or of elements. */
+  row(cells) { return $('<tr></tr>').append(cells.map((cell) => $('<td style="padding:2px 8px 2px 0; vertical-align:top"></td>').append(typeof cell === 'string' ? document.createTextNode(cell) : cell))); },
+
+  table(rows, none) { return rows.length === 0 ? $('<div></div>').text(none) : $('<table style="width:100%"></table>').append(rows); },
+
+  mode() { return $('#node-config-input-mode').val(); },
+
+  say(where, text) { $(where).text(text); },
+
+  /** What a box that runs says of itself; until one does, only the test says why not. */
+  running(node, words, embedded) {
+    const box = () => (embedded && this.mode() === 'auto' ? 'embedded' : node.id);
+    const button = (key, act) => $('<button type="button" class="red-ui-button red-ui-button-small"></button>').text(words(key)).on('click', act);
+
+    const trust = async () => {
+      const { entries, classes, accounts } = await lanpost.ask(box(), 'trust');
+      const said = ({ grants, denials }) => [...grants.map((one) => [one, '']), ...denials.map((one) => [one, words('not') + ' '])].map(([{ right, filter }, not]) => not + words('rights.' + right) + (filter ? ' ' + filter : '')).join(', ');
+      const lines = [...entries.map((one) => ({ who: one.name || one.fingerprint.slice(0, 16), key: one.fingerprint, level: words('levels.' + one.level), one })),
+        ...[...classes, ...accounts].filter((one) => one.grants.length + one.denials.length > 0).map((one) => ({ who: one.name, key: one.name, level: '', one }))];
+      $('#lanpost-box-trust').empty().append(this.table(lines.map(({ who, key, level, one }) => this.row([who, level, said(one) || '–', one.level === 'seen' && one.denials.length === 0 ? '' : button('revoke', () => void change('DELETE', 'trust/' + encodeURIComponent(key)))])), words('nobody')));
+    };
+    const readers = async () => {
+      const { readers: all } = await lanpost.ask(box(), 'readers');
+      $('#lanpost-box-readers').empty().append(this.table(all.map((one) => this.row([
+        one.name, one.filter, words('pins', { records: one.pending, bytes: one.bytes }),
+        one.open ? words('open') : one.abandonedSince ? words('abandoned', { since: new Date(one.abandonedSince).toLocaleString() }) : '',
+        one.open ? '' : button('drop', () => void change('DELETE', 'readers/' + encodeURIComponent(one.name))),
+      ])), words('none')));
+    };
+    const refresh = async () => {
+      let isThere = true;
+      try {
+        await Promise.all([trust(), readers()]);
+      } catch {
+        isThere = false; // why, the test says
+      }
+      $('.lanpost-box-running').toggle(isThere);
+    };
+    const change = async (method, route, body) => {
+      try {
+        await lanpost.ask(box(), route, body, method);
+        this.say('#lanpost-box-trusted', '');
+      } catch (error) {
+        this.say('#lanpost-box-trusted', error.message);
+      }
+      await refresh();
+    };
+
+    $('#lanpost-box-allow').on('click', () => void change('POST', 'trust', { what: 'allow', peer: $('#lanpost-box-peer').val(), right: $('#lanpost-box-right').val(), filter: $('#lanpost-box-filter').val() }));
+    lanpost.pick('#lanpost-box-peer', { kind: 'peers', asked: box });
+    const tested = ({ name, fingerprint, version, dir, link, peers, log, homes }) => [
+      words('tested.box', { name, version, dir }), words('tested.key', { fingerprint }),
+      words('tested.link', { state: link.state + (link.reason ? ' (' + link.reason + ')' : ''), interfaces: link.interfaces.join(', ') || '–', peers }),
+      words('tested.log', { state: log.state + (log.reason ? ' (' + log.reason + ')' : ''), topics: log.topics, free: Math.round(log.freeBytes / 1048576) }),
+      ...homes.map(({ jid, state, reason, queued }) => words('tested.home', { jid, state: state + (reason ? ' (' + reason + ')' : ''), queued })),
+    ].join('\n');
+    $('#lanpost-box-test').on('click', () => {
+      this.say('#lanpost-box-tested', '…');
+      const dir = $('#node-config-input-dir').val();
+      // What was typed and is not deployed yet can be tried only where the box is another program's.
+      const fresh = this.mode() === 'attach' && (dir !== node.dir || node.mode !== 'attach' || node.changed);
+      const asked = fresh ? lanpost.post('lanpost/test', { dir }) : lanpost.ask(box(), 'status');
+      asked.then((status) => this.say('#lanpost-box-tested', tested(status)), (error) => this.say('#lanpost-box-tested', error.message));
+    });
+    $('.lanpost-box-running').hide();
+    void refresh();
+  },
+};
