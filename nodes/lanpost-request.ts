@@ -10,7 +10,7 @@ import { sendThrough } from './shared/sender.ts';
 import { textOr } from './shared/text-or.ts';
 
 interface RequestDef extends BoxUserDef {
-  /** Empty: `msg.to`. */
+  /** Empty: `msg.to`; of a command without either, this box itself. */
   readonly to: string;
   /** A command, or an IQ of that type. */
   readonly kind: string;
@@ -30,8 +30,7 @@ export default function register(RED: NodeAPI): void {
     sendThrough(RED, this, def, {
       did: 'answered',
       async deliver(box, msg, closing, send) {
-        const to = textOr(def.to, msg.to);
-        if (to === undefined) throw new Error('no address: fill in the node\'s address or set msg.to');
+        const to = textOr(def.to, msg.to) ?? own(box, def);
         const timeout = secondsOf(def.timeout) ?? (typeof msg.timeout === 'number' ? msg.timeout : undefined);
         const over = lateAfter(closing);
         try {
@@ -47,6 +46,12 @@ export default function register(RED: NodeAPI): void {
     });
   }
   RED.nodes.registerType('lanpost request', LanpostRequest);
+}
+
+/** Commands of this box itself need no address. */
+function own(box: Box, { kind }: RequestDef): string {
+  if (kind === 'get' || kind === 'set') throw new Error('no address: fill in the node\'s address or set msg.to');
+  return `link:${box.name}`;
 }
 
 async function ask(box: Box, def: RequestDef, to: string, msg: NodeMessage, options: { readonly timeout?: number; readonly signal: AbortSignal }): Promise<unknown> {
