@@ -29,7 +29,7 @@ import { forgetPep } from './pep.ts';
 import { setProven } from './proven.ts';
 import { Rehearsals } from './rehearsal/rehearsals.ts';
 import { reasonOf } from './reason.ts';
-import { forgetStretches } from './stretches.ts';
+import { forgetStretches, stretchesAs } from './stretches.ts';
 import { dropOthers, dropStrays, succeed } from './succession.ts';
 import { checkKept } from './unkept.ts';
 
@@ -185,7 +185,7 @@ class AccountHomes implements Homes {
         const numbers = await succeed(log, { jid: reader, former: from, before: filtersOf(known), now: filtersOf(account), numbers: known ? cursorNumbers(log.registry, known.jid) : {} });
         // Whoever names a service wants that; whoever does not any more leaves it open anew.
         if (former && (former.service !== account.service || former.open !== account.open)) await forgetPep(log.registry, jid);
-        await saveAccounts(log.registry, [...others, account], numbers, from === reader ? [] : [...packsAs(log.registry, from, reader), ...this.#marks.as(from, reader)]);
+        await saveAccounts(log.registry, [...others, account], numbers, from === reader ? [] : [...packsAs(log.registry, from, reader), ...stretchesAs(log.registry, from, reader), ...this.#marks.as(from, reader)]);
         if (from !== reader) this.#marks.taken(from, reader);
       } catch (error) {
         // A log that takes nothing leaves the homes as they were.

@@ -73,6 +73,11 @@ export class Stretches {
   }
 }
 
+/** The rows of one reader as those of another, which goes on with what that has done. */
+export function stretchesAs(registry: Registry, from: string, to: string): [key: string, value: unknown][] {
+  return registry.entries(prefixOf(from)).map(([key, row]) => [prefixOf(to) + key.slice(prefixOf(from).length), row]);
+}
+
 /** The home is gone. */
 export async function forgetStretches(registry: Registry, reader: string): Promise<void> {
   for (const [key] of registry.entries(prefixOf(reader))) await registry.set(key, undefined);

@@ -48,6 +48,8 @@ describe('the power goes', () => {
       await some();
       if (random() < 0.5) rig.home.cut();
       if (random() < 0.5) await rig.drained();
+      // The same home under other rules, or as a group of its own.
+      if (random() < 0.5) await rig.add(random() < 0.3 ? { topics: ['#'] } : random() < 0.5 ? { topics: [], up, group: 'alone' } : { topics: [], up });
     }
     await rig.drained();
     rig.home.set.before = () => undefined;
