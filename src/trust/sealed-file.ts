@@ -104,16 +104,18 @@ export async function verifySealed(file: FileHandle, identity: Pick<Identity, 'k
   return opened;
 }
 
-/** What is in it, frame by frame, as `verifySealed` has found it; throws `corrupt` when it is another file by now. */
-export async function* readSealed(file: FileHandle, identity: Pick<Identity, 'key' | 'fingerprint'>, { sha256 }: Opened): AsyncGenerator<Uint8Array> {
-  for await (const step of frames(file, identity)) {
+/** What is in it, frame by frame, as `verifySealed` has found it; throws `corrupt` when it is another file by now, before anything of that. */
+export async function* readSealed(file: FileHandle, identity: Pick<Identity, 'key' | 'fingerprint'>, { sha256, header }: Opened): AsyncGenerator<Uint8Array> {
+  for await (const step of frames(file, identity, header)) {
     if (step instanceof Uint8Array) yield step;
     else if (step.sha256 !== sha256) throw damaged();
   }
 }
 
-async function* frames(file: FileHandle, { key, fingerprint }: Pick<Identity, 'key' | 'fingerprint'>): AsyncGenerator<Uint8Array | Opened> {
+async function* frames(file: FileHandle, { key, fingerprint }: Pick<Identity, 'key' | 'fingerprint'>, found?: SealedHeader): AsyncGenerator<Uint8Array | Opened> {
   const { header, start } = await readHeader(file);
+  // With that ephemeral key only its author can make frames that are read here.
+  if (found && (header.author !== found.author || header.ephemeral !== found.ephemeral)) throw damaged();
   if (header.recipient !== fingerprint) throw new LanpostError('forbidden', `That file is for another box, of key ${header.recipient.slice(0, 16)}…`);
   const author = sealKey({ key: header.author });
   if (!author) throw damaged();

@@ -47,6 +47,24 @@ describe('a sealed file', () => {
     expect(Buffer.concat(pieces).includes(FIRST)).toBe(false);
   });
 
+  test('that becomes another one after it was looked through is not read, not even its first frame', async () => {
+    const path = join(dir, randomBytes(8).toString('hex'));
+    writeFileSync(path, Buffer.concat(sealed()));
+    const writer = new SealedWriter({ sealer: new Sealer(stranger), author: stranger.spki, recipient: recipient.spki, about: { kind: 'test' } });
+    const other = Buffer.concat([writer.begin(), writer.frame(randomBytes(10), true), writer.end().signature]);
+    const file = await open(path, 'r+');
+    try {
+      const found = await verifySealed(file, recipient);
+      await file.truncate(0);
+      await file.write(other, 0, other.length, 0);
+      const got: Uint8Array[] = [];
+      await expect((async () => { for await (const frame of readSealed(file, recipient, found)) got.push(frame); })()).rejects.toMatchObject({ code: 'corrupt' });
+      expect(got).toEqual([]);
+    } finally {
+      await file.close();
+    }
+  });
+
   test('is read by nobody else', async () => {
     await expect(verified(sealed(), stranger)).rejects.toMatchObject({ code: 'forbidden' });
     // Whoever claims in the header to be the recipient has not the key.

@@ -118,7 +118,7 @@ export class CarriedOutbox {
     try {
       const { identity, isPaired } = this.#parts;
       // Before the whole of it is read: who it is from, as it says, and what it is.
-      const about = aboutOf((await readHeader(file)).header.about);
+      aboutOf((await readHeader(file)).header.about);
       const opened = await verifySealed(file, identity);
       if (!isPaired(opened.author)) throw new LanpostError('forbidden', `The file is from a key that is not paired, ${opened.author.slice(0, 16)}…`);
       const records = async function* all(): AsyncGenerator<CarriedRecord> {
@@ -132,7 +132,7 @@ export class CarriedOutbox {
         count += 1;
         if (count > RECORDS) throw new LanpostError('too-large', `A file has at most ${RECORDS} records.`);
       }
-      return await this.#published(about, opened, records, confirmation, signal);
+      return await this.#published(aboutOf(opened.header.about), opened, records, confirmation, signal);
     } finally {
       this.#importing = false;
       await file.close();
