@@ -189,7 +189,7 @@ class AccountHomes implements Homes {
         if (from !== reader) this.#marks.taken(from, reader);
       } catch (error) {
         // A log that takes nothing leaves the homes as they were.
-        await dropStrays(log, all.map(readerOf)).catch(() => undefined); // else at the next start
+        if (!all.some((one) => readerOf(one) === reader)) await dropOthers(log, reader, [], {}).catch(() => undefined); // else at the next start
         for (const home of running) await this.#open(home.account);
         await this.#together(group, former?.group);
         throw error;
