@@ -8,6 +8,8 @@ import { choiceOf } from './shared/saved-field.ts';
 
 /** Where a box writes down what its readers lost. */
 const LEDGER = '$ledger';
+/** Milliseconds without a reader, after which the place of a node that was deleted is forgotten. */
+const FORGOTTEN_MS = 30 * 86_400_000;
 
 interface GapDef extends BoxUserDef {
   /** Empty: all topics. */
@@ -29,7 +31,7 @@ export default function register(RED: NodeAPI): void {
 
     readThrough<Delivery>(RED, this, saved, {
       // Durable: what was lost while Node-RED was stopped is what one wants to know.
-      open: (box, signal) => box.subscribe(LEDGER, { durable: `gap:${this.id}`, from, ack: 'manual', signal }),
+      open: (box, signal) => box.subscribe(LEDGER, { durable: `gap:${this.id}`, from, expires: FORGOTTEN_MS, ack: 'manual', signal }),
       each: (delivery) => {
         const line = delivery.kind === 'item' ? lossIn(delivery.value) : undefined;
         if (!line || delivery.kind !== 'item') return;

@@ -42,12 +42,12 @@ export default function register(RED: NodeAPI): void {
 function optionsOf(def: PublishDef, msg: NodeMessage, ofForm: string | undefined): PublishOptions {
   const id = textOr(def.itemId, msg.id);
   const contentType = def.contentType || (ofForm ?? keptType(msg.contentType, msg.payload));
-  const expires = numberOf(msg.expires, { otherwise: numberOf(def.expires, { otherwise: -1, least: -1 }) * 1000 });
+  const expires = numberOf(msg.expires, { otherwise: numberOf(def.expires, { otherwise: Number.NaN }) * 1000, least: -Infinity });
   const at = def.at?.trim();
   return {
     ...(id === undefined ? {} : { id }),
     ...(contentType === undefined ? {} : { contentType }),
-    ...(expires < 0 ? {} : { expires }),
+    ...(Number.isNaN(expires) ? {} : { expires }),
     ...(at ? { at } : {}),
   };
 }

@@ -85,9 +85,15 @@ export class ItemReading {
     return this.#parts.handedOut.count(this.settings.subscription);
   }
 
+  /** The flow has as many as it may have. */
+  get isFull(): boolean {
+    return this.settings.manual && this.unconfirmed >= this.settings.inFlight;
+  }
+
   async close(): Promise<void> {
     this.#stop.abort(new Error('the node was closed'));
     await this.#running;
+    clearTimeout(this.#looking);
   }
 
   /** A durable reader that is paused leaves: it is away, and gets of the lane `latest` what is newest when it is back. */
@@ -95,6 +101,7 @@ export class ItemReading {
     const { gate } = this.#parts;
     let last = true;
     for (let left = true; left && !signal.aborted; last = false) {
+      if (gate.isShut) this.#lookLater(box);
       await gate.passed(signal);
       left = await this.#read(box, last, signal);
     }
@@ -171,7 +178,7 @@ export class ItemReading {
       if (rateOf === 'all' || old) await this.#pace.turn(signal);
       if (gate.isShut && !left()) await gate.passed(signal);
       if (signal.aborted || left()) return;
-      if (old && this.settings.durable) this.#lookLater(box);
+      if (old || this.isFull) this.#lookLater(box);
       if (!this.#wanted(delivery)) {
         delivery.ack();
         continue;
@@ -218,16 +225,15 @@ export class ItemReading {
     const info = (await box.subscriptions.list()).find(({ name, reader }) => reader === 'local' && name === this.settings.subscription);
     this.backlog = info && info.pending > 0 ? info : undefined;
     this.#parts.changed();
-    if (this.backlog) this.#lookLater(box);
+    if (this.backlog || this.#parts.gate.isShut) this.#lookLater(box);
     return info;
   }
 
   #lookLater(box: Box): void {
-    if (this.#looking || this.#stop.signal.aborted) return;
+    if (!this.settings.durable || this.#looking || this.#stop.signal.aborted) return;
     this.#looking = setTimeout(() => {
       this.#looking = undefined;
-      // A box that has gone away is told by the reading itself.
-      if (this.open) this.#look(box).catch(() => undefined);
+      this.#look(box).catch(() => undefined); // a box that has gone away is told by the reading itself
     }, LOOK_MS);
     this.#looking.unref();
   }

@@ -108,13 +108,13 @@ export class ItemReadings {
     return { ...this.#own, ...changes, durable, filter: topic, subscription: topic === this.#own.filter ? this.#own.subscription : `${this.#own.subscription}:${topic}` };
   }
 
-  /** As in MQTT, whoever unsubscribes wants nothing kept. */
+  /** As in MQTT, whoever unsubscribes wants nothing kept; the node's own reader is there again after a deployment. */
   async #forget(topic: string): Promise<void> {
     const reading = this.#readings.get(topic);
     if (!reading) return;
     this.#readings.delete(topic);
     await reading.close();
-    if (!reading.settings.durable) return;
+    if (!reading.settings.durable || topic === this.#own.filter) return;
     const box = await this.#connection.box(this.#closing.signal);
     await box.subscriptions.drop(reading.settings.subscription).catch((error: unknown) => {
       if (codeOf(error) !== 'not-found') throw error;
@@ -137,7 +137,7 @@ export class ItemReadings {
     const queue = queueInWords(all);
     if (this.#gate.isShut) return this.#status.waiting(`paused${queue}, ${received}`);
     const unconfirmed = all.reduce((sum, one) => sum + one.unconfirmed, 0);
-    if (all.some((one) => one.settings.manual && one.unconfirmed >= one.settings.inFlight)) return this.#status.waiting(`${unconfirmed} unacked, waiting${queue}`);
+    if (all.some((one) => one.isFull)) return this.#status.waiting(`${unconfirmed} unacked, waiting${queue}`);
     if (all.length === 0) return this.#status.idle('reads nothing');
     if (!all.every((one) => one.open)) return this.#status.waiting('opening the reader');
     const lost = all.reduce((sum, one) => sum + one.lost, 0);

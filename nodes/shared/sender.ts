@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Box } from '../../src/index.ts';
+import { ageInWords } from './age-in-words.ts';
 import type { BoxConnection, BoxState } from './box-connection.ts';
 import { connectionOf, NO_BOX, onClose, type BoxUserDef } from './box-node.ts';
 import { codeOf, inWords } from './in-words.ts';
@@ -20,7 +21,12 @@ interface Job {
   readonly msg: NodeMessage;
   readonly send: Send;
   readonly done: (error?: Error) => void;
+  /** When it came. */
+  readonly since: number;
 }
+
+/** From then on the status says how old the oldest is. */
+const OLD_MS = 60_000;
 
 /**
  * The sending half of a node: messages wait for the box, go in order, and `done` is called
@@ -42,11 +48,11 @@ export function sendThrough(RED: NodeAPI, node: Node, def: BoxUserDef, task: {
     return undefined;
   }
   const sender = new Sender(connection, task, status);
-  node.on('input', (msg, send, done) => sender.add({ msg, send, done }));
+  node.on('input', (msg, send, done) => sender.add({ msg, send, done, since: performance.now() }));
   onClose(node, () => sender.close());
   const started = connection.flowsStarted();
   return (msg) => {
-    void started.then(() => sender.add({ msg, send: (sent) => node.send(sent), done: (error) => { if (error) node.error(error, msg); } }));
+    void started.then(() => sender.add({ msg, send: (sent) => node.send(sent), done: (error) => { if (error) node.error(error, msg); }, since: performance.now() }));
   };
 }
 
@@ -162,7 +168,9 @@ class Sender {
 
   #show(state: BoxState = this.#connection.state): void {
     // First, because a long reason is cut off at its end.
-    const waiting = this.#waiting.length === 0 ? '' : `${this.#waiting.length} waiting: `;
+    const [oldest] = this.#waiting;
+    const age = oldest === undefined ? 0 : performance.now() - oldest.since;
+    const waiting = oldest === undefined ? '' : `${this.#waiting.length} waiting${age < OLD_MS ? '' : `, oldest ${ageInWords(age)}`}: `;
     if (this.#closing.signal.aborted) return;
     if (state.phase === 'failed') this.#status.bad(`${waiting}${state.reason}`);
     else if (state.phase !== 'open') this.#status.waiting(`${waiting}opening the box`);

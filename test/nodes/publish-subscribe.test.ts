@@ -155,7 +155,7 @@ describe('lanpost publish and lanpost subscribe', () => {
     const seen: unknown[] = [];
     while (seen.length < 100) seen.push((await came.next()).payload);
     expect(seen).toEqual(Array.from({ length: 100 }, (_, n) => n));
-  }, 60_000);
+  }, 120_000);
 
   it('a node without a box says so and fails its messages', async () => {
     await load([tab, { ...publish, box: '' }, { ...subscribe, box: 'gone' }, out, ...outcomes]);
