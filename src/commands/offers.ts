@@ -86,7 +86,7 @@ export class CommandOffers {
   async run(name: string, value: Value, { from, trust }: Runner): Promise<Value | undefined> {
     const entry = this.#entries.get(name);
     if (!entry) throw new LanpostError('not-found', `no command ${name} is offered`);
-    const who = from ?? '';
+    const who = runnerKey(from);
     const running = this.#running.get(who) ?? 0;
     if (this.#count >= this.#limits.running || (from !== undefined && running >= this.#limits.runningForOne)) throw new LanpostError('busy', 'too many commands are running; try again shortly');
     this.#count += 1;
@@ -138,6 +138,11 @@ export class CommandOffers {
       throw new LanpostError('failed', `the command ${name} failed`, { cause: error });
     }
   }
+}
+
+/** All clients of one account are one of those that run. */
+function runnerKey(from: string = ''): string {
+  return from.startsWith('xmpp:') ? from.split('/')[0] ?? from : from;
 }
 
 /** Names are as those of topics, so that grants match them alike. */

@@ -30,7 +30,14 @@ import type { UplinkLimits } from './uplink-options.ts';
 import type { Whereabouts } from './ways.ts';
 
 /** Takes stanzas of the home that answer nothing we asked; resolves with a reply when their effect is safe. */
-export type HomeReceiver = (stanza: Element, home: { readonly jid: string; readonly session: string }) => Promise<Element | undefined>;
+export type HomeReceiver = (stanza: Element, home: ReceivingHome) => Promise<Element | undefined>;
+
+export interface ReceivingHome {
+  readonly jid: string;
+  readonly session: string;
+  /** Sends a reply that takes its time; absent where nothing that does is answered. */
+  readonly answer?: (reply: Element) => void;
+}
 
 export interface HomeParts {
   readonly account: Account;
@@ -455,7 +462,7 @@ export class Home {
     const jid = bound ?? this.account.jid;
     const session: HomeSession = new HomeSession({
       clock, jid, managed: sm !== undefined, timing, roomy: () => log.roomy(),
-      receive: receive && ((stanza) => receive(stanza, { jid: this.account.jid, session: jid })),
+      receive: receive && ((stanza) => receive(stanza, { jid: this.account.jid, session: jid, answer: (reply) => session.send(reply) })),
       events: (stanza) => this.#downlink?.receive(stanza),
       trouble: (message) => trouble({ kind: 'home.receive', message: `${this.account.jid}: ${message}` }),
     });

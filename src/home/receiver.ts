@@ -44,6 +44,8 @@ interface HomeContext {
   readonly session: string;
   /** Who sent it, as the server says; absent: the server, for the own account (RFC 6120 §8.1.2.1). */
   readonly from?: string;
+  /** Absent at the addresses of devices: what is offered is the box's own. */
+  readonly answer?: (reply: Element) => void;
   /** What is to be sent when the stanza is done. */
   reply?: Element;
 }
@@ -92,10 +94,10 @@ export function createReceiver(parts: ReceiverParts): HomeReceiver {
     const challenge = parseChallenge(element);
     if (challenge) parts.challenged(challenge, jid);
   });
-  return async (stanza, { jid, session }) => {
+  return async (stanza, { jid, session, answer }) => {
     const given = attr(stanza, 'from');
     // What is no address is nobody's, and surely not nobody: that would be the own account.
-    const context: HomeContext = { jid, session, ...(given === undefined ? {} : { from: full(given) ?? '' }) };
+    const context: HomeContext = { jid, session, ...(answer ? { answer } : {}), ...(given === undefined ? {} : { from: full(given) ?? '' }) };
     if (stanza.getName() === 'message' && attr(stanza, 'type') === 'error') {
       // It may have with it what it is about, which nobody sent.
       const from = full(attr(stanza, 'from') ?? '');
@@ -112,10 +114,11 @@ function commandsOf({ offers, may, answerBytes }: NonNullable<ReceiverParts['com
   return new Commands<HomeContext>({
     ownName: ({ session }) => session,
     unknown: () => new StanzaError('item-not-found'),
+    later: ({ answer }, reply) => answer?.(reply),
     offers: offeredCommands<HomeContext>({
       offers, answerBytes,
       runnerOf: ({ from, jid }) => ({ from: `xmpp:${from ?? jid}`, trust: 'none' }),
-      may: (context, name) => isOwn(context) || (context.from !== undefined && may(`xmpp:${bare(context.from) ?? ''}`, name)),
+      may: (context, name) => context.answer !== undefined && (isOwn(context) || (context.from !== undefined && may(`xmpp:${bare(context.from) ?? ''}`, name))),
     }),
   });
 }

@@ -279,6 +279,8 @@ export class LinkService {
     const commands = new Commands<PeerContext>({
       ownName: () => this.name,
       unknown: () => unsupportedFeature('get-pending'),
+      // One that has gone has lost what it asked; what it asks then is another request.
+      later: ({ name, fingerprint }, reply) => void streams.send(name, reply, fingerprint).catch(() => undefined),
       ...(parts.offers ? { offers: offeredCommands<PeerContext>({
         offers: parts.offers,
         runnerOf: ({ name, trust }) => ({ from: `link:${name}`, trust }),

@@ -1,7 +1,8 @@
 // XEP-0050: Ad-Hoc Commands, version 1.3.0: what there is, and running it. No session is kept: each step says all that it needs.
-import type { Dispatcher, IqRequest } from '../xmpp/dispatch.ts';
-import { attr, type Element, xml } from '../xmpp/element.ts';
+import { type Dispatcher, type IqRequest, LATER } from '../xmpp/dispatch.ts';
+import { attr, type Element, serialize, xml } from '../xmpp/element.ts';
 import type { Extension } from '../xmpp/extension.ts';
+import { errorReply, iqResult, withoutPayload } from '../xmpp/stanza.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { NS_DATA, readForm, type Submission } from './data-form.ts';
 import type { DiscoNodes } from './disco.ts';
@@ -9,6 +10,8 @@ import type { DiscoNodes } from './disco.ts';
 export const NS_COMMANDS = 'http://jabber.org/protocol/commands';
 /** Characters of a session's name, which is whoever's it is. */
 const SESSION = 128;
+/** Bytes of one list of commands: those that find no room in it can be run all the same. */
+const LIST = 65_536;
 
 export interface CommandStep {
   /** Absent: it is done. */
@@ -38,6 +41,8 @@ export interface CommandSource<C> {
 export interface CommandsParts<C> {
   readonly commands?: readonly AdHocCommand<C>[];
   readonly offers?: CommandSource<C>;
+  /** Sends the answer of an offered command when it is there: it may take its time, and what came after it does not wait for that. */
+  readonly later?: (context: C, reply: Element) => void;
   readonly ownName: (context: C) => string;
   /** Of a command that is not there. */
   readonly unknown: () => StanzaError;
@@ -73,7 +78,9 @@ export class Commands<C> implements Extension<C> {
       },
       items: async (node, context, page) => {
         if (node !== NS_COMMANDS) return others.items(node, context, page);
-        return { items: this.#all().filter((one) => one.offered(context)).map(({ node: own, name }) => ({ jid: ownName(context), node: own, name })) };
+        let room = LIST;
+        const offered = this.#all().filter((one) => one.offered(context)).map(({ node: own, name }) => ({ jid: ownName(context), node: own, name }));
+        return { items: offered.filter((item) => (room -= Buffer.byteLength(serialize(xml('item', { ...item })))) > 0) };
       },
     };
   }
@@ -87,10 +94,23 @@ export class Commands<C> implements Extension<C> {
     return this.#parts.commands?.find((one) => one.node === node) ?? this.#parts.offers?.find(node, context);
   }
 
-  async #run({ payload, context }: IqRequest<C>): Promise<Element> {
+  async #run(request: IqRequest<C>): Promise<Element | typeof LATER> {
+    const { payload, context } = request;
     const node = attr(payload, 'node');
     const command = this.#of(node, context);
     if (!command) throw this.#parts.unknown();
+    const { later, commands } = this.#parts;
+    const running = this.#step(request, command);
+    if (!later || commands?.includes(command)) return running;
+    const asked = withoutPayload(request.iq);
+    void running.then((answer) => later(context, iqResult(asked, answer)), (error: unknown) => {
+      later(context, errorReply(asked, error instanceof StanzaError ? error : new StanzaError('internal-server-error')));
+    });
+    return LATER;
+  }
+
+  async #step({ payload, context }: IqRequest<C>, command: AdHocCommand<C>): Promise<Element> {
+    const { node } = command;
     const [action = 'execute', sessionid = `${command.name}-0`.slice(0, SESSION)] = [attr(payload, 'action'), attr(payload, 'sessionid')];
     if (sessionid.length > SESSION) throw malformed('bad-sessionid');
     const answer = (status: string, ...inner: readonly Element[]): Element => xml('command', { xmlns: NS_COMMANDS, node, sessionid, status }, ...inner);

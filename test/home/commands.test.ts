@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createTestClock } from '../../src/clock.ts';
 import { CommandOffers } from '../../src/commands/offers.ts';
 import { createReceiver } from '../../src/home/receiver.ts';
+import type { Element } from '../../src/xml/element.ts';
 import { parseElement } from '../../src/xml/parse.ts';
 import { serialize } from '../../src/xml/serialize.ts';
 
@@ -15,9 +16,12 @@ const receiver = createReceiver({
   challenged: () => undefined, received: () => undefined, returned: () => undefined, version: '1', receive: async () => undefined,
   commands: { offers, may: (account, name) => account === 'xmpp:boss@other.test' && name.startsWith('pump/'), answerBytes: 1000 },
 });
-const ask = async (from: string | undefined, type: string, inner: string): Promise<string> => {
-  const reply = await receiver(parseElement(`<iq xmlns='jabber:client' id='1' type='${type}'${from === undefined ? '' : ` from='${from}'`}>${inner}</iq>`), HOME);
-  return reply ? serialize(reply) : '';
+const ask = async (from: string | undefined, type: string, inner: string, device = false): Promise<string> => {
+  let later: ((reply: Element) => void) | undefined;
+  const answered = new Promise<Element>((resolve) => { later = resolve; });
+  const at = device ? { jid: 'lamp@devices.test', session: 'lamp@devices.test' } : { ...HOME, answer: (reply: Element) => later?.(reply) };
+  const reply = await receiver(parseElement(`<iq xmlns='jabber:client' id='1' type='${type}'${from === undefined ? '' : ` from='${from}'`}>${inner}</iq>`), at);
+  return serialize(reply ?? await answered);
 };
 const run = (from: string | undefined, node: string, inner = ''): Promise<string> => ask(from, 'set', `<command xmlns='http://jabber.org/protocol/commands' node='${node}' action='execute'>${inner}</command>`);
 const listed = (from: string): Promise<string> => ask(from, 'get', "<query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/>");
@@ -37,6 +41,24 @@ describe('who may run what is offered, by way of a home', () => {
     expect(await run('boss@other.test/phone', 'who')).toContain('forbidden');
     expect(await run('boss@other.test/phone', 'pump/start')).toContain("status='executing'");
     expect(await listed('boss@other.test/phone')).toMatch(/^[^]*<item jid='edge1@home.test\/lanpost' node='pump\/start' name='pump\/start'\/><\/query><\/iq>$/);
+  });
+
+  test('nobody at the address of a device, which is not the box', async () => {
+    for (const from of [undefined, 'lamp@devices.test', 'boss@other.test/phone']) {
+      expect(await ask(from, 'set', "<command xmlns='http://jabber.org/protocol/commands' node='pump/start' action='execute'/>", true)).toContain('forbidden');
+    }
+  });
+
+  test('what follows a command does not wait for it, nor does the session', async () => {
+    let end: (() => void) | undefined;
+    const offer = offers.offer('slow', () => new Promise((resolve) => { end = () => resolve('at last'); }));
+    const slow = run('edge1@home.test/phone', 'slow');
+    expect(await ask('edge1@home.test/phone', 'get', "<ping xmlns='urn:xmpp:ping'/>")).toContain("type='result'");
+    // Handled as soon as it runs: nothing that came after it is kept from being acknowledged.
+    expect(await receiver(parseElement("<iq xmlns='jabber:client' id='2' type='set' from='edge1@home.test/x'><command xmlns='http://jabber.org/protocol/commands' node='slow'/></iq>"), { ...HOME, answer: () => undefined })).toBeUndefined();
+    end?.();
+    await offer.close();
+    expect(await slow).toMatch(/type='error'[^]*recipient-unavailable/);
   });
 
   test('the command is told who, as the server says', async () => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LanpostError } from '../../src/errors.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { OWNER } from '../../src/pubsub/actor.ts';
+import { xml } from '../../src/xmpp/element.ts';
 import { seen, SimulatedLan } from './fixtures.ts';
 import { plainPeer, purpleHeader, type PlainStream } from './plain-peer.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';
@@ -72,6 +73,19 @@ describe('between boxes', () => {
     a.offers.offer('fill', ({ value }) => value, { fields: [{ name: 'seconds', kind: 'number', required: true }] });
     await expect(b.requests.run(a.link.name, 'fill', undefined)).rejects.toMatchObject({ code: 'invalid-value', message: expect.stringContaining('seconds') });
     expect(await b.requests.run(a.link.name, 'fill', { seconds: 3 })).toEqual({ seconds: 3 });
+  });
+
+  test('what follows a command does not wait for it', async () => {
+    await a.service.allow(b.link.name, 'command', '#');
+    let end: (() => void) | undefined;
+    a.offers.offer('slow', () => new Promise((resolve) => { end = () => resolve('at last'); }));
+    const slow = b.requests.run(a.link.name, 'slow', 1);
+    expect(await b.requests.request(a.link.name, "<query xmlns='http://jabber.org/protocol/disco#info'/>")).toContain('feature');
+    await expect.poll(() => end !== undefined, { timeout: 20_000 }).toBe(true);
+    const { delivered } = await b.link.send(a.link.name, xml('message', { type: 'chat', id: 'm' }, xml('body', {}, 'hi')));
+    await delivered; // confirmed, though the command runs
+    end?.();
+    expect(await slow).toBe('at last');
   });
 
   test('a topic of the same name stays one', async () => {
