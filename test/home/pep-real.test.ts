@@ -20,7 +20,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 }, 30_000);
 
-async function box(settle: number = 500): Promise<{ log: Log; homes: Homes; bell: Bell; troubles: Trouble[]; publish(topic: string, count: number): Promise<void>; drained(): Promise<void> }> {
+async function box(settle: number = 500): Promise<{ log: Log; homes: Homes; bell: Bell; troubles: Trouble[]; publish: (topic: string, count: number) => Promise<void>; drained: () => Promise<void> }> {
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-pep-'));
   closers.push(() => { rmSync(dir, { recursive: true }); return Promise.resolve(); });
   const bell = new Bell();
