@@ -256,7 +256,7 @@ async function authenticate(about: Talk): Promise<Pick<Known, 'mechanisms' | 'bi
   open(about);
   const begun = known && beginSasl(wire, known, credentials);
   const offer = offerOf(await featuresOf(arrivals));
-  if (known && known.mechanisms.join() !== offer.mechanisms.join()) throw new LanpostError('disconnected', 'The server offers something else than before.');
+  if (known && (known.mechanisms.join() !== offer.mechanisms.join() || known.bindings?.join() !== offer.bindings?.join())) throw new LanpostError('disconnected', 'The server offers something else than before.');
   await finishSasl(wire, arrivals, begun ?? beginSasl(wire, offer, credentials));
   return offer;
 }

@@ -66,6 +66,20 @@ describe('PLAIN', () => {
   });
 });
 
+describe('a home that offers something else than before', () => {
+  it('is not logged in to by what it offered then, other kinds of channel binding included', async () => {
+    await using rig = await createRig();
+    rig.home.set.resumable = false;
+    await rig.add();
+    await rig.state('online');
+    rig.home.set.bindings = ['tls-exporter'];
+    rig.home.cut();
+    await rig.until(() => rig.home.sessions === 2);
+    // The one that began too soon was given up, no refusal of the account.
+    expect([rig.home.logins, rig.troubles]).toEqual([3, []]);
+  });
+});
+
 describe('a home that logged the box in by SCRAM', () => {
   it('is not shown the password itself when it offers nothing else any more, over restarts too, until its owner adds it again', async () => {
     await using rig = await createRig();

@@ -30,7 +30,7 @@ export interface FakeHome {
   readonly nodes: Map<string, Map<string, Element>>;
   /** Settings, to be changed while it runs. */
   readonly set: {
-    starttls: boolean; mechanisms: string[]; signature: 'right' | 'wrong' | 'none'; sm: boolean; resumable: boolean;
+    starttls: boolean; mechanisms: string[]; bindings: string[]; signature: 'right' | 'wrong' | 'none'; sm: boolean; resumable: boolean;
     /** Gives an error for a request, or `silence`, or nothing to let it pass. */
     answer: (iq: Element, what: string, node: string) => StanzaError | Condition | Element | 'silence' | undefined;
     /** Whether `<r/>` is answered. */
@@ -92,7 +92,7 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
   let current: XmppSocket | undefined;
   let session = { id: '', h: 0, out: 0, unacked: [] as Element[] };
   const set: FakeHome['set'] = {
-    starttls: true, mechanisms: ['SCRAM-SHA-256'], signature: 'right', sm: true, resumable: true, answer: () => undefined, before: () => undefined,
+    starttls: true, mechanisms: ['SCRAM-SHA-256'], bindings: [], signature: 'right', sm: true, resumable: true, answer: () => undefined, before: () => undefined,
     wire: () => undefined, acks: true, resumedH: undefined, failedH: false, iterations: 4096, maxItems: 'max', pep: false,
   };
   const server = createServer((socket) => {
@@ -170,6 +170,7 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
       const features = xml('stream:features', { 'xmlns:stream': 'http://etherx.jabber.org/streams' });
       if (!wire.secured && set.starttls) features.append(xml('starttls', { xmlns: 'urn:ietf:params:xml:ns:xmpp-tls' }));
       if (!authenticated && (wire.secured || !set.starttls)) features.append(xml('mechanisms', { xmlns: SASL }, ...set.mechanisms.map((name) => xml('mechanism', {}, name))));
+      if (!authenticated && set.bindings.length > 0) features.append(xml('sasl-channel-binding', { xmlns: 'urn:xmpp:sasl-cb:0' }, ...set.bindings.map((type) => xml('channel-binding', { type }))));
       if (authenticated) features.append(xml('bind', { xmlns: 'urn:ietf:params:xml:ns:xmpp-bind' }), ...(set.sm ? [xml('sm', { xmlns: SM })] : []));
       wire.write(features);
     }
