@@ -99,6 +99,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     receive: (incoming) => mail.receive(incoming),
     lettersFor: () => mail.awaited(),
     roadsChanged: () => mail.roadsChanged(),
+    relayAllowed: () => homes.detoursChanged(),
     accounts: { claims, seal, fingerprint, home: homes },
   });
   const self = new SelfRoad({ ownName: () => service.name, receive: (incoming) => mail.receive(incoming) });

@@ -90,6 +90,9 @@ export class Home {
   uplink: Uplink;
   /** Of rehearsals: they fare as the first one does. */
   readonly #others = new Set<Uplink>();
+  /** Somebody has come who may know a way, while it was tried. */
+  #asked = false;
+  #soon: Timer | undefined;
   /** Why nobody is to be called, though one could be. */
   #cut: string | undefined;
   readonly #downlink: Downlink | undefined;
@@ -271,6 +274,7 @@ export class Home {
   /** Ends the session properly; what is queued stays in the log. */
   async close(): Promise<void> {
     this.#closing.abort();
+    this.#soon?.stop();
     this.#wake?.();
     this.#roads.rest();
     await this.#leave();
@@ -326,6 +330,9 @@ export class Home {
         continue;
       }
       this.#become('connecting');
+      this.#asked = false;
+      this.#soon?.stop();
+      this.#soon = undefined;
       let retry: Retry;
       let reason: string;
       try {
@@ -345,7 +352,7 @@ export class Home {
       }
       if (this.#paused) continue;
       this.#become(retry.refused ? 'refused' : 'waiting', reason, Math.round(this.#parts.clock.wall() + retry.delay));
-      await this.#sleep(retry.delay);
+      await this.#sleep(this.#asked && !retry.refused ? Math.min(SOONEST, retry.delay) : retry.delay);
     }
   }
 
@@ -358,8 +365,16 @@ export class Home {
 
   /** Somebody has come who may know a way: it is tried now, but not as often as somebody can come. */
   retry(): void {
-    if (this.#state !== 'waiting' || this.#parts.clock.mono() - this.#sinceMono < SOONEST) return;
-    this.#wake?.();
+    const { clock } = this.#parts;
+    // They may have been asked already this time.
+    if (this.#state === 'connecting') this.#asked = true;
+    if (this.#state !== 'waiting') return;
+    const early = this.#sinceMono + SOONEST - clock.mono();
+    if (early <= 0) this.#wake?.();
+    else this.#soon ??= clock.after(early, () => {
+      this.#soon = undefined;
+      this.retry();
+    });
   }
 
   #sleep(ms: number): Promise<void> {

@@ -78,6 +78,8 @@ export interface LinkServiceParts {
   readonly receive: (incoming: Incoming) => Promise<void>;
   /** The keys of peers that letters wait for. Default: of none. */
   readonly lettersFor?: () => Iterable<string>;
+  /** A neighbour that refused to pass bytes on does so now. */
+  readonly relayAllowed?: () => void;
   /** A peer came, went, or proved its key: mail may have a road now. */
   readonly roadsChanged: () => void;
   /** What the box is called while there is no link. */
@@ -246,6 +248,7 @@ export class LinkService {
       link: () => this.#up(),
       level: (fingerprint) => this.trust.level(fingerprint),
       may: (fingerprint, to) => this.trust.may(fingerprint, 'relay', to),
+      allowed: parts.relayAllowed,
     });
     this.relays.attach(parts.dispatcher);
     parts.disco.add(this.relays.features);
@@ -487,6 +490,7 @@ export class LinkService {
     if (isAccountName(who) && right !== 'command') throw new LanpostError('invalid-value', 'an account elsewhere may be allowed commands, and nothing else');
     if (right === 'relay' && isClass(who) && who !== 'class:paired') throw new LanpostError('invalid-value', `only paired boxes are relayed: ${who} cannot be allowed it`);
     const ruled = await this.trust.allow(who, right, filter);
+    if (right === 'relay') this.relays.recheck();
     this.#feeds.resume();
     this.#notifications.recheck();
     return ruled;

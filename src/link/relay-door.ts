@@ -8,14 +8,19 @@ import type { PeerContext } from './context.ts';
 import type { Relays, RelaysParts } from './relay/relays.ts';
 import type { ProvenPeer } from './streams-port.ts';
 
+export interface RelayDoorParts extends RelaysParts {
+  /** A peer that refused says that it does not any more. */
+  readonly allowed?: (() => void) | undefined;
+}
+
 /** Where relays are asked for. What carries them is loaded with the first of them. */
 export class RelayDoor {
   readonly features: readonly string[] = [NS_RELAY];
-  readonly #parts: RelaysParts;
+  readonly #parts: RelayDoorParts;
   #relays: Relays | undefined;
   #closed = false;
 
-  constructor(parts: RelaysParts) {
+  constructor(parts: RelayDoorParts) {
     this.#parts = parts;
   }
 
@@ -24,6 +29,11 @@ export class RelayDoor {
       // Strangers do not have it loaded.
       if (request.context.trust !== 'paired') throw new StanzaError('forbidden');
       return (this.#relays ?? await this.#load()).asked(request);
+    });
+    dispatcher.iq('set', NS_RELAY, 'allowed', async (request) => {
+      if (request.context.trust !== 'paired') throw new StanzaError('forbidden');
+      this.#parts.allowed?.();
+      return undefined;
     });
     const known = (handle: (relays: Relays) => IqHandler<PeerContext>): IqHandler<PeerContext> => async (request) => {
       if (!this.#relays) throw new StanzaError('item-not-found');

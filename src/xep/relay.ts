@@ -43,6 +43,11 @@ export function buildRelayClose(sid: string): Element {
   return xml('iq', { type: 'set' }, xml('close', { xmlns: NS_RELAY, sid }));
 }
 
+/** Whoever was refused may have it now. Nothing is said that it has not asked for. */
+export function buildRelayAllowed(to: string): Element {
+  return xml('iq', { type: 'set' }, xml('allowed', { xmlns: NS_RELAY, to }));
+}
+
 /** Which relay a `connect`, `data` or `close` is of. */
 export function relaySid(element: Element): string {
   const sid = attr(element, 'sid') ?? '';

@@ -56,6 +56,7 @@ export interface ServiceBoxSetup {
   readonly mdns?: LinkInit['mdns'];
   /** Its accounts. Default: it has none, and no peer can prove one. */
   readonly home?: HomeAccounts;
+  readonly relayAllowed?: () => void;
 }
 
 export async function serviceBox(lan: SimulatedLan, host: number, user: string, setup: ServiceBoxSetup = {}): Promise<ServiceBox> {
@@ -80,7 +81,7 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   const offers = new CommandOffers({ clock, trouble });
   const service: LinkService = new LinkService({
     broker, log, trust, clock, trouble, dispatcher, disco, own, bareName: user, dir, limits, offers,
-    receive: (incoming) => mail.receive(incoming), lettersFor: () => mail.awaited(), roadsChanged: () => mail.roadsChanged(),
+    receive: (incoming) => mail.receive(incoming), lettersFor: () => mail.awaited(), roadsChanged: () => mail.roadsChanged(), ...(setup.relayAllowed ? { relayAllowed: setup.relayAllowed } : {}),
     ...(setup.home ? { accounts: { claims, seal: new Sealer(identity), fingerprint, home: setup.home } } : {}),
   });
   const mail: Mail = new Mail({ log, clock, trouble, limits, roads: [service.road], isHomeDomain: () => false });

@@ -8,7 +8,7 @@ import type { Clock, Timer } from '../../clock.ts';
 import { LanpostError } from '../../errors.ts';
 import { Seldom } from '../../seldom.ts';
 import { formatRelayTarget, parseRelayTarget } from '../../trust/relay-target.ts';
-import { buildConnect, parseConnect, parseRelayData, relaySid } from '../../xep/relay.ts';
+import { buildConnect, buildRelayAllowed, parseConnect, parseRelayData, relaySid } from '../../xep/relay.ts';
 import { type IqRequest, LATER } from '../../xmpp/dispatch.ts';
 import { attr, type Element, xml } from '../../xmpp/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
@@ -31,6 +31,8 @@ const IDLE = 15 * 60_000;
 const LOOK = 60_000;
 /** A block that is not confirmed for so long: whoever it is for has stopped reading, ms. */
 const STALLED = 120_000;
+/** Refused and told when that changes, at most. */
+const REFUSED = 64;
 
 type Request = IqRequest<PeerContext>;
 
@@ -63,6 +65,8 @@ export class Relays {
   readonly #opening = new Map<string, string>();
   readonly #paces = new Map<string, Pace>();
   readonly #seldom: Seldom;
+  /** Who asked for what, and may not have it. */
+  readonly #refused = new Map<string, { readonly peer: ProvenPeer; readonly to: string }>();
   #look: Timer | undefined;
   #closed = false;
 
@@ -78,6 +82,7 @@ export class Relays {
     if (fingerprint === undefined || context.trust !== 'paired') throw new StanzaError('forbidden', { text: 'only a paired box is relayed' });
     const to = normalised(given);
     if (!this.#parts.may(fingerprint, to)) {
+      this.#refuse({ name, fingerprint }, to);
       this.#seldom.tell({ kind: 'link.relay', message: `${name} asks to be relayed to ${to}, and may not: \`lanpost trust allow '${name}' relay '${to}'\` lets it` });
       throw new StanzaError('forbidden', { text: `the owner of this box has not allowed a relay to ${to}` });
     }
@@ -131,13 +136,31 @@ export class Relays {
     }
   }
 
-  /** What the owner does not allow any more ends. */
+  #refuse(peer: ProvenPeer, to: string): void {
+    const key = keyOf(peer.fingerprint, to);
+    this.#refused.delete(key);
+    this.#refused.set(key, { peer, to });
+    for (const [oldest] of this.#refused) if (this.#refused.size > REFUSED) this.#refused.delete(oldest);
+  }
+
+  /** What the owner does not allow any more ends; who may have now what was refused is told. */
   recheck(): void {
+    for (const [key, { peer: { name, fingerprint }, to }] of this.#refused) {
+      if (this.#parts.level(fingerprint) !== 'paired' || !this.#parts.may(fingerprint, to)) continue;
+      this.#refused.delete(key);
+      this.#tellAllowed(name, fingerprint, to).catch(() => undefined); // who is gone, or another now, asks when it is back
+    }
     for (const relay of this.#relays.values()) {
       const { peer: { fingerprint }, to, pipe, serves } = relay;
       const stays = this.#parts.level(fingerprint) === 'paired' && (!serves || this.#parts.may(fingerprint, to));
       if (!stays) pipe.destroy(new LanpostError('forbidden', 'The owner has taken that back.'));
     }
+  }
+
+  async #tellAllowed(name: string, fingerprint: string, to: string): Promise<void> {
+    const link = this.#parts.link();
+    const peer = await link.prove(name);
+    if (peer.fingerprint === fingerprint) await link.request(name, buildRelayAllowed(to), { timeout: OPEN_TIME });
   }
 
   list(): RelayStatus[] {

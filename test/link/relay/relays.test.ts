@@ -211,4 +211,28 @@ describe('over the stream', () => {
     await a.link.request('b@h2', buildConnect({ sid: SID, to }));
     await expect(a.link.request('b@h2', buildConnect({ sid: SID, to }))).rejects.toMatchObject({ condition: 'conflict' });
   });
+
+  test('that refused says so when its owner comes to let the box, once, and tells nobody else', async () => {
+    const told: string[] = [];
+    const [c, d] = await Promise.all([serviceBox(lan, 3, 'c', { relayAllowed: () => { told.push('c'); lan.bell.ring(); } }), serviceBox(lan, 4, 'd', { relayAllowed: () => { told.push('d'); lan.bell.ring(); } })]);
+    await acquainted(b, c);
+    await acquainted(b, d);
+    await c.service.allow('b@h2', 'chat');
+    await d.service.allow('b@h2', 'chat');
+    await b.service.allow('c@h3', 'chat');
+    await b.service.allow('d@h4', 'chat');
+    const ask = (): Promise<Duplex> => c.service.relays.dial({ name: 'b@h2', fingerprint: b.identity.fingerprint }, to, signal);
+    await expect(ask()).rejects.toMatchObject({ code: 'forbidden' });
+    await b.service.allow('c@h3', 'relay', '10.77.0.9:5222');
+    await b.service.allow('d@h4', 'relay', to);
+    await quiet();
+    expect(told).toEqual([]);
+    await b.service.allow('c@h3', 'relay', to);
+    await lan.until(() => told.length > 0);
+    (await ask()).destroy();
+    await b.service.deny('c@h3', 'relay', to);
+    await b.service.allow('c@h3', 'relay', to);
+    await quiet();
+    expect(told).toEqual(['c']);
+  });
 });
