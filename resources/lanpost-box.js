@@ -1,8 +1,10 @@
 // The dialog of `lanpost box`: its home accounts, and the running box as its owner sees it: how it stands, whom it trusts, who reads durably.
-/* global RED, $, document, lanpost */
+/* global RED, $, document, lanpost, window */
 'use strict';
 
-lanpost.boxDialog = {
+// The browser may have run this file before or after lanpost-editor.js.
+window.lanpost = window.lanpost || {};
+window.lanpost.boxDialog = {
   slots: 8,
 
   prepare(node) {

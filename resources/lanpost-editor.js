@@ -3,7 +3,7 @@
 /* global RED, $ */
 'use strict';
 
-window.lanpost = {
+window.lanpost = Object.assign(window.lanpost || {}, {
   /** Milliseconds of quiet typing before the box is asked. */
   quiet: 150,
 
@@ -201,4 +201,4 @@ window.lanpost = {
     search.trigger('focus');
     refresh();
   },
-};
+});
