@@ -366,3 +366,23 @@ describe('lanpost at a box that hangs', () => {
     await hung[Symbol.asyncDispose]();
   });
 });
+
+describe('command', () => {
+  it('lists and runs what the box offers, and says in words why not', async () => {
+    await using offer = await box.commands.offer('pump/start', ({ value }) => ({ got: value }), { title: 'Start the pump' });
+    expect(offer.name).toBe('pump/start');
+    expect(await run('command', 'list')).toMatchObject({ code: 0, out: expect.stringMatching(/pump\/start\s+Start the pump/) });
+    expect(await run('command', 'run', 'link:shed', 'pump/start', '{"seconds":20}')).toMatchObject({ code: 0, out: '{"got":{"seconds":20}}\n' });
+    expect(await run('command', 'run', 'link:shed', 'pump/start', '--json')).toMatchObject({ code: 0, out: '{"command":"pump/start","answer":{"got":null}}\n' });
+    expect(await run('command', 'run', 'link:shed', 'none')).toMatchObject({ code: 1, err: expect.stringContaining('no command none is offered') });
+    expect(await run('command', 'request', 'link:other', '<a xmlns="x"/>')).toMatchObject({ code: 1 });
+  });
+
+  it('is granted to accounts, and taken back', async () => {
+    expect(await run('trust', 'allow', 'xmpp:me@home.example', 'command', 'pump/#')).toMatchObject({ code: 0, out: expect.stringContaining('command pump/#') });
+    expect(await run('trust', 'list', '--accounts')).toMatchObject({ code: 0, out: expect.stringContaining('xmpp:me@home.example') });
+    expect(await run('trust', 'allow', 'xmpp:me@home.example', 'read', 'a')).toMatchObject({ code: 1 });
+    expect(await run('trust', 'allow', 'class:paired', 'command')).toMatchObject({ code: 2, err: expect.stringContaining('which commands') });
+    expect(await run('trust', 'revoke', 'xmpp:me@home.example')).toMatchObject({ code: 0, out: expect.stringContaining('may run nothing') });
+  });
+});

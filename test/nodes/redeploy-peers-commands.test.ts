@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest';
+import { useEmbeddingBox } from './embedding-box.ts';
+import { collect, useFlows } from './flow-kit.ts';
+
+const { flows, load } = useFlows();
+const openBox = useEmbeddingBox(flows);
+const helper = (id: string): object => ({ id, type: 'helper', z: 'f' });
+
+it('a hundred deployments of commands, requests, homes, peers and messages leave nothing behind, and lose no answer', async () => {
+  const box = await openBox({ homes: [{ jid: 'me@home.invalid', password: 'x', host: '127.0.0.1', port: 1 }] });
+  const flow = [
+    { id: 'f', type: 'tab', label: 'test' }, { id: 'box', type: 'lanpost box', mode: 'auto', dir: '', boxName: '', link: true },
+    { id: 'in', type: 'lanpost command in', box: 'box', command: 'echo', fields: [], z: 'f', wires: [['out']] },
+    { id: 'out', type: 'lanpost command out', outcome: '', code: '', z: 'f' },
+    { id: 'ask', type: 'lanpost request', box: 'box', to: '', kind: 'command', command: 'echo', timeout: '20', z: 'f', wires: [['answer']] }, helper('answer'),
+    { id: 'home', type: 'lanpost home', box: 'box', home: '', z: 'f', wires: [[], []] },
+    { id: 'peers', type: 'lanpost peers', box: 'box', only: 'boxes', feature: 'x', z: 'f', wires: [[], []] },
+    { id: 'messages', type: 'lanpost message in', box: 'box', from: '', reader: 'r', z: 'f', wires: [['said']] }, helper('said'),
+    { id: 'send', type: 'lanpost message out', box: 'box', to: 'link:me', until: 'delivered', z: 'f' },
+  ];
+  await load(flow, { lanpost: { box } });
+  const round = async (n: number): Promise<{ readonly resources: number; readonly readers: number }> => {
+    const [answers, said] = [collect(flows.getNode('answer')), collect(flows.getNode('said'))];
+    await expect.poll(() => box.commands.list(), { timeout: 20_000, interval: 5 }).toHaveLength(1);
+    flows.getNode('ask').receive({ payload: n });
+    flows.getNode('send').receive({ payload: `${n}` });
+    expect((await answers.next()).payload).toBe(n);
+    expect((await said.next()).payload).toBe(`${n}`);
+    const counts = { resources: process.getActiveResourcesInfo().filter((kind) => kind !== 'Immediate').length, readers: (await box.subscriptions.list()).length };
+    await flows.setFlows(flow);
+    return counts;
+  };
+  let early = { resources: 0, readers: 0 };
+  for (let n = 0; n < 10; n++) early = await round(n);
+  let late = early;
+  for (let n = 10; n < 100; n++) late = await round(n);
+  expect(late.readers).toBe(early.readers);
+  // A file or timer may just be at work; a hundred would not.
+  expect(late.resources).toBeLessThan(early.resources + 10);
+  await flows.unload();
+  expect(await box.commands.list()).toEqual([]);
+}, 120_000);
