@@ -20,8 +20,13 @@ test('a neighbour that comes to let the box is asked again soon: when it was ref
     },
   ];
   let asked = 0;
+  const dial = (to: string): Promise<Duplex> => {
+    const how = dials.at(Math.min(asked++, 2));
+    if (!how) throw new Error('nothing to dial with');
+    return how(to);
+  };
   // Else it would be minutes until it is tried again.
-  await using rig = await createRig({ random: () => 300, detours: () => [{ via: 'desk@pc', dial: (to) => dials[Math.min(asked++, 2)]!(to) }] });
+  await using rig = await createRig({ random: () => 300, detours: () => [{ via: 'desk@pc', dial }] });
   await rig.add({ port: 1 });
   await rig.until(async () => asked === 2 && (await rig.status())?.state === 'waiting');
   expect((await rig.status())?.nextAttempt).toBeGreaterThan(Date.now() + 60_000);
