@@ -337,13 +337,20 @@ export class Work {
 
   #forgetPacks(): void {
     const { rules, jid, trouble } = this.options;
+    // Each once, however many topics it has.
+    const flushed = new Map<Cursor, Promise<void>>();
+    const flush = (cursor: Cursor): Promise<void> => {
+      const flushing = flushed.get(cursor) ?? cursor.flush();
+      flushed.set(cursor, flushing);
+      return flushing;
+    };
     for (const topic of new Set([...this.packs.topics, ...this.stretches.topics])) {
       const main = this.reading.mains[rules.findIndex((rule) => rule.matches(topic))];
       const cursor = main?.held.get(topic) ?? main;
       const position = cursor?.position ?? Infinity;
-      const flush = (): Promise<void> => cursor?.flush() ?? Promise.resolve();
+      const written = (): Promise<void> => (cursor ? flush(cursor) : Promise.resolve());
       // Without a rule nobody reads it. What stays there meanwhile is found at the next start.
-      Promise.all([this.packs.settled(topic, position, flush), this.stretches.settled(topic, position, flush)])
+      Promise.all([this.packs.settled(topic, position, written), this.stretches.settled(topic, position, written)])
         .catch((error: unknown) => trouble({ kind: 'home.read', message: `packs of ${jid} that have settled could not be forgotten: ${reasonOf(error)}` }));
     }
   }
