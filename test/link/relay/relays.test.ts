@@ -221,15 +221,15 @@ describe('over the stream', () => {
     await d.service.allow('b@h2', 'chat');
     await b.service.allow('c@h3', 'chat');
     await b.service.allow('d@h4', 'chat');
-    const again = (): Promise<Duplex> => c.service.relays.dial({ name: 'b@h2', fingerprint: b.identity.fingerprint }, to, signal);
-    await expect(again()).rejects.toMatchObject({ code: 'forbidden' });
+    const dialled = (): Promise<Duplex> => c.service.relays.dial({ name: 'b@h2', fingerprint: b.identity.fingerprint }, to, signal);
+    await expect(dialled()).rejects.toMatchObject({ code: 'forbidden' });
     await b.service.allow('c@h3', 'relay', '10.77.0.9:5222');
     await b.service.allow('d@h4', 'relay', to);
     await quiet();
     expect(told).toEqual([]);
     await b.service.allow('c@h3', 'relay', to);
     await lan.until(() => told.length > 0);
-    (await again()).destroy();
+    (await dialled()).destroy();
     await b.service.deny('c@h3', 'relay', to);
     await b.service.allow('c@h3', 'relay', to);
     await quiet();
