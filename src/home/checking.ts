@@ -77,7 +77,10 @@ export class Checking {
   async #checked(lane: Lane, generation: number): Promise<void> {
     const still = (): boolean => generation === this.#parts.work.generation;
     if (!lane.created) await createNode(lane, this.#node);
-    if (still()) await measure(lane, this.#parts.work, this.#node.request);
+    if (!lane.measured && still()) {
+      await measure(lane, this.#parts.work, this.#node.request);
+      lane.measured = true;
+    }
     if (lane.readBack && still()) {
       const found = await readBack(lane, this.#node);
       if (still()) await this.#apply(lane, found);

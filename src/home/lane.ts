@@ -78,6 +78,8 @@ export class Lane {
   created = false;
   /** Who may read the node, where publishing makes it. */
   options: 'open' | 'whitelist' | undefined;
+  /** Whether the node keeps what waits has been looked at. */
+  measured = false;
   /** The node keeps fewer items than wait; without a number, how many nobody says. */
   short: { readonly keeps: number | undefined; readonly waiting: number } | undefined;
   /** To whom the node belongs, when it is not this account's. */

@@ -154,6 +154,7 @@ export class Uplink {
       lane.phase = 'new';
       // Where a service makes a missing node of itself, it makes it open to all.
       lane.created = false;
+      lane.measured = false;
       lane.readBack ||= lane.unknown.length > 0;
       if (lane.takenAt !== undefined) work.doubt(lane);
       work.release(lane);

@@ -156,7 +156,7 @@ export class Work {
     const { log, limits } = this.options;
     if (!lane?.any || lane.own !== cursor || log.topic(lane.topic)?.settings['lane'] === 'latest') return;
     const from = log.head + 1;
-    if (await cursor.unread(lane.topic, from) < limits.ahead || !await this.stretches.begin(lane.topic, from)) return;
+    if (await cursor.unread(lane.topic, from) < limits.ahead || !await this.stretches.begin(lane.topic, from).catch(() => false)) return; // a log that takes nothing: in order, so that it may get room
     if (lane.own !== cursor) return;
     lane.begin(from);
     this.reading.leap(cursor, lane.main, from, () => this.isHeld(lane));
@@ -175,6 +175,9 @@ export class Work {
     lane.behind = true;
     // Asked only once: there are so many cursors and no more.
     lane.crowded = true;
+    // Whether its node keeps so much is looked at before it goes on.
+    lane.measured = false;
+    if (lane.phase === 'ready') lane.phase = 'new';
     this.#held.split(lane);
   }
 

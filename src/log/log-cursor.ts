@@ -281,7 +281,9 @@ export class LogCursor implements HeldCursor, Reader {
 
   unread(name: string, before: number): Promise<number> {
     const topic = this.#parts.state.topics.byName.get(name);
-    return topic?.stored && this.progress.next < before ? this.#parts.reading.count(topic, this.progress.next, before - 1) : Promise.resolve(0);
+    // What one of many topics gave back is not told from the others'.
+    const from = hasWildcard(this.filter) ? this.progress.scan : this.progress.next;
+    return topic?.stored && from < before ? this.#parts.reading.count(topic, from, before - 1) : Promise.resolve(0);
   }
 
   leap(seq: number): void {

@@ -81,6 +81,19 @@ describe('a node that keeps fewer items than wait for it', () => {
     expect(told(rig)[0]).toContain('keeps 100 items');
   });
 
+  it('is told of also when all of it came while the session was only broken', async () => {
+    await using rig = await createRig();
+    keeping(rig, '256', 256);
+    await rig.add();
+    await rig.publish('a', 1);
+    await rig.drained();
+    rig.home.cut();
+    await rig.publish('a', ...numbers(500));
+    await rig.drained();
+    expect(rig.home.resumed).toBe(1);
+    expect(told(rig)).toHaveLength(1);
+  });
+
   it('is not asked about while little waits', async () => {
     await using rig = await createRig();
     await rig.publish('a', ...numbers(100));
