@@ -1,4 +1,5 @@
 // Lanes are served in turn, as far as the window admits.
+import type { Timer } from '../clock.ts';
 import { Written } from '../xml/written.ts';
 import { isLegal, serialize, type Element } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
@@ -32,6 +33,7 @@ export class Sending {
   readonly #window = new SendWindow();
   readonly #suspect = new Suspect();
   #scheduled = false;
+  #overdue: Timer | undefined;
   #answers = 0;
 
   readonly packing: Packing;
@@ -58,6 +60,7 @@ export class Sending {
   }
 
   async close(): Promise<void> {
+    this.#overdue?.stop();
     await this.#budget?.close();
   }
 
@@ -80,11 +83,38 @@ export class Sending {
     });
   }
 
-  /** There is a session; before, nothing could go. */
-  online(): void {
+  /**
+   * There is a session; before, nothing could go. One that was taken up again has what was asked for in it; but a server may lose the
+   * answers that it had ready just then: ejabberd does, of what is still on its way between two of its processes.
+   */
+  online(fresh: boolean): void {
+    if (!fresh) this.#watch([...this.#parts.work.lanes.values()].flatMap((lane) => [...lane.flight].map((entry) => ({ lane, entry }))));
     this.flow.begin();
     this.drain.begin(this.#answers);
     this.schedule();
+  }
+
+  #watch(asked: readonly { readonly lane: Lane; readonly entry: Entry }[]): void {
+    this.#overdue?.stop();
+    if (asked.length === 0) return;
+    const { work } = this.#parts;
+    const { clock, limits } = work.options;
+    const { generation } = work;
+    this.#overdue = clock.after(limits.overdue, () => {
+      // While there is no connection nobody can have answered: the next one begins anew.
+      if (generation !== work.generation || !work.session?.attached) return;
+      // It is being looked what the home has: they are looked for after that.
+      this.#watch(asked.filter(({ lane, entry }) => lane.phase === 'checking' && lane.flight.has(entry)));
+      for (const { lane, entry } of asked) {
+        if (lane.phase === 'checking' || !lane.flight.delete(entry)) continue;
+        this.#window.left(entry.bytes);
+        entry.looked = false;
+        lane.unknown.push(entry);
+        lane.readBack = true;
+        lane.phase = 'new';
+        this.wake(lane);
+      }
+    });
   }
 
   /** Another session: nothing is in flight on it. */

@@ -11,6 +11,8 @@ export interface UplinkLimits {
   readonly settle: number;
   /** Bytes of one serialised stanza; more is put aside rather than kill the stream for all. */
   readonly stanza: number;
+  /** After a session was taken up again, what was under way is answered within that, or its answer was lost; ms. */
+  readonly overdue: number;
   /** Records and bytes read ahead of what is in flight. */
   readonly ahead: number;
   readonly aheadBytes: number;

@@ -119,7 +119,7 @@ export class Uplink {
     this.#work.session = session;
     if (fresh) this.#begin();
     this.#work.settling.resume();
-    this.#sending.online();
+    this.#sending.online(fresh);
   }
 
   /** The connection has gone; what is in flight stays so until the session is resumed or given up. */

@@ -38,6 +38,8 @@ export interface FakeHome {
     /** The `h` it says when a session is taken up again, or is not. */
     resumedH: ((h: number) => string) | undefined;
     failedH: boolean;
+    /** It does what it is asked, and its answers are lost, on this connection and the next. */
+    forgets: boolean;
     iterations: number;
     /** What its nodes say that they keep; they keep all. */
     maxItems: string;
@@ -93,7 +95,7 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
   let session = { id: '', h: 0, out: 0, unacked: [] as Element[] };
   const set: FakeHome['set'] = {
     starttls: true, mechanisms: ['SCRAM-SHA-256'], bindings: [], signature: 'right', sm: true, resumable: true, answer: () => undefined, before: () => undefined,
-    wire: () => undefined, acks: true, resumedH: undefined, failedH: false, iterations: 4096, maxItems: 'max', pep: false,
+    wire: () => undefined, acks: true, resumedH: undefined, failedH: false, forgets: false, iterations: 4096, maxItems: 'max', pep: false,
   };
   const server = createServer((socket) => {
     raw.add(socket);
@@ -158,6 +160,7 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
     let managed = false;
     let scram: { first: string; nonce: string; salt: Buffer } | undefined;
     const reply = (element: Element): void => {
+      if (set.forgets) return;
       if (managed) session.unacked.push(element);
       wire.write(element);
       // As servers do, lest what is kept piles up.

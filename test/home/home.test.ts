@@ -80,6 +80,25 @@ describe('a cut session', () => {
     expect(published(home).length).toBe(51);
   });
 
+  it('is resumed, but the answers that were on their way are lost: the home is asked, and nothing is sent twice', async () => {
+    await using rig = await createRig({ limits: { settle: 100, overdue: 50 } });
+    const { home } = rig;
+    await rig.add();
+    await rig.publish('t', 'warm');
+    await rig.drained();
+    home.set.forgets = true;
+    await rig.publish('t', ...Array.from({ length: 20 }, (_, i) => i));
+    await rig.until(() => rig.count('t') > 4);
+    const stored = rig.count('t');
+    home.cut();
+    home.set.forgets = false;
+    await rig.drained();
+    expect([home.resumed, home.sessions]).toEqual([1, 1]);
+    expect(stored).toBeLessThan(21);
+    expect(rig.count('t')).toBe(21);
+    expect(published(home).length).toBe(21);
+  });
+
   it('that cannot be resumed is read back: only what is missing goes again', async () => {
     await using rig = await createRig({ limits: { settle: 3_600_000 } });
     const { home } = rig;
