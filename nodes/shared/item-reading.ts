@@ -119,7 +119,7 @@ export class ItemReading {
     // What the flow has in hand it may still confirm: with such a reader it is waited for.
     const unwatch = durable && !manual ? gate.onShut(() => {
       left = true;
-      setImmediate(() => void subscription.close());
+      setImmediate(() => { subscription.close().catch(() => undefined); }); // what went wrong the reading says itself
     }) : undefined;
     try {
       await subscription.ready;
