@@ -209,13 +209,36 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
   }, 60_000);
 
   it('the chat example imports without a complaint', async () => {
+    const before = await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).length);
     await page.evaluate(() => { (document.activeElement as unknown as { blur?(): void } | null)?.blur?.(); });
     await page.keyboard.press('Control+i');
     await page.locator('#red-ui-clipboard-dialog-import-text').fill(await readFile(new URL('../../examples/node-red/chat.json', import.meta.url), 'utf8'));
     await page.locator('#red-ui-clipboard-dialog-ok:not(.ui-state-disabled)').click();
-    await page.waitForFunction(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).length === 2);
+    await page.waitForFunction((known) => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).length === known + 2, before);
     expect(await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).every((node) => node.box))).toBe(true);
   }, 30_000);
+
+  it('opens the dialog of every node, and its button with the list where it has one', async () => {
+    await page.evaluate(() => { (globalThis as Window).RED.actions.invoke('core:add-flow'); });
+    for (const [at, type] of OURS.entries()) {
+      const node = await drag(type, 150 + (at % 3) * 200, 60 + Math.floor(at / 3) * 90);
+      const place = (await node.boundingBox())!;
+      await page.mouse.dblclick(place.x + place.width / 2, place.y + 15);
+      await page.locator('#node-dialog-ok').waitFor();
+      // Every word is there: a key that is not shows itself.
+      expect(await page.locator('.red-ui-editor').last().innerText()).not.toMatch(/lanpost-[a-z-]+\./);
+      const buttons = page.locator('.lanpost-pick button:visible');
+      for (let n = 0; n < await buttons.count(); n++) {
+        await buttons.nth(n).click();
+        await page.locator('.lanpost-picker-search').waitFor();
+        await page.keyboard.press('Escape');
+        await page.locator('.lanpost-picker-search').waitFor({ state: 'detached' });
+      }
+      if (process.env['LANPOST_SCREENSHOT'] === '1') await page.screenshot({ path: join(tmpdir(), `${type.replaceAll(' ', '-')}.png`) });
+      await page.locator('#node-dialog-cancel').click();
+      await page.locator('#node-dialog-cancel').waitFor({ state: 'hidden' });
+    }
+  }, 180_000);
 
   it('asked nobody outside, and nothing complained', () => {
     expect(offSite).toEqual([]);
