@@ -1,0 +1,298 @@
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { attachBox, type Box, type Item } from '../../src/index.ts';
+import { type BoxProcess, startBox } from '../support/box.ts';
+import { openBrowser, type Watched } from '../support/browser.ts';
+import { eventually } from '../support/eventually.ts';
+import { createLan, type Lan } from '../support/lan.ts';
+import { needs } from '../support/needs.ts';
+import { ROOT } from '../support/root.ts';
+
+/** What the page's own globals are used for here. */
+interface FlowNode { readonly id: string; readonly type: string; readonly box?: string }
+interface TypedInput { typedInput(name: string, value: string): TypedInput; first(): TypedInput }
+type Window = typeof globalThis & {
+  RED: { nodes: { getType(type: string): unknown; dirty(): boolean; filterNodes(filter: { type: string }): FlowNode[] }; actions: { invoke(action: string): void } };
+  $: (selector: string) => TypedInput;
+};
+
+const COLUMNS: readonly number[] = [130, 380, 640, 890];
+const ROW = 58;
+
+/** Every node of the palette, dragged, configured by its dialog, wired, deployed, and put to work with another box on the link. */
+describe.runIf(needs('root', 'chromium'))('the palette, with a second box', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'lanpost-palette-'));
+  const nodes = new Map<string, Locator>();
+  let lan: Lan;
+  let editor: ReturnType<Lan['exec']>;
+  let gate: Box;
+  let hall: Box;
+  let other: BoxProcess;
+  let browser: Watched;
+  let page: Page;
+
+  beforeAll(async () => {
+    lan = await createLan(2, { names: ['gate', 'hall'] });
+    other = await startBox({ dir: join(dir, 'hall'), name: 'hall', lan, host: 2 });
+    hall = await other.attach();
+    // Without the starter flow: what is debugged here is ours.
+    mkdirSync(join(dir, 'gate', 'node-red'), { recursive: true, mode: 0o700 });
+    writeFileSync(join(dir, 'gate', 'node-red', 'flows.json'), '[]');
+    editor = lan.exec(1, process.execPath, [join(ROOT, 'dist/src/cli/main.js'), 'start', '--name', 'gate', '--editor-port', '0', '--dir', join(dir, 'gate')]);
+    let said = '';
+    editor.stderr.on('data', (text: Buffer) => { said += text.toString(); });
+    // As it goes on, what it says has to be read.
+    const address = await new Promise<string>((resolve, reject) => {
+      editor.stdout.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+        const [, url] = /^editor +(http:\S+)[^]*^ready/m.exec(said) ?? [];
+        if (url !== undefined) resolve(url);
+      });
+      editor.once('close', () => reject(new Error(said)));
+    });
+    gate = await attachBox({ dir: join(dir, 'gate') });
+    await eventually(async () => (await gate.peers.list()).some(({ name }) => name === 'hall@hall') && (await hall.peers.list()).some(({ name }) => name === 'gate@gate'));
+    for (const right of ['read', 'command'] as const) {
+      await gate.trust.allow('hall@hall', right, '#');
+      await hall.trust.allow('gate@gate', right, '#');
+    }
+    await hall.commands.offer('lamp/on', ({ value }) => ({ lit: true, asked: value }), { title: 'Turn the lamp on' });
+    await hall.publish('hall/light', 'before');
+    await gate.homes.add({ jid: 'gate@home.test', password: 'secret', host: lan.address(2), port: 9 });
+
+    browser = await openBrowser({ namespace: lan.namespace(1) });
+    page = await browser.open({ viewport: { width: 1600, height: 1000 } });
+    await page.goto(address, { waitUntil: 'load' });
+    await page.waitForFunction(() => (globalThis as Window).RED?.nodes?.getType?.('lanpost command out') && document.querySelectorAll('.red-ui-palette-node').length > 10, null, { timeout: 60_000 });
+    await page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden', timeout: 60_000 });
+    await page.locator('#red-ui-tab-debug-link-button').click();
+  }, 180_000);
+
+  afterAll(async () => {
+    await browser?.[Symbol.asyncDispose]();
+    await Promise.all([gate?.close(), hall?.close()]);
+    if (editor?.exitCode === null) {
+      editor.kill('SIGKILL');
+      await once(editor, 'close');
+    }
+    await other?.stop();
+    await lan?.down();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  const node = (name: string): Locator => {
+    const found = nodes.get(name);
+    if (!found) throw new Error(`there is no node ${name} in this flow`);
+    return found;
+  };
+  const debugged = (name: string): Locator => page.locator('.red-ui-debug-msg', { has: page.locator('.red-ui-debug-msg-name', { hasText: name }) }).last();
+  const press = (name: string): Promise<void> => node(name).locator('.red-ui-flow-node-button').click();
+
+  async function drag(name: string, type: string, column: number, row: number): Promise<void> {
+    const ids = (): Promise<string[]> => page.evaluate((wanted) => (globalThis as Window).RED.nodes.filterNodes({ type: wanted }).map((one) => one.id), type);
+    const before = await ids();
+    const source = page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
+    await source.scrollIntoViewIfNeeded();
+    const from = (await source.boundingBox())!;
+    const canvas = (await page.locator('#red-ui-workspace-chart').boundingBox())!;
+    const to = { x: canvas.x + (COLUMNS[column] ?? 0), y: canvas.y + 40 + row * ROW };
+    await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(to.x - 30, to.y, { steps: 4 });
+    await page.mouse.move(to.x, to.y, { steps: 4 });
+    await page.mouse.up();
+    await expect.poll(async () => (await ids()).length).toBe(before.length + 1);
+    const id = (await ids()).find((one) => !before.includes(one));
+    nodes.set(name, page.locator(`[id="${id}"]`));
+  }
+
+  async function wire(from: string, to: string, output = 0): Promise<void> {
+    const start = (await node(from).locator('.red-ui-flow-port-output .red-ui-flow-port').nth(output).boundingBox())!;
+    const end = (await node(to).locator('.red-ui-flow-port-input .red-ui-flow-port').first().boundingBox())!;
+    await page.mouse.move(start.x + start.width / 2, start.y + start.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(end.x - 20, end.y + end.height / 2, { steps: 4 });
+    await page.mouse.move(end.x + end.width / 2, end.y + end.height / 2, { steps: 3 });
+    await page.mouse.up();
+  }
+
+  /** Opens the dialog, does what is to be done in it, and closes it by its button. */
+  async function configure(name: string, fill: () => Promise<void>): Promise<void> {
+    const at = (await node(name).boundingBox())!;
+    await page.mouse.dblclick(at.x + at.width / 2, at.y + 15);
+    await page.locator('#node-dialog-ok').waitFor();
+    await fill();
+    await page.locator('#node-dialog-ok').click();
+    await page.locator('#node-dialog-ok').waitFor({ state: 'hidden' });
+  }
+  const type = (field: string, text: string): Promise<void> => page.locator(`#node-input-${field}`).fill(text);
+
+  async function pick(field: string, search: string, choice: string): Promise<void> {
+    await page.locator('.lanpost-pick', { has: page.locator(`#node-input-${field}`) }).locator('button').click();
+    await page.locator('.lanpost-picker-search').fill(search);
+    await page.locator(`.lanpost-picker-choice[data-value="${choice}"]`).click();
+    expect(await page.locator(`#node-input-${field}`).inputValue()).toBe(choice);
+  }
+
+  /** One of the values of a field that has some. */
+  async function choose(field: string, words: string): Promise<void> {
+    await page.locator(`#lanpost-shown-${field} + .red-ui-typedInput-container`).locator('.red-ui-typedInput-option-trigger').click();
+    await page.locator('.red-ui-typedInput-options:visible').getByText(words, { exact: true }).click();
+  }
+
+  /** What an inject node says. */
+  const inject = (name: string, kind: 'str' | 'json', payload: string): Promise<void> => configure(name, () => page.evaluate(({ as, what }) => {
+    const first = (globalThis as Window).$('.node-input-prop-property-value').first();
+    first.typedInput('type', as);
+    first.typedInput('value', what);
+  }, { as: kind, what: payload }));
+
+  it('has every node of this package, and they can be dragged', async () => {
+    const rows: readonly (readonly string[])[] = [
+      ['make', 'lanpost topic', 'made'],
+      ['say', 'lanpost publish'],
+      ['', 'lanpost subscribe', 'lanpost ack', 'heard'],
+      ['look', 'lanpost items', 'history'],
+      ['', 'lanpost gap', 'lost'],
+      ['', 'lanpost message in', 'letters'],
+      ['who', 'lanpost peers', 'seen'],
+      ['how', 'lanpost home', 'account'],
+      ['ask', 'lanpost request', 'answered'],
+      ['', 'lanpost command in', 'lanpost command out'],
+      ['write', 'lanpost message out'],
+    ];
+    const palette = await page.locator('.red-ui-palette-node[data-palette-type^="lanpost "]').evaluateAll((all) => all.map((one) => (one as unknown as { dataset: { paletteType: string } }).dataset.paletteType));
+    expect(rows.flat().filter((name) => name.startsWith('lanpost ')).toSorted()).toEqual(palette.toSorted());
+    // The first one is given a box by its dialog; the others take the one there is.
+    await drag('lanpost topic', 'lanpost topic', 1, 0);
+    await configure('lanpost topic', async () => {
+      await page.locator('#node-input-btn-box-add').click();
+      await page.locator('#node-config-dialog-ok').click();
+      await page.locator('#node-config-dialog-ok').waitFor({ state: 'hidden' });
+    });
+    for (const [row, names] of rows.entries()) {
+      for (const [column, name] of names.entries()) {
+        if (name !== '' && !nodes.has(name)) await drag(name, name.startsWith('lanpost ') ? name : column === 0 ? 'inject' : 'debug', column, row);
+      }
+    }
+  }, 180_000);
+
+  it('each is configured by its dialog, with what the picker lists of the box', async () => {
+    await configure('lanpost topic', async () => {
+      await type('topic', 'plant/valve');
+      await choose('lane', 'only the newest');
+    });
+    await configure('lanpost publish', () => type('topic', 'plant/valve'));
+    await configure('lanpost subscribe', async () => {
+      await pick('at', 'hall', 'link:hall@hall');
+      await type('filter', 'hall/#');
+      await choose('ack', 'by lanpost ack');
+    });
+    await configure('lanpost ack', () => type('name', 'done with it'));
+    await configure('lanpost items', () => type('topic', 'plant/valve'));
+    await configure('lanpost gap', () => type('filter', 'orders/#'));
+    await configure('lanpost message out', () => pick('to', 'hall', 'link:hall@hall'));
+    await configure('lanpost message in', () => type('from', 'link:hall@hall'));
+    await configure('lanpost peers', async () => { await page.locator('#node-input-only').selectOption('boxes'); });
+    await configure('lanpost home', () => pick('home', 'gate', 'gate@home.test'));
+    await configure('lanpost request', async () => {
+      await pick('to', 'hall', 'link:hall@hall');
+      await pick('command', 'lamp', 'lamp/on');
+    });
+    await configure('lanpost command in', () => type('command', 'door/open'));
+    await configure('lanpost command out', () => type('name', 'say so'));
+    for (const name of ['made', 'heard', 'history', 'lost', 'letters', 'seen', 'account', 'answered']) await configure(name, () => type('name', `saw ${name}`));
+    await inject('say', 'json', '{"open":true}');
+    await inject('write', 'str', 'good evening');
+    await inject('how', 'str', 'status');
+    await inject('ask', 'json', '{"level":3}');
+    expect(await page.locator('.red-ui-flow-node-error:visible').count()).toBe(0);
+  }, 180_000);
+
+  it('they are wired and deployed, and each says how it is', async () => {
+    await wire('make', 'lanpost topic');
+    await wire('lanpost topic', 'made');
+    await wire('say', 'lanpost publish');
+    await wire('lanpost subscribe', 'lanpost ack');
+    await wire('lanpost ack', 'heard');
+    await wire('look', 'lanpost items');
+    await wire('lanpost items', 'history');
+    await wire('lanpost gap', 'lost');
+    await wire('write', 'lanpost message out');
+    await wire('lanpost message in', 'letters');
+    await wire('who', 'lanpost peers');
+    await wire('lanpost peers', 'seen', 1);
+    await wire('how', 'lanpost home');
+    await wire('lanpost home', 'account', 1);
+    await wire('ask', 'lanpost request');
+    await wire('lanpost request', 'answered');
+    await wire('lanpost command in', 'lanpost command out');
+    await page.locator('#red-ui-header-button-deploy').click();
+    await page.waitForFunction(() => !(globalThis as Window).RED.nodes.dirty(), null, { timeout: 20_000 });
+    for (const name of ['subscribe', 'gap', 'message in', 'peers', 'home', 'command in']) {
+      await expect.poll(() => node(`lanpost ${name}`).locator('.red-ui-flow-node-status-label').textContent(), { timeout: 20_000 }).not.toBe('');
+    }
+    expect(await page.locator('.red-ui-notification-error').count()).toBe(0);
+  }, 90_000);
+
+  it('topic, publish and items: the other box gets what is published here', async () => {
+    await press('make');
+    await debugged('saw made').waitFor();
+    expect(await gate.topics.get('plant/valve')).toMatchObject({ lane: 'latest' });
+    const follower = hall.subscribe('plant/#', { at: 'gate@gate' });
+    await follower.ready;
+    await press('say');
+    const { value } = await follower.next() as { value: Item };
+    expect(value).toMatchObject({ topic: expect.stringContaining('plant/valve'), value: { open: true } });
+    await follower.close();
+    await press('look');
+    await debugged('saw history').getByText('array[1]').waitFor();
+  }, 60_000);
+
+  it('subscribe and ack: what the other box publishes comes here, and is confirmed', async () => {
+    await hall.publish('hall/light', 'on');
+    await debugged('saw heard').getByText('"on"').waitFor({ timeout: 20_000 });
+    await expect.poll(async () => (await gate.subscriptions.list()).every(({ unconfirmed }) => unconfirmed === 0)).toBe(true);
+  }, 60_000);
+
+  it('message in and message out: letters go both ways', async () => {
+    const letters = hall.messages({ name: 'test' });
+    await press('write');
+    expect((await letters.next()).value).toMatchObject({ from: 'link:gate@gate', body: 'good evening' });
+    await letters.close();
+    await hall.send('link:gate@gate', 'good morning');
+    await debugged('saw letters').getByText('good morning').waitFor({ timeout: 20_000 });
+  }, 60_000);
+
+  it('peers and home: what there is, when asked', async () => {
+    await press('who');
+    await debugged('saw seen').getByText('array[1]').waitFor();
+    await press('how');
+    await debugged('saw account').getByText('object').first().waitFor();
+    expect(await debugged('saw account').innerText()).toContain('gate@home.test');
+  }, 60_000);
+
+  it('request, command in and command out: each box has the other do something', async () => {
+    await press('ask');
+    await debugged('saw answered').getByText('lit').waitFor();
+    expect(await hall.commands.run('link:gate@gate', 'door/open', { wide: true })).toEqual({ wide: true });
+  }, 60_000);
+
+  it('gap: what a reader lost is told', async () => {
+    await gate.subscribe('orders/#', { durable: 'till', maxBacklog: { records: 1 } }).close();
+    for (let n = 0; n < 3; n++) await gate.publish('orders/kitchen', n);
+    await debugged('saw lost').waitFor({ timeout: 20_000 });
+    expect(await debugged('saw lost').innerText()).toContain('overflow');
+    if (process.env['LANPOST_SCREENSHOT'] === '1') await page.screenshot({ path: fileURLToPath(new URL('../../docs/palette.png', import.meta.url)), clip: { x: 0, y: 0, width: 1600, height: 820 } });
+  }, 60_000);
+
+  it('asked nobody outside, and nothing complained', () => {
+    expect(browser.offSite).toEqual([]);
+    expect(browser.complaints).toEqual([]);
+  });
+});
