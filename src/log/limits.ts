@@ -30,7 +30,7 @@ const MIB = 1 << 20;
 
 export const LOG_LIMITS: LogLimits = {
   diskFloor: 64 * MIB, ringBytes: 4 * MIB, memoryRingBytes: 4 * MIB, memoryViewBytes: 16 * MIB, maxItems: 1000, windowBytes: 24 * MIB,
-  roomyBytes: 16 * MIB, pendingBytes: 64 * MIB, lagBytes: 64 * MIB, trimLagBytes: 8 * MIB, garbageBytes: 16 * MIB, busyGarbageBytes: 96 * MIB,
+  roomyBytes: 16 * MIB, pendingBytes: 64 * MIB, lagBytes: 64 * MIB, trimLagBytes: 8 * MIB, garbageBytes: 16 * MIB, busyGarbageBytes: 64 * MIB,
 };
 
 /** Free bytes on disk, or half of `diskFloor` if that is less, below which not even what makes room is taken: reopening and compacting need them. */
