@@ -105,7 +105,7 @@ describe('lanpost publish and lanpost subscribe', () => {
     await expect.poll(async () => {
       flows.getNode('items').receive({});
       return ((await found.next()).payload as { payload: unknown }[]).map((item) => item.payload);
-    }).toEqual(['stays']);
+    }, { timeout: 20_000 }).toEqual(['stays']);
   });
 
   it('what does not fit the schema of its topic goes to Catch with the place', async () => {
