@@ -25,7 +25,7 @@ describe('the papers say what the code does', () => {
   });
 
   it('docs/LIMITS.md has every limit that can be set', () => {
-    const settable = [...read('src/api.ts').split('export interface Limits {')[1]?.split('\n}')[0]?.matchAll(/readonly (\w+):/g) ?? []].map(([, name]) => name);
+    const settable = [...read('src/api/options.ts').split('export interface Limits {')[1]?.split('\n}')[0]?.matchAll(/readonly (\w+):/g) ?? []].map(([, name]) => name);
     expect(settable.length).toBeGreaterThan(0);
     expect([...rows(section(read('docs/LIMITS.md'), 'Limits that can be set')).keys()].toSorted()).toEqual(settable.toSorted());
   });
@@ -35,7 +35,7 @@ describe('the papers say what the code does', () => {
   });
 
   it('docs/TROUBLESHOOTING.md has a section for every cause that the doctor names, and no other', () => {
-    const causes = [...read('src/api.ts').split('export type FindingCause =')[1]?.split(';')[0]?.matchAll(/'([\w-]+)'/g) ?? []].map(([, cause]) => cause);
+    const causes = [...read('src/api/finding.ts').split('export type FindingCause =')[1]?.split(';')[0]?.matchAll(/'([\w-]+)'/g) ?? []].map(([, cause]) => cause);
     const sections = [...read('docs/TROUBLESHOOTING.md').matchAll(/^### (.+)$/gm)].map(([, heading]) => heading);
     expect(sections.toSorted()).toEqual(causes.toSorted());
   });

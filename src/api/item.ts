@@ -1,0 +1,95 @@
+// Values, items, and what else a reader gets.
+
+/** JSON values, text and bytes; XML travels as text with content type `application/xml`. */
+export type Value = string | number | boolean | null | Uint8Array | readonly Value[] | { readonly [key: string]: Value };
+
+/** What every delivery carries, whatever its kind. */
+export interface DeliveryBase {
+  /** Topic name, as its owner spells it (a remote topic's own name when `at` is set). */
+  readonly topic: string;
+  /** Position in this box's log. */
+  readonly seq: number;
+  /** `<box>-<epoch>-<seq>`, minted once by the box that first accepted it. */
+  readonly recordId: string;
+  /** Milliseconds since 1970 by the accepting box's clock; see `timeTrusted`. */
+  readonly time: number;
+  /** Whether that clock had been set, or `time` was put right when it was. */
+  readonly timeTrusted: boolean;
+  /** Whether this reader may have seen it before: it was handed out but never confirmed. */
+  readonly redelivered: boolean;
+  /** Confirms it (and only it); durable within a second, or at `close`. Idempotent. */
+  ack(): void;
+  /** Gives it back, to be delivered again after `delay` milliseconds (default 0). */
+  nack(options?: { readonly delay?: number }): void;
+}
+
+export interface Item extends DeliveryBase {
+  readonly kind: 'item';
+  readonly id: string;
+  readonly value: Value;
+  /** Media type, e.g. `application/json`, `text/plain`, `application/octet-stream`, `application/xml`. */
+  readonly contentType: string;
+  /** Who published it: `link:NAME`, `xmpp:JID`, or absent for this box itself. */
+  readonly publisher?: string;
+}
+
+export interface Retraction extends DeliveryBase { readonly kind: 'retract'; readonly id: string }
+
+export interface TopicChange extends DeliveryBase { readonly kind: 'purge' | 'delete' | 'configure' }
+
+/** Records that this reader should have had and will not get. */
+export interface Gap extends DeliveryBase {
+  readonly kind: 'gap';
+  /** First and last lost position, inclusive. */
+  readonly from: number;
+  readonly to: number;
+  /** How many records are known to be lost; `undefined` when that is not known. */
+  readonly count?: number;
+  /**
+   * `corrupt`: damaged on disk. `overflow`, `expired`: more waited than the reader's `maxBacklog`, or for longer; or it was
+   * not durable, and too slow. `unfit`: too large for a stanza, or not to be said in one. `unknown`: a peer did not say.
+   */
+  readonly reason: 'corrupt' | 'overflow' | 'expired' | 'unfit' | 'unknown';
+}
+
+export type Delivery = Item | Retraction | TopicChange | Gap;
+
+export interface PublishOptions {
+  /** Item id; publishing the same id and value again is harmless. Default: the record id. */
+  readonly id?: string;
+  /** Publish at a peer (`link:NAME` or a bare name) instead of here. */
+  readonly at?: string;
+  readonly contentType?: string;
+  /**
+   * Milliseconds after which it is over, and leaves the view, whatever the topic says; durable readers that are behind still get it. Not
+   * with `at`, nor while the clock is not set. Default: what the topic says.
+   */
+  readonly expires?: number;
+  /** Stops the waiting, not the item. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Published {
+  readonly topic: string;
+  readonly id: string;
+  readonly recordId: string;
+  readonly seq: number;
+  /** It was here already: same id, same value. */
+  readonly repeated: boolean;
+}
+
+export type From = 'new' | 'last' | 'start' | { readonly seq: number } | { readonly time: number };
+
+/** One of `ids`, `last`, `from` and `after`; without any of them the newest 20. */
+export interface ItemsOptions {
+  /** At most 1000. */
+  readonly ids?: readonly string[];
+  /** The newest n, 1 to 1000. */
+  readonly last?: number;
+  /** Where to begin: at the view's start, at this position, or with the first item accepted at this time or later. */
+  readonly from?: 'start' | { readonly seq: number } | { readonly time: number };
+  /** Positions above this one: that of the last item of an answer asks for what comes after it. */
+  readonly after?: number;
+  /** At most this many, 1 to 1000. Default `last`, or else 100. */
+  readonly limit?: number;
+}
