@@ -17,8 +17,10 @@ export interface WebLimits {
   readonly bodyBytes: number;
   /** Milliseconds between two looks at the box, at least. */
   readonly look: number;
-  /** How many times as long as a look took the pause after it is, at least: looking takes a twentieth of one core. */
+  /** How many times as long as a look took the pause after it is: looking takes a twentieth of one core. */
   readonly pauses: number;
+  /** Milliseconds that a pause has at most: a look is long, too, when others have the machine. */
+  readonly longestPause: number;
   /** Topics with numbers of their own in /metrics: those with the newest records. */
   readonly metricTopics: number;
   /** Milliseconds for which what was gathered for /metrics is good. */
@@ -37,6 +39,7 @@ export const WEB_LIMITS: WebLimits = {
   bodyBytes: 4096,
   look: 1000,
   pauses: 20,
+  longestPause: 5000,
   metricTopics: 1000,
   metricsAge: 1000,
 };

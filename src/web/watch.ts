@@ -61,7 +61,8 @@ export class Watch {
     await this.#lookOnce().catch(() => undefined);
     this.#looking = false;
     if (this.#watchers.size === 0) return;
-    const pause = this.#again ? this.#limits.look / 4 : Math.max(this.#limits.look, (performance.now() - began) * this.#limits.pauses);
+    const { look, pauses, longestPause } = this.#limits;
+    const pause = this.#again ? look / 4 : Math.max(look, Math.min(longestPause, (performance.now() - began) * pauses));
     this.#again = false;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#look(), pause);
