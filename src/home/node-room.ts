@@ -46,7 +46,8 @@ export async function measure(lane: Lane, { options, pep }: Work, request: Reque
   if (items < FEW || (short && short.waiting >= waiting)) return;
   const found = await shortOf(pep.serviceOf(topic), node, items, request);
   lane.short = found && { keeps: found.keeps, waiting };
-  if (!found || short) return;
+  // What is only rehearsed says in its report how much is kept.
+  if (!found || short || topic.startsWith('$rehearse/')) return;
   const { keeps } = found;
   trouble({ kind: 'home.short', message: `${jid}: ${waiting} records of ${topic} wait, and the node ${node} keeps ${keeps === undefined ? 'fewer, the server does not say how many' : `${keeps} items`}: of what has gone up, the oldest will be gone there` });
   await log.noteLoss({ reader: lane.main.name, topic, from: lane.cursor.position + 1, to: log.head, ...(keeps === undefined || rule.pack ? {} : { count: waiting - keeps }), reason: 'short' })

@@ -2,6 +2,7 @@
 import { LanpostError } from '../../errors.ts';
 import { attr, xml, type Element } from '../../xmpp/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
+import { keepsOf } from '../node-info.ts';
 import { itemsRequest, NS_PUBSUB } from '../node.ts';
 import { recordsOf } from '../pack-element.ts';
 import { reasonOf } from '../reason.ts';
@@ -16,7 +17,6 @@ export interface AtHome {
 type Request = (iq: Element, timeout: number) => Promise<Element>;
 
 const NS_ITEMS = 'http://jabber.org/protocol/disco#items';
-const NS_OWNER = 'http://jabber.org/protocol/pubsub#owner';
 const PAGE = 100;
 const ANSWER = 60_000;
 
@@ -49,13 +49,10 @@ async function namesIn(request: Request, service: string, node: string): Promise
   }
 }
 
-/** XEP-0060 §8.2: what the owner may know. */
 async function keptBy(request: Request, service: string, node: string): Promise<number | undefined> {
   try {
-    const answer = await request(xml('iq', { type: 'get', to: service }, xml('pubsub', { xmlns: NS_OWNER }, xml('configure', { node }))), ANSWER);
-    const fields = answer.getChild('pubsub', NS_OWNER)?.getChild('configure')?.getChild('x')?.getChildren('field') ?? [];
-    const value = fields.find((field) => attr(field, 'var') === 'pubsub#max_items')?.getChildText('value') ?? '';
-    return /^\d+$/.test(value) ? Number(value) : undefined;
+    const keeps = await keepsOf(service, node, (iq) => request(iq, ANSWER));
+    return keeps === Infinity ? undefined : keeps;
   } catch (error) {
     if (error instanceof StanzaError) return undefined; // it does not say
     throw error;
