@@ -77,7 +77,8 @@ export class Checking {
   async #checked(lane: Lane, generation: number): Promise<void> {
     const still = (): boolean => generation === this.#parts.work.generation;
     if (!lane.created) await createNode(lane, this.#node);
-    if (!lane.measured && still()) {
+    // What is on its way to a cursor of its own is told apart only there; a topic does not wait for that.
+    if (!lane.measured && !lane.moving && still()) {
       await measure(lane, this.#parts.work, this.#node.request);
       lane.measured = true;
     }

@@ -39,8 +39,6 @@ export async function measure(lane: Lane, { options, pep }: Work, request: Reque
   const { log, jid, trouble } = options;
   const { topic, node, rule, short } = lane;
   if (log.topic(topic)?.settings['lane'] === 'latest') return;
-  // What is on its way to a cursor of its own is told apart only there.
-  await lane.moving;
   const waiting = lane.queue.length + lane.left.length + await lane.cursor.unread(topic, log.head + 1);
   const items = rule.pack ? Math.ceil(waiting / rule.pack.records) : waiting;
   if (items < FEW || (short && short.waiting >= waiting)) return;

@@ -41,7 +41,7 @@ describe('.setup.mjs', () => {
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'lanpost-setup-'));
     await copyFile(SETUP, file('.setup.mjs'));
-    await Promise.all([mkdir(file('src')), mkdir(file('nodes'))]);
+    await Promise.all([mkdir(file('src/web/page'), { recursive: true }), mkdir(file('nodes'))]);
     await Promise.all([lock('1.0.0'), writeFile(file('npm.cjs'), NPM), writeFile(file('package.json'), '{}'), writeFile(file('tsconfig.json'), '{}'),
       writeFile(file('src/a.ts'), ''), writeFile(file('src/b.ts'), ''), writeFile(file('nodes/x.html'), '<p>'), writeFile(file('nodes/x.ts'), '')]);
   });
