@@ -22,8 +22,8 @@ export interface FeedParts {
   readonly clock: Clock;
   /** Whether there is anything that it may read: rights and topics change while it does. */
   readonly allowed: () => boolean;
-  /** Of records of one topic, those that are for it, and may be: what is not is passed over for good. */
-  readonly wanted: (records: readonly LogRecord[]) => readonly LogRecord[];
+  /** Whether this one is for it, and may be: what is not is passed over for good. */
+  readonly wants: (record: LogRecord) => boolean;
   /** Records of one topic in one message. */
   readonly most: number;
   readonly message: (records: readonly LogRecord[]) => Element;
@@ -53,8 +53,6 @@ export class Feed {
   readonly actor: Actor;
   readonly #parts: FeedParts;
   readonly #ended = new AbortController();
-  /** What its signal says, which takes longer to ask (measured). */
-  #over = false;
   readonly #running: Promise<void>;
   readonly #sent = new Set<Sent>();
   #inFlight = 0;
@@ -65,13 +63,12 @@ export class Feed {
     this.cursor = parts.cursor;
     this.actor = parts.actor;
     this.#running = this.#run().catch((error: unknown) => {
-      if (!this.#over) this.#fail(error);
+      if (!this.#ended.signal.aborted) this.#fail(error);
     });
   }
 
   /** Whatever was not confirmed is delivered again when the peer is back. */
   async close(): Promise<void> {
-    this.#over = true;
     this.#ended.abort();
     this.#room?.();
     await this.#running;
@@ -93,7 +90,7 @@ export class Feed {
   }
 
   async #run(): Promise<void> {
-    while (!this.#over) {
+    while (!this.#ended.signal.aborted) {
       if (this.#inFlight >= WINDOW) {
         await new Promise<void>((resolve) => { this.#room = resolve; });
         continue;
@@ -104,18 +101,18 @@ export class Feed {
         continue;
       }
       for (const batch of batches(page.map(({ record }) => record), this.#parts.most)) {
-        if (this.#over) return;
+        if (this.#ended.signal.aborted) return;
         await this.#send(batch);
       }
     }
   }
 
   async #send(batch: readonly LogRecord[]): Promise<void> {
-    const { message, wanted } = this.#parts;
-    for (let left = batch; !this.#over;) {
+    const { message, wants } = this.#parts;
+    for (let left = batch; !this.#ended.signal.aborted;) {
       // Rights may have gone since the subscription, since the records were read, and while it was waited.
       this.#check();
-      const news = wanted(left);
+      const news = left.filter(wants);
       if (news.length < left.length) this.#done(left.filter((record) => !news.includes(record)));
       const [first] = news;
       if (!first) return;
@@ -150,7 +147,7 @@ export class Feed {
 
   /** Again and again, as long as that is what is in its way. */
   async #patiently(code: ErrorCode, doing: () => Promise<void>): Promise<void> {
-    for (let done = false; !done && !this.#over;) {
+    for (let done = false; !done && !this.#ended.signal.aborted;) {
       this.#check();
       try {
         await doing();
@@ -174,25 +171,16 @@ export class Feed {
     this.#inFlight += records.length;
     const sent: Sent = { id: attr(stanza, 'id'), records };
     if (returns !== undefined) this.#sent.add(sent);
-    delivered.then(() => this.#arrived(sent), (error: unknown) => {
-      if (!this.#over) this.#fail(error);
-      this.#landed(records);
+    delivered.then(
+      () => (returns === undefined ? this.#done(records) : this.#arrived(sent, returns)),
+      (error: unknown) => { if (!this.#ended.signal.aborted) this.#fail(error); },
+    ).finally(() => {
+      this.#inFlight -= records.length;
+      this.#room?.();
     });
   }
 
-  #landed({ length }: readonly LogRecord[]): void {
-    this.#inFlight -= length;
-    this.#room?.();
-  }
-
-  #arrived(sent: Sent): void {
-    const { returns } = this.#parts;
-    if (returns === undefined) this.#done(sent.records);
-    else this.#doneIn(sent, returns);
-    this.#landed(sent.records);
-  }
-
-  #doneIn(sent: Sent, ms: number): void {
+  #arrived(sent: Sent, ms: number): void {
     if (!this.#sent.has(sent)) return; // it was sent back, or the feed is over
     sent.timer = this.#parts.clock.after(ms, () => {
       this.#sent.delete(sent);
@@ -213,7 +201,6 @@ export class Feed {
   }
 
   #fail(error: unknown): void {
-    this.#over = true;
     this.#ended.abort();
     this.#room?.();
     this.#parts.failed(error);

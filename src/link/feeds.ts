@@ -261,10 +261,7 @@ export class Feeds implements Feeder {
       send: (stanza) => this.#parts.streams.send(peer.name, stanza, actor.fingerprint),
       allowed: () => readable.some,
       // What the peer accepted first never goes back to it; what it may not read is not there for it.
-      wanted: (records) => {
-        const foreign = records.some(({ origin }) => origin?.box === boxId) ? records.filter(({ origin }) => origin?.box !== boxId) : records;
-        return readable.records(foreign);
-      },
+      wants: (record) => record.origin?.box !== boxId && (record.topic === '' || readable.record(record)),
       message: (records) => this.#writer.message(reader, records),
       // Its topic may be what does not fit.
       missing: (record, gap) => eventMessage(reader, eventText(isLegal(record.topic) ? record.topic : '', [{ kind: 'gap', recordId: record.recordId, time: record.stamp.wall, gap }])),

@@ -187,7 +187,7 @@ export class Notifications implements SubscriptionWatcher {
       cursor, actor, clock, most: 1, returns: RETURNS_WITHIN,
       send: (stanza) => streams.send(peer()?.name ?? actor.name, stanza, actor.fingerprint),
       allowed: () => readable.some,
-      wanted: (records) => readable.records(records).filter((record) => this.#for(record, actor, filter).length > 0),
+      wants: (record) => (record.topic === '' || readable.record(record)) && this.#for(record, actor, filter).length > 0,
       message: ([record]) => this.#message(record!, this.#for(record!, actor, filter), actor),
       missing: (record, gap) => this.#message({ ...record, kind: 'gap', gap }, this.#rows(actor.fingerprint, filter), actor),
       noteLoss: (loss) => this.#parts.log.noteLoss(loss),

@@ -47,7 +47,6 @@ export class LogCursor implements HeldCursor, Reader {
   #closed = false;
   #released = false;
   readonly #waiting = new Set<() => void>();
-  #heeded: AbortSignal | undefined;
   readonly #topicsHeld: HeldTopics | undefined;
   /** Of one that is not durable. */
   readonly #memory: MemoryReader | undefined;
@@ -136,36 +135,18 @@ export class LogCursor implements HeldCursor, Reader {
     return this.#fromDisk(max);
   }
 
-  wait(signal?: AbortSignal): Promise<void> {
-    if (this.#closed || this.#ready() || signal?.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      if (!signal || this.#heeds(signal)) {
-        this.#waiting.add(resolve);
-        return;
-      }
-      const wake = (): void => {
-        signal.removeEventListener('abort', wake);
+  async wait(signal?: AbortSignal): Promise<void> {
+    if (this.#closed || this.#ready() || signal?.aborted) return;
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        signal?.removeEventListener('abort', wake);
         this.#waiting.delete(wake);
         resolve();
       };
       this.#waiting.add(wake);
-      signal.addEventListener('abort', wake, { once: true });
+      signal?.addEventListener('abort', wake, { once: true });
     });
   }
-
-  /** Whether that signal wakes whoever waits: who waits again and again mostly has the same one, which is listened to once. */
-  #heeds(signal: AbortSignal): boolean {
-    if (!this.#heeded) {
-      this.#heeded = signal;
-      signal.addEventListener('abort', this.#onAbort, { once: true });
-    }
-    return this.#heeded === signal;
-  }
-
-  readonly #onAbort = (): void => {
-    this.#heeded = undefined;
-    this.#wake();
-  };
 
   done(seq: number): void {
     if (isInMemory(seq)) {
@@ -454,7 +435,6 @@ export class LogCursor implements HeldCursor, Reader {
 
   end(): void {
     this.#closed = true;
-    this.#heeded?.removeEventListener('abort', this.#onAbort);
     this.#wake();
     for (const timer of this.#timers) timer.stop();
     this.#timers.clear();
@@ -550,7 +530,6 @@ export class LogCursor implements HeldCursor, Reader {
 
   #wake(): void {
     for (const wake of this.#waiting) wake();
-    this.#waiting.clear();
   }
 
   #moved(): void {

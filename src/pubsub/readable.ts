@@ -50,17 +50,9 @@ export class Readable {
     return this.#some;
   }
 
-  /**
-   * Of records of one topic, those that may be read; gaps that concern every topic are everybody's. What is said of a
-   * topic opens nothing of one that was there before it.
-   */
-  records<T extends Pick<LogRecord, 'topic' | 'seq'>>(records: readonly T[]): readonly T[] {
-    const [first] = records;
-    if (!first || first.topic === '') return records;
-    if (!this.topic(first.topic)) return [];
-    const { precedes, granted } = this.#parts;
-    const isOlder = ({ topic, seq }: T): boolean => precedes(topic, seq);
-    return records.some(isOlder) && !granted(first.topic) ? records.filter((record) => !isOlder(record)) : records;
+  /** What is said of a topic opens nothing of one that was there before it. */
+  record({ topic, seq }: Pick<LogRecord, 'topic' | 'seq'>): boolean {
+    return this.topic(topic) && (!this.#parts.precedes(topic, seq) || this.#parts.granted(topic));
   }
 
   topic(name: string): boolean {

@@ -47,8 +47,7 @@ export class XmppSocket {
   #socket: Duplex;
   #generation = 0;
   #pending: string[] = [];
-  /** In UTF-16 units: bytes are not counted before it all is one text. */
-  #pendingLength = 0;
+  #pendingBytes = 0;
   #flushing: NodeJS.Immediate | undefined;
   #waiters: (() => void)[] = [];
   #opened = false;
@@ -102,7 +101,7 @@ export class XmppSocket {
 
   /** Bytes accepted from `write` and not yet handed to the system. */
   get buffered(): number {
-    return this.#pendingLength + this.#socket.writableLength;
+    return this.#pendingBytes + this.#socket.writableLength;
   }
 
   #attach(socket: Duplex): void {
@@ -123,7 +122,7 @@ export class XmppSocket {
     this.#deadline?.stop();
     clearImmediate(this.#flushing);
     this.#pending = [];
-    this.#pendingLength = 0;
+    this.#pendingBytes = 0;
     this.#wake();
     this.#options.on.close(this.#reason);
   };
@@ -191,7 +190,7 @@ export class XmppSocket {
     if (this.#closed || this.#closing) return false;
     const text = typeof data === 'string' ? data : serialize(data);
     this.#pending.push(text);
-    this.#pendingLength += text.length;
+    this.#pendingBytes += Buffer.byteLength(text);
     if (this.buffered > (this.#options.outputBytes ?? 4 << 20)) {
       this.destroy(new LanpostError('disconnected', 'The other side does not read.'));
       return false;
@@ -204,11 +203,11 @@ export class XmppSocket {
     clearImmediate(this.#flushing);
     this.#flushing = undefined;
     if (this.#pending.length === 0 || this.#closed) return;
-    const text = this.#pending.length === 1 ? this.#pending[0]! : this.#pending.join('');
+    const text = this.#pending.join('');
     // A character a byte: it is all ASCII, which is written without being encoded.
-    const encoding = text.length === Buffer.byteLength(text) ? 'latin1' : 'utf8';
+    const encoding = text.length === this.#pendingBytes ? 'latin1' : 'utf8';
     this.#pending = [];
-    this.#pendingLength = 0;
+    this.#pendingBytes = 0;
     this.#socket.write(text, encoding, () => this.#wake());
   }
 

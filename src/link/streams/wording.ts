@@ -5,8 +5,6 @@ import { isLegalElement } from '../../xml/written.ts';
 
 /** Bytes of a stanza to a peer whose own limit is not known. */
 const PLAIN_STANZA_BYTES = 1 << 20;
-/** Of one UTF-16 unit in UTF-8. */
-const MOST_BYTES = 3;
 
 /** The stanza as it is written to that peer; `box`: it is one, and takes so many bytes as this one does. */
 export function worded(stanza: Element, { from, to, box, stanzaBytes }: {
@@ -17,7 +15,6 @@ export function worded(stanza: Element, { from, to, box, stanzaBytes }: {
   const text = serialize(box || stanza.getName() !== 'message' ? stanza : withHtml(stanza));
   if (!isLegalElement(stanza)) throw new LanpostError('invalid-value', 'The stanza holds a character that XML cannot carry.');
   const most = box ? stanzaBytes : PLAIN_STANZA_BYTES;
-  // Not counted where it cannot be too long: that has the whole text copied together, once more than it has to be.
-  if (text.length * MOST_BYTES > most && Buffer.byteLength(text) > most) throw new LanpostError('too-large', `A stanza to ${to} may have ${most} bytes.`);
+  if (Buffer.byteLength(text) > most) throw new LanpostError('too-large', `A stanza to ${to} may have ${most} bytes.`);
   return text;
 }
