@@ -28,6 +28,7 @@ import { setPaused } from './paused.ts';
 import { forgetPep } from './pep.ts';
 import { setProven } from './proven.ts';
 import { Rehearsals } from './rehearsal/rehearsals.ts';
+import { REHEARSAL_READER } from './rehearsal/trace.ts';
 import { reasonOf } from './reason.ts';
 import { forgetStretches, stretchesAs } from './stretches.ts';
 import { dropOthers, dropStrays, succeed } from './succession.ts';
@@ -139,7 +140,7 @@ class AccountHomes implements Homes {
     return this.#inTurn(async () => {
       await this.#rehearsals.start();
       const accounts = loadAccounts(this.#options.log.registry);
-      await dropStrays(this.#options.log, accounts.map(readerOf)).catch((error: unknown) => this.#options.trouble({ kind: 'home.start', message: `readers of homes that are gone could not be dropped: ${reasonOf(error)}` }));
+      await dropStrays(this.#options.log, [...accounts.map(readerOf), REHEARSAL_READER]).catch((error: unknown) => this.#options.trouble({ kind: 'home.start', message: `readers of homes that are gone could not be dropped: ${reasonOf(error)}` }));
       for (const account of accounts) {
         if (this.#homes.has(account.jid)) continue;
         try {

@@ -12,7 +12,7 @@ interface Seen {
   early: string[];
 }
 
-/** Each item says who it is at its start and at its end: where LevelDB splits a record, one of the two is whole. */
+/** Each item says who it is at its start, in its middle and at its end: where LevelDB splits a record, in blocks and in writes, one of them is whole. */
 const ITEM = /1 (\d+) x|x 1 (\d+)\./g;
 
 /** Goes through a trace: what was written to the WAL counts as on disk once an fdatasync that began later has completed. */

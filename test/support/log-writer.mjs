@@ -24,11 +24,11 @@ const log = await openLog({ database: new LevelDatabase(dir), clock: createSyste
 say(`open ${log.head}`);
 
 let n = 0;
-const filler = 'x'.repeat(bytes);
+const filler = 'x'.repeat(bytes / 2);
 async function produce() {
   while (n < count) {
     const mine = ++n;
-    const payload = { contentType: 'text/plain', bytes: Buffer.from(`${run} ${mine} ${filler} ${run} ${mine}.`) };
+    const payload = { contentType: 'text/plain', bytes: Buffer.from(`${run} ${mine} ${filler} ${run} ${mine} ${filler} ${run} ${mine}.`) };
     try {
       const { seq } = await log.append({ topic: `keep/${mine % topics}`, kind: 'publish', payload });
       say(`${run} ${mine} ${seq}`);

@@ -32,9 +32,11 @@ export class Rehearsals {
     this.#parts = parts;
   }
 
-  /** Before any home is there: nothing of a rehearsal that a former process had begun goes up any more. */
+  /** Before the homes that are kept are there: nothing of a rehearsal that a former process had begun goes up any more. */
   async start(): Promise<void> {
     const { log, trouble } = this.#parts;
+    // Homes that were added meanwhile are there already, and one may be rehearsing: what it has made is its own.
+    if (this.#running) return;
     for (const trace of tracesIn(log.registry)) {
       // A log that takes nothing keeps it a while longer.
       await clearHere(log, trace).catch((error: unknown) => trouble({ kind: 'home.rehearsal', message: `${trace.topic} could not be cleared away: ${reasonOf(error)}` }));
