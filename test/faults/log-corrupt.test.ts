@@ -71,7 +71,7 @@ function account(where: string, records: readonly LogRecord[], acked: ReadonlyMa
     before = seq;
     if (kind !== 'publish') continue;
     const text = Buffer.from(payload?.bytes ?? []).toString();
-    const [, run, n, again] = /^(\d+) (\d+) x+ (\d+ \d+)\.$/.exec(text) ?? [];
+    const [, run, n, again] = /^(\d+) (\d+) x+ \d+ \d+ x+ (\d+ \d+)\.$/.exec(text) ?? [];
     expect([where, again]).toEqual([where, `${run} ${n}`]);
     items.set(seq, `${run} ${n}`);
   }
