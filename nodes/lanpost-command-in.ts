@@ -1,11 +1,11 @@
 import type { Node, NodeAPI } from 'node-red';
 import type { Box, CommandCall, CommandField, Value } from '../src/index.ts';
-import { connectionOf, NO_BOX, onClose, type BoxUserDef } from './shared/box-node.ts';
+import type { BoxUserDef } from './shared/box-node.ts';
 import { filledIn } from './shared/filled-in.ts';
+import { follow } from './shared/following.ts';
 import { inFlow } from './shared/payload-form.ts';
 import { NodeStatus } from './shared/node-status.ts';
 import { PendingCalls } from './shared/pending-calls.ts';
-import { keepReading } from './shared/reading.ts';
 import { secondsOf } from './shared/seconds.ts';
 
 interface CommandInDef extends BoxUserDef {
@@ -24,19 +24,7 @@ export default function register(RED: NodeAPI): void {
     const def = filledIn(RED, this, saved);
     const calls = new PendingCalls();
     this.calls = calls;
-    const connection = connectionOf(RED, def);
     const status = new NodeStatus(this);
-    if (!connection) {
-      status.bad(NO_BOX);
-      onClose(this, async () => status.close());
-      return;
-    }
-    const stop = new AbortController();
-    const leave = connection.enter();
-    const unwatch = connection.watch((state) => {
-      if (state.phase === 'failed') status.bad(state.reason);
-      else if (state.phase === 'opening') status.waiting('opening the box');
-    });
     let count = 0;
     const show = (): void => {
       const done = `run ${count} ${count === 1 ? 'time' : 'times'}`;
@@ -66,18 +54,7 @@ export default function register(RED: NodeAPI): void {
       await offer.ended;
       signal.removeEventListener('abort', take);
     };
-    const failed = (words: string, final: boolean): void => {
-      status.bad(words);
-      if (final) this.error(words);
-    };
-    const running = keepReading({ connection, started: connection.flowsStarted(), once, failed }, stop.signal);
-    onClose(this, async () => {
-      unwatch();
-      stop.abort(new Error('the node was closed'));
-      await running;
-      leave();
-      status.close();
-    });
+    follow(RED, this, def, status, { once });
   }
   RED.nodes.registerType('lanpost command in', LanpostCommandIn);
 }

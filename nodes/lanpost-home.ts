@@ -1,11 +1,11 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Box, HomeStatus } from '../src/index.ts';
-import { connectionOf, NO_BOX, onClose, type BoxUserDef } from './shared/box-node.ts';
+import type { BoxUserDef } from './shared/box-node.ts';
 import { filledIn } from './shared/filled-in.ts';
+import { follow } from './shared/following.ts';
 import { homeEvents, homesInWords } from './shared/home-events.ts';
 import { NodeStatus } from './shared/node-status.ts';
 import { answerQueries } from './shared/queries.ts';
-import { keepReading } from './shared/reading.ts';
 import { textOr } from './shared/text-or.ts';
 
 interface HomeDef extends BoxUserDef {
@@ -21,7 +21,7 @@ export default function register(RED: NodeAPI): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
     const only = (def.home ?? '').replace(/^xmpp:/, '');
-    follow(RED, this, def, only);
+    tellEvents(RED, this, def, only);
     answerQueries(RED, this, def, async (box, msg) => {
       msg.payload = await done(box, actionOf(msg), textOr(only, msg.home)?.replace(/^xmpp:/, ''));
       return [null, msg];
@@ -31,37 +31,17 @@ export default function register(RED: NodeAPI): void {
 }
 
 /** The first output, and the status. */
-function follow(RED: NodeAPI, node: Node, def: HomeDef, only: string): void {
-  const connection = connectionOf(RED, def);
+function tellEvents(RED: NodeAPI, node: Node, def: HomeDef, only: string): void {
   const status = new NodeStatus(node);
-  if (!connection) {
-    status.bad(NO_BOX);
-    onClose(node, async () => status.close());
-    return;
-  }
-  const stop = new AbortController();
-  const leave = connection.enter();
-  const unwatch = connection.watch((state) => {
-    if (state.phase === 'failed') status.bad(state.reason);
-    else if (state.phase === 'opening') status.waiting('opening the box');
-  });
   const say = (homes: readonly HomeStatus[]): void => {
     const { kind, text } = homesInWords(homes, only);
     status[kind](text);
   };
-  const running = keepReading({
-    connection, started: connection.flowsStarted(),
+  follow(RED, node, def, status, {
     once: async (box, signal) => {
       for await (const { event, home } of homeEvents(box, only, signal, say)) node.send([{ topic: home.jid, event, payload: { ...home } }, null]);
     },
     failed: (words) => status.bad(words),
-  }, stop.signal);
-  onClose(node, async () => {
-    unwatch();
-    stop.abort(new Error('the node was closed'));
-    await running;
-    leave();
-    status.close();
   });
 }
 

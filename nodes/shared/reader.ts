@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Node, NodeAPI } from 'node-red';
 import type { Box } from '../../src/index.ts';
-import { connectionOf, NO_BOX, onClose, type BoxUserDef } from './box-node.ts';
+import type { BoxUserDef } from './box-node.ts';
+import { follow } from './following.ts';
 import { NodeStatus } from './node-status.ts';
-import { keepReading } from './reading.ts';
 
 /** What a box hands out one after another. */
 export interface Source<T> extends AsyncIterable<T> {
@@ -20,20 +20,7 @@ export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: 
   /** What the status says while all is well. */
   words(): string;
 }): void {
-  const connection = connectionOf(RED, def);
   const status = new NodeStatus(node);
-  if (!connection) {
-    status.bad(NO_BOX);
-    onClose(node, async () => status.close());
-    return;
-  }
-  const stop = new AbortController();
-  const leave = connection.enter();
-  const unwatch = connection.watch((state) => {
-    if (state.phase === 'failed') status.bad(state.reason);
-    else if (state.phase === 'opening') status.waiting('opening the box');
-  });
-
   const once = async (box: Box, signal: AbortSignal): Promise<void> => {
     const source = task.open(box, signal);
     status.good(task.words());
@@ -52,17 +39,5 @@ export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: 
       await source.close?.();
     }
   };
-  const failed = (words: string, final: boolean): void => {
-    status.bad(words);
-    if (final) node.error(words);
-  };
-
-  const running = keepReading({ connection, started: connection.flowsStarted(), once, failed }, stop.signal);
-  onClose(node, async () => {
-    unwatch();
-    stop.abort(new Error('the node was closed'));
-    await running;
-    leave();
-    status.close();
-  });
+  follow(RED, node, def, status, { once });
 }

@@ -1,0 +1,32 @@
+import type { Node, NodeAPI } from 'node-red';
+import { connectionOf, NO_BOX, onClose, type BoxUserDef } from './box-node.ts';
+import type { NodeStatus } from './node-status.ts';
+import { keepReading, type Reading } from './reading.ts';
+
+/** What a node does with its box, again and again, from when both are there until it is closed; how the box stands is said in its status. */
+export function follow(RED: NodeAPI, node: Node, def: BoxUserDef, status: NodeStatus, task: Pick<Reading, 'once'> & Partial<Pick<Reading, 'failed'>>): void {
+  const connection = connectionOf(RED, def);
+  if (!connection) {
+    status.bad(NO_BOX);
+    onClose(node, async () => status.close());
+    return;
+  }
+  const stop = new AbortController();
+  const leave = connection.enter();
+  const unwatch = connection.watch((state) => {
+    if (state.phase === 'failed') status.bad(state.reason);
+    else if (state.phase === 'opening') status.waiting('opening the box');
+  });
+  const failed = (words: string, final: boolean): void => {
+    status.bad(words);
+    if (final) node.error(words);
+  };
+  const running = keepReading({ connection, started: connection.flowsStarted(), failed, ...task }, stop.signal);
+  onClose(node, async () => {
+    unwatch();
+    stop.abort(new Error('the node was closed'));
+    await running;
+    leave();
+    status.close();
+  });
+}
