@@ -193,28 +193,19 @@ export class ReadAhead {
   }
 
   async #loop(cursor: Cursor, reading: Reading): Promise<void> {
-    const { priority, share, paused } = reading;
-    const room = this.#room(priority);
+    const room = this.#room(reading.priority);
     const page = Math.min(PAGE, this.#parts.limits.ahead >> 2);
-    const { owner, tail, more, failed, starved } = this.#parts;
+    const { owner, tail, more, failed } = this.#parts;
     const { signal } = this.#closing;
     while (!signal.aborted) {
       try {
-        if (paused() || (this.#full(room, share) && !starved())) {
-          await new Promise<void>((resolve) => { this.#waiting.push(resolve); });
+        const waiting = this.#wait(room, reading);
+        if (waiting) {
+          await waiting;
           continue;
         }
         const turn = this.#turn;
-        // Many loops may find the same room.
-        room.items += page;
-        let deliveries: LogRecordDelivery[] = [];
-        try {
-          deliveries = await cursor.next(page);
-        } finally {
-          room.items -= page;
-          // Whoever found it taken meanwhile may be the only one with anything left to read.
-          if (deliveries.length < page) this.makeRoom();
-        }
+        const deliveries = await this.#page(room, page, () => cursor.next(page));
         if (turn !== this.#turn) {
           // Something before it is read again: it must wait its turn.
           for (const { record } of deliveries) owner(cursor, record.topic).again(record.seq);
@@ -237,6 +228,26 @@ export class ReadAhead {
     this.#loops.delete(cursor);
   }
 
+  /** Until there may be room, and leave, for another page; nothing when there is: it is taken before anybody else looks. */
+  #wait(room: Room, { share, paused }: Reading): Promise<void> | undefined {
+    if (!paused() && (!this.#full(room, share) || this.#parts.starved())) return undefined;
+    return new Promise<void>((resolve) => { this.#waiting.push(resolve); });
+  }
+
+  /** Many loops may find the same room: a page takes its place before it is there. */
+  async #page(room: Room, page: number, read: () => LogRecordDelivery[] | Promise<LogRecordDelivery[]>): Promise<LogRecordDelivery[]> {
+    room.items += page;
+    let deliveries: LogRecordDelivery[] = [];
+    try {
+      deliveries = await read();
+    } finally {
+      room.items -= page;
+      // Whoever found it taken meanwhile may be the only one with anything left to read.
+      if (deliveries.length < page) this.makeRoom();
+    }
+    return deliveries;
+  }
+
   #give(cursor: Cursor, deliveries: readonly LogRecordDelivery[], { earlier, past }: Reading): void {
     const { take, owner, carried } = this.#parts;
     const jumps = this.#jumps;
@@ -253,26 +264,19 @@ export class ReadAhead {
   }
 
   async #leftLoop(cursor: Cursor, reading: Reading): Promise<void> {
-    const { priority, share, paused } = reading;
-    const room = this.#room(priority);
+    const room = this.#room(reading.priority);
     const page = Math.min(PAGE, this.#parts.limits.ahead >> 2);
-    const { owner, caughtUp, failed, starved } = this.#parts;
+    const { owner, caughtUp, failed } = this.#parts;
     const { signal } = this.#closing;
     while (!signal.aborted && cursor.hole) {
       try {
-        if (paused() || (this.#full(room, share) && !starved())) {
-          await new Promise<void>((resolve) => { this.#waiting.push(resolve); });
+        const waiting = this.#wait(room, reading);
+        if (waiting) {
+          await waiting;
           continue;
         }
         const turn = this.#turn;
-        room.items += page;
-        let deliveries: LogRecordDelivery[] = [];
-        try {
-          deliveries = await cursor.nextLeft(page);
-        } finally {
-          room.items -= page;
-          if (deliveries.length < page) this.makeRoom();
-        }
+        const deliveries = await this.#page(room, page, () => cursor.nextLeft(page));
         if (turn !== this.#turn) for (const { record } of deliveries) owner(cursor, record.topic).again(record.seq);
         else this.#give(cursor, deliveries, reading);
         // Too much of it is open.
