@@ -11,9 +11,11 @@ export interface SessionTiming {
   readonly idle: number;
   /** No byte for this long after asking, and the link is dead, ms. */
   readonly silence: number;
+  /** No acknowledgement for this long after the server has taken the session up again, and it hears nothing on it, ms. */
+  readonly proof: number;
 }
 
-export const SESSION_TIMING: SessionTiming = { ask: 2_000, idle: 60_000, silence: 30_000 };
+export const SESSION_TIMING: SessionTiming = { ask: 2_000, idle: 60_000, silence: 30_000, proof: 10_000 };
 
 export interface LivenessParts {
   readonly clock: Clock;

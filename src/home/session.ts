@@ -1,6 +1,7 @@
 // One XMPP session with a home: it may outlive its connection (XEP-0198 §5). Everything sent is kept by
 // whoever sent it; the session knows how to have it said again.
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
 import { attr, namespaceOf, xml, type Element } from '../xmpp/element.ts';
 import { IqCaller } from '../xmpp/iq.ts';
 import { bare } from '../xmpp/jid.ts';
@@ -52,6 +53,8 @@ export class HomeSession {
   #crowded = false;
   #ended = false;
   #broken = false;
+  /** Runs until the server has shown that it hears what is said on the session it took up again. */
+  #proof: Timer | undefined;
   /** Grows with each connection: what an earlier one brought is numbered anew. */
   #life = 0;
   #inWork = 0;
@@ -112,6 +115,7 @@ export class HomeSession {
     if (h !== undefined) {
       this.#sm.resumed();
       this.#acknowledged(h);
+      this.#prove(socket);
       // XEP-0198 §5: what is still unhandled MUST be sent again; it keeps its place in the count.
       for (const sent of this.#sm.unacked()) this.#socket?.write(sent.again());
     }
@@ -119,8 +123,22 @@ export class HomeSession {
     if (this.#sm.pending > 0) this.#liveness.ask();
   }
 
+  /**
+   * Prosody 0.12 goes on to read where the old connection was cut: within a stanza, all that follows is part of that for it, and it
+   * answers nothing any more on this connection or the next.
+   */
+  #prove(socket: Wire): void {
+    this.#ask(socket);
+    const { clock, timing } = this.#options;
+    this.#proof = clock.after(timing.proof, () => {
+      this.#broken = true;
+      socket.destroy(new LanpostError('disconnected', `The server took the session up again, and answered nothing on it for ${timing.proof / 1000} s.`));
+    });
+  }
+
   /** The connection has gone; the session may yet be taken up again. */
   detach(): void {
+    this.#proof?.stop();
     this.#socket = undefined;
     this.#liveness.stop();
     this.#paused = false;
@@ -165,7 +183,10 @@ export class HomeSession {
     this.#liveness.heard();
     if (namespaceOf(element) === NS_SM) {
       if (element.getName() === 'r') this.#socket?.write(xml('a', { xmlns: NS_SM, h: String(this.#sm.h) }));
-      else if (element.getName() === 'a') this.#acknowledged(parseH(attr(element, 'h')) ?? -1);
+      else if (element.getName() === 'a') {
+        this.#proof?.stop();
+        this.#acknowledged(parseH(attr(element, 'h')) ?? -1);
+      }
       return;
     }
     if (stanzaKind(element) === undefined) return;

@@ -40,6 +40,8 @@ export interface FakeHome {
     failedH: boolean;
     /** It does what it is asked, and its answers are lost, on this connection and the next. */
     forgets: boolean;
+    /** It takes a session up, and does nothing of what is said on it then. */
+    deaf: boolean;
     iterations: number;
     /** What its nodes say that they keep; they keep all. */
     maxItems: string;
@@ -95,7 +97,7 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
   let session = { id: '', h: 0, out: 0, unacked: [] as Element[] };
   const set: FakeHome['set'] = {
     starttls: true, mechanisms: ['SCRAM-SHA-256'], bindings: [], signature: 'right', sm: true, resumable: true, answer: () => undefined, before: () => undefined,
-    wire: () => undefined, acks: true, resumedH: undefined, failedH: false, forgets: false, iterations: 4096, maxItems: 'max', pep: false,
+    wire: () => undefined, acks: true, resumedH: undefined, failedH: false, forgets: false, deaf: false, iterations: 4096, maxItems: 'max', pep: false,
   };
   const server = createServer((socket) => {
     raw.add(socket);
@@ -210,6 +212,7 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
           session.out = Number(attr(element, 'h'));
           wire.write(xml('resumed', { xmlns: SM, previd: session.id, h: String(session.h) }));
           for (const again of session.unacked) wire.write(again);
+          if (set.deaf) frozen.add(socket);
           return;
         case 'enable':
           managed = true;

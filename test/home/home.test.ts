@@ -276,6 +276,20 @@ describe('silence', () => {
   });
 });
 
+it('a session that the home takes up again and hears nothing on is given up', async () => {
+  await using rig = await createRig({ timing: { proof: 50 } });
+  const { home } = rig;
+  home.set.deaf = true;
+  await rig.add();
+  await rig.publish('t', 1);
+  await rig.drained();
+  home.cut();
+  await rig.until(() => home.resumed === 1);
+  await rig.publish('t', 2);
+  await rig.drained();
+  expect([home.sessions, home.resumed, rig.count('t')]).toEqual([2, 1, 2]);
+});
+
 describe('mail', () => {
   it('is handed when the home has it', async () => {
     await using rig = await createRig();

@@ -12,6 +12,7 @@ import { Bell } from '../support/bell.ts';
 import { eventually } from '../support/eventually.ts';
 import { createHomeServer, type HomeServer } from '../support/homes.ts';
 import { needs } from '../support/needs.ts';
+import { startRoad } from './recorded/road.ts';
 import { openReader, type Reader, type StoredItem } from './reader.ts';
 
 const BOX = 'aaaabbbbccccdddd';
@@ -82,6 +83,22 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       await expect(reader.items('other')).rejects.toMatchObject({ condition: 'item-not-found' });
       expect((await a.homes.list())[0]).toMatchObject({ state: 'online', queued: 0, oldestAge: 0 });
       expect(a.troubles).toEqual([]);
+    }, 60_000);
+
+    it('is reached again after a cut within a stanza, also where it takes the session up and hears nothing on it', async () => {
+      const { server, dir, account } = await start(kind);
+      await using road = await startRoad(() => server.port);
+      const a = await box(dir);
+      await a.homes.add({ ...account, host: '127.0.0.1', port: road.port });
+      await a.state('online');
+      const within = road.silenceAfter(90_000);
+      await a.publish('plant/boiler', ['x'.repeat(100_000), 'short']);
+      await within;
+      road.cut();
+      road.restore();
+      await a.drained();
+      await using reader: Reader = await openReader(server);
+      expect(bySeq(await reader.items('plant/boiler')).map(({ value }) => String(value).length)).toEqual([100_000, 5]);
     }, 60_000);
 
     it('updates replace, retractions remove', async () => {

@@ -87,6 +87,13 @@ class Scene {
     return (await this.box.homes.list())[0];
   }
 
+  /** For whoever must find out why something never came about. */
+  async tell(): Promise<unknown> {
+    const { troubles, link } = await this.box.status();
+    const [neighbour] = await this.neighbour.cli('status');
+    return { home: await this.home(), troubles, link, neighbour, items: (await this.items()).length, sent: this.sent };
+  }
+
   /** What the node holds, by the sequence of the records. */
   async items(): Promise<{ readonly recordId: string; readonly n: number }[]> {
     const { jid, password } = this.server.account('edge1');
@@ -133,7 +140,7 @@ export function testBuddyRoad(kind: HomeServer['kind']): void {
       expect((await scene.home())?.queued).toBeGreaterThan(100);
       await scene.startNeighbour();
       // Not settled yet: that it has to over the change of road.
-      await eventually(async () => (await scene.items()).length === ITEMS, { within: 120_000, every: 2_000 });
+      await eventually(async () => (await scene.items()).length === ITEMS, { within: 120_000, every: 2_000, tell: () => scene.tell() });
       expect(await scene.home()).toMatchObject({ state: 'online', via: 'b@h3' });
       const [status] = await scene.neighbour.cli('status');
       expect(status).toMatchObject({ homes: [], link: { relays: [{ peer: 'a@h2', to: scene.to, direction: 'for' }] } });
@@ -147,7 +154,7 @@ export function testBuddyRoad(kind: HomeServer['kind']): void {
         return home?.state === 'online' && home.via === undefined;
       }, { within: 90_000 });
       await scene.publish(MORE);
-      await eventually(async () => (await scene.home())?.queued === 0, { within: 180_000 });
+      await eventually(async () => (await scene.home())?.queued === 0, { within: 180_000, tell: () => scene.tell() });
       const items = await scene.items();
       expect(new Set(items.map(({ recordId }) => recordId)).size).toBe(items.length);
       expect(items.map(({ n }) => n)).toEqual(Array.from({ length: scene.sent }, (_, n) => n));
