@@ -2,10 +2,10 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests that start real programs and measure time: one file at a time, or they starve each other. */
 const REAL = ['support', 'interop', 'scenarios', 'faults'].map((room) => `test/${room}/**/*.test.ts`).concat('test/**/*-real.test.ts', 'test/{editor,front,web}/{browser,palette-browser}.test.ts');
-/** Of those, the ones that spend their time waiting for what a LAN or a home does: four at once starve nobody. */
-const LAN = ['interop/{link,files}-*', 'interop/mdns-{avahi,faults,zeroconf}', 'interop/{pubsub,commands}-slixmpp', 'faults/{link-wire,files}', 'scenarios/{crossing-calls,doctor,pairing,renamed,two-links}', 'scenarios/{home-{prosody,ejabberd},buddy-road-*,jid-proof,nearest-road}', 'home/*-real', 'home/{recorded,rehearsal}/*-real'].map((name) => `test/${name}.test.ts`);
+/** Of those, the ones that spend their time waiting for what a LAN or a home does: five at once starve nobody. */
+const LAN = ['interop/{link,files}-*', 'interop/mdns-{avahi,faults,zeroconf}', 'interop/{pubsub,commands}-slixmpp', 'faults/{link-wire,files}', 'faults/home-chaos-*', 'scenarios/{crossing-calls,doctor,pairing,real-lan,renamed,two-links}', 'scenarios/{home-{prosody,ejabberd,down},buddy-road-*,jid-proof,nearest-road,nothing-lost}', 'support/*', 'mdns/*-real', 'home/*-real', 'home/{recorded,rehearsal}/*-real'].map((name) => `test/${name}.test.ts`);
 /** And the ones that kill what they started themselves, and wait for the disk. */
-const CRASH = ['faults/{log,subscription}-*', 'faults/{home-held,flow}-kill'].map((name) => `test/${name}.test.ts`);
+const CRASH = ['faults/{log,subscription}-*', 'faults/{home-held,flow,memory}-kill'].map((name) => `test/${name}.test.ts`);
 /** Tests that load the whole of Node-RED, each in a process of its own. */
 const EDITOR = ['test/editor/**/*.test.ts'];
 const ONE_BY_ONE = { testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false, maxWorkers: 1 };
@@ -19,9 +19,9 @@ export default defineConfig({
     // A second is too little for what is polled on a busy machine.
     expect: { poll: { timeout: 20_000 } },
     projects: [
-      { extends: true, test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: [...REAL, ...EDITOR], testTimeout: 30_000, sequence: { groupOrder: 0 } } },
+      { extends: true, test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: [...REAL, ...EDITOR], testTimeout: 30_000, maxWorkers: 3, sequence: { groupOrder: 0 } } },
       { extends: true, test: { name: 'editor', include: EDITOR, exclude: REAL, ...ONE_BY_ONE, sequence: { groupOrder: 1 } } },
-      { extends: true, test: { name: 'lan', include: LAN, testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 4, sequence: { groupOrder: 2 } } },
+      { extends: true, test: { name: 'lan', include: LAN, testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 5, sequence: { groupOrder: 2 } } },
       { extends: true, test: { name: 'crash', include: CRASH, testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2, sequence: { groupOrder: 3 } } },
       { extends: true, test: { name: 'real', include: REAL, exclude: [...LAN, ...CRASH], ...ONE_BY_ONE, sequence: { groupOrder: 4 } } },
     ],
