@@ -2,6 +2,7 @@ import { XmlFault } from './fault.ts';
 
 // XML 1.0 §2.2 Char. U+FFFE, U+FFFF and lone surrogates are no characters either.
 const ILLEGAL = /[\0-\x08\x0B\x0C\x0E-\x1F\uFFFE\uFFFF]/; // oxlint-disable-line no-control-regex -- these are the ones to find
+const ALL_ILLEGAL = new RegExp(ILLEGAL, 'g');
 const ENTITY = /&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,8})|#x([0-9A-Fa-f]{1,8})|([A-Za-z_:][\w:.-]*));|&/g;
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
@@ -10,6 +11,11 @@ const AMPERSAND = 38, LESS = 60;
 /** Whether the text can be said in XML at all. */
 export function isLegal(text: string): boolean {
   return text.isWellFormed() && !ILLEGAL.test(text);
+}
+
+/** The text with what XML cannot say replaced: for words, not for what must arrive as it is. */
+export function legalText(text: string): string {
+  return isLegal(text) ? text : text.toWellFormed().replaceAll(ALL_ILLEGAL, '\uFFFD');
 }
 
 export function hasIllegal(text: string): boolean {

@@ -2,5 +2,5 @@
 export { attr, children, Element, namespaceOf, xml, type Node } from '../xml/element.ts';
 export { escapeAttribute, escapeText, serialize, serializeOpen, serializeStandalone } from '../xml/serialize.ts';
 export { XmlFault, type XmlCondition } from '../xml/fault.ts';
-export { isLegal } from '../xml/text.ts';
+export { isLegal, legalText } from '../xml/text.ts';
 export { parseElement } from '../xml/parse.ts';

@@ -1,8 +1,8 @@
 // RFC 6120 §8.3: stanza errors, to and from XML.
-import { attr, children, namespaceOf, xml, type Element } from './element.ts';
+import { attr, children, legalText, namespaceOf, xml, type Element } from './element.ts';
 
 export const NS_STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
-/** Characters of what a peer says of an error: it is shown to people. */
+/** Characters of what is said of an error: it is shown to people. */
 export const ERROR_TEXT = 1024;
 
 /** RFC 6120 §8.3.3: each condition with the type it usually has. */
@@ -57,7 +57,8 @@ export class StanzaError extends Error {
   /** The `<error/>` child of an error stanza. */
   toElement(): Element {
     const error = xml('error', { type: this.type }, xml(this.condition, { xmlns: NS_STANZAS }, this.uri));
-    if (this.text !== undefined) error.append(xml('text', { xmlns: NS_STANZAS }, this.text));
+    // The words may be anybody's: what no parser takes, or no stanza holds, would end the stream.
+    if (this.text !== undefined) error.append(xml('text', { xmlns: NS_STANZAS }, legalText(this.text.slice(0, ERROR_TEXT))));
     if (this.application) error.append(this.application);
     return error;
   }

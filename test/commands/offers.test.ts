@@ -68,6 +68,12 @@ describe('a command', () => {
     expect(() => offers.offer('a', 1 as never)).toThrow(TypeError);
     expect(() => offers.offer('a', () => 1, { timeout: 0 })).toThrow(expect.objectContaining({ code: 'invalid-value' }));
     expect(() => offers.offer('a', () => 1, { fields: [{ name: 'x' }, { name: 'x' }] })).toThrow(expect.objectContaining({ code: 'invalid-value' }));
+    for (const unsayable of ['\u0007', '\uffff', '\ud800']) {
+      for (const options of [{ title: unsayable }, { fields: [{ name: unsayable }] }, { fields: [{ name: 'x', label: unsayable }] }, { fields: [{ name: 'x', kind: 'list', options: [unsayable] }] }] as const) {
+        expect(() => offers.offer('a', () => 1, options)).toThrow(expect.objectContaining({ code: 'invalid-value' }));
+      }
+      expect(() => offers.offer(`a${unsayable}`, () => 1)).toThrow(expect.objectContaining({ code: 'invalid-value' }));
+    }
     expect(() => offers.offer('a', () => 1, { fields: [{ name: 'x', kind: 'list' }] })).toThrow(expect.objectContaining({ code: 'invalid-value' }));
     expect(offers.list()).toEqual([]);
   });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createTestClock } from '../../src/clock.ts';
 import { CommandOffers } from '../../src/commands/offers.ts';
+import { LanpostError } from '../../src/errors.ts';
 import { createReceiver } from '../../src/home/receiver.ts';
 import type { Element } from '../../src/xml/element.ts';
 import { parseElement } from '../../src/xml/parse.ts';
@@ -81,6 +82,14 @@ describe('a client that knows no values', () => {
     expect(done).toContain("<json xmlns='urn:xmpp:json:0'>{\"seconds\":20,\"mode\":\"fast\"}</json>");
     expect(done).toMatch(/<x xmlns='jabber:x:data' type='result'>[^]*<field var='seconds'[^>]*><value>20<\/value>/);
     for (const bad of [{ seconds: 'soon' }, { seconds: '' }, { seconds: '1', mode: 'full' }]) expect(await run(own, 'pump/start', submit(bad))).toMatch(/bad-request[^]*bad-payload/);
+  });
+
+  test('what goes wrong is told in words that every parser takes, however it was said', async () => {
+    const offer = offers.offer('fails', () => { throw new LanpostError('failed', `the pump\u0000 ${'x'.repeat(300_000)}`); });
+    const told = await run(own, 'fails');
+    expect(parseElement(told).getChild('error')?.getChildText('text')).toMatch(/^the pump\ufffd x+$/);
+    expect(told.length).toBeLessThan(2000);
+    await offer.close();
   });
 
   test('an answer that is too large is refused', async () => {

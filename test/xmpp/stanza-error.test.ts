@@ -16,6 +16,15 @@ describe('stanza errors', () => {
     const back = stanzaErrorOf(parseElement(serialize(xml('iq', { type: 'error' }, error.toElement()))));
     expect([back.condition, back.type, back.text, back.application?.name]).toEqual(['conflict', 'cancel', 'x', 'precondition-not-met']);
   });
+  it('says words that XML cannot hold, and more than an error holds, so that the stream goes on', () => {
+    const text = `dry\u0000\uffff\ud800 ${'x'.repeat(300_000)}`;
+    const said = serialize(xml('iq', { type: 'error' }, new StanzaError('conflict', { text }).toElement()));
+    const back = stanzaErrorOf(parseElement(said));
+    expect(back.text).toHaveLength(ERROR_TEXT);
+    expect(back.text?.slice(0, 8)).toBe('dry\ufffd\ufffd\ufffd x');
+    // A character cut in two is none, either.
+    expect(stanzaErrorOf(parseElement(serialize(xml('iq', { type: 'error' }, new StanzaError('conflict', { text: `${'x'.repeat(ERROR_TEXT - 1)}\u{1f600}` }).toElement())))).text).toMatch(/x\ufffd$/);
+  });
   it('an error without any error is undefined-condition', () => {
     expect(stanzaErrorOf(xml('iq', { type: 'error' })).condition).toBe('undefined-condition');
   });
