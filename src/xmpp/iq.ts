@@ -97,6 +97,15 @@ export class IqCaller {
     return same(asked, from);
   }
 
+  /** That one could not be sent; what else was asked may still be answered. */
+  refused(iq: Element, error: Error = new LanpostError('disconnected')): void {
+    const id = attr(iq, 'id') ?? '';
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    waiting?.timer.stop();
+    waiting?.reject(error);
+  }
+
   /** The session is over: nobody answers any more, now or later. */
   close(error: Error = new LanpostError('disconnected')): void {
     this.#closed = error;

@@ -50,6 +50,8 @@ describe('between boxes', () => {
       a.offers.offer(code, () => { throw new LanpostError(code, 'these words'); });
       await expect(b.requests.run(a.link.name, code, 1)).rejects.toMatchObject({ code, message: expect.stringContaining('these words') });
     }
+    a.offers.offer('unsayable', () => { throw new LanpostError('failed', `these \u0000 words${'.'.repeat(300_000)}`); });
+    await expect(b.requests.run(a.link.name, 'unsayable', 1)).rejects.toMatchObject({ code: 'failed', message: expect.stringContaining('these \ufffd words') });
     a.offers.offer('much', () => 'x'.repeat(300_000));
     await expect(b.requests.run(a.link.name, 'much', 1)).rejects.toMatchObject({ code: 'too-large' });
     a.offers.offer('little', () => 1);
@@ -84,6 +86,18 @@ describe('between boxes', () => {
     await expect.poll(() => end !== undefined, { timeout: 20_000 }).toBe(true);
     const { delivered } = await b.link.send(a.link.name, xml('message', { type: 'chat', id: 'm' }, xml('body', {}, 'hi')));
     await delivered; // confirmed, though the command runs
+    end?.();
+    expect(await slow).toBe('at last');
+  });
+
+  test('one that cannot be sent fails alone', async () => {
+    await a.service.allow(b.link.name, 'command', '#');
+    let end: (() => void) | undefined;
+    a.offers.offer('slow', () => new Promise((resolve) => { end = () => resolve('at last'); }));
+    const slow = b.requests.run(a.link.name, 'slow', 1);
+    await expect.poll(() => end !== undefined, { timeout: 20_000 }).toBe(true);
+    await expect(b.requests.run(a.link.name, 'slow', 'x'.repeat(300_000))).rejects.toMatchObject({ code: 'too-large' });
+    await expect(b.requests.run(a.link.name, 'slow\u0000', 1)).rejects.toMatchObject({ code: 'invalid-value' });
     end?.();
     expect(await slow).toBe('at last');
   });

@@ -17,7 +17,7 @@ export class Requests {
     const known = this.#callers.get(name);
     const caller = known ?? new IqCaller({
       clock: this.#clock,
-      send: request => void this.#send(name, request).catch((error: unknown) => caller.fail(error instanceof Error ? error : undefined)),
+      send: request => void this.#send(name, request).catch((error: unknown) => caller.refused(request, error instanceof Error ? error : undefined)),
     });
     if (!known) this.#callers.set(name, caller);
     try {
