@@ -67,27 +67,26 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const login = new Login({ password, sessions, now });
   const inner = createServer();
   const upgraded = new Set<Duplex>();
-  /** Connections, and the session that was last used on them. */
-  const held = new Map<Duplex, string>();
+  /** What is being answered, and the WebSockets, of whom came in by password. */
+  const held = new Set<{ readonly socket: Duplex; readonly session: string }>();
   const mounted = new Map<string, Mounted>();
   let handler: RequestListener = starting;
   let door: Door | undefined;
 
-  const holds = (socket: Duplex, session: string | undefined): void => {
-    if (session === undefined) held.delete(socket);
-    else {
-      if (!held.has(socket)) socket.once('close', () => held.delete(socket));
-      held.set(socket, session);
-    }
+  const holds = (socket: Duplex, session: string | undefined, until: ServerResponse | Duplex): void => {
+    if (session === undefined) return;
+    const one = { socket, session };
+    held.add(one);
+    until.once('close', () => held.delete(one));
   };
   const cutEnded = (): void => {
-    for (const [socket, session] of held) if (!sessions.lasts(session)) socket.destroy();
+    for (const { socket, session } of held) if (!sessions.lasts(session)) socket.destroy();
   };
 
   const server = createServer((request, response) => {
     const verdict = door?.check(request, request.socket.remoteAddress);
     if (!verdict) return answer(response, 503, 'lanpost: starting.');
-    holds(request.socket, verdict.kind === 'pass' ? verdict.session : undefined);
+    holds(request.socket, verdict.kind === 'pass' ? verdict.session : undefined, response);
     switch (verdict.kind) {
       case 'pass': {
         request.url = verdict.url;
@@ -122,7 +121,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
       return;
     }
     request.url = verdict.url;
-    holds(socket, verdict.session);
+    holds(socket, verdict.session, socket);
     upgraded.add(socket);
     socket.once('close', () => upgraded.delete(socket));
     inner.emit('upgrade', request, socket, head);

@@ -55,7 +55,7 @@ function tooOften(response: ServerResponse, next: string, wait: number): void {
 
 /** A path of this place and no other: `//name` would lead to another host. */
 function ownPath(path: string): string {
-  return `/${path.replace(/^[/\\\s]+/, '').replaceAll(/[\p{Cc}\\]/gu, '')}`;
+  return `/${path.replaceAll(/[\p{Cc}\\]/gu, '').replace(/^[/\s]+/, '')}`;
 }
 
 async function formOf(request: IncomingMessage): Promise<URLSearchParams | undefined> {

@@ -1,7 +1,8 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { chmod, mkdir, open, rename, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { getuid } from 'node:process';
 import { hasCode } from './system-error.ts';
 
 export const LEAST_PASSWORD = 8;
@@ -24,16 +25,23 @@ export class Password {
     this.#file = join(webFolder(dir), 'password');
   }
 
-  /** Changes with every change of it; undefined when there is none. */
+  /** Changes with every change of it; undefined when there is none that can be read. */
   get version(): string | undefined {
-    // Asked at every request: a look at the file's date, so that a change counts at once.
-    const stat = statSync(this.#file, { throwIfNoEntry: false });
-    if (!stat) this.#read = undefined;
-    else if (this.#read?.changed !== stat.mtimeMs || this.#read.size !== stat.size) {
-      this.#read = { changed: stat.mtimeMs, size: stat.size, line: readFileSync(this.#file, 'utf8').trim() };
-    }
-    const line = this.#read?.line;
+    const line = this.#line();
     return line !== undefined && parse(line) ? line : undefined;
+  }
+
+  /** Asked at every request: a look at the file's date, so that a change counts at once. */
+  #line(): string | undefined {
+    try {
+      const { mtimeMs: changed, size } = statSync(this.#file);
+      if (this.#read?.changed !== changed || this.#read.size !== size) this.#read = { changed, size, line: readFileSync(this.#file, 'utf8').trim() };
+      return this.#read.line;
+    } catch {
+      // None, or it went just now, or it is another user's: whoever has one cannot come in by it.
+      this.#read = undefined;
+      return undefined;
+    }
   }
 
   async set(text: string): Promise<void> {
@@ -43,9 +51,15 @@ export class Password {
     await chmod(folder, 0o700);
     const fresh = `${this.#file}.${randomBytes(4).toString('hex')}`;
     try {
+      const { uid, gid } = await stat(join(folder, '..'));
       const handle = await open(fresh, 'wx', 0o600);
       try {
         await handle.writeFile(`${line}\n`);
+        if (getuid?.() === 0) {
+          // Root sets it for the box of another user, which has to read it.
+          await handle.chown(uid, gid);
+          await chown(folder, uid, gid);
+        }
         await handle.sync();
       } finally {
         await handle.close();

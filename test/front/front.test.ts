@@ -1,5 +1,7 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { request, type IncomingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -109,7 +111,7 @@ describe('the login', () => {
 
   it('leads nowhere else, and shows what it was given as text', async () => {
     await open();
-    for (const next of ['//evil.example/', String.raw`/\evil.example`, 'https://evil.example', '/a\r\nset-cookie: x=1']) {
+    for (const next of ['//evil.example/', '\u0001/evil.example', '/\u0001/evil.example', '\\\u0001//evil.example', String.raw`/\evil.example`, 'https://evil.example', '/a\r\nset-cookie: x=1']) {
       const { headers } = await give('correct horse', next);
       expect(headers.location).toMatch(/^\/(?![/\\])/);
       expect(headers['set-cookie']).toHaveLength(1);
@@ -155,4 +157,28 @@ describe('the login', () => {
     expect(await cut).toBe('cut');
     expect((await ask('/', { cookie: again })).status).toBe(401);
   }, 30_000);
+
+  it('ends what is open on a connection, too, on which something else was asked since', async () => {
+    await open();
+    const cookie = cookieIn(await give('correct horse'));
+    front.mount('/stream', (_, response) => { response.write('open'); });
+    const socket = connect(front.port, '127.0.0.1');
+    const asked = (path: string, more = ''): void => void socket.write(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${front.port}\r\n${more}\r\n`);
+    asked('/stream', `cookie: ${cookie}\r\n`);
+    await once(socket, 'data');
+    asked('/metrics');
+    expect((await ask('/', { cookie })).status).toBe(200); // it has come there by now
+    const closed = once(socket, 'close');
+    await new Password(dir).set('battery staple');
+    await closed;
+  }, 30_000);
+
+  it('that cannot be read lets nobody in, and the box goes on', async () => {
+    await open();
+    const cookie = cookieIn(await give('correct horse'));
+    await rm(join(dir, 'web', 'password'));
+    await mkdir(join(dir, 'web', 'password'));
+    expect((await ask('/', { cookie })).status).toBe(401);
+    expect((await give('correct horse')).status).toBe(401);
+  });
 });

@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { getuid } from 'node:process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MOST_PASSWORD, Password } from '../../src/front/password.ts';
 
@@ -39,6 +40,12 @@ describe('the password', () => {
     expect(await here.check('second one')).toBeDefined();
     expect([await there.clear(), await there.clear()]).toEqual([true, false]);
     expect(here.version).toBeUndefined();
+  });
+
+  it.runIf(getuid?.() === 0)('that root sets is the box\'s to read', async () => {
+    await chown(dir, 12_345, 12_346);
+    await new Password(dir).set('correct horse');
+    for (const path of ['web', 'web/password']) expect(await stat(join(dir, path))).toMatchObject({ uid: 12_345, gid: 12_346 });
   });
 
   it.each(['', 'secret', 'scrypt$99999999$8$3$x$y', 'scrypt$32768$8$3$AAAAAAAAAAAAAAAAAAAAAA$', '$2b$08$abcdefghijklmnopqrstuv'])('a file that holds "%s" is no password: it lets nobody in', async (text) => {
