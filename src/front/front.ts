@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { LanpostError } from '../index.ts';
+import { Connections } from './connections.ts';
 import { createDoor, type Door } from './door.ts';
 import { keptSecret } from './kept-secret.ts';
 import { Login } from './login.ts';
@@ -111,6 +112,8 @@ export async function openFront(options: FrontOptions): Promise<Front> {
       default: answer(response, verdict.status, verdict.reason);
     }
   });
+  const connections = new Connections();
+  server.on('connection', (socket) => connections.admit(socket));
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // Before a handler takes it, a reset of this socket would otherwise be an uncaught error.
     socket.on('error', () => socket.destroy());

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { request, type IncomingHttpHeaders } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MOST_CONNECTIONS } from '../../src/front/connections.ts';
 import { openFront, type Front, type FrontOptions } from '../../src/front/front.ts';
 import { Password } from '../../src/front/password.ts';
 
@@ -66,6 +67,16 @@ describe('what is served', () => {
     await open();
     expect(new URL(front.url('/')).search).toBe(search);
   });
+
+  it('holds a bounded number of connections, and is there again when they are gone', async () => {
+    await open();
+    const sockets = Array.from({ length: MOST_CONNECTIONS + 20 }, () => connect(front.port, '127.0.0.1').on('error', () => undefined));
+    const cut = new Set<Socket>();
+    for (const socket of sockets) socket.on('close', () => cut.add(socket)).resume();
+    await expect.poll(() => cut.size, { timeout: 20_000 }).toBe(20);
+    for (const socket of sockets) socket.destroy();
+    await expect.poll(() => ask('/').then(({ status }) => status, () => 0), { timeout: 20_000 }).toBe(401);
+  }, 60_000);
 
   it('the key for numbers opens nothing else', async () => {
     await open();
