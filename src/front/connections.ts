@@ -1,9 +1,14 @@
-import type { Socket } from 'node:net';
 import { isLoopback, sourceOf } from './remote-address.ts';
 
 /** Connections at once, from this machine and from others; and from one of those others. */
 export const MOST_CONNECTIONS = 256;
 export const MOST_OF_ONE = 64;
+
+interface Caller {
+  readonly remoteAddress?: string | undefined;
+  once(event: 'close', gone: () => void): unknown;
+  destroy(): unknown;
+}
 
 /** How many connections there are, and whose: each takes memory and a file of those that the box has. Others take none from whoever is at this machine. */
 export class Connections {
@@ -12,7 +17,7 @@ export class Connections {
   readonly #sources: Map<string, number> = new Map();
 
   /** Whether there is room for it; one for which there is none is cut. */
-  admit(socket: Pick<Socket, 'remoteAddress' | 'once' | 'destroy'>): boolean {
+  admit(socket: Caller): boolean {
     const address = socket.remoteAddress ?? '';
     const source = isLoopback(address) ? undefined : sourceOf(address);
     const own = source === undefined ? 0 : this.#sources.get(source) ?? 0;
