@@ -76,6 +76,8 @@ export class Rehearsals {
     const done = run.catch(() => undefined).finally(() => {
       source.close();
       this.#running = undefined;
+      // Homes that came meanwhile were left alone.
+      if (!this.#closing.signal.aborted) for (const one of this.#parts.homes().values()) if (one.online) this.cameOnline(one);
     });
     this.#running = done;
     try {

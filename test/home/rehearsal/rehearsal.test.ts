@@ -84,7 +84,43 @@ describe('an outage that is rehearsed', () => {
   });
 });
 
+describe('homes that start while one of them rehearses', () => {
+  // Those that are kept start once the link is there; one that was added meanwhile goes at once.
+  it('leave it its reader and its topic; what a former process left is cleared away when it is over', async () => {
+    await using rig = await createRig();
+    await rig.add({ topics: [] });
+    await rig.state('online');
+    let last: RehearsalReport | undefined;
+    let started = false;
+    for await (const { phase, report } of rig.homes.rehearse({ outage: 1_000, rate: 20 })) {
+      if (phase === 'cut' && !started) {
+        started = true;
+        await rig.log.registry.set('rehearsal:former', { id: 'former', jid: HOME, service: 'pubsub.home.test', topic: '$rehearse/former', node: 'rehearse/former' });
+        await rig.homes.start();
+      }
+      last = report;
+    }
+    expect(last).toMatchObject({ passed: true, lost: 0, why: [] });
+    await rig.until(() => rig.log.registry.entries('rehearsal:').length === 0);
+    expect(left(rig)).toEqual(NOTHING);
+  });
+});
+
 describe('a rehearsal that is ended', () => {
+  it('by a change of its account: what it made at home goes, without another outage', async () => {
+    await using rig = await createRig();
+    await rig.add({ topics: [] });
+    await rig.state('online');
+    const events = reported(rig.homes.rehearse({ outage: 60_000, rate: 20 }));
+    events.catch(() => undefined);
+    await rig.until(() => rig.home.nodes.size === 1);
+    await rig.add({ topics: ['other'] });
+    await expect(events).rejects.toMatchObject({ code: 'conflict' });
+    await rig.until(() => rig.home.nodes.size === 0);
+    await rig.until(() => rig.log.registry.entries('rehearsal:').length === 0);
+    expect(left(rig)).toEqual(NOTHING);
+  });
+
   it('by whoever follows it: the road is there again, and nothing of it stays', async () => {
     await using rig = await createRig();
     await rig.add({ topics: [] });
