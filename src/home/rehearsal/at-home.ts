@@ -24,7 +24,7 @@ export async function readAtHome(request: Request, { service, node, sent }: { re
   const counts = new Map<string, number>();
   const names = await namesIn(request, service, node);
   // A name of ours is looked at as often as it is there; another may hold a record of ours as well.
-  const asked = [...sent, ...names.filter((name) => !sent.includes(name))];
+  const asked = [...new Set([...sent, ...names])];
   const times = new Map<string, number>();
   for (const name of names) times.set(name, (times.get(name) ?? 0) + 1);
   for (let at = 0; at < asked.length; at += PAGE) {
