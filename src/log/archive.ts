@@ -2,9 +2,11 @@
 // taken in again, more than once, for every record goes by the id it was given first.
 import type { Imported } from '../api.ts';
 import { LanpostError } from '../errors.ts';
+import { isLegal } from '../xml/text.ts';
 import { validTopic } from './filter.ts';
 import { LOG_LIMITS, MAX_ID_BYTES, PAGE_RECORDS } from './limits.ts';
 import type { Log } from './log.ts';
+import { asRecordId } from './record-id.ts';
 import type { Draft, LogRecord, Origin, RecordKind, RecordPayload, TopicSettings } from './record.ts';
 
 const FORMAT = 1;
@@ -13,6 +15,10 @@ const ROWS: readonly string[] = ['trust/', 'policy/', 'access/'];
 const AT_ONCE = 500;
 /** Milliseconds to either side of 1970 that a date can be. */
 const LATEST = 8.64e15;
+/** What no name has that was given to a box: no road could say it. */
+const UNSAYABLE = /[\p{Cc}\p{Cs}\uFFFE\uFFFF]/u;
+/** Characters of whoever published it, and of a media type. */
+const LONGEST_NAME = 4096;
 
 interface Header { readonly lanpost: 'export'; readonly format: number; readonly box: string; readonly exported: number }
 interface TopicLine { readonly topic: string; readonly settings: TopicSettings }
@@ -109,6 +115,7 @@ export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: n
       if (line.format > FORMAT) throw new LanpostError('format-too-new', `It was exported in format ${line.format}; this lanpost knows ${FORMAT}.`);
     } else if ('topic' in line) {
       if (line.topic.startsWith('$')) throw wrong(number, 'names a topic of the box itself');
+      if (!isTopic(line.topic)) throw wrong(number, 'names no topic');
       if (log.topic(line.topic)) continue;
       checked(line.topic, line.settings, number);
       await log.append({ topic: line.topic, kind: 'configure', config: line.settings });
@@ -219,7 +226,7 @@ const KINDS: ReadonlySet<string> = new Set(['publish', 'retract', 'purge', 'dele
 
 function draftOf(line: RecordLine, number: number): Draft & { readonly origin: Origin } {
   const origin = originOf(line);
-  if (!origin || typeof line.in !== 'string' || line.in.startsWith('$') || !validTopic(line.in) || !KINDS.has(line.kind) || !fits(line)) throw wrong(number, 'is not a record');
+  if (!origin || typeof line.in !== 'string' || line.in.startsWith('$') || !isTopic(line.in) || !KINDS.has(line.kind) || !fits(line)) throw wrong(number, 'is not a record');
   const { type, text, base64, id, publisher, expires, extra, config } = line;
   const bytes = text === undefined ? base64 === undefined ? undefined : Buffer.from(base64, 'base64') : Buffer.from(text);
   if (bytes && bytes.length > LOG_LIMITS.pendingBytes) throw wrong(number, 'is too large');
@@ -234,7 +241,8 @@ function draftOf(line: RecordLine, number: number): Draft & { readonly origin: O
 /** Whether each field is what it should be: a single one that is not would take all that is written with it along. */
 function fits({ kind, time, timeTrusted, id, type, text, base64, publisher, expires, config }: RecordLine): boolean {
   return isTime(time) && typeof timeTrusted === 'boolean' && [type, text, base64, publisher, id].every((field) => field === undefined || typeof field === 'string')
-    && (id === undefined ? kind !== 'retract' : id !== '' && Buffer.byteLength(id) <= MAX_ID_BYTES && !/\p{Cc}/u.test(id))
+    && (id === undefined ? kind !== 'retract' : id !== '' && Buffer.byteLength(id) <= MAX_ID_BYTES && !UNSAYABLE.test(id))
+    && [type, publisher].every((field) => field === undefined || (field.length <= LONGEST_NAME && isLegal(field)))
     && (expires === undefined || isTime(expires)) && (config === undefined ? kind !== 'configure' : kind === 'configure' && typeof config === 'object' && config !== null);
 }
 
@@ -243,9 +251,13 @@ function isTime(ms: unknown): boolean {
 }
 
 function originOf({ record, previous }: RecordLine): Origin | undefined {
-  const [, box = '', epoch = '', seq = ''] = /^([^-]+)-([^-]+)-(\d+)$/.exec(record) ?? [];
-  if (box === '' || !isPosition(Number(seq), 1) || !(previous === undefined || isPosition(previous, 0))) return undefined;
-  return { box, epoch, seq: Number(seq), ...(previous !== undefined && { previous }) };
+  const origin = asRecordId(record);
+  if (!origin || !isPosition(origin.seq, 1) || !(previous === undefined || isPosition(previous, 0))) return undefined;
+  return { ...origin, ...(previous !== undefined && { previous }) };
+}
+
+function isTopic(topic: string): boolean {
+  return validTopic(topic) && !UNSAYABLE.test(topic);
 }
 
 function isPosition(seq: number, least: number): boolean {
@@ -268,7 +280,7 @@ function isLine(line: unknown): line is ArchiveLine {
   if ('lanpost' in line) return line.lanpost === 'export' && 'format' in line && typeof line.format === 'number';
   if ('topic' in line) return typeof line.topic === 'string' && 'settings' in line && typeof line.settings === 'object' && line.settings !== null;
   if ('row' in line) return typeof line.row === 'string' && 'value' in line;
-  if ('reader' in line) return typeof line.reader === 'string' && line.reader.startsWith('local:') && 'filter' in line && typeof line.filter === 'string';
+  if ('reader' in line) return typeof line.reader === 'string' && /^local:[^\p{Cc}]{1,256}$/u.test(line.reader) && 'filter' in line && typeof line.filter === 'string';
   return 'record' in line && typeof line.record === 'string' && 'in' in line && 'kind' in line;
 }
 

@@ -9,9 +9,13 @@ export function formatRecordId({ box, epoch, seq }: Origin): string {
 }
 
 export function parseRecordId(id: string): Origin {
+  const origin = asRecordId(id);
+  if (!origin) throw new LanpostError('invalid-value', `${JSON.stringify(id.slice(0, 80))} is no record id`);
+  return origin;
+}
+
+/** Undefined for what is none. */
+export function asRecordId(id: string): Origin | undefined {
   const [, box, epoch, seq] = FORM.exec(id) ?? [];
-  if (box === undefined || epoch === undefined || !Number.isSafeInteger(Number(seq))) {
-    throw new LanpostError('invalid-value', `${JSON.stringify(id.slice(0, 80))} is no record id`);
-  }
-  return { box, epoch, seq: Number(seq) };
+  return box === undefined || epoch === undefined || !Number.isSafeInteger(Number(seq)) ? undefined : { box, epoch, seq: Number(seq) };
 }

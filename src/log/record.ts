@@ -102,6 +102,7 @@ export const HEADER_BYTES = 28;
 const VERSION = 2;
 const VERSION_AT = 4, KIND_AT = 5, TOPIC_AT = 6, PREVIOUS_AT = 10, WALL_AT = 16, MONO_AT = 22;
 const MONO_STEPS = 16;
+const LATEST = 2 ** 48 - 1;
 const FIRST = { version: 1, bytes: 36, flagsAt: 6, topicAt: 8, previousAt: 12, wallAt: 20, monoAt: 28, monoSteps: 1000 } as const;
 /** Flags, above the kind. */
 const TRUSTED = 0x10, ELSEWHERE = 0x20;
@@ -131,7 +132,8 @@ export function sealRecord(row: Uint8Array, kind: RecordKind, topic: number, pre
   row[KIND_AT] = KINDS.indexOf(kind) | (trusted ? TRUSTED : 0) | (elsewhere === true ? ELSEWHERE : 0);
   putU32(row, TOPIC_AT, topic);
   putU48(row, PREVIOUS_AT, previous);
-  putU48(row, WALL_AT, Math.max(0, Math.floor(wall)));
+  // Beyond the year 10 889 it is as late as can be said, and not early again.
+  putU48(row, WALL_AT, Math.min(LATEST, Math.max(0, Math.floor(wall))));
   putU48(row, MONO_AT, Math.floor(mono * MONO_STEPS));
   putU32(row, 0, crc32(row));
 }

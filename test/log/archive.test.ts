@@ -25,7 +25,7 @@ async function filled(): Promise<Log> {
   for (let n = 0; n < 10; n++) await log.append(item('a', `${n}`, n % 2 === 0 ? { id: `id${n}` } : {}));
   await log.append({ topic: 'a', kind: 'retract', id: 'id2' });
   clock.jump(-(60 * 365 * 86_400_000));
-  await log.append({ topic: 'b/c', kind: 'publish', payload: { contentType: 'application/cbor', bytes: Uint8Array.of(255, 0, 128) }, publisher: 'link:desk', extra: { key: 'ab' } });
+  await log.append({ topic: 'b/c', kind: 'publish', payload: { contentType: 'application/cbor', bytes: Uint8Array.of(255, 0, 128) }, publisher: 'link:desk\u0085', extra: { key: 'ab' } });
   await log.append(item('$inbox', 'not for others'));
   await log.registry.set('trust/ab', { names: ['desk'], grants: [], lastSeen: 1 });
   await log.registry.set('home/x@y', { password: 'secret' });
@@ -41,7 +41,7 @@ describe('an export', () => {
     expect(parsed[0]).toEqual({ lanpost: 'export', format: 1, box: 'abcdefghijklmnop', exported: 7 });
     expect(lines.join('\n')).not.toMatch(/secret|not for others|peer:x/);
     expect(parsed.filter((line) => 'topic' in line)).toHaveLength(2);
-    expect(parsed.find((line) => 'in' in line && line.in === 'b/c')).toMatchObject({ kind: 'publish', type: 'application/cbor', base64: '/wCA', timeTrusted: false, publisher: 'link:desk', extra: { key: 'ab' } });
+    expect(parsed.find((line) => 'in' in line && line.in === 'b/c')).toMatchObject({ kind: 'publish', type: 'application/cbor', base64: '/wCA', timeTrusted: false, publisher: 'link:desk\u0085', extra: { key: 'ab' } });
     // Before the first record that it has not passed.
     const at = parsed.findIndex((line) => 'reader' in line);
     expect(parsed[at + 1]).toMatchObject({ in: 'a', text: '3' });
@@ -86,7 +86,7 @@ describe('an export', () => {
     await expect(takeIn(log, numbered(text === '' ? [] : [text]))).rejects.toThrow(message);
   });
 
-  it.each(['{"topic":"$inbox","settings":{}}', '{"row":"home/x","value":1}', '{"reader":"peer:x","filter":"#"}', '{"record":"b-1.a-1","in":"$mail/x","kind":"publish","time":1}', '{"record":"x","in":"a","kind":"publish","time":1}', '[]', 'null', '{}'])('does not take %s', async (line) => {
+  it.each(['{"topic":"$inbox","settings":{}}', '{"row":"home/x","value":1}', '{"reader":"peer:x","filter":"#"}', '{"record":"aaaabbbbccccdddd-1.0011aabb-1","in":"$mail/x","kind":"publish","time":1}', '{"record":"x","in":"a","kind":"publish","time":1}', '[]', 'null', '{}'])('does not take %s', async (line) => {
     const { log } = await openMemory();
     await expect(takeIn(log, numbered(['{"lanpost":"export","format":1,"box":"b","exported":1}', line]))).rejects.toMatchObject({ code: 'invalid-value', message: expect.stringContaining('line 2') });
     expect(log.topicCount).toBe(0);
@@ -94,15 +94,15 @@ describe('an export', () => {
 
   it.each([
     { in: 'a/+/b' }, { id: '' }, { id: '\0k' }, { id: 5 }, { id: 'x'.repeat(1025) }, { expires: 'x' }, { text: 5 }, { type: 5 }, { base64: 7, text: undefined }, { config: 5, kind: 'configure' }, { config: { maxItems: -1 }, kind: 'configure' },
-    { config: { nonsense: 1 }, kind: 'configure' }, { kind: 'configure' }, { kind: 'gap' }, { publisher: 7 }, { previous: -1 }, { previous: 1.5 }, { time: 1e300 }, { kind: 'retract' }, { record: 'b-1.a-0' }, { topic: 'b', settings: { full: 'maybe' } }, { topic: 'b', settings: { key: '/x' } },
+    { config: { nonsense: 1 }, kind: 'configure' }, { kind: 'configure' }, { kind: 'gap' }, { publisher: 7 }, { previous: -1 }, { previous: 1.5 }, { time: 1e300 }, { kind: 'retract' }, { record: 'aaaabbbbccccdddd-1.0011aabb-0' }, { record: 'b-1.a-2' }, { topic: 'b', settings: { full: 'maybe' } }, { topic: 'b', settings: { key: '/x' } },
   ])('refuses the line with %j, and takes what was before it', async (more) => {
     const { log } = await openMemory();
-    const good = (seq: number): Record<string, unknown> => ({ record: `b-1.a-${seq}`, in: 'a', kind: 'publish', time: 1, timeTrusted: true, type: 'text/plain', text: `${seq}` });
+    const good = (seq: number): Record<string, unknown> => ({ record: `aaaabbbbccccdddd-1.0011aabb-${seq}`, in: 'a', kind: 'publish', time: 1, timeTrusted: true, type: 'text/plain', text: `${seq}` });
     const lines = [{ lanpost: 'export', format: 1, box: 'b', exported: 1 }, good(1), { ...good(2), ...more }, good(3)].map((line) => JSON.stringify(line));
     await expect(takeIn(log, numbered(lines))).rejects.toMatchObject({ code: 'invalid-value', message: expect.stringContaining('line 3') });
     expect(log.state).toBe('open');
     expect(await takeIn(log, numbered(lines.filter((_, i) => i !== 2)))).toMatchObject({ records: 1, repeated: 1 });
-    expect((await log.items('a')).map(({ id }) => id)).toEqual(['b-1.a-1', 'b-1.a-3']);
+    expect((await log.items('a')).map(({ id }) => id)).toEqual(['aaaabbbbccccdddd-1.0011aabb-1', 'aaaabbbbccccdddd-1.0011aabb-3']);
   });
 
   it('keeps the newest of each key', async () => {
@@ -155,5 +155,20 @@ describe('an export', () => {
     const told = async (topic: string) => (await there.log.items(topic)).map(({ id, payload }) => `${id} ${Buffer.from(payload?.bytes ?? []).toString()}`);
     expect(await told('t')).toEqual(['x mine', 'z mine', 'y new']);
     expect(await told('d')).toEqual(['x mine', 'z mine']);
+  });
+
+  it.each([
+    { topic: 'a\uffff', settings: {} }, { topic: '', settings: {} }, { topic: 'a/#', settings: {} },
+    { reader: 'local:', filter: '#' }, { reader: `local:${'x'.repeat(1000)}`, filter: '#' }, { reader: 'local:\u0001', filter: '#' },
+    { record: 'a\u0001b-e-1' }, { record: `${'a'.repeat(100_000)}-e-1` }, { record: 'aaaabbbbccccdddd-1.0011aabb-0' }, { record: 'AAAABBBBCCCCDDDD-1.0011aabb-1' },
+    { in: 'a\uffff' }, { id: 'a\uffff' }, { id: 'a\ud800' }, { publisher: '\u0000' }, { publisher: 'x'.repeat(100_000) }, { type: 'text/plain\u0001' }, { type: 'x'.repeat(100_000) },
+    { time: '7' },
+  ])('takes nothing that no box can say, or find again: %j', async (hostile) => {
+    const { log } = await openMemory();
+    const record = { record: 'aaaabbbbccccdddd-1.0011aabb-5', in: 't', kind: 'publish', time: 1.7e12, timeTrusted: true, id: 'x', type: 'application/json', text: '1' };
+    const line = JSON.stringify('topic' in hostile || 'reader' in hostile ? hostile : { ...record, ...hostile });
+    await expect(takeIn(log, numbered(['{"lanpost":"export","format":1,"box":"aaaabbbbccccdddd","exported":1}', line]))).rejects.toMatchObject({ code: expect.stringMatching(/^invalid-/) as string });
+    expect([...log.topics()].filter(({ name }) => !name.startsWith('$'))).toEqual([]);
+    expect([...log.cursors()]).toEqual([]);
   });
 });

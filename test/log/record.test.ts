@@ -35,6 +35,10 @@ it('gives back what was put in', () => {
   }));
 });
 
+it.each([[-8.64e15, 0], [2 ** 48 - 1, 2 ** 48 - 1], [2 ** 48, 2 ** 48 - 1], [8.64e15, 2 ** 48 - 1]])('keeps a time that it has no room for as near as it can: %d', (wall, kept) => {
+  expect(decodeHeader(encodeRecord({ kind: 'publish', topic: 1, previous: 0, wall, mono: 1, trusted: true }, encodeBody({ topic: 't', kind: 'publish' }))).wall).toBe(kept);
+});
+
 it('reads what formats up to 3 have written, and notices when it is not that', () => {
   fc.assert(fc.property(draft, header, fc.nat(), ({ topic: _topic, kind: _kind, ...body }, head, at) => {
     const row = longRecord(head, encodeBody({ topic: 't', kind: 'publish', ...body }));
