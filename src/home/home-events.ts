@@ -70,9 +70,9 @@ export class HomeEvents {
   #tell(home: ToldHome, after: number): void {
     this.#timers.set(home.jid, this.#clock.after(after, () => this.#then(async () => {
       const began = this.#clock.mono();
-      const status = await home.status();
+      // One that cannot be asked now is asked again when something has moved.
+      const status = await home.status().finally(() => this.#timers.delete(home.jid));
       const cost = this.#clock.mono() - began;
-      this.#timers.delete(home.jid);
       const { draining } = status;
       if (draining) {
         this.#drains.set(home.jid, draining.since);

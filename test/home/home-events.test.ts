@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { HomeEvent } from '../../src/api.ts';
+import type { HomeEvent, HomeStatus } from '../../src/api.ts';
+import { createTestClock } from '../../src/clock.ts';
+import { LanpostError } from '../../src/errors.ts';
+import { HomeEvents, PROGRESS } from '../../src/home/home-events.ts';
 import { WINDOW } from '../../src/home/window.ts';
 import { openEdge } from './recorded/edge.ts';
 import { scripted } from './recorded/upstream.ts';
@@ -39,6 +42,22 @@ describe('what becomes of homes', () => {
 });
 
 describe('a backlog that goes up', () => {
+  it('is told of again when how far it is could not be seen once', async () => {
+    const clock = createTestClock();
+    const events = new HomeEvents(clock);
+    const status: HomeStatus = { jid: HOME, service: 's', topics: [], state: 'online', since: 0, queued: 150, queuedBytes: 1, oldestAge: 0, rate: { items: 0, bytes: 0 }, draining: { since: 1, done: 50, left: 150, rate: 1 } };
+    let fails = 1;
+    const home = { jid: HOME, drained: undefined, status: () => (fails-- > 0 ? Promise.reject(new LanpostError('corrupt')) : Promise.resolve(status)) };
+    const told = events.watch(() => Promise.resolve([]));
+    events.moved(home);
+    clock.advance(PROGRESS);
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    events.moved(home);
+    clock.advance(PROGRESS);
+    expect((await told.next()).value).toMatchObject({ type: 'draining', home: { draining: { left: 150 } } });
+    events.close();
+  });
+
   it('is told of once a second at most: what has gone, what is left, how fast and how long; then that all is up', async () => {
     await using upstream = await scripted();
     await using edge = await openEdge({ upstream });
