@@ -477,7 +477,7 @@ export class Home {
     const jid = bound ?? this.account.jid;
     const session: HomeSession = new HomeSession({
       clock, jid, managed: sm !== undefined, timing, roomy: () => log.roomy(),
-      receive: receive && ((stanza) => receive(stanza, { jid: this.account.jid, session: jid, answer: (reply) => session.send(reply) })),
+      receive: receive && ((stanza) => receive(stanza, { jid: this.account.jid, session: jid, answer: (reply) => session.answer(reply) })),
       events: (stanza) => this.#downlink?.receive(stanza),
       trouble: (message) => trouble({ kind: 'home.receive', message: `${this.account.jid}: ${message}` }),
     });

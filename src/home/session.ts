@@ -2,7 +2,7 @@
 // whoever sent it; the session knows how to have it said again.
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import { attr, namespaceOf, xml, type Element } from '../xmpp/element.ts';
+import { attr, namespaceOf, serialize, xml, type Element } from '../xmpp/element.ts';
 import { IqCaller } from '../xmpp/iq.ts';
 import { bare } from '../xmpp/jid.ts';
 import { errorReply, stanzaKind } from '../xmpp/stanza.ts';
@@ -40,6 +40,8 @@ export interface SessionOptions {
 const MAX_UNHANDLED = 256;
 /** Stanzas kept for a server that does not say that it has them, although it was asked every 16. */
 const MAX_UNACKED = 1024;
+/** Bytes of replies that took their time, and that the server does not have yet. */
+const MAX_ANSWERING = 1 << 20;
 
 export class HomeSession {
   readonly jid: string;
@@ -58,6 +60,7 @@ export class HomeSession {
   /** Grows with each connection: what an earlier one brought is numbered anew. */
   #life = 0;
   #inWork = 0;
+  #answering = 0;
   #quiet: (() => void)[] = [];
 
   constructor(options: SessionOptions) {
@@ -173,6 +176,15 @@ export class HomeSession {
     else this.#liveness.askSoon();
   }
 
+  /** A reply that took its time. Whoever asks for more than the server takes is told to come back: nothing else bounds what they ask for. */
+  answer(reply: Element): void {
+    const bytes = Buffer.byteLength(serialize(reply));
+    if (this.#answering > 0 && this.#answering + bytes > MAX_ANSWERING) return this.send(busy(reply));
+    this.#answering += bytes;
+    const gone = (): void => { this.#answering -= bytes; };
+    this.send(reply, { handed: gone, dropped: gone });
+  }
+
   /** XEP-0198 §4: before a proper end, say what was received, so that it is not sent again. */
   farewell(): void {
     if (this.#options.managed) this.#socket?.write(xml('a', { xmlns: NS_SM, h: String(this.#sm.h) }));
@@ -264,6 +276,11 @@ export class HomeSession {
     // Without stream management any stanza that must be answered shows life as well.
     socket.write(this.#options.managed ? xml('r', { xmlns: NS_SM }) : xml('iq', { type: 'get', id: 'alive' }, xml('ping', { xmlns: 'urn:xmpp:ping' })));
   }
+}
+
+function busy(reply: Element): Element {
+  const [id, to, from] = [attr(reply, 'id'), attr(reply, 'to'), attr(reply, 'from')];
+  return xml('iq', { type: 'error', id, to, from }, new StanzaError('resource-constraint', { text: 'too many answers wait to be sent; try again shortly' }).toElement());
 }
 
 /** Nobody here takes requests from home. */

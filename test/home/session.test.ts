@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { HomeSession, SESSION_TIMING } from '../../src/home/session.ts';
+import { xml } from '../../src/xmpp/element.ts';
 import { XmppSocket } from '../../src/xmpp/xmpp-socket.ts';
 import { quiet } from '../support/quiet.ts';
 
@@ -58,4 +59,23 @@ test('a server that is not read while too much waits for the disk is not taken f
   clock.advance(100_000);
   await quiet();
   expect(closed).toBe(true);
+});
+
+test('answers that the server does not take are bounded, and who asked for more is told so', async () => {
+  session = new HomeSession({ clock, jid: 'me@home.test/x', managed: true, timing: SESSION_TIMING, trouble: () => undefined });
+  session.attach(wire);
+  let came = '';
+  far.on('data', (bytes: Buffer) => { came += bytes.toString(); });
+  far.write("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>");
+  const answer = (id: string): void => session?.answer(xml('iq', { type: 'result', id, to: 'ann@home.test/phone' }, xml('x', { xmlns: 'urn:x' }, 'y'.repeat(150_000))));
+  const told = (id: string): string => new RegExp(`<iq[^>]* id='${id}'[^>]*>`).exec(came)?.[0] ?? '';
+  for (let n = 0; n < 100; n++) answer(`a${n}`);
+  await expect.poll(() => told('a99'), { timeout: 20_000 }).toMatch(/type='error'/);
+  expect(told('a0')).toMatch(/type='result'/);
+  expect(came).toContain("<resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>");
+  expect(came.length).toBeLessThan(1_300_000);
+  far.write("<a xmlns='urn:xmpp:sm:3' h='100'/>");
+  await quiet();
+  answer('b');
+  await expect.poll(() => told('b'), { timeout: 20_000 }).toMatch(/type='result'/);
 });
