@@ -1,16 +1,18 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
-import type { Delivery, ItemsOptions } from '../src/index.ts';
+import type { Box, Delivery, ItemsOptions } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { itemMessage } from './shared/item-message.ts';
 import { itemPages } from './shared/item-pages.ts';
-import { PAYLOAD_FORMS, type PayloadForm } from './shared/payload-form.ts';
+import { PAYLOAD_FORMS, sizeOf, type PayloadForm } from './shared/payload-form.ts';
 import { choiceOf, momentOf, numberOf } from './shared/saved-field.ts';
 import { sendThrough } from './shared/sender.ts';
 import { textOr } from './shared/text-or.ts';
 
 /** Items of one answer. */
 export const MAX_ITEMS = 10_000;
+/** Bytes of their values: all of them are in memory at once, and once more in what the flow makes of them. */
+const MAX_BYTES = 16 * 1024 * 1024;
 /** The newest ones that a box gives at once. */
 const MOST_LAST = 1000;
 
@@ -40,18 +42,38 @@ export default function register(RED: NodeAPI): void {
       async deliver(box, msg, _closing, send) {
         const topic = textOr(def.topic, msg.topic);
         if (topic === undefined) throw new Error('no topic: fill in the node\'s topic or set msg.topic');
-        const { query, count, until } = wantedOf(def, msg);
-        const found: Delivery[] = [];
-        for await (const delivery of itemPages(box, topic, query)) {
-          if (delivery.time > until) continue;
-          found.push(delivery);
-          if (found.length === count) break;
-        }
-        send(split ? [parts(RED, msg, found, form)] : { ...msg, topic, payload: found.map((delivery) => listed(delivery, form)) });
+        const { more: _, ...rest } = msg;
+        const { found, more } = await find(box, topic, wantedOf(def, msg));
+        if (split) send([parts(RED, rest, found, form, more)]);
+        else send({ ...rest, topic, payload: found.map((delivery) => listed(delivery, form)), ...more });
       },
     });
   }
   RED.nodes.registerType('lanpost items', LanpostItems);
+}
+
+/** Which query goes on behind an answer that ended because it may hold no more. */
+interface More { readonly more?: { readonly after: number } }
+
+async function find(box: Box, topic: string, { query, count, until }: Wanted): Promise<{ found: Delivery[]; more: More }> {
+  const found: Delivery[] = [];
+  let bytes = 0;
+  const inOrder = query.from !== undefined || query.after !== undefined;
+  const goOn = (): More => {
+    const last = found.at(-1);
+    return inOrder && last ? { more: { after: last.seq } } : {};
+  };
+  for await (const delivery of itemPages(box, topic, query)) {
+    if (delivery.time > until) continue;
+    if (delivery.kind === 'item') bytes += sizeOf(delivery.value);
+    if (bytes > MAX_BYTES && found.length > 0) {
+      if (!inOrder) throw new Error(`these items of ${topic} are more than ${MAX_BYTES / 1024 / 1024} MiB: ask for fewer, or for all in order`);
+      return { found, more: goOn() };
+    }
+    found.push(delivery);
+    if (found.length === count) return { found, more: goOn() };
+  }
+  return { found, more: {} };
 }
 
 interface Wanted { readonly query: ItemsOptions; readonly count: number; readonly until: number }
@@ -85,9 +107,10 @@ function listed(delivery: Delivery, form: PayloadForm): object {
 }
 
 /** As core's `split` would have it: `join` makes one of them again. */
-function parts(RED: NodeAPI, msg: NodeMessage, found: readonly Delivery[], form: PayloadForm): NodeMessage[] {
+function parts(RED: NodeAPI, msg: NodeMessage, found: readonly Delivery[], form: PayloadForm, more: More): NodeMessage[] {
   const id = RED.util.generateId();
   return found.map((delivery, index) => ({
     ...RED.util.cloneMessage(msg), ...itemMessage(delivery, { form }), seq: delivery.seq, parts: { id, index, count: found.length, type: 'array', len: 1 },
+    ...(index === found.length - 1 ? more : {}),
   }));
 }

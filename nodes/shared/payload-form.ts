@@ -17,6 +17,11 @@ export function flowPayload(value: Value, contentType: string, form: PayloadForm
   }
 }
 
+/** About how many bytes a value is. */
+export function sizeOf(value: Value): number {
+  return value instanceof Uint8Array ? value.byteLength : Buffer.byteLength(textOf(value));
+}
+
 /** Bytes are Buffers in Node-RED. */
 export function inFlow(value: Value): unknown {
   return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value;

@@ -62,6 +62,34 @@ describe('lanpost items', () => {
     expect(await ask({}, { query: { from: 'start', limit: 2 } })).toEqual([0, 1]);
   });
 
+  it('an answer in order ends at 16 MiB, or at its number, with the query that goes on; the newest are refused', async () => {
+    const box = await filled(0);
+    await box.topics.create('a', { maxItems: 400 });
+    const text = 'x'.repeat(120 * 1024);
+    await Promise.all(Array.from({ length: 300 }, (_, n) => box.publish('a', text + n)));
+    await load(flow({ from: 'start', count: '1000' }), { lanpost: { box } });
+    const out = collect(flows.getNode('out'));
+    const caught = collect(flows.getNode('caught'));
+    const got: unknown[] = [];
+    const sizes: number[] = [];
+    for (let query: unknown; ;) {
+      flows.getNode('items').receive({ more: 'from before', ...(query === undefined ? {} : { query }) });
+      const msg = await out.next();
+      const page = values(msg.payload);
+      got.push(...page);
+      sizes.push(page.length);
+      query = msg['more'];
+      if (query === undefined) break;
+    }
+    expect(got).toEqual(Array.from({ length: 300 }, (_, n) => text + n));
+    expect(sizes).toEqual([136, 136, 28]);
+    flows.getNode('items').receive({ query: { from: 'start', limit: 7 } });
+    expect(values((await out.next()).payload)).toHaveLength(7);
+    expect(out.all.at(-1)).toMatchObject({ more: { after: expect.any(Number) } });
+    flows.getNode('items').receive({ query: { last: 200 } });
+    expect((await caught.next()).error).toMatchObject({ message: expect.stringContaining('16 MiB') });
+  });
+
   it.each([
     ['a topic that is not there', { topic: 'none' }, {}, 'none'],
     ['no topic', { topic: '' }, {}, 'no topic'],
