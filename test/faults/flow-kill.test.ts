@@ -36,13 +36,13 @@ it('a SIGKILL in the middle of a flow loses nothing that was done', async () => 
   const done = new Set<unknown>();
   const handled = new Set<unknown>();
   for (let run = 0; run < 3; run++) {
-    running = await startFlows(dir, FLOW, { RUN: `${run}` });
+    running = await startFlows(dir, FLOW, { env: { RUN: `${run}` } });
     await expect.poll(() => running?.all('done').length, { timeout: 40_000, interval: 20 }).toBeGreaterThan(500);
     await running.kill();
     for (const one of running.all('done')) done.add(one);
     for (const one of running.all('acked')) handled.add(one);
   }
-  running = await startFlows(dir, FLOW, { RUN: '' });
+  running = await startFlows(dir, FLOW, { env: { RUN: '' } });
   const missing = (): unknown[] => {
     for (const one of running?.all('acked') ?? []) handled.add(one);
     return [...done].filter((one) => !handled.has(one));

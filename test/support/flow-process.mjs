@@ -1,20 +1,24 @@
 // Node-RED as others install it, with the nodes of this package from dist/, in a process of its own: node flow-process.mjs USERDIR.
-// Runs USERDIR/flows.json; functions in it say something by `global.get('say')(object)`. Prints one JSON object per line.
+// Runs USERDIR/flows.json; functions in it say something by `global.get('say')(object)`, and hear the lines that come in by
+// `global.get('hear')(listener)`. Prints one JSON object per line.
 import { writeSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const nodeRed = createRequire(import.meta.url)('node-red');
 // Lines are for what the flow says.
 console.log = console.error;
 const say = (object) => void writeSync(1, `${JSON.stringify(object)}\n`);
+const input = createInterface({ input: process.stdin });
+const hear = (listener) => void input.on('line', listener);
 nodeRed.init(createServer(), {
   userDir: process.argv[2], flowFile: 'flows.json', credentialSecret: 'test', httpAdminRoot: false, httpNodeRoot: false, editorTheme: { projects: { enabled: false } },
   nodesDir: [fileURLToPath(new URL('../../', import.meta.url))],
-  functionGlobalContext: { say },
+  functionGlobalContext: { say, hear },
   logging: { lines: { level: 'warn', metrics: false, audit: false, handler: () => ({ msg }) => say({ warned: msg?.message ?? String(msg) }) } },
 });
 nodeRed.events.on('flows:started', () => say({ started: true }));
 await nodeRed.start();
-process.stdin.on('end', () => void nodeRed.stop().then(() => process.exit(0))).resume();
+input.on('close', () => void nodeRed.stop().then(() => process.exit(0)));

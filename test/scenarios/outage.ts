@@ -1,0 +1,161 @@
+// One flow sends the same messages over several roads while the path to their servers is dead, silently; then it is mended.
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as lasts } from 'node:timers/promises';
+import { startFlows } from '../support/flow-process.ts';
+import { createHomeServer } from '../support/homes.ts';
+import { type JsonLines, readJsonLines } from '../support/json-lines.ts';
+import { createLan, type Lan } from '../support/lan.ts';
+import { ROOT } from '../support/root.ts';
+import { NODE, OUTAGE_CREDENTIALS, type OutageRoad, outageFlow, outageRoads } from './outage-flow.ts';
+
+const EDGE = 1;
+const SERVERS = 2;
+const MQTT_PORT = 1883;
+/** So long after the path is there again everything is waited for. */
+const LONGEST = 150_000;
+
+export interface OutageOptions {
+  readonly messages: number;
+  /** How long the path is dead, while all of them are sent; ms. */
+  readonly cut: number;
+  /** So long after the last message that came out nothing more is expected; ms. */
+  readonly quiet: number;
+  /** A folder in which `node-red-node-xmpp` is installed. */
+  readonly xmppNodes?: string;
+}
+
+/** What a node's status said, from so many seconds after the cut on. */
+export interface Shown { readonly node: string; readonly from: number; readonly text: string }
+
+export interface OutageResult {
+  readonly road: OutageRoad;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly caught: number;
+  /** Messages that Complete was told of, and that never came out. */
+  readonly completed: number;
+  /** Seconds after the path was mended until the last that came had come. */
+  readonly last: number;
+  /** During the cut. */
+  readonly shown: readonly Shown[];
+}
+
+interface Said { readonly at?: number; readonly caught?: string; readonly done?: string; readonly shown?: string; readonly text?: string; readonly sent?: number; readonly started?: boolean }
+interface Seen { readonly road?: string; readonly n?: number; readonly ready?: boolean }
+
+export async function sendThroughOutage({ messages, cut, quiet, xmppNodes }: OutageOptions): Promise<OutageResult[]> {
+  const dir = mkdtempSync(join(tmpdir(), 'lanpost-outage-'));
+  await using lan = await createLan(2);
+  await using server = await createHomeServer('prosody', { lan, host: SERVERS });
+  await server.start();
+  const mosquitto = await startMosquitto(lan, dir);
+  const roads = outageRoads({ host: server.host, mqttPort: MQTT_PORT, xmppPort: server.port, domain: server.domain }, { xmpp: xmppNodes !== undefined });
+  const userDir = join(dir, 'node-red');
+  mkdirSync(userDir);
+  if (xmppNodes !== undefined) symlinkSync(join(xmppNodes, 'node_modules'), join(userDir, 'node_modules'));
+  try {
+    const flows = await startFlows(userDir, outageFlow(roads), { lan, host: EDGE, credentials: OUTAGE_CREDENTIALS, env: { NODE_EXTRA_CA_CERTS: server.ca } });
+    const said = (): readonly Said[] => flows.said.lines;
+    const send = (first: number, count: number, ms: number): void => flows.tell(JSON.stringify({ first, count, ms }));
+    const witness = readJsonLines<Seen>(lan.exec(SERVERS, process.execPath, [join(ROOT, 'test/scenarios/outage-witness.mjs'), server.host, String(MQTT_PORT), String(server.port), server.ca, server.service, server.domain, NODE]), 'the witness');
+    // What the others are given before that is lost at once.
+    for (const { name } of roads.slice(1)) await flows.said.wait((line) => line['shown'] === name && line['fill'] === 'green', { timeout: 60_000 });
+    send(-2, 1, 0);
+    await witness.wait(({ ready }) => ready === true, { timeout: 60_000 });
+    // Each road works.
+    send(-1, 1, 0);
+    for (const { name } of roads) await witness.wait(({ road, n }) => road === witnessed(name) && n === -1, { timeout: 60_000 });
+
+    const before = { done: perRoad(said(), 'done'), caught: perRoad(said(), 'caught') };
+    await lan.silentCut(EDGE);
+    const begun = Date.now();
+    send(0, messages, cut);
+    await lasts(cut);
+    await lan.restore(EDGE);
+    const mended = Date.now();
+    await flows.said.wait((line) => line['sent'] === 0, { timeout: 60_000 });
+    // Whatever has not come by then is lost, as far as anybody can tell.
+    await untilAll(witness, messages).catch(() => undefined);
+    const arrived = await untilQuiet(witness.lines, quiet);
+    const all = said();
+    const done = perRoad(all, 'done');
+    const caught = perRoad(all, 'caught');
+    await flows.stop();
+    return roads.map((road) => {
+      const times = arrived.times.get(witnessed(road.name)) ?? new Map<number, number>();
+      const came = [...times].filter(([n]) => n >= 0);
+      const told = (done.get(road.name) ?? 0) - (before.done.get(road.name) ?? 0);
+      return {
+        road, lost: messages - came.length, doubled: came.reduce((sum, [, often]) => sum + often - 1, 0),
+        caught: (caught.get(road.name) ?? 0) - (before.caught.get(road.name) ?? 0), completed: Math.max(0, told - came.length),
+        last: ((arrived.last.get(witnessed(road.name)) ?? mended) - mended) / 1000,
+        shown: road.shown.flatMap((node) => shownDuring(all, node, begun, mended)),
+      };
+    });
+  } finally {
+    mosquitto.kill('SIGTERM');
+    await lan.down();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** As the witness calls it. */
+const witnessed = (road: string): string => (road.startsWith('mqtt') ? `outage/${road}` : road);
+
+/** mosquitto as it is installed, but for the address. */
+async function startMosquitto(lan: Lan, dir: string): Promise<ReturnType<Lan['exec']>> {
+  const file = join(dir, 'mosquitto.conf');
+  writeFileSync(file, [`listener ${MQTT_PORT} ${lan.address(SERVERS)}`, 'allow_anonymous true', 'user root', ''].join('\n'));
+  const child = lan.exec(SERVERS, 'mosquitto', ['-c', file]);
+  child.stderr.setEncoding('utf8');
+  for (let said = ''; !said.includes('running');) {
+    const [text] = await Promise.race([once(child.stderr, 'data') as Promise<[string]>, once(child, 'close').then(() => { throw new Error(`mosquitto did not start: ${said}`); })]);
+    said += text;
+  }
+  return child;
+}
+
+function perRoad(lines: readonly Said[], what: 'done' | 'caught'): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { [what]: road } of lines) if (road !== undefined) counts.set(road, (counts.get(road) ?? 0) + 1);
+  return counts;
+}
+
+/** Until the home has all of them. */
+async function untilAll(witness: JsonLines<Seen>, messages: number): Promise<void> {
+  const seen = new Set<number>();
+  const deadline = Date.now() + LONGEST;
+  for (let after = 0; seen.size < messages; after++) {
+    const { road, n = -1 } = await witness.wait(() => true, { after, timeout: Math.max(1, deadline - Date.now()) });
+    if (road === 'lanpost' && n >= 0) seen.add(n);
+  }
+}
+
+/** How often each message came out of each road, and when the last did, once nothing has come for a while. */
+async function untilQuiet(lines: readonly Seen[], quiet: number): Promise<{ times: Map<string, Map<number, number>>; last: Map<string, number> }> {
+  const times = new Map<string, Map<number, number>>();
+  const last = new Map<string, number>();
+  let read = 0;
+  for (let newest = Date.now(); Date.now() - newest < quiet;) {
+    for (; read < lines.length; read++) {
+      const { road, n } = lines[read] ?? {};
+      if (road === undefined || n === undefined) continue;
+      const often = times.get(road) ?? new Map<number, number>();
+      times.set(road, often.set(n, (often.get(n) ?? 0) + 1));
+      newest = Date.now();
+      last.set(road, newest);
+    }
+    await lasts(100);
+  }
+  return { times, last };
+}
+
+/** What it said when the cut began, and all that it said until it was mended. */
+function shownDuring(lines: readonly Said[], node: string, begun: number, mended: number): Shown[] {
+  const all = lines.filter((line) => line.shown === node && (line.at ?? Infinity) < mended);
+  const first = all.filter(({ at = 0 }) => at <= begun).at(-1);
+  return [...first ? [first] : [], ...all.filter(({ at = 0 }) => at > begun)].map(({ at = begun, text = '' }) => ({ node, from: Math.max(0, (at - begun) / 1000), text: text.replace(/^node-red:common\.status\./, '') }));
+}
