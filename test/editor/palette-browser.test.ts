@@ -11,21 +11,25 @@ import { openBrowser, type Watched } from '../support/browser.ts';
 import { eventually } from '../support/eventually.ts';
 import { createLan, type Lan } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
+import { type Purple, startPurple } from '../support/purple.ts';
 import { ROOT } from '../support/root.ts';
 
 /** What the page's own globals are used for here. */
 interface FlowNode { readonly id: string; readonly type: string; readonly box?: string }
 interface TypedInput { typedInput(name: string, value: string): TypedInput; first(): TypedInput }
 type Window = typeof globalThis & {
-  RED: { nodes: { getType(type: string): unknown; dirty(): boolean; filterNodes(filter: { type: string }): FlowNode[] }; actions: { invoke(action: string): void } };
+  RED: { nodes: { getType(type: string): unknown; dirty(): boolean; filterNodes(filter: { type: string }): FlowNode[] }; sidebar: { show(id: string): void } };
   $: (selector: string) => TypedInput;
 };
 
 const COLUMNS: readonly number[] = [130, 380, 640, 890];
 const ROW = 58;
 
-/** Every node of the palette, dragged, configured by its dialog, wired, deployed, and put to work with another box on the link. */
-describe.runIf(needs('root', 'chromium'))('the palette, with a second box', () => {
+/** Of a node whose name here is not its type. */
+const TYPES: Readonly<Record<string, string>> = { 'to alice': 'lanpost message out', 'from alice': 'lanpost message in' };
+
+/** Every node of the palette, dragged, configured by its dialog, wired, deployed, and put to work with another box and with libpurple on the link. */
+describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the palette, with a second box and libpurple', () => {
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-palette-'));
   const nodes = new Map<string, Locator>();
   let lan: Lan;
@@ -33,11 +37,14 @@ describe.runIf(needs('root', 'chromium'))('the palette, with a second box', () =
   let gate: Box;
   let hall: Box;
   let other: BoxProcess;
+  let alice: Purple;
   let browser: Watched;
   let page: Page;
 
   beforeAll(async () => {
-    lan = await createLan(2, { names: ['gate', 'hall'] });
+    lan = await createLan(3, { names: ['gate', 'hall', 'desk'] });
+    await lan.avahi(3);
+    alice = await startPurple(lan, 3, 'alice');
     other = await startBox({ dir: join(dir, 'hall'), name: 'hall', lan, host: 2 });
     hall = await other.attach();
     // Without the starter flow: what is debugged here is ours.
@@ -56,7 +63,8 @@ describe.runIf(needs('root', 'chromium'))('the palette, with a second box', () =
       editor.once('close', () => reject(new Error(said)));
     });
     gate = await attachBox({ dir: join(dir, 'gate') });
-    await eventually(async () => (await gate.peers.list()).some(({ name }) => name === 'hall@hall') && (await hall.peers.list()).some(({ name }) => name === 'gate@gate'));
+    await eventually(async () => (await gate.peers.list()).length === 2 && (await hall.peers.list()).some(({ name }) => name === 'gate@gate'));
+    await alice.event({ event: 'online', buddy: 'gate@gate' }, { timeout: 30_000 });
     for (const right of ['read', 'command'] as const) {
       await gate.trust.allow('hall@hall', right, '#');
       await hall.trust.allow('gate@gate', right, '#');
@@ -70,7 +78,8 @@ describe.runIf(needs('root', 'chromium'))('the palette, with a second box', () =
     await page.goto(address, { waitUntil: 'load' });
     await page.waitForFunction(() => (globalThis as Window).RED?.nodes?.getType?.('lanpost command out') && document.querySelectorAll('.red-ui-palette-node').length > 10, null, { timeout: 60_000 });
     await page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden', timeout: 60_000 });
-    await page.locator('#red-ui-tab-debug-link-button').click();
+    // Its button is somewhere else in each Node-RED.
+    await page.evaluate(() => { (globalThis as Window).RED.sidebar.show('debug'); });
   }, 180_000);
 
   afterAll(async () => {
@@ -80,7 +89,7 @@ describe.runIf(needs('root', 'chromium'))('the palette, with a second box', () =
       editor.kill('SIGKILL');
       await once(editor, 'close');
     }
-    await other?.stop();
+    await Promise.all([other?.stop(), alice?.quit()]);
     await lan?.down();
     rmSync(dir, { recursive: true, force: true });
   });
@@ -106,7 +115,7 @@ describe.runIf(needs('root', 'chromium'))('the palette, with a second box', () =
     await page.mouse.move(to.x - 30, to.y, { steps: 4 });
     await page.mouse.move(to.x, to.y, { steps: 4 });
     await page.mouse.up();
-    await expect.poll(async () => (await ids()).length).toBe(before.length + 1);
+    await expect.poll(async () => (await ids()).length, { timeout: 20_000 }).toBe(before.length + 1);
     const id = (await ids()).find((one) => !before.includes(one));
     nodes.set(name, page.locator(`[id="${id}"]`));
   }
@@ -165,6 +174,7 @@ describe.runIf(needs('root', 'chromium'))('the palette, with a second box', () =
       ['ask', 'lanpost request', 'answered'],
       ['', 'lanpost command in', 'lanpost command out'],
       ['write', 'lanpost message out'],
+      ['greet', 'to alice', 'from alice', 'chat'],
     ];
     const palette = await page.locator('.red-ui-palette-node[data-palette-type^="lanpost "]').evaluateAll((all) => all.map((one) => (one as unknown as { dataset: { paletteType: string } }).dataset.paletteType));
     expect(rows.flat().filter((name) => name.startsWith('lanpost ')).toSorted()).toEqual(palette.toSorted());
@@ -177,7 +187,7 @@ describe.runIf(needs('root', 'chromium'))('the palette, with a second box', () =
     });
     for (const [row, names] of rows.entries()) {
       for (const [column, name] of names.entries()) {
-        if (name !== '' && !nodes.has(name)) await drag(name, name.startsWith('lanpost ') ? name : column === 0 ? 'inject' : 'debug', column, row);
+        if (name !== '' && !nodes.has(name)) await drag(name, TYPES[name] ?? (name.startsWith('lanpost ') ? name : column === 0 ? 'inject' : 'debug'), column, row);
       }
     }
   }, 180_000);
@@ -198,6 +208,8 @@ describe.runIf(needs('root', 'chromium'))('the palette, with a second box', () =
     await configure('lanpost gap', () => type('filter', 'orders/#'));
     await configure('lanpost message out', () => pick('to', 'hall', 'link:hall@hall'));
     await configure('lanpost message in', () => type('from', 'link:hall@hall'));
+    await configure('to alice', () => pick('to', 'alice', 'link:alice@desk'));
+    await configure('from alice', () => type('from', 'link:alice@desk'));
     await configure('lanpost peers', async () => { await page.locator('#node-input-only').selectOption('boxes'); });
     await configure('lanpost home', () => pick('home', 'gate', 'gate@home.test'));
     await configure('lanpost request', async () => {
@@ -206,9 +218,10 @@ describe.runIf(needs('root', 'chromium'))('the palette, with a second box', () =
     });
     await configure('lanpost command in', () => type('command', 'door/open'));
     await configure('lanpost command out', () => type('name', 'say so'));
-    for (const name of ['made', 'heard', 'history', 'lost', 'letters', 'seen', 'account', 'answered']) await configure(name, () => type('name', `saw ${name}`));
+    for (const name of ['made', 'heard', 'history', 'lost', 'letters', 'seen', 'account', 'answered', 'chat']) await configure(name, () => type('name', `saw ${name}`));
     await inject('say', 'json', '{"open":true}');
     await inject('write', 'str', 'good evening');
+    await inject('greet', 'str', 'tea is ready');
     await inject('how', 'str', 'status');
     await inject('ask', 'json', '{"level":3}');
     expect(await page.locator('.red-ui-flow-node-error:visible').count()).toBe(0);
@@ -225,6 +238,8 @@ describe.runIf(needs('root', 'chromium'))('the palette, with a second box', () =
     await wire('lanpost gap', 'lost');
     await wire('write', 'lanpost message out');
     await wire('lanpost message in', 'letters');
+    await wire('greet', 'to alice');
+    await wire('from alice', 'chat');
     await wire('who', 'lanpost peers');
     await wire('lanpost peers', 'seen', 1);
     await wire('how', 'lanpost home');
@@ -257,7 +272,7 @@ describe.runIf(needs('root', 'chromium'))('the palette, with a second box', () =
   it('subscribe and ack: what the other box publishes comes here, and is confirmed', async () => {
     await hall.publish('hall/light', 'on');
     await debugged('saw heard').getByText('"on"').waitFor({ timeout: 20_000 });
-    await expect.poll(async () => (await gate.subscriptions.list()).every(({ unconfirmed }) => unconfirmed === 0)).toBe(true);
+    await expect.poll(async () => (await gate.subscriptions.list()).every(({ unconfirmed }) => unconfirmed === 0), { timeout: 20_000 }).toBe(true);
   }, 60_000);
 
   it('message in and message out: letters go both ways', async () => {
@@ -267,6 +282,13 @@ describe.runIf(needs('root', 'chromium'))('the palette, with a second box', () =
     await letters.close();
     await hall.send('link:gate@gate', 'good morning');
     await debugged('saw letters').getByText('good morning').waitFor({ timeout: 20_000 });
+  }, 60_000);
+
+  it('a person at libpurple is written to, and answers', async () => {
+    await press('greet');
+    await alice.event(({ event, text }) => event === 'im' && text?.includes('tea is ready') === true, { timeout: 20_000 });
+    alice.send('gate@gate', 'on my way');
+    await debugged('saw chat').getByText('on my way').waitFor({ timeout: 20_000 });
   }, 60_000);
 
   it('peers and home: what there is, when asked', async () => {
