@@ -286,7 +286,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
 
   it('a person at libpurple is written to, and answers', async () => {
     await press('greet');
-    await alice.event(({ event, text }) => event === 'im' && text?.includes('tea is ready') === true, { timeout: 20_000 });
+    expect(await alice.event(({ event, text }) => event === 'im' && text?.includes('tea is ready') === true, { timeout: 20_000 })).toMatchObject({ buddy: 'gate@gate' });
     alice.send('gate@gate', 'on my way');
     await debugged('saw chat').getByText('on my way').waitFor({ timeout: 20_000 });
   }, 60_000);
