@@ -53,12 +53,17 @@ export default function register(RED: NodeAPI): void {
 
 /** Of a message, or of several that a join has made one. */
 function originsOf(lanpost: unknown): Origin[] {
-  const all = Array.isArray(lanpost) ? lanpost : [lanpost];
-  return all.map((one: unknown) => {
+  const all: readonly unknown[] = Array.isArray(lanpost) ? lanpost : [lanpost];
+  return all.filter((one) => !isLastValue(one)).map((one) => {
     const origin = originOf(one);
     if (!origin) throw new Error('msg.lanpost is missing: this message is not from lanpost subscribe, or what it said of that was taken away');
     return origin;
   });
+}
+
+/** It is in no need of confirmation. */
+function isLastValue(lanpost: unknown): boolean {
+  return typeof lanpost === 'object' && lanpost !== null && 'retained' in lanpost && lanpost.retained === true && originOf(lanpost) === undefined;
 }
 
 function confirm(RED: NodeAPI, origin: Origin, how: (delivery: Delivery) => void): Settled {

@@ -6,7 +6,7 @@ import { onClose } from './shared/box-node.ts';
 import { BoxPool, type BoxLease, type BoxUser } from './shared/box-pool.ts';
 import { serveAdmin } from './shared/box-admin.ts';
 import { serveBox } from './shared/box-routes.ts';
-import { filledIn, filledText } from './shared/filled-in.ts';
+import { filledIn } from './shared/filled-in.ts';
 import { HOME_SLOTS, HomeAccounts, type SavedHome } from './shared/home-accounts.ts';
 import { isOn } from './shared/saved-field.ts';
 import { FlowsStarted } from './shared/flows-started.ts';
@@ -35,8 +35,7 @@ export default function register(RED: NodeAPI): void {
   function LanpostBox(this: Node<Record<string, string>> & { connection?: BoxConnection }, saved: BoxDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
-    const text = (field: string, value: string): string => filledText(RED, this, field, value);
-    const homes = (def.homes ?? []).map(({ slot, jid, host = '', topics = '' }) => ({ slot, jid: text('jid', jid), host: text('host', host), topics: text('topics', topics) }));
+    const homes = (def.homes ?? []).map(({ slot, jid, host = '', topics = '' }) => ({ slot, jid, host, topics }));
     const credentials = this.credentials ?? {};
     this.connection = new BoxConnection({
       take: async () => {

@@ -6,14 +6,17 @@ import { follow } from './shared/following.ts';
 import { inFlow } from './shared/payload-form.ts';
 import { NodeStatus } from './shared/node-status.ts';
 import { PendingCalls } from './shared/pending-calls.ts';
+import { choiceOf, isOn } from './shared/saved-field.ts';
 import { secondsOf } from './shared/seconds.ts';
+
+const KINDS = ['text', 'number', 'boolean', 'list'] as const satisfies readonly CommandField['kind'][];
 
 interface CommandInDef extends BoxUserDef {
   readonly command: string;
   /** For people. */
   readonly title?: string;
-  /** What clients that know no values are asked for. */
-  readonly fields?: readonly { readonly name: string; readonly label?: string; readonly kind?: CommandField['kind']; readonly options?: string; readonly required?: boolean }[];
+  /** What clients that know no values are asked for. All of it may be text. */
+  readonly fields?: readonly { readonly name: string; readonly label?: string; readonly kind?: string; readonly options?: string; readonly required?: boolean | string }[];
   /** Seconds in which the flow has to answer. */
   readonly timeout?: string;
 }
@@ -37,7 +40,7 @@ export default function register(RED: NodeAPI): void {
         return await calls.wait(call, (id) => {
           this.send({
             payload: inFlow(call.value), topic: call.command, ...(call.from === undefined ? {} : { from: call.from }),
-            lanpost: { command: call.command, node: this.id, call: id, trust: call.trust },
+            lanpost: { topic: call.command, command: call.command, node: this.id, call: id, trust: call.trust },
           });
           show();
         });
@@ -64,8 +67,8 @@ function offerOf({ title, fields = [], timeout }: CommandInDef): Parameters<Box[
   return {
     ...(title ? { title } : {}),
     ...(ms === undefined ? {} : { timeout: ms }),
-    fields: fields.map(({ name, label, kind = 'text', options = '', required = false }) => ({
-      name, kind, required,
+    fields: fields.map(({ name, label, kind, options = '', required = false }) => ({
+      name, kind: choiceOf(kind, KINDS), required: isOn(required),
       ...(label ? { label } : {}),
       ...(kind === 'list' ? { options: options.split(',').map((one) => one.trim()).filter(Boolean) } : {}),
     })),

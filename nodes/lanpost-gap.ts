@@ -38,7 +38,7 @@ export default function register(RED: NodeAPI): void {
         const { topic, subscription, ...loss } = line;
         if ((def.filter && !overlap(def.filter, topic)) || (def.reader && def.reader !== subscription)) return;
         told++;
-        this.send({ topic, kind: 'gap', id: delivery.id, time: delivery.time, payload: { ...(subscription === undefined ? {} : { reader: subscription }), ...loss } });
+        this.send({ topic, kind: 'gap', id: delivery.id, time: delivery.time, payload: { ...(subscription === undefined ? {} : { reader: subscription }), ...loss }, lanpost: { topic, id: delivery.id } });
       },
       arrived: (delivery) => delivery.ack(),
       words: () => (told === 0 ? 'nothing lost' : `told of ${told}`),

@@ -1,6 +1,7 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Box, HomeStatus } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
+import { under } from './shared/came-with.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { follow } from './shared/following.ts';
 import { homeEvents, homesInWords } from './shared/home-events.ts';
@@ -39,7 +40,7 @@ function tellEvents(RED: NodeAPI, node: Node, def: HomeDef, only: string): void 
   };
   follow(RED, node, def, status, {
     once: async (box, signal) => {
-      for await (const { event, home } of homeEvents(box, only, signal, say)) node.send([{ topic: home.jid, event, payload: { ...home } }, null]);
+      for await (const { event, home } of homeEvents(box, only, signal, say)) node.send([under(home.jid, { event, payload: { ...home } }), null]);
     },
     failed: (words) => status.bad(words),
   });

@@ -2,6 +2,7 @@ import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Box, Delivery, ItemsOptions } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
 import { filledIn } from './shared/filled-in.ts';
+import { cameWith, under } from './shared/came-with.ts';
 import { itemMessage } from './shared/item-message.ts';
 import { itemPages } from './shared/item-pages.ts';
 import { PAYLOAD_FORMS, sizeOf, type PayloadForm } from './shared/payload-form.ts';
@@ -45,7 +46,7 @@ export default function register(RED: NodeAPI): void {
         const { more: _, ...rest } = msg;
         const { found, more } = await find(box, topic, wantedOf(def, msg));
         if (split) send([parts(RED, rest, found, form, more)]);
-        else send({ ...rest, topic, payload: found.map((delivery) => listed(delivery, form)), ...more });
+        else send({ ...under(topic, rest), payload: found.map((delivery) => listed(delivery, form)), ...more });
       },
     });
   }
@@ -102,15 +103,18 @@ function queryOf({ from, fromValue }: ItemsDef, last: number): ItemsOptions {
 
 /** What is in the one array. */
 function listed(delivery: Delivery, form: PayloadForm): object {
-  const { topic: _, kind: __, retained: ___, ...item } = itemMessage(delivery, { form });
+  const { topic: _, kind: __, retained: ___, lanpost: ____, ...item } = itemMessage(delivery, { form });
   return { ...item, seq: delivery.seq };
 }
 
 /** As core's `split` would have it: `join` makes one of them again. */
 function parts(RED: NodeAPI, msg: NodeMessage, found: readonly Delivery[], form: PayloadForm, more: More): NodeMessage[] {
   const id = RED.util.generateId();
-  return found.map((delivery, index) => ({
-    ...RED.util.cloneMessage(msg), ...itemMessage(delivery, { form }), seq: delivery.seq, parts: { id, index, count: found.length, type: 'array', len: 1 },
-    ...(index === found.length - 1 ? more : {}),
-  }));
+  return found.map((delivery, index) => {
+    const { lanpost, ...item } = itemMessage(delivery, { form });
+    return {
+      ...RED.util.cloneMessage(msg), ...item, lanpost: cameWith(msg.lanpost, lanpost), seq: delivery.seq, parts: { id, index, count: found.length, type: 'array', len: 1 },
+      ...(index === found.length - 1 ? more : {}),
+    };
+  });
 }

@@ -1,6 +1,7 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { PeerEvent, TopicQuery } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
+import { under } from './shared/came-with.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { answerQueries } from './shared/queries.ts';
 import { readThrough } from './shared/reader.ts';
@@ -27,7 +28,7 @@ export default function register(RED: NodeAPI): void {
       each: ({ type, peer }) => {
         if (type === 'down') here.delete(peer.name);
         else here.add(peer.name);
-        this.send([{ topic: peer.name, event: type, payload: { ...peer } }, null]);
+        this.send([under(peer.name, { event: type, payload: { ...peer } }), null]);
       },
       words: () => (here.size === 1 ? '1 peer' : `${here.size} peers`),
     });

@@ -1,17 +1,25 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { PublishOptions } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
+import { setByFlow } from './shared/came-with.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { PAYLOAD_FORMS, publishable } from './shared/payload-form.ts';
 import { choiceOf, numberOf } from './shared/saved-field.ts';
 import { sendThrough } from './shared/sender.ts';
 import { textOr } from './shared/text-or.ts';
 
+/** Which of two goes first: what the flow has set in the message, or what is filled in here. */
+const PREFERENCES = ['msg', 'node'] as const;
+type Preference = (typeof PREFERENCES)[number];
+
 interface PublishDef extends BoxUserDef {
+  readonly configVersion?: number;
   /** Empty: `msg.topic`. */
   readonly topic: string;
   /** Empty: `msg.id`, or one of its own. */
   readonly itemId?: string;
+  /** Of topic and id. */
+  readonly prefer?: string;
   /** Empty: from the payload's own type. */
   readonly contentType: string;
   readonly form?: string;
@@ -26,21 +34,32 @@ export default function register(RED: NodeAPI): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
     const form = choiceOf(def.form, PAYLOAD_FORMS);
+    const prefer = preferenceOf(def);
     sendThrough(RED, this, saved, {
       did: 'published',
       async deliver(box, msg) {
-        const topic = textOr(def.topic, msg.topic);
+        const topic = named(prefer, def.topic, msg, 'topic');
         if (topic === undefined) throw new Error('no topic: fill in the node\'s topic or set msg.topic');
         const { value, contentType } = publishable(msg.payload, form);
-        await box.publish(topic, value, optionsOf(def, msg, contentType));
+        await box.publish(topic, value, optionsOf(def, prefer, msg, contentType));
       },
     });
   }
   RED.nodes.registerType('lanpost publish', LanpostPublish);
 }
 
-function optionsOf(def: PublishDef, msg: NodeMessage, ofForm: string | undefined): PublishOptions {
-  const id = textOr(def.itemId, msg.id);
+/** Before version 3 there was no choice: what was filled in went first, and goes on doing so. */
+function preferenceOf({ configVersion = 1, prefer }: PublishDef): Preference {
+  return configVersion >= 3 ? choiceOf(prefer, PREFERENCES) : 'node';
+}
+
+/** A topic or id; what a message still has from where it was read was not set by the flow, else it would go back there. */
+function named(prefer: Preference, own: string | undefined, msg: NodeMessage, property: 'topic' | 'id'): string | undefined {
+  return (prefer === 'msg' ? setByFlow(msg, property) : undefined) ?? textOr(own, msg[property]);
+}
+
+function optionsOf(def: PublishDef, prefer: Preference, msg: NodeMessage, ofForm: string | undefined): PublishOptions {
+  const id = named(prefer, def.itemId, msg, 'id');
   const contentType = def.contentType || (ofForm ?? keptType(msg.contentType, msg.payload));
   const expires = numberOf(msg.expires, { otherwise: numberOf(def.expires, { otherwise: Number.NaN }) * 1000, least: -Infinity });
   const at = def.at?.trim();

@@ -1,6 +1,7 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Box, TopicInfo, TopicSettings } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
+import { under } from './shared/came-with.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { codeOf } from './shared/in-words.ts';
 import { choiceOf, isOn } from './shared/saved-field.ts';
@@ -38,7 +39,7 @@ export default function register(RED: NodeAPI): void {
         const topic = textOr(def.topic, msg.topic);
         if (topic === undefined && action !== 'list') throw new Error('no topic: fill in the node\'s topic or set msg.topic');
         const payload = await act(box, action, topic ?? '#', () => settingsOf(def, msg));
-        send({ ...msg, ...(topic === undefined ? {} : { topic }), payload });
+        send({ ...(topic === undefined ? msg : under(topic, msg)), payload });
       },
     });
     if (isOn(def.deploy) && add) add({});

@@ -10,11 +10,12 @@ window.lanpost.boxDialog = {
   prepare(node) {
     const words = (key, options) => node._('lanpost-box.' + key, options);
     const embedded = RED.settings.lanpostBoxEmbedded === true;
-    const field = $('#node-config-input-mode');
-    if (!field.val()) field.val('auto');
+    const field = lanpost.choice(node, 'mode', ['auto', 'own', 'attach']);
+    lanpost.flag(node, 'link');
     const show = () => {
       const mode = field.val();
-      const own = mode === 'own' || (mode === 'auto' && !embedded);
+      // What the environment says is known when the flow starts.
+      const own = mode !== 'attach' && (mode !== 'auto' || !embedded);
       $('.lanpost-box-own').toggle(own);
       $('.lanpost-box-dir').toggle(own || mode === 'attach');
       $('.lanpost-box-embedded').toggle(mode === 'auto' && embedded);

@@ -49,19 +49,23 @@ window.lanpost = Object.assign(window.lanpost || {}, {
   /** A field that takes one of some values, called `FIELDs.VALUE` in the node's words, or `${NAME}`; gives the field: its value is saved. */
   choice(node, field, values) {
     const words = node.type.replace(/ /g, '-') + '.' + field + 's.';
-    return this.typed(field, { value: 'choice', options: values.map((value) => ({ value, label: node._(words + (value || 'none')) })) }, values[0]);
+    return this.typed(this.field(node, field), 'lanpost-shown-' + field, this.choices(values, (value) => node._(words + (value || 'none'))), values[0]);
   },
 
+  field(node, name) { return $((node.type === 'lanpost box' ? '#node-config-input-' : '#node-input-') + name); },
+
+  choices(values, label) { return { value: 'choice', options: values.map((value) => ({ value, label: label(value) })) }; },
+
   /** The same for a switch. */
-  flag(node, field) { return this.typed(field, 'bool', 'false'); },
+  flag(node, field) { return this.typed(this.field(node, field), 'lanpost-shown-' + field, 'bool', 'false'); },
 
   /** What is saved stays in the field itself, which is hidden; Node-RED's own input of several types is what is seen. */
-  typed(field, type, otherwise) {
-    const saved = $('#node-input-' + field).hide();
+  typed(saved, id, type, otherwise, width = '70%') {
+    saved.hide();
     const known = type.options ? type.options.map((option) => option.value) : ['true', 'false'];
     const place = /^\$\{([^}]+)\}$/.exec(saved.val());
     if (!place && !known.includes(saved.val())) saved.val(otherwise);
-    const shown = $('<input type="text" style="width:70%">').attr('id', 'lanpost-shown-' + field).insertAfter(saved);
+    const shown = $('<input type="text">').css({ width }).attr('id', id).insertAfter(saved);
     shown.typedInput({ types: [type, 'env'] });
     shown.typedInput('type', place ? 'env' : type.value || type);
     shown.typedInput('value', place ? place[1] : saved.val());
@@ -102,14 +106,17 @@ window.lanpost = Object.assign(window.lanpost || {}, {
     $(list).css({ minHeight: '100px', minWidth: '350px' }).editableList({
       removable: true,
       sortable: true,
-      addItem(row, _index, field) {
-        const kind = $('<select data-field="kind"></select>').css({ width: '24%', margin: '0 4px 0 0' }).attr('aria-label', key('kind'));
-        for (const one of ['text', 'number', 'boolean', 'list']) $('<option></option>').val(one).text(key(one)).appendTo(kind);
+      addItem: (row, _index, field) => {
+        const kind = $('<input type="hidden" data-field="kind">').val(field.kind || 'text');
+        const required = $('<input type="hidden" data-field="required">').val(String(field.required || false));
         const options = text('options', field.options, '100%').css('marginTop', '4px');
-        const required = $('<input type="checkbox" data-field="required">').css({ width: 'auto', margin: '0 4px' }).attr({ title: key('required'), 'aria-label': key('required') }).prop('checked', field.required === true);
-        row.append(text('name', field.name, '26%'), text('label', field.label, '32%'), kind.val(field.kind || 'text'), required, options);
-        kind.on('change', () => options.toggle(kind.val() === 'list'));
-        options.toggle(kind.val() === 'list');
+        const line = $('<div style="display:flex; align-items:center; gap:6px; margin-top:4px"></div>').append($('<span></span>').append(kind), $('<span></span>').text(key('required')), $('<span></span>').append(required));
+        row.append(text('name', field.name, '38%'), text('label', field.label, '58%'), line, options);
+        this.typed(kind, '', this.choices(['text', 'number', 'boolean', 'list'], key), 'text', '170px');
+        this.typed(required, '', 'bool', 'false', '130px');
+        const show = () => options.toggle(kind.val() !== 'text' && kind.val() !== 'number' && kind.val() !== 'boolean');
+        kind.on('change', show);
+        show();
       },
     });
     for (const field of fields) $(list).editableList('addItem', Object.assign({}, field));
@@ -118,7 +125,7 @@ window.lanpost = Object.assign(window.lanpost || {}, {
   editedFields(list) {
     return $(list).editableList('items').toArray().map((row) => {
       const value = (name) => $(row).find('[data-field="' + name + '"]').val();
-      return { name: value('name'), label: value('label'), kind: value('kind'), options: value('options'), required: $(row).find('[data-field="required"]').is(':checked') };
+      return { name: value('name'), label: value('label'), kind: value('kind'), options: value('options'), required: value('required') };
     }).filter((field) => field.name !== '');
   },
 

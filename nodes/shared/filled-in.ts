@@ -2,20 +2,24 @@ import type { Node, NodeAPI, NodeDef } from 'node-red';
 
 const PLACE = /\$\{([^}]+)\}/g;
 /** Not the user's to fill in. */
-const FIXED: ReadonlySet<string> = new Set(['id', 'type', 'z', 'g', 'box', '_alias']);
+const FIXED: ReadonlySet<string> = new Set(['id', 'type', 'z', 'g', 'box', 'wires', '_alias']);
 
 /**
  * A node's fields with `${NAME}` filled in, from the environment or the properties of its group, flow or
  * subflow. Node-RED does that itself only where it is the whole field. One that is not set is told, and empty.
  */
 export function filledIn<D extends NodeDef>(RED: NodeAPI, node: Node, def: D): D {
-  const fields = Object.entries(def).map(([name, value]) => [name, typeof value === 'string' && !FIXED.has(name) ? filledText(RED, node, name, value) : value]);
+  const filled = (name: string, value: unknown): unknown => {
+    if (typeof value === 'string') return filledText(RED, node, name, value);
+    if (Array.isArray(value)) return value.map((one) => filled(name, one));
+    return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, filled(key, one)])) : value;
+  };
+  const fields = Object.entries(def).map(([name, value]) => [name, FIXED.has(name) ? value : filled(name, value)]);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- text stays text, and the rest is as it was
   return Object.fromEntries(fields) as D;
 }
 
-/** One text of a field, the same. */
-export function filledText(RED: NodeAPI, node: Node, field: string, text: string): string {
+function filledText(RED: NodeAPI, node: Node, field: string, text: string): string {
   return text.replace(PLACE, (_place, name: string) => {
     const value: unknown = RED.util.getSetting(node, name);
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value);

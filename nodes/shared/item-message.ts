@@ -1,4 +1,5 @@
 import type { Delivery } from '../../src/index.ts';
+import type { CameWith } from './came-with.ts';
 import { flowPayload, type PayloadForm } from './payload-form.ts';
 
 /** Plain data that says which delivery a message came from; it survives JSON, clones, links and splits. */
@@ -23,7 +24,7 @@ export type ItemMessage = {
   readonly contentType?: string;
   /** It is there since before, as the newest of its topic. */
   readonly retained?: boolean;
-  readonly lanpost?: Origin;
+  readonly lanpost: CameWith & ({ readonly retained?: true } | Origin);
 };
 
 /** A delivery as a flow sees it; an item that is not of the form that is wanted throws. */
@@ -33,17 +34,17 @@ export function itemMessage(delivery: Delivery, { form = 'auto', retained = fals
   readonly reader?: Pick<Origin, 'node' | 'subscription' | 'epoch'>;
 }): ItemMessage {
   const { topic, kind, time, seq, recordId, redelivered } = delivery;
-  const common = { topic, kind, time, ...(reader ? { lanpost: { ...reader, seq, recordId, redelivered } } : {}) };
+  const id = 'id' in delivery ? { id: delivery.id } : {};
+  const lanpost = { topic, ...id, ...(reader ? { ...reader, seq, recordId, redelivered } : retained ? { retained } : {}) };
+  const common = { topic, ...id, kind, time, lanpost };
   switch (delivery.kind) {
     case 'item': return {
       ...common,
       payload: flowPayload(delivery.value, delivery.contentType, form),
-      id: delivery.id,
       contentType: delivery.contentType,
       retained,
       ...(delivery.publisher === undefined ? {} : { publisher: delivery.publisher }),
     };
-    case 'retract': return { ...common, id: delivery.id };
     case 'gap': return { ...common, payload: { from: delivery.from, to: delivery.to, reason: delivery.reason, ...(delivery.count === undefined ? {} : { count: delivery.count }) } };
     default: return common;
   }

@@ -1,6 +1,7 @@
 import type { Node, NodeMessage } from 'node-red';
 import { ageInWords } from './age-in-words.ts';
 import type { BoxConnection } from './box-connection.ts';
+import { under } from './came-with.ts';
 import { Gate } from './gate.ts';
 import { HandedOut } from './handed-out.ts';
 import { codeOf } from './in-words.ts';
@@ -70,7 +71,7 @@ export class ItemReadings {
         for (const topic of (msg.topic as unknown) === true ? [...this.#readings.keys()] : wantedIn(msg.topic).map((wanted) => wanted.topic)) await this.#forget(topic);
         break;
       case 'getSubscriptions':
-        send({ ...msg, topic: 'subscriptions', payload: this.#list() });
+        send({ ...under('subscriptions', msg), payload: this.#list() });
         break;
       default: throw new Error('msg.action is one of subscribe, unsubscribe, getSubscriptions, pause, resume');
     }

@@ -1,26 +1,17 @@
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { attachBox, type Box, type Item } from '../../src/index.ts';
+import type { Box, Item } from '../../src/index.ts';
 import { type BoxProcess, startBox } from '../support/box.ts';
-import { openBrowser, type Watched } from '../support/browser.ts';
+import type { Watched } from '../support/browser.ts';
 import { eventually } from '../support/eventually.ts';
 import { createLan, type Lan } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
 import { type Purple, startPurple } from '../support/purple.ts';
-import { ROOT } from '../support/root.ts';
-
-/** What the page's own globals are used for here. */
-interface FlowNode { readonly id: string; readonly type: string; readonly box?: string }
-interface TypedInput { typedInput(name: string, value: string): TypedInput; first(): TypedInput }
-type Window = typeof globalThis & {
-  RED: { nodes: { getType(type: string): unknown; dirty(): boolean; filterNodes(filter: { type: string }): FlowNode[] }; sidebar: { show(id: string): void } };
-  $: (selector: string) => TypedInput;
-};
+import { deploy, openLanEditor, type EditorWindow, type LanEditor } from './lan-editor.ts';
 
 const COLUMNS: readonly number[] = [130, 380, 640, 890];
 const ROW = 58;
@@ -33,7 +24,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-palette-'));
   const nodes = new Map<string, Locator>();
   let lan: Lan;
-  let editor: ReturnType<Lan['exec']>;
+  let editor: LanEditor;
   let gate: Box;
   let hall: Box;
   let other: BoxProcess;
@@ -47,22 +38,8 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     alice = await startPurple(lan, 3, 'alice');
     other = await startBox({ dir: join(dir, 'hall'), name: 'hall', lan, host: 2 });
     hall = await other.attach();
-    // Without the starter flow: what is debugged here is ours.
-    mkdirSync(join(dir, 'gate', 'node-red'), { recursive: true, mode: 0o700 });
-    writeFileSync(join(dir, 'gate', 'node-red', 'flows.json'), '[]');
-    editor = lan.exec(1, process.execPath, [join(ROOT, 'dist/src/cli/main.js'), 'start', '--name', 'gate', '--editor-port', '0', '--dir', join(dir, 'gate')]);
-    let said = '';
-    editor.stderr.on('data', (text: Buffer) => { said += text.toString(); });
-    // As it goes on, what it says has to be read.
-    const address = await new Promise<string>((resolve, reject) => {
-      editor.stdout.setEncoding('utf8').on('data', (text: string) => {
-        said += text;
-        const [, url] = /^editor +(http:\S+)[^]*^ready/m.exec(said) ?? [];
-        if (url !== undefined) resolve(url);
-      });
-      editor.once('close', () => reject(new Error(said)));
-    });
-    gate = await attachBox({ dir: join(dir, 'gate') });
+    editor = await openLanEditor(lan, 1, join(dir, 'gate'));
+    ({ box: gate, browser, page } = editor);
     await eventually(async () => (await gate.peers.list()).length === 2 && (await hall.peers.list()).some(({ name }) => name === 'gate@gate'));
     await alice.event({ event: 'online', buddy: 'gate@gate' }, { timeout: 30_000 });
     for (const right of ['read', 'command'] as const) {
@@ -72,23 +49,11 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     await hall.commands.offer('lamp/on', ({ value }) => ({ lit: true, asked: value }), { title: 'Turn the lamp on' });
     await hall.publish('hall/light', 'before');
     await gate.homes.add({ jid: 'gate@home.test', password: 'secret', host: lan.address(2), port: 9 });
-
-    browser = await openBrowser({ namespace: lan.namespace(1) });
-    page = await browser.open({ viewport: { width: 1600, height: 1000 } });
-    await page.goto(address, { waitUntil: 'load' });
-    await page.waitForFunction(() => (globalThis as Window).RED?.nodes?.getType?.('lanpost command out') && document.querySelectorAll('.red-ui-palette-node').length > 10, null, { timeout: 60_000 });
-    await page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden', timeout: 60_000 });
-    // Its button is somewhere else in each Node-RED.
-    await page.evaluate(() => { (globalThis as Window).RED.sidebar.show('debug'); });
   }, 180_000);
 
   afterAll(async () => {
-    await browser?.[Symbol.asyncDispose]();
-    await Promise.all([gate?.close(), hall?.close()]);
-    if (editor?.exitCode === null) {
-      editor.kill('SIGKILL');
-      await once(editor, 'close');
-    }
+    await hall?.close();
+    await editor?.[Symbol.asyncDispose]();
     await Promise.all([other?.stop(), alice?.quit()]);
     await lan?.down();
     rmSync(dir, { recursive: true, force: true });
@@ -103,7 +68,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
   const press = (name: string): Promise<void> => node(name).locator('.red-ui-flow-node-button').click();
 
   async function drag(name: string, type: string, column: number, row: number): Promise<void> {
-    const ids = (): Promise<string[]> => page.evaluate((wanted) => (globalThis as Window).RED.nodes.filterNodes({ type: wanted }).map((one) => one.id), type);
+    const ids = (): Promise<string[]> => page.evaluate((wanted) => (globalThis as EditorWindow).RED.nodes.filterNodes({ type: wanted }).map((one) => one.id), type);
     const before = await ids();
     const source = page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
     await source.scrollIntoViewIfNeeded();
@@ -156,7 +121,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
 
   /** What an inject node says. */
   const inject = (name: string, kind: 'str' | 'json', payload: string): Promise<void> => configure(name, () => page.evaluate(({ as, what }) => {
-    const first = (globalThis as Window).$('.node-input-prop-property-value').first();
+    const first = (globalThis as EditorWindow).$('.node-input-prop-property-value').first();
     first.typedInput('type', as);
     first.typedInput('value', what);
   }, { as: kind, what: payload }));
@@ -210,7 +175,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     await configure('lanpost message in', () => type('from', 'link:hall@hall'));
     await configure('to alice', () => pick('to', 'alice', 'link:alice@desk'));
     await configure('from alice', () => type('from', 'link:alice@desk'));
-    await configure('lanpost peers', async () => { await page.locator('#node-input-only').selectOption('boxes'); });
+    await configure('lanpost peers', () => choose('only', 'boxes only'));
     await configure('lanpost home', () => pick('home', 'gate', 'gate@home.test'));
     await configure('lanpost request', async () => {
       await pick('to', 'hall', 'link:hall@hall');
@@ -247,8 +212,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     await wire('ask', 'lanpost request');
     await wire('lanpost request', 'answered');
     await wire('lanpost command in', 'lanpost command out');
-    await page.locator('#red-ui-header-button-deploy').click();
-    await page.waitForFunction(() => !(globalThis as Window).RED.nodes.dirty(), null, { timeout: 20_000 });
+    await deploy(page);
     for (const name of ['subscribe', 'gap', 'message in', 'peers', 'home', 'command in']) {
       await expect.poll(() => node(`lanpost ${name}`).locator('.red-ui-flow-node-status-label').textContent(), { timeout: 20_000 }).not.toBe('');
     }

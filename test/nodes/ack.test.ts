@@ -28,7 +28,7 @@ describe('lanpost ack', () => {
     await load(flow(), { lanpost: { box } });
     const [came, after] = [collect(flows.getNode('out')), collect(flows.getNode('after'))];
     const handed = [await came.next(), await came.next(), await came.next()];
-    expect(handed[0]?.lanpost).toEqual({ node: 'sub', subscription: 'sub', epoch: expect.any(String), seq: expect.any(Number), recordId: expect.any(String), redelivered: false });
+    expect(handed[0]?.lanpost).toEqual({ topic: 'a', id: handed[0]?.id, node: 'sub', subscription: 'sub', epoch: expect.any(String), seq: expect.any(Number), recordId: expect.any(String), redelivered: false });
     await saidBy(flows, 'sub', /^3 unacked, waiting/);
     for (const msg of handed) flows.getNode('confirm').receive(JSON.parse(JSON.stringify({ ...msg, changed: true })) as object);
     expect(await after.next()).toMatchObject({ payload: 0, changed: true });
@@ -68,6 +68,14 @@ describe('lanpost ack', () => {
     flows.getNode('confirm').receive({ payload: all.map((msg) => msg.payload), lanpost: all.map((msg) => msg.lanpost) });
     await collect(flows.getNode('completed')).next();
     expect(await pending(box)).toEqual([0]);
+  });
+
+  it('a last value is in no need of it, and goes on', async () => {
+    const box = await opened(0);
+    await load(flow(), { lanpost: { box } });
+    const completed = collect(flows.getNode('completed'));
+    flows.getNode('confirm').receive({ payload: 1, retained: true, lanpost: { topic: 'a', id: 'x', retained: true } });
+    expect(await completed.next()).toMatchObject({ payload: 1 });
   });
 
   it('after a deployment the same record may be confirmed by who got it before', async () => {

@@ -32,6 +32,19 @@ describe('lanpost command in and out', () => {
     }
   });
 
+  it('every field may have ${NAME} in it, those of its form, too', async () => {
+    const box = await openBox();
+    const env = [['WHAT', 'dose'], ['UNIT', 'litres'], ['KIND', 'number'], ['MUST', 'true']].map(([name, value]) => ({ name, type: 'str', value }));
+    const fields = [{ name: '${WHAT}', label: 'How many ${UNIT}', kind: '${KIND}', options: '', required: '${MUST}' }, { name: 'way', label: '', kind: 'list', options: 'up, ${WHAT}', required: true }];
+    const [, ...rest] = offering({ command: 'pump/${WHAT}', title: 'A ${WHAT}', fields });
+    const offers: unknown[] = [];
+    const offer = box.commands.offer.bind(box.commands);
+    Object.assign(box.commands, { offer: (...given: Parameters<typeof offer>) => { offers.push(given[2]); return offer(...given); } });
+    await load([{ ...tab, env }, ...rest], { lanpost: { box } });
+    await expect.poll(() => box.commands.list(), { timeout: 20_000 }).toEqual([{ name: 'pump/dose', title: 'A dose' }]);
+    expect(offers).toEqual([{ title: 'A dose', fields: [{ name: 'dose', label: 'How many litres', kind: 'number', required: true }, { name: 'way', kind: 'list', options: ['up', 'dose'], required: true }] }]);
+  });
+
   it('fails with the words and the code that it is given; what a Catch node has is an error by itself', async () => {
     const box = await openBox();
     await load(offering(), { lanpost: { box } });

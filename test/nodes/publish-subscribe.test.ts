@@ -57,11 +57,41 @@ describe('lanpost publish and lanpost subscribe', () => {
     expect(structuredClone(msg.lanpost)).toEqual(msg.lanpost);
   });
 
-  it('the topic of the node is used before the topic of the message', async () => {
-    await load([tab, own, { ...publish, topic: 'fixed' }, subscribe, out, ...outcomes]);
+  it.each([
+    [{ configVersion: 3, prefer: 'msg' }, { topic: 'other', id: 'said' }],
+    [{ configVersion: 3 }, { topic: 'other', id: 'said' }],
+    [{ configVersion: 3, prefer: 'node' }, { topic: 'fixed', id: 'own' }],
+    // Saved before there was a choice: what is filled in went first.
+    [{ configVersion: 2 }, { topic: 'fixed', id: 'own' }],
+    [{}, { topic: 'fixed', id: 'own' }],
+  ])('of topic and id, with %j, %j goes first', async (version, expected) => {
+    await load([tab, own, { ...publish, topic: 'fixed', itemId: 'own', ...version }, subscribe, out, ...outcomes]);
     const came = collect(flows.getNode('out'));
-    flows.getNode('pub').receive({ topic: 'other', payload: 1 });
-    expect((await came.next()).topic).toBe('fixed');
+    flows.getNode('pub').receive({ topic: 'other', id: 'said', payload: 1 });
+    expect(await came.next()).toMatchObject(expected);
+    flows.getNode('pub').receive({ topic: '', payload: 2 });
+    expect(await came.next()).toMatchObject({ topic: 'fixed', id: 'own' });
+  });
+
+  it('what a message still has from where it was read is not set by the flow: it does not go back there', async () => {
+    const items = { id: 'items', type: 'lanpost items', box: 'box', topic: 'from', from: 'start', count: '10', output: 'split', form: 'auto', z: 'f', wires: [['on']] };
+    const list = { ...items, id: 'list', output: 'array' };
+    const on = { ...publish, id: 'on', topic: 'to', itemId: '', configVersion: 3, prefer: 'msg' };
+    await load([tab, own, publish, { ...subscribe, configVersion: 2, filter: 'from', wires: [['on']] }, { ...subscribe, id: 'end', filter: 'to' }, on, items, list, out, ...outcomes]);
+    const came = collect(flows.getNode('out'));
+    flows.getNode('pub').receive({ topic: 'from', id: 'a', payload: 1 });
+    expect(await came.next()).toMatchObject({ topic: 'to', id: 'a', payload: 1, lanpost: { topic: 'to', id: 'a' } });
+    // Of the same id and payload it is a repeat, and nothing comes.
+    flows.getNode('items').receive({});
+    flows.getNode('on').receive({ topic: 'elsewhere', id: 'b', payload: 2, lanpost: [{ topic: 'from' }, { topic: 'elsewhere' }] });
+    expect(await came.next()).toMatchObject({ topic: 'to', id: 'b', payload: 2 });
+    // What was read, and is then set, goes where it is set to.
+    flows.getNode('on').receive({ topic: 'to', id: 'c', payload: 3, lanpost: { topic: 'from', id: 'a' } });
+    expect(await came.next()).toMatchObject({ topic: 'to', id: 'c', payload: 3 });
+    const handed = collect(flows.getNode('on'));
+    flows.getNode('list').receive({ lanpost: { node: 'sub', seq: 5 } });
+    // What wire `list` has is `on`, too: it keeps what `lanpost ack` needs.
+    expect((await handed.next()).lanpost).toEqual({ node: 'sub', seq: 5, topic: 'from' });
   });
 
   it.each([
