@@ -10,6 +10,7 @@ import { filledIn } from './shared/filled-in.ts';
 import { HOME_SLOTS, HomeAccounts, type SavedHome } from './shared/home-accounts.ts';
 import { isOn } from './shared/saved-field.ts';
 import { FlowsStarted } from './shared/flows-started.ts';
+import { servePairings } from './shared/pairing-routes.ts';
 import { serveReaders } from './shared/reader-routes.ts';
 
 interface BoxDef extends NodeDef {
@@ -75,6 +76,7 @@ export default function register(RED: NodeAPI): void {
 
   serveBox(RED, settings.lanpost?.box);
   serveReaders(RED, settings.lanpost?.box);
+  servePairings(RED, settings.lanpost?.box);
   serveAdmin(RED, settings.lanpost?.box, settings.userDir);
   RED.nodes.registerType('lanpost box', LanpostBox, {
     // Tells the editor's dialog what `auto` means here.

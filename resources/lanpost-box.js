@@ -118,6 +118,7 @@ window.lanpost.boxDialog = {
       await refresh();
     };
 
+    this.pairing(box, words, button, change);
     $('#lanpost-box-allow').on('click', () => void change('POST', 'trust', { what: 'allow', peer: $('#lanpost-box-peer').val(), right: $('#lanpost-box-right').val(), filter: $('#lanpost-box-filter').val() }));
     lanpost.pick('#lanpost-box-peer', { kind: 'peers', asked: box });
     const tested = ({ name, fingerprint, version, dir, link, peers, log, homes }) => [
@@ -136,5 +137,52 @@ window.lanpost.boxDialog = {
     });
     $('.lanpost-box-running').hide();
     void refresh();
+  },
+
+  /** Pairing with words: asked about each second while there is one, and the dialog is open. */
+  pairing(box, words, button, change) {
+    const where = $('#lanpost-box-pairings');
+    let timer;
+    const act = async (method, route, body) => {
+      clearTimeout(timer);
+      try {
+        show((await lanpost.ask(box(), route, body, method)).pairings);
+        this.say('#lanpost-box-trusted', '');
+      } catch (error) {
+        this.say('#lanpost-box-trusted', error.message);
+        look();
+      }
+    };
+    const look = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => { if (document.body.contains(where[0])) void act('GET', 'pairings'); }, 1000);
+    };
+    let paired = 0;
+    let shown = '';
+    const show = (pairings) => {
+      if (pairings.length > 0) look();
+      const now = pairings.filter(({ state }) => state === 'paired').length;
+      // What the table of trust says is another then.
+      if (now > paired) void change('GET', 'trust');
+      paired = now;
+      // What is drawn anew loses the focus.
+      if (shown === JSON.stringify(pairings)) return;
+      shown = JSON.stringify(pairings);
+      where.empty().append(pairings.map((one) => this.pairingLine(one, words, button, act)));
+    };
+    $('#lanpost-box-pair').on('click', () => void act('POST', 'pairings', { peer: $('#lanpost-box-peer').val() }));
+    void act('GET', 'pairings');
+  },
+
+  pairingLine({ id, peer, state, words: theirs = [], cause, reason = '', detail = '' }, words, button, act) {
+    const at = 'pairings/' + encodeURIComponent(id);
+    const text = state === 'failed' ? (cause ? words('pairing.failed.' + cause) + (cause === 'failed' && detail ? ' ' + detail : '') : reason) : words('pairing.' + state, { peer });
+    const line = $('<div style="margin-top:6px"></div>').append($('<b></b>').text(peer), document.createTextNode(': ' + text));
+    if (state === 'words') {
+      line.append($('<div class="lanpost-box-words" style="font-size:1.3em; margin:4px 0"></div>').text(theirs.join('  ')),
+        button('pairing.same', () => void act('POST', at, { words: theirs, same: true })), ' ', button('pairing.differ', () => void act('POST', at, { words: theirs, same: false })));
+      return line;
+    }
+    return line.append(' ', button(state === 'paired' || state === 'failed' ? 'pairing.close' : 'pairing.cancel', () => void act('DELETE', at)));
   },
 };

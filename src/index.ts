@@ -13,6 +13,8 @@ export { exportBox, importBox, repairBox } from './offline.ts';
 export { attachBox } from './control/attach-box.ts';
 export { ERROR_CODES, LanpostError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
+export { PAIRING_LIMITS, PairingDesk } from './pairing-desk.ts';
+export type { Pairing, PairingDeskLimits } from './pairing-desk.ts';
 export { resolveSenml } from './payload/senml/resolve.ts';
 export type { ResolvedSenmlRecord } from './payload/senml/resolve.ts';
 export { TOPIC_FIELDS } from './topic-fields.ts';

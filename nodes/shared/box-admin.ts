@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { NodeAPI } from 'node-red';
 import type { Box, Right } from '../../src/index.ts';
-import { type Answer, withBox } from './box-routes.ts';
+import { type Answer, send, withBox } from './box-routes.ts';
 import { inWords } from './in-words.ts';
 
 /** What the dialog shows of a box that runs. */
@@ -48,10 +48,6 @@ export function serveAdmin(RED: NodeAPI, embedding: Box | undefined, userDir: st
       return { status: 503, body: { reason: inWords(error) } };
     }
   })()));
-}
-
-function send(response: { status(code: number): { json(body: object): unknown } }, answer: Promise<Answer>): void {
-  void answer.then(({ status, body }) => response.status(status).json(body));
 }
 
 function ok(body: object): Answer {

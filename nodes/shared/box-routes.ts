@@ -20,12 +20,17 @@ export interface Answer {
 export function serveBox(RED: NodeAPI, embedding: Box | undefined): void {
   const read = RED.auth.needsPermission('lanpost.read');
   RED.httpAdmin.get('/lanpost/boxes/:box/choices/:kind', read, (request, response) => {
-    void withBox(RED, embedding, request, async (box) => {
+    send(response, withBox(RED, embedding, request, async (box) => {
       const { q, at } = request.query;
       const answer = await choicesOf(box, String(request.params['kind']), typeof q === 'string' ? q : '', typeof at === 'string' ? at : '');
       return answer ? { status: 200, body: answer } : { status: 404, body: { reason: 'no such list' } };
-    }).then(({ status, body }) => response.status(status).json(body));
+    }));
   });
+}
+
+/** Gives a dialog its answer. */
+export function send(response: { status(code: number): { json(body: object): unknown } }, answer: Promise<Answer>): void {
+  void answer.then(({ status, body }) => response.status(status).json(body));
 }
 
 /** Asks the box that the request names; what fails is an answer, too. */

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { LanpostError, type Box } from '../index.ts';
-import type { PairingDesk } from './pairing-desk.ts';
+import { LanpostError, type Box, type PairingDesk } from '../index.ts';
 
 /** What a page may have the box do, by the last part of its path. */
 export const ACTIONS: Readonly<Record<string, (given: Given, parts: ActionParts) => Promise<void> | void>> = {
@@ -8,9 +7,11 @@ export const ACTIONS: Readonly<Record<string, (given: Given, parts: ActionParts)
   answer: (given, { desk }) => desk.answer(given.text('id'), given.texts('words'), given.flag('same')),
   stop: (given, { desk }) => desk.stop(given.text('id')),
   drop: (given, { box }) => box.subscriptions.drop(given.text('name')),
+  pause: async (given, { box }) => { await box.homes.pause(given.text('home')); },
+  resume: async (given, { box }) => { await box.homes.resume(given.text('home')); },
 };
 
-export interface ActionParts { readonly box: Pick<Box, 'subscriptions'>; readonly desk: PairingDesk }
+export interface ActionParts { readonly box: Pick<Box, 'subscriptions' | 'homes'>; readonly desk: PairingDesk }
 
 /** Why a page is refused, with the HTTP status. */
 export class Refused extends Error {

@@ -1,5 +1,7 @@
+import { PAIRING_LIMITS, type PairingDeskLimits } from '../index.ts';
+
 /** Bounds of the status page; `docs/LIMITS.md` lists them. */
-export interface WebLimits {
+export interface WebLimits extends PairingDeskLimits {
   /** Pages that are open at once. */
   readonly watchers: number;
   /** Rows of each table; of more it says how many. */
@@ -7,10 +9,6 @@ export interface WebLimits {
   readonly peers: number;
   readonly subscriptions: number;
   readonly losses: number;
-  /** Pairings that are shown, under way or just over. */
-  readonly pairings: number;
-  /** Milliseconds that one is shown when it is over, unless it is put away. */
-  readonly pairingShown: number;
   /** Characters of a value. */
   readonly valueCharacters: number;
   /** Bytes of what a page sends. */
@@ -33,8 +31,7 @@ export const WEB_LIMITS: WebLimits = {
   peers: 500,
   subscriptions: 500,
   losses: 100,
-  pairings: 8,
-  pairingShown: 120_000,
+  ...PAIRING_LIMITS,
   valueCharacters: 240,
   bodyBytes: 4096,
   look: 1000,

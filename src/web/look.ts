@@ -1,6 +1,5 @@
-import type { BoxStatus, Delivery, HomeStatus, Peer, SubscriptionInfo, Value } from '../index.ts';
+import type { BoxStatus, Delivery, HomeStatus, Pairing, Peer, SubscriptionInfo, Value } from '../index.ts';
 import type { WebLimits } from './limits.ts';
-import type { Pairing } from './pairing-desk.ts';
 import type { ShownTopics } from './topic-watch.ts';
 
 /** Some of many. */

@@ -1,11 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Front, Visitor } from '../front/front.ts';
-import type { Box } from '../index.ts';
+import { PairingDesk, type Box } from '../index.ts';
 import { ACTIONS, readBody, statusOf } from './actions.ts';
 import { WEB_LIMITS, type WebLimits } from './limits.ts';
 import { METRICS_TYPE, Metrics } from './metrics.ts';
 import { PageFiles } from './page-files.ts';
-import { PairingDesk } from './pairing-desk.ts';
 import { Watch } from './watch.ts';
 import { Watcher } from './watcher.ts';
 

@@ -1,5 +1,5 @@
 /** The rooms of the house and what each may import; `docs/ARCHITECTURE.md` has the same in words. */
-const GROUND = ['errors', 'clock', 'api', 'xml', 'event-stream', 'given', 'late', 'pull-stream', 'seldom', 'sync-folder', 'topic-fields', 'version'] as const;
+const GROUND = ['errors', 'clock', 'api', 'xml', 'event-stream', 'given', 'late', 'pairing-desk', 'pull-stream', 'seldom', 'sync-folder', 'topic-fields', 'version'] as const;
 const FIRST = ['payload', 'log', 'xmpp'] as const; // mdns too, but only the link may use it
 const SECOND = ['pubsub', 'mail', 'trust', 'commands'] as const;
 const BELOW_ROADS = [...GROUND, ...FIRST, ...SECOND, 'xep'] as const;
@@ -15,6 +15,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'pull-stream': [],
   seldom: ['api', 'clock'],
   'sync-folder': [],
+  'pairing-desk': ['api', 'errors'],
   'topic-fields': ['api'],
   version: [],
   payload: GROUND,
@@ -40,7 +41,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   doctor: [...GROUND, 'link'],
   'stopped-box': [...GROUND, 'log', 'pubsub', 'trust', 'options', 'opened'],
   offline: [...GROUND, 'stopped-box'],
-  index: ['api', 'errors', 'topic-fields', 'payload', 'box', 'doctor', 'offline', 'options', 'control', 'version'],
+  index: ['api', 'errors', 'pairing-desk', 'topic-fields', 'payload', 'box', 'doctor', 'offline', 'options', 'control', 'version'],
   front: ['index'],
   web: ['index', 'front'],
   editor: ['index', 'front'],

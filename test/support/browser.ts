@@ -34,7 +34,7 @@ export async function openBrowser({ namespace, homely = ['127.0.0.1'] }: { reado
     browser, complaints, offSite,
     async open(options = {}) {
       const page = await (await browser.newContext(options)).newPage();
-      page.on('pageerror', (error) => complaints.push(String(error)));
+      page.on('pageerror', (error) => complaints.push(error.stack ?? String(error)));
       page.on('console', (message) => { if (['error', 'warning'].includes(message.type())) complaints.push(message.text()); });
       await page.route('**/*', (route) => {
         const { protocol, hostname } = new URL(route.request().url());

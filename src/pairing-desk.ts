@@ -1,5 +1,5 @@
-import { LanpostError, type Box, type PairingEvent } from '../index.ts';
-import type { WebLimits } from './limits.ts';
+import type { Box, PairingEvent } from './api.ts';
+import { LanpostError } from './errors.ts';
 
 /** One pairing, as it stands. */
 export interface Pairing {
@@ -11,24 +11,47 @@ export interface Pairing {
   /** `waiting`: ms since 1970. */
   readonly until?: number;
   readonly words?: readonly string[];
-  /** `failed`. */
+  /** `failed`: why, in words. */
   readonly reason?: string;
+  /** And as the box tells it; absent when it could not even begin. */
+  readonly cause?: FailedPairing['reason'];
+  readonly detail?: string;
 }
+
+type FailedPairing = Extract<PairingEvent, { type: 'failed' }>;
+
+export interface PairingDeskLimits {
+  /** Pairings that are shown, under way or just over. */
+  readonly pairings: number;
+  /** Milliseconds that one is shown when it is over, unless it is put away. */
+  readonly pairingShown: number;
+}
+
+export const PAIRING_LIMITS: PairingDeskLimits = { pairings: 8, pairingShown: 120_000 };
 
 interface Entry { pairing: Pairing; readonly stopper: AbortController; over: boolean }
 
-/** Pairings that were begun on the page: they go on while no page is open. */
+/**
+ * Pairings of a box for pages and dialogs, which ask how they stand: they go on while nobody looks.
+ *
+ * ```js
+ * const desk = new PairingDesk({ box });
+ * desk.start('hall@hall');
+ * const [{ id, words }] = desk.list(); // once both owners have begun
+ * await desk.answer(id, words, true);
+ * ```
+ */
 export class PairingDesk {
   readonly #box: Pick<Box, 'trust'>;
-  readonly #limits: WebLimits;
+  readonly #limits: PairingDeskLimits;
   readonly #changed: () => void;
   readonly #entries: Map<string, Entry> = new Map();
   #count = 0;
 
-  constructor(o: { box: Pick<Box, 'trust'>; limits: WebLimits; changed: () => void }) {
-    this.#box = o.box;
-    this.#limits = o.limits;
-    this.#changed = o.changed;
+  constructor({ box, limits = PAIRING_LIMITS, changed = () => undefined }: { readonly box: Pick<Box, 'trust'>; readonly limits?: PairingDeskLimits; readonly changed?: () => void }) {
+    this.#box = box;
+    this.#limits = limits;
+    this.#changed = changed;
   }
 
   list(): Pairing[] {
@@ -93,7 +116,7 @@ export class PairingDesk {
   }
 }
 
-const REASONS: Readonly<Record<Extract<PairingEvent, { type: 'failed' }>['reason'], string>> = {
+const REASONS: Readonly<Record<FailedPairing['reason'], string>> = {
   expired: 'The two minutes are over. Start it on both boxes, and answer on both.',
   tries: 'The peer tried too often. Start again on both boxes when you trust the network.',
   refused: 'One of you said that the words differ: nothing was paired. If they really differed, somebody is in between.',
@@ -107,6 +130,10 @@ function told({ id }: Pairing, event: PairingEvent): Pairing {
     case 'waiting': return { id, peer, fingerprint, state: 'waiting', until: event.until };
     case 'words': return { id, peer, fingerprint, state: 'words', words: event.words };
     case 'paired': return { id, peer, fingerprint, state: 'paired' };
-    default: return { id, peer, fingerprint, state: 'failed', reason: event.reason === 'failed' && event.detail !== undefined ? `${REASONS.failed} ${event.detail}` : REASONS[event.reason] };
+    default: return {
+      id, peer, fingerprint, state: 'failed', cause: event.reason,
+      ...(event.detail === undefined ? {} : { detail: event.detail }),
+      reason: event.reason === 'failed' && event.detail !== undefined ? `${REASONS.failed} ${event.detail}` : REASONS[event.reason],
+    };
   }
 }

@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { LanpostError, type Box, type PairingEvent } from '../../src/index.ts';
-import { WEB_LIMITS } from '../../src/web/limits.ts';
-import { PairingDesk } from '../../src/web/pairing-desk.ts';
+import { LanpostError, type Box, type PairingEvent } from '../src/index.ts';
+import { PAIRING_LIMITS, PairingDesk } from '../src/pairing-desk.ts';
 
 type Step = PairingEvent | Error;
 const key = { peer: 'hall', fingerprint: 'ab'.repeat(32) };
 const WORDS: PairingEvent = { type: 'words', ...key, words: ['ladder', 'ocean', 'velvet'] };
 
 /** A box whose pairings go as the test says. */
-function rig(limits = WEB_LIMITS): { desk: PairingDesk; tell: (step: Step) => Promise<void>; said: [string, boolean][]; ended: string[]; confirming: { error?: Error } } {
+function rig(limits = PAIRING_LIMITS): { desk: PairingDesk; tell: (step: Step) => Promise<void>; said: [string, boolean][]; ended: string[]; confirming: { error?: Error } } {
   const said: [string, boolean][] = [];
   const ended: string[] = [];
   const confirming: { error?: Error } = {};
@@ -97,7 +96,7 @@ describe('pairings that were begun on the page', () => {
   });
 
   it('are one for each peer, and bounded; those that are over make room', async () => {
-    const { desk, tell } = rig({ ...WEB_LIMITS, pairings: 2 });
+    const { desk, tell } = rig({ ...PAIRING_LIMITS, pairings: 2 });
     desk.start('hall');
     expect(() => desk.start('hall')).toThrow(expect.objectContaining({ code: 'in-use' }));
     await tell({ type: 'failed', ...key, reason: 'expired' });
