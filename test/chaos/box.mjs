@@ -25,7 +25,7 @@ class Disk extends LevelDatabase {
 }
 const log = await openLog({ database: new Disk(dir), clock, boxId: process.argv[3], trouble, limits: {} });
 const broker = new Broker({ log, clock, trouble, may: () => false, limits: { itemBytes: 131_072, topics: 1000, subscriptions: 100 } });
-const homes = createHomes({ log, broker, clock, trouble, boxId: log.boxId, limits: { rescan: 1_000, again: 250 }, random: () => 0.2, timing: { ask: 500, idle: 2_000, silence: 8_000 } });
+const homes = createHomes({ log, broker, clock, trouble, boxId: log.boxId, limits: { rescan: 1_000, again: 250 }, random: () => 0.05, timing: { ask: 500, idle: 2_000, silence: 8_000 } });
 await homes.start();
 
 async function publish({ topic, from: first, to, chosen }) {

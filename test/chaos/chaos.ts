@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as lasts } from 'node:timers/promises';
 import { eventually } from '../support/eventually.ts';
-import { loseNewest, restore, revoke } from '../support/home-store.ts';
+import { keepAll, loseNewest, restore, revoke } from '../support/home-store.ts';
 import { createHomeServer, type HomeServer } from '../support/homes.ts';
 import { createLan, type Lan } from '../support/lan.ts';
 import { seeded } from '../support/seeded.ts';
@@ -189,6 +189,9 @@ export async function runChaos({ kind, rounds, seed, faults = NAMES, say = () =>
   const down = new ChaosBox(lan, LOWER, join(dir, 'down'), DOWN);
   try {
     wire = await createWire(lan, SERVER, UPPER);
+    await server.start();
+    await server.stop();
+    await keepAll(server);
     await server.start();
     await Promise.all([up.start(), down.start()]);
     witness = new Witness(lan, SERVER, server);

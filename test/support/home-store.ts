@@ -7,6 +7,8 @@ import type { HomeServer } from './homes.ts';
 const run = promisify(execFile);
 /** Whose password an account has while its own is revoked. */
 const OTHER = 'viewer';
+/** Bytes; several of the largest packs may come into one slot. */
+const BALLAST = 2 ** 21;
 
 /** Deletes the newest items of all nodes, as if they had been acknowledged and never written; gives how many there were. */
 export async function loseNewest(server: HomeServer, count: number): Promise<number> {
@@ -16,6 +18,18 @@ export async function loseNewest(server: HomeServer, count: number): Promise<num
       [ok = mnesia:dirty_delete(pubsub_item, Key) || {_, Key} <- Done]`);
   }
   return sqlite(server, `DELETE FROM prosodyarchive WHERE sort_id IN (SELECT sort_id FROM prosodyarchive WHERE host = '${server.service}' ORDER BY sort_id DESC LIMIT ${count})`);
+}
+
+/**
+ * Whatever is in the store is found again after a SIGKILL; the server has run once.
+ * COMPAT(Erlang/OTP before erlang/otp#11220): where a dets file was not closed, its repair throws away, however old, all items of
+ * a slot that has grown larger than 8 KiB and than the largest that the file's header, which is written seldom, knows of. One item that
+ * is larger than any slot becomes makes the header know of it.
+ */
+export async function keepAll(server: HomeServer): Promise<void> {
+  if (server.kind !== 'ejabberd') return;
+  await mnesia(server, 'pubsub_item', `Nobody = {{0, 0, 0}, {<<>>, <<>>, <<>>}},
+    Done = [mnesia:dirty_write(pubsub_item, {pubsub_item, {<<"ballast">>, <<"none">>}, <<"none">>, Nobody, Nobody, [binary:copy(<<"x">>, ${BALLAST})]})]`);
 }
 
 /** The account's password is another from the next start on. */
