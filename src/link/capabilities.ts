@@ -43,8 +43,7 @@ export class Capabilities {
   }
 
   /** Namespaces of what it can do; undefined: not known yet. */
-  of(name: string): readonly string[] | undefined {
-    const claims = this.#parts.claimed(name);
+  of(name: string, claims: { readonly caps?: Caps } | undefined = this.#parts.claimed(name)): readonly string[] | undefined {
     if (!claims) return undefined;
     const unchecked = this.#unchecked.get(name);
     return (claims.caps && (this.#own(claims.caps) ?? this.#cache.get(claims.caps)?.features))

@@ -17,7 +17,7 @@ import type { PeerContext } from './context.ts';
 import { Doors } from './doors.ts';
 import { OffLink, type OffLinkOptions } from './off-link.ts';
 import type { OwnPresence } from './own-presence.ts';
-import { Peers, type Standing } from './peers.ts';
+import { Peers } from './peers.ts';
 import { PresenceCheck } from './presence-check.ts';
 import type { OwnAddress } from './source-address.ts';
 import { StaleStreams } from './stale-streams.ts';
@@ -134,8 +134,6 @@ function isNameRow(row: unknown): row is { readonly user: string; readonly numbe
     && typeof row.numbers === 'object' && row.numbers !== null && 'user' in row.numbers && 'host' in row.numbers;
 }
 
-const withFeatures = (standing: Standing, features: readonly string[] | undefined): Standing => (features ? { ...standing, features } : standing);
-
 export function createLink(init: LinkInit): Link {
   const { mdns, trust, identity, certificate, registry, clock, trouble, dispatcher, disco, own, limits } = init;
   const host = init.host ?? hostname();
@@ -159,7 +157,7 @@ export function createLink(init: LinkInit): Link {
   };
 
   const peers: Peers = new Peers({
-    clock, trouble, limit: limits.peers, self: () => name, standing: peer => withFeatures(streams.standing(peer), capabilities.of(peer)),
+    clock, trouble, limit: limits.peers, self: () => name, standing: peer => streams.standing(peer), features: (peer, claims) => capabilities.of(peer, claims),
     ...(init.isHomeDomain ? { isHomeDomain: init.isHomeDomain } : {}),
   });
   const avatars = new Avatars({

@@ -43,8 +43,6 @@ export interface Standing {
   readonly trust: TrustLevel;
   readonly fingerprint?: string;
   readonly connected: boolean;
-  /** What its software can do. */
-  readonly features?: readonly string[];
 }
 
 export interface PeersInit {
@@ -54,6 +52,8 @@ export interface PeersInit {
   /** This box's own name now. */
   readonly self: () => string;
   readonly standing: (name: string) => Standing;
+  /** What its software can do, where it is known. */
+  readonly features?: (name: string, claims: Claims) => readonly string[] | undefined;
   /** Default: there are no homes. */
   readonly isHomeDomain?: (domain: string) => boolean;
 }
@@ -72,6 +72,8 @@ export class Peers {
   readonly #known = new Map<string, KnownPeer>();
   #namesake: Sighting | undefined;
   readonly #byAddress = new Map<string, Set<string>>();
+  /** Those whose addresses are not in `#byAddress` yet: it is asked when somebody calls, and newcomers are told of first. */
+  #unindexed: KnownPeer[] = [];
   readonly #listeners = new Set<(event: PeerEvent) => void>();
   readonly #waiting = new Set<() => void>();
   /** Those there was no room for, the first of them first. They are as many as discovery remembers. */
@@ -107,7 +109,7 @@ export class Peers {
     if (before) this.#unindex(before);
     this.#known.set(name, peer);
     this.#emit(before ? 'changed' : 'up', peer);
-    for (const { address } of peer.addresses) this.#index(plainAddress(address), name);
+    this.#unindexed.push(peer);
     for (const wake of this.#waiting) wake();
   }
 
@@ -153,6 +155,7 @@ export class Peers {
 
   /** Who announced the address a connection comes from. */
   at(address: string): KnownPeer[] {
+    this.#index();
     return [...this.#byAddress.get(plainAddress(address)) ?? []].flatMap(name => this.#known.get(name) ?? []);
   }
 
@@ -196,15 +199,22 @@ export class Peers {
     return () => void this.#listeners.delete(listener);
   }
 
-  #index(address: string, name: string): void {
-    const names = this.#byAddress.get(address);
-    if (names) names.add(name);
-    else this.#byAddress.set(address, new Set([name]));
+  #index(): void {
+    for (const { name, addresses } of this.#unindexed) {
+      for (const { address } of addresses) {
+        const key = plainAddress(address);
+        const names = this.#byAddress.get(key);
+        if (names) names.add(name);
+        else this.#byAddress.set(key, new Set([name]));
+      }
+    }
+    this.#unindexed = [];
   }
 
   /** By hand: a newcomer is told of as soon as this is done, and spreading costs more than all the rest of it. */
   #describe({ claims, name, host, port, addresses, via }: KnownPeer): Peer {
-    const { trust, connected, fingerprint, features } = this.#init.standing(name);
+    const { trust, connected, fingerprint } = this.#init.standing(name);
+    const features = this.#init.features?.(name, claims);
     const peer: { -readonly [K in keyof Peer]: Peer[K] } = {
       name, address: `link:${name}`, host, port, status: claims.status, box: claims.box, addresses: plainly(addresses), trust, connected,
     };
@@ -234,6 +244,7 @@ export class Peers {
   }
 
   #unindex(peer: KnownPeer): void {
+    this.#index();
     for (const { address } of peer.addresses) {
       const key = plainAddress(address);
       const names = this.#byAddress.get(key);

@@ -102,9 +102,8 @@ const NONE: readonly string[] = [];
 
 /** Most say nothing else, and are shown as they are. */
 const PRINTABLE = /^[\x21-\x7e]*$/;
-const shown = (text: string | true | undefined): string => (
-  text === undefined || text === true ? ''
-    : text.length <= SHOWN_CHARACTERS && PRINTABLE.test(text) ? text : text.replace(/\p{Cc}+/gu, ' ').slice(0, SHOWN_CHARACTERS).trim()
+const shown = (text: string): string => (
+  text.length <= SHOWN_CHARACTERS && PRINTABLE.test(text) ? text : text.replace(/\p{Cc}+/gu, ' ').slice(0, SHOWN_CHARACTERS).trim()
 );
 
 /** Puts what a peer says of itself, beyond what everybody does, into its description. */
@@ -124,7 +123,10 @@ export function addClaims(peer: { -readonly [K in keyof Peer]: Peer[K] }, claims
 
 /** §3.1: nothing in it is needed. Keys that are not registered say nothing. */
 export function readTxt(txt: Txt): Claims {
-  const text = (key: string): string => shown(txt.get(key));
+  const text = (key: string): string => {
+    const said = txt.get(key);
+    return said === undefined || said === true ? '' : shown(said);
+  };
   const list = (key: string): readonly string[] => (txt.has(key) ? text(key).split(' ').filter((one) => one !== '') : NONE);
   const claims: { -readonly [K in keyof Claims]: Claims[K] } = { status: readStatus(text('status')), box: txt.has(BOX_KEY) };
   const node = text('node');

@@ -172,13 +172,13 @@ export class Browser {
     this.#resolver.settle(now);
   }
 
-  /** Somebody answers, or announces what he has. Whoever is new is told of at a glance; what was said is remembered by `catchUp`. */
-  response(message: Message, now: number): void {
+  /** Somebody answers, or announces what he has. Gives who is new at a glance: then what was said is remembered by `catchUp`. */
+  response(message: Message, now: number): Resolved | undefined {
     if (this.#seen) this.catchUp();
     const told = this.#instances.isRoomy && this.#cache.isRoomy ? newcomer(message, this.#acquaintance) : undefined;
     this.#seen = { message, now, told };
-    if (told) this.#parts.output({ type: 'found', service: told });
-    else this.catchUp();
+    if (!told) this.catchUp();
+    return told;
   }
 
   /** Remembers what the last answer said, if that was put off. */

@@ -99,13 +99,29 @@ class Reader {
 
   #data(type: number, end: number): RecordData {
     switch (type) {
-      case TYPE.A: return { kind: 'address', address: addressFromBytes(this.#take(4, end)) };
+      case TYPE.A: return { kind: 'address', address: this.#dotted(end) };
       case TYPE.AAAA: return { kind: 'address', address: addressFromBytes(this.#take(16, end)) };
       case TYPE.PTR: return { kind: 'name', target: this.#name() };
-      case TYPE.SRV: return { kind: 'service', priority: this.#u16(), weight: this.#u16(), port: this.#u16(), target: this.#name() };
+      case TYPE.SRV: return this.#service(end);
       case TYPE.NSEC: return this.#absent(end);
       default: return { kind: 'bytes', bytes: this.#rest(end) };
     }
+  }
+
+  #dotted(end: number): string {
+    const at = this.#at;
+    if (at + 4 > end) throw malformed('record data too short');
+    this.#at = at + 4;
+    const bytes = this.#bytes;
+    return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
+  }
+
+  #service(end: number): RecordData {
+    const at = this.#at;
+    if (at + 6 > end) throw malformed('record data too short');
+    this.#at = at + 6;
+    const view = this.#view;
+    return { kind: 'service', priority: view.getUint16(at), weight: view.getUint16(at + 2), port: view.getUint16(at + 4), target: this.#name() };
   }
 
   /** COMPAT(python-zeroconf 0.47): its bitmap is malformed; then it tells nothing, and the other records are good all the same. */
@@ -182,7 +198,8 @@ class Reader {
 
   /** All up to there. A record may keep a small packet alive, but not a large one. */
   #rest(end: number): Uint8Array {
-    const bytes = this.#take(end - this.#at, end);
+    const bytes = this.#bytes.subarray(this.#at, end);
+    this.#at = end;
     return this.#bytes.buffer.byteLength <= SMALL ? bytes : new Uint8Array(bytes);
   }
 

@@ -4,7 +4,7 @@ import { Browser } from './browser.ts';
 import type { Message } from './message.ts';
 import { nameKey } from './name.ts';
 import { MDNS_PORT, type Source } from './network.ts';
-import type { Output } from './output.ts';
+import type { Output, Resolved } from './output.ts';
 import { OwnRecords, type Claim, type Wanted } from './own-records.ts';
 import { Prober } from './prober.ts';
 import { Pulse } from './pulse.ts';
@@ -20,6 +20,11 @@ const WATCH_DELAY = 1200;
 
 /** Said so recently is said enough. */
 const LATELY = 2500;
+
+/** What an answer tells at a glance. */
+export interface News { readonly newcomer?: Resolved }
+
+const NOBODY: News = {};
 
 export interface LinkParts {
   readonly now: number;
@@ -100,24 +105,27 @@ export class Link {
   }
 
   receive(message: Message, from: Source, now: number): void {
-    if (this.news(message, from, now)) this.weigh(message, from, now);
+    const news = this.news(message, from, now);
+    if (!news) return;
+    if (news.newcomer) this.#outputs.push({ type: 'found', service: news.newcomer });
+    this.weigh(message, from, now);
   }
 
-  /** What a message tells of others. Whether it is an answer, and to be weighed as well: whoever waits for the news need not wait for that. */
-  news(message: Message, from: Source, now: number): boolean {
+  /** What an answer tells of others. It is to be weighed as well: whoever waits for the news need not wait for that. */
+  news(message: Message, from: Source, now: number): News | undefined {
     // RFC 6762 §18.3, §18.11: other opcodes and errors are not for us.
-    if (message.opcode !== 0 || message.rcode !== 0) return false;
+    if (message.opcode !== 0 || message.rcode !== 0) return undefined;
     if (!message.response) {
       this.#prober.query(message, now);
       this.#responder.query(message, from, now);
       this.#browser.query(message, from, now);
       this.#pulse.heard(message, from, now);
-      return false;
+      return undefined;
     }
     // RFC 6762 §6: answers come from the mDNS port, or are no answers.
-    if (from.port !== MDNS_PORT) return false;
-    this.#browser.response(message, now);
-    return true;
+    if (from.port !== MDNS_PORT) return undefined;
+    const newcomer = this.#browser.response(message, now);
+    return newcomer ? { newcomer } : NOBODY;
   }
 
   /** What an answer means for what we say ourselves, and for what was asked. */

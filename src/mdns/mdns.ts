@@ -5,6 +5,7 @@ import { Seldom } from '../seldom.ts';
 import { Alarm } from './alarm.ts';
 import { Directory, type BrowseEvent, type Found } from './directory.ts';
 import { Inquiries, type AskOptions } from './inquiries.ts';
+import type { News } from './link.ts';
 import { Listeners } from './listeners.ts';
 import { type Message, TYPE } from './message.ts';
 import { checkName, escapeLabel, nameKey } from './name.ts';
@@ -263,15 +264,23 @@ class Engine implements Mdns {
   /** Whoever watches is told first; what else an answer means is weighed before anything else happens. */
   readonly #receive = (place: Joined, bytes: Uint8Array, from: Source, now: number): void => {
     if (this.#told) this.#weigh();
+    let news: News | undefined;
     try {
       const message = this.#repeats.read(bytes);
-      if (place.link.news(message, from, now)) this.#told = { place, message, from, now };
+      news = place.link.news(message, from, now);
+      if (news) this.#told = { place, message, from, now };
     } catch (error) {
       this.#cannotRead(place, from, error);
     }
-    if (!this.#told) return this.#run();
-    if (this.#drain(place)) return void SOON.then(this.#weigh);
-    this.#repeats.remember();
+    if (!news) {
+      this.#places.heard(place, from, now);
+      return this.#run();
+    }
+    if (news.newcomer) {
+      this.#directory.found(place.id, place, news.newcomer);
+      return void SOON.then(this.#weigh);
+    }
+    if (!this.#drain(place)) this.#repeats.remember();
     this.#weigh();
   };
 
@@ -279,6 +288,7 @@ class Engine implements Mdns {
     if (!this.#told) return;
     const { place, message, from, now } = this.#told;
     this.#told = undefined;
+    this.#places.heard(place, from, now);
     place.hearing.response(from.address);
     try {
       place.link.weigh(message, from, now);

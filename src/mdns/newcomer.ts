@@ -1,5 +1,5 @@
 import { type DnsRecord, type Message, type RecordData, TYPE } from './message.ts';
-import { firstLabel, nameKey } from './name.ts';
+import { labelEnd, nameKey } from './name.ts';
 import type { Resolved } from './output.ts';
 
 export interface Acquaintance {
@@ -23,8 +23,10 @@ export function newcomer({ answers, additionals }: Message, { browses, instances
   const { target } = pointer.data;
   const key = nameKey(target);
   if (type === undefined || instances.has(key)) return undefined;
-  const { label, rest } = firstLabel(target);
-  if (label === undefined || nameKey(rest) !== owner) return undefined;
+  const end = labelEnd(target, 0);
+  const label = target.slice(0, end);
+  // What is escaped in it is for others to read.
+  if (label.includes('\\') || !key.endsWith(owner) || key.length !== end + 1 + owner.length) return undefined;
   const said: Introduced = { addresses: [] };
   for (const record of answers) listen(record, target, said);
   for (const record of additionals) listen(record, target, said);

@@ -141,6 +141,12 @@ export class Places {
     changed();
   }
 
+  /** Notes a packet. */
+  heard({ hearing }: Joined, { address }: Source, now: number): void {
+    // Other programs of this host are no proof that the link works.
+    if (!this.#own.has(address)) hearing.packet(address, now);
+  }
+
   /** Joins and leaves no more; resolves when nothing is being opened. */
   async stop(): Promise<void> {
     this.#closed = true;
@@ -230,11 +236,7 @@ export class Places {
     const { clock, received } = this.#parts;
     return (bytes, from) => {
       const place = this.#places.get(id);
-      if (!place || !isFromLink(from, place)) return;
-      const now = clock.mono();
-      // Other programs of this host are no proof that the link works.
-      if (!this.#own.has(from.address)) place.hearing.packet(from.address, now);
-      received(place, bytes, from, now);
+      if (place && isFromLink(from, place)) received(place, bytes, from, clock.mono());
     };
   }
 }

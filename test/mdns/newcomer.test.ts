@@ -14,8 +14,8 @@ const announced = (records: readonly DnsRecord[]) => makeMessage({ response: tru
 
 /** What is told before anything is remembered, by name. */
 const glanced = (one: OneLink, records: readonly DnsRecord[]): Output[] => {
-  one.link.news(announced(records), OTHER, one.now);
-  return one.link.take().filter(({ type }) => type === 'found');
+  const { newcomer } = one.link.news(announced(records), OTHER, one.now) ?? {};
+  return [...newcomer ? [{ type: 'found' as const, service: newcomer }] : [], ...one.link.take().filter(({ type }) => type === 'found')];
 };
 
 describe('a newcomer', () => {
