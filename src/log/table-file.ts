@@ -10,6 +10,8 @@ const MAGIC = Uint8Array.of(0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb);
 /** Behind each key: number and kind of the change. */
 const KEY_TAIL = 8;
 const MAX_BLOCK = 64 << 20;
+/** Read at a time: a block has some 4 KiB, and asking for each by itself takes longer than looking at it. */
+const READ_BYTES = 1 << 20;
 const UNKNOWN_TYPE = 0xff;
 
 export interface Block {
@@ -36,13 +38,14 @@ export async function tableDamage(path: string, wanted: (after: Uint8Array, to: 
     const footer = await bytesOf(file, size - FOOTER, FOOTER);
     if (!footer || Buffer.compare(footer.subarray(-8), MAGIC) !== 0) return { blocks: [], whole: true };
     const numbers = varints(footer, 0, 4);
-    const index = numbers && await content(file, { offset: numbers[2]!, size: numbers[3]! }, size, crc);
+    const ahead = new Ahead(file, size);
+    const index = numbers && content(await ahead.block({ offset: numbers[2]!, size: numbers[3]! }), crc);
     const list = index && blocksOf(index);
     if (!list) return { blocks: [], whole: true };
     const blocks: Block[] = [];
     let after: Uint8Array = new Uint8Array();
     for (const block of list) {
-      if (wanted(after, block.to) && !await content(file, block, size, crc)) blocks.push(block);
+      if (wanted(after, block.to) && !isSound(ahead.have(block) ?? await ahead.block(block), crc)) blocks.push(block);
       after = block.to;
     }
     return { blocks, whole: false };
@@ -69,18 +72,54 @@ async function bytesOf(file: FileHandle, offset: number, length: number): Promis
   return bytesRead === length ? bytes : undefined;
 }
 
-/** What a block holds, if it is what was written. */
-async function content(file: FileHandle, { offset, size }: Pick<Block, 'offset' | 'size'>, end: number, crc: ReturnType<typeof createCrc32c>): Promise<Uint8Array | undefined> {
-  if (size > MAX_BLOCK || offset + size + TRAILER > end) return undefined;
-  const bytes = await bytesOf(file, offset, size + TRAILER);
-  if (!bytes) return undefined;
-  const stored = new DataView(bytes.buffer).getUint32(size + 1, true);
+type Place = Pick<Block, 'offset' | 'size'>;
+
+/** The blocks of a file, with their trailers, read in the order in which they lie there. */
+class Ahead {
+  readonly #file: FileHandle;
+  readonly #end: number;
+  #from = 0;
+  #bytes: Uint8Array = new Uint8Array();
+
+  constructor(file: FileHandle, end: number) {
+    this.#file = file;
+    this.#end = end;
+  }
+
+  /** If it has been read. */
+  have({ offset, size }: Place): Uint8Array | undefined {
+    const start = offset - this.#from;
+    const end = start + size + TRAILER;
+    return start >= 0 && end <= this.#bytes.length ? this.#bytes.subarray(start, end) : undefined;
+  }
+
+  /** Undefined when the file has no such place. */
+  async block(place: Place): Promise<Uint8Array | undefined> {
+    const { offset, size } = place;
+    if (size > MAX_BLOCK || offset + size + TRAILER > this.#end) return undefined;
+    const bytes = await bytesOf(this.#file, offset, Math.min(Math.max(READ_BYTES, size + TRAILER), this.#end - offset));
+    if (!bytes) return undefined;
+    this.#from = offset;
+    this.#bytes = bytes;
+    return this.have(place);
+  }
+}
+
+/** Whether a block, with its trailer, is what was written. */
+function isSound(bytes: Uint8Array | undefined, crc: ReturnType<typeof createCrc32c>): bytes is Uint8Array {
+  if (!bytes) return false;
+  const size = bytes.length - TRAILER;
+  const stored = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(size + 1, true);
   const sum = crc(bytes.subarray(0, size + 1));
   // Masked, so that the checksum of what holds checksums is not a special one.
-  if (((((sum >>> 15) | (sum << 17)) >>> 0) + 0xa282ead8) % 0x1_0000_0000 !== stored) return undefined;
-  const data = bytes.subarray(0, size);
-  if (bytes[size] === 0) return data;
-  return bytes[size] === 1 ? unsnap(data, MAX_BLOCK) : undefined;
+  return ((((sum >>> 15) | (sum << 17)) >>> 0) + 0xa282ead8) % 0x1_0000_0000 === stored && bytes[size]! <= 1;
+}
+
+/** What it holds, if it is sound. */
+function content(bytes: Uint8Array | undefined, crc: ReturnType<typeof createCrc32c>): Uint8Array | undefined {
+  if (!isSound(bytes, crc)) return undefined;
+  const data = bytes.subarray(0, -TRAILER);
+  return bytes.at(-TRAILER) === 0 ? data : unsnap(data, MAX_BLOCK);
 }
 
 function varints(bytes: Uint8Array, from: number, count: number): number[] | undefined {
