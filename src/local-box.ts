@@ -102,11 +102,11 @@ export class LocalBox implements Box {
       checkedObject('the options of classify', options);
       return this.#opened().broker.find.classify(OWNER, toPayload(value, options.contentType), options);
     },
-    affiliations: async (name) => this.#opened().link.affiliations(name),
-    setAffiliation: async (name, peer, affiliation) => this.#opened().link.setAffiliation(name, peer, affiliation),
-    requests: async (name) => this.#opened().link.requests(name),
-    approve: async (name, peer) => this.#opened().link.decide(name, peer, true),
-    deny: async (name, peer) => this.#opened().link.decide(name, peer, false),
+    affiliations: async (name) => this.#opened().link.rules.affiliations(name),
+    setAffiliation: async (name, peer, affiliation) => this.#opened().link.rules.setAffiliation(name, peer, affiliation),
+    requests: async (name) => this.#opened().link.rules.requests(name),
+    approve: async (name, peer) => this.#opened().link.rules.decide(name, peer, true),
+    deny: async (name, peer) => this.#opened().link.rules.decide(name, peer, false),
   };
 
   readonly subscriptions: Box['subscriptions'] = {
@@ -173,14 +173,14 @@ export class LocalBox implements Box {
   };
 
   readonly trust: Box['trust'] = {
-    list: async () => this.#opened().link.trusted(),
+    list: async () => this.#opened().link.rules.trusted(),
     classes: async () => this.#opened().link.trust.classes(),
     accounts: async () => this.#opened().link.trust.accounts(),
-    allow: async (peer, right, filter) => this.#opened().link.allow(peer, right, filter),
-    deny: async (peer, right, filter) => this.#opened().link.deny(peer, right, filter),
-    revoke: async (peer) => this.#opened().link.revoke(peer),
-    claim: async (peer, address) => this.#opened().link.claim(peer, address),
-    disclaim: async (address) => this.#opened().link.disclaim(address),
+    allow: async (peer, right, filter) => this.#opened().link.rules.allow(peer, right, filter),
+    deny: async (peer, right, filter) => this.#opened().link.rules.deny(peer, right, filter),
+    revoke: async (peer) => this.#opened().link.rules.revoke(peer),
+    claim: async (peer, address) => this.#opened().link.rules.claim(peer, address),
+    disclaim: async (address) => this.#opened().link.rules.disclaim(address),
     pair: (peer, options) => this.#opened().link.pair(peer, options?.signal),
     confirm: async (peer, same) => this.#opened().link.confirm(peer, same),
   };
@@ -282,7 +282,7 @@ export class LocalBox implements Box {
         losses: lossesIn(log),
         ...(log.reason === undefined ? {} : { reason: log.reason }),
       },
-      requests: (await link.requests()).length,
+      requests: (await link.rules.requests()).length,
       troubles: Object.fromEntries(troubles.counts),
     };
   }

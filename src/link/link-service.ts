@@ -1,7 +1,4 @@
-import type {
-  AccountRules, Affiliation, BoxStatus, ClassRules, Finding, HomeStatus, Limits, PairingEvent, Peer, PeerEvent, PeerTopic, Published, Right, SubscribeOptions, Subscription, SubscriptionInfo, SubscriptionRequest,
-  TopicAffiliation, TopicQuery, Trouble, TrustEntry,
-} from '../api.ts';
+import type { BoxStatus, Finding, HomeStatus, Limits, PairingEvent, Peer, PeerEvent, PeerTopic, Published, SubscribeOptions, Subscription, SubscriptionInfo, TopicQuery, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import type { CommandOffers } from '../commands/offers.ts';
 import { LanpostError } from '../errors.ts';
@@ -10,12 +7,9 @@ import { late } from '../late.ts';
 import type { Log } from '../log/log.ts';
 import type { Incoming } from '../mail/inbox.ts';
 import type { Payload } from '../payload/payload.ts';
-import { type Actor, type Address, keyAddress, OWNER } from '../pubsub/actor.ts';
-import { AFFILIATIONS } from '../pubsub/affiliation.ts';
+import type { Actor } from '../pubsub/actor.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { PeerSubscriptions } from '../pubsub/peer-subscriptions.ts';
-import { isAccountName } from '../trust/account-rules.ts';
-import { isClass } from '../trust/classes.ts';
 import type { Claims } from '../trust/claims.ts';
 import { fingerprintOf } from '../trust/fingerprint.ts';
 import type { Sealer } from '../trust/seal.ts';
@@ -34,7 +28,6 @@ import { GET_PENDING, getPending } from '../xep/pubsub/get-pending.ts';
 import { PubsubService } from '../xep/pubsub/service.ts';
 import type { Disco } from '../xep/disco.ts';
 import { attr, type Element } from '../xmpp/element.ts';
-import { bare, isBareJid } from '../xmpp/jid.ts';
 import { stanzaErrorOf } from '../xmpp/stanza-error.ts';
 import type { Dispatcher } from '../xmpp/dispatch.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
@@ -42,15 +35,18 @@ import { NS_CLIENT } from '../xmpp/xml-stream.ts';
 import { Absences } from './absences.ts';
 import { Approvals } from './approvals.ts';
 import type { PeerContext } from './context.ts';
+import { Doctors } from './doctors.ts';
 import { Feeds } from './feeds.ts';
 import { FileDoor } from './file-door.ts';
 import type { FilesParts } from './files/files.ts';
 import { Intake } from './intake.ts';
 import { type HomeAccounts, JidProofs } from './jid-proofs.ts';
 import type { Link } from './link.ts';
+import { linkName } from './link-name.ts';
 import { incomingOf, MailRoad } from './mail-road.ts';
 import { Notifications } from './notifications.ts';
 import type { OwnPresence } from './own-presence.ts';
+import { OwnerRules } from './owner-rules.ts';
 import type { Pairings } from './pairings.ts';
 import { PersonalEvents } from './personal-events.ts';
 import { publishAt } from './publish-at.ts';
@@ -61,9 +57,6 @@ import { plainAddress } from './source-address.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 import { SubscriberNews } from './subscriber-news.ts';
 import { topicsAt } from './topics-at.ts';
-
-/** At once; each asks the whole link. */
-const DOCTORS = 4;
 
 export interface LinkServiceParts {
   readonly broker: Broker;
@@ -111,6 +104,7 @@ export class LinkService {
   /** What is said of this box, with or without a link. */
   readonly own: OwnPresence;
   readonly files: FileDoor;
+  readonly rules: OwnerRules;
   /** Servers that neighbours are connected to, or this box by them. */
   readonly relays: RelayDoor;
   readonly #parts: LinkServiceParts;
@@ -137,7 +131,7 @@ export class LinkService {
   /** Loaded with the first window that an owner opens. */
   #pairings: Pairings | undefined;
   #stopListening: (() => void) | undefined;
-  #doctors = 0;
+  readonly #doctors: Doctors;
 
   constructor(parts: LinkServiceParts) {
     this.#parts = parts;
@@ -234,6 +228,7 @@ export class LinkService {
       prove: async (name) => this.#up().prove(name),
       changed: () => parts.roadsChanged(),
     });
+    this.#doctors = new Doctors({ clock, trust: parts.trust, refused: (proven) => this.#intake.refused(proven) });
     this.files = new FileDoor({
       clock, trouble, dir: parts.dir, limits: parts.limits,
       free: () => log.free(),
@@ -262,6 +257,10 @@ export class LinkService {
       broker, log, streams, clock, trouble, names: this.#names,
       nameOf: (fingerprint) => this.#link?.nameOf(fingerprint),
     });
+    this.rules = new OwnerRules({
+      broker, trust: parts.trust, subscriptions: this.subscriptions, approvals: this.#approvals, feeds: this.#feeds, notifications: this.#notifications, relays: this.relays,
+      proofs: this.#proofs, accounts, prove: async (name) => this.#up().prove(name), roadsChanged: () => parts.roadsChanged(),
+    });
     broker.use({
       isSubscribed: (key, topic) => this.subscriptions.isSubscribed(key, topic),
       isApproved: (key, topic) => this.subscriptions.isApproved(key, topic),
@@ -269,7 +268,7 @@ export class LinkService {
       affiliated: async (topic, said) => {
         const keys = [...said].flatMap(([address, affiliation]) => (address.startsWith('key:') ? [{ fingerprint: address.slice('key:'.length), affiliation }] : []));
         await Promise.all(keys.map(({ fingerprint, affiliation }) => this.subscriptions.affiliated(topic, fingerprint, affiliation)));
-        await this.#rightsChanged();
+        await this.rules.changed();
         for (const { fingerprint, affiliation } of keys) if (affiliation === 'owner') this.#approvals.opened({ fingerprint });
       },
     });
@@ -484,112 +483,6 @@ export class LinkService {
     await this.#up().offLink.remove(peer);
   }
 
-  /** Grants belong to keys, or hold for a class of peers. */
-  async allow(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
-    const who = await this.#ruled(peer);
-    if (isAccountName(who) && right !== 'command') throw new LanpostError('invalid-value', 'an account elsewhere may be allowed commands, and nothing else');
-    if (right === 'relay' && isClass(who) && who !== 'class:paired') throw new LanpostError('invalid-value', `only paired boxes are relayed: ${who} cannot be allowed it`);
-    const ruled = await this.trust.allow(who, right, filter);
-    if (right === 'relay') this.relays.recheck();
-    this.#feeds.resume();
-    this.#notifications.recheck();
-    return ruled;
-  }
-
-  async deny(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
-    const ruled = await this.trust.deny(await this.#ruled(peer), right, filter);
-    this.relays.recheck();
-    await this.#feeds.recheck();
-    this.#notifications.recheck();
-    return ruled;
-  }
-
-  async revoke(peer: string): Promise<void> {
-    const who = isClass(peer) ? peer : isAccountName(peer) ? accountName(peer) : this.trust.find(peer)?.fingerprint;
-    if (who === undefined) throw new LanpostError('not-found', `no key is known for "${peer}": see \`lanpost trust list\``);
-    await this.trust.revoke(who);
-    this.relays.recheck();
-    if (!isClass(who) && !isAccountName(who)) await Promise.all([this.#parts.accounts?.claims.forget(who), this.#parts.broker.disown(who), this.subscriptions.disowned(who)]);
-    await this.#feeds.recheck();
-    this.#feeds.resume();
-    this.#notifications.recheck();
-  }
-
-  /** What is known of keys, with the accounts they are said to have to themselves. */
-  trusted(): TrustEntry[] {
-    return this.trust.list().map((entry) => this.#withClaims(entry));
-  }
-
-  async claim(peer: string, address: string): Promise<TrustEntry> {
-    if (typeof peer !== 'string') throw new TypeError('a peer must be a string');
-    const jid = accountOf(address);
-    const { claims, home } = this.#accounts();
-    const entry = this.trust.find(peer);
-    if (!entry || isClass(peer)) throw new LanpostError('not-found', `no key is known for "${peer}": see \`lanpost trust list\``);
-    if (home.has(jid)) throw new LanpostError('invalid-value', `${jid} is an account of this box`);
-    await claims.claim(jid, entry.fingerprint);
-    this.#proofs?.claimed(jid);
-    return this.#withClaims(entry);
-  }
-
-  async disclaim(address: string): Promise<void> {
-    await this.#accounts().claims.disclaim(accountOf(address));
-    this.#parts.roadsChanged();
-  }
-
-  #accounts(): NonNullable<LinkServiceParts['accounts']> {
-    if (!this.#parts.accounts) throw new LanpostError('unsupported', 'this box has no accounts');
-    return this.#parts.accounts;
-  }
-
-  #withClaims(entry: TrustEntry): TrustEntry {
-    const claims = this.#parts.accounts?.claims.of(entry.fingerprint) ?? [];
-    return claims.length === 0 ? entry : { ...entry, claims };
-  }
-
-  async affiliations(topic: string): Promise<TopicAffiliation[]> {
-    return this.#parts.broker.affiliations(OWNER, topic).map(([address, affiliation]) => {
-      if (address.startsWith('xmpp:')) return { peer: address, affiliation };
-      const fingerprint = address.slice('key:'.length);
-      return { peer: this.trust.nameOf(fingerprint) ?? fingerprint, fingerprint, affiliation };
-    });
-  }
-
-  async setAffiliation(topic: string, peer: string, affiliation: Affiliation): Promise<void> {
-    if (typeof peer !== 'string') throw new TypeError('a peer must be a string');
-    if (!AFFILIATIONS.includes(affiliation)) throw new TypeError(`an affiliation is one of ${AFFILIATIONS.join(', ')}`);
-    if (isClass(peer)) throw new LanpostError('invalid-value', `${peer} is a class: affiliations are of keys, grants may be of classes`);
-    await this.#parts.broker.affiliate(OWNER, topic, new Map([[await this.#addressOf(peer), affiliation]]));
-  }
-
-  async requests(topic?: string): Promise<SubscriptionRequest[]> {
-    return this.#approvals.waiting(OWNER, topic).map(({ node, fingerprint }) => ({ topic: node, peer: this.trust.nameOf(fingerprint) ?? fingerprint, fingerprint }));
-  }
-
-  async decide(topic: string, peer: string, allow: boolean): Promise<void> {
-    const address = await this.#addressOf(peer);
-    await this.#approvals.decide(OWNER, topic, ({ fingerprint }) => keyAddress(fingerprint) === address, allow);
-  }
-
-  /** Resolves when nothing goes out any more that should not. */
-  async #rightsChanged(): Promise<void> {
-    await this.#feeds.recheck();
-    this.#feeds.resume();
-    this.#notifications.recheck();
-  }
-
-  async #addressOf(peer: string): Promise<Address> {
-    return isAccountName(peer) ? accountName(peer) : keyAddress(await this.#ruled(peer));
-  }
-
-  /** A class, an account, or a fingerprint. A name whose key is not known yet is asked for it. */
-  async #ruled(peer: string): Promise<string> {
-    if (isClass(peer)) return peer;
-    if (isAccountName(peer)) return accountName(peer);
-    const known = this.trust.find(peer)?.fingerprint ?? (/^[0-9a-f]{64}$/i.test(peer) ? peer.toLowerCase() : undefined);
-    return known ?? (await this.#up().prove(linkName(peer))).fingerprint;
-  }
-
   /** A window for pairing with that peer, from its opening to its end. */
   async *pair(peer: string, signal?: AbortSignal): AsyncGenerator<PairingEvent> {
     const code = await late('Pairing', () => import('./pairings.ts'));
@@ -609,41 +502,8 @@ export class LinkService {
   }
 
   /** Why a peer is not seen or not reached. */
-  async *doctor(peer: string | undefined, homes: readonly HomeStatus[], signal?: AbortSignal): AsyncGenerator<Finding> {
-    const code = await late('The doctor', () => import('./doctor/doctor.ts'));
-    if (this.#doctors >= DOCTORS) throw new LanpostError('busy', `${DOCTORS} doctors are at work; wait for one to end.`);
-    this.#doctors += 1;
-    try {
-      yield* this.#examined(code, peer, homes, signal);
-    } finally {
-      this.#doctors -= 1;
-    }
-  }
-
-  async *#examined(code: typeof import('./doctor/doctor.ts'), peer: string | undefined, homes: readonly HomeStatus[], signal?: AbortSignal): AsyncGenerator<Finding> {
-    const { clock } = this.#parts;
-    const link = this.#link;
-    if (!link) {
-      yield code.linkOff();
-      yield* code.machineDoctor({ clock }, signal);
-      return;
-    }
-    const { tcp, wanted, only } = link.facts();
-    yield* code.doctor({
-      peer, homes, signal, instruments: { clock },
-      patient: {
-        tcp, wanted, only, trust: this.trust, peers: link.peers,
-        self: () => link.name,
-        state: () => link.facts().mdns,
-        connected: (name) => link.peers.describe(name)?.connected === true,
-        lastHeard: (name) => link.lastHeard(name),
-        fingerprintOf: (name) => link.peers.describe(name)?.fingerprint,
-        prove: (name, ended) => link.prove(name, ended),
-        request: (name, iq, options) => link.request(name, iq, options),
-        refused: (proven) => this.#intake.refused(proven),
-        far: () => link.offLink.list(),
-      },
-    });
+  doctor(peer: string | undefined, homes: readonly HomeStatus[], signal?: AbortSignal): AsyncGenerator<Finding> {
+    return this.#doctors.examine({ peer, homes, signal, link: this.#link });
   }
 
   /** Who a peer on the link is, with its key, and the account that it has proven to be its own. */
@@ -704,23 +564,4 @@ export class LinkService {
 function refusal(error: unknown): unknown {
   return error instanceof LanpostError && error.code === 'topic-full'
     ? new StanzaError('resource-constraint', { text: error.message, type: 'wait' }) : error;
-}
-
-function linkName(address: string): string {
-  return address.startsWith('link:') ? address.slice('link:'.length) : address;
-}
-
-function accountName(name: `xmpp:${string}`): `xmpp:${string}` {
-  const jid = bare(name.slice('xmpp:'.length));
-  if (jid === undefined) throw new LanpostError('invalid-value', `"${name}" names no account`);
-  return `xmpp:${jid}`;
-}
-
-/** The bare JID of the account that an owner means. */
-function accountOf(address: string): string {
-  if (typeof address !== 'string') throw new TypeError('an account must be a string');
-  const given = address.startsWith('xmpp:') ? address.slice('xmpp:'.length) : address;
-  const jid = isBareJid(given) ? bare(given) : undefined;
-  if (jid === undefined) throw new LanpostError('invalid-value', `"${address}" names no account: use xmpp:NAME@DOMAIN`);
-  return jid;
 }

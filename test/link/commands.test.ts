@@ -23,20 +23,20 @@ describe('between boxes', () => {
     const run = (value?: never): Promise<unknown> => b.requests.run(`link:${a.link.name}`, 'echo', value);
     await expect(run()).rejects.toMatchObject({ code: 'forbidden' });
     expect(await b.requests.list(a.link.name)).toEqual([]);
-    await a.service.allow(b.link.name, 'command', 'echo');
+    await a.service.rules.allow(b.link.name, 'command', 'echo');
     expect(await b.requests.list(a.link.name)).toEqual([{ name: 'echo', title: 'Echo' }]);
     expect(await run()).toEqual({ value: null, from: `link:${b.link.name}`, trust: 'paired' });
     for (const value of [0, false, '', 'text \u0000', { a: [1, { b: null }] }, Uint8Array.of(1, 2, 255)]) {
       expect(await run(value as never)).toMatchObject({ value });
     }
-    await a.service.deny(b.link.name, 'command', 'echo');
+    await a.service.rules.deny(b.link.name, 'command', 'echo');
     await expect(run()).rejects.toMatchObject({ code: 'forbidden' });
   });
 
   test('a grant is one of names, as of topics; whether another command is there is not told', async () => {
     a.offers.offer('lights/hall', () => 'on');
     a.offers.offer('doors/front', () => 'open');
-    await a.service.allow(b.link.name, 'command', 'lights/#');
+    await a.service.rules.allow(b.link.name, 'command', 'lights/#');
     expect(await b.requests.run(a.link.name, 'lights/hall', undefined)).toBe('on');
     await expect(b.requests.run(a.link.name, 'lights/attic', undefined)).rejects.toMatchObject({ code: 'not-found' });
     for (const name of ['doors/front', 'doors/back']) await expect(b.requests.run(a.link.name, name, undefined)).rejects.toMatchObject({ code: 'forbidden' });
@@ -44,7 +44,7 @@ describe('between boxes', () => {
   });
 
   test('what goes wrong there is the same here', async () => {
-    await a.service.allow(b.link.name, 'command', '#');
+    await a.service.rules.allow(b.link.name, 'command', '#');
     const codes = ['failed', 'busy', 'conflict', 'forbidden', 'invalid-value', 'not-found', 'too-large', 'timeout', 'unsupported'] as const;
     for (const code of codes) {
       a.offers.offer(code, () => { throw new LanpostError(code, 'these words'); });
@@ -60,7 +60,7 @@ describe('between boxes', () => {
   });
 
   test('who does not answer in time is not waited for; who is not there is unreachable', async () => {
-    await a.service.allow(b.link.name, 'command', '#');
+    await a.service.rules.allow(b.link.name, 'command', '#');
     a.offers.offer('never', () => new Promise(() => undefined));
     await expect(b.requests.run(a.link.name, 'never', 1, { timeout: 200 })).rejects.toMatchObject({ code: 'timeout' });
     const stop = new AbortController();
@@ -71,14 +71,14 @@ describe('between boxes', () => {
   });
 
   test('a command asks for its form when nothing is given', async () => {
-    await a.service.allow(b.link.name, 'command', '#');
+    await a.service.rules.allow(b.link.name, 'command', '#');
     a.offers.offer('fill', ({ value }) => value, { fields: [{ name: 'seconds', kind: 'number', required: true }] });
     await expect(b.requests.run(a.link.name, 'fill', undefined)).rejects.toMatchObject({ code: 'invalid-value', message: expect.stringContaining('seconds') });
     expect(await b.requests.run(a.link.name, 'fill', { seconds: 3 })).toEqual({ seconds: 3 });
   });
 
   test('what follows a command does not wait for it', async () => {
-    await a.service.allow(b.link.name, 'command', '#');
+    await a.service.rules.allow(b.link.name, 'command', '#');
     let end: (() => void) | undefined;
     a.offers.offer('slow', () => new Promise((resolve) => { end = () => resolve('at last'); }));
     const slow = b.requests.run(a.link.name, 'slow', 1);
@@ -91,7 +91,7 @@ describe('between boxes', () => {
   });
 
   test('one that cannot be sent fails alone', async () => {
-    await a.service.allow(b.link.name, 'command', '#');
+    await a.service.rules.allow(b.link.name, 'command', '#');
     let end: (() => void) | undefined;
     a.offers.offer('slow', () => new Promise((resolve) => { end = () => resolve('at last'); }));
     const slow = b.requests.run(a.link.name, 'slow', 1);
@@ -105,12 +105,12 @@ describe('between boxes', () => {
   test('a topic of the same name stays one', async () => {
     await a.broker.publish(OWNER, 'hall', toPayload(1));
     a.offers.offer('hall', () => 'rung');
-    await a.service.allow(b.link.name, 'command', 'hall');
-    await a.service.allow(b.link.name, 'read', 'hall');
+    await a.service.rules.allow(b.link.name, 'command', 'hall');
+    await a.service.rules.allow(b.link.name, 'read', 'hall');
     const info = await b.requests.request(a.link.name, "<query xmlns='http://jabber.org/protocol/disco#info' node='hall'/>");
     expect(info).toMatch(/type='leaf'/);
     expect(info).toMatch(/type='command-node'/);
-    await a.service.revoke(b.link.name);
+    await a.service.rules.revoke(b.link.name);
     await expect(b.requests.request(a.link.name, "<query xmlns='http://jabber.org/protocol/disco#info' node='hall'/>")).rejects.toMatchObject({ code: 'not-found' });
   });
 });
@@ -142,10 +142,10 @@ describe('a peer without a key', () => {
     const stream = await plain();
     stream.write(RUN);
     expect(await stream.reads('</iq>')).toContain('forbidden');
-    await a.service.allow('class:plain', 'command', 'doors');
+    await a.service.rules.allow('class:plain', 'command', 'doors');
     stream.write(RUN);
     expect(await stream.reads('</iq>')).toContain('forbidden');
-    await a.service.allow('class:plain', 'command', 'lights/#');
+    await a.service.rules.allow('class:plain', 'command', 'lights/#');
     stream.write(RUN);
     expect(await stream.reads('</iq>')).toContain('link:alice@h3 none');
   });

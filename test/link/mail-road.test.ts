@@ -195,7 +195,7 @@ describe('mail for an account that a peer has alone', () => {
     lan = new SimulatedLan();
     [a, b] = [await serviceBox(lan, 1, 'a', { home: home(A) }), await serviceBox(lan, 2, 'b', { home: home(B) })];
     await acquainted(a, b);
-    for (const [one, other] of [[a, b], [b, a]] as const) await one.service.allow(other.link.name, 'chat');
+    for (const [one, other] of [[a, b], [b, a]] as const) await one.service.rules.allow(other.link.name, 'chat');
   });
   afterEach(() => lan.close());
 
@@ -243,8 +243,8 @@ describe('mail for an account that a peer has alone', () => {
 
   test('is held when the peer is revoked, and its account nobody\'s any more', async () => {
     await prove(a, B, b);
-    await a.service.revoke(b.link.name);
-    expect(a.service.trusted().flatMap(({ claims }) => claims ?? [])).toEqual([]);
+    await a.service.rules.revoke(b.link.name);
+    expect(a.service.rules.trusted().flatMap(({ claims }) => claims ?? [])).toEqual([]);
     await expect(a.mail.send(`xmpp:${B}`, 'to nobody')).rejects.toMatchObject({ code: 'unreachable' });
   });
 
@@ -257,8 +257,8 @@ describe('mail for an account that a peer has alone', () => {
   test('that says it is from an account that is another\'s is from the link', async () => {
     const c = await serviceBox(lan, 4, 'c', { home: home(A) });
     await acquainted(b, c);
-    await b.service.allow(c.link.name, 'chat');
-    await c.service.allow(b.link.name, 'chat');
+    await b.service.rules.allow(c.link.name, 'chat');
+    await c.service.rules.allow(b.link.name, 'chat');
     await prove(b, A, a);
     await prove(c, B, b);
     await (await c.mail.send(`xmpp:${B}`, 'I am a')).delivered;
@@ -266,12 +266,12 @@ describe('mail for an account that a peer has alone', () => {
   });
 
   test('an account of the own box, or of a class, or of a peer that is not paired, is claimed for nobody', async () => {
-    await expect(a.service.claim(b.link.name, `xmpp:${A}`)).rejects.toMatchObject({ code: 'invalid-value' });
-    await expect(a.service.claim(b.link.name, 'xmpp:home.test')).rejects.toMatchObject({ code: 'invalid-value' });
-    await expect(a.service.claim('class:seen', `xmpp:${B}`)).rejects.toMatchObject({ code: 'not-found' });
+    await expect(a.service.rules.claim(b.link.name, `xmpp:${A}`)).rejects.toMatchObject({ code: 'invalid-value' });
+    await expect(a.service.rules.claim(b.link.name, 'xmpp:home.test')).rejects.toMatchObject({ code: 'invalid-value' });
+    await expect(a.service.rules.claim('class:seen', `xmpp:${B}`)).rejects.toMatchObject({ code: 'not-found' });
     const c = await serviceBox(lan, 4, 'c');
     await seen(a, c.link.name);
     await a.link.prove(c.link.name);
-    await expect(a.service.claim(c.link.name, `xmpp:${B}`)).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(a.service.rules.claim(c.link.name, `xmpp:${B}`)).rejects.toMatchObject({ code: 'forbidden' });
   });
 });

@@ -34,8 +34,8 @@ describe('peers without a key', () => {
     const stream = await plain();
     stream.write(items('public/x'));
     expect(await stream.reads('</iq>')).toContain('forbidden');
-    await a.service.allow('class:plain', 'read', 'public/#');
-    await a.service.allow('class:plain', 'write', 'guests');
+    await a.service.rules.allow('class:plain', 'read', 'public/#');
+    await a.service.rules.allow('class:plain', 'write', 'guests');
     stream.write(items('public/x'));
     expect(await stream.reads('</iq>')).toContain("id='one'");
     stream.write(publish('guests'));
@@ -44,13 +44,13 @@ describe('peers without a key', () => {
       stream.write(asked);
       expect(await stream.reads('</iq>')).toMatch(/type=.error/);
     }
-    await a.service.revoke('class:plain');
+    await a.service.rules.revoke('class:plain');
     stream.write(items('public/x'));
     expect(await stream.reads('</iq>')).toContain('forbidden');
   });
 
   test('do not chat when the owner does not want that, and are told', async () => {
-    await a.service.deny('class:plain', 'chat');
+    await a.service.rules.deny('class:plain', 'chat');
     const stream = await plain();
     stream.write("<message type='chat' id='m1'><body>hello</body></message>");
     expect(await stream.reads('</message>')).toMatch(/type=.error[^]*forbidden/);
@@ -63,24 +63,24 @@ describe('peers without a key', () => {
 describe('boxes nobody vouched for', () => {
   test('read what the owner opens to their class, as long as it is open', async () => {
     await expect(b.service.subscribe(a.link.name, 'public/#', { from: 'start' }).ready).rejects.toMatchObject({ code: 'forbidden' });
-    await a.service.allow('class:seen', 'read', 'public/#');
+    await a.service.rules.allow('class:seen', 'read', 'public/#');
     const reading = b.service.subscribe(a.link.name, 'public/#', { durable: 'r', from: 'start' });
     expect((await reading.next()).value).toMatchObject({ id: 'one' });
-    await a.service.deny(b.link.name, 'read', '#');
+    await a.service.rules.deny(b.link.name, 'read', '#');
     await a.broker.publish(OWNER, 'public/x', toPayload('two'), { id: 'two' });
     await expect(b.service.publish(a.link.name, 'public/x', toPayload('mine'), undefined)).rejects.toMatchObject({ code: 'forbidden' });
-    await a.service.allow(b.link.name, 'read', '#');
+    await a.service.rules.allow(b.link.name, 'read', '#');
     expect((await reading.next()).value).toMatchObject({ id: 'two' });
     await reading.close();
   });
 
   test('are told that their mail is not wanted, and not that it was delivered', async () => {
-    await a.service.deny('class:seen', 'chat');
+    await a.service.rules.deny('class:seen', 'chat');
     const receipt = await b.mail.send(`link:${a.link.name}`, 'hello');
     await expect(receipt.delivered).rejects.toMatchObject({ code: 'forbidden' });
     expect(await b.mail.state(receipt.id)).toBe('refused');
     expect(a.log.topic('$inbox/seen')).toBeUndefined();
-    await a.service.revoke('class:seen');
+    await a.service.rules.revoke('class:seen');
     await (await b.mail.send(`link:${a.link.name}`, 'hello')).delivered;
   });
 });
@@ -105,13 +105,13 @@ describe('a peer that is allowed something again by its name, over the stream it
     const { name } = b.link;
     await b.link.prove(a.link.name);
     for (let round = 0; round < 2; round += 1) {
-      await a.service.allow(name, 'read', 'public/#');
+      await a.service.rules.allow(name, 'read', 'public/#');
       expect(a.trust.impostor(name, 'f'.repeat(64))).toBe('impostor');
       expect(a.trust.insists(name, [])).toBe(true);
-      await a.service.revoke(name);
-      await expect(a.service.revoke(name)).rejects.toMatchObject({ code: 'not-found' });
+      await a.service.rules.revoke(name);
+      await expect(a.service.rules.revoke(name)).rejects.toMatchObject({ code: 'not-found' });
     }
-    await a.service.allow(name, 'read', 'public/#');
+    await a.service.rules.allow(name, 'read', 'public/#');
     await b.close();
     await lan.until(() => a.link.peers.get(name) === undefined);
     expect(await a.mail.state((await a.mail.send(`link:${name}`, 'for later')).id)).toBe('accepted');

@@ -88,7 +88,7 @@ describe('a peer is fed', () => {
       await subscription.close();
     }
     await reader.close();
-    await a.service.revoke(reader.identity.fingerprint);
+    await a.service.rules.revoke(reader.identity.fingerprint);
     const again = await serviceBox(lan, 5, 'reader', { database, identity: reader.identity });
     await lan.until(() => again.troubles.length > 0);
     await quiet();
@@ -169,15 +169,15 @@ describe('a peer is fed', () => {
     const subscription = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
     await publish('t', 1);
     expect(values(await take(subscription, 1))).toEqual([1]);
-    await a.service.revoke(b.link.name);
+    await a.service.rules.revoke(b.link.name);
     await publish('t', 2);
-    await a.service.allow(b.identity.fingerprint, 'read', 't');
+    await a.service.rules.allow(b.identity.fingerprint, 'read', 't');
     expect(values(await take(subscription, 1))).toEqual([2]);
     await subscription.close();
   });
 
   test('of a filter that is wider than its rights, what it may read of each topic, as rights come and go', async () => {
-    await a.service.allow(b.identity.fingerprint, 'read', 'plant/a/#');
+    await a.service.rules.allow(b.identity.fingerprint, 'read', 'plant/a/#');
     const subscription = b.service.subscribe(a.link.name, 'plant/#', { durable: 'r', from: 'start' });
     await subscription.ready;
     await publish('plant/a', 1);
@@ -186,7 +186,7 @@ describe('a peer is fed', () => {
     expect(values(await take(subscription, 2))).toEqual([1, 2]);
     await a.broker.create(OWNER, 'plant/c', { accessModel: 'open' });
     await publish('plant/c', 3);
-    await a.service.deny(b.identity.fingerprint, 'read', 'plant/a/x');
+    await a.service.rules.deny(b.identity.fingerprint, 'read', 'plant/a/x');
     await publish('plant/a/x', 'not any more');
     await publish('plant/a', 4);
     expect(values(await take(subscription, 3))).toEqual(['configure', 3, 4]);
@@ -214,7 +214,7 @@ describe('a peer is fed', () => {
     // Both sides say what it waits for.
     expect(b.troubles).toContainEqual({ kind: 'link.waits', message: expect.stringContaining(`the owner of ${a.link.name} to let this box read t`) as string });
     expect(a.troubles).toContainEqual({ kind: 'link.request', message: expect.stringContaining(`lanpost access approve t ${b.link.name}`) as string });
-    await a.service.decide('t', b.link.name, true);
+    await a.service.rules.decide('t', b.link.name, true);
     expect(values(await take(subscription, 2))).toEqual(['configure', 1]);
     await publish('t', 2);
     expect(values(await take(subscription, 1))).toEqual([2]);
@@ -233,8 +233,8 @@ describe('a peer is fed', () => {
     await a.broker.create(OWNER, 't', { accessModel: 'authorize' });
     const all = ['r1', 'r2'].map((durable) => b.service.subscribe(a.link.name, 't', { durable }));
     for (const one of all) await one.ready;
-    expect(await a.service.requests()).toHaveLength(1);
-    await a.service.decide('t', b.link.name, true);
+    expect(await a.service.rules.requests()).toHaveLength(1);
+    await a.service.rules.decide('t', b.link.name, true);
     await lan.until(() => [...a.log.cursors()].filter(({ name }) => name.startsWith('peer:')).length === 2);
     await publish('t', 1);
     for (const one of all) expect(values(await take(one, 1))).toEqual([1]);
@@ -258,7 +258,7 @@ describe('a peer is fed', () => {
     for (const one of all) await one.close();
     await b.close();
     await lan.until(() => a.link.peers.get(b.link.name) === undefined);
-    await a.service.decide('t', b.identity.fingerprint, true);
+    await a.service.rules.decide('t', b.identity.fingerprint, true);
     await publish('t', 'between');
     const again = await serviceBox(lan, 5, 'waits', { identity: b.identity, database });
     await Promise.all([known(a, again), known(again, a)]);
@@ -274,7 +274,7 @@ describe('a peer is fed', () => {
     await a.broker.create(OWNER, 't', { accessModel: 'authorize' });
     const subscription = b.service.subscribe(a.link.name, 't', { durable: 'r' });
     await subscription.ready;
-    await a.service.decide('t', b.link.name, false);
+    await a.service.rules.decide('t', b.link.name, false);
     await lan.until(() => b.troubles.some(({ kind }) => kind === 'link.denied'));
     expect(a.log.hasCursor(`peer:${b.identity.fingerprint}:r`)).toBe(false);
     await subscription.close();
@@ -286,10 +286,10 @@ describe('a peer is fed', () => {
     await first.ready;
     await first.close();
     await b.service.dropped(`r at ${a.identity.fingerprint.slice(0, 16)}`);
-    expect(await a.service.requests()).toEqual([]);
+    expect(await a.service.rules.requests()).toEqual([]);
     const second = b.service.subscribe(a.link.name, 't', { durable: 'r' });
     await second.ready;
-    await a.service.decide('t', b.link.name, true);
+    await a.service.rules.decide('t', b.link.name, true);
     await lan.until(() => a.log.hasCursor(`peer:${b.identity.fingerprint}:r`));
     await publish('t', 1);
     expect(values(await take(second, 1))).toEqual([1]);

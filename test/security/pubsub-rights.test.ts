@@ -32,7 +32,7 @@ describe('a subscription that an owner has ended', () => {
   ])('is not brought back by %s all the time', async (_, request) => {
     await a.broker.create(OWNER, 't', { accessModel: 'authorize' });
     await subscribe();
-    await a.service.decide('t', mallory.name, true);
+    await a.service.rules.decide('t', mallory.name, true);
     await publish('t', 'one');
     expect(await items()).toEqual(['one']);
     const asking = Array.from({ length: 60 }, () => mallory.ask('set', request.replace('JID', mallory.name)).catch(() => undefined));
@@ -46,7 +46,7 @@ describe('a subscription that an owner has ended', () => {
     await a.broker.create(OWNER, 'c/t', { accessModel: 'authorize' });
     await a.broker.create(OWNER, 'c/open', { accessModel: 'open' });
     await subscribe('c/t');
-    await a.service.decide('c/t', mallory.name, true);
+    await a.service.rules.decide('c/t', mallory.name, true);
     await mallory.ask('set', `<subscribe node='c/' jid='${mallory.name}'/><options>${form(SUBSCRIBE_OPTIONS, { subscription_type: 'items' })}</options>`);
     await publish('c/t', 'one');
     await lan.until(() => mallory.waiting.filter((message) => said(message).startsWith('item')).length === 2);
@@ -66,29 +66,29 @@ describe('a topic that is read by consent', () => {
     await a.broker.configure(OWNER, 't', { accessModel: 'authorize' });
     await publish('t', 'secret');
     expect(await items()).toBe('refused');
-    expect(await a.service.requests()).toEqual([]);
+    expect(await a.service.rules.requests()).toEqual([]);
     await subscribe();
     expect(rows()).toEqual(['t pending']);
-    await a.service.decide('t', mallory.name, true);
+    await a.service.rules.decide('t', mallory.name, true);
     expect(await items()).toEqual(['secret']);
   });
 
   test.each(['grant', 'affiliation'])('is not read on when a %s is taken back', async (way) => {
     await a.broker.create(OWNER, 't', { accessModel: 'authorize' });
-    await (way === 'grant' ? a.service.allow(mallory.name, 'read', 't') : a.service.setAffiliation('t', mallory.name, 'member'));
+    await (way === 'grant' ? a.service.rules.allow(mallory.name, 'read', 't') : a.service.rules.setAffiliation('t', mallory.name, 'member'));
     await subscribe();
     await publish('t', 'one');
     expect(await items()).toEqual(['one']);
-    await (way === 'grant' ? a.service.revoke(mallory.name) : a.service.setAffiliation('t', mallory.name, 'none'));
+    await (way === 'grant' ? a.service.rules.revoke(mallory.name) : a.service.rules.setAffiliation('t', mallory.name, 'none'));
     expect(await items()).toBe('refused');
   });
 
   test('is not read on by whoever is revoked', async () => {
     await a.broker.create(OWNER, 't', { accessModel: 'authorize' });
     await subscribe();
-    await a.service.decide('t', mallory.name, true);
+    await a.service.rules.decide('t', mallory.name, true);
     expect(await items()).toEqual([]);
-    await a.service.revoke(mallory.name);
+    await a.service.rules.revoke(mallory.name);
     expect(await items()).toBe('refused');
     expect(rows()).toEqual([]);
   });
@@ -96,7 +96,7 @@ describe('a topic that is read by consent', () => {
   test.each(['there', 'suspended', 'waiting'])('that is made anew is not read by who was let read the one before, nor by who asked for that: %s', async (how) => {
     await a.broker.create(OWNER, 't', { accessModel: 'authorize' });
     await subscribe();
-    if (how !== 'waiting') await a.service.decide('t', mallory.name, true);
+    if (how !== 'waiting') await a.service.rules.decide('t', mallory.name, true);
     if (how === 'suspended') for (const row of a.service.subscriptions.of(mallory.fingerprint)) await a.service.subscriptions.suspend(row, 'it came back');
     const hurrying = Array.from({ length: 30 }, () => subscribe().catch(() => undefined));
     await a.broker.delete(OWNER, 't');
@@ -115,7 +115,7 @@ describe('what is left of a deleted topic', () => {
     await publish('t', 'one');
     const readable = a.broker.readable({ kind: 'peer', name: mallory.name, fingerprint: mallory.fingerprint }, 't');
     expect(readable.some).toBe(true);
-    await a.service.setAffiliation('t', mallory.name, 'outcast');
+    await a.service.rules.setAffiliation('t', mallory.name, 'outcast');
     await publish('t', 'secret');
     await a.broker.delete(OWNER, 't');
     expect(readable.topic('t')).toBe(false);

@@ -23,7 +23,7 @@ describe('XEP-0050 Ad-Hoc Commands', () => {
     a.offers.offer('list', () => 'done', { title: 'List' });
     a.offers.offer('config', ({ value }) => value, { title: 'Configure', fields: [{ name: 'seconds', kind: 'number', required: true }] });
     a.offers.offer('secret', () => 1);
-    for (const name of ['list', 'config', 'gone']) await a.service.allow(c.fingerprint, 'command', name);
+    for (const name of ['list', 'config', 'gone']) await a.service.rules.allow(c.fingerprint, 'command', name);
   });
   afterEach(() => lan.close());
 

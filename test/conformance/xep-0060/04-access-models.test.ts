@@ -55,20 +55,20 @@ describe('XEP-0060 §4.5 Node Access Models', () => {
   it('§6.1.3.4 whitelist: who is listed, others → not-allowed / closed-node', async () => {
     await make({ accessModel: 'whitelist' });
     expect(await tried(seen)).toEqual(Array(2).fill('not-allowed / closed-node'));
-    await a.service.setAffiliation('t', seen.name, 'member');
+    await a.service.rules.setAffiliation('t', seen.name, 'member');
     expect(await tried(seen)).toEqual(['yes', 'yes']);
   });
 
   it('§6.1.3.8 an outcast → forbidden, whatever the model and the grants', async () => {
     await make({ accessModel: 'open' });
     await a.trust.allow(seen.fingerprint, 'read', '#');
-    await a.service.setAffiliation('t', seen.name, 'outcast');
+    await a.service.rules.setAffiliation('t', seen.name, 'outcast');
     expect(await tried(seen)).toEqual(['forbidden', 'forbidden']);
   });
 
   it('§4.1 who may only publish neither subscribes nor retrieves', async () => {
     await make({ accessModel: 'open' });
-    await a.service.setAffiliation('t', seen.name, 'publish-only');
+    await a.service.rules.setAffiliation('t', seen.name, 'publish-only');
     expect(await tried(seen)).toEqual(['forbidden', 'forbidden']);
     await seen.ask('set', "<publish node='t'><item id='2'><x xmlns='urn:x'/></item></publish>");
   });
@@ -77,7 +77,7 @@ describe('XEP-0060 §4.5 Node Access Models', () => {
     await make({ accessModel: 'whitelist' });
     await a.trust.allow(seen.fingerprint, 'read', 't');
     expect(await tried(seen)).toEqual(['yes', 'yes']);
-    await a.service.setAffiliation('t', seen.name, 'owner');
+    await a.service.rules.setAffiliation('t', seen.name, 'owner');
     await a.trust.deny(seen.fingerprint, 'read', 't');
     expect(await tried(seen)).toEqual(['forbidden', 'forbidden']);
   });
@@ -98,7 +98,7 @@ describe('XEP-0060 publish models', () => {
   it('publishers: who is listed', async () => {
     await make({ accessModel: 'open' });
     expect(await publish(seen)).toBe('forbidden');
-    await a.service.setAffiliation('t', seen.name, 'publisher');
+    await a.service.rules.setAffiliation('t', seen.name, 'publisher');
     expect(await publish(seen)).toBe('yes');
   });
 

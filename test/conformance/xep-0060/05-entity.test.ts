@@ -69,8 +69,8 @@ describe('XEP-0060 §5 Entity Use Cases', () => {
   it('§5.7 own affiliations, of the service and of one node; none says nothing', async () => {
     const own = async (inner: string): Promise<unknown[]> => all(await c.ask('get', inner), 'affiliation').map(({ attrs }) => attrs);
     expect(await own('<affiliations/>')).toEqual([]);
-    await a.service.setAffiliation('open', c.name, 'publisher');
-    await a.service.setAffiliation('secret', c.name, 'outcast');
+    await a.service.rules.setAffiliation('open', c.name, 'publisher');
+    await a.service.rules.setAffiliation('secret', c.name, 'outcast');
     const found = [{ node: 'open', affiliation: 'publisher' }, { node: 'secret', affiliation: 'outcast' }];
     expect(await own('<affiliations/>')).toEqual(expect.arrayContaining(found));
     expect(await own("<affiliations node='open'/>")).toEqual([found[0]]);

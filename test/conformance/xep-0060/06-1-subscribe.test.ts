@@ -64,7 +64,7 @@ describe('XEP-0060 §6.1 Subscribe to a Node', () => {
 
   it('§6.1.3.2 whoever is paired is let in by presence', async () => {
     await a.broker.create(OWNER, 'limited', { accessModel: 'presence' });
-    await a.service.allow(c.fingerprint, 'chat');
+    await a.service.rules.allow(c.fingerprint, 'chat');
     expect(find(await subscribe('limited'), 'subscription')?.attrs['subscription']).toBe('subscribed');
   });
 

@@ -182,7 +182,7 @@ describe('XEP-0060 §7.2 Delete an Item from a Node', () => {
     await a.broker.publish(OWNER, NODE, toPayload(1), { id: 'of the box' });
     expect(await horatio.refused('set', retract("<item id='of the box'/>"))).toBe('forbidden');
     expect(await hamlet.refused('set', retract("<item id='of the box'/>"))).toBe('forbidden');
-    await a.service.setAffiliation(NODE, hamlet.fingerprint, 'owner');
+    await a.service.rules.setAffiliation(NODE, hamlet.fingerprint, 'owner');
     await hamlet.ask('set', retract("<item id='of the box'/>"));
   });
 

@@ -96,7 +96,7 @@ describe('XEP-0060 §8.6 Manage Subscription Requests', () => {
   it('§8.6 of several owners the first answer counts', async () => {
     const bernardo = await pubsubClient(lan, a, 4, 'bernardo');
     await bernardo.ask('get', '<affiliations/>');
-    await a.service.setAffiliation(NODE, bernardo.name, 'owner');
+    await a.service.rules.setAffiliation(NODE, bernardo.name, 'owner');
     await subscribe();
     const [first, second] = [await request(hamlet), await request(bernardo)];
     await answer(hamlet, first, '1');
@@ -122,21 +122,21 @@ describe('XEP-0060 §8.6 Manage Subscription Requests', () => {
     expect(answered(await request(again))).toMatchObject({ node: [NODE], subscriber_jid: [horatio.name] });
     const bernardo = await pubsubClient(lan, a, 5, 'bernardo');
     await bernardo.ask('get', '<affiliations/>');
-    await a.service.setAffiliation(NODE, bernardo.name, 'owner');
+    await a.service.rules.setAffiliation(NODE, bernardo.name, 'owner');
     expect(answered(await request(bernardo))).toMatchObject({ node: [NODE] });
   });
 
   it('the box\'s owner sees who waits, and says', async () => {
     await subscribe();
-    expect(await a.service.requests()).toEqual([{ topic: NODE, peer: horatio.name, fingerprint: horatio.fingerprint }]);
-    await a.service.decide(NODE, horatio.name, true);
+    expect(await a.service.rules.requests()).toEqual([{ topic: NODE, peer: horatio.name, fingerprint: horatio.fingerprint }]);
+    await a.service.rules.decide(NODE, horatio.name, true);
     expect(state()).toEqual(['subscribed']);
-    await expect(a.service.decide(NODE, horatio.name, false)).rejects.toMatchObject({ code: 'not-found' });
+    await expect(a.service.rules.decide(NODE, horatio.name, false)).rejects.toMatchObject({ code: 'not-found' });
   });
 
   it.each([['publisher', ['subscribed']], ['owner', ['subscribed']], ['member', ['subscribed']], ['outcast', []]] as const)('§8.7.4 made %s, it does not wait any more', async (affiliation, states) => {
     await subscribe();
-    await a.service.setAffiliation(NODE, horatio.name, affiliation);
+    await a.service.rules.setAffiliation(NODE, horatio.name, affiliation);
     expect(state()).toEqual(states);
   });
 });
@@ -281,12 +281,12 @@ describe('XEP-0060 §8.2 pubsub#notify_sub', () => {
     await subscribe();
     await answer(hamlet, await request(hamlet), '1');
     expect(await told()).toEqual([NODE, horatio.name, 'subscribed']);
-    await a.service.setAffiliation(NODE, horatio.name, 'outcast');
+    await a.service.rules.setAffiliation(NODE, horatio.name, 'outcast');
     expect(await told()).toEqual([NODE, horatio.name, 'none']);
   });
 
   it('nobody but owners is told, no owner of itself, and nobody without the setting', async () => {
-    await a.service.setAffiliation(NODE, horatio.name, 'publisher');
+    await a.service.rules.setAffiliation(NODE, horatio.name, 'publisher');
     await subscribe(hamlet);
     await a.broker.configure(OWNER, NODE, { notifySub: false });
     expect(said(await hamlet.next())).toBe(`configuration ${NODE}`);

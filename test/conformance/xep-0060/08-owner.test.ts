@@ -311,14 +311,14 @@ describe('XEP-0060 §8.9 Manage Affiliations', () => {
   });
 
   it('the box\'s owner says what it will', async () => {
-    await a.service.setAffiliation(NODE, hamlet.name, 'outcast');
+    await a.service.rules.setAffiliation(NODE, hamlet.name, 'outcast');
     expect(await refused(hamlet, 'get', `<affiliations node='${NODE}'/>`)).toBe('forbidden');
-    expect(await a.service.affiliations(NODE)).toEqual([{ peer: hamlet.name, fingerprint: hamlet.fingerprint, affiliation: 'outcast' }]);
+    expect(await a.service.rules.affiliations(NODE)).toEqual([{ peer: hamlet.name, fingerprint: hamlet.fingerprint, affiliation: 'outcast' }]);
   });
 
   it('what is said follows the key through a change of its name, and revoking the key takes it back', async () => {
-    await a.service.setAffiliation(NODE, horatio.fingerprint, 'owner');
-    await a.service.revoke(horatio.name);
+    await a.service.rules.setAffiliation(NODE, horatio.fingerprint, 'owner');
+    await a.service.rules.revoke(horatio.name);
     expect(a.broker.affiliations(OWNER, NODE)).toEqual([[`key:${hamlet.fingerprint}`, 'owner']]);
   });
 });

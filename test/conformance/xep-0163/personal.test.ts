@@ -29,7 +29,7 @@ describe('XEP-0163 Personal Eventing Protocol', () => {
   /** A friend who wants those nodes, and whose capabilities are known. */
   const friend = async (host: number, ...nodes: string[]): Promise<PubsubClient> => {
     const c = await pubsubClient(lan, a, host, `friend${host}`);
-    await a.service.allow(c.fingerprint, 'chat');
+    await a.service.rules.allow(c.fingerprint, 'chat');
     c.box.disco.add(nodes.map((node) => `${node}+notify`));
     await c.box.link.prove(a.link.name);
     await a.link.features(c.name);
@@ -42,7 +42,7 @@ describe('XEP-0163 Personal Eventing Protocol', () => {
     expect(a.broker.topic(personalTopic(TUNE))).toMatchObject({ accessModel: 'presence', sendLast: 'on-sub-and-presence' });
     const c = await pubsubClient(lan, a, 2, 'stranger');
     expect(await c.refused('get', `<items node='${TUNE}'/>`)).toBe('not-authorized / presence-subscription-required');
-    await a.service.allow(c.fingerprint, 'chat');
+    await a.service.rules.allow(c.fingerprint, 'chat');
     const items = await c.ask('get', `<items node='${TUNE}'/>`);
     expect(find(items, 'items')?.attrs['node']).toBe(TUNE);
     expect(find(items, 'text')?.getText()).toBe('Allegro');
@@ -77,7 +77,7 @@ describe('XEP-0163 Personal Eventing Protocol', () => {
 
   it('§4.1 whoever may not read it gets nothing, whatever it asks for', async () => {
     const c = await friend(2, TUNE);
-    await a.service.revoke(c.fingerprint);
+    await a.service.rules.revoke(c.fingerprint);
     await publish(TUNE, 'Allegro');
     await quiet();
     expect(c.waiting).toEqual([]);
@@ -86,7 +86,7 @@ describe('XEP-0163 Personal Eventing Protocol', () => {
   it('§6 it can be subscribed to like any node; then it comes by that alone', async () => {
     await publish(TUNE, 'Allegro');
     const c = await pubsubClient(lan, a, 2, 'friend');
-    await a.service.allow(c.fingerprint, 'chat');
+    await a.service.rules.allow(c.fingerprint, 'chat');
     const answer = await c.ask('set', `<subscribe node='${TUNE}' jid='${c.name}'/>`);
     expect(find(answer, 'subscription')?.attrs['node']).toBe(TUNE);
     expect(said(await c.next())).toBe(`item ${TUNE} current Allegro`);
@@ -100,8 +100,8 @@ describe('XEP-0163 Personal Eventing Protocol', () => {
     const c = await pubsubClient(lan, a, 2, 'friend');
     const nodes = async (): Promise<unknown[]> => all(await c.query("<query xmlns='http://jabber.org/protocol/disco#items'/>"), 'item').map(({ attrs }) => attrs['node']);
     expect(await nodes()).toEqual([]);
-    await a.service.allow(c.fingerprint, 'chat');
-    await a.service.allow(c.fingerprint, 'write', '#');
+    await a.service.rules.allow(c.fingerprint, 'chat');
+    await a.service.rules.allow(c.fingerprint, 'write', '#');
     expect(await nodes()).toEqual([TUNE]);
     expect(await c.refused('set', `<publish node='${TUNE}'><item><x xmlns='urn:x'/></item></publish>`)).toBe('forbidden');
   });

@@ -94,7 +94,7 @@ describe('XEP-0248 Collection Nodes', () => {
   });
 
   it('§4.1 a node that a first item makes is a new node, too', async () => {
-    await a.service.allow(c.fingerprint, 'read', 'lamp/#');
+    await a.service.rules.allow(c.fingerprint, 'read', 'lamp/#');
     await subscribe('lamp/');
     await publish('lamp/made', 1);
     await publish('lamp/made', 2);
@@ -129,7 +129,7 @@ describe('XEP-0248 Collection Nodes', () => {
   });
 
   it('§5.1.3.2 collections cannot be made → not-allowed', async () => {
-    await a.service.allow(c.fingerprint, 'write', '#');
+    await a.service.rules.allow(c.fingerprint, 'write', '#');
     const config = (type: string): string => `<configure>${form(`${PUBSUB}#node_config`, { node_type: type })}</configure>`;
     expect(await c.refused('set', `<create node='made'/>${config('collection')}`)).toBe('not-allowed');
     expect(await c.refused('set', `<create/>${config('collection')}`)).toBe('not-allowed');
@@ -176,10 +176,10 @@ describe('XEP-0248 Collection Nodes', () => {
     });
 
     it('rights that are taken away take effect before the next record', async () => {
-      await a.service.allow(c.fingerprint, 'read', 'lamp/secret');
+      await a.service.rules.allow(c.fingerprint, 'read', 'lamp/secret');
       await publish('lamp/secret', 'allowed', 'i1');
       expect(said(await c.next())).toBe('item lamp/secret i1 allowed');
-      await a.service.deny(c.fingerprint, 'read', 'lamp/#');
+      await a.service.rules.deny(c.fingerprint, 'read', 'lamp/#');
       await publish('lamp/secret', 'never');
       await publish('lamp/hue', 'never');
       await publish('plant/a', 2, 'i2');

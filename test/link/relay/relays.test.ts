@@ -56,8 +56,8 @@ beforeEach(async () => {
   to = `10.77.0.5:${server.port}`;
   [a, b] = await Promise.all([serviceBox(lan, 1, 'a'), serviceBox(lan, 2, 'b')]);
   await acquainted(a, b);
-  await a.service.allow('b@h2', 'chat');
-  await b.service.allow('a@h1', 'relay', to);
+  await a.service.rules.allow('b@h2', 'chat');
+  await b.service.rules.allow('a@h1', 'relay', to);
 });
 afterEach(async () => {
   await lan.close();
@@ -119,7 +119,7 @@ describe('a paired neighbour', () => {
   });
 
   test.each(['127.0.0.1:5222', '[::1]:5222', '0.0.0.0:5222', '224.0.0.1:5222', '169.254.1.1:5222', '[fe80::1]:5222', '[::ffff:127.0.0.1]:80'])('does not connect to %s, even when it is allowed', async (where) => {
-    await b.service.allow('a@h1', 'relay', where);
+    await b.service.rules.allow('a@h1', 'relay', where);
     await expect(dial(where)).rejects.toMatchObject({ code: 'forbidden' });
     expect(callers).toEqual([]);
   });
@@ -127,9 +127,9 @@ describe('a paired neighbour', () => {
   test('relays nobody who is not paired, and no key that is not the one asked for', async () => {
     const c = await serviceBox(lan, 3, 'c');
     await acquainted(b, c);
-    await c.service.allow('b@h2', 'chat');
+    await c.service.rules.allow('b@h2', 'chat');
     await expect(c.service.relays.dial({ name: 'b@h2', fingerprint: b.identity.fingerprint }, to, signal)).rejects.toMatchObject({ code: 'forbidden' });
-    await expect(b.service.allow('class:seen', 'relay', to)).rejects.toMatchObject({ code: 'invalid-value' });
+    await expect(b.service.rules.allow('class:seen', 'relay', to)).rejects.toMatchObject({ code: 'invalid-value' });
     await expect(a.service.relays.dial({ name: 'b@h2', fingerprint: 'f'.repeat(64) }, to, signal)).rejects.toMatchObject({ code: 'unreachable' });
     expect(callers).toEqual([]);
   });
@@ -138,7 +138,7 @@ describe('a paired neighbour', () => {
     const relayed = await dial();
     const at = await caller();
     const ended = [closed(relayed), closed(at)];
-    await b.service.deny('a@h1', 'relay', to);
+    await b.service.rules.deny('a@h1', 'relay', to);
     await Promise.all(ended);
     await expect(dial()).rejects.toMatchObject({ code: 'forbidden' });
   });
@@ -165,7 +165,7 @@ describe('a paired neighbour', () => {
   });
 
   test('says when nothing answers there', async () => {
-    await b.service.allow('a@h1', 'relay', '10.77.0.5:1');
+    await b.service.rules.allow('a@h1', 'relay', '10.77.0.5:1');
     await expect(dial('10.77.0.5:1')).rejects.toMatchObject({ code: 'unreachable' });
   });
 
@@ -187,7 +187,7 @@ describe('over the stream', () => {
     await dial();
     const c = await serviceBox(lan, 3, 'c');
     await acquainted(b, c);
-    await b.service.allow('c@h3', 'relay', to);
+    await b.service.rules.allow('c@h3', 'relay', to);
     await expect(c.link.request('b@h2', buildRelayData({ sid: SID, seq: 0, bytes: Uint8Array.of(1) }))).rejects.toMatchObject({ condition: 'item-not-found' });
   });
 
@@ -217,21 +217,21 @@ describe('over the stream', () => {
     const [c, d] = await Promise.all([serviceBox(lan, 3, 'c', { relayAllowed: () => { told.push('c'); lan.bell.ring(); } }), serviceBox(lan, 4, 'd', { relayAllowed: () => { told.push('d'); lan.bell.ring(); } })]);
     await acquainted(b, c);
     await acquainted(b, d);
-    await c.service.allow('b@h2', 'chat');
-    await d.service.allow('b@h2', 'chat');
-    await b.service.allow('c@h3', 'chat');
-    await b.service.allow('d@h4', 'chat');
+    await c.service.rules.allow('b@h2', 'chat');
+    await d.service.rules.allow('b@h2', 'chat');
+    await b.service.rules.allow('c@h3', 'chat');
+    await b.service.rules.allow('d@h4', 'chat');
     const dialled = (): Promise<Duplex> => c.service.relays.dial({ name: 'b@h2', fingerprint: b.identity.fingerprint }, to, signal);
     await expect(dialled()).rejects.toMatchObject({ code: 'forbidden' });
-    await b.service.allow('c@h3', 'relay', '10.77.0.9:5222');
-    await b.service.allow('d@h4', 'relay', to);
+    await b.service.rules.allow('c@h3', 'relay', '10.77.0.9:5222');
+    await b.service.rules.allow('d@h4', 'relay', to);
     await quiet();
     expect(told).toEqual([]);
-    await b.service.allow('c@h3', 'relay', to);
+    await b.service.rules.allow('c@h3', 'relay', to);
     await lan.until(() => told.length > 0);
     (await dialled()).destroy();
-    await b.service.deny('c@h3', 'relay', to);
-    await b.service.allow('c@h3', 'relay', to);
+    await b.service.rules.deny('c@h3', 'relay', to);
+    await b.service.rules.allow('c@h3', 'relay', to);
     await quiet();
     expect(told).toEqual(['c']);
   });

@@ -41,8 +41,8 @@ test('the neighbour sees a stream header, the request for TLS, and nothing more'
   const to = `10.77.0.5:${door.port}`;
   const [a, b] = await Promise.all([serviceBox(lan, 1, 'a'), serviceBox(lan, 2, 'b')]);
   await acquainted(a, b);
-  await a.service.allow('b@h2', 'chat');
-  await b.service.allow('a@h1', 'relay', to);
+  await a.service.rules.allow('b@h2', 'chat');
+  await b.service.rules.allow('a@h1', 'relay', to);
 
   const closedPort = await lan.tcp(6).listen('10.77.0.6', 0, () => undefined);
   await closedPort.close();
