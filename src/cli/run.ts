@@ -7,6 +7,7 @@ import { commandHelp, globalHelp, groupHelp } from './help.ts';
 import { hintsIn, USUAL_DIR } from './hint.ts';
 import { Interrupted, interruption } from './interruption.ts';
 import { BrokenPipe, Output } from './output.ts';
+import { printable } from './printable.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Milliseconds that a command has to end by itself after Ctrl-C. */
@@ -85,8 +86,8 @@ function tell(text: string): Promise<number> {
   return new Promise((resolve) => { process.stdout.write(`${text}\n`, () => resolve(0)); });
 }
 
-/** One line, whatever the error brought. */
+/** One line, whatever the error brought: its words may be a stranger's. */
 function complain(text: string, code: number): number {
-  process.stderr.write(`lanpost: ${text.trim().replace(/\s*\n\s*/g, ' ')}\n`);
+  process.stderr.write(`lanpost: ${printable(text.trim().replace(/\s*\n\s*/g, ' '))}\n`);
   return code;
 }

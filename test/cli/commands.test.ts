@@ -374,6 +374,10 @@ describe('command', () => {
     expect(await run('command', 'list')).toMatchObject({ code: 0, out: expect.stringMatching(/pump\/start\s+Start the pump/) });
     expect(await run('command', 'run', 'link:shed', 'pump/start', '{"seconds":20}')).toMatchObject({ code: 0, out: '{"got":{"seconds":20}}\n' });
     expect(await run('command', 'run', 'link:shed', 'pump/start', '--json')).toMatchObject({ code: 0, out: '{"command":"pump/start","answer":{"got":null}}\n' });
+    // Its words are a stranger's: a terminal obeys none of them.
+    const bad = await box.commands.offer('bad', () => { throw new LanpostError('failed', 'no \u009b2J\u202efuel'); });
+    expect(await run('command', 'run', 'link:shed', 'bad')).toMatchObject({ code: 1, err: 'lanpost: no \\u{9b}2J\\u{202e}fuel\n' });
+    await bad.close();
     expect(await run('command', 'run', 'link:shed', 'none')).toMatchObject({ code: 1, err: expect.stringContaining('no command none is offered') });
     expect(await run('command', 'request', 'link:other', '<a xmlns="x"/>')).toMatchObject({ code: 1 });
   });
