@@ -25,6 +25,8 @@ const UNSAYABLE = /[\p{Cc}\p{Cs}\uFFFE\uFFFF]/u;
 export interface Runner {
   readonly from?: string;
   readonly trust: TrustLevel;
+  /** Whom it counts for, where an address can be had by anybody, or changed. Default: who has the address. */
+  readonly counts?: string;
 }
 
 export interface Offered extends CommandInfo {
@@ -47,7 +49,7 @@ export class CommandOffers {
   readonly #parts: CommandOffersParts;
   readonly #limits: CommandLimits;
   readonly #entries = new Map<string, Entry>();
-  /** How many each has running, by address. */
+  /** How many each has running, by whom they count for. */
   readonly #running = new Map<string, number>();
   #count = 0;
   #closed = false;
@@ -85,10 +87,10 @@ export class CommandOffers {
   }
 
   /** Resolves with what the command gives; rejects with a LanpostError that may be told to whoever runs it. */
-  async run(name: string, value: Value, { from, trust }: Runner): Promise<Value | undefined> {
+  async run(name: string, value: Value, { from, trust, counts }: Runner): Promise<Value | undefined> {
     const entry = this.#entries.get(name);
     if (!entry) throw new LanpostError('not-found', `no command ${name} is offered`);
-    const who = runnerKey(from);
+    const who = counts ?? runnerKey(from);
     const running = this.#running.get(who) ?? 0;
     if (this.#count >= this.#limits.running || (from !== undefined && running >= this.#limits.runningForOne)) throw new LanpostError('busy', 'too many commands are running; try again shortly');
     this.#count += 1;

@@ -285,7 +285,8 @@ export class LinkService {
       later: ({ name, fingerprint }, reply) => void streams.send(name, reply, fingerprint).catch(() => undefined),
       ...(parts.offers ? { offers: offeredCommands<PeerContext>({
         offers: parts.offers,
-        runnerOf: ({ name, trust }) => ({ from: `link:${name}`, trust }),
+        // Whoever has no key can have any number of names, and who has one can change its own.
+        runnerOf: ({ name, trust, fingerprint = 'none' }) => ({ from: `link:${name}`, trust, counts: `key:${fingerprint}` }),
         may: ({ fingerprint }, name) => this.trust.may(fingerprint, 'command', name),
         answerBytes: parts.limits.stanzaBytes - ROOM,
       }) } : {}),

@@ -149,4 +149,27 @@ describe('a peer without a key', () => {
     stream.write(RUN);
     expect(await stream.reads('</iq>')).toContain('link:alice@h3 none');
   });
+
+  test('counts as one with all the others, whatever they call themselves: boxes have room', async () => {
+    let running = 0;
+    a.offers.offer('slow', () => { running += 1; return new Promise(() => undefined); });
+    a.offers.offer('quick', () => 'done');
+    await a.service.allow('class:plain', 'command', 'slow');
+    await a.service.allow(b.link.name, 'command', 'quick');
+    const streams = await Promise.all(Array.from({ length: 5 }, async (_, n) => {
+      const one = await plainPeer(lan, 10 + n, `mallory${n}@h${10 + n}`);
+      await seen(a, one.name);
+      const stream = await one.dial('10.77.0.1', a.link.status().port ?? 0);
+      stream.write(purpleHeader(one.name, a.link.name));
+      await stream.reads('<stream:stream');
+      return stream;
+    }));
+    for (const [at, stream] of streams.entries()) {
+      for (let n = 0; n < 4; n++) stream.write(`<iq type='set' id='s${n}'><command xmlns='http://jabber.org/protocol/commands' node='slow'/></iq>`);
+      if (at < 2) await expect.poll(() => running, { timeout: 20_000 }).toBe(4 * (at + 1));
+      else expect(await stream.reads('</iq>')).toContain('resource-constraint');
+    }
+    expect(running).toBe(8);
+    expect(await b.requests.run(a.link.name, 'quick', undefined)).toBe('done');
+  });
 });
