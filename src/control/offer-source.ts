@@ -33,8 +33,14 @@ export function offerSource(box: Box, answers: OfferAnswers, name: string, optio
   const offering = box.commands.offer(name, ({ command, value, from, trust, signal }) => new Promise((resolve, reject) => {
     const id = randomBytes(12).toString('hex');
     answers.wait(id, ({ value: given, error }) => {
-      if (error !== undefined) reject(toError(parseFailure(error)));
-      else resolve(given === undefined || given === null ? undefined : unpackValue(given));
+      try {
+        if (error !== undefined) reject(toError(parseFailure(error)));
+        else resolve(given === undefined || given === null ? undefined : unpackValue(given));
+      } catch (wrong) {
+        // The program is told so, and whoever waits for its answer as well.
+        reject(wrong);
+        throw wrong;
+      }
     }, signal);
     signal.addEventListener('abort', () => events.emit({ id }), { once: true });
     events.emit({ id, call: { command, value: packValue(value), trust, ...(from === undefined ? {} : { from }) } });

@@ -29,8 +29,8 @@ export async function remoteOffer(name: string, handler: CommandHandler, stream:
       given = { error: toFailure(error) };
     }
     running.delete(id);
-    // The box that asked may have gone meanwhile; then nobody waits.
-    await answer(id, given).catch(() => undefined);
+    // What cannot be handed over is told instead. The box that asked may have gone meanwhile; then nobody waits.
+    await answer(id, given).catch((error: unknown) => answer(id, { error: toFailure(error) })).catch(() => undefined);
   };
   const follow = async (): Promise<void> => {
     try {

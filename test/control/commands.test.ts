@@ -3,6 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { attachService } from '../../src/control/attachment.ts';
+import { CONTROL_LIMITS } from '../../src/control/limits.ts';
+import { take } from '../../src/control/take.ts';
 import { attachBox, createBox, LanpostError, type Box, type CommandCall } from '../../src/index.ts';
 
 describe.each(['in this process', 'attached'])('commands of a box %s', (where) => {
@@ -48,6 +51,24 @@ describe.each(['in this process', 'attached'])('commands of a box %s', (where) =
     await expect(box.commands.run('link:test', 'meant')).rejects.toMatchObject({ code: 'conflict', message: 'somebody else is at it' });
     await expect(box.commands.run('link:test', 'not-meant')).rejects.toMatchObject({ code: 'failed', message: expect.not.stringContaining('secret') });
     expect((await owner.status()).troubles).toMatchObject({ 'commands.failed': 1 });
+  });
+
+  it.runIf(where === 'attached')('that give what cannot be handed over fail at once, and say why', async () => {
+    await box.commands.offer('much', () => 'x'.repeat(CONTROL_LIMITS.frameBytes + 1), { timeout: 60_000 });
+    await expect(owner.commands.run('link:test', 'much')).rejects.toMatchObject({ code: 'too-large' });
+  });
+
+  it.runIf(where === 'attached')('that are answered with nonsense fail at once, here and there', async () => {
+    const program = await attachService({ dir });
+    const { rpc } = program;
+    const stream = rpc.open('commands.offer', ['odd', { timeout: 60_000 }], { decode: ({ value }) => value, ahead: 1 });
+    await stream.ready;
+    const run = owner.commands.run('link:test', 'odd').catch((error: unknown) => error);
+    const { value: event } = await stream.next();
+    const { id } = take<{ id: string }>(event);
+    await expect(rpc.call('commands.answer', [id, { value: 7 }])).rejects.toThrow('not a value');
+    expect(await run).toMatchObject({ code: 'failed' });
+    await program.close();
   });
 
   it('are told when nobody waits any more', async () => {
