@@ -34,17 +34,18 @@ export function itemMessage(delivery: Delivery, { form = 'auto', retained = fals
   readonly reader?: Pick<Origin, 'node' | 'subscription' | 'epoch'>;
 }): ItemMessage {
   const { topic, kind, time, seq, recordId, redelivered } = delivery;
+  if (delivery.kind === 'item') {
+    const { contentType, publisher } = delivery;
+    // In one piece: most of what a flow gets is made here.
+    const lanpost = reader ? { topic, id: delivery.id, node: reader.node, subscription: reader.subscription, epoch: reader.epoch, seq, recordId, redelivered }
+      : retained ? { topic, id: delivery.id, retained } : { topic, id: delivery.id };
+    const message: { -readonly [Key in keyof ItemMessage]: ItemMessage[Key] } = { topic, id: delivery.id, kind, time, lanpost, payload: flowPayload(delivery.value, contentType, form), contentType, retained };
+    if (publisher !== undefined) message.publisher = publisher;
+    return message;
+  }
   const id = 'id' in delivery ? { id: delivery.id } : {};
-  const lanpost = { topic, ...id, ...(reader ? { ...reader, seq, recordId, redelivered } : retained ? { retained } : {}) };
-  const common = { topic, ...id, kind, time, lanpost };
+  const common = { topic, ...id, kind, time, lanpost: { topic, ...id, ...(reader ? { ...reader, seq, recordId, redelivered } : retained ? { retained } : {}) } };
   switch (delivery.kind) {
-    case 'item': return {
-      ...common,
-      payload: flowPayload(delivery.value, delivery.contentType, form),
-      contentType: delivery.contentType,
-      retained,
-      ...(delivery.publisher === undefined ? {} : { publisher: delivery.publisher }),
-    };
     case 'gap': return { ...common, payload: { from: delivery.from, to: delivery.to, reason: delivery.reason, ...(delivery.count === undefined ? {} : { count: delivery.count }) } };
     default: return common;
   }

@@ -4,6 +4,7 @@ import type { Node, NodeMessage } from 'node-red';
 import type { Box, Delivery, From, SubscribeOptions, Subscription, SubscriptionInfo } from '../../src/index.ts';
 import type { BoxConnection } from './box-connection.ts';
 import type { Gate } from './gate.ts';
+import { HandedOn } from './handed-on.ts';
 import type { HandedOut } from './handed-out.ts';
 import { inWords } from './in-words.ts';
 import { itemMessage } from './item-message.ts';
@@ -169,13 +170,14 @@ export class ItemReading {
     const { gate, handedOut } = this.#parts;
     const { manual, rateOf, subscription: name } = this.settings;
     let inTurn = 0;
+    const handed = new HandedOn(signal);
     for (;;) {
-      await gate.passed(signal);
+      if (gate.isShut) await gate.passed(signal);
       const step = await subscription.next();
       if (step.done || signal.aborted || left()) return;
       const delivery = step.value;
       const old = delivery.seq <= before;
-      if (rateOf === 'all' || old) await this.#pace.turn(signal);
+      if (this.settings.rate > 0 && (rateOf === 'all' || old)) await this.#pace.turn(signal);
       if (gate.isShut && !left()) await gate.passed(signal);
       if (signal.aborted || left()) return;
       if (old || this.isFull) this.#lookLater(box);
@@ -183,11 +185,9 @@ export class ItemReading {
         delivery.ack();
         continue;
       }
-      // Node-RED hands on in the next turn of the loop. A deployment that comes first closes the next nodes: what they
-      // did not get is not confirmed, so it comes again.
       if (!this.#send(delivery, epoch, false)) delivery.ack();
       else if (manual) handedOut.add(name, delivery);
-      else setImmediate(() => { if (!signal.aborted) delivery.ack(); });
+      else handed.add(delivery);
       if (++inTurn % TURN === 0) await nextTurn();
     }
   }

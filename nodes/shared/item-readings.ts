@@ -30,6 +30,7 @@ export class ItemReadings {
   /** By filter. */
   readonly #readings = new Map<string, ItemReading>();
   readonly #closing = new AbortController();
+  readonly #say = (): void => this.#status.changed(this.#show);
   #obeyed: Promise<void> = Promise.resolve();
 
   constructor(node: Node, connection: BoxConnection, status: NodeStatus, own: ReadingSettings) {
@@ -37,7 +38,7 @@ export class ItemReadings {
     this.#connection = connection;
     this.#status = status;
     this.#own = own;
-    this.handedOut = new HandedOut(() => this.#show());
+    this.handedOut = new HandedOut(this.#say);
     this.#started = connection.flowsStarted();
     this.#leave = connection.enter();
     if (own.filter !== '') this.#read(own);
@@ -98,7 +99,7 @@ export class ItemReadings {
 
   #read(settings: ReadingSettings): void {
     const reading = new ItemReading(settings, {
-      node: this.#node, connection: this.#connection, started: this.#started, handedOut: this.handedOut, gate: this.#gate, changed: () => this.#show(),
+      node: this.#node, connection: this.#connection, started: this.#started, handedOut: this.handedOut, gate: this.#gate, changed: this.#say,
     });
     this.#readings.set(settings.filter, reading);
   }
@@ -126,7 +127,7 @@ export class ItemReadings {
     return [...this.#readings.values()].map(({ settings: { filter, durable, subscription } }) => ({ topic: filter, durable, reader: subscription }));
   }
 
-  #show(): void {
+  readonly #show = (): void => {
     if (this.#closing.signal.aborted) return;
     const { state } = this.#connection;
     const all = [...this.#readings.values()];
@@ -143,7 +144,7 @@ export class ItemReadings {
     if (!all.every((one) => one.open)) return this.#status.waiting('opening the reader');
     const lost = all.reduce((sum, one) => sum + one.lost, 0);
     this.#status.good(`${received}${unconfirmed === 0 ? '' : `, ${unconfirmed} unacked`}${lost === 0 ? '' : `, ${lost} lost`}${queue}`);
-  }
+  };
 }
 
 function queueInWords(all: readonly ItemReading[]): string {

@@ -9,6 +9,7 @@ export class NodeStatus {
   #wanted: Shown | undefined;
   #shown = '';
   #timer: NodeJS.Timeout | undefined;
+  #say: (() => void) | undefined;
 
   constructor(node: Pick<Node, 'status'>) {
     this.#node = node;
@@ -19,19 +20,28 @@ export class NodeStatus {
   waiting(text: string): void { this.#show({ fill: 'yellow', shape: 'ring', text }); }
   bad(text: string): void { this.#show({ fill: 'red', shape: 'ring', text }); }
 
+  /** There is something else to say, which is put into words when it may be shown: most of it never is. */
+  changed(say: () => void): void {
+    if (this.#timer === undefined) say();
+    else this.#say = say;
+  }
+
   close(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#say = undefined;
     this.#wanted = undefined;
     this.#node.status({});
   }
 
   #show(status: Shown): void {
     this.#wanted = status;
+    this.#say = undefined;
     if (this.#timer === undefined) this.#flush();
   }
 
   #flush(): void {
+    this.#say?.();
     const wanted = this.#wanted;
     this.#wanted = undefined;
     this.#timer = undefined;

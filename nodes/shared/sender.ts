@@ -9,8 +9,8 @@ import { NodeStatus } from './node-status.ts';
 
 /** Messages that wait in one node; the next one fails with words, so that Catch sees it. */
 const MAX_WAITING = 10_000;
-/** Handed to the box at once; enough for one commit to be shared by many. */
-const MAX_IN_FLIGHT = 256;
+/** Handed to the box at once; enough for one commit to be shared by many while the next ones are made ready. */
+const MAX_IN_FLIGHT = 512;
 const BUSY_RETRY_MS = 200;
 const FINISH_MS = 4000;
 
@@ -23,6 +23,8 @@ interface Job {
   readonly done: (error?: Error) => void;
   /** When it came. */
   readonly since: number;
+  /** Jobs keep the order in which they came, also when they have to be tried again. */
+  readonly no: number;
 }
 
 /** From then on the status says how old the oldest is. */
@@ -48,11 +50,11 @@ export function sendThrough(RED: NodeAPI, node: Node, def: BoxUserDef, task: {
     return undefined;
   }
   const sender = new Sender(connection, task, status);
-  node.on('input', (msg, send, done) => sender.add({ msg, send, done, since: performance.now() }));
+  node.on('input', (msg, send, done) => sender.add(msg, send, done));
   onClose(node, () => sender.close());
   const started = connection.flowsStarted();
   return (msg) => {
-    void started.then(() => sender.add({ msg, send: (sent) => node.send(sent), done: (error) => { if (error) node.error(error, msg); }, since: performance.now() }));
+    void started.then(() => sender.add(msg, (sent) => node.send(sent), (error) => { if (error) node.error(error, msg); }));
   };
 }
 
@@ -64,11 +66,17 @@ class Sender {
   readonly #closing = new AbortController();
   /** Ends everything. */
   readonly #late = new AbortController();
-  readonly #inFlight = new Set<Promise<void>>();
   readonly #leave: () => void;
   readonly #unwatch: () => void;
+  readonly #say = (): void => this.#show();
   #waiting: Job[] = [];
+  #inFlight = 0;
+  /** Called when one has been finished. */
+  #finished: (() => void)[] = [];
+  /** Nothing is handed to it for a moment. */
+  #busy = false;
   #pumping: Promise<void> | undefined;
+  #added = 0;
   #count = 0;
   #lastError: string | undefined;
 
@@ -80,16 +88,16 @@ class Sender {
     this.#unwatch = connection.watch((state) => this.#show(state));
   }
 
-  add(job: Job): void {
+  add(msg: NodeMessage, send: Send, done: Job['done']): void {
     if (this.#waiting.length >= MAX_WAITING) {
       this.#lastError = `${MAX_WAITING} messages wait already`;
-      job.done(new Error(this.#lastError));
+      done(new Error(this.#lastError));
       this.#show();
       return;
     }
-    this.#waiting.push(job);
+    this.#waiting.push({ msg, send, done, since: performance.now(), no: this.#added++ });
     this.#pumping ??= this.#pump();
-    if (this.#connection.state.phase !== 'open') this.#show();
+    if (this.#connection.state.phase !== 'open') this.#status.changed(this.#say);
   }
 
   /** What waits still goes to a box that is open: who sent it here may have confirmed it already. */
@@ -112,18 +120,20 @@ class Sender {
 
   async #finishAll(): Promise<void> {
     await nextTurn(); // what other nodes sent just now comes in then
-    while (this.#pumping || this.#inFlight.size > 0) await Promise.all([this.#pumping, ...this.#inFlight]);
+    while (this.#pumping || this.#inFlight > 0) await (this.#pumping ?? this.#oneFinished());
   }
 
   async #pump(): Promise<void> {
     const { signal } = this.#late;
     try {
       while (this.#waiting.length > 0) {
+        if (this.#busy) await sleep(BUSY_RETRY_MS, undefined, { signal }).catch(() => undefined); // aborted: the box is not waited for either
+        this.#busy = false;
         const box = await this.#connection.box(signal);
-        while (this.#waiting.length > 0 && this.#inFlight.size < MAX_IN_FLIGHT && !signal.aborted) {
-          this.#start(box, this.#waiting.shift()!);
+        while (this.#waiting.length > 0 && this.#inFlight < MAX_IN_FLIGHT && !signal.aborted) {
+          void this.#finish(box, this.#waiting.shift()!);
         }
-        if (this.#waiting.length > 0) await Promise.race(this.#inFlight);
+        if (this.#waiting.length > 0 && !signal.aborted) await this.#oneFinished();
       }
     } catch (error) {
       // Only closing ends the wait for a box; everything that waited is told so.
@@ -133,37 +143,40 @@ class Sender {
     }
   }
 
-  #start(box: Box, job: Job): void {
-    const work = this.#finish(box, job).finally(() => {
-      this.#inFlight.delete(work);
-      this.#show();
-    });
-    this.#inFlight.add(work);
+  #oneFinished(): Promise<void> {
+    return new Promise((resolve) => { this.#finished.push(resolve); });
   }
 
   async #finish(box: Box, job: Job): Promise<void> {
+    this.#inFlight++;
     try {
-      await this.#deliver(box, job);
-    } catch (error) {
-      this.#lastError = inWords(error);
-      job.done(asError(error));
-      return;
+      try {
+        await this.#task.deliver(box, job.msg, this.#closing.signal, job.send);
+      } catch (error) {
+        this.#failed(job, error);
+        return;
+      }
+      this.#count++;
+      this.#lastError = undefined;
+      job.done();
+    } finally {
+      this.#inFlight--;
+      if (this.#finished.length > 0) for (const wake of this.#finished.splice(0)) wake();
+      this.#status.changed(this.#say);
     }
-    this.#count++;
-    this.#lastError = undefined;
-    job.done();
   }
 
-  async #deliver(box: Box, job: Job): Promise<void> {
-    for (;;) {
-      try {
-        return await this.#task.deliver(box, job.msg, this.#closing.signal, job.send);
-      } catch (error) {
-        // Refused before anything was stored: trying again cannot double it.
-        if (codeOf(error) !== 'busy' || this.#late.signal.aborted) throw error;
-        await sleep(BUSY_RETRY_MS, undefined, { signal: this.#late.signal }).catch(() => undefined); // aborted: the last try
-      }
+  #failed(job: Job, error: unknown): void {
+    // Refused before anything was stored: trying again cannot double it. What came later waits for it.
+    if (codeOf(error) === 'busy' && !this.#late.signal.aborted) {
+      const at = this.#waiting.findIndex(({ no }) => no > job.no);
+      this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, job);
+      this.#busy = true;
+      this.#pumping ??= this.#pump();
+      return;
     }
+    this.#lastError = inWords(error);
+    job.done(asError(error));
   }
 
   #show(state: BoxState = this.#connection.state): void {
@@ -175,7 +188,7 @@ class Sender {
     if (state.phase === 'failed') this.#status.bad(`${waiting}${state.reason}`);
     else if (state.phase !== 'open') this.#status.waiting(`${waiting}opening the box`);
     else if (this.#lastError !== undefined) this.#status.bad(this.#lastError);
-    else if (this.#waiting.length > 0 && this.#inFlight.size >= MAX_IN_FLIGHT) this.#status.waiting(`${waiting}${this.#task.did} ${this.#count}`);
+    else if (this.#waiting.length > 0 && this.#inFlight >= MAX_IN_FLIGHT) this.#status.waiting(`${waiting}${this.#task.did} ${this.#count}`);
     else if (this.#count > 0) this.#status.good(`${this.#task.did} ${this.#count}`);
     else this.#status.idle('ready');
   }

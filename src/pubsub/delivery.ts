@@ -1,4 +1,4 @@
-import type { Delivery, Value } from '../api.ts';
+import type { Delivery, Item, Value } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import type { LogRecord } from '../log/record.ts';
 import { fromPayload, type Payload } from '../payload/payload.ts';
@@ -14,6 +14,7 @@ const NOTHING: Handle = { ack: () => undefined, nack: () => undefined };
 
 /** A record as a reader sees it. `items()` answers carry no handle: there is nothing to confirm. */
 export function toDelivery(record: LogRecord, redelivered = false, handle: Handle = NOTHING): Delivery {
+  if (record.kind === 'publish') return toItem(record, redelivered, handle);
   const base = {
     topic: ownName(record.topic),
     seq: record.seq,
@@ -24,15 +25,6 @@ export function toDelivery(record: LogRecord, redelivered = false, handle: Handl
     ...handle,
   };
   switch (record.kind) {
-    case 'publish':
-      return {
-        ...base,
-        kind: 'item',
-        id: itemId(record),
-        value: record.payload ? valueOf(record.payload) : null,
-        contentType: record.payload?.contentType ?? 'application/json',
-        ...(record.publisher === undefined ? {} : { publisher: record.publisher }),
-      };
     case 'retract':
       return { ...base, kind: 'retract', id: itemId(record) };
     case 'gap':
@@ -40,6 +32,17 @@ export function toDelivery(record: LogRecord, redelivered = false, handle: Handl
     default:
       return { ...base, kind: record.kind };
   }
+}
+
+/** In one piece: most of what readers get is made here. */
+function toItem(record: LogRecord, redelivered: boolean, { ack, nack }: Handle): Item {
+  const { seq, recordId, stamp, payload, publisher } = record;
+  const item: { -readonly [Key in keyof Item]: Item[Key] } = {
+    topic: ownName(record.topic), seq, recordId, time: stamp.wall, timeTrusted: stamp.trusted, redelivered, ack, nack,
+    kind: 'item', id: itemId(record), value: payload ? valueOf(payload) : null, contentType: payload?.contentType ?? 'application/json',
+  };
+  if (publisher !== undefined) item.publisher = publisher;
+  return item;
 }
 
 /** A peer's bytes may not be what its media type says: the reader gets them as they are, and what comes after them too. */

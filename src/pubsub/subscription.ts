@@ -78,7 +78,7 @@ class Reader {
       }
       const waiting = this.#page.shift();
       if (waiting) {
-        const delivery = await this.#hand(lease, waiting, ended);
+        const delivery = lease.maxDeliveries === undefined ? this.#show(lease, waiting) : await this.#hand(lease, waiting, lease.maxDeliveries, ended);
         if (delivery) return delivery;
         continue;
       }
@@ -118,11 +118,11 @@ class Reader {
   }
 
   /** Nothing when it is not to be handed out after all. */
-  async #hand(lease: Lease, waiting: Waiting, ended: AbortSignal): Promise<Delivery | undefined> {
-    const { maxDeliveries, cursor } = lease;
+  async #hand(lease: Lease, waiting: Waiting, maxDeliveries: number, ended: AbortSignal): Promise<Delivery | undefined> {
+    const { cursor } = lease;
     const { seq } = waiting.record;
-    const before = maxDeliveries === undefined ? undefined : cursor.deliveries(seq);
-    if (before === undefined || maxDeliveries === undefined) return this.#show(lease, waiting);
+    const before = cursor.deliveries(seq);
+    if (before === undefined) return this.#show(lease, waiting);
     const turn = this.#turn;
     if (before >= maxDeliveries) {
       if (!await lease.putAside(waiting.record, before)) cursor.again(seq, ASIDE_AGAIN);

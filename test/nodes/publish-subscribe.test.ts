@@ -1,8 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { useEmbeddingBox } from './embedding-box.ts';
 import { collect, saidBy, useFlows } from './flow-kit.ts';
 
 const { flows, dir, load } = useFlows();
+const openBox = useEmbeddingBox(flows);
 
 const own = { id: 'box', type: 'lanpost box', mode: 'own', dir: 'data', link: false };
 const publish = { id: 'pub', type: 'lanpost publish', box: 'box', topic: '', contentType: '', z: 'f' };
@@ -26,6 +28,23 @@ describe('lanpost publish and lanpost subscribe', () => {
     for (let n = 0; n < 20; n++) await completed.next();
     expect(completed.all.map((msg) => msg.payload).toSorted((a, b) => Number(a) - Number(b))).toEqual(Array.from({ length: 20 }, (_, n) => n));
   });
+
+  it('what a busy box refuses comes later, and before what came after it', async () => {
+    const box = await openBox({ limits: { itemBytes: 1 << 20 } });
+    await box.topics.create('big', { maxItems: 200 });
+    await load([tab, { ...own, mode: 'auto' }, { ...publish, topic: 'big' }, ...outcomes], { lanpost: { box } });
+    const [completed, caught] = [collect(flows.getNode('completed')), collect(flows.getNode('caught'))];
+    const refused: unknown[] = [];
+    const accepts = box.publish.bind(box);
+    box.publish = (...given) => accepts(...given).catch((error: unknown) => { refused.push(error); throw error; });
+    // More than what may wait for the disk.
+    for (let n = 0; n < 72; n++) flows.getNode('pub').receive({ payload: Buffer.alloc(1_000_000, n) });
+    for (let n = 0; n < 72; n++) await completed.next();
+    expect(refused.length).toBeGreaterThan(0);
+    const items = await box.items('big', { last: 200 });
+    expect(items.map((item) => (item.kind === 'item' && item.value instanceof Uint8Array ? item.value[0] : undefined))).toEqual(Array.from({ length: 72 }, (_, n) => n));
+    expect(caught.all).toEqual([]);
+  }, 120_000);
 
   it.each([0, false, '', null, 'text', { a: [1, { b: null }] }, [1, 2], -1.5])('carries %j as it is', async (payload) => {
     await load(flow);
