@@ -1,4 +1,4 @@
-// `npm run bench [publish|stream|broker|broker-scale|process|log|latency|scale|crowd|home|home-long|nodes|outage]…`: prints what was measured on this machine, now.
+// `npm run bench [publish|stream|broker|broker-scale|process|log|latency|scale|crowd|home|home-long|nodes|weight|outage]…`: prints what was measured on this machine, now.
 import { cpus, loadavg } from 'node:os';
 import { benchBroker } from './broker/broker.ts';
 import { benchBrokerScale } from './broker-scale.ts';
@@ -10,6 +10,7 @@ import { benchScale } from './link/scale.ts';
 import { benchLog } from './log.ts';
 import { benchNodes } from './nodes/cost.ts';
 import { benchOutage } from './nodes/outage.ts';
+import { benchWeight } from './nodes/weight.ts';
 import { benchProcess } from './process.ts';
 import { benchPublish } from './publish.ts';
 import { benchStream } from './stream.ts';
@@ -18,7 +19,7 @@ const logRows = async (): Promise<Row[]> => (await benchLog()).map(({ name, valu
   what: name, ours: value, peer: '', ...(ratio === undefined ? {} : { ratio }), ...(target === undefined ? {} : { target }),
 }));
 const parts: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
-  publish: benchPublish, stream: benchStream, broker: benchBroker, 'broker-scale': benchBrokerScale, process: benchProcess, log: logRows, latency: benchLatency, scale: benchScale, crowd: benchCrowd, home: benchHome, 'home-long': benchHomeLong, nodes: benchNodes, outage: benchOutage,
+  publish: benchPublish, stream: benchStream, broker: benchBroker, 'broker-scale': benchBrokerScale, process: benchProcess, log: logRows, latency: benchLatency, scale: benchScale, crowd: benchCrowd, home: benchHome, 'home-long': benchHomeLong, nodes: benchNodes, weight: benchWeight, outage: benchOutage,
 };
 const asked = process.argv.slice(2);
 for (const name of asked) if (!Object.hasOwn(parts, name)) throw new Error(`there is no part "${name}": ${Object.keys(parts).join(', ')}`);

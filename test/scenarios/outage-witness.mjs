@@ -13,7 +13,7 @@ import { parseJid } from '../../dist/src/xmpp/jid.js';
 
 const [, , host, mqttPort, xmppPort, ca, service, domain, node] = process.argv;
 const clock = createSystemClock();
-const say = (object) => void process.stdout.write(`${JSON.stringify(object)}\n`);
+const say = (object) => void process.stdout.write(`${JSON.stringify({ at: Date.now(), ...object })}\n`);
 // Node-RED's own MQTT client.
 const mqtt = createRequire(createRequire(createRequire(import.meta.url).resolve('node-red')).resolve('@node-red/nodes/package.json'))('mqtt');
 

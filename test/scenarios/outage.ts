@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as lasts } from 'node:timers/promises';
-import { startFlows } from '../support/flow-process.ts';
+import { type FlowProcess, startFlows } from '../support/flow-process.ts';
 import { createHomeServer } from '../support/homes.ts';
 import { type JsonLines, readJsonLines } from '../support/json-lines.ts';
 import { createLan, type Lan } from '../support/lan.ts';
@@ -14,6 +14,8 @@ import { NODE, OUTAGE_CREDENTIALS, type OutageRoad, outageFlow, outageRoads } fr
 const EDGE = 1;
 const SERVERS = 2;
 const MQTT_PORT = 1883;
+/** So long after it was sent the last message is on disk where there is one. */
+const ACCEPTED = 1000;
 /** So long after the path is there again everything is waited for. */
 const LONGEST = 150_000;
 
@@ -23,6 +25,8 @@ export interface OutageOptions {
   readonly cut: number;
   /** So long after the last message that came out nothing more is expected; ms. */
   readonly quiet: number;
+  /** Node-RED is killed in the middle of it, and started again. */
+  readonly killed?: boolean;
   /** A folder in which `node-red-node-xmpp` is installed. */
   readonly xmppNodes?: string;
 }
@@ -44,9 +48,9 @@ export interface OutageResult {
 }
 
 interface Said { readonly at?: number; readonly caught?: string; readonly done?: string; readonly shown?: string; readonly text?: string; readonly sent?: number; readonly started?: boolean }
-interface Seen { readonly road?: string; readonly n?: number; readonly ready?: boolean }
+interface Seen { readonly at: number; readonly road?: string; readonly n?: number; readonly ready?: boolean }
 
-export async function sendThroughOutage({ messages, cut, quiet, xmppNodes }: OutageOptions): Promise<OutageResult[]> {
+export async function sendThroughOutage({ messages, cut, quiet, killed = false, xmppNodes }: OutageOptions): Promise<OutageResult[]> {
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-outage-'));
   await using lan = await createLan(2);
   await using server = await createHomeServer('prosody', { lan, host: SERVERS });
@@ -57,8 +61,10 @@ export async function sendThroughOutage({ messages, cut, quiet, xmppNodes }: Out
   mkdirSync(userDir);
   if (xmppNodes !== undefined) symlinkSync(join(xmppNodes, 'node_modules'), join(userDir, 'node_modules'));
   try {
-    const flows = await startFlows(userDir, outageFlow(roads), { lan, host: EDGE, credentials: OUTAGE_CREDENTIALS, env: { NODE_EXTRA_CA_CERTS: server.ca } });
-    const said = (): readonly Said[] => flows.said.lines;
+    const start = (): Promise<FlowProcess> => startFlows(userDir, outageFlow(roads), { lan, host: EDGE, credentials: OUTAGE_CREDENTIALS, env: { NODE_EXTRA_CA_CERTS: server.ca } });
+    let flows = await start();
+    const earlier: Said[] = [];
+    const said = (): readonly Said[] => [...earlier, ...flows.said.lines];
     const send = (first: number, count: number, ms: number): void => flows.tell(JSON.stringify({ first, count, ms }));
     const witness = readJsonLines<Seen>(lan.exec(SERVERS, process.execPath, [join(ROOT, 'test/scenarios/outage-witness.mjs'), server.host, String(MQTT_PORT), String(server.port), server.ca, server.service, server.domain, NODE]), 'the witness');
     // What the others are given before that is lost at once.
@@ -72,14 +78,22 @@ export async function sendThroughOutage({ messages, cut, quiet, xmppNodes }: Out
     const before = { done: perRoad(said(), 'done'), caught: perRoad(said(), 'caught') };
     await lan.silentCut(EDGE);
     const begun = Date.now();
-    send(0, messages, cut);
-    await lasts(cut);
+    if (killed) {
+      send(0, messages / 2, cut / 2);
+      await flows.said.wait((line) => line['sent'] === 0, { timeout: cut / 2 + 60_000 });
+      await lasts(ACCEPTED);
+      await flows.kill();
+      earlier.push(...flows.said.lines);
+      flows = await start();
+      send(messages / 2, messages / 2, Math.max(1000, begun + cut - Date.now()));
+    } else send(0, messages, cut);
+    await lasts(Math.max(0, begun + cut - Date.now()));
     await lan.restore(EDGE);
     const mended = Date.now();
-    await flows.said.wait((line) => line['sent'] === 0, { timeout: 60_000 });
+    await flows.said.wait((line) => line['sent'] === (killed ? messages / 2 : 0), { timeout: 60_000 });
     // Whatever has not come by then is lost, as far as anybody can tell.
     await untilAll(witness, messages).catch(() => undefined);
-    const arrived = await untilQuiet(witness.lines, quiet);
+    const arrived = await untilQuiet(witness.lines, mended, quiet);
     const all = said();
     const done = perRoad(all, 'done');
     const caught = perRoad(all, 'caught');
@@ -135,22 +149,23 @@ async function untilAll(witness: JsonLines<Seen>, messages: number): Promise<voi
 }
 
 /** How often each message came out of each road, and when the last did, once nothing has come for a while. */
-async function untilQuiet(lines: readonly Seen[], quiet: number): Promise<{ times: Map<string, Map<number, number>>; last: Map<string, number> }> {
+async function untilQuiet(lines: readonly Seen[], since: number, quiet: number): Promise<{ times: Map<string, Map<number, number>>; last: Map<string, number> }> {
   const times = new Map<string, Map<number, number>>();
   const last = new Map<string, number>();
   let read = 0;
-  for (let newest = Date.now(); Date.now() - newest < quiet;) {
+  for (let newest = since; ;) {
     for (; read < lines.length; read++) {
-      const { road, n } = lines[read] ?? {};
-      if (road === undefined || n === undefined) continue;
+      const line = lines[read];
+      if (line?.road === undefined || line.n === undefined) continue;
+      const { road, n, at } = line;
       const often = times.get(road) ?? new Map<number, number>();
       times.set(road, often.set(n, (often.get(n) ?? 0) + 1));
-      newest = Date.now();
-      last.set(road, newest);
+      newest = Math.max(newest, at);
+      last.set(road, at);
     }
+    if (Date.now() - newest >= quiet) return { times, last };
     await lasts(100);
   }
-  return { times, last };
 }
 
 /** What it said when the cut began, and all that it said until it was mended. */

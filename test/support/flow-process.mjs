@@ -1,7 +1,6 @@
 // Node-RED as others install it, with the nodes of this package from dist/, in a process of its own: node flow-process.mjs USERDIR.
 // Runs USERDIR/flows.json; functions in it say something by `global.get('say')(object)`, and hear the lines that come in by
 // `global.get('hear')(listener)`. Prints one JSON object per line.
-import { writeSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
@@ -10,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const nodeRed = createRequire(import.meta.url)('node-red');
 // Lines are for what the flow says.
 console.log = console.error;
-const say = (object) => void writeSync(1, `${JSON.stringify(object)}\n`);
+const say = (object) => void process.stdout.write(`${JSON.stringify(object)}\n`);
 const input = createInterface({ input: process.stdin });
 const hear = (listener) => void input.on('line', listener);
 nodeRed.init(createServer(), {

@@ -16,22 +16,23 @@ export async function benchOutage(): Promise<Row[]> {
   if (!needs('root', 'prosody', 'mosquitto')) return [{ what: 'a flow through an outage', ours: 'not measured', peer: 'needs root, prosody and mosquitto' }];
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-bench-'));
   try {
-    return await outageRows(xmppNodesDir(dir));
+    const xmppNodes = xmppNodesDir(dir);
+    if (xmppNodes === undefined) console.log('xmpp out: not measured. npm gave no node-red-node-xmpp; LANPOST_XMPP_NODES=DIR names a folder in which it is installed');
+    return [...await outageRows(xmppNodes, false), ...await outageRows(xmppNodes, true)];
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-async function outageRows(xmppNodes: string | undefined): Promise<Row[]> {
-  const results = await sendThroughOutage({ messages: MESSAGES, cut: CUT, quiet: QUIET, ...(xmppNodes === undefined ? {} : { xmppNodes }) });
+async function outageRows(xmppNodes: string | undefined, killed: boolean): Promise<Row[]> {
+  const results = await sendThroughOutage({ messages: MESSAGES, cut: CUT, quiet: QUIET, killed, ...(xmppNodes === undefined ? {} : { xmppNodes }) });
   for (const { road, shown, completed, last } of results) {
     console.log(`${road.title}: the last that came ${last.toFixed(1)} s after; ${completed} completed, and never came; meanwhile it said`);
     for (const line of inShort(shown)) console.log(`  ${line}`);
   }
-  if (xmppNodes === undefined) console.log('xmpp out: not measured. npm gave no node-red-node-xmpp; LANPOST_XMPP_NODES=DIR names a folder in which it is installed');
   const [ours, ...peers] = results;
   const row = (what: string, of: (result: OutageResult) => number): Row => ({
-    what: `${what} of ${MESSAGES} sent in ${CUT / 1000} s without a path`, ours: ours ? String(of(ours)) : '', peer: peers.map((one) => `${one.road.title}: ${of(one)}`).join('; '), target: '0', met: ours !== undefined && of(ours) === 0,
+    what: `${what} of ${MESSAGES} sent in ${CUT / 1000} s without a path${killed ? ', in the middle of which Node-RED was killed and started again' : ''}`, ours: ours ? String(of(ours)) : '', peer: peers.map((one) => `${one.road.title}: ${of(one)}`).join('; '), target: '0', met: ours !== undefined && of(ours) === 0,
   });
   return [row('lost', (result) => result.lost), row('doubled', (result) => result.doubled), row('Catch fired', (result) => result.caught)];
 }
