@@ -20,11 +20,16 @@ export type EditorWindow = typeof globalThis & {
   $: (selector: string) => TypedInput;
 };
 
+/** COMPAT(Node-RED 5.0): where loading takes long, its tips begin before their place is on the page. */
+const TIPS = /^TypeError: Cannot read properties of undefined \(reading 'html'\)\n +at \w+ \(http:\S+\/red\/red\.min\.js\?[^\n]*$/;
+
 export interface LanEditor extends AsyncDisposable {
   /** The box that the editor runs in. */
   readonly box: Box;
   readonly browser: Watched;
   readonly page: Page;
+  /** What the page complained of. */
+  complaints(): string[];
 }
 
 /** `lanpost start` on a host of a LAN, with its editor in a browser there: no flow, and the debug sidebar open. */
@@ -60,6 +65,7 @@ export async function openLanEditor(lan: Lan, host: number, dir: string): Promis
     await page.evaluate(() => { (globalThis as EditorWindow).RED.sidebar.show('debug'); });
     return {
       box, browser, page,
+      complaints: () => browser.complaints.filter((one) => !TIPS.test(one)),
       async [Symbol.asyncDispose]() {
         await browser[Symbol.asyncDispose]();
         await box.close();

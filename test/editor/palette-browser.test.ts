@@ -307,6 +307,6 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
 
   it('asked nobody outside, and nothing complained', () => {
     expect(browser.offSite).toEqual([]);
-    expect(browser.complaints).toEqual([]);
+    expect(editor.complaints()).toEqual([]);
   });
 });
