@@ -178,17 +178,24 @@ export class Reading {
   }
 
   async #scan(topics: ReadonlySet<number>, from: number, to: number, limit: number): Promise<Page> {
-    const rows = await this.#state.database.range({ gte: recordKey(from), lte: recordKey(to), limit: PAGE_RECORDS, bytes: PAGE_BYTES });
     const records: LogRecord[] = [];
     let next = from;
-    for (const [key, row] of rows) {
-      if (records.length >= limit) return { records, next };
-      const seq = getSeq(key, 1);
-      const no = recordTopic(row);
-      if (no === 0 || topics.has(no)) records.push(this.decode(seq, row));
-      next = seq + 1;
+    let bytes = 0;
+    // Where most is wanted, as many rows are enough; the rest of a page is read only when they were not.
+    for (const rows of [limit, PAGE_RECORDS - limit]) {
+      if (rows <= 0 || records.length >= limit || bytes >= PAGE_BYTES || next > to) break;
+      const read = await this.#state.database.range({ gte: recordKey(next), lte: recordKey(to), limit: rows, bytes: PAGE_BYTES - bytes });
+      if (read.length === 0) return { records, next: to + 1 };
+      for (const [key, row] of read) {
+        if (records.length >= limit) break;
+        const seq = getSeq(key, 1);
+        const no = recordTopic(row);
+        if (no === 0 || topics.has(no)) records.push(this.decode(seq, row));
+        bytes += row.length;
+        next = seq + 1;
+      }
     }
-    return { records, next: rows.length === 0 ? to + 1 : next };
+    return { records, next };
   }
 
   async #merge(topics: readonly Topic[], from: number, to: number, limit: number, bytes: number = PAGE_BYTES): Promise<Plan> {

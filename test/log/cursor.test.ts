@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { PREFIX, prefixRange } from '../../src/log/keys.ts';
 import { HANDED_STEP } from '../../src/log/durable.ts';
+import type { RangeOptions, Row } from '../../src/log/database.ts';
 import type { Log } from '../../src/log/log.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { quiet } from '../support/quiet.ts';
 import { closeAll, item, openMemory, texts } from './log-fixture.ts';
 
@@ -369,4 +371,31 @@ it('a topic that very many read costs none of them a record, whatever else they 
   const ones = Array.from({ length: 20 }, (_, n) => `one ${n}`);
   expect(told.filter((_, n) => n !== 300).every((ids) => ids.join() === ones.join())).toBe(true);
   expect(told[300]).toEqual(ones.flatMap((one, n) => [one, `two ${n}`]));
+});
+
+it('a reader that asks for few is read few, where most of the log is its own; and is given as many where little is', async () => {
+  class Counting extends MemoryDatabase {
+    records = 0;
+    override async range(options: RangeOptions): Promise<Row[]> {
+      const rows = await super.range(options);
+      this.records += rows.filter(([key]) => key[0] === PREFIX.record).length;
+      return rows;
+    }
+  }
+  const database = new Counting();
+  const { log } = await openMemory({ database });
+  const most = await log.cursor({ name: 'most', filter: 'most', from: 'start', durable: true });
+  const every = await log.cursor({ name: 'every', filter: 'few/#', from: 'start', durable: true });
+  await fill(log, 'most', 1, 400);
+  await Promise.all(Array.from({ length: 300 }, (_, i) => log.append(item(`few/${i}`, `${i}`))));
+  await most.close();
+  await every.close();
+  await log.close();
+  const { log: again } = await openMemory({ database });
+  const reader = await again.cursor({ name: 'most', filter: 'most', from: 'start', durable: true });
+  database.records = 0;
+  expect(await texts(reader, 32)).toEqual(Array.from({ length: 32 }, (_, i) => `${i + 1}`));
+  expect(database.records).toBeLessThanOrEqual(64);
+  const rest = await again.cursor({ name: 'every', filter: 'few/#', from: 'start', durable: true });
+  expect(await texts(rest, 300)).toEqual(Array.from({ length: 300 }, (_, i) => `${i}`));
 });
