@@ -56,8 +56,8 @@ export class Backlog {
       const mine = this.#mine(one).filter(({ topic }) => topic.last > one.base);
       for (const { topic, after } of mine) {
         const from = Math.max(one.base, after) + 1;
-        const held = await this.#reading.count(topic, topic.first, topic.last);
-        if (held > 0) bytes += topic.bytes * (topic.first >= from ? 1 : await this.#reading.count(topic, from, topic.last) / held);
+        const held = await this.#reading.left(topic, topic.first, topic.last);
+        if (held > 0) bytes += topic.bytes * (topic.first >= from ? 1 : await this.#reading.left(topic, from, topic.last) / held);
       }
     }
     return Math.round(bytes);
@@ -67,7 +67,7 @@ export class Backlog {
   async #ofOne(durable: Durable): Promise<number> {
     const topic = this.#mine(durable)[0]?.topic;
     if (!topic || topic.last <= durable.base) return 0;
-    const held = await this.#reading.count(topic, topic.first, topic.last);
+    const held = await this.#reading.left(topic, topic.first, topic.last);
     return held > 0 ? topic.bytes * Math.min(1, await this.#own(durable, false) / held) : 0;
   }
 
@@ -101,12 +101,15 @@ export class Backlog {
   async #own(durable: Durable, open: boolean): Promise<number> {
     const { holder, row } = durable;
     const mine = this.#mine(durable);
-    if (!hasWildcard(durable.filter)) return this.#between(mine[0]?.topic, durable.position, settled(durable, holder ? holder.progress.ranges(open) : row.done));
+    const done = settled(durable, holder ? holder.progress.ranges(open) : row.done);
+    if (!hasWildcard(durable.filter)) return this.#between(mine[0]?.topic, durable.position, done);
     // Open: what it has read is known, and counting begins behind that. Else from the position on.
     const from = holder ? holder.progress.scan : row.position + 1;
     let sum = holder ? (open ? holder.progress.open : holder.progress.pending) - holder.progress.doneAhead : -(row.above ?? 0);
     for (const { topic, after } of mine) {
-      if (topic.last >= from) sum += await this.#reading.count(topic, Math.max(from, after + 1), topic.last);
+      if (topic.last < from) continue;
+      sum += await this.#reading.count(topic, Math.max(from, after + 1), topic.last);
+      if (topic.settings.lane === 'latest') sum -= await this.#replaced(topic, Math.max(from, after + 1), done);
     }
     for (const { to, count } of durable.lost) if (to >= from) sum -= count;
     return Math.max(0, sum);
@@ -115,12 +118,15 @@ export class Backlog {
   /** Records of one topic above `position`, but for what is done. */
   async #between(topic: Topic | undefined, position: number, done: ProgressRow['done']): Promise<number> {
     let sum = 0;
-    let from = position + 1;
-    for (const [start, end] of topic ? done : []) {
-      if (topic && start > from) sum += await this.#reading.count(topic, from, start - 1);
-      from = Math.max(from, end + 1);
-    }
-    return topic && from <= topic.last ? sum + await this.#reading.count(topic, from, topic.last) : sum;
+    if (topic) for (const [from, to] of between(position + 1, topic.last, done)) sum += await this.#reading.left(topic, from, to);
+    return sum;
+  }
+
+  /** Records of one topic from there on that nobody gets any more, because newer ones have their places; but for what is done. */
+  async #replaced(topic: Topic, first: number, done: ProgressRow['done']): Promise<number> {
+    let sum = 0;
+    for (const [from, to] of between(first, topic.last, done)) sum += await this.#reading.count(topic, from, to) - await this.#reading.left(topic, from, to);
+    return sum;
   }
 
   /** The topics it reads itself, and the position after which. */
@@ -146,6 +152,17 @@ export class Backlog {
     for (const topic of this.#state.topics.stored()) for (const topics of tree.of(topic.name)) topics.push(topic);
     return found;
   }
+}
+
+/** What lies from there to there, but for what is done. */
+function* between(first: number, last: number, done: ProgressRow['done']): Generator<readonly [from: number, to: number]> {
+  let from = first;
+  for (const [start, end] of done) {
+    if (start > last) break;
+    if (start > from) yield [from, start - 1];
+    from = Math.max(from, end + 1);
+  }
+  if (from <= last) yield [from, last];
 }
 
 /** What is done of it, and what it lost. */

@@ -10,6 +10,9 @@ import type { Topic } from './topics.ts';
 /** Up to so many topics are read by their index; more by scanning the records. */
 const MAX_MERGED = 256;
 const AT_ONCE = 32;
+/** Index rows looked through for one count, a page at a time; what there is beyond them is counted by ordinals. */
+const COUNTED_PAGES = 16;
+const COUNTED_ROWS = 1000;
 
 export interface Page {
   readonly records: LogRecord[];
@@ -91,6 +94,20 @@ export class Reading {
   /** Records of the topic ever appended from `from` up to `to`. */
   async count(topic: Topic, from: number, to: number): Promise<number> {
     return await this.#ordinal(topic, to + 1) - await this.#ordinal(topic, from);
+  }
+
+  /** Of those, what readers still get: in the lane `latest` what has been replaced is nobody's any more. Of very many, at most so many. */
+  async left(topic: Topic, from: number, to: number): Promise<number> {
+    if (topic.settings.lane !== 'latest') return this.count(topic, from, to);
+    let sum = 0;
+    let next = from;
+    for (let pages = 0; pages < COUNTED_PAGES; pages++) {
+      const rows = await this.index(topic, { from: next, to: Math.min(to, topic.last), limit: COUNTED_ROWS });
+      sum += rows.filter(({ row }) => row.state === 'live').length;
+      if (rows.length < COUNTED_ROWS) return sum;
+      next = rows.at(-1)!.seq + 1;
+    }
+    return sum + await this.count(topic, next, to);
   }
 
   /** Of the first record of the topic at or after `seq`; the next one to be had when there is none. */
