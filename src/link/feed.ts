@@ -171,13 +171,21 @@ export class Feed {
     this.#inFlight += records.length;
     const sent: Sent = { id: attr(stanza, 'id'), records };
     if (returns !== undefined) this.#sent.add(sent);
-    delivered.then(
-      () => (returns === undefined ? this.#done(records) : this.#arrived(sent, returns)),
-      (error: unknown) => { if (!this.#ended.signal.aborted) this.#fail(error); },
-    ).finally(() => {
-      this.#inFlight -= records.length;
-      this.#room?.();
-    });
+    const landed = (): void => {
+      this.#landed(records);
+      if (returns === undefined) this.#done(records);
+      else this.#arrived(sent, returns);
+    };
+    const lost = (error: unknown): void => {
+      this.#landed(records);
+      if (!this.#ended.signal.aborted) this.#fail(error);
+    };
+    delivered.then(landed, lost);
+  }
+
+  #landed({ length }: readonly LogRecord[]): void {
+    this.#inFlight -= length;
+    this.#room?.();
   }
 
   #arrived(sent: Sent, ms: number): void {

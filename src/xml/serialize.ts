@@ -4,9 +4,8 @@ import { attr, lookup, prefixOf, type Element, type Node } from './element.ts';
 import { Written } from './written.ts';
 
 const IN_TEXT = /[&<>\r]/;
-const IN_ATTRIBUTE = /[&<>"'\t\n\r]/;
 const ALL_IN_TEXT = new RegExp(IN_TEXT, 'g');
-const ALL_IN_ATTRIBUTE = new RegExp(IN_ATTRIBUTE, 'g');
+const ALL_IN_ATTRIBUTE = /[&<>"'\t\n\r]/g;
 const ESCAPES: Readonly<Record<string, string>> = {
   '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;', '\t': '&#9;', '\n': '&#10;', '\r': '&#13;',
 };
@@ -16,7 +15,18 @@ export function escapeText(text: string): string {
 }
 
 export function escapeAttribute(text: string): string {
-  return IN_ATTRIBUTE.test(text) ? text.replace(ALL_IN_ATTRIBUTE, (c) => ESCAPES[c] ?? c) : text;
+  return isBare(text) ? text : text.replace(ALL_IN_ATTRIBUTE, (c) => ESCAPES[c] ?? c);
+}
+
+/** Whether nothing in it is to be escaped in an attribute. By hand: most are short, and there are several in every stanza. */
+function isBare(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    switch (text.charCodeAt(i)) {
+      case 0x09: case 0x0a: case 0x0d: case 0x22: case 0x26: case 0x27: case 0x3c: case 0x3e: return false;
+      default:
+    }
+  }
+  return true;
 }
 
 function openTag(element: Element): string {

@@ -19,12 +19,17 @@ export type StanzaHandler<C> = (stanza: Element, payload: Element, context: C) =
 export type PresenceHandler<C> = (presence: Element, context: C) => Promise<void>;
 
 export class Dispatcher<C = unknown> {
-  readonly #iq = new Map<string, IqHandler<C>>();
+  /** By namespace, then name, then type: each text is an old acquaintance, none has to be put together. */
+  readonly #iq = new Map<string, Map<string, { get?: IqHandler<C>; set?: IqHandler<C> }>>();
   readonly #message = new Map<string, StanzaHandler<C>>();
   readonly #presence: PresenceHandler<C>[] = [];
 
   iq(type: 'get' | 'set', ns: string, name: string, handler: IqHandler<C>): void {
-    register(this.#iq, `${type}|${ns}|${name}`, handler);
+    const names = this.#iq.get(ns) ?? new Map<string, { get?: IqHandler<C>; set?: IqHandler<C> }>();
+    const handlers = names.get(name) ?? {};
+    if (handlers[type]) throw new TypeError(`two handlers for ${type} ${ns} ${name}`);
+    handlers[type] = handler;
+    this.#iq.set(ns, names.set(name, handlers));
   }
 
   /** For messages with such a child; the first child that has a handler decides. */
@@ -69,7 +74,7 @@ export class Dispatcher<C = unknown> {
     const payload = iqPayload(iq);
     // RFC 6120 §8.2.3: a request has an id and exactly one payload.
     if (!payload || attr(iq, 'id') === undefined) return Promise.resolve(errorReply(iq, new StanzaError('bad-request')));
-    const handler = this.#iq.get(`${type}|${namespaceOf(payload) ?? ''}|${payload.getName()}`);
+    const handler = this.#iq.get(namespaceOf(payload) ?? '')?.get(payload.getName())?.[type];
     // RFC 6120 §8.4: an unknown namespace is not silence.
     if (!handler) return Promise.resolve(errorReply(iq, new StanzaError('service-unavailable')));
     return answered(withoutPayload(iq), handler({ type, iq, payload, context }));

@@ -47,7 +47,8 @@ export class XmppSocket {
   #socket: Duplex;
   #generation = 0;
   #pending: string[] = [];
-  #pendingBytes = 0;
+  /** Characters of it; bytes are counted when it goes out, all together, later in this turn. */
+  #pendingLength = 0;
   #flushing: NodeJS.Immediate | undefined;
   #waiters: (() => void)[] = [];
   #opened = false;
@@ -99,9 +100,9 @@ export class XmppSocket {
     return this.#stream.memory;
   }
 
-  /** Bytes accepted from `write` and not yet handed to the system. */
+  /** Bytes accepted from `write` and not yet handed to the system, about: of what was written in this turn, characters. */
   get buffered(): number {
-    return this.#pendingBytes + this.#socket.writableLength;
+    return this.#pendingLength + this.#socket.writableLength;
   }
 
   #attach(socket: Duplex): void {
@@ -122,7 +123,7 @@ export class XmppSocket {
     this.#deadline?.stop();
     clearImmediate(this.#flushing);
     this.#pending = [];
-    this.#pendingBytes = 0;
+    this.#pendingLength = 0;
     this.#wake();
     this.#options.on.close(this.#reason);
   };
@@ -190,7 +191,7 @@ export class XmppSocket {
     if (this.#closed || this.#closing) return false;
     const text = typeof data === 'string' ? data : serialize(data);
     this.#pending.push(text);
-    this.#pendingBytes += Buffer.byteLength(text);
+    this.#pendingLength += text.length;
     if (this.buffered > (this.#options.outputBytes ?? 4 << 20)) {
       this.destroy(new LanpostError('disconnected', 'The other side does not read.'));
       return false;
@@ -205,9 +206,9 @@ export class XmppSocket {
     if (this.#pending.length === 0 || this.#closed) return;
     const text = this.#pending.join('');
     // A character a byte: it is all ASCII, which is written without being encoded.
-    const encoding = text.length === this.#pendingBytes ? 'latin1' : 'utf8';
+    const encoding = text.length === Buffer.byteLength(text) ? 'latin1' : 'utf8';
     this.#pending = [];
-    this.#pendingBytes = 0;
+    this.#pendingLength = 0;
     this.#socket.write(text, encoding, () => this.#wake());
   }
 

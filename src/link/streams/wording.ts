@@ -15,6 +15,7 @@ export function worded(stanza: Element, { from, to, box, stanzaBytes }: {
   const text = serialize(box || stanza.getName() !== 'message' ? stanza : withHtml(stanza));
   if (!isLegalElement(stanza)) throw new LanpostError('invalid-value', 'The stanza holds a character that XML cannot carry.');
   const most = box ? stanzaBytes : PLAIN_STANZA_BYTES;
-  if (Buffer.byteLength(text) > most) throw new LanpostError('too-large', `A stanza to ${to} may have ${most} bytes.`);
+  // A character has at most three bytes (one of four is two here): most need not be counted.
+  if (text.length * 3 > most && Buffer.byteLength(text) > most) throw new LanpostError('too-large', `A stanza to ${to} may have ${most} bytes.`);
   return text;
 }

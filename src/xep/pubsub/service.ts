@@ -36,7 +36,8 @@ export class PubsubService<C> implements Extension<C> {
   readonly features: readonly string[];
   readonly #broker: Broker;
   readonly #actorOf: (context: C) => Actor;
-  readonly #answers: ReadonlyMap<string, Answer>;
+  /** By kind (`set`, `owner get`), then verb. */
+  readonly #answers = new Map<string, Map<string, Answer>>();
 
   constructor({ broker, feeder, subscriptions, names, actorOf }: PubsubParts<C>) {
     const useCases: readonly UseCase[] = [
@@ -45,23 +46,28 @@ export class PubsubService<C> implements Extension<C> {
     ];
     this.#broker = broker;
     this.#actorOf = actorOf;
-    this.#answers = new Map(useCases.flatMap(({ answers }) => Object.entries(answers)));
+    for (const [what, answer] of useCases.flatMap(({ answers }) => Object.entries(answers))) {
+      const at = what.lastIndexOf(' ');
+      const kind = what.slice(0, at);
+      this.#answers.set(kind, (this.#answers.get(kind) ?? new Map<string, Answer>()).set(what.slice(at + 1), answer));
+    }
     this.features = [NS_PUBSUB, ...useCases.flatMap(({ features, announces = [] }) => [...features.map((feature) => `${NS_PUBSUB}#${feature}`), ...announces])];
   }
 
   /** What it answers, as `set publish` and `owner get configure`. */
-  get verbs(): readonly string[] { return [...this.#answers.keys()]; }
+  get verbs(): readonly string[] { return [...this.#answers].flatMap(([kind, verbs]) => [...verbs.keys()].map((verb) => `${kind} ${verb}`)); }
 
   attach(dispatcher: Dispatcher<C>): void {
     for (const type of ['get', 'set'] as const) {
       dispatcher.iq(type, NS_PUBSUB, 'pubsub', ({ payload, context }) => this.#answer(type, payload, context));
-      dispatcher.iq(type, NS_PUBSUB_OWNER, 'pubsub', ({ payload, context }) => this.#answer(`owner ${type}`, payload, context));
+      const ofOwners = `owner ${type}`;
+      dispatcher.iq(type, NS_PUBSUB_OWNER, 'pubsub', ({ payload, context }) => this.#answer(ofOwners, payload, context));
     }
   }
 
   #answer(kind: string, pubsub: Element, context: C): Promise<Element | undefined> {
     const [verb] = children(pubsub);
-    const answer = verb && namespaceOf(verb) === namespaceOf(pubsub) ? this.#answers.get(`${kind} ${verb.name}`) : undefined;
+    const answer = verb && namespaceOf(verb) === namespaceOf(pubsub) ? this.#answers.get(kind)?.get(verb.name) : undefined;
     if (!verb || !answer) return Promise.reject(unsupported(verb?.name ?? 'empty'));
     const node = attr(verb, 'node');
     const topic = node === undefined ? undefined : this.#broker.meant(node);
