@@ -154,8 +154,8 @@ describe('a peer without a key', () => {
     let running = 0;
     a.offers.offer('slow', () => { running += 1; return new Promise(() => undefined); });
     a.offers.offer('quick', () => 'done');
-    await a.service.allow('class:plain', 'command', 'slow');
-    await a.service.allow(b.link.name, 'command', 'quick');
+    await a.service.rules.allow('class:plain', 'command', 'slow');
+    await a.service.rules.allow(b.link.name, 'command', 'quick');
     const streams = await Promise.all(Array.from({ length: 5 }, async (_, n) => {
       const one = await plainPeer(lan, 10 + n, `mallory${n}@h${10 + n}`);
       await seen(a, one.name);
