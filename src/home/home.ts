@@ -15,8 +15,9 @@ import type { Carried } from './carried.ts';
 import { readerOf } from './cursor-name.ts';
 import { Downlink, type DownlinkLimits } from './down/downlink.ts';
 import type { Detour } from './detour.ts';
+import { HomeSessions } from './home-sessions.ts';
 import type { Known } from './known.ts';
-import { lossOf, ResumeUnanswered, StreamBroken, StreamEnded } from './loss.ts';
+import { lossOf, StreamBroken, StreamEnded } from './loss.ts';
 import { negotiate, type Negotiated } from './negotiate.ts';
 import { isPaused, setPaused } from './paused.ts';
 import type { PepStatus } from './pep.ts';
@@ -24,7 +25,7 @@ import { isProven, setProven } from './proven.ts';
 import { parseProxy } from './proxy.ts';
 import { destinationOf, reach } from './reach.ts';
 import { Roads } from './roads.ts';
-import { HomeSession, type SessionTiming } from './session.ts';
+import type { SessionTiming } from './liveness.ts';
 import { Uplink } from './uplink.ts';
 import type { UplinkLimits } from './uplink-options.ts';
 import type { Whereabouts } from './ways.ts';
@@ -76,14 +77,10 @@ export interface HomeLimits extends UplinkLimits, DownlinkLimits {
 }
 
 const MINUTE = 60_000;
-/** How long a lost session can be taken up again when the server does not say, seconds. */
-const RESUME = 300;
 /** RFC 6120 §4.9.3: errors of the stream that tell of something we sent. */
 const OURS: ReadonlySet<string> = new Set(['policy-violation', 'not-well-formed', 'invalid-xml', 'bad-format', 'restricted-xml', 'unsupported-stanza-type', 'invalid-namespace']);
 /** How soon it is tried again when somebody comes who may pass it on, ms. */
 const SOONEST = 2_000;
-/** What came on the old connection must be done before the count of it can be told, ms. */
-const QUIET = 10_000;
 
 export class Home {
   readonly account: Account;
@@ -108,18 +105,13 @@ export class Home {
   #sinceMono: number;
   #reason: string | undefined;
   #nextAttempt: number | undefined;
-  #session: HomeSession | undefined;
-  #resume: { readonly id: string; readonly max: number } | undefined;
-  /** Whether the server does what it says when it offers to resume. */
-  #resumes = true;
-  #lostAt = 0;
+  readonly #sessions: HomeSessions;
   #current: Negotiated | undefined;
   /** Of the last session that came about; nothing after one that did not. */
   #known: Known | undefined;
   #wake: (() => void) | undefined;
   /** The session is to be taken up by the own road. */
   #back = false;
-  #life = 0;
   #running: Promise<void> = Promise.resolve();
 
   constructor(parts: HomeParts) {
@@ -138,6 +130,13 @@ export class Home {
     const { jid, down } = account;
     const downlink = broker && down.length > 0 ? new Downlink({ jid, rules: down, broker, log, clock, trouble, limits }) : undefined;
     this.#downlink = downlink;
+    const { receive, timing } = parts;
+    this.#sessions = new HomeSessions({
+      clock, jid, timing, roomy: () => log.roomy(),
+      receive: receive && ((stanza, session) => receive(stanza, { jid, session: session.jid, answer: (reply) => session.send(reply) })),
+      events: (stanza) => downlink?.receive(stanza),
+      trouble: (message) => trouble({ kind: 'home.receive', message: `${jid}: ${message}` }),
+    });
     this.uplink = this.#newUplink();
   }
 
@@ -168,7 +167,7 @@ export class Home {
   /** One more goes up over the session, and over those that follow. */
   join(uplink: Uplink): void {
     this.#others.add(uplink);
-    if (this.#session?.attached) uplink.online(this.#session, true);
+    if (this.#sessions.attached) uplink.online(this.#sessions.attached, true);
   }
 
   part(uplink: Uplink): void {
@@ -196,7 +195,7 @@ export class Home {
     if (this.#closing.signal.aborted) return;
     if (on) {
       await this.uplink.start();
-      if (this.#session?.attached) this.uplink.online(this.#session, true);
+      if (this.#sessions.attached) this.uplink.online(this.#sessions.attached, true);
       return;
     }
     const former = this.uplink;
@@ -220,8 +219,8 @@ export class Home {
 
   /** Rejects with `unreachable` while offline; resolves when the server has the stanza. */
   send(build: () => Element): Promise<void> {
-    const session = this.#session;
-    if (!session?.attached) return Promise.reject(new LanpostError('unreachable', `${this.account.jid} is not connected.`));
+    const session = this.#sessions.attached;
+    if (!session) return Promise.reject(new LanpostError('unreachable', `${this.account.jid} is not connected.`));
     return new Promise((resolve, reject) => {
       session.send(build(), { again: build, handed: resolve, dropped: () => reject(new LanpostError('disconnected')) });
     });
@@ -229,14 +228,14 @@ export class Home {
 
   /** Asks the server something, by what is not the uplink's. */
   async request(iq: Element, timeout: number): Promise<Element> {
-    const session = this.#session;
-    if (!session?.attached) throw new LanpostError('unreachable', `${this.account.jid} is not connected.`);
+    const session = this.#sessions.attached;
+    if (!session) throw new LanpostError('unreachable', `${this.account.jid} is not connected.`);
     return session.iq.request(iq, { timeout });
   }
 
   /** Which session it is: what was acknowledged on another may be lost. */
   get life(): number {
-    return this.#life;
+    return this.#sessions.life;
   }
 
   async status(): Promise<HomeStatus> {
@@ -280,7 +279,7 @@ export class Home {
     await this.#leave();
     await this.#running;
     await this.uplink.close();
-    this.#session?.end();
+    this.#sessions.giveUp();
     await this.#downlink?.close();
     this.#become('offline');
   }
@@ -299,7 +298,7 @@ export class Home {
   /** Says goodbye, where there is somebody to say it to. */
   async #leave(): Promise<void> {
     const socket = this.#current?.socket;
-    if (socket && this.#session?.attached) this.#session.farewell();
+    if (socket) this.#sessions.attached?.farewell();
     await socket?.close();
   }
 
@@ -395,7 +394,7 @@ export class Home {
     const { account, clock, limits, boxId, resolver, random, log } = this.#parts;
     let ended!: Promise<Error>;
     if (this.#cut !== undefined) throw new LanpostError('unreachable', this.#cut);
-    const resume = await this.#resumable();
+    const resume = await this.#sessions.resumable();
     const { address: jid, password, plain } = account;
     const known = this.#known;
     this.#known = undefined;
@@ -410,9 +409,7 @@ export class Home {
         onClose: (reason) => end(reason ?? new LanpostError('disconnected', 'The server closed the connection.')),
       });
     }, this.#closing.signal).catch((error: unknown) => {
-      // It answered nonsense when the session was to be taken up again: not a second time.
-      if (error instanceof StreamBroken) this.#giveUp();
-      if (error instanceof ResumeUnanswered) this.#resumes = false;
+      this.#sessions.failed(error);
       throw error;
     });
     if (this.#closing.signal.aborted || this.#cut !== undefined) negotiated.socket.destroy();
@@ -430,8 +427,7 @@ export class Home {
     const reason = await ended;
     this.#roads.rest();
     this.#current = undefined;
-    this.#lostAt = clock.mono();
-    this.#session?.detach();
+    this.#sessions.detach();
     for (const uplink of this.#uplinks) uplink.offline();
     // Something in flight was too much for the server.
     if (reason instanceof StreamEnded && OURS.has(reason.fault.condition)) for (const uplink of this.#uplinks) uplink.suspect();
@@ -439,58 +435,18 @@ export class Home {
       for (const uplink of this.#uplinks) uplink.choked();
       this.#downlink?.choked();
     }
-    // A stream that ended with an error, theirs or ours, ended its session.
-    if (reason instanceof StreamEnded || reason instanceof StreamBroken || this.#session?.broken === true) this.#giveUp();
+    this.#sessions.ended(reason);
     return reason;
-  }
-
-  async #resumable(): Promise<{ readonly id: string; readonly h: number } | undefined> {
-    const { clock } = this.#parts;
-    if (!this.#session || !this.#resume) return undefined;
-    if (clock.mono() - this.#lostAt <= this.#resume.max * 1000 && await this.#session.quiet(QUIET)) return { id: this.#resume.id, h: this.#session.h };
-    // Whoever waits for it waits in vain.
-    this.#giveUp();
-    return undefined;
-  }
-
-  #giveUp(): void {
-    this.#session?.end();
-    this.#session = undefined;
-    this.#resume = undefined;
   }
 
   /** Everything here happens in the tick of the last answer: stanzas right behind it are counted. */
   #take(negotiated: Negotiated): void {
-    const { clock, log, trouble, timing, receive } = this.#parts;
-    const { socket, arrivals, bound, resumed, refused, sm } = negotiated;
-    if (resumed !== undefined && this.#session) {
-      this.#session.attach(socket, resumed);
-      arrivals.handOver(this.#session.receive);
-      this.#become('online');
-      for (const uplink of this.#uplinks) uplink.online(this.#session, false);
-      this.#downlink?.online(this.#session, false);
-      this.#parts.opened?.();
-      return;
-    }
-    if (refused !== undefined) this.#session?.confirm(refused);
-    this.#giveUp();
-    const jid = bound ?? this.account.jid;
-    const session: HomeSession = new HomeSession({
-      clock, jid, managed: sm !== undefined, timing, roomy: () => log.roomy(),
-      receive: receive && ((stanza) => receive(stanza, { jid: this.account.jid, session: jid, answer: (reply) => session.answer(reply) })),
-      events: (stanza) => this.#downlink?.receive(stanza),
-      trouble: (message) => trouble({ kind: 'home.receive', message: `${this.account.jid}: ${message}` }),
-    });
-    this.#session = session;
-    this.#life += 1;
-    this.#resume = sm?.id === undefined || !this.#resumes ? undefined : { id: sm.id, max: sm.max ?? RESUME };
-    session.attach(socket);
-    arrivals.handOver(session.receive);
+    const { session, fresh } = this.#sessions.take(negotiated);
     this.#become('online');
     // Without presence mail waits in the server's store; so nobody announces what nobody here would take.
-    if (receive) session.send(xml('presence', {}));
-    this.#downlink?.online(session, true);
-    for (const uplink of this.#uplinks) uplink.online(session, true);
+    if (fresh && this.#parts.receive) session.send(xml('presence', {}));
+    this.#downlink?.online(session, fresh);
+    for (const uplink of this.#uplinks) uplink.online(session, fresh);
     this.#parts.opened?.();
   }
 }
