@@ -1,8 +1,8 @@
 // Small records that wait go several in one item. What goes together is on disk before it is sent.
-import { isLegal } from '../xmpp/element.ts';
 import { packOf, type Entry, type Lane } from './lane.ts';
 import { packId, recordText } from './pack-element.ts';
 import type { Bundle } from './packs.ts';
+import { unsayableIn } from './record-element.ts';
 import type { Pack } from './up-rule.ts';
 import type { Work } from './work.ts';
 
@@ -146,7 +146,7 @@ export function bundled(waiting: readonly Entry[], most: Pack, { may, next = () 
     bytes = 0;
   };
   for (const entry of waiting) {
-    if (!may(entry) || !isLegal(entry.record.publisher ?? '')) {
+    if (!may(entry) || unsayableIn(entry.record) !== undefined) {
       close();
       continue;
     }

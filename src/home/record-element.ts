@@ -1,7 +1,7 @@
 // A record as it stands in a home's node: the payload, and around it what a reader needs to order and to dedupe.
 import type { LogRecord } from '../log/record.ts';
 import { NS_LANPOST, payloadToElement } from '../payload/xml.ts';
-import { attr, xml, type Element } from '../xmpp/element.ts';
+import { attr, isLegal, xml, type Element } from '../xmpp/element.ts';
 
 /** What of a record is published. */
 export type Published = Pick<LogRecord, 'recordId' | 'seq' | 'origin' | 'publisher' | 'payload'> & { readonly stamp: Pick<LogRecord['stamp'], 'wall' | 'trusted'> };
@@ -29,6 +29,11 @@ export function recordElement(record: Published, { previous, topic }: RecordPlac
   });
   if (record.payload) element.append(payloadToElement(record.payload));
   return element;
+}
+
+/** What is said around the payload and cannot stand in XML: it would end the stream, and whatever is in flight with it. */
+export function unsayableIn({ publisher, payload }: Pick<Published, 'publisher' | 'payload'>): string | undefined {
+  return [publisher, payload?.contentType].find((text) => text !== undefined && !isLegal(text));
 }
 
 /** The id of the record, or of the pack of records, that an item carries, if it was published so. */

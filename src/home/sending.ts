@@ -12,7 +12,7 @@ import { partsOf, type Entry, type Lane } from './lane.ts';
 import { publishRequest, retractRequest } from './node.ts';
 import { packElement, recordText } from './pack-element.ts';
 import { Packing } from './packing.ts';
-import { recordElement } from './record-element.ts';
+import { recordElement, unsayableIn } from './record-element.ts';
 import { Suspect } from './suspect.ts';
 import { Turns } from './turns.ts';
 import { SendWindow } from './window.ts';
@@ -192,7 +192,7 @@ export class Sending {
     const { record } = entry;
     const { pep, options: { limits } } = this.#parts.work;
     const service = pep.serviceOf(lane.topic);
-    for (const text of [entry.itemId, node, record.topic, record.publisher ?? '']) if (!isLegal(text)) return `${JSON.stringify(text)} cannot stand in XML`;
+    for (const text of [entry.itemId, node, record.topic, unsayableIn(record) ?? '']) if (!isLegal(text)) return `${JSON.stringify(text)} cannot stand in XML`;
     if (entry.kind === 'retract') {
       this.#parts.work.options.retracting?.(service, node, entry.itemId, true);
       return retractRequest(service, node, entry.itemId);
