@@ -6,10 +6,10 @@ export interface Jid {
 }
 
 const MAX_PART = 1023;
-// RFC 7622 §3.3.1: the excluded characters of a localpart, and what no part may hold.
-const LOCAL = /^[^\s"&'/:<>@\p{Cc}\p{Surrogate}]+$/u;
-const DOMAIN = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s"&'/:<>@[\]\p{Cc}\p{Surrogate}]+)$/u;
-const RESOURCE = /^[^\p{Cc}\p{Surrogate}]+$/u;
+// RFC 7622 §3.3.1: the excluded characters of a localpart, and what no part may hold; two of what are no characters XML has not either.
+const LOCAL = /^[^\s"&'/:<>@\p{Cc}\p{Surrogate}\p{Noncharacter_Code_Point}]+$/u;
+const DOMAIN = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s"&'/:<>@[\]\p{Cc}\p{Surrogate}\p{Noncharacter_Code_Point}]+)$/u;
+const RESOURCE = /^[^\p{Cc}\p{Surrogate}\p{Noncharacter_Code_Point}]+$/u;
 
 function fits(part: string): boolean {
   return Buffer.byteLength(part) <= MAX_PART;

@@ -80,6 +80,11 @@ describe('mail through home for a box that has an account alone', () => {
     expect(await state(handed)).toBe('delivered');
   });
 
+  test.each(['a\uffff@home.test', 'a@home.test/\ufdd0', 'a@h\ufffe.test'])('does not go to %j, which ends the stream that it is said on', async (jid) => {
+    await expect(road.deliver({ kind: 'xmpp', jid }, letter(1))).rejects.toMatchObject({ code: 'invalid-value' });
+    expect(sent).toEqual([]);
+  });
+
   test('goes on to the next letter although the session is being taken up again', async () => {
     const one = await deliver(letter(1));
     const second = await deliver(letter(2));

@@ -14,7 +14,7 @@ describe('rules of what goes up', () => {
     expect(nodeOf(toRule({ filter: '#' }), 'hall/temp', 'abcd')).toBe('hall/temp');
     expect(nodeOf(toRule({ filter: '#', node: '{box}/site-7/{topic}' }), 'a$&b', 'abcd')).toBe('abcd/site-7/a$&b');
   });
-  it.each<[object]>([[{ filter: 'a//b' }], [{ filter: 'a', node: '{name}' }]])('%j is refused at the door', (rule) => {
+  it.each<[object]>([[{ filter: 'a//b' }], [{ filter: 'a', node: '{name}' }], [{ filter: 'a', node: 'a\u0001' }], [{ filter: 'a', node: 'a\uffff' }], [{ filter: 'a', node: 'a\ud800' }]])('%j is refused at the door', (rule) => {
     expect(() => toAccount({ ...account, up: [rule as { filter: string }] })).toThrow(expect.objectContaining({ name: 'LanpostError' }));
   });
   it.each<[object]>([[{}], [{ filter: 'a', order: 'all' }], [{ filter: 'a', priority: 10 }], [{ filter: 'a', pack: 7 }], [{ filter: 'a', pack: { bytes: 300_000 } }], [{ filter: 'a', expire: 5 }], [{ filter: 'a', x: 1 }], [{ filter: 'a', node: '' }]])('%j is a TypeError', (rule) => {

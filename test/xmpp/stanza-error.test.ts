@@ -70,7 +70,7 @@ describe('addresses', () => {
   it.each([['A@B.c/D@e/f', 'a@b.c', 'a@b.c/D@e/f'], ['b.c', 'b.c', 'b.c'], ['b.c/r', 'b.c', 'b.c/r'], ['a@b.c.', 'a@b.c', 'a@b.c'], ['a@[::1]', 'a@[::1]', 'a@[::1]']])('%s', (text, bareJid, fullJid) => {
     expect([bare(text), full(text)]).toEqual([bareJid, fullJid]);
   });
-  it.each(['', '@b', 'a@', 'a b@c', 'a@b@c', 'a@b/', 'a@b/\u0001', `${'a'.repeat(1024)}@b`, 'a&b@c'])('%s is none', (text) => {
+  it.each(['', '@b', 'a@', 'a b@c', 'a@b@c', 'a@b/', 'a@b/\u0001', 'a\uffff@b', 'a@b\ufffe', 'a@b/\ufdd0', 'a@b/\u{1ffff}', `${'a'.repeat(1024)}@b`, 'a&b@c'])('%s is none', (text) => {
     expect(parseJid(text)).toBeUndefined();
   });
   it('an account has a local part and no resource', () => {
