@@ -104,6 +104,11 @@ describe('a component', () => {
     await bell.until(() => heard.includes("id='1'"));
     components.send('boiler@edge.test', 'a@b.test', 'hello <you>');
     await bell.until(() => heard.includes('hello &lt;you&gt;'));
+    // Any of these would end the stream, and with it what is on its way.
+    for (const [to, body] of [['a@b.test', 'nul \u0000'], ['a@b.test', '\uffff'], ['a\uffff@b.test', 'x'], ['a b', 'x'], ['', 'x']] as const) {
+      expect(() => components.send('boiler@edge.test', to, body)).toThrow(expect.objectContaining({ code: 'invalid-value' }));
+    }
+    expect(() => components.send('boiler@edge.test', 'a@b.test', 'x'.repeat(300_000))).toThrow(expect.objectContaining({ code: 'too-large' }));
     expect(() => components.send('door@edge.test', 'a@b.test', 'x')).toThrow(expect.objectContaining({ code: 'not-found' }));
     expect(() => components.send('boiler@other.test', 'a@b.test', 'x')).toThrow(expect.objectContaining({ code: 'not-found' }));
     await components.remove('edge.test');

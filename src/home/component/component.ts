@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import type { ComponentStatus, Trouble } from '../../api.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import { LanpostError } from '../../errors.ts';
-import { attr, type Element, namespaceOf, xml } from '../../xmpp/element.ts';
+import { attr, type Element, isLegal, namespaceOf, serialize, xml } from '../../xmpp/element.ts';
 import { bare, parseJid } from '../../xmpp/jid.ts';
 import { buildMessage, errorReply, stanzaKind } from '../../xmpp/stanza.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
@@ -20,6 +20,8 @@ const NS_COMPONENT = 'jabber:component:accept';
 /** From nothing to the handshake, ms. */
 const DEADLINE = 10_000;
 const LIMITS = { stanzaBytes: 1 << 20, depth: 64 };
+/** As XML; what servers take of one stanza. */
+const MESSAGE_BYTES = 200_000;
 /** Stanzas in work at once; more are not read until some are done. */
 const IN_WORK = 64;
 
@@ -72,7 +74,11 @@ export class Component {
     if (!devices.includes(from)) throw new LanpostError('not-found', `${domain} has no device ${from}.`);
     if (bare(to) === undefined) throw new LanpostError('invalid-value', `"${to}" is no address.`);
     if (this.#state !== 'online' || !this.#wire) throw new LanpostError('unreachable', `${domain} is not connected.`);
-    this.#wire.write(buildMessage({ from: `${from}@${domain}`, to, type: 'chat', body }));
+    // Either would end the stream.
+    if (!isLegal(body)) throw new LanpostError('invalid-value', 'The message holds characters that XML cannot.');
+    const message = buildMessage({ from: `${from}@${domain}`, to, type: 'chat', body });
+    if (Buffer.byteLength(serialize(message)) > MESSAGE_BYTES) throw new LanpostError('too-large', `A message of a device has at most ${MESSAGE_BYTES} bytes.`);
+    this.#wire.write(message);
   }
 
   async close(): Promise<void> {
