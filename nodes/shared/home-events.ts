@@ -45,10 +45,11 @@ export function homesInWords(homes: readonly HomeStatus[], wanted: string): { re
   const oldest = Math.max(...homes.map(({ oldestAge }) => oldestAge));
   const waits = queued === 0 ? '' : ` · ${queued} queued, oldest ${ageInWords(oldest)}`;
   if (homes.length > 1) {
-    const online = homes.filter(({ state }) => state === 'online').length;
+    const online = homes.filter(({ state, unanswered }) => state === 'online' && unanswered === undefined).length;
     return { text: `${online} of ${homes.length} online${waits}`, kind: online === homes.length ? 'good' : 'waiting' };
   }
-  const { state, reason } = home;
+  const { state, reason, unanswered } = home;
+  if (unanswered !== undefined) return { text: `no answer for ${ageInWords(unanswered)}${waits}`, kind: 'waiting' };
   // What is wrong comes last: it is cut off at its end.
   const text = `${state}${waits}${reason === undefined ? '' : ` · ${reason}`}`;
   if (state === 'online') return { text, kind: 'good' };

@@ -128,6 +128,8 @@ export interface HomeStatus {
   readonly reason?: string;
   /** When it will be tried again, ms since 1970. */
   readonly nextAttempt?: number;
+  /** While it is online: for how long the server has not answered whether it is there, in ms. Absent while it answers. */
+  readonly unanswered?: number;
   /** Records not settled. */
   readonly queued: number;
   /** About how many bytes they have, which stay for this home. */

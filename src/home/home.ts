@@ -81,6 +81,8 @@ const MINUTE = 60_000;
 const OURS: ReadonlySet<string> = new Set(['policy-violation', 'not-well-formed', 'invalid-xml', 'bad-format', 'restricted-xml', 'unsupported-stanza-type', 'invalid-namespace']);
 /** How soon it is tried again when somebody comes who may pass it on, ms. */
 const SOONEST = 2_000;
+/** A server that is there answers sooner, over any road; ms. */
+const UNANSWERED = 3_000;
 
 export class Home {
   readonly account: Account;
@@ -245,6 +247,7 @@ export class Home {
     const draining = this.online ? this.uplink.draining(backlog) : undefined;
     const held = this.uplink.held();
     const { pep, short } = this.uplink;
+    const unanswered = this.#sessions.attached?.unanswered ?? 0;
     const oldestAge = oldest && queued > 0 ? Math.max(0, Math.round(this.#ages.of(oldest.record.stamp) ?? 0)) : 0;
     const { rate } = this.uplink;
     const room = Math.max(0, await log.free() - LOG_LIMITS.diskFloor);
@@ -265,6 +268,7 @@ export class Home {
       ...(this.#state === 'online' && this.#current ? { over: this.#current.over } : {}),
       ...(pep ? { pep } : {}),
       ...(short.length > 0 ? { short } : {}),
+      ...(this.online && unanswered >= UNANSWERED ? { unanswered: Math.round(unanswered) } : {}),
       ...(reason === undefined ? {} : { reason }),
       ...(this.#nextAttempt === undefined ? {} : { nextAttempt: this.#nextAttempt }),
     };

@@ -32,6 +32,8 @@ export class Liveness {
   #askTimer: Timer | undefined;
   #idleTimer: Timer | undefined;
   #silenceTimer: Timer | undefined;
+  /** When it was, of the answer that is waited for. */
+  #asked = 0;
 
   constructor(parts: LivenessParts) {
     this.#parts = parts;
@@ -47,6 +49,11 @@ export class Liveness {
     for (const timer of [this.#askTimer, this.#idleTimer, this.#silenceTimer]) timer?.stop();
     this.#askTimer = undefined;
     this.#silenceTimer = undefined;
+  }
+
+  /** For so long it has been waited for a sign of life. */
+  get unanswered(): number | undefined {
+    return this.#silenceTimer && this.#parts.reads() ? this.#parts.clock.mono() - this.#asked : undefined;
   }
 
   /** Something came, or is read again. */
@@ -67,6 +74,7 @@ export class Liveness {
     const { clock, timing, ask, reads } = this.#parts;
     ask(socket);
     const asked = clock.mono();
+    if (!this.#silenceTimer) this.#asked = asked;
     this.#silenceTimer ??= clock.after(timing.silence, () => {
       this.#silenceTimer = undefined;
       if (socket.lastReceived >= asked || !reads()) return;

@@ -76,6 +76,11 @@ export class HomeSession {
     });
   }
 
+  /** See `HomeStatus`. */
+  get unanswered(): number | undefined {
+    return this.#liveness.unanswered;
+  }
+
   get h(): number {
     return this.#sm.h;
   }

@@ -5,6 +5,7 @@ import { createSystemClock } from '../../src/clock.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { attr, xml, type Element } from '../../src/xmpp/element.ts';
 import { StanzaError } from '../../src/xmpp/stanza-error.ts';
+import { eventually } from '../support/eventually.ts';
 import { quiet } from '../support/quiet.ts';
 import type { FakeHome } from './fake-home.ts';
 import { createRig } from './rig.ts';
@@ -260,6 +261,19 @@ describe('silence', () => {
     // At least 250 ms apart, the first and the last.
     await rig.until(() => asked >= 6);
     expect([home.sessions, home.resumed]).toEqual([1, 0]);
+  });
+
+  it('of the link is told while it is not yet known to be dead', async () => {
+    await using rig = await createRig({ timing: { ask: 20, idle: 50, silence: 60_000 } });
+    const { home } = rig;
+    await rig.add();
+    await rig.publish('t', 1);
+    await rig.drained();
+    expect(await rig.status()).not.toHaveProperty('unanswered');
+    home.freeze();
+    await rig.publish('t', 2);
+    await eventually(async () => (await rig.status())?.unanswered !== undefined, { within: 20_000 });
+    expect((await rig.status())?.state).toBe('online');
   });
 
   it('of the link is noticed: nothing came after <r/>, so it is dead and another is tried', async () => {

@@ -75,6 +75,8 @@ it('the status says the state, how much waits, how old it is, and why', () => {
   expect(homesInWords([], 'x@y.example')).toEqual({ kind: 'bad', text: 'no home x@y.example' });
   expect(homesInWords([status({})], '')).toEqual({ kind: 'good', text: 'online' });
   expect(homesInWords([status({ state: 'waiting', reason: 'no road', queued: 7, oldestAge: 180_000 })], '')).toEqual({ kind: 'waiting', text: 'waiting · 7 queued, oldest 3 min · no road' });
+  expect(homesInWords([status({ unanswered: 12_000, queued: 7, oldestAge: 14_000 })], '')).toEqual({ kind: 'waiting', text: 'no answer for 12 s · 7 queued, oldest 14 s' });
+  expect(homesInWords([status({ unanswered: 12_000 }), status({})], '')).toEqual({ kind: 'waiting', text: '1 of 2 online' });
   expect(homesInWords([status({}), status({ state: 'refused', queued: 1, oldestAge: 5000 })], '')).toEqual({ kind: 'waiting', text: '1 of 2 online · 1 queued, oldest 5 s' });
   expect([119_000, 3_600_000, 200_000_000].map(ageInWords)).toEqual(['119 s', '60 min', '2 d']);
 });

@@ -15,6 +15,7 @@ describe.skipIf(!needs('root', 'prosody', 'mosquitto'))('a flow whose path to it
     const [, ...after] = said('home').filter((text) => text !== 'no home' && !/^(connecting|online)$/.test(text));
     expect(after.length).toBeGreaterThan(3);
     for (const text of after) expect(text).toMatch(/ \d+ queued, oldest \d+ s/);
+    expect(after.at(-1)).toMatch(/^no answer for \d+ s/);
     expect(Number(/(\d+) queued/.exec(after.at(-1) ?? '')?.[1])).toBeGreaterThan(MESSAGES / 2);
     // The other roads were there to be compared with.
     expect(others.map(({ road }) => road.name)).toEqual(['mqtt', 'mqtt-15']);

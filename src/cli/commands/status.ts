@@ -52,5 +52,6 @@ export function homeInWords(home: HomeStatus): string {
     ...hoursLeft === undefined ? [] : [`room for ${spanInWords(hoursLeft * 3_600_000)} more at this rate`],
   ].join(', ');
   const again = home.nextAttempt === undefined ? '' : `, tried again at ${timeInWords(home.nextAttempt)}`;
-  return `${home.state}${home.reason === undefined ? '' : ` (${home.reason})`}${again}, ${waiting}`;
+  const silent = home.unanswered === undefined ? '' : `, no answer for ${spanInWords(home.unanswered)}`;
+  return `${home.state}${silent}${home.reason === undefined ? '' : ` (${home.reason})`}${again}, ${waiting}`;
 }

@@ -3,7 +3,7 @@ import { element, emptied, keyed, mark, place, write } from './dom.js';
 import { present } from './present.js';
 import { count, counted, moment, perSecond, size, span } from './words.js';
 
-/** @typedef {{ jid: string, state: string, since: number, reason?: string, nextAttempt?: number, via?: string, over?: string, group?: { name: string, rank: number, active: boolean }, queued: number, queuedBytes: number, oldestAge: number, oldest?: { topic: string, reader: string }, rate: { items: number, bytes: number }, drains?: number, hoursLeft?: number, down?: { nodes: number, waiting: number } }} Home */
+/** @typedef {{ jid: string, state: string, since: number, reason?: string, unanswered?: number, nextAttempt?: number, via?: string, over?: string, group?: { name: string, rank: number, active: boolean }, queued: number, queuedBytes: number, oldestAge: number, oldest?: { topic: string, reader: string }, rate: { items: number, bytes: number }, drains?: number, hoursLeft?: number, down?: { nodes: number, waiting: number } }} Home */
 
 const TONES = new Map([['online', ''], ['connecting', 'warn'], ['waiting', 'warn'], ['offline', 'warn'], ['paused', 'neutral'], ['refused', 'bad']]);
 
@@ -62,7 +62,7 @@ function makeFact([name]) {
 /** @param {Home} home @returns {[string, string][]} */
 function factsOf(home) {
   const { state, queued, queuedBytes, oldestAge, oldest, rate, drains, hoursLeft } = home;
-  const goes = state !== 'online' || rate.items === 0 ? 'nothing now' : `${perSecond(rate.items)}, ${size(rate.bytes)}/s`;
+  const goes = home.unanswered !== undefined ? `no answer for ${span(home.unanswered)}` : state !== 'online' || rate.items === 0 ? 'nothing now' : `${perSecond(rate.items)}, ${size(rate.bytes)}/s`;
   if (queued === 0) return [['Waiting', 'nothing'], ['Goes', goes]];
   return [
     ['Waiting', `${count(queued)} (${size(queuedBytes)})`],
