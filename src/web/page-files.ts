@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { languageOf } from './language.ts';
 
 const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript', '.svg': 'image/svg+xml' };
 
@@ -16,6 +17,11 @@ const HEADERS = {
   'cache-control': 'no-cache',
 } as const;
 
+/** English is what the page itself says. */
+const LANGUAGES = ['en', 'de'] as const;
+/** Where it asks for the words of the language that the browser prefers. */
+const WORDS = 'words.json';
+
 interface PageFile { readonly body: Buffer; readonly type: string; readonly tag: string }
 
 /** The files of the page, all of them read at once: there is no way from a request to another file. */
@@ -26,16 +32,20 @@ export class PageFiles {
     this.#files = new Map(readdirSync(folder).flatMap((name): [string, PageFile][] => {
       const type = TYPES[extname(name)];
       if (type === undefined) return [];
-      const body = readFileSync(join(folder, name));
-      return [[name, { body, type, tag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"` }]];
+      return [[name, fileOf(type, readFileSync(join(folder, name)))]];
     }));
+    for (const language of LANGUAGES) {
+      const words: unknown = language === 'en' ? {} : JSON.parse(readFileSync(join(folder, 'locales', `${language}.json`), 'utf8'));
+      this.#files.set(`${WORDS} ${language}`, fileOf('application/json', Buffer.from(JSON.stringify({ language, words }))));
+    }
   }
 
   /** Whether there is that file. */
   serve(name: string, request: IncomingMessage, response: ServerResponse): boolean {
-    const file = this.#files.get(name === '' ? 'index.html' : name);
+    const isWords = name === WORDS;
+    const file = this.#files.get(isWords ? `${WORDS} ${languageOf(request.headers['accept-language'], LANGUAGES)}` : name === '' ? 'index.html' : name);
     if (!file) return false;
-    const headers = { ...HEADERS, etag: file.tag, 'content-type': `${file.type}; charset=utf-8` };
+    const headers = { ...HEADERS, ...(isWords ? { vary: 'Accept-Language' } : {}), etag: file.tag, 'content-type': `${file.type}; charset=utf-8` };
     if (request.headers['if-none-match'] === file.tag) {
       response.writeHead(304, headers).end();
       return true;
@@ -44,4 +54,8 @@ export class PageFiles {
     response.end(request.method === 'HEAD' ? undefined : file.body);
     return true;
   }
+}
+
+function fileOf(type: string, body: Buffer): PageFile {
+  return { body, type, tag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"` };
 }

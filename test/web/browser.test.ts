@@ -118,6 +118,15 @@ describe.runIf(needs('root', 'chromium', 'prosody'))('the status page in a brows
     expect(await row('#reader-rows', 'archive').innerText()).toMatch(/sensors\/#[^]*nobody reads since/);
   });
 
+  it('pauses a home, and resumes it', async () => {
+    const home = row('#homes', 'edge1@home.test');
+    await home.getByRole('button', { name: 'Pause edge1@home.test' }).click();
+    await home.locator('.pill', { hasText: 'paused' }).waitFor();
+    expect((await box.homes.list())[0]?.state).toBe('paused');
+    await home.getByRole('button', { name: 'Resume edge1@home.test' }).click();
+    await home.locator('.pill', { hasText: 'online' }).waitFor();
+  }, 90_000);
+
   it('says how a home is, and what waits when it is gone', async () => {
     const home = row('#homes', 'edge1@home.test');
     await home.locator('.pill', { hasText: 'online' }).waitFor();
@@ -138,6 +147,21 @@ describe.runIf(needs('root', 'chromium', 'prosody'))('the status page in a brows
     await page.setViewportSize({ width: 1360, height: 900 });
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
   });
+
+  it('speaks German to who prefers that', async () => {
+    const german = await browser.open({ locale: 'de-DE', viewport: { width: 1360, height: 900 } });
+    await german.context().addCookies(await page.context().cookies());
+    await german.goto(page.url());
+    await german.locator('#live.on').waitFor();
+    await german.locator('#homes', { hasText: 'Ältestes' }).waitFor();
+    expect(await german.locator('html').getAttribute('lang')).toBe('de');
+    expect(await german.locator('#losses-title').innerText()).toBe('Verlustbuch');
+    expect(await german.locator('#search').getAttribute('placeholder')).toBe('Topics suchen');
+    expect(await german.locator('#loss-rows').innerText()).toMatch(/6 Einträge[^]*es wartete mehr als seine Grenze/);
+    expect(await german.locator('#reader-rows').innerText()).toContain('niemand liest seit');
+    if (process.env['LANPOST_SCREENSHOT'] === '1') await german.screenshot({ path: join(tmpdir(), 'lanpost-status-german.png') });
+    await german.context().close();
+  }, 60_000);
 
   it('pairs: both boxes show the same words, and both owners say yes', async () => {
     await page.getByRole('button', { name: 'Pair with hall@hall' }).click();

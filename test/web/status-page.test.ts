@@ -92,13 +92,20 @@ describe('the files of the status page', () => {
   });
 
   it('make elements of no text: nothing there takes HTML', async () => {
-    for (const file of ['dom', 'homes', 'live', 'losses', 'notices', 'page', 'pairing', 'peers', 'readers', 'topics', 'words']) {
+    for (const file of ['dom', 'homes', 'live', 'losses', 'notices', 'page', 'pairing', 'peers', 'readers', 'say', 'topics', 'words']) {
       expect((await ask(`/status/${file}.js`)).body).not.toMatch(/innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|new Function|https?:(?!\/\/www\.w3\.org\/2000\/svg)/);
     }
   });
 
+  it('speak the language that the browser prefers, else English', async () => {
+    const words = async (language: string): Promise<{ language?: string; words?: Record<string, string> }> => JSON.parse((await ask('/status/words.json', { 'accept-language': language })).body) as object;
+    expect(await words('de-DE,de;q=0.9,en;q=0.8')).toMatchObject({ language: 'de', words: { Peers: 'Peers', Losses: 'Verluste' } });
+    for (const other of ['en-GB', 'fr', '*']) expect(await words(other)).toEqual({ language: 'en', words: {} });
+    expect((await ask('/status/words.json')).headers['vary']).toContain('Accept-Language');
+  });
+
   it('are these and no others', async () => {
-    for (const path of ['/status/../package.json', '/status/%2e%2e/status-page.ts', '/status/page/index.html', '/status/tsconfig.json', '/status/constructor', '/status/__proto__']) expect((await ask(path)).status).toBe(404);
+    for (const path of ['/status/../package.json', '/status/%2e%2e/status-page.ts', '/status/page/index.html', '/status/tsconfig.json', '/status/locales/de.json', '/status/words.json%20de', '/status/constructor', '/status/__proto__']) expect((await ask(path)).status).toBe(404);
     expect(await ask('/status')).toMatchObject({ status: 308, headers: { location: '/status/' } });
     expect(await ask('/')).toMatchObject({ status: 302, headers: { location: '/status/' } });
     expect((await ask('/flows')).status).toBe(404);
@@ -161,6 +168,16 @@ describe('what a page may have done', () => {
     expect(await act('drop', { name: 'archive' })).toMatchObject({ status: 200 });
     expect(await box.subscriptions.list()).toEqual([]);
     expect(await act('drop', { name: 'archive' })).toMatchObject({ status: 404, body: expect.stringContaining('archive') });
+  });
+
+  it('pauses a home and resumes it', async () => {
+    await box.homes.add({ jid: 'me@home.invalid', password: 'secret', host: '127.0.0.1', port: 1 });
+    expect(await act('pause', { home: 'me@home.invalid' })).toMatchObject({ status: 200 });
+    expect(await box.homes.list()).toMatchObject([{ state: 'paused' }]);
+    expect(await act('resume', { home: 'me@home.invalid' })).toMatchObject({ status: 200 });
+    expect((await box.homes.list())[0]?.state).not.toBe('paused');
+    expect(await act('pause', { home: 'nobody@home.invalid' })).toMatchObject({ status: 404 });
+    expect(await act('pause', {})).toMatchObject({ status: 400 });
   });
 
   it('is done for no other page, no form, no link, and no body that is not as it has to be', async () => {

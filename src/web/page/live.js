@@ -1,6 +1,7 @@
 // @ts-check
 // The stream of news, and what the page asks of the box.
 import { byId, place, write } from './dom.js';
+import { say as inWords } from './say.js';
 
 /**
  * Follows the box while somebody looks: a page in the background has no stream, for a browser has few of them for each box.
@@ -25,9 +26,9 @@ export function follow(sections) {
     stop();
     const begun = new EventSource(`events?topics=${encodeURIComponent(search)}`);
     source = begun;
-    begun.addEventListener('open', () => say(true, 'live'));
+    begun.addEventListener('open', () => say(true, inWords('live')));
     begun.addEventListener('error', () => {
-      say(false, 'no connection to the box');
+      say(false, inWords('no connection to the box'));
       // It tries again by itself, unless it was refused: then so do we, and the box may ask who we are.
       if (begun.readyState === EventSource.CLOSED && source === begun) setTimeout(() => { if (source === begun) void knock(start); }, 3000);
     });
@@ -63,9 +64,9 @@ export async function ask(what, given) {
     const answer = await fetch(what, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(given) });
     if (answer.ok) return undefined;
     const said = await answer.json().catch(() => ({}));
-    return typeof said.message === 'string' ? said.message : `The box answered ${answer.status}.`;
+    return typeof said.message === 'string' ? said.message : inWords('The box answered {status}.', { status: answer.status });
   } catch {
-    return 'The box does not answer.'; // it was stopped, or the network is gone
+    return inWords('The box does not answer.'); // it was stopped, or the network is gone
   }
 }
 

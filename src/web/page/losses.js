@@ -1,6 +1,7 @@
 // @ts-check
 import { element, emptied, keyed, mark, place, write } from './dom.js';
 import { present } from './present.js';
+import { say } from './say.js';
 import { count, counted, moment } from './words.js';
 
 /** @typedef {{ time: number, reader: string, topic: string, count?: number, from?: number, to?: number, reason: string }} Loss */
@@ -16,8 +17,8 @@ export function showLosses({ total, rows }) {
   write(tile, count(total));
   mark(tile, 'bad', total > 0);
   const [newest] = rows;
-  write(place('tile-losses-more'), newest ? `the last ${moment(newest.time, present())}` : 'nothing was lost');
-  write(place('losses-note'), rows.length > 0 && total > rows.length ? `the newest ${count(rows.length)}` : '');
+  write(place('tile-losses-more'), newest ? say('the last {time}', { time: moment(newest.time, present()) }) : say('nothing was lost'));
+  write(place('losses-note'), rows.length > 0 && total > rows.length ? say('the newest {n}', { n: count(rows.length) }) : '');
   const body = place('loss-rows');
   keyed(body, rows, ({ reader, topic, from }) => `${from} ${reader} ${topic}`, makeLoss);
   emptied(body, rows.length === 0);
@@ -27,7 +28,7 @@ export function showLosses({ total, rows }) {
 function makeLoss() {
   const cells = [element('td', 'quiet'), element('td', 'topic'), element('td', 'mono'), element('td', 'number'), element('td')];
   return [element('tr', '', ...cells), (loss) => {
-    const words = [moment(loss.time, present()), loss.reader, loss.topic, loss.count === undefined ? 'not known' : counted(loss.count, 'record'), WHY.get(loss.reason) ?? loss.reason];
+    const words = [moment(loss.time, present()), loss.reader === 'every reader' ? say(loss.reader) : loss.reader, loss.topic, loss.count === undefined ? say('not known') : counted(loss.count, '{n} record', '{n} records'), say(WHY.get(loss.reason) ?? loss.reason)];
     cells.forEach((cell, at) => write(cell, words[at] ?? ''));
   }];
 }

@@ -10,6 +10,7 @@ import { showPeers } from './peers.js';
 import { showReaders } from './readers.js';
 import { showTopics } from './topics.js';
 import { setPresent } from './present.js';
+import { learn, say } from './say.js';
 import { counted, size } from './words.js';
 
 let self = '';
@@ -38,23 +39,30 @@ function showBox(box) {
   document.title = `${box.name} · lanpost`;
   write(place('name'), box.name);
   const { link, log } = box;
-  write(place('where'), link.state === 'up' ? `on ${link.interfaces.join(', ')}, port ${link.port}` : `link ${link.state}${link.reason ? `: ${link.reason}` : ''}`);
+  write(place('where'), link.state === 'up' ? say('on {interfaces}, port {port}', { interfaces: link.interfaces.join(', '), port: link.port }) : `${say(`link ${link.state}`)}${link.reason ? `: ${link.reason}` : ''}`);
   write(place('tile-disk'), size(log.freeBytes));
-  write(place('tile-disk-more'), `free · ${size(log.bytes)} held`);
+  write(place('tile-disk-more'), say('free · {size} held', { size: size(log.bytes) }));
   mark(place('tile-disk'), 'bad', log.state !== 'open');
-  write(place('about'), `lanpost ${box.version} · box ${box.box} · key ${box.fingerprint} · ${box.dir}`);
+  write(place('about'), say('lanpost {version} · box {box} · key {fingerprint} · {dir}', box));
   showNotices([
-    ...log.state === 'open' ? [] : [{ key: 'log', bad: true, text: `Nothing is accepted now: the log is ${log.state}${log.reason ? ` (${log.reason})` : ''}. What was accepted is safe.` }],
-    ...link.state === 'failed' ? [{ key: 'link', bad: true, text: `The link failed${link.reason ? `: ${link.reason}` : ''}. lanpost doctor says more.` }] : [],
-    ...box.requests > 0 ? [{ key: 'requests', text: `${counted(box.requests, 'peer waits', 'peers wait')} to be let read a topic: lanpost access requests tells who.` }] : [],
-    ...Object.keys(box.troubles).length > 0 ? [{ key: 'troubles', text: `Trouble since the start: ${Object.entries(box.troubles).map(([kind, times]) => `${kind} ×${times}`).join(', ')}.` }] : [],
+    ...log.state === 'open' ? [] : [{ key: 'log', bad: true, text: say('Nothing is accepted now: the log is {state}. What was accepted is safe.', { state: `${say(log.state)}${log.reason ? ` (${log.reason})` : ''}` }) }],
+    ...link.state === 'failed' ? [{ key: 'link', bad: true, text: say('The link failed: {reason}. lanpost doctor says more.', { reason: link.reason ?? '–' }) }] : [],
+    ...box.requests > 0 ? [{ key: 'requests', text: counted(box.requests, 'A peer waits to be let read a topic: lanpost access requests tells who.', '{n} peers wait to be let read a topic: lanpost access requests tells who.') }] : [],
+    ...Object.keys(box.troubles).length > 0 ? [{ key: 'troubles', text: say('Trouble since the start: {troubles}.', { troubles: Object.entries(box.troubles).map(([kind, times]) => `${kind} ×${times}`).join(', ') }) }] : [],
   ]);
 }
 
-const stream = follow(Object.fromEntries(Object.entries(sections).map(([name, show]) => [name, (/** @type {any} */ section) => {
-  newest[name] = section;
-  show(section);
-}])));
+/** @type {ReturnType<typeof follow> | undefined} */
+let stream;
+void begin();
+
+async function begin() {
+  await learn();
+  stream = follow(Object.fromEntries(Object.entries(sections).map(([name, show]) => [name, (/** @type {any} */ section) => {
+    newest[name] = section;
+    show(section);
+  }])));
+}
 
 // Ages go on while nothing else changes.
 setInterval(() => {
@@ -66,7 +74,7 @@ const search = byId('search', HTMLInputElement);
 let typing;
 search.addEventListener('input', () => {
   clearTimeout(typing);
-  typing = setTimeout(() => stream.find(search.value.trim()), 250);
+  typing = setTimeout(() => stream?.find(search.value.trim()), 250);
 });
 place('sign-out').addEventListener('click', () => { void signOut(); });
 

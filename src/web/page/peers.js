@@ -2,6 +2,7 @@
 import { button, element, emptied, keyed, mark, place, write } from './dom.js';
 import { ask } from './live.js';
 import { notice } from './notices.js';
+import { say } from './say.js';
 import { count } from './words.js';
 
 const STATUS = { available: 'available', away: 'away', dnd: 'do not disturb' };
@@ -12,8 +13,8 @@ const STATUS = { available: 'available', away: 'away', dnd: 'do not disturb' };
 export function showPeers({ total, rows }) {
   const connected = rows.filter((peer) => peer.connected).length;
   write(place('tile-peers'), count(total));
-  write(place('tile-peers-more'), total === 0 ? 'nobody is seen' : `${count(connected)} connected`);
-  write(place('peers-note'), total > rows.length ? `${count(rows.length)} of ${count(total)}` : '');
+  write(place('tile-peers-more'), total === 0 ? say('nobody is seen') : say('{n} connected', { n: count(connected) }));
+  write(place('peers-note'), total > rows.length ? say('{n} of {total}', { n: count(rows.length), total: count(total) }) : '');
   const list = place('peers');
   keyed(list, rows, (peer) => peer.name, makePeer);
   emptied(list, rows.length === 0);
@@ -21,8 +22,8 @@ export function showPeers({ total, rows }) {
 
 /** @param {Peer} peer @returns {[HTMLElement, (peer: Peer) => void]} */
 function makePeer({ name: called }) {
-  const pair = button('Pair', 'plain', async () => notice(await ask('pair', { peer: called })));
-  pair.setAttribute('aria-label', `Pair with ${called}`);
+  const pair = button(say('Pair'), 'plain', async () => notice(await ask('pair', { peer: called })));
+  pair.setAttribute('aria-label', say('Pair with {peer}', { peer: called }));
   const [dot, title, pill, more] = [element('span', 'dot'), element('span', 'title'), element('span', 'pill'), element('span', 'more quiet')];
   const row = element('li', '', dot, title, element('span', 'end', pill, pair), more);
   return [row, ({ name, status, statusText, nick, trust, box, connected, host, via, addresses, fingerprint, readsAsJid }) => {
@@ -31,17 +32,17 @@ function makePeer({ name: called }) {
     mark(dot, 'dnd', connected && status === 'dnd');
     write(title, readsAsJid ? `link:${name}` : name);
     const [words, tone] = known(trust, box);
-    write(pill, words);
+    write(pill, say(words));
     pill.className = `pill ${tone}`;
     pair.hidden = trust === 'paired' || !box;
     write(more, [
-      connected ? 'connected' : 'seen',
-      `${STATUS[status]}${statusText ? ` (${statusText})` : ''}`,
+      say(connected ? 'connected' : 'seen'),
+      `${say(STATUS[status])}${statusText ? ` (${statusText})` : ''}`,
       ...nick && !name.startsWith(`${nick}@`) ? [`“${nick}”`] : [],
-      box ? 'a box' : 'a chat client',
-      ...via ? [via === 'caller' ? 'called from beyond the link' : 'beyond the link'] : [],
+      say(box ? 'a box' : 'a chat client'),
+      ...via ? [say(via === 'caller' ? 'called from beyond the link' : 'beyond the link')] : [],
       addresses[0] ?? host,
-      ...fingerprint ? [`key ${fingerprint.slice(0, 16)}`] : [],
+      ...fingerprint ? [say('key {key}', { key: fingerprint.slice(0, 16) })] : [],
     ].join(' · '));
   }];
 }

@@ -1,6 +1,7 @@
 // @ts-check
 import { element, emptied, keyed, mark, place, printable, write } from './dom.js';
 import { present } from './present.js';
+import { say } from './say.js';
 import { count, counted, moment, perSecond, size, span } from './words.js';
 
 /** @typedef {{ name: string, title?: string, items: number, bytes: number, storage: string, lane: string, rate: number, last?: { time: number, timeTrusted: boolean, value: string, contentType: string, publisher?: string } }} Topic */
@@ -13,12 +14,12 @@ const SVG = 'http://www.w3.org/2000/svg';
 /** @param {{ total: number, found: number, rate: number, rows: Topic[] }} topics */
 export function showTopics({ total, found, rate, rows }) {
   write(place('tile-topics'), count(total));
-  write(place('tile-topics-more'), rate === 0 ? 'nothing comes in' : `${perSecond(rate)} altogether`);
-  write(place('topics-note'), found > rows.length ? `the ${count(rows.length)} newest of ${count(found)}` : found < total ? counted(found, 'is like that', 'are like that') : '');
+  write(place('tile-topics-more'), rate === 0 ? say('nothing comes in') : say('{rate} altogether', { rate: perSecond(rate) }));
+  write(place('topics-note'), found > rows.length ? say('the {n} newest of {total}', { n: count(rows.length), total: count(found) }) : found < total ? counted(found, '{n} is like that', '{n} are like that') : '');
   curves = new Map(rows.map(({ name, rate: current }) => [name, [...curves.get(name) ?? [], current].slice(-POINTS)]));
   const body = place('topic-rows');
   keyed(body, rows, (topic) => topic.name, makeTopic);
-  write(place('no-topics'), total === 0 ? 'No topic yet: the first item that is published makes one.' : 'No topic is like that.');
+  write(place('no-topics'), say(total === 0 ? 'No topic yet: the first item that is published makes one.' : 'No topic is like that.'));
   emptied(body, rows.length === 0);
 }
 
@@ -39,16 +40,16 @@ function makeTopic() {
   let shown;
   return [row, ({ name, title, items, bytes, storage, lane, rate, last }) => {
     write(label, name);
-    write(more, [...title ? [title] : [], counted(items, 'item'), ...storage === 'memory' ? ['in memory'] : [size(bytes)], ...lane === 'latest' ? ['newest of each key'] : []].join(' · '));
+    write(more, [...title ? [title] : [], counted(items, '{n} item', '{n} items'), ...storage === 'memory' ? [say('in memory')] : [size(bytes)], ...lane === 'latest' ? [say('newest of each key')] : []].join(' · '));
     write(value, last ? last.value : '');
-    value.title = last ? printable(`${last.contentType}${last.publisher ? `, from ${last.publisher}` : ''}`) : '';
+    value.title = last ? printable(`${last.contentType}${last.publisher ? `, ${say('from {peer}', { peer: last.publisher })}` : ''}`) : '';
     if (shown !== undefined && last && last.time !== shown) {
       cell.classList.remove('fresh');
       requestAnimationFrame(() => cell.classList.add('fresh'));
     }
     shown = last?.time ?? 0;
     const now = present();
-    write(when, last ? age(last, now) : 'never');
+    write(when, last ? age(last, now) : say('never'));
     when.title = last ? moment(last.time, now) : '';
     write(pace, perSecond(rate));
     mark(rates, 'none', !draw(line, curves.get(name) ?? []));
@@ -57,8 +58,8 @@ function makeTopic() {
 
 /** @param {{ time: number, timeTrusted: boolean }} last @param {number} now */
 function age({ time, timeTrusted }, now) {
-  if (!timeTrusted) return 'clock not set';
-  return now - time < 2000 ? 'now' : `${span(now - time)} ago`;
+  if (!timeTrusted) return say('clock not set');
+  return now - time < 2000 ? say('now') : say('{age} ago', { age: span(now - time) });
 }
 
 /** Whether there is a curve. @param {SVGPolylineElement} line @param {number[]} rates */

@@ -1,5 +1,6 @@
 // @ts-check
 // Numbers as people read them.
+import { say } from './say.js';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
@@ -16,7 +17,7 @@ export function span(ms) {
   if (s < 60) return `${s} s`;
   if (s < 3600) return `${Math.floor(s / 60)} min`;
   if (s < 2 * 86_400) return `${Math.floor(s / 3600)} h`;
-  return `${Math.floor(s / 86_400)} days`;
+  return say('{n} days', { n: Math.floor(s / 86_400) });
 }
 
 /** @param {number} rate @returns {string} */
@@ -33,9 +34,9 @@ export function count(value) {
   return whole.format(value);
 }
 
-/** @param {number} value @param {string} one @param {string} [many] */
-export function counted(value, one, many = `${one}s`) {
-  return `${count(value)} ${value === 1 ? one : many}`;
+/** `one` and `many` as they are said of one and of `{n}`. @param {number} value @param {string} one @param {string} many */
+export function counted(value, one, many) {
+  return say(value === 1 ? one : many, { n: count(value) });
 }
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });

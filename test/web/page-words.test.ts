@@ -1,0 +1,50 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { languageOf } from '../../src/web/language.ts';
+import { ROOT } from '../support/root.ts';
+
+const PAGE = join(ROOT, 'src/web/page');
+const scripts = readdirSync(PAGE).filter((name) => name.endsWith('.js')).map((name) => readFileSync(join(PAGE, name), 'utf8'));
+const html = readFileSync(join(PAGE, 'index.html'), 'utf8').replace(/<noscript>[^]*?<\/noscript>|<code>[^]*?<\/code>/g, '<>');
+const german = JSON.parse(readFileSync(join(PAGE, 'locales/de.json'), 'utf8')) as Record<string, string>;
+
+/** Of what the scripts say: the texts themselves, those that are chosen from, and those of the tables. */
+function said(source: string): string[] {
+  const literals = (code: string): string[] => [...code.matchAll(/'((?:[^'\\]|\\.)*)'/g)].map(([, text = '']) => text);
+  return [
+    ...[...source.matchAll(/\b(?:say|inWords)\(('[^']*')/g)].flatMap(([, text = '']) => literals(text)),
+    ...[...source.matchAll(/\b(?:say|inWords)\([^')]*? \? ('[^']*' : '[^']*')/g)].flatMap(([, texts = '']) => literals(texts)),
+    ...[...source.matchAll(/\bcounted\([\w.]+, ('[^']*', '[^']*')/g)].flatMap(([, texts = '']) => literals(texts)),
+    ...[...source.matchAll(/const (?:WHY|WHOSE|CAUSES) = new Map\(\[([^;]*)\]\);/g)].flatMap(([, rows = '']) => [...rows.matchAll(/\['[^']*', '([^']*)'\]/g)].map(([, text = '']) => text)),
+    ...[...source.matchAll(/const TONES = new Map\(\[([^;]*)\]\);/g)].flatMap(([, rows = '']) => [...rows.matchAll(/\['([^']*)'/g)].map(([, text = '']) => text)),
+    ...[...source.matchAll(/const STATUS = \{([^}]*)\}/g)].flatMap(([, texts = '']) => literals(texts)),
+  ];
+}
+const written = [...html.slice(html.indexOf('<body>')).matchAll(/>([^<>]*[^<>\s][^<>]*)</g), ...html.matchAll(/(?:placeholder|aria-label)="([^"]+)"/g)].map(([, text = '']) => text.trim()).filter((text) => /\p{L}/u.test(text));
+
+describe('the words of the status page', () => {
+  it('are all there in German, those of the page and those of its scripts', () => {
+    const all = [...scripts.flatMap(said), ...written];
+    expect(all.length).toBeGreaterThan(120);
+    expect([...new Set(all)].filter((text) => german[text] === undefined)).toEqual([]);
+  });
+
+  it('have the same places to be filled in, and none is left over', () => {
+    const places = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).toSorted();
+    const everything = [...scripts, html].join('\n');
+    for (const [english, words] of Object.entries(german)) {
+      expect({ english, places: places(words) }).toEqual({ english, places: places(english) });
+    }
+    expect(Object.keys(german).filter((english) => !everything.includes(english) && !/^(link (failed|off|starting)|refusing|closed|every reader)$/.test(english))).toEqual([]);
+  });
+});
+
+describe('the language of a page', () => {
+  it.each([
+    [undefined, 'en'], ['', 'en'], ['de', 'de'], ['de-AT,de;q=0.9,en;q=0.8', 'de'], ['en-US,en;q=0.9,de;q=0.8', 'en'], ['fr,de;q=0.5', 'de'], ['fr', 'en'], ['*', 'en'],
+    ['de;q=0', 'en'], ['en;q=0.2, DE;q=0.7', 'de'], ['de;q=nonsense', 'en'], [`${'x,'.repeat(100_000)}de`, 'en'], ['deutsch', 'en'],
+  ])('%.40s is %s', (header, language) => {
+    expect(languageOf(header, ['en', 'de'])).toBe(language);
+  });
+});
