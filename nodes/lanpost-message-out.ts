@@ -22,7 +22,7 @@ export default function register(RED: NodeAPI): void {
     const wanted: string = def.until || 'accepted';
     sendThrough(RED, this, def, {
       did: wanted === 'accepted' ? 'sent' : wanted,
-      async deliver(box, msg, closing) {
+      async deliver(box, msg, closing, _send, accepted) {
         const until = checkedUntil(wanted);
         const to = textOr(def.to, msg.to);
         if (to === undefined) throw new Error('no address: fill in the node\'s address or set msg.to');
@@ -31,6 +31,8 @@ export default function register(RED: NodeAPI): void {
         // What a Complete or Catch node gets tells which message it was.
         msg.receipt = { id: receipt.id, to: receipt.to, state: 'accepted' };
         if (until === 'accepted') return;
+        // What is to come from afar is no reason to keep the next one off the disk.
+        accepted();
         await orClosing(receipt[until], closing, until);
         msg.receipt = { id: receipt.id, to: receipt.to, state: until };
       },

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Box } from '../../src/index.ts';
@@ -7,7 +8,7 @@ import { connectionOf, NO_BOX, onClose, type BoxUserDef } from './box-node.ts';
 import { codeOf, inWords } from './in-words.ts';
 import { NodeStatus } from './node-status.ts';
 
-/** Messages that wait in one node; the next one fails with words, so that Catch sees it. */
+/** Messages that wait in one node, for the box or for what comes after acceptance; the next one fails with words, so that Catch sees it. */
 const MAX_WAITING = 10_000;
 /** Handed to the box at once; enough for one commit to be shared by many while the next ones are made ready. */
 const MAX_IN_FLIGHT = 512;
@@ -38,8 +39,8 @@ const OLD_MS = 60_000;
 export function sendThrough(RED: NodeAPI, node: Node, def: BoxUserDef, task: {
   /** Past tense for the status, e.g. `published`. */
   readonly did: string;
-  /** `closing` stops waiting for what comes after acceptance; until then it goes on. */
-  deliver(box: Box, msg: NodeMessage, closing: AbortSignal, send: Send): Promise<void>;
+  /** `closing` stops waiting for what comes after acceptance, which `accepted` tells of: from then on it keeps no other waiting. */
+  deliver(box: Box, msg: NodeMessage, closing: AbortSignal, send: Send, accepted: () => void): Promise<void>;
 }): ((msg: NodeMessage) => void) | undefined {
   const connection = connectionOf(RED, def);
   const status = new NodeStatus(node);
@@ -70,8 +71,11 @@ class Sender {
   readonly #unwatch: () => void;
   readonly #say = (): void => this.#show();
   #waiting: Job[] = [];
+  /** What the box has not accepted yet. */
   #inFlight = 0;
-  /** Called when one has been finished. */
+  /** What it has, and is not done. */
+  #onTheWay = 0;
+  /** Called when one has been finished, or accepted. */
   #finished: (() => void)[] = [];
   /** Nothing is handed to it for a moment. */
   #busy = false;
@@ -84,12 +88,14 @@ class Sender {
     this.#connection = connection;
     this.#task = task;
     this.#status = status;
+    // One for each message that waits to be delivered.
+    setMaxListeners(0, this.#closing.signal);
     this.#leave = connection.enter();
     this.#unwatch = connection.watch((state) => this.#show(state));
   }
 
   add(msg: NodeMessage, send: Send, done: Job['done']): void {
-    if (this.#waiting.length >= MAX_WAITING) {
+    if (this.#waiting.length + this.#onTheWay >= MAX_WAITING) {
       this.#lastError = `${MAX_WAITING} messages wait already`;
       done(new Error(this.#lastError));
       this.#show();
@@ -120,7 +126,7 @@ class Sender {
 
   async #finishAll(): Promise<void> {
     await nextTurn(); // what other nodes sent just now comes in then
-    while (this.#pumping || this.#inFlight > 0) await (this.#pumping ?? this.#oneFinished());
+    while (this.#pumping || this.#inFlight + this.#onTheWay > 0) await (this.#pumping ?? this.#oneFinished());
   }
 
   async #pump(): Promise<void> {
@@ -149,26 +155,39 @@ class Sender {
 
   async #finish(box: Box, job: Job): Promise<void> {
     this.#inFlight++;
+    let isAccepted = false;
+    const accepted = (): void => {
+      if (isAccepted) return;
+      isAccepted = true;
+      this.#inFlight--;
+      this.#onTheWay++;
+      this.#wake();
+    };
     try {
       try {
-        await this.#task.deliver(box, job.msg, this.#closing.signal, job.send);
+        await this.#task.deliver(box, job.msg, this.#closing.signal, job.send, accepted);
       } catch (error) {
-        this.#failed(job, error);
+        this.#failed(job, error, isAccepted);
         return;
       }
       this.#count++;
       this.#lastError = undefined;
       job.done();
     } finally {
-      this.#inFlight--;
-      if (this.#finished.length > 0) for (const wake of this.#finished.splice(0)) wake();
-      this.#status.changed(this.#say);
+      if (isAccepted) this.#onTheWay--;
+      else this.#inFlight--;
+      this.#wake();
     }
   }
 
-  #failed(job: Job, error: unknown): void {
+  #wake(): void {
+    if (this.#finished.length > 0) for (const wake of this.#finished.splice(0)) wake();
+    this.#status.changed(this.#say);
+  }
+
+  #failed(job: Job, error: unknown, isAccepted: boolean): void {
     // Refused before anything was stored: trying again cannot double it. What came later waits for it.
-    if (codeOf(error) === 'busy' && !this.#late.signal.aborted) {
+    if (codeOf(error) === 'busy' && !isAccepted && !this.#late.signal.aborted) {
       const at = this.#waiting.findIndex(({ no }) => no > job.no);
       this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, job);
       this.#busy = true;
@@ -189,6 +208,7 @@ class Sender {
     else if (state.phase !== 'open') this.#status.waiting(`${waiting}opening the box`);
     else if (this.#lastError !== undefined) this.#status.bad(this.#lastError);
     else if (this.#waiting.length > 0 && this.#inFlight >= MAX_IN_FLIGHT) this.#status.waiting(`${waiting}${this.#task.did} ${this.#count}`);
+    else if (this.#onTheWay > 0) this.#status.waiting(`${this.#task.did} ${this.#count}, ${this.#onTheWay} on the way`);
     else if (this.#count > 0) this.#status.good(`${this.#task.did} ${this.#count}`);
     else this.#status.idle('ready');
   }

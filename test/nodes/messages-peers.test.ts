@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Box, Message } from '../../src/index.ts';
 import { useEmbeddingBox } from './embedding-box.ts';
-import { collect, useFlows } from './flow-kit.ts';
+import { collect, saidBy, useFlows } from './flow-kit.ts';
 
 const { flows, load } = useFlows();
 const openBox = useEmbeddingBox(flows);
@@ -96,6 +96,18 @@ describe('lanpost message out', () => {
     expect((await caught.next()).error).toMatchObject(error);
     flows.getNode('send').receive({ payload: 'good', to: 'link:me' });
     expect((await completed.next()).payload).toBe('good');
+    expect(completed.all).toHaveLength(1);
+  });
+
+  it('what waits for delivery keeps no other off the disk, and the status says how many', async () => {
+    const box = await openBox({ homes: [HOME] });
+    await load(sending('', 'delivered'), { lanpost: { box } });
+    const completed = collect(flows.getNode('completed'));
+    for (let n = 0; n < 1100; n++) flows.getNode('send').receive({ payload: n, to: 'xmpp:you@home.invalid', id: `m${n}` });
+    flows.getNode('send').receive({ payload: 'mine', to: 'link:me' });
+    expect(await completed.next()).toMatchObject({ payload: 'mine', receipt: { state: 'delivered' } });
+    expect(await box.messageState('m1099')).toBe('accepted');
+    expect(await saidBy(flows, 'send', /1100 on the way/)).toBe('delivered 1, 1100 on the way');
     expect(completed.all).toHaveLength(1);
   });
 
