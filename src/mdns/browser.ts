@@ -9,6 +9,7 @@ import { type Acquaintance, newcomer } from './newcomer.ts';
 import type { Output, Resolved } from './output.ts';
 import { Overheard } from './overheard.ts';
 import { Questions } from './questions.ts';
+import { Renewals } from './renewals.ts';
 import { Resolver } from './resolver.ts';
 
 /** Data remembered for each of the instances there may be; RFC 6763 §6.2 calls 1300 bytes the most, most have 200. */
@@ -50,6 +51,7 @@ export class Browser {
   readonly #instances: Instances;
   readonly #missed: Missed;
   readonly #acquaintance: Acquaintance;
+  readonly #renewals: Renewals;
   /** The last answer, as long as it has not been remembered. */
   #seen: { readonly message: Message; readonly now: number; readonly told: Resolved | undefined } | undefined;
 
@@ -71,6 +73,7 @@ export class Browser {
         if (data.kind === 'address') parts.output({ type: 'goodbye', name });
       },
     });
+    this.#renewals = new Renewals(this.#cache);
     this.#resolver = new Resolver({
       cache: this.#cache, questions: this.#questions, output: parts.output, wait: () => this.#browses.wait(),
       drop: (instance, now) => this.#instances.drop(instance, now),
@@ -175,6 +178,7 @@ export class Browser {
   /** Somebody answers, or announces what he has. Gives who is new at a glance: then what was said is remembered by `catchUp`. */
   response(message: Message, now: number): Resolved | undefined {
     if (this.#seen) this.catchUp();
+    if (this.#renewals.renew(message, now)) return undefined;
     const told = this.#instances.isRoomy && this.#cache.isRoomy ? newcomer(message, this.#acquaintance) : undefined;
     this.#seen = { message, now, told };
     if (!told) this.catchUp();
@@ -186,7 +190,9 @@ export class Browser {
     if (!this.#seen) return;
     const { message, now, told } = this.#seen;
     this.#seen = undefined;
-    this.#take(message, now);
+    const { version } = this.#cache;
+    const all = this.#take(message, now);
+    if (all && !told && this.#cache.version === version) this.#renewals.taken(message);
     if (told && !this.#instances.told(told)) this.#parts.output({ type: 'lost', name: told.name });
     this.#resolver.settle(now);
   }
@@ -212,8 +218,8 @@ export class Browser {
     this.#questions.tick(now);
   }
 
-  /** Only what somebody asked for is remembered: instances of browsed types, then what they need. */
-  #take({ answers, additionals }: Message, now: number): void {
+  /** Only what somebody asked for is remembered: instances of browsed types, then what they need. Whether that was all of it. */
+  #take({ answers, additionals }: Message, now: number): boolean {
     const records = additionals.length > 0 ? [...answers, ...additionals] : answers;
     // What makes a record wanted may come after it: a pointer leads to an instance, that to a host.
     let left = records.filter((record) => !this.#takes(record, now));
@@ -222,6 +228,7 @@ export class Browser {
     for (const { type, ttl, name } of left) {
       if ((type === TYPE.SRV || type === TYPE.TXT) && ttl > 0 && this.#missed.has(nameKey(name))) this.lookAround(now);
     }
+    return left.length === 0;
   }
 
   #takes(record: DnsRecord, now: number): boolean {

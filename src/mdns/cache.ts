@@ -71,6 +71,7 @@ export class Cache {
   #size = 0;
   #bytes = 0;
   #turn = 0;
+  #version = 0;
 
   constructor(parts: CacheParts) {
     this.#parts = parts;
@@ -85,6 +86,11 @@ export class Cache {
     return this.#size + MAX_RECORDS <= this.#parts.limit && this.#bytes + MAX_MESSAGE_BYTES <= this.#parts.bytes;
   }
 
+  /** Another one whenever a record has come or gone, or is not as good as it was. */
+  get version(): number {
+    return this.#version;
+  }
+
   /** Places in the queue of what is to be done; see `DueQueue`. */
   get places(): number {
     return this.#queue.places;
@@ -92,8 +98,7 @@ export class Cache {
 
   /** Whether it was taken; not when there is no room. */
   put(record: DnsRecord, owner: string, now: number): boolean {
-    const target = record.data.kind === 'name' ? nameKey(record.data.target) : undefined;
-    const known = target === undefined ? this.#said(record, owner) : this.pointer(owner, target);
+    const known = this.said(record, owner);
     if (record.ttl === 0) {
       if (known && known.state !== 'leaving') {
         this.#leave(known, now);
@@ -102,11 +107,17 @@ export class Cache {
       }
       return true;
     }
-    if (known) this.#renew(known, record.ttl, now);
-    else if (!this.#insert(record, owner, target, now)) return false;
+    if (known) this.renew(known, record.ttl, now);
+    else if (!this.#insert(record, owner, targetOf(record), now)) return false;
     // §10.2: what came before this set began is no longer true. Shared PTR sets are never whole.
     if (record.flush && record.type !== TYPE.PTR) this.#flush(owner, record.type, now);
     return true;
+  }
+
+  /** What is known in the same words. */
+  said(record: DnsRecord, owner: string): Entry | undefined {
+    const target = targetOf(record);
+    return target === undefined ? this.#same(record, owner) : this.pointer(owner, target);
   }
 
   /** The PTR record from one key to another. */
@@ -139,6 +150,7 @@ export class Cache {
   forget(entry: Entry, now: number): void {
     if (entry.state === 'gone') return;
     entry.state = 'gone';
+    this.#version++;
     this.#queue.remove(entry);
     this.#size--;
     this.#bytes -= bytesOf(entry.record);
@@ -150,6 +162,7 @@ export class Cache {
   doubt(entry: Entry, now: number, asked = false): void {
     if (entry.state !== 'good') return;
     entry.state = 'doubted';
+    this.#version++;
     entry.stage = asked ? 1 : 0;
     entry.received = now;
     entry.expires = Math.min(entry.expires, now + DOUBT_TIME);
@@ -173,8 +186,7 @@ export class Cache {
     }
   }
 
-  /** In the same words. */
-  #said(record: DnsRecord, owner: string): Entry | undefined {
+  #same(record: DnsRecord, owner: string): Entry | undefined {
     for (const entry of this.set(owner)) if (entry.record === record || sameData(entry.record, record)) return entry;
     return undefined;
   }
@@ -196,8 +208,9 @@ export class Cache {
       else this.#pointers.set(owner, new Map([[target, entry]]));
     }
     this.#size++;
+    this.#version++;
     this.#bytes += bytesOf(record);
-    this.#renew(entry, record.ttl, now, true);
+    this.renew(entry, record.ttl, now, true);
     return true;
   }
 
@@ -228,7 +241,8 @@ export class Cache {
     this.forget(set.reduce((oldest, entry) => (entry.turn < oldest.turn ? entry : oldest)), now);
   }
 
-  #renew(entry: Entry, ttl: number, now: number, isNew = false): void {
+  /** It is said again, or for the first time; `ttl` in seconds. */
+  renew(entry: Entry, ttl: number, now: number, isNew: boolean = false): void {
     const again = entry.state === 'leaving';
     entry.received = now;
     entry.heard = now;
@@ -245,6 +259,7 @@ export class Cache {
 
   #leave(entry: Entry, now: number): void {
     entry.state = 'leaving';
+    this.#version++;
     entry.expires = Math.min(entry.expires, now + LAST_SECOND);
     this.#plan(entry);
   }
@@ -263,6 +278,11 @@ export class Cache {
     }
     this.#queue.add(entry);
   }
+}
+
+/** Key of what a pointer leads to. */
+function targetOf({ data }: DnsRecord): string | undefined {
+  return data.kind === 'name' ? nameKey(data.target) : undefined;
 }
 
 function bytesOf({ data }: DnsRecord): number {
