@@ -2,6 +2,7 @@
 import type { DownRule } from '../../api.ts';
 import { LanpostError } from '../../errors.ts';
 import { hasWildcard, matches, validFilter, validTopic } from '../../log/filter.ts';
+import { isLegal } from '../../xmpp/element.ts';
 import { full } from '../../xmpp/jid.ts';
 
 /** A rule with its defaults. */
@@ -31,6 +32,8 @@ function checkedRule(rule: DownRule, home: string): CheckedDownRule {
   const [node, as, from = 'start'] = [text(rule.node, 'node'), text(rule.as ?? NODE, 'as'), rule.from];
   const service = full(text(rule.service ?? home, 'service'));
   if (hasWildcard(node) && !validFilter(node)) throw new LanpostError('invalid-topic', `Not a node or filter: ${JSON.stringify(node)}.`);
+  // The request for it would end the stream, of each session.
+  if (!isLegal(node)) throw new LanpostError('invalid-value', `A node's name has no characters that XML cannot hold: ${JSON.stringify(node)}.`);
   if (service === undefined) throw new LanpostError('invalid-value', `Not an address: ${JSON.stringify(rule.service)}.`);
   if (from !== 'start' && from !== 'new') throw new LanpostError('invalid-value', 'What comes down begins at "start" or with what is "new".');
   // With wildcards each node needs a topic of its own; without, the rule says which it is.
