@@ -87,12 +87,17 @@ export async function forgetAccount(registry: Registry, jid: string): Promise<vo
   await registry.set(`${PREFIX}${jid}`, undefined);
 }
 
-/** Every home that was ever added and not removed. */
-export function loadAccounts(registry: Registry): Account[] {
+/** Every home that was ever added and not removed. `unreadable`: what becomes of one that this version does not take; by default it throws. */
+export function loadAccounts(registry: Registry, unreadable: (jid: string, error: unknown) => void = (_jid, error) => { throw error; }): Account[] {
   // The rows are our own, but an older or newer version may have written them: they are checked like any other.
-  return registry.entries(PREFIX).map(([, row]) => {
+  return registry.entries(PREFIX).flatMap(([key, row]) => {
     const options = new Map(Object.entries(typeof row === 'object' && row !== null ? row : {}));
     options.delete('cursors');
-    return toAccount(Object.fromEntries(options));
+    try {
+      return [toAccount(Object.fromEntries(options))];
+    } catch (error) {
+      unreadable(key.slice(PREFIX.length), error);
+      return [];
+    }
   });
 }

@@ -139,8 +139,13 @@ class AccountHomes implements Homes {
   start(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#rehearsals.start();
-      const accounts = loadAccounts(this.#options.log.registry);
-      await dropStrays(this.#options.log, [...accounts.map(readerOf), REHEARSAL_READER]).catch((error: unknown) => this.#options.trouble({ kind: 'home.start', message: `readers of homes that are gone could not be dropped: ${reasonOf(error)}` }));
+      let unreadable = false;
+      const accounts = loadAccounts(this.#options.log.registry, (jid, error) => {
+        unreadable = true;
+        this.#options.trouble({ kind: 'home.start', message: `${jid} could not be taken up: ${reasonOf(error)}` });
+      });
+      // Whose readers there are is not known then, and what they keep is not to be lost.
+      if (!unreadable) await dropStrays(this.#options.log, [...accounts.map(readerOf), REHEARSAL_READER]).catch((error: unknown) => this.#options.trouble({ kind: 'home.start', message: `readers of homes that are gone could not be dropped: ${reasonOf(error)}` }));
       for (const account of accounts) {
         if (this.#homes.has(account.jid)) continue;
         try {

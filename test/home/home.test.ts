@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { createSystemClock } from '../../src/clock.ts';
+import { cursorName } from '../../src/home/cursor-name.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { attr, xml, type Element } from '../../src/xmpp/element.ts';
 import { StanzaError } from '../../src/xmpp/stanza-error.ts';
@@ -50,6 +51,23 @@ describe('coming in', () => {
   it.each([[{ jid: 'nobody' }], [{ jid: 'a@b/c' }], [{ topics: ['a//b'] }], [{ ca: 'x' }]])('%j is refused at the door', async (wrong) => {
     await using rig = await createRig();
     await expect(rig.add(wrong)).rejects.toMatchObject({ name: 'LanpostError' });
+  });
+  it('one that another version has kept and this one does not take keeps neither the others nor the box, and loses nothing', async () => {
+    await using rig = await createRig();
+    await rig.add();
+    await rig.log.registry.set('home:odd@home.test', { jid: 'odd@home.test', password: 'x', up: [{ filter: 'a//b' }], cursors: {} });
+    const kept = cursorName('odd@home.test', '#');
+    await (await rig.log.cursor({ name: kept, filter: '#', from: 'start', durable: true })).close();
+    await rig.restart();
+    await rig.state('online');
+    expect(rig.troubles).toContainEqual({ kind: 'home.start', message: expect.stringContaining('odd@home.test could not be taken up: Not a topic or filter') as string });
+    expect(rig.log.hasCursor(kept)).toBe(true);
+    expect(rig.log.registry.get('home:odd@home.test')).toBeDefined();
+    await rig.publish('t', 1);
+    await rig.drained();
+    // What stands beside it cannot be told apart: nothing is changed.
+    await expect(rig.add({ topics: ['t'] })).rejects.toMatchObject({ code: 'invalid-topic' });
+    await rig.state('online');
   });
   it('a topic in memory is refused where it is named, and said where a filter is wider', async () => {
     await using rig = await createRig();
