@@ -11,10 +11,10 @@ import { inMiB, inMs, median, type Row } from '../figures.ts';
 import { BOX } from './cost-flow.ts';
 import { freePort } from './free-port.ts';
 
-/** Seconds that a Node-RED rests before it is weighed. */
-const REST = 10;
+/** Seconds that a Node-RED rests before it is weighed: sooner than that, what V8 has not tidied up yet of the start weighs more than what is compared. */
+const REST = 30;
 const STARTS = 25;
-const WEIGHED = 9;
+const WEIGHED = 7;
 
 /** What Node-RED takes to start, and weighs, without lanpost, with it installed, and with a box that is idle. */
 export async function benchWeight(): Promise<Row[]> {
@@ -33,7 +33,10 @@ async function weigh(dir: string): Promise<Row[]> {
   const turns = async (rounds: number, of: typeof names, rest: number): Promise<void> => {
     for (const name of names) measured[name] = [];
     for (let round = 0; round < rounds; round++) {
-      for (const name of round % 2 === 0 ? of : of.toReversed()) measured[name].push(await startOnce(join(dir, name), kinds[name], rest));
+      const started = [];
+      for (const name of round % 2 === 0 ? of : of.toReversed()) started.push({ name, one: await startOnce(join(dir, name), kinds[name]) });
+      await pause(rest * 1000);
+      for (const { name, one } of started) measured[name].push(await one.weigh());
     }
   };
   const of = (name: keyof typeof kinds, what: keyof Weight): number => median(measured[name].map((one) => one[what]));
@@ -58,8 +61,10 @@ async function weigh(dir: string): Promise<Row[]> {
 /** ms, ms, MiB. */
 interface Weight { readonly start: number; readonly processor: number; readonly memory: number }
 
+interface Started { readonly weigh: () => Promise<Weight> }
+
 /** Node-RED as people start it. */
-async function startOnce(userDir: string, { installed, flow }: { readonly installed: boolean; readonly flow: readonly object[] }, rest: number): Promise<Weight> {
+async function startOnce(userDir: string, { installed, flow }: { readonly installed: boolean; readonly flow: readonly object[] }): Promise<Started> {
   rmSync(userDir, { recursive: true, force: true });
   mkdirSync(join(userDir, 'node_modules'), { recursive: true });
   writeFileSync(join(userDir, 'package.json'), JSON.stringify({ name: 'user', private: true, dependencies: installed ? { lanpost: '*' } : {} }));
@@ -82,9 +87,12 @@ async function startOnce(userDir: string, { installed, flow }: { readonly instal
   // Clock ticks of 10 ms, of user and system, with all its threads.
   const [user, system] = readFileSync(`/proc/${child.pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ').slice(11, 13).map(Number);
   const processor = ((user ?? Number.NaN) + (system ?? Number.NaN)) * 10;
-  await pause(rest * 1000);
-  const memory = Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024;
-  child.kill('SIGTERM');
-  await closed;
-  return { start, processor, memory };
+  return {
+    async weigh() {
+      const memory = Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024;
+      child.kill('SIGTERM');
+      await closed;
+      return { start, processor, memory };
+    },
+  };
 }
