@@ -65,7 +65,9 @@ describe.runIf(needs('root', 'chromium'))('the example flows in the editor, with
     return undefined;
   };
   const picture = async (name: string): Promise<void> => {
-    if (process.env['LANPOST_SCREENSHOT'] === '1') await page.screenshot({ path: fileURLToPath(new URL(`../../docs/example-${name}.png`, import.meta.url)), clip: { x: 0, y: 0, width: 1600, height: 620 } });
+    if (process.env['LANPOST_SCREENSHOT'] !== '1') return;
+    await page.locator('.red-ui-notification:visible').first().waitFor({ state: 'hidden' });
+    await page.screenshot({ path: fileURLToPath(new URL(`../../docs/example-${name}.png`, import.meta.url)), clip: { x: 0, y: 0, width: 1600, height: 620 } });
   };
 
   /** From the list of examples, into new tabs, of which the first is shown. */
