@@ -47,6 +47,8 @@ export class LogCursor implements HeldCursor, Reader {
   #closed = false;
   #released = false;
   readonly #waiting = new Set<() => void>();
+  /** Of whoever waited last. */
+  #signal: AbortSignal | undefined;
   readonly #topicsHeld: HeldTopics | undefined;
   /** Of one that is not durable. */
   readonly #memory: MemoryReader | undefined;
@@ -137,16 +139,29 @@ export class LogCursor implements HeldCursor, Reader {
 
   async wait(signal?: AbortSignal): Promise<void> {
     if (this.#closed || this.#ready() || signal?.aborted) return;
+    const heard = this.#hears(signal);
     await new Promise<void>((resolve) => {
       const wake = () => {
-        signal?.removeEventListener('abort', wake);
+        if (!heard) signal?.removeEventListener('abort', wake);
         this.#waiting.delete(wake);
         resolve();
       };
       this.#waiting.add(wake);
-      signal?.addEventListener('abort', wake, { once: true });
+      if (!heard) signal?.addEventListener('abort', wake, { once: true });
     });
   }
+
+  /** Whoever waits by himself does so with the same signal each time: it is listened to once, not anew for each wait. */
+  #hears(signal: AbortSignal | undefined): boolean {
+    if (signal === this.#signal) return true;
+    if (!signal || this.#waiting.size > 0) return false;
+    this.#signal?.removeEventListener('abort', this.#aborted);
+    this.#signal = signal;
+    signal.addEventListener('abort', this.#aborted, { once: true });
+    return true;
+  }
+
+  readonly #aborted = (): void => this.#wake();
 
   done(seq: number): void {
     if (isInMemory(seq)) {
@@ -405,6 +420,7 @@ export class LogCursor implements HeldCursor, Reader {
   async close(): Promise<void> {
     if (this.#released) return;
     this.#released = true;
+    this.#signal?.removeEventListener('abort', this.#aborted);
     this.end();
     await this.#topicsHeld?.close();
     const { cursors, committer, state } = this.#parts;

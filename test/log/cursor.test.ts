@@ -365,6 +365,30 @@ it('one that is sent elsewhere while it is dropped is not found, and nothing els
   expect([log.state, troubles]).toEqual(['open', []]);
 });
 
+it('who waits is woken by the signal he waits with, however often and beside whom', async () => {
+  const { log } = await openMemory();
+  const cursor = await log.cursor(durable('t'));
+  const [first, second] = [new AbortController(), new AbortController()];
+  for (let i = 0; i < 3; i++) {
+    const waiting = cursor.wait(first.signal);
+    await log.append(item('t', `${i}`));
+    await waiting;
+    expect(await texts(cursor, 1)).toEqual([`${i}`]);
+  }
+  const beside: string[] = [];
+  const waits = [cursor.wait(second.signal).then(() => beside.push('second')), cursor.wait(first.signal).then(() => beside.push('first'))];
+  first.abort();
+  await waits[1];
+  await cursor.wait(first.signal);
+  second.abort();
+  await Promise.all(waits);
+  expect(beside.toSorted()).toEqual(['first', 'second']);
+  const third = new AbortController();
+  const last = cursor.wait(third.signal);
+  third.abort();
+  await last;
+});
+
 it('a closed cursor wakes who waits, and reads no more', async () => {
   const { log } = await openMemory();
   const cursor = await log.cursor(durable('t'));
