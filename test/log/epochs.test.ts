@@ -81,7 +81,7 @@ describe('stamps', () => {
     const log = await opened(new MemoryDatabase(), clock);
     async function* lines(): AsyncIterableIterator<{ number: number; text: string }> {
       yield { number: 1, text: '{"lanpost":"export","format":1,"box":"b","exported":1}' };
-      yield { number: 2, text: '{"record":"b-1.aa-7","in":"t","kind":"publish","time":1234,"timeTrusted":false,"type":"text/plain","text":"old"}' };
+      yield { number: 2, text: '{"record":"aaaaaaaaaaaaaaaa-1.00000000-7","in":"t","kind":"publish","time":1234,"timeTrusted":false,"type":"text/plain","text":"old"}' };
     }
     await takeIn(log, lines());
     await set(log, clock, TODAY);
