@@ -27,6 +27,18 @@ describe('a component is refused at the door', () => {
   });
 });
 
+test('one that another version has kept and this one does not take keeps neither the others nor the box', async () => {
+  const registry = memoryRegistry();
+  await registry.setAll([['component:a.test', { domain: 'a.test', secret: SECRET, devices: ['x/y'] }], ['component:b.test', { domain: 'b.test', secret: SECRET, port: 1 }]]);
+  const told: string[] = [];
+  const components = new Components({ registry, clock: createSystemClock(), trouble: ({ message }) => told.push(message), receive: async () => undefined, random: () => 0 });
+  await components.start();
+  expect(components.list().map(({ domain }) => domain)).toEqual(['b.test']);
+  expect(told).toEqual([expect.stringContaining('a.test could not be taken up')]);
+  expect(registry.get('component:a.test')).toBeDefined();
+  await components.close();
+});
+
 describe('a component', () => {
   const bell = new Bell();
   let server: Server;

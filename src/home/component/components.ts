@@ -34,7 +34,14 @@ export class Components {
 
   /** Takes up every one that was added before. */
   async start(): Promise<void> {
-    for (const [, row] of this.#parts.registry.entries(PREFIX)) await this.#connect(toComponent(isOptions(row) ? row : {}));
+    for (const [key, row] of this.#parts.registry.entries(PREFIX)) {
+      try {
+        await this.#connect(toComponent(isOptions(row) ? row : {}));
+      } catch (error) {
+        // One that another version has kept, and this one does not take, keeps neither the others nor the box.
+        this.#parts.trouble({ kind: 'component.start', message: `${key.slice(PREFIX.length)} could not be taken up: ${error instanceof Error ? error.message : String(error)}` });
+      }
+    }
   }
 
   add(options: ComponentOptions): Promise<ComponentStatus> {
