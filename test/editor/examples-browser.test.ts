@@ -9,7 +9,8 @@ import { type BoxProcess, startBox } from '../support/box.ts';
 import { eventually } from '../support/eventually.ts';
 import { createLan, type Lan } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
-import { deploy, openLanEditor, type EditorWindow, type LanEditor } from './lan-editor.ts';
+import { deploy, type EditorWindow } from './editor-page.ts';
+import { openLanEditor, type LanEditor } from './lan-editor.ts';
 
 /** How long what a flow does may take on a machine that others keep busy. */
 const SOON = { timeout: 30_000 } as const;

@@ -6,22 +6,7 @@ import { attachBox, type Box } from '../../src/index.ts';
 import { openBrowser, type Watched } from '../support/browser.ts';
 import type { Lan } from '../support/lan.ts';
 import { ROOT } from '../support/root.ts';
-
-/** What the page's own globals are used for here. */
-export interface FlowNode { readonly id: string; readonly type: string; readonly name?: string; readonly box?: string }
-interface TypedInput { typedInput(name: string, value: string): TypedInput; first(): TypedInput }
-export type EditorWindow = typeof globalThis & {
-  RED: {
-    nodes: { getType(type: string): unknown; dirty(): boolean; filterNodes(filter: { type?: string; z?: string }): FlowNode[]; eachWorkspace(each: (tab: { id: string; label: string }) => void): void };
-    sidebar: { show(id: string): void };
-    actions: { invoke(action: string): void };
-    workspaces: { active(): string; show(id: string): void };
-  };
-  $: (selector: string) => TypedInput;
-};
-
-/** COMPAT(Node-RED 5.0): where loading takes long, its tips begin before their place is on the page. */
-const TIPS = /^TypeError: Cannot read properties of undefined \(reading 'html'\)\n +at \w+ \(http:\S+\/red\/red\.min\.js\?[^\n]*$/;
+import { complaintsOf, type EditorWindow } from './editor-page.ts';
 
 export interface LanEditor extends AsyncDisposable {
   /** The box that the editor runs in. */
@@ -65,7 +50,7 @@ export async function openLanEditor(lan: Lan, host: number, dir: string): Promis
     await page.evaluate(() => { (globalThis as EditorWindow).RED.sidebar.show('debug'); });
     return {
       box, browser, page,
-      complaints: () => browser.complaints.filter((one) => !TIPS.test(one)),
+      complaints: () => complaintsOf(browser.complaints),
       async [Symbol.asyncDispose]() {
         await browser[Symbol.asyncDispose]();
         await box.close();
@@ -76,10 +61,4 @@ export async function openLanEditor(lan: Lan, host: number, dir: string): Promis
     await end();
     throw error;
   }
-}
-
-/** Deploys, and waits until that is done. */
-export async function deploy(page: Page): Promise<void> {
-  await page.locator('#red-ui-header-button-deploy').click();
-  await page.waitForFunction(() => !(globalThis as EditorWindow).RED.nodes.dirty(), null, { timeout: 60_000 });
 }

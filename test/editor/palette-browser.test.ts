@@ -11,7 +11,8 @@ import { eventually } from '../support/eventually.ts';
 import { createLan, type Lan } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
 import { type Purple, startPurple } from '../support/purple.ts';
-import { deploy, openLanEditor, type EditorWindow, type LanEditor } from './lan-editor.ts';
+import { deploy, openDialog, type EditorWindow } from './editor-page.ts';
+import { openLanEditor, type LanEditor } from './lan-editor.ts';
 
 const COLUMNS: readonly number[] = [130, 380, 640, 890];
 const ROW = 58;
@@ -98,12 +99,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
   /** Opens the dialog, does what is to be done in it, and closes it by its button. */
   async function configure(name: string, fill: () => Promise<void>): Promise<void> {
     const ok = page.locator('#node-dialog-ok');
-    // Where others have the machine, two clicks come too far apart to be one double click.
-    await eventually(async () => {
-      const at = (await node(name).boundingBox())!;
-      await page.mouse.dblclick(at.x + at.width / 2, at.y + 15);
-      return ok.waitFor({ timeout: 10_000 }).then(() => true, () => false);
-    }, { within: 60_000 });
+    await openDialog(page, node(name));
     await fill();
     await ok.click();
     await ok.waitFor({ state: 'hidden' });
