@@ -31,13 +31,13 @@ describe.runIf(needs('root', 'chromium'))('the example flows in the editor, with
     hall = await other.attach();
     editor = await openLanEditor(lan, 1, join(dir, 'gate'));
     ({ box: gate, page } = editor);
-    await eventually(async () => (await gate.peers.list()).length === 1 && (await hall.peers.list()).length === 1);
+    await eventually(async () => (await gate.peers.list()).length === 1 && (await hall.peers.list()).length === 1, { within: 90_000 });
     for (const right of ['read', 'command'] as const) await hall.trust.allow('gate@gate', right, '#');
     await gate.trust.allow('hall@hall', 'write', 'counter/#');
     await hall.commands.offer('lamp/on', () => true, { title: 'Turn the lamp on' });
     await hall.topics.create('hall/temperature', { title: 'Temperature of the hall' });
     await gate.homes.add({ jid: 'gate@home.test', password: 'secret', host: lan.address(2), port: 9, topics: ['plant/#'] });
-  }, 180_000);
+  }, 400_000);
 
   afterAll(async () => {
     await hall?.close();
@@ -74,12 +74,18 @@ describe.runIf(needs('root', 'chromium'))('the example flows in the editor, with
   /** From the list of examples, into new tabs, of which the first is shown. */
   async function bring(name: string, label: string): Promise<void> {
     await page.evaluate(() => { (globalThis as EditorWindow).RED.actions.invoke('core:show-examples-import-dialog'); });
+    const entry = (text: string): Locator => page.locator('#red-ui-clipboard-dialog-import-tab-examples .red-ui-treeList-label-text', { hasText: new RegExp(`^${text}$`) });
+    const ok = page.locator('#red-ui-clipboard-dialog-ok:not(.ui-state-disabled)');
+    // The list moves while it unfolds: a click may come to another line.
+    const choose = (one: Locator, then: Locator): Promise<void> => eventually(async () => {
+      if (!await then.isVisible()) await one.click();
+      return then.waitFor({ timeout: 3000 }).then(() => true, () => false);
+    }, { within: 60_000 });
     // Examples of this package come before those of Node-RED, which has a folder of that name, too.
-    for (const one of ['lanpost', 'node-red', name]) {
-      await page.locator('#red-ui-clipboard-dialog-import-tab-examples .red-ui-treeList-label-text', { hasText: new RegExp(`^${one}$`) }).first().click(SOON);
-      if (one === 'lanpost') await page.locator('#red-ui-clipboard-dialog-import-tab-examples .red-ui-treeList-label-text', { hasText: /^node-red$/ }).nth(1).waitFor(SOON);
-    }
-    await page.locator('#red-ui-clipboard-dialog-ok:not(.ui-state-disabled)').click();
+    await choose(entry('lanpost'), entry('node-red').nth(1));
+    await choose(entry('node-red').first(), entry(name));
+    await choose(entry(name), ok);
+    await ok.click();
     const tab = await page.waitForFunction((wanted) => {
       let id: string | undefined;
       (globalThis as EditorWindow).RED.nodes.eachWorkspace((one) => { if (one.label === wanted) id = one.id; });

@@ -8,6 +8,9 @@ import type { Lan } from '../support/lan.ts';
 import { ROOT } from '../support/root.ts';
 import { complaintsOf, type EditorWindow } from './editor-page.ts';
 
+/** Loading all of Node-RED, on a machine that others have to themselves for a while. */
+const LONG = { timeout: 120_000 } as const;
+
 export interface LanEditor extends AsyncDisposable {
   /** The box that the editor runs in. */
   readonly box: Box;
@@ -43,9 +46,9 @@ export async function openLanEditor(lan: Lan, host: number, dir: string): Promis
     const box = await attachBox({ dir });
     const browser = await openBrowser({ namespace: lan.namespace(host) });
     const page = await browser.open({ viewport: { width: 1600, height: 1000 } });
-    await page.goto(address, { waitUntil: 'load' });
-    await page.waitForFunction(() => (globalThis as EditorWindow).RED?.nodes?.getType?.('lanpost command out') && document.querySelectorAll('.red-ui-palette-node').length > 10, null, { timeout: 60_000 });
-    await page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden', timeout: 60_000 });
+    await page.goto(address, { waitUntil: 'load', ...LONG });
+    await page.waitForFunction(() => (globalThis as EditorWindow).RED?.nodes?.getType?.('lanpost command out') && document.querySelectorAll('.red-ui-palette-node').length > 10, null, LONG);
+    await page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden', ...LONG });
     // Its button is somewhere else in each Node-RED.
     await page.evaluate(() => { (globalThis as EditorWindow).RED.sidebar.show('debug'); });
     return {

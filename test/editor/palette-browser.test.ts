@@ -41,8 +41,8 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     hall = await other.attach();
     editor = await openLanEditor(lan, 1, join(dir, 'gate'));
     ({ box: gate, browser, page } = editor);
-    await eventually(async () => (await gate.peers.list()).length === 2 && (await hall.peers.list()).some(({ name }) => name === 'gate@gate'));
-    await alice.event({ event: 'online', buddy: 'gate@gate' }, { timeout: 30_000 });
+    await eventually(async () => (await gate.peers.list()).length === 2 && (await hall.peers.list()).some(({ name }) => name === 'gate@gate'), { within: 90_000 });
+    await alice.event({ event: 'online', buddy: 'gate@gate' }, { timeout: 90_000 });
     for (const right of ['read', 'command'] as const) {
       await gate.trust.allow('hall@hall', right, '#');
       await hall.trust.allow('gate@gate', right, '#');
@@ -50,7 +50,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     await hall.commands.offer('lamp/on', ({ value }) => ({ lit: true, asked: value }), { title: 'Turn the lamp on' });
     await hall.publish('hall/light', 'before');
     await gate.homes.add({ jid: 'gate@home.test', password: 'secret', host: lan.address(2), port: 9 });
-  }, 180_000);
+  }, 400_000);
 
   afterAll(async () => {
     await hall?.close();
@@ -81,7 +81,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     await page.mouse.move(to.x - 30, to.y, { steps: 4 });
     await page.mouse.move(to.x, to.y, { steps: 4 });
     await page.mouse.up();
-    await expect.poll(async () => (await ids()).length, { timeout: 20_000 }).toBe(before.length + 1);
+    await expect.poll(async () => (await ids()).length, { timeout: 40_000 }).toBe(before.length + 1);
     const id = (await ids()).find((one) => !before.includes(one));
     nodes.set(name, page.locator(`[id="${id}"]`));
   }
@@ -214,10 +214,10 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     await wire('lanpost command in', 'lanpost command out');
     await deploy(page);
     for (const name of ['subscribe', 'gap', 'message in', 'peers', 'home', 'command in']) {
-      await expect.poll(() => node(`lanpost ${name}`).locator('.red-ui-flow-node-status-label').textContent(), { timeout: 20_000 }).not.toBe('');
+      await expect.poll(() => node(`lanpost ${name}`).locator('.red-ui-flow-node-status-label').textContent(), { timeout: 40_000 }).not.toBe('');
     }
     expect(await page.locator('.red-ui-notification-error').count()).toBe(0);
-  }, 90_000);
+  }, 180_000);
 
   it('topic, publish and items: the other box gets what is published here', async () => {
     await press('make');
@@ -231,13 +231,13 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     await follower.close();
     await press('look');
     await debugged('saw history').getByText('array[1]').waitFor();
-  }, 60_000);
+  }, 120_000);
 
   it('subscribe and ack: what the other box publishes comes here, and is confirmed', async () => {
     await hall.publish('hall/light', 'on');
-    await debugged('saw heard').getByText('"on"').waitFor({ timeout: 20_000 });
-    await expect.poll(async () => (await gate.subscriptions.list()).every(({ unconfirmed }) => unconfirmed === 0), { timeout: 20_000 }).toBe(true);
-  }, 60_000);
+    await debugged('saw heard').getByText('"on"').waitFor({ timeout: 40_000 });
+    await expect.poll(async () => (await gate.subscriptions.list()).every(({ unconfirmed }) => unconfirmed === 0), { timeout: 40_000 }).toBe(true);
+  }, 120_000);
 
   it('message in and message out: letters go both ways', async () => {
     const letters = hall.messages({ name: 'test' });
@@ -245,15 +245,15 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     expect((await letters.next()).value).toMatchObject({ from: 'link:gate@gate', body: 'good evening' });
     await letters.close();
     await hall.send('link:gate@gate', 'good morning');
-    await debugged('saw letters').getByText('good morning').waitFor({ timeout: 20_000 });
-  }, 60_000);
+    await debugged('saw letters').getByText('good morning').waitFor({ timeout: 40_000 });
+  }, 120_000);
 
   it('a person at libpurple is written to, and answers', async () => {
     await press('greet');
-    expect(await alice.event(({ event, text }) => event === 'im' && text?.includes('tea is ready') === true, { timeout: 20_000 })).toMatchObject({ buddy: 'gate@gate' });
+    expect(await alice.event(({ event, text }) => event === 'im' && text?.includes('tea is ready') === true, { timeout: 40_000 })).toMatchObject({ buddy: 'gate@gate' });
     alice.send('gate@gate', 'on my way');
-    await debugged('saw chat').getByText('on my way').waitFor({ timeout: 20_000 });
-  }, 60_000);
+    await debugged('saw chat').getByText('on my way').waitFor({ timeout: 40_000 });
+  }, 120_000);
 
   it('peers and home: what there is, when asked', async () => {
     await press('who');
@@ -261,31 +261,31 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     await press('how');
     await debugged('saw account').getByText('object').first().waitFor();
     expect(await debugged('saw account').innerText()).toContain('gate@home.test');
-  }, 60_000);
+  }, 120_000);
 
   it('request, command in and command out: each box has the other do something', async () => {
     await press('ask');
     await debugged('saw answered').getByText('lit').waitFor();
     expect(await hall.commands.run('link:gate@gate', 'door/open', { wide: true })).toEqual({ wide: true });
-  }, 60_000);
+  }, 120_000);
 
   it('the dialog of the box pairs with the other one, by words that both show', async () => {
     await configure('lanpost publish', async () => {
       await page.locator('#node-input-btn-box-edit').click();
-      await page.locator('#lanpost-box-trust:visible').waitFor({ timeout: 20_000 });
+      await page.locator('#lanpost-box-trust:visible').waitFor({ timeout: 40_000 });
       await page.locator('.lanpost-pick', { has: page.locator('#lanpost-box-peer') }).locator('button').click();
       await page.locator('.lanpost-picker-choice[data-value="link:hall@hall"]').click();
       await page.locator('#lanpost-box-pair').click();
-      await page.locator('#lanpost-box-pairings').getByText('now begin pairing').waitFor({ timeout: 20_000 });
+      await page.locator('#lanpost-box-pairings').getByText('now begin pairing').waitFor({ timeout: 40_000 });
       for await (const event of hall.trust.pair('gate@gate', { signal: AbortSignal.timeout(60_000) })) {
         if (event.type !== 'words') continue;
         const shown = page.locator('.lanpost-box-words');
-        await shown.waitFor({ timeout: 20_000 });
+        await shown.waitFor({ timeout: 40_000 });
         expect((await shown.innerText()).split(/\s+/)).toEqual(event.words);
         await page.getByRole('button', { name: 'Yes, the same' }).click();
         await hall.trust.confirm('gate@gate', true);
       }
-      await page.locator('#lanpost-box-pairings').getByText('paired; rights').waitFor({ timeout: 20_000 });
+      await page.locator('#lanpost-box-pairings').getByText('paired; rights').waitFor({ timeout: 40_000 });
       expect((await gate.trust.list()).find(({ name }) => name === 'hall@hall')?.level).toBe('paired');
       if (process.env['LANPOST_SCREENSHOT'] === '1') await page.screenshot({ path: join(tmpdir(), 'pairing-dialog.png') });
       await page.locator('#node-config-dialog-cancel').click();
@@ -296,10 +296,10 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
   it('gap: what a reader lost is told', async () => {
     await gate.subscribe('orders/#', { durable: 'till', maxBacklog: { records: 1 } }).close();
     for (let n = 0; n < 3; n++) await gate.publish('orders/kitchen', n);
-    await debugged('saw lost').waitFor({ timeout: 20_000 });
+    await debugged('saw lost').waitFor({ timeout: 40_000 });
     expect(await debugged('saw lost').innerText()).toContain('overflow');
     if (process.env['LANPOST_SCREENSHOT'] === '1') await page.screenshot({ path: fileURLToPath(new URL('../../docs/palette.png', import.meta.url)), clip: { x: 0, y: 0, width: 1600, height: 820 } });
-  }, 60_000);
+  }, 120_000);
 
   it('asked nobody outside, and nothing complained', () => {
     expect(browser.offSite).toEqual([]);
