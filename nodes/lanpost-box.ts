@@ -36,7 +36,7 @@ export default function register(RED: NodeAPI): void {
   function LanpostBox(this: Node<Record<string, string>> & { connection?: BoxConnection }, saved: BoxDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
-    const homes = (def.homes ?? []).map(({ slot, jid, host = '', topics = '' }) => ({ slot, jid, host, topics }));
+    const homes = def.homes ?? [];
     const credentials = this.credentials ?? {};
     this.connection = new BoxConnection({
       take: async () => {

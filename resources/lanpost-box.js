@@ -6,6 +6,7 @@
 window.lanpost = window.lanpost || {};
 window.lanpost.boxDialog = {
   slots: 8,
+  homeFields: ['jid', 'topics', 'host', 'ca', 'pin'],
 
   prepare(node) {
     const words = (key, options) => node._('lanpost-box.' + key, options);
@@ -29,7 +30,7 @@ window.lanpost.boxDialog = {
   save(node) {
     node.homes = $('#lanpost-box-homes').editableList('items').toArray().map((row) => {
       const value = (name) => $(row).find('[data-field="' + name + '"]').val().trim();
-      return { slot: $(row).data('slot'), jid: value('jid'), host: value('host'), topics: value('topics') };
+      return Object.assign({ slot: $(row).data('slot') }, ...this.homeFields.map((name) => ({ [name]: value(name) })));
     }).filter((home) => home.jid !== '');
     // A password that belongs to nobody any more is forgotten.
     const used = new Set(node.homes.map((home) => home.slot));
@@ -48,13 +49,13 @@ window.lanpost.boxDialog = {
         for (let free = 0; slot === undefined && free < this.slots; free += 1) if (!used.has(free)) slot = free;
         if (slot === undefined) {
           row.text(words('home.full', { most: this.slots }));
-          row.append($('<input type="hidden" data-field="jid"><input type="hidden" data-field="host"><input type="hidden" data-field="topics">'));
+          row.append(this.homeFields.map((name) => $('<input type="hidden">').attr('data-field', name)));
           return;
         }
         used.add(slot);
         row.data('slot', slot);
         const password = $('#node-config-input-password' + slot).css({ width: '48%', margin: '0 4px 4px 0' }).attr({ placeholder: words('home.password'), 'aria-label': words('home.password') });
-        row.append(text('jid', home.jid), password, text('topics', home.topics), text('host', home.host));
+        row.append(text('jid', home.jid), password, ...this.homeFields.slice(1).map((name) => text(name, home[name])));
       },
       removeItem: (home) => {
         void home;

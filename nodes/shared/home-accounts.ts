@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { Box, HomeOptions } from '../../src/index.ts';
 import { inWords } from './in-words.ts';
 
@@ -10,17 +11,28 @@ export interface SavedHome {
   readonly host?: string;
   /** Filters of topics that go up, with commas between. */
   readonly topics?: string;
+  /** A file with the PEM of the server's own authority, or that PEM. */
+  readonly ca?: string;
+  /** SHA-256 of the server's public key, base64; several with commas between. */
+  readonly pin?: string;
 }
 
 /** Accounts of one config node: Node-RED wants each credential named beforehand. */
 export const HOME_SLOTS = 8;
 
-export function homeOptions({ slot, jid, host = '', topics = '' }: SavedHome, credentials: Readonly<Record<string, unknown>>): HomeOptions {
+export async function homeOptions({ slot, jid, host = '', topics = '', ca = '', pin = '' }: SavedHome, credentials: Readonly<Record<string, unknown>>): Promise<HomeOptions> {
   const password = credentials[`password${slot}`];
   if (typeof password !== 'string' || password === '') throw new Error('its password is missing');
   const [, name = host, port] = /^(.+?)(?::(\d{1,5}))?$/.exec(host) ?? [];
-  const filters = topics.split(',').map((one) => one.trim()).filter(Boolean);
-  return { jid, password, ...(name ? { host: name } : {}), ...(port === undefined ? {} : { port: Number(port) }), ...(filters.length > 0 ? { topics: filters } : {}) };
+  const [filters, pins] = [partsOf(topics), partsOf(pin)];
+  return {
+    jid, password, ...(name ? { host: name } : {}), ...(port === undefined ? {} : { port: Number(port) }), ...(filters.length > 0 ? { topics: filters } : {}),
+    ...(ca === '' ? {} : { ca: ca.startsWith('-----BEGIN') ? ca : await readFile(ca, 'utf8') }), ...(pins.length > 0 ? { pin: pins } : {}),
+  };
+}
+
+function partsOf(listed: string): string[] {
+  return listed.split(',').map((one) => one.trim()).filter(Boolean);
 }
 
 /** What has been said to each box already: saying it again would end its sessions for nothing. */
@@ -33,7 +45,7 @@ export class HomeAccounts {
     this.#said.set(box, said);
     for (const home of homes) {
       try {
-        const options = homeOptions(home, credentials);
+        const options = await homeOptions(home, credentials);
         const digest = createHash('sha256').update(JSON.stringify(options)).digest('hex');
         const there = (await box.homes.list()).some(({ jid }) => jid === options.jid);
         if (there && said.get(options.jid) === digest) continue;

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { HomeAccounts, homeOptions } from '../../nodes/shared/home-accounts.ts';
@@ -93,8 +94,17 @@ describe('home accounts', () => {
     [{ host: 'a.example:5222' }, { host: 'a.example', port: 5222 }],
     [{ host: 'a.example' }, { host: 'a.example' }],
     [{ topics: ' a/# ,, b ' }, { topics: ['a/#', 'b'] }],
+    [{ pin: 'aaa=, bbb=' }, { pin: ['aaa=', 'bbb='] }],
+    [{ ca: '-----BEGIN CERTIFICATE-----' }, { ca: '-----BEGIN CERTIFICATE-----' }],
     [{}, {}],
-  ])('%o are %o', (saved, options) => {
-    expect(homeOptions({ slot: 2, jid: 'a@b.example', ...saved }, { password2: 'p' })).toEqual({ jid: 'a@b.example', password: 'p', ...options });
+  ])('%o are %o', async (saved, options) => {
+    expect(await homeOptions({ slot: 2, jid: 'a@b.example', ...saved }, { password2: 'p' })).toEqual({ jid: 'a@b.example', password: 'p', ...options });
+  });
+
+  it('the file of an authority is read when it is deployed; one that is not there is told', async () => {
+    const ca = join(dir(), 'ca.pem');
+    await writeFile(ca, 'PEM');
+    expect(await homeOptions({ slot: 2, jid: 'a@b.example', ca }, { password2: 'p' })).toMatchObject({ ca: 'PEM' });
+    await expect(homeOptions({ slot: 2, jid: 'a@b.example', ca: `${ca}.not` }, { password2: 'p' })).rejects.toThrow('ca.pem.not');
   });
 });
