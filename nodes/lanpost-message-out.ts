@@ -72,9 +72,10 @@ function expiry(msg: NodeMessage, seconds: string | undefined): Pick<SendOptions
   return typeof msg.expires === 'number' ? { expires: msg.expires } : {};
 }
 
+/** What `lanpost message in` gave it. An item that is sent on keeps its id: a repeat of it is then no second message. */
 function idOfIncoming(msg: NodeMessage): unknown {
   const { lanpost } = msg;
-  return typeof lanpost === 'object' && lanpost !== null && 'id' in lanpost ? lanpost.id : undefined;
+  return typeof lanpost === 'object' && lanpost !== null && 'reader' in lanpost && 'id' in lanpost ? lanpost.id : undefined;
 }
 
 /** The box goes on delivering when the flow is stopped; only the waiting ends. */

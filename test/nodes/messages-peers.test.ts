@@ -76,7 +76,7 @@ describe('lanpost message out', () => {
     const box = await openBox();
     await load(sending('', 'handed'), { lanpost: { box } });
     const completed = collect(flows.getNode('completed'));
-    flows.getNode('send').receive({ payload: 'yes', to: 'link:me', id: 'm1', thread: 't', lanpost: { id: 'm1' } });
+    flows.getNode('send').receive({ payload: 'yes', to: 'link:me', id: 'm1', thread: 't', lanpost: { reader: 'in', id: 'm1' } });
     await completed.next();
     const answer = await firstMessage(box);
     expect(answer).toMatchObject({ body: 'yes', thread: 't' });
@@ -99,6 +99,15 @@ describe('lanpost message out', () => {
     expect(completed.all).toHaveLength(1);
   });
 
+  it('an item that is sent on keeps its id, so that a repeat of it is no second message; an answer gets its own', async () => {
+    const box = await openBox({ homes: [HOME] });
+    await load(sending('', 'accepted'), { lanpost: { box } });
+    const completed = collect(flows.getNode('completed'));
+    flows.getNode('send').receive({ payload: 'item', id: 'i1', to: 'xmpp:you@home.invalid', lanpost: { topic: 't', id: 'i1', node: 'n', seq: 1 } });
+    flows.getNode('send').receive({ payload: 'answer', id: 'm1', to: 'xmpp:you@home.invalid', lanpost: { reader: 'in', id: 'm1', seq: 1, trust: 'seen' } });
+    expect([await completed.next(), await completed.next()]).toMatchObject([{ receipt: { id: 'i1' } }, { receipt: { id: expect.not.stringMatching(/^m1$/) } }]);
+  });
+
   it('what waits for delivery keeps no other off the disk, and the status says how many', async () => {
     const box = await openBox({ homes: [HOME] });
     await load(sending('', 'delivered'), { lanpost: { box } });
@@ -107,7 +116,7 @@ describe('lanpost message out', () => {
     flows.getNode('send').receive({ payload: 'mine', to: 'link:me' });
     expect(await completed.next()).toMatchObject({ payload: 'mine', receipt: { state: 'delivered' } });
     expect(await box.messageState('m1099')).toBe('accepted');
-    expect(await saidBy(flows, 'send', /1100 on the way/)).toBe('delivered 1, 1100 on the way');
+    expect(await saidBy(flows, 'send', /1, 1100 on the way/)).toBe('delivered 1, 1100 on the way');
     expect(completed.all).toHaveLength(1);
   });
 
