@@ -30,5 +30,7 @@ export function interruption(process: NodeJS.Process): AbortSignal {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     stopper.abort(error.code === 'EPIPE' ? new BrokenPipe('nobody reads the output', { cause: error }) : error);
   });
+  // Nobody is left to be told that nobody reads it. Thrown, it would be told, and end in this again, faster than anything else is done.
+  process.stderr.on('error', () => undefined);
   return stopper.signal;
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { access, mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,6 +55,25 @@ describe('lanpost start', () => {
     two.child.kill('SIGINT');
     expect((await two.ended).code).toBe(0);
   });
+
+  it('goes on when nobody reads standard error any more, whatever its flows have to complain of', async () => {
+    const flows = [
+      { id: 'f1', type: 'tab', label: 'careless' },
+      { id: 'n1', type: 'inject', z: 'f1', props: [], repeat: '', once: true, onceDelay: 0.1, wires: [['n2']] },
+      { id: 'n2', type: 'function', z: 'f1', func: 'setInterval(() => Promise.reject(new Error("nobody awaits this")), 20);', outputs: 0, wires: [] },
+    ];
+    await mkdir(join(dir, 'node-red'), { recursive: true });
+    await writeFile(join(dir, 'node-red/flows.json'), JSON.stringify(flows));
+    const box = start('--editor-port', '0');
+    await box.until('ready');
+    box.child.stderr?.destroy();
+    for (const round of [1, 2, 3]) {
+      const [status] = objects((await lanpost(['status', '--json', '--dir', dir])).out);
+      expect([round, status?.['log']]).toEqual([round, expect.objectContaining({ state: 'open' })]);
+    }
+    box.child.kill('SIGTERM');
+    expect((await box.ended).code).toBe(0);
+  }, 60_000);
 
   it('keeps every item whose id was printed when it is killed while they come in', async () => {
     const box = start('--no-editor');

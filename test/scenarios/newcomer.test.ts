@@ -19,8 +19,9 @@ describe.runIf(needs('chromium') && existsSync(join(ROOT, '.git')))('a newcomer'
 
   afterAll(async () => {
     await browser?.[Symbol.asyncDispose]();
-    if (box?.exitCode === null) {
-      box.kill('SIGTERM');
+    if (box?.exitCode === null && box.pid !== undefined) {
+      // npm, its shell and the box: a signal to npm alone may leave the box behind.
+      process.kill(-box.pid, 'SIGTERM');
       await once(box, 'exit');
     }
     rmSync(dir, { recursive: true, force: true });
@@ -31,7 +32,7 @@ describe.runIf(needs('chromium') && existsSync(join(ROOT, '.git')))('a newcomer'
     const clone = join(dir, 'lanpost');
     execFileSync('git', ['clone', '--quiet', ROOT, clone]);
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|LANPOST_|VITEST|NODE_)/.test(name)));
-    box = spawn('npm', ['start', '--', '--editor-port', '0'], { cwd: clone, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    box = spawn('npm', ['start', '--', '--editor-port', '0'], { cwd: clone, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     const installed = performance.now();
     let said = '';
     const address = await new Promise<string>((resolve, reject) => {
