@@ -5,6 +5,7 @@ import { LanpostError } from '../errors.ts';
 import { checkedObject } from '../given.ts';
 import { validTopic } from '../log/filter.ts';
 import { fromPayload, toPayload } from '../payload/payload.ts';
+import { isSayable } from '../sayable.ts';
 import { checkedTime } from './time.ts';
 
 export interface CommandLimits {
@@ -18,8 +19,6 @@ export interface CommandLimits {
 export const COMMAND_LIMITS: CommandLimits = { offered: 256, running: 64, runningForOne: 8 };
 /** Fields of one form, characters of a text in it, choices in a list. */
 const [FIELDS, TEXT, CHOICES] = [64, 256, 256];
-/** What is no character of XML: it would end the stream of whoever asks what is offered. */
-const UNSAYABLE = /[\p{Cc}\p{Cs}\uFFFE\uFFFF]/u;
 
 /** Who runs a command; without an address it is this box itself. */
 export interface Runner {
@@ -152,7 +151,7 @@ function runnerKey(from: string = ''): string {
 /** Names are as those of topics, so that grants match them alike. */
 export function checkedCommandName(name: unknown): string {
   if (typeof name !== 'string') throw new TypeError('a command\'s name must be a string');
-  if (!validTopic(name) || UNSAYABLE.test(name) || name.startsWith('$')) throw new LanpostError('invalid-value', `${JSON.stringify(name.slice(0, 80))} is no command's name: it is formed as a topic's is, and does not begin with $`);
+  if (!validTopic(name) || !isSayable(name) || name.startsWith('$')) throw new LanpostError('invalid-value', `${JSON.stringify(name.slice(0, 80))} is no command's name: it is formed as a topic's is, and does not begin with $`);
   return name;
 }
 
@@ -183,5 +182,5 @@ function checkField(field: CommandField): void {
 
 function checkedText(what: string, text: unknown): void {
   if (typeof text !== 'string') throw new TypeError(`${what} must be a string`);
-  if (text === '' || text.length > TEXT || UNSAYABLE.test(text)) throw new LanpostError('invalid-value', `${what} has 1 to ${TEXT} characters, and no control characters`);
+  if (text === '' || text.length > TEXT || !isSayable(text)) throw new LanpostError('invalid-value', `${what} has 1 to ${TEXT} characters, and no control characters`);
 }

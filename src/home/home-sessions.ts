@@ -1,5 +1,6 @@
 // The session with a home that there is, over its connections; and whether it can be taken up again (XEP-0198 §5).
 import type { Clock } from '../clock.ts';
+import type { Element } from '../xmpp/element.ts';
 import { HomeSession, type SessionOptions } from './session.ts';
 import { ResumeUnanswered, StreamBroken, StreamEnded } from './loss.ts';
 import type { Negotiated } from './negotiate.ts';
@@ -9,7 +10,7 @@ export interface HomeSessionsParts extends Pick<SessionOptions, 'roomy' | 'event
   readonly jid: string;
   readonly clock: Clock;
   /** As a session's; with the session it came by. */
-  readonly receive: ((stanza: Parameters<NonNullable<SessionOptions['receive']>>[0], session: HomeSession) => ReturnType<NonNullable<SessionOptions['receive']>>) | undefined;
+  readonly receive: ((stanza: Element, session: HomeSession) => Promise<Element | undefined>) | undefined;
 }
 
 /** How long a lost session can be taken up again when the server does not say, seconds. */

@@ -2,7 +2,7 @@
 import type { UpRule } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { matcher, validFilter } from '../log/filter.ts';
-import { isLegal } from '../xmpp/element.ts';
+import { isSayable } from '../sayable.ts';
 
 export interface Pack {
   readonly records: number;
@@ -48,7 +48,7 @@ export function toRule(given: UpRule): Rule {
   if (typeof filter !== 'string') throw new TypeError('a rule in home up must have a filter');
   if (!validFilter(filter)) throw new LanpostError('invalid-topic', `Not a topic or filter: ${JSON.stringify(filter)}.`);
   if (typeof node !== 'string' || node === '' || node.length > MAX_NODE) throw new TypeError(`home up node must be a name of 1 to ${MAX_NODE} characters`);
-  if (/\p{Cc}/u.test(node) || !isLegal(node)) throw new LanpostError('invalid-value', 'A node\'s name has no control characters, and none that XML has not.');
+  if (!isSayable(node)) throw new LanpostError('invalid-value', 'A node\'s name has no control characters, and none that XML has not.');
   if (order !== 'kept' && order !== 'any') throw new TypeError('home up order must be kept or any');
   const unknown = /\{(?!topic\}|box\})[^{}]*\}/.exec(node);
   if (unknown) throw new LanpostError('invalid-value', `A node's name may have {topic} and {box}, not ${unknown[0]}.`);

@@ -2,6 +2,7 @@
 // taken in again, more than once, for every record goes by the id it was given first.
 import type { Imported } from '../api.ts';
 import { LanpostError } from '../errors.ts';
+import { isSayable } from '../sayable.ts';
 import { isLegal } from '../xml/text.ts';
 import { validTopic } from './filter.ts';
 import { LOG_LIMITS, MAX_ID_BYTES, PAGE_RECORDS } from './limits.ts';
@@ -15,8 +16,6 @@ const ROWS: readonly string[] = ['trust/', 'policy/', 'access/'];
 const AT_ONCE = 500;
 /** Milliseconds to either side of 1970 that a date can be. */
 const LATEST = 8.64e15;
-/** What no name has that was given to a box: no road could say it. */
-const UNSAYABLE = /[\p{Cc}\p{Cs}\uFFFE\uFFFF]/u;
 /** Characters of whoever published it, and of a media type. */
 const LONGEST_NAME = 4096;
 
@@ -241,7 +240,7 @@ function draftOf(line: RecordLine, number: number): Draft & { readonly origin: O
 /** Whether each field is what it should be: a single one that is not would take all that is written with it along. */
 function fits({ kind, time, timeTrusted, id, type, text, base64, publisher, expires, config }: RecordLine): boolean {
   return isTime(time) && typeof timeTrusted === 'boolean' && [type, text, base64, publisher, id].every((field) => field === undefined || typeof field === 'string')
-    && (id === undefined ? kind !== 'retract' : id !== '' && Buffer.byteLength(id) <= MAX_ID_BYTES && !UNSAYABLE.test(id))
+    && (id === undefined ? kind !== 'retract' : id !== '' && Buffer.byteLength(id) <= MAX_ID_BYTES && isSayable(id))
     && [type, publisher].every((field) => field === undefined || (field.length <= LONGEST_NAME && isLegal(field)))
     && (expires === undefined || isTime(expires)) && (config === undefined ? kind !== 'configure' : kind === 'configure' && typeof config === 'object' && config !== null);
 }
@@ -257,7 +256,7 @@ function originOf({ record, previous }: RecordLine): Origin | undefined {
 }
 
 function isTopic(topic: string): boolean {
-  return validTopic(topic) && !UNSAYABLE.test(topic);
+  return validTopic(topic) && isSayable(topic);
 }
 
 function isPosition(seq: number, least: number): boolean {

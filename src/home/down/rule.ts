@@ -4,6 +4,7 @@ import { LanpostError } from '../../errors.ts';
 import { hasWildcard, matches, validFilter, validTopic } from '../../log/filter.ts';
 import { isLegal } from '../../xmpp/element.ts';
 import { full } from '../../xmpp/jid.ts';
+import { isSayable } from '../../sayable.ts';
 
 /** A rule with its defaults. */
 export type CheckedDownRule = Required<DownRule>;
@@ -49,7 +50,7 @@ export function topicOf({ as }: Pick<CheckedDownRule, 'as'>, node: string): stri
 
 /** What begins with $ is the box's alone. */
 export function isOwnTopic(topic: string): boolean {
-  return validTopic(topic) && !topic.startsWith('$') && !/[\uFFFE\uFFFF]/.test(topic);
+  return validTopic(topic) && !topic.startsWith('$') && isSayable(topic);
 }
 
 /** The first that fits. */
