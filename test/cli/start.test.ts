@@ -29,11 +29,9 @@ describe('lanpost start', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  it('says soon how things are, and ends cleanly at Ctrl-C', async () => {
-    const began = performance.now();
+  it('says how things are, and ends cleanly at Ctrl-C', async () => {
     const box = start('--no-editor', '--name', 'hall');
     const said = await box.until('ready');
-    expect(performance.now() - began).toBeLessThan(6000); // 3 s on a machine that does nothing else
     expect(said).toMatch(/^editor {2}off\nname {4}hall.*\npeers {3}.*\nhome {4}none configured: purely local\ndata {4}.*\nready\n$/);
     expect(said).toContain(dir);
     const [status] = objects((await lanpost(['status', '--json', '--dir', dir])).out);

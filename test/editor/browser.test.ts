@@ -106,14 +106,14 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
 
   it('opens with the starter flow, and it runs: status and debug sidebar move', async () => {
     await page.evaluate(() => { (globalThis as Window).RED.sidebar.show('debug'); });
-    await debugged('temperature').nth(2).waitFor({ timeout: 15_000 });
+    await debugged('temperature').nth(2).waitFor({ timeout: 30_000 });
     const canvas = page.locator('#red-ui-workspace-chart');
     await expect.poll(() => canvas.getByText(/^published \d+$/).count()).toBe(1);
     await expect.poll(() => canvas.getByText(/^received [1-9]\d*$/).count()).toBe(1);
     await expect.poll(() => canvas.getByText(/°C at/).count()).toBe(1);
     expect(await debugged('temperature').first().innerText()).toContain('Cel');
     if (process.env['LANPOST_SCREENSHOT'] === '1') {
-      await debugged('temperature').nth(6).waitFor({ timeout: 15_000 });
+      await debugged('temperature').nth(6).waitFor({ timeout: 30_000 });
       await page.screenshot({ path: fileURLToPath(new URL('../../docs/editor.png', import.meta.url)) });
     }
   });
@@ -138,14 +138,14 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     const follower = box.subscribe('built/#');
     await follower.ready;
     await page.locator('#red-ui-header-button-deploy').click();
-    await page.waitForFunction(() => !(globalThis as Window).RED.nodes.dirty(), null, { timeout: 10_000 });
+    await page.waitForFunction(() => !(globalThis as Window).RED.nodes.dirty(), null, { timeout: 30_000 });
     const earlier = await page.locator('.red-ui-debug-msg').count();
     await expect.poll(() => page.locator('#red-ui-workspace-chart').getByText('received 0').count()).toBeGreaterThan(0);
     await inject.locator('.red-ui-flow-node-button').click();
     const { value } = await follower.next() as { value: Item };
     expect(value).toMatchObject({ kind: 'item', topic: 'built/by/hand', value: expect.any(Number) });
     await follower.close();
-    await page.locator('.red-ui-debug-msg-topic', { hasText: 'built/by/hand' }).first().waitFor({ timeout: 10_000 });
+    await page.locator('.red-ui-debug-msg-topic', { hasText: 'built/by/hand' }).first().waitFor({ timeout: 30_000 });
     expect(await page.locator('.red-ui-debug-msg').count()).toBeGreaterThan(earlier);
     await expect.poll(() => publish.getByText('published 1').count()).toBe(1);
   }, 60_000);
@@ -200,8 +200,8 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await page.locator('#node-config-dialog-ok').click();
     await page.locator('#node-config-dialog-ok').waitFor({ state: 'hidden' });
     await page.locator('#red-ui-header-button-deploy').click();
-    await page.waitForFunction(() => !(globalThis as Window).RED.nodes.dirty(), null, { timeout: 10_000 });
-    await expect.poll(async () => (await box.homes.list()).map(({ jid }) => jid), { timeout: 10_000 }).toEqual(['me@home.invalid']);
+    await page.waitForFunction(() => !(globalThis as Window).RED.nodes.dirty(), null, { timeout: 30_000 });
+    await expect.poll(async () => (await box.homes.list()).map(({ jid }) => jid), { timeout: 30_000 }).toEqual(['me@home.invalid']);
     // Never in the flows, which people share.
     expect(await readFile(join(dir, 'node-red', 'flows.json'), 'utf8')).not.toContain('hunter2');
     await box.homes.remove('me@home.invalid');

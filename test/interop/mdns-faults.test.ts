@@ -33,7 +33,7 @@ describe.skipIf(!needs('root'))('a link that fails silently', () => {
     // As a conversation does that gets no answer.
     a.tell({ op: 'reconfirm', instance: 'box@h2' });
     b.tell({ op: 'reconfirm', instance: 'box@h1' });
-    await Promise.all([sees(a, 'down', 'box@h2', marks[0], 8000), sees(b, 'down', 'box@h1', marks[1], 8000)]);
+    await Promise.all([sees(a, 'down', 'box@h2', marks[0], 30_000), sees(b, 'down', 'box@h1', marks[1], 30_000)]);
     await setTimeout(CUT);
     await lan.restore(2);
     const since = performance.now();
@@ -49,7 +49,7 @@ describe.skipIf(!needs('root'))('a link that fails silently', () => {
     await lan.partition([1, 2], [3, 4]);
     const others = (index: number): number[] => (index < 2 ? [3, 4] : [1, 2]);
     for (const [index, one] of all.entries()) for (const host of others(index)) one.tell({ op: 'reconfirm', instance: `box@h${host}` });
-    await Promise.all(all.flatMap((one, index) => others(index).map((host) => sees(one, 'down', `box@h${host}`, marks[index] ?? 0, 8000))));
+    await Promise.all(all.flatMap((one, index) => others(index).map((host) => sees(one, 'down', `box@h${host}`, marks[index] ?? 0, 30_000))));
     await lan.heal();
     const since = performance.now();
     await Promise.all(all.flatMap((one, index) => others(index).map((host) => sees(one, 'up', `box@h${host}`, marks[index] ?? 0, WITHIN))));

@@ -39,35 +39,35 @@ describe.skipIf(!needs('root', 'python3-zeroconf'))('mDNS with python-zeroconf',
     const peer = zeroconf(2, 'ann@snake');
     await peer.wait(({ event }) => event === 'published');
     const box = agent(1, { user: 'jörg.b', txt: [['txtvers', '1'], ['status', 'avail'], ['msg', 'grüß dich']] });
-    const up = await peer.wait(({ event, instance }) => event === 'up' && instance === 'jörg.b@kitchen', { timeout: 4000 });
+    const up = await peer.wait(({ event, instance }) => event === 'up' && instance === 'jörg.b@kitchen');
     expect(up).toMatchObject({ host: 'kitchen.local.', port: 5298, txt: { status: 'avail', msg: 'grüß dich' } });
     expect(up.addresses).toContain('10.77.0.1');
     box.tell({ op: 'update', txt: [['status', 'dnd']] });
-    await peer.wait(({ event, txt }) => event === 'changed' && txt?.['status'] === 'dnd', { timeout: 4000 });
+    await peer.wait(({ event, txt }) => event === 'changed' && txt?.['status'] === 'dnd');
     await box.close();
-    await peer.wait(({ event, instance }) => event === 'down' && instance === 'jörg.b@kitchen', { timeout: 4000 });
+    await peer.wait(({ event, instance }) => event === 'down' && instance === 'jörg.b@kitchen');
   });
 
   it('is seen by a box, with its change and its goodbye; and by one that comes late', async () => {
     const box = agent(1);
     await box.wait(({ event }) => event === 'published');
     const peer = zeroconf(2, 'bob (2) & co@snake');
-    expect(await box.event('up', 'bob (2) & co@snake', { timeout: 5000 })).toMatchObject({
+    expect(await box.event('up', 'bob (2) & co@snake')).toMatchObject({
       host: 'snake.local', port: 5555, txt: { txtvers: '1', status: 'avail' }, addresses: [{ address: '10.77.0.2', family: 4, interface: 'eth0' }],
     });
     const late = agent(3);
-    await late.event('up', 'bob (2) & co@snake', { timeout: 5000 });
+    await late.event('up', 'bob (2) & co@snake');
     peer.child.stdin.write(`${JSON.stringify({ op: 'update', txt: { status: 'away' } })}\n`);
-    await Promise.all([box, late].map((one) => one.wait(({ event, txt }) => event === 'changed' && txt?.['status'] === 'away', { timeout: 4000 })));
+    await Promise.all([box, late].map((one) => one.wait(({ event, txt }) => event === 'changed' && txt?.['status'] === 'away')));
     await peer.stop();
-    await Promise.all([box, late].map((one) => one.event('down', 'bob (2) & co@snake', { timeout: 4000 })));
+    await Promise.all([box, late].map((one) => one.event('down', 'bob (2) & co@snake')));
   });
 
   it('keeps a name that it holds', async () => {
     const peer = zeroconf(2, 'box@kitchen');
     await peer.wait(({ event }) => event === 'published');
     const box = agent(1);
-    expect((await box.event('renamed', 'box-1@kitchen', { timeout: 5000 })).instance).toBe('box-1@kitchen');
-    await peer.wait(({ event, instance }) => event === 'up' && instance === 'box-1@kitchen', { timeout: 4000 });
+    expect((await box.event('renamed', 'box-1@kitchen')).instance).toBe('box-1@kitchen');
+    await peer.wait(({ event, instance }) => event === 'up' && instance === 'box-1@kitchen');
   });
 });

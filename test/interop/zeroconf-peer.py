@@ -3,14 +3,19 @@ Events on standard output and commands on standard input, a JSON object a line: 
 import json
 import socket
 import sys
+import threading
 
 from zeroconf import ServiceBrowser, ServiceInfo, ServiceStateChange, Zeroconf
 
 TYPE = "_presence._tcp.local."
 
 
+one_at_a_time = threading.Lock()  # the browser tells from a thread of its own
+
+
 def say(event, **more):
-    print(json.dumps({"event": event, **more}), flush=True)
+    with one_at_a_time:
+        print(json.dumps({"event": event, **more}), flush=True)
 
 
 def described(info):

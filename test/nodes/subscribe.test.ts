@@ -126,10 +126,10 @@ describe('how fast', () => {
     const began = performance.now();
     await payloads(came, 59);
     expect(performance.now() - began).toBeGreaterThan(450);
-    for (let n = 0; n < 200; n++) await box.publish('a', n);
     const live = performance.now();
-    await payloads(came, 200);
-    expect(performance.now() - live).toBeLessThan(1500);
+    await Promise.all(Array.from({ length: 1000 }, (_, n) => box.publish('a', n)));
+    await payloads(came, 1000);
+    expect(performance.now() - live).toBeLessThan(9000); // ten seconds at the rate
   });
 
   it('a flow that does not confirm stops it at the bound, and the status says so', async () => {

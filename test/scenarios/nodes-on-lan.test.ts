@@ -65,7 +65,7 @@ class Heard<T> {
   }
 
   /** Resolves with what `pick` makes of all there is, as soon as it makes something of it. */
-  until<R>(pick: (all: readonly T[]) => R | undefined, within: number = 10_000): Promise<R> {
+  until<R>(pick: (all: readonly T[]) => R | undefined, within: number = 30_000): Promise<R> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
         const found = pick(this.all);

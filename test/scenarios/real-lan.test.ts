@@ -46,7 +46,7 @@ class Watch {
   }
 }
 
-async function nextMessage(box: Box, within = 10_000): Promise<Message> {
+async function nextMessage(box: Box, within = 30_000): Promise<Message> {
   const stream = box.messages({ name: 'test', signal: AbortSignal.timeout(within) });
   for await (const message of stream) {
     message.ack();
@@ -115,12 +115,12 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('boxes A and B and 
 
   it('status changes arrive, from libpurple and at libpurple', async () => {
     alice.command('status away gone for lunch');
-    await watchA.sees('changed', (peer) => peer.name === 'alice@h3' && peer.statusText === 'gone for lunch' && peer.status !== 'available', 5000);
+    await watchA.sees('changed', (peer) => peer.name === 'alice@h3' && peer.statusText === 'gone for lunch' && peer.status !== 'available', 20_000);
     const after = alice.events.length;
     await boxA.setStatus('dnd', 'measuring');
-    const seen = await alice.event({ event: 'status', buddy: 'A@h1', message: 'measuring' }, { after, timeout: 5000 });
+    const seen = await alice.event({ event: 'status', buddy: 'A@h1', message: 'measuring' }, { after, timeout: 20_000 });
     expect(seen.status).toBe('away'); // libpurple's word for dnd
-    await watchB.sees('changed', (peer) => peer.name === 'A@h1' && peer.statusText === 'measuring' && peer.status === 'dnd', 5000);
+    await watchB.sees('changed', (peer) => peer.name === 'A@h1' && peer.statusText === 'measuring' && peer.status === 'dnd', 20_000);
     await boxA.setStatus('available');
     alice.command('status available');
   }, 30_000);

@@ -63,7 +63,7 @@ export interface BoxProcess extends AsyncDisposable {
 }
 
 export async function startBox(options: StartBoxOptions): Promise<BoxProcess> {
-  const { dir, name, lan, host = 1, args = [], env = {}, under = [], timeout = 20_000 } = options;
+  const { dir, name, lan, host = 1, args = [], env = {}, under = [], timeout = 40_000 } = options;
   const program = (runner: readonly string[], rest: readonly string[]): ChildProcessWithoutNullStreams => {
     const [command = process.execPath, ...words] = [...runner, process.execPath, CLI, ...rest];
     return lan ? lan.exec(host, command, words, { env }) : spawn(command, words, { env: { ...process.env, ...env } });

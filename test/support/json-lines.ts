@@ -27,8 +27,13 @@ export function readJsonLines<Line>(child: ChildProcessWithoutNullStreams, name:
 
   child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
   child.stdin.on('error', () => { /* it has ended: `ended` and `wait` say so */ });
+  let strange: string | undefined;
   createInterface({ input: child.stdout }).on('line', (line) => {
-    lines.push(JSON.parse(line) as Line);
+    try {
+      lines.push(JSON.parse(line) as Line);
+    } catch {
+      strange ??= line;
+    }
     wake();
   });
   const ended = once(child, 'close').then(() => {
@@ -37,7 +42,7 @@ export function readJsonLines<Line>(child: ChildProcessWithoutNullStreams, name:
     return child.exitCode;
   });
 
-  const wait: JsonLines<Line>['wait'] = (fits, { timeout = 10_000, after = 0 } = {}) => new Promise((resolve, reject) => {
+  const wait: JsonLines<Line>['wait'] = (fits, { timeout = 30_000, after = 0 } = {}) => new Promise((resolve, reject) => {
     let next = after;
     const finish = (settle: () => void): void => {
       clearTimeout(timer);
@@ -53,7 +58,8 @@ export function readJsonLines<Line>(child: ChildProcessWithoutNullStreams, name:
         const line = lines[next];
         if (line !== undefined && fits(line)) return finish(() => resolve(line));
       }
-      if (over) fail(`ended with ${child.exitCode ?? child.signalCode}`);
+      if (strange !== undefined) fail(`it printed what is no JSON, ${JSON.stringify(strange)},`);
+      else if (over) fail(`ended with ${child.exitCode ?? child.signalCode}`);
     };
     const timer = setTimeout(() => fail(`${timeout} ms passed`), timeout);
     waiting.add(look);

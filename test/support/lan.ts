@@ -107,7 +107,7 @@ export async function createLan(size: number, options: LanOptions = {}): Promise
     hostName: (host) => names[Number(known(host)) - 1] ?? '',
     address: (host) => `10.77.0.${known(host)}`,
     exec,
-    async run(host, command, args = [], { timeout = 20_000, ...rest } = {}) {
+    async run(host, command, args = [], { timeout = 40_000, ...rest } = {}) {
       const child = exec(host, command, args, rest);
       child.stdin.end();
       let out = '';
