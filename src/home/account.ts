@@ -64,6 +64,8 @@ function toRules(up: readonly UpRule[], topics: readonly string[]): Rule[] {
 
 const PREFIX = 'home:';
 
+export const keyOf = (jid: string): string => PREFIX + jid;
+
 /** Filter → number of the cursor that reads it, where that is not 0. */
 export type CursorNumbers = Readonly<Record<string, number>>;
 
@@ -72,19 +74,19 @@ export async function saveAccounts(registry: Registry, accounts: readonly Accoun
   await registry.setAll([...more, ...accounts.map(({ address: _address, rules: _rules, open, ...kept }) => {
     const row: Record<string, unknown> = { ...kept, service: open ? undefined : kept.service, cursors };
     for (const key of Object.keys(row)) if (row[key] === undefined) delete row[key];
-    return [`${PREFIX}${kept.jid}`, row] as const;
+    return [keyOf(kept.jid), row] as const;
   })]);
 }
 
 /** In one row with the account: the rules are those that these cursors read. */
 export function cursorNumbers(registry: Registry, jid: string): CursorNumbers {
-  const row = registry.get(`${PREFIX}${jid}`);
+  const row = registry.get(keyOf(jid));
   const cursors = typeof row === 'object' && row !== null && 'cursors' in row ? row.cursors : undefined;
   return typeof cursors === 'object' && cursors !== null ? Object.fromEntries(Object.entries(cursors).map(([filter, number]) => [filter, Number(number)])) : {};
 }
 
 export async function forgetAccount(registry: Registry, jid: string): Promise<void> {
-  await registry.set(`${PREFIX}${jid}`, undefined);
+  await registry.set(keyOf(jid), undefined);
 }
 
 /** Every home that was ever added and not removed. `unreadable`: what becomes of one that this version does not take; by default it throws. */

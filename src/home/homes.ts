@@ -10,7 +10,7 @@ import type { Road } from '../mail/road.ts';
 import { isLegalElement } from '../xml/written.ts';
 import { type Element, serialize } from '../xmpp/element.ts';
 import { bare } from '../xmpp/jid.ts';
-import { cursorNumbers, forgetAccount, loadAccounts, saveAccounts, toAccount, type Account } from './account.ts';
+import { cursorNumbers, forgetAccount, keyOf, loadAccounts, saveAccounts, toAccount, type Account } from './account.ts';
 import { forgetBudget } from './budget.ts';
 import type { Carried } from './carried.ts';
 import { CarriedMarks } from './carried/carried-marks.ts';
@@ -33,6 +33,7 @@ import { reasonOf } from './reason.ts';
 import { forgetStretches, stretchesAs } from './stretches.ts';
 import { dropOthers, dropStrays, succeed } from './succession.ts';
 import { checkKept } from './unkept.ts';
+import { checkBeside, leftBehind, unreadAccount, unreadStatus, type UnreadAccount } from './unread-account.ts';
 
 export const HOME_LIMITS: HomeLimits = {
   settle: 60_000, overdue: 60_000, stanza: 200_000, ahead: 256, packAhead: 4096, aheadBytes: 1 << 20, connect: 20_000, incoming: 8 << 20,
@@ -108,6 +109,8 @@ class AccountHomes implements Homes {
   readonly #options: HomesOptions;
   readonly #limits: HomeLimits;
   readonly #homes = new Map<string, Home>();
+  /** Kept, and not taken up. */
+  readonly #unread = new Map<string, UnreadAccount>();
   readonly #groups = new Map<string, HomeGroup>();
   readonly #events: HomeEvents;
   readonly #rehearsals: Rehearsals;
@@ -139,27 +142,37 @@ class AccountHomes implements Homes {
   start(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#rehearsals.start();
-      let unreadable = false;
+      // One that cannot be taken up keeps neither the others nor the box.
+      const untaken = (jid: string, error: unknown): void => this.#options.trouble({ kind: 'home.start', message: `${jid} could not be taken up: ${reasonOf(error)}` });
       const accounts = loadAccounts(this.#options.log.registry, (jid, error) => {
-        unreadable = true;
-        this.#options.trouble({ kind: 'home.start', message: `${jid} could not be taken up: ${reasonOf(error)}` });
+        this.#leave(jid, error);
+        untaken(jid, error);
       });
-      // Whose readers there are is not known then, and what they keep is not to be lost.
-      if (!unreadable) await dropStrays(this.#options.log, [...accounts.map(readerOf), REHEARSAL_READER]).catch((error: unknown) => this.#options.trouble({ kind: 'home.start', message: `readers of homes that are gone could not be dropped: ${reasonOf(error)}` }));
-      for (const account of accounts) {
-        if (this.#homes.has(account.jid)) continue;
-        try {
-          await this.#open(account);
-        } catch (error) {
-          // One that cannot be taken up keeps neither the others nor the box.
-          this.#options.trouble({ kind: 'home.start', message: `${account.jid} could not be taken up: ${reasonOf(error)}` });
-        }
-      }
+      await this.#dropStrays().catch((error: unknown) => this.#options.trouble({ kind: 'home.start', message: `readers of homes that are gone could not be dropped: ${reasonOf(error)}` }));
+      for (const account of accounts) if (!this.#homes.has(account.jid)) await this.#open(account).catch((error: unknown) => untaken(account.jid, error));
       for (const name of new Set([...this.#homes.values()].map((home) => home.account.group))) {
         if (name === undefined || this.#groups.has(name)) continue;
         await this.#together(name).catch((error: unknown) => this.#options.trouble({ kind: 'home.start', message: `the group ${name} could not be taken up: ${reasonOf(error)}` }));
       }
     });
+  }
+
+  /** Those that are kept and can be read. */
+  #accounts(): Account[] {
+    return loadAccounts(this.#options.log.registry, () => undefined);
+  }
+
+  /** It is there, and nothing is done for it. */
+  #leave(jid: string, error: unknown): void {
+    const { log, clock } = this.#options;
+    this.#unread.set(jid, unreadAccount(jid, log.registry.get(keyOf(jid)), error, clock.wall()));
+  }
+
+  /** While one cannot be read it is not known whose readers there are, and what they keep is not to be lost. */
+  async #dropStrays(): Promise<void> {
+    const { log } = this.#options;
+    const accounts = loadAccounts(log.registry, () => undefined);
+    if (accounts.length === log.registry.entries(keyOf('')).length) await dropStrays(log, [...accounts.map(readerOf), REHEARSAL_READER]);
   }
 
   add(options: HomeOptions): Promise<HomeStatus> {
@@ -171,7 +184,7 @@ class AccountHomes implements Homes {
       const { jid, group } = account;
       const reader = readerOf(account);
       await setProven(log.registry, jid, false);
-      const all = loadAccounts(log.registry);
+      const all = this.#accounts();
       const former = all.find((one) => one.jid === jid);
       // What goes up is the group's: whoever was added last says it for all of them.
       const others = all.filter((one) => one.jid !== jid && group !== undefined && one.group === group).map((one) => ({ ...one, topics: account.topics, up: account.up, rules: account.rules }));
@@ -179,6 +192,8 @@ class AccountHomes implements Homes {
       const moves = former && readerOf(former) !== reader && !all.some((one) => one.jid !== jid && [reader, readerOf(former)].includes(readerOf(one)));
       const known = former && (moves || readerOf(former) === reader) ? former : all.find((one) => one.jid !== jid && readerOf(one) === reader);
       const from = moves ? readerOf(former) : reader;
+      const unread = this.#unread.get(jid);
+      checkBeside([...this.#unread.values()].filter((one) => one.jid !== jid && !all.some((other) => other.jid === one.jid)), [group, former?.group, unread?.group]);
       const running = [jid, ...others.map((one) => one.jid)].map((one) => this.#homes.get(one)).filter((home) => home !== undefined);
       await this.#part(group, former?.group);
       for (const home of running) {
@@ -188,7 +203,7 @@ class AccountHomes implements Homes {
       try {
         // What another box brought to one service is not at another. What is packed may stand around it, so that goes too: nothing of it is there.
         if (former && group === undefined && former.group === undefined && former.service !== account.service && await this.#marks.forget(reader)) await forgetPacks(log.registry, reader);
-        const numbers = await succeed(log, { jid: reader, former: from, before: filtersOf(known), now: filtersOf(account), numbers: known ? cursorNumbers(log.registry, known.jid) : {} });
+        const numbers = await succeed(log, { jid: reader, former: from, now: filtersOf(account), ...(!known && unread ? leftBehind(unread, reader, filtersOf(account), log) : { before: filtersOf(known), numbers: known ? cursorNumbers(log.registry, known.jid) : {} }) });
         // Whoever names a service wants that; whoever does not any more leaves it open anew.
         if (former && (former.service !== account.service || former.open !== account.open)) await forgetPep(log.registry, jid);
         await saveAccounts(log.registry, [...others, account], numbers, from === reader ? [] : [...packsAs(log.registry, from, reader), ...stretchesAs(log.registry, from, reader), ...this.#marks.as(from, reader)]);
@@ -200,7 +215,8 @@ class AccountHomes implements Homes {
         await this.#together(group, former?.group);
         throw error;
       }
-      if (former && readerOf(former) !== reader) await this.#forgetReader(former);
+      const was = former ?? unread;
+      if (was && readerOf(was) !== reader) await this.#forgetReader(was);
       for (const one of others) await this.#open(one);
       const home = await this.#open(account);
       await this.#together(group, former?.group);
@@ -209,10 +225,10 @@ class AccountHomes implements Homes {
   }
 
   /** Unless another of its group is left, nobody reads for it any more. */
-  async #forgetReader(account: Account): Promise<void> {
+  async #forgetReader(account: Pick<Account, 'jid' | 'group'>): Promise<void> {
     const { log } = this.#options;
     const reader = readerOf(account);
-    if (loadAccounts(log.registry).some((one) => readerOf(one) === reader)) return;
+    if ([...this.#accounts(), ...this.#unread.values()].some((one) => readerOf(one) === reader)) return;
     await dropOthers(log, reader, [], {});
     await forgetPacks(log.registry, reader);
     await forgetStretches(log.registry, reader);
@@ -254,6 +270,17 @@ class AccountHomes implements Homes {
   }
 
   async #open(account: Account): Promise<Home> {
+    try {
+      const home = await this.#opened(account);
+      this.#unread.delete(account.jid);
+      return home;
+    } catch (error) {
+      this.#leave(account.jid, error);
+      throw error;
+    }
+  }
+
+  async #opened(account: Account): Promise<Home> {
     const { log, broker, clock, trouble, boxId, receive, opened, detours, resolver, random, timing } = this.#options;
     const code = await loadHome();
     const cursors = cursorNumbers(log.registry, account.jid);
@@ -281,7 +308,7 @@ class AccountHomes implements Homes {
   }
 
   list(): Promise<HomeStatus[]> {
-    return Promise.all([...this.#homes.values()].map((home) => home.status()));
+    return Promise.all([...[...this.#homes.values()].map((home) => home.status()), ...[...this.#unread.values()].map((account) => unreadStatus(account, this.#options))]);
   }
 
   watch(signal?: AbortSignal): AsyncIterableIterator<HomeEvent> {
@@ -303,6 +330,8 @@ class AccountHomes implements Homes {
   #with(jid: string, change: (home: Home) => Promise<void>): Promise<HomeStatus> {
     return this.#inTurn(async () => {
       const home = this.#homes.get(bare(jid) ?? jid);
+      const unread = this.#unread.get(bare(jid) ?? jid);
+      if (!home && unread) throw new LanpostError('unsupported', `${jid} cannot be taken up as it is kept: ${unread.reason}. Add it anew or remove it.`);
       if (!home) throw new LanpostError('not-found', `There is no home ${jid}.`);
       await change(home);
       return home.status();
@@ -312,21 +341,24 @@ class AccountHomes implements Homes {
   remove(jid: string): Promise<void> {
     return this.#inTurn(async () => {
       const home = this.#homes.get(bare(jid) ?? jid);
-      if (!home) throw new LanpostError('not-found', `There is no home ${jid}.`);
-      const { jid: account, group } = home.account;
+      const left = home?.account ?? this.#unread.get(bare(jid) ?? jid) ?? this.#unread.get(jid);
+      if (!left) throw new LanpostError('not-found', `There is no home ${jid}.`);
+      const { jid: account, group } = left;
       await this.#part(group);
-      await home.close();
+      await home?.close();
       this.#homes.delete(account);
       this.#events.gone(account);
       const { registry } = this.#options.log;
       await forgetAccount(registry, account);
+      this.#unread.delete(account);
       await forgetBeginnings(registry, account);
       await forgetBudget(registry, account);
       await this.#rehearsals.forget(account);
       await setPaused(registry, account, false);
       await setProven(registry, account, false);
       await forgetPep(registry, account);
-      await this.#forgetReader(home.account);
+      await this.#forgetReader(left);
+      if (!home) await this.#dropStrays();
       await this.#together(group);
     });
   }

@@ -2,7 +2,7 @@
 // queued → in flight → acked → settled; the cursor moves only at settled, so nothing is trimmed before.
 import type { DrainProgress } from '../api.ts';
 import type { ShortNode } from '../api.ts';
-import type { LogRecord } from '../log/record.ts';
+import { backlogOf, type Backlog } from './backlog.ts';
 import { Checking } from './checking.ts';
 import { cursorName } from './cursor-name.ts';
 import { Failures } from './failures.ts';
@@ -12,15 +12,6 @@ import type { PepStatus } from './pep.ts';
 import type { HomeSession } from './session.ts';
 import type { UplinkOptions } from './uplink-options.ts';
 import { Work } from './work.ts';
-
-export interface Backlog {
-  readonly queued: number;
-  /** Of them, those that the home has not acknowledged. */
-  readonly left: number;
-  /** About. */
-  readonly bytes: number;
-  readonly oldest: { readonly record: LogRecord; readonly reader: string } | undefined;
-}
 
 export class Uplink {
   readonly #work: Work;
@@ -51,20 +42,7 @@ export class Uplink {
   async backlog(): Promise<Backlog> {
     const { log, rules, cursors, reader } = this.#work.options;
     const names = new Set(rules.map(({ filter }) => cursorName(reader, filter, cursors[filter])));
-    let queued = 0;
-    let bytes = 0;
-    let oldest: Backlog['oldest'];
-    for (const info of log.cursors()) {
-      if (!names.has(info.name)) continue;
-      queued += await info.pending();
-      bytes += await info.bytes();
-      const record = await info.oldest();
-      if (record && (!oldest || record.seq < oldest.record.seq)) oldest = { record, reader: info.name };
-    }
-    // Last: what is up by then is counted at once.
-    let left = 0;
-    for (const info of log.cursors()) if (names.has(info.name)) left += await info.left();
-    return { queued, left, bytes, oldest };
+    return backlogOf(log, (name) => names.has(name));
   }
 
   /** What the home acknowledged, a second. */

@@ -33,9 +33,25 @@ test('one that another version has kept and this one does not take keeps neither
   const told: string[] = [];
   const components = new Components({ registry, clock: createSystemClock(), trouble: ({ message }) => told.push(message), receive: async () => undefined, random: () => 0 });
   await components.start();
-  expect(components.list().map(({ domain }) => domain)).toEqual(['b.test']);
+  expect(components.list().map(({ domain }) => domain)).toEqual(['b.test', 'a.test']);
+  expect(components.list()[1]).toMatchObject({ state: 'refused', devices: [], reason: expect.stringMatching(/lanpost component add a\.test.*lanpost component remove a\.test/) as string });
   expect(told).toEqual([expect.stringContaining('a.test could not be taken up')]);
   expect(registry.get('component:a.test')).toBeDefined();
+  await components.remove('A.test');
+  expect(registry.get('component:a.test')).toBeUndefined();
+  expect(components.list().map(({ domain }) => domain)).toEqual(['b.test']);
+  await components.close();
+});
+
+test('what another version has kept is added anew, and is there once', async () => {
+  const registry = memoryRegistry();
+  await registry.set('component:a.test', 'what');
+  const components = new Components({ registry, clock: createSystemClock(), trouble: () => undefined, receive: async () => undefined, random: () => 0 });
+  await components.start();
+  expect(components.list()).toMatchObject([{ domain: 'a.test', state: 'refused' }]);
+  await expect(async () => components.send('x@a.test', 'b@c.test', 'hi')).rejects.toMatchObject({ code: 'unreachable' });
+  await components.add({ domain: 'a.test', secret: SECRET, port: 1 });
+  expect(components.list().map(({ domain, state }) => [domain, state === 'refused'])).toEqual([['a.test', false]]);
   await components.close();
 });
 

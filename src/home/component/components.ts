@@ -7,6 +7,7 @@ import { late } from '../../late.ts';
 import type { Registry } from '../../log/registry.ts';
 import { parseJid } from '../../xmpp/jid.ts';
 import type { HomeReceiver } from '../home.ts';
+import { reasonOf } from '../reason.ts';
 import type { Component, ComponentAccount } from './component.ts';
 
 const COMPONENTS = 8;
@@ -26,6 +27,8 @@ export interface ComponentsParts {
 export class Components {
   readonly #parts: ComponentsParts;
   readonly #open = new Map<string, Component>();
+  /** Kept, and not taken up: another version has kept it, say. */
+  readonly #unread = new Map<string, ComponentStatus>();
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(parts: ComponentsParts) {
@@ -39,7 +42,13 @@ export class Components {
         await this.#connect(toComponent(isOptions(row) ? row : {}));
       } catch (error) {
         // One that another version has kept, and this one does not take, keeps neither the others nor the box.
-        this.#parts.trouble({ kind: 'component.start', message: `${key.slice(PREFIX.length)} could not be taken up: ${error instanceof Error ? error.message : String(error)}` });
+        const domain = key.slice(PREFIX.length);
+        const why = reasonOf(error);
+        this.#unread.set(domain, {
+          domain, devices: [], state: 'refused', since: this.#parts.clock.wall(),
+          reason: `this version cannot take it up as it is kept: ${why}. \`lanpost component add ${domain}\` gives it anew, \`lanpost component remove ${domain}\` forgets it`,
+        });
+        this.#parts.trouble({ kind: 'component.start', message: `${domain} could not be taken up: ${why}` });
       }
     }
   }
@@ -55,11 +64,17 @@ export class Components {
   }
 
   list(): ComponentStatus[] {
-    return [...this.#open.values()].map((component) => component.status());
+    return [...[...this.#open.values()].map((component) => component.status()), ...this.#unread.values()];
   }
 
   remove(domain: string): Promise<void> {
     return this.#inTurn(async () => {
+      const unread = typeof domain === 'string' ? [domain, domain.toLowerCase()].find((one) => this.#unread.has(one)) : undefined;
+      if (unread !== undefined) {
+        await this.#parts.registry.set(PREFIX + unread, undefined);
+        this.#unread.delete(unread);
+        return;
+      }
       const component = this.#of(domain);
       await this.#parts.registry.set(PREFIX + component.account.domain, undefined);
       this.#open.delete(component.account.domain);
@@ -82,6 +97,7 @@ export class Components {
   #of(domain: string): Component {
     if (typeof domain !== 'string') throw new TypeError('a domain must be a text');
     const component = this.#open.get(domain.toLowerCase());
+    if (!component && this.#unread.has(domain.toLowerCase())) throw new LanpostError('unreachable', `The component ${domain} cannot be taken up as it is kept: \`lanpost component list\` tells why.`);
     if (!component) throw new LanpostError('not-found', `There is no component ${domain}.`);
     return component;
   }
@@ -90,6 +106,7 @@ export class Components {
     const { Component: Loaded } = await late('What speaks for devices', () => import('./component.ts'));
     const component = new Loaded({ ...this.#parts, account });
     this.#open.set(account.domain, component);
+    this.#unread.delete(account.domain);
     return component;
   }
 
