@@ -7,7 +7,7 @@ import { LanpostError } from './errors.ts';
 import { checkedObject } from './given.ts';
 import type { Homes } from './home/homes.ts';
 import type { LinkService } from './link/link-service.ts';
-import { parseAddress } from './mail/address.ts';
+import { checkJid, parseAddress } from './mail/address.ts';
 import { fromPayload, toPayload } from './payload/payload.ts';
 import { type Ask, listCommands, runCommand } from './xep/command-call.ts';
 import { fromRequestError } from './xep/request-error.ts';
@@ -84,6 +84,7 @@ export class Requests {
   #ask(address: string, time: number, signal: AbortSignal | undefined): Ask {
     const { clock, link, homes } = this.#parts;
     const to = parseAddress(address, (domain) => homes.knows(domain));
+    checkJid(to, address);
     const until = clock.mono() + time;
     return async (iq) => {
       signal?.throwIfAborted();

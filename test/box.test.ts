@@ -77,6 +77,9 @@ test('a message to itself arrives', async () => {
 test('without a link nothing is reachable there, and it says so', async () => {
   const one = await box();
   await expect(one.send('link:b@h2', 'x')).rejects.toMatchObject({ code: 'unreachable' });
+  await expect(one.send('xmpp:b@h2', 'x')).rejects.toMatchObject({ code: 'unreachable' });
+  await expect(one.send('xmpp:b@@h2', 'x')).rejects.toMatchObject({ code: 'invalid-value', message: expect.stringContaining('"xmpp:b@@h2" is no JID') as string });
+  await expect(one.request('xmpp:b@@h2', '<ping xmlns="urn:xmpp:ping"/>')).rejects.toMatchObject({ code: 'invalid-value' });
   await expect(one.publish('a', 1, { at: 'b@h2' })).rejects.toMatchObject({ code: 'unreachable' });
   await expect(one.subscribe('a', { at: 'b@h2' }).next()).rejects.toMatchObject({ code: 'unreachable' });
   expect((await one.status()).link).toEqual({ state: 'off', interfaces: [] });

@@ -29,6 +29,28 @@ export function parseJid(text: string): Jid | undefined {
   return { ...(local === undefined ? {} : { local }), domain, ...(resource === undefined ? {} : { resource }) };
 }
 
+/** What keeps a text from being an address, and in which part; undefined for one that is. */
+export function faultOfJid(text: string): string | undefined {
+  if (parseJid(text)) return undefined;
+  const slash = text.indexOf('/');
+  const head = slash < 0 ? text : text.slice(0, slash);
+  const at = head.indexOf('@');
+  const parts: readonly (readonly [part: string, text: string, allowed: RegExp])[] = [
+    ...at < 0 ? [] : [['before the @', head.slice(0, at), LOCAL] as const],
+    [at < 0 ? 'in its domain' : 'after the @', head.slice(at + 1).replace(/\.$/, ''), DOMAIN],
+    ...slash < 0 ? [] : [['after the /', text.slice(slash + 1), RESOURCE] as const],
+  ];
+  for (const [part, given, allowed] of parts) {
+    const normal = given.normalize('NFC');
+    if (normal === '') return `${part} there is nothing`;
+    if (!fits(normal)) return `${part} there are more than ${MAX_PART} bytes`;
+    if (allowed.test(normal)) continue;
+    const wrong = Array.from(normal).find((character) => !allowed.test(character));
+    return wrong === undefined ? `${part} there is ${JSON.stringify(normal)}` : `${part} there is ${JSON.stringify(wrong)}`;
+  }
+  return 'it has no form of one';
+}
+
 function asJid(jid: string | Jid): Jid | undefined {
   return typeof jid === 'string' ? parseJid(jid) : jid;
 }
