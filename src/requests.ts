@@ -7,7 +7,7 @@ import { LanpostError } from './errors.ts';
 import { checkedObject } from './given.ts';
 import type { Homes } from './home/homes.ts';
 import type { LinkService } from './link/link-service.ts';
-import { checkJid, parseAddress } from './mail/address.ts';
+import { parseAddress } from './mail/address.ts';
 import { fromPayload, toPayload } from './payload/payload.ts';
 import { type Ask, listCommands, runCommand } from './xep/command-call.ts';
 import { fromRequestError } from './xep/request-error.ts';
@@ -17,7 +17,7 @@ import { iqPayload } from './xmpp/stanza.ts';
 export interface RequestsParts {
   readonly clock: Clock;
   readonly link: Pick<LinkService, 'name' | 'request'>;
-  readonly homes: Pick<Homes, 'knows' | 'request'>;
+  readonly homes: Pick<Homes, 'knows' | 'request' | 'road'>;
   readonly offers: CommandOffers;
   /** Bytes and depth of what is asked. */
   readonly limits: { readonly stanzaBytes: number; readonly xmlDepth: number };
@@ -84,7 +84,7 @@ export class Requests {
   #ask(address: string, time: number, signal: AbortSignal | undefined): Ask {
     const { clock, link, homes } = this.#parts;
     const to = parseAddress(address, (domain) => homes.knows(domain));
-    checkJid(to, address);
+    homes.road.check(to, address);
     const until = clock.mono() + time;
     return async (iq) => {
       signal?.throwIfAborted();

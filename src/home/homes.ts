@@ -64,7 +64,7 @@ export interface HomesOptions {
 
 export interface Homes {
   /** Mail to `xmpp:` addresses. */
-  readonly road: Road & Pick<HomeRoad, 'received' | 'returned'>;
+  readonly road: Road & Pick<HomeRoad, 'received' | 'returned' | 'check'>;
   /** Takes up every home that was added before. */
   start(): Promise<void>;
   /** Adds a home or changes one; an account refused before is tried at once. */

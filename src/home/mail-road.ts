@@ -12,6 +12,7 @@ import { type Element, isLegal, serialize } from '../xmpp/element.ts';
 import { bare, parseJid } from '../xmpp/jid.ts';
 import { buildMessage } from '../xmpp/stanza.ts';
 import type { StanzaError } from '../xmpp/stanza-error.ts';
+import { checkJid } from './checked-jid.ts';
 import type { Home } from './home.ts';
 
 /** How long a box has to say that it has a letter, from when its server has it; doubled each time that it says nothing. */
@@ -66,6 +67,10 @@ export class HomeRoad implements Road {
   holds(address: Address): boolean {
     if (address.kind !== 'xmpp' || !parseJid(address.jid)) return false;
     return [...this.#parts.homes()].length > 0;
+  }
+
+  check(address: Address, given: string): void {
+    checkJid(address, given);
   }
 
   async deliver(address: Address, letter: Letter): Promise<Handed> {

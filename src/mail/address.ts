@@ -1,5 +1,4 @@
 import { LanpostError } from '../errors.ts';
-import { faultOfJid } from '../xmpp/jid.ts';
 
 /** Where something goes. A link name is an opaque label; a JID is an account at some home. */
 export type Address =
@@ -41,12 +40,6 @@ function isJid(text: string, isHomeDomain: (domain: string) => boolean): boolean
 /** Whether the name of a peer, typed as it is, goes to a home. */
 export function readsAsJid(name: string, isHomeDomain: (domain: string) => boolean): boolean {
   return name.startsWith('xmpp:') || (!name.startsWith('link:') && isJid(name, isHomeDomain));
-}
-
-/** Throws for what claims to be a JID and is none: no road will ever lead there. */
-export function checkJid(address: Address, given: string): void {
-  const fault = address.kind === 'xmpp' ? faultOfJid(address.jid) : undefined;
-  if (fault !== undefined) throw new LanpostError('invalid-value', `${JSON.stringify(given)} is no JID, NAME@DOMAIN: ${fault}${given.startsWith('xmpp:') ? '' : `. A peer that is called so is link:${given}`}`);
 }
 
 export function formatAddress(address: Address): string {

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 import { Seldom } from '../seldom.ts';
-import { type Address, checkJid, formatAddress, parseAddress } from './address.ts';
+import { type Address, formatAddress, parseAddress } from './address.ts';
 import { StampAges } from '../log/stamp-age.ts';
 import { Inbox, INBOX, type Incoming } from './inbox.ts';
 import { fromRecord, isMailTopic, mailTopic, toDraft } from './letter.ts';
@@ -69,7 +69,7 @@ export class Mail {
     const { roads } = this.#parts;
     const nearest = roads.find((road) => road.reaches(address)) ?? roads.find((road) => road.holds(address));
     if (!nearest) {
-      checkJid(address, to);
+      for (const road of roads) road.check?.(address, to);
       throw new LanpostError('unreachable', `${formatAddress(address)} is not on the link, and nothing here may hold mail for it: see \`lanpost peers\``);
     }
     const id = options.id ?? randomUUID();

@@ -19,6 +19,8 @@ export interface Road {
   recipient?(address: Address): string | undefined;
   /** Whether letters for it may wait here while no road reaches it. */
   holds(address: Address): boolean;
+  /** Throws `invalid-value` for what is an address of its kind and can be none; `given`: as somebody wrote it. */
+  check?(address: Address, given: string): void;
   /**
    * Resolves when the road has the letter, or the next one may come. Rejects with `forbidden`, `too-large` or `invalid-value`
    * when it never will; with anything else when another try may help. `delivered` that rejects with
