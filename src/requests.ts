@@ -17,7 +17,7 @@ import { iqPayload } from './xmpp/stanza.ts';
 export interface RequestsParts {
   readonly clock: Clock;
   readonly link: Pick<LinkService, 'name' | 'request'>;
-  readonly homes: Pick<Homes, 'knows' | 'request' | 'road'>;
+  readonly homes: Pick<Homes, 'knows' | 'request'>;
   readonly offers: CommandOffers;
   /** Bytes and depth of what is asked. */
   readonly limits: { readonly stanzaBytes: number; readonly xmlDepth: number };
@@ -84,7 +84,6 @@ export class Requests {
   #ask(address: string, time: number, signal: AbortSignal | undefined): Ask {
     const { clock, link, homes } = this.#parts;
     const to = parseAddress(address, (domain) => homes.knows(domain));
-    homes.road.check(to, address);
     const until = clock.mono() + time;
     return async (iq) => {
       signal?.throwIfAborted();

@@ -64,7 +64,7 @@ export interface HomesOptions {
 
 export interface Homes {
   /** Mail to `xmpp:` addresses. */
-  readonly road: Road & Pick<HomeRoad, 'received' | 'returned' | 'check'>;
+  readonly road: Road & Pick<HomeRoad, 'received' | 'returned'>;
   /** Takes up every home that was added before. */
   start(): Promise<void>;
   /** Adds a home or changes one; an account refused before is tried at once. */
@@ -386,6 +386,7 @@ class AccountHomes implements Homes {
   }
 
   async request(jid: string, iq: Element, timeout: number): Promise<Element> {
+    this.road.check({ kind: 'xmpp', jid }, `xmpp:${jid}`);
     const home = this.road.homeFor(jid);
     if (!home) throw new LanpostError('unreachable', `No home is connected that could reach ${jid}.`);
     iq.attrs['to'] = jid;

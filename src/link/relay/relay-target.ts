@@ -4,13 +4,15 @@ import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { LanpostError } from '../../errors.ts';
 import { addressToBytes, canonicalAddress, isHostAddress, isLinkLocal } from '../../mdns/address.ts';
-import { parseRelayTarget } from '../../trust/relay-target.ts';
+import { formatRelayTarget, parseRelayTarget, type RelayTarget } from '../../trust/relay-target.ts';
 
 /** Hosts that serve a domain, and addresses of all of them, that are tried. */
 const HOSTS = 4;
 const ADDRESSES = 8;
 /** RFC 6120 §3.2.2: where DNS does not say. */
 const USUAL_PORT = 5222;
+
+const TRANSLATED = Buffer.from('0064ff9b0000000000000000', 'hex');
 
 export interface RelayAddress {
   readonly address: string;
@@ -30,8 +32,11 @@ export const SYSTEM_NAMES: Names = {
   own: () => Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address)),
 };
 
-/** Rejects with `forbidden` when it leads where no relay may, with `unreachable` when to nowhere. */
-export async function relayAddresses(to: string, names: Names): Promise<RelayAddress[]> {
+/**
+ * Rejects with `forbidden` when it leads where no relay may, with `unreachable` when to nowhere. `isAllowed`: what the owner allows
+ * by its address. Whoever answers for a name may say that it is anywhere, also at what only this network can reach.
+ */
+export async function relayAddresses(to: string, names: Names, isAllowed: (target: string) => boolean = () => false): Promise<RelayAddress[]> {
   const target = parseRelayTarget(to);
   const hosts = 'domain' in target ? await serversOf(target.domain, names) : [target];
   const found: RelayAddress[] = [];
@@ -43,7 +48,17 @@ export async function relayAddresses(to: string, names: Names): Promise<RelayAdd
   const own = new Set(names.own().map(canonicalAddress));
   const fit = found.filter(({ address }) => mayBeRelayedTo(address) && !own.has(canonicalAddress(address)));
   if (fit.length === 0) throw new LanpostError('forbidden', `${to} is at this machine, or at no host's address: nothing is relayed there.`);
-  return fit.slice(0, ADDRESSES);
+  const outside = fit.filter(({ address, port }) => isNamed(target, address) || !isPrivate(address) || isAllowed(formatRelayTarget({ host: canonicalAddress(address), port })));
+  const [inside] = fit;
+  if (outside.length === 0 && inside) {
+    throw new LanpostError('forbidden', `${to} is at ${inside.address} now, an address of a private network: it is relayed there only when ${formatRelayTarget({ host: canonicalAddress(inside.address), port: inside.port })} is allowed as well.`);
+  }
+  return outside.slice(0, ADDRESSES);
+}
+
+/** The owner has given the address itself. */
+function isNamed(target: RelayTarget, address: string): boolean {
+  return 'host' in target && isIP(target.host) > 0 && canonicalAddress(target.host) === canonicalAddress(address);
 }
 
 async function serversOf(domain: string, { servers }: Names): Promise<{ readonly host: string; readonly port: number }[]> {
@@ -59,8 +74,19 @@ function mayBeRelayedTo(address: string): boolean {
   return bytes !== undefined && isHostAddress(bytes) && !isLinkLocal(mapped(bytes)) && isHostAddress(mapped(bytes));
 }
 
+/** RFC 1918, RFC 6598 §7, RFC 4193 §3.1, and RFC 3879: where the same address is somebody else in each network. */
+function isPrivate(address: string): boolean {
+  const bytes = addressToBytes(address);
+  if (!bytes) return true;
+  const [a = 0, b = 0] = mapped(bytes);
+  if (mapped(bytes).length === 4) return a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168) || (a === 100 && b >= 64 && b < 128);
+  return (a & 0xfe) === 0xfc || (a === 0xfe && (b & 0xc0) === 0xc0);
+}
+
 /** RFC 4291 §2.5.5.2: an IPv4 address in the form of an IPv6 one is what it is in its own. */
 function mapped(bytes: Uint8Array): Uint8Array {
   const isMapped = bytes.length === 16 && bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff;
-  return isMapped ? bytes.subarray(12) : bytes;
+  // RFC 6052 §2.1: a translator of this network leads there.
+  const isTranslated = bytes.length === 16 && Buffer.from(bytes.subarray(0, 12)).equals(TRANSLATED);
+  return isMapped || isTranslated ? bytes.subarray(12) : bytes;
 }

@@ -177,7 +177,7 @@ export class Relays {
     const answer = (outcome: { readonly error?: unknown } = {}): void => this.#reply(peer, id, outcome);
     let socket: Socket;
     try {
-      socket = await this.#connect(to);
+      socket = await this.#connect(to, peer.fingerprint);
     } catch (error) {
       return answer({ error });
     }
@@ -192,11 +192,11 @@ export class Relays {
     answer();
   }
 
-  async #connect(to: string): Promise<Socket> {
+  async #connect(to: string, fingerprint: string): Promise<Socket> {
     const { clock, link, names = SYSTEM_NAMES } = this.#parts;
     const until = clock.mono() + OPEN_TIME - CONNECT_TIME;
     let failure: unknown = new LanpostError('unreachable', `Nothing answers at ${to}.`);
-    for (const { address, port } of await relayAddresses(to, names)) {
+    for (const { address, port } of await relayAddresses(to, names, (target) => this.#parts.may(fingerprint, target))) {
       if (clock.mono() > until) break;
       try {
         return await link().tcp.connect(address, port, CONNECT_TIME);

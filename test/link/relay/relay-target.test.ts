@@ -43,6 +43,29 @@ describe('where a relay may lead', () => {
     await expect(relayAddresses('[2001:db8::77]:5222', names)).rejects.toMatchObject({ code: 'forbidden' });
   });
 
+  test.each(['10.1.2.3', '172.16.0.1', '172.31.255.1', '192.168.1.1', '100.64.0.1', '::ffff:192.168.1.1', '64:ff9b::c0a8:101', 'fd00::1', 'fec0::1'])(
+    'is in no private network that DNS names, unless its owner allows that address: %s', async (address) => {
+      const lying: Names = { ...names, addresses: async () => [address] };
+      for (const to of ['xmpp:served.test', 'router.test:443']) await expect(relayAddresses(to, lying)).rejects.toMatchObject({ code: 'forbidden', message: expect.stringContaining('an address of a private network') as string });
+      const asked: string[] = [];
+      const isAllowed = (target: string): boolean => asked.push(target) > 0;
+      expect(await relayAddresses('router.test:443', lying, isAllowed)).toEqual([{ address, port: 443 }]);
+      expect(asked).toEqual([formatRelayTarget(parseRelayTarget(asked[0] ?? ''))]);
+    },
+  );
+
+  test.each(['127.0.0.1', '::1', '169.254.1.1', 'fe80::1', '64:ff9b::7f00:1', '0.0.0.0'])('is never %s, whoever allows it', async (address) => {
+    await expect(relayAddresses('xmpp:served.test', { ...names, addresses: async () => [address] }, () => true)).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
+  test('is in a private network when the owner has given the address itself, and no other beside it', async () => {
+    expect(await relayAddresses('192.168.1.1:5222', names)).toEqual([{ address: '192.168.1.1', port: 5222 }]);
+    const mixed: Names = { ...names, addresses: async () => ['192.168.1.1', '192.0.2.9', '192.168.1.2'] };
+    expect(await relayAddresses('xmpp:home.test', mixed)).toEqual([{ address: '192.0.2.9', port: 5222 }]);
+    expect(await relayAddresses('xmpp:home.test', mixed, (target) => target === '192.168.1.2:5222')).toEqual([{ address: '192.0.2.9', port: 5222 }, { address: '192.168.1.2', port: 5222 }]);
+    await expect(relayAddresses('xmpp:home.test', { ...names, addresses: async () => ['192.168.1.1'] }, (target) => target === '192.168.1.1:443')).rejects.toMatchObject({ message: expect.stringContaining('192.168.1.1:5222') as string });
+  });
+
   test('is nowhere where DNS knows nothing, or says that nothing is', async () => {
     await expect(relayAddresses('nowhere.test:5222', names)).rejects.toMatchObject({ code: 'unreachable' });
     await expect(relayAddresses('xmpp:closed.test', names)).rejects.toMatchObject({ code: 'unreachable' });
