@@ -2,7 +2,7 @@
 //   flow     one publisher, and subscribers who are there: as fast as it goes within `window`, or at a `rate`
 //   backlog  a durable subscriber is away while `count` items and `warm` before them are published, and then is back:
 //            `perSecond` is of the publishing, the rest of what comes then
-//   disk     `count` appends of `payload` bytes to a file in `dir`, each with its fdatasync
+//   disk     `count` appends of `payload` bytes to a file in `dir`, each with its fdatasync; back to back, or at a `rate`
 #define _GNU_SOURCE
 #include "load.h"
 #include <errno.h>
@@ -187,6 +187,8 @@ static void measure_disk(void) {
 	if (file < 0) die("file");
 	uint64_t begun = now();
 	for (measuring = true; deliveries < asked.count;) {
+		// At a rate the disk has been idle before, as it has for a broker.
+		while (asked.rate > 0 && due(asked.count, begun, 0) <= deliveries) usleep(50);
 		uint64_t from = now();
 		if (write(file, bytes, asked.payload) != asked.payload || fdatasync(file)) die("disk");
 		delivered(from);
