@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import type { Box } from './api.ts';
 import { CommandOffers } from './commands/offers.ts';
 import { type ControlServer, serveControl } from './control/serve-control.ts';
@@ -7,21 +6,18 @@ import { createHomes, HOME_LIMITS, type Homes } from './home/homes.ts';
 import { createReceiver } from './home/receiver.ts';
 import { SealedLetters } from './home/sealed-letters.ts';
 import type { PeerContext } from './link/context.ts';
-import { createLink } from './link/link.ts';
 import { LinkService } from './link/link-service.ts';
 import { OwnPresence } from './link/own-presence.ts';
 import { LocalBox } from './local-box.ts';
 import { PAIRED_INBOX } from './mail/inbox.ts';
 import { Mail } from './mail/mail.ts';
 import { SelfRoad } from './mail/self-road.ts';
-import { createMdns } from './mdns/mdns.ts';
-import { createSocketNetwork } from './mdns/socket-network.ts';
+import type * as OnLink from './on-link.ts';
 import type { CheckedOptions } from './options.ts';
 import { Broker } from './pubsub/broker.ts';
 import { Requests } from './requests.ts';
 import type { Store } from './store.ts';
 import { Claims } from './trust/claims.ts';
-import { loadCertificate } from './trust/identity.ts';
 import { Sealer } from './trust/seal.ts';
 import { Trust } from './trust/trust.ts';
 import { VERSION } from './version.ts';
@@ -34,8 +30,8 @@ import { Dispatcher } from './xmpp/dispatch.ts';
 /** XEP-0115: what kind of software this is, as a URI. */
 const CAPS_NODE = 'urn:lanpost:0';
 
-/** The parts list: builds on the store, connects, starts. What it opens, the store closes. */
-export async function openBox(options: CheckedOptions, { clock, troubles, trouble, identity, log, opened }: Store): Promise<Box> {
+/** The parts list: builds on the store, connects, starts. What it opens, the store closes. `onLink`: of a box that has a place there. */
+export async function openBox(options: CheckedOptions, { clock, troubles, trouble, identity, log, opened }: Store, onLink: typeof OnLink | undefined): Promise<Box> {
   const { dir, limits } = options;
   const trust = new Trust({ registry: log.registry, clock, trouble });
   opened.add(() => trust.close());
@@ -125,22 +121,15 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   if (options.control) control = await serveControl(box, { dir, clock, trouble, roomy: () => log.roomy() });
   opened.add(async () => control?.close());
 
-  if (options.link) {
-    const { interfaces, port, offLink } = options.link;
-    const mdns = createMdns({
-      network: createSocketNetwork(), clock, trouble, host: hostname(), ...(interfaces === undefined ? {} : { interfaces }),
-    });
-    opened.add(() => mdns.close());
-    const link = createLink({
-      mdns, trust, identity, clock, trouble, dispatcher, disco, own, limits,
-      certificate: () => loadCertificate(dir, identity.key),
+  if (options.link && onLink) {
+    const link = onLink.createOnLink({
+      ...options.link, opened,
+      trust, identity, clock, trouble, dispatcher, disco, own, limits, dir,
       registry: log.registry,
       roomy: () => log.roomy(),
       watched: () => service.isWatched,
       isHomeDomain: (domain) => homes.knows(domain),
-      name: bareName, offLink,
-      ...(interfaces === undefined ? {} : { interfaces }),
-      ...(port === undefined ? {} : { port }),
+      name: bareName,
       on: {
         opened: (peer) => {
           service.opened(peer);
@@ -150,7 +139,6 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
       },
     });
     service.use(link);
-    opened.add(() => link.close());
     await link.start();
   }
   for (const home of options.homes) await homes.add(home);

@@ -12,11 +12,14 @@ export async function createBox(options: BoxOptions = {}): Promise<Box> {
   const checked = checkedOptions(options);
   // A program that only attaches to a box does not carry one; and the disk works while the rest is being loaded.
   const { openStore } = await late('The store', () => import('./store.ts'));
-  const [store, rest] = await Promise.allSettled([openStore(checked), late('The box', () => import('./assembly.ts'))]);
+  const [store, rest, onLink] = await Promise.allSettled([
+    openStore(checked), late('The box', () => import('./assembly.ts')), checked.link ? late('The link', () => import('./on-link.ts')) : undefined,
+  ]);
   if (store.status === 'rejected') throw store.reason;
   try {
     if (rest.status === 'rejected') throw rest.reason;
-    return await rest.value.openBox(checked, store.value);
+    if (onLink.status === 'rejected') throw onLink.reason;
+    return await rest.value.openBox(checked, store.value, onLink.value);
   } catch (error) {
     await store.value.opened.close();
     throw error;

@@ -35,6 +35,6 @@ describe('the reader of sources', () => {
     expect(self.imports.map(({ specifier }) => specifier)).toEqual(['node:fs', 'node:path', 'vitest/node', '../support/root.ts']);
     expect(self.hasTopLevelAwait).toBe(false);
     const late = readSource('src/box.ts').imports.filter((one) => one.late);
-    expect(late.map(({ target }) => target)).toEqual(['src/store.ts', 'src/assembly.ts']);
+    expect(late.map(({ target }) => target)).toEqual(['src/store.ts', 'src/assembly.ts', 'src/on-link.ts']);
   });
 });

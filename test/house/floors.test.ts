@@ -36,10 +36,16 @@ describe('what is loaded late', () => {
   });
 
   it('is not reached by a box that is alone: what speaks with homes, peers, programs and other boxes, and TLS', () => {
-    const { files, packages } = loaded(['src/index.ts', 'src/store.ts', 'src/assembly.ts']);
+    const { files, packages } = loaded(['src/index.ts', 'src/store.ts', 'src/assembly.ts', 'src/on-link.ts']);
     expect(files).toContain('src/mdns/mdns.ts');
     expect(['src/home/home.ts', 'src/link/streams/stream.ts', 'src/link/files/files.ts', 'src/control/caller.ts', 'src/control/attachment.ts'].filter((path) => files.has(path))).toEqual([]);
     expect(['node:tls', 'node:http', 'node:vm', 'pkijs', 'asn1js', '@cfworker/json-schema'].filter((name) => packages.has(name))).toEqual([]);
+  });
+
+  it('is what is on the link, for a box that is not', () => {
+    const { files, packages } = loaded(['src/index.ts', 'src/store.ts', 'src/assembly.ts']);
+    expect(['src/mdns/mdns.ts', 'src/link/link.ts', 'src/link/streams/streams.ts'].filter((path) => files.has(path))).toEqual([]);
+    expect(['node:dgram', 'multicast-dns'].filter((name) => packages.has(name))).toEqual([]);
   });
 
   it('is all of the box, for a program that only attaches to one', () => {
