@@ -257,11 +257,14 @@ export class Recovery {
   }
 }
 
-/** First seq of the newest commits of so many bytes. */
+/** What the WAL has of each record besides the record, at least: its key, the key of its index row, and what tells of each (doc/log_format.md of google/leveldb). */
+const WAL_OVERHEAD = 28;
+
+/** First seq of the newest commits that can be within so many bytes of the WAL. */
 function firstWithin(commits: readonly CommitRow[], bytes: number): number {
   let held = 0;
-  for (const { first, bytes: size } of commits.toReversed()) {
-    held += size;
+  for (const { first, count, bytes: size, hole } of commits.toReversed()) {
+    held += size + (hole ? 0 : count * WAL_OVERHEAD);
     if (held > bytes) return first;
   }
   return 0;

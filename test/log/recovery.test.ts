@@ -1,3 +1,4 @@
+import { cp } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Trouble } from '../../src/api.ts';
 import { createTestClock } from '../../src/clock.ts';
@@ -78,6 +79,27 @@ describe('opening', () => {
     const { troubles } = await openMemory({ database: image });
     expect(Math.min(...read)).toBeGreaterThan(45);
     expect(troubles).toMatchObject([{ kind: 'log.gap', message: expect.stringContaining('20 to 20') }]);
+  });
+
+  it('reads all that a write-ahead log holds of records, also of the smallest', async () => {
+    const dir = await store();
+    const log = await open(dir);
+    // Of many in one batch the log says the least besides.
+    for (let batch = 0; batch < 50; batch++) await Promise.all(Array.from({ length: 50 }, () => log.append(item('t', ''))));
+    const copy = await store();
+    await cp(dir, copy, { recursive: true });
+    const database = new LevelDatabase(copy);
+    const range = database.range.bind(database);
+    const read = new Set<number>();
+    Object.assign(database, {
+      range: async (options: RangeOptions): Promise<Row[]> => {
+        const rows = await range(options);
+        for (const [key] of rows) if (key[0] === PREFIX.record) read.add(getSeq(key, 1));
+        return rows;
+      },
+    });
+    await open(copy, { database });
+    expect(read.size).toBe(2500);
   });
 
   it('tells a lost batch, a lost record and a damaged one as gaps, to who was below only', async () => {
