@@ -4,6 +4,8 @@ import { nameKey } from './name.ts';
 
 /** Answers remembered. */
 const REMEMBERED = 2048;
+/** Records of one: with more it is longer than what `Repeats` knows again, and would only take memory. */
+const MAX_RECORDS = 48;
 
 interface Renewal { readonly entry: Entry; readonly ttl: number }
 
@@ -32,6 +34,7 @@ export class Renewals {
 
   /** It has been gone through, all of it was wanted, and nothing was new. */
   taken(message: Message): void {
+    if (message.answers.length + message.additionals.length > MAX_RECORDS) return;
     if (this.#cache.version !== this.#version || this.#known.size >= REMEMBERED) this.#known.clear();
     this.#version = this.#cache.version;
     if (this.#known.has(message)) this.#known.set(message, this.#renewals(message));

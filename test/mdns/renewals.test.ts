@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { Cache } from '../../src/mdns/cache.ts';
 import { type DnsRecord, makeMessage, type Message } from '../../src/mdns/message.ts';
+import { nameKey } from '../../src/mdns/name.ts';
+import { Renewals } from '../../src/mdns/renewals.ts';
 import { OneLink, OTHER, peer, rr, SERVICE } from '../conformance/rfc-6762/one-link.ts';
 
 const browsing = (): OneLink => {
@@ -64,5 +67,18 @@ describe('an answer that comes again, word for word', () => {
       hear(one, message);
     }
     expect(one.of('found')).toHaveLength(1);
+  });
+
+  it('is not remembered when it is longer than what is known by its words: 2048 of those would be 150 MB, of one stranger', () => {
+    const cache = new Cache({ random: () => 0.5, limit: 4096, bytes: 1 << 20, changed: () => undefined, refresh: () => undefined, goodbye: () => undefined });
+    const renewals = new Renewals(cache);
+    const pointer = rr.ptr(SERVICE, `b@h2.${SERVICE}`);
+    cache.put(pointer, nameKey(pointer.name), 0);
+    const renewed = (times: number): boolean => {
+      const message = said(Array.from({ length: times }, () => pointer));
+      for (let i = 0; i < 2; i++) renewals.taken(message);
+      return renewals.renew(message, 1);
+    };
+    expect([renewed(1), renewed(40), renewed(600)]).toEqual([true, true, false]);
   });
 });
