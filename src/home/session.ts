@@ -42,6 +42,8 @@ const MAX_UNHANDLED = 256;
 const ASK_EVERY = 128;
 /** Stanzas kept for a server that does not say that it has them, although it was asked. */
 const MAX_UNACKED = 1024;
+/** How often it may be waited for the proof once more, while other things come. */
+const PROOF_TIMES = 6;
 /** Bytes of replies that took their time, and that the server does not have yet. */
 const MAX_ANSWERING = 1 << 20;
 
@@ -139,10 +141,18 @@ export class HomeSession {
    */
   #prove(socket: Wire): void {
     this.#ask(socket);
+    this.#awaitProof(socket, 0);
+  }
+
+  /** What the server had to say again comes before its answer, and the road may be slow: it has as much time again, a few times. */
+  #awaitProof(socket: Wire, waited: number): void {
     const { clock, timing } = this.#options;
+    const since = clock.mono();
     this.#proof = clock.after(timing.proof, () => {
+      if (this.#paused) return this.#awaitProof(socket, waited);
+      if (socket.lastReceived > since && waited < PROOF_TIMES) return this.#awaitProof(socket, waited + 1);
       this.#broken = true;
-      socket.destroy(new LanpostError('disconnected', `The server took the session up again, and answered nothing on it for ${timing.proof / 1000} s.`));
+      socket.destroy(new LanpostError('disconnected', 'The server took the session up again, and did not say that it hears anything on it.'));
     });
   }
 

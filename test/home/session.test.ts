@@ -21,6 +21,7 @@ beforeEach(async () => {
   const address = server.address();
   const near = connect({ host: '127.0.0.1', port: typeof address === 'object' && address ? address.port : 0 });
   [far] = await once(server, 'connection') as [Socket];
+  far.setNoDelay(true); // a second small write would wait for the system
   far.on('error', () => undefined); // that the near end has gone is read from `closed`
   wire = new XmppSocket({ socket: near, clock, on: { header: () => undefined, stanza: (element) => session?.receive(element), close: () => { closed = true; } } });
   end = () => { far.destroy(); near.destroy(); server.close(); };
@@ -59,6 +60,51 @@ test('a server that is not read while too much waits for the disk is not taken f
   clock.advance(100_000);
   await quiet();
   expect(closed).toBe(true);
+});
+
+test('of a session that was taken up again the proof is not asked of answers that are not read, or still on their way', async () => {
+  let room = (): void => undefined;
+  const roomy = new Promise<void>((resolve) => { room = resolve; });
+  let crowded = true;
+  session = new HomeSession({
+    clock, jid: 'me@home.test/x', managed: true, timing: SESSION_TIMING, trouble: () => undefined,
+    receive: () => Promise.resolve(undefined), roomy: () => (crowded ? roomy : undefined),
+  });
+  session.attach(wire, 0);
+  far.resume();
+  far.write("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'><message><body>x</body></message>");
+  await quiet();
+  far.write("<a xmlns='urn:xmpp:sm:3' h='0'/>");
+  clock.advance(25_000);
+  await quiet();
+  expect([closed, session.broken]).toEqual([false, false]);
+  crowded = false;
+  room();
+  await quiet();
+  clock.advance(25_000);
+  await quiet();
+  expect([closed, session.broken]).toEqual([false, false]);
+
+  // What the server had to say again comes first, slowly.
+  session.detach();
+  session.attach(wire, 0);
+  for (let n = 0; n < 3; n++) {
+    clock.advance(1_000);
+    far.write('<message><body>x</body></message>');
+    await quiet();
+    clock.advance(9_000);
+    await quiet();
+  }
+  expect(session.broken).toBe(false);
+  // Whoever says much and hears nothing is found out all the same.
+  for (let n = 0; n < 8; n++) {
+    clock.advance(1_000);
+    far.write('<message><body>x</body></message>');
+    await quiet();
+    clock.advance(9_000);
+    await quiet();
+  }
+  expect(session.broken).toBe(true);
 });
 
 test('answers that the server does not take are bounded, and who asked for more is told so', async () => {
