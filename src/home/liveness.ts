@@ -53,7 +53,8 @@ export class Liveness {
 
   /** For so long it has been waited for a sign of life. */
   get unanswered(): number | undefined {
-    return this.#silenceTimer && this.#parts.reads() ? this.#parts.clock.mono() - this.#asked : undefined;
+    // A part of a long stanza is a sign, too.
+    return this.#silenceTimer && this.#parts.reads() ? this.#parts.clock.mono() - Math.max(this.#asked, this.#socket?.lastReceived ?? 0) : undefined;
   }
 
   /** Something came, or is read again. */
