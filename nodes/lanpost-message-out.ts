@@ -1,6 +1,7 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { SendOptions } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
+import { setByFlow } from './shared/came-with.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { secondsOf } from './shared/seconds.ts';
 import { sendThrough } from './shared/sender.ts';
@@ -53,12 +54,11 @@ function checkedUntil(until: string): MessageOutDef['until'] {
 }
 
 function optionsOf(msg: NodeMessage, seconds: string | undefined): SendOptions {
-  const id = textOr('', msg.id);
+  const id = idOf(msg);
   const subject = textOr('', msg.subject);
   const thread = textOr('', msg.thread);
   return {
-    // A message that came in and is answered still carries its own id: the answer is another message.
-    ...(id === undefined || id === idOfIncoming(msg) ? {} : { id }),
+    ...(id === undefined ? {} : { id }),
     ...(subject === undefined ? {} : { subject }),
     ...(thread === undefined ? {} : { thread }),
     ...expiry(msg, seconds),
@@ -72,10 +72,14 @@ function expiry(msg: NodeMessage, seconds: string | undefined): Pick<SendOptions
   return typeof msg.expires === 'number' ? { expires: msg.expires } : {};
 }
 
-/** What `lanpost message in` gave it. An item that is sent on keeps its id: a repeat of it is then no second message. */
-function idOfIncoming(msg: NodeMessage): unknown {
+/** What the flow has set; else what tells a repeat of what it came with: an item's own id may be another topic's, too, and mean another. */
+function idOf(msg: NodeMessage): string | undefined {
   const { lanpost } = msg;
-  return typeof lanpost === 'object' && lanpost !== null && 'reader' in lanpost && 'id' in lanpost ? lanpost.id : undefined;
+  const own = setByFlow(msg, 'id');
+  if (own !== undefined || typeof lanpost !== 'object' || lanpost === null) return own;
+  // A message that came in and is answered still carries its own id: the answer is another message.
+  if ('reader' in lanpost) return undefined;
+  return 'recordId' in lanpost && typeof lanpost.recordId === 'string' ? lanpost.recordId : textOr('', msg.id);
 }
 
 /** The box goes on delivering when the flow is stopped; only the waiting ends. */

@@ -24,7 +24,7 @@ export type ItemMessage = {
   readonly contentType?: string;
   /** It is there since before, as the newest of its topic. */
   readonly retained?: boolean;
-  readonly lanpost: CameWith & ({ readonly retained?: true } | Origin);
+  readonly lanpost: CameWith & ({ readonly recordId?: string; readonly retained?: true } | Origin);
 };
 
 /** A delivery as a flow sees it; an item that is not of the form that is wanted throws. */
@@ -38,7 +38,7 @@ export function itemMessage(delivery: Delivery, { form = 'auto', retained = fals
     const { contentType, publisher } = delivery;
     // In one piece: most of what a flow gets is made here.
     const lanpost = reader ? { topic, id: delivery.id, node: reader.node, subscription: reader.subscription, epoch: reader.epoch, seq, recordId, redelivered }
-      : retained ? { topic, id: delivery.id, retained } : { topic, id: delivery.id };
+      : retained ? { topic, id: delivery.id, recordId, retained } : { topic, id: delivery.id, recordId };
     const message: { -readonly [Key in keyof ItemMessage]: ItemMessage[Key] } = { topic, id: delivery.id, kind, time, lanpost, payload: flowPayload(delivery.value, contentType, form), contentType, retained };
     if (publisher !== undefined) message.publisher = publisher;
     return message;

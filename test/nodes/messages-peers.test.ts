@@ -108,6 +108,19 @@ describe('lanpost message out', () => {
     expect([await completed.next(), await completed.next()]).toMatchObject([{ receipt: { id: 'i1' } }, { receipt: { id: expect.not.stringMatching(/^m1$/) } }]);
   });
 
+  it('items of two topics that have one id and one payload are two messages; an id that the flow has set is kept', async () => {
+    const box = await openBox({ homes: [HOME] });
+    await load(sending('', 'accepted'), { lanpost: { box } });
+    const completed = collect(flows.getNode('completed'));
+    const item = (topic: string, seq: number): object => ({ payload: 'on', topic, id: 'state', to: 'xmpp:you@home.invalid', lanpost: { topic, id: 'state', node: 'n', seq, recordId: `b-e-${seq}` } });
+    flows.getNode('send').receive(item('hall', 1));
+    flows.getNode('send').receive(item('attic', 2));
+    flows.getNode('send').receive(item('attic', 2));
+    flows.getNode('send').receive({ ...item('attic', 3), id: 'mine' });
+    const ids = [await completed.next(), await completed.next(), await completed.next(), await completed.next()].map((msg) => (msg as { receipt?: { id: string } }).receipt?.id);
+    expect(ids).toEqual(['b-e-1', 'b-e-2', 'b-e-2', 'mine']);
+  });
+
   it('what waits for delivery keeps no other off the disk, and the status says how many', async () => {
     const box = await openBox({ homes: [HOME] });
     await load(sending('', 'delivered'), { lanpost: { box } });
