@@ -71,6 +71,17 @@ describe('coming in', () => {
     await rig.homes.remove(rig.home.account.jid);
     expect(rig.log.hasCursor(kept)).toBe(true);
   });
+  it('one that this version does not take leaves its group what it has not got yet', async () => {
+    await using rig = await createRig();
+    await rig.add({ group: 'g' });
+    await rig.log.registry.set('home:odd@home.test', { jid: 'odd@home.test', password: 'x', group: 'g', up: [{ filter: 'a//b' }], cursors: {} });
+    await rig.restart();
+    await rig.state('online');
+    await rig.publish('t', 1);
+    await rig.homes.remove('odd@home.test');
+    await rig.drained();
+    expect([...rig.log.cursors()].some(({ name }) => name.startsWith('home:*g '))).toBe(true);
+  });
   it('a topic in memory is refused where it is named, and said where a filter is wider', async () => {
     await using rig = await createRig();
     await rig.log.append({ topic: 'raw/a', kind: 'configure', config: { storage: 'memory' } });
