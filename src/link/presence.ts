@@ -100,11 +100,17 @@ function readStatus(value: string): PeerStatus {
 
 const NONE: readonly string[] = [];
 
-/** Most say nothing else, and are shown as they are. */
-const PRINTABLE = /^[\x21-\x7e]*$/;
-const shown = (text: string): string => (
-  text.length <= SHOWN_CHARACTERS && PRINTABLE.test(text) ? text : text.replace(/\p{Cc}+/gu, ' ').slice(0, SHOWN_CHARACTERS).trim()
-);
+/** Most say nothing else than printable ASCII, and are shown as they are. */
+function shown(text: string): string {
+  if (text.length > SHOWN_CHARACTERS) return clean(text);
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x21 || code > 0x7e) return clean(text);
+  }
+  return text;
+}
+
+const clean = (text: string): string => text.replace(/\p{Cc}+/gu, ' ').slice(0, SHOWN_CHARACTERS).trim();
 
 /** Puts what a peer says of itself, beyond what everybody does, into its description. */
 export function addClaims(peer: { -readonly [K in keyof Peer]: Peer[K] }, claims: Claims): void {

@@ -2,7 +2,8 @@ import { Browses } from './browses.ts';
 import { Cache, type Entry } from './cache.ts';
 import { Instances } from './instances.ts';
 import { Missed } from './missed.ts';
-import { TYPE, type DnsRecord, type Message } from './message.ts';
+import type { Unread } from './decode.ts';
+import { asBuffer, TYPE, type DnsRecord, type Message } from './message.ts';
 import { nameKey } from './name.ts';
 import type { Source } from './network.ts';
 import { type Acquaintance, newcomer } from './newcomer.ts';
@@ -52,8 +53,8 @@ export class Browser {
   readonly #missed: Missed;
   readonly #acquaintance: Acquaintance;
   readonly #renewals: Renewals;
-  /** The last answer, as long as it has not been remembered. */
-  #seen: { readonly message: Message; readonly now: number; readonly told: Resolved | undefined } | undefined;
+  /** The last packet that somebody was told of by, as long as what it says has not been remembered. */
+  #seen: { readonly packet: Unread; readonly now: number; readonly told: Resolved } | undefined;
 
   constructor(parts: BrowserParts) {
     this.#parts = parts;
@@ -175,25 +176,35 @@ export class Browser {
     this.#resolver.settle(now);
   }
 
-  /** Somebody answers, or announces what he has. Gives who is new at a glance: then what was said is remembered by `catchUp`. */
-  response(message: Message, now: number): Resolved | undefined {
-    if (this.#seen) this.catchUp();
-    if (this.#renewals.renew(message, now)) return undefined;
-    const told = this.#instances.isRoomy && this.#cache.isRoomy ? newcomer(message, this.#acquaintance) : undefined;
-    this.#seen = { message, now, told };
-    if (!told) this.catchUp();
+  /** Who is new at a glance: what the packet says is then remembered by `catchUp`. */
+  glance(packet: Unread, now: number): Resolved | undefined {
+    this.catchUp();
+    if (!this.#instances.isRoomy || !this.#cache.isRoomy) return undefined;
+    const told = newcomer(asBuffer(packet.bytes), this.#acquaintance);
+    if (told) this.#seen = { packet, now, told };
     return told;
   }
 
-  /** Remembers what the last answer said, if that was put off. */
+  /** Somebody answers, or announces what he has. */
+  response(message: Message, now: number): void {
+    this.catchUp();
+    if (this.#renewals.renew(message, now)) return;
+    const { version } = this.#cache;
+    if (this.#take(message, now) && this.#cache.version === version) this.#renewals.taken(message);
+    this.#resolver.settle(now);
+  }
+
+  /** Remembers what the last packet said, if that was put off. */
   catchUp(): void {
     if (!this.#seen) return;
-    const { message, now, told } = this.#seen;
+    const { packet, now, told } = this.#seen;
     this.#seen = undefined;
-    const { version } = this.#cache;
-    const all = this.#take(message, now);
-    if (all && !told && this.#cache.version === version) this.#renewals.taken(message);
-    if (told && !this.#instances.told(told)) this.#parts.output({ type: 'lost', name: told.name });
+    try {
+      this.#take(packet.message, now);
+    } catch {
+      // Whoever weighs it is told that it cannot be read; then nothing of it is believed.
+    }
+    if (!this.#instances.told(told)) this.#parts.output({ type: 'lost', name: told.name });
     this.#resolver.settle(now);
   }
 

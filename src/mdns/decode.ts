@@ -5,10 +5,10 @@ import { labelFromBytes, MAX_NAME_BYTES } from './name.ts';
 /** RFC 6762 §17: no multicast DNS message is longer, headers included. */
 export const MAX_MESSAGE_BYTES = 9000;
 /** Pointers followed in one name; each must point back, so this bounds work, not only loops. */
-const MAX_POINTERS = 16;
+export const MAX_POINTERS = 16;
 
 /** RFC 1035 §4.1.1 */
-const HEADER = 12;
+export const HEADER = 12;
 /** What holds a packet of so many bytes costs no more than what would hold a part of it. */
 const SMALL = 512;
 
@@ -21,6 +21,28 @@ interface ReadName { readonly name: string; readonly bytes: number }
 export function decodeMessage(input: Uint8Array): Message {
   if (input.length > MAX_MESSAGE_BYTES) throw malformed('too long');
   return new Reader(asBuffer(input)).message();
+}
+
+/** A packet that is read when more is wanted of it than a glance tells. */
+export class Unread {
+  readonly bytes: Uint8Array;
+  #message: Message | undefined;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  /** Throws as `decodeMessage`. */
+  get message(): Message {
+    this.#message ??= decodeMessage(this.bytes);
+    return this.#message;
+  }
+}
+
+/** A part of a packet. A record may keep a small packet alive, but not a large one. */
+export function keptBytes(packet: Buffer, start: number, end: number): Uint8Array {
+  const bytes = packet.subarray(start, end);
+  return packet.buffer.byteLength <= SMALL ? bytes : new Uint8Array(bytes);
 }
 
 class Reader {
@@ -196,11 +218,11 @@ class Reader {
     return read;
   }
 
-  /** All up to there. A record may keep a small packet alive, but not a large one. */
+  /** All up to there. */
   #rest(end: number): Uint8Array {
-    const bytes = this.#bytes.subarray(this.#at, end);
+    const bytes = keptBytes(this.#bytes, this.#at, end);
     this.#at = end;
-    return this.#bytes.buffer.byteLength <= SMALL ? bytes : new Uint8Array(bytes);
+    return bytes;
   }
 
   #take(length: number, end: number): Buffer {

@@ -2,6 +2,7 @@ import { Announcer } from './announcer.ts';
 import { Asks } from './asks.ts';
 import { Browser } from './browser.ts';
 import type { Message } from './message.ts';
+import type { Unread } from './decode.ts';
 import { nameKey } from './name.ts';
 import { MDNS_PORT, type Source } from './network.ts';
 import type { Output, Resolved } from './output.ts';
@@ -20,11 +21,6 @@ const WATCH_DELAY = 1200;
 
 /** Said so recently is said enough. */
 const LATELY = 2500;
-
-/** What an answer tells at a glance. */
-export interface News { readonly newcomer?: Resolved }
-
-const NOBODY: News = {};
 
 export interface LinkParts {
   readonly now: number;
@@ -105,32 +101,35 @@ export class Link {
   }
 
   receive(message: Message, from: Source, now: number): void {
-    const news = this.news(message, from, now);
-    if (!news) return;
-    if (news.newcomer) this.#outputs.push({ type: 'found', service: news.newcomer });
-    this.weigh(message, from, now);
+    if (this.hear(message, from, now)) this.weigh({ message }, from, now);
   }
 
-  /** What an answer tells of others. It is to be weighed as well: whoever waits for the news need not wait for that. */
-  news(message: Message, from: Source, now: number): News | undefined {
+  /** Who is new, and says so plainly in this packet. It is to be weighed as well: whoever waits for the news need not wait for that. */
+  glance(packet: Unread, from: Source, now: number): Resolved | undefined {
+    // RFC 6762 §6: answers come from the mDNS port, or are no answers.
+    return from.port === MDNS_PORT ? this.#browser.glance(packet, now) : undefined;
+  }
+
+  /** Answers a question, or takes what an answer tells of others. Whether it is one, which is to be weighed as well. */
+  hear(message: Message, from: Source, now: number): boolean {
     // RFC 6762 §18.3, §18.11: other opcodes and errors are not for us.
-    if (message.opcode !== 0 || message.rcode !== 0) return undefined;
+    if (message.opcode !== 0 || message.rcode !== 0) return false;
     if (!message.response) {
       this.#prober.query(message, now);
       this.#responder.query(message, from, now);
       this.#browser.query(message, from, now);
       this.#pulse.heard(message, from, now);
-      return undefined;
+      return false;
     }
-    // RFC 6762 §6: answers come from the mDNS port, or are no answers.
-    if (from.port !== MDNS_PORT) return undefined;
-    const newcomer = this.#browser.response(message, now);
-    return newcomer ? { newcomer } : NOBODY;
+    if (from.port !== MDNS_PORT) return false;
+    this.#browser.response(message, now);
+    return true;
   }
 
   /** What an answer means for what we say ourselves, and for what was asked. */
-  weigh(message: Message, from: Source, now: number): void {
+  weigh(packet: Pick<Unread, 'message'>, from: Source, now: number): void {
     this.#browser.catchUp();
+    const { message } = packet;
     for (const claim of this.#prober.response(message, from.address, now)) {
       this.#responder.forget([...claim.unique, ...claim.shared]);
       this.#announcer.forget([...claim.unique, ...claim.shared]);

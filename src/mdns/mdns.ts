@@ -3,11 +3,11 @@ import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { Seldom } from '../seldom.ts';
 import { Alarm } from './alarm.ts';
+import { Unread } from './decode.ts';
 import { Directory, type BrowseEvent, type Found } from './directory.ts';
 import { Inquiries, type AskOptions } from './inquiries.ts';
-import type { News } from './link.ts';
 import { Listeners } from './listeners.ts';
-import { type Message, TYPE } from './message.ts';
+import { TYPE } from './message.ts';
 import { checkName, escapeLabel, nameKey } from './name.ts';
 import type { InterfaceInfo, Network, Source } from './network.ts';
 import { nameOf, type InstanceRecord, type Offer, type Service } from './offer.ts';
@@ -97,7 +97,7 @@ class Engine implements Mdns {
   readonly #alarm: Alarm;
   #closed: Promise<void> | undefined;
   /** The last answer, whose news has been told. */
-  #told: { readonly place: Joined; readonly message: Message; readonly from: Source; readonly now: number } | undefined;
+  #told: { readonly place: Joined; readonly packet: Pick<Unread, 'message'>; readonly from: Source; readonly now: number } | undefined;
 
   constructor(options: MdnsOptions) {
     const { network, clock, trouble, interfaces, host, random = Math.random } = options;
@@ -264,34 +264,39 @@ class Engine implements Mdns {
   /** Whoever watches is told first; what else an answer means is weighed before anything else happens. */
   readonly #receive = (place: Joined, bytes: Uint8Array, from: Source, now: number): void => {
     if (this.#told) this.#weigh();
-    let news: News | undefined;
+    let told = false;
     try {
-      const message = this.#repeats.read(bytes);
-      news = place.link.news(message, from, now);
-      if (news) this.#told = { place, message, from, now };
+      const known = this.#repeats.known(bytes);
+      const packet = known ? { message: known } : new Unread(bytes);
+      const newcomer = packet instanceof Unread ? place.link.glance(packet, from, now) : undefined;
+      if (newcomer) {
+        this.#told = { place, packet, from, now };
+        this.#directory.found(place.id, place, newcomer);
+        return void SOON.then(this.#weigh);
+      }
+      if (place.link.hear(packet.message, from, now)) {
+        this.#told = { place, packet, from, now };
+        told = this.#drain(place);
+        if (!told) this.#repeats.remember(packet.message);
+      }
     } catch (error) {
       this.#cannotRead(place, from, error);
     }
-    if (!news) {
+    if (!this.#told) {
       this.#places.heard(place, from, now);
       return this.#run();
     }
-    if (news.newcomer) {
-      this.#directory.found(place.id, place, news.newcomer);
-      return void SOON.then(this.#weigh);
-    }
-    if (!this.#drain(place)) this.#repeats.remember();
     this.#weigh();
   };
 
   readonly #weigh = (): void => {
     if (!this.#told) return;
-    const { place, message, from, now } = this.#told;
+    const { place, packet, from, now } = this.#told;
     this.#told = undefined;
     this.#places.heard(place, from, now);
     place.hearing.response(from.address);
     try {
-      place.link.weigh(message, from, now);
+      place.link.weigh(packet, from, now);
     } catch (error) {
       this.#cannotRead(place, from, error);
     }

@@ -81,7 +81,11 @@ export function checkName(name: string): void {
 
 /** What names are compared by: ASCII letters without case, everything else byte by byte (RFC 6762 §16). */
 export function nameKey(name: string): string {
-  return /[A-Z]/.test(name) ? name.replace(/[A-Z]+/g, (found) => found.toLowerCase()) : name;
+  for (let at = 0; at < name.length; at++) {
+    const code = name.charCodeAt(at);
+    if (code >= 0x41 && code <= 0x5a) return name.replace(/[A-Z]+/g, (found) => found.toLowerCase());
+  }
+  return name;
 }
 
 export function sameName(a: string, b: string): boolean {

@@ -1,4 +1,3 @@
-import { decodeMessage } from './decode.ts';
 import { asBuffer, type Message } from './message.ts';
 
 /** Longer packets are read each time. */
@@ -13,33 +12,32 @@ export class Repeats {
   /** By a number that is mostly theirs alone: a packet that is new shall cost no more than to work it out. */
   #late = new Map<number, Read>();
   #before = new Map<number, Read>();
-  /** The last one that was read, if it was not remembered. */
-  #last: { readonly print: number; readonly bytes: Uint8Array; readonly message: Message } | undefined;
+  /** The last one, if it was not known. */
+  #last: { readonly print: number; readonly bytes: Uint8Array } | undefined;
 
   /** Packets remembered. */
   get size(): number {
     return this.#late.size + this.#before.size;
   }
 
-  /** As `decodeMessage`. What is read may be remembered until the next one is. */
-  read(bytes: Uint8Array): Message {
+  /** What it says, if it is known. */
+  known(bytes: Uint8Array): Message | undefined {
     this.#last = undefined;
-    if (bytes.length > MAX_BYTES) return decodeMessage(bytes);
+    if (bytes.length > MAX_BYTES) return undefined;
     const print = printOf(bytes);
     const late = this.#late.get(print);
-    const known = late ?? this.#before.get(print);
-    if (known && known.words === wordsOf(bytes)) {
-      if (!late) this.#remember(print, known);
-      return known.message;
+    const read = late ?? this.#before.get(print);
+    if (read && read.words === wordsOf(bytes)) {
+      if (!late) this.#remember(print, read);
+      return read.message;
     }
-    const message = decodeMessage(bytes);
-    this.#last = { print, bytes, message };
-    return message;
+    this.#last = { print, bytes };
+    return undefined;
   }
 
-  /** What was read last told nothing new: it may well come again. */
-  remember(): void {
-    if (this.#last) this.#remember(this.#last.print, { words: wordsOf(this.#last.bytes), message: this.#last.message });
+  /** What was read last, and was not known, told nothing new: it may well come again. */
+  remember(message: Message): void {
+    if (this.#last) this.#remember(this.#last.print, { words: wordsOf(this.#last.bytes), message });
     this.#last = undefined;
   }
 

@@ -5,8 +5,6 @@ import { cutText } from './name.ts';
 /** RFC 6763 §6.2 asks for less than 1300; beyond this it could not be announced at all. */
 const MAX_TEXT_BYTES = 8000;
 
-const BEYOND_ASCII = /[\x80-\xff]/;
-
 /** A value as it is when its bytes are shown; `true` is a key without `=` (RFC 6763 §6.4). */
 export type TextValue = string | true;
 
@@ -36,7 +34,7 @@ export function decodeText(bytes: Uint8Array): Map<string, TextValue> {
   const text = new Map<string, TextValue>();
   const buffer = asBuffer(bytes);
   const whole = buffer.toString('latin1');
-  const ascii = !BEYOND_ASCII.test(whole);
+  const ascii = isAscii(buffer);
   for (let at = 0; at < buffer.length;) {
     const start = at + 1;
     const end = start + (buffer[at] ?? 0);
@@ -50,4 +48,9 @@ export function decodeText(bytes: Uint8Array): Map<string, TextValue> {
     else text.set(key, ascii ? whole.slice(equals + 1, end) : buffer.toString('utf8', equals + 1, end));
   }
   return text;
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at++) if ((bytes[at] ?? 0) > 0x7f) return false;
+  return true;
 }

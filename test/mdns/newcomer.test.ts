@@ -1,4 +1,7 @@
+import { array, assert, nat, property, tuple } from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { decodeMessage, Unread } from '../../src/mdns/decode.ts';
+import { encodeMessage } from '../../src/mdns/encode.ts';
 import { Link } from '../../src/mdns/link.ts';
 import { type DnsRecord, makeMessage } from '../../src/mdns/message.ts';
 import type { Output } from '../../src/mdns/output.ts';
@@ -14,7 +17,9 @@ const announced = (records: readonly DnsRecord[]) => makeMessage({ response: tru
 
 /** What is told before anything is remembered, by name. */
 const glanced = (one: OneLink, records: readonly DnsRecord[]): Output[] => {
-  const { newcomer } = one.link.news(announced(records), OTHER, one.now) ?? {};
+  const packet = new Unread(encodeMessage(announced(records)));
+  const newcomer = one.link.glance(packet, OTHER, one.now);
+  if (!newcomer && one.link.hear(packet.message, OTHER, one.now)) one.link.weigh(packet, OTHER, one.now);
   return [...newcomer ? [{ type: 'found' as const, service: newcomer }] : [], ...one.link.take().filter(({ type }) => type === 'found')];
 };
 
@@ -23,7 +28,7 @@ describe('a newcomer', () => {
     const one = browsing();
     const told = glanced(one, peer('b', 'h2'));
     expect(told).toMatchObject([{ service: { label: 'b@h2', host: 'h2.local', port: 5298, addresses: ['10.0.0.2'], types: [SERVICE] } }]);
-    one.do((link, now) => link.weigh(announced(peer('b', 'h2')), OTHER, now));
+    one.do((link, now) => link.weigh({ message: announced(peer('b', 'h2')) }, OTHER, now));
     expect([...one.of('found'), ...one.of('lost')]).toEqual([]);
     one.answer(peer('b', 'h2'));
     expect(one.of('found')).toEqual([]);
@@ -68,5 +73,26 @@ describe('a newcomer', () => {
     glanced(one, peer('c', 'h3', '10.0.0.3'));
     one.do((link, now) => link.clear(now));
     expect(one.of('lost').map(({ name }) => name).toSorted()).toEqual([`b@h2.${SERVICE}`, `c@h3.${SERVICE}`]);
+  });
+
+  it('is told of nothing that the packet, read as a whole, does not say', () => {
+    const records = [...peer('b', 'h2'), rr.a('h2.local', 'fe80::2')];
+    const whole = encodeMessage(announced(records));
+    assert(property(array(tuple(nat(whole.length - 1), nat(255)), { minLength: 1, maxLength: 3 }), nat(20), (changes, cut) => {
+      const bytes = Buffer.from(whole.subarray(0, whole.length - (cut < 15 ? 0 : cut)));
+      for (const [at, byte] of changes) if (at < bytes.length) bytes[at] = byte;
+      const told = browsing().link.glance(new Unread(bytes), OTHER, 0);
+      if (!told) return;
+      const one = browsing();
+      one.do((link, now) => link.receive(decodeMessage(bytes), OTHER, now));
+      expect(one.of('found').map(({ service }) => service)).toEqual([told]);
+    }), { numRuns: 3000 });
+  });
+
+  it('is nobody when the packet cannot be read', () => {
+    const whole = encodeMessage(announced(peer('b', 'h2')));
+    for (let length = 0; length < whole.length; length++) {
+      expect(browsing().link.glance(new Unread(whole.subarray(0, length)), OTHER, 0)).toBeUndefined();
+    }
   });
 });
