@@ -102,10 +102,11 @@ const NONE: readonly string[] = [];
 
 /** Most say nothing else than printable ASCII, and are shown as they are. */
 function shown(text: string): string {
-  if (text.length > SHOWN_CHARACTERS) return clean(text);
-  for (let at = 0; at < text.length; at++) {
+  const { length } = text;
+  if (length > SHOWN_CHARACTERS || text.startsWith(' ') || text.endsWith(' ')) return clean(text);
+  for (let at = 0; at < length; at++) {
     const code = text.charCodeAt(at);
-    if (code < 0x21 || code > 0x7e) return clean(text);
+    if (code < 0x20 || code > 0x7e) return clean(text);
   }
   return text;
 }

@@ -4,8 +4,13 @@ import { isIPv6 } from 'node:net';
 
 const ZONE = 0x25; // %
 
+/** The IPv4 address that begins there. */
+export function dotted(bytes: Uint8Array, at: number): string {
+  return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
+}
+
 export function addressFromBytes(bytes: Uint8Array): string {
-  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
+  if (bytes.length === 4) return dotted(bytes, 0);
   const groups: number[] = [];
   for (let at = 0; at < 16; at += 2) groups.push(((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0));
   let best = { start: -1, length: 1 };
@@ -25,9 +30,9 @@ export function addressToBytes(address: string): Uint8Array | undefined {
   if (!address.includes(':')) return fourBytes(address);
   const text = withoutZone(address);
   if (!isIPv6(text)) return undefined;
-  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
-  const plain = dotted
-    ? `${dotted[1]}${((Number(dotted[2]) << 8) | Number(dotted[3])).toString(16)}:${((Number(dotted[4]) << 8) | Number(dotted[5])).toString(16)}`
+  const mixed = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
+  const plain = mixed
+    ? `${mixed[1]}${((Number(mixed[2]) << 8) | Number(mixed[3])).toString(16)}:${((Number(mixed[4]) << 8) | Number(mixed[5])).toString(16)}`
     : text;
   const [head = '', tail] = plain.split('::');
   const left = head === '' ? [] : head.split(':');

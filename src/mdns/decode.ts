@@ -1,4 +1,4 @@
-import { addressFromBytes } from './address.ts';
+import { addressFromBytes, dotted } from './address.ts';
 import { asBuffer, CLASS, malformed, TYPE, type DnsRecord, type Message, type Question, type RecordData } from './message.ts';
 import { labelFromBytes, MAX_NAME_BYTES } from './name.ts';
 
@@ -134,8 +134,7 @@ class Reader {
     const at = this.#at;
     if (at + 4 > end) throw malformed('record data too short');
     this.#at = at + 4;
-    const bytes = this.#bytes;
-    return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
+    return dotted(this.#bytes, at);
   }
 
   #service(end: number): RecordData {

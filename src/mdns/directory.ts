@@ -136,7 +136,10 @@ export class Directory {
 function typesOf({ seen }: Listing): string[] {
   const types: string[] = [];
   for (const { resolved } of seen) {
-    for (const type of resolved.types) if (!types.includes(nameKey(type))) types.push(nameKey(type));
+    for (const type of resolved.types) {
+      const key = nameKey(type);
+      if (!types.includes(key)) types.push(key);
+    }
   }
   return types;
 }

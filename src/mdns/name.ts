@@ -16,15 +16,7 @@ export function escapeLabel(text: string): string {
 
 /** One label as it came from the wire. */
 export function labelFromBytes(bytes: Buffer, start: number = 0, end: number = bytes.length): string {
-  let plain = true;
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at] ?? 0;
-    if (byte < 0x21 || byte > 0x7e || byte === 0x2e || byte === 0x5c) {
-      plain = false;
-      break;
-    }
-  }
-  if (plain) return bytes.toString('latin1', start, end);
+  if (isPlainLabel(bytes, start, end)) return bytes.toString('latin1', start, end);
   const label = bytes.subarray(start, end);
   if (isUtf8(label)) return escapeLabel(label.toString());
   let text = '';
@@ -33,6 +25,15 @@ export function labelFromBytes(bytes: Buffer, start: number = 0, end: number = b
     else text += escapeLabel(String.fromCharCode(byte));
   }
   return text;
+}
+
+/** Whether each byte of a label stands for itself. */
+export function isPlainLabel(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte < 0x21 || byte > 0x7e || byte === 0x2e || byte === 0x5c) return false;
+  }
+  return true;
 }
 
 /** Where the label that begins at `start` ends: the index of its dot, or the name's length. */

@@ -1,7 +1,7 @@
-import { addressFromBytes } from './address.ts';
+import { addressFromBytes, dotted } from './address.ts';
 import { HEADER, MAX_MESSAGE_BYTES, MAX_POINTERS, keptBytes } from './decode.ts';
 import { TYPE } from './message.ts';
-import { labelFromBytes, labelEnd, MAX_LABEL_BYTES, MAX_NAME_BYTES, nameKey } from './name.ts';
+import { isPlainLabel, labelFromBytes, labelEnd, MAX_LABEL_BYTES, MAX_NAME_BYTES, nameKey } from './name.ts';
 import type { Resolved } from './output.ts';
 
 export interface Acquaintance {
@@ -25,9 +25,10 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
   let left = word(bytes, 6) + word(bytes, 10);
   let at = nameEnd(bytes, HEADER);
   if (at < 0 || word(bytes, at) !== TYPE.PTR || isGoodbye(bytes, at)) return undefined;
+  const whole = bytes.toString('latin1');
   const targetAt = at + 10;
-  const owner = nameAt(bytes, HEADER);
-  const target = nameAt(bytes, targetAt);
+  const owner = nameAt(bytes, whole, HEADER);
+  const target = nameAt(bytes, whole, targetAt);
   if (owner === undefined || target === undefined || nameEnd(bytes, targetAt) !== targetAt + word(bytes, at + 8)) return undefined;
   const ownerKey = nameKey(owner);
   const type = browses.name(ownerKey);
@@ -47,7 +48,7 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
   for (at = targetAt + word(bytes, at + 8), left--; left > 0; left--) {
     // A name that was said before is mostly a pointer to where that was.
     const named = pointee(bytes, at);
-    const said: string | undefined = named === targetAt ? target : named === hostAt ? host : nameAt(bytes, at);
+    const said: string | undefined = named === targetAt ? target : named === hostAt ? host : nameAt(bytes, whole, at);
     at = nameEnd(bytes, at);
     if (said === undefined || at < 0 || at + 10 > bytes.length) return undefined;
     const rrtype = word(bytes, at);
@@ -58,10 +59,10 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
     at = stop;
     switch (rrtype) {
       case TYPE.PTR:
-        if (nameEnd(bytes, start) !== stop || nameAt(bytes, start) === undefined) return undefined;
+        if (nameEnd(bytes, start) !== stop || nameAt(bytes, whole, start) === undefined) return undefined;
         break;
       case TYPE.SRV: {
-        const where = nameAt(bytes, start + 6);
+        const where = nameAt(bytes, whole, start + 6);
         if (where === undefined || nameEnd(bytes, start + 6) !== stop) return undefined;
         if (said !== target || gone) break;
         port = word(bytes, start + 4);
@@ -77,12 +78,12 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
       case TYPE.A: case TYPE.AAAA: {
         if (stop - start !== (rrtype === TYPE.A ? 4 : 16)) return undefined;
         if (port < 0 || said !== host || gone) break;
-        const address = addressFromBytes(bytes.subarray(start, stop));
+        const address = rrtype === TYPE.A ? dotted(bytes, start) : addressFromBytes(bytes.subarray(start, stop));
         if (!addresses.includes(address)) addresses.push(address);
         break;
       }
       case TYPE.NSEC:
-        if (nameAt(bytes, start) === undefined || nameEnd(bytes, start) > stop) return undefined;
+        if (nameAt(bytes, whole, start) === undefined || nameEnd(bytes, start) > stop) return undefined;
         break;
       default: // says nothing here
     }
@@ -124,8 +125,8 @@ function nameEnd(bytes: Buffer, start: number): number {
   return -1;
 }
 
-/** As `decodeMessage` reads it; undefined where that would not. */
-function nameAt(bytes: Buffer, start: number): string | undefined {
+/** As `decodeMessage` reads it, from the packet as bytes and as text; undefined where that would not. */
+function nameAt(bytes: Buffer, whole: string, start: number): string | undefined {
   let name = '';
   let size = 1;
   let pointers = 0;
@@ -143,9 +144,10 @@ function nameAt(bytes: Buffer, start: number): string | undefined {
     }
     size += length + 1;
     if (length > MAX_LABEL_BYTES || at + 1 + length > bytes.length || size > MAX_NAME_BYTES) return undefined;
-    const label = labelFromBytes(bytes, at + 1, at + 1 + length);
+    const end = at + 1 + length;
+    const label = isPlainLabel(bytes, at + 1, end) ? whole.slice(at + 1, end) : labelFromBytes(bytes, at + 1, end);
     name = name === '' ? label : `${name}.${label}`;
-    at += length + 1;
+    at = end;
   }
   return undefined;
 }

@@ -54,10 +54,12 @@ const wordsOf = (bytes: Uint8Array): string => asBuffer(bytes).toString('latin1'
 
 /** Four bytes at a time: it is done with every packet. Whoever makes two packets with one print makes us read both. */
 function printOf(bytes: Uint8Array): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let print = bytes.length;
   let at = 0;
-  for (; at + 4 <= bytes.length; at += 4) print = Math.imul((print << 13 | print >>> 19) ^ view.getInt32(at), 0x01000193);
+  for (; at + 4 <= bytes.length; at += 4) {
+    const four = (bytes[at] ?? 0) << 24 | (bytes[at + 1] ?? 0) << 16 | (bytes[at + 2] ?? 0) << 8 | (bytes[at + 3] ?? 0);
+    print = Math.imul((print << 13 | print >>> 19) ^ four, 0x01000193);
+  }
   for (; at < bytes.length; at++) print = Math.imul((print << 13 | print >>> 19) ^ (bytes[at] ?? 0), 0x01000193);
   return print;
 }
