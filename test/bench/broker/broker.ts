@@ -80,6 +80,8 @@ const CHANGES = 'mosquitto QoS 1, autosave_on_changes';
 const PROSODY = 'Prosody in memory';
 const KEEPS = 'Prosody persistent';
 const RAW = 'one raw append and fdatasync';
+const PACED = 'one raw append and fdatasync, of 2,000/s';
+const KEPT_RELAY = 'a null relay under TLS that syncs each item';
 
 const memory: BoxOptions = { config: { storage: 'memory' } };
 const startBox = (options: BoxOptions): Entrant['start'] => (scene) => box(scene, options);
@@ -168,12 +170,17 @@ async function latency(scene: Scene, inMemory: InMemory): Promise<Row[]> {
   const results = await inRounds(scene, {
     [DISK]: { start: startBox({ durable: true }), load },
     ...inMemory(load),
+    [KEPT_RELAY]: { start: (at) => nullRelay(at, { tls: true, keeps: true }), load },
     [RAW]: { start: nothing, load: { mode: 'disk', dir: scene.dir, payload: 256, count: 2_000 } },
+    [PACED]: { start: nothing, load: { mode: 'disk', dir: scene.dir, payload: 256, count: 2_000, rate: load.rate } },
     [QOS0]: { start: (at) => mosquitto(at, { qos: 0 }), load },
   });
   return [
     ...compared(results, [
       { what: `p50 ${what}`, figure: 'p50', ours: DISK, peer: RAW, most: 3 },
+      { what: `p50 ${what}`, figure: 'p50', ours: DISK, peer: PACED },
+      { what: `p50 ${what}`, figure: 'p50', ours: DISK, peer: KEPT_RELAY },
+      { what: `p50 ${what}`, figure: 'p50', ours: KEPT_RELAY, peer: RAW },
       { what: `p50 ${what}`, figure: 'p50', ours: MEMORY, peer: QOS0, most: 2.5 },
     ]),
     ...atMost(results, `p99 ${what}`, DISK, 'p99', 10),

@@ -86,9 +86,9 @@ export async function prosody(scene: Scene, { durable }: { durable: boolean }): 
   return { load: { protocol: 'xmpp', port: PORT, topic: TOPIC, to: 'pubsub.localhost', durable: Number(durable) }, [Symbol.asyncDispose]: () => stop(child, 'SIGKILL') };
 }
 
-/** `tls`: its clients speak TLS, as those of a box do. */
-export async function nullRelay(scene: Scene, { tls = false }: { tls?: boolean } = {}): Promise<Server> {
-  const child = scene.lan.exec(1, process.execPath, [RELAY, scene.host, String(PORT), ...tls ? [join(scene.keys, '0')] : []]);
+/** `tls`: its clients speak TLS, as those of a box do. `keeps`: each item is on disk first. */
+export async function nullRelay(scene: Scene, { tls = false, keeps = false }: { tls?: boolean; keeps?: boolean } = {}): Promise<Server> {
+  const child = scene.lan.exec(1, process.execPath, [RELAY, scene.host, String(PORT), tls ? join(scene.keys, '0') : '', ...keeps ? [scene.folder('relay')] : []]);
   await listening(scene, child, PORT);
   return { load: { protocol: 'link', port: PORT, topic: TOPIC, to: 'relay', ...tls ? { keys: 'yes' } : {} }, [Symbol.asyncDispose]: () => stop(child) };
 }
