@@ -34,6 +34,23 @@ export function readSet(parent: Element): PageRequest | undefined {
   };
 }
 
+/** What asks for a part (§2.1). */
+export function requestElement({ max, after, before }: PageRequest): Element {
+  return xml('set', { xmlns: NS_RSM },
+    max === undefined ? undefined : xml('max', {}, String(max)),
+    after === undefined ? undefined : xml('after', {}, after),
+    before === undefined ? undefined : xml('before', {}, before),
+  );
+}
+
+/** What an answer says of itself; undefined where whoever answers knows of no parts. What it says wrongly, it does not say. */
+export function readInfo(answer: Element): PageInfo | undefined {
+  const set = children(answer).find((child) => child.name === 'set' && namespaceOf(child) === NS_RSM);
+  if (!set) return undefined;
+  const [first, last, count] = [textOf(set, 'first'), textOf(set, 'last'), textOf(set, 'count')];
+  return { ...(first === undefined ? {} : { first }), ...(last === undefined ? {} : { last }), ...(count !== undefined && /^\d{1,15}$/.test(count) ? { count: Number(count) } : {}) };
+}
+
 export function setElement({ first, last, index, count }: PageInfo): Element {
   return xml('set', { xmlns: NS_RSM },
     first === undefined ? undefined : xml('first', index === undefined ? {} : { index: String(index) }, first),

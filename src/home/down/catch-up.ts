@@ -3,10 +3,13 @@ import type { Log } from '../../log/log.ts';
 import { samePayload } from '../../log/appended.ts';
 import type { LogRecord } from '../../log/record.ts';
 import { homeOf } from '../../pubsub/draft.ts';
-import type { Element } from '../../xmpp/element.ts';
+import { attr, type Element } from '../../xmpp/element.ts';
+import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { hashOf, REMEMBERED, since, type Before, type Beginnings } from './beginning.ts';
+import { walk } from './by-ids.ts';
 import { isNamedByRecord, originIn, readItem, type HomeItem } from './item.ts';
 import type { Keeper, Outcome, Target } from './keeper.ts';
+import { listing, type Listing } from './listing.ts';
 import { inOrder } from './order.ts';
 import { itemsOf, newestRequest } from './request.ts';
 
@@ -16,6 +19,8 @@ export const FIRST_PAGE = 16;
 const COMPARED = 256;
 /** Items of our own among which nobody else's is looked for any further. */
 const OWN_ONLY = 1024;
+/** Times that a list is asked for during which the session ends. */
+const LIST_TRIES = 3;
 /** Asked of the log at once. */
 const IDS = 1000;
 const SLICE = 256;
@@ -27,6 +32,8 @@ export interface CatchUpParts {
   readonly request: (iq: Element) => Promise<Element>;
   /** Bytes of an answer. */
   readonly bytes: number;
+  /** How often the session ended while the node's list of ids was asked for, which may have been too long; and whether it is. */
+  readonly lists: { choked: number; asking: boolean };
   /** Not everything could be had. */
   readonly short: (count: number) => void;
 }
@@ -34,6 +41,8 @@ export interface CatchUpParts {
 interface Fetched {
   /** Oldest first. */
   readonly items: readonly HomeItem[];
+  /** As the node has them. */
+  readonly ids: readonly string[];
   /** The node has no more. */
   readonly whole: boolean;
   /** It has more than can be had, and where they overlap with what is known was not found. */
@@ -51,28 +60,48 @@ export async function catchUp(target: Target, page: number, onlyNew: boolean, pa
     return 'kept';
   }
   const known = new Known(target, before, parts);
-  const { items, whole, short } = await fetch(target, page, known, parts);
-  const outcome = await keep(target, await known.wanted(items), parts);
+  const { items, ids, whole, short } = await fetch(target, page, known, parts);
+  const all = short ? await listed(target, ids, parts) : undefined;
+  const outcome = await (all
+    ? walk(target, { ids: all.ids, page, before, reaches: (some, seen) => known.reaches(some, seen), keep: async (some) => keep(target, await known.wanted(some), parts) }, parts)
+    : keep(target, await known.wanted(items), parts));
   if (outcome === 'later') return outcome;
-  if (short) parts.short(items.length);
-  if (whole && before) await retractMissing(target, items, parts);
+  if (short && all?.whole !== true) parts.short(all?.ids.length ?? ids.length);
+  if (before && (whole || all?.whole === true)) await retractMissing(target, all?.ids ?? ids, parts);
   if (!before) await beginnings.began(service, node);
   return 'kept';
 }
 
-async function ask({ service, node }: Target, most: number, { request }: CatchUpParts): Promise<{ readonly items: HomeItem[]; readonly count: number; readonly bytes: number }> {
+/** Undefined where the service does not list what a node holds. */
+async function listed(target: Target, newest: readonly string[], { request, lists }: CatchUpParts): Promise<Listing | undefined> {
+  if (lists.choked >= LIST_TRIES) return undefined;
+  lists.asking = true;
+  try {
+    const all = await listing(target, newest, request);
+    lists.choked = 0;
+    return all.ids.length < newest.length ? undefined : all;
+  } catch (error) {
+    if (error instanceof StanzaError) return undefined;
+    throw error;
+  } finally {
+    lists.asking = false;
+  }
+}
+
+async function ask({ service, node }: Target, most: number, { request }: CatchUpParts): Promise<{ readonly items: HomeItem[]; readonly ids: string[]; readonly bytes: number }> {
   const { items, bytes } = itemsOf(await request(newestRequest(service, node, most)));
-  return { items: items.flatMap(readItem), count: items.length, bytes };
+  return { items: items.flatMap(readItem), ids: items.map((item) => attr(item, 'id') ?? ''), bytes };
 }
 
 async function fetch(target: Target, page: number, known: Known, parts: CatchUpParts): Promise<Fetched> {
   for (let most = page; ;) {
-    const { items, count, bytes } = await ask(target, most, parts);
-    if (count < most) return { items, whole: true, short: false };
-    if (await known.reaches(items)) return { items, whole: false, short: false };
+    const { items, ids, bytes } = await ask(target, most, parts);
+    const count = ids.length;
+    if (count < most) return { items, ids, whole: true, short: false };
+    if (await known.reaches(items)) return { items, ids, whole: false, short: false };
     // An answer that is larger than may be ends the session.
     const next = Math.min(most * 4, Math.floor((count * parts.bytes) / Math.max(1, bytes)));
-    if (next <= most) return { items, whole: false, short: true };
+    if (next <= most) return { items, ids, whole: false, short: true };
     most = next;
   }
 }
@@ -98,15 +127,15 @@ class Known {
   }
 
   /** Whether what is older than these is known. */
-  async reaches(items: readonly HomeItem[]): Promise<boolean> {
+  async reaches(items: readonly HomeItem[], seen: number = items.length): Promise<boolean> {
     const theirs = items.filter((item) => !this.#parts.keeper.isOwn(item));
     const [oldest] = theirs;
     // Where we have published while others did, ours say nothing of theirs.
-    if (!oldest) return items.length >= OWN_ONLY;
+    if (!oldest) return seen >= OWN_ONLY;
     if (!this.#before) return false;
     const local = await this.#local(theirs);
     if (theirs.every(isNamedByRecord)) return this.#has(oldest, local);
-    return items.length >= COMPARED && theirs.some((item) => this.#has(item, local));
+    return seen >= COMPARED && theirs.some((item) => this.#has(item, local));
   }
 
   /** Those to be kept, in order. */
@@ -148,9 +177,9 @@ class Known {
  * What was retracted while nobody here listened. What is older than all that the node has may have been pushed out
  * there, what is newer may have been lost and come again; and what goes by its record's id is never written over.
  */
-async function retractMissing(target: Target, items: readonly HomeItem[], { log, keeper }: CatchUpParts): Promise<void> {
+async function retractMissing(target: Target, ids: readonly string[], { log, keeper }: CatchUpParts): Promise<void> {
   if (!log.topic(target.topic)) return;
-  const there = new Set(items.map(({ id }) => id));
+  const there = new Set(ids);
   const local = (await log.items(target.topic, { last: IDS })).filter((record) => homeOf(record) === target.service);
   const present = local.filter(({ id }) => id !== undefined && there.has(id));
   const [oldest, newest] = [present[0]?.seq ?? Infinity, present.at(-1)?.seq ?? 0];

@@ -8,7 +8,7 @@ import type { Outcome, Target } from './keeper.ts';
 import type { OwnRetractions } from './own-retractions.ts';
 import { subscribeRequest } from './request.ts';
 
-export interface FollowedNodeParts extends Omit<CatchUpParts, 'request' | 'short'> {
+export interface FollowedNodeParts extends Omit<CatchUpParts, 'request' | 'short' | 'lists'> {
   readonly target: Target;
   /** What it holds when it is first seen is not wanted. */
   readonly onlyNew: boolean;
@@ -35,6 +35,7 @@ export class FollowedNode {
   readonly #parts: FollowedNodeParts;
   #state: NodeState = 'waiting';
   #page = FIRST_PAGE;
+  readonly #lists = { choked: 0, asking: false };
   #came: Change[] = [];
   #cameBytes = 0;
   #missed = false;
@@ -58,7 +59,10 @@ export class FollowedNode {
 
   /** The stream died of an answer to this. */
   choked(): void {
-    if (this.#state === 'beginning') this.#page = Math.max(1, Math.floor(this.#page / 8));
+    if (this.#lists.asking) {
+      this.#lists.choked += 1;
+      this.#lists.asking = false;
+    } else if (this.#state === 'beginning') this.#page = Math.max(1, Math.floor(this.#page / 8));
   }
 
   #forget(): void {
@@ -78,7 +82,7 @@ export class FollowedNode {
     await request(subscribeRequest(target.service, target.node, session.jid));
     for (let round = 0; round < ROUNDS && still(); round++) {
       this.#forget();
-      const outcome = await catchUp(target, this.#page, this.#parts.onlyNew, { ...this.#parts, request, short: (count) => short(target, count) });
+      const outcome = await catchUp(target, this.#page, this.#parts.onlyNew, { ...this.#parts, request, lists: this.#lists, short: (count) => short(target, count) });
       if (!still()) return 'kept';
       if (outcome === 'later') break;
       if (this.#missed) continue;

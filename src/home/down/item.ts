@@ -6,7 +6,7 @@ import { attr, children, type Element } from '../../xmpp/element.ts';
 import { type HomeRecord, recordsOf } from '../pack-element.ts';
 
 export interface HomeItem {
-  /** As the node has it. */
+  /** As the node has it; of what is in a pack, the record's. */
   readonly id: string;
   readonly payload: RecordPayload | undefined;
   /** By which a repeat is recognised, on whatever road; without it, by its id and payload alone. */

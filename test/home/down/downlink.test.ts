@@ -207,15 +207,93 @@ describe('a node that comes down', () => {
     expect(asked).toBeGreaterThan(1);
   });
 
-  it('of a node with more than an answer may hold the newest are taken, and that is said', async () => {
-    await using rig = await createRig({ limits: { settle: 100, incoming: 64 << 10, rescan: 50 } });
-    for (let n = 0; n < 200; n++) rig.home.publish('t', `i${n}`, value(`${n} ${'x'.repeat(1000)}`));
-    await rig.add({ topics: [], down: [{ node: 't' }] });
-    await followed(rig);
-    const numbers = (await told(rig)).map((text) => Number(text.split(' ')[0]));
-    expect(numbers.length).toBeGreaterThan(20);
-    expect(numbers).toEqual(rangeOf(200 - numbers.length, 200).map(Number));
-    expect(rig.troubles.map(({ kind }) => kind)).toEqual(['home.behind']);
+  describe('with more than an answer may hold', () => {
+    const SMALL = { limits: { settle: 100, incoming: 64 << 10, rescan: 50 } };
+    const large = (n: number): Element => value(`${n} ${'x'.repeat(1000)}`);
+    const numbersIn = async (rig: Rig): Promise<number[]> => (await told(rig)).map((text) => Number(text.split(' ')[0]));
+    const RSM = 'http://jabber.org/protocol/rsm';
+    /** ejabberd pages, oldest first, by what is no item's id; Prosody gives all, newest first. */
+    const lists = (home: Rig['home'], kind: 'prosody' | 'ejabberd'): void => {
+      home.set.answer = (iq) => {
+        const asked = iq.getChild('query', 'http://jabber.org/protocol/disco#items');
+        const node = asked && attr(asked, 'node');
+        if (node === undefined) return undefined;
+        const all = [...home.nodes.get(node)?.keys() ?? []].map((name, at) => ({ name, at }));
+        const from = Number(asked?.getChild('set', RSM)?.getChildText('after') ?? -1) + 1;
+        const part = kind === 'prosody' ? all.toReversed() : all.slice(from, from + 50);
+        const set = kind === 'prosody' ? [] : [xml('set', { xmlns: RSM }, xml('count', {}, String(all.length)), ...part.length === 0 ? [] : [xml('first', {}, String(from)), xml('last', {}, String(part.at(-1)?.at))])];
+        return xml('iq', { type: 'result', id: attr(iq, 'id') ?? '', from: attr(iq, 'to') ?? '' }, xml('query', { xmlns: 'http://jabber.org/protocol/disco#items', node }, ...part.map(({ name }) => xml('item', { jid: 'x', name })), ...set));
+      };
+    };
+
+    it.each(['prosody', 'ejabberd'] as const)('all of it comes down, page after page, in order (as %s lists)', async (kind) => {
+      await using rig = await createRig(SMALL);
+      const { home } = rig;
+      lists(home, kind);
+      for (let n = 0; n < 300; n++) home.publish('t', `i${n}`, large(n));
+      let once = false;
+      home.set.before = (stanza) => {
+        if (once || !stanza.getChild('pubsub')?.getChild('items')?.getChild('item')) return;
+        once = true;
+        // While it is fetched.
+        for (let n = 300; n < 320; n++) home.publish('t', `i${n}`, large(n));
+        home.retract('t', 'i5');
+      };
+      await rig.add({ topics: [], down: [{ node: 't' }] });
+      await followed(rig);
+      const kept = await numbersIn(rig);
+      expect(kept.filter((n) => n !== 5)).toEqual([...Array(320).keys()].filter((n) => n !== 5));
+      expect(rig.troubles).toEqual([]);
+      expect(await view(rig)).not.toContain(large(5).getText());
+    });
+
+    it.each(['prosody', 'ejabberd'] as const)('what came while nobody listened is found from where it overlaps, however much that is (as %s lists)', async (kind) => {
+      await using rig = await createRig(SMALL);
+      const { home } = rig;
+      lists(home, kind);
+      for (let n = 0; n < 100; n++) home.publish('t', `i${n}`, large(n));
+      await rig.add({ topics: [], down: [{ node: 't' }] });
+      await followed(rig);
+      home.set.resumable = false;
+      home.subscribers.clear();
+      for (let n = 100; n < 400; n++) home.publish('t', `i${n}`, large(n));
+      home.nodes.get('t')?.delete('i50');
+      home.cut();
+      await rig.until(async () => (await view(rig)).length === 399 && (await told(rig)).at(-1) === 'retract i50');
+      await followed(rig);
+      const all = await told(rig);
+      expect(all.pop()).toBe('retract i50');
+      expect(all.map((text) => Number(text.split(' ')[0]))).toEqual([...Array(400).keys()].filter((n) => n !== 50));
+      expect(await view(rig)).not.toContain(large(50).getText());
+      expect(rig.troubles).toEqual([]);
+    });
+
+    it('what was there when only what is new was wanted does not come', async () => {
+      await using rig = await createRig(SMALL);
+      const { home } = rig;
+      for (let n = 0; n < 100; n++) home.publish('t', `i${n}`, large(n));
+      await rig.add({ topics: [], down: [{ node: 't', from: 'new' }] });
+      await followed(rig);
+      home.set.resumable = false;
+      home.subscribers.clear();
+      for (let n = 100; n < 300; n++) home.publish('t', `i${n}`, large(n));
+      home.cut();
+      await rig.until(async () => (await view(rig)).length === 200);
+      await followed(rig);
+      expect(await numbersIn(rig)).toEqual([...Array(300).keys()].slice(100));
+    });
+
+    it('and of a service that lists none, the newest come down, and that is said', async () => {
+      await using rig = await createRig(SMALL);
+      rig.home.set.answer = (iq) => (attr(iq.getChild('query') ?? xml('none', {}), 'node') === undefined ? undefined : 'feature-not-implemented');
+      for (let n = 0; n < 200; n++) rig.home.publish('t', `i${n}`, large(n));
+      await rig.add({ topics: [], down: [{ node: 't' }] });
+      await followed(rig);
+      const numbers = await numbersIn(rig);
+      expect(numbers.length).toBeGreaterThan(20);
+      expect(numbers).toEqual(rangeOf(200 - numbers.length, 200).map(Number));
+      expect(rig.troubles.map(({ kind }) => kind)).toEqual(['home.behind']);
+    });
   });
 
   it('an answer that ends the session is asked for in smaller parts', async () => {
