@@ -1,8 +1,7 @@
 // More than fits into one answer, a page after the other by ids: so that no more than a page of items is here at once.
-import { attr } from '../../xmpp/element.ts';
+import { attr, type Element } from '../../xmpp/element.ts';
 import { itemsRequest } from '../node.ts';
 import type { Before } from './beginning.ts';
-import type { CatchUpParts } from './catch-up.ts';
 import { readItem, type HomeItem } from './item.ts';
 import type { Outcome, Target } from './keeper.ts';
 import { itemsOf } from './request.ts';
@@ -24,7 +23,7 @@ export interface Walk {
 }
 
 /** Back from the newest to where they overlap with what is known, then forward from there. */
-export async function walk(target: Target, { ids, page, before, reaches, keep }: Walk, { request, bytes }: Pick<CatchUpParts, 'request' | 'bytes'>): Promise<Outcome> {
+export async function walk(target: Target, { ids, page, before, reaches, keep }: Walk, { request, bytes }: { readonly request: (iq: Element) => Promise<Element>; readonly bytes: number }): Promise<Outcome> {
   let count = page;
   const fetch = async (asked: readonly string[]): Promise<HomeItem[]> => {
     const answer = itemsOf(await request(itemsRequest(target.service, target.node, asked)));
