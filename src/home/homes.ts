@@ -23,6 +23,7 @@ import { HomeEvents } from './home-events.ts';
 import type { Home, HomeLimits, HomeReceiver } from './home.ts';
 import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 import { type BoxAccounts, HomeRoad } from './mail-road.ts';
+import { asLeft, forgetLeft, leftAt } from './left.ts';
 import { forgetPacks, packsAs } from './packs.ts';
 import { setPaused } from './paused.ts';
 import { forgetPep } from './pep.ts';
@@ -206,7 +207,8 @@ class AccountHomes implements Homes {
         const numbers = await succeed(log, { jid: reader, former: from, now: filtersOf(account), ...(!known && unread ? leftBehind(unread, reader, filtersOf(account), log) : { before: filtersOf(known), numbers: known ? cursorNumbers(log.registry, known.jid) : {} }) });
         // Whoever names a service wants that; whoever does not any more leaves it open anew.
         if (former && (former.service !== account.service || former.open !== account.open)) await forgetPep(log.registry, jid);
-        await saveAccounts(log.registry, [...others, account], numbers, from === reader ? [] : [...packsAs(log.registry, from, reader), ...stretchesAs(log.registry, from, reader), ...this.#marks.as(from, reader)]);
+        const left = former && !known ? [asLeft(reader, log.head)] : [];
+        await saveAccounts(log.registry, [...others, account], numbers, from === reader ? left : [...packsAs(log.registry, from, reader), ...stretchesAs(log.registry, from, reader), ...this.#marks.as(from, reader)]);
         if (from !== reader) this.#marks.taken(from, reader);
       } catch (error) {
         // A log that takes nothing leaves the homes as they were.
@@ -232,6 +234,7 @@ class AccountHomes implements Homes {
     await dropOthers(log, reader, [], {});
     await forgetPacks(log.registry, reader);
     await forgetStretches(log.registry, reader);
+    await forgetLeft(log.registry, reader);
     await this.#marks.forget(reader);
   }
 
@@ -242,7 +245,8 @@ class AccountHomes implements Homes {
       const home = this.#homes.get(jid);
       return jid === account.jid || (home !== undefined && readerOf(home.account) === reader);
     };
-    return { has: (seq) => this.#marks.has(reader, seq), may: (seq) => this.#marks.isGiven(isOurs, seq) };
+    const left = leftAt(this.#options.log.registry, reader);
+    return { has: (seq) => this.#marks.has(reader, seq), may: (seq) => seq <= left || this.#marks.isGiven(isOurs, seq) };
   }
 
   async #part(...names: (string | undefined)[]): Promise<void> {

@@ -110,6 +110,34 @@ test('who comes to a group of its own, or leaves it, goes on where it was: nothi
   await rig.until(() => rig.log.registry.entries('pack:').length === 0);
 });
 
+test('who leaves others of its group is asked what it has, and gets the rest of what the log holds: nothing twice', async () => {
+  await using rig = await createRig();
+  const second = await startFakeHome(new Bell());
+  try {
+    const { home } = rig;
+    const drained = (): Promise<void> => rig.until(async () => (await rig.homes.list()).every(({ queued }) => queued === 0));
+    const group = { topics: ['#'], group: 'plant' };
+    await rig.publish('t', ...Array.from({ length: 30 }, (_, n) => n));
+    await rig.homes.add({ ...second.account, jid: 'other@home.test', ...group, rank: 1 });
+    await rig.until(() => ids(second).length === 30);
+    await drained();
+    await rig.add({ ...group, rank: 0 });
+    await rig.publish('t', ...Array.from({ length: 30 }, (_, n) => 30 + n));
+    await rig.until(() => ids(home).length >= 30);
+    await drained();
+    expect(ids(home)).toHaveLength(30);
+    await rig.add({ topics: ['#'] });
+    await rig.publish('t', 60);
+    await drained();
+    expect([new Set(ids(home)).size, ids(home).length]).toEqual([61, 61]);
+    expect(rig.log.registry.get('home-left:box@home.test')).toBeGreaterThan(0);
+    await rig.homes.remove('box@home.test');
+    expect(rig.log.registry.get('home-left:box@home.test')).toBeUndefined();
+  } finally {
+    await second.close();
+  }
+});
+
 test('of a backlog nothing is lost, and its order is kept, as homes join and leave', async () => {
   await using rig = await createRig();
   const second = await startFakeHome(new Bell());
