@@ -23,7 +23,7 @@ import { HomeEvents } from './home-events.ts';
 import type { Home, HomeLimits, HomeReceiver } from './home.ts';
 import { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 import { type BoxAccounts, HomeRoad } from './mail-road.ts';
-import { asLeft, forgetLeft, leftAt } from './left.ts';
+import { asLeft, forgetLeft, leftAs, leftAt } from './left.ts';
 import { forgetPacks, packsAs } from './packs.ts';
 import { setPaused } from './paused.ts';
 import { forgetPep } from './pep.ts';
@@ -208,7 +208,7 @@ class AccountHomes implements Homes {
         // Whoever names a service wants that; whoever does not any more leaves it open anew.
         if (former && (former.service !== account.service || former.open !== account.open)) await forgetPep(log.registry, jid);
         const left = former && !known ? [asLeft(reader, log.head)] : [];
-        await saveAccounts(log.registry, [...others, account], numbers, from === reader ? left : [...packsAs(log.registry, from, reader), ...stretchesAs(log.registry, from, reader), ...this.#marks.as(from, reader)]);
+        await saveAccounts(log.registry, [...others, account], numbers, from === reader ? left : [...packsAs(log.registry, from, reader), ...stretchesAs(log.registry, from, reader), ...this.#marks.as(from, reader), ...leftAs(log.registry, from, reader)]);
         if (from !== reader) this.#marks.taken(from, reader);
       } catch (error) {
         // A log that takes nothing leaves the homes as they were.

@@ -14,6 +14,12 @@ export function asLeft(reader: string, head: number): readonly [key: string, val
   return [keyOf(reader), head];
 }
 
+/** The row of one reader as that of another, which goes on where that was. */
+export function leftAs(registry: Registry, from: string, to: string): (readonly [key: string, value: number])[] {
+  const head = leftAt(registry, from);
+  return head > 0 ? [asLeft(to, head)] : [];
+}
+
 export async function forgetLeft(registry: Registry, reader: string): Promise<void> {
   if (registry.get(keyOf(reader)) !== undefined) await registry.set(keyOf(reader), undefined);
 }

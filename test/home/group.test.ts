@@ -131,8 +131,10 @@ test('who leaves others of its group is asked what it has, and gets the rest of 
     await drained();
     expect([new Set(ids(home)).size, ids(home).length]).toEqual([61, 61]);
     expect(rig.log.registry.get('home-left:box@home.test')).toBeGreaterThan(0);
+    await rig.add({ topics: ['#'], group: 'alone' });
+    expect(rig.log.registry.get('home-left:*alone')).toBeGreaterThan(0);
     await rig.homes.remove('box@home.test');
-    expect(rig.log.registry.get('home-left:box@home.test')).toBeUndefined();
+    expect(rig.log.registry.entries('home-left:')).toEqual([]);
   } finally {
     await second.close();
   }
