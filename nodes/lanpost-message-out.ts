@@ -3,6 +3,7 @@ import type { SendOptions } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
 import { setByFlow } from './shared/came-with.ts';
 import { filledIn } from './shared/filled-in.ts';
+import { orClosing } from './shared/or-closing.ts';
 import { secondsOf } from './shared/seconds.ts';
 import { sendThrough } from './shared/sender.ts';
 import { textOr } from './shared/text-or.ts';
@@ -34,7 +35,7 @@ export default function register(RED: NodeAPI): void {
         if (until === 'accepted') return;
         // What is to come from afar is no reason to keep the next one off the disk.
         accepted();
-        await orClosing(receipt[until], closing, until);
+        await orClosing(() => receipt[until], closing, until);
         msg.receipt = { id: receipt.id, to: receipt.to, state: until };
       },
     });
@@ -80,14 +81,4 @@ function idOf(msg: NodeMessage): string | undefined {
   // A message that came in and is answered still carries its own id: the answer is another message.
   if ('reader' in lanpost) return undefined;
   return 'recordId' in lanpost && typeof lanpost.recordId === 'string' ? lanpost.recordId : textOr('', msg.id);
-}
-
-/** The box goes on delivering when the flow is stopped; only the waiting ends. */
-function orClosing(promise: Promise<void>, closing: AbortSignal, until: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(new Error(`the flow was stopped or deployed again before this was known to be ${until}; the box goes on with it`));
-    if (closing.aborted) return abort();
-    closing.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => closing.removeEventListener('abort', abort));
-  });
 }

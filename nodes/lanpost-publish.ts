@@ -3,6 +3,7 @@ import type { PublishOptions } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
 import { setByFlow } from './shared/came-with.ts';
 import { filledIn } from './shared/filled-in.ts';
+import { orClosing } from './shared/or-closing.ts';
 import { PAYLOAD_FORMS, publishable } from './shared/payload-form.ts';
 import { choiceOf, numberOf } from './shared/saved-field.ts';
 import { sendThrough } from './shared/sender.ts';
@@ -11,6 +12,9 @@ import { textOr } from './shared/text-or.ts';
 /** Which of two goes first: what the flow has set in the message, or what is filled in here. */
 const PREFERENCES = ['msg', 'node'] as const;
 type Preference = (typeof PREFERENCES)[number];
+
+/** When the node is done: the item is on the disk where it is published, or the reader has it, too. */
+type Until = 'accepted' | 'delivered';
 
 interface PublishDef extends BoxUserDef {
   readonly configVersion?: number;
@@ -27,6 +31,9 @@ interface PublishDef extends BoxUserDef {
   readonly expires?: number | string;
   /** The peer at which it is published; empty: here. */
   readonly at?: string;
+  readonly until?: string;
+  /** Who is to have it, when that is waited for: `xmpp:JID` of a home, or a durable reader of the box. */
+  readonly reader?: string;
 }
 
 export default function register(RED: NodeAPI): void {
@@ -36,12 +43,18 @@ export default function register(RED: NodeAPI): void {
     const form = choiceOf(def.form, PAYLOAD_FORMS);
     const prefer = preferenceOf(def);
     sendThrough(RED, this, saved, {
-      did: 'published',
-      async deliver(box, msg) {
+      did: def.until === 'delivered' ? 'delivered' : 'published',
+      isFollowed: true,
+      async deliver(box, msg, closing, _send, accepted) {
         const topic = named(prefer, def.topic, msg, 'topic');
         if (topic === undefined) throw new Error('no topic: fill in the node\'s topic or set msg.topic');
         const { value, contentType } = publishable(msg.payload, form);
-        await box.publish(topic, value, optionsOf(def, prefer, msg, contentType));
+        const follow = untilOf(def) === 'delivered' ? readerOf(def) : undefined;
+        const published = await box.publish(topic, value, { ...optionsOf(def, prefer, msg, contentType), ...(follow === undefined ? {} : { follow }) });
+        if (follow === undefined) return;
+        // What is to come from afar is no reason to keep the next one off the disk.
+        accepted();
+        await orClosing((signal) => box.delivered(published.seq, follow, { signal }), closing, 'delivered');
       },
     });
   }
@@ -51,6 +64,17 @@ export default function register(RED: NodeAPI): void {
 /** Before version 3 there was no choice: what was filled in went first, and goes on doing so. */
 function preferenceOf({ configVersion = 1, prefer }: PublishDef): Preference {
   return configVersion >= 3 ? choiceOf(prefer, PREFERENCES) : 'node';
+}
+
+function untilOf({ until = 'accepted' }: PublishDef): Until {
+  if (until === 'accepted' || until === 'delivered') return until;
+  throw new Error(`an item is done when it is accepted or delivered, and not "${until}"`);
+}
+
+function readerOf({ reader = '' }: PublishDef): string {
+  const name = reader.trim();
+  if (name === '') throw new Error('nobody to be delivered to: fill in the home or the durable reader');
+  return name;
 }
 
 /** A topic or id; what a message still has from where it was read was not set by the flow, else it would go back there. */

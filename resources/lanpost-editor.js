@@ -78,7 +78,7 @@ window.lanpost = Object.assign(window.lanpost || {}, {
 
   /**
    * Gives a text field a button that lists what the box knows; what is typed stays possible.
-   * `kind`: `topics`, `peers`, `homes`, `addresses` (where a message can go), `readers` (durable ones) or `commands`.
+   * `kind`: `topics`, `peers`, `homes`, `addresses` (where a message can go), `followed` (whom an item can be followed to), `readers` (durable ones) or `commands`.
    * `box`: selector of the node's box field, or `asked()`: what a box is called. `query()`: more to ask by. `picked(choice)`: instead of filling the field.
    */
   pick(field, { kind, box = '#node-input-box', asked = () => this.askedBox(box), query = () => ({}), picked }) {

@@ -21,6 +21,9 @@ export const ERROR_CODES = {
   impostor: 'The name is held by a key other than the paired one; nothing was sent.',
   unsupported: 'The other side, or this system, cannot do that.',
   failed: 'A command was run, and failed.',
+  superseded: 'A newer item took its place before the reader had it.',
+  dropped: 'The reader will not get it: too much waited for it, or its owner gave it up.',
+  refused: 'The reader would not take it; it was put aside.',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

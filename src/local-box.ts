@@ -12,9 +12,11 @@ import type { Components } from './home/component/components.ts';
 import type { Homes } from './home/homes.ts';
 import type { LinkService } from './link/link-service.ts';
 import type { Log } from './log/log.ts';
+import type { Follow } from './log/outcomes.ts';
 import type { Mail } from './mail/mail.ts';
 import { toPayload } from './payload/payload.ts';
 import { OWNER } from './pubsub/actor.ts';
+import { followed, undelivered } from './pubsub/following.ts';
 import { lossesIn } from './pubsub/ledger.ts';
 import type { Broker, PublishRequest } from './pubsub/broker.ts';
 import type { Requests } from './requests.ts';
@@ -55,12 +57,19 @@ export class LocalBox implements Box {
   publish(topic: string, value: Value, options: PublishOptions = {}): Promise<Published> {
     try { // not async: see Broker.publish
       checkedObject('the options of publish', options);
-      const { at, id, signal, contentType, expires } = options;
+      const { at, id, signal, contentType, expires, follow } = options;
       checkedOptional('at', at, 'string');
       checkedOptional('expires', expires, 'number');
+      checkedOptional('follow', follow, 'string');
       const { broker, link } = this.#opened();
       const payload = toPayload(value, contentType);
       if (at !== undefined && expires !== undefined) throw new LanpostError('unsupported', 'an item that is published at a peer is over when the topic there says so: leave out expires');
+      if (at !== undefined && follow !== undefined) throw new LanpostError('unsupported', 'an item that is published at a peer is on disk there when this resolves: leave out follow');
+      if (follow !== undefined) {
+        const request = { ...(id === undefined ? {} : { id }), ...(expires === undefined ? {} : { expires: broker.overAfter(expires) }), follow: this.#follow(topic, follow) };
+        const going = broker.publish(OWNER, topic, payload, request);
+        return signal ? abortable(going, signal) : going;
+      }
       const published = at === undefined
         ? broker.publish(OWNER, topic, payload, expires !== undefined ? { ...(id === undefined ? {} : { id }), expires: broker.overAfter(expires) } : id === undefined ? UNNAMED : { id })
         : link.publish(at, topic, payload, id);
@@ -68,6 +77,22 @@ export class LocalBox implements Box {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  async delivered(seq: number, reader: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (!Number.isSafeInteger(seq)) throw new TypeError('seq must be a position in the log');
+    checkedText('a reader', reader);
+    checkedObject('the options of delivered', options);
+    const error = undelivered(await this.#opened().log.outcome(seq, reader, options.signal), reader);
+    if (error) throw error;
+  }
+
+  #follow(topic: string, reader: string): Follow {
+    const { log, homes } = this.#parts;
+    if (!reader.startsWith('xmpp:')) return followed(log, topic, checkedText('follow', reader));
+    const cursor = homes.cursorOf(reader.slice('xmpp:'.length), topic);
+    if (cursor === undefined) throw new LanpostError('invalid-topic', `nothing of ${topic} goes to ${reader}: see \`lanpost home list\``);
+    return followed(log, topic, reader, cursor);
   }
 
   subscribe(filter: string, options: SubscribeOptions = {}): Subscription {

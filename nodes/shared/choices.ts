@@ -22,6 +22,14 @@ export const CHOICES: ReadonlyMap<string, Lister> = new Map<string, Lister>([
   }],
   ['peers', async (box) => (await box.peers.list()).map(peerChoice)],
   ['homes', async (box) => (await box.homes.list()).map(({ jid, state, reason }) => ({ value: jid, detail: reason === undefined ? state : `${state}: ${reason}` }))],
+  /** Whom an item can be followed to. */
+  ['followed', async (box) => {
+    const [homes, readers] = await Promise.all([box.homes.list(), box.subscriptions.list()]);
+    return [
+      ...homes.map(({ jid, state }) => ({ value: `xmpp:${jid}`, detail: state })),
+      ...readers.filter(({ durable, reader }) => durable && reader === 'local').map(({ name, filter, pending }) => ({ value: name, label: filter, detail: `${pending} waiting` })),
+    ];
+  }],
   ['addresses', async (box) => {
     const [peers, trusted] = await Promise.all([box.peers.list(), box.trust.list()]);
     const accounts = trusted.flatMap(({ name, claims = [] }) => claims.map(({ address }) => ({ value: address, label: name })));

@@ -39,6 +39,8 @@ const OLD_MS = 60_000;
 export function sendThrough(RED: NodeAPI, node: Node, def: BoxUserDef, task: {
   /** Past tense for the status, e.g. `published`. */
   readonly did: string;
+  /** What it waits for after acceptance is bounded by the box, which gives up the oldest: it keeps nothing new off the disk. */
+  readonly isFollowed?: boolean;
   /** `closing` stops waiting for what comes after acceptance, which `accepted` tells of: from then on it keeps no other waiting. */
   deliver(box: Box, msg: NodeMessage, closing: AbortSignal, send: Send, accepted: () => void): Promise<void>;
 }): ((msg: NodeMessage) => void) | undefined {
@@ -95,7 +97,7 @@ class Sender {
   }
 
   add(msg: NodeMessage, send: Send, done: Job['done']): void {
-    if (this.#waiting.length + this.#onTheWay >= MAX_WAITING) {
+    if (this.#waiting.length + (this.#task.isFollowed ? 0 : this.#onTheWay) >= MAX_WAITING) {
       this.#lastError = `${MAX_WAITING} messages wait already`;
       done(new Error(this.#lastError));
       this.#show();

@@ -26,6 +26,13 @@ export interface Imported {
 export interface Box extends AsyncDisposable {
   readonly name: string;
   publish(topic: string, value: Value, options?: PublishOptions): Promise<Published>;
+  /**
+   * Resolves when that reader has the item at `seq`, which was published with `follow: reader`: a home when it is safe there, a durable
+   * subscription when it has confirmed it. Rejects when it never will: `superseded`, `expired`, `dropped`, `refused` (put aside) or
+   * `corrupt`; with `busy` or `closed` when it is not known, because too many are followed, or the box was closed: the item is on
+   * disk, and goes on its way. Told once.
+   */
+  delivered(seq: number, reader: string, options?: { readonly signal?: AbortSignal }): Promise<void>;
   subscribe(filter: string, options?: SubscribeOptions): Subscription;
   items(topic: string, options?: ItemsOptions): Promise<Delivery[]>;
   retract(topic: string, id: string): Promise<void>;

@@ -65,6 +65,11 @@ export interface PublishOptions {
    * with `at`, nor while the clock is not set. Default: what the topic says.
    */
   readonly expires?: number;
+  /**
+   * What becomes of it at that reader is to be told: `xmpp:JID` of a home of this box, or the name of a durable subscription
+   * of this box; then ask `delivered`. Not with `at`.
+   */
+  readonly follow?: string;
   /** Stops the waiting, not the item. */
   readonly signal?: AbortSignal;
 }

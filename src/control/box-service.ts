@@ -3,6 +3,7 @@
 import type { Box, ClassifyOptions, FileContent, MessagesOptions, OfferOptions, PublishOptions, RehearseOptions, RunOptions, SendFileOptions, SendOptions, SubscribeOptions, TopicQuery } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { packDelivery, packMessage, packPoison } from './delivery-wire.ts';
+import { outcomeSource } from './outcome-source.ts';
 import { OfferAnswers, offerSource } from './offer-source.ts';
 import { isRecord, plain } from './record.ts';
 import { receiptSource } from './receipt-source.ts';
@@ -89,6 +90,7 @@ export function boxService(box: Box): Service {
   const streams = new Map<string, (...args: never[]) => Source>(Object.entries({
     subscribe: (filter: string, options: SubscribeOptions) => subscriptionSource(box, filter, options),
     messages: (options: MessagesOptions) => messageSource(box, options),
+    delivered: (seq: number, reader: string) => outcomeSource((signal) => box.delivered(seq, reader, { signal })),
     send: (address: string, body: string, options: SendOptions) => receiptSource(() => box.send(address, body, options)),
     'commands.offer': (name: string, options?: OfferOptions) => offerSource(box, answers, name, options),
     'peers.watch': () => watchSource((signal) => box.peers.watch({ signal })),

@@ -57,6 +57,16 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
       const payload = packValue(value, rest.contentType);
       return call('publish', [topic, payload, present({ ...rest, contentType: payload.contentType })], signal);
     },
+    async delivered(seq, reader, options = {}) {
+      checkedObject('the options of delivered', options);
+      const { signal } = options;
+      signal?.throwIfAborted();
+      const stream = rpc.open<unknown>('delivered', [seq, reader], { decode: taken, ahead: 0, signal });
+      const told = await stream.next();
+      // A box that stops ends its streams.
+      if (told.done) throw new LanpostError('closed', 'The box was closed before it was known what becomes of this item; it is on disk, and goes on its way when the box is opened again.');
+      await stream.close();
+    },
     subscribe(filter, options = {}) {
       checkedObject('the options of a subscription', options);
       const { signal, ...rest } = options;

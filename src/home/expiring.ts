@@ -47,6 +47,6 @@ export class Expiring {
 
   async #told(noted: Promise<void>, lane: Lane, expired: readonly Entry[]): Promise<void> {
     await noted;
-    for (const { seq } of expired) lane.cursor.done(seq);
+    for (const { seq } of expired) lane.cursor.done(seq, 'expired');
   }
 }

@@ -17,7 +17,7 @@ import { CarriedMarks } from './carried/carried-marks.ts';
 import type { CarriedOutbox, CarriedParts } from './carried/carried.ts';
 import { forgetBeginnings } from './down/beginning.ts';
 import type { Detour } from './detour.ts';
-import { readerOf } from './cursor-name.ts';
+import { cursorName, readerOf } from './cursor-name.ts';
 import { HomeGroup } from './group.ts';
 import { HomeEvents } from './home-events.ts';
 import type { Home, HomeLimits, HomeReceiver } from './home.ts';
@@ -79,6 +79,8 @@ export interface Homes {
   pause(jid: string): Promise<HomeStatus>;
   resume(jid: string): Promise<HomeStatus>;
   remove(jid: string): Promise<void>;
+  /** The cursor that takes a topic up to that home; undefined when nothing of it goes there. */
+  cursorOf(jid: string, topic: string): string | undefined;
   /** Whether a home's accounts live at that domain. */
   knows(domain: string): boolean;
   /** Whether the bare JID is an account of this box. */
@@ -365,6 +367,13 @@ class AccountHomes implements Homes {
       if (!home) await this.#dropStrays();
       await this.#together(group);
     });
+  }
+
+  cursorOf(jid: string, topic: string): string | undefined {
+    const account = this.#homes.get(bare(jid) ?? jid)?.account;
+    if (!account) throw new LanpostError('not-found', `There is no home ${jid}.`);
+    const rule = account.rules.find(({ matches }) => matches(topic));
+    return rule && cursorName(readerOf(account), rule.filter, cursorNumbers(this.#options.log.registry, account.jid)[rule.filter]);
   }
 
   knows(domain: string): boolean {

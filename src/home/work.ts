@@ -1,5 +1,6 @@
 // Everything of one home that is on its way up: topics, entries, and where each entry stands.
 import type { Cursor } from '../log/cursor.ts';
+import type { Outcome } from '../log/outcomes.ts';
 import type { LogRecord } from '../log/record.ts';
 import { StampAges } from '../log/stamp-age.ts';
 import { homeOf } from '../pubsub/draft.ts';
@@ -243,10 +244,10 @@ export class Work {
     return leaving;
   }
 
-  /** What waits need not be sent; false where it does not wait any more. */
+  /** What waits need not be sent, because another has taken its place; false where it does not wait any more. */
   drop(lane: Lane, entry: Entry): boolean {
     if (this.#unqueue(lane, (one) => one === entry).length === 0) return false;
-    lane.cursor.done(entry.seq);
+    lane.cursor.done(entry.seq, 'superseded');
     return true;
   }
 
@@ -281,10 +282,10 @@ export class Work {
     this.reading.rewindTo(own, first);
   }
 
-  acked(lane: Lane, entry: Entry): void {
+  acked(lane: Lane, entry: Entry, outcome: Outcome = 'delivered'): void {
     const now = this.options.clock.mono();
     lane.takenAt = now;
-    for (const { seq } of partsOf(entry)) lane.cursor.take(seq, this.settling.tag(now));
+    for (const { seq } of partsOf(entry)) lane.cursor.take(seq, this.settling.tag(now), outcome);
     this.settling.added();
   }
 

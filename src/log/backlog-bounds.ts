@@ -5,6 +5,7 @@ import { joined, lostRow, type LostRange } from './lost-range.ts';
 import type { Reading } from './reading.ts';
 import { Selection } from './selection.ts';
 import type { LogState } from './state.ts';
+import type { Topic } from './topics.ts';
 import type { Transaction } from './transaction.ts';
 
 /** Index rows that are walked over at a time. */
@@ -154,12 +155,14 @@ export class BacklogBounds {
   #drop(tx: Transaction, durable: Durable, selection: Selection, neighbour: LostRange | undefined, { from, to, count, reason }: LostRange): void {
     const { ledger } = this.#state;
     const lost = joined(neighbour, { from, to, count, reason });
+    const concerns = (topic: Topic | undefined, seq: number): boolean => topic !== undefined && selection.matches(topic, seq);
     const [key, value] = lostRow(durable.name, lost);
     tx.put(key, value);
     // A line about lines that were lost would be lost next.
     if (ledger && !selection.names(ledger.topic)) tx.lose({ reader: durable.name, topic: durable.filter, ...lost });
     tx.onCommit(() => {
       durable.lose(lost, neighbour);
+      this.#state.outcomes.lost(durable.name, reason === 'expired' ? 'expired' : 'overflow', (topic, seq) => seq >= from && seq <= to && concerns(this.#state.topics.byName.get(topic), seq));
       this.#release(durable);
     });
   }

@@ -305,6 +305,11 @@ export class Committer {
       state.database.witness(last.seq);
       this.#guard.wrote(bytes);
     }
+    // Before a reader can have any of them.
+    for (const [i, { draft }] of pending.entries()) {
+      const result = results[i];
+      if (draft.follow !== undefined && result && !(result instanceof LanpostError)) state.outcomes.follow(draft.follow, result);
+    }
     this.#cursors.committed(topics);
     this.#space.committed(entries, topics);
     return () => {

@@ -1,5 +1,6 @@
 import type { Committer } from './commit.ts';
 import type { Cursors } from './cursors.ts';
+import type { Outcome } from './outcomes.ts';
 import type { Reading } from './reading.ts';
 import type { LogRecord } from './record.ts';
 import type { LogState } from './state.ts';
@@ -25,7 +26,8 @@ export interface Cursor {
   next(max: number): LogRecordDelivery[] | Promise<LogRecordDelivery[]>;
   /** Resolves when `next` may have something, or `signal` aborts, or it is closed. */
   wait(signal?: AbortSignal): Promise<void>;
-  done(seq: number): void;
+  /** Confirms it; `outcome` for whoever follows it there, where it is not what a confirmation says. */
+  done(seq: number, outcome?: Outcome): void;
   /** Nobody has seen it: it is handed out again as if it had not been. */
   back(seq: number): void;
   /**
@@ -55,7 +57,7 @@ export interface Cursor {
   /** From `seq` on, which nobody may have sent on yet, nothing is handed out before all that was left. */
   park(seq: number): void;
   /** Confirms for now: it is done for good when what was taken up to `tag` is settled, and never done if this process ends before. */
-  take(seq: number, tag: number): void;
+  take(seq: number, tag: number, outcome?: Outcome): void;
   /** What was taken up to `tag` is done. */
   settle(tag: number): void;
   /** Whether it was put aside, and is handed out once more: beside what is read in order, whatever has come after it. */

@@ -4,6 +4,7 @@ import { Durable, HANDED_STEP, HeldTopic, loadDurable, loadHeld } from './durabl
 import type { Row } from './database.ts';
 import { decodeLost } from './lost-range.ts';
 import { keyText } from './keys.ts';
+import type { Standing } from './outcomes.ts';
 import type { Reader } from './reader.ts';
 import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';
@@ -131,6 +132,7 @@ export class Cursors {
   /** It is dropped; whoever has it open reads no more. */
   remove(durable: Durable): void {
     this.durable.delete(durable.name);
+    this.#state.outcomes.lost(durable.name, 'dropped');
     for (const one of [durable, ...durable.held.values()]) this.#retire(one);
   }
 
@@ -146,6 +148,16 @@ export class Cursors {
   has(durable: Durable): boolean {
     if (durable instanceof HeldTopic) return this.has(durable.parent) && durable.parent.held.get(durable.filter) === durable && durable.until === Infinity;
     return this.durable.get(durable.name) === durable;
+  }
+
+  /** Where a record of that topic is for that reader. */
+  standing(name: string, topic: string, seq: number): Standing {
+    const main = this.durable.get(name);
+    if (!main) return 'gone';
+    const held = main.held.get(topic);
+    const { holder, row } = held && seq <= held.until ? held : main;
+    if (holder) return holder.progress.standing(seq);
+    return seq <= row.position || row.done.some(([from, to]) => from <= seq && seq <= to) ? 'past' : 'ahead';
   }
 
   /** Whether nobody has got so far. */

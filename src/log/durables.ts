@@ -113,6 +113,10 @@ export class Durables {
       const handed = Math.max(durable.row.handed, durable.holder?.handed ?? 0);
       const row: ProgressRow = { position: at.position, handed, done: joined([...at.done, ...aside], at.position), above: at.done.length > 0 ? 0 : aside.filter(([seq]) => seq > at.position).length };
       durable.move(tx, row, this.#state.head);
+      tx.onCommit(() => {
+        this.#state.outcomes.untaken(name, () => true);
+        this.#state.outcomes.lost(name, 'dropped', (_, seq) => seq <= row.position);
+      });
       this.#state.deliveries.forget(tx, name);
     }).catch((error: unknown) => {
       durable.moving = false;

@@ -8,6 +8,7 @@ import { MAX_ASIDES, MAX_DELAYED, PAGE_RECORDS } from './limits.ts';
 import { clearTo, type LostRange } from './lost-range.ts';
 import { MemoryReader } from './memory-reader.ts';
 import { isInMemory } from './memory-seq.ts';
+import type { Outcome } from './outcomes.ts';
 import type { Progress } from './progress.ts';
 import type { ProgressRow } from './progress-row.ts';
 import type { Reader } from './reader.ts';
@@ -163,7 +164,7 @@ export class LogCursor implements HeldCursor, Reader {
 
   readonly #aborted = (): void => this.#wake();
 
-  done(seq: number): void {
+  done(seq: number, outcome: Outcome = 'delivered'): void {
     if (isInMemory(seq)) {
       this.#memory?.done(seq);
       return;
@@ -171,6 +172,7 @@ export class LogCursor implements HeldCursor, Reader {
     const full = this.progress.full;
     if (this.#retries.has(seq)) (this.#main ?? this).#retried(seq);
     else if (!this.progress.done(seq)) return;
+    this.#parts.state.outcomes.ended(this.name, seq, outcome);
     this.#redelivered.delete(seq);
     if (this.#parts.state.deliveries.get(this.name, seq) !== undefined) this.#ride((tx) => this.#parts.state.deliveries.forget(tx, this.name, [seq]));
     this.#moved();
@@ -271,6 +273,7 @@ export class LogCursor implements HeldCursor, Reader {
   #goBack(seq: number): void {
     this.#turn++;
     this.progress.rewindTo(seq);
+    this.#parts.state.outcomes.untaken(this.name, (topic, at) => at >= seq && this.#owns(topic, at));
     this.#atTail = false;
     this.#wake();
   }
@@ -324,8 +327,10 @@ export class LogCursor implements HeldCursor, Reader {
     return this.#parked;
   }
 
-  take(seq: number, tag: number): void {
-    if (this.#retries.take(seq, tag) || this.progress.take(seq, tag)) this.#redelivered.delete(seq);
+  take(seq: number, tag: number, outcome: Outcome = 'delivered'): void {
+    if (!this.#retries.take(seq, tag) && !this.progress.take(seq, tag)) return;
+    this.#redelivered.delete(seq);
+    this.#parts.state.outcomes.taken(this.name, seq, outcome);
   }
 
   settle(tag: number): void {
@@ -333,6 +338,7 @@ export class LogCursor implements HeldCursor, Reader {
     const retried = this.#main ? [] : this.#retries.settled(tag);
     for (const seq of retried) this.#retried(seq);
     if (!this.progress.settle(tag)) return;
+    this.#parts.state.outcomes.settled(this.name, (topic, seq) => this.#owns(topic, seq) && this.progress.standing(seq) === 'past');
     this.#moved();
     if (full) this.#wake();
   }
@@ -377,7 +383,10 @@ export class LogCursor implements HeldCursor, Reader {
         // A line about lines would be the next that is put aside.
         if (topic !== state.ledger?.topic) tx.lose({ reader: durable.name, topic, from: seq, to: seq, count: 1, reason: 'poison' });
         owner.write(tx);
-        tx.onCommit(() => { for (const one of all()) one.done(seq); });
+        tx.onCommit(() => {
+          state.outcomes.ended(durable.name, seq, 'poison');
+          for (const one of all()) one.done(seq);
+        });
       });
     } catch (error) {
       for (const { progress } of all()) progress.notAside(seq);
@@ -548,6 +557,12 @@ export class LogCursor implements HeldCursor, Reader {
     for (const wake of this.#waiting) wake();
   }
 
+  /** Whether the record is its own business, and not that of a topic that goes its own way. */
+  #owns(topic: string, seq: number): boolean {
+    const known = this.#parts.state.topics.byName.get(topic);
+    return known !== undefined && this.#selection.matches(known, seq);
+  }
+
   #moved(): void {
     if (this.#durable) this.#parts.cursors.moved(this.#durable);
   }
@@ -581,6 +596,7 @@ export class LogCursor implements HeldCursor, Reader {
     hand(seq, topicNo);
     const redelivered = seq <= this.#handedBefore || this.#redelivered.has(seq);
     if (seq > this.handed) this.handed = seq;
+    if (record.kind === 'gap') this.#parts.state.outcomes.ended(this.name, seq, 'corrupt');
     found.push({ record, redelivered });
   }
 
@@ -693,7 +709,7 @@ export class LogCursor implements HeldCursor, Reader {
       const gap = this.#retries.has(seq) ? undefined : this.#durable?.lostAt(seq);
       const record = gap ? this.#gapRecord(gap) : entry ? entryRecord(entry) : read.get(seq);
       // Trimmed meanwhile: nothing left to confirm.
-      if (!record) this.done(seq);
+      if (!record) this.done(seq, 'superseded');
       else found.push({ record, redelivered: seq <= this.#handedBefore || this.#redelivered.has(seq) || this.#retries.has(seq) });
       if (seq > this.handed) this.handed = seq;
     }

@@ -14,7 +14,7 @@ import { DiskGuard } from './disk-guard.ts';
 import { Durable, type MaxBacklog } from './durable.ts';
 import { type Aside, type CursorInfo, Durables } from './durables.ts';
 import { Epochs, type Epoch, type MachineStart } from './epochs.ts';
-import { validFilter, validTopic } from './filter.ts';
+import { matcher, validFilter, validTopic } from './filter.ts';
 import type { ItemsQuery } from './items-query.ts';
 import { View } from './view.ts';
 import { LOG_LIMITS, type LogLimits, MAX_ID_BYTES } from './limits.ts';
@@ -26,6 +26,7 @@ import { MemoryTopics } from './memory-topics.ts';
 import { MemoryWriter } from './memory-writer.ts';
 import { isDamage, openDatabase, repairDatabase } from './open-database.ts';
 import { Origins, originName } from './origins.ts';
+import { type Outcome, Outcomes } from './outcomes.ts';
 import { Progress } from './progress.ts';
 import type { ProgressRow } from './progress-row.ts';
 import { Readers } from './readers.ts';
@@ -74,6 +75,10 @@ export interface Log {
   trustedNow(): number | undefined;
   /** Resolves when the record is fsynced; of a topic in memory, when it is there. */
   append(draft: Draft): Promise<Appended>;
+  /** Whether a durable cursor of that name reads the topic. */
+  reads(name: string, topic: string): boolean;
+  /** How a record that was appended with `follow` ended for its reader: told once. */
+  outcome(seq: number, as: string, signal?: AbortSignal): Promise<Outcome>;
   /**
    * Undefined while not too much waits for the disk; else it resolves when that is so again. Whoever can make its
    * source wait, as a socket does that is not read, does so meanwhile; `append` itself refuses only far beyond it.
@@ -185,6 +190,7 @@ class DiskLog implements Log {
     const state: LogState = {
       database: o.database, clock: o.clock, limits, trouble: o.trouble, boxId: o.boxId, machine: o.machine, machineStart: o.machineStart,
       epochs, topics, origins: new Origins(), readers: new Readers(), asides: new Asides(), deliveries: new Deliveries(),
+      outcomes: new Outcomes({ clock: o.clock, standing: (...of) => this.#cursors.standing(...of), isLatest: (topic) => topics.byName.get(topic)?.settings.lane === 'latest' }),
       ring: new Ring(limits.ringBytes), memory, window: new CommitWindow(limits.windowBytes), time, ledger: o.ledger,
       head: 0, begun: 0, bytes: 0, gaps: [], reopening: undefined,
     };
@@ -362,6 +368,15 @@ class DiskLog implements Log {
     return this.#view.place(topic, seq, most);
   }
 
+  reads(name: string, topic: string): boolean {
+    const durable = this.#cursors.durable.get(name);
+    return durable !== undefined && matcher(durable.filter)(topic);
+  }
+
+  outcome(seq: number, as: string, signal?: AbortSignal): Promise<Outcome> {
+    return this.#state.outcomes.of(seq, as, signal);
+  }
+
   isReplaced(record: LogRecord): Promise<boolean> {
     return this.#view.isReplaced(record);
   }
@@ -530,6 +545,7 @@ class DiskLog implements Log {
     } finally {
       this.#state.reopening = undefined;
       this.#readable();
+      this.#state.outcomes.close();
       await this.#state.database.close();
     }
   }

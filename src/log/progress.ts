@@ -1,3 +1,4 @@
+import type { Standing } from './outcomes.ts';
 import type { ProgressRow } from './progress-row.ts';
 import { AGAIN, alike, ASIDE, DONE, HANDED, HOLE, type Run, TAKEN } from './run.ts';
 
@@ -36,6 +37,15 @@ export class Progress {
       if (state !== DONE && state !== ASIDE) return from - 1;
     }
     return this.scan - 1;
+  }
+
+  /** Where one record is: not read yet, being worked on, taken, or behind, whether it was handed out or not. */
+  standing(seq: number): Exclude<Standing, 'gone'> {
+    if (seq >= this.scan) return this.#skip.some(([from, to]) => from <= seq && seq <= to) ? 'past' : 'ahead';
+    const at = this.#find(seq);
+    const state = at === undefined ? DONE : this.#runs[at]!.state;
+    if (state === DONE) return 'past';
+    return state === TAKEN ? 'taken' : 'open';
   }
 
   /** Handed out and neither done nor given back. */

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { Gap } from '../api.ts';
 import { getSeq, getU32, getU48, putU32, putU48 } from './keys.ts';
+import type { Follow } from './outcomes.ts';
 
 export type RecordKind = 'publish' | 'retract' | 'purge' | 'delete' | 'configure' | 'gap';
 export type GapReason = Gap['reason'];
@@ -54,6 +55,8 @@ export interface Draft {
   readonly stamp?: Pick<Stamp, 'wall' | 'trusted'>;
   /** What is lost where this was first accepted, of a gap. */
   readonly gap?: GapInfo;
+  /** Whoever appends it wants to know how it ends for that reader: `Log.outcome`. Not kept. */
+  readonly follow?: Follow;
   /** From whoever may take things away, without a payload: it is taken below the disk's floor as well, so that there can be room again. */
   readonly makesRoom?: boolean;
 }

@@ -8,6 +8,7 @@ import type { LogLimits } from './limits.ts';
 import type { LossLedger } from './loss.ts';
 import type { MemoryTopics } from './memory-topics.ts';
 import type { Origins } from './origins.ts';
+import type { Outcomes } from './outcomes.ts';
 import type { Readers } from './readers.ts';
 import type { Ring } from './ring.ts';
 import type { Topics } from './topics.ts';
@@ -29,6 +30,7 @@ export interface LogState {
   readonly readers: Readers;
   readonly asides: Asides;
   readonly deliveries: Deliveries;
+  readonly outcomes: Outcomes;
   readonly ring: Ring;
   readonly memory: MemoryTopics;
   readonly window: CommitWindow;

@@ -1,3 +1,4 @@
+import type { Follow } from '../log/outcomes.ts';
 import type { Draft, LogRecord, Origin, Stamp } from '../log/record.ts';
 import type { Payload } from '../payload/payload.ts';
 import { type Actor, addressOf, publisherOf } from './actor.ts';
@@ -10,6 +11,8 @@ export interface DraftRequest {
   readonly origin?: Origin;
   readonly publisher?: string;
   readonly expires?: number;
+  /** To which reader it is followed. */
+  readonly follow?: Follow;
   /** The service of a home that it came from. */
   readonly home?: string;
   /** When it was accepted where it comes from. */
@@ -17,13 +20,14 @@ export interface DraftRequest {
 }
 
 /** An item as the log takes it; `key`: where its topic keeps the newest of each, a pointer to what they are told apart by. */
-export function draftOf(actor: Actor, topic: string, payload: Payload | undefined, { id, origin, expires, home, stamp, publisher = publisherOf(actor) }: DraftRequest, key: unknown): Draft {
+export function draftOf(actor: Actor, topic: string, payload: Payload | undefined, { id, origin, expires, follow, home, stamp, publisher = publisherOf(actor) }: DraftRequest, key: unknown): Draft {
   const draft: { -readonly [K in keyof Draft]: Draft[K] } = { topic, kind: 'publish' };
   if (payload !== undefined) draft.payload = payload;
   if (id !== undefined) draft.id = id;
   if (typeof key === 'string') draft.key = keyOf(topic, key, payload);
   if (origin !== undefined) draft.origin = origin;
   if (expires !== undefined) draft.expires = expires;
+  if (follow !== undefined) draft.follow = follow;
   if (publisher !== undefined) draft.publisher = publisher;
   if (stamp !== undefined) draft.stamp = stamp;
   if (home !== undefined) draft.extra = { home };

@@ -58,6 +58,34 @@ describe.each(['in this process', 'attached'])('a box %s', (where) => {
     await box.subscriptions.drop('b').catch(() => undefined);
   });
 
+  it('tells what becomes of an item at a durable reader', async () => {
+    const reader = subscribe('work', { durable: 'w', from: 'start', ack: 'manual', maxDeliveries: 1, maxBacklog: { records: 1000 } });
+    await reader.ready;
+    const publish = (value: Value): Promise<number> => box.publish('work', value, { follow: 'w' }).then(({ seq }) => seq);
+    const [good, bad] = [await publish('good'), await publish('bad')];
+    const told = box.delivered(good, 'w');
+    for (const item of await take(reader, 2)) if (item.seq === good) item.ack(); else item.nack();
+    await told;
+    // It is put aside when its turn comes again.
+    const last = take(reader, 2);
+    await expect(box.delivered(bad, 'w')).rejects.toMatchObject({ code: 'refused', message: expect.stringContaining('put aside') });
+    await expect(box.delivered(bad, 'w')).rejects.toMatchObject({ code: 'not-found' });
+    const stop = new AbortController();
+    const waiting = box.delivered(await publish('left'), 'w', { signal: stop.signal });
+    stop.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+    const dropped = box.delivered(await publish('dropped'), 'w').catch((error: unknown) => error);
+    await last;
+    await reader.close();
+    await box.subscriptions.drop('w');
+    expect(await dropped).toMatchObject({ code: 'dropped' });
+    await expect(box.publish('work', 1, { follow: 'w' })).rejects.toMatchObject({ code: 'not-found' });
+    await expect(box.publish('work', 1, { follow: 'xmpp:me@nowhere.example' })).rejects.toMatchObject({ code: 'not-found' });
+    await expect(box.publish('work', 1, { follow: 'w', at: 'somebody' })).rejects.toMatchObject({ code: 'unsupported' });
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- of a wrong type on purpose
+    await expect(box.publish('work', 1, { follow: 5 as unknown as string })).rejects.toThrow(TypeError);
+  });
+
   it('counts deliveries, puts aside, tries again, goes elsewhere, and says what is kept for whom', async () => {
     for (const value of ['bad', 'good']) await box.publish('work', value);
     const options = { durable: 'w', from: 'start', ack: 'manual', maxDeliveries: 2, expires: 3_600_000 } as const;

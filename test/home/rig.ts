@@ -40,6 +40,10 @@ export interface Rig extends AsyncDisposable {
   /** The process ends, and another begins on the same store. */
   restart(options?: Partial<HomesOptions>, from?: MemoryDatabase): Promise<void>;
   database: MemoryDatabase;
+  /** Homes that were closed, taken up anew on the same log. */
+  take(): Promise<Homes>;
+  /** `until` looks again. */
+  ring(): void;
 }
 
 export async function createRig(options: Partial<HomesOptions> = {}): Promise<Rig> {
@@ -52,15 +56,18 @@ export async function createRig(options: Partial<HomesOptions> = {}): Promise<Ri
   const database = new MemoryDatabase();
   const home = await startFakeHome(bell);
   const clock = bell.heard(createSystemClock());
-  const open = async ({ receive, ...with_ }: Partial<HomesOptions>, from: MemoryDatabase = database): Promise<{ log: Log; homes: Homes }> => {
+  const open = async (given: Partial<HomesOptions>, from: MemoryDatabase = database): Promise<{ log: Log; homes: Homes }> => {
     const log = await openLog({ database: from, clock, boxId: 'aaaabbbbccccdddd', trouble });
+    return { log, homes: await homesOf(log, given) };
+  };
+  const homesOf = async (log: Log, { receive, ...with_ }: Partial<HomesOptions>): Promise<Homes> => {
     const broker = new Broker({ log, clock, trouble, may: () => false, limits: { itemBytes: 131_072, topics: 1000, subscriptions: 100 } });
     const homes = createHomes({
       log, broker, clock, trouble, boxId: log.boxId, opened: bell.ring, limits: { settle: 100 }, random: () => 0, ...with_,
       ...(receive ? { receive: heard(receive) } : {}),
     });
     await homes.start();
-    return { log, homes };
+    return homes;
   };
   const heard = (receive: HomeReceiver): HomeReceiver => (...came) => {
     const done = receive(...came).finally(bell.ring);
@@ -104,6 +111,11 @@ export async function createRig(options: Partial<HomesOptions> = {}): Promise<Ri
       await rig.log.close();
       rig.database = from;
       Object.assign(rig, await open(again, from));
+    },
+    ring: bell.ring,
+    async take() {
+      rig.homes = await homesOf(rig.log, options);
+      return rig.homes;
     },
     async [Symbol.asyncDispose]() {
       await rig.homes.close();

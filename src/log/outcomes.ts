@@ -1,0 +1,160 @@
+// What becomes of single records at one reader each, for whoever published them and waits to be told. In memory: who waits does not
+// outlive the process either.
+import type { Clock, Timer } from '../clock.ts';
+import { LanpostError } from '../errors.ts';
+
+/** How a record can end for a reader. */
+export type Outcome = 'delivered' | 'superseded' | 'expired' | 'overflow' | 'dropped' | 'poison' | 'corrupt';
+
+/** Records that are followed at once; of the oldest it is not told any more. */
+export const MAX_FOLLOWED = 10_000;
+/** A reader passes over what it does not find any more without a word: that is looked at so often while anybody waits, ms. */
+const LOOK = 1000;
+
+/** Whom a draft is followed to. */
+export interface Follow {
+  /** The cursor. */
+  readonly reader: string;
+  /** What whoever asks calls it. */
+  readonly as: string;
+}
+
+/** Where a record is for a reader: `gone`: there is no such reader; not read yet; being worked on; taken, but not settled; behind. */
+export type Standing = 'gone' | 'ahead' | 'open' | 'taken' | 'past';
+
+interface Followed {
+  readonly seq: number;
+  readonly topic: string;
+  readonly reader: string;
+  /** What it is when that settles: the reader has it for now. */
+  taken: Outcome | undefined;
+  /** Until it is known and told. */
+  outcome: Outcome | LanpostError | undefined;
+  tell: ((outcome: Outcome | LanpostError) => void)[];
+}
+
+export interface OutcomesParts {
+  readonly clock: Clock;
+  readonly standing: (reader: string, topic: string, seq: number) => Standing;
+  /** Whether the topic keeps only the newest. */
+  readonly isLatest: (topic: string) => boolean;
+}
+
+export class Outcomes {
+  readonly #parts: OutcomesParts;
+  /** By position and what the reader is called, oldest first. */
+  readonly #all = new Map<string, Followed>();
+  /** By cursor, what is not known yet. */
+  readonly #open = new Map<string, Map<number, Followed>>();
+  #timer: Timer | undefined;
+
+  constructor(parts: OutcomesParts) {
+    this.#parts = parts;
+  }
+
+  /** Before any reader can have the record. */
+  follow({ reader, as }: Follow, { seq, topic, repeated }: { readonly seq: number; readonly topic: string; readonly repeated: boolean }): void {
+    const key = keyOf(seq, as);
+    // The one that is there already; it is waited for by both.
+    if (this.#open.get(reader)?.has(seq)) return;
+    if (repeated && this.#parts.standing(reader, topic, seq) === 'past') return;
+    const followed: Followed = { seq, topic, reader, taken: undefined, outcome: undefined, tell: [] };
+    this.#all.delete(key);
+    this.#all.set(key, followed);
+    const open = this.#open.get(reader) ?? new Map<number, Followed>();
+    this.#open.set(reader, open.set(seq, followed));
+    this.#timer ??= this.#parts.clock.after(LOOK, () => this.#look());
+    const [oldest] = this.#all;
+    if (this.#all.size > MAX_FOLLOWED && oldest) {
+      this.#all.delete(oldest[0]);
+      this.#settle(oldest[1], new LanpostError('busy', `More than ${MAX_FOLLOWED} items are followed: this one is on disk and goes on its way, but it is not told any more what becomes of it.`));
+    }
+  }
+
+  /** Resolves with how it ended; once. */
+  of(seq: number, as: string, signal?: AbortSignal): Promise<Outcome> {
+    const key = keyOf(seq, as);
+    const followed = this.#all.get(key);
+    if (!followed) return Promise.reject(new LanpostError('not-found', `What becomes of ${seq} at ${as} is not followed: it was published before, or has been told.`));
+    return new Promise((resolve, reject) => {
+      const stop = (): void => {
+        followed.tell = followed.tell.filter((one) => one !== tell);
+        reject(signal?.reason);
+      };
+      const tell = (outcome: Outcome | LanpostError): void => {
+        signal?.removeEventListener('abort', stop);
+        if (this.#all.get(key) === followed) this.#all.delete(key);
+        if (typeof outcome === 'string') resolve(outcome);
+        else reject(outcome);
+      };
+      if (signal?.aborted) return stop();
+      if (followed.outcome !== undefined) return tell(followed.outcome);
+      followed.tell.push(tell);
+      signal?.addEventListener('abort', stop, { once: true });
+    });
+  }
+
+  /** For the reader the record is over. */
+  ended(reader: string, seq: number, outcome: Outcome): void {
+    const followed = this.#open.get(reader)?.get(seq);
+    if (followed) this.#settle(followed, outcome);
+  }
+
+  /** The reader has it for now: it is so when that has settled. */
+  taken(reader: string, seq: number, outcome: Outcome): void {
+    const followed = this.#open.get(reader)?.get(seq);
+    if (followed) followed.taken = outcome;
+  }
+
+  /** What it had taken it does not have. */
+  untaken(reader: string, fits: (topic: string, seq: number) => boolean): void {
+    for (const followed of this.#of(reader)) if (fits(followed.topic, followed.seq)) followed.taken = undefined;
+  }
+
+  /** What was taken has settled, where that holds. */
+  settled(reader: string, fits: (topic: string, seq: number) => boolean): void {
+    for (const followed of this.#of(reader)) if (followed.taken !== undefined && fits(followed.topic, followed.seq)) this.#settle(followed, followed.taken);
+  }
+
+  /** The reader gets none of these any more. */
+  lost(reader: string, outcome: Outcome, fits: (topic: string, seq: number) => boolean = () => true): void {
+    for (const followed of this.#of(reader)) if (fits(followed.topic, followed.seq)) this.#settle(followed, outcome);
+  }
+
+  close(): void {
+    this.#timer?.stop();
+    this.#timer = undefined;
+    for (const reader of this.#open.keys()) for (const followed of this.#of(reader)) this.#settle(followed, new LanpostError('closed', 'The box was closed before it was known what becomes of this item; it is on disk, and goes on its way when the box is opened again.'));
+  }
+
+  *#of(reader: string): IterableIterator<Followed> {
+    yield* this.#open.get(reader)?.values() ?? [];
+  }
+
+  #settle(followed: Followed, outcome: Outcome | LanpostError): void {
+    const { reader, seq } = followed;
+    const open = this.#open.get(reader);
+    open?.delete(seq);
+    if (open?.size === 0) this.#open.delete(reader);
+    if (followed.outcome !== undefined) return;
+    followed.outcome = outcome;
+    for (const tell of followed.tell.splice(0)) tell(outcome);
+  }
+
+  /** A reader that finds a record replaced, or damaged, passes over it without a word. */
+  #look(): void {
+    const { standing, isLatest, clock } = this.#parts;
+    for (const reader of this.#open.keys()) {
+      for (const followed of this.#of(reader)) {
+        const at = standing(reader, followed.topic, followed.seq);
+        if (at === 'gone') this.#settle(followed, 'dropped');
+        else if ((at === 'past' || at === 'taken') && followed.taken === undefined) this.#settle(followed, isLatest(followed.topic) ? 'superseded' : 'corrupt');
+      }
+    }
+    this.#timer = this.#open.size > 0 ? clock.after(LOOK, () => this.#look()) : undefined;
+  }
+}
+
+function keyOf(seq: number, as: string): string {
+  return `${seq} ${as}`;
+}

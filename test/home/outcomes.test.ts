@@ -1,0 +1,101 @@
+// What becomes of an item at a home, for whoever published it: `Homes.cursorOf` and `Log.outcome`.
+import { describe, expect, it } from 'vitest';
+import { LanpostError } from '../../src/errors.ts';
+import { toPayload } from '../../src/payload/payload.ts';
+import { StanzaError } from '../../src/xmpp/stanza-error.ts';
+import { createRig, type Rig } from './rig.ts';
+
+const JID = 'box@home.test';
+
+async function followed(rig: Rig, topic: string, value: string, more: object = {}): Promise<number> {
+  const reader = rig.homes.cursorOf(JID, topic);
+  if (reader === undefined) throw new Error(`nothing of ${topic} goes there`);
+  return (await rig.log.append({ topic, kind: 'publish', payload: toPayload(value), follow: { reader, as: JID }, ...more })).seq;
+}
+
+describe('what becomes of an item at a home', () => {
+  it('delivered when it has settled there, and not when it is acknowledged', async () => {
+    await using rig = await createRig({ limits: { settle: 3000 } });
+    await rig.add();
+    await rig.state('online');
+    let told = false;
+    const outcome = rig.log.outcome(await followed(rig, 'a', 'x'), JID).then((what) => { told = true; return what; });
+    await rig.acknowledged('a', 1);
+    expect(told).toBe(false);
+    expect(await outcome).toBe('delivered');
+    expect((await rig.status())?.queued).toBe(0);
+  }, 60_000);
+
+  it('waits through an outage', async () => {
+    await using rig = await createRig();
+    await rig.add();
+    await rig.homes.pause(JID);
+    const seqs = await Promise.all(['x', 'y', 'z'].map((value) => followed(rig, 'a', value)));
+    const outcomes = seqs.map((seq) => rig.log.outcome(seq, JID));
+    await rig.homes.resume(JID);
+    expect(await Promise.all(outcomes)).toEqual(['delivered', 'delivered', 'delivered']);
+    expect(rig.count('a')).toBe(3);
+  });
+
+  it('poison when the home would not take it; what comes after it is delivered', async () => {
+    await using rig = await createRig();
+    await rig.add();
+    rig.home.set.answer = (iq, what) => (what === 'publish' && iq.toString().includes('bad') ? new StanzaError('not-acceptable', { type: 'modify' }) : undefined);
+    const seqs = [await followed(rig, 'a', 'bad'), await followed(rig, 'a', 'good')];
+    expect(await Promise.all(seqs.map((seq) => rig.log.outcome(seq, JID)))).toEqual(['poison', 'delivered']);
+  });
+
+  it('expired when it waited for longer than its rule allows', async () => {
+    await using rig = await createRig();
+    await rig.add({ topics: [], up: [{ filter: '#', expire: 1000 }] });
+    await rig.homes.close();
+    // While nothing reads: what is read already counts as on its way.
+    const outcome = rig.log.outcome(await followed(rig, 'a', 'x'), JID);
+    const from = Date.now();
+    const ticking = setInterval(() => rig.ring(), 50);
+    await rig.until(() => Date.now() > from + 1100);
+    clearInterval(ticking);
+    await rig.take();
+    expect(await outcome).toBe('expired');
+    expect(rig.count('a')).toBe(0);
+  });
+
+  it('superseded where its topic keeps only the newest, and the home was away', async () => {
+    await using rig = await createRig();
+    await rig.log.append({ topic: 'a', kind: 'configure', config: { lane: 'latest' } });
+    await rig.add();
+    await rig.homes.pause(JID);
+    await rig.homes.close();
+    // While nothing reads.
+    const seqs = [await followed(rig, 'a', 'x', { key: 'k' }), await followed(rig, 'a', 'y', { key: 'k' })];
+    const outcomes = seqs.map((seq) => rig.log.outcome(seq, JID));
+    const again = await rig.take();
+    await again.resume(JID);
+    expect(await Promise.all(outcomes)).toEqual(['superseded', 'delivered']);
+    expect(rig.arrivals('a')).toEqual(['y']);
+  }, 60_000);
+
+  it('of a pack each record for itself', async () => {
+    await using rig = await createRig();
+    await rig.add({ topics: [], up: [{ filter: '#', pack: true }] });
+    const seqs = await Promise.all(Array.from({ length: 50 }, (_, n) => followed(rig, 'a', String(n))));
+    expect(new Set(await Promise.all(seqs.map((seq) => rig.log.outcome(seq, JID))))).toEqual(new Set(['delivered']));
+  });
+
+  it('dropped when the home is removed', async () => {
+    await using rig = await createRig();
+    await rig.add();
+    await rig.homes.pause(JID);
+    const outcome = rig.log.outcome(await followed(rig, 'a', 'x'), JID);
+    await rig.homes.remove(JID);
+    expect(await outcome).toBe('dropped');
+    expect(() => rig.homes.cursorOf(JID, 'a')).toThrow(LanpostError);
+  });
+
+  it('a topic that no rule takes up has no reader there', async () => {
+    await using rig = await createRig();
+    await rig.add({ topics: ['b'] });
+    expect(rig.homes.cursorOf(JID, 'a')).toBeUndefined();
+    expect(rig.homes.cursorOf(JID, 'b')).toBe('home:box@home.test b');
+  });
+});
