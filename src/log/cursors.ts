@@ -228,6 +228,12 @@ export class Cursors {
     this.#flushing = this.#dirty.size === 0 ? 0 : Math.max(0, this.#flushing - rows);
   }
 
+  /** Up to here every reader has been told of what there is: one that has read all it was told of has not read what comes after. */
+  get told(): number {
+    const [untold] = this.#untold;
+    return untold ? untold.seq - 1 : this.#state.head;
+  }
+
   /** Records of these topics are on disk, from that seq on. */
   committed(topics: ReadonlyMap<Topic, number>): void {
     for (const [topic, seq] of topics) {

@@ -89,16 +89,16 @@ export class LogCursor implements HeldCursor, Reader {
   }
 
   get position(): number {
-    const { progress } = this;
-    // At the tail with nothing open, all there is has been done, whatever it was.
-    if (this.#atTail && progress.position + 1 === progress.scan) return this.#parts.state.head;
-    return progress.position;
+    const { position, scan } = this.progress;
+    // At the tail with nothing open, all that it was told of has been done, whatever it was.
+    return this.#atTail && position + 1 === scan ? Math.max(position, this.#parts.cursors.told) : position;
   }
 
   get read(): number {
     const { hole } = this.progress;
     if (hole) return hole.from - 1;
-    return this.#atTail ? this.#parts.state.head : this.progress.scan - 1;
+    const read = this.progress.scan - 1;
+    return this.#atTail ? Math.max(read, this.#parts.cursors.told) : read;
   }
 
   get keepsUp(): boolean {

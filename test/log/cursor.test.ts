@@ -453,3 +453,24 @@ it('a reader that asks for few is read few, where most of the log is its own; an
   const rest = await again.cursor({ name: 'every', filter: 'few/#', from: 'start', durable: true });
   expect(await texts(rest, 300)).toEqual(Array.from({ length: 300 }, (_, i) => `${i}`));
 });
+
+it('of more readers than are told at once, none passes what it was not told of: not when it is closed then, nor on disk', async () => {
+  const { log, database } = await openMemory();
+  const crowd = await Promise.all(Array.from({ length: 300 }, (_, n) => log.cursor({ name: `r${n}`, filter: 't', from: 'start', durable: true })));
+  await log.append(item('t', '1'));
+  for (const cursor of crowd) {
+    expect(await texts(cursor, 1)).toEqual(['1']);
+    expect(await cursor.next(1)).toEqual([]);
+  }
+  await log.append(item('t', '2'));
+  // The last of them has not been told yet.
+  const last = crowd.at(-1);
+  expect(last?.position).toBe(1);
+  expect(last?.read).toBe(1);
+  const [closed, next] = [last?.close(), log.append(item('t', '3'))];
+  await Promise.all([closed, next]);
+  const crashed = await openMemory({ database: database.fork() });
+  for (const one of [log, crashed.log]) expect(await texts(await one.cursor({ name: 'r299', filter: 't', from: 'start', durable: true }), 2)).toEqual(['2', '3']);
+  const [first] = crowd;
+  expect(first && await texts(first, 2)).toEqual(['2', '3']);
+});
