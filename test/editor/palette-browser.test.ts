@@ -119,6 +119,18 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     await page.locator('.red-ui-typedInput-options:visible').getByText(words, { exact: true }).click();
   }
 
+  /** A row of the form that a command asks with. */
+  async function addField(name: string, label: string, kind: string, options?: string): Promise<void> {
+    await page.locator('.red-ui-editableList-addButton:visible').click();
+    const row = page.locator('.red-ui-editableList-item-content:visible').last();
+    await row.locator('[data-field="name"]').fill(name);
+    await row.locator('[data-field="label"]').fill(label);
+    await row.locator('.red-ui-typedInput-option-trigger').first().click();
+    await page.locator('.red-ui-typedInput-options:visible').getByText(kind, { exact: true }).click();
+    expect(await row.locator('[data-field="options"]').isVisible()).toBe(options !== undefined);
+    if (options !== undefined) await row.locator('[data-field="options"]').fill(options);
+  }
+
   /** What an inject node says. */
   const inject = (name: string, kind: 'str' | 'json', payload: string): Promise<void> => configure(name, () => page.evaluate(({ as, what }) => {
     const first = (globalThis as EditorWindow).$('.node-input-prop-property-value').first();
@@ -162,7 +174,15 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
       await type('topic', 'plant/valve');
       await choose('lane', 'only the newest');
     });
-    await configure('lanpost publish', () => type('topic', 'plant/valve'));
+    await configure('lanpost publish', async () => {
+      await type('topic', 'plant/valve');
+      // Whom it may wait for is asked only then.
+      expect(await page.locator('#node-input-reader').isVisible()).toBe(false);
+      await choose('until', 'the reader has it');
+      await pick('reader', 'gate', 'xmpp:gate@home.test');
+      await choose('until', 'it is on the disk');
+      expect(await page.locator('#node-input-reader').isVisible()).toBe(false);
+    });
     await configure('lanpost subscribe', async () => {
       await pick('at', 'hall', 'link:hall@hall');
       await type('filter', 'hall/#');
@@ -181,7 +201,15 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
       await pick('to', 'hall', 'link:hall@hall');
       await pick('command', 'lamp', 'lamp/on');
     });
-    await configure('lanpost command in', () => type('command', 'door/open'));
+    await configure('lanpost command in', async () => {
+      await type('command', 'door/open');
+      await addField('seconds', 'For how long', 'number');
+      await addField('side', 'Which side', 'one of', 'in, out');
+    });
+    expect(await page.evaluate(() => (globalThis as EditorWindow).RED.nodes.filterNodes({ type: 'lanpost command in' })[0])).toMatchObject({ fields: [
+      { name: 'seconds', label: 'For how long', kind: 'number', options: '', required: 'false' },
+      { name: 'side', label: 'Which side', kind: 'list', options: 'in, out', required: 'false' },
+    ] });
     await configure('lanpost command out', () => type('name', 'say so'));
     for (const name of ['made', 'heard', 'history', 'lost', 'letters', 'seen', 'account', 'answered', 'chat']) await configure(name, () => type('name', `saw ${name}`));
     await inject('say', 'json', '{"open":true}');
@@ -266,7 +294,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
   it('request, command in and command out: each box has the other do something', async () => {
     await press('ask');
     await debugged('saw answered').getByText('lit').waitFor();
-    expect(await hall.commands.run('link:gate@gate', 'door/open', { wide: true })).toEqual({ wide: true });
+    expect(await hall.commands.run('link:gate@gate', 'door/open', { seconds: 5, side: 'in' })).toEqual({ seconds: 5, side: 'in' });
   }, 120_000);
 
   it('the dialog of the box pairs with the other one, by words that both show', async () => {

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { PairingEvent } from '../../src/api.ts';
+import type { Box, PairingEvent } from '../../src/api.ts';
+import { PairingDesk } from '../../src/pairing-desk.ts';
 import { commitment } from '../../src/trust/pairing-words.ts';
 import { buildStep } from '../../src/xep/pairing.ts';
 import { StanzaError } from '../../src/xmpp/stanza-error.ts';
+import { Bell } from '../support/bell.ts';
 import { seen, SimulatedLan } from './fixtures.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';
 
@@ -52,6 +54,35 @@ describe('pairing', () => {
     ]);
     expect([a.trust.level(b.identity.fingerprint), b.trust.level(a.identity.fingerprint)]).toEqual(['paired', 'paired']);
     expect(await Promise.all([here.next(), there.next()])).toEqual([{ done: true, value: undefined }, { done: true, value: undefined }]);
+  });
+
+  test('of two desks at one box, as its status page and a dialog have, one pairs; the other says that it is under way', async () => {
+    const bell = new Bell();
+    const desk = (): PairingDesk => {
+      const trust: Pick<Box['trust'], 'pair' | 'confirm'> = { pair: (peer, options) => a.service.pair(peer, options?.signal), confirm: (peer, same) => a.service.confirm(peer, same) };
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a desk uses of it
+      return new PairingDesk({ box: { trust: trust as Box['trust'] }, changed: bell.ring });
+    };
+    const [page, dialog] = [desk(), desk()];
+    page.start(b.link.name);
+    await bell.until(() => page.list()[0]?.state === 'waiting');
+    dialog.start(b.link.name);
+    await bell.until(() => dialog.list()[0]?.state === 'failed');
+    expect(dialog.list()).toMatchObject([{ reason: expect.stringContaining('under way already') }]);
+    const there = b.service.pair(a.link.name);
+    await next(there, 'waiting');
+    const { words } = await next(there, 'words');
+    await bell.until(() => page.list()[0]?.state === 'words');
+    expect(page.list()).toMatchObject([{ words }]);
+    // Whoever stops what failed stops nothing else, and answers for nothing else.
+    await expect(dialog.answer(dialog.list()[0]?.id ?? '', words, true)).rejects.toMatchObject({ code: 'not-found' });
+    dialog.stop(dialog.list()[0]?.id ?? '');
+    await page.answer(page.list()[0]?.id ?? '', words, true);
+    await b.service.confirm(a.link.name, true);
+    await bell.until(() => page.list()[0]?.state === 'paired');
+    expect(dialog.list()).toEqual([]);
+    page.close();
+    await there.return(undefined);
   });
 
   test('works when both open at the same moment', async () => {
