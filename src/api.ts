@@ -6,7 +6,7 @@ export type {
   TopicCandidate, TopicInfo,
 } from './api/topic.ts';
 export type { MaxBacklog, SubscribeOptions, Subscription, SubscriptionInfo, Poison } from './api/subscription.ts';
-export type { SendOptions, MessageState, Receipt, Message, MessagesOptions, MessageStream } from './api/message.ts';
+export type { SendOptions, MessageState, Receipt, Message, MessagesOptions, MessageStream, DeviceInfo } from './api/message.ts';
 export type { PeerStatus, About, OwnPresence, Peer, OffLinkPeer, PeerEvent } from './api/peer.ts';
 export type { FileContent, SendFileOptions, FileEvent } from './api/file.ts';
 export type { TrustLevel, Right, Grant, AccountClaim, TrustEntry, PeerClass, ClassRules, AccountRules, PairingEvent } from './api/trust.ts';

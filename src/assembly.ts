@@ -10,6 +10,8 @@ import { LinkService } from './link/link-service.ts';
 import { OwnPresence } from './link/own-presence.ts';
 import { LocalBox } from './local-box.ts';
 import { PAIRED_INBOX } from './mail/inbox.ts';
+import { DeviceRoad } from './mail/device-road.ts';
+import { Devices } from './mail/devices.ts';
 import { Mail } from './mail/mail.ts';
 import { SelfRoad } from './mail/self-road.ts';
 import type * as OnLink from './on-link.ts';
@@ -48,13 +50,19 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     level: (key) => trust.level(key),
     mayChat: (key) => trust.may(key, 'chat'),
     holder: (jid) => claims.holder(jid),
-    mark: ({ box, epoch, chain }) => log.originMark(box, epoch, PAIRED_INBOX, chain),
+    mark: (origin, device) => (device === undefined ? log.originMark(origin.box, origin.epoch, PAIRED_INBOX, origin.chain) : devices.mark(origin, device)),
   });
+  const devices = new Devices(log);
   const offers = new CommandOffers({ clock, trouble });
   opened.add(async () => offers.close());
   const receiver = createReceiver({
     version: VERSION, letters,
     commands: { offers, may: (account, name) => trust.accountMay(account, 'command', name), answerBytes: HOME_LIMITS.stanza },
+    devices: {
+      has: (name) => devices.has(name),
+      receive: (name, incoming) => devices.receive(name, incoming),
+      may: (sender, name) => (sender.fingerprint === undefined ? trust.accountMay(`xmpp:${sender.account}`, 'device', name) : trust.may(sender.fingerprint, 'device', name)),
+    },
     receive: (incoming) => mail.receive(incoming),
     challenged: (challenge, account) => service.challenged(challenge, account),
     received: (element, from) => homes.road.received(element, from),
@@ -78,7 +86,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     },
   });
   opened.add(() => homes.close());
-  const components = new Components({ registry: log.registry, clock, trouble, receive: receiver });
+  const components = new Components({ registry: log.registry, clock, trouble, receive: receiver, isDevice: (name) => devices.has(name), opened: () => mail.roadsChanged() });
   opened.add(() => components.close());
 
   const bareName = options.name ?? `lanpost-${identity.fingerprint.slice(0, 4)}`;
@@ -91,7 +99,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   }
   const own = new OwnPresence({ registry: log.registry, label: bareName, caps: () => disco.caps(), about: options.about });
   const service: LinkService = new LinkService({
-    broker, log, trust, clock, trouble, dispatcher, disco, own, bareName, dir, limits, offers,
+    broker, log, trust, clock, trouble, dispatcher, disco, own, bareName, dir, limits, offers, devices,
     receive: (incoming) => mail.receive(incoming),
     lettersFor: () => mail.awaited(),
     roadsChanged: () => mail.roadsChanged(),
@@ -101,7 +109,8 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   const self = new SelfRoad({ ownName: () => service.name, receive: (incoming) => mail.receive(incoming) });
   const mail: Mail = new Mail({
     log, clock, trouble, limits,
-    roads: [self, service.road, homes.road],
+    devices: { all: devices, addressOf: (name) => components.addressesOf(name)[0] },
+    roads: [self, new DeviceRoad({ devices, ownName: () => service.name }), components.road, service.road, homes.road],
     isHomeDomain: (domain) => homes.knows(domain),
   });
   opened.add(() => mail.close());
@@ -109,7 +118,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
 
   let control: ControlServer | undefined;
   const box = new LocalBox({
-    dir, version: VERSION, identity, sealer: seal, log, broker, mail, link: service, homes, components, troubles, offers,
+    dir, version: VERSION, identity, sealer: seal, log, broker, mail, link: service, homes, components, devices, clock, troubles, offers,
     requests: new Requests({ clock, link: service, homes, offers, limits }),
     stop: async () => {
       // Whoever is attached is told first; then the link hears goodbye, cursors are synced, the log closes.

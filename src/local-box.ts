@@ -1,6 +1,6 @@
 import { resolve as fullPath } from 'node:path';
 import type {
-  About, Box, BoxStatus, Delivery, Finding, HomeEvent, HomeOptions, HomeStatus, ItemsOptions, MessagesOptions, MessageState, MessageStream, Peer, PeerEvent, PeerStatus,
+  About, DeviceInfo, Box, BoxStatus, Delivery, Finding, HomeEvent, HomeOptions, HomeStatus, ItemsOptions, MessagesOptions, MessageState, MessageStream, Peer, PeerEvent, PeerStatus,
   OutboxExport, OutboxImport, PeerTopic, Published, PublishOptions, Receipt, RequestOptions, SendOptions, SubscribeOptions, Subscription, Trouble, Value,
 } from './api.ts';
 import type { CommandOffers } from './commands/offers.ts';
@@ -11,8 +11,10 @@ import type { CarriedOutbox } from './home/carried/carried.ts';
 import type { Components } from './home/component/components.ts';
 import type { Homes } from './home/homes.ts';
 import type { LinkService } from './link/link-service.ts';
+import type { Clock } from './clock.ts';
 import type { Log } from './log/log.ts';
 import type { Follow } from './log/outcomes.ts';
+import type { Devices } from './mail/devices.ts';
 import type { Mail } from './mail/mail.ts';
 import { toPayload } from './payload/payload.ts';
 import { OWNER } from './pubsub/actor.ts';
@@ -35,6 +37,8 @@ export interface LocalBoxParts {
   readonly link: LinkService;
   readonly homes: Homes;
   readonly components: Components;
+  readonly devices: Devices;
+  readonly clock: Clock;
   readonly offers: CommandOffers;
   readonly requests: Requests;
   readonly troubles: { readonly source: EventSource<Trouble>; readonly counts: ReadonlyMap<string, number> };
@@ -57,26 +61,32 @@ export class LocalBox implements Box {
   publish(topic: string, value: Value, options: PublishOptions = {}): Promise<Published> {
     try { // not async: see Broker.publish
       checkedObject('the options of publish', options);
-      const { at, id, signal, contentType, expires, follow } = options;
+      const { at, id, signal, contentType, expires, follow, device } = options;
       checkedOptional('at', at, 'string');
       checkedOptional('expires', expires, 'number');
       checkedOptional('follow', follow, 'string');
       const { broker, link } = this.#opened();
       const payload = toPayload(value, contentType);
-      if (at !== undefined && expires !== undefined) throw new LanpostError('unsupported', 'an item that is published at a peer is over when the topic there says so: leave out expires');
-      if (at !== undefined && follow !== undefined) throw new LanpostError('unsupported', 'an item that is published at a peer is on disk there when this resolves: leave out follow');
-      if (follow !== undefined) {
-        const request = { ...(id === undefined ? {} : { id }), ...(expires === undefined ? {} : { expires: broker.overAfter(expires) }), follow: this.#follow(topic, follow) };
-        const going = broker.publish(OWNER, topic, payload, request);
-        return signal ? abortable(going, signal) : going;
+      if (at !== undefined) {
+        if (expires !== undefined) throw new LanpostError('unsupported', 'an item that is published at a peer is over when the topic there says so: leave out expires');
+        if (follow !== undefined) throw new LanpostError('unsupported', 'an item that is published at a peer is on disk there when this resolves: leave out follow');
+        if (device !== undefined) throw new LanpostError('unsupported', 'what is published at a peer is published by this box: leave out device');
       }
-      const published = at === undefined
-        ? broker.publish(OWNER, topic, payload, expires !== undefined ? { ...(id === undefined ? {} : { id }), expires: broker.overAfter(expires) } : id === undefined ? UNNAMED : { id })
-        : link.publish(at, topic, payload, id);
+      const published = at === undefined ? broker.publish(OWNER, topic, payload, this.#publishing(topic, options)) : link.publish(at, topic, payload, id);
       return signal ? abortable(published, signal) : published;
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  #publishing(topic: string, { id, expires, follow, device }: PublishOptions): PublishRequest {
+    if (expires === undefined && follow === undefined && device === undefined) return id === undefined ? UNNAMED : { id };
+    return {
+      ...(id === undefined ? {} : { id }),
+      ...(expires === undefined ? {} : { expires: this.#opened().broker.overAfter(expires) }),
+      ...(follow === undefined ? {} : { follow: this.#follow(topic, follow) }),
+      ...(device === undefined ? {} : { publisher: `device:${this.#parts.devices.checked(device)}` }),
+    };
   }
 
   async delivered(seq: number, reader: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
@@ -220,11 +230,25 @@ export class LocalBox implements Box {
     rehearse: (options) => this.#opened().homes.rehearse(options),
   };
 
+  readonly devices: Box['devices'] = {
+    add: async (name) => this.#withAddresses(await this.#opened().devices.add(name, this.#parts.clock.wall())),
+    list: async () => (await this.#opened().devices.list()).map((device) => this.#withAddresses(device)),
+    remove: async (name) => this.#opened().devices.remove(name),
+  };
+
+  #withAddresses(device: DeviceInfo): DeviceInfo {
+    const jids = this.#parts.components.addressesOf(device.name);
+    return jids.length === 0 ? device : { ...device, jids };
+  }
+
   readonly components: Box['components'] = {
     add: async (options) => this.#opened().components.add(options),
     list: async () => this.#opened().components.list(),
     remove: async (domain) => this.#opened().components.remove(domain),
-    send: async (from, to, body) => this.#opened().components.send(from, to, body),
+    send: async (from, to, body) => {
+      const { components, mail } = this.#opened();
+      await mail.sendAs(components.checked(from, to, body), to, body);
+    },
   };
 
   readonly outbox: Box['outbox'] = {

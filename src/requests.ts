@@ -88,6 +88,7 @@ export class Requests {
     return async (iq) => {
       signal?.throwIfAborted();
       const timeout = Math.max(1, until - clock.mono());
+      if (to.kind === 'device') throw new LanpostError('unsupported', 'devices are sent messages, and asked nothing');
       const asked = to.kind === 'link' ? link.request(to.name, iq, timeout) : homes.request(to.jid, iq, timeout);
       // Opening a stream takes its time, too.
       return this.#within(asked, timeout, signal);

@@ -4,7 +4,7 @@ import type { FileContent, FileEvent, SendFileOptions } from './file.ts';
 import type { Finding } from './finding.ts';
 import type { ComponentOptions, ComponentStatus, HomeEvent, HomeOptions, HomeStatus } from './home.ts';
 import type { Delivery, From, ItemsOptions, PublishOptions, Published, Value } from './item.ts';
-import type { MessageState, MessageStream, MessagesOptions, Receipt, SendOptions } from './message.ts';
+import type { DeviceInfo, MessageState, MessageStream, MessagesOptions, Receipt, SendOptions } from './message.ts';
 import type { Carrier, OutboxExport, OutboxImport } from './outbox.ts';
 import type { About, Peer, PeerEvent, PeerStatus } from './peer.ts';
 import type { RehearsalEvent, RehearseOptions } from './rehearsal.ts';
@@ -131,7 +131,7 @@ export interface Box extends AsyncDisposable {
     accounts(): Promise<AccountRules[]>;
     /**
      * PEER is a name on the link, `link:NAME`, a fingerprint (hex, at least 16 digits), or a class. A key that is
-     * allowed something is vouched for by that. `read`, `write`, `relay` and `command` need a filter. `xmpp:JID` may be allowed
+     * allowed something is vouched for by that. `read`, `write`, `relay`, `command` and `device` need a filter. `xmpp:JID` may be allowed
      * commands, by way of a home whose word for that account is taken.
      */
     allow(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules>;
@@ -170,13 +170,24 @@ export interface Box extends AsyncDisposable {
      */
     rehearse(options: RehearseOptions): AsyncIterableIterator<RehearsalEvent>;
   };
+  /**
+   * Things behind this box that speak no XMPP. Each can be written to (`device:NAME`), by peers and accounts that are allowed
+   * `device NAME`; what is for it is held until a reader of `messages({ device })` has confirmed it. `send` and `publish` speak for it.
+   */
+  readonly devices: {
+    /** Once more changes nothing. */
+    add(name: string): Promise<DeviceInfo>;
+    list(): Promise<DeviceInfo[]>;
+    /** What it has not read goes with it. */
+    remove(name: string): Promise<void>;
+  };
   /** Domains under which devices have addresses of their own, on a server of this machine. Messages to them are in the inbox. */
   readonly components: {
     /** Adds one, or changes it. */
     add(options: ComponentOptions): Promise<ComponentStatus>;
     list(): Promise<ComponentStatus[]>;
     remove(domain: string): Promise<void>;
-    /** From a device's address, now: rejects with `unreachable` when its component is not connected, and nothing waits. */
+    /** From a device's address. Resolves when it is on disk: it goes when its component is connected. */
     send(from: string, to: string, body: string): Promise<void>;
   };
   /** What waits for a home, carried there by another box: in files, which only that box can read. */

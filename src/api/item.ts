@@ -29,7 +29,7 @@ export interface Item extends DeliveryBase {
   readonly value: Value;
   /** Media type, e.g. `application/json`, `text/plain`, `application/octet-stream`, `application/xml`. */
   readonly contentType: string;
-  /** Who published it: `link:NAME`, `xmpp:JID`, or absent for this box itself. */
+  /** Who published it, as the box knows it that accepted it first: `link:NAME`, `xmpp:JID`, `device:NAME`, or absent for that box itself. */
   readonly publisher?: string;
 }
 
@@ -70,6 +70,8 @@ export interface PublishOptions {
    * of this box; then ask `delivered`. Not with `at`.
    */
   readonly follow?: string;
+  /** The device of this box that publishes it: its `publisher` is `device:NAME`. Not with `at`. */
+  readonly device?: string;
   /** Stops the waiting, not the item. */
   readonly signal?: AbortSignal;
 }

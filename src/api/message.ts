@@ -6,6 +6,8 @@ export interface SendOptions {
   readonly id?: string;
   readonly subject?: string;
   readonly thread?: string;
+  /** The device of this box that it is from. To an account it goes from that device's own address, where a component gives it one. */
+  readonly device?: string;
   /** Milliseconds until it is given up; default 7 days. */
   readonly expires?: number;
   readonly signal?: AbortSignal;
@@ -27,7 +29,10 @@ export interface Receipt {
 export interface Message {
   readonly id: string;
   readonly seq: number;
-  /** `link:NAME` or `xmpp:JID`, as proven by the road it came on. */
+  /**
+   * `link:NAME` or `xmpp:JID`, as proven by the road it came on; `device:NAME` of a device of this box, `device:NAME@ADDRESS` of one
+   * that the box there says is its own. What is sent to it is an answer.
+   */
   readonly from: string;
   readonly to: string;
   readonly body: string;
@@ -43,6 +48,8 @@ export interface Message {
 export interface MessagesOptions {
   /** A named reader: its cursor survives restarts. Without a name: live only, after the `last` newest. */
   readonly name?: string;
+  /** What is for this device, instead: there is one reader of it at a time, whose place survives restarts. */
+  readonly device?: string;
   /** Without a name: how many of the newest come first. Default 0. */
   readonly last?: number;
   readonly signal?: AbortSignal;
@@ -50,4 +57,19 @@ export interface MessagesOptions {
 
 export interface MessageStream extends AsyncIterableIterator<Message>, AsyncDisposable {
   close(): Promise<void>;
+}
+
+/** A thing that speaks no XMPP, for which this box does. */
+export interface DeviceInfo {
+  readonly name: string;
+  /** `device:NAME`, on this box and at its link; at another box `device:NAME@ADDRESS`, with the address of this one. */
+  readonly address: string;
+  /** Its own address at each component that has one for it. */
+  readonly jids?: readonly string[];
+  /** When it was added, ms since 1970. */
+  readonly since: number;
+  /** Messages that whoever speaks with it has not confirmed. */
+  readonly unread: number;
+  /** Whether anybody reads them now. */
+  readonly open: boolean;
 }

@@ -2,11 +2,12 @@
 
 export type TrustLevel = 'none' | 'seen' | 'paired';
 
-export type Right = 'chat' | 'read' | 'write' | 'files' | 'relay' | 'command';
+export type Right = 'chat' | 'read' | 'write' | 'files' | 'relay' | 'command' | 'device';
 
 /**
  * `read` and `write` have a filter of topics, `relay` a server that a paired box may be connected to through this one:
- * `HOST:PORT`, or `xmpp:DOMAIN` where DNS says which host serves it; `command` has a filter of commands' names, as of topics.
+ * `HOST:PORT`, or `xmpp:DOMAIN` where DNS says which host serves it; `command` has a filter of commands' names, as of topics,
+ * and `device` one of the names of devices that may be written to.
  * The others have none.
  */
 export interface Grant { readonly right: Right; readonly filter?: string }
@@ -45,7 +46,7 @@ export interface ClassRules {
   readonly denials: readonly Grant[];
 }
 
-/** What an account elsewhere, `xmpp:JID`, may do by way of a home: run commands. */
+/** What an account elsewhere, `xmpp:JID`, may do by way of a home: run commands, and write to devices. `xmpp:DOMAIN` stands for all accounts there, where devices are meant. */
 export interface AccountRules {
   readonly name: string;
   readonly grants: readonly Grant[];

@@ -6,6 +6,7 @@ import { commandCommands } from './commands/command.ts';
 import { component } from './commands/component.ts';
 import { files } from './commands/files.ts';
 import { passwd } from './commands/editor.ts';
+import { device } from './commands/device.ts';
 import { doctor } from './commands/doctor.ts';
 import { home } from './commands/home.ts';
 import { items } from './commands/items.ts';
@@ -33,7 +34,7 @@ export const COMMANDS: readonly Command[] = [
   start, passwd, status, doctor, presence, ...peers, send, messages, ...commandCommands,
   publish, subscribe, items, retract, purge,
   ...topic, ...access, find, classify, ...subscriptions, ...poison, ledger,
-  ...files, pair, ...avatar, ...trust, ...home, rehearse, ...outbox, ...component,
+  ...files, pair, ...avatar, ...trust, ...home, rehearse, ...outbox, ...device, ...component,
   ...archive,
 ];
 
@@ -49,6 +50,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   avatar: 'The picture of the box, and those of peers',
   trust: 'Which keys were seen, and what each may do',
   home: 'XMPP servers to which topics are carried',
+  device: 'Things that speak no XMPP, for which this box speaks',
   component: 'Addresses of devices, on an XMPP server of this machine',
   outbox: 'What waits for a home, carried there by another box in a file',
 };

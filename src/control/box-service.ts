@@ -51,6 +51,8 @@ export function boxService(box: Box): Service {
     'homes.pause': (jid: string) => box.homes.pause(jid),
     'homes.resume': (jid: string) => box.homes.resume(jid),
     'homes.remove': (jid: string) => box.homes.remove(jid),
+    'devices.add': (name: string) => box.devices.add(name),
+    'devices.remove': (name: string) => box.devices.remove(name),
     'components.add': (...args: Parameters<Box['components']['add']>) => box.components.add(...args),
     'components.remove': (domain: string) => box.components.remove(domain),
     'components.send': (...args: Parameters<Box['components']['send']>) => box.components.send(...args),
@@ -84,6 +86,7 @@ export function boxService(box: Box): Service {
     'trust.classes': () => box.trust.classes(),
     'trust.accounts': () => box.trust.accounts(),
     'homes.list': () => box.homes.list(),
+    'devices.list': () => box.devices.list(),
     'components.list': () => box.components.list(),
     'outbox.list': () => box.outbox.list(),
   }));

@@ -1,7 +1,7 @@
 // A Box that is somewhere else: every member becomes a call or a stream on the control socket.
 import { resolve as fullPath } from 'node:path';
 import type {
-  AccountRules, Box, BoxStatus, Carrier, ClassRules, CommandInfo, ComponentStatus, FileEvent, Finding, HomeEvent, HomeStatus, ItemsOptions, MessageState, OutboxExport, OutboxImport, PairingEvent, Peer, PeerEvent, PeerTopic, Poison, Published, Receipt, RehearsalEvent,
+  AccountRules, Box, BoxStatus, Carrier, ClassRules, CommandInfo, ComponentStatus, DeviceInfo, FileEvent, Finding, HomeEvent, HomeStatus, ItemsOptions, MessageState, OutboxExport, OutboxImport, PairingEvent, Peer, PeerEvent, PeerTopic, Poison, Published, Receipt, RehearsalEvent,
   SendOptions, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
 import { LanpostError } from '../errors.ts';
@@ -175,6 +175,11 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
         return remoteEvents(rpc.open<RehearsalEvent>('homes.rehearse', [present(rest)], { decode: taken, ahead: AHEAD, signal }));
       },
       watch: (options) => remoteEvents(rpc.open<HomeEvent>('homes.watch', [], { decode: taken, ahead: AHEAD, signal: options?.signal })),
+    },
+    devices: {
+      add: (device) => call<DeviceInfo>('devices.add', [device]),
+      list: () => list<DeviceInfo>('devices.list', []),
+      async remove(device) { await call('devices.remove', [device]); },
     },
     components: {
       add: (options) => call<ComponentStatus>('components.add', [asGiven(options)]),

@@ -36,6 +36,8 @@ export type HomeReceiver = (stanza: Element, home: ReceivingHome) => Promise<Ele
 export interface ReceivingHome {
   readonly jid: string;
   readonly session: string;
+  /** Whose address it is, of a device of this box that has one of its own. */
+  readonly device?: string;
   /** Sends a reply that takes its time; absent where nothing that does is answered. */
   readonly answer?: (reply: Element) => void;
 }

@@ -2,11 +2,12 @@
 // when the box says so; until then the letter is kept, and may go another way.
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import type { Address } from '../mail/address.ts';
+import { type Address, deviceOf, type Place, placeOf } from '../mail/address.ts';
 import type { Letter } from '../mail/letter.ts';
 import type { Handed, Road } from '../mail/road.ts';
 import { fingerprintOf } from '../trust/fingerprint.ts';
 import { isSealed, type Sealer, sealKey, type SealLabel } from '../trust/seal.ts';
+import { deviceElements, type DevicePair, threadOf } from '../xep/device.ts';
 import { type Accounts, letterRecord, letterStatement, parseLetterRecord, parseReceived, parseRefused, receivedStatement } from '../xep/letter-record.ts';
 import { type Element, isLegal, serialize } from '../xmpp/element.ts';
 import { bare, parseJid } from '../xmpp/jid.ts';
@@ -61,32 +62,39 @@ export class HomeRoad implements Road {
   }
 
   reaches(address: Address): boolean {
-    return address.kind === 'xmpp' && this.homeFor(address.jid) !== undefined;
+    const place = placeOf(address);
+    return place?.kind === 'xmpp' && this.homeFor(place.jid) !== undefined;
   }
 
   holds(address: Address): boolean {
-    if (address.kind !== 'xmpp' || !parseJid(address.jid)) return false;
+    const place = placeOf(address);
+    if (place?.kind !== 'xmpp' || !parseJid(place.jid)) return false;
     return [...this.#parts.homes()].length > 0;
   }
 
   check(address: Address, given: string): void {
-    checkJid(address, given);
+    const place = placeOf(address);
+    if (place) checkJid(place, given);
   }
 
   async deliver(address: Address, letter: Letter): Promise<Handed> {
-    const account = address.kind === 'xmpp' ? bare(address.jid) : undefined;
-    if (address.kind !== 'xmpp' || account === undefined) throw new LanpostError('invalid-value', `A home does not carry mail for ${letter.to}.`);
-    const { jid } = address;
+    const place: Place | undefined = placeOf(address);
+    const account = place?.kind === 'xmpp' ? bare(place.jid) : undefined;
+    if (place?.kind !== 'xmpp' || account === undefined) throw new LanpostError('invalid-value', `A home does not carry mail for ${letter.to}.`);
+    const { jid } = place;
     const home = this.homeFor(jid);
     if (!home) throw new LanpostError('unreachable', `No home is connected that could carry mail for ${jid}.`);
     const { boxes } = this.#parts;
     const claim = boxes?.claimed(account);
-    const record = boxes && claim && sealed(boxes.seal, letter, { from: home.account.jid, to: account }, claim.fingerprint);
+    const devices: DevicePair = { from: letter.device, to: deviceOf(address) };
+    const record = boxes && claim && sealed(boxes.seal, letter, { from: home.account.jid, to: account }, claim.fingerprint, devices);
+    // Who is no box answers in the thread. What is signed stays as it was said.
+    const thread = letter.thread ?? (letter.device !== undefined && !record ? threadOf(letter.device) : undefined);
     const build = (): Element => buildMessage({
       to: jid, type: 'chat', id: letter.id, body: letter.body,
       ...(letter.subject === undefined ? {} : { subject: letter.subject }),
-      ...(letter.thread === undefined ? {} : { thread: letter.thread }),
-      ...(record ? { extensions: [record] } : {}),
+      ...(thread === undefined ? {} : { thread }),
+      extensions: [...(record ? [record] : []), ...deviceElements(devices)],
     });
     // It would end the stream, again and again.
     for (const text of [letter.body, letter.subject, letter.thread, letter.id]) if (text !== undefined && !isLegal(text)) throw new LanpostError('invalid-value', 'The message holds characters that XML cannot.');
@@ -174,8 +182,8 @@ export class HomeRoad implements Road {
 }
 
 /** The number that goes with the letter over every road, signed: no server can use up the numbers of a box. */
-function sealed(seal: Sealer, letter: Letter, accounts: Accounts, recipient: string): Element {
+function sealed(seal: Sealer, letter: Letter, accounts: Accounts, recipient: string, devices: DevicePair): Element {
   const said = parseLetterRecord(buildMessage({ extensions: [letterRecord(letter, accounts, recipient)] }));
   if (!said) throw new LanpostError('corrupt', `${letter.recordId} is no record id.`);
-  return letterRecord(letter, accounts, recipient, seal.seal('lanpost letter 1', letterStatement(said, letter)));
+  return letterRecord(letter, accounts, recipient, seal.seal('lanpost letter 1', letterStatement(said, letter, devices)));
 }

@@ -10,6 +10,7 @@ import { Seldom } from '../seldom.ts';
 import { boxIdOfFingerprint, fingerprintOf } from '../trust/fingerprint.ts';
 import { isSealed, type Seal, sealKey, type Sealer } from '../trust/seal.ts';
 import { type LetterRecord, letterStatement, parseLetterRecord, receivedStatement } from '../xep/letter-record.ts';
+import type { DevicePair } from '../xep/device.ts';
 import type { MessageBody } from '../xep/message-body.ts';
 import type { Element } from '../xmpp/element.ts';
 import { bare } from '../xmpp/jid.ts';
@@ -29,8 +30,8 @@ export interface SealedLettersParts {
   readonly mayChat: (fingerprint: string) => boolean;
   /** Whose alone a bare JID is, as it has been shown to be. */
   readonly holder: (jid: string) => string | undefined;
-  /** The highest number that is on disk of an outbox of that box, in that epoch. */
-  readonly mark: (origin: Pick<Origin, 'box' | 'epoch' | 'chain'>) => number;
+  /** The highest number that is on disk of an outbox of that box, in that epoch; of one for a device there. */
+  readonly mark: (origin: Pick<Origin, 'box' | 'epoch' | 'chain'>, device: string | undefined) => number;
 }
 
 export interface SealedLetter {
@@ -57,7 +58,7 @@ export class SealedLetters {
    * Whose letter it is, when a paired key has signed it. `early`: one before it is on its way and has not come, as
    * when a server delivers what it kept after what is new. Its sender sends all that is not confirmed again, in order.
    */
-  open(message: Element, said: MessageBody, { from, account }: { readonly from: string; readonly account: string }): SealedLetter | 'early' | 'unwanted' | undefined {
+  open(message: Element, said: MessageBody, { from, account, devices = {} }: { readonly from: string; readonly account: string; readonly devices?: DevicePair }): SealedLetter | 'early' | 'unwanted' | undefined {
     const record = parseLetterRecord(message);
     const spki = record?.signed && sealKey(record.signed);
     if (!record?.signed || !record.accounts || !spki) return undefined;
@@ -67,11 +68,11 @@ export class SealedLetters {
     if (record.recipient !== this.#parts.fingerprint) return 'unwanted'; // another box has the account as well
     const sender = bare(from) ?? '';
     const { accounts, signed } = record;
-    if (accounts.from !== sender || accounts.to !== account || !isSealed(signed, 'lanpost letter 1', letterStatement(record, said))) return this.#forged(fingerprint, sender);
+    if (accounts.from !== sender || accounts.to !== account || !isSealed(signed, 'lanpost letter 1', letterStatement(record, said, devices))) return this.#forged(fingerprint, sender);
     if (!this.#parts.mayChat(fingerprint)) throw new StanzaError('forbidden');
     const origin = originBy(record, fingerprint);
     const chain = `${origin.box} ${origin.epoch} ${origin.chain ?? ''}`;
-    if (this.#isEarly(record, origin)) return 'early';
+    if (this.#isEarly(record, origin, devices.to)) return 'early';
     remember(this.#senders, `${fingerprint} ${sender}`, true);
     remember(this.#taken, chain, Math.max(origin.seq, this.#taken.get(chain) ?? 0));
     const isAlone = this.#parts.holder(sender) === fingerprint;
@@ -100,12 +101,12 @@ export class SealedLetters {
     this.#taken.delete(chain);
   }
 
-  #isEarly({ after }: LetterRecord, { box, chain }: Origin): boolean {
+  #isEarly({ after }: LetterRecord, { box, chain }: Origin, device: string | undefined): boolean {
     if (after === undefined) return false;
     const before = idOf(after);
     if (before.box !== box) throw new StanzaError('bad-request', { text: 'it is after a letter of another box' });
     const outbox = { box, epoch: before.epoch, ...(chain === undefined ? {} : { chain }) };
-    return before.seq > Math.max(this.#parts.mark(outbox), this.#taken.get(`${box} ${before.epoch} ${chain ?? ''}`) ?? 0);
+    return before.seq > Math.max(this.#parts.mark(outbox, device), this.#taken.get(`${box} ${before.epoch} ${chain ?? ''}`) ?? 0);
   }
 }
 

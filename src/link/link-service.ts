@@ -5,6 +5,7 @@ import { LanpostError } from '../errors.ts';
 import { EventSource } from '../event-stream.ts';
 import { late } from '../late.ts';
 import type { Log } from '../log/log.ts';
+import type { Devices } from '../mail/devices.ts';
 import type { Incoming } from '../mail/inbox.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { Actor } from '../pubsub/actor.ts';
@@ -26,6 +27,7 @@ import { finder } from '../xep/pubsub/find.ts';
 import { unsupportedFeature } from '../xep/pubsub/errors.ts';
 import { GET_PENDING, getPending } from '../xep/pubsub/get-pending.ts';
 import { PubsubService } from '../xep/pubsub/service.ts';
+import { deviceOfThread, parseDevices } from '../xep/device.ts';
 import type { Disco } from '../xep/disco.ts';
 import { attr, type Element } from '../xmpp/element.ts';
 import { stanzaErrorOf } from '../xmpp/stanza-error.ts';
@@ -82,6 +84,8 @@ export interface LinkServiceParts {
   readonly limits: FilesParts['limits'] & Pick<Limits, 'subscriptions' | 'stanzaBytes'>;
   /** Actions that peers may run, up to their rights. Default: none. */
   readonly offers?: CommandOffers;
+  /** Those of this box. Default: none. */
+  readonly devices?: Pick<Devices, 'has' | 'receive'>;
   /** The accounts of this box and its peers, and what signs for them. Without it no peer can prove an account. */
   readonly accounts?: { readonly claims: Claims; readonly seal: Sealer; readonly fingerprint: string; readonly home: HomeAccounts };
 }
@@ -310,7 +314,11 @@ export class LinkService {
     });
     parts.dispatcher.message(NS_CLIENT, 'body', async (message, _body, context) => {
       const incoming = incomingOf(message, context, this.name, accounts && { has: (jid) => accounts.home.has(jid), holder: (jid) => accounts.claims.holder(jid) });
-      if (incoming) await parts.receive(incoming).catch((error: unknown) => { throw context.fingerprint === undefined ? refusal(error) : error; });
+      if (!incoming) return;
+      const threaded = deviceOfThread(incoming.thread);
+      const device = parseDevices(message).to ?? (threaded !== undefined && parts.devices?.has(threaded) === true && this.trust.may(context.fingerprint, 'device', threaded) ? threaded : undefined);
+      if (device !== undefined) await this.#toDevice(device, incoming, context);
+      else await parts.receive(incoming).catch((error: unknown) => { throw context.fingerprint === undefined ? refusal(error) : error; });
     });
     parts.dispatcher.message(NS_CLIENT, 'error', async (message, _error, context) => {
       if (this.#returned(message, context)) return;
@@ -323,6 +331,18 @@ export class LinkService {
         return;
       }
       if (context.fingerprint !== undefined) await this.#intake.receive(message, { ...context, fingerprint: context.fingerprint });
+    });
+  }
+
+  /** Whoever may not write to a device is not told whether it is there. */
+  async #toDevice(device: string, incoming: Incoming, { fingerprint }: PeerContext): Promise<void> {
+    const { devices } = this.#parts;
+    if (!this.trust.may(fingerprint, 'device', device)) throw new StanzaError('forbidden', { text: 'the owner of that box has not allowed it' });
+    if (!devices?.has(device)) throw new StanzaError('item-not-found', { text: `there is no device ${device}` });
+    await devices.receive(device, { ...incoming, to: `device:${device}` }).catch((error: unknown) => {
+      // For good: its sender's later letters must not find it missing, and nothing else that it sends may wait for one device.
+      if (error instanceof LanpostError && error.code === 'topic-full') throw new StanzaError('not-acceptable', { text: error.message });
+      throw fingerprint === undefined ? refusal(error) : error;
     });
   }
 

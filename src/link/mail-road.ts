@@ -1,11 +1,12 @@
 import type { TrustLevel } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import type { Address } from '../mail/address.ts';
+import { type Address, deviceOf, type Place, placeOf } from '../mail/address.ts';
 import type { Incoming } from '../mail/inbox.ts';
 import { type Letter, originOfLetter } from '../mail/letter.ts';
 import type { Handed, Road } from '../mail/road.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
+import { deviceElements, parseDevices, threadOf } from '../xep/device.ts';
 import { type Accounts, letterRecord, type LetterRecord, parseLetterRecord } from '../xep/letter-record.ts';
 import { readMessage } from '../xep/message-body.ts';
 import { attr, type Element } from '../xmpp/element.ts';
@@ -58,8 +59,10 @@ export class MailRoad implements Road {
   }
 
   reaches(address: Address): boolean {
-    if (address.kind === 'link') return this.#nameNow(address.name) !== undefined;
-    const key = this.#holder(address.jid);
+    const place = placeOf(address);
+    if (!place) return false;
+    if (place.kind === 'link') return this.#nameNow(place.name) !== undefined;
+    const key = this.#holder(place.jid);
     return key !== undefined && !this.#isPassedOver(key) && this.#parts.nameOf(key) !== undefined;
   }
 
@@ -83,14 +86,16 @@ export class MailRoad implements Road {
 
   /** The key that was vouched for, that speaks now, or that is away; of one that is there and only was seen, the name is all there is. */
   recipient(address: Address): string | undefined {
-    if (address.kind !== 'link') return undefined;
+    const place = placeOf(address);
+    if (place?.kind !== 'link') return undefined;
     const { holder, isPaired, isPresent, speaking } = this.#parts;
-    const key = holder(address.name);
-    return key === undefined || isPaired(key) || !isPresent(address.name) ? key : speaking(address.name);
+    const key = holder(place.name);
+    return key === undefined || isPaired(key) || !isPresent(place.name) ? key : speaking(place.name);
   }
 
   holds(address: Address): boolean {
-    return address.kind === 'link' ? this.#parts.holder(address.name) !== undefined : this.#holder(address.jid) !== undefined;
+    const place = placeOf(address);
+    return place !== undefined && (place.kind === 'link' ? this.#parts.holder(place.name) !== undefined : this.#holder(place.jid) !== undefined);
   }
 
   /**
@@ -105,32 +110,36 @@ export class MailRoad implements Road {
   }
 
   async deliver(address: Address, letter: Letter): Promise<Handed> {
-    return address.kind === 'link' ? this.#toName(address.name, letter) : this.#toAccount(address.jid, letter);
+    const place = placeOf(address);
+    if (!place) throw new LanpostError('invalid-value', `the link carries no mail for ${letter.to}`);
+    return place.kind === 'link' ? this.#toName(place, letter, deviceOf(address)) : this.#toAccount(place, letter, deviceOf(address));
   }
 
-  async #toName(known: string, letter: Letter): Promise<Handed> {
+  async #toName({ name: known }: Extract<Place, { kind: 'link' }>, letter: Letter, device: string | undefined): Promise<Handed> {
     // What was accepted for a key goes to no other, whoever has the name by then.
     const name = (letter.key === undefined ? undefined : this.#parts.nameOf(letter.key)) ?? this.#nameNow(known);
     if (name === undefined) throw new LanpostError('unreachable', `${known} is not on the link`);
-    return this.#carry(name, letter, letter.key);
+    return this.#carry(name, letter, letter.key, device);
   }
 
   /** To whom the account was proven to belong, and to nobody else. */
-  async #toAccount(jid: string, letter: Letter): Promise<Handed> {
+  async #toAccount({ jid }: Extract<Place, { kind: 'xmpp' }>, letter: Letter, device: string | undefined): Promise<Handed> {
     const { accounts, nameOf } = this.#parts;
     const key = this.#holder(jid);
     const name = key === undefined ? undefined : nameOf(key);
     const [from, to] = [accounts?.accountFor(jid), bare(jid)];
     if (!accounts || key === undefined || name === undefined || to === undefined) throw new LanpostError('unreachable', `whoever has ${jid} is not on the link`);
     try {
-      return await this.#carry(name, letter, key, { from: from ?? '', to });
+      return await this.#carry(name, letter, key, device, { from: from ?? '', to });
     } catch (error) {
       if (!(error instanceof LanpostError && error.code === 'too-large')) this.#unreached.set(key, accounts.clock.mono());
       throw error;
     }
   }
 
-  async #carry(name: string, letter: Letter, key: string | undefined, accounts?: Accounts): Promise<Handed> {
+  async #carry(name: string, letter: Letter, key: string | undefined, device: string | undefined, accounts?: Accounts): Promise<Handed> {
+    // Who has no key is no box, and answers in the thread.
+    const thread = letter.thread ?? (letter.device !== undefined && key === undefined ? threadOf(letter.device) : undefined);
     const message = buildMessage({
       // XEP-0174 §6: both are instance names, as found in DNS.
       from: this.#parts.ownName(),
@@ -139,8 +148,8 @@ export class MailRoad implements Road {
       type: 'chat',
       body: letter.body,
       ...(letter.subject === undefined ? {} : { subject: letter.subject }),
-      ...(letter.thread === undefined ? {} : { thread: letter.thread }),
-      extensions: [letterRecord(letter, accounts)],
+      ...(thread === undefined ? {} : { thread }),
+      extensions: [letterRecord(letter, accounts), ...deviceElements({ from: letter.device, to: device })],
     });
     const { delivered, taken } = await this.#parts.streams.send(name, message, key);
     if (!delivered) return taken ? { taken } : {};
@@ -177,11 +186,12 @@ export function incomingOf(message: Element, peer: Sender, ownName: string, acco
   if (!said || attr(message, 'type') === 'error') return undefined;
   const id = attr(message, 'id');
   const record = parseLetterRecord(message);
+  const devices = parseDevices(message);
+  const ends = { from: `link:${peer.name}`, to: `link:${ownName}`, ...(accounts && record?.accounts ? between(record.accounts, peer, accounts) : {}) };
   return {
     ...said,
-    from: `link:${peer.name}`,
-    to: `link:${ownName}`,
-    ...(accounts && record?.accounts ? between(record.accounts, peer, accounts) : {}),
+    from: devices.from === undefined ? ends.from : `device:${devices.from}@${ends.from}`,
+    to: devices.to === undefined ? ends.to : `device:${devices.to}`,
     trust: peer.trust,
     ...(id === undefined ? {} : { id }),
     ...(record ? originBy(record, peer) : {}),

@@ -44,7 +44,7 @@ export class OwnerRules {
 
   async allow(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
     const who = await this.#ruled(peer);
-    if (isAccountName(who) && right !== 'command') throw new LanpostError('invalid-value', 'an account elsewhere may be allowed commands, and nothing else');
+    if (isAccountName(who) && right !== 'command' && right !== 'device') throw new LanpostError('invalid-value', 'an account elsewhere may be allowed commands and devices, and nothing else');
     if (right === 'relay' && isClass(who) && who !== 'class:paired') throw new LanpostError('invalid-value', `only paired boxes are relayed: ${who} cannot be allowed it`);
     const ruled = await this.#parts.trust.allow(who, right, filter);
     if (right === 'relay') this.#parts.relays.recheck();

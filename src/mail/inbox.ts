@@ -48,14 +48,7 @@ export class Inbox {
       throw new LanpostError('topic-full', `the inbox for ${incoming.trust === 'none' ? 'peers without a key' : 'keys that are not paired'} is full; someone has to read it first`);
     }
     const opened = state ? undefined : this.#log.append({ topic, kind: 'configure', config: { maxItems: view, lane: 'history', ...(Number.isFinite(bytes) ? { maxBytes: bytes } : {}) } });
-    const { body, origin, repeat, ...envelope } = incoming;
-    const kept = this.#log.append({
-      topic,
-      kind: 'publish',
-      payload: { contentType: 'text/plain', bytes: new TextEncoder().encode(body) },
-      extra: envelope,
-      ...(origin === undefined ? repeat === undefined ? {} : { id: repeat } : repeatMark(incoming.trust, origin)),
-    });
+    const kept = this.#log.append(draftOf(topic, incoming));
     await Promise.all([opened, kept]);
   }
 
@@ -70,6 +63,17 @@ export class Inbox {
     const pages = Object.values(BOXES).map(({ topic }) => (this.#log.topic(topic) ? this.#log.items(topic, { last: count }) : Promise.resolve([])));
     return (await Promise.all(pages)).flat().toSorted((a, b) => a.seq - b.seq).slice(-count);
   }
+}
+
+/** A message as the log keeps it. */
+export function draftOf(topic: string, { body, origin, repeat, ...envelope }: Incoming): Draft {
+  return {
+    topic,
+    kind: 'publish',
+    payload: { contentType: 'text/plain', bytes: new TextEncoder().encode(body) },
+    extra: envelope,
+    ...(origin === undefined ? repeat === undefined ? {} : { id: repeat } : repeatMark(envelope.trust, origin)),
+  };
 }
 
 /**

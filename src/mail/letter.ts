@@ -12,6 +12,8 @@ export interface Letter {
   readonly thread?: string;
   /** Of whoever had the address when it was accepted. */
   readonly key?: string;
+  /** The device of this box that it is from. */
+  readonly device?: string;
   /** Minted here, carried on every road: what the recipient recognises a repeat by. */
   readonly recordId: string;
   /** The outbox it is numbered in: one box may have several for one recipient, under names it has had. */
@@ -34,6 +36,7 @@ interface Envelope {
   readonly subject?: string;
   readonly thread?: string;
   readonly key?: string;
+  readonly device?: string;
 }
 
 const PREFIX = '$mail/';
@@ -54,6 +57,7 @@ export function toDraft(address: Address, letter: Omit<Letter, 'recordId' | 'cha
     ...(letter.subject === undefined ? {} : { subject: letter.subject }),
     ...(letter.thread === undefined ? {} : { thread: letter.thread }),
     ...(letter.key === undefined ? {} : { key: letter.key }),
+    ...(letter.device === undefined ? {} : { device: letter.device }),
   };
   return {
     topic: mailTopic(address),

@@ -4,7 +4,8 @@ import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 import { Seldom } from '../seldom.ts';
-import { type Address, formatAddress, parseAddress } from './address.ts';
+import { type Address, addressAs, formatAddress, parseAddress, parseKept } from './address.ts';
+import type { Devices } from './devices.ts';
 import { StampAges } from '../log/stamp-age.ts';
 import { Inbox, INBOX, type Incoming } from './inbox.ts';
 import { fromRecord, isMailTopic, mailTopic, toDraft } from './letter.ts';
@@ -25,6 +26,8 @@ export interface MailParts {
   /** Nearest first. */
   readonly roads: readonly Road[];
   readonly isHomeDomain: (domain: string) => boolean;
+  /** Those of this box, and the address of its own that one of them writes to accounts from. Default: there are none. */
+  readonly devices?: { readonly all: Devices; readonly addressOf: (name: string) => string | undefined };
   readonly limits: { readonly stanzaBytes: number };
 }
 
@@ -52,15 +55,28 @@ export class Mail {
 
   /** Takes up what an earlier run left undelivered. */
   async start(): Promise<void> {
+    await this.#parts.devices?.all.start();
     for (const cursor of this.#parts.log.cursors()) {
       if (!isMailTopic(cursor.filter) || !cursor.name.startsWith('mail:')) continue;
-      if (await cursor.pending() > 0) await this.#outbox(parseAddress(cursor.name.slice('mail:'.length), this.#parts.isHomeDomain));
+      if (await cursor.pending() > 0) await this.#outbox(parseKept(cursor.name.slice('mail:'.length)));
     }
   }
 
   /** Resolves when it is on disk here. */
   async send(to: string, body: string, options: SendOptions = {}): Promise<Receipt> {
     const address = parseAddress(to, this.#parts.isHomeDomain);
+    const device = options.device === undefined ? undefined : this.#devices().checked(options.device);
+    // Whoever is written to from an address answers to it: what a device is called does not change with its roads.
+    const own = device === undefined || address.kind !== 'xmpp' ? undefined : this.#parts.devices?.addressOf(device);
+    return this.#post(own === undefined || address.kind !== 'xmpp' ? address : addressAs(own, address.jid), to, body, options, device);
+  }
+
+  /** From an address of a device's own, bare. */
+  sendAs(from: string, jid: string, body: string): Promise<Receipt> {
+    return this.#post(addressAs(from, jid), jid, body, {}, undefined);
+  }
+
+  async #post(address: Address, to: string, body: string, options: SendOptions, device: string | undefined): Promise<Receipt> {
     const lifetime = checkedOptions(body, options);
     const most = this.#parts.limits.stanzaBytes / 2;
     if ([body, options.subject, options.thread].reduce((sum, text) => sum + Buffer.byteLength(text ?? ''), 0) > most) {
@@ -70,7 +86,7 @@ export class Mail {
     const nearest = roads.find((road) => road.reaches(address)) ?? roads.find((road) => road.holds(address));
     if (!nearest) {
       for (const road of roads) road.check?.(address, to);
-      throw new LanpostError('unreachable', `${formatAddress(address)} is not on the link, and nothing here may hold mail for it: see \`lanpost peers\``);
+      throw new LanpostError('unreachable', `${nameOf(address)} is not on the link, and nothing here may hold mail for it: see \`lanpost peers\``);
     }
     const id = options.id ?? randomUUID();
     const letter = {
@@ -78,10 +94,11 @@ export class Mail {
       ...(options.subject === undefined ? {} : { subject: options.subject }),
       ...(options.thread === undefined ? {} : { thread: options.thread }),
       ...keyed(nearest.recipient?.(address)),
+      ...(device === undefined ? {} : { device }),
     };
     const outbox = await this.#outbox(address);
     const accepted = this.#parts.log.append(toDraft(address, letter, lifetime));
-    const receipt = this.#receipts.open(id, formatAddress(address), accepted.then(() => undefined));
+    const receipt = this.#receipts.open(id, nameOf(address), accepted.then(() => undefined));
     const { repeated, seq } = await accepted;
     if (repeated && seq <= this.#position(address)) this.#receipts.delivered(id);
     outbox.wake();
@@ -96,7 +113,7 @@ export class Mail {
       if (!isMailTopic(topic.name)) continue;
       const [record] = await this.#parts.log.items(topic.name, { ids: [id] });
       if (!record) continue;
-      const address = parseAddress(fromRecord(record).letter.to, this.#parts.isHomeDomain);
+      const address = parseKept(fromRecord(record).letter.to);
       return record.seq <= this.#position(address) ? 'delivered' : 'accepted';
     }
     return undefined;
@@ -108,7 +125,11 @@ export class Mail {
   }
 
   messages(options: MessagesOptions = {}): MessageStream {
-    const { name, last = 0, signal } = options;
+    const { name, last = 0, device, signal } = options;
+    if (device !== undefined) {
+      if (name !== undefined || last !== 0) throw new TypeError('the messages of a device have one reader: leave out name and last');
+      return this.#devices().messages(device, signal);
+    }
     const opening = name === undefined ? this.#liveReader(last) : this.#namedReader(name);
     return messageReader(opening, signal);
   }
@@ -149,6 +170,11 @@ export class Mail {
     if (!/^[^\p{Cc}]{1,128}$/u.test(name)) throw new LanpostError('invalid-value', 'the name of a reader has 1 to 128 characters and no control characters');
     const cursor = await this.#parts.log.cursor({ name: `inbox:${name}`, filter: INBOX, from: 'start', durable: true });
     return { cursor, first: [] };
+  }
+
+  #devices(): Devices {
+    if (!this.#parts.devices) throw new LanpostError('unsupported', 'this box has no devices');
+    return this.#parts.devices.all;
   }
 
   #outbox(address: Address): Promise<Outbox> {
@@ -195,6 +221,11 @@ function checkedOptions(body: string, { id, subject, thread, expires = WEEK }: S
 
 function keyed(key: string | undefined): { readonly key?: string } {
   return key === undefined ? {} : { key };
+}
+
+/** As its sender knows it. */
+function nameOf(address: Address): string {
+  return address.kind === 'as' ? `xmpp:${address.jid}` : formatAddress(address);
 }
 
 function cursorName(address: Address): string {

@@ -22,11 +22,11 @@ export class SelfRoad implements Road {
     return false;
   }
 
-  async deliver(_address: Address, { id, body, subject, thread }: Letter): Promise<Handed> {
-    const from = `link:${this.#ownName()}`;
+  async deliver(_address: Address, { id, body, subject, thread, device }: Letter): Promise<Handed> {
+    const to = `link:${this.#ownName()}`;
     await this.#receive({
-      id, body, from,
-      to: from,
+      id, body, to,
+      from: device === undefined ? to : `device:${device}`,
       trust: 'paired',
       ...(subject === undefined ? {} : { subject }),
       ...(thread === undefined ? {} : { thread }),

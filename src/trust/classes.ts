@@ -7,7 +7,7 @@ const PREFIX = 'policy/';
 const CLASSES: readonly PeerClass[] = ['class:plain', 'class:seen', 'class:paired'];
 export const CLASS_OF: Readonly<Record<TrustLevel, PeerClass>> = { none: 'class:plain', seen: 'class:seen', paired: 'class:paired' };
 /** Who nothing is said of may be found and may chat. */
-const BY_DEFAULT: Readonly<Record<Right, boolean>> = { chat: true, read: false, write: false, files: false, relay: false, command: false };
+const BY_DEFAULT: Readonly<Record<Right, boolean>> = { chat: true, read: false, write: false, files: false, relay: false, command: false, device: false };
 
 export function isClass(name: string): name is PeerClass {
   return CLASSES.some(one => one === name);

@@ -4,11 +4,11 @@ import { validFilter } from '../log/filter.ts';
 import { formatRelayTarget, parseRelayTarget } from './relay-target.ts';
 
 /** What a right is one to, and so has a filter of. */
-const RIGHTS: Readonly<Record<Right, 'topics' | 'server' | 'commands' | undefined>> = { chat: undefined, read: 'topics', write: 'topics', files: undefined, relay: 'server', command: 'commands' };
+const RIGHTS: Readonly<Record<Right, 'topics' | 'server' | 'commands' | 'devices' | undefined>> = { chat: undefined, read: 'topics', write: 'topics', files: undefined, relay: 'server', command: 'commands', device: 'devices' };
 
 /** A grant that could never match would be taken for one that does. */
 export function checkedGrant(right: Right, filter: string | undefined): Grant {
-  if (typeof right !== 'string' || !Object.hasOwn(RIGHTS, right)) throw new TypeError('a right is chat, read, write, files, relay or command');
+  if (typeof right !== 'string' || !Object.hasOwn(RIGHTS, right)) throw new TypeError('a right is chat, read, write, files, relay, command or device');
   if (RIGHTS[right] === undefined) {
     if (filter !== undefined) throw new TypeError(`${right} has no filter`);
     return { right };

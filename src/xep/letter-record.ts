@@ -4,6 +4,7 @@ import type { Letter } from '../mail/letter.ts';
 import { NS_LANPOST } from '../payload/xml.ts';
 import { attr, children, type Element, namespaceOf, xml } from '../xmpp/element.ts';
 import { buildMessage } from '../xmpp/stanza.ts';
+import type { DevicePair } from './device.ts';
 import type { MessageBody } from './message-body.ts';
 import { passing } from './hints.ts';
 
@@ -62,8 +63,8 @@ export function parseLetterRecord(message: Element): LetterRecord | undefined {
 }
 
 /** What is signed of a letter. */
-export function letterStatement({ id, chain, previous, after, at, accounts, recipient }: LetterRecord, said: MessageBody): readonly string[] {
-  return [id, chain, String(previous ?? ''), after ?? '', at, accounts?.from ?? '', accounts?.to ?? '', recipient ?? '', ...[said.subject, said.thread, said.body].map(ended)];
+export function letterStatement({ id, chain, previous, after, at, accounts, recipient }: LetterRecord, said: MessageBody, { from, to }: DevicePair = {}): readonly string[] {
+  return [id, chain, String(previous ?? ''), after ?? '', at, accounts?.from ?? '', accounts?.to ?? '', recipient ?? '', ...[said.subject, said.thread, said.body].map(ended), ...(from === undefined && to === undefined ? [] : [from ?? '', to ?? ''])];
 }
 
 /** XML §2.11: servers on the way may make one line end of another. */

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createSystemClock } from '../../src/clock.ts';
 import { Components, toComponent } from '../../src/home/component/components.ts';
+import type { Letter } from '../../src/mail/letter.ts';
 import { xml, type Element } from '../../src/xmpp/element.ts';
 import { Bell } from '../support/bell.ts';
 import { memoryRegistry } from '../trust/fixtures.ts';
@@ -49,7 +50,7 @@ test('what another version has kept is added anew, and is there once', async () 
   const components = new Components({ registry, clock: createSystemClock(), trouble: () => undefined, receive: async () => undefined, random: () => 0 });
   await components.start();
   expect(components.list()).toMatchObject([{ domain: 'a.test', state: 'refused' }]);
-  await expect(async () => components.send('x@a.test', 'b@c.test', 'hi')).rejects.toMatchObject({ code: 'unreachable' });
+  await expect(async () => components.checked('x@a.test', 'b@c.test', 'hi')).rejects.toMatchObject({ code: 'unreachable' });
   await components.add({ domain: 'a.test', secret: SECRET, port: 1 });
   expect(components.list().map(({ domain, state }) => [domain, state === 'refused'])).toEqual([['a.test', false]]);
   await components.close();
@@ -86,7 +87,7 @@ describe('a component', () => {
     await once(server, 'listening');
     const bound = server.address();
     components = new Components({
-      registry: memoryRegistry(), clock: bell.heard(createSystemClock()), trouble: bell.ring, random: () => 0,
+      registry: memoryRegistry(), clock: bell.heard(createSystemClock()), trouble: bell.ring, random: () => 0, opened: bell.ring,
       receive: async (stanza) => {
         came.push(stanza);
         bell.ring();
@@ -125,22 +126,64 @@ describe('a component', () => {
     expect(sockets).toHaveLength(1);
   });
 
-  test('sends from its devices only, and only while it is connected', async () => {
+  const echo = (): void => {
+    const [question] = heard.match(/<iq type='get' id='[^']+' from='edge.test' to='edge.test'>.*?<\/iq>/g)?.slice(-1) ?? [];
+    if (question !== undefined) said(question);
+  };
+  const letter = (n: number): Letter => ({ id: `m${n}`, to: 'xmpp:a@b.test', body: `hello <${n}>`, recordId: `aaaaaaaaaaaaaaaa-1.00000001-${n}`, chain: 'x', time: 1 });
+  const ADDRESS = { kind: 'as', from: 'boiler@edge.test', jid: 'a@b.test' } as const;
+  const questions = (): number => heard.match(/to='edge.test'><ping/g)?.length ?? 0;
+
+  test('carries mail from its devices, and has handed it when what it asks itself behind it has come back', async () => {
     await begin();
-    await bell.until(() => heard.includes('</handshake>'));
-    said('<iq type="get" id="1" from="a@b.test" to="boiler@edge.test"><ping xmlns="urn:xmpp:ping"/></iq>');
-    await bell.until(() => heard.includes("id='1'"));
-    components.send('boiler@edge.test', 'a@b.test', 'hello <you>');
-    await bell.until(() => heard.includes('hello &lt;you&gt;'));
+    await bell.until(() => components.road.reaches(ADDRESS));
+    const [first, second, third] = [await components.road.deliver(ADDRESS, letter(1)), await components.road.deliver(ADDRESS, letter(2)), await components.road.deliver(ADDRESS, letter(3))];
+    const read: number[] = [];
+    first.taken?.then(() => read.push(1)).catch(bell.ring);
+    second.taken?.then(() => read.push(2)).catch(bell.ring);
+    await bell.until(() => heard.includes('hello &lt;3&gt;') && questions() === 1);
+    expect(heard).toContain("<message to='a@b.test' from='boiler@edge.test' id='m1' type='chat'><body>hello &lt;1&gt;</body></message>");
+    // Neither another's, nor what is no answer to it.
+    said("<iq type='get' id='1' from='a@b.test' to='edge.test'><ping xmlns='urn:xmpp:ping'/></iq>");
+    const id = /id='([^']+)' from='edge.test' to='edge.test'/.exec(heard)?.[1] ?? '';
+    said(`<iq type='result' id='${id}' from='mallory@b.test' to='edge.test'/><message from='a@b.test' to='boiler@edge.test' id='then'><body>x</body></message>`);
+    await bell.until(() => came.length > 0);
+    expect(read).toEqual([]);
+    echo();
+    await first.taken;
+    expect(read).toEqual([1]);
+    await bell.until(() => questions() === 2);
+    echo();
+    await Promise.all([second.taken, third.taken]);
+  });
+
+  test('says of what it wrote before the connection broke that another try may help, and takes none while it is away', async () => {
+    await begin();
+    await bell.until(() => components.road.reaches(ADDRESS));
+    const { taken } = await components.road.deliver(ADDRESS, letter(1));
+    const lost = taken?.then(() => undefined, (error: unknown) => error);
+    await bell.until(() => questions() === 1);
+    for (const socket of sockets) socket.destroy();
+    expect(await lost).toMatchObject({ code: 'disconnected' });
+    expect([components.road.reaches(ADDRESS), components.road.holds(ADDRESS)]).toEqual([false, true]);
+    await expect((await components.road.deliver(ADDRESS, letter(2))).taken).rejects.toMatchObject({ code: 'unreachable' });
+    expect(components.road.holds({ ...ADDRESS, from: 'door@edge.test' })).toBe(false);
+    expect(components.road.holds({ kind: 'xmpp', jid: 'a@b.test' })).toBe(false);
+  });
+
+  test('tells at once what nobody can write', async () => {
+    await begin();
+    expect(components.checked('boiler@edge.test', 'a@b.test', 'x')).toBe('boiler@edge.test');
     // Any of these would end the stream, and with it what is on its way.
     for (const [to, body] of [['a@b.test', 'nul \u0000'], ['a@b.test', '\uffff'], ['a\uffff@b.test', 'x'], ['a b', 'x'], ['', 'x']] as const) {
-      expect(() => components.send('boiler@edge.test', to, body)).toThrow(expect.objectContaining({ code: 'invalid-value' }));
+      expect(() => components.checked('boiler@edge.test', to, body)).toThrow(expect.objectContaining({ code: 'invalid-value' }));
     }
-    expect(() => components.send('boiler@edge.test', 'a@b.test', 'x'.repeat(300_000))).toThrow(expect.objectContaining({ code: 'too-large' }));
-    expect(() => components.send('door@edge.test', 'a@b.test', 'x')).toThrow(expect.objectContaining({ code: 'not-found' }));
-    expect(() => components.send('boiler@other.test', 'a@b.test', 'x')).toThrow(expect.objectContaining({ code: 'not-found' }));
+    expect(() => components.checked('boiler@edge.test', 'a@b.test', 'x'.repeat(300_000))).toThrow(expect.objectContaining({ code: 'too-large' }));
+    expect(() => components.checked('door@edge.test', 'a@b.test', 'x')).toThrow(expect.objectContaining({ code: 'not-found' }));
+    expect(() => components.checked('boiler@other.test', 'a@b.test', 'x')).toThrow(expect.objectContaining({ code: 'not-found' }));
+    expect(components.addressesOf('boiler')).toEqual(['boiler@edge.test']);
     await components.remove('edge.test');
-    expect(() => components.send('boiler@edge.test', 'a@b.test', 'x')).toThrow(expect.objectContaining({ code: 'not-found' }));
-    expect(components.list()).toEqual([]);
+    expect(() => components.checked('boiler@edge.test', 'a@b.test', 'x')).toThrow(expect.objectContaining({ code: 'not-found' }));
+    expect([components.list(), components.addressesOf('boiler'), components.road.holds(ADDRESS)]).toEqual([[], [], false]);
   });
 });

@@ -14,8 +14,8 @@ const add: Command = {
     device: { type: 'string', value: 'NAME', multiple: true, help: 'NAME@DOMAIN is an address; may be repeated' },
   },
   notes: [
-    'Messages to such an address are in the inbox (lanpost messages). Nothing waits for an address while the box is not',
-    'connected: what is sent to it then comes back to whoever sent it.',
+    'Messages to such an address are in the inbox (lanpost messages), or are that device\'s when there is one of that name (lanpost device).',
+    'Nothing waits for an address at the server while the box is not connected: what is sent to it then comes back to whoever sent it.',
   ],
   examples: ['lanpost component add edge.home.example --secret-file /etc/lanpost.secret --device boiler --device door'],
   async run({ args, out, attach }) {
@@ -47,7 +47,7 @@ const list: Command = {
 const send: Command = {
   name: 'component send',
   takes: ['FROM', 'TO', 'TEXT'],
-  summary: 'Send a message from the address of a device, if that is connected',
+  summary: 'Send a message from the address of a device, as soon as that is connected',
   options: {},
   examples: ['lanpost component send boiler@edge.home.example anna@home.example \'12 bar\''],
   async run({ args, out, attach }) {

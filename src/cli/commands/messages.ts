@@ -3,6 +3,7 @@ import type { Command } from '../command.ts';
 import { timeInWords } from '../measure.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
+import { UsageError } from '../usage-error.ts';
 
 /** Shown first when no reader is named. */
 const LAST = 20;
@@ -13,13 +14,18 @@ export const messages: Command = {
   name: 'messages',
   takes: [],
   summary: 'Print the last 20 messages, then those that come, until Ctrl-C',
-  options: { name: { type: 'string', value: 'READER', help: 'print what this reader has not seen; it is remembered' } },
+  options: {
+    name: { type: 'string', value: 'READER', help: 'print what this reader has not seen; it is remembered' },
+    device: { type: 'string', value: 'NAME', help: 'print what this device of the box has not read, instead' },
+  },
   examples: ['lanpost messages', 'lanpost messages --name pager --json'],
   async run(context) {
     const { args, out, signal } = context;
     const name = args.text('name');
+    const device = args.text('device');
+    if (name !== undefined && device !== undefined) throw new UsageError('--name and --device cannot go together: a device has one reader');
     const box = await context.attach();
-    const stream = box.messages(name === undefined ? { last: LAST } : { name });
+    const stream = box.messages(device !== undefined ? { device } : name === undefined ? { last: LAST } : { name });
     const explained = new Set<string>();
     const stop = (): void => void stream.close();
     signal.addEventListener('abort', stop, { once: true });
@@ -38,7 +44,7 @@ export const messages: Command = {
 
 /** XEP-0174 §13.1: the user SHOULD be warned of what anybody may have read or written. What came from a home is its matter. */
 function mark({ from, trust }: Message): 'in the clear' | 'not paired' | undefined {
-  if (!from.startsWith('link:') || trust === 'paired') return undefined;
+  if (!/^(device:[^@]*@)?link:/.test(from) || trust === 'paired') return undefined;
   return trust === 'none' ? 'in the clear' : 'not paired';
 }
 

@@ -20,6 +20,7 @@ export const publish: Command = {
     id: { type: 'string', value: 'ID', help: 'its item id: what has the same id is replaced by it' },
     'content-type': { type: 'string', value: 'TYPE', help: 'its media type, as application/xml; default that of JSON, or of text' },
     expires: { type: 'string', value: 'SPAN', help: 'after how long it is over, as 90s or 12h; default what the topic says' },
+    device: { type: 'string', value: 'NAME', help: 'from this device of the box, which is its publisher then' },
     at: { type: 'string', value: 'PEER', help: 'publish at a peer instead of here' },
   },
   notes: [
@@ -38,7 +39,9 @@ export const publish: Command = {
     const box = await context.attach();
     const [at, id, contentType] = [context.args.text('at'), context.args.text('id'), context.args.text('content-type')];
     const expires = context.args.text('expires');
+    const device = context.args.text('device');
     const how = {
+      ...device === undefined ? {} : { device },
       ...at === undefined ? {} : { at }, ...id === undefined ? {} : { id }, ...contentType === undefined ? {} : { contentType },
       ...expires === undefined ? {} : { expires: parseSpan('--expires', expires) },
     };

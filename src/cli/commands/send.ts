@@ -9,8 +9,9 @@ const SECONDS = 30;
 export const send: Command = {
   name: 'send',
   takes: ['ADDRESS', 'TEXT'],
-  summary: 'Send a message to a peer (link:NAME) or a person (xmpp:JID)',
+  summary: 'Send a message to a peer (link:NAME), a person (xmpp:JID) or a device',
   options: {
+    device: { type: 'string', value: 'NAME', help: 'from this device of the box' },
     wait: { type: 'string', value: 'STEP', help: 'wait until it is accepted (on disk here, the default), handed (on its road) or delivered' },
     timeout: { type: 'string', value: 'S', help: `seconds to wait for that step (default ${SECONDS}); the message stays and is tried on` },
   },
@@ -20,7 +21,8 @@ export const send: Command = {
     const step = oneOf('--wait', args.text('wait') ?? 'accepted', STEPS);
     const seconds = args.number('timeout', { least: 0.001, most: 1_000_000, whole: false }) ?? SECONDS;
     const box = await attach();
-    const receipt = await box.send(address, text, { signal });
+    const device = args.text('device');
+    const receipt = await box.send(address, text, { signal, ...(device === undefined ? {} : { device }) });
     const late = new LanpostError('timeout', `not ${step} within ${seconds} s; the message ${receipt.id} is kept and tried on`);
     await within(receipt[step], seconds, late, signal);
     await out.print({ id: receipt.id, to: receipt.to, state: step }, () => `${printable(receipt.id)}${out.terminal ? ` ${step}` : ''}`);

@@ -5,7 +5,7 @@ import { timeInWords } from '../measure.ts';
 import { printable } from '../printable.ts';
 import { UsageError } from '../usage-error.ts';
 
-const RIGHTS = ['chat', 'read', 'write', 'files', 'relay', 'command'] as const;
+const RIGHTS = ['chat', 'read', 'write', 'files', 'relay', 'command', 'device'] as const;
 const PEER = [
   'PEER is a name on the link, or at least 16 digits of a fingerprint; what is said of it belongs to the key, and',
   'follows it when the name changes. Or PEER is a class: class:plain (no key, as Pidgin), class:seen (a key that',
@@ -106,7 +106,7 @@ export const trust: readonly Command[] = [list, allow, deny, revoke, claim, disc
 async function say({ args, out, attach }: Context, what: 'allow' | 'deny'): Promise<void> {
   const [peer = '', given = '', filter] = args.positionals;
   const right = oneOf('RIGHT', given, RIGHTS);
-  const needsFilter = right === 'read' || right === 'write' || right === 'relay' || right === 'command';
+  const needsFilter = right === 'read' || right === 'write' || right === 'relay' || right === 'command' || right === 'device';
   if (needsFilter && filter === undefined) throw new UsageError(`FILTER is missing: ${right} ${WHAT[right] ?? 'which topics'}?`);
   if (!needsFilter && filter !== undefined) throw new UsageError(`"${filter}" is one argument too many: ${right} has no filter`);
   const box = await attach();

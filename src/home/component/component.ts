@@ -1,10 +1,11 @@
 // XEP-0114 1.6: Jabber Component Protocol, the side that connects. It is in the clear, so only to a server on this machine; there
-// is no stream management: what is said while nobody is connected comes back to whoever said it, and nothing waits anywhere.
+// is no stream management: what is said to it while nobody is connected comes back to whoever said it, and waits at no server.
 import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import type { ComponentStatus, Trouble } from '../../api.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import { LanpostError } from '../../errors.ts';
+import type { Letter } from '../../mail/letter.ts';
 import { attr, type Element, isLegal, namespaceOf, serialize, xml } from '../../xmpp/element.ts';
 import { bare, parseJid } from '../../xmpp/jid.ts';
 import { buildMessage, errorReply, stanzaKind } from '../../xmpp/stanza.ts';
@@ -15,6 +16,7 @@ import { XmppSocket } from '../../xmpp/xmpp-socket.ts';
 import { Backoff } from '../backoff.ts';
 import type { HomeReceiver } from '../home.ts';
 import { lossOf, StreamEnded } from '../loss.ts';
+import { Barrier, lostWith } from './barrier.ts';
 
 const NS_COMPONENT = 'jabber:component:accept';
 /** From nothing to the handshake, ms. */
@@ -40,14 +42,21 @@ export interface ComponentParts {
   readonly clock: Clock;
   readonly trouble: (trouble: Trouble) => void;
   readonly receive: HomeReceiver;
+  /** Whether mail for that local part is a device's of this box. */
+  readonly isDevice?: ((name: string) => boolean) | undefined;
+  /** It is there: mail may have a road now. */
+  readonly opened?: (() => void) | undefined;
   readonly random?: (() => number) | undefined;
 }
+
+/** What of a letter is said. */
+type Written = Pick<Letter, 'id' | 'body' | 'subject' | 'thread'>;
 
 export class Component {
   readonly account: ComponentAccount;
   readonly #parts: ComponentParts;
   readonly #backoff: Backoff;
-  #wire: XmppSocket | undefined;
+  #line: { readonly wire: XmppSocket; readonly barrier: Barrier } | undefined;
   #state: ComponentStatus['state'] = 'connecting';
   #since: number;
   #reason: string | undefined;
@@ -68,23 +77,30 @@ export class Component {
     return { domain, devices: [...devices], state: this.#state, since: this.#since, ...(this.#reason === undefined ? {} : { reason: this.#reason }) };
   }
 
-  /** From one of its addresses. Resolves when it is written; nobody says whether it came. */
-  send(from: string, to: string, body: string): void {
+  get online(): boolean {
+    return this.#state === 'online';
+  }
+
+  /** Throws when nobody can write that from there. */
+  check(from: string, to: string, body: string): void {
     const { domain, devices } = this.account;
     if (!devices.includes(from)) throw new LanpostError('not-found', `${domain} has no device ${from}.`);
-    if (bare(to) === undefined) throw new LanpostError('invalid-value', `"${to}" is no address.`);
-    if (this.#state !== 'online' || !this.#wire) throw new LanpostError('unreachable', `${domain} is not connected.`);
-    // Either would end the stream.
-    if (!isLegal(body)) throw new LanpostError('invalid-value', 'The message holds characters that XML cannot.');
-    const message = buildMessage({ from: `${from}@${domain}`, to, type: 'chat', body });
-    if (Buffer.byteLength(serialize(message)) > MESSAGE_BYTES) throw new LanpostError('too-large', `A message of a device has at most ${MESSAGE_BYTES} bytes.`);
-    this.#wire.write(message);
+    letterOf(`${from}@${domain}`, to, { id: '', body });
+  }
+
+  /** From one of its addresses. Resolves when the server has read it; rejects when that is not known. */
+  async deliver(from: string, to: string, letter: Written): Promise<void> {
+    const message = letterOf(from, to, letter);
+    const line = this.#line;
+    if (!this.online || !line) throw new LanpostError('unreachable', `${this.account.domain} is not connected.`);
+    line.wire.write(message);
+    return line.barrier.passed();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.stop();
-    await this.#wire?.close();
+    await this.#line?.wire.close();
   }
 
   #become(state: ComponentStatus['state'], reason?: string): void {
@@ -108,22 +124,32 @@ export class Component {
           if (isStreamError(element)) {
             failure = new StreamEnded(streamFaultOf(element), online === 0);
             void wire.close();
-          } else if (online > 0) this.#received(wire, element);
+          } else if (online > 0) {
+            if (!barrier.receive(element)) this.#received(wire, element);
+          }
           else if (element.getName() === 'handshake' && namespaceOf(element) === NS_COMPONENT) {
             online = clock.mono();
             timer.stop();
             this.#become('online');
+            this.#parts.opened?.();
           }
         },
         close: (reason) => {
           timer.stop();
-          this.#wire = undefined;
-          this.#lost(failure ?? reason ?? new LanpostError('disconnected', 'The server closed the connection.'), online === 0 ? 0 : Math.max(1, clock.mono() - online));
+          this.#line = undefined;
+          const error = failure ?? reason ?? new LanpostError('disconnected', 'The server closed the connection.');
+          barrier.close(lostWith(error));
+          this.#lost(error, online === 0 ? 0 : Math.max(1, clock.mono() - online));
         },
       },
     });
     const timer = clock.after(DEADLINE, () => wire.destroy(new LanpostError('timeout', `No component within ${DEADLINE / 1000} s.`)));
-    this.#wire = wire;
+    const barrier = new Barrier({
+      domain, clock,
+      write: (stanza) => void wire.write(stanza),
+      silent: () => wire.destroy(new LanpostError('timeout', 'The server does not read what it is told.')),
+    });
+    this.#line = { wire, barrier };
     wire.open(xml('stream:stream', { xmlns: NS_COMPONENT, 'xmlns:stream': NS_STREAM, to: domain }));
   }
 
@@ -175,8 +201,17 @@ export class Component {
     if (device === undefined || !devices.includes(device)) return refusable(stanza) ? errorReply(stanza, new StanzaError('service-unavailable')) : undefined;
     if (stanza.getName() === 'presence') return undefined;
     const jid = `${device}@${domain}`;
-    return receive(stanza, { jid, session: jid });
+    return receive(stanza, { jid, session: jid, ...(this.#parts.isDevice?.(device) === true ? { device } : {}) });
   }
+}
+
+/** Throws what will never change of it: it would end the stream, and whatever is on its way with it. */
+function letterOf(from: string, to: string, { id, body, subject, thread }: Written): Element {
+  if (bare(to) === undefined) throw new LanpostError('invalid-value', `"${to}" is no address.`);
+  for (const text of [id, body, subject, thread]) if (text !== undefined && !isLegal(text)) throw new LanpostError('invalid-value', 'The message holds characters that XML cannot.');
+  const message = buildMessage({ from, to, type: 'chat', id, body, ...(subject === undefined ? {} : { subject }), ...(thread === undefined ? {} : { thread }) });
+  if (Buffer.byteLength(serialize(message)) > MESSAGE_BYTES) throw new LanpostError('too-large', `A message of a device has at most ${MESSAGE_BYTES} bytes.`);
+  return message;
 }
 
 /** An error is never answered with an error, and an answer with nothing. */

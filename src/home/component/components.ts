@@ -9,6 +9,7 @@ import { parseJid } from '../../xmpp/jid.ts';
 import type { HomeReceiver } from '../home.ts';
 import { reasonOf } from '../reason.ts';
 import type { Component, ComponentAccount } from './component.ts';
+import { ComponentRoad } from './component-road.ts';
 
 const COMPONENTS = 8;
 const DEVICES = 1_000;
@@ -21,6 +22,9 @@ export interface ComponentsParts {
   readonly clock: Clock;
   readonly trouble: (trouble: Trouble) => void;
   readonly receive: HomeReceiver;
+  readonly isDevice?: (name: string) => boolean;
+  /** One has come: mail may have a road now. */
+  readonly opened?: () => void;
   readonly random?: () => number;
 }
 
@@ -29,6 +33,8 @@ export class Components {
   readonly #open = new Map<string, Component>();
   /** Kept, and not taken up: another version has kept it, say. */
   readonly #unread = new Map<string, ComponentStatus>();
+  /** Mail from addresses of devices. */
+  readonly road: ComponentRoad = new ComponentRoad(this.#open);
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(parts: ComponentsParts) {
@@ -82,11 +88,18 @@ export class Components {
     });
   }
 
-  send(from: string, to: string, body: string): void {
+  /** That of the first domain comes first, whatever is connected: a device does not change it. */
+  addressesOf(device: string): string[] {
+    return [...this.#open.values()].filter(({ account }) => account.devices.includes(device)).map(({ account }) => `${device}@${account.domain}`).toSorted();
+  }
+
+  /** The address it is from, bare. Throws when nobody can write that from there. */
+  checked(from: string, to: string, body: string): string {
     if ([from, to, body].some((text) => typeof text !== 'string')) throw new TypeError('from, to and body must be texts');
     const address = parseJid(from);
     if (!address?.local) throw new LanpostError('invalid-value', `"${from}" is no address of a device.`);
-    this.#of(address.domain).send(address.local, to, body);
+    this.#of(address.domain).check(address.local, to, body);
+    return `${address.local}@${address.domain}`;
   }
 
   async close(): Promise<void> {
