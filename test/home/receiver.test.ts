@@ -38,6 +38,33 @@ test('a ping is answered, anything else that is asked is refused', async () => {
   expect((await come(`<iq xmlns='jabber:client' type='set' id='1' from='m@b.test'><command xmlns='http://jabber.org/protocol/commands' node='reboot'/></iq>`)).reply).toContain('service-unavailable');
 });
 
+test.each([
+  ['named, by whom the owner lets', 'friend@b.test', HOME.session, "<device xmlns='urn:lanpost:0' from='pump' to='boiler'/>", 'boiler', 'device:pump@xmpp:friend@b.test/x'],
+  ['named, by the own account', HOME.jid, HOME.session, "<device xmlns='urn:lanpost:0' to='boiler'/>", 'boiler', 'xmpp:edge1@home.test/x'],
+  ['meant by its thread', 'friend@b.test', HOME.session, '<thread>device:boiler</thread>', 'boiler', 'xmpp:friend@b.test/x'],
+  ['meant by the resource that it is sent to', 'friend@b.test', `${HOME.jid}/Boiler`, '', 'boiler', 'xmpp:friend@b.test/x'],
+  ['meant, by whom the owner does not let: the box has it', 'stranger@b.test', `${HOME.jid}/boiler`, '<thread>device:boiler</thread>', 'box', 'xmpp:stranger@b.test/x'],
+  ['meant, and not there: the box has it', 'friend@b.test', `${HOME.jid}/door`, '', 'box', 'xmpp:friend@b.test/x'],
+  ['named, by whom the owner does not let', 'stranger@b.test', HOME.session, "<device xmlns='urn:lanpost:0' to='boiler'/>", 'forbidden', ''],
+  ['named, and not there, by whom the owner does not let', 'stranger@b.test', HOME.session, "<device xmlns='urn:lanpost:0' to='door'/>", 'forbidden', ''],
+  ['named, and not there', 'friend@b.test', HOME.session, "<device xmlns='urn:lanpost:0' to='door'/>", 'item-not-found', ''],
+  ['that can be none', 'friend@b.test', HOME.session, "<device xmlns='urn:lanpost:0' to='a/b'/>", 'item-not-found', ''],
+])('a device %s', async (_what, from, to, inside, at, sender) => {
+  const kept: [string, Incoming][] = [];
+  const receiver = createReceiver({
+    ...boxes, version: '1', receive: async (incoming) => void kept.push(['box', incoming]),
+    devices: { has: (name) => name === 'boiler', receive: async (name, incoming) => void kept.push([name, incoming]), may: ({ account, fingerprint }) => account === 'friend@b.test' && fingerprint === undefined },
+  });
+  const reply = await receiver(parseElement(`<message xmlns='jabber:client' type='chat' from='${from}/x' to='${to}' id='m1'><body>hi</body>${inside}</message>`), HOME);
+  if (sender === '') {
+    expect(kept).toEqual([]);
+    expect(reply && serialize(reply)).toContain(`<${at} `);
+  } else {
+    expect(reply).toBeUndefined();
+    expect(kept).toMatchObject([[at, { body: 'hi', from: sender, to: at === 'box' ? `xmpp:${HOME.jid}` : 'device:boiler' }]]);
+  }
+});
+
 test.each(['topic-full', 'disk-full', 'busy'] as const)('what finds no room (%s) is told to the sender, and stops nothing else', async (code) => {
   const { reply } = await come(`<message xmlns='jabber:client' type='chat' from='a@b.test' id='m'><body>hi</body></message>`, new LanpostError(code));
   expect(reply).toContain('resource-constraint');

@@ -7,6 +7,7 @@ import { SealedLetters } from '../../src/home/sealed-letters.ts';
 import type { Incoming } from '../../src/mail/inbox.ts';
 import type { Letter } from '../../src/mail/letter.ts';
 import { isSealed } from '../../src/trust/seal.ts';
+import { deviceElements } from '../../src/xep/device.ts';
 import { letterRecord, letterStatement, parseLetterRecord, parseReceived, parseRefused, receivedStatement } from '../../src/xep/letter-record.ts';
 import { parseElement } from '../../src/xml/parse.ts';
 import { serialize } from '../../src/xml/serialize.ts';
@@ -26,12 +27,14 @@ describe('a letter of a box that comes by way of a home', () => {
   let full: boolean;
   let never: boolean;
   let mark: number;
+  let allowed: boolean;
   let troubles: string[];
   let letters: SealedLetters;
   let receive: (stanza: Element) => Promise<Element | undefined>;
 
   beforeEach(async () => {
     [a, b] = [await keyPair(), await keyPair()];
+    allowed = true;
     [kept, level, holder, full, never, mark, troubles] = [[], 'paired', undefined, false, false, 0, []];
     letters = new SealedLetters({
       fingerprint: b.fingerprint, seal: b.seal, mayChat: () => true, clock: createTestClock(), trouble: ({ kind }) => void troubles.push(kind),
@@ -46,6 +49,7 @@ describe('a letter of a box that comes by way of a home', () => {
         if (full) throw Object.assign(new Error('closed'), { code: 'closed' });
         kept.push(incoming);
       },
+      devices: { has: (name) => name === 'boiler', receive: async (name, incoming) => void kept.push({ ...incoming, to: name }), may: ({ fingerprint }) => fingerprint === a.fingerprint && allowed },
     });
     receive = (stanza) => receiver(stanza, { jid: B, session: `${B}/lanpost` });
   });
@@ -72,6 +76,33 @@ describe('a letter of a box that comes by way of a home', () => {
     const { id, signed } = parseReceived(reply!.getChild('received', 'urn:lanpost:0')!);
     expect(id).toBe(idOf(7));
     expect(isSealed(signed, 'lanpost receipt 1', receivedStatement(id, a.fingerprint, b.fingerprint))).toBe(true);
+  });
+
+  const toDevice = (sent: Letter, { signed = 'boiler', said = signed }: { readonly signed?: string; readonly said?: string } = {}): Element => {
+    const accounts = { from: A, to: B };
+    const plain = parseLetterRecord(buildMessage({ extensions: [letterRecord(sent, accounts, b.fingerprint)] }))!;
+    const record = letterRecord(sent, accounts, b.fingerprint, a.seal.seal('lanpost letter 1', letterStatement(plain, sent, { from: 'pump', to: signed })));
+    const message = buildMessage({ from: `${A}/lanpost`, to: B, type: 'chat', id: sent.id, body: sent.body, extensions: [record, ...deviceElements({ from: 'pump', to: said })] });
+    message.attrs['xmlns'] = 'jabber:client';
+    return parseElement(serialize(message));
+  };
+
+  test('for a device is that device\'s, and its sender the device that its box says; no server makes it another\'s', async () => {
+    expect(serialize((await receive(toDevice(letter(7))))!)).toContain('<received');
+    expect(kept).toMatchObject([{ to: 'boiler', from: `device:pump@xmpp:${A}/lanpost`, trust: 'paired', origin: { seq: 7 } }]);
+    await outcome(toDevice(letter(8), { said: 'door' }));
+    await outcome(toDevice(letter(9), { signed: 'door', said: 'boiler' }));
+    expect(kept).toHaveLength(1);
+  });
+
+  test('for a device that it may not write to is refused with this box\'s word, and so is the next, at once', async () => {
+    allowed = false;
+    for (const seq of [7, 8]) {
+      const reply = await receive(toDevice(letter(seq, seq === 8 ? { after: idOf(7) } : {})));
+      const { condition, application } = stanzaErrorOf(reply!);
+      expect([condition, parseRefused(application)?.id]).toEqual(['forbidden', idOf(seq)]);
+    }
+    expect(kept).toEqual([]);
   });
 
   test('that can never be kept is refused with this box\'s word; one that was changed on its way is not', async () => {

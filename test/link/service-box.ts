@@ -12,6 +12,8 @@ import type { HomeAccounts } from '../../src/link/jid-proofs.ts';
 import { LinkService } from '../../src/link/link-service.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
+import { DeviceRoad } from '../../src/mail/device-road.ts';
+import { Devices } from '../../src/mail/devices.ts';
 import { Mail } from '../../src/mail/mail.ts';
 import { DEFAULT_LIMITS } from '../../src/options.ts';
 import { Broker } from '../../src/pubsub/broker.ts';
@@ -35,6 +37,7 @@ export interface ServiceBox {
   readonly broker: Broker;
   readonly trust: Trust;
   readonly mail: Mail;
+  readonly devices: Devices;
   readonly link: Link;
   readonly service: LinkService;
   readonly identity: Identity;
@@ -79,12 +82,13 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   const claims = new Claims({ registry: log.registry, clock, boot: () => log.epoch, trustedNow: () => log.trustedNow(), isPaired: (key) => trust.level(key) === 'paired' });
   const { fingerprint } = identity;
   const offers = new CommandOffers({ clock, trouble });
+  const devices = new Devices(log);
   const service: LinkService = new LinkService({
-    broker, log, trust, clock, trouble, dispatcher, disco, own, bareName: user, dir, limits, offers,
+    broker, log, trust, clock, trouble, dispatcher, disco, own, bareName: user, dir, limits, offers, devices,
     receive: (incoming) => mail.receive(incoming), lettersFor: () => mail.awaited(), roadsChanged: () => mail.roadsChanged(), ...(setup.relayAllowed ? { relayAllowed: setup.relayAllowed } : {}),
     ...(setup.home ? { accounts: { claims, seal: new Sealer(identity), fingerprint, home: setup.home } } : {}),
   });
-  const mail: Mail = new Mail({ log, clock, trouble, limits, roads: [service.road], isHomeDomain: () => false });
+  const mail: Mail = new Mail({ log, clock, trouble, limits, roads: [new DeviceRoad({ devices, ownName: () => service.name }), service.road], devices: { all: devices, addressOf: () => undefined }, isHomeDomain: () => false });
   const link = createLink({
     certificate: () => selfSigned(identity.key),
     mdns: setup.mdns ?? lan.mdns(host), tcp: lan.tcp(host), trust, clock, trouble, dispatcher, disco, own, identity, registry: log.registry, limits,
@@ -109,5 +113,5 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
     return closing;
   };
   lan.onClose(close);
-  return { host, log, broker, trust, mail, link, service, identity, claims, offers, requests, dir, troubles, close };
+  return { host, log, broker, trust, mail, devices, link, service, identity, claims, offers, requests, dir, troubles, close };
 }
