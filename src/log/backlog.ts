@@ -9,6 +9,8 @@ import type { Topic } from './topics.ts';
 
 /** Pages that are looked through for one record. */
 const FEW = 16;
+/** Topics, times what lies between what is done of them, that are looked at one by one. */
+const FEW_LOOKS = 1024;
 /** So many topics are asked one by one for their first record. */
 const FEW_TOPICS = 64;
 
@@ -105,6 +107,12 @@ export class Backlog {
     if (!hasWildcard(durable.filter)) return this.#between(mine[0]?.topic, durable.position, done);
     // Open: what it has read is known, and counting begins behind that. Else from the position on.
     const from = holder ? holder.progress.scan : row.position + 1;
+    const behind = mine.filter(({ topic }) => topic.last >= from);
+    if (behind.some(({ topic }) => topic.settings.lane === 'latest') && behind.length * (done.length + 1) <= FEW_LOOKS) {
+      let left = holder ? (open ? holder.progress.open : holder.progress.pending) : 0;
+      for (const { topic, after } of behind) left += await this.#between(topic, Math.max(from - 1, after), done);
+      return left;
+    }
     let sum = holder ? (open ? holder.progress.open : holder.progress.pending) - holder.progress.doneAhead : -(row.above ?? 0);
     for (const { topic, after } of mine) {
       if (topic.last < from) continue;
