@@ -16,7 +16,7 @@ describe.each(['in this process', 'attached'])('commands of a box %s', (where) =
     dir = await mkdtemp(join(tmpdir(), 'lanpost-box-'));
     owner = await createBox({ dir, link: false, name: 'test' });
     box = where === 'attached' ? await attachBox({ dir }) : owner;
-  }, 30_000);
+  });
   afterEach(async () => {
     await box.close();
     await owner.close();

@@ -215,7 +215,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await page.locator('#red-ui-clipboard-dialog-ok:not(.ui-state-disabled)').click();
     await page.waitForFunction((known) => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).length === known + 2, before);
     expect(await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).every((node) => node.box))).toBe(true);
-  }, 30_000);
+  });
 
   it('opens the dialog of every node, and its button with the list where it has one', async () => {
     await page.evaluate(() => { (globalThis as Window).RED.actions.invoke('core:add-flow'); });

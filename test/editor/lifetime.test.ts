@@ -55,7 +55,7 @@ it('closing the editor releases everything, open WebSockets too: the process end
   await cut;
   const [code] = await once(child, 'exit') as [number | null];
   expect(code).toBe(0);
-}, 30_000);
+});
 
 it('an error that a flow throws outside its node is reported, and the editor goes on', async () => {
   const { url = '' } = await line((l) => l.url !== undefined);
@@ -73,4 +73,4 @@ it('an error that a flow throws outside its node is reported, and the editor goe
   child.stdin!.write('throw\n');
   await line((l) => l.trouble?.kind === 'editor.stray-error' && l.trouble.message.includes('thrown on purpose'));
   expect((await fetch(`${origin}/flows?token=${searchParams.get('token')}`)).status).toBe(200);
-}, 30_000);
+});

@@ -53,7 +53,7 @@ describe('the example programs', () => {
     await until(second.lines, /hall\/temperature \{/);
     expect(await stop(second.program, 'SIGINT')).toBe(0);
     expect(await stop(sensor.program, 'SIGINT')).toBe(0);
-  }, 30_000);
+  });
 });
 
 describe('the example flows', () => {

@@ -147,7 +147,7 @@ describe('the login', () => {
     expect(Number(held.headers['retry-after'])).toBeGreaterThan(0);
     time += 2000;
     expect((await give('correct horse')).status).toBe(303);
-  }, 30_000);
+  });
 
   it('ends by signing out, and by a new password, open connections too', async () => {
     await open();
@@ -167,7 +167,7 @@ describe('the login', () => {
     });
     expect(await cut).toBe('cut');
     expect((await ask('/', { cookie: again })).status).toBe(401);
-  }, 30_000);
+  });
 
   it('ends what is open on a connection, too, on which something else was asked since', async () => {
     await open();
@@ -182,7 +182,7 @@ describe('the login', () => {
     const closed = once(socket, 'close');
     await new Password(dir).set('battery staple');
     await closed;
-  }, 30_000);
+  });
 
   it('that cannot be read lets nobody in, and the box goes on', async () => {
     await open();

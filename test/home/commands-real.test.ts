@@ -14,7 +14,7 @@ const run = promisify(execFile);
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
-}, 30_000);
+});
 
 async function boxOf(server: HomeServer, name: 'edge1' | 'edge2'): Promise<{ readonly box: Box; readonly at: string }> {
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-commands-'));

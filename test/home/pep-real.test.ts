@@ -18,7 +18,7 @@ import { openReader, type Reader } from './reader.ts';
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
-}, 30_000);
+});
 
 async function box(settle: number = 500): Promise<{ log: Log; homes: Homes; bell: Bell; troubles: Trouble[]; publish: (topic: string, count: number) => Promise<void>; drained: () => Promise<void> }> {
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-pep-'));

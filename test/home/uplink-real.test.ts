@@ -19,7 +19,7 @@ const BOX = 'aaaabbbbccccdddd';
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
-}, 30_000);
+});
 
 interface Rig { log: Log; homes: Homes; troubles: Trouble[]; publish(topic: string, values: readonly unknown[], id?: string): Promise<void>; queued(): Promise<number>; drained(): Promise<void>; state(...wanted: string[]): Promise<void>; stop(): Promise<void> }
 

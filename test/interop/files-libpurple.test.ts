@@ -69,7 +69,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('files with libpurp
       await policy('decline');
       expect(await outcome(box.files.send(alice.name, { name: 'x', data: randomBytes(10) }))).toMatchObject({ type: 'failed', code: 'forbidden' });
       await policy('accept');
-    }, 30_000);
+    });
 
     it('what it ends in the middle is told', async () => {
       const path = await file('big.bin', Buffer.of(1));
@@ -116,7 +116,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('files with libpurp
       const received = await taken();
       expect(received).toMatchObject({ type: 'done', size: 0 });
       expect((await stat(received.path ?? '')).size).toBe(0);
-    }, 30_000);
+    });
 
     it('what is declined here, it hears', async () => {
       const after = alice.events.length;
@@ -125,7 +125,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('files with libpurp
       expect(offer).toMatchObject({ peer: alice.name, trust: 'none', name: 'unwanted', size: 10 });
       await box.files.decline(offer.id);
       await alice.event({ event: 'file-cancelled' }, { after });
-    }, 30_000);
+    });
 
     it('what either side ends in the middle leaves nothing behind, and the other hears', async () => {
       const path = await file('sixty', randomBytes(60_000_000));

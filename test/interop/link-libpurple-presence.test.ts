@@ -73,14 +73,14 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('presence with libp
     await buddy(alias => alias !== 'Kitchen');
     await box.setStatus('available');
     expect(await alice.event({ event: 'status', buddy: box.name, status: 'available' }, { after })).not.toHaveProperty('message', 'cooking <b>');
-  }, 30_000);
+  });
 
   it('its status is seen, and taken back', async () => {
     alice.command('status away gone for lunch');
     expect((await seen(peer => peer.statusText === 'gone for lunch')).status).not.toBe('available');
     alice.command('status available');
     expect(await seen(peer => peer.status === 'available')).not.toHaveProperty('statusText');
-  }, 30_000);
+  });
 
   it('our picture is shown by it, and a new one', async () => {
     for (const image of [PNG, GIF]) {
@@ -88,7 +88,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('presence with libp
       await box.setAvatar(image);
       expect(await alice.event({ event: 'icon', buddy: box.name, sha1: avatarHash(image) }, { after })).toBeDefined();
     }
-  }, 30_000);
+  });
 
   it('its picture comes to us, by the command line too', async () => {
     const file = join(dir, 'alice.png');
@@ -99,7 +99,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('presence with libp
     expect(image && avatarHash(image)).toBe(avatar);
     const [printed] = await process.cli('avatar', 'get', alice.name);
     expect(printed).toEqual({ peer: alice.name, image: { base64: Buffer.from(image ?? []).toString('base64') } });
-  }, 30_000);
+  });
 
   it('a box whose name is no JID is written to, and writes', async () => {
     expect(box.name).toBe(`${NAME}@h1`);
@@ -112,5 +112,5 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('presence with libp
     const after = alice.events.length;
     await process.cli('send', alice.name, 'from the kitchen', '--wait', 'handed');
     await alice.event(({ event, text, buddy }) => event === 'im' && buddy === box.name && text?.includes('from the kitchen') === true, { after });
-  }, 30_000);
+  });
 });

@@ -144,7 +144,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('streams with libpu
     const after = alice.events.length;
     await (await box.send(`link:${alice.name}`, 'there again')).handed;
     expect(await hears('there again', after)).toBeDefined();
-  }, 30_000);
+  });
 
   it('a box that is killed and comes back is talked to again', async () => {
     await box.close();

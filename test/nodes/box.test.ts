@@ -65,7 +65,7 @@ describe('lanpost box', () => {
     flows.getNode('pub').receive({ payload: 'after' });
     expect((await later.next()).value).toMatchObject({ value: 'after' });
     await later.close();
-  }, 30_000);
+  });
 
   it('a directory in use elsewhere is said in the status, and messages wait', async () => {
     await load([tab]);

@@ -164,7 +164,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('a flow in the embe
     await boxA.publish('do/list', 'who is there?');
     const { value: list } = await flow.first((item) => item.topic === 'flow/list');
     expect(new Set((list as Body[]).map((peer) => peer['name']))).toEqual(new Set(['B@h2', 'alice@h3']));
-  }, 30_000);
+  });
 
   it('what a box and libpurple write arrives in the flow, and its answer with them', async () => {
     await (await boxB.send('link:A@h1', 'grüße 👋 <&>', { thread: 't' })).delivered;
@@ -177,7 +177,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('a flow in the embe
       { body: 'grüße 👋 <&>', from: 'link:B@h2', to: 'link:A@h1', trust: 'seen', reader: 'in' },
       { body: 'hello, box', from: 'link:alice@h3', to: 'link:A@h1', trust: 'none', reader: 'in' },
     ]);
-  }, 30_000);
+  });
 
   it('Complete comes when the peer has it, Catch with the code when it cannot', async () => {
     const after = alice.events.length;
@@ -195,7 +195,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('a flow in the embe
       { code: 'unreachable', source: 'send accepted', message: expect.stringContaining('link:nobody@nowhere') },
       { code: null, source: 'send accepted', message: expect.stringContaining('msg.to') },
     ]);
-  }, 30_000);
+  });
 
   it('while a box is away, what waits for it is done only when it has come back and has it', async () => {
     await boxB.close();
@@ -215,7 +215,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('a flow in the embe
     await flow.until((all) => all.filter(on('flow/peers', { event: 'up', name: 'B@h2' })).length > ups || undefined);
     await toB.first((message) => message.id === 'away accepted');
     expect(toB.all.map((message) => message.id).filter((id) => id.startsWith('away'))).toEqual(UNTIL.toReversed().map((until) => `away ${until}`));
-  }, 30_000);
+  });
 
   it('deployments in the middle of it all lose nothing, double nothing and leave nothing behind', async () => {
     const readers = async (): Promise<string[]> => (await boxA.subscriptions.list()).filter((one) => !one.name.startsWith('mail:')).map((one) => `${one.durable ? one.name : one.reader} ${one.filter}`).toSorted();
@@ -259,5 +259,5 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('a flow in the embe
     await boxA.close();
     expect(await a.end()).toBe(0);
     expect(a.stderr).toBe('');
-  }, 30_000);
+  });
 });

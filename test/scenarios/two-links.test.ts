@@ -79,7 +79,7 @@ describe.skipIf(!needs('root'))('a box between two links', () => {
     expect(seenLeft?.addresses.filter((address) => address.startsWith('10.'))).toEqual(['10.77.0.2']);
     expect(seenRight?.addresses.filter((address) => address.startsWith('10.'))).toEqual(['10.79.0.2']);
     expect((await middle.status()).link.interfaces.toSorted()).toEqual(['eth0', 'eth1']);
-  }, 30_000);
+  });
 
   it('serves its topics to both: what one side publishes the other reads', async () => {
     await middle.topics.create('hall');
@@ -95,13 +95,13 @@ describe.skipIf(!needs('root'))('a box between two links', () => {
     for (const reader of readers) {
       expect([valueOf(await first(reader, (one) => one.kind === 'item'))]).toEqual(['from the left']);
     }
-  }, 30_000);
+  });
 
   it('passes on nothing else: a message to the other side has no road', async () => {
     await expect(left.send('link:box@h3', 'through the middle')).rejects.toMatchObject({ code: 'unreachable' });
     await (await left.send('link:box@h2', 'to the middle')).delivered;
     expect(await nextMessage(middle)).toMatchObject({ from: 'link:box@h1', body: 'to the middle' });
-  }, 30_000);
+  });
 });
 
 describe.skipIf(!needs('root'))('two boxes on different subnets, with a router between', () => {
@@ -119,7 +119,7 @@ describe.skipIf(!needs('root'))('two boxes on different subnets, with a router b
     expect(await near.peers.list()).toMatchObject([{ name: 'box@h3', via: 'caller', connected: true }]);
     expect((await far.status()).link.offLink).toEqual([{ peer: '10.77.0.1:5298', state: 'open', name: 'box@h1' }]);
     expect(await scene.processes.get(3)?.cli('peers')).toMatchObject([{ name: 'box@h1', via: 'static' }]);
-  }, 30_000);
+  });
 
   it('messages, topics and files go through', async () => {
     await (await far.send('link:box@h1', 'over the router')).delivered;
@@ -161,7 +161,7 @@ describe.skipIf(!needs('root'))('two boxes on different subnets, with a router b
     await eventually(async () => (await near.status()).link.offLink?.[0]?.state === 'open');
     await cli('peers', 'remove', '10.79.0.3');
     expect((await near.status()).link.offLink).toBeUndefined();
-  }, 30_000);
+  });
 });
 
 describe.skipIf(!needs('root'))('a box that looks through a domain', () => {
@@ -192,5 +192,5 @@ describe.skipIf(!needs('root'))('a box that looks through a domain', () => {
     expect((await near.status()).link.offLink).toMatchObject([{ peer: 'cellar box.example.org', state: 'open', name: 'box@h3', domain: 'example.org' }]);
     await cli?.cli('send', 'link:box@h3', 'found in DNS', '--wait', 'delivered');
     expect(await nextMessage(far)).toMatchObject({ from: 'link:box@h1', body: 'found in DNS' });
-  }, 30_000);
+  });
 });

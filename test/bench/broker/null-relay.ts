@@ -30,8 +30,8 @@ function gathered(socket: Socket): (text: string) => void {
 }
 
 function publish(item: string): void {
-  for (const { name, write } of subscribers) {
-    write(`<message from='relay' to='${name}' type='headline'><event xmlns='http://jabber.org/protocol/pubsub#event'><items node='bench'>${item}</items></event></message>`);
+  for (const { name, write: tell } of subscribers) {
+    tell(`<message from='relay' to='${name}' type='headline'><event xmlns='http://jabber.org/protocol/pubsub#event'><items node='bench'>${item}</items></event></message>`);
   }
 }
 

@@ -302,7 +302,7 @@ describe('a node that comes down', () => {
     await rig.add({ topics: [], down: [{ node: 't' }] });
     await followed(rig);
     expect((await told(rig)).at(-1)?.startsWith('15 ')).toBe(true);
-  }, 20_000);
+  });
 
   it('what the log has no room for is fetched when there is', async () => {
     await using rig = await following([{ node: 't' }]);
