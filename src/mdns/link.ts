@@ -22,6 +22,13 @@ const WATCH_DELAY = 1200;
 /** Said so recently is said enough. */
 const LATELY = 2500;
 
+/** What came. */
+export interface Heard {
+  readonly message: Message;
+  /** It is the very message that came before. */
+  readonly again?: boolean;
+}
+
 export interface LinkParts {
   readonly now: number;
   /** RFC 6762 §5.1: it has a port of its own, so it can only ask; names cannot be held. */
@@ -127,9 +134,16 @@ export class Link {
   }
 
   /** What an answer means for what we say ourselves, and for what was asked. */
-  weigh(packet: Pick<Unread, 'message'>, from: Source, now: number): void {
+  weigh(packet: Heard, from: Source, now: number): void {
     this.#browser.catchUp();
-    const { message } = packet;
+    const { message, again = false } = packet;
+    if (this.#own.concerns(message, again)) this.#contest(message, from, now);
+    this.#pulse.heard(message, from, now);
+    this.#asks.response(message);
+  }
+
+  /** Others have our names, or say what we say. */
+  #contest(message: Message, from: Source, now: number): void {
     for (const claim of this.#prober.response(message, from.address, now)) {
       this.#responder.forget([...claim.unique, ...claim.shared]);
       this.#announcer.forget([...claim.unique, ...claim.shared]);
@@ -137,8 +151,6 @@ export class Link {
       this.#prober.start(claim, now);
     }
     this.#announcer.announce(this.#responder.response(message), now, 1);
-    this.#pulse.heard(message, from, now);
-    this.#asks.response(message);
   }
 
   /** Claims a name, or gives a claimed one new data. `wait`: probing starts that much later. */

@@ -6,6 +6,7 @@ import { Alarm } from './alarm.ts';
 import { Unread } from './decode.ts';
 import { Directory, type BrowseEvent, type Found } from './directory.ts';
 import { Inquiries, type AskOptions } from './inquiries.ts';
+import type { Heard } from './link.ts';
 import { Listeners } from './listeners.ts';
 import { TYPE } from './message.ts';
 import { checkName, escapeLabel, nameKey } from './name.ts';
@@ -97,7 +98,7 @@ class Engine implements Mdns {
   readonly #alarm: Alarm;
   #closed: Promise<void> | undefined;
   /** The last answer, whose news has been told. */
-  #told: { readonly place: Joined; readonly packet: Pick<Unread, 'message'>; readonly from: Source; readonly now: number } | undefined;
+  #told: { readonly place: Joined; readonly packet: Heard; readonly from: Source; readonly now: number } | undefined;
 
   constructor(options: MdnsOptions) {
     const { network, clock, trouble, interfaces, host, random = Math.random } = options;
@@ -267,7 +268,7 @@ class Engine implements Mdns {
     let told = false;
     try {
       const known = this.#repeats.known(bytes);
-      const packet = known ? { message: known } : new Unread(bytes);
+      const packet = known ? { message: known, again: true } : new Unread(bytes);
       const newcomer = packet instanceof Unread ? place.link.glance(packet, from, now) : undefined;
       if (newcomer) {
         this.#told = { place, packet, from, now };

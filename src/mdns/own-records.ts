@@ -1,4 +1,4 @@
-import { CLASS, dataKey, TYPE, type DnsRecord } from './message.ts';
+import { CLASS, dataKey, TYPE, type DnsRecord, type Message } from './message.ts';
 import { nameKey } from './name.ts';
 
 /** RFC 6762 §10: records with a host name in them, and all others. */
@@ -49,6 +49,8 @@ export interface Claim {
 export class OwnRecords {
   readonly claims: Map<string, Claim> = new Map();
   readonly #index = new Map<string, Map<string, OwnRecord>>();
+  /** Of those that come again: what says nothing of ours, as long as nothing more is ours. */
+  #foreign = new WeakSet<Message>();
 
   claim(wanted: Wanted, due: number): Claim {
     const { name } = wanted;
@@ -59,6 +61,7 @@ export class OwnRecords {
       absent: absence(name, wanted.unique),
     };
     this.claims.set(claim.key, claim);
+    this.#foreign = new WeakSet();
     return claim;
   }
 
@@ -115,6 +118,15 @@ export class OwnRecords {
     return this.#index.get(nameKey(record.name))?.get(dataKey(record));
   }
 
+  /** Whether it speaks of a name that is claimed, or says what we say. `again`: it is the very message that came before. */
+  concerns(message: Message, again: boolean): boolean {
+    if (again && this.#foreign.has(message)) return false;
+    const isOurs = (record: DnsRecord): boolean => this.claims.has(nameKey(record.name)) || this.same(record) !== undefined;
+    if (message.answers.some(isOurs) || message.additionals.some(isOurs)) return true;
+    if (again) this.#foreign.add(message);
+    return false;
+  }
+
   /** RFC 6762 §6.1: a held name says which types it has not. */
   absence(key: string): OwnRecord | undefined {
     const claim = this.claims.get(key);
@@ -139,6 +151,7 @@ export class OwnRecords {
     const data = dataKey(record.record);
     const known = named.get(data) ?? record;
     named.set(data, known);
+    this.#foreign = new WeakSet();
     known.uses++;
     return known;
   }
