@@ -8,6 +8,8 @@ import { reasonOf } from './reason.ts';
 export interface HeldLanesParts {
   readonly reading: () => ReadAhead;
   readonly paused: (lane: Lane) => boolean;
+  /** What is live goes before its backlog. */
+  readonly live: (lane: Lane) => boolean;
   /** It has a cursor of its own from now on. */
   readonly parted: (lane: Lane, own: Cursor) => void;
   /** It is where it was, and something was given back meanwhile. */
@@ -43,11 +45,11 @@ export class HeldLanes {
   adopt(lane: Lane, own: Cursor): void {
     if (this.#adopted.has(own)) return;
     this.#adopted.add(own);
-    const { reading, paused, parted } = this.#parts;
+    const { reading, paused, live, parted } = this.#parts;
     parted(lane, own);
     const left = lane.left.splice(0);
     reading().again(own, left);
-    reading().adopt(own, lane.main, { paused: () => paused(lane), live: lane.any });
+    reading().adopt(own, lane.main, { paused: () => paused(lane), live: live(lane) });
   }
 
   /** A topic that has caught up goes back to where it came from. */

@@ -119,6 +119,8 @@ export class Lane {
   planning = false;
   /** Its cursor has read all there is: a pack that lacks something will not get it. */
   whole = false;
+  /** By item id, in the lane `latest`: what went before a backlog that may have older of it, which go no more. */
+  readonly overtaken: Map<string, number> = new Map();
   /** It is to read on before its backlog. */
   leaping = false;
 
@@ -133,6 +135,11 @@ export class Lane {
   /** Whether what is live goes before the backlog: then each is read by a place of its own. */
   get any(): boolean {
     return this.rule.order === 'any';
+  }
+
+  /** Whether a newer one of the same item has gone before it. */
+  isOvertaken({ id, seq }: Pick<LogRecord, 'id' | 'seq'>): boolean {
+    return id !== undefined && (this.overtaken.get(id) ?? 0) > seq;
   }
 
   /** What comes from there on goes in an order of its own. */

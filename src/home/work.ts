@@ -19,6 +19,9 @@ import { Stretches } from './stretches.ts';
 import { nodeOf } from './up-rule.ts';
 import type { UplinkOptions } from './uplink-options.ts';
 
+/** Items of one topic of the lane `latest` that have gone before a backlog; then it goes on in order. */
+export const OVERTAKEN = 4096;
+
 export class Work {
   readonly options: UplinkOptions;
   readonly lanes: Map<string, Lane> = new Map();
@@ -56,11 +59,15 @@ export class Work {
       starved: () => this.#starved,
       tail: (cursor) => this.#tail(cursor),
       more: (cursor) => this.#leap(cursor),
-      caughtUp: (cursor) => this.lanes.get(cursor.filter)?.requeue([]),
+      caughtUp: (cursor) => {
+        const lane = this.lanes.get(cursor.filter);
+        lane?.overtaken.clear();
+        lane?.requeue([]);
+      },
       failed: (error) => trouble({ kind: 'home.read', message: `reading for ${jid} failed: ${String(error)}` }),
     });
     this.#held = new HeldLanes({
-      reading: () => this.reading, paused: (lane) => this.isHeld(lane), parted: (lane, own) => this.#parted(lane, own),
+      reading: () => this.reading, paused: (lane) => this.isHeld(lane), live: (lane) => this.isLiveFirst(lane), parted: (lane, own) => this.#parted(lane, own),
       stayed: (lane) => {
         if (this.isHeld(lane)) this.#giveBack(lane, []);
         else this.release(lane);
@@ -141,7 +148,8 @@ export class Work {
     const retried = owner.isRetried(seq);
     // What stands for an item that there may be already does not overtake what comes before it.
     const { hole } = owner;
-    if (record.id !== undefined && !retried && hole && hole.from < seq) return this.reading.park(owner, seq);
+    if (!retried && lane.isOvertaken(record)) return owner.done(seq);
+    if (record.id !== undefined && !retried && hole && hole.from < seq && !this.#overtakes(lane, record.id, seq)) return this.reading.park(owner, seq);
     const entry = entryOf(record, kind, redelivered, retried);
     // What goes with others may have been sent already; what somebody asks for is not given up.
     if (!retried && !this.packs.covering(topic, seq) && this.#expiring.take(lane, entry)) return;
@@ -151,11 +159,28 @@ export class Work {
     this.wake(lane);
   }
 
-  /** More of the topic is there than was asked for: where its rule says so, what comes from now on goes before that. */
+  /** In the lane `latest` the newest is all that is wanted of an item: it goes now, and the older that wait go no more. */
+  #overtakes(lane: Lane, id: string, seq: number): boolean {
+    if (!this.#isLatest(lane) || lane.overtaken.size >= OVERTAKEN) return false;
+    lane.overtaken.set(id, seq);
+    for (const older of lane.queue.filter((entry) => entry.itemId === id && entry.seq < seq && !entry.pack && !entry.retried)) this.drop(lane, older);
+    return true;
+  }
+
+  #isLatest({ topic }: Lane): boolean {
+    return this.options.log.topic(topic)?.settings.lane === 'latest';
+  }
+
+  /** Whether what is live goes before a backlog of the topic. */
+  isLiveFirst(lane: Lane): boolean {
+    return lane.any || this.#isLatest(lane);
+  }
+
+  /** More of the topic is there than was asked for: where its rule or its lane says so, what comes from now on goes before that. */
   async #leap(cursor: Cursor): Promise<void> {
     const lane = this.lanes.get(cursor.filter);
     const { log, limits } = this.options;
-    if (!lane?.any || lane.own !== cursor || log.topic(lane.topic)?.settings['lane'] === 'latest') return;
+    if (!lane || lane.own !== cursor || !this.isLiveFirst(lane)) return;
     const from = log.head + 1;
     if (await cursor.unread(lane.topic, from) < limits.ahead || !await this.stretches.begin(lane.topic, from).catch(() => false)) return; // a log that takes nothing: in order, so that it may get room
     if (lane.own !== cursor) return;
@@ -232,8 +257,10 @@ export class Work {
   }
 
   queued(lane: Lane, entries: readonly Entry[]): void {
-    for (const entry of entries) this.reading.queued(lane, entry);
-    lane.requeue(entries);
+    const wanted = entries.filter((entry) => entry.retried || entry.pack !== undefined || !lane.isOvertaken({ id: entry.itemId, seq: entry.seq }));
+    for (const { seq } of entries.filter((entry) => !wanted.includes(entry))) lane.cursor.done(seq);
+    for (const entry of wanted) this.reading.queued(lane, entry);
+    lane.requeue(wanted);
   }
 
   #unqueue(lane: Lane, which: (entry: Entry) => boolean): Entry[] {
