@@ -42,6 +42,12 @@ export class Output {
     return this.#write(`${this.#over}${text}`, '\r\u{1b}[K');
   }
 
+  /** On a terminal: lines in whose place the next come, each cut to the terminal's width. */
+  block(lines: readonly string[]): Promise<void> {
+    const width = 'columns' in this.#stream && typeof this.#stream.columns === 'number' ? this.#stream.columns : 80;
+    return this.#write(`${this.#over}${lines.map((text) => `${printable(text).slice(0, Math.max(1, width - 1))}\n`).join('')}`, `\u{1b}[${lines.length}A\r\u{1b}[J`);
+  }
+
   #write(what: string | Uint8Array, over = ''): Promise<void> {
     this.#over = over;
     this.#last = new Promise((resolve, reject) => {

@@ -250,6 +250,21 @@ describe('lanpost', () => {
     expect(status).toMatchObject({ name: box.name, peers: 0, homes: [], dir, link: { state: 'off' } });
   });
 
+  it('status --watch tells how it is, and then what changes, until Ctrl-C', async () => {
+    const [words, json] = [launch(['status', '--watch', '--dir', dir]), launch(['status', '--watch', '--json', '--dir', dir])];
+    await Promise.all([words.until('\nlog\topen'), json.until('"topics"')]);
+    await box.publish('watched/one', 1);
+    const { log: { head } } = await box.status();
+    await Promise.all([words.until(`position ${head}\n`), json.until(`"head":${head}`)]);
+    for (const { child } of [words, json]) child.kill('SIGINT');
+    const [said, told] = [await words.ended, await json.ended];
+    expect([said.code, said.err, told.code, told.err]).toEqual([130, '', 130, '']);
+    // Its name has not changed.
+    expect(said.out.match(/^name\t/gm)).toHaveLength(1);
+    expect(said.out.match(/^log\t/gm)?.length).toBeGreaterThan(1);
+    expect(objects(told.out).at(-1)).toMatchObject({ name: box.name, log: { head } });
+  });
+
   it('presence says what the box tells of itself, and changes it', async () => {
     expect((await run('presence')).out).toBe('status\tavailable\n');
     const changed = await run('presence', '--status', 'away', '--text', 'at \u001blunch', '--nick', 'Shed', '--email', 'a@b', '--email', 'c@d', '--personal', 'no');

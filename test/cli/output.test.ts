@@ -31,6 +31,14 @@ describe('output', () => {
     expect(JSON.parse(line)).toEqual(said);
   });
 
+  it('can be lines in whose place others come, no wider than the terminal', async () => {
+    const { out, text } = output({ terminal: true });
+    await out.block(['a', 'b\u001b[2J']);
+    await out.block(['x'.repeat(100)]);
+    await out.line('end');
+    expect(text()).toBe(`a\nb\\u{1b}[2J\n\u001b[2A\r\u001b[J${'x'.repeat(79)}\n\u001b[1A\r\u001b[Jend\n`);
+  });
+
   it('is fields between tabs into a pipe', async () => {
     const { out, text } = output();
     await out.table(rows, columns, 'nobody');
