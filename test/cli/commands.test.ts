@@ -122,6 +122,21 @@ describe('lanpost publish', () => {
     expect(objects((await run('publish', 'v', '1', '--json')).out)).toMatchObject([{ topic: 'v', id: expect.any(String), seq: expect.any(Number), repeated: false }]);
   });
 
+  it('waits until a reader has it, and says why it never will', async () => {
+    const reader = box.subscribe('waited', { durable: 'waiter', from: 'start', ack: 'manual' });
+    await reader.ready;
+    const published = run('publish', 'waited', '1', '--delivered', 'waiter');
+    const step = await reader.next();
+    if (!step.done) step.value.ack();
+    expect(await published).toMatchObject({ code: 0, out: expect.stringMatching(/\S/) });
+    const lines = lanpost(['publish', 'waited', '-', '--delivered', 'waiter', '--dir', dir], '2');
+    await reader.next();
+    await reader.close();
+    await box.subscriptions.drop('waiter');
+    expect(await lines).toMatchObject({ code: 1, err: expect.stringContaining('line 1: waiter was dropped') });
+    expect(await run('publish', 'waited', '3', '--delivered', 'nobody')).toMatchObject({ code: 1, err: expect.stringContaining('there is no durable subscription "nobody"') });
+  });
+
   it('publishes each line of its input, and prints their ids in order', async () => {
     const values = Array.from({ length: 5000 }, (_, index) => index);
     const { code, out } = await lanpost(['publish', 'lines', '-', '--dir', dir], values.join('\n'));

@@ -21,10 +21,12 @@ export const publish: Command = {
     'content-type': { type: 'string', value: 'TYPE', help: 'its media type, as application/xml; default that of JSON, or of text' },
     expires: { type: 'string', value: 'SPAN', help: 'after how long it is over, as 90s or 12h; default what the topic says' },
     device: { type: 'string', value: 'NAME', help: 'from this device of the box, which is its publisher then' },
+    delivered: { type: 'string', value: 'READER', help: 'wait until a home (xmpp:JID) or a durable reader of this box has it' },
     at: { type: 'string', value: 'PEER', help: 'publish at a peer instead of here' },
   },
   notes: [
-    'VALUE is JSON, or text if it is not JSON, or if TYPE is one of text or XML. Prints the id of each item once it is on disk, in order.',
+    'VALUE is JSON, or text if it is not JSON, or if TYPE is one of text or XML. Prints the id of each item once it is on disk, in order;',
+    'with --delivered, once READER has it: a home about a minute after it acknowledged the item.',
     'With -, the first item that is refused ends the reading: what was sent before is told, then which line',
     'it was, and it exits 1.',
   ],
@@ -38,20 +40,23 @@ export const publish: Command = {
     const [topic = '', value = ''] = context.args.positionals;
     const box = await context.attach();
     const [at, id, contentType] = [context.args.text('at'), context.args.text('id'), context.args.text('content-type')];
-    const expires = context.args.text('expires');
-    const device = context.args.text('device');
+    const [expires, device, follow] = [context.args.text('expires'), context.args.text('device'), context.args.text('delivered')];
     const how = {
       ...device === undefined ? {} : { device },
       ...at === undefined ? {} : { at }, ...id === undefined ? {} : { id }, ...contentType === undefined ? {} : { contentType },
-      ...expires === undefined ? {} : { expires: parseSpan('--expires', expires) },
+      ...expires === undefined ? {} : { expires: parseSpan('--expires', expires) }, ...follow === undefined ? {} : { follow },
+    };
+    const send = async (text: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Published> => {
+      const published = await box.publish(topic, parse(text), signal ? { ...how, signal } : how);
+      if (follow !== undefined) await box.delivered(published.seq, follow, { signal: context.signal });
+      return published;
     };
     const parse = contentType !== undefined && isWritten(contentType) ? (text: string): string => text : parseValue;
     if (value === '-') {
       if (id !== undefined) throw new UsageError('--id names one item, and - publishes many');
-      return publishLines(context, (text) => box.publish(topic, parse(text), how));
+      return publishLines(context, send);
     }
-    const published = await box.publish(topic, parse(value), { ...how, signal: context.signal });
-    await print(context.out, published);
+    await print(context.out, await send(value, context));
   },
 };
 
