@@ -122,7 +122,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
   /** A row of the form that a command asks with. */
   async function addField(name: string, label: string, kind: string, options?: string): Promise<void> {
     await page.locator('.red-ui-editableList-addButton:visible').click();
-    const row = page.locator('.red-ui-editableList-item-content:visible').last();
+    const row = page.locator('li', { has: page.locator('[data-field="name"]') }).last();
     await row.locator('[data-field="name"]').fill(name);
     await row.locator('[data-field="label"]').fill(label);
     await row.locator('.red-ui-typedInput-option-trigger').first().click();
