@@ -40,7 +40,7 @@ let waiting: { readonly item: string; readonly kept: () => void }[] = [];
 let writing = false;
 let last = 0;
 
-async function write(into: NonNullable<typeof database>): Promise<void> {
+async function writeAll(into: NonNullable<typeof database>): Promise<void> {
   writing = true;
   while (waiting.length > 0) {
     const now = waiting;
@@ -60,7 +60,7 @@ async function write(into: NonNullable<typeof database>): Promise<void> {
 function keep(item: string, kept: () => void): void {
   if (!database) return kept();
   waiting.push({ item, kept });
-  if (!writing) void write(database);
+  if (!writing) void writeAll(database);
 }
 
 function serve(socket: Socket): void {
