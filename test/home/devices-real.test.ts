@@ -104,8 +104,8 @@ describe.each(['prosody', 'ejabberd'] as const)('devices on %s', (kind) => {
       }
       await eventually(async () => new Set(said()).size >= from, { within: 120_000 });
       // One whose ping had not come back when the connection broke goes again: an archive gives it another id, so that it is there twice, under its own.
-      const once = new Map(got.filter(({ body }) => body.startsWith('no ')).map(({ id, body }) => [id, body]));
-      expect([...once.values()].toSorted()).toEqual(Array.from({ length: from }, (_, n) => `no ${n}`).toSorted());
+      const byId = new Map(got.filter(({ body }) => body.startsWith('no ')).map(({ id, body }) => [id, body]));
+      expect([...byId.values()].toSorted()).toEqual(Array.from({ length: from }, (_, n) => `no ${n}`).toSorted());
       expect(new Set(got.map((message) => message.from))).toEqual(new Set([`xmpp:boiler@${domain()}`]));
     }, 240_000);
 
