@@ -1,8 +1,10 @@
-// Node-RED as others install it, with the nodes of this package from dist/, in a process of its own: node flow-process.mjs USERDIR.
+// Node-RED as others install it, with the nodes of this package, those installed in USERDIR or else from dist/, in a process of its own: node flow-process.mjs USERDIR.
 // Runs USERDIR/flows.json; functions in it say something by `global.get('say')(object)`, and hear the lines that come in by
 // `global.get('hear')(listener)`. Prints one JSON object per line.
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -14,7 +16,7 @@ const input = createInterface({ input: process.stdin });
 const hear = (listener) => void input.on('line', listener);
 nodeRed.init(createServer(), {
   userDir: process.argv[2], flowFile: 'flows.json', credentialSecret: 'test', httpAdminRoot: false, httpNodeRoot: false, editorTheme: { projects: { enabled: false } },
-  nodesDir: [fileURLToPath(new URL('../../', import.meta.url))],
+  nodesDir: existsSync(join(process.argv[2], 'node_modules/lanpost')) ? [] : [fileURLToPath(new URL('../../', import.meta.url))],
   functionGlobalContext: { say, hear },
   logging: { lines: { level: 'warn', metrics: false, audit: false, handler: () => ({ msg }) => say({ warned: msg?.message ?? String(msg) }) } },
 });
