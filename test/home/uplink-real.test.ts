@@ -85,6 +85,21 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       expect(a.troubles).toEqual([]);
     }, 60_000);
 
+    it('has what was published while it was gone, and whoever follows an item is told so', async () => {
+      const { server, dir, account } = await start(kind);
+      const a = await box(dir);
+      await a.homes.add(account);
+      await a.state('online');
+      await server.kill();
+      const cursor = a.homes.cursorOf(account.jid, 'door') ?? '';
+      const { seq } = await a.log.append({ topic: 'door', kind: 'publish', payload: toPayload('open'), follow: { reader: cursor, as: account.jid } });
+      const outcome = a.log.outcome(seq, account.jid);
+      await server.start();
+      expect(await outcome).toBe('delivered');
+      await using reader: Reader = await openReader(server);
+      expect((await reader.items('door')).map(({ value }) => value)).toEqual(['open']);
+    }, 60_000);
+
     it('is reached again after a cut within a stanza, also where it takes the session up and hears nothing on it', async () => {
       const { server, dir, account } = await start(kind);
       await using road = await startRoad(() => server.port);
