@@ -148,8 +148,9 @@ export class Work {
     const retried = owner.isRetried(seq);
     // What stands for an item that there may be already does not overtake what comes before it.
     const { hole } = owner;
-    if (!retried && lane.isOvertaken(record)) return owner.done(seq);
-    if (record.id !== undefined && !retried && hole && hole.from < seq && !this.#overtakes(lane, record.id, seq)) return this.reading.park(owner, seq);
+    if (!retried && lane.isOvertaken(record)) return owner.done(seq, 'superseded');
+    const stands = record.id !== undefined || this.#isLatest(lane);
+    if (stands && !retried && hole && hole.from < seq && !this.#overtakes(lane, record.id, seq)) return this.reading.park(owner, seq);
     const entry = entryOf(record, kind, redelivered, retried);
     // What goes with others may have been sent already; what somebody asks for is not given up.
     if (!retried && !this.packs.covering(topic, seq) && this.#expiring.take(lane, entry)) return;
@@ -160,8 +161,8 @@ export class Work {
   }
 
   /** In the lane `latest` the newest is all that is wanted of an item: it goes now, and the older that wait go no more. */
-  #overtakes(lane: Lane, id: string, seq: number): boolean {
-    if (!this.#isLatest(lane) || lane.overtaken.size >= OVERTAKEN) return false;
+  #overtakes(lane: Lane, id: string | undefined, seq: number): boolean {
+    if (id === undefined || !this.#isLatest(lane) || !this.isLiveFirst(lane) || lane.overtaken.size >= OVERTAKEN) return false;
     lane.overtaken.set(id, seq);
     for (const older of lane.queue.filter((entry) => entry.itemId === id && entry.seq < seq && !entry.pack && !entry.retried)) this.drop(lane, older);
     return true;
@@ -171,9 +172,9 @@ export class Work {
     return this.options.log.topic(topic)?.settings.lane === 'latest';
   }
 
-  /** Whether what is live goes before a backlog of the topic. */
+  /** Whether what is live goes before a backlog of the topic. What replaces another by more than its id is not told from what waits. */
   isLiveFirst(lane: Lane): boolean {
-    return lane.any || this.#isLatest(lane);
+    return this.#isLatest(lane) ? typeof this.options.log.topic(lane.topic)?.settings['key'] !== 'string' : lane.any;
   }
 
   /** More of the topic is there than was asked for: where its rule or its lane says so, what comes from now on goes before that. */
@@ -258,7 +259,7 @@ export class Work {
 
   queued(lane: Lane, entries: readonly Entry[]): void {
     const wanted = entries.filter((entry) => entry.retried || entry.pack !== undefined || !lane.isOvertaken({ id: entry.itemId, seq: entry.seq }));
-    for (const { seq } of entries.filter((entry) => !wanted.includes(entry))) lane.cursor.done(seq);
+    for (const { seq } of entries.filter((entry) => !wanted.includes(entry))) lane.cursor.done(seq, 'superseded');
     for (const entry of wanted) this.reading.queued(lane, entry);
     lane.requeue(wanted);
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { recordsOf } from '../../src/home/pack-element.ts';
+import { toPayload } from '../../src/payload/payload.ts';
 import { seeded } from '../support/seeded.ts';
 import { xml, type Element } from '../../src/xmpp/element.ts';
 import { createRig, type Rig } from './rig.ts';
@@ -128,6 +129,28 @@ describe('a topic whose rule says order: any', () => {
     expect(rig.count('a')).toBe(999);
     for (const [n, held] of order.filter((one) => one < 1000).entries()) expect(order.filter((one) => one === held), `${n}`).toHaveLength(1);
     await rig.until(() => rig.log.registry.entries('stretch:').length === 0 && rig.held().length === 0);
+  }, 60_000);
+
+  it.each(['by a key of their payloads', 'without ids'])('in the lane latest no older item comes after the one that took its place, told apart %s', async (how) => {
+    await using rig = await createRig({ limits: { settle: 100, ahead: 1024 } });
+    const keyed = how !== 'without ids';
+    await rig.log.append({ topic: 'a', kind: 'configure', config: { lane: 'latest', maxItems: 5_000, ...(keyed ? { key: '/k' } : {}) } });
+    const put = async (k: number, value: number): Promise<void> => {
+      await rig.log.append({ topic: 'a', kind: 'publish', payload: toPayload(value), ...(keyed ? { key: `k${k}` } : { id: `k${k}` }) });
+    };
+    for (let n = 0; n < 2500; n++) await put(n, n);
+    let done = false;
+    rig.home.set.before = (stanza) => {
+      if (!stanza.getChild('pubsub')?.getChild('publish') || rig.count('a') < 150 || done) return;
+      done = true;
+      void Promise.all(Array.from({ length: 300 }, (_, i) => (keyed ? put(200 + i, 10_200 + i) : rig.publish('a', 10_200 + i))));
+    };
+    await rig.add({ topics: ['a'] });
+    await rig.until(() => done && rig.arrivals('a').includes('10499'));
+    await rig.drained();
+    const order = rig.arrivals('a').map(Number);
+    const pairs = Array.from({ length: 300 }, (_, i) => ({ old: order.lastIndexOf(200 + i), new: order.indexOf(10_200 + i) }));
+    expect(keyed ? pairs.filter((pair) => pair.old > pair.new) : order.at(-1)).toEqual(keyed ? [] : 10_499);
   }, 60_000);
 
   it.each([1, 2])('in the lane latest the newest of each item stands at home in the end, over sessions and processes that are lost (seed %i)', async (seed) => {
