@@ -315,7 +315,8 @@ export class LinkService {
     parts.dispatcher.message(NS_CLIENT, 'body', async (message, _body, context) => {
       const incoming = incomingOf(message, context, this.name, accounts && { has: (jid) => accounts.home.has(jid), holder: (jid) => accounts.claims.holder(jid) });
       if (!incoming) return;
-      const threaded = deviceOfThread(incoming.thread);
+      // What a box has numbered says itself for whom it is, over every road: else its letter would be in two places after one broke.
+      const threaded = incoming.origin === undefined ? deviceOfThread(incoming.thread) : undefined;
       const device = parseDevices(message).to ?? (threaded !== undefined && parts.devices?.has(threaded) === true && this.trust.may(context.fingerprint, 'device', threaded) ? threaded : undefined);
       if (device !== undefined) await this.#toDevice(device, incoming, context);
       else await parts.receive(incoming).catch((error: unknown) => { throw context.fingerprint === undefined ? refusal(error) : error; });

@@ -53,6 +53,22 @@ test('who is allowed writes to it, from a device too, and is answered as its sen
   expect([a, b].map(({ log }) => log.topic('$inbox/paired'))).toEqual([undefined, undefined]);
 });
 
+test('what comes after a letter that was refused does not find it missing', async () => {
+  await expect((await b.mail.send(at(a, 'boiler'), 'x')).delivered).rejects.toMatchObject({ code: 'forbidden' });
+  await a.service.rules.allow(b.link.name, 'device', 'boiler');
+  await (await b.mail.send(at(a, 'boiler'), 'y')).delivered;
+  expect(await next(boiler)).toMatchObject({ body: 'y' });
+});
+
+test('what a box has numbered says itself whom it is for, whatever its thread', async () => {
+  await a.service.rules.allow(b.link.name, 'device', 'boiler');
+  await (await b.mail.send(`link:${a.link.name}`, 'for the box', { thread: 'device:boiler' })).delivered;
+  const inbox = a.mail.messages({ name: 'r' });
+  expect(await next(inbox)).toMatchObject({ body: 'for the box' });
+  await inbox.close();
+  expect(await a.devices.list()).toMatchObject([{ unread: 0 }]);
+});
+
 test('for a device that reads nothing no more is taken than it may hold; its sender is told, and nothing else of that peer waits', async () => {
   await a.service.rules.allow(b.link.name, 'device', 'boiler');
   for (let n = 0; n < 1000; n++) await a.mail.send('device:boiler', `${n}`);

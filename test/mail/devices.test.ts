@@ -139,6 +139,19 @@ describe('what comes for a device', () => {
     expect(devices.mark(incoming(1).origin, 'boiler')).toBe(3);
   });
 
+  test('has each message once, also of a burst before a power cut after which its box sends them again', async () => {
+    await devices.add('boiler', 1);
+    const receipts = await Promise.all(Array.from({ length: 480 }, (_, n) => mail.send('device:boiler', `${n}`)));
+    await Promise.all(receipts.map(({ delivered }) => delivered));
+    const cut = kept.fork();
+    await close();
+    kept = cut;
+    await open();
+    await mail.send('device:boiler', 'last');
+    const got = (await read('boiler', 481)).map(({ body }) => body);
+    expect(got).toEqual([...Array.from({ length: 480 }, (_, n) => `${n}`), 'last']);
+  });
+
   test('is refused while 1000 messages wait, and is taken, in order, when some are read; what is there already is no refusal', async () => {
     for (let n = 1; n <= 1000; n++) await devices.receive('boiler', incoming(n));
     await expect(devices.receive('boiler', incoming(1001))).rejects.toMatchObject({ code: 'topic-full' });
