@@ -57,8 +57,10 @@ export class Outcomes {
     const key = keyOf(seq, as);
     // The one that is there already; it is waited for by both.
     if (this.#open.get(reader)?.has(seq)) return;
-    if (repeated && this.#parts.standing(reader, topic, seq) === 'past') return;
-    const followed: Followed = { seq, topic, reader, taken: undefined, outcome: undefined, tell: [] };
+    const standing = repeated ? this.#parts.standing(reader, topic, seq) : 'ahead';
+    if (standing === 'past') return;
+    // Nothing newer has taken its place, or it would be no repeat.
+    const followed: Followed = { seq, topic, reader, taken: standing === 'taken' ? 'delivered' : undefined, outcome: undefined, tell: [] };
     this.#all.delete(key);
     this.#all.set(key, followed);
     const open = this.#open.get(reader) ?? new Map<number, Followed>();

@@ -53,6 +53,19 @@ describe('what becomes of a record', () => {
     expect(await outcomes[1]).toBe('superseded');
   });
 
+  it('what is published once more when it was taken already is delivered when that has settled', async () => {
+    const { log, clock } = await openMemory();
+    const cursor = await reader(log);
+    const { seq } = await log.append(item('a', 'x', { id: 'i' }));
+    await texts(cursor, 1, false);
+    cursor.take(seq, 1);
+    expect(await put(log, 'x', 'a', { id: 'i' })).toBe(seq);
+    const outcome = log.outcome(seq, 'home');
+    clock.advance(5000);
+    cursor.settle(1);
+    expect(await outcome).toBe('delivered');
+  });
+
   it('of a topic that goes its own way: told by the cursor that has it', async () => {
     const { log, clock } = await openMemory();
     const cursor = await reader(log, '#');
