@@ -454,6 +454,8 @@ export class LogCursor implements HeldCursor, Reader {
     } finally {
       // Not before: what is committed until now must be known to be behind it.
       cursors.unwatch(durable);
+      // What it had taken, whoever reads on is given again.
+      if (!this.#main) state.outcomes.untaken(this.name, () => true);
       durable.release(this);
     }
   }

@@ -66,6 +66,23 @@ describe('what becomes of a record', () => {
     expect(await outcome).toBe('delivered');
   });
 
+  it('what was taken, and had not settled when its reader stopped, is not delivered where a newer one takes its place', async () => {
+    const { log, clock } = await openMemory();
+    await log.append({ topic: 'a', kind: 'configure', config: { lane: 'latest' } });
+    const before = await reader(log);
+    const seq = await put(log, 'x', 'a', { id: 'i' });
+    await texts(before, 2, false);
+    before.take(seq, 1);
+    const outcome = log.outcome(seq, 'home');
+    await before.close();
+    await log.append(item('a', 'y', { id: 'i' }));
+    const cursor = await reader(log);
+    await texts(cursor, 2);
+    cursor.settle(1);
+    clock.advance(5000);
+    expect(await outcome).toBe('superseded');
+  });
+
   it('of a topic that goes its own way: told by the cursor that has it', async () => {
     const { log, clock } = await openMemory();
     const cursor = await reader(log, '#');
