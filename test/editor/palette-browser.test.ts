@@ -107,8 +107,12 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
   const type = (field: string, text: string): Promise<void> => page.locator(`#node-input-${field}`).fill(text);
 
   async function pick(field: string, search: string, choice: string): Promise<void> {
-    await page.locator('.lanpost-pick', { has: page.locator(`#node-input-${field}`) }).locator('button').click();
-    await page.locator('.lanpost-picker-search').fill(search);
+    const searching = page.locator('.lanpost-picker-search');
+    // The editor closes what is open beside a dialog that is still sliding in.
+    await eventually(async () => {
+      if (!await searching.isVisible()) await page.locator('.lanpost-pick', { has: page.locator(`#node-input-${field}`) }).locator('button').click();
+      return searching.fill(search, { timeout: 3000 }).then(() => true, () => false);
+    }, { within: 60_000 });
     await page.locator(`.lanpost-picker-choice[data-value="${choice}"]`).click();
     expect(await page.locator(`#node-input-${field}`).inputValue()).toBe(choice);
   }
