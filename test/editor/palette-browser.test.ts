@@ -117,10 +117,15 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     expect(await page.locator(`#node-input-${field}`).inputValue()).toBe(choice);
   }
 
-  /** One of the values of a field that has some. */
-  async function choose(field: string, words: string): Promise<void> {
-    await page.locator(`#lanpost-shown-${field} + .red-ui-typedInput-container`).locator('.red-ui-typedInput-option-trigger').click();
-    await page.locator('.red-ui-typedInput-options:visible').getByText(words, { exact: true }).click();
+  /** One of the values of a field that has some. What the editor closes again, of a dialog that still slides, is opened again. */
+  const choose = (field: string, words: string): Promise<void> => chooseIn(page.locator(`#lanpost-shown-${field} + .red-ui-typedInput-container`), words);
+  async function chooseIn(shown: Locator, words: string): Promise<void> {
+    const options = page.locator('.red-ui-typedInput-options:visible');
+    await eventually(async () => {
+      if (!await options.isVisible()) await shown.locator('.red-ui-typedInput-option-trigger').first().click();
+      const taken = await options.getByText(words, { exact: true }).click({ timeout: 3000 }).then(() => true, () => false);
+      return taken && (await shown.innerText()).includes(words);
+    }, { within: 60_000 });
   }
 
   /** A row of the form that a command asks with. */
@@ -129,9 +134,8 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     const row = page.locator('li', { has: page.locator('[data-field="name"]') }).last();
     await row.locator('[data-field="name"]').fill(name);
     await row.locator('[data-field="label"]').fill(label);
-    await row.locator('.red-ui-typedInput-option-trigger').first().click();
-    await page.locator('.red-ui-typedInput-options:visible').getByText(kind, { exact: true }).click();
-    expect(await row.locator('[data-field="options"]').isVisible()).toBe(options !== undefined);
+    await chooseIn(row.locator('.red-ui-typedInput-container').first(), kind);
+    await expect.poll(() => row.locator('[data-field="options"]').isVisible()).toBe(options !== undefined);
     if (options !== undefined) await row.locator('[data-field="options"]').fill(options);
   }
 
