@@ -2,6 +2,7 @@
 // whoever sent it; the session knows how to have it said again.
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
+import { buildPing } from '../xep/ping.ts';
 import { attr, namespaceOf, serialize, xml, type Element } from '../xmpp/element.ts';
 import { IqCaller } from '../xmpp/iq.ts';
 import { bare } from '../xmpp/jid.ts';
@@ -291,7 +292,7 @@ export class HomeSession {
   #ask(socket: Wire): void {
     this.#sm.asked();
     // Without stream management any stanza that must be answered shows life as well.
-    socket.write(this.#options.managed ? xml('r', { xmlns: NS_SM }) : xml('iq', { type: 'get', id: 'alive' }, xml('ping', { xmlns: 'urn:xmpp:ping' })));
+    socket.write(this.#options.managed ? xml('r', { xmlns: NS_SM }) : buildPing({ id: 'alive' }));
   }
 }
 

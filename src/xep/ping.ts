@@ -14,6 +14,6 @@ export function createPing<C>(): Extension<C> {
   };
 }
 
-export function buildPing(): Element {
-  return xml('iq', { type: 'get' }, xml('ping', { xmlns: NS_PING }));
+export function buildPing(attrs: Readonly<Record<string, string>> = {}): Element {
+  return xml('iq', { type: 'get', ...attrs }, xml('ping', { xmlns: NS_PING }));
 }

@@ -85,25 +85,22 @@ test('of a session that was taken up again the proof is not asked of answers tha
   await quiet();
   expect([closed, session.broken]).toEqual([false, false]);
 
+  const tenSeconds = async (times: number): Promise<void> => {
+    for (let n = 0; n < times; n++) {
+      clock.advance(1_000);
+      far.write('<message><body>x</body></message>');
+      await quiet();
+      clock.advance(9_000);
+      await quiet();
+    }
+  };
   // What the server had to say again comes first, slowly.
   session.detach();
   session.attach(wire, 0);
-  for (let n = 0; n < 3; n++) {
-    clock.advance(1_000);
-    far.write('<message><body>x</body></message>');
-    await quiet();
-    clock.advance(9_000);
-    await quiet();
-  }
+  await tenSeconds(3);
   expect(session.broken).toBe(false);
   // Whoever says much and hears nothing is found out all the same.
-  for (let n = 0; n < 8; n++) {
-    clock.advance(1_000);
-    far.write('<message><body>x</body></message>');
-    await quiet();
-    clock.advance(9_000);
-    await quiet();
-  }
+  await tenSeconds(8);
   expect(session.broken).toBe(true);
 });
 

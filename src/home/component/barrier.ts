@@ -3,12 +3,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../../clock.ts';
 import { LanpostError } from '../../errors.ts';
-import { attr, type Element, xml } from '../../xmpp/element.ts';
+import { buildPing } from '../../xep/ping.ts';
+import { attr, type Element } from '../../xmpp/element.ts';
 import { bare } from '../../xmpp/jid.ts';
 
 /** A server that has not passed a question on for so long does not read any more, ms. */
 const PATIENCE = 60_000;
-const NS_PING = 'urn:xmpp:ping';
 
 interface Waiting {
   readonly read: () => void;
@@ -68,7 +68,7 @@ export class Barrier {
     const id = randomUUID();
     this.#asked = { id, waiting: this.#written.splice(0) };
     this.#timer = clock.after(PATIENCE, silent);
-    write(xml('iq', { type: 'get', id, from: domain, to: domain }, xml('ping', { xmlns: NS_PING })));
+    write(buildPing({ id, from: domain, to: domain }));
   }
 }
 
