@@ -22,7 +22,7 @@ describe('the packed package, installed into a Node-RED', () => {
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-packed-'));
   const userDir = join(dir, 'user');
   const installed = join(userDir, 'node_modules/lanpost');
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|LANPOST_|VITEST|NODE_)/.test(name)));
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|LANPOST_|VITEST|NODE_(?!EXTRA_CA_CERTS))/.test(name)));
 
   beforeAll(() => {
     // What packs builds: not beside whoever reads what is built here.
@@ -33,7 +33,7 @@ describe('the packed package, installed into a Node-RED', () => {
     const [tarball = ''] = readdirSync(dir).filter((name) => name.endsWith('.tgz'));
     mkdirSync(userDir);
     writeFileSync(join(userDir, 'package.json'), '{ "name": "node-red-project", "version": "0.0.1", "private": true }');
-    execFileSync('npm', ['install', '--silent', '--no-audit', '--no-fund', join(dir, tarball)], { cwd: userDir, env });
+    execFileSync('npm', ['install', '--silent', '--prefer-offline', '--no-audit', '--no-fund', join(dir, tarball)], { cwd: userDir, env, timeout: 200_000 });
   }, 240_000);
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
