@@ -93,14 +93,23 @@ export class Packing {
     if (!lane.rule.pack || alone < LEAST || lane.planning || lane.alone) return;
     const before = formed.length - alone;
     // Where enough is on its way already, more may come together.
-    if (before < AHEAD) this.#plan(lane, lane.rule.pack, formed.slice(-alone), before === 0 && (lane.flight.size === 0 || lane.whole));
+    if (before >= AHEAD) return;
+    const waiting = formed.slice(-alone);
+    // Whether the home has some of it is seen first: a pack of what follows would leave all that comes before it to go alone.
+    if (waiting.some((entry) => this.#isProbed(lane, entry))) lane.unformed = true;
+    else this.#plan(lane, lane.rule.pack, waiting, before === 0 && (lane.flight.size === 0 || lane.whole));
   }
 
-  #may(lane: Lane, { seq, kind, record, redelivered, retried }: Entry): boolean {
+  /** The home has yet to be asked for it. */
+  #isProbed(lane: Lane, { seq, redelivered }: Entry): boolean {
+    return redelivered && lane.stretchOf(seq).probing;
+  }
+
+  #may(lane: Lane, entry: Entry): boolean {
+    const { seq, kind, record, retried } = entry;
     // An item with an id of its own is looked for by that; what may have gone alone, or was refused, stays alone.
     if (lane.rule.pack === undefined || kind !== 'publish' || retried || record.id !== undefined) return false;
-    const { sentAlone, probing } = lane.stretchOf(seq);
-    if (seq <= sentAlone || (redelivered && probing)) return false;
+    if (seq <= lane.stretchOf(seq).sentAlone || this.#isProbed(lane, entry)) return false;
     // What another box may bring there, it brings alone.
     const { carried } = this.#parts.work.options;
     return !carried.may(seq) && !carried.has(seq);

@@ -37,6 +37,20 @@ describe('packs', () => {
     expect(children(inside[0] ?? xml('x'))[0]?.getName()).toBe('json');
   });
 
+  it('what a process before has read goes in packs with what follows it', async () => {
+    await using rig = await createRig();
+    rig.home.set.wire = () => { rig.home.cut(); };
+    await backlog(rig, 't', 1_500);
+    await rig.add({ topics: [], up });
+    await rig.until(() => rig.held().includes('t'));
+    await rig.restart();
+    await rig.publish('t', ...range(1_500, 6_000));
+    rig.home.set.wire = () => undefined;
+    await rig.drained();
+    expect(valuesOf(stored(rig, 't'))).toEqual(range(0, 6_000));
+    expect(published(rig).filter((item) => !isPack(item)).length).toBeLessThan(20);
+  });
+
   it('what is published while nothing waits goes alone', async () => {
     await using rig = await createRig();
     await rig.add({ topics: [], up });
