@@ -2,6 +2,7 @@
 import type { Cursor } from '../log/cursor.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { Failure } from './failure.ts';
+import type { Packed } from './pack-element.ts';
 import type { Bundle } from './packs.ts';
 import { Stretch } from './stretches.ts';
 import type { Rule } from './up-rule.ts';
@@ -21,8 +22,8 @@ export interface Entry {
   readonly record: LogRecord;
   /** Of a pack: the records in it, and what is known of it on disk. */
   readonly pack?: { readonly bundle: Bundle; readonly parts: readonly Entry[] };
-  /** The record as XML, where it was needed before it is sent. */
-  text?: string;
+  /** As it stands in a pack, where that was needed before it is sent. */
+  packed?: Packed;
   tries: number;
   /** The home was asked for it and did not have it. */
   looked: boolean;

@@ -1,6 +1,6 @@
 // Small records that wait go several in one item. What goes together is on disk before it is sent.
 import { packOf, type Entry, type Lane } from './lane.ts';
-import { packId, recordText } from './pack-element.ts';
+import { packed, packId, type Packed } from './pack-element.ts';
 import type { Bundle } from './packs.ts';
 import { unsayableIn } from './record-element.ts';
 import type { Pack } from './up-rule.ts';
@@ -120,7 +120,7 @@ export class Packing {
     // Of what a newer one replaces the log keeps nothing: a pack could not be put together again.
     if (work.options.log.topic(lane.topic)?.settings['lane'] === 'latest') return;
     const bundles = bundled(waiting, { records: most.records, bytes: Math.min(most.bytes, this.#parts.bytes()) }, {
-      may: (entry) => this.#may(lane, entry), text: ({ record }) => recordText(record, work.placeOf(lane, record)), rest,
+      may: (entry) => this.#may(lane, entry), pack: ({ record }) => packed(record, work.placeOf(lane, record)), rest,
       // Where others may have gone first, only what follows at once is known to have none of them between.
       ...(lane.any || lane.stretches.length > 1 ? { next: ({ record: { previous } }, { seq }) => previous === seq } : {}),
     });
@@ -139,11 +139,11 @@ export class Packing {
 }
 
 /** What goes together of what waits; with `rest`, a pack that is not full if there is no other. */
-export function bundled(waiting: readonly Entry[], most: Pack, { may, next = () => true, text, rest }: {
+export function bundled(waiting: readonly Entry[], most: Pack, { may, next = () => true, pack, rest }: {
   readonly may: (entry: Entry) => boolean;
   /** Whether it follows the one before: all that the topic has between the two is neither here nor to come. */
   readonly next?: (entry: Entry, before: Entry) => boolean;
-  readonly text: (entry: Entry) => string; readonly rest: boolean;
+  readonly pack: (entry: Entry) => Packed; readonly rest: boolean;
 }): Bundle[] {
   const bundles: Bundle[] = [];
   let run: Entry[] = [];
@@ -159,8 +159,8 @@ export function bundled(waiting: readonly Entry[], most: Pack, { may, next = () 
       close();
       continue;
     }
-    entry.text ??= text(entry);
-    const size = Buffer.byteLength(entry.text);
+    entry.packed ??= pack(entry);
+    const size = Buffer.byteLength(entry.packed.text);
     if (size > most.bytes) {
       close();
       continue;

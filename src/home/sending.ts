@@ -1,6 +1,5 @@
 // Lanes are served in turn, as far as the window admits.
 import type { Timer } from '../clock.ts';
-import { Written } from '../xml/written.ts';
 import { isLegal, serialize, type Element } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { Budget } from './budget.ts';
@@ -10,7 +9,7 @@ import type { Failures } from './failures.ts';
 import { Flow } from './flow.ts';
 import { partsOf, type Entry, type Lane } from './lane.ts';
 import { publishRequest, retractRequest } from './node.ts';
-import { packElement, recordText } from './pack-element.ts';
+import { packed, packElement } from './pack-element.ts';
 import { Packing } from './packing.ts';
 import { recordElement, unsayableIn } from './record-element.ts';
 import { Suspect } from './suspect.ts';
@@ -197,10 +196,10 @@ export class Sending {
       this.#parts.work.options.retracting?.(service, node, entry.itemId, true);
       return retractRequest(service, node, entry.itemId);
     }
-    const { pack, text } = entry;
+    const { pack } = entry;
     const { work } = this.#parts;
-    const element = pack ? packElement(entry.itemId, pack.parts.map((part) => part.text ?? recordText(part.record, work.placeOf(lane, part.record))))
-      : text === undefined ? recordElement(record, work.placeOf(lane, record)) : new Written('record', text);
+    const element = pack ? packElement(entry.itemId, pack.parts.map((part) => part.packed ?? packed(part.record, work.placeOf(lane, part.record))))
+      : recordElement(record, work.placeOf(lane, record));
     const stanza = publishRequest(service, node, entry.itemId, element, lane.options);
     // Escaping makes at most six bytes of one; only then is it worth writing out to see.
     if (!pack && entry.bytes * 6 > limits.stanza && Buffer.byteLength(serialize(stanza)) > limits.stanza) return `larger than ${limits.stanza} bytes as a stanza`;

@@ -9,13 +9,14 @@ import { createSystemClock } from '../../src/clock.ts';
 import type { CarriedOutbox } from '../../src/home/carried/carried.ts';
 import { Carriers } from '../../src/home/carried/carriers.ts';
 import { createHomes, type Homes } from '../../src/home/homes.ts';
+import { recordsOf } from '../../src/home/pack-element.ts';
 import { Packs } from '../../src/home/packs.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { type Identity, loadIdentity } from '../../src/trust/identity.ts';
 import { Sealer } from '../../src/trust/seal.ts';
-import { attr } from '../../src/xmpp/element.ts';
+import { attr, xml } from '../../src/xmpp/element.ts';
 import { Bell } from '../support/bell.ts';
 import { type FakeHome, startFakeHome } from './fake-home.ts';
 
@@ -171,10 +172,7 @@ describe('what waits, carried in a file', () => {
   const many = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
   const packed = { filter: 'plant/#', pack: true };
   /** Ids of all records that were published, in packs or alone. */
-  const sent = (): (string | undefined)[] => publishes().flatMap((one) => {
-    const item = one.getChild('item');
-    return (item?.getChild('pack')?.getChildren('record') ?? item?.getChildren('record') ?? []).map((record) => attr(record, 'id'));
-  });
+  const sent = (): string[] => publishes().flatMap((one) => recordsOf(one.getChild('item') ?? xml('item')).map(({ recordId }) => recordId));
 
   test.each([['looked for', false], ['confirmed', true]])('stands in no pack when the rules come to pack: it is %s', async (_, confirm) => {
     await publish('plant/x', ...many(40));

@@ -6,6 +6,7 @@ import { quiet } from '../support/quiet.ts';
 import { Bell } from '../support/bell.ts';
 import { startFakeHome, type FakeHome } from './fake-home.ts';
 import { createRig } from './rig.ts';
+import { stored } from './stored.ts';
 
 interface Fake extends Member { online: boolean; carrying: boolean }
 const member = (jid: string, rank: number, online = true): Fake => ({ jid, rank, online, carrying: false, async carry(on) { this.carrying = on; } });
@@ -83,7 +84,7 @@ test('what the first had not safely goes to the second under the same record ids
 });
 
 const packed = { topics: [], up: [{ filter: '#', pack: true }] };
-const recordsAt = (home: FakeHome): string[] => [...home.nodes.get('t')?.values() ?? []].flatMap((item) => (item.getName() === 'pack' ? item.getChildren('record') : [item])).map((record) => attr(record, 'id') ?? '');
+const recordsAt = (home: FakeHome): string[] => stored(home, 't').map(({ recordId }) => recordId);
 const publishes = (home: FakeHome): number => home.stanzas.filter((stanza) => stanza.getChild('pubsub')?.getChild('publish')).length;
 
 test('who comes to a group of its own, or leaves it, goes on where it was: nothing goes up once more, alone or in a pack', async () => {

@@ -5,11 +5,11 @@ import { fromPayload } from '../../src/payload/payload.ts';
 import { attr, children, xml, type Element } from '../../src/xmpp/element.ts';
 import type { StanzaError } from '../../src/xmpp/stanza-error.ts';
 import { createRig, type Rig } from './rig.ts';
+import { stored } from './stored.ts';
 
 const HOUR = 3_600_000;
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 const asItem = (id: string, payload: Element): Element => xml('item', { id }, payload);
-const stored = (rig: Rig, topic: string): HomeRecord[] => [...rig.home.nodes.get(topic) ?? []].flatMap(([id, payload]) => recordsOf(asItem(id, payload)));
 const valuesOf = (records: readonly HomeRecord[]): unknown[] => records.map(({ payload }) => payload && fromPayload(payload));
 const published = (rig: Rig): Element[] => rig.home.stanzas.flatMap((stanza) => stanza.getChild('pubsub')?.getChild('publish')?.getChild('item') ?? []);
 const isPack = (item: Element): boolean => item.getChild('pack') !== undefined;
@@ -28,11 +28,11 @@ describe('packs', () => {
     await rig.drained();
     const items = published(rig);
     expect(items.length).toBeLessThan(200);
-    expect(valuesOf(stored(rig, 't'))).toEqual(range(0, 2_000));
+    expect(valuesOf(stored(rig.home, 't'))).toEqual(range(0, 2_000));
     const pack = items.find(isPack)?.getChild('pack');
     const inside = pack?.getChildren('record') ?? [];
     expect(attr(pack ?? xml('x'), 'id')).toMatch(/^aaaabbbbccccdddd-\d+\.[0-9a-f]{8}-\d+\.\.\d+$/);
-    expect(attr(pack ?? xml('x'), 'id')).toBe(`${attr(inside[0] ?? xml('x'), 'id')}..${attr(inside.at(-1) ?? xml('x'), 'seq')}`);
+    expect(attr(pack ?? xml('x'), 'id')).toBe(`${recordsOf(asItem('', pack ?? xml('x')))[0]?.recordId}..${attr(inside.at(-1) ?? xml('x'), 'seq')}`);
     expect(attr(inside[0] ?? xml('x'), 'stamp')).toMatch(/^\d{4}-/);
     expect(children(inside[0] ?? xml('x'))[0]?.getName()).toBe('json');
   });
@@ -47,7 +47,7 @@ describe('packs', () => {
     await rig.publish('t', ...range(1_500, 6_000));
     rig.home.set.wire = () => undefined;
     await rig.drained();
-    expect(valuesOf(stored(rig, 't'))).toEqual(range(0, 6_000));
+    expect(valuesOf(stored(rig.home, 't'))).toEqual(range(0, 6_000));
     expect(published(rig).filter((item) => !isPack(item)).length).toBeLessThan(20);
   });
 
@@ -71,7 +71,7 @@ describe('packs', () => {
     await backlog(rig, 'l', 20);
     await rig.add({ topics: [], up });
     await rig.drained();
-    expect(valuesOf(stored(rig, 't'))).toEqual(range(0, 40));
+    expect(valuesOf(stored(rig.home, 't'))).toEqual(range(0, 40));
     expect(rig.home.nodes.get('t')?.has('mine')).toBe(false);
     expect([...rig.home.nodes.get('l')?.values() ?? []].every((record) => record.getName() === 'record')).toBe(true);
   });
@@ -80,14 +80,14 @@ describe('packs', () => {
     await using rig = await createRig({ limits: { settle: HOUR } });
     await backlog(rig, 't', 1_000);
     await rig.add({ topics: [], up });
-    await rig.until(() => stored(rig, 't').length === 1_000);
+    await rig.until(() => stored(rig.home, 't').length === 1_000);
     await rig.acknowledged('t', rig.count('t'));
     const before = new Map(published(rig).map((item) => [attr(item, 'id'), item.toString()]));
     rig.home.nodes.clear();
     await rig.restart();
     await rig.publish('t', 'new');
-    await rig.until(() => stored(rig, 't').length === 1_001);
-    expect(new Set(valuesOf(stored(rig, 't'))).size).toBe(1_001);
+    await rig.until(() => stored(rig.home, 't').length === 1_001);
+    expect(new Set(valuesOf(stored(rig.home, 't'))).size).toBe(1_001);
     expect(published(rig).filter((item) => isPack(item) && before.get(attr(item, 'id')) !== item.toString())).toEqual([]);
   });
 
@@ -95,14 +95,14 @@ describe('packs', () => {
     await using rig = await createRig({ limits: { settle: HOUR } });
     await backlog(rig, 't', 3_000);
     await rig.add({ topics: [], up: [{ filter: '#', pack: { records: 50 } }] });
-    await rig.until(() => stored(rig, 't').length === 3_000);
+    await rig.until(() => stored(rig.home, 't').length === 3_000);
     await rig.acknowledged('t', rig.count('t'));
     const ids = [...rig.home.nodes.get('t')?.keys() ?? []];
     for (const id of ids.slice(-7)) rig.home.nodes.get('t')?.delete(id);
     const before = published(rig).length;
     rig.home.set.resumable = false;
     rig.home.cut();
-    await rig.until(() => stored(rig, 't').length === 3_000);
+    await rig.until(() => stored(rig.home, 't').length === 3_000);
     expect(published(rig).length).toBe(before + 7);
     expect(rig.troubles.map(({ kind }) => kind)).toEqual(['home.lost']);
   });
@@ -116,7 +116,7 @@ describe('packs', () => {
     await rig.publish('t', ...range(0, 20), 'bad', ...range(20, 40));
     await rig.add({ topics: [], up });
     await rig.drained();
-    expect(valuesOf(stored(rig, 't'))).toEqual(range(0, 40));
+    expect(valuesOf(stored(rig.home, 't'))).toEqual(range(0, 40));
     expect((await rig.asides()).length).toBe(1);
   });
 
@@ -125,7 +125,7 @@ describe('packs', () => {
     const topics = range(0, 40).map((n) => `t/${n}`);
     for (const n of range(0, 20)) for (const topic of topics) await rig.publish(topic, n);
     await rig.add({ topics: [], up });
-    const all = (): number => topics.reduce((sum, topic) => sum + stored(rig, topic).length, 0);
+    const all = (): number => topics.reduce((sum, topic) => sum + stored(rig.home, topic).length, 0);
     await rig.until(() => all() === 800);
     await rig.homes.close();
     rig.home.nodes.clear();
@@ -140,7 +140,7 @@ describe('packs', () => {
     await rig.add({ topics: [], up });
     await rig.drained();
     await rig.until(() => rig.log.registry.entries('pack:').length === 0);
-    expect(stored(rig, 't').length).toBe(500);
+    expect(stored(rig.home, 't').length).toBe(500);
   });
 
   it('packs are forgotten no sooner than the disk knows that they have settled: a power cut doubles nothing', async () => {
@@ -163,7 +163,7 @@ describe('packs', () => {
     await rig.restart({}, cuts.at(-1));
     await rig.publish('t/b', 40);
     await rig.drained();
-    expect(valuesOf(stored(rig, 't/b'))).toEqual(range(0, 41));
+    expect(valuesOf(stored(rig.home, 't/b'))).toEqual(range(0, 41));
   });
 
   it('what a topic that becomes one of the lane latest keeps no more holds up no pack of before', async () => {
@@ -181,7 +181,7 @@ describe('packs', () => {
     rig.home.set.resumable = false;
     await rig.restart();
     await rig.drained();
-    expect(valuesOf(stored(rig, 't'))).toEqual(range(0, 41).filter((n) => n !== 7));
+    expect(valuesOf(stored(rig.home, 't'))).toEqual(range(0, 41).filter((n) => n !== 7));
   });
 
   it('a log that takes nothing more sends one by one, so that it may get room', async () => {
@@ -194,10 +194,34 @@ describe('packs', () => {
     rig.home.set.answer = () => undefined;
     rig.home.cut();
     await rig.acknowledged('t', 100);
-    expect(valuesOf(stored(rig, 't'))).toEqual(range(0, 100));
+    expect(valuesOf(stored(rig.home, 't'))).toEqual(range(0, 100));
     expect(published(rig).some(isPack)).toBe(false);
     rig.database.failure = undefined;
     await rig.until(() => rig.log.state === 'open');
+  });
+
+  it('of a record that it holds a pack leaves out what it says itself, and says what it does not', async () => {
+    await using rig = await createRig();
+    await backlog(rig, 'other', 1);
+    await backlog(rig, 't', 40);
+    await rig.add({ topics: [], up: [{ filter: 't', pack: true }] });
+    await rig.drained();
+    const [pack] = published(rig).filter(isPack).map((item) => item.getChild('pack'));
+    const inside = pack?.getChildren('record') ?? [];
+    expect(inside.slice(1).some((record) => record.attrs['id'] ?? record.attrs['previous'] ?? record.attrs['xmlns'])).toBe(false);
+    const [first, ...rest] = recordsOf(asItem('', pack ?? xml('pack')));
+    expect(rest.map(({ recordId, previous }) => [recordId, previous])).toEqual(rest.map(({ seq }) => [first?.recordId.replace(/\d+$/, String(seq)), seq - 1]));
+  });
+
+  const packedItem = (...records: Element[]): Element => asItem('', xml('pack', { xmlns: 'urn:lanpost:0', id: 'aaaabbbbccccdddd-1.0a1b2c3d-5..9' }, ...records));
+  const record = (attrs: object): Element => xml('record', { stamp: '2026-11-01T00:00:00.000Z', ...attrs });
+  it.each([
+    ['the one before it', [{ seq: '5' }, { seq: '7' }], [undefined, 5]],
+    ['another', [{ seq: '5', previous: '3' }, { seq: '7', previous: '6' }], [3, 6]],
+    ['nobody knows which', [{ seq: '5' }, { seq: '7', previous: '0' }], [undefined, undefined]],
+    ['none that comes after it', [{ seq: '9' }, { seq: '7' }], [undefined, undefined]],
+  ])('a record in a pack follows %s', (_, records, previous) => {
+    expect(recordsOf(packedItem(...records.map(record))).map((one) => one.previous)).toEqual(previous);
   });
 
   it('of an item, whatever is no record of a box is left out', () => {

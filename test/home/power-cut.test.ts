@@ -2,9 +2,10 @@
 // home has are then as they were at that moment; in the end the home has everything, each record once, in order.
 import { describe, expect, it } from 'vitest';
 import type { MemoryDatabase } from '../../src/log/memory-database.ts';
-import { attr, type Element } from '../../src/xmpp/element.ts';
+import type { Element } from '../../src/xmpp/element.ts';
 import { seeded } from '../support/seeded.ts';
 import { createRig, type Rig } from './rig.ts';
+import { stored } from './stored.ts';
 
 interface Cut {
   readonly disk: MemoryDatabase;
@@ -17,7 +18,7 @@ function cutOf(rig: Rig): Cut {
 
 /** Ids of the records that a node has, alone and in packs. */
 function recordsAt(rig: Rig, node: string): string[] {
-  return [...rig.home.nodes.get(node)?.values() ?? []].flatMap((item) => (item.getName() === 'pack' ? item.getChildren('record') : [item])).map((record) => attr(record, 'id') ?? '');
+  return stored(rig.home, node).map(({ recordId }) => recordId);
 }
 
 const up = [{ filter: 'packed', pack: { records: 10 } }, { filter: '#' }];
