@@ -34,7 +34,7 @@ const STAMP = Date.UTC(2026, 10, 1);
 const clock = createSystemClock();
 
 type Kind = 'prosody' | 'ejabberd';
-const ITEMS: Readonly<Record<Kind, number>> = { prosody: 700, ejabberd: 2_000 };
+const ITEMS: Readonly<Record<Kind, number>> = { prosody: 700, ejabberd: 4_000 };
 const READINGS: Readonly<Record<Kind, number>> = { prosody: 30_000, ejabberd: 60_000 };
 
 /** Items a second of a stream that only publishes. Their ids are unique over boxes and restarts, as those of whoever may send again have to be: ejabberd writes all ids that a node has at each publish. */
