@@ -177,7 +177,10 @@ export class ReadAhead {
     this.#jump();
     cursor.leap(seq);
     if (this.#left.has(cursor)) return;
-    this.#left.set(cursor, this.#leftLoop(cursor, this.#reading(this.mains.indexOf(main), 0.25, paused)).finally(() => this.#left.delete(cursor)));
+    this.#left.set(cursor, Promise.resolve());
+    const loop = this.#leftLoop(cursor, this.#reading(this.mains.indexOf(main), 0.25, paused));
+    // It may have found nothing, and be over.
+    if (this.#left.has(cursor)) this.#left.set(cursor, loop);
   }
 
   /** From `seq` on it goes on only when nothing is left behind. */
@@ -266,7 +269,7 @@ export class ReadAhead {
   async #leftLoop(cursor: Cursor, reading: Reading): Promise<void> {
     const room = this.#room(reading.priority);
     const page = Math.min(PAGE, this.#parts.limits.ahead >> 2);
-    const { owner, caughtUp, failed } = this.#parts;
+    const { owner, failed } = this.#parts;
     const { signal } = this.#closing;
     while (!signal.aborted && cursor.hole) {
       try {
@@ -282,12 +285,14 @@ export class ReadAhead {
         // Too much of it is open.
         if (deliveries.length === 0 && cursor.hole) await this.#pause();
       } catch (error) {
-        if (signal.aborted || (error instanceof LanpostError && error.code === 'closed')) return;
+        if (signal.aborted || (error instanceof LanpostError && error.code === 'closed')) break;
         failed(error);
         await this.#pause();
       }
     }
-    if (!signal.aborted) caughtUp(cursor);
+    // In the turn in which it saw that nothing is left: what is left from now on has a loop of its own.
+    this.#left.delete(cursor);
+    if (!signal.aborted && !cursor.hole) this.#parts.caughtUp(cursor);
   }
 
   #pause(): Promise<void> {
