@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,6 +16,7 @@ const FLOW = [
   { id: 'sub', type: 'lanpost subscribe', configVersion: 2, box: 'box', filter: '#', from: 'start', durable: false, reader: '', ack: 'auto', inFlight: '64', rate: '0', changes: false, z: 'f', wires: [['say']] },
   { id: 'say', type: 'function', z: 'f', func: "global.get('say')({ got: [msg.topic, msg.payload] });", outputs: 0, wires: [] },
 ];
+const nodeRed = createRequire(import.meta.url)('node-red/package.json') as { readonly version: string };
 const sizeOf = (dir: string): number => readdirSync(dir, { recursive: true, withFileTypes: true }).reduce((sum, one) => (one.isFile() ? sum + statSync(join(one.parentPath, one.name)).size : sum), 0);
 
 /** As the palette manager installs it: with npm alone, from the file that is published. */
@@ -62,6 +64,7 @@ describe('the packed package, installed into a Node-RED', () => {
     const flow = await startFlows(userDir, FLOW);
     try {
       expect(await flow.said.wait((line) => 'got' in line)).toEqual({ got: ['plant/temp', 21.5] });
+      console.info(`works in Node-RED ${nodeRed.version} on Node ${process.version}`);
       expect(flow.all('warned').filter((text) => /lanpost/i.test(String(text)))).toEqual([]);
     } finally {
       await flow.stop();
