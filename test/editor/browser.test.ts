@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Box, Item } from '../../src/index.ts';
 import type { Editor } from '../../src/editor/editor.ts';
 import { needs } from '../support/needs.ts';
-import { complaintsOf, openDialog } from './editor-page.ts';
+import { complaintsOf, openDialog, openPicker, pickerOf } from './editor-page.ts';
 import { shipped } from './shipped.ts';
 
 /** What the page's own `RED` is used for here. */
@@ -155,17 +155,17 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     const publish = await drag('lanpost publish', 420, 360);
     await openDialog(page, publish);
     await page.locator('#node-input-topic').fill('typed by hand');
-    await page.locator('.lanpost-pick', { has: page.locator('#node-input-topic') }).locator('button').click();
+    const searching = await openPicker(page, pickerOf(page, '#node-input-topic'));
     const choices = page.locator('.lanpost-picker-choice');
     await expect.poll(() => choices.count()).toBeGreaterThan(2);
-    await page.locator('.lanpost-picker-search').fill('warmth');
+    await searching.fill('warmth');
     await expect.poll(() => choices.allInnerTexts()).toEqual([expect.stringContaining('picked/warmth')]);
     if (process.env['LANPOST_SCREENSHOT'] === '1') await page.screenshot({ path: fileURLToPath(new URL('../../docs/picker.png', import.meta.url)) });
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
     expect(await page.locator('#node-input-topic').inputValue()).toBe('picked/warmth');
     // Escape closes the picker, and not the dialog beneath.
-    await page.locator('.lanpost-pick', { has: page.locator('#node-input-topic') }).locator('button').click();
+    await openPicker(page, pickerOf(page, '#node-input-topic'));
     await choices.first().waitFor();
     await page.keyboard.press('Escape');
     await choices.first().waitFor({ state: 'detached' });
@@ -211,7 +211,10 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     const before = await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).length);
     await page.evaluate(() => { (document.activeElement as unknown as { blur?(): void } | null)?.blur?.(); });
     await page.keyboard.press('Control+i');
-    await page.locator('#red-ui-clipboard-dialog-import-text').fill(await readFile(new URL('../../examples/node-red/chat.json', import.meta.url), 'utf8'));
+    const text = page.locator('#red-ui-clipboard-dialog-import-text');
+    await text.fill(await readFile(new URL('../../examples/node-red/chat.json', import.meta.url), 'utf8'));
+    // The editor looks at what is there when a key is let go, and filling presses none.
+    await text.press('End');
     await page.locator('#red-ui-clipboard-dialog-ok:not(.ui-state-disabled)').click();
     await page.waitForFunction((known) => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).length === known + 2, before);
     expect(await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).every((node) => node.box))).toBe(true);
@@ -226,10 +229,9 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
       expect(await page.locator('.red-ui-editor').last().innerText()).not.toMatch(/lanpost-[a-z-]+\./);
       const buttons = page.locator('.lanpost-pick button:visible');
       for (let n = 0; n < await buttons.count(); n++) {
-        await buttons.nth(n).click();
-        await page.locator('.lanpost-picker-search').waitFor();
+        const searching = await openPicker(page, buttons.nth(n));
         await page.keyboard.press('Escape');
-        await page.locator('.lanpost-picker-search').waitFor({ state: 'detached' });
+        await searching.waitFor({ state: 'detached' });
       }
       if (process.env['LANPOST_SCREENSHOT'] === '1') await page.screenshot({ path: join(tmpdir(), `${type.replaceAll(' ', '-')}.png`) });
       await page.locator('#node-dialog-cancel').click();

@@ -32,6 +32,51 @@ export async function openDialog(page: Page, node: Locator): Promise<void> {
   }, { within: 60_000 });
 }
 
+/** Resolves when the dialog has slid in: until then the editor takes the focus for its first field, and what is opened beside it may close again. */
+async function settled(page: Page): Promise<void> {
+  await page.waitForFunction(() => {
+    const [dialogs] = document.querySelectorAll('#red-ui-editor-stack');
+    // Where it stands as soon as it is still, in Node-RED 4.1 and 5.
+    return dialogs !== undefined && getComputedStyle(dialogs).zIndex === '13';
+  }, null, { timeout: 60_000 });
+}
+
+/** The search field of the list beside a field, opened. */
+export async function openPicker(page: Page, button: Locator): Promise<Locator> {
+  const searching = page.locator('.lanpost-picker-search');
+  await settled(page);
+  await eventually(async () => {
+    if (!await searching.isVisible()) await button.click();
+    return searching.fill('', { timeout: 3000 }).then(() => true, () => false);
+  }, { within: 60_000 });
+  return searching;
+}
+
+/** The button that opens the list beside a field. */
+export function pickerOf(page: Page, field: string): Locator {
+  return page.locator('.lanpost-pick', { has: page.locator(field) }).locator('button');
+}
+
+/** Opens the list beside a field, looks for something in it, and takes it. */
+export async function pick(page: Page, field: string, search: string, choice: string): Promise<void> {
+  const taken = page.locator(`.lanpost-picker-choice[data-value="${choice}"]`);
+  await eventually(async () => {
+    const searching = await openPicker(page, pickerOf(page, field));
+    return searching.fill(search, { timeout: 3000 }).then(() => taken.click({ timeout: 10_000 })).then(() => true, () => false);
+  }, { within: 60_000 });
+}
+
+/** Takes one of the values of a field that has some. */
+export async function chooseIn(page: Page, shown: Locator, words: string): Promise<void> {
+  await settled(page);
+  const options = page.locator('.red-ui-typedInput-options:visible');
+  await eventually(async () => {
+    if (!await options.isVisible()) await shown.locator('.red-ui-typedInput-option-trigger').first().click();
+    const taken = await options.getByText(words, { exact: true }).click({ timeout: 3000 }).then(() => true, () => false);
+    return taken && (await shown.innerText()).includes(words);
+  }, { within: 60_000 });
+}
+
 /** Deploys, and waits until that is done. */
 export async function deploy(page: Page): Promise<void> {
   await page.locator('#red-ui-header-button-deploy').click();

@@ -11,7 +11,7 @@ import { eventually } from '../support/eventually.ts';
 import { createLan, type Lan } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
 import { type Purple, startPurple } from '../support/purple.ts';
-import { deploy, openDialog, type EditorWindow } from './editor-page.ts';
+import { chooseIn, deploy, openDialog, pick, type EditorWindow } from './editor-page.ts';
 import { openLanEditor, type LanEditor } from './lan-editor.ts';
 
 const COLUMNS: readonly number[] = [130, 380, 640, 890];
@@ -106,27 +106,12 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
   }
   const type = (field: string, text: string): Promise<void> => page.locator(`#node-input-${field}`).fill(text);
 
-  async function pick(field: string, search: string, choice: string): Promise<void> {
-    const searching = page.locator('.lanpost-picker-search');
-    // The editor closes what is open beside a dialog that is still sliding in.
-    await eventually(async () => {
-      if (!await searching.isVisible()) await page.locator('.lanpost-pick', { has: page.locator(`#node-input-${field}`) }).locator('button').click();
-      return searching.fill(search, { timeout: 3000 }).then(() => true, () => false);
-    }, { within: 60_000 });
-    await page.locator(`.lanpost-picker-choice[data-value="${choice}"]`).click();
+  async function fromPicker(field: string, search: string, choice: string): Promise<void> {
+    await pick(page, `#node-input-${field}`, search, choice);
     expect(await page.locator(`#node-input-${field}`).inputValue()).toBe(choice);
   }
-
-  /** One of the values of a field that has some. What the editor closes again, of a dialog that still slides, is opened again. */
-  const choose = (field: string, words: string): Promise<void> => chooseIn(page.locator(`#lanpost-shown-${field} + .red-ui-typedInput-container`), words);
-  async function chooseIn(shown: Locator, words: string): Promise<void> {
-    const options = page.locator('.red-ui-typedInput-options:visible');
-    await eventually(async () => {
-      if (!await options.isVisible()) await shown.locator('.red-ui-typedInput-option-trigger').first().click();
-      const taken = await options.getByText(words, { exact: true }).click({ timeout: 3000 }).then(() => true, () => false);
-      return taken && (await shown.innerText()).includes(words);
-    }, { within: 60_000 });
-  }
+  /** One of the values of a field that has some. */
+  const choose = (field: string, words: string): Promise<void> => chooseIn(page, page.locator(`#lanpost-shown-${field} + .red-ui-typedInput-container`), words);
 
   /** A row of the form that a command asks with. */
   async function addField(name: string, label: string, kind: string, options?: string): Promise<void> {
@@ -134,7 +119,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     const row = page.locator('li', { has: page.locator('[data-field="name"]') }).last();
     await row.locator('[data-field="name"]').fill(name);
     await row.locator('[data-field="label"]').fill(label);
-    await chooseIn(row.locator('.red-ui-typedInput-container').first(), kind);
+    await chooseIn(page, row.locator('.red-ui-typedInput-container').first(), kind);
     await expect.poll(() => row.locator('[data-field="options"]').isVisible()).toBe(options !== undefined);
     if (options !== undefined) await row.locator('[data-field="options"]').fill(options);
   }
@@ -187,27 +172,27 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
       // Whom it may wait for is asked only then.
       expect(await page.locator('#node-input-reader').isVisible()).toBe(false);
       await choose('until', 'the reader has it');
-      await pick('reader', 'gate', 'xmpp:gate@home.test');
+      await fromPicker('reader', 'gate', 'xmpp:gate@home.test');
       await choose('until', 'it is on the disk');
       expect(await page.locator('#node-input-reader').isVisible()).toBe(false);
     });
     await configure('lanpost subscribe', async () => {
-      await pick('at', 'hall', 'link:hall@hall');
+      await fromPicker('at', 'hall', 'link:hall@hall');
       await type('filter', 'hall/#');
       await choose('ack', 'by lanpost ack');
     });
     await configure('lanpost ack', () => type('name', 'done with it'));
     await configure('lanpost items', () => type('topic', 'plant/valve'));
     await configure('lanpost gap', () => type('filter', 'orders/#'));
-    await configure('lanpost message out', () => pick('to', 'hall', 'link:hall@hall'));
+    await configure('lanpost message out', () => fromPicker('to', 'hall', 'link:hall@hall'));
     await configure('lanpost message in', () => type('from', 'link:hall@hall'));
-    await configure('to alice', () => pick('to', 'alice', 'link:alice@desk'));
+    await configure('to alice', () => fromPicker('to', 'alice', 'link:alice@desk'));
     await configure('from alice', () => type('from', 'link:alice@desk'));
     await configure('lanpost peers', () => choose('only', 'boxes only'));
-    await configure('lanpost home', () => pick('home', 'gate', 'gate@home.test'));
+    await configure('lanpost home', () => fromPicker('home', 'gate', 'gate@home.test'));
     await configure('lanpost request', async () => {
-      await pick('to', 'hall', 'link:hall@hall');
-      await pick('command', 'lamp', 'lamp/on');
+      await fromPicker('to', 'hall', 'link:hall@hall');
+      await fromPicker('command', 'lamp', 'lamp/on');
     });
     await configure('lanpost command in', async () => {
       await type('command', 'door/open');
@@ -309,8 +294,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     await configure('lanpost publish', async () => {
       await page.locator('#node-input-btn-box-edit').click();
       await page.locator('#lanpost-box-trust:visible').waitFor({ timeout: 40_000 });
-      await page.locator('.lanpost-pick', { has: page.locator('#lanpost-box-peer') }).locator('button').click();
-      await page.locator('.lanpost-picker-choice[data-value="link:hall@hall"]').click();
+      await pick(page, '#lanpost-box-peer', 'hall', 'link:hall@hall');
       await page.locator('#lanpost-box-pair').click();
       await page.locator('#lanpost-box-pairings').getByText('now begin pairing').waitFor({ timeout: 40_000 });
       for await (const event of hall.trust.pair('gate@gate', { signal: AbortSignal.timeout(60_000) })) {
