@@ -17,41 +17,59 @@ export interface Walk {
   /** Of a page in the beginning; sixteen times as many are asked for at most. */
   readonly page: number;
   readonly before: Before | undefined;
-  /** Whether what is older than these is known; `seen`: how many were looked at, these among them. */
-  readonly reaches: (items: readonly HomeItem[], seen: number) => Promise<boolean>;
-  readonly keep: (items: readonly HomeItem[]) => Promise<Outcome>;
+  /** Whether what is older than these is known; `seen`: how many were looked at, these among them; `met`: some of them are known. */
+  readonly reaches: (items: readonly HomeItem[], seen: number, met: boolean) => Promise<boolean>;
+  /** The last of them that is known; -1: none. */
+  readonly newest: (items: readonly HomeItem[]) => Promise<number>;
+  /** `old`: so many of them are before one that is known. */
+  readonly keep: (items: readonly HomeItem[], old: number) => Promise<Outcome>;
 }
 
 /** Back from the newest to where they overlap with what is known, then forward from there. */
-export async function walk(target: Target, { ids, page, before, reaches, keep }: Walk, { request, bytes }: { readonly request: (iq: Element) => Promise<Element>; readonly bytes: number }): Promise<Outcome> {
+export async function walk(target: Target, { ids, page, before, reaches, newest, keep }: Walk, { request, bytes }: { readonly request: (iq: Element) => Promise<Element>; readonly bytes: number }): Promise<Outcome> {
   let count = page;
-  const fetch = async (asked: readonly string[]): Promise<HomeItem[]> => {
+  /** Of each id. */
+  const fetch = async (asked: readonly string[]): Promise<(readonly HomeItem[])[]> => {
     const answer = itemsOf(await request(itemsRequest(target.service, target.node, asked)));
     // One that is large may be the first of many.
     const fits = Math.floor((asked.length * bytes) / (4 * Math.max(1, answer.bytes)));
     count = Math.max(1, Math.min(MOST, page * 16, asked.length * 2, fits));
     const items = new Map(answer.items.map((item) => [attr(item, 'id'), item]));
-    return asked.flatMap((id) => {
+    return asked.map((id) => {
       const item = items.get(id);
       return item ? readItem(item) : [];
     });
   };
   let at = 0;
+  // All up to there has been here, whether or not the view here still has it.
+  let known = 0;
   if (before) {
     const old = new Set(before.map(([id]) => id));
     for (at = ids.length; at > 0;) {
       const asked = fitting(ids.slice(Math.max(0, at - count), at).toReversed()).toReversed();
       at -= asked.length;
-      const items = await fetch(asked);
-      if (items.some(({ id }) => old.has(id)) || await reaches(items, ids.length - at)) break;
+      const groups = await fetch(asked);
+      const items = groups.flat();
+      const last = known === 0 ? await newest(items) : -1;
+      if (last >= 0) known = at + upTo(groups, last);
+      if (items.some(({ id }) => old.has(id)) || await reaches(items, ids.length - at, known > 0)) break;
     }
   }
   while (at < ids.length) {
     const asked = fitting(ids.slice(at, at + count));
+    const groups = await fetch(asked);
+    const passed = groups.slice(0, Math.max(0, known - at)).flat().length;
     at += asked.length;
-    if (await keep(await fetch(asked)) === 'later') return 'later';
+    if (await keep(groups.flat(), passed) === 'later') return 'later';
   }
   return 'kept';
+}
+
+/** How many groups there are up to the one that has the item at `index` of all of them. */
+function upTo(groups: readonly (readonly HomeItem[])[], index: number): number {
+  let count = 0;
+  for (let items = 0; items <= index && count < groups.length; count++) items += groups[count]?.length ?? 0;
+  return count;
 }
 
 /** The first of them that one request may name; one at least. */

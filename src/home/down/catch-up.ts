@@ -63,7 +63,7 @@ export async function catchUp(target: Target, page: number, onlyNew: boolean, pa
   const { items, ids, whole, short } = await fetch(target, page, known, parts);
   const all = short ? await listed(target, ids, parts) : undefined;
   const outcome = await (all
-    ? walk(target, { ids: all.ids, page, before, reaches: (some, seen) => known.reaches(some, seen), keep: async (some) => keep(target, await known.wanted(some), parts) }, parts)
+    ? walk(target, { ids: all.ids, page, before, reaches: (some, seen, met) => known.reaches(some, seen, met), newest: (some) => known.newest(some), keep: async (some, old) => keep(target, await known.wanted(some, old), parts) }, parts)
     : keep(target, await known.wanted(items), parts));
   if (outcome === 'later') return outcome;
   if (short && all?.whole !== true) parts.short(all?.ids.length ?? ids.length);
@@ -126,8 +126,8 @@ class Known {
     this.#parts = parts;
   }
 
-  /** Whether what is older than these is known. */
-  async reaches(items: readonly HomeItem[], seen: number = items.length): Promise<boolean> {
+  /** Whether what is older than these is known; `met`: one that is newer is. */
+  async reaches(items: readonly HomeItem[], seen: number = items.length, met: boolean = false): Promise<boolean> {
     const theirs = items.filter((item) => !this.#parts.keeper.isOwn(item));
     const [oldest] = theirs;
     // Where we have published while others did, ours say nothing of theirs.
@@ -135,21 +135,29 @@ class Known {
     if (!this.#before) return false;
     const local = await this.#local(theirs);
     if (theirs.every(isNamedByRecord)) return this.#has(oldest, local);
-    return seen >= COMPARED && theirs.some((item) => this.#has(item, local));
+    return seen >= COMPARED && (met || theirs.some((item) => this.#has(item, local)));
   }
 
-  /** Those to be kept, in order. */
-  async wanted(items: readonly HomeItem[]): Promise<HomeItem[]> {
+  /** The last of them that is known; -1: none. */
+  async newest(items: readonly HomeItem[]): Promise<number> {
+    const { keeper } = this.#parts;
+    const local = await this.#local(items);
+    return items.findLastIndex((item) => !keeper.isOwn(item) && this.#has(item, local));
+  }
+
+  /** Those to be kept, in order; the first `old` of them are before one that is known. */
+  async wanted(items: readonly HomeItem[], old: number = 0): Promise<HomeItem[]> {
     const before = this.#before;
     const theirs = inOrder(before ? since(before, items) : items).filter((item) => !this.#parts.keeper.isOwn(item));
     if (!before) return theirs;
     const local = await this.#local(theirs);
     const newest = theirs.findLastIndex((item) => this.#has(item, local));
+    const passed = new Set(items.slice(0, old));
     return theirs.filter((item, i) => {
       if (item.origin) return true; // the log knows
       const record = local.get(item.id);
       // Before one that is known there is none that never came: it has left the view, or was taken away here.
-      return record ? !samePayload(record.payload, item.payload) : i > newest;
+      return record ? !samePayload(record.payload, item.payload) : i > newest && !passed.has(item);
     });
   }
 

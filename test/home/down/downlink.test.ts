@@ -268,6 +268,24 @@ describe('a node that comes down', () => {
       expect(rig.troubles).toEqual([]);
     });
 
+    it.each(['prosody', 'ejabberd'] as const)('what the view here is too small for does not come a second time (as %s lists)', async (kind) => {
+      await using rig = await createRig(SMALL);
+      const { home, log } = rig;
+      lists(home, kind);
+      await log.append({ topic: 't', kind: 'configure', config: { maxItems: 20 } });
+      await (await log.cursor({ name: 'away', filter: 't', from: 'start', durable: true })).close();
+      for (let n = 0; n < 300; n++) home.publish('t', `i${n}`, large(n));
+      await rig.add({ topics: [], down: [{ node: 't' }] });
+      await followed(rig);
+      home.set.resumable = false;
+      home.subscribers.clear();
+      for (let n = 300; n < 310; n++) home.publish('t', `i${n}`, large(n));
+      home.cut();
+      await rig.until(async () => (await numbersIn(rig)).includes(309));
+      await followed(rig);
+      expect((await numbersIn(rig)).filter((n) => Number.isInteger(n))).toEqual([...Array(310).keys()]);
+    });
+
     it('what was there when only what is new was wanted does not come', async () => {
       await using rig = await createRig(SMALL);
       const { home } = rig;
