@@ -114,15 +114,20 @@ export class FollowedNode {
   }
 
   async #apply(changes: readonly Change[]): Promise<void> {
-    const outcomes = await Promise.all(changes.map((change) => this.#inTurn(change)));
-    if (this.#state !== 'following') return;
-    if (outcomes.includes('later')) {
-      this.reset();
-      this.#parts.behind(this);
-    } else if (changes.some(({ kind }) => kind === 'delete' || kind === 'unsubscribed')) {
+    await Promise.all(changes.map((change) => this.#inTurn(change).then((outcome) => {
+      if (outcome === 'later') this.#fallBehind();
+    })));
+    if (this.#state === 'following' && changes.some(({ kind }) => kind === 'delete' || kind === 'unsubscribed')) {
       this.reset();
       this.#parts.gone(this);
     }
+  }
+
+  /** At once: what came behind it, and was kept, would have it taken for known. */
+  #fallBehind(): void {
+    if (this.#state !== 'following') return;
+    this.reset();
+    this.#parts.behind(this);
   }
 
   #inTurn(change: Change): Promise<Outcome> {
@@ -151,6 +156,7 @@ export class FollowedNode {
     if (children(element).length === 0) return Promise.resolve('later');
     const items = readItem(element);
     if (items.length === 0) return keeper.unreadable(target);
+    // Those of a pack have numbers, which say what is missing.
     return Promise.all(items.map((item) => keeper.item(target, item))).then((outcomes) => (outcomes.includes('later') ? 'later' : 'kept'));
   }
 }

@@ -336,6 +336,40 @@ describe('a node that comes down', () => {
     expect(rig.home.sessions).toBe(1);
   });
 
+  it('what the log would not take is not passed over for what came right behind it', async () => {
+    await using rig = await following([{ node: 't' }]);
+    const { log, home } = rig;
+    const append = log.append.bind(log);
+    let release = (): void => undefined;
+    const slow = new Promise<void>((resolve) => { release = resolve; });
+    let refused = false;
+    Object.assign(log, {
+      append: async (draft: Draft) => {
+        const said = Buffer.from(draft.payload?.bytes ?? '').toString();
+        if (said === 'b' && !refused) {
+          refused = true;
+          throw new LanpostError('busy');
+        }
+        const appended = await append(draft);
+        // The disk has it, and takes long to say so.
+        if (said === 'a') await slow;
+        return appended;
+      },
+    });
+    const event = (...ids: string[]): Element => {
+      for (const id of ids) home.nodes.get('t')?.set(id, value(id));
+      return xml('message', { from: 'pubsub.home.test', to: 'box@home.test/lanpost-aaaabbbb', type: 'headline' }, xml('event', { xmlns: 'http://jabber.org/protocol/pubsub#event' }, xml('items', { node: 't' }, ...ids.map((id) => xml('item', { id }, value(id))))));
+    };
+    home.send(event('a', 'b'));
+    await rig.until(async () => refused && (await view(rig)).includes('a'));
+    home.send(event('c'));
+    await quiet();
+    release();
+    await rig.until(async () => (await view(rig)).includes('c'));
+    await followed(rig);
+    expect((await told(rig)).toSorted()).toEqual(['a', 'b', 'c']);
+  });
+
   it('that was deleted and made anew without a word is subscribed to again, and nothing of it is missed', async () => {
     await using rig = await following([{ node: 't' }]);
     rig.home.publish('t', 'a', value('a'));
