@@ -114,9 +114,9 @@ export class FollowedNode {
   }
 
   async #apply(changes: readonly Change[]): Promise<void> {
-    await Promise.all(changes.map((change) => this.#inTurn(change).then((outcome) => {
-      if (outcome === 'later') this.#fallBehind();
-    })));
+    await Promise.all(changes.map(async (change) => {
+      if (await this.#inTurn(change) === 'later') this.#fallBehind();
+    }));
     if (this.#state === 'following' && changes.some(({ kind }) => kind === 'delete' || kind === 'unsubscribed')) {
       this.reset();
       this.#parts.gone(this);
