@@ -32,7 +32,7 @@ import { Rehearsals } from './rehearsal/rehearsals.ts';
 import { REHEARSAL_READER } from './rehearsal/trace.ts';
 import { reasonOf } from './reason.ts';
 import { forgetStretches, stretchesAs } from './stretches.ts';
-import { dropOthers, dropStrays, succeed } from './succession.ts';
+import { dropOthers, dropStrays, followOn, succeed } from './succession.ts';
 import { checkKept } from './unkept.ts';
 import { checkBeside, leftBehind, unreadAccount, unreadStatus, type UnreadAccount } from './unread-account.ts';
 
@@ -212,6 +212,7 @@ class AccountHomes implements Homes {
         const left = former && !known ? [asLeft(reader, log.head)] : [];
         await saveAccounts(log.registry, [...others, account], numbers, from === reader ? left : [...packsAs(log.registry, from, reader), ...stretchesAs(log.registry, from, reader), ...this.#marks.as(from, reader), ...leftAs(log.registry, from, reader)]);
         if (from !== reader) this.#marks.taken(from, reader);
+        followOn(log, from, reader, account.rules, numbers);
       } catch (error) {
         // A log that takes nothing leaves the homes as they were.
         if (!all.some((one) => readerOf(one) === reader)) await dropOthers(log, reader, [], {}).catch(() => undefined); // else at the next start

@@ -6,6 +6,7 @@ import type { CursorInfo, CursorProgress, Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { CursorNumbers } from './account.ts';
 import { cursorName, isCursorOf, PREFIX } from './cursor-name.ts';
+import type { Rule } from './up-rule.ts';
 
 /** One cursor as it was: flat, as it lies in its successors' rows. */
 interface Former {
@@ -131,6 +132,15 @@ export async function succeed(log: Cursors, { jid, former: of = jid, before, now
 
 function gathered(generations: readonly Generation[]): Generation[] {
   return [...new Map(generations.map((generation) => [JSON.stringify(generation), generation])).values()];
+}
+
+/** Whoever waits to be told what becomes of a record at a reader that is about to go is told by that which has it then. */
+export function followOn(log: Pick<Log, 'cursors' | 'followOn'>, was: string, jid: string, rules: readonly Pick<Rule, 'filter' | 'matches'>[], numbers: CursorNumbers): void {
+  const to = (topic: string): string | undefined => {
+    const rule = rules.find(({ matches }) => matches(topic));
+    return rule && cursorName(jid, rule.filter, numbers[rule.filter]);
+  };
+  for (const { name } of log.cursors()) if (isCursorOf(was, name)) log.followOn(name, to);
 }
 
 /** Cursors that no rule has any more would hold the log for ever. */

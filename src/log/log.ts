@@ -79,6 +79,8 @@ export interface Log {
   reads(name: string, topic: string): boolean;
   /** How a record that was appended with `follow` ended for its reader: told once. */
   outcome(seq: number, as: string, signal?: AbortSignal): Promise<Outcome>;
+  /** What is followed to one reader is so to others from now on, which go on with what it has done: `to` says which has a topic. */
+  followOn(reader: string, to: (topic: string) => string | undefined): void;
   /**
    * Undefined while not too much waits for the disk; else it resolves when that is so again. Whoever can make its
    * source wait, as a socket does that is not read, does so meanwhile; `append` itself refuses only far beyond it.
@@ -375,6 +377,10 @@ class DiskLog implements Log {
 
   outcome(seq: number, as: string, signal?: AbortSignal): Promise<Outcome> {
     return this.#state.outcomes.of(seq, as, signal);
+  }
+
+  followOn(reader: string, to: (topic: string) => string | undefined): void {
+    this.#state.outcomes.moved(reader, to);
   }
 
   isReplaced(record: LogRecord): Promise<boolean> {

@@ -25,12 +25,19 @@ export type Standing = 'gone' | 'ahead' | 'open' | 'taken' | 'past';
 interface Followed {
   readonly seq: number;
   readonly topic: string;
-  readonly reader: string;
+  reader: string;
   /** What it is when that settles: the reader has it for now. */
   taken: Outcome | undefined;
   /** Until it is known and told. */
   outcome: Outcome | LanpostError | undefined;
   tell: ((outcome: Outcome | LanpostError) => void)[];
+}
+
+/** Under one name. */
+interface Asked {
+  readonly followed: Followed;
+  /** Who has published it and is yet to be told. */
+  count: number;
 }
 
 export interface OutcomesParts {
@@ -43,7 +50,7 @@ export interface OutcomesParts {
 export class Outcomes {
   readonly #parts: OutcomesParts;
   /** By position and what the reader is called, oldest first. */
-  readonly #all = new Map<string, Followed>();
+  readonly #all = new Map<string, Asked>();
   /** By cursor, what is not known yet. */
   readonly #open = new Map<string, Map<number, Followed>>();
   #timer: Timer | undefined;
@@ -55,28 +62,30 @@ export class Outcomes {
   /** Before any reader can have the record. */
   follow({ reader, as }: Follow, { seq, topic, repeated }: { readonly seq: number; readonly topic: string; readonly repeated: boolean }): void {
     const key = keyOf(seq, as);
-    // The one that is there already; it is waited for by both.
-    if (this.#open.get(reader)?.has(seq)) return;
-    const standing = repeated ? this.#parts.standing(reader, topic, seq) : 'ahead';
-    if (standing === 'past') return;
-    // Nothing newer has taken its place, or it would be no repeat.
-    const followed: Followed = { seq, topic, reader, taken: standing === 'taken' ? 'delivered' : undefined, outcome: undefined, tell: [] };
+    const known = this.#all.get(key);
+    const open = this.#open.get(reader)?.get(seq);
+    const standing = repeated && !open ? this.#parts.standing(reader, topic, seq) : 'ahead';
+    if (standing === 'past' || (known && known.followed === open)) {
+      if (known) known.count += 1;
+      return;
+    }
+    // The one that is there already, by another name of its reader. Nothing newer has taken its place, or it would be no repeat.
+    const followed = open ?? { seq, topic, reader, taken: standing === 'taken' ? 'delivered' : undefined, outcome: undefined, tell: [] };
     this.#all.delete(key);
-    this.#all.set(key, followed);
-    const open = this.#open.get(reader) ?? new Map<number, Followed>();
-    this.#open.set(reader, open.set(seq, followed));
+    this.#all.set(key, { followed, count: 1 });
+    this.#opened(followed);
     this.#timer ??= this.#parts.clock.after(LOOK, () => this.#look());
     const [oldest] = this.#all;
     if (this.#all.size > MAX_FOLLOWED && oldest) {
       this.#all.delete(oldest[0]);
-      this.#settle(oldest[1], new LanpostError('busy', `More than ${MAX_FOLLOWED} items are followed: this one is on disk and goes on its way, but it is not told any more what becomes of it.`));
+      this.#settle(oldest[1].followed, new LanpostError('busy', `More than ${MAX_FOLLOWED} items are followed: this one is on disk and goes on its way, but it is not told any more what becomes of it.`));
     }
   }
 
   /** Resolves with how it ended; once. */
   of(seq: number, as: string, signal?: AbortSignal): Promise<Outcome> {
     const key = keyOf(seq, as);
-    const followed = this.#all.get(key);
+    const followed = this.#all.get(key)?.followed;
     if (!followed) return Promise.reject(new LanpostError('not-found', `What becomes of ${seq} at ${as} is not followed: it was published before, or has been told.`));
     return new Promise((resolve, reject) => {
       const stop = (): void => {
@@ -85,7 +94,8 @@ export class Outcomes {
       };
       const tell = (outcome: Outcome | LanpostError): void => {
         signal?.removeEventListener('abort', stop);
-        if (this.#all.get(key) === followed) this.#all.delete(key);
+        const asked = this.#all.get(key);
+        if (asked?.followed === followed && (asked.count -= 1) <= 0) this.#all.delete(key);
         if (typeof outcome === 'string') resolve(outcome);
         else reject(outcome);
       };
@@ -123,6 +133,18 @@ export class Outcomes {
     for (const followed of this.#of(reader)) if (fits(followed.topic, followed.seq)) this.#settle(followed, outcome);
   }
 
+  /** What the reader has of a topic goes to another, where there is one, which knows what of it is done. */
+  moved(reader: string, to: (topic: string) => string | undefined): void {
+    for (const followed of this.#of(reader)) {
+      const next = to(followed.topic);
+      if (next === undefined || next === reader) continue;
+      this.#closed(followed);
+      followed.reader = next;
+      followed.taken = undefined;
+      this.#opened(followed);
+    }
+  }
+
   close(): void {
     this.#timer?.stop();
     this.#timer = undefined;
@@ -133,11 +155,19 @@ export class Outcomes {
     yield* this.#open.get(reader)?.values() ?? [];
   }
 
-  #settle(followed: Followed, outcome: Outcome | LanpostError): void {
-    const { reader, seq } = followed;
+  #opened(followed: Followed): void {
+    const open = this.#open.get(followed.reader) ?? new Map<number, Followed>();
+    this.#open.set(followed.reader, open.set(followed.seq, followed));
+  }
+
+  #closed({ reader, seq }: Followed): void {
     const open = this.#open.get(reader);
     open?.delete(seq);
     if (open?.size === 0) this.#open.delete(reader);
+  }
+
+  #settle(followed: Followed, outcome: Outcome | LanpostError): void {
+    this.#closed(followed);
     if (followed.outcome !== undefined) return;
     followed.outcome = outcome;
     for (const tell of followed.tell.splice(0)) tell(outcome);

@@ -82,6 +82,31 @@ describe('what becomes of an item at a home', () => {
     expect(new Set(await Promise.all(seqs.map((seq) => rig.log.outcome(seq, JID))))).toEqual(new Set(['delivered']));
   });
 
+  it('is known also when the rules of the home change meanwhile, and dropped only what no rule takes up any more', async () => {
+    await using rig = await createRig();
+    await rig.add({ topics: ['#'] });
+    await rig.homes.pause(JID);
+    const seqs = [await followed(rig, 'a', 'x'), await followed(rig, 'b', 'y'), await followed(rig, 'c', 'z')];
+    const outcomes = seqs.map((seq) => rig.log.outcome(seq, JID));
+    await rig.add({ topics: [], up: [{ filter: 'a' }, { filter: 'b', priority: 1 }] });
+    await rig.homes.resume(JID);
+    expect(await Promise.all(outcomes)).toEqual(['delivered', 'delivered', 'dropped']);
+  });
+
+  it('is known also when the home joins a group, of which either is asked', async () => {
+    await using rig = await createRig();
+    await rig.add();
+    await rig.homes.pause(JID);
+    const first = rig.log.outcome(await followed(rig, 'a', 'x'), JID);
+    await rig.add({ group: 'g', rank: 0 });
+    const reader = rig.homes.cursorOf(JID, 'a') ?? '';
+    const seqs = await Promise.all([JID, 'other@home.test'].map(async (as) => (await rig.log.append({ topic: 'a', kind: 'publish', id: 'i', payload: toPayload('y'), follow: { reader, as } })).seq));
+    expect(seqs[0]).toBe(seqs[1]);
+    const both = [JID, 'other@home.test'].map((as) => rig.log.outcome(seqs[0] ?? 0, as));
+    await rig.homes.resume(JID);
+    expect([await first, ...await Promise.all(both)]).toEqual(['delivered', 'delivered', 'delivered']);
+  });
+
   it('dropped when the home is removed', async () => {
     await using rig = await createRig();
     await rig.add();

@@ -35,6 +35,18 @@ describe('what becomes of a record', () => {
     await expect(log.outcome(other, 'home')).rejects.toMatchObject({ code: 'not-found' });
   });
 
+  it('is told to everybody who published it, also when one was told before another asks', async () => {
+    const { log } = await openMemory();
+    const cursor = await reader(log);
+    const [first, second] = [await put(log, 'x', 'a', { id: 'i' }), await put(log, 'x', 'a', { id: 'i' })];
+    expect(second).toBe(first);
+    const early = log.outcome(first, 'home');
+    await texts(cursor, 1);
+    expect(await early).toBe('delivered');
+    expect(await log.outcome(second, 'home')).toBe('delivered');
+    await expect(log.outcome(first, 'home')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
   it('what was taken is delivered when it has settled, and not when it was taken back', async () => {
     const { log } = await openMemory();
     const cursor = await reader(log);
