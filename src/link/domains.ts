@@ -5,7 +5,7 @@ import { isHostAddress, isLinkLocal, addressToBytes } from '../mdns/address.ts';
 import { type DnsRecord, TYPE } from '../mdns/message.ts';
 import { firstLabel } from '../mdns/name.ts';
 import { decodeText } from '../mdns/text.ts';
-import { BOX_KEY } from './presence.ts';
+import { BOX_KEY } from './claims.ts';
 import { LISTED, type Wanted } from './static-peers.ts';
 import type { DnsQuery } from './unicast-dns.ts';
 

@@ -2,7 +2,7 @@ import type { Peer, PeerEvent, Trouble, TrustLevel } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { readsAsJid } from '../mail/address.ts';
 import { Seldom } from '../seldom.ts';
-import { addClaims, readTxt, type Claims, type Txt } from './presence.ts';
+import { addClaims, type Claims, readClaims } from './claims.ts';
 import { plainAddress } from './source-address.ts';
 
 /** One service instance as discovery found it. */
@@ -10,7 +10,8 @@ export interface Sighting {
   readonly instance: string;
   readonly host: string;
   readonly port: number;
-  readonly txt: Txt;
+  /** The data of its TXT record, a character for each byte. */
+  readonly text: string;
   readonly addresses: readonly PeerAddress[];
   /** Not discovered: known by its stream. */
   readonly via?: Via;
@@ -105,7 +106,7 @@ export class Peers {
       return;
     }
     this.#ignored.delete(name);
-    const peer: KnownPeer = { name, host: sighting.host, port: sighting.port, addresses: sighting.addresses, claims: readTxt(sighting.txt), via: sighting.via };
+    const peer: KnownPeer = { name, host: sighting.host, port: sighting.port, addresses: sighting.addresses, claims: readClaims(sighting.text), via: sighting.via };
     if (before) this.#unindex(before);
     this.#known.set(name, peer);
     this.#emit(before ? 'changed' : 'up', peer);

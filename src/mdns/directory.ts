@@ -1,9 +1,8 @@
 import { addressToBytes, isHostAddress, isLinkLocal } from './address.ts';
 import { onLink, type Subnet } from './interfaces.ts';
-import { asBuffer } from './message.ts';
 import { nameKey } from './name.ts';
 import type { Resolved } from './output.ts';
-import { decodeText, type TextValue } from './text.ts';
+import { decodeText } from './text.ts';
 
 export interface FoundAddress {
   /** Ready to connect to: an IPv6 link-local address carries its zone. */
@@ -18,7 +17,8 @@ export interface Found {
   readonly instance: string;
   readonly host: string;
   readonly port: number;
-  readonly txt: ReadonlyMap<string, TextValue>;
+  /** The data of its TXT record, a character for each byte; `decodeText` reads it. */
+  readonly text: string;
   /** Those that are on the link where they were learned; IPv4 first. */
   readonly addresses: readonly FoundAddress[];
 }
@@ -33,28 +33,7 @@ interface Sight { readonly place: string; readonly resolved: Resolved; readonly 
 interface Listing {
   /** One for each place; the newest last. */
   seen: readonly Sight[];
-  shown?: { readonly found: Shown; readonly types: readonly string[] };
-}
-
-/** What its text says is read when it is wanted: a thousand maps would be kept for nothing. */
-class Shown implements Found {
-  declare readonly instance: string;
-  declare readonly host: string;
-  declare readonly port: number;
-  declare readonly text: Uint8Array;
-  declare readonly addresses: readonly FoundAddress[];
-
-  constructor({ label, host, port, text }: Resolved, addresses: readonly FoundAddress[]) {
-    this.instance = label;
-    this.host = host;
-    this.port = port;
-    this.text = text;
-    this.addresses = addresses;
-  }
-
-  get txt(): ReadonlyMap<string, TextValue> {
-    return decodeText(this.text);
-  }
+  shown?: { readonly found: Found; readonly types: readonly string[] };
 }
 
 export interface DirectoryParts {
@@ -145,22 +124,21 @@ function typesOf({ seen }: Listing): string[] {
 }
 
 /** Found the same again tells nobody anything. */
-function same(a: Shown, b: Shown): boolean {
+function same(a: Found, b: Found): boolean {
   if (a.host !== b.host || a.port !== b.port || a.addresses.length !== b.addresses.length) return false;
-  if (!asBuffer(a.text).equals(b.text) && !sameText(a.txt, b.txt)) return false;
+  if (a.text !== b.text && !sameText(a.text, b.text)) return false;
   return a.addresses.every((one, index) => one.address === b.addresses[index]?.address && one.interface === b.addresses[index].interface);
 }
 
 /** In whatever order and with whatever else that says nothing. */
-function sameText(a: ReadonlyMap<string, TextValue>, b: ReadonlyMap<string, TextValue>): boolean {
-  if (a.size !== b.size) return false;
-  for (const [key, value] of a) if (b.get(key) !== value) return false;
-  return true;
+function sameText(one: string, other: string): boolean {
+  const [a, b] = [decodeText(one), decodeText(other)];
+  return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
 }
 
 const elsewhere = ({ seen }: Listing, place: string): Sight[] => seen.filter((sight) => sight.place !== place);
 
-function merge({ seen }: Listing): Shown | undefined {
+function merge({ seen }: Listing): Found | undefined {
   const newest = seen[seen.length - 1]?.resolved;
   const addresses: FoundAddress[] = [];
   for (const { resolved, at } of seen) {
@@ -171,7 +149,7 @@ function merge({ seen }: Listing): Shown | undefined {
   }
   if (!newest || addresses.length === 0) return undefined;
   if (addresses.length > 1) addresses.sort((a, b) => a.family - b.family || (a.address < b.address ? -1 : 1));
-  return new Shown(newest, addresses);
+  return { instance: newest.label, host: newest.host, port: newest.port, text: newest.text, addresses };
 }
 
 /** Of the same address the newest. */

@@ -1,5 +1,5 @@
 import { addressFromBytes, dotted } from './address.ts';
-import { HEADER, MAX_MESSAGE_BYTES, MAX_POINTERS, keptBytes } from './decode.ts';
+import { HEADER, MAX_MESSAGE_BYTES, MAX_POINTERS } from './decode.ts';
 import { TYPE } from './message.ts';
 import { isPlainLabel, labelFromBytes, labelEnd, MAX_LABEL_BYTES, MAX_NAME_BYTES, nameKey } from './name.ts';
 import type { Resolved } from './output.ts';
@@ -90,7 +90,7 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
   }
   if (port < 0 || textAt < 0 || addresses.length === 0 || instances.isAt(nameKey(host))) return undefined;
   if (addresses.length > 1) addresses.sort();
-  return { name: target, key, label, types: [type], host, port, text: keptBytes(bytes, textAt, textEnd), addresses };
+  return { name: target, key, label, types: [type], host, port, text: whole.slice(textAt, textEnd), addresses };
 }
 
 /** RFC 6762 §18: a response, opcode and rcode 0; with answers, but neither questions nor authorities. */

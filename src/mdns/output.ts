@@ -12,7 +12,8 @@ export interface Resolved {
   readonly types: readonly string[];
   readonly host: string;
   readonly port: number;
-  readonly text: Uint8Array;
+  /** The data of its TXT record, a character for each byte. */
+  readonly text: string;
   readonly addresses: readonly string[];
 }
 

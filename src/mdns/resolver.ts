@@ -41,7 +41,7 @@ export interface ResolverParts {
 
 interface Facts {
   readonly service: { readonly port: number; readonly target: string } | undefined;
-  readonly text: Uint8Array | undefined;
+  readonly text: string | undefined;
   readonly addresses: readonly string[];
 }
 
@@ -94,15 +94,15 @@ export class Resolver {
   #evaluate(instance: Instance, now: number): void {
     const { service, text, addresses } = this.#facts(instance);
     const whole = service !== undefined && addresses.length > 0;
-    if ((!whole || !text) && instance.due === Infinity && instance.tries < MAX_TRIES) {
+    if ((!whole || text === undefined) && instance.due === Infinity && instance.tries < MAX_TRIES) {
       // Not at once: the rest often follows in the next packet.
       instance.due = now + this.#parts.wait();
       this.#unresolved.add(instance);
     }
     if (!whole) return this.#lost(instance);
-    if (!text && instance.shown === undefined && instance.tries < TRIES_FOR_TEXT) return;
+    if (text === undefined && instance.shown === undefined && instance.tries < TRIES_FOR_TEXT) return;
     const resolved: Resolved = {
-      name: instance.name, key: instance.key, label: instance.label, types: instance.types, host: service.target, port: service.port, text: text ?? new Uint8Array(), addresses,
+      name: instance.name, key: instance.key, label: instance.label, types: instance.types, host: service.target, port: service.port, text: text ?? '', addresses,
     };
     if (instance.shown && sameResolved(instance.shown, resolved)) return;
     instance.shown = resolved;
@@ -126,7 +126,7 @@ export class Resolver {
     }
     return {
       service: service?.kind === 'service' ? service : undefined,
-      text: text?.kind === 'bytes' ? text.bytes : undefined,
+      text: text?.kind === 'bytes' ? asBuffer(text.bytes).toString('latin1') : undefined,
       addresses,
     };
   }
@@ -135,7 +135,7 @@ export class Resolver {
     const { questions } = this.#parts;
     instance.due = Infinity;
     const { service, text, addresses } = this.#facts(instance);
-    if (service && text && addresses.length > 0) {
+    if (service && text !== undefined && addresses.length > 0) {
       instance.tries = 0;
       return;
     }
@@ -144,7 +144,7 @@ export class Resolver {
       return;
     }
     if (!service) questions.ask(instance.name, TYPE.SRV, now);
-    if (!text) questions.ask(instance.name, TYPE.TXT, now);
+    if (text === undefined) questions.ask(instance.name, TYPE.TXT, now);
     if (service && addresses.length === 0) {
       questions.ask(service.target, TYPE.A, now);
       questions.ask(service.target, TYPE.AAAA, now);
@@ -157,7 +157,7 @@ export class Resolver {
 }
 
 function sameResolved(a: Resolved, b: Resolved): boolean {
-  return a.host === b.host && a.port === b.port && (a.text === b.text || asBuffer(a.text).equals(b.text)) && sameList(a.types, b.types) && sameList(a.addresses, b.addresses);
+  return a.host === b.host && a.port === b.port && a.text === b.text && sameList(a.types, b.types) && sameList(a.addresses, b.addresses);
 }
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {

@@ -29,28 +29,26 @@ export function encodeText(pairs: readonly (readonly [string, string])[]): Buffe
   return bytes;
 }
 
-/** Keys in lower case: they have no case (RFC 6763 §6.4). Strings cut short or without a key are left out. */
-export function decodeText(bytes: Uint8Array): Map<string, TextValue> {
+/** Keys in lower case: they have no case (RFC 6763 §6.4). Strings cut short or without a key are left out. As bytes, or a character for each. */
+export function decodeText(data: Uint8Array | string): Map<string, TextValue> {
   const text = new Map<string, TextValue>();
-  const buffer = asBuffer(bytes);
-  const whole = buffer.toString('latin1');
-  const ascii = isAscii(buffer);
-  for (let at = 0; at < buffer.length;) {
+  const whole = typeof data === 'string' ? data : asBuffer(data).toString('latin1');
+  for (let at = 0; at < whole.length;) {
     const start = at + 1;
-    const end = start + (buffer[at] ?? 0);
-    if (end > buffer.length) break;
+    const end = start + whole.charCodeAt(at);
+    if (end > whole.length) break;
     at = end;
     const sign = whole.indexOf('=', start);
     const equals = sign < 0 || sign > end ? end : sign;
     const key = whole.slice(start, equals).toLowerCase();
     if (key === '' || text.has(key)) continue;
-    if (equals === end) text.set(key, true);
-    else text.set(key, ascii ? whole.slice(equals + 1, end) : buffer.toString('utf8', equals + 1, end));
+    text.set(key, equals === end ? true : textFromBytes(whole.slice(equals + 1, end)));
   }
   return text;
 }
 
-function isAscii(bytes: Uint8Array): boolean {
-  for (let at = 0; at < bytes.length; at++) if ((bytes[at] ?? 0) > 0x7f) return false;
-  return true;
+/** What UTF-8 says that is kept as a character for each byte. */
+export function textFromBytes(bytes: string): string {
+  for (let at = 0; at < bytes.length; at++) if (bytes.charCodeAt(at) > 0x7f) return Buffer.from(bytes, 'latin1').toString();
+  return bytes;
 }

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { createSystemClock } from '../../dist/src/clock.js';
 import { createMdns } from '../../dist/src/mdns/mdns.js';
 import { createSocketNetwork } from '../../dist/src/mdns/socket-network.js';
+import { decodeText } from '../../dist/src/mdns/text.js';
 
 const TYPE = '_presence._tcp';
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -30,7 +31,7 @@ let up = 0;
 const browsing = mdns.browse(TYPE, ({ type, service }) => {
   if (type === 'up') up++;
   if (type === 'down') up--;
-  if (!options.quiet) say({ event: type, ms: Math.round(performance.now() - startedAt), ...service, txt: Object.fromEntries(service.txt) });
+  if (!options.quiet) say({ event: type, ms: Math.round(performance.now() - startedAt), ...service, txt: Object.fromEntries(decodeText(service.text)) });
 });
 const commands = {
   update: ({ txt }) => publications[0]?.update(txt),

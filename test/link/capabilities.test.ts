@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { capsVersion } from '../../src/xep/caps.ts';
+import { txtData } from '../support/txt-data.ts';
 import { acquainted, seen, SimulatedLan, type TestBox } from './fixtures.ts';
 import { plainPeer, type PlainStream, purpleHeader } from './plain-peer.ts';
 
@@ -41,7 +42,7 @@ describe('what a peer can do', () => {
     await called('alice@h2', { node: 'urn:x', hash: 'sha-1', ver: VER }, query(`urn:x#${VER}`, ...INFO.features));
     await lan.until(() => features('alice@h2') !== undefined);
     expect(features('alice@h2')).toEqual(['urn:a', 'urn:b']);
-    lan.announce({ instance: 'bob@h3', host: 'h3.local', port: 1, txt: new Map([['node', 'urn:y'], ['hash', 'sha-1'], ['ver', VER]]), addresses: [] });
+    lan.announce({ instance: 'bob@h3', host: 'h3.local', port: 1, text: txtData([['node', 'urn:y'], ['hash', 'sha-1'], ['ver', VER]]), addresses: [] });
     expect(features('bob@h3')).toEqual(['urn:a', 'urn:b']);
     expect(a.troubles).toEqual([]);
   });
@@ -77,9 +78,9 @@ describe('what a peer can do', () => {
     const txt = { node: 'urn:x', hash: 'whirlpool', ver: 'v' };
     await called('alice@h2', txt, query('urn:x#v', 'urn:a'));
     await lan.until(() => features('alice@h2') !== undefined);
-    lan.announce({ instance: 'bob@h3', host: 'h3.local', port: 1, txt: new Map(Object.entries(txt)), addresses: [] });
+    lan.announce({ instance: 'bob@h3', host: 'h3.local', port: 1, text: txtData(Object.entries(txt)), addresses: [] });
     expect(features('bob@h3')).toBeUndefined();
-    lan.announce({ instance: 'alice@h2', host: 'h2.local', port: 1, txt: new Map(Object.entries({ ...txt, ver: 'w' })), addresses: [] });
+    lan.announce({ instance: 'alice@h2', host: 'h2.local', port: 1, text: txtData(Object.entries({ ...txt, ver: 'w' })), addresses: [] });
     expect(features('alice@h2')).toBeUndefined();
   });
 

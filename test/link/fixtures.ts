@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { About, Trouble } from '../../src/api.ts';
+import { txtData } from '../support/txt-data.ts';
 import { type Clock, createSystemClock } from '../../src/clock.ts';
 import { LanpostError } from '../../src/errors.ts';
 import type { PeerContext } from '../../src/link/context.ts';
@@ -148,7 +149,7 @@ export class SimulatedLan {
       publish: (service: Service): Publication => {
         const instance = `${service.user}@${service.host ?? `h${host}`}`;
         const found = (txt: Service['txt']): Found => ({
-          instance, host: `h${host}.local`, port: service.port, txt: new Map(txt),
+          instance, host: `h${host}.local`, port: service.port, text: txtData(txt),
           addresses: [{ address: this.address(host), family: 4, interface: 'eth0' }],
         });
         setImmediate(() => this.announce(found(service.txt)));

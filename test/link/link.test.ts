@@ -168,7 +168,7 @@ describe('between two boxes', () => {
   test('a peer that is not there is unreachable', async () => {
     const a = await lan.box(1, 'a');
     await expect(a.link.send('nobody@h9', say('x'))).rejects.toMatchObject({ code: 'unreachable' });
-    lan.announce({ instance: 'deaf@h9', host: 'h9.local', port: 9, txt: new Map(), addresses: [{ address: '10.77.0.9', family: 4, interface: 'eth0' }] });
+    lan.announce({ instance: 'deaf@h9', host: 'h9.local', port: 9, text: '', addresses: [{ address: '10.77.0.9', family: 4, interface: 'eth0' }] });
     await seen(a, 'deaf@h9');
     await expect(a.link.send('deaf@h9', say('x'))).rejects.toMatchObject({ code: 'unreachable' });
   });
@@ -177,7 +177,7 @@ describe('between two boxes', () => {
     const a = await lan.box(1, 'a');
     for (const [i, address] of ['127.0.0.1', '10.78.0.2', '224.0.0.1', '10.77.0.255', '::1'].entries()) {
       const name = `lure${i}@h9`;
-      lan.announce({ instance: name, host: 'h9.local', port: 80, txt: new Map(), addresses: [{ address, family: address.includes(':') ? 6 : 4, interface: 'eth0' }] });
+      lan.announce({ instance: name, host: 'h9.local', port: 80, text: '', addresses: [{ address, family: address.includes(':') ? 6 : 4, interface: 'eth0' }] });
       await seen(a, name);
       await expect(a.link.send(name, say('x'))).rejects.toMatchObject({ code: 'unreachable' });
     }

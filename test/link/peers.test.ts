@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { PeerEvent, Trouble } from '../../src/api.ts';
+import { txtData } from '../support/txt-data.ts';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { Peers, type Sighting } from '../../src/link/peers.ts';
 
 const sighting = (instance: string, address = '10.0.0.2', txt: Record<string, string> = {}): Sighting => ({
-  instance, host: 'h2.local', port: 5298, txt: new Map(Object.entries(txt)), addresses: [{ address, family: 4, interface: 'eth0' }],
+  instance, host: 'h2.local', port: 5298, text: txtData(Object.entries(txt)), addresses: [{ address, family: 4, interface: 'eth0' }],
 });
 
 function fixture(limit = 10, self = () => 'me@h1'): { peers: Peers; events: PeerEvent[]; troubles: Trouble[]; clock: TestClock } {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Bell } from '../support/bell.ts';
+import { txtData } from '../support/txt-data.ts';
 import type { SimulatedLan } from './fixtures.ts';
 
 /** One connection of a peer that a test plays itself, in raw XML. */
@@ -92,7 +93,7 @@ export async function plainPeer(lan: SimulatedLan, host: number, name: string, t
   });
   lan.onClose(async () => { for (const stream of streams) stream.destroy(); await door.close(); });
   lan.announce({
-    instance: name, host: `h${host}.local`, port: door.port, txt: new Map(Object.entries(txt)),
+    instance: name, host: `h${host}.local`, port: door.port, text: txtData(Object.entries(txt)),
     addresses: [{ address: lan.address(host), family: 4, interface: 'eth0' }],
   });
   return {

@@ -249,7 +249,7 @@ describe('who is calling', () => {
     const socket = await door.connect('10.77.0.1', port(), 1_000);
     socket.write(purpleHeader('late@h2', 'a@h1') + fromPurple('early'));
     await lan.until(() => lan.sockets.size === 2);
-    lan.announce({ instance: 'late@h2', host: 'h2.local', port: 1, txt: new Map(), addresses: [{ address: '10.77.0.2', family: 4, interface: 'eth0' }] });
+    lan.announce({ instance: 'late@h2', host: 'h2.local', port: 1, text: '', addresses: [{ address: '10.77.0.2', family: 4, interface: 'eth0' }] });
     await lan.until(() => a.messages.length === 1);
     expect(a.messages[0]?.from).toBe('late@h2');
   });

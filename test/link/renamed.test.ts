@@ -1,6 +1,7 @@
 // A peer is its key. What is wanted of it, and kept for it, finds it under whatever name it comes back.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
+import { BOX_TEXT } from '../../src/link/claims.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { OWNER } from '../../src/pubsub/actor.ts';
@@ -41,7 +42,7 @@ async function renamed(name: string, host = 1): Promise<TestClock> {
 /** Strangers that say they are boxes, at an address where nobody listens. */
 function strangers(count: number): void {
   for (let i = 0; i < count; i += 1) {
-    lan.announce({ instance: `stranger ${i}`, host: 'h9.local', port: 9, txt: new Map([['lanpost', '1']]), addresses: [{ address: '10.77.0.9', family: 4, interface: 'eth0' }] });
+    lan.announce({ instance: `stranger ${i}`, host: 'h9.local', port: 9, text: BOX_TEXT, addresses: [{ address: '10.77.0.9', family: 4, interface: 'eth0' }] });
   }
 }
 
@@ -117,7 +118,7 @@ describe('a publisher that comes back under another name', () => {
     await lan.until(() => b.link.peers.get('a@h1') === undefined);
     const impostor = await serviceBox(lan, 5, 'impostor');
     lan.withdraw(impostor.link.name);
-    lan.announce({ instance: 'a@h1', host: 'h5.local', port: impostor.link.status().port ?? 0, txt: new Map([['lanpost', '1']]), addresses: [{ address: '10.77.0.5', family: 4, interface: 'eth0' }] });
+    lan.announce({ instance: 'a@h1', host: 'h5.local', port: impostor.link.status().port ?? 0, text: BOX_TEXT, addresses: [{ address: '10.77.0.5', family: 4, interface: 'eth0' }] });
     await seen(b, 'a@h1');
     a = await serviceBox(lan, 1, 'another', { database, identity: before.identity, clock: createTestClock() });
     await seen(b, 'another@h1');

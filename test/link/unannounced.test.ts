@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { buildMessage } from '../../src/xmpp/stanza.ts';
+import { BOX_TEXT } from '../../src/link/claims.ts';
 import { acquainted, SimulatedLan } from './fixtures.ts';
 import { plainPeer, purpleHeader } from './plain-peer.ts';
 
@@ -26,7 +27,7 @@ test('it stays when it is announced again', async () => {
   await (await a.link.send(b.name, say('one'))).delivered;
   const known = a.link.peers.get(b.name);
   lan.withdraw(b.name);
-  if (known) lan.announce({ instance: b.name, host: known.host, port: known.port, txt: new Map([['lanpost', '1']]), addresses: known.addresses });
+  if (known) lan.announce({ instance: b.name, host: known.host, port: known.port, text: BOX_TEXT, addresses: known.addresses });
   for (const socket of lan.sockets) socket.destroy();
   await lan.until(() => lan.dials.length === 2 && a.link.peers.describe(b.name)?.connected === true);
   expect(a.link.peers.get(b.name)).toBeDefined();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LanpostError } from '../../src/errors.ts';
+import { txtValue } from '../support/txt-data.ts';
 import { decodeMessage } from '../../src/mdns/decode.ts';
 import { TYPE } from '../../src/mdns/message.ts';
 import { advance, type Box, world, type World } from './world.ts';
@@ -33,7 +34,7 @@ describe('where the port cannot be shared', () => {
     await advance(clock, 120_000);
     a.publication.update([['status', 'dnd']]);
     await advance(clock, 35_000);
-    expect(b.peers.get('box@h1')?.txt.get('status')).toBe('dnd');
+    expect(txtValue(b.peers.get('box@h1'), 'status')).toBe('dnd');
     expect(b.events.some(({ type }) => type === 'down')).toBe(false);
     const before = lan.packets.length;
     await advance(clock, 300_000);

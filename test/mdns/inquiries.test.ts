@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LanpostError } from '../../src/errors.ts';
+import { txtValue } from '../support/txt-data.ts';
 import { TYPE } from '../../src/mdns/message.ts';
 import { settled } from '../support/simulated-network.ts';
 import { advance, world, type Box } from './world.ts';
@@ -39,12 +40,12 @@ describe('further records of an instance, and asking for one', () => {
     expect((await ask()).value).toEqual(image(8000).bytes);
     a.publication.update([['status', 'avail'], ['phsh', 'x']], [image(300, 2)]);
     await advance(clock, 1000);
-    expect(b.peers.get('box@h1')?.txt.get('phsh')).toBe('x');
+    expect(txtValue(b.peers.get('box@h1'), 'phsh')).toBe('x');
     expect((await ask()).value).toEqual(image(300, 2).bytes);
     a.publication.update(undefined, []);
     await advance(clock, 1000);
     expect((await ask()).error).toMatchObject({ code: 'not-found' });
-    expect(b.peers.get('box@h1')?.txt.get('phsh')).toBe('x');
+    expect(txtValue(b.peers.get('box@h1'), 'phsh')).toBe('x');
     expect(b.events.some(({ type }) => type === 'down')).toBe(false);
   });
 

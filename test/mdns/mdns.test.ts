@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LanpostError } from '../../src/errors.ts';
+import { decodeText } from '../../src/mdns/text.ts';
+import { txtValue } from '../support/txt-data.ts';
 import { decodeMessage } from '../../src/mdns/decode.ts';
 import { encodeMessage } from '../../src/mdns/encode.ts';
 import { makeMessage } from '../../src/mdns/message.ts';
@@ -16,7 +18,7 @@ describe('createMdns', () => {
     expect([...b.peers.keys()]).toEqual(['box@h1']);
     const found = a.peers.get('box@h2');
     expect(found).toMatchObject({ host: 'h2.local', port: 5299 });
-    expect(found?.txt.get('nick')).toBe('Bö');
+    expect(txtValue(found, 'nick')).toBe('Bö');
     expect(found?.addresses).toEqual([
       { address: b.host.address(4), family: 4, interface: 'eth0' },
       { address: `${b.host.address(6)}%eth0`, family: 6, interface: 'eth0' },
@@ -40,11 +42,11 @@ describe('createMdns', () => {
     await advance(clock, 5000);
     a.publication.update([['status', 'dnd']]);
     await advance(clock, 1000);
-    expect([...(b.peers.get('box@h1')?.txt ?? [])]).toEqual([['status', 'dnd']]);
+    expect([...decodeText(b.peers.get('box@h1')?.text ?? '')]).toEqual([['status', 'dnd']]);
     a.publication.update([['status', 'away']]);
     a.publication.update([['status', 'avail']]);
     await advance(clock, 2500);
-    expect(b.peers.get('box@h1')?.txt.get('status')).toBe('avail');
+    expect(txtValue(b.peers.get('box@h1'), 'status')).toBe('avail');
     expect(b.events.filter(({ type }) => type === 'down')).toEqual([]);
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SimulatedHost } from '../support/simulated-network.ts';
+import { txtValue } from '../support/txt-data.ts';
 import { advance, type Box, world, type World } from './world.ts';
 
 const MINUTE = 60_000;
@@ -102,7 +103,7 @@ describe('after a fault that nobody is told of, presence is right again within 1
     await advance(w.clock, 20_000);
     w.lan.cut(b.host, false);
     await advance(w.clock, 2 * MINUTE);
-    expect(a.peers.get('box@h2')?.txt.get('status')).toBe('dnd');
+    expect(txtValue(a.peers.get('box@h2'), 'status')).toBe('dnd');
   });
 
   it('two that were alone on dead switches, and never knew each other, find each other when these are joined', async () => {

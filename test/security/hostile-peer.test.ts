@@ -1,6 +1,7 @@
 // What even a peer that is allowed much, or announces whatever it likes, cannot make a box do.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OWNER } from '../../src/pubsub/actor.ts';
+import { BOX_TEXT } from '../../src/link/claims.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { parseElement, xml, type Element } from '../../src/xmpp/element.ts';
 import { seen, SimulatedLan } from '../link/fixtures.ts';
@@ -60,7 +61,7 @@ describe('an address on which nothing of the link can be', () => {
   test.each(['127.0.0.1', '0.0.0.0', '224.0.0.251', '255.255.255.255', '10.77.0.255', '10.78.0.1', '8.8.8.8', '169.254.1.1', '::1', '::', 'ff02::fb', '2001:db8::1', '::ffff:127.0.0.1', 'not an address'])('%s is not connected to, whoever announces it', async (address) => {
     const before = lan.dials.length;
     lan.announce({
-      instance: 'lure@h9', host: 'h9.local', port: 22, txt: new Map([['lanpost', '1']]),
+      instance: 'lure@h9', host: 'h9.local', port: 22, text: BOX_TEXT,
       addresses: [{ address, family: address.includes(':') ? 6 : 4, interface: 'eth0' }],
     });
     await seen(a, 'lure@h9');
@@ -71,7 +72,7 @@ describe('an address on which nothing of the link can be', () => {
 
   test('nor one of an interface that the box does not have', async () => {
     const before = lan.dials.length;
-    lan.announce({ instance: 'lure@h9', host: 'h9.local', port: 22, txt: new Map(), addresses: [{ address: '10.77.0.9', family: 4, interface: 'eth7' }] });
+    lan.announce({ instance: 'lure@h9', host: 'h9.local', port: 22, text: '', addresses: [{ address: '10.77.0.9', family: 4, interface: 'eth7' }] });
     await seen(a, 'lure@h9');
     await expect(a.link.send('lure@h9', xml('message', {}, xml('body', {}, 'x')))).rejects.toMatchObject({ code: 'unreachable' });
     expect(lan.dials.length).toBe(before);

@@ -7,7 +7,7 @@ import { errorReply } from '../../xmpp/stanza.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { admitted, believed, isChat, type PeerContext } from '../context.ts';
 import type { Standing } from '../peers.ts';
-import { BOX_KEY } from '../presence.ts';
+import { BOX_TEXT } from '../claims.ts';
 import { plainAddress } from '../source-address.ts';
 import type { Ends, PeerStreams, ProvenPeer } from '../streams-port.ts';
 import { callersAt } from './callers.ts';
@@ -276,7 +276,7 @@ export class Streams implements PeerStreams {
 
   #reached(instance: string, address: string, { host, port, via }: Far): void {
     const family = isIP(address) === 6 ? 6 : 4;
-    this.#init.on.reached({ instance, host, port, via, txt: new Map([[BOX_KEY, '']]), addresses: [{ address, family, interface: '' }] });
+    this.#init.on.reached({ instance, host, port, via, text: BOX_TEXT, addresses: [{ address, family, interface: '' }] });
   }
 
   #closed(stream: LinkStream, reason: Error | undefined): void {

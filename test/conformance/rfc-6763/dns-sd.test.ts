@@ -1,6 +1,7 @@
 // oxlint-disable vitest/warn-todo -- what is not done stays visible
 import { describe, expect, it } from 'vitest';
 import { LanpostError } from '../../../src/errors.ts';
+import { txtValue } from '../../support/txt-data.ts';
 import { hostLabel, instanceLabel, numbered } from '../../../src/mdns/host-label.ts';
 import { makeMessage, TYPE, type DnsRecord } from '../../../src/mdns/message.ts';
 import { decodeText, encodeText } from '../../../src/mdns/text.ts';
@@ -175,7 +176,7 @@ describe('RFC 6763 DNS-based service discovery', () => {
     a.publication.update([['status', 'away']]);
     await advance(clock, 2000);
     expect(events).toEqual(['up box@h1', 'changed box@h1']);
-    expect(c.peers.get('box@h1')?.txt.get('status')).toBe('away');
+    expect(txtValue(c.peers.get('box@h1'), 'status')).toBe('away');
     expect(c.events.filter(({ type }) => type === 'down')).toEqual([]);
   });
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { buildTxt, readTxt } from '../../../src/link/presence.ts';
+import { readClaims } from '../../../src/link/claims.ts';
+import { buildTxt } from '../../../src/link/presence.ts';
 import { seen, SimulatedLan } from '../../link/fixtures.ts';
 import { plainPeer, purpleHeader } from '../../link/plain-peer.ts';
 import { buildMessage } from '../../../src/xmpp/stanza.ts';
@@ -32,7 +33,7 @@ describe('XEP-0174 §3 DNS records', () => {
   });
 
   it('§3.1 no key is needed: an empty record is a peer that is available', () => {
-    expect(readTxt(new Map())).toEqual({ status: 'available', box: false });
+    expect(readClaims('')).toEqual({ status: 'available', box: false });
   });
 
   it('§3.1 keys are ASCII and short, the whole record fits one packet', () => {

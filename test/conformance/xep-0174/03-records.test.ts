@@ -1,7 +1,9 @@
 // On a simulated link, with the mDNS engine itself: what is published, and what is done about names that are taken.
 import { beforeEach, describe, expect, it } from 'vitest';
 import { avatarHash, NULL_RECORD } from '../../../src/link/avatar.ts';
-import { buildTxt, readTxt } from '../../../src/link/presence.ts';
+import { txtValue } from '../../support/txt-data.ts';
+import { readClaims } from '../../../src/link/claims.ts';
+import { buildTxt } from '../../../src/link/presence.ts';
 import { decodeMessage } from '../../../src/mdns/decode.ts';
 import { createMdns } from '../../../src/mdns/mdns.ts';
 import { type DnsRecord, TYPE } from '../../../src/mdns/message.ts';
@@ -40,7 +42,7 @@ describe('XEP-0174 §3 DNS records', () => {
     await advance(w.clock, 5_000);
     const found = other.peers.get(link.name);
     expect(link.status().port).toBeGreaterThan(0);
-    expect([found?.port, found?.txt.get('port.p2pj')]).toEqual([link.status().port, String(link.status().port)]);
+    expect([found?.port, txtValue(found, 'port.p2pj')]).toEqual([link.status().port, String(link.status().port)]);
     const records = w.lan.packets.flatMap(({ bytes }) => decodeMessage(bytes).answers).filter(({ name }) => name === `${link.name}.${SERVICE}`);
     expect(of(records, TYPE.SRV)).toMatchObject({ data: { port: link.status().port } });
     const txt = of(records, TYPE.TXT);
@@ -54,7 +56,7 @@ describe('XEP-0174 §3 DNS records', () => {
     const data = of(said(bare), TYPE.TXT)?.data;
     expect(data?.kind === 'bytes' && [...data.bytes]).toEqual([0]);
     const found = a.peers.get('romeo@bare');
-    expect(found && readTxt(found.txt)).toEqual({ status: 'available', box: false });
+    expect(found && readClaims(found.text)).toEqual({ status: 'available', box: false });
   });
 
   it('§3 a machine name that another has gets -1, then -2', async () => {
@@ -89,6 +91,6 @@ describe('XEP-0174 §3 DNS records', () => {
     expect(a.publication.machine).toMatch(/^[\x21-\x7e]+$/);
     const found = b.peers.get(a.publication.instance);
     expect(a.publication.instance).toMatch(/^Jülìet 💐@/);
-    expect(found && readTxt(found.txt).text).toBe('beim Müller');
+    expect(found && readClaims(found.text).text).toBe('beim Müller');
   });
 });

@@ -1,6 +1,7 @@
 // Not here: §13.1 SASL, which is in ../xep-0178.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTestClock } from '../../../src/clock.ts';
+import { txtValue } from '../../support/txt-data.ts';
 import { capsVersion, readInfo } from '../../../src/xep/caps.ts';
 import { parseElement } from '../../../src/xmpp/element.ts';
 import { buildMessage } from '../../../src/xmpp/stanza.ts';
@@ -32,7 +33,7 @@ describe('XEP-0174', () => {
     await stream.reads(HEADER);
     const seenOf = new Promise<string | undefined>((resolve) => {
       lan.mdns(2).browse('_presence._tcp', ({ service }) => {
-        if (service.instance === a.name && service.txt.get('status') === 'dnd') resolve(service.txt.get('msg')?.toString());
+        if (service.instance === a.name && txtValue(service, 'status') === 'dnd') resolve(txtValue(service, 'msg')?.toString());
       });
     });
     await a.own.setStatus('dnd', 'at lunch');
@@ -164,10 +165,10 @@ describe('XEP-0174', () => {
   });
 
   it('§11.1 where a peer is now is asked for when a stream is about to be opened', async () => {
-    lan.announce({ instance: 'nurse@h3', host: 'h3.local', port: 1, txt: new Map(), addresses: [{ address: '10.77.0.9', family: 4, interface: 'eth0' }] });
+    lan.announce({ instance: 'nurse@h3', host: 'h3.local', port: 1, text: '', addresses: [{ address: '10.77.0.9', family: 4, interface: 'eth0' }] });
     const nurse = await lan.tcp(3).listen('10.77.0.3', 0, socket => socket.write(purpleHeader('nurse@h3', 'romeo@h1')));
     lan.onClose(() => nurse.close());
-    lan.untold.set('nurse@h3', { instance: 'nurse@h3', host: 'h3.local', port: nurse.port, txt: new Map(), addresses: [{ address: '10.77.0.3', family: 4, interface: 'eth0' }] });
+    lan.untold.set('nurse@h3', { instance: 'nurse@h3', host: 'h3.local', port: nurse.port, text: '', addresses: [{ address: '10.77.0.3', family: 4, interface: 'eth0' }] });
     await a.link.send('nurse@h3', buildMessage({ body: 'x' }));
     expect(lan.dials.at(-1)).toBe('1>10.77.0.3');
   });

@@ -106,7 +106,7 @@ describe('the doctor', () => {
 
   it('calls a peer that is no box, says that it has no key, and opens no stream', async () => {
     const port = b.link.status().port ?? 0;
-    lan.announce({ instance: 'pidgin@h2', host: 'h2.local', port, txt: new Map(), addresses: [{ address: '10.77.0.2', family: 4, interface: 'eth0' }] });
+    lan.announce({ instance: 'pidgin@h2', host: 'h2.local', port, text: '', addresses: [{ address: '10.77.0.2', family: 4, interface: 'eth0' }] });
     const findings = await examined('pidgin@h2');
     expect(told(findings)).toEqual(['note in-the-clear']);
     expect(a.opened).toEqual([]);
@@ -114,7 +114,7 @@ describe('the doctor', () => {
 
   it('tries no more peers than it may, and says how many are left', async () => {
     for (let n = 0; n < 20; n += 1) {
-      lan.announce({ instance: `x${n}@h9`, host: 'h9.local', port: 1, txt: new Map(), addresses: [{ address: '192.0.2.1', family: 4, interface: 'eth0' }] });
+      lan.announce({ instance: `x${n}@h9`, host: 'h9.local', port: 1, text: '', addresses: [{ address: '192.0.2.1', family: 4, interface: 'eth0' }] });
     }
     const findings = await examined();
     expect(findings.filter(({ cause }) => cause === 'no-address')).toHaveLength(7);
