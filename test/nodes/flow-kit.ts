@@ -14,6 +14,9 @@ export interface FlowNode extends EventEmitter {
   context(): { get(key: string): unknown };
 }
 
+/** Of a method of every node. */
+interface Calls { readonly thisValues: readonly unknown[]; readonly args: readonly (readonly unknown[])[] }
+
 export interface FlowHelper {
   init(entry: string): void;
   settings(settings: object): void;
@@ -23,7 +26,7 @@ export interface FlowHelper {
   setFlows(flow: readonly object[], type?: 'full' | 'flows' | 'nodes'): Promise<void>;
   unload(): Promise<void>;
   getNode(id: string): FlowNode;
-  readonly _NodePrototype: { readonly status: { readonly thisValues: readonly unknown[]; readonly args: readonly (readonly unknown[])[] } };
+  readonly _NodePrototype: { readonly status: Calls; readonly warn: Calls };
   /** Node-RED's own way in for dialogs. */
   request(): Record<'get' | 'delete', (path: string) => Promise<unknown>> & { post(path: string): { send(body: object): Promise<unknown> } };
 }

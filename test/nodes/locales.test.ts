@@ -44,6 +44,6 @@ describe.each(nodes)('%s', (name) => {
     const page = read(`${name}.html`);
     const icons = [...page.matchAll(/icon: '([^']+)'/g)].map(([, icon = '']) => icon);
     expect(icons.filter((icon) => !existsSync(join(ROOT, 'nodes', 'icons', icon)))).toEqual([]);
-    expect(page.includes("category: 'config'") || read('locales', 'en-US', `${name}.html`).includes('<h3>Example</h3>')).toBe(true);
+    for (const [locale, title] of [['en-US', 'Example'], ['de', 'Beispiel']] as const) expect(read('locales', locale, `${name}.html`)).toContain(`<h3>${title}</h3>`);
   });
 });
