@@ -174,13 +174,21 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     expect(await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost publish' }).map((node) => node.topic))).toContain('picked/warmth');
   }, 60_000);
 
-  it('the box\'s dialog tests the box, grants and revokes, and keeps home accounts with their passwords', async () => {
+  it('the box\'s dialog tests the box, drops readers, grants and revokes, and keeps home accounts with their passwords', async () => {
+    await box.subscribe('left/#', { durable: 'forgotten' }).close();
+    for (const n of [1, 2]) await box.publish('left/behind', n);
     await page.evaluate(() => {
       const { RED } = globalThis as Window & { RED: { editor: { editConfig(name: string, type: string, id: string): void } } };
       let id = '';
       RED.nodes.eachConfig((node) => { if (node.type === 'lanpost box') id = node.id; });
       RED.editor.editConfig('', 'lanpost box', id);
     });
+    // A reader whose node was deleted is shown with what it keeps, and given up.
+    const left = page.locator('#lanpost-box-readers tr', { hasText: 'left/#' });
+    expect(await left.innerText()).toMatch(/forgotten[^]*keeps 2 records/);
+    await left.locator('button', { hasText: 'drop' }).click();
+    await left.waitFor({ state: 'detached' });
+    expect((await box.subscriptions.list()).map(({ name }) => name)).not.toContain('forgotten');
     await page.locator('#lanpost-box-test').click();
     await expect.poll(() => page.locator('#lanpost-box-tested').innerText()).toContain('log open');
     const key = 'cd'.repeat(32);
