@@ -3,7 +3,7 @@ import { Cache, type Entry } from './cache.ts';
 import { Instances } from './instances.ts';
 import { Missed } from './missed.ts';
 import type { Unread } from './decode.ts';
-import { asBuffer, TYPE, type DnsRecord, type Message } from './message.ts';
+import { TYPE, type DnsRecord, type Message } from './message.ts';
 import { nameKey } from './name.ts';
 import type { Source } from './network.ts';
 import { type Acquaintance, newcomer } from './newcomer.ts';
@@ -54,7 +54,7 @@ export class Browser {
   readonly #acquaintance: Acquaintance;
   readonly #renewals: Renewals;
   /** The last packet that somebody was told of by, as long as what it says has not been remembered. */
-  #seen: { readonly packet: Unread; readonly now: number; readonly told: Resolved } | undefined;
+  #seen: { readonly packet: Unread; readonly told: Resolved } | undefined;
 
   constructor(parts: BrowserParts) {
     this.#parts = parts;
@@ -177,11 +177,11 @@ export class Browser {
   }
 
   /** Who is new at a glance: what the packet says is then remembered by `catchUp`. */
-  glance(packet: Unread, now: number): Resolved | undefined {
-    this.catchUp();
+  glance(packet: Unread): Resolved | undefined {
+    if (this.#seen) this.catchUp();
     if (!this.#instances.isRoomy || !this.#cache.isRoomy) return undefined;
-    const told = newcomer(asBuffer(packet.bytes), this.#acquaintance);
-    if (told) this.#seen = { packet, now, told };
+    const told = newcomer(packet.bytes, this.#acquaintance);
+    if (told) this.#seen = { packet, told };
     return told;
   }
 
@@ -197,7 +197,8 @@ export class Browser {
   /** Remembers what the last packet said, if that was put off. */
   catchUp(): void {
     if (!this.#seen) return;
-    const { packet, now, told } = this.#seen;
+    const { packet, told } = this.#seen;
+    const { now } = packet;
     this.#seen = undefined;
     try {
       this.#take(packet.message, now);

@@ -23,19 +23,30 @@ export function decodeMessage(input: Uint8Array): Message {
   return new Reader(asBuffer(input)).message();
 }
 
-/** A packet that is read when more is wanted of it than a glance tells. */
+/** A packet that is read, and whose time is looked up, when more is wanted of it than a glance tells. */
 export class Unread {
-  readonly bytes: Uint8Array;
-  #message: Message | undefined;
+  declare readonly bytes: Buffer;
+  declare readonly clock: () => number;
+  declare read: Message | undefined;
+  declare came: number | undefined;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Buffer, clock: () => number) {
     this.bytes = bytes;
+    this.clock = clock;
+    this.read = undefined;
+    this.came = undefined;
   }
 
   /** Throws as `decodeMessage`. */
   get message(): Message {
-    this.#message ??= decodeMessage(this.bytes);
-    return this.#message;
+    this.read ??= decodeMessage(this.bytes);
+    return this.read;
+  }
+
+  /** Monotonic time. */
+  get now(): number {
+    this.came ??= this.clock();
+    return this.came;
   }
 }
 

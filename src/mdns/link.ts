@@ -112,9 +112,9 @@ export class Link {
   }
 
   /** Who is new, and says so plainly in this packet. It is to be weighed as well: whoever waits for the news need not wait for that. */
-  glance(packet: Unread, from: Source, now: number): Resolved | undefined {
+  glance(packet: Unread, from: Source): Resolved | undefined {
     // RFC 6762 §6: answers come from the mDNS port, or are no answers.
-    return from.port === MDNS_PORT ? this.#browser.glance(packet, now) : undefined;
+    return from.port === MDNS_PORT ? this.#browser.glance(packet) : undefined;
   }
 
   /** Answers a question, or takes what an answer tells of others. Whether it is one, which is to be weighed as well. */

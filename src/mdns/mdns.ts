@@ -13,7 +13,7 @@ import { checkName, escapeLabel, nameKey } from './name.ts';
 import type { InterfaceInfo, Network, Source } from './network.ts';
 import { nameOf, type InstanceRecord, type Offer, type Service } from './offer.ts';
 import { Offers } from './offers.ts';
-import type { Output } from './output.ts';
+import type { Output, Resolved } from './output.ts';
 import { ENUMERATION } from './own-records.ts';
 import { type Joined, Places } from './places.ts';
 import { Repeats } from './repeats.ts';
@@ -98,7 +98,7 @@ class Engine implements Mdns {
   readonly #alarm: Alarm;
   #closed: Promise<void> | undefined;
   /** The last answer, whose news has been told. */
-  #told: { readonly place: Joined; readonly packet: Heard; readonly from: Source; readonly now: number } | undefined;
+  #told: { readonly place: Joined; readonly packet: Heard & { readonly now: number }; readonly from: Source } | undefined;
 
   constructor(options: MdnsOptions) {
     const { network, clock, trouble, interfaces, host, random = Math.random } = options;
@@ -250,9 +250,7 @@ class Engine implements Mdns {
     if (this.#closed) throw new LanpostError('closed', 'mDNS has been closed');
   }
 
-  #now(): number {
-    return this.#o.clock.mono();
-  }
+  readonly #now = (): number => this.#o.clock.mono();
 
   #joined(place: Joined, fresh: boolean): void {
     this.#offers.joined(place, this.#now());
@@ -263,36 +261,44 @@ class Engine implements Mdns {
   }
 
   /** Whoever watches is told first; what else an answer means is weighed before anything else happens. */
-  readonly #receive = (place: Joined, bytes: Uint8Array, from: Source, now: number): void => {
+  readonly #receive = (place: Joined, bytes: Buffer, from: Source): void => {
     if (this.#told) this.#weigh();
-    let told = false;
+    const message = this.#repeats.known(bytes);
+    if (message) return this.#hear(place, { message, again: true, now: this.#now() }, from);
+    const packet = new Unread(bytes, this.#now);
+    let newcomer: Resolved | undefined;
     try {
-      const known = this.#repeats.known(bytes);
-      const packet = known ? { message: known, again: true } : new Unread(bytes);
-      const newcomer = packet instanceof Unread ? place.link.glance(packet, from, now) : undefined;
+      newcomer = place.link.glance(packet, from);
       if (newcomer) {
-        this.#told = { place, packet, from, now };
+        this.#told = { place, packet, from };
         this.#directory.found(place.id, place, newcomer);
-        return void SOON.then(this.#weigh);
-      }
-      if (place.link.hear(packet.message, from, now)) {
-        this.#told = { place, packet, from, now };
-        told = this.#drain(place);
-        if (!told) this.#repeats.remember(packet.message);
       }
     } catch (error) {
       this.#cannotRead(place, from, error);
     }
-    if (!this.#told) {
-      this.#places.heard(place, from, now);
-      return this.#run();
-    }
-    this.#weigh();
+    if (!newcomer) return this.#hear(place, packet, from);
+    void SOON.then(this.#weigh);
   };
+
+  #hear(place: Joined, packet: Heard & { readonly now: number }, from: Source): void {
+    const { now } = packet;
+    try {
+      if (place.link.hear(packet.message, from, now)) {
+        this.#told = { place, packet, from };
+        if (!this.#drain(place)) this.#repeats.remember(packet.message);
+      }
+    } catch (error) {
+      this.#cannotRead(place, from, error);
+    }
+    if (this.#told) return this.#weigh();
+    this.#places.heard(place, from, now);
+    this.#run();
+  }
 
   readonly #weigh = (): void => {
     if (!this.#told) return;
-    const { place, packet, from, now } = this.#told;
+    const { place, packet, from } = this.#told;
+    const { now } = packet;
     this.#told = undefined;
     this.#places.heard(place, from, now);
     place.hearing.response(from.address);

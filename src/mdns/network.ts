@@ -54,7 +54,7 @@ export interface Network {
    * but never what this network itself sent. Rejects with a LanpostError when there is no way in.
    * `asking`: from a port of its own, as plain resolvers ask (RFC 6762 §5.1): only answers to its questions arrive.
    */
-  open(name: string, family: Family, onPacket: (bytes: Uint8Array, from: Source) => void, asking?: boolean): Promise<Channel>;
+  open(name: string, family: Family, onPacket: (bytes: Buffer, from: Source) => void, asking?: boolean): Promise<Channel>;
 }
 
 export const MDNS_PORT = 5353;

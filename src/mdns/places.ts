@@ -50,7 +50,7 @@ export interface PlacesParts {
   readonly joined: (place: Joined, fresh: boolean) => void;
   /** It is gone: what it says last is still to be heard. */
   readonly left: (place: Joined) => void;
-  readonly received: (place: Joined, bytes: Uint8Array, from: Source, now: number) => void;
+  readonly received: (place: Joined, bytes: Buffer, from: Source) => void;
   /** Links may want something done. */
   readonly changed: () => void;
 }
@@ -232,11 +232,11 @@ export class Places {
     place.channel.close().catch((error: unknown) => this.#couldNotJoin(place.id, error));
   }
 
-  #receiver(id: string): (bytes: Uint8Array, from: Source) => void {
-    const { clock, received } = this.#parts;
+  #receiver(id: string): (bytes: Buffer, from: Source) => void {
+    const { received } = this.#parts;
     return (bytes, from) => {
       const place = this.#places.get(id);
-      if (place && isFromLink(from, place)) received(place, bytes, from, clock.mono());
+      if (place && isFromLink(from, place)) received(place, bytes, from);
     };
   }
 }

@@ -17,7 +17,7 @@ const MAX_ECHOES = 512;
 /** Senders remembered with what their address means. */
 const MAX_SOURCES = 4096;
 
-type Receive = (bytes: Uint8Array, from: Source) => void;
+type Receive = (bytes: Buffer, from: Source) => void;
 
 /**
  * Multicast DNS over real sockets. multicast-dns carries bind, membership, TTL and loopback, one

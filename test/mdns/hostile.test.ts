@@ -30,7 +30,7 @@ async function target() {
   const troubles: string[] = [];
   const renamed: Renamed[] = [];
   const sent: { bytes: Uint8Array; to: Source | undefined }[] = [];
-  let deliver: (bytes: Uint8Array, from: Source) => void = () => undefined;
+  let deliver: (bytes: Buffer, from: Source) => void = () => undefined;
   const network: Network = {
     interfaces: () => [{ name: 'eth0', addresses: [{ address: '10.0.0.1', family: 4, prefix: 24 }] }],
     open: async (_name, _family, onPacket): Promise<Channel> => {
@@ -45,7 +45,7 @@ async function target() {
   return {
     clock, troubles, renamed, sent, mdns, publication,
     hear: (message: Partial<Message>, from: Source = OTHER): void => deliver(encodeMessage(makeMessage(message)), from),
-    bytes: (bytes: Uint8Array, from: Source = OTHER): void => deliver(bytes, from),
+    bytes: (bytes: Uint8Array, from: Source = OTHER): void => deliver(Buffer.from(bytes), from),
   };
 }
 

@@ -17,8 +17,8 @@ const announced = (records: readonly DnsRecord[]) => makeMessage({ response: tru
 
 /** What is told before anything is remembered, by name. */
 const glanced = (one: OneLink, records: readonly DnsRecord[]): Output[] => {
-  const packet = new Unread(encodeMessage(announced(records)));
-  const newcomer = one.link.glance(packet, OTHER, one.now);
+  const packet = new Unread(encodeMessage(announced(records)), () => one.now);
+  const newcomer = one.link.glance(packet, OTHER);
   if (!newcomer && one.link.hear(packet.message, OTHER, one.now)) one.link.weigh(packet, OTHER, one.now);
   return [...newcomer ? [{ type: 'found' as const, service: newcomer }] : [], ...one.link.take().filter(({ type }) => type === 'found')];
 };
@@ -81,7 +81,7 @@ describe('a newcomer', () => {
     assert(property(array(tuple(nat(whole.length - 1), nat(255)), { minLength: 1, maxLength: 3 }), nat(20), (changes, cut) => {
       const bytes = Buffer.from(whole.subarray(0, whole.length - (cut < 15 ? 0 : cut)));
       for (const [at, byte] of changes) if (at < bytes.length) bytes[at] = byte;
-      const told = browsing().link.glance(new Unread(bytes), OTHER, 0);
+      const told = browsing().link.glance(new Unread(bytes, () => 0), OTHER);
       if (!told) return;
       const one = browsing();
       one.do((link, now) => link.receive(decodeMessage(bytes), OTHER, now));
@@ -92,7 +92,7 @@ describe('a newcomer', () => {
   it('is nobody when the packet cannot be read', () => {
     const whole = encodeMessage(announced(peer('b', 'h2')));
     for (let length = 0; length < whole.length; length++) {
-      expect(browsing().link.glance(new Unread(whole.subarray(0, length)), OTHER, 0)).toBeUndefined();
+      expect(browsing().link.glance(new Unread(whole.subarray(0, length), () => 0), OTHER)).toBeUndefined();
     }
   });
 });

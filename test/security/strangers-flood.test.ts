@@ -65,7 +65,7 @@ class Strangers {
 // Records cost nothing to make up (RFC 6762), nor do the addresses and keys of a link, nor calls.
 test.each(FLOODS)('%s, made up by strangers, and of callers and keys, leaves the memory of the whole link of a box as it was after a quarter of it', async (_, perSecond, quarterSeconds) => {
   const clock = createTestClock();
-  let deliver: (bytes: Uint8Array, from: Source) => void = () => undefined;
+  let deliver: (bytes: Buffer, from: Source) => void = () => undefined;
   let sent = 0;
   const network: Network = {
     interfaces: () => [{ name: 'eth0', addresses: [{ address: '10.77.0.1', family: 4, prefix: 24 }] }],
@@ -83,7 +83,7 @@ test.each(FLOODS)('%s, made up by strangers, and of callers and keys, leaves the
   let caller: PlainStream | undefined;
   const second = async (): Promise<void> => {
     for (let packets = 0; packets < perSecond; packets += 1) {
-      deliver(strangers.packet(), strangers.from);
+      deliver(Buffer.from(strangers.packet()), strangers.from);
       clock.advance(1_000 / perSecond);
       await settled();
     }

@@ -3,7 +3,7 @@ import { LanpostError } from '../../src/errors.ts';
 import { MDNS_PORT, type Channel, type Family, type InterfaceInfo, type Network, type Source } from '../../src/mdns/network.ts';
 
 /** What a packet on the simulated link looks like to whoever watches it. */
-export interface Packet { readonly segment: string; readonly family: Family; readonly from: Source; readonly to: Source | undefined; readonly bytes: Uint8Array; readonly at: number }
+export interface Packet { readonly segment: string; readonly family: Family; readonly from: Source; readonly to: Source | undefined; readonly bytes: Buffer; readonly at: number }
 
 interface Port {
   readonly host: SimulatedHost;
@@ -11,7 +11,7 @@ interface Port {
   readonly family: Family;
   /** The UDP port. */
   readonly number: number;
-  readonly onPacket: (bytes: Uint8Array, from: Source) => void;
+  readonly onPacket: (bytes: Buffer, from: Source) => void;
 }
 
 export interface SimulatedOptions {
@@ -141,7 +141,7 @@ export class SimulatedHost {
     };
   }
 
-  #open(name: string, family: Family, onPacket: (bytes: Uint8Array, from: Source) => void, number: number): Channel {
+  #open(name: string, family: Family, onPacket: (bytes: Buffer, from: Source) => void, number: number): Channel {
     const entry = this.#interfaces.get(name);
     if (this.refuse && number === MDNS_PORT) throw this.refuse;
     if (!entry) throw new LanpostError('unreachable', `no interface ${name}`);
@@ -155,7 +155,7 @@ export class SimulatedHost {
         if (closed || !this.#interfaces.has(name)) return;
         sent++;
         const from = { address: this.address(family, name), port: number };
-        this.#lan.transmit({ segment: entry.segment, family, from, to, bytes: Uint8Array.from(bytes) }, port);
+        this.#lan.transmit({ segment: entry.segment, family, from, to, bytes: Buffer.from(bytes) }, port);
       },
       close: async () => {
         closed = true;
