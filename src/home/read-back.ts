@@ -1,4 +1,5 @@
 // Is what we sent really there? Pure: which ids to ask for, and what the answer means.
+import { asRecordId } from '../log/record-id.ts';
 import type { Entry } from './lane.ts';
 
 /** An answer of bounded size. */
@@ -31,16 +32,24 @@ export function newestByItem(entries: Iterable<Entry>): Map<string, number> {
 }
 
 /**
- * Whether the node shows that the entry arrived. One that a later entry of ours replaces counts as arrived:
- * that one answers for both. An item that somebody else has written over is left to them.
+ * Whether the node shows that the entry arrived. One that a later entry of ours replaces counts as arrived: that one answers
+ * for both, also when it is known by the node alone. An item that somebody else has written over is left to them.
  */
 export function arrived(entry: Entry, found: ReadonlyMap<string, string | undefined>, newest: ReadonlyMap<string, number>): boolean {
   if ((newest.get(entry.itemId) ?? entry.seq) > entry.seq) return true;
   const there = found.has(entry.itemId);
   const recordId = found.get(entry.itemId);
   const ours = recordId?.startsWith(boxOf(entry.recordId)) ?? false;
+  if (recordId !== undefined && isLater(recordId, entry.recordId)) return true;
   if (entry.kind === 'retract') return !there || !ours;
   return there && (recordId === entry.recordId || !ours);
+}
+
+/** Accepted by the same box after the other. */
+function isLater(recordId: string, than: string): boolean {
+  const [a, b] = [asRecordId(recordId), asRecordId(than)];
+  if (!a || !b || a.box !== b.box) return false;
+  return a.epoch === b.epoch ? a.seq > b.seq : Number.parseInt(a.epoch, 10) > Number.parseInt(b.epoch, 10);
 }
 
 /** `<box>-` of a record id. */

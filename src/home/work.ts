@@ -59,11 +59,7 @@ export class Work {
       starved: () => this.#starved,
       tail: (cursor) => this.#tail(cursor),
       more: (cursor) => this.#leap(cursor),
-      caughtUp: (cursor) => {
-        const lane = this.lanes.get(cursor.filter);
-        lane?.overtaken.clear();
-        lane?.requeue([]);
-      },
+      caughtUp: (cursor) => this.lanes.get(cursor.filter)?.requeue([]),
       failed: (error) => trouble({ kind: 'home.read', message: `reading for ${jid} failed: ${String(error)}` }),
     });
     this.#held = new HeldLanes({
@@ -292,6 +288,8 @@ export class Work {
   /** Whether it may be at home already, so that it has to be looked for before it is sent. */
   isDoubtful(lane: Lane, entry: Entry): boolean {
     if (entry.retried) return !entry.looked;
+    // Of what had gone before it in the process before nothing is known but what the home shows.
+    if (entry.kind === 'retract' && entry.redelivered && !entry.looked && lane.stretchOf(entry.seq) !== lane.newest) return true;
     return (entry.redelivered && lane.stretchOf(entry.seq).probing) || (!entry.looked && this.options.carried.may(entry.seq));
   }
 
@@ -363,6 +361,8 @@ export class Work {
     for (const lane of lanes) {
       if (lane.takenAt !== undefined && !this.#doubtful.has(lane.cursor) && this.settling.tag(lane.takenAt) <= tag) lane.takenAt = undefined;
       this.#held.merge(lane);
+      // Until then what had been overtaken may be read once more.
+      if (lane.overtaken.size > 0 && this.stretches.of(lane.topic).length === 0) lane.overtaken.clear();
       if (lane.idle && !lane.created) this.lanes.delete(lane.topic);
     }
   }

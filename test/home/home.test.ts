@@ -179,6 +179,25 @@ describe('a cut session', () => {
     expect(published(home).length).toBe(4);
     expect(home.nodes.get('t')?.get('same')).toBe(newest);
   });
+
+  it.each(['a session', 'a process'])('what was never answered does not go over a newer item that has settled, when %s is lost', async (what) => {
+    await using rig = await createRig({ limits: { settle: 20 } });
+    const { home } = rig;
+    await rig.add();
+    home.set.answer = (iq, asked) => (asked === 'publish' && iq.toString().includes('one') ? 'silence' : undefined);
+    await rig.item('t', 'same', 'one');
+    await rig.until(() => published(home).length === 1);
+    await rig.item('t', 'same', 'two');
+    await rig.until(async () => rig.at('t', 'same') === 'two' && (await rig.status())?.queued === 1);
+    home.set.answer = () => undefined;
+    home.set.resumable = false;
+    if (what === 'a session') home.cut();
+    else await rig.restart();
+    await rig.publish('t', 'next');
+    await rig.drained();
+    expect(rig.at('t', 'same')).toBe('two');
+    expect(rig.troubles).toEqual([]);
+  });
 });
 
 describe('a new process', () => {
