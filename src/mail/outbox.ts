@@ -173,10 +173,14 @@ export class Outbox {
     // That it was not handed on is heard of `delivered`, too.
     const wasHanded = (): void => { if (open && isNews()) receipts.handed(letter.id); };
     if (passed) {
+      // Of what is confirmed later, the bytes are on their way until then.
+      const bytes = delivered ? 0 : letter.body.length;
       this.#unpassed += 1;
+      this.#bytes += bytes;
       passed.then(wasHanded, () => undefined).finally(() => {
         if (!isNews()) return;
         this.#unpassed -= 1;
+        this.#bytes -= bytes;
         this.#wake?.();
       });
     } else wasHanded();

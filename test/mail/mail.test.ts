@@ -507,6 +507,25 @@ describe('an address with two roads', () => {
     await quiet();
     expect(far.carried).toHaveLength(1000);
   });
+
+  test('nor more bytes, of what nobody will confirm as well', async () => {
+    const pass: (() => void)[] = [];
+    const deliver = far.deliver.bind(far);
+    far.deliver = async (address, letter) => {
+      await deliver(address, letter);
+      const handed = new Promise<void>((resolve) => { pass.push(resolve); });
+      return { handed, taken: handed };
+    };
+    road.open = false;
+    for (let n = 0; n < 20; n += 1) void mail.send('xmpp:b@home.test', 'x'.repeat(100_000));
+    await far.carriedBy(6);
+    await quiet();
+    expect(far.carried).toHaveLength(6);
+    for (const passed of pass.splice(0)) passed();
+    await far.carriedBy(12);
+    await quiet();
+    expect(far.carried).toHaveLength(12);
+  });
 });
 
 test('a message that its road brings again is kept once, also after a restart; another of the same words is another', async () => {
