@@ -48,8 +48,8 @@ const ANNOUNCED_AGAIN = 10_000;
 /** Letters over the link: a box confirms them with `h`, others with nothing. */
 export class MailRoad implements Road {
   readonly #parts: MailRoadParts;
-  /** By name and id: letters that were handed over and are not confirmed, as many as the outboxes let be on their way. */
-  readonly #handed = new Map<string, (error: LanpostError) => void>();
+  /** By name and id, which is its sender's: letters that were handed over and are not confirmed, as many as the outboxes let be on their way. */
+  readonly #handed = new Map<string, readonly ((error: LanpostError) => void)[]>();
 
   /** By key: when a peer with an account could not be reached. */
   readonly #unreached = new Map<string, number>();
@@ -153,16 +153,27 @@ export class MailRoad implements Road {
     });
     const { delivered, taken } = await this.#parts.streams.send(name, message, key);
     if (!delivered) return taken ? { taken } : {};
+    const both = `${name} ${letter.id}`;
     const outcome = new Promise<void>((resolve, reject) => {
-      this.#handed.set(`${name} ${letter.id}`, reject);
-      delivered.then(resolve, reject);
+      const over = (): void => {
+        const left = (this.#handed.get(both) ?? []).filter((one) => one !== refuse);
+        if (left.length > 0) this.#handed.set(both, left);
+        else this.#handed.delete(both);
+      };
+      const refuse = (error: LanpostError): void => {
+        over();
+        reject(error);
+      };
+      this.#handed.set(both, [...this.#handed.get(both) ?? [], refuse]);
+      delivered.finally(over).then(resolve, reject);
     });
-    return { delivered: outcome.finally(() => this.#handed.delete(`${name} ${letter.id}`)) };
+    return { delivered: outcome };
   }
 
   /** It came back: only who it was handed to can say so. What is to be tried again, the stream has not confirmed either. */
   refused(id: string, peer: Sender, error: StanzaError): void {
-    if (error.type !== 'wait') this.#handed.get(`${peer.name} ${id}`)?.(new LanpostError('forbidden', `${peer.name} does not take it: ${error.message}`));
+    // Of several with one id: in the order in which they went.
+    if (error.type !== 'wait') this.#handed.get(`${peer.name} ${id}`)?.[0]?.(new LanpostError('forbidden', `${peer.name} does not take it: ${error.message}`));
   }
 }
 

@@ -6,6 +6,7 @@ import type { HomeAccounts } from '../../src/link/jid-proofs.ts';
 import { MailRoad } from '../../src/link/mail-road.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import type { Letter } from '../../src/mail/letter.ts';
+import { StanzaError } from '../../src/xmpp/stanza-error.ts';
 import { acquainted, seen, SimulatedLan } from './fixtures.ts';
 import { plainPeer, purpleHeader } from './plain-peer.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';
@@ -65,6 +66,23 @@ describe('a letter for a name', () => {
     await road.deliver(address, letter);
     expect(sent).toEqual(['x@h1', 'y@h1']);
   });
+});
+
+test('of two letters with one id each is refused, or delivered, for itself', async () => {
+  const confirm: (() => void)[] = [];
+  const road = new MailRoad({
+    streams: { send: () => Promise.resolve({ delivered: new Promise<void>((resolve) => { confirm.push(resolve); }) }) },
+    isPresent: () => true, holder: () => undefined, isPaired: () => false, speaking: () => undefined, nameOf: () => undefined, ownName: () => 'a@h9',
+  });
+  const address = { kind: 'link', name: 'x@h1' } as const;
+  const letters = [await road.deliver(address, letter), await road.deliver(address, letter), await road.deliver(address, letter)];
+  const became = letters.map(async ({ delivered }) => delivered?.then(() => 'delivered', () => 'refused'));
+  confirm[0]?.();
+  await became[0];
+  const refusal = new StanzaError('not-acceptable', { type: 'modify' });
+  road.refused('m1', { name: 'x@h1', trust: 'none' }, refusal);
+  road.refused('m1', { name: 'x@h1', trust: 'none' }, refusal);
+  expect(await Promise.all(became)).toEqual(['delivered', 'refused', 'refused']);
 });
 
 describe('a peer with an account that is announced and was not reached', () => {
