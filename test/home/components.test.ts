@@ -7,6 +7,7 @@ import { Components, toComponent } from '../../src/home/component/components.ts'
 import type { Letter } from '../../src/mail/letter.ts';
 import { xml, type Element } from '../../src/xmpp/element.ts';
 import { Bell } from '../support/bell.ts';
+import { quiet } from '../support/quiet.ts';
 import { memoryRegistry } from '../trust/fixtures.ts';
 
 const SECRET = 'secret';
@@ -64,7 +65,10 @@ describe('a component', () => {
   const came: Element[] = [];
   let heard = '';
   let said: (text: string) => void = () => undefined;
+  /** What is taken is in work until then. */
+  let busy: Promise<void> | undefined;
   afterEach(async () => {
+    busy = undefined;
     await components.close();
     for (const socket of sockets.splice(0)) socket.destroy();
     server.close();
@@ -91,6 +95,7 @@ describe('a component', () => {
       receive: async (stanza) => {
         came.push(stanza);
         bell.ring();
+        await busy;
         if (stanza.getName() === 'message') return undefined;
         return xml('iq', { type: 'result', id: String(stanza.attrs['id']), to: String(stanza.attrs['from']) });
       },
@@ -117,6 +122,34 @@ describe('a component', () => {
     expect(heard.match(/type='error'/g)).toHaveLength(1);
     expect(heard).toContain('<service-unavailable');
     expect(came).toEqual([]);
+  });
+
+  test('reads no more than it can work on, also when what came over a connection before is still in work', async () => {
+    await begin();
+    await bell.until(() => components.list()[0]?.state === 'online');
+    let free = (): void => undefined;
+    busy = new Promise((resolve) => { free = resolve; });
+    const flood = (): void => {
+      const messages = Array.from({ length: 2000 }, (_, n) => `<message from="a@b.test" to="boiler@edge.test" id="m${n}"><body>${'x'.repeat(500)}</body></message>`);
+      for (const message of messages) said(message);
+    };
+    const reads = async (goal: number): Promise<void> => {
+      await bell.until(() => came.length >= goal);
+      await quiet();
+      // What was read from the socket together is worked on together.
+      expect(came.length).toBeLessThan(goal + 200);
+    };
+    flood();
+    await reads(64);
+    const [first, before] = [sockets.length, came.length];
+    sockets[0]?.resetAndDestroy();
+    // What is not read is not seen to be gone; what is written is.
+    const lost = (await components.road.deliver(ADDRESS, letter(1))).taken?.catch(() => undefined);
+    await lost;
+    await bell.until(() => sockets.length > first && components.list()[0]?.state === 'online');
+    flood();
+    await reads(before + 64);
+    free();
   });
 
   test('with the wrong secret says so, and does not try again at once', async () => {

@@ -49,6 +49,12 @@ export interface ComponentParts {
   readonly random?: (() => number) | undefined;
 }
 
+/** Stanzas of one connection that are in work: one that breaks leaves its own to nobody. */
+interface Work {
+  readonly wire: XmppSocket;
+  count: number;
+}
+
 /** What of a letter is said. */
 type Written = Pick<Letter, 'id' | 'body' | 'subject' | 'thread'>;
 
@@ -61,7 +67,6 @@ export class Component {
   #since: number;
   #reason: string | undefined;
   #timer: Timer | undefined;
-  #inWork = 0;
   #closed = false;
 
   constructor(parts: ComponentParts) {
@@ -125,7 +130,7 @@ export class Component {
             failure = new StreamEnded(streamFaultOf(element), online === 0);
             void wire.close();
           } else if (online > 0) {
-            if (!barrier.receive(element)) this.#received(wire, element);
+            if (!barrier.receive(element)) this.#received(work, element);
           }
           else if (element.getName() === 'handshake' && namespaceOf(element) === NS_COMPONENT) {
             online = clock.mono();
@@ -143,6 +148,7 @@ export class Component {
         },
       },
     });
+    const work = { wire, count: 0 };
     const timer = clock.after(DEADLINE, () => wire.destroy(new LanpostError('timeout', `No component within ${DEADLINE / 1000} s.`)));
     const barrier = new Barrier({
       domain, clock,
@@ -164,19 +170,19 @@ export class Component {
     this.#timer = this.#parts.clock.after(retry.delay, () => this.#connect());
   }
 
-  #received(wire: XmppSocket, stanza: Element): void {
+  #received(work: Work, stanza: Element): void {
     if (stanzaKind(stanza) === undefined) return;
-    this.#inWork += 1;
-    if (this.#inWork === IN_WORK) wire.pause();
-    void this.#reply(wire, stanza);
+    work.count += 1;
+    if (work.count === IN_WORK) work.wire.pause();
+    void this.#reply(work, stanza);
   }
 
-  async #reply(wire: XmppSocket, stanza: Element): Promise<void> {
+  async #reply(work: Work, stanza: Element): Promise<void> {
     const reply = await this.#answer(stanza);
     // Over the connection that asked; one that has gone takes its questions along.
-    if (reply) wire.write(reply);
-    this.#inWork -= 1;
-    if (this.#inWork === IN_WORK - 1) wire.resume();
+    if (reply) work.wire.write(reply);
+    work.count -= 1;
+    if (work.count === IN_WORK - 1) work.wire.resume();
   }
 
   async #answer(stanza: Element): Promise<Element | undefined> {
