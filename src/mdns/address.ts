@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net';
 // Addresses as text in one canonical form (RFC 5952 for IPv6), so that they compare by `===`.
 
 const ZONE = 0x25; // %
+const DOT = 0x2e;
 
 /** The IPv4 address that begins there. */
 export function dotted(bytes: Uint8Array, at: number): string {
@@ -43,24 +44,47 @@ export function addressToBytes(address: string): Uint8Array | undefined {
   return bytes;
 }
 
-/** Each instance that is found has one of these: so by hand. */
 function fourBytes(text: string): Uint8Array | undefined {
-  const bytes = new Uint8Array(4);
-  let at = 0;
-  for (let part = 0; part < 4; part++) {
-    const start = at;
-    let value = 0;
-    for (; at < text.length && at - start < 3; at++) {
-      const digit = text.charCodeAt(at) - 0x30;
-      if (digit < 0 || digit > 9) break;
+  const value = fourNumber(text);
+  return value < 0 ? undefined : Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+}
+
+/** An IPv4 address as a number, a zone left out; -1 when it is none. Each instance that is found has one of these: so by hand. */
+export function fourNumber(text: string): number {
+  let whole = 0;
+  let value = 0;
+  let digits = 0;
+  let parts = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    const digit = code - 0x30;
+    if (digit >= 0 && digit <= 9) {
+      // Not 01.
+      if (digits > 0 && value === 0) return -1;
       value = value * 10 + digit;
+      digits++;
+      if (value > 255) return -1;
+      continue;
     }
-    const digits = at - start;
-    if (digits === 0 || value > 255 || (digits > 1 && text.charCodeAt(start) === 0x30)) return undefined;
-    if (part < 3 && text.charCodeAt(at++) !== 0x2e) return undefined;
-    bytes[part] = value;
+    if (code === ZONE) break;
+    if (code !== DOT || digits === 0 || parts === 3) return -1;
+    whole = whole * 256 + value;
+    value = 0;
+    digits = 0;
+    parts++;
   }
-  return at === text.length || text.charCodeAt(at) === ZONE ? bytes : undefined;
+  return parts === 3 && digits > 0 ? whole * 256 + value : -1;
+}
+
+/** As `isLinkLocal`: 169.254. */
+export function isLinkLocalNumber(four: number): boolean {
+  return four >= 0xa9fe_0000 && four <= 0xa9fe_ffff;
+}
+
+/** As `isHostAddress`. */
+export function isHostNumber(four: number): boolean {
+  const first = Math.floor(four / 0x100_0000);
+  return first !== 0 && first !== 127 && first < 224;
 }
 
 export function withoutZone(address: string): string {
@@ -91,7 +115,7 @@ export function isLinkLocal(address: Uint8Array): boolean {
 
 /** Whether it can be one host's address on a link: not loopback, multicast, unspecified or broadcast. */
 export function isHostAddress(address: Uint8Array): boolean {
-  if (address.length === 4) return address[0] !== 0 && address[0] !== 127 && (address[0] ?? 0) < 224;
+  if (address.length === 4) return isHostNumber((address[0] ?? 0) * 0x100_0000);
   if (address[0] === 0xff) return false;
   const bytes = Buffer.from(address);
   if (bytes.readUInt32BE(0) !== 0 || bytes.readUInt32BE(4) !== 0) return true;

@@ -1,5 +1,5 @@
-import { addressToBytes, isHostAddress, isLinkLocal } from './address.ts';
-import { onLink, type Subnet } from './interfaces.ts';
+import { addressToBytes, fourNumber, isHostAddress, isHostNumber, isLinkLocal, isLinkLocalNumber } from './address.ts';
+import { isNumberOnLink, onLink, type Subnet } from './interfaces.ts';
 import { nameKey } from './name.ts';
 import type { Resolved } from './output.ts';
 import { decodeText } from './text.ts';
@@ -33,7 +33,7 @@ interface Sight { readonly place: string; readonly resolved: Resolved; readonly 
 interface Listing {
   /** One for each place; the newest last. */
   seen: readonly Sight[];
-  shown?: { readonly found: Found; readonly types: readonly string[] };
+  shown: { readonly found: Found; readonly types: readonly string[] } | undefined;
 }
 
 export interface DirectoryParts {
@@ -59,7 +59,7 @@ export class Directory {
       listing.seen = [...elsewhere(listing, place), sight];
       return this.#show(key, listing);
     }
-    const fresh: Listing = { seen: [sight] };
+    const fresh: Listing = { seen: [sight], shown: undefined };
     this.#listings.set(key, fresh);
     this.#show(key, fresh);
   }
@@ -93,7 +93,7 @@ export class Directory {
     const found = this.#parts.own.owns(key) ? undefined : merge(listing);
     const before = listing.shown;
     if (!found) {
-      delete listing.shown;
+      listing.shown = undefined;
       if (before) this.#tell(before.types, { type: 'down', service: before.found });
       return;
     }
@@ -107,16 +107,17 @@ export class Directory {
   }
 
   #tell(types: readonly string[], event: BrowseEvent): void {
-    for (const type of types) this.#parts.listeners.emit(type, event);
+    for (let index = 0; index < types.length; index++) this.#parts.listeners.emit(types[index] ?? '', event);
   }
 }
 
 /** Keys of the browsed names that lead to it. */
 function typesOf({ seen }: Listing): string[] {
   const types: string[] = [];
-  for (const { resolved } of seen) {
-    for (const type of resolved.types) {
-      const key = nameKey(type);
+  for (let index = 0; index < seen.length; index++) {
+    const named = seen[index]?.resolved.types ?? [];
+    for (let one = 0; one < named.length; one++) {
+      const key = nameKey(named[one] ?? '');
       if (!types.includes(key)) types.push(key);
     }
   }
@@ -139,11 +140,15 @@ function sameText(one: string, other: string): boolean {
 const elsewhere = ({ seen }: Listing, place: string): Sight[] => seen.filter((sight) => sight.place !== place);
 
 function merge({ seen }: Listing): Found | undefined {
-  const newest = seen[seen.length - 1]?.resolved;
   const addresses: FoundAddress[] = [];
-  for (const { resolved, at } of seen) {
-    for (const address of resolved.addresses) {
-      const usable = connectable(address, at);
+  let newest: Resolved | undefined;
+  // By hand, as all of this: a newcomer is told of when it is done.
+  for (let index = 0; index < seen.length; index++) {
+    const sight = seen[index];
+    if (!sight) continue;
+    newest = sight.resolved;
+    for (let one = 0; one < newest.addresses.length; one++) {
+      const usable = connectable(newest.addresses[one] ?? '', sight.at);
       if (usable) put(usable, addresses);
     }
   }
@@ -161,10 +166,16 @@ function put(usable: FoundAddress, addresses: FoundAddress[]): void {
 
 /** Nobody on the link makes us connect elsewhere: only to addresses of that link. */
 function connectable(address: string, { interface: { name }, subnets }: Whereabouts): FoundAddress | undefined {
+  const four = fourNumber(address);
+  if (four < 0) return connectableSix(address, name, subnets);
+  const usable = isHostNumber(four) && (isNumberOnLink(four, subnets) || isLinkLocalNumber(four));
+  return usable ? { address, family: 4, interface: name } : undefined;
+}
+
+function connectableSix(address: string, name: string, subnets: readonly Subnet[]): FoundAddress | undefined {
   const bytes = addressToBytes(address);
   if (!bytes || !isHostAddress(bytes)) return undefined;
-  const family = bytes.length === 4 ? 4 : 6;
   const local = isLinkLocal(bytes);
   if (!local && !onLink(bytes, subnets)) return undefined;
-  return { address: local && family === 6 ? `${address}%${name}` : address, family, interface: name };
+  return { address: local ? `${address}%${name}` : address, family: 6, interface: name };
 }

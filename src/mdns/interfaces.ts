@@ -1,4 +1,4 @@
-import { addressToBytes, inSubnet, withoutZone } from './address.ts';
+import { addressToBytes, fourNumber, inSubnet, withoutZone } from './address.ts';
 import type { Family, InterfaceInfo } from './network.ts';
 
 // What interfaces mean for links: which families each speaks, which are one link, what a change touches.
@@ -27,18 +27,40 @@ export function printOf({ addresses }: InterfaceInfo): string {
 }
 
 /** An address of our own as bytes, with the length of its prefix in bits. */
-export interface Subnet { readonly bytes: Uint8Array; readonly prefix: number }
+export interface Subnet {
+  readonly bytes: Uint8Array;
+  readonly prefix: number;
+  /** Of IPv4: the first and the last address in it, as numbers. Else none is between them. */
+  readonly first: number;
+  readonly last: number;
+}
 
 /** Worked out once for an interface: every packet is held against it. */
 export function subnetsOf({ addresses }: InterfaceInfo): Subnet[] {
   return addresses.flatMap(({ address, prefix }) => {
     const bytes = addressToBytes(address);
-    return bytes ? [{ bytes, prefix }] : [];
+    return bytes ? [{ bytes, prefix, ...rangeOf(fourNumber(address), prefix) }] : [];
   });
+}
+
+function rangeOf(four: number, prefix: number): { first: number; last: number } {
+  if (four < 0) return { first: 0, last: -1 };
+  const size = 2 ** (32 - prefix);
+  const first = four - four % size;
+  return { first, last: first + size - 1 };
 }
 
 export function onLink(address: Uint8Array, subnets: readonly Subnet[]): boolean {
   for (const { bytes, prefix } of subnets) if (inSubnet(address, bytes, prefix)) return true;
+  return false;
+}
+
+/** The same of an IPv4 address that is a number. */
+export function isNumberOnLink(four: number, subnets: readonly Subnet[]): boolean {
+  for (let at = 0; at < subnets.length; at++) {
+    const subnet = subnets[at];
+    if (subnet && four >= subnet.first && four <= subnet.last) return true;
+  }
   return false;
 }
 
