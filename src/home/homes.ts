@@ -378,6 +378,7 @@ class AccountHomes implements Homes {
   }
 
   knows(domain: string): boolean {
+    if (this.#homes.size === 0) return false;
     return [...this.#homes.values()].some((home) => home.account.address.domain === domain.toLowerCase());
   }
 

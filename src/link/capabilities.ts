@@ -45,9 +45,11 @@ export class Capabilities {
   /** Namespaces of what it can do; undefined: not known yet. */
   of(name: string, claims: { readonly caps?: Caps } | undefined = this.#parts.claimed(name)): readonly string[] | undefined {
     if (!claims) return undefined;
+    const { caps } = claims;
+    const known = caps && (this.#own(caps) ?? this.#cache.get(caps)?.features);
+    if (known || this.#unchecked.size === 0) return known;
     const unchecked = this.#unchecked.get(name);
-    return (claims.caps && (this.#own(claims.caps) ?? this.#cache.get(claims.caps)?.features))
-      ?? (unchecked && unchecked.announced === announced(claims.caps) ? unchecked.features : undefined);
+    return unchecked && unchecked.announced === announced(caps) ? unchecked.features : undefined;
   }
 
   /** As `of`, asking when it is not known; opens a stream when there is none. */

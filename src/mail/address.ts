@@ -16,6 +16,9 @@ export type Address =
 
 /** Bounded so that it fits a topic name even when every byte is escaped. */
 const MAX_BYTES = 160;
+const AT = 0x40;
+const DOT = 0x2e;
+const SLASH = 0x2f;
 /** Of `as`: in no JID without a resource. */
 const TO = '>';
 
@@ -70,15 +73,18 @@ function split(text: string, isHomeDomain: (domain: string) => boolean): Place {
 }
 
 function isJid(text: string, isHomeDomain: (domain: string) => boolean): boolean {
-  const at = text.lastIndexOf('@');
+  // By hand: it is asked of everybody who comes.
+  let at = text.length - 1;
+  while (at >= 0 && text.charCodeAt(at) !== AT) at--;
   if (at < 0) return false;
-  const slash = text.indexOf('/', at);
-  const domain = slash < 0 ? text.slice(at + 1) : text.slice(at + 1, slash);
-  return domain.includes('.') || isHomeDomain(domain);
+  let end = at + 1;
+  for (; end < text.length && text.charCodeAt(end) !== SLASH; end++) if (text.charCodeAt(end) === DOT) return true;
+  return isHomeDomain(text.slice(at + 1, end));
 }
 
 /** Whether the name of a peer, typed as it is, does not go to the link. */
 export function readsAsJid(name: string, isHomeDomain: (domain: string) => boolean): boolean {
+  if (!name.includes(':')) return isJid(name, isHomeDomain);
   return name.startsWith('xmpp:') || name.startsWith('device:') || (!name.startsWith('link:') && isJid(name, isHomeDomain));
 }
 
