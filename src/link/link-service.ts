@@ -135,6 +135,8 @@ export class LinkService {
   /** Loaded with the first window that an owner opens. */
   #pairings: Pairings | undefined;
   #stopListening: (() => void) | undefined;
+  /** What has become of peers, and only whoever watches has been told. */
+  #tidings: PeerEvent[] = [];
   readonly #doctors: Doctors;
 
   constructor(parts: LinkServiceParts) {
@@ -365,11 +367,21 @@ export class LinkService {
     this.#stopListening = link.peers.watch((event) => {
       this.#events.emit(event);
       // Whoever watches hears of it first.
-      SOON.then(() => this.#changed(event)).catch((error: unknown) => {
-        this.#parts.trouble({ kind: 'link.listener', message: error instanceof Error ? error.message : String(error) });
-      });
+      if (this.#tidings.push(event) === 1) void SOON.then(this.#look);
     });
   }
+
+  readonly #look = (): void => {
+    const news = this.#tidings;
+    this.#tidings = [];
+    for (const event of news) {
+      try {
+        this.#changed(event);
+      } catch (error) {
+        this.#parts.trouble({ kind: 'link.listener', message: error instanceof Error ? error.message : String(error) });
+      }
+    }
+  };
 
   #changed(event: PeerEvent): void {
     const { type, peer } = event;
