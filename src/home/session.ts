@@ -11,6 +11,7 @@ import { StanzaError } from '../xmpp/stanza-error.ts';
 import { HandledCountTooHigh, NS_SM, parseH, StreamManagement } from '../xmpp/stream-management.ts';
 import type { Wire } from '../xmpp/wire.ts';
 import { Liveness, type SessionTiming } from './liveness.ts';
+import { WINDOW } from './window.ts';
 
 export { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 
@@ -43,6 +44,8 @@ const MAX_UNHANDLED = 256;
 const ASK_EVERY = 128;
 /** Stanzas kept for a server that does not say that it has them, although it was asked. */
 const MAX_UNACKED = 1024;
+/** Requests at once beside the items on their way up: what a node is like, pings, commands. */
+const OTHER_REQUESTS = 128;
 /** How often it may be waited for the proof once more, while other things come. */
 const PROOF_TIMES = 6;
 /** Bytes of replies that took their time, and that the server does not have yet. */
@@ -74,7 +77,7 @@ export class HomeSession {
     this.#liveness = new Liveness({ clock: options.clock, timing: options.timing, ask: (socket) => this.#ask(socket), reads: () => !this.#paused });
     const self = bare(options.jid) ?? options.jid;
     this.iq = new IqCaller({
-      clock: options.clock, send: (iq) => this.send(iq), limit: 128,
+      clock: options.clock, send: (iq) => this.send(iq), limit: WINDOW.most + OTHER_REQUESTS,
       self: () => [self, options.jid, self.slice(self.indexOf('@') + 1)],
     });
   }

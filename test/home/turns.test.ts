@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { WINDOW } from '../../src/home/window.ts';
 import { attr } from '../../src/xmpp/element.ts';
 import { createRig, type Rig } from './rig.ts';
 
@@ -20,6 +21,18 @@ describe('whose turn it is', () => {
     await rig.drained();
     expect(rig.arrivals('old').map(Number)).toEqual(range(5_000));
     await rig.until(() => rig.held().length === 0);
+  });
+
+  it('what a topic needs to know of its node is asked while as much of another as may be is unanswered', async () => {
+    await using rig = await createRig();
+    await rig.publish('old', ...range(1_000));
+    rig.home.set.answer = (_iq, what, node) => (what === 'publish' && node === 'old' && rig.count('old') > 300 ? 'silence' : undefined);
+    await rig.add();
+    const sent = (): number => nodes(rig).filter((node) => node === 'old').length;
+    await rig.until(() => sent() >= rig.count('old') + WINDOW.most);
+    await rig.publish('new', 1);
+    await rig.until(() => rig.home.nodes.has('new'));
+    expect(rig.troubles).toEqual([]);
   });
 
   it('nor after a restart in the middle of it, and all arrives in order', async () => {
