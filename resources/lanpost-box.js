@@ -78,6 +78,8 @@ window.lanpost.boxDialog = {
 
   mode() { return $('#node-config-input-mode').val(); },
 
+  stateOf({ state, reason }) { return lanpost.said.text(state) + (reason ? ' (' + lanpost.said.text(reason) + ')' : ''); },
+
   say(where, text) { $(where).text(text); },
 
   /** What a box that runs says of itself; until one does, only the test says why not. */
@@ -124,9 +126,9 @@ window.lanpost.boxDialog = {
     lanpost.pick('#lanpost-box-peer', { kind: 'peers', asked: box });
     const tested = ({ name, fingerprint, version, dir, link, peers, log, homes }) => [
       words('tested.box', { name, version, dir }), words('tested.key', { fingerprint }),
-      words('tested.link', { state: link.state + (link.reason ? ' (' + link.reason + ')' : ''), interfaces: link.interfaces.join(', ') || '–', peers }),
-      words('tested.log', { state: log.state + (log.reason ? ' (' + log.reason + ')' : ''), topics: log.topics, free: Math.round(log.freeBytes / 1048576) }),
-      ...homes.map(({ jid, state, reason, queued }) => words('tested.home', { jid, state: state + (reason ? ' (' + reason + ')' : ''), queued })),
+      words('tested.link', { state: this.stateOf(link), interfaces: link.interfaces.join(', ') || '–', peers }),
+      words('tested.log', { state: this.stateOf(log), topics: log.topics, free: Math.round(log.freeBytes / 1048576) }),
+      ...homes.map((home) => words('tested.home', { jid: home.jid, state: this.stateOf(home), queued: home.queued })),
     ].join('\n');
     $('#lanpost-box-test').on('click', () => {
       this.say('#lanpost-box-tested', '…');

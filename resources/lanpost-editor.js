@@ -41,7 +41,7 @@ window.lanpost = Object.assign(window.lanpost || {}, {
     return new Promise((resolve, reject) => {
       $.ajax(request).done(resolve).fail((answer) => {
         if (answer.status === 404) return reject(new Error(this.words('notDeployed')));
-        reject(new Error((answer.responseJSON && answer.responseJSON.reason) || this.words('failed')));
+        reject(new Error(this.said.text((answer.responseJSON && answer.responseJSON.reason) || '') || this.words('failed')));
       });
     });
   },
@@ -133,7 +133,7 @@ window.lanpost = Object.assign(window.lanpost || {}, {
   row(choice) {
     const row = $('<div role="option" class="lanpost-picker-choice red-ui-search-result" style="display:block; padding:5px 8px; cursor:pointer; outline-offset:-1px"></div>')
       .attr({ 'data-value': choice.value, title: choice.value }).data('choice', choice);
-    const beside = [choice.label, choice.detail].filter(Boolean).join(' · ');
+    const beside = [choice.label, choice.detail && this.said.text(choice.detail)].filter(Boolean).join(' · ');
     for (const [text, size, opacity] of [[choice.value, '1em', 1], [beside, '.85em', 0.75]]) {
       if (text) $('<div style="overflow:hidden; text-overflow:ellipsis; white-space:nowrap"></div>').css({ fontSize: size, opacity }).text(text).appendTo(row);
     }

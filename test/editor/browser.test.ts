@@ -247,6 +247,26 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     }
   }, 180_000);
 
+  it('says in German how nodes and box are, to who prefers that', async () => {
+    const context = await browser.newContext({ locale: 'de-DE', viewport: { width: 1360, height: 820 } });
+    await context.addCookies(await page.context().cookies());
+    const german = await context.newPage();
+    german.on('pageerror', (error) => complaints.push(error.stack ?? String(error)));
+    await german.goto(editor.url, { waitUntil: 'load' });
+    const canvas = german.locator('#red-ui-workspace-chart');
+    await canvas.getByText(/^\d+ veröffentlicht$/).first().waitFor({ timeout: 60_000 });
+    await canvas.getByText(/^\d+ empfangen$/).first().waitFor({ timeout: 60_000 });
+    await german.evaluate(() => {
+      const { RED } = globalThis as Window & { RED: { editor: { editConfig(name: string, type: string, id: string): void } } };
+      let id = '';
+      RED.nodes.eachConfig((node) => { if (node.type === 'lanpost box') id = node.id; });
+      RED.editor.editConfig('', 'lanpost box', id);
+    });
+    await german.locator('#lanpost-box-test').click();
+    await expect.poll(() => german.locator('#lanpost-box-tested').innerText()).toMatch(/Netz aus[^]*Log offen/);
+    await context.close();
+  }, 120_000);
+
   it('asked nobody outside, and nothing complained', () => {
     expect(offSite).toEqual([]);
     expect(complaintsOf(complaints)).toEqual([]);

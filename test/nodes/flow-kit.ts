@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EventEmitter, once } from 'node:events';
 import type { NodeAPI, NodeMessage } from 'node-red';
-import { afterAll, afterEach, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { saidIn } from './said.ts';
 
 export interface FlowNode extends EventEmitter {
   receive(msg: object): void;
@@ -62,6 +63,7 @@ export function useFlows(): {
     await started;
   };
   let dir = '';
+  let statuses: Calls | undefined;
   let ours: Register[] = [];
   beforeAll(async () => {
     ours = await palette();
@@ -73,6 +75,9 @@ export function useFlows(): {
     await flows.unload();
     if (dir !== '') await rm(dir, { recursive: true, force: true });
     dir = '';
+    const said = statuses;
+    statuses = undefined;
+    expect(said ? withoutWords(said) : []).toEqual([]);
   });
   return {
     flows,
@@ -81,6 +86,8 @@ export function useFlows(): {
       dir = dir === '' ? await mkdtemp(join(tmpdir(), 'lanpost-')) : dir;
       flows.settings({ userDir: dir, lanpost: undefined, ...settings });
       await flows.load([...ours, ...more], flow, credentials);
+      // oxlint-disable-next-line no-underscore-dangle -- the helper's own name
+      statuses = flows._NodePrototype.status;
     },
   };
 }
@@ -111,6 +118,15 @@ export async function saidBy(flows: FlowHelper, id: string, wanted: RegExp): Pro
     text = await new Promise<string>((resolve) => { node.once('call:status', (call: { args: unknown[] }) => resolve(textOf(call.args))); });
   }
   return text;
+}
+
+const german = saidIn('de');
+
+/** What nodes have said of themselves that an editor has no words for; what is wrong, and why, is in the box's own. */
+function withoutWords({ args, thisValues }: Calls): string[] {
+  const shown = args.filter((_, i) => (thisValues[i] as { readonly type: string }).type.startsWith('lanpost ')).map(([status]) => status as { readonly fill?: string; readonly text?: string } | undefined);
+  const phrases = shown.flatMap((status) => (status?.text === undefined || status.fill === 'red' ? [] : (status.text.split(/:|·|…/, 1)[0] ?? '').trim().split(', ')));
+  return [...new Set(phrases)].filter((phrase) => german.phrase(phrase) === undefined);
 }
 
 function textOf(call: readonly unknown[] | undefined): string {

@@ -1,0 +1,56 @@
+// What the box and its nodes say, in the language of whoever looks. They say it in English, for flows and programs read it; the words are
+// in the catalogue of lanpost box. Served by Node-RED as resources/lanpost/lanpost-said.js, loaded by lanpost-box.html.
+/* global RED, window */
+'use strict';
+
+window.lanpost = window.lanpost || {};
+window.lanpost.said = {
+  /** A word of a table; undefined when it is not there. */
+  known(table, key) {
+    // These take a path apart; and what every object has is no word.
+    if (key === '' || /[.:]/.test(key) || key in {}) return undefined;
+    const path = 'lanpost-box.' + table + '.' + key;
+    const words = RED._('lanpost/lanpost-box:' + path);
+    return words.endsWith(path) ? undefined : words;
+  },
+
+  /** One phrase; its numbers stay as they are. */
+  phrase(text) {
+    const numbers = [];
+    const words = this.known('said', text.replace(/\d+(?: (?:s|min|h|d)\b)?/g, (number) => '#' + (numbers.push(number), '')));
+    return words === undefined ? undefined : words.replace(/#/g, () => numbers.shift());
+  },
+
+  /** Phrase by phrase, up to the first that is not known: from there on it is what somebody else said, or the reason of an error. */
+  text(text) {
+    let done = '';
+    for (let rest = text; ;) {
+      const [, phrase, between] = /^([^]*?)(, | · |: |$)/.exec(rest);
+      const words = this.phrase(phrase);
+      if (words === undefined) {
+        const code = between === ': ' ? this.known('codes', phrase) : undefined;
+        return done + (code === undefined ? rest : code + rest.slice(phrase.length));
+      }
+      done += words + between;
+      rest = rest.slice(phrase.length + between.length);
+      if (rest === '') return done;
+    }
+  },
+};
+
+// Whoever hears of a status before the flows are there is not told which node it is of.
+RED.events.on('flows:loaded', () => {
+  if (window.lanpost.said.listening) return;
+  window.lanpost.said.listening = true;
+  RED.comms.subscribe('status/#', (topic, status) => {
+    const node = RED.nodes.node(topic.split('/')[1]);
+    if (!node || !node.type.startsWith('lanpost ') || !status.text) return;
+    const text = window.lanpost.said.text(status.text);
+    if (text === status.text) return;
+    // The editor takes the same object for the node's status, before this or after it.
+    status.text = text;
+    node.dirtyStatus = true;
+    node.dirty = true;
+    RED.view.redrawStatus(node);
+  });
+});
