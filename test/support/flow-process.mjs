@@ -1,12 +1,14 @@
 // Node-RED as others install it, with the nodes of this package, those installed in USERDIR or else from dist/, in a process of its own: node flow-process.mjs USERDIR.
 // Runs USERDIR/flows.json; functions in it say something by `global.get('say')(object)`, and hear the lines that come in by
-// `global.get('hear')(listener)`. Prints one JSON object per line.
+// `global.get('hear')(listener)`; `global.get('memory')()` is what lives and what the process weighs, in bytes. Prints one JSON object per line.
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 const nodeRed = createRequire(import.meta.url)('node-red');
 // Lines are for what the flow says.
@@ -14,10 +16,17 @@ console.log = console.error;
 const say = (object) => void process.stdout.write(`${JSON.stringify(object)}\n`);
 const input = createInterface({ input: process.stdin });
 const hear = (listener) => void input.on('line', listener);
+const memory = () => {
+  setFlagsFromString('--expose-gc');
+  const { rss } = process.memoryUsage();
+  runInNewContext('gc')();
+  const { heapUsed, external } = process.memoryUsage();
+  return { rss, lives: heapUsed + external };
+};
 nodeRed.init(createServer(), {
   userDir: process.argv[2], flowFile: 'flows.json', credentialSecret: 'test', httpAdminRoot: false, httpNodeRoot: false, editorTheme: { projects: { enabled: false } },
   nodesDir: existsSync(join(process.argv[2], 'node_modules/lanpost')) ? [] : [fileURLToPath(new URL('../../', import.meta.url))],
-  functionGlobalContext: { say, hear },
+  functionGlobalContext: { say, hear, memory },
   logging: { lines: { level: 'warn', metrics: false, audit: false, handler: () => ({ msg }) => say({ warned: msg?.message ?? String(msg) }) } },
 });
 nodeRed.events.on('flows:started', () => say({ started: true }));

@@ -12,7 +12,6 @@ export interface FlowProcess {
   readonly said: JsonLines<Said>;
   /** Lines of one kind, so far. */
   all(what: string): unknown[];
-  readonly pid: number;
   /** What functions hear that have asked for it. */
   tell(line: string): void;
   kill(): Promise<void>;
@@ -38,7 +37,6 @@ export async function startFlows(userDir: string, flow: readonly object[], { env
   await said.wait((line) => line['started'] === true, { timeout: 50_000 });
   return {
     said,
-    pid: child.pid ?? Number.NaN,
     all: (what) => said.lines.flatMap((line) => (what in line ? [line[what]] : [])),
     tell: (line) => void child.stdin.write(`${line}\n`),
     async kill() {
