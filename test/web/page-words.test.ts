@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { BoxStatus, HomeStatus } from '../../src/index.ts';
 import { languageOf } from '../../src/web/language.ts';
 import { ROOT } from '../support/root.ts';
 
@@ -28,6 +29,14 @@ describe('the words of the status page', () => {
     const all = [...scripts.flatMap(said), ...written];
     expect(all.length).toBeGreaterThan(120);
     expect([...new Set(all)].filter((text) => german[text] === undefined)).toEqual([]);
+  });
+
+  it('are there for every state that the box has', () => {
+    // One that is new does not compile until it is here.
+    const homes = { connecting: 1, online: 1, waiting: 1, refused: 1, offline: 1, paused: 1 } satisfies Record<HomeStatus['state'], 1>;
+    const links = { 'link off': 1, 'link starting': 1, 'link failed': 1 } satisfies Record<`link ${Exclude<BoxStatus['link']['state'], 'up'>}`, 1>;
+    const logs = { refusing: 1, closed: 1 } satisfies Record<Exclude<BoxStatus['log']['state'], 'open'>, 1>;
+    expect([homes, links, logs].flatMap((states) => Object.keys(states)).filter((state) => german[state] === undefined)).toEqual([]);
   });
 
   it('have the same places to be filled in, and none is left over', () => {
