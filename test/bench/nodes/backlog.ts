@@ -59,20 +59,20 @@ async function read(dir: string, reading: Reading): Promise<Row[]> {
   const flows = await startFlows(dir, flowOf(reading, step));
   try {
     const begun = performance.now();
-    const [lives, rss]: [number[], number[]] = [[], []];
+    const [lives, weighs]: [number[], number[]] = [[], []];
     for (let handled = step; handled <= reading.items; handled += step) {
       const line = await flows.said.wait((one) => one['handled'] === handled, { timeout: 600_000 });
       lives.push(Number(line['lives']) / MIB);
-      rss.push(Number(line['rss']) / MIB);
+      weighs.push(Number(line['weighs']) / MIB);
     }
     const rate = reading.items / ((performance.now() - begun) / 1000);
     const inShort = (all: readonly number[]): string => all.filter((_, i) => i % (LOOKS / 20) === LOOKS / 20 - 1).map((one) => one.toFixed(0)).join(' ');
-    console.log(`${reading.reader}, MiB at each twentieth: what lives ${inShort(lives)}; RSS ${inShort(rss)}`);
+    console.log(`${reading.reader}, MiB at each twentieth: what lives ${inShort(lives)}; RssAnon ${inShort(weighs)}`);
     // Until then V8 compiles, and caches fill.
     const slope = (slopeOf(lives.slice(LOOKS / 10)) / step) * ITEMS;
     return [{
-      what: `${reading.items.toLocaleString('en')} of ${ITEMS.toLocaleString('en')} items that waited for a durable lanpost subscribe, ${reading.what} (${perSecond(rate)}): most that Node-RED weighs; what a million more would add to what lives after a collection`,
-      ours: `${inMiB(Math.max(...rss))}; ${slope < 0 ? '−' : '+'}${inMiB(Math.abs(slope))}`, peer: '', target: `≤ +${inMiB(MOST)}`, met: slope <= MOST,
+      what: `${reading.items.toLocaleString('en')} of ${ITEMS.toLocaleString('en')} items that waited for a durable lanpost subscribe, ${reading.what} (${perSecond(rate)}): most that Node-RED weighs (RssAnon); what a million more would add to what lives after a collection`,
+      ours: `${inMiB(Math.max(...weighs))}; ${slope < 0 ? '−' : '+'}${inMiB(Math.abs(slope))}`, peer: '', target: `≤ +${inMiB(MOST)}`, met: slope <= MOST,
     }];
   } finally {
     await flows.stop();
