@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -7,15 +7,37 @@ import { ROOT } from '../support/root.ts';
 
 const run = promisify(execFile);
 interface Manifest {
+  readonly license: string;
+  readonly keywords: readonly string[];
+  readonly engines: { readonly node: string };
+  readonly dependencies: Readonly<Record<string, string>>;
   readonly bin: Record<string, string>;
   readonly files: readonly string[];
   readonly exports: { '.': { types: string; default: string } };
-  readonly 'node-red': { nodes: Record<string, string> };
+  readonly 'node-red': { version: string; nodes: Record<string, string> };
 }
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Manifest;
 const sourceOf = (built: string): string => built.replace(/^(\.\/)?dist\//, '').replace(/\.(d\.ts|js)$/, '.ts');
 
+/** Saved in people's flows: they are never another. */
+const TYPES = ['lanpost ack', 'lanpost box', 'lanpost command in', 'lanpost command out', 'lanpost gap', 'lanpost home', 'lanpost items', 'lanpost message in', 'lanpost message out', 'lanpost peers', 'lanpost publish', 'lanpost request', 'lanpost subscribe', 'lanpost topic'];
+
 describe('the package', () => {
+  it('has what the flow library asks for: keyword, versions, licence, readme, examples, and nothing of Node-RED that it brings along', () => {
+    expect(manifest.keywords).toContain('node-red');
+    expect([manifest['node-red'].version, manifest.engines.node, manifest.license]).toEqual([expect.stringMatching(/^>=\d/), expect.stringMatching(/^>=\d/), 'MIT']);
+    expect(['README.md', 'LICENSE'].filter((name) => !existsSync(join(ROOT, name)))).toEqual([]);
+    expect(readdirSync(join(ROOT, 'examples/node-red')).filter((name) => name.endsWith('.json')).length).toBeGreaterThan(5);
+    expect(Object.keys(manifest.dependencies).filter((name) => /node-red/.test(name))).toEqual([]);
+  });
+
+  it('has the node types that flows are saved with, in the runtime and in the editor', () => {
+    const sources = Object.values(manifest['node-red'].nodes).map((built) => join(ROOT, sourceOf(built)));
+    const types = (files: readonly string[]): string[] => files.flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/RED\.nodes\.registerType\('([^']+)'/g)].map(([, type = '']) => type)).toSorted();
+    expect(types(sources)).toEqual(TYPES);
+    expect(types(sources.map((file) => file.replace(/\.ts$/, '.html')))).toEqual(TYPES);
+  });
+
   it('names only files that a build makes', () => {
     const named = [...Object.values(manifest.bin), ...Object.values(manifest.exports['.']), ...Object.values(manifest['node-red'].nodes)];
     expect(named.map(sourceOf).filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
