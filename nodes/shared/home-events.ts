@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Box, HomeStatus } from '../../src/index.ts';
+import { ageInWords } from './age-in-words.ts';
 
 /** What has become of a home account: what it can be reached by, how much waits for it. */
 export interface HomeEvent {
@@ -55,13 +56,4 @@ export function homesInWords(homes: readonly HomeStatus[], wanted: string): { re
   if (state === 'online') return { text, kind: 'good' };
   if (state === 'paused') return { text, kind: 'idle' };
   return { text, kind: state === 'refused' ? 'bad' : 'waiting' };
-}
-
-export function ageInWords(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 120) return `${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 120) return `${minutes} min`;
-  const hours = Math.round(minutes / 60);
-  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} d`;
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { HomeStatus } from '../../src/index.ts';
-import { ageInWords, changeOf, homesInWords } from '../../nodes/shared/home-events.ts';
+import { changeOf, homesInWords } from '../../nodes/shared/home-events.ts';
 import { useEmbeddingBox } from './embedding-box.ts';
 import { collect, useFlows } from './flow-kit.ts';
 
@@ -78,5 +78,4 @@ it('the status says the state, how much waits, how old it is, and why', () => {
   expect(homesInWords([status({ unanswered: 12_000, queued: 7, oldestAge: 14_000 })], '')).toEqual({ kind: 'waiting', text: 'no answer for 12 s · 7 queued, oldest 14 s' });
   expect(homesInWords([status({ unanswered: 12_000 }), status({})], '')).toEqual({ kind: 'waiting', text: '1 of 2 online' });
   expect(homesInWords([status({}), status({ state: 'refused', queued: 1, oldestAge: 5000 })], '')).toEqual({ kind: 'waiting', text: '1 of 2 online · 1 queued, oldest 5 s' });
-  expect([119_000, 3_600_000, 200_000_000].map(ageInWords)).toEqual(['119 s', '60 min', '2 d']);
 });
