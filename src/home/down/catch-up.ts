@@ -2,7 +2,6 @@
 import type { Log } from '../../log/log.ts';
 import { samePayload } from '../../log/appended.ts';
 import type { LogRecord } from '../../log/record.ts';
-import { homeOf } from '../../pubsub/draft.ts';
 import { attr, type Element } from '../../xmpp/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { hashOf, REMEMBERED, since, type Before, type Beginnings } from './beginning.ts';
@@ -12,6 +11,7 @@ import type { Keeper, Outcome, Target } from './keeper.ts';
 import { listing, type Listing } from './listing.ts';
 import { inOrder } from './order.ts';
 import { itemsOf, newestRequest } from './request.ts';
+import { theirsOf } from './theirs.ts';
 
 /** Items asked for first; fewer after an answer that was too large. */
 export const FIRST_PAGE = 16;
@@ -188,7 +188,7 @@ class Known {
 async function retractMissing(target: Target, ids: readonly string[], { log, keeper }: CatchUpParts): Promise<void> {
   if (!log.topic(target.topic)) return;
   const there = new Set(ids);
-  const local = (await log.items(target.topic, { last: IDS })).filter((record) => homeOf(record) === target.service);
+  const { theirs: local } = await theirsOf(log, target.topic, target.service, IDS);
   const present = local.filter(({ id }) => id !== undefined && there.has(id));
   const [oldest, newest] = [present[0]?.seq ?? Infinity, present.at(-1)?.seq ?? 0];
   const gone = local.filter(({ id, recordId, seq }) => id !== undefined && id !== recordId && !there.has(id) && seq > oldest && seq < newest);

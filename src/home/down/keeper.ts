@@ -4,11 +4,11 @@ import { LanpostError } from '../../errors.ts';
 import type { Log } from '../../log/log.ts';
 import type { Broker } from '../../pubsub/broker.ts';
 import { OWNER } from '../../pubsub/actor.ts';
-import { homeOf } from '../../pubsub/draft.ts';
 import { isItemId } from '../../pubsub/item-id.ts';
 import type { Seldom } from '../../seldom.ts';
 import { reasonOf } from '../reason.ts';
 import { type HomeItem, isNamedByRecord, originIn } from './item.ts';
+import { theirsOf } from './theirs.ts';
 
 export interface KeeperParts {
   readonly broker: Pick<Broker, 'publish' | 'hasRoomFor'>;
@@ -75,12 +75,13 @@ export class Keeper {
   async clear(target: Target, kind: 'purge' | 'delete'): Promise<Outcome> {
     const { log } = this.#parts;
     const { topic, service } = target;
-    if (log.topic(topic)?.deleted !== false) return 'kept';
-    const items = await log.items(topic, { last: LOOKED_AT });
-    const theirs = items.filter((record) => homeOf(record) === service);
+    const state = log.topic(topic);
+    if (state?.deleted !== false) return 'kept';
+    const { last } = state;
+    const { theirs, looked } = await theirsOf(log, topic, service, LOOKED_AT);
     if (theirs.length === 0) return 'kept';
-    // Of what lies further back it is not known whose it is.
-    if (theirs.length === items.length && items.length < LOOKED_AT) return this.#outcome(target, log.append({ topic, kind, extra: { home: service } }));
+    // Of what lies further back, and of what has come meanwhile, it is not known whose it is.
+    if (theirs.length === looked && looked < LOOKED_AT && log.topic(topic)?.last === last) return this.#outcome(target, log.append({ topic, kind, extra: { home: service } }));
     const outcomes = await Promise.all(theirs.map(({ id, recordId }) => this.retract(target, id ?? recordId)));
     return outcomes.find((outcome) => outcome !== 'kept') ?? 'kept';
   }

@@ -61,6 +61,25 @@ describe('a node that comes down', () => {
     expect(await view(rig)).toEqual(['ours']);
   });
 
+  it('emptied at home, is looked through a few items at a time, and keeps what is published here meanwhile', async () => {
+    await using rig = await following([{ node: 't' }]);
+    const { log } = rig;
+    await Promise.all(rangeOf(0, 500).map((id) => log.append({ topic: 't', kind: 'publish', id, payload: toPayload('x'), extra: { home: 'pubsub.home.test' } })));
+    const items = log.items.bind(log);
+    const sizes: number[] = [];
+    Object.assign(log, {
+      items: async (...asked: Parameters<typeof items>) => {
+        const found = await items(...asked);
+        if (sizes.push(found.length) === 3) await rig.publish('t', 'ours');
+        return found;
+      },
+    });
+    rig.home.purge('t');
+    await rig.until(() => log.topic('t')?.count === 1);
+    expect(Math.max(...sizes)).toBeLessThan(100);
+    expect(await view(rig)).toEqual(['ours']);
+  });
+
   it('that says more in one event than a call takes arguments is caught up with', async () => {
     await using rig = await createRig(RESCAN);
     rig.home.publish('t', 'a', value(1));
