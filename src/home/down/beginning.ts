@@ -1,4 +1,5 @@
-// What is remembered of a node that is followed: that it is, and what it held when that began and was not wanted.
+// What is remembered of a node that is followed: that it is, what it held when that began and was not wanted, and which of its items
+// came last: the topic here may hold none of them any more.
 import { createHash } from 'node:crypto';
 import type { Registry } from '../../log/registry.ts';
 import type { HomeItem } from './item.ts';
@@ -9,7 +10,11 @@ export const REMEMBERED = 64;
 /** Ids with hashes of their payloads, oldest first. */
 export type Before = readonly (readonly [id: string, hash: string])[];
 
+/** The last items that came of a node. */
+const LAST = 3;
+
 const prefix = (jid: string): string => `down/${jid} `;
+const lastPrefix = (jid: string): string => `down-last/${jid} `;
 
 export class Beginnings {
   readonly #registry: Registry;
@@ -31,7 +36,21 @@ export class Beginnings {
   }
 
   async ended(service: string, node: string): Promise<void> {
-    if (this.of(service, node)) await this.#registry.set(this.#key(service, node), undefined);
+    if (this.of(service, node)) await this.#registry.setAll([this.#key(service, node), this.#lastKey(service, node)].map((key) => [key, undefined] as const));
+  }
+
+  /** Those that came last, as far as the disk knows. */
+  last(service: string, node: string): Before {
+    const row = this.#registry.get(this.#lastKey(service, node));
+    return Array.isArray(row) ? row as Before : [];
+  }
+
+  /** These have come, and are kept; nothing that came before them has not. Records say that by themselves. */
+  async came(service: string, node: string, items: readonly HomeItem[]): Promise<void> {
+    const newest = items.filter(({ origin }) => !origin).slice(-LAST).map((item) => [item.id, hashOf(item)] as const);
+    const before = this.last(service, node);
+    const last = [...before.filter(([id]) => !newest.some(([other]) => other === id)), ...newest].slice(-LAST);
+    if (newest.length > 0 && String(last) !== String(before)) await this.#registry.set(this.#lastKey(service, node), last);
   }
 
   all(): { readonly service: string; readonly node: string }[] {
@@ -45,11 +64,15 @@ export class Beginnings {
   #key(service: string, node: string): string {
     return `${prefix(this.#jid)}${service} ${node}`;
   }
+
+  #lastKey(service: string, node: string): string {
+    return `${lastPrefix(this.#jid)}${service} ${node}`;
+  }
 }
 
 /** The home is forgotten, and with it what it was followed for. */
 export async function forgetBeginnings(registry: Registry, jid: string): Promise<void> {
-  for (const [key] of registry.entries(prefix(jid))) await registry.set(key, undefined);
+  for (const [key] of [...registry.entries(prefix(jid)), ...registry.entries(lastPrefix(jid))]) await registry.set(key, undefined);
 }
 
 export function hashOf({ payload, origin }: HomeItem): string {

@@ -62,13 +62,21 @@ export async function catchUp(target: Target, page: number, onlyNew: boolean, pa
   const known = new Known(target, before, parts);
   const { items, ids, whole, short } = await fetch(target, page, known, parts);
   const all = short ? await listed(target, ids, parts) : undefined;
+  // What was refused may be taken another time.
+  let isAll = true;
+  const kept = async (some: readonly HomeItem[], old = 0): Promise<Outcome> => {
+    const one = await keep(target, await known.wanted(some, old), parts);
+    isAll &&= one === 'kept';
+    return one;
+  };
   const outcome = await (all
-    ? walk(target, { ids: all.ids, page, before, reaches: (some, seen, met) => known.reaches(some, seen, met), newest: (some) => known.newest(some), keep: async (some, old) => keep(target, await known.wanted(some, old), parts) }, parts)
-    : keep(target, await known.wanted(items), parts));
+    ? walk(target, { ids: all.ids, page, before, reaches: (some, seen, met) => known.reaches(some, seen, met), newest: (some) => known.newest(some), keep: kept }, parts)
+    : kept(items));
   if (outcome === 'later') return outcome;
   if (short && all?.whole !== true) parts.short(all?.ids.length ?? ids.length);
   if (before && (whole || all?.whole === true)) await retractMissing(target, all?.ids ?? ids, parts);
   if (!before) await beginnings.began(service, node);
+  if (isAll) await beginnings.came(service, node, known.theirs(items));
   return 'kept';
 }
 
@@ -107,11 +115,13 @@ async function fetch(target: Target, page: number, known: Known, parts: CatchUpP
 }
 
 async function keep(target: Target, items: readonly HomeItem[], { keeper }: CatchUpParts): Promise<Outcome> {
+  let worst: Outcome = 'kept';
   for (let at = 0; at < items.length; at += SLICE) {
     const outcomes = await Promise.all(items.slice(at, at + SLICE).map((item) => keeper.item(target, item)));
     if (outcomes.includes('later')) return 'later';
+    if (outcomes.includes('refused')) worst = 'refused';
   }
-  return 'kept';
+  return worst;
 }
 
 /** What is known of a node's items: records by their marks, others by the topic's view. */
@@ -119,16 +129,19 @@ class Known {
   readonly #target: Target;
   readonly #before: Before | undefined;
   readonly #parts: CatchUpParts;
+  /** Those that came last, whether or not the view still has them, with their hashes. */
+  readonly #last: ReadonlyMap<string, string>;
 
   constructor(target: Target, before: Before | undefined, parts: CatchUpParts) {
     this.#target = target;
     this.#before = before;
     this.#parts = parts;
+    this.#last = new Map(parts.beginnings.last(target.service, target.node));
   }
 
   /** Whether what is older than these is known; `met`: one that is newer is. */
   async reaches(items: readonly HomeItem[], seen: number = items.length, met: boolean = false): Promise<boolean> {
-    const theirs = items.filter((item) => !this.#parts.keeper.isOwn(item));
+    const theirs = this.theirs(items);
     const [oldest] = theirs;
     // Where we have published while others did, ours say nothing of theirs.
     if (!oldest) return seen >= OWN_ONLY;
@@ -148,7 +161,7 @@ class Known {
   /** Those to be kept, in order; the first `old` of them are before one that is known. */
   async wanted(items: readonly HomeItem[], old: number = 0): Promise<HomeItem[]> {
     const before = this.#before;
-    const theirs = inOrder(before ? since(before, items) : items).filter((item) => !this.#parts.keeper.isOwn(item));
+    const theirs = this.theirs(inOrder(before ? since(before, items) : items));
     if (!before) return theirs;
     const local = await this.#local(theirs);
     const newest = theirs.findLastIndex((item) => this.#has(item, local));
@@ -161,12 +174,17 @@ class Known {
     });
   }
 
+  /** What is not of this box. */
+  theirs(items: readonly HomeItem[]): HomeItem[] {
+    return items.filter((item) => !this.#parts.keeper.isOwn(item));
+  }
+
   #has(item: HomeItem, local: ReadonlyMap<string, LogRecord>): boolean {
     const { id, payload } = item;
     const origin = originIn(item, this.#target);
     if (origin) return origin.seq <= this.#parts.log.originMark(origin.box, origin.epoch, this.#target.topic, origin.chain);
     const record = local.get(id);
-    return record !== undefined && samePayload(record.payload, payload);
+    return record ? samePayload(record.payload, payload) : this.#last.get(id) === hashOf(item);
   }
 
   async #local(items: readonly HomeItem[]): Promise<Map<string, LogRecord>> {

@@ -3,7 +3,7 @@ import { children, serialize, type Element } from '../../xmpp/element.ts';
 import type { HomeSession } from '../session.ts';
 import { catchUp, FIRST_PAGE, type CatchUpParts } from './catch-up.ts';
 import type { Change } from './event.ts';
-import { readItem } from './item.ts';
+import { type HomeItem, readItem } from './item.ts';
 import type { Outcome, Target } from './keeper.ts';
 import type { OwnRetractions } from './own-retractions.ts';
 import { subscribeRequest } from './request.ts';
@@ -27,6 +27,8 @@ export type NodeState = 'waiting' | 'beginning' | 'following';
 const ANSWER = 90_000;
 /** What comes while a node is caught up with; beyond it, it is caught up with once more. */
 const KEPT_BACK = { changes: 256, bytes: 1 << 20 } as const;
+/** What came last and is yet to be written down: more is of no use. */
+const NOTED = 8;
 /** Times that happens before others have their turn. */
 const ROUNDS = 4;
 
@@ -41,6 +43,9 @@ export class FollowedNode {
   #missed = false;
   /** What comes waits for it: it must see the topic as it is then. */
   #clearing: Promise<Outcome> | undefined;
+  /** The last that came, and is yet to be written down. */
+  #noted: HomeItem[] = [];
+  #noting = false;
 
   constructor(parts: FollowedNodeParts) {
     this.#parts = parts;
@@ -150,6 +155,22 @@ export class FollowedNode {
     }
   }
 
+  /** Written down with whatever comes meanwhile, and behind the items themselves. */
+  #come(items: readonly HomeItem[]): void {
+    const theirs = items.filter((item) => !item.origin);
+    if (theirs.length === 0) return;
+    this.#noted = [...this.#noted, ...theirs].slice(-NOTED);
+    if (!this.#noting) void this.#note();
+  }
+
+  async #note(): Promise<void> {
+    const { beginnings, target: { service, node } } = this.#parts;
+    this.#noting = true;
+    // A log that takes nothing: it is written down with the next, or when the node is caught up with.
+    while (this.#noted.length > 0) await beginnings.came(service, node, this.#noted.splice(0)).catch(() => undefined);
+    this.#noting = false;
+  }
+
   #item(element: Element): Promise<Outcome> {
     const { keeper, target } = this.#parts;
     // XEP-0060 §7.1.2.1: a service may tell only that there is one.
@@ -157,6 +178,10 @@ export class FollowedNode {
     const items = readItem(element);
     if (items.length === 0) return keeper.unreadable(target);
     // Those of a pack have numbers, which say what is missing.
-    return Promise.all(items.map((item) => keeper.item(target, item))).then((outcomes) => (outcomes.includes('later') ? 'later' : 'kept'));
+    return Promise.all(items.map((item) => keeper.item(target, item))).then((outcomes) => {
+      if (outcomes.includes('later')) return 'later';
+      if (this.#state === 'following' && !outcomes.includes('refused')) this.#come(items);
+      return 'kept';
+    });
   }
 }

@@ -80,6 +80,24 @@ describe('a node that comes down', () => {
     expect(await view(rig)).toEqual(['ours']);
   });
 
+  it.each(['a session', 'a process'])('of which nothing is in the view here any more does not come a second time, after %s', async (what) => {
+    await using rig = await following([{ node: 't' }]);
+    const { home } = rig;
+    for (const id of ['a', 'b', 'c']) home.publish('t', id, value(id));
+    await rig.until(async () => (await view(rig)).length === 3);
+    // Each has been dealt with, and is not wanted here any more.
+    for (const id of ['a', 'b', 'c']) await rig.log.append({ topic: 't', kind: 'retract', id });
+    home.set.resumable = false;
+    home.subscribers.clear();
+    home.publish('t', 'd', value('d'));
+    if (what === 'a session') home.cut();
+    else await rig.restart();
+    await rig.until(async () => (await view(rig)).includes('d'));
+    await followed(rig);
+    expect(await view(rig)).toEqual(['d']);
+    expect(await told(rig)).toEqual(['retract a', 'retract b', 'retract c', 'd']);
+  });
+
   it('that says more in one event than a call takes arguments is caught up with', async () => {
     await using rig = await createRig(RESCAN);
     rig.home.publish('t', 'a', value(1));
