@@ -27,7 +27,8 @@ export function take(mark: Mark | undefined, seq: number, previous: number | und
   const high = mark?.high ?? 0;
   const holes = mark?.holes ?? [];
   if (seq > high) {
-    if (previous === undefined || previous <= high) return { high: seq, holes };
+    // One that names itself, or what comes after it, would have holes above the mark: what lies there would be taken twice.
+    if (previous === undefined || previous <= high || previous >= seq) return { high: seq, holes };
     // Bounded: the oldest hole is given up first.
     return { high: seq, holes: [...holes.slice(-(MAX_HOLES - 1)), [high + 1, previous]] };
   }

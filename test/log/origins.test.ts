@@ -19,6 +19,16 @@ it('takes each record of a topic once, whatever order and however often they com
   }));
 });
 
+it('whatever predecessor a record names, none is taken twice', () => {
+  for (const previous of [5, 6, 50, Number.MAX_SAFE_INTEGER]) {
+    const mark = take(undefined, 5, previous);
+    expect(mark).toEqual({ high: 5, holes: [] });
+    expect(take(mark, 5, undefined)).toBeUndefined();
+    const next = take(mark, 20, undefined);
+    expect(take(next, 20, undefined)).toBeUndefined();
+  }
+});
+
 it('without a predecessor takes what is above the mark only', () => {
   const mark = take(undefined, 5, undefined);
   expect(mark).toEqual({ high: 5, holes: [] });
