@@ -49,7 +49,7 @@ export class Failures {
     // Another try of an older one would put it over the newer.
     const older = (entry: Entry): boolean => entry.itemId === itemId && entry.seq < seq;
     for (const entry of lane.flight) if (older(entry)) entry.replaced = true;
-    for (const entry of lane.returned.filter(older)) this.#parts.work.acked(lane, entry, 'superseded');
+    for (const entry of lane.returned.filter(older)) this.#parts.work.superseded(lane, entry);
     lane.returned = lane.returned.filter((entry) => !older(entry));
     this.#holding.answered();
     lane.alone = false;
@@ -62,8 +62,8 @@ export class Failures {
   failed(lane: Lane, entry: Entry, error: unknown): void {
     const failure = failureOf(error);
     const reason = reasonOf(error);
-    if (failure === 'unknown') lane.unknown.push(entry);
-    else if (entry.replaced) this.#parts.work.acked(lane, entry, 'superseded');
+    if (failure === 'unknown' && !entry.replaced) lane.unknown.push(entry);
+    else if (entry.replaced) this.#parts.work.superseded(lane, entry);
     else if (failure === 'poison') this.refused(lane, entry, reason);
     else {
       entry.tries++;

@@ -105,10 +105,10 @@ export class Sending {
       // It is being looked what the home has: they are looked for after that.
       this.#watch(asked.filter(({ lane, entry }) => lane.phase === 'checking' && lane.flight.has(entry)));
       for (const { lane, entry } of asked) {
-        if (lane.phase === 'checking' || !lane.flight.delete(entry)) continue;
+        if (lane.phase === 'checking' || !lane.flight.has(entry)) continue;
         this.#window.left(entry.bytes);
         entry.looked = false;
-        lane.unknown.push(entry);
+        work.unanswered(lane, entry);
         lane.readBack = true;
         lane.phase = 'new';
         this.wake(lane);

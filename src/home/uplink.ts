@@ -125,8 +125,7 @@ export class Uplink {
     this.#failures.begin();
     for (const main of work.reading.mains) main.doubtRetries();
     for (const lane of work.lanes.values()) {
-      lane.unknown.push(...lane.flight);
-      lane.flight.clear();
+      for (const entry of lane.flight) work.unanswered(lane, entry);
       work.queued(lane, lane.returned.splice(0));
       lane.failure = undefined;
       lane.phase = 'new';

@@ -1,6 +1,5 @@
 // Everything of one home that is on its way up: topics, entries, and where each entry stands.
 import type { Cursor } from '../log/cursor.ts';
-import type { Outcome } from '../log/outcomes.ts';
 import type { LogRecord } from '../log/record.ts';
 import { StampAges } from '../log/stamp-age.ts';
 import { homeOf } from '../pubsub/draft.ts';
@@ -308,10 +307,22 @@ export class Work {
     this.reading.rewindTo(own, first);
   }
 
-  acked(lane: Lane, entry: Entry, outcome: Outcome = 'delivered'): void {
+  /** A later one of its item has got through: whether it is at home or not, it must not come after that. */
+  superseded(lane: Lane, entry: Entry): void {
+    for (const { seq } of partsOf(entry)) lane.cursor.done(seq, 'superseded');
+  }
+
+  /** Nobody answers any more for what is in flight. */
+  unanswered(lane: Lane, entry: Entry): void {
+    lane.flight.delete(entry);
+    if (entry.replaced) this.superseded(lane, entry);
+    else lane.unknown.push(entry);
+  }
+
+  acked(lane: Lane, entry: Entry): void {
     const now = this.options.clock.mono();
     lane.takenAt = now;
-    for (const { seq } of partsOf(entry)) lane.cursor.take(seq, this.settling.tag(now), outcome);
+    for (const { seq } of partsOf(entry)) lane.cursor.take(seq, this.settling.tag(now));
     this.settling.added();
   }
 

@@ -198,6 +198,24 @@ describe('a cut session', () => {
     expect(rig.at('t', 'same')).toBe('two');
     expect(rig.troubles).toEqual([]);
   });
+
+  it('what was never answered, and was retracted since, does not come back when the session is lost', async () => {
+    await using rig = await createRig({ limits: { settle: 20 } });
+    const { home } = rig;
+    await rig.add();
+    home.set.answer = (iq, asked) => (asked === 'publish' && iq.toString().includes('one') ? 'silence' : undefined);
+    await rig.item('t', 'same', 'one');
+    await rig.until(() => published(home).length === 1);
+    await rig.log.append({ topic: 't', kind: 'retract', id: 'same' });
+    await rig.until(async () => (await rig.status())?.queued === 1);
+    home.set.answer = () => undefined;
+    home.set.resumable = false;
+    home.cut();
+    await rig.publish('t', 'next');
+    await rig.drained();
+    expect(rig.at('t', 'same')).toBeUndefined();
+    expect(rig.troubles).toEqual([]);
+  });
 });
 
 describe('a new process', () => {
