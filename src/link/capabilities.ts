@@ -102,7 +102,8 @@ export class Capabilities {
   /** Most of the others are boxes too. */
   #own({ hash, ver }: Caps): readonly string[] | undefined {
     const own = this.#parts.disco.caps();
-    return own.hash === hash && own.ver === ver ? this.#parts.disco.all : undefined;
+    // Most differ in their first character.
+    return own.ver.charCodeAt(0) === ver.charCodeAt(0) && own.hash === hash && own.ver === ver ? this.#parts.disco.all : undefined;
   }
 }
 

@@ -56,6 +56,9 @@ export class Browser {
   /** The last packet that somebody was told of by, as long as what it says has not been remembered. */
   #seen: { readonly packet: Unread; readonly told: Resolved } | undefined;
 
+  /** Whether there is room for whatever one packet may say; undefined: look. */
+  #isRoomy: boolean | undefined;
+
   constructor(parts: BrowserParts) {
     this.#parts = parts;
     this.#browses = new Browses(parts.random, (now) => this.#instances.size === 0 && parts.silence(now) > ALONE_TIME, parts.plain ? PLAIN_GAP : undefined);
@@ -179,7 +182,11 @@ export class Browser {
   /** Who is new at a glance: what the packet says is then remembered by `catchUp`. */
   glance(packet: Unread): Resolved | undefined {
     if (this.#seen) this.catchUp();
-    if (!this.#instances.isRoomy || !this.#cache.isRoomy) return undefined;
+    this.#isRoomy ??= this.#instances.isRoomy && this.#cache.isRoomy;
+    if (!this.#isRoomy) {
+      this.#isRoomy = undefined;
+      return undefined;
+    }
     const told = newcomer(packet.bytes, this.#acquaintance);
     if (told) this.#seen = { packet, told };
     return told;
@@ -207,6 +214,7 @@ export class Browser {
     }
     if (!this.#instances.told(told)) this.#parts.output({ type: 'lost', name: told.name });
     this.#resolver.settle(now);
+    this.#isRoomy = this.#instances.isRoomy && this.#cache.isRoomy || undefined;
   }
 
   /** What another asks. */
@@ -232,6 +240,7 @@ export class Browser {
 
   /** Only what somebody asked for is remembered: instances of browsed types, then what they need. Whether that was all of it. */
   #take({ answers, additionals }: Message, now: number): boolean {
+    this.#isRoomy = undefined;
     const records = additionals.length > 0 ? [...answers, ...additionals] : answers;
     // What makes a record wanted may come after it: a pointer leads to an instance, that to a host.
     let left = records.filter((record) => !this.#takes(record, now));

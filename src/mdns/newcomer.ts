@@ -1,7 +1,7 @@
 import { addressFromBytes, dotted } from './address.ts';
 import { HEADER, MAX_MESSAGE_BYTES, MAX_POINTERS } from './decode.ts';
 import { TYPE } from './message.ts';
-import { isPlainLabel, labelFromBytes, MAX_LABEL_BYTES, MAX_NAME_BYTES, nameKey } from './name.ts';
+import { labelFromBytes, MAX_LABEL_BYTES, MAX_NAME_BYTES, nameKey } from './name.ts';
 import type { Resolved } from './output.ts';
 
 export interface Acquaintance {
@@ -28,6 +28,7 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
   let left = word(bytes, 6) + word(bytes, 10);
   let owner = '';
   let ownerSize = 0;
+  let isOwnerLower = true;
   let type = '';
   let target = '';
   let targetAt = -1;
@@ -35,6 +36,7 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
   let label = '';
   let port = -1;
   let host = '';
+  let isHostLower = true;
   let hostAt = -1;
   let textAt = -1;
   let textEnd = -1;
@@ -50,7 +52,12 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
     let name = '';
     let named = 1;
     let first = '';
+    let isFirstPlain = true;
     let labels = 0;
+    /** Whether it is its own key. */
+    let isLower = true;
+    /** Whether it is one label before the first name of the packet. */
+    let isUnder = false;
     let pointers = 0;
     let limit = at;
     let next = -1;
@@ -70,9 +77,15 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
           named += ownerSize - 1;
           if (named > MAX_NAME_BYTES) return undefined;
           name = `${name}.${owner}`;
-        } else if (to === targetAt) name = target;
-        else if (to === hostAt) name = host;
-        else continue;
+          isLower &&= isOwnerLower;
+          isUnder = labels === 1;
+        } else if (to === targetAt) {
+          name = target;
+          isLower = false; // who has a host of its own name is looked at again
+        } else if (to === hostAt) {
+          name = host;
+          isLower = isHostLower;
+        } else continue;
         break;
       }
       if (length === 0) {
@@ -83,8 +96,17 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
       from = start + length;
       named += length + 1;
       if (length > MAX_LABEL_BYTES || from > size || named > MAX_NAME_BYTES) return undefined;
-      const one = isPlainLabel(bytes, start, from) ? whole.slice(start, from) : labelFromBytes(bytes, start, from);
-      if (labels++ === 0) first = name = one;
+      let isPlain = true;
+      for (let each = start; each < from; each++) {
+        const byte = bytes[each] ?? 0;
+        if (byte < 0x21 || byte > 0x7e || byte === 0x2e || byte === 0x5c) isPlain = false;
+        else if (byte >= 0x41 && byte <= 0x5a) isLower = false;
+      }
+      const one = isPlain ? whole.slice(start, from) : labelFromBytes(bytes, start, from);
+      if (labels++ === 0) {
+        first = name = one;
+        isFirstPlain = isPlain;
+      }
       else name = `${name}.${one}`;
     }
 
@@ -100,6 +122,7 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
         if (rrtype !== TYPE.PTR || gone) return undefined;
         owner = name;
         ownerSize = named;
+        isOwnerLower = isLower;
       }
       switch (rrtype) {
         case TYPE.PTR: case TYPE.NSEC:
@@ -127,12 +150,13 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
     } else {
       if (next !== stop) return undefined;
       if (targetAt < 0) {
-        const browsed = nameKey(owner);
+        const browsed = isOwnerLower ? owner : nameKey(owner);
         const known = browses.name(browsed);
-        key = nameKey(name);
+        key = isLower ? name : nameKey(name);
         if (known === undefined || instances.has(key)) return undefined;
+        if (!isUnder && (key.length !== first.length + 1 + browsed.length || !key.endsWith(browsed))) return undefined;
         // What is escaped in it is for others to read.
-        if (first.includes('\\') || key.length !== first.length + 1 + browsed.length || !key.endsWith(browsed)) return undefined;
+        if (!isFirstPlain && first.includes('\\')) return undefined;
         target = name;
         targetAt = at;
         type = known;
@@ -140,6 +164,7 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
       } else if (rrtype === TYPE.SRV && said === target && !gone) {
         port = word(bytes, at - 2);
         host = name;
+        isHostLower = isLower;
         hostAt = (bytes[at] ?? 0) >= 0xc0 ? word(bytes, at) & 0x3fff : at;
       }
     }
@@ -147,7 +172,7 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
     stop = -1;
     left--;
   }
-  if (port < 0 || textAt < 0 || addresses.length === 0 || instances.isAt(nameKey(host))) return undefined;
+  if (port < 0 || textAt < 0 || addresses.length === 0 || instances.isAt(isHostLower ? host : nameKey(host))) return undefined;
   if (addresses.length > 1) addresses.sort();
   return { name: target, key, label, types: [type], host, port, text: whole.slice(textAt, textEnd), addresses };
 }
