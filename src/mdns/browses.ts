@@ -1,4 +1,4 @@
-import { nameKey } from './name.ts';
+import { nameKey, nameToBytes } from './name.ts';
 
 /** RFC 6762 §5.2: the first question after a random 20–120 ms, the next after a second, then doubling to an hour. */
 const FIRST_DELAY = [20, 100] as const;
@@ -10,6 +10,9 @@ const ALONE_TIME = 15 * 60_000;
 /** Boxes that started together would else ask together for ever: part of the gap. */
 const GAP_JITTER = 0.1;
 
+/** A name that is looked for, and how it is written where nothing was written before it. */
+export interface Browsed { readonly name: string; readonly bytes: Buffer }
+
 interface Browse { readonly name: string; due: number; gap: number }
 
 /** What is looked for on the link, and when each is asked about next. */
@@ -19,6 +22,7 @@ export class Browses {
   readonly #longest: number;
   #hasteSince = 0;
   readonly #browses = new Map<string, Browse>();
+  #plain: readonly Browsed[] = [];
 
   /** `alone`: nobody is known or heard on the link. `longest`: gap between two questions, ms. */
   constructor(random: () => number, alone: (now: number) => boolean, longest: number = LONGEST_GAP) {
@@ -32,10 +36,17 @@ export class Browses {
     if (this.#browses.has(key)) return;
     this.#browses.set(key, { name, due: now + this.wait(), gap: FIRST_GAP });
     this.#hasteSince = now;
+    if (name === key) this.#plain = [...this.#plain, { name, bytes: nameToBytes(name) }];
   }
 
   remove(key: string): void {
     this.#browses.delete(key);
+    this.#plain = this.#plain.filter(({ name }) => name !== key);
+  }
+
+  /** Those that are their own keys. */
+  get plain(): readonly Browsed[] {
+    return this.#plain;
   }
 
   keys(): Iterable<string> {

@@ -58,6 +58,18 @@ export function labelToBytes(label: string): Buffer {
   return Buffer.concat(parts);
 }
 
+/** A name as it is written in a packet, without pointers. */
+export function nameToBytes(name: string): Buffer {
+  const parts: Buffer[] = [];
+  for (let start = 0; start < name.length;) {
+    const end = labelEnd(name, start);
+    const label = labelToBytes(name.slice(start, end));
+    parts.push(Buffer.of(label.length), label);
+    start = end + 1;
+  }
+  return Buffer.concat([...parts, Buffer.of(0)]);
+}
+
 /** The first label, unescaped, and what follows it; `label` is absent if it is no UTF-8. */
 export function firstLabel(name: string): { label?: string; rest: string } {
   const end = labelEnd(name, 0);

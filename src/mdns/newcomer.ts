@@ -2,11 +2,12 @@ import { addressFromBytes, dotted } from './address.ts';
 import { HEADER, MAX_MESSAGE_BYTES, MAX_POINTERS } from './decode.ts';
 import { TYPE } from './message.ts';
 import { labelFromBytes, MAX_LABEL_BYTES, MAX_NAME_BYTES, nameKey } from './name.ts';
+import type { Browsed } from './browses.ts';
 import type { Resolved } from './output.ts';
 
 export interface Acquaintance {
-  /** The browsed name of that key, as it was asked for. */
-  readonly browses: { name(key: string): string | undefined };
+  /** What is browsed, where a name is its own key. */
+  readonly browses: { readonly plain: readonly Browsed[] };
   /** Whether an instance of that key is known; whether anybody is known to be at that host, by its key. */
   readonly instances: { has(key: string): boolean; isAt(host: string): boolean };
 }
@@ -23,13 +24,24 @@ export interface Acquaintance {
 export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): Resolved | undefined {
   const size = bytes.length;
   if (size > MAX_MESSAGE_BYTES || !isPlainAnswer(bytes)) return undefined;
+  let type = '';
+  let typeSize = 0;
+  for (let index = 0; index < browses.plain.length && typeSize === 0; index++) {
+    const browsed = browses.plain[index];
+    if (!browsed) continue;
+    const { length } = browsed.bytes;
+    let same = 0;
+    while (same < length && bytes[HEADER + same] === browsed.bytes[same]) same++;
+    if (same < length) continue;
+    type = browsed.name;
+    typeSize = length;
+  }
+  // Of the first record.
+  const fixed = HEADER + typeSize;
+  if (typeSize === 0 || fixed + 10 > size || word(bytes, fixed) !== TYPE.PTR || isGoodbye(bytes, fixed)) return undefined;
   const whole = bytes.toString('latin1');
   // RFC 1035 §4.1.1
   let left = word(bytes, 6) + word(bytes, 10);
-  let owner = '';
-  let ownerSize = 0;
-  let isOwnerLower = true;
-  let type = '';
   let target = '';
   let targetAt = -1;
   let key = '';
@@ -42,12 +54,13 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
   let textEnd = -1;
   const addresses: string[] = [];
 
-  let at = HEADER;
-  /** In a record: whose it is, its type, whether it is a goodbye (RFC 6762 §10.1), and where its data ends. */
-  let said = '';
-  let rrtype = 0;
+  let at = fixed + 10;
+  /** In a record: whose it is, its type, whether it is a goodbye, and where its data ends. */
+  let said = type;
+  let rrtype: number = TYPE.PTR;
   let gone = false;
-  let stop = -1;
+  let stop = at + word(bytes, fixed + 8);
+  if (stop > size) return undefined;
   while (left > 0) {
     let name = '';
     let named = 1;
@@ -56,7 +69,7 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
     let labels = 0;
     /** Whether it is its own key. */
     let isLower = true;
-    /** Whether it is one label before the first name of the packet. */
+    /** Whether it is one label before the first name of the packet, which is the browsed one. */
     let isUnder = false;
     let pointers = 0;
     let limit = at;
@@ -73,11 +86,10 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
         limit = to;
         // A name that was said before is mostly no more than a pointer to where that was.
         if (labels > 0) {
-          if (to !== HEADER || ownerSize === 0) continue;
-          named += ownerSize - 1;
+          if (to !== HEADER) continue;
+          named += typeSize - 1;
           if (named > MAX_NAME_BYTES) return undefined;
-          name = `${name}.${owner}`;
-          isLower &&= isOwnerLower;
+          name = `${name}.${type}`;
           isUnder = labels === 1;
         } else if (to === targetAt) {
           name = target;
@@ -114,16 +126,10 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
       const start = next + 10;
       if (start > size) return undefined;
       rrtype = word(bytes, next);
-      gone = word(bytes, next + 4) === 0 && word(bytes, next + 6) === 0;
+      gone = isGoodbye(bytes, next);
       stop = start + word(bytes, next + 8);
       if (stop > size) return undefined;
       said = name;
-      if (targetAt < 0) {
-        if (rrtype !== TYPE.PTR || gone) return undefined;
-        owner = name;
-        ownerSize = named;
-        isOwnerLower = isLower;
-      }
       switch (rrtype) {
         case TYPE.PTR: case TYPE.NSEC:
           at = start;
@@ -150,16 +156,13 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
     } else {
       if (next !== stop) return undefined;
       if (targetAt < 0) {
-        const browsed = isOwnerLower ? owner : nameKey(owner);
-        const known = browses.name(browsed);
         key = isLower ? name : nameKey(name);
-        if (known === undefined || instances.has(key)) return undefined;
-        if (!isUnder && (key.length !== first.length + 1 + browsed.length || !key.endsWith(browsed))) return undefined;
+        if (instances.has(key)) return undefined;
+        if (!isUnder && (key.length !== first.length + 1 + type.length || !key.endsWith(type))) return undefined;
         // What is escaped in it is for others to read.
         if (!isFirstPlain && first.includes('\\')) return undefined;
         target = name;
         targetAt = at;
-        type = known;
         label = first;
       } else if (rrtype === TYPE.SRV && said === target && !gone) {
         port = word(bytes, at - 2);
@@ -181,6 +184,11 @@ export function newcomer(bytes: Buffer, { browses, instances }: Acquaintance): R
 function isPlainAnswer(bytes: Buffer): boolean {
   if (bytes.length < HEADER || word(bytes, 4) !== 0 || word(bytes, 6) === 0 || word(bytes, 8) !== 0) return false;
   return (word(bytes, 2) & 0xf80f) === 0x8000;
+}
+
+/** RFC 6762 §10.1: a TTL of 0, in the record whose fixed part begins there. */
+function isGoodbye(bytes: Buffer, at: number): boolean {
+  return word(bytes, at + 4) === 0 && word(bytes, at + 6) === 0;
 }
 
 /** Beyond the end: 0. */
