@@ -100,10 +100,9 @@ export class Capabilities {
   }
 
   /** Most of the others are boxes too. */
-  #own({ hash, ver }: Caps): readonly string[] | undefined {
-    const own = this.#parts.disco.caps();
-    // Most differ in their first character.
-    return own.ver.charCodeAt(0) === ver.charCodeAt(0) && own.hash === hash && own.ver === ver ? this.#parts.disco.all : undefined;
+  #own(caps: Caps): readonly string[] | undefined {
+    const { disco } = this.#parts;
+    return disco.announces(caps) ? disco.all : undefined;
   }
 }
 

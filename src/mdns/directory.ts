@@ -52,16 +52,25 @@ export class Directory {
   }
 
   found(place: string, at: Whereabouts, resolved: Resolved): void {
-    const { key } = resolved;
     const sight = { place, resolved, at };
-    const listing = this.#listings.get(key);
-    if (listing) {
-      listing.seen = [...elsewhere(listing, place), sight];
-      return this.#show(key, listing);
-    }
-    const fresh: Listing = { seen: [sight], shown: undefined };
-    this.#listings.set(key, fresh);
-    this.#show(key, fresh);
+    const listing = this.#listings.get(resolved.key);
+    if (!listing) return this.#first(sight);
+    listing.seen = [...elsewhere(listing, place), sight];
+    this.#show(resolved.key, listing);
+  }
+
+  /** Nothing was known of it. As `#show`, in one piece: a newcomer is told of when this is done. */
+  #first(sight: Sight): void {
+    const { resolved, at } = sight;
+    const listing: Listing = { seen: [sight], shown: undefined };
+    this.#listings.set(resolved.key, listing);
+    if (this.#parts.own.owns(resolved.key)) return;
+    const addresses = usableOf(resolved, at, []);
+    if (addresses.length === 0) return;
+    const found = foundOf(resolved, addresses);
+    const types = typesOf(listing);
+    listing.shown = { found, types };
+    for (let index = 0; index < types.length; index++) this.#parts.listeners.emit(types[index] ?? '', { type: 'up', service: found });
   }
 
   lost(place: string, name: string): void {
@@ -113,15 +122,9 @@ export class Directory {
 
 /** Keys of the browsed names that lead to it. */
 function typesOf({ seen }: Listing): string[] {
-  const types: string[] = [];
-  for (let index = 0; index < seen.length; index++) {
-    const named = seen[index]?.resolved.types ?? [];
-    for (let one = 0; one < named.length; one++) {
-      const key = nameKey(named[one] ?? '');
-      if (!types.includes(key)) types.push(key);
-    }
-  }
-  return types;
+  const types = seen[0]?.resolved.types ?? [];
+  if (seen.length === 1 && types.length === 1) return [nameKey(types[0] ?? '')];
+  return [...new Set(seen.flatMap(({ resolved }) => resolved.types.map(nameKey)))];
 }
 
 /** Found the same again tells nobody anything. */
@@ -142,26 +145,28 @@ const elsewhere = ({ seen }: Listing, place: string): Sight[] => seen.filter((si
 function merge({ seen }: Listing): Found | undefined {
   const addresses: FoundAddress[] = [];
   let newest: Resolved | undefined;
-  // By hand, as all of this: a newcomer is told of when it is done.
-  for (let index = 0; index < seen.length; index++) {
-    const sight = seen[index];
-    if (!sight) continue;
-    newest = sight.resolved;
-    for (let one = 0; one < newest.addresses.length; one++) {
-      const usable = connectable(newest.addresses[one] ?? '', sight.at);
-      if (usable) put(usable, addresses);
-    }
+  for (const { resolved, at } of seen) {
+    newest = resolved;
+    usableOf(resolved, at, addresses);
   }
-  if (!newest || addresses.length === 0) return undefined;
-  if (addresses.length > 1) addresses.sort((a, b) => a.family - b.family || (a.address < b.address ? -1 : 1));
-  return { instance: newest.label, host: newest.host, port: newest.port, text: newest.text, addresses };
+  return newest && addresses.length > 0 ? foundOf(newest, addresses) : undefined;
 }
 
-/** Of the same address the newest. */
-function put(usable: FoundAddress, addresses: FoundAddress[]): void {
-  let at = 0;
-  while (at < addresses.length && addresses[at]?.address !== usable.address) at++;
-  addresses[at] = usable;
+function foundOf({ label, host, port, text }: Resolved, addresses: FoundAddress[]): Found {
+  if (addresses.length > 1) addresses.sort((a, b) => a.family - b.family || (a.address < b.address ? -1 : 1));
+  return { instance: label, host, port, text, addresses };
+}
+
+/** Puts its addresses to those; of the same address the newest. */
+function usableOf(resolved: Resolved, at: Whereabouts, addresses: FoundAddress[]): FoundAddress[] {
+  for (let index = 0; index < resolved.addresses.length; index++) {
+    const usable = connectable(resolved.addresses[index] ?? '', at);
+    if (!usable) continue;
+    let place = 0;
+    while (place < addresses.length && addresses[place]?.address !== usable.address) place++;
+    addresses[place] = usable;
+  }
+  return addresses;
 }
 
 /** Nobody on the link makes us connect elsewhere: only to addresses of that link. */

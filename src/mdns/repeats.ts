@@ -11,13 +11,13 @@ interface Read { readonly words: string; readonly message: Message }
 export class Repeats {
   /** By a number that is mostly theirs alone: a packet that is new shall cost no more than to work it out. */
   #late = new Map<number, Read>();
-  #before = new Map<number, Read>();
+  #before: Map<number, Read> | undefined;
   /** The last one, if it was not known. */
   #last: { readonly print: number; readonly bytes: Uint8Array } | undefined;
 
   /** Packets remembered. */
   get size(): number {
-    return this.#late.size + this.#before.size;
+    return this.#late.size + (this.#before?.size ?? 0);
   }
 
   /** What it says, if it is known. */
@@ -26,7 +26,7 @@ export class Repeats {
     if (bytes.length > MAX_BYTES) return undefined;
     const print = printOf(bytes);
     const late = this.#late.get(print);
-    const read = late ?? this.#before.get(print);
+    const read = late ?? this.#before?.get(print);
     if (read && read.words === wordsOf(bytes)) {
       if (!late) this.#remember(print, read);
       return read.message;

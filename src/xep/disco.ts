@@ -8,6 +8,8 @@ import { byOctets, type Caps, capsVersion, type Identity, NS_CAPS } from './caps
 
 export const NS_DISCO_INFO = 'http://jabber.org/protocol/disco#info';
 export const NS_DISCO_ITEMS = 'http://jabber.org/protocol/disco#items';
+/** What our own capabilities are hashed with. */
+const HASH = 'sha-1';
 
 export interface DiscoItem {
   readonly jid: string;
@@ -67,7 +69,13 @@ export class Disco<C = unknown> implements Extension<C> {
 
   caps(): Caps {
     this.#ver ??= capsVersion({ identities: this.#init.identities, features: this.all }) ?? '';
-    return { node: this.#init.node, hash: 'sha-1', ver: this.#ver };
+    return { node: this.#init.node, hash: HASH, ver: this.#ver };
+  }
+
+  /** Whether those are our own. Most differ in the first character. */
+  announces({ hash, ver }: Caps): boolean {
+    const own = this.#ver ?? this.caps().ver;
+    return own.charCodeAt(0) === ver.charCodeAt(0) && hash === HASH && own === ver;
   }
 
   /** The whole `<query/>`: an answer, and what XEP-0174 §10 puts into stream features. */
