@@ -3,7 +3,7 @@
 import type { Clock, Timer } from '../../clock.ts';
 
 /** How long after a stanza the peer's farewell would be here, had it been on its way already. */
-const FAREWELL_TIME = 250;
+const FAREWELL_TIME = 1_000;
 
 interface Handed { readonly until: number; readonly resolve: () => void; readonly reject: (error: Error) => void }
 

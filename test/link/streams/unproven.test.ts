@@ -16,14 +16,14 @@ describe('a stanza to a peer that confirms nothing', () => {
     const taken: number[] = [];
     const send = (n: number): void => void unproven.sent().then(() => taken.push(n));
     send(1);
-    clock.advance(100);
+    clock.advance(400);
     send(2);
-    clock.advance(150);
+    clock.advance(600);
     await nextTurn();
     expect(taken).toEqual([1]);
     expect(unproven.pending).toBe(1);
     const settled = unproven.settled();
-    clock.advance(100);
+    clock.advance(400);
     await settled;
     await nextTurn();
     expect(taken).toEqual([1, 2]);
@@ -126,7 +126,7 @@ test('letters that were not read go again over the next stream, in order', async
   const again = await alice.incoming();
   again.write(purpleHeader('alice@h2', 'a@h1'));
   const said = await again.reads(/three[^]*<\/message>/);
-  clock.advance(300);
+  clock.advance(1_100);
   expect([...said.matchAll(/<body>([^<]*)<\/body>/g)].map(([, body]) => body).slice(-2)).toEqual(['two', 'three']);
   await Promise.all(receipts.map(({ delivered }) => expect(delivered).rejects.toMatchObject({ code: 'unsupported' })));
   expect(await a.mail.state(receipts[1]?.id ?? '')).toBe('handed');
