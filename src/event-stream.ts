@@ -1,18 +1,23 @@
+import { Audience } from './audience.ts';
+
 /** Events kept for an iterator that does not ask; the oldest go first. */
 const KEPT = 1024;
 
+/** Followers only keep what they are told, or answer who asked: nothing of that fails. */
+const raise = (error: unknown): never => { throw error; };
+
 /** A source of events that many may follow, each with a bounded queue of its own. */
 export class EventSource<T> {
-  readonly #followers = new Set<(event: T) => void>();
+  readonly #followers = new Audience<T>(raise);
   #closed = false;
   readonly #closers = new Set<() => void>();
 
   get isFollowed(): boolean {
-    return this.#followers.size > 0;
+    return !this.#followers.isEmpty;
   }
 
   emit(event: T): void {
-    for (const follower of this.#followers) follower(event);
+    this.#followers.tell(event);
   }
 
   /** Ends every iterator. */
@@ -38,15 +43,16 @@ export class EventSource<T> {
       signal?.throwIfAborted();
       return { done: true, value: undefined };
     };
+    let leave: (() => void) | undefined;
     const end = (): void => {
       ended = true;
-      this.#followers.delete(push);
+      leave?.();
       this.#closers.delete(end);
       signal?.removeEventListener('abort', end);
       for (const ask of asking.splice(0)) ask(over());
     };
     if (!ended) {
-      this.#followers.add(push);
+      leave = this.#followers.add(push);
       this.#closers.add(end);
       signal?.addEventListener('abort', end, { once: true });
     }

@@ -1,4 +1,5 @@
 import type { Peer, PeerEvent, Trouble, TrustLevel } from '../api.ts';
+import { Audience } from '../audience.ts';
 import type { Clock } from '../clock.ts';
 import { readsAsJid } from '../mail/address.ts';
 import { Seldom } from '../seldom.ts';
@@ -75,7 +76,7 @@ export class Peers {
   readonly #byAddress = new Map<string, Set<string>>();
   /** Those whose addresses are not in `#byAddress` yet: it is asked when somebody calls, and newcomers are told of first. */
   #unindexed: KnownPeer[] = [];
-  readonly #listeners = new Set<(event: PeerEvent) => void>();
+  readonly #listeners: Audience<PeerEvent>;
   readonly #waiting = new Set<() => void>();
   /** Those there was no room for, the first of them first. They are as many as discovery remembers. */
   readonly #ignored = new Map<string, Sighting>();
@@ -84,6 +85,9 @@ export class Peers {
   constructor(init: PeersInit) {
     this.#init = init;
     this.#seldom = new Seldom(init.clock, init.trouble);
+    this.#listeners = new Audience((error) => {
+      init.trouble({ kind: 'link.listener', message: error instanceof Error ? error.message : String(error) });
+    });
   }
 
   get size(): number {
@@ -111,7 +115,7 @@ export class Peers {
     this.#known.set(name, peer);
     this.#emit(before ? 'changed' : 'up', peer);
     this.#unindexed.push(peer);
-    for (const wake of this.#waiting) wake();
+    if (this.#waiting.size > 0) for (const wake of this.#waiting) wake();
   }
 
   /** This box has another name: who has the old one now is a peer. */
@@ -130,7 +134,7 @@ export class Peers {
     const event: PeerEvent = { type: 'down', peer: this.#describe(peer) };
     this.#unindex(peer);
     this.#known.delete(name);
-    this.#tell(event);
+    this.#listeners.tell(event);
     // Discovery says nothing twice: who came while it was full would stay unseen for as long as it is there.
     const [next] = this.#ignored.values();
     if (next && this.#known.size < this.#init.limit) this.found(next);
@@ -196,8 +200,7 @@ export class Peers {
 
   /** Calls for every change from now on; returns how to stop it. */
   watch(listener: (event: PeerEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   #index(): void {
@@ -231,17 +234,7 @@ export class Peers {
   }
 
   #emit(type: PeerEvent['type'], peer: KnownPeer): void {
-    if (this.#listeners.size > 0) this.#tell({ type, peer: this.#describe(peer) });
-  }
-
-  #tell(event: PeerEvent): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#init.trouble({ kind: 'link.listener', message: error instanceof Error ? error.message : String(error) });
-      }
-    }
+    if (!this.#listeners.isEmpty) this.#listeners.tell({ type, peer: this.#describe(peer) });
   }
 
   #unindex(peer: KnownPeer): void {

@@ -1,3 +1,4 @@
+import { Audience } from '../audience.ts';
 import type { BrowseEvent } from './directory.ts';
 
 type Listener = (event: BrowseEvent) => void;
@@ -6,7 +7,7 @@ type Listener = (event: BrowseEvent) => void;
 export class Listeners {
   /** What one throws harms nobody else. */
   readonly #failed: (error: unknown) => void;
-  readonly #listeners = new Map<string, Set<{ readonly on: Listener }>>();
+  readonly #listeners = new Map<string, Audience<BrowseEvent>>();
 
   constructor(failed: (error: unknown) => void) {
     this.#failed = failed;
@@ -19,9 +20,10 @@ export class Listeners {
 
   /** Gives how to stop it, which tells whether it was the last of its name. */
   add(key: string, on: Listener, first: readonly BrowseEvent[]): () => boolean {
-    const listener = { on };
-    const listeners = this.#listeners.get(key) ?? new Set();
-    this.#listeners.set(key, listeners.add(listener));
+    let ended = false;
+    const listeners = this.#listeners.get(key) ?? new Audience(this.#failed);
+    this.#listeners.set(key, listeners);
+    const leave = listeners.add(on);
     for (const event of first) {
       try {
         on(event);
@@ -29,19 +31,16 @@ export class Listeners {
         this.#failed(error);
       }
     }
-    return () => listeners.delete(listener) && listeners.size === 0 && this.#listeners.delete(key);
+    return () => {
+      if (ended) return false;
+      ended = true;
+      leave();
+      return listeners.isEmpty && this.#listeners.delete(key);
+    };
   }
 
   emit(key: string, event: BrowseEvent): void {
-    const listeners = this.#listeners.get(key);
-    if (!listeners) return;
-    for (const { on } of listeners) {
-      try {
-        on(event);
-      } catch (error) {
-        this.#failed(error);
-      }
-    }
+    this.#listeners.get(key)?.tell(event);
   }
 
   clear(): void {

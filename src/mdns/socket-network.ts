@@ -46,6 +46,8 @@ export function createSocketNetwork(): Network {
 /** What an address says about who sent. */
 interface Sender {
   readonly plain: string;
+  /** From its port of multicast DNS, as nearly all packets are. */
+  readonly usual: Source;
   /** On this interface's link. */
   readonly here: boolean;
   /** Its address says which interface it came through. */
@@ -188,13 +190,13 @@ class Port implements Channel {
       this.#echoed++;
       return;
     }
-    this.#onPacket(bytes, { address: source.plain, port });
+    this.#onPacket(bytes, port === MDNS_PORT ? source.usual : { address: source.plain, port });
   };
 
   #learn(address: string): Sender {
     if (this.#sources.size >= MAX_SOURCES) this.#sources.clear();
     const plain = canonicalAddress(address);
-    const source = { plain, here: this.#isHere(address, plain), zoned: address.includes('%'), own: this.#own.has(plain) };
+    const source = { plain, usual: { address: plain, port: MDNS_PORT }, here: this.#isHere(address, plain), zoned: address.includes('%'), own: this.#own.has(plain) };
     this.#sources.set(address, source);
     return source;
   }
