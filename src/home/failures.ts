@@ -48,7 +48,8 @@ export class Failures {
   answered(lane: Lane, { itemId, seq }: Entry): void {
     // Another try of an older one would put it over the newer.
     const older = (entry: Entry): boolean => entry.itemId === itemId && entry.seq < seq;
-    for (const entry of lane.flight) if (older(entry)) entry.replaced = true;
+    const now = this.#parts.work.options.clock.mono();
+    for (const entry of lane.flight) if (older(entry)) entry.replaced = now;
     for (const entry of lane.returned.filter(older)) this.#parts.work.superseded(lane, entry);
     lane.returned = lane.returned.filter((entry) => !older(entry));
     this.#holding.answered();
@@ -62,8 +63,8 @@ export class Failures {
   failed(lane: Lane, entry: Entry, error: unknown): void {
     const failure = failureOf(error);
     const reason = reasonOf(error);
-    if (failure === 'unknown' && !entry.replaced) lane.unknown.push(entry);
-    else if (entry.replaced) this.#parts.work.superseded(lane, entry);
+    if (failure === 'unknown' && entry.replaced === undefined) lane.unknown.push(entry);
+    else if (entry.replaced !== undefined) this.#parts.work.superseded(lane, entry);
     else if (failure === 'poison') this.refused(lane, entry, reason);
     else {
       entry.tries++;

@@ -27,15 +27,15 @@ export interface Entry {
   tries: number;
   /** The home was asked for it and did not have it. */
   looked: boolean;
-  /** A later one with its item id has got through while this was in flight: it must not come after that. */
-  replaced: boolean;
+  /** Monotonic; a later one with its item id got through then, while this was in flight: it must not come after that. */
+  replaced: number | undefined;
 }
 
 export function entryOf(record: LogRecord, kind: Entry['kind'], redelivered: boolean, retried: boolean = false): Entry {
   const { seq, topic, recordId } = record;
   // What the envelope adds is about as much again as 256 bytes.
   const bytes = (record.payload?.bytes.length ?? 0) + 256;
-  return { seq, topic, recordId, kind, itemId: record.id ?? recordId, bytes, redelivered, retried, record, tries: 0, looked: false, replaced: false };
+  return { seq, topic, recordId, kind, itemId: record.id ?? recordId, bytes, redelivered, retried, record, tries: 0, looked: false, replaced: undefined };
 }
 
 /** Several records in one item; where only the pack is known, without them. */
@@ -43,7 +43,7 @@ export function packOf(topic: string, bundle: Bundle, parts: readonly [Entry, ..
   const { id, first, bytes } = bundle;
   return {
     seq: first, topic, recordId: id, kind: 'publish', itemId: id, bytes, redelivered: parts.some((part) => part.redelivered), retried: false, record: parts[0].record,
-    pack: { bundle, parts }, tries: 0, looked: false, replaced: false,
+    pack: { bundle, parts }, tries: 0, looked: false, replaced: undefined,
   };
 }
 

@@ -315,7 +315,7 @@ export class Work {
   /** Nobody answers any more for what is in flight. */
   unanswered(lane: Lane, entry: Entry): void {
     lane.flight.delete(entry);
-    if (entry.replaced) this.superseded(lane, entry);
+    if (entry.replaced !== undefined) this.superseded(lane, entry);
     else lane.unknown.push(entry);
   }
 
@@ -367,6 +367,11 @@ export class Work {
     }
     for (const main of this.reading.mains) {
       for (const cursor of [main, ...main.held.values()]) if (!this.#doubtful.has(cursor)) cursor.settle(tag);
+    }
+    for (const lane of lanes) {
+      if (this.#doubtful.has(lane.cursor)) continue;
+      // What is never answered is over with what took its place: another process would put it over that.
+      for (const entry of lane.flight) if (entry.replaced !== undefined && this.settling.tag(entry.replaced) <= tag) this.superseded(lane, entry);
     }
     this.#forgetPacks();
     for (const lane of lanes) {
