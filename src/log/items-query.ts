@@ -11,6 +11,4 @@ export interface ItemsQuery {
   /** How many of the oldest are left out. */
   readonly skip?: number;
   readonly limit?: number;
-  /** Of their records, all together: more is refused before it is read. */
-  readonly bytes?: number;
 }

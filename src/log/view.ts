@@ -10,21 +10,6 @@ import type { Topic } from './topics.ts';
 
 const PAGE = 256;
 
-/** What one answer may weigh. */
-class Allowance {
-  readonly #most: number;
-  #bytes = 0;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  take(bytes: number): void {
-    this.#bytes += bytes;
-    if (this.#bytes > this.#most) throw new LanpostError('too-large', `The items asked for have more than ${Math.floor(this.#most / 1024 / 1024)} MiB: ask for fewer at once.`);
-  }
-}
-
 /** What a latecomer can still ask of a topic. */
 export class View {
   readonly #state: LogState;
@@ -41,7 +26,7 @@ export class View {
     this.#settle = settle;
   }
 
-  async items(name: string, { ids, last, after, since, before, skip = 0, limit = Infinity, bytes = Infinity }: ItemsQuery): Promise<LogRecord[]> {
+  async items(name: string, { ids, last, after, since, before, skip = 0, limit = Infinity }: ItemsQuery): Promise<LogRecord[]> {
     const topic = this.#state.topics.byName.get(name);
     if (!topic?.stored || topic.deleted) {
       if (topic?.stored) return [];
@@ -49,12 +34,11 @@ export class View {
     }
     // Trimming is up to a second behind.
     await this.#settled(topic, last !== undefined && before === undefined);
-    const room = new Allowance(bytes);
-    if (ids) return this.#byIds(topic, ids, room);
+    if (ids) return this.#byIds(topic, ids);
     const above = since === undefined ? after : await this.#reading.seqAt(since) - 1;
     const seqs = above === undefined
-      ? await this.newest(topic, Math.min(last ?? limit, limit), before, room)
-      : await this.#after(topic, above, limit, skip, room);
+      ? await this.newest(topic, Math.min(last ?? limit, limit), before)
+      : await this.#after(topic, above, limit, skip);
     return this.#reading.bySeqs(seqs);
   }
 
@@ -89,17 +73,13 @@ export class View {
   }
 
   /** Seqs of the newest items, oldest first. */
-  async newest(topic: Topic, count: number, before?: number, room?: Allowance): Promise<number[]> {
+  async newest(topic: Topic, count: number, before?: number): Promise<number[]> {
     const wanted = Math.min(count, maxItems(this.#state, topic));
     const seqs: number[] = [];
     let to = before === undefined ? topic.last : Math.min(topic.last, before - 1);
     while (seqs.length < wanted && to >= topic.viewFrom) {
       const page = await this.#reading.index(topic, { from: topic.viewFrom, to, limit: PAGE, reverse: true });
-      for (const { seq, row } of page) {
-        if (!row.item || row.state !== 'live' || seqs.length >= wanted) continue;
-        room?.take(row.size);
-        seqs.push(seq);
-      }
+      for (const { seq, row } of page) if (row.item && row.state === 'live' && seqs.length < wanted) seqs.push(seq);
       const oldest = page.at(-1);
       if (!oldest || page.length < PAGE) break;
       to = oldest.seq - 1;
@@ -107,7 +87,7 @@ export class View {
     return seqs.toReversed();
   }
 
-  async #after(topic: Topic, after: number, limit: number, left: number, room: Allowance): Promise<number[]> {
+  async #after(topic: Topic, after: number, limit: number, left: number): Promise<number[]> {
     const seqs: number[] = [];
     // What trimming has not got to yet is out of the view all the same.
     let skip = Math.max(0, topic.count - maxItems(this.#state, topic)) + left;
@@ -118,10 +98,7 @@ export class View {
       for (const { seq, row } of page) {
         if (!row.item || row.state !== 'live') continue;
         if (skip > 0) skip--;
-        else if (seq > after && seqs.length < limit) {
-          room.take(row.size);
-          seqs.push(seq);
-        }
+        else if (seq > after && seqs.length < limit) seqs.push(seq);
       }
       const newest = page.at(-1);
       if (!newest || page.length < PAGE) break;
@@ -130,7 +107,7 @@ export class View {
     return seqs;
   }
 
-  async #byIds(topic: Topic, ids: readonly string[], room: Allowance): Promise<LogRecord[]> {
+  async #byIds(topic: Topic, ids: readonly string[]): Promise<LogRecord[]> {
     const rows = await this.#reading.getMany(ids.map((id) => idKey(topic.no, id)));
     const seqs = new Set<number>();
     for (const [i, id] of ids.entries()) {
@@ -138,9 +115,7 @@ export class View {
       const seq = row ? getSeq(row, 0) : this.#state.epochs.seqOf(id);
       if (seq === undefined || seq < topic.viewFrom || seq > topic.last) continue;
       const [index] = await this.#reading.index(topic, { from: seq, to: seq, limit: 1 });
-      if (!index?.row.item || index.row.state !== 'live' || seqs.has(seq)) continue;
-      room.take(index.row.size);
-      seqs.add(seq);
+      if (index?.row.item && index.row.state === 'live') seqs.add(seq);
     }
     return this.#reading.bySeqs([...seqs].toSorted((a, b) => a - b));
   }

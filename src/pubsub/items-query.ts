@@ -6,7 +6,6 @@ import { checkedFrom } from './from.ts';
 
 /** Every item of an answer is in memory at once. */
 const MOST_ITEMS = 1000;
-const MOST_BYTES: number = 32 * 1024 * 1024;
 
 /** Which items are asked for, in one way. */
 export function checkedQuery(options: ItemsOptions): ItemsQuery {
@@ -27,7 +26,6 @@ export function checkedQuery(options: ItemsOptions): ItemsQuery {
   const newest = last ?? (ways.length === 0 ? 20 : undefined);
   return {
     limit: limit ?? last ?? 100,
-    bytes: MOST_BYTES,
     ...(ids === undefined ? {} : { ids }),
     ...(after === undefined ? {} : { after }),
     ...(from === undefined ? {} : beginning(from)),
