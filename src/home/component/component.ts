@@ -50,7 +50,7 @@ export interface ComponentParts {
 }
 
 /** Stanzas of one connection that are in work: one that breaks leaves its own to nobody. */
-interface Work {
+interface Served {
   readonly wire: XmppSocket;
   count: number;
 }
@@ -130,7 +130,7 @@ export class Component {
             failure = new StreamEnded(streamFaultOf(element), online === 0);
             void wire.close();
           } else if (online > 0) {
-            if (!barrier.receive(element)) this.#received(work, element);
+            if (!barrier.receive(element)) this.#received(served, element);
           }
           else if (element.getName() === 'handshake' && namespaceOf(element) === NS_COMPONENT) {
             online = clock.mono();
@@ -148,7 +148,7 @@ export class Component {
         },
       },
     });
-    const work = { wire, count: 0 };
+    const served = { wire, count: 0 };
     const timer = clock.after(DEADLINE, () => wire.destroy(new LanpostError('timeout', `No component within ${DEADLINE / 1000} s.`)));
     const barrier = new Barrier({
       domain, clock,
@@ -170,19 +170,19 @@ export class Component {
     this.#timer = this.#parts.clock.after(retry.delay, () => this.#connect());
   }
 
-  #received(work: Work, stanza: Element): void {
+  #received(served: Served, stanza: Element): void {
     if (stanzaKind(stanza) === undefined) return;
-    work.count += 1;
-    if (work.count === IN_WORK) work.wire.pause();
-    void this.#reply(work, stanza);
+    served.count += 1;
+    if (served.count === IN_WORK) served.wire.pause();
+    void this.#reply(served, stanza);
   }
 
-  async #reply(work: Work, stanza: Element): Promise<void> {
+  async #reply(served: Served, stanza: Element): Promise<void> {
     const reply = await this.#answer(stanza);
     // Over the connection that asked; one that has gone takes its questions along.
-    if (reply) work.wire.write(reply);
-    work.count -= 1;
-    if (work.count === IN_WORK - 1) work.wire.resume();
+    if (reply) served.wire.write(reply);
+    served.count -= 1;
+    if (served.count === IN_WORK - 1) served.wire.resume();
   }
 
   async #answer(stanza: Element): Promise<Element | undefined> {
