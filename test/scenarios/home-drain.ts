@@ -85,6 +85,7 @@ export async function startDrain(kind: 'prosody' | 'ejabberd'): Promise<Drain> {
     },
     async cut(ms) {
       await lan.silentCut(BOX_HOST);
+      expect(await drain.queued()).toBeGreaterThan(0);
       await lasts(ms);
       await lan.restore(BOX_HOST);
     },
@@ -107,7 +108,10 @@ export async function expectExactly(drain: Drain): Promise<void> {
   expect(items.map((item) => item.value)).toEqual(Array.from({ length: ITEMS }, (_, n) => valueOf(n)));
 }
 
-/** Kills the server at 25, 50 and 75 % as counted upstream, and cuts the path for 20 s once; fails where a kill fell outside. */
+/**
+ * Kills the server at 25, 50 and 75 % as counted upstream, then cuts the path for 20 s; fails where one of them fell outside.
+ * The cut comes last: after a silence a server's shaper lets a whole backlog through at once, and no kill would fall inside.
+ */
 export async function killAndCut(drain: Drain): Promise<void> {
   for (const part of [0.25, 0.5, 0.75]) {
     const count = await drain.reached(ITEMS * part);
@@ -115,9 +119,8 @@ export async function killAndCut(drain: Drain): Promise<void> {
     expect(count / ITEMS).toBeLessThan(part + 0.25);
     expect(await drain.queued()).toBeGreaterThan(0);
     await drain.server.start();
-    if (part !== 0.5) continue;
-    await drain.reached(ITEMS * 0.6);
-    await drain.cut(20_000);
   }
+  await drain.reached(ITEMS * 0.76);
+  await drain.cut(20_000);
   await drain.reached(ITEMS);
 }
