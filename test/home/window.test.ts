@@ -22,14 +22,14 @@ function shaped(window: SendWindow, { rate, burst, item }: { rate: number; burst
 }
 
 describe('the window', () => {
-  it('starts at 4 items and grows with quick answers to 64, and in bytes as far as they are used', () => {
+  it('starts at 16 items and grows with quick answers to 128, and in bytes as far as they are used', () => {
     const window = new SendWindow();
-    expect([window.size, window.limit]).toEqual([4, 32_768]);
-    for (let i = 0; i < 80; i++) {
+    expect([window.size, window.limit]).toEqual([16, 32_768]);
+    for (let i = 0; i < 150; i++) {
       window.sent(100);
       window.left(100, 10);
     }
-    expect([window.size, window.limit]).toEqual([64, 32_768]);
+    expect([window.size, window.limit]).toEqual([128, 32_768]);
     for (let i = 0; i < 100; i++) {
       while (window.admits(30_000)) window.sent(30_000);
       window.left(30_000, 10);
@@ -39,7 +39,7 @@ describe('the window', () => {
   });
   it('does not grow on slow answers, and halves on very slow ones, once for all that was in flight', () => {
     const window = new SendWindow();
-    for (const [latency, size] of [[10, 5], [1_000, 5], [6000, 2], [6000, 1], [6000, 1], [10, 2]] as const) {
+    for (const [latency, size] of [[10, 17], [1_000, 17], [6000, 8], [6000, 4], [6000, 2], [6000, 1], [6000, 1], [10, 2]] as const) {
       window.sent(1);
       window.left(1, latency);
       expect(window.size).toBe(size);
@@ -47,7 +47,7 @@ describe('the window', () => {
     const many = new SendWindow();
     for (let i = 0; i < 4; i++) many.sent(1);
     for (let i = 0; i < 4; i++) many.left(1, 6000);
-    expect(many.size).toBe(2);
+    expect(many.size).toBe(8);
   });
   it('bounds bytes as well as items, but one may always go', () => {
     const window = new SendWindow();
