@@ -60,6 +60,7 @@ export async function catchUp(target: Target, page: number, onlyNew: boolean, pa
     return 'kept';
   }
   const known = new Known(target, before, parts);
+  const last = parts.log.topic(target.topic)?.last ?? 0;
   const { items, ids, whole, short } = await fetch(target, page, known, parts);
   const all = short ? await listed(target, ids, parts) : undefined;
   // What was refused may be taken another time.
@@ -74,7 +75,7 @@ export async function catchUp(target: Target, page: number, onlyNew: boolean, pa
     : kept(items));
   if (outcome === 'later') return outcome;
   if (short && all?.whole !== true) parts.short(all?.ids.length ?? ids.length);
-  if (before && (whole || all?.whole === true)) await retractMissing(target, all?.ids ?? ids, parts);
+  if (before && (whole || all?.whole === true)) await retractMissing(target, all?.ids ?? ids, last, parts);
   if (!before) await beginnings.began(service, node);
   if (isAll) await beginnings.came(service, node, known.theirs(items));
   return 'kept';
@@ -202,13 +203,17 @@ class Known {
 /**
  * What was retracted while nobody here listened. What is older than all that the node has may have been pushed out
  * there, what is newer may have been lost and come again; and what goes by its record's id is never written over.
+ * A node that has not even what came last (before `last` here) was made anew, or its server lost things: that retracts nothing.
  */
-async function retractMissing(target: Target, ids: readonly string[], { log, keeper }: CatchUpParts): Promise<void> {
+async function retractMissing(target: Target, ids: readonly string[], last: number, { log, keeper }: CatchUpParts): Promise<void> {
   if (!log.topic(target.topic)) return;
   const there = new Set(ids);
-  const { theirs: local } = await theirsOf(log, target.topic, target.service, IDS);
-  const present = local.filter(({ id }) => id !== undefined && there.has(id));
+  const { theirs } = await theirsOf(log, target.topic, target.service, IDS);
+  const local = theirs.flatMap(({ id, recordId, seq }) => (id === undefined ? [] : [{ id, seq, isChosen: id !== recordId }]));
+  const cameLast = local.findLast(({ seq, isChosen }) => isChosen && seq <= last);
+  if (!cameLast || !there.has(cameLast.id)) return;
+  const present = local.filter(({ id }) => there.has(id));
   const [oldest, newest] = [present[0]?.seq ?? Infinity, present.at(-1)?.seq ?? 0];
-  const gone = local.filter(({ id, recordId, seq }) => id !== undefined && id !== recordId && !there.has(id) && seq > oldest && seq < newest);
-  await Promise.all(gone.map(({ id = '' }) => keeper.retract(target, id)));
+  const gone = local.filter(({ id, seq, isChosen }) => isChosen && !there.has(id) && seq > oldest && seq < newest);
+  await Promise.all(gone.map(({ id }) => keeper.retract(target, id)));
 }

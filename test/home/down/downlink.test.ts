@@ -223,10 +223,28 @@ describe('a node that comes down', () => {
     for (const one of ['old', 'kept', 'gone', 'new', 'newest']) home.publish('t', one, value(one));
     await rig.until(async () => (await view(rig)).length === 5);
     home.set.resumable = false;
-    for (const one of ['old', 'gone', 'newest']) home.nodes.get('t')?.delete(one);
+    for (const one of ['old', 'gone']) home.nodes.get('t')?.delete(one);
     home.cut();
     await rig.until(async () => (await view(rig)).length === 4);
     expect(await view(rig)).toEqual(['old', 'kept', 'new', 'newest']);
+  });
+
+  it.each([
+    ['its server lost its newest items', ['lost', 'newest']],
+    ['it was made anew and some came again', ['old', 'lost', 'newest']],
+  ])('of a node that has not what came last nothing is retracted: %s', async (_, lost) => {
+    await using rig = await following([{ node: 't' }]);
+    const { home } = rig;
+    for (const one of ['old', 'kept', 'lost', 'newest']) home.publish('t', one, value(one));
+    await rig.until(async () => (await view(rig)).length === 4);
+    home.set.resumable = false;
+    for (const one of lost) home.nodes.get('t')?.delete(one);
+    home.subscribers.clear();
+    home.publish('t', 'later', value('later'));
+    home.cut();
+    await rig.until(async () => (await view(rig)).includes('later'));
+    await followed(rig);
+    expect(await view(rig)).toEqual(['old', 'kept', 'lost', 'newest', 'later']);
   });
 
   it('many events while it is caught up with cost none of them', async () => {
