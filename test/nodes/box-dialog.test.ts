@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { HomeAccounts, homeOptions } from '../../nodes/shared/home-accounts.ts';
@@ -102,9 +103,11 @@ describe('home accounts', () => {
   });
 
   it('the file of an authority is read when it is deployed; one that is not there is told', async () => {
-    const ca = join(dir(), 'ca.pem');
+    const folder = await mkdtemp(join(tmpdir(), 'lanpost-'));
+    const ca = join(folder, 'ca.pem');
     await writeFile(ca, 'PEM');
     expect(await homeOptions({ slot: 2, jid: 'a@b.example', ca }, { password2: 'p' })).toMatchObject({ ca: 'PEM' });
     await expect(homeOptions({ slot: 2, jid: 'a@b.example', ca: `${ca}.not` }, { password2: 'p' })).rejects.toThrow('ca.pem.not');
+    await rm(folder, { recursive: true });
   });
 });
