@@ -7,3 +7,9 @@ export function checkedObject(what: string, value: unknown): void {
 export function checkedOptional(what: string, value: unknown, type: 'string' | 'number' | 'boolean'): void {
   if (value !== undefined && typeof value !== type) throw new TypeError(`${what} must be a ${type}`);
 }
+
+/** Milliseconds until what was given back comes again. */
+export function checkedDelay(delay: unknown = 0): number {
+  if (typeof delay !== 'number' || Number.isNaN(delay)) throw new TypeError('delay must be a number of milliseconds');
+  return delay;
+}

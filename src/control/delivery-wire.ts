@@ -1,5 +1,6 @@
 // Deliveries and messages across the socket: their fields, without what only works at home.
 import type { Delivery, Message, Poison } from '../api.ts';
+import { checkedDelay } from '../given.ts';
 import { isRecord, present } from './record.ts';
 import type { Arrival } from './rpc-client.ts';
 import { take } from './take.ts';
@@ -20,7 +21,7 @@ export function unpackDelivery(arrival: Arrival): Delivery {
     ...value,
     ...value['kind'] === 'item' ? { value: unpackValue(value['value']) } : {},
     ack: () => arrival.ack(),
-    nack: (options?: { readonly delay?: number }) => arrival.nack(options?.delay ?? 0),
+    nack: (options?: { readonly delay?: number }) => arrival.nack(checkedDelay(options?.delay)),
   });
 }
 

@@ -8,12 +8,19 @@ export interface Failure {
   readonly message: string;
 }
 
+/** Characters of a message: what a caller gave is often quoted in it, and it has to fit into a frame. */
+const MOST_WORDS = 8192;
+
 const isCode = (value: unknown): value is ErrorCode => typeof value === 'string' && Object.hasOwn(ERROR_CODES, value);
 
 export function toFailure(error: unknown): Failure {
-  if (error instanceof LanpostError) return { code: error.code, name: error.name, message: error.message };
-  if (error instanceof Error) return { name: error.name, message: error.message };
-  return { name: 'Error', message: String(error) };
+  if (error instanceof LanpostError) return { code: error.code, name: error.name, message: cut(error.message) };
+  if (error instanceof Error) return { name: cut(error.name), message: cut(error.message) };
+  return { name: 'Error', message: cut(String(error)) };
+}
+
+function cut(words: string): string {
+  return words.length > MOST_WORDS ? `${words.slice(0, MOST_WORDS)}…` : words;
 }
 
 export function parseFailure(value: unknown): Failure {

@@ -3,6 +3,9 @@
 import { parseFailure, type Failure } from './failure.ts';
 import { isRecord } from './record.ts';
 
+/** Characters of what the other side sent that are told. */
+const QUOTED = 40;
+
 /** Raised by one at every change an older side could misread. */
 export const PROTOCOL = 1;
 
@@ -38,6 +41,13 @@ const text = (value: unknown, what: string): string => {
   return value;
 };
 
+const quoted = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value.slice(0, QUOTED)) : `a ${typeof value}`);
+/** Any number is one: what may be waited the box says. */
+const number = (value: unknown, what: string): number => {
+  if (typeof value !== 'number' || Number.isNaN(value)) throw new ProtocolError(`${what} is not a number`);
+  return value;
+};
+
 export function parseRequest(message: unknown): Request {
   if (!isRecord(message)) throw new ProtocolError('not a request');
   const { type } = message;
@@ -51,9 +61,9 @@ export function parseRequest(message: unknown): Request {
     }
     case 'pull': return { type, id, count: count(message['count'], 'count') };
     case 'ack': return { type, id, no: count(message['no'], 'no') };
-    case 'nack': return { type, id, no: count(message['no'], 'no'), delay: count(message['delay'], 'delay') };
+    case 'nack': return { type, id, no: count(message['no'], 'no'), delay: number(message['delay'], 'delay') };
     case 'close': return { type, id };
-    default: throw new ProtocolError(`no request is called ${JSON.stringify(type)}`);
+    default: throw new ProtocolError(`no request is called ${quoted(type)}`);
   }
 }
 
@@ -77,6 +87,6 @@ export function parseReply(message: unknown): Reply {
     case 'next': return { type, id, no: count(message['no'], 'no'), value: message['value'] };
     case 'ready':
     case 'end': return { type, id };
-    default: throw new ProtocolError(`no reply is called ${JSON.stringify(type)}`);
+    default: throw new ProtocolError(`no reply is called ${quoted(type)}`);
   }
 }

@@ -1,6 +1,7 @@
 import type { Delivery, SubscribeOptions, Subscription } from '../api.ts';
 import type { Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
+import { checkedDelay } from '../given.ts';
 import type { Cursor } from '../log/cursor.ts';
 import type { LogRecord } from '../log/record.ts';
 import { PullStream } from '../pull-stream.ts';
@@ -159,7 +160,7 @@ class Reader {
     return toDelivery(record, redelivered, {
       ack: () => { if (turn === this.#turn) this.#confirm(cursor, seq); },
       nack: (options) => {
-        const delay = checkedDelay(options?.delay);
+        const delay = Math.min(Math.max(0, checkedDelay(options?.delay)), LONGEST_TIMER);
         if (turn === this.#turn) this.#giveBack(cursor, seq, delay);
       },
     });
@@ -232,11 +233,6 @@ class Reader {
 
 async function count(cursor: Cursor, seq: number, times: number): Promise<void> {
   await cursor.count(seq, times).catch((error: unknown) => { if (!(error instanceof LanpostError)) throw error; });
-}
-
-function checkedDelay(delay = 0): number {
-  if (typeof delay !== 'number' || Number.isNaN(delay)) throw new TypeError('delay must be a number of milliseconds');
-  return Math.min(Math.max(0, delay), LONGEST_TIMER);
 }
 
 function checkedInFlight(inFlight = 64): number {

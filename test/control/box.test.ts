@@ -290,6 +290,21 @@ describe.each(['in this process', 'attached'])('a box %s', (where) => {
     expect(again).toMatchObject({ value: 'x', redelivered: true, recordId: item?.recordId });
   });
 
+  it('may be told any number of milliseconds until then, and nothing else', async () => {
+    await box.publish('back', 'x');
+    const subscription = subscribe('back', { from: 'start', ack: 'manual' });
+    for (const delay of [0.5, -1, -Infinity, -0]) {
+      const [item] = await take(subscription, 1);
+      item?.nack({ delay });
+    }
+    const [item] = await take(subscription, 1);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a program without types gives
+    for (const delay of [Number.NaN, '5', null, 5n] as unknown as number[]) expect(() => item?.nack({ delay })).toThrow(new TypeError('delay must be a number of milliseconds'));
+    item?.nack({ delay: Infinity });
+    await expect(box.publish('back', 'y')).resolves.toBeDefined();
+    expect(await take(subscription, 1)).toMatchObject([{ value: 'y' }]);
+  });
+
   it('hands out no more unconfirmed than inFlight', async () => {
     for (let value = 0; value < 5; value++) await box.publish('few', value);
     const subscription = subscribe('few', { from: 'start', ack: 'manual', inFlight: 2 });

@@ -127,6 +127,17 @@ describe('a control connection', () => {
     await expect(rpc.call('type', [])).rejects.toThrow(new TypeError('topic must be a string'));
   });
 
+  it('is told what is wrong in bounded words, however much of what was asked they quote', async () => {
+    box = await sandbox(service({
+      async call(_, args) { throw new LanpostError('not-found', `no reader is called ${String(args[0])}`); },
+      open: (method) => { throw new LanpostError('unsupported', `The box knows no "${method}".`); },
+    }), { limits: { frameBytes: 100_000 } });
+    const { rpc } = await box.attach();
+    await expect(rpc.call('drop', ['n'.repeat(99_940)])).rejects.toMatchObject({ code: 'not-found', message: /^no reader is called n{8000,9000}…$/ });
+    await expect(rpc.open('m'.repeat(99_940), [], { decode: whole, ahead: 0 }).next()).rejects.toMatchObject({ code: 'unsupported' });
+    await expect(rpc.call('drop', ['x'])).rejects.toThrow('no reader is called x');
+  });
+
   it('calls in the order in which they were made, many at once', async () => {
     const order: unknown[] = [];
     box = await sandbox(service({ async call(_, args) { order.push(args[0]); } }));

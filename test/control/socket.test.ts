@@ -156,13 +156,14 @@ describe('the control socket', () => {
     const box = await sandbox(echo, { dir: root });
     const { rpc } = await box.attach();
     const junk = [Buffer.from('GET / HTTP/1.1\r\n\r\n'), frame(Buffer.from([0x9f]), 100), frame(createCodec().encode({ type: 'shout', id: 1 }), 100),
-      frame(createCodec().encode({ type: 'call', id: -1, method: 'echo', args: [] }), 100)];
+      frame(createCodec().encode({ type: 'call', id: -1, method: 'echo', args: [] }), 100), frame(createCodec().encode({ type: 's'.repeat(100_000), id: 1 }), 200_000)];
     await Promise.all(junk.map(async (bytes) => {
       const socket = connect(box.server.path);
       socket.resume().write(bytes);
       await once(socket, 'close');
     }));
     expect(box.troubles.map((trouble) => trouble.kind)).toEqual(Array.from(junk, () => 'control.protocol'));
+    for (const { message } of box.troubles) expect(message.length).toBeLessThan(200);
     await expect(rpc.call('echo', ['still here'])).resolves.toBe('still here');
   });
 
