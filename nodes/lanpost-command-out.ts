@@ -2,6 +2,7 @@ import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
 import type { ErrorCode, Value } from '../src/index.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { NodeStatus } from './shared/node-status.ts';
+import { outcomeOf, type Done } from './shared/outcome.ts';
 import { callOrigin, isCommandNode, type CallOrigin, type PendingCalls } from './shared/pending-calls.ts';
 
 interface CommandOutDef extends NodeDef {
@@ -35,7 +36,7 @@ export default function register(RED: NodeAPI): void {
       settle(RED, origin, ({ reject }) => reject(new LanpostError(given, words)));
       counts.failed++;
     };
-    const handle = async (msg: NodeMessage, done: (error?: Error) => void): Promise<void> => {
+    const handle = async (msg: NodeMessage, done: Done): Promise<void> => {
       try {
         await answer(msg);
       } catch (error) {
@@ -46,7 +47,7 @@ export default function register(RED: NodeAPI): void {
       status.good(`answered ${counts.answered}${counts.failed === 0 ? '' : `, failed ${counts.failed}`}`);
       done();
     };
-    this.on('input', (msg, _send, done) => void handle(msg, done));
+    this.on('input', (msg, _send, done) => void handle(msg, outcomeOf(this, msg, done)));
     this.on('close', () => status.close());
   }
   RED.nodes.registerType('lanpost command out', LanpostCommandOut);

@@ -7,6 +7,7 @@ import { ItemReadings } from './shared/item-readings.ts';
 import type { ReadingSettings } from './shared/item-reading.ts';
 import { LAST_OF } from './shared/last-values.ts';
 import { NodeStatus } from './shared/node-status.ts';
+import { outcomeOf, type Done } from './shared/outcome.ts';
 import { PAYLOAD_FORMS } from './shared/payload-form.ts';
 import type { Send } from './shared/sender.ts';
 import { choiceOf, isOn, momentOf, numberOf } from './shared/saved-field.ts';
@@ -55,7 +56,7 @@ export default function register(RED: NodeAPI): void {
         this.error(inWords(error));
       }
     }
-    const tell = async (msg: NodeMessage, send: Send, done: (error?: Error) => void): Promise<void> => {
+    const tell = async (msg: NodeMessage, send: Send, done: Done): Promise<void> => {
       try {
         await readings?.told(msg, send);
       } catch (error) {
@@ -64,7 +65,7 @@ export default function register(RED: NodeAPI): void {
       }
       done();
     };
-    if (readings) this.on('input', (msg, send, done) => void tell(msg, send, done));
+    if (readings) this.on('input', (msg, send, done) => void tell(msg, send, outcomeOf(this, msg, done)));
     onClose(this, async (removed) => {
       await readings?.close(removed);
       status.close();

@@ -1,6 +1,7 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Box } from '../../src/index.ts';
 import { connectionOf, NO_BOX, type BoxUserDef } from './box-node.ts';
+import { outcomeOf, type Done } from './outcome.ts';
 
 /** Questions of one node that wait, for the box or for its answer; the next one fails with words. */
 const MAX_ASKED = 1000;
@@ -24,17 +25,15 @@ export function answerQueries(RED: NodeAPI, node: Node, def: BoxUserDef, answer:
       asked--;
     }
   };
-  const handle = async (msg: NodeMessage, send: (msg: (NodeMessage | null)[]) => void, done: (error?: Error) => void): Promise<void> => {
-    let out: (NodeMessage | null)[];
+  const handle = async (msg: NodeMessage, send: (msg: (NodeMessage | null)[]) => void, done: Done): Promise<void> => {
     try {
-      out = await ask(msg);
+      send(await ask(msg));
     } catch (error) {
       done(error instanceof Error ? error : new Error(String(error)));
       return;
     }
-    send(out);
     done();
   };
-  node.on('input', (msg, send, done) => void handle(msg, send, done));
+  node.on('input', (msg, send, done) => void handle(msg, send, outcomeOf(node, msg, done)));
   node.on('close', () => closing.abort(new Error('the flow was stopped or deployed again before this was answered')));
 }

@@ -7,6 +7,7 @@ import type { BoxConnection, BoxState } from './box-connection.ts';
 import { connectionOf, NO_BOX, onClose, type BoxUserDef } from './box-node.ts';
 import { codeOf, inWords } from './in-words.ts';
 import { NodeStatus } from './node-status.ts';
+import { outcomeOf, type Done } from './outcome.ts';
 
 /** Messages that wait in one node, for the box or for what comes after acceptance; the next one fails with words, so that Catch sees it. */
 const MAX_WAITING = 10_000;
@@ -21,7 +22,7 @@ export type Send = (msg: NodeMessage | (NodeMessage | NodeMessage[] | null)[]) =
 interface Job {
   readonly msg: NodeMessage;
   readonly send: Send;
-  readonly done: (error?: Error) => void;
+  readonly done: Done;
   /** When it came. */
   readonly since: number;
   /** Jobs keep the order in which they came, also when they have to be tried again. */
@@ -53,11 +54,11 @@ export function sendThrough(RED: NodeAPI, node: Node, def: BoxUserDef, task: {
     return undefined;
   }
   const sender = new Sender(connection, task, status);
-  node.on('input', (msg, send, done) => sender.add(msg, send, done));
+  node.on('input', (msg, send, done) => sender.add(msg, send, outcomeOf(node, msg, done)));
   onClose(node, () => sender.close());
   const started = connection.flowsStarted();
   return (msg) => {
-    void started.then(() => sender.add(msg, (sent) => node.send(sent), (error) => { if (error) node.error(error, msg); }));
+    void started.then(() => sender.add(msg, (sent) => node.send(sent), outcomeOf(node, msg, (error) => { if (error) node.error(error, msg); })));
   };
 }
 
@@ -96,7 +97,7 @@ class Sender {
     this.#unwatch = connection.watch((state) => this.#show(state));
   }
 
-  add(msg: NodeMessage, send: Send, done: Job['done']): void {
+  add(msg: NodeMessage, send: Send, done: Done): void {
     if (this.#waiting.length + (this.#task.isFollowed ? 0 : this.#onTheWay) >= MAX_WAITING) {
       this.#lastError = `${MAX_WAITING} messages wait already`;
       done(new Error(this.#lastError));
