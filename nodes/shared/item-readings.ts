@@ -53,6 +53,7 @@ export class ItemReadings {
   }
 
   async #obey(msg: NodeMessage, send: Send): Promise<void> {
+    this.#closing.signal.throwIfAborted();
     const { action } = msg;
     switch (action) {
       case 'pause': this.#gate.shut(); break;
@@ -63,6 +64,8 @@ export class ItemReadings {
         if (this.#readings.size + more.length > MAX_READINGS) throw new Error(`at most ${MAX_READINGS} filters are read by one node`);
         for (const wanted of asked) {
           await this.#readings.get(wanted.topic)?.close();
+          // Nobody would end what begins now.
+          this.#closing.signal.throwIfAborted();
           this.#read(this.#settingsFor(wanted));
         }
         break;
@@ -82,7 +85,7 @@ export class ItemReadings {
   async close(removed: boolean): Promise<void> {
     this.#closing.abort(new Error('the node was closed'));
     this.#unwatch();
-    await Promise.all([...this.#readings.values()].map((reading) => reading.close()));
+    await Promise.all([...[...this.#readings.values()].map((reading) => reading.close()), this.#obeyed]);
     if (removed) await this.#tellLeft();
     this.#leave();
   }

@@ -176,6 +176,22 @@ describe('what messages tell it', () => {
     expect((await came.next()).payload).toBe(1);
   });
 
+  it('nothing begins that it is told while it closes: nobody would end it, and what it read would be lost', async () => {
+    const box = await openBox();
+    await load(flow({ filter: 'own', durable: true }), { lanpost: { box } });
+    await status('sub', /^received 0/);
+    const node = flows.getNode('sub');
+    node.receive({ action: 'subscribe', topic: ['a', 'b'] });
+    await status('sub', /^received 0/);
+    for (let n = 0; n < 5; n++) node.receive({ action: 'subscribe', topic: ['a', 'b', `c${n}`] });
+    await nextTurn();
+    await flows.setFlows([tab, config, ...caught], 'nodes');
+    // Whatever was begun has its reader by now.
+    await box.status();
+    await nextTurn();
+    expect((await box.subscriptions.list()).filter(({ readers }) => readers > 0)).toEqual([]);
+  });
+
   it.each([[{ action: 'fly' }, 'one of'], [{ action: 'subscribe' }, 'msg.topic'], [{ action: 'subscribe', topic: [5] }, 'msg.topic']])('%j goes to Catch', async (msg, words) => {
     const box = await openBox();
     await load(flow({}), { lanpost: { box } });
