@@ -34,6 +34,7 @@ export async function attachService(o: { dir: string; signal?: AbortSignal | und
   if (path === undefined) throw noBox(o.dir);
   const socket = await dial(path, o.dir);
 
+  const clock = createSystemClock();
   const greeted = deferred<Hello>();
   const gone = deferred<void>();
   const connection = new Connection({
@@ -51,9 +52,9 @@ export async function attachService(o: { dir: string; signal?: AbortSignal | und
       gone.resolve();
     },
   });
-  const rpc = new RpcClient({ connection, limits });
+  const rpc = new RpcClient({ connection, limits, clock });
 
-  const late = createSystemClock().after(limits.greeting, () => {
+  const late = clock.after(limits.greeting, () => {
     greeted.reject(new LanpostError('timeout', `The box in ${o.dir} does not answer; it may be hung.`));
   });
   const stop = (): void => greeted.reject(o.signal?.reason);
@@ -71,7 +72,9 @@ export async function attachService(o: { dir: string; signal?: AbortSignal | und
       closing ??= (async () => {
         await rpc.close();
         connection.end();
+        const hung = clock.after(limits.farewell, () => connection.destroy());
         await gone.promise;
+        hung.stop();
       })();
       return closing;
     };

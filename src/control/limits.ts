@@ -16,7 +16,9 @@ export interface ControlLimits {
   readonly clientBytes: number;
   /** Milliseconds for a client to be greeted. */
   readonly greeting: number;
-  /** Milliseconds for a stopping box to answer what was asked before it hangs up. */
+  /** Milliseconds for a box to close a stream; then its reader waits no more. */
+  readonly parting: number;
+  /** Milliseconds for a stopping box to answer what was asked before it hangs up; and for a box to hang up on a program that leaves. */
   readonly farewell: number;
 }
 
@@ -31,5 +33,6 @@ export const CONTROL_LIMITS: ControlLimits = {
   backlogBytes: MEBIBYTE,
   clientBytes: 64 * MEBIBYTE,
   greeting: 5000,
+  parting: 3000,
   farewell: 1000,
 };

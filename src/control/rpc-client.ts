@@ -1,4 +1,5 @@
 // The client's half of a control connection: calls and streams, told apart by id.
+import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { disconnected, type Connection } from './connection.ts';
 import { deferred, type Deferred } from './deferred.ts';
@@ -21,13 +22,15 @@ type AnyStream = Pick<RemoteStream<unknown>, 'receive' | 'fail' | 'close'>;
 export class RpcClient {
   readonly #connection: Connection;
   readonly #limits: ControlLimits;
+  readonly #clock: Clock;
   readonly #calls = new Map<number, Deferred<unknown>>();
   readonly #streams = new Map<number, AnyStream>();
   #nextId = 1;
   #over: LanpostError | undefined;
 
-  constructor(o: { connection: Connection; limits: ControlLimits }) {
+  constructor(o: { connection: Connection; limits: ControlLimits; clock: Clock }) {
     this.#connection = o.connection;
+    this.#clock = o.clock;
     this.#limits = o.limits;
   }
 
@@ -59,6 +62,7 @@ export class RpcClient {
     const send = (message: object): void => {
       if (this.#streams.has(id)) this.#connection.send(message);
     };
+    let parting: Timer | undefined;
     const stream = new RemoteStream<T>({
       ahead: o.ahead,
       decode: (no, value) => o.decode({
@@ -68,7 +72,11 @@ export class RpcClient {
       }),
       wire: {
         pull: (count) => send({ type: 'pull', id, count }),
-        close: () => send({ type: 'close', id }),
+        close: () => {
+          send({ type: 'close', id });
+          // A box that hangs keeps nobody from leaving.
+          parting = this.#clock.after(this.#limits.parting, () => stream.fail(new LanpostError('timeout', 'The box does not answer; it may be hung.')));
+        },
       },
     });
     const failure = this.#over ?? (signal?.aborted ? { reason: signal.reason as unknown } : undefined);
@@ -88,6 +96,7 @@ export class RpcClient {
     signal?.addEventListener('abort', stop, { once: true });
     void stream.ended.finally(() => {
       this.#streams.delete(id);
+      parting?.stop();
       signal?.removeEventListener('abort', stop);
     });
     return stream;

@@ -1,14 +1,19 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { rm } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { attachService } from '../../src/control/attachment.ts';
 import { createCodec } from '../../src/control/codec.ts';
 import { deferred } from '../../src/control/deferred.ts';
 import { frame } from '../../src/control/frame.ts';
 import type { Arrival } from '../../src/control/rpc-client.ts';
 import type { Service, Source } from '../../src/control/service.ts';
+import { directoryId } from '../../src/control/socket-path.ts';
+import { PROTOCOL } from '../../src/control/wire.ts';
 import { LanpostError } from '../../src/errors.ts';
 import { quiet } from '../support/quiet.ts';
-import { sandbox, type Sandbox } from './sandbox.ts';
+import { newDir, sandbox, type Sandbox } from './sandbox.ts';
 
 /** Numbers from 0 on, that remember what became of them. */
 function counter() {
@@ -238,6 +243,40 @@ describe('a control connection', () => {
     await closed;
     expect(log).toMatchObject({ acked: [], closed: 1 });
     await expect(stream.next().then(() => stream.next()).then(() => stream.next())).rejects.toMatchObject({ code: 'disconnected' });
+  });
+
+  it('is left in time when the box hangs: streams, and then the connection', async () => {
+    const never = new Promise<never>(() => undefined);
+    box = await sandbox(service({ call: () => never, open: () => ({ ready: Promise.resolve(), next: () => never, close: () => never }) }), { limits: { parting: 20, farewell: 20 } });
+    const client = await box.attach();
+    const left = client.rpc.open('hang', [], { decode: whole, ahead: 0 });
+    await left.ready;
+    await left.close();
+    const stop = new AbortController();
+    const waiting = client.rpc.open('hang', [], { decode: whole, ahead: 0, signal: stop.signal });
+    await waiting.ready;
+    const step = waiting.next();
+    stop.abort(new Error('enough'));
+    await expect(step).rejects.toThrow('enough');
+    await waiting.ended;
+    await client.rpc.open('hang', [], { decode: whole, ahead: 0 }).ready;
+    const answer = expect(client.rpc.call('hang', [])).rejects.toMatchObject({ code: 'closed' });
+    await client.close();
+    await answer;
+  });
+
+  it('ends also with a box that does not even hang up', async () => {
+    box = await sandbox(service({}));
+    const dir = await newDir();
+    const server = createServer((socket) => {
+      socket.pause();
+      void directoryId(dir).then((dirId) => socket.write(frame(createCodec().encode({ type: 'hello', protocol: PROTOCOL, version: '0', name: 'mute', dirId }), 1000)));
+    }).listen(join(dir, 'control.sock'));
+    await once(server, 'listening');
+    const client = await attachService({ dir, limits: { parting: 20, farewell: 20 } });
+    await client.close();
+    server.close();
+    await rm(dir, { recursive: true });
   });
 
   it('rejects everything that is waited for when the box goes', async () => {
