@@ -77,7 +77,7 @@ export class PairingDesk {
     if (!entry || pairing?.state !== 'words' || pairing.words?.join(' ') !== words.join(' ')) throw new LanpostError('not-found', 'these words are not asked about any more');
     this.#set(entry, { ...pairing, state: 'answered' });
     try {
-      await this.#box.trust.confirm(pairing.peer, same);
+      await this.#box.trust.confirm(pairing.fingerprint ?? pairing.peer, same);
     } catch (error) {
       if (!entry.over) this.#set(entry, pairing);
       throw error;

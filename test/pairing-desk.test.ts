@@ -56,7 +56,7 @@ describe('pairings that were begun on the page', () => {
     expect(desk.list()).toMatchObject([{ state: 'answered' }]);
     await tell({ type: 'paired', ...key, entry: { name: 'hall', fingerprint: key.fingerprint, level: 'paired', grants: [], denials: [], lastSeen: 0 } });
     expect(desk.list()).toMatchObject([{ state: 'paired' }]);
-    expect(said).toEqual([['hall', true]]);
+    expect(said).toEqual([[key.fingerprint, true]]);
     desk.stop(id);
     expect(desk.list()).toEqual([]);
   });
@@ -72,7 +72,7 @@ describe('pairings that were begun on the page', () => {
     expect(said).toEqual([]);
     await desk.answer(id, ['ladder', 'ocean', 'velvet'], false);
     await expect(desk.answer(id, ['ladder', 'ocean', 'velvet'], true)).rejects.toMatchObject({ code: 'not-found' });
-    expect(said).toEqual([['hall', false]]);
+    expect(said).toEqual([[key.fingerprint, false]]);
   });
 
   it('ask again when the box did not take the answer', async () => {

@@ -69,6 +69,8 @@ export class Pairings {
   async *open(name: string, signal?: AbortSignal): AsyncGenerator<PairingEvent> {
     const peer = await this.#parts.prove(name, signal);
     if (this.#windows.has(peer.fingerprint)) throw new LanpostError('in-use', `a pairing with ${peer.name} is under way already`);
+    // What the owner says of that name is for the key that has it now.
+    for (const other of this.#windows.values()) if (other.peer.name === peer.name) this.#fail(other, 'failed', 'another key has that name now');
     if (this.#windows.size >= WINDOWS) throw new LanpostError('busy', `${WINDOWS} pairings are under way already`);
     const { clock } = this.#parts;
     const events = new EventSource<PairingEvent>();
@@ -89,7 +91,7 @@ export class Pairings {
 
   /** What the owner says of the words. */
   async confirm(name: string, same: boolean): Promise<void> {
-    const window = [...this.#windows.values()].find(({ peer }) => peer.name === name || `link:${peer.name}` === name || peer.fingerprint === name);
+    const window = this.#windows.get(name) ?? [...this.#windows.values()].find(({ peer }) => peer.name === name || `link:${peer.name}` === name);
     if (!window) throw new LanpostError('not-found', `no pairing with ${name} is under way`);
     if (!window.words) throw new LanpostError('conflict', `the words of the pairing with ${name} are not known yet`);
     window.here = same;
@@ -106,6 +108,7 @@ export class Pairings {
   async #begin(window: Window, tries: number = TRIES): Promise<void> {
     const nonce = randomBytes(NONCE_BYTES);
     let attempt: Attempt | undefined;
+    if (window.words) return; // the peer began meanwhile; words that are being compared are not taken away
     window.held = false;
     try {
       attempt = { nonce, ends: this.#ends(window) };

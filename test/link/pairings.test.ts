@@ -1,10 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Box, PairingEvent } from '../../src/api.ts';
+import { createSystemClock } from '../../src/clock.ts';
+import { deferred } from '../../src/control/deferred.ts';
+import { LanpostError } from '../../src/errors.ts';
+import type { PeerContext } from '../../src/link/context.ts';
+import { Pairings } from '../../src/link/pairings.ts';
+import type { Ends, PeerStreams } from '../../src/link/streams-port.ts';
 import { PairingDesk } from '../../src/pairing-desk.ts';
+import { fingerprintOf } from '../../src/trust/fingerprint.ts';
 import { commitment } from '../../src/trust/pairing-words.ts';
-import { buildStep } from '../../src/xep/pairing.ts';
+import { buildStep, nonceElement, type PairingStep } from '../../src/xep/pairing.ts';
+import { type Element, xml } from '../../src/xmpp/element.ts';
 import { StanzaError } from '../../src/xmpp/stanza-error.ts';
 import { Bell } from '../support/bell.ts';
+import { quiet } from '../support/quiet.ts';
 import { seen, SimulatedLan } from './fixtures.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';
 
@@ -152,4 +161,88 @@ describe('pairing', () => {
     await a.close();
     expect(await next(here, 'failed')).toMatchObject({ reason: 'closed' });
   });
+});
+
+/** Windows at peers who are spoken for here: who has a name, and what their boxes answer. */
+function windows({ answer = async () => { throw new StanzaError('unexpected-request'); }, proven = async () => undefined }: { answer?: (step: Element) => Promise<Element>; proven?: () => Promise<void> } = {}) {
+  const keys = { evil: Buffer.from('evil'), good: Buffer.from('good') };
+  let has: keyof typeof keys = 'evil';
+  const paired: string[] = [];
+  const bindings = Buffer.from('one stream');
+  const own = Buffer.from('us');
+  const pairings = new Pairings({
+    clock: createSystemClock(),
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what pairings use of it
+    streams: { request: (_name: string, step: Element) => answer(step) } as unknown as PeerStreams,
+    prove: async (name) => {
+      await proven();
+      return { name, fingerprint: fingerprintOf(keys[has]) };
+    },
+    ends: () => ({ own, peer: keys[has], binding: bindings }),
+    pair: async (fingerprint) => {
+      paired.push(fingerprint);
+      return { fingerprint, name: 'hall', level: 'paired', grants: [], denials: [], claims: [], lastSeen: 0 };
+    },
+  });
+  const nonce = Buffer.alloc(32, 7);
+  const says = (who: keyof typeof keys, step: PairingStep): Promise<unknown> => pairings.asked(stepIn(step), context(keys[who], { own, peer: keys[who], binding: bindings }));
+  return {
+    pairings, paired, keys,
+    passes: () => { has = 'good'; },
+    same: (who: keyof typeof keys) => says(who, { step: 'same', same: true }),
+    /** The peer makes the words known to both. */
+    words: async (who: keyof typeof keys) => {
+      await says(who, { step: 'commit', commitment: commitment(nonce) });
+      await says(who, { step: 'reveal', nonce });
+    },
+  };
+}
+
+const stepIn = (step: PairingStep): Element => buildStep(step).getChild('pair') ?? raise();
+const raise = (): never => { throw new Error('no step'); };
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what pairings use of it
+const context = (spki: Uint8Array, ends: Ends): PeerContext => ({ fingerprint: fingerprintOf(spki), ends: () => ends }) as unknown as PeerContext;
+
+describe('a name that passes to another key between two pairings', () => {
+  test('the owner answers for the words of the second, and the first, which said yes already, is over', async () => {
+    const { pairings, paired, keys, passes, same, words } = windows();
+    const first = pairings.open('hall');
+    await next(first, 'waiting');
+    await words('evil');
+    await next(first, 'words');
+    await same('evil');
+    passes();
+    const second = pairings.open('hall');
+    await next(second, 'waiting');
+    expect(await next(first, 'failed')).toMatchObject({ fingerprint: fingerprintOf(keys.evil), reason: 'failed' });
+    await words('good');
+    await next(second, 'words');
+    // What the owner still says of the words of the first is for nobody.
+    await expect(pairings.confirm(fingerprintOf(keys.evil), true)).rejects.toMatchObject({ code: 'not-found' });
+    await same('good');
+    await pairings.confirm('hall', true).catch(() => undefined); // these boxes do not listen
+    expect(paired).not.toContain(fingerprintOf(keys.evil));
+    pairings.close();
+  });
+});
+
+test('our own try, begun again when a stream was lost, does not change words that are shown', async () => {
+  const back = deferred<void>();
+  let asked = 0;
+  const { pairings, words } = windows({
+    answer: async () => {
+      if (++asked === 1) throw new LanpostError('disconnected');
+      return xml('iq', { type: 'result' }, nonceElement(Buffer.alloc(32, 9)));
+    },
+    proven: () => (asked === 0 ? Promise.resolve() : back.promise),
+  });
+  const pairing = pairings.open('hall');
+  await next(pairing, 'waiting');
+  await quiet();
+  await words('evil');
+  await next(pairing, 'words');
+  back.resolve();
+  await quiet();
+  pairings.close();
+  expect((await next(pairing, 'failed')).reason).toBe('closed');
 });

@@ -24,7 +24,7 @@ export const pair: Command = {
     const failed = new AbortController();
     for await (const event of box.trust.pair(peer, { signal: AbortSignal.any([signal, failed.signal]) })) {
       await out.print(event, () => inWords(event, box.name, out));
-      if (event.type === 'words') answer(box, event.peer, out, signal).catch((error: unknown) => failed.abort(error));
+      if (event.type === 'words') answer(box, event, out, signal).catch((error: unknown) => failed.abort(error));
       if (event.type === 'paired') return 0;
       if (event.type === 'failed') throw new LanpostError(event.reason === 'expired' ? 'timeout' : 'forbidden', FAILED[event.reason](event));
     }
@@ -52,7 +52,7 @@ function inWords(event: PairingEvent, self: string, out: Output): string {
 }
 
 /** The first line that is a yes or a no; the end of the input is a no. */
-async function answer(box: Box, peer: string, out: Output, signal: AbortSignal): Promise<void> {
+async function answer(box: Box, { fingerprint }: PairingEvent, out: Output, signal: AbortSignal): Promise<void> {
   const lines = createInterface({ input: process.stdin });
   const stop = (): void => lines.close();
   signal.addEventListener('abort', stop, { once: true });
@@ -67,7 +67,7 @@ async function answer(box: Box, peer: string, out: Output, signal: AbortSignal):
   await once(lines, 'close');
   if (signal.aborted) return;
   try {
-    await box.trust.confirm(peer, same);
+    await box.trust.confirm(fingerprint, same); // a name may pass on while one thinks
   } catch (error) {
     // It ended meanwhile, which the pairing itself tells.
     if (!(error instanceof LanpostError) || error.code !== 'not-found') throw error;
