@@ -105,6 +105,7 @@ export class PairingDesk {
       if (!signal.aborted) this.#set(entry, { ...entry.pairing, state: 'failed', reason: error instanceof Error ? error.message : String(error) });
     }
     entry.over = true;
+    if (signal.aborted) return; // it is put away already
     const away = setTimeout(() => this.stop(entry.pairing.id), this.#limits.pairingShown);
     away.unref();
     signal.addEventListener('abort', () => clearTimeout(away), { once: true });

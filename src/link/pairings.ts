@@ -218,6 +218,7 @@ export class Pairings {
   async #finish(window: Window): Promise<void> {
     if (!window.here || !window.there || this.#windows.get(window.peer.fingerprint) !== window) return;
     this.#windows.delete(window.peer.fingerprint);
+    window.timer.stop(); // both said yes in time, however long the disk takes
     let entry: TrustEntry;
     try {
       entry = await this.#parts.pair(window.peer.fingerprint);
