@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { Box, Trouble } from '../index.ts';
 
 interface LogEntry {
@@ -66,5 +67,6 @@ function textOf(message: unknown): string {
   if (typeof message === 'string') return message;
   if (message instanceof Error) return message.message;
   if (typeof message === 'object' && message !== null && 'message' in message) return String(message.message);
-  return JSON.stringify(message) ?? String(message);
+  // As Node-RED's own log has it: JSON of what a flow warns with (all of a message, its request in it) throws where that holds itself.
+  return inspect(message, { depth: 3, breakLength: Infinity, maxStringLength: 1000 });
 }
