@@ -3,6 +3,7 @@ import type {
   About, DeviceInfo, Box, BoxStatus, Delivery, Finding, HomeEvent, HomeOptions, HomeStatus, ItemsOptions, MessagesOptions, MessageState, MessageStream, Peer, PeerEvent, PeerStatus,
   OutboxExport, OutboxImport, PeerTopic, Published, PublishOptions, Receipt, RequestOptions, SendOptions, SubscribeOptions, Subscription, Trouble, Value,
 } from './api.ts';
+import { abortable } from './abortable.ts';
 import type { CommandOffers } from './commands/offers.ts';
 import { LanpostError } from './errors.ts';
 import type { EventSource } from './event-stream.ts';
@@ -73,7 +74,7 @@ export class LocalBox implements Box {
         if (device !== undefined) throw new LanpostError('unsupported', 'what is published at a peer is published by this box: leave out device');
       }
       const published = at === undefined ? broker.publish(OWNER, topic, payload, this.#publishing(topic, options)) : link.publish(at, topic, payload, id);
-      return signal ? abortable(published, signal) : published;
+      return abortable(published, signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -167,7 +168,7 @@ export class LocalBox implements Box {
   async send(address: string, body: string, options: SendOptions = {}): Promise<Receipt> {
     this.#open();
     const sent = this.#parts.mail.send(address, body, options);
-    return options.signal ? abortable(sent, options.signal) : sent;
+    return abortable(sent, options.signal);
   }
 
   async messageState(id: string): Promise<MessageState | undefined> {
@@ -371,14 +372,4 @@ function accountOf(address: string): string {
   const jid = isBareJid(given) ? bare(given) : undefined;
   if (jid === undefined) throw new LanpostError('invalid-value', `"${address}" names no account: use xmpp:NAME@DOMAIN`);
   return jid;
-}
-
-/** Stops the waiting, not the work. */
-function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const stop = (): void => reject(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }

@@ -4,6 +4,7 @@ import type {
   AccountRules, Box, BoxStatus, Carrier, ClassRules, CommandInfo, ComponentStatus, DeviceInfo, FileEvent, Finding, HomeEvent, HomeStatus, ItemsOptions, MessageState, OutboxExport, OutboxImport, PairingEvent, Peer, PeerEvent, PeerTopic, Poison, Published, Receipt, RehearsalEvent,
   SendOptions, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicInfo, Trouble, TrustEntry,
 } from '../api.ts';
+import { abortable } from '../abortable.ts';
 import { LanpostError } from '../errors.ts';
 import { checkedObject } from '../given.ts';
 import { unpackDelivery, unpackMessage, unpackPoison } from './delivery-wire.ts';
@@ -37,7 +38,7 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
     signal?.throwIfAborted();
     const stream = rpc.open<unknown>('send', [address, body, present(rest)], { decode: taken, ahead: 4 });
     const sent = remoteReceipt(stream);
-    const { receipt, follow } = await (signal ? unlessAborted(sent, signal) : sent);
+    const { receipt, follow } = await abortable(sent, signal);
     // Thousands of messages may be on their way for days; the oldest receipts give way.
     receipts.add(stream);
     void follow.finally(() => receipts.delete(stream));
@@ -219,13 +220,4 @@ function pathHere(path: string): string {
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names the protocol's type
 function taken<T>({ value }: Arrival): T {
   return take<T>(value);
-}
-
-/** Aborting stops the waiting, not the message. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { abortable } from '../abortable.ts';
 import type { From, SubscribeOptions, Subscription, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -79,7 +80,9 @@ export class Intake {
 
   /** A subscription at `at`, read from the mirror that is kept here. */
   subscribe(at: string, filter: string, options: SubscribeOptions): Subscription {
-    return deferred(this.#subscribe(at, filter, options), options.signal);
+    const closed = new AbortController();
+    const signal = AbortSignal.any([closed.signal, ...(options.signal ? [options.signal] : [])]);
+    return deferred(this.#subscribe(at, filter, options, signal), closed, options.signal);
   }
 
   /** The keys of the peers that we want something of. */
@@ -167,11 +170,12 @@ export class Intake {
     });
   }
 
-  async #subscribe(at: string, filter: string, options: SubscribeOptions): Promise<Subscription> {
+  /** `opening`: aborted when nobody waits for it any more. */
+  async #subscribe(at: string, filter: string, options: SubscribeOptions, opening: AbortSignal): Promise<Subscription> {
     checkedSubscription(filter, options);
     const { durable, from = 'new' } = options;
     const known = durable === undefined ? undefined : this.#known(at, durable);
-    const fingerprint = known?.fingerprint ?? (await this.#parts.prove(linkName(at), options.signal)).fingerprint;
+    const fingerprint = known?.fingerprint ?? (await this.#parts.prove(linkName(at), opening)).fingerprint;
     if (known && known.filter !== filter) {
       throw new LanpostError('conflict', `the durable subscription "${durable}" at ${at} reads ${known.filter}, not ${filter}; drop it or use another name`);
     }
@@ -186,7 +190,7 @@ export class Intake {
     });
     try {
       await reading.ready;
-      if (!known) await this.#begin(wanted);
+      if (!known) await this.#begin(wanted, opening);
       if (this.#waiting.has(keyOf(wanted))) this.#parts.trouble({ kind: 'link.waits', message: `waits for the owner of ${linkName(at)} to let this box read ${filter}: \`lanpost access requests\` there` });
       // What is known already is asked for again whenever the peer's stream opens. Two boxes have one
       // key when a data directory was copied: a stream to the other one is none to this.
@@ -200,13 +204,18 @@ export class Intake {
   }
 
   /** Kept before it is asked for: what the peer begins to send, and is told has arrived, must be wanted. */
-  async #begin(wanted: Wanted): Promise<void> {
+  async #begin(wanted: Wanted, opening: AbortSignal): Promise<void> {
     const row = PREFIX + keyOf(wanted);
     const before = this.#wanted.get(keyOf(wanted));
     this.#wanted.set(keyOf(wanted), wanted);
     try {
       if (!wanted.live) await this.#parts.log.registry.set(row, wanted);
-      await this.#ask(wanted.name, wanted); // by the name that has just proven the key
+      const asked = this.#ask(wanted.name, wanted); // by the name that has just proven the key
+      // A peer that never answers keeps nobody from leaving.
+      await abortable(asked, opening).catch((error: unknown) => {
+        asked.then(() => (this.#wanted.has(keyOf(wanted)) ? undefined : this.#leave(wanted))).catch(() => undefined); // what it says afterwards is told to nobody
+        throw error;
+      });
     } catch (error) {
       if (before) this.#wanted.set(keyOf(wanted), before);
       else this.#wanted.delete(keyOf(wanted));
@@ -312,11 +321,12 @@ function stateOf(message: Element): { readonly node: string | undefined; readonl
 }
 
 /** A subscription that exists once `opening` has. */
-function deferred(opening: Promise<Subscription>, signal: AbortSignal | undefined): Subscription {
+function deferred(opening: Promise<Subscription>, closed: AbortController, signal: AbortSignal | undefined): Subscription {
   opening.catch(() => undefined); // whoever iterates or awaits `ready` sees it
   const ready = opening.then((subscription) => subscription.ready);
   ready.catch(() => undefined);
   const close = async (): Promise<void> => {
+    closed.abort(new LanpostError('closed', 'The subscription was closed.'));
     const opened = await opening.catch(() => undefined); // it never opened: nothing to close
     await opened?.close();
   };

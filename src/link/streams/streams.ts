@@ -1,4 +1,5 @@
 import { isIP, type Socket } from 'node:net';
+import { abortable } from '../../abortable.ts';
 import { type ErrorCode, LanpostError } from '../../errors.ts';
 import { Seldom } from '../../seldom.ts';
 import { attr, type Element } from '../../xmpp/element.ts';
@@ -151,7 +152,7 @@ export class Streams implements PeerStreams {
   async prove(name: string, signal?: AbortSignal): Promise<ProvenPeer> {
     signal?.throwIfAborted();
     const line = this.#line(name);
-    await unlessAborted(line.stream(), signal);
+    await abortable(line.stream(), signal);
     if (!line.proven) throw new LanpostError('unsupported', `${name} has no key: it is no box.`);
     return line.proven;
   }
@@ -310,21 +311,5 @@ export class Streams implements PeerStreams {
 
   #tell(what: string, message: string, code?: ErrorCode): void {
     this.#seldom.tell({ kind: `link.${what}`, message, ...(code === undefined ? {} : { code }) });
-  }
-}
-
-/** Whoever waits for many with one signal leaves nothing behind on it. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  const settled = new AbortController();
-  const aborted = new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { signal: settled.signal });
-  });
-  try {
-    await Promise.race([promise, aborted]);
-    signal.throwIfAborted();
-    return await promise;
-  } finally {
-    settled.abort();
   }
 }
