@@ -46,7 +46,9 @@ export class Capabilities {
   of(name: string, claims: { readonly caps?: Caps } | undefined = this.#parts.claimed(name)): readonly string[] | undefined {
     if (!claims) return undefined;
     const { caps } = claims;
-    const known = caps && (this.#own(caps) ?? this.#cache.get(caps)?.features);
+    const { disco } = this.#parts;
+    // Most of the others are boxes too.
+    const known = caps && (disco.announces(caps) ? disco.all : this.#cache.get(caps)?.features);
     if (known || this.#unchecked.size === 0) return known;
     const unchecked = this.#unchecked.get(name);
     return unchecked && unchecked.announced === announced(caps) ? unchecked.features : undefined;
@@ -97,12 +99,6 @@ export class Capabilities {
     this.#unchecked.set(name, unchecked);
     const [oldest] = this.#unchecked.keys();
     if (this.#unchecked.size > UNCHECKED && oldest !== undefined) this.#unchecked.delete(oldest);
-  }
-
-  /** Most of the others are boxes too. */
-  #own(caps: Caps): readonly string[] | undefined {
-    const { disco } = this.#parts;
-    return disco.announces(caps) ? disco.all : undefined;
   }
 }
 

@@ -23,6 +23,7 @@ const SHOWN_CHARACTERS = 256;
 /** The letters of `vc`, in any order. */
 const CALLS = [['A', 'audio'], ['V', 'video'], ['C', 'conference'], ['!', 'free']] as const;
 
+const CAPITALS = [0x41, 0x5a] as const;
 const EQUALS = 0x3d;
 const SPACE = 0x20;
 const TILDE = 0x7e;
@@ -55,7 +56,12 @@ export function readClaims(data: string): Claims {
     if (end > data.length) break;
     at = end;
     let equals = start;
-    while (equals < end && data.charCodeAt(equals) !== EQUALS) equals++;
+    let isLower = true;
+    for (; equals < end; equals++) {
+      const code = data.charCodeAt(equals);
+      if (code === EQUALS) break;
+      isLower &&= code < CAPITALS[0] || code > CAPITALS[1];
+    }
     // Most say nothing else than printable ASCII, and are shown as they are.
     let plain = data.charCodeAt(equals + 1) !== SPACE && data.charCodeAt(end - 1) !== SPACE;
     for (let each = equals + 1; each < end && plain; each++) {
@@ -63,7 +69,8 @@ export function readClaims(data: string): Claims {
       plain = code >= SPACE && code <= TILDE;
     }
     const value = equals + 1 >= end ? '' : plain ? data.slice(equals + 1, end) : shown(textFromBytes(data.slice(equals + 1, end)));
-    switch (data.slice(start, equals).toLowerCase()) {
+    const key = data.slice(start, equals);
+    switch (isLower ? key : key.toLowerCase()) {
       case 'status': status ??= value; break;
       case 'msg': text ??= value; break;
       case 'nick': nick ??= value; break;

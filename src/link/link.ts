@@ -283,8 +283,8 @@ export function createLink(init: LinkInit): Link {
       }
       browsing = mdns.browse(SERVICE, ({ type, service }) => {
         if (type === 'down') return unannounced.gone(service.instance);
-        unannounced.found(service);
-        stale.moved(service);
+        peers.found(service);
+        if (streams.size > 0) stale.moved(service);
       });
       offLink.start();
       timer = clock.every(LOOK_EVERY, () => {

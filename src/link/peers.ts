@@ -113,7 +113,7 @@ export class Peers {
     const peer: KnownPeer = { name, host: sighting.host, port: sighting.port, addresses: sighting.addresses, claims: readClaims(sighting.text), via: sighting.via };
     if (before) this.#unindex(before);
     this.#known.set(name, peer);
-    this.#emit(before ? 'changed' : 'up', peer);
+    this.#listeners.tell({ type: before ? 'changed' : 'up', peer: this.#describe(peer) });
     this.#unindexed.push(peer);
     if (this.#waiting.size > 0) for (const wake of this.#waiting) wake();
   }
@@ -186,7 +186,7 @@ export class Peers {
   /** A stream or the owner changed what is known of it. */
   touched(name: string): void {
     const peer = this.#known.get(name);
-    if (peer) this.#emit('changed', peer);
+    if (peer) this.#listeners.tell({ type: 'changed', peer: this.#describe(peer) });
   }
 
   list(): Peer[] {
@@ -231,10 +231,6 @@ export class Peers {
       if (via.domain !== undefined) peer.domain = via.domain;
     }
     return peer;
-  }
-
-  #emit(type: PeerEvent['type'], peer: KnownPeer): void {
-    if (!this.#listeners.isEmpty) this.#listeners.tell({ type, peer: this.#describe(peer) });
   }
 
   #unindex(peer: KnownPeer): void {

@@ -1,5 +1,5 @@
 import { LanpostError } from '../errors.ts';
-import type { Peers, Sighting } from './peers.ts';
+import type { KnownPeer, Peers, Sighting } from './peers.ts';
 import type { LinkStream } from './streams/stream.ts';
 
 /** How long its stream may take to answer for a peer whose records have run out; ms. */
@@ -17,42 +17,46 @@ export interface UnannouncedParts {
  */
 export class Unannounced {
   readonly #parts: UnannouncedParts;
-  readonly #names = new Set<string>();
+  /** As they were known then: whoever is found again is known anew. */
+  readonly #known = new WeakSet<KnownPeer>();
 
   constructor(parts: UnannouncedParts) {
     this.#parts = parts;
   }
 
-  found(sighting: Sighting): void {
-    this.#names.delete(sighting.instance);
-    this.#parts.peers.found(sighting);
-  }
-
   /** A peer that no multicast reaches has opened a stream, or taken a call. */
   reached(sighting: Sighting): void {
     if (this.#parts.peers.get(sighting.instance)) return;
-    this.#names.add(sighting.instance);
     this.#parts.peers.found(sighting);
+    this.#note(sighting.instance);
   }
 
   /** Its records have run out, or it said goodbye; then it ends its stream as well. */
   gone(name: string): void {
     const stream = this.#parts.stream(name);
     if (!stream?.managed) return this.#parts.peers.gone(name);
-    this.#names.add(name);
+    this.#note(name);
     void this.#ask(name, stream);
   }
 
   /** Something has become of its streams. */
   changed(name: string): void {
-    if (!this.#names.has(name) || this.#parts.stream(name)) return;
-    this.#names.delete(name);
-    this.#parts.peers.gone(name);
+    if (this.#has(name) && !this.#parts.stream(name)) this.#parts.peers.gone(name);
+  }
+
+  #note(name: string): void {
+    const peer = this.#parts.peers.get(name);
+    if (peer) this.#known.add(peer);
+  }
+
+  #has(name: string): boolean {
+    const peer = this.#parts.peers.get(name);
+    return peer !== undefined && this.#known.has(peer);
   }
 
   async #ask(name: string, stream: Pick<LinkStream, 'held' | 'unanswered' | 'probe' | 'destroy'>): Promise<void> {
     if (stream.unanswered < ANSWER && await stream.probe(ANSWER)) return;
     // Found again meanwhile, or nothing is read from it: then it has the time that any other stream has.
-    if (this.#names.has(name) && !stream.held) stream.destroy(new LanpostError('timeout', 'The peer does not answer.'));
+    if (this.#has(name) && !stream.held) stream.destroy(new LanpostError('timeout', 'The peer does not answer.'));
   }
 }

@@ -68,9 +68,8 @@ export class Directory {
     const addresses = usableOf(resolved, at, []);
     if (addresses.length === 0) return;
     const found = foundOf(resolved, addresses);
-    const types = typesOf(listing);
-    listing.shown = { found, types };
-    for (let index = 0; index < types.length; index++) this.#parts.listeners.emit(types[index] ?? '', { type: 'up', service: found });
+    listing.shown = { found, types: resolved.types };
+    for (let index = 0; index < resolved.types.length; index++) this.#parts.listeners.emit(resolved.types[index] ?? '', { type: 'up', service: found });
   }
 
   lost(place: string, name: string): void {
@@ -121,10 +120,8 @@ export class Directory {
 }
 
 /** Keys of the browsed names that lead to it. */
-function typesOf({ seen }: Listing): string[] {
-  const types = seen[0]?.resolved.types ?? [];
-  if (seen.length === 1 && types.length === 1) return [nameKey(types[0] ?? '')];
-  return [...new Set(seen.flatMap(({ resolved }) => resolved.types.map(nameKey)))];
+function typesOf({ seen }: Listing): readonly string[] {
+  return [...new Set(seen.flatMap(({ resolved }) => resolved.types))];
 }
 
 /** Found the same again tells nobody anything. */

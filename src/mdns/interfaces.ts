@@ -1,4 +1,4 @@
-import { addressToBytes, fourNumber, inSubnet, withoutZone } from './address.ts';
+import { addressToBytes, fourNumber, inSubnet, isLinkLocal, withoutZone } from './address.ts';
 import type { Family, InterfaceInfo } from './network.ts';
 
 // What interfaces mean for links: which families each speaks, which are one link, what a change touches.
@@ -55,7 +55,13 @@ export function onLink(address: Uint8Array, subnets: readonly Subnet[]): boolean
   return false;
 }
 
-/** The same of an IPv4 address that is a number. */
+/** RFC 6762 §11: what comes from elsewhere is not for us. */
+export function isFromLink(address: string, subnets: readonly Subnet[]): boolean {
+  const bytes = addressToBytes(address);
+  return bytes !== undefined && (isLinkLocal(bytes) || onLink(bytes, subnets));
+}
+
+/** As `onLink`, of an IPv4 address that is a number. */
 export function isNumberOnLink(four: number, subnets: readonly Subnet[]): boolean {
   for (let at = 0; at < subnets.length; at++) {
     const subnet = subnets[at];

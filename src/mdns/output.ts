@@ -8,7 +8,7 @@ export interface Resolved {
   readonly key: string;
   /** Its own part of the name, unescaped. */
   readonly label: string;
-  /** Browsed names that lead to it, e.g. `_presence._tcp.local`. */
+  /** Keys of the browsed names that lead to it, e.g. `_presence._tcp.local`. */
   readonly types: readonly string[];
   readonly host: string;
   readonly port: number;

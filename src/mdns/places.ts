@@ -1,9 +1,9 @@
 import type { Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { type ErrorCode, LanpostError } from '../errors.ts';
-import { addressToBytes, canonicalAddress, isLinkLocal } from './address.ts';
+import { canonicalAddress } from './address.ts';
 import { Hearing } from './hearing.ts';
-import { channelPrint, linksOf, onLink, printOf, type Subnet, subnetsOf, type Wish } from './interfaces.ts';
+import { channelPrint, linksOf, printOf, type Subnet, subnetsOf, type Wish } from './interfaces.ts';
 import { Link } from './link.ts';
 import type { Channel, Family, InterfaceInfo, Network, Source } from './network.ts';
 import type { Place } from './offers.ts';
@@ -15,8 +15,6 @@ const POLL_TIME = 2000;
 const SLEEP_TIME = 5000;
 /** Instances remembered on one link. */
 const MAX_INSTANCES = 4096;
-/** Senders remembered on one link. */
-const MAX_SOURCES = 4096;
 
 /** What the id of a place ends with that only asks. */
 const ASKING = ' asking';
@@ -29,8 +27,6 @@ export interface Joined extends Place {
   subnets: readonly Subnet[];
   readonly family: Family;
   readonly channel: Channel;
-  /** Whether senders are on the link, as far as it was looked up. */
-  readonly sources: Map<string, boolean>;
   readonly hearing: Hearing;
   readonly joinedAt: number;
   /** Instead of the port that another program keeps to itself. */
@@ -130,7 +126,6 @@ export class Places {
       place.interface = iface;
       if (readdressed) {
         place.subnets = subnetsOf(iface);
-        place.sources.clear();
         joined(place, false);
       }
       // RFC 6762 §8.1, §8.3: it may be another link now.
@@ -194,7 +189,7 @@ export class Places {
     const link = new Link({ now: clock.mono(), plain: asking, random, limit: MAX_INSTANCES, ownAddresses: () => this.#own });
     const place: Joined = {
       id, link, interface: iface, subnets: subnetsOf(iface), family, channel, asking, joinedAt: clock.mono(),
-      sources: new Map(), hearing: new Hearing(), print: channelPrint(iface, family),
+      hearing: new Hearing(), print: channelPrint(iface, family),
     };
     this.#failed.delete(id);
     this.#places.set(id, place);
@@ -236,22 +231,11 @@ export class Places {
     const { received } = this.#parts;
     return (bytes, from) => {
       const place = this.#places.get(id);
-      if (place && isFromLink(from, place)) received(place, bytes, from);
+      if (place) received(place, bytes, from);
     };
   }
 }
 
 function linkId(name: string, family: Family): string {
   return `${name}/${family}`;
-}
-
-/** RFC 6762 §11: what comes from elsewhere is not for us. */
-function isFromLink({ address }: Source, place: Joined): boolean {
-  const known = place.sources.get(address);
-  if (known !== undefined) return known;
-  const bytes = addressToBytes(address);
-  const is = bytes !== undefined && (isLinkLocal(bytes) || onLink(bytes, place.subnets));
-  if (place.sources.size >= MAX_SOURCES) place.sources.clear();
-  place.sources.set(address, is);
-  return is;
 }

@@ -1,6 +1,7 @@
 import type { Cache } from './cache.ts';
 import { DueQueue, type Due } from './due-queue.ts';
 import { asBuffer, TYPE } from './message.ts';
+import { nameKey } from './name.ts';
 import type { Output, Resolved } from './output.ts';
 import type { Questions } from './questions.ts';
 
@@ -102,7 +103,7 @@ export class Resolver {
     if (!whole) return this.#lost(instance);
     if (text === undefined && instance.shown === undefined && instance.tries < TRIES_FOR_TEXT) return;
     const resolved: Resolved = {
-      name: instance.name, key: instance.key, label: instance.label, types: instance.types, host: service.target, port: service.port, text: text ?? '', addresses,
+      name: instance.name, key: instance.key, label: instance.label, types: instance.types.map(nameKey), host: service.target, port: service.port, text: text ?? '', addresses,
     };
     if (instance.shown && sameResolved(instance.shown, resolved)) return;
     instance.shown = resolved;

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import multicastDns, { type MulticastDNS } from 'multicast-dns';
 import { LanpostError } from '../errors.ts';
-import { addressToBytes, canonicalAddress, isLinkLocal, withoutZone } from './address.ts';
-import { onLink, subnetsOf } from './interfaces.ts';
+import { addressToBytes, canonicalAddress, withoutZone } from './address.ts';
+import { isFromLink, onLink, subnetsOf } from './interfaces.ts';
 import { MDNS_PORT, type Channel, type ChannelCounts, type Family, type InterfaceInfo, type Network, type Source } from './network.ts';
 
 const GROUP = { 4: '224.0.0.251', 6: 'ff02::fb' } as const;
@@ -208,8 +208,7 @@ class Port implements Channel {
   #isHere(address: string, plain: string): boolean {
     const zone = address.indexOf('%');
     if (zone >= 0) return address.slice(zone + 1) === this.#interface.name;
-    const bytes = addressToBytes(plain);
-    return bytes !== undefined && (isLinkLocal(bytes) || onLink(bytes, subnetsOf(this.#interface)));
+    return isFromLink(plain, subnetsOf(this.#interface));
   }
 
   /** Of another link, or of none: every socket on the port hears every interface. */

@@ -1,5 +1,6 @@
 import type { TestClock } from '../../src/clock.ts';
 import { LanpostError } from '../../src/errors.ts';
+import { isFromLink, subnetsOf } from '../../src/mdns/interfaces.ts';
 import { MDNS_PORT, type Channel, type Family, type InterfaceInfo, type Network, type Source } from '../../src/mdns/network.ts';
 
 /** What a packet on the simulated link looks like to whoever watches it. */
@@ -89,7 +90,7 @@ export class SimulatedLan {
         if (port.number !== (packet.to?.port ?? MDNS_PORT)) continue;
         // To one address: the newest socket of that host gets it, as on Linux.
         if (packet.to && !port.host.has(packet.to.address)) continue;
-        port.onPacket(packet.bytes, packet.from);
+        if (port.host.isBeside(packet.from.address, port.name)) port.onPacket(packet.bytes, packet.from);
       }
     });
   }
@@ -98,6 +99,7 @@ export class SimulatedLan {
 export class SimulatedHost {
   readonly name: string;
   readonly #lan: SimulatedLan;
+  readonly #beside = new Map<string, boolean>();
   readonly #interfaces = new Map<string, { info: InterfaceInfo; segment: string }>();
   /** Makes `open` fail, as a taken port does; asking from another port is not hindered. */
   refuse: LanpostError | undefined;
@@ -109,6 +111,7 @@ export class SimulatedHost {
 
   up(name: string, segment: string, addresses: InterfaceInfo['addresses']): void {
     this.#interfaces.set(name, { info: { name, addresses }, segment });
+    this.#beside.clear();
   }
 
   /** Its carrier goes and comes back at once. */
@@ -127,6 +130,16 @@ export class SimulatedHost {
 
   has(address: string): boolean {
     return [...this.#interfaces.values()].some(({ info }) => info.addresses.some((own) => own.address === address));
+  }
+
+  /** Whether it is of the link at that interface. */
+  isBeside(address: string, name: string): boolean {
+    const info = this.#interfaces.get(name)?.info;
+    if (!info) return false;
+    const key = `${name} ${address}`;
+    const known = this.#beside.get(key) ?? isFromLink(address, subnetsOf(info));
+    this.#beside.set(key, known);
+    return known;
   }
 
   address(family: Family, name = 'eth0'): string {

@@ -97,9 +97,8 @@ export class Streams implements PeerStreams {
     const { trust } = this.#init;
     const line = this.#lines.get(name);
     const fingerprint = line?.active ? line.proven?.fingerprint : trust.holder(name);
-    const level = trust.level(fingerprint);
     const connected = line?.active !== undefined;
-    return fingerprint === undefined ? { trust: level, connected } : { trust: level, connected, fingerprint };
+    return fingerprint === undefined ? { trust: 'none', connected } : { trust: trust.level(fingerprint), connected, fingerprint };
   }
 
   /** The stream in use to each peer that has one. */
