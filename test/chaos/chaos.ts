@@ -53,7 +53,7 @@ interface World {
   readonly witness: Witness;
   /** First number that is published in each round. */
   readonly firsts: number[];
-  /** What has been seen at home of a node that was deleted since. */
+  /** What had come to both when its node was deleted at home: that takes it away below as well, sooner or later. */
   readonly seen: Set<string>;
   /** The owner says the password once more. */
   readonly add: () => Promise<unknown>;
@@ -148,7 +148,7 @@ export const FAULTS = {
   'node deleted': async (world) => {
     const { publish, random, seen, witness } = world;
     await publish(40);
-    // What had settled goes with the node; the other box has it by then.
+    // What had settled goes with the node.
     await world.caughtUp();
     const node = TOPICS[among(random, 0, TOPICS.length - 1)] ?? TOPICS[0];
     for (const id of (await witness.of(node)).records) seen.add(id);
@@ -238,7 +238,7 @@ export async function runChaos({ kind, rounds, seed, faults = NAMES, say = () =>
     }
     const { records, packs } = await atHome(world);
     return {
-      kind, rounds: done, accepted: up.acked.size, upstream: new Set([...records, ...seen]).size, down: (await down.dump('#')).length, packs, refused: up.refused,
+      kind, rounds: done, accepted: up.acked.size, upstream: new Set([...records, ...seen]).size, down: new Set([...(await down.dump('#')).map(([, id]) => id), ...seen]).size, packs, refused: up.refused,
       troubles: Object.fromEntries([...up.troubles, ...[...down.troubles].map(([name, count]) => [`down ${name}`, count] as const)]),
     };
   } finally {
@@ -266,7 +266,7 @@ async function caughtUp(world: World): Promise<void> {
   let missing = '';
   const whole = async (): Promise<boolean> => {
     const there = new Set([...(await atHome(world)).records, ...seen]);
-    const below = new Set((await down.dump('#')).map(([, id]) => id));
+    const below = new Set([...(await down.dump('#')).map(([, id]) => id), ...seen]);
     const [above, under] = [[...up.acked.keys()].filter((id) => !there.has(id)), [...up.acked.keys()].filter((id) => !below.has(id))];
     missing = `${above.length} missing at home, ${under.length} at the other box, published in rounds ${[...new Set([...above, ...under].map((id) => roundOf(world, id)))].join(' ')}, e.g. ${above[0] ?? under[0] ?? ''}`;
     return above.length + under.length === 0;
