@@ -29,6 +29,8 @@ export class Session {
   readonly #roomy: (() => Promise<void> | undefined) | undefined;
   /** Too much waits for the disk already. */
   #crowded = false;
+  /** Too much waits for the program to read it. */
+  #unread = false;
 
   constructor(o: { connection: Connection; service: Service; limits: ControlLimits; roomy?: (() => Promise<void> | undefined) | undefined }) {
     this.#connection = o.connection;
@@ -39,6 +41,12 @@ export class Session {
 
   receive(request: Request): void {
     if (this.#closing) return;
+    this.#take(request);
+    // Whoever does not read what it is told may ask nothing more.
+    if (this.#connection.waiting > this.#limits.backlogBytes && !this.#unread) void this.#untilRead();
+  }
+
+  #take(request: Request): void {
     switch (request.type) {
       case 'call': return void this.#call(request.id, request.method, request.args);
       case 'open': return this.#open(request.id, request.method, request.args);
@@ -103,10 +111,7 @@ export class Session {
       this.#send({ type: 'failure', id, error: toFailure(error) });
     }
     // Nor more answers than it reads.
-    if (this.#connection.waiting > this.#limits.backlogBytes) {
-      this.#connection.pause();
-      await this.#connection.drained();
-    }
+    if (this.#connection.waiting > this.#limits.backlogBytes) await this.#untilRead();
     this.#calls--;
     this.#read();
     if (this.#calls === 0) this.#idle?.();
@@ -126,8 +131,16 @@ export class Session {
     this.#read();
   }
 
+  async #untilRead(): Promise<void> {
+    this.#unread = true;
+    this.#connection.pause();
+    await this.#connection.drained();
+    this.#unread = false;
+    this.#read();
+  }
+
   #read(): void {
-    if (this.#calls < this.#limits.calls && !this.#crowded) this.#connection.resume();
+    if (this.#calls < this.#limits.calls && !this.#crowded && !this.#unread) this.#connection.resume();
   }
 
   #open(id: number, method: string, args: readonly unknown[]): void {

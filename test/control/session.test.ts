@@ -132,6 +132,26 @@ describe('a control connection', () => {
     await expect(rpc.call('type', [])).rejects.toThrow(new TypeError('topic must be a string'));
   });
 
+  it('nor while it does not read that its streams are refused', async () => {
+    let opened = 0;
+    box = await sandbox(service({ open() { opened++; throw new LanpostError('unsupported', 'x'.repeat(1000)); } }), { limits: { backlogBytes: 200_000 } });
+    const socket = connect(box.server.path);
+    await once(socket, 'connect');
+    socket.pause();
+    const codec = createCodec();
+    for (let id = 1; id <= 20_000; id++) socket.write(frame(codec.encode({ type: 'open', id, method: 'm'.repeat(500), args: [] }), 1_000_000));
+    const { rpc } = await box.attach();
+    let before = -1;
+    for (let still = 0; still < 20; still = opened > before ? 0 : still + 1) {
+      before = opened;
+      await rpc.call('other', []);
+    }
+    expect(opened).toBeLessThan(2000);
+    socket.resume();
+    await expect.poll(() => opened, { timeout: 20_000 }).toBe(20_000);
+    socket.destroy();
+  });
+
   it('is told what is wrong in bounded words, however much of what was asked they quote', async () => {
     box = await sandbox(service({
       async call(_, args) { throw new LanpostError('not-found', `no reader is called ${String(args[0])}`); },
