@@ -43,7 +43,8 @@ export default function register(RED: NodeAPI): void {
       async deliver(box, msg, _closing, send) {
         const topic = textOr(def.topic, msg.topic);
         if (topic === undefined) throw new Error('no topic: fill in the node\'s topic or set msg.topic');
-        const { more: _, ...rest } = msg;
+        // What it asked with is not copied for each item.
+        const { more: _, payload: __, ...rest } = msg;
         const { found, more } = await find(box, topic, wantedOf(def, msg));
         if (split) send([parts(RED, rest, found, form, more)]);
         else send({ ...under(topic, rest), payload: found.map((delivery) => listed(delivery, form)), ...more });

@@ -42,6 +42,15 @@ describe('lanpost items', () => {
     expect(all[0]?.parts).toMatchObject({ count: 3, type: 'array', len: 1 });
   });
 
+  it('copies the payload that it is asked with for none of them', async () => {
+    const box = await filled(2);
+    await load(flow({ output: 'split' }), { lanpost: { box } });
+    const out = collect(flows.getNode('out'));
+    const payload = { get large() { throw new Error('copied'); } };
+    flows.getNode('items').receive({ payload, mine: { kept: 1 } });
+    expect([await out.next(), await out.next()]).toMatchObject([{ payload: 0, mine: { kept: 1 } }, { payload: 1, mine: { kept: 1 } }]);
+  });
+
   it('goes through more than one page, from the start, a position or a time, up to a time and a number', async () => {
     const box = await filled(0);
     await box.topics.create('a', { maxItems: 5000 });
