@@ -151,7 +151,7 @@ export interface Box extends AsyncDisposable {
      * the words that both boxes show, and `confirm`. Leaving the iteration closes the window.
      */
     pair(peer: string, options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<PairingEvent>;
-    /** What the owner says of the words: whether the other box shows the same. */
+    /** What the owner says of the words: whether the other box shows the same. `peer`: the fingerprint that came with them, or a name, which may pass to another key meanwhile. */
     confirm(peer: string, same: boolean): Promise<void>;
   };
   readonly homes: {
