@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { Box } from '../src/index.ts';
-import { BoxConnection } from './shared/box-connection.ts';
+import { BOX_CLOSES_MS, BoxConnection } from './shared/box-connection.ts';
 import { onClose } from './shared/box-node.ts';
 import { BoxPool, type BoxLease, type BoxUser } from './shared/box-pool.ts';
 import { serveAdmin } from './shared/box-admin.ts';
@@ -48,7 +48,7 @@ export default function register(RED: NodeAPI): void {
       trouble: (trouble) => this.warn(trouble.message),
       flowsStarted: () => flows.next(),
     });
-    onClose(this, () => this.connection?.close() ?? Promise.resolve());
+    onClose(this, () => this.connection?.close() ?? Promise.resolve(), BOX_CLOSES_MS);
   }
 
   async function takeBox(def: BoxDef, user: BoxUser): Promise<BoxLease> {

@@ -12,7 +12,9 @@ export type BoxState =
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 30_000;
 /** Node-RED gives a closing node 15 s; the box itself needs some of them. */
-const USERS_LEAVE_MS = 5000;
+export const USERS_LEAVE_MS = 5000;
+/** For the users and the box. */
+export const BOX_CLOSES_MS = 9500;
 
 /** The box of one config node: opened in the background, opened again when it fails or goes away. */
 export class BoxConnection {

@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import { BoxConnection } from './box-connection.ts';
+import { BoxConnection, USERS_LEAVE_MS } from './box-connection.ts';
 
 /** What `lanpost box` gives to the nodes that use it. */
 export interface BoxNode extends Node {
@@ -22,9 +23,15 @@ export function isBoxNode(node: Node): node is BoxNode {
   return 'connection' in node && node.connection instanceof BoxConnection;
 }
 
-/** Node-RED's close handler for work that ends asynchronously; `removed`: the node was deleted, or disabled. */
-export function onClose(node: Node, close: (removed: boolean) => Promise<void>): void {
+/** Node-RED's close handler for work that ends asynchronously; `removed`: the node was deleted, or disabled. A box that hangs is not waited for longer than `within` ms. */
+export function onClose(node: Node, close: (removed: boolean) => Promise<void>, within: number = USERS_LEAVE_MS): void {
   node.on('close', (removed: boolean, done: () => void) => {
-    close(removed).catch((error: unknown) => node.error(error)).finally(done);
+    const closed = new AbortController();
+    const late = sleep(within, undefined, { signal: closed.signal }).then(
+      () => node.warn('closed without waiting for the box, which does not answer'),
+      () => undefined, // it was closed in time
+    );
+    const closing = close(removed).catch((error: unknown) => node.error(error)).finally(() => closed.abort());
+    void Promise.race([closing, late]).finally(done);
   });
 }
