@@ -16,6 +16,7 @@ export type Address =
 
 /** Bounded so that it fits a topic name even when every byte is escaped. */
 const MAX_BYTES = 160;
+const COLON = 0x3a;
 const AT = 0x40;
 const DOT = 0x2e;
 const SLASH = 0x2f;
@@ -84,7 +85,8 @@ function isJid(text: string, isHomeDomain: (domain: string) => boolean): boolean
 
 /** Whether the name of a peer, typed as it is, does not go to the link. */
 export function readsAsJid(name: string, isHomeDomain: (domain: string) => boolean): boolean {
-  if (!name.includes(':')) return isJid(name, isHomeDomain);
+  // Most have no colon where `xmpp:` or `link:`, and where `device:` has it.
+  if (name.charCodeAt(4) !== COLON && name.charCodeAt(6) !== COLON) return isJid(name, isHomeDomain);
   return name.startsWith('xmpp:') || name.startsWith('device:') || (!name.startsWith('link:') && isJid(name, isHomeDomain));
 }
 
