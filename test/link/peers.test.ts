@@ -43,6 +43,7 @@ describe('peers', () => {
 
   test.each([
     ['romeo@montague.net', true], ['romeo@home', true], ['romeo@montague.net (2)', true], ['xmpp:romeo', true],
+    ['device:pump', true], ['romeo:m@montague.net', true], ['link:romeo@montague.net', undefined], ['romeo:m@pc', undefined],
     ['romeo@montague', undefined], ['romeo.m@pc', undefined], ['montague.net', undefined],
   ])('%s is told apart from a JID: that it reads as one is %s', (name, reads) => {
     const { peers, events } = fixture();

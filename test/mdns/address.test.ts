@@ -1,7 +1,7 @@
 import { assert, nat, property, stringMatching } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressToBytes, dotted, fourNumber, inSubnet, isHostAddress, isHostNumber, isLinkLocal, isLinkLocalNumber } from '../../src/mdns/address.ts';
-import { isNumberOnLink, subnetsOf } from '../../src/mdns/interfaces.ts';
+import { isFromLink, isNumberOnLink, subnetsOf } from '../../src/mdns/interfaces.ts';
 
 const bytesOf = (four: number): Uint8Array => Uint8Array.of(four >>> 24, four >>> 16, four >>> 8, four);
 
@@ -32,5 +32,16 @@ describe('an IPv4 address as a number', () => {
     }
     expect([fourNumber('0.0.0.0'), fourNumber('255.255.255.255'), fourNumber('10.0.0.1%eth0')]).toEqual([0, 0xffff_ffff, 0x0a00_0001]);
     assert(property(stringMatching(/^[0-9.%]{0,17}$/), (text) => { expect(fourNumber(text) >= 0).toBe(/^((0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])(\.(?!$|%)|(?=$|%))){4}(%|$)/.test(text)); }));
+  });
+});
+
+describe('whoever sent a packet', () => {
+  const subnets = subnetsOf({ name: 'eth0', addresses: [{ address: '10.77.0.1', family: 4, prefix: 16 }, { address: '2001:db8::1', family: 6, prefix: 64 }] });
+
+  it.each([
+    ['10.77.255.9', true], ['169.254.3.4', true], ['fe80::9', true], ['2001:db8::9', true],
+    ['10.78.0.9', false], ['192.0.2.1', false], ['2001:db8:0:1::9', false], ['nowhere', false],
+  ])('RFC 6762 §11 from %s is on the link: %s', (address, is) => {
+    expect(isFromLink(address, subnets)).toBe(is);
   });
 });
