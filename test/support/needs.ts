@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 const NEEDS = {
   'avahi-daemon': { packages: 'avahi-daemon avahi-utils dbus', there: () => onPath('avahi-daemon') && onPath('dbus-daemon') },
   'avahi-browse': { packages: 'avahi-utils', there: () => onPath('avahi-browse') },
-  libpurple: { packages: 'libpurple0 libpurple-dev gcc make pkg-config', there: () => onPath('gcc') && onPath('make') && pkgConfig('purple') },
+  libpurple: { packages: 'libpurple0 libpurple-dev gcc make pkg-config avahi-utils', there: () => onPath('gcc') && onPath('make') && onPath('avahi-browse') && pkgConfig('purple') },
   prosody: { packages: 'prosody prosody-modules lua-dbi-sqlite3 openssl', there: () => onPath('prosody') && luaSqlite() },
   ejabberd: { packages: 'ejabberd libnss-wrapper openssl', there: () => onPath('ejabberdctl') && onPath('erl') },
   mosquitto: { packages: 'mosquitto', there: () => onPath('mosquitto') },

@@ -4,12 +4,16 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { eventually } from './eventually.ts';
 import { readJsonLines, type WaitOptions } from './json-lines.ts';
 import type { Lan } from './lan.ts';
 import { ROOT } from './root.ts';
 
 const SOURCE = join(ROOT, 'test/support/purple-peer');
 const run = promisify(execFile);
+/** Probing takes a second, ms. */
+const ANNOUNCED = 10_000;
+const TRIES = 3;
 
 /** One line that purple-peer prints; which members there are depends on the event. */
 export interface PurpleEvent {
@@ -46,9 +50,19 @@ export interface Purple extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-/** The host must run avahi already. Resolves when libpurple has signed on. */
+/** The host must run avahi already. Resolves when libpurple has signed on, and is announced. */
 export async function startPurple(lan: Lan, host: number, nick: string, port?: number): Promise<Purple> {
   const program = await buildPurplePeer();
+  for (let tries = 1; ; tries++) {
+    const purple = await signOn(lan, host, program, nick, port);
+    if (await isAnnounced(lan, host, purple.name)) return purple;
+    // COMPAT(libpurple 2.14, avahi 0.8): on a busy machine it signs on, and what it offers is probed for once and then forgotten.
+    await purple.kill();
+    if (tries === TRIES) throw new Error(`${purple.name} signs on, and is not announced`);
+  }
+}
+
+async function signOn(lan: Lan, host: number, program: string, nick: string, port?: number): Promise<Purple> {
   const state = mkdtempSync(join(tmpdir(), 'lanpost-purple-'));
   const child = lan.exec(host, program, [nick, state, ...(port === undefined ? [] : [String(port)])]);
   const said = readJsonLines<PurpleEvent>(child, nick);
@@ -73,6 +87,16 @@ export async function startPurple(lan: Lan, host: number, nick: string, port?: n
     [Symbol.asyncDispose]: quit,
   };
 }
+
+/** Its own host knows of it when it has probed for its name. */
+async function isAnnounced(lan: Lan, host: number, name: string): Promise<boolean> {
+  const listed = async (): Promise<boolean> => (await lan.run(host, 'avahi-browse', ['-p', '-t', '_presence._tcp'])).split('\n')
+    .some((line) => line.startsWith('+;') && unescaped(line.split(';')[3] ?? '') === name);
+  return eventually(listed, { within: ANNOUNCED }).then(() => true, () => false);
+}
+
+/** avahi-browse writes what is no letter or digit as `\064`, a byte in decimal. */
+const unescaped = (text: string): string => Buffer.from(text.replaceAll(/\\(\d{3})/g, (_, code: string) => String.fromCharCode(Number(code))).replaceAll(/\\(.)/g, '$1'), 'latin1').toString();
 
 /** As one word of a command. */
 const word = (name: string): string => name.replaceAll('%', '%25').replaceAll(' ', '%20');
