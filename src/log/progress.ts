@@ -274,8 +274,10 @@ export class Progress {
     this.#unconfirmed = 0;
   }
 
-  /** All from `seq` on is read anew, but for what is done. */
-  rewindTo(seq: number): void {
+  /** All from there on is read anew, but for what is done. */
+  rewindTo(from: number): void {
+    // What lies before the first that is open is done, and is remembered nowhere else.
+    const seq = Math.max(from, this.#runs[this.#start]?.from ?? this.scan);
     if (seq >= this.scan) return;
     const done: (readonly [number, number])[] = [];
     let above = 0;

@@ -191,5 +191,9 @@ it('what is left behind is read beside what follows, each record once, and a res
     progress.settle(1);
     expect([progress.hole, progress.position, progress.pending, progress.clear, progress.ranges()]).toEqual([undefined, progress.scan - 1, 0, true, []]);
     expect([...done, ...out, ...taken].toSorted((a, b) => a - b)).toEqual(records);
-  }), { numRuns: 500 });
+  }), {
+    numRuns: 500,
+    // From where all is done already.
+    examples: [[[{ what: 'front', n: 9 }, { what: 'front', n: 1 }, { what: 'take', n: 1 }, { what: 'settle', n: 1 }, { what: 'rewindTo', n: 1 }], [10]]],
+  });
 });
