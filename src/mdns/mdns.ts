@@ -263,6 +263,8 @@ class Engine implements Mdns {
   /** Whoever watches is told first; what else an answer means is weighed before anything else happens. */
   readonly #receive = (place: Joined, bytes: Buffer, from: Source): void => {
     if (this.#told) this.#weigh();
+    const message = this.#repeats.known(bytes);
+    if (message) return this.#hear(place, { message, again: true, now: this.#now() }, from);
     const packet = new Unread(bytes, this.#now);
     let newcomer: Resolved | undefined;
     try {
@@ -274,9 +276,8 @@ class Engine implements Mdns {
     } catch (error) {
       this.#cannotRead(place, from, error);
     }
-    if (newcomer) return void SOON.then(this.#weigh);
-    const message = this.#repeats.known(bytes);
-    this.#hear(place, message ? { message, again: true, now: packet.now } : packet, from);
+    if (!newcomer) return this.#hear(place, packet, from);
+    void SOON.then(this.#weigh);
   };
 
   #hear(place: Joined, packet: Heard & { readonly now: number }, from: Source): void {
