@@ -238,7 +238,7 @@ export async function runChaos({ kind, rounds, seed, faults = NAMES, say = () =>
     }
     const { records, packs } = await atHome(world);
     return {
-      kind, rounds: done, accepted: up.acked.size, upstream: new Set([...records, ...seen]).size, down: new Set([...(await down.dump('#')).map(([, id]) => id), ...seen]).size, packs, refused: up.refused,
+      kind, rounds: done, accepted: up.acked.size, upstream: new Set([...records, ...seen]).size, down: new Set([...await below(world), ...seen]).size, packs, refused: up.refused,
       troubles: Object.fromEntries([...up.troubles, ...[...down.troubles].map(([name, count]) => [`down ${name}`, count] as const)]),
     };
   } finally {
@@ -257,6 +257,11 @@ async function atHome(world: World): Promise<{ readonly records: string[]; reado
   return { records: held.flatMap(({ records }) => records), packs: held.reduce((sum, { packs }) => sum + packs, 0), items: held.reduce((sum, { items }) => sum + items.length, 0) };
 }
 
+/** Ids of the records in the other box's log. */
+async function below({ down }: World): Promise<string[]> {
+  return (await down.dump('#')).map(([, id]) => id);
+}
+
 /** In which round it was published; 0: before the first. */
 const roundOf = ({ up, firsts }: World, id: string): number => firsts.findLastIndex((first) => first <= (up.acked.get(id) ?? 0)) + 1;
 
@@ -266,8 +271,8 @@ async function caughtUp(world: World): Promise<void> {
   let missing = '';
   const whole = async (): Promise<boolean> => {
     const there = new Set([...(await atHome(world)).records, ...seen]);
-    const below = new Set([...(await down.dump('#')).map(([, id]) => id), ...seen]);
-    const [above, under] = [[...up.acked.keys()].filter((id) => !there.has(id)), [...up.acked.keys()].filter((id) => !below.has(id))];
+    const taken = new Set([...await below(world), ...seen]);
+    const [above, under] = [[...up.acked.keys()].filter((id) => !there.has(id)), [...up.acked.keys()].filter((id) => !taken.has(id))];
     missing = `${above.length} missing at home, ${under.length} at the other box, published in rounds ${[...new Set([...above, ...under].map((id) => roundOf(world, id)))].join(' ')}, e.g. ${above[0] ?? under[0] ?? ''}`;
     return above.length + under.length === 0;
   };
@@ -278,7 +283,7 @@ async function caughtUp(world: World): Promise<void> {
 
 /** Each once, and nothing that nobody published; what is settled is given up by the log. */
 async function checked(world: World): Promise<void> {
-  const { up, down } = world;
+  const { up } = world;
   // Where the session was lost meanwhile, the minute begins anew when it has been seen what is there.
   const settled = async (): Promise<boolean> => {
     await up.settle();
@@ -288,8 +293,8 @@ async function checked(world: World): Promise<void> {
     throw new Error(`it does not settle: ${JSON.stringify(await up.status())}`, { cause: error });
   });
   const { records } = await atHome(world);
-  const below = (await down.dump('#')).map(([, id]) => id);
-  for (const [where, ids] of [['at home', records], ['at the other box', below]] as const) {
+  const taken = await below(world);
+  for (const [where, ids] of [['at home', records], ['at the other box', taken]] as const) {
     const twice = ids.filter((id, i) => ids.indexOf(id) !== i);
     if (twice.length > 0) throw new Error(`${twice.length} are twice ${where}, e.g. ${twice[0]}`);
     const foreign = ids.filter((id) => !id.startsWith(`${UP}-`));
@@ -297,6 +302,6 @@ async function checked(world: World): Promise<void> {
   }
   // What was being accepted when the box was killed may be there or not.
   const unknown = up.asked.size - up.acked.size;
-  const more = new Set([...records, ...world.seen, ...below]).size - up.acked.size;
+  const more = new Set([...records, ...world.seen, ...taken]).size - up.acked.size;
   if (more > unknown) throw new Error(`${more} more than were accepted, where at most ${unknown} were not answered`);
 }
