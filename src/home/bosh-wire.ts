@@ -7,6 +7,7 @@ import { attr, type Element, XmlFault } from '../xmpp/element.ts';
 import { streamError } from '../xmpp/stream-error.ts';
 import type { Wire, WireCallbacks } from '../xmpp/wire.ts';
 import { type BoshAnswer, creation, parseBody, request } from './bosh-body.ts';
+import { BoshOrder } from './bosh-order.ts';
 import { type HttpAnswer, refusalOf } from './https.ts';
 import { Unusable } from './loss.ts';
 import { standalone } from './standalone.ts';
@@ -14,7 +15,8 @@ import { standalone } from './standalone.ts';
 export interface BoshWireOptions {
   readonly clock: Clock;
   readonly limits: { readonly stanzaBytes: number; readonly depth: number };
-  readonly post: (body: string) => Promise<HttpAnswer>;
+  /** `gone` is called when its last byte was handed to the network. */
+  readonly post: (body: string, gone: () => void) => Promise<HttpAnswer>;
   /** Nothing more is posted, and nothing that was is of interest. */
   readonly done: () => void;
   readonly on: WireCallbacks;
@@ -28,12 +30,15 @@ const HIGH_WATER = 65_536;
 /** A request that failed is sent again: the server answers it as it did (XEP-0124 §14.2), and takes nothing twice. */
 const TRIES = 3;
 const PAUSE = 1_000;
+/** The first time almost at once: what ended this one may be about to end the one before, which has to go first then. */
+const SHORT_PAUSE = 50;
 const CLOSE_DEADLINE = 2_000;
 /** HTTP answers after which the same request may fare better. */
 const PASSING: ReadonlySet<number> = new Set([502, 503, 504]);
 
 export class BoshWire implements Wire {
   readonly #options: BoshWireOptions;
+  readonly #order: BoshOrder;
   #rid = randomInt(1, 2 ** 40);
   #next: number;
   #sid: string | undefined;
@@ -58,6 +63,7 @@ export class BoshWire implements Wire {
 
   constructor(options: BoshWireOptions) {
     this.#options = options;
+    this.#order = new BoshOrder(options.clock);
     this.#next = this.#rid;
     this.#lastReceived = options.clock.mono();
   }
@@ -137,6 +143,7 @@ export class BoshWire implements Wire {
       resolve();
     }
     this.#pauses.clear();
+    this.#order.close();
     clearImmediate(this.#flushing);
     this.#out = [];
     this.#early.clear();
@@ -191,22 +198,25 @@ export class BoshWire implements Wire {
   async #exchange(rid: number, body: string): Promise<void> {
     for (let tries = 1; !this.#closed; tries++) {
       try {
-        const answer = await this.#options.post(body);
+        await this.#order.turn(rid);
+        if (this.#closed) return;
+        const answer = await this.#options.post(body, () => this.#order.gone(rid));
         if (this.#closed) return;
         this.#lastReceived = this.#options.clock.mono();
-        if (PASSING.has(answer.status) && tries < TRIES) await this.#pause();
+        if (PASSING.has(answer.status) && tries < TRIES) await this.#pause(PAUSE);
         else return this.#answered(rid, answer);
       } catch (error) {
         // The first of all is not repeated: whether a session came of it is not known.
         if (tries >= TRIES || this.#sid === undefined || error instanceof Unusable) return this.destroy(error instanceof Error ? error : new Error(String(error)));
-        if (tries > 1) await this.#pause();
+        this.#order.failed(rid);
+        await this.#pause(tries > 1 ? PAUSE : SHORT_PAUSE);
       }
     }
   }
 
-  #pause(): Promise<void> {
+  #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = this.#options.clock.after(PAUSE, () => {
+      const timer = this.#options.clock.after(ms, () => {
         this.#pauses.delete(timer);
         resolve();
       });
@@ -216,6 +226,7 @@ export class BoshWire implements Wire {
 
   #answered(rid: number, { status, body }: HttpAnswer): void {
     this.#open--;
+    this.#order.answered(rid);
     // XEP-0124 §17.2: of a session that there was, any of them says that it is over; the next may well begin.
     if (status !== 200) return this.destroy(this.#sid === undefined ? refusalOf('the server\'s web service', status) : new LanpostError('disconnected', `The server's web service ended the session: ${status}.`));
     try {

@@ -40,14 +40,14 @@ export async function connectTo(target: Target, { domain, trust, dialing, clock,
     return new WebSocketWire({ socket, clock, limits, on });
   }
   const over = createPool(url, trust, dialing);
-  const gone = new AbortController();
-  const signal = AbortSignal.any([dialing.signal, gone.signal]);
+  const done = new AbortController();
+  const signal = AbortSignal.any([dialing.signal, done.signal]);
   const headers = { 'content-type': 'text/xml; charset=utf-8' };
   return new BoshWire({
     clock, limits, on,
-    post: (body) => exchange({ url, over, method: 'POST', headers, body, maxBytes: stanzaBytes + BODY_BYTES, signal }),
+    post: (body, gone) => exchange({ url, over, method: 'POST', headers, body, maxBytes: stanzaBytes + BODY_BYTES, signal, gone }),
     done: () => {
-      gone.abort();
+      done.abort();
       over.destroy();
     },
   });

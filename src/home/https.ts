@@ -40,6 +40,8 @@ export interface HttpExchange {
   readonly body?: string;
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** Called when the last byte of the request was handed to the network. */
+  readonly gone?: () => void;
 }
 
 /** Connections to one server, kept for the next request. */
@@ -60,7 +62,7 @@ export function createPool(url: URL, trust: Trust, dialing: Dialing): Agent {
   return agent;
 }
 
-export function exchange({ url, over, method, headers = {}, body, maxBytes, signal }: HttpExchange): Promise<HttpAnswer> {
+export function exchange({ url, over, method, headers = {}, body, maxBytes, signal, gone }: HttpExchange): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const asked = request(url, { method, headers, signal, maxHeaderSize: 16_384, ...(over instanceof Agent ? { agent: over } : { createConnection: () => over }) }, (answer) => {
       const chunks: Buffer[] = [];
@@ -74,6 +76,7 @@ export function exchange({ url, over, method, headers = {}, body, maxBytes, sign
       answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(chunks).toString() }));
     });
     asked.on('error', reject);
+    if (gone) asked.on('finish', gone);
     asked.end(body);
   });
 }

@@ -127,16 +127,16 @@ describe('RFC 7395: a stream over WebSocket', () => {
 
 describe('XEP-0124: a stream over requests', () => {
   const NS = 'http://jabber.org/protocol/httpbind';
-  function rig(came: (name: string) => void = () => undefined): { wire: BoshWire; posts: { rid: number; body: string; answer: (inner: string, attrs?: string) => void; fail: (status?: number) => void }[]; events: string[]; clock: ReturnType<typeof createTestClock>; begin: () => Promise<void> } {
+  function rig(came: (name: string) => void = () => undefined): { wire: BoshWire; posts: { rid: number; body: string; gone: () => void; answer: (inner: string, attrs?: string) => void; fail: (status?: number) => void }[]; events: string[]; clock: ReturnType<typeof createTestClock>; begin: () => Promise<void>; later: () => Promise<void> } {
     const clock = createTestClock();
     const { events, on } = heard();
     const posts: ReturnType<typeof rig>['posts'] = [];
     const wire = new BoshWire({
       clock, limits: { stanzaBytes: 1_000, depth: 16 }, done: () => undefined,
       on: { ...on, stanza: (element) => { on.stanza(element); came(element.name); } },
-      post: (body) => new Promise<HttpAnswer>((resolve, reject) => {
+      post: (body, gone) => new Promise<HttpAnswer>((resolve, reject) => {
         posts.push({
-          rid: Number(/ rid='(\d+)'/.exec(body)?.[1]), body,
+          rid: Number(/ rid='(\d+)'/.exec(body)?.[1]), body, gone,
           answer: (inner, attrs = '') => resolve({ status: 200, headers: {}, body: `<body xmlns='${NS}' ${attrs}>${inner}</body>` }),
           fail: (status) => (status === undefined ? reject(new Error('gone')) : resolve({ status, headers: {}, body: '' })),
         });
@@ -144,16 +144,54 @@ describe('XEP-0124: a stream over requests', () => {
     });
     const begin = async (): Promise<void> => {
       wire.open(HEADER);
+      await quiet();
+      posts[0]?.gone();
       posts[0]?.answer('<features/>', "sid='s' requests='2'");
       await quiet();
     };
-    return { wire, posts, events, clock, begin };
+    /** What was posted has had its start. */
+    const later = async (): Promise<void> => {
+      await quiet();
+      for (const { gone } of posts) gone();
+      clock.advance(200);
+      await quiet();
+    };
+    return { wire, posts, events, clock, begin, later };
   }
 
+  it('§14.1 a request goes when the one before is answered, or was on its way for a while: it must not overtake it', async () => {
+    const { wire, posts, clock, begin } = rig();
+    const sent = (): number[] => posts.map(({ rid }) => rid - (posts[0]?.rid ?? 0));
+    await begin();
+    wire.write(xml('iq', { id: 'a' }));
+    clock.advance(10_000);
+    await quiet();
+    expect(sent()).toEqual([0, 1]); // it waits for its connection yet
+    posts[1]?.gone();
+    clock.advance(199);
+    await quiet();
+    expect(sent()).toEqual([0, 1]);
+    clock.advance(1);
+    await quiet();
+    expect(sent()).toEqual([0, 1, 2]);
+    posts[2]?.gone();
+    // Both are cut off, the later first: they go again in their order.
+    posts[2]?.fail();
+    posts[1]?.fail();
+    await quiet();
+    clock.advance(50);
+    await quiet();
+    expect(sent()).toEqual([0, 1, 2, 1]);
+    posts[3]?.answer('');
+    await quiet();
+    expect(sent()).toEqual([0, 1, 2, 1, 2]);
+  });
+
   it('§11 one request is always open for the server, and what is said goes in another', async () => {
-    const { wire, posts, events, begin } = rig();
+    const { wire, posts, events, begin, later } = rig();
     await begin();
     expect([events, posts.length]).toEqual([['header', 'features'], 2]);
+    await later();
     wire.write(xml('iq', { id: 'a' }));
     wire.write(xml('iq', { id: 'b' }));
     await quiet();
@@ -163,15 +201,16 @@ describe('XEP-0124: a stream over requests', () => {
     await quiet();
     expect(posts).toHaveLength(3);
     posts[1]?.answer('');
-    await quiet();
+    await later();
     expect(posts[3]?.body).toContain("id='c'");
     expect(posts.map(({ rid }) => rid - (posts[0]?.rid ?? 0))).toEqual([0, 1, 2, 3]);
   });
 
   it('§14.1 answers are taken in the order of the requests', async () => {
-    const { wire, posts, events, begin } = rig();
+    const { wire, posts, events, begin, later } = rig();
     await begin();
     wire.write(xml('iq', {}));
+    await later();
     await quiet();
     posts[2]?.answer('<second/>');
     await quiet();
@@ -183,9 +222,10 @@ describe('XEP-0124: a stream over requests', () => {
 
   it('XEP-0206 §5 a new stream is asked for with nothing before it on the way', async () => {
     // As negotiation does, in the turn of what came.
-    const { wire, posts, begin } = rig((name) => { if (name === 'success') queueMicrotask(() => wire.open(HEADER)); });
+    const { wire, posts, begin, later } = rig((name) => { if (name === 'success') queueMicrotask(() => wire.open(HEADER)); });
     await begin();
     wire.write(xml('response', {}));
+    await later();
     await quiet();
     posts[2]?.answer('<success/>');
     posts[1]?.answer('');
@@ -207,6 +247,8 @@ describe('XEP-0124: a stream over requests', () => {
     const { posts, events, clock, begin } = rig();
     await begin();
     posts[1]?.fail();
+    await quiet();
+    clock.advance(50);
     await quiet();
     posts[2]?.fail(503);
     await quiet();
@@ -241,13 +283,13 @@ describe('XEP-0124: a stream over requests', () => {
   });
 
   it('§13 ends with what was still to be said', async () => {
-    const { wire, posts, events, begin } = rig();
+    const { wire, posts, events, begin, later } = rig();
     await begin();
     wire.write(xml('presence', { type: 'unavailable' }));
     const closed = wire.close();
-    await quiet();
+    await later();
     posts[1]?.answer('');
-    await quiet();
+    await later();
     expect(posts.at(-1)?.body).toContain("type='terminate'");
     expect(posts[2]?.body).toContain('unavailable');
     posts.at(-2)?.answer('');
