@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Box, Item } from '../../src/index.ts';
 import type { Editor } from '../../src/editor/editor.ts';
 import { needs } from '../support/needs.ts';
-import { complaintsOf, openDialog, openPicker, pickerOf } from './editor-page.ts';
+import { closeDialog, complaintsOf, openDialog, openPicker, pickerOf } from './editor-page.ts';
 import { shipped } from './shipped.ts';
 
 /** What the page's own `RED` is used for here. */
@@ -94,8 +94,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
   async function configure(node: Locator, fields: Record<string, string>): Promise<void> {
     await openDialog(page, node);
     for (const [name, value] of Object.entries(fields)) await page.locator(`#node-input-${name}`).fill(value);
-    await page.locator('#node-dialog-ok').click();
-    await page.locator('#node-dialog-ok').waitFor({ state: 'hidden' });
+    await closeDialog(page, '#node-dialog-ok');
   }
 
   it('has the nodes at the top of the palette, and one as configuration', async () => {
@@ -169,8 +168,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await choices.first().waitFor();
     await page.keyboard.press('Escape');
     await choices.first().waitFor({ state: 'detached' });
-    await page.locator('#node-dialog-ok').click();
-    await page.locator('#node-dialog-ok').waitFor({ state: 'hidden' });
+    await closeDialog(page, '#node-dialog-ok');
     expect(await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost publish' }).map((node) => node.topic))).toContain('picked/warmth');
   }, 60_000);
 
@@ -205,8 +203,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     if (process.env['LANPOST_SCREENSHOT'] === '1') await page.screenshot({ path: fileURLToPath(new URL('../../docs/box-dialog.png', import.meta.url)) });
     await page.locator('#lanpost-box-trust button').click();
     await expect.poll(() => page.locator('#lanpost-box-trust').innerText()).not.toContain('pump/#');
-    await page.locator('#node-config-dialog-ok').click();
-    await page.locator('#node-config-dialog-ok').waitFor({ state: 'hidden' });
+    await closeDialog(page, '#node-config-dialog-ok');
     await page.locator('#red-ui-header-button-deploy').click();
     await page.waitForFunction(() => !(globalThis as Window).RED.nodes.dirty(), null, { timeout: 30_000 });
     await expect.poll(async () => (await box.homes.list()).map(({ jid }) => jid), { timeout: 30_000 }).toEqual(['me@home.invalid']);
@@ -242,8 +239,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
         await searching.waitFor({ state: 'detached' });
       }
       if (process.env['LANPOST_SCREENSHOT'] === '1') await page.screenshot({ path: join(tmpdir(), `${type.replaceAll(' ', '-')}.png`) });
-      await page.locator('#node-dialog-cancel').click();
-      await page.locator('#node-dialog-cancel').waitFor({ state: 'hidden' });
+      await closeDialog(page, '#node-dialog-cancel');
     }
   }, 180_000);
 

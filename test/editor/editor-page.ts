@@ -32,13 +32,26 @@ export async function openDialog(page: Page, node: Locator): Promise<void> {
   }, { within: 60_000 });
 }
 
-/** Resolves when the dialog has slid in: until then the editor takes the focus for its first field, and what is opened beside it may close again. */
+/**
+ * Resolves when the dialog has slid in: until then the editor takes the focus for its first field, what is opened beside it may close again,
+ * and a button is pressed in one place and let go in another, which is no click.
+ */
 async function settled(page: Page): Promise<void> {
   await page.waitForFunction(() => {
     const [dialogs] = document.querySelectorAll('#red-ui-editor-stack');
-    // Where it stands as soon as it is still, in Node-RED 4.1 and 5.
-    return dialogs !== undefined && getComputedStyle(dialogs).zIndex === '13';
+    // Where it stands as soon as it is still, in Node-RED 4.1 and 5; the dialog before may have left it there.
+    return dialogs !== undefined && getComputedStyle(dialogs).zIndex === '13' && dialogs.getAnimations({ subtree: true }).every((one) => one.playState !== 'running');
   }, null, { timeout: 60_000 });
+}
+
+/** Closes a dialog by one of its buttons. */
+export async function closeDialog(page: Page, button: '#node-dialog-ok' | '#node-dialog-cancel' | '#node-config-dialog-ok' | '#node-config-dialog-cancel'): Promise<void> {
+  const closing = page.locator(button);
+  await settled(page);
+  await eventually(async () => {
+    await closing.click();
+    return closing.waitFor({ state: 'hidden', timeout: 10_000 }).then(() => true, () => false);
+  }, { within: 60_000 });
 }
 
 /** The search field of the list beside a field, opened. */

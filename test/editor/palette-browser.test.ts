@@ -11,7 +11,7 @@ import { eventually } from '../support/eventually.ts';
 import { createLan, type Lan } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
 import { type Purple, startPurple } from '../support/purple.ts';
-import { chooseIn, deploy, openDialog, pick, type EditorWindow } from './editor-page.ts';
+import { chooseIn, closeDialog, deploy, openDialog, pick, type EditorWindow } from './editor-page.ts';
 import { openLanEditor, type LanEditor } from './lan-editor.ts';
 
 const COLUMNS: readonly number[] = [130, 380, 640, 890];
@@ -98,11 +98,9 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
 
   /** Opens the dialog, does what is to be done in it, and closes it by its button. */
   async function configure(name: string, fill: () => Promise<void>): Promise<void> {
-    const ok = page.locator('#node-dialog-ok');
     await openDialog(page, node(name));
     await fill();
-    await ok.click();
-    await ok.waitFor({ state: 'hidden' });
+    await closeDialog(page, '#node-dialog-ok');
   }
   const type = (field: string, text: string): Promise<void> => page.locator(`#node-input-${field}`).fill(text);
 
@@ -152,8 +150,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     await drag('lanpost topic', 'lanpost topic', 1, 0);
     await configure('lanpost topic', async () => {
       await page.locator('#node-input-btn-box-add').click();
-      await page.locator('#node-config-dialog-ok').click();
-      await page.locator('#node-config-dialog-ok').waitFor({ state: 'hidden' });
+      await closeDialog(page, '#node-config-dialog-ok');
     });
     for (const [row, names] of rows.entries()) {
       for (const [column, name] of names.entries()) {
@@ -308,8 +305,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
       await page.locator('#lanpost-box-pairings').getByText('paired; rights').waitFor({ timeout: 40_000 });
       expect((await gate.trust.list()).find(({ name }) => name === 'hall@hall')?.level).toBe('paired');
       if (process.env['LANPOST_SCREENSHOT'] === '1') await page.screenshot({ path: join(tmpdir(), 'pairing-dialog.png') });
-      await page.locator('#node-config-dialog-cancel').click();
-      await page.locator('#node-config-dialog-cancel').waitFor({ state: 'hidden' });
+      await closeDialog(page, '#node-config-dialog-cancel');
     });
   }, 120_000);
 
