@@ -21,26 +21,22 @@ export class BoshOrder {
   }
 
   /** Resolves when it is its turn. */
-  async turn(rid: number): Promise<void> {
+  turn(rid: number): Promise<void> {
     if (!this.#open.has(rid)) this.#open.set(rid, undefined);
-    // What waited for it waits anew.
-    while (!this.#closed && this.#open.has(rid - 1)) {
-      const gone = this.#open.get(rid - 1);
-      const left = gone === undefined ? undefined : gone + Math.min(MAX_LEAD, LEAD + this.#fastest) - this.#clock.mono();
-      if (left !== undefined && left <= 0) return;
-      await this.#change(left);
-    }
+    return this.#until(() => this.#dueAfter(rid - 1));
+  }
+
+  /** It failed and has to go once more, after `ms`; what waits for it waits anew. */
+  again(rid: number, ms: number): Promise<void> {
+    this.#open.set(rid, undefined);
+    const due = this.#clock.mono() + ms;
+    return this.#until(() => due);
   }
 
   /** Its last byte was handed to the network. */
   gone(rid: number): void {
     if (this.#open.has(rid)) this.#open.set(rid, this.#clock.mono());
     this.#wake();
-  }
-
-  /** It has to go once more, and the next after it. */
-  failed(rid: number): void {
-    this.#open.set(rid, undefined);
   }
 
   answered(rid: number): void {
@@ -55,8 +51,20 @@ export class BoshOrder {
     this.#wake();
   }
 
-  /** Within `ms`, or when something else happens. */
-  #change(ms: number | undefined): Promise<void> {
+  /** When the next may go, by the monotonic clock. */
+  #dueAfter(rid: number): number {
+    if (!this.#open.has(rid)) return -Infinity;
+    const gone = this.#open.get(rid);
+    return gone === undefined ? Infinity : gone + Math.min(MAX_LEAD, LEAD + this.#fastest);
+  }
+
+  /** What is due is looked at again with each thing that happens. */
+  async #until(due: () => number): Promise<void> {
+    for (let left = due() - this.#clock.mono(); left > 0 && !this.#closed; left = due() - this.#clock.mono()) await this.#change(left);
+  }
+
+  /** Resolves after `ms`, or when something happens before. */
+  #change(ms: number): Promise<void> {
     return new Promise((resolve) => {
       let timer: Timer | undefined;
       const wake = (): void => {
@@ -64,7 +72,7 @@ export class BoshOrder {
         this.#waiting.delete(wake);
         resolve();
       };
-      if (ms !== undefined) timer = this.#clock.after(ms, wake);
+      if (ms !== Infinity) timer = this.#clock.after(ms, wake);
       this.#waiting.add(wake);
     });
   }

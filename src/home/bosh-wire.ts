@@ -57,7 +57,6 @@ export class BoshWire implements Wire {
   #closed = false;
   #reason: Error | undefined;
   #deadline: Timer | undefined;
-  readonly #pauses = new Map<Timer, () => void>();
   #ended: (() => void)[] = [];
   #lastReceived: number;
 
@@ -138,11 +137,6 @@ export class BoshWire implements Wire {
     this.#reason ??= reason;
     this.#closed = true;
     this.#deadline?.stop();
-    for (const [timer, resolve] of this.#pauses) {
-      timer.stop();
-      resolve();
-    }
-    this.#pauses.clear();
     this.#order.close();
     clearImmediate(this.#flushing);
     this.#out = [];
@@ -203,25 +197,14 @@ export class BoshWire implements Wire {
         const answer = await this.#options.post(body, () => this.#order.gone(rid));
         if (this.#closed) return;
         this.#lastReceived = this.#options.clock.mono();
-        if (PASSING.has(answer.status) && tries < TRIES) await this.#pause(PAUSE);
+        if (PASSING.has(answer.status) && tries < TRIES) await this.#order.again(rid, PAUSE);
         else return this.#answered(rid, answer);
       } catch (error) {
         // The first of all is not repeated: whether a session came of it is not known.
         if (tries >= TRIES || this.#sid === undefined || error instanceof Unusable) return this.destroy(error instanceof Error ? error : new Error(String(error)));
-        this.#order.failed(rid);
-        await this.#pause(tries > 1 ? PAUSE : SHORT_PAUSE);
+        await this.#order.again(rid, tries > 1 ? PAUSE : SHORT_PAUSE);
       }
     }
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#options.clock.after(ms, () => {
-        this.#pauses.delete(timer);
-        resolve();
-      });
-      this.#pauses.set(timer, resolve);
-    });
   }
 
   #answered(rid: number, { status, body }: HttpAnswer): void {
@@ -237,8 +220,7 @@ export class BoshWire implements Wire {
       return this.destroy();
     }
     this.#take();
-    // Not at once: what came may be answered with more than nothing. COMPAT(ejabberd 23.01): a restart that overtakes an empty request
-    // on its way is never answered.
+    // Not at once: what came may be answered with more than nothing.
     this.#schedule();
   }
 

@@ -187,6 +187,27 @@ describe('XEP-0124: a stream over requests', () => {
     expect(sent()).toEqual([0, 1, 2, 1, 2]);
   });
 
+  it('§14.1 what a web server could not hand on has not arrived: the next waits until it has gone again', async () => {
+    const { wire, posts, clock, begin } = rig();
+    const sent = (): number[] => posts.map(({ rid }) => rid - (posts[0]?.rid ?? 0));
+    await begin();
+    posts[1]?.gone();
+    wire.write(xml('iq', { id: 'a' }));
+    await quiet();
+    posts[1]?.fail(503);
+    await quiet();
+    clock.advance(999);
+    await quiet();
+    expect(sent()).toEqual([0, 1]);
+    clock.advance(1);
+    await quiet();
+    expect(sent()).toEqual([0, 1, 1]);
+    posts[2]?.gone();
+    clock.advance(200);
+    await quiet();
+    expect(sent()).toEqual([0, 1, 1, 2]);
+  });
+
   it('§11 one request is always open for the server, and what is said goes in another', async () => {
     const { wire, posts, events, begin, later } = rig();
     await begin();
@@ -211,7 +232,6 @@ describe('XEP-0124: a stream over requests', () => {
     await begin();
     wire.write(xml('iq', {}));
     await later();
-    await quiet();
     posts[2]?.answer('<second/>');
     await quiet();
     expect(events).not.toContain('second');
@@ -226,7 +246,6 @@ describe('XEP-0124: a stream over requests', () => {
     await begin();
     wire.write(xml('response', {}));
     await later();
-    await quiet();
     posts[2]?.answer('<success/>');
     posts[1]?.answer('');
     await quiet();
