@@ -1,4 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -80,23 +81,30 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
   };
 }
 
-/** A port such that it and the four that the scripts derive from it are free now. */
+/** Where such ports are looked for: below those that the kernel gives to whoever connects, each worker of the tests in a part of its own. */
+const [LOWEST_PORT, PORTS_EACH, PARTS] = [10_000, 2_750, 8];
+const LAST_STEP = 125;
+
+/**
+ * A port such that it and the four that the scripts derive from it are free now, and most likely when the server takes them, which is
+ * seconds later.
+ */
 async function freeBase(): Promise<number> {
+  const part = Number(process.env['VITEST_POOL_ID'] ?? 0) % PARTS;
   for (;;) {
-    const base = await freePort(0);
-    if (base === undefined || base > 65_000) continue;
-    const others = await Promise.all([1, 2, 47, 125].map((step) => freePort(base + step)));
-    if (others.every((port) => port !== undefined)) return base;
+    const base = LOWEST_PORT + part * PORTS_EACH + randomInt(PORTS_EACH - LAST_STEP);
+    if (await areFree([0, 1, 2, 47, LAST_STEP].map((step) => base + step))) return base;
   }
 }
 
-function freePort(port: number): Promise<number | undefined> {
+async function areFree(ports: readonly number[]): Promise<boolean> {
+  return (await Promise.all(ports.map((port) => isFree(port)))).every(Boolean);
+}
+
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => resolve(undefined));
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' ? address?.port : undefined));
-    });
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
