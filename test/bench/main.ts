@@ -1,4 +1,4 @@
-// `npm run bench [publish|stream|broker|broker-scale|process|log|latency|scale|crowd|home|home-long|nodes|nodes-backlog|weight|outage]…`: prints what was measured on this machine, now.
+// `npm run bench [publish|stream|broker|broker-scale|process|log|latency|scale|crowd|rest|home|home-long|nodes|nodes-backlog|weight|outage]…`: prints what was measured on this machine, now.
 import { cpus, loadavg } from 'node:os';
 import { benchBroker } from './broker/broker.ts';
 import { benchBrokerScale } from './broker-scale.ts';
@@ -6,6 +6,7 @@ import { type Row, printTable } from './figures.ts';
 import { benchHome, benchHomeLong } from './home.ts';
 import { benchCrowd } from './link/crowd.ts';
 import { benchLatency } from './link/latency.ts';
+import { benchRest } from './link/rest.ts';
 import { benchScale } from './link/scale.ts';
 import { benchLog } from './log.ts';
 import { benchBacklog } from './nodes/backlog.ts';
@@ -20,7 +21,7 @@ const logRows = async (): Promise<Row[]> => (await benchLog()).map(({ name, valu
   what: name, ours: value, peer: '', ...(ratio === undefined ? {} : { ratio }), ...(target === undefined ? {} : { target }),
 }));
 const parts: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
-  publish: benchPublish, stream: benchStream, broker: benchBroker, 'broker-scale': benchBrokerScale, process: benchProcess, log: logRows, latency: benchLatency, scale: benchScale, crowd: benchCrowd, home: benchHome, 'home-long': benchHomeLong, nodes: benchNodes, 'nodes-backlog': benchBacklog, weight: benchWeight, outage: benchOutage,
+  publish: benchPublish, stream: benchStream, broker: benchBroker, 'broker-scale': benchBrokerScale, process: benchProcess, log: logRows, latency: benchLatency, scale: benchScale, crowd: benchCrowd, rest: benchRest, home: benchHome, 'home-long': benchHomeLong, nodes: benchNodes, 'nodes-backlog': benchBacklog, weight: benchWeight, outage: benchOutage,
 };
 const asked = process.argv.slice(2);
 for (const name of asked) if (!Object.hasOwn(parts, name)) throw new Error(`there is no part "${name}": ${Object.keys(parts).join(', ')}`);

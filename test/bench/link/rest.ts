@@ -1,0 +1,16 @@
+// Eleven whole boxes, a process and a host each, that have found each other on a real link and have nothing to do.
+import { boxesAtRest } from '../../support/at-rest.ts';
+import { needs } from '../../support/needs.ts';
+import { median, type Row } from '../figures.ts';
+
+const BOXES = 11;
+const SECONDS = 120;
+
+export async function benchRest(): Promise<Row[]> {
+  if (!needs('root')) return [{ what: 'boxes at rest', ours: 'not measured', peer: 'needs root' }];
+  const { cores, packets } = await boxesAtRest(BOXES, SECONDS);
+  return [{
+    what: `one core's share that a box takes at rest with ${BOXES - 1} peers (the busiest of ${BOXES})`, peer: '', target: '≤ 0.5 %',
+    ours: `${median(cores).toFixed(2)} % (${cores.at(-1)?.toFixed(2)} %)`, met: median(cores) <= 0.5,
+  }, { what: 'packets that it sends in a minute', ours: packets.toFixed(1), peer: '' }];
+}
