@@ -4,7 +4,6 @@ import { createLan, type Lan } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
 import { Agent } from './mdns-agent.ts';
 
-
 describe.skipIf(!needs('root'))('eleven whole boxes at rest', () => {
   // What they take of a processor is the bench's to measure (`npm run bench rest`): beside other tests it says more of those.
   it('find each other, and send a few packets a minute', async () => {
