@@ -1,7 +1,7 @@
 import type { AccountRules, Grant, Right } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import type { Registry } from './registry.ts';
-import { isRules, type Rules, say, verdict } from './rules.ts';
+import { isRules, type Rules, sayAndStore, verdict } from './rules.ts';
 
 const PREFIX = 'account-rules/';
 /** Accounts of which anything is said. */
@@ -27,10 +27,16 @@ export class RulesOfAccounts {
   async say(name: string, what: 'grants' | 'denials', grant: Grant): Promise<AccountRules> {
     const known = this.#rules.get(name);
     if (!known && this.#rules.size >= MOST) throw new LanpostError('too-large', `Something may be said of ${MOST} accounts; revoke what was said of others.`);
-    const rules = known ? { ...known } : { grants: [], denials: [] };
-    say(rules, what, grant);
-    this.#rules.set(name, rules);
-    await this.#registry.set(PREFIX + name, { grants: [...rules.grants], denials: [...rules.denials] });
+    const rules: Rules = known ?? { grants: [], denials: [] };
+    try {
+      await sayAndStore(rules, what, grant, () => {
+        this.#rules.set(name, rules);
+        return this.#registry.set(PREFIX + name, { grants: [...rules.grants], denials: [...rules.denials] });
+      });
+    } catch (error) {
+      if (rules.grants.length + rules.denials.length === 0) this.#rules.delete(name);
+      throw error;
+    }
     return this.#get(name);
   }
 

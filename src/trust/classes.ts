@@ -1,6 +1,6 @@
 import type { ClassRules, Grant, PeerClass, Right, TrustLevel } from '../api.ts';
 import type { Registry } from './registry.ts';
-import { isRules, type Rules, say, verdict } from './rules.ts';
+import { isRules, type Rules, sayAndStore, verdict } from './rules.ts';
 
 const PREFIX = 'policy/';
 /** Without a key; with one that nobody vouched for; with one that the owner did. */
@@ -37,15 +37,15 @@ export class Classes {
 
   /** Durable when resolved. */
   async say(name: PeerClass, what: 'grants' | 'denials', grant: Grant): Promise<ClassRules> {
-    const rules = { ...this.#of(name) };
-    say(rules, what, grant);
-    await this.#keep(name, rules);
+    const rules = this.#of(name);
+    await sayAndStore(rules, what, grant, () => this.#store(name));
     return this.get(name);
   }
 
   /** Back to what holds by default. */
   async forget(name: PeerClass): Promise<void> {
-    await this.#keep(name, { grants: [], denials: [] });
+    this.#rules.set(name, { grants: [], denials: [] });
+    await this.#store(name);
   }
 
   /** `open`: what is asked for is there for everybody with a key, if nothing else is said. */
@@ -62,9 +62,9 @@ export class Classes {
     return this.#rules.get(name) ?? { grants: [], denials: [] };
   }
 
-  async #keep(name: PeerClass, rules: Rules): Promise<void> {
-    this.#rules.set(name, rules);
-    const isDefault = rules.grants.length + rules.denials.length === 0;
-    await this.#registry.set(PREFIX + name, isDefault ? undefined : { grants: [...rules.grants], denials: [...rules.denials] });
+  async #store(name: PeerClass): Promise<void> {
+    const { grants, denials } = this.#of(name);
+    const isDefault = grants.length + denials.length === 0;
+    await this.#registry.set(PREFIX + name, isDefault ? undefined : { grants: [...grants], denials: [...denials] });
   }
 }

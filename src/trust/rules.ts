@@ -25,6 +25,27 @@ export function say(rules: Rules, what: 'grants' | 'denials', grant: Grant): voi
   rules[opposite] = opposed;
 }
 
+/**
+ * Says it, and has it stored. A grant that could not be stored does not hold, for its owner is told that it was not given;
+ * what it took back holds again. A denial holds all the same.
+ */
+export async function sayAndStore(rules: Rules, what: 'grants' | 'denials', grant: Grant, store: () => Promise<void>): Promise<void> {
+  const held = rules[what].some(one => isSame(one, grant));
+  const { denials } = rules;
+  say(rules, what, grant);
+  const takenBack = denials.filter(one => !rules.denials.includes(one));
+  try {
+    await store();
+  } catch (error) {
+    if (what === 'grants') {
+      // Something else may have been said meanwhile.
+      if (!held) rules.grants = rules.grants.filter(one => one !== grant);
+      rules.denials = [...takenBack.filter(one => !rules.denials.some(other => isSame(one, other))), ...rules.denials];
+    }
+    throw error;
+  }
+}
+
 /** What is said of it; nothing is neither yes nor no. A denial of a part is one of the whole. */
 export function verdict({ grants, denials }: Rules, right: Right, asked: string | undefined): boolean | undefined {
   if (denials.some(denial => denial.right === right && fits(denial, asked, overlaps))) return false;

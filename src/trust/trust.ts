@@ -6,7 +6,7 @@ import { fingerprintOf } from './fingerprint.ts';
 import { CLASS_OF, Classes, isClass } from './classes.ts';
 import { checkedGrant } from './grants.ts';
 import type { Registry } from './registry.ts';
-import { NOTHING, reaches, say, verdict } from './rules.ts';
+import { NOTHING, reaches, sayAndStore, verdict } from './rules.ts';
 import { insists, isEarned, proven, type Tenure } from './tenure.ts';
 
 export interface TrustInit {
@@ -156,30 +156,34 @@ export class Trust {
 
   /** The owner vouches for the key: from now on it is paired, and never forgotten. It gets no rights by that. Durable when resolved. */
   async pair(fingerprint: string): Promise<TrustEntry> {
-    this.#generation += 1;
-    return this.#vouch(fingerprint, this.#row(fingerprint));
+    return this.#change(() => this.#vouch(fingerprint, this.#row(fingerprint)));
   }
 
-  /** The same, with a right. Of a class: what holds for those of whom nothing else is said. */
+  /** The same, with a right. Of a class: what holds for those of whom nothing else is said. Rejected: neither holds. */
   async allow(who: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
     const grant = checkedGrant(right, filter);
-    this.#generation += 1; // in one go with what it stands for
-    if (isClass(who)) return this.#classes.say(who, 'grants', grant);
-    if (isAccountName(who)) return this.#accounts.say(who, 'grants', grant);
-    return this.#vouch(who, this.#row(who), row => say(row, 'grants', grant));
+    return this.#change<TrustEntry | ClassRules | AccountRules>(() => {
+      if (isClass(who)) return this.#classes.say(who, 'grants', grant);
+      if (isAccountName(who)) return this.#accounts.say(who, 'grants', grant);
+      const row = this.#row(who);
+      return this.#vouch(who, row, store => sayAndStore(row, 'grants', grant, store));
+    });
   }
 
-  /** Vouches for nobody. A key of which something is denied is not forgotten. */
+  /** Vouches for nobody. A key of which something is denied is not forgotten. Rejected: it holds until the box ends. */
   async deny(who: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
     const grant = checkedGrant(right, filter);
-    this.#generation += 1;
-    if (isClass(who)) return this.#classes.say(who, 'denials', grant);
-    if (isAccountName(who)) return this.#accounts.say(who, 'denials', grant);
-    const row = this.#row(who);
-    say(row, 'denials', grant);
-    const name = nameOf(row);
-    if (name !== '' && !this.#holders.has(name)) this.#hold(name, who, row);
-    return this.#keep(who, row);
+    return this.#change<TrustEntry | ClassRules | AccountRules>(async () => {
+      if (isClass(who)) return this.#classes.say(who, 'denials', grant);
+      if (isAccountName(who)) return this.#accounts.say(who, 'denials', grant);
+      const row = this.#row(who);
+      await sayAndStore(row, 'denials', grant, () => {
+        const name = nameOf(row);
+        if (name !== '' && !this.#holders.has(name)) this.#hold(name, who, row);
+        return this.#keep(who, row);
+      });
+      return this.#entry(who, row);
+    });
   }
 
   classes(): ClassRules[] {
@@ -200,22 +204,41 @@ export class Trust {
     return this.#rows.get(fingerprint) ?? { names: [], label: '', level: 'seen', grants: [], denials: [], lastSeen: this.#init.clock.wall() };
   }
 
+  /** In one go with what it stands for, and with its end where that could not be stored. */
+  async #change<T>(change: () => Promise<T>): Promise<T> {
+    this.#generation += 1;
+    try {
+      return await change();
+    } catch (error) {
+      this.#generation += 1;
+      throw error;
+    }
+  }
+
   /** A key that is vouched for holds the name it goes by, also when that was taken from it before. */
-  async #vouch(fingerprint: string, row: Row, change: (row: Row) => void = () => undefined): Promise<TrustEntry> {
+  async #vouch(fingerprint: string, row: Row, say: (store: () => Promise<void>) => Promise<void> = store => store()): Promise<TrustEntry> {
     const name = nameOf(row);
     if (this.impostor(name, fingerprint) === 'impostor') throw new LanpostError('conflict', `${name} is the name of another key that is paired; revoke that one first.`);
-    change(row);
-    row.level = 'paired';
-    if (name !== '') this.#hold(name, fingerprint, row);
-    return this.#keep(fingerprint, row);
+    const { level } = row;
+    try {
+      await say(() => {
+        row.level = 'paired';
+        if (name !== '') this.#hold(name, fingerprint, row);
+        return this.#keep(fingerprint, row);
+      });
+    } catch (error) {
+      row.level = level;
+      this.#later(fingerprint); // some of it may be on the disk
+      throw error;
+    }
+    return this.#entry(fingerprint, row);
   }
 
   /** With those whose names it took. */
-  async #keep(fingerprint: string, row: Row): Promise<TrustEntry> {
+  #keep(fingerprint: string, row: Row): Promise<void> {
     this.#rows.set(fingerprint, row);
     this.#dirty.add(fingerprint);
-    await this.#flush();
-    return this.#entry(fingerprint, row);
+    return this.#flush();
   }
 
   /** Takes back grants, denials, pairing, and the claim to its names; the key is one seen like any other. A class is as by default. */

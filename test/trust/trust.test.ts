@@ -385,4 +385,63 @@ describe('trust', () => {
     registry.set = set;
     await expect(trust.allow(fp('b'), 'read', 'a')).resolves.toMatchObject({ level: 'paired' });
   });
+
+  describe('on a disk that takes nothing', () => {
+    const whos = [fp('b'), 'class:seen', 'xmpp:a@home.example'] as const;
+    const setup = async (): Promise<{ trust: Trust; works: (works: boolean) => void; may: (who: string) => boolean }> => {
+      const { trust, registry } = trustFixture();
+      trust.seen(spki('b'), 'b@h2');
+      trust.seen(spki('c'), 'c@h3');
+      const set = registry.set.bind(registry);
+      return {
+        trust,
+        works: (works) => { registry.set = works ? set : () => Promise.reject(new Error('EIO')); },
+        may: who => (who.startsWith('xmpp:') ? trust.accountMay(who, 'read', 'a') : trust.may(who === 'class:seen' ? fp('c') : who, 'read', 'a')),
+      };
+    };
+
+    test.each(whos)('a right that is given to %s and cannot be stored does not hold, and is not heard of as one that does', async (who) => {
+      const { trust, works, may } = await setup();
+      works(false);
+      const before = trust.generation;
+      await expect(trust.allow(who, 'read', 'a')).rejects.toThrow('EIO');
+      expect(may(who)).toBe(false);
+      expect(trust.generation).toBeGreaterThan(before + 1); // also whoever asked in between asks again
+      expect(trust.accounts()).toEqual([]);
+      works(true);
+      await trust.allow(who, 'read', 'a');
+      expect(may(who)).toBe(true);
+      works(false);
+      await expect(trust.allow(who, 'read', 'a')).rejects.toThrow('EIO');
+      expect(may(who)).toBe(true); // as it did
+    });
+
+    test.each(whos)('what a right of %s would have taken back holds', async (who) => {
+      const { trust, works, may } = await setup();
+      await trust.allow(who, 'read', '#');
+      await trust.deny(who, 'read', 'a');
+      works(false);
+      await expect(trust.allow(who, 'read', 'a')).rejects.toThrow('EIO');
+      expect(may(who)).toBe(false);
+    });
+
+    test.each(whos)('a denial of %s holds', async (who) => {
+      const { trust, works, may } = await setup();
+      await trust.allow(who, 'read', '#');
+      works(false);
+      await expect(trust.deny(who, 'read', 'a')).rejects.toThrow('EIO');
+      expect(may(who)).toBe(false);
+    });
+
+    test('a key is not paired', async () => {
+      const { trust, works } = await setup();
+      works(false);
+      await expect(trust.pair(fp('b'))).rejects.toThrow('EIO');
+      await expect(trust.allow(fp('b'), 'chat')).rejects.toThrow('EIO');
+      expect(trust.level(fp('b'))).toBe('seen');
+      works(true);
+      await trust.pair(fp('b'));
+      expect(trust.level(fp('b'))).toBe('paired');
+    });
+  });
 });
