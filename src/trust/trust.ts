@@ -227,7 +227,9 @@ export class Trust {
         return this.#keep(fingerprint, row);
       });
     } catch (error) {
-      row.level = level;
+      // Of two at once the second saw what the first had not stored yet.
+      const stored = this.#init.registry.get(PREFIX + fingerprint);
+      row.level = isRow(stored) && stored.level === 'paired' ? level : 'seen';
       this.#later(fingerprint); // some of it may be on the disk
       throw error;
     }

@@ -438,6 +438,9 @@ describe('trust', () => {
       works(false);
       await expect(trust.pair(fp('b'))).rejects.toThrow('EIO');
       await expect(trust.allow(fp('b'), 'chat')).rejects.toThrow('EIO');
+      const both = await Promise.allSettled([trust.pair(fp('b')), trust.allow(fp('b'), 'read', 'a')]);
+      expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+      expect(trust.may(fp('b'), 'read', 'a')).toBe(false);
       expect(trust.level(fp('b'))).toBe('seen');
       works(true);
       await trust.pair(fp('b'));
