@@ -15,6 +15,7 @@ const PATIENCE = 2000;
 
 /** Runs one command line and gives its exit code: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C. */
 export async function run(argv: readonly string[]): Promise<number> {
+  const signal = interruption(process);
   const [first = '', second = ''] = argv;
   if (['--help', '-h', 'help'].includes(first)) return help(argv.slice(1));
   if (['--version', '-V'].includes(first)) return tell(VERSION);
@@ -27,7 +28,6 @@ export async function run(argv: readonly string[]): Promise<number> {
     const hint = group.length > 0 ? `one of ${group.map(({ name }) => name).join(', ')}` : 'see `lanpost --help`';
     return complain(`${what}: ${hint}`, 2);
   }
-  const signal = interruption(process);
   try {
     return await runCommand(command, argv.slice(command.name.split(' ').length), signal);
   } catch (error) {
@@ -40,6 +40,8 @@ async function runCommand(command: Command, argv: readonly string[], signal: Abo
   if (args.flag('help')) return tell(commandHelp(command));
   const out = new Output({ stream: process.stdout, json: args.flag('json'), colour: !process.env['NO_COLOR'] });
   const dir = args.text('dir') ?? USUAL_DIR;
+  // A variable that is not set, most often: not the folder where one happens to be.
+  if (dir === '') throw new UsageError('--dir names a directory, and is empty');
   let box: Box | undefined;
   // A box that hangs answers nothing: what is still asked of it a while after Ctrl-C is given up.
   signal.addEventListener('abort', () => { setTimeout(() => void box?.close(), PATIENCE).unref(); }, { once: true });

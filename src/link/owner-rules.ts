@@ -54,20 +54,29 @@ export class OwnerRules {
   }
 
   async deny(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
-    const ruled = await this.#parts.trust.deny(await this.#ruled(peer), right, filter);
-    this.#parts.relays.recheck();
-    await this.#parts.feeds.recheck();
-    this.#parts.notifications.recheck();
-    return ruled;
+    const who = await this.#ruled(peer);
+    try {
+      return await this.#parts.trust.deny(who, right, filter);
+    } finally {
+      // Also what could not be stored holds.
+      this.#parts.relays.recheck();
+      await this.#parts.feeds.recheck();
+      this.#parts.notifications.recheck();
+    }
   }
 
   async revoke(peer: string): Promise<void> {
     const who = isClass(peer) ? peer : isAccountName(peer) ? accountName(peer) : this.#parts.trust.find(peer)?.fingerprint;
     if (who === undefined) throw new LanpostError('not-found', `no key is known for "${peer}": see \`lanpost trust list\``);
-    await this.#parts.trust.revoke(who);
-    this.#parts.relays.recheck();
-    if (!isClass(who) && !isAccountName(who)) await Promise.all([this.#parts.accounts?.claims.forget(who), this.#parts.broker.disown(who), this.#parts.subscriptions.disowned(who)]);
+    const { trust, relays, accounts, broker, subscriptions } = this.#parts;
+    // It holds from here on, stored or not: so does all that follows from it.
+    const revoked = trust.revoke(who);
+    const outcomes = await Promise.allSettled([
+      revoked, ...isClass(who) || isAccountName(who) ? [] : [accounts?.claims.forget(who), broker.disown(who), subscriptions.disowned(who)],
+    ]);
+    relays.recheck();
     await this.changed();
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
   /** What is known of keys, with the accounts they are said to have to themselves. */

@@ -243,17 +243,28 @@ export class Trust {
     return this.#flush();
   }
 
-  /** Takes back grants, denials, pairing, and the claim to its names; the key is one seen like any other. A class is as by default. */
+  /**
+   * Takes back grants, denials, pairing, and the claim to its names; the key is one seen like any other. A class is as by default.
+   * At once; durable when resolved. Rejected: it holds until the box ends.
+   */
   async revoke(fingerprint: string): Promise<void> {
     this.#generation += 1;
     if (isClass(fingerprint)) return this.#classes.forget(fingerprint);
     if (isAccountName(fingerprint)) return this.#accounts.forget(fingerprint);
     const row = this.#rows.get(fingerprint);
     if (!row) throw new LanpostError('not-found', 'No such key is known; see `trust list`.');
-    for (const name of row.names) this.#holders.delete(name);
+    const { names } = row;
+    for (const name of names) this.#holders.delete(name);
     Object.assign(row, { names: [], grants: [], denials: [], level: 'seen' } satisfies Partial<Row>);
     delete row.tenure;
-    await this.#write([fingerprint]);
+    try {
+      await this.#write([fingerprint]);
+    } catch (error) {
+      // It holds, until the box ends. To be said again by the name it was said by.
+      for (const name of names.toReversed()) if (!this.#holders.has(name)) this.#hold(name, fingerprint, row);
+      this.#later(fingerprint);
+      throw error;
+    }
     this.#evict();
   }
 

@@ -93,6 +93,18 @@ describe('lanpost', () => {
     expect(err.trim().split('\n')).toHaveLength(1);
   });
 
+  it('an empty --dir is refused: it is not the folder where one happens to be', async () => {
+    for (const command of ['start', 'status']) {
+      expect(await lanpost([command, '--dir', ''])).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/^lanpost: --dir names a directory, and is empty/) });
+    }
+  });
+
+  it('help that nobody reads any more ends in silence', async () => {
+    const { child, ended } = launch(['--help']);
+    child.stdout.destroy();
+    expect(await ended).toMatchObject({ code: 0, err: '' });
+  });
+
   it('--version and -V print the version', async () => {
     for (const flag of ['--version', '-V']) expect(await lanpost([flag])).toEqual({ code: 0, out: `${VERSION}\n`, err: '' });
     expect((await lanpost(['--help'])).out).toContain('lanpost --version');

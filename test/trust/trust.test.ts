@@ -433,6 +433,22 @@ describe('trust', () => {
       expect(may(who)).toBe(false);
     });
 
+    test('what is revoked is so, and can be revoked again, by its name, when the disk works', async () => {
+      const { trust, works, may } = await setup();
+      await trust.allow(fp('b'), 'read', 'a');
+      works(false);
+      await expect(trust.revoke(fp('b'))).rejects.toThrow('EIO');
+      expect(may(fp('b'))).toBe(false);
+      expect(trust.level(fp('b'))).toBe('seen');
+      works(true);
+      const again = trust.find('b@h2');
+      expect(again?.fingerprint).toBe(fp('b'));
+      await trust.revoke(again?.fingerprint ?? '');
+      expect(trust.find('b@h2')).toBeUndefined();
+      await trust.close();
+      expect(trust.list().find(({ fingerprint }) => fingerprint === fp('b'))).toMatchObject({ level: 'seen', grants: [] });
+    });
+
     test('a key is not paired', async () => {
       const { trust, works } = await setup();
       works(false);
