@@ -21,7 +21,7 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: [...REAL, ...EDITOR], testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 3, sequence: { groupOrder: 0 } } },
       { extends: true, test: { name: 'editor', include: EDITOR, exclude: REAL, ...ONE_BY_ONE, sequence: { groupOrder: 1 } } },
-      { extends: true, test: { name: 'lan', include: LAN, testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 5, sequence: { groupOrder: 2 } } },
+      { extends: true, test: { name: 'lan', include: LAN, testTimeout: 150_000, hookTimeout: 150_000, maxWorkers: 5, sequence: { groupOrder: 2 } } },
       { extends: true, test: { name: 'crash', include: CRASH, testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2, sequence: { groupOrder: 3 } } },
       { extends: true, test: { name: 'real', include: REAL, exclude: [...LAN, ...CRASH], ...ONE_BY_ONE, sequence: { groupOrder: 4 } } },
     ],
