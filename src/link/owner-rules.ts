@@ -71,10 +71,10 @@ export class OwnerRules {
     const { trust, relays, accounts, broker, subscriptions } = this.#parts;
     // It holds from here on, stored or not: so does all that follows from it.
     const revoked = trust.revoke(who);
+    relays.recheck();
     const outcomes = await Promise.allSettled([
       revoked, ...isClass(who) || isAccountName(who) ? [] : [accounts?.claims.forget(who), broker.disown(who), subscriptions.disowned(who)],
     ]);
-    relays.recheck();
     await this.changed();
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }

@@ -28,11 +28,9 @@ export class RulesOfAccounts {
     const known = this.#rules.get(name);
     if (!known && this.#rules.size >= MOST) throw new LanpostError('too-large', `Something may be said of ${MOST} accounts; revoke what was said of others.`);
     const rules: Rules = known ?? { grants: [], denials: [] };
+    this.#rules.set(name, rules);
     try {
-      await sayAndStore(rules, what, grant, () => {
-        this.#rules.set(name, rules);
-        return this.#registry.set(PREFIX + name, { grants: [...rules.grants], denials: [...rules.denials] });
-      });
+      await sayAndStore(rules, what, grant, () => this.#registry.set(PREFIX + name, { grants: [...rules.grants], denials: [...rules.denials] }));
     } catch (error) {
       if (rules.grants.length + rules.denials.length === 0) this.#rules.delete(name);
       throw error;

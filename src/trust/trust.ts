@@ -170,7 +170,7 @@ export class Trust {
     });
   }
 
-  /** Vouches for nobody. A key of which something is denied is not forgotten. Rejected: it holds until the box ends. */
+  /** Vouches for nobody. A key of which something is denied is not forgotten. Rejected: it holds all the same, and storing it is tried once more. */
   async deny(who: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
     const grant = checkedGrant(right, filter);
     return this.#change<TrustEntry | ClassRules | AccountRules>(async () => {
@@ -230,22 +230,26 @@ export class Trust {
       // Of two at once the second saw what the first had not stored yet.
       const stored = this.#init.registry.get(PREFIX + fingerprint);
       row.level = isRow(stored) && stored.level === 'paired' ? level : 'seen';
-      this.#later(fingerprint); // some of it may be on the disk
       throw error;
     }
     return this.#entry(fingerprint, row);
   }
 
-  /** With those whose names it took. */
-  #keep(fingerprint: string, row: Row): Promise<void> {
+  /** With those whose names it took. What could not be stored is tried once more by itself. */
+  async #keep(fingerprint: string, row: Row): Promise<void> {
     this.#rows.set(fingerprint, row);
     this.#dirty.add(fingerprint);
-    return this.#flush();
+    try {
+      await this.#flush();
+    } catch (error) {
+      this.#later(fingerprint);
+      throw error;
+    }
   }
 
   /**
    * Takes back grants, denials, pairing, and the claim to its names; the key is one seen like any other. A class is as by default.
-   * At once; durable when resolved. Rejected: it holds until the box ends.
+   * At once; durable when resolved. Rejected: it holds all the same, and storing it is tried once more.
    */
   async revoke(fingerprint: string): Promise<void> {
     this.#generation += 1;
@@ -258,11 +262,10 @@ export class Trust {
     Object.assign(row, { names: [], grants: [], denials: [], level: 'seen' } satisfies Partial<Row>);
     delete row.tenure;
     try {
-      await this.#write([fingerprint]);
+      await this.#keep(fingerprint, row);
     } catch (error) {
-      // It holds, until the box ends. To be said again by the name it was said by.
+      // To be said again by the name it was said by.
       for (const name of names.toReversed()) if (!this.#holders.has(name)) this.#hold(name, fingerprint, row);
-      this.#later(fingerprint);
       throw error;
     }
     this.#evict();
@@ -370,10 +373,16 @@ export class Trust {
     });
   }
 
-  #flush(): Promise<void> {
+  async #flush(): Promise<void> {
     const fingerprints = [...this.#dirty];
     this.#dirty.clear();
-    return this.#write(fingerprints);
+    try {
+      await this.#write(fingerprints);
+    } catch (error) {
+      // All of them go with the next: some of it may be on the disk. Those forgotten meanwhile may come back with a restart, and harm nobody.
+      for (const fingerprint of fingerprints) if (this.#rows.has(fingerprint)) this.#dirty.add(fingerprint);
+      throw error;
+    }
   }
 
   /** One after the other, so that an older state never overwrites a newer one. */

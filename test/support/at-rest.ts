@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startBox } from './box.ts';
+import { eventually } from './eventually.ts';
 import { createLan, type Lan } from './lan.ts';
 
 export interface AtRest {
@@ -32,7 +33,7 @@ export async function boxesAtRest(count: number, seconds: number): Promise<AtRes
     const boxes = await Promise.all(Array.from({ length: count }, (_, index) => startBox({ dir: join(base, String(index)), name: 'box', lan, host: index + 1 })));
     for (const one of boxes) {
       await using api = await one.attach();
-      while ((await api.status()).peers !== count - 1) await pause(250);
+      await eventually(async () => (await api.status()).peers === count - 1, { every: 250 });
     }
     const read = (): Promise<{ cpu: number; packets: number }[]> => Promise.all(boxes.map(async ({ child }, index) => ({ cpu: taken(child.pid ?? 0), packets: await sent(lan, index + 1) })));
     const before = await read();

@@ -449,6 +449,24 @@ describe('trust', () => {
       expect(trust.list().find(({ fingerprint }) => fingerprint === fp('b'))).toMatchObject({ level: 'seen', grants: [] });
     });
 
+    test('what is denied and revoked is stored when the disk works, unasked', async () => {
+      const registry = memoryRegistry();
+      const { trust, clock } = trustFixture({ registry });
+      for (const name of ['b', 'c']) {
+        trust.seen(spki(name), `${name}@h2`);
+        await trust.allow(fp(name), 'read', 'a');
+      }
+      const set = registry.set.bind(registry);
+      registry.set = () => Promise.reject(new Error('EIO'));
+      await expect(trust.deny(fp('b'), 'read', 'a')).rejects.toThrow('EIO');
+      await expect(trust.revoke(fp('c'))).rejects.toThrow('EIO');
+      registry.set = set;
+      clock.advance(1_000);
+      await new Promise(resolve => { setImmediate(resolve); });
+      const after = trustFixture({ registry }).trust;
+      expect([after.may(fp('b'), 'read', 'a'), after.may(fp('c'), 'read', 'a'), after.level(fp('c'))]).toEqual([false, false, 'seen']);
+    });
+
     test('a key is not paired', async () => {
       const { trust, works } = await setup();
       works(false);
