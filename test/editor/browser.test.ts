@@ -54,7 +54,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await page.goto(editor.url, { waitUntil: 'load' });
     await page.waitForFunction(() => (globalThis as Window).RED?.nodes?.getType?.('lanpost peers') && document.querySelectorAll('.red-ui-palette-node').length > 10, null, { timeout: 30_000 });
     await page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden' });
-  }, 90_000);
+  });
 
   afterAll(async () => {
     await browser?.close();
@@ -147,7 +147,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await page.locator('.red-ui-debug-msg-topic', { hasText: 'built/by/hand' }).first().waitFor({ timeout: 30_000 });
     expect(await page.locator('.red-ui-debug-msg').count()).toBeGreaterThan(earlier);
     await expect.poll(() => publish.getByText('published 1').count()).toBe(1);
-  }, 60_000);
+  });
 
   it('the picker lists the live topics, finds one by what is typed, and fills the field', async () => {
     await box.topics.create('picked/warmth', { title: 'Warmth' });
@@ -170,7 +170,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await choices.first().waitFor({ state: 'detached' });
     await closeDialog(page, '#node-dialog-ok');
     expect(await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost publish' }).map((node) => node.topic))).toContain('picked/warmth');
-  }, 60_000);
+  });
 
   it('the box\'s dialog tests the box, drops readers, grants and revokes, and keeps home accounts with their passwords', async () => {
     await box.subscribe('left/#', { durable: 'forgotten' }).close();
@@ -210,7 +210,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     // Never in the flows, which people share.
     expect(await readFile(join(dir, 'node-red', 'flows.json'), 'utf8')).not.toContain('hunter2');
     await box.homes.remove('me@home.invalid');
-  }, 60_000);
+  });
 
   it('the chat example imports without a complaint', async () => {
     const before = await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).length);
@@ -261,7 +261,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await german.locator('#lanpost-box-test').click();
     await expect.poll(() => german.locator('#lanpost-box-tested').innerText()).toMatch(/Netz aus[^]*Log offen/);
     await context.close();
-  }, 120_000);
+  });
 
   it('asked nobody outside, and nothing complained', () => {
     expect(offSite).toEqual([]);

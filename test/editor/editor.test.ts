@@ -33,7 +33,7 @@ beforeAll(async () => {
   port = Number(url.port);
   token = url.searchParams.get('token') ?? '';
   cookie = `lanpost-editor-${port}=${token}`;
-}, 60_000);
+});
 
 afterAll(async () => {
   await editor?.close();

@@ -103,7 +103,7 @@ describe.runIf(needs('root', 'chromium'))('the example flows in the editor, with
     expect(await written('Hello, hall!')).toBe('link:gate@gate');
     await hall.send('link:gate@gate', 'hello from the hall');
     await expect.poll(() => debugged('they say'), SOON).toMatch(/hello from the hall/);
-  }, 120_000);
+  });
 
   it('chat: whoever writes is answered, and who is written to has it', async () => {
     await bring('chat', 'Chat');
@@ -112,7 +112,7 @@ describe.runIf(needs('root', 'chromium'))('the example flows in the editor, with
     await expect.poll(() => debugged('who wrote what'), SOON).toMatch(/anybody\?/);
     await press('who is here?');
     await expect.poll(() => debugged('peers'), SOON).toMatch(/array\[1\]/);
-  }, 120_000);
+  });
 
   it('command-and-reply: an answer, and why there is none', async () => {
     await bring('command-and-reply', 'Command and reply');
@@ -121,7 +121,7 @@ describe.runIf(needs('root', 'chromium'))('the example flows in the editor, with
     await expect.poll(() => debugged('the answer'), SOON).toMatch(/42/);
     await press('a word');
     await expect.poll(() => debugged('no answer, why'), SOON).toMatch(/that is n/);
-  }, 120_000);
+  });
 
   it('discovery-by-feature: whose commands there are, and whose topics', async () => {
     await bring('discovery-by-feature', 'Discovery by feature');
@@ -129,7 +129,7 @@ describe.runIf(needs('root', 'chromium'))('the example flows in the editor, with
     await expect.poll(() => debugged('its commands'), SOON).toMatch(/lamp\/on|array\[[1-9]/);
     await press('who has temperatures?');
     await expect.poll(() => debugged('who has temperatures'), SOON).toMatch(/array\[1\]/);
-  }, 120_000);
+  });
 
   it('sensor-home: readings are handled; they wait when the road is cut', async () => {
     await bring('sensor-home', 'Sensor to home');
@@ -139,7 +139,7 @@ describe.runIf(needs('root', 'chromium'))('the example flows in the editor, with
     await picture('sensor-home');
     await press('mend it');
     await expect.poll(() => status('in words'), SOON).toMatch(/^(connecting|waiting), [1-9]\d* waiting/);
-  }, 120_000);
+  });
 
   it('dashboard: a panel that was away has the present state when it is back', async () => {
     await bring('dashboard', 'Latest-wins dashboard');
@@ -150,19 +150,19 @@ describe.runIf(needs('root', 'chromium'))('the example flows in the editor, with
     await press('panel comes back');
     await expect.poll(() => status('panel'), SOON).toMatch(/^received/);
     await picture('dashboard');
-  }, 120_000);
+  });
 
   it('counter: what another box adds is counted here', async () => {
     await bring('counter', 'Counter: the box that counts');
     await expect.poll(() => status('set up the sum'), SOON).toMatch(/^did 1/);
     await hall.publish('counter/add', 5, { at: 'gate@gate' });
     await expect.poll(async () => (await gate.items('counter/value', { last: 1 }))[0], SOON).toMatchObject({ value: { sum: 5 } });
-  }, 120_000);
+  });
 
   it('starter: a reading each second', async () => {
     await bring('starter', 'Hello, lanpost');
     await expect.poll(() => status('what came'), SOON).toMatch(/°C at/);
-  }, 120_000);
+  });
 
   it('nothing complained, in no page and in no flow', () => {
     expect(editor.browser.offSite).toEqual([]);

@@ -51,7 +51,7 @@ beforeAll(async () => {
     const answer = await fetch(at('/auth/token'), { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ client_id: 'node-red-admin', grant_type: 'password', scope: '', username, password: 'secret' }) });
     tokens.set(username, (await answer.json() as { access_token: string }).access_token);
   }
-}, 120_000);
+});
 
 afterAll(async () => {
   await nodeRed?.stop();

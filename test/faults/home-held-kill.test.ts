@@ -62,4 +62,4 @@ it('keeps a topic held back over kills, exactly once', async () => {
     await home.close();
     rmSync(dir, { recursive: true });
   }
-}, 120_000);
+});

@@ -176,11 +176,11 @@ describe.skipIf(!needs('root', 'tun'))('a bad wire between two boxes that write 
       ['killed', killed],
       ['dead and cut', deadAndCut],
     );
-  }, 120_000);
+  });
   afterAll(async () => {
     await Promise.allSettled(running.values());
     await Promise.all(pairs.map((pair) => pair.close()));
-  }, 120_000);
+  });
 
   it.each(['duplicates and disorder', 'down and up', 'another address', 'another IPv6 address', 'loss', 'killed', 'dead and cut', 'partition'])(
     '%s: presence is right again within 10 s, and nothing that was accepted is lost, doubled or out of order', async (name) => {

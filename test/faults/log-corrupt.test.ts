@@ -100,7 +100,7 @@ describe('damaged files', () => {
       await writer.kill();
       for (const [n, seq] of writer.acked) acked.set(`${run} ${n}`, seq);
     }
-  }, 60_000);
+  });
   afterAll(() => rmSync(parent, { recursive: true, force: true }));
 
   it('are told as gaps, repaired, or refused until they are repaired', { timeout: 170_000 }, async () => {

@@ -52,7 +52,7 @@ describe.skipIf(!needs('gcc'))('a power cut', () => {
       }
     }
     ops = readTrace(readFileSync(trace));
-  }, 120_000);
+  });
   afterAll(() => rmSync(parent, { recursive: true, force: true }));
 
   it('finds files that are only written, synced, renamed and deleted', () => {

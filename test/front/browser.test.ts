@@ -36,7 +36,7 @@ describe.runIf(needs('root', 'chromium'))('the login, in a browser on another ma
     at = `http://${lan.address(1)}:${port}`;
     browser = await openBrowser({ namespace: lan.namespace(2), homely: [lan.address(1)] });
     page = await browser.open({ viewport: { width: 1200, height: 800 } });
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await browser?.[Symbol.asyncDispose]();
@@ -79,7 +79,7 @@ describe.runIf(needs('root', 'chromium'))('the login, in a browser on another ma
     const message = page.locator('.red-ui-debug-msg', { hasText: 'demo/temperature' }).first();
     await message.waitFor({ timeout: 30_000 });
     expect(await message.innerText()).toContain('Cel');
-  }, 100_000);
+  });
 
   it('ends when one signs out, here and in every other tab', async () => {
     const second = await page.context().newPage();
@@ -91,7 +91,7 @@ describe.runIf(needs('root', 'chromium'))('the login, in a browser on another ma
     await second.bringToFront();
     await second.getByLabel('Password').waitFor({ timeout: 30_000 });
     expect((await page.goto(at))?.status()).toBe(401);
-  }, 60_000);
+  });
 
   it('asked nobody outside', () => {
     expect(browser.offSite).toEqual([]);

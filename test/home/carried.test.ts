@@ -367,7 +367,7 @@ describe('a file', () => {
     const { records, published, present } = await imported();
     expect([records, published + present]).toEqual([3, 3]);
     expect(home.nodes.get('plant/x')?.size).toBe(3);
-  }, 60_000);
+  });
 });
 
 describe('a confirmation', () => {

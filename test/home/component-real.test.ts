@@ -41,7 +41,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a component on %s', (kind) => {
       await server.start();
       components = open();
       person = await openReader(server, 'viewer');
-    }, 60_000);
+    });
     afterAll(async () => {
       await person?.[Symbol.asyncDispose]();
       await components?.close();
@@ -55,7 +55,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a component on %s', (kind) => {
       expect(components.list()[0]?.reason).toContain('secret');
       await components.add({ ...where, secret: 'component-secret' });
       await state('online');
-    }, 60_000);
+    });
 
     it('answers for its device, and for no other', async () => {
       expect(attr(await ask(`boiler@${domain()}`, ping()), 'from')).toBe(`boiler@${domain()}`);
@@ -69,7 +69,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a component on %s', (kind) => {
       // The server passes on to the component what that asks itself, behind the message.
       const { taken } = await components.road.deliver({ kind: 'as', from: `boiler@${domain()}`, jid: `viewer@${server.domain}` }, { id: 'm2', to: '', body: 'hot', recordId: '', chain: '', time: 0 });
       await taken;
-    }, 60_000);
+    });
 
     it('comes back after a restart, and after one of the server; what is said meanwhile comes back to whoever said it', async () => {
       await components.close();
@@ -85,6 +85,6 @@ describe.each(['prosody', 'ejabberd'] as const)('a component on %s', (kind) => {
       await state('online');
       person = await openReader(server, 'viewer');
       expect(attr(await ask(`boiler@${domain()}`, ping()), 'type')).toBe('result');
-    }, 90_000);
+    });
   });
 });

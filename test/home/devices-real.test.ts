@@ -76,7 +76,7 @@ describe.each(['prosody', 'ejabberd'] as const)('devices on %s', (kind) => {
       await box.homes.add(await account('edge1'));
       await box.components.add({ domain: domain(), port: typeof bound === 'object' ? bound?.port ?? 0 : 0, secret: 'component-secret', devices: ['boiler'] });
       await box.close();
-    }, 120_000);
+    });
     afterAll(async () => {
       if (edge) await kill();
       await inbox?.close();
@@ -86,7 +86,7 @@ describe.each(['prosody', 'ejabberd'] as const)('devices on %s', (kind) => {
       cut();
       await server?.down();
       await rm(base, { recursive: true, force: true });
-    }, 60_000);
+    });
 
     it('write from their own address: nothing is lost, over kills of theirs and cuts, and what comes again has the same id', async () => {
       let from = 0;
@@ -122,7 +122,7 @@ describe.each(['prosody', 'ejabberd'] as const)('devices on %s', (kind) => {
         expect(value).toMatchObject({ body, to, from: expect.stringContaining(`xmpp:${server.account('viewer').jid}`) });
       }
       await messages.close();
-    }, 120_000);
+    });
 
     it('without one are told apart over the account of the box, and answered there', async () => {
       const { box } = edge ?? await live(0, 0);
@@ -143,6 +143,6 @@ describe.each(['prosody', 'ejabberd'] as const)('devices on %s', (kind) => {
       expect((await pump.next()).value).toMatchObject({ body: 'again' });
       await stranger[Symbol.asyncDispose]();
       await pump.close();
-    }, 120_000);
+    });
   });
 });

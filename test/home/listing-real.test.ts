@@ -51,5 +51,5 @@ describe.each(['prosody', 'ejabberd'] as const)('a node of more than an answer m
       await reader[Symbol.asyncDispose]();
       rmSync(dir, { recursive: true });
     }
-  }, 120_000);
+  });
 });

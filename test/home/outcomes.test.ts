@@ -24,7 +24,7 @@ describe('what becomes of an item at a home', () => {
     expect(told).toBe(false);
     expect(await outcome).toBe('delivered');
     expect((await rig.status())?.queued).toBe(0);
-  }, 60_000);
+  });
 
   it('waits through an outage', async () => {
     await using rig = await createRig();
@@ -73,7 +73,7 @@ describe('what becomes of an item at a home', () => {
     await again.resume(JID);
     expect(await Promise.all(outcomes)).toEqual(['superseded', 'delivered']);
     expect(rig.arrivals('a')).toEqual(['y']);
-  }, 60_000);
+  });
 
   it('of a pack each record for itself', async () => {
     await using rig = await createRig();

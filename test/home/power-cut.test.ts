@@ -65,5 +65,5 @@ describe('the power goes', () => {
       for (const topic of TOPICS) expect([topic, recordsAt(rig, topic)]).toEqual([topic, topic === 'named' ? recordsAt(rig, topic) : (await rig.log.items(topic)).map(({ recordId }) => recordId)]);
       expect(new Set(recordsAt(rig, 'named'))).toEqual(new Set((await rig.log.items('named')).map(({ recordId }) => recordId)));
     }
-  }, 120_000);
+  });
 });

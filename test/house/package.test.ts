@@ -57,5 +57,5 @@ describe('the package', () => {
     expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
     expect(paths).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/ERRORS.md', 'docs/LIMITS.md']));
     expect(manifest.files.filter((entry) => !entry.startsWith('!') && !paths.some((path) => path.startsWith(entry.split(/[*{]/, 1)[0] ?? '')))).toEqual([]);
-  }, 60_000);
+  });
 });

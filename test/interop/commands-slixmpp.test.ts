@@ -52,7 +52,7 @@ describe.skipIf(!needs('root', 'python3-zeroconf', 'python3-slixmpp'))('commands
     await box.commands.offer('pump/state', () => 'all is well');
     await box.commands.offer('secret', () => 'nobody sees this');
     await box.trust.allow(identity.fingerprint, 'command', 'pump/#');
-  }, 60_000);
+  });
   afterAll(async () => {
     if (child?.exitCode === null) {
       const closed = once(child, 'close');

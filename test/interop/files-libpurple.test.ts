@@ -30,7 +30,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('files with libpurp
     box = await process.attach();
     await alice.event({ event: 'online', buddy: 'A@h1' });
     for await (const { peer } of box.peers.watch({ signal: AbortSignal.timeout(10_000) })) if (peer.name === alice.name) break;
-  }, 60_000);
+  });
   const policy = async (command: 'accept' | 'decline'): Promise<void> => {
     const after = alice.events.length;
     alice.command(`files ${command}`);
@@ -63,7 +63,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('files with libpurp
         expect(rightly(await readFile(String(received['path'])), content)).toBe(true);
       }
       expect(await listening()).toBe(2); // the two doors for streams, none for files any more
-    }, 60_000);
+    });
 
     it('what it declines is told', async () => {
       await policy('decline');
@@ -81,7 +81,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('files with libpurp
       alice.command('cancel A@h1');
       expect(await outcome(sending)).toMatchObject({ type: 'failed', code: 'disconnected' });
       await alice.event({ event: 'file-cancelled' }, { after });
-    }, 60_000);
+    });
 
     it('what is ended here in the middle, it hears', async () => {
       const path = join(dir, 'big.bin');
@@ -90,7 +90,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('files with libpurp
       await next(sending, 'progress');
       await sending.return?.();
       expect(await alice.event({ event: 'file-cancelled', buddy: 'A@h1' }, { after })).toBeDefined();
-    }, 60_000);
+    });
 
     it('an empty file is not sent: it would take its end for a broken transfer', async () => {
       await expect(outcome(box.files.send(alice.name, { name: 'empty', data: new Uint8Array() }))).rejects.toMatchObject({ code: 'unsupported' });
@@ -109,7 +109,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('files with libpurp
         expect(rightly(await readFile(received.path ?? ''), content)).toBe(true);
         await alice.event({ event: 'file-sent' }, { after });
       }
-    }, 60_000);
+    });
 
     it('an empty file', async () => {
       alice.command(`file A@h1 ${await file('empty', new Uint8Array())}`);
@@ -143,7 +143,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('files with libpurp
       }
       expect((await readdir(join(data, 'files', 'alice@h2'))).filter((name) => name.startsWith('sixty'))).toEqual([]);
       await eventually(async () => (await readdir(join(data, 'files', '.incoming'))).length === 0);
-    }, 60_000);
+    });
 
     it('messages go on meanwhile', async () => {
       alice.command(`file A@h1 ${join(dir, 'sixty')}`);
@@ -153,6 +153,6 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('files with libpurp
       await (await box.send(`link:${alice.name}`, 'still here')).handed;
       await alice.event(({ event, text }) => event === 'im' && text?.includes('still here') === true, { after });
       expect(await events).toMatchObject({ type: 'done' });
-    }, 60_000);
+    });
   });
 });

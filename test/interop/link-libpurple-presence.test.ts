@@ -32,7 +32,7 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('presence with libp
     alice = await startPurple(lan, 2, 'alice');
     process = await startBox({ dir, name: NAME, lan, host: 1, args: ['--nick', 'Kitchen', '--email', 'kitchen@example.org'] });
     box = await process.attach();
-  }, 60_000);
+  });
   afterAll(async () => {
     await box?.close();
     await process?.stop();

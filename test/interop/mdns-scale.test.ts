@@ -10,7 +10,7 @@ describe.skipIf(!needs('root'))('eleven whole boxes at rest', () => {
     const { packets } = await boxesAtRest(11, 45);
     console.info(`11 boxes: ${packets.toFixed(1)} packets sent by each a minute`);
     expect(packets).toBeLessThan(20);
-  }, 120_000);
+  });
 });
 
 describe.skipIf(!needs('root'))('a thousand services on a real link', () => {

@@ -50,7 +50,7 @@ describe.skipIf(!needs('root', 'python3-zeroconf', 'python3-slixmpp'))('pubsub w
     output = readJsonLines<Line>(child, 'slixmpp');
     await output.wait(({ event }) => event === 'ready', { timeout: 30_000 });
     await box.trust.allow(identity.fingerprint, 'write', 'blog/#');
-  }, 60_000);
+  });
   afterAll(async () => {
     if (child?.exitCode === null) {
       const closed = once(child, 'close');

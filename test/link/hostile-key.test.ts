@@ -60,4 +60,4 @@ test('whatever somebody with a key says, the box lives, answers the next, and cl
     process.off('unhandledRejection', note);
     await lan.close();
   }
-}, 60_000);
+});

@@ -192,4 +192,4 @@ it('gives every reader what it is owed, in order, and keeps nothing of what is i
     }
     expect(await audit(world.database)).toEqual([]);
   }), { numRuns: 150 });
-}, 120_000);
+});

@@ -196,5 +196,5 @@ describe('what becomes of a record', () => {
     const outcomes = seqs.map((seq) => log.outcome(seq, 'home'));
     await texts(cursor, MAX_FOLLOWED + 1);
     expect(new Set(await Promise.all(outcomes))).toEqual(new Set(['delivered']));
-  }, 60_000);
+  });
 });

@@ -341,5 +341,5 @@ describe('createMdns', () => {
     expect(perBox).toBeLessThan(4);
     expect(boxes.map(({ peers }) => peers.size)).toEqual(boxes.map(() => 199));
     console.info(`200 boxes: ${start} packets in 4 s, ${bytes} bytes in 10 s, then ${perBox.toFixed(1)} packets per box and minute`);
-  }, 120_000);
+  });
 });

@@ -84,7 +84,7 @@ it('more than may wait are on the disk all the same', async () => {
   for (let n = 0; n < 500; n++) expect((await caught.next()).error).toMatchObject({ code: 'busy' });
   expect((await box.topics.get('t'))?.items).toBeGreaterThan(0);
   expect(await box.subscriptions.list()).toMatchObject([{ pending: 10_500 }]);
-}, 120_000);
+});
 
 it.each([
   ['nobody is named', { reader: ' ' }, 'fill in the home'],

@@ -77,4 +77,4 @@ it.each(['full', 'flows', 'nodes'] as const)('a hundred deployments (%s) leak no
   expect(late['listeners of the process']).toBe(early['listeners of the process']);
   // A file or timer may just be at work; ninety would not.
   expect(late['resources']).toBeLessThan((early['resources'] ?? 0) + 10);
-}, 120_000);
+});

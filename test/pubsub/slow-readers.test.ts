@@ -75,4 +75,4 @@ test('readers that have stopped reading slow neither the publisher nor the other
   broker.readers.close();
   await log.close();
   await rm(dir, { recursive: true, force: true });
-}, 120_000);
+});

@@ -19,7 +19,7 @@ import { needs } from '../support/needs.ts';
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
-}, 60_000);
+});
 
 interface Box { readonly log: Log; readonly homes: Homes; readonly bell: Bell; readonly troubles: string[] }
 
@@ -70,7 +70,7 @@ describe.skipIf(!needs('prosody', 'ejabberd'))('two homes', () => {
     await eventually(async () => (await numbers(b.log, 'far/plant/boiler')).length === 100, { within: 60_000 });
     expect(await numbers(b.log, 'far/plant/boiler')).toEqual(counts(100));
     expect((await b.homes.list())[0]).toMatchObject({ down: { nodes: 1, waiting: 0 } });
-  }, 150_000);
+  });
 
   it('two boxes with everything both ways at both: each home has each item once, and then there is silence', async () => {
     const servers = await domains();

@@ -29,7 +29,7 @@ describe.skipIf(!needs('root', 'prosody'))('two paired boxes with accounts at on
     await scene.open('prosody');
     await scene.pair();
     [one, two] = scene.sides as [Side, Side];
-  }, 120_000);
+  });
   afterAll(() => scene.close(), 60_000);
 
   it('prove their accounts to each other, each when its owner says that it is theirs alone', async () => {
@@ -42,7 +42,7 @@ describe.skipIf(!needs('root', 'prosody'))('two paired boxes with accounts at on
     expect(await claimOf(one.box)).toMatchObject({ address: `xmpp:${two.jid}`, state: 'proven' });
     await two.box.trust.claim(`box@h${one.host}`, `xmpp:${one.jid}`);
     await eventually(async () => (await claimOf(two.box))?.state === 'proven', { within: 20_000 });
-  }, 60_000);
+  });
 
   it('what is sent to the account takes the link, also while the home is cut off', async () => {
     for (const { host } of scene.sides) await scene.cutHome(host, true);
@@ -50,7 +50,7 @@ describe.skipIf(!needs('root', 'prosody'))('two paired boxes with accounts at on
     await eventually(async () => bodies(two, 'over the link').length === 1);
     expect(two.got.at(-1)).toMatchObject({ from: `xmpp:${one.jid}`, to: `xmpp:${two.jid}`, trust: 'paired' });
     for (const { host } of scene.sides) await scene.cutHome(host, false);
-  }, 60_000);
+  });
 
   it('with the link cut it goes through home, signed, and back over the link when that is there again', async () => {
     await scene.lan.port(one.host, { up: false });
@@ -104,7 +104,7 @@ describe.skipIf(!needs('root', 'ejabberd'))('a paired box that is away for longe
   beforeAll(async () => {
     await scene.open('ejabberd');
     await scene.pair();
-  }, 120_000);
+  });
   afterAll(() => scene.close(), 60_000);
 
   it('gets all of it through home alone, each once and in order', async () => {

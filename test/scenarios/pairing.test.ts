@@ -42,12 +42,12 @@ describe.runIf(needs('root'))('lanpost pair', () => {
     await Promise.all(pairs.map((pair) => pair.line(({ type }) => type === 'paired')));
     expect(await Promise.all(pairs.map(({ ended }) => ended))).toEqual([0, 0]);
     for (const box of boxes) expect(await box.cli('trust', 'list')).toMatchObject([{ level: 'paired', grants: [] }]);
-  }, 60_000);
+  });
 
   test('ends with exit code 1 on both when one says no, and leaves what was', async () => {
     const pairs = await words();
     pairs[0]?.child.stdin.write('perhaps\nno\n');
     expect(await Promise.all(pairs.map(({ ended }) => ended))).toEqual([1, 1]);
     for (const box of boxes) expect(await box.cli('trust', 'list')).toMatchObject([{ level: 'paired' }]);
-  }, 60_000);
+  });
 });

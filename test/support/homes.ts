@@ -58,8 +58,8 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
   const at = `${domain}:${port + 2}`;
   const web = { port: port + 2, websocket: `wss://${at}/${kind === 'prosody' ? 'xmpp-websocket' : 'ws'}`, bosh: `https://${at}/${kind === 'prosody' ? 'http-bind' : 'bosh'}` };
   const order = async (verb: 'start' | 'stop' | 'kill', more: Readonly<Record<string, string>> = {}): Promise<void> => {
-    if (lan && verb === 'start') await lan.run(lanHost, script, [verb, dir], { env: { ...env, ...more }, timeout: 60_000 });
-    else await run(script, [verb, dir], { env: { ...process.env, ...env, ...more }, timeout: 60_000 });
+    if (lan && verb === 'start') await lan.run(lanHost, script, [verb, dir], { env: { ...env, ...more }, timeout: 120_000 });
+    else await run(script, [verb, dir], { env: { ...process.env, ...env, ...more }, timeout: 120_000 });
   };
   // The server is a daemon: a worker that ends in the middle of a test must take it along.
   const onExit = (): void => { execFileSync(script, ['kill', dir], { stdio: 'ignore' }); };

@@ -68,7 +68,7 @@ describe.runIf(needs('root', 'chromium', 'prosody'))('the status page in a brows
       void box.publish('sensors/attic', { value: 21 + Math.round(Math.sin(at / 20) * 30) / 10, unit: 'Cel' }).catch(() => undefined);
       if (at % 4 === 0) void box.publish('sensors/boiler', { value: 64.5, unit: 'Cel', state: 'burning' }).catch(() => undefined);
     }, 120);
-  }, 120_000);
+  });
 
   afterAll(async () => {
     clearInterval(publishing);
@@ -127,7 +127,7 @@ describe.runIf(needs('root', 'chromium', 'prosody'))('the status page in a brows
     expect((await box.homes.list())[0]?.state).toBe('paused');
     await home.getByRole('button', { name: 'Resume edge1@home.test' }).click();
     await home.locator('.pill', { hasText: 'online' }).waitFor();
-  }, 90_000);
+  });
 
   it('says how a home is, and what waits when it is gone', async () => {
     const home = row('#homes', 'edge1@home.test');
@@ -136,7 +136,7 @@ describe.runIf(needs('root', 'chromium', 'prosody'))('the status page in a brows
     await home.locator('.pill', { hasText: 'waiting' }).waitFor({ timeout: 30_000 });
     await home.getByText('Oldest').waitFor();
     await expect.poll(async () => Number(await page.locator('#tile-homes').innerText())).toBeGreaterThan(10);
-  }, 60_000);
+  });
 
   it('looks good beside others, in daylight and at night', async () => {
     await page.locator('#search').blur();
@@ -163,7 +163,7 @@ describe.runIf(needs('root', 'chromium', 'prosody'))('the status page in a brows
     expect(await german.locator('#reader-rows').innerText()).toContain('niemand liest seit');
     if (process.env['LANPOST_SCREENSHOT'] === '1') await german.screenshot({ path: join(tmpdir(), 'lanpost-status-german.png') });
     await german.context().close();
-  }, 60_000);
+  });
 
   it('pairs: both boxes show the same words, and both owners say yes', async () => {
     await page.getByRole('button', { name: 'Pair with hall@hall' }).click();
@@ -181,7 +181,7 @@ describe.runIf(needs('root', 'chromium', 'prosody'))('the status page in a brows
     await row('#peers', 'hall@hall').locator('.pill', { hasText: /^paired$/ }).waitFor();
     await page.getByRole('button', { name: 'Close' }).click();
     await expect.poll(() => page.locator('#pairing > *').count()).toBe(0);
-  }, 60_000);
+  });
 
   it('refuses words that differ', async () => {
     const there = other.run('pair', 'workshop@gate');
@@ -191,7 +191,7 @@ describe.runIf(needs('root', 'chromium', 'prosody'))('the status page in a brows
     await page.getByText('One of you said that the words differ').waitFor();
     expect(await there.ended).toBe(1);
     await page.getByRole('button', { name: 'Close' }).click();
-  }, 60_000);
+  });
 
   it('shows what is hostile as the text that it is', async () => {
     await box.publish(HOSTILE, '<script>document.title = "taken"</script>');
@@ -236,7 +236,7 @@ describe.runIf(needs('root', 'chromium', 'prosody'))('the status page in a brows
     box = await ours.attach();
     await page.locator('#live.on').waitFor({ timeout: 30_000 });
     expect(browser.complaints.splice(0).every((text) => /ERR_(CONNECTION|INCOMPLETE|EMPTY)|503/.test(text))).toBe(true);
-  }, 60_000);
+  });
 
   it('asked nobody outside, and nothing complained', () => {
     expect(browser.offSite).toEqual([]);

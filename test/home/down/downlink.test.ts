@@ -113,7 +113,7 @@ describe('a node that comes down', () => {
     await rig.add({ topics: [], down: [{ node: 't' }] });
     await followed(rig);
     expect([await view(rig), rig.home.sessions, rig.home.resumed, rig.troubles]).toEqual([['1'], 1, 0, []]);
-  }, 60_000);
+  });
 
   it('may be another topic here, and begin with what is new', async () => {
     await using rig = await createRig(RESCAN);

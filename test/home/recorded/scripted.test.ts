@@ -6,5 +6,5 @@ describe('what others were reported to do wrong, with a scripted home', () => {
   it.each(DEFECTS)('$title ($issues)', async ({ check }) => {
     await using upstream = await scripted();
     await expect(check(upstream)).resolves.toBeUndefined();
-  }, 120_000);
+  });
 });

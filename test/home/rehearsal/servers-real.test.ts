@@ -43,5 +43,5 @@ describe.each(['prosody', 'ejabberd'] as const)('`lanpost rehearse` with a home'
     } finally {
       rmSync(dir, { recursive: true, force: true });
     }
-  }, 120_000);
+  });
 });

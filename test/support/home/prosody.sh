@@ -79,6 +79,6 @@ prosody --config "$dir/prosody.cfg.lua" -F </dev/null >"$dir/out" 2>&1 &
 echo $! > "$dir/pid"
 i=0
 until bash -c "exec 3<>/dev/tcp/$listen/$port && exec 4<>/dev/tcp/$listen/$comp" 2>/dev/null; do
-  i=$((i + 1)); alive && [ $i -lt 150 ] || { echo "prosody did not start:" >&2; tail -n 20 "$dir/out" "$dir/prosody.log" >&2; end KILL; exit 1; }
+  i=$((i + 1)); alive && [ $i -lt 600 ] || { echo "prosody did not start:" >&2; tail -n 20 "$dir/out" "$dir/prosody.log" >&2; end KILL; exit 1; }
   sleep 0.1
 done
