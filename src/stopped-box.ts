@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Imported, Trouble } from './api.ts';
 import { createSystemClock } from './clock.ts';
+import { claimDirectory } from './data-directory.ts';
 import { LanpostError } from './errors.ts';
 import { takeIn as takeLinesIn } from './log/archive.ts';
 import { LevelDatabase } from './log/level-database.ts';
@@ -26,7 +27,8 @@ export function takeIn(log: Log, lines: Parameters<typeof takeLinesIn>[1]): Prom
 export async function openStopped(dir: string, o: { readonly mend?: boolean; readonly trouble?: (trouble: Trouble) => void; readonly make?: boolean } = {}): Promise<{ readonly log: Log; readonly close: () => Promise<void> }> {
   const { limits } = checkedOptions({ dir });
   const location = join(dir, 'log');
-  if (o.make !== true && !await stat(location).then(() => true, () => false)) throw new LanpostError('not-found', `There is no box in ${dir}.`);
+  if (o.make === true) await claimDirectory(dir);
+  else if (!await stat(location).then(() => true, () => false)) throw new LanpostError('not-found', `There is no box in ${dir}.`);
   const trouble = o.trouble ?? (() => undefined);
   const opened = new Opened();
   try {

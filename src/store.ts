@@ -1,7 +1,7 @@
-import { mkdir, chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Trouble } from './api.ts';
 import { type Clock, createSystemClock } from './clock.ts';
+import { claimDirectory } from './data-directory.ts';
 import { EventSource } from './event-stream.ts';
 import { LevelDatabase } from './log/level-database.ts';
 import { type Log, openLog } from './log/log.ts';
@@ -32,8 +32,7 @@ export async function openStore({ dir, limits }: CheckedOptions): Promise<Store>
     troubles.source.emit(event);
   };
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-    await chmod(dir, 0o700);
+    await claimDirectory(dir);
     // The database's lock is the directory's: nothing else is touched before it is ours.
     const database = new LevelDatabase(join(dir, 'log'));
     const damaged = await openDatabase(database, trouble);

@@ -43,15 +43,20 @@ async function runCommand(command: Command, argv: readonly string[], signal: Abo
   // A variable that is not set, most often: not the folder where one happens to be.
   if (dir === '') throw new UsageError('--dir names a directory, and is empty');
   let box: Box | undefined;
-  // A box that hangs answers nothing: what is still asked of it a while after Ctrl-C is given up.
-  signal.addEventListener('abort', () => { setTimeout(() => void box?.close(), PATIENCE).unref(); }, { once: true });
+  // A box that hangs answers nothing, and a reader that has stalled takes nothing: a while after Ctrl-C neither is waited for.
+  const impatient = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => { setTimeout(() => {
+      void box?.close();
+      resolve();
+    }, PATIENCE).unref(); }, { once: true });
+  });
   const attach = async (): Promise<Box> => {
     box ??= await attachBox({ dir, signal });
     return box;
   };
   try {
     const code = await command.run({ args, out, dir, signal, attach, note: (text) => void complain(text, 0) });
-    await out.settled();
+    await Promise.race([out.settled(), impatient]);
     if (code === undefined) signal.throwIfAborted();
     return code ?? 0;
   } catch (error) {

@@ -7,6 +7,7 @@ import { deferred } from '../../src/control/deferred.ts';
 import { createBox, LanpostError, VERSION, type Box } from '../../src/index.ts';
 import { avatarHash } from '../../src/link/avatar.ts';
 import { sandbox } from '../control/sandbox.ts';
+import { eventually } from '../support/eventually.ts';
 import { GIF } from '../link/pictures.ts';
 import { lanpost, launch, objects, type Ran } from './lanpost.ts';
 
@@ -51,6 +52,22 @@ describe('export and import', () => {
       expect(await into(file)).toMatchObject({ code: 1, err: expect.stringContaining('It is empty') });
       expect(await into(join(folder, 'none'))).toMatchObject({ code: 2, err: expect.stringContaining('there is no such file') });
       expect(await readdir(folder)).toEqual(['b.jsonl']);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('is ended by Ctrl-C while it waits for more, and the whole goes in afterwards', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lanpost-export-'));
+    try {
+      const into = join(folder, 'box');
+      const head = JSON.stringify({ lanpost: 'export', format: 1, box: 'aaaabbbbccccdddd', exported: 0 });
+      const one = launch(['import', '-', '--dir', into]);
+      one.child.stdin.write(`${head}\n`);
+      await eventually(async () => (await readdir(into).catch((): string[] => [])).includes('key.pem'));
+      one.child.kill('SIGINT');
+      expect(await one.ended).toMatchObject({ code: 130, out: '', err: '' });
+      expect(await lanpost(['import', '-', '--dir', into], `${head}\n`)).toMatchObject({ code: 0, out: expect.stringContaining('records taken in: 0') });
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -19,6 +19,12 @@ describe('lanpost start', () => {
     const one = launch(['start', '--dir', dir, ...args]);
     running.push(one);
     return one;
+  };
+  /** What no program of ours says: the box tells of it. */
+  const makeTrouble = async (): Promise<void> => {
+    const socket = connect(join(dir, 'control.sock'));
+    socket.end('nonsense\n').resume();
+    await once(socket, 'close');
   };
   beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'lanpost-start-')); });
   afterEach(async () => {
@@ -71,6 +77,27 @@ describe('lanpost start', () => {
     }
     box.child.kill('SIGTERM');
     expect((await box.ended).code).toBe(0);
+  });
+
+  it('is ended by one SIGTERM although whoever reads its JSON has stalled', async () => {
+    const box = start('--no-editor', '--json');
+    await box.until('"event":"ready"');
+    box.child.stdout.pause();
+    // More than a pipe holds, several times.
+    for (let i = 0; i < 100; i++) await Promise.all(Array.from({ length: 40 }, () => makeTrouble()));
+    const exit = once(box.child, 'exit');
+    box.child.kill('SIGTERM');
+    expect(await exit).toEqual([0, null]);
+  });
+
+  it('fails when nobody reads its JSON any more', async () => {
+    const box = start('--no-editor', '--json');
+    await box.until('"event":"ready"');
+    box.child.stdout.destroy();
+    const exit = once(box.child, 'exit');
+    await makeTrouble();
+    expect(await exit).toEqual([1, null]);
+    expect((await box.ended).err).toBe('lanpost: nobody reads the output any more, so the box was stopped\n');
   });
 
   it('keeps every item whose id was printed when it is killed while they come in', async () => {

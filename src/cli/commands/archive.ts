@@ -65,9 +65,10 @@ const importing: Command = {
     STOPPED,
   ],
   examples: ['lanpost import backup.jsonl --dir /var/lib/lanpost', 'zcat backup.jsonl.gz | lanpost import -'],
-  async run({ args, out, dir }) {
+  async run({ args, out, dir, signal }) {
     const [path = '-'] = args.positionals;
     const file = path === '-' ? stdin : (await open(path).catch((error: unknown) => { throw unreadable(path, error); })).createReadStream();
+    signal.addEventListener('abort', () => file.destroy(signal.reason instanceof Error ? signal.reason : undefined), { once: true });
     const done = await importBox({ dir }, lines(file));
     await out.print(done, () => `records taken in: ${done.records}, here already: ${done.repeated}; topics made: ${done.topics}; durable readers made: ${done.readers}`);
   },
@@ -83,10 +84,11 @@ const repairing: Command = {
     `damaged are kept in DIR/log/lost. Exit code 1 when something is lost. ${STOPPED}`,
   ],
   examples: ['lanpost repair', 'lanpost repair --dir /var/lib/lanpost --json'],
-  async run({ out, dir }) {
+  async run({ out, dir, signal }) {
     let lost = false;
     let found = 0;
-    for await (const trouble of repairBox({ dir })) {
+    // It reads all there is before it tells anything. Cut short it is what a power cut makes of it: the next goes on.
+    for await (const trouble of interruptible(repairBox({ dir }), signal)) {
       lost ||= trouble.kind === 'log.gap' || trouble.kind === 'log.nameless';
       found++;
       await out.print(trouble, () => printable(trouble.message));
@@ -95,6 +97,18 @@ const repairing: Command = {
     return lost ? 1 : 0;
   },
 };
+
+async function* interruptible<T>(all: AsyncGenerator<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const ended = new Promise<undefined>((resolve) => {
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  for (;;) {
+    const step = await Promise.race([all.next(), ended]);
+    signal.throwIfAborted();
+    if (!step || step.done) return;
+    yield step.value;
+  }
+}
 
 export const archive: readonly Command[] = [exporting, importing, repairing];
 

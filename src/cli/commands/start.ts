@@ -3,7 +3,7 @@ import { resolve as absolute } from 'node:path';
 import { createBox, LanpostError, type Box, type BoxOptions, type BoxStatus, type Peer, type Trouble } from '../../index.ts';
 import type { Command, Context } from '../command.ts';
 import { USUAL_DIR } from '../hint.ts';
-import type { Output } from '../output.ts';
+import { BrokenPipe, type Output } from '../output.ts';
 import { printable } from '../printable.ts';
 import { UsageError } from '../usage-error.ts';
 import { aboutOf, ABOUT_OPTIONS } from './presence.ts';
@@ -41,7 +41,10 @@ export const start: Command = {
     ...ABOUT_OPTIONS,
     'no-personal': { type: 'boolean', help: 'tell nothing of a person on the link: no names, no nick, no addresses' },
   },
-  notes: ['DIR is made when it is missing. Ctrl-C once leaves the link, syncs and closes; twice ends it at once.'],
+  notes: [
+    'DIR is made when it is missing, for this user alone; one that holds other things must be closed to others already.',
+    'Ctrl-C once leaves the link, syncs and closes; twice ends it at once.',
+  ],
   examples: ['lanpost start', 'lanpost start --name workshop --interface eth0 --no-editor --dir /var/lib/lanpost'],
   async run(context) {
     const { args, signal } = context;
@@ -59,6 +62,8 @@ export const start: Command = {
       if (signal.aborted) return 0;
       await announce(context, box, Object.assign({}, ...open.toReversed()));
       await follow(context, box);
+      // Whoever started it to be told does not take its end for one that was asked for.
+      if (signal.reason instanceof BrokenPipe) throw new Error('nobody reads the output any more, so the box was stopped');
       return 0;
     } finally {
       for (const pages of open.toReversed()) await pages.close();
@@ -175,7 +180,8 @@ async function follow({ out, dir, signal }: Context, box: Box): Promise<void> {
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
   const told = out.terminal || out.json ? [tellPeers(out, box, signal), tellOffers(out, box, dir === USUAL_DIR ? dir : absolute(dir), signal), tellHomes(out, box, signal), tellTroubles(out, box, signal)] : [];
-  await Promise.all([stopped, ...told]);
+  // A reader that has stalled is not waited for once it is to end.
+  await Promise.race([stopped, Promise.all([stopped, ...told])]);
 }
 
 async function tellPeers(out: Output, box: Box, signal: AbortSignal): Promise<void> {
@@ -218,6 +224,6 @@ async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Pro
   try {
     await work();
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!signal.aborted && !(error instanceof BrokenPipe)) throw error;
   }
 }
