@@ -79,6 +79,8 @@ export class Flow {
 export class Sight {
   #present = false;
   addresses: readonly string[] = [];
+  /** What the other says of itself, for people. */
+  text: string | undefined;
   readonly seen: { readonly type: PeerEvent['type']; readonly at: number }[] = [];
   readonly #waiting = new Set<() => void>();
 
@@ -88,6 +90,7 @@ export class Sight {
         if (peer.name !== name) continue;
         this.#present = type !== 'down';
         this.addresses = peer.addresses;
+        this.text = peer.statusText;
         this.seen.push({ type, at: performance.now() });
         for (const look of this.#waiting) look();
       }

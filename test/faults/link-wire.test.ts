@@ -37,6 +37,7 @@ class Pair {
   readonly #over = new AbortController();
   #sights: Sight[] = [];
   #reader = 0;
+  #saying = 0;
 
   private constructor(lan: Lan, wire: Wire) {
     this.#dir = mkdtempSync(join(tmpdir(), 'lanpost-wire-'));
@@ -77,9 +78,20 @@ class Pair {
     return sight;
   }
 
-  /** Until each sees the other. */
+  /** Both say something of themselves, which the other cannot hear for now, or not well. */
+  async say(): Promise<void> {
+    this.#saying += 1;
+    await Promise.all(this.boxes.map((box) => box.setStatus('away', this.#said)));
+  }
+
+  get #said(): string {
+    return `said ${this.#saying}`;
+  }
+
+  /** Until each sees the other, and what it said last. */
   async see(within: number = 20 * SECOND): Promise<number> {
-    return Math.max(...await Promise.all([this.sight(1).becomes(true, within), this.sight(2).becomes(true, within)]));
+    const says = this.#saying > 0 ? this.#said : undefined;
+    return Math.max(...await Promise.all([this.sight(1), this.sight(2)].map((sight) => sight.until(() => sight.present && (says === undefined || sight.text === says), within))));
   }
 
   get downs(): number {
@@ -145,14 +157,18 @@ describe.skipIf(!needs('root', 'tun'))('a bad wire between two boxes that write 
     const [one, two, three] = pairs as [Pair, Pair, Pair];
     schedule(one, ['partition', (pair) => pair.through(async () => {
       await pair.wire.set({ on: false });
-      await pause(60 * SECOND);
+      await pause(30 * SECOND);
+      await pair.say();
+      await pause(30 * SECOND);
       await pair.wire.set({ on: true });
     })]);
     schedule(
       two,
       ['down and up', (pair) => pair.through(async () => {
         await pair.ip(2, 'link', 'set', 'wire0', 'down');
-        await pause(5 * SECOND);
+        await pause(SECOND);
+        await pair.say();
+        await pause(4 * SECOND);
         await pair.ip(2, 'link', 'set', 'wire0', 'up');
       })],
       ['another address', (pair) => pair.through(async () => {
@@ -162,7 +178,9 @@ describe.skipIf(!needs('root', 'tun'))('a bad wire between two boxes that write 
       ['another IPv6 address', anotherIpv6Address],
       ['loss', (pair) => pair.through(async () => {
         await pair.wire.set({ loss: 0.3 });
-        await pause(20 * SECOND);
+        await pause(10 * SECOND);
+        await pair.say();
+        await pause(10 * SECOND);
         await pair.wire.set({ loss: 0 });
       })],
     );

@@ -100,6 +100,26 @@ test('nobody but who was sent a letter can say that it is refused', async () => 
   await expect(receipt.delivered).resolves.toBeUndefined();
 });
 
+test('nobody but who was sent a letter can say that it has come', async () => {
+  const c = await serviceBox(lan, 4, 'c');
+  await Promise.all([seen(a, c.link.name), seen(c, a.link.name)]);
+  await a.trust.pair(c.identity.fingerprint);
+  await b.link.prove(a.link.name);
+  await a.trust.pair(b.identity.fingerprint);
+  const { name } = b.link;
+  await b.close();
+  await lan.until(() => a.link.peers.get(name) === undefined);
+  const receipt = await a.mail.send(`link:${name}`, 'for b alone', { id: 'm2' });
+  const forged = [
+    xml('received', { xmlns: 'urn:xmpp:receipts', id: 'm2' }),
+    xml('received', { xmlns: 'urn:lanpost:0', id: receipt.id, key: b.identity.fingerprint, signature: 'AAAA' }),
+    xml('received', { xmlns: 'urn:lanpost:0', id: receipt.id, key: c.identity.fingerprint, signature: 'AAAA' }),
+  ];
+  for (const received of forged) await (await c.link.send(a.link.name, xml('message', { type: 'headline', from: name }, received))).delivered;
+  expect(await a.mail.state(receipt.id)).toBe('accepted');
+  expect(await a.mail.state('m2')).toBe('accepted');
+});
+
 describe('a peer that is allowed something again by its name, over the stream it has', () => {
   test('is protected by that name as before: it can be revoked by it, mail is held for it, and it is not spoken to in the clear', async () => {
     const { name } = b.link;

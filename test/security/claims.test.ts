@@ -30,6 +30,7 @@ const CLAIMS: Readonly<Record<string, readonly (readonly [file: string, title: s
   ],
   'forge events, receipts or senders': [
     ['link/strangers.test.ts', 'cannot pass off events as those of a subscription'], ['link/policy.test.ts', 'nobody but who was sent a letter can say that it is refused'],
+    ['link/policy.test.ts', 'nobody but who was sent a letter can say that it has come'],
     ['link/plain.test.ts', 'its messages are taken from their body, and are from the stream, whatever they say'], ['security/hostile-peer.test.ts', 'an item published by a peer says whose it is, whatever the peer says'],
     ['security/hostile-peer.test.ts', 'an answer counts only from whoever was asked'],
   ],
