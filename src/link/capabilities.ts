@@ -64,11 +64,14 @@ export class Capabilities {
     const { caps } = claims;
     const forThis = !isConnected(name);
     const node = caps && { node: `${caps.node}#${caps.ver}` };
-    const answer = await request(name, xml('iq', { type: 'get' }, xml('query', { xmlns: NS_DISCO_INFO, ...node })), { timeout: ANSWER_WITHIN });
-    // XEP-0174 §10: who wanted no more than this ends the stream.
-    if (forThis) leave(name);
-    const query = answer.getChild('query', NS_DISCO_INFO);
-    if (query) this.heard(name, query);
+    try {
+      const answer = await request(name, xml('iq', { type: 'get' }, xml('query', { xmlns: NS_DISCO_INFO, ...node })), { timeout: ANSWER_WITHIN });
+      const query = answer.getChild('query', NS_DISCO_INFO);
+      if (query) this.heard(name, query);
+    } finally {
+      // XEP-0174 §10: who wanted no more than this ends the stream, answered or not.
+      if (forThis) leave(name);
+    }
     return this.of(name);
   }
 

@@ -63,6 +63,13 @@ describe('what a peer can do', () => {
     expect(await stream.reads('</stream:stream>')).toBe('</stream:stream>');
   });
 
+  test('§10 so does who got no answer', async () => {
+    const stream = await called('alice@h2', { node: 'urn:x', hash: 'sha-1', ver: VER }, '');
+    const iq = await stream.reads('</iq>');
+    stream.write(`<iq type='error' id='${/ id='([^']*)'/.exec(iq)?.[1]}' from='alice@h2'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`);
+    expect(await stream.reads('</stream:stream>')).toBe('</stream:stream>');
+  });
+
   test('of somebody who is not there cannot be asked', async () => {
     await expect(a.link.features('nobody@h9')).rejects.toMatchObject({ code: 'not-found' });
   });

@@ -122,6 +122,24 @@ describe('XEP-0174 §4, §5, §9 who is there', () => {
     expect(asked(a, since)).not.toContain(NULL_RECORD);
   });
 
+  it('§11.2 the query for a picture is over when the picture has come', async () => {
+    // Announced before there is anybody to hear it.
+    const b = await w.box('b', { txt: buildTxt({ status: 'available', port: 1, avatar: avatarHash(PNG) }), records: [{ type: NULL_RECORD, bytes: PNG }] });
+    await advance(w.clock, 5_000);
+    const a = await w.box('a');
+    await advance(w.clock, 5_000);
+    const peers = peersOf(a);
+    const avatars = new Avatars({ clock: w.clock, trouble: () => undefined, peer: (name) => peers.get(name), ask: (...args) => a.browsing.ask(...args) });
+    for (const service of a.peers.values()) peers.found(service);
+    const wanted = avatars.of(b.publication.instance);
+    await advance(w.clock, 2_000);
+    expect(await wanted).toEqual(PNG);
+    expect(asked(a, 0)).toContain(NULL_RECORD);
+    const since = w.clock.mono();
+    await advance(w.clock, 60_000);
+    expect(asked(a, since)).not.toContain(NULL_RECORD);
+  });
+
   it('§11.1 an entity that is seen over IPv4 and IPv6, or twice, is one', async () => {
     const [a, b] = [await w.box('a'), await w.box('b')];
     await advance(w.clock, 5_000);
