@@ -30,7 +30,7 @@ describe.skipIf(!needs('root', 'prosody'))('two paired boxes with accounts at on
     await scene.pair();
     [one, two] = scene.sides as [Side, Side];
   });
-  afterAll(() => scene.close(), 60_000);
+  afterAll(() => scene.close());
 
   it('prove their accounts to each other, each when its owner says that it is theirs alone', async () => {
     const name = `box@h${two.host}`;
@@ -105,7 +105,7 @@ describe.skipIf(!needs('root', 'ejabberd'))('a paired box that is away for longe
     await scene.open('ejabberd');
     await scene.pair();
   });
-  afterAll(() => scene.close(), 60_000);
+  afterAll(() => scene.close());
 
   it('gets all of it through home alone, each once and in order', async () => {
     const [one, two] = scene.sides as [Side, Side];

@@ -66,7 +66,7 @@ describe.skipIf(!needs('root', 'prosody'))('two paired boxes that talk to each o
     await one.box.trust.claim(`box@h${two.host}`, `xmpp:${two.jid}`);
     await eventually(async () => (await claimOf(one.box))?.state === 'proven', { within: 20_000 });
   });
-  afterAll(() => scene.close(), 60_000);
+  afterAll(() => scene.close());
 
   it(`lose, double and reorder none of ${MESSAGES} over ${2 * ROUNDS} changes of road, each with ${IN_FLIGHT} in flight`, async () => {
     const talk = new Conversation(one, two);

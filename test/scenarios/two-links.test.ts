@@ -67,7 +67,7 @@ describe.skipIf(!needs('root'))('a box between two links', () => {
     scene.lan = await twoLinks();
     [left, middle, right] = await Promise.all([1, 2, 3].map((host) => scene.start(host))) as [Box, Box, Box];
   });
-  afterAll(() => scene.close(), 30_000);
+  afterAll(() => scene.close());
 
   it('is one peer on both, and who is on one of them is none on the other', async () => {
     await eventually(async () => (await middle.peers.list()).length === 2 && (await left.peers.list()).length === 1 && (await right.peers.list()).length === 1);
@@ -109,15 +109,15 @@ describe.skipIf(!needs('root'))('two boxes on different subnets, with a router b
   let near: Box, far: Box;
   beforeAll(async () => {
     scene.lan = await routed();
-    near = await scene.start(1, '--accept', '10.79.0.0/24');
-    far = await scene.start(3, '--peer', '10.77.0.1');
+    near = await scene.start(1, '--accept', '10.79.0.0/24', '--link-port', '15298');
+    far = await scene.start(3, '--peer', '10.77.0.1:15298');
   });
-  afterAll(() => scene.close(), 30_000);
+  afterAll(() => scene.close());
 
   it('one that names the other is its peer, and is its peer', async () => {
     expect(await first(far.peers.watch({ signal: AbortSignal.timeout(10_000) }))).toMatchObject({ type: 'up', peer: { name: 'box@h1', via: 'static', connected: true } });
     expect(await near.peers.list()).toMatchObject([{ name: 'box@h3', via: 'caller', connected: true }]);
-    expect((await far.status()).link.offLink).toEqual([{ peer: '10.77.0.1:5298', state: 'open', name: 'box@h1' }]);
+    expect((await far.status()).link.offLink).toEqual([{ peer: '10.77.0.1:15298', state: 'open', name: 'box@h1' }]);
     expect(await scene.processes.get(3)?.cli('peers')).toMatchObject([{ name: 'box@h1', via: 'static' }]);
   });
 
@@ -181,7 +181,7 @@ describe.skipIf(!needs('root'))('a box that looks through a domain', () => {
     await once(server.stdout, 'data');
     await scene.lan.resolver(1, '10.77.0.2');
   });
-  afterAll(() => scene.close(), 30_000);
+  afterAll(() => scene.close());
 
   it('lists who is there, in another subnet, and reaches it', async () => {
     const far = await scene.start(3, '--accept', '10.77.0.0/24');
