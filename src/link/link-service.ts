@@ -525,7 +525,7 @@ export class LinkService {
       streams: this.#streams,
       prove: async (name, ended) => this.#up().prove(name, ended),
       ends: (name) => this.#link?.ends(name),
-      pair: (fingerprint) => this.trust.pair(fingerprint),
+      pair: (fingerprint) => this.rules.pair(fingerprint),
     });
     yield* this.#pairings.open(linkName(peer), signal);
   }

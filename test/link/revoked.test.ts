@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OWNER } from '../../src/pubsub/actor.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { quiet } from '../support/quiet.ts';
-import { SimulatedLan } from './fixtures.ts';
+import { acquainted, SimulatedLan } from './fixtures.ts';
 import { secureCaller } from './secure-caller.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';
 
@@ -19,6 +19,8 @@ beforeEach(async () => {
   await a.broker.create(OWNER, 't/1');
 });
 afterEach(() => lan.close());
+
+const STRANGERS_BOUND = { bytes: 16 * 1024 * 1024, age: 7 * 86_400_000 };
 
 interface Deaf { readonly socket: Socket; readonly fingerprint: string }
 
@@ -95,4 +97,37 @@ test('what waits for room in a stream does not go out once its topic is denied, 
   await a.service.rules.deny(one.fingerprint, 'read', 't/1');
   await a.broker.publish(OWNER, 't/2', toPayload('goes on'));
   expect((await restOf(one, 'goes on')).includes('xxx')).toBe(false);
+});
+
+describe('what is kept for a peer that is away', () => {
+  let b: ServiceBox;
+  const kept = async () => (await a.broker.subscriptions()).map(({ maxBacklog }) => maxBacklog);
+  beforeEach(async () => {
+    b = await serviceBox(lan, 2, 'b');
+    await acquainted(a, b);
+    await a.service.rules.allow(b.link.name, 'read', 't/#');
+    const reading = b.service.subscribe(a.link.name, 't/#', { durable: 'r', from: 'start' });
+    await reading.ready;
+    await b.close();
+    await lan.until(() => a.link.peers.get(b.link.name) === undefined);
+  });
+
+  test('has an end once it is revoked, and none when it is allowed something again', async () => {
+    const { fingerprint } = b.identity;
+    expect(await kept()).toEqual([undefined]);
+    await a.service.rules.revoke(fingerprint);
+    expect(await kept()).toEqual([STRANGERS_BOUND]);
+    await a.service.rules.deny(fingerprint, 'write', '#');
+    await a.service.rules.allow('class:seen', 'read', 't/#');
+    expect(await kept()).toEqual([STRANGERS_BOUND]);
+    await a.service.rules.allow(fingerprint, 'chat');
+    expect(await kept()).toEqual([undefined]);
+  });
+
+  test('has no end when it is paired again', async () => {
+    const { fingerprint } = b.identity;
+    await a.service.rules.revoke(fingerprint);
+    await a.service.rules.pair(fingerprint);
+    expect(await kept()).toEqual([undefined]);
+  });
 });
