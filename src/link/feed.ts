@@ -1,3 +1,4 @@
+import { abortable } from '../abortable.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { type ErrorCode, LanpostError } from '../errors.ts';
 import type { Cursor } from '../log/cursor.ts';
@@ -18,7 +19,8 @@ const BUSY_WAIT = 500;
 export interface FeedParts {
   readonly cursor: Cursor;
   readonly actor: Actor;
-  readonly send: (stanza: Element) => Promise<{ readonly delivered?: Promise<void>; readonly taken?: Promise<void> }>;
+  /** `still`: asked when it is handed to the peer; see `PeerStreams`. */
+  readonly send: (stanza: Element, still: () => boolean) => Promise<{ readonly delivered?: Promise<void>; readonly taken?: Promise<void> }>;
   readonly clock: Clock;
   /** Whether there is anything that it may read: rights and topics change while it does. */
   readonly allowed: () => boolean;
@@ -67,7 +69,7 @@ export class Feed {
     });
   }
 
-  /** Whatever was not confirmed is delivered again when the peer is back. */
+  /** Whatever was not confirmed is delivered again when the peer is back. Waits for nothing that the peer has to do. */
   async close(): Promise<void> {
     this.#ended.abort();
     this.#room?.();
@@ -117,8 +119,7 @@ export class Feed {
       const [first] = news;
       if (!first) return;
       try {
-        await this.#hand(news, message(news));
-        return;
+        if (await this.#hand(news, message(news))) return;
       } catch (error) {
         if (error instanceof LanpostError && error.code === 'busy') await this.#pause(BUSY_WAIT);
         else if (!isUnfit(error)) throw error;
@@ -126,23 +127,22 @@ export class Feed {
         else if (news.length > 1) {
           for (const record of news) await this.#send([record]);
           return;
-        } else {
-          await this.#skip(first, error);
-          return;
-        }
+        } else if (await this.#skip(first, error)) return;
       }
       left = news;
     }
   }
 
   /** No stanza holds it: the reader is told where it is missing, and gets the rest. */
-  async #skip(record: LogRecord, error: LanpostError): Promise<void> {
+  async #skip(record: LogRecord, error: LanpostError): Promise<boolean> {
     const { missing, noteLoss, skipped } = this.#parts;
     const gap = { from: record.seq, to: record.seq, count: 1, reason: 'unfit' } as const;
     skipped(record, error);
     // First: once it is told, and confirmed, nobody comes by here again.
     await this.#patiently('disk-full', () => noteLoss({ ...gap, reader: this.cursor.name, topic: record.topic }));
-    await this.#patiently('busy', () => this.#hand([record], missing(record, gap)));
+    let handed = false;
+    await this.#patiently('busy', async () => { handed = await this.#hand([record], missing(record, gap)); });
+    return handed;
   }
 
   /** Again and again, as long as that is what is in its way. */
@@ -163,9 +163,16 @@ export class Feed {
     if (!this.#parts.allowed()) throw new LanpostError('forbidden', `it may not read ${this.cursor.filter} any more`);
   }
 
-  async #hand(records: readonly LogRecord[], stanza: Element): Promise<void> {
-    const { returns, send } = this.#parts;
-    const { delivered: acknowledged, taken } = await send(stanza);
+  #isFor(records: readonly LogRecord[]): boolean {
+    return this.#parts.allowed() && records.every(this.#parts.wants);
+  }
+
+  /** False: while it waited for the stream, rights to some of it have gone, and nothing of it went out. */
+  async #hand(records: readonly LogRecord[], stanza: Element): Promise<boolean> {
+    const handed = await this.#given(records, stanza);
+    if (!handed) return false;
+    const { returns } = this.#parts;
+    const { delivered: acknowledged, taken } = handed;
     const delivered = acknowledged ?? (returns === undefined ? undefined : taken);
     if (!delivered) throw new LanpostError('unsupported', 'the stream confirms nothing');
     this.#inFlight += records.length;
@@ -181,6 +188,18 @@ export class Feed {
       if (!this.#ended.signal.aborted) this.#fail(error);
     };
     delivered.then(landed, lost);
+    return true;
+  }
+
+  /** A peer that takes nothing may have it wait for as long as it likes: nobody who ends this waits for that. */
+  async #given(records: readonly LogRecord[], stanza: Element): Promise<Awaited<ReturnType<FeedParts['send']>> | undefined> {
+    const { signal } = this.#ended;
+    try {
+      return await abortable(this.#parts.send(stanza, () => !signal.aborted && this.#isFor(records)), signal);
+    } catch (error) {
+      if (!signal.aborted && error instanceof LanpostError && error.code === 'forbidden' && !this.#isFor(records)) return undefined;
+      throw error;
+    }
   }
 
   #landed({ length }: readonly LogRecord[]): void {

@@ -217,10 +217,12 @@ export class Feeds implements Feeder {
   }
 
   async #recheck(): Promise<void> {
+    const over: [string, Feed][] = [];
     for (const [name, feed] of this.#running) {
-      if (this.#readable.get(feed)?.some === false) await this.#stop(name);
+      if (this.#readable.get(feed)?.some === false) over.push([name, feed]);
       await nextTurn();
     }
+    await Promise.all(over.filter(([name, feed]) => this.#running.get(name) === feed).map(([name]) => this.#stop(name)));
   }
 
   async close(): Promise<void> {
@@ -258,7 +260,7 @@ export class Feeds implements Feeder {
     const feed: Feed = new Feed({
       cursor, actor, most: PAGE,
       clock: this.#parts.clock,
-      send: (stanza) => this.#parts.streams.send(peer.name, stanza, actor.fingerprint),
+      send: (stanza, still) => this.#parts.streams.send(peer.name, stanza, actor.fingerprint, still),
       allowed: () => readable.some,
       // What the peer accepted first never goes back to it; what it may not read is not there for it.
       wants: (record) => record.origin?.box !== boxId && (record.topic === '' || readable.record(record)),

@@ -145,7 +145,7 @@ export class LinkService {
     this.trust = parts.trust;
     this.own = parts.own;
     const streams: PeerStreams = this.#streams = {
-      send: async (name, stanza, only) => this.#up().send(name, stanza, only),
+      send: async (...what) => this.#up().send(...what),
       request: async (name, iq) => this.#up().request(name, iq),
     };
     this.subscriptions = new PeerSubscriptions({
@@ -525,7 +525,7 @@ export class LinkService {
       streams: this.#streams,
       prove: async (name, ended) => this.#up().prove(name, ended),
       ends: (name) => this.#link?.ends(name),
-      pair: (fingerprint) => this.trust.pair(fingerprint),
+      pair: (fingerprint) => this.rules.pair(fingerprint),
     });
     yield* this.#pairings.open(linkName(peer), signal);
   }

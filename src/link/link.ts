@@ -81,7 +81,7 @@ export interface Link extends PeerStreams {
   interfaces(): readonly { readonly name: string; readonly addresses: readonly OwnAddress[] }[];
   /** Listens, announces, looks around. Rejects when the port asked for is taken. */
   start(): Promise<void>;
-  send(name: string, stanza: Element, only?: string): Promise<Handed>;
+  send(...what: Parameters<PeerStreams['send']>): Promise<Handed>;
   request(name: string, iq: Element, options?: RequestOptions): Promise<Element>;
   /** The key of whoever has that name; opens a stream when there is none. */
   prove(name: string, signal?: AbortSignal): Promise<ProvenPeer>;
@@ -264,7 +264,7 @@ export function createLink(init: LinkInit): Link {
     tcp,
     interfaces: () => mdns.interfaces(),
     offLink,
-    send: (to, stanza, only) => streams.send(to, stanza, only),
+    send: (...what) => streams.send(...what),
     request: (to, iq, options) => streams.request(to, iq, options),
     prove: (peer, signal) => streams.prove(peer, signal),
     nameOf: fingerprint => streams.nameOf(fingerprint),

@@ -185,7 +185,7 @@ export class Notifications implements SubscriptionWatcher {
     const peer = (): There | undefined => this.#there.get(actor.fingerprint);
     const feed: Feed = new Feed({
       cursor, actor, clock, most: 1, returns: RETURNS_WITHIN,
-      send: (stanza) => streams.send(peer()?.name ?? actor.name, stanza, actor.fingerprint),
+      send: (stanza, still) => streams.send(peer()?.name ?? actor.name, stanza, actor.fingerprint, still),
       allowed: () => readable.some,
       wants: (record) => (record.topic === '' || readable.record(record)) && this.#for(record, actor, filter).length > 0,
       message: ([record]) => this.#message(record!, this.#for(record!, actor, filter), actor),
@@ -252,7 +252,7 @@ export class Notifications implements SubscriptionWatcher {
     const actor = { kind: 'peer', name: peer.name, fingerprint } as const;
     if (!broker.mayRead(actor, node)) return;
     const [notice] = await broker.notices(actor, node, { last: 1 });
-    if (notice) await streams.send(peer.name, this.#last(row, notice, config), fingerprint);
+    if (notice) await streams.send(peer.name, this.#last(row, notice, config), fingerprint, () => broker.mayRead(actor, node));
   }
 
   #last(row: PeerSubscription, notice: Notice, config: TopicConfig): Element {

@@ -48,6 +48,8 @@ export class OwnerRules {
     if (right === 'relay' && isClass(who) && who !== 'class:paired') throw new LanpostError('invalid-value', `only paired boxes are relayed: ${who} cannot be allowed it`);
     const ruled = await this.#parts.trust.allow(who, right, filter);
     if (right === 'relay') this.#parts.relays.recheck();
+    // A key that is allowed something is vouched for by that.
+    if (!isClass(who) && !isAccountName(who)) await this.#parts.broker.places.fit(who);
     this.#parts.feeds.resume();
     this.#parts.notifications.recheck();
     return ruled;
@@ -65,6 +67,13 @@ export class OwnerRules {
     }
   }
 
+  /** The owners of both boxes have seen that it is the other's key. */
+  async pair(fingerprint: string): Promise<TrustEntry> {
+    const entry = await this.#parts.trust.pair(fingerprint);
+    await this.#parts.broker.places.fit(fingerprint);
+    return entry;
+  }
+
   async revoke(peer: string): Promise<void> {
     const who = isClass(peer) ? peer : isAccountName(peer) ? accountName(peer) : this.#parts.trust.find(peer)?.fingerprint;
     if (who === undefined) throw new LanpostError('not-found', `no key is known for "${peer}": see \`lanpost trust list\``);
@@ -73,7 +82,7 @@ export class OwnerRules {
     const revoked = trust.revoke(who);
     relays.recheck();
     const outcomes = await Promise.allSettled([
-      revoked, ...isClass(who) || isAccountName(who) ? [] : [accounts?.claims.forget(who), broker.disown(who), subscriptions.disowned(who)],
+      revoked, ...isClass(who) || isAccountName(who) ? [] : [accounts?.claims.forget(who), broker.disown(who), subscriptions.disowned(who), broker.places.fit(who)],
     ]);
     await this.changed();
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;

@@ -115,7 +115,7 @@ export class PersonalEvents {
     this.#count += 1;
     await streams.send(name, notification({
       node, notice, delayed, id: `p${log.epoch}-${this.#count}`, type: config.notificationType, payload: config.deliverPayloads, config, headers: [],
-    }), fingerprint);
+    }), fingerprint, () => broker.mayRead({ kind: 'peer', name, fingerprint }, topic));
   }
 
   #greetedOf(name: string): Set<string> {

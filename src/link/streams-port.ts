@@ -17,9 +17,10 @@ export interface Ends {
 export interface PeerStreams {
   /**
    * To whoever has the name, or `only` to the key. Resolves when handed to the stream; `delivered` when the peer's `h`
-   * covers it, `taken` when one without `h` was there to read it.
+   * covers it, `taken` when one without `h` was there to read it. `still`: asked when it is handed to the stream, which may
+   * be long after this; false: it is not, and this rejects.
    */
-  send(name: string, stanza: Element, only?: string): Promise<{ readonly delivered?: Promise<void>; readonly taken?: Promise<void> }>;
+  send(name: string, stanza: Element, only?: string, still?: () => boolean): Promise<{ readonly delivered?: Promise<void>; readonly taken?: Promise<void> }>;
   /** Opens a stream when there is none. */
   request(name: string, iq: Element): Promise<Element>;
 }

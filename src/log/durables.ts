@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { LanpostError } from '../errors.ts';
 import { isWanted } from './asides.ts';
 import { Backlog } from './backlog.ts';
@@ -94,6 +95,14 @@ export class Durables {
     const durable = this.#cursors.get(name);
     encodeGiven(extra);
     await this.#committer.task((tx) => { if (!durable.leaving) durable.annotate(tx, extra); }, sync);
+  }
+
+  async bound(name: string, maxBacklog: MaxBacklog): Promise<void> {
+    const durable = this.#cursors.get(name);
+    const bound = Object.keys(maxBacklog).length === 0 ? undefined : maxBacklog;
+    if (isDeepStrictEqual(durable.maxBacklog, bound)) return;
+    durable.maxBacklog = bound;
+    await this.#committer.task((tx) => { if (!durable.leaving) durable.describe(tx); });
   }
 
   /** Goes on from there, whatever it had done, but not through what it has put aside. */

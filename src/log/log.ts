@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
@@ -106,6 +105,8 @@ export interface Log {
   dropCursor(name: string): Promise<void>;
   /** What is kept with a durable cursor from now on; resolves when it is written, without `sync` before a power cut could not take it back. */
   annotate(name: string, extra: unknown, sync?: boolean): Promise<void>;
+  /** How much may wait for a durable cursor from now on, open or not; `{}`: all there is. At once; on disk when this resolves. */
+  bound(name: string, maxBacklog: MaxBacklog): Promise<void>;
   /** A durable cursor, open or not, goes on from there, whatever it had done. */
   seek(name: string, from: CursorFrom): Promise<void>;
   /** What a subscription put aside, oldest first. */
@@ -429,6 +430,10 @@ class DiskLog implements Log {
     return this.#durables.annotate(name, extra, sync);
   }
 
+  bound(name: string, maxBacklog: MaxBacklog): Promise<void> {
+    return this.#durables.bound(name, maxBacklog);
+  }
+
   seek(name: string, from: CursorFrom): Promise<void> {
     return this.#durables.seek(name, from);
   }
@@ -482,7 +487,7 @@ class DiskLog implements Log {
     durable.holder = cursor;
     if (known) {
       this.#cursors.watch(durable, cursor);
-      if (o.maxBacklog) await this.#bound(durable, o.maxBacklog);
+      if (o.maxBacklog) await this.bound(o.name, o.maxBacklog);
       return cursor;
     }
     this.#cursors.add(durable);
@@ -495,13 +500,6 @@ class DiskLog implements Log {
       throw error;
     }
     return cursor;
-  }
-
-  /** It was opened with another bound of what may wait for it. */
-  async #bound(durable: Durable, maxBacklog: MaxBacklog): Promise<void> {
-    if (isDeepStrictEqual(durable.maxBacklog, maxBacklog)) return;
-    durable.maxBacklog = Object.keys(maxBacklog).length === 0 ? undefined : maxBacklog;
-    await this.#committer.task((tx) => { if (!durable.leaving) durable.describe(tx); });
   }
 
   /** For a query; a log that cannot write answers from what it has. */

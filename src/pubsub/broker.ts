@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { hasWildcard, validFilter } from '../log/filter.ts';
 import type { Cursor } from '../log/cursor.ts';
-import type { CursorOptions, Log } from '../log/log.ts';
+import type { Log } from '../log/log.ts';
 import type { Draft, LogRecord } from '../log/record.ts';
 import type { TopicState } from '../log/topics.ts';
 import type { Payload } from '../payload/payload.ts';
@@ -27,6 +27,7 @@ import { LocalReaders } from './local-readers.ts';
 import { checkedUri, Moves } from './moves.ts';
 import { type Notice, noticeOf } from './notice.ts';
 import { isPersonal, PERSONAL_CONFIG, personalTopic } from './personal.ts';
+import { PlaceBounds } from './place-bounds.ts';
 import { PurgeOffline } from './purge-offline.ts';
 import { Readable } from './readable.ts';
 import { Refusal } from './refusal.ts';
@@ -88,8 +89,6 @@ export interface Roads {
 }
 
 const NO_ROADS: Roads = { isSubscribed: () => false, isApproved: () => false, affiliated: () => Promise.resolve(), deleted: () => Promise.resolve() };
-/** What is kept for a key that nobody vouched for while it is away. */
-const STRANGERS_BACKLOG = { bytes: 16 * 1024 * 1024, age: 7 * 86_400_000 };
 
 /** Topics, access, publishing and readers. Knows no XML and no socket; the log keeps everything. */
 export class Broker {
@@ -114,6 +113,8 @@ export class Broker {
   readonly #allowance: Allowance;
   /** Programs on this box, and what there is of durable subscriptions. */
   readonly readers: LocalReaders;
+  /** How much may wait for peers. */
+  readonly places: PlaceBounds;
 
   constructor(parts: BrokerParts) {
     this.#log = parts.log;
@@ -122,6 +123,9 @@ export class Broker {
     this.#limits = parts.limits;
     const { log, clock, trouble, expired } = parts;
     this.readers = new LocalReaders({ log, clock, trouble, ...(expired ? { expired } : {}), admit: () => this.#roomForReader() });
+    this.places = new PlaceBounds({ log, level: this.#level });
+    // Some may be bounded as it was before a power cut, or in the box that they were imported from.
+    void this.places.fit();
     this.#moves = new Moves(log.registry);
     this.rights = new Rights(parts.log.registry, (topic) => this.#live(topic) !== undefined);
     this.access = new Access({
@@ -250,14 +254,7 @@ export class Broker {
     if (durable) checkedDurable(filter, this.#log.topic(filter));
     const known = this.#log.hasCursor(name);
     if (!known) this.#roomForReader();
-    return this.#log.cursor({ name, filter, from: checkedFrom(from), durable, extra: actor, ...(only ? { only } : {}), ...durable ? this.#bound(actor, known) : {} });
-  }
-
-  /** Whoever shows a key may come once and leave its place in the log for ever: for whom nobody vouched that has an end. */
-  #bound(actor: Actor, known: boolean): Pick<CursorOptions, 'maxBacklog'> {
-    if (actor.kind !== 'peer') return {};
-    if (this.#level(actor.fingerprint) !== 'paired') return { maxBacklog: STRANGERS_BACKLOG };
-    return known ? { maxBacklog: {} } : {};
+    return this.#log.cursor({ name, filter, from: checkedFrom(from), durable, extra: actor, ...(only ? { only } : {}), ...durable ? this.places.at(actor, known) : {} });
   }
 
   /** The view of a topic, oldest first. */

@@ -29,7 +29,7 @@ export function lossLedger(): LossLedger {
   };
 }
 
-/** Only for keys that nobody vouched for there is a bound to what waits for a peer (see `Broker.feed`). */
+/** Only for keys that nobody vouched for there is a bound to what waits for a peer (see `PlaceBounds`). */
 function isOfStranger({ reader, reason }: Loss): boolean {
   return (reason === 'overflow' || reason === 'expired') && reader !== undefined && /^(?:peer|sub):[0-9a-f]{64}:/.test(reader);
 }

@@ -48,7 +48,11 @@ async function opened(): Promise<[Pairing, Pairing]> {
 }
 
 describe('pairing', () => {
-  test('shows both owners the same words, and pairs when both say so', async () => {
+  test('shows both owners the same words, and pairs when both say so: what is kept for the other has no end then', async () => {
+    await a.service.rules.allow('class:seen', 'read', 't');
+    await b.service.subscribe(a.link.name, 't', { durable: 'r' }).ready;
+    const bounds = async (): Promise<boolean[]> => (await a.broker.subscriptions()).map(({ maxBacklog }) => maxBacklog !== undefined);
+    expect(await bounds()).toEqual([true]);
     const [here, there] = await opened();
     const [ours, theirs] = await Promise.all([next(here, 'words'), next(there, 'words')]);
     expect(ours.words).toEqual(theirs.words);
@@ -62,6 +66,7 @@ describe('pairing', () => {
       { fingerprint: a.identity.fingerprint, entry: { level: 'paired', grants: [] } },
     ]);
     expect([a.trust.level(b.identity.fingerprint), b.trust.level(a.identity.fingerprint)]).toEqual(['paired', 'paired']);
+    expect(await bounds()).toEqual([false]);
     expect(await Promise.all([here.next(), there.next()])).toEqual([{ done: true, value: undefined }, { done: true, value: undefined }]);
   });
 

@@ -33,6 +33,8 @@ interface Conditions {
   readonly kept?: boolean;
   /** The key it is for. */
   readonly only?: string | undefined;
+  /** Asked when it goes out, however long it waited for that: whether it still may. */
+  readonly still?: (() => boolean) | undefined;
 }
 
 interface Queued extends Conditions {
@@ -220,10 +222,11 @@ export class Line {
     }
   }
 
-  #give(stream: LinkStream, { text, kept = false, only }: Conditions & { readonly text: string }): Sent {
+  #give(stream: LinkStream, { text, kept = false, only, still }: Conditions & { readonly text: string }): Sent {
     if (only !== undefined && stream.fingerprint !== only) {
       throw new LanpostError('forbidden', `${this.name} is not who this was meant for: it has ${stream.fingerprint === undefined ? 'no key' : 'another key'} now`);
     }
+    if (still?.() === false) throw new LanpostError('forbidden', `what waited to be sent to ${this.name} may not go there any more`);
     return stream.send(text, kept);
   }
 

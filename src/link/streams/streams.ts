@@ -134,9 +134,9 @@ export class Streams implements PeerStreams {
   }
 
   /** To whoever has the name, or `only` to the key. Resolves when the stanza is with the system; `delivered` when a box confirms that it is on its disk. */
-  async send(name: string, stanza: Element, only?: string): Promise<Handed> {
+  async send(name: string, stanza: Element, only?: string, still?: () => boolean): Promise<Handed> {
     if (this.#closing) throw new LanpostError('closed');
-    const { handed, ...sent } = await this.#line(name).send(this.#worded(name, stanza), { kept: stanza.getName() === 'iq', only });
+    const { handed, ...sent } = await this.#line(name).send(this.#worded(name, stanza), { kept: stanza.getName() === 'iq', only, still });
     await handed;
     this.#init.on.talked(name);
     return sent;

@@ -1,0 +1,133 @@
+import type { Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { OWNER } from '../../src/pubsub/actor.ts';
+import { toPayload } from '../../src/payload/payload.ts';
+import { quiet } from '../support/quiet.ts';
+import { acquainted, SimulatedLan } from './fixtures.ts';
+import { secureCaller } from './secure-caller.ts';
+import { serviceBox, type ServiceBox } from './service-box.ts';
+
+const PUBSUB = 'http://jabber.org/protocol/pubsub';
+/** Each in a message by itself, so that what the system holds is full long before too many are unconfirmed. */
+const LARGE = 'x'.repeat(120_000);
+
+let lan: SimulatedLan;
+let a: ServiceBox;
+beforeEach(async () => {
+  lan = new SimulatedLan();
+  a = await serviceBox(lan, 1, 'a');
+  await a.broker.create(OWNER, 't/1');
+});
+afterEach(() => lan.close());
+
+const STRANGERS_BOUND = { bytes: 16 * 1024 * 1024, age: 7 * 86_400_000 };
+
+interface Deaf { readonly socket: Socket; readonly fingerprint: string }
+
+/** A peer that may read, and from then on takes nothing of what is sent to it. */
+async function deaf(host: number, subscribe: (name: string) => string): Promise<Deaf> {
+  const { key, fingerprint } = await lan.identity();
+  await a.service.rules.allow(fingerprint, 'read', 't/#');
+  const name = `mallory@h${host}`;
+  const stream = await secureCaller(lan, a, { host, name, key });
+  stream.write("<enable xmlns='urn:xmpp:sm:3'/>");
+  await stream.reads('<enabled');
+  stream.write(`<iq type='set' id='s'><pubsub xmlns='${PUBSUB}'>${subscribe(name)}</pubsub></iq>`);
+  expect(await stream.reads(/id='s'[^>]*>/)).not.toContain("type='error'");
+  const socket = stream.release().pause().setEncoding('utf8');
+  return { socket, fingerprint };
+}
+
+const asBox = (filter: string) => (name: string): string => `<subscribe node='${filter}' jid='${name}'/><reader xmlns='urn:lanpost:0' name='r' from='start'/>`;
+const asClient = (name: string): string => `<subscribe node='t/1' jid='${name}'/>`;
+
+/** Publishes until nothing more of it can be handed to anybody. */
+async function fill(): Promise<void> {
+  const handed = (): number => [...a.log.cursors()].reduce((sum, { unconfirmed }) => sum + unconfirmed, 0);
+  for (let [before, still] = [-1, 0]; still < 3; still = handed() === before ? still + 1 : 0) {
+    before = handed();
+    for (let i = 0; i < 8; i += 1) await a.broker.publish(OWNER, 't/1', toPayload(LARGE));
+    await quiet();
+  }
+}
+
+/** Reads up to the answer to what is asked now, which comes behind all that it has been given by now; then what follows, until `last`. */
+async function restOf({ socket }: Deaf, last: string): Promise<string> {
+  const ask = (id: string): boolean => socket.write(`<iq type='get' id='${id}'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`);
+  ask('first');
+  await quiet();
+  let [before, text] = ['', ''];
+  socket.on('data', (chunk: string) => {
+    if (text) text += chunk;
+    else {
+      before = before.slice(-20) + chunk;
+      const at = before.indexOf("id='first'");
+      if (at >= 0) {
+        text = before.slice(at);
+        ask('second');
+      }
+    }
+    lan.bell.ring();
+  });
+  socket.resume();
+  await lan.until(() => text.includes("id='second'") && text.includes(last));
+  return text;
+}
+
+const places = (): [string, number][] => Array.from(a.log.cursors(), ({ name, position }) => [name, position]);
+
+test.each([
+  ['a box', asBox('t/#')], ['a client', asClient],
+])('%s that takes nothing does not hold up that its rights are taken, nor anybody else\'s, and gets nothing after that', async (_, subscribe) => {
+  const [one, other] = [await deaf(2, subscribe), await deaf(3, subscribe)];
+  await fill();
+  const before = places();
+  one.socket.write(' '); // a sign of life
+  await a.service.rules.revoke(one.fingerprint);
+  await a.service.rules.deny(other.fingerprint, 'read', 't/#');
+  for (const peer of [one, other]) expect((await restOf(peer, '')).includes('xxx')).toBe(false);
+  // Nothing was confirmed: all of it is there for when they may read again.
+  expect(places()).toEqual(before);
+});
+
+test('what waits for room in a stream does not go out once its topic is denied, and the other topics go on', async () => {
+  const one = await deaf(2, asBox('t/#'));
+  await a.broker.create(OWNER, 't/2');
+  await fill();
+  await a.service.rules.deny(one.fingerprint, 'read', 't/1');
+  await a.broker.publish(OWNER, 't/2', toPayload('goes on'));
+  expect((await restOf(one, 'goes on')).includes('xxx')).toBe(false);
+});
+
+describe('what is kept for a peer that is away', () => {
+  let b: ServiceBox;
+  const kept = async () => (await a.broker.subscriptions()).map(({ maxBacklog }) => maxBacklog);
+  beforeEach(async () => {
+    b = await serviceBox(lan, 2, 'b');
+    await acquainted(a, b);
+    await a.service.rules.allow(b.link.name, 'read', 't/#');
+    const reading = b.service.subscribe(a.link.name, 't/#', { durable: 'r', from: 'start' });
+    await reading.ready;
+    await b.close();
+    await lan.until(() => a.link.peers.get(b.link.name) === undefined);
+  });
+
+  test('has an end once it is revoked, and none when it is allowed something again', async () => {
+    const { fingerprint } = b.identity;
+    expect(await kept()).toEqual([undefined]);
+    await a.service.rules.revoke(fingerprint);
+    expect(await kept()).toEqual([STRANGERS_BOUND]);
+    await a.service.rules.deny(fingerprint, 'write', '#');
+    await a.service.rules.allow('class:seen', 'read', 't/#');
+    expect(await kept()).toEqual([STRANGERS_BOUND]);
+    await a.service.rules.allow(fingerprint, 'chat');
+    expect(await kept()).toEqual([undefined]);
+  });
+
+  test('has no end when it is paired again', async () => {
+    const { fingerprint } = b.identity;
+    await a.service.rules.revoke(fingerprint);
+    await a.service.rules.pair(fingerprint);
+    expect(await kept()).toEqual([undefined]);
+  });
+});
