@@ -519,8 +519,7 @@ export class LinkService {
   async *pair(peer: string, signal?: AbortSignal): AsyncGenerator<PairingEvent> {
     const code = await late('Pairing', () => import('./pairings.ts'));
     this.#pairings ??= new code.Pairings({
-      clock: this.#parts.clock,
-      streams: this.#streams,
+      clock: this.#parts.clock, trouble: this.#parts.trouble, streams: this.#streams,
       prove: async (name, ended) => this.#up().prove(name, ended),
       ends: (name) => this.#link?.ends(name),
       pair: (fingerprint) => this.trust.pair(fingerprint),
@@ -564,7 +563,7 @@ export class LinkService {
   }
 
   async close(): Promise<void> {
-    this.#pairings?.close();
+    await this.#pairings?.close();
     this.#stopListening?.();
     this.#events.close();
     this.#rejoin.close();
