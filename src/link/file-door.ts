@@ -64,6 +64,10 @@ export class FileDoor {
     this.#files?.lost(peer);
   }
 
+  recheck(): void {
+    this.#files?.recheck();
+  }
+
   async close(): Promise<void> {
     const files = this.#files ?? await this.#loading?.catch(() => undefined); // told to whoever asked for it
     await files?.close();

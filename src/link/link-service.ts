@@ -236,11 +236,9 @@ export class LinkService {
     });
     this.#doctors = new Doctors({ clock, trust: parts.trust, refused: (proven) => this.#intake.refused(proven) });
     this.files = new FileDoor({
-      clock, trouble, dir: parts.dir, limits: parts.limits,
+      clock, trouble, dir: parts.dir, limits: parts.limits, trust: parts.trust,
       free: () => log.free(),
       link: () => this.#up(),
-      // Of whom nothing is said the owner is asked.
-      ruled: ({ fingerprint }) => (this.trust.may(fingerprint, 'files') ? 'taken' : this.trust.may(fingerprint, 'files', undefined, true) ? 'asked' : 'refused'),
     });
     this.files.attach(parts.dispatcher);
     parts.disco.add(this.files.features);
@@ -264,7 +262,7 @@ export class LinkService {
       nameOf: (fingerprint) => this.#link?.nameOf(fingerprint),
     });
     this.rules = new OwnerRules({
-      broker, trust: parts.trust, subscriptions: this.subscriptions, approvals: this.#approvals, feeds: this.#feeds, notifications: this.#notifications, relays: this.relays,
+      broker, trust: parts.trust, subscriptions: this.subscriptions, approvals: this.#approvals, feeds: this.#feeds, notifications: this.#notifications, relays: this.relays, files: this.files,
       proofs: this.#proofs, accounts, prove: async (name) => this.#up().prove(name), roadsChanged: () => parts.roadsChanged(),
     });
     broker.use({
@@ -521,8 +519,7 @@ export class LinkService {
   async *pair(peer: string, signal?: AbortSignal): AsyncGenerator<PairingEvent> {
     const code = await late('Pairing', () => import('./pairings.ts'));
     this.#pairings ??= new code.Pairings({
-      clock: this.#parts.clock,
-      streams: this.#streams,
+      clock: this.#parts.clock, trouble: this.#parts.trouble, streams: this.#streams,
       prove: async (name, ended) => this.#up().prove(name, ended),
       ends: (name) => this.#link?.ends(name),
       pair: (fingerprint) => this.rules.pair(fingerprint),
@@ -566,7 +563,7 @@ export class LinkService {
   }
 
   async close(): Promise<void> {
-    this.#pairings?.close();
+    await this.#pairings?.close();
     this.#stopListening?.();
     this.#events.close();
     this.#rejoin.close();

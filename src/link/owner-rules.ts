@@ -13,6 +13,7 @@ import type { Trust } from '../trust/trust.ts';
 import { bare, isBareJid } from '../xmpp/jid.ts';
 import type { Approvals } from './approvals.ts';
 import type { Feeds } from './feeds.ts';
+import type { FileDoor } from './file-door.ts';
 import type { HomeAccounts, JidProofs } from './jid-proofs.ts';
 import { linkName } from './link-name.ts';
 import type { Notifications } from './notifications.ts';
@@ -28,6 +29,7 @@ export interface OwnerRulesParts {
   readonly feeds: Feeds;
   readonly notifications: Notifications;
   readonly relays: RelayDoor;
+  readonly files: FileDoor;
   readonly proofs: JidProofs | undefined;
   readonly accounts: { readonly claims: Claims; readonly home: HomeAccounts } | undefined;
   /** Asks a peer for its key. */
@@ -48,6 +50,8 @@ export class OwnerRules {
     if (right === 'relay' && isClass(who) && who !== 'class:paired') throw new LanpostError('invalid-value', `only paired boxes are relayed: ${who} cannot be allowed it`);
     const ruled = await this.#parts.trust.allow(who, right, filter);
     if (right === 'relay') this.#parts.relays.recheck();
+    // Whoever is vouched for by that is of another class, of which something else may be said.
+    this.#parts.files.recheck();
     // A key that is allowed something is vouched for by that.
     if (!isClass(who) && !isAccountName(who)) await this.#parts.broker.places.fit(who);
     this.#parts.feeds.resume();
@@ -62,6 +66,7 @@ export class OwnerRules {
     } finally {
       // Also what could not be stored holds.
       this.#parts.relays.recheck();
+      this.#parts.files.recheck();
       await this.#parts.feeds.recheck();
       this.#parts.notifications.recheck();
     }
@@ -77,10 +82,11 @@ export class OwnerRules {
   async revoke(peer: string): Promise<void> {
     const who = isClass(peer) ? peer : isAccountName(peer) ? accountName(peer) : this.#parts.trust.find(peer)?.fingerprint;
     if (who === undefined) throw new LanpostError('not-found', `no key is known for "${peer}": see \`lanpost trust list\``);
-    const { trust, relays, accounts, broker, subscriptions } = this.#parts;
+    const { trust, relays, files, accounts, broker, subscriptions } = this.#parts;
     // It holds from here on, stored or not: so does all that follows from it.
     const revoked = trust.revoke(who);
     relays.recheck();
+    files.recheck();
     const outcomes = await Promise.allSettled([
       revoked, ...isClass(who) || isAccountName(who) ? [] : [accounts?.claims.forget(who), broker.disown(who), subscriptions.disowned(who), broker.places.fit(who)],
     ]);

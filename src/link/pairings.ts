@@ -2,8 +2,14 @@
 // owner says whether the words are the same. Commit, then reveal: whoever relays between two boxes with
 // keys of his own gets one guess a try, and cannot search for nonces that make the words alike. Nor for connections
 // that do: an attempt belongs to the stream on which it was committed to.
+//
+// What pairs a key is two words of assent, and nothing else: that of the owner here, for the words of this window, and that
+// of the peer, over a stream that has proven its key. Neither is made up when an answer is lost: whoever has both is paired, whether or not the
+// peer is known to have heard; whoever lacks one is not. The first is what keeps out whoever stands between, who
+// can always send the second himself. That both have heard cannot be known (two generals): a side that is paired alone says so
+// when it comes to know or could not make sure, and pairing once more mends it.
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import type { PairingEvent, TrustEntry } from '../api.ts';
+import type { PairingEvent, TrustEntry, Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { EventSource } from '../event-stream.ts';
@@ -20,9 +26,12 @@ export const WINDOW = 120_000;
 export const TRIES = 3;
 /** Windows open at once. */
 const WINDOWS = 8;
+/** How long a box that is stopped waits for those whom it leaves, ms. */
+const LEAVING = 2_000;
 
 export interface PairingsParts {
   readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
   readonly streams: PeerStreams;
   readonly prove: (name: string, signal?: AbortSignal) => Promise<ProvenPeer>;
   /** Both keys and what is exported of the TLS connection to that peer; undefined when there is none. */
@@ -54,12 +63,20 @@ interface Window {
   /** What the owner here and the owner there have said. */
   here: boolean;
   there: boolean;
+  /** The peer is being told that the owner here said yes; has confirmed that it heard. */
+  telling: boolean;
+  told: boolean;
+  /** Both have said yes; resolves when it is on disk. */
+  pairing: Promise<void> | undefined;
 }
 
 export class Pairings {
   readonly #parts: PairingsParts;
   /** By the peer's fingerprint. */
   readonly #windows = new Map<string, Window>();
+  /** Windows that ended with a pairing, as long as the peer's own can be open yet: until when, by the monotonic clock. */
+  readonly #done = new Map<string, { readonly peer: ProvenPeer; readonly until: number }>();
+  readonly #leaving = new Set<Promise<void>>();
 
   constructor(parts: PairingsParts) {
     this.#parts = parts;
@@ -75,11 +92,12 @@ export class Pairings {
     const { clock } = this.#parts;
     const events = new EventSource<PairingEvent>();
     const window: Window = {
-      peer, events, iterator: events.follow({ signal }), tries: TRIES, attempt: undefined, held: false, words: undefined, here: false, there: false,
+      peer, events, iterator: events.follow({ signal }), tries: TRIES, attempt: undefined, held: false, words: undefined, here: false, there: false, telling: false, told: false, pairing: undefined,
       until: clock.wall() + WINDOW,
       timer: clock.after(WINDOW, () => this.#fail(window, 'expired')),
     };
     this.#windows.set(peer.fingerprint, window);
+    this.#done.delete(peer.fingerprint); // a yes is never for the words of another window
     events.emit({ type: 'waiting', peer: peer.name, fingerprint: peer.fingerprint, until: window.until });
     void this.#begin(window);
     try {
@@ -95,13 +113,16 @@ export class Pairings {
     if (!window) throw new LanpostError('not-found', `no pairing with ${name} is under way`);
     if (!window.words) throw new LanpostError('conflict', `the words of the pairing with ${name} are not known yet`);
     window.here = same;
-    if (!same) this.#fail(window, 'refused');
+    if (same) return this.#assure(window);
+    this.#windows.delete(window.peer.fingerprint);
+    this.#fail(window, 'refused');
     await this.#tell(window, { step: 'same', same });
-    await this.#finish(window);
   }
 
-  close(): void {
+  /** Those who compare words hear of it. */
+  async close(): Promise<void> {
     for (const window of this.#windows.values()) this.#fail(window, 'closed');
+    await Promise.all(this.#leaving);
   }
 
   /** Whoever opens second finds the other waiting. A stream that breaks meanwhile is opened again, a few times. */
@@ -146,7 +167,8 @@ export class Pairings {
   async asked(pair: Element, { fingerprint, ends }: PeerContext): Promise<Element | undefined> {
     const step = parseStep(pair);
     const window = fingerprint === undefined ? undefined : this.#windows.get(fingerprint);
-    if (!window) throw noWindow();
+    if (!window) return this.#late(step, fingerprint ?? '');
+    if (step.step === 'left') return this.#left(window, 'failed', `${window.peer.name} has ended the pairing`);
     if (step.step === 'commit') return nonceElement(this.#committed(window, step.commitment, ends?.()));
     if (step.step === 'reveal') this.#revealed(window, step.nonce, ends?.());
     else await this.#said(window, step.same);
@@ -210,23 +232,82 @@ export class Pairings {
 
   async #said(window: Window, same: boolean): Promise<void> {
     if (!window.words) throw new StanzaError('unexpected-request', { text: 'there are no words yet' });
-    if (!same) return this.#fail(window, 'refused');
+    if (!same) return this.#left(window, 'refused');
     window.there = true;
     await this.#finish(window);
+    // It has not heard ours, as far as is known, and can be reached now.
+    if (window.pairing && !window.told && !window.telling) this.#assure(window).catch(() => undefined); // told there
+  }
+
+  /** The owner here says yes. Whatever becomes of the telling, that and a yes of the peer's are enough; but one that answers with an error has paired nobody, and will not by that. */
+  async #assure(window: Window): Promise<void> {
+    let failure: unknown;
+    window.telling = true;
+    for (let tries = TRIES; tries > 0 && !window.told; tries--) {
+      try {
+        if (failure !== undefined) await this.#parts.prove(window.peer.name);
+        if (!this.#isLast(window)) break;
+        await this.#tell(window, { step: 'same', same: true });
+        window.told = true;
+      } catch (error) {
+        failure = error;
+        if (error instanceof StanzaError) break;
+      }
+      await this.#finish(window);
+    }
+    window.telling = false;
+    if (window.told) return;
+    if (!window.pairing) throw failure;
+    await window.pairing;
+    this.#alone(window.peer);
+  }
+
+  /** Under way, or paired and followed by no other: a yes for the words of one must not be taken for those of the next. */
+  #isLast(window: Window): boolean {
+    const now = this.#windows.get(window.peer.fingerprint);
+    return now === window || (now === undefined && window.pairing !== undefined);
+  }
+
+  /** The peer says that it goes, or no: it need not be told. */
+  #left(window: Window, reason: 'refused' | 'failed', detail?: string): undefined {
+    this.#windows.delete(window.peer.fingerprint);
+    this.#fail(window, reason, detail);
+  }
+
+  /** What comes when the window has ended here with a pairing: the answer to its yes was lost, or it has gone without one. */
+  #late(step: PairingStep, fingerprint: string): undefined {
+    const done = this.#done.get(fingerprint);
+    if (!done || done.until < this.#parts.clock.mono() || step.step === 'commit' || step.step === 'reveal') throw noWindow();
+    if (step.step === 'same' && step.same) return;
+    this.#done.delete(fingerprint);
+    this.#alone(done.peer);
+  }
+
+  #alone({ name }: ProvenPeer): void {
+    this.#parts.trouble({ kind: 'link.pairing', message: `${name} is paired here, and may not have this box paired: if it has not, pair them again, on both boxes` });
   }
 
   async #finish(window: Window): Promise<void> {
-    if (!window.here || !window.there || this.#windows.get(window.peer.fingerprint) !== window) return;
-    this.#windows.delete(window.peer.fingerprint);
+    if (window.here && window.there && this.#windows.get(window.peer.fingerprint) === window) window.pairing = this.#pair(window);
+    await window.pairing;
+  }
+
+  async #pair(window: Window): Promise<void> {
+    const { peer } = window;
+    this.#windows.delete(peer.fingerprint);
     window.timer.stop(); // both said yes in time, however long the disk takes
+    this.#done.set(peer.fingerprint, { peer, until: this.#parts.clock.mono() + WINDOW });
+    for (const [oldest] of this.#done) if (this.#done.size > WINDOWS) this.#done.delete(oldest);
     let entry: TrustEntry;
     try {
-      entry = await this.#parts.pair(window.peer.fingerprint);
+      entry = await this.#parts.pair(peer.fingerprint);
     } catch (error) {
+      this.#done.delete(peer.fingerprint);
+      this.#leave(window); // the peer may be paired
       this.#fail(window, 'failed', error instanceof Error ? error.message : String(error));
       throw error;
     }
-    window.events.emit({ type: 'paired', peer: window.peer.name, fingerprint: window.peer.fingerprint, entry });
+    window.events.emit({ type: 'paired', peer: peer.name, fingerprint: peer.fingerprint, entry });
     this.#close(window);
   }
 
@@ -237,8 +318,25 @@ export class Pairings {
 
   #close(window: Window): void {
     window.timer.stop();
-    if (this.#windows.get(window.peer.fingerprint) === window) this.#windows.delete(window.peer.fingerprint);
+    if (this.#windows.get(window.peer.fingerprint) === window) {
+      this.#windows.delete(window.peer.fingerprint);
+      this.#leave(window);
+    }
     window.events.close();
+  }
+
+  /** Whoever compares words with nobody any more is told; over a stream that is there, and nobody waits for it for long. */
+  #leave(window: Window): void {
+    const ends = this.#parts.ends(window.peer.name);
+    if (!window.words || !ends || fingerprintOf(ends.peer) !== window.peer.fingerprint) return;
+    const told = new Promise<void>((resolve) => {
+      const timer = this.#parts.clock.after(LEAVING, resolve);
+      this.#tell(window, { step: 'left' }).catch(() => undefined).finally(() => { // its own window is over in time as well
+        timer.stop();
+        resolve();
+      });
+    }).finally(() => this.#leaving.delete(told));
+    this.#leaving.add(told);
   }
 
   #tell(window: Window, step: PairingStep): Promise<Element> {

@@ -100,13 +100,21 @@ export class Commands<C> implements Extension<C> {
     const command = this.#of(node, context);
     if (!command) throw this.#parts.unknown();
     const { later, commands } = this.#parts;
-    const running = this.#step(request, command);
+    const running = this.#answer(request, command);
     if (!later || commands?.includes(command)) return running;
     const asked = withoutPayload(request.iq);
     void running.then((answer) => later(context, iqResult(asked, answer)), (error: unknown) => {
       later(context, errorReply(asked, error instanceof StanzaError ? error : new StanzaError('internal-server-error')));
     });
     return LATER;
+  }
+
+  /** It may take its time. Whoever may not run it any more by then is told neither what it gave nor why it failed. */
+  async #answer(request: IqRequest<C>, command: AdHocCommand<C>): Promise<Element> {
+    const [outcome] = await Promise.allSettled([this.#step(request, command)]);
+    if (!command.offered(request.context)) throw new StanzaError('forbidden');
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
   }
 
   async #step({ payload, context }: IqRequest<C>, command: AdHocCommand<C>): Promise<Element> {

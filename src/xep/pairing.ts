@@ -1,5 +1,5 @@
 // urn:lanpost:pairing:0, lanpost's own: how two boxes come to the words that their owners compare.
-// set <pair commit/> → result <pair nonce/>; set <pair reveal/>; then, from each side, set <pair same/>.
+// set <pair commit/> → result <pair nonce/>; set <pair reveal/>; then, from each side, set <pair same/>. Whoever gives it up says <pair left/>.
 import { attr, type Element, xml } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 
@@ -14,21 +14,24 @@ export function noWindow(): StanzaError {
 export type PairingStep =
   | { readonly step: 'commit'; readonly commitment: Uint8Array }
   | { readonly step: 'reveal'; readonly nonce: Uint8Array }
-  | { readonly step: 'same'; readonly same: boolean };
+  | { readonly step: 'same'; readonly same: boolean }
+  | { readonly step: 'left' };
 
 export function buildStep(step: PairingStep): Element {
   const attrs = step.step === 'commit' ? { commit: base64(step.commitment) }
     : step.step === 'reveal' ? { reveal: base64(step.nonce) }
-    : { same: String(step.same) };
+    : step.step === 'same' ? { same: String(step.same) }
+    : { left: 'true' };
   return xml('iq', { type: 'set' }, xml('pair', { xmlns: NS_PAIRING, ...attrs }));
 }
 
 /** Throws `bad-request` when it is none. */
 export function parseStep(pair: Element): PairingStep {
-  const [commit, reveal, same] = [attr(pair, 'commit'), attr(pair, 'reveal'), attr(pair, 'same')];
+  const [commit, reveal, same, left] = [attr(pair, 'commit'), attr(pair, 'reveal'), attr(pair, 'same'), attr(pair, 'left')];
   if (commit !== undefined) return { step: 'commit', commitment: bytes(commit) };
   if (reveal !== undefined) return { step: 'reveal', nonce: bytes(reveal) };
   if (same === 'true' || same === 'false') return { step: 'same', same: same === 'true' };
+  if (left === 'true') return { step: 'left' };
   throw new StanzaError('bad-request', { text: 'no step of a pairing' });
 }
 

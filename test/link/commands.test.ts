@@ -90,6 +90,26 @@ describe('between boxes', () => {
     expect(await slow).toBe('at last');
   });
 
+  test.each<[string, (end: () => void, fail: () => void) => void]>([
+    ['gives', (end) => end()],
+    ['fails with', (_, fail) => fail()],
+  ])('what it %s is not told to whom may not run it any more', async (_, ends) => {
+    for (const takeBack of ['revoke', 'deny'] as const) {
+      await a.service.rules.allow(b.link.name, 'command', '#');
+      let finish: (() => void) | undefined;
+      const offer = a.offers.offer('slow', () => new Promise((resolve, reject) => {
+        finish = () => ends(() => resolve('a secret'), () => reject(new LanpostError('conflict', 'a secret')));
+        lan.bell.ring();
+      }));
+      const told = b.requests.run(a.link.name, 'slow', 1).then(() => 'an answer', (error: unknown) => error);
+      await lan.bell.until(() => finish !== undefined);
+      await (takeBack === 'revoke' ? a.service.rules.revoke(b.link.name) : a.service.rules.deny(b.link.name, 'command', '#'));
+      finish?.();
+      expect(await told).toMatchObject({ code: 'forbidden', message: expect.not.stringContaining('secret') });
+      await offer.close();
+    }
+  });
+
   test('one that cannot be sent fails alone', async () => {
     await a.service.rules.allow(b.link.name, 'command', '#');
     let end: (() => void) | undefined;

@@ -176,7 +176,7 @@ function windows({ answer = async () => { throw new StanzaError('unexpected-requ
   const bindings = Buffer.from('one stream');
   const own = Buffer.from('us');
   const pairings = new Pairings({
-    clock: createSystemClock(),
+    clock: createSystemClock(), trouble: () => undefined,
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what pairings use of it
     streams: { request: (_name: string, step: Element) => answer(step) } as unknown as PeerStreams,
     prove: async (name) => {
@@ -227,7 +227,7 @@ describe('a name that passes to another key between two pairings', () => {
     await same('good');
     await pairings.confirm('hall', true).catch(() => undefined); // these boxes do not listen
     expect(paired).not.toContain(fingerprintOf(keys.evil));
-    pairings.close();
+    await pairings.close();
   });
 });
 
@@ -248,6 +248,6 @@ test('our own try, begun again when a stream was lost, does not change words tha
   await next(pairing, 'words');
   back.resolve();
   await quiet();
-  pairings.close();
+  await pairings.close();
   expect((await next(pairing, 'failed')).reason).toBe('closed');
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { FileContent, FileEvent, Limits, SendFileOptions, TrustLevel, Trouble } from '../../api.ts';
+import type { FileContent, FileEvent, Limits, SendFileOptions, Trouble } from '../../api.ts';
 import type { Clock } from '../../clock.ts';
 import { LanpostError } from '../../errors.ts';
 import { EventSource } from '../../event-stream.ts';
@@ -18,6 +18,7 @@ import { Incoming } from './incoming.ts';
 import { give, OFFER_TIME } from './outgoing.ts';
 import { ReceivedFolder } from './received-folder.ts';
 import { toStanzaError } from './refused.ts';
+import { type FileTrust, isLess, rulingOf, stays } from './ruling.ts';
 import { openSource } from './source.ts';
 import { following } from './following.ts';
 import { Transfer } from './transfer.ts';
@@ -31,12 +32,8 @@ export interface FilesParts {
   readonly free: () => Promise<number>;
   /** Throws when there is none. */
   readonly link: () => Link;
-  /** What the owner has said of that peer's files. */
-  readonly ruled: (peer: PeerContext) => Ruling;
+  readonly trust: FileTrust;
 }
-
-/** Files are taken without asking, the owner is asked, or they are refused without asking. */
-export type Ruling = 'taken' | 'asked' | 'refused';
 
 type Request = IqRequest<PeerContext>;
 
@@ -46,7 +43,6 @@ const PEER_OFFERS = 8;
 /** Files from peers at once; to peers, offered or under way. */
 const INCOMING = 8;
 const OUTGOING = 32;
-const RANK: Readonly<Record<TrustLevel, number>> = { none: 0, seen: 1, paired: 2 };
 
 /** Files to peers and from them. */
 export class Files {
@@ -103,8 +99,8 @@ export class Files {
     const ways = context.fingerprint === undefined ? [NS_BYTESTREAMS, NS_IBB] : [NS_IBB];
     const method = ways.find((way) => offer.methods.includes(way));
     if (method === undefined) throw noValidStreams();
-    const { clock, limits, link } = this.#parts;
-    const ruling = this.#parts.ruled(context);
+    const { clock, limits, link, trust } = this.#parts;
+    const ruling = rulingOf(trust, context.fingerprint);
     if (ruling === 'refused') throw toStanzaError(new LanpostError('forbidden'));
     if (this.#incoming.has(keyOf(context, offer.sid))) throw new StanzaError('conflict', { text: 'a stream of that id is there already' });
     if (offer.size > limits.fileBytes) throw toStanzaError(new LanpostError('too-large'));
@@ -114,7 +110,7 @@ export class Files {
       ...(context.fingerprint === undefined ? {} : { fingerprint: context.fingerprint }),
       ...(offer.description === undefined ? {} : { description: offer.description }),
     });
-    const incoming = new Incoming({ transfer, offer, method, requestId: attr(iq, 'id') ?? '', link: link(), folder: this.#folder, clock });
+    const incoming = new Incoming({ transfer, ruling, offer, method, requestId: attr(iq, 'id') ?? '', link: link(), folder: this.#folder, clock });
     this.#incoming.set(keyOf(context, offer.sid), incoming);
     const expiry = clock.after(OFFER_TIME, () => { if (transfer.offered) transfer.fail(new LanpostError('timeout', 'nobody accepted it in time')); });
     void incoming.settled.then(() => expiry.stop());
@@ -171,6 +167,14 @@ export class Files {
     }
   }
 
+  /** What the owner has taken back ends what rested on it, also under way; nothing of a file is kept. */
+  recheck(): void {
+    const rulings = new Map([...this.#incoming.values()].map(({ transfer, ruling }) => [transfer, ruling]));
+    for (const transfer of this.#transfers.values()) {
+      if (!stays(this.#parts.trust, transfer.fingerprint, { trust: transfer.trust, ruling: rulings.get(transfer) })) transfer.fail(takenBack());
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     const ends = [...[...this.#incoming.values()].map(({ settled }) => settled), ...[...this.#outgoing.values()].map(({ over }) => over)];
@@ -195,8 +199,10 @@ export class Files {
         const sha256 = proven && await source.sha256(signal);
         signal.throwIfAborted();
         if (this.#closed) throw new LanpostError('closed');
+        const trust = this.#parts.trust.level(proven?.fingerprint);
+        if (isLess(trust, peer.trust)) throw takenBack();
         const transfer = this.#transfer({
-          direction: 'out', peer: name, trust: link.peers.describe(name)?.trust ?? peer.trust, name: source.name, size: source.size, until: clock.wall() + OFFER_TIME,
+          direction: 'out', peer: name, trust, name: source.name, size: source.size, until: clock.wall() + OFFER_TIME,
           ...(proven ? { fingerprint: proven.fingerprint } : {}),
           ...(description === undefined ? {} : { description }),
         });
@@ -259,7 +265,7 @@ export class Files {
     const own = open.filter(({ transfer }) => transfer.peer === context.name && transfer.fingerprint === context.fingerprint);
     if (own.length >= PEER_OFFERS) throw toStanzaError(new LanpostError('busy'));
     if (open.length < OFFERS) return;
-    const least = open.find(({ transfer }) => RANK[transfer.trust] < RANK[context.trust]);
+    const least = open.find(({ transfer }) => isLess(transfer.trust, context.trust));
     if (!least) throw toStanzaError(new LanpostError('busy'));
     least.transfer.fail(new LanpostError('busy', `${OFFERS} offers are waiting, and this one came from somebody less known`));
   }
@@ -268,6 +274,10 @@ export class Files {
 /** A stream belongs to whoever began it: the same id from another is another. */
 function keyOf({ name, fingerprint }: { readonly name: string; readonly fingerprint?: string | undefined }, sid: string): string {
   return JSON.stringify([name, fingerprint ?? null, sid]);
+}
+
+function takenBack(): LanpostError {
+  return new LanpostError('forbidden', 'the owner has taken that back');
 }
 
 function unknown(id: string): LanpostError {

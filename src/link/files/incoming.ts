@@ -11,10 +11,13 @@ import { drink, reachStreamhost } from './bytestream.ts';
 import { InBandReceiver } from './in-band.ts';
 import type { Draft, ReceivedFolder } from './received-folder.ts';
 import { toStanzaError } from './refused.ts';
+import type { Ruling } from './ruling.ts';
 import type { Transfer } from './transfer.ts';
 
 export interface IncomingInit {
   readonly transfer: Transfer;
+  /** By which it was let in. */
+  readonly ruling: Ruling;
   readonly offer: SiOffer;
   /** The way that will be chosen. */
   readonly method: string;
@@ -32,6 +35,7 @@ const START_TIME = 30_000;
 export class Incoming {
   readonly transfer: Transfer;
   readonly sid: string;
+  readonly ruling: Ruling;
   readonly #init: IncomingInit;
   readonly #hash = createHash('sha256');
   readonly #peerIsTold = { value: false };
@@ -46,6 +50,7 @@ export class Incoming {
     this.#init = init;
     this.transfer = init.transfer;
     this.sid = init.offer.sid;
+    this.ruling = init.ruling;
     this.settled = new Promise((resolve) => {
       // What cannot be tidied is swept at the next start.
       init.transfer.ended.addEventListener('abort', () => { void this.#tidy().catch(() => undefined).then(resolve); }, { once: true });
