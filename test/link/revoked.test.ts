@@ -7,7 +7,9 @@ import { acquainted, SimulatedLan } from './fixtures.ts';
 import { secureCaller } from './secure-caller.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';
 
+const SM = "xmlns='urn:xmpp:sm:3'";
 const PUBSUB = 'http://jabber.org/protocol/pubsub';
+const info = (id: string): string => `<iq type='get' id='${id}'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`;
 /** Each in a message by itself, so that what the system holds is full long before too many are unconfirmed. */
 const LARGE = 'x'.repeat(120_000);
 
@@ -30,7 +32,7 @@ async function deaf(host: number, subscribe: (name: string) => string): Promise<
   await a.service.rules.allow(fingerprint, 'read', 't/#');
   const name = `mallory@h${host}`;
   const stream = await secureCaller(lan, a, { host, name, key });
-  stream.write("<enable xmlns='urn:xmpp:sm:3'/>");
+  stream.write(`<enable ${SM}/>`);
   await stream.reads('<enabled');
   stream.write(`<iq type='set' id='s'><pubsub xmlns='${PUBSUB}'>${subscribe(name)}</pubsub></iq>`);
   expect(await stream.reads(/id='s'[^>]*>/)).not.toContain("type='error'");
@@ -53,7 +55,7 @@ async function fill(): Promise<void> {
 
 /** Reads up to the answer to what is asked now, which comes behind all that it has been given by now; then what follows, until `last`. */
 async function restOf({ socket }: Deaf, last: string): Promise<string> {
-  const ask = (id: string): boolean => socket.write(`<iq type='get' id='${id}'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`);
+  const ask = (id: string): boolean => socket.write(info(id));
   ask('first');
   await quiet();
   let [before, text] = ['', ''];
@@ -97,6 +99,32 @@ test('what waits for room in a stream does not go out once its topic is denied, 
   await a.service.rules.deny(one.fingerprint, 'read', 't/1');
   await a.broker.publish(OWNER, 't/2', toPayload('goes on'));
   expect((await restOf(one, 'goes on')).includes('xxx')).toBe(false);
+});
+
+test('what waits for a stream that broke does not go out over the one that resumes it', async () => {
+  const { key, fingerprint } = await lan.identity();
+  await a.service.rules.allow(fingerprint, 'read', 't/#');
+  const setup = { key, name: 'mallory@h2' };
+  const stream = await secureCaller(lan, a, setup);
+  stream.write(`<enable ${SM} resume='true'/>`);
+  const id = /id=["']([^"']+)/.exec(await stream.reads(/<enabled[^>]*>/))?.[1] ?? '';
+  stream.write(`<iq type='set' id='s'><pubsub xmlns='${PUBSUB}'>${asBox('t/#')(setup.name)}</pubsub></iq>`);
+  await stream.reads("id='s'");
+  await stream.reads('</message>'); // that the topic was opened
+  stream.write(`<a ${SM} h='2'/>${info('i')}`);
+  await stream.reads("id='i'");
+  stream.destroy();
+  await lan.until(() => a.link.peers.describe(setup.name)?.connected === false);
+  for (let i = 0; i < 100; i += 1) await a.broker.publish(OWNER, 't/1', toPayload('waits'));
+  await quiet();
+  await a.service.rules.revoke(fingerprint);
+  const again = await secureCaller(lan, a, setup);
+  again.write(`<resume ${SM} previd='${id}' h='3'/>`);
+  await again.reads('<resumed');
+  again.write(info('last'));
+  expect(await again.reads("id='last'")).not.toContain('waits');
+  await quiet();
+  expect(again.text).not.toContain('waits');
 });
 
 describe('what is kept for a peer that is away', () => {
