@@ -2,6 +2,8 @@ import type { Box } from './api.ts';
 import { CommandOffers } from './commands/offers.ts';
 import { type ControlServer, serveControl } from './control/serve-control.ts';
 import { Components } from './home/component/components.ts';
+import type { CarriedOutbox } from './home/carried/carried.ts';
+import { Carriers } from './home/carried/carriers.ts';
 import { createHomes, HOME_LIMITS, type Homes } from './home/homes.ts';
 import { createReceiver } from './home/receiver.ts';
 import { SealedLetters } from './home/sealed-letters.ts';
@@ -83,9 +85,14 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     opened: () => {
       service.homeOpened();
       mail.roadsChanged();
+      takeBack().catch((error: unknown) => trouble({ kind: 'home.outbox', message: error instanceof Error ? error.message : String(error) }));
     },
   });
   opened.add(() => homes.close());
+  const carriers = new Carriers(log.registry);
+  // A revoked key has no name any more: it is known by what it was called last.
+  const outbox = (): Promise<CarriedOutbox> => homes.outbox({ identity, sealer: seal, isPaired: (key) => trust.level(key) === 'paired', nameOf: (key) => trust.find(key)?.name || undefined });
+  const takeBack = async (): Promise<void> => { if (!carriers.isEmpty) await (await outbox()).takeBack(); };
   const components = new Components({ registry: log.registry, clock, trouble, receive: receiver, isDevice: (name) => devices.has(name), opened: () => mail.roadsChanged() });
   opened.add(() => components.close());
 
@@ -104,6 +111,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     lettersFor: () => mail.awaited(),
     roadsChanged: () => mail.roadsChanged(),
     relayAllowed: () => homes.detoursChanged(),
+    revoked: takeBack,
     accounts: { claims, seal, fingerprint, home: homes },
   });
   const self = new SelfRoad({ ownName: () => service.name, receive: (incoming) => mail.receive(incoming) });
@@ -118,7 +126,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
 
   let control: ControlServer | undefined;
   const box = new LocalBox({
-    dir, version: VERSION, identity, sealer: seal, log, broker, mail, link: service, homes, components, devices, clock, troubles, offers,
+    dir, version: VERSION, identity, log, broker, mail, link: service, homes, outbox, components, devices, clock, troubles, offers,
     requests: new Requests({ clock, link: service, homes, offers, limits }),
     stop: async () => {
       // Whoever is attached is told first; then the link hears goodbye, cursors are synced, the log closes.

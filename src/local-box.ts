@@ -24,19 +24,19 @@ import { lossesIn } from './pubsub/ledger.ts';
 import type { Broker, PublishRequest } from './pubsub/broker.ts';
 import type { Requests } from './requests.ts';
 import type { Identity } from './trust/identity.ts';
-import type { Sealer } from './trust/seal.ts';
 import { bare, isBareJid } from './xmpp/jid.ts';
 
 export interface LocalBoxParts {
   readonly dir: string;
   readonly version: string;
   readonly identity: Identity;
-  readonly sealer: Sealer;
   readonly log: Log;
   readonly broker: Broker;
   readonly mail: Mail;
   readonly link: LinkService;
   readonly homes: Homes;
+  /** What goes to homes by way of other boxes. */
+  readonly outbox: () => Promise<CarriedOutbox>;
   readonly components: Components;
   readonly devices: Devices;
   readonly clock: Clock;
@@ -262,7 +262,7 @@ export class LocalBox implements Box {
       if (given === undefined) throw new LanpostError('invalid-value', `${peer} has proven no account: say which one it publishes as`);
       return outbox.allow(party, given, options.home);
     },
-    deny: async (peer) => (await this.#outbox()).deny(this.#keyOf(peer)),
+    deny: async (peer) => (await this.#outbox()).deny(checkedText('a peer', peer), this.#parts.link.trust.find(peer)?.fingerprint),
     list: async () => (await this.#outbox()).list(),
     export: async (file, options): Promise<OutboxExport> => {
       checkedObject('the options of an export', options);
@@ -281,8 +281,7 @@ export class LocalBox implements Box {
   };
 
   #outbox(): Promise<CarriedOutbox> {
-    const { homes, identity, sealer, link } = this.#opened();
-    return homes.outbox({ identity, sealer, isPaired: (key) => link.trust.level(key) === 'paired', nameOf: (key) => link.trust.nameOf(key) });
+    return this.#opened().outbox();
   }
 
   #keyOf(peer: string): string {

@@ -137,7 +137,7 @@ export interface Box extends AsyncDisposable {
     allow(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules>;
     /** What is denied to a key is denied whatever is allowed to it or to its class; it vouches for nobody. */
     deny(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules>;
-    /** Takes back all that was said of it: grants, denials, claims, and that the key was vouched for. */
+    /** Takes back all that was said of it: grants, denials, claims, that the key was vouched for, and that it may publish for this box. */
     revoke(peer: string): Promise<void>;
     /**
      * The account `xmpp:JID` is used by that paired peer alone, by no phone and no other box: once the peer has proven that
@@ -197,6 +197,7 @@ export interface Box extends AsyncDisposable {
      * that it has proven). Its key is kept, so it must be on the link; nodes that come later need it said again.
      */
     allow(peer: string, options?: { readonly account?: string; readonly home?: string }): Promise<Carrier>;
+    /** Resolves when home has taken it back. Of a box that was revoked, by the name or key that it had, it is taken back anyway: this tries at once. */
     deny(peer: string): Promise<void>;
     list(): Promise<Carrier[]>;
     /** Writes what waits, in `history` topics, to a file that is not there yet. `expires`: ms from now; default 30 days. */

@@ -412,9 +412,9 @@ class AccountHomes implements Homes {
   }
 
   outbox(parts: Pick<CarriedParts, 'identity' | 'sealer' | 'isPaired' | 'nameOf'>): Promise<CarriedOutbox> {
-    const { log, clock } = this.#options;
+    const { log, clock, trouble } = this.#options;
     this.#outbox ??= late('The carried outbox', () => import('./carried/carried.ts')).then(({ CarriedOutbox: Loaded }) => new Loaded({
-      ...parts, log, clock, marks: this.#marks, limits: this.#limits, homes: () => [...this.#homes.values()],
+      ...parts, log, clock, trouble, marks: this.#marks, limits: this.#limits, homes: () => [...this.#homes.values()],
     })).catch((error: unknown) => {
       this.#outbox = undefined;
       throw error;
@@ -434,6 +434,7 @@ class AccountHomes implements Homes {
     await this.#turn;
     for (const group of this.#groups.values()) await group.close();
     await Promise.all([...this.#homes.values()].map((home) => home.close()));
+    await (await this.#outbox?.catch(() => undefined))?.close();
   }
 }
 

@@ -77,6 +77,8 @@ export interface LinkServiceParts {
   readonly relayAllowed?: () => void;
   /** A peer came, went, or proved its key: mail may have a road now. */
   readonly roadsChanged: () => void;
+  /** A key is not paired any more. */
+  readonly revoked?: () => Promise<void>;
   /** What the box is called while there is no link. */
   readonly bareName: string;
   /** The data directory: what peers send goes there. */
@@ -263,7 +265,7 @@ export class LinkService {
     });
     this.rules = new OwnerRules({
       broker, trust: parts.trust, subscriptions: this.subscriptions, approvals: this.#approvals, feeds: this.#feeds, notifications: this.#notifications, relays: this.relays, files: this.files,
-      proofs: this.#proofs, accounts, prove: async (name) => this.#up().prove(name), roadsChanged: () => parts.roadsChanged(),
+      proofs: this.#proofs, accounts, prove: async (name) => this.#up().prove(name), roadsChanged: () => parts.roadsChanged(), revoked: parts.revoked,
     });
     broker.use({
       isSubscribed: (key, topic) => this.subscriptions.isSubscribed(key, topic),

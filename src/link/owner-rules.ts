@@ -35,6 +35,8 @@ export interface OwnerRulesParts {
   /** Asks a peer for its key. */
   readonly prove: (name: string) => Promise<ProvenPeer>;
   readonly roadsChanged: () => void;
+  /** A key is not paired any more: what it was allowed elsewhere is taken back. */
+  readonly revoked?: (() => Promise<void>) | undefined;
 }
 
 export class OwnerRules {
@@ -88,7 +90,7 @@ export class OwnerRules {
     relays.recheck();
     files.recheck();
     const outcomes = await Promise.allSettled([
-      revoked, ...isClass(who) || isAccountName(who) ? [] : [accounts?.claims.forget(who), broker.disown(who), subscriptions.disowned(who), broker.places.fit(who)],
+      revoked, ...isClass(who) || isAccountName(who) ? [] : [this.#parts.revoked?.(), accounts?.claims.forget(who), broker.disown(who), subscriptions.disowned(who), broker.places.fit(who)],
     ]);
     await this.changed();
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;

@@ -81,7 +81,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a carried outbox on %s', (kind)
       expect(items).toHaveLength(ITEMS + 11);
       expect(new Set(items.map(({ recordId }) => recordId)).size).toBe(ITEMS + 11);
       expect(await a.outbox.confirm(`${file}.confirmed`)).toMatchObject({ records: ITEMS });
-      await a.outbox.deny(b.identity.fingerprint);
+      await a.outbox.deny('b', b.identity.fingerprint);
     });
   });
 });

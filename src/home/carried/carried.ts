@@ -1,7 +1,7 @@
 // The outbox that is carried: what waits for a home goes in a file to another box, which publishes it there as itself, and says so
 // in another file. Ids are what they are everywhere, so what both publish is one item.
 import { open, readFile, stat, writeFile } from 'node:fs/promises';
-import type { Carrier as AllowedCarrier, OutboxExport, OutboxImport } from '../../api.ts';
+import type { Carrier as AllowedCarrier, OutboxExport, OutboxImport, Trouble } from '../../api.ts';
 import type { Clock } from '../../clock.ts';
 import { LanpostError } from '../../errors.ts';
 import type { Log } from '../../log/log.ts';
@@ -17,11 +17,12 @@ import { nodeOf } from '../up-rule.ts';
 import { affiliate } from './affiliations.ts';
 import { type CarriedRecord, unframed } from './carried-record.ts';
 import type { CarriedMarks } from './carried-marks.ts';
-import { type Carrier, Carriers } from './carriers.ts';
+import { type Carrier, Carriers, isSamePlace } from './carriers.ts';
 import { CONFIRMATION_BYTES, readConfirmation, writeConfirmation } from './confirmation.ts';
 import { type About, isCarriable, RECORDS, writeExport } from './exporting.ts';
 import { publishCarried } from './publishing.ts';
 import { Runs } from './runs.ts';
+import { Withdrawals } from './withdrawals.ts';
 
 const MONTH = 30 * 24 * 3_600_000;
 /** The longest that a file may be good for. */
@@ -34,11 +35,13 @@ const ANSWER = 60_000;
 export interface CarriedParts {
   readonly log: Log;
   readonly clock: Clock;
+  readonly trouble: (trouble: Trouble) => void;
   readonly identity: Identity;
   readonly sealer: Sealer;
   readonly homes: () => readonly Home[];
   readonly marks: CarriedMarks;
   readonly isPaired: (fingerprint: string) => boolean;
+  /** What it is called or, revoked, was. */
   readonly nameOf: (fingerprint: string) => string | undefined;
   readonly limits: { readonly settle: number; readonly stanza: number };
 }
@@ -52,33 +55,63 @@ export interface Party {
 export class CarriedOutbox {
   readonly #parts: CarriedParts;
   readonly #carriers: Carriers;
+  readonly #withdrawals: Withdrawals;
   #importing = false;
 
   constructor(parts: CarriedParts) {
     this.#parts = parts;
-    this.#carriers = new Carriers(parts.log.registry);
+    const carriers = this.#carriers = new Carriers(parts.log.registry);
+    const { clock, trouble, homes } = parts;
+    this.#withdrawals = new Withdrawals({ carriers, clock, trouble, homes, take: (home, account) => this.#affiliate(home, account, 'none') });
   }
 
-  async allow({ fingerprint, spki }: Party, account: string, home: string | undefined): Promise<AllowedCarrier> {
+  allow(party: Party, account: string, home: string | undefined): Promise<AllowedCarrier> {
+    return this.#withdrawals.inTurn(() => this.#allow(party, account, home));
+  }
+
+  async #allow({ fingerprint, spki }: Party, account: string, home: string | undefined): Promise<AllowedCarrier> {
     const { isPaired } = this.#parts;
     if (!isPaired(fingerprint)) throw new LanpostError('forbidden', 'Only a paired box may publish for this one.');
+    this.#carriers.checkRoom(fingerprint);
     const own = this.#homeOf(home);
     if (own.pep) throw new LanpostError('unsupported', `What goes up to ${own.account.jid} goes to the account's own service (PEP), to which no other account publishes.`);
-    await this.#affiliate(own, account, 'publisher');
     const carrier: Carrier = { fingerprint, spki, account, jid: own.account.jid };
+    await this.#affiliate(own, account, 'publisher');
     await this.#carriers.add(carrier);
+    if (!isPaired(fingerprint)) {
+      await this.takeBack();
+      throw new LanpostError('forbidden', 'That box is not paired any more.');
+    }
     return this.#told(carrier);
   }
 
-  async deny(fingerprint: string): Promise<void> {
-    const carrier = this.#carriers.of(fingerprint);
-    if (!carrier) throw new LanpostError('not-found', 'That box may not publish for this one; see `lanpost outbox list`.');
-    await this.#affiliate(this.#homeOf(carrier.jid), carrier.account, 'none');
-    await this.#carriers.remove(fingerprint);
+  /** `fingerprint`: of the key that is called so now. A box that was revoked is found by what it was called. */
+  deny(peer: string, fingerprint: string | undefined): Promise<void> {
+    return this.#withdrawals.inTurn(async () => {
+      const carrier = fingerprint === undefined ? undefined : this.#carriers.of(fingerprint);
+      if (carrier) {
+        if (!this.#carriers.list().some((other) => other.fingerprint !== carrier.fingerprint && isSamePlace(other, carrier))) await this.#affiliate(this.#homeOf(carrier.jid), carrier.account, 'none');
+        return this.#carriers.remove(carrier.fingerprint);
+      }
+      const withdrawn = this.#carriers.withdrawnOf(fingerprint ?? peer) ?? this.#carriers.withdrawnOf(peer);
+      if (!withdrawn) throw new LanpostError('not-found', `${peer} may not publish for this box: see \`lanpost outbox list\`.`);
+      await this.#withdrawals.settle(withdrawn);
+    });
+  }
+
+  /** Whoever is paired no more may not publish for this box any more: here when this resolves, at its home as soon as that is reached. */
+  async takeBack(): Promise<void> {
+    const { isPaired, nameOf } = this.#parts;
+    for (const carrier of this.#carriers.list()) if (!isPaired(carrier.fingerprint)) await this.#carriers.withdraw(carrier, nameOf(carrier.fingerprint));
+    this.#withdrawals.look();
+  }
+
+  close(): Promise<void> {
+    return this.#withdrawals.close();
   }
 
   list(): AllowedCarrier[] {
-    return this.#carriers.list().map((carrier) => this.#told(carrier));
+    return this.#carriers.list().filter(({ fingerprint }) => this.#parts.isPaired(fingerprint)).map((carrier) => this.#told(carrier));
   }
 
   async export(path: string, fingerprint: string, expires: number = MONTH): Promise<OutboxExport> {
@@ -189,6 +222,7 @@ export class CarriedOutbox {
   async #affiliate(home: Home, account: string, affiliation: 'publisher' | 'none'): Promise<void> {
     const { log, identity } = this.#parts;
     const { rules, service } = home.account;
+    let failure: LanpostError | undefined;
     for (const { name, deleted } of log.topics()) {
       const rule = rules.find(({ matches }) => matches(name));
       if (deleted || !rule || !isCarriable(log, rule, name)) continue;
@@ -199,9 +233,12 @@ export class CarriedOutbox {
       } catch (error) {
         if (!(error instanceof StanzaError)) throw error;
         if (affiliation === 'none' && error.condition === 'item-not-found') continue;
-        throw new LanpostError('forbidden', `${service} does not let this box say who publishes to node ${node}: ${error.message}`, { cause: error });
+        failure ??= new LanpostError('forbidden', `${service} does not let this box say who publishes to node ${node}: ${error.message}`, { cause: error });
+        // What can be taken back is, whatever becomes of the rest.
+        if (affiliation === 'publisher') throw failure;
       }
     }
+    if (failure) throw failure;
   }
 
   #told({ fingerprint, account, jid }: Carrier): AllowedCarrier {

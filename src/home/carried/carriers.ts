@@ -12,6 +12,12 @@ export interface Carrier {
   readonly jid: string;
 }
 
+/** One that was taken back here, and not at its home yet. */
+export interface Withdrawn extends Pick<Carrier, 'fingerprint' | 'account' | 'jid'> {
+  /** What the box was called then. */
+  readonly name?: string;
+}
+
 /** One file that was written: which records, and for whom. */
 export interface Export {
   readonly id: string;
@@ -29,6 +35,7 @@ export interface Export {
 const CARRIERS = 16;
 const EXPORTS = 32;
 const CARRIER = 'carrier/';
+const WITHDRAWN = 'carrier-withdrawn/';
 const EXPORT = 'carried-out/';
 
 export class Carriers {
@@ -36,6 +43,11 @@ export class Carriers {
 
   constructor(registry: Registry) {
     this.#registry = registry;
+  }
+
+  /** Nobody may publish for this one, and nothing is to be taken back. */
+  get isEmpty(): boolean {
+    return this.#registry.entries(CARRIER).length === 0 && this.#registry.entries(WITHDRAWN).length === 0;
   }
 
   list(): Carrier[] {
@@ -48,8 +60,33 @@ export class Carriers {
   }
 
   async add(carrier: Carrier): Promise<void> {
-    if (!this.of(carrier.fingerprint) && this.list().length >= CARRIERS) throw new LanpostError('busy', `${CARRIERS} boxes may publish for this one already: deny one first.`);
-    await this.#registry.set(CARRIER + carrier.fingerprint, { ...carrier, spki: Uint8Array.from(carrier.spki) });
+    await this.#registry.setAll([[CARRIER + carrier.fingerprint, { ...carrier, spki: Uint8Array.from(carrier.spki) }], [placeOf(carrier), undefined]]);
+  }
+
+  /** Throws when there are too many for one more. */
+  checkRoom(fingerprint: string): void {
+    if (!this.of(fingerprint) && this.list().length + this.withdrawn().length >= CARRIERS) throw new LanpostError('busy', `${CARRIERS} boxes may publish for this one already, or did and the home has yet to hear: deny one first.`);
+  }
+
+  /** It may not any more; what its account has at the home is to be taken back. */
+  async withdraw({ fingerprint, account, jid }: Carrier, name: string | undefined): Promise<void> {
+    const row: Withdrawn = { fingerprint, account, jid, ...(name === undefined ? {} : { name }) };
+    await this.#registry.setAll([[placeOf(row), row], [CARRIER + fingerprint, undefined]]);
+  }
+
+  withdrawn(): Withdrawn[] {
+    return this.#registry.entries(WITHDRAWN).flatMap(([, row]) => (isWithdrawn(row) ? [row] : []));
+  }
+
+  /** The home has done so. */
+  async settled(one: Withdrawn): Promise<void> {
+    await this.#registry.set(placeOf(one), undefined);
+  }
+
+  /** By the name that the box had when it was taken back, or 16 digits of its key. */
+  withdrawnOf(peer: string): Withdrawn | undefined {
+    const name = peer.startsWith('link:') ? peer.slice('link:'.length) : peer;
+    return this.withdrawn().find((one) => (peer.length >= 16 && one.fingerprint.startsWith(peer.toLowerCase())) || one.name === name);
   }
 
   async remove(fingerprint: string): Promise<void> {
@@ -84,6 +121,19 @@ export class Carriers {
 
 /** A file may have been imported in its last moment, and its confirmation be on its way. */
 const GRACE = 30 * 24 * 3_600_000;
+
+/** An account has what it has at a home whichever box uses it. */
+export function isSamePlace(one: Withdrawn, other: Withdrawn): boolean {
+  return placeOf(one) === placeOf(other);
+}
+
+function placeOf({ jid, account }: Withdrawn): string {
+  return `${WITHDRAWN}${jid}\n${account}`;
+}
+
+function isWithdrawn(row: unknown): row is Withdrawn {
+  return typeof row === 'object' && row !== null && 'fingerprint' in row && 'account' in row && 'jid' in row;
+}
 
 function isCarrier(row: unknown): row is Carrier {
   return typeof row === 'object' && row !== null && 'fingerprint' in row && 'spki' in row && 'account' in row && 'jid' in row;
