@@ -7,7 +7,7 @@ import { BoxPool, type BoxLease, type BoxUser } from './shared/box-pool.ts';
 import { serveAdmin } from './shared/box-admin.ts';
 import { serveBox } from './shared/box-routes.ts';
 import { filledIn } from './shared/filled-in.ts';
-import { HOME_SLOTS, HomeAccounts, type SavedHome } from './shared/home-accounts.ts';
+import { HOME_SLOTS, HomeAccounts } from './shared/home-accounts.ts';
 import { isOn } from './shared/saved-field.ts';
 import { FlowsStarted } from './shared/flows-started.ts';
 import { servePairings } from './shared/pairing-routes.ts';
@@ -22,7 +22,7 @@ interface BoxDef extends NodeDef {
   readonly link: boolean | string;
   /** Of the network, with commas between; empty: all that can be used. */
   readonly interfaces?: string;
-  readonly homes?: readonly SavedHome[];
+  readonly homes?: unknown;
 }
 
 export default function register(RED: NodeAPI): void {
@@ -36,7 +36,7 @@ export default function register(RED: NodeAPI): void {
   function LanpostBox(this: Node<Record<string, string>> & { connection?: BoxConnection }, saved: BoxDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
-    const homes = def.homes ?? [];
+    const { homes } = def;
     const credentials = this.credentials ?? {};
     this.connection = new BoxConnection({
       take: async () => {

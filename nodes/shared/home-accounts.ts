@@ -35,16 +35,23 @@ function partsOf(listed: string): string[] {
   return listed.split(',').map((one) => one.trim()).filter(Boolean);
 }
 
+function isSaved(home: unknown): home is SavedHome {
+  return typeof home === 'object' && home !== null && 'slot' in home && typeof home.slot === 'number' && 'jid' in home && typeof home.jid === 'string'
+    && ['host', 'topics', 'ca', 'pin'].every((name) => ['string', 'undefined'].includes(typeof Reflect.get(home, name)));
+}
+
 /** What has been said to each box already: saying it again would end its sessions for nothing. */
 export class HomeAccounts {
   readonly #said = new WeakMap<Box, Map<string, string>>();
 
   /** Adds accounts, or changes them. One that cannot be is told, and the others are there all the same. */
-  async apply(box: Box, homes: readonly SavedHome[], credentials: Readonly<Record<string, unknown>>, failed: (words: string) => void): Promise<void> {
+  async apply(box: Box, homes: unknown, credentials: Readonly<Record<string, unknown>>, failed: (words: string) => void): Promise<void> {
     const said = this.#said.get(box) ?? new Map<string, string>();
     this.#said.set(box, said);
-    for (const home of homes) {
+    // A flow may have been written by hand.
+    for (const home of Array.isArray(homes) ? homes as unknown[] : []) {
       try {
+        if (!isSaved(home)) throw new TypeError('it is not a home account with a slot and a jid');
         const options = await homeOptions(home, credentials);
         const digest = createHash('sha256').update(JSON.stringify(options)).digest('hex');
         const there = (await box.homes.list()).some(({ jid }) => jid === options.jid);
@@ -52,7 +59,7 @@ export class HomeAccounts {
         await box.homes.add(options);
         said.set(options.jid, digest);
       } catch (error) {
-        failed(`home ${home.jid}: ${inWords(error)}`);
+        failed(`home ${isSaved(home) ? home.jid : JSON.stringify(home)}: ${inWords(error)}`);
       }
     }
   }

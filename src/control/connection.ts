@@ -46,6 +46,11 @@ export class Connection {
   /** Bytes not taken by the system yet. */
   get waiting(): number { return this.#socket.writableLength; }
 
+  /** Whether more than `bytes` wait for a reader who may come for them. */
+  isFull(bytes: number): boolean {
+    return !this.#closed && this.#socket.writableNeedDrain && this.#socket.writableLength > bytes;
+  }
+
   /** Messages of one turn of the event loop go out in one write. */
   send(message: object): void {
     if (this.#closed || !this.#socket.writable) return;

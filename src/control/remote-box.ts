@@ -25,6 +25,8 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
   const { rpc, limits } = o;
   let { name } = o;
   const receipts = new Set<RemoteStream<unknown>>();
+  /** Of messages that are not accepted yet. */
+  const sending = new Set<RemoteStream<unknown>>();
 
   const call = async <T>(method: string, args: readonly unknown[], signal?: AbortSignal): Promise<T> => take<T>(await rpc.call(method, args, signal));
   const list = async <T>(method: string, args: readonly unknown[], decode: (arrival: Arrival) => T = taken): Promise<T[]> => {
@@ -36,17 +38,22 @@ export function remoteBox(o: { name: string; rpc: RpcClient; limits: ControlLimi
   const send = async (address: string, body: string, options: SendOptions = {}): Promise<Receipt> => {
     const { signal, ...rest } = options;
     signal?.throwIfAborted();
-    const stream = rpc.open<unknown>('send', [address, body, present(rest)], { decode: taken, ahead: 4 });
-    const sent = remoteReceipt(stream);
-    const { receipt, follow } = await abortable(sent, signal);
     // Thousands of messages may be on their way for days; the oldest receipts give way.
-    receipts.add(stream);
-    void follow.finally(() => receipts.delete(stream));
     const [oldest] = receipts;
-    if (receipts.size > limits.receipts && oldest) {
+    if (receipts.size + sending.size >= limits.receipts && oldest) {
       receipts.delete(oldest);
       oldest.abort(new LanpostError('busy', `More than ${limits.receipts} receipts are followed; ask for the state of this message by its id.`));
     }
+    const stream = rpc.open<unknown>('send', [address, body, present(rest)], { decode: taken, ahead: 4 });
+    sending.add(stream);
+    const sent = remoteReceipt(stream).finally(() => sending.delete(stream));
+    const { receipt, follow } = await abortable(sent, signal).catch((error: unknown) => {
+      // What has begun is not taken back; nobody follows what becomes of it.
+      sent.then(() => stream.close()).catch(() => undefined); // then it is closed
+      throw error;
+    });
+    receipts.add(stream);
+    void follow.finally(() => receipts.delete(stream));
     return receipt;
   };
 

@@ -180,6 +180,8 @@ export class Session {
       while (stream.credit > 0 && !stream.closed) {
         // One at a time is the flow control.
         const step = await stream.source.next();
+        // One item may come to all streams at once, and all of them be woken at once: each looks again.
+        while (!stream.closed && this.#connection.isFull(this.#limits.backlogBytes)) await this.#connection.drained();
         if (stream.closed) return;
         if (step.done) {
           this.#forget(id, stream);
@@ -189,7 +191,6 @@ export class Session {
         const no = stream.handed++;
         if (step.value.ack || step.value.nack) stream.open.set(no, step.value);
         this.#send({ type: 'next', id, no, value: step.value.value });
-        if (this.#connection.waiting > this.#limits.backlogBytes) await this.#connection.drained();
       }
     } catch (error) {
       this.#fail(id, error);

@@ -3,12 +3,14 @@
 import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { LanpostError } from '../errors.ts';
 import { systemCode } from './system-error.ts';
 
 const PATH_BYTES = 100;
 const RECORD = 'control.path';
+const OTHERS = 0o077;
+const ROOT = 0;
 
 /** Where the socket of the box in `dir` is to be; makes the runtime folder if one is needed. */
 export async function prepareSocketPath(dir: string, env: NodeJS.ProcessEnv = process.env): Promise<string> {
@@ -31,11 +33,20 @@ export async function findSocketPath(dir: string): Promise<string | undefined> {
     if (process.platform === 'win32') return pipeName(real);
     const near = join(real, 'control.sock');
     if (Buffer.byteLength(near) <= PATH_BYTES) return near;
-    return (await readFile(join(real, RECORD), 'utf8')).trim();
+    const path = (await readFile(join(real, RECORD), 'utf8')).trim();
+    await checkFolder(dirname(path), real);
+    return path;
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
   }
+}
+
+/** The box that wrote the path may be gone, and the folder somebody else's by now, who would be told passwords. */
+async function checkFolder(folder: string, dir: string): Promise<void> {
+  const [info, { uid }] = await Promise.all([lstat(folder), stat(dir)]);
+  if (info.isDirectory() && (info.mode & OTHERS) === 0 && (info.uid === uid || info.uid === ROOT)) return;
+  throw new LanpostError('forbidden', `${folder}, where the box in ${dir} was, is another user's by now: start the box again, and if it does not start, remove that folder.`);
 }
 
 /** Tells a directory from its copy: a copied `control.path` leads to the original's box. */
@@ -60,7 +71,7 @@ async function runtimeFolder(env: NodeJS.ProcessEnv): Promise<string> {
   if (!info.isDirectory() || info.uid !== uid) {
     throw new LanpostError('forbidden', `${folder} is not a folder of this user; remove it, or set XDG_RUNTIME_DIR to one that is.`);
   }
-  if ((info.mode & 0o077) !== 0) await chmod(folder, 0o700);
+  if ((info.mode & OTHERS) !== 0) await chmod(folder, 0o700);
   return folder;
 }
 

@@ -29,7 +29,7 @@ describe('a receipt across the socket', () => {
   let server: Sandbox;
   afterEach(() => server[Symbol.asyncDispose]());
   const attach = async (service: Service, receipts: number = CONTROL_LIMITS.receipts) => {
-    server = await sandbox(service);
+    server = await sandbox(service, { limits: { receipts } });
     const { rpc, close } = await server.attach().then((one) => ({ rpc: one.rpc, close: () => one.close() }));
     return remoteBox({ name: 'x', rpc, limits: { ...CONTROL_LIMITS, receipts }, close });
   };
@@ -54,6 +54,20 @@ describe('a receipt across the socket', () => {
     const box = await attach(post().service);
     await expect(box.send('link:nowhere', 'x')).rejects.toMatchObject({ code: 'unreachable' });
     await expect(box.send('link:a', 'x', { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
+  });
+
+  it('that was given up before it was there takes up no room', async () => {
+    const { service, sent } = post();
+    const box = await attach(service, 3);
+    for (let n = 0; n < 10; n++) {
+      const giveUp = new AbortController();
+      const sending = box.send('link:a', `m${n}`, { signal: giveUp.signal });
+      giveUp.abort(new Error('enough'));
+      await expect(sending).rejects.toThrow('enough');
+      // What has begun is not taken back.
+      await expect.poll(() => sent.length).toBe(n + 1);
+    }
+    expect((await box.send('link:a', 'last')).id).toBe('last');
   });
 
   it('that nobody looks at harms nobody when the box goes', async () => {

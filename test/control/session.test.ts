@@ -348,6 +348,37 @@ describe('a control connection', () => {
     await expect(wrong.next()).rejects.toThrow(new TypeError('filter must be a string'));
   });
 
+  it('of many streams to which one item comes does not write all at once for who reads nothing', async () => {
+    const STREAMS = 200;
+    const [asked, go] = [deferred<void>(), deferred<void>()];
+    let [waiting, written] = [0, 0];
+    const open = (): Source => ({
+      ready: Promise.resolve(),
+      async next() {
+        if (++waiting === STREAMS) asked.resolve();
+        await go.promise;
+        return { done: false, value: { get value() { written += 1; return new Uint8Array(50_000); } } };
+      },
+      close: () => Promise.resolve(),
+    });
+    box = await sandbox(service({ open }), { limits: { backlogBytes: 100_000, streams: STREAMS } });
+    const socket = connect(box.server.path);
+    await once(socket, 'connect');
+    socket.pause();
+    const codec = createCodec();
+    for (let id = 1; id <= STREAMS; id++) {
+      socket.write(frame(codec.encode({ type: 'open', id, method: 'm', args: [] }), 1_000_000));
+      socket.write(frame(codec.encode({ type: 'pull', id, count: 1 }), 1_000_000));
+    }
+    await asked.promise;
+    go.resolve();
+    await quiet();
+    expect(written).toBeLessThan(50); // what the system takes, and two
+    socket.resume();
+    await expect.poll(() => written).toBe(STREAMS);
+    socket.destroy();
+  });
+
   it('does not hand a slow reader more than it pulled, however large', async () => {
     let handed = 0;
     const source: Source = {

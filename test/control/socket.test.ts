@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -106,6 +106,25 @@ describe('the control socket', () => {
     expect(await readFile(join(dir, 'control.path'), 'utf8')).toBe(`${box.server.path}\n`);
     const { rpc } = await box.attach();
     await expect(rpc.call('echo', ['far'])).resolves.toBe('far');
+  });
+
+  it.runIf(process.getuid?.() === 0)('is not looked for in a folder that has become another user\'s, who would hear passwords', async () => {
+    const dir = long(root);
+    await mkdir(dir, { recursive: true });
+    const theirs = await mkdtemp(join(tmpdir(), 'theirs-'));
+    await writeFile(join(dir, 'control.path'), `${join(theirs, 'x.sock')}\n`);
+    let heard = 0;
+    const server = createServer(() => { heard += 1; });
+    server.listen(join(theirs, 'x.sock'));
+    await once(server, 'listening');
+    for (const [mode, uid] of [[0o700, 65_534], [0o777, 0]] as const) {
+      await chmod(theirs, mode);
+      await chown(theirs, uid, uid);
+      await expect(attachBox({ dir })).rejects.toMatchObject({ code: 'forbidden', message: expect.stringContaining('start the box again') });
+    }
+    expect(heard).toBe(0);
+    server.close();
+    await rm(theirs, { recursive: true });
   });
 
   it('of a directory that was copied does not lead to the original', async () => {

@@ -77,6 +77,14 @@ describe('home accounts', () => {
     expect(added).toEqual(['a', 'b', 'b']);
   });
 
+  it.each([[{}], ['x'], [null], [[null, 7, {}, { slot: '0', jid: 'a@home.invalid' }, { slot: 0, jid: 'a@home.invalid', host: 5 }]]])('that a flow has in another form, as %j, are said and harm nobody', async (saved) => {
+    const box = await openBox();
+    const said: string[] = [];
+    await new HomeAccounts().apply(box, saved, { password0: 'x' }, (words) => { said.push(words); });
+    expect(said).toHaveLength(Array.isArray(saved) ? saved.length : 0);
+    expect(await box.homes.list()).toEqual([]);
+  });
+
   it('of one without a password it is said, and the others are there', async () => {
     const box = await openBox();
     await load([tab, { ...config, homes: [{ slot: 0, jid: 'a@home.invalid' }, { slot: 1, jid: 'b@home.invalid', host: '127.0.0.1:1' }] }], { lanpost: { box } }, [], { box: { password1: 'secret' } });
