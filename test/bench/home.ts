@@ -23,6 +23,8 @@ import { createHomeServer, type HomeServer } from '../support/homes.ts';
 import { needs } from '../support/needs.ts';
 import { inMiB, inTurns, median, perSecond, quiet, type Row } from './figures.ts';
 
+/** As it is installed. */
+const MEASURED = { env: { ERL_FLAGS: '' } };
 const ROUNDS = 9;
 /** A bare stream with as many in flight as any of these, whichever is best. */
 const WINDOWS = [8, 32, 128];
@@ -124,7 +126,7 @@ const item = (n: number): unknown => ({ n, text: TEXT });
 const reading = (n: number): unknown => ({ n, value: 20 + (n % 100) / 10, unit: 'Cel' });
 
 export async function ofServer(kind: Kind): Promise<Row[]> {
-  await using server = await createHomeServer(kind);
+  await using server = await createHomeServer(kind, MEASURED);
   await server.start();
   let nodes = 0;
   const fresh = (): string => `bench/${nodes++}`;
@@ -154,7 +156,7 @@ function slope(points: readonly (readonly [number, number])[]): number {
 async function long(): Promise<Row[]> {
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as () => void;
-  await using server = await createHomeServer('ejabberd');
+  await using server = await createHomeServer('ejabberd', MEASURED);
   await server.start();
   const heaps: [number, number][] = [];
   const rate = await drain(server, {

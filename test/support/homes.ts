@@ -19,6 +19,12 @@ export interface HomeServerOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/**
+ * Erlang's schedulers spin while they wait for each other: beside other work on two cores ejabberd takes 45 s to start with two of
+ * them, and 8 s with one (measured, three processes beside it). Whoever measures it gives `ERL_FLAGS` as empty.
+ */
+const ONE_SCHEDULER = '+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none';
+
 /** A real XMPP server with a certificate authority of its own, three accounts and a pubsub service. */
 export interface HomeServer extends AsyncDisposable {
   readonly kind: 'prosody' | 'ejabberd';
@@ -53,7 +59,7 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
   const host = lan ? lan.address(lanHost) : '127.0.0.1';
   const port = lan ? (kind === 'prosody' ? 15_222 : 25_222) : await freeBase();
   const script = join(ROOT, `test/support/home/${kind}.sh`);
-  const env = { DOMAIN: domain, PORT: String(port), LISTEN: host, STORAGE: 'sql', ...options.env };
+  const env = { DOMAIN: domain, PORT: String(port), LISTEN: host, STORAGE: 'sql', ERL_FLAGS: ONE_SCHEDULER, ...options.env };
 
   const at = `${domain}:${port + 2}`;
   const web = { port: port + 2, websocket: `wss://${at}/${kind === 'prosody' ? 'xmpp-websocket' : 'ws'}`, bosh: `https://${at}/${kind === 'prosody' ? 'http-bind' : 'bosh'}` };
