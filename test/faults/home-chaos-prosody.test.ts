@@ -10,5 +10,5 @@ describe.skipIf(!needs('root', 'prosody'))('every fault once, with a home on Pro
     expect(new Set(report.rounds.map(({ fault }) => fault)).size).toBe(ROUNDS);
     expect(report.upstream).toBeGreaterThanOrEqual(report.accepted);
     expect(report.packs).toBeGreaterThan(0);
-  }, 240_000);
+  }, 600_000);
 });

@@ -16,5 +16,5 @@ describe.skipIf(!needs('root', 'ejabberd'))('a home on ejabberd that comes and g
     await drain.server.start();
     await refilled;
     await expectExactly(drain);
-  }, 240_000);
+  }, 600_000);
 });

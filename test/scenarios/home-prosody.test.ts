@@ -11,5 +11,5 @@ describe.skipIf(!needs('root', 'prosody'))('a home on Prosody that comes and goe
     await drain.server.start();
     await killAndCut(drain);
     await expectExactly(drain);
-  }, 240_000);
+  }, 600_000);
 });
