@@ -12,6 +12,14 @@ export class Interrupted extends Error {
   }
 }
 
+/** Resolves when it is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
 /** COMPAT(npm): `npm start` passes on the Ctrl-C that the terminal has sent to us already. */
 const SAME_PRESS = 500;
 

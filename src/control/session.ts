@@ -39,11 +39,16 @@ export class Session {
     this.#roomy = o.roomy;
   }
 
+  /** Whether more waits for the program to read than may. */
+  get #isFull(): boolean {
+    return this.#connection.isFull(this.#limits.backlogBytes);
+  }
+
   receive(request: Request): void {
     if (this.#closing) return;
     this.#take(request);
     // Whoever does not read what it is told may ask nothing more.
-    if (this.#connection.waiting > this.#limits.backlogBytes && !this.#unread) void this.#untilRead();
+    if (this.#isFull && !this.#unread) void this.#untilRead();
   }
 
   #take(request: Request): void {
@@ -111,7 +116,7 @@ export class Session {
       this.#send({ type: 'failure', id, error: toFailure(error) });
     }
     // Nor more answers than it reads.
-    if (this.#connection.waiting > this.#limits.backlogBytes) await this.#untilRead();
+    if (this.#isFull) await this.#untilRead();
     this.#calls--;
     this.#read();
     if (this.#calls === 0) this.#idle?.();
@@ -181,7 +186,7 @@ export class Session {
         // One at a time is the flow control.
         const step = await stream.source.next();
         // One item may come to all streams at once, and all of them be woken at once: each looks again.
-        while (!stream.closed && this.#connection.isFull(this.#limits.backlogBytes)) await this.#connection.drained();
+        while (!stream.closed && this.#isFull) await this.#connection.drained();
         if (stream.closed) return;
         if (step.done) {
           this.#forget(id, stream);

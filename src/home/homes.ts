@@ -3,6 +3,7 @@ import type { Resolver } from 'node:dns/promises';
 import type { HomeEvent, HomeOptions, HomeStatus, RehearsalEvent, RehearseOptions, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
+import { OneByOne } from '../one-by-one.ts';
 import { late } from '../late.ts';
 import type { Log } from '../log/log.ts';
 import type { Broker } from '../pubsub/broker.ts';
@@ -120,7 +121,7 @@ class AccountHomes implements Homes {
   readonly #marks: CarriedMarks;
   #outbox: Promise<CarriedOutbox> | undefined;
   /** One change at a time. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new OneByOne();
   #closed = false;
 
   constructor(options: HomesOptions) {
@@ -134,12 +135,10 @@ class AccountHomes implements Homes {
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(() => {
+    return this.#turns.run(() => {
       if (this.#closed) throw new LanpostError('closed');
       return work();
     });
-    this.#turn = result.catch(() => undefined); // the caller has the failure
-    return result;
   }
 
   start(): Promise<void> {
@@ -431,7 +430,7 @@ class AccountHomes implements Homes {
     this.#events.close();
     await this.#rehearsals.close();
     this.road.close();
-    await this.#turn;
+    await this.#turns.settled();
     for (const group of this.#groups.values()) await group.close();
     await Promise.all([...this.#homes.values()].map((home) => home.close()));
     await (await this.#outbox?.catch(() => undefined))?.close();

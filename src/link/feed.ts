@@ -6,6 +6,7 @@ import type { Log } from '../log/log.ts';
 import type { GapInfo, LogRecord } from '../log/record.ts';
 import type { Actor } from '../pubsub/actor.ts';
 import { attr, type Element } from '../xmpp/element.ts';
+import { pause } from './pause.ts';
 
 /** Records taken from the log at a time. */
 const PAGE = 64;
@@ -121,7 +122,7 @@ export class Feed {
       try {
         if (await this.#hand(news, message(news))) return;
       } catch (error) {
-        if (error instanceof LanpostError && error.code === 'busy') await this.#pause(BUSY_WAIT);
+        if (error instanceof LanpostError && error.code === 'busy') await pause(this.#parts.clock, BUSY_WAIT, this.#ended.signal);
         else if (!isUnfit(error)) throw error;
         // Escaping can make a batch many times as long as its payloads.
         else if (news.length > 1) {
@@ -154,7 +155,7 @@ export class Feed {
         done = true;
       } catch (failure) {
         if (!(failure instanceof LanpostError && failure.code === code)) throw failure;
-        await this.#pause(BUSY_WAIT);
+        await pause(this.#parts.clock, BUSY_WAIT, this.#ended.signal);
       }
     }
   }
@@ -212,18 +213,6 @@ export class Feed {
     sent.timer = this.#parts.clock.after(ms, () => {
       this.#sent.delete(sent);
       this.#done(sent.records);
-    });
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#parts.clock.after(ms, () => end());
-      const end = (): void => {
-        timer.stop();
-        this.#ended.signal.removeEventListener('abort', end);
-        resolve();
-      };
-      this.#ended.signal.addEventListener('abort', end, { once: true });
     });
   }
 

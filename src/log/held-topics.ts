@@ -1,4 +1,5 @@
 import { LanpostError } from '../errors.ts';
+import { OneByOne } from '../one-by-one.ts';
 import type { Cursor, CursorParts } from './cursor.ts';
 import type { Wakeable } from './cursors.ts';
 import { type Durable, HeldTopic, type Holder } from './durable.ts';
@@ -26,7 +27,7 @@ export class HeldTopics {
   readonly #main: HeldCursor;
   readonly #make: (held: HeldTopic, progress: Progress) => HeldCursor;
   /** One change at a time. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new OneByOne();
 
   constructor(parts: CursorParts, durable: Durable, main: HeldCursor, make: (held: HeldTopic, progress: Progress) => HeldCursor) {
     this.#make = make;
@@ -37,7 +38,7 @@ export class HeldTopics {
   }
 
   hold(topic: string): Promise<Cursor> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const known = this.cursors.get(topic);
       if (known) return known;
       const no = this.#parts.state.topics.byName.get(topic);
@@ -51,7 +52,7 @@ export class HeldTopics {
   }
 
   unhold(topic: string): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       await this.#parts.committer.task((tx) => {
         const cursor = this.cursors.get(topic);
         const held = this.#durable.held.get(topic);
@@ -79,7 +80,7 @@ export class HeldTopics {
   }
 
   async close(): Promise<void> {
-    await this.#turn;
+    await this.#turns.settled();
     await Promise.all([...this.cursors.values()].map((cursor) => cursor.close()));
   }
 
@@ -116,11 +117,5 @@ export class HeldTopics {
     this.cursors.set(held.filter, cursor);
     this.#parts.cursors.watch(held, cursor);
     return cursor;
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => undefined); // whoever asked has the failure
-    return result;
   }
 }

@@ -2,6 +2,7 @@
 // the device has confirmed it, whether or not anybody does now.
 import type { DeviceInfo, MessageStream } from '../api.ts';
 import { LanpostError } from '../errors.ts';
+import { OneByOne } from '../one-by-one.ts';
 import type { CursorInfo } from '../log/durables.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord, Origin } from '../log/record.ts';
@@ -23,7 +24,7 @@ export class Devices {
   readonly #log: Log;
   /** Those there are, and since when. */
   readonly #since = new Map<string, number>();
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new OneByOne();
   /** By name: the last that has come, until it is on its way to the disk. */
   readonly #arriving = new Map<string, Promise<unknown>>();
 
@@ -51,7 +52,7 @@ export class Devices {
   /** From then on its mail is held. Again changes nothing. */
   add(text: string, now: number): Promise<DeviceInfo> {
     const name = checkedDeviceName(text);
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       if (!this.has(name)) {
         if (this.#since.size >= DEVICES) throw new LanpostError('busy', `a box has at most ${DEVICES} devices`);
         const topic = topicOf(name);
@@ -73,7 +74,7 @@ export class Devices {
 
   /** What it has not read goes with it. */
   remove(text: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const name = this.checked(text);
       if (this.#cursor(name)?.open) throw new LanpostError('in-use', `somebody reads the messages of ${name}`);
       await this.#log.registry.set(ROWS + name, undefined);
@@ -132,12 +133,6 @@ export class Devices {
     const base = { name, address: `device:${name}`, since: this.#since.get(name) ?? 0 };
     const cursor = this.#cursor(name);
     return { ...base, unread: await cursor?.pending() ?? 0, open: cursor?.open ?? false };
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => undefined); // the caller has the failure
-    return result;
   }
 }
 

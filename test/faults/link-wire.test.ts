@@ -205,7 +205,7 @@ describe.skipIf(!needs('root', 'tun'))('a bad wire between two boxes that write 
       const outcome = await told(name);
       expect(outcome.faults).toEqual([]);
       expect(outcome.again).toBeLessThanOrEqual(AGAIN);
-    }, 150_000,
+    },
   );
 });
 

@@ -1,5 +1,5 @@
 /** The rooms of the house and what each may import; `docs/ARCHITECTURE.md` has the same in words. */
-const GROUND = ['errors', 'clock', 'api', 'xml', 'abortable', 'audience', 'event-stream', 'given', 'late', 'pairing-desk', 'pull-stream', 'sayable', 'seldom', 'sync-folder', 'topic-fields', 'version'] as const;
+const GROUND = ['errors', 'clock', 'api', 'xml', 'abortable', 'audience', 'event-stream', 'given', 'late', 'one-by-one', 'pairing-desk', 'pull-stream', 'sayable', 'seldom', 'sync-folder', 'topic-fields', 'version'] as const;
 const FIRST = ['payload', 'log', 'xmpp'] as const; // mdns too, but only the link may use it
 const SECOND = ['pubsub', 'mail', 'trust', 'commands'] as const;
 const BELOW_ROADS = [...GROUND, ...FIRST, ...SECOND, 'xep'] as const;
@@ -14,6 +14,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'event-stream': ['errors', 'audience'],
   late: ['errors'],
   given: [],
+  'one-by-one': [],
   sayable: [],
   'pull-stream': [],
   seldom: ['api', 'clock'],

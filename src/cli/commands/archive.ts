@@ -2,6 +2,7 @@ import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { stdin } from 'node:process';
 import { exportBox, importBox, repairBox } from '../../index.ts';
 import type { Command } from '../command.ts';
+import { aborted } from '../interruption.ts';
 import { lines } from '../lines.ts';
 import { printable } from '../printable.ts';
 import { unreadable, UsageError } from '../usage-error.ts';
@@ -99,9 +100,7 @@ const repairing: Command = {
 };
 
 async function* interruptible<T>(all: AsyncGenerator<T>, signal: AbortSignal): AsyncGenerator<T> {
-  const ended = new Promise<undefined>((resolve) => {
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
+  const ended = aborted(signal);
   for (;;) {
     const step = await Promise.race([all.next(), ended]);
     signal.throwIfAborted();

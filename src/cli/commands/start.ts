@@ -3,6 +3,7 @@ import { resolve as absolute } from 'node:path';
 import { createBox, LanpostError, type Box, type BoxOptions, type BoxStatus, type Peer, type Trouble } from '../../index.ts';
 import type { Command, Context } from '../command.ts';
 import { USUAL_DIR } from '../hint.ts';
+import { aborted } from '../interruption.ts';
 import { BrokenPipe, type Output } from '../output.ts';
 import { printable } from '../printable.ts';
 import { UsageError } from '../usage-error.ts';
@@ -175,10 +176,7 @@ function lines({ name, dir, link, homes }: BoxStatus, peers: readonly Peer[], pa
 
 /** Until it is told to stop. What happens meanwhile is told to a terminal, and as JSON. */
 async function follow({ out, dir, signal }: Context, box: Box): Promise<void> {
-  const stopped = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  const stopped = aborted(signal);
   const told = out.terminal || out.json ? [tellPeers(out, box, signal), tellOffers(out, box, dir === USUAL_DIR ? dir : absolute(dir), signal), tellHomes(out, box, signal), tellTroubles(out, box, signal)] : [];
   // A reader that has stalled is not waited for once it is to end.
   await Promise.race([stopped, Promise.all([stopped, ...told])]);

@@ -3,6 +3,7 @@
 import type { Trouble } from '../../api.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import { LanpostError } from '../../errors.ts';
+import { OneByOne } from '../../one-by-one.ts';
 import type { Home } from '../home.ts';
 import { reasonOf } from '../reason.ts';
 import { type Carriers, isSamePlace, type Withdrawn } from './carriers.ts';
@@ -22,7 +23,7 @@ export interface WithdrawalsParts {
 export class Withdrawals {
   readonly #parts: WithdrawalsParts;
   /** One after the other, and after whatever else is asked of homes about the same accounts. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new OneByOne();
   #again: Timer | undefined;
   /** Said to the owner already. */
   readonly #told = new Set<string>();
@@ -33,12 +34,10 @@ export class Withdrawals {
   }
 
   inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(() => {
+    return this.#turns.run(() => {
       if (this.#closed) throw new LanpostError('closed');
       return work();
     });
-    this.#turn = done.catch(() => undefined); // whoever asked has it
-    return done;
   }
 
   /** Tries what there is to do at homes that are connected. */
@@ -80,6 +79,6 @@ export class Withdrawals {
   async close(): Promise<void> {
     this.#closed = true;
     this.#again?.stop();
-    await this.#turn;
+    await this.#turns.settled();
   }
 }

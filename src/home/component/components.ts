@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { ComponentOptions, ComponentStatus, Trouble } from '../../api.ts';
 import type { Clock } from '../../clock.ts';
 import { LanpostError } from '../../errors.ts';
+import { OneByOne } from '../../one-by-one.ts';
 import { late } from '../../late.ts';
 import type { Registry } from '../../log/registry.ts';
 import { parseJid } from '../../xmpp/jid.ts';
@@ -35,7 +36,7 @@ export class Components {
   readonly #unread = new Map<string, ComponentStatus>();
   /** Mail from addresses of devices. */
   readonly road: ComponentRoad = new ComponentRoad(this.#open);
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new OneByOne();
 
   constructor(parts: ComponentsParts) {
     this.#parts = parts;
@@ -60,7 +61,7 @@ export class Components {
   }
 
   add(options: ComponentOptions): Promise<ComponentStatus> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const account = toComponent(options);
       if (!this.#open.has(account.domain) && this.#open.size >= COMPONENTS) throw new LanpostError('busy', `${COMPONENTS} components are there already.`);
       await this.#parts.registry.set(PREFIX + account.domain, { ...account, devices: [...account.devices] });
@@ -74,7 +75,7 @@ export class Components {
   }
 
   remove(domain: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const unread = typeof domain === 'string' ? [domain, domain.toLowerCase()].find((one) => this.#unread.has(one)) : undefined;
       if (unread !== undefined) {
         await this.#parts.registry.set(PREFIX + unread, undefined);
@@ -103,7 +104,7 @@ export class Components {
   }
 
   async close(): Promise<void> {
-    await this.#turn;
+    await this.#turns.settled();
     await Promise.all([...this.#open.values()].map((component) => component.close()));
   }
 
@@ -121,12 +122,6 @@ export class Components {
     this.#open.set(account.domain, component);
     this.#unread.delete(account.domain);
     return component;
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => undefined); // the caller has the failure
-    return result;
   }
 }
 

@@ -13,7 +13,7 @@ import type { ProvenPeer } from '../streams-port.ts';
 import type { Tcp } from '../tcp.ts';
 import { note, ok } from './finding.ts';
 import { greet, type Greeting } from './greeting.ts';
-import { pause } from './pause.ts';
+import { pause } from '../pause.ts';
 import { checkPeerAddress } from './peer-address.ts';
 import { checkPeerClock } from './peer-clock.ts';
 import { checkPeerGreeting } from './peer-greeting.ts';

@@ -5,7 +5,7 @@ import type { Clock } from '../../clock.ts';
 import { parseTarget } from '../peer-target.ts';
 import type { Tcp } from '../tcp.ts';
 import { listed, ok, problem } from './finding.ts';
-import { pause } from './pause.ts';
+import { pause } from '../pause.ts';
 import { type Call, callPeer, OUTCOMES } from './peer-port.ts';
 
 const CHECK = 'far-peer';

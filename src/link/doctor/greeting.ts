@@ -7,7 +7,7 @@ import { isStreamError, streamFaultOf } from '../../xmpp/stream-error.ts';
 import { NS_CLIENT, NS_STREAM } from '../../xmpp/xml-stream.ts';
 import { XmppSocket } from '../../xmpp/xmpp-socket.ts';
 import { NS_TLS } from '../streams/negotiation.ts';
-import { pause } from './pause.ts';
+import { pause } from '../pause.ts';
 
 /** A peer waits 3 s for the announcement of a caller that it does not know, and the first call of all makes it load what answers. */
 const SMALL_TIME = 6_000;

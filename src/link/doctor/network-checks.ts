@@ -12,7 +12,7 @@ import { checkInterfaces } from './interfaces.ts';
 import { createMachine, type Machine, type MachineInterface } from './machine.ts';
 import { checkMulticast } from './multicast.ts';
 import type { Instruments, Patient } from './patient.ts';
-import { pause } from './pause.ts';
+import { pause } from '../pause.ts';
 import { type Sounded, Soundings } from './soundings.ts';
 import { checkSubnet } from './subnet.ts';
 

@@ -4,7 +4,7 @@ import { TYPE } from '../../mdns/message.ts';
 import type { Family, InterfaceInfo } from '../../mdns/network.ts';
 import type { Asked } from '../../mdns/question.ts';
 import { Sounder, type SounderInit, type Sounding } from '../../mdns/sounder.ts';
-import { pause } from './pause.ts';
+import { pause } from '../pause.ts';
 
 export type SounderPort = Pick<Sounder, 'open' | 'ask' | 'answers' | 'result' | 'close'>;
 

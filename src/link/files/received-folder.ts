@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Limits } from '../../api.ts';
 import { LanpostError } from '../../errors.ts';
+import { OneByOne } from '../../one-by-one.ts';
 import { syncFolder } from '../../sync-folder.ts';
 import { folderName, numbered, safeFileName } from './file-name.ts';
 
@@ -41,7 +42,7 @@ export class ReceivedFolder {
   readonly #promised = new Map<Draft, { readonly folder: string; readonly size: number; left: number }>();
   #swept: Promise<void> | undefined;
   /** Room is given to one at a time: two must not be promised the same. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new OneByOne();
 
   constructor(init: ReceivedFolderInit) {
     this.#init = init;
@@ -49,9 +50,7 @@ export class ReceivedFolder {
 
   /** Room for a file of that size. Rejects with why there is none. */
   reserve(peer: string, name: string, size: number): Promise<Draft> {
-    const turn = this.#turn.then(() => this.#reserve(folderName(peer), safeFileName(name), size));
-    this.#turn = turn.catch(() => undefined); // whoever asked is told
-    return turn;
+    return this.#turns.run(() => this.#reserve(folderName(peer), safeFileName(name), size));
   }
 
   async #reserve(folder: string, name: string, size: number): Promise<Draft> {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../clock.ts';
 
 /** Resolves after `ms`, or at once when nobody wants to know any more. */
 export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
