@@ -20,9 +20,10 @@ describe.runIf(needs('chromium') && existsSync(join(ROOT, '.git')))('a newcomer'
   afterAll(async () => {
     await browser?.[Symbol.asyncDispose]();
     if (box?.exitCode === null && box.pid !== undefined) {
-      // npm, its shell and the box: a signal to npm alone may leave the box behind.
+      // npm, its shell and the box: a signal to npm alone may leave the box behind. npm and the shell are gone at once, while the box still
+      // closes what it holds and writes in this directory: only when nobody has the pipe any more has it ended.
       process.kill(-box.pid, 'SIGTERM');
-      await once(box, 'exit');
+      await once(box, 'close');
     }
     rmSync(dir, { recursive: true, force: true });
   });
