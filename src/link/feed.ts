@@ -1,4 +1,3 @@
-import { abortable } from '../abortable.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { type ErrorCode, LanpostError } from '../errors.ts';
 import type { Cursor } from '../log/cursor.ts';
@@ -60,6 +59,8 @@ export class Feed {
   readonly #sent = new Set<Sent>();
   #inFlight = 0;
   #room: (() => void) | undefined;
+  /** Gives up what is being handed to the stream. */
+  #giveUp: (() => void) | undefined;
 
   constructor(parts: FeedParts) {
     this.#parts = parts;
@@ -72,8 +73,7 @@ export class Feed {
 
   /** Whatever was not confirmed is delivered again when the peer is back. Waits for nothing that the peer has to do. */
   async close(): Promise<void> {
-    this.#ended.abort();
-    this.#room?.();
+    this.#end();
     await this.#running;
     for (const { records, timer } of this.#sent) {
       timer?.stop();
@@ -196,7 +196,12 @@ export class Feed {
   async #given(records: readonly LogRecord[], stanza: Element): Promise<Awaited<ReturnType<FeedParts['send']>> | undefined> {
     const { signal } = this.#ended;
     try {
-      return await abortable(this.#parts.send(stanza, () => !signal.aborted && this.#isFor(records)), signal);
+      const sending = this.#parts.send(stanza, () => !signal.aborted && this.#isFor(records));
+      // By hand: with each record a listener on the signal would cost as much as the rest of this.
+      return await new Promise((resolve, reject) => {
+        this.#giveUp = () => reject(signal.reason);
+        sending.then(resolve, reject);
+      });
     } catch (error) {
       if (!signal.aborted && error instanceof LanpostError && error.code === 'forbidden' && !this.#isFor(records)) return undefined;
       throw error;
@@ -216,9 +221,14 @@ export class Feed {
     });
   }
 
-  #fail(error: unknown): void {
+  #end(): void {
     this.#ended.abort();
+    this.#giveUp?.();
     this.#room?.();
+  }
+
+  #fail(error: unknown): void {
+    this.#end();
     this.#parts.failed(error);
   }
 

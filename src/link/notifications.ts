@@ -20,6 +20,7 @@ import { Again } from './again.ts';
 import { Feed } from './feed.ts';
 import { Rounds } from './rounds.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
+import { Subscribed } from './subscribed.ts';
 
 export interface NotificationsParts {
   readonly broker: Broker;
@@ -148,7 +149,8 @@ export class Notifications implements SubscriptionWatcher {
   /** What is to run runs, and nothing else. */
   async #adapt(name: string, fingerprint: string, filter: string): Promise<void> {
     const { broker, log } = this.#parts;
-    const rows = this.#rows(fingerprint, filter);
+    const subscribed = new Subscribed(this.#parts.subscriptions, fingerprint, filter);
+    const { rows } = subscribed;
     const [first] = rows;
     if (!first || !this.#there.has(fingerprint)) await this.#stop(name);
     if (!first) return;
@@ -167,16 +169,12 @@ export class Notifications implements SubscriptionWatcher {
       await cursor.close();
       return;
     }
-    this.#run(name, cursor, actor);
+    this.#run(name, cursor, actor, subscribed);
     // A place that is kept has nothing of topics in memory: of those it gets what comes while it is there.
-    if (durable && hasWildcard(filter)) this.#run(beside(name), await broker.feed(actor, { name: beside(name), filter, from: 'new', durable: false, only: 'memory' }), actor);
+    if (durable && hasWildcard(filter)) this.#run(beside(name), await broker.feed(actor, { name: beside(name), filter, from: 'new', durable: false, only: 'memory' }), actor, subscribed);
   }
 
-  #rows(fingerprint: string, filter: string): PeerSubscription[] {
-    return [...this.#parts.subscriptions.of(fingerprint)].filter((row) => row.state === 'subscribed' && row.suspended === undefined && !row.consent && readsBy(row) === filter);
-  }
-
-  #run(name: string, cursor: Cursor, actor: Keyed): void {
+  #run(name: string, cursor: Cursor, actor: Keyed, subscribed: Subscribed): void {
     const { broker, clock, streams } = this.#parts;
     const { filter } = cursor;
     const readable = broker.readable(actor, filter);
@@ -187,9 +185,9 @@ export class Notifications implements SubscriptionWatcher {
       cursor, actor, clock, most: 1, returns: RETURNS_WITHIN,
       send: (stanza, still) => streams.send(peer()?.name ?? actor.name, stanza, actor.fingerprint, still),
       allowed: () => readable.some,
-      wants: (record) => (record.topic === '' || readable.record(record)) && this.#for(record, actor, filter).length > 0,
-      message: ([record]) => this.#message(record!, this.#for(record!, actor, filter), actor),
-      missing: (record, gap) => this.#message({ ...record, kind: 'gap', gap }, this.#rows(actor.fingerprint, filter), actor),
+      wants: (record) => (record.topic === '' || readable.record(record)) && this.#for(record, actor, subscribed).length > 0,
+      message: ([record]) => this.#message(record!, this.#for(record!, actor, subscribed), subscribed),
+      missing: (record, gap) => this.#message({ ...record, kind: 'gap', gap }, subscribed.rows, subscribed),
       noteLoss: (loss) => this.#parts.log.noteLoss(loss),
       skipped: ({ topic, recordId }, error) => this.#report(actor, new LanpostError(error.code, `${recordId} of ${topic} is left out: ${error.message}`)),
       passed: (record) => this.#deleted(record, actor),
@@ -212,11 +210,11 @@ export class Notifications implements SubscriptionWatcher {
   }
 
   /** Those of the subscriptions that read it which want to be told that. */
-  #for(record: LogRecord, { fingerprint }: Keyed, filter: string): PeerSubscription[] {
+  #for(record: LogRecord, { fingerprint }: Keyed, subscribed: Subscribed): PeerSubscription[] {
     const { broker } = this.#parts;
     const { seq, topic, kind } = record;
     const there = this.#there.get(fingerprint);
-    const rows = this.#rows(fingerprint, filter).filter(({ since }) => seq > since);
+    const rows = subscribed.rows.filter(({ since }) => seq > since);
     if (kind === 'gap' || rows.length === 0) return rows;
     const config = broker.config(topic);
     if (!there || !isTold(record, config) || (config.presenceBased && seq <= there.since)) return [];
@@ -226,7 +224,7 @@ export class Notifications implements SubscriptionWatcher {
       && (!isSubtree(node) || options.kind === 'all' || (options.kind === 'items' ? isOfItems(kind) : !isOfItems(kind) || isFirst(record))));
   }
 
-  #message(record: LogRecord, rows: readonly PeerSubscription[], actor: Keyed): Element {
+  #message(record: LogRecord, rows: readonly PeerSubscription[], subscribed: Subscribed): Element {
     const { broker } = this.#parts;
     const { topic } = record;
     const config = broker.config(topic);
@@ -237,7 +235,7 @@ export class Notifications implements SubscriptionWatcher {
       ...repliesTo(record, config, this.#parts.ownName()),
       created: isFirst(record) && rows.every(({ node, options }) => isSubtree(node) && (options.kind === 'nodes' || !isOfItems(record.kind))),
       body: rows.some(({ options }) => options.includeBody),
-      headers: headersOf(record, rows, this.#parts.subscriptions.of(actor.fingerprint)),
+      headers: headersOf(record, rows, subscribed),
     });
   }
 
@@ -332,11 +330,8 @@ function repliesTo({ kind, publisher }: Pick<Notice, 'kind' | 'publisher'>, { it
 }
 
 /** §7.1.2.4, §12.16: which of several subscriptions it is for; XEP-0248 §3.3.1: through which collection. */
-function headersOf({ kind }: LogRecord, rows: readonly PeerSubscription[], all: Iterable<PeerSubscription>): Header[] {
-  const counts = new Map<string, number>();
-  for (const { node, consent } of all) if (!consent) counts.set(node, (counts.get(node) ?? 0) + 1);
-  const several = ({ node }: PeerSubscription): boolean => (counts.get(node) ?? 0) > 1;
-  const subids = kind === 'publish' || kind === 'retract' ? rows.filter(several).map(({ id }): Header => ['SubID', id]) : [];
+function headersOf({ kind }: LogRecord, rows: readonly PeerSubscription[], subscribed: Subscribed): Header[] {
+  const subids = kind === 'publish' || kind === 'retract' ? rows.filter((row) => subscribed.isOneOfSeveral(row)).map(({ id }): Header => ['SubID', id]) : [];
   const collections = new Set(rows.flatMap(({ node }) => (isSubtree(node) ? [node] : [])));
   return [...subids, ...Array.from(collections, (node): Header => ['Collection', node])];
 }

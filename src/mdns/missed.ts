@@ -16,6 +16,9 @@ const MISSED_TIME = 24 * 3_600_000;
 /** A host that is heard after so long is back, or was never away. */
 const HOST_SILENCE = 2000;
 
+/** A host at which instances are missed, and how many. */
+interface Host { readonly silence: Silence; missed: number }
+
 /** An instance that went without a goodbye. */
 export interface Miss {
   readonly key: string;
@@ -34,7 +37,7 @@ export interface Miss {
 export class Missed {
   readonly #random: () => number;
   readonly #missed = new Map<string, Miss & { readonly since: number }>();
-  readonly #hosts = new Map<string, Silence>();
+  readonly #hosts = new Map<string, Host>();
   readonly #silent: (now: number) => boolean;
   #lastLoss = -Infinity;
   #gap = ROUND_GAP;
@@ -51,7 +54,7 @@ export class Missed {
     const [longest] = this.#missed.keys();
     if (longest !== undefined && this.#missed.size >= MAX_MISSED) this.found(longest);
     this.#missed.set(miss.key, { ...miss, since: now });
-    for (const address of miss.addresses) this.#hosts.set(address, new Silence(now, HOST_SILENCE));
+    for (const address of miss.addresses) this.#hosts.set(address, { silence: new Silence(now, HOST_SILENCE), missed: (this.#hosts.get(address)?.missed ?? 0) + 1 });
     this.hasten(now);
   }
 
@@ -64,9 +67,11 @@ export class Missed {
     const miss = this.#missed.get(key);
     if (!miss) return;
     this.#missed.delete(key);
-    // Others may be missed at the same host.
-    const elsewhere = new Set([...this.#missed.values()].flatMap(({ addresses }) => addresses));
-    for (const address of miss.addresses) if (!elsewhere.has(address)) this.#hosts.delete(address);
+    for (const address of miss.addresses) {
+      const host = this.#hosts.get(address);
+      // Others may be missed there.
+      if (host && --host.missed === 0) this.#hosts.delete(address);
+    }
     if (this.#missed.size === 0) this.#due = Infinity;
   }
 
@@ -76,7 +81,7 @@ export class Missed {
 
   /** A host is heard. Whether one of the missed was there, and it is news. */
   heard(address: string, now: number): boolean {
-    return this.#hosts.get(address)?.broken(now) ?? false;
+    return this.#hosts.get(address)?.silence.broken(now) ?? false;
   }
 
   /** RFC 6762 §7.3: another asked, for an instance or its type; that is as good as if we had. */

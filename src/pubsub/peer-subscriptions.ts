@@ -80,6 +80,11 @@ export class PeerSubscriptions {
     this.#watcher = watcher;
   }
 
+  /** Another one whenever any of them has changed. */
+  get version(): number {
+    return this.#rows.version;
+  }
+
   /** Those that are one, or are to become one. */
   *of(fingerprint: string, node?: string): Iterable<PeerSubscription> {
     for (const row of this.#rows.ofKey(fingerprint)) {

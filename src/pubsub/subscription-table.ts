@@ -42,8 +42,12 @@ export class SubscriptionTable {
   readonly #byNode = new Map<string, Rows>();
   readonly #pending: Rows = new Map();
   readonly #leased: Rows = new Map();
+  #version = 0;
 
   get size(): number { return this.#rows.size; }
+
+  /** Another one whenever any of them has changed. */
+  get version(): number { return this.#version; }
 
   get(id: string): PeerSubscription | undefined {
     return this.#rows.get(id);
@@ -79,6 +83,7 @@ export class SubscriptionTable {
 
   put(row: PeerSubscription): void {
     const { id, node, fingerprint, state } = row;
+    this.#version++;
     this.#rows.set(id, row);
     add(this.#byKey, fingerprint, row);
     if (state === 'none') drop(this.#byNode, node, id);
@@ -90,6 +95,7 @@ export class SubscriptionTable {
   }
 
   delete({ id, node, fingerprint }: PeerSubscription): void {
+    this.#version++;
     for (const rows of [this.#rows, this.#pending, this.#leased]) rows.delete(id);
     drop(this.#byKey, fingerprint, id);
     drop(this.#byNode, node, id);

@@ -8,11 +8,11 @@ export const SERVICE = '_presence._tcp.local';
 export const instanceOf = (index: number): string => `device-${String(index).padStart(4, '0')}@host-${index}`;
 export const indexOf = (instance: string): number => Number(/^device-(\d+)@/.exec(instance)?.[1] ?? Number.NaN);
 
-/** `version` goes into the status text, so that the newest one that arrived can be told. */
+/** `version` goes into the status text, so that the newest one that arrived can be told; 0 is a goodbye (RFC 6762 §10.1). */
 export function announcement(index: number, version: number): Buffer {
   const name = `${escapeLabel(instanceOf(index))}.${SERVICE}`;
   const host = `host-${index}.local`;
-  const record = (owner: string, type: number, ttl: number, flush: boolean, data: DnsRecord['data']): DnsRecord => ({ name: owner, type, class: CLASS.IN, flush, ttl, data });
+  const record = (owner: string, type: number, ttl: number, flush: boolean, data: DnsRecord['data']): DnsRecord => ({ name: owner, type, class: CLASS.IN, flush, ttl: version === 0 ? 0 : ttl, data });
   const text = encodeText([
     ['txtvers', '1'], ['1st', 'device'], ['last', String(index)], ['port.p2pj', '5298'], ['status', 'avail'], ['msg', `version ${version}`],
     ['node', 'urn:example:device'], ['hash', 'sha-1'], ['ver', 'q07IKJEyjvHSyhy//CH0CxmKi8w='],

@@ -1,4 +1,4 @@
-// A process that puts announcements on the link, at a rate. Commands on stdin: { op: 'send', from, to, version, rate }.
+// A process that puts announcements on the link, at a rate. Commands on stdin: { op: 'send', from, count, version, rate, packets }.
 import { createSocket } from 'node:dgram';
 import { createInterface } from 'node:readline';
 import { announcement } from './announcements.ts';
@@ -7,11 +7,11 @@ const socket = createSocket({ type: 'udp4', reuseAddr: true });
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 const now = (): number => Number(process.hrtime.bigint() / 1000n);
 
-interface Send { readonly op: 'send'; readonly count: number; readonly version: number; readonly rate: number; readonly packets: number }
+interface Send { readonly op: 'send'; readonly from: number; readonly count: number; readonly version: number; readonly rate: number; readonly packets: number }
 
 /** In slices of a millisecond; `rate` 0 is all at once. */
-function send({ count, version, rate, packets }: Send): void {
-  const prepared = Array.from({ length: count }, (_, index) => announcement(index, version));
+function send({ from, count, version, rate, packets }: Send): void {
+  const prepared = Array.from({ length: count }, (_, index) => announcement(from + index, version));
   const times: number[] = [];
   const begun = now();
   const step = (): void => {
