@@ -81,11 +81,12 @@ export class Approvals {
   }
 
   #ask(owner: string, row: PeerSubscription): void {
-    const { names, nameOf, streams } = this.#parts;
+    const { broker, names, nameOf, streams } = this.#parts;
     const name = nameOf(owner);
     if (name === undefined) return;
     const request = authorizationRequest(row, names.nameOf(row.fingerprint) ?? row.fingerprint);
-    streams.send(name, request, owner).catch((error: unknown) => this.#seldom.tell({
+    const still = (): boolean => broker.access.allows({ kind: 'peer', name, fingerprint: owner }, 'configure', row.node);
+    streams.send(name, request, owner, still).catch((error: unknown) => this.#seldom.tell({
       kind: 'link.approval', message: `asking ${name} about a subscription: ${error instanceof Error ? error.message : String(error)}`,
     }));
   }

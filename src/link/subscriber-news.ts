@@ -1,7 +1,7 @@
 import type { Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log/log.ts';
-import { OWNER } from '../pubsub/actor.ts';
+import { keyAddress, OWNER } from '../pubsub/actor.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { Seldom } from '../seldom.ts';
 import type { Names } from '../xep/pubsub/affiliations.ts';
@@ -56,13 +56,14 @@ export class SubscriberNews {
     this.#underWay.set(owner, underWay + 1);
     this.#count += 1;
     const message = subscriberNotification(subscriber, `s${this.#parts.log.epoch}-${this.#count}`);
-    this.#sent(name, message, owner)
+    const still = (): boolean => this.#parts.broker.rights.affiliation(subscriber.node, keyAddress(owner)) === 'owner';
+    this.#sent(name, message, owner, still)
       .catch((error: unknown) => this.#report(name, error instanceof Error ? error.message : String(error)))
       .finally(() => this.#done(owner));
   }
 
-  async #sent(name: string, message: ReturnType<typeof subscriberNotification>, owner: string): Promise<void> {
-    const { delivered, taken } = await this.#parts.streams.send(name, message, owner);
+  async #sent(name: string, message: ReturnType<typeof subscriberNotification>, owner: string, still: () => boolean): Promise<void> {
+    const { delivered, taken } = await this.#parts.streams.send(name, message, owner, still);
     await (delivered ?? taken);
   }
 

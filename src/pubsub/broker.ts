@@ -254,7 +254,8 @@ export class Broker {
     if (durable) checkedDurable(filter, this.#log.topic(filter));
     const known = this.#log.hasCursor(name);
     if (!known) this.#roomForReader();
-    return this.#log.cursor({ name, filter, from: checkedFrom(from), durable, extra: actor, ...(only ? { only } : {}), ...durable ? this.places.at(actor, known) : {} });
+    const options = { name, filter, from: checkedFrom(from), durable, extra: actor, ...(only ? { only } : {}) };
+    return durable ? this.places.open(actor, known, (bound) => this.#log.cursor({ ...options, ...bound })) : this.#log.cursor(options);
   }
 
   /** The view of a topic, oldest first. */
@@ -269,15 +270,13 @@ export class Broker {
 
   /** A part of the view; see `itemPage`. */
   async page(actor: Actor, topic: string, request: ItemPageRequest): Promise<NoticePage> {
-    this.#persistent(this.#at(actor, 'retrieve', topic));
-    const { records, ...page } = await itemPage(this.#log, topic, request);
+    const { records, ...page } = await this.#reading(actor, topic, () => itemPage(this.#log, topic, request));
     return { ...page, notices: records.map((record) => noticeOf(record)) };
   }
 
   /** What became of a topic's items since it had that version; see `version`. */
   async changes(actor: Actor, topic: string, version: number): Promise<Notice[]> {
-    this.#persistent(this.#at(actor, 'retrieve', topic));
-    return (await changesSince(this.#log, topic, version)).map((record) => noticeOf(record));
+    return (await this.#reading(actor, topic, () => changesSince(this.#log, topic, version))).map((record) => noticeOf(record));
   }
 
   /** What a road means by a node: a topic of that name, or else a node of the account itself (XEP-0163). */
@@ -295,8 +294,15 @@ export class Broker {
   async #records(actor: Actor, topic: string, options: ItemsOptions = {}): Promise<LogRecord[]> {
     // Opened by the first loss: until then there is none.
     if (topic === LEDGER && actor.kind === 'owner' && !this.#live(topic)) return [];
+    return this.#reading(actor, topic, () => this.#log.items(topic, checkedQuery(options)));
+  }
+
+  async #reading<T>(actor: Actor, topic: string, read: () => Promise<T>): Promise<T> {
     this.#persistent(this.#at(actor, 'retrieve', topic));
-    return this.#log.items(topic, checkedQuery(options));
+    const found = await read();
+    // Meanwhile the right to it may have gone.
+    this.#at(actor, 'retrieve', topic);
+    return found;
   }
 
   /** `notify`: readers are told whatever the topic says. */

@@ -18,10 +18,14 @@ export class PlaceBounds {
     this.#parts = parts;
   }
 
-  /** Of a place that is opened; `known`: it was there before, perhaps with another bound. */
-  at(actor: Actor, known: boolean): Pick<CursorOptions, 'maxBacklog'> {
-    if (actor.kind !== 'peer') return {};
-    return known || !this.#isKept(actor.fingerprint) ? { maxBacklog: this.#of(actor.fingerprint) } : {};
+  /** Opens a place of that actor, bounded as its key stands; `known`: it was there before, perhaps with another bound. */
+  async open<Place>(actor: Actor, known: boolean, opening: (bound: Pick<CursorOptions, 'maxBacklog'>) => Promise<Place>): Promise<Place> {
+    if (actor.kind !== 'peer') return opening({});
+    const isKept = this.#isKept(actor.fingerprint);
+    const place = await opening(known || !isKept ? { maxBacklog: this.#of(actor.fingerprint) } : {});
+    // Before it was there, `fit` could not find it.
+    if (actor.fingerprint !== undefined && this.#isKept(actor.fingerprint) !== isKept) await this.fit(actor.fingerprint);
+    return place;
   }
 
   /** Somebody has vouched for that key, or does so no more: its places, open or not, are bounded as it stands now. Of all keys when none is given. */

@@ -101,6 +101,27 @@ test('what waits for room in a stream does not go out once its topic is denied, 
   expect((await restOf(one, 'goes on')).includes('xxx')).toBe(false);
 });
 
+test('what an owner of a topic is to be told of its subscribers does not go out once it is none', async () => {
+  const one = await deaf(2, asBox('t/#'));
+  const [asking, reading] = await Promise.all([lan.identity(), lan.identity()]);
+  await a.broker.create(OWNER, 't/asked', { accessModel: 'authorize' });
+  await a.broker.create(OWNER, 't/news', { notifySub: true });
+  for (const topic of ['t/asked', 't/news']) await a.service.rules.setAffiliation(topic, one.fingerprint, 'owner');
+  await a.service.rules.allow(reading.fingerprint, 'read', 't/news');
+  await fill();
+  for (const [host, name, { key }, topic] of [[3, 'asking@h3', asking, 't/asked'], [4, 'reading@h4', reading, 't/news']] as const) {
+    const stream = await secureCaller(lan, a, { host, name, key });
+    stream.write(`<iq type='set' id='s'><pubsub xmlns='${PUBSUB}'><subscribe node='${topic}' jid='${name}'/></pubsub></iq>`);
+    expect(await stream.reads(/id='s'[^>]*>/)).not.toContain("type='error'");
+  }
+  await quiet();
+  for (const topic of ['t/asked', 't/news']) await a.service.rules.setAffiliation(topic, one.fingerprint, 'none');
+  await a.service.rules.allow(one.fingerprint, 'read', 't/1');
+  await a.broker.publish(OWNER, 't/1', toPayload('goes on'));
+  const rest = await restOf(one, 'goes on');
+  for (const name of ['asking@h3', 'reading@h4', asking.fingerprint, reading.fingerprint]) expect(rest).not.toContain(name);
+});
+
 test('what waits for a stream that broke does not go out over the one that resumes it', async () => {
   const { key, fingerprint } = await lan.identity();
   await a.service.rules.allow(fingerprint, 'read', 't/#');

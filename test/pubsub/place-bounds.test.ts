@@ -109,3 +109,21 @@ test('what was not written of that before a power cut is so once the box is back
   const third = await openMemory({ database });
   expect(Object.fromEntries(Array.from(third.log.cursors(), ({ name, maxBacklog }) => [name, maxBacklog]))).toEqual({ [`peer:${KEY}:r`]: BOUND, [`peer:${OTHER}:r`]: undefined });
 });
+
+test.each([
+  ['revoked', 'paired', 'seen', BOUND],
+  ['vouched for', 'seen', 'paired', undefined],
+] as [string, TrustLevel, TrustLevel, typeof BOUND | undefined][])('a place that is just being opened when its key is %s', async (_, before, after, bound) => {
+  for (let ticks = 0; ticks < 24; ticks += 1) {
+    const { log, clock } = await openMemory();
+    const standing = new Map<string | undefined, TrustLevel>([[KEY, before]]);
+    const broker = brokerOn(log, clock, standing);
+    await broker.create(OWNER, 't', { accessModel: 'open' });
+    const opening = place(broker, KEY);
+    for (let i = 0; i < ticks; i += 1) await Promise.resolve();
+    standing.set(KEY, after);
+    await broker.places.fit(KEY);
+    await (await opening).close();
+    expect(await bounds(broker), `after ${ticks} ticks`).toEqual({ [`peer:${KEY}:r`]: bound });
+  }
+});

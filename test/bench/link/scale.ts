@@ -100,10 +100,10 @@ export class Scale {
   }
 
   async #toldOf(listener: Program): Promise<Told & { rss: number }> {
-    const { rss: _, ...first } = await this.#newcomers(listener, MANY);
+    const { rss, ...first } = await this.#newcomers(listener, MANY);
     await this.announce(MANY, 0, 500, { from: MANY });
     await pause(3000); // RFC 6762 §10.1: who said goodbye is gone a second later
-    return { ...await this.#newcomers(listener, 0), first };
+    return { ...await this.#newcomers(listener, 0), first, rss };
   }
 
   /** As many as that, from that index on. */
