@@ -10,7 +10,7 @@ export const ERROR_CODES = {
   forbidden: 'The access rules do not allow this.',
   'not-found': 'There is no such topic, item, subscription, peer or home.',
   conflict: 'It exists already, or was changed by someone else.',
-  'in-use': 'Another reader holds this durable name, or another process this data directory or port.',
+  'in-use': 'Another reader holds this durable name or device, another process this port, or a pairing or a rehearsal is under way already.',
   locked: 'The data directory is in use by another process.',
   unreachable: 'No road reaches the address now.',
   expired: 'The message or item was not delivered before it expired.',

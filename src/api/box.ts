@@ -132,7 +132,7 @@ export interface Box extends AsyncDisposable {
     /**
      * PEER is a name on the link, `link:NAME`, a fingerprint (hex, at least 16 digits), or a class. A key that is
      * allowed something is vouched for by that. `read`, `write`, `relay`, `command` and `device` need a filter. `xmpp:JID` may be allowed
-     * commands, by way of a home whose word for that account is taken.
+     * commands and devices, and `xmpp:DOMAIN` devices, by way of a home whose word for that is taken.
      */
     allow(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules>;
     /** What is denied to a key is denied whatever is allowed to it or to its class; it vouches for nobody. */

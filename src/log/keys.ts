@@ -2,7 +2,7 @@
 //
 //   m                     meta: format version, box id, head, clean mark, machine
 //   e <counter u32>       epoch: box, name, first seq, predecessor
-//   b <first seq u64>     commit row: count, CRC-32 of its records' CRCs (the last 16 MiB kept)
+//   b <first seq u64>     commit row: count, CRC-32 of its records' CRCs (of the last 24 MiB)
 //   r <seq u64>           record, written once
 //   t <topic u32><seq>    index: state, kind, size, ordinal within the topic, item id if chosen
 //   k <topic u32><id>     -> seq of the newest item with that id

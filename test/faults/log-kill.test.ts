@@ -1,5 +1,5 @@
 // Nothing that was acknowledged is lost to SIGKILL.
-import { mkdtemp, rm, watch } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, watch } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -21,6 +21,11 @@ async function prepare(dir: string): Promise<void> {
   await log.close();
 }
 
+/** The files that LevelDB writes to before it makes tables of them, newest last. */
+async function writeAheadFiles(dir: string): Promise<string[]> {
+  return (await readdir(dir)).filter((name) => name.endsWith('.log')).toSorted();
+}
+
 /** Resolves after so many changes to the files, or when nobody looks any more. */
 async function changed(changes: AsyncIterable<unknown>, count: number): Promise<void> {
   let left = count;
@@ -38,12 +43,16 @@ it('keeps every acknowledged append over 32 kills, some while opening, trimming 
     await prepare(dir);
     let from = 1;
     for (let run = 1; run <= ROUNDS; run++) {
-      // 3 KiB items fill a 4 MiB WAL, and so rotate it, within a round; a small window lets trimming delete.
-      const options = { dir, run, inFlight: 64, bytes: run % 3 === 0 ? 3000 : 100, churn: run % 2 === 0, limits: { windowBytes: 64 << 10 } };
+      // The large items rotate the write-ahead file, of 10 MiB, within a round; a small window lets trimming delete.
+      const rotates = run % 3 === 0;
+      const options = { dir, run, inFlight: 64, bytes: rotates ? 14_000 : 100, churn: run % 2 === 0, limits: { windowBytes: 64 << 10 } };
       const writer = new LogWriter(options);
       const target = 1000 + Math.floor(random() * 1500);
+      await writer.until(() => writer.state === 'open');
+      const atFirst = await writeAheadFiles(dir);
       await writer.until(() => writer.acked.size >= target);
       await writer.kill();
+      if (rotates) expect((await writeAheadFiles(dir)).at(-1)).not.toBe(atFirst.at(-1));
       expect(writer.acked.size).toBeGreaterThanOrEqual(1000);
       if (run % 4 === 0) {
         // What it left needs recovering: kill that, too.

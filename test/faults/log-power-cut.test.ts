@@ -42,7 +42,7 @@ describe.skipIf(!needs('gcc'))('a power cut', () => {
     const dir = join(parent, 'box');
     const trace = join(parent, 'trace');
     for (let run = 1; run <= RUNS; run++) {
-      // Files of 4 MiB rotate; a small window lets trimming delete, and a small rest has compaction work.
+      // Files of 10 MiB rotate, with what is churned; a small window lets trimming delete, and a small rest has compaction work.
       const limits = { windowBytes: 64 << 10, garbageBytes: 1 << 20, trimLagBytes: 1 << 20, maxItems: 1_000_000 };
       const writer = new LogWriter({ dir: join(dir, 'log'), run, inFlight: 32, bytes: run === 2 ? 8000 : 300, churn: true, mixed: true, limits, ...(run === RUNS && { count: 700 }) }, [], await shimmed({ dir, trace }));
       if (run === RUNS) await writer.ended();

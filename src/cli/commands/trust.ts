@@ -11,9 +11,10 @@ const PEER = [
   'follows it when the name changes. Or PEER is a class: class:plain (no key, as Pidgin), class:seen (a key that',
   'nobody vouched for), class:paired. RIGHT is read (subscribe) or write (publish), with a FILTER of topics; or chat,',
   'or files (taken without asking); or relay, with the server that a paired box may be connected to through this one:',
-  'HOST:PORT or [IPV6]:PORT, or xmpp:DOMAIN where DNS says which host serves it; or command, with a FILTER of commands\' names.',
-  'Unless something is said, everybody may chat, and nothing else. PEER may be xmpp:JID, too, for command: then that',
-  'account may run them by way of a home, whose word is taken for it.',
+  'HOST:PORT or [IPV6]:PORT, or xmpp:DOMAIN where DNS says which host serves it; or command, with a FILTER of commands\' names;',
+  'or device, with a FILTER of names of devices that may be written to. Unless something is said, everybody may chat, and',
+  'nothing else. PEER may be xmpp:JID, too, for command and device, and xmpp:DOMAIN for device: then that account, or',
+  'everybody there, may do so by way of a home, whose word is taken for it.',
 ];
 
 const list: Command = {
@@ -22,7 +23,7 @@ const list: Command = {
   summary: 'List the keys that were seen, and what each may do',
   options: {
     classes: { type: 'boolean', help: 'what holds for each class of peers, instead' },
-    accounts: { type: 'boolean', help: 'what accounts elsewhere may run by way of a home, instead' },
+    accounts: { type: 'boolean', help: 'what accounts elsewhere may do by way of a home, instead' },
   },
   examples: ['lanpost trust list', 'lanpost trust list --classes'],
   async run({ args, out, attach }) {
@@ -63,7 +64,7 @@ const revoke: Command = {
     const [peer = ''] = args.positionals;
     const box = await attach();
     await box.trust.revoke(peer);
-    if (peer.startsWith('xmpp:')) return out.print({ revoked: peer }, () => `nothing is said of ${printable(peer)} any more: it may run nothing`);
+    if (peer.startsWith('xmpp:')) return out.print({ revoked: peer }, () => `nothing is said of ${printable(peer)} any more: it may do nothing here`);
     await out.print({ revoked: peer }, () => (peer.startsWith('class:') ? `nothing is said of ${peer} any more: it may chat, and nothing else`
       : `nothing is said of ${printable(peer)} any more: its key counts as seen, and may what class:seen may`));
   },
@@ -116,7 +117,7 @@ async function say({ args, out, attach }: Context, what: 'allow' | 'deny'): Prom
   else await out.table([said], OF_ACCOUNTS, '');
 }
 
-const WHAT: Readonly<Record<string, string>> = { relay: 'to which server', command: 'which commands' };
+const WHAT: Readonly<Record<string, string>> = { relay: 'to which server', command: 'which commands', device: 'which devices' };
 
 function isOfClass(said: ClassRules | AccountRules): said is ClassRules {
   return said.name.startsWith('class:');

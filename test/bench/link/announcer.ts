@@ -7,10 +7,10 @@ const socket = createSocket({ type: 'udp4', reuseAddr: true });
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 const now = (): number => Number(process.hrtime.bigint() / 1000n);
 
-interface Send { readonly op: 'send'; readonly from: number; readonly count: number; readonly version: number; readonly rate: number; readonly packets: number }
+interface Send { readonly op: 'send'; readonly from?: number; readonly count: number; readonly version: number; readonly rate: number; readonly packets: number }
 
 /** In slices of a millisecond; `rate` 0 is all at once. */
-function send({ from, count, version, rate, packets }: Send): void {
+function send({ from = 0, count, version, rate, packets }: Send): void {
   const prepared = Array.from({ length: count }, (_, index) => announcement(from + index, version));
   const times: number[] = [];
   const begun = now();
