@@ -1,5 +1,8 @@
+import { constants, createReadStream, fstatSync, openSync } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { stdin } from 'node:process';
+import type { Readable } from 'node:stream';
 import { exportBox, importBox, repairBox } from '../../index.ts';
 import type { Command } from '../command.ts';
 import { aborted } from '../interruption.ts';
@@ -68,7 +71,9 @@ const importing: Command = {
   examples: ['lanpost import backup.jsonl --dir /var/lib/lanpost', 'zcat backup.jsonl.gz | lanpost import -'],
   async run({ args, out, dir, signal }) {
     const [path = '-'] = args.positionals;
-    const file = path === '-' ? stdin : (await open(path).catch((error: unknown) => { throw unreadable(path, error); })).createReadStream();
+    signal.throwIfAborted();
+    const file = path === '-' ? stdin : opened(path);
+    file.on('error', () => undefined); // it may come before anybody reads, and whoever reads is told
     signal.addEventListener('abort', () => file.destroy(signal.reason instanceof Error ? signal.reason : undefined), { once: true });
     const done = await importBox({ dir }, lines(file));
     await out.print(done, () => `records taken in: ${done.records}, here already: ${done.repeated}; topics made: ${done.topics}; durable readers made: ${done.readers}`);
@@ -98,6 +103,16 @@ const repairing: Command = {
     return lost ? 1 : 0;
   },
 };
+
+/** A pipe to which nobody writes is waited for as sockets are: a thread that waits for it could not even be ended with the process. */
+function opened(path: string): Readable {
+  try {
+    const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    return fstatSync(fd).isFIFO() ? new Socket({ fd, readable: true, writable: false }) : createReadStream(path, { fd });
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
 
 async function* interruptible<T>(all: AsyncGenerator<T>, signal: AbortSignal): AsyncGenerator<T> {
   const ended = aborted(signal);
