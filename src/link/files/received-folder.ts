@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, opendir, readdir, realpath, rename, rm, unlink } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Limits } from '../../api.ts';
 import { LanpostError } from '../../errors.ts';
 import { OneByOne } from '../../one-by-one.ts';
@@ -19,9 +19,9 @@ export interface ReceivedFolderInit {
 /** A file on its way: nowhere to be seen under its name until it is all there. */
 export interface Draft {
   write(bytes: Uint8Array): Promise<void>;
-  /** All of it is on the disk, under a name that nothing had: where. Rejects when it has been given up before it had the name. */
+  /** All of it is on the disk, under a name that nothing had: where. Rejects when it has been given up by then, and nothing is there. */
   keep(ended: AbortSignal): Promise<string>;
-  /** It will not be. Idempotent. */
+  /** It will not be, unless it is kept by now. Idempotent. */
   discard(): Promise<void>;
 }
 
@@ -80,14 +80,33 @@ export class ReceivedFolder {
     const file = await open(path, NEW_FILE, 0o600).catch((error: unknown) => { throw unwritable(error); });
     const place = { folder, size, left: size };
     let looked = 0;
+    let keeping: Promise<string> | undefined;
     let over: Promise<void> | undefined;
-    const discard = (): Promise<void> => {
+    const close = (): Promise<void> => {
       over ??= (async () => {
         this.#promised.delete(draft);
         await file.close();
         await rm(path, { force: true });
       })();
       return over;
+    };
+    const keep = async (ended: AbortSignal): Promise<string> => {
+      let kept: string | undefined;
+      try {
+        await file.sync();
+        ended.throwIfAborted();
+        kept = await this.#name(path, folder, name);
+        await syncFolder(dirname(kept)); // the name itself lives in the folder
+        await close();
+        // To name it takes its time, too. This comes last, so that who is told that it is there has it.
+        ended.throwIfAborted();
+        return kept;
+      } catch (error) {
+        if (kept !== undefined) await unnamed(kept);
+        throw error instanceof LanpostError || ended.aborted ? error : unwritable(error);
+      } finally {
+        await close();
+      }
     };
     const draft: Draft = {
       write: async (bytes) => {
@@ -99,18 +118,11 @@ export class ReceivedFolder {
         await writeAll(file, bytes);
         place.left = Math.max(0, place.left - bytes.byteLength);
       },
-      keep: async (ended) => {
-        try {
-          await file.sync();
-          ended.throwIfAborted();
-          return await this.#name(path, folder, name);
-        } catch (error) {
-          throw error instanceof LanpostError || ended.aborted ? error : unwritable(error);
-        } finally {
-          await discard();
-        }
+      keep: (ended) => (keeping = keep(ended)),
+      discard: async () => {
+        await keeping?.catch(() => undefined); // whoever would keep it is told
+        await close();
       },
-      discard,
     };
     this.#promised.set(draft, place);
     return draft;
@@ -121,9 +133,7 @@ export class ReceivedFolder {
     const place = await this.#folder('files', folder);
     for (let n = 1; n <= NAMES; n += 1) {
       const path = join(place, numbered(name, n));
-      if (!await moved(draft, path)) continue;
-      await syncFolder(place); // the name itself lives in the folder
-      return path;
+      if (await moved(draft, path)) return path;
     }
     throw new LanpostError('disk-full', `${place} has ${NAMES} files called ${name}: take some out of it`);
   }
@@ -197,6 +207,12 @@ async function moved(from: string, to: string): Promise<boolean> {
   if (await lstat(to).then(() => true, () => false)) return false;
   await rename(from, to);
   return true;
+}
+
+/** The name is taken back, for good. */
+async function unnamed(path: string): Promise<void> {
+  await rm(path, { force: true });
+  await syncFolder(dirname(path));
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -56,6 +56,28 @@ describe('the folder for received files', () => {
     expect([await readdir(join(dir, 'files')), await readdir(join(dir, 'files', '.incoming'))]).toEqual([['.incoming'], []]);
   });
 
+  test.each(['', ', also when it is discarded just then'])('keeps nothing of what was given up while it got its name%s', async (also) => {
+    const ended = new AbortController();
+    let naming = false;
+    const init = {
+      // Looked at first of all when it is named.
+      get dir() {
+        if (naming) ended.abort(new Error('revoked'));
+        return dir;
+      },
+      limits, free: async () => free,
+    };
+    const draft = await new ReceivedFolder(init).reserve('alice@h1', 'a.txt', 5);
+    drafts.push(draft);
+    let discarded: Promise<void> | undefined;
+    if (also) ended.signal.addEventListener('abort', () => { discarded = draft.discard(); });
+    await draft.write(Buffer.from('hello'));
+    naming = true;
+    await expect(draft.keep(ended.signal)).rejects.toThrow('revoked');
+    await discarded;
+    expect([await readdir(join(dir, 'files', 'alice@h1')), await readdir(join(dir, 'files', '.incoming'))]).toEqual([[], []]);
+  });
+
   test('overwrites nothing', async () => {
     const folder = opened();
     for (const text of ['one', 'two', 'three']) await put(folder, 'alice@h1', 'a.txt', text);
