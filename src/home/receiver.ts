@@ -139,7 +139,7 @@ function commandsOf({ offers, may, answerBytes }: NonNullable<ReceiverParts['com
   return new Commands<HomeContext>({
     ownName: ({ session }) => session,
     unknown: () => new StanzaError('item-not-found'),
-    later: ({ answer }, reply) => answer?.(reply),
+    later: async ({ answer }, reply) => answer?.(reply),
     offers: offeredCommands<HomeContext>({
       offers, answerBytes,
       runnerOf: ({ from, jid }) => ({ from: `xmpp:${from ?? jid}`, trust: 'none' }),

@@ -287,8 +287,7 @@ export class LinkService {
     const commands = new Commands<PeerContext>({
       ownName: () => this.name,
       unknown: () => unsupportedFeature('get-pending'),
-      // One that has gone has lost what it asked; what it asks then is another request.
-      later: ({ name, fingerprint }, reply) => void streams.send(name, reply, fingerprint).catch(() => undefined),
+      later: ({ name, fingerprint }, reply, still) => streams.send(name, reply, fingerprint, still),
       ...(parts.offers ? { offers: offeredCommands<PeerContext>({
         offers: parts.offers,
         // Whoever has no key can have any number of names, and who has one can change its own.

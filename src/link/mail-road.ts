@@ -129,15 +129,18 @@ export class MailRoad implements Road {
     const name = key === undefined ? undefined : nameOf(key);
     const [from, to] = [accounts?.accountFor(jid), bare(jid)];
     if (!accounts || key === undefined || name === undefined || to === undefined) throw new LanpostError('unreachable', `whoever has ${jid} is not on the link`);
+    const still = (): boolean => this.#holder(jid) === key;
     try {
-      return await this.#carry(name, letter, key, device, { from: from ?? '', to });
+      return await this.#carry(name, letter, key, device, { ends: { from: from ?? '', to }, still });
     } catch (error) {
-      if (!(error instanceof LanpostError && error.code === 'too-large')) this.#unreached.set(key, accounts.clock.mono());
-      throw error;
+      const code = error instanceof LanpostError ? error.code : undefined;
+      if (code !== 'too-large' && still()) this.#unreached.set(key, accounts.clock.mono());
+      // Nobody refused it: it waited until the account was not that key's, or the name was another's. It has other roads, or waits.
+      throw code === 'forbidden' ? new LanpostError('unreachable', `${name} is not, or no longer, who has ${jid}`, { cause: error }) : error;
     }
   }
 
-  async #carry(name: string, letter: Letter, key: string | undefined, device: string | undefined, accounts?: Accounts): Promise<Handed> {
+  async #carry(name: string, letter: Letter, key: string | undefined, device: string | undefined, account?: { readonly ends: Accounts; readonly still: () => boolean }): Promise<Handed> {
     // Who has no key is no box, and answers in the thread.
     const thread = letter.thread ?? (letter.device !== undefined && key === undefined ? threadOf(letter.device) : undefined);
     const message = buildMessage({
@@ -149,9 +152,9 @@ export class MailRoad implements Road {
       body: letter.body,
       ...(letter.subject === undefined ? {} : { subject: letter.subject }),
       ...(thread === undefined ? {} : { thread }),
-      extensions: [letterRecord(letter, accounts), ...deviceElements({ from: letter.device, to: device })],
+      extensions: [letterRecord(letter, account?.ends), ...deviceElements({ from: letter.device, to: device })],
     });
-    const { delivered, taken } = await this.#parts.streams.send(name, message, key);
+    const { delivered, taken } = await this.#parts.streams.send(name, message, key, account?.still);
     if (!delivered) return taken ? { taken } : {};
     const both = `${name} ${letter.id}`;
     const outcome = new Promise<void>((resolve, reject) => {

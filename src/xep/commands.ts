@@ -41,8 +41,8 @@ export interface CommandSource<C> {
 export interface CommandsParts<C> {
   readonly commands?: readonly AdHocCommand<C>[];
   readonly offers?: CommandSource<C>;
-  /** Sends the answer of an offered command when it is there: it may take its time, and what came after it does not wait for that. */
-  readonly later?: (context: C, reply: Element) => void;
+  /** Sends the answer of an offered command when it is there: it may take its time, and what came after it does not wait for that. `still`: asked when it goes out; false: it does not, and this rejects. */
+  readonly later?: (context: C, reply: Element, still?: () => boolean) => Promise<unknown>;
   readonly ownName: (context: C) => string;
   /** Of a command that is not there. */
   readonly unknown: () => StanzaError;
@@ -103,9 +103,12 @@ export class Commands<C> implements Extension<C> {
     const running = this.#answer(request, command);
     if (!later || commands?.includes(command)) return running;
     const asked = withoutPayload(request.iq);
-    void running.then((answer) => later(context, iqResult(asked, answer)), (error: unknown) => {
-      later(context, errorReply(asked, error instanceof StanzaError ? error : new StanzaError('internal-server-error')));
-    });
+    const failed = (error: unknown): Element => errorReply(asked, error instanceof StanzaError ? error : new StanzaError('internal-server-error'));
+    const still = (): boolean => command.offered(context);
+    void running.then((answer) => iqResult(asked, answer), failed).then((reply) => later(context, reply, still)).catch(async () => {
+      // It had to wait for room, and the right was gone before there was any. RFC 6120 §8.2.3: whoever asks MUST be answered.
+      if (!still()) await later(context, failed(new StanzaError('forbidden')));
+    }).catch(() => undefined); // one that has gone has lost what it asked; what it asks then is another request
     return LATER;
   }
 

@@ -18,10 +18,12 @@ export interface RequestOptions {
   readonly timeout?: number;
   /** For protocols in which the id says more than which answer belongs to which request. */
   readonly id?: string;
+  /** For whoever sends it, where it may have to wait for that: whether it still may. */
+  readonly still?: () => boolean;
 }
 
 export interface IqCallerOptions {
-  readonly send: (iq: Element) => void;
+  readonly send: (iq: Element, still?: () => boolean) => void;
   readonly clock: Clock;
   /** Milliseconds until a request is given up; default 30 s. */
   readonly timeout?: number;
@@ -72,7 +74,7 @@ export class IqCaller {
         reject(new LanpostError('timeout', 'No answer came to the request.'));
       });
       this.#waiting.set(id, { to: attr(iq, 'to'), timer, resolve, reject });
-      this.#options.send(iq);
+      this.#options.send(iq, options.still);
     });
   }
 

@@ -4,6 +4,7 @@ import { OWNER } from '../../src/pubsub/actor.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { quiet } from '../support/quiet.ts';
 import { acquainted, SimulatedLan } from './fixtures.ts';
+import type { PlainStream } from './plain-peer.ts';
 import { secureCaller } from './secure-caller.ts';
 import { serviceBox, type ServiceBox } from './service-box.ts';
 
@@ -17,7 +18,7 @@ let lan: SimulatedLan;
 let a: ServiceBox;
 beforeEach(async () => {
   lan = new SimulatedLan();
-  a = await serviceBox(lan, 1, 'a');
+  a = await serviceBox(lan, 1, 'a', { home: { has: () => false, accountFor: () => 'a@home.test', reaches: () => false, send: () => Promise.reject(new Error('no home')) } });
   await a.broker.create(OWNER, 't/1');
 });
 afterEach(() => lan.close());
@@ -27,7 +28,7 @@ const STRANGERS_BOUND = { bytes: 16 * 1024 * 1024, age: 7 * 86_400_000 };
 interface Deaf { readonly socket: Socket; readonly fingerprint: string }
 
 /** A peer that may read, and from then on takes nothing of what is sent to it. */
-async function deaf(host: number, subscribe: (name: string) => string): Promise<Deaf> {
+async function deaf(host: number, subscribe: (name: string) => string, first?: (stream: PlainStream, name: string) => Promise<unknown>): Promise<Deaf> {
   const { key, fingerprint } = await lan.identity();
   await a.service.rules.allow(fingerprint, 'read', 't/#');
   const name = `mallory@h${host}`;
@@ -36,6 +37,7 @@ async function deaf(host: number, subscribe: (name: string) => string): Promise<
   await stream.reads('<enabled');
   stream.write(`<iq type='set' id='s'><pubsub xmlns='${PUBSUB}'>${subscribe(name)}</pubsub></iq>`);
   expect(await stream.reads(/id='s'[^>]*>/)).not.toContain("type='error'");
+  await first?.(stream, name);
   const socket = stream.release().pause().setEncoding('utf8');
   return { socket, fingerprint };
 }
@@ -120,6 +122,94 @@ test('what an owner of a topic is to be told of its subscribers does not go out 
   await a.broker.publish(OWNER, 't/1', toPayload('goes on'));
   const rest = await restOf(one, 'goes on');
   for (const name of ['asking@h3', 'reading@h4', asking.fingerprint, reading.fingerprint]) expect(rest).not.toContain(name);
+});
+
+test('a letter to the account of a peer that is revoked while it waits for room is not handed to it; it waits for whoever has the account next', async () => {
+  const jid = 'b@home.test';
+  const one = await deaf(2, asBox('t/#'));
+  const prove = async (): Promise<void> => {
+    await a.claims.claim(jid, one.fingerprint);
+    await a.claims.proven(jid, one.fingerprint);
+  };
+  await prove();
+  await fill();
+  const receipt = await a.mail.send(`xmpp:${jid}`, 'for b alone');
+  await quiet();
+  await a.service.rules.revoke(one.fingerprint);
+  expect(await restOf(one, '')).not.toContain('for b alone');
+  expect(await a.mail.state(receipt.id)).toBe('accepted');
+  let text = '';
+  one.socket.on('data', (chunk: string) => { text += chunk; });
+  await a.service.rules.allow(one.fingerprint, 'chat');
+  await prove();
+  a.mail.roadsChanged();
+  await lan.until(() => text.includes('for b alone'));
+});
+
+/** A command whose end the test decides; resolves when it runs. */
+function secret(): { readonly runs: Promise<void>; end(): void } {
+  let finish: (() => void) | undefined;
+  a.offers.offer('slow', () => new Promise((resolve) => {
+    finish = () => resolve('a secret');
+    lan.bell.ring();
+  }));
+  return { runs: lan.bell.until(() => finish !== undefined), end: () => finish?.() };
+}
+const RUN_SLOW = "<iq type='set' id='c'><command xmlns='http://jabber.org/protocol/commands' node='slow' action='execute'/></iq>";
+
+test('what a command gave does not go out once it is denied; whoever asked is told that it is', async () => {
+  const one = await deaf(2, asBox('t/#'));
+  const slow = secret();
+  await a.service.rules.allow(one.fingerprint, 'command', 'slow');
+  one.socket.write(RUN_SLOW);
+  await slow.runs;
+  await fill();
+  slow.end();
+  await quiet();
+  await a.service.rules.deny(one.fingerprint, 'command', 'slow');
+  const rest = await restOf(one, "id='c'");
+  expect(rest).not.toContain('a secret');
+  expect(rest).toMatch(/<iq[^>]*id='c'[^>]*><error[^>]*><forbidden/);
+});
+
+test('what a command gave over a stream that broke does not go again over the one that resumes it', async () => {
+  const { key, fingerprint } = await lan.identity();
+  await a.service.rules.allow(fingerprint, 'command', 'slow');
+  const setup = { key, name: 'mallory@h2' };
+  const stream = await secureCaller(lan, a, setup);
+  stream.write(`<enable ${SM} resume='true'/>`);
+  const id = /id=["']([^"']+)/.exec(await stream.reads(/<enabled[^>]*>/))?.[1] ?? '';
+  const slow = secret();
+  stream.write(RUN_SLOW);
+  await slow.runs;
+  slow.end();
+  await stream.reads('a secret');
+  stream.destroy();
+  await lan.until(() => a.link.peers.describe(setup.name)?.connected === false);
+  await a.service.rules.revoke(fingerprint);
+  const again = await secureCaller(lan, a, setup);
+  again.write(`<resume ${SM} previd='${id}' h='0'/>`);
+  await again.reads('<resumed');
+  again.write(info('last'));
+  expect(await again.reads("id='last'")).not.toContain('a secret');
+  await quiet();
+  expect(again.text).not.toContain('a secret');
+});
+
+test('blocks of a file that wait for room do not go out once its peer is revoked; that it is over does', async () => {
+  let opened = '';
+  const one = await deaf(2, asBox('t/#'), async (stream, name) => {
+    a.service.files.box.send(name, { name: 'x', data: new Uint8Array(1_000_000) });
+    const sid = /<si [^>]*id='([^']+)'/.exec(await stream.reads('</si>'))?.[1] ?? '';
+    stream.write(`<iq type='result' id='${sid}'><si xmlns='http://jabber.org/protocol/si'><feature xmlns='http://jabber.org/protocol/feature-neg'><x xmlns='jabber:x:data' type='submit'>`
+      + "<field var='stream-method'><value>http://jabber.org/protocol/ibb</value></field></x></feature></si></iq>");
+    opened = /<iq [^>]*id='([^']+)'[^>]*><open /.exec(await stream.reads(/<open [^>]*>/))?.[1] ?? '';
+  });
+  await fill();
+  one.socket.write(`<iq type='result' id='${opened}'/>`);
+  await quiet();
+  await a.service.rules.revoke(one.fingerprint);
+  expect(await restOf(one, '<close ')).not.toContain('<data ');
 });
 
 test('what waits for a stream that broke does not go out over the one that resumes it', async () => {

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { LanpostError } from '../../errors.ts';
 import { buildStreamhosts, destination, parseUsed, type Streamhost } from '../../xep/bytestreams.ts';
-import type { Element } from '../../xmpp/element.ts';
 import { dialable } from '../dialable.ts';
 import type { KnownPeer } from '../peers.ts';
 import { type OwnAddress, plainAddress } from '../source-address.ts';
 import type { Tcp } from '../tcp.ts';
+import type { Ask } from './in-band.ts';
 import { Socks5Client } from './socks5.ts';
 import type { Source } from './source.ts';
 import { StreamhostDoors, type StreamhostInit } from './streamhost.ts';
@@ -22,14 +22,14 @@ const HANDSHAKE_TIME = 10_000;
 const TAIL_TIME = 2_000;
 
 /** Opens the doors, tells the peer where, and sends all of it over the connection that comes. */
-export async function sendOverBytestream(sid: string, source: Source, transfer: Transfer, own: string, ask: (iq: Element) => Promise<Element>, init: Omit<StreamhostInit, 'destination' | 'jid'>): Promise<void> {
+export async function sendOverBytestream(sid: string, source: Source, transfer: Transfer, own: string, ask: Ask, init: Omit<StreamhostInit, 'destination' | 'jid'>): Promise<void> {
   const doors = new StreamhostDoors({ ...init, jid: own, destination: destination(sid, own, transfer.peer) });
   let socket: Socket | undefined;
   const cut = (): void => { socket?.destroy(); };
   transfer.ended.addEventListener('abort', cut, { once: true });
   try {
     await doors.open();
-    const answer = await untilEnded(ask(buildStreamhosts({ sid, streamhosts: doors.streamhosts })), transfer.ended);
+    const answer = await untilEnded(ask(buildStreamhosts({ sid, streamhosts: doors.streamhosts }), () => !transfer.over), transfer.ended);
     if (parseUsed(answer) !== own) throw new LanpostError('unsupported', `${transfer.peer} chose another way than it was offered`);
     const unconnected = new Promise<never>((_, reject) => {
       init.clock.after(TAIL_TIME, () => reject(new LanpostError('disconnected', `${transfer.peer} says that it has connected, and has not`)));

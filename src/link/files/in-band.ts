@@ -18,7 +18,8 @@ export const WINDOW = 4;
 /** Blocks that have come and wait for the disk: no sender of ours is ever as far ahead. */
 const UNWRITTEN = 64;
 
-export type Ask = (iq: Element) => Promise<Element>;
+/** `still`: asked when it goes out, which may be later; false: it does not, and this rejects. */
+export type Ask = (iq: Element, still?: () => boolean) => Promise<Element>;
 
 /** Sends all of it; resolves when the other side has confirmed the end, which a box does when it has checked and kept it. */
 export async function sendInBand(sid: string, source: Source, transfer: Transfer, ask: Ask): Promise<void> {
@@ -26,7 +27,7 @@ export async function sendInBand(sid: string, source: Source, transfer: Transfer
   const flying = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | undefined;
   const send = (seq: number, bytes: Uint8Array): void => {
-    const sent = ask(buildData({ sid, seq, bytes })).then(() => transfer.moved(bytes.byteLength), (error: unknown) => { failure ??= { error }; })
+    const sent = ask(buildData({ sid, seq, bytes }), () => !transfer.over).then(() => transfer.moved(bytes.byteLength), (error: unknown) => { failure ??= { error }; })
       .finally(() => flying.delete(sent));
     flying.add(sent);
   };
@@ -53,7 +54,7 @@ export async function sendInBand(sid: string, source: Source, transfer: Transfer
 async function opened(sid: string, transfer: Transfer, ask: Ask): Promise<number> {
   for (let blockBytes = BLOCK_BYTES; ; blockBytes /= 2) {
     try {
-      await untilEnded(ask(buildOpen({ sid, blockBytes })), transfer.ended);
+      await untilEnded(ask(buildOpen({ sid, blockBytes }), () => !transfer.over), transfer.ended);
       return blockBytes;
     } catch (error) {
       if (!(error instanceof StanzaError) || error.condition !== 'resource-constraint' || blockBytes <= LEAST_BLOCK_BYTES) throw error;

@@ -2,11 +2,11 @@ import { LanpostError } from '../../errors.ts';
 import { NS_BYTESTREAMS } from '../../xep/bytestreams.ts';
 import { buildClose, NS_IBB } from '../../xep/ibb.ts';
 import { buildOffer, parseAnswer } from '../../xep/si.ts';
-import { type Element, xml } from '../../xmpp/element.ts';
+import { xml } from '../../xmpp/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import type { Link } from '../link.ts';
 import { sendOverBytestream } from './bytestream.ts';
-import { sendInBand } from './in-band.ts';
+import { type Ask, sendInBand } from './in-band.ts';
 import { fromStanzaError } from './refused.ts';
 import type { Source } from './source.ts';
 import { IDLE, type Transfer, untilEnded } from './transfer.ts';
@@ -56,7 +56,7 @@ async function offer({ transfer, source, sid, sha256, link }: OutgoingInit): Pro
     ...(sha256 === undefined ? {} : { sha256 }),
   });
   // COMPAT(libpurple 2.14): a refusal carries the id of the offer, not of the request; so they are the same.
-  const answer = await untilEnded(link.request(name, request, { id: sid, timeout: OFFER_TIME + GRACE }), transfer.ended);
+  const answer = await untilEnded(link.request(name, request, { id: sid, timeout: OFFER_TIME + GRACE, still: () => !transfer.over }), transfer.ended);
   const method = parseAnswer(answer);
   if (method === undefined || !methods.includes(method)) throw new LanpostError('unsupported', `${name} chose a way that it was not offered`);
   return method;
@@ -65,7 +65,7 @@ async function offer({ transfer, source, sid, sha256, link }: OutgoingInit): Pro
 async function send({ transfer, source, sid, link, clock, refused }: OutgoingInit, method: string): Promise<void> {
   const { peer: name } = transfer;
   transfer.accepted();
-  const ask = (iq: Element): Promise<Element> => link.request(name, iq, { timeout: IDLE });
+  const ask: Ask = (iq, still) => link.request(name, iq, { timeout: IDLE, ...(still ? { still } : {}) });
   if (method === NS_IBB) return sendInBand(sid, source, transfer, ask);
   const peer = link.peers.get(name);
   if (!peer) throw new LanpostError('unreachable', `${name} has left the link`);

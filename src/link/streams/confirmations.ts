@@ -12,6 +12,8 @@ export interface Unconfirmed {
   readonly reject: (error: Error) => void;
   /** What nobody else could send again. */
   readonly text?: string;
+  /** Whether that may still be sent again. Default: it may. */
+  readonly still?: () => boolean;
 }
 
 /** Bytes of requests and answers that are kept to be sent again; with more unconfirmed there is no resuming. */
@@ -181,7 +183,7 @@ export class Confirmations {
   }
 
   /**
-   * §5: another stream carries on. What the peer has is confirmed; what only this holds is sent again; the rest
+   * §5: another stream carries on. What the peer has is confirmed; what only this holds is sent again, if it still may; the rest
    * is given back to whoever sent it. How many those are: they must go before anything newer of theirs.
    */
   resume(h: number, write: (text: string) => void, error: Error): number {
@@ -192,6 +194,10 @@ export class Confirmations {
     this.#unkept = 0;
     const kept = unacked.filter(({ text }) => text !== undefined);
     for (const one of kept) {
+      if (one.still?.() === false) {
+        one.reject(error);
+        continue;
+      }
       write(one.text ?? '');
       this.sent(one);
     }

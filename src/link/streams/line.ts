@@ -227,7 +227,7 @@ export class Line {
       throw new LanpostError('forbidden', `${this.name} is not who this was meant for: it has ${stream.fingerprint === undefined ? 'no key' : 'another key'} now`);
     }
     if (still?.() === false) throw new LanpostError('forbidden', `what waited to be sent to ${this.name} may not go there any more`);
-    return stream.send(text, kept);
+    return stream.send(text, kept, still);
   }
 
   #fail(error: unknown): void {

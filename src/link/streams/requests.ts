@@ -5,10 +5,10 @@ import { IqCaller, type RequestOptions } from '../../xmpp/iq.ts';
 /** What peers have been asked and have not answered yet, by their names. */
 export class Requests {
   readonly #clock: Clock;
-  readonly #send: (name: string, iq: Element) => Promise<unknown>;
+  readonly #send: (name: string, iq: Element, still?: () => boolean) => Promise<unknown>;
   readonly #callers = new Map<string, IqCaller>();
 
-  constructor(clock: Clock, send: (name: string, iq: Element) => Promise<unknown>) {
+  constructor(clock: Clock, send: (name: string, iq: Element, still?: () => boolean) => Promise<unknown>) {
     this.#clock = clock;
     this.#send = send;
   }
@@ -17,7 +17,7 @@ export class Requests {
     const known = this.#callers.get(name);
     const caller = known ?? new IqCaller({
       clock: this.#clock,
-      send: request => void this.#send(name, request).catch((error: unknown) => caller.refused(request, error instanceof Error ? error : undefined)),
+      send: (request, still) => void this.#send(name, request, still).catch((error: unknown) => caller.refused(request, error instanceof Error ? error : undefined)),
     });
     if (!known) this.#callers.set(name, caller);
     try {

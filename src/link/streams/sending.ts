@@ -58,8 +58,8 @@ export class Sending {
     return this.#init.socket.buffered < FULL;
   }
 
-  /** `kept`: no log holds it, so that it must be kept here until it is confirmed. */
-  send(stanza: string, kept: boolean): Sent {
+  /** `kept`: no log holds it, so that it must be kept here until it is confirmed; `still`: whether it may be sent again then. */
+  send(stanza: string, kept: boolean, still?: () => boolean): Sent {
     const { carried, unproven } = this.#init;
     this.#check();
     if (!carried.managed) {
@@ -69,7 +69,7 @@ export class Sending {
       return { handed, taken: unproven.sent() };
     }
     const delivered = new Promise<void>((resolve, reject) => {
-      carried.confirmations.sent({ resolve, reject, ...(kept && carried.session ? { text: stanza } : {}) });
+      carried.confirmations.sent({ resolve, reject, ...(kept && carried.session ? { text: stanza, ...(still ? { still } : {}) } : {}) });
     });
     this.#write(stanza);
     delivered.catch(() => undefined); // whoever waits for it sees it; nobody has to

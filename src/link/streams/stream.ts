@@ -161,8 +161,8 @@ export class LinkStream {
   }
 
   /** `kept`: no log holds it, so that it must be kept here until it is confirmed. */
-  send(stanza: string, kept = false): Sent {
-    return this.#sending.send(stanza, kept);
+  send(stanza: string, kept = false, still?: () => boolean): Sent {
+    return this.#sending.send(stanza, kept, still);
   }
 
   /** Monotonic time of the last byte from there. */

@@ -55,7 +55,7 @@ export class Streams implements PeerStreams {
     const { clock, tcp, peers, interfaces, trust } = init;
     const makeRoom = (): boolean => this.#all.makeRoom();
     const closing = (): boolean => this.#closing;
-    this.#requests = new Requests(clock, (name, iq) => this.send(name, iq));
+    this.#requests = new Requests(clock, (name, iq, still) => this.send(name, iq, undefined, still));
     this.#all = new OpenStreams({ clock, trust, most: init.limits.streams, full: message => this.#tell('full', message) });
     this.#code = new StreamCode(init.certificate);
     this.#reception = new Reception({
