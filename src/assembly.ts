@@ -43,6 +43,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     log, clock, trouble, limits, expired: (name) => service.dropped(name),
     may: (...asked) => trust.may(...asked), level: (key) => trust.level(key), touches: (...asked) => trust.touches(...asked), generation: () => trust.generation,
   });
+  opened.add(() => broker.rights.close());
   opened.add(async () => broker.readers.close());
   const seal = new Sealer(identity);
   const { fingerprint } = identity;

@@ -580,7 +580,7 @@ export class LinkService {
     await this.#feeds.close();
     await this.#notifications.close();
     await this.#personal.close();
-    this.subscriptions.close();
+    await this.subscriptions.close();
   }
 
   #up(): Link {

@@ -127,7 +127,10 @@ export class Broker {
     // Some may be bounded as it was before a power cut, or in the box that they were imported from.
     void this.places.fit();
     this.#moves = new Moves(log.registry);
-    this.rights = new Rights(parts.log.registry, (topic) => this.#live(topic) !== undefined);
+    this.rights = new Rights({
+      registry: log.registry, clock, isLive: (topic) => this.#live(topic) !== undefined,
+      trouble: (message) => trouble({ kind: 'pubsub.rights', message }),
+    });
     this.access = new Access({
       rights: this.rights,
       may: parts.may,
@@ -420,12 +423,13 @@ export class Broker {
     return refused;
   }
 
-  /** Nothing is said of that key any more, in any topic. */
+  /** Nothing is said of that key any more, in any topic; at once, stored or not. */
   async disown(fingerprint: string): Promise<void> {
     const topics = this.rights.topicsOf(keyAddress(fingerprint));
-    await this.rights.forget(keyAddress(fingerprint));
+    const forgotten = this.rights.forget(keyAddress(fingerprint));
     for (const { topic } of topics) this.sayings.about(topic);
     this.sayings.changed();
+    await forgotten;
   }
 
   /** What was said of a topic's settings, as it lies in the log: nothing is made for whoever only looks. Undefined: there is no such topic. */

@@ -3,6 +3,7 @@ import type { Affiliation } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
+import { WriteBehind } from '../write-behind.ts';
 import { Refusal } from './refusal.ts';
 import { changedOptions, defaultOptions, isSameOptions, type SubscriptionOptions } from './subscription-options.ts';
 import { dueOf, type PeerSubscription, type SubscriptionState, SubscriptionTable, type WaitingReader } from './subscription-table.ts';
@@ -57,6 +58,8 @@ export class PeerSubscriptions {
   readonly #making = new Map<PeerSubscription, Promise<void>>();
   /** One change of a row after the other, each of what it has become. */
   readonly #turns = new Map<string, Promise<unknown>>();
+  /** Those that were taken back, and still are on disk. */
+  readonly #behind: WriteBehind;
   #watcher: SubscriptionWatcher = NOBODY;
   #timer: Timer | undefined;
   #due = Infinity;
@@ -64,6 +67,7 @@ export class PeerSubscriptions {
 
   constructor(parts: PeerSubscriptionsParts) {
     this.#parts = parts;
+    this.#behind = new WriteBehind({ clock: parts.clock, failed: (error) => parts.trouble(`Subscriptions that were taken back are still on disk: ${error instanceof Error ? error.message : String(error)}`) });
     for (const [key, row] of parts.log.registry.entries(PREFIX)) if (isRow(row)) this.#put(this.#loaded(key, row));
   }
 
@@ -143,9 +147,18 @@ export class PeerSubscriptions {
     }));
   }
 
-  /** The owner of this box takes back what was said of that key, also by others. */
+  /** The owner of this box takes back what was said of that key, also by others; at once. Rejected: it holds all the same, and storing it is tried until it is done. */
   async disowned(fingerprint: string): Promise<void> {
-    await Promise.all(Array.from(this.of(fingerprint), async (row) => (row.approved ? this.end(row, true) : undefined)));
+    await Promise.all([...this.of(fingerprint)].map(async ({ approved, ...rest }) => {
+      if (!approved) return;
+      this.#put(rest);
+      this.#parts.rightsChanged(rest.node);
+      await this.end(rest, true).catch((error: unknown) => {
+        // By then an owner may have let it again.
+        this.#behind.later(rest.id, async () => { if (!this.#rows.get(rest.id)?.approved) await this.end(rest, true); });
+        throw error;
+      });
+    }));
   }
 
   /** §6.2.3, §6.3.4: the one that is meant; refused by the names there are for that. */
@@ -308,10 +321,12 @@ export class PeerSubscriptions {
     for (const row of temporary) await this.end(row, false);
   }
 
-  close(): void {
+  /** Writes what is still only in memory. */
+  async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.stop();
     this.#watcher = NOBODY;
+    await this.#behind.close();
   }
 
   #checked(before: SubscriptionOptions, change: Partial<SubscriptionOptions>): SubscriptionOptions {

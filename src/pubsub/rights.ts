@@ -1,8 +1,10 @@
 // Who stands how to a topic: one row a topic in the log's registry, all in memory, in force when it is on disk. Not in
 // the topic's own settings: those are written again with every batch that touches the topic, and told to its readers.
 import type { Affiliation } from '../api.ts';
+import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Registry } from '../log/registry.ts';
+import { WriteBehind } from '../write-behind.ts';
 import { type Address, isAddress } from './actor.ts';
 import { AFFILIATIONS } from './affiliation.ts';
 
@@ -18,6 +20,15 @@ function isRow(value: unknown): value is Row {
   return typeof value === 'object' && value !== null && Object.values(value).every((one) => AFFILIATIONS.includes(one));
 }
 
+export interface RightsParts {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  /** A topic that was deleted, or never came to be, leaves no rights to whoever makes one of that name. */
+  readonly isLive: (topic: string) => boolean;
+  /** Something went wrong with nobody there to be told. */
+  readonly trouble: (message: string) => void;
+}
+
 export class Rights {
   readonly #registry: Registry;
   readonly #rows = new Map<string, Row>();
@@ -27,13 +38,15 @@ export class Rights {
   readonly #turns = new Map<string, Promise<unknown>>();
   /** Topics that are gone, while that is being written: nothing is said of them any more. */
   readonly #ended = new Set<string>();
+  /** Topics in which somebody was forgotten, and still is on disk. */
+  readonly #behind: WriteBehind;
   #entries = 0;
   /** Those on their way to the disk. */
   #coming = 0;
 
-  /** `isLive`: a topic that was deleted, or never came to be, leaves no rights to whoever makes one of that name. */
-  constructor(registry: Registry, isLive: (topic: string) => boolean) {
+  constructor({ registry, clock, isLive, trouble }: RightsParts) {
     this.#registry = registry;
+    this.#behind = new WriteBehind({ clock, failed: (error) => trouble(`Affiliations that were taken back are still on disk: ${error instanceof Error ? error.message : String(error)}`) });
     for (const [key, row] of registry.entries(PREFIX)) {
       const topic = key.slice(PREFIX.length);
       if (isRow(row) && isLive(topic)) this.#put(topic, row);
@@ -84,16 +97,31 @@ export class Rights {
     } finally {
       this.#coming -= more;
     }
-    if (!this.#ended.has(topic)) this.#put(topic, row);
+    if (this.#ended.has(topic)) return;
+    const now = this.#rows.get(topic) ?? EMPTY;
+    // Who was forgotten meanwhile stays so.
+    this.#put(topic, Object.fromEntries(Object.entries(row).filter(([address]) => Object.hasOwn(now, address) || !Object.hasOwn(said, address))));
   }
 
   topicsOf(address: Address): { topic: string; affiliation: Affiliation }[] {
     return Array.from(this.#byAddress.get(address) ?? [], (topic) => ({ topic, affiliation: this.affiliation(topic, address) }));
   }
 
-  /** Of all topics. */
+  /** Of all topics, at once. Durable when resolved. Rejected: it holds all the same, and storing it is tried until it is done. */
   async forget(address: Address): Promise<void> {
-    await Promise.all(this.topicsOf(address).map(({ topic }) => this.change(topic, (row) => row.delete(address))));
+    await Promise.all(this.topicsOf(address).map(async ({ topic }) => {
+      this.#put(topic, Object.fromEntries(Object.entries(this.#rows.get(topic) ?? EMPTY).filter(([other]) => other !== address)));
+      const store = (): Promise<void> => this.change(topic, () => undefined);
+      await store().catch((error: unknown) => {
+        this.#behind.later(topic, store);
+        throw error;
+      });
+    }));
+  }
+
+  /** Writes what is still only in memory. */
+  async close(): Promise<void> {
+    await this.#behind.close();
   }
 
   #put(topic: string, row: Row): void {

@@ -1,7 +1,7 @@
 import type { AccountRules, Grant, Right } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import type { Registry } from './registry.ts';
-import { isRules, type Rules, sayAndStore, verdict } from './rules.ts';
+import { isRules, type Rules, sayAndStore, type StoreRow, verdict } from './rules.ts';
 
 const PREFIX = 'account-rules/';
 /** Accounts of which anything is said. */
@@ -9,11 +9,13 @@ const MOST = 256;
 
 /** By bare JID, as `xmpp:JID`: what it may do by way of a home. Nothing, unless the owner says so. */
 export class RulesOfAccounts {
-  readonly #registry: Registry;
+  readonly #registry: Pick<Registry, 'get' | 'entries'>;
+  readonly #storeRow: StoreRow;
   readonly #rules = new Map<string, Rules>();
 
-  constructor(registry: Registry) {
+  constructor(registry: Pick<Registry, 'get' | 'entries'>, storeRow: StoreRow) {
     this.#registry = registry;
+    this.#storeRow = storeRow;
     for (const [key, kept] of registry.entries(PREFIX)) {
       if (isRules(kept)) this.#rules.set(key.slice(PREFIX.length), { grants: [...kept.grants], denials: [...kept.denials] });
     }
@@ -30,17 +32,18 @@ export class RulesOfAccounts {
     const rules: Rules = known ?? { grants: [], denials: [] };
     this.#rules.set(name, rules);
     try {
-      await sayAndStore(rules, what, grant, () => this.#registry.set(PREFIX + name, { grants: [...rules.grants], denials: [...rules.denials] }));
+      await sayAndStore(rules, what, grant, () => this.#stored(name), () => this.#store(name));
     } catch (error) {
-      if (rules.grants.length + rules.denials.length === 0) this.#rules.delete(name);
+      if (rules.grants.length + rules.denials.length === 0 && this.#rules.get(name) === rules) this.#rules.delete(name);
       throw error;
     }
     return this.#get(name);
   }
 
+  /** At once; durable when resolved. Until then it can be said again. */
   async forget(name: string): Promise<void> {
-    if (!this.#rules.delete(name)) throw new LanpostError('not-found', `Nothing is said of ${name}.`);
-    await this.#registry.set(PREFIX + name, undefined);
+    if (!this.#rules.delete(name) && this.#registry.get(PREFIX + name) === undefined) throw new LanpostError('not-found', `Nothing is said of ${name}.`);
+    await this.#store(name);
   }
 
   may(name: string, right: Right, asked: string): boolean {
@@ -50,6 +53,18 @@ export class RulesOfAccounts {
     };
     // Whoever runs a server speaks for all its accounts; commands are for one of them all the same.
     return (said(name) ?? (right === 'device' ? said(name.replace(/^xmpp:.*@/, 'xmpp:')) : undefined)) === true;
+  }
+
+  #stored(name: string): Rules | undefined {
+    const kept = this.#registry.get(PREFIX + name);
+    return isRules(kept) ? kept : undefined;
+  }
+
+  async #store(name: string): Promise<void> {
+    await this.#storeRow(PREFIX + name, () => {
+      const rules = this.#rules.get(name);
+      return rules && { grants: [...rules.grants], denials: [...rules.denials] };
+    });
   }
 
   #get(name: string): AccountRules {

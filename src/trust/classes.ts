@@ -1,6 +1,6 @@
 import type { ClassRules, Grant, PeerClass, Right, TrustLevel } from '../api.ts';
 import type { Registry } from './registry.ts';
-import { isRules, type Rules, sayAndStore, verdict } from './rules.ts';
+import { isRules, type Rules, sayAndStore, type StoreRow, verdict } from './rules.ts';
 
 const PREFIX = 'policy/';
 /** Without a key; with one that nobody vouched for; with one that the owner did. */
@@ -15,14 +15,16 @@ export function isClass(name: string): name is PeerClass {
 
 /** What peers may do of whom nothing else is said. */
 export class Classes {
-  readonly #registry: Registry;
+  readonly #registry: Pick<Registry, 'get'>;
+  readonly #storeRow: StoreRow;
   readonly #rules = new Map<PeerClass, Rules>();
 
-  constructor(registry: Registry) {
+  constructor(registry: Pick<Registry, 'get'>, storeRow: StoreRow) {
     this.#registry = registry;
+    this.#storeRow = storeRow;
     for (const name of CLASSES) {
-      const kept = registry.get(PREFIX + name);
-      this.#rules.set(name, isRules(kept) ? { grants: [...kept.grants], denials: [...kept.denials] } : { grants: [], denials: [] });
+      const kept = this.#stored(name);
+      this.#rules.set(name, kept ? { grants: [...kept.grants], denials: [...kept.denials] } : { grants: [], denials: [] });
     }
   }
 
@@ -38,7 +40,7 @@ export class Classes {
   /** Durable when resolved. */
   async say(name: PeerClass, what: 'grants' | 'denials', grant: Grant): Promise<ClassRules> {
     const rules = this.#of(name);
-    await sayAndStore(rules, what, grant, () => this.#store(name));
+    await sayAndStore(rules, what, grant, () => this.#stored(name), () => this.#store(name));
     return this.get(name);
   }
 
@@ -62,9 +64,15 @@ export class Classes {
     return this.#rules.get(name) ?? { grants: [], denials: [] };
   }
 
+  #stored(name: PeerClass): Rules | undefined {
+    const kept = this.#registry.get(PREFIX + name);
+    return isRules(kept) ? kept : undefined;
+  }
+
   async #store(name: PeerClass): Promise<void> {
-    const { grants, denials } = this.#of(name);
-    const isDefault = grants.length + denials.length === 0;
-    await this.#registry.set(PREFIX + name, isDefault ? undefined : { grants: [...grants], denials: [...denials] });
+    await this.#storeRow(PREFIX + name, () => {
+      const { grants, denials } = this.#of(name);
+      return grants.length + denials.length === 0 ? undefined : { grants: [...grants], denials: [...denials] };
+    });
   }
 }

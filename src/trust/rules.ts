@@ -15,6 +15,9 @@ export function isRules(value: unknown): value is Rules {
   return typeof value === 'object' && value !== null && 'grants' in value && Array.isArray(value.grants) && 'denials' in value && Array.isArray(value.denials);
 }
 
+/** Has the row stored: durable when resolved; rejected: tried again. */
+export type StoreRow = (key: string, row: () => unknown) => Promise<void>;
+
 /** Takes back the opposite, word for word, and says this. */
 export function say(rules: Rules, what: 'grants' | 'denials', grant: Grant): void {
   const opposite = what === 'grants' ? 'denials' : 'grants';
@@ -27,9 +30,9 @@ export function say(rules: Rules, what: 'grants' | 'denials', grant: Grant): voi
 
 /**
  * Says it, and has it stored. A grant that could not be stored does not hold, for its owner is told that it was not given;
- * what it took back holds again. A denial holds all the same.
+ * what it took back holds again. A denial holds all the same. `stored`: what is on disk.
  */
-export async function sayAndStore(rules: Rules, what: 'grants' | 'denials', grant: Grant, store: () => Promise<void>): Promise<void> {
+export async function sayAndStore(rules: Rules, what: 'grants' | 'denials', grant: Grant, stored: () => Pick<Rules, 'grants'> | undefined, store: () => Promise<void>): Promise<void> {
   const held = rules[what].some(one => isSame(one, grant));
   const { denials } = rules;
   say(rules, what, grant);
@@ -37,9 +40,10 @@ export async function sayAndStore(rules: Rules, what: 'grants' | 'denials', gran
   try {
     await store();
   } catch (error) {
-    if (what === 'grants') {
-      // Something else may have been said meanwhile.
-      if (!held) rules.grants = rules.grants.filter(one => one !== grant);
+    // Something else may have been said meanwhile.
+    if (what === 'grants' && rules.grants.some(one => isSame(one, grant))) {
+      // Of two at once the second saw what the first had not stored yet.
+      if (!held || !stored()?.grants.some(one => isSame(one, grant))) rules.grants = rules.grants.filter(one => one !== grant);
       rules.denials = [...takenBack.filter(one => !rules.denials.some(other => isSame(one, other))), ...rules.denials];
     }
     throw error;

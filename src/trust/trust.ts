@@ -1,6 +1,7 @@
 import type { AccountRules, ClassRules, Grant, Right, Trouble, TrustEntry, TrustLevel } from '../api.ts';
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
+import { WriteBehind } from '../write-behind.ts';
 import { isAccountName, RulesOfAccounts } from './account-rules.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { CLASS_OF, Classes, isClass } from './classes.ts';
@@ -49,8 +50,6 @@ function nameOf({ names, label }: Row): string {
 const PREFIX = 'trust/';
 const SEEN_KEYS = 256;
 const NAMES_PER_KEY = 8;
-/** Rows about seen keys are written together: strangers must not cost an fsync each. */
-const WRITE_DELAY = 1_000;
 /** How stale the stored time of a known key may be. */
 const SEEN_PRECISION = 3_600_000;
 
@@ -61,9 +60,10 @@ export class Trust {
   /** In order of last sight, oldest first. */
   readonly #rows = new Map<string, Row>();
   readonly #holders = new Map<string, string>();
-  readonly #dirty = new Set<string>();
-  #writing: Promise<void> = Promise.resolve();
-  #timer: Timer | undefined;
+  /** Rows about seen keys are written together: strangers must not cost an fsync each. */
+  readonly #behind: WriteBehind;
+  /** Keys that somebody is vouching for: how many at once, and what the key is when none of it can be stored. */
+  readonly #vouching = new Map<string, { level: Row['level']; count: number }>();
   readonly #classes: Classes;
   readonly #accounts: RulesOfAccounts;
   #generation = 0;
@@ -71,8 +71,13 @@ export class Trust {
   constructor(init: TrustInit) {
     this.#init = init;
     this.#limit = init.seenKeys ?? SEEN_KEYS;
-    this.#classes = new Classes(init.registry);
-    this.#accounts = new RulesOfAccounts(init.registry);
+    this.#behind = new WriteBehind({
+      clock: init.clock,
+      failed: (error) => init.trouble({ kind: 'trust.write', message: `What is known of keys could not be stored: ${error instanceof Error ? error.message : String(error)}` }),
+    });
+    const store = (key: string, row: () => unknown): Promise<void> => this.#behind.now(key, () => init.registry.set(key, row()));
+    this.#classes = new Classes(init.registry, store);
+    this.#accounts = new RulesOfAccounts(init.registry, store);
     const stored: [string, Row][] = [];
     for (const [key, value] of init.registry.entries(PREFIX)) if (isRow(value)) stored.push([key.slice(PREFIX.length), value]);
     stored.sort(([, a], [, b]) => a.lastSeen - b.lastSeen);
@@ -166,18 +171,18 @@ export class Trust {
       if (isClass(who)) return this.#classes.say(who, 'grants', grant);
       if (isAccountName(who)) return this.#accounts.say(who, 'grants', grant);
       const row = this.#row(who);
-      return this.#vouch(who, row, store => sayAndStore(row, 'grants', grant, store));
+      return this.#vouch(who, row, store => sayAndStore(row, 'grants', grant, () => this.#stored(who), store));
     });
   }
 
-  /** Vouches for nobody. A key of which something is denied is not forgotten. Rejected: it holds all the same, and storing it is tried once more. */
+  /** Vouches for nobody. A key of which something is denied is not forgotten. Rejected: it holds all the same, and storing it is tried until it is done. */
   async deny(who: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
     const grant = checkedGrant(right, filter);
     return this.#change<TrustEntry | ClassRules | AccountRules>(async () => {
       if (isClass(who)) return this.#classes.say(who, 'denials', grant);
       if (isAccountName(who)) return this.#accounts.say(who, 'denials', grant);
       const row = this.#row(who);
-      await sayAndStore(row, 'denials', grant, () => {
+      await sayAndStore(row, 'denials', grant, () => this.#stored(who), () => {
         const name = nameOf(row);
         if (name !== '' && !this.#holders.has(name)) this.#hold(name, who, row);
         return this.#keep(who, row);
@@ -219,37 +224,41 @@ export class Trust {
   async #vouch(fingerprint: string, row: Row, say: (store: () => Promise<void>) => Promise<void> = store => store()): Promise<TrustEntry> {
     const name = nameOf(row);
     if (this.impostor(name, fingerprint) === 'impostor') throw new LanpostError('conflict', `${name} is the name of another key that is paired; revoke that one first.`);
-    const { level } = row;
+    const vouching = this.#vouching.get(fingerprint) ?? { level: row.level, count: 0 };
+    this.#vouching.set(fingerprint, vouching);
+    vouching.count += 1;
     try {
       await say(() => {
         row.level = 'paired';
         if (name !== '') this.#hold(name, fingerprint, row);
         return this.#keep(fingerprint, row);
       });
+      vouching.level = 'paired';
     } catch (error) {
-      // Of two at once the second saw what the first had not stored yet.
-      const stored = this.#init.registry.get(PREFIX + fingerprint);
-      row.level = isRow(stored) && stored.level === 'paired' ? level : 'seen';
+      // Of several at once one that is stored is enough; and what was revoked meanwhile stays so.
+      if (vouching.count === 1 && this.#vouching.get(fingerprint) === vouching) row.level = vouching.level;
       throw error;
+    } finally {
+      vouching.count -= 1;
+      if (vouching.count === 0 && this.#vouching.get(fingerprint) === vouching) this.#vouching.delete(fingerprint);
     }
     return this.#entry(fingerprint, row);
   }
 
-  /** With those whose names it took. What could not be stored is tried once more by itself. */
+  /** With those whose names it took. What could not be stored is tried again by itself. */
   async #keep(fingerprint: string, row: Row): Promise<void> {
     this.#rows.set(fingerprint, row);
-    this.#dirty.add(fingerprint);
-    try {
-      await this.#flush();
-    } catch (error) {
-      this.#later(fingerprint);
-      throw error;
-    }
+    await this.#behind.now(fingerprint, () => this.#write(fingerprint));
+  }
+
+  #stored(fingerprint: string): Row | undefined {
+    const row = this.#init.registry.get(PREFIX + fingerprint);
+    return isRow(row) ? row : undefined;
   }
 
   /**
    * Takes back grants, denials, pairing, and the claim to its names; the key is one seen like any other. A class is as by default.
-   * At once; durable when resolved. Rejected: it holds all the same, and storing it is tried once more.
+   * At once; durable when resolved. Rejected: it holds all the same, and storing it is tried until it is done.
    */
   async revoke(fingerprint: string): Promise<void> {
     this.#generation += 1;
@@ -257,6 +266,7 @@ export class Trust {
     if (isAccountName(fingerprint)) return this.#accounts.forget(fingerprint);
     const row = this.#rows.get(fingerprint);
     if (!row) throw new LanpostError('not-found', 'No such key is known; see `trust list`.');
+    this.#vouching.delete(fingerprint);
     const { names } = row;
     for (const name of names) this.#holders.delete(name);
     Object.assign(row, { names: [], grants: [], denials: [], level: 'seen' } satisfies Partial<Row>);
@@ -308,9 +318,7 @@ export class Trust {
 
   /** Writes what is still only in memory. */
   async close(): Promise<void> {
-    this.#timer?.stop();
-    this.#timer = undefined;
-    await this.#flush();
+    await this.#behind.close();
   }
 
   /** Who holds which name, of what is stored. A name that two rows have, when the last of them was not written, is the paired key's, or who was seen last. */
@@ -364,42 +372,14 @@ export class Trust {
   }
 
   #later(fingerprint: string): void {
-    this.#dirty.add(fingerprint);
-    this.#timer ??= this.#init.clock.after(WRITE_DELAY, () => {
-      this.#timer = undefined;
-      this.#flush().catch((error: unknown) => this.#init.trouble({
-        kind: 'trust.write', message: `Keys seen on the link could not be stored: ${error instanceof Error ? error.message : String(error)}`,
-      }));
-    });
+    this.#behind.later(fingerprint, () => this.#write(fingerprint));
   }
 
-  async #flush(): Promise<void> {
-    const fingerprints = [...this.#dirty];
-    this.#dirty.clear();
-    try {
-      await this.#write(fingerprints);
-    } catch (error) {
-      // All of them go with the next: some of it may be on the disk. Those forgotten meanwhile may come back with a restart, and harm nobody.
-      for (const fingerprint of fingerprints) if (this.#rows.has(fingerprint)) this.#dirty.add(fingerprint);
-      throw error;
-    }
-  }
-
-  /** One after the other, so that an older state never overwrites a newer one. */
-  #write(fingerprints: readonly string[]): Promise<void> {
-    const before = this.#writing;
-    const write = (async (): Promise<void> => {
-      await before;
-      const { registry } = this.#init;
-      // Together, so that they share an fsync. Keys that were made and forgotten in between leave nothing to write.
-      await Promise.all(fingerprints.flatMap((fingerprint) => {
-        const row = this.#rows.get(fingerprint);
-        if (!row && registry.get(PREFIX + fingerprint) === undefined) return [];
-        return registry.set(PREFIX + fingerprint, row && { ...row, names: [...row.names], grants: [...row.grants], denials: [...row.denials] });
-      }));
-    })();
-    // A failed write is told to whoever asked for it; the next one is not held up by it.
-    this.#writing = write.catch(() => undefined);
-    return write;
+  async #write(fingerprint: string): Promise<void> {
+    const { registry } = this.#init;
+    const row = this.#rows.get(fingerprint);
+    // Keys that were made and forgotten in between leave nothing to write.
+    if (!row && registry.get(PREFIX + fingerprint) === undefined) return;
+    await registry.set(PREFIX + fingerprint, row && { ...row, names: [...row.names], grants: [...row.grants], denials: [...row.denials] });
   }
 }

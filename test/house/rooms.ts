@@ -1,5 +1,5 @@
 /** The rooms of the house and what each may import; `docs/ARCHITECTURE.md` has the same in words. */
-const GROUND = ['errors', 'clock', 'api', 'xml', 'abortable', 'audience', 'event-stream', 'given', 'late', 'one-by-one', 'pairing-desk', 'pull-stream', 'sayable', 'seldom', 'sync-folder', 'topic-fields', 'version'] as const;
+const GROUND = ['errors', 'clock', 'api', 'xml', 'abortable', 'audience', 'event-stream', 'given', 'late', 'one-by-one', 'pairing-desk', 'pull-stream', 'sayable', 'seldom', 'sync-folder', 'topic-fields', 'version', 'write-behind'] as const;
 const FIRST = ['payload', 'log', 'xmpp'] as const; // mdns too, but only the link may use it
 const SECOND = ['pubsub', 'mail', 'trust', 'commands'] as const;
 const BELOW_ROADS = [...GROUND, ...FIRST, ...SECOND, 'xep'] as const;
@@ -22,6 +22,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'pairing-desk': ['api', 'errors'],
   'topic-fields': ['api'],
   version: [],
+  'write-behind': ['clock', 'one-by-one'],
   payload: GROUND,
   log: GROUND,
   xmpp: GROUND,

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createTestClock } from '../../src/clock.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { OWNER } from '../../src/pubsub/actor.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { quiet } from '../support/quiet.ts';
@@ -236,6 +238,31 @@ test('what waits for a stream that broke does not go out over the one that resum
   expect(await again.reads("id='last'")).not.toContain('waits');
   await quiet();
   expect(again.text).not.toContain('waits');
+});
+
+test('a key that is revoked on a disk that takes nothing may nothing any more of what owners had let it', async () => {
+  const database = new MemoryDatabase();
+  const clock = createTestClock();
+  const b = await serviceBox(lan, 2, 'b', { database, clock });
+  const { fingerprint } = await lan.identity();
+  const actor = { kind: 'peer', name: 'mallory@h3', fingerprint } as const;
+  await b.broker.create(OWNER, 't/own');
+  await b.service.rules.setAffiliation('t/own', fingerprint, 'publisher');
+  await b.service.rules.allow(fingerprint, 'chat');
+  const before = b.broker.sayings.generation;
+  await b.broker.publish(actor, 't/own', toPayload(1));
+  database.failure = new Error('EIO');
+  await expect(b.service.rules.revoke(fingerprint)).rejects.toMatchObject({ code: 'disk-full' });
+  database.failure = undefined;
+  expect(b.broker.sayings.generation).toBeGreaterThan(before ?? Infinity);
+  await expect(b.broker.publish(actor, 't/own', toPayload(2))).rejects.toMatchObject({ code: 'forbidden' });
+  expect(b.broker.mayRead(actor, 't/own')).toBe(false);
+  for (const wait of [1000, 10_000]) {
+    clock.advance(wait);
+    await quiet();
+  }
+  expect(b.log.registry.entries('access/')).toEqual([]);
+  expect(b.log.registry.get(`trust/${fingerprint}`)).toMatchObject({ level: 'seen', grants: [] });
 });
 
 describe('what is kept for a peer that is away', () => {

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AccessModel, Affiliation, PublishModel, TrustLevel } from '../../src/api.ts';
+import { createTestClock } from '../../src/clock.ts';
 import { Access } from '../../src/pubsub/access.ts';
 import type { Actor } from '../../src/pubsub/actor.ts';
 import { AFFILIATIONS, mayBecome, type Operation, PRIVILEGES } from '../../src/pubsub/affiliation.ts';
@@ -35,7 +36,7 @@ interface Case {
 }
 
 async function accessOf(c: Partial<Case>, trust: { denied?: boolean; granted?: boolean } = {}): Promise<Access> {
-  const rights = new Rights(memoryRegistry(), () => true);
+  const rights = new Rights({ registry: memoryRegistry(), clock: createTestClock(), isLive: () => true, trouble: () => undefined });
   await rights.change('t', (row) => row.set(`key:${KEY}`, c.affiliation ?? 'none'));
   return new Access({
     rights,

@@ -13,10 +13,17 @@ let database: MemoryDatabase;
 let subscriptions: PeerSubscriptions;
 let changes: string[];
 let told: PeerSubscription[];
+let troubles: string[];
 
 const open = async (limit = 1000): Promise<void> => {
   log = await openLog({ database, clock, boxId: 'aaaaaaaaaaaaaaaa', trouble: () => undefined });
-  subscriptions = new PeerSubscriptions({ log, clock, limit, isKnown: () => true, rightsChanged: () => undefined, trouble: (message) => { throw new Error(message); } });
+  subscriptions = new PeerSubscriptions({
+    log, clock, limit, isKnown: () => true, rightsChanged: () => undefined,
+    trouble: (message) => {
+      if (!message.startsWith('Subscriptions that were taken back are still on disk')) throw new Error(message);
+      troubles.push(message);
+    },
+  });
   changes = [];
   told = [];
   subscriptions.use({
@@ -30,16 +37,17 @@ const open = async (limit = 1000): Promise<void> => {
 beforeEach(async () => {
   clock = createTestClock();
   database = new MemoryDatabase();
+  troubles = [];
   await open();
 });
 afterEach(async () => {
-  subscriptions.close();
+  await subscriptions.close();
   await log.close();
 });
 const subscribe = (node: string, change?: Parameters<PeerSubscriptions['subscribe']>[2], state: 'pending' | 'subscribed' = 'subscribed') => subscriptions.subscribe(ANN, node, change, state, 0);
 const mine = (node?: string): PeerSubscription[] => [...subscriptions.of(ANN.fingerprint, node)];
 const reopen = async (): Promise<void> => {
-  subscriptions.close();
+  await subscriptions.close();
   await log.close();
   await open();
 };
@@ -62,7 +70,7 @@ test('a repeat is the one that is there; other options make another, up to the l
 });
 
 test('of all keys together there is a limit, too', async () => {
-  subscriptions.close();
+  await subscriptions.close();
   await log.close();
   await open(2);
   await subscribe('a');
@@ -109,6 +117,48 @@ describe('a state', () => {
   });
 });
 
+describe('on a disk that takes nothing', () => {
+  const letIn = async (): Promise<void> => {
+    await subscriptions.decide(await subscribe('t', undefined, 'pending'), 'subscribed');
+    expect(subscriptions.isApproved(ANN.fingerprint, 't')).toBe(true);
+  };
+  const disown = async (): Promise<void> => {
+    database.failure = new Error('EIO');
+    await expect(subscriptions.disowned(ANN.fingerprint)).rejects.toMatchObject({ code: 'disk-full' });
+    database.failure = undefined;
+  };
+  /** Until the log takes records again, and then until what it had refused is tried again. */
+  const later = async (): Promise<void> => {
+    for (const wait of [1000, 10_000]) {
+      clock.advance(wait);
+      await quiet();
+    }
+  };
+
+  test('what an owner had let a key that is revoked is so no more, and ends as soon as it can be stored', async () => {
+    await log.append({ topic: 't', kind: 'publish', id: 'i', payload: { contentType: 'text/plain', bytes: new Uint8Array() } });
+    await letIn();
+    await disown();
+    expect(subscriptions.isApproved(ANN.fingerprint, 't')).toBe(false);
+    await later();
+    expect(troubles).toHaveLength(1);
+    await reopen();
+    expect(mine()).toEqual([]);
+    expect(subscriptions.isApproved(ANN.fingerprint, 't')).toBe(false);
+  });
+
+  test('what an owner lets it after that stays', async () => {
+    await letIn();
+    await disown();
+    clock.advance(1000);
+    await quiet();
+    const [row] = mine();
+    if (row) await subscriptions.decide(row, 'subscribed');
+    await later();
+    expect(subscriptions.isApproved(ANN.fingerprint, 't')).toBe(true);
+  });
+});
+
 describe('a lease', () => {
   test('ends when it says, also when that was while the box was off', async () => {
     await subscribe('a', { expire: clock.wall() + 1000 });
@@ -116,7 +166,7 @@ describe('a lease', () => {
     clock.advance(1001);
     await quiet();
     expect(mine().map(({ node }) => node)).toEqual(['b']);
-    subscriptions.close();
+    await subscriptions.close();
     clock.advance(10_000);
     await reopen();
     clock.advance(1);

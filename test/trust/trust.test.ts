@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { fingerprintOf } from '../../src/trust/fingerprint.ts';
 import type { Trust } from '../../src/trust/trust.ts';
+import { quiet } from '../support/quiet.ts';
 import { memoryRegistry, spki, trustFixture } from './fixtures.ts';
 
 const fp = (name: string): string => fingerprintOf(spki(name));
@@ -465,6 +466,106 @@ describe('trust', () => {
       await new Promise(resolve => { setImmediate(resolve); });
       const after = trustFixture({ registry }).trust;
       expect([after.may(fp('b'), 'read', 'a'), after.may(fp('c'), 'read', 'a'), after.level(fp('c'))]).toEqual([false, false, 'seen']);
+    });
+
+    test.each(whos)('what is denied and revoked of %s is stored also when the disk works only later than a second', async (who) => {
+      const { trust, registry, clock, troubles } = trustFixture();
+      for (const right of ['command', 'device'] as const) await trust.allow(who, right, '#');
+      const setAll = registry.setAll.bind(registry);
+      registry.setAll = () => Promise.reject(new Error('EIO'));
+      await expect(trust.deny(who, 'command', '#')).rejects.toThrow('EIO');
+      await expect(trust.revoke(who)).rejects.toThrow('EIO');
+      const wait = async (ms: number): Promise<void> => {
+        clock.advance(ms);
+        await quiet();
+      };
+      await wait(1_000);
+      for (let i = 0; i < 5; i += 1) await wait(10_000);
+      expect(troubles).toHaveLength(1);
+      registry.setAll = setAll;
+      await wait(10_000);
+      const after = trustFixture({ registry }).trust;
+      expect([...after.classes(), ...after.accounts(), ...after.list()].flatMap(({ grants, denials }) => [...grants, ...denials])).toEqual([]);
+    });
+
+    test('a right that an older box has stored, without denials, stays when it cannot be stored again', async () => {
+      const { registry } = trustFixture();
+      registry.rows.set(`trust/${fp('b')}`, { names: ['b@h2'], label: 'b@h2', level: 'paired', grants: [{ right: 'files' }], lastSeen: 1 });
+      const { trust } = trustFixture({ registry });
+      registry.setAll = () => Promise.reject(new Error('EIO'));
+      await expect(trust.allow(fp('b'), 'files')).rejects.toThrow('EIO');
+      expect([trust.level(fp('b')), trust.may(fp('b'), 'files')]).toEqual(['paired', true]);
+    });
+
+    test('what was said of an account can be taken back again until that is stored', async () => {
+      const { trust, registry } = trustFixture();
+      const who = 'xmpp:a@home.example';
+      await trust.allow(who, 'device', 'd');
+      const setAll = registry.setAll.bind(registry);
+      registry.setAll = () => Promise.reject(new Error('EIO'));
+      await expect(trust.revoke(who)).rejects.toThrow('EIO');
+      expect(trust.accountMay(who, 'device', 'd')).toBe(false);
+      registry.setAll = setAll;
+      await trust.revoke(who);
+      expect(trustFixture({ registry }).trust.accounts()).toEqual([]);
+      await expect(trust.revoke(who)).rejects.toMatchObject({ code: 'not-found' });
+    });
+
+    /** Each write is decided when the test says. */
+    const held = async (): Promise<{ trust: Trust; registry: ReturnType<typeof memoryRegistry>; next: (works: boolean) => Promise<void> }> => {
+      const { trust, registry } = trustFixture();
+      trust.seen(spki('b'), 'b@h2');
+      const waiting: ((works: boolean) => void)[] = [];
+      const setAll = registry.setAll.bind(registry);
+      registry.setAll = entries => {
+        const copy = structuredClone(entries);
+        return new Promise((resolve, reject) => { waiting.push(works => { if (works) resolve(setAll(copy)); else reject(new Error('EIO')); }); });
+      };
+      return {
+        trust, registry,
+        next: async (works) => {
+          await quiet();
+          waiting.shift()?.(works);
+          await quiet();
+        },
+      };
+    };
+    const standing = ({ trust, registry }: { trust: Trust; registry: ReturnType<typeof memoryRegistry> }): unknown =>
+      [trust, trustFixture({ registry }).trust].map(one => one.list().filter(({ fingerprint }) => fingerprint === fp('b')).map(({ level, grants }) => [level, grants.map(({ right }) => right)]));
+
+    test.each([['is being allowed something', (trust: Trust) => trust.allow(fp('b'), 'chat')], ['is being paired', (trust: Trust) => trust.pair(fp('b'))]] as const)('a key that %s and is revoked meanwhile stays revoked when the first cannot be stored', async (_, vouch) => {
+      const rig = await held();
+      const paired = rig.trust.pair(fp('b'));
+      await rig.next(true);
+      await paired;
+      const outcomes = Promise.allSettled([vouch(rig.trust), rig.trust.revoke(fp('b'))]);
+      await rig.next(false);
+      expect(rig.trust.level(fp('b'))).toBe('seen');
+      await rig.next(true);
+      expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+      expect(standing(rig)).toEqual([[['seen', []]], [['seen', []]]]);
+    });
+
+    test('of two rights at once the one that is stored vouches for the key, whatever becomes of the other', async () => {
+      const rig = await held();
+      const outcomes = Promise.allSettled([rig.trust.allow(fp('b'), 'chat'), rig.trust.allow(fp('b'), 'files')]);
+      await rig.next(false);
+      await rig.next(true);
+      expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+      expect([rig.trust.level(fp('b')), rig.trust.list()[0]?.grants]).toEqual(['paired', [{ right: 'files' }]]);
+      const closing = rig.trust.close();
+      await rig.next(true);
+      await closing;
+      expect(standing(rig)).toEqual([[['paired', ['files']]], [['paired', ['files']]]]);
+    });
+
+    test('a right that is given twice at once, and is not stored, does not hold', async () => {
+      const rig = await held();
+      const outcomes = Promise.allSettled([rig.trust.allow(fp('b'), 'files'), rig.trust.allow(fp('b'), 'files')]);
+      await rig.next(false);
+      await rig.next(false);
+      expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+      expect([rig.trust.level(fp('b')), rig.trust.may(fp('b'), 'files')]).toEqual(['seen', false]);
     });
 
     test('a key is not paired', async () => {
