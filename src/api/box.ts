@@ -197,7 +197,10 @@ export interface Box extends AsyncDisposable {
      * that it has proven). Its key is kept, so it must be on the link; nodes that come later need it said again. With another account, the former may not any more.
      */
     allow(peer: string, options?: { readonly account?: string; readonly home?: string }): Promise<Carrier>;
-    /** Resolves when home has taken it back. Of a box that was revoked, by the name or key that it had, it is taken back anyway: this tries at once. */
+    /**
+     * Resolves when home has taken it back. Of a box that was revoked, by the name or key that it had, it is taken back anyway: this tries at once.
+     * At a home that was removed nobody does: it is forgotten here, and rejects with `unreachable`.
+     */
     deny(peer: string): Promise<void>;
     list(): Promise<Carrier[]>;
     /** Writes what waits, in `history` topics, to a file that is not there yet. `expires`: ms from now; default 30 days. */

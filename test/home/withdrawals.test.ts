@@ -370,6 +370,29 @@ describe('the right to publish at a home', () => {
     await expect(outbox.allow(party(KEY), OTHER, undefined)).rejects.toMatchObject({ code: 'unreachable' });
     expect(log.registry.entries('carrier')).toEqual([]);
   });
+
+  test('at a home that was removed is denied with the word that it is to be taken back by hand, and takes no room any more', async () => {
+    await online();
+    await allowed();
+    await homes.pause(home.account.jid);
+    await revoke();
+    await expect(outbox.deny('hall@vm', undefined)).rejects.toMatchObject({ code: 'unreachable' });
+    expect([carriers.withdrawn().length, troubles]).toEqual([1, []]);
+    await homes.remove(home.account.jid);
+    expect(troubles).toMatchObject([{ kind: 'home.outbox', message: expect.stringContaining('other@home.test (hall@vm)') }]);
+    await expect(outbox.deny('hall@vm', undefined)).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('by hand') });
+    await expect(outbox.deny('hall@vm', undefined)).rejects.toMatchObject({ code: 'not-found' });
+    expect(log.registry.entries('carrier')).toEqual([]);
+  });
+
+  test('of a box that still has it, too', async () => {
+    await online();
+    await allowed(NEXT);
+    await homes.remove(home.account.jid);
+    expect(troubles).toEqual([]);
+    await expect(outbox.deny('', NEXT)).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('by hand') });
+    expect([outbox.list(), log.registry.entries('carrier')]).toEqual([[], []]);
+  });
 });
 
 test('what a home that stays connected did not do is tried again', async () => {

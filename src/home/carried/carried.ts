@@ -10,7 +10,7 @@ import type { Identity } from '../../trust/identity.ts';
 import type { Sealer } from '../../trust/seal.ts';
 import { type Opened, readHeader, readSealed, verifySealed } from '../../trust/sealed-file.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
-import { cursorNumbers } from '../account.ts';
+import { cursorNumbers, keyOf } from '../account.ts';
 import { readerOf } from '../cursor-name.ts';
 import type { Home } from '../home.ts';
 import type { NodeSettings } from '../node.ts';
@@ -101,6 +101,13 @@ export class CarriedOutbox {
       const one = carrier ?? withdrawn;
       if (!one) throw new LanpostError('not-found', `${peer} may not publish for this box: see \`lanpost outbox list\`.`);
       const isOthers = this.#carriers.list().some((other) => other.fingerprint !== carrier?.fingerprint && isSamePlace(other, one));
+      // One that is kept and cannot be taken up now, or is being changed, may yet do it.
+      const isGone = !isOthers && this.#parts.log.registry.get(keyOf(one.jid)) === undefined;
+      if (isGone) {
+        if (carrier) await this.#carriers.remove(carrier);
+        if (withdrawn) await this.#carriers.settled(withdrawn);
+        throw new LanpostError('unreachable', `${peer} may not publish for this box any more, but ${one.jid} is no home of it now: what ${one.account} may publish there is to be taken back there by hand.`);
+      }
       if (withdrawn) return this.#withdrawals.settle(withdrawn);
       if (!carrier) return;
       if (!isOthers) await this.#take(this.#homeOf(carrier.jid), carrier.account);
