@@ -194,10 +194,13 @@ export interface Box extends AsyncDisposable {
   readonly outbox: {
     /**
      * A paired box may publish to the nodes of this box's account `home` (default: the only one), as `account` (default: the one
-     * that it has proven). Its key is kept, so it must be on the link; nodes that come later need it said again.
+     * that it has proven). Its key is kept, so it must be on the link; nodes that come later need it said again. With another account, the former may not any more.
      */
     allow(peer: string, options?: { readonly account?: string; readonly home?: string }): Promise<Carrier>;
-    /** Resolves when home has taken it back. Of a box that was revoked, by the name or key that it had, it is taken back anyway: this tries at once. */
+    /**
+     * Resolves when home has taken it back. Of a box that was revoked, by the name or key that it had, it is taken back anyway: this tries at once.
+     * At a home that was removed nobody does: it is forgotten here, and rejects with `unreachable`.
+     */
     deny(peer: string): Promise<void>;
     list(): Promise<Carrier[]>;
     /** Writes what waits, in `history` topics, to a file that is not there yet. `expires`: ms from now; default 30 days. */

@@ -15,6 +15,7 @@ import { cursorNumbers, forgetAccount, keyOf, loadAccounts, saveAccounts, toAcco
 import { forgetBudget } from './budget.ts';
 import type { Carried } from './carried.ts';
 import { CarriedMarks } from './carried/carried-marks.ts';
+import { Carriers } from './carried/carriers.ts';
 import type { CarriedOutbox, CarriedParts } from './carried/carried.ts';
 import { forgetBeginnings } from './down/beginning.ts';
 import type { Detour } from './detour.ts';
@@ -356,6 +357,7 @@ class AccountHomes implements Homes {
       this.#events.gone(account);
       const { registry } = this.#options.log;
       await forgetAccount(registry, account);
+      this.#tellWithdrawals(account);
       this.#unread.delete(account);
       await forgetBeginnings(registry, account);
       await forgetBudget(registry, account);
@@ -367,6 +369,14 @@ class AccountHomes implements Homes {
       if (!home) await this.#dropStrays();
       await this.#together(group);
     });
+  }
+
+  /** Nobody takes that back there any more, unless the home is added again. */
+  #tellWithdrawals(jid: string): void {
+    const left = new Carriers(this.#options.log.registry).withdrawn().filter((one) => one.jid === jid);
+    if (left.length === 0) return;
+    const accounts = left.map(({ account, name, fingerprint }) => `${account} (${name ?? fingerprint.slice(0, 16)})`).join(', ');
+    this.#options.trouble({ kind: 'home.outbox', message: `${jid} was removed before it was taken back there that these may publish for this box: ${accounts}. Do that there by hand, and \`lanpost outbox deny\` forgets them; or add the home again.` });
   }
 
   cursorOf(jid: string, topic: string): string | undefined {

@@ -141,13 +141,13 @@ describe('the right to publish at a home', () => {
   test('is denied also by the name or the key of a box that was revoked; while the home is away that is said, and it is tried on', async () => {
     await online();
     await allowed();
-    await homes.remove(home.account.jid);
+    await homes.pause(home.account.jid);
     await revoke();
     for (const [peer, key] of [['hall@vm', undefined], ['link:hall@vm', undefined], [KEY.slice(0, 16), undefined], ['now@vm', KEY]] as const) {
       await expect(outbox.deny(peer, key)).rejects.toMatchObject({ code: 'unreachable' });
     }
     await expect(outbox.deny('nobody@vm', undefined)).rejects.toMatchObject({ code: 'not-found' });
-    await online();
+    await homes.resume(home.account.jid);
     await bell.until(() => said.length === 2);
     await settled();
     expect(said).toEqual(taken);
@@ -223,6 +223,176 @@ describe('the right to publish at a home', () => {
     await expect(outbox.allow(party(KEY), OTHER, undefined)).rejects.toMatchObject({ code: 'busy' });
     expect(said).toEqual([]);
   });
+
+  test('is given at no more nodes than can be remembered', async () => {
+    const nodes = Array.from({ length: 20_001 }, (_, n) => ({ service: 'pubsub.home.test', node: String(n) }));
+    const carrier = { ...party(KEY), account: OTHER, jid: home.account.jid };
+    await expect(carriers.begin(carrier, undefined, nodes)).rejects.toMatchObject({ code: 'too-large' });
+    expect(log.registry.entries('carrier')).toEqual([]);
+    await carriers.begin(carrier, undefined, nodes.slice(1));
+    expect(carriers.given(carrier)).toEqual(nodes.slice(1));
+  });
+
+  const again = async (options: object): Promise<void> => {
+    await homes.add({ ...home.account, ...options });
+    await bell.until(async () => (await homes.list())[0]?.state === 'online');
+  };
+  /** Of what services it was taken back. */
+  const services = (): (string | undefined)[] => home.stanzas.filter((stanza) => stanza.getChild('pubsub')?.getChild('affiliations')?.getChild('affiliation')?.attrs['affiliation'] === 'none').map((stanza) => attr(stanza, 'to'));
+
+  test.each<[string, () => Promise<unknown>]>([
+    ['whose topics are deleted', async () => { for (const topic of ['plant/x', 'plant/y']) await log.append({ topic, kind: 'delete' }); }],
+    ['whose topics keep the newest only by now', async () => { for (const topic of ['plant/x', 'plant/y']) await log.append({ topic, kind: 'configure', config: { lane: 'latest' } }); }],
+    ['of topics that do not go up any more', () => again({ topics: ['other/#'] })],
+    ['of topics that go up packed by now', () => again({ up: [{ filter: 'plant/#', pack: true }] })],
+    ['of topics that go to other nodes by now', () => again({ up: [{ filter: 'plant/#', node: 'now' }] })],
+    ['of a service that is not that of the home any more', () => again({ topics: ['plant/#'], service: 'other.home.test' })],
+  ])('is taken back at nodes %s', async (_, change) => {
+    await online();
+    await allowed();
+    await change();
+    await stop();
+    await start();
+    await homes.start();
+    await bell.until(async () => (await homes.list())[0]?.state === 'online');
+    await revoke();
+    await settled();
+    expect(said.slice(0, 2)).toEqual(taken);
+    expect(services().slice(0, 2)).toEqual(['pubsub.home.test', 'pubsub.home.test']);
+    expect(log.registry.entries('carrier')).toEqual([]);
+  });
+
+  test('is taken back by `outbox deny`, too, wherever it was given, by whichever of the boxes that use the account', async () => {
+    await online();
+    await allowed();
+    await log.append({ topic: 'plant/x', kind: 'delete' });
+    await allowed(NEXT);
+    await revoke();
+    await settled();
+    expect(said).toEqual([]);
+    await outbox.deny('', NEXT);
+    expect(said).toEqual(taken);
+    expect(log.registry.entries('carrier')).toEqual([]);
+  });
+
+  test('goes from the account that a box had before', async () => {
+    await online();
+    await allowed();
+    await outbox.allow(party(KEY), 'new@home.test', undefined);
+    await settled();
+    expect(said.slice(2)).toEqual(taken);
+    expect(outbox.list()).toMatchObject([{ account: 'xmpp:new@home.test' }]);
+  });
+
+  test('that the home gives at one node only is no right to publish: it is taken back there, and what was refused is not tried for ever', async () => {
+    await online();
+    refuses.add('plant/y');
+    await expect(outbox.allow(party(KEY), OTHER, undefined)).rejects.toMatchObject({ code: 'forbidden', message: expect.stringContaining('plant/y') });
+    await settled();
+    expect(said).toEqual(['plant/x other@home.test publisher', 'plant/x other@home.test none']);
+    expect([troubles, log.registry.entries('carrier')]).toEqual([[], []]);
+  });
+
+  test('stays with a box that had it when more is not given, and goes wherever it was given', async () => {
+    await online();
+    await allowed();
+    for (const topic of ['plant/y2', 'plant/z']) await log.append({ topic, kind: 'publish', payload: toPayload(1) });
+    for (const node of ['plant/y2', 'plant/z']) home.nodes.set(node, new Map());
+    refuses.add('plant/z');
+    await expect(outbox.allow(party(KEY), OTHER, undefined)).rejects.toMatchObject({ code: 'forbidden' });
+    await settled();
+    expect(said.filter((one) => one.endsWith('none'))).toEqual([]);
+    await log.append({ topic: 'plant/y2', kind: 'delete' });
+    said.length = 0;
+    await outbox.deny('', KEY);
+    expect(said.toSorted()).toEqual([...taken, 'plant/y2 other@home.test none'].toSorted());
+    expect(log.registry.entries('carrier')).toEqual([]);
+  });
+
+  /** The home hears of one node, and then `then` is called with its answer to the next still out. */
+  const midway = (then: () => void): void => {
+    const { answer } = home.set;
+    home.set.answer = (...asked) => {
+      if (asked[1] !== 'affiliations' || said.length !== 1) return answer(...asked);
+      answer(...asked);
+      home.set.answer = answer;
+      then();
+      return 'silence';
+    };
+  };
+
+  test('that was half given when the session broke is taken back with the next', async () => {
+    await online();
+    home.set.resumable = false;
+    midway(() => home.cut());
+    await expect(outbox.allow(party(KEY), OTHER, undefined)).rejects.toMatchObject({ code: 'disconnected' });
+    expect(outbox.list()).toEqual([]);
+    await bell.until(() => said.length === 4);
+    await settled();
+    expect(said.slice(2)).toEqual(taken);
+  });
+
+  test('that was half given when the power went is taken back at the next start', async () => {
+    await online();
+    let left: MemoryDatabase | undefined;
+    home.set.resumable = false;
+    midway(() => {
+      left = database.fork();
+      home.cut();
+    });
+    await expect(outbox.allow(party(KEY), OTHER, undefined)).rejects.toMatchObject({ code: 'disconnected' });
+    await stop();
+    database = left ?? database;
+    said.length = 0;
+    await start();
+    await homes.start();
+    await bell.until(() => said.length === 2);
+    await settled();
+    expect(said).toEqual(taken);
+  });
+
+  test('that was half given when the box was revoked is taken back', async () => {
+    await online();
+    refuses.add('plant/y');
+    const { answer } = home.set;
+    home.set.answer = (...asked) => {
+      if (asked[1] === 'affiliations' && paired.delete(KEY)) void outbox.takeBack().finally(bell.ring);
+      return answer(...asked);
+    };
+    await expect(outbox.allow(party(KEY), OTHER, undefined)).rejects.toMatchObject({ code: 'forbidden' });
+    await settled();
+    expect(said).toEqual(['plant/x other@home.test publisher', 'plant/x other@home.test none']);
+  });
+
+  test('is asked of a home that is connected: nothing is kept of it otherwise', async () => {
+    await online();
+    await homes.pause(home.account.jid);
+    await expect(outbox.allow(party(KEY), OTHER, undefined)).rejects.toMatchObject({ code: 'unreachable' });
+    expect(log.registry.entries('carrier')).toEqual([]);
+  });
+
+  test('at a home that was removed is denied with the word that it is to be taken back by hand, and takes no room any more', async () => {
+    await online();
+    await allowed();
+    await homes.pause(home.account.jid);
+    await revoke();
+    await expect(outbox.deny('hall@vm', undefined)).rejects.toMatchObject({ code: 'unreachable' });
+    expect([carriers.withdrawn().length, troubles]).toEqual([1, []]);
+    await homes.remove(home.account.jid);
+    expect(troubles).toMatchObject([{ kind: 'home.outbox', message: expect.stringContaining('other@home.test (hall@vm)') }]);
+    await expect(outbox.deny('hall@vm', undefined)).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('by hand') });
+    await expect(outbox.deny('hall@vm', undefined)).rejects.toMatchObject({ code: 'not-found' });
+    expect(log.registry.entries('carrier')).toEqual([]);
+  });
+
+  test('of a box that still has it, too', async () => {
+    await online();
+    await allowed(NEXT);
+    await homes.remove(home.account.jid);
+    expect(troubles).toEqual([]);
+    await expect(outbox.deny('', NEXT)).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('by hand') });
+    expect([outbox.list(), log.registry.entries('carrier')]).toEqual([[], []]);
+  });
 });
 
 test('what a home that stays connected did not do is tried again', async () => {
@@ -263,7 +433,6 @@ test('trust revoke takes it back at a whole box', async () => {
     expect(await box.outbox.list()).toMatchObject([{ peer: 'hall@vm', account: `xmpp:${OTHER}` }]);
     await box.trust.revoke('hall@vm');
     expect(await box.outbox.list()).toEqual([]);
-    await expect(box.outbox.deny('hall@vm')).rejects.toMatchObject({ code: 'unreachable' });
     await box.homes.add({ ...home.account, topics: ['plant/#'] });
     await bell.until(() => said.length > 0);
     expect(said).toEqual([`plant/x ${OTHER} none`]);

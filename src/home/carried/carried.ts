@@ -10,14 +10,15 @@ import type { Identity } from '../../trust/identity.ts';
 import type { Sealer } from '../../trust/seal.ts';
 import { type Opened, readHeader, readSealed, verifySealed } from '../../trust/sealed-file.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
-import { cursorNumbers } from '../account.ts';
+import { cursorNumbers, keyOf } from '../account.ts';
 import { readerOf } from '../cursor-name.ts';
 import type { Home } from '../home.ts';
+import type { NodeSettings } from '../node.ts';
 import { nodeOf } from '../up-rule.ts';
 import { affiliate } from './affiliations.ts';
 import { type CarriedRecord, unframed } from './carried-record.ts';
 import type { CarriedMarks } from './carried-marks.ts';
-import { type Carrier, Carriers, isSamePlace } from './carriers.ts';
+import { type Carrier, Carriers, type GivenNode, isSamePlace } from './carriers.ts';
 import { CONFIRMATION_BYTES, readConfirmation, writeConfirmation } from './confirmation.ts';
 import { type About, isCarriable, RECORDS, writeExport } from './exporting.ts';
 import { publishCarried } from './publishing.ts';
@@ -62,7 +63,7 @@ export class CarriedOutbox {
     this.#parts = parts;
     const carriers = this.#carriers = new Carriers(parts.log.registry);
     const { clock, trouble, homes } = parts;
-    this.#withdrawals = new Withdrawals({ carriers, clock, trouble, homes, take: (home, account) => this.#affiliate(home, account, 'none') });
+    this.#withdrawals = new Withdrawals({ carriers, clock, trouble, homes, take: (home, account) => this.#take(home, account) });
   }
 
   allow(party: Party, account: string, home: string | undefined): Promise<AllowedCarrier> {
@@ -72,12 +73,19 @@ export class CarriedOutbox {
   async #allow({ fingerprint, spki }: Party, account: string, home: string | undefined): Promise<AllowedCarrier> {
     const { isPaired } = this.#parts;
     if (!isPaired(fingerprint)) throw new LanpostError('forbidden', 'Only a paired box may publish for this one.');
-    this.#carriers.checkRoom(fingerprint);
     const own = this.#homeOf(home);
     if (own.pep) throw new LanpostError('unsupported', `What goes up to ${own.account.jid} goes to the account's own service (PEP), to which no other account publishes.`);
     const carrier: Carrier = { fingerprint, spki, account, jid: own.account.jid };
-    await this.#affiliate(own, account, 'publisher');
-    await this.#carriers.add(carrier);
+    this.#carriers.checkRoom(carrier);
+    // Nothing would be given that had to be taken back.
+    if (!own.online) throw new LanpostError('unreachable', `${own.account.jid} is not connected.`);
+    try {
+      await this.#give(own, carrier);
+      await this.#carriers.add(carrier);
+    } finally {
+      // What was given although it failed, or by another account before, goes.
+      this.#withdrawals.look();
+    }
     if (!isPaired(fingerprint)) {
       await this.takeBack();
       throw new LanpostError('forbidden', 'That box is not paired any more.');
@@ -89,13 +97,21 @@ export class CarriedOutbox {
   deny(peer: string, fingerprint: string | undefined): Promise<void> {
     return this.#withdrawals.inTurn(async () => {
       const carrier = fingerprint === undefined ? undefined : this.#carriers.of(fingerprint);
-      if (carrier) {
-        if (!this.#carriers.list().some((other) => other.fingerprint !== carrier.fingerprint && isSamePlace(other, carrier))) await this.#affiliate(this.#homeOf(carrier.jid), carrier.account, 'none');
-        return this.#carriers.remove(carrier.fingerprint);
+      const withdrawn = carrier ? undefined : this.#carriers.withdrawnOf(fingerprint ?? peer) ?? this.#carriers.withdrawnOf(peer);
+      const one = carrier ?? withdrawn;
+      if (!one) throw new LanpostError('not-found', `${peer} may not publish for this box: see \`lanpost outbox list\`.`);
+      const isOthers = this.#carriers.list().some((other) => other.fingerprint !== carrier?.fingerprint && isSamePlace(other, one));
+      // One that is kept and cannot be taken up now, or is being changed, may yet do it.
+      const isGone = !isOthers && this.#parts.log.registry.get(keyOf(one.jid)) === undefined;
+      if (isGone) {
+        if (carrier) await this.#carriers.remove(carrier);
+        if (withdrawn) await this.#carriers.settled(withdrawn);
+        throw new LanpostError('unreachable', `${peer} may not publish for this box any more, but ${one.jid} is no home of it now: what ${one.account} may publish there is to be taken back there by hand.`);
       }
-      const withdrawn = this.#carriers.withdrawnOf(fingerprint ?? peer) ?? this.#carriers.withdrawnOf(peer);
-      if (!withdrawn) throw new LanpostError('not-found', `${peer} may not publish for this box: see \`lanpost outbox list\`.`);
-      await this.#withdrawals.settle(withdrawn);
+      if (withdrawn) return this.#withdrawals.settle(withdrawn);
+      if (!carrier) return;
+      if (!isOthers) await this.#take(this.#homeOf(carrier.jid), carrier.account);
+      await this.#carriers.remove(carrier);
     });
   }
 
@@ -219,26 +235,58 @@ export class CarriedOutbox {
     return { id: said.id, records: there.size };
   }
 
-  async #affiliate(home: Home, account: string, affiliation: 'publisher' | 'none'): Promise<void> {
+  /** Topics and rules may be others when it is taken back: the nodes are noted, and before they are given, for power may go at any time. */
+  async #give(home: Home, carrier: Carrier): Promise<void> {
+    const before = this.#carriers.given(carrier);
+    const nodes = this.#nodesOf(home);
+    await this.#carriers.begin(carrier, this.#parts.nameOf(carrier.fingerprint), together(before ?? [], nodes));
+    let done = 0;
+    try {
+      for (const { accessModel, ...at } of nodes) {
+        await this.#affiliate(home, at, { jid: carrier.account, affiliation: 'publisher', settings: { accessModel } });
+        done += 1;
+      }
+    } catch (error) {
+      // Where the home refuses to give, it would refuse for ever to take back.
+      const given = nodes.slice(0, isRefusal(error) ? done : done + 1);
+      if (before) await this.#carriers.gave(carrier, together(before, given)).catch(() => undefined); // so it is tried at all of them
+      throw told(error, nodes[done]);
+    }
+  }
+
+  /** From where it was made publisher; and from where it would be now, for earlier versions did not note that. */
+  async #take(home: Home, account: string): Promise<void> {
+    const given = this.#carriers.given({ jid: home.account.jid, account });
+    let failure: unknown;
+    for (const [n, at] of together(given ?? [], this.#nodesOf(home)).entries()) {
+      try {
+        await this.#affiliate(home, at, { jid: account, affiliation: 'none', settings: { accessModel: 'whitelist' } });
+      } catch (error) {
+        if (!(error instanceof StanzaError)) throw error;
+        const isNothing = error.condition === 'item-not-found' || (given !== undefined && n >= given.length);
+        // What can be taken back is, whatever becomes of the rest.
+        if (!isNothing) failure ??= told(error, at);
+      }
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  #affiliate(home: Home, { service, node }: GivenNode, what: Pick<Parameters<typeof affiliate>[1], 'jid' | 'affiliation' | 'settings'>): Promise<void> {
+    return affiliate((iq) => home.request(iq, ANSWER), { service, node, ...what });
+  }
+
+  /** Where what goes up to that home in files belongs, as topics and rules are now. */
+  #nodesOf(home: Home): (GivenNode & Pick<NodeSettings, 'accessModel'>)[] {
     const { log, identity } = this.#parts;
     const { rules, service } = home.account;
-    let failure: LanpostError | undefined;
+    const nodes = new Map<string, GivenNode & Pick<NodeSettings, 'accessModel'>>();
     for (const { name, deleted } of log.topics()) {
       const rule = rules.find(({ matches }) => matches(name));
       if (deleted || !rule || !isCarriable(log, rule, name)) continue;
       const node = nodeOf(rule, name, identity.boxId);
-      const accessModel = log.topic(name)?.settings['accessModel'] === 'open' ? 'open' : 'whitelist';
-      try {
-        await affiliate((iq) => home.request(iq, ANSWER), { service, node, jid: account, affiliation, settings: { accessModel } });
-      } catch (error) {
-        if (!(error instanceof StanzaError)) throw error;
-        if (affiliation === 'none' && error.condition === 'item-not-found') continue;
-        failure ??= new LanpostError('forbidden', `${service} does not let this box say who publishes to node ${node}: ${error.message}`, { cause: error });
-        // What can be taken back is, whatever becomes of the rest.
-        if (affiliation === 'publisher') throw failure;
-      }
+      if (!nodes.has(node)) nodes.set(node, { service, node, accessModel: log.topic(name)?.settings['accessModel'] === 'open' ? 'open' : 'whitelist' });
     }
-    if (failure) throw failure;
+    return [...nodes.values()];
   }
 
   #told({ fingerprint, account, jid }: Carrier): AllowedCarrier {
@@ -280,6 +328,21 @@ function aboutOf(about: unknown): About {
     return { kind: 'outbox 1', id: about.id, jid: about.jid, service: about.service, created: about.created, expires: about.expires };
   }
   throw new LanpostError('invalid-value', 'That sealed file is no carried outbox, or of a newer form.');
+}
+
+/** The first of them first, each once. */
+function together(some: readonly GivenNode[], more: readonly GivenNode[]): GivenNode[] {
+  return [...new Map([...some, ...more].map(({ service, node }) => [`${service}\n${node}`, { service, node }])).values()];
+}
+
+/** The home has not done it, and says so; an answer that came from elsewhere may be to something that was done. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof StanzaError && !['remote-server-timeout', 'internal-server-error'].includes(error.condition);
+}
+
+function told(error: unknown, at: GivenNode | undefined): unknown {
+  if (!(error instanceof StanzaError) || !at) return error;
+  return new LanpostError('forbidden', `${at.service} does not let this box say who publishes to node ${at.node}: ${error.message}`, { cause: error });
 }
 
 /** The runs without those positions: each of these ends one, and the next begins behind it. */

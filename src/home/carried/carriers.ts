@@ -12,8 +12,17 @@ export interface Carrier {
   readonly jid: string;
 }
 
+/** What an account has at a home it has whichever box uses it. */
+export type Place = Pick<Carrier, 'account' | 'jid'>;
+
+/** Where an account was made publisher. */
+export interface GivenNode {
+  readonly service: string;
+  readonly node: string;
+}
+
 /** One that was taken back here, and not at its home yet. */
-export interface Withdrawn extends Pick<Carrier, 'fingerprint' | 'account' | 'jid'> {
+export interface Withdrawn extends Place, Pick<Carrier, 'fingerprint'> {
   /** What the box was called then. */
   readonly name?: string;
 }
@@ -33,9 +42,12 @@ export interface Export {
 }
 
 const CARRIERS = 16;
+/** Remembered of one account. */
+const NODES = 20_000;
 const EXPORTS = 32;
 const CARRIER = 'carrier/';
 const WITHDRAWN = 'carrier-withdrawn/';
+const GIVEN = 'carrier-nodes/';
 const EXPORT = 'carried-out/';
 
 export class Carriers {
@@ -59,19 +71,48 @@ export class Carriers {
     return isCarrier(row) ? row : undefined;
   }
 
+  /**
+   * Before anything is asked of the home: these are the nodes, with those it has. Until it is added, what it may have been given is to be
+   * taken back.
+   */
+  async begin(carrier: Carrier, name: string | undefined, nodes: readonly GivenNode[]): Promise<void> {
+    if (nodes.length > NODES) throw new LanpostError('too-large', `${carrier.account} would publish, or did, to more than ${NODES} nodes: deny it first, or let fewer topics go up to ${carrier.jid}.`);
+    const former = this.of(carrier.fingerprint);
+    await this.#registry.setAll([nodesRow(carrier, nodes), ...(former && isSamePlace(former, carrier) ? [] : [withdrawnRow(carrier, name)])]);
+  }
+
+  /** Which nodes it were after all. */
+  async gave(place: Place, nodes: readonly GivenNode[]): Promise<void> {
+    await this.#registry.setAll([nodesRow(place, nodes)]);
+  }
+
+  /** Where the account publishes, or may; undefined when that was not noted, as by earlier versions. Empty for one that never did. */
+  given(place: Place): GivenNode[] | undefined {
+    const row = this.#registry.get(GIVEN + placeOf(place));
+    if (Array.isArray(row)) return row.flatMap((one) => (Array.isArray(one) ? [{ service: String(one[0]), node: String(one[1]) }] : []));
+    return [...this.list(), ...this.withdrawn()].some((other) => isSamePlace(other, place)) ? undefined : [];
+  }
+
+  /** What the box had by another account is to be taken back. */
   async add(carrier: Carrier): Promise<void> {
-    await this.#registry.setAll([[CARRIER + carrier.fingerprint, { ...carrier, spki: Uint8Array.from(carrier.spki) }], [placeOf(carrier), undefined]]);
+    const former = this.of(carrier.fingerprint);
+    await this.#registry.setAll([
+      [CARRIER + carrier.fingerprint, { ...carrier, spki: Uint8Array.from(carrier.spki) }], [WITHDRAWN + placeOf(carrier), undefined],
+      ...(former && !isSamePlace(former, carrier) ? [withdrawnRow(former, undefined)] : []),
+    ]);
   }
 
   /** Throws when there are too many for one more. */
-  checkRoom(fingerprint: string): void {
-    if (!this.of(fingerprint) && this.list().length + this.withdrawn().length >= CARRIERS) throw new LanpostError('busy', `${CARRIERS} boxes may publish for this one already, or did and the home has yet to hear: deny one first.`);
+  checkRoom(carrier: Carrier): void {
+    const former = this.of(carrier.fingerprint);
+    if (former && isSamePlace(former, carrier)) return;
+    const others = [...this.list().filter(({ fingerprint }) => fingerprint !== carrier.fingerprint), ...this.withdrawn().filter((one) => !isSamePlace(one, carrier))];
+    if (others.length >= CARRIERS) throw new LanpostError('busy', `${CARRIERS} boxes may publish for this one already, or did and the home has yet to hear: deny one first.`);
   }
 
   /** It may not any more; what its account has at the home is to be taken back. */
-  async withdraw({ fingerprint, account, jid }: Carrier, name: string | undefined): Promise<void> {
-    const row: Withdrawn = { fingerprint, account, jid, ...(name === undefined ? {} : { name }) };
-    await this.#registry.setAll([[placeOf(row), row], [CARRIER + fingerprint, undefined]]);
+  async withdraw(carrier: Carrier, name: string | undefined): Promise<void> {
+    await this.#registry.setAll([withdrawnRow(carrier, name), [CARRIER + carrier.fingerprint, undefined]]);
   }
 
   withdrawn(): Withdrawn[] {
@@ -80,7 +121,7 @@ export class Carriers {
 
   /** The home has done so. */
   async settled(one: Withdrawn): Promise<void> {
-    await this.#registry.set(placeOf(one), undefined);
+    await this.#registry.setAll([[WITHDRAWN + placeOf(one), undefined], ...this.#unlessUsed(one, this.list())]);
   }
 
   /** By the name that the box had when it was taken back, or 16 digits of its key. */
@@ -89,8 +130,14 @@ export class Carriers {
     return this.withdrawn().find((one) => (peer.length >= 16 && one.fingerprint.startsWith(peer.toLowerCase())) || one.name === name);
   }
 
-  async remove(fingerprint: string): Promise<void> {
-    await this.#registry.set(CARRIER + fingerprint, undefined);
+  async remove(carrier: Carrier): Promise<void> {
+    const others = [...this.list().filter(({ fingerprint }) => fingerprint !== carrier.fingerprint), ...this.withdrawn()];
+    await this.#registry.setAll([[CARRIER + carrier.fingerprint, undefined], ...this.#unlessUsed(carrier, others)]);
+  }
+
+  /** The account's nodes are forgotten, if nobody else has it or is to lose it. */
+  #unlessUsed(place: Place, others: readonly Place[]): Row[] {
+    return others.some((other) => isSamePlace(other, place)) ? [] : [[GIVEN + placeOf(place), undefined]];
   }
 
   exports(): Export[] {
@@ -122,13 +169,23 @@ export class Carriers {
 /** A file may have been imported in its last moment, and its confirmation be on its way. */
 const GRACE = 30 * 24 * 3_600_000;
 
-/** An account has what it has at a home whichever box uses it. */
-export function isSamePlace(one: Withdrawn, other: Withdrawn): boolean {
+export function isSamePlace(one: Place, other: Place): boolean {
   return placeOf(one) === placeOf(other);
 }
 
-function placeOf({ jid, account }: Withdrawn): string {
-  return `${WITHDRAWN}${jid}\n${account}`;
+function placeOf({ jid, account }: Place): string {
+  return `${jid}\n${account}`;
+}
+
+type Row = readonly [key: string, value: unknown];
+
+function withdrawnRow({ fingerprint, account, jid }: Carrier, name: string | undefined): Row {
+  const row: Withdrawn = { fingerprint, account, jid, ...(name === undefined ? {} : { name }) };
+  return [WITHDRAWN + placeOf(row), row];
+}
+
+function nodesRow(place: Place, nodes: readonly GivenNode[]): Row {
+  return [GIVEN + placeOf(place), nodes.map(({ service, node }) => [service, node])];
 }
 
 function isWithdrawn(row: unknown): row is Withdrawn {
