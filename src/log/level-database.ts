@@ -1,4 +1,4 @@
-import { closeSync, fdatasyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, readSync, type Stats, writeSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -98,14 +98,15 @@ export class LevelDatabase implements Database {
   }
 
   /** Which of these are not whole: so many bytes of the first are looked at, of the others the rows without a checksum of their own. */
-  async #damaged(tables: readonly string[], bytes: number): Promise<{ path: string; damage: TableDamage }[]> {
+  async #damaged(tables: readonly Table[], bytes: number): Promise<{ path: string; damage: TableDamage }[]> {
     const damaged: { path: string; damage: TableDamage }[] = [];
     let left = bytes;
-    for (const name of tables) {
-      const path = join(this.location, name);
+    for (const table of tables) {
+      const path = join(this.location, table.name);
       try {
+        if (!isSame(table, await stat(path))) continue;
         const damage = await tableDamage(path, left > 0 ? () => true : vital);
-        left -= (await stat(path)).size;
+        left -= table.size;
         if (damage.whole || damage.blocks.length > 0) damaged.push({ path, damage });
       } catch (error) {
         if (!isMissing(error)) throw error; // nobody's any more, or compacted meanwhile
@@ -236,10 +237,31 @@ async function assertNotForgotten(location: string): Promise<void> {
   throw new LanpostError('corrupt', `${location} has lost the file CURRENT.`);
 }
 
-/** Newest first. Those that are there before LevelDB opens are not written to any more. */
-async function tablesIn(location: string): Promise<string[]> {
+/** A table file as it was before LevelDB opened. */
+interface Table extends Pick<Stats, 'ino' | 'size' | 'ctimeMs'> { readonly name: string }
+
+/** Newest first. */
+async function tablesIn(location: string): Promise<Table[]> {
   const names = (await readdir(location)).filter((name) => TABLE.test(name));
-  return names.toSorted((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10));
+  names.sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10));
+  const found: Table[] = [];
+  for (const name of names) {
+    try {
+      const { ino, size, ctimeMs } = await stat(join(location, name));
+      found.push({ name, ino, size, ctimeMs });
+    } catch (error) {
+      if (!isMissing(error)) throw error; // whoever has it open has let it go
+    }
+  }
+  return found;
+}
+
+/**
+ * What a table holds is never written anew. But of one that was only begun when the process was killed nobody knows: opening deletes it,
+ * and its number is given to another, which may just be written.
+ */
+function isSame(one: Table, other: Stats): boolean {
+  return one.ino === other.ino && one.size === other.size && one.ctimeMs === other.ctimeMs;
 }
 
 function isMissing(error: unknown): boolean {
