@@ -32,14 +32,16 @@ export class WriteBehind {
     this.#arm(DELAY);
   }
 
-  /** With all that is due. Durable when resolved; rejected: tried again. */
+  /** With all that is due. Durable when resolved; rejected: tried again. What becomes of the rest is not the caller's. */
   async now(key: string, write: () => Promise<void>): Promise<void> {
-    this.#due.set(key, write);
+    let own: Promise<void> | undefined;
+    this.#due.set(key, () => (own = write()));
     try {
       await this.#flush();
     } catch (error) {
       this.#arm(DELAY);
-      throw error;
+      if (!own) throw error;
+      await own;
     }
   }
 

@@ -46,6 +46,20 @@ test('what cannot be written is tried again for as long as that takes, and told 
   expect(wrote).toEqual(['a', 'b']);
 });
 
+test('whoever waits for one is told what became of that, though another that was due failed', async () => {
+  const { behind, write, wrote, wait } = rig();
+  let isFull = true;
+  behind.later('a', async () => {
+    if (isFull) throw new Error('EIO');
+    await write('a')();
+  });
+  await behind.now('b', write('b'));
+  expect(wrote).toEqual(['b']);
+  isFull = false;
+  await wait(1000);
+  expect(wrote).toEqual(['b', 'a']);
+});
+
 test('what was said since then is written instead', async () => {
   const { behind, write, wrote, disk, wait } = rig();
   disk.works = false;
