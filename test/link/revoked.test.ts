@@ -174,28 +174,44 @@ test('what a command gave does not go out once it is denied; whoever asked is to
   expect(rest).toMatch(/<iq[^>]*id='c'[^>]*><error[^>]*><forbidden/);
 });
 
+interface Setup { readonly key: string; readonly name: string }
+
+/** A stream of that key's that may be resumed, and by which name. */
+async function resumable(key: string) {
+  const setup: Setup = { key, name: 'mallory@h2' };
+  const stream = await secureCaller(lan, a, setup);
+  stream.write(`<enable ${SM} resume='true'/>`);
+  return { setup, stream, id: /id=["']([^"']+)/.exec(await stream.reads(/<enabled[^>]*>/))?.[1] ?? '' };
+}
+
+async function broken(name: string, stream: PlainStream): Promise<void> {
+  stream.destroy();
+  await lan.until(() => a.link.peers.describe(name)?.connected === false);
+}
+
+/** Goes on over another stream: what is read there up to the answer to what is asked, and what follows. */
+async function resumed(setup: Setup, id: string, h: number): Promise<string> {
+  const again = await secureCaller(lan, a, setup);
+  again.write(`<resume ${SM} previd='${id}' h='${h}'/>`);
+  await again.reads('<resumed');
+  again.write(info('last'));
+  const before = await again.reads("id='last'");
+  await quiet();
+  return before + again.text;
+}
+
 test('what a command gave over a stream that broke does not go again over the one that resumes it', async () => {
   const { key, fingerprint } = await lan.identity();
   await a.service.rules.allow(fingerprint, 'command', 'slow');
-  const setup = { key, name: 'mallory@h2' };
-  const stream = await secureCaller(lan, a, setup);
-  stream.write(`<enable ${SM} resume='true'/>`);
-  const id = /id=["']([^"']+)/.exec(await stream.reads(/<enabled[^>]*>/))?.[1] ?? '';
+  const { setup, stream, id } = await resumable(key);
   const slow = secret();
   stream.write(RUN_SLOW);
   await slow.runs;
   slow.end();
   await stream.reads('a secret');
-  stream.destroy();
-  await lan.until(() => a.link.peers.describe(setup.name)?.connected === false);
+  await broken(setup.name, stream);
   await a.service.rules.revoke(fingerprint);
-  const again = await secureCaller(lan, a, setup);
-  again.write(`<resume ${SM} previd='${id}' h='0'/>`);
-  await again.reads('<resumed');
-  again.write(info('last'));
-  expect(await again.reads("id='last'")).not.toContain('a secret');
-  await quiet();
-  expect(again.text).not.toContain('a secret');
+  expect(await resumed(setup, id, 0)).not.toContain('a secret');
 });
 
 test('blocks of a file that wait for room do not go out once its peer is revoked; that it is over does', async () => {
@@ -217,27 +233,17 @@ test('blocks of a file that wait for room do not go out once its peer is revoked
 test('what waits for a stream that broke does not go out over the one that resumes it', async () => {
   const { key, fingerprint } = await lan.identity();
   await a.service.rules.allow(fingerprint, 'read', 't/#');
-  const setup = { key, name: 'mallory@h2' };
-  const stream = await secureCaller(lan, a, setup);
-  stream.write(`<enable ${SM} resume='true'/>`);
-  const id = /id=["']([^"']+)/.exec(await stream.reads(/<enabled[^>]*>/))?.[1] ?? '';
+  const { setup, stream, id } = await resumable(key);
   stream.write(`<iq type='set' id='s'><pubsub xmlns='${PUBSUB}'>${asBox('t/#')(setup.name)}</pubsub></iq>`);
   await stream.reads("id='s'");
   await stream.reads('</message>'); // that the topic was opened
   stream.write(`<a ${SM} h='2'/>${info('i')}`);
   await stream.reads("id='i'");
-  stream.destroy();
-  await lan.until(() => a.link.peers.describe(setup.name)?.connected === false);
+  await broken(setup.name, stream);
   for (let i = 0; i < 100; i += 1) await a.broker.publish(OWNER, 't/1', toPayload('waits'));
   await quiet();
   await a.service.rules.revoke(fingerprint);
-  const again = await secureCaller(lan, a, setup);
-  again.write(`<resume ${SM} previd='${id}' h='3'/>`);
-  await again.reads('<resumed');
-  again.write(info('last'));
-  expect(await again.reads("id='last'")).not.toContain('waits');
-  await quiet();
-  expect(again.text).not.toContain('waits');
+  expect(await resumed(setup, id, 3)).not.toContain('waits');
 });
 
 test('a key that is revoked on a disk that takes nothing may nothing any more of what owners had let it', async () => {
