@@ -89,17 +89,21 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
 
 /** Where such ports are looked for: below those that the kernel gives to whoever connects, each worker of the tests in a part of its own. */
 const [LOWEST_PORT, PORTS_EACH, PARTS] = [10_000, 2_750, 8];
+/** The ports that the scripts use, from the first. */
 const LAST_STEP = 125;
+const STEPS = [0, 1, 2, 47, LAST_STEP];
+/** Given to a server of this process, which may take them a while later: two that are made at the same time share none. */
+const given = new Set<number>();
 
-/**
- * A port such that it and the four that the scripts derive from it are free now, and most likely when the server takes them, which is
- * seconds later.
- */
+/** A port such that it and the four that the scripts derive from it are free now, and most likely when the server takes them, seconds later. */
 async function freeBase(): Promise<number> {
   const part = Number(process.env['VITEST_POOL_ID'] ?? 0) % PARTS;
   for (;;) {
     const base = LOWEST_PORT + part * PORTS_EACH + randomInt(PORTS_EACH - LAST_STEP);
-    if (await areFree([0, 1, 2, 47, LAST_STEP].map((step) => base + step))) return base;
+    const ports = STEPS.map((step) => base + step);
+    if (ports.some((port) => given.has(port))) continue;
+    for (const port of ports) given.add(port);
+    if (await areFree(ports)) return base;
   }
 }
 

@@ -109,12 +109,14 @@ describe('RFC 6762 §8 probing and announcing', () => {
     }
   });
 
-  it('§8.4 changed data is announced twice, with the flush bit, without probing', () => {
+  it('§8.4 changed data is announced five times within 15 s, with the flush bit, without probing', () => {
     const one = OneLink.held();
     one.do((link, now) => link.claim(one.service([['status', 'dnd']]), now));
-    one.advance(10_000);
+    one.advance(60_000);
     expect(one.probes).toEqual([]);
-    expect(one.responses.map(({ message }) => message.answers.map(({ type, flush }) => [type, flush]))).toEqual([[[TYPE.TXT, true]], [[TYPE.TXT, true]]]);
+    expect(one.responses.map(({ message }) => message.answers.map(({ type, flush }) => [type, flush]))).toEqual(Array.from({ length: 5 }, () => [[TYPE.TXT, true]]));
+    const [first = 0] = one.responses.map(({ at }) => at);
+    expect(one.responses.map(({ at }) => at - first)).toEqual([0, 1000, 3000, 7000, 15_000]);
   });
 
   it('§8.4, §6 changes in quick succession: one announcement a second, the last one wins', () => {
