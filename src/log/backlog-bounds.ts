@@ -2,7 +2,7 @@ import type { Ages } from './ages.ts';
 import { Durable, HeldTopic, type MaxBacklog } from './durable.ts';
 import { recordKey } from './keys.ts';
 import { joined, lostRow, type LostRange } from './lost-range.ts';
-import type { Reading } from './reading.ts';
+import type { Place, Reading } from './reading.ts';
 import { Selection } from './selection.ts';
 import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';
@@ -16,6 +16,10 @@ const MOST = 10_000;
 /** Matching records after `after`, up to `upTo`, which it has not been handed: how many, and how large. */
 interface Measure {
   readonly selection: Selection;
+  /** What lies there and was confirmed although one before it was not: it does not wait. In order. */
+  readonly done: readonly (readonly [from: number, to: number])[];
+  /** Where it was sent last. */
+  readonly since: number;
   /** Topics that it held back then. */
   readonly held: number;
   /** Whether something has been counted off. */
@@ -88,20 +92,20 @@ export class BacklogBounds {
     const start = durable.unread - 1;
     const held = durable.held.size;
     let measure = this.#measures.get(durable);
-    // In the lane `latest` what was counted may have been replaced since; what was handed out to one that left waits again.
-    if (!measure || anew || start < measure.after || start >= measure.upTo || held + measure.held > 0 || measure.selection.topics.some(({ settings }) => settings.lane === 'latest')) {
-      measure = { selection: new Selection(durable.filter, this.#state, durable), held, after: start, upTo: start, records: 0, bytes: 0, counted: false, young: measure?.young ?? 0 };
+    // In the lane `latest` what was counted may have been replaced since; what was handed out to one that left waits again, but for what it confirmed.
+    if (!measure || anew || start < measure.after || start >= measure.upTo || durable.since !== measure.since || (!durable.holder && durable.done !== measure.done) || held + measure.held > 0 || measure.selection.topics.some(({ settings }) => settings.lane === 'latest')) {
+      measure = { selection: new Selection(durable.filter, this.#state, durable), done: durable.done, since: durable.since, held, after: start, upTo: start, records: 0, bytes: 0, counted: false, young: measure?.young ?? 0 };
       this.#measures.set(durable, measure);
     }
     while (measure.after < start) {
-      const { records, bytes, next } = await this.#walk(measure.selection, measure.after + 1, start);
+      const { records, bytes, next } = await this.#walk(measure, measure.after + 1, start);
       measure.records -= records;
       measure.bytes -= bytes;
       measure.after = next - 1;
       measure.counted = true;
     }
     while (measure.upTo < head) {
-      const { records, bytes, next } = await this.#walk(measure.selection, measure.upTo + 1, head);
+      const { records, bytes, next } = await this.#walk(measure, measure.upTo + 1, head);
       measure.records += records;
       measure.bytes += bytes;
       measure.upTo = next - 1;
@@ -109,9 +113,14 @@ export class BacklogBounds {
     return measure;
   }
 
-  async #walk({ topics }: Selection, from: number, to: number): Promise<{ records: number; bytes: number; next: number }> {
-    const { found, next } = await this.#reading.walk(topics, from, to, PAGE);
-    return { records: found.length, bytes: found.reduce((sum, { size }) => sum + size, 0), next };
+  async #walk(measure: Measure, from: number, to: number): Promise<{ records: number; bytes: number; next: number }> {
+    const { waiting, next } = await this.#page(measure, from, to);
+    return { records: waiting.length, bytes: waiting.reduce((sum, { size }) => sum + size, 0), next };
+  }
+
+  async #page({ selection, done }: Measure, from: number, to: number): Promise<{ waiting: readonly Place[]; walked: number; next: number }> {
+    const { found, next } = await this.#reading.walk(selection.topics, from, to, PAGE);
+    return { waiting: apart(found, done), walked: found.length, next };
   }
 
   /** Of what it has not been handed, the oldest that has to go: up to where, and whether that is not all yet. */
@@ -120,16 +129,16 @@ export class BacklogBounds {
     let bytes = measure.bytes - (limit.bytes ?? Infinity);
     let [to, count, walked, next] = [0, 0, 0, from];
     while (next <= head) {
-      const page = await this.#reading.walk(measure.selection.topics, next, head, PAGE);
-      const old = limit.age === undefined ? 0 : await this.#tooOld(measure, page.found.map(({ seq }) => seq), limit.age);
-      for (const [i, { seq, size }] of page.found.entries()) {
+      const page = await this.#page(measure, next, head);
+      const old = limit.age === undefined ? 0 : await this.#tooOld(measure, page.waiting.map(({ seq }) => seq), limit.age);
+      for (const [i, { seq, size }] of page.waiting.entries()) {
         if (records <= 0 && bytes <= 0 && i >= old) return { to, count, more: false };
         records--;
         bytes -= size;
         to = seq;
-        if (!durable.isDone(seq)) count++;
+        count++;
       }
-      walked += page.found.length;
+      walked += page.walked;
       if (walked >= MOST) return { to, count, more: true };
       next = page.next;
     }
@@ -179,6 +188,16 @@ export class BacklogBounds {
     durable.blocked = Infinity;
     durable.holder?.reread();
   }
+}
+
+/** Those that lie in none of the ranges; both in order. */
+function apart(places: readonly Place[], ranges: readonly (readonly [from: number, to: number])[]): readonly Place[] {
+  if (ranges.length === 0) return places;
+  let at = 0;
+  return places.filter(({ seq }) => {
+    while (at < ranges.length && ranges[at]![1] < seq) at++;
+    return at === ranges.length || seq < ranges[at]![0];
+  });
 }
 
 /** What it was handed and has not confirmed. */

@@ -106,9 +106,9 @@ export class Durable implements Reader {
     return Math.max(this.holder ? this.holder.progress.scan : this.row.position + 1, (this.lost.at(-1)?.to ?? 0) + 1);
   }
 
-  /** It was confirmed, although one before it was not. */
-  isDone(seq: number): boolean {
-    return (this.holder ? this.holder.progress.ranges() : this.row.done).some(([from, to]) => from <= seq && seq <= to);
+  /** Ranges of what was confirmed although one before it was not. */
+  get done(): ProgressRow['done'] {
+    return this.holder ? this.holder.progress.ranges() : this.row.done;
   }
 
   /** Whether whoever reads has been handed that gap. */

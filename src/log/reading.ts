@@ -14,6 +14,9 @@ const AT_ONCE = 32;
 const COUNTED_PAGES = 16;
 const COUNTED_ROWS = 1000;
 
+/** Of a record, as the index has it. */
+export interface Place { readonly seq: number; readonly size: number }
+
 export interface Page {
   readonly records: LogRecord[];
   /** Where the next page begins. */
@@ -48,7 +51,7 @@ export class Reading {
   }
 
   /** Positions and sizes of the records of these topics from `from` up to `to`, without reading them: at most `max`. */
-  async walk(topics: readonly Topic[], from: number, to: number, max: number): Promise<{ found: { readonly seq: number; readonly size: number }[]; next: number }> {
+  async walk(topics: readonly Topic[], from: number, to: number, max: number): Promise<{ found: Place[]; next: number }> {
     const wanted = topics.filter((topic) => topic.stored && topic.last >= from);
     if (wanted.length === 0) return { found: [], next: to + 1 };
     return this.#retry(async () => {

@@ -66,6 +66,23 @@ describe('a subscription with a bound of what may wait for it', () => {
     expect((await database.range({ ...prefixRange(PREFIX.index), limit: 99 })).length).toBeLessThan(8);
   });
 
+  it('counts only what it has not confirmed, also while nobody has it open', async () => {
+    const { log } = await bench();
+    const bound = { records: 4, bytes: 4 * 200 };
+    const bounded = await log.cursor(named('c', bound));
+    await fill(log, 1, 10);
+    for (const { record: { seq } } of await bounded.next(10)) if (seq !== 1) bounded.done(seq);
+    await bounded.close();
+    await trimmed(log);
+    await fill(log, 11, 13);
+    await trimmed(log);
+    expect(log.topic('$ledger')).toBeUndefined();
+    await fill(log, 14, 14);
+    await trimmed(log);
+    expect(await ledger(log)).toMatchObject([{ from: 1, to: 1, count: 1 }]);
+    expect(await read(await log.cursor(named('c', bound)))).toEqual(['1-1 1 overflow', '11', '12', '13', '14']);
+  });
+
   it('goes on losing the oldest: one gap, one row, one line that grows', async () => {
     const { log, database } = await bench();
     await (await log.cursor(named('c', { records: 2 }))).close();
