@@ -484,19 +484,18 @@ class DiskLog implements Log {
     if (known && known.filter !== o.filter) throw new LanpostError('conflict', `The durable reader ${o.name} reads ${known.filter}; drop it first to read ${o.filter}.`);
     const durable = known ?? new Durable(o.name, o.filter, o.extra, row, o.maxBacklog, this.#state.head);
     const cursor = new LogCursor(parts, { name: o.name, filter: o.filter, progress: new Progress(durable.row), handed: durable.row.handed, durable });
+    const { maxBacklog } = durable;
     durable.holder = cursor;
-    if (known) {
-      this.#cursors.watch(durable, cursor);
-      if (o.maxBacklog) await this.bound(o.name, o.maxBacklog);
-      return cursor;
-    }
-    this.#cursors.add(durable);
+    if (!known) this.#cursors.add(durable);
     this.#cursors.watch(durable, cursor);
     try {
-      await this.#committer.task((tx) => durable.create(tx));
+      if (!known) await this.#committer.task((tx) => durable.create(tx));
+      else if (o.maxBacklog) await this.bound(o.name, o.maxBacklog);
     } catch (error) {
       this.#cursors.unwatch(durable);
-      this.#cursors.remove(durable);
+      if (!known) this.#cursors.remove(durable);
+      durable.holder = undefined;
+      durable.maxBacklog = maxBacklog;
       throw error;
     }
     return cursor;

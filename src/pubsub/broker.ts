@@ -104,6 +104,8 @@ export class Broker {
   #roads: Roads = NO_ROADS;
   /** Topics that are being made, or deleted, and what has become of them is not on disk yet: the first gets the name. */
   readonly #making = new Set<string>();
+  /** Topics of which the end is on its way to the disk: what was put after it would make them anew, whoever it came from. */
+  readonly #ending = new Map<string, Promise<unknown>>();
   /** Topics that are being set up: one change after the other, or one would take back the other. */
   readonly #configuring = new Map<string, Promise<unknown>>();
   readonly #purging: PurgeOffline;
@@ -160,6 +162,8 @@ export class Broker {
     // The log's own promise: an async function would make two more on the way of every item.
     try {
       if (typeof topic !== 'string') checkedTopic(topic);
+      const ended = this.#ending.size === 0 ? undefined : this.#ending.get(topic);
+      if (ended) return ended.then(() => this.publish(actor, topic, payload, request));
       // XEP-0163 §3: what is published of this box itself makes its node.
       if (isPersonal(topic) && !this.#live(topic) && !this.#making.has(topic) && request.wanted === undefined) return this.publish(actor, topic, payload, { ...request, wanted: PERSONAL_CONFIG });
       const { schema, key } = this.#checkPublish(actor, topic, payload, request);
@@ -372,15 +376,20 @@ export class Broker {
     const uri = redirect === undefined ? undefined : checkedUri(redirect);
     if (this.#making.has(topic)) throw new LanpostError('conflict', `topic ${topic} is being made, or deleted, by somebody else`);
     this.#making.add(topic);
-    try {
-      const { seq } = await this.#log.append({ topic, kind: 'delete', makesRoom: actor.kind === 'owner', ...(uri === undefined ? {} : { extra: { redirect: uri } }) });
-      // All in the next batch: what comes under the same name comes with it, or after it.
-      const gone = Promise.all([this.rights.end(topic), this.#moves.set(topic, uri, seq), this.#roads.deleted(topic)]);
-      this.sayings.changed();
-      await gone;
-    } finally {
+    const ended = this.#end(topic, uri, actor.kind === 'owner').finally(() => {
       this.#making.delete(topic);
-    }
+      this.#ending.delete(topic);
+    });
+    this.#ending.set(topic, ended.catch(() => undefined)); // told to whoever deletes it
+    await ended;
+  }
+
+  async #end(topic: string, uri: string | undefined, makesRoom: boolean): Promise<void> {
+    const { seq } = await this.#log.append({ topic, kind: 'delete', makesRoom, ...(uri === undefined ? {} : { extra: { redirect: uri } }) });
+    // All in the next batch: what comes under the same name comes with it, or after it.
+    const gone = Promise.all([this.rights.end(topic), this.#moves.set(topic, uri, seq), this.#roads.deleted(topic)]);
+    this.sayings.changed();
+    await gone;
   }
 
   /** A publisher is not there any more: some topics keep nothing of it then. */
@@ -550,6 +559,7 @@ export class Broker {
     // Of what is not there it hears who may know that, and where it went, whoever asks by a key.
     const missing = !this.#live(topic) && (this.access.knows(actor, topic) || (addressOf(actor) !== undefined && this.#moves.to(topic) !== undefined));
     if (!missing) this.access.check(actor, operation, topic);
+    if (this.#ending.has(topic) && (operation === 'configure' || operation === 'purge')) throw new LanpostError('not-found', `topic ${topic} is being deleted`);
     return this.#existing(topic, actor);
   }
 

@@ -80,7 +80,7 @@ describe('a subscription with a bound of what may wait for it', () => {
     await fill(log, 14, 14);
     await trimmed(log);
     expect(await ledger(log)).toMatchObject([{ from: 1, to: 1, count: 1 }]);
-    expect(await read(await log.cursor(named('c', bound)))).toEqual(['1-1 1 overflow', '11', '12', '13', '14']);
+    expect(await read(await log.cursor(named('c', bound)))).toEqual(['1-1 1 overflow*', '11', '12', '13', '14']);
   });
 
   it('goes on losing the oldest: one gap, one row, one line that grows', async () => {
@@ -209,6 +209,19 @@ describe('a subscription with a bound of what may wait for it', () => {
     clock.advance(1000);
     await trimming;
     expect([log.topic('$ledger'), (await database.range({ ...prefixRange(PREFIX.lost), limit: 9 })).length]).toEqual([undefined, 0]);
+  });
+
+  it('can be opened with another bound once that can be written: until then the old one holds', async () => {
+    const { log, database, clock } = await bench();
+    await (await log.cursor(named('c', { records: 6 }))).close();
+    database.failure = new Error('No space left on device');
+    await expect(log.cursor(named('c', { records: 1 }))).rejects.toMatchObject({ code: 'disk-full' });
+    database.failure = undefined;
+    clock.advance(1000);
+    await expect.poll(() => log.state, { interval: 1 }).toBe('open');
+    await fill(log, 1, 4);
+    await trimmed(log);
+    expect(await read(await log.cursor(named('c')))).toEqual(['1', '2', '3', '4']);
   });
 
   it('leaves nothing behind when it is dropped', async () => {

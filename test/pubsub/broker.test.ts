@@ -126,6 +126,23 @@ describe('publishing', () => {
     expect(values(await broker.items(OWNER, topic))).toEqual([4]);
   });
 
+  test('what comes while a topic is on its way out makes no new one, but from who may make one', async () => {
+    for (const topic of ['a', 'b']) {
+      await publish(topic, 1);
+      await broker.affiliate(OWNER, topic, new Map([[keyAddress('0'.repeat(64)), 'publisher' as const]]));
+      await publish(topic, 2, undefined, STRANGER);
+    }
+    const [gone, late, configured, purged] = await Promise.allSettled([
+      broker.delete(OWNER, 'a'), publish('a', 3, undefined, STRANGER), broker.configure(OWNER, 'a', { accessModel: 'open' }), broker.purge(OWNER, 'a'),
+    ]);
+    expect(gone.status).toBe('fulfilled');
+    expect([late, configured, purged]).toMatchObject([{ reason: { code: 'forbidden' } }, { reason: { code: 'not-found' } }, { reason: { code: 'not-found' } }]);
+    expect(broker.topic('a')).toBeUndefined();
+    await Promise.all([broker.delete(OWNER, 'b'), publish('b', 4)]);
+    expect(values(await broker.items(OWNER, 'b'))).toEqual([4]);
+    await expect(publish('b', 5, undefined, STRANGER)).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
   test('a node of the account itself is the owner\'s', async () => {
     await publish('$pep/urn:x', 1, 'x');
     await broker.configure(OWNER, '$pep/urn:x', { maxItems: 5 });
