@@ -1,8 +1,8 @@
 import type { LanpostError } from '../errors.ts';
 import { appended, type Appended, notFound, samePayload } from './appended.ts';
 import { encodeBody } from './body.ts';
-import { topicNumber } from './expiry.ts';
-import { encodeIndex, isItem } from './index-row.ts';
+import { dueAt, topicNumber } from './expiry.ts';
+import { encodeIndex, type IndexRow, isItem } from './index-row.ts';
 import { noRoom } from './room.ts';
 import { expiryKey, garbageKey, idKey, indexKey, originKey, putSeq, putU32 } from './keys.ts';
 import { type Mark, originName, originOp, take } from './origins.ts';
@@ -50,6 +50,8 @@ export class Assembly {
   /** What each draft resolves to, in order; an error rejects it alone. */
   readonly results: (Appended | LanpostError)[] = [];
   bytes = 0;
+  /** Something is on its way that whoever waits for the batch was promised, besides records. */
+  prolonged = false;
   readonly #state: LogState;
   readonly #tx: Transaction;
   readonly #rows: RowWriter;
@@ -103,6 +105,7 @@ export class Assembly {
       const inView = first !== undefined && first.seq >= change.viewFrom;
       const named = draft.id !== undefined && this.#priors.get(priorKey(topic, draft.id))?.seq === first?.seq;
       if (inView && draft.kind === 'publish' && named && samePayload(first.payload, draft.payload)) {
+        this.#prolong(topic, first, draft.expires);
         this.results.push(appended(first.seq, this.#recordId(first.seq), true, draft));
         return;
       }
@@ -187,12 +190,31 @@ export class Assembly {
     this.#tx.gone.add(seq);
     if (change.settings.lane === 'latest') this.replaced.push(seq);
     this.#tx.put(indexKey(topic.no, seq), encodeIndex({ ...index, state }));
+    if (index.expires !== undefined) this.#tx.del(expiryKey(index.expires, seq));
     // What the newer one is called as well, its own rows say.
     for (const name of namesOf(index)) if (state === 'retracted' || !names.includes(name)) this.#tx.del(idKey(topic.no, name));
     if (seq < change.viewFrom) return;
     change.count--;
     change.viewBytes -= index.size;
     this.#garbage(topic, seq);
+  }
+
+  /** Who says the same again may say that it is good for longer; no reader has to be told. Undefined: for ever. */
+  #prolong(topic: Topic, { seq, index: { expires: before, ...index }, payload }: Prior, until: number | undefined): void {
+    if (before === undefined || (until ?? Infinity) <= before) return;
+    const after = { ...index, ...this.#over(topic, seq, until) };
+    this.#tx.del(expiryKey(before, seq));
+    this.#tx.put(indexKey(topic.no, seq), encodeIndex(after));
+    for (const name of namesOf(after)) this.#priors.set(priorKey(topic, name), { seq, index: after, payload });
+    this.prolonged = true;
+  }
+
+  /** When it is over, as its index row says it. */
+  #over(topic: Topic, seq: number, until: number | undefined): Pick<IndexRow, 'expires'> {
+    if (until === undefined) return {};
+    const expires = dueAt(until);
+    this.#tx.put(expiryKey(expires, seq), topicNumber(topic.no));
+    return { expires };
   }
 
   #garbage(topic: Topic, seq: number): void {
@@ -208,15 +230,14 @@ export class Assembly {
     const row = this.#rows.record(tx, seq, kind, topic.no, change.last, stamp, content);
     const size = row.length;
     const ordinal = change.ordinal + 1;
-    if (item && names.length > 0) {
-      const index = { state: 'live' as const, item, size, ordinal, ...nameFields(draft, names) };
+    if (item && (names.length > 0 || draft.expires !== undefined)) {
+      const index = { state: 'live' as const, item, size, ordinal, ...this.#over(topic, seq, draft.expires), ...(names.length > 0 && nameFields(draft, names)) };
       tx.put(indexKey(topic.no, seq), encodeIndex(index));
       for (const name of names) {
         tx.put(idKey(topic.no, name), u64(seq));
         this.#priors.set(priorKey(topic, name), { seq, index, payload: draft.payload });
       }
     } else this.#rows.index(tx, topic.no, seq, item, size, ordinal);
-    if (draft.expires !== undefined) tx.put(expiryKey(Math.max(0, draft.expires), seq), topicNumber(topic.no));
     // What the ledger is told comes on top.
     if (this.#crcs.length === this.entries.length * 4) this.#crcs = Buffer.concat([this.#crcs, Buffer.allocUnsafe(this.#crcs.length + 64)]);
     putU32(this.#crcs, this.entries.length * 4, recordCrc(row));

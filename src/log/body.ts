@@ -37,7 +37,7 @@ const isText = (value: unknown): boolean => value === undefined || typeof value 
 
 /** Whether everything in it is what it says: what is not is its caller's fault, and is found out before a batch has it. */
 export function isSound({ topic, id, key, publisher, expires, origin, payload }: Draft): boolean {
-  return typeof topic === 'string' && isText(id) && isText(key) && isText(publisher) && (expires === undefined || typeof expires === 'number')
+  return typeof topic === 'string' && isText(id) && isText(key) && isText(publisher) && (expires === undefined || (typeof expires === 'number' && Math.abs(expires) <= Number.MAX_SAFE_INTEGER))
     && (payload === undefined || (typeof payload.contentType === 'string' && payload.bytes instanceof Uint8Array))
     && (origin === undefined || (typeof origin.box === 'string' && typeof origin.epoch === 'string'));
 }

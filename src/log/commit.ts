@@ -213,7 +213,7 @@ export class Committer {
     try {
       const assembly = await this.#build(tx, pending, tasks);
       const begun = this.#state.clock.mono();
-      const written = tx.write({ sync: assembly.entries.length > 0 || tasks.some(({ sync }) => sync) || this.#cursors.sync });
+      const written = tx.write({ sync: assembly.entries.length > 0 || assembly.prolonged || tasks.some(({ sync }) => sync) || this.#cursors.sync });
       before?.();
       await written;
       const { length } = assembly.entries;

@@ -62,6 +62,11 @@ export class Expiry {
   }
 }
 
+/** Under which moment it stands among those to look at. */
+export function dueAt(expires: number): number {
+  return Math.max(0, Math.ceil(expires));
+}
+
 export function topicNumber(no: number): Uint8Array {
   const bytes = Buffer.allocUnsafe(4);
   putU32(bytes, 0, no);

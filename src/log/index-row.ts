@@ -9,25 +9,32 @@ export interface IndexRow {
   readonly size: number;
   /** The how-manieth record of its topic it is. */
   readonly ordinal: number;
+  /** When it is over, ms since 1970: under that it has an `x` row, while it is live. */
+  readonly expires?: number;
   readonly id?: string;
   readonly key?: string;
 }
 
 // State and flags u8; size and ordinal, seven bits a byte, the lowest first, all but the last with its eighth bit set;
-// with a key the length of the id likewise; then the id, and the key.
+// when it is over likewise, and with a key
+// the length of the id; then the id, and the key.
 const STATES = ['live', 'superseded', 'retracted'] as const;
-const STATE_MASK = 0x03, ITEM = 0x04, HAS_ID = 0x08, HAS_KEY = 0x10, SHORT = 0x80;
+const STATE_MASK = 0x03, ITEM = 0x04, HAS_ID = 0x08, HAS_KEY = 0x10, HAS_EXPIRES = 0x20, SHORT = 0x80;
 const NUMBER_BYTES = 8;
-/** At most, without id and key. */
+/** At most, without what few have. */
 export const INDEX_BYTES: number = 1 + 2 * NUMBER_BYTES;
 // Of stores up to format 3: state u8, flags u8, size u32, ordinal u64; with a key the id's length u32; id; key.
 const LONG = { item: 1, hasId: 2, hasKey: 4, sizeAt: 2, ordinalAt: 6, bytes: 14 } as const;
 
 export function encodeIndex(row: IndexRow): Uint8Array {
-  const { id = '', key } = row;
+  const { id = '', key, expires } = row;
   const idBytes = Buffer.byteLength(id);
-  const bytes = Buffer.allocUnsafe(INDEX_BYTES + NUMBER_BYTES + idBytes + Buffer.byteLength(key ?? ''));
+  const bytes = Buffer.allocUnsafe(INDEX_BYTES + 2 * NUMBER_BYTES + idBytes + Buffer.byteLength(key ?? ''));
   let end = putIndex(bytes, row);
+  if (expires !== undefined) {
+    bytes[0]! |= HAS_EXPIRES;
+    end = putNumber(bytes, end, expires);
+  }
   if (key !== undefined) {
     bytes[0]! |= HAS_KEY;
     end = putNumber(bytes, end, idBytes);
@@ -37,7 +44,7 @@ export function encodeIndex(row: IndexRow): Uint8Array {
   return bytes.subarray(0, end);
 }
 
-/** All but id and key; gives where it ends. */
+/** What all have; gives where it ends. */
 export function putIndex(bytes: Uint8Array, { state, item, size, ordinal, id }: IndexRow): number {
   bytes[0] = SHORT | STATES.indexOf(state) | (item ? ITEM : 0) | (id === undefined ? 0 : HAS_ID);
   return putNumber(bytes, putNumber(bytes, 1, size), ordinal);
@@ -47,7 +54,9 @@ export function decodeIndex(bytes: Uint8Array): IndexRow {
   const head = bytes[0]!;
   if ((head & SHORT) === 0) return decodeLong(bytes);
   const [size, ordinalAt] = getNumber(bytes, 1);
-  const [ordinal, end] = getNumber(bytes, ordinalAt);
+  const [ordinal, expiresAt] = getNumber(bytes, ordinalAt);
+  const hasExpires = (head & HAS_EXPIRES) !== 0;
+  const [expires, end] = hasExpires ? getNumber(bytes, expiresAt) : [0, expiresAt];
   const hasKey = (head & HAS_KEY) !== 0;
   const [length, from] = hasKey ? getNumber(bytes, end) : [bytes.length - end, end];
   return {
@@ -55,6 +64,7 @@ export function decodeIndex(bytes: Uint8Array): IndexRow {
     item: (head & ITEM) !== 0,
     size,
     ordinal,
+    ...(hasExpires && { expires }),
     ...((head & HAS_ID) !== 0 && { id: text(bytes, from, from + length) }),
     ...(hasKey && { key: text(bytes, from + length, bytes.length) }),
   };

@@ -110,6 +110,7 @@ export class MemoryTopics {
     if (!origin) {
       const [first] = priors;
       if (first?.entry && kind === 'publish' && draft.id !== undefined && memory.find(draft.id) === first && samePayload(first.entry.draft.payload, draft.payload)) {
+        this.#prolong(first, draft.expires);
         return appended(first.seq, first.entry.recordId, true, draft);
       }
       if (!first && kind === 'retract') return notFound(draft);
@@ -197,6 +198,13 @@ export class MemoryTopics {
     this.#bytes += entryBytes(entry);
     this.trim(memory);
     for (let { first } = this.#all; first && this.#bytes > this.#parts.limits.memoryViewBytes; { first } = this.#all) this.#leave(first);
+  }
+
+  /** Who says the same again may say that it is good for longer. Undefined: for ever. */
+  #prolong(held: HeldItem, expires: number | undefined): void {
+    if (!held.entry || (expires ?? Infinity) <= until(held.entry)) return;
+    const { expires: _, ...draft } = held.entry.draft;
+    held.entry = { ...held.entry, draft: expires === undefined ? draft : { ...draft, expires }, record: undefined };
   }
 
   #leave(held: HeldItem | undefined): void {

@@ -5,9 +5,10 @@ import { decodeBody, encodeBody } from './body.ts';
 import { decodeRow } from './cbor.ts';
 import { type Database, type Op, type Row, rowsOf, writeSynced } from './database.ts';
 import type { SubscriptionRow } from './durable.ts';
+import { dueAt, topicNumber } from './expiry.ts';
 import { matcher } from './filter.ts';
 import { type IndexRow, decodeIndex, encodeIndex, isItem } from './index-row.ts';
-import { PREFIX, commitKey, cursorKey, getSeq, getU32, idKey, indexKey, keyText, prefixRange, putSeq, readerSeqOf, recordKey, topicKey } from './keys.ts';
+import { PREFIX, commitKey, cursorKey, expiryKey, getSeq, getU32, idKey, indexKey, keyText, prefixRange, putSeq, readerSeqOf, recordKey, topicKey } from './keys.ts';
 import { decodeLost, type LostRange, lostRow } from './lost-range.ts';
 import { namesOf } from './item-names.ts';
 import { decodeProgress } from './progress-row.ts';
@@ -213,8 +214,11 @@ class Mending {
   #rebuild({ kind, topic }: Header, seq: number, row: Uint8Array): void {
     const { lane, key } = this.#topic(topic).settings;
     // Where the topic has a key field, which value this one had is not known any more: it stays beside the others.
-    const id = decodeBody(recordBody(row)).id ?? (lane === 'latest' && key === undefined ? '' : undefined);
-    this.#index(topic, seq, { state: 'live', item: isItem(kind), size: row.length, ordinal: 0, ...(id !== undefined && isItem(kind) && { id }) });
+    const { id: own, expires: until } = decodeBody(recordBody(row));
+    const id = own ?? (lane === 'latest' && key === undefined ? '' : undefined);
+    const expires = until === undefined ? undefined : dueAt(until);
+    this.#index(topic, seq, { state: 'live', item: isItem(kind), size: row.length, ordinal: 0, ...(isItem(kind) && { ...(id !== undefined && { id }), ...(expires !== undefined && { expires }) }) });
+    if (expires !== undefined && isItem(kind)) this.#ops.push({ key: expiryKey(expires, seq), value: topicNumber(topic) });
     if (id !== undefined && isItem(kind)) this.#ops.push({ key: idKey(topic, id), value: u64(seq) });
   }
 

@@ -4,7 +4,7 @@ import { META_KEY } from './keys.ts';
 import type { LogState } from './state.ts';
 
 /** What the layout of the rows is called; src/log/migration.ts makes older ones into it. */
-export const FORMAT = 4;
+export const FORMAT = 5;
 
 export interface Meta {
   readonly format: number;

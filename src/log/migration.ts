@@ -12,7 +12,7 @@ const PAGE = 256;
 type Step = (database: Database) => Promise<void>;
 
 /** From each format to the next. */
-const STEPS: Readonly<Record<number, Step>> = { 1: childRows, 2: viewBytes, 3: shorterRows };
+const STEPS: Readonly<Record<number, Step>> = { 1: childRows, 2: viewBytes, 3: asTheyAre, 4: asTheyAre };
 
 /** Rows are at most of the format that is given back. */
 export async function migrate(database: Database, meta: Meta): Promise<Meta> {
@@ -34,8 +34,11 @@ async function* rows(database: Database, prefix: number): AsyncIterableIterator<
   }
 }
 
-/** Records and index rows of format 3 are longer: they are read as they are, until they go, and only the format says that shorter ones may follow. */
-async function shorterRows(): Promise<void> {
+/**
+ * Records and index rows of format 3 are longer, index rows of format 4 do not say when an item is over: they are read as they are,
+ * until they go, and only the format says that others may follow.
+ */
+async function asTheyAre(): Promise<void> {
   // Nothing to change: an older lanpost must refuse the store from here on.
 }
 

@@ -59,8 +59,8 @@ async function readFound({ database, ring }: LogState, found: Found[], priors: M
   const onDisk: Found[] = [];
   for (const one of found) {
     const entry = one.keyed ? ring.at(one.seq) : undefined;
-    // One with a key may have been published when the lane knew none: the disk tells.
-    if (!entry || entry.draft.key !== undefined) onDisk.push(one);
+    // One with a key may have been published when the lane knew none, and what is over at some time may have been prolonged: the disk tells.
+    if (!entry || entry.draft.key !== undefined || entry.draft.expires !== undefined) onDisk.push(one);
     else if (entry.topic === one.topic && entry.draft.kind === 'publish') {
       const { bytes: size, ordinal, draft } = entry;
       priors.set(one.name, { seq: one.seq, payload: draft.payload, index: { state: 'live', item: true, size, ordinal, id: one.id } });

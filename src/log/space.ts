@@ -7,7 +7,7 @@ import { Expiry, topicNumber } from './expiry.ts';
 import { GarbageSweep } from './garbage-sweep.ts';
 import { Horizon } from './horizon.ts';
 import { decodeIndex } from './index-row.ts';
-import { garbageKey, getSeq, idKey, indexKey, recordKey } from './keys.ts';
+import { expiryKey, garbageKey, getSeq, idKey, indexKey, recordKey } from './keys.ts';
 import { metaOp } from './meta.ts';
 import { namesOf } from './item-names.ts';
 import { keptFrom, tellLost } from './reader.ts';
@@ -227,6 +227,7 @@ export class Space {
       tx.del(recordKey(seq));
       tx.del(key);
       if (!index.item || index.state !== 'live') tx.del(garbageKey(seq));
+      else if (index.expires !== undefined) tx.del(expiryKey(index.expires, seq));
       this.#compaction.deleted(seq, index.size);
       deleted += index.size;
     }

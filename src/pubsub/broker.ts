@@ -184,7 +184,9 @@ export class Broker {
     const now = this.#log.trustedNow();
     if (!(expires >= 0)) throw new LanpostError('invalid-value', 'expires must be a number of milliseconds, 0 or more');
     if (now === undefined) throw new LanpostError('unsupported', 'the clock of this box is not set, so that it cannot tell when one item is over: set itemExpire of its topic, which needs no clock');
-    return now + expires;
+    const over = Math.ceil(now + expires);
+    if (!Number.isSafeInteger(over)) throw new LanpostError('invalid-value', 'expires is more milliseconds than can be counted: leave it out for an item that is never over');
+    return over;
   }
 
   #checkPublish(actor: Actor, topic: string, payload: Payload | undefined, request: PublishRequest): Partial<TopicConfig> {

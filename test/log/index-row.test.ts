@@ -4,7 +4,7 @@ import { decodeIndex, encodeIndex, type IndexRow } from '../../src/log/index-row
 import { longIndex } from './format-three.ts';
 
 const index: fc.Arbitrary<IndexRow> = fc.record({
-  state: fc.constantFrom('live', 'superseded', 'retracted'), item: fc.boolean(), size: fc.nat(2 ** 32 - 1), ordinal: fc.maxSafeNat(),
+  state: fc.constantFrom('live', 'superseded', 'retracted'), item: fc.boolean(), size: fc.nat(2 ** 32 - 1), ordinal: fc.maxSafeNat(), expires: fc.maxSafeNat(),
   id: fc.string({ unit: 'grapheme', maxLength: 40 }), key: fc.string({ unit: 'grapheme', maxLength: 40 }),
 }, { requiredKeys: ['state', 'item', 'size', 'ordinal'] });
 
@@ -13,7 +13,7 @@ it('gives back what was put in', () => {
 });
 
 it('reads what formats up to 3 have written', () => {
-  fc.assert(fc.property(index, (row) => { expect(decodeIndex(longIndex(row))).toEqual(row); }));
+  fc.assert(fc.property(index, (row) => { expect(decodeIndex(longIndex(row))).toEqual({ ...row, expires: undefined }); }));
 });
 
 it('has few bytes where the numbers are small', () => {

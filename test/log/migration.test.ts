@@ -57,7 +57,7 @@ describe('a store of format 1', () => {
     const database = await formatOne();
     await check(database);
     await database.open();
-    expect(decodeRow(await database.get(META_KEY) ?? new Uint8Array())).toMatchObject({ format: 4 });
+    expect(decodeRow(await database.get(META_KEY) ?? new Uint8Array())).toMatchObject({ format: 5 });
     const names = (await database.range({ ...prefixRange(PREFIX.cursor), limit: 9 })).map(([key]) => keyText(key));
     expect(names).toEqual([HOME, `${HOME}\0bad`, 'local:reader']);
     await database.close();
@@ -191,7 +191,7 @@ describe('a store of format 3', () => {
     expect(troubles).toEqual([]);
     expect(await audit(database)).toEqual([]);
     await database.open();
-    expect(decodeRow(await database.get(META_KEY) ?? new Uint8Array())).toMatchObject({ format: 4 });
+    expect(decodeRow(await database.get(META_KEY) ?? new Uint8Array())).toMatchObject({ format: 5 });
     await database.close();
   });
 

@@ -143,6 +143,11 @@ describe('publishing', () => {
     await expect(publish('b', 5, undefined, STRANGER)).rejects.toMatchObject({ code: 'forbidden' });
   });
 
+  test('for how long an item is good is a number of milliseconds that can be counted', () => {
+    for (const expires of [Infinity, 2 ** 60, NaN, -1]) expect(() => broker.overAfter(expires)).toThrow(expect.objectContaining({ code: 'invalid-value' }));
+    expect(broker.overAfter(0.5)).toBe(clock.wall() + 1);
+  });
+
   test('a node of the account itself is the owner\'s', async () => {
     await publish('$pep/urn:x', 1, 'x');
     await broker.configure(OWNER, '$pep/urn:x', { maxItems: 5 });
