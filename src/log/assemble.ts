@@ -109,7 +109,7 @@ export class Assembly {
         this.results.push(appended(first.seq, this.#recordId(first.seq), true, draft));
         return;
       }
-      if (!inView && draft.kind === 'retract') {
+      if (draft.kind === 'retract' && (!inView || (draft.meant ?? first.seq) !== first.seq)) {
         this.results.push(notFound(draft));
         return;
       }

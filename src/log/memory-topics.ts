@@ -113,7 +113,7 @@ export class MemoryTopics {
         this.#prolong(first, draft.expires);
         return appended(first.seq, first.entry.recordId, true, draft);
       }
-      if (!first && kind === 'retract') return notFound(draft);
+      if (kind === 'retract' && (!first || (draft.meant ?? first.seq) !== first.seq)) return notFound(draft);
       const refusal = kind === 'publish' && memory.settings.full === 'reject' ? this.#noRoom(memory, priors, bytes) : undefined;
       if (refusal) return refusal;
     }

@@ -51,6 +51,8 @@ export interface Draft {
   readonly config?: TopicSettings;
   /** Wall time in milliseconds after which nobody wants it. */
   readonly expires?: number;
+  /** Of a retraction: the position of the item that is meant, and no newer one of its name. Not kept. */
+  readonly meant?: number;
   /** When it was accepted, of one that was somewhere else before. Default now. */
   readonly stamp?: Pick<Stamp, 'wall' | 'trusted'>;
   /** What is lost where this was first accepted, of a gap. */

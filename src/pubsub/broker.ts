@@ -321,10 +321,11 @@ export class Broker {
     if (typeof id !== 'string') throw new TypeError('an item id must be a string');
     const [item] = await this.#log.items(topic, { ids: [id] });
     if (!item) throw new LanpostError('not-found', `topic ${topic} has no item "${id}"`);
-    if (PRIVILEGES[this.access.affiliation(actor, topic)].retract !== 'yes' && !isBy(item, actor)) {
+    const any = PRIVILEGES[this.access.affiliation(actor, topic)].retract === 'yes';
+    if (!any && !isBy(item, actor)) {
       throw new Refusal('forbidden', `item "${id}" of ${topic} was published by someone else`);
     }
-    await this.#log.append({ topic, kind: 'retract', id: itemId(item), makesRoom: actor.kind === 'owner', ...(notify ? { extra: { notify } } : {}) });
+    await this.#log.append({ topic, kind: 'retract', id: itemId(item), ...(any ? {} : { meant: item.seq }), makesRoom: actor.kind === 'owner', ...(notify ? { extra: { notify } } : {}) });
   }
 
   async purge(actor: Actor, topic: string): Promise<void> {

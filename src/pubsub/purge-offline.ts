@@ -1,4 +1,6 @@
+import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
+import type { LogRecord } from '../log/record.ts';
 import { itemId } from './delivery.ts';
 
 /** Items looked at with one question. */
@@ -28,7 +30,11 @@ export class PurgeOffline {
       while (this.#left.size > 0) {
         const left = this.#left;
         this.#left = new Set();
-        await this.#purge(left);
+        await this.#purge(left).catch((error: unknown) => {
+          // They are still to be looked for, with whoever leaves next.
+          for (const fingerprint of left) this.#left.add(fingerprint);
+          throw error;
+        });
       }
     } finally {
       this.#looking = undefined;
@@ -41,9 +47,16 @@ export class PurgeOffline {
       for (let after: number | undefined = 0; after !== undefined;) {
         const page = await this.#log.items(name, { after, limit: PAGE });
         const theirs = page.filter(({ extra }) => typeof extra === 'object' && extra !== null && 'key' in extra && typeof extra.key === 'string' && left.has(extra.key));
-        await Promise.all(theirs.map((item) => this.#log.append({ topic: name, kind: 'retract', id: itemId(item) })));
+        await Promise.all(theirs.map((item) => this.#retract(name, item)));
         after = page.length < PAGE ? undefined : page.at(-1)?.seq;
       }
     }
+  }
+
+  /** Somebody else may have put another in its place by now, or it may have gone. */
+  async #retract(topic: string, item: LogRecord): Promise<void> {
+    await this.#log.append({ topic, kind: 'retract', id: itemId(item), meant: item.seq }).catch((error: unknown) => {
+      if (!(error instanceof LanpostError && error.code === 'not-found')) throw error;
+    });
   }
 }

@@ -23,7 +23,7 @@ describe('an item whose time is over', () => {
   });
 
   it.each(['disk', 'memory'])('is good for as long as who says the same again says, in a topic on %s, and no reader is told', async (storage) => {
-    const { log, clock, database } = await openMemory();
+    const { log, clock } = await openMemory();
     if (storage === 'memory') await log.append({ topic: 't', kind: 'configure', config: { storage } });
     const said = (id: string, ms?: number) => log.append(item('t', 'up', { id, ...(ms !== undefined && { expires: clock.wall() + ms }) }));
     for (const id of ['later', 'ever', 'earlier']) await said(id, 5000);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Log } from '../../src/log/log.ts';
 import type { Draft } from '../../src/log/record.ts';
-import { closeAll, item, open, store, texts } from './log-fixture.ts';
+import { closeAll, item, open, openMemory, store, texts } from './log-fixture.ts';
 
 afterEach(closeAll);
 
@@ -24,6 +24,19 @@ describe('append', () => {
     expect(log.topic('t')).toMatchObject({ count: 1 });
     const back = await log.append(item('t', 'a', { id: 'x' }));
     expect(back.repeated).toBe(false);
+  });
+});
+
+describe('a retraction that means one record', () => {
+  it.each(['disk', 'memory'])('takes away no newer item of its name, in a topic on %s', async (storage) => {
+    const { log } = await openMemory();
+    if (storage === 'memory') await log.append({ topic: 't', kind: 'configure', config: { storage } });
+    const { seq } = await log.append(item('t', 'old', { id: 'a' }));
+    const [newer, late] = await Promise.allSettled([log.append(item('t', 'new', { id: 'a' })), log.append({ topic: 't', kind: 'retract', id: 'a', meant: seq })]);
+    expect([newer.status, late]).toMatchObject(['fulfilled', { reason: { code: 'not-found' } }]);
+    const [left] = await log.items('t');
+    await log.append({ topic: 't', kind: 'retract', id: 'a', meant: left?.seq ?? 0 });
+    expect(await log.items('t')).toEqual([]);
   });
 });
 

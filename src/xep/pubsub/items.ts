@@ -45,7 +45,8 @@ export function items({ broker, subscriptions }: ItemsParts): UseCase {
 function checkSubid(subscriptions: PeerSubscriptions, { verb, actor }: PubsubRequest): void {
   const node = attr(verb, 'node') ?? '';
   if (actor.kind !== 'peer' || actor.fingerprint === undefined) return;
-  const [subscribed] = subscriptions.of(actor.fingerprint, node);
+  // That an owner lets it read is no subscription.
+  const subscribed = [...subscriptions.of(actor.fingerprint, node)].some(({ consent }) => !consent);
   if (subscribed) subscriptions.get(actor.fingerprint, node, attr(verb, 'subid'));
 }
 
@@ -57,7 +58,7 @@ async function answer(broker: Broker, { verb, pubsub, actor }: PubsubRequest): P
   const ids = children(verb).filter((child) => child.name === 'item').map((item) => needed(item, 'id', 'item-required'));
   const since = attr(verb, 'ver');
   const found = (all: readonly Element[]): Element => xml('items', { node, ver: broker.version(node) }, ...all);
-  if (ids.length > 0) return [found(fitting((await broker.notices(actor, node, { ids: ids.slice(0, PAGE) })).map(element)).all)];
+  if (ids.length > 0) return [found(fitting((await broker.notices(actor, node, { ids })).map(element), 'whole').all)];
   if (since !== undefined) return [found(fitting((await broker.changes(actor, node, version(since))).map(element), 'whole').all)];
   if (paged) return page(await broker.page(actor, node, bounded(paged)), element, paged, found);
   // §6.5.4: all of them, or as many of the newest as one answer holds, and then it says so.

@@ -79,6 +79,15 @@ describe('XEP-0060 §6.1 Subscribe to a Node', () => {
     expect([...a.log.cursors()]).toEqual([]);
   });
 
+  it('§6.5.9.3 the same for a box whose reader waits for an owner\'s word; once that is given it has the items', async () => {
+    await a.broker.create(OWNER, 'asked', { accessModel: 'authorize' });
+    await publish('asked', 1);
+    await c.ask('set', `<subscribe node='asked' jid='${c.name}'/><reader xmlns='urn:lanpost:0' name='r'/>`);
+    expect(await c.refused('get', `<items node='asked'/>`)).toBe('not-authorized / not-subscribed');
+    await a.service.rules.decide('asked', c.name, true);
+    expect(find(await c.ask('get', `<items node='asked'/>`), 'items')?.getChildElements()).toHaveLength(1);
+  });
+
   it('§6.1.3.8 whoever is an outcast → forbidden', async () => {
     await a.broker.affiliate(OWNER, 'open', new Map([[keyAddress(c.fingerprint), 'outcast']]));
     expect(await c.refused('set', `<subscribe node='open' jid='${c.name}'/>`)).toBe('forbidden');

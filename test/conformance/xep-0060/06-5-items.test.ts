@@ -94,6 +94,14 @@ describe('XEP-0060 §6.5 Retrieve Items from a Node', () => {
     expect(all(answer, 'json').map((json) => json.getText()).toSorted()).toEqual(['1', '3']);
   });
 
+  it('§6.5.8 all of them, or none: what is left out would look retracted', async () => {
+    await several(150);
+    const asked = Array.from({ length: 150 }, (_, i) => `<item id='i${i + 1}'/>`).join('');
+    expect(ids(await c.ask('get', `<items node='open'>${asked}</items>`))).toHaveLength(150);
+    for (const id of ['i1', 'i2', 'i3']) await publish('open', 'x'.repeat(100_000), id);
+    expect(await c.refused('get', "<items node='open'><item id='i1'/><item id='i2'/><item id='i3'/></items>")).toBe('resource-constraint');
+  });
+
   it('§6.5.9.4 a node that keeps no items → feature-not-implemented / unsupported persistent-items', async () => {
     await a.broker.create(OWNER, 'passing', { accessModel: 'open', persist: false });
     expect(await c.refused('get', "<items node='passing'/>")).toBe('feature-not-implemented / unsupported persistent-items');
