@@ -20,7 +20,7 @@ export interface SubscriptionWatcher {
 }
 
 export interface PeerSubscriptionsParts {
-  readonly log: Pick<Log, 'registry' | 'head' | 'cursors' | 'hasCursor' | 'dropCursor' | 'topic'>;
+  readonly log: Pick<Log, 'registry' | 'head' | 'cursors' | 'hasCursor' | 'dropCursor' | 'topic' | 'trustedNow'>;
   readonly clock: Clock;
   /** Of all keys together. */
   readonly limit: number;
@@ -330,8 +330,7 @@ export class PeerSubscriptions {
   }
 
   #checked(before: SubscriptionOptions, change: Partial<SubscriptionOptions>): SubscriptionOptions {
-    const { clock } = this.#parts;
-    if (typeof change.expire === 'number' && clock.isSet() && change.expire <= clock.wall()) throw new Refusal('invalid-options', 'it would be over already');
+    if (typeof change.expire === 'number' && change.expire <= this.#now) throw new Refusal('invalid-options', 'it would be over already');
     return changedOptions(before, change);
   }
 
@@ -386,22 +385,25 @@ export class PeerSubscriptions {
     if (!read && this.#parts.log.hasCursor(cursor)) await this.#parts.log.dropCursor(cursor);
   }
 
-  /** §12.19: leases end by the wall clock, once that can be believed. One timer for all: for the next. */
+  /** §12.19: leases end by the log's own time, which no jump of the clock moves; -Infinity while that is not known. */
+  get #now(): number {
+    return this.#parts.log.trustedNow() ?? -Infinity;
+  }
+
+  /** One timer for all leases: for the next. */
   #arm(due: number): void {
     this.#timer?.stop();
     this.#timer = undefined;
     this.#due = due;
     if (due === Infinity || this.#closed) return;
-    const { clock } = this.#parts;
-    const wait = clock.isSet() ? Math.max(0, due - clock.wall()) : 60_000;
-    this.#timer = clock.after(Math.min(wait, LONGEST_WAIT), () => {
+    const wait = this.#now === -Infinity ? 60_000 : Math.max(0, due - this.#now);
+    this.#timer = this.#parts.clock.after(Math.min(wait, LONGEST_WAIT), () => {
       this.#expire().catch((error: unknown) => this.#parts.trouble(error instanceof Error ? error.message : String(error)));
     });
   }
 
   async #expire(): Promise<void> {
-    const { clock } = this.#parts;
-    const now = clock.isSet() ? clock.wall() : 0;
+    const now = this.#now;
     const over = [...this.#rows.leased()].filter((row) => (dueOf(row) ?? Infinity) <= now);
     try {
       for (const row of over) await this.end(row, true);

@@ -175,12 +175,18 @@ describe('a lease', () => {
     expect(told.map(({ node, state }) => `${node} ${state}`)).toEqual(['b none']);
   });
 
-  test('is not ended by a clock that has not been set', async () => {
-    await subscribe('a', { expire: clock.wall() + 1000 });
-    clock.jump(-40 * 365 * 86_400_000);
-    clock.advance(86_400_000);
+  test.each([50, -40])('is ended by time, and not by a clock that jumps by %i years', async (years) => {
+    await subscribe('a', { expire: clock.wall() + 5000 });
+    clock.jump(years * 365 * 86_400_000);
+    clock.advance(1000);
+    await subscriptions.close();
+    await reopen();
+    clock.advance(3999);
     await quiet();
     expect(mine()).toHaveLength(1);
+    clock.advance(1001);
+    await quiet();
+    expect(mine()).toEqual([]);
   });
 
   test('that would be over is none', async () => {
