@@ -12,7 +12,7 @@ const PAGE = 64;
 /**
  * Which items are too old for the view of their topic. Age is time that is known to have passed: of what was
  * accepted since the store was opened the monotonic clock tells; of older ones wall time does, as far as it
- * can be trusted (trusted-time.ts), and never less than the time since the opening.
+ * can be trusted (trusted-time.ts), the later where it was set meanwhile, and never less than the time since the opening.
  */
 export class Ages {
   readonly #state: LogState;
@@ -79,7 +79,9 @@ export class Ages {
     const now = clock.mono();
     if (seq >= begun) return now - mono;
     const { wall, trusted } = epochs.timeOf(seq, header);
+    // A board that keeps no time begins with what it last knew: the clock may have been set forward after that.
+    const { offset = -Infinity } = header.elsewhere === true ? {} : epochs.at(seq);
     const today = time.now();
-    return Math.max(now - this.#opened, trusted && today !== undefined ? today - wall : 0);
+    return Math.max(now - this.#opened, trusted && today !== undefined ? today - Math.max(wall, mono + offset) : 0);
   }
 }

@@ -74,6 +74,27 @@ describe('a view by age', () => {
     expect(await texts(reader, 2)).toEqual(['2', '3']);
   });
 
+  it('takes nothing for older than it is where the clock of a board was three weeks behind at its start', async () => {
+    const database = new MemoryDatabase();
+    const week = 7 * 24 * 60 * MINUTE;
+    let clock = createTestClock();
+    const open = (): Promise<Log> => openLog({ database, clock, boxId: BOX, trouble: () => undefined });
+    let log = await open();
+    await log.append({ topic: 't', kind: 'configure', config: { maxAge: week } });
+    await log.append(item('t', '2'));
+    clock.jump(3 * week);
+    clock.advance(MINUTE);
+    await quiet();
+    await log.append(item('t', '3'));
+    await log.close();
+    for (const [days, left] of [[6, [2, 3]], [2, []]] as const) {
+      clock = createTestClock(clock.wall() + days * week / 7);
+      log = await open();
+      expect(await seqs(log)).toEqual(left);
+      await log.close();
+    }
+  });
+
   it.each([50, -50])('loses nothing when the clock jumps by %i years, with and without a restart', async (years) => {
     const database = new MemoryDatabase();
     let clock = createTestClock();
