@@ -50,6 +50,11 @@ export class ItemLine<Of> {
     return held?.seq === seq && held.entry ? held : undefined;
   }
 
+  /** The newest. */
+  get last(): Held<Of> | undefined {
+    return this.#items.findLast((held) => held?.entry !== undefined);
+  }
+
   /** Those at `seq` and above, oldest first. */
   *from(seq: number): IterableIterator<MemoryEntry> {
     for (let i = this.#indexOf(seq); i < this.#items.length; i++) {

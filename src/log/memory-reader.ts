@@ -2,6 +2,7 @@ import type { LogRecordDelivery } from './cursor.ts';
 import { hasWildcard } from './filter.ts';
 import type { MemoryEntry } from './memory-entry.ts';
 import { isInMemory } from './memory-seq.ts';
+import type { HeldItem, MemoryTopic } from './memory-topic.ts';
 import type { MemoryTopics } from './memory-topics.ts';
 import { OpenRecords } from './open-records.ts';
 import type { LogRecord, Stamp } from './record.ts';
@@ -23,8 +24,8 @@ export interface MemoryReaderParts {
  */
 export class MemoryReader {
   readonly #parts: MemoryReaderParts;
-  /** Items of views, older than the ring, with which it begins. */
-  #ahead: MemoryEntry[] = [];
+  /** Items of views with which it begins: found when they are wanted, for a slow reader must not keep them. */
+  #ahead: Ahead = NOTHING;
   /** The next in the ring that it reads; Infinity when there is none. */
   #next = Infinity;
   /** Handed out and not done. */
@@ -39,14 +40,13 @@ export class MemoryReader {
   begin(from: CursorFrom): void {
     if (from === 'new') return;
     const { memory, matches } = this.#parts;
-    const oldest = memory.ring.first;
-    for (const { topic, line } of memory.topics()) {
-      if (!matches(topic)) continue;
-      const entries = from === 'last' ? newest(line.below(Infinity)) : line.from(0);
-      for (const entry of entries) if (from === 'last' || (entry.seq < oldest && isFrom(entry, from))) this.#ahead.push(entry);
+    if (from === 'last') {
+      this.#ahead = new Newest(memory.topics(), matches);
+      return;
     }
-    this.#ahead.sort((a, b) => a.seq - b.seq);
-    if (from !== 'last') this.#seek(oldest, (entry) => isFrom(entry, from));
+    const oldest = memory.ring.first;
+    this.#ahead = new Older(memory, oldest, (entry) => matches(entry.topic) && isFrom(entry, from));
+    this.#seek(oldest, (entry) => isFrom(entry, from));
   }
 
   get unconfirmed(): number {
@@ -64,8 +64,9 @@ export class MemoryReader {
 
   /** After which position on disk the next one stands; Infinity when there is none. */
   get before(): number {
-    const [ahead] = this.#ahead;
+    const ahead = this.#ahead.next();
     if (ahead) return ahead.after;
+    if (this.#ahead.lost) return -1;
     if (this.#next === Infinity) return Infinity;
     // What is lost is told first.
     return this.#parts.memory.ring.at(this.#next)?.after ?? -1;
@@ -83,15 +84,22 @@ export class MemoryReader {
   /** What comes next, for one that has read the disk up to before `scan`. */
   take(max: number, scan: number): LogRecordDelivery[] {
     const found: LogRecordDelivery[] = [];
-    if (this.#ahead.length > 0) {
-      const later = this.#ahead.slice(0, max).findIndex(({ after }) => after >= scan);
-      for (const entry of this.#ahead.splice(0, later < 0 ? max : later)) found.push(this.#hand(entryRecord(entry)));
+    let ahead = this.#ahead.next();
+    for (; ahead && found.length < max && ahead.after < scan; ahead = this.#ahead.next()) {
+      found.push(this.#hand(entryRecord(ahead)));
+      this.#ahead.take(ahead);
     }
     const { ring } = this.#parts.memory;
-    if (this.#ahead.length > 0 || this.#next === Infinity) return found;
+    if (ahead || found.length === max) return found;
+    const lost = this.#ahead.lost;
+    if (lost) {
+      this.#ahead = NOTHING;
+      found.push(this.#gap(lost.from, lost.to));
+    }
+    if (this.#next === Infinity || found.length === max) return found;
     if (this.#next < ring.first) {
-      if (found.length < max) found.push(this.#gap(ring.first));
-      else return found;
+      found.push(this.#gap(this.#next, ring.first - 1));
+      this.#seek(ring.first);
     }
     while (found.length < max && this.#next !== Infinity) {
       const entry = ring.at(this.#next);
@@ -136,19 +144,93 @@ export class MemoryReader {
   }
 
   /** It was too slow. How many of those that are lost it would have read, nobody knows. */
-  #gap(first: number): LogRecordDelivery {
+  #gap(from: number, to: number): LogRecordDelivery {
     const { memory, filter, stamp } = this.#parts;
-    const gap = { from: this.#next, to: first - 1, reason: 'overflow' as const };
-    this.#seek(first);
+    const gap = { from, to, reason: 'overflow' as const };
     return this.#hand({ seq: gap.to, topic: hasWildcard(filter) ? '' : filter, kind: 'gap', previous: 0, recordId: memory.recordId(gap.to), stamp: stamp(), gap });
   }
 }
 
-function* newest<T>(entries: Iterable<T>): Generator<T> {
-  for (const entry of entries) {
-    yield entry;
-    return;
+/** What of the views comes before what comes in. */
+interface Ahead {
+  /** Undefined when there is no more. */
+  next(): MemoryEntry | undefined;
+  take(entry: MemoryEntry): void;
+  /** When there is no more: what was there at the beginning and went before it was read. */
+  readonly lost: { readonly from: number; readonly to: number } | undefined;
+}
+
+const NOTHING: Ahead = { next: () => undefined, take: () => undefined, lost: undefined };
+
+/** The newest item of each topic. One that has gone since has made room for a newer one. */
+class Newest implements Ahead {
+  readonly #items: HeldItem[] = [];
+  readonly lost: undefined;
+
+  constructor(topics: Iterable<MemoryTopic>, matches: (topic: Topic) => boolean) {
+    for (const { topic, line } of topics) {
+      const newest = matches(topic) ? line.last : undefined;
+      if (newest) this.#items.push(newest);
+    }
+    this.#items.sort((a, b) => b.seq - a.seq);
   }
+
+  next(): MemoryEntry | undefined {
+    while (this.#items.length > 0 && !this.#items.at(-1)?.entry) this.#items.pop();
+    return this.#items.at(-1)?.entry;
+  }
+
+  take(): void {
+    this.#items.pop();
+  }
+}
+
+/** Items of views that come before what is in the ring. */
+class Older implements Ahead {
+  readonly #memory: MemoryTopics;
+  readonly #end: number;
+  readonly #fits: (entry: MemoryEntry) => boolean;
+  readonly #begin: number = Infinity;
+  #from = 0;
+  /** Not read yet, of those that were there at the beginning; in the lane `latest` one that goes has made room for a newer one. */
+  #left = 0;
+
+  constructor(memory: MemoryTopics, end: number, fits: (entry: MemoryEntry) => boolean) {
+    this.#memory = memory;
+    this.#end = end;
+    this.#fits = fits;
+    for (const entry of memory.items(0)) {
+      if (entry.seq >= end) break;
+      if (!fits(entry)) continue;
+      this.#begin = Math.min(this.#begin, entry.seq);
+      if (isHistory(entry)) this.#left++;
+    }
+  }
+
+  next(): MemoryEntry | undefined {
+    if (this.#from >= this.#end) return undefined;
+    for (const entry of this.#memory.items(this.#from)) {
+      if (entry.seq >= this.#end) break;
+      if (!this.#fits(entry)) continue;
+      this.#from = entry.seq;
+      return entry;
+    }
+    this.#from = this.#end;
+    return undefined;
+  }
+
+  take(entry: MemoryEntry): void {
+    this.#from = entry.seq + 1;
+    if (isHistory(entry)) this.#left--;
+  }
+
+  get lost(): { readonly from: number; readonly to: number } | undefined {
+    return this.#left > 0 && this.#from >= this.#end ? { from: this.#begin, to: this.#end - 1 } : undefined;
+  }
+}
+
+function isHistory({ topic }: MemoryEntry): boolean {
+  return topic.settings.lane !== 'latest';
 }
 
 function isFrom({ seq, after, stamp }: MemoryEntry, from: CursorFrom): boolean {

@@ -157,6 +157,11 @@ export class MemoryTopics {
     }
   }
 
+  /** The items of all views from `seq` on, oldest first. */
+  items(seq: number): IterableIterator<MemoryEntry> {
+    return this.#all.from(seq);
+  }
+
   /** Whether it was accepted since the store was opened last. */
   isOfThisEpoch(seq: number): boolean {
     return seq >= this.#opened;

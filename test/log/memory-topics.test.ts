@@ -174,6 +174,20 @@ describe('readers', () => {
     expect(await texts(begun, 1)).toEqual(['6']);
   });
 
+  it.each(['history', 'latest'] as const)('that are slow keep nothing of a view (%s) that goes on, and are told what went before they read it', async (lane) => {
+    const { log } = await withTopic({ maxItems: 4, lane }, { limits: { memoryRingBytes: 2 * 700 } });
+    const seqs: number[] = [];
+    const publishAll = async (...all: readonly string[]): Promise<void> => { for (const id of all) seqs.push((await log.append(item('m', id, { id }))).seq); };
+    await publishAll('1', '2', '3', '4');
+    const slow = await log.cursor(live('m', 'start'));
+    expect(await texts(slow, 2)).toEqual(['configure', '1']);
+    await publishAll('5', '6', '7');
+    const found = await slow.next(10);
+    const gaps = [{ from: seqs[0], to: seqs[1], reason: 'overflow' }, { from: seqs[2], to: seqs[4], reason: 'overflow' }];
+    expect(found.map(({ record: { gap } }) => gap)).toEqual([...(lane === 'history' ? gaps : gaps.slice(1)), undefined, undefined]);
+    expect(bodies(found.slice(-2).map(({ record }) => record))).toEqual(['6', '7']);
+  });
+
   it('that wait are woken', async () => {
     const { log } = await withTopic();
     const cursor = await log.cursor(live('m'));
