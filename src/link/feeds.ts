@@ -14,6 +14,7 @@ import type { Feeder, Reader } from '../xep/pubsub/feeder.ts';
 import { eventMessage, eventText } from '../xep/pubsub/event.ts';
 import { isLegal } from '../xml/text.ts';
 import { Again } from './again.ts';
+import { isLost, noteUnread } from './deleted-topic.ts';
 import { EventWriter } from './event-writer.ts';
 import { Feed } from './feed.ts';
 import { Rounds } from './rounds.ts';
@@ -179,7 +180,33 @@ export class Feeds implements Feeder {
   #goOn(name: string, filter: string, peer: ProvenPeer): void {
     if (this.#running.has(name) || this.#opening.has(name)) return;
     const actor: Keyed = { kind: 'peer', ...peer };
-    this.#begin(actor, { name, filter, from: 'new', durable: true }).catch((error: unknown) => this.#stuck(peer, error));
+    this.#begin(actor, { name, filter, from: 'new', durable: true }).catch(async (error: unknown) => {
+      if (isLost(this.#parts.broker, this.#parts.log, actor, filter)) await this.#giveUp(name, filter, peer);
+      else this.#stuck(peer, error);
+    });
+  }
+
+  /** With a topic go the places of those that are not here and could read nothing of it any more: what they have not had is written down. */
+  async deleted(topic: string): Promise<void> {
+    const { broker, log } = this.#parts;
+    const away = [...log.cursors()].flatMap(({ name, filter }) => {
+      const fingerprint = keyOf(name);
+      return fingerprint !== undefined && filter === topic && !this.#running.has(name) && isLost(broker, log, { kind: 'peer', name: '', fingerprint }, topic) ? [{ name, fingerprint }] : [];
+    });
+    await Promise.all(away.map(({ name, fingerprint }) => this.#giveUp(name, topic, { name: fingerprint.slice(0, 16), fingerprint })));
+  }
+
+  async #giveUp(name: string, filter: string, peer: ProvenPeer): Promise<void> {
+    try {
+      await this.#opened(name);
+      await this.#stop(name);
+      if (!this.#parts.log.hasCursor(name)) return;
+      await noteUnread(this.#parts.log, name);
+      await this.#parts.log.dropCursor(name);
+      this.#parts.readerChanged?.({ filter, reader: name.slice(cursorName(peer.fingerprint, '').length), fingerprint: peer.fingerprint }, 'none');
+    } catch (error) {
+      this.#report(peer, error);
+    }
   }
 
   closed(peer: ProvenPeer): void {

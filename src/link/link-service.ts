@@ -270,7 +270,10 @@ export class LinkService {
     broker.use({
       isSubscribed: (key, topic) => this.subscriptions.isSubscribed(key, topic),
       isApproved: (key, topic) => this.subscriptions.isApproved(key, topic),
-      deleted: (topic) => this.subscriptions.deleted(topic),
+      deleted: async (topic) => {
+        await this.subscriptions.deleted(topic);
+        await Promise.all([this.#feeds.deleted(topic), this.#notifications.deleted(topic)]);
+      },
       affiliated: async (topic, said) => {
         const keys = [...said].flatMap(([address, affiliation]) => (address.startsWith('key:') ? [{ fingerprint: address.slice('key:'.length), affiliation }] : []));
         await Promise.all(keys.map(({ fingerprint, affiliation }) => this.subscriptions.affiliated(topic, fingerprint, affiliation)));

@@ -17,6 +17,7 @@ import { type Header } from '../xep/shim.ts';
 import { notification, stateNotification } from '../xep/pubsub/notification.ts';
 import type { Element } from '../xmpp/element.ts';
 import { Again } from './again.ts';
+import { isLost, noteUnread } from './deleted-topic.ts';
 import { Feed } from './feed.ts';
 import { Rounds } from './rounds.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
@@ -128,6 +129,20 @@ export class Notifications implements SubscriptionWatcher {
     return this.#queued(name, () => this.#adapt(name, fingerprint, filter));
   }
 
+  /** With a topic go the subscriptions of those that are not here and could read nothing of it any more; they hear of that when they are back. */
+  async deleted(topic: string): Promise<void> {
+    const { broker, log, subscriptions } = this.#parts;
+    const away = [...subscriptions.at(topic)].filter((row) => row.state === 'subscribed' && !row.consent && readsBy(row) === topic
+      && !this.#running.has(cursorOf(row.fingerprint, topic)) && isLost(broker, log, { kind: 'peer', name: row.name, fingerprint: row.fingerprint }, topic));
+    await this.#giveUp(away);
+  }
+
+  /** What they have not had is written down, once for all that read the same. */
+  async #giveUp(rows: readonly PeerSubscription[]): Promise<void> {
+    for (const name of new Set(rows.map((row) => cursorOf(row.fingerprint, readsBy(row))))) await noteUnread(this.#parts.log, name);
+    for (const row of rows) await this.#parts.subscriptions.end(row, true);
+  }
+
   untold(row: PeerSubscription): void {
     const peer = this.#there.get(row.fingerprint);
     if (peer) this.#later(peer, this.#tell(peer, row));
@@ -156,7 +171,11 @@ export class Notifications implements SubscriptionWatcher {
     if (!first) return;
     const actor = { kind: 'peer', name: this.#there.get(fingerprint)?.name ?? first.name, fingerprint } as const;
     // What runs knows by itself what may be read, before each message; also what is left of a topic that is deleted.
-    if (this.#running.has(name) || !await broker.find.some(actor, filter)) return;
+    if (this.#running.has(name)) return;
+    if (!await broker.find.some(actor, filter)) {
+      if (isLost(broker, log, actor, filter)) this.#later(actor, this.#giveUp(rows));
+      return;
+    }
     const topic = hasWildcard(filter) ? undefined : broker.topic(filter);
     // §12.6: what is only for who is there has no place that is kept; nor has what is in memory.
     const durable = topic === undefined || !(topic.presenceBased || topic.storage === 'memory');

@@ -299,6 +299,23 @@ describe('a peer is fed', () => {
     expect(a.broker.mayRead({ kind: 'peer', name: b.link.name, fingerprint: b.identity.fingerprint }, 't')).toBe(false);
   });
 
+  test.each(['open', 'granted'] as const)('what is left of a deleted topic that is %s, when it is back: nothing is lost without a word, and nothing is kept for nobody', async (how) => {
+    await a.broker.create(OWNER, 't', how === 'open' ? { accessModel: 'open' } : {});
+    if (how === 'granted') await a.trust.allow(b.identity.fingerprint, 'read', 't');
+    const first = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
+    await first.ready;
+    expect(values(await take(first, 1))).toEqual(['configure']);
+    await first.close();
+    const name = `peer:${b.identity.fingerprint}:r`;
+    await b.close();
+    await lan.until(() => a.link.peers.get(b.link.name) === undefined);
+    await quiet();
+    await publish('t', 1);
+    await a.broker.delete(OWNER, 't');
+    expect([...a.log.cursors()].map((cursor) => cursor.name)).toEqual(how === 'open' ? [] : [name]);
+    expect(a.log.topic('$ledger')?.count ?? 0).toBe(how === 'open' ? 1 : 0);
+  });
+
   test('from no more subscriptions than a peer may have, lasting or not', async () => {
     await a.broker.create(OWNER, 't', { accessModel: 'open' });
     const ask = (name: string, more = ''): Promise<Element> => b.link.request(a.link.name,

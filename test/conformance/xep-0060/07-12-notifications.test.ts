@@ -102,6 +102,24 @@ describe('XEP-0060 notifications', () => {
     expect([...a.log.cursors()]).toEqual([]);
   });
 
+  it('§8.4.2 of one that is away: it hears when it is back that its subscription is over, and what it has not had is written down', async () => {
+    await topic();
+    await publish('t', 1, 'i1');
+    expect(said(await c.next())).toBe('item t i1 1');
+    await away();
+    await publish('t', 2, 'i2');
+    await publish('t', 3, 'i3');
+    await a.broker.delete(OWNER, 't');
+    expect([...a.log.cursors()]).toEqual([]);
+    expect(await a.broker.items(OWNER, '$ledger')).toMatchObject([{ value: { topic: 't', count: 3, reason: 'dropped' } }]);
+    await a.broker.create(OWNER, 't', { accessModel: 'open' });
+    await publish('t', 4, 'i4');
+    await back();
+    expect(find(await c.next(), 'subscription')?.attrs).toMatchObject({ node: 't', subscription: 'none' });
+    await confirmed();
+    expect(c.waiting).toEqual([]);
+  });
+
   it('§8.2.5.3 what the node does not let be told is not', async () => {
     await topic({ notifyRetract: false, notifyConfig: false, notifyDelete: false });
     await publish('t', 1, 'i1');
