@@ -3,6 +3,7 @@ import type { Message } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { readThrough } from './shared/reader.ts';
+import { isFrom } from './shared/sender-address.ts';
 
 interface MessageInDef extends BoxUserDef {
   /** Only from this address; empty: from everyone. */
@@ -21,7 +22,7 @@ export default function register(RED: NodeAPI): void {
     readThrough<Message>(RED, this, def, {
       open: (box, signal) => box.messages({ name: reader, signal }),
       each: (message) => {
-        if (!def.from || message.from === def.from || message.from === `link:${def.from}` || message.from === `xmpp:${def.from}`) {
+        if (!def.from || isFrom(def.from, message.from)) {
           received++;
           this.send(flowMessage(message, reader));
         }

@@ -1,6 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Box, Message } from '../../src/index.ts';
+import { xml } from '../../src/xmpp/element.ts';
+import { startFakeHome } from '../home/fake-home.ts';
+import { Bell } from '../support/bell.ts';
 import { useEmbeddingBox } from './embedding-box.ts';
 import { collect, saidBy, useFlows } from './flow-kit.ts';
 
@@ -42,6 +45,20 @@ describe('lanpost message in', () => {
     const readers = (await box.subscriptions.list()).filter((reader) => reader.name.startsWith('inbox:'));
     expect(readers.map((reader) => reader.pending)).toEqual([0, 0]); // both have seen it
     expect(wrong.all).toEqual([]);
+  });
+
+  it('gives what comes from an account, whatever program it is written with, when told so', async () => {
+    const bell = new Bell();
+    const home = await startFakeHome(bell);
+    const box = await openBox({ homes: [home.account] });
+    await load([tab, config, messageIn('in', 'xmpp:Alice@Home.test', 'out'), helper('out'), messageIn('other', 'alice@home.test/phone', 'not'), helper('not')], { lanpost: { box } });
+    const [right, wrong] = [collect(flows.getNode('out')), collect(flows.getNode('not'))];
+    await expect.poll(async () => (await box.homes.list())[0]?.state).toBe('online');
+    for (const [from, body] of [['mallory@home.test/desk', 'no'], ['alice@home.test/desk', 'hi']] as const) home.say(xml('message', { xmlns: 'jabber:client', type: 'chat', from, to: home.account.jid }, xml('body', {}, body)));
+    expect(await right.next()).toMatchObject({ payload: 'hi', from: 'xmpp:alice@home.test/desk' });
+    await expect.poll(async () => (await box.subscriptions.list()).filter((reader) => reader.name.startsWith('inbox:')).map((reader) => reader.pending)).toEqual([0, 0]);
+    expect([right.all.length, wrong.all.length]).toEqual([1, 0]);
+    await home.close();
   });
 });
 
