@@ -114,7 +114,7 @@ function parts(RED: NodeAPI, msg: NodeMessage, found: readonly Delivery[], form:
   return found.map((delivery, index) => {
     const { lanpost, ...item } = itemMessage(delivery, { form });
     return {
-      ...RED.util.cloneMessage(msg), ...item, lanpost: cameWith(msg.lanpost, lanpost), seq: delivery.seq, parts: { id, index, count: found.length, type: 'array', len: 1 },
+      ...RED.util.cloneMessage(msg), ...item, lanpost: cameWith(msg.lanpost, { ...lanpost, parts: id }), seq: delivery.seq, parts: { id, index, count: found.length, type: 'array', len: 1 },
       ...(index === found.length - 1 ? more : {}),
     };
   });

@@ -42,6 +42,18 @@ describe('lanpost items', () => {
     expect(all[0]?.parts).toMatchObject({ count: 3, type: 'array', len: 1 });
   });
 
+  it('what it gave one by one keeps its id where it goes, and has parts of its own where it is split', async () => {
+    const box = await filled(2);
+    await load([...flow({ output: 'split', wires: [['pub']] }), { id: 'pub', type: 'lanpost publish', configVersion: 3, prefer: 'msg', box: 'box', topic: 'copy', contentType: '', z: 'f', wires: [] }, { id: 'on done', type: 'complete', scope: ['pub'], z: 'f', wires: [['completed']] }, helper('completed')], { lanpost: { box } });
+    const completed = collect(flows.getNode('completed'));
+    flows.getNode('items').receive({});
+    const [first] = [await completed.next(), await completed.next()];
+    flows.getNode('pub').receive({ ...first, payload: 'part', parts: { id: 'later', index: 0, parts: first?.parts } });
+    await completed.next();
+    const [before, after] = [await box.items('a', { last: 9 }), await box.items('copy', { last: 9 })].map((items) => items.map((item) => (item.kind === 'item' ? item.id : '')));
+    expect(after).toEqual([...before ?? [], `${before?.[0]}:0`]);
+  });
+
   it('copies the payload that it is asked with for none of them', async () => {
     const box = await filled(2);
     await load(flow({ output: 'split' }), { lanpost: { box } });
