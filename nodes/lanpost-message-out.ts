@@ -80,6 +80,7 @@ function idOf(msg: NodeMessage): string | undefined {
   if (own !== undefined || typeof lanpost !== 'object' || lanpost === null) return own;
   // A message that came in and is answered still carries its own id: the answer is another message.
   if ('reader' in lanpost) return undefined;
-  const had = 'recordId' in lanpost && typeof lanpost.recordId === 'string' ? lanpost.recordId : textOr('', msg.id);
+  const { itemRecordId, recordId }: { readonly itemRecordId?: unknown; readonly recordId?: unknown } = lanpost;
+  const had = textOr('', itemRecordId) ?? textOr('', recordId) ?? textOr('', msg.id);
   return had === undefined ? undefined : inherited(had, msg);
 }

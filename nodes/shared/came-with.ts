@@ -5,6 +5,8 @@ import { textOr } from './text-or.ts';
 export interface CameWith {
   readonly topic?: string;
   readonly id?: string;
+  /** The record that `id` is of, where `recordId` is of the message that asked for it. */
+  readonly itemRecordId?: string;
   /** Which sequence it is a part of, by `msg.parts.id`. */
   readonly parts?: string;
 }

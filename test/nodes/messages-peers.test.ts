@@ -136,6 +136,8 @@ describe('lanpost message out', () => {
     flows.getNode('send').receive({ ...item('attic', 3), id: 'mine' });
     const ids = [await completed.next(), await completed.next(), await completed.next(), await completed.next()].map((msg) => (msg as { receipt?: { id: string } }).receipt?.id);
     expect(ids).toEqual(['b-e-1', 'b-e-2', 'b-e-2', 'mine']);
+    flows.getNode('send').receive({ payload: 'on', id: 'state', to: 'xmpp:you@home.invalid', lanpost: { id: 'state', recordId: 'b-e-9', itemRecordId: 'b-e-8' } });
+    expect(await completed.next()).toMatchObject({ receipt: { id: 'b-e-8' } });
     for (const index of [0, 1]) flows.getNode('send').receive({ ...item('hall', 4), parts: { id: 'p', index, count: 2 } });
     expect([await completed.next(), await completed.next()]).toMatchObject([{ receipt: { id: 'b-e-4:0' } }, { receipt: { id: 'b-e-4:1' } }]);
   });
