@@ -125,12 +125,13 @@ export class Mail {
   }
 
   messages(options: MessagesOptions = {}): MessageStream {
-    const { name, last = 0, device, signal } = options;
+    const { name, from, last = 0, device, signal } = options;
     if (device !== undefined) {
-      if (name !== undefined || last !== 0) throw new TypeError('the messages of a device have one reader: leave out name and last');
+      if (name !== undefined || from !== undefined || last !== 0) throw new TypeError('the messages of a device have one reader: leave out name, from and last');
       return this.#devices().messages(device, signal);
     }
-    const opening = name === undefined ? this.#liveReader(last) : this.#namedReader(name);
+    if (name === undefined && from !== undefined) throw new TypeError('without a name what comes from now on is read: leave out from');
+    const opening = name === undefined ? this.#liveReader(last) : this.#namedReader(name, from);
     return messageReader(opening, signal);
   }
 
@@ -165,10 +166,10 @@ export class Mail {
     return { cursor, first: first.filter((record) => record.seq < from.seq) };
   }
 
-  async #namedReader(name: string): Promise<Opening> {
+  async #namedReader(name: string, from: MessagesOptions['from']): Promise<Opening> {
     if (typeof name !== 'string') throw new TypeError('the name of a reader must be a string');
     if (!/^[^\p{Cc}]{1,128}$/u.test(name)) throw new LanpostError('invalid-value', 'the name of a reader has 1 to 128 characters and no control characters');
-    const cursor = await this.#parts.log.cursor({ name: `inbox:${name}`, filter: INBOX, from: 'start', durable: true });
+    const cursor = await this.#parts.log.cursor({ name: `inbox:${name}`, filter: INBOX, from: checkedFrom(from), durable: true });
     return { cursor, first: [] };
   }
 
@@ -217,6 +218,12 @@ function checkedOptions(body: string, { id, subject, thread, expires = WEEK }: S
   }
   if (typeof expires !== 'number' || !(expires >= 0)) throw new TypeError('expires must be a number of milliseconds');
   return expires;
+}
+
+function checkedFrom(from: MessagesOptions['from'] = 'start'): NonNullable<MessagesOptions['from']> {
+  const isPosition = typeof from === 'object' && from !== null && Number.isFinite('seq' in from ? from.seq : from.time);
+  if (isPosition || from === 'new' || from === 'start') return from;
+  throw new LanpostError('invalid-value', 'from must be new, start, {seq} or {time}');
 }
 
 function keyed(key: string | undefined): { readonly key?: string } {

@@ -47,6 +47,19 @@ describe('lanpost message in', () => {
     expect(wrong.all).toEqual([]);
   });
 
+  it('a reader that is new begins with what comes from now on, or with all there is; one of before there was a choice with all', async () => {
+    const box = await openBox();
+    await box.send('link:me', 'before');
+    await expect.poll(() => box.topics.get('$inbox/paired')).toBeDefined();
+    const begun = (id: string, more: object): object[] => [{ ...messageIn(id, '', `${id} out`), ...more }, helper(`${id} out`)];
+    await load([tab, config, ...begun('fresh', { configVersion: 2, begin: 'new' }), ...begun('all', { configVersion: 2, begin: 'start' }), ...begun('old', {})], { lanpost: { box } });
+    const came = ['fresh', 'all', 'old'].map((id) => collect(flows.getNode(`${id} out`)));
+    await expect.poll(async () => (await box.subscriptions.list()).filter((reader) => reader.name.startsWith('inbox:')).length).toBe(3);
+    await box.send('link:me', 'after');
+    expect((await came[0]?.next())?.payload).toBe('after');
+    for (const one of came.slice(1)) expect([(await one.next()).payload, (await one.next()).payload]).toEqual(['before', 'after']);
+  });
+
   it('gives what comes from an account, whatever program it is written with, when told so', async () => {
     const bell = new Bell();
     const home = await startFakeHome(bell);
