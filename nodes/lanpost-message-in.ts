@@ -2,6 +2,7 @@ import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Message } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
 import { filledIn } from './shared/filled-in.ts';
+import { tellLeft } from './shared/left-readers.ts';
 import { readThrough } from './shared/reader.ts';
 import { choiceOf } from './shared/saved-field.ts';
 import { isFrom } from './shared/sender-address.ts';
@@ -33,6 +34,7 @@ export default function register(RED: NodeAPI): void {
         }
       },
       arrived: (message) => message.ack(),
+      removed: (box) => tellLeft(this, box, new Set([`inbox:${reader}`])),
       words: () => `received ${received}`,
     });
   }

@@ -6,7 +6,7 @@ import { Gate } from './gate.ts';
 import { HandedOut } from './handed-out.ts';
 import { codeOf } from './in-words.ts';
 import { ItemReading, type ReadingSettings } from './item-reading.ts';
-import { keptInWords, readersOf } from './left-readers.ts';
+import { tellLeft } from './left-readers.ts';
 import type { NodeStatus } from './node-status.ts';
 import type { Send } from './sender.ts';
 
@@ -90,14 +90,10 @@ export class ItemReadings {
     this.#leave();
   }
 
-  /** What a deleted node leaves in the box is said once, where whoever deleted it looks. */
   async #tellLeft(): Promise<void> {
     const { state } = this.#connection;
     const left = new Set([...this.#readings.values()].flatMap(({ settings }) => (settings.durable ? [settings.subscription] : [])));
-    if (state.phase !== 'open' || left.size === 0) return;
-    for (const line of await readersOf(state.box)) {
-      if (left.has(line.name)) this.#node.warn(`the durable reader "${line.name}" stays in the box and ${keptInWords(line)}: drop it there when nobody is to read on`);
-    }
+    if (state.phase === 'open' && left.size > 0) await tellLeft(this.#node, state.box, left);
   }
 
   #read(settings: ReadingSettings): void {

@@ -7,7 +7,7 @@ import { Seldom } from '../seldom.ts';
 import { type Address, addressAs, formatAddress, parseAddress, parseKept } from './address.ts';
 import type { Devices } from './devices.ts';
 import { StampAges } from '../log/stamp-age.ts';
-import { Inbox, INBOX, type Incoming } from './inbox.ts';
+import { Inbox, INBOX, type Incoming, NAMED } from './inbox.ts';
 import { fromRecord, isMailTopic, mailTopic, toDraft } from './letter.ts';
 import { messageReader, type Opening } from './message-reader.ts';
 import { Outbox } from './outbox.ts';
@@ -57,6 +57,8 @@ export class Mail {
   async start(): Promise<void> {
     await this.#parts.devices?.all.start();
     for (const cursor of this.#parts.log.cursors()) {
+      // The process was killed while it was read: from now on nobody does.
+      if (cursor.name.startsWith(NAMED) && !cursor.open && !isLeft(cursor.extra)) await this.#noteLeft(cursor.name, this.#parts.clock.wall());
       if (!isMailTopic(cursor.filter) || !cursor.name.startsWith('mail:')) continue;
       if (await cursor.pending() > 0) await this.#outbox(parseKept(cursor.name.slice('mail:'.length)));
     }
@@ -169,8 +171,19 @@ export class Mail {
   async #namedReader(name: string, from: MessagesOptions['from']): Promise<Opening> {
     if (typeof name !== 'string') throw new TypeError('the name of a reader must be a string');
     if (!/^[^\p{Cc}]{1,128}$/u.test(name)) throw new LanpostError('invalid-value', 'the name of a reader has 1 to 128 characters and no control characters');
-    const cursor = await this.#parts.log.cursor({ name: `inbox:${name}`, filter: INBOX, from: checkedFrom(from), durable: true });
-    return { cursor, first: [] };
+    const { log, clock } = this.#parts;
+    const cursor = await log.cursor({ name: NAMED + name, filter: INBOX, from: checkedFrom(from), durable: true });
+    if (isLeft(log.extra(cursor.name))) await this.#noteLeft(cursor.name, undefined);
+    return { cursor, first: [], left: () => this.#noteLeft(cursor.name, clock.wall()) };
+  }
+
+  /** Since when nobody reads with it, for the list of readers. A log that takes nothing, or is closing, stops no reader. */
+  async #noteLeft(name: string, since: number | undefined): Promise<void> {
+    const { log } = this.#parts;
+    if (!log.hasCursor(name)) return;
+    await log.annotate(name, since === undefined ? {} : { since }, false).catch((error: unknown) => {
+      if (!(error instanceof LanpostError)) this.#report(error);
+    });
   }
 
   #devices(): Devices {
@@ -224,6 +237,10 @@ function checkedFrom(from: MessagesOptions['from'] = 'start'): NonNullable<Messa
   const isPosition = typeof from === 'object' && from !== null && Number.isFinite('seq' in from ? from.seq : from.time);
   if (isPosition || from === 'new' || from === 'start') return from;
   throw new LanpostError('invalid-value', 'from must be new, start, {seq} or {time}');
+}
+
+function isLeft(extra: unknown): boolean {
+  return typeof extra === 'object' && extra !== null && 'since' in extra;
 }
 
 function keyed(key: string | undefined): { readonly key?: string } {

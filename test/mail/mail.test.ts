@@ -228,6 +228,35 @@ test('a named reader that is new begins where it is told, and goes on where it w
   expect(() => mail.messages({ from: 'new' })).toThrow(TypeError);
 });
 
+test('since when nobody reads with a named reader is kept, also when the process was killed while it was read', async () => {
+  const left = (): unknown => [...log.cursors()].map(({ extra }) => extra);
+  clock.advance(1000);
+  const reader = mail.messages({ name: 'flow' });
+  const next = reader.next();
+  await expect.poll(() => [...log.cursors()].length).toBe(1);
+  expect(left()).toEqual([undefined]);
+  clock.advance(1000);
+  await reader.close();
+  await next;
+  const since = clock.wall();
+  expect(left()).toEqual([{ since }]);
+  clock.advance(1000);
+  await close();
+  await open();
+  expect(left()).toEqual([{ since }]);
+  const again = mail.messages({ name: 'flow' });
+  const waits = again.next();
+  await expect.poll(left).toEqual([{}]);
+  await again.close();
+  await waits;
+  // As one is that was killed now.
+  await log.annotate('inbox:flow', {});
+  await close();
+  clock.advance(1000);
+  await open();
+  expect(left()).toEqual([{ since: clock.wall() }]);
+});
+
 test('peers without a key share a box that is bounded', async () => {
   const body = 'x'.repeat(200_000);
   const send = () => mail.receive({ from: 'link:alice@h1', to: 'link:a', trust: 'none', body });
