@@ -23,6 +23,21 @@ const tab = { id: 'f', type: 'tab', label: 'test' };
 const flow = [tab, own, publish, subscribe, out, ...outcomes];
 const split = createRequire(import.meta.url)('@node-red/nodes/core/sequence/17-split.js') as (RED: NodeAPI) => void;
 
+describe('a property of the flow that is a number or a switch', () => {
+  it('is text where it is the whole of a text field', async () => {
+    const box = await openBox();
+    const env = [{ name: 'NO', type: 'num', value: '7' }, { name: 'ON', type: 'bool', value: 'true' }];
+    const whole = '${NO}';
+    await load([{ ...tab, env }, { ...own, mode: 'auto' }, { ...publish, configVersion: 3, prefer: 'node', topic: whole, itemId: '${ON}', at: '', expires: whole },
+      { ...subscribe, configVersion: 2, filter: whole, reader: whole, durable: '${ON}', rate: whole, changes: '${ON}' }, out,
+      { id: 'in', type: 'lanpost message in', box: 'box', from: whole, reader: whole, z: 'f', wires: [[]] }, ...outcomes], { lanpost: { box } });
+    const came = collect(flows.getNode('out'));
+    flows.getNode('pub').receive({ payload: 1 });
+    expect(await came.next()).toMatchObject({ topic: '7', id: 'true', payload: 1 });
+    await expect.poll(async () => (await box.subscriptions.list()).map(({ name }) => name).toSorted()).toEqual(['7', 'inbox:7']);
+  });
+});
+
 describe('what a flow makes of one item', () => {
   const splitting = (fields: object): object[] => [
     tab, { ...own, mode: 'auto' }, { ...subscribe, filter: 'whole', wires: [['apart']] },
