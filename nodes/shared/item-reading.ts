@@ -167,8 +167,8 @@ export class ItemReading {
   }
 
   async #follow(box: Box, subscription: Subscription, { epoch, before, signal, left }: { readonly epoch: string; readonly before: number; readonly signal: AbortSignal; readonly left: () => boolean }): Promise<void> {
-    const { gate, handedOut } = this.#parts;
-    const { manual, rateOf, subscription: name } = this.settings;
+    const { gate } = this.#parts;
+    const { manual, rateOf } = this.settings;
     let inTurn = 0;
     const handed = new HandedOn(signal);
     for (;;) {
@@ -186,8 +186,7 @@ export class ItemReading {
         continue;
       }
       if (!this.#send(delivery, epoch, false)) delivery.ack();
-      else if (manual) handedOut.add(name, delivery);
-      else handed.add(delivery);
+      else if (!manual) handed.add(delivery);
       if (++inTurn % TURN === 0) await nextTurn();
     }
   }
@@ -203,8 +202,8 @@ export class ItemReading {
 
   /** Whether the flow got it; else Catch did. */
   #send(delivery: Delivery, epoch: string, retained: boolean): boolean {
-    const { node, changed } = this.#parts;
-    const { form, subscription } = this.settings;
+    const { node, changed, handedOut } = this.#parts;
+    const { form, subscription, manual } = this.settings;
     const reader = { node: node.id, subscription, epoch };
     let message: NodeMessage;
     try {
@@ -213,6 +212,8 @@ export class ItemReading {
       node.error(`${delivery.topic}: ${inWords(error)}`, itemMessage(delivery, { retained, reader }));
       return false;
     }
+    // Before it is sent: a flow that is handed to at once may confirm at once.
+    if (manual && !retained) handedOut.add(subscription, delivery);
     this.received++;
     node.send(message);
     changed();
