@@ -177,16 +177,18 @@ export class ItemReading {
       if (step.done || signal.aborted || left()) return;
       const delivery = step.value;
       const old = delivery.seq <= before;
-      if (this.settings.rate > 0 && (rateOf === 'all' || old)) await this.#pace.turn(signal);
+      // Whoever waits may be behind, also by what came since.
+      if (this.settings.rate > 0 && (rateOf === 'all' || old) && await this.#pace.turn(signal)) this.#lookLater(box);
       if (gate.isShut && !left()) await gate.passed(signal);
       if (signal.aborted || left()) return;
-      if (old || this.isFull) this.#lookLater(box);
+      if (old) this.#lookLater(box);
       if (!this.#wanted(delivery)) {
         delivery.ack();
         continue;
       }
       if (!this.#send(delivery, epoch, false)) delivery.ack();
       else if (!manual) handed.add(delivery);
+      else if (this.isFull) this.#lookLater(box);
       if (++inTurn % TURN === 0) await nextTurn();
     }
   }
