@@ -116,11 +116,17 @@ export class ItemReading {
     const subscription = box.subscribe(filter, this.#options(signal));
     handedOut.begin(name, epoch);
     let left = false;
+    const handed = new HandedOn(signal);
+    // What the flow has in this turn it need not get once more.
+    const leave = async (): Promise<void> => {
+      await handed.flush();
+      await subscription.close();
+    };
     const { durable, manual } = this.settings;
     // What the flow has in hand it may still confirm: with such a reader it is waited for.
     const unwatch = durable && !manual ? gate.onShut(() => {
       left = true;
-      setImmediate(() => { subscription.close().catch(() => undefined); }); // what went wrong the reading says itself
+      leave().catch(() => undefined); // what went wrong the reading says itself
     }) : undefined;
     try {
       await subscription.ready;
@@ -130,7 +136,7 @@ export class ItemReading {
       const before = (await box.status()).log.head;
       const info = await this.#look(box);
       if (last) await this.#last(box, epoch, info, signal);
-      await this.#follow(box, subscription, { epoch, before, signal, left: () => left });
+      await this.#follow(box, subscription, { epoch, before, signal, handed, left: () => left });
       return left;
     } finally {
       unwatch?.();
@@ -138,7 +144,7 @@ export class ItemReading {
       this.#looking = undefined;
       this.open = false;
       handedOut.end(name);
-      await subscription.close();
+      await leave();
     }
   }
 
@@ -166,11 +172,10 @@ export class ItemReading {
     }
   }
 
-  async #follow(box: Box, subscription: Subscription, { epoch, before, signal, left }: { readonly epoch: string; readonly before: number; readonly signal: AbortSignal; readonly left: () => boolean }): Promise<void> {
+  async #follow(box: Box, subscription: Subscription, { epoch, before, signal, handed, left }: { readonly epoch: string; readonly before: number; readonly signal: AbortSignal; readonly handed: HandedOn; readonly left: () => boolean }): Promise<void> {
     const { gate } = this.#parts;
     const { manual, rateOf } = this.settings;
     let inTurn = 0;
-    const handed = new HandedOn(signal);
     for (;;) {
       if (gate.isShut) await gate.passed(signal);
       const step = await subscription.next();

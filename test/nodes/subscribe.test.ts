@@ -176,6 +176,21 @@ describe('what messages tell it', () => {
     expect((await came.next()).payload).toBe(1);
   });
 
+  it('what the flow has been handed when it pauses comes once', async () => {
+    const box = await openBox();
+    for (let n = 0; n < 20; n++) await box.publish('a', n);
+    await load(flow({ filter: 'a', from: 'start', durable: true }), { lanpost: { box } });
+    const came = collect(flows.getNode('out'));
+    flows.getNode('out').once('input', () => flows.getNode('sub').receive({ action: 'pause' }));
+    await status('sub', /^paused/);
+    await expect.poll(async () => (await box.subscriptions.list())[0]?.readers).toBe(0);
+    flows.getNode('sub').receive({ action: 'resume' });
+    await box.publish('a', 'last');
+    const all = [];
+    do all.push((await came.next()).payload); while (all.at(-1) !== 'last');
+    expect(all).toEqual([...Array(20).keys(), 'last']);
+  });
+
   it('nothing begins that it is told while it closes: nobody would end it, and what it read would be lost', async () => {
     const box = await openBox();
     await load(flow({ filter: 'own', durable: true }), { lanpost: { box } });
