@@ -62,9 +62,12 @@ export class ItemReading {
   problem: string | undefined;
   open = false;
   backlog: Backlog | undefined;
+  /** Resolves when it reads, is tried again or has been closed; rejects when it never will. */
+  readonly begun: Promise<void>;
   readonly #parts: ReadingParts;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
+  readonly #opened: () => void;
   readonly #pace: Pace;
   #looking: NodeJS.Timeout | undefined;
 
@@ -73,12 +76,25 @@ export class ItemReading {
     this.#parts = parts;
     this.#pace = new Pace(settings.rate);
     const { connection, started } = parts;
+    let refuse: ((error: Error) => void) | undefined;
+    let settle = (): void => undefined;
+    this.begun = new Promise((resolve, reject) => {
+      refuse = reject;
+      settle = () => {
+        refuse = undefined;
+        resolve();
+      };
+    });
+    this.begun.catch(() => undefined); // whoever had it begin is told, if it is there still
     const failed = (words: string, final: boolean): void => {
       this.problem = words;
-      if (final) parts.node.error(words);
+      if (final && refuse) refuse(new Error(words));
+      else if (final) parts.node.error(words);
+      settle();
       parts.changed();
     };
-    this.#running = keepReading({ connection, started, failed, once: (box, signal) => this.#once(box, signal) }, this.#stop.signal);
+    this.#opened = settle;
+    this.#running = keepReading({ connection, started, failed, once: (box, signal) => this.#once(box, signal) }, this.#stop.signal).finally(settle);
   }
 
   /** Handed to the flow, and not confirmed by it. */
@@ -132,6 +148,7 @@ export class ItemReading {
       await subscription.ready;
       this.open = true;
       this.problem = undefined;
+      this.#opened();
       this.#parts.changed();
       const before = (await box.status()).log.head;
       const info = await this.#look(box);
