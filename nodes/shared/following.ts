@@ -7,7 +7,7 @@ import { keepReading, type Reading } from './reading.ts';
 /** What a node does with its box, again and again, from when both are there until it is closed; how the box stands is said in its status. */
 export function follow(RED: NodeAPI, node: Node, def: BoxUserDef, status: NodeStatus, task: Pick<Reading, 'once'> & Partial<Pick<Reading, 'failed'>> & {
   /** The node was deleted, or disabled. */
-  readonly removed?: ((box: Box) => Promise<void>) | undefined;
+  readonly removed?: (box: Box) => Promise<void>;
 }): void {
   const connection = connectionOf(RED, def);
   if (!connection) {

@@ -76,15 +76,16 @@ export class ItemReading {
     this.#parts = parts;
     this.#pace = new Pace(settings.rate);
     const { connection, started } = parts;
+    let begin!: () => void;
     let refuse: ((error: Error) => void) | undefined;
-    let settle = (): void => undefined;
     this.begun = new Promise((resolve, reject) => {
+      begin = resolve;
       refuse = reject;
-      settle = () => {
-        refuse = undefined;
-        resolve();
-      };
     });
+    const settle = (): void => {
+      refuse = undefined;
+      begin();
+    };
     this.begun.catch(() => undefined); // whoever had it begin is told, if it is there still
     const failed = (words: string, final: boolean): void => {
       this.problem = words;

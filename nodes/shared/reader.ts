@@ -41,5 +41,5 @@ export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: 
       await source.close?.();
     }
   };
-  follow(RED, node, def, status, { once, removed: task.removed });
+  follow(RED, node, def, status, { once, removed: async (box) => task.removed?.(box) });
 }

@@ -41,9 +41,9 @@ describe('lanpost topic', () => {
     const out = collect(flows.getNode('out'));
     const settings = { tags: ['mine'], schema: { type: 'object' } };
     flows.getNode('topic').receive({ action: 'create', topic: 'a', settings });
-    const { tags, schema } = (await out.next()).payload as unknown as typeof settings;
+    const { tags, schema } = (await out.next()).payload as typeof settings;
     flows.getNode('topic').receive({ action: 'create', topic: 'b' });
-    const plain = (await out.next()).payload as unknown as typeof settings;
+    const plain = (await out.next()).payload as typeof settings;
     for (const changed of [tags, plain.tags, settings.tags]) changed.push('x');
     schema.type = settings.schema.type = 'array';
     await box.topics.create('c');
