@@ -71,5 +71,6 @@ function confirm(RED: NodeAPI, origin: Origin, how: (delivery: Delivery) => void
   if (!node || !isConfirmed(node)) throw new Error('the node that read this message is not there any more');
   const settled = node.handedOut.settle(origin, how);
   if (settled === 'gone') throw new Error('this was handed out before the reader began anew, and comes again: confirm that one');
+  if (settled === 'other') throw new Error('msg.lanpost names a record that was not handed out: a node on the way has changed it');
   return settled;
 }

@@ -3,7 +3,7 @@ import type { Box, Delivery, ItemsOptions } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { cameWith, under } from './shared/came-with.ts';
-import { itemMessage } from './shared/item-message.ts';
+import { itemMessage, originOf } from './shared/item-message.ts';
 import { itemPages } from './shared/item-pages.ts';
 import { PAYLOAD_FORMS, sizeOf, type PayloadForm } from './shared/payload-form.ts';
 import { choiceOf, momentOf, numberOf } from './shared/saved-field.ts';
@@ -113,8 +113,11 @@ function parts(RED: NodeAPI, msg: NodeMessage, found: readonly Delivery[], form:
   const id = RED.util.generateId();
   return found.map((delivery, index) => {
     const { lanpost, ...item } = itemMessage(delivery, { form });
+    // What it was asked with may yet be confirmed, by the record that it came as.
+    const { recordId: itemRecordId, ...named } = { recordId: delivery.recordId, ...lanpost };
+    const itsOwn = originOf(msg.lanpost) ? { ...named, itemRecordId } : lanpost;
     return {
-      ...RED.util.cloneMessage(msg), ...item, lanpost: cameWith(msg.lanpost, lanpost), seq: delivery.seq, parts: { id, index, count: found.length, type: 'array', len: 1 },
+      ...RED.util.cloneMessage(msg), ...item, lanpost: cameWith(msg.lanpost, { ...itsOwn, parts: id }), seq: delivery.seq, parts: { id, index, count: found.length, type: 'array', len: 1 },
       ...(index === found.length - 1 ? more : {}),
     };
   });

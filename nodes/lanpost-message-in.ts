@@ -2,13 +2,19 @@ import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Message } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
 import { filledIn } from './shared/filled-in.ts';
+import { tellLeft } from './shared/left-readers.ts';
 import { readThrough } from './shared/reader.ts';
+import { choiceOf } from './shared/saved-field.ts';
+import { isFrom } from './shared/sender-address.ts';
 
 interface MessageInDef extends BoxUserDef {
+  readonly configVersion?: number;
   /** Only from this address; empty: from everyone. */
   readonly from: string;
   /** The named reader; empty: the node's id. */
   readonly reader: string;
+  /** What a reader that is new begins with. */
+  readonly begin?: string;
 }
 
 export default function register(RED: NodeAPI): void {
@@ -16,21 +22,28 @@ export default function register(RED: NodeAPI): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
     const reader = def.reader || this.id;
+    const from = beginOf(def);
     let received = 0;
 
     readThrough<Message>(RED, this, def, {
-      open: (box, signal) => box.messages({ name: reader, signal }),
+      open: (box, signal) => box.messages({ name: reader, from, signal }),
       each: (message) => {
-        if (!def.from || message.from === def.from || message.from === `link:${def.from}` || message.from === `xmpp:${def.from}`) {
+        if (!def.from || isFrom(def.from, message.from)) {
           received++;
           this.send(flowMessage(message, reader));
         }
       },
       arrived: (message) => message.ack(),
+      removed: (box) => tellLeft(this, box, new Set([`inbox:${reader}`])),
       words: () => `received ${received}`,
     });
   }
   RED.nodes.registerType('lanpost message in', LanpostMessageIn);
+}
+
+/** Before version 2 there was no choice: one that is new begins with all that is kept, and goes on doing so. */
+function beginOf({ configVersion = 1, begin }: MessageInDef): 'new' | 'start' {
+  return configVersion >= 2 ? choiceOf(begin, ['new', 'start']) : 'start';
 }
 
 function flowMessage(message: Message, reader: string): NodeMessage {

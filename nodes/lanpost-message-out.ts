@@ -1,7 +1,7 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { SendOptions } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
-import { setByFlow } from './shared/came-with.ts';
+import { inherited, setByFlow } from './shared/came-with.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { orClosing } from './shared/or-closing.ts';
 import { secondsOf } from './shared/seconds.ts';
@@ -80,5 +80,7 @@ function idOf(msg: NodeMessage): string | undefined {
   if (own !== undefined || typeof lanpost !== 'object' || lanpost === null) return own;
   // A message that came in and is answered still carries its own id: the answer is another message.
   if ('reader' in lanpost) return undefined;
-  return 'recordId' in lanpost && typeof lanpost.recordId === 'string' ? lanpost.recordId : textOr('', msg.id);
+  const { itemRecordId, recordId }: { readonly itemRecordId?: unknown; readonly recordId?: unknown } = lanpost;
+  const had = textOr('', itemRecordId) ?? textOr('', recordId) ?? textOr('', msg.id);
+  return had === undefined ? undefined : inherited(had, msg);
 }

@@ -28,12 +28,13 @@ export default function register(RED: NodeAPI): void {
       each: ({ type, peer }) => {
         if (type === 'down') here.delete(peer.name);
         else here.add(peer.name);
-        this.send([under(peer.name, { event: type, payload: { ...peer } }), null]);
+        this.send([under(peer.name, { event: type, payload: structuredClone(peer) }), null]);
       },
       words: () => (here.size === 1 ? '1 peer' : `${here.size} peers`),
     });
     answerQueries(RED, this, def, async (box, msg) => {
-      msg.payload = await findPeers(box, wantedBy(def, msg), topicsAsked(msg.topics));
+      // The flow's own: what the box knows of its peers it goes by.
+      msg.payload = structuredClone(await findPeers(box, wantedBy(def, msg), topicsAsked(msg.topics)));
       return [null, msg];
     });
   }

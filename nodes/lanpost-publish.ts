@@ -1,7 +1,7 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { PublishOptions } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
-import { setByFlow } from './shared/came-with.ts';
+import { inherited, setByFlow } from './shared/came-with.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { orClosing } from './shared/or-closing.ts';
 import { PAYLOAD_FORMS, publishable } from './shared/payload-form.ts';
@@ -46,7 +46,8 @@ export default function register(RED: NodeAPI): void {
       did: def.until === 'delivered' ? 'delivered' : 'published',
       isFollowed: true,
       async deliver(box, msg, closing, _send, accepted) {
-        const topic = named(prefer, def.topic, msg, 'topic');
+        // What a message still has from where it was read was not set by the flow, else it would go back there.
+        const topic = (prefer === 'msg' ? setByFlow(msg, 'topic') : undefined) ?? textOr(def.topic, msg.topic);
         if (topic === undefined) throw new Error('no topic: fill in the node\'s topic or set msg.topic');
         const { value, contentType } = publishable(msg.payload, form);
         const follow = untilOf(def) === 'delivered' ? readerOf(def) : undefined;
@@ -77,13 +78,15 @@ function readerOf({ reader = '' }: PublishDef): string {
   return name;
 }
 
-/** A topic or id; what a message still has from where it was read was not set by the flow, else it would go back there. */
-function named(prefer: Preference, own: string | undefined, msg: NodeMessage, property: 'topic' | 'id'): string | undefined {
-  return (prefer === 'msg' ? setByFlow(msg, property) : undefined) ?? textOr(own, msg[property]);
+function idOf({ itemId }: PublishDef, prefer: Preference, msg: NodeMessage): string | undefined {
+  const set = setByFlow(msg, 'id');
+  if (itemId && (prefer === 'node' || set === undefined)) return itemId;
+  const had = textOr('', msg.id);
+  return set ?? (had === undefined ? undefined : inherited(had, msg));
 }
 
 function optionsOf(def: PublishDef, prefer: Preference, msg: NodeMessage, ofForm: string | undefined): PublishOptions {
-  const id = named(prefer, def.itemId, msg, 'id');
+  const id = idOf(def, prefer, msg);
   const contentType = def.contentType || (ofForm ?? keptType(msg.contentType, msg.payload));
   const expires = numberOf(msg.expires, { otherwise: numberOf(def.expires, { otherwise: Number.NaN }) * 1000, least: -Infinity });
   const at = def.at?.trim();

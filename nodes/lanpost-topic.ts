@@ -85,8 +85,8 @@ function settingsOf({ lane, key, maxItems, accessModel, settings }: TopicDef, ms
   const fields = {
     ...(lane ? { lane } : {}), ...(key ? { key } : {}), ...(maxItems === '' ? {} : { maxItems: Number(maxItems) }), ...(accessModel ? { accessModel } : {}),
   };
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is in it the box judges
-  return { ...fields, ...objectOf('the settings of the node', settings ? jsonOf(settings) : {}), ...objectOf('msg.settings', msg.settings ?? {}) } as TopicSettings;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is in it the box judges, and keeps: the flow's own may change
+  return structuredClone({ ...fields, ...objectOf('the settings of the node', settings ? jsonOf(settings) : {}), ...objectOf('msg.settings', msg.settings ?? {}) }) as TopicSettings;
 }
 
 function jsonOf(text: string): unknown {
@@ -102,7 +102,7 @@ function objectOf(what: string, value: unknown): object {
   return value;
 }
 
-/** A copy that the flow may change. */
+/** A copy that the flow may change: what a box says of a topic is what it goes by. */
 function plain(info: TopicInfo): object {
-  return { ...info };
+  return structuredClone(info);
 }

@@ -1,10 +1,14 @@
 import type { Node, NodeAPI } from 'node-red';
+import type { Box } from '../../src/index.ts';
 import { connectionOf, NO_BOX, onClose, type BoxUserDef } from './box-node.ts';
 import type { NodeStatus } from './node-status.ts';
 import { keepReading, type Reading } from './reading.ts';
 
 /** What a node does with its box, again and again, from when both are there until it is closed; how the box stands is said in its status. */
-export function follow(RED: NodeAPI, node: Node, def: BoxUserDef, status: NodeStatus, task: Pick<Reading, 'once'> & Partial<Pick<Reading, 'failed'>>): void {
+export function follow(RED: NodeAPI, node: Node, def: BoxUserDef, status: NodeStatus, task: Pick<Reading, 'once'> & Partial<Pick<Reading, 'failed'>> & {
+  /** The node was deleted, or disabled. */
+  readonly removed?: (box: Box) => Promise<void>;
+}): void {
   const connection = connectionOf(RED, def);
   if (!connection) {
     status.bad(NO_BOX);
@@ -22,10 +26,11 @@ export function follow(RED: NodeAPI, node: Node, def: BoxUserDef, status: NodeSt
     if (final) node.error(words);
   };
   const running = keepReading({ connection, started: connection.flowsStarted(), failed, ...task }, stop.signal);
-  onClose(node, async () => {
+  onClose(node, async (removed) => {
     unwatch();
     stop.abort(new Error('the node was closed'));
     await running;
+    if (removed && connection.state.phase === 'open') await task.removed?.(connection.state.box);
     leave();
     status.close();
   });

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Delivery } from '../../src/index.ts';
 
 /**
@@ -7,6 +8,8 @@ import type { Delivery } from '../../src/index.ts';
 export class HandedOn {
   readonly #signal: AbortSignal;
   #sent: Delivery[] = [];
+  /** Turns that are to come. */
+  #turns = 0;
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
@@ -14,12 +17,25 @@ export class HandedOn {
 
   add(delivery: Delivery): void {
     if (this.#sent.push(delivery) > 1) return;
-    setImmediate(() => {
+    this.#later(() => {
       const [first, ...others] = this.#sent;
       this.#sent = [];
       this.#confirm(first ? [first] : []);
       // Those were sent after this was asked for, and before it came: the next nodes have them a turn later.
-      if (others.length > 0) setImmediate(() => this.#confirm(others));
+      if (others.length > 0) this.#later(() => this.#confirm(others));
+    });
+  }
+
+  /** Resolves when the next nodes have all that was handed on so far, and that is confirmed. */
+  async flush(): Promise<void> {
+    while (this.#turns > 0) await nextTurn();
+  }
+
+  #later(work: () => void): void {
+    this.#turns++;
+    setImmediate(() => {
+      this.#turns--;
+      work();
     });
   }
 

@@ -3,7 +3,7 @@ import type { Delivery } from '../../src/index.ts';
 import type { Origin } from './item-message.ts';
 
 /** What `lanpost ack` is told of a delivery that nobody has to confirm any more. */
-export type Settled = 'done' | 'before' | 'gone';
+export type Settled = 'done' | 'before' | 'gone' | 'other';
 
 /** What one `lanpost subscribe` has handed to the flow and waits for the word of: bounded by what it may have in flight. */
 export class HandedOut {
@@ -31,12 +31,13 @@ export class HandedOut {
     return this.#windows.get(subscription)?.waiting.size ?? 0;
   }
 
-  /** `before`: it was confirmed, or given back. `gone`: the reader has begun anew since, and has not handed it out again yet. */
+  /** `before`: it was confirmed, or given back. `gone`: the reader has begun anew since, and has not handed it out again yet. `other`: what is in hand there is another record. */
   settle({ subscription, seq, epoch, recordId }: Origin, settle: (delivery: Delivery) => void): Settled {
     const window = this.#windows.get(subscription);
     const delivery = window?.waiting.get(seq);
     // Who has it in hand may have got it before a deployment: what counts is that it is the same record.
-    if (!window || !delivery || delivery.recordId !== recordId) return window?.epoch === epoch ? 'before' : 'gone';
+    if (!window || !delivery) return window?.epoch === epoch ? 'before' : 'gone';
+    if (delivery.recordId !== recordId) return window.epoch === epoch ? 'other' : 'gone';
     window.waiting.delete(seq);
     settle(delivery);
     this.#changed();

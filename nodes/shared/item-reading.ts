@@ -62,9 +62,12 @@ export class ItemReading {
   problem: string | undefined;
   open = false;
   backlog: Backlog | undefined;
+  /** Resolves when it reads, is tried again or has been closed; rejects when it never will. */
+  readonly begun: Promise<void>;
   readonly #parts: ReadingParts;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
+  readonly #opened: () => void;
   readonly #pace: Pace;
   #looking: NodeJS.Timeout | undefined;
 
@@ -73,12 +76,26 @@ export class ItemReading {
     this.#parts = parts;
     this.#pace = new Pace(settings.rate);
     const { connection, started } = parts;
+    let begin!: () => void;
+    let refuse: ((error: Error) => void) | undefined;
+    this.begun = new Promise((resolve, reject) => {
+      begin = resolve;
+      refuse = reject;
+    });
+    const settle = (): void => {
+      refuse = undefined;
+      begin();
+    };
+    this.begun.catch(() => undefined); // whoever had it begin is told, if it is there still
     const failed = (words: string, final: boolean): void => {
       this.problem = words;
-      if (final) parts.node.error(words);
+      if (final && refuse) refuse(new Error(words));
+      else if (final) parts.node.error(words);
+      settle();
       parts.changed();
     };
-    this.#running = keepReading({ connection, started, failed, once: (box, signal) => this.#once(box, signal) }, this.#stop.signal);
+    this.#opened = settle;
+    this.#running = keepReading({ connection, started, failed, once: (box, signal) => this.#once(box, signal) }, this.#stop.signal).finally(settle);
   }
 
   /** Handed to the flow, and not confirmed by it. */
@@ -116,21 +133,28 @@ export class ItemReading {
     const subscription = box.subscribe(filter, this.#options(signal));
     handedOut.begin(name, epoch);
     let left = false;
+    const handed = new HandedOn(signal);
+    // What the flow has in this turn it need not get once more.
+    const leave = async (): Promise<void> => {
+      await handed.flush();
+      await subscription.close();
+    };
     const { durable, manual } = this.settings;
     // What the flow has in hand it may still confirm: with such a reader it is waited for.
     const unwatch = durable && !manual ? gate.onShut(() => {
       left = true;
-      setImmediate(() => { subscription.close().catch(() => undefined); }); // what went wrong the reading says itself
+      leave().catch(() => undefined); // what went wrong the reading says itself
     }) : undefined;
     try {
       await subscription.ready;
       this.open = true;
       this.problem = undefined;
+      this.#opened();
       this.#parts.changed();
       const before = (await box.status()).log.head;
       const info = await this.#look(box);
       if (last) await this.#last(box, epoch, info, signal);
-      await this.#follow(box, subscription, { epoch, before, signal, left: () => left });
+      await this.#follow(box, subscription, { epoch, before, signal, handed, left: () => left });
       return left;
     } finally {
       unwatch?.();
@@ -138,7 +162,7 @@ export class ItemReading {
       this.#looking = undefined;
       this.open = false;
       handedOut.end(name);
-      await subscription.close();
+      await leave();
     }
   }
 
@@ -166,28 +190,28 @@ export class ItemReading {
     }
   }
 
-  async #follow(box: Box, subscription: Subscription, { epoch, before, signal, left }: { readonly epoch: string; readonly before: number; readonly signal: AbortSignal; readonly left: () => boolean }): Promise<void> {
-    const { gate, handedOut } = this.#parts;
-    const { manual, rateOf, subscription: name } = this.settings;
+  async #follow(box: Box, subscription: Subscription, { epoch, before, signal, handed, left }: { readonly epoch: string; readonly before: number; readonly signal: AbortSignal; readonly handed: HandedOn; readonly left: () => boolean }): Promise<void> {
+    const { gate } = this.#parts;
+    const { manual, rateOf } = this.settings;
     let inTurn = 0;
-    const handed = new HandedOn(signal);
     for (;;) {
       if (gate.isShut) await gate.passed(signal);
       const step = await subscription.next();
       if (step.done || signal.aborted || left()) return;
       const delivery = step.value;
       const old = delivery.seq <= before;
-      if (this.settings.rate > 0 && (rateOf === 'all' || old)) await this.#pace.turn(signal);
+      // Whoever waits may be behind, also by what came since.
+      if (this.settings.rate > 0 && (rateOf === 'all' || old) && await this.#pace.turn(signal)) this.#lookLater(box);
       if (gate.isShut && !left()) await gate.passed(signal);
       if (signal.aborted || left()) return;
-      if (old || this.isFull) this.#lookLater(box);
+      if (old) this.#lookLater(box);
       if (!this.#wanted(delivery)) {
         delivery.ack();
         continue;
       }
       if (!this.#send(delivery, epoch, false)) delivery.ack();
-      else if (manual) handedOut.add(name, delivery);
-      else handed.add(delivery);
+      else if (!manual) handed.add(delivery);
+      else if (this.isFull) this.#lookLater(box);
       if (++inTurn % TURN === 0) await nextTurn();
     }
   }
@@ -203,8 +227,8 @@ export class ItemReading {
 
   /** Whether the flow got it; else Catch did. */
   #send(delivery: Delivery, epoch: string, retained: boolean): boolean {
-    const { node, changed } = this.#parts;
-    const { form, subscription } = this.settings;
+    const { node, changed, handedOut } = this.#parts;
+    const { form, subscription, manual } = this.settings;
     const reader = { node: node.id, subscription, epoch };
     let message: NodeMessage;
     try {
@@ -213,6 +237,8 @@ export class ItemReading {
       node.error(`${delivery.topic}: ${inWords(error)}`, itemMessage(delivery, { retained, reader }));
       return false;
     }
+    // Before it is sent: a flow that is handed to at once may confirm at once.
+    if (manual && !retained) handedOut.add(subscription, delivery);
     this.received++;
     node.send(message);
     changed();

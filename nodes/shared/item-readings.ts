@@ -4,9 +4,9 @@ import type { BoxConnection } from './box-connection.ts';
 import { under } from './came-with.ts';
 import { Gate } from './gate.ts';
 import { HandedOut } from './handed-out.ts';
-import { codeOf } from './in-words.ts';
+import { codeOf, inWords } from './in-words.ts';
 import { ItemReading, type ReadingSettings } from './item-reading.ts';
-import { keptInWords, readersOf } from './left-readers.ts';
+import { tellLeft } from './left-readers.ts';
 import type { NodeStatus } from './node-status.ts';
 import type { Send } from './sender.ts';
 
@@ -41,19 +41,24 @@ export class ItemReadings {
     this.handedOut = new HandedOut(this.#say);
     this.#started = connection.flowsStarted();
     this.#leave = connection.enter();
-    if (own.filter !== '') this.#read(own);
+    if (own.filter !== '') this.#report(this.#read(own));
     this.#unwatch = connection.watch(() => this.#show());
   }
 
   /** `msg.action`: what core's `mqtt in` is told, and `pause` and `resume`. One message after the other. */
-  told(msg: NodeMessage, send: Send): Promise<void> {
+  async told(msg: NodeMessage, send: Send): Promise<void> {
     const obeyed = this.#obeyed.then(() => this.#obey(msg, send));
-    this.#obeyed = obeyed.catch(() => undefined); // whoever sent it is told
-    return obeyed;
+    this.#obeyed = obeyed.then(() => undefined, () => undefined); // whoever sent it is told
+    // The next one need not wait for that: it may be the one to end it.
+    const begun = await Promise.allSettled((await obeyed).map((reading) => this.#untilBegun(reading)));
+    const refused = begun.find((outcome) => outcome.status === 'rejected');
+    if (refused) throw refused.reason;
   }
 
-  async #obey(msg: NodeMessage, send: Send): Promise<void> {
+  /** What it has begun to read. */
+  async #obey(msg: NodeMessage, send: Send): Promise<ItemReading[]> {
     this.#closing.signal.throwIfAborted();
+    const begun: ItemReading[] = [];
     const { action } = msg;
     switch (action) {
       case 'pause': this.#gate.shut(); break;
@@ -66,7 +71,7 @@ export class ItemReadings {
           await this.#readings.get(wanted.topic)?.close();
           // Nobody would end what begins now.
           this.#closing.signal.throwIfAborted();
-          this.#read(this.#settingsFor(wanted));
+          begun.push(this.#read(this.#settingsFor(wanted)));
         }
         break;
       }
@@ -80,6 +85,26 @@ export class ItemReadings {
       default: throw new Error('msg.action is one of subscribe, unsubscribe, getSubscriptions, pause, resume');
     }
     this.#show();
+    // What is wrong with it is known when the box is open, and it is not paused: nobody waits so long.
+    if (this.#connection.state.phase === 'open' && !this.#gate.isShut) return begun;
+    for (const reading of begun) this.#report(reading);
+    return [];
+  }
+
+  /** One that can never be read is not kept. */
+  async #untilBegun(reading: ItemReading): Promise<void> {
+    try {
+      await reading.begun;
+    } catch (error) {
+      if (this.#readings.get(reading.settings.filter) === reading) this.#readings.delete(reading.settings.filter);
+      await reading.close();
+      this.#say();
+      throw error;
+    }
+  }
+
+  #report(reading: ItemReading): void {
+    reading.begun.catch((error: unknown) => this.#node.error(inWords(error)));
   }
 
   async close(removed: boolean): Promise<void> {
@@ -90,21 +115,18 @@ export class ItemReadings {
     this.#leave();
   }
 
-  /** What a deleted node leaves in the box is said once, where whoever deleted it looks. */
   async #tellLeft(): Promise<void> {
     const { state } = this.#connection;
     const left = new Set([...this.#readings.values()].flatMap(({ settings }) => (settings.durable ? [settings.subscription] : [])));
-    if (state.phase !== 'open' || left.size === 0) return;
-    for (const line of await readersOf(state.box)) {
-      if (left.has(line.name)) this.#node.warn(`the durable reader "${line.name}" stays in the box and ${keptInWords(line)}: drop it there when nobody is to read on`);
-    }
+    if (state.phase === 'open' && left.size > 0) await tellLeft(this.#node, state.box, left);
   }
 
-  #read(settings: ReadingSettings): void {
+  #read(settings: ReadingSettings): ItemReading {
     const reading = new ItemReading(settings, {
       node: this.#node, connection: this.#connection, started: this.#started, handedOut: this.handedOut, gate: this.#gate, changed: this.#say,
     });
     this.#readings.set(settings.filter, reading);
+    return reading;
   }
 
   /** A durable reader that a message has begun has a name of its own, which is the same after a deployment. */

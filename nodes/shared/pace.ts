@@ -12,12 +12,14 @@ export class Pace {
     this.#step = perSecond > 0 ? 1000 / perSecond : 0;
   }
 
-  /** Resolves when the next one may go, or `signal` says that none will. */
-  async turn(signal: AbortSignal): Promise<void> {
-    if (this.#step === 0) return;
+  /** Resolves when the next one may go, or `signal` says that none will, to whether it had to wait. */
+  async turn(signal: AbortSignal): Promise<boolean> {
+    if (this.#step === 0) return false;
     const now = performance.now();
     const ahead = this.#due - now;
     this.#due = Math.max(this.#due, now) + this.#step;
-    if (ahead > AHEAD_MS) await sleep(ahead, undefined, { signal, ref: false }).catch(() => undefined); // aborted: whoever asks looks
+    if (ahead <= AHEAD_MS) return false;
+    await sleep(ahead, undefined, { signal, ref: false }).catch(() => undefined); // aborted: whoever asks looks
+    return true;
   }
 }

@@ -17,6 +17,8 @@ export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: 
   each(item: T): void;
   /** The next nodes have it. */
   arrived?(item: T): void;
+  /** The node was deleted, or disabled. */
+  removed?(box: Box): Promise<void>;
   /** What the status says while all is well. */
   words(): string;
 }): void {
@@ -39,5 +41,5 @@ export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: 
       await source.close?.();
     }
   };
-  follow(RED, node, def, status, { once });
+  follow(RED, node, def, status, { once, removed: async (box) => task.removed?.(box) });
 }

@@ -48,6 +48,8 @@ export interface Message {
 export interface MessagesOptions {
   /** A named reader: its cursor survives restarts. Without a name: live only, after the `last` newest. */
   readonly name?: string;
+  /** With a name: where a reader begins that is new; default `start`, with all that is kept. */
+  readonly from?: 'new' | 'start' | { readonly seq: number } | { readonly time: number };
   /** What is for this device, instead: there is one reader of it at a time, whose place survives restarts. */
   readonly device?: string;
   /** Without a name: how many of the newest come first. Default 0. */

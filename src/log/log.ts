@@ -189,11 +189,12 @@ class DiskLog implements Log {
     const topics = new Topics();
     const epochs = new Epochs();
     const time = new TrustedTime(o.clock);
+    const asides = new Asides();
     const memory = new MemoryTopics({ clock: o.clock, limits, time, epochs, arrived: (topic, seq) => this.#cursors.arrived(topic, seq) });
     const state: LogState = {
       database: o.database, clock: o.clock, limits, trouble: o.trouble, boxId: o.boxId, machine: o.machine, machineStart: o.machineStart,
-      epochs, topics, origins: new Origins(), readers: new Readers(), asides: new Asides(), deliveries: new Deliveries(),
-      outcomes: new Outcomes({ clock: o.clock, standing: (...of) => this.#cursors.standing(...of), isLatest: (topic) => topics.byName.get(topic)?.settings.lane === 'latest' }),
+      epochs, topics, origins: new Origins(), readers: new Readers(), asides, deliveries: new Deliveries(),
+      outcomes: new Outcomes({ clock: o.clock, standing: (...of) => this.#cursors.standing(...of), isAside: (...of) => asides.has(...of), isLatest: (topic) => topics.byName.get(topic)?.settings.lane === 'latest' }),
       ring: new Ring(limits.ringBytes), memory, window: new CommitWindow(limits.windowBytes), time, ledger: o.ledger,
       head: 0, begun: 0, bytes: 0, gaps: [], reopening: undefined,
     };

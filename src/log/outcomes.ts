@@ -43,6 +43,8 @@ interface Asked {
 export interface OutcomesParts {
   readonly clock: Clock;
   readonly standing: (reader: string, topic: string, seq: number) => Standing;
+  /** Whether the reader has put it aside. */
+  readonly isAside: (reader: string, seq: number) => boolean;
   /** Whether the topic keeps only the newest. */
   readonly isLatest: (topic: string) => boolean;
 }
@@ -65,16 +67,20 @@ export class Outcomes {
     const known = this.#all.get(key);
     const open = this.#open.get(reader)?.get(seq);
     const standing = repeated && !open ? this.#parts.standing(reader, topic, seq) : 'ahead';
-    if (standing === 'past' || (known && known.followed === open)) {
-      if (known) known.count += 1;
+    if (known && (standing === 'past' || known.followed === open)) {
+      known.count += 1;
       return;
     }
+    // It has been: nothing more comes of it, and nothing else would be told.
+    const outcome = standing !== 'past' ? undefined : this.#parts.isAside(reader, seq) ? 'poison' : 'delivered';
     // The one that is there already, by another name of its reader. Nothing newer has taken its place, or it would be no repeat.
-    const followed = open ?? { seq, topic, reader, taken: standing === 'taken' ? 'delivered' : undefined, outcome: undefined, tell: [] };
+    const followed = open ?? { seq, topic, reader, taken: standing === 'taken' ? 'delivered' : undefined, outcome, tell: [] };
     this.#all.delete(key);
     this.#all.set(key, { followed, count: 1 });
-    this.#opened(followed);
-    this.#timer ??= this.#parts.clock.after(LOOK, () => this.#look());
+    if (outcome === undefined) {
+      this.#opened(followed);
+      this.#timer ??= this.#parts.clock.after(LOOK, () => this.#look());
+    }
     const [oldest] = this.#all;
     if (this.#all.size > MAX_FOLLOWED && oldest) {
       this.#all.delete(oldest[0]);

@@ -14,6 +14,8 @@ const BOXES = {
   none: { topic: '$inbox/keyless', view: 512, bytes: 8 * 1024 * 1024 },
 } as const satisfies Record<TrustLevel, { topic: string; view: number; bytes: number }>;
 export const INBOX = '$inbox/#';
+/** Which of the durable cursors are its named readers. */
+export const NAMED = 'inbox:';
 /** Where the numbers of paired keys are kept. */
 export const PAIRED_INBOX: string = BOXES.paired.topic;
 

@@ -7,7 +7,7 @@ import { Seldom } from '../seldom.ts';
 import { type Address, addressAs, formatAddress, parseAddress, parseKept } from './address.ts';
 import type { Devices } from './devices.ts';
 import { StampAges } from '../log/stamp-age.ts';
-import { Inbox, INBOX, type Incoming } from './inbox.ts';
+import { Inbox, INBOX, type Incoming, NAMED } from './inbox.ts';
 import { fromRecord, isMailTopic, mailTopic, toDraft } from './letter.ts';
 import { messageReader, type Opening } from './message-reader.ts';
 import { Outbox } from './outbox.ts';
@@ -57,6 +57,8 @@ export class Mail {
   async start(): Promise<void> {
     await this.#parts.devices?.all.start();
     for (const cursor of this.#parts.log.cursors()) {
+      // The process was killed while it was read: from now on nobody does.
+      if (cursor.name.startsWith(NAMED) && !cursor.open && !isLeft(cursor.extra)) await this.#noteLeft(cursor.name, this.#parts.clock.wall());
       if (!isMailTopic(cursor.filter) || !cursor.name.startsWith('mail:')) continue;
       if (await cursor.pending() > 0) await this.#outbox(parseKept(cursor.name.slice('mail:'.length)));
     }
@@ -125,12 +127,13 @@ export class Mail {
   }
 
   messages(options: MessagesOptions = {}): MessageStream {
-    const { name, last = 0, device, signal } = options;
+    const { name, from, last = 0, device, signal } = options;
     if (device !== undefined) {
-      if (name !== undefined || last !== 0) throw new TypeError('the messages of a device have one reader: leave out name and last');
+      if (name !== undefined || from !== undefined || last !== 0) throw new TypeError('the messages of a device have one reader: leave out name, from and last');
       return this.#devices().messages(device, signal);
     }
-    const opening = name === undefined ? this.#liveReader(last) : this.#namedReader(name);
+    if (name === undefined && from !== undefined) throw new TypeError('without a name what comes from now on is read: leave out from');
+    const opening = name === undefined ? this.#liveReader(last) : this.#namedReader(name, from);
     return messageReader(opening, signal);
   }
 
@@ -165,11 +168,22 @@ export class Mail {
     return { cursor, first: first.filter((record) => record.seq < from.seq) };
   }
 
-  async #namedReader(name: string): Promise<Opening> {
+  async #namedReader(name: string, from: MessagesOptions['from']): Promise<Opening> {
     if (typeof name !== 'string') throw new TypeError('the name of a reader must be a string');
     if (!/^[^\p{Cc}]{1,128}$/u.test(name)) throw new LanpostError('invalid-value', 'the name of a reader has 1 to 128 characters and no control characters');
-    const cursor = await this.#parts.log.cursor({ name: `inbox:${name}`, filter: INBOX, from: 'start', durable: true });
-    return { cursor, first: [] };
+    const { log, clock } = this.#parts;
+    const cursor = await log.cursor({ name: NAMED + name, filter: INBOX, from: checkedFrom(from), durable: true });
+    if (isLeft(log.extra(cursor.name))) await this.#noteLeft(cursor.name, undefined);
+    return { cursor, first: [], left: () => this.#noteLeft(cursor.name, clock.wall()) };
+  }
+
+  /** Since when nobody reads with it, for the list of readers. A log that takes nothing, or is closing, stops no reader. */
+  async #noteLeft(name: string, since: number | undefined): Promise<void> {
+    const { log } = this.#parts;
+    if (!log.hasCursor(name)) return;
+    await log.annotate(name, since === undefined ? {} : { since }, false).catch((error: unknown) => {
+      if (!(error instanceof LanpostError)) this.#report(error);
+    });
   }
 
   #devices(): Devices {
@@ -217,6 +231,16 @@ function checkedOptions(body: string, { id, subject, thread, expires = WEEK }: S
   }
   if (typeof expires !== 'number' || !(expires >= 0)) throw new TypeError('expires must be a number of milliseconds');
   return expires;
+}
+
+function checkedFrom(from: MessagesOptions['from'] = 'start'): NonNullable<MessagesOptions['from']> {
+  const isPosition = typeof from === 'object' && from !== null && Number.isFinite('seq' in from ? from.seq : from.time);
+  if (isPosition || from === 'new' || from === 'start') return from;
+  throw new LanpostError('invalid-value', 'from must be new, start, {seq} or {time}');
+}
+
+function isLeft(extra: unknown): boolean {
+  return typeof extra === 'object' && extra !== null && 'since' in extra;
 }
 
 function keyed(key: string | undefined): { readonly key?: string } {

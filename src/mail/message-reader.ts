@@ -8,6 +8,8 @@ import { toMessage } from './inbox.ts';
 export interface Opening {
   readonly cursor: Cursor;
   readonly first: LogRecord[];
+  /** Nobody reads with it any more. */
+  readonly left?: () => Promise<void>;
 }
 
 /** A reader of incoming messages; asking for the next one confirms the previous one. */
@@ -38,9 +40,10 @@ export function messageReader(source: Promise<Opening>, signal?: AbortSignal): M
       return undefined;
     },
 
-    async close({ cursor }) {
+    async close({ cursor, left }) {
       if (previous !== undefined) cursor.again(previous, 0);
       await cursor.close();
+      await left?.();
     },
   });
 }

@@ -6,6 +6,7 @@ import { Abandonment, LOCAL } from './abandonment.ts';
 import { Leases } from './leases.ts';
 import { poisonOf, Poisons } from './poison.ts';
 import { pullSubscription } from './subscription.ts';
+import { termsOf } from './terms.ts';
 
 export interface LocalReadersParts {
   readonly log: Log;
@@ -88,7 +89,7 @@ export class LocalReaders {
     const { name, reader } = readerOf(cursor.name, cursor.extra);
     const pending = await cursor.pending();
     const local = cursor.name.startsWith(LOCAL);
-    const { since, idle: _, ...terms } = local ? this.#abandonment.terms(cursor.name) : {};
+    const { since, idle: _, ...terms } = local ? this.#abandonment.terms(cursor.name) : reader === 'inbox' && !cursor.open ? { since: termsOf(cursor.extra).since } : {};
     const age = pending === 0 ? 0 : await this.#age(cursor);
     return {
       name, reader, pending, filter: cursor.filter, durable: true, position: cursor.position, held: cursor.held,

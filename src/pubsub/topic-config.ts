@@ -5,10 +5,10 @@ import { Refusal } from './refusal.ts';
 import { checkedSchema } from './schema/schema.ts';
 
 /** Least right by default: only the owner, and peers with a grant, read or publish; and nothing is lost. What is not here is not set unless somebody does. */
-export const DEFAULT_CONFIG: TopicConfig = {
-  tags: [],
+export const DEFAULT_CONFIG: TopicConfig = Object.freeze({
+  tags: Object.freeze([]),
   accessModel: 'whitelist',
-  rosterGroups: [],
+  rosterGroups: Object.freeze([]),
   publishModel: 'publishers',
   maxItems: 1000,
   full: 'drop-oldest',
@@ -25,7 +25,7 @@ export const DEFAULT_CONFIG: TopicConfig = {
   presenceBased: false,
   sendLast: 'never',
   purgeOffline: false,
-};
+});
 
 /** The configuration that `change` makes of `before`, with every field checked. `null` takes a setting back, and so does what is empty where there is no default. */
 export function configured(before: TopicConfig, change: TopicSettings): TopicConfig {

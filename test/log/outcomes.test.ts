@@ -161,7 +161,7 @@ describe('what becomes of a record', () => {
     expect(await log.outcome(seqs[1], 'home')).toBe('dropped');
   });
 
-  it('what is there already is waited for too, and unknown when its reader is past it', async () => {
+  it('what is there already is waited for too, and was delivered when its reader is past it', async () => {
     const { log } = await openMemory();
     const cursor = await reader(log);
     const seq = await put(log, 'x', 'a', { id: 'i' });
@@ -170,7 +170,20 @@ describe('what becomes of a record', () => {
     await texts(cursor, 1);
     expect(await Promise.all(both)).toEqual(['delivered', 'delivered']);
     expect(await put(log, 'x', 'a', { id: 'i' })).toBe(seq);
+    expect(await put(log, 'x', 'a', { id: 'i' })).toBe(seq);
+    expect(await Promise.all([log.outcome(seq, 'home'), log.outcome(seq, 'home')])).toEqual(['delivered', 'delivered']);
     await expect(log.outcome(seq, 'home')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('what is published once more when its reader has put it aside was not delivered', async () => {
+    const { log } = await openMemory();
+    const cursor = await reader(log);
+    const seq = await put(log, 'x', 'a', { id: 'i' });
+    await texts(cursor, 1, false);
+    await cursor.putAside(seq, {});
+    expect(await log.outcome(seq, 'home')).toBe('poison');
+    expect(await put(log, 'x', 'a', { id: 'i' })).toBe(seq);
+    expect(await log.outcome(seq, 'home')).toBe('poison');
   });
 
   it('who stops waiting is told so, and a log that closes tells that it is not known', async () => {

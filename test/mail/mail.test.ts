@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Receipt } from '../../src/api.ts';
+import type { Message, MessagesOptions, Receipt } from '../../src/api.ts';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { LanpostError } from '../../src/errors.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
@@ -205,6 +205,56 @@ test.each(['seen', 'paired'] as const)('incoming messages of a %s key are kept o
 test.each(['', 'two\nlines', 'x'.repeat(129)])('%j is no name of a reader', async (name) => {
   await expect(mail.messages({ name }).next()).rejects.toMatchObject({ code: 'invalid-value' });
   expect([...log.cursors()]).toEqual([]);
+});
+
+test('a named reader that is new begins where it is told, and goes on where it was', async () => {
+  const receive = (body: string): Promise<void> => mail.receive({ from: 'link:b', to: 'link:a', trust: 'seen', body });
+  const first = async (options: MessagesOptions): Promise<Message> => {
+    await using reader = mail.messages(options);
+    return (await reader.next()).value as Message;
+  };
+  await receive('1');
+  const { body, seq } = await first({ name: 'all' });
+  const isNew = mail.messages({ name: 'new', from: 'new' });
+  const next = isNew.next();
+  await expect.poll(() => [...log.cursors()].length).toBe(2);
+  await receive('2');
+  expect([body, (await next).value.body]).toEqual(['1', '2']);
+  await isNew.close();
+  expect(await first({ name: 'start', from: 'start' })).toMatchObject({ body: '1' });
+  expect(await first({ name: 'at', from: { seq: seq + 1 } })).toMatchObject({ body: '2' });
+  expect(await first({ name: 'all', from: 'new' })).toMatchObject({ body: '1', redelivered: true });
+  await expect(mail.messages({ name: 'x', from: 'last' as 'new' }).next()).rejects.toMatchObject({ code: 'invalid-value' });
+  expect(() => mail.messages({ from: 'new' })).toThrow(TypeError);
+});
+
+test('since when nobody reads with a named reader is kept, also when the process was killed while it was read', async () => {
+  const left = (): unknown => [...log.cursors()].map(({ extra }) => extra);
+  clock.advance(1000);
+  const reader = mail.messages({ name: 'flow' });
+  const next = reader.next();
+  await expect.poll(() => [...log.cursors()].length).toBe(1);
+  expect(left()).toEqual([undefined]);
+  clock.advance(1000);
+  await reader.close();
+  await next;
+  const since = clock.wall();
+  expect(left()).toEqual([{ since }]);
+  clock.advance(1000);
+  await close();
+  await open();
+  expect(left()).toEqual([{ since }]);
+  const again = mail.messages({ name: 'flow' });
+  const waits = again.next();
+  await expect.poll(left).toEqual([{}]);
+  await again.close();
+  await waits;
+  // As one is that was killed now.
+  await log.annotate('inbox:flow', {});
+  await close();
+  clock.advance(1000);
+  await open();
+  expect(left()).toEqual([{ since: clock.wall() }]);
 });
 
 test('peers without a key share a box that is bounded', async () => {

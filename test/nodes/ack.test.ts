@@ -36,6 +36,15 @@ describe('lanpost ack', () => {
     expect(await pending(box)).toEqual([2]);
   });
 
+  it('confirms what a Node-RED hands on at once, in the same turn', async () => {
+    const box = await opened(5);
+    await load([...flow().filter((node) => (node as { id: string }).id !== 'sub'), { ...subscribe, wires: [['confirm']] }], { lanpost: { box }, runtimeSyncDelivery: true });
+    const [completed, caught] = [collect(flows.getNode('completed')), collect(flows.getNode('caught'))];
+    for (let n = 0; n < 5; n++) await completed.next();
+    await expect.poll(() => pending(box)).toEqual([0]);
+    expect(caught.all).toEqual([]);
+  });
+
   it('gives back, and after a while it comes again, marked', async () => {
     const box = await opened(2);
     await load(flow({ action: 'message' }), { lanpost: { box } });

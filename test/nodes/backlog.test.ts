@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { Box, SubscriptionInfo } from '../../src/index.ts';
 import { useEmbeddingBox } from './embedding-box.ts';
-import { collect, useFlows } from './flow-kit.ts';
+import { collect, saidBy, useFlows } from './flow-kit.ts';
 
 const { flows, load } = useFlows();
 const openBox = useEmbeddingBox(flows);
@@ -44,6 +44,17 @@ it('of a backlog, at most 64 are on their way into a flow that takes one after t
   expect(Math.max(...(await Promise.all(looked)).map((info) => info?.unconfirmed ?? Number.NaN))).toBeLessThanOrEqual(64);
   await expect.poll(() => late(box)).toMatchObject({ pending: 0, unconfirmed: 0 });
   expect({ sent, came }).toEqual({ sent: ITEMS, came: ITEMS });
+});
+
+it.each([
+  ['not confirmed', { ack: 'manual', inFlight: '2' }, /^2 unacked, waiting, 10 queued/],
+  ['more than its pace lets through', { rate: '1', rateOf: 'all' }, /^received \d+, \d+ queued/],
+])('of what has come since it began and is %s, the status says how much waits', async (_case, fields, words) => {
+  const box = await openBox();
+  await load(flow({ ...fields, from: 'new' }), { lanpost: { box } });
+  await saidBy(flows, 'sub', /^received 0/);
+  for (let n = 0; n < 10; n++) await box.publish('a', n);
+  await expect(saidBy(flows, 'sub', words)).resolves.toMatch(words);
 });
 
 it('and of one that confirms by lanpost ack, no more than it may have in flight', async () => {

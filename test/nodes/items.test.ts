@@ -42,6 +42,37 @@ describe('lanpost items', () => {
     expect(all[0]?.parts).toMatchObject({ count: 3, type: 'array', len: 1 });
   });
 
+  it('what it gave one by one keeps its id where it goes, and has parts of its own where it is split', async () => {
+    const box = await filled(2);
+    await load([...flow({ output: 'split', wires: [['pub']] }), { id: 'pub', type: 'lanpost publish', configVersion: 3, prefer: 'msg', box: 'box', topic: 'copy', contentType: '', z: 'f', wires: [] }, { id: 'on done', type: 'complete', scope: ['pub'], z: 'f', wires: [['completed']] }, helper('completed')], { lanpost: { box } });
+    const completed = collect(flows.getNode('completed'));
+    flows.getNode('items').receive({});
+    const [first] = [await completed.next(), await completed.next()];
+    flows.getNode('pub').receive({ ...first, payload: 'part', parts: { id: 'later', index: 0, parts: first?.parts } });
+    await completed.next();
+    const [before, after] = [await box.items('a', { last: 9 }), await box.items('copy', { last: 9 })].map((items) => items.map((item) => (item.kind === 'item' ? item.id : '')));
+    expect(after).toEqual([...before ?? [], `${before?.[0]}:0`]);
+  });
+
+  it('an item that asked for others may be confirmed by each of them, and by none that names another record', async () => {
+    const box = await filled(2);
+    await box.publish('q', 'which?');
+    await load([...flow({ output: 'split', wires: [['out', 'confirm']] }),
+      { id: 'sub', type: 'lanpost subscribe', configVersion: 2, box: 'box', filter: 'q', from: 'start', durable: true, reader: '', ack: 'manual', inFlight: 3, changes: false, z: 'f', wires: [['asked']] }, helper('asked'),
+      { id: 'confirm', type: 'lanpost ack', action: 'ack', delay: '', z: 'f', wires: [['confirmed']] }, helper('confirmed')], { lanpost: { box } });
+    const [out, asked, confirmed, caught] = [collect(flows.getNode('out')), collect(flows.getNode('asked')), collect(flows.getNode('confirmed')), collect(flows.getNode('caught'))];
+    flows.getNode('items').receive(await asked.next());
+    const all = [await out.next(), await out.next()];
+    await confirmed.next();
+    await expect.poll(async () => (await box.subscriptions.list()).map((one) => one.pending)).toEqual([0]);
+    const records = (await box.items('a', { last: 9 })).map((item) => item.recordId);
+    expect(all.map(({ lanpost }) => (lanpost as unknown as { itemRecordId: unknown }).itemRecordId)).toEqual(records);
+    await box.publish('q', 'and now?');
+    const question = await asked.next();
+    flows.getNode('confirm').receive({ lanpost: { ...(question.lanpost as unknown as object), recordId: records[0] } });
+    expect((await caught.next()).error).toMatchObject({ message: expect.stringContaining('changed') });
+  });
+
   it('copies the payload that it is asked with for none of them', async () => {
     const box = await filled(2);
     await load(flow({ output: 'split' }), { lanpost: { box } });

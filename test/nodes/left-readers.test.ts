@@ -30,6 +30,23 @@ describe('a durable subscribe that is deleted', () => {
     expect(await ask('get', '/lanpost/boxes/none/readers')).toMatchObject({ status: 404 });
   });
 
+  it('and so does a message in, for which the box would refuse mail in the end', async () => {
+    const box = await openBox();
+    const messageIn = { id: 'in', type: 'lanpost message in', configVersion: 2, begin: 'start', box: 'box', from: '', reader: 'mine', z: 'f', wires: [[]] };
+    await load([...base, messageIn], { lanpost: { box } });
+    await expect.poll(() => box.subscriptions.list()).toMatchObject([{ name: 'inbox:mine', readers: 1 }]);
+    const path = `/lanpost/boxes/box/readers/${encodeURIComponent('inbox:mine')}`;
+    expect(await ask('delete', path)).toMatchObject({ status: 409 });
+    expect((await box.subscriptions.list())[0]).not.toHaveProperty('abandonedSince');
+    const node = flows.getNode('in');
+    const warned = new Promise<unknown>((resolve) => { node.once('call:warn', (call: { args: unknown[] }) => resolve(call.args[0])); });
+    await flows.setFlows(base);
+    expect(await warned).toMatch(/"inbox:mine" stays in the box and keeps nothing yet/);
+    expect(await ask('get', '/lanpost/boxes/box/readers')).toMatchObject({ status: 200, body: { readers: [{ name: 'inbox:mine', open: false, abandonedSince: expect.any(Number) }] } });
+    expect(await ask('delete', path)).toMatchObject({ status: 200 });
+    expect(await box.subscriptions.list()).toEqual([]);
+  });
+
   it('a deployment that only stops it says nothing', async () => {
     const box = await openBox();
     await load([...base, reader], { lanpost: { box } });

@@ -1,6 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Box, Message } from '../../src/index.ts';
+import { xml } from '../../src/xmpp/element.ts';
+import { startFakeHome } from '../home/fake-home.ts';
+import { Bell } from '../support/bell.ts';
 import { useEmbeddingBox } from './embedding-box.ts';
 import { collect, saidBy, useFlows } from './flow-kit.ts';
 
@@ -42,6 +45,33 @@ describe('lanpost message in', () => {
     const readers = (await box.subscriptions.list()).filter((reader) => reader.name.startsWith('inbox:'));
     expect(readers.map((reader) => reader.pending)).toEqual([0, 0]); // both have seen it
     expect(wrong.all).toEqual([]);
+  });
+
+  it('a reader that is new begins with what comes from now on, or with all there is; one of before there was a choice with all', async () => {
+    const box = await openBox();
+    await box.send('link:me', 'before');
+    await expect.poll(() => box.topics.get('$inbox/paired')).toBeDefined();
+    const begun = (id: string, more: object): object[] => [{ ...messageIn(id, '', `${id} out`), ...more }, helper(`${id} out`)];
+    await load([tab, config, ...begun('fresh', { configVersion: 2, begin: 'new' }), ...begun('all', { configVersion: 2, begin: 'start' }), ...begun('old', {})], { lanpost: { box } });
+    const came = ['fresh', 'all', 'old'].map((id) => collect(flows.getNode(`${id} out`)));
+    await expect.poll(async () => (await box.subscriptions.list()).filter((reader) => reader.name.startsWith('inbox:')).length).toBe(3);
+    await box.send('link:me', 'after');
+    expect((await came[0]?.next())?.payload).toBe('after');
+    for (const one of came.slice(1)) expect([(await one.next()).payload, (await one.next()).payload]).toEqual(['before', 'after']);
+  });
+
+  it('gives what comes from an account, whatever program it is written with, when told so', async () => {
+    const bell = new Bell();
+    const home = await startFakeHome(bell);
+    const box = await openBox({ homes: [home.account] });
+    await load([tab, config, messageIn('in', 'xmpp:Alice@Home.test', 'out'), helper('out'), messageIn('other', 'alice@home.test/phone', 'not'), helper('not')], { lanpost: { box } });
+    const [right, wrong] = [collect(flows.getNode('out')), collect(flows.getNode('not'))];
+    await expect.poll(async () => (await box.homes.list())[0]?.state).toBe('online');
+    for (const [from, body] of [['mallory@home.test/desk', 'no'], ['alice@home.test/desk', 'hi']] as const) home.say(xml('message', { xmlns: 'jabber:client', type: 'chat', from, to: home.account.jid }, xml('body', {}, body)));
+    expect(await right.next()).toMatchObject({ payload: 'hi', from: 'xmpp:alice@home.test/desk' });
+    await expect.poll(async () => (await box.subscriptions.list()).filter((reader) => reader.name.startsWith('inbox:')).map((reader) => reader.pending)).toEqual([0, 0]);
+    expect([right.all.length, wrong.all.length]).toEqual([1, 0]);
+    await home.close();
   });
 });
 
@@ -119,6 +149,10 @@ describe('lanpost message out', () => {
     flows.getNode('send').receive({ ...item('attic', 3), id: 'mine' });
     const ids = [await completed.next(), await completed.next(), await completed.next(), await completed.next()].map((msg) => (msg as { receipt?: { id: string } }).receipt?.id);
     expect(ids).toEqual(['b-e-1', 'b-e-2', 'b-e-2', 'mine']);
+    flows.getNode('send').receive({ payload: 'on', id: 'state', to: 'xmpp:you@home.invalid', lanpost: { id: 'state', recordId: 'b-e-9', itemRecordId: 'b-e-8' } });
+    expect(await completed.next()).toMatchObject({ receipt: { id: 'b-e-8' } });
+    for (const index of [0, 1]) flows.getNode('send').receive({ ...item('hall', 4), parts: { id: 'p', index, count: 2 } });
+    expect([await completed.next(), await completed.next()]).toMatchObject([{ receipt: { id: 'b-e-4:0' } }, { receipt: { id: 'b-e-4:1' } }]);
   });
 
   it('what waits for delivery keeps no other off the disk, and the status says how many', async () => {

@@ -36,6 +36,20 @@ it('is done when the reader has confirmed the item, and not before', async () =>
   expect((await completed.next()).payload).toBe(1);
 });
 
+it('a repeat of what the reader has already is done, too', async () => {
+  const box = await openBox();
+  await using reader = box.subscribe('t', { durable: 'w', from: 'start', ack: 'manual' });
+  await reader.ready;
+  await load(flow(), { lanpost: { box } });
+  const [completed, caught] = [collect(flows.getNode('completed')), collect(flows.getNode('caught'))];
+  for (const payload of ['one', 'one', 'last']) {
+    flows.getNode('pub').receive({ payload, id: payload });
+    if (completed.all.length === 0 || payload === 'last') (await given(reader)).ack();
+    await completed.next();
+  }
+  expect([completed.all.length, caught.all]).toEqual([3, []]);
+});
+
 it('what the reader does not get goes to Catch, with a code and words that say which', async () => {
   const box = await openBox();
   await using reader = box.subscribe('t', { durable: 'w', from: 'start', ack: 'manual', maxDeliveries: 1 });

@@ -1,5 +1,8 @@
+import { createRequire } from 'node:module';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { NodeAPI } from 'node-red';
 import { describe, expect, it } from 'vitest';
+import type { Box } from '../../src/index.ts';
 import { useEmbeddingBox } from './embedding-box.ts';
 import { collect, saidBy, useFlows } from './flow-kit.ts';
 
@@ -18,6 +21,55 @@ const outcomes = [
 ];
 const tab = { id: 'f', type: 'tab', label: 'test' };
 const flow = [tab, own, publish, subscribe, out, ...outcomes];
+const split = createRequire(import.meta.url)('@node-red/nodes/core/sequence/17-split.js') as (RED: NodeAPI) => void;
+
+describe('a property of the flow that is a number or a switch', () => {
+  it('is text where it is the whole of a text field', async () => {
+    const box = await openBox();
+    const env = [{ name: 'NO', type: 'num', value: '7' }, { name: 'ON', type: 'bool', value: 'true' }];
+    const whole = '${NO}';
+    await load([{ ...tab, env }, { ...own, mode: 'auto' }, { ...publish, configVersion: 3, prefer: 'node', topic: whole, itemId: '${ON}', at: '', expires: whole },
+      { ...subscribe, configVersion: 2, filter: whole, reader: whole, durable: '${ON}', rate: whole, changes: '${ON}' }, out,
+      { id: 'in', type: 'lanpost message in', box: 'box', from: whole, reader: whole, z: 'f', wires: [[]] }, ...outcomes], { lanpost: { box } });
+    const came = collect(flows.getNode('out'));
+    flows.getNode('pub').receive({ payload: 1 });
+    expect(await came.next()).toMatchObject({ topic: '7', id: 'true', payload: 1 });
+    await expect.poll(async () => (await box.subscriptions.list()).map(({ name }) => name).toSorted()).toEqual(['7', 'inbox:7']);
+  });
+});
+
+describe('what a flow makes of one item', () => {
+  const splitting = (fields: object): object[] => [
+    tab, { ...own, mode: 'auto' }, { ...subscribe, filter: 'whole', wires: [['apart']] },
+    { id: 'apart', type: 'split', z: 'f', splt: '\\n', spltType: 'str', arraySplt: 1, arraySpltType: 'len', property: 'payload', wires: [['pub']] },
+    { ...publish, topic: 'parts', configVersion: 3, ...fields }, { id: 'after', type: 'helper', z: 'f' }, ...outcomes,
+  ];
+  const kept = async (box: Box): Promise<unknown> => (await box.items('parts', { last: 9 })).map((item) => (item.kind === 'item' ? [item.id, item.value] : []));
+
+  it.each(['msg', 'node'])('with a split is an item for each part, the same when it comes again (%s first)', async (prefer) => {
+    const box = await openBox();
+    await load(splitting({ prefer }), { lanpost: { box } }, [split]);
+    const completed = collect(flows.getNode('completed'));
+    await box.publish('whole', [5, 5, 7], { id: 'w' });
+    for (let n = 0; n < 3; n++) await completed.next();
+    expect(await kept(box)).toEqual([['w:0', 5], ['w:1', 5], ['w:2', 7]]);
+    flows.getNode('apart').receive({ payload: [5, 5, 7], id: 'w', lanpost: { id: 'w', topic: 'whole' } });
+    for (let n = 0; n < 3; n++) await completed.next();
+    expect(await kept(box)).toEqual([['w:0', 5], ['w:1', 5], ['w:2', 7]]);
+  });
+
+  it('with a split of a split, too; an id that the flow has set, or the node has, is as it is', async () => {
+    const box = await openBox();
+    await load(splitting({}), { lanpost: { box } }, [split]);
+    const completed = collect(flows.getNode('completed'));
+    const part = { id: 'x', lanpost: { id: 'w', topic: 'whole' }, parts: { id: 'b', index: 1, parts: { id: 'a', index: 0 } } };
+    flows.getNode('pub').receive({ ...part, payload: 1, id: 'w' });
+    flows.getNode('pub').receive({ ...part, payload: 2 });
+    flows.getNode('pub').receive({ ...part, payload: 3, id: 'w', parts: { id: 'b' } });
+    for (let n = 0; n < 3; n++) await completed.next();
+    expect(await kept(box)).toEqual([['w:0:1', 1], ['x', 2], ['w', 3]]);
+  });
+});
 
 describe('lanpost publish and lanpost subscribe', () => {
   it('what is sent before the box is open waits, arrives in order, and then is done', async () => {

@@ -162,6 +162,34 @@ describe('what messages tell it', () => {
     expect(await box.subscriptions.list()).toEqual([]);
   });
 
+  it('a filter that it can never read goes to Catch with its message, and is not kept; what was told is done when it is read', async () => {
+    const box = await openBox();
+    await load(flow({ filter: '', inputs: 1, durable: true }, { id: 'on done', type: 'complete', scope: ['sub'], z: 'f', wires: [['completed']] }, helper('completed')), { lanpost: { box } });
+    const [came, wrong, completed] = [collect(flows.getNode('out')), collect(flows.getNode('caught')), collect(flows.getNode('completed'))];
+    await status('sub', /reads nothing/);
+    const node = flows.getNode('sub');
+    node.receive({ action: 'subscribe', topic: ['good', 'a/#/b'], mine: 1 });
+    expect(await wrong.next()).toMatchObject({ mine: 1, error: { message: expect.stringContaining('a/#/b') } });
+    node.receive({ action: 'subscribe', topic: 'better' });
+    expect(await completed.next()).toMatchObject({ topic: 'better' });
+    expect((await box.subscriptions.list()).map(({ name, readers }) => [name, readers])).toEqual([['sub:good', 1], ['sub:better', 1]]);
+    node.receive({ action: 'getSubscriptions' });
+    expect((await came.next()).payload).toMatchObject([{ topic: 'good' }, { topic: 'better' }]);
+    await status('sub', /^received 0/);
+  });
+
+  it('what it is told while it is paused is done at once, and read when it goes on', async () => {
+    const box = await openBox();
+    await load(flow({ filter: '', inputs: 1 }, { id: 'on done', type: 'complete', scope: ['sub'], z: 'f', wires: [['completed']] }, helper('completed')), { lanpost: { box } });
+    const completed = collect(flows.getNode('completed'));
+    await status('sub', /reads nothing/);
+    for (const msg of [{ action: 'pause' }, { action: 'subscribe', topic: 'a' }, { action: 'resume' }]) {
+      flows.getNode('sub').receive(msg);
+      expect(await completed.next()).toMatchObject(msg);
+    }
+    await status('sub', /^received 0/);
+  });
+
   it('pause and resume: nothing comes, nothing is lost, and the status says it', async () => {
     const box = await openBox();
     await load(flow({}), { lanpost: { box } });
@@ -174,6 +202,21 @@ describe('what messages tell it', () => {
     expect(came.all).toEqual([]);
     flows.getNode('sub').receive({ action: 'resume' });
     expect((await came.next()).payload).toBe(1);
+  });
+
+  it('what the flow has been handed when it pauses comes once', async () => {
+    const box = await openBox();
+    for (let n = 0; n < 20; n++) await box.publish('a', n);
+    await load(flow({ filter: 'a', from: 'start', durable: true }), { lanpost: { box } });
+    const came = collect(flows.getNode('out'));
+    flows.getNode('out').once('input', () => flows.getNode('sub').receive({ action: 'pause' }));
+    await status('sub', /^paused/);
+    await expect.poll(async () => (await box.subscriptions.list())[0]?.readers).toBe(0);
+    flows.getNode('sub').receive({ action: 'resume' });
+    await box.publish('a', 'last');
+    const all = [];
+    do all.push((await came.next()).payload); while (all.at(-1) !== 'last');
+    expect(all).toEqual([...Array(20).keys(), 'last']);
   });
 
   it('nothing begins that it is told while it closes: nobody would end it, and what it read would be lost', async () => {

@@ -35,6 +35,21 @@ describe('lanpost topic', () => {
     expect(await box.topics.list()).toEqual([]);
   });
 
+  it('what it gives, and what it was given, a flow may change: no topic is another for that', async () => {
+    const box = await openBox();
+    await load(flow(), { lanpost: { box } });
+    const out = collect(flows.getNode('out'));
+    const settings = { tags: ['mine'], schema: { type: 'object' } };
+    flows.getNode('topic').receive({ action: 'create', topic: 'a', settings });
+    const { tags, schema } = (await out.next()).payload as typeof settings;
+    flows.getNode('topic').receive({ action: 'create', topic: 'b' });
+    const plain = (await out.next()).payload as typeof settings;
+    for (const changed of [tags, plain.tags, settings.tags]) changed.push('x');
+    schema.type = settings.schema.type = 'array';
+    await box.topics.create('c');
+    expect(await Promise.all(['a', 'b', 'c'].map((name) => box.topics.get(name)))).toMatchObject([{ tags: ['mine'], schema: { type: 'object' } }, { tags: [] }, { tags: [] }]);
+  });
+
   it('sets a topic up when the flows start, again and again, and what follows knows of it', async () => {
     const box = await openBox();
     const fields = { action: 'set', topic: 'state', deploy: true, lane: 'latest', key: '/lamp', maxItems: '5', settings: '{"title":"Lamps"}' };
