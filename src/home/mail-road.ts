@@ -99,12 +99,9 @@ export class HomeRoad implements Road {
     // It would end the stream, again and again.
     for (const text of [letter.body, letter.subject, letter.thread, letter.id]) if (text !== undefined && !isLegal(text)) throw new LanpostError('invalid-value', 'The message holds characters that XML cannot.');
     if (Buffer.byteLength(serialize(build())) > this.#parts.stanzaBytes) throw new LanpostError('too-large', 'The message is larger than homes accept.');
-    if (!claim?.proven) {
-      await home.send(build);
-      return {};
-    }
     // A session that is being taken up again may take its time: the link may open before.
     const handed = home.send(build);
+    if (!claim?.proven) return { handed, taken: handed };
     return { handed, delivered: this.#confirmed(account, letter, claim.fingerprint, handed) };
   }
 

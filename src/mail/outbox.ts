@@ -52,6 +52,8 @@ export class Outbox {
   #probing = false;
   /** Record ids of those on their way, by their positions. */
   readonly #away = new Map<number, string>();
+  /** Being written down, of letters that their roads have. */
+  readonly #ending = new Set<Promise<void>>();
   #newest = 0;
   #awaited: string | undefined;
 
@@ -72,10 +74,16 @@ export class Outbox {
     this.#wake?.();
   }
 
-  async close(): Promise<void> {
+  /** Nothing more is handed on; what is heard of that which was counts until it is closed. */
+  async stop(): Promise<void> {
     this.#ended.abort();
     this.#wake?.();
     await this.#running;
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await Promise.allSettled(this.#ending);
     await this.#parts.cursor.close();
   }
 
@@ -201,7 +209,9 @@ export class Outbox {
 
   /** Nothing more will be heard of it. */
   async #over(seq: number, letter: Letter): Promise<void> {
-    await this.#end(seq, letter, 'handed', 'this recipient confirms nothing');
+    const ending = this.#end(seq, letter, 'handed', 'this recipient confirms nothing');
+    this.#ending.add(ending);
+    await ending.finally(() => this.#ending.delete(ending));
     this.#wake?.();
   }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { describe, expect, it } from 'vitest';
-import { createSystemClock } from '../../src/clock.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { createSystemClock, createTestClock } from '../../src/clock.ts';
 import { cursorName } from '../../src/home/cursor-name.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { attr, xml, type Element } from '../../src/xmpp/element.ts';
@@ -389,7 +389,8 @@ describe('mail', () => {
     await rig.state('online');
     expect(rig.homes.road.reaches(address)).toBe(true);
     expect(rig.homes.road.reaches({ kind: 'link', name: 'x' })).toBe(false);
-    await rig.homes.road.deliver(address, { id: 'm1', to: 'xmpp:friend@away.test', body: 'h\u00e9 <', recordId: 'r', chain: 'c', time: 0 });
+    const { handed } = await rig.homes.road.deliver(address, { id: 'm1', to: 'xmpp:friend@away.test', body: 'h\u00e9 <', recordId: 'r', chain: 'c', time: 0 });
+    await handed;
     const message = home.stanzas.find((stanza) => stanza.name === 'message');
     expect([message?.attrs['to'], message?.attrs['id'], message?.getChildText('body')]).toEqual(['friend@away.test', 'm1', 'h\u00e9 <']);
   });
@@ -431,6 +432,28 @@ describe('a clock that jumps', () => {
 });
 
 describe('a home that is paused', () => {
+  it('waits for no word of a letter that the server had not said it has, longer than its session can be taken up', async () => {
+    const clock = createTestClock();
+    await using rig = await createRig({ clock });
+    await rig.add();
+    await rig.until(() => rig.home.sessions === 1);
+    await quiet();
+    rig.home.set.acks = false;
+    const letter = { id: 'm', to: 'xmpp:anna@home.test', body: 'hi', recordId: 'aaaabbbbccccdddd-1.00000001-1', chain: 'xmpp:anna@home.test', time: 1 };
+    const { taken } = await rig.homes.road.deliver({ kind: 'xmpp', jid: 'anna@home.test' }, letter);
+    const told = vi.fn<() => void>();
+    taken?.catch(told);
+    await rig.until(() => rig.home.stanzas.some((stanza) => stanza.getName() === 'message'));
+    await rig.homes.pause(rig.home.account.jid);
+    await rig.state('paused');
+    clock.advance(299_000);
+    await quiet();
+    expect(told).not.toHaveBeenCalled();
+    clock.advance(2_000);
+    await quiet();
+    expect(told).toHaveBeenCalledOnce();
+  });
+
   it('while it connects does not stay', async () => {
     await using rig = await createRig();
     let pausing: Promise<unknown> | undefined;

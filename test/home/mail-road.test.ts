@@ -92,6 +92,15 @@ describe('mail through home for a box that has an account alone', () => {
     expect([await state(one), await state(second)]).toEqual(['open', 'open']);
   });
 
+  test('and so it does for whoever confirms nothing', async () => {
+    claim = undefined;
+    const one = await deliver(letter(1));
+    await deliver(letter(2));
+    expect(sent.length).toBe(2);
+    sent[0]?.dropped(new Error('over'));
+    await expect(one.taken).rejects.toThrow('over');
+  });
+
   test('is given up for lost a minute after the server has it, then ever later, until something is heard', async () => {
     const lostAfter = async (): Promise<number> => {
       const handed = await deliver(letter(1));
@@ -149,10 +158,10 @@ describe('mail through home for a box that has an account alone', () => {
 
   test('is signed before the account is proven, too, but nobody has to say that it came', async () => {
     claim = { fingerprint: b.fingerprint, proven: false };
-    const delivering = deliver(letter(1));
-    await quiet();
+    const { taken, delivered } = await deliver(letter(1));
     sent[0]?.has();
-    expect(await delivering).toEqual({});
+    await taken;
+    expect(delivered).toBeUndefined();
     expect(parseLetterRecord(first())?.signed).toBeDefined();
   });
 

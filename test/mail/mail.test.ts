@@ -363,6 +363,28 @@ test('nothing is sent, and nothing hangs, once it is closed', async () => {
   expect(road.carried).toEqual([]);
 });
 
+test('what a road takes while it closes does not go again; what no road has by then does', async () => {
+  const take: (() => void)[] = [];
+  const deliver = road.deliver.bind(road);
+  road.deliver = async (address, letter) => {
+    await deliver(address, letter);
+    const taken = new Promise<void>((resolve) => { take.push(resolve); });
+    return { handed: taken, taken };
+  };
+  await mail.send('xmpp:c@home.test', 'there');
+  await mail.send('xmpp:c@home.test', 'not there');
+  await road.carriedBy(2);
+  await mail.stop();
+  take[0]?.();
+  await quiet();
+  await close();
+  expect(road.carried.splice(0)).toHaveLength(2);
+  await open();
+  await road.carriedBy(1);
+  await quiet();
+  expect(road.carried.map(({ letter }) => letter.body)).toEqual(['not there']);
+});
+
 describe('an address with two roads', () => {
   let far: TestRoad;
   let letters: Receipt[];
