@@ -4,7 +4,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { createSystemClock, createTestClock } from '../../src/clock.ts';
 import { cursorName } from '../../src/home/cursor-name.ts';
 import { toPayload } from '../../src/payload/payload.ts';
-import { attr, xml, type Element } from '../../src/xmpp/element.ts';
+import { attr, children, xml, type Element } from '../../src/xmpp/element.ts';
+import { iqResult } from '../../src/xmpp/stanza.ts';
 import { StanzaError } from '../../src/xmpp/stanza-error.ts';
 import { eventually } from '../support/eventually.ts';
 import { quiet } from '../support/quiet.ts';
@@ -289,6 +290,47 @@ describe('errors', () => {
     await rig.drained();
     expect(rig.count('t')).toBe(4);
     expect((await rig.asides()).length).toBe(1);
+  });
+
+  it('an item that kills the stream is found also while another topic has something to send all the time', async () => {
+    await using rig = await createRig();
+    const { home } = rig;
+    let dying = false;
+    let busy = 0;
+    const late: Element[] = [];
+    const die = (): void => {
+      dying = false;
+      home.send(`<stream:error xmlns:stream='http://etherx.jabber.org/streams'><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>`);
+    };
+    home.set.before = (stanza) => {
+      if (dying) return 'drop';
+      const what = children(stanza.getChild('pubsub') ?? stanza)[0];
+      const node = what && attr(what, 'node');
+      if (what?.getName() !== 'publish') {
+        // Its node is asked about, and the other topic goes first.
+        if (node !== 't') return undefined;
+        if (!home.nodes.has('t')) home.nodes.set('t', new Map());
+        late.push(iqResult(stanza, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub' }, xml('items', { node }))));
+        return 'drop';
+      }
+      if (node === 'busy') {
+        if (busy < 2_000) void rig.publish('busy', busy++);
+        for (const answer of late.splice(0)) home.say(answer);
+      }
+      if (!String(stanza).includes('killer')) return undefined;
+      dying = true;
+      // What comes right behind it is in flight, too.
+      void quiet().then(die);
+      return 'drop';
+    };
+    await rig.publish('t', 'killer', 'a');
+    await rig.publish('busy', 'x', 'y');
+    await rig.add({ topics: [], up: [{ filter: 'busy', priority: 1 }, { filter: '#' }] });
+    await rig.until(async () => (await rig.asides()).length === 1);
+    expect(home.sessions).toBeLessThan(5);
+    busy = 2_000;
+    await rig.drained();
+    expect(rig.count('t')).toBe(1);
   });
 
   it('what fails for a while is tried again, alone', async () => {
