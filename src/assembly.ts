@@ -69,7 +69,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     receive: (incoming) => mail.receive(incoming),
     challenged: (challenge, account) => service.challenged(challenge, account),
     received: (element, from) => homes.road.received(element, from),
-    returned: (from, error) => homes.road.returned(from, error),
+    returned: (from, error, id) => homes.road.returned(from, error, id),
   });
   const homes: Homes = createHomes({
     log, broker, clock, trouble,
