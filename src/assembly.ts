@@ -69,7 +69,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     receive: (incoming) => mail.receive(incoming),
     challenged: (challenge, account) => service.challenged(challenge, account),
     received: (element, from) => homes.road.received(element, from),
-    returned: (from, error) => homes.road.returned(from, error),
+    returned: (from, error, id) => homes.road.returned(from, error, id),
   });
   const homes: Homes = createHomes({
     log, broker, clock, trouble,
@@ -89,13 +89,11 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
       takeBack().catch((error: unknown) => trouble({ kind: 'home.outbox', message: error instanceof Error ? error.message : String(error) }));
     },
   });
-  opened.add(() => homes.close());
   const carriers = new Carriers(log.registry);
   // A revoked key has no name any more: it is known by what it was called last.
   const outbox = (): Promise<CarriedOutbox> => homes.outbox({ identity, sealer: seal, isPaired: (key) => trust.level(key) === 'paired', nameOf: (key) => trust.find(key)?.name || undefined });
   const takeBack = async (): Promise<void> => { if (!carriers.isEmpty) await (await outbox()).takeBack(); };
   const components = new Components({ registry: log.registry, clock, trouble, receive: receiver, isDevice: (name) => devices.has(name), opened: () => mail.roadsChanged() });
-  opened.add(() => components.close());
 
   const bareName = options.name ?? `lanpost-${identity.fingerprint.slice(0, 4)}`;
   const dispatcher = new Dispatcher<PeerContext>();
@@ -122,7 +120,11 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
     roads: [self, new DeviceRoad({ devices, ownName: () => service.name }), components.road, service.road, homes.road],
     isHomeDomain: (domain) => homes.knows(domain),
   });
+  // As they close, homes and components still say which letters their servers have: what is not known to be there goes again at the next start.
   opened.add(() => mail.close());
+  opened.add(() => homes.close());
+  opened.add(() => components.close());
+  opened.add(() => mail.stop());
   opened.add(() => service.close());
 
   let control: ControlServer | undefined;

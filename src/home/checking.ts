@@ -4,10 +4,11 @@ import type { Element } from '../xmpp/element.ts';
 import { failureOf } from './failure.ts';
 import type { Failures } from './failures.ts';
 import { PAGE_ITEMS, type Entry, type Lane } from './lane.ts';
-import { createNode, probe, readBack, type NodeCheckParts, type ReadBack } from './node-check.ts';
+import { createNode, newestThere, probe, readBack, type NodeCheckParts, type ReadBack } from './node-check.ts';
 import { ownersOf } from './node-info.ts';
 import { measure } from './node-room.ts';
 import { reasonOf } from './reason.ts';
+import type { Stretch } from './stretches.ts';
 import type { Work } from './work.ts';
 
 /** At once. */
@@ -91,7 +92,7 @@ export class Checking {
     if (doubtful.length > 0 && still()) {
       const { asked, present } = await probe(lane, doubtful, this.#node);
       // Where nothing may be asked any more, they go as they are.
-      if (still()) this.#found(lane, asked.length > 0 ? asked : doubtful, present);
+      if (still()) await this.#found(lane, asked.length > 0 ? asked : doubtful, present, still);
     }
     // It was gone: publishing would make it anew, but not as it should be.
     if (!lane.created && still()) await createNode(lane, this.#node);
@@ -126,7 +127,7 @@ export class Checking {
     const { jid, trouble } = work.options;
     trouble({ kind: 'home.lost', message: `${jid}: ${lost} acknowledged items of ${lane.topic} were no longer there and are sent again` });
     // In a node that keeps only so many items, what is sent again would drive out newer ones: these follow it.
-    for (const stretch of lane.stretches) stretch.probing = false;
+    for (const stretch of lane.stretches) stretch.probed = Infinity;
     work.sendAgain(lane, first);
   }
 
@@ -140,13 +141,18 @@ export class Checking {
     }
   }
 
-  #found(lane: Lane, asked: readonly Entry[], present: ReadonlySet<Entry>): void {
+  async #found(lane: Lane, asked: readonly Entry[], present: ReadonlySet<Entry>, still: () => boolean): Promise<void> {
     const { work } = this.#parts;
     // Sent in order: when none of the first is there, none of the later is.
     for (const stretch of lane.stretches) {
       const mine = asked.filter(({ retried, seq }) => !retried && lane.stretchOf(seq) === stretch);
-      if (mine.length > 0 && !mine.some((entry) => present.has(entry))) stretch.probing = false;
+      if (mine.length > 0 && !mine.some((entry) => present.has(entry))) {
+        if (lane.rule.pack) await this.#sentAlone(lane, stretch);
+        else stretch.probed = Infinity;
+      }
+      if (!still()) return;
     }
+    for (const { pack, seq } of present) if (!pack) lane.sentAlone(seq);
     for (const entry of asked) entry.looked = true;
     for (const entry of lane.queue.filter((queued) => present.has(queued))) {
       work.reading.unqueued(lane, entry);
@@ -154,5 +160,15 @@ export class Checking {
     }
     lane.queue = lane.queue.filter((entry) => !present.has(entry));
     work.reading.makeRoom();
+  }
+
+  /** In a node that keeps only so many items the first may have been driven out by the later: what of those went alone is to go alone again. */
+  async #sentAlone(lane: Lane, stretch: Stretch): Promise<void> {
+    const waiting = lane.queue.filter(({ retried, seq }) => !retried && lane.stretchOf(seq) === stretch);
+    const alone = waiting.filter((entry) => !entry.pack && entry.redelivered && entry.itemId === entry.recordId && !this.#parts.work.packs.covering(lane.topic, entry.seq));
+    const to = await newestThere(lane, alone, this.#node);
+    if (to !== undefined) lane.sentAlone(to);
+    // What is read from now on is asked for again.
+    stretch.probed = Math.max(stretch.probed, ...waiting.map(({ pack, seq }) => pack?.bundle.last ?? seq));
   }
 }

@@ -19,6 +19,8 @@ export interface GroupParts {
 /** How long the one may be away before another reads; how long a lower one is there before it reads again, ms. */
 const AWAY = 30_000;
 const STEADY = 60_000;
+/** Between two tries of one that could not begin, doubling; ms. */
+const AGAIN = { first: 1_000, most: 60_000 };
 
 export class HomeGroup {
   readonly #parts: GroupParts;
@@ -27,6 +29,8 @@ export class HomeGroup {
   #next: { readonly member: Member; readonly timer: Timer } | undefined;
   #turn: Promise<void> = Promise.resolve();
   #closed = false;
+  /** Ends the wait for another try. */
+  #wake: (() => void) | undefined;
 
   constructor(parts: GroupParts) {
     this.#parts = parts;
@@ -34,9 +38,15 @@ export class HomeGroup {
   }
 
   /** From the first moment somebody reads, connected or not: so the log keeps what the group does not have. */
-  start(): Promise<void> {
-    this.#active = this.#members[0];
-    return this.#active?.carry(true) ?? Promise.resolve();
+  async start(): Promise<void> {
+    const [first] = this.#members;
+    this.#active = first;
+    try {
+      await first?.carry(true);
+    } catch (error) {
+      if (first) this.#turn = this.#pause(AGAIN.first).then(() => this.#begin(first));
+      throw error;
+    }
   }
 
   isActive(jid: string): boolean {
@@ -58,6 +68,7 @@ export class HomeGroup {
     this.#next = undefined;
     const from = this.#active;
     this.#active = to;
+    this.#wake?.();
     this.#turn = this.#handOver(this.#turn, from, to);
     this.changed();
   }
@@ -65,17 +76,38 @@ export class HomeGroup {
   async #handOver(before: Promise<void>, from: Member | undefined, to: Member): Promise<void> {
     await before;
     if (this.#closed) return;
-    try {
-      await from?.carry(false);
-      await to.carry(true);
-    } catch (error) {
-      this.#parts.failed(error);
+    await from?.carry(false).catch((error: unknown) => this.#parts.failed(error));
+    await this.#begin(to);
+  }
+
+  /** Until it reads, or another is to: nobody else would. */
+  async #begin(to: Member): Promise<void> {
+    for (let wait = AGAIN.first; !this.#closed && this.#active === to; wait = Math.min(AGAIN.most, wait * 2)) {
+      try {
+        return await to.carry(true);
+      } catch (error) {
+        this.#parts.failed(error);
+      }
+      await this.#pause(wait);
     }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (this.#closed) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.#parts.clock.after(ms, resolve);
+      this.#wake = () => {
+        timer.stop();
+        resolve();
+      };
+    });
+    this.#wake = undefined;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#next?.timer.stop();
+    this.#wake?.();
     await this.#turn;
   }
 }

@@ -1,5 +1,5 @@
 // The session with a home that there is, over its connections; and whether it can be taken up again (XEP-0198 §5).
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import type { Element } from '../xmpp/element.ts';
 import { HomeSession, type SessionOptions } from './session.ts';
 import { ResumeUnanswered, StreamBroken, StreamEnded } from './loss.ts';
@@ -25,6 +25,8 @@ export class HomeSessions {
   /** Whether the server does what it says when it offers to resume. */
   #resumes = true;
   #lostAt = 0;
+  /** Runs until it cannot be taken up any more: whoever waits for it waits in vain then, and it may be long before that is tried. */
+  #lapse: Timer | undefined;
   #life = 0;
 
   constructor(parts: HomeSessionsParts) {
@@ -44,14 +46,27 @@ export class HomeSessions {
   /** What to say to have it taken up. */
   async resumable(): Promise<{ readonly id: string; readonly h: number } | undefined> {
     if (!this.#current || !this.#resume) return undefined;
-    if (this.#parts.clock.mono() - this.#lostAt <= this.#resume.max * 1000 && await this.#current.quiet(QUIET)) return { id: this.#resume.id, h: this.#current.h };
+    const { id } = this.#resume;
+    this.#lapse?.stop();
+    if (this.#left >= 0 && await this.#current.quiet(QUIET)) return { id, h: this.#current.h };
     // Whoever waits for it waits in vain.
     this.giveUp();
     return undefined;
   }
 
+  /** How long it can be taken up yet, ms. */
+  get #left(): number {
+    return this.#lostAt + (this.#resume?.max ?? 0) * 1000 - this.#parts.clock.mono();
+  }
+
+  #lapseLater(): void {
+    this.#lapse?.stop();
+    if (this.#current) this.#lapse = this.#parts.clock.after(Math.max(0, this.#left), () => this.giveUp());
+  }
+
   /** There is a connection, which carries the session that was there or a fresh one. What came right behind the last answer is counted. */
   take({ socket, arrivals, bound, resumed, refused, sm }: Negotiated): { readonly session: HomeSession; readonly fresh: boolean } {
+    this.#lapse?.stop();
     if (resumed !== undefined && this.#current) {
       this.#current.attach(socket, resumed);
       arrivals.handOver(this.#current.receive);
@@ -73,12 +88,14 @@ export class HomeSessions {
   failed(error: unknown): void {
     if (error instanceof StreamBroken) this.giveUp();
     if (error instanceof ResumeUnanswered) this.#resumes = false;
+    this.#lapseLater();
   }
 
   /** The connection has gone. */
   detach(): void {
     this.#lostAt = this.#parts.clock.mono();
     this.#current?.detach();
+    this.#lapseLater();
   }
 
   /** A stream that ended with an error, theirs or ours, ended its session. */
@@ -87,6 +104,7 @@ export class HomeSessions {
   }
 
   giveUp(): void {
+    this.#lapse?.stop();
     this.#current?.end();
     this.#current = undefined;
     this.#resume = undefined;

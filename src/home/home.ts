@@ -198,10 +198,18 @@ export class Home {
   async carry(on: boolean): Promise<void> {
     if (this.#closing.signal.aborted) return;
     if (on) {
-      await this.uplink.start();
+      await this.uplink.start().catch(async (error: unknown) => {
+        // What it has opened is not to be in the way of another try.
+        await this.#renew();
+        throw error;
+      });
       if (this.#sessions.attached) this.uplink.online(this.#sessions.attached, true);
       return;
     }
+    await this.#renew();
+  }
+
+  async #renew(): Promise<void> {
     const former = this.uplink;
     this.uplink = this.#newUplink();
     await former.close();

@@ -156,6 +156,11 @@ export class Lane {
     return this.stretches.findLast(({ from }) => from <= seq) ?? this.stretches[0]!;
   }
 
+  /** Whether it may be at home from before, and nothing is known of it yet. */
+  isProbed({ seq, redelivered }: Entry): boolean {
+    return redelivered && seq > this.stretchOf(seq).probed;
+  }
+
   /** It may have been sent one by one. */
   sentAlone(seq: number): void {
     const stretch = this.stretchOf(seq);

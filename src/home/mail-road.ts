@@ -19,6 +19,9 @@ import type { Home } from './home.ts';
 /** How long a box has to say that it has a letter, from when its server has it; doubled each time that it says nothing. */
 const PATIENCE = { first: 60_000, most: 3_600_000 };
 
+/** How long a letter that nobody confirms may come back after its server has it: offline stores refuse late. And of how many that is watched. */
+const RETURNS = { within: 60_000, letters: 1_000 };
+
 /** Boxes at accounts, and what this one signs for them with. */
 export interface BoxAccounts {
   readonly seal: Sealer;
@@ -42,10 +45,20 @@ interface Waiting {
   readonly failed: (error: LanpostError) => void;
 }
 
+/** Handed to the server of an account that confirms nothing. */
+interface Passed {
+  readonly account: string;
+  readonly id: string;
+  readonly over: () => void;
+  readonly cameBack: (error: LanpostError) => void;
+}
+
 export class HomeRoad implements Road {
   readonly #parts: HomeRoadParts;
   /** By account and record id: letters that a box has not said it has, as many as the outboxes let be on their way. */
   readonly #waiting = new Map<string, Waiting>();
+  /** By account and message id. */
+  readonly #passed = new Map<string, Passed>();
   /** By account: how often in a row nothing was heard, and since when. */
   readonly #silent = new Map<string, { times: number; until: number }>();
 
@@ -99,13 +112,28 @@ export class HomeRoad implements Road {
     // It would end the stream, again and again.
     for (const text of [letter.body, letter.subject, letter.thread, letter.id]) if (text !== undefined && !isLegal(text)) throw new LanpostError('invalid-value', 'The message holds characters that XML cannot.');
     if (Buffer.byteLength(serialize(build())) > this.#parts.stanzaBytes) throw new LanpostError('too-large', 'The message is larger than homes accept.');
-    if (!claim?.proven) {
-      await home.send(build);
-      return {};
-    }
     // A session that is being taken up again may take its time: the link may open before.
     const handed = home.send(build);
+    if (!claim?.proven) return { handed, taken: handed, stays: this.#watched(account, letter, handed) };
     return { handed, delivered: this.#confirmed(account, letter, claim.fingerprint, handed) };
+  }
+
+  #watched(account: string, { id }: Letter, handed: Promise<void>): Promise<void> {
+    const key = `${account} ${id}`;
+    const { clock } = this.#parts;
+    return new Promise<void>((resolve, reject) => {
+      let timer: ReturnType<Clock['after']> | undefined;
+      const over = (): void => {
+        timer?.stop();
+        if (this.#passed.get(key) === passed) this.#passed.delete(key);
+        resolve();
+      };
+      const passed: Passed = { account, id, over, cameBack: (error) => { reject(error); over(); } };
+      this.#passed.get(key)?.over();
+      this.#passed.set(key, passed);
+      if (this.#passed.size > RETURNS.letters) this.#passed.values().next().value?.over();
+      handed.then(() => { if (this.#passed.get(key) === passed) timer = clock.after(RETURNS.within, over); }, over);
+    });
   }
 
   #confirmed(account: string, { id, recordId }: Letter, fingerprint: string, handed: Promise<void>): Promise<void> {
@@ -158,9 +186,13 @@ export class HomeRoad implements Road {
 
   /**
    * It came back. A server says from whom, and can say what it likes: it ends with the word of the box alone, which is
-   * signed. Of what else comes back nothing is final: who is not there may come, and the link may open.
+   * signed. Of what else comes back nothing is final: who is not there may come, and the link may open. For whoever confirms
+   * nothing, the server has the last word.
    */
-  returned(from: string, error: StanzaError): void {
+  returned(from: string, error: StanzaError, id: string | undefined): void {
+    const account = bare(from);
+    const passed = [...this.#passed.values()].find((one) => one.id === id && (one.account === account || one.account.endsWith(`@${from}`)));
+    passed?.cameBack(new LanpostError(error.type === 'wait' ? 'unreachable' : 'forbidden', `${passed.account} does not take it: ${error.message}`));
     const refused = parseRefused(error.application);
     const waiting = refused && this.#signedBy(from, refused, 'lanpost refusal 1');
     waiting?.failed(new LanpostError('forbidden', `${waiting.account} does not take it: ${error.message}`));
@@ -178,6 +210,7 @@ export class HomeRoad implements Road {
 
   close(): void {
     for (const waiting of this.#waiting.values()) waiting.failed(new LanpostError('closed'));
+    for (const passed of this.#passed.values()) passed.over();
   }
 }
 

@@ -173,3 +173,20 @@ export async function probe(lane: Lane, doubtful: readonly Entry[], parts: NodeC
   const asked = pageOf(doubtful, 0, lane.page);
   return { asked, present: asked.length === 0 ? new Set() : await presentOf(lane, asked, newestByItem(asked), parts) };
 }
+
+/** Of records that went in order, if at all, up to where some may be there; where they are many, only some of them are asked for. */
+export async function newestThere(lane: Lane, sent: readonly Entry[], parts: NodeCheckParts): Promise<number | undefined> {
+  const entries = sent.toSorted((a, b) => b.seq - a.seq);
+  if (lane.page === 0) return entries[0]?.seq;
+  const step = Math.ceil(entries.length / PAGE_ITEMS);
+  const asked = entries.filter((_, i) => i % step === 0);
+  for (let at = 0; at < asked.length;) {
+    const page = pageOf(asked, at, lane.page);
+    const present = await presentOf(lane, page, new Map(), parts);
+    const first = page.findIndex((entry) => present.has(entry));
+    // Those between it and the one asked for before may be there, too.
+    if (first >= 0) return asked[Math.max(0, at + first - 1)]?.seq;
+    at += page.length;
+  }
+  return undefined;
+}

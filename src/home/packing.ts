@@ -96,20 +96,16 @@ export class Packing {
     if (before >= AHEAD) return;
     const waiting = formed.slice(-alone);
     // Whether the home has some of it is seen first: a pack of what follows would leave all that comes before it to go alone.
-    if (waiting.some((entry) => this.#isProbed(lane, entry))) lane.unformed = true;
-    else this.#plan(lane, lane.rule.pack, waiting, before === 0 && (lane.flight.size === 0 || lane.whole));
-  }
-
-  /** The home has yet to be asked for it. */
-  #isProbed(lane: Lane, { seq, redelivered }: Entry): boolean {
-    return redelivered && lane.stretchOf(seq).probing;
+    const probed = waiting.findIndex((entry) => lane.isProbed(entry));
+    if (probed >= 0) lane.unformed = true;
+    this.#plan(lane, lane.rule.pack, probed < 0 ? waiting : waiting.slice(0, probed), before === 0 && (lane.flight.size === 0 || lane.whole));
   }
 
   #may(lane: Lane, entry: Entry): boolean {
     const { seq, kind, record, retried } = entry;
     // An item with an id of its own is looked for by that; what may have gone alone, or was refused, stays alone.
     if (lane.rule.pack === undefined || kind !== 'publish' || retried || record.id !== undefined) return false;
-    if (seq <= lane.stretchOf(seq).sentAlone || this.#isProbed(lane, entry)) return false;
+    if (seq <= lane.stretchOf(seq).sentAlone || lane.isProbed(entry)) return false;
     // What another box may bring there, it brings alone.
     const { carried } = this.#parts.work.options;
     return !carried.may(seq) && !carried.has(seq);

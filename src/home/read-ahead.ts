@@ -88,7 +88,7 @@ export class ReadAhead {
       const past = generationsOf(log.extra(name));
       if (past.length === 0) continue;
       if (cursor.position < horizonOf(past)) this.#pasts.set(cursor, pastOf(past));
-      else await log.annotate(name, undefined, false);
+      else await log.annotate(name, undefined, false).catch(() => undefined); // it is dropped the next time
     }
   }
 

@@ -40,7 +40,7 @@ export interface ReceiverParts {
   /** A box says that it has a letter of ours. */
   readonly received: (element: Element, from: string) => void;
   /** A message of ours came back. */
-  readonly returned: (from: string, error: StanzaError) => void;
+  readonly returned: (from: string, error: StanzaError, id: string | undefined) => void;
 }
 
 interface HomeContext {
@@ -119,7 +119,7 @@ export function createReceiver(parts: ReceiverParts): HomeReceiver {
     if (stanza.getName() === 'message' && attr(stanza, 'type') === 'error') {
       // It may have with it what it is about, which nobody sent.
       const from = full(attr(stanza, 'from') ?? '');
-      if (from !== undefined) parts.returned(from, stanzaErrorOf(stanza));
+      if (from !== undefined) parts.returned(from, stanzaErrorOf(stanza), attr(stanza, 'id'));
       return undefined;
     }
     return await dispatcher.dispatch(stanza, context) ?? context.reply;

@@ -133,8 +133,20 @@ export class Sending {
     const { work, failures } = this.#parts;
     const now = work.options.clock.mono();
     if (!work.session?.attached || work.closed || failures.serviceAway) return;
+    if (this.#window.narrowed) this.#suspects(now);
     this.#turns.serve((lane) => this.#step(lane, now));
     work.reading.makeRoom();
+  }
+
+  /** What was in flight when the stream died goes first, alone: between others that come all the time it would never be known for what it is. */
+  #suspects(now: number): void {
+    const { open } = this.#suspect;
+    const lanes = [...this.#parts.work.lanes.values()];
+    const underWay = new Set(lanes.flatMap(({ queue, flight, unknown, returned }) => [...queue, ...flight, ...unknown, ...returned]).map(({ seq }) => seq));
+    // The home had it after all, or its topic waits.
+    for (const seq of open) if (!underWay.has(seq)) this.#suspect.clear(seq);
+    if (open.size === 0) return this.#window.widen();
+    for (const lane of lanes) if (lane.queue.some(({ seq }) => open.has(seq)) && this.#step(lane, now) === 'full') return;
   }
 
   #step(lane: Lane, now: number): 'sent' | 'idle' | 'later' | 'full' {

@@ -10,8 +10,8 @@ export const MAX_STRETCHES = 16;
 export class Stretch {
   /** Seq of its first record. */
   readonly from: number;
-  /** Records from before this process may be there already. */
-  probing = true;
+  /** Records from before this process may be there already; up to here it is known which. */
+  probed = 0;
   /** Up to here records may have been sent one by one: they never go into a pack. */
   sentAlone = 0;
 

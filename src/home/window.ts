@@ -14,6 +14,7 @@ export class SendWindow {
   #answers = 0;
   /** Bytes are found carefully from the first slow answer on. */
   #careful = false;
+  #narrowed = false;
 
   get size(): number {
     return this.#size;
@@ -65,15 +66,24 @@ export class SendWindow {
   }
 
   #grow(bytes: number, used: number): void {
-    this.#size = Math.min(WINDOW.most, this.#size + 1);
+    if (!this.#narrowed) this.#size = Math.min(WINDOW.most, this.#size + 1);
     // Nothing is known of a window that was not made use of.
     if (used < this.#limit / 2) return;
     this.#limit = Math.min(WINDOW.mostBytes, this.#limit + (this.#careful ? Math.ceil(1_024 * bytes / this.#limit) : bytes));
   }
 
-  /** Something in flight killed the stream: one at a time shows which. */
+  get narrowed(): boolean {
+    return this.#narrowed;
+  }
+
+  /** Something in flight killed the stream: one at a time shows which, until it may grow again. */
   narrow(): void {
     this.#size = 1;
+    this.#narrowed = true;
+  }
+
+  widen(): void {
+    this.#narrowed = false;
   }
 
   reset(): void {

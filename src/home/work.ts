@@ -289,7 +289,7 @@ export class Work {
     if (entry.retried) return !entry.looked;
     // Of what had gone before it in the process before nothing is known but what the home shows.
     if (entry.kind === 'retract' && entry.redelivered && !entry.looked && lane.stretchOf(entry.seq) !== lane.newest) return true;
-    return (entry.redelivered && lane.stretchOf(entry.seq).probing) || (!entry.looked && this.options.carried.may(entry.seq));
+    return lane.isProbed(entry) || (!entry.looked && this.options.carried.may(entry.seq));
   }
 
   /** Gives the topic a cursor of its own. */

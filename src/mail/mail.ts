@@ -151,9 +151,15 @@ export class Mail {
     for (const opening of this.#outboxes.values()) opening.then((outbox) => outbox.wake()).catch(this.#report);
   }
 
-  async close(): Promise<void> {
+  /** Nothing more is handed on. Before it is closed, roads may still say what has become of what they have. */
+  async stop(): Promise<void> {
     this.#closed = true;
     this.#wakes.stop();
+    await Promise.allSettled([...this.#outboxes.values()].map(async (opening) => (await opening).stop()));
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
     // One that cannot be closed keeps none of the others open.
     const closed = await Promise.allSettled([...this.#outboxes.values()].map(async (opening) => (await opening).close()));
     this.#receipts.close();

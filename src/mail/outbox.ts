@@ -1,5 +1,5 @@
 import type { Trouble } from '../api.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
@@ -17,6 +17,8 @@ import type { Road } from './road.ts';
 const WINDOW = { letters: 1000, unpassed: 256, bytes: 512 * 1024 };
 /** Between two tries of a road that takes letters and then fails, doubling. */
 const RETRY = { first: 500, most: 60_000 };
+/** Letters that came back, may be taken later, and are held for that. */
+const RETURNED = 100;
 
 export interface OutboxParts {
   readonly address: Address;
@@ -52,6 +54,9 @@ export class Outbox {
   #probing = false;
   /** Record ids of those on their way, by their positions. */
   readonly #away = new Map<number, string>();
+  readonly #returned = new Set<Timer>();
+  /** Being written down, of letters that their roads have. */
+  readonly #ending = new Set<Promise<void>>();
   #newest = 0;
   #awaited: string | undefined;
 
@@ -72,10 +77,17 @@ export class Outbox {
     this.#wake?.();
   }
 
-  async close(): Promise<void> {
+  /** Nothing more is handed on; what is heard of that which was counts until it is closed. */
+  async stop(): Promise<void> {
     this.#ended.abort();
+    for (const timer of this.#returned) timer.stop();
     this.#wake?.();
     await this.#running;
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await Promise.allSettled(this.#ending);
     await this.#parts.cursor.close();
   }
 
@@ -121,7 +133,7 @@ export class Outbox {
     if (next.record.kind !== 'publish') return cursor.done(next.record.seq);
     const { letter } = fromRecord(next.record, this.#parts.predecessor(next.record));
     if (this.#left(next.record) <= 0) return this.#end(next.record.seq, letter, 'expired', 'it expired before it could be delivered');
-    await this.#hand(road, next.record.seq, letter);
+    await this.#hand(road, next.record, letter);
   }
 
   #isFull(): boolean {
@@ -150,8 +162,9 @@ export class Outbox {
     await this.#parts.cursor.wait(woken.signal);
   }
 
-  async #hand(road: Road, seq: number, letter: Letter): Promise<void> {
+  async #hand(road: Road, record: LogRecord, letter: Letter): Promise<void> {
     const { address, receipts } = this.#parts;
+    const { seq } = record;
     let handed;
     try {
       const after = this.#after();
@@ -163,12 +176,18 @@ export class Outbox {
     }
     this.#failures = 0;
     this.#awaited = undefined;
-    const { delivered, taken, handed: passed } = handed;
+    const { delivered, taken, stays, handed: passed } = handed;
     if (!delivered && !taken) return this.#over(seq, letter);
     const round = this.#round;
     const isNews = (): boolean => round === this.#round;
     const broke = (error: unknown): Promise<void> | undefined => (isNews() ? this.#broke(seq, letter, error) : undefined);
-    if (taken) taken.then(() => this.#over(seq, letter), broke).catch(this.#report);
+    const until = this.#parts.clock.mono() + this.#left(record);
+    stays?.catch(() => undefined); // heard of after `taken`
+    const over = async (): Promise<void> => {
+      await this.#over(seq, letter);
+      await stays?.catch((error: unknown) => this.#cameBack(road, letter, until, error));
+    };
+    if (taken) taken.then(over, broke).catch(this.#report);
     let open = true;
     // That it was not handed on is heard of `delivered`, too.
     const wasHanded = (): void => { if (open && isNews()) receipts.handed(letter.id); };
@@ -201,8 +220,35 @@ export class Outbox {
 
   /** Nothing more will be heard of it. */
   async #over(seq: number, letter: Letter): Promise<void> {
-    await this.#end(seq, letter, 'handed', 'this recipient confirms nothing');
+    const ending = this.#end(seq, letter, 'handed', 'this recipient confirms nothing');
+    this.#ending.add(ending);
+    await ending.finally(() => this.#ending.delete(ending));
     this.#wake?.();
+  }
+
+  /** Its road had it. It goes again in a while, where that may help and as long as the box runs: the log waits for it no more. */
+  async #cameBack(road: Road, letter: Letter, until: number, error: unknown): Promise<void> {
+    const { address, receipts, clock, trouble } = this.#parts;
+    if (this.#ended.signal.aborted) return;
+    await receipts.ended(letter.id, 'refused', messageOf(error));
+    const isOver = isFinal(error) || this.#returned.size >= RETURNED || clock.mono() + RETRY.most > until;
+    trouble({ kind: 'mail.returned', message: `${mailTopic(address)}: ${letter.id} came back${isOver ? '' : ', and goes again'}: ${messageOf(error)}` });
+    if (isOver || this.#ended.signal.aborted) return;
+    const timer = clock.after(RETRY.most, () => {
+      this.#returned.delete(timer);
+      this.#again(road, letter).catch((again: unknown) => this.#cameBack(road, letter, until, again)).catch(this.#report);
+    });
+    this.#returned.add(timer);
+  }
+
+  async #again(road: Road, letter: Letter): Promise<void> {
+    const { address, receipts } = this.#parts;
+    if (!road.reaches(address)) throw new LanpostError('unreachable', 'the road to it is closed');
+    const { taken, delivered, stays } = await road.deliver(address, letter);
+    stays?.catch(() => undefined); // as above
+    await (taken ?? delivered);
+    await receipts.ended(letter.id, 'handed', 'this recipient confirms nothing');
+    await stays;
   }
 
   #delivered(seq: number, letter: Letter): void {

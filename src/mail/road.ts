@@ -9,6 +9,8 @@ export interface Handed {
   readonly delivered?: Promise<void>;
   /** Where nobody will say: resolves when the recipient will have it, rejects when it cannot have it. */
   readonly taken?: Promise<void>;
+  /** After that: resolves when it has not come back for long enough, rejects as `deliver` does when it has. */
+  readonly stays?: Promise<void>;
 }
 
 /** A way to an address. The nearest that reaches it is taken; roads are asked in order. */

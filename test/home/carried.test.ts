@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSystemClock } from '../../src/clock.ts';
 import type { CarriedOutbox } from '../../src/home/carried/carried.ts';
+import { toAccount } from '../../src/home/account.ts';
 import { Carriers } from '../../src/home/carried/carriers.ts';
+import { writeExport } from '../../src/home/carried/exporting.ts';
 import { createHomes, type Homes } from '../../src/home/homes.ts';
 import { recordsOf } from '../../src/home/pack-element.ts';
 import { Packs } from '../../src/home/packs.ts';
@@ -333,6 +335,21 @@ describe('a file', () => {
     writeFileSync(file('none'), 'nothing of the kind, but long enough to be looked at');
     await expect(imported('none')).rejects.toMatchObject({ code: 'invalid-value' });
     await expect(imported('missing')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  test.each(['other@home.test', 'OTHER@home.test/x', 'anna@home.test', ''])('for the nodes of an account is refused, of whomever: %j', async (service) => {
+    const account = toAccount({ ...home.account, topics: ['plant/#'] });
+    await writeExport(file('own'), new Carriers(a.log.registry).of(b.identity.fingerprint)!, Date.now() + DAY, {
+      log: a.log, account: { ...account, service }, identity: a.identity, sealer: new Sealer(a.identity), now: Date.now(), cursors: {}, keep: async () => undefined,
+    });
+    await expect(imported('own')).rejects.toMatchObject({ code: 'forbidden' });
+    nothing();
+  });
+
+  test('is not written for the nodes of another account', async () => {
+    await a.homes.add({ ...home.account, port, topics: ['plant/#'], service: 'anna@home.test' });
+    await expect(exported('own')).rejects.toMatchObject({ code: 'forbidden' });
+    expect(existsSync(file('own'))).toBe(false);
   });
 
   test('for a node that is not there is not published: whoever makes it would own it', async () => {

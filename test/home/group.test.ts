@@ -40,6 +40,57 @@ test('the lowest rank reads; another when it has been away for 30 s, and it agai
   await group.close();
 });
 
+test('one that cannot begin to read is tried again, later and later, until it does or another is to', async () => {
+  const clock = createTestClock();
+  const [a, b] = [member('a@x', 0), member('b@x', 1)];
+  let tries = 0;
+  const told: unknown[] = [];
+  const full = new Error('disk full');
+  const group = new HomeGroup({
+    clock, failed: (error) => told.push(error),
+    members: [a, { jid: 'b@x', rank: 1, get online() { return b.online; }, carry: async (on) => {
+      if (on && ++tries < 4) throw full;
+      await b.carry(on);
+    } }],
+  });
+  const pass = async (...ms: number[]): Promise<number> => {
+    for (const one of ms) {
+      clock.advance(one);
+      await quiet();
+    }
+    return tries;
+  };
+  await group.start();
+  a.online = false;
+  group.changed();
+  expect([await pass(30_000), await pass(999), await pass(1), await pass(1_999), await pass(1), await pass(3_999)]).toEqual([1, 1, 2, 2, 3, 3]);
+  expect(b.carrying).toBe(false);
+  await pass(1);
+  expect([b.carrying, a.carrying]).toEqual([true, false]);
+  expect(told).toEqual([full, full, full]);
+  await group.close();
+});
+
+test('one that waits for another try gives way to the one that is there again, and to the end', async () => {
+  const clock = createTestClock();
+  const [a, c] = [member('a@x', 0), member('c@x', 2)];
+  const b: Member = { jid: 'b@x', rank: 1, online: true, carry: async (on) => { if (on) throw new Error('disk full'); } };
+  const group = new HomeGroup({ clock, members: [a, b, c], failed: () => undefined });
+  await group.start();
+  for (const online of [false, true]) {
+    a.online = online;
+    group.changed();
+    clock.advance(60_000);
+    await quiet();
+    expect(a.carrying).toBe(online);
+  }
+  a.online = false;
+  group.changed();
+  clock.advance(60_000);
+  await quiet();
+  await group.close();
+});
+
 const ids = (home: FakeHome): string[] => home.stanzas.map((stanza) => stanza.getChild('pubsub')?.getChild('publish')?.getChild('item')?.getChild('record')).filter((record): record is Element => record !== undefined).map((record) => attr(record, 'id') ?? '');
 
 test('what the first had not safely goes to the second under the same record ids, and nothing that the first had settled', async () => {
@@ -78,6 +129,43 @@ test('what the first had not safely goes to the second under the same record ids
     await rig.publish('t', 'five');
     await settle(() => ids(second).length === 3);
     expect([...rig.log.cursors()].map(({ name }) => name)).toEqual(['home:*plant t']);
+  } finally {
+    await second.close();
+  }
+});
+
+test('what a reader knows of those before it may stay where the disk takes nothing: it reads all the same', async () => {
+  const clock = createTestClock();
+  await using rig = await createRig({ clock });
+  const second = await startFakeHome(new Bell());
+  try {
+    const { home } = rig;
+    const of = async (rank: number) => (await rig.homes.list()).find((status) => status.group?.rank === rank);
+    const settle = async (fits: () => boolean | Promise<boolean>): Promise<void> => {
+      for (let i = 0; i < 200 && !await fits(); i++) {
+        await quiet();
+        clock.advance(100);
+      }
+      expect(await fits()).toBe(true);
+    };
+    await rig.homes.add({ ...home.account, topics: ['t'], group: 'plant', rank: 0 });
+    await rig.homes.add({ ...second.account, jid: 'other@home.test', topics: ['t'], group: 'plant', rank: 1 });
+    await rig.publish('t', 'one');
+    await settle(async () => (await of(0))?.queued === 0);
+    // Its reader knows from now on what the one before it had done.
+    await rig.homes.add({ ...home.account, topics: ['#'], group: 'plant', rank: 0 });
+    await rig.publish('t', 'two');
+    await settle(async () => (await of(0))?.queued === 0 && (await of(1))?.state === 'online');
+    rig.database.failure = new Error('ENOSPC');
+    await home.close();
+    await settle(async () => (await of(0))?.state !== 'online');
+    clock.advance(31_000);
+    await quiet();
+    rig.database.failure = undefined;
+    await rig.until(() => rig.log.state === 'open');
+    await rig.publish('t', 'three');
+    const three = (await rig.log.items('t')).at(-1)?.recordId ?? '';
+    await settle(() => ids(second).includes(three));
   } finally {
     await second.close();
   }

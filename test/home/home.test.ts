@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { describe, expect, it } from 'vitest';
-import { createSystemClock } from '../../src/clock.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { createSystemClock, createTestClock } from '../../src/clock.ts';
 import { cursorName } from '../../src/home/cursor-name.ts';
 import { toPayload } from '../../src/payload/payload.ts';
-import { attr, xml, type Element } from '../../src/xmpp/element.ts';
+import { attr, children, xml, type Element } from '../../src/xmpp/element.ts';
+import { iqResult } from '../../src/xmpp/stanza.ts';
 import { StanzaError } from '../../src/xmpp/stanza-error.ts';
 import { eventually } from '../support/eventually.ts';
 import { quiet } from '../support/quiet.ts';
@@ -291,6 +292,47 @@ describe('errors', () => {
     expect((await rig.asides()).length).toBe(1);
   });
 
+  it('an item that kills the stream is found also while another topic has something to send all the time', async () => {
+    await using rig = await createRig();
+    const { home } = rig;
+    let dying = false;
+    let busy = 0;
+    const late: Element[] = [];
+    const die = (): void => {
+      dying = false;
+      home.send(`<stream:error xmlns:stream='http://etherx.jabber.org/streams'><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>`);
+    };
+    home.set.before = (stanza) => {
+      if (dying) return 'drop';
+      const what = children(stanza.getChild('pubsub') ?? stanza)[0];
+      const node = what && attr(what, 'node');
+      if (what?.getName() !== 'publish') {
+        // Its node is asked about, and the other topic goes first.
+        if (node !== 't') return undefined;
+        if (!home.nodes.has('t')) home.nodes.set('t', new Map());
+        late.push(iqResult(stanza, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub' }, xml('items', { node }))));
+        return 'drop';
+      }
+      if (node === 'busy') {
+        if (busy < 2_000) void rig.publish('busy', busy++);
+        for (const answer of late.splice(0)) home.say(answer);
+      }
+      if (!String(stanza).includes('killer')) return undefined;
+      dying = true;
+      // What comes right behind it is in flight, too.
+      void quiet().then(die);
+      return 'drop';
+    };
+    await rig.publish('t', 'killer', 'a');
+    await rig.publish('busy', 'x', 'y');
+    await rig.add({ topics: [], up: [{ filter: 'busy', priority: 1 }, { filter: '#' }] });
+    await rig.until(async () => (await rig.asides()).length === 1);
+    expect(home.sessions).toBeLessThan(5);
+    busy = 2_000;
+    await rig.drained();
+    expect(rig.count('t')).toBe(1);
+  });
+
   it('what fails for a while is tried again, alone', async () => {
     await using rig = await createRig();
     const { home } = rig;
@@ -389,7 +431,8 @@ describe('mail', () => {
     await rig.state('online');
     expect(rig.homes.road.reaches(address)).toBe(true);
     expect(rig.homes.road.reaches({ kind: 'link', name: 'x' })).toBe(false);
-    await rig.homes.road.deliver(address, { id: 'm1', to: 'xmpp:friend@away.test', body: 'h\u00e9 <', recordId: 'r', chain: 'c', time: 0 });
+    const { handed } = await rig.homes.road.deliver(address, { id: 'm1', to: 'xmpp:friend@away.test', body: 'h\u00e9 <', recordId: 'r', chain: 'c', time: 0 });
+    await handed;
     const message = home.stanzas.find((stanza) => stanza.name === 'message');
     expect([message?.attrs['to'], message?.attrs['id'], message?.getChildText('body')]).toEqual(['friend@away.test', 'm1', 'h\u00e9 <']);
   });
@@ -431,6 +474,28 @@ describe('a clock that jumps', () => {
 });
 
 describe('a home that is paused', () => {
+  it('waits for no word of a letter that the server had not said it has, longer than its session can be taken up', async () => {
+    const clock = createTestClock();
+    await using rig = await createRig({ clock });
+    await rig.add();
+    await rig.until(() => rig.home.sessions === 1);
+    await quiet();
+    rig.home.set.acks = false;
+    const letter = { id: 'm', to: 'xmpp:anna@home.test', body: 'hi', recordId: 'aaaabbbbccccdddd-1.00000001-1', chain: 'xmpp:anna@home.test', time: 1 };
+    const { taken } = await rig.homes.road.deliver({ kind: 'xmpp', jid: 'anna@home.test' }, letter);
+    const told = vi.fn<() => void>();
+    taken?.catch(told);
+    await rig.until(() => rig.home.stanzas.some((stanza) => stanza.getName() === 'message'));
+    await rig.homes.pause(rig.home.account.jid);
+    await rig.state('paused');
+    clock.advance(299_000);
+    await quiet();
+    expect(told).not.toHaveBeenCalled();
+    clock.advance(2_000);
+    await quiet();
+    expect(told).toHaveBeenCalledOnce();
+  });
+
   it('while it connects does not stay', async () => {
     await using rig = await createRig();
     let pausing: Promise<unknown> | undefined;

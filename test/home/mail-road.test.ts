@@ -92,6 +92,15 @@ describe('mail through home for a box that has an account alone', () => {
     expect([await state(one), await state(second)]).toEqual(['open', 'open']);
   });
 
+  test('and so it does for whoever confirms nothing', async () => {
+    claim = undefined;
+    const one = await deliver(letter(1));
+    await deliver(letter(2));
+    expect(sent.length).toBe(2);
+    sent[0]?.dropped(new Error('over'));
+    await expect(one.taken).rejects.toThrow('over');
+  });
+
   test('is given up for lost a minute after the server has it, then ever later, until something is heard', async () => {
     const lostAfter = async (): Promise<number> => {
       const handed = await deliver(letter(1));
@@ -128,15 +137,15 @@ describe('mail through home for a box that has an account alone', () => {
     const refused = (label: 'lanpost refusal 1' | 'lanpost receipt 1', { by = b, of = a.fingerprint, about = id } = {}): StanzaError =>
       new StanzaError('not-acceptable', { application: letterRefused(id, by.seal.seal(label, receivedStatement(about, of, by.fingerprint))) });
     // A server can say all this by itself, in anybody's name.
-    for (const condition of ['service-unavailable', 'recipient-unavailable', 'not-acceptable', 'forbidden'] as const) road.returned(`${B}/lanpost`, new StanzaError(condition));
+    for (const condition of ['service-unavailable', 'recipient-unavailable', 'not-acceptable', 'forbidden'] as const) road.returned(`${B}/lanpost`, new StanzaError(condition), 'm1');
     const other = await keyPair();
     for (const forged of [refused('lanpost receipt 1'), refused('lanpost refusal 1', { by: other }), refused('lanpost refusal 1', { of: other.fingerprint }), refused('lanpost refusal 1', { about: letter(2).recordId })]) {
-      road.returned(`${B}/lanpost`, forged);
+      road.returned(`${B}/lanpost`, forged, 'm1');
     }
-    road.returned('mallory@home.test', refused('lanpost refusal 1'));
+    road.returned('mallory@home.test', refused('lanpost refusal 1'), 'm1');
     road.received(letterRefused(id, b.seal.seal('lanpost refusal 1', receivedStatement(id, a.fingerprint, b.fingerprint))), `${B}/lanpost`);
     expect(await state(handed)).toBe('open');
-    road.returned(`${B}/lanpost`, refused('lanpost refusal 1'));
+    road.returned(`${B}/lanpost`, refused('lanpost refusal 1'), 'm1');
     expect(await state(handed)).toBe('forbidden');
   });
 
@@ -149,11 +158,31 @@ describe('mail through home for a box that has an account alone', () => {
 
   test('is signed before the account is proven, too, but nobody has to say that it came', async () => {
     claim = { fingerprint: b.fingerprint, proven: false };
-    const delivering = deliver(letter(1));
-    await quiet();
+    const { taken, delivered } = await deliver(letter(1));
     sent[0]?.has();
-    expect(await delivering).toEqual({});
+    await taken;
+    expect(delivered).toBeUndefined();
     expect(parseLetterRecord(first())?.signed).toBeDefined();
+  });
+
+  test.each([
+    ['resource-constraint', `${B}/phone`, 'm1', 'unreachable'], ['service-unavailable', B, 'm1', 'forbidden'], ['remote-server-not-found', 'home.test', 'm1', 'forbidden'],
+    ['service-unavailable', 'mallory@home.test', 'm1', undefined], ['service-unavailable', 'ome.test', 'm1', undefined], ['service-unavailable', B, 'm2', undefined], ['service-unavailable', B, undefined, undefined],
+  ] as const)('to whoever confirms nothing: %s from %s of %s within a minute is %s', async (condition, from, id, code) => {
+    claim = undefined;
+    const { taken, stays } = await deliver(letter(1));
+    let came: unknown = 'open';
+    const note = (what: unknown): void => { came = what; };
+    stays?.then(() => note(undefined), (error: { code?: string }) => note(error.code));
+    sent[0]?.has();
+    await taken;
+    clock.advance(MINUTE - 1);
+    await quiet();
+    expect(came).toBe('open');
+    road.returned(from, new StanzaError(condition), id);
+    clock.advance(1);
+    await quiet();
+    expect(came).toBe(code);
   });
 
   test('for an account that is nobody\'s alone says nothing of keys and numbers', async () => {

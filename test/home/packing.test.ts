@@ -51,6 +51,28 @@ describe('packs', () => {
     expect(published(rig).filter((item) => !isPack(item)).length).toBeLessThan(20);
   });
 
+  it('what went alone goes alone again after a restart, also where newer items have driven the first of it out of the node', async () => {
+    await using rig = await createRig({ limits: { settle: HOUR } });
+    rig.home.set.before = (): void => {
+      const node = rig.home.nodes.get('t');
+      for (const id of [...node?.keys() ?? []].slice(0, -20)) node?.delete(id);
+    };
+    await rig.add({ topics: [], up });
+    for (const n of range(0, 50)) {
+      await rig.publish('t', ...range(n * 3, n * 3 + 3));
+      await rig.until(() => published(rig).length === (n + 1) * 3);
+      await rig.acknowledged('t', rig.count('t'));
+    }
+    // The process before did not get to these.
+    await rig.homes.close();
+    await rig.publish('t', ...range(150, 250));
+    await rig.restart({ limits: { settle: 100 } });
+    await rig.drained();
+    const ids = stored(rig.home, 't').map(({ recordId }) => recordId);
+    expect(ids).toHaveLength(new Set(ids).size);
+    expect(published(rig).some(isPack)).toBe(true);
+  });
+
   it('what is published while nothing waits goes alone', async () => {
     await using rig = await createRig();
     await rig.add({ topics: [], up });

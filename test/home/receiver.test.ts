@@ -34,6 +34,13 @@ test.each([
   expect(await come(wire)).toEqual({ kept: [], reply: undefined });
 });
 
+test('of a message that came back it is said which, from whom and why', async () => {
+  const back: unknown[] = [];
+  const receiver = createReceiver({ ...boxes, version: '1', receive: async () => undefined, returned: (from, { condition, type }, id) => { back.push([from, condition, type, id]); } });
+  await receiver(parseElement(`<message xmlns='jabber:client' type='error' from='friend@b.test' id='m1'><error type='wait'><resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`), HOME);
+  expect(back).toEqual([['friend@b.test', 'resource-constraint', 'wait', 'm1']]);
+});
+
 test('a ping is answered, anything else that is asked is refused', async () => {
   expect((await come(`<iq xmlns='jabber:client' type='get' id='1' from='home.test'><ping xmlns='urn:xmpp:ping'/></iq>`)).reply).toContain("type='result'");
   expect((await come(`<iq xmlns='jabber:client' type='set' id='1' from='m@b.test'><command xmlns='http://jabber.org/protocol/commands' node='reboot'/></iq>`)).reply).toContain('service-unavailable');

@@ -49,6 +49,22 @@ describe('the window', () => {
     for (let i = 0; i < 4; i++) many.left(1, 6000);
     expect(many.size).toBe(8);
   });
+  it('narrowed it is one, and grows again only when it may', () => {
+    const window = new SendWindow();
+    const sizes: number[] = [];
+    const answer = (): void => {
+      window.sent(1);
+      window.left(1, 10);
+      sizes.push(window.size);
+    };
+    window.narrow();
+    answer();
+    window.reset();
+    answer();
+    window.widen();
+    answer();
+    expect(sizes).toEqual([1, 1, 2]);
+  });
   it('bounds bytes as well as items, but one may always go', () => {
     const window = new SendWindow();
     expect(window.admits(1_000_000)).toBe(true);

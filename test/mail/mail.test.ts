@@ -413,6 +413,89 @@ test('nothing is sent, and nothing hangs, once it is closed', async () => {
   expect(road.carried).toEqual([]);
 });
 
+test('what a road takes while it closes does not go again; what no road has by then does', async () => {
+  const take: (() => void)[] = [];
+  const deliver = road.deliver.bind(road);
+  road.deliver = async (address, letter) => {
+    await deliver(address, letter);
+    const taken = new Promise<void>((resolve) => { take.push(resolve); });
+    return { handed: taken, taken };
+  };
+  await mail.send('xmpp:c@home.test', 'there');
+  await mail.send('xmpp:c@home.test', 'not there');
+  await road.carriedBy(2);
+  await mail.stop();
+  take[0]?.();
+  await quiet();
+  await close();
+  expect(road.carried.splice(0)).toHaveLength(2);
+  await open();
+  await road.carriedBy(1);
+  await quiet();
+  expect(road.carried.map(({ letter }) => letter.body)).toEqual(['not there']);
+});
+
+describe('a letter that comes back after its road had it', () => {
+  let stay: { gone: (error: LanpostError) => void; stays: () => void }[];
+  let troubles: string[];
+  beforeEach(async () => {
+    await mail.close();
+    [stay, troubles] = [[], []];
+    const deliver = road.deliver.bind(road);
+    road.deliver = async (address, letter) => {
+      await deliver(address, letter);
+      return { handed: Promise.resolve(), taken: Promise.resolve(), stays: new Promise<void>((stays, gone) => { stay.push({ gone, stays }); }) };
+    };
+    mail = new Mail({ log, clock, roads: [road], isHomeDomain: () => false, trouble: ({ kind }) => { troubles.push(kind); }, limits: { stanzaBytes: 262_144 } });
+    const { handed } = await mail.send('xmpp:c@home.test', 'hello', { id: 'm1' });
+    await handed;
+    await quiet();
+  });
+
+  test('is refused, and that is told', async () => {
+    expect(await mail.state('m1')).toBe('handed');
+    stay[0]?.gone(new LanpostError('forbidden', 'nobody is there'));
+    await quiet();
+    expect([await mail.state('m1'), troubles]).toEqual(['refused', ['mail.returned']]);
+    clock.advance(3_600_000);
+    await quiet();
+    expect(road.carried).toHaveLength(1);
+  });
+
+  test('goes again each minute where that may help, and is handed when it stays', async () => {
+    for (const times of [1, 2, 3]) {
+      stay.at(-1)?.gone(new LanpostError('unreachable', 'its store is full'));
+      await quiet();
+      expect([await mail.state('m1'), road.carried.length]).toEqual(['refused', times]);
+      clock.advance(60_000);
+      await quiet();
+    }
+    stay.at(-1)?.stays();
+    await quiet();
+    clock.advance(3_600_000);
+    await quiet();
+    expect([await mail.state('m1'), road.carried.map(({ letter }) => letter.id)]).toEqual(['handed', ['m1', 'm1', 'm1', 'm1']]);
+  });
+
+  test('does not once the box stops', async () => {
+    stay[0]?.gone(new LanpostError('unreachable', 'its store is full'));
+    await quiet();
+    await mail.close();
+    clock.advance(3_600_000);
+    await quiet();
+    expect(road.carried).toHaveLength(1);
+  });
+
+  test('does so no longer than it is good for', async () => {
+    clock.advance(7 * 24 * 3_600_000);
+    stay[0]?.gone(new LanpostError('unreachable'));
+    await quiet();
+    clock.advance(60_000);
+    await quiet();
+    expect(road.carried).toHaveLength(1);
+  });
+});
+
 describe('an address with two roads', () => {
   let far: TestRoad;
   let letters: Receipt[];

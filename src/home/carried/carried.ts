@@ -9,6 +9,7 @@ import { boxIdOfFingerprint } from '../../trust/fingerprint.ts';
 import type { Identity } from '../../trust/identity.ts';
 import type { Sealer } from '../../trust/seal.ts';
 import { type Opened, readHeader, readSealed, verifySealed } from '../../trust/sealed-file.ts';
+import { parseJid } from '../../xmpp/jid.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { cursorNumbers, keyOf } from '../account.ts';
 import { readerOf } from '../cursor-name.ts';
@@ -138,6 +139,7 @@ export class CarriedOutbox {
     if (!isPaired(fingerprint)) throw new LanpostError('forbidden', 'That box is not paired any more.');
     const { account, pep } = this.#homeOf(carrier.jid);
     if (pep) throw new LanpostError('unsupported', `What goes up to ${account.jid} goes to the account's own service (PEP), to which no other account publishes.`);
+    if (!isOfNoAccount(account.service)) throw new LanpostError('forbidden', `What goes up to ${account.jid} goes to the nodes of an account, ${account.service}: nobody may carry that there.`);
     const now = clock.wall();
     // Before anything is written: what nobody knows of could not be confirmed. By time that no jump of the clock makes.
     for (const id of await this.#carriers.makeRoom(log.trustedNow() ?? 0)) marks.forgotten(id);
@@ -325,9 +327,16 @@ function aboutOf(about: unknown): About {
   if (typeof about === 'object' && about !== null && 'kind' in about && about.kind === 'outbox 1' && 'id' in about && typeof about.id === 'string' && /^[0-9a-f]{32}$/.test(about.id)
     && 'jid' in about && typeof about.jid === 'string' && 'service' in about && typeof about.service === 'string' && about.service.length <= 1_024
     && 'created' in about && typeof about.created === 'number' && 'expires' in about && typeof about.expires === 'number') {
+    if (!isOfNoAccount(about.service)) throw new LanpostError('forbidden', `What is carried goes to a pubsub service, not to what is an account's own: ${JSON.stringify(about.service.slice(0, 100))}.`);
     return { kind: 'outbox 1', id: about.id, jid: about.jid, service: about.service, created: about.created, expires: about.expires };
   }
   throw new LanpostError('invalid-value', 'That sealed file is no carried outbox, or of a newer form.');
+}
+
+/** The importer publishes as himself: to an account's own nodes (PEP), and before all his own, there is more than topics. */
+function isOfNoAccount(service: string): boolean {
+  const jid = parseJid(service);
+  return jid !== undefined && jid.local === undefined;
 }
 
 /** The first of them first, each once. */
