@@ -183,7 +183,7 @@ class Known {
   #has(item: HomeItem, local: ReadonlyMap<string, LogRecord>): boolean {
     const { id, payload } = item;
     const origin = originIn(item, this.#target);
-    if (origin) return origin.seq <= this.#parts.log.originMark(origin.box, origin.epoch, this.#target.topic, origin.chain);
+    if (origin) return this.#parts.log.hasOrigin(origin, this.#target.topic);
     const record = local.get(id);
     return record ? samePayload(record.payload, payload) : this.#last.get(id) === hashOf(item);
   }
