@@ -16,6 +16,13 @@ const value = (one: string | number): Element => payloadToElement(toPayload(one)
 const record = (seq: number, one: string | number = seq, previous = seq - 1): Element =>
   xml('record', { xmlns: 'urn:lanpost:0', id: idOf(seq), seq: String(seq), stamp: '2026-01-02T03:04:05.000Z', ...(previous > 0 ? { previous: String(previous) } : {}) }, value(one));
 const idOf = (seq: number): string => `${BOX}-1.0000000a-${seq}`;
+/** As this box has published it. */
+const ownId = (seq: number): string => `aaaabbbbccccdddd-1.0000000a-${seq}`;
+const ownRecord = (seq: number): Element => {
+  const element = record(seq);
+  element.attrs['id'] = ownId(seq);
+  return element;
+};
 
 async function following(down: readonly DownRule[], options: Parameters<typeof createRig>[0] = RESCAN, account: object = {}): Promise<Rig> {
   const rig = await createRig(options);
@@ -177,6 +184,58 @@ describe('a node that comes down', () => {
     home.cut();
     await rig.until(async () => (await told(rig)).length === 810);
     expect(await told(rig)).toEqual([...rangeOf(1001, 1011), ...rangeOf(1, 801)]);
+  });
+
+  it.each(['records', 'items without'])('what came by another home as well hides nothing that came to this one alone: %s', async (kind) => {
+    await using rig = await following([{ node: 't' }]);
+    const { home, log } = rig;
+    home.publish('t', idOf(1), record(1));
+    await rig.until(async () => (await told(rig)).length === 1);
+    home.set.resumable = false;
+    home.subscribers.clear();
+    for (const n of rangeOf(2, 301).map(Number)) {
+      if (n === 4) for (const c of rangeOf(0, 5)) home.publish('t', `c${c}`, value(`c${c}`));
+      if (kind === 'records') home.publish('t', idOf(n), record(n));
+      else home.publish('t', `i${n}`, value(n));
+      await log.append({ topic: 't', kind: 'publish', payload: toPayload(n), extra: { home: 'pubsub.hub.test' }, ...(kind === 'records' ? { id: idOf(n), origin: { box: BOX, epoch: '1.0000000a', seq: n, previous: n - 1 } } : { id: `i${n}` }) });
+    }
+    home.cut();
+    await rig.until(async () => (await view(rig)).includes('c4'));
+    expect((await told(rig)).toSorted()).toEqual([...rangeOf(1, 301), 'c0', 'c1', 'c2', 'c3', 'c4'].toSorted());
+  });
+
+  it.each([['packs', 16, 100], ['items', 1100, 1]])('what others published is found behind what went up meanwhile, %s', async (_, items, records) => {
+    await using rig = await following([{ node: 't' }]);
+    const { home } = rig;
+    home.publish('t', 'a', value('a'));
+    await rig.until(async () => (await told(rig)).length === 1);
+    home.set.resumable = false;
+    home.subscribers.clear();
+    home.publish('t', 'theirs', value('theirs'));
+    for (let at = 0; at < items; at++) {
+      const ours = Array.from({ length: records }, (__, n) => ownRecord(1 + at * records + n));
+      const [first] = ours;
+      home.publish('t', `ours-${at}`, records === 1 && first ? first : xml('pack', { xmlns: 'urn:lanpost:0', id: `${ownId(1 + at * records)}..${(at + 1) * records}`, count: String(records) }, ...ours));
+    }
+    home.cut();
+    await rig.until(async () => (await view(rig)).includes('theirs'));
+    expect([await told(rig), rig.troubles]).toEqual([['a', 'theirs'], []]);
+  });
+
+  it('what is ours is looked through no further back than to what had come back', async () => {
+    await using rig = await following([{ node: 't' }], RESCAN, { topics: ['t'] });
+    const { home } = rig;
+    await rig.publish('t', ...rangeOf(0, 400));
+    await rig.until(() => rig.arrivals('t').length === 400);
+    await rig.drained();
+    await quiet();
+    home.set.resumable = false;
+    home.cut();
+    await rig.publish('t', 'last');
+    await rig.until(() => rig.arrivals('t').includes('last'));
+    await followed(rig);
+    const asked = home.stanzas.flatMap((stanza) => attr(stanza.getChild('pubsub')?.getChild('items') ?? xml('none'), 'max_items') ?? []).map(Number);
+    expect(Math.max(...asked)).toBeLessThan(400);
   });
 
   it('a pack comes as its records, each once, also when one of them has come alone', async () => {
