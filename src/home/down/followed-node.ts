@@ -103,8 +103,11 @@ export class FollowedNode {
 
   /** Resolves when it is on disk, or will be fetched. */
   receive(changes: readonly Change[]): Promise<void> {
-    if (this.#state === 'following') return this.#apply(changes);
-    if (this.#state === 'beginning') this.#keepBack(changes);
+    const { target: { service, node }, ownRetractions } = this.#parts;
+    // Whatever becomes of them: one that was expected any longer would hide somebody else's.
+    const theirs = changes.filter((change) => change.kind !== 'retract' || !ownRetractions.take(service, node, change.id));
+    if (this.#state === 'following') return this.#apply(theirs);
+    if (this.#state === 'beginning') this.#keepBack(theirs);
     return Promise.resolve();
   }
 
@@ -147,10 +150,10 @@ export class FollowedNode {
   }
 
   #change(change: Change): Promise<Outcome> {
-    const { keeper, target, ownRetractions } = this.#parts;
+    const { keeper, target } = this.#parts;
     switch (change.kind) {
       case 'item': return this.#item(change.item);
-      case 'retract': return ownRetractions.take(target.service, target.node, change.id) ? Promise.resolve('kept') : keeper.retract(target, change.id);
+      case 'retract': return keeper.retract(target, change.id);
       case 'purge': case 'delete': return keeper.clear(target, change.kind);
       default: return Promise.resolve('kept');
     }

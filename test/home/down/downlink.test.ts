@@ -6,6 +6,7 @@ import { homeOf } from '../../../src/pubsub/draft.ts';
 import { toPayload } from '../../../src/payload/payload.ts';
 import { payloadToElement } from '../../../src/payload/xml.ts';
 import { attr, xml, type Element } from '../../../src/xmpp/element.ts';
+import { iqResult } from '../../../src/xmpp/stanza.ts';
 import { quiet } from '../../support/quiet.ts';
 import { createRig, type Rig } from '../rig.ts';
 
@@ -546,5 +547,30 @@ describe('nothing goes in a circle', () => {
     // Somebody else's counts.
     rig.home.retract('t', 'state');
     await rig.until(async () => (await view(rig)).length === 0);
+  });
+
+  it('nor does one that comes back while the node is caught up with', async () => {
+    await using rig = await following([{ node: 't' }], RESCAN, { topics: ['t'] });
+    const { home } = rig;
+    await rig.item('t', 'state', 'on');
+    await rig.until(() => rig.count('t') === 1);
+    home.set.resumable = false;
+    let held: Element | undefined;
+    home.set.answer = (iq, what) => {
+      if (what !== 'items' || held) return undefined;
+      held = iq;
+      return 'silence';
+    };
+    home.cut();
+    await rig.until(() => held !== undefined);
+    await rig.log.append({ topic: 't', kind: 'retract', id: 'state' });
+    await rig.item('t', 'state', 'off');
+    await rig.until(() => rig.at('t', 'state') === 'off');
+    await rig.drained();
+    home.send(iqResult(held ?? xml('none'), xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub' }, xml('items', { node: 't' }))));
+    await followed(rig);
+    home.publish('t', 'last', value('last'));
+    await rig.until(async () => (await view(rig)).includes('last'));
+    expect(await view(rig)).toEqual(['off', 'last']);
   });
 });
