@@ -213,7 +213,7 @@ class Known {
 async function retractMissing(target: Target, ids: readonly string[], last: number, { log, keeper }: CatchUpParts): Promise<void> {
   if (!log.topic(target.topic)) return;
   const there = new Set(ids);
-  const { theirs } = await theirsOf(log, target.topic, target.service, IDS);
+  const { theirs } = await theirsOf(log, target, IDS);
   const local = theirs.flatMap(({ id, recordId, seq }) => (id === undefined ? [] : [{ id, seq, isChosen: id !== recordId }]));
   const cameLast = local.findLast(({ seq, isChosen }) => isChosen && seq <= last);
   if (!cameLast || !there.has(cameLast.id)) return;

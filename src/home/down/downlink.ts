@@ -240,7 +240,7 @@ export class Downlink {
       return undefined;
     }
     const followed = new FollowedNode({
-      target: { service, node, topic }, log, keeper: this.#keeper, beginnings: this.#beginnings, ownRetractions: this.ownRetractions,
+      target: { service, node, topic, isShared: () => [...this.#nodes.values()].some(({ target }) => target.topic === topic && target.service === service && target.node !== node) }, log, keeper: this.#keeper, beginnings: this.#beginnings, ownRetractions: this.ownRetractions,
       onlyNew: rule.from === 'new' && first,
       bytes: Math.floor(limits.incoming / 2),
       behind: (behind) => this.#later(behind),

@@ -322,6 +322,46 @@ describe('a node that comes down', () => {
     expect(await view(rig)).toEqual(['old', 'kept', 'lost', 'newest', 'later']);
   });
 
+  it.each(['retracts', 'purges', 'deletes'])('that is the same topic here as another %s none of the other\'s', async (how) => {
+    await using rig = await createRig(RESCAN);
+    const { home } = rig;
+    for (const id of ['a1', 'a2', 'a3']) home.publish('t', id, value(id));
+    home.nodes.set('u', new Map());
+    await rig.add({ topics: [], down: [{ node: 't' }, { node: 'u', as: 't' }] });
+    await followed(rig, 2);
+    home.publish('u', 'u1', value('u1'));
+    await rig.until(async () => (await view(rig)).length === 4);
+    home.publish('t', 'a4', value('a4'));
+    await rig.until(async () => (await view(rig)).length === 5);
+    if (how === 'retracts') {
+      home.set.resumable = false;
+      home.nodes.get('t')?.delete('a2');
+      home.cut();
+    } else if (how === 'purges') home.purge('t');
+    else home.deleteNode('t');
+    const left = how === 'retracts' ? ['a1', 'a3', 'u1', 'a4'] : ['u1'];
+    await rig.until(async () => !(await view(rig)).includes('a2'));
+    home.publish('u', 'u2', value('u2'));
+    await rig.until(async () => (await view(rig)).includes('u2'));
+    expect(await view(rig)).toEqual([...left, 'u2']);
+  });
+
+  it('by another name takes away with a purge also what came of it before nodes were told apart', async () => {
+    await using rig = await createRig(RESCAN);
+    const { home } = rig;
+    home.nodes.set('u', new Map());
+    await rig.add({ topics: [], down: [{ node: 'u', as: 't' }] });
+    await followed(rig);
+    await rig.log.append({ topic: 't', kind: 'publish', id: 'old', payload: toPayload('old'), extra: { home: 'pubsub.home.test' } });
+    home.publish('u', 'new', value('new'));
+    await rig.until(async () => (await view(rig)).length === 2);
+    home.purge('u');
+    await rig.until(async () => !(await view(rig)).includes('new'));
+    home.publish('u', 'last', value('last'));
+    await rig.until(async () => (await view(rig)).includes('last'));
+    expect(await view(rig)).toEqual(['last']);
+  });
+
   it('many events while it is caught up with cost none of them', async () => {
     await using rig = await createRig(RESCAN);
     const { home } = rig;
