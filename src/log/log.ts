@@ -24,13 +24,13 @@ import { isInMemory } from './memory-seq.ts';
 import { MemoryTopics } from './memory-topics.ts';
 import { MemoryWriter } from './memory-writer.ts';
 import { isDamage, openDatabase, repairDatabase } from './open-database.ts';
-import { Origins, originName } from './origins.ts';
+import { isTaken, Origins, originName } from './origins.ts';
 import { type Outcome, Outcomes } from './outcomes.ts';
 import { Progress } from './progress.ts';
 import type { ProgressRow } from './progress-row.ts';
 import { Readers } from './readers.ts';
 import { Reading } from './reading.ts';
-import type { Draft, LogRecord } from './record.ts';
+import type { Draft, LogRecord, Origin } from './record.ts';
 import { Recovery } from './recovery.ts';
 import { mend } from './mend.ts';
 import { LogRegistry, type Registry } from './registry.ts';
@@ -117,6 +117,8 @@ export interface Log {
   dropAsides(name: string, seqs?: readonly number[]): Promise<number>;
   /** Highest seq taken from another box's epoch and topic, of one chain; 0 for none. */
   originMark(box: string, epoch: string, topic: string, chain?: string): number;
+  /** Whether that record of another box was taken into the topic. */
+  hasOrigin(origin: Origin, topic: string): boolean;
   /** Something was lost to a reader elsewhere than in the log: it goes into the ledger, on disk when this resolves. */
   noteLoss(loss: Loss): Promise<void>;
   /** Makes what room it can now, instead of within a second. */
@@ -453,6 +455,10 @@ class DiskLog implements Log {
 
   originMark(box: string, epoch: string, topic: string, chain?: string): number {
     return this.#state.origins.get(originName({ box, epoch, ...(chain === undefined ? {} : { chain }) }, topic))?.high ?? 0;
+  }
+
+  hasOrigin(origin: Origin, topic: string): boolean {
+    return isTaken(this.#state.origins.get(originName(origin, topic)), origin.seq);
   }
 
   trim(): Promise<void> {

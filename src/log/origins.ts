@@ -41,6 +41,11 @@ export function take(mark: Mark | undefined, seq: number, previous: number | und
   return { high, holes: [...holes.slice(0, at), ...parts, ...holes.slice(at + 1)].slice(-MAX_HOLES) };
 }
 
+/** Whether the record was taken: not so in a hole, whatever is above it. */
+export function isTaken(mark: Mark | undefined, seq: number): boolean {
+  return mark !== undefined && seq <= mark.high && !mark.holes.some(([from, to]) => from <= seq && seq <= to);
+}
+
 /** Marks of the topics of one source, longest unused first, and what they weigh together. */
 interface Source {
   readonly marks: Map<string, Mark>;

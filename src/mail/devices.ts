@@ -117,7 +117,7 @@ export class Devices {
     const state = this.#log.topic(topicOf(name));
     if (!state || (state.count < VIEW && state.bytes < HELD.bytes)) return;
     // It is there already.
-    if (origin && origin.seq <= this.mark(origin, name)) return;
+    if (origin && this.#log.hasOrigin(origin, topicOf(name))) return;
     const cursor = this.#cursor(name);
     if (cursor && (await cursor.pending() >= HELD.messages || await cursor.bytes() >= HELD.bytes)) {
       throw new LanpostError('topic-full', `${HELD.messages} messages or ${HELD.bytes / 1024 / 1024} MiB wait for ${name}; someone has to read them first`);

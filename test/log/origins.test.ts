@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type Mark, Origins, originName, take } from '../../src/log/origins.ts';
+import { isTaken, type Mark, Origins, originName, take } from '../../src/log/origins.ts';
 
 it('takes each record of a topic once, whatever order and however often they come', () => {
   fc.assert(fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 20 }), fc.array(fc.nat(), { maxLength: 80 }), (numbers, order) => {
@@ -13,6 +13,7 @@ it('takes each record of a topic once, whatever order and however often they com
       if (!next) continue;
       taken.push(pick);
       mark = next;
+      expect(seqs.filter((seq) => isTaken(next, seq))).toEqual(taken.toSorted((a, b) => a - b));
     }
     expect(taken.toSorted((a, b) => a - b)).toEqual(seqs);
     expect(mark).toEqual({ high: seqs.at(-1), holes: [] });

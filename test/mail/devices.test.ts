@@ -152,6 +152,13 @@ describe('what comes for a device', () => {
     expect(got).toEqual([...Array.from({ length: 480 }, (_, n) => `${n}`), 'last']);
   });
 
+  test('is refused while 1000 messages wait, also when a later one is there already', async () => {
+    for (let n = 1; n <= 999; n++) await devices.receive('boiler', incoming(n));
+    const late = incoming(1002);
+    await devices.receive('boiler', { ...late, origin: { ...late.origin, previous: 1001 } });
+    await expect(devices.receive('boiler', incoming(1001))).rejects.toMatchObject({ code: 'topic-full' });
+  });
+
   test('is refused while 1000 messages wait, and is taken, in order, when some are read; what is there already is no refusal', async () => {
     for (let n = 1; n <= 1000; n++) await devices.receive('boiler', incoming(n));
     await expect(devices.receive('boiler', incoming(1001))).rejects.toMatchObject({ code: 'topic-full' });

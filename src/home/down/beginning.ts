@@ -8,9 +8,9 @@ import type { HomeItem } from './item.ts';
 export const REMEMBERED = 64;
 
 /** Ids with hashes of their payloads, oldest first. */
-export type Before = readonly (readonly [id: string, hash: string])[];
+export type Before = readonly (readonly [id: string, hash: string, isRecord?: boolean])[];
 
-/** The last items that came of a node. */
+/** The last items that came of a node: so many that are records, and so many that are not. */
 const LAST = 3;
 
 const prefix = (jid: string): string => `down/${jid} `;
@@ -45,11 +45,12 @@ export class Beginnings {
     return Array.isArray(row) ? row as Before : [];
   }
 
-  /** These have come, and are kept; nothing that came before them has not. Records say that by themselves. */
+  /** These have come, of this box or not, and are kept; nothing that came before them has not. A record's mark says nothing of the node by which it came. */
   async came(service: string, node: string, items: readonly HomeItem[]): Promise<void> {
-    const newest = items.filter(({ origin }) => !origin).slice(-LAST).map((item) => [item.id, hashOf(item)] as const);
+    const newest = lastOf(items).map((item) => [item.id, hashOf(item), item.origin !== undefined] as const);
     const before = this.last(service, node);
-    const last = [...before.filter(([id]) => !newest.some(([other]) => other === id)), ...newest].slice(-LAST);
+    const all = [...before.filter(([id]) => !newest.some(([other]) => other === id)), ...newest];
+    const last = [false, true].flatMap((kind) => all.filter(([, , isRecord = false]) => isRecord === kind).slice(-LAST));
     if (newest.length > 0 && String(last) !== String(before)) await this.#registry.set(this.#lastKey(service, node), last);
   }
 
@@ -75,6 +76,11 @@ export async function forgetBeginnings(registry: Registry, jid: string): Promise
   for (const [key] of [...registry.entries(prefix(jid)), ...registry.entries(lastPrefix(jid))]) await registry.set(key, undefined);
 }
 
+/** Those of them that are remembered. */
+export function lastOf(items: readonly HomeItem[]): HomeItem[] {
+  return [...items.filter(({ origin }) => !origin).slice(-LAST), ...items.filter(({ origin }) => origin).slice(-LAST)];
+}
+
 export function hashOf({ payload, origin }: HomeItem): string {
   const hash = createHash('sha256').update(`${origin?.box ?? ''} ${origin?.epoch ?? ''} ${origin?.seq ?? ''} ${payload?.contentType ?? ''}\n`);
   return hash.update(payload?.bytes ?? '').digest('hex').slice(0, 16);
@@ -82,7 +88,7 @@ export function hashOf({ payload, origin }: HomeItem): string {
 
 /** Those of a node's items that came after it began, or were changed since. */
 export function since(before: Before, items: readonly HomeItem[]): HomeItem[] {
-  const old = new Map(before);
+  const old = new Map(before.map(([id, hash]) => [id, hash] as const));
   const cut = items.findLastIndex(({ id }) => old.has(id));
   return items.filter((item, i) => i > cut || (old.has(item.id) && old.get(item.id) !== hashOf(item)));
 }

@@ -1,12 +1,14 @@
 // What a node holds that has not come here: its newest items are fetched, more of them until they overlap with what is known.
 import type { Log } from '../../log/log.ts';
 import { samePayload } from '../../log/appended.ts';
+import { formatRecordId } from '../../log/record-id.ts';
 import type { LogRecord } from '../../log/record.ts';
+import { homeOf } from '../../pubsub/draft.ts';
 import { attr, type Element } from '../../xmpp/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { hashOf, REMEMBERED, since, type Before, type Beginnings } from './beginning.ts';
 import { walk } from './by-ids.ts';
-import { isNamedByRecord, originIn, readItem, type HomeItem } from './item.ts';
+import { isNamedByRecord, readItem, type HomeItem } from './item.ts';
 import type { Keeper, Outcome, Target } from './keeper.ts';
 import { listing, type Listing } from './listing.ts';
 import { inOrder } from './order.ts';
@@ -17,8 +19,6 @@ import { theirsOf } from './theirs.ts';
 export const FIRST_PAGE = 16;
 /** Items that are compared where ids are used again: a service may leave what is written over in its place. */
 const COMPARED = 256;
-/** Items of our own among which nobody else's is looked for any further. */
-const OWN_ONLY = 1024;
 /** Times that a list is asked for during which the session ends. */
 const LIST_TRIES = 3;
 /** Asked of the log at once. */
@@ -77,7 +77,7 @@ export async function catchUp(target: Target, page: number, onlyNew: boolean, pa
   if (short && all?.whole !== true) parts.short(all?.ids.length ?? ids.length);
   if (before && (whole || all?.whole === true)) await retractMissing(target, all?.ids ?? ids, last, parts);
   if (!before) await beginnings.began(service, node);
-  if (isAll) await beginnings.came(service, node, known.theirs(items));
+  if (isAll) await beginnings.came(service, node, items);
   return 'kept';
 }
 
@@ -107,7 +107,7 @@ async function fetch(target: Target, page: number, known: Known, parts: CatchUpP
     const { items, ids, bytes } = await ask(target, most, parts);
     const count = ids.length;
     if (count < most) return { items, ids, whole: true, short: false };
-    if (await known.reaches(items)) return { items, ids, whole: false, short: false };
+    if (await known.reaches(items, count)) return { items, ids, whole: false, short: false };
     // An answer that is larger than may be ends the session.
     const next = Math.min(most * 4, Math.floor((count * parts.bytes) / Math.max(1, bytes)));
     if (next <= most) return { items, ids, whole: false, short: true };
@@ -125,7 +125,7 @@ async function keep(target: Target, items: readonly HomeItem[], { keeper }: Catc
   return worst;
 }
 
-/** What is known of a node's items: records by their marks, others by the topic's view. */
+/** What is known of a node's items. */
 class Known {
   readonly #target: Target;
   readonly #before: Before | undefined;
@@ -137,35 +137,35 @@ class Known {
     this.#target = target;
     this.#before = before;
     this.#parts = parts;
-    this.#last = new Map(parts.beginnings.last(target.service, target.node));
+    this.#last = new Map(parts.beginnings.last(target.service, target.node).map(([id, hash]) => [id, hash] as const));
   }
 
-  /** Whether what is older than these is known; `met`: one that is newer is. */
-  async reaches(items: readonly HomeItem[], seen: number = items.length, met: boolean = false): Promise<boolean> {
+  /** Whether what is older than these is known; `seen`: how many items of the node were looked at; `met`: one that is newer is known. */
+  async reaches(items: readonly HomeItem[], seen: number, met: boolean = false): Promise<boolean> {
+    if (!this.#before) return false;
     const theirs = this.theirs(items);
     const [oldest] = theirs;
-    // Where we have published while others did, ours say nothing of theirs.
-    if (!oldest) return seen >= OWN_ONLY;
-    if (!this.#before) return false;
+    const last = items.some((item) => this.#cameLast(item));
+    // Where we have published while others did, ours say nothing of theirs, unless they had come back.
+    if (theirs.every(isNamedByRecord)) return last || (oldest ? this.#came(oldest, await this.#local([oldest])) : met);
     const local = await this.#local(theirs);
-    if (theirs.every(isNamedByRecord)) return this.#has(oldest, local);
-    return seen >= COMPARED && (met || theirs.some((item) => this.#has(item, local)));
+    return seen >= COMPARED && (last || met || theirs.some((item) => this.#came(item, local)));
   }
 
   /** The last of them that is known; -1: none. */
   async newest(items: readonly HomeItem[]): Promise<number> {
     const { keeper } = this.#parts;
     const local = await this.#local(items);
-    return items.findLastIndex((item) => !keeper.isOwn(item) && this.#has(item, local));
+    return items.findLastIndex((item) => !keeper.isOwn(item) && this.#came(item, local));
   }
 
   /** Those to be kept, in order; the first `old` of them are before one that is known. */
   async wanted(items: readonly HomeItem[], old: number = 0): Promise<HomeItem[]> {
     const before = this.#before;
     const theirs = this.theirs(inOrder(before ? since(before, items) : items));
-    if (!before) return theirs;
+    if (!before || theirs.every(({ origin }) => origin)) return theirs;
     const local = await this.#local(theirs);
-    const newest = theirs.findLastIndex((item) => this.#has(item, local));
+    const newest = theirs.findLastIndex((item) => this.#came(item, local));
     const passed = new Set(items.slice(0, old));
     return theirs.filter((item, i) => {
       if (item.origin) return true; // the log knows
@@ -180,17 +180,22 @@ class Known {
     return items.filter((item) => !this.#parts.keeper.isOwn(item));
   }
 
-  #has(item: HomeItem, local: ReadonlyMap<string, LogRecord>): boolean {
-    const { id, payload } = item;
-    const origin = originIn(item, this.#target);
-    if (origin) return origin.seq <= this.#parts.log.originMark(origin.box, origin.epoch, this.#target.topic, origin.chain);
-    const record = local.get(id);
-    return record ? samePayload(record.payload, payload) : this.#last.get(id) === hashOf(item);
+  /** Whether it came from here, and with it what is older here. Of what came by another home, or was imported, only itself is known. */
+  #came(item: HomeItem, local: ReadonlyMap<string, LogRecord>): boolean {
+    if (this.#cameLast(item)) return true;
+    const record = local.get(item.id);
+    if (!record || homeOf(record) !== this.#target.service) return false;
+    return item.origin ? record.recordId === formatRecordId(item.origin) : samePayload(record.payload, item.payload);
+  }
+
+  #cameLast(item: HomeItem): boolean {
+    const hash = this.#last.get(item.id);
+    return hash !== undefined && hash === hashOf(item);
   }
 
   async #local(items: readonly HomeItem[]): Promise<Map<string, LogRecord>> {
     const { log } = this.#parts;
-    const ids = items.flatMap(({ id, origin }) => (origin ? [] : [id]));
+    const ids = items.map(({ id }) => id);
     const local = new Map<string, LogRecord>();
     if (!log.topic(this.#target.topic)) return local;
     for (let at = 0; at < ids.length; at += IDS) {
@@ -208,7 +213,7 @@ class Known {
 async function retractMissing(target: Target, ids: readonly string[], last: number, { log, keeper }: CatchUpParts): Promise<void> {
   if (!log.topic(target.topic)) return;
   const there = new Set(ids);
-  const { theirs } = await theirsOf(log, target.topic, target.service, IDS);
+  const { theirs } = await theirsOf(log, target, IDS);
   const local = theirs.flatMap(({ id, recordId, seq }) => (id === undefined ? [] : [{ id, seq, isChosen: id !== recordId }]));
   const cameLast = local.findLast(({ seq, isChosen }) => isChosen && seq <= last);
   if (!cameLast || !there.has(cameLast.id)) return;

@@ -128,8 +128,9 @@ export class Downlink {
   /** A retraction of ours goes to a node: it comes back if that is followed, and the service does not refuse it (`told`). */
   retracting(service: string, node: string, id: string, told: boolean): void {
     const from = full(service) ?? service;
-    if (!told) this.ownRetractions.take(from, node, id);
-    else if (this.#nodes.get(keyOf(from, node))?.state === 'following') this.ownRetractions.expect(from, node, id);
+    if (!told) return void this.ownRetractions.take(from, node, id);
+    // While a node waits it may not be subscribed to: somebody else's would be taken for ours some day.
+    if ((this.#nodes.get(keyOf(from, node))?.state ?? 'waiting') !== 'waiting') this.ownRetractions.expect(from, node, id);
   }
 
   async close(): Promise<void> {
@@ -239,7 +240,7 @@ export class Downlink {
       return undefined;
     }
     const followed = new FollowedNode({
-      target: { service, node, topic }, log, keeper: this.#keeper, beginnings: this.#beginnings, ownRetractions: this.ownRetractions,
+      target: { service, node, topic, isShared: () => [...this.#nodes.values()].some(({ target }) => target.topic === topic && target.service === service && target.node !== node) }, log, keeper: this.#keeper, beginnings: this.#beginnings, ownRetractions: this.ownRetractions,
       onlyNew: rule.from === 'new' && first,
       bytes: Math.floor(limits.incoming / 2),
       behind: (behind) => this.#later(behind),

@@ -1,6 +1,7 @@
 // One node of a home that comes down: subscribed to, caught up with, and then followed, event by event.
 import { children, serialize, type Element } from '../../xmpp/element.ts';
 import type { HomeSession } from '../session.ts';
+import { lastOf } from './beginning.ts';
 import { catchUp, FIRST_PAGE, type CatchUpParts } from './catch-up.ts';
 import type { Change } from './event.ts';
 import { type HomeItem, readItem } from './item.ts';
@@ -27,8 +28,6 @@ export type NodeState = 'waiting' | 'beginning' | 'following';
 const ANSWER = 90_000;
 /** What comes while a node is caught up with; beyond it, it is caught up with once more. */
 const KEPT_BACK = { changes: 256, bytes: 1 << 20 } as const;
-/** What came last and is yet to be written down: more is of no use. */
-const NOTED = 8;
 /** Times that happens before others have their turn. */
 const ROUNDS = 4;
 
@@ -46,6 +45,8 @@ export class FollowedNode {
   /** The last that came, and is yet to be written down. */
   #noted: HomeItem[] = [];
   #noting = false;
+  /** Records that came since. */
+  #unnoted = 0;
 
   constructor(parts: FollowedNodeParts) {
     this.#parts = parts;
@@ -102,8 +103,11 @@ export class FollowedNode {
 
   /** Resolves when it is on disk, or will be fetched. */
   receive(changes: readonly Change[]): Promise<void> {
-    if (this.#state === 'following') return this.#apply(changes);
-    if (this.#state === 'beginning') this.#keepBack(changes);
+    const { target: { service, node }, ownRetractions } = this.#parts;
+    // Whatever becomes of them: one that was expected any longer would hide somebody else's.
+    const theirs = changes.filter((change) => change.kind !== 'retract' || !ownRetractions.take(service, node, change.id));
+    if (this.#state === 'following') return this.#apply(theirs);
+    if (this.#state === 'beginning') this.#keepBack(theirs);
     return Promise.resolve();
   }
 
@@ -146,10 +150,10 @@ export class FollowedNode {
   }
 
   #change(change: Change): Promise<Outcome> {
-    const { keeper, target, ownRetractions } = this.#parts;
+    const { keeper, target } = this.#parts;
     switch (change.kind) {
       case 'item': return this.#item(change.item);
-      case 'retract': return ownRetractions.take(target.service, target.node, change.id) ? Promise.resolve('kept') : keeper.retract(target, change.id);
+      case 'retract': return keeper.retract(target, change.id);
       case 'purge': case 'delete': return keeper.clear(target, change.kind);
       default: return Promise.resolve('kept');
     }
@@ -157,9 +161,10 @@ export class FollowedNode {
 
   /** Written down with whatever comes meanwhile, and behind the items themselves. */
   #come(items: readonly HomeItem[]): void {
-    const theirs = items.filter((item) => !item.origin);
-    if (theirs.length === 0) return;
-    this.#noted = [...this.#noted, ...theirs].slice(-NOTED);
+    this.#noted = lastOf([...this.#noted, ...items]);
+    // A record that comes again is told by its mark: that the last are not noted has a few more fetched, and none kept twice.
+    if (items.every(({ origin }) => origin) && (this.#unnoted += items.length) < FIRST_PAGE) return;
+    this.#unnoted = 0;
     if (!this.#noting) void this.#note();
   }
 

@@ -1,4 +1,5 @@
 // What an item of a home's node holds for this box: a record of some box, or what anybody else published.
+import { isInMemory } from '../../log/memory-seq.ts';
 import { parseRecordId } from '../../log/record-id.ts';
 import type { Origin, RecordPayload, Stamp } from '../../log/record.ts';
 import { elementToPayload, NS_LANPOST } from '../../payload/xml.ts';
@@ -19,6 +20,11 @@ export interface HomeItem {
 }
 
 const MAX_TOPIC = 512;
+/**
+ * Numbers before its own of which a record is believed that none is of its topic. Whoever may publish to a node may
+ * make one up: what its box is yet to publish would be taken for repeats, for ever.
+ */
+const BELIEVED = 2 ** 20;
 
 /** One, or those of a pack; none of what is no item, or names records that cannot be. */
 export function readItem(item: Element): HomeItem[] {
@@ -34,7 +40,12 @@ export function readItem(item: Element): HomeItem[] {
 
 function recordItem(id: string, { recordId, previous, topic, at: wall, trusted, publisher, payload }: HomeRecord): HomeItem[] {
   try {
-    const origin = { ...parseRecordId(recordId), ...(previous === undefined ? {} : { previous }) };
+    const place = parseRecordId(recordId);
+    // No home has what is in memory, and of what is on disk none has such a number.
+    if (isInMemory(place.seq)) return [];
+    const isFar = place.seq - (previous === undefined || previous >= place.seq ? 0 : previous) > BELIEVED;
+    const before = isFar ? place.seq - 1 : previous;
+    const origin = { ...place, ...(before === undefined ? {} : { previous: before }) };
     return [{
       id, origin, payload, stamp: { wall, trusted },
       ...(publisher === undefined ? {} : { publisher }), ...(topic === undefined || topic.length > MAX_TOPIC ? {} : { topic }),

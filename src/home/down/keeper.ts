@@ -23,6 +23,8 @@ export interface Target {
   readonly service: string;
   readonly node: string;
   readonly topic: string;
+  /** Another node of the service is that topic, too. */
+  readonly isShared: () => boolean;
 }
 
 /** `later`: nothing of it can be kept now; what was missed has to be fetched. `refused`: never, and that was told. */
@@ -47,7 +49,7 @@ export class Keeper {
   /** Its place in the topic is taken before this returns. */
   item(target: Target, item: HomeItem): Promise<Outcome> {
     const { broker, log } = this.#parts;
-    const { service, topic } = target;
+    const { service, node, topic } = target;
     if (this.isOwn(item)) return Promise.resolve('kept');
     if (!isItemId(item.id)) return this.#refused(target, 'an item whose id no item here can have');
     if (!broker.hasRoomFor(topic)) return this.#refused(target, 'this box holds as many topics as it may');
@@ -57,7 +59,7 @@ export class Keeper {
     const unnamed = isNamedByRecord(item) && log.topic(topic)?.settings.lane === 'latest';
     const stamp = this.#stampOf(item);
     return this.#outcome(target, broker.publish(OWNER, topic, payload, {
-      home: service, ...(unnamed ? {} : { id: item.id }), ...(origin ? { origin } : {}),
+      home: service, node, ...(unnamed ? {} : { id: item.id }), ...(origin ? { origin } : {}),
       ...(publisher === undefined ? {} : { publisher }), ...(stamp ? { stamp } : {}),
     }));
   }
@@ -78,7 +80,7 @@ export class Keeper {
     const state = log.topic(topic);
     if (state?.deleted !== false) return 'kept';
     const { last } = state;
-    const { theirs, looked } = await theirsOf(log, topic, service, LOOKED_AT);
+    const { theirs, looked } = await theirsOf(log, target, LOOKED_AT);
     if (theirs.length === 0) return 'kept';
     // Of what lies further back, and of what has come meanwhile, it is not known whose it is.
     if (theirs.length === looked && looked < LOOKED_AT && log.topic(topic)?.last === last) return this.#outcome(target, log.append({ topic, kind, extra: { home: service } }));

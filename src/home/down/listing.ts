@@ -19,7 +19,7 @@ export interface Listing {
 }
 
 /** `newest`: some of the newest, oldest first, by which it is seen in which order the service lists them. */
-export async function listing({ service, node }: Target, newest: readonly string[], request: (iq: Element) => Promise<Element>): Promise<Listing> {
+export async function listing({ service, node }: Pick<Target, 'service' | 'node'>, newest: readonly string[], request: (iq: Element) => Promise<Element>): Promise<Listing> {
   const ids = new Set<string>();
   let after: string | undefined = undefined;
   let bytes = 0;

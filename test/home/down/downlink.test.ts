@@ -6,6 +6,7 @@ import { homeOf } from '../../../src/pubsub/draft.ts';
 import { toPayload } from '../../../src/payload/payload.ts';
 import { payloadToElement } from '../../../src/payload/xml.ts';
 import { attr, xml, type Element } from '../../../src/xmpp/element.ts';
+import { iqResult } from '../../../src/xmpp/stanza.ts';
 import { quiet } from '../../support/quiet.ts';
 import { createRig, type Rig } from '../rig.ts';
 
@@ -16,6 +17,13 @@ const value = (one: string | number): Element => payloadToElement(toPayload(one)
 const record = (seq: number, one: string | number = seq, previous = seq - 1): Element =>
   xml('record', { xmlns: 'urn:lanpost:0', id: idOf(seq), seq: String(seq), stamp: '2026-01-02T03:04:05.000Z', ...(previous > 0 ? { previous: String(previous) } : {}) }, value(one));
 const idOf = (seq: number): string => `${BOX}-1.0000000a-${seq}`;
+/** As this box has published it. */
+const ownId = (seq: number): string => `aaaabbbbccccdddd-1.0000000a-${seq}`;
+const ownRecord = (seq: number): Element => {
+  const element = record(seq);
+  element.attrs['id'] = ownId(seq);
+  return element;
+};
 
 async function following(down: readonly DownRule[], options: Parameters<typeof createRig>[0] = RESCAN, account: object = {}): Promise<Rig> {
   const rig = await createRig(options);
@@ -164,6 +172,73 @@ describe('a node that comes down', () => {
     expect(first).toMatchObject({ recordId: idOf(1), stamp: { wall: Date.parse('2026-01-02T03:04:05Z'), trusted: true } });
   });
 
+  it('a backlog that comes behind newer records of its box is not taken for known because of them', async () => {
+    await using rig = await following([{ node: 't' }]);
+    const { home } = rig;
+    const publish = (from: number, to: number): void => { for (let n = from; n <= to; n++) home.publish('t', idOf(n), record(n)); };
+    publish(1001, 1010);
+    publish(1, 300);
+    await rig.until(async () => (await told(rig)).length === 310);
+    home.set.resumable = false;
+    home.subscribers.clear();
+    publish(301, 800);
+    home.cut();
+    await rig.until(async () => (await told(rig)).length === 810);
+    expect(await told(rig)).toEqual([...rangeOf(1001, 1011), ...rangeOf(1, 801)]);
+  });
+
+  it.each(['records', 'items without'])('what came by another home as well hides nothing that came to this one alone: %s', async (kind) => {
+    await using rig = await following([{ node: 't' }]);
+    const { home, log } = rig;
+    home.publish('t', idOf(1), record(1));
+    await rig.until(async () => (await told(rig)).length === 1);
+    home.set.resumable = false;
+    home.subscribers.clear();
+    for (const n of rangeOf(2, 301).map(Number)) {
+      if (n === 4) for (const c of rangeOf(0, 5)) home.publish('t', `c${c}`, value(`c${c}`));
+      if (kind === 'records') home.publish('t', idOf(n), record(n));
+      else home.publish('t', `i${n}`, value(n));
+      await log.append({ topic: 't', kind: 'publish', payload: toPayload(n), extra: { home: 'pubsub.hub.test' }, ...(kind === 'records' ? { id: idOf(n), origin: { box: BOX, epoch: '1.0000000a', seq: n, previous: n - 1 } } : { id: `i${n}` }) });
+    }
+    home.cut();
+    await rig.until(async () => (await view(rig)).includes('c4'));
+    expect((await told(rig)).toSorted()).toEqual([...rangeOf(1, 301), 'c0', 'c1', 'c2', 'c3', 'c4'].toSorted());
+  });
+
+  it.each([['packs', 16, 100], ['items', 1100, 1]])('what others published is found behind what went up meanwhile, %s', async (_, items, records) => {
+    await using rig = await following([{ node: 't' }]);
+    const { home } = rig;
+    home.publish('t', 'a', value('a'));
+    await rig.until(async () => (await told(rig)).length === 1);
+    home.set.resumable = false;
+    home.subscribers.clear();
+    home.publish('t', 'theirs', value('theirs'));
+    for (let at = 0; at < items; at++) {
+      const ours = Array.from({ length: records }, (__, n) => ownRecord(1 + at * records + n));
+      const [first] = ours;
+      home.publish('t', `ours-${at}`, records === 1 && first ? first : xml('pack', { xmlns: 'urn:lanpost:0', id: `${ownId(1 + at * records)}..${(at + 1) * records}`, count: String(records) }, ...ours));
+    }
+    home.cut();
+    await rig.until(async () => (await view(rig)).includes('theirs'));
+    expect([await told(rig), rig.troubles]).toEqual([['a', 'theirs'], []]);
+  });
+
+  it('what is ours is looked through no further back than to what had come back', async () => {
+    await using rig = await following([{ node: 't' }], RESCAN, { topics: ['t'] });
+    const { home } = rig;
+    await rig.publish('t', ...rangeOf(0, 400));
+    await rig.until(() => rig.arrivals('t').length === 400);
+    await rig.drained();
+    await quiet();
+    home.set.resumable = false;
+    home.cut();
+    await rig.publish('t', 'last');
+    await rig.until(() => rig.arrivals('t').includes('last'));
+    await followed(rig);
+    const asked = home.stanzas.flatMap((stanza) => attr(stanza.getChild('pubsub')?.getChild('items') ?? xml('none'), 'max_items') ?? []).map(Number);
+    expect(Math.max(...asked)).toBeLessThan(400);
+  });
+
   it('a pack comes as its records, each once, also when one of them has come alone', async () => {
     await using rig = await following([{ node: 't' }]);
     const pack = xml('pack', { xmlns: 'urn:lanpost:0', id: `${idOf(1)}..4`, count: '4' }, ...[1, 2, 3, 4].map((n) => record(n)));
@@ -245,6 +320,46 @@ describe('a node that comes down', () => {
     await rig.until(async () => (await view(rig)).includes('later'));
     await followed(rig);
     expect(await view(rig)).toEqual(['old', 'kept', 'lost', 'newest', 'later']);
+  });
+
+  it.each(['retracts', 'purges', 'deletes'])('that is the same topic here as another %s none of the other\'s', async (how) => {
+    await using rig = await createRig(RESCAN);
+    const { home } = rig;
+    for (const id of ['a1', 'a2', 'a3']) home.publish('t', id, value(id));
+    home.nodes.set('u', new Map());
+    await rig.add({ topics: [], down: [{ node: 't' }, { node: 'u', as: 't' }] });
+    await followed(rig, 2);
+    home.publish('u', 'u1', value('u1'));
+    await rig.until(async () => (await view(rig)).length === 4);
+    home.publish('t', 'a4', value('a4'));
+    await rig.until(async () => (await view(rig)).length === 5);
+    if (how === 'retracts') {
+      home.set.resumable = false;
+      home.nodes.get('t')?.delete('a2');
+      home.cut();
+    } else if (how === 'purges') home.purge('t');
+    else home.deleteNode('t');
+    const left = how === 'retracts' ? ['a1', 'a3', 'u1', 'a4'] : ['u1'];
+    await rig.until(async () => !(await view(rig)).includes('a2'));
+    home.publish('u', 'u2', value('u2'));
+    await rig.until(async () => (await view(rig)).includes('u2'));
+    expect(await view(rig)).toEqual([...left, 'u2']);
+  });
+
+  it('by another name takes away with a purge also what came of it before nodes were told apart', async () => {
+    await using rig = await createRig(RESCAN);
+    const { home } = rig;
+    home.nodes.set('u', new Map());
+    await rig.add({ topics: [], down: [{ node: 'u', as: 't' }] });
+    await followed(rig);
+    await rig.log.append({ topic: 't', kind: 'publish', id: 'old', payload: toPayload('old'), extra: { home: 'pubsub.home.test' } });
+    home.publish('u', 'new', value('new'));
+    await rig.until(async () => (await view(rig)).length === 2);
+    home.purge('u');
+    await rig.until(async () => !(await view(rig)).includes('new'));
+    home.publish('u', 'last', value('last'));
+    await rig.until(async () => (await view(rig)).includes('last'));
+    expect(await view(rig)).toEqual(['last']);
   });
 
   it('many events while it is caught up with cost none of them', async () => {
@@ -472,5 +587,30 @@ describe('nothing goes in a circle', () => {
     // Somebody else's counts.
     rig.home.retract('t', 'state');
     await rig.until(async () => (await view(rig)).length === 0);
+  });
+
+  it('nor does one that comes back while the node is caught up with', async () => {
+    await using rig = await following([{ node: 't' }], RESCAN, { topics: ['t'] });
+    const { home } = rig;
+    await rig.item('t', 'state', 'on');
+    await rig.until(() => rig.count('t') === 1);
+    home.set.resumable = false;
+    let held: Element | undefined;
+    home.set.answer = (iq, what) => {
+      if (what !== 'items' || held) return undefined;
+      held = iq;
+      return 'silence';
+    };
+    home.cut();
+    await rig.until(() => held !== undefined);
+    await rig.log.append({ topic: 't', kind: 'retract', id: 'state' });
+    await rig.item('t', 'state', 'off');
+    await rig.until(() => rig.at('t', 'state') === 'off');
+    await rig.drained();
+    home.send(iqResult(held ?? xml('none'), xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub' }, xml('items', { node: 't' }))));
+    await followed(rig);
+    home.publish('t', 'last', value('last'));
+    await rig.until(async () => (await view(rig)).includes('last'));
+    expect(await view(rig)).toEqual(['off', 'last']);
   });
 });

@@ -82,3 +82,36 @@ describe('is refused', () => {
     expect((await rig.log.items('t')).map(({ id }) => id)).toEqual(['true', 'last']);
   });
 });
+
+describe('a record that somebody made up', () => {
+  const BOX = 'bbbbccccddddeeee';
+  const record = (seq: number, previous: number | undefined, said: string): Element => parseElement(
+    `<record xmlns='urn:lanpost:0' id='${BOX}-1.0000000a-${seq}' seq='${seq}' stamp='2026-01-02T03:04:05.000Z' ${previous === undefined ? '' : `previous='${previous}'`}><text xmlns='urn:lanpost:0'>${said}</text></record>`);
+
+  it.each([
+    ['of the last number there is', Number.MAX_SAFE_INTEGER, undefined],
+    ['that says nothing of what is before it', 2 ** 51, undefined],
+    ['that says there is nothing between', 2 ** 51, 1],
+    ['that names one behind it', 2 ** 51, 2 ** 51 + 1],
+  ])('%s has nothing that its box publishes taken for a repeat', async (_what, seq, previous) => {
+    const followed = await following();
+    await using rig = followed.rig;
+    rig.home.publish('t', 'r1', record(1, undefined, 'one'));
+    rig.home.publish('t', 'forged', record(seq, previous, 'forged'));
+    // There too, where others may come yet.
+    rig.home.publish('t', 'forged too', record(seq - 5, previous, 'forged'));
+    for (const [n, said] of [[2, 'two'], [3, 'three'], [2, 'two']] as const) rig.home.publish('t', `r${n}`, record(n, n - 1, said));
+    await come(followed, message('mallory@b.test', item('t')));
+    const texts = (await rig.log.items('t')).map(({ payload }) => Buffer.from(payload?.bytes ?? '').toString());
+    expect(texts.filter((text) => text !== 'forged')).toEqual(['true', 'one', 'two', 'three', 'last']);
+  });
+
+  it('of a number that none can have is told of', async () => {
+    const followed = await following();
+    await using rig = followed.rig;
+    rig.home.publish('t', 'forged', record(Number.MAX_SAFE_INTEGER, undefined, 'forged'));
+    await come(followed, message('mallory@b.test', item('t')));
+    expect((await rig.log.items('t')).map(({ id }) => id)).toEqual(['true', 'last']);
+    expect(rig.troubles.map(({ kind }) => kind)).toEqual(['home.unfit']);
+  });
+});
