@@ -32,22 +32,6 @@ describe('whether batches overlap', () => {
     expect(after(2, 0.05).share(100)).toBe(50);
   });
 
-  it('knows what a sync costs from small writes, however long large ones take', () => {
-    const overlap = after(4);
-    expect(overlap.share(300)).toBe(BATCH_RECORDS);
-    overlap.wrote(3, 0.5);
-    expect(overlap.share(300)).toBe(150);
-  });
-
-  it('looks with a small write when there was none for long', () => {
-    const overlap = after(20);
-    for (let batch = 0; batch < 150; batch++) overlap.wrote(100, 20);
-    expect(overlap.share(64)).toBe(BATCH_RECORDS);
-    expect(overlap.share(65)).toBe(32);
-    overlap.wrote(32, 20);
-    expect(overlap.share(65)).toBe(BATCH_RECORDS);
-  });
-
   it('never parts a few', () => {
     expect(after(0).share(31)).toBe(BATCH_RECORDS);
     expect(after(0).share(32)).toBe(16);
