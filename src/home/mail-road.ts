@@ -114,7 +114,7 @@ export class HomeRoad implements Road {
     if (Buffer.byteLength(serialize(build())) > this.#parts.stanzaBytes) throw new LanpostError('too-large', 'The message is larger than homes accept.');
     // A session that is being taken up again may take its time: the link may open before.
     const handed = home.send(build);
-    if (!claim?.proven) return { handed, taken: handed, stays: this.#watched(account, letter, handed) };
+    if (!claim?.proven) return { handed, taken: handed, alone: true, stays: this.#watched(account, letter, handed) };
     return { handed, delivered: this.#confirmed(account, letter, claim.fingerprint, handed) };
   }
 
@@ -132,7 +132,8 @@ export class HomeRoad implements Road {
       this.#passed.get(key)?.over();
       this.#passed.set(key, passed);
       if (this.#passed.size > RETURNS.letters) this.#passed.values().next().value?.over();
-      handed.then(() => { if (this.#passed.get(key) === passed) timer = clock.after(RETURNS.within, over); }, over);
+      const wait = (): void => { if (this.#passed.get(key) === passed) timer = clock.after(RETURNS.within, over); };
+      handed.then(wait, over);
     });
   }
 

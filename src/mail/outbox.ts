@@ -45,6 +45,8 @@ export class Outbox {
   #bytes = 0;
   /** Those that the road does not have yet. */
   #unpassed = 0;
+  /** What nothing may follow is on its way. */
+  #alone = false;
   #lost = false;
   /** What the last letters were given to. */
   #road: Road | undefined;
@@ -100,6 +102,7 @@ export class Outbox {
           this.#round += 1;
           this.#bytes = 0;
           this.#unpassed = 0;
+          this.#alone = false;
           this.#away.clear();
           cursor.rewind();
         }
@@ -138,6 +141,7 @@ export class Outbox {
 
   #isFull(): boolean {
     const { unconfirmed } = this.#parts.cursor;
+    if (this.#alone) return true;
     return this.#probing ? unconfirmed >= 1 : unconfirmed >= WINDOW.letters || this.#unpassed >= WINDOW.unpassed || this.#bytes >= WINDOW.bytes;
   }
 
@@ -176,7 +180,7 @@ export class Outbox {
     }
     this.#failures = 0;
     this.#awaited = undefined;
-    const { delivered, taken, stays, handed: passed } = handed;
+    const { delivered, taken, alone = false, stays, handed: passed } = handed;
     if (!delivered && !taken) return this.#over(seq, letter);
     const round = this.#round;
     const isNews = (): boolean => round === this.#round;
@@ -187,7 +191,8 @@ export class Outbox {
       await this.#over(seq, letter);
       await stays?.catch((error: unknown) => this.#cameBack(road, letter, until, error));
     };
-    if (taken) taken.then(over, broke).catch(this.#report);
+    this.#alone = alone;
+    if (taken) taken.finally(() => { if (isNews()) this.#alone = false; }).then(over, broke).catch(this.#report);
     let open = true;
     // That it was not handed on is heard of `delivered`, too.
     const wasHanded = (): void => { if (open && isNews()) receipts.handed(letter.id); };

@@ -9,6 +9,8 @@ export interface Handed {
   readonly delivered?: Promise<void>;
   /** Where nobody will say: resolves when the recipient will have it, rejects when it cannot have it. */
   readonly taken?: Promise<void>;
+  /** Nothing follows it until then: who confirms nothing would get all that is under way twice after a power cut. */
+  readonly alone?: true;
   /** After that: resolves when it has not come back for long enough, rejects as `deliver` does when it has. */
   readonly stays?: Promise<void>;
 }

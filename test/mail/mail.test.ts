@@ -435,6 +435,29 @@ test('what a road takes while it closes does not go again; what no road has by t
   expect(road.carried.map(({ letter }) => letter.body)).toEqual(['not there']);
 });
 
+test('nothing follows a letter that goes alone until that is taken, or lost', async () => {
+  const ways: { take: () => void; lose: (error: Error) => void }[] = [];
+  const deliver = road.deliver.bind(road);
+  road.deliver = async (address, letter) => {
+    await deliver(address, letter);
+    const taken = new Promise<void>((take, lose) => { ways.push({ take, lose }); });
+    return { handed: taken, taken, alone: true };
+  };
+  for (const body of ['1', '2', '3']) await mail.send('xmpp:c@home.test', body);
+  const carried = async (): Promise<string[]> => {
+    await quiet();
+    return road.carried.map(({ letter }) => letter.body);
+  };
+  expect(await carried()).toEqual(['1']);
+  ways[0]?.take();
+  expect(await carried()).toEqual(['1', '2']);
+  ways[1]?.lose(new Error('broken'));
+  await road.carriedBy(3);
+  expect(await carried()).toEqual(['1', '2', '2']);
+  ways[2]?.take();
+  expect(await carried()).toEqual(['1', '2', '2', '3']);
+});
+
 describe('a letter that comes back after its road had it', () => {
   let stay: { gone: (error: LanpostError) => void; stays: () => void }[];
   let troubles: string[];
