@@ -31,24 +31,26 @@ export interface Mended {
   readonly renamed: readonly string[];
 }
 
-/** Rows of a gap in place of those records; one that ends where they begin, at `before`, goes on with them. */
+/** Rows of a gap in place of those records, which are `cleared`; one that ends where they begin, at `before`, goes on with them. */
 export function gapRows({ from, to, exact }: Hole, clock: Clock, before?: number): Op[] {
   const at = before ?? from;
   const gap: GapInfo = { from: at, to, reason: 'corrupt', ...(exact && { count: to - at + 1 }) };
   const header = { kind: 'gap' as const, topic: 0, previous: 0, wall: clock.wall(), mono: clock.mono(), trusted: clock.isSet() };
   const row = encodeRecord(header, encodeBody({ topic: '', kind: 'gap', gap }));
-  const ops: Op[] = [];
-  for (let seq = from; seq <= to; seq++) ops.push({ key: recordKey(seq) });
   const commit: CommitRow = { first: from, count: to - from + 1, crc: 0, bytes: before === undefined ? row.length : 0, hole: true, oldest: from };
   // Until it is in the ledger (log.ts), where nothing can be written yet.
   const [key, value] = lostRow('', { from, to, count: to - from + 1, reason: 'corrupt' });
-  ops.push(
+  return [
     { key: recordKey(at), value: row },
     { key: indexKey(0, at), value: encodeIndex({ state: 'live', item: false, size: row.length, ordinal: 0 }) },
     { key: commitKey(from), value: encodeCommit(commit) },
     { key, value },
-  );
-  return ops;
+  ];
+}
+
+/** Deletes what there still is of those records: of millions that are lost in a row there may be none. */
+export async function cleared(database: Database, { from, to }: Hole): Promise<void> {
+  for await (const page of rowsOf(database, { gte: recordKey(from), lt: recordKey(to + 1) })) await writeSynced(database, page.map(([key]) => ({ key })));
 }
 
 /** A durable reader: where it is, since when what it reads is kept for it, and what it has lost already. */
@@ -189,7 +191,10 @@ class Mending {
 
   async end(): Promise<Mended> {
     const holes = await this.#told();
-    for (const hole of holes) await writeSynced(this.#database, gapRows(hole, this.#clock));
+    for (const hole of holes) {
+      await cleared(this.#database, hole);
+      await writeSynced(this.#database, gapRows(hole, this.#clock));
+    }
     return { holes, changed: this.#changed, renamed: this.#renamed };
   }
 
