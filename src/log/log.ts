@@ -274,8 +274,9 @@ class DiskLog implements Log {
 
   async #mend(damaged: boolean): Promise<void> {
     const { database, clock, trouble } = this.#state;
-    const { holes, changed, renamed } = await mend(database, clock, damaged);
-    for (const { from, to, exact } of holes) trouble({ kind: 'log.gap', message: `${exact ? 'Records' : 'Of the records'} ${from} to ${to}${exact ? ' are damaged and lost' : ' some are lost'}.`, code: 'corrupt' });
+    const { changed, renamed } = await mend(database, clock, damaged, ({ from, to, exact }) => {
+      trouble({ kind: 'log.gap', message: `${exact ? 'Records' : 'Of the records'} ${from} to ${to}${exact ? ' are damaged and lost' : ' some are lost'}.`, code: 'corrupt' });
+    });
     for (const name of renamed) trouble({ kind: 'log.nameless', message: `A topic has lost its name and settings; what it held is now in ${name}.`, code: 'corrupt' });
     if (changed > 0) trouble({ kind: 'log.mended', message: `${changed} rows did not fit the others and were put right.` });
   }

@@ -61,15 +61,15 @@ interface Known extends TopicChange { name: string; dirty: boolean; seen: number
 /** So many records in a row are not all deleted before their time; a table file that is lost takes as many and more. */
 const MANY = 8;
 
-/** The database is open and nobody else uses it. `damaged`: parts of it are known to be lost. */
-export async function mend(database: Database, clock: Clock, damaged: boolean): Promise<Mended> {
+/** The database is open and nobody else uses it. `damaged`: parts of it are known to be lost. `told` of each hole once it is a gap. */
+export async function mend(database: Database, clock: Clock, damaged: boolean, told: (hole: Hole) => void = () => undefined): Promise<Mended> {
   const mending = new Mending(database, clock, damaged);
   await mending.load();
   await mending.records();
   await mending.indexes();
   await mending.ids();
   await mending.topics();
-  return mending.end();
+  return mending.end(told);
 }
 
 class Mending {
@@ -80,7 +80,11 @@ class Mending {
   readonly #asides = new Set<number>();
   readonly #holes: Hole[] = [];
   readonly #renamed: string[] = [];
+  /** Positions whose index rows alone tell that they are lost. */
+  readonly #traces = new Set<number>();
   #ops: Op[] = [];
+  /** What takes the traces of a loss away: only once that is told. Cut off before, the next mending has to find it. */
+  readonly #last: Op[] = [];
   #changed = 0;
   readonly #damaged: boolean;
 
@@ -149,7 +153,11 @@ class Mending {
         const index = decodeIndex(value);
         const record = records[i];
         if (!record || recordTopic(record) !== no) {
-          this.#ops.push({ key });
+          if (no === 0 || record) this.#ops.push({ key });
+          else {
+            this.#last.push({ key });
+            this.#traces.add(seq);
+          }
           if (no !== 0) this.#lose(seq, seq, true);
           continue;
         }
@@ -163,9 +171,9 @@ class Mending {
   async ids(): Promise<void> {
     for await (const page of pages(this.#database, PREFIX.id)) {
       const rows = await this.#database.getMany(page.map(([key, value]) => indexKey(getU32(key, 1), getSeq(value, 0))));
-      for (const [i, [key]] of page.entries()) {
+      for (const [i, [key, value]] of page.entries()) {
         const row = rows[i];
-        const index = row && decodeIndex(row);
+        const index = row && !this.#traces.has(getSeq(value, 0)) ? decodeIndex(row) : undefined;
         if (index?.state !== 'live' || !namesOf(index).includes(Buffer.from(key.subarray(5)).toString())) this.#ops.push({ key });
       }
       await this.#flush();
@@ -184,17 +192,19 @@ class Mending {
         : { ...topic, count: 0, viewBytes: 0, bytes: 0 };
       const value = encodeTopic(name, now);
       if (!dirty && row && Buffer.compare(row, value) === 0) continue;
-      this.#ops.push({ key: topicKey(no), value });
+      this.#last.push({ key: topicKey(no), value });
     }
-    await this.#flush();
   }
 
-  async end(): Promise<Mended> {
+  async end(told: (hole: Hole) => void): Promise<Mended> {
     const holes = await this.#told();
     for (const hole of holes) {
       await cleared(this.#database, hole);
       await writeSynced(this.#database, gapRows(hole, this.#clock));
+      told(hole);
     }
+    this.#ops = this.#last;
+    await this.#flush();
     return { holes, changed: this.#changed, renamed: this.#renamed };
   }
 

@@ -146,6 +146,25 @@ describe('mending', () => {
     expect(deleted).toBeLessThan(100);
   });
 
+  it('that is cut off before it has told what is lost finds it again', async () => {
+    const database = await damaged((no) => [
+      { key: subscriptionKey('keeper') }, ...[9, 10, 12, 40].map((seq) => ({ key: recordKey(seq) })), { key: indexKey(no('b'), 40) },
+    ]);
+    const begin = database.batch.bind(database);
+    Object.assign(database, { batch: (): Batch => {
+      const batch = begin();
+      return { ...batch, put: (key, value) => {
+        if (key[0] === PREFIX.lost) throw new Error('cut off');
+        batch.put(key, value);
+      } };
+    } });
+    await expect(mended(database)).rejects.toThrow('cut off');
+    Object.assign(database, { batch: begin });
+    expect((await mended(database)).holes).toEqual([{ from: 9, to: 10, exact: true }, { from: 12, to: 12, exact: true }, { from: 40, to: 40, exact: false }]);
+    await database.close();
+    expect(await audit(database)).toEqual([]);
+  });
+
   it('survives any rows gone', async () => {
     const { log, database } = await openMemory();
     for (let n = 0; n < 60; n++) await log.append(item(`t${n % 3}`, `${n}`, { id: `id${n % 5}` }));
