@@ -30,7 +30,7 @@ import { Progress } from './progress.ts';
 import type { ProgressRow } from './progress-row.ts';
 import { Readers } from './readers.ts';
 import { Reading } from './reading.ts';
-import type { Draft, LogRecord } from './record.ts';
+import type { Draft, GapInfo, LogRecord } from './record.ts';
 import { Recovery } from './recovery.ts';
 import { mend } from './mend.ts';
 import { LogRegistry, type Registry } from './registry.ts';
@@ -117,6 +117,8 @@ export interface Log {
   dropAsides(name: string, seqs?: readonly number[]): Promise<number>;
   /** Highest seq taken from another box's epoch and topic, of one chain; 0 for none. */
   originMark(box: string, epoch: string, topic: string, chain?: string): number;
+  /** What of it was damaged and lost. */
+  gaps(): Promise<GapInfo[]>;
   /** Something was lost to a reader elsewhere than in the log: it goes into the ledger, on disk when this resolves. */
   noteLoss(loss: Loss): Promise<void>;
   /** Makes what room it can now, instead of within a second. */
@@ -453,6 +455,11 @@ class DiskLog implements Log {
 
   originMark(box: string, epoch: string, topic: string, chain?: string): number {
     return this.#state.origins.get(originName({ box, epoch, ...(chain === undefined ? {} : { chain }) }, topic))?.high ?? 0;
+  }
+
+  async gaps(): Promise<GapInfo[]> {
+    const records = await this.#reading.bySeqs(this.#state.gaps);
+    return records.flatMap(({ gap }) => (gap?.reason === 'corrupt' ? [gap] : []));
   }
 
   trim(): Promise<void> {
