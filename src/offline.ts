@@ -18,10 +18,10 @@ interface StoppedOptions {
 export async function* repairBox(options: { readonly dir: string }): AsyncGenerator<Trouble> {
   const { openStopped } = await stopped();
   const found: Trouble[] = [];
-  let wake = (): void => undefined;
+  let wake: (() => void) | undefined;
   const trouble = (one: Trouble): void => {
     found.push(one);
-    wake();
+    wake?.();
   };
   const repaired = openStopped(options.dir, { mend: true, trouble }).then(({ close }) => close());
   const done = repaired.then(() => true, () => true);

@@ -21,6 +21,8 @@ export interface Imported {
   /** Made anew, as are the durable readers. */
   readonly topics: number;
   readonly readers: number;
+  /** Whether it was seen to be whole: exports of format 1 do not tell where they end. */
+  readonly ended: boolean;
 }
 
 export interface Box extends AsyncDisposable {

@@ -12,7 +12,8 @@ import type { CursorInfo, Log } from './log.ts';
 import { asRecordId } from './record-id.ts';
 import type { Draft, LogRecord, Origin, RecordKind, RecordPayload, TopicSettings } from './record.ts';
 
-const FORMAT = 1;
+/** Format 1 had no last line. */
+const FORMAT = 2;
 /** Registry rows that are no business of this machine alone, and no secrets. */
 const ROWS: readonly string[] = ['trust/', 'policy/', 'access/'];
 const AT_ONCE = 500;
@@ -22,6 +23,8 @@ const LATEST = 8.64e15;
 const LONGEST_NAME = 4096;
 
 interface Header { readonly lanpost: 'export'; readonly format: number; readonly box: string; readonly exported: number }
+/** Of all lines before it. */
+interface EndLine { readonly lanpost: 'end'; readonly lines: number }
 interface TopicLine { readonly topic: string; readonly settings: TopicSettings }
 interface RowLine { readonly row: string; readonly value: unknown }
 interface ReaderLine { readonly reader: string; readonly filter: string; readonly extra?: unknown; readonly maxBacklog?: MaxBacklog | undefined }
@@ -43,10 +46,19 @@ interface RecordLine {
   readonly config?: TopicSettings | undefined;
 }
 
-export type ArchiveLine = Header | TopicLine | RowLine | ReaderLine | RecordLine;
+export type ArchiveLine = Header | EndLine | TopicLine | RowLine | ReaderLine | RecordLine;
 
 /** Everything of the log but mail, mirrors and what is this machine's alone, oldest first. A durable reader stands where it was: before the first record that it had not passed. */
 export async function* archived(log: Log, now: number): AsyncGenerator<ArchiveLine> {
+  let lines = 0;
+  for await (const line of contents(log, now)) {
+    yield line;
+    lines++;
+  }
+  yield { lanpost: 'end', lines };
+}
+
+async function* contents(log: Log, now: number): AsyncGenerator<ArchiveLine> {
   yield { lanpost: 'export', format: FORMAT, box: log.boxId, exported: now };
   for (const { name, settings, deleted } of log.topics()) if (!name.startsWith('$') && !deleted) yield { topic: name, settings };
   for (const prefix of ROWS) for (const [row, value] of log.registry.entries(prefix)) yield { row, value };
@@ -77,13 +89,18 @@ export interface TakeInParts {
 /** Whether lines that begin so can be an export; throws. */
 export function checkBeginning(first: { readonly number: number; readonly text: string } | undefined): void {
   if (!first) throw new LanpostError('invalid-value', 'It is empty: an export has at least its first line. Was the file written to its end?');
-  if (!('lanpost' in parse(first.text, first.number))) throw wrong(first.number, 'is not the beginning of an export');
+  const line = parse(first.text, first.number);
+  if (!('lanpost' in line) || line.lanpost !== 'export') throw wrong(first.number, 'is not the beginning of an export');
 }
 
 /** Takes lines in. What is here already stays as it is. */
 export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: number; readonly text: string }>, parts: TakeInParts): Promise<Imported> {
-  const sum: { -readonly [K in keyof Imported]: Imported[K] } = { records: 0, repeated: 0, topics: 0, readers: 0 };
+  const sum: { -readonly [K in Exclude<keyof Imported, 'ended'>]: Imported[K] } = { records: 0, repeated: 0, topics: 0, readers: 0 };
   let begun = false;
+  let format = 1;
+  /** Lines since the last first one, and whether the last one has come. */
+  let count = 0;
+  let ended = false;
   /** Up to where this very log has been in each of its epochs: what comes after that it never had. */
   const own = new Map(log.epochs.map(({ box, name }, i) => [`${box}-${name}`, (log.epochs[i + 1]?.from ?? log.head + 1) - 1]));
   const gaps = await log.gaps();
@@ -114,7 +131,16 @@ export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: n
     if (!begun) checkBeginning({ number, text });
     begun = true;
     const line = parse(text, number);
-    if ('lanpost' in line) {
+    if (ended && !('lanpost' in line && line.lanpost === 'export')) throw wrong(number, 'comes after the end of the export');
+    count++;
+    if ('lanpost' in line && line.lanpost === 'end') {
+      await settle();
+      if (line.lines !== count - 1) throw wrong(number, `says that ${line.lines} lines come before it, and ${count - 1} did: the export is not whole; what there is of it was taken in`);
+      ended = true;
+    } else if ('lanpost' in line) {
+      format = line.format;
+      count = 1;
+      ended = false;
       if (line.format > FORMAT) throw new LanpostError('format-too-new', `It was exported in format ${line.format}; this lanpost knows ${FORMAT}.`);
     } else if ('topic' in line) {
       if (line.topic.startsWith('$')) throw wrong(number, 'names a topic of the box itself');
@@ -155,7 +181,8 @@ export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: n
   }
   await settle();
   if (!begun) checkBeginning(undefined);
-  return sum;
+  if (!ended && format > 1) throw new LanpostError('invalid-value', `The export was cut off after ${count} lines: its last line is missing. What there is of it was taken in.`);
+  return { ...sum, ended };
 }
 
 /** What this box itself accepted, in topics that the lines are about as well: it stays as it is. */
@@ -288,6 +315,7 @@ function parse(text: string, number: number): ArchiveLine {
 
 function isLine(line: unknown): line is ArchiveLine {
   if (typeof line !== 'object' || line === null) return false;
+  if ('lanpost' in line && line.lanpost === 'end') return 'lines' in line && typeof line.lines === 'number';
   if ('lanpost' in line) return line.lanpost === 'export' && 'format' in line && typeof line.format === 'number';
   if ('topic' in line) return typeof line.topic === 'string' && 'settings' in line && typeof line.settings === 'object' && line.settings !== null;
   if ('row' in line) return typeof line.row === 'string' && 'value' in line;

@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { constants } from 'node:fs';
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Arguments } from '../../src/cli/arguments.ts';
 import { archive } from '../../src/cli/commands/archive.ts';
-import { Output } from '../../src/cli/output.ts';
+import { BrokenPipe, Output } from '../../src/cli/output.ts';
 import { LevelDatabase } from '../../src/log/level-database.ts';
 import { openStopped } from '../../src/stopped-box.ts';
 import { item } from '../log/log-fixture.ts';
@@ -60,6 +60,28 @@ describe('an import from a pipe', () => {
     await writeFile(pipe, HEAD);
     await ran;
     expect(JSON.parse(String(printed.read()))).toMatchObject({ records: 0 });
+  });
+});
+
+describe('an export', () => {
+  const made = async (): Promise<void> => (await openStopped(join(folder, 'box'), { make: true })).close();
+
+  it('that nobody reads to its end fails', async () => {
+    await made();
+    printed.destroy();
+    const ran = running('export', '-');
+    await expect(ran).rejects.toThrow('not whole');
+    await expect(ran).rejects.not.toBeInstanceOf(BrokenPipe);
+  });
+
+  it('takes over no file that was begun, nor where that leads', async () => {
+    await made();
+    const [file, other] = [join(folder, 'b.jsonl'), join(folder, 'other')];
+    await writeFile(other, 'mine', { mode: 0o644 });
+    await symlink(other, `${file}.part`);
+    await running('export', file);
+    expect(await readFile(other, 'utf8')).toBe('mine');
+    expect((await lstat(file)).mode & 0o777).toBe(0o600);
   });
 });
 

@@ -40,7 +40,7 @@ describe('an export', () => {
   it('has topics, records with ids and stamps, readers and trust, and neither mail nor secrets', async () => {
     const lines = await exported(await filled());
     const parsed = lines.map((line): ArchiveLine => JSON.parse(line));
-    expect(parsed[0]).toEqual({ lanpost: 'export', format: 1, box: 'abcdefghijklmnop', exported: 7 });
+    expect(parsed[0]).toEqual({ lanpost: 'export', format: 2, box: 'abcdefghijklmnop', exported: 7 });
     expect(lines.join('\n')).not.toMatch(/secret|not for others|peer:x/);
     expect(parsed.filter((line) => 'topic' in line)).toHaveLength(2);
     expect(parsed.find((line) => 'in' in line && line.in === 'b/c')).toMatchObject({ kind: 'publish', type: 'application/cbor', base64: '/wCA', timeTrusted: false, publisher: 'link:desk\u0085', extra: { key: 'ab' } });
@@ -53,7 +53,7 @@ describe('an export', () => {
     const log = await filled();
     const lines = await exported(log);
     const there = await openMemory({ boxId: 'qrstuvwxyzabcdef' });
-    expect(await takeIn(there.log, numbered(lines))).toEqual({ records: 13, repeated: 0, topics: 2, readers: 1 });
+    expect(await takeIn(there.log, numbered(lines))).toEqual({ records: 13, repeated: 0, topics: 2, readers: 1, ended: true });
     const was = await log.items('a', { limit: 100 });
     const is = await there.log.items('a', { limit: 100 });
     const told = (records: typeof is) => records.map(({ recordId, id = recordId, payload, stamp: { wall, trusted } }) => ({ recordId, id, text: Buffer.from(payload?.bytes ?? []).toString(), wall, trusted }));
@@ -70,7 +70,7 @@ describe('an export', () => {
     const there = await openMemory({ boxId: 'qrstuvwxyzabcdef' });
     await takeIn(there.log, numbered(lines));
     const { head } = there.log;
-    expect(await takeIn(there.log, numbered(lines))).toEqual({ records: 0, repeated: 13, topics: 0, readers: 0 });
+    expect(await takeIn(there.log, numbered(lines))).toEqual({ records: 0, repeated: 13, topics: 0, readers: 0, ended: true });
     expect(there.log.head).toBe(head);
     const before = log.head;
     expect(await takeIn(log, numbered(lines))).toMatchObject({ records: 0, topics: 0, readers: 0 });
@@ -82,7 +82,7 @@ describe('an export', () => {
   });
 
   it.each([
-    ['', /empty/], ['x', /line 1 is not JSON/], ['{"topic":"a","settings":{}}', /beginning/], ['{"lanpost":"export","format":2,"box":"b","exported":1}', /format 2/],
+    ['', /empty/], ['x', /line 1 is not JSON/], ['{"topic":"a","settings":{}}', /beginning/], ['{"lanpost":"export","format":3,"box":"b","exported":1}', /format 3/],
   ])('%j is none', async (text, message) => {
     const { log } = await openMemory();
     await expect(takeIn(log, numbered(text === '' ? [] : [text]))).rejects.toThrow(message);
@@ -197,6 +197,18 @@ describe('an export', () => {
       expect(await takeIn(there.log, numbered(lines))).toMatchObject({ records: lost, repeated: 9 - lost });
       expect(await takeIn(there.log, numbered(lines))).toMatchObject({ records: 0, repeated: 9 });
       expect((await there.log.items('t')).map(({ payload }) => Buffer.from(payload?.bytes ?? []).toString()).toSorted()).toEqual(['1', '2', '3', '4', '5', '6', '7', '8', '9']);
+    }
+  });
+
+  it('that was cut off, or lacks lines, is said to be so, and what it has is taken in', async () => {
+    const { log } = await openMemory();
+    for (let n = 0; n < 5; n++) await log.append(item('t', `${n}`));
+    const lines = await exported(log);
+    expect(lines.at(-1)).toBe(JSON.stringify({ lanpost: 'end', lines: lines.length - 1 }));
+    for (const some of [lines.slice(0, -2), lines.toSpliced(3, 1), [...lines, lines[3] ?? '']]) {
+      const there = await openMemory({ boxId: 'qrstuvwxyzabcdef' });
+      await expect(takeIn(there.log, numbered(some))).rejects.toMatchObject({ code: 'invalid-value' });
+      expect((await there.log.items('t')).length).toBeGreaterThan(2);
     }
   });
 

@@ -1,12 +1,14 @@
 import { constants, createReadStream, fstatSync, openSync } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { stdin } from 'node:process';
 import type { Readable } from 'node:stream';
 import { exportBox, importBox, repairBox, type Trouble } from '../../index.ts';
 import type { Command } from '../command.ts';
 import { aborted } from '../interruption.ts';
 import { lines } from '../lines.ts';
+import { BrokenPipe } from '../output.ts';
 import { printable } from '../printable.ts';
 import { unreadable, UsageError } from '../usage-error.ts';
 
@@ -43,9 +45,14 @@ const exporting: Command = {
     const [path = '-'] = args.positionals;
     const { trouble, code } = onTheSide(note);
     if (path === '-') {
-      for await (const line of exportBox({ dir, trouble })) {
-        signal.throwIfAborted();
-        await out.line(line);
+      try {
+        for await (const line of exportBox({ dir, trouble })) {
+          signal.throwIfAborted();
+          await out.line(line);
+        }
+      } catch (cause) {
+        // Of other output whoever reads takes what is wanted; a part of a backup is none.
+        throw cause instanceof BrokenPipe ? new Error('nobody reads the export any more: it is not whole', { cause }) : cause;
       }
       return code();
     }
@@ -58,7 +65,9 @@ const exporting: Command = {
       // The box first: one that runs leaves no file behind.
       for await (const line of exportBox({ dir, trouble })) {
         signal.throwIfAborted();
-        file ??= await open(part, 'w', 0o600);
+        // One that was begun before may be another's, or lead elsewhere.
+        if (!file) await rm(part, { force: true });
+        file ??= await open(part, 'wx', 0o600);
         await file.appendFile(`${line}\n`);
         count++;
       }
@@ -66,6 +75,13 @@ const exporting: Command = {
       await file?.close();
       await rename(part, path);
       file = undefined;
+      // Its name is on disk only with the folder.
+      const parent = await open(dirname(path), 'r');
+      try {
+        await parent.sync();
+      } finally {
+        await parent.close();
+      }
       await out.print({ lines: count, file: path }, () => `${count} lines are in ${path}`);
       return code();
     } finally {
@@ -96,6 +112,7 @@ const importing: Command = {
     signal.addEventListener('abort', () => file.destroy(signal.reason instanceof Error ? signal.reason : undefined), { once: true });
     const done = await importBox({ dir, trouble }, lines(file));
     await out.print(done, () => `records taken in: ${done.records}, here already: ${done.repeated}; topics made: ${done.topics}; durable readers made: ${done.readers}`);
+    if (!done.ended) note('an export of format 1 does not tell where it ends: whether this one was whole is not known');
     return code();
   },
 };
