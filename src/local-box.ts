@@ -42,7 +42,7 @@ export interface LocalBoxParts {
   readonly clock: Clock;
   readonly offers: CommandOffers;
   readonly requests: Requests;
-  readonly troubles: { readonly source: EventSource<Trouble>; readonly counts: ReadonlyMap<string, number> };
+  readonly troubles: { readonly source: EventSource<Trouble>; readonly counts: ReadonlyMap<string, number>; readonly opening: readonly Trouble[] };
   /** Stops everything, in order. */
   readonly stop: () => Promise<void>;
 }
@@ -337,7 +337,8 @@ export class LocalBox implements Box {
   }
 
   troubles(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Trouble> {
-    return this.#opened().troubles.source.follow({ signal: options.signal });
+    const { source, opening } = this.#opened().troubles;
+    return source.follow({ first: opening, signal: options.signal });
   }
 
   close(): Promise<void> {

@@ -24,7 +24,7 @@ export function takeIn(log: Log, lines: Parameters<typeof takeLinesIn>[1]): Prom
 }
 
 /** The log of a box that does not run: nothing else of it is started. */
-export async function openStopped(dir: string, o: { readonly mend?: boolean; readonly trouble?: (trouble: Trouble) => void; readonly make?: boolean } = {}): Promise<{ readonly log: Log; readonly close: () => Promise<void> }> {
+export async function openStopped(dir: string, o: { readonly mend?: boolean; readonly trouble?: ((trouble: Trouble) => void) | undefined; readonly make?: boolean } = {}): Promise<{ readonly log: Log; readonly close: () => Promise<void> }> {
   const { limits } = checkedOptions({ dir });
   const location = join(dir, 'log');
   if (o.make === true) await claimDirectory(dir);

@@ -12,10 +12,14 @@ import type { CheckedOptions } from './options.ts';
 import { type Identity, loadIdentity } from './trust/identity.ts';
 import { readMachineId, readMachineStart } from './trust/machine.ts';
 
+/** Troubles of an opening that are kept for whoever comes when it is open; a store that lost more has said enough. */
+const KEPT = 100;
+
 /** What a box has on disk, and what it is told about: all there is before the rest of it is built. */
 export interface Store {
   readonly clock: Clock;
-  readonly troubles: { readonly source: EventSource<Trouble>; readonly counts: Map<string, number> };
+  /** `opening`: told before anybody could follow. */
+  readonly troubles: { readonly source: EventSource<Trouble>; readonly counts: Map<string, number>; readonly opening: readonly Trouble[] };
   readonly trouble: (trouble: Trouble) => void;
   readonly identity: Identity;
   readonly log: Log;
@@ -26,8 +30,11 @@ export interface Store {
 export async function openStore({ dir, limits }: CheckedOptions): Promise<Store> {
   const opened = new Opened();
   const clock = createSystemClock();
-  const troubles = { source: new EventSource<Trouble>(), counts: new Map<string, number>() };
+  const opening: Trouble[] = [];
+  const troubles = { source: new EventSource<Trouble>(), counts: new Map<string, number>(), opening };
+  let open = false;
   const trouble = (event: Trouble): void => {
+    if (!open && opening.length < KEPT) opening.push(event);
     troubles.counts.set(event.kind, (troubles.counts.get(event.kind) ?? 0) + 1);
     troubles.source.emit(event);
   };
@@ -43,6 +50,7 @@ export async function openStore({ dir, limits }: CheckedOptions): Promise<Store>
     const machineStart = await readMachineStart(() => clock.mono());
     const log = await openLog({ database, clock, boxId: identity.boxId, machine, ...(machineStart && { machineStart }), trouble, damaged, ledger: lossLedger(), limits: { diskFloor: limits.diskFloor } });
     opened.add(() => log.close());
+    open = true;
     return { clock, troubles, trouble, identity, log, opened };
   } catch (error) {
     await opened.close();

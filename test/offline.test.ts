@@ -4,6 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createBox } from '../src/box.ts';
 import type { Trouble } from '../src/index.ts';
+import { encodeRow } from '../src/log/cbor.ts';
+import { writeSynced } from '../src/log/database.ts';
+import { META_KEY } from '../src/log/keys.ts';
+import { LevelDatabase } from '../src/log/level-database.ts';
 import { exportBox, importBox, repairBox } from '../src/offline.ts';
 
 let parent = '';
@@ -21,6 +25,12 @@ async function* numbered(lines: readonly string[]): AsyncIterableIterator<{ numb
 }
 
 const boxIn = (dir: string) => createBox({ dir, link: false, control: false, limits: { diskFloor: 0 } });
+
+/** Its list of files is no such list any more. */
+async function spoil(dir: string): Promise<void> {
+  const manifest = (await readdir(join(dir, 'log'))).find((name) => name.startsWith('MANIFEST')) ?? '';
+  await writeFile(join(dir, 'log', manifest), 'x');
+}
 
 describe('a box that does not run', () => {
   it('is exported and imported into another', async () => {
@@ -44,17 +54,42 @@ describe('a box that does not run', () => {
     const box = await boxIn(dir);
     for (let n = 0; n < 100; n++) await box.publish('t', n);
     await box.close();
-    const spoil = async () => {
-      const manifest = (await readdir(join(dir, 'log'))).find((name) => name.startsWith('MANIFEST')) ?? '';
-      await writeFile(join(dir, 'log', manifest), 'x');
-    };
-    await spoil();
+    await spoil(dir);
     expect((await all(repairBox({ dir }))).map(({ kind }: Trouble) => kind)).toEqual(['log.repair']);
-    await spoil();
+    await spoil(dir);
     const again = await boxIn(dir);
+    // Also to whoever comes later.
+    for (const follower of [again.troubles(), again.troubles()]) expect(await follower.next()).toMatchObject({ value: { kind: 'log.repair' } });
     expect((await again.items('t', { last: 1000 })).length).toBe(100);
     expect((await again.status()).troubles).toMatchObject({ 'log.repair': 1 });
     await again.close();
+  });
+
+  it('whose damage is met by an export or an import says so', async () => {
+    const dir = join(parent, 'box');
+    const box = await boxIn(dir);
+    for (let n = 0; n < 10; n++) await box.publish('t', n);
+    await box.close();
+    const found: string[] = [];
+    const trouble = ({ kind }: Trouble): void => void found.push(kind);
+    await spoil(dir);
+    const lines = await all(exportBox({ dir, trouble }));
+    await spoil(dir);
+    await importBox({ dir, trouble }, numbered(lines));
+    expect(found).toEqual(['log.repair', 'log.repair']);
+  });
+
+  it('is told of as it is repaired, also when the repair fails later', async () => {
+    const dir = join(parent, 'box');
+    await (await boxIn(dir)).close();
+    const database = new LevelDatabase(join(dir, 'log'));
+    await database.open();
+    await writeSynced(database, [{ key: META_KEY, value: encodeRow({ format: 99, box: 'x', head: 0 }) }]);
+    await database.close();
+    await spoil(dir);
+    const findings = repairBox({ dir });
+    expect(await findings.next()).toMatchObject({ value: { kind: 'log.repair' } });
+    await expect(findings.next()).rejects.toMatchObject({ code: 'format-too-new' });
   });
 
   it('that is not there is said, and no directory made', async () => {

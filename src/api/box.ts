@@ -21,6 +21,8 @@ export interface Imported {
   /** Made anew, as are the durable readers. */
   readonly topics: number;
   readonly readers: number;
+  /** Whether it was seen to be whole: exports of format 1 do not tell where they end. */
+  readonly ended: boolean;
 }
 
 export interface Box extends AsyncDisposable {
@@ -223,7 +225,7 @@ export interface Box extends AsyncDisposable {
    * ends by itself, within 12 s; each finding comes as soon as it is known.
    */
   doctor(peer?: string, options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Finding>;
-  /** Background trouble as it happens. */
+  /** Background trouble as it happens; first, what was found when the box was opened, at most 100 of that. */
   troubles(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Trouble>;
   /** Leaves the link, syncs cursors, closes the log. Idempotent. */
   close(): Promise<void>;

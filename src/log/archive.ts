@@ -5,12 +5,15 @@ import { LanpostError } from '../errors.ts';
 import { isSayable } from '../sayable.ts';
 import { isLegal } from '../xml/text.ts';
 import { validTopic } from './filter.ts';
+import { replaces } from './item-names.ts';
 import { LOG_LIMITS, MAX_ID_BYTES, PAGE_RECORDS } from './limits.ts';
-import type { Log } from './log.ts';
+import type { MaxBacklog } from './durable.ts';
+import type { CursorInfo, Log } from './log.ts';
 import { asRecordId } from './record-id.ts';
 import type { Draft, LogRecord, Origin, RecordKind, RecordPayload, TopicSettings } from './record.ts';
 
-const FORMAT = 1;
+/** Format 1 had no last line. */
+const FORMAT = 2;
 /** Registry rows that are no business of this machine alone, and no secrets. */
 const ROWS: readonly string[] = ['trust/', 'policy/', 'access/'];
 const AT_ONCE = 500;
@@ -20,9 +23,11 @@ const LATEST = 8.64e15;
 const LONGEST_NAME = 4096;
 
 interface Header { readonly lanpost: 'export'; readonly format: number; readonly box: string; readonly exported: number }
+/** Of all lines before it. */
+interface EndLine { readonly lanpost: 'end'; readonly lines: number }
 interface TopicLine { readonly topic: string; readonly settings: TopicSettings }
 interface RowLine { readonly row: string; readonly value: unknown }
-interface ReaderLine { readonly reader: string; readonly filter: string; readonly extra?: unknown }
+interface ReaderLine { readonly reader: string; readonly filter: string; readonly extra?: unknown; readonly maxBacklog?: MaxBacklog | undefined }
 interface RecordLine {
   readonly record: string;
   readonly previous?: number | undefined;
@@ -41,10 +46,19 @@ interface RecordLine {
   readonly config?: TopicSettings | undefined;
 }
 
-export type ArchiveLine = Header | TopicLine | RowLine | ReaderLine | RecordLine;
+export type ArchiveLine = Header | EndLine | TopicLine | RowLine | ReaderLine | RecordLine;
 
 /** Everything of the log but mail, mirrors and what is this machine's alone, oldest first. A durable reader stands where it was: before the first record that it had not passed. */
 export async function* archived(log: Log, now: number): AsyncGenerator<ArchiveLine> {
+  let lines = 0;
+  for await (const line of contents(log, now)) {
+    yield line;
+    lines++;
+  }
+  yield { lanpost: 'end', lines };
+}
+
+async function* contents(log: Log, now: number): AsyncGenerator<ArchiveLine> {
   yield { lanpost: 'export', format: FORMAT, box: log.boxId, exported: now };
   for (const { name, settings, deleted } of log.topics()) if (!name.startsWith('$') && !deleted) yield { topic: name, settings };
   for (const prefix of ROWS) for (const [row, value] of log.registry.entries(prefix)) yield { row, value };
@@ -75,14 +89,21 @@ export interface TakeInParts {
 /** Whether lines that begin so can be an export; throws. */
 export function checkBeginning(first: { readonly number: number; readonly text: string } | undefined): void {
   if (!first) throw new LanpostError('invalid-value', 'It is empty: an export has at least its first line. Was the file written to its end?');
-  if (!('lanpost' in parse(first.text, first.number))) throw wrong(first.number, 'is not the beginning of an export');
+  const line = parse(first.text, first.number);
+  if (!('lanpost' in line) || line.lanpost !== 'export') throw wrong(first.number, 'is not the beginning of an export');
 }
 
 /** Takes lines in. What is here already stays as it is. */
 export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: number; readonly text: string }>, parts: TakeInParts): Promise<Imported> {
-  const sum: { -readonly [K in keyof Imported]: Imported[K] } = { records: 0, repeated: 0, topics: 0, readers: 0 };
+  const sum: { -readonly [K in Exclude<keyof Imported, 'ended'>]: Imported[K] } = { records: 0, repeated: 0, topics: 0, readers: 0 };
   let begun = false;
-  const own = new Set(log.epochs.map(({ box, name }) => `${box}-${name}`));
+  let format = 1;
+  /** Lines since the last first one, and whether the last one has come. */
+  let count = 0;
+  let ended = false;
+  /** Up to where this very log has been in each of its epochs: what comes after that it never had. */
+  const own = new Map(log.epochs.map(({ box, name }, i) => [`${box}-${name}`, (log.epochs[i + 1]?.from ?? log.head + 1) - 1]));
+  const gaps = await log.gaps();
   let waiting: Promise<void>[] = [];
   const settle = async (): Promise<void> => {
     await Promise.all(waiting);
@@ -110,7 +131,16 @@ export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: n
     if (!begun) checkBeginning({ number, text });
     begun = true;
     const line = parse(text, number);
-    if ('lanpost' in line) {
+    if (ended && !('lanpost' in line && line.lanpost === 'export')) throw wrong(number, 'comes after the end of the export');
+    count++;
+    if ('lanpost' in line && line.lanpost === 'end') {
+      await settle();
+      if (line.lines !== count - 1) throw wrong(number, `says that ${line.lines} lines come before it, and ${count - 1} did: the export is not whole; what there is of it was taken in`);
+      ended = true;
+    } else if ('lanpost' in line) {
+      format = line.format;
+      count = 1;
+      ended = false;
       if (line.format > FORMAT) throw new LanpostError('format-too-new', `It was exported in format ${line.format}; this lanpost knows ${FORMAT}.`);
     } else if ('topic' in line) {
       if (line.topic.startsWith('$')) throw wrong(number, 'names a topic of the box itself');
@@ -125,23 +155,25 @@ export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: n
     } else if ('reader' in line) {
       await settle();
       if (log.hasCursor(line.reader)) continue;
-      await (await log.cursor({ name: line.reader, filter: line.filter, from: 'new', durable: true, extra: line.extra })).close();
+      await (await log.cursor({ name: line.reader, filter: line.filter, from: 'new', durable: true, extra: line.extra, ...(line.maxBacklog && { maxBacklog: line.maxBacklog }) })).close();
       sum.readers++;
     } else {
       const draft = draftOf(line, number);
-      const { box, epoch } = draft.origin;
-      // What this very log once held it holds still, or has let go of.
-      if (own.has(`${box}-${epoch}`)) {
+      const { box, epoch, seq } = draft.origin;
+      // What this very log once held it holds still, or has let go of; unless it was lost.
+      if (seq <= (own.get(`${box}-${epoch}`) ?? 0) && !gaps.some(({ from, to }) => from <= seq && seq <= to)) {
         sum.repeated++;
         continue;
       }
-      if (await ownItems.concerns(draft)) {
+      const item = named(draft, settingsOf(draft.topic), parts);
+      if (await ownItems.concerns(item, settingsOf(draft.topic).lane)) {
         sum.repeated++;
         continue;
       }
       if (draft.config) checked(draft.topic, draft.config, number);
       if (draft.kind === 'delete') settings.set(draft.topic, {});
-      const one = append(named(draft, settingsOf(draft.topic), parts));
+      await log.roomy();
+      const one = append(item);
       one.catch(() => undefined); // seen when all of them are waited for, which may be lines away
       waiting.push(one);
       if (waiting.length >= AT_ONCE) await settle();
@@ -149,20 +181,26 @@ export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: n
   }
   await settle();
   if (!begun) checkBeginning(undefined);
-  return sum;
+  if (!ended && format > 1) throw new LanpostError('invalid-value', `The export was cut off after ${count} lines: its last line is missing. What there is of it was taken in.`);
+  return { ...sum, ended };
 }
 
 /** What this box itself accepted, in topics that the lines are about as well: it stays as it is. */
 class OwnItems {
   readonly #log: Log;
   readonly #topics = new Map<string, boolean>();
+  /** What was there before: its settings are its owner's, whether or not there is anything in it. */
+  readonly #before: ReadonlySet<string>;
 
   constructor(log: Log) {
     this.#log = log;
+    this.#before = new Set([...log.topics()].filter(({ deleted }) => !deleted).map(({ name }) => name));
   }
 
-  /** Whether taking in that record would change or remove such an item, or the settings of a topic that has some. */
-  async concerns({ topic, kind, id }: Draft): Promise<boolean> {
+  /** Whether taking in that record would change, replace or remove such an item, or change a topic that was there before. */
+  async concerns(draft: Draft, lane: unknown): Promise<boolean> {
+    const { topic, kind } = draft;
+    if ((kind === 'configure' || kind === 'delete') && this.#before.has(topic)) return true;
     let has = this.#topics.get(topic);
     if (has === undefined) {
       has = await this.#has(topic);
@@ -170,8 +208,9 @@ class OwnItems {
     }
     if (!has) return false;
     if (kind !== 'publish' && kind !== 'retract') return true;
-    const [item] = id === undefined ? [] : await this.#log.items(topic, { ids: [id] });
-    return item !== undefined && item.origin === undefined;
+    const names = replaces(draft, lane);
+    const items = names.length === 0 ? [] : await this.#log.items(topic, { ids: names });
+    return items.some(({ origin }) => origin === undefined);
   }
 
   async #has(topic: string): Promise<boolean> {
@@ -203,8 +242,8 @@ function named(draft: Draft & { readonly origin: Origin }, { lane, key: pointer 
   }
 }
 
-function readerLine({ name, filter, extra }: { readonly name: string; readonly filter: string; readonly extra: unknown }): ReaderLine {
-  return { reader: name, filter, ...(extra !== undefined && { extra }) };
+function readerLine({ name, filter, extra, maxBacklog }: Pick<CursorInfo, 'name' | 'filter' | 'extra' | 'maxBacklog'>): ReaderLine {
+  return { reader: name, filter, ...(extra !== undefined && { extra }), ...(maxBacklog && { maxBacklog }) };
 }
 
 function recordLine(record: LogRecord, previous: number | undefined): RecordLine {
@@ -276,11 +315,16 @@ function parse(text: string, number: number): ArchiveLine {
 
 function isLine(line: unknown): line is ArchiveLine {
   if (typeof line !== 'object' || line === null) return false;
+  if ('lanpost' in line && line.lanpost === 'end') return 'lines' in line && typeof line.lines === 'number';
   if ('lanpost' in line) return line.lanpost === 'export' && 'format' in line && typeof line.format === 'number';
   if ('topic' in line) return typeof line.topic === 'string' && 'settings' in line && typeof line.settings === 'object' && line.settings !== null;
   if ('row' in line) return typeof line.row === 'string' && 'value' in line;
-  if ('reader' in line) return typeof line.reader === 'string' && /^local:[^\p{Cc}]{1,256}$/u.test(line.reader) && 'filter' in line && typeof line.filter === 'string';
+  if ('reader' in line) return typeof line.reader === 'string' && /^local:[^\p{Cc}]{1,256}$/u.test(line.reader) && 'filter' in line && typeof line.filter === 'string' && (!('maxBacklog' in line) || isBacklog(line.maxBacklog));
   return 'record' in line && typeof line.record === 'string' && 'in' in line && 'kind' in line;
+}
+
+function isBacklog(bound: unknown): bound is MaxBacklog {
+  return typeof bound === 'object' && bound !== null && Object.entries(bound).every(([name, most]) => ['records', 'bytes', 'age'].includes(name) && Number.isSafeInteger(most) && most > 0);
 }
 
 function wrong(number: number, what: string, cause?: unknown): LanpostError {

@@ -23,6 +23,8 @@ const SUSPECT = 1, CLEAN = 2;
 /** Of the newest table files, after an end that was not clean: a block that is not what was written can end the process when LevelDB compacts it. */
 const VERIFIED_BYTES = 128 << 20;
 const TABLE = /^\d+\.(?:ldb|sst)$/;
+/** What no store is without. */
+const STORE = /^(?:CURRENT|MANIFEST-\d+|\d+\.(?:ldb|sst|log))$/;
 const REPAIR_ROOM = 10 << 20;
 
 /** The database port over LevelDB. */
@@ -31,6 +33,8 @@ export class LevelDatabase implements Database {
   #open: Level | undefined;
   #witness: number | undefined;
   #replayed = 0;
+  /** Which folder it was at the first opening: a name may come to be another's, or nobody's. */
+  #place: string | undefined;
   #witnessBytes = new Uint8Array(WITNESS_BYTES);
 
   constructor(location: string) {
@@ -40,13 +44,18 @@ export class LevelDatabase implements Database {
   async open(): Promise<void> {
     if (this.#open) return;
     const witness = join(this.location, 'WITNESS');
-    const made = await mkdir(this.location, { recursive: true });
-    if (made !== undefined) await syncFolder(dirname(made));
+    const again = this.#place !== undefined;
+    if (again) await this.#assertPlace();
+    else {
+      const made = await mkdir(this.location, { recursive: true, mode: 0o700 });
+      if (made !== undefined) await syncFolder(dirname(made));
+      this.#place = await placeOf(this.location);
+    }
     await assertNotForgotten(this.location);
     const replayed = await walBytes(this.location);
     const tables = await tablesIn(this.location);
     // Only now: a Level opens, and so locks, by itself once it is made.
-    const db = new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view', writeBufferSize: MEMTABLE_BYTES, maxFileSize: TABLE_BYTES });
+    const db = new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view', createIfMissing: !again, writeBufferSize: MEMTABLE_BYTES, maxFileSize: TABLE_BYTES });
     try {
       await db.open();
     } catch (error) {
@@ -74,10 +83,13 @@ export class LevelDatabase implements Database {
     await this.#open?.close();
     this.#open = undefined;
     if (this.#witness === undefined) return;
-    const { head, suspect } = await this.witnessed();
-    if (head > 0) this.#note(head, (suspect ? SUSPECT : 0) | CLEAN);
-    closeSync(this.#witness);
-    this.#witness = undefined;
+    try {
+      const { head, suspect } = await this.witnessed();
+      if (head > 0) this.#note(head, (suspect ? SUSPECT : 0) | CLEAN);
+    } finally {
+      closeSync(this.#witness);
+      this.#witness = undefined;
+    }
   }
 
   get replayed(): number {
@@ -87,6 +99,7 @@ export class LevelDatabase implements Database {
   async repair(): Promise<void> {
     // `level` re-exports classic-level without declaring its statics.
     if (!('repair' in Level) || typeof Level.repair !== 'function') throw new LanpostError('unsupported', 'This database cannot be repaired.');
+    await this.#assertPlace();
     // What LevelDB cannot write anew it would put away.
     if (await this.free() < await walBytes(this.location) + REPAIR_ROOM) throw new LanpostError('disk-full', `${this.location} is damaged, and there is no room to repair it.`);
     for (const { path, damage } of await this.#damaged(await tablesIn(this.location), Infinity)) if (!damage.whole) await condemn(path, damage.blocks);
@@ -95,6 +108,17 @@ export class LevelDatabase implements Database {
     } catch (error) {
       throw openError(error, this.location);
     }
+  }
+
+  /** Nothing is made in its place: what was acknowledged is elsewhere now, and the positions of a fresh store would be given twice. */
+  async #assertPlace(): Promise<void> {
+    const place = await placeOf(this.location).catch((error: unknown) => {
+      if (!isMissing(error)) throw error; // a disk that cannot say
+      return undefined;
+    });
+    const names = place === undefined || place !== (this.#place ?? place) ? [] : await readdir(this.location);
+    if (names.some((name) => STORE.test(name))) return;
+    throw new LanpostError('disk-full', `${this.location} is not there any more, or another folder has its name: put back what was there, or stop the box.`);
   }
 
   /** Which of these are not whole: so many bytes of the first are looked at, of the others the rows without a checksum of their own. */
@@ -262,6 +286,11 @@ async function tablesIn(location: string): Promise<Table[]> {
  */
 function isSame(one: Table, other: Stats): boolean {
   return one.ino === other.ino && one.size === other.size && one.ctimeMs === other.ctimeMs;
+}
+
+async function placeOf(location: string): Promise<string> {
+  const { dev, ino } = await stat(location, { bigint: true });
+  return `${dev}:${ino}`;
 }
 
 function isMissing(error: unknown): boolean {

@@ -30,7 +30,7 @@ import { Progress } from './progress.ts';
 import type { ProgressRow } from './progress-row.ts';
 import { Readers } from './readers.ts';
 import { Reading } from './reading.ts';
-import type { Draft, LogRecord, Origin } from './record.ts';
+import type { Draft, GapInfo, LogRecord, Origin } from './record.ts';
 import { Recovery } from './recovery.ts';
 import { mend } from './mend.ts';
 import { LogRegistry, type Registry } from './registry.ts';
@@ -119,6 +119,8 @@ export interface Log {
   originMark(box: string, epoch: string, topic: string, chain?: string): number;
   /** Whether that record of another box was taken into the topic. */
   hasOrigin(origin: Origin, topic: string): boolean;
+  /** What of it was damaged and lost. */
+  gaps(): Promise<GapInfo[]>;
   /** Something was lost to a reader elsewhere than in the log: it goes into the ledger, on disk when this resolves. */
   noteLoss(loss: Loss): Promise<void>;
   /** Makes what room it can now, instead of within a second. */
@@ -277,8 +279,9 @@ class DiskLog implements Log {
 
   async #mend(damaged: boolean): Promise<void> {
     const { database, clock, trouble } = this.#state;
-    const { holes, changed, renamed } = await mend(database, clock, damaged);
-    for (const { from, to, exact } of holes) trouble({ kind: 'log.gap', message: `${exact ? 'Records' : 'Of the records'} ${from} to ${to}${exact ? ' are damaged and lost' : ' some are lost'}.`, code: 'corrupt' });
+    const { changed, renamed } = await mend(database, clock, damaged, ({ from, to, exact }) => {
+      trouble({ kind: 'log.gap', message: `${exact ? 'Records' : 'Of the records'} ${from} to ${to}${exact ? ' are damaged and lost' : ' some are lost'}.`, code: 'corrupt' });
+    });
     for (const name of renamed) trouble({ kind: 'log.nameless', message: `A topic has lost its name and settings; what it held is now in ${name}.`, code: 'corrupt' });
     if (changed > 0) trouble({ kind: 'log.mended', message: `${changed} rows did not fit the others and were put right.` });
   }
@@ -459,6 +462,11 @@ class DiskLog implements Log {
 
   hasOrigin(origin: Origin, topic: string): boolean {
     return isTaken(this.#state.origins.get(originName(origin, topic)), origin.seq);
+  }
+
+  async gaps(): Promise<GapInfo[]> {
+    const records = await this.#reading.bySeqs(this.#state.gaps);
+    return records.flatMap(({ gap }) => (gap?.reason === 'corrupt' ? [gap] : []));
   }
 
   trim(): Promise<void> {

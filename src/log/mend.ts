@@ -31,24 +31,26 @@ export interface Mended {
   readonly renamed: readonly string[];
 }
 
-/** Rows of a gap in place of those records; one that ends where they begin, at `before`, goes on with them. */
+/** Rows of a gap in place of those records, which are `cleared`; one that ends where they begin, at `before`, goes on with them. */
 export function gapRows({ from, to, exact }: Hole, clock: Clock, before?: number): Op[] {
   const at = before ?? from;
   const gap: GapInfo = { from: at, to, reason: 'corrupt', ...(exact && { count: to - at + 1 }) };
   const header = { kind: 'gap' as const, topic: 0, previous: 0, wall: clock.wall(), mono: clock.mono(), trusted: clock.isSet() };
   const row = encodeRecord(header, encodeBody({ topic: '', kind: 'gap', gap }));
-  const ops: Op[] = [];
-  for (let seq = from; seq <= to; seq++) ops.push({ key: recordKey(seq) });
   const commit: CommitRow = { first: from, count: to - from + 1, crc: 0, bytes: before === undefined ? row.length : 0, hole: true, oldest: from };
   // Until it is in the ledger (log.ts), where nothing can be written yet.
   const [key, value] = lostRow('', { from, to, count: to - from + 1, reason: 'corrupt' });
-  ops.push(
+  return [
     { key: recordKey(at), value: row },
     { key: indexKey(0, at), value: encodeIndex({ state: 'live', item: false, size: row.length, ordinal: 0 }) },
     { key: commitKey(from), value: encodeCommit(commit) },
     { key, value },
-  );
-  return ops;
+  ];
+}
+
+/** Deletes what there still is of those records: of millions that are lost in a row there may be none. */
+export async function cleared(database: Database, { from, to }: Hole): Promise<void> {
+  for await (const page of rowsOf(database, { gte: recordKey(from), lt: recordKey(to + 1) })) await writeSynced(database, page.map(([key]) => ({ key })));
 }
 
 /** A durable reader: where it is, since when what it reads is kept for it, and what it has lost already. */
@@ -59,15 +61,15 @@ interface Known extends TopicChange { name: string; dirty: boolean; seen: number
 /** So many records in a row are not all deleted before their time; a table file that is lost takes as many and more. */
 const MANY = 8;
 
-/** The database is open and nobody else uses it. `damaged`: parts of it are known to be lost. */
-export async function mend(database: Database, clock: Clock, damaged: boolean): Promise<Mended> {
+/** The database is open and nobody else uses it. `damaged`: parts of it are known to be lost. `told` of each hole once it is a gap. */
+export async function mend(database: Database, clock: Clock, damaged: boolean, told: (hole: Hole) => void = () => undefined): Promise<Mended> {
   const mending = new Mending(database, clock, damaged);
   await mending.load();
   await mending.records();
   await mending.indexes();
   await mending.ids();
   await mending.topics();
-  return mending.end();
+  return mending.end(told);
 }
 
 class Mending {
@@ -78,7 +80,11 @@ class Mending {
   readonly #asides = new Set<number>();
   readonly #holes: Hole[] = [];
   readonly #renamed: string[] = [];
+  /** Positions whose index rows alone tell that they are lost. */
+  readonly #traces = new Set<number>();
   #ops: Op[] = [];
+  /** What takes the traces of a loss away: only once that is told. Cut off before, the next mending has to find it. */
+  readonly #last: Op[] = [];
   #changed = 0;
   readonly #damaged: boolean;
 
@@ -147,7 +153,11 @@ class Mending {
         const index = decodeIndex(value);
         const record = records[i];
         if (!record || recordTopic(record) !== no) {
-          this.#ops.push({ key });
+          if (no === 0 || record) this.#ops.push({ key });
+          else {
+            this.#last.push({ key });
+            this.#traces.add(seq);
+          }
           if (no !== 0) this.#lose(seq, seq, true);
           continue;
         }
@@ -161,9 +171,9 @@ class Mending {
   async ids(): Promise<void> {
     for await (const page of pages(this.#database, PREFIX.id)) {
       const rows = await this.#database.getMany(page.map(([key, value]) => indexKey(getU32(key, 1), getSeq(value, 0))));
-      for (const [i, [key]] of page.entries()) {
+      for (const [i, [key, value]] of page.entries()) {
         const row = rows[i];
-        const index = row && decodeIndex(row);
+        const index = row && !this.#traces.has(getSeq(value, 0)) ? decodeIndex(row) : undefined;
         if (index?.state !== 'live' || !namesOf(index).includes(Buffer.from(key.subarray(5)).toString())) this.#ops.push({ key });
       }
       await this.#flush();
@@ -182,14 +192,19 @@ class Mending {
         : { ...topic, count: 0, viewBytes: 0, bytes: 0 };
       const value = encodeTopic(name, now);
       if (!dirty && row && Buffer.compare(row, value) === 0) continue;
-      this.#ops.push({ key: topicKey(no), value });
+      this.#last.push({ key: topicKey(no), value });
     }
-    await this.#flush();
   }
 
-  async end(): Promise<Mended> {
+  async end(told: (hole: Hole) => void): Promise<Mended> {
     const holes = await this.#told();
-    for (const hole of holes) await writeSynced(this.#database, gapRows(hole, this.#clock));
+    for (const hole of holes) {
+      await cleared(this.#database, hole);
+      await writeSynced(this.#database, gapRows(hole, this.#clock));
+      told(hole);
+    }
+    this.#ops = this.#last;
+    await this.#flush();
     return { holes, changed: this.#changed, renamed: this.#renamed };
   }
 

@@ -7,7 +7,7 @@ import { type Database, type Op, type Row, rowsOf, writeSynced } from './databas
 import { decodeIndex } from './index-row.ts';
 import { META_KEY, PREFIX, getSeq, idKey, indexKey, prefixRange, putU32, recordKey } from './keys.ts';
 import { WAL_BYTES } from './limits.ts';
-import { type Hole, gapRows } from './mend.ts';
+import { type Hole, cleared, gapRows } from './mend.ts';
 import { namesOf } from './item-names.ts';
 import { recordBody, recordCrc, recordIntact, recordTopic } from './record.ts';
 import { type Meta, FORMAT, decodeMeta, metaOp } from './meta.ts';
@@ -146,11 +146,11 @@ export class Recovery {
     const rows = new RecordRows(database, Math.max(expected, unsettled));
     for (const commit of commits) {
       if (commit.first + commit.count <= expected) continue;
-      if (commit.first > expected) holes.push(...await this.#absent(expected, commit.first - 1));
+      if (commit.first > expected) for (const hole of await this.#absent(expected, commit.first - 1)) holes.push(hole);
       if (!commit.hole && commit.first >= unsettled) holes.push(...damage(commit, await rows.of(commit)));
       expected = commit.first + commit.count;
     }
-    if (expected <= this.#state.head) holes.push(...await this.#absent(expected, this.#state.head));
+    if (expected <= this.#state.head) for (const hole of await this.#absent(expected, this.#state.head)) holes.push(hole);
     return { clean: false, holes: merge(holes) };
   }
 
@@ -179,6 +179,7 @@ export class Recovery {
       const { from, to } = hole;
       // One that an earlier opening left just before goes on, unless a reader has passed it already.
       const before = await this.#gapBefore(from);
+      await cleared(database, hole);
       ops.push(...gapRows(hole, clock, before));
       if (before === undefined) gaps.push(from);
       trouble({ kind: 'log.gap', message: `Records ${from} to ${to} are damaged and lost.`, code: 'corrupt' });

@@ -1,13 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { constants } from 'node:fs';
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Arguments } from '../../src/cli/arguments.ts';
 import { archive } from '../../src/cli/commands/archive.ts';
-import { Output } from '../../src/cli/output.ts';
+import { BrokenPipe, Output } from '../../src/cli/output.ts';
+import { LevelDatabase } from '../../src/log/level-database.ts';
+import { openStopped } from '../../src/stopped-box.ts';
+import { item } from '../log/log-fixture.ts';
 
 const HEAD = `${JSON.stringify({ lanpost: 'export', format: 1, box: 'aaaabbbbccccdddd', exported: 0 })}\n`;
 
@@ -21,16 +24,19 @@ beforeEach(async () => {
   execFileSync('mkfifo', [pipe]);
   stop = new AbortController();
   printed = new PassThrough();
+  noted.length = 0;
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const importing = async (): Promise<number | void> => {
-  const command = archive.find(({ name }) => name === 'import');
-  return command?.run({
-    args: new Arguments(command, [pipe]), out: new Output({ stream: printed, json: true, colour: false }), dir: join(folder, 'box'), signal: stop.signal,
-    note: () => undefined, attach: () => Promise.reject(new Error('no box runs')),
+const noted: string[] = [];
+const running = async (command: string, file: string): Promise<number | void> => {
+  const found = archive.find(({ name }) => name === command);
+  return found?.run({
+    args: new Arguments(found, [file]), out: new Output({ stream: printed, json: true, colour: false }), dir: join(folder, 'box'), signal: stop.signal,
+    note: (text) => void noted.push(text), attach: () => Promise.reject(new Error('no box runs')),
   });
 };
+const importing = (): Promise<number | void> => running('import', pipe);
 /** Somebody who has opened it to write. */
 const writer = () => open(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
 
@@ -54,5 +60,43 @@ describe('an import from a pipe', () => {
     await writeFile(pipe, HEAD);
     await ran;
     expect(JSON.parse(String(printed.read()))).toMatchObject({ records: 0 });
+  });
+});
+
+describe('an export', () => {
+  const made = async (): Promise<void> => (await openStopped(join(folder, 'box'), { make: true })).close();
+
+  it('that nobody reads to its end fails', async () => {
+    await made();
+    printed.destroy();
+    const ran = running('export', '-');
+    await expect(ran).rejects.toThrow('not whole');
+    await expect(ran).rejects.not.toBeInstanceOf(BrokenPipe);
+  });
+
+  it('takes over no file that was begun, nor where that leads', async () => {
+    await made();
+    const [file, other] = [join(folder, 'b.jsonl'), join(folder, 'other')];
+    await writeFile(other, 'mine', { mode: 0o644 });
+    await symlink(other, `${file}.part`);
+    await running('export', file);
+    expect(await readFile(other, 'utf8')).toBe('mine');
+    expect((await lstat(file)).mode & 0o777).toBe(0o600);
+  });
+});
+
+describe('an export of a box that has lost something', () => {
+  it('says what, and is none of all there was: exit code 1', async () => {
+    const dir = join(folder, 'box');
+    const { log, close } = await openStopped(dir, { make: true });
+    for (const text of ['1', '2', '3']) await log.append(item('t', text));
+    await close();
+    const database = new LevelDatabase(join(dir, 'log'));
+    await database.open();
+    database.witness(9);
+    await database.close();
+    expect(await running('export', join(folder, 'first.jsonl'))).toBe(1);
+    expect(noted).toEqual(['Records 4 to 9 are damaged and lost.']);
+    expect(await running('export', join(folder, 'second.jsonl'))).toBeUndefined();
   });
 });

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type ArchiveLine, archived } from '../../src/log/archive.ts';
+import { writeSynced } from '../../src/log/database.ts';
+import { commitKey, recordKey } from '../../src/log/keys.ts';
 import type { Log } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { takeIn } from '../../src/stopped-box.ts';
@@ -38,7 +40,7 @@ describe('an export', () => {
   it('has topics, records with ids and stamps, readers and trust, and neither mail nor secrets', async () => {
     const lines = await exported(await filled());
     const parsed = lines.map((line): ArchiveLine => JSON.parse(line));
-    expect(parsed[0]).toEqual({ lanpost: 'export', format: 1, box: 'abcdefghijklmnop', exported: 7 });
+    expect(parsed[0]).toEqual({ lanpost: 'export', format: 2, box: 'abcdefghijklmnop', exported: 7 });
     expect(lines.join('\n')).not.toMatch(/secret|not for others|peer:x/);
     expect(parsed.filter((line) => 'topic' in line)).toHaveLength(2);
     expect(parsed.find((line) => 'in' in line && line.in === 'b/c')).toMatchObject({ kind: 'publish', type: 'application/cbor', base64: '/wCA', timeTrusted: false, publisher: 'link:desk\u0085', extra: { key: 'ab' } });
@@ -51,7 +53,7 @@ describe('an export', () => {
     const log = await filled();
     const lines = await exported(log);
     const there = await openMemory({ boxId: 'qrstuvwxyzabcdef' });
-    expect(await takeIn(there.log, numbered(lines))).toEqual({ records: 13, repeated: 0, topics: 2, readers: 1 });
+    expect(await takeIn(there.log, numbered(lines))).toEqual({ records: 13, repeated: 0, topics: 2, readers: 1, ended: true });
     const was = await log.items('a', { limit: 100 });
     const is = await there.log.items('a', { limit: 100 });
     const told = (records: typeof is) => records.map(({ recordId, id = recordId, payload, stamp: { wall, trusted } }) => ({ recordId, id, text: Buffer.from(payload?.bytes ?? []).toString(), wall, trusted }));
@@ -68,7 +70,7 @@ describe('an export', () => {
     const there = await openMemory({ boxId: 'qrstuvwxyzabcdef' });
     await takeIn(there.log, numbered(lines));
     const { head } = there.log;
-    expect(await takeIn(there.log, numbered(lines))).toEqual({ records: 0, repeated: 13, topics: 0, readers: 0 });
+    expect(await takeIn(there.log, numbered(lines))).toEqual({ records: 0, repeated: 13, topics: 0, readers: 0, ended: true });
     expect(there.log.head).toBe(head);
     const before = log.head;
     expect(await takeIn(log, numbered(lines))).toMatchObject({ records: 0, topics: 0, readers: 0 });
@@ -80,7 +82,7 @@ describe('an export', () => {
   });
 
   it.each([
-    ['', /empty/], ['x', /line 1 is not JSON/], ['{"topic":"a","settings":{}}', /beginning/], ['{"lanpost":"export","format":2,"box":"b","exported":1}', /format 2/],
+    ['', /empty/], ['x', /line 1 is not JSON/], ['{"topic":"a","settings":{}}', /beginning/], ['{"lanpost":"export","format":3,"box":"b","exported":1}', /format 3/],
   ])('%j is none', async (text, message) => {
     const { log } = await openMemory();
     await expect(takeIn(log, numbered(text === '' ? [] : [text]))).rejects.toThrow(message);
@@ -157,9 +159,76 @@ describe('an export', () => {
     expect(await told('d')).toEqual(['x mine', 'z mine']);
   });
 
+  it.each([{}, { key: '/k' }])('leaves the newest value that a box has accepted itself: %j', async (more) => {
+    const told = { contentType: 'application/json', bytes: Buffer.from('{"k":"x"}') };
+    const one = { topic: 't', kind: 'publish', payload: told, ...('key' in more && { key: '"x"' }) } as const;
+    const [{ log }, there] = [await openMemory(), await openMemory({ boxId: 'qrstuvwxyzabcdef' })];
+    for (const each of [log, there.log]) await each.append({ topic: 't', kind: 'configure', config: { lane: 'latest', ...more } });
+    await log.append(one);
+    const { recordId } = await there.log.append(one);
+    await takeIn(there.log, numbered(await exported(log)));
+    expect((await there.log.items('t')).map((record) => record.recordId)).toEqual([recordId]);
+  });
+
+  it('leaves the settings of a topic that was there, also when nothing is in it', async () => {
+    const [{ log }, there] = [await openMemory(), await openMemory({ boxId: 'qrstuvwxyzabcdef' })];
+    for (const topic of ['u', 'd']) {
+      await log.append(item(topic, '1'));
+      await log.append({ topic, kind: 'configure', config: { maxItems: 3 } });
+      await there.log.append({ topic, kind: 'configure', config: { maxItems: 7 } });
+    }
+    await log.cursor({ name: 'local:slow', filter: '#', from: 'start', durable: true });
+    await log.append({ topic: 'd', kind: 'delete' });
+    await takeIn(there.log, numbered(await exported(log)));
+    expect(['u', 'd'].map((topic) => there.log.topic(topic))).toMatchObject([{ settings: { maxItems: 7 } }, { settings: { maxItems: 7 }, deleted: false }]);
+  });
+
+  it('brings back what its box has lost since, once', async () => {
+    const { log, database } = await openMemory();
+    for (let n = 1; n <= 5; n++) await log.append(item('t', `${n}`));
+    const older = database.fork();
+    for (let n = 6; n <= 9; n++) await log.append(item('t', `${n}`));
+    const lines = await exported(log);
+    const holed = database.fork();
+    await holed.open();
+    await writeSynced(holed, [2, 3].flatMap((seq) => [{ key: commitKey(seq) }, { key: recordKey(seq) }]));
+    for (const [copy, lost] of [[holed, 2], [older, 4]] as const) {
+      const there = await openMemory({ database: copy });
+      expect(await takeIn(there.log, numbered(lines))).toMatchObject({ records: lost, repeated: 9 - lost });
+      expect(await takeIn(there.log, numbered(lines))).toMatchObject({ records: 0, repeated: 9 });
+      expect((await there.log.items('t')).map(({ payload }) => Buffer.from(payload?.bytes ?? []).toString()).toSorted()).toEqual(['1', '2', '3', '4', '5', '6', '7', '8', '9']);
+    }
+  });
+
+  it('that was cut off, or lacks lines, is said to be so, and what it has is taken in', async () => {
+    const { log } = await openMemory();
+    for (let n = 0; n < 5; n++) await log.append(item('t', `${n}`));
+    const lines = await exported(log);
+    expect(lines.at(-1)).toBe(JSON.stringify({ lanpost: 'end', lines: lines.length - 1 }));
+    for (const some of [lines.slice(0, -2), lines.toSpliced(3, 1), [...lines, lines[3] ?? '']]) {
+      const there = await openMemory({ boxId: 'qrstuvwxyzabcdef' });
+      await expect(takeIn(there.log, numbered(some))).rejects.toMatchObject({ code: 'invalid-value' });
+      expect((await there.log.items('t')).length).toBeGreaterThan(2);
+    }
+  });
+
+  it('brings how much may wait for a reader', async () => {
+    const [{ log }, there] = [await openMemory(), await openMemory({ boxId: 'qrstuvwxyzabcdef' })];
+    await log.cursor({ name: 'local:app', filter: 'a', from: 'start', durable: true, maxBacklog: { records: 5, age: 1000 } });
+    await takeIn(there.log, numbered(await exported(log)));
+    expect([...there.log.cursors()]).toMatchObject([{ name: 'local:app', maxBacklog: { records: 5, age: 1000 } }]);
+  });
+
+  it('waits while too much waits for the disk', async () => {
+    const { log } = await openMemory();
+    for (let n = 0; n < 100; n++) await log.append(item('t', 'x'.repeat(1000)));
+    const there = await openMemory({ boxId: 'qrstuvwxyzabcdef', limits: { roomyBytes: 5000, pendingBytes: 10_000 } });
+    expect(await takeIn(there.log, numbered(await exported(log)))).toMatchObject({ records: 100 });
+  });
+
   it.each([
     { topic: 'a\uffff', settings: {} }, { topic: '', settings: {} }, { topic: 'a/#', settings: {} },
-    { reader: 'local:', filter: '#' }, { reader: `local:${'x'.repeat(1000)}`, filter: '#' }, { reader: 'local:\u0001', filter: '#' },
+    { reader: 'local:', filter: '#' }, ...[5, null, { records: -1 }, { bytes: 1.5 }, { more: 1 }].map((maxBacklog) => ({ reader: 'local:a', filter: '#', maxBacklog })), { reader: `local:${'x'.repeat(1000)}`, filter: '#' }, { reader: 'local:\u0001', filter: '#' },
     { record: 'a\u0001b-e-1' }, { record: `${'a'.repeat(100_000)}-e-1` }, { record: 'aaaabbbbccccdddd-1.0011aabb-0' }, { record: 'AAAABBBBCCCCDDDD-1.0011aabb-1' },
     { in: 'a\uffff' }, { id: 'a\uffff' }, { id: 'a\ud800' }, { publisher: '\u0000' }, { publisher: 'x'.repeat(100_000) }, { type: 'text/plain\u0001' }, { type: 'x'.repeat(100_000) },
     { time: '7' },

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -36,6 +36,50 @@ it('tells how much of it was in the write-ahead log when it was opened', async (
   await database.open();
   expect(database.replayed).toBe(0); // opening has moved it into a table file
   await database.close();
+  await remove();
+});
+
+it('is open to nobody else where it makes its folder', async () => {
+  const { database, remove } = await create();
+  await database.open();
+  expect((await stat(database.location)).mode & 0o077).toBe(0);
+  await database.close();
+  await remove();
+});
+
+it.each([
+  ['moved away', async (location: string) => rename(location, `${location}.moved`)],
+  ['another', async (location: string) => {
+    await rename(location, `${location}.moved`);
+    await mkdir(location);
+  }],
+  ['emptied', async (location: string) => {
+    for (const name of await readdir(location)) await rm(join(location, name));
+  }],
+])('makes no fresh store when it is opened again and its folder is %s', async (_, harm) => {
+  const { database, remove } = await create();
+  await database.open();
+  await database.close();
+  await harm(database.location);
+  const left = await readdir(database.location).catch(() => 'none');
+  await expect(database.open()).rejects.toMatchObject({ code: 'disk-full', message: expect.stringContaining(database.location) });
+  await expect(database.repair()).rejects.toThrow(database.location);
+  const files = await readdir(database.location).catch((): string => 'none');
+  expect(typeof files === 'string' ? files : files.filter((name) => !['LOCK', 'LOG', 'LOG.old', 'lost'].includes(name))).toEqual(left);
+  await remove();
+});
+
+it('lets go of its witness also when that cannot be read', async () => {
+  const { database, remove } = await create();
+  await database.open();
+  Object.assign(database, { witnessed: () => Promise.reject(new Error('EIO')) });
+  await expect(database.close()).rejects.toThrow('EIO');
+  // Another may be opened and closed in its place: nothing of the first is open any more.
+  database.witness(7);
+  const other = new LevelDatabase(database.location);
+  await other.open();
+  expect(await other.witnessed()).toEqual({ head: 0, suspect: false });
+  await other.close();
   await remove();
 });
 

@@ -1,9 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createTestClock } from '../../src/clock.ts';
-import { type Op, rowsOf, writeSynced } from '../../src/log/database.ts';
+import { encodeBody } from '../../src/log/body.ts';
+import { type Batch, type Op, rowsOf, writeSynced } from '../../src/log/database.ts';
+import { encodeIndex } from '../../src/log/index-row.ts';
 import { PREFIX, idKey, indexKey, prefixRange, recordKey, subscriptionKey, topicKey } from '../../src/log/keys.ts';
 import type { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { mend } from '../../src/log/mend.ts';
+import { encodeRecord } from '../../src/log/record.ts';
 import { audit } from '../support/log-audit.ts';
 import { closeAll, item, openMemory, texts } from './log-fixture.ts';
 
@@ -123,6 +126,43 @@ describe('mending', () => {
     const rows = (no: (topic: string) => number): Op[] => [{ key: subscriptionKey('keeper') }, ...gone.flatMap((seq) => [{ key: recordKey(seq) }, { key: indexKey(no(seq % 2 === 0 ? 'b' : 'a'), seq) }])];
     expect((await mended(await damaged(rows), false)).holes).toEqual([]);
     expect((await mended(await damaged(rows))).holes).toEqual([{ from: 11, to: 20, exact: false }]);
+  });
+
+  it('deletes no rows that are not there, however many positions are lost in a row', async () => {
+    const newest = 300_000;
+    const database = await damaged((no) => {
+      const header = { kind: 'publish' as const, topic: no('a'), previous: 10, wall: 0, mono: 0, trusted: false };
+      const row = encodeRecord(header, encodeBody(item('a', 'newest')));
+      const gone = Array.from({ length: 40 }, (_, i) => [{ key: recordKey(i + 1) }, ...['a', 'b'].map((topic) => ({ key: indexKey(no(topic), i + 1) }))]);
+      return [...gone.flat(), { key: recordKey(newest), value: row }, { key: indexKey(no('a'), newest), value: encodeIndex({ state: 'live', item: true, size: row.length, ordinal: 21 }) }];
+    });
+    let deleted = 0;
+    const begin = database.batch.bind(database);
+    Object.assign(database, { batch: (): Batch => {
+      const batch = begin();
+      return { ...batch, del: (key) => { deleted++; batch.del(key); } };
+    } });
+    expect((await mended(database)).holes).toEqual([{ from: 1, to: newest - 1, exact: false }]);
+    expect(deleted).toBeLessThan(100);
+  });
+
+  it('that is cut off before it has told what is lost finds it again', async () => {
+    const database = await damaged((no) => [
+      { key: subscriptionKey('keeper') }, ...[9, 10, 12, 40].map((seq) => ({ key: recordKey(seq) })), { key: indexKey(no('b'), 40) },
+    ]);
+    const begin = database.batch.bind(database);
+    Object.assign(database, { batch: (): Batch => {
+      const batch = begin();
+      return { ...batch, put: (key, value) => {
+        if (key[0] === PREFIX.lost) throw new Error('cut off');
+        batch.put(key, value);
+      } };
+    } });
+    await expect(mended(database)).rejects.toThrow('cut off');
+    Object.assign(database, { batch: begin });
+    expect((await mended(database)).holes).toEqual([{ from: 9, to: 10, exact: true }, { from: 12, to: 12, exact: true }, { from: 40, to: 40, exact: false }]);
+    await database.close();
+    expect(await audit(database)).toEqual([]);
   });
 
   it('survives any rows gone', async () => {

@@ -140,6 +140,18 @@ describe('opening', () => {
     expect((await after.log.append(item('t', '6'))).seq).toBe(6);
   });
 
+  it('tells of any number of positions in a row with the rows of one gap', async () => {
+    const { log, database } = await openMemory();
+    await log.append(item('t', '1'));
+    await log.close();
+    await database.open();
+    const head = 300_000;
+    database.witness(head);
+    const after = await openMemory({ database });
+    expect(after.troubles).toMatchObject([{ kind: 'log.gap', message: expect.stringContaining(`2 to ${head}`) }]);
+    expect((await after.log.append(item('t', '2'))).seq).toBe(head + 1);
+  });
+
   it('makes one gap of neighbours that several openings found, as long as nobody was told of the first', async () => {
     const ranges = async (told: boolean): Promise<string[]> => {
       const database = new MemoryDatabase();

@@ -1,16 +1,34 @@
 import { constants, createReadStream, fstatSync, openSync } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { stdin } from 'node:process';
 import type { Readable } from 'node:stream';
-import { exportBox, importBox, repairBox } from '../../index.ts';
+import { exportBox, importBox, repairBox, type Trouble } from '../../index.ts';
 import type { Command } from '../command.ts';
 import { aborted } from '../interruption.ts';
 import { lines } from '../lines.ts';
+import { BrokenPipe } from '../output.ts';
 import { printable } from '../printable.ts';
 import { unreadable, UsageError } from '../usage-error.ts';
 
 const STOPPED = 'The box must not run: one that does is `locked`.';
+
+const EXIT_CODE = 'Damage that is met is repaired and told on standard error; exit code 1 when something is lost by it.';
+
+const isLoss = ({ kind }: Trouble): boolean => kind === 'log.gap' || kind === 'log.nameless';
+
+/** Damage that is met while a box is opened: who asked for something else is told on the side. */
+function onTheSide(note: (text: string) => void): { readonly trouble: (trouble: Trouble) => void; readonly code: () => 1 | undefined } {
+  let lost = false;
+  return {
+    trouble: (one) => {
+      lost ||= isLoss(one);
+      note(printable(one.message));
+    },
+    code: () => (lost ? 1 : undefined),
+  };
+}
 
 const exporting: Command = {
   name: 'export',
@@ -20,17 +38,23 @@ const exporting: Command = {
   notes: [
     'Lines of JSON: topics with their settings, items with their record ids and stamps, durable readers, grants. No keys,',
     'no passwords, no mail, no readers of homes and peers. FILE must not be there yet; until it is whole it is FILE.part.',
-    STOPPED,
+    EXIT_CODE, STOPPED,
   ],
   examples: ['lanpost export backup.jsonl', 'lanpost export - --dir /var/lib/lanpost | gzip > backup.jsonl.gz'],
-  async run({ args, out, dir, signal }) {
+  async run({ args, out, dir, signal, note }) {
     const [path = '-'] = args.positionals;
+    const { trouble, code } = onTheSide(note);
     if (path === '-') {
-      for await (const line of exportBox({ dir })) {
-        signal.throwIfAborted();
-        await out.line(line);
+      try {
+        for await (const line of exportBox({ dir, trouble })) {
+          signal.throwIfAborted();
+          await out.line(line);
+        }
+      } catch (cause) {
+        // Of other output whoever reads takes what is wanted; a part of a backup is none.
+        throw cause instanceof BrokenPipe ? new Error('nobody reads the export any more: it is not whole', { cause }) : cause;
       }
-      return;
+      return code();
     }
     if (await stat(path).then(() => true, () => false)) throw new UsageError(`${path} is there already: name another file, or take it away first`);
     // What has the name is whole.
@@ -39,9 +63,11 @@ const exporting: Command = {
     try {
       let count = 0;
       // The box first: one that runs leaves no file behind.
-      for await (const line of exportBox({ dir })) {
+      for await (const line of exportBox({ dir, trouble })) {
         signal.throwIfAborted();
-        file ??= await open(part, 'w', 0o600);
+        // One that was begun before may be another's, or lead elsewhere.
+        if (!file) await rm(part, { force: true });
+        file ??= await open(part, 'wx', 0o600);
         await file.appendFile(`${line}\n`);
         count++;
       }
@@ -49,7 +75,15 @@ const exporting: Command = {
       await file?.close();
       await rename(part, path);
       file = undefined;
+      // Its name is on disk only with the folder.
+      const parent = await open(dirname(path), 'r');
+      try {
+        await parent.sync();
+      } finally {
+        await parent.close();
+      }
       await out.print({ lines: count, file: path }, () => `${count} lines are in ${path}`);
+      return code();
     } finally {
       if (file) {
         await file.close();
@@ -66,17 +100,20 @@ const importing: Command = {
   options: {},
   notes: [
     'DIR may be a box or not be there yet. What is there already stays as it is; importing the same twice changes nothing.',
-    STOPPED,
+    EXIT_CODE, STOPPED,
   ],
   examples: ['lanpost import backup.jsonl --dir /var/lib/lanpost', 'zcat backup.jsonl.gz | lanpost import -'],
-  async run({ args, out, dir, signal }) {
+  async run({ args, out, dir, signal, note }) {
     const [path = '-'] = args.positionals;
+    const { trouble, code } = onTheSide(note);
     signal.throwIfAborted();
     const file = path === '-' ? stdin : opened(path);
     file.on('error', () => undefined); // it may come before anybody reads, and whoever reads is told
     signal.addEventListener('abort', () => file.destroy(signal.reason instanceof Error ? signal.reason : undefined), { once: true });
-    const done = await importBox({ dir }, lines(file));
+    const done = await importBox({ dir, trouble }, lines(file));
     await out.print(done, () => `records taken in: ${done.records}, here already: ${done.repeated}; topics made: ${done.topics}; durable readers made: ${done.readers}`);
+    if (!done.ended) note('an export of format 1 does not tell where it ends: whether this one was whole is not known');
+    return code();
   },
 };
 
@@ -93,9 +130,9 @@ const repairing: Command = {
   async run({ out, dir, signal }) {
     let lost = false;
     let found = 0;
-    // It reads all there is before it tells anything. Cut short it is what a power cut makes of it: the next goes on.
+    // Most is found once all there is has been read. Cut short it is what a power cut makes of it: the next goes on.
     for await (const trouble of interruptible(repairBox({ dir }), signal)) {
-      lost ||= trouble.kind === 'log.gap' || trouble.kind === 'log.nameless';
+      lost ||= isLoss(trouble);
       found++;
       await out.print(trouble, () => printable(trouble.message));
     }
