@@ -1,9 +1,9 @@
 import { createPublicKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeDurably } from '../durable-file.ts';
 import { LanpostError } from '../errors.ts';
 import { belongs, newKey, selfSigned } from './certificate.ts';
-import { writeDurably } from './durable-file.ts';
 import { boxIdOf, fingerprintOf } from './fingerprint.ts';
 import { isAnother, marksOf, remembered } from './machine.ts';
 
