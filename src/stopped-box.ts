@@ -13,8 +13,8 @@ import { lossLedger } from './pubsub/ledger.ts';
 import { configured, DEFAULT_CONFIG } from './pubsub/topic-config.ts';
 import { keyOf } from './pubsub/topic-key.ts';
 import { checkedOptions } from './options.ts';
-import { loadIdentity } from './trust/identity.ts';
-import { readMachineId } from './trust/machine.ts';
+import { loadIdentity, readIdentity } from './trust/identity.ts';
+import { readMachine } from './trust/machine.ts';
 
 export { archived, checkBeginning } from './log/archive.ts';
 
@@ -36,9 +36,10 @@ export async function openStopped(dir: string, o: { readonly mend?: boolean; rea
     // Its lock is the directory's.
     const damaged = await openDatabase(database, trouble);
     opened.add(() => database.close());
-    const machine = await readMachineId();
-    const { boxId } = await loadIdentity(dir, { machine });
-    const log = await openLog({ database, clock: createSystemClock(), boxId, machine, trouble, damaged, mend: o.mend ?? false, ledger: lossLedger(), limits: { diskFloor: limits.diskFloor } });
+    const { id: machine, addresses } = await readMachine();
+    // Who looks into a card that is out of its machine does not take its key from it.
+    const { boxId } = await readIdentity(dir) ?? await loadIdentity(dir, { machine, addresses });
+    const log = await openLog({ database, clock: createSystemClock(), boxId, ...(machine !== undefined && { machine }), trouble, damaged, mend: o.mend ?? false, ledger: lossLedger(), limits: { diskFloor: limits.diskFloor } });
     opened.add(() => log.close());
     return { log, close: () => opened.close() };
   } catch (error) {

@@ -10,7 +10,7 @@ import { Opened } from './opened.ts';
 import { lossLedger } from './pubsub/ledger.ts';
 import type { CheckedOptions } from './options.ts';
 import { type Identity, loadIdentity } from './trust/identity.ts';
-import { readMachineId, readMachineStart } from './trust/machine.ts';
+import { readMachine, readMachineStart } from './trust/machine.ts';
 
 /** Troubles of an opening that are kept for whoever comes when it is open; a store that lost more has said enough. */
 const KEPT = 100;
@@ -44,11 +44,13 @@ export async function openStore({ dir, limits }: CheckedOptions): Promise<Store>
     const database = new LevelDatabase(join(dir, 'log'));
     const damaged = await openDatabase(database, trouble);
     opened.add(() => database.close());
-    const machine = await readMachineId();
-    const identity = await loadIdentity(dir, { machine });
-    if (identity.copied) trouble({ kind: 'trust.copied', message: 'this data directory comes from another machine: its records stay, this box got a new key' });
+    const { id: machine, addresses } = await readMachine();
+    const identity = await loadIdentity(dir, { machine, addresses });
+    if (identity.replaced !== undefined) {
+      trouble({ kind: 'trust.copied', message: `this data directory comes from another machine: its records stay, this box got a new key, the old one is in ${identity.replaced}` });
+    }
     const machineStart = await readMachineStart(() => clock.mono());
-    const log = await openLog({ database, clock, boxId: identity.boxId, machine, ...(machineStart && { machineStart }), trouble, damaged, ledger: lossLedger(), limits: { diskFloor: limits.diskFloor } });
+    const log = await openLog({ database, clock, boxId: identity.boxId, ...(machine !== undefined && { machine }), ...(machineStart && { machineStart }), trouble, damaged, ledger: lossLedger(), limits: { diskFloor: limits.diskFloor } });
     opened.add(() => log.close());
     open = true;
     return { clock, troubles, trouble, identity, log, opened };

@@ -103,6 +103,18 @@ describe('a box that does not run', () => {
     expect(await readdir(parent)).toEqual([]);
   });
 
+  it('keeps its key when it is looked at on another machine', async () => {
+    const dir = join(parent, 'card');
+    await (await boxIn(dir)).close();
+    await writeFile(join(dir, 'machine'), `${'0'.repeat(64)}\n`);
+    const kept = async (): Promise<string[]> => Promise.all(['key.pem', 'machine'].map((name) => readFile(join(dir, name), 'utf8')));
+    const before = await kept();
+    const lines = await all(exportBox({ dir }));
+    expect(await all(repairBox({ dir }))).toEqual([]);
+    await importBox({ dir }, numbered(lines));
+    expect(await kept()).toEqual(before);
+  });
+
   it('is made by an import, with a key of its own', async () => {
     await importBox({ dir: join(parent, 'new') }, numbered(['{"lanpost":"export","format":1,"box":"b","exported":1}']));
     expect((await readFile(join(parent, 'new', 'key.pem'), 'utf8')).length).toBeGreaterThan(100);

@@ -21,6 +21,9 @@ export class Output {
   /** What takes away the line that the next one stands for. */
   #over = '';
   #last: Promise<void> = Promise.resolve();
+  /** Of the lines that the system has not taken. */
+  readonly #waiting = new Set<(why: unknown) => void>();
+  #abandoned: { readonly why: unknown } | undefined;
 
   constructor(o: { stream: Writable & { readonly isTTY?: boolean }; json: boolean; colour: boolean }) {
     this.#stream = o.stream;
@@ -51,7 +54,10 @@ export class Output {
   #write(what: string | Uint8Array, over = ''): Promise<void> {
     this.#over = over;
     this.#last = new Promise((resolve, reject) => {
+      if (this.#abandoned) return reject(this.#abandoned.why);
+      this.#waiting.add(reject);
       this.#stream.write(what, (error) => {
+        this.#waiting.delete(reject);
         if (error) reject(new BrokenPipe('nobody reads the output', { cause: error }));
         else resolve();
       });
@@ -59,6 +65,13 @@ export class Output {
     // Whoever does not wait for this line hears of it from the next, or from `settled`.
     this.#last.catch(() => undefined);
     return this.#last;
+  }
+
+  /** Lines that wait for a reader who has stalled, and all later ones, fail: whoever waits for them goes on to its end. */
+  abandon(why: unknown): void {
+    this.#abandoned = { why };
+    for (const reject of this.#waiting) reject(why);
+    this.#waiting.clear();
   }
 
   /** As they are: for a file, not for a terminal. */

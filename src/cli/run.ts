@@ -48,6 +48,7 @@ async function runCommand(command: Command, argv: readonly string[], signal: Abo
     signal.addEventListener('abort', () => { setTimeout(() => {
       void box?.close();
       resolve();
+      out.abandon(signal.reason);
     }, PATIENCE).unref(); }, { once: true });
   });
   const attach = async (): Promise<Box> => {
@@ -56,7 +57,7 @@ async function runCommand(command: Command, argv: readonly string[], signal: Abo
   };
   try {
     const code = await command.run({ args, out, dir, signal, attach, note: (text) => void complain(text, 0) });
-    await Promise.race([out.settled(), impatient]);
+    await Promise.race([impatient, out.settled()]);
     if (code === undefined) signal.throwIfAborted();
     return code ?? 0;
   } catch (error) {

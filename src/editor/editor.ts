@@ -39,7 +39,7 @@ export async function startEditor(options: EditorOptions): Promise<Editor> {
   const userDir = join(options.dir, 'node-red');
   await mkdir(userDir, { recursive: true, mode: 0o700 });
   await chmod(userDir, 0o700);
-  const credentialSecret = await keptSecret(join(userDir, 'credential-secret'));
+  const credentialSecret = await keptSecret(join(userDir, 'credential-secret'), join(userDir, 'flows_cred.json'));
 
   // The port first: whether it is free is known in a millisecond, Node-RED takes a second.
   const front = typeof options.port === 'number' ? await openFront({ dir: options.dir, port: options.port }) : options.port;

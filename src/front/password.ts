@@ -1,8 +1,10 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { chmod, chown, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { getuid } from 'node:process';
+import { chmod, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { LanpostError } from '../index.ts';
+import { syncFolder } from '../sync-folder.ts';
+import { asOwner } from './as-owner.ts';
 import { hasCode } from './system-error.ts';
 
 export const LEAST_PASSWORD = 8;
@@ -46,35 +48,41 @@ export class Password {
 
   async set(text: string): Promise<void> {
     const line = await hashed(text);
-    const folder = join(this.#file, '..');
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await chmod(folder, 0o700);
-    const fresh = `${this.#file}.${randomBytes(4).toString('hex')}`;
-    try {
-      const { uid, gid } = await stat(join(folder, '..'));
-      const handle = await open(fresh, 'wx', 0o600);
+    const folder = dirname(this.#file);
+    const dir = dirname(folder);
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    // The box has to read what root sets for it.
+    await asOwner(dir, async () => {
+      if (await mkdir(folder, { recursive: true, mode: 0o700 }) !== undefined) await syncFolder(dir);
+      if (!(await lstat(folder)).isDirectory()) throw new LanpostError('forbidden', `${folder} is no folder of its own, but leads elsewhere: take it away first.`);
+      await chmod(folder, 0o700);
+      const fresh = `${this.#file}.${randomBytes(4).toString('hex')}`;
       try {
-        await handle.writeFile(`${line}\n`);
-        if (getuid?.() === 0) {
-          // Root sets it for the box of another user, which has to read it.
-          await handle.chown(uid, gid);
-          await chown(folder, uid, gid);
+        const handle = await open(fresh, 'wx', 0o600);
+        try {
+          await handle.writeFile(`${line}\n`);
+          await handle.sync();
+        } finally {
+          await handle.close();
         }
-        await handle.sync();
-      } finally {
-        await handle.close();
+        await rename(fresh, this.#file);
+      } catch (error) {
+        await rm(fresh, { force: true });
+        throw error;
       }
-      await rename(fresh, this.#file);
-    } catch (error) {
-      await rm(fresh, { force: true });
-      throw error;
-    }
+      await syncFolder(folder);
+    });
   }
 
   /** Takes it back; whether there was one. */
   async clear(): Promise<boolean> {
+    const folder = dirname(this.#file);
     try {
-      await rm(this.#file);
+      await asOwner(dirname(folder), async () => {
+        await rm(this.#file);
+        // Whoever is told that it is gone does not find it again after a power cut.
+        await syncFolder(folder);
+      });
       return true;
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return false;

@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -72,6 +73,38 @@ describe('export and import', () => {
       await rm(folder, { recursive: true, force: true });
     }
   });
+});
+
+describe('a reader of the output that has stalled', () => {
+  it('keeps no command from its end at one SIGTERM, nor its box locked', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lanpost-stalled-'));
+    try {
+      const other = await createBox({ dir: folder, link: false });
+      // More than a pipe holds, several times.
+      for (let n = 0; n < 64; n++) await other.publish('t', 'x'.repeat(32_768));
+      const ended = async (args: readonly string[]): Promise<unknown> => {
+        const running = launch([...args, '--dir', folder]);
+        await once(running.child.stdout, 'data');
+        running.child.stdout.pause();
+        let written = '';
+        // Stalled, once it writes nothing more.
+        await eventually(async () => {
+          const before = written;
+          written = /wchar: (\d+)/.exec(await readFile(`/proc/${running.child.pid}/io`, 'utf8'))?.[1] ?? '';
+          return written === before;
+        }, { every: 200 });
+        const exit = once(running.child, 'exit');
+        running.child.kill('SIGTERM');
+        return exit;
+      };
+      expect(await ended(['subscribe', '#', '--from', 'start'])).toEqual([143, null]);
+      await other.close();
+      expect(await ended(['export', '-'])).toEqual([143, null]);
+      await (await createBox({ dir: folder, link: false })).close();
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }, 30_000);
 });
 
 describe('lanpost', () => {

@@ -1,7 +1,7 @@
-import { chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, lchown, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { getuid } from 'node:process';
+import { getegid, geteuid, getgroups, getuid } from 'node:process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MOST_PASSWORD, Password } from '../../src/front/password.ts';
 
@@ -46,6 +46,30 @@ describe('the password', () => {
     await chown(dir, 12_345, 12_346);
     await new Password(dir).set('correct horse');
     for (const path of ['web', 'web/password']) expect(await stat(join(dir, path))).toMatchObject({ uid: 12_345, gid: 12_346 });
+  });
+
+  it.runIf(getuid?.() === 0)('that root sets gives the box\'s user nothing that a link in its place leads to', async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'lanpost-elsewhere-'));
+    try {
+      await chown(dir, 12_345, 12_346);
+      await symlink(elsewhere, join(dir, 'web'));
+      await lchown(join(dir, 'web'), 12_345, 12_346);
+      await writeFile(join(elsewhere, 'password'), 'of somebody else');
+      const before = [await stat(elsewhere), geteuid?.(), getegid?.(), getgroups?.()];
+      await expect(new Password(dir).set('correct horse')).rejects.toThrow('leads elsewhere');
+      await expect(new Password(dir).clear()).rejects.toThrow('EACCES');
+      expect([await stat(elsewhere), geteuid?.(), getegid?.(), getgroups?.()]).toEqual(before);
+      expect(await readdir(elsewhere)).toEqual(['password']);
+    } finally {
+      await rm(elsewhere, { recursive: true, force: true });
+    }
+  });
+
+  it('is set in a folder of its own, not where a link leads', async () => {
+    const elsewhere = await mkdtemp(join(dir, 'elsewhere-'));
+    await symlink(elsewhere, join(dir, 'web'));
+    await expect(new Password(dir).set('correct horse')).rejects.toMatchObject({ code: 'forbidden', message: expect.stringContaining('web') });
+    expect(await readdir(elsewhere)).toEqual([]);
   });
 
   it.each(['', 'secret', 'scrypt$99999999$8$3$x$y', 'scrypt$32768$8$3$AAAAAAAAAAAAAAAAAAAAAA$', '$2b$08$abcdefghijklmnopqrstuv'])('a file that holds "%s" is no password: it lets nobody in', async (text) => {

@@ -1,5 +1,5 @@
 /** The rooms of the house and what each may import; `docs/ARCHITECTURE.md` has the same in words. */
-const GROUND = ['errors', 'clock', 'api', 'xml', 'abortable', 'audience', 'event-stream', 'given', 'late', 'one-by-one', 'pairing-desk', 'pull-stream', 'sayable', 'seldom', 'sync-folder', 'topic-fields', 'version', 'write-behind'] as const;
+const GROUND = ['errors', 'clock', 'api', 'xml', 'abortable', 'audience', 'durable-file', 'event-stream', 'given', 'late', 'one-by-one', 'pairing-desk', 'pull-stream', 'sayable', 'seldom', 'sync-folder', 'topic-fields', 'version', 'write-behind'] as const;
 const FIRST = ['payload', 'log', 'xmpp'] as const; // mdns too, but only the link may use it
 const SECOND = ['pubsub', 'mail', 'trust', 'commands'] as const;
 const BELOW_ROADS = [...GROUND, ...FIRST, ...SECOND, 'xep'] as const;
@@ -19,6 +19,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'pull-stream': [],
   seldom: ['api', 'clock'],
   'sync-folder': [],
+  'durable-file': ['sync-folder'],
   'pairing-desk': ['api', 'errors'],
   'topic-fields': ['api'],
   version: [],
@@ -49,7 +50,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'stopped-box': [...GROUND, 'log', 'pubsub', 'trust', 'options', 'opened', 'data-directory'],
   offline: [...GROUND, 'stopped-box'],
   index: ['api', 'errors', 'pairing-desk', 'topic-fields', 'payload', 'box', 'doctor', 'offline', 'options', 'control', 'version'],
-  front: ['index'],
+  front: ['index', 'durable-file', 'sync-folder'],
   web: ['index', 'front'],
   editor: ['index', 'front'],
   cli: ['index', 'front', 'web', 'editor'],

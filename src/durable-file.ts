@@ -1,6 +1,6 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncFolder } from '../sync-folder.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /** Replaces a file so that after a power cut either the old or the new content is there, whole. Mode 0600. */
 export async function writeDurably(path: string, content: string): Promise<void> {
