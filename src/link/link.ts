@@ -156,6 +156,7 @@ export function createLink(init: LinkInit): Link {
     }
   };
 
+  const isPaired = (peer: string): boolean => trust.level(trust.holder(peer)) === 'paired';
   const peers: Peers = new Peers({
     clock, trouble, limit: limits.peers, self: () => name, standing: peer => streams.standing(peer), features: (peer, claims) => capabilities.of(peer, claims),
     ...(init.isHomeDomain ? { isHomeDomain: init.isHomeDomain } : {}),
@@ -285,7 +286,7 @@ export function createLink(init: LinkInit): Link {
         if (type === 'down') return unannounced.gone(service.instance);
         peers.found(service);
         if (streams.size > 0) stale.moved(service);
-      });
+      }, isPaired);
       offLink.start();
       timer = clock.every(LOOK_EVERY, () => {
         adapt().catch((error: unknown) => trouble({ kind: 'link.listen', message: error instanceof Error ? error.message : String(error) }));

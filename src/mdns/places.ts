@@ -42,6 +42,8 @@ export interface PlacesParts {
   readonly trouble: (trouble: Trouble) => void;
   /** Names of interfaces to use; default all. */
   readonly only?: readonly string[] | undefined;
+  /** Whether an instance of that label is remembered in any case. */
+  readonly keeps: (label: string) => boolean;
   /** A link is there, or its interface has other addresses. */
   readonly joined: (place: Joined, fresh: boolean) => void;
   /** It is gone: what it says last is still to be heard. */
@@ -184,9 +186,9 @@ export class Places {
   }
 
   async #enter(id: string, iface: InterfaceInfo, family: Family, asking: boolean): Promise<void> {
-    const { network, clock, random } = this.#parts;
+    const { network, clock, random, keeps } = this.#parts;
     const channel = await network.open(iface.name, family, this.#receiver(id), asking);
-    const link = new Link({ now: clock.mono(), plain: asking, random, limit: MAX_INSTANCES, ownAddresses: () => this.#own });
+    const link = new Link({ now: clock.mono(), plain: asking, random, limit: MAX_INSTANCES, keeps, ownAddresses: () => this.#own });
     const place: Joined = {
       id, link, interface: iface, subnets: subnetsOf(iface), family, channel, asking, joinedAt: clock.mono(),
       hearing: new Hearing(), print: channelPrint(iface, family),
