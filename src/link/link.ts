@@ -30,7 +30,7 @@ import { Unannounced } from './unannounced.ts';
 export const SERVICE = '_presence._tcp';
 
 export interface LinkInit {
-  readonly mdns: Pick<Mdns, 'publish' | 'browse' | 'interfaces' | 'state'>;
+  readonly mdns: Pick<Mdns, 'publish' | 'browse' | 'interfaces' | 'addresses' | 'state'>;
   readonly trust: Trust;
   readonly identity: Identity;
   /** What carries the key into TLS; asked for with the first stream. */
@@ -213,7 +213,7 @@ export function createLink(init: LinkInit): Link {
     hangUp: peer => void streams.to(peer)?.close(),
     ...(init.resolve ? { resolve: init.resolve } : {}),
   });
-  const stale = new StaleStreams({ interfaces: () => mdns.interfaces(), all: () => streams.all, to: peer => streams.to(peer) });
+  const stale = new StaleStreams({ addresses: () => mdns.addresses(), all: () => streams.all, to: peer => streams.to(peer) });
   const check = new PresenceCheck({
     clock,
     peers: () => peers.names(),

@@ -64,6 +64,8 @@ export interface Mdns {
   browseTypes(on: (type: string, there: boolean) => void): { stop(): void };
   /** The interfaces it works on now. */
   interfaces(): InterfaceInfo[];
+  /** Every address of this host, also where it does not work. */
+  addresses(): ReadonlySet<string>;
   /** How it stands on each link, in numbers. */
   state(): MdnsState;
   /** Says goodbye for everything and leaves the links. */
@@ -137,6 +139,10 @@ class Engine implements Mdns {
 
   interfaces(): InterfaceInfo[] {
     return this.#places.interfaces();
+  }
+
+  addresses(): ReadonlySet<string> {
+    return this.#places.addresses();
   }
 
   state(): MdnsState {

@@ -87,6 +87,11 @@ export class Places {
     return this.#interfaces.filter(({ name }) => names.has(name));
   }
 
+  /** Every address of this host, also of interfaces that carry no multicast or are not used. */
+  addresses(): ReadonlySet<string> {
+    return this.#own;
+  }
+
   /** How each link that is wanted stands. */
   states(): LinkState[] {
     return [...this.#wanted].map(([id, { iface, family }]): LinkState => {
@@ -111,8 +116,10 @@ export class Places {
   /** What interfaces there are now: joins new ones, leaves those that are gone, and notices sleep. */
   look(): void {
     const { clock, joined, changed } = this.#parts;
-    const present = this.#present();
-    this.#own = new Set(present.flatMap(({ addresses }) => addresses.map(({ address }) => canonicalAddress(address))));
+    const { only, network } = this.#parts;
+    const all = network.interfaces();
+    const present = only ? all.filter(({ name }) => only.includes(name)) : all;
+    this.#own = new Set(all.flatMap(({ addresses }) => addresses.map(({ address }) => canonicalAddress(address))));
     this.#interfaces = present;
     const slept = this.#slept();
     const wanted = this.#wanted = linksOf(present);
@@ -160,11 +167,6 @@ export class Places {
   #noteAlone(alone: boolean): void {
     if (alone && !this.#alone) this.#parts.trouble({ kind: 'mdns.alone', message: 'no network interface to use multicast DNS on; waiting for one', code: 'unreachable' });
     this.#alone = alone;
-  }
-
-  #present(): InterfaceInfo[] {
-    const { only, network } = this.#parts;
-    return network.interfaces().filter(({ name }) => !only || only.includes(name));
   }
 
   #slept(): boolean {
