@@ -30,7 +30,7 @@ import { Unannounced } from './unannounced.ts';
 export const SERVICE = '_presence._tcp';
 
 export interface LinkInit {
-  readonly mdns: Pick<Mdns, 'publish' | 'browse' | 'interfaces' | 'state'>;
+  readonly mdns: Pick<Mdns, 'publish' | 'browse' | 'interfaces' | 'addresses' | 'state'>;
   readonly trust: Trust;
   readonly identity: Identity;
   /** What carries the key into TLS; asked for with the first stream. */
@@ -156,6 +156,7 @@ export function createLink(init: LinkInit): Link {
     }
   };
 
+  const isPaired = (peer: string): boolean => trust.level(trust.holder(peer)) === 'paired';
   const peers: Peers = new Peers({
     clock, trouble, limit: limits.peers, self: () => name, standing: peer => streams.standing(peer), features: (peer, claims) => capabilities.of(peer, claims),
     ...(init.isHomeDomain ? { isHomeDomain: init.isHomeDomain } : {}),
@@ -212,7 +213,7 @@ export function createLink(init: LinkInit): Link {
     hangUp: peer => void streams.to(peer)?.close(),
     ...(init.resolve ? { resolve: init.resolve } : {}),
   });
-  const stale = new StaleStreams({ interfaces: () => mdns.interfaces(), all: () => streams.all, to: peer => streams.to(peer) });
+  const stale = new StaleStreams({ addresses: () => mdns.addresses(), all: () => streams.all, to: peer => streams.to(peer) });
   const check = new PresenceCheck({
     clock,
     peers: () => peers.names(),
@@ -285,7 +286,7 @@ export function createLink(init: LinkInit): Link {
         if (type === 'down') return unannounced.gone(service.instance);
         peers.found(service);
         if (streams.size > 0) stale.moved(service);
-      });
+      }, isPaired);
       offLink.start();
       timer = clock.every(LOOK_EVERY, () => {
         adapt().catch((error: unknown) => trouble({ kind: 'link.listen', message: error instanceof Error ? error.message : String(error) }));

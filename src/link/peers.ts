@@ -106,7 +106,8 @@ export class Peers {
     // Names cost nothing: whoever announces a thousand must not hide those the owner knows.
     if (!before && this.#known.size >= this.#init.limit && this.#init.standing(name).trust !== 'paired') {
       this.#seldom.tell({ kind: 'link.peers-full', message: `More than ${this.#init.limit} peers are on the link; the others are ignored.` });
-      this.#ignored.set(name, sighting);
+      // Who is known by its stream alone is told of again by nobody, nor that it is gone.
+      if (!sighting.via) this.#ignored.set(name, sighting);
       return;
     }
     this.#ignored.delete(name);

@@ -1,13 +1,14 @@
 import { LanpostError } from '../errors.ts';
 import type { Sighting } from './peers.ts';
-import { type OwnAddress, plainAddress } from './source-address.ts';
+import { plainAddress } from './source-address.ts';
 import type { LinkStream } from './streams/stream.ts';
 
 /** How long a stream to an address that its peer has left may take to show that it lives; ms. */
 const ANSWER = 3_000;
 
 export interface StaleStreamsParts {
-  readonly interfaces: () => readonly { readonly addresses: readonly OwnAddress[] }[];
+  /** Every one that this host has: a stream may go over a VPN, or an interface where nothing is announced. */
+  readonly addresses: () => Iterable<string>;
   readonly all: () => Iterable<readonly [stream: LinkStream, address: string]>;
   /** The stream in use to that peer. */
   readonly to: (name: string) => LinkStream | undefined;
@@ -24,7 +25,7 @@ export class StaleStreams {
 
   /** This box has other addresses now. An interface that is away may come back with the one it had. */
   look(): void {
-    const own = this.#parts.interfaces().flatMap(({ addresses }) => addresses.map(({ address }) => plainAddress(address)));
+    const own = Array.from(this.#parts.addresses(), plainAddress);
     const gone = (address: string): boolean => !own.includes(address) && own.some((other) => other.includes(':') === address.includes(':'));
     for (const [stream] of this.#parts.all()) {
       if (gone(stream.localAddress)) stream.destroy(new LanpostError('disconnected', 'This box has another address now.'));

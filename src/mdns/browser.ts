@@ -37,6 +37,8 @@ export interface BrowserParts {
   readonly isOwn: (record: DnsRecord) => boolean;
   /** Instances remembered at once. */
   readonly limit: number;
+  /** Whether an instance of that label is remembered in any case. */
+  readonly keeps: (label: string) => boolean;
   /** How long nothing has been heard from others; ms. */
   readonly silence: (now: number) => number;
 }
@@ -83,7 +85,7 @@ export class Browser {
       drop: (instance, now) => this.#instances.drop(instance, now),
     });
     this.#instances = new Instances({
-      cache: this.#cache, resolver: () => this.#resolver, missed: this.#missed, output: parts.output, limit: parts.limit,
+      cache: this.#cache, resolver: () => this.#resolver, missed: this.#missed, output: parts.output, limit: parts.limit, keeps: parts.keeps,
       askFor: (type, now) => this.#questions.ask(type, TYPE.PTR, now + this.#browses.wait()),
     });
     this.#acquaintance = { browses: this.#browses, instances: this.#instances };

@@ -98,8 +98,10 @@ export class Directory {
   }
 
   #show(key: string, listing: Listing): void {
-    const found = this.#parts.own.owns(key) ? undefined : merge(listing);
     const before = listing.shown;
+    const merged = this.#parts.own.owns(key) ? undefined : merge(listing);
+    // Listeners know it as it was first written: names that differ in case are one name in DNS, and two for them.
+    const found = merged && before && merged.instance !== before.found.instance ? { ...merged, instance: before.found.instance } : merged;
     if (!found) {
       listing.shown = undefined;
       if (before) this.#tell(before.types, { type: 'down', service: before.found });

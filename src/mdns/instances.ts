@@ -19,6 +19,8 @@ export interface InstancesParts {
   readonly askFor: (type: string, now: number) => void;
   /** Remembered at once. */
   readonly limit: number;
+  /** Whether one of that label has a place, even if another must give way to it. */
+  readonly keeps: (label: string) => boolean;
 }
 
 /** RFC 6763 §4: the instances that browsed names lead to, and what becomes of them as records come and go. */
@@ -70,8 +72,24 @@ export class Instances {
   /** Remembers it, if there is room. */
   put(record: DnsRecord, key: string, now: number): boolean {
     if (this.#parts.cache.put(record, key, now)) return true;
+    if (this.#isKept(record, key)) for (const stranger of this.#strangers()) {
+      this.drop(stranger, now);
+      if (this.#parts.cache.put(record, key, now)) return true;
+    }
     this.#parts.output({ type: 'full', what: 'records' });
     return false;
+  }
+
+  /** Whether it is about an instance that has a place. */
+  #isKept({ data }: DnsRecord, owner: string): boolean {
+    const key = data.kind === 'name' ? nameKey(data.target) : owner;
+    const about = data.kind === 'address' ? [...this.#hosts.at(owner)] : [this.#instances.get(key)];
+    return about.some((instance) => instance !== undefined && this.#parts.keeps(instance.label));
+  }
+
+  /** Those that give way, the newest first: who makes up names comes after those that were there. */
+  *#strangers(): Iterable<Instance> {
+    for (const instance of [...this.#instances.values()].toReversed()) if (!this.#parts.keeps(instance.label)) yield instance;
   }
 
   /** Somebody says that the browsed name leads to this target. */
@@ -88,7 +106,7 @@ export class Instances {
       if (!this.put(record, owner, now)) known.types = before;
       return;
     }
-    if (this.#instances.size >= this.#parts.limit && !this.#makeRoom(now)) {
+    if (this.#instances.size >= this.#parts.limit && !this.#makeRoom(label, now)) {
       this.#parts.output({ type: 'full', what: 'instances' });
       return;
     }
@@ -97,11 +115,17 @@ export class Instances {
     if (!this.put(record, owner, now)) this.#instances.delete(key);
   }
 
-  /** Names that nobody stands behind give way to new ones. */
-  #makeRoom(now: number): boolean {
+  /** Names that nobody stands behind give way to new ones, and any stranger's to one that has a place. */
+  #makeRoom(label: string, now: number): boolean {
+    const { keeps } = this.#parts;
     for (const instance of this.#instances.values()) {
-      if (instance.shown !== undefined || instance.tries === 0) continue;
+      if (instance.shown !== undefined || instance.tries === 0 || keeps(instance.label)) continue;
       this.drop(instance, now);
+      return true;
+    }
+    if (!keeps(label)) return false;
+    for (const stranger of this.#strangers()) {
+      this.drop(stranger, now);
       return true;
     }
     return false;

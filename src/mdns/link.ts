@@ -40,6 +40,8 @@ export interface LinkParts {
   readonly ownAddresses: () => ReadonlySet<string>;
   /** Instances remembered at once. */
   readonly limit: number;
+  /** Whether an instance of that label is remembered in any case; default none is. */
+  readonly keeps?: (label: string) => boolean;
 }
 
 /**
@@ -65,6 +67,7 @@ export class Link {
     this.#responder = new Responder({ own: this.#own, random: parts.random, output });
     this.#browser = new Browser({
       random: parts.random, output, limit: parts.limit, plain: this.#plain, isOwn: (record) => this.#own.same(record) !== undefined,
+      keeps: parts.keeps ?? (() => false),
       silence: (now) => this.#pulse.silence(now),
     });
     this.#pulse = new Pulse({

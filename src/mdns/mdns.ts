@@ -58,11 +58,14 @@ export interface Browsing {
 
 export interface Mdns {
   publish(service: Service): Publication;
-  browse(type: string, on: (event: BrowseEvent) => void): Browsing;
+  /** `keeps`: instances that are remembered in any case. As many as anybody makes up are not. */
+  browse(type: string, on: (event: BrowseEvent) => void, keeps?: (instance: string) => boolean): Browsing;
   /** Types of services that anybody on the links offers, as they come and go (RFC 6763 §9). */
   browseTypes(on: (type: string, there: boolean) => void): { stop(): void };
   /** The interfaces it works on now. */
   interfaces(): InterfaceInfo[];
+  /** Every address of this host, also where it does not work. */
+  addresses(): ReadonlySet<string>;
   /** How it stands on each link, in numbers. */
   state(): MdnsState;
   /** Says goodbye for everything and leaves the links. */
@@ -93,6 +96,7 @@ class Engine implements Mdns {
   readonly #types: ServiceTypes;
   readonly #repeats = new Repeats();
   readonly #listeners: Listeners;
+  readonly #keeps = new Set<(instance: string) => boolean>();
   readonly #published = new Map<Offer, () => void>();
   readonly #seldom: Seldom;
   readonly #alarm: Alarm;
@@ -121,6 +125,7 @@ class Engine implements Mdns {
     });
     this.#places = new Places({
       network, clock, random, trouble, only: interfaces,
+      keeps: (label) => [...this.#keeps].some((keeps) => keeps(label)),
       joined: (place, fresh) => this.#joined(place, fresh),
       left: (place) => {
         this.#drain(place);
@@ -134,6 +139,10 @@ class Engine implements Mdns {
 
   interfaces(): InterfaceInfo[] {
     return this.#places.interfaces();
+  }
+
+  addresses(): ReadonlySet<string> {
+    return this.#places.addresses();
   }
 
   state(): MdnsState {
@@ -168,17 +177,19 @@ class Engine implements Mdns {
     };
   }
 
-  browse(type: string, on: (event: BrowseEvent) => void): Browsing {
+  browse(type: string, on: (event: BrowseEvent) => void, keeps?: (instance: string) => boolean): Browsing {
     this.#open();
     const name = `${type}.local`;
     const key = nameKey(name);
     const fullName = (instance: string): string => `${escapeLabel(instance)}.${name}`;
     checkName(name);
     const ended = this.#listeners.add(key, on, this.#directory.shown(key).map((service) => ({ type: 'up', service })));
+    if (keeps) this.#keeps.add(keeps);
     for (const { link } of this.#places) link.browse(name, this.#now());
     this.#run();
     return {
       stop: () => {
+        if (keeps) this.#keeps.delete(keeps);
         if (!ended()) return;
         for (const { link } of this.#places) link.stopBrowsing(name, this.#now());
         this.#run();

@@ -42,6 +42,8 @@ export interface PlacesParts {
   readonly trouble: (trouble: Trouble) => void;
   /** Names of interfaces to use; default all. */
   readonly only?: readonly string[] | undefined;
+  /** Whether an instance of that label is remembered in any case. */
+  readonly keeps: (label: string) => boolean;
   /** A link is there, or its interface has other addresses. */
   readonly joined: (place: Joined, fresh: boolean) => void;
   /** It is gone: what it says last is still to be heard. */
@@ -85,6 +87,11 @@ export class Places {
     return this.#interfaces.filter(({ name }) => names.has(name));
   }
 
+  /** Every address of this host, also of interfaces that carry no multicast or are not used. */
+  addresses(): ReadonlySet<string> {
+    return this.#own;
+  }
+
   /** How each link that is wanted stands. */
   states(): LinkState[] {
     return [...this.#wanted].map(([id, { iface, family }]): LinkState => {
@@ -109,8 +116,10 @@ export class Places {
   /** What interfaces there are now: joins new ones, leaves those that are gone, and notices sleep. */
   look(): void {
     const { clock, joined, changed } = this.#parts;
-    const present = this.#present();
-    this.#own = new Set(present.flatMap(({ addresses }) => addresses.map(({ address }) => canonicalAddress(address))));
+    const { only, network } = this.#parts;
+    const all = network.interfaces();
+    const present = only ? all.filter(({ name }) => only.includes(name)) : all;
+    this.#own = new Set(all.flatMap(({ addresses }) => addresses.map(({ address }) => canonicalAddress(address))));
     this.#interfaces = present;
     const slept = this.#slept();
     const wanted = this.#wanted = linksOf(present);
@@ -160,11 +169,6 @@ export class Places {
     this.#alone = alone;
   }
 
-  #present(): InterfaceInfo[] {
-    const { only, network } = this.#parts;
-    return network.interfaces().filter(({ name }) => !only || only.includes(name));
-  }
-
   #slept(): boolean {
     const { clock } = this.#parts;
     const ahead = clock.wall() - this.#wall - (clock.mono() - this.#mono);
@@ -184,9 +188,9 @@ export class Places {
   }
 
   async #enter(id: string, iface: InterfaceInfo, family: Family, asking: boolean): Promise<void> {
-    const { network, clock, random } = this.#parts;
+    const { network, clock, random, keeps } = this.#parts;
     const channel = await network.open(iface.name, family, this.#receiver(id), asking);
-    const link = new Link({ now: clock.mono(), plain: asking, random, limit: MAX_INSTANCES, ownAddresses: () => this.#own });
+    const link = new Link({ now: clock.mono(), plain: asking, random, limit: MAX_INSTANCES, keeps, ownAddresses: () => this.#own });
     const place: Joined = {
       id, link, interface: iface, subnets: subnetsOf(iface), family, channel, asking, joinedAt: clock.mono(),
       hearing: new Hearing(), print: channelPrint(iface, family),

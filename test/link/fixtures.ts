@@ -142,9 +142,10 @@ export class SimulatedLan {
     this.#tell({ type: 'down', service });
   }
 
-  mdns(host: number): Pick<Mdns, 'publish' | 'browse' | 'interfaces' | 'state'> {
+  mdns(host: number): Pick<Mdns, 'publish' | 'browse' | 'interfaces' | 'addresses' | 'state'> {
     return {
       interfaces: () => [{ name: 'eth0', addresses: [{ address: this.address(host), family: 4, prefix: 24 }] }],
+      addresses: () => new Set([this.address(host)]),
       state: () => ({ links: [], offers: [] }),
       publish: (service: Service): Publication => {
         const instance = `${service.user}@${service.host ?? `h${host}`}`;

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { selfSigned } from '../../src/trust/certificate.ts';
 import { xml } from '../../src/xmpp/element.ts';
+import { buildMessage } from '../../src/xmpp/stanza.ts';
 import { quiet } from '../support/quiet.ts';
 import { acquainted, SimulatedLan, seen, type TestBox } from './fixtures.ts';
 import { plainPeer, purpleHeader, type PlainStream } from './plain-peer.ts';
@@ -267,6 +268,51 @@ describe('when all streams are taken', () => {
     await lan.until(() => halfOpen.some((stream) => stream.ended));
     expect(a.link.peers.describe('b@h2')?.connected).toBe(true);
     expect(a.closed).toEqual([]);
+  });
+});
+
+describe('a paired box whose announcement is not heard', () => {
+  let lan: SimulatedLan;
+  let a: TestBox;
+  let b: TestBox;
+  beforeEach(async () => {
+    lan = new SimulatedLan();
+    a = await lan.box(1, 'a');
+    b = await lan.box(2, 'b');
+    await acquainted(a, b);
+    lan.withdraw('b@h2');
+  });
+  afterEach(() => lan.close());
+
+  test('calls all the same, is seen, and is answered', async () => {
+    a.trust.seen(b.identity.spki, 'b@h2');
+    await a.trust.pair(b.identity.fingerprint);
+    await (await b.link.send('a@h1', buildMessage({ type: 'chat', id: '1', body: 'here' }))).delivered;
+    expect(a.link.peers.describe('b@h2')).toMatchObject({ via: 'caller', connected: true, trust: 'paired', addresses: ['10.77.0.2'] });
+    await (await a.link.send('b@h2', buildMessage({ type: 'chat', id: '2', body: 'heard' }))).delivered;
+    expect([a.messages, b.messages]).toMatchObject([[{ body: 'here', context: { tls: true } }], [{ body: 'heard' }]]);
+    for (const socket of lan.sockets) socket.destroy();
+    await lan.until(() => a.link.peers.get('b@h2') === undefined);
+  });
+
+  test('is not to be played by who has another key', async () => {
+    const { spki, fingerprint } = await lan.identity();
+    a.trust.seen(spki, 'b@h2');
+    await a.trust.pair(fingerprint);
+    await expect(b.link.prove('a@h1')).rejects.toMatchObject({ name: 'LanpostError' });
+    expect(a.troubles.map(({ kind }) => kind)).toContain('link.impostor');
+    expect(a.link.peers.list()).toEqual([]);
+  });
+
+  test('is not to be played by who has none', async () => {
+    a.trust.seen(b.identity.spki, 'b@h2');
+    await a.trust.pair(b.identity.fingerprint);
+    const plain = await plainPeer(lan, 3, 'c@h3');
+    const stream = await plain.dial('10.77.0.1', a.link.status().port ?? 0);
+    stream.write(purpleHeader('b@h2', 'a@h1') + '<message><body>x</body></message>');
+    await stream.closes();
+    expect(a.messages).toEqual([]);
+    expect(a.link.peers.get('b@h2')).toBeUndefined();
   });
 });
 

@@ -35,6 +35,14 @@ describe('peers', () => {
     expect(peers.list()).toEqual([]);
   });
 
+  test('of whom only a stream spoke, while there was no room, nobody comes when there is: that stream may have ended', () => {
+    const { peers } = fixture(1);
+    peers.found(sighting('a@h2'));
+    peers.found({ ...sighting('far@h9'), via: { kind: 'caller' } });
+    peers.gone('a@h2');
+    expect(peers.list()).toEqual([]);
+  });
+
   test.each(['wjt@bael (2)', 'john.doe@pc', 'with space@h', 'Ünï@h', 'no-at-sign', 'q"uo&te<d>@h3', 'a/b#c'])('%s is a name like any other', name => {
     const { peers } = fixture();
     peers.found(sighting(name));

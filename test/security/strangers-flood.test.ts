@@ -62,8 +62,8 @@ class Strangers {
   }
 }
 
-// Records cost nothing to make up (RFC 6762), nor do the addresses and keys of a link, nor calls.
-test.each(FLOODS)('%s, made up by strangers, and of callers and keys, leaves the memory of the whole link of a box as it was after a quarter of it', async (_, perSecond, quarterSeconds) => {
+/** Multicast DNS whose packets the test makes up. */
+async function listening() {
   const clock = createTestClock();
   let deliver: (bytes: Buffer, from: Source) => void = () => undefined;
   let sent = 0;
@@ -76,6 +76,12 @@ test.each(FLOODS)('%s, made up by strangers, and of callers and keys, leaves the
   };
   const mdns = createMdns({ network, clock, host: 'h1', random: () => 0.5, trouble: () => undefined });
   await settled();
+  return { clock, mdns, sent: () => sent, deliver: (bytes: Uint8Array, from: Source): void => deliver(Buffer.from(bytes), from) };
+}
+
+// Records cost nothing to make up (RFC 6762), nor do the addresses and keys of a link, nor calls.
+test.each(FLOODS)('%s, made up by strangers, and of callers and keys, leaves the memory of the whole link of a box as it was after a quarter of it', async (_, perSecond, quarterSeconds) => {
+  const { clock, mdns, deliver, sent } = await listening();
   const box = await serviceBox(lan, 1, 'a', { clock, mdns });
   const stranger = await plainPeer(lan, 2, 'mallory@h2');
   const strangers = new Strangers();
@@ -83,7 +89,7 @@ test.each(FLOODS)('%s, made up by strangers, and of callers and keys, leaves the
   let caller: PlainStream | undefined;
   const second = async (): Promise<void> => {
     for (let packets = 0; packets < perSecond; packets += 1) {
-      deliver(Buffer.from(strangers.packet()), strangers.from);
+      deliver(strangers.packet(), strangers.from);
       clock.advance(1_000 / perSecond);
       await settled();
     }
@@ -110,7 +116,7 @@ test.each(FLOODS)('%s, made up by strangers, and of callers and keys, leaves the
   // Told now and then, not each time.
   expect(troubles).toBeLessThan(quarterSeconds);
   // All that time it was being spoken to.
-  expect(sent).toBeGreaterThan(4 * CALLS);
+  expect(sent()).toBeGreaterThan(4 * CALLS);
   // And who comes now is seen.
   const friend = [...peer('friend', 'friendly', '10.77.0.9'), rr.txt(`friend@friendly.${SERVICE}`, [['status', 'avail']])];
   deliver(encodeMessage(makeMessage({ response: true, answers: friend })), { address: '10.77.0.9', port: 5353 });
@@ -122,3 +128,39 @@ test.each(FLOODS)('%s, made up by strangers, and of callers and keys, leaves the
   expect(box.link.peers.get('friend@friendly')).toBeDefined();
   await mdns.close();
 }, 240_000);
+
+/** One who is remembered for more than an hour, with so many ports. */
+function lasting(name: string, host: string, address: string, ports = 1): DnsRecord[] {
+  const instance = `${name}@${host}.${SERVICE}`;
+  const long = { ttl: 4500, flush: false };
+  return [rr.ptr(SERVICE, instance), rr.txt(instance, []), rr.a(`${host}.local`, address, long), ...Array.from({ length: ports }, (_, port) => rr.srv(instance, `${host}.local`, 5000 + port, long))];
+}
+
+// As many instances, or as many records of theirs, as a box remembers of one link.
+test.each([['names', 1], ['records', 12]])('as many complete %s as are remembered keep no paired box from being seen, and no stranger in its place', async (_, ports) => {
+  const { clock, mdns, deliver } = await listening();
+  const box = await serviceBox(lan, 1, 'a', { clock, mdns, limits: { peers: 8192 } });
+  const { fingerprint } = box.trust.seen(Buffer.from('the key of a friend'), 'friend@friendly', { address: '10.77.0.9' });
+  await box.trust.pair(fingerprint);
+  const say = async (answers: DnsRecord[]): Promise<void> => {
+    deliver(encodeMessage(makeMessage({ response: true, answers })), { address: '10.77.0.2', port: 5353 });
+    clock.advance(5);
+    await settled();
+  };
+  for (let made = 0; made < 4096; made += 8) await say(Array.from({ length: 8 }, (__, one) => lasting(`x${made + one}`, `h${made + one}`, '10.77.0.2', ports)).flat());
+  clock.advance(5_000);
+  await settled();
+  const before = box.link.peers.size;
+  await say(lasting('another', 'anywhere', '10.77.0.8'));
+  await say(lasting('friend', 'friendly', '10.77.0.9'));
+  for (let waited = 0; waited < 20; waited += 1) {
+    clock.advance(100);
+    await settled();
+  }
+  expect(before).toBeGreaterThan(2_000);
+  expect(box.link.peers.get('another@anywhere')).toBeUndefined();
+  expect(box.link.peers.get('friend@friendly')).toMatchObject({ addresses: [{ address: '10.77.0.9' }] });
+  // The first of them were there before they were too many.
+  expect(box.link.peers.get('x0@h0')).toBeDefined();
+  await mdns.close();
+});

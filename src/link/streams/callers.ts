@@ -4,8 +4,11 @@ import type { Peers } from '../peers.ts';
 /** How long a caller may be ahead of its announcement. */
 const ANNOUNCED_WITHIN = 3_000;
 
-/** Who may be calling from an address of the link: the name said, if it is announced there, else all that are. */
-export async function callersAt(peers: Peers, from: string | undefined, address: string): Promise<readonly string[]> {
+/**
+ * Who may be calling from an address of the link: the name said, if it is announced there, else all that are. Of a paired
+ * key the name is enough, for whoever says it has to show that key: strangers may announce so much that it is not heard.
+ */
+export async function callersAt(peers: Peers, from: string | undefined, address: string, isPaired: (name: string) => boolean): Promise<readonly string[]> {
   // COMPAT(iChat, Adium): older ones say an IP address.
   if (from === undefined || isIP(from) !== 0) {
     const found = await peers.awaited(() => { const all = peers.at(address); return all.length > 0 ? all : undefined; }, ANNOUNCED_WITHIN);
@@ -14,5 +17,6 @@ export async function callersAt(peers: Peers, from: string | undefined, address:
   // Asked again with every announcement there is: not by going through all peers at that address.
   // The name as it was announced, not as it was said: what is cut from a read keeps all of that read in memory.
   const found = await peers.awaited(() => (peers.isAt(from, address) ? peers.get(from)?.name : undefined), ANNOUNCED_WITHIN);
-  return found === undefined ? [] : [found];
+  if (found !== undefined) return [found];
+  return isPaired(from) ? [Buffer.from(from).toString()] : [];
 }

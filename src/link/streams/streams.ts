@@ -179,7 +179,8 @@ export class Streams implements PeerStreams {
 
   #answer(code: Loaded, socket: Socket, address: string, far: Far | undefined): void {
     const { accept, instanceName } = code.negotiation;
-    const callers = async (from: string | undefined): Promise<readonly string[]> => (far ? [instanceName(from)] : callersAt(this.#init.peers, from, address));
+    const { trust } = this.#init;
+    const callers = async (from: string | undefined): Promise<readonly string[]> => (far ? [instanceName(from)] : callersAt(this.#init.peers, from, address, name => trust.level(trust.holder(name)) === 'paired'));
     this.#open(code, socket, 'accepted', address, channel => accept(channel, this.#terms(address, far), callers), far);
   }
 
@@ -260,6 +261,7 @@ export class Streams implements PeerStreams {
           const { peer = '', disco } = ready.agreed ?? {};
           this.#line(peer).add(ready);
           if (far) this.#reached(peer, address, far);
+          else if (side === 'accepted' && ready.fingerprint !== undefined) this.#reached(peer, address, { host: address, port: 0, via: { kind: 'caller' } });
           if (disco) this.#init.on.disco(peer, disco);
           settle(undefined);
         },
