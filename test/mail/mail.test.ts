@@ -352,6 +352,39 @@ test('a peer that refuses mail, and changes without end, is tried now and then, 
   expect(troubles.length).toBeLessThan(5);
 });
 
+// The recipient's disk is full: it ends the stream, and the next one opens as readily.
+test('what is handed on and lost every time goes again with growing pauses, however often a road opens', async () => {
+  const receipt = await mail.send('link:b', 'hello');
+  const lost = async (): Promise<void> => {
+    const count = road.carried.length;
+    road.carried.at(-1)?.lose();
+    mail.roadsChanged();
+    await quiet();
+    mail.roadsChanged();
+    await quiet();
+    expect(road.carried.length - count).toBeLessThanOrEqual(1);
+  };
+  await road.carriedBy(1);
+  await lost();
+  expect(road.carried).toHaveLength(2); // it may have been chance
+  for (const pause of [500, 1000, 2000]) {
+    const count = road.carried.length;
+    await lost();
+    clock.advance(pause - 1);
+    await quiet();
+    expect(road.carried).toHaveLength(count);
+    clock.advance(1);
+    await road.carriedBy(count + 1);
+  }
+  road.carried.at(-1)?.confirm();
+  await receipt.delivered;
+  const after = road.carried.length;
+  await mail.send('link:b', 'and on');
+  await road.carriedBy(after + 1);
+  road.carried.at(-1)?.lose();
+  await road.carriedBy(after + 2);
+});
+
 test('nothing is sent, and nothing hangs, once it is closed', async () => {
   road.open = false;
   const sending = mail.send('link:new', 'hello').catch((error: unknown) => error);
