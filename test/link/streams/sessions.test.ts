@@ -111,6 +111,21 @@ describe('a session', () => {
     await rig.bell.until(() => rig.b.messages.length === 1);
   });
 
+  test.each(['a', 'b'] as const)('that was lost before a refusal arrived, and that %s resumes: the refusal is heard before the confirmation', async (dialling) => {
+    const rig = new SessionRig();
+    await rig.connect(rig.a);
+    rig.b.refusing = true;
+    rig.b.slow = 20;
+    rig.a.say('unwanted');
+    await rig.bell.until(() => (rig.b.stream?.session?.confirmations.unhandled ?? 0) > 0);
+    rig.cut();
+    await rig.bell.until(() => rig.isBroken && rig.b.messages.length === 1);
+    await rig.connect(rig[dialling]);
+    await rig.bell.until(() => rig.a.unconfirmed === 0);
+    expect(rig.a.outcomes).toEqual(['unwanted refused', 'unwanted delivered']);
+    expect(rig.b.messages).toEqual(['unwanted']);
+  });
+
   test('that has too many answers to keep is not resumed', async () => {
     const rig = new SessionRig();
     await rig.connect(rig.a);
