@@ -202,6 +202,22 @@ test.each(['seen', 'paired'] as const)('incoming messages of a %s key are kept o
   await again.close();
 });
 
+// As many as may be on their way to one address, also in a box whose inbox was made to know fewer.
+test.each(['new', 'old'])('as many of a seen key as its box may send before it hears of the first are known again: %s', async (inbox) => {
+  if (inbox === 'old') await log.append({ topic: '$inbox/seen', kind: 'configure', config: { maxItems: 50, lane: 'history', maxBytes: 32 * 1024 * 1024 } });
+  const all = async (): Promise<void> => {
+    for (let seq = 1; seq <= 1000; seq++) await mail.receive({ from: 'link:b', to: 'link:a', trust: 'seen', body: String(seq), origin: { box: 'b'.repeat(16), epoch: '1.00000001', seq } });
+  };
+  await all();
+  await log.items('$inbox/seen', { after: 0 }); // what is beyond the view goes now
+  const kept = log.head;
+  await close();
+  await open();
+  await all();
+  expect(log.head).toBe(kept);
+  expect(log.topic('$inbox/seen')?.count).toBe(1000);
+});
+
 test.each(['', 'two\nlines', 'x'.repeat(129)])('%j is no name of a reader', async (name) => {
   await expect(mail.messages({ name }).next()).rejects.toMatchObject({ code: 'invalid-value' });
   expect([...log.cursors()]).toEqual([]);
