@@ -210,11 +210,11 @@ test.each(['new', 'old'])('as many of a seen key as its box may send before it h
   };
   await all();
   await log.items('$inbox/seen', { after: 0 }); // what is beyond the view goes now
-  const kept = log.head;
+  const { head } = log;
   await close();
   await open();
   await all();
-  expect(log.head).toBe(kept);
+  expect(log.head).toBe(head);
   expect(log.topic('$inbox/seen')?.count).toBe(1000);
 });
 

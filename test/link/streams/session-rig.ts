@@ -72,6 +72,8 @@ export class SessionEnd {
   failing = false;
   /** Turns of the event loop that a stanza takes to be durable. */
   slow = 0;
+  /** Nothing that comes is durable before. */
+  stalled: Promise<void> | undefined;
   failed = 0;
   readonly level = new Map<string, TrustLevel>();
 
@@ -118,6 +120,7 @@ export class SessionEnd {
       return undefined;
     }
     for (let turns = id.length % 3 + this.slow; turns > 0; turns -= 1) await new Promise(resolve => { setImmediate(resolve); });
+    await this.stalled;
     if (this.failing) {
       this.failed += 1;
       this.#bell.ring();

@@ -146,3 +146,26 @@ describe('a session', () => {
     expect(all.map(session => sessions.isWaiting(session)).slice(0, 4)).toEqual([true, true, false, true]);
   });
 });
+
+test('a stream whose peer is not read, since too much that it sent waits for the disk, is given up by neither side', async () => {
+  const rig = new SessionRig();
+  const { a, b } = rig;
+  await rig.connect(a);
+  let goOn = (): void => undefined;
+  b.stalled = new Promise(resolve => { goOn = resolve; });
+  const said = numbered('a', 300);
+  for (const text of said.slice(0, 256)) a.say(text);
+  await rig.bell.until(() => b.stream?.held === true);
+  // What answers this is not read.
+  b.say('b0');
+  for (const text of said.slice(256)) a.say(text);
+  await rig.bell.until(() => a.messages.length === 1);
+  for (let s = 0; s < 20; s += 1) {
+    for (const end of [a, b]) end.clock.advance(1_000);
+    for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+  }
+  expect([a.stream?.ready, b.stream?.ready]).toEqual([true, true]);
+  goOn();
+  await rig.bell.until(() => a.unconfirmed + b.unconfirmed === 0);
+  expect([b.messages.toSorted(), rig.connections, b.stream?.held]).toEqual([said.toSorted(), 1, false]);
+});
