@@ -4,6 +4,8 @@ import type { ProvenPeer } from './streams-port.ts';
 /** Milliseconds before a peer that did not answer is called again: doubled each time, half of it at random. */
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 30_000;
+/** A stream that ends sooner, after one that did, is as good as no answer; ms. */
+const LASTING = 30_000;
 
 export interface RejoinParts {
   readonly clock: Clock;
@@ -21,8 +23,10 @@ export interface RejoinParts {
 /** Calls peers that owe us something, or that we owe, while they are on the link and no stream to them is open. */
 export class Rejoin {
   readonly #parts: RejoinParts;
-  /** By key: the name that it was last proven under. */
-  readonly #open = new Map<string, string>();
+  /** By key: the name that it was last proven under, and since when. */
+  readonly #open = new Map<string, { readonly name: string; readonly since: number }>();
+  /** By key, of wanted peers: how many streams in a row did not last, and how long it is left alone after the last. */
+  readonly #brief = new Map<string, { readonly count: number; readonly until: number }>();
   /** By key: a call under way, or the wait before the next one. */
   readonly #calls = new Map<string, { delay: number; timer: Timer | undefined }>();
   #closed = false;
@@ -32,13 +36,29 @@ export class Rejoin {
   }
 
   opened({ name, fingerprint }: ProvenPeer): void {
-    this.#open.set(fingerprint, name);
+    const open = this.#open.get(fingerprint);
+    this.#open.set(fingerprint, { name, since: open?.since ?? this.#parts.clock.mono() });
     this.#forget(fingerprint);
   }
 
   closed({ name, fingerprint }: ProvenPeer): void {
-    if (this.#open.get(fingerprint) === name) this.#open.delete(fingerprint);
+    const open = this.#open.get(fingerprint);
+    if (open?.name === name) {
+      this.#open.delete(fingerprint);
+      this.#lasted(fingerprint, this.#parts.clock.mono() - open.since);
+    }
     this.look();
+  }
+
+  /** Whose disk is full ends its streams as soon as something is to be kept: whoever calls at once calls for ever. Once may be chance. */
+  #lasted(fingerprint: string, ms: number): void {
+    const count = this.#brief.get(fingerprint)?.count ?? 0;
+    if (ms >= LASTING || ![...this.#parts.wanted()].includes(fingerprint)) {
+      this.#brief.delete(fingerprint);
+      return;
+    }
+    const delay = count === 0 ? 0 : Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (count - 1));
+    this.#brief.set(fingerprint, { count: count + 1, until: this.#parts.clock.mono() + this.#varied(delay) });
   }
 
   /** Something has changed: peers, or what is wanted of them. `appeared` is called at once, however often it did not answer. */
@@ -59,9 +79,14 @@ export class Rejoin {
   }
 
   #begin(fingerprint: string, name: string): void {
-    const { patience = 0, random = Math.random } = this.#parts;
-    if (patience === 0) this.#call(fingerprint, name, FIRST_DELAY);
-    else this.#wait(fingerprint, { delay: FIRST_DELAY / 2, timer: undefined }, patience * (1 + random()));
+    const { clock, patience = 0, random = Math.random } = this.#parts;
+    const ms = Math.max(patience * (1 + random()), (this.#brief.get(fingerprint)?.until ?? 0) - clock.mono());
+    if (ms <= 0) this.#call(fingerprint, name, FIRST_DELAY);
+    else this.#wait(fingerprint, { delay: FIRST_DELAY / 2, timer: undefined }, ms);
+  }
+
+  #varied(delay: number): number {
+    return delay * (0.5 + 0.5 * (this.#parts.random ?? Math.random)());
   }
 
   #call(fingerprint: string, name: string, delay: number): void {
@@ -74,7 +99,7 @@ export class Rejoin {
 
   #later(fingerprint: string, call: { delay: number; timer: Timer | undefined }): void {
     if (this.#closed || this.#open.has(fingerprint) || this.#calls.get(fingerprint) !== call) return;
-    this.#wait(fingerprint, call, call.delay * (0.5 + 0.5 * (this.#parts.random ?? Math.random)()));
+    this.#wait(fingerprint, call, this.#varied(call.delay));
   }
 
   #wait(fingerprint: string, call: { readonly delay: number; timer: Timer | undefined }, ms: number): void {

@@ -7,10 +7,11 @@ import { formatRecordId } from '../log/record-id.ts';
 /**
  * One topic a level of trust. Only paired keys were vouched for by the owner; the others are free
  * to make, so together they may pin no more than this many bytes while a named reader is away.
+ * What is in view is known again: of keys that are seen as much as a box sends before it hears of the first.
  */
 const BOXES = {
   paired: { topic: '$inbox/paired', view: 1000, bytes: Number.POSITIVE_INFINITY },
-  seen: { topic: '$inbox/seen', view: 50, bytes: 32 * 1024 * 1024 },
+  seen: { topic: '$inbox/seen', view: 1000, bytes: 32 * 1024 * 1024 },
   none: { topic: '$inbox/keyless', view: 512, bytes: 8 * 1024 * 1024 },
 } as const satisfies Record<TrustLevel, { topic: string; view: number; bytes: number }>;
 export const INBOX = '$inbox/#';
@@ -49,7 +50,8 @@ export class Inbox {
     if (state && state.bytes > bytes && this.#isUnread(state.last)) {
       throw new LanpostError('topic-full', `the inbox for ${incoming.trust === 'none' ? 'peers without a key' : 'keys that are not paired'} is full; someone has to read it first`);
     }
-    const opened = state ? undefined : this.#log.append({ topic, kind: 'configure', config: { maxItems: view, lane: 'history', ...(Number.isFinite(bytes) ? { maxBytes: bytes } : {}) } });
+    // An earlier version made one with a smaller view.
+    const opened = state?.settings.maxItems === view ? undefined : this.#log.append({ topic, kind: 'configure', config: { maxItems: view, lane: 'history', ...(Number.isFinite(bytes) ? { maxBytes: bytes } : {}) } });
     const kept = this.#log.append(draftOf(topic, incoming));
     await Promise.all([opened, kept]);
   }

@@ -15,7 +15,7 @@ import type { Road } from './road.ts';
  * of their bodies; one larger letter still goes, alone.
  */
 const WINDOW = { letters: 1000, unpassed: 256, bytes: 512 * 1024 };
-/** Between two tries of a road that takes letters and then fails, doubling. */
+/** Between two tries of a road that fails, or takes letters and loses them time after time, doubling. */
 const RETRY = { first: 500, most: 60_000 };
 /** Letters that came back, may be taken later, and are held for that. */
 const RETURNED = 100;
@@ -52,6 +52,10 @@ export class Outbox {
   #road: Road | undefined;
   /** Grows when all that is unconfirmed goes again: what is heard of an earlier time is no news of failure. */
   #round = 0;
+  /** Rounds lost one after the other with nothing confirmed, the last of them, and until when the road has to rest then: whatever opens. */
+  #breaks = 0;
+  #brokeIn: number | undefined;
+  #restUntil = 0;
   /** Nothing was heard of the recipient: letters go one at a time. */
   #probing = false;
   /** Record ids of those on their way, by their positions. */
@@ -127,6 +131,8 @@ export class Outbox {
       return this.#pause(wait, clock);
     }
     if (this.#turned(road)) return;
+    const rest = this.#restUntil - clock.mono();
+    if (rest > 0) return this.#pause(rest, clock);
     if (this.#isFull()) return this.#pause(RETRY.most, clock);
     const page = await cursor.next(1);
     // Those before it were lost while it was read from disk: it must not overtake them.
@@ -154,6 +160,7 @@ export class Outbox {
     if (road === before) return false;
     this.#road = road;
     this.#probing = false;
+    this.#breaks = this.#restUntil = 0;
     this.#lost = before !== undefined && this.#parts.cursor.unconfirmed > 0;
     return this.#lost;
   }
@@ -258,6 +265,7 @@ export class Outbox {
 
   #delivered(seq: number, letter: Letter): void {
     this.#probing = false;
+    this.#breaks = 0;
     this.#away.delete(seq);
     this.#parts.cursor.done(seq);
     this.#parts.receipts.delivered(letter.id);
@@ -267,8 +275,17 @@ export class Outbox {
   async #broke(seq: number, letter: Letter, error: unknown): Promise<void> {
     if (isFinal(error)) return this.#end(seq, letter, 'refused', error.message);
     this.#probing = error instanceof LanpostError && error.code === 'timeout';
+    this.#rest();
     this.#lost = true; // everything unconfirmed goes again, in order, over whatever road is open then
     this.#wake?.();
+  }
+
+  /** A recipient whose disk is full ends every stream at its first letter, and the next one opens as readily. Once may be chance. */
+  #rest(): void {
+    if (this.#brokeIn === this.#round) return;
+    this.#brokeIn = this.#round;
+    if (this.#breaks > 0) this.#restUntil = this.#parts.clock.mono() + Math.min(RETRY.most, RETRY.first * 2 ** (this.#breaks - 1));
+    this.#breaks += 1;
   }
 
   /** While no road is open: what has expired meanwhile ends here. Returns when to look again. */
@@ -300,6 +317,7 @@ export class Outbox {
     await this.#parts.receipts.ended(letter.id, state, why);
     const { cursor, noteLoss } = this.#parts;
     this.#awaited = undefined;
+    this.#breaks = 0;
     if (state === 'expired') await noteLoss({ reader: cursor.name, topic: cursor.filter, from: seq, to: seq, count: 1, reason: 'expired' });
     this.#away.delete(seq);
     cursor.done(seq);

@@ -80,3 +80,27 @@ it('the end of a stream under a name that the key had before is not the end of t
   rejoin.closed({ name: 'B@h1', fingerprint: 'k1' });
   expect(calls).toEqual(['B@h1']);
 });
+
+it('whose streams do not live long is called with growing pauses, whatever else changes', async () => {
+  const { clock, calls, rejoin } = scene();
+  const streamOf = (ms: number): void => {
+    rejoin.opened({ name: 'A@h1', fingerprint: 'k1' });
+    clock.advance(ms);
+    rejoin.closed({ name: 'A@h1', fingerprint: 'k1' });
+  };
+  streamOf(20);
+  expect(calls).toHaveLength(1); // it may have been chance
+  for (const pause of [500, 1000, 2000]) {
+    const before = calls.length;
+    streamOf(20);
+    rejoin.look();
+    clock.advance(pause - 1);
+    expect(calls).toHaveLength(before);
+    clock.advance(1);
+    expect(calls).toHaveLength(before + 1);
+    await settled();
+  }
+  const before = calls.length;
+  streamOf(30_000);
+  expect(calls).toHaveLength(before + 1);
+});

@@ -202,6 +202,22 @@ test.each(['seen', 'paired'] as const)('incoming messages of a %s key are kept o
   await again.close();
 });
 
+// As many as may be on their way to one address, also in a box whose inbox was made to know fewer.
+test.each(['new', 'old'])('as many of a seen key as its box may send before it hears of the first are known again: %s', async (inbox) => {
+  if (inbox === 'old') await log.append({ topic: '$inbox/seen', kind: 'configure', config: { maxItems: 50, lane: 'history', maxBytes: 32 * 1024 * 1024 } });
+  const all = async (): Promise<void> => {
+    for (let seq = 1; seq <= 1000; seq++) await mail.receive({ from: 'link:b', to: 'link:a', trust: 'seen', body: String(seq), origin: { box: 'b'.repeat(16), epoch: '1.00000001', seq } });
+  };
+  await all();
+  await log.items('$inbox/seen', { after: 0 }); // what is beyond the view goes now
+  const { head } = log;
+  await close();
+  await open();
+  await all();
+  expect(log.head).toBe(head);
+  expect(log.topic('$inbox/seen')?.count).toBe(1000);
+});
+
 test.each(['', 'two\nlines', 'x'.repeat(129)])('%j is no name of a reader', async (name) => {
   await expect(mail.messages({ name }).next()).rejects.toMatchObject({ code: 'invalid-value' });
   expect([...log.cursors()]).toEqual([]);
@@ -400,6 +416,39 @@ test('a peer that refuses mail, and changes without end, is tried now and then, 
   expect(tries).toBeGreaterThan(20); // each half second
   expect(tries).toBeLessThan(60);
   expect(troubles.length).toBeLessThan(5);
+});
+
+// The recipient's disk is full: it ends the stream, and the next one opens as readily.
+test('what is handed on and lost every time goes again with growing pauses, however often a road opens', async () => {
+  const receipt = await mail.send('link:b', 'hello');
+  const lost = async (): Promise<void> => {
+    const count = road.carried.length;
+    road.carried.at(-1)?.lose();
+    mail.roadsChanged();
+    await quiet();
+    mail.roadsChanged();
+    await quiet();
+    expect(road.carried.length - count).toBeLessThanOrEqual(1);
+  };
+  await road.carriedBy(1);
+  await lost();
+  expect(road.carried).toHaveLength(2); // it may have been chance
+  for (const pause of [500, 1000, 2000]) {
+    const count = road.carried.length;
+    await lost();
+    clock.advance(pause - 1);
+    await quiet();
+    expect(road.carried).toHaveLength(count);
+    clock.advance(1);
+    await road.carriedBy(count + 1);
+  }
+  road.carried.at(-1)?.confirm();
+  await receipt.delivered;
+  const after = road.carried.length;
+  await mail.send('link:b', 'and on');
+  await road.carriedBy(after + 1);
+  road.carried.at(-1)?.lose();
+  await road.carriedBy(after + 2);
 });
 
 test('nothing is sent, and nothing hangs, once it is closed', async () => {

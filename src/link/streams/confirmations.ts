@@ -36,6 +36,8 @@ export class Confirmations {
   #overdue: Timer | undefined;
   #keptBytes = 0;
   #unkept = 0;
+  /** The peer has had them when it resumed, but may have refused them: its answers come before its next `<a/>`. */
+  #had: Pending[] = [];
   #lost = false;
   readonly #settled: (() => void)[] = [];
   readonly #answered: (() => void)[] = [];
@@ -57,7 +59,7 @@ export class Confirmations {
   }
 
   get isSettled(): boolean {
-    return this.#sm.pending === 0 && this.#sm.unhandled === 0;
+    return this.#sm.pending === 0 && this.#had.length === 0 && this.#sm.unhandled === 0;
   }
 
   /** What may be told as `h`. */
@@ -122,7 +124,8 @@ export class Confirmations {
     if (element.getName() !== 'a') return;
     const h = parseH(attr(element, 'h'));
     if (h === undefined) throw new TypeError('no h');
-    this.#confirm(h);
+    const confirmed = this.#confirm(h);
+    for (const { resolve } of [...this.#had.splice(0), ...confirmed]) resolve();
     this.#askedAt = undefined;
     wake(this.#answered);
     if (this.#sm.pending > 0) this.#askSoon();
@@ -183,12 +186,16 @@ export class Confirmations {
   }
 
   /**
-   * §5: another stream carries on. What the peer has is confirmed; what only this holds is sent again, if it still may; the rest
+   * §5: another stream carries on. What the peer has is confirmed as soon as it has answered over the new one; what only this holds is sent again, if it still may; the rest
    * is given back to whoever sent it. How many those are: they must go before anything newer of theirs.
    */
   resume(h: number, write: (text: string) => void, error: Error): number {
     this.#write = write;
-    this.#confirm(h);
+    // Nobody hears of what only this holds whether it was refused.
+    for (const one of this.#confirm(h)) {
+      if (one.text === undefined && !one.unkept) this.#had.push(one);
+      else one.resolve();
+    }
     const unacked = this.#sm.retract();
     this.#keptBytes = 0;
     this.#unkept = 0;
@@ -202,6 +209,7 @@ export class Confirmations {
       this.sent(one);
     }
     for (const one of unacked) if (one.text === undefined) one.reject(error);
+    if (this.#had.length > 0) this.#askSoon();
     return unacked.length - kept.length;
   }
 
@@ -210,18 +218,21 @@ export class Confirmations {
     this.#lost = true;
     this.#write = undefined;
     this.#overdue?.stop();
-    for (const { reject } of this.#sm.unacked()) reject(error);
+    // What it had and perhaps refused goes again as well, and it knows that by its record.
+    for (const { reject } of [...this.#had.splice(0), ...this.#sm.unacked()]) reject(error);
     wake(this.#settled);
     wake(this.#answered);
     wake(this.#idle);
   }
 
-  #confirm(h: number): void {
-    for (const { resolve, text, unkept } of this.#sm.ack(h)) {
+  /** What `h` newly covers; whoever sent it is still to be told. */
+  #confirm(h: number): Pending[] {
+    const confirmed = this.#sm.ack(h);
+    for (const { text, unkept } of confirmed) {
       this.#keptBytes -= text?.length ?? 0;
       if (unkept) this.#unkept -= 1;
-      resolve();
     }
+    return confirmed;
   }
 
   /** At most one `<r/>` is out at a time: the answer to it asks for the next. */
@@ -230,7 +241,7 @@ export class Confirmations {
     this.#asking = true;
     setImmediate(() => {
       this.#asking = false;
-      if (this.#write && this.#askedAt === undefined && this.#sm.pending > 0) this.ask();
+      if (this.#write && this.#askedAt === undefined && this.#sm.pending + this.#had.length > 0) this.ask();
     });
   }
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts';
+import type { Clock, Timer } from '../../clock.ts';
 import { LanpostError } from '../../errors.ts';
 import { type Element, namespaceOf, xml } from '../../xmpp/element.ts';
 import { stanzaKind } from '../../xmpp/stanza.ts';
@@ -37,6 +37,8 @@ export interface ReceivingInit {
 export class Receiving {
   readonly #init: ReceivingInit;
   #lastAt: number;
+  /** While it is busy. */
+  #telling: Timer | undefined;
 
   constructor(init: ReceivingInit) {
     this.#init = init;
@@ -85,7 +87,7 @@ export class Receiving {
     const { clock, holds, carried, handle, pace } = this.#init;
     const n = carried.confirmations.arrived();
     this.#lastAt = clock.mono();
-    if (carried.confirmations.unhandled >= BUSY) holds.hold('busy');
+    if (carried.confirmations.unhandled >= BUSY && !holds.has('busy')) this.#busy();
     holds.pace(pace());
     void this.#settle(n, carried.session, handle(element));
     this.#crowd();
@@ -107,7 +109,22 @@ export class Receiving {
     carried.confirmations.handled(n);
     if (state() === 'closed') return;
     if (holds.has('disk') && carried.confirmations.unhandled === 0) carried.acknowledge();
-    if (carried.confirmations.unhandled < CALM) holds.release('busy');
+    if (carried.confirmations.unhandled < CALM && holds.has('busy')) this.#calm();
+  }
+
+  /** Its questions are not read either, so it is told unasked (XEP-0198 §4) how far this side is. */
+  #busy(): void {
+    const { clock, holds, carried, state } = this.#init;
+    holds.hold('busy');
+    const telling = this.#telling = clock.every(ANSWER_AT_LATEST, () => (state() === 'closed' ? telling.stop() : carried.acknowledge()));
+  }
+
+  /** The peer's answer may be among what was not read. */
+  #calm(): void {
+    const { holds, carried } = this.#init;
+    this.#telling?.stop();
+    carried.confirmations.unask();
+    holds.release('busy');
   }
 
   /** What may come next is not read while too much waits for the disk. */

@@ -170,9 +170,9 @@ export class LinkStream {
     return this.#socket.lastReceived;
   }
 
-  /** Nothing is read now, so that its silence is ours. */
+  /** Nothing is read now for reasons of this side, so that its silence is ours. */
   get held(): boolean {
-    return this.#holds.has('disk');
+    return this.#holds.has('disk') || this.#holds.has('busy');
   }
 
   /** The peer counts stanzas, and so answers. */

@@ -60,12 +60,20 @@ export class SessionEnd {
   readonly messages: string[] = [];
   readonly requests: string[] = [];
   readonly answers: string[] = [];
+  /** What became of messages of its own, in order. */
+  readonly outcomes: string[] = [];
+  /** Sends messages back. */
+  refusing = false;
   /** Of messages that are not confirmed. */
   #outbox: string[] = [];
+  /** Of those, on their way. */
+  readonly #away = new Set<string>();
   resumed = 0;
   failing = false;
   /** Turns of the event loop that a stanza takes to be durable. */
   slow = 0;
+  /** Nothing that comes is durable before. */
+  stalled: Promise<void> | undefined;
   failed = 0;
   readonly level = new Map<string, TrustLevel>();
 
@@ -95,17 +103,24 @@ export class SessionEnd {
     if (!this.stream?.ready) return;
     const confirmed = (): void => {
       this.#outbox = this.#outbox.filter(one => one !== text);
+      this.outcomes.push(`${text} delivered`);
       this.#bell.ring();
     };
+    this.#away.add(text);
     // Lost, it is sent again with the next stream.
-    this.stream.send(`<message id='${text}'/>`).delivered?.then(confirmed, () => undefined);
+    this.stream.send(`<message id='${text}'/>`).delivered?.then(confirmed, () => { this.#away.delete(text); });
   }
 
   /** What comes in is durable a few turns later. */
   async receive(stanza: Element): Promise<Element | undefined> {
     setImmediate(() => this.#bell.ring());
     const id = attr(stanza, 'id') ?? '';
+    if (attr(stanza, 'type') === 'error') {
+      this.outcomes.push(`${id} refused`);
+      return undefined;
+    }
     for (let turns = id.length % 3 + this.slow; turns > 0; turns -= 1) await new Promise(resolve => { setImmediate(resolve); });
+    await this.stalled;
     if (this.failing) {
       this.failed += 1;
       this.#bell.ring();
@@ -114,6 +129,7 @@ export class SessionEnd {
     const isAnswer = attr(stanza, 'type') === 'result';
     (stanza.getName() === 'message' ? this.messages : isAnswer ? this.answers : this.requests).push(id);
     this.#bell.ring();
+    if (this.refusing && stanza.getName() === 'message') return xml('message', { type: 'error', id });
     return stanza.getName() === 'iq' && !isAnswer ? xml('iq', { type: 'result', id }) : undefined;
   }
 
@@ -125,7 +141,7 @@ export class SessionEnd {
     const resumed = stream.agreed?.resumed !== undefined;
     if (resumed) this.resumed += 1;
     // What the peer has confirmed with its h is taken out before.
-    if (!resumed || stream.lostBefore > 0) queueMicrotask(() => { for (const text of this.#outbox) this.#send(text); });
+    if (!resumed || stream.lostBefore > 0) queueMicrotask(() => { for (const text of this.#outbox) if (!this.#away.has(text)) this.#send(text); });
     this.#bell.ring();
   }
 

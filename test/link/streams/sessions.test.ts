@@ -111,6 +111,21 @@ describe('a session', () => {
     await rig.bell.until(() => rig.b.messages.length === 1);
   });
 
+  test.each(['a', 'b'] as const)('that was lost before a refusal arrived, and that %s resumes: the refusal is heard before the confirmation', async (dialling) => {
+    const rig = new SessionRig();
+    await rig.connect(rig.a);
+    rig.b.refusing = true;
+    rig.b.slow = 20;
+    rig.a.say('unwanted');
+    await rig.bell.until(() => (rig.b.stream?.session?.confirmations.unhandled ?? 0) > 0);
+    rig.cut();
+    await rig.bell.until(() => rig.isBroken && rig.b.messages.length === 1);
+    await rig.connect(rig[dialling]);
+    await rig.bell.until(() => rig.a.unconfirmed === 0);
+    expect(rig.a.outcomes).toEqual(['unwanted refused', 'unwanted delivered']);
+    expect(rig.b.messages).toEqual(['unwanted']);
+  });
+
   test('that has too many answers to keep is not resumed', async () => {
     const rig = new SessionRig();
     await rig.connect(rig.a);
@@ -130,4 +145,27 @@ describe('a session', () => {
     expect(sessions.waiting).toBe(64);
     expect(all.map(session => sessions.isWaiting(session)).slice(0, 4)).toEqual([true, true, false, true]);
   });
+});
+
+test('a stream whose peer is not read, since too much that it sent waits for the disk, is given up by neither side', async () => {
+  const rig = new SessionRig();
+  const { a, b } = rig;
+  await rig.connect(a);
+  let goOn = (): void => undefined;
+  b.stalled = new Promise(resolve => { goOn = resolve; });
+  const said = numbered('a', 300);
+  for (const text of said.slice(0, 256)) a.say(text);
+  await rig.bell.until(() => b.stream?.held === true);
+  // What answers this is not read.
+  b.say('b0');
+  for (const text of said.slice(256)) a.say(text);
+  await rig.bell.until(() => a.messages.length === 1);
+  for (let s = 0; s < 20; s += 1) {
+    for (const end of [a, b]) end.clock.advance(1_000);
+    for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+  }
+  expect([a.stream?.ready, b.stream?.ready]).toEqual([true, true]);
+  goOn();
+  await rig.bell.until(() => a.unconfirmed + b.unconfirmed === 0);
+  expect([b.messages.toSorted(), rig.connections, b.stream?.held]).toEqual([said.toSorted(), 1, false]);
 });
