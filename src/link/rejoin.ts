@@ -61,7 +61,7 @@ export class Rejoin {
     this.#brief.set(fingerprint, { count: count + 1, until: this.#parts.clock.mono() + this.#varied(delay) });
   }
 
-  /** Something has changed: peers, or what is wanted of them. `appeared` is called at once, however often it did not answer. */
+  /** Something has changed: peers, or what is wanted of them. `appeared` is called at once, however often it did not answer; not so soon when its streams end as soon as they are open. */
   look(appeared?: string): void {
     if (this.#closed) return;
     for (const fingerprint of new Set(this.#parts.wanted())) {
