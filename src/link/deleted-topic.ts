@@ -10,13 +10,3 @@ import type { Broker } from '../pubsub/broker.ts';
 export function isLost(broker: Broker, log: Log, actor: Actor, filter: string): boolean {
   return !hasWildcard(filter) && log.topic(filter)?.deleted === true && !broker.mayRead(actor, filter);
 }
-
-/** Writes down what the durable reader of that name has not had and never will; its place is for the caller to give up. */
-export async function noteUnread(log: Log, name: string): Promise<void> {
-  for (const cursor of log.cursors()) {
-    if (cursor.name !== name) continue;
-    const count = await cursor.pending();
-    if (count > 0) await log.noteLoss({ reader: name, topic: cursor.filter, from: cursor.position + 1, to: log.head, count, reason: 'dropped' });
-    return;
-  }
-}

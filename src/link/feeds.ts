@@ -8,13 +8,14 @@ import type { Actor } from '../pubsub/actor.ts';
 import type { Broker, FeedRequest } from '../pubsub/broker.ts';
 import { type PeerSubscription, STRANGERS_SHARE, type WaitingReader } from '../pubsub/peer-subscriptions.ts';
 import type { Readable } from '../pubsub/readable.ts';
+import { noteUnread } from '../pubsub/unread.ts';
 import { Seldom } from '../seldom.ts';
 import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import type { Feeder, Reader } from '../xep/pubsub/feeder.ts';
 import { eventMessage, eventText } from '../xep/pubsub/event.ts';
 import { isLegal } from '../xml/text.ts';
 import { Again } from './again.ts';
-import { isLost, noteUnread } from './deleted-topic.ts';
+import { isLost } from './deleted-topic.ts';
 import { EventWriter } from './event-writer.ts';
 import { Feed } from './feed.ts';
 import { Rounds } from './rounds.ts';
@@ -201,7 +202,7 @@ export class Feeds implements Feeder {
       await this.#opened(name);
       await this.#stop(name);
       if (!this.#parts.log.hasCursor(name)) return;
-      await noteUnread(this.#parts.log, name);
+      await noteUnread(this.#parts.log, name, 'dropped');
       await this.#parts.log.dropCursor(name);
       this.#parts.readerChanged?.({ filter, reader: name.slice(cursorName(peer.fingerprint, '').length), fingerprint: peer.fingerprint }, 'none');
     } catch (error) {

@@ -12,12 +12,13 @@ import { type Notice, noticeOf } from '../pubsub/notice.ts';
 import { cursorOf, type PeerSubscription, type PeerSubscriptions, readsBy, type SubscriptionWatcher } from '../pubsub/peer-subscriptions.ts';
 import { filterOf, isSubtree, isWithin } from '../pubsub/subtree.ts';
 import type { Show } from '../pubsub/subscription-options.ts';
+import { noteUnread } from '../pubsub/unread.ts';
 import { Seldom } from '../seldom.ts';
 import { type Header } from '../xep/shim.ts';
 import { notification, stateNotification } from '../xep/pubsub/notification.ts';
 import type { Element } from '../xmpp/element.ts';
 import { Again } from './again.ts';
-import { isLost, noteUnread } from './deleted-topic.ts';
+import { isLost } from './deleted-topic.ts';
 import { Feed } from './feed.ts';
 import { Rounds } from './rounds.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
@@ -139,7 +140,7 @@ export class Notifications implements SubscriptionWatcher {
 
   /** What they have not had is written down, once for all that read the same. */
   async #giveUp(rows: readonly PeerSubscription[]): Promise<void> {
-    for (const name of new Set(rows.map((row) => cursorOf(row.fingerprint, readsBy(row))))) await noteUnread(this.#parts.log, name);
+    for (const name of new Set(rows.map((row) => cursorOf(row.fingerprint, readsBy(row))))) await noteUnread(this.#parts.log, name, 'dropped');
     for (const row of rows) await this.#parts.subscriptions.end(row, true);
   }
 

@@ -7,6 +7,7 @@ import { Leases } from './leases.ts';
 import { poisonOf, Poisons } from './poison.ts';
 import { pullSubscription } from './subscription.ts';
 import { termsOf } from './terms.ts';
+import { noteUnread } from './unread.ts';
 
 export interface LocalReadersParts {
   readonly log: Log;
@@ -115,22 +116,12 @@ export class LocalReaders {
   async #expire(name: string): Promise<void> {
     const { log, trouble, expired } = this.#parts;
     if (this.#leases.readers(name) > 0) return;
-    await this.#noteExpiry(name);
+    await noteUnread(log, name, 'expired');
     if (this.#leases.readers(name) > 0) return;
     await log.dropCursor(name);
     const plain = name.slice(LOCAL.length);
     trouble({ kind: 'pubsub.expired', message: `the durable subscription "${plain}" was dropped: nobody has read it for as long as it was to be kept` });
     await expired?.(plain);
-  }
-
-  /** What it had not read is lost to it. */
-  async #noteExpiry(name: string): Promise<void> {
-    const { log } = this.#parts;
-    for (const cursor of log.cursors()) {
-      if (cursor.name !== name) continue;
-      const count = await cursor.pending();
-      if (count > 0) await log.noteLoss({ reader: name, topic: cursor.filter, from: cursor.position + 1, to: log.head, count, reason: 'expired' });
-    }
   }
 
   #full(name: string): string {

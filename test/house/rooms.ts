@@ -53,7 +53,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   front: ['index', 'durable-file', 'sync-folder'],
   web: ['index', 'front'],
   editor: ['index', 'front'],
-  cli: ['index', 'front', 'web', 'editor'],
+  cli: ['index', 'sync-folder', 'front', 'web', 'editor'],
   nodes: ['index'],
   examples: ['index'],
 };

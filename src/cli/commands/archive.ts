@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { stdin } from 'node:process';
 import type { Readable } from 'node:stream';
 import { exportBox, importBox, repairBox, type Trouble } from '../../index.ts';
+import { syncFolder } from '../../sync-folder.ts';
 import type { Command } from '../command.ts';
 import { aborted } from '../interruption.ts';
 import { lines } from '../lines.ts';
@@ -76,12 +77,7 @@ const exporting: Command = {
       await rename(part, path);
       file = undefined;
       // Its name is on disk only with the folder.
-      const parent = await open(dirname(path), 'r');
-      try {
-        await parent.sync();
-      } finally {
-        await parent.close();
-      }
+      await syncFolder(dirname(path));
       await out.print({ lines: count, file: path }, () => `${count} lines are in ${path}`);
       return code();
     } finally {
