@@ -48,8 +48,8 @@ export class Failures {
   answered(lane: Lane, { itemId, seq }: Entry): void {
     // Another try of an older one would put it over the newer.
     const older = (entry: Entry): boolean => entry.itemId === itemId && entry.seq < seq;
-    const now = this.#parts.work.options.clock.mono();
-    for (const entry of lane.flight) if (older(entry)) entry.replaced = now;
+    // Not a moment later than what took its place: once that has settled nobody looks again.
+    for (const entry of lane.flight) if (older(entry)) entry.replaced = lane.takenAt;
     for (const entry of lane.returned.filter(older)) this.#parts.work.superseded(lane, entry);
     lane.returned = lane.returned.filter((entry) => !older(entry));
     this.#holding.answered();

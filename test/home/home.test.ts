@@ -190,7 +190,7 @@ describe('a cut session', () => {
       const rig = await createRig({ limits: { settle } });
       const { home } = rig;
       await rig.add();
-      home.set.answer = (iq, asked) => (asked === 'publish' && iq.toString().includes('one') ? 'silence' : undefined);
+      home.set.answer = (iq, asked) => (asked === 'publish' && iq.toString().includes('>one<') ? 'silence' : undefined);
       await rig.item('t', 'same', 'one');
       await rig.until(() => published(home).length === 1);
       await next(rig);
@@ -224,6 +224,25 @@ describe('a cut session', () => {
       expect(rig.at('t', 'same')).toBeUndefined();
     });
   });
+});
+
+it('what is never answered is over with what took its place, however long the box takes over it', async () => {
+  const clock = createTestClock();
+  // Each look at the clock lies in another step of those in which things settle.
+  let slow = false;
+  let late = 0;
+  await using rig = await createRig({ limits: { settle: 20 }, clock: { ...clock, mono: () => clock.mono() + (slow ? 10 * ++late : 10 * late) } });
+  await rig.add();
+  rig.home.set.answer = (iq, asked) => (asked === 'publish' && iq.toString().includes('>one<') ? 'silence' : undefined);
+  await rig.item('t', 'same', 'one');
+  await rig.until(() => published(rig.home).length === 1);
+  slow = true;
+  await rig.item('t', 'same', 'two');
+  await rig.until(() => rig.at('t', 'same') === 'two');
+  await quiet();
+  slow = false;
+  for (let step = 0; step < 100; step++) clock.advance(10);
+  await rig.drained();
 });
 
 describe('a new process', () => {

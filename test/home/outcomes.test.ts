@@ -40,7 +40,7 @@ describe('what becomes of an item at a home', () => {
   it('poison when the home would not take it; what comes after it is delivered', async () => {
     await using rig = await createRig();
     await rig.add();
-    rig.home.set.answer = (iq, what) => (what === 'publish' && iq.toString().includes('bad') ? new StanzaError('not-acceptable', { type: 'modify' }) : undefined);
+    rig.home.set.answer = (iq, what) => (what === 'publish' && iq.toString().includes('>bad<') ? new StanzaError('not-acceptable', { type: 'modify' }) : undefined);
     const seqs = [await followed(rig, 'a', 'bad'), await followed(rig, 'a', 'good')];
     expect(await Promise.all(seqs.map((seq) => rig.log.outcome(seq, JID)))).toEqual(['poison', 'delivered']);
   });

@@ -133,7 +133,7 @@ describe('packs', () => {
     await using rig = await createRig();
     rig.home.set.answer = (iq, what): StanzaError['condition'] | undefined => {
       const item = iq.getChild('pubsub')?.getChild('publish')?.getChild('item');
-      return what === 'publish' && item?.toString().includes('bad') === true ? 'not-acceptable' : undefined;
+      return what === 'publish' && item?.toString().includes('>bad<') === true ? 'not-acceptable' : undefined;
     };
     await rig.publish('t', ...range(0, 20), 'bad', ...range(20, 40));
     await rig.add({ topics: [], up });

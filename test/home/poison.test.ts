@@ -6,8 +6,9 @@ import { stored } from './stored.ts';
 /** The reader of that filter, as `subscriptions.list` calls it. */
 const readerOf = (filter: string): string => `home:box@home.test ${filter}`;
 
+/** Only what it publishes counts: ids are made of letters too. */
 async function refused(rig: Rig, topic: string, bad: string, ...also: (string | number)[]): Promise<void> {
-  rig.home.set.answer = (iq, what) => (what === 'publish' && iq.toString().includes(bad) ? new StanzaError('not-acceptable', { type: 'modify' }) : undefined);
+  rig.home.set.answer = (iq, what) => (what === 'publish' && iq.toString().includes(`>${bad}<`) ? new StanzaError('not-acceptable', { type: 'modify' }) : undefined);
   await rig.publish(topic, bad, ...also);
   await rig.until(async () => (await rig.asides()).length === 1);
   rig.home.set.answer = () => undefined;
@@ -81,7 +82,7 @@ describe('what a home put aside', () => {
   it('does not go over a newer item of its id, and that is said', async () => {
     await using rig = await createRig();
     await rig.add();
-    rig.home.set.answer = (iq, what) => (what === 'publish' && iq.toString().includes('bad') ? 'not-acceptable' : undefined);
+    rig.home.set.answer = (iq, what) => (what === 'publish' && iq.toString().includes('>bad<') ? 'not-acceptable' : undefined);
     await rig.item('a', 'state', 'bad');
     await rig.until(async () => (await rig.asides()).length === 1);
     rig.home.set.answer = () => undefined;
@@ -96,7 +97,7 @@ describe('what a home put aside', () => {
   it('does not bring back what has been retracted meanwhile', async () => {
     await using rig = await createRig();
     await rig.add();
-    rig.home.set.answer = (iq, what) => (what === 'publish' && iq.toString().includes('bad') ? 'not-acceptable' : undefined);
+    rig.home.set.answer = (iq, what) => (what === 'publish' && iq.toString().includes('>bad<') ? 'not-acceptable' : undefined);
     await rig.item('a', 'state', 'bad');
     await rig.until(async () => (await rig.asides()).length === 1);
     rig.home.set.answer = () => undefined;
