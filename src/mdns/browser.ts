@@ -13,8 +13,8 @@ import { Questions } from './questions.ts';
 import { Renewals } from './renewals.ts';
 import { Resolver } from './resolver.ts';
 
-/** Data remembered for each of the instances there may be; RFC 6763 §6.2 calls 1300 bytes the most, most have 200. */
-const TEXT_BYTES = 1024;
+/** Of unusually long TXT records, for each of the instances there may be: RFC 6763 §6.2 calls 1300 bytes the most. */
+const LONG_TEXT_BYTES = 276;
 
 /** Known answers that fit into one packet with their question. */
 const FEW_KNOWN = 16;
@@ -69,7 +69,7 @@ export class Browser {
     this.#cache = new Cache({
       random: parts.random,
       limit: parts.limit * 8,
-      bytes: parts.limit * TEXT_BYTES,
+      bytes: parts.limit * LONG_TEXT_BYTES,
       ...(parts.plain ? { least: PLAIN_TTL } : {}),
       changed: (entry, now) => this.#instances.changed(entry, now),
       refresh: (entry, now) => this.#refresh(entry, now),
@@ -93,7 +93,7 @@ export class Browser {
       knows: (record) => this.#knows(record),
       located: (key, now) => this.#instances.unanswered(key, now),
       listed: (name, known, by, now) => {
-        if (this.#browses.has(nameKey(name))) this.#instances.listed(nameKey(name), known, by, now);
+        if (this.#browses.weighs(nameKey(name), now)) this.#instances.listed(nameKey(name), known, by, now);
       },
       asked: ({ name, type }, now) => {
         if (type === TYPE.PTR || type === TYPE.SRV) this.#missed.asked(name, now);

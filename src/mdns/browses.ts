@@ -13,7 +13,10 @@ const GAP_JITTER = 0.1;
 /** A name that is looked for, and how it is written where nothing was written before it. */
 export interface Browsed { readonly name: string; readonly bytes: Buffer }
 
-interface Browse { readonly name: string; due: number; gap: number }
+/** Others' questions for a name are held against all that is known of it so often at most, ms: a packet may ask it a thousand times. */
+const WEIGH_GAP = 250;
+
+interface Browse { readonly name: string; due: number; gap: number; weighed: number }
 
 /** What is looked for on the link, and when each is asked about next. */
 export class Browses {
@@ -34,7 +37,7 @@ export class Browses {
   add(name: string, now: number): void {
     const key = nameKey(name);
     if (this.#browses.has(key)) return;
-    this.#browses.set(key, { name, due: now + this.wait(), gap: FIRST_GAP });
+    this.#browses.set(key, { name, due: now + this.wait(), gap: FIRST_GAP, weighed: -Infinity });
     this.#hasteSince = now;
     if (name === key) this.#plain = [...this.#plain, { name, bytes: nameToBytes(name) }];
   }
@@ -55,6 +58,14 @@ export class Browses {
 
   has(key: string): boolean {
     return this.#browses.has(key);
+  }
+
+  /** Whether it is time to hold what another asks for the name, and what nobody answers, against what is known. */
+  weighs(key: string, now: number): boolean {
+    const browse = this.#browses.get(key);
+    if (!browse || now - browse.weighed < WEIGH_GAP) return false;
+    browse.weighed = now;
+    return true;
   }
 
   /** The name as it was asked for. */

@@ -17,6 +17,10 @@ const DOUBT_TIME = 5000;
 const MAX_TTL = 4500;
 /** Records of one name and type, shared ones apart: addresses of one host, say. */
 const MAX_SET = 16;
+/** Of where an instance is, and of what it says: one is enough, and the next may come before the last has gone (§10.2). */
+const MAX_OWN = 2;
+/** RFC 6763 §6.2: hardly any TXT is longer. What is shorter has room wherever its record has. */
+const USUAL_BYTES = 1024;
 
 /** Records in one packet: the shortest has a name of one byte or two and ten more. */
 const MAX_RECORDS = Math.floor(MAX_MESSAGE_BYTES / 11);
@@ -52,7 +56,7 @@ export interface CacheParts {
   readonly limit: number;
   /** Seconds that a record is believed at least. */
   readonly least?: number;
-  /** Bytes of their data: one TXT record may be as long as a packet. */
+  /** Bytes of their data beyond what is usual: one TXT record may be as long as a packet. */
   readonly bytes: number;
   /** It is new, or gone, or the newest of its set again. */
   readonly changed: (entry: Entry, now: number) => void;
@@ -192,13 +196,15 @@ export class Cache {
   }
 
   #insert(record: DnsRecord, owner: string, target: string | undefined, now: number): boolean {
-    if (this.#size >= this.#parts.limit || this.#bytes + bytesOf(record) > this.#parts.bytes) return false;
+    // Whoever is known may always say something else: strangers who fill all the room would else keep it from being heard.
+    const replaced = this.#fits(record) ? this.#superfluous(owner, record.type) : this.#oldest(owner, record.type);
+    if (!replaced && !this.#fits(record)) return false;
+    if (replaced && !this.#fits(record, replaced.record)) return false;
     const entry: Entry = {
       record, owner, target, received: now, heard: now, turn: 0, lifetime: 0, expires: 0, stage: 0, state: 'good', farewell: false,
       unanswered: 0, unansweredSince: 0, due: Infinity, queued: Infinity,
     };
     if (target === undefined) {
-      this.#makeRoom(owner, record.type, now);
       const set = this.#sets.get(owner);
       if (set) set.push(entry);
       else this.#sets.set(owner, [entry]);
@@ -211,6 +217,8 @@ export class Cache {
     this.#version++;
     this.#bytes += bytesOf(record);
     this.renew(entry, record.ttl, now, true);
+    // Not before: an instance is not lost because it says something else.
+    if (replaced) this.forget(replaced, now);
     return true;
   }
 
@@ -233,12 +241,24 @@ export class Cache {
     }
   }
 
+  /** Whether there is room, `instead` of another or beside all there are. */
+  #fits(record: DnsRecord, instead?: DnsRecord): boolean {
+    const { limit, bytes } = this.#parts;
+    return this.#size - Number(instead !== undefined) < limit && this.#bytes - (instead ? bytesOf(instead) : 0) + bytesOf(record) <= bytes;
+  }
+
   /** A set that grows without end is somebody's mistake or malice: its oldest goes. */
-  #makeRoom(owner: string, type: number, now: number): void {
-    if (this.set(owner).length < MAX_SET) return;
-    const set = this.set(owner).filter((entry) => entry.record.type === type);
-    if (set.length < MAX_SET) return;
-    this.forget(set.reduce((oldest, entry) => (entry.turn < oldest.turn ? entry : oldest)), now);
+  #superfluous(owner: string, type: number): Entry | undefined {
+    const most = type === TYPE.SRV || type === TYPE.TXT ? MAX_OWN : MAX_SET;
+    const set = this.set(owner);
+    if (set.length < most || set.filter((entry) => entry.record.type === type).length < most) return undefined;
+    return this.#oldest(owner, type);
+  }
+
+  #oldest(owner: string, type: number): Entry | undefined {
+    let oldest: Entry | undefined;
+    for (const entry of this.set(owner)) if (entry.record.type === type && (!oldest || entry.turn < oldest.turn)) oldest = entry;
+    return oldest;
   }
 
   /** It is said again, or for the first time; `ttl` in seconds. */
@@ -286,5 +306,5 @@ function targetOf({ data }: DnsRecord): string | undefined {
 }
 
 function bytesOf({ data }: DnsRecord): number {
-  return data.kind === 'bytes' ? data.bytes.length : 0;
+  return data.kind === 'bytes' ? Math.max(0, data.bytes.length - USUAL_BYTES) : 0;
 }
