@@ -70,9 +70,10 @@ export function isNumberOnLink(four: number, subnets: readonly Subnet[]): boolea
   return false;
 }
 
-/** What a channel depends on: an IPv4 membership belongs to an address, an IPv6 one to the interface. */
+/** What a channel depends on: an IPv4 membership belongs to an address too, an IPv6 one to the interface alone. */
 export function channelPrint(iface: InterfaceInfo, family: Family): string {
-  return family === 6 ? '' : printOf({ name: iface.name, addresses: iface.addresses.filter((own) => own.family === 4) });
+  const addresses = family === 6 ? '' : printOf({ name: iface.name, addresses: iface.addresses.filter((own) => own.family === 4) });
+  return `${iface.index ?? ''} ${addresses}`;
 }
 
 /** Several IPv4 interfaces on one subnet are one link. */

@@ -16,6 +16,8 @@ export interface InterfaceInfo {
   readonly addresses: readonly InterfaceAddress[];
   /** How often its carrier came or went, where the system tells: a cable is in another socket faster than anybody looks. */
   readonly changes?: number;
+  /** Another one when it was taken away and came back under the same name, where the system tells: what was joined on the first hears nothing on the second. */
+  readonly index?: number;
 }
 
 export interface Source {

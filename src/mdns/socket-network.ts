@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os';
 import multicastDns, { type MulticastDNS } from 'multicast-dns';
 import { LanpostError } from '../errors.ts';
 import { addressToBytes, canonicalAddress, withoutZone } from './address.ts';
+import { Echoes } from './echoes.ts';
 import { isFromLink, onLink, subnetsOf } from './interfaces.ts';
 import { MDNS_PORT, type Channel, type ChannelCounts, type Family, type InterfaceInfo, type Network, type Source } from './network.ts';
 
@@ -14,6 +15,8 @@ const TTL = 255;
 const RECEIVE_BYTES = 4 << 20;
 /** Packets of our own that may still come back to us. */
 const MAX_ECHOES = 512;
+/** Of those that went out by another interface, and come back by this one where both are on one LAN. */
+const MAX_CROSSED = 64;
 /** Senders remembered with what their address means. */
 const MAX_SOURCES = 4096;
 
@@ -30,14 +33,17 @@ export function createSocketNetwork(): Network {
     present = systemInterfaces();
     return present;
   };
+  const ports = new Set<Port>();
   return {
     interfaces,
     async open(name, family, onPacket, asking = false) {
       const iface = interfaces().find((one) => one.name === name);
       const local = iface?.addresses.find((own) => own.family === family);
       if (!iface || !local) throw new LanpostError('unreachable', `${name} has no IPv${family} address`);
-      const port = new Port({ iface, family, onPacket, asking, present: () => present });
+      const port: Port = new Port({ iface, family, onPacket, asking, present: () => present, others: () => [...ports].filter((other) => other !== port && other.family === family), closed: () => ports.delete(port) });
       await port.join(family === 4 ? local.address : `::%${name}`);
+      for (const other of ports) other.relearn();
+      ports.add(port);
       return port;
     },
   };
@@ -53,6 +59,8 @@ interface Sender {
   /** Its address says which interface it came through. */
   readonly zoned: boolean;
   readonly own: boolean;
+  /** Of another interface of this host: both are on one LAN. */
+  readonly crossed: boolean;
 }
 
 interface PortParts {
@@ -62,20 +70,27 @@ interface PortParts {
   readonly asking: boolean;
   /** Interfaces as last looked up. */
   readonly present: () => readonly InterfaceInfo[];
+  /** Of the same family, on other interfaces. */
+  readonly others: () => readonly Port[];
+  readonly closed: () => void;
 }
 
 class Port implements Channel {
+  readonly family: Family;
   readonly #interface: InterfaceInfo;
-  readonly #family: Family;
   readonly #asking: boolean;
   readonly #onPacket: Receive;
   readonly #present: () => readonly InterfaceInfo[];
+  readonly #others: () => readonly Port[];
+  readonly #left: () => void;
   readonly #socket: Socket;
   readonly #own: ReadonlySet<string>;
   readonly #sources = new Map<string, Sender>();
   #library: MulticastDNS | undefined;
   /** What we multicast comes back, as it must for others on this host: it is told apart byte by byte. */
-  #echoes: Buffer[] = [];
+  readonly #echoes = new Echoes(MAX_ECHOES);
+  /** It comes back as well by another interface on the same LAN, with the address of the first. */
+  readonly #crossed = new Echoes(MAX_CROSSED);
   #sending = 0;
   #sent = 0;
   #echoed = 0;
@@ -86,11 +101,13 @@ class Port implements Channel {
   #closed = false;
   #idle: (() => void) | undefined;
 
-  constructor({ iface, family, onPacket, asking, present }: PortParts) {
+  constructor({ iface, family, onPacket, asking, present, others, closed }: PortParts) {
+    this.#others = others;
+    this.#left = closed;
     this.#asking = asking;
     this.#present = present;
     this.#interface = iface;
-    this.#family = family;
+    this.family = family;
     this.#onPacket = onPacket;
     this.#own = new Set(iface.addresses.map(({ address }) => canonicalAddress(address)));
     this.#socket = createSocket({
@@ -105,11 +122,11 @@ class Port implements Channel {
   /** Binds to every address: on Linux a socket bound to one hears no multicast. */
   join(local: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const any = this.#family === 4 ? '0.0.0.0' : '::';
+      const any = this.family === 4 ? '0.0.0.0' : '::';
       const library = multicastDns({
         socket: this.#socket,
-        type: this.#family === 4 ? 'udp4' : 'udp6',
-        ip: GROUP[this.#family],
+        type: this.family === 4 ? 'udp4' : 'udp6',
+        ip: GROUP[this.family],
         interface: local,
         // It cannot be told to take any port.
         bind: this.#asking ? false : any,
@@ -150,13 +167,13 @@ class Port implements Channel {
     if (this.#closed || to?.port === 0) return;
     const echo = to || this.#asking ? undefined : Buffer.from(bytes);
     if (echo) {
-      this.#echoes.push(echo);
-      if (this.#echoes.length > MAX_ECHOES) this.#echoes.shift();
+      this.#echoes.add(echo);
+      for (const other of this.#others()) other.#crossed.add(echo);
     }
     this.#sending++;
     this.#sent++;
-    const zone = this.#family === 6 ? `%${this.#interface.name}` : '';
-    this.#socket.send(bytes, to?.port ?? MDNS_PORT, `${to?.address ?? GROUP[this.#family]}${zone}`, (error) => {
+    const zone = this.family === 6 ? `%${this.#interface.name}` : '';
+    this.#socket.send(bytes, to?.port ?? MDNS_PORT, `${to?.address ?? GROUP[this.family]}${zone}`, (error) => {
       if (error) this.#cannotSend(error, echo);
       if (--this.#sending === 0) this.#idle?.();
     });
@@ -172,6 +189,7 @@ class Port implements Channel {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#left();
     if (this.#sending > 0) {
       await new Promise<void>((resolve) => {
         this.#idle = resolve;
@@ -186,17 +204,23 @@ class Port implements Channel {
   readonly #receive = (bytes: Buffer, { address, port }: RemoteInfo): void => {
     const source = this.#sources.get(address) ?? this.#learn(address);
     if (!source.here) return this.#elsewhere(source);
-    if (port === MDNS_PORT && source.own && this.#isEcho(bytes)) {
+    if (port === MDNS_PORT && source.own && this.#echoes.takes(bytes)) {
       this.#echoed++;
       return;
     }
+    if (port === MDNS_PORT && source.crossed && this.#crossed.takes(bytes)) return;
     this.#onPacket(bytes, port === MDNS_PORT ? source.usual : { address: source.plain, port });
   };
+
+  /** There is another port: what was learned of addresses may be different. */
+  relearn(): void {
+    this.#sources.clear();
+  }
 
   #learn(address: string): Sender {
     if (this.#sources.size >= MAX_SOURCES) this.#sources.clear();
     const plain = canonicalAddress(address);
-    const source = { plain, usual: { address: plain, port: MDNS_PORT }, here: this.#isHere(address, plain), zoned: address.includes('%'), own: this.#own.has(plain) };
+    const source = { plain, usual: { address: plain, port: MDNS_PORT }, here: this.#isHere(address, plain), zoned: address.includes('%'), own: this.#own.has(plain), crossed: this.#others().some((other) => other.#own.has(plain)) };
     this.#sources.set(address, source);
     return source;
   }
@@ -222,16 +246,8 @@ class Port implements Channel {
   #cannotSend(error: Error, echo: Buffer | undefined): void {
     this.#failed++;
     this.#error = error.message;
-    // It never left, so it never comes back.
-    if (echo) this.#echoes = this.#echoes.filter((sent) => sent !== echo);
-  }
-
-  #isEcho(bytes: Buffer): boolean {
-    const index = this.#echoes.findIndex((sent) => sent.equals(bytes));
-    if (index < 0) return false;
-    // They come back in order: what is older than this one got lost.
-    this.#echoes.splice(0, index + 1);
-    return true;
+    if (!echo) return;
+    for (const echoes of [this.#echoes, ...this.#others().map((other) => other.#crossed)]) echoes.remove(echo);
   }
 }
 
@@ -240,8 +256,9 @@ function systemInterfaces(): InterfaceInfo[] {
   for (const [name, addresses = []] of Object.entries(networkInterfaces())) {
     const outward = addresses.filter(({ internal }) => !internal);
     if (outward.length === 0) continue;
+    const [changes, index] = [numberOf(name, 'carrier_changes'), numberOf(name, 'ifindex')];
     found.push({
-      name, ...carrierChanges(name),
+      name, ...(changes === undefined ? {} : { changes }), ...(index === undefined ? {} : { index }),
       addresses: outward.map(({ address, family, cidr }) => {
         const kind: Family = family === 'IPv4' ? 4 : 6;
         return { address: withoutZone(address), family: kind, prefix: Number(cidr?.split('/')[1] ?? (kind === 4 ? 32 : 128)) };
@@ -251,12 +268,12 @@ function systemInterfaces(): InterfaceInfo[] {
   return found;
 }
 
-/** Linux counts them. */
-function carrierChanges(name: string): { changes?: number } {
+/** What Linux tells of an interface. */
+function numberOf(name: string, file: string): number | undefined {
   try {
-    return { changes: Number(readFileSync(`/sys/class/net/${name}/carrier_changes`, 'latin1')) };
+    return Number(readFileSync(`/sys/class/net/${name}/${file}`, 'latin1'));
   } catch {
-    return {}; // another system, or the interface has just gone
+    return undefined; // another system, or the interface has just gone
   }
 }
 
