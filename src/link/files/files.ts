@@ -40,8 +40,9 @@ type Request = IqRequest<PeerContext>;
 /** Offers that wait for the owner; of one peer. */
 const OFFERS = 32;
 const PEER_OFFERS = 8;
-/** Files from peers at once; to peers, offered or under way. */
+/** Files from peers at once, and from one of them that is not paired; to peers, offered or under way. */
 const INCOMING = 8;
+const PEER_INCOMING = 4;
 const OUTGOING = 32;
 
 /** Files to peers and from them. */
@@ -244,8 +245,11 @@ export class Files {
 
   async #take(incoming: Incoming): Promise<void> {
     if (!incoming.open) throw new LanpostError('conflict', 'it has been accepted already');
-    const running = [...this.#incoming.values()].filter(({ open }) => !open).length;
-    if (running >= INCOMING) throw new LanpostError('busy', `${INCOMING} files are on their way from peers: wait for one of them`);
+    const running = [...this.#incoming.values()].filter(({ open }) => !open).map(({ transfer }) => transfer);
+    if (running.length >= INCOMING) throw new LanpostError('busy', `${INCOMING} files are on their way from peers: wait for one of them`);
+    const { peer, fingerprint, trust } = incoming.transfer;
+    const own = running.filter((other) => other.peer === peer && other.fingerprint === fingerprint);
+    if (trust !== 'paired' && own.length >= PEER_INCOMING) throw new LanpostError('busy', `${PEER_INCOMING} files are on their way from ${peer}: wait for one of them`);
     await incoming.accept();
   }
 

@@ -17,6 +17,9 @@ export interface TransferInit {
 
 /** Nothing came or went for so long, ms: it is given up. */
 export const IDLE = 60_000;
+/** And so it is when fewer bytes than that moved in so long, ms, and not all that were left: whoever sends one a minute would keep a place for ever. */
+const LEAST = 1 << 20;
+const SLOW = 600_000;
 /** Progress is told so often, ms. */
 const TELL_EVERY = 200;
 
@@ -30,6 +33,8 @@ export class Transfer {
   #type: FileEvent['type'] = 'offered';
   #sent = 0;
   #movedAt: number;
+  /** Since then, and from there on, not enough has gone over. */
+  #mark: { readonly at: number; readonly sent: number };
   #toldAt: number;
   #watch: Timer | undefined;
   #last: FileEvent | undefined;
@@ -39,6 +44,7 @@ export class Transfer {
     this.#clock = clock;
     this.#on = on;
     this.#movedAt = this.#toldAt = clock.mono();
+    this.#mark = { at: this.#toldAt, sent: 0 };
   }
 
   get id(): string { return this.#init.id; }
@@ -73,8 +79,12 @@ export class Transfer {
     if (this.over || !this.offered) return;
     this.#type = 'accepted';
     this.#movedAt = this.#clock.mono();
+    this.#mark = { at: this.#movedAt, sent: 0 };
     this.#watch = this.#clock.every(IDLE / 10, () => {
-      if (this.#clock.mono() - this.#movedAt >= IDLE) this.fail(new LanpostError('timeout', `nothing moved for ${IDLE / 1000} s`));
+      const now = this.#clock.mono();
+      const { at, sent } = this.#mark;
+      if (now - this.#movedAt >= IDLE) this.fail(new LanpostError('timeout', `nothing moved for ${IDLE / 1000} s`));
+      else if (now - at >= SLOW) this.fail(new LanpostError('timeout', `only ${this.#sent - sent} bytes moved in ${SLOW / 60_000} minutes`));
     });
     this.tell();
   }
@@ -84,9 +94,10 @@ export class Transfer {
     if (this.over || bytes === 0) return;
     this.#type = 'progress';
     this.#sent += bytes;
-    this.#movedAt = this.#clock.mono();
-    if (this.#movedAt - this.#toldAt < TELL_EVERY) return;
-    this.#toldAt = this.#movedAt;
+    const now = this.#movedAt = this.#clock.mono();
+    if (this.#sent - this.#mark.sent >= Math.min(LEAST, this.size - this.#mark.sent)) this.#mark = { at: now, sent: this.#sent };
+    if (now - this.#toldAt < TELL_EVERY) return;
+    this.#toldAt = now;
     this.tell();
   }
 

@@ -139,4 +139,29 @@ describe('time', () => {
     clock.advance(30_000);
     expect(await outcome(again)).toMatchObject({ type: 'failed', code: 'timeout', sent: 3 });
   });
+
+  test('a sender that drips has its place for ten minutes, not for ever', async () => {
+    const eve = await plainSender(lan, 9, 'eve@h9', b);
+    eve.offer({ methods: [IBB], size: 100_000 });
+    const events = b.service.files.box.accept((await first(b.service.files.box.offers())).id);
+    await eve.answer('0');
+    eve.iq('set', 'o', `<open xmlns='${IBB}' sid='0' block-size='4096'/>`);
+    await eve.answer('o');
+    for (let n = 0; n < 12; n++) {
+      eve.iq('set', `d${n}`, `<data xmlns='${IBB}' sid='0' seq='${n}'>MDEy</data>`);
+      await eve.answer(`d${n}`);
+      clock.advance(50_000);
+    }
+    expect(await outcome(events)).toMatchObject({ type: 'failed', code: 'timeout', sent: 36, message: expect.stringContaining('36 bytes') as string });
+  });
+
+  test('of one sender so many are on their way at once that others have room', async () => {
+    const eve = await plainSender(lan, 9, 'eve@h9', b);
+    for (let n = 0; n < 6; n++) eve.offer({ sid: `s${n}`, methods: [IBB] });
+    await lan.bell.until(async () => (await b.service.files.box.list()).length === 6);
+    const [...offers] = await b.service.files.box.list();
+    const accepted = offers.slice(0, 4).map(({ id }) => b.service.files.box.accept(id));
+    await Promise.all(accepted.map((events) => next(events, 'accepted')));
+    await expect(outcome(b.service.files.box.accept(offers[4]?.id ?? ''))).rejects.toMatchObject({ code: 'busy', message: expect.stringContaining('from eve@h9') as string });
+  });
 });
