@@ -144,7 +144,7 @@ export interface HomeStatus {
   readonly drains?: number;
   /** While a backlog goes up: how far it is. */
   readonly draining?: DrainProgress;
-  /** Hours until the disk is at its floor, if as much piles up as since the oldest came; absent while that cannot be told. */
+  /** While records wait: hours until the disk is at its floor, if the store grows as in the last quarter of an hour; absent while it does not, or that cannot be told. */
   readonly hoursLeft?: number;
   /** What goes to the account's own pubsub service (PEP), and why: all of it, or these topics. Absent when nothing does. */
   readonly pep?: { readonly reason: string; readonly topics?: readonly string[] };

@@ -20,6 +20,8 @@ export interface CheckingParts {
   readonly work: Work;
   readonly failures: Failures;
   readonly wake: (lane: Lane) => void;
+  /** Of one item made of many records, as fast as the home takes them. */
+  readonly packBytes: () => number;
 }
 
 export class Checking {
@@ -80,7 +82,7 @@ export class Checking {
     if (!lane.created) await createNode(lane, this.#node);
     // What is on its way to a cursor of its own is told apart only there; a topic does not wait for that.
     if (!lane.measured && !lane.moving && still()) {
-      await measure(lane, this.#parts.work, this.#node.request);
+      await measure(lane, this.#parts.work, this.#node.request, this.#parts.packBytes());
       lane.measured = true;
     }
     if (lane.readBack && still()) {

@@ -1,5 +1,5 @@
 // What waited for longer than its rule allows is not sent any more. The ledger says so first; then it is done.
-import type { StampAges } from '../log/stamp-age.ts';
+import type { RecordAges } from '../log/stamp-age.ts';
 import type { Entry, Lane } from './lane.ts';
 import { reasonOf } from './reason.ts';
 import type { UplinkOptions } from './uplink-options.ts';
@@ -9,11 +9,11 @@ const AGAIN = 60_000;
 
 export class Expiring {
   readonly #options: UplinkOptions;
-  readonly #ages: Pick<StampAges, 'of'>;
+  readonly #ages: Pick<RecordAges, 'of'>;
   /** By topic, what is to be told together. */
   readonly #expired = new Map<Lane, Entry[]>();
 
-  constructor(options: UplinkOptions, ages: Pick<StampAges, 'of'>) {
+  constructor(options: UplinkOptions, ages: Pick<RecordAges, 'of'>) {
     this.#options = options;
     this.#ages = ages;
   }
@@ -22,7 +22,7 @@ export class Expiring {
   take(lane: Lane, entry: Entry): boolean {
     const { expire } = lane.rule;
     // Time that cannot be trusted makes nothing old.
-    if (expire === Infinity || (this.#ages.of(entry.record.stamp) ?? 0) <= expire) return false;
+    if (expire === Infinity || (this.#ages.of(entry.record) ?? 0) <= expire) return false;
     const expired = this.#expired.get(lane);
     if (expired) expired.push(entry);
     else {

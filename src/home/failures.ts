@@ -9,6 +9,8 @@ import type { Work } from './work.ts';
 
 const MINUTE = 60_000;
 const MAX_TRIES = 8;
+/** So often the topic waits for an item that fails for no reason that says so. */
+const MAX_HOLDS = 1;
 const LONG = 4;
 
 export interface FailuresParts {
@@ -53,6 +55,8 @@ export class Failures {
     for (const entry of lane.returned.filter(older)) this.#parts.work.superseded(lane, entry);
     lane.returned = lane.returned.filter((entry) => !older(entry));
     this.#holding.answered();
+    // What was put aside before it was at fault.
+    lane.doubted = undefined;
     lane.alone = false;
     lane.holds = 0;
     lane.createdAgain = 0;
@@ -98,13 +102,30 @@ export class Failures {
     else if (failure === 'service') return this.#holding.pauseService(reason);
     else if (failure === 'retry') {
       lane.alone = true;
-      if (tries >= MAX_TRIES) return this.#hold(lane, reason);
+      if (tries >= MAX_TRIES) return this.#stuck(lane, reason);
       this.#holding.wait(lane, Math.min(MINUTE, 500 * 2 ** tries));
       // A long wait: what stands behind must not take up the room of others.
       if (tries >= LONG) this.#parts.work.leave(lane, (entry) => entry.tries === 0);
       return;
     }
     this.#parts.wake(lane);
+  }
+
+  /**
+   * Errors that ask to wait may mean the item, whatever they say: so ejabberd answers much that will never be taken. What is behind it
+   * tells: where that gets through the item is put aside, and where it does not the node is at fault, and the item is wanted back.
+   */
+  #stuck(lane: Lane, reason: string): void {
+    const [entry] = lane.queue;
+    const { work } = this.#parts;
+    if (lane.doubted !== undefined) {
+      const { options: { log, jid, trouble } } = work;
+      log.retryAsides(lane.main.name, [lane.doubted]).catch((error: unknown) => trouble({ kind: 'home.poison', message: `${jid}: what was put aside of ${lane.topic} could not be taken back: ${reasonOf(error)}` }));
+    } else if (entry && entry.tries >= MAX_TRIES && lane.holds >= MAX_HOLDS && work.takeOut(lane, entry)) {
+      if (!entry.pack) lane.doubted = entry.seq;
+      return this.refused(lane, entry, reason);
+    }
+    this.#hold(lane, reason);
   }
 
   #goOn(lane: Lane): void {

@@ -3,9 +3,8 @@ import type { Resolver } from 'node:dns/promises';
 import type { DrainProgress, HomeState, HomeStatus, Trouble } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
-import { LOG_LIMITS } from '../log/limits.ts';
 import type { Log } from '../log/log.ts';
-import { StampAges } from '../log/stamp-age.ts';
+import { RecordAges } from '../log/stamp-age.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { xml, type Element } from '../xmpp/element.ts';
 import { offersScram } from '../xmpp/sasl.ts';
@@ -78,7 +77,6 @@ export interface HomeLimits extends UplinkLimits, DownlinkLimits {
   readonly incoming: number;
 }
 
-const MINUTE = 60_000;
 /** RFC 6120 §4.9.3: errors of the stream that tell of something we sent. */
 const OURS: ReadonlySet<string> = new Set(['policy-violation', 'not-well-formed', 'invalid-xml', 'bad-format', 'restricted-xml', 'unsupported-stanza-type', 'invalid-namespace']);
 /** How soon it is tried again when somebody comes who may pass it on, ms. */
@@ -102,7 +100,7 @@ export class Home {
   readonly #closing = new AbortController();
   readonly #roads: Roads;
   /** Of records, by time that no jump of the clock moves. */
-  readonly #ages: StampAges;
+  readonly #ages: RecordAges;
   #state: HomeState = 'offline';
   #since: number;
   /** The same, monotonic. */
@@ -125,7 +123,7 @@ export class Home {
     this.#since = parts.clock.wall();
     this.#sinceMono = parts.clock.mono();
     const { account, log, clock, trouble, limits, broker } = parts;
-    this.#ages = new StampAges({ clock, boot: () => log.epoch, trustedNow: () => log.trustedNow() });
+    this.#ages = new RecordAges(log, clock);
     this.#roads = new Roads({
       clock, to: destinationOf(account),
       detours: parts.detours ?? (() => []),
@@ -258,11 +256,9 @@ export class Home {
     const held = this.uplink.held();
     const { pep, short } = this.uplink;
     const unanswered = this.#sessions.attached?.unanswered ?? 0;
-    const oldestAge = oldest && queued > 0 ? Math.max(0, Math.round(this.#ages.of(oldest.record.stamp) ?? 0)) : 0;
+    const oldestAge = oldest && queued > 0 ? Math.max(0, Math.round(this.#ages.of(oldest.record) ?? 0)) : 0;
     const { rate } = this.uplink;
-    const room = Math.max(0, await log.free() - LOG_LIMITS.diskFloor);
-    // Of less than a minute nothing can be told.
-    const hoursLeft = oldestAge < MINUTE || bytes === 0 ? undefined : Math.round((room / bytes) * oldestAge / 360_000) / 10;
+    const left = queued === 0 ? undefined : await log.timeLeft();
     const budget = queued > 0 && this.uplink.budgetWait > 0 ? `the byte budget is used up for ${Math.ceil(this.uplink.budgetWait / 1000)} s` : undefined;
     const reason = this.#reason ?? budget ?? (held.length > 0 ? held.map(({ topic, reason: why }) => `${topic}: ${why}`).slice(0, 5).join('; ') : undefined) ?? shortInWords(short);
     return {
@@ -271,7 +267,7 @@ export class Home {
       ...(oldest && queued > 0 ? { oldest: { topic: oldest.record.topic, reader: oldest.reader } } : {}),
       ...(queued > 0 && rate.items > 0 ? { drains: Math.round((queued / rate.items) * 1000) } : {}),
       ...(draining ? { draining } : {}),
-      ...(hoursLeft === undefined ? {} : { hoursLeft }),
+      ...(left === undefined ? {} : { hoursLeft: Math.round(left / 360_000) / 10 }),
       ...(this.#downlink ? { down: this.#downlink.status() } : {}),
       ...(this.online && this.#roads.via !== undefined ? { via: this.#roads.via } : {}),
       ...(this.account.group === undefined ? {} : { group: { name: this.account.group, rank: this.account.rank, active: this.#parts.active?.() === true } }),

@@ -77,6 +77,8 @@ export class Lane {
   returned: Entry[] = [];
   failure: Failure | undefined;
   created = false;
+  /** The node was not there before this session. */
+  made = false;
   /** Who may read the node, where publishing makes it. */
   options: 'open' | 'whitelist' | undefined;
   /** Whether the node keeps what waits has been looked at. */
@@ -99,6 +101,8 @@ export class Lane {
   page: number = PAGE_ITEMS;
   /** Being put aside. */
   aside = 0;
+  /** Put aside since it failed again and again; nothing of the topic has got through after it. */
+  doubted: number | undefined;
   /** Seqs given back while the topic waits and has no cursor of its own yet. */
   left: number[] = [];
   /** It could not be given a cursor of its own while it waits this time. */

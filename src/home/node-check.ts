@@ -31,6 +31,7 @@ export async function createNode(lane: Lane, parts: NodeCheckParts): Promise<voi
   for (const maxItems of MAX_ITEMS) {
     try {
       await request(createRequest(service, node, { accessModel, maxItems }));
+      lane.made = true;
       pep.served();
       break;
     } catch (error) {

@@ -5,8 +5,12 @@ import type { Lane } from './lane.ts';
 import { keepRequest, keepsOf, metaOf, type Request } from './node-info.ts';
 import type { Work } from './work.ts';
 
-/** What any server keeps: below it nothing is asked. Prosody's own limit is 256. */
+/** What any server keeps of a node that this box has just had made with as many as it may: below it nothing is asked. Prosody's own limit is 256. */
 const FEW = 200;
+/** A node that was there may keep less; one that keeps fewer than that is for the last values, and meant so. */
+const FEWEST = 16;
+/** What a record has around its payload in a pack. */
+const RECORD_BYTES = 100;
 
 /** An answer that is an error, as nothing. */
 function orNothing<T>(asked: Promise<T>): Promise<T | undefined> {
@@ -34,20 +38,29 @@ async function shortOf(service: string, node: string, items: number, request: Re
   return undefined;
 }
 
-/** Of the lane `latest`, and of items with ids of their own, fewer items may come of it than records wait. */
-export async function measure(lane: Lane, { options, pep }: Work, request: Request): Promise<void> {
+/** So many items come of it at most: packs are as small as the server's slowness makes them, until it is known to be quick. */
+function itemsOf({ topic, rule: { pack } }: Lane, waiting: number, { options: { log } }: Work, packBytes: number): number {
+  if (!pack) return waiting;
+  const { count = 0, viewBytes = 0 } = log.topic(topic) ?? {};
+  const mean = (count > 0 ? viewBytes / count : 0) + RECORD_BYTES;
+  return Math.ceil(waiting / Math.max(1, Math.min(pack.records, Math.floor(Math.min(pack.bytes, packBytes) / mean))));
+}
+
+/** Of the lane `latest`, and of items with ids of their own, fewer items may come of it than records wait. `packBytes`: of one item made of many records, now. */
+export async function measure(lane: Lane, work: Work, request: Request, packBytes: number): Promise<void> {
+  const { options, pep } = work;
   const { log, jid, trouble } = options;
   const { topic, node, rule, short } = lane;
   if (log.topic(topic)?.settings['lane'] === 'latest') return;
   const waiting = lane.queue.length + lane.left.length + await lane.cursor.unread(topic, log.head + 1);
-  const items = rule.pack ? Math.ceil(waiting / rule.pack.records) : waiting;
-  if (items < FEW || (short && short.waiting >= waiting)) return;
+  const items = itemsOf(lane, waiting, work, packBytes);
+  if (items < (lane.made ? FEW : FEWEST) || (short && short.waiting >= waiting)) return;
   const found = await shortOf(pep.serviceOf(topic), node, items, request);
   lane.short = found && { keeps: found.keeps, waiting };
   // What is only rehearsed says in its report how much is kept.
   if (!found || short || topic.startsWith('$rehearse/')) return;
   const { keeps } = found;
-  trouble({ kind: 'home.short', message: `${jid}: ${waiting} records of ${topic} wait, and the node ${node} keeps ${keeps === undefined ? 'fewer, the server does not say how many' : `${keeps} items`}: of what has gone up, the oldest will be gone there` });
+  trouble({ kind: 'home.short', message: `${jid}: ${waiting} records of ${topic} wait, and the node ${node} keeps ${keeps === undefined ? 'fewer, the server does not say how many' : `${keeps} items`}: of what has gone up, the oldest ${rule.pack ? 'may' : 'will'} be gone there` });
   await log.noteLoss({ reader: lane.main.name, topic, from: lane.cursor.position + 1, to: log.head, ...(keeps === undefined || rule.pack ? {} : { count: waiting - keeps }), reason: 'short' })
     .catch(() => undefined); // a log that takes nothing: it has been told
 }

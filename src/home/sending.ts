@@ -45,7 +45,12 @@ export class Sending {
     this.flow = new Flow(clock);
     this.drain = new Drain(clock);
     this.#budget = budget === undefined ? undefined : new Budget({ jid, budget, clock, registry: log.registry, trustedNow: () => log.trustedNow(), wake: () => this.schedule() });
-    this.packing = new Packing({ work: parts.work, wake: (lane) => this.wake(lane), bytes: () => this.#window.packBytes });
+    this.packing = new Packing({ work: parts.work, wake: (lane) => this.wake(lane), bytes: () => this.packBytes });
+  }
+
+  /** Of one item made of many records, as fast as the home takes them. */
+  get packBytes(): number {
+    return this.#window.packBytes;
   }
 
   /** Records the home has acknowledged, ever. */

@@ -4,7 +4,7 @@ import type { HomeStatus } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
-import { StampAges } from '../log/stamp-age.ts';
+import { RecordAges } from '../log/stamp-age.ts';
 import { backlogOf } from './backlog.ts';
 import { cursorNumbers, type CursorNumbers } from './account.ts';
 import { cursorName, isCursorOf, readerOf } from './cursor-name.ts';
@@ -39,10 +39,10 @@ export async function unreadStatus(account: UnreadAccount, { log, clock }: { rea
   const { jid, group, service, filters, reason, since } = account;
   const reader = readerOf(account);
   const { queued, bytes, oldest } = await backlogOf(log, (name) => isCursorOf(reader, name));
-  const ages = new StampAges({ clock, boot: () => log.epoch, trustedNow: () => log.trustedNow() });
+  const ages = new RecordAges(log, clock);
   return {
     jid, service, topics: filters, state: 'refused', since, queued, queuedBytes: bytes,
-    oldestAge: oldest && queued > 0 ? Math.max(0, Math.round(ages.of(oldest.record.stamp) ?? 0)) : 0,
+    oldestAge: oldest && queued > 0 ? Math.max(0, Math.round(ages.of(oldest.record) ?? 0)) : 0,
     rate: { items: 0, bytes: 0 },
     ...(oldest && queued > 0 ? { oldest: { topic: oldest.record.topic, reader: oldest.reader } } : {}),
     ...(group === undefined ? {} : { group: { name: group, rank: 0, active: false } }),

@@ -23,7 +23,7 @@ export class Uplink {
     this.#work = new Work(options, (lane) => this.#sending.wake(lane));
     const parts = { work: this.#work, wake: this.#work.wake, wakeAll: () => this.#sending.wakeAll(), whose: (lane: Lane) => this.#checking.whose(lane), dissolve: (lane: Lane, entry: Entry) => this.#sending.packing.dissolve(lane, entry) };
     this.#failures = new Failures(parts);
-    this.#checking = new Checking({ ...parts, failures: this.#failures });
+    this.#checking = new Checking({ ...parts, failures: this.#failures, packBytes: () => this.#sending.packBytes });
     this.#sending = new Sending({ work: this.#work, failures: this.#failures, checking: this.#checking });
   }
 
@@ -130,7 +130,7 @@ export class Uplink {
       lane.failure = undefined;
       lane.phase = 'new';
       // Where a service makes a missing node of itself, it makes it open to all.
-      lane.created = false;
+      lane.created = lane.made = false;
       lane.measured = false;
       lane.readBack ||= lane.unknown.length > 0;
       if (lane.takenAt !== undefined) work.doubt(lane);

@@ -1,7 +1,7 @@
 // Everything of one home that is on its way up: topics, entries, and where each entry stands.
 import type { Cursor } from '../log/cursor.ts';
 import type { LogRecord } from '../log/record.ts';
-import { StampAges } from '../log/stamp-age.ts';
+import { RecordAges } from '../log/stamp-age.ts';
 import { homeOf } from '../pubsub/draft.ts';
 import { cursorName } from './cursor-name.ts';
 import { Expiring } from './expiring.ts';
@@ -46,7 +46,7 @@ export class Work {
     this.packs = new Packs(log.registry, reader);
     this.pep = new Pep({ registry: log.registry, jid, service: options.service, open: options.open });
     this.stretches = new Stretches(log.registry, reader);
-    this.#expiring = new Expiring(options, new StampAges({ clock, boot: () => log.epoch, trustedNow: () => log.trustedNow() }));
+    this.#expiring = new Expiring(options, new RecordAges(log, clock));
     this.settling = new Settling({
       clock, settle: limits.settle, settled: (tag) => this.#settled(tag),
       waiting: () => [...this.lanes.values()].some((lane) => lane.takenAt !== undefined),
@@ -269,9 +269,14 @@ export class Work {
 
   /** What waits need not be sent, because another has taken its place; false where it does not wait any more. */
   drop(lane: Lane, entry: Entry): boolean {
-    if (this.#unqueue(lane, (one) => one === entry).length === 0) return false;
+    if (!this.takeOut(lane, entry)) return false;
     lane.cursor.done(entry.seq, 'superseded');
     return true;
+  }
+
+  /** It does not wait any more; false where it did not. */
+  takeOut(lane: Lane, entry: Entry): boolean {
+    return this.#unqueue(lane, (one) => one === entry).length > 0;
   }
 
   /** Another box has said that more is at home: what waits of it need not be sent. What is under way answers for itself. */

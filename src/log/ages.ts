@@ -75,13 +75,10 @@ export class Ages {
   of(seq: number, row: Uint8Array): number {
     const { clock, epochs, time, begun } = this.#state;
     const header = decodeHeader(row);
-    const { mono } = header;
     const now = clock.mono();
-    if (seq >= begun) return now - mono;
-    const { wall, trusted } = epochs.timeOf(seq, header);
-    // A board that keeps no time begins with what it last knew: the clock may have been set forward after that.
-    const { offset = -Infinity } = header.elsewhere === true ? {} : epochs.at(seq);
+    if (seq >= begun) return now - header.mono;
+    const { wall, trusted } = epochs.latest(seq, header);
     const today = time.now();
-    return Math.max(now - this.#opened, trusted && today !== undefined ? today - Math.max(wall, mono + offset) : 0);
+    return Math.max(now - this.#opened, trusted && today !== undefined ? today - wall : 0);
   }
 }

@@ -99,6 +99,13 @@ export class Epochs {
     return offset === undefined ? { wall, trusted } : { wall: mono + offset, trusted: true };
   }
 
+  /** The latest that it may have been accepted: a board that keeps no time begins with what it last knew, and sets its clock forward after that. */
+  latest(seq: number, stamp: Pick<Stamp, 'wall' | 'mono' | 'trusted' | 'elsewhere'>): { readonly wall: number; readonly trusted: boolean } {
+    const { wall, trusted } = this.timeOf(seq, stamp);
+    const { offset = -Infinity } = stamp.elsewhere === true ? {} : this.at(seq);
+    return { wall: Math.max(wall, stamp.mono + offset), trusted };
+  }
+
   /** Forgets the epochs that end before `seq`; gives the deletions. */
   prune(seq: number): Op[] {
     const ops: Op[] = [];

@@ -13,6 +13,7 @@ import { DiskGuard } from './disk-guard.ts';
 import { Durable, type MaxBacklog } from './durable.ts';
 import { type Aside, type CursorInfo, Durables } from './durables.ts';
 import { Epochs, type Epoch, type MachineStart } from './epochs.ts';
+import { Growth } from './growth.ts';
 import { matcher, validFilter, validTopic } from './filter.ts';
 import type { ItemsQuery } from './items-query.ts';
 import { View } from './view.ts';
@@ -72,6 +73,8 @@ export interface Log {
   readonly epochs: readonly Epoch[];
   /** Wall time that no jump of the clock moves, and that goes on over restarts; undefined while it is not known. */
   trustedNow(): number | undefined;
+  /** Wall time at which the record had been accepted in any case: later than its stamp says where the clock was set forward after that. */
+  acceptedBy(record: Pick<LogRecord, 'seq' | 'stamp'>): number;
   /** Resolves when the record is fsynced; of a topic in memory, when it is there. */
   append(draft: Draft): Promise<Appended>;
   /** Whether a durable cursor of that name reads the topic. */
@@ -131,6 +134,8 @@ export interface Log {
   bytes(): number;
   /** Bytes free on the disk. */
   free(): Promise<number>;
+  /** Milliseconds until the disk is at its floor, if what is held grows as it has lately; undefined while that cannot be told, or it does not grow. */
+  timeLeft(): Promise<number | undefined>;
   close(): Promise<void>;
 }
 
@@ -182,6 +187,7 @@ class DiskLog implements Log {
   /** Lets reads go on after a reopening. */
   #readable: () => void = () => {};
   #timeTimer: Timer | undefined;
+  readonly #growth: Growth;
   readonly #options: Pick<LogOptions, 'mend' | 'damaged'>;
   #closing: Promise<void> | undefined;
   readonly #durables: Durables;
@@ -189,6 +195,7 @@ class DiskLog implements Log {
 
   constructor(o: LogOptions) {
     this.#options = o;
+    this.#growth = new Growth(o.clock);
     const limits = { ...LOG_LIMITS, ...o.limits };
     const topics = new Topics();
     const epochs = new Epochs();
@@ -237,6 +244,7 @@ class DiskLog implements Log {
   #awaitTime(): void {
     const { clock, epochs } = this.#state;
     const look = (): void => {
+      this.#growth.note(this.bytes());
       if (!clock.isSet() || !epochs.learns(clock.wall() - clock.mono()) || this.#guard.broken) return;
       this.#committer.task((tx) => this.#learn(tx)).catch(() => undefined); // a log that cannot write learns it when it can
     };
@@ -325,6 +333,10 @@ class DiskLog implements Log {
 
   trustedNow(): number | undefined {
     return this.#state.time.now();
+  }
+
+  acceptedBy({ seq, stamp }: Pick<LogRecord, 'seq' | 'stamp'>): number {
+    return this.#state.epochs.latest(seq, stamp).wall;
   }
 
   append(draft: Draft): Promise<Appended> {
@@ -485,6 +497,11 @@ class DiskLog implements Log {
 
   free(): Promise<number> {
     return this.#state.database.free();
+  }
+
+  async timeLeft(): Promise<number | undefined> {
+    const { rate } = this.#growth;
+    return rate && Math.max(0, await this.free() - this.#state.limits.diskFloor) / rate;
   }
 
   close(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
-import type { Stamp } from './record.ts';
+import type { Log } from './log.ts';
+import type { LogRecord, Stamp } from './record.ts';
 
 export interface StampAgesParts {
   readonly clock: Clock;
@@ -23,12 +24,28 @@ export class StampAges {
     this.#began = parts.clock.mono();
   }
 
-  /** Milliseconds since its acceptance; undefined while nothing is known of it. */
+  /** Milliseconds since then; undefined while nothing is known of it. */
   of({ wall, mono, boot, trusted }: Stamp): number | undefined {
     const now = this.#clock.mono();
     if (boot === this.#boot()) return now - mono;
     if (!trusted) return now - this.#began; // at least that
     const today = this.#trustedNow();
     return today === undefined ? undefined : today - wall;
+  }
+}
+
+/** How old the records of a log are, at least. */
+export class RecordAges {
+  readonly #log: Pick<Log, 'acceptedBy'>;
+  readonly #ages: StampAges;
+
+  constructor(log: Pick<Log, 'acceptedBy' | 'epoch' | 'trustedNow'>, clock: Clock) {
+    this.#log = log;
+    this.#ages = new StampAges({ clock, boot: () => log.epoch, trustedNow: () => log.trustedNow() });
+  }
+
+  /** Milliseconds since its acceptance; undefined while nothing is known of it. */
+  of(record: Pick<LogRecord, 'seq' | 'stamp'>): number | undefined {
+    return this.#ages.of({ ...record.stamp, wall: this.#log.acceptedBy(record) });
   }
 }

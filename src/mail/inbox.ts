@@ -38,6 +38,8 @@ export interface Incoming {
 /** Incoming messages: a bounded durable log, in which each named reader has its own place. */
 export class Inbox {
   readonly #log: Log;
+  /** Letters of paired keys are kept in the order in which they came, also while it is looked whether they are there. */
+  #looked: Promise<unknown> = Promise.resolve();
 
   constructor(log: Log) {
     this.#log = log;
@@ -45,6 +47,7 @@ export class Inbox {
 
   /** Resolves when the message is on disk; a repeat resolves too, and is not kept twice. */
   async receive(incoming: Incoming): Promise<void> {
+    if (incoming.origin && await this.#isKept(incoming.trust, incoming.origin)) return;
     const { topic, view, bytes } = BOXES[incoming.trust];
     const state = this.#log.topic(topic);
     if (state && state.bytes > bytes && this.#isUnread(state.last)) {
@@ -54,6 +57,17 @@ export class Inbox {
     const opened = state?.settings.maxItems === view ? undefined : this.#log.append({ topic, kind: 'configure', config: { maxItems: view, lane: 'history', ...(Number.isFinite(bytes) ? { maxBytes: bytes } : {}) } });
     const kept = this.#log.append(draftOf(topic, incoming));
     await Promise.all([opened, kept]);
+  }
+
+  /** Whether it came when its sender was trusted otherwise: it is kept with what the sender was then. */
+  async #isKept(trust: TrustLevel, origin: Origin): Promise<boolean> {
+    if (trust !== 'paired') return this.#log.hasOrigin(origin, PAIRED_INBOX);
+    const found = this.#looked.then(async () => {
+      const { topic } = BOXES.seen;
+      return (this.#log.topic(topic)?.count ?? 0) > 0 ? this.#log.items(topic, { ids: [formatRecordId(origin)] }) : [];
+    });
+    this.#looked = found.catch(() => undefined); // whoever brought it sees that
+    return (await found).length > 0;
   }
 
   /** Without it, what is over goes by itself: nobody need be turned away. */

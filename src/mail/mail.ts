@@ -6,7 +6,7 @@ import type { Log } from '../log/log.ts';
 import { Seldom } from '../seldom.ts';
 import { type Address, addressAs, formatAddress, parseAddress, parseKept } from './address.ts';
 import type { Devices } from './devices.ts';
-import { StampAges } from '../log/stamp-age.ts';
+import { RecordAges } from '../log/stamp-age.ts';
 import { Inbox, INBOX, type Incoming, NAMED } from './inbox.ts';
 import { fromRecord, isMailTopic, mailTopic, toDraft } from './letter.ts';
 import { messageReader, type Opening } from './message-reader.ts';
@@ -36,7 +36,7 @@ export class Mail {
   readonly #parts: MailParts;
   readonly #inbox: Inbox;
   readonly #receipts: Receipts;
-  readonly #ages: StampAges;
+  readonly #ages: RecordAges;
   readonly #outboxes = new Map<string, Promise<Outbox>>();
   readonly #pumps = new Set<Outbox>();
   readonly #wakes: Wakes;
@@ -48,7 +48,7 @@ export class Mail {
     this.#parts = parts;
     this.#inbox = new Inbox(parts.log);
     this.#receipts = new Receipts(parts.log.registry);
-    this.#ages = new StampAges({ clock: parts.clock, boot: () => parts.log.epoch, trustedNow: () => parts.log.trustedNow() });
+    this.#ages = new RecordAges(parts.log, parts.clock);
     this.#wakes = new Wakes(parts.clock, () => this.#wake());
     this.#seldom = new Seldom(parts.clock, parts.trouble);
   }

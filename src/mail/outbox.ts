@@ -5,7 +5,7 @@ import type { Cursor } from '../log/cursor.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { Address } from './address.ts';
-import type { StampAges } from '../log/stamp-age.ts';
+import type { RecordAges } from '../log/stamp-age.ts';
 import { fromRecord, type Letter, mailTopic } from './letter.ts';
 import type { Receipts } from './receipts.ts';
 import type { Road } from './road.ts';
@@ -26,7 +26,7 @@ export interface OutboxParts {
   readonly roads: readonly Road[];
   readonly receipts: Receipts;
   readonly clock: Clock;
-  readonly ages: StampAges;
+  readonly ages: RecordAges;
   readonly trouble: (trouble: Trouble) => void;
   readonly noteLoss: Log['noteLoss'];
   readonly predecessor: Log['predecessor'];
@@ -310,7 +310,7 @@ export class Outbox {
 
   /** Milliseconds until it is given up. */
   #left(record: LogRecord): number {
-    return fromRecord(record).lifetime - (this.#parts.ages.of(record.stamp) ?? 0);
+    return fromRecord(record).lifetime - (this.#parts.ages.of(record) ?? 0);
   }
 
   async #end(seq: number, letter: Letter, state: 'handed' | 'refused' | 'expired', why: string): Promise<void> {

@@ -67,7 +67,7 @@ function families({ status, peers, topics, subscriptions }: Gathered, { metricTo
     gauge('home_rate_records', 'Records a second that a home acknowledged over the last minute.', ofHomes(({ rate }) => rate.items)),
     gauge('home_rate_bytes', 'Bytes a second that a home acknowledged over the last minute.', ofHomes(({ rate }) => rate.bytes)),
     gauge('home_drains_seconds', 'Until nothing waits, at that rate; absent while nothing goes.', ofHomes(({ drains }) => (drains === undefined ? undefined : drains / 1000))),
-    gauge('home_room_seconds', 'Until the disk is at its floor, if as much piles up as so far; absent while that cannot be told.', ofHomes(({ hoursLeft }) => (hoursLeft === undefined ? undefined : hoursLeft * 3600))),
+    gauge('home_room_seconds', 'Until the disk is at its floor, if the store grows as it has lately; absent while it does not, or that cannot be told.', ofHomes(({ hoursLeft }) => (hoursLeft === undefined ? undefined : hoursLeft * 3600))),
     gauge('subscription_pending_records', 'Records that a durable reader has not confirmed.', ofReaders(({ pending }) => pending)),
     gauge('subscription_pending_bytes', 'Bytes that are kept for it.', ofReaders(({ bytes }) => bytes)),
     gauge('subscription_oldest_age_seconds', 'Age of the oldest of them.', ofReaders(({ oldestAge }) => (oldestAge === undefined ? undefined : oldestAge / 1000))),

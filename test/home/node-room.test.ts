@@ -97,9 +97,32 @@ describe('a node that keeps fewer items than wait for it', () => {
   it('is not asked about while little waits', async () => {
     await using rig = await createRig();
     await rig.publish('a', ...numbers(100));
+    rig.home.nodes.set('b', new Map());
+    await rig.publish('b', ...numbers(10));
     await rig.add();
     await rig.drained();
     expect(rig.home.stanzas.some((stanza) => stanza.getChild('pubsub', NS_OWNER))).toBe(false);
+  });
+
+  it('and was there before is asked about when more than a handful waits', async () => {
+    await using rig = await createRig();
+    keeping(rig, '50', 50);
+    rig.home.nodes.set('a', new Map());
+    await rig.publish('a', ...numbers(150));
+    await rig.add();
+    await rig.drained();
+    expect(told(rig)[0]).toContain('150 records of a wait, and the node a keeps 50 items');
+  });
+
+  it('is told of where that many packs may come of what waits, however many records a pack might have', async () => {
+    await using rig = await createRig();
+    keeping(rig, '20', 20);
+    rig.home.nodes.set('a', new Map());
+    // 500 records of a pack would be two packs of these; they are as small as a server that is not known yet is given.
+    await rig.publish('a', ...numbers(900).map((n) => `${n} ${'x'.repeat(300)}`));
+    await rig.add({ topics: [], up: [{ filter: '#', pack: true }] });
+    await rig.until(() => told(rig).length === 1);
+    expect(told(rig)[0]).toContain('of what has gone up, the oldest may be gone there');
   });
 });
 

@@ -218,6 +218,33 @@ test.each(['new', 'old'])('as many of a seen key as its box may send before it h
   expect(log.topic('$inbox/seen')?.count).toBe(1000);
 });
 
+test('a letter is not old because the clock was set forward after it was written, also over a restart', async () => {
+  road.open = false;
+  const receipt = await mail.send('link:b', 'from a board that keeps no time');
+  await receipt.accepted;
+  clock.jump(14 * 86_400_000);
+  clock.advance(60_000); // in which the log looks at the clock
+  await close();
+  road.open = true;
+  await open();
+  await road.carriedBy(1);
+  expect(road.carried.map(({ letter }) => letter.body)).toEqual(['from a board that keeps no time']);
+});
+
+test.each(['paired', 'seen'] as const)('a letter that comes again when its sender is %s, and was not, is known', async (now) => {
+  const before = now === 'paired' ? 'seen' : 'paired';
+  const letter = (trust: 'paired' | 'seen', seq: number) => mail.receive({ from: 'link:b', to: 'link:a', trust, body: String(seq), origin: { box: 'b'.repeat(16), epoch: '1.00000001', seq, chain: 'link:a' } });
+  for (const seq of [1, 2, 3]) await letter(before, seq);
+  await close();
+  await open();
+  await Promise.all([2, 3, 4, 5].map((seq) => letter(now, seq)));
+  const reader = mail.messages({ last: 10 });
+  const bodies = [];
+  for (let n = 0; n < 5; n++) bodies.push((await reader.next()).value.body);
+  expect(bodies).toEqual(['1', '2', '3', '4', '5']);
+  await reader.close();
+});
+
 test.each(['', 'two\nlines', 'x'.repeat(129)])('%j is no name of a reader', async (name) => {
   await expect(mail.messages({ name }).next()).rejects.toMatchObject({ code: 'invalid-value' });
   expect([...log.cursors()]).toEqual([]);
