@@ -174,10 +174,12 @@ function lines({ name, dir, link, homes }: BoxStatus, peers: readonly Peer[], pa
   ];
 }
 
-/** Until it is told to stop. What happens meanwhile is told to a terminal, and as JSON. */
-async function follow({ out, dir, signal }: Context, box: Box): Promise<void> {
+/** Until it is told to stop. What happens meanwhile is told to a terminal, and as JSON; else only what goes wrong, where a system's log finds it. */
+async function follow({ out, dir, signal, note }: Context, box: Box): Promise<void> {
   const stopped = aborted(signal);
-  const told = out.terminal || out.json ? [tellPeers(out, box, signal), tellOffers(out, box, dir === USUAL_DIR ? dir : absolute(dir), signal), tellHomes(out, box, signal), tellTroubles(out, box, signal)] : [];
+  const told = out.terminal || out.json
+    ? [tellPeers(out, box, signal), tellOffers(out, box, dir === USUAL_DIR ? dir : absolute(dir), signal), tellHomes(out, box, signal), tellTroubles(box, signal, (trouble) => printTrouble(out, trouble))]
+    : [tellTroubles(box, signal, async ({ message, kind }) => note(`${printable(message)} (${kind})`))];
   // A reader that has stalled is not waited for once it is to end.
   await Promise.race([stopped, Promise.all([stopped, ...told])]);
 }
@@ -205,12 +207,8 @@ async function tellHomes(out: Output, box: Box, signal: AbortSignal): Promise<vo
   await untilAborted(signal, async () => { for await (const event of box.homes.watch({ signal })) if (event.type !== 'state') await printHomeEvent(out, event); });
 }
 
-async function tellTroubles(out: Output, box: Box, signal: AbortSignal): Promise<void> {
-  await untilAborted(signal, async () => {
-    for await (const trouble of box.troubles({ signal })) {
-      await printTrouble(out, trouble);
-    }
-  });
+async function tellTroubles(box: Box, signal: AbortSignal, tell: (trouble: Trouble) => Promise<void>): Promise<void> {
+  await untilAborted(signal, async () => { for await (const trouble of box.troubles({ signal })) await tell(trouble); });
 }
 
 /** In words first; by its kind `status` counts it. */

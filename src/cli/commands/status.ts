@@ -75,13 +75,18 @@ function calledInWords({ peer, state, name, reason, nextAttempt }: OffLinkPeer):
 }
 
 export function homeInWords(home: HomeStatus): string {
-  const { queued, queuedBytes, oldestAge, oldest, rate, drains, hoursLeft } = home;
-  const waiting = queued === 0 ? 'nothing waits' : [
-    `${queued} waiting (${bytesInWords(queuedBytes)}), the oldest for ${spanInWords(oldestAge)}${oldest === undefined ? '' : ` in ${printable(oldest.topic)}`}`,
-    ...drains === undefined ? [] : [`${Math.round(rate.items)}/s, all of it in ${spanInWords(drains)}`],
+  const { queued, queuedBytes, oldestAge, oldest, rate, drains, draining, hoursLeft, short = [] } = home;
+  const waiting = queued === 0 ? ['nothing waits'] : [
+    `${queued} waiting (${bytesInWords(queuedBytes)}), the oldest for ${spanInWords(oldestAge)}${oldest === undefined ? '' : ` in ${printable(oldest.topic)}, kept by ${printable(oldest.reader)}`}`,
+    ...drains === undefined ? [] : [`${Math.round(rate.items)}/s and ${bytesInWords(rate.bytes)}/s, all of it in ${spanInWords(drains)}`],
+    ...draining === undefined ? [] : [`${draining.done} of ${draining.done + draining.left} up since ${timeInWords(draining.since)}`],
     ...hoursLeft === undefined ? [] : [`room for ${spanInWords(hoursLeft * 3_600_000)} more at this rate`],
-  ].join(', ');
+  ];
+  // Where nothing else is the matter it is the reason.
+  const few = short.filter(({ topic }) => home.reason?.includes(`${topic}: `) !== true);
+  if (few.length > 0) waiting.push(`more than their nodes keep in ${printable(few.slice(0, 5).map(({ topic }) => topic).join(', '))}`);
+  const via = home.via === undefined ? '' : ` by way of ${printable(home.via)}`;
   const again = home.nextAttempt === undefined ? '' : `, tried again at ${timeInWords(home.nextAttempt)}`;
   const silent = home.unanswered === undefined ? '' : `, no answer for ${spanInWords(home.unanswered)}`;
-  return `${home.state}${silent}${home.reason === undefined ? '' : ` (${home.reason})`}${again}, ${waiting}`;
+  return `${home.state}${via} since ${timeInWords(home.since)}${silent}${home.reason === undefined ? '' : ` (${home.reason})`}${again}, ${waiting.join(', ')}`;
 }
