@@ -22,7 +22,7 @@ export interface Receipt {
   readonly accepted: Promise<void>;
   /** The road has it. */
   readonly handed: Promise<void>;
-  /** The recipient has it. */
+  /** The recipient has it. A box confirms that; of Pidgin and its like, and of a person's account, it rejects with `unsupported` once it was handed over. */
   readonly delivered: Promise<void>;
 }
 

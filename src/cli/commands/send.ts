@@ -12,10 +12,10 @@ export const send: Command = {
   summary: 'Send a message to a peer (link:NAME), a person (xmpp:JID) or a device',
   options: {
     device: { type: 'string', value: 'NAME', help: 'from this device of the box' },
-    wait: { type: 'string', value: 'STEP', help: 'wait until it is accepted (on disk here, the default), handed (on its road) or delivered' },
+    wait: { type: 'string', value: 'STEP', help: 'wait until it is accepted (on disk here, the default), handed (its road has it) or delivered (a box confirms that, nobody else)' },
     timeout: { type: 'string', value: 'S', help: `seconds to wait for that step (default ${SECONDS}); the message stays and is tried on` },
   },
-  examples: ['lanpost send alice@laptop \'dinner is ready\'', 'lanpost send xmpp:me@example.org \'pump 3 stopped\' --wait delivered --timeout 60'],
+  examples: ['lanpost send alice@laptop \'dinner is ready\'', 'lanpost send xmpp:me@example.org \'pump 3 stopped\' --wait handed --timeout 60'],
   async run({ args, out, signal, attach }) {
     const [address = '', text = ''] = args.positionals;
     const step = oneOf('--wait', args.text('wait') ?? 'accepted', STEPS);
