@@ -39,7 +39,7 @@ export async function* repairBox(options: { readonly dir: string }): AsyncGenera
 
 /**
  * What a box that does not run holds, as lines of JSON: topics, items with their record ids and stamps, durable readers,
- * whom it trusts with what. No keys, no passwords, no mail. `docs/DURABILITY.md` has the format.
+ * what peers may do. Not all of a box: `docs/DURABILITY.md` says what is left out, and has the format.
  * @example
  * for await (const line of exportBox({ dir: '.lanpost' })) file.write(`${line}\n`);
  */

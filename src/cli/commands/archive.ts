@@ -37,8 +37,10 @@ const exporting: Command = {
   summary: 'Write what a stopped box holds to FILE, or with - to standard output',
   options: {},
   notes: [
-    'Lines of JSON: topics with their settings, items with their record ids and stamps, durable readers, grants. No keys,',
-    'no passwords, no mail, no readers of homes and peers. FILE must not be there yet; until it is whole it is FILE.part.',
+    'Lines of JSON: topics with their settings, items with their record ids and stamps, durable readers, grants of peers.',
+    'Nothing else: no key, no homes, no mail, no devices, no ledger, and nothing outside the log, as received files and',
+    'flows (docs/DURABILITY.md). A full backup is a copy of DIR while the box is stopped. FILE must not be there yet; until',
+    'it is whole it is FILE.part.',
     EXIT_CODE, STOPPED,
   ],
   examples: ['lanpost export backup.jsonl', 'lanpost export - --dir /var/lib/lanpost | gzip > backup.jsonl.gz'],
