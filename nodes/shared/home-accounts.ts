@@ -7,7 +7,7 @@ import { inWords } from './in-words.ts';
 export interface SavedHome {
   readonly slot: number;
   readonly jid: string;
-  /** `HOST` or `HOST:PORT`, when DNS does not say. */
+  /** `HOST` or `HOST:PORT`: there, and nothing is looked up. */
   readonly host?: string;
   /** Filters of topics that go up, with commas between. */
   readonly topics?: string;

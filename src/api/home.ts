@@ -19,7 +19,7 @@ export interface HomeOptions {
   /** Bare JID of the box's account. */
   readonly jid: string;
   readonly password: string;
-  /** Where to connect, when DNS does not say. */
+  /** Connect there: nothing is looked up, neither in DNS nor in host-meta. Default: what these say. */
   readonly host?: string;
   readonly port?: number;
   /** PEM of a private certificate authority, instead of the system's. */

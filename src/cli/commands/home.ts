@@ -15,7 +15,7 @@ const add: Command = {
   summary: 'Give the box an account on an XMPP server, to carry topics to',
   options: {
     'password-file': { type: 'string', value: 'F', help: 'file whose first line is the password (required)' },
-    host: { type: 'string', value: 'H', help: 'host to connect to, when DNS does not say' },
+    host: { type: 'string', value: 'H', help: 'connect there, and look nothing up (default what DNS and the domain\'s web server say)' },
     port: { type: 'string', value: 'P', help: 'its port (default 5222; 5223 with --transport tls)' },
     transport: { type: 'string', value: 'KIND', help: 'auto, starttls, tls, websocket or bosh (default auto: all that DNS and the domain\'s web server name)' },
     url: { type: 'string', value: 'URL', help: 'address of its WebSocket (wss://) or BOSH (https://) service' },
