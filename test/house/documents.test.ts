@@ -20,8 +20,25 @@ const section = (text: string, heading: string): string =>
 
 describe('the papers say what the code does', () => {
   it('docs/ERRORS.md has every code with its meaning, and no other', () => {
-    const documented = [...rows(read('docs/ERRORS.md'))].map(([code, rest]) => [code, rest.split(' | ')[0]]);
+    const documented = [...rows(read('docs/ERRORS.md').split(/^## /m)[0] ?? '')].map(([code, rest]) => [code, rest.split(' | ')[0]]);
     expect(Object.fromEntries(documented)).toEqual(ERROR_CODES);
+  });
+
+  it('docs/ERRORS.md has every kind of trouble that the source tells, and no other', () => {
+    // Those of the editor go to standard error, without their kind.
+    const sources = filesBelow('src').filter((path) => path.endsWith('.ts') && !path.startsWith('src/editor/')).map((path): [string, string] => [path, read(path)]);
+    const all = (text: string, form: RegExp): string[] => [...text.matchAll(form)].map(([, found = '']) => found);
+    const told = sources.flatMap(([, text]) => all(text, /\bkind: '([a-z]+\.[a-z-]+)'/g));
+    // Made of a room's name and of what happened there.
+    const ofStreams = sources.filter(([path]) => path.startsWith('src/link/streams/')).flatMap(([, text]) => all(text, /\btell\('([a-z-]+)'/g));
+    const refusals = all(/kind: ([^;]*);/.exec(read('src/link/streams/refusal.ts'))?.[1] ?? '', /'([a-z]+)'/g).filter((kind) => kind !== 'peer' && kind !== 'refused');
+    const losses = all(/type LossKind = ([^;]*);/.exec(read('src/home/backoff.ts'))?.[1] ?? '', /'([a-z]+)'/g).filter((kind) => kind !== 'link');
+    const made = [...[...ofStreams, ...refusals].map((kind) => `link.${kind}`), ...losses.flatMap((kind) => [`home.${kind}`, `component.${kind}`])];
+    // Another place that makes one up has to be looked through here, too.
+    const places = sources.filter(([, text]) => /\bkind: `[a-z]+\.\$\{/.test(text)).map(([path]) => path);
+    expect(places.toSorted()).toEqual(['src/home/component/component.ts', 'src/home/home.ts', 'src/link/streams/streams.ts']);
+    expect(Math.min(ofStreams.length, refusals.length, losses.length)).toBeGreaterThan(0);
+    expect([...rows(section(read('docs/ERRORS.md'), 'Troubles')).keys()].toSorted()).toEqual([...new Set([...told, ...made])].toSorted());
   });
 
   it('docs/LIMITS.md has every limit that can be set', () => {
