@@ -199,6 +199,17 @@ describe('lanpost start', () => {
     expect((await box.ended).code).toBe(0);
   });
 
+  it('tells how homes are, as JSON', async () => {
+    const box = start('--no-editor', '--json');
+    await box.until('"event":"ready"');
+    const password = join(dir, 'password');
+    await writeFile(password, 'secret\n');
+    expect((await lanpost(['home', 'add', 'box@home.invalid', '--password-file', password, '--host', '127.0.0.1', '--port', '9', '--dir', dir])).code).toBe(0);
+    expect(await box.until('"state":"waiting"')).toMatch(/^\{"event":"home","type":"state","home":\{"jid":"box@home\.invalid",.*"state":"waiting"/m);
+    box.child.kill('SIGINT');
+    expect((await box.ended).code).toBe(0);
+  });
+
   it.each([[['--name', 'a@b']], [['--link-port', '70000']]])('refuses %j in one line', async (args) => {
     const { code, out, err } = await lanpost(['start', '--no-editor', '--dir', dir, ...args]);
     expect(code).toBeGreaterThan(0);

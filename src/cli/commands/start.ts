@@ -202,9 +202,9 @@ async function tellOffers(out: Output, box: Box, dir: string, signal: AbortSigna
   await untilAborted(signal, async () => { for await (const offer of box.files.offers({ signal })) await printOffer(out, offer, dir); });
 }
 
-/** Whether a home is there is seen from what it is asked for; how far a backlog is from nothing else. */
+/** On a terminal, whether a home is there is seen from what it is asked for; how far a backlog is from nothing else. A program is told both. */
 async function tellHomes(out: Output, box: Box, signal: AbortSignal): Promise<void> {
-  await untilAborted(signal, async () => { for await (const event of box.homes.watch({ signal })) if (event.type !== 'state') await printHomeEvent(out, event); });
+  await untilAborted(signal, async () => { for await (const event of box.homes.watch({ signal })) if (out.json || event.type !== 'state') await printHomeEvent(out, event); });
 }
 
 async function tellTroubles(box: Box, signal: AbortSignal, tell: (trouble: Trouble) => Promise<void>): Promise<void> {
