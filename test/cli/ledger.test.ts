@@ -30,7 +30,7 @@ describe('lanpost ledger', () => {
     expect(await lanpost(['ledger', '--dir', dir])).toEqual({ code: 0, out: '', err: '' });
     const following = launch(['ledger', '--follow', '--dir', dir]);
     await lose('first');
-    const first = /^first\twork\/first\t2 lost\t\d+ to \d+\toverflow\n$/;
+    const first = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\??\tfirst\twork\/first\t2 lost\t\d+ to \d+\toverflow\n$/;
     expect(await following.until('overflow\n')).toMatch(first);
     expect((await lanpost(['ledger', '--dir', dir])).out).toMatch(first);
     expect(objects((await lanpost(['ledger', '--json', '--dir', dir])).out)).toMatchObject([

@@ -43,8 +43,9 @@ function follow(box: Box, { signal }: Context): ReturnType<Box['subscribe']> {
 function print({ out }: Context, line: Delivery): Promise<void> {
   if (out.json) return out.print(line, () => '');
   const said = line.kind === 'item' ? fields(line.value) : [];
-  if (!out.terminal) return out.fields(...said);
-  return out.line(`${out.style('dim', timeInWords(line.time, line.timeTrusted))}  ${said.map(printable).join('  ')}`);
+  const time = timeInWords(line.time, line.timeTrusted);
+  if (!out.terminal) return out.fields(time, ...said);
+  return out.line(`${out.style('dim', time)}  ${said.map(printable).join('  ')}`);
 }
 
 function fields(value: Value): string[] {
