@@ -41,6 +41,28 @@ describe('the papers say what the code does', () => {
     expect([...rows(section(read('docs/ERRORS.md'), 'Troubles')).keys()].toSorted()).toEqual([...new Set([...told, ...made])].toSorted());
   });
 
+  it('docs/API.md names all that src/index.ts exports', () => {
+    const exported = [...read('src/index.ts').matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, names = '']) => names.split(',').map((name) => name.trim()).filter(Boolean));
+    expect(exported.length).toBeGreaterThan(0);
+    const paper = read('docs/API.md');
+    expect(exported.filter((name) => !new RegExp(`^\\|(?: [^|]*,)? \`(?:new )?${name}[\`(.]`, 'm').test(paper))).toEqual([]);
+  });
+
+  it('docs/API.md has every member of a box, and no other', () => {
+    const members: string[] = [];
+    let group = '';
+    for (const line of (read('src/api/box.ts').split('export interface Box ')[1] ?? '').split('\n')) {
+      const [, outer, opens] = /^ {2}(?:readonly )?(\w+)(?:\(|: (\{)?)/.exec(line) ?? [];
+      const [, inner] = /^ {4}(\w+)\(/.exec(line) ?? [];
+      if (opens !== undefined) group = `${outer}.`;
+      else if (outer !== undefined) members.push(outer);
+      else if (inner !== undefined) members.push(group + inner);
+    }
+    const documented = [...rows(section(read('docs/API.md'), 'Box\n')).keys()].map((call) => call.replace(/\(.*/, ''));
+    expect(members.length).toBeGreaterThan(0);
+    expect(documented.toSorted()).toEqual(members.toSorted());
+  });
+
   it('docs/LIMITS.md has every limit that can be set', () => {
     const settable = [...read('src/api/options.ts').split('export interface Limits {')[1]?.split('\n}')[0]?.matchAll(/readonly (\w+):/g) ?? []].map(([, name]) => name);
     expect(settable.length).toBeGreaterThan(0);
