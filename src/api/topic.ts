@@ -36,7 +36,7 @@ export interface TopicConfig {
   /** Media type that its items have: any other is refused. */
   readonly contentType?: string;
   readonly tags: readonly string[];
-  /** JSON schema (draft 2020-12, 2019-09 or 7) that its items fit: what does not is refused. At most 16 KiB, `$ref` only within it. */
+  /** JSON schema (draft 2020-12, 2019-09, 7 or 6) that its items fit: what does not is refused. At most 16 KiB, `$ref` only within it. */
   readonly schema?: { readonly [key: string]: Value };
   /** Default `whitelist`. */
   readonly accessModel: AccessModel;
