@@ -6,10 +6,12 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { HomeOptions } from '../../src/api.ts';
 import { createSystemClock } from '../../src/clock.ts';
 import { createHomes, type Homes } from '../../src/home/homes.ts';
+import { retractRequest } from '../../src/home/node.ts';
 import { LevelDatabase } from '../../src/log/level-database.ts';
 import { openLog, type Log } from '../../src/log/log.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { Broker } from '../../src/pubsub/broker.ts';
+import { xml } from '../../src/xmpp/element.ts';
 import { openReader } from '../home/reader.ts';
 import { Bell } from '../support/bell.ts';
 import { eventually } from '../support/eventually.ts';
@@ -56,6 +58,33 @@ const publish = (log: Log, topic: string, from: number, to: number): Promise<unk
 const numbers = async (log: Log, topic: string): Promise<number[]> => (log.topic(topic) ? await log.items(topic) : []).map(({ payload }) => Number(Buffer.from(payload?.bytes ?? '').toString())).toSorted((a, b) => a - b);
 const counts = (to: number): number[] => Array.from({ length: to }, (_, n) => n);
 
+describe.each(['prosody', 'ejabberd'] as const)('what another takes away at a real %s', (kind) => {
+  it.skipIf(!needs(kind))('is gone at the box that follows it: an item, all items, the node', async () => {
+    const server = await createHomeServer(kind);
+    closers.push(() => server.down());
+    await server.start();
+    const [a, b] = [await box('aaaabbbbccccdddd'), await box('bbbbccccddddeeee')];
+    await a.homes.add({ ...account(server), topics: ['plant/#'] });
+    await Promise.all(['kept', 'gone', 'last'].map((id, n) => a.log.append({ topic: 'plant/boiler', kind: 'publish', id, payload: toPayload(n) })));
+    await b.homes.add({ ...account(server), down: [{ node: 'plant/#', as: 'far/{node}' }] });
+    const here = (): Promise<number[]> => numbers(b.log, 'far/plant/boiler');
+    await eventually(async () => (await here()).length === 3, { within: 30_000 });
+    const other = await openReader(server, 'edge1');
+    closers.push(async () => other[Symbol.asyncDispose]());
+    const owner = (what: string): Promise<unknown> => other.request(xml('iq', { type: 'set', to: server.service }, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub#owner' }, xml(what, { node: 'plant/boiler' }))));
+    await other.request(retractRequest(server.service, 'plant/boiler', 'gone'));
+    await eventually(async () => (await here()).length === 2, { within: 30_000 });
+    expect(await here()).toEqual([0, 2]);
+    await owner('purge');
+    await eventually(async () => (await here()).length === 0, { within: 30_000 });
+    await a.log.append({ topic: 'plant/boiler', kind: 'publish', id: 'new', payload: toPayload(7) });
+    await eventually(async () => (await here()).length === 1, { within: 30_000 });
+    await owner('delete');
+    await eventually(async () => b.log.topic('far/plant/boiler')?.deleted !== false, { within: 30_000 });
+    expect(await here()).toEqual([]);
+  });
+});
+
 describe.skipIf(!needs('prosody', 'ejabberd'))('two homes', () => {
   it('what a box publishes at a Prosody domain comes to a box at an ejabberd domain', async () => {
     const [prosody, ejabberd] = await domains();
@@ -97,5 +126,13 @@ describe.skipIf(!needs('prosody', 'ejabberd'))('two homes', () => {
     for (const reader of readers) expect((await reader.items('t')).map(({ value }) => Number(value)).toSorted((x, y) => x - y)).toEqual(counts(items));
     // The first may have come before they were subscribed.
     for (const server of servers) expect(told.get(server.kind)).toBeOneOf([items - 1, items]);
+    // Whatever still went round would have come before, or between, what comes now.
+    const before = new Map(told);
+    for (const [n, { log }] of boxes.entries()) {
+      await publish(log, 't', items + n, items + n + 1);
+      await eventually(async () => (await Promise.all(boxes.map((other) => numbers(other.log, 't')))).every(({ length }) => length === items + n + 1), { within: 30_000 });
+      await eventually(async () => servers.every(({ kind }) => (told.get(kind) ?? 0) > (before.get(kind) ?? 0) + n), { within: 30_000 });
+      for (const { kind } of servers) expect(told.get(kind)).toBe((before.get(kind) ?? 0) + n + 1);
+    }
   }, 200_000);
 });
