@@ -198,8 +198,7 @@ export class Cache {
   #insert(record: DnsRecord, owner: string, target: string | undefined, now: number): boolean {
     // Whoever is known may always say something else: strangers who fill all the room would else keep it from being heard.
     const replaced = this.#fits(record) ? this.#superfluous(owner, record.type) : this.#oldest(owner, record.type);
-    if (!replaced && !this.#fits(record)) return false;
-    if (replaced && !this.#fits(record, replaced.record)) return false;
+    if (!this.#fits(record, replaced?.record)) return false;
     const entry: Entry = {
       record, owner, target, received: now, heard: now, turn: 0, lifetime: 0, expires: 0, stage: 0, state: 'good', farewell: false,
       unanswered: 0, unansweredSince: 0, due: Infinity, queued: Infinity,

@@ -12,7 +12,7 @@ export const send: Command = {
   summary: 'Send a message to a peer (link:NAME), a person (xmpp:JID) or a device',
   options: {
     device: { type: 'string', value: 'NAME', help: 'from this device of the box' },
-    wait: { type: 'string', value: 'STEP', help: 'wait until it is accepted (on disk here, the default), handed (its road has it) or delivered (a box confirms that, nobody else)' },
+    wait: { type: 'string', value: 'STEP', help: 'wait until it is accepted (on disk here, the default), handed (its road has it) or delivered (only boxes confirm that)' },
     timeout: { type: 'string', value: 'S', help: `seconds to wait for that step (default ${SECONDS}); the message stays and is tried on` },
   },
   examples: ['lanpost send alice@laptop \'dinner is ready\'', 'lanpost send xmpp:me@example.org \'pump 3 stopped\' --wait handed --timeout 60'],
