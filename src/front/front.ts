@@ -101,7 +101,11 @@ export async function openFront(options: FrontOptions): Promise<Front> {
         }
         const found = [...mounted].find(([path]) => isBelow(verdict.url, path));
         if (found) found[1](request, response, { session: session !== undefined });
-        else handler(request, response);
+        else {
+          // A page of another port of this machine is of the same site, and its frames get the cookie: nobody's clicks are to be led into the editor.
+          response.setHeader('content-security-policy', "frame-ancestors 'self'");
+          handler(request, response);
+        }
         return;
       }
       case 'enter': return enter(response, verdict);

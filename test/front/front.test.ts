@@ -55,6 +55,7 @@ describe('what is served', () => {
     expect((await ask(`/status/x${search}`)).body).toBe('status /status/x false');
     expect((await ask(`/status${search}`)).body).toBe('status /status false');
     expect((await ask(`/statusx${search}`)).body).toBe('rest /statusx');
+    expect((await ask(`/rest${search}`)).headers['content-security-policy']).toBe("frame-ancestors 'self'");
     expect((await ask('/status/')).status).toBe(401);
     expect((await ask(`/status/${search}`, { host: 'evil.example' })).status).toBe(403);
     for (const file of ['token', 'metrics-token']) expect((await stat(join(dir, 'web', file))).mode & 0o777).toBe(0o600);
