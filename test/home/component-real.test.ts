@@ -1,5 +1,5 @@
 // A component on real servers: devices with addresses of their own, and people who write to them.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createSystemClock } from '../../src/clock.ts';
 import { Components } from '../../src/home/component/components.ts';
 import { createReceiver } from '../../src/home/receiver.ts';
@@ -12,6 +12,21 @@ import { createHomeServer, type HomeServer } from '../support/homes.ts';
 import { needs } from '../support/needs.ts';
 import { openReader, type Reader } from './reader.ts';
 
+/** What comes in is put into `got`. */
+function openComponents(registry: ReturnType<typeof memoryRegistry>, bell: Bell, got: Incoming[]): Components {
+  return new Components({
+    registry, clock: bell.heard(createSystemClock()), trouble: bell.ring, random: () => 0,
+    receive: createReceiver({
+      version: '0', challenged: bell.ring, received: bell.ring, returned: bell.ring,
+      letters: { open: () => undefined, kept: () => { throw new Error('no letter'); }, refused: () => { throw new Error('no letter'); }, lost: () => undefined },
+      receive: async (incoming) => {
+        got.push(incoming);
+        bell.ring();
+      },
+    }),
+  });
+}
+
 describe.each(['prosody', 'ejabberd'] as const)('a component on %s', (kind) => {
   describe.skipIf(!needs(kind))('with a device', () => {
     const bell = new Bell();
@@ -21,17 +36,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a component on %s', (kind) => {
     let components: Components;
     let person: Reader;
     const domain = (): string => `edge.${server.domain}`;
-    const open = (): Components => new Components({
-      registry, clock: bell.heard(createSystemClock()), trouble: bell.ring, random: () => 0,
-      receive: createReceiver({
-        version: '0', challenged: bell.ring, received: bell.ring, returned: bell.ring,
-        letters: { open: () => undefined, kept: () => { throw new Error('no letter'); }, refused: () => { throw new Error('no letter'); }, lost: () => undefined },
-        receive: async (incoming) => {
-          got.push(incoming);
-          bell.ring();
-        },
-      }),
-    });
+    const open = (): Components => openComponents(registry, bell, got);
     const state = (wanted: string): Promise<void> => eventually(async () => components.list()[0]?.state === wanted, { within: 40_000 });
     const ask = (to: string, payload: Element): Promise<Element> => person.request(xml('iq', { type: 'get', to }, payload));
     const ping = (): Element => xml('ping', { xmlns: 'urn:xmpp:ping' });
@@ -87,4 +92,37 @@ describe.each(['prosody', 'ejabberd'] as const)('a component on %s', (kind) => {
       expect(attr(await ask(`boiler@${domain()}`, ping()), 'type')).toBe('result');
     });
   });
+});
+
+describe.skipIf(!needs('prosody', 'ejabberd'))('addresses of devices at another domain', () => {
+  it.each(['prosody', 'ejabberd'] as const)('a person elsewhere writes to a device of a component on %s and is written to, from server to server', async (kind) => {
+    const [prosody, ejabberd] = await Promise.all([createHomeServer('prosody'), createHomeServer('ejabberd')]);
+    onTestFinished(async () => { await Promise.all([prosody.down(), ejabberd.down()]); });
+    await Promise.all([
+      prosody.start({ PEERS: `${ejabberd.domain}=127.0.0.1:${ejabberd.port + 47} edge.${ejabberd.domain}=127.0.0.1:${ejabberd.port + 47}` }),
+      ejabberd.start({ PEERS: prosody.domain, PEER_PORT: String(prosody.port + 47) }),
+    ]);
+    const [near, far] = kind === 'prosody' ? [prosody, ejabberd] : [ejabberd, prosody];
+    const [bell, got] = [new Bell(), [] as Incoming[]];
+    const components = openComponents(memoryRegistry(), bell, got);
+    onTestFinished(() => components.close());
+    await components.add({ domain: `edge.${near.domain}`, port: near.port + 125, secret: 'component-secret', devices: ['boiler'] });
+    await eventually(async () => components.list()[0]?.state === 'online', { within: 40_000 });
+    const told: Element[] = [];
+    await using person = await openReader(far, 'viewer', { messages: (message) => {
+      told.push(message);
+      bell.ring();
+    } });
+    const device = `boiler@edge.${near.domain}`;
+
+    person.send(xml('message', { type: 'chat', to: device, id: 'm1' }, xml('body', {}, 'how hot?')));
+    await bell.until(() => got.length > 0);
+    expect(got[0]).toMatchObject({ body: 'how hot?', to: `xmpp:${device}`, from: expect.stringContaining(`xmpp:viewer@${far.domain}`), trust: 'none' });
+
+    const { taken } = await components.road.deliver({ kind: 'as', from: device, jid: person.jid }, { id: 'm2', to: '', body: 'hot', recordId: '', chain: '', time: 0 });
+    await taken;
+    await bell.until(() => told.length > 0);
+    expect(attr(told[0] as Element, 'from')).toBe(device);
+    expect((told[0] as Element).getChildText('body')).toBe('hot');
+  }, 120_000);
 });

@@ -15,13 +15,20 @@ import type { HomeServer } from '../support/homes.ts';
 export interface StoredItem { readonly id: string; readonly recordId: string | undefined; readonly seq: number; readonly value: unknown }
 
 export interface Reader extends AsyncDisposable {
+  /** Its full JID. */
+  readonly jid: string;
   request(iq: Element): Promise<Element>;
   send(stanza: Element): void;
   items(node: string, ids?: readonly string[]): Promise<StoredItem[]>;
   subscribe(node: string): Promise<void>;
 }
 
-export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' | 'viewer' = 'edge1', { events }: { /** How many items were told of. */ readonly events?: (count: number) => void } = {}): Promise<Reader> {
+export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' | 'viewer' = 'edge1', { events, messages }: {
+  /** How many items were told of. */
+  readonly events?: (count: number) => void;
+  /** Takes every message that is none of a node. */
+  readonly messages?: (message: Element) => void;
+} = {}): Promise<Reader> {
   const clock = createSystemClock();
   const { jid, password } = server.account(account);
   const address = parseJid(jid);
@@ -35,6 +42,10 @@ export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' 
       events((readEvent(stanza) ?? []).flatMap(({ changes }) => changes).filter(({ kind }) => kind === 'item').length);
       return undefined;
     } } : {}),
+    ...(messages ? { receive: async (stanza: Element) => {
+      if (stanza.name === 'message') messages(stanza);
+      return undefined;
+    } } : {}),
   });
   session.attach(negotiated.socket);
   negotiated.arrivals.handOver(session.receive);
@@ -44,6 +55,7 @@ export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' 
     return { id: attr(item, 'id') ?? '', recordId: record && attr(record, 'id'), seq: Number(record && attr(record, 'seq')), value: payload && fromPayload(elementToPayload(payload)) };
   });
   return {
+    jid: session.jid,
     request: (iq) => session.iq.request(iq),
     send: (stanza) => session.send(stanza),
     async items(node, ids) {
