@@ -10,17 +10,21 @@ import { type Log, openLog } from './log/log.ts';
 import { openDatabase } from './log/open-database.ts';
 import { Opened } from './opened.ts';
 import { lossLedger } from './pubsub/ledger.ts';
+import { isAccessRow } from './pubsub/rights.ts';
 import { configured, DEFAULT_CONFIG } from './pubsub/topic-config.ts';
 import { keyOf } from './pubsub/topic-key.ts';
 import { checkedOptions } from './options.ts';
 import { loadIdentity, readIdentity } from './trust/identity.ts';
 import { readMachine } from './trust/machine.ts';
+import { isTrustRow } from './trust/trust.ts';
 
 export { archived, checkBeginning } from './log/archive.ts';
 
 /** Takes lines of an export in. */
 export function takeIn(log: Log, lines: Parameters<typeof takeLinesIn>[1]): Promise<Imported> {
-  return takeLinesIn(log, lines, { keyOf, checkSettings: (settings) => void configured(DEFAULT_CONFIG, settings) });
+  return takeLinesIn(log, lines, {
+    keyOf, isRow: (row, value) => isTrustRow(row, value) || isAccessRow(row, value), checkSettings: (settings) => void configured(DEFAULT_CONFIG, settings),
+  });
 }
 
 /** The log of a box that does not run: nothing else of it is started. */

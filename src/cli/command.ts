@@ -24,7 +24,7 @@ export interface Context {
   /** The data directory, as given. */
   readonly dir: string;
   /** Says a line on standard error, beside what is printed. */
-  readonly note: (text: string) => void;
+  readonly note: (text: string) => Promise<void>;
   /** Aborted by Ctrl-C, by SIGTERM, and when nobody reads the output any more. */
   readonly signal: AbortSignal;
   /** The running box; closed when the command is over. */

@@ -56,7 +56,7 @@ async function runCommand(command: Command, argv: readonly string[], signal: Abo
     return box;
   };
   try {
-    const code = await command.run({ args, out, dir, signal, attach, note: (text) => void complain(text, 0) });
+    const code = await command.run({ args, out, dir, signal, attach, note: said });
     await Promise.race([impatient, out.settled()]);
     if (code === undefined) signal.throwIfAborted();
     return code ?? 0;
@@ -94,8 +94,12 @@ function tell(text: string): Promise<number> {
   return new Promise((resolve) => { process.stdout.write(`${text}\n`, () => resolve(0)); });
 }
 
-/** One line, whatever the error brought: its words may be a stranger's. */
 function complain(text: string, code: number): number {
-  process.stderr.write(`lanpost: ${printable(text.trim().replace(/\s*\n\s*/g, ' '))}\n`);
+  void said(text);
   return code;
+}
+
+/** One line, whatever the error brought: its words may be a stranger's. Resolves when it is written: whoever says much waits for a reader that stalls. */
+function said(text: string): Promise<void> {
+  return new Promise((resolve) => { process.stderr.write(`lanpost: ${printable(text.trim().replace(/\s*\n\s*/g, ' '))}\n`, () => resolve()); });
 }

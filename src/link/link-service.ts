@@ -248,7 +248,7 @@ export class LinkService {
       clock, trouble,
       link: () => this.#up(),
       level: (fingerprint) => this.trust.level(fingerprint),
-      may: (fingerprint, to) => this.trust.may(fingerprint, 'relay', to),
+      may: (fingerprint, to, otherwise) => this.trust.may(fingerprint, 'relay', to, otherwise),
       allowed: parts.relayAllowed,
     });
     this.relays.attach(parts.dispatcher);

@@ -82,6 +82,8 @@ async function* contents(log: Log, now: number): AsyncGenerator<ArchiveLine> {
 export interface TakeInParts {
   /** Throws when settings are none that a topic can have. */
   readonly checkSettings: (settings: TopicSettings) => void;
+  /** Whether that can be kept of keys, classes and topics. */
+  readonly isRow: (row: string, value: unknown) => boolean;
   /** The key of an item, where the topic has a key field. Throws when it has none. */
   readonly keyOf: (topic: string, pointer: string, payload: RecordPayload | undefined) => string;
 }
@@ -151,6 +153,7 @@ export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: n
       sum.topics++;
     } else if ('row' in line) {
       if (!ROWS.some((prefix) => line.row.startsWith(prefix))) throw wrong(number, 'is a row that is not imported');
+      if (!parts.isRow(line.row, line.value)) throw wrong(number, 'is no row as a box keeps it');
       if (log.registry.get(line.row) === undefined) await log.registry.set(line.row, line.value);
     } else if ('reader' in line) {
       await settle();

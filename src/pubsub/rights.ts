@@ -3,6 +3,7 @@
 import type { Affiliation } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
+import { validTopic } from '../log/filter.ts';
 import type { Registry } from '../log/registry.ts';
 import { WriteBehind } from '../write-behind.ts';
 import { type Address, isAddress } from './actor.ts';
@@ -17,7 +18,12 @@ type Row = Readonly<Record<string, Affiliation>>;
 const EMPTY: Row = {};
 
 function isRow(value: unknown): value is Row {
-  return typeof value === 'object' && value !== null && Object.values(value).every((one) => AFFILIATIONS.includes(one));
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every((one) => AFFILIATIONS.includes(one));
+}
+
+/** Whether a topic's rights may be kept so; what is imported is told apart by it. */
+export function isAccessRow(key: string, value: unknown): boolean {
+  return key.startsWith(PREFIX) && validTopic(key.slice(PREFIX.length)) && isRow(value) && Object.keys(value).every(isAddress);
 }
 
 export interface RightsParts {

@@ -1,7 +1,7 @@
 import type { AccountRules, Grant, Right } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import type { Registry } from './registry.ts';
-import { isRules, type Rules, sayAndStore, type StoreRow, verdict } from './rules.ts';
+import { type Rules, sayAndStore, type StoreRow, toRules, verdict } from './rules.ts';
 
 const PREFIX = 'account-rules/';
 /** Accounts of which anything is said. */
@@ -17,7 +17,8 @@ export class RulesOfAccounts {
     this.#registry = registry;
     this.#storeRow = storeRow;
     for (const [key, kept] of registry.entries(PREFIX)) {
-      if (isRules(kept)) this.#rules.set(key.slice(PREFIX.length), { grants: [...kept.grants], denials: [...kept.denials] });
+      const rules = toRules(kept);
+      if (rules) this.#rules.set(key.slice(PREFIX.length), rules);
     }
   }
 
@@ -56,8 +57,7 @@ export class RulesOfAccounts {
   }
 
   #stored(name: string): Rules | undefined {
-    const kept = this.#registry.get(PREFIX + name);
-    return isRules(kept) ? kept : undefined;
+    return toRules(this.#registry.get(PREFIX + name));
   }
 
   async #store(name: string): Promise<void> {

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ClassRules, Grant, PeerClass, Right, TrustLevel } from '../api.ts';
 import type { Registry } from './registry.ts';
-import { isRules, type Rules, sayAndStore, type StoreRow, verdict } from './rules.ts';
+import { type Rules, sayAndStore, type StoreRow, toRules, verdict } from './rules.ts';
 
 const PREFIX = 'policy/';
 /** Without a key; with one that nobody vouched for; with one that the owner did. */
@@ -13,6 +14,11 @@ export function isClass(name: string): name is PeerClass {
   return CLASSES.some(one => one === name);
 }
 
+/** Whether a class may be kept so; what is imported is told apart by it. */
+export function isClassRow(key: string, value: unknown): boolean {
+  return key.startsWith(PREFIX) && isClass(key.slice(PREFIX.length)) && isDeepStrictEqual(toRules(value), value);
+}
+
 /** What peers may do of whom nothing else is said. */
 export class Classes {
   readonly #registry: Pick<Registry, 'get'>;
@@ -23,8 +29,7 @@ export class Classes {
     this.#registry = registry;
     this.#storeRow = storeRow;
     for (const name of CLASSES) {
-      const kept = this.#stored(name);
-      this.#rules.set(name, kept ? { grants: [...kept.grants], denials: [...kept.denials] } : { grants: [], denials: [] });
+      this.#rules.set(name, this.#stored(name) ?? { grants: [], denials: [] });
     }
   }
 
@@ -65,8 +70,7 @@ export class Classes {
   }
 
   #stored(name: PeerClass): Rules | undefined {
-    const kept = this.#registry.get(PREFIX + name);
-    return isRules(kept) ? kept : undefined;
+    return toRules(this.#registry.get(PREFIX + name));
   }
 
   async #store(name: PeerClass): Promise<void> {

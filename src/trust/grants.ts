@@ -19,6 +19,17 @@ export function checkedGrant(right: Right, filter: string | undefined): Grant {
   return { right, filter };
 }
 
+/** One as `checkedGrant` gives it: what is kept may have been written by another version, or imported. */
+export function isGrant(value: unknown): value is Grant {
+  if (typeof value !== 'object' || value === null) return false;
+  const { right, filter, ...others } = value as Grant;
+  try {
+    return isSame(checkedGrant(right, filter), value as Grant) && Object.keys(others).length === 0;
+  } catch {
+    return false; // it says what is wrong with it, and nobody here could mend that
+  }
+}
+
 export function isSame(a: Grant, b: Grant): boolean {
   return a.right === b.right && a.filter === b.filter;
 }

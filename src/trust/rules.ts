@@ -1,7 +1,7 @@
 // What the owner has said of one key, or of one class of peers.
 import type { Grant, Right } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import { covers, isSame, overlaps } from './grants.ts';
+import { covers, isGrant, isSame, overlaps } from './grants.ts';
 
 /** Grants and denials of one key or class. */
 const MOST = 256;
@@ -11,8 +11,10 @@ export interface Rules {
   denials: Grant[];
 }
 
-export function isRules(value: unknown): value is Rules {
-  return typeof value === 'object' && value !== null && 'grants' in value && Array.isArray(value.grants) && 'denials' in value && Array.isArray(value.denials);
+/** What was kept; of it, what can be a grant or a denial. */
+export function toRules(kept: unknown): Rules | undefined {
+  if (typeof kept !== 'object' || kept === null || !('grants' in kept && Array.isArray(kept.grants) && 'denials' in kept && Array.isArray(kept.denials))) return undefined;
+  return { grants: kept.grants.filter(isGrant), denials: kept.denials.filter(isGrant) };
 }
 
 /** Has the row stored: durable when resolved; rejected: tried again. */

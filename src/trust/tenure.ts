@@ -18,6 +18,12 @@ export interface Tenure {
   readonly address: string;
 }
 
+export function isTenure(value: unknown): value is Tenure {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, since, last, address }: { readonly [K in keyof Tenure]?: unknown } = value;
+  return [name, address].every((text) => typeof text === 'string') && [since, last].every(Number.isFinite);
+}
+
 /** The key was proven under the name, which says that it is a box's, at that address. */
 export function proven(before: Tenure | undefined, { name, address }: Pick<Tenure, 'name' | 'address'>, now: number): Tenure {
   const same = before?.name === name && isKept(before, now);

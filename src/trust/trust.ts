@@ -1,14 +1,15 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AccountRules, ClassRules, Grant, Right, Trouble, TrustEntry, TrustLevel } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { WriteBehind } from '../write-behind.ts';
 import { isAccountName, RulesOfAccounts } from './account-rules.ts';
 import { fingerprintOf } from './fingerprint.ts';
-import { CLASS_OF, Classes, isClass } from './classes.ts';
+import { CLASS_OF, Classes, isClass, isClassRow } from './classes.ts';
 import { checkedGrant } from './grants.ts';
 import type { Registry } from './registry.ts';
-import { NOTHING, reaches, sayAndStore, verdict } from './rules.ts';
-import { insists, isEarned, proven, type Tenure } from './tenure.ts';
+import { NOTHING, reaches, sayAndStore, toRules, verdict } from './rules.ts';
+import { insists, isEarned, isTenure, proven, type Tenure } from './tenure.ts';
 
 export interface TrustInit {
   readonly registry: Registry;
@@ -33,9 +34,21 @@ interface Row {
   tenure?: Tenure;
 }
 
-function isRow(value: unknown): value is Row {
-  return typeof value === 'object' && value !== null && 'names' in value && Array.isArray(value.names)
-    && 'grants' in value && Array.isArray(value.grants) && 'lastSeen' in value && typeof value.lastSeen === 'number';
+/** What was kept of a key: of its lists, what can be in them. */
+function toRow(kept: unknown): Row | undefined {
+  if (typeof kept !== 'object' || kept === null) return undefined;
+  const { names, label, level, grants, denials = [], lastSeen, tenure }: { readonly [K in keyof Row]?: unknown } = kept;
+  if (![names, grants, denials].every(Array.isArray) || typeof lastSeen !== 'number') return undefined;
+  return {
+    names: (names as unknown[]).filter((name) => typeof name === 'string'), label: typeof label === 'string' ? label : '', level: level === 'paired' ? level : 'seen',
+    ...toRules({ grants, denials })!, lastSeen, ...(isTenure(tenure) ? { tenure } : {}),
+  };
+}
+
+/** Whether a key, or a class, may be kept so; what is imported is told apart by it. */
+export function isTrustRow(key: string, value: unknown): boolean {
+  if (isClassRow(key, value)) return true;
+  return /^trust\/[0-9a-f]{64}$/.test(key) && typeof value === 'object' && isDeepStrictEqual(toRow(value), { denials: [], ...value });
 }
 
 function standing({ tenure }: Row): number {
@@ -79,9 +92,12 @@ export class Trust {
     this.#classes = new Classes(init.registry, store);
     this.#accounts = new RulesOfAccounts(init.registry, store);
     const stored: [string, Row][] = [];
-    for (const [key, value] of init.registry.entries(PREFIX)) if (isRow(value)) stored.push([key.slice(PREFIX.length), value]);
+    for (const [key, value] of init.registry.entries(PREFIX)) {
+      const row = toRow(value);
+      if (row) stored.push([key.slice(PREFIX.length), row]);
+    }
     stored.sort(([, a], [, b]) => a.lastSeen - b.lastSeen);
-    for (const [fingerprint, row] of stored) this.#rows.set(fingerprint, { ...row, names: [...row.names], grants: [...row.grants], denials: [...row.denials ?? []] });
+    for (const [fingerprint, row] of stored) this.#rows.set(fingerprint, row);
     this.#recall();
   }
 
@@ -252,8 +268,7 @@ export class Trust {
   }
 
   #stored(fingerprint: string): Row | undefined {
-    const row = this.#init.registry.get(PREFIX + fingerprint);
-    return isRow(row) ? row : undefined;
+    return toRow(this.#init.registry.get(PREFIX + fingerprint));
   }
 
   /**

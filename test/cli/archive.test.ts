@@ -33,7 +33,7 @@ const running = async (command: string, file: string): Promise<number | void> =>
   const found = archive.find(({ name }) => name === command);
   return found?.run({
     args: new Arguments(found, [file]), out: new Output({ stream: printed, json: true, colour: false }), dir: join(folder, 'box'), signal: stop.signal,
-    note: (text) => void noted.push(text), attach: () => Promise.reject(new Error('no box runs')),
+    note: async (text) => void noted.push(text), attach: () => Promise.reject(new Error('no box runs')),
   });
 };
 const importing = (): Promise<number | void> => running('import', pipe);

@@ -19,6 +19,9 @@ async function* numbered(lines: readonly string[]): AsyncIterableIterator<{ numb
   for (const [i, text] of lines.entries()) yield { number: i + 1, text };
 }
 
+const KEY = 'a'.repeat(64);
+const ROW = { names: ['desk'], label: 'desk', level: 'seen', grants: [], denials: [], lastSeen: 1 };
+
 async function filled(): Promise<Log> {
   const { log, clock } = await openMemory();
   await log.append({ topic: 'a', kind: 'configure', config: { maxItems: 50, title: 'A' } });
@@ -29,7 +32,7 @@ async function filled(): Promise<Log> {
   clock.jump(-(60 * 365 * 86_400_000));
   await log.append({ topic: 'b/c', kind: 'publish', payload: { contentType: 'application/cbor', bytes: Uint8Array.of(255, 0, 128) }, publisher: 'link:desk\u0085', extra: { key: 'ab' } });
   await log.append(item('$inbox', 'not for others'));
-  await log.registry.set('trust/ab', { names: ['desk'], grants: [], lastSeen: 1 });
+  await log.registry.set(`trust/${KEY}`, ROW);
   await log.registry.set('home/x@y', { password: 'secret' });
   await texts(reader, 4);
   await reader.close();
@@ -59,7 +62,7 @@ describe('an export', () => {
     const told = (records: typeof is) => records.map(({ recordId, id = recordId, payload, stamp: { wall, trusted } }) => ({ recordId, id, text: Buffer.from(payload?.bytes ?? []).toString(), wall, trusted }));
     expect(told(is)).toEqual(told(was));
     expect(there.log.topic('a')?.settings).toMatchObject({ maxItems: 50, title: 'A' });
-    expect(there.log.registry.get('trust/ab')).toEqual({ names: ['desk'], grants: [], lastSeen: 1 });
+    expect(there.log.registry.get(`trust/${KEY}`)).toEqual(ROW);
     const reader = await there.log.cursor({ name: 'local:app', filter: 'a', from: 'new', durable: true });
     expect((await texts(reader, 8))[0]).toBe('3');
   });
@@ -105,6 +108,23 @@ describe('an export', () => {
     expect(log.state).toBe('open');
     expect(await takeIn(log, numbered(lines.filter((_, i) => i !== 2)))).toMatchObject({ records: 1, repeated: 1 });
     expect((await log.items('a')).map(({ id }) => id)).toEqual(['aaaabbbbccccdddd-1.0011aabb-1', 'aaaabbbbccccdddd-1.0011aabb-3']);
+  });
+
+  const known = { ...ROW, level: 'paired', grants: [{ right: 'read', filter: 'a/#' }] };
+  it.each([
+    [`trust/${KEY}`, { ...known, denials: 5 }], [`trust/${KEY}`, { ...known, names: [7] }], [`trust/${KEY}`, { ...known, level: 'owner' }], [`trust/${KEY}`, { ...known, grants: [{ right: 'all' }] }],
+    [`trust/${KEY}`, { ...known, tenure: 'long' }], [`trust/${KEY}`, null], ['trust/x', known],
+    ['policy/class:seen', { grants: [null], denials: [] }], ['policy/class:seen', { grants: [] }], ['policy/all', { grants: [], denials: [] }], ['access/a', { nobody: 'owner' }], ['access/a', []], ['access/a', { [KEY]: 'king' }],
+  ])('refuses the row %s with %j', async (row, value) => {
+    const { log } = await openMemory();
+    await expect(takeIn(log, numbered(['{"lanpost":"export","format":1,"box":"b","exported":1}', JSON.stringify({ row, value })]))).rejects.toMatchObject({ code: 'invalid-value', message: 'line 2 is no row as a box keeps it' });
+    expect(log.registry.get(row)).toBeUndefined();
+  });
+
+  it.each([[`trust/${KEY}`, known], [`trust/${KEY}`, { names: [], label: 'x', level: 'seen', grants: [], lastSeen: 1 }], ['policy/class:seen', { grants: [{ right: 'files' }], denials: [] }]])('takes the row %s with %j', async (row, value) => {
+    const { log } = await openMemory();
+    await takeIn(log, numbered(['{"lanpost":"export","format":1,"box":"b","exported":1}', JSON.stringify({ row, value })]));
+    expect(log.registry.get(row)).toEqual(value);
   });
 
   it('keeps the newest of each key', async () => {

@@ -13,6 +13,12 @@ import { type Element, xml } from '../../src/xml/element.ts';
 import { XmlFault } from '../../src/xml/fault.ts';
 import { bytes, text, unsigned, value as any, withBytes } from './arbitrary.ts';
 
+it('4.5 MiB of base64 are read, and what only looks like base64 is not', () => {
+  const data = (base64: string): Payload => elementToPayload(xml('data', { xmlns: 'urn:lanpost:0', type: 'application/octet-stream' }, base64));
+  expect(data('A'.repeat(4.5 * 2 ** 20)).bytes.length).toBe(4.5 * 2 ** 20 / 4 * 3);
+  for (const wrong of ['A', 'AA', 'AA=', 'AB==', 'AAB=', 'A===', 'AA==AA==', 'AA-_', 'Ä'.repeat(4)]) expect(data(wrong).contentType).toBe('application/xml');
+});
+
 function wellFormed(source: string): Element[] {
   try {
     return [parseElement(source)];

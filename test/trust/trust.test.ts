@@ -375,6 +375,16 @@ describe('trust', () => {
     expect(trustFixture({ registry }).trust.list()).toEqual([]);
   });
 
+  test('of damaged lists what is whole is kept', () => {
+    const registry = memoryRegistry();
+    registry.rows.set(`trust/${fp('b')}`, { names: ['b@h2', 7], label: 'b@h2', level: 'paired', grants: [null, { right: 'read', filter: 'a' }, { right: 'all' }], denials: [5], lastSeen: 1, tenure: 'long' });
+    registry.rows.set('policy/class:seen', { grants: [null, { right: 'files' }], denials: [{ right: 'chat' }] });
+    registry.rows.set('account-rules/xmpp:a@b', { grants: [[]], denials: [] });
+    const { trust } = trustFixture({ registry });
+    expect(trust.list()).toMatchObject([{ name: 'b@h2', level: 'paired', grants: [{ right: 'read', filter: 'a' }], denials: [] }]);
+    expect([trust.may(fp('c'), 'files'), trust.may(fp('c'), 'chat'), trust.may(fp('b'), 'read', 'a')]).toEqual([true, false, true]);
+  });
+
   test('a registry that fails is told, and tried again', async () => {
     const { trust, registry, clock, troubles } = trustFixture();
     const set = registry.set.bind(registry);

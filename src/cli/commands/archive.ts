@@ -20,12 +20,12 @@ const EXIT_CODE = 'Damage that is met is repaired and told on standard error; ex
 const isLoss = ({ kind }: Trouble): boolean => kind === 'log.gap' || kind === 'log.nameless';
 
 /** Damage that is met while a box is opened: who asked for something else is told on the side. */
-function onTheSide(note: (text: string) => void): { readonly trouble: (trouble: Trouble) => void; readonly code: () => 1 | undefined } {
+function onTheSide(note: (text: string) => Promise<void>): { readonly trouble: (trouble: Trouble) => void; readonly code: () => 1 | undefined } {
   let lost = false;
   return {
     trouble: (one) => {
       lost ||= isLoss(one);
-      note(printable(one.message));
+      void note(printable(one.message));
     },
     code: () => (lost ? 1 : undefined),
   };
@@ -110,7 +110,7 @@ const importing: Command = {
     signal.addEventListener('abort', () => file.destroy(signal.reason instanceof Error ? signal.reason : undefined), { once: true });
     const done = await importBox({ dir, trouble }, lines(file));
     await out.print(done, () => `records taken in: ${done.records}, here already: ${done.repeated}; topics made: ${done.topics}; durable readers made: ${done.readers}`);
-    if (!done.ended) note('an export of format 1 does not tell where it ends: whether this one was whole is not known');
+    if (!done.ended) await note('an export of format 1 does not tell where it ends: whether this one was whole is not known');
     return code();
   },
 };

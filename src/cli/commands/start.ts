@@ -179,7 +179,7 @@ async function follow({ out, dir, signal, note }: Context, box: Box): Promise<vo
   const stopped = aborted(signal);
   const told = out.terminal || out.json
     ? [tellPeers(out, box, signal), tellOffers(out, box, dir === USUAL_DIR ? dir : absolute(dir), signal), tellHomes(out, box, signal), tellTroubles(box, signal, (trouble) => printTrouble(out, trouble))]
-    : [tellTroubles(box, signal, async ({ message, kind }) => note(`${printable(message)} (${kind})`))];
+    : [tellTroubles(box, signal, ({ message, kind }) => note(`${printable(message)} (${kind})`))];
   // A reader that has stalled is not waited for once it is to end.
   await Promise.race([stopped, Promise.all([stopped, ...told])]);
 }

@@ -72,7 +72,7 @@ export const subscribe: Command = {
 /** An owner elsewhere may have to be asked first: until then nothing comes. */
 async function noteWaits({ note }: Context, box: Box, signal: AbortSignal): Promise<void> {
   try {
-    for await (const { kind, message } of box.troubles({ signal })) if (kind === 'link.waits' || kind === 'link.denied') note(printable(message));
+    for await (const { kind, message } of box.troubles({ signal })) if (kind === 'link.waits' || kind === 'link.denied') await note(printable(message));
   } catch {
     // Over, or the box is gone: what is printed says so.
   }

@@ -40,8 +40,9 @@ type Request = IqRequest<PeerContext>;
 /** Offers that wait for the owner; of one peer. */
 const OFFERS = 32;
 const PEER_OFFERS = 8;
-/** Files from peers at once, and from one of them that is not paired; to peers, offered or under way. */
+/** Files from peers at once, from all of them that are not paired, and from one such; to peers, offered or under way. */
 const INCOMING = 8;
+const STRANGERS_INCOMING = 6;
 const PEER_INCOMING = 4;
 const OUTGOING = 32;
 
@@ -250,6 +251,8 @@ export class Files {
     const { peer, fingerprint, trust } = incoming.transfer;
     const own = running.filter((other) => other.peer === peer && other.fingerprint === fingerprint);
     if (trust !== 'paired' && own.length >= PEER_INCOMING) throw new LanpostError('busy', `${PEER_INCOMING} files are on their way from ${peer}: wait for one of them`);
+    // Keys cost nothing: however many somebody makes, there is room for those whom the owner knows.
+    if (trust !== 'paired' && running.filter((other) => other.trust !== 'paired').length >= STRANGERS_INCOMING) throw new LanpostError('busy', `${STRANGERS_INCOMING} files are on their way from peers that are not paired: wait for one of them`);
     await incoming.accept();
   }
 

@@ -32,11 +32,14 @@ export const SYSTEM_NAMES: Names = {
   own: () => Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address)),
 };
 
+/** What the owner says of a target, by its address; of which nothing is said: `otherwise`. */
+export type Judge = (target: string, otherwise: boolean) => boolean;
+
 /**
- * Rejects with `forbidden` when it leads where no relay may, with `unreachable` when to nowhere. `isAllowed`: what the owner allows
- * by its address. Whoever answers for a name may say that it is anywhere, also at what only this network can reach.
+ * Rejects with `forbidden` when it leads where no relay may, with `unreachable` when to nowhere. Whoever answers for a name may
+ * say that it is anywhere, also at what only this network can reach.
  */
-export async function relayAddresses(to: string, names: Names, isAllowed: (target: string) => boolean = () => false): Promise<RelayAddress[]> {
+export async function relayAddresses(to: string, names: Names, judge: Judge = (_target, otherwise) => otherwise): Promise<RelayAddress[]> {
   const target = parseRelayTarget(to);
   const hosts = 'domain' in target ? await serversOf(target.domain, names) : [target];
   const found: RelayAddress[] = [];
@@ -48,12 +51,20 @@ export async function relayAddresses(to: string, names: Names, isAllowed: (targe
   const own = new Set(names.own().map(canonicalAddress));
   const fit = found.filter(({ address }) => mayBeRelayedTo(address) && !own.has(canonicalAddress(address)));
   if (fit.length === 0) throw new LanpostError('forbidden', `${to} is at this machine, or at no host's address: nothing is relayed there.`);
-  const outside = fit.filter(({ address, port }) => isNamed(target, address) || !isPrivate(address) || isAllowed(formatRelayTarget({ host: canonicalAddress(address), port })));
+  const open = fit.filter((at) => mayLeadTo(to, at, judge));
   const [inside] = fit;
-  if (outside.length === 0 && inside) {
-    throw new LanpostError('forbidden', `${to} is at ${inside.address} now, an address of a private network: it is relayed there only when ${formatRelayTarget({ host: canonicalAddress(inside.address), port: inside.port })} is allowed as well.`);
+  if (open.length === 0 && inside) {
+    const where = formatRelayTarget({ host: canonicalAddress(inside.address), port: inside.port });
+    throw new LanpostError('forbidden', isPrivate(inside.address)
+      ? `${to} is at ${inside.address} now, an address of a private network: it is relayed there only when ${where} is allowed as well.`
+      : `${to} is at ${inside.address} now, and ${where} is denied.`);
   }
-  return outside.slice(0, ADDRESSES);
+  return open.slice(0, ADDRESSES);
+}
+
+/** Whether a target that is allowed may be at that address: one of a private network is to be allowed by itself, and no other may be denied. */
+export function mayLeadTo(to: string, { address, port }: RelayAddress, judge: Judge): boolean {
+  return isNamed(parseRelayTarget(to), address) || judge(formatRelayTarget({ host: canonicalAddress(address), port }), !isPrivate(address));
 }
 
 /** The owner has given the address itself. */

@@ -17,7 +17,7 @@ import type { Link } from '../link.ts';
 import type { ProvenPeer } from '../streams-port.ts';
 import { Pace } from './pace.ts';
 import { RelayPipe } from './relay-pipe.ts';
-import { type Names, relayAddresses, SYSTEM_NAMES } from './relay-target.ts';
+import { type Judge, mayLeadTo, type Names, type RelayAddress, relayAddresses, SYSTEM_NAMES } from './relay-target.ts';
 
 /** Relays for one peer, and for all; what one peer's may carry together, bytes a second each way. */
 export const RELAYS = 16;
@@ -42,8 +42,8 @@ export interface RelaysParts {
   /** Throws when there is none. */
   readonly link: () => Pick<Link, 'tcp' | 'send' | 'request' | 'prove'>;
   readonly level: (fingerprint: string) => TrustLevel;
-  /** What the owner lets that key reach. */
-  readonly may: (fingerprint: string, to: string) => boolean;
+  /** What the owner lets that key reach; `otherwise`: whether it may what nothing is said of, which it may not. */
+  readonly may: (fingerprint: string, to: string, otherwise?: boolean) => boolean;
   readonly names?: Names;
 }
 
@@ -51,8 +51,8 @@ interface Relay {
   readonly peer: ProvenPeer;
   readonly to: string;
   readonly pipe: RelayPipe;
-  /** This box connects for the peer; else the peer does for this box. */
-  readonly serves: boolean;
+  /** Where this box is connected for the peer; without it the peer is for this box. */
+  readonly at: RelayAddress | undefined;
   readonly since: number;
   bytes: number;
   movedAt: number;
@@ -114,7 +114,7 @@ export class Relays {
     if (this.#closed) throw new LanpostError('closed');
     const sid = randomBytes(16).toString('hex');
     // First: its first bytes may come right behind its answer.
-    const { pipe } = this.#add({ sid, to, peer, serves: false });
+    const { pipe } = this.#add({ sid, to, peer });
     try {
       signal.throwIfAborted();
       await link.request(name, buildConnect({ sid, to }), { timeout: OPEN_TIME + CONNECT_TIME });
@@ -151,8 +151,8 @@ export class Relays {
       this.#tellAllowed(name, fingerprint, to).catch(() => undefined); // who is gone, or another now, asks when it is back
     }
     for (const relay of this.#relays.values()) {
-      const { peer: { fingerprint }, to, pipe, serves } = relay;
-      const stays = this.#parts.level(fingerprint) === 'paired' && (!serves || this.#parts.may(fingerprint, to));
+      const { peer: { fingerprint }, to, pipe, at } = relay;
+      const stays = at ? this.#mayGoOn(fingerprint, to, at) : this.#parts.level(fingerprint) === 'paired';
       if (!stays) pipe.destroy(new LanpostError('forbidden', 'The owner has taken that back.'));
     }
   }
@@ -164,7 +164,7 @@ export class Relays {
   }
 
   list(): RelayStatus[] {
-    return [...this.#relays.values()].map(({ peer, to, serves, since, bytes }) => ({ peer: peer.name, to, direction: serves ? 'for' : 'by', since, bytes }));
+    return [...this.#relays.values()].map(({ peer, to, at, since, bytes }) => ({ peer: peer.name, to, direction: at ? 'for' : 'by', since, bytes }));
   }
 
   close(): void {
@@ -175,31 +175,40 @@ export class Relays {
 
   async #serve({ sid, to, key, peer, id }: { readonly sid: string; readonly to: string; readonly key: string; readonly peer: ProvenPeer; readonly id: string }): Promise<void> {
     const answer = (outcome: { readonly error?: unknown } = {}): void => this.#reply(peer, id, outcome);
-    let socket: Socket;
+    let connected: { readonly socket: Socket; readonly at: RelayAddress };
     try {
-      socket = await this.#connect(to, peer.fingerprint);
+      connected = await this.#connect(to, peer.fingerprint);
     } catch (error) {
       return answer({ error });
     }
+    const { socket, at } = connected;
     // Meanwhile much may have changed.
-    if (this.#closed || this.#relays.has(key) || !this.#parts.may(peer.fingerprint, to) || this.#parts.level(peer.fingerprint) !== 'paired') {
+    if (this.#closed || this.#relays.has(key) || !this.#mayGoOn(peer.fingerprint, to, at)) {
       socket.destroy();
       return answer({ error: new LanpostError('forbidden') });
     }
     socket.setNoDelay(true);
-    const { pipe } = this.#add({ sid, to, peer, serves: true, pace: this.#paceOf(peer.fingerprint) });
+    const { pipe } = this.#add({ sid, to, peer, at, pace: this.#paceOf(peer.fingerprint) });
     join(pipe, socket);
     answer();
   }
 
-  async #connect(to: string, fingerprint: string): Promise<Socket> {
+  #mayGoOn(fingerprint: string, to: string, at: RelayAddress): boolean {
+    return this.#parts.level(fingerprint) === 'paired' && this.#parts.may(fingerprint, to) && mayLeadTo(to, at, this.#judge(fingerprint));
+  }
+
+  #judge(fingerprint: string): Judge {
+    return (target, otherwise) => this.#parts.may(fingerprint, target, otherwise);
+  }
+
+  async #connect(to: string, fingerprint: string): Promise<{ readonly socket: Socket; readonly at: RelayAddress }> {
     const { clock, link, names = SYSTEM_NAMES } = this.#parts;
     const until = clock.mono() + OPEN_TIME - CONNECT_TIME;
     let failure: unknown = new LanpostError('unreachable', `Nothing answers at ${to}.`);
-    for (const { address, port } of await relayAddresses(to, names, (target) => this.#parts.may(fingerprint, target))) {
+    for (const at of await relayAddresses(to, names, this.#judge(fingerprint))) {
       if (clock.mono() > until) break;
       try {
-        return await link().tcp.connect(address, port, CONNECT_TIME);
+        return { socket: await link().tcp.connect(at.address, at.port, CONNECT_TIME), at };
       } catch (error) {
         failure = error;
       }
@@ -207,7 +216,7 @@ export class Relays {
     throw failure;
   }
 
-  #add({ sid, to, peer, serves, pace }: { readonly sid: string; readonly to: string; readonly peer: ProvenPeer; readonly serves: boolean; readonly pace?: Pace }): Relay {
+  #add({ sid, to, peer, at, pace }: { readonly sid: string; readonly to: string; readonly peer: ProvenPeer; readonly at?: RelayAddress; readonly pace?: Pace }): Relay {
     const { clock, link } = this.#parts;
     const key = keyOf(peer.fingerprint, sid);
     const pipe = new RelayPipe({
@@ -219,7 +228,7 @@ export class Relays {
       },
       ...(pace ? { pace: (bytes: number) => pace.take(bytes) } : {}),
     });
-    const relay: Relay = { peer, to, pipe, serves, since: clock.wall(), bytes: 0, movedAt: clock.mono() };
+    const relay: Relay = { peer, to, pipe, at, since: clock.wall(), bytes: 0, movedAt: clock.mono() };
     this.#relays.set(key, relay);
     pipe.on('error', () => undefined); // it closes then; whoever uses it has a listener of his own
     pipe.once('close', () => {
@@ -246,7 +255,7 @@ export class Relays {
   }
 
   #makeRoom(fingerprint: string): void {
-    const serving = [...this.#relays.values()].filter(({ serves }) => serves).map(({ peer }) => peer.fingerprint).concat(...this.#opening.values());
+    const serving = [...this.#relays.values()].filter(({ at }) => at).map(({ peer }) => peer.fingerprint).concat(...this.#opening.values());
     const own = serving.filter((one) => one === fingerprint).length;
     if (this.#closed || own >= PEER_RELAYS || serving.length >= RELAYS) throw new StanzaError('resource-constraint', { text: 'too many relays are open', type: 'wait' });
   }

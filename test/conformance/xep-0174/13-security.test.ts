@@ -33,7 +33,7 @@ describe('XEP-0174 §13 security', () => {
     const box = { messages: (options) => b.mail.messages(options) } as Pick<Box, 'messages'> as Box;
     const show = (terminal: boolean): { until: (words: string) => Promise<string>; over: Promise<number | void> } => {
       const { out, until } = screen({ terminal });
-      return { until, over: messages.run({ args: new Arguments(messages, []), out, dir: '.lanpost', signal: leave.signal, note: () => undefined, attach: () => Promise.resolve(box) }) };
+      return { until, over: messages.run({ args: new Arguments(messages, []), out, dir: '.lanpost', signal: leave.signal, note: async () => undefined, attach: () => Promise.resolve(box) }) };
     };
     const [terminal, pipe] = [show(true), show(false)];
     const stream = await juliet.dial('10.77.0.3', b.link.status().port ?? 0);

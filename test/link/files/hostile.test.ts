@@ -164,4 +164,15 @@ describe('time', () => {
     await Promise.all(accepted.map((events) => next(events, 'accepted')));
     await expect(outcome(b.service.files.box.accept(offers[4]?.id ?? ''))).rejects.toMatchObject({ code: 'busy', message: expect.stringContaining('from eve@h9') as string });
   });
+
+  test('of all who are not paired so many are on their way at once that who is has room', async () => {
+    const { box } = b.service.files;
+    const eves = await Promise.all([7, 8, 9].map((host) => plainSender(lan, host, `eve@h${host}`, b)));
+    for (const eve of eves) for (let n = 0; n < 3; n++) eve.offer({ sid: `s${n}`, methods: [IBB] });
+    await lan.bell.until(async () => (await box.list()).length === 9);
+    const offers = await box.list();
+    const [last] = offers.slice(-1);
+    await Promise.all(offers.slice(0, 6).map(({ id }) => next(box.accept(id), 'accepted')));
+    await expect(outcome(box.accept(last?.id ?? ''))).rejects.toMatchObject({ code: 'busy', message: expect.stringContaining('not paired') as string });
+  });
 });

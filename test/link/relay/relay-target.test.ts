@@ -54,6 +54,11 @@ describe('where a relay may lead', () => {
     },
   );
 
+  test('is at no public address that its owner denies', async () => {
+    await expect(relayAddresses('home.test:5223', names, () => false)).rejects.toMatchObject({ code: 'forbidden', message: expect.stringContaining('192.0.2.1:5223 is denied') as string });
+    expect(await relayAddresses('home.test:5223', names, (target) => target !== '192.0.2.1:5223')).toEqual([{ address: '2001:db8::1', port: 5223 }]);
+  });
+
   test.each(['127.0.0.1', '::1', '169.254.1.1', 'fe80::1', '64:ff9b::7f00:1', '0.0.0.0'])('is never %s, whoever allows it', async (address) => {
     await expect(relayAddresses('xmpp:served.test', { ...names, addresses: async () => [address] }, () => true)).rejects.toMatchObject({ code: 'forbidden' });
   });
@@ -62,7 +67,7 @@ describe('where a relay may lead', () => {
     expect(await relayAddresses('192.168.1.1:5222', names)).toEqual([{ address: '192.168.1.1', port: 5222 }]);
     const mixed: Names = { ...names, addresses: async () => ['192.168.1.1', '192.0.2.9', '192.168.1.2'] };
     expect(await relayAddresses('xmpp:home.test', mixed)).toEqual([{ address: '192.0.2.9', port: 5222 }]);
-    expect(await relayAddresses('xmpp:home.test', mixed, (target) => target === '192.168.1.2:5222')).toEqual([{ address: '192.0.2.9', port: 5222 }, { address: '192.168.1.2', port: 5222 }]);
+    expect(await relayAddresses('xmpp:home.test', mixed, (target, otherwise) => otherwise || target === '192.168.1.2:5222')).toEqual([{ address: '192.0.2.9', port: 5222 }, { address: '192.168.1.2', port: 5222 }]);
     await expect(relayAddresses('xmpp:home.test', { ...names, addresses: async () => ['192.168.1.1'] }, (target) => target === '192.168.1.1:443')).rejects.toMatchObject({ message: expect.stringContaining('192.168.1.1:5222') as string });
   });
 

@@ -3,8 +3,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createSystemClock } from '../../../src/clock.ts';
 import type { Door } from '../../../src/link/tcp.ts';
-import { PEER_RELAYS } from '../../../src/link/relay/relays.ts';
+import type { PeerContext } from '../../../src/link/context.ts';
+import { PEER_RELAYS, Relays } from '../../../src/link/relay/relays.ts';
 import { buildConnect, buildRelayData, NS_RELAY } from '../../../src/xep/relay.ts';
 import { xml } from '../../../src/xmpp/element.ts';
 import { quiet } from '../../support/quiet.ts';
@@ -141,6 +143,22 @@ describe('a paired neighbour', () => {
     await b.service.rules.deny('a@h1', 'relay', to);
     await Promise.all(ended);
     await expect(dial()).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
+  test('ends what leads to an address that the owner does not allow any more, by whatever name', async () => {
+    await b.service.rules.allow('a@h1', 'relay', 'xmpp:home.test');
+    const { fingerprint } = a.identity;
+    const relays = new Relays({
+      clock: createSystemClock(), trouble: (trouble) => b.troubles.push(trouble), link: () => b.link, level: (key) => b.service.trust.level(key), may: (key, target, otherwise) => b.service.trust.may(key, 'relay', target, otherwise),
+      names: { addresses: async () => ['10.77.0.5'], servers: async () => [{ name: 'xmpp.home.test', port: server.port, priority: 1 }], own: () => ['10.77.0.2'] },
+    });
+    relays.asked({ type: 'set', iq: xml('iq', { id: '1' }), payload: xml('connect', { xmlns: NS_RELAY, sid: SID, to: 'xmpp:home.test' }), context: { name: 'a@h1', fingerprint, trust: 'paired' } as PeerContext });
+    const ended = closed(await caller());
+    expect(relays.list()).toMatchObject([{ to: 'xmpp:home.test' }]);
+    await b.service.rules.deny('a@h1', 'relay', to);
+    relays.recheck();
+    await ended;
+    expect(relays.list()).toEqual([]);
   });
 
   test('carries so many connections for one peer, and then says so', async () => {
