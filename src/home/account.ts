@@ -1,4 +1,5 @@
 // What the owner says about a home, checked at the door and kept in the log's registry.
+import { isDeepStrictEqual } from 'node:util';
 import type { HomeOptions, UpRule } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import type { Registry } from '../log/registry.ts';
@@ -61,6 +62,18 @@ function toRules(up: readonly UpRule[], topics: readonly string[]): Rule[] {
   if (rules.size > MAX_RULES) throw new LanpostError('too-large', `A home takes at most ${MAX_RULES} filters.`);
   return [...rules.values()];
 }
+
+/** Whether the owner says the same of both; what goes up may be told as `topics` or as `up`. */
+export function isSame(a: Account, b: Account): boolean {
+  return isDeepStrictEqual(withoutRules(a), withoutRules(b)) && goesUpAlike(a, b);
+}
+
+export function goesUpAlike(a: Pick<Account, 'rules'>, b: Pick<Account, 'rules'>): boolean {
+  return isDeepStrictEqual(a.rules.map(asData), b.rules.map(asData));
+}
+
+const withoutRules = ({ topics: _topics, up: _up, rules: _rules, ...rest }: Account): object => rest;
+const asData = ({ matches: _matches, ...rule }: Rule): object => rule;
 
 const PREFIX = 'home:';
 

@@ -11,7 +11,7 @@ import type { Road } from '../mail/road.ts';
 import { isLegalElement } from '../xml/written.ts';
 import { type Element, serialize } from '../xmpp/element.ts';
 import { bare } from '../xmpp/jid.ts';
-import { cursorNumbers, forgetAccount, keyOf, loadAccounts, saveAccounts, toAccount, type Account } from './account.ts';
+import { cursorNumbers, forgetAccount, goesUpAlike, isSame, keyOf, loadAccounts, saveAccounts, toAccount, type Account } from './account.ts';
 import { forgetBudget } from './budget.ts';
 import type { Carried } from './carried.ts';
 import { CarriedMarks } from './carried/carried-marks.ts';
@@ -70,7 +70,7 @@ export interface Homes {
   readonly road: Road & Pick<HomeRoad, 'received' | 'returned'>;
   /** Takes up every home that was added before. */
   start(): Promise<void>;
-  /** Adds a home or changes one; an account refused before is tried at once. */
+  /** Adds a home or changes one. The same once more leaves its session as it is; without one it is tried at once, and an account refused before from the beginning. */
   add(options: HomeOptions): Promise<HomeStatus>;
   list(): Promise<HomeStatus[]>;
   /** How they are, then what becomes of them. */
@@ -186,9 +186,15 @@ class AccountHomes implements Homes {
       await loadHome();
       const { jid, group } = account;
       const reader = readerOf(account);
-      await setProven(log.registry, jid, false);
       const all = this.#accounts();
       const former = all.find((one) => one.jid === jid);
+      const there = former && this.#standing(account);
+      const now = await there?.status();
+      if (there && now && now.state !== 'refused') {
+        there.retry();
+        return now;
+      }
+      await setProven(log.registry, jid, false);
       // What goes up is the group's: whoever was added last says it for all of them.
       const others = all.filter((one) => one.jid !== jid && group !== undefined && one.group === group).map((one) => ({ ...one, topics: account.topics, up: account.up, rules: account.rules }));
       // Alone before and alone now, whatever its group is called: it goes on where it was.
@@ -227,6 +233,15 @@ class AccountHomes implements Homes {
       await this.#together(group, former?.group);
       return home.status();
     });
+  }
+
+  /** The home that does all of this already: programs say it at each of their starts, and that is to end no session. */
+  #standing(account: Account): Home | undefined {
+    const { group } = account;
+    const home = this.#homes.get(account.jid);
+    if (!home || !isSame(home.account, account) || (group !== undefined && !this.#groups.has(group))) return undefined;
+    const others = [...this.#homes.values()].filter((one) => group !== undefined && one.account.group === group);
+    return others.every((one) => goesUpAlike(one.account, account)) ? home : undefined;
   }
 
   /** Unless another of its group is left, nobody reads for it any more. */

@@ -59,6 +59,7 @@ describe('PLAIN', () => {
     expect(said).toBe('');
     await rig.add({ plain: true });
     await rig.until(() => said !== '');
+    await rig.state('refused');
     rig.home.set.mechanisms = ['PLAIN', 'SCRAM-SHA-256'];
     await rig.add({ plain: true });
     await rig.state('online');
