@@ -7,7 +7,7 @@ import { BoxPool, type BoxLease, type BoxUser } from './shared/box-pool.ts';
 import { serveAdmin } from './shared/box-admin.ts';
 import { serveBox } from './shared/box-routes.ts';
 import { filledIn } from './shared/filled-in.ts';
-import { HOME_SLOTS, HomeAccounts } from './shared/home-accounts.ts';
+import { applyHomes, HOME_SLOTS } from './shared/home-accounts.ts';
 import { isOn } from './shared/saved-field.ts';
 import { FlowsStarted } from './shared/flows-started.ts';
 import { servePairings } from './shared/pairing-routes.ts';
@@ -31,24 +31,26 @@ export default function register(RED: NodeAPI): void {
   const flows = new FlowsStarted(RED.events);
   const settings: { readonly userDir?: string | undefined; readonly lanpost?: { readonly box?: Box } } = RED.settings;
 
-  const accounts = new HomeAccounts();
-
   function LanpostBox(this: Node<Record<string, string>> & { connection?: BoxConnection }, saved: BoxDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
     const { homes } = def;
     const credentials = this.credentials ?? {};
+    const leaving = new AbortController();
     this.connection = new BoxConnection({
       take: async () => {
         const lease = await takeBox(def, { id: this.id, label: this.name || def.dir || this.id });
         // Not waited for: a home that is slow to be added keeps no flow from its box.
-        void accounts.apply(lease.box, homes, credentials, (words) => this.error(words));
+        void applyHomes(lease.box, homes, credentials, { failed: (words) => this.error(words), signal: leaving.signal });
         return lease;
       },
       trouble: (trouble) => this.warn(trouble.message),
       flowsStarted: () => flows.next(),
     });
-    onClose(this, () => this.connection?.close() ?? Promise.resolve(), BOX_CLOSES_MS);
+    onClose(this, () => {
+      leaving.abort();
+      return this.connection?.close() ?? Promise.resolve();
+    }, BOX_CLOSES_MS);
   }
 
   async function takeBox(def: BoxDef, user: BoxUser): Promise<BoxLease> {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Box, HomeOptions } from '../../src/index.ts';
 import { inWords } from './in-words.ts';
@@ -40,27 +39,18 @@ function isSaved(home: unknown): home is SavedHome {
     && ['host', 'topics', 'ca', 'pin'].every((name) => ['string', 'undefined'].includes(typeof Reflect.get(home, name)));
 }
 
-/** What has been said to each box already: saying it again would end its sessions for nothing. */
-export class HomeAccounts {
-  readonly #said = new WeakMap<Box, Map<string, string>>();
-
-  /** Adds accounts, or changes them. One that cannot be is told, and the others are there all the same. */
-  async apply(box: Box, homes: unknown, credentials: Readonly<Record<string, unknown>>, failed: (words: string) => void): Promise<void> {
-    const said = this.#said.get(box) ?? new Map<string, string>();
-    this.#said.set(box, said);
-    // A flow may have been written by hand.
-    for (const home of Array.isArray(homes) ? homes as unknown[] : []) {
-      try {
-        if (!isSaved(home)) throw new TypeError('it is not a home account with a slot and a jid');
-        const options = await homeOptions(home, credentials);
-        const digest = createHash('sha256').update(JSON.stringify(options)).digest('hex');
-        const there = (await box.homes.list()).some(({ jid }) => jid === options.jid);
-        if (there && said.get(options.jid) === digest) continue;
-        await box.homes.add(options);
-        said.set(options.jid, digest);
-      } catch (error) {
-        failed(`home ${isSaved(home) ? home.jid : JSON.stringify(home)}: ${inWords(error)}`);
-      }
+/** Says accounts to a box, one after the other: those it has as they are it leaves alone. One that cannot be is told, and the others are there all the same. `signal`: somebody else says them from now on. */
+export async function applyHomes(box: Box, homes: unknown, credentials: Readonly<Record<string, unknown>>, { failed, signal }: { readonly failed: (words: string) => void; readonly signal: AbortSignal }): Promise<void> {
+  // A flow may have been written by hand.
+  for (const home of Array.isArray(homes) ? homes as unknown[] : []) {
+    try {
+      if (!isSaved(home)) throw new TypeError('it is not a home account with a slot and a jid');
+      const options = await homeOptions(home, credentials);
+      if (signal.aborted) return;
+      await box.homes.add(options);
+    } catch (error) {
+      if (signal.aborted) return;
+      failed(`home ${isSaved(home) ? home.jid : JSON.stringify(home)}: ${inWords(error)}`);
     }
   }
 }

@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { HomeAccounts, homeOptions } from '../../nodes/shared/home-accounts.ts';
-import { createBox, type Box, type HomeOptions } from '../../src/index.ts';
+import { applyHomes, homeOptions } from '../../nodes/shared/home-accounts.ts';
+import { createBox, type Box } from '../../src/index.ts';
 import { useEmbeddingBox } from './embedding-box.ts';
 import { useFlows } from './flow-kit.ts';
 
@@ -64,23 +64,10 @@ describe('home accounts', () => {
     await expect.poll(async () => (await box.homes.list()).map(({ jid, topics }) => [jid, topics]), { timeout: 20_000 }).toEqual([['edge@home.invalid', ['alarms', 'up/#']]]);
   });
 
-  it('are said to a box once, and again when something of them is another', async () => {
-    const box = await openBox();
-    const added: string[] = [];
-    const told = { homes: { list: () => box.homes.list(), add: (options: HomeOptions) => { added.push(options.password); return box.homes.add(options); } } } as unknown as Box;
-    const [accounts, failed] = [new HomeAccounts(), (words: string) => { throw new Error(words); }];
-    const saved = [{ slot: 0, jid: 'me@home.invalid', host: '127.0.0.1:1' }];
-    for (const password of ['a', 'a', 'b']) await accounts.apply(told, saved, { password0: password }, failed);
-    expect(added).toEqual(['a', 'b']);
-    await box.homes.remove('me@home.invalid');
-    await accounts.apply(told, saved, { password0: 'b' }, failed);
-    expect(added).toEqual(['a', 'b', 'b']);
-  });
-
   it.each([[{}], ['x'], [null], [[null, 7, {}, { slot: '0', jid: 'a@home.invalid' }, { slot: 0, jid: 'a@home.invalid', host: 5 }]]])('that a flow has in another form, as %j, are said and harm nobody', async (saved) => {
     const box = await openBox();
     const said: string[] = [];
-    await new HomeAccounts().apply(box, saved, { password0: 'x' }, (words) => { said.push(words); });
+    await applyHomes(box, saved, { password0: 'x' }, { failed: (words) => { said.push(words); }, signal: new AbortController().signal });
     expect(said).toHaveLength(Array.isArray(saved) ? saved.length : 0);
     expect(await box.homes.list()).toEqual([]);
   });

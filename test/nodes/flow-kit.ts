@@ -52,14 +52,15 @@ async function palette(): Promise<Register[]> {
 export function useFlows(): {
   readonly flows: FlowHelper;
   readonly dir: () => string;
-  /** `credentials`: by node. */
+  /** `credentials`: by node; they hold over the deployments that follow. */
   readonly load: (flow: readonly object[], settings?: object, more?: readonly Register[], credentials?: object) => Promise<void>;
 } {
   const flows: FlowHelper & Internals = require('node-red-node-test-helper');
   // The kit's own gives a deployment 300 ms to start, which a busy machine does not keep.
+  let known: object = {};
   flows.setFlows = async (flow, type = 'full') => {
     const started = once(flows['_events'], 'flows:started');
-    await flows['_redNodes'].setFlows(flow, {}, type);
+    await flows['_redNodes'].setFlows(flow, known, type);
     await started;
   };
   let dir = '';
@@ -85,6 +86,7 @@ export function useFlows(): {
     async load(flow, settings = {}, more = [], credentials = {}) {
       dir = dir === '' ? await mkdtemp(join(tmpdir(), 'lanpost-')) : dir;
       flows.settings({ userDir: dir, lanpost: undefined, ...settings });
+      known = credentials;
       await flows.load([...ours, ...more], flow, credentials);
       // oxlint-disable-next-line no-underscore-dangle -- the helper's own name
       statuses = flows._NodePrototype.status;

@@ -1,0 +1,96 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createBox, type Box } from '../../src/index.ts';
+import { startFakeHome, type FakeHome } from '../home/fake-home.ts';
+import { Bell } from '../support/bell.ts';
+import { useEmbeddingBox } from './embedding-box.ts';
+import { useFlows } from './flow-kit.ts';
+
+const { flows, dir, load } = useFlows();
+const openBox = useEmbeddingBox(flows);
+const opened: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  await flows.unload();
+  for (const one of opened.splice(0)) await one.close();
+});
+const credentials = { box: { password0: 'secret', password1: 'secret' } };
+const LAST = 'last@home.invalid';
+
+async function startHome(): Promise<FakeHome> {
+  const home = await startFakeHome(new Bell());
+  opened.push(home);
+  return home;
+}
+
+/** The account at that home, and behind it one at none: when the box has heard of that, it has heard of all. */
+const flow = (mode: object, { account: { jid, port, ca } }: FakeHome, last: string, first: object = {}): object[] => [
+  { id: 'f', type: 'tab', label: 'test' },
+  { id: 'box', type: 'lanpost box', ...mode, homes: [{ slot: 0, jid, host: `127.0.0.1:${port}`, ca, topics: 'up/#', ...first }, { slot: 1, jid: LAST, host: '127.0.0.1:1', topics: last }] },
+];
+const heard = (box: Box, last: string): Promise<void> => expect.poll(async () => (await box.homes.list()).find(({ jid }) => jid === LAST)?.topics, { timeout: 20_000 }).toEqual([last]);
+const online = (box: Box, jid: string): Promise<void> => expect.poll(async () => (await box.homes.list()).find((one) => one.jid === jid)?.state, { timeout: 20_000 }).toBe('online');
+
+describe('a home account whose flow is started or deployed again', () => {
+  it('keeps its session in the box of the editor', async () => {
+    const [box, home] = [await openBox(), await startHome()];
+    for (const start of ['one', 'two']) {
+      await load(flow({ mode: 'auto' }, home, start), { lanpost: { box } }, [], credentials);
+      await heard(box, start);
+      await online(box, home.account.jid);
+      if (start === 'one') await flows.unload();
+    }
+    expect([home.sessions, home.resumed, home.logins]).toEqual([1, 0, 1]);
+  });
+
+  it('keeps its session in a box that runs elsewhere', async () => {
+    await load([{ id: 'f', type: 'tab', label: 'test' }]);
+    const box = await createBox({ dir: join(dir(), 'running'), link: false });
+    opened.push(box);
+    const home = await startHome();
+    await flows.unload();
+    const attached = { mode: 'attach', dir: 'running' };
+    await load(flow(attached, home, 'one'), {}, [], credentials);
+    await heard(box, 'one');
+    await online(box, home.account.jid);
+    const [before] = await box.homes.list();
+    for (const last of ['two', 'three']) {
+      await flows.setFlows(flow(attached, home, last));
+      await heard(box, last);
+    }
+    expect([home.sessions, home.resumed, home.logins]).toEqual([1, 0, 1]);
+    expect((await box.homes.list()).find(({ jid }) => jid === home.account.jid)).toMatchObject({ state: 'online', since: before?.since });
+  });
+
+  it('is what the last deployment says, also where the one before is not through', async () => {
+    const [box, home] = [await openBox(), await startHome()];
+    // Between box and home: from some moment on the box hears nothing more.
+    const pairs: [near: Socket, far: Socket][] = [];
+    const road = createServer({ allowHalfOpen: true }, (near) => {
+      const far = connect(home.account.port, '127.0.0.1');
+      for (const one of [near, far]) one.on('error', () => undefined);
+      near.pipe(far).pipe(near);
+      pairs.push([near, far]);
+    });
+    road.listen(0, '127.0.0.1');
+    await once(road, 'listening');
+    opened.push({ close: async () => { road.close(); } });
+    const at = { host: `127.0.0.1:${(road.address() as AddressInfo).port}` };
+    await load(flow({ mode: 'auto' }, home, 'one', at), { lanpost: { box } }, [], credentials);
+    await heard(box, 'one');
+    await online(box, home.account.jid);
+    const [near, far] = pairs[0]!;
+    far.unpipe(near);
+    const goodbye = once(near, 'data');
+    await flows.setFlows(flow({ mode: 'auto' }, home, 'two', { ...at, topics: 'more/#' }));
+    // The box leaves the session, and waits for its end.
+    await goodbye;
+    await flows.setFlows([{ id: 'f', type: 'tab', label: 'test' }, { id: 'box', type: 'lanpost box', mode: 'auto', homes: [{ slot: 1, jid: LAST, host: '127.0.0.1:1', topics: 'three' }] }]);
+    await heard(box, 'three');
+    near.destroy();
+    // One change at a time: what was said before this is done.
+    await box.homes.pause(LAST);
+    expect((await box.homes.list()).find(({ jid }) => jid === LAST)?.topics).toEqual(['three']);
+  });
+});
