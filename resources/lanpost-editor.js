@@ -40,7 +40,6 @@ window.lanpost = Object.assign(window.lanpost || {}, {
     else Object.assign(request, { contentType: 'application/json', data: JSON.stringify(query || {}) });
     return new Promise((resolve, reject) => {
       $.ajax(request).done(resolve).fail((answer) => {
-        if (answer.status === 404) return reject(new Error(this.words('notDeployed')));
         reject(new Error(this.said.text((answer.responseJSON && answer.responseJSON.reason) || '') || this.words('failed')));
       });
     });
@@ -185,7 +184,7 @@ window.lanpost = Object.assign(window.lanpost || {}, {
     const refresh = () => {
       const mine = ++turn;
       // What was asked before more was typed comes too late.
-      list(search.val()).then((answer) => mine === turn && show(answer), (error) => mine === turn && (show({}), note.text(error.message)));
+      list(search.val()).then((answer) => mine === turn && show(answer), (error) => mine === turn && (show({}), note.text(error.message + ' · ' + this.words('typed'))));
     };
 
     search.on('input', () => {
