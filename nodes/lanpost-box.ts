@@ -7,9 +7,11 @@ import { BoxPool, type BoxLease, type BoxUser } from './shared/box-pool.ts';
 import { serveAdmin } from './shared/box-admin.ts';
 import { serveBox } from './shared/box-routes.ts';
 import { filledIn } from './shared/filled-in.ts';
-import { applyHomes, HOME_SLOTS } from './shared/home-accounts.ts';
+import { applyHomes, HOME_SLOTS, jidsOf } from './shared/home-accounts.ts';
+import { serveHomes } from './shared/home-routes.ts';
 import { isOn } from './shared/saved-field.ts';
 import { FlowsStarted } from './shared/flows-started.ts';
+import { tellLeftHomes } from './shared/left-homes.ts';
 import { servePairings } from './shared/pairing-routes.ts';
 import { serveReaders } from './shared/reader-routes.ts';
 
@@ -31,17 +33,29 @@ export default function register(RED: NodeAPI): void {
   const flows = new FlowsStarted(RED.events);
   const settings: { readonly userDir?: string | undefined; readonly lanpost?: { readonly box?: Box } } = RED.settings;
 
-  function LanpostBox(this: Node<Record<string, string>> & { connection?: BoxConnection }, saved: BoxDef): void {
+  /** By config node, what the last deployment said. */
+  const saidBefore = new Map<string, ReadonlySet<string>>();
+
+  function LanpostBox(this: Node<Record<string, string>> & { connection?: BoxConnection; accounts?: ReadonlySet<string> }, saved: BoxDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
     const { homes } = def;
     const credentials = this.credentials ?? {};
+    const said = jidsOf(homes);
+    this.accounts = said;
     const leaving = new AbortController();
+    const apply = async (box: Box): Promise<void> => {
+      await applyHomes(box, homes, credentials, { said, failed: (words) => this.error(words), signal: leaving.signal });
+      if (leaving.signal.aborted) return;
+      const before = saidBefore.get(this.id) ?? new Set();
+      saidBefore.set(this.id, said);
+      await tellLeftHomes(RED, this, box, new Set([...before].filter((jid) => !said.has(jid)))).catch(() => undefined); // the box has gone away, which is told
+    };
     this.connection = new BoxConnection({
       take: async () => {
         const lease = await takeBox(def, { id: this.id, label: this.name || def.dir || this.id });
         // Not waited for: a home that is slow to be added keeps no flow from its box.
-        void applyHomes(lease.box, homes, credentials, { failed: (words) => this.error(words), signal: leaving.signal });
+        void apply(lease.box);
         return lease;
       },
       trouble: (trouble) => this.warn(trouble.message),
@@ -77,6 +91,7 @@ export default function register(RED: NodeAPI): void {
   }
 
   serveBox(RED, settings.lanpost?.box);
+  serveHomes(RED, settings.lanpost?.box);
   serveReaders(RED, settings.lanpost?.box);
   servePairings(RED, settings.lanpost?.box);
   serveAdmin(RED, settings.lanpost?.box, settings.userDir);

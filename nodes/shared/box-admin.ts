@@ -14,10 +14,6 @@ export async function boxSummary(box: Box): Promise<object> {
 export function serveAdmin(RED: NodeAPI, embedding: Box | undefined, userDir: string | undefined): void {
   const [read, write] = [RED.auth.needsPermission('lanpost.read'), RED.auth.needsPermission('lanpost.write')];
   RED.httpAdmin.get('/lanpost/boxes/:box/status', read, (request, response) => send(response, withBox(RED, embedding, request, async (box) => ok(await boxSummary(box)))));
-  RED.httpAdmin.delete('/lanpost/boxes/:box/homes/:jid', write, (request, response) => send(response, withBox(RED, embedding, request, async (box) => {
-    await box.homes.remove(String(request.params['jid']));
-    return ok({});
-  })));
   RED.httpAdmin.get('/lanpost/boxes/:box/trust', read, (request, response) => send(response, withBox(RED, embedding, request, async (box) => {
     const [entries, classes, accounts] = await Promise.all([box.trust.list(), box.trust.classes(), box.trust.accounts()]);
     return ok({ entries, classes, accounts });

@@ -5,6 +5,8 @@ import { BoxConnection, USERS_LEAVE_MS } from './box-connection.ts';
 /** What `lanpost box` gives to the nodes that use it. */
 export interface BoxNode extends Node {
   readonly connection: BoxConnection;
+  /** Home accounts that it says to the box, as that calls them. */
+  readonly accounts: ReadonlySet<string>;
 }
 
 /** What every node that uses a box saves. */
@@ -20,7 +22,7 @@ export function connectionOf(RED: NodeAPI, def: BoxUserDef): BoxConnection | und
 }
 
 export function isBoxNode(node: Node): node is BoxNode {
-  return 'connection' in node && node.connection instanceof BoxConnection;
+  return 'connection' in node && node.connection instanceof BoxConnection && 'accounts' in node;
 }
 
 /** Node-RED's close handler for work that ends asynchronously; `removed`: the node was deleted, or disabled. A box that hangs is not waited for longer than `within` ms. */

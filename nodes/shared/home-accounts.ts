@@ -39,15 +39,28 @@ function isSaved(home: unknown): home is SavedHome {
     && ['host', 'topics', 'ca', 'pin'].every((name) => ['string', 'undefined'].includes(typeof Reflect.get(home, name)));
 }
 
-/** Says accounts to a box, one after the other: those it has as they are it leaves alone. One that cannot be is told, and the others are there all the same. `signal`: somebody else says them from now on. */
-export async function applyHomes(box: Box, homes: unknown, credentials: Readonly<Record<string, unknown>>, { failed, signal }: { readonly failed: (words: string) => void; readonly signal: AbortSignal }): Promise<void> {
+export interface HomesSaid {
+  /** Gets them, as the box calls them. */
+  readonly said: Set<string>;
+  readonly failed: (words: string) => void;
+  /** Somebody else says them from now on. */
+  readonly signal: AbortSignal;
+}
+
+/** What rows call their accounts, before the box has been told. */
+export function jidsOf(homes: unknown): Set<string> {
+  return new Set((Array.isArray(homes) ? homes as unknown[] : []).filter(isSaved).map(({ jid }) => jid.toLowerCase()));
+}
+
+/** Says accounts to a box, one after the other: those it has as they are it leaves alone. One that cannot be is told, and the others are there all the same. */
+export async function applyHomes(box: Box, homes: unknown, credentials: Readonly<Record<string, unknown>>, { said, failed, signal }: HomesSaid): Promise<void> {
   // A flow may have been written by hand.
   for (const home of Array.isArray(homes) ? homes as unknown[] : []) {
     try {
       if (!isSaved(home)) throw new TypeError('it is not a home account with a slot and a jid');
       const options = await homeOptions(home, credentials);
       if (signal.aborted) return;
-      await box.homes.add(options);
+      said.add((await box.homes.add(options)).jid);
     } catch (error) {
       if (signal.aborted) return;
       failed(`home ${isSaved(home) ? home.jid : JSON.stringify(home)}: ${inWords(error)}`);

@@ -6,7 +6,7 @@ import { createBox, type Box } from '../../src/index.ts';
 import { startFakeHome, type FakeHome } from '../home/fake-home.ts';
 import { Bell } from '../support/bell.ts';
 import { useEmbeddingBox } from './embedding-box.ts';
-import { useFlows } from './flow-kit.ts';
+import { type FlowNode, useFlows } from './flow-kit.ts';
 
 const { flows, dir, load } = useFlows();
 const openBox = useEmbeddingBox(flows);
@@ -22,6 +22,13 @@ async function startHome(): Promise<FakeHome> {
   const home = await startFakeHome(new Bell());
   opened.push(home);
   return home;
+}
+
+/** What the node has warned of. */
+function warningsOf(node: FlowNode): unknown[] {
+  // oxlint-disable-next-line no-underscore-dangle -- the helper's own name
+  const { thisValues, args } = flows._NodePrototype.warn;
+  return args.filter((_, at) => thisValues[at] === node).map(([text]) => text);
 }
 
 /** The account at that home, and behind it one at none: when the box has heard of that, it has heard of all. */
@@ -92,5 +99,37 @@ describe('a home account whose flow is started or deployed again', () => {
     // One change at a time: what was said before this is done.
     await box.homes.pause(LAST);
     expect((await box.homes.list()).find(({ jid }) => jid === LAST)?.topics).toEqual(['three']);
+  });
+});
+
+describe('a home account whose row is taken away', () => {
+  const at = (path: string): string => `/lanpost/boxes/box/${path}`;
+  const box = (homes: object[], more: object[] = []): object[] => [{ id: 'f', type: 'tab', label: 'test' }, { id: 'box', type: 'lanpost box', mode: 'auto', homes }, ...more];
+  const rows = [{ slot: 0, jid: 'Me@home.invalid', host: '127.0.0.1:1', topics: 'up/#' }, { slot: 1, jid: LAST, host: '127.0.0.1:1', topics: 'one' }];
+  const ask = (method: 'get' | 'delete', path: string): Promise<unknown> => flows.request()[method](at(path));
+
+  it('stays in the box, which is said with what waits, and is removed when its owner says so', async () => {
+    const running = await openBox();
+    await load(box(rows), { lanpost: { box: running } }, [], credentials);
+    await heard(running, 'one');
+    for (const n of [1, 2]) await running.publish('up/a', n);
+    expect(await ask('get', 'homes')).toMatchObject({ status: 200, body: { homes: [{ jid: 'me@home.invalid', queued: 2, deployed: true, grouped: false }, { jid: LAST, deployed: true }] } });
+    expect(await ask('delete', 'homes/me@home.invalid')).toMatchObject({ status: 409, body: { reason: 'a node that is deployed has this account' } });
+    await flows.setFlows(box(rows.slice(1)));
+    await expect.poll(() => warningsOf(flows.getNode('box'))).toEqual([expect.stringMatching(/^the home account me@home.invalid stays in the box, .*; 2 records wait for it, about \d+ bytes: remove it/)]);
+    expect(await ask('get', 'homes')).toMatchObject({ body: { homes: [{ jid: 'me@home.invalid', state: expect.any(String), queued: 2, queuedBytes: expect.any(Number), oldest: expect.stringMatching(/ s$/), deployed: false }, { deployed: true }] } });
+    expect(await ask('delete', 'homes/me@home.invalid')).toMatchObject({ status: 200 });
+    expect((await running.homes.list()).map(({ jid }) => jid)).toEqual([LAST]);
+    expect(await ask('delete', 'homes/me@home.invalid')).toMatchObject({ status: 404, body: { reason: 'there is no such home account' } });
+  });
+
+  it('and that another node has, for the same box, is that node\'s', async () => {
+    const running = await openBox();
+    await load(box(rows), { lanpost: { box: running } }, [], credentials);
+    await heard(running, 'one');
+    await flows.setFlows(box([{ ...rows[1], topics: 'two' }], [{ id: 'beside', type: 'lanpost box', mode: 'auto', homes: [rows[0]] }]));
+    await heard(running, 'two');
+    expect(await ask('get', 'homes')).toMatchObject({ body: { homes: [{ jid: 'me@home.invalid', deployed: true }, { jid: LAST, deployed: true }] } });
+    expect(warningsOf(flows.getNode('box'))).toEqual([]);
   });
 });
