@@ -66,6 +66,7 @@ window.lanpost.boxDialog = {
           used.delete(slot);
           $('<input type="password">').attr('id', 'node-config-input-password' + slot).appendTo('#lanpost-box-passwords');
         }
+        list.trigger('input');
       },
     });
     for (const home of node.homes || []) list.editableList('addItem', Object.assign({}, home));
@@ -79,6 +80,9 @@ window.lanpost.boxDialog = {
   mode() { return $('#node-config-input-mode').val(); },
 
   stateOf({ state, reason }) { return lanpost.said.text(state) + (reason ? ' (' + lanpost.said.text(reason) + ')' : ''); },
+
+  /** An account as the box calls it. */
+  called(jid) { return (jid || '').trim().toLowerCase(); },
 
   say(where, text) { $(where).text(text); },
 
@@ -102,10 +106,11 @@ window.lanpost.boxDialog = {
         one.open ? '' : button('drop', () => void change('DELETE', 'readers/' + encodeURIComponent(one.name))),
       ])), words('none')));
     };
+    const left = this.leftHomes(node, words, button, box);
     const refresh = async () => {
       let isThere = true;
       try {
-        await Promise.all([trust(), readers()]);
+        await Promise.all([trust(), readers(), left()]);
       } catch {
         isThere = false; // why, the test says
       }
@@ -140,6 +145,53 @@ window.lanpost.boxDialog = {
     });
     $('.lanpost-box-running').hide();
     void refresh();
+  },
+
+  /** Accounts that the box has and the list has not: the box goes on with them until they are removed here. Gives how to ask for them anew. */
+  leftHomes(node, words, button, box) {
+    const list = $('#lanpost-box-homes');
+    const saved = new Set((node.homes || []).map((home) => this.called(home.jid)));
+    let homes = [];
+    /** Whose removal is to be confirmed. */
+    let asked = '';
+    const say = (text) => this.say('#lanpost-box-left-said', text);
+    const draw = () => {
+      const listed = new Set(list.find('[data-field="jid"]').toArray().map((field) => this.called($(field).val())));
+      // One that another node has, or a row with something to be filled in, is nobody's to remove here; a row just taken away is to be deployed first.
+      const left = homes.filter(({ jid, deployed }) => !listed.has(jid) && (!deployed || saved.has(jid)));
+      $('#lanpost-box-left').toggle(left.length > 0);
+      $('#lanpost-box-left-homes').empty().append(this.table(left.flatMap((home) => this.leftHome(home, words, button, home.jid === asked, { ask, remove })), ''));
+    };
+    const ask = (jid) => {
+      asked = jid;
+      say('');
+      draw();
+    };
+    const read = async () => {
+      ({ homes } = await lanpost.ask(box(), 'homes'));
+      draw();
+    };
+    const remove = async (jid) => {
+      ask('');
+      try {
+        await lanpost.ask(box(), 'homes/' + encodeURIComponent(jid), undefined, 'DELETE');
+        await read();
+      } catch (error) {
+        say(error.message);
+      }
+    };
+    list.on('input', draw);
+    draw();
+    return read;
+  },
+
+  /** Its row; and beneath it what is lost with it, when that is asked. */
+  leftHome(home, words, button, isAsked, { ask, remove }) {
+    const { jid, queued, queuedBytes: bytes, oldest, deployed, grouped } = home;
+    const row = this.row([jid, this.stateOf(home), queued === 0 ? words('left.nothing') : words('left.waits', { queued, bytes, oldest }), deployed ? words('left.deploy') : isAsked ? '' : button('left.remove', () => ask(jid))]);
+    if (!isAsked) return [row];
+    const lost = words(queued === 0 ? 'left.lost.nothing' : grouped ? 'left.lost.grouped' : 'left.lost.all', { queued, bytes, oldest });
+    return [row, $('<tr></tr>').append($('<td colspan="4" style="padding:2px 8px 6px 0"></td>').append($('<div class="lanpost-box-lost" style="margin-bottom:4px"></div>').text(lost), button('left.yes', () => void remove(jid)), ' ', button('left.no', () => ask(''))))];
   },
 
   /** Pairing with words: asked about each second while there is one, and the dialog is open. */

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Box, Item } from '../../src/index.ts';
 import type { Editor } from '../../src/editor/editor.ts';
 import { needs } from '../support/needs.ts';
-import { closeDialog, complaintsOf, openDialog, openPicker, pickerOf } from './editor-page.ts';
+import { closeDialog, complaintsOf, deploy, openDialog, openPicker, pickerOf } from './editor-page.ts';
 import { shipped } from './shipped.ts';
 
 /** What the page's own `RED` is used for here. */
@@ -97,6 +97,13 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await closeDialog(page, '#node-dialog-ok');
   }
 
+  const openBoxDialog = (on: Page = page): Promise<void> => on.evaluate(() => {
+    const { RED } = globalThis as Window & { RED: { editor: { editConfig(name: string, type: string, id: string): void } } };
+    let id = '';
+    RED.nodes.eachConfig((node) => { if (node.type === 'lanpost box') id = node.id; });
+    RED.editor.editConfig('', 'lanpost box', id);
+  });
+
   it('has the nodes at the top of the palette, and one as configuration', async () => {
     const shown = await page.locator('.red-ui-palette-node').evaluateAll((nodes) => nodes.map((node) => (node as unknown as { dataset: { paletteType: string } }).dataset.paletteType));
     expect(shown.slice(0, OURS.length).toSorted()).toEqual(OURS.toSorted());
@@ -175,12 +182,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
   it('the box\'s dialog tests the box, drops readers, grants and revokes, and keeps home accounts with their passwords', async () => {
     await box.subscribe('left/#', { durable: 'forgotten' }).close();
     for (const n of [1, 2]) await box.publish('left/behind', n);
-    await page.evaluate(() => {
-      const { RED } = globalThis as Window & { RED: { editor: { editConfig(name: string, type: string, id: string): void } } };
-      let id = '';
-      RED.nodes.eachConfig((node) => { if (node.type === 'lanpost box') id = node.id; });
-      RED.editor.editConfig('', 'lanpost box', id);
-    });
+    await openBoxDialog();
     // A reader whose node was deleted is shown with what it keeps, and given up.
     const left = page.locator('#lanpost-box-readers tr', { hasText: 'left/#' });
     expect(await left.innerText()).toMatch(/forgotten[^]*keeps 2 records/);
@@ -204,12 +206,51 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await page.locator('#lanpost-box-trust button').click();
     await expect.poll(() => page.locator('#lanpost-box-trust').innerText()).not.toContain('pump/#');
     await closeDialog(page, '#node-config-dialog-ok');
-    await page.locator('#red-ui-header-button-deploy').click();
-    await page.waitForFunction(() => !(globalThis as Window).RED.nodes.dirty(), null, { timeout: 30_000 });
+    await deploy(page);
     await expect.poll(async () => (await box.homes.list()).map(({ jid }) => jid), { timeout: 30_000 }).toEqual(['me@home.invalid']);
     // Never in the flows, which people share.
     expect(await readFile(join(dir, 'node-red', 'flows.json'), 'utf8')).not.toContain('hunter2');
-    await box.homes.remove('me@home.invalid');
+  });
+
+  it('an account whose row is taken away is shown with what waits for it, and removed when that is confirmed', async () => {
+    const jid = 'left@home.invalid';
+    const [listed, left] = [page.locator('#lanpost-box-homes [data-field="jid"]'), page.locator('#lanpost-box-left-homes')];
+    await openBoxDialog();
+    await page.locator('.red-ui-editableList-addButton', { hasText: 'home account' }).click();
+    await listed.last().fill(jid);
+    await page.locator('#node-config-input-password1').fill('hunter3');
+    await page.locator('#lanpost-box-homes [data-field="host"]').last().fill('127.0.0.1:1');
+    await page.locator('#lanpost-box-homes [data-field="topics"]').last().fill('kept/#');
+    await closeDialog(page, '#node-config-dialog-ok');
+    await deploy(page);
+    const known = async (): Promise<string[]> => (await box.homes.list()).map((home) => home.jid);
+    await expect.poll(known, { timeout: 30_000 }).toContain(jid);
+    for (const n of [1, 2, 3]) await box.publish('kept/back', n);
+
+    await openBoxDialog();
+    await expect.poll(() => listed.count()).toBe(2);
+    expect(await left.isVisible()).toBe(false);
+    await page.locator('#lanpost-box-homes .red-ui-editableList-item-remove').last().click();
+    // What is deployed would add it anew.
+    await expect.poll(() => left.innerText()).toMatch(/left@home\.invalid[^]*3 wait, \d+ bytes, the oldest \d+ s[^]*deploy first/);
+    expect(await left.locator('button').count()).toBe(0);
+    await closeDialog(page, '#node-config-dialog-ok');
+    await deploy(page);
+    // Said in the debug sidebar; and here, where it is nothing to complain of.
+    await page.locator('.red-ui-debug-msg', { hasText: `the home account ${jid} stays in the box` }).waitFor({ timeout: 30_000 });
+    expect(complaints.splice(complaints.findIndex((one) => one.includes(jid)), 1)).toEqual([expect.stringContaining('3 records wait for it')]);
+    expect(await known()).toContain(jid);
+
+    await openBoxDialog();
+    await left.locator('button', { hasText: 'remove…' }).click();
+    expect(await left.locator('.lanpost-box-lost').innerText()).toMatch(/^What waits will never get there: 3 records, \d+ bytes/);
+    await left.locator('button', { hasText: 'Keep it' }).click();
+    expect(await known()).toContain(jid);
+    await left.locator('button', { hasText: 'remove…' }).click();
+    await left.locator('button', { hasText: 'Remove it' }).click();
+    await left.waitFor({ state: 'hidden' });
+    expect(await known()).not.toContain(jid);
+    await closeDialog(page, '#node-config-dialog-cancel');
   });
 
   it('the chat example imports without a complaint', async () => {
@@ -252,12 +293,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     const canvas = german.locator('#red-ui-workspace-chart');
     await canvas.getByText(/^\d+ veröffentlicht$/).first().waitFor({ timeout: 60_000 });
     await canvas.getByText(/^\d+ empfangen$/).first().waitFor({ timeout: 60_000 });
-    await german.evaluate(() => {
-      const { RED } = globalThis as Window & { RED: { editor: { editConfig(name: string, type: string, id: string): void } } };
-      let id = '';
-      RED.nodes.eachConfig((node) => { if (node.type === 'lanpost box') id = node.id; });
-      RED.editor.editConfig('', 'lanpost box', id);
-    });
+    await openBoxDialog(german);
     await german.locator('#lanpost-box-test').click();
     await expect.poll(() => german.locator('#lanpost-box-tested').innerText()).toMatch(/Netz aus[^]*Log offen/);
     await context.close();

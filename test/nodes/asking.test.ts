@@ -19,13 +19,14 @@ interface Dialogs { ask(box: string, route: string, query: object, method: Reque
 function dialogs(): Dialogs {
   const ajax = ({ url, method }: Request): object => {
     const sent = flows.request()[method === 'GET' ? 'get' : 'delete'](`/${url}`) as Promise<Answered>;
+    const told = async (take: (answer: Answered) => void): Promise<void> => take(await sent);
     const asked = {
       done(take: (body: unknown) => void) {
-        void sent.then(({ status, body }) => { if (status === 200) take(body); });
+        void told(({ status, body }) => { if (status === 200) take(body); });
         return asked;
       },
       fail(take: (answer: object) => void) {
-        void sent.then(({ status, body }) => { if (status !== 200) take({ status, responseJSON: body }); });
+        void told(({ status, body }) => { if (status !== 200) take({ status, responseJSON: body }); });
         return asked;
       },
     };

@@ -36,8 +36,13 @@ const flow = (mode: object, { account: { jid, port, ca } }: FakeHome, last: stri
   { id: 'f', type: 'tab', label: 'test' },
   { id: 'box', type: 'lanpost box', ...mode, homes: [{ slot: 0, jid, host: `127.0.0.1:${port}`, ca, topics: 'up/#', ...first }, { slot: 1, jid: LAST, host: '127.0.0.1:1', topics: last }] },
 ];
-const heard = (box: Box, last: string): Promise<void> => expect.poll(async () => (await box.homes.list()).find(({ jid }) => jid === LAST)?.topics, { timeout: 20_000 }).toEqual([last]);
-const online = (box: Box, jid: string): Promise<void> => expect.poll(async () => (await box.homes.list()).find((one) => one.jid === jid)?.state, { timeout: 20_000 }).toBe('online');
+async function heard(box: Box, last: string): Promise<void> {
+  await expect.poll(async () => (await box.homes.list()).find(({ jid }) => jid === LAST)?.topics, { timeout: 20_000 }).toEqual([last]);
+}
+
+async function online(box: Box, jid: string): Promise<void> {
+  await expect.poll(async () => (await box.homes.list()).find((one) => one.jid === jid)?.state, { timeout: 20_000 }).toBe('online');
+}
 
 describe('a home account whose flow is started or deployed again', () => {
   it('keeps its session in the box of the editor', async () => {
@@ -73,12 +78,14 @@ describe('a home account whose flow is started or deployed again', () => {
   it('is what the last deployment says, also where the one before is not through', async () => {
     const [box, home] = [await openBox(), await startHome()];
     // Between box and home: from some moment on the box hears nothing more.
-    const pairs: [near: Socket, far: Socket][] = [];
-    const road = createServer({ allowHalfOpen: true }, (near) => {
-      const far = connect(home.account.port, '127.0.0.1');
-      for (const one of [near, far]) one.on('error', () => undefined);
-      near.pipe(far).pipe(near);
-      pairs.push([near, far]);
+    const road = createServer({ allowHalfOpen: true });
+    const taken = new Promise<readonly [near: Socket, far: Socket]>((resolve) => {
+      road.on('connection', (here) => {
+        const there = connect(home.account.port, '127.0.0.1');
+        for (const one of [here, there]) one.on('error', () => undefined);
+        here.pipe(there).pipe(here);
+        resolve([here, there]);
+      });
     });
     road.listen(0, '127.0.0.1');
     await once(road, 'listening');
@@ -87,7 +94,7 @@ describe('a home account whose flow is started or deployed again', () => {
     await load(flow({ mode: 'auto' }, home, 'one', at), { lanpost: { box } }, [], credentials);
     await heard(box, 'one');
     await online(box, home.account.jid);
-    const [near, far] = pairs[0]!;
+    const [near, far] = await taken;
     far.unpipe(near);
     const goodbye = once(near, 'data');
     await flows.setFlows(flow({ mode: 'auto' }, home, 'two', { ...at, topics: 'more/#' }));
