@@ -4,7 +4,7 @@ import { ageInWords } from './age-in-words.ts';
 
 /** What has become of a home account: what it can be reached by, how much waits for it. */
 export interface HomeEvent {
-  /** `state`: it came, went, or is not what it was. `progress`: another number waits. `drained`: nothing does any more. `removed`: the box has no such account now. */
+  /** `state`: it came, went, or is not what it was. `progress`: another number waits, here or there. `drained`: nothing does any more. `removed`: the box has no such account now. */
   readonly event: 'state' | 'progress' | 'drained' | 'removed';
   readonly home: HomeStatus;
 }
@@ -33,27 +33,54 @@ export async function* homeEvents(box: Box, only: string, signal: AbortSignal, a
 }
 
 export function changeOf(before: HomeStatus | undefined, now: HomeStatus): HomeEvent['event'] | undefined {
-  if (before?.state !== now.state || before.reason !== now.reason || before.via !== now.via) return 'state';
-  if (before.queued === now.queued) return undefined;
-  return now.queued === 0 ? 'drained' : 'progress';
+  if (!before || standing(before) !== standing(now)) return 'state';
+  if (before.queued === now.queued && before.down?.waiting === now.down?.waiting) return undefined;
+  return now.queued === 0 && before.queued > 0 ? 'drained' : 'progress';
 }
 
-/** How it stands, as the status line says it. */
-export function homesInWords(homes: readonly HomeStatus[], wanted: string): { readonly text: string; readonly kind: 'good' | 'waiting' | 'bad' | 'idle' } {
+/** All that makes it another state. Numbers that run on, as how long it has not answered, make none. */
+function standing({ state, since, reason, via, over, unanswered, group, pep, down, service, topics }: HomeStatus): string {
+  // It may have gone and come back between two looks.
+  const session = state === 'online' ? since : undefined;
+  return JSON.stringify([state, session, reason?.replaceAll(/\d+/g, '#'), via, over, unanswered !== undefined, group, pep, down?.nodes, service, topics]);
+}
+
+interface Words {
+  readonly text: string;
+  readonly kind: 'good' | 'waiting' | 'bad' | 'idle';
+}
+
+/** How it stands, as the status line says it. What is wrong comes last: it is cut off at its end. */
+export function homesInWords(homes: readonly HomeStatus[], wanted: string): Words {
   const [home] = homes;
   if (!home) return wanted === '' ? { text: 'no home', kind: 'idle' } : { text: `no home ${wanted}`, kind: 'bad' };
-  const queued = homes.reduce((sum, { queued: one }) => sum + one, 0);
-  const oldest = Math.max(...homes.map(({ oldestAge }) => oldestAge));
-  const waits = queued === 0 ? '' : ` · ${queued} queued, oldest ${ageInWords(oldest)}`;
-  if (homes.length > 1) {
-    const online = homes.filter(({ state, unanswered }) => state === 'online' && unanswered === undefined).length;
-    return { text: `${online} of ${homes.length} online${waits}`, kind: online === homes.length ? 'good' : 'waiting' };
-  }
-  const { state, reason, unanswered } = home;
+  const waits = waitsInWords(homes);
+  if (homes.length > 1) return severalInWords(homes, waits);
+  const { state, reason, unanswered, group } = home;
   if (unanswered !== undefined) return { text: `no answer for ${ageInWords(unanswered)}${waits}`, kind: 'waiting' };
-  // What is wrong comes last: it is cut off at its end.
-  const text = `${state}${waits}${reason === undefined ? '' : ` · ${reason}`}`;
-  if (state === 'online') return { text, kind: 'good' };
+  const standsBy = state === 'online' && group?.active === false ? ', stands by' : '';
+  const text = `${state}${standsBy}${waits}${reason === undefined ? '' : ` · ${reason}`}`;
   if (state === 'paused') return { text, kind: 'idle' };
-  return { text, kind: state === 'refused' ? 'bad' : 'waiting' };
+  if (state === 'refused') return { text, kind: 'bad' };
+  // Online, and something of it does not get there.
+  return { text, kind: state === 'online' && reason === undefined ? 'good' : 'waiting' };
+}
+
+function severalInWords(homes: readonly HomeStatus[], waits: string): Words {
+  const count = (fits: (home: HomeStatus) => boolean): number => homes.filter(fits).length;
+  const online = count(({ state, unanswered }) => state === 'online' && unanswered === undefined);
+  const [paused, refused] = [count(({ state }) => state === 'paused'), count(({ state }) => state === 'refused')];
+  const wrong = homes.filter(({ reason }) => reason !== undefined).toSorted((a, b) => Number(b.state === 'refused') - Number(a.state === 'refused'))[0];
+  const text = [`${online} of ${homes.length} online`, ...(paused === 0 ? [] : [`${paused} paused`]), ...(refused === 0 ? [] : [`${refused} refused`])].join(', ')
+    + waits + (wrong ? ` · ${wrong.jid}: ${wrong.reason}` : '');
+  if (refused > 0) return { text, kind: 'bad' };
+  if (paused === homes.length) return { text, kind: 'idle' };
+  return { text, kind: online + paused === homes.length && !wrong ? 'good' : 'waiting' };
+}
+
+function waitsInWords(homes: readonly HomeStatus[]): string {
+  // What is for a group is told by each home of it.
+  const groups = new Map(homes.map((home) => [home.group?.name ?? home, home.queued]));
+  const queued = [...groups.values()].reduce((sum, one) => sum + one, 0);
+  return queued === 0 ? '' : ` · ${queued} queued, oldest ${ageInWords(Math.max(...homes.map(({ oldestAge }) => oldestAge)))}`;
 }

@@ -68,6 +68,30 @@ it('an event is one of state, progress or drained', () => {
   expect(changeOf(waits, status({ queued: 2 }))).toBe('progress');
   expect(changeOf(waits, status({ queued: 0 }))).toBe('drained');
   expect(changeOf(waits, status({ queued: 3, state: 'waiting', reason: 'no road' }))).toBe('state');
+  expect(changeOf(status({ down: { nodes: 2, waiting: 1 } }), status({ down: { nodes: 2, waiting: 0 } }))).toBe('progress');
+});
+
+it.each<[string, Partial<HomeStatus>, Partial<HomeStatus>]>([
+  ['it does not answer', {}, { unanswered: 3000 }],
+  ['it answers again', { unanswered: 3000 }, {}],
+  ['its session was lost, and is there again', { since: 1 }, { since: 2 }],
+  ['it is reached another way', { over: 'tls a.example:5223' }, { over: 'websocket wss://a.example' }],
+  ['it is let through by a neighbour', {}, { via: 'desk@pc' }],
+  ['it is the one of its group now', { group: { name: 'g', rank: 1, active: false } }, { group: { name: 'g', rank: 1, active: true } }],
+  ['it goes to the account itself', {}, { pep: { reason: 'no pubsub service there' } }],
+  ['other topics go up', { topics: ['a'] }, { topics: ['a', 'b'] }],
+  ['another node comes down', { down: { nodes: 1, waiting: 0 } }, { down: { nodes: 2, waiting: 0 } }],
+  ['something of it is held back', {}, { reason: 't: forbidden' }],
+])('an event tells that %s', (_what, before, now) => {
+  expect(changeOf(status(before), status(now))).toBe('state');
+});
+
+it.each<[string, Partial<HomeStatus>, Partial<HomeStatus>]>([
+  ['for how long it has not answered', { unanswered: 3000 }, { unanswered: 4000 }],
+  ['for how long the byte budget is used up', { reason: 'the byte budget is used up for 35 s' }, { reason: 'the byte budget is used up for 34 s' }],
+  ['since when it waits', { state: 'waiting', since: 1, reason: 'no road', nextAttempt: 5 }, { state: 'waiting', since: 2, reason: 'no road', nextAttempt: 9 }],
+])('no event tells %s', (_what, before, now) => {
+  expect(changeOf(status(before), status(now))).toBeUndefined();
 });
 
 it('the status says the state, how much waits, how old it is, and why', () => {
@@ -77,5 +101,19 @@ it('the status says the state, how much waits, how old it is, and why', () => {
   expect(homesInWords([status({ state: 'waiting', reason: 'no road', queued: 7, oldestAge: 180_000 })], '')).toEqual({ kind: 'waiting', text: 'waiting · 7 queued, oldest 3 min · no road' });
   expect(homesInWords([status({ unanswered: 12_000, queued: 7, oldestAge: 14_000 })], '')).toEqual({ kind: 'waiting', text: 'no answer for 12 s · 7 queued, oldest 14 s' });
   expect(homesInWords([status({ unanswered: 12_000 }), status({})], '')).toEqual({ kind: 'waiting', text: '1 of 2 online' });
-  expect(homesInWords([status({}), status({ state: 'refused', queued: 1, oldestAge: 5000 })], '')).toEqual({ kind: 'waiting', text: '1 of 2 online · 1 queued, oldest 5 s' });
+  expect(homesInWords([status({}), status({ state: 'refused', queued: 1, oldestAge: 5000 })], '')).toEqual({ kind: 'bad', text: '1 of 2 online, 1 refused · 1 queued, oldest 5 s' });
+});
+
+it('the status is true of homes that are paused, refused, stand by, or are held up', () => {
+  const group = (active: boolean): Partial<HomeStatus> => ({ group: { name: 'g', rank: active ? 0 : 1, active }, queued: 7, oldestAge: 3000 });
+  expect(homesInWords([status({ state: 'paused', queued: 2, oldestAge: 4000 })], '')).toEqual({ kind: 'idle', text: 'paused · 2 queued, oldest 4 s' });
+  expect(homesInWords([status({ state: 'refused', reason: 'not-authorized' })], '')).toEqual({ kind: 'bad', text: 'refused · not-authorized' });
+  expect(homesInWords([status(group(true))], '')).toEqual({ kind: 'good', text: 'online · 7 queued, oldest 3 s' });
+  expect(homesInWords([status(group(false))], '')).toEqual({ kind: 'good', text: 'online, stands by · 7 queued, oldest 3 s' });
+  // What waits for the group waits once.
+  expect(homesInWords([status(group(true)), status(group(false)), status({ queued: 1, oldestAge: 9000 })], '')).toEqual({ kind: 'good', text: '3 of 3 online · 8 queued, oldest 9 s' });
+  expect(homesInWords([status({ queued: 1, oldestAge: 1000, reason: 't: forbidden' })], '')).toEqual({ kind: 'waiting', text: 'online · 1 queued, oldest 1 s · t: forbidden' });
+  expect(homesInWords([status({}), status({ state: 'paused' })], '')).toEqual({ kind: 'good', text: '1 of 2 online, 1 paused' });
+  expect(homesInWords([status({ state: 'paused' }), status({ state: 'paused' })], '')).toEqual({ kind: 'idle', text: '0 of 2 online, 2 paused' });
+  expect(homesInWords([status({ state: 'waiting', reason: 'no road' }), status({ jid: 'b@b.example', state: 'refused', reason: 'not-authorized' })], '')).toEqual({ kind: 'bad', text: '0 of 2 online, 1 refused · b@b.example: not-authorized' });
 });

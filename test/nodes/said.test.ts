@@ -31,6 +31,8 @@ describe('what the box says, in the language of whoever looks', () => {
     ['received 5, 3 unacked, 10 queued, oldest 2 min', '5 empfangen, 3 unbestätigt, 10 stehen an, ältestes 2 min'],
     ['64 unacked, waiting, 936 queued, oldest 3 s', '64 unbestätigt, wartet, 936 stehen an, ältestes 3 s'],
     ['2 of 3 online · 7 queued, oldest 4 h', '2 von 3 online · 7 stehen an, ältestes 4 h'],
+    ['1 of 3 online, 1 paused, 1 refused · 7 queued, oldest 4 h · b@b.example: no', '1 von 3 online, 1 angehalten, 1 abgewiesen · 7 stehen an, ältestes 4 h · b@b.example: no'],
+    ['online, stands by · 7 queued, oldest 4 s', 'online, steht bereit · 7 stehen an, ältestes 4 s'],
     ['3 waiting, oldest 5 s: opening the box', '3 warten, ältestes 5 s: Box wird geöffnet'],
     ['3 waiting: busy: Too much is waiting, closed', '3 warten: überlastet: Too much is waiting, closed'],
     ['refused · 2 queued, oldest 1 min · not-authorized', 'abgewiesen · 2 stehen an, ältestes 1 min · not-authorized'],
