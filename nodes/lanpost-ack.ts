@@ -4,7 +4,9 @@ import { filledIn } from './shared/filled-in.ts';
 import { isConfirmed, type Settled } from './shared/handed-out.ts';
 import { originOf, type Origin } from './shared/item-message.ts';
 import { NodeStatus } from './shared/node-status.ts';
+import { outcomeOf, type Done } from './shared/outcome.ts';
 import { choiceOf, numberOf } from './shared/saved-field.ts';
+import type { Send } from './shared/sender.ts';
 
 /** `message`: what `msg.action` says. */
 const ACTIONS = ['ack', 'nack', 'message'] as const;
@@ -34,18 +36,19 @@ export default function register(RED: NodeAPI): void {
         counts[how]++;
       }
     };
-    this.on('input', (msg, send, done) => {
+    const handle = (msg: NodeMessage, send: Send, done: Done): void => {
       try {
         settle(msg);
+        status.good(`confirmed ${counts.ack}${counts.nack === 0 ? '' : `, gave back ${counts.nack}`}`);
+        send(msg);
       } catch (error) {
         status.bad(error instanceof Error ? error.message : String(error));
         done(error instanceof Error ? error : new Error(String(error)));
         return;
       }
-      status.good(`confirmed ${counts.ack}${counts.nack === 0 ? '' : `, gave back ${counts.nack}`}`);
-      send(msg);
       done();
-    });
+    };
+    this.on('input', (msg, send, done) => handle(msg, send, outcomeOf(this, msg, done)));
     this.on('close', () => status.close());
   }
   RED.nodes.registerType('lanpost ack', LanpostAck);

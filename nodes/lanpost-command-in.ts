@@ -3,6 +3,7 @@ import type { Box, CommandCall, CommandField, Value } from '../src/index.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { follow } from './shared/following.ts';
+import { oldestInWords } from './shared/held-up.ts';
 import { inFlow } from './shared/payload-form.ts';
 import { NodeStatus } from './shared/node-status.ts';
 import { PendingCalls } from './shared/pending-calls.ts';
@@ -31,8 +32,10 @@ export default function register(RED: NodeAPI): void {
     let count = 0;
     const show = (): void => {
       const done = `run ${count} ${count === 1 ? 'time' : 'times'}`;
-      if (calls.size > 0) status.good(`${calls.size} running, ${done}`);
-      else status.idle(count === 0 ? 'offered' : `offered, ${done}`);
+      if (calls.size > 0) {
+        status.good(`${calls.size} running${oldestInWords(calls.age)}, ${done}`);
+        status.again(show);
+      } else status.idle(count === 0 ? 'offered' : `offered, ${done}`);
     };
     const handle = async (call: CommandCall): Promise<Value | undefined> => {
       count++;

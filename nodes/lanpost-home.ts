@@ -1,5 +1,6 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Box, HomeStatus } from '../src/index.ts';
+import { Asked } from './shared/asked.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
 import { under } from './shared/came-with.ts';
 import { filledIn } from './shared/filled-in.ts';
@@ -22,8 +23,10 @@ export default function register(RED: NodeAPI): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
     const only = (def.home ?? '').replace(/^xmpp:/, '');
-    tellEvents(RED, this, def, only);
-    answerQueries(RED, this, def, async (box, msg) => {
+    const status = new NodeStatus(this);
+    const asked = new Asked(status);
+    tellEvents(RED, this, def, { only, status, asked });
+    answerQueries(RED, this, def, asked, async (box, msg) => {
       msg.payload = await done(box, actionOf(msg), textOr(only, msg.home)?.replace(/^xmpp:/, ''));
       return [null, msg];
     });
@@ -32,15 +35,14 @@ export default function register(RED: NodeAPI): void {
 }
 
 /** The first output, and the status. */
-function tellEvents(RED: NodeAPI, node: Node, def: HomeDef, only: string): void {
-  const status = new NodeStatus(node);
+function tellEvents(RED: NodeAPI, node: Node, def: HomeDef, { only, status, asked }: { readonly only: string; readonly status: NodeStatus; readonly asked: Asked }): void {
   const say = (homes: readonly HomeStatus[]): void => {
     const { kind, text } = homesInWords(homes, only);
     status[kind](text);
   };
   follow(RED, node, def, status, {
     once: async (box, signal) => {
-      for await (const { event, home } of homeEvents(box, only, signal, say)) node.send([under(home.jid, { event, payload: { ...home } }), null]);
+      for await (const { event, home } of homeEvents(() => asked.answer(box.homes.list()), only, signal, say)) node.send([under(home.jid, { event, payload: { ...home } }), null]);
     },
     failed: (words) => status.bad(words),
   });

@@ -24,6 +24,7 @@ export default function register(RED: NodeAPI): void {
     const wanted: string = def.until || 'accepted';
     sendThrough(RED, this, def, {
       did: wanted === 'accepted' ? 'sent' : wanted,
+      mayHave: 'sent',
       async deliver(box, msg, closing, _send, accepted) {
         const until = checkedUntil(wanted);
         const to = textOr(def.to, msg.to);

@@ -1,8 +1,10 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { PeerEvent, TopicQuery } from '../src/index.ts';
+import { Asked } from './shared/asked.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
 import { under } from './shared/came-with.ts';
 import { filledIn } from './shared/filled-in.ts';
+import { NodeStatus } from './shared/node-status.ts';
 import { answerQueries } from './shared/queries.ts';
 import { readThrough } from './shared/reader.ts';
 import { findPeers, shownPeers, type Wanted } from './shared/shown-peers.ts';
@@ -19,6 +21,7 @@ export default function register(RED: NodeAPI): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
     const here = new Set<string>();
+    const status = new NodeStatus(this);
 
     readThrough<PeerEvent>(RED, this, def, {
       open: (box, signal) => {
@@ -31,8 +34,8 @@ export default function register(RED: NodeAPI): void {
         this.send([under(peer.name, { event: type, payload: structuredClone(peer) }), null]);
       },
       words: () => (here.size === 1 ? '1 peer' : `${here.size} peers`),
-    });
-    answerQueries(RED, this, def, async (box, msg) => {
+    }, status);
+    answerQueries(RED, this, def, new Asked(status), async (box, msg) => {
       // The flow's own: what the box knows of its peers it goes by.
       msg.payload = structuredClone(await findPeers(box, wantedBy(def, msg), topicsAsked(msg.topics)));
       return [null, msg];

@@ -44,6 +44,7 @@ export default function register(RED: NodeAPI): void {
     const prefer = preferenceOf(def);
     sendThrough(RED, this, saved, {
       did: def.until === 'delivered' ? 'delivered' : 'published',
+      mayHave: 'published',
       isFollowed: true,
       async deliver(box, msg, closing, _send, accepted) {
         // What a message still has from where it was read was not set by the flow, else it would go back there.

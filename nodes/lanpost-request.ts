@@ -29,6 +29,7 @@ export default function register(RED: NodeAPI): void {
     const def = filledIn(RED, this, saved);
     sendThrough(RED, this, def, {
       did: 'answered',
+      mayHave: 'done',
       async deliver(box, msg, closing, send) {
         const to = textOr(def.to, msg.to) ?? own(box, def);
         const timeout = secondsOf(def.timeout) ?? (typeof msg.timeout === 'number' ? msg.timeout : undefined);
@@ -78,7 +79,7 @@ function lateAfter(closing: AbortSignal): { readonly signal: AbortSignal; end():
   const ended = new AbortController();
   const begin = (): void => {
     sleep(LAST_WAIT_MS, undefined, { signal: ended.signal, ref: false }).then(
-      () => late.abort(new Error('the flow was stopped or deployed again before the answer came')),
+      () => late.abort(new Error('the flow was stopped or deployed again before the answer came: it may have been done')),
       () => undefined, // it came
     );
   };

@@ -44,7 +44,7 @@ export default function register(RED: NodeAPI): void {
     let readings: ItemReadings | undefined;
     const fail = (words: string): void => {
       status.bad(words);
-      this.on('input', (_msg, _send, done) => done(new Error(words)));
+      this.on('input', (msg, _send, done) => outcomeOf(this, msg, done)(new Error(words)));
     };
     if (!connection) fail(NO_BOX);
     else {

@@ -34,6 +34,7 @@ export default function register(RED: NodeAPI): void {
     const chosen = choiceOf(def.action, ACTIONS);
     const add = sendThrough(RED, this, saved, {
       did: 'did',
+      mayHave: 'done',
       async deliver(box, msg, _closing, send) {
         const action = chosen === 'message' ? actionIn(msg.action) : chosen;
         const topic = textOr(def.topic, msg.topic);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Box, HomeStatus } from '../../src/index.ts';
+import type { HomeStatus } from '../../src/index.ts';
 import { ageInWords } from './age-in-words.ts';
 
 /** What has become of a home account: what it can be reached by, how much waits for it. */
@@ -13,10 +13,10 @@ export interface HomeEvent {
 const EVERY_MS = 1000;
 
 /** Follows the homes of a box: first what they are, then what changes. */
-export async function* homeEvents(box: Box, only: string, signal: AbortSignal, all: (homes: readonly HomeStatus[]) => void): AsyncGenerator<HomeEvent> {
+export async function* homeEvents(list: () => Promise<HomeStatus[]>, only: string, signal: AbortSignal, all: (homes: readonly HomeStatus[]) => void): AsyncGenerator<HomeEvent> {
   const known = new Map<string, HomeStatus>();
   while (!signal.aborted) {
-    const homes = (await box.homes.list()).filter(({ jid }) => only === '' || jid === only);
+    const homes = (await list()).filter(({ jid }) => only === '' || jid === only);
     all(homes);
     for (const home of homes) {
       const event = changeOf(known.get(home.jid), home);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Node, NodeMessage } from 'node-red';
 import type { Box, Delivery, From, SubscribeOptions, Subscription, SubscriptionInfo } from '../../src/index.ts';
+import type { Asked } from './asked.ts';
 import type { BoxConnection } from './box-connection.ts';
 import type { Gate } from './gate.ts';
 import { HandedOn } from './handed-on.ts';
@@ -47,6 +48,7 @@ export interface ReadingParts {
   readonly started: Promise<void>;
   readonly handedOut: HandedOut;
   readonly gate: Gate;
+  readonly asked: Asked;
   /** What it has to say has changed. */
   readonly changed: () => void;
 }
@@ -61,6 +63,8 @@ export class ItemReading {
   lost = 0;
   problem: string | undefined;
   open = false;
+  /** It has read, or is tried again. */
+  hasBegun = false;
   backlog: Backlog | undefined;
   /** Resolves when it reads, is tried again or has been closed; rejects when it never will. */
   readonly begun: Promise<void>;
@@ -83,6 +87,7 @@ export class ItemReading {
       refuse = reject;
     });
     const settle = (): void => {
+      this.hasBegun = true;
       refuse = undefined;
       begin();
     };
@@ -95,7 +100,7 @@ export class ItemReading {
       parts.changed();
     };
     this.#opened = settle;
-    this.#running = keepReading({ connection, started, failed, once: (box, signal) => this.#once(box, signal) }, this.#stop.signal).finally(settle);
+    this.#running = keepReading({ connection, started, failed, once: (box, signal) => this.#once(box, signal) }, this.#stop.signal).finally(begin);
   }
 
   /** Handed to the flow, and not confirmed by it. */
@@ -248,7 +253,7 @@ export class ItemReading {
   /** How much waits for a durable reader, and for how long; asked while it is behind. */
   async #look(box: Box): Promise<SubscriptionInfo | undefined> {
     if (!this.settings.durable) return undefined;
-    const info = (await box.subscriptions.list()).find(({ name, reader }) => reader === 'local' && name === this.settings.subscription);
+    const info = (await this.#parts.asked.answer(box.subscriptions.list())).find(({ name, reader }) => reader === 'local' && name === this.settings.subscription);
     this.backlog = info && info.pending > 0 ? info : undefined;
     this.#parts.changed();
     if (this.backlog || this.#parts.gate.isShut) this.#lookLater(box);

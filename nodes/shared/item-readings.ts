@@ -1,5 +1,6 @@
 import type { Node, NodeMessage } from 'node-red';
 import { ageInWords } from './age-in-words.ts';
+import { Asked } from './asked.ts';
 import type { BoxConnection } from './box-connection.ts';
 import { under } from './came-with.ts';
 import { Gate } from './gate.ts';
@@ -8,6 +9,7 @@ import { codeOf, inWords } from './in-words.ts';
 import { ItemReading, type ReadingSettings } from './item-reading.ts';
 import { tellLeft } from './left-readers.ts';
 import type { NodeStatus } from './node-status.ts';
+import { orLate } from './or-late.ts';
 import type { Send } from './sender.ts';
 
 /** Filters that one node may be told to read, beside its own. */
@@ -22,6 +24,7 @@ export class ItemReadings {
   readonly #node: Node;
   readonly #connection: BoxConnection;
   readonly #status: NodeStatus;
+  readonly #asked: Asked;
   readonly #own: ReadingSettings;
   readonly #gate = new Gate();
   readonly #started: Promise<void>;
@@ -37,6 +40,7 @@ export class ItemReadings {
     this.#node = node;
     this.#connection = connection;
     this.#status = status;
+    this.#asked = new Asked(status);
     this.#own = own;
     this.handedOut = new HandedOut(this.#say);
     this.#started = connection.flowsStarted();
@@ -46,7 +50,11 @@ export class ItemReadings {
   }
 
   /** `msg.action`: what core's `mqtt in` is told, and `pause` and `resume`. One message after the other. */
-  async told(msg: NodeMessage, send: Send): Promise<void> {
+  told(msg: NodeMessage, send: Send): Promise<void> {
+    return orLate(this.#told(msg, send), this.#closing.signal);
+  }
+
+  async #told(msg: NodeMessage, send: Send): Promise<void> {
     const obeyed = this.#obeyed.then(() => this.#obey(msg, send));
     this.#obeyed = obeyed.then(() => undefined, () => undefined); // whoever sent it is told
     // The next one need not wait for that: it may be the one to end it.
@@ -95,6 +103,7 @@ export class ItemReadings {
   async #untilBegun(reading: ItemReading): Promise<void> {
     try {
       await reading.begun;
+      if (!reading.hasBegun && this.#closing.signal.aborted) throw new Error('the flow was stopped or deployed again before this was read');
     } catch (error) {
       if (this.#readings.get(reading.settings.filter) === reading) this.#readings.delete(reading.settings.filter);
       await reading.close();
@@ -123,7 +132,7 @@ export class ItemReadings {
 
   #read(settings: ReadingSettings): ItemReading {
     const reading = new ItemReading(settings, {
-      node: this.#node, connection: this.#connection, started: this.#started, handedOut: this.handedOut, gate: this.#gate, changed: this.#say,
+      node: this.#node, connection: this.#connection, started: this.#started, handedOut: this.handedOut, gate: this.#gate, asked: this.#asked, changed: this.#say,
     });
     this.#readings.set(settings.filter, reading);
     return reading;
@@ -142,8 +151,8 @@ export class ItemReadings {
     this.#readings.delete(topic);
     await reading.close();
     if (!reading.settings.durable || topic === this.#own.filter) return;
-    const box = await this.#connection.box(this.#closing.signal);
-    await box.subscriptions.drop(reading.settings.subscription).catch((error: unknown) => {
+    const box = await this.#asked.opened(this.#connection.box(this.#closing.signal));
+    await this.#asked.answer(box.subscriptions.drop(reading.settings.subscription)).catch((error: unknown) => {
       if (codeOf(error) !== 'not-found') throw error;
     });
   }

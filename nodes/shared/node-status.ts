@@ -1,15 +1,22 @@
 import type { Node, NodeStatus as Shown } from 'node-red';
 
 const INTERVAL_MS = 250;
+/** How often what is said of an age is put into words anew. */
+const AGE_MS = 1000;
 const MAX_TEXT = 60;
 
 /** A node's status line: always the newest, at most four times a second. */
 export class NodeStatus {
   readonly #node: Pick<Node, 'status'>;
-  #wanted: Shown | undefined;
+  /** The newest, without what goes before it. */
+  #said: Shown | undefined;
+  #ahead = '';
+  #isNew = false;
   #shown = '';
   #timer: NodeJS.Timeout | undefined;
+  #ageing: NodeJS.Timeout | undefined;
   #say: (() => void) | undefined;
+  #closed = false;
 
   constructor(node: Pick<Node, 'status'>) {
     this.#node = node;
@@ -26,26 +33,50 @@ export class NodeStatus {
     else this.#say = say;
   }
 
+  /** What it says grows old although nothing happens: a second later it is put into words again, once however often this is asked for. */
+  again(say: () => void): void {
+    if (this.#closed || this.#ageing !== undefined) return;
+    this.#ageing = setTimeout(() => {
+      this.#ageing = undefined;
+      this.changed(say);
+    }, AGE_MS);
+    this.#ageing.unref();
+  }
+
+  /** What another half of the node has to say first: as long as it is not empty, not all is well. */
+  ahead(text: string): void {
+    if (text === this.#ahead) return;
+    this.#ahead = text;
+    this.#renew();
+  }
+
   close(): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
-    this.#timer = undefined;
+    clearTimeout(this.#ageing);
     this.#say = undefined;
-    this.#wanted = undefined;
     this.#node.status({});
   }
 
   #show(status: Shown): void {
-    this.#wanted = status;
+    this.#said = status;
     this.#say = undefined;
-    if (this.#timer === undefined) this.#flush();
+    this.#renew();
+  }
+
+  #renew(): void {
+    this.#isNew = true;
+    if (this.#timer === undefined && !this.#closed) this.#flush();
   }
 
   #flush(): void {
-    this.#say?.();
-    const wanted = this.#wanted;
-    this.#wanted = undefined;
+    const say = this.#say;
+    this.#say = undefined;
+    say?.();
     this.#timer = undefined;
-    if (!wanted) return;
+    if (!this.#said || !this.#isNew) return;
+    this.#isNew = false;
+    const wanted = this.#ahead === '' ? this.#said : preceded(this.#ahead, this.#said);
     const text = wanted.text ?? '';
     const cut = { ...wanted, text: text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 1)}…` : text };
     const key = JSON.stringify(cut);
@@ -56,4 +87,8 @@ export class NodeStatus {
     this.#timer = setTimeout(() => this.#flush(), INTERVAL_MS);
     this.#timer.unref();
   }
+}
+
+function preceded(ahead: string, { fill, text = '' }: Shown): Shown {
+  return { fill: fill === 'red' ? fill : 'yellow', shape: 'ring', text: `${ahead}${text}` };
 }

@@ -5,6 +5,7 @@ import type { CommandCall, Value } from '../../src/index.ts';
 interface Pending {
   readonly resolve: (value: Value | undefined) => void;
   readonly reject: (error: Error) => void;
+  readonly since: number;
 }
 
 /** Runnings of one command that a flow works on; as many as a box runs at once. */
@@ -15,11 +16,17 @@ export class PendingCalls {
     return this.#pending.size;
   }
 
+  /** Of the oldest, in ms. */
+  get age(): number {
+    for (const { since } of this.#pending.values()) return performance.now() - since;
+    return 0;
+  }
+
   /** Resolves when the flow has answered. `id`: by which it does. */
   wait(call: CommandCall, begin: (id: string) => void): Promise<Value | undefined> {
     return new Promise((resolve, reject) => {
       const id = randomBytes(9).toString('base64url');
-      this.#pending.set(id, { resolve, reject });
+      this.#pending.set(id, { resolve, reject, since: performance.now() });
       call.signal.addEventListener('abort', () => {
         this.#pending.delete(id);
         reject(call.signal.reason instanceof Error ? call.signal.reason : new Error('nobody waits any more'));

@@ -21,8 +21,7 @@ export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: 
   removed?(box: Box): Promise<void>;
   /** What the status says while all is well. */
   words(): string;
-}): void {
-  const status = new NodeStatus(node);
+}, status: NodeStatus = new NodeStatus(node)): void {
   const once = async (box: Box, signal: AbortSignal): Promise<void> => {
     const source = task.open(box, signal);
     status.good(task.words());

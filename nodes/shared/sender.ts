@@ -2,19 +2,20 @@ import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Box } from '../../src/index.ts';
-import { ageInWords } from './age-in-words.ts';
 import type { BoxConnection, BoxState } from './box-connection.ts';
 import { connectionOf, NO_BOX, onClose, type BoxUserDef } from './box-node.ts';
+import { GRACE_MS, heldUp, oldestInWords } from './held-up.ts';
 import { codeOf, inWords } from './in-words.ts';
 import { NodeStatus } from './node-status.ts';
+import { FINISH_MS, NOT_ANSWERED } from './or-late.ts';
 import { outcomeOf, type Done } from './outcome.ts';
+import { UnderWay, type Queue } from './under-way.ts';
 
 /** Messages that wait in one node, for the box or for what comes after acceptance; the next one fails with words, so that Catch sees it. */
 const MAX_WAITING = 10_000;
 /** Handed to the box at once; enough for one commit to be shared by many while the next ones are made ready. */
 const MAX_IN_FLIGHT = 512;
 const BUSY_RETRY_MS = 200;
-const FINISH_MS = 4000;
 
 /** Hands what came of a message to the next nodes; one place per output. */
 export type Send = (msg: NodeMessage | (NodeMessage | NodeMessage[] | null)[]) => void;
@@ -29,9 +30,6 @@ interface Job {
   readonly no: number;
 }
 
-/** From then on the status says how old the oldest is. */
-const OLD_MS = 60_000;
-
 /**
  * The sending half of a node: messages wait for the box, go in order, and `done` is called
  * when what was asked for is true, with the error when it is not. Returns how the node sends one of its own, once
@@ -40,6 +38,8 @@ const OLD_MS = 60_000;
 export function sendThrough(RED: NodeAPI, node: Node, def: BoxUserDef, task: {
   /** Past tense for the status, e.g. `published`. */
   readonly did: string;
+  /** What may have become of one that the box had not answered when the flow was stopped; missing: nothing. */
+  readonly mayHave?: string;
   /** What it waits for after acceptance is bounded by the box, which gives up the oldest: it keeps nothing new off the disk. */
   readonly isFollowed?: boolean;
   /** `closing` stops waiting for what comes after acceptance, which `accepted` tells of: from then on it keeps no other waiting. */
@@ -49,7 +49,7 @@ export function sendThrough(RED: NodeAPI, node: Node, def: BoxUserDef, task: {
   const status = new NodeStatus(node);
   if (!connection) {
     status.bad(NO_BOX);
-    node.on('input', (_msg, _send, done) => done(new Error(NO_BOX)));
+    node.on('input', (msg, _send, done) => outcomeOf(node, msg, done)(new Error(NO_BOX)));
     onClose(node, async () => status.close());
     return undefined;
   }
@@ -75,9 +75,9 @@ class Sender {
   readonly #say = (): void => this.#show();
   #waiting: Job[] = [];
   /** What the box has not accepted yet. */
-  #inFlight = 0;
+  readonly #inFlight = new UnderWay<Job>();
   /** What it has, and is not done. */
-  #onTheWay = 0;
+  readonly #onTheWay = new UnderWay<Job>();
   /** Called when one has been finished, or accepted. */
   #finished: (() => void)[] = [];
   /** Nothing is handed to it for a moment. */
@@ -86,6 +86,8 @@ class Sender {
   #added = 0;
   #count = 0;
   #lastError: string | undefined;
+  /** All have been told what came of them. */
+  #over = false;
 
   constructor(connection: BoxConnection, task: Parameters<typeof sendThrough>[3], status: NodeStatus) {
     this.#connection = connection;
@@ -98,7 +100,8 @@ class Sender {
   }
 
   add(msg: NodeMessage, send: Send, done: Done): void {
-    if (this.#waiting.length + (this.#task.isFollowed ? 0 : this.#onTheWay) >= MAX_WAITING) {
+    if (this.#over) return done(asError(this.#closing.signal.reason));
+    if (this.#waiting.length + (this.#task.isFollowed ? 0 : this.#onTheWay.size) >= MAX_WAITING) {
       this.#lastError = `${MAX_WAITING} messages wait already`;
       done(new Error(this.#lastError));
       this.#show();
@@ -122,14 +125,19 @@ class Sender {
     ]);
     finished.abort();
     this.#late.abort(reason);
+    this.#over = true;
     for (const job of this.#waiting.splice(0)) job.done(reason);
+    const { mayHave } = this.#task;
+    const unknown = new Error(`${NOT_ANSWERED}${mayHave === undefined ? '' : `: it may have been ${mayHave}`}`);
+    for (const job of [...this.#inFlight.endAll(), ...this.#onTheWay.endAll()]) job.done(unknown);
+    this.#wake();
     this.#leave();
     this.#status.close();
   }
 
   async #finishAll(): Promise<void> {
     await nextTurn(); // what other nodes sent just now comes in then
-    while (this.#pumping || this.#inFlight + this.#onTheWay > 0) await (this.#pumping ?? this.#oneFinished());
+    while (this.#pumping || this.#inFlight.size + this.#onTheWay.size > 0) await (this.#pumping ?? this.#oneFinished());
   }
 
   async #pump(): Promise<void> {
@@ -139,7 +147,7 @@ class Sender {
         if (this.#busy) await sleep(BUSY_RETRY_MS, undefined, { signal }).catch(() => undefined); // aborted: the box is not waited for either
         this.#busy = false;
         const box = await this.#connection.box(signal);
-        while (this.#waiting.length > 0 && this.#inFlight < MAX_IN_FLIGHT && !signal.aborted) {
+        while (this.#waiting.length > 0 && this.#inFlight.size < MAX_IN_FLIGHT && !signal.aborted) {
           void this.#finish(box, this.#waiting.shift()!);
         }
         if (this.#waiting.length > 0 && !signal.aborted) await this.#oneFinished();
@@ -157,28 +165,28 @@ class Sender {
   }
 
   async #finish(box: Box, job: Job): Promise<void> {
-    this.#inFlight++;
+    this.#inFlight.begin(job);
+    this.#status.again(this.#say);
     let isAccepted = false;
     const accepted = (): void => {
-      if (isAccepted) return;
+      if (isAccepted || this.#over) return;
       isAccepted = true;
-      this.#inFlight--;
-      this.#onTheWay++;
+      this.#inFlight.end(job);
+      this.#onTheWay.begin(job);
       this.#wake();
     };
+    const send: Send = (msg) => { if (!this.#over) job.send(msg); };
     try {
-      try {
-        await this.#task.deliver(box, job.msg, this.#closing.signal, job.send, accepted);
-      } catch (error) {
-        this.#failed(job, error, isAccepted);
-        return;
-      }
+      await this.#task.deliver(box, job.msg, this.#closing.signal, send, accepted);
+      if (this.#over) return;
       this.#count++;
       this.#lastError = undefined;
       job.done();
+    } catch (error) {
+      if (!this.#over) this.#failed(job, error, isAccepted);
     } finally {
-      if (isAccepted) this.#onTheWay--;
-      else this.#inFlight--;
+      this.#inFlight.end(job);
+      this.#onTheWay.end(job);
       this.#wake();
     }
   }
@@ -202,17 +210,21 @@ class Sender {
   }
 
   #show(state: BoxState = this.#connection.state): void {
-    // First, because a long reason is cut off at its end.
-    const [oldest] = this.#waiting;
-    const age = oldest === undefined ? 0 : performance.now() - oldest.since;
-    const waiting = oldest === undefined ? '' : `${this.#waiting.length} waiting${age < OLD_MS ? '' : `, oldest ${ageInWords(age)}`}: `;
     if (this.#closing.signal.aborted) return;
-    if (state.phase === 'failed') this.#status.bad(`${waiting}${state.reason}`);
-    else if (state.phase !== 'open') this.#status.waiting(`${waiting}opening the box`);
-    else if (this.#lastError !== undefined) this.#status.bad(this.#lastError);
-    else if (this.#waiting.length > 0 && this.#inFlight >= MAX_IN_FLIGHT) this.#status.waiting(`${waiting}${this.#task.did} ${this.#count}`);
-    else if (this.#onTheWay > 0) this.#status.waiting(`${this.#task.did} ${this.#count}, ${this.#onTheWay} on the way`);
-    else if (this.#count > 0) this.#status.good(`${this.#task.did} ${this.#count}`);
+    const [first] = this.#waiting;
+    const waiting: Queue = { size: this.#waiting.length, age: first === undefined ? 0 : performance.now() - first.since };
+    // First, because a long reason is cut off at its end.
+    const held = heldUp(waiting, this.#inFlight);
+    if (waiting.size + this.#inFlight.size + this.#onTheWay.size > 0) this.#status.again(this.#say);
+    if (state.phase === 'failed') return this.#status.bad(`${held}${state.reason}`);
+    if (state.phase !== 'open') return this.#status.waiting(`${held}opening the box`);
+    if (this.#lastError !== undefined) return this.#status.bad(`${held}${this.#lastError}`);
+    const did = `${this.#task.did} ${this.#count}`;
+    const onTheWay = this.#onTheWay.size === 0 ? '' : `, ${this.#onTheWay.size} on the way${oldestInWords(this.#onTheWay.age)}`;
+    const isHeld = Math.max(waiting.age, this.#inFlight.age) >= GRACE_MS || (waiting.size > 0 && this.#inFlight.size >= MAX_IN_FLIGHT);
+    if (isHeld) this.#status.waiting(`${held}${did}${onTheWay}`);
+    else if (onTheWay !== '') this.#status.waiting(`${did}${onTheWay}`);
+    else if (this.#count > 0) this.#status.good(did);
     else this.#status.idle('ready');
   }
 }

@@ -34,6 +34,7 @@ describe('a message that cannot be copied', () => {
     ['lanpost subscribe', { configVersion: 2, filter: 'x', durable: false, reader: '', from: 'new', changes: false }, { action: 'getSubscriptions' }],
     ['lanpost items', { topic: 'a' }, {}],
     ['lanpost command out', {}, {}],
+    ['lanpost ack', { action: 'ack', delay: '' }, { lanpost: { retained: true } }],
     ['lanpost message out', { to: 'link:nobody@nowhere' }, {}],
   ])('ends no %s', async (type, fields, more) => {
     const box = await openBox();

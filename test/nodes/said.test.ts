@@ -34,6 +34,7 @@ describe('what the box says, in the language of whoever looks', () => {
     ['1 of 3 online, 1 paused, 1 refused · 7 queued, oldest 4 h · b@b.example: no', '1 von 3 online, 1 angehalten, 1 abgewiesen · 7 stehen an, ältestes 4 h · b@b.example: no'],
     ['online, stands by · 7 queued, oldest 4 s', 'online, steht bereit · 7 stehen an, ältestes 4 s'],
     ['3 waiting, oldest 5 s: opening the box', '3 warten, ältestes 5 s: Box wird geöffnet'],
+    ['9 waiting, 512 not answered, oldest 2 min: published 3, 2 on the way', '9 warten, 512 nicht beantwortet, ältestes 2 min: 3 veröffentlicht, 2 unterwegs'],
     ['3 waiting: busy: Too much is waiting, closed', '3 warten: überlastet: Too much is waiting, closed'],
     ['refused · 2 queued, oldest 1 min · not-authorized', 'abgewiesen · 2 stehen an, ältestes 1 min · not-authorized'],
     ['in-use: Another reader holds this durable name', 'in Gebrauch: Another reader holds this durable name'],
