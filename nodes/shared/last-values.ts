@@ -28,8 +28,10 @@ async function newest(box: Box, { name, lane }: TopicInfo, most: number): Promis
   try {
     return await box.items(name, { last: lane === 'latest' ? most : 1 });
   } catch (error) {
-    // Deleted since, or a topic that can only be listened to.
-    if (codeOf(error) === undefined) throw error;
-    return [];
+    // Deleted since, or a topic that can only be listened to. With any other the reader begins anew, and the node says why: else a dashboard
+    // would begin without a value, and nobody would know.
+    const code = codeOf(error);
+    if (code === 'not-found' || code === 'unsupported') return [];
+    throw error;
   }
 }

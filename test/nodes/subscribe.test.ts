@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { Box } from '../../src/index.ts';
+import { LanpostError, type Box } from '../../src/index.ts';
 import { useEmbeddingBox } from './embedding-box.ts';
 import { collect, saidBy, useFlows } from './flow-kit.ts';
 
@@ -58,6 +58,26 @@ describe('where it begins', () => {
     await flows.setFlows(flow(durable));
     const again = collect(flows.getNode('out'));
     expect([await again.next(), await again.next()]).toMatchObject([{ payload: 1, retained: true }, { payload: 2, retained: false, lanpost: { redelivered: false } }]);
+  });
+
+  it('a last value that could not be read is told, and comes when it can; a topic that keeps none to ask for is passed over', async () => {
+    const box = await openBox();
+    await box.topics.create('heard', { lane: 'latest' });
+    await box.publish('heard', 'not to be asked for');
+    await box.topics.configure('heard', { persist: false });
+    await box.topics.create('state', { lane: 'latest' });
+    await box.publish('state', 'on');
+    const items = box.items.bind(box);
+    let refusals = 1;
+    box.items = async (topic, options) => {
+      if (topic === 'state' && refusals-- > 0) throw new LanpostError('corrupt');
+      return items(topic, options);
+    };
+    await load(flow({}), { lanpost: { box } });
+    const came = collect(flows.getNode('out'));
+    expect(await status('sub', /^corrupt/)).toBe('corrupt: Stored data is damaged.');
+    expect(await came.next()).toMatchObject({ topic: 'state', payload: 'on', retained: true });
+    await expect(status('sub', /^received 1$/)).resolves.toBe('received 1');
   });
 
   it('at a time and at a position', async () => {
