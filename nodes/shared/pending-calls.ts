@@ -26,12 +26,18 @@ export class PendingCalls {
   wait(call: CommandCall, begin: (id: string) => void): Promise<Value | undefined> {
     return new Promise((resolve, reject) => {
       const id = randomBytes(9).toString('base64url');
-      this.#pending.set(id, { resolve, reject, since: performance.now() });
-      call.signal.addEventListener('abort', () => {
+      const end = (reason: unknown): void => {
         this.#pending.delete(id);
-        reject(call.signal.reason instanceof Error ? call.signal.reason : new Error('nobody waits any more'));
-      }, { once: true });
-      begin(id);
+        reject(reason instanceof Error ? reason : new Error('nobody waits any more'));
+      };
+      if (call.signal.aborted) return end(call.signal.reason);
+      this.#pending.set(id, { resolve, reject, since: performance.now() });
+      call.signal.addEventListener('abort', () => end(call.signal.reason), { once: true });
+      try {
+        begin(id);
+      } catch (error) {
+        end(error);
+      }
     });
   }
 
