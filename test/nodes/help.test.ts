@@ -41,7 +41,7 @@ function unsaid(type: string, msg: object): string[] {
     const ofLanpost = codesIn(terms.find((one) => one.terms.includes('lanpost'))?.says ?? '');
     return [
       ...Object.keys(properties).filter((key) => properties[key] !== undefined && !known.has(key)),
-      ...Object.keys((properties['lanpost'] ?? {}) as object).filter((key) => !ofLanpost.has(key)).map((key) => `lanpost.${key}`),
+      ...Object.keys(properties['lanpost'] ?? {}).filter((key) => !ofLanpost.has(key)).map((key) => `lanpost.${key}`),
     ].map((key) => `${locale}: ${key}`);
   });
 }
@@ -53,7 +53,7 @@ describe.each(files)('%s', (file) => {
     for (const [locale, { inputs, outputs }] of Object.entries(LOCALES)) {
       const help = helpOf(locale, file);
       const lists = [...termsIn(section(help, inputs)), ...termsIn(section(help, outputs))];
-      const known = new Set([...lists.flatMap(({ terms }) => terms), ...[...codesIn(help)]]);
+      const known = new Set([...lists.flatMap(({ terms }) => terms), ...codesIn(help)]);
       expect([...wanted].filter((property) => !known.has(property))).toEqual([]);
       expect(lists.filter(({ type }) => type === undefined).map(({ terms }) => terms)).toEqual([]);
     }
