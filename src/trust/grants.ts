@@ -6,9 +6,13 @@ import { formatRelayTarget, parseRelayTarget } from './relay-target.ts';
 /** What a right is one to, and so has a filter of. */
 const RIGHTS: Readonly<Record<Right, 'topics' | 'server' | 'commands' | 'devices' | undefined>> = { chat: undefined, read: 'topics', write: 'topics', files: undefined, relay: 'server', command: 'commands', device: 'devices' };
 
+function isRight(value: unknown): value is Right {
+  return typeof value === 'string' && Object.hasOwn(RIGHTS, value);
+}
+
 /** A grant that could never match would be taken for one that does. */
-export function checkedGrant(right: Right, filter: string | undefined): Grant {
-  if (typeof right !== 'string' || !Object.hasOwn(RIGHTS, right)) throw new TypeError('a right is chat, read, write, files, relay, command or device');
+export function checkedGrant(right: unknown, filter: unknown): Grant {
+  if (!isRight(right)) throw new TypeError('a right is chat, read, write, files, relay, command or device');
   if (RIGHTS[right] === undefined) {
     if (filter !== undefined) throw new TypeError(`${right} has no filter`);
     return { right };
@@ -22,9 +26,9 @@ export function checkedGrant(right: Right, filter: string | undefined): Grant {
 /** One as `checkedGrant` gives it: what is kept may have been written by another version, or imported. */
 export function isGrant(value: unknown): value is Grant {
   if (typeof value !== 'object' || value === null) return false;
-  const { right, filter, ...others } = value as Grant;
+  const { right, filter, ...others }: { readonly right?: unknown; readonly filter?: unknown } = value;
   try {
-    return isSame(checkedGrant(right, filter), value as Grant) && Object.keys(others).length === 0;
+    return checkedGrant(right, filter).filter === filter && Object.keys(others).length === 0;
   } catch {
     return false; // it says what is wrong with it, and nobody here could mend that
   }

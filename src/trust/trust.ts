@@ -38,10 +38,11 @@ interface Row {
 function toRow(kept: unknown): Row | undefined {
   if (typeof kept !== 'object' || kept === null) return undefined;
   const { names, label, level, grants, denials = [], lastSeen, tenure }: { readonly [K in keyof Row]?: unknown } = kept;
-  if (![names, grants, denials].every(Array.isArray) || typeof lastSeen !== 'number') return undefined;
+  const rules = toRules({ grants, denials });
+  if (!rules || !Array.isArray(names) || typeof lastSeen !== 'number') return undefined;
   return {
-    names: (names as unknown[]).filter((name) => typeof name === 'string'), label: typeof label === 'string' ? label : '', level: level === 'paired' ? level : 'seen',
-    ...toRules({ grants, denials })!, lastSeen, ...(isTenure(tenure) ? { tenure } : {}),
+    names: names.filter((name) => typeof name === 'string'), label: typeof label === 'string' ? label : '', level: level === 'paired' ? level : 'seen',
+    ...rules, lastSeen, ...(isTenure(tenure) ? { tenure } : {}),
   };
 }
 
