@@ -1,6 +1,6 @@
 // What two people compare to know that their boxes speak to each other and to nobody between them.
 import { createHash } from 'node:crypto';
-import { wordlist } from '@scure/bip39/wordlists/english.js';
+import { WORDLIST } from './wordlist.ts';
 
 export const NONCE_BYTES = 32;
 /** Of 2,048 words each: 33 bits. Whoever stands between has three guesses a window, for each nonce is committed to before the other is seen. */
@@ -28,5 +28,5 @@ export function pairingWords({ first, second, binding }: PairingInputs): string[
     hash.update(length).update(part);
   }
   const bits = hash.digest();
-  return Array.from({ length: WORDS }, (_, i) => wordlist[bits.readUInt16BE(2 * i) % wordlist.length] ?? '');
+  return Array.from({ length: WORDS }, (_, i) => WORDLIST[bits.readUInt16BE(2 * i) % WORDLIST.length] ?? '');
 }

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { commitment, pairingWords, type PairingInputs } from '../../src/trust/pairing-words.ts';
+import { WORDLIST } from '../../src/trust/wordlist.ts';
 
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 100 });
 const side = fc.record({ spki: bytes, nonce: bytes });
@@ -14,6 +16,11 @@ describe('the words of a pairing', () => {
       for (const word of words) expect(word).toMatch(/^[a-z]{3,8}$/);
       expect(pairingWords(structuredClone(one))).toEqual(words);
     }));
+  });
+
+  it('are of the English list of BIP-39, whole and in its order: another box has the same', () => {
+    expect(WORDLIST).toHaveLength(2048);
+    expect(createHash('sha256').update(`${WORDLIST.join('\n')}\n`).digest('hex')).toBe('2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda');
   });
 
   it('depend on every input, and on who began', () => {
