@@ -28,6 +28,8 @@ window.lanpost = Object.assign(window.lanpost || {}, {
   /** Asks a route of a box, e.g. `choices/topics`; rejects with words for people. */
   ask(box, route, query, method = 'GET') {
     if (!box) return Promise.reject(new Error(this.words('noBox')));
+    // One that is only being added: no route of it can answer.
+    if (box !== 'embedded' && !RED.nodes.node(box)) return Promise.reject(new Error(this.words('notDeployed')));
     return this.send('lanpost/boxes/' + encodeURIComponent(box) + '/' + route, query, method);
   },
 

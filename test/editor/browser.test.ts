@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Box, Item } from '../../src/index.ts';
 import type { Editor } from '../../src/editor/editor.ts';
 import { needs } from '../support/needs.ts';
-import { closeDialog, complaintsOf, deploy, openDialog, openPicker, pickerOf } from './editor-page.ts';
+import { closeDialog, complaintsOf, deploy, dragNode, importText, openDialog, openPicker, pickerOf, wireNodes } from './editor-page.ts';
 import { shipped } from './shipped.ts';
 
 /** What the page's own `RED` is used for here. */
@@ -63,33 +63,11 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  const palette = (type: string): Locator => page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
   /** Newest first last, as the sidebar shows them. */
   const debugged = (name: string): Locator => page.locator('.red-ui-debug-msg', { has: page.locator('.red-ui-debug-msg-name', { hasText: name }) });
 
-  async function drag(type: string, x: number, y: number): Promise<Locator> {
-    const known = await page.evaluate((wanted) => (globalThis as Window).RED.nodes.filterNodes({ type: wanted }).map((node) => node.id), type);
-    await palette(type).scrollIntoViewIfNeeded();
-    const from = (await palette(type).boundingBox())!;
-    const canvas = (await page.locator('#red-ui-workspace-chart').boundingBox())!;
-    await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
-    await page.mouse.down();
-    await page.mouse.move(canvas.x + x - 40, canvas.y + y, { steps: 6 });
-    await page.mouse.move(canvas.x + x, canvas.y + y, { steps: 6 });
-    await page.mouse.up();
-    const id = await page.waitForFunction(({ wanted, before }) => (globalThis as Window).RED.nodes.filterNodes({ type: wanted }).find((node) => !before.includes(node.id))?.id, { wanted: type, before: known });
-    return page.locator(`[id="${await id.jsonValue()}"]`);
-  }
-
-  async function wire(from: Locator, to: Locator): Promise<void> {
-    const start = (await from.locator('.red-ui-flow-port-output .red-ui-flow-port').first().boundingBox())!;
-    const end = (await to.locator('.red-ui-flow-port-input .red-ui-flow-port').first().boundingBox())!;
-    await page.mouse.move(start.x + start.width / 2, start.y + start.height / 2);
-    await page.mouse.down();
-    await page.mouse.move(end.x - 20, end.y + end.height / 2, { steps: 8 });
-    await page.mouse.move(end.x + end.width / 2, end.y + end.height / 2, { steps: 4 });
-    await page.mouse.up();
-  }
+  const drag = (type: string, x: number, y: number): Promise<Locator> => dragNode(page, type, x, y);
+  const wire = (from: Locator, to: Locator): Promise<void> => wireNodes(page, from, to);
 
   async function configure(node: Locator, fields: Record<string, string>): Promise<void> {
     await openDialog(page, node);
@@ -255,13 +233,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
 
   it('the chat example imports without a complaint', async () => {
     const before = await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).length);
-    await page.evaluate(() => { (document.activeElement as unknown as { blur?(): void } | null)?.blur?.(); });
-    await page.keyboard.press('Control+i');
-    const text = page.locator('#red-ui-clipboard-dialog-import-text');
-    await text.fill(await readFile(new URL('../../examples/node-red/chat.json', import.meta.url), 'utf8'));
-    // The editor looks at what is there when a key is let go, and filling presses none.
-    await text.press('End');
-    await page.locator('#red-ui-clipboard-dialog-ok:not(.ui-state-disabled)').click();
+    await importText(page, await readFile(new URL('../../examples/node-red/chat.json', import.meta.url), 'utf8'));
     await page.waitForFunction((known) => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).length === known + 2, before);
     expect(await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).every((node) => node.box))).toBe(true);
   });

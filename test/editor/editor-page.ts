@@ -95,3 +95,65 @@ export async function deploy(page: Page): Promise<void> {
   await page.locator('#red-ui-header-button-deploy').click();
   await page.waitForFunction(() => !(globalThis as EditorWindow).RED.nodes.dirty(), null, { timeout: 60_000 });
 }
+
+/** Drags a node from the palette to a place on the canvas. */
+export async function dragNode(page: Page, type: string, x: number, y: number): Promise<Locator> {
+  const ids = (): Promise<string[]> => page.evaluate((wanted) => (globalThis as EditorWindow).RED.nodes.filterNodes({ type: wanted }).map((one) => one.id), type);
+  const before = await ids();
+  const source = page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
+  await source.scrollIntoViewIfNeeded();
+  const from = (await source.boundingBox())!;
+  const canvas = (await page.locator('#red-ui-workspace-chart').boundingBox())!;
+  await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(canvas.x + x - 40, canvas.y + y, { steps: 6 });
+  await page.mouse.move(canvas.x + x, canvas.y + y, { steps: 6 });
+  await page.mouse.up();
+  const added = async (): Promise<string | undefined> => (await ids()).find((one) => !before.includes(one));
+  await eventually(async () => (await added()) !== undefined, { within: 40_000 });
+  return page.locator(`[id="${await added()}"]`);
+}
+
+/** From an output of one node to the input of another. */
+export async function wireNodes(page: Page, from: Locator, to: Locator, output = 0): Promise<void> {
+  const start = (await from.locator('.red-ui-flow-port-output .red-ui-flow-port').nth(output).boundingBox())!;
+  const end = (await to.locator('.red-ui-flow-port-input .red-ui-flow-port').first().boundingBox())!;
+  await page.mouse.move(start.x + start.width / 2, start.y + start.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(end.x - 20, end.y + end.height / 2, { steps: 8 });
+  await page.mouse.move(end.x + end.width / 2, end.y + end.height / 2, { steps: 4 });
+  await page.mouse.up();
+}
+
+/** Takes an example of this package from the import dialog, into new tabs; gives the names of all that are there. */
+export async function importExample(page: Page, name: string): Promise<string[]> {
+  await page.evaluate(() => { (globalThis as EditorWindow).RED.actions.invoke('core:show-examples-import-dialog'); });
+  const labels = page.locator('#red-ui-clipboard-dialog-import-tab-examples .red-ui-treeList-label-text');
+  const entry = (text: string): Locator => labels.filter({ hasText: new RegExp(`^${text}$`) });
+  const ok = page.locator('#red-ui-clipboard-dialog-ok:not(.ui-state-disabled)');
+  // The list moves while it unfolds: a click may come to another line.
+  const choose = (one: Locator, then: Locator): Promise<void> => eventually(async () => {
+    if (!await then.isVisible()) await one.click();
+    return then.waitFor({ timeout: 3000 }).then(() => true, () => false);
+  }, { within: 60_000 });
+  // Examples of this package come before those of Node-RED, which has a folder of that name, too.
+  await choose(entry('lanpost'), entry('node-red').nth(1));
+  await choose(entry('node-red').first(), entry(name));
+  const all = await labels.allInnerTexts();
+  await choose(entry(name), ok);
+  await ok.click();
+  await ok.waitFor({ state: 'hidden' });
+  return all.slice(all.indexOf('node-red') + 1, all.lastIndexOf('node-red'));
+}
+
+/** Imports what somebody has been given as text, into the tab that is shown or tabs of its own. */
+export async function importText(page: Page, flows: string): Promise<void> {
+  await page.evaluate(() => { (globalThis as EditorWindow).RED.actions.invoke('core:show-import-dialog'); });
+  const text = page.locator('#red-ui-clipboard-dialog-import-text');
+  await text.fill(flows);
+  // The editor looks at what is there when a key is let go, and filling presses none.
+  await text.press('End');
+  const ok = page.locator('#red-ui-clipboard-dialog-ok:not(.ui-state-disabled)');
+  await ok.click();
+  await ok.waitFor({ state: 'hidden' });
+}

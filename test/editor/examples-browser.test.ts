@@ -9,7 +9,7 @@ import { type BoxProcess, startBox } from '../support/box.ts';
 import { eventually } from '../support/eventually.ts';
 import { createLan, type Lan } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
-import { deploy, type EditorWindow } from './editor-page.ts';
+import { deploy, importExample, type EditorWindow } from './editor-page.ts';
 import { openLanEditor, type LanEditor } from './lan-editor.ts';
 
 /** How long what a flow does may take on a machine that others keep busy. */
@@ -73,19 +73,7 @@ describe.runIf(needs('root', 'chromium'))('the example flows in the editor, with
 
   /** From the list of examples, into new tabs, of which the first is shown. */
   async function bring(name: string, label: string): Promise<void> {
-    await page.evaluate(() => { (globalThis as EditorWindow).RED.actions.invoke('core:show-examples-import-dialog'); });
-    const entry = (text: string): Locator => page.locator('#red-ui-clipboard-dialog-import-tab-examples .red-ui-treeList-label-text', { hasText: new RegExp(`^${text}$`) });
-    const ok = page.locator('#red-ui-clipboard-dialog-ok:not(.ui-state-disabled)');
-    // The list moves while it unfolds: a click may come to another line.
-    const choose = (one: Locator, then: Locator): Promise<void> => eventually(async () => {
-      if (!await then.isVisible()) await one.click();
-      return then.waitFor({ timeout: 3000 }).then(() => true, () => false);
-    }, { within: 60_000 });
-    // Examples of this package come before those of Node-RED, which has a folder of that name, too.
-    await choose(entry('lanpost'), entry('node-red').nth(1));
-    await choose(entry('node-red').first(), entry(name));
-    await choose(entry(name), ok);
-    await ok.click();
+    await importExample(page, name);
     const tab = await page.waitForFunction((wanted) => {
       let id: string | undefined;
       (globalThis as EditorWindow).RED.nodes.eachWorkspace((one) => { if (one.label === wanted) id = one.id; });

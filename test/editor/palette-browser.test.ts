@@ -11,7 +11,7 @@ import { eventually } from '../support/eventually.ts';
 import { createLan, type Lan } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
 import { type Purple, startPurple } from '../support/purple.ts';
-import { chooseIn, closeDialog, deploy, openDialog, pick, type EditorWindow } from './editor-page.ts';
+import { chooseIn, closeDialog, deploy, dragNode, openDialog, pick, wireNodes, type EditorWindow } from './editor-page.ts';
 import { openLanEditor, type LanEditor } from './lan-editor.ts';
 
 const COLUMNS: readonly number[] = [130, 380, 640, 890];
@@ -69,32 +69,9 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
   const press = (name: string): Promise<void> => node(name).locator('.red-ui-flow-node-button').click();
 
   async function drag(name: string, type: string, column: number, row: number): Promise<void> {
-    const ids = (): Promise<string[]> => page.evaluate((wanted) => (globalThis as EditorWindow).RED.nodes.filterNodes({ type: wanted }).map((one) => one.id), type);
-    const before = await ids();
-    const source = page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
-    await source.scrollIntoViewIfNeeded();
-    const from = (await source.boundingBox())!;
-    const canvas = (await page.locator('#red-ui-workspace-chart').boundingBox())!;
-    const to = { x: canvas.x + (COLUMNS[column] ?? 0), y: canvas.y + 40 + row * ROW };
-    await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
-    await page.mouse.down();
-    await page.mouse.move(to.x - 30, to.y, { steps: 4 });
-    await page.mouse.move(to.x, to.y, { steps: 4 });
-    await page.mouse.up();
-    await expect.poll(async () => (await ids()).length, { timeout: 40_000 }).toBe(before.length + 1);
-    const id = (await ids()).find((one) => !before.includes(one));
-    nodes.set(name, page.locator(`[id="${id}"]`));
+    nodes.set(name, await dragNode(page, type, COLUMNS[column] ?? 0, 40 + row * ROW));
   }
-
-  async function wire(from: string, to: string, output = 0): Promise<void> {
-    const start = (await node(from).locator('.red-ui-flow-port-output .red-ui-flow-port').nth(output).boundingBox())!;
-    const end = (await node(to).locator('.red-ui-flow-port-input .red-ui-flow-port').first().boundingBox())!;
-    await page.mouse.move(start.x + start.width / 2, start.y + start.height / 2);
-    await page.mouse.down();
-    await page.mouse.move(end.x - 20, end.y + end.height / 2, { steps: 4 });
-    await page.mouse.move(end.x + end.width / 2, end.y + end.height / 2, { steps: 3 });
-    await page.mouse.up();
-  }
+  const wire = (from: string, to: string, output = 0): Promise<void> => wireNodes(page, node(from), node(to), output);
 
   /** Opens the dialog, does what is to be done in it, and closes it by its button. */
   async function configure(name: string, fill: () => Promise<void>): Promise<void> {
