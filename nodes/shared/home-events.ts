@@ -4,7 +4,7 @@ import { ageInWords } from './age-in-words.ts';
 
 /** What has become of a home account: what it can be reached by, how much waits for it. */
 export interface HomeEvent {
-  /** `state`: it came, went, or is not what it was. `progress`: another number waits, here or there. `drained`: nothing does any more. `removed`: the box has no such account now. */
+  /** `state`: it came, went, or is not what it was. `progress`: another number waits, here or there. `drained`: it has taken all there is. `removed`: the box has no such account now. */
   readonly event: 'state' | 'progress' | 'drained' | 'removed';
   readonly home: HomeStatus;
 }
@@ -19,9 +19,9 @@ export async function* homeEvents(list: () => Promise<HomeStatus[]>, only: strin
     const homes = (await list()).filter(({ jid }) => only === '' || jid === only);
     all(homes);
     for (const home of homes) {
-      const event = changeOf(known.get(home.jid), home);
+      const events = changesOf(known.get(home.jid), home);
       known.set(home.jid, home);
-      if (event) yield { event, home };
+      for (const event of events) yield { event, home };
     }
     for (const [jid, home] of known) {
       if (homes.some((one) => one.jid === jid)) continue;
@@ -32,10 +32,12 @@ export async function* homeEvents(list: () => Promise<HomeStatus[]>, only: strin
   }
 }
 
-export function changeOf(before: HomeStatus | undefined, now: HomeStatus): HomeEvent['event'] | undefined {
-  if (!before || standing(before) !== standing(now)) return 'state';
-  if (before.queued === now.queued && before.down?.waiting === now.down?.waiting) return undefined;
-  return now.queued === 0 && before.queued > 0 ? 'drained' : 'progress';
+/** What is another thing than it was: it may come back and take all that waited between two looks. What it has taken is `queued` for a minute more. */
+export function changesOf(before: HomeStatus | undefined, now: HomeStatus): HomeEvent['event'][] {
+  const drained = (before?.left ?? 0) > 0 && now.left === undefined;
+  if (!before || standing(before) !== standing(now)) return drained ? ['state', 'drained'] : ['state'];
+  if (drained) return ['drained'];
+  return before.queued === now.queued && before.left === now.left && before.down?.waiting === now.down?.waiting ? [] : ['progress'];
 }
 
 /** All that makes it another state. Numbers that run on, as how long it has not answered, make none. */
@@ -80,7 +82,7 @@ function severalInWords(homes: readonly HomeStatus[], waits: string): Words {
 
 function waitsInWords(homes: readonly HomeStatus[]): string {
   // What is for a group is told by each home of it.
-  const groups = new Map(homes.map((home) => [home.group?.name ?? home, home.queued]));
-  const queued = [...groups.values()].reduce((sum, one) => sum + one, 0);
-  return queued === 0 ? '' : ` · ${queued} queued, oldest ${ageInWords(Math.max(...homes.map(({ oldestAge }) => oldestAge)))}`;
+  const groups = new Map(homes.map((home) => [home.group?.name ?? home, home.left ?? 0]));
+  const left = [...groups.values()].reduce((sum, one) => sum + one, 0);
+  return left === 0 ? '' : ` · ${left} queued, oldest ${ageInWords(Math.max(...homes.map(({ oldestAge }) => oldestAge)))}`;
 }

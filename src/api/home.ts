@@ -132,6 +132,8 @@ export interface HomeStatus {
   readonly unanswered?: number;
   /** Records not settled. */
   readonly queued: number;
+  /** Of them, those that the home has not acknowledged; absent when there are none. */
+  readonly left?: number;
   /** About how many bytes they have, which stay for this home. */
   readonly queuedBytes: number;
   /** Age of the oldest of them in ms; 0 when there is none. */

@@ -258,16 +258,17 @@ export class Home {
     const unanswered = this.#sessions.attached?.unanswered ?? 0;
     const oldestAge = oldest && queued > 0 ? Math.max(0, Math.round(this.#ages.of(oldest.record) ?? 0)) : 0;
     const { rate } = this.uplink;
-    const left = queued === 0 ? undefined : await log.timeLeft();
+    const timeLeft = queued === 0 ? undefined : await log.timeLeft();
     const budget = queued > 0 && this.uplink.budgetWait > 0 ? `the byte budget is used up for ${Math.ceil(this.uplink.budgetWait / 1000)} s` : undefined;
     const reason = this.#reason ?? budget ?? (held.length > 0 ? held.map(({ topic, reason: why }) => `${topic}: ${why}`).slice(0, 5).join('; ') : undefined) ?? shortInWords(short);
     return {
       jid: this.account.jid, service: this.account.service, topics: this.account.rules.map((rule) => rule.filter), state: this.#state, since: this.#since, queued,
+      ...(backlog.left > 0 ? { left: backlog.left } : {}),
       queuedBytes: bytes, oldestAge, rate,
       ...(oldest && queued > 0 ? { oldest: { topic: oldest.record.topic, reader: oldest.reader } } : {}),
       ...(queued > 0 && rate.items > 0 ? { drains: Math.round((queued / rate.items) * 1000) } : {}),
       ...(draining ? { draining } : {}),
-      ...(left === undefined ? {} : { hoursLeft: Math.round(left / 360_000) / 10 }),
+      ...(timeLeft === undefined ? {} : { hoursLeft: Math.round(timeLeft / 360_000) / 10 }),
       ...(this.#downlink ? { down: this.#downlink.status() } : {}),
       ...(this.online && this.#roads.via !== undefined ? { via: this.#roads.via } : {}),
       ...(this.account.group === undefined ? {} : { group: { name: this.account.group, rank: this.account.rank, active: this.#parts.active?.() === true } }),

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { HomeStatus } from '../../src/index.ts';
-import { changeOf, homesInWords } from '../../nodes/shared/home-events.ts';
+import { changesOf, homesInWords } from '../../nodes/shared/home-events.ts';
 import { useEmbeddingBox } from './embedding-box.ts';
 import { collect, useFlows } from './flow-kit.ts';
 
@@ -61,14 +61,18 @@ it('says which home when there are none, or more', async () => {
   expect((await caught.next()).error).toMatchObject({ message: expect.stringContaining('no home') });
 });
 
-it('an event is one of state, progress or drained', () => {
-  const waits = status({ queued: 3 });
-  expect(changeOf(undefined, waits)).toBe('state');
-  expect(changeOf(waits, waits)).toBeUndefined();
-  expect(changeOf(waits, status({ queued: 2 }))).toBe('progress');
-  expect(changeOf(waits, status({ queued: 0 }))).toBe('drained');
-  expect(changeOf(waits, status({ queued: 3, state: 'waiting', reason: 'no road' }))).toBe('state');
-  expect(changeOf(status({ down: { nodes: 2, waiting: 1 } }), status({ down: { nodes: 2, waiting: 0 } }))).toBe('progress');
+it('what has changed is the state, how much waits, or that nothing does any more', () => {
+  const waits = status({ queued: 3, left: 3 });
+  expect(changesOf(undefined, waits)).toEqual(['state']);
+  expect(changesOf(waits, waits)).toEqual([]);
+  expect(changesOf(waits, status({ queued: 3, left: 2 }))).toEqual(['progress']);
+  // What it has taken counts as safe a minute later.
+  expect(changesOf(waits, status({ queued: 3 }))).toEqual(['drained']);
+  expect(changesOf(status({ queued: 3 }), status({}))).toEqual(['progress']);
+  expect(changesOf(waits, status({ queued: 3, left: 3, state: 'waiting', reason: 'no road' }))).toEqual(['state']);
+  // Back, and all of it sent, between two looks.
+  expect(changesOf(status({ queued: 3, left: 3, state: 'connecting' }), status({ queued: 3 }))).toEqual(['state', 'drained']);
+  expect(changesOf(status({ down: { nodes: 2, waiting: 1 } }), status({ down: { nodes: 2, waiting: 0 } }))).toEqual(['progress']);
 });
 
 it.each<[string, Partial<HomeStatus>, Partial<HomeStatus>]>([
@@ -83,7 +87,7 @@ it.each<[string, Partial<HomeStatus>, Partial<HomeStatus>]>([
   ['another node comes down', { down: { nodes: 1, waiting: 0 } }, { down: { nodes: 2, waiting: 0 } }],
   ['something of it is held back', {}, { reason: 't: forbidden' }],
 ])('an event tells that %s', (_what, before, now) => {
-  expect(changeOf(status(before), status(now))).toBe('state');
+  expect(changesOf(status(before), status(now))).toEqual(['state']);
 });
 
 it.each<[string, Partial<HomeStatus>, Partial<HomeStatus>]>([
@@ -91,28 +95,29 @@ it.each<[string, Partial<HomeStatus>, Partial<HomeStatus>]>([
   ['for how long the byte budget is used up', { reason: 'the byte budget is used up for 35 s' }, { reason: 'the byte budget is used up for 34 s' }],
   ['since when it waits', { state: 'waiting', since: 1, reason: 'no road', nextAttempt: 5 }, { state: 'waiting', since: 2, reason: 'no road', nextAttempt: 9 }],
 ])('no event tells %s', (_what, before, now) => {
-  expect(changeOf(status(before), status(now))).toBeUndefined();
+  expect(changesOf(status(before), status(now))).toEqual([]);
 });
 
 it('the status says the state, how much waits, how old it is, and why', () => {
   expect(homesInWords([], '')).toEqual({ kind: 'idle', text: 'no home' });
   expect(homesInWords([], 'x@y.example')).toEqual({ kind: 'bad', text: 'no home x@y.example' });
   expect(homesInWords([status({})], '')).toEqual({ kind: 'good', text: 'online' });
-  expect(homesInWords([status({ state: 'waiting', reason: 'no road', queued: 7, oldestAge: 180_000 })], '')).toEqual({ kind: 'waiting', text: 'waiting · 7 queued, oldest 3 min · no road' });
-  expect(homesInWords([status({ unanswered: 12_000, queued: 7, oldestAge: 14_000 })], '')).toEqual({ kind: 'waiting', text: 'no answer for 12 s · 7 queued, oldest 14 s' });
+  expect(homesInWords([status({ queued: 120, oldestAge: 60_000 })], '')).toEqual({ kind: 'good', text: 'online' });
+  expect(homesInWords([status({ state: 'waiting', reason: 'no road', queued: 7, left: 7, oldestAge: 180_000 })], '')).toEqual({ kind: 'waiting', text: 'waiting · 7 queued, oldest 3 min · no road' });
+  expect(homesInWords([status({ unanswered: 12_000, queued: 9, left: 7, oldestAge: 14_000 })], '')).toEqual({ kind: 'waiting', text: 'no answer for 12 s · 7 queued, oldest 14 s' });
   expect(homesInWords([status({ unanswered: 12_000 }), status({})], '')).toEqual({ kind: 'waiting', text: '1 of 2 online' });
-  expect(homesInWords([status({}), status({ state: 'refused', queued: 1, oldestAge: 5000 })], '')).toEqual({ kind: 'bad', text: '1 of 2 online, 1 refused · 1 queued, oldest 5 s' });
+  expect(homesInWords([status({}), status({ state: 'refused', queued: 1, left: 1, oldestAge: 5000 })], '')).toEqual({ kind: 'bad', text: '1 of 2 online, 1 refused · 1 queued, oldest 5 s' });
 });
 
 it('the status is true of homes that are paused, refused, stand by, or are held up', () => {
-  const group = (active: boolean): Partial<HomeStatus> => ({ group: { name: 'g', rank: active ? 0 : 1, active }, queued: 7, oldestAge: 3000 });
-  expect(homesInWords([status({ state: 'paused', queued: 2, oldestAge: 4000 })], '')).toEqual({ kind: 'idle', text: 'paused · 2 queued, oldest 4 s' });
+  const group = (active: boolean): Partial<HomeStatus> => ({ group: { name: 'g', rank: active ? 0 : 1, active }, queued: 7, left: 7, oldestAge: 3000 });
+  expect(homesInWords([status({ state: 'paused', queued: 2, left: 2, oldestAge: 4000 })], '')).toEqual({ kind: 'idle', text: 'paused · 2 queued, oldest 4 s' });
   expect(homesInWords([status({ state: 'refused', reason: 'not-authorized' })], '')).toEqual({ kind: 'bad', text: 'refused · not-authorized' });
   expect(homesInWords([status(group(true))], '')).toEqual({ kind: 'good', text: 'online · 7 queued, oldest 3 s' });
   expect(homesInWords([status(group(false))], '')).toEqual({ kind: 'good', text: 'online, stands by · 7 queued, oldest 3 s' });
   // What waits for the group waits once.
-  expect(homesInWords([status(group(true)), status(group(false)), status({ queued: 1, oldestAge: 9000 })], '')).toEqual({ kind: 'good', text: '3 of 3 online · 8 queued, oldest 9 s' });
-  expect(homesInWords([status({ queued: 1, oldestAge: 1000, reason: 't: forbidden' })], '')).toEqual({ kind: 'waiting', text: 'online · 1 queued, oldest 1 s · t: forbidden' });
+  expect(homesInWords([status(group(true)), status(group(false)), status({ queued: 1, left: 1, oldestAge: 9000 })], '')).toEqual({ kind: 'good', text: '3 of 3 online · 8 queued, oldest 9 s' });
+  expect(homesInWords([status({ queued: 1, left: 1, oldestAge: 1000, reason: 't: forbidden' })], '')).toEqual({ kind: 'waiting', text: 'online · 1 queued, oldest 1 s · t: forbidden' });
   expect(homesInWords([status({}), status({ state: 'paused' })], '')).toEqual({ kind: 'good', text: '1 of 2 online, 1 paused' });
   expect(homesInWords([status({ state: 'paused' }), status({ state: 'paused' })], '')).toEqual({ kind: 'idle', text: '0 of 2 online, 2 paused' });
   expect(homesInWords([status({ state: 'waiting', reason: 'no road' }), status({ jid: 'b@b.example', state: 'refused', reason: 'not-authorized' })], '')).toEqual({ kind: 'bad', text: '0 of 2 online, 1 refused · b@b.example: not-authorized' });
