@@ -16,6 +16,8 @@ const SERVERS = 2;
 const MQTT_PORT = 1883;
 /** So long after it was sent the last message is on disk where there is one. */
 const ACCEPTED = 1000;
+/** So old may be what a status tells: the box is looked at once a second, and Node-RED is told a little later. */
+const LOOK = 2000;
 /** So long after the path is there again everything is waited for. */
 const LONGEST = 150_000;
 
@@ -31,8 +33,11 @@ export interface OutageOptions {
   readonly xmppNodes?: string;
 }
 
-/** What a node's status said, from so many seconds after the cut on. */
-export interface Shown { readonly node: string; readonly from: number; readonly text: string }
+/**
+ * What a node's status said, from so many seconds after the cut on, and how many messages waited indeed: what Complete was told of less what
+ * came out. A status is as old as the look at what it tells of: so many at least, and at most.
+ */
+export interface Shown { readonly node: string; readonly from: number; readonly text: string; readonly waiting: { readonly least: number; readonly most: number } }
 
 export interface OutageResult {
   readonly road: OutageRoad;
@@ -45,6 +50,8 @@ export interface OutageResult {
   readonly last: number;
   /** During the cut. */
   readonly shown: readonly Shown[];
+  /** What its nodes said last of all, once nothing more came. */
+  readonly atEnd: readonly string[];
 }
 
 interface Said { readonly at?: number; readonly caught?: string; readonly done?: string; readonly shown?: string; readonly text?: string; readonly sent?: number; readonly started?: boolean }
@@ -94,6 +101,8 @@ export async function sendThroughOutage({ messages, cut, quiet, killed = false, 
     // Whatever has not come by then is lost, as far as anybody can tell.
     await untilAll(witness, messages).catch(() => undefined);
     const arrived = await untilQuiet(witness.lines, mended, quiet);
+    // Homes are looked at once a second.
+    await flows.said.wait((line) => line['shown'] === 'home' && line['text'] === 'online' && Number(line['at']) > mended, { timeout: 30_000 }).catch(() => undefined);
     const all = said();
     const done = perRoad(all, 'done');
     const caught = perRoad(all, 'caught');
@@ -106,7 +115,8 @@ export async function sendThroughOutage({ messages, cut, quiet, killed = false, 
         road, lost: messages - came.length, doubled: came.reduce((sum, [, often]) => sum + often - 1, 0),
         caught: (caught.get(road.name) ?? 0) - (before.caught.get(road.name) ?? 0), completed: Math.max(0, told - came.length),
         last: ((arrived.last.get(witnessed(road.name)) ?? mended) - mended) / 1000,
-        shown: road.shown.flatMap((node) => shownDuring(all, node, begun, mended)),
+        shown: road.shown.flatMap((node) => shownDuring(all, node, begun, mended).map(({ at, ...one }) => ({ ...one, waiting: waitingAt(at, all, witness.lines, road.name) }))),
+        atEnd: road.shown.map((node) => all.findLast((line) => line.shown === node)?.text ?? ''),
       };
     });
   } finally {
@@ -169,8 +179,15 @@ async function untilQuiet(lines: readonly Seen[], since: number, quiet: number):
 }
 
 /** What it said when the cut began, and all that it said until it was mended. */
-function shownDuring(lines: readonly Said[], node: string, begun: number, mended: number): Shown[] {
+function shownDuring(lines: readonly Said[], node: string, begun: number, mended: number): (Omit<Shown, 'waiting'> & { readonly at: number })[] {
   const all = lines.filter((line) => line.shown === node && (line.at ?? Infinity) < mended);
   const first = all.filter(({ at = 0 }) => at <= begun).at(-1);
-  return [...first ? [first] : [], ...all.filter(({ at = 0 }) => at > begun)].map(({ at = begun, text = '' }) => ({ node, from: Math.max(0, (at - begun) / 1000), text: text.replace(/^node-red:common\.status\./, '') }));
+  return [...first ? [first] : [], ...all.filter(({ at = 0 }) => at > begun)].map(({ at = begun, text = '' }) => ({ node, at, from: Math.max(0, (at - begun) / 1000), text: text.replace(/^node-red:common\.status\./, '') }));
+}
+
+/** How many messages of a road were on their way. */
+function waitingAt(at: number, lines: readonly Said[], seen: readonly Seen[], road: OutageRoad['name']): Shown['waiting'] {
+  const done = (until: number): number => lines.filter((line) => line.done === road && (line.at ?? Infinity) <= until).length;
+  const arrived = (until: number): number => new Set(seen.flatMap((one) => (one.road === witnessed(road) && one.at <= until && one.n !== undefined ? [one.n] : []))).size;
+  return { least: done(at - LOOK) - arrived(at), most: done(at + LOOK) - arrived(at - LOOK) };
 }
