@@ -147,10 +147,8 @@ describe.runIf(needs('chromium'))(`the packed package in the editor of a plain N
     const english = await helpOf(page, types);
     const german = await open('de-DE');
     const translated = await helpOf(german, types);
-    for (const type of types) {
-      expect(english[type], type).toMatch(/\nExample\n/);
-      expect(translated[type], type).toMatch(/\nBeispiel\n/);
-    }
+    expect(types.filter((type) => !/\nExample\n/.test(english[type] ?? ''))).toEqual([]);
+    expect(types.filter((type) => !/\nBeispiel\n/.test(translated[type] ?? ''))).toEqual([]);
     await german.context().close();
   });
 

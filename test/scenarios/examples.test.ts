@@ -129,11 +129,11 @@ describe.runIf(needs('root', 'prosody', 'avahi-daemon', 'libpurple'))('an exampl
 
   it('two boxes share a counter: both add, both show the sum, and it outlives the box that counts', async () => {
     const flow = example('counter');
-    const [counts, other] = flow.filter(({ type }) => type === 'tab').map(({ id }) => flow.filter((node) => node.id === id || node.z === id));
+    const [counts = [], other = []] = flow.filter(({ type }) => type === 'tab').map(({ id }) => flow.filter((node) => node.id === id || node.z === id));
     const config = flow.filter(({ type }) => type === 'lanpost box');
     const named = (boxName: string): Node[] => changed(config, 'lanpost box', { boxName });
-    const atGate = [...counts!, ...other!, ...named('gate')];
-    const atHall = [...changed(other!, 'Counter: the other box', { env: [{ name: 'COUNTER_BOX', value: 'link:gate@gate', type: 'str' }] }), ...named('hall')];
+    const atGate = [...counts, ...other, ...named('gate')];
+    const atHall = [...changed(other, 'Counter: the other box', { env: [{ name: 'COUNTER_BOX', value: 'link:gate@gate', type: 'str' }] }), ...named('hall')];
     let gate = await run(GATE, atGate);
     await using hall = await run(HALL, atHall);
     await expect.poll(async () => (await gate.box.peers.list()).map(({ name }) => name), SOON).toEqual(['hall@hall']);

@@ -1,9 +1,10 @@
 // A million items wait for a durable reader when Node-RED starts, and the flow is slow: what that takes of memory, from the first to the last.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createBox } from '../../../src/index.ts';
 import { startFlows } from '../../support/flow-process.ts';
+import { ROOT } from '../../support/root.ts';
 import { inMiB, perSecond, type Row } from '../figures.ts';
 import { BOX } from './cost-flow.ts';
 
@@ -19,8 +20,9 @@ const LOOKS = 100;
 interface Reading {
   readonly reader: string;
   readonly what: string;
-  /** Of the million; at 500/s all of it takes 33 minutes. */
+  /** Of the million; at the dialog's 500/s all of it takes 33 minutes. */
   readonly items: number;
+  /** What is not as the dialog has it at first. */
   readonly subscribe: object;
   /** What the flow does with each, before it is counted. */
   readonly slow: string;
@@ -29,7 +31,8 @@ interface Reading {
 const READINGS: readonly Reading[] = [
   { reader: 'confirmed', what: 'as fast as the flow confirms them with lanpost ack, 5 ms after each came', items: ITEMS, subscribe: { rate: '0', ack: 'manual' }, slow: 'await new Promise((resolve) => setTimeout(resolve, 5));' },
   { reader: 'busy', what: 'as fast as the flow takes them, which computes for some 0.2 ms with each', items: ITEMS, subscribe: { rate: '0' }, slow: 'let sum = 0; for (let i = 0; i < 20_000; i++) sum += i;' },
-  { reader: 'paced', what: 'at the rate of the dialog (500/s), into a flow that waits 20 ms with each', items: 150_000, subscribe: {}, slow: 'await new Promise((resolve) => setTimeout(resolve, 20));' },
+  { reader: 'faster', what: 'as the dialog has it but for the rate (5,000/s instead of 500), into a flow that waits 20 ms with each', items: ITEMS, subscribe: { rate: '5000' }, slow: 'await new Promise((resolve) => setTimeout(resolve, 20));' },
+  { reader: 'paced', what: 'as the dialog has it (500/s, at which all of them take 33 min), into a flow that waits 20 ms with each', items: 150_000, subscribe: {}, slow: 'await new Promise((resolve) => setTimeout(resolve, 20));' },
 ];
 
 export async function benchBacklog(): Promise<Row[]> {
@@ -93,10 +96,18 @@ function flowOf({ reader, subscribe, slow }: Reading, step: number): object[] {
   return [
     { id: 'tab', type: 'tab', label: 'backlog' },
     { ...BOX, mode: 'own', dir: 'data', link: false },
-    // As its dialog has it at first, but for what is measured.
-    { z: 'tab', id: 'sub', type: 'lanpost subscribe', box: 'box', filter: '#', at: '', from: 'start', fromValue: '', last: 'latest', durable: true, reader, ack: 'auto', inFlight: '64', ackWait: '', rate: '500', rateOf: 'backlog', form: 'auto', changes: false, inputs: 0, configVersion: 2, ...subscribe, wires: [['slow']] },
+    { ...dialogDefaults('lanpost-subscribe'), z: 'tab', id: 'sub', type: 'lanpost subscribe', box: 'box', filter: '#', durable: true, reader, ...subscribe, wires: [['slow']] },
     { z: 'tab', id: 'slow', type: 'function', func: `${slow} return msg;`, outputs: 1, wires: [[confirmed ? 'confirm' : 'count']] },
     ...(confirmed ? [{ z: 'tab', id: 'confirm', type: 'lanpost ack', action: 'ack', delay: '', wires: [['count']] }] : []),
     { z: 'tab', id: 'count', type: 'function', func: count, outputs: 0, wires: [] },
   ];
+}
+
+/** What a node has that was just dragged from the palette. */
+function dialogDefaults(node: string): Record<string, unknown> {
+  const page = readFileSync(join(ROOT, `nodes/${node}.html`), 'utf8');
+  const [, fields = ''] = /defaults: \{([^]*?)\n {4}\}/.exec(page) ?? [];
+  const defaults = [...fields.matchAll(/^ +(\w+): \{ value: (?:'([^']*)'|(\d+|true|false))/gm)].map(([, name = '', text, other = 'null']) => [name, text ?? JSON.parse(other)] as const);
+  if (defaults.length === 0) throw new Error(`${node} has no defaults in its dialog`);
+  return Object.fromEntries(defaults);
 }
