@@ -18,6 +18,8 @@ const MQTT_PORT = 1883;
 const ACCEPTED = 1000;
 /** So old may be what a status tells: the box is looked at once a second, and Node-RED is told a little later. */
 const LOOK = 2000;
+/** Seconds after which it can be known that a server does not answer. */
+const KNOWN = 8;
 /** So long after the path is there again everything is waited for. */
 const LONGEST = 150_000;
 
@@ -34,10 +36,10 @@ export interface OutageOptions {
 }
 
 /**
- * What a node's status said, from so many seconds after the cut on, and how many messages waited indeed: what Complete was told of less what
+ * What a node's status said, from and until so many seconds after the cut, and how many messages waited indeed: what Complete was told of less what
  * came out. A status is as old as the look at what it tells of: so many at least, and at most.
  */
-export interface Shown { readonly node: string; readonly from: number; readonly text: string; readonly waiting: { readonly least: number; readonly most: number } }
+export interface Shown { readonly node: string; readonly from: number; readonly until: number; readonly text: string; readonly waiting: { readonly least: number; readonly most: number } }
 
 export interface OutageResult {
   readonly road: OutageRoad;
@@ -182,7 +184,17 @@ async function untilQuiet(lines: readonly Seen[], since: number, quiet: number):
 function shownDuring(lines: readonly Said[], node: string, begun: number, mended: number): (Omit<Shown, 'waiting'> & { readonly at: number })[] {
   const all = lines.filter((line) => line.shown === node && (line.at ?? Infinity) < mended);
   const first = all.filter(({ at = 0 }) => at <= begun).at(-1);
-  return [...first ? [first] : [], ...all.filter(({ at = 0 }) => at > begun)].map(({ at = begun, text = '' }) => ({ node, at, from: Math.max(0, (at - begun) / 1000), text: text.replace(/^node-red:common\.status\./, '') }));
+  const after = (at: number): number => Math.max(0, (at - begun) / 1000);
+  return [...first ? [first] : [], ...all.filter(({ at = 0 }) => at > begun)].map(({ at = begun, text = '' }, i, during) => ({ node, at, from: after(at), until: after(during[i + 1]?.at ?? mended), text: text.replace(/^node-red:common\.status\./, '') }));
+}
+
+/** What was not so: that all is well, when it could be known that it is not, and numbers of what waits. */
+export function untrue(shown: readonly Shown[]): Shown[] {
+  return shown.filter(({ until, text, waiting: { least, most } }) => {
+    if (/^(online|connected)/.test(text) && until > KNOWN) return true;
+    const [, queued] = /(\d+) queued/.exec(text) ?? [];
+    return queued !== undefined && (Number(queued) < least || Number(queued) > most);
+  });
 }
 
 /** How many messages of a road were on their way. */

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type OutageResult, sendThroughOutage, type Shown } from '../../scenarios/outage.ts';
+import { type OutageResult, sendThroughOutage, type Shown, untrue } from '../../scenarios/outage.ts';
 import { needs } from '../../support/needs.ts';
 import type { Row } from '../figures.ts';
 
@@ -33,9 +33,12 @@ async function outageRows(xmppNodes: string | undefined, killed: boolean): Promi
   }
   const [ours, ...peers] = results;
   const row = (what: string, of: (result: OutageResult) => number): Row => ({
-    what: `${what} of ${MESSAGES} sent in ${CUT / 1000} s without a path${killed ? ', in the middle of which Node-RED was killed and started again' : ''}`, ours: ours ? String(of(ours)) : '', peer: peers.map((one) => `${one.road.title}: ${of(one)}`).join('; '), target: '0', met: ours !== undefined && of(ours) === 0,
+    what: `${what} ${MESSAGES} sent in ${CUT / 1000} s without a path${killed ? ', in the middle of which Node-RED was killed and started again' : ''}`, ours: ours ? String(of(ours)) : '', peer: peers.map((one) => `${one.road.title}: ${of(one)}`).join('; '), target: '0', met: ours !== undefined && of(ours) === 0,
   });
-  return [row('lost', (result) => result.lost), row('doubled', (result) => result.doubled), row('Catch fired', (result) => result.caught)];
+  return [
+    row('lost of', (result) => result.lost), row('doubled of', (result) => result.doubled), row('Catch fired of', (result) => result.caught),
+    row('what a status said and was not so, with', (result) => untrue(result.shown).length),
+  ];
 }
 
 /** What it said, one line for each kind of text, with the first and the last of it. */
