@@ -58,6 +58,8 @@ export interface MessagesOptions {
 }
 
 export interface MessageStream extends AsyncIterableIterator<Message>, AsyncDisposable {
+  /** Resolves when the reader is in place: what comes from now on will be given. */
+  readonly ready: Promise<void>;
   close(): Promise<void>;
 }
 

@@ -147,7 +147,7 @@ function subscriptionSource(box: Box, filter: string, options: SubscribeOptions 
 function messageSource(box: Box, options: MessagesOptions | undefined): Source {
   const messages = box.messages(isRecord(options) ? options : {});
   return {
-    ready: Promise.resolve(),
+    ready: messages.ready,
     async next() {
       const step = await messages.next();
       if (step.done) return step;

@@ -26,6 +26,7 @@ export function remoteSubscription(stream: RemoteStream<Delivery>, ack: 'auto' |
 
 export function remoteMessages(stream: RemoteStream<Message>): MessageStream {
   const messages: MessageStream = {
+    ready: stream.ready,
     next: () => stream.next(),
     async return() {
       await stream.close();

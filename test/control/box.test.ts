@@ -43,6 +43,16 @@ describe.each(['in this process', 'attached'])('a box %s', (where) => {
     await rm(dir, { recursive: true, force: true });
   });
 
+  it('says when a reader of messages is in place, and why it never will be', async () => {
+    const messages = box.messages({ name: 'r', from: 'new' });
+    await messages.ready;
+    expect((await owner.subscriptions.list()).map(({ name }) => name)).toEqual(['inbox:r']);
+    const second = box.messages({ name: 'r' });
+    await expect(second.ready).rejects.toMatchObject({ code: 'in-use' });
+    await expect(second.next()).rejects.toMatchObject({ code: 'in-use' });
+    await messages.close();
+  });
+
   it('bounds what waits for a reader, says so, and tells of what was lost', async () => {
     const options = { durable: 'b', from: 'start', maxBacklog: { records: 2, age: 3_600_000 } } as const;
     const before = subscribe('bounded', options);
