@@ -30,7 +30,9 @@ export default function register(RED: NodeAPI): void {
     this.calls = calls;
     const status = new NodeStatus(this);
     let count = 0;
+    let isOffered = false;
     const show = (): void => {
+      if (!isOffered) return;
       const done = `run ${count} ${count === 1 ? 'time' : 'times'}`;
       if (calls.size > 0) {
         status.good(`${calls.size} running${oldestInWords(calls.age)}, ${done}`);
@@ -56,11 +58,13 @@ export default function register(RED: NodeAPI): void {
       const take = (): void => void offer.close();
       signal.addEventListener('abort', take, { once: true });
       if (signal.aborted) take();
+      isOffered = true;
       show();
       await offer.ended;
+      isOffered = false;
       signal.removeEventListener('abort', take);
     };
-    follow(RED, this, def, status, { once });
+    follow(RED, this, def, status, { opening: 'offering the command', once });
   }
   RED.nodes.registerType('lanpost command in', LanpostCommandIn);
 }

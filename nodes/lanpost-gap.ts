@@ -30,6 +30,7 @@ export default function register(RED: NodeAPI): void {
     let told = 0;
 
     readThrough<Delivery>(RED, this, saved, {
+      name: `gap:${this.id}`,
       // Durable: what was lost while Node-RED was stopped is what one wants to know.
       open: (box, signal) => box.subscribe(LEDGER, { durable: `gap:${this.id}`, from, expires: FORGOTTEN_MS, ack: 'manual', signal }),
       each: (delivery) => {

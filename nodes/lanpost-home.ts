@@ -41,6 +41,7 @@ function tellEvents(RED: NodeAPI, node: Node, def: HomeDef, { only, status, aske
     status[kind](text);
   };
   follow(RED, node, def, status, {
+    opening: 'asking the box',
     once: async (box, signal) => {
       for await (const { event, home } of homeEvents(() => asked.answer(box.homes.list()), only, signal, say)) node.send([under(home.jid, { event, payload: { ...home } }), null]);
     },

@@ -26,6 +26,7 @@ export default function register(RED: NodeAPI): void {
     let received = 0;
 
     readThrough<Message>(RED, this, def, {
+      name: `inbox:${reader}`,
       open: (box, signal) => box.messages({ name: reader, from, signal }),
       each: (message) => {
         if (!def.from || isFrom(def.from, message.from)) {

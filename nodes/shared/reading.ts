@@ -20,7 +20,7 @@ export interface Reading {
 /** Reads as soon as the box is open, begins again when the box comes back, tries again when it is refused. */
 export async function keepReading({ connection, started, once, failed }: Reading, signal: AbortSignal): Promise<void> {
   let delay = FIRST_RETRY_MS;
-  await orAborted(started, signal);
+  await unlessAborted(started, signal).catch(() => undefined); // the flows start by themselves: it was closed before they did
   while (!signal.aborted) {
     const began = performance.now();
     try {
@@ -37,10 +37,13 @@ export async function keepReading({ connection, started, once, failed }: Reading
   }
 }
 
-function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    void promise.then(resolve);
+/** The same, but it rejects as soon as nobody waits for it any more: a box that hangs keeps no node from being closed. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
 }
 
