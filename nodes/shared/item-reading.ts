@@ -12,12 +12,11 @@ import { itemMessage } from './item-message.ts';
 import { lastValues, type LastOf } from './last-values.ts';
 import { Pace } from './pace.ts';
 import type { PayloadForm } from './payload-form.ts';
-import { keepReading } from './reading.ts';
+import { type Backlog, ReaderBacklog } from './reader-backlog.ts';
+import { keepReading, unlessAborted } from './reading.ts';
 
 /** Items handed to the flow before the rest of the process has a turn. */
 const TURN = 64;
-/** How often a reader that is behind looks how far. */
-const LOOK_MS = 5000;
 
 export interface ReadingSettings {
   readonly filter: string;
@@ -53,9 +52,6 @@ export interface ReadingParts {
   readonly changed: () => void;
 }
 
-/** What waits for a durable reader. */
-export type Backlog = Pick<SubscriptionInfo, 'pending' | 'oldestAge'>;
-
 /** One filter that a node reads, from its opening to its closing. */
 export class ItemReading {
   readonly settings: ReadingSettings;
@@ -65,7 +61,6 @@ export class ItemReading {
   open = false;
   /** It has read, or is tried again. */
   hasBegun = false;
-  backlog: Backlog | undefined;
   /** Resolves when it reads, is tried again or has been closed; rejects when it never will. */
   readonly begun: Promise<void>;
   readonly #parts: ReadingParts;
@@ -73,13 +68,14 @@ export class ItemReading {
   readonly #running: Promise<void>;
   readonly #opened: () => void;
   readonly #pace: Pace;
-  #looking: NodeJS.Timeout | undefined;
+  readonly #backlog: ReaderBacklog;
 
   constructor(settings: ReadingSettings, parts: ReadingParts) {
     this.settings = settings;
     this.#parts = parts;
     this.#pace = new Pace(settings.rate);
-    const { connection, started } = parts;
+    const { connection, started, changed, gate } = parts;
+    this.#backlog = new ReaderBacklog({ isOf: (reader) => isReaderOf(reader, settings), asked: parts.asked, changed, more: () => gate.isShut });
     let begin!: () => void;
     let refuse: ((error: Error) => void) | undefined;
     this.begun = new Promise((resolve, reject) => {
@@ -108,6 +104,11 @@ export class ItemReading {
     return this.#parts.handedOut.count(this.settings.subscription);
   }
 
+  /** What waits for it in the box, if it is durable. */
+  get backlog(): Backlog | undefined {
+    return this.#backlog.now;
+  }
+
   /** The flow has as many as it may have. */
   get isFull(): boolean {
     return this.settings.manual && this.unconfirmed >= this.settings.inFlight;
@@ -116,7 +117,7 @@ export class ItemReading {
   async close(): Promise<void> {
     this.#stop.abort(new Error('the node was closed'));
     await this.#running;
-    clearTimeout(this.#looking);
+    this.#backlog.close();
   }
 
   /** A durable reader that is paused leaves: it is away, and gets of the lane `latest` what is newest when it is back. */
@@ -135,7 +136,9 @@ export class ItemReading {
     const { handedOut, gate } = this.#parts;
     const { subscription: name, filter } = this.settings;
     const epoch = randomBytes(6).toString('base64url');
-    const subscription = box.subscribe(filter, this.#options(signal));
+    // What is above that is live; asked first, so that nothing is both a last value and live.
+    const before = (await unlessAborted(box.status(), signal)).log.head;
+    const subscription = box.subscribe(filter, this.#options(before, signal));
     handedOut.begin(name, epoch);
     let left = false;
     const handed = new HandedOn(signal);
@@ -156,23 +159,22 @@ export class ItemReading {
       this.problem = undefined;
       this.#opened();
       this.#parts.changed();
-      const before = (await box.status()).log.head;
-      const info = await this.#look(box);
-      if (last) await this.#last(box, epoch, info, signal);
+      const info = this.settings.durable ? await unlessAborted(this.#backlog.look(box), signal) : undefined;
+      if (last) await this.#last(box, epoch, (seq) => seq > before || (info !== undefined && info.pending > 0 && seq > info.position), signal);
       await this.#follow(box, subscription, { epoch, before, signal, handed, left: () => left });
       return left;
     } finally {
       unwatch?.();
-      clearTimeout(this.#looking);
-      this.#looking = undefined;
+      this.#backlog.rest();
       this.open = false;
       handedOut.end(name);
       await leave();
     }
   }
 
-  #options(signal: AbortSignal): SubscribeOptions {
-    const { at, subscription, durable, from, manual, inFlight, ackWait } = this.settings;
+  #options(before: number, signal: AbortSignal): SubscribeOptions {
+    const { at, subscription, durable, last, manual, inFlight, ackWait } = this.settings;
+    const from = this.settings.from === 'new' && last !== 'none' && !durable && at === undefined ? { seq: before + 1 } : this.settings.from;
     return {
       signal, from, ack: 'manual', inFlight: manual ? inFlight : TURN,
       ...(at === undefined ? {} : { at }),
@@ -182,11 +184,10 @@ export class ItemReading {
   }
 
   /** The newest of its topics, which a dashboard begins with: not to be confirmed, as it may come, or came, by itself. */
-  async #last(box: Box, epoch: string, info: SubscriptionInfo | undefined, signal: AbortSignal): Promise<void> {
+  async #last(box: Box, epoch: string, comes: (seq: number) => boolean, signal: AbortSignal): Promise<void> {
     const { filter, last, at, durable, from } = this.settings;
     if (at !== undefined || (!durable && from !== 'new')) return;
-    const comes = ({ seq }: Delivery): boolean => info !== undefined && info.pending > 0 && seq > info.position;
-    for await (const delivery of lastValues(box, filter, last, comes)) {
+    for await (const delivery of lastValues(box, filter, last, ({ seq }) => comes(seq))) {
       await this.#parts.gate.passed(signal);
       await this.#pace.turn(signal);
       if (signal.aborted) return;
@@ -250,22 +251,14 @@ export class ItemReading {
     return true;
   }
 
-  /** How much waits for a durable reader, and for how long; asked while it is behind. */
-  async #look(box: Box): Promise<SubscriptionInfo | undefined> {
-    if (!this.settings.durable) return undefined;
-    const info = (await this.#parts.asked.answer(box.subscriptions.list())).find(({ name, reader }) => reader === 'local' && name === this.settings.subscription);
-    this.backlog = info && info.pending > 0 ? info : undefined;
-    this.#parts.changed();
-    if (this.backlog || this.#parts.gate.isShut) this.#lookLater(box);
-    return info;
-  }
-
+  /** It may be behind; of one that is not durable nobody counts what waits. */
   #lookLater(box: Box): void {
-    if (!this.settings.durable || this.#looking || this.#stop.signal.aborted) return;
-    this.#looking = setTimeout(() => {
-      this.#looking = undefined;
-      this.#look(box).catch(() => undefined); // a box that has gone away is told by the reading itself
-    }, LOOK_MS);
-    this.#looking.unref();
+    if (this.settings.durable) this.#backlog.lookLater(box);
   }
+}
+
+/** Whether it is the line of that reader in the box's list. One at a peer goes by its key, too. */
+export function isReaderOf({ name, reader, source }: SubscriptionInfo, { subscription, at }: Pick<ReadingSettings, 'subscription' | 'at'>): boolean {
+  if (reader !== 'local') return false;
+  return at === undefined ? name === subscription : source !== undefined && source.peer === at.replace(/^link:/, '') && name === `${subscription} at ${source.fingerprint.slice(0, 16)}`;
 }

@@ -1,5 +1,4 @@
 import type { Node, NodeMessage } from 'node-red';
-import { ageInWords } from './age-in-words.ts';
 import { Asked } from './asked.ts';
 import type { BoxConnection } from './box-connection.ts';
 import { under } from './came-with.ts';
@@ -10,10 +9,14 @@ import { ItemReading, type ReadingSettings } from './item-reading.ts';
 import { tellLeft } from './left-readers.ts';
 import type { NodeStatus } from './node-status.ts';
 import { orLate } from './or-late.ts';
+import { queueInWords } from './reader-backlog.ts';
 import type { Send } from './sender.ts';
 
 /** Filters that one node may be told to read, beside its own. */
 export const MAX_READINGS = 100;
+
+/** From then on the status says how old the oldest is of what waits. */
+const OLD_MS = 1000;
 
 /** What a flow calls the filters it has told a node to read. */
 interface Told { readonly topic: string; readonly durable: boolean; readonly reader: string }
@@ -170,7 +173,7 @@ export class ItemReadings {
     if (state.phase !== 'open') return this.#status.waiting('opening the box');
     const problem = all.find((one) => one.problem !== undefined)?.problem;
     if (problem !== undefined) return this.#status.bad(problem);
-    const queue = queueInWords(all);
+    const queue = queueInWords(all.map(({ backlog }) => backlog), OLD_MS);
     if (this.#gate.isShut) return this.#status.waiting(`paused${queue}, ${received}`);
     const unconfirmed = all.reduce((sum, one) => sum + one.unconfirmed, 0);
     if (all.some((one) => one.isFull)) return this.#status.waiting(`${unconfirmed} unacked, waiting${queue}`);
@@ -179,14 +182,6 @@ export class ItemReadings {
     const lost = all.reduce((sum, one) => sum + one.lost, 0);
     this.#status.good(`${received}${unconfirmed === 0 ? '' : `, ${unconfirmed} unacked`}${lost === 0 ? '' : `, ${lost} lost`}${queue}`);
   };
-}
-
-function queueInWords(all: readonly ItemReading[]): string {
-  const behind = all.flatMap(({ backlog }) => (backlog ? [backlog] : []));
-  if (behind.length === 0) return '';
-  const pending = behind.reduce((sum, backlog) => sum + backlog.pending, 0);
-  const oldest = Math.max(...behind.map(({ oldestAge = 0 }) => oldestAge));
-  return `, ${pending} queued${oldest < 1000 ? '' : `, oldest ${ageInWords(oldest)}`}`;
 }
 
 type Wanted = { readonly topic: string; readonly durable?: boolean };

@@ -1,5 +1,6 @@
 import type { Box, SubscriptionInfo } from '../../src/index.ts';
 import { ageInWords } from './age-in-words.ts';
+import type { Asked } from './asked.ts';
 
 /** How often a reader that is behind looks how far. */
 const LOOK_MS = 5000;
@@ -11,6 +12,7 @@ export type Backlog = Pick<SubscriptionInfo, 'pending' | 'oldestAge'>;
 export class ReaderBacklog {
   #now: Backlog | undefined;
   readonly #isOf: (reader: SubscriptionInfo) => boolean;
+  readonly #asked: Asked;
   readonly #changed: () => void;
   readonly #more: () => boolean;
   #looking: NodeJS.Timeout | undefined;
@@ -19,11 +21,13 @@ export class ReaderBacklog {
   constructor(parts: {
     /** Whether it is that reader's line in the list. */
     readonly isOf: (reader: SubscriptionInfo) => boolean;
+    readonly asked: Asked;
     readonly changed: () => void;
     /** Whether to go on looking though nothing waits. */
     readonly more?: () => boolean;
   }) {
     this.#isOf = parts.isOf;
+    this.#asked = parts.asked;
     this.#changed = parts.changed;
     this.#more = parts.more ?? ((): boolean => false);
   }
@@ -31,7 +35,7 @@ export class ReaderBacklog {
   get now(): Backlog | undefined { return this.#now; }
 
   async look(box: Box): Promise<SubscriptionInfo | undefined> {
-    const info = (await box.subscriptions.list()).find(this.#isOf);
+    const info = (await this.#asked.answer(box.subscriptions.list())).find(this.#isOf);
     this.#now = info && info.pending > 0 ? info : undefined;
     this.#changed();
     if (this.#now || this.#more()) this.lookLater(box);

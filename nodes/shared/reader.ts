@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Node, NodeAPI } from 'node-red';
 import type { Box } from '../../src/index.ts';
+import { Asked } from './asked.ts';
 import type { BoxUserDef } from './box-node.ts';
 import { follow } from './following.ts';
 import { NodeStatus } from './node-status.ts';
@@ -39,7 +40,7 @@ export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: 
   const say = (): void => {
     if (reads) status.good(task.words() + queueInWords([backlog.now], OLD_MS));
   };
-  const backlog = new ReaderBacklog({ isOf: ({ name, durable }) => durable && name === task.name, changed: () => status.changed(say) });
+  const backlog = new ReaderBacklog({ isOf: ({ name, durable }) => durable && name === task.name, asked: new Asked(status), changed: () => status.changed(say) });
   const once = async (box: Box, signal: AbortSignal): Promise<void> => {
     const source = task.open(box, signal);
     try {

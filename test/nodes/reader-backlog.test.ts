@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { Asked } from '../../nodes/shared/asked.ts';
+import { NodeStatus } from '../../nodes/shared/node-status.ts';
 import { queueInWords, ReaderBacklog } from '../../nodes/shared/reader-backlog.ts';
 import type { Box } from '../../src/index.ts';
 
@@ -19,7 +21,7 @@ it('an age grows by itself while anything waits, and nobody is asked any more wh
   const began = Date.now();
   const box = { subscriptions: { async list() { asked++; return [{ name: 'r', pending: waiting, oldestAge: Date.now() - began }]; } } } as unknown as Box;
   const said: string[] = [];
-  const backlog: ReaderBacklog = new ReaderBacklog({ isOf: ({ name }) => name === 'r', changed: () => said.push(queueInWords([backlog.now], 60_000)) });
+  const backlog: ReaderBacklog = new ReaderBacklog({ isOf: ({ name }) => name === 'r', asked: new Asked(new NodeStatus({ status: () => undefined })), changed: () => said.push(queueInWords([backlog.now], 60_000)) });
   await backlog.look(box);
   await vi.advanceTimersByTimeAsync(120_000);
   expect([said[0], said.at(-1)]).toEqual([', 2 queued', ', 2 queued, oldest 2 min']);
