@@ -1,13 +1,14 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
-import type { PeerEvent, TopicQuery } from '../src/index.ts';
+import type { Box, TopicQuery } from '../src/index.ts';
 import { Asked } from './shared/asked.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
 import { under } from './shared/came-with.ts';
 import { filledIn } from './shared/filled-in.ts';
+import { follow } from './shared/following.ts';
+import { type NoLink, watchLink } from './shared/link-state.ts';
 import { NodeStatus } from './shared/node-status.ts';
 import { answerQueries } from './shared/queries.ts';
-import { readThrough } from './shared/reader.ts';
-import { findPeers, shownPeers, type Wanted } from './shared/shown-peers.ts';
+import { findPeers, ShownPeers, type Wanted } from './shared/shown-peers.ts';
 import { textOr } from './shared/text-or.ts';
 
 interface PeersDef extends BoxUserDef {
@@ -20,28 +21,50 @@ export default function register(RED: NodeAPI): void {
   function LanpostPeers(this: Node, saved: PeersDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
-    const here = new Set<string>();
     const status = new NodeStatus(this);
-
-    readThrough<PeerEvent>(RED, this, def, {
-      open: (box, signal) => {
-        here.clear();
-        return shownPeers(box, wantedBy(def), signal);
-      },
-      each: ({ type, peer }) => {
-        if (type === 'down') here.delete(peer.name);
-        else here.add(peer.name);
-        this.send([under(peer.name, { event: type, payload: structuredClone(peer) }), null]);
-      },
-      words: () => (here.size === 1 ? '1 peer' : `${here.size} peers`),
-    }, status);
-    answerQueries(RED, this, def, new Asked(status), async (box, msg) => {
+    const asked = new Asked(status);
+    tellEvents(RED, this, def, { status, asked });
+    answerQueries(RED, this, def, asked, async (box, msg) => {
       // The flow's own: what the box knows of its peers it goes by.
       msg.payload = structuredClone(await findPeers(box, wantedBy(def, msg), topicsAsked(msg.topics)));
       return [null, msg];
     });
   }
   RED.nodes.registerType('lanpost peers', LanpostPeers);
+}
+
+/** The first output, and the status. */
+function tellEvents(RED: NodeAPI, node: Node, def: PeersDef, { status, asked }: { readonly status: NodeStatus; readonly asked: Asked }): void {
+  let telling: ShownPeers | undefined;
+  const once = async (box: Box, signal: AbortSignal): Promise<void> => {
+    const shown = telling ??= new ShownPeers(wantedBy(def));
+    const over = new AbortController();
+    const end = (): void => over.abort(signal.reason);
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+    let link: NoLink | undefined | 'unknown' = 'unknown';
+    const show = (): void => {
+      if (link === 'unknown') return;
+      if (link) status[link.kind](link.text);
+      else status.good(shown.told.size === 1 ? '1 peer' : `${shown.told.size} peers`);
+    };
+    const looking = watchLink(() => asked.answer(box.status()), over.signal, (now) => {
+      link = now;
+      show();
+    });
+    looking.catch((error: unknown) => over.abort(error)); // a box that does not tell how its link is has gone away
+    try {
+      for await (const { type, peer } of shown.events(box, over.signal)) {
+        if (over.signal.aborted) break;
+        node.send([under(peer.name, { event: type, payload: structuredClone(peer) }), null]);
+        status.changed(show);
+      }
+    } finally {
+      signal.removeEventListener('abort', end);
+      over.abort();
+    }
+  };
+  follow(RED, node, def, status, { opening: 'asking the box', once });
 }
 
 /** The node's own fields go before the message's. */

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Box, Peer, PeerEvent, PeerTopic, TopicQuery } from '../../src/index.ts';
 
 /** Which peers a node is about. */
@@ -6,6 +8,9 @@ export interface Wanted {
   /** A namespace that their software must know. */
   readonly feature?: string;
 }
+
+/** How long a box that is back has to see whom it saw before: it asks three times meanwhile (RFC 6762 §5.2: after 1 s, then 2 s), ms. */
+const ABSENT_MS = 5000;
 
 /** Peers asked at once for what they can do. */
 const ASKED_AT_ONCE = 8;
@@ -20,26 +25,110 @@ function fits(peer: Peer, wanted: Wanted): boolean {
   return isOf(peer, wanted) && (wanted.feature === undefined || peer.features?.includes(wanted.feature) === true);
 }
 
-/** Who comes, changes and goes, of those that are wanted: whoever starts to fit comes, whoever does no more goes. */
-export async function* shownPeers(box: Box, wanted: Wanted, signal: AbortSignal): AsyncGenerator<PeerEvent> {
-  const shown = new Set<string>();
-  const asked = new Set<string>();
-  for await (const { type, peer } of box.peers.watch({ signal })) {
+/**
+ * Who comes, changes and goes, of those that are wanted: whoever starts to fit comes, whoever does no more goes. Over all the times
+ * that a box was away: `told` has whom a flow was told of, and what is said when it is back is what is not so any more.
+ */
+export class ShownPeers {
+  /** By name, as they were told. */
+  readonly told: Map<string, Peer> = new Map();
+  readonly #wanted: Wanted;
+  readonly #absent: number;
+
+  /** `absent`: ms. */
+  constructor(wanted: Wanted, absent: number = ABSENT_MS) {
+    this.#wanted = wanted;
+    this.#absent = absent;
+  }
+
+  async *events(box: Box, signal: AbortSignal): AsyncGenerator<PeerEvent> {
+    const watching = box.peers.watch({ signal });
+    try {
+      /** Whether they are there still has to be seen. */
+      const missing = await this.#missing(box);
+      yield* this.#compared(missing.here);
+      const absent = new AbortController();
+      const late = missing.gone.size === 0 ? undefined : sleep(missing.off ? 0 : this.#absent, 'late' as const, { signal: absent.signal, ref: false });
+      late?.catch(() => undefined); // who stops reading does not wait for it
+      try {
+        yield* this.#following(box, watching, missing.gone, late);
+      } finally {
+        absent.abort();
+      }
+    } finally {
+      await watching.return?.();
+    }
+  }
+
+  /** Of those that were told: who is there as they are now, and who is not seen. */
+  async #missing(box: Box): Promise<{ readonly here: readonly Peer[]; readonly gone: Set<string>; readonly off: boolean }> {
+    if (this.told.size === 0) return { here: [], gone: new Set(), off: false };
+    const { feature } = this.#wanted;
+    const told = async (): Promise<Peer[]> => (await box.peers.list()).filter(({ name }) => this.told.has(name));
+    let here = await told();
+    const unknown = feature === undefined ? [] : here.filter((peer) => isOf(peer, this.#wanted) && peer.features === undefined);
+    // A box that was started anew has forgotten what they can do; who does not answer has the feature no more than who says no.
+    if (unknown.length > 0) {
+      await each(unknown, async ({ name }) => void await box.peers.features(name).catch(() => undefined));
+      here = await told();
+    }
+    const names = new Set(here.map(({ name }) => name));
+    return { here, gone: new Set([...this.told.keys()].filter((name) => !names.has(name))), off: (await box.status()).link.state === 'off' };
+  }
+
+  *#compared(here: readonly Peer[]): Generator<PeerEvent> {
+    for (const peer of here) if (!isDeepStrictEqual(peer, this.told.get(peer.name))) yield* this.#changed(peer);
+  }
+
+  async *#following(box: Box, watching: AsyncIterator<PeerEvent>, missing: Set<string>, late: Promise<'late'> | undefined): AsyncGenerator<PeerEvent> {
+    const asked = new Set<string>();
+    let [next, waits]: [ReturnType<typeof watching.next> | undefined, typeof late] = [undefined, late];
+    for (;;) {
+      next ??= watching.next();
+      const step = await (waits ? Promise.race([next, waits]) : next);
+      if (step === 'late') {
+        waits = undefined;
+        for (const name of missing) yield* this.#gone(name);
+        missing.clear();
+        continue;
+      }
+      next = undefined;
+      if (step.done) return;
+      const { type, peer } = step.value;
+      const { name } = peer;
+      if (type === 'down') {
+        asked.delete(name);
+        missing.delete(name);
+        yield* this.#gone(name, peer);
+        continue;
+      }
+      const isAsked = this.#wanted.feature !== undefined && peer.features === undefined && isOf(peer, this.#wanted);
+      if (isAsked && !asked.has(name)) {
+        asked.add(name);
+        // What it says comes as a change of the peer; who does not answer has the feature no more than who says no.
+        box.peers.features(name).catch(() => undefined);
+      }
+      if (missing.has(name)) {
+        // Who is back, and has not said yet what it can do, has as long for that.
+        if (isAsked) continue;
+        missing.delete(name);
+        if (isDeepStrictEqual(peer, this.told.get(name))) continue;
+      } else if (type === 'up' && this.told.has(name)) continue; // as it was when the watch began: it has been compared, and what became of it since comes by itself
+      yield* this.#changed(peer);
+    }
+  }
+
+  *#changed(peer: Peer): Generator<PeerEvent> {
     const { name } = peer;
-    if (type === 'down') asked.delete(name);
-    else if (wanted.feature !== undefined && peer.features === undefined && !asked.has(name) && isOf(peer, wanted)) {
-      asked.add(name);
-      // What it says comes as a change of the peer; who does not answer has the feature no more than who says no.
-      box.peers.features(name).catch(() => undefined);
-    }
-    const fit = type !== 'down' && fits(peer, wanted);
-    if (shown.has(name)) {
-      if (!fit) shown.delete(name);
-      yield { type: fit ? 'changed' : 'down', peer };
-    } else if (fit) {
-      shown.add(name);
-      yield { type: 'up', peer };
-    }
+    if (!fits(peer, this.#wanted)) return yield* this.#gone(name, peer);
+    const type = this.told.has(name) ? 'changed' : 'up';
+    this.told.set(name, peer);
+    yield { type, peer };
+  }
+
+  /** `peer`: as it was last. */
+  *#gone(name: string, peer: Peer | undefined = this.told.get(name)): Generator<PeerEvent> {
+    if (this.told.delete(name) && peer) yield { type: 'down', peer };
   }
 }
 

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { Box, Message } from '../../src/index.ts';
+import type { Box, BoxOptions, Message } from '../../src/index.ts';
 import { xml } from '../../src/xmpp/element.ts';
 import { startFakeHome } from '../home/fake-home.ts';
 import { Bell } from '../support/bell.ts';
@@ -180,6 +180,20 @@ describe('lanpost message out', () => {
 });
 
 describe('lanpost peers', () => {
+  const peers = [tab, config, { id: 'peers', type: 'lanpost peers', box: 'box', z: 'f', wires: [[], []] }];
+
+  it.each<[string, BoxOptions, string]>([
+    ['whose link is off', {}, 'no link'],
+    ['whose interface is gone', { link: { interfaces: ['gone0'] } }, 'no link: no interface'],
+  ])('a box %s has no link, and that is said', async (_case, options, words) => {
+    const box = await openBox(options);
+    await load(peers, { lanpost: { box } });
+    expect(await saidBy(flows, 'peers', /link|peer/)).toBe(words);
+    // oxlint-disable-next-line no-underscore-dangle -- the helper's own name
+    const shown = flows._NodePrototype.status.args.map(([status]) => status as { readonly fill?: string });
+    expect(shown.filter(({ fill }) => fill === 'green')).toEqual([]);
+  });
+
   it('lists on the second output when asked', async () => {
     const box = await openBox();
     await load([tab, config, { id: 'peers', type: 'lanpost peers', box: 'box', z: 'f', wires: [['events'], ['list']] }, helper('events'), helper('list')], { lanpost: { box } });
