@@ -26,13 +26,22 @@ export class PendingCalls {
   wait(call: CommandCall, begin: (id: string) => void): Promise<Value | undefined> {
     return new Promise((resolve, reject) => {
       const id = randomBytes(9).toString('base64url');
+      const { signal } = call;
       const end = (reason: unknown): void => {
         this.#pending.delete(id);
+        settled();
         reject(reason instanceof Error ? reason : new Error('nobody waits any more'));
       };
-      if (call.signal.aborted) return end(call.signal.reason);
-      this.#pending.set(id, { resolve, reject, since: performance.now() });
-      call.signal.addEventListener('abort', () => end(call.signal.reason), { once: true });
+      const abort = (): void => end(signal.reason);
+      // Whoever holds the call must not hold what waited for its answer.
+      const settled = (): void => signal.removeEventListener('abort', abort);
+      if (signal.aborted) return abort();
+      this.#pending.set(id, {
+        resolve: (value) => { settled(); resolve(value); },
+        reject: (error) => { settled(); reject(error); },
+        since: performance.now(),
+      });
+      signal.addEventListener('abort', abort, { once: true });
       try {
         begin(id);
       } catch (error) {

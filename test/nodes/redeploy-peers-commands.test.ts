@@ -1,9 +1,12 @@
 import { expect, it } from 'vitest';
+import { BoxConnection } from '../../nodes/shared/box-connection.ts';
+import { type Leftovers, noteLeftovers } from '../support/leftovers.mjs';
 import { useEmbeddingBox } from './embedding-box.ts';
 import { collect, useFlows } from './flow-kit.ts';
 
 const { flows, load } = useFlows();
 const openBox = useEmbeddingBox(flows);
+const leftovers = noteLeftovers(BoxConnection);
 const helper = (id: string): object => ({ id, type: 'helper', z: 'f' });
 
 it('a hundred deployments of commands, requests, homes, peers and messages leave nothing behind, and lose no answer', async () => {
@@ -19,24 +22,24 @@ it('a hundred deployments of commands, requests, homes, peers and messages leave
     { id: 'send', type: 'lanpost message out', box: 'box', to: 'link:me', until: 'delivered', z: 'f' },
   ];
   await load(flow, { lanpost: { box } });
-  const round = async (n: number): Promise<{ readonly resources: number; readonly readers: number }> => {
+  const round = async (n: number): Promise<Leftovers & { readonly readers: number }> => {
     const [answers, said] = [collect(flows.getNode('answer')), collect(flows.getNode('said'))];
     await expect.poll(() => box.commands.list(), { timeout: 20_000, interval: 5 }).toHaveLength(1);
     flows.getNode('ask').receive({ payload: n });
     flows.getNode('send').receive({ payload: `${n}` });
     expect((await answers.next()).payload).toBe(n);
     expect((await said.next()).payload).toBe(`${n}`);
-    const counts = { resources: process.getActiveResourcesInfo().filter((kind) => kind !== 'Immediate').length, readers: (await box.subscriptions.list()).length };
+    const counts = { ...await leftovers.count(), readers: (await box.subscriptions.list()).length };
     await flows.setFlows(flow);
     return counts;
   };
-  let early = { resources: 0, readers: 0 };
-  for (let n = 0; n < 10; n++) early = await round(n);
+  for (let n = 0; n < 9; n++) await round(n);
+  const early = await round(9);
   let late = early;
   for (let n = 10; n < 100; n++) late = await round(n);
-  expect(late.readers).toBe(early.readers);
+  for (const what of ['readers', 'watchers of boxes', 'users of boxes'] as const) expect([what, late[what]]).toEqual([what, early[what]]);
   // A file or timer may just be at work; a hundred would not.
-  expect(late.resources).toBeLessThan(early.resources + 10);
+  for (const what of ['resources', 'timers', 'listeners of signals'] as const) expect([what, late[what] - early[what] < 10 ? 'few' : late]).toEqual([what, 'few']);
   await flows.unload();
   expect(await box.commands.list()).toEqual([]);
 });

@@ -2,12 +2,15 @@ import { createRequire } from 'node:module';
 import type { EventEmitter } from 'node:events';
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
 import { expect, it } from 'vitest';
+import { BoxConnection } from '../../nodes/shared/box-connection.ts';
 import type { Box } from '../../src/index.ts';
+import { noteLeftovers } from '../support/leftovers.mjs';
 import { useEmbeddingBox } from './embedding-box.ts';
 import { useFlows } from './flow-kit.ts';
 
 const { flows, load } = useFlows();
 const openBox = useEmbeddingBox(flows);
+const leftovers = noteLeftovers(BoxConnection);
 const { events } = createRequire(createRequire(import.meta.url).resolve('node-red'))('@node-red/util') as { events: EventEmitter };
 
 /** A node that notes what comes, from its first moment on: what it got, it has handled. */
@@ -41,7 +44,7 @@ async function counts(box: Box): Promise<Record<string, number>> {
   const listeners = (emitter: EventEmitter): number => emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0);
   return {
     cursors: (await box.subscriptions.list()).length,
-    resources: process.getActiveResourcesInfo().filter((kind) => kind !== 'Immediate').length,
+    ...await leftovers.count(),
     'listeners of Node-RED': listeners(events),
     'listeners of the process': listeners(process),
   };
@@ -72,9 +75,7 @@ it.each(['full', 'flows', 'nodes'] as const)('a hundred deployments (%s) leak no
   const early = await counts(box);
   await rounds(10, 100);
   const late = await counts(box);
-  expect(late['cursors']).toBe(early['cursors']);
-  expect(late['listeners of Node-RED']).toBe(early['listeners of Node-RED']);
-  expect(late['listeners of the process']).toBe(early['listeners of the process']);
+  for (const what of ['cursors', 'listeners of Node-RED', 'listeners of the process', 'watchers of boxes', 'users of boxes']) expect([what, late[what]]).toEqual([what, early[what]]);
   // A file or timer may just be at work; ninety would not.
-  expect(late['resources']).toBeLessThan((early['resources'] ?? 0) + 10);
+  for (const what of ['resources', 'timers', 'listeners of signals']) expect([what, (late[what] ?? 0) - (early[what] ?? 0) < 10 ? 'few' : late]).toEqual([what, 'few']);
 });

@@ -1,0 +1,68 @@
+// What many deployments leave of nodes whose box is on a real link: their own, opened and closed with them, or one that runs already.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BoxProcess, startBox } from '../support/box.ts';
+import { readJsonLines } from '../support/json-lines.ts';
+import { createLan, type Lan } from '../support/lan.ts';
+import type { Leftovers } from '../support/leftovers.mjs';
+import { needs } from '../support/needs.ts';
+import { ROOT } from '../support/root.ts';
+
+type Counts = Leftovers & Readonly<Record<'listeners of Node-RED' | 'listeners of the process', number>>;
+interface Said { readonly early?: Counts; readonly late?: Counts; readonly warned?: string }
+
+const node = (id: string, kind: string, more: object = {}): object => ({ id, type: `lanpost ${kind}`, z: 'tab', box: 'box', wires: [[], []], ...more });
+const reader = (id: string, kind: string, more: object): object => node(id, kind, { reads: true, ...more });
+const flow = (box: object): object[] => [
+  { id: 'tab', type: 'tab', label: 'again and again' }, { id: 'box', type: 'lanpost box', boxName: 'A', link: true, ...box },
+  reader('sub', 'subscribe', { configVersion: 2, filter: 'a/#', from: 'new', last: 'all', durable: true, reader: '', ack: 'manual', changes: false }),
+  reader('live', 'subscribe', { configVersion: 2, filter: '#', from: 'new', last: 'all', durable: false, reader: '', changes: false }),
+  reader('gap', 'gap', { filter: '', reader: '', from: 'new' }), reader('in', 'message in', { configVersion: 2, from: '', reader: '', begin: 'new' }),
+  reader('peers', 'peers', { only: 'boxes', feature: 'http://jabber.org/protocol/commands' }), reader('offer', 'command in', { command: 'c', fields: [] }),
+  // Nobody lets it read there: it is tried again and again.
+  node('at', 'subscribe', { configVersion: 2, filter: 'b', at: 'B@h2', from: 'new', last: 'all', durable: true, reader: '', changes: false }),
+  node('home', 'home', { home: '' }), node('topic', 'topic', { topic: 'a/b', action: 'set', deploy: true, lane: '', key: '', maxItems: '', accessModel: '', settings: '' }),
+  node('pub', 'publish', { configVersion: 3, topic: 'a/b' }), node('ask', 'request', { kind: 'command', command: 'c', to: '' }), node('send', 'message out', { to: '', until: 'delivered' }),
+];
+
+describe.skipIf(!needs('root'))('nodes of a box on a real link', () => {
+  let folder: string, lan: Lan, b: BoxProcess;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'lanpost-again-'));
+    lan = await createLan(2);
+    b = await startBox({ dir: join(folder, 'b'), name: 'B', lan, host: 2 });
+  });
+  afterAll(async () => {
+    await b?.stop();
+    await lan?.down();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const deployed = async (name: string, how: 'full' | 'flows' | 'nodes', rounds: number, box: object): Promise<void> => {
+    const userDir = join(folder, name);
+    mkdirSync(userDir, { recursive: true, mode: 0o700 });
+    writeFileSync(join(userDir, 'flows.json'), JSON.stringify(flow(box)));
+    const child = lan.exec(1, process.execPath, [join(ROOT, 'test/support/redeploy-process.mjs'), userDir, how, String(rounds)]);
+    const said = readJsonLines<Said>(child, 'Node-RED');
+    const { early } = await said.wait((line) => line.early !== undefined, { timeout: 120_000 });
+    const { late } = await said.wait((line) => line.late !== undefined, { timeout: 120_000 });
+    await said.ended;
+    if (!early || !late) throw new Error('it did not say');
+    for (const what of ['listeners of Node-RED', 'listeners of the process', 'watchers of boxes', 'users of boxes'] as const) expect([what, late[what]]).toEqual([what, early[what]]);
+    // Something may just be at work; one for each round would not.
+    for (const what of ['resources', 'timers', 'listeners of signals'] as const) expect([what, late[what] - early[what] < (rounds - 10) / 2 ? 'few' : { early, late }]).toEqual([what, 'few']);
+  };
+
+  it('leave nothing when it is opened and closed with them', () => deployed('own', 'full', 20, { mode: 'own', dir: 'data' }), 240_000);
+
+  it('leave nothing while it stays open', () => deployed('open', 'nodes', 50, { mode: 'own', dir: 'data' }), 240_000);
+
+  it('leave nothing at one that runs already', async () => {
+    const a = await startBox({ dir: join(folder, 'running'), name: 'A', lan, host: 1 });
+    await deployed('attached', 'flows', 50, { mode: 'attach', dir: a.dir });
+    await deployed('attached anew', 'full', 50, { mode: 'attach', dir: a.dir });
+    await a.stop();
+  }, 240_000);
+});
