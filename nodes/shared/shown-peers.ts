@@ -120,7 +120,10 @@ export class ShownPeers {
 
   *#changed(peer: Peer): Generator<PeerEvent> {
     const { name } = peer;
-    if (!fits(peer, this.#wanted)) return yield* this.#gone(name, peer);
+    if (!fits(peer, this.#wanted)) {
+      yield* this.#gone(name, peer);
+      return;
+    }
     const type = this.told.has(name) ? 'changed' : 'up';
     this.told.set(name, peer);
     yield { type, peer };

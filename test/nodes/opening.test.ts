@@ -49,7 +49,7 @@ it('a message in that has much to read says how much waits for it', async () => 
   for (let n = 0; n < 10; n++) await (await box.send('link:me', `${n}`)).delivered;
   await load(one('lanpost message in', { configVersion: 2, from: '', reader: '', begin: 'start' }));
   // What set the inbox up is a record, too.
-  await saidBy(flows, 'it', /^received 2, [89] queued$/);
+  expect(await saidBy(flows, 'it', /^received 2, /)).toMatch(/^received 2, [89] queued$/);
   goOn();
   await saidBy(flows, 'it', /^received 10$/);
 });

@@ -10,9 +10,9 @@ import type { useFlows } from './flow-kit.ts';
 
 /** What happens on the way to a stream of that method, or to its being in place. */
 export interface OnTheWay {
-  before?(method: string, box: Box): Promise<void>;
+  readonly before?: (method: string, box: Box) => Promise<void>;
   /** Before it is asked for the next one. */
-  next?(method: string): Promise<void>;
+  readonly next?: (method: string) => Promise<void>;
 }
 
 /** A box that runs already, in the directory `running`, with something between it and whoever attaches. */
