@@ -114,7 +114,9 @@ export class LocalBox implements Box {
 
   async items(topic: string, options?: ItemsOptions): Promise<Delivery[]> {
     this.#open();
-    return this.#parts.broker.items(OWNER, topic, options);
+    if (options?.at === undefined) return this.#parts.broker.items(OWNER, topic, options);
+    const { at, ...query } = options;
+    return this.#parts.link.items(checkedText('at', at), topic, query);
   }
 
   async retract(topic: string, id: string): Promise<void> {

@@ -99,4 +99,6 @@ export interface ItemsOptions {
   readonly after?: number;
   /** At most this many, 1 to 1000. Default `last`, or else 100. */
   readonly limit?: number;
+  /** Asks a box on the link (`link:NAME` or a bare name) for what its topic has, by `last` or `ids`, at most 100. `seq` is the position there. */
+  readonly at?: string;
 }

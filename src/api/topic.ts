@@ -111,6 +111,8 @@ export interface TopicQuery {
 /** A topic at a peer, as the peer describes it. */
 export interface PeerTopic extends Pick<TopicConfig, 'title' | 'description' | 'type' | 'language' | 'contentType' | 'tags'> {
   readonly name: string;
+  /** Absent: it keeps its history, or does not say. */
+  readonly lane?: 'latest';
   readonly accessModel?: AccessModel;
   readonly publishModel?: PublishModel;
 }

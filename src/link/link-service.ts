@@ -1,4 +1,4 @@
-import type { BoxStatus, Finding, HomeStatus, Limits, PairingEvent, Peer, PeerEvent, PeerTopic, Published, SubscribeOptions, Subscription, SubscriptionInfo, TopicQuery, Trouble } from '../api.ts';
+import type { BoxStatus, Delivery, Finding, HomeStatus, ItemsOptions, Limits, PairingEvent, Peer, PeerEvent, PeerTopic, Published, SubscribeOptions, Subscription, SubscriptionInfo, TopicQuery, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import type { CommandOffers } from '../commands/offers.ts';
 import { LanpostError } from '../errors.ts';
@@ -42,6 +42,7 @@ import { Feeds } from './feeds.ts';
 import { FileDoor } from './file-door.ts';
 import type { FilesParts } from './files/files.ts';
 import { Intake } from './intake.ts';
+import { itemsAt } from './items-at.ts';
 import { type HomeAccounts, JidProofs } from './jid-proofs.ts';
 import type { Link } from './link.ts';
 import { linkName } from './link-name.ts';
@@ -496,6 +497,12 @@ export class LinkService {
 
   async features(name: string): Promise<readonly string[] | undefined> {
     return this.#up().features(linkName(name));
+  }
+
+  /** What a topic of a peer has. */
+  async items(at: string, topic: string, options: ItemsOptions): Promise<Delivery[]> {
+    const link = this.#up();
+    return itemsAt((iq) => link.request(linkName(at), iq), topic, options);
   }
 
   async topics(at: string, query: TopicQuery): Promise<PeerTopic[]> {

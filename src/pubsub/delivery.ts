@@ -45,6 +45,14 @@ function toItem(record: LogRecord, redelivered: boolean, { ack, nack }: Handle):
   return item;
 }
 
+/** An item that is no record here. */
+export function deliveryOf({ payload, publisher, ...said }: Pick<Item, 'topic' | 'id' | 'recordId' | 'seq' | 'time' | 'timeTrusted' | 'publisher'> & { readonly payload?: Payload }): Item {
+  return {
+    ...said, ...NOTHING, redelivered: false, kind: 'item', value: payload ? valueOf(payload) : null, contentType: payload?.contentType ?? 'application/json',
+    ...(publisher === undefined ? {} : { publisher }),
+  };
+}
+
 /** A peer's bytes may not be what its media type says: the reader gets them as they are, and what comes after them too. */
 function valueOf(payload: Payload): Value {
   try {

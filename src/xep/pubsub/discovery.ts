@@ -96,13 +96,14 @@ function titleOf(topic: TopicInfo | undefined): { name?: string } {
 }
 
 /** §5.4 */
-export function metadata({ title, description, type, language, contentType, tags, accessModel, publishModel, maxItems }: TopicInfo, owner: string, subscribers: number): Element {
+export function metadata({ title, description, type, language, contentType, tags, accessModel, publishModel, maxItems, lane }: TopicInfo, owner: string, subscribers: number): Element {
   return formElement('result', META_DATA, [
     ...field('title', 'text-single', title), ...field('description', 'text-single', description), ...field('type', 'text-single', type),
     ...field('language', 'list-single', language), ...field('access_model', 'list-single', accessModel), ...field('publish_model', 'list-single', publishModel),
     ...field('max_items', 'text-single', maxItems), ...field('owner', 'jid-multi', owner), ...field('num_subscribers', 'text-single', subscribers),
     // XEP-0068 §3.4: fields of our own.
     ...contentType === undefined ? [] : [{ name: `{${NS_LANPOST}}content_type`, type: 'text-single', values: [contentType] } as const],
+    ...lane === 'history' ? [] : [{ name: `{${NS_LANPOST}}lane`, type: 'text-single', values: [lane] } as const],
     ...tags.length === 0 ? [] : [{ name: `{${NS_LANPOST}}tags`, type: 'text-multi', values: tags } as const],
   ]);
 }

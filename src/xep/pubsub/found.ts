@@ -30,6 +30,7 @@ function said(form: Element | undefined): Omit<PeerTopic, 'name'> {
     ...title === undefined ? {} : { title }, ...description === undefined ? {} : { description },
     ...type === undefined ? {} : { type }, ...language === undefined ? {} : { language },
     ...contentType !== undefined && isMediaType(contentType) ? { contentType } : {},
+    ...text(`{${NS_LANPOST}}lane`) === 'latest' ? { lane: 'latest' } : {},
     ...accessModel === undefined ? {} : { accessModel }, ...publishModel === undefined ? {} : { publishModel },
   };
 }

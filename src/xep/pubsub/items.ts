@@ -5,7 +5,7 @@ import type { Broker, NoticePage } from '../../pubsub/broker.ts';
 import type { Notice } from '../../pubsub/notice.ts';
 import type { PeerSubscriptions } from '../../pubsub/peer-subscriptions.ts';
 import { filterOf, isSubtree } from '../../pubsub/subtree.ts';
-import { attr, children, type Element, xml } from '../../xml/element.ts';
+import { attr, children, type Element, namespaceOf, xml } from '../../xml/element.ts';
 import { serialize } from '../../xml/serialize.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { NS_RSM, type PageRequest, readSet, setElement } from '../rsm.ts';
@@ -33,12 +33,24 @@ export function items({ broker, subscriptions }: ItemsParts): UseCase {
       'get items': async (request) => {
         checkSubid(subscriptions, request);
         // One at a time: a page of the largest items is megabytes, and anybody may ask often.
-        const reading = before.then(() => answer(broker, request));
+        const told = new Map<Element, Notice>();
+        const reading = before.then(() => answer(broker, request, told));
         before = reading.catch(() => undefined); // whoever asked sees it
-        return xml('pubsub', { xmlns: NS_PUBSUB }, ...await reading);
+        const found = await reading;
+        const wantsRecords = children(request.pubsub).some((child) => child.name === 'records' && namespaceOf(child) === NS_LANPOST);
+        return xml('pubsub', { xmlns: NS_PUBSUB }, ...found, wantsRecords ? recordsOf(found, told) : undefined);
       },
     },
   };
+}
+
+/** What goes beside the items where it is asked for: which record each is, in their order. */
+function recordsOf(found: readonly Element[], told: ReadonlyMap<Element, Notice>): Element {
+  const items = found.filter(({ name }) => name === 'items').flatMap(children);
+  return xml('records', { xmlns: NS_LANPOST }, ...items.map((item) => {
+    const { recordId, time, publisher } = told.get(item) ?? {};
+    return xml('record', { id: recordId, at: time === undefined ? undefined : String(time), publisher });
+  }));
 }
 
 /** §6.5.9.1, §6.5.9.2 */
@@ -50,11 +62,16 @@ function checkSubid(subscriptions: PeerSubscriptions, { verb, actor }: PubsubReq
   if (subscribed) subscriptions.get(actor.fingerprint, node, attr(verb, 'subid'));
 }
 
-async function answer(broker: Broker, { verb, pubsub, actor }: PubsubRequest): Promise<Element[]> {
+async function answer(broker: Broker, { verb, pubsub, actor }: PubsubRequest, told: Map<Element, Notice>): Promise<Element[]> {
   const node = attr(verb, 'node') ?? '';
   const paged = readSet(pubsub) ?? readSet(verb);
   if (isSubtree(node)) return collection(broker, actor, node, maxItems(verb) ?? PAGE);
-  const element = itemElement(broker, node);
+  const written = itemElement(broker, node);
+  const element = (notice: Notice): Element => {
+    const item = written(notice);
+    told.set(item, notice);
+    return item;
+  };
   const ids = children(verb).filter((child) => child.name === 'item').map((item) => needed(item, 'id', 'item-required'));
   const since = attr(verb, 'ver');
   const found = (all: readonly Element[]): Element => xml('items', { node, ver: broker.version(node) }, ...all);
