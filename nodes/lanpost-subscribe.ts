@@ -4,11 +4,11 @@ import { connectionOf, NO_BOX, onClose, type BoxUserDef } from './shared/box-nod
 import { filledIn } from './shared/filled-in.ts';
 import type { ConfirmedNode } from './shared/handed-out.ts';
 import { ItemReadings } from './shared/item-readings.ts';
-import type { ReadingSettings } from './shared/item-reading.ts';
 import { LAST_OF } from './shared/last-values.ts';
 import { NodeStatus } from './shared/node-status.ts';
 import { outcomeOf, type Done } from './shared/outcome.ts';
 import { PAYLOAD_FORMS } from './shared/payload-form.ts';
+import type { ReadingSettings } from './shared/reading-settings.ts';
 import type { Send } from './shared/sender.ts';
 import { choiceOf, isOn, momentOf, numberOf } from './shared/saved-field.ts';
 import { inWords } from './shared/in-words.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Node, NodeMessage } from 'node-red';
-import type { Box, Delivery, From, SubscribeOptions, Subscription, SubscriptionInfo } from '../../src/index.ts';
+import type { Box, Delivery, Subscription } from '../../src/index.ts';
 import type { Asked } from './asked.ts';
 import type { BoxConnection } from './box-connection.ts';
 import type { Gate } from './gate.ts';
@@ -9,37 +9,11 @@ import { HandedOn } from './handed-on.ts';
 import type { HandedOut } from './handed-out.ts';
 import { inWords } from './in-words.ts';
 import { itemMessage } from './item-message.ts';
-import { lastValues, type LastOf } from './last-values.ts';
+import { LastAtPeer, lastValues } from './last-values.ts';
 import { Pace } from './pace.ts';
-import type { PayloadForm } from './payload-form.ts';
 import { type Backlog, ReaderBacklog } from './reader-backlog.ts';
+import { isReaderOf, type ReadingSettings, subscribeOptions, TURN } from './reading-settings.ts';
 import { keepReading, unlessAborted } from './reading.ts';
-
-/** Items handed to the flow before the rest of the process has a turn. */
-const TURN = 64;
-
-export interface ReadingSettings {
-  readonly filter: string;
-  /** The peer at which it reads. */
-  readonly at?: string;
-  /** What messages and lists call the reader; when it is `durable`, the box keeps its place under that name. */
-  readonly subscription: string;
-  readonly durable: boolean;
-  readonly from: From;
-  readonly last: LastOf;
-  /** The flow confirms, by `lanpost ack`. */
-  readonly manual: boolean;
-  readonly inFlight: number;
-  /** Milliseconds for that; 0: any time. */
-  readonly ackWait: number;
-  /** Items a second at most; 0: as many as come. */
-  readonly rate: number;
-  /** Whether that holds for all, or for what was there before. */
-  readonly rateOf: 'backlog' | 'all';
-  readonly form: PayloadForm;
-  /** Also retractions, purges, … and gaps. */
-  readonly changes: boolean;
-}
 
 export interface ReadingParts {
   readonly node: Node;
@@ -138,7 +112,7 @@ export class ItemReading {
     const epoch = randomBytes(6).toString('base64url');
     // What is above that is live; asked first, so that nothing is both a last value and live.
     const before = (await unlessAborted(box.status(), signal)).log.head;
-    const subscription = box.subscribe(filter, this.#options(before, signal));
+    const subscription = box.subscribe(filter, subscribeOptions(this.settings, before, signal));
     handedOut.begin(name, epoch);
     let left = false;
     const handed = new HandedOn(signal);
@@ -148,6 +122,8 @@ export class ItemReading {
       await subscription.close();
     };
     const { durable, manual } = this.settings;
+    const over = new AbortController();
+    const atPeer = last ? this.#lastAtPeer(box, epoch, over.signal) : undefined;
     // What the flow has in hand it may still confirm: with such a reader it is waited for.
     const unwatch = durable && !manual ? gate.onShut(() => {
       left = true;
@@ -161,9 +137,13 @@ export class ItemReading {
       this.#parts.changed();
       const info = this.settings.durable ? await unlessAborted(this.#backlog.look(box), signal) : undefined;
       if (last) await this.#last(box, epoch, (seq) => seq > before || (info !== undefined && info.pending > 0 && seq > info.position), signal);
-      await this.#follow(box, subscription, { epoch, before, signal, handed, left: () => left });
+      const giving = atPeer?.give();
+      // Of one that keeps its place the peer may be away, and what waits here need not wait for it.
+      if (!durable) await giving;
+      await this.#follow(box, subscription, { epoch, before, signal, handed, left: () => left, isRepeat: (delivery) => atPeer?.lasts.came(delivery) === true && !durable });
       return left;
     } finally {
+      over.abort();
       unwatch?.();
       this.#backlog.rest();
       this.open = false;
@@ -172,46 +152,58 @@ export class ItemReading {
     }
   }
 
-  #options(before: number, signal: AbortSignal): SubscribeOptions {
-    const { at, subscription, durable, last, manual, inFlight, ackWait } = this.settings;
-    const from = this.settings.from === 'new' && last !== 'none' && !durable && at === undefined ? { seq: before + 1 } : this.settings.from;
-    return {
-      signal, from, ack: 'manual', inFlight: manual ? inFlight : TURN,
-      ...(at === undefined ? {} : { at }),
-      ...(durable ? { durable: subscription } : {}),
-      ...(manual && ackWait > 0 ? { ackWait } : {}),
-    };
-  }
-
   /** The newest of its topics, which a dashboard begins with: not to be confirmed, as it may come, or came, by itself. */
   async #last(box: Box, epoch: string, comes: (seq: number) => boolean, signal: AbortSignal): Promise<void> {
     const { filter, last, at, durable, from } = this.settings;
     if (at !== undefined || (!durable && from !== 'new')) return;
-    for await (const delivery of lastValues(box, filter, last, ({ seq }) => comes(seq))) {
-      await this.#parts.gate.passed(signal);
-      await this.#pace.turn(signal);
+    for await (const delivery of lastValues(box, { filter, last }, ({ seq }) => comes(seq))) {
       if (signal.aborted) return;
-      this.#send(delivery, epoch, true);
-      if (this.received % TURN === 0) await nextTurn();
+      await this.#sendLast(delivery, epoch, signal);
     }
   }
 
-  async #follow(box: Box, subscription: Subscription, { epoch, before, signal, handed, left }: { readonly epoch: string; readonly before: number; readonly signal: AbortSignal; readonly handed: HandedOn; readonly left: () => boolean }): Promise<void> {
+  /** The same of one at a peer, which may be away when it begins: what went wrong is told once. */
+  #lastAtPeer(box: Box, epoch: string, signal: AbortSignal): { readonly lasts: LastAtPeer; give(): Promise<void> } | undefined {
+    const { filter, at, last, durable, from } = this.settings;
+    if (at === undefined || last === 'none' || (!durable && from !== 'new')) return undefined;
+    const lasts = new LastAtPeer();
+    const send = (delivery: Delivery): Promise<void> => this.#sendLast(delivery, epoch, signal);
+    const later = (ms: number): Promise<unknown> => sleep(ms, undefined, { signal, ref: false }).catch(() => undefined); // aborted: whoever waits looks
+    const give = (): Promise<void> => unlessAborted(lasts.give(box, { filter, at, last }, { send, later, signal }), signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#parts.node.warn(`no last values of ${at}: ${inWords(error)}`);
+    });
+    return { lasts, give };
+  }
+
+  async #sendLast(delivery: Delivery, epoch: string, signal: AbortSignal): Promise<void> {
+    await this.#parts.gate.passed(signal);
+    await this.#pace.turn(signal);
+    if (signal.aborted) return;
+    this.#send(delivery, epoch, true);
+    if (this.received % TURN === 0) await nextTurn();
+  }
+
+  async #follow(box: Box, subscription: Subscription, { epoch, before, signal, handed, left, isRepeat }: {
+    readonly epoch: string; readonly before: number; readonly signal: AbortSignal; readonly handed: HandedOn; readonly left: () => boolean;
+    /** The flow has had it as a last value. */
+    readonly isRepeat: (delivery: Delivery) => boolean;
+  }): Promise<void> {
     const { gate } = this.#parts;
-    const { manual, rateOf } = this.settings;
+    const { at, manual, rateOf } = this.settings;
     let inTurn = 0;
     for (;;) {
       if (gate.isShut) await gate.passed(signal);
       const step = await subscription.next();
       if (step.done || signal.aborted || left()) return;
       const delivery = step.value;
-      const old = delivery.seq <= before;
+      // What comes from a peer is new here, and may have waited there.
+      const old = at !== undefined || delivery.seq <= before;
       // Whoever waits may be behind, also by what came since.
       if (this.settings.rate > 0 && (rateOf === 'all' || old) && await this.#pace.turn(signal)) this.#lookLater(box);
       if (gate.isShut && !left()) await gate.passed(signal);
       if (signal.aborted || left()) return;
       if (old) this.#lookLater(box);
-      if (!this.#wanted(delivery)) {
+      if (isRepeat(delivery) || !this.#wanted(delivery)) {
         delivery.ack();
         continue;
       }
@@ -255,10 +247,4 @@ export class ItemReading {
   #lookLater(box: Box): void {
     if (this.settings.durable) this.#backlog.lookLater(box);
   }
-}
-
-/** Whether it is the line of that reader in the box's list. One at a peer goes by its key, too. */
-export function isReaderOf({ name, reader, source }: SubscriptionInfo, { subscription, at }: Pick<ReadingSettings, 'subscription' | 'at'>): boolean {
-  if (reader !== 'local') return false;
-  return at === undefined ? name === subscription : source !== undefined && source.peer === at.replace(/^link:/, '') && name === `${subscription} at ${source.fingerprint.slice(0, 16)}`;
 }

@@ -1,15 +1,17 @@
 import type { Node, NodeMessage } from 'node-red';
+import type { Box } from '../../src/index.ts';
 import { Asked } from './asked.ts';
 import type { BoxConnection } from './box-connection.ts';
 import { under } from './came-with.ts';
 import { Gate } from './gate.ts';
 import { HandedOut } from './handed-out.ts';
 import { codeOf, inWords } from './in-words.ts';
-import { ItemReading, type ReadingSettings } from './item-reading.ts';
+import { ItemReading } from './item-reading.ts';
 import { tellLeft } from './left-readers.ts';
 import type { NodeStatus } from './node-status.ts';
 import { orLate } from './or-late.ts';
 import { queueInWords } from './reader-backlog.ts';
+import { isReaderOf, type ReadingSettings } from './reading-settings.ts';
 import type { Send } from './sender.ts';
 
 /** Filters that one node may be told to read, beside its own. */
@@ -129,8 +131,8 @@ export class ItemReadings {
 
   async #tellLeft(): Promise<void> {
     const { state } = this.#connection;
-    const left = new Set([...this.#readings.values()].flatMap(({ settings }) => (settings.durable ? [settings.subscription] : [])));
-    if (state.phase === 'open' && left.size > 0) await tellLeft(this.#node, state.box, left);
+    const durable = [...this.#readings.values()].filter(({ settings }) => settings.durable);
+    if (state.phase === 'open' && durable.length > 0) await tellLeft(this.#node, state.box, await namesOf(state.box, durable));
   }
 
   #read(settings: ReadingSettings): ItemReading {
@@ -155,9 +157,11 @@ export class ItemReadings {
     await reading.close();
     if (!reading.settings.durable || topic === this.#own.filter) return;
     const box = await this.#asked.opened(this.#connection.box(this.#closing.signal));
-    await this.#asked.answer(box.subscriptions.drop(reading.settings.subscription)).catch((error: unknown) => {
-      if (codeOf(error) !== 'not-found') throw error;
-    });
+    for (const name of await this.#asked.answer(namesOf(box, [reading]))) {
+      await this.#asked.answer(box.subscriptions.drop(name)).catch((error: unknown) => {
+        if (codeOf(error) !== 'not-found') throw error;
+      });
+    }
   }
 
   #list(): Told[] {
@@ -182,6 +186,11 @@ export class ItemReadings {
     const lost = all.reduce((sum, one) => sum + one.lost, 0);
     this.#status.good(`${received}${unconfirmed === 0 ? '' : `, ${unconfirmed} unacked`}${lost === 0 ? '' : `, ${lost} lost`}${queue}`);
   };
+}
+
+/** What the box calls their durable readers. */
+async function namesOf(box: Box, readings: readonly ItemReading[]): Promise<Set<string>> {
+  return new Set((await box.subscriptions.list()).filter((reader) => readings.some(({ settings }) => isReaderOf(reader, settings))).map(({ name }) => name));
 }
 
 type Wanted = { readonly topic: string; readonly durable?: boolean };

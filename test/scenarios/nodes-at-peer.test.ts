@@ -25,6 +25,9 @@ const FLOW: readonly object[] = [
   node('completed', 'complete', [['done']], { scope: ['there'] }), publish('done', 'flow/done'),
   node('caught', 'catch', [['code']], { scope: ['there'] }), node('code', 'function', [['failed']], { func: 'return { payload: msg.error.code };', outputs: 1 }), publish('failed', 'flow/failed'),
   subscribe('news', 'news/#', 'came', { at: 'link:${OTHER}', ack: 'manual' }), publish('came', 'flow/came'),
+  subscribe('last values', 'state/#', 'mark', { at: 'link:${OTHER}', durable: 'false', from: 'new', last: 'all' }),
+  node('mark', 'function', [['lasts']], { func: 'return { payload: [msg.payload, msg.retained] };', outputs: 1 }), publish('lasts', 'flow/last'),
+  subscribe('at a pace', 'bulk', 'paced', { at: 'link:${OTHER}', rate: '50', rateOf: 'backlog' }), publish('paced', 'flow/paced'),
   node('kept', 'complete', [['confirm']], { scope: ['came'] }), node('confirm', 'lanpost ack', [[]], { action: 'ack', delay: '' }),
 ];
 
@@ -69,6 +72,26 @@ describe.skipIf(!needs('root'))('nodes of a flow that work at another box', () =
     await expect.poll(() => values('flow/done'), SOON).toEqual([{ warm: true }]);
     expect(await boxB.items('from/a', { last: 10 })).toMatchObject([{ id: 'first', value: { warm: true }, publisher: 'link:A@h1' }]);
   });
+
+  it('the last values there come first, and what comes then once; a backlog there comes at the pace that is set', async () => {
+    await boxB.topics.create('state/lamps', { lane: 'latest', key: '/lamp' });
+    for (const [lamp, on] of [['a', 0], ['b', 0], ['a', 1]] as const) await boxB.publish('state/lamps', { lamp, on });
+    await boxB.publish('state/plain', 1);
+    await boxB.publish('state/plain', 2);
+    for (let n = 0; n < 150; n++) await boxB.publish('bulk', n);
+    await boxB.trust.allow('A@h1', 'read', 'state/#');
+    await boxB.trust.allow('A@h1', 'read', 'bulk');
+    // A node that was refused tries again after 30 s at the latest.
+    await expect.poll(() => values('flow/last'), { timeout: 60_000 }).toHaveLength(3);
+    expect(await values('flow/last')).toEqual(expect.arrayContaining([[{ lamp: 'b', on: 0 }, true], [{ lamp: 'a', on: 1 }, true], [2, true]]));
+    await boxB.publish('state/plain', 3);
+    await boxB.publish('state/lamps', { lamp: 'b', on: 1 });
+    await expect.poll(async () => (await values('flow/last')).slice(3), SOON).toEqual([[3, false], [{ lamp: 'b', on: 1 }, false]]);
+    await expect.poll(async () => (await values('flow/paced')).length, { timeout: 60_000 }).toBe(150);
+    const came = await boxA.items('flow/paced', { from: 'start', limit: 1000 });
+    // 150 at 50 a second; what may be ahead of its time is less than a second's.
+    expect((came.at(-1)?.time ?? 0) - (came[0]?.time ?? 0)).toBeGreaterThan(2000);
+  }, 240_000);
 
   it('what is published there comes into the flow, each once, also what was while the road was cut and while it was stopped', async () => {
     const all = Array.from({ length: 60 }, (_, n) => n);

@@ -1,0 +1,45 @@
+import type { From, SubscribeOptions, SubscriptionInfo } from '../../src/index.ts';
+import type { LastOf } from './last-values.ts';
+import type { PayloadForm } from './payload-form.ts';
+
+/** Items handed to the flow before the rest of the process has a turn. */
+export const TURN = 64;
+
+export interface ReadingSettings {
+  readonly filter: string;
+  /** The peer at which it reads. */
+  readonly at?: string;
+  /** What messages and lists call the reader; when it is `durable`, the box keeps its place under that name. */
+  readonly subscription: string;
+  readonly durable: boolean;
+  readonly from: From;
+  readonly last: LastOf;
+  /** The flow confirms, by `lanpost ack`. */
+  readonly manual: boolean;
+  readonly inFlight: number;
+  /** Milliseconds for that; 0: any time. */
+  readonly ackWait: number;
+  /** Items a second at most; 0: as many as come. */
+  readonly rate: number;
+  /** Whether that holds for all, or for what was there before. */
+  readonly rateOf: 'backlog' | 'all';
+  readonly form: PayloadForm;
+  /** Also retractions, purges, … and gaps. */
+  readonly changes: boolean;
+}
+
+/** How its box is asked. `before`: what is above that comes by itself, and nothing else does of one that begins now and has last values. */
+export function subscribeOptions({ at, subscription, durable, from, last, manual, inFlight, ackWait }: ReadingSettings, before: number, signal: AbortSignal): SubscribeOptions {
+  return {
+    signal, from: from === 'new' && last !== 'none' && !durable && at === undefined ? { seq: before + 1 } : from, ack: 'manual', inFlight: manual ? inFlight : TURN,
+    ...(at === undefined ? {} : { at }),
+    ...(durable ? { durable: subscription } : {}),
+    ...(manual && ackWait > 0 ? { ackWait } : {}),
+  };
+}
+
+/** Whether it is the line of that reader in the box's list. One at a peer goes by its key, too. */
+export function isReaderOf({ name, reader, source }: SubscriptionInfo, { subscription, at }: Pick<ReadingSettings, 'subscription' | 'at'>): boolean {
+  if (reader !== 'local') return false;
+  return at === undefined ? name === subscription : source !== undefined && source.peer === at.replace(/^link:/, '') && name === `${subscription} at ${source.fingerprint.slice(0, 16)}`;
+}
