@@ -46,8 +46,8 @@ export function items({ broker, subscriptions }: ItemsParts): UseCase {
 
 /** What goes beside the items where it is asked for: which record each is, in their order. */
 function recordsOf(found: readonly Element[], told: ReadonlyMap<Element, Notice>): Element {
-  const items = found.filter(({ name }) => name === 'items').flatMap(children);
-  return xml('records', { xmlns: NS_LANPOST }, ...items.map((item) => {
+  const given = found.filter(({ name }) => name === 'items').flatMap(children);
+  return xml('records', { xmlns: NS_LANPOST }, ...given.map((item) => {
     const { recordId, time, publisher } = told.get(item) ?? {};
     return xml('record', { id: recordId, at: time === undefined ? undefined : String(time), publisher });
   }));
