@@ -1,5 +1,6 @@
 import type { Node, NodeAPI } from 'node-red';
 import type { Box, CommandCall, CommandField, Value } from '../src/index.ts';
+import { Asked } from './shared/asked.ts';
 import type { BoxUserDef } from './shared/box-node.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { follow } from './shared/following.ts';
@@ -64,7 +65,7 @@ export default function register(RED: NodeAPI): void {
       isOffered = false;
       signal.removeEventListener('abort', take);
     };
-    follow(RED, this, def, status, { opening: 'offering the command', once });
+    follow(RED, this, def, status, { opening: 'offering the command', once, asked: new Asked(status) });
   }
   RED.nodes.registerType('lanpost command in', LanpostCommandIn);
 }

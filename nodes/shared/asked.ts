@@ -21,6 +21,11 @@ export class Asked {
     return this.#until(answer, this.#unanswered);
   }
 
+  /** Somebody else asked it that. */
+  also(answer: Promise<unknown>): void {
+    this.answer(answer).catch(() => undefined); // whoever asked is told
+  }
+
   /** A question waits for it. */
   opened<T>(opened: Promise<T>): Promise<T> {
     return this.#until(opened, this.#waiting);

@@ -11,6 +11,8 @@ export type BoxState =
 
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 30_000;
+/** How often a box is asked whether it still answers: who only reads would not know. */
+const ASK_MS = 5000;
 /** Node-RED gives a closing node 15 s; the box itself needs some of them. */
 export const USERS_LEAVE_MS = 5000;
 /** For the users and the box. */
@@ -23,6 +25,7 @@ export class BoxConnection {
   readonly #take: () => Promise<BoxLease>;
   readonly #trouble: (trouble: Trouble) => void;
   readonly #listeners = new Set<(state: BoxState) => void>();
+  readonly #askers = new Set<(answer: Promise<unknown>) => void>();
   readonly #users = new Set<symbol>();
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
@@ -49,6 +52,12 @@ export class BoxConnection {
     this.#listeners.add(listener);
     listener(this.#state);
     return () => void this.#listeners.delete(listener);
+  }
+
+  /** Calls with each question that the box is asked now and then while somebody wants to know: it has stopped when there is no answer. Returns how to stop. */
+  watchAnswers(listener: (answer: Promise<unknown>) => void): () => void {
+    this.#askers.add(listener);
+    return () => void this.#askers.delete(listener);
   }
 
   /** A user keeps the box open while it finishes; returns how to leave. */
@@ -100,7 +109,10 @@ export class BoxConnection {
       let reason = 'the box has gone away';
       if (!signal.aborted) {
         this.#set({ phase: 'open', box: lease.box });
+        const lost = new AbortController();
+        void this.#ask(lease.box, lost.signal);
         reason = await this.#untilLost(lease.box, signal);
+        lost.abort();
       }
       if (signal.aborted) await this.#untilUnused();
       else this.#set({ phase: 'failed', reason });
@@ -112,6 +124,7 @@ export class BoxConnection {
     }
     this.#set({ phase: 'closed' });
     this.#listeners.clear();
+    this.#askers.clear();
   }
 
   /** Follows the box's troubles; when they end, so has the box. */
@@ -121,6 +134,17 @@ export class BoxConnection {
       return 'the box has gone away';
     } catch (error) {
       return inWords(error);
+    }
+  }
+
+  async #ask(box: Box, lost: AbortSignal): Promise<void> {
+    for (;;) {
+      await pause(ASK_MS, lost);
+      if (lost.aborted) return;
+      if (this.#askers.size === 0) continue;
+      const answer = box.status();
+      for (const asker of this.#askers) asker(answer);
+      await answer.catch(() => undefined); // a box that has gone away is told by its troubles, which end
     }
   }
 

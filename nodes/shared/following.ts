@@ -1,5 +1,6 @@
 import type { Node, NodeAPI } from 'node-red';
 import type { Box } from '../../src/index.ts';
+import type { Asked } from './asked.ts';
 import { connectionOf, NO_BOX, onClose, type BoxUserDef } from './box-node.ts';
 import type { NodeStatus } from './node-status.ts';
 import { keepReading, type Reading } from './reading.ts';
@@ -8,6 +9,8 @@ import { keepReading, type Reading } from './reading.ts';
 export function follow(RED: NodeAPI, node: Node, def: BoxUserDef, status: NodeStatus, task: Pick<Reading, 'once'> & Partial<Pick<Reading, 'failed'>> & {
   /** What the status says while the box is open, until `once` has something better to say. */
   readonly opening: string;
+  /** Told when the box does not answer: of one that is only read nothing else would be known. */
+  readonly asked?: Asked;
   /** The node was deleted, or disabled. */
   readonly removed?: (box: Box) => Promise<void>;
 }): void {
@@ -27,6 +30,7 @@ export function follow(RED: NodeAPI, node: Node, def: BoxUserDef, status: NodeSt
     else if (refused !== undefined) status.bad(refused);
     else if (state.phase === 'open') status.waiting(task.opening);
   });
+  const unasked = task.asked && connection.watchAnswers((answer) => task.asked?.also(answer));
   const failed = (words: string, final: boolean): void => {
     status.bad(words);
     if (final) refused = words;
@@ -35,6 +39,7 @@ export function follow(RED: NodeAPI, node: Node, def: BoxUserDef, status: NodeSt
   const running = keepReading({ connection, started: connection.flowsStarted(), failed, once: task.once, ...(task.failed ? { failed: task.failed } : {}) }, stop.signal);
   onClose(node, async (removed) => {
     unwatch();
+    unasked?.();
     stop.abort(new Error('the node was closed'));
     await running;
     if (removed && connection.state.phase === 'open') await task.removed?.(connection.state.box);

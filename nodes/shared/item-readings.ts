@@ -51,7 +51,12 @@ export class ItemReadings {
     this.#started = connection.flowsStarted();
     this.#leave = connection.enter();
     if (own.filter !== '') this.#report(this.#read(own));
-    this.#unwatch = connection.watch(() => this.#show());
+    const unwatch = connection.watch(() => this.#show());
+    const unasked = connection.watchAnswers((answer) => this.#asked.also(answer));
+    this.#unwatch = () => {
+      unwatch();
+      unasked();
+    };
   }
 
   /** `msg.action`: what core's `mqtt in` is told, and `pause` and `resume`. One message after the other. */

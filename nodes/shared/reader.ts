@@ -34,13 +34,15 @@ export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: 
   removed?(box: Box): Promise<void>;
   /** What the status says while all is well, and before how much waits. */
   words(): string;
-}, status: NodeStatus = new NodeStatus(node)): void {
+}): void {
+  const status = new NodeStatus(node);
+  const asked = new Asked(status);
   let reads = false;
   let inTurn = 0;
   const say = (): void => {
     if (reads) status.good(task.words() + queueInWords([backlog.now], OLD_MS));
   };
-  const backlog = new ReaderBacklog({ isOf: ({ name, durable }) => durable && name === task.name, asked: new Asked(status), changed: () => status.changed(say) });
+  const backlog = new ReaderBacklog({ isOf: ({ name, durable }) => durable && name === task.name, asked, changed: () => status.changed(say) });
   const once = async (box: Box, signal: AbortSignal): Promise<void> => {
     const source = task.open(box, signal);
     try {
@@ -67,5 +69,5 @@ export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: 
       await source.close();
     }
   };
-  follow(RED, node, def, status, { opening: 'opening the reader', once, removed: async (box) => task.removed?.(box) });
+  follow(RED, node, def, status, { opening: 'opening the reader', once, asked, removed: async (box) => task.removed?.(box) });
 }

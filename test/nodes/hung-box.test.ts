@@ -115,6 +115,19 @@ describe('at a box that hangs', () => {
     await expect(saidBy(flows, 'node', /^1 unacked, waiting, 2 queued/)).resolves.toBeDefined();
   });
 
+  it('nodes that only read say so, too', async () => {
+    const box = await running();
+    await load(FLOW);
+    const words: Readonly<Record<string, RegExp>> = { sub: /^received 0/, in: /^received 0/, gap: /^nothing lost/, command: /^offered/ };
+    const said = (before: string): Promise<string[]> => Promise.all(Object.entries(words).map(([id, { source }]) => saidBy(flows, id, new RegExp(`^${before}${source.slice(1)}`))));
+    await said('');
+    box.hang();
+    await said('1 not answered, oldest \\d+ s: ');
+    expect(Object.keys(words).map((id) => fillOf(id))).toEqual(['yellow', 'yellow', 'yellow', 'yellow']);
+    box.resume();
+    await expect(said('')).resolves.toHaveLength(4);
+  });
+
   it('each message comes to one end when the flow is deployed, and to no other when the box answers after all', async () => {
     const withInput = readdirSync(join(ROOT, 'nodes')).filter((name) => name.endsWith('.html') && /\binputs: (1|\{)/.test(readFileSync(join(ROOT, 'nodes', name), 'utf8')));
     expect(TAKING.map(([type]) => `${type.replaceAll(' ', '-')}.html`).toSorted()).toEqual(withInput);
