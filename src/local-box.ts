@@ -114,9 +114,11 @@ export class LocalBox implements Box {
 
   async items(topic: string, options?: ItemsOptions): Promise<Delivery[]> {
     this.#open();
-    if (options?.at === undefined) return this.#parts.broker.items(OWNER, topic, options);
+    if (options === undefined) return this.#parts.broker.items(OWNER, topic);
+    checkedObject('the options of a query', options);
     const { at, ...query } = options;
-    return this.#parts.link.items(checkedText('at', at), topic, query);
+    checkedOptional('at', at, 'string');
+    return at === undefined ? this.#parts.broker.items(OWNER, topic, query) : this.#parts.link.items(at, topic, query);
   }
 
   async retract(topic: string, id: string): Promise<void> {

@@ -151,7 +151,10 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
       expect(await page.locator('#node-input-reader').isVisible()).toBe(false);
     });
     await configure('lanpost subscribe', async () => {
+      // From a peer all comes at the pace that is set.
+      expect(await page.locator('#lanpost-shown-rateOf + .red-ui-typedInput-container').isVisible()).toBe(true);
       await fromPicker('at', 'hall', 'link:hall@hall');
+      expect(await page.locator('#lanpost-shown-rateOf + .red-ui-typedInput-container').isVisible()).toBe(false);
       await type('filter', 'hall/#');
       await choose('ack', 'by lanpost ack');
     });

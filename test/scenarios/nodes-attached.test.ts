@@ -34,15 +34,16 @@ describe.skipIf(!needs('root'))('peers, told by a box that runs already', () => 
       { id: 'peers', type: 'lanpost peers', box: 'box', z: 'f', wires: [['events'], []] }, { id: 'events', type: 'helper', z: 'f' },
     ]);
     const events = collect(flows.getNode('events'));
-    const told = (): unknown[] => events.all.map(({ event, topic }) => `${event as string} ${topic as string}`).filter((one) => !one.startsWith('changed'));
+    const told = (): string[] => events.all.map(({ event, topic }) => `${event as string} ${topic as string}`).filter((one) => !one.startsWith('changed'));
     await expect.poll(told, { timeout: 40_000 }).toHaveLength(2);
-    expect(told().toSorted()).toEqual(['up gone@h2', 'up stays@h3']);
+    expect(new Set(told())).toEqual(new Set(['up gone@h2', 'up stays@h3']));
     await saidBy(flows, 'peers', /^2 peers$/);
     await stop(a);
     await stop(gone);
     await start('came', 4);
     await start('A', 1);
-    await expect.poll(() => told().slice(2).toSorted(), { timeout: 60_000 }).toEqual(['down gone@h2', 'up came@h4']);
+    await expect.poll(() => new Set(told().slice(2)), { timeout: 60_000 }).toEqual(new Set(['down gone@h2', 'up came@h4']));
+    expect(told()).toHaveLength(4);
     await saidBy(flows, 'peers', /^2 peers$/);
     await stop(stays);
     await expect.poll(() => told().slice(4), { timeout: 40_000 }).toEqual(['down stays@h3']);
