@@ -34,7 +34,7 @@ function dialogs(): Dialogs {
   };
   const window = { lanpost: { said: saidIn('de') } };
   const script = readFileSync(join(ROOT, 'resources/lanpost-editor.js'), 'utf8');
-  runInNewContext(script, { window, $: { ajax }, RED: { _: (key: string) => key }, Promise, Error });
+  runInNewContext(script, { window, $: { ajax }, RED: { _: (key: string) => key, nodes: { node: () => ({}) } }, Promise, Error });
   return window.lanpost as unknown as Dialogs;
 }
 
