@@ -18,18 +18,25 @@ export class Expiring {
     this.#ages = ages;
   }
 
+  isOver({ rule: { expire } }: Lane, { record }: Entry): boolean {
+    // Time that cannot be trusted makes nothing old.
+    return expire !== Infinity && (this.#ages.of(record) ?? 0) > expire;
+  }
+
   /** Whether it was, and is not the sender's business any more. */
   take(lane: Lane, entry: Entry): boolean {
-    const { expire } = lane.rule;
-    // Time that cannot be trusted makes nothing old.
-    if (expire === Infinity || (this.#ages.of(entry.record) ?? 0) <= expire) return false;
+    if (!this.isOver(lane, entry)) return false;
+    this.add(lane, entry);
+    return true;
+  }
+
+  add(lane: Lane, entry: Entry): void {
     const expired = this.#expired.get(lane);
     if (expired) expired.push(entry);
     else {
       this.#expired.set(lane, [entry]);
       setImmediate(() => this.#tell(lane));
     }
-    return true;
   }
 
   #tell(lane: Lane): void {

@@ -156,6 +156,7 @@ export class Sending {
 
   #step(lane: Lane, now: number): 'sent' | 'idle' | 'later' | 'full' {
     if (lane.failure !== undefined || now < lane.heldUntil || lane.phase === 'checking') return 'idle';
+    this.#parts.work.expire(lane);
     const ready = this.packing.prepare(lane);
     const [entry] = lane.queue;
     if (lane.phase === 'new') {

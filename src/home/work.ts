@@ -267,6 +267,20 @@ export class Work {
     return leaving;
   }
 
+  /** What has waited here for too long, and was never sent, goes no more. */
+  expire(lane: Lane): void {
+    if (lane.rule.expire === Infinity) return;
+    const expired = new Set<Entry>();
+    for (const entry of lane.queue) {
+      if (!this.#expiring.isOver(lane, entry)) break;
+      // Of the others it may be at home already; as with what is read.
+      if (!entry.retried && !entry.pack && !this.packs.covering(lane.topic, entry.seq) && !this.isDoubtful(lane, entry)) expired.add(entry);
+    }
+    if (expired.size === 0) return;
+    lane.unformed = true;
+    for (const entry of this.#unqueue(lane, (one) => expired.has(one))) this.#expiring.add(lane, entry);
+  }
+
   /** What waits need not be sent, because another has taken its place; false where it does not wait any more. */
   drop(lane: Lane, entry: Entry): boolean {
     if (!this.takeOut(lane, entry)) return false;

@@ -1,6 +1,7 @@
 // What becomes of an item at a home, for whoever published it: `Homes.cursorOf` and `Log.outcome`.
 import { describe, expect, it } from 'vitest';
 import { LanpostError } from '../../src/errors.ts';
+import type { Loss } from '../../src/log/loss.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { StanzaError } from '../../src/xmpp/stanza-error.ts';
 import { createRig, type Rig } from './rig.ts';
@@ -11,6 +12,13 @@ async function followed(rig: Rig, topic: string, value: string, more: object = {
   const reader = rig.homes.cursorOf(JID, topic);
   if (reader === undefined) throw new Error(`nothing of ${topic} goes there`);
   return (await rig.log.append({ topic, kind: 'publish', payload: toPayload(value), follow: { reader, as: JID }, ...more })).seq;
+}
+
+async function passes(rig: Rig, ms: number): Promise<void> {
+  const from = Date.now();
+  const ticking = setInterval(() => rig.ring(), 50);
+  await rig.until(() => Date.now() > from + ms);
+  clearInterval(ticking);
 }
 
 describe('what becomes of an item at a home', () => {
@@ -49,15 +57,35 @@ describe('what becomes of an item at a home', () => {
     await using rig = await createRig();
     await rig.add({ topics: [], up: [{ filter: '#', expire: 1000 }] });
     await rig.homes.close();
-    // While nothing reads: what is read already counts as on its way.
+    // While nothing reads.
     const outcome = rig.log.outcome(await followed(rig, 'a', 'x'), JID);
-    const from = Date.now();
-    const ticking = setInterval(() => rig.ring(), 50);
-    await rig.until(() => Date.now() > from + 1100);
-    clearInterval(ticking);
+    await passes(rig, 1100);
     await rig.take();
     expect(await outcome).toBe('expired');
     expect(rig.count('a')).toBe(0);
+  });
+
+  it.each([false, true])('expired when it waited for too long after it had been read, with the home away; pack: %s', async (pack) => {
+    await using rig = await createRig();
+    const losses: Loss[] = [];
+    const note = rig.log.noteLoss.bind(rig.log);
+    rig.log.noteLoss = (loss) => {
+      losses.push(loss);
+      return note(loss);
+    };
+    await rig.add({ topics: [], up: [{ filter: '#', expire: 1000, pack }] });
+    await rig.publish('a', 'first');
+    await rig.acknowledged('a', 1);
+    await rig.homes.pause(JID);
+    const old = await Promise.all(Array.from({ length: 20 }, (_, n) => followed(rig, 'a', `old ${n}`)));
+    const outcomes = old.map((seq) => rig.log.outcome(seq, JID));
+    await passes(rig, 1100);
+    const young = rig.log.outcome(await followed(rig, 'a', 'young'), JID);
+    await rig.homes.resume(JID);
+    expect(await young).toBe('delivered');
+    expect(new Set(await Promise.all(outcomes))).toEqual(new Set(['expired']));
+    expect(rig.arrivals('a')).toEqual(['first', 'young']);
+    expect(losses).toEqual([expect.objectContaining({ topic: 'a', from: old[0], to: old.at(-1), count: 20, reason: 'expired' })]);
   });
 
   it('superseded where its topic keeps only the newest, and the home was away', async () => {
