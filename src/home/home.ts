@@ -196,6 +196,8 @@ export class Home {
   async carry(on: boolean): Promise<void> {
     if (this.#closing.signal.aborted) return;
     if (on) {
+      // What others of the group have put into packs since this one was made is on disk, and read when one is made.
+      await this.#renew();
       await this.uplink.start().catch(async (error: unknown) => {
         // What it has opened is not to be in the way of another try.
         await this.#renew();
