@@ -13,6 +13,11 @@ export function isCursorOf(jid: string, name: string): boolean {
   return name.startsWith(PREFIX + jid) && /^(?:#\d+)? /.test(name.slice(PREFIX.length + jid.length));
 }
 
+/** Whose the packs are: each home of a group has been sent its own, as it has been sent some alone that another has in one. */
+export function packerOf({ jid, group }: { readonly jid: string; readonly group?: string | undefined }): string {
+  return group === undefined ? jid : `*${group} ${jid}`;
+}
+
 /** Who reads for it: the account itself, or the group it is in, which no account is called like. */
 export function readerOf({ jid, group }: { readonly jid: string; readonly group?: string | undefined }): string {
   return group === undefined ? jid : `*${group}`;

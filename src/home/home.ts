@@ -11,7 +11,7 @@ import { offersScram } from '../xmpp/sasl.ts';
 import type { Account, CursorNumbers } from './account.ts';
 import { Backoff, type Retry } from './backoff.ts';
 import type { Carried } from './carried.ts';
-import { readerOf } from './cursor-name.ts';
+import { packerOf, readerOf } from './cursor-name.ts';
 import { Downlink, type DownlinkLimits } from './down/downlink.ts';
 import type { Detour } from './detour.ts';
 import { HomeSessions } from './home-sessions.ts';
@@ -147,7 +147,7 @@ export class Home {
     const { jid, service, open, rules, budget } = account;
     const downlink = this.#downlink;
     return new Uplink({
-      jid, reader: readerOf(account), service, open, rules, budget, cursors, boxId, log, clock, trouble, limits, carried, moved,
+      jid, reader: readerOf(account), packer: packerOf(account), service, open, rules, budget, cursors, boxId, log, clock, trouble, limits, carried, moved,
       retracting: downlink && ((...what) => downlink.retracting(...what)),
     });
   }
@@ -196,7 +196,7 @@ export class Home {
   async carry(on: boolean): Promise<void> {
     if (this.#closing.signal.aborted) return;
     if (on) {
-      // What others of the group have put into packs since this one was made is on disk, and read when one is made.
+      // What others of the group have noted since this one was made is on disk, and read when one is made.
       await this.#renew();
       await this.uplink.start().catch(async (error: unknown) => {
         // What it has opened is not to be in the way of another try.

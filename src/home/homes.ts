@@ -19,7 +19,7 @@ import { Carriers } from './carried/carriers.ts';
 import type { CarriedOutbox, CarriedParts } from './carried/carried.ts';
 import { forgetBeginnings } from './down/beginning.ts';
 import type { Detour } from './detour.ts';
-import { cursorName, readerOf } from './cursor-name.ts';
+import { cursorName, packerOf, readerOf } from './cursor-name.ts';
 import { HomeGroup } from './group.ts';
 import { HomeEvents } from './home-events.ts';
 import type { Home, HomeLimits, HomeReceiver } from './home.ts';
@@ -216,7 +216,7 @@ class AccountHomes implements Homes {
         // Whoever names a service wants that; whoever does not any more leaves it open anew.
         if (former && (former.service !== account.service || former.open !== account.open)) await forgetPep(log.registry, jid);
         const left = former && !known ? [asLeft(reader, log.head)] : [];
-        await saveAccounts(log.registry, [...others, account], numbers, from === reader ? left : [...packsAs(log.registry, from, reader), ...stretchesAs(log.registry, from, reader), ...this.#marks.as(from, reader), ...leftAs(log.registry, from, reader)]);
+        await saveAccounts(log.registry, [...others, account], numbers, from === reader ? left : [...(moves ? packsAs(log.registry, packerOf(former), packerOf(account)) : []), ...stretchesAs(log.registry, from, reader), ...this.#marks.as(from, reader), ...leftAs(log.registry, from, reader)]);
         if (from !== reader) this.#marks.taken(from, reader);
         followOn(log, from, reader, account.rules, numbers);
       } catch (error) {
@@ -247,10 +247,10 @@ class AccountHomes implements Homes {
   /** Unless another of its group is left, nobody reads for it any more. */
   async #forgetReader(account: Pick<Account, 'jid' | 'group'>): Promise<void> {
     const { log } = this.#options;
+    await forgetPacks(log.registry, packerOf(account));
     const reader = readerOf(account);
     if ([...this.#accounts(), ...this.#unread.values()].some((one) => readerOf(one) === reader)) return;
     await dropOthers(log, reader, [], {});
-    await forgetPacks(log.registry, reader);
     await forgetStretches(log.registry, reader);
     await forgetLeft(log.registry, reader);
     await this.#marks.forget(reader);

@@ -22,8 +22,10 @@ export interface UplinkLimits {
 
 export interface UplinkOptions {
   readonly jid: string;
-  /** Whose cursors and packs they are: the account's, or its group's. */
+  /** Whose cursors they are: the account's, or its group's. */
   readonly reader: string;
+  /** Whose packs: each home has its own. */
+  readonly packer: string;
   readonly service: string;
   /** Whether the account's own service may take its place. */
   readonly open: boolean;

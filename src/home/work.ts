@@ -43,7 +43,7 @@ export class Work {
     this.options = options;
     this.wake = wake;
     const { log, clock, jid, reader, rules, cursors, limits, trouble } = options;
-    this.packs = new Packs(log.registry, reader);
+    this.packs = new Packs(log.registry, options.packer);
     this.pep = new Pep({ registry: log.registry, jid, service: options.service, open: options.open });
     this.stretches = new Stretches(log.registry, reader);
     this.#expiring = new Expiring(options, new RecordAges(log, clock));

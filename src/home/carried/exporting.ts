@@ -10,7 +10,7 @@ import type { Identity } from '../../trust/identity.ts';
 import type { Sealer } from '../../trust/seal.ts';
 import { FRAME_BYTES, SealedWriter } from '../../trust/sealed-file.ts';
 import type { Account, CursorNumbers } from '../account.ts';
-import { cursorName, readerOf } from '../cursor-name.ts';
+import { cursorName, packerOf, readerOf } from '../cursor-name.ts';
 import { Packs } from '../packs.ts';
 import { former, pastOf } from '../succession.ts';
 import { nodeOf, type Rule } from '../up-rule.ts';
@@ -113,7 +113,7 @@ interface Pending {
 async function* pending({ log, account, cursors, identity }: ExportingParts): AsyncGenerator<Pending> {
   const { rules } = account;
   const reader = readerOf(account);
-  const packs = new Packs(log.registry, reader);
+  const packs = new Packs(log.registry, packerOf(account));
   const infos = new Map([...log.cursors()].map((info) => [info.name, info]));
   const readers = rules.map((rule) => ({ rule, info: infos.get(cursorName(reader, rule.filter, cursors[rule.filter])) }));
   const past = pastOf([readers.flatMap(({ rule, info }) => (info ? [former(rule.filter, info.progress(), [])] : []))]);

@@ -63,7 +63,7 @@ export class Rehearsal {
     this.#trace = traceOf(id, { jid, service });
     const { topic, node } = this.#trace;
     this.#uplink = new Uplink({
-      jid, reader: REHEARSAL_READER, service, open: false, rules: [toRule({ filter: topic, node })], cursors: {}, boxId: log.boxId, log, clock, trouble, limits,
+      jid, reader: REHEARSAL_READER, packer: REHEARSAL_READER, service, open: false, rules: [toRule({ filter: topic, node })], cursors: {}, boxId: log.boxId, log, clock, trouble, limits,
       carried: { has: () => false, may: () => false },
     });
   }
