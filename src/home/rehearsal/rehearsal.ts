@@ -7,7 +7,7 @@ import type { Log } from '../../log/log.ts';
 import { toPayload } from '../../payload/payload.ts';
 import type { Home, HomeLimits } from '../home.ts';
 import { reasonOf } from '../reason.ts';
-import { toRule } from '../up-rule.ts';
+import { toRule, type Rule } from '../up-rule.ts';
 import { Uplink } from '../uplink.ts';
 import { readAtHome, type AtHome } from './at-home.ts';
 import type { CheckedRehearsal } from './options.ts';
@@ -40,6 +40,11 @@ const AGAIN = 5_000;
 /** What is cut off and asked for again: as it comes from a small sensor. */
 const TEXT = 'a rehearsal, to be forgotten';
 
+/** It goes up as the first of the home's own topics do. What would be given up by a rule or a budget is not: all is looked for. */
+function asOwn(rule: Rule, [own]: readonly Rule[]): Rule {
+  return own ? { ...rule, pack: own.pack, order: own.order, priority: own.priority } : rule;
+}
+
 export class Rehearsal {
   readonly #parts: RehearsalParts;
   readonly #options: CheckedRehearsal;
@@ -63,7 +68,7 @@ export class Rehearsal {
     this.#trace = traceOf(id, { jid, service });
     const { topic, node } = this.#trace;
     this.#uplink = new Uplink({
-      jid, reader: REHEARSAL_READER, packer: REHEARSAL_READER, service, open: false, rules: [toRule({ filter: topic, node })], cursors: {}, boxId: log.boxId, log, clock, trouble, limits,
+      jid, reader: REHEARSAL_READER, packer: REHEARSAL_READER, service, open: false, rules: [asOwn(toRule({ filter: topic, node }), home.account.rules)], cursors: {}, boxId: log.boxId, log, clock, trouble, limits,
       carried: { has: () => false, may: () => false },
     });
   }

@@ -5,6 +5,7 @@ import type { Registry } from '../../log/registry.ts';
 import { xml, type Element } from '../../xmpp/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { forgetPacks } from '../packs.ts';
+import { forgetStretches } from '../stretches.ts';
 
 export interface Trace {
   readonly id: string;
@@ -47,6 +48,7 @@ export async function clearHere(log: Log, { topic }: Trace): Promise<void> {
   const mine = [...log.cursors()].filter(({ filter }) => filter === topic).map(({ name }) => name);
   for (const name of mine) await log.dropCursor(name);
   await forgetPacks(log.registry, REHEARSAL_READER);
+  await forgetStretches(log.registry, REHEARSAL_READER);
   if (log.topic(topic)?.deleted === false) await log.append({ topic, kind: 'delete', makesRoom: true });
 }
 

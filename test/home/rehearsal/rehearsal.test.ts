@@ -69,6 +69,26 @@ describe('an outage that is rehearsed', () => {
     expect(left(edge)).toEqual(NOTHING);
   });
 
+  it.each([{ pack: true }, { pack: true, order: 'any' as const }])('goes up as the first of the home\'s own rules says: %j', async (rule) => {
+    await using upstream = await scripted();
+    await using edge = await openEdge({ upstream });
+    await edge.add({ topics: [], up: [{ filter: 'plant/#', ...rule }, { filter: '#' }] });
+    await online(edge);
+    edge.clock.rate = 200;
+    let items = 0;
+    let last: RehearsalReport | undefined;
+    for await (const { phase, report } of edge.homes.rehearse({ outage: MINUTES, rate: 5 })) {
+      if (phase === 'reading') items = await upstream.count(upstream.nodes()[0] ?? '');
+      last = report;
+    }
+    expect(last).toMatchObject({ passed: true, lost: 0, doubled: 0, why: [] });
+    // Most of them in packs.
+    expect(items).toBeGreaterThan(0);
+    expect(items).toBeLessThan((last?.sent ?? 0) / 2);
+    expect(left(edge)).toEqual(NOTHING);
+    expect([...edge.log.registry.entries('pack:'), ...edge.log.registry.entries('stretch:')]).toEqual([]);
+  });
+
   it('says so when the node keeps fewer, and looks for those', async () => {
     await using rig = await createRig();
     rig.home.set.maxItems = '15';
@@ -167,6 +187,10 @@ describe('no rehearsal', () => {
     await first.return?.();
     await rig.homes.pause(HOME);
     await expect(next({ outage: 5_000 })).rejects.toMatchObject({ code: 'unreachable' });
+    await rig.homes.resume(HOME);
+    await rig.add({ topics: [], group: 'plant' });
+    await rig.state('online');
+    await expect(next({ outage: 5_000 })).rejects.toMatchObject({ code: 'unsupported', message: expect.stringMatching(/one of a group: when its road is cut another carries on/) as string });
   });
 
   it('where the home takes nothing anyway: said so, and cleared away', async () => {
