@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { WINDOW } from '../../src/home/window.ts';
 import { attr } from '../../src/xmpp/element.ts';
 import { createRig, type Rig } from './rig.ts';
+import { stored } from './stored.ts';
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const nodes = (rig: Rig): string[] => rig.home.stanzas.flatMap((stanza) => {
@@ -21,6 +22,18 @@ describe('whose turn it is', () => {
     await rig.drained();
     expect(rig.arrivals('old').map(Number)).toEqual(range(5_000));
     await rig.until(() => rig.held().length === 0);
+  });
+
+  it('of two topics that fall behind together neither waits until what went up of the other has settled', async () => {
+    await using rig = await createRig({ limits: { settle: 3_600_000 } });
+    await rig.add({ topics: [], up: [{ filter: '#', pack: true }] });
+    await rig.state('online');
+    await rig.homes.pause('box@home.test');
+    for (let n = 0; n < 2_500; n += 50) await Promise.all(['a', 'b'].map((topic) => rig.publish(topic, ...range(50).map((i) => n + i))));
+    await rig.homes.resume('box@home.test');
+    const ordered = (topic: string): number[] => stored(rig.home, topic).map(({ seq }) => seq);
+    await rig.until(() => ordered('a').length >= 2_500 && ordered('b').length >= 2_500);
+    for (const topic of ['a', 'b']) expect(ordered(topic)).toEqual([...new Set(ordered(topic))].toSorted((a, b) => a - b));
   });
 
   it('what a topic needs to know of its node is asked while as much of another as may be is unanswered', async () => {

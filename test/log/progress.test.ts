@@ -106,7 +106,8 @@ it('a topic that goes its own way takes along what is not done of it, and leaves
   progress.take(9, 1);
   const odd = progress.fork(1, 0);
   progress.release(1, 1);
-  expect([progress.position, progress.ranges(), progress.pending]).toEqual([7, [[10, 11]], 2]);
+  // 11 is nothing to it any more.
+  expect([progress.position, progress.ranges(), progress.pending]).toEqual([7, [[10, 10]], 2]);
   expect([odd.position, odd.ranges()]).toEqual([0, [[2, 2], [4, 4], [6, 7], [10, 10]]]);
   for (const seq of [1, 3, 5, 11]) odd.done(seq);
   odd.settle(1);
@@ -195,5 +196,21 @@ it('what is left behind is read beside what follows, each record once, and a res
     numRuns: 500,
     // From where all is done already.
     examples: [[[{ what: 'front', n: 9 }, { what: 'front', n: 1 }, { what: 'take', n: 1 }, { what: 'settle', n: 1 }, { what: 'rewindTo', n: 1 }], [10]]],
+  });
+});
+
+describe('topics that get a reader of their own', () => {
+  it('leave no range for each of their records between those of another: neither that other nor what stays has to wait', () => {
+    const progress = fresh();
+    for (let seq = 1; seq <= 3 * MAX_RANGES; seq++) progress.hand(seq, 1 + (seq % 3));
+    progress.release(1, 0);
+    expect([progress.full, progress.ranges(), progress.open]).toEqual([false, [], 2 * MAX_RANGES]);
+    const own = progress.fork(2, 0);
+    expect([own.full, own.ranges(), own.open]).toEqual([false, [], MAX_RANGES]);
+    progress.release(2, 0);
+    for (const one of [own, progress]) {
+      for (let seq = 1; seq <= 3 * MAX_RANGES; seq++) one.done(seq);
+      expect([one.clear, one.position]).toEqual([true, 3 * MAX_RANGES]);
+    }
   });
 });
