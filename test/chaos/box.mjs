@@ -1,43 +1,42 @@
-// A box's log and its homes, in a process that can be killed. Runs against the build, because a child process runs JavaScript.
+// A whole box without a link, in a process that can be killed. Runs against the build, because a child process runs JavaScript.
 //   node box.mjs '{"dir": …}'
 // One JSON object a line: commands on stdin, each with `do` and `re`, answered on stdout by one with `re`; `acked` as items are accepted.
-//   add {options} · publish {topic, from, to, chosen} · status · settle · full {on} · dump {filter} · stop
+//   add {options} · create {topic} · publish {topic, from, to, chosen} · status · settle · dump · losses · stop
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const { dir } = JSON.parse(process.argv[2] ?? '{}');
 const dist = new URL('../../dist/src/', import.meta.url);
 const from = (file) => import(new URL(file, dist));
-const [{ openLog }, { LevelDatabase }, { createSystemClock }, { createHomes, HOME_LIMITS }, { Broker }, { toPayload }] = await Promise.all([
-  from('log/log.js'), from('log/level-database.js'), from('clock.js'), from('home/homes.js'), from('pubsub/broker.js'), from('payload/payload.js'),
-]);
+const [{ createBox }, { HOME_LIMITS }, { SESSION_TIMING }] = await Promise.all([from('index.js'), from('home/homes.js'), from('home/liveness.js')]);
 
-const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
-const trouble = ({ kind, message }) => say({ trouble: kind, message });
-const system = createSystemClock();
+// What takes minutes takes seconds here: looking for new nodes, noticing a dead link, waiting before another try.
+Object.assign(HOME_LIMITS, { rescan: 1_000, again: 250 });
+Object.assign(SESSION_TIMING, { ask: 500, idle: 2_000, silence: 8_000 });
+const random = Math.random;
+Math.random = () => random() / 10;
 // What is acknowledged settles after a minute: the minute is passed at once when somebody asks for it.
 let passed = 0;
-const clock = { ...system, wall: () => system.wall(), mono: () => system.mono() + passed, isSet: () => true, after: (ms, call) => system.after(ms, call), every: (ms, call) => system.every(ms, call) };
+const now = performance.now.bind(performance);
+performance.now = () => now() + passed;
 
-let full = false;
-class Disk extends LevelDatabase {
-  free() { return full ? Promise.resolve(0) : super.free(); }
-}
-const log = await openLog({ database: new Disk(dir), clock, boxId: process.argv[3], trouble, limits: {} });
-const broker = new Broker({ log, clock, trouble, may: () => false, limits: { itemBytes: 131_072, topics: 1000, subscriptions: 100 } });
-const homes = createHomes({ log, broker, clock, trouble, boxId: log.boxId, limits: { rescan: 1_000, again: 250 }, random: () => 0.05, timing: { ask: 500, idle: 2_000, silence: 8_000 } });
-await homes.start();
+const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+// Its disk may fill to the last byte: what then fails is a write.
+const box = await createBox({ dir, link: false, control: false, limits: { diskFloor: 0 } });
+const telling = (async () => {
+  for await (const { kind, message } of box.troubles()) say({ trouble: kind, message });
+})();
 
 async function publish({ topic, from: first, to, chosen }) {
   const one = async (n) => {
     for (;;) {
       try {
-        const { recordId } = await log.append({ topic, kind: 'publish', payload: toPayload({ n, text: 'x<&>\u00e9\u{1f600}'.repeat(4) }), ...(chosen ? { id: `n${n}` } : {}) });
-        say({ acked: n, recordId });
+        const { recordId } = await box.publish(topic, { n, text: 'x<&>\u00e9\u{1f600}'.repeat(4) }, chosen ? { id: `n${n}` } : {});
+        say({ acked: n, recordId, topic });
         return;
       } catch (error) {
         if (error.code !== 'disk-full' && error.code !== 'busy') throw error;
-        say({ refused: n });
+        say({ refused: n, code: error.code });
         await pause(50); // a program tries again a little later
       }
     }
@@ -48,32 +47,38 @@ async function publish({ topic, from: first, to, chosen }) {
   }
 }
 
-async function dump({ filter }) {
-  const cursor = await log.cursor({ name: `dump ${Date.now()}`, filter, from: 'start', durable: false });
-  const all = [];
-  for (;;) {
-    const page = await cursor.next(256);
-    if (page.length === 0) break;
-    for (const { record } of page) if (record.kind === 'publish') all.push([record.topic, record.recordId]);
-    for (const { record } of page) cursor.done(record.seq);
+/** What a topic holds, in the order of the log. */
+async function* held(topic) {
+  for (let after = 0; ;) {
+    const page = await box.items(topic, { after, limit: 1000 });
+    for (const item of page) if (item.kind === 'item') yield item;
+    if (page.length === 0) return;
+    after = page.at(-1).seq;
   }
-  await cursor.close();
+}
+
+async function dump() {
+  const all = [];
+  for (const { name } of await box.topics.list('#')) for await (const { topic, recordId } of held(name)) all.push([topic, recordId]);
   return all;
 }
 
+/** What `lanpost ledger` prints. */
+async function losses() {
+  const lines = [];
+  for await (const { value } of held('$ledger')) lines.push(value);
+  return lines;
+}
+
 const commands = {
-  add: ({ options }) => homes.add(options),
-  publish, dump,
-  configure: ({ topic }) => log.append({ topic, kind: 'configure', config: { maxItems: 1_000_000 } }).then(() => undefined),
-  status: async () => ({ homes: await homes.list(), state: log.state, head: log.head }),
+  add: ({ options }) => box.homes.add(options),
+  create: ({ topic }) => box.topics.create(topic, { maxItems: 1_000_000 }).then(() => undefined),
+  publish, dump, losses,
+  status: () => box.status(),
   settle: async () => { passed += HOME_LIMITS.settle + 1_000; },
-  full: async ({ on }) => { full = on; },
-  stop: async () => {
-    await homes.close();
-    await log.close();
-  },
+  stop: () => box.close().then(() => telling),
 };
-say({ ready: true });
+say({ ready: true, box: (await box.status()).box });
 for await (const line of createInterface({ input: process.stdin })) {
   const command = JSON.parse(line);
   commands[command.do](command).then((answer) => say({ re: command.re, answer: answer ?? null }), (error) => say({ re: command.re, error: String(error.stack) }))

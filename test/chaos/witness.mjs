@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 const [host, port, ca, jid, password, service] = process.argv.slice(2);
 const dist = new URL('../../dist/src/', import.meta.url);
 const from = (file) => import(new URL(file, dist));
-const [{ createSystemClock }, { negotiate }, { HomeSession, SESSION_TIMING }, { xml, attr }, { parseJid }, { recordsOf }] = await Promise.all([
+const [{ createSystemClock }, { negotiate }, { HomeSession, SESSION_TIMING }, { xml }, { parseJid }, { recordsOf }] = await Promise.all([
   from('clock.js'), from('home/negotiate.js'), from('home/session.js'), from('xmpp/element.js'), from('xmpp/jid.js'), from('home/pack-element.js'),
 ]);
 const clock = createSystemClock();
@@ -33,7 +33,7 @@ const commands = {
       throw error;
     });
     const items = answer?.getChild('pubsub')?.getChild('items')?.getChildren('item') ?? [];
-    return { records: items.flatMap((item) => recordsOf(item).map(({ recordId }) => recordId)), packs: items.filter((item) => item.getChild('pack')).length, items: items.map((item) => attr(item, 'id')) };
+    return { records: items.flatMap((item) => recordsOf(item).map(({ recordId, previous }) => ({ recordId, previous }))), packs: items.filter((item) => item.getChild('pack')).length, items: items.length };
   },
   delete: ({ node }) => request('set', 'http://jabber.org/protocol/pubsub#owner', xml('delete', { node })).then(() => undefined),
 };

@@ -6,7 +6,9 @@ import type { Lan } from '../support/lan.ts';
 import { ROOT } from '../support/root.ts';
 
 interface Line { readonly re?: number; readonly answer?: unknown; readonly error?: string; readonly ready?: true }
-export interface Held { readonly records: readonly string[]; readonly packs: number; readonly items: readonly string[] }
+/** `previous`: the record that it says comes before it in its topic. */
+export interface HeldRecord { readonly recordId: string; readonly previous?: number }
+export interface Held { readonly records: readonly HeldRecord[]; readonly packs: number; readonly items: number }
 
 /** Looks at a home's nodes on their owner's behalf; see witness.mjs. */
 export class Witness implements AsyncDisposable {
@@ -28,7 +30,7 @@ export class Witness implements AsyncDisposable {
     return answer;
   }
 
-  /** Record ids of all that the node holds, as often as it does, packed or alone. */
+  /** All records that the node holds, as often as it does, packed or alone. */
   async of(node: string): Promise<Held> {
     return await this.#ask('items', node) as Held;
   }

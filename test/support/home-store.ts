@@ -5,8 +5,6 @@ import { promisify } from 'node:util';
 import type { HomeServer } from './homes.ts';
 
 const run = promisify(execFile);
-/** Whose password an account has while its own is revoked. */
-const OTHER = 'viewer';
 /** Bytes; several of the largest packs may come into one slot. */
 const BALLAST = 2 ** 21;
 
@@ -30,20 +28,6 @@ export async function keepAll(server: HomeServer): Promise<void> {
   if (server.kind !== 'ejabberd') return;
   await mnesia(server, 'pubsub_item', `Nobody = {{0, 0, 0}, {<<>>, <<>>, <<>>}},
     Done = [mnesia:dirty_write(pubsub_item, {pubsub_item, {<<"ballast">>, <<"none">>}, <<"none">>, Nobody, Nobody, [binary:copy(<<"x">>, ${BALLAST})]})]`);
-}
-
-/** The account's password is another from the next start on. */
-export async function revoke(server: HomeServer, account: 'edge1' | 'edge2'): Promise<void> {
-  if (server.kind === 'ejabberd') {
-    await mnesia(server, 'passwd', `[R] = mnesia:dirty_read(passwd, {<<"${OTHER}">>, <<"${server.domain}">>}),
-      Done = [mnesia:dirty_write(passwd, setelement(2, R, {<<"${account}">>, <<"${server.domain}">>}))]`);
-  } else await sqlite(server, `UPDATE prosody SET user = '${account}-revoked' WHERE store = 'accounts' AND user = '${account}'`);
-}
-
-export async function restore(server: HomeServer, account: 'edge1' | 'edge2'): Promise<void> {
-  // The start registers whoever is missing.
-  if (server.kind === 'ejabberd') await mnesia(server, 'passwd', `Done = [mnesia:dirty_delete(passwd, {<<"${account}">>, <<"${server.domain}">>})]`);
-  else await sqlite(server, `UPDATE prosody SET user = '${account}' WHERE store = 'accounts' AND user = '${account}-revoked'`);
 }
 
 /** `work` binds `Done`, a list. */

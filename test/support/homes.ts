@@ -45,6 +45,8 @@ export interface HomeServer extends AsyncDisposable {
   start(env?: Readonly<Record<string, string>>): Promise<void>;
   /** Ends it cleanly; the data stays. */
   stop(): Promise<void>;
+  /** While it runs: from now on the account has that password, and its sessions end. */
+  changePassword(name: 'edge1' | 'edge2', password: string): Promise<void>;
   /** SIGKILL; the data stays as it is. */
   kill(): Promise<void>;
   /** Ends it and removes its data. */
@@ -63,9 +65,9 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
 
   const at = `${domain}:${port + 2}`;
   const web = { port: port + 2, websocket: `wss://${at}/${kind === 'prosody' ? 'xmpp-websocket' : 'ws'}`, bosh: `https://${at}/${kind === 'prosody' ? 'http-bind' : 'bosh'}` };
-  const order = async (verb: 'start' | 'stop' | 'kill', more: Readonly<Record<string, string>> = {}): Promise<void> => {
-    if (lan && verb === 'start') await lan.run(lanHost, script, [verb, dir], { env: { ...env, ...more }, timeout: 120_000 });
-    else await run(script, [verb, dir], { env: { ...process.env, ...env, ...more }, timeout: 120_000 });
+  const order = async (verb: 'start' | 'stop' | 'kill' | 'password', more: Readonly<Record<string, string>> = {}, words: readonly string[] = []): Promise<void> => {
+    if (lan && (verb === 'start' || verb === 'password')) await lan.run(lanHost, script, [verb, dir, ...words], { env: { ...env, ...more }, timeout: 120_000 });
+    else await run(script, [verb, dir, ...words], { env: { ...process.env, ...env, ...more }, timeout: 120_000 });
   };
   // The server is a daemon: a worker that ends in the middle of a test must take it along.
   const onExit = (): void => { execFileSync(script, ['kill', dir], { stdio: 'ignore' }); };
@@ -81,6 +83,7 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
     account: (name) => ({ jid: `${name}@${domain}`, password: `${name}-secret` }),
     start: (more) => order('start', more),
     stop: () => order('stop'),
+    changePassword: (name, password) => order('password', {}, [name, password]),
     kill: () => order('kill'),
     down,
     [Symbol.asyncDispose]: down,

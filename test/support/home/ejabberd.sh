@@ -1,6 +1,7 @@
 #!/bin/sh
 # ejabberd.sh start|stop|kill DIR - a throw-away ejabberd, all state in DIR.
-# One Erlang VM without distribution: no epmd, no cookie, no ejabberdctl.
+# ejabberd.sh password DIR USER NEW - changes it while the server runs, and ends the account's sessions (from the host it runs in).
+# One Erlang VM without distribution: no epmd, no cookie, no ejabberdctl; its commands are had over https.
 # DOMAIN  default hub.test; pubsub.DOMAIN is the pubsub service, edge.DOMAIN an XEP-0114 slot
 # PORT    c2s STARTTLS port (25222); +1 direct TLS, +2 https (/ws, /bosh, host-meta), +47 s2s, +125 component
 # LISTEN  the address it listens on (127.0.0.1)
@@ -13,6 +14,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cmd=$1; mkdir -p "$2"; dir=$(cd "$2" && pwd)
 listen=${LISTEN:-127.0.0.1}
+[ "$listen" = 0.0.0.0 ] && local=127.0.0.1 || local=$listen
 domain=${DOMAIN:-hub.test} port=${PORT:-25222}
 tls=$((port + 1)) web=$((port + 2)) s2s=$((port + 47)) comp=$((port + 125))
 
@@ -24,7 +26,19 @@ end() {
   if alive; then kill -KILL "$(cat "$dir/pid")"; sleep 0.2; fi
   rm -f "$dir/pid"
 }
-case $cmd in stop) end TERM; exit 0;; kill) end KILL; exit 0;; start) ;; *) echo "usage: $0 start|stop|kill DIR" >&2; exit 2;; esac
+command() { # name, arguments as JSON
+  python3 -c 'import ssl, sys, urllib.request as u
+c = ssl.create_default_context(); c.check_hostname = False; c.verify_mode = ssl.CERT_NONE
+u.urlopen(u.Request(sys.argv[1], sys.argv[2].encode(), {"Content-Type": "application/json"}), context=c, timeout=30).read()' "https://$local:$web/api/$1" "$2"
+}
+case $cmd in
+  stop) end TERM; exit 0;; kill) end KILL; exit 0;; start) ;;
+  password)
+    command change_password "{\"user\": \"$3\", \"host\": \"$domain\", \"newpass\": \"$4\"}"
+    command kick_user "{\"user\": \"$3\", \"host\": \"$domain\"}"
+    exit 0 ;;
+  *) echo "usage: $0 start|stop|kill DIR" >&2; exit 2;;
+esac
 alive && { echo "already running in $dir" >&2; exit 1; }
 
 "$here/certs.sh" "$dir" "$domain"
@@ -53,6 +67,7 @@ listen:
     module: ejabberd_http
     tls: true
     request_handlers:
+      /api: mod_http_api
       /ws: ejabberd_http_ws
       /bosh: mod_bosh
       /.well-known/host-meta: mod_host_meta
@@ -79,7 +94,10 @@ access_rules:
   local: {allow: local}
   pubsub_createnode: {allow: local}
 acl: {local: {user_regexp: ""}}
+api_permissions:
+  here: {from: mod_http_api, who: {ip: "$local/32"}, what: [change_password, kick_user]}
 modules:
+  mod_admin_extra: {}
   mod_adhoc: {}
   mod_blocking: {}
   mod_bosh: {}

@@ -1,5 +1,6 @@
 #!/bin/sh
 # prosody.sh start|stop|kill DIR - a throw-away Prosody, all state in DIR.
+# prosody.sh password DIR USER NEW - changes it while the server runs; sessions of the account end, as always then.
 # DOMAIN     default home.test; pubsub.DOMAIN is the pubsub service, edge.DOMAIN an XEP-0114 slot
 # PORT       c2s STARTTLS port (15222); +1 direct TLS, +2 https (/xmpp-websocket, /http-bind), +47 s2s, +125 component
 # LISTEN     the address it listens on (127.0.0.1)
@@ -23,7 +24,11 @@ end() { # signal; waits until the process has gone
   if alive; then kill -KILL "$(cat "$dir/pid")"; sleep 0.2; fi
   rm -f "$dir/pid"
 }
-case $cmd in stop) end TERM; exit 0;; kill) end KILL; exit 0;; start) ;; *) echo "usage: $0 start|stop|kill DIR" >&2; exit 2;; esac
+case $cmd in
+  stop) end TERM; exit 0;; kill) end KILL; exit 0;; start) ;;
+  password) exec prosodyctl --root --config "$dir/prosody.cfg.lua" shell user password "$3@$domain" "$4" >"$dir/shell" ;;
+  *) echo "usage: $0 start|stop|kill DIR" >&2; exit 2;;
+esac
 alive && { echo "already running in $dir" >&2; exit 1; }
 
 "$here/certs.sh" "$dir" "$domain"
@@ -47,9 +52,8 @@ http_default_host = "$domain"
 log = { { levels = { min = "${LOG:-info}" }; to = "file"; filename = "$dir/prosody.log" } }
 modules_enabled = {
   "disco"; "roster"; "saslauth"; "tls"; "dialback"; "ping"; "time"; "version";
-  "smacks"; "mam"; "carbons"; "pep"; "blocklist"; "csi_simple"; "bosh"; "websocket"; $limitsmod "s2s_static"; ${MODULES:-}
+  "smacks"; "mam"; "carbons"; "pep"; "blocklist"; "csi_simple"; "bosh"; "websocket"; "admin_shell"; $limitsmod "s2s_static"; ${MODULES:-}
 }
-modules_disabled = { "admin_shell"; "admin_socket" }
 $limits
 c2s_require_encryption = true
 s2s_require_encryption = true
