@@ -334,7 +334,11 @@ describe('a file', () => {
   test('that is none, or is not there, is said so', async () => {
     writeFileSync(file('none'), 'nothing of the kind, but long enough to be looked at');
     await expect(imported('none')).rejects.toMatchObject({ code: 'invalid-value' });
-    await expect(imported('missing')).rejects.toMatchObject({ code: 'not-found' });
+    const missing = { code: 'not-found', message: `There is no file ${file('missing')}.` };
+    await expect(imported('missing')).rejects.toMatchObject(missing);
+    await expect(a.outbox.confirm(file('missing'))).rejects.toMatchObject(missing);
+    // Nothing of it stays in the way.
+    expect(await imported()).toMatchObject({ published: 3 });
   });
 
   test.each(['other@home.test', 'OTHER@home.test/x', 'anna@home.test', ''])('for the nodes of an account is refused, of whomever: %j', async (service) => {

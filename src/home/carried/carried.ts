@@ -1,6 +1,6 @@
 // The outbox that is carried: what waits for a home goes in a file to another box, which publishes it there as itself, and says so
 // in another file. Ids are what they are everywhere, so what both publish is one item.
-import { open, readFile, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile, stat, writeFile } from 'node:fs/promises';
 import type { Carrier as AllowedCarrier, OutboxExport, OutboxImport, Trouble } from '../../api.ts';
 import type { Clock } from '../../clock.ts';
 import { LanpostError } from '../../errors.ts';
@@ -15,6 +15,7 @@ import { cursorNumbers, keyOf } from '../account.ts';
 import { readerOf } from '../cursor-name.ts';
 import type { Home } from '../home.ts';
 import type { NodeSettings } from '../node.ts';
+import { reasonOf } from '../reason.ts';
 import { nodeOf } from '../up-rule.ts';
 import { affiliate } from './affiliations.ts';
 import { type CarriedRecord, unframed } from './carried-record.ts';
@@ -165,29 +166,36 @@ export class CarriedOutbox {
   async import(path: string, confirmation: string, signal: AbortSignal): Promise<OutboxImport> {
     if (this.#importing) throw new LanpostError('busy', 'A file is being imported; wait for it.');
     this.#importing = true;
-    const file = await open(path).catch((error: unknown) => { throw new LanpostError('not-found', `${path} cannot be read: ${String(error)}`, { cause: error }); });
     try {
-      const { identity, isPaired } = this.#parts;
-      // Before the whole of it is read: who it is from, as it says, and what it is.
-      aboutOf((await readHeader(file)).header.about);
-      const opened = await verifySealed(file, identity);
-      if (!isPaired(opened.author)) throw new LanpostError('forbidden', `The file is from a key that is not paired, ${opened.author.slice(0, 16)}…`);
-      const records = async function* all(): AsyncGenerator<CarriedRecord> {
-        for await (const frame of readSealed(file, identity, opened)) yield* unframed(frame);
-      };
-      // All of it is what it should be before any of it is published.
-      const own = `${boxIdOfFingerprint(opened.author)}-`;
-      let count = 0;
-      for await (const { record } of records()) {
-        if (!record.recordId.startsWith(own)) throw new LanpostError('corrupt', 'The file holds records of another box than its author.');
-        count += 1;
-        if (count > RECORDS) throw new LanpostError('too-large', `A file has at most ${RECORDS} records.`);
+      const file = await open(path).catch((error: unknown) => { throw unreadable(path, error); });
+      try {
+        return await this.#imported(file, confirmation, signal);
+      } finally {
+        await file.close();
       }
-      return await this.#published(aboutOf(opened.header.about), opened, records, confirmation, signal);
     } finally {
       this.#importing = false;
-      await file.close();
     }
+  }
+
+  async #imported(file: FileHandle, confirmation: string, signal: AbortSignal): Promise<OutboxImport> {
+    const { identity, isPaired } = this.#parts;
+    // Before the whole of it is read: who it is from, as it says, and what it is.
+    aboutOf((await readHeader(file)).header.about);
+    const opened = await verifySealed(file, identity);
+    if (!isPaired(opened.author)) throw new LanpostError('forbidden', `The file is from a key that is not paired, ${opened.author.slice(0, 16)}…`);
+    const records = async function* all(): AsyncGenerator<CarriedRecord> {
+      for await (const frame of readSealed(file, identity, opened)) yield* unframed(frame);
+    };
+    // All of it is what it should be before any of it is published.
+    const own = `${boxIdOfFingerprint(opened.author)}-`;
+    let count = 0;
+    for await (const { record } of records()) {
+      if (!record.recordId.startsWith(own)) throw new LanpostError('corrupt', 'The file holds records of another box than its author.');
+      count += 1;
+      if (count > RECORDS) throw new LanpostError('too-large', `A file has at most ${RECORDS} records.`);
+    }
+    return this.#published(aboutOf(opened.header.about), opened, records, confirmation, signal);
   }
 
   async #published(about: About, opened: Opened, records: () => AsyncIterable<CarriedRecord>, confirmation: string, signal: AbortSignal): Promise<OutboxImport> {
@@ -218,7 +226,7 @@ export class CarriedOutbox {
 
   async confirm(path: string): Promise<{ readonly id: string; readonly records: number }> {
     const { marks, identity, isPaired } = this.#parts;
-    const { size } = await stat(path).catch((error: unknown) => { throw new LanpostError('not-found', `${path} cannot be read: ${String(error)}`, { cause: error }); });
+    const { size } = await stat(path).catch((error: unknown) => { throw unreadable(path, error); });
     if (size > CONFIRMATION_BYTES) throw new LanpostError('too-large', `${path} is too large for a confirmation.`);
     const said = readConfirmation(await readFile(path, 'utf8'));
     const exported = this.#carriers.exports().find(({ id }) => id === said.id);
@@ -337,6 +345,12 @@ function aboutOf(about: unknown): About {
 function isOfNoAccount(service: string): boolean {
   const jid = parseJid(service);
   return jid !== undefined && jid.local === undefined;
+}
+
+function unreadable(path: string, cause: unknown): LanpostError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const why = code === 'ENOENT' || code === 'ENOTDIR' ? `There is no file ${path}.` : `${path} cannot be read: ${reasonOf(cause)}`;
+  return new LanpostError('not-found', why, { cause });
 }
 
 /** The first of them first, each once. */
