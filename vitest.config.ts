@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** Tests that start real programs and measure time: one file at a time, or they starve each other. */
 const REAL = ['support', 'interop', 'scenarios', 'faults'].map((room) => `test/${room}/**/*.test.ts`).concat('test/**/*-real.test.ts', 'test/{editor,front,web}/{browser,*-browser}.test.ts');
 /** Of those, the ones that spend their time waiting for what a LAN or a home does: five at once starve nobody. */
-const LAN = ['interop/{link,files}-*', 'interop/mdns-{avahi,faults,interfaces,zeroconf}', 'interop/{pubsub,commands}-slixmpp', 'faults/{link-wire,files}', 'faults/home-chaos-*', 'scenarios/{crossing-calls,doctor,nodes-at-peer,nodes-attached,nodes-redeployed,pairing,renamed,two-links}', 'scenarios/{home-{prosody,ejabberd,down},buddy-road-*,jid-proof,nearest-road}', 'support/*', 'mdns/*-real', 'home/*-real', 'home/{recorded,rehearsal}/*-real'].map((name) => `test/${name}.test.ts`);
+const LAN = ['interop/{link,files}-*', 'interop/mdns-{avahi,faults,interfaces,zeroconf}', 'interop/{pubsub,commands}-slixmpp', 'faults/{link-wire,files}', 'faults/home-chaos-*', 'scenarios/{crossing-calls,doctor,nodes-at-peer,nodes-attached,nodes-redeployed,pairing,renamed,two-links}', 'scenarios/{home-{prosody,ejabberd,down},buddy-road-*,jid-proof,nearest-road}', 'support/*', 'mdns/*-real', 'home/*-real', 'cli/*-real', 'home/{recorded,rehearsal}/*-real'].map((name) => `test/${name}.test.ts`);
 /** And the ones that kill what they started themselves, and work as fast as they can. */
 const CRASH = ['faults/{log,subscription}-*', 'faults/{home-held,flow,memory}-kill', 'scenarios/nothing-lost'].map((name) => `test/${name}.test.ts`);
 /** Tests that load the whole of Node-RED, each in a process of its own. */
