@@ -5,12 +5,10 @@ import { Holding } from './holding.ts';
 import type { Entry, Lane } from './lane.ts';
 import { noteOf } from './poison.ts';
 import { reasonOf } from './reason.ts';
+import { failedAgain, passedBy, triesOf, verdictOn } from './trial.ts';
 import type { Work } from './work.ts';
 
 const MINUTE = 60_000;
-const MAX_TRIES = 8;
-/** So often the topic waits for an item that fails for no reason that says so. */
-const MAX_HOLDS = 1;
 const LONG = 4;
 
 export interface FailuresParts {
@@ -30,7 +28,7 @@ export class Failures {
   constructor(parts: FailuresParts) {
     this.#parts = parts;
     const { jid, service, clock, trouble } = parts.work.options;
-    this.#holding = new Holding({ jid, service, clock, trouble, wake: (lane) => this.#goOn(lane), wakeAll: parts.wakeAll });
+    this.#holding = new Holding({ jid, service, clock, trouble, wake: (lane) => this.#goOn(lane), back: (lane) => this.#back(lane), wakeAll: parts.wakeAll });
   }
 
   get serviceAway(): boolean {
@@ -55,9 +53,10 @@ export class Failures {
     for (const entry of lane.returned.filter(older)) this.#parts.work.superseded(lane, entry);
     lane.returned = lane.returned.filter((entry) => !older(entry));
     this.#holding.answered();
-    // What was put aside before it was at fault.
-    lane.doubted = undefined;
-    lane.alone = false;
+    lane.trials.delete(seq);
+    // One at a time until it is known of each that stood back whether it gets through now.
+    lane.alone = lane.standing.length > 0;
+    this.#passed(lane, { itemId, seq });
     lane.holds = 0;
     lane.createdAgain = 0;
     lane.reason = undefined;
@@ -72,6 +71,7 @@ export class Failures {
     else if (failure === 'poison') this.refused(lane, entry, reason);
     else {
       entry.tries++;
+      if (failure === 'retry') failedAgain(lane, entry, this.#parts.work.options.clock.mono());
       lane.returned.push(entry);
       // The first failure tells most; what was in flight behind it often only follows from it.
       lane.failure ??= failure;
@@ -85,13 +85,17 @@ export class Failures {
     const { failure } = lane;
     if (failure === undefined) return this.#parts.wake(lane);
     lane.failure = undefined;
-    const worst = Math.max(0, ...lane.returned.map((entry) => entry.tries));
+    const [worst] = lane.returned.toSorted((a, b) => b.tries - a.tries);
     this.#parts.work.queued(lane, lane.returned.splice(0));
-    this.act(lane, failure, worst);
+    this.act(lane, failure, worst?.tries ?? 0, worst);
   }
 
-  act(lane: Lane, failure: Failure, tries: number): void {
+  /** `entry`: what has been tried so often, if it is an item. */
+  act(lane: Lane, failure: Failure, tries: number, entry?: Entry): void {
     const reason = lane.reason ?? failure;
+    // Once there is another reason to wait nothing need go before anything else.
+    if (failure === 'service') for (const one of this.#parts.work.lanes.values()) this.#parts.work.comeBack(one);
+    else if (failure !== 'retry') this.#parts.work.comeBack(lane);
     if (failure === 'create') {
       // The node has gone, and with it what was acknowledged.
       lane.created = false;
@@ -102,7 +106,7 @@ export class Failures {
     else if (failure === 'service') return this.#holding.pauseService(reason);
     else if (failure === 'retry') {
       lane.alone = true;
-      if (tries >= MAX_TRIES) return this.#stuck(lane, reason);
+      if (entry && tries >= triesOf(lane, entry)) return this.#stuck(lane, entry, reason);
       this.#holding.wait(lane, Math.min(MINUTE, 500 * 2 ** tries));
       // A long wait: what stands behind must not take up the room of others.
       if (tries >= LONG) this.#parts.work.leave(lane, (entry) => entry.tries === 0);
@@ -111,21 +115,33 @@ export class Failures {
     this.#parts.wake(lane);
   }
 
-  /**
-   * Errors that ask to wait may mean the item, whatever they say: so ejabberd answers much that will never be taken. What is behind it
-   * tells: where that gets through the item is put aside, and where it does not the node is at fault, and the item is wanted back.
-   */
-  #stuck(lane: Lane, reason: string): void {
-    const [entry] = lane.queue;
-    const { work } = this.#parts;
-    if (lane.doubted !== undefined) {
-      const { options: { log, jid, trouble } } = work;
-      log.retryAsides(lane.main.name, [lane.doubted]).catch((error: unknown) => trouble({ kind: 'home.poison', message: `${jid}: what was put aside of ${lane.topic} could not be taken back: ${reasonOf(error)}` }));
-    } else if (entry && entry.tries >= MAX_TRIES && lane.holds >= MAX_HOLDS && work.takeOut(lane, entry)) {
-      if (!entry.pack) lane.doubted = entry.seq;
-      return this.refused(lane, entry, reason);
-    }
-    this.#hold(lane, reason);
+  /** Whether it is the item or the node that is at fault, what is behind it tells. */
+  #stuck(lane: Lane, entry: Entry, reason: string): void {
+    const { work, wake } = this.#parts;
+    const verdict = verdictOn(lane, entry);
+    if (verdict === 'refused' && work.takeOut(lane, entry)) return this.refused(lane, entry, reason);
+    const first = lane.standing.length === 0;
+    if (verdict !== 'stand' || !work.standBack(lane, entry)) return this.#hold(lane, reason);
+    lane.reason = reason;
+    const trial = lane.trials.get(entry.seq);
+    if (trial) trial.passed = false;
+    if (first) this.#holding.stand(lane, entry.recordId, (trial?.passes ?? 0) > 0);
+    wake(lane);
+  }
+
+  /** Something of the topic got through: what stood back is tried once more, unless it would put itself over that. */
+  #passed(lane: Lane, { itemId, seq }: Pick<Entry, 'itemId' | 'seq'>): void {
+    if (lane.standing.length === 0) return;
+    const older = lane.standing.filter((one) => one.itemId === itemId && (one.seqs[0] ?? seq) < seq);
+    lane.standing = lane.standing.filter((one) => !older.includes(one));
+    for (const one of older.flatMap(({ seqs }) => seqs)) lane.cursor.done(one, 'superseded');
+    passedBy(lane);
+    this.#parts.work.comeBack(lane);
+  }
+
+  #back(lane: Lane): void {
+    this.#parts.work.comeBack(lane);
+    this.#parts.wake(lane);
   }
 
   #goOn(lane: Lane): void {
@@ -151,6 +167,7 @@ export class Failures {
   #hold(lane: Lane, reason: string): void {
     const { work } = this.#parts;
     this.#holding.hold(lane, reason);
+    work.comeBack(lane);
     work.leave(lane);
   }
 

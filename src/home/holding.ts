@@ -10,6 +10,8 @@ export interface HoldingParts {
   readonly trouble: (trouble: Trouble) => void;
   /** The topic's wait is over. */
   readonly wake: (lane: Lane) => void;
+  /** What stood back is to be tried again. */
+  readonly back: (lane: Lane) => void;
   /** The service may be there again. */
   readonly wakeAll: () => void;
 }
@@ -66,11 +68,26 @@ export class Holding {
   }
 
   /** Longer each time, until something of the topic gets through. */
+  #delay(lane: Lane): number {
+    return Math.min(HOLD.most, HOLD.first * 2 ** lane.holds++);
+  }
+
   hold(lane: Lane, reason: string): void {
-    const delay = Math.min(HOLD.most, HOLD.first * 2 ** lane.holds++);
+    const delay = this.#delay(lane);
     lane.reason = reason;
     this.#parts.trouble({ kind: 'home.held', message: `${this.#parts.jid}: ${lane.topic} waits ${Math.round(delay / MINUTE)} min: ${reason}` });
     this.wait(lane, delay);
+  }
+
+  /** As long, for what stands back; it is told unless something has got through meanwhile. What is behind it does not wait. */
+  stand(lane: Lane, recordId: string, passed: boolean): void {
+    const { jid, trouble } = this.#parts;
+    const delay = this.#delay(lane);
+    if (!passed) trouble({ kind: 'home.held', message: `${jid}: ${recordId} of ${lane.topic} waits ${Math.round(delay / MINUTE)} min, what is behind it does not: ${lane.reason}` });
+    const until = this.#later(delay, () => {
+      if (lane.standsUntil === until) this.#parts.back(lane);
+    });
+    lane.standsUntil = until;
   }
 
   pauseService(reason: string): void {

@@ -5,6 +5,7 @@ import type { Failure } from './failure.ts';
 import type { Packed } from './pack-element.ts';
 import type { Bundle } from './packs.ts';
 import { Stretch } from './stretches.ts';
+import type { Standing, Trial } from './trial.ts';
 import type { Rule } from './up-rule.ts';
 
 export interface Entry {
@@ -101,8 +102,11 @@ export class Lane {
   page: number = PAGE_ITEMS;
   /** Being put aside. */
   aside = 0;
-  /** Put aside since it failed again and again; nothing of the topic has got through after it. */
-  doubted: number | undefined;
+  /** By seq: what fails again and again with errors that ask to wait. */
+  readonly trials: Map<number, Trial> = new Map();
+  /** Of them, what stands back so that what is behind it is tried, oldest first. */
+  standing: Standing[] = [];
+  standsUntil = 0;
   /** Seqs given back while the topic waits and has no cursor of its own yet. */
   left: number[] = [];
   /** It could not be given a cursor of its own while it waits this time. */
@@ -189,7 +193,7 @@ export class Lane {
   /** Something of it is under way. */
   get busy(): boolean {
     return this.queue.length > 0 || this.flight.size > 0 || this.unknown.length > 0
-      || this.returned.length > 0 || this.aside > 0 || this.failure !== undefined || this.phase === 'checking' || this.planning;
+      || this.returned.length > 0 || this.standing.length > 0 || this.aside > 0 || this.failure !== undefined || this.phase === 'checking' || this.planning;
   }
 
   /** There is nothing to be known about it. */

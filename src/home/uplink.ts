@@ -69,7 +69,7 @@ export class Uplink {
   /** Topics that wait for somebody, and why. */
   held(): { readonly topic: string; readonly reason: string }[] {
     const { lanes, options: { clock } } = this.#work;
-    return [...lanes.values()].filter((lane) => lane.heldUntil > clock.mono()).map((lane) => ({ topic: lane.topic, reason: lane.reason ?? 'held' }));
+    return [...lanes.values()].filter((lane) => lane.heldUntil > clock.mono() || lane.standing.length > 0).map((lane) => ({ topic: lane.topic, reason: lane.reason ?? 'held' }));
   }
 
   /** What goes to the account's own service, and why. */
@@ -134,6 +134,7 @@ export class Uplink {
       lane.measured = false;
       lane.readBack ||= lane.unknown.length > 0;
       if (lane.takenAt !== undefined) work.doubt(lane);
+      work.comeBack(lane);
       work.release(lane);
       if (lane.idle) work.lanes.delete(lane.topic);
     }

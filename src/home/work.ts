@@ -252,6 +252,23 @@ export class Work {
     this.#giveBack(lane, this.#unqueue(lane, which).flatMap((entry) => partsOf(entry).map(({ seq }) => seq)));
   }
 
+  /** It fails again and again: what is behind it is read on, and it is not until it comes back. */
+  standBack(lane: Lane, entry: Entry): boolean {
+    if (!this.takeOut(lane, entry)) return false;
+    lane.standing.push({ seqs: partsOf(entry).map(({ seq }) => seq), itemId: entry.itemId });
+    this.release(lane);
+    return true;
+  }
+
+  /** What stood back is read again, and what is behind it after that. */
+  comeBack(lane: Lane): void {
+    lane.standsUntil = 0;
+    if (lane.standing.length === 0) return;
+    const stood = lane.standing.splice(0).flatMap(({ seqs }) => seqs);
+    this.#giveBack(lane, [...stood, ...this.#unqueue(lane, () => true).flatMap((entry) => partsOf(entry).map(({ seq }) => seq))]);
+    if (!this.isHeld(lane)) this.release(lane);
+  }
+
   queued(lane: Lane, entries: readonly Entry[]): void {
     const wanted = entries.filter((entry) => entry.retried || entry.pack !== undefined || !lane.isOvertaken({ id: entry.itemId, seq: entry.seq }));
     for (const { seq } of entries.filter((entry) => !wanted.includes(entry))) lane.cursor.done(seq, 'superseded');
@@ -320,6 +337,8 @@ export class Work {
   sendAgain(lane: Lane, first: number): void {
     const { own } = lane;
     if (!own) return;
+    // Before it goes back: it would be read twice.
+    this.comeBack(lane);
     const retried = this.#unqueue(lane, ({ seq }) => seq >= first).filter((entry) => entry.retried);
     lane.whole = false;
     this.reading.again(lane.main, retried.map(({ seq }) => seq));

@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
-import { createSystemClock, createTestClock, type TestClock } from '../../src/clock.ts';
-import { isWanted } from '../../src/log/asides.ts';
+import { createSystemClock, createTestClock } from '../../src/clock.ts';
 import { cursorName } from '../../src/home/cursor-name.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { attr, children, xml, type Element } from '../../src/xmpp/element.ts';
@@ -362,54 +361,6 @@ describe('errors', () => {
     await rig.publish('t', 1, 2, 3);
     await rig.drained();
     expect([...home.nodes.get('t')?.values() ?? []].map((record) => attr(record, 'seq')).length).toBe(3);
-  });
-
-  describe('what is to wait, and fails again and again,', () => {
-    /** `minutes` pass, second by second. */
-    const pass = async (clock: TestClock, minutes: number): Promise<void> => {
-      for (let second = 0; second < minutes * 60; second++) {
-        clock.advance(1000);
-        await quiet();
-      }
-    };
-    const refusing = (rig: Rig, ...texts: readonly string[]): void => {
-      rig.home.set.answer = (iq, what) => (what === 'publish' && texts.some((text) => iq.toString().includes(`>${text}<`)) ? 'resource-constraint' : undefined);
-    };
-
-    it('is put aside where what is behind it gets through', async () => {
-      const clock = createTestClock();
-      await using rig = await createRig({ clock });
-      await rig.add();
-      await rig.publish('t', 'first');
-      await rig.until(() => rig.count('t') === 1);
-      refusing(rig, 'bad');
-      await rig.publish('t', 'bad');
-      await pass(clock, 1);
-      await rig.publish('t', 'good', 'better');
-      await pass(clock, 15);
-      expect((await rig.asides()).map(({ record: { payload } }) => Buffer.from(payload?.bytes ?? []).toString())).toEqual(['bad']);
-      expect(rig.arrivals('t').slice(-2)).toEqual(['good', 'better']);
-      expect(rig.count('t')).toBe(3);
-      await pass(clock, 1);
-      expect((await rig.status())?.queued).toBe(0);
-    });
-
-    it('is wanted back where nothing gets through, and goes first when something does', async () => {
-      const clock = createTestClock();
-      await using rig = await createRig({ clock });
-      await rig.add();
-      refusing(rig, 'one', 'two', 'three');
-      await rig.publish('t', 'one', 'two', 'three');
-      await pass(clock, 30);
-      expect(rig.count('t')).toBe(0);
-      expect((await rig.asides()).filter(({ note }) => !isWanted(note))).toEqual([]);
-      const before = rig.arrivals('t').length;
-      rig.home.set.answer = () => undefined;
-      await pass(clock, 61);
-      expect(rig.arrivals('t').slice(before)).toEqual(['one', 'two', 'three']);
-      expect(await rig.asides()).toEqual([]);
-      expect((await rig.status())?.queued).toBe(0);
-    });
   });
 
   it('a home that acknowledges more than was sent is left', async () => {

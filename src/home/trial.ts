@@ -1,0 +1,69 @@
+// Errors that ask to wait may mean the item, whatever they say: so ejabberd answers much that it will never take. Nothing tells the
+// one from the other but what is behind it: an item is at fault when that gets through, more than once, and the item still does not.
+import type { Entry, Lane } from './lane.ts';
+
+const MINUTE = 60_000;
+/** So long an item fails before anything goes before it. */
+const LONG = 8 * MINUTE;
+/** Between two failures no more than this counts: what was meanwhile nobody knows. */
+const GAP = 5 * MINUTE;
+/** So often what is behind it gets through before it is put aside. */
+const PASSES = 2;
+const TRIES = 8;
+/** Of what others have passed by. */
+const FEW_TRIES = 4;
+/** Of one topic, standing back at once: few at first, so that a service that is away is not asked for much. */
+const STANDING = { first: 16, most: 256 } as const;
+/** Trials of one topic that are remembered. One that is forgotten begins anew. */
+const REMEMBERED = 1024;
+
+/** What is known of an item that fails again and again with errors that ask to wait. In memory only: begun anew it does no harm. */
+export interface Trial {
+  /** Monotonic; when it last failed. */
+  at: number;
+  /** ms. */
+  lasted: number;
+  /** So often what is behind it got through while it stood back. */
+  passes: number;
+  /** It is being tried because something has just got through. */
+  passed: boolean;
+}
+
+/** What stands back: undone, and not read again before it is wanted. */
+export interface Standing {
+  /** What is known of it, by the first. */
+  readonly seqs: readonly number[];
+  readonly itemId: string;
+}
+
+export function failedAgain({ trials }: Lane, { seq }: Entry, now: number): void {
+  const trial = trials.get(seq);
+  if (trial) trial.lasted += Math.min(now - trial.at, GAP);
+  trials.set(seq, { passes: 0, passed: false, lasted: 0, ...trial, at: now });
+  const [oldest] = trials.keys();
+  if (trials.size > REMEMBERED && oldest !== undefined) trials.delete(oldest);
+}
+
+/** How often it is tried in a row. What others go before only shows whether they get through. */
+export function triesOf({ trials, standing }: Lane, { seq }: Entry): number {
+  if (standing.length > 0) return 1;
+  return (trials.get(seq)?.passes ?? 0) > 0 ? FEW_TRIES : TRIES;
+}
+
+/** It has been tried so often, and failed: the home will not take it, what is behind it is to be tried, or all of the topic waits. */
+export function verdictOn({ trials, standing, holds }: Lane, { seq, pack }: Entry): 'refused' | 'stand' | 'wait' {
+  const { lasted = 0, passes = 0, passed = false } = trials.get(seq) ?? {};
+  if (standing.length > 0) return standing.length < Math.min(STANDING.most, STANDING.first * 2 ** Math.max(0, holds - 2)) ? 'stand' : 'wait';
+  if (lasted >= LONG && (pack || (passes >= PASSES && passed))) return 'refused';
+  return lasted >= LONG || passes > 0 ? 'stand' : 'wait';
+}
+
+/** Something that was behind them got through. */
+export function passedBy({ trials, standing }: Lane): void {
+  for (const { seqs: [seq = 0] } of standing) {
+    const trial = trials.get(seq);
+    if (!trial) continue;
+    trial.passes++;
+    trial.passed = true;
+  }
+}
