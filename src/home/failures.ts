@@ -93,17 +93,19 @@ export class Failures {
   /** `entry`: what has been tried so often, if it is an item. */
   act(lane: Lane, failure: Failure, tries: number, entry?: Entry): void {
     const reason = lane.reason ?? failure;
-    // Once there is another reason to wait nothing need go before anything else.
-    if (failure === 'service') for (const one of this.#parts.work.lanes.values()) this.#parts.work.comeBack(one);
-    else if (failure !== 'retry') this.#parts.work.comeBack(lane);
     if (failure === 'create') {
+      this.#parts.work.comeBack(lane);
       // The node has gone, and with it what was acknowledged.
       lane.created = false;
       lane.phase = 'new';
       if (lane.takenAt !== undefined) this.#parts.work.doubt(lane);
       if (lane.createdAgain++ >= 2) return this.#hold(lane, `the node is not there and cannot be made: ${reason}`);
     } else if (failure === 'hold') return this.#holdWhose(lane, reason);
-    else if (failure === 'service') return this.#holding.pauseService(reason);
+    else if (failure === 'service') {
+      // When it is there again nothing need go before anything else.
+      for (const one of this.#parts.work.lanes.values()) this.#parts.work.comeBack(one);
+      return this.#holding.pauseService(reason);
+    }
     else if (failure === 'retry') {
       lane.alone = true;
       if (entry && tries >= triesOf(lane, entry)) return this.#stuck(lane, entry, reason);

@@ -320,9 +320,14 @@ export class Work {
     return this.options.carried.has(seq) && !this.packs.covering(topic, seq);
   }
 
+  /** What came after it may have gone before it, so that it is not sent where it would put itself over a newer one of its item. */
+  wasPassed(lane: Lane, entry: Entry): boolean {
+    return entry.retried || (this.#isLatest(lane) && (lane.trials.get(entry.seq)?.passes ?? 0) > 0);
+  }
+
   /** Whether it may be at home already, so that it has to be looked for before it is sent. */
   isDoubtful(lane: Lane, entry: Entry): boolean {
-    if (entry.retried) return !entry.looked;
+    if (this.wasPassed(lane, entry)) return !entry.looked;
     // Of what had gone before it in the process before nothing is known but what the home shows.
     if (entry.kind === 'retract' && entry.redelivered && !entry.looked && lane.stretchOf(entry.seq) !== lane.newest) return true;
     return lane.isProbed(entry) || (!entry.looked && this.options.carried.may(entry.seq));

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { LanpostError } from '../../src/errors.ts';
 import { LogCursor } from '../../src/log/log-cursor.ts';
+import { toPayload } from '../../src/payload/payload.ts';
 import { quiet } from '../support/quiet.ts';
 import { createRig, type Rig } from './rig.ts';
 import { stored } from './stored.ts';
@@ -174,6 +175,21 @@ describe('a home that takes nothing for a while', () => {
     expect(await rig.asides()).toEqual([]);
   });
 
+  it('has all in order afterwards, also where others are packed', async () => {
+    const clock = createTestClock();
+    await using rig = await createRig({ clock });
+    await rig.add({ topics: [], up: [{ filter: '#', pack: true }] });
+    failing(rig);
+    const all = Array.from({ length: 200 }, (_x, i) => `n${i}`);
+    await rig.publish('t', ...all);
+    await pass(clock, 45);
+    recover(rig);
+    await pass(clock, 62);
+    expect(atHome(rig, 't')).toEqual(all);
+    expect(await rig.asides()).toEqual([]);
+    expect((await rig.status())?.queued).toBe(0);
+  });
+
   it('condemns nothing by taking one item in the midst of it', async () => {
     const { clock, rig } = await started();
     await using _ = rig;
@@ -238,20 +254,42 @@ describe('a home that takes nothing for a while', () => {
   });
 });
 
-it('what stood back does not put itself over a newer one of its item', async () => {
-  const { clock, rig } = await started();
-  await using _ = rig;
-  refuse(rig, 'old');
-  await rig.item('t', 'state', 'old');
-  await pass(clock, 12);
-  await rig.item('t', 'state', 'new');
-  await pass(clock, 1);
-  recover(rig);
-  await pass(clock, 62);
-  expect(rig.at('t', 'state')).toBe('new');
-  expect(rig.arrivals('t').at(-1)).toBe('new');
-  expect(await rig.asides()).toEqual([]);
-  expect((await rig.status())?.queued).toBe(0);
+describe('what stood back does not put itself over a newer one of its item', () => {
+  it('that has its id', async () => {
+    const { clock, rig } = await started();
+    await using _ = rig;
+    refuse(rig, 'old');
+    await rig.item('t', 'state', 'old');
+    await pass(clock, 12);
+    await rig.item('t', 'state', 'new');
+    await pass(clock, 1);
+    recover(rig);
+    await pass(clock, 62);
+    expect(rig.at('t', 'state')).toBe('new');
+    expect(rig.arrivals('t').at(-1)).toBe('new');
+    expect(await rig.asides()).toEqual([]);
+    expect((await rig.status())?.queued).toBe(0);
+  });
+
+  it('that is told apart in another way, in the lane latest', async () => {
+    const { clock, rig } = await started();
+    await using _ = rig;
+    await rig.log.append({ topic: 't', kind: 'configure', config: { lane: 'latest', maxItems: 100, key: '/k' } });
+    rig.home.set.answer = (iq, what) => (what === 'publish' && iq.toString().includes('old') ? 'resource-constraint' : undefined);
+    const say = (v: string): Promise<unknown> => rig.log.append({ topic: 't', kind: 'publish', payload: toPayload({ k: 'state', v }) });
+    await say('old');
+    await pass(clock, 12);
+    rig.home.set.answer = (iq, what) => {
+      // Once the newer one is there the older would be taken as well.
+      if (what === 'publish' && iq.toString().includes('new')) recover(rig);
+      return undefined;
+    };
+    await say('new');
+    await pass(clock, 62);
+    expect(atHome(rig, 't').at(-1)).toContain('new');
+    expect(rig.arrivals('t').at(-1)).toContain('new');
+    expect((await rig.status())?.queued).toBe(0);
+  });
 });
 
 it('what stands back waits with its topic where that may not be written to, and goes first then', async () => {
