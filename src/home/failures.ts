@@ -5,7 +5,7 @@ import { Holding } from './holding.ts';
 import type { Entry, Lane } from './lane.ts';
 import { noteOf } from './poison.ts';
 import { reasonOf } from './reason.ts';
-import { failedAgain, passedBy, triesOf, verdictOn } from './trial.ts';
+import { failedAgain, isStale, passedBy, triesOf, verdictOn } from './trial.ts';
 import type { Work } from './work.ts';
 
 const MINUTE = 60_000;
@@ -126,8 +126,8 @@ export class Failures {
     if (verdict !== 'stand' || !work.standBack(lane, entry)) return this.#hold(lane, reason);
     lane.reason = reason;
     const trial = lane.trials.get(entry.seq);
-    if (trial) trial.passed = false;
-    if (first) this.#holding.stand(lane, entry.recordId, (trial?.passes ?? 0) > 0);
+    if (first) this.#holding.stand(lane, entry.recordId, trial?.told === true);
+    if (trial) Object.assign(trial, { passed: false, told: trial.told || first });
     wake(lane);
   }
 
@@ -139,6 +139,13 @@ export class Failures {
     for (const one of older.flatMap(({ seqs }) => seqs)) lane.cursor.done(one, 'superseded');
     passedBy(lane);
     this.#parts.work.comeBack(lane);
+  }
+
+  /** Whether what stands back is to be tried before what has come meanwhile: an outage may be over. */
+  goesFirst(lane: Lane): boolean {
+    if (!isStale(lane, this.#parts.work.options.clock.mono())) return false;
+    this.#back(lane);
+    return true;
   }
 
   #back(lane: Lane): void {

@@ -20,6 +20,10 @@ const MINUTE = 60_000;
 const HOLD = { first: 5 * MINUTE, most: 60 * MINUTE } as const;
 const SERVICE = { first: 5_000, most: 5 * MINUTE } as const;
 
+function delayAfter(holds: number): number {
+  return Math.min(HOLD.most, HOLD.first * 2 ** holds);
+}
+
 export class Holding {
   readonly #parts: HoldingParts;
   readonly #timers = new Set<Timer>();
@@ -68,22 +72,18 @@ export class Holding {
   }
 
   /** Longer each time, until something of the topic gets through. */
-  #delay(lane: Lane): number {
-    return Math.min(HOLD.most, HOLD.first * 2 ** lane.holds++);
-  }
-
   hold(lane: Lane, reason: string): void {
-    const delay = this.#delay(lane);
+    const delay = delayAfter(lane.holds++);
     lane.reason = reason;
     this.#parts.trouble({ kind: 'home.held', message: `${this.#parts.jid}: ${lane.topic} waits ${Math.round(delay / MINUTE)} min: ${reason}` });
     this.wait(lane, delay);
   }
 
-  /** As long, for what stands back; it is told unless something has got through meanwhile. What is behind it does not wait. */
-  stand(lane: Lane, recordId: string, passed: boolean): void {
+  /** For what stands back. What is behind it does not wait. */
+  stand(lane: Lane, recordId: string, told: boolean): void {
     const { jid, trouble } = this.#parts;
-    const delay = this.#delay(lane);
-    if (!passed) trouble({ kind: 'home.held', message: `${jid}: ${recordId} of ${lane.topic} waits ${Math.round(delay / MINUTE)} min, what is behind it does not: ${lane.reason}` });
+    const delay = delayAfter(lane.holds);
+    if (!told) trouble({ kind: 'home.held', message: `${jid}: ${recordId} of ${lane.topic} waits ${Math.round(delay / MINUTE)} min, what is behind it does not: ${lane.reason}` });
     const until = this.#later(delay, () => {
       if (lane.standsUntil === until) this.#parts.back(lane);
     });

@@ -164,6 +164,7 @@ export class Sending {
       return this.#parts.checking.check(lane) ? 'idle' : 'later';
     }
     if (!entry || !ready || (lane.alone && lane.flight.size > 0)) return 'idle';
+    if (this.#parts.failures.goesFirst(lane)) return 'idle';
     if (this.#parts.work.isDoubtful(lane, entry)) return this.#parts.checking.check(lane) ? 'idle' : 'later';
     if (!this.#window.admits(entry.bytes) || this.#budget?.admits() === false) return 'full';
     lane.queue.shift();

@@ -4,14 +4,16 @@ import type { Entry, Lane } from './lane.ts';
 
 const MINUTE = 60_000;
 /** So long an item fails before anything goes before it. */
-const LONG = 8 * MINUTE;
+const LONG = 9 * MINUTE;
 /** Between two failures no more than this counts: what was meanwhile nobody knows. */
 const GAP = 5 * MINUTE;
 /** So often what is behind it gets through before it is put aside. */
 const PASSES = 2;
 const TRIES = 8;
-/** Of what others have passed by. */
+/** Of what has failed for so long, or what others have passed by. */
 const FEW_TRIES = 4;
+/** For so long after the last failure what is behind it goes before it: later it may get through itself. */
+const FRESH = 5_000;
 /** Of one topic, standing back at once: few at first, so that a service that is away is not asked for much. */
 const STANDING = { first: 16, most: 256 } as const;
 /** Trials of one topic that are remembered. One that is forgotten begins anew. */
@@ -27,6 +29,8 @@ export interface Trial {
   passes: number;
   /** It is being tried because something has just got through. */
   passed: boolean;
+  /** That it stands back has been told. */
+  told: boolean;
 }
 
 /** What stands back: undone, and not read again before it is wanted. */
@@ -39,21 +43,28 @@ export interface Standing {
 export function failedAgain({ trials }: Lane, { seq }: Entry, now: number): void {
   const trial = trials.get(seq);
   if (trial) trial.lasted += Math.min(now - trial.at, GAP);
-  trials.set(seq, { passes: 0, passed: false, lasted: 0, ...trial, at: now });
+  trials.set(seq, { passes: 0, passed: false, told: false, lasted: 0, ...trial, at: now });
   const [oldest] = trials.keys();
   if (trials.size > REMEMBERED && oldest !== undefined) trials.delete(oldest);
 }
 
-/** How often it is tried in a row. What others go before only shows whether they get through. */
+/** How often it is tried in a row. What is tried before others that stand back only shows whether it gets through. */
 export function triesOf({ trials, standing }: Lane, { seq }: Entry): number {
+  const { lasted = 0, passes = 0 } = trials.get(seq) ?? {};
   if (standing.length > 0) return 1;
-  return (trials.get(seq)?.passes ?? 0) > 0 ? FEW_TRIES : TRIES;
+  return lasted >= LONG || passes > 0 ? FEW_TRIES : TRIES;
+}
+
+/** It is some time since what stands back was tried: the home may take it by now. */
+export function isStale({ trials, standing }: Lane, now: number): boolean {
+  const last = standing.at(-1)?.seqs[0];
+  return last !== undefined && now - (trials.get(last)?.at ?? -Infinity) > FRESH;
 }
 
 /** It has been tried so often, and failed: the home will not take it, what is behind it is to be tried, or all of the topic waits. */
 export function verdictOn({ trials, standing, holds }: Lane, { seq, pack }: Entry): 'refused' | 'stand' | 'wait' {
   const { lasted = 0, passes = 0, passed = false } = trials.get(seq) ?? {};
-  if (standing.length > 0) return standing.length < Math.min(STANDING.most, STANDING.first * 2 ** Math.max(0, holds - 2)) ? 'stand' : 'wait';
+  if (standing.length > 0) return standing.length < Math.min(STANDING.most, STANDING.first * 2 ** Math.max(0, holds - 1)) ? 'stand' : 'wait';
   if (lasted >= LONG && (pack || (passes >= PASSES && passed))) return 'refused';
   return lasted >= LONG || passes > 0 ? 'stand' : 'wait';
 }

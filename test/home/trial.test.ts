@@ -144,7 +144,7 @@ describe('an item that a home will never take', () => {
 });
 
 describe('a home that takes nothing for a while', () => {
-  it.each([3, 9.1, 9.2, 15, 200])('has all in order afterwards, and nothing is put aside: %i min', async (minutes) => {
+  it.each([3, 9.1, 9.2, 15, 200])('has all in order afterwards, and nothing is put aside: %s min', async (minutes) => {
     const { clock, rig } = await started();
     await using _ = rig;
     failing(rig);
@@ -156,7 +156,7 @@ describe('a home that takes nothing for a while', () => {
     await pass(clock, 1);
     await rig.publish('t', 'b');
     await pass(clock, 62);
-    expect(atHome(rig, 't').toSorted()).toEqual(['a', 'b', 'first']);
+    expect(atHome(rig, 't')).toEqual(['first', 'a', 'b']);
     expect(atHome(rig, 'u')).toEqual(['a', 'b', 'c']);
     expect(await rig.asides()).toEqual([]);
     expect((await rig.status())?.queued).toBe(0);
