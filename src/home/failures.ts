@@ -5,7 +5,7 @@ import { Holding } from './holding.ts';
 import type { Entry, Lane } from './lane.ts';
 import { noteOf } from './poison.ts';
 import { reasonOf } from './reason.ts';
-import { failedAgain, isStale, passedBy, triesOf, verdictOn } from './trial.ts';
+import { failedAgain, gotThrough, isStale, triesOf, verdictOn } from './trial.ts';
 import type { Work } from './work.ts';
 
 const MINUTE = 60_000;
@@ -53,7 +53,6 @@ export class Failures {
     for (const entry of lane.returned.filter(older)) this.#parts.work.superseded(lane, entry);
     lane.returned = lane.returned.filter((entry) => !older(entry));
     this.#holding.answered();
-    lane.trials.delete(seq);
     // One at a time until it is known of each that stood back whether it gets through now.
     lane.alone = lane.standing.length > 0;
     this.#passed(lane, { itemId, seq });
@@ -133,11 +132,11 @@ export class Failures {
 
   /** Something of the topic got through: what stood back is tried once more, unless it would put itself over that. */
   #passed(lane: Lane, { itemId, seq }: Pick<Entry, 'itemId' | 'seq'>): void {
+    gotThrough(lane, seq);
     if (lane.standing.length === 0) return;
     const older = lane.standing.filter((one) => one.itemId === itemId && (one.seqs[0] ?? seq) < seq);
     lane.standing = lane.standing.filter((one) => !older.includes(one));
     for (const one of older.flatMap(({ seqs }) => seqs)) lane.cursor.done(one, 'superseded');
-    passedBy(lane);
     this.#parts.work.comeBack(lane);
   }
 

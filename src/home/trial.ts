@@ -7,8 +7,8 @@ const MINUTE = 60_000;
 const LONG = 9 * MINUTE;
 /** Between two failures no more than this counts: what was meanwhile nobody knows. */
 const GAP = 5 * MINUTE;
-/** So often what is behind it gets through before it is put aside. */
-const PASSES = 2;
+/** So often what is behind it gets through, at the first try, before it is put aside. */
+const PASSES = 3;
 const TRIES = 8;
 /** Of what has failed for so long, or what others have passed by. */
 const FEW_TRIES = 4;
@@ -69,8 +69,12 @@ export function verdictOn({ trials, standing, holds }: Lane, { seq, pack }: Entr
   return lasted >= LONG || passes > 0 ? 'stand' : 'wait';
 }
 
-/** Something that was behind them got through. */
-export function passedBy({ trials, standing }: Lane): void {
+/** An item of the topic got through. One that had failed before tells that the home is at fault, whatever else failed meanwhile. */
+export function gotThrough({ trials, standing }: Lane, seq: number): void {
+  if (trials.delete(seq)) {
+    for (const trial of trials.values()) trial.passes = 0;
+    return;
+  }
   for (const { seqs: [seq = 0] } of standing) {
     const trial = trials.get(seq);
     if (!trial) continue;

@@ -51,13 +51,13 @@ describe('an item that a home will never take', () => {
     refuse(rig, 'bad');
     await rig.publish('t', 'bad');
     await pass(clock, 1);
-    await rig.publish('t', 'good', 'better');
+    await rig.publish('t', 'good', 'better', 'best');
     await pass(clock, 8);
     expect(await aside(rig)).toEqual([]);
     await pass(clock, 6);
     expect(await aside(rig)).toEqual(['bad']);
-    expect(atHome(rig, 't')).toEqual(['first', 'good', 'better']);
-    expect(rig.arrivals('t').filter((text) => text !== 'bad')).toEqual(['first', 'good', 'better']);
+    expect(atHome(rig, 't')).toEqual(['first', 'good', 'better', 'best']);
+    expect(rig.arrivals('t').filter((text) => text !== 'bad')).toEqual(['first', 'good', 'better', 'best']);
     expect((await rig.status())?.queued).toBe(0);
   });
 
@@ -121,10 +121,10 @@ describe('an item that a home will never take', () => {
     expect(atHome(rig, 't')).toEqual(['first', 'good']);
     await rig.restart();
     await pass(clock, 12);
-    await rig.publish('t', 'better', 'best');
+    await rig.publish('t', 'better', 'best', 'last');
     await pass(clock, 3);
     expect(await aside(rig)).toEqual(['bad']);
-    expect(atHome(rig, 't')).toEqual(['first', 'good', 'better', 'best']);
+    expect(atHome(rig, 't')).toEqual(['first', 'good', 'better', 'best', 'last']);
   });
 
   it('leaves those that are packed behind it whole', async () => {
@@ -205,6 +205,27 @@ describe('a home that takes nothing for a while', () => {
     await pass(clock, 62);
     expect(await rig.asides()).toEqual([]);
     expect(atHome(rig, 't')).toEqual(['first', 'c', 'a', 'b', 'd', 'e']);
+  });
+
+  it.each([2, 3, 4])('condemns nothing where it takes one of ten, whichever (%i)', async (seed) => {
+    const { clock, rig } = await started();
+    await using _ = rig;
+    let state = seed;
+    const random = (): number => {
+      state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
+      return state / 2 ** 32;
+    };
+    rig.home.set.answer = (_iq, what) => (what === 'publish' && random() > 0.1 ? 'internal-server-error' : undefined);
+    const all = Array.from({ length: 30 }, (_x, i) => `n${i}`);
+    for (const text of all) {
+      await rig.publish('t', text);
+      await pass(clock, 2);
+    }
+    expect(await rig.asides()).toEqual([]);
+    recover(rig);
+    await pass(clock, 62);
+    expect(atHome(rig, 't').toSorted()).toEqual(['first', ...all].toSorted());
+    expect(await rig.asides()).toEqual([]);
   });
 
   it('has all in order where the process ends, and another begins, while it does not', async () => {
