@@ -5,7 +5,7 @@ import { Holding } from './holding.ts';
 import type { Entry, Lane } from './lane.ts';
 import { noteOf } from './poison.ts';
 import { reasonOf } from './reason.ts';
-import { failedAgain, gotThrough, isStale, triesOf, verdictOn } from './trial.ts';
+import { failedAgain, gotThrough, triesOf, verdictOn } from './trial.ts';
 import type { Work } from './work.ts';
 
 const MINUTE = 60_000;
@@ -138,13 +138,6 @@ export class Failures {
     lane.standing = lane.standing.filter((one) => !older.includes(one));
     for (const one of older.flatMap(({ seqs }) => seqs)) lane.cursor.done(one, 'superseded');
     this.#parts.work.comeBack(lane);
-  }
-
-  /** Whether what stands back is to be tried before what has come meanwhile: an outage may be over. */
-  goesFirst(lane: Lane): boolean {
-    if (!isStale(lane, this.#parts.work.options.clock.mono())) return false;
-    this.#back(lane);
-    return true;
   }
 
   #back(lane: Lane): void {

@@ -107,6 +107,8 @@ export class Lane {
   /** Of them, what stands back so that what is behind it is tried, oldest first. */
   standing: Standing[] = [];
   standsUntil = 0;
+  /** It is to be tried before what has come since: an outage may be over. */
+  overdue = false;
   /** Seqs given back while the topic waits and has no cursor of its own yet. */
   left: number[] = [];
   /** It could not be given a cursor of its own while it waits this time. */

@@ -164,7 +164,10 @@ export class Sending {
       return this.#parts.checking.check(lane) ? 'idle' : 'later';
     }
     if (!entry || !ready || (lane.alone && lane.flight.size > 0)) return 'idle';
-    if (this.#parts.failures.goesFirst(lane)) return 'idle';
+    if (lane.overdue) {
+      this.#parts.work.comeBack(lane);
+      return 'idle';
+    }
     if (this.#parts.work.isDoubtful(lane, entry)) return this.#parts.checking.check(lane) ? 'idle' : 'later';
     if (!this.#window.admits(entry.bytes) || this.#budget?.admits() === false) return 'full';
     lane.queue.shift();

@@ -1,5 +1,5 @@
 // Errors that ask to wait may mean the item, whatever they say: so ejabberd answers much that it will never take. Nothing tells the
-// one from the other but what is behind it: an item is at fault when that gets through, more than once, and the item still does not.
+// one from the other but what is behind it: an item is at fault when that gets through, time after time, and the item still does not.
 import type { Entry, Lane } from './lane.ts';
 
 const MINUTE = 60_000;
@@ -12,7 +12,7 @@ const PASSES = 3;
 const TRIES = 8;
 /** Of what has failed for so long, or what others have passed by. */
 const FEW_TRIES = 4;
-/** For so long after the last failure what is behind it goes before it: later it may get through itself. */
+/** What comes so long after the last failure does not go before it: it may get through itself by now. */
 const FRESH = 5_000;
 /** Of one topic, standing back at once: few at first, so that a service that is away is not asked for much. */
 const STANDING = { first: 16, most: 256 } as const;
@@ -35,7 +35,7 @@ export interface Trial {
 
 /** What stands back: undone, and not read again before it is wanted. */
 export interface Standing {
-  /** What is known of it, by the first. */
+  /** Of a pack several; its trial is known by the first. */
   readonly seqs: readonly number[];
   readonly itemId: string;
 }
@@ -75,8 +75,8 @@ export function gotThrough({ trials, standing }: Lane, seq: number): void {
     for (const trial of trials.values()) trial.passes = 0;
     return;
   }
-  for (const { seqs: [seq = 0] } of standing) {
-    const trial = trials.get(seq);
+  for (const { seqs: [first = 0] } of standing) {
+    const trial = trials.get(first);
     if (!trial) continue;
     trial.passes++;
     trial.passed = true;

@@ -15,6 +15,7 @@ import type { HomeSession } from './session.ts';
 import { reasonOf } from './reason.ts';
 import { Settling } from './settling.ts';
 import { Stretches } from './stretches.ts';
+import { isStale } from './trial.ts';
 import { nodeOf } from './up-rule.ts';
 import type { UplinkOptions } from './uplink-options.ts';
 
@@ -149,6 +150,8 @@ export class Work {
     const entry = entryOf(record, kind, redelivered, retried);
     // What goes with others may have been sent already; what somebody asks for is not given up.
     if (!retried && !this.packs.covering(topic, seq) && this.#expiring.take(lane, entry)) return;
+    // Where something behind it waits already, that is what tells, when it can go.
+    if (lane.queue.length === 0 && lane.flight.size === 0 && isStale(lane, this.options.clock.mono())) lane.overdue = true;
     lane.enqueue(entry);
     this.reading.queued(lane, entry);
     if (lane.queue.length > this.#share(lane)) this.#fallBehind(lane);
@@ -263,6 +266,7 @@ export class Work {
   /** What stood back is read again, and what is behind it after that. */
   comeBack(lane: Lane): void {
     lane.standsUntil = 0;
+    lane.overdue = false;
     if (lane.standing.length === 0) return;
     const stood = lane.standing.splice(0).flatMap(({ seqs }) => seqs);
     this.#giveBack(lane, [...stood, ...this.#unqueue(lane, () => true).flatMap((entry) => partsOf(entry).map(({ seq }) => seq))]);
