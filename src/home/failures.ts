@@ -110,7 +110,7 @@ export class Failures {
       if (entry && tries >= triesOf(lane, entry)) return this.#stuck(lane, entry, reason);
       this.#holding.wait(lane, Math.min(MINUTE, 500 * 2 ** tries));
       // A long wait: what stands behind must not take up the room of others.
-      if (tries >= LONG) this.#parts.work.leave(lane, (entry) => entry.tries === 0);
+      if (tries >= LONG) this.#parts.work.leave(lane, (one) => one.tries === 0);
       return;
     }
     this.#parts.wake(lane);

@@ -1,6 +1,5 @@
 // Errors that ask to wait may mean the item, whatever they say: so ejabberd answers much that it will never take. Nothing tells the
 // one from the other but what is behind it: an item is at fault when that gets through, time after time, and the item still does not.
-import type { Entry, Lane } from './lane.ts';
 
 const MINUTE = 60_000;
 /** So long an item fails before anything goes before it. */
@@ -40,7 +39,22 @@ export interface Standing {
   readonly itemId: string;
 }
 
-export function failedAgain({ trials }: Lane, { seq }: Entry, now: number): void {
+/** Of one topic. */
+interface Topic {
+  /** By seq. */
+  readonly trials: Map<number, Trial>;
+  /** Oldest first. */
+  readonly standing: readonly Standing[];
+  /** So often all of it has waited. */
+  readonly holds: number;
+}
+
+interface Item {
+  readonly seq: number;
+  readonly pack?: unknown;
+}
+
+export function failedAgain({ trials }: Topic, { seq }: Item, now: number): void {
   const trial = trials.get(seq);
   if (trial) trial.lasted += Math.min(now - trial.at, GAP);
   trials.set(seq, { passes: 0, passed: false, told: false, lasted: 0, ...trial, at: now });
@@ -49,20 +63,20 @@ export function failedAgain({ trials }: Lane, { seq }: Entry, now: number): void
 }
 
 /** How often it is tried in a row. What is tried before others that stand back only shows whether it gets through. */
-export function triesOf({ trials, standing }: Lane, { seq }: Entry): number {
+export function triesOf({ trials, standing }: Topic, { seq }: Item): number {
   const { lasted = 0, passes = 0 } = trials.get(seq) ?? {};
   if (standing.length > 0) return 1;
   return lasted >= LONG || passes > 0 ? FEW_TRIES : TRIES;
 }
 
 /** It is some time since what stands back was tried: the home may take it by now. */
-export function isStale({ trials, standing }: Lane, now: number): boolean {
+export function isStale({ trials, standing }: Topic, now: number): boolean {
   const last = standing.at(-1)?.seqs[0];
   return last !== undefined && now - (trials.get(last)?.at ?? -Infinity) > FRESH;
 }
 
 /** It has been tried so often, and failed: the home will not take it, what is behind it is to be tried, or all of the topic waits. */
-export function verdictOn({ trials, standing, holds }: Lane, { seq, pack }: Entry): 'refused' | 'stand' | 'wait' {
+export function verdictOn({ trials, standing, holds }: Topic, { seq, pack }: Item): 'refused' | 'stand' | 'wait' {
   const { lasted = 0, passes = 0, passed = false } = trials.get(seq) ?? {};
   if (standing.length > 0) return standing.length < Math.min(STANDING.most, STANDING.first * 2 ** Math.max(0, holds - 1)) ? 'stand' : 'wait';
   if (lasted >= LONG && (pack || (passes >= PASSES && passed))) return 'refused';
@@ -70,7 +84,7 @@ export function verdictOn({ trials, standing, holds }: Lane, { seq, pack }: Entr
 }
 
 /** An item of the topic got through. One that had failed before tells that the home is at fault, whatever else failed meanwhile. */
-export function gotThrough({ trials, standing }: Lane, seq: number): void {
+export function gotThrough({ trials, standing }: Topic, seq: number): void {
   if (trials.delete(seq)) {
     for (const trial of trials.values()) trial.passes = 0;
     return;
