@@ -99,7 +99,8 @@ it('filters that are given in another order, while items and a held topic wait, 
   await rig.publish('c', 1);
   await rig.until(() => home.stanzas.filter((stanza) => stanza.getChild('pubsub')?.getChild('publish')).length >= 4);
   home.set.answer = () => undefined;
-  await rig.add({ topics: ['#', 'a/+'] });
+  // With something else that is changed: the same once more would leave its session as it is.
+  await rig.add({ topics: ['#', 'a/+'], budget: 1 << 24 });
   await rig.drained();
   expect([rig.count('a/held'), rig.count('a/b'), rig.count('c')]).toEqual([2, 2, 1]);
 });
