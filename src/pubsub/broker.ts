@@ -364,8 +364,14 @@ export class Broker {
     const { schema } = after();
     checkedMaySet(actor, topic, config);
     if (schema && config.schema) await this.#admit(actor, schema);
-    // Meanwhile somebody else may have changed what stays as it is.
-    const change = (this.#configuring.get(topic) ?? Promise.resolve()).then(() => this.#configure(topic, { ...after(), ...schema && config.schema ? { schema } : {} }, actor.kind === 'owner'));
+    const change = (this.#configuring.get(topic) ?? Promise.resolve()).then(() => {
+      // Meanwhile somebody else may have changed what stays as it is.
+      const settings = { ...after(), ...schema && config.schema ? { schema } : {} };
+      const now = this.#existing(topic);
+      // Flows and programs say it at each of their starts: nothing is written, and no reader is told.
+      if (isDeepStrictEqual(settings, configOf(now))) return infoOf(now);
+      return this.#configure(topic, settings, actor.kind === 'owner');
+    });
     // Whoever asked sees it.
     const settled: Promise<unknown> = change.catch(() => undefined).finally(() => { if (this.#configuring.get(topic) === settled) this.#configuring.delete(topic); });
     this.#configuring.set(topic, settled);

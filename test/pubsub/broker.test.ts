@@ -87,6 +87,17 @@ describe('publishing', () => {
     expect(await from({ from: { time: first } })).toEqual([3, 4]);
   });
 
+  test('settings that are said once more as they are write nothing', async () => {
+    await broker.create(OWNER, 'a', { maxItems: 2, title: 'A' });
+    const { head } = log;
+    expect(await broker.configure(OWNER, 'a', { maxItems: 2 })).toMatchObject({ name: 'a', maxItems: 2, title: 'A' });
+    await broker.configure(OWNER, 'a', {});
+    expect(log.head).toBe(head);
+    // Of two at once the second is judged by what the first has made of it.
+    await Promise.all([broker.configure(OWNER, 'a', { maxItems: 3 }), broker.configure(OWNER, 'a', { maxItems: 2 }), broker.configure(OWNER, 'a', { maxItems: 2 })]);
+    expect([log.head, (await broker.find.list(OWNER))[0]?.maxItems]).toEqual([head + 2, 2]);
+  });
+
   test('an item without an id goes by its record id', async () => {
     const published = await publish('a', 1);
     expect(published.id).toBe(published.recordId);
