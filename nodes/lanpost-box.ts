@@ -9,11 +9,15 @@ import { serveBox } from './shared/box-routes.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { applyHomes, HOME_SLOTS, jidsOf } from './shared/home-accounts.ts';
 import { serveHomes } from './shared/home-routes.ts';
+import { unlessAborted } from './shared/reading.ts';
 import { isOn } from './shared/saved-field.ts';
 import { FlowsStarted } from './shared/flows-started.ts';
 import { tellLeftHomes } from './shared/left-homes.ts';
 import { servePairings } from './shared/pairing-routes.ts';
 import { serveReaders } from './shared/reader-routes.ts';
+
+/** For what a deleted node has to say of what it leaves, of the time it has to close. */
+const TELL_MS = 1000;
 
 interface BoxDef extends NodeDef {
   /** `auto`: the box that runs this editor, or else one of its own. */
@@ -61,9 +65,16 @@ export default function register(RED: NodeAPI): void {
       trouble: (trouble) => this.warn(trouble.message),
       flowsStarted: () => flows.next(),
     });
-    onClose(this, () => {
+    onClose(this, async (removed) => {
       leaving.abort();
-      return this.connection?.close() ?? Promise.resolve();
+      const state = this.connection?.state;
+      // One of its own ends with it, and does nothing for its accounts until it is opened again.
+      const goesOn = def.mode === 'attach' || ((def.mode ?? 'auto') === 'auto' && settings.lanpost?.box !== undefined);
+      if (removed && goesOn && state?.phase === 'open') {
+        this.accounts = new Set();
+        await unlessAborted(tellLeftHomes(RED, this, state.box, said), AbortSignal.timeout(TELL_MS)).catch(() => undefined); // a box that does not answer: deleting the node does not wait for it
+      }
+      await this.connection?.close();
     }, BOX_CLOSES_MS);
   }
 

@@ -57,7 +57,9 @@ export default function register(RED: NodeAPI): void {
 /** Which query goes on behind an answer that ended because it may hold no more. */
 interface More { readonly more?: { readonly after: number } }
 
-async function find(box: Box, topic: string, { query, count, until }: Wanted): Promise<{ found: Delivery[]; more: More }> {
+async function find(box: Box, topic: string, wanted: Wanted): Promise<{ found: Delivery[]; more: More }> {
+  const { query, count, until } = wanted;
+  if (query.last !== undefined && until !== Infinity) return { found: await newestUntil(box, topic, wanted), more: {} };
   const found: Delivery[] = [];
   let bytes = 0;
   const inOrder = query.from !== undefined || query.after !== undefined;
@@ -69,13 +71,33 @@ async function find(box: Box, topic: string, { query, count, until }: Wanted): P
     if (delivery.time > until) continue;
     if (delivery.kind === 'item') bytes += sizeOf(delivery.value);
     if (bytes > MAX_BYTES && found.length > 0) {
-      if (!inOrder) throw new Error(`these items of ${topic} are more than ${MAX_BYTES / 1024 / 1024} MiB: ask for fewer, or for all in order`);
+      if (!inOrder) throw tooMuch(topic);
       return { found, more: goOn() };
     }
     found.push(delivery);
     if (found.length === count) return { found, more: goOn() };
   }
   return { found, more: {} };
+}
+
+/** The newest that are not younger: where those end is known only when all there is has been looked at. */
+async function newestUntil(box: Box, topic: string, { count, until }: Wanted): Promise<Delivery[]> {
+  const found: Delivery[] = [];
+  let bytes = 0;
+  const size = (delivery: Delivery): number => (delivery.kind === 'item' ? sizeOf(delivery.value) : 0);
+  for await (const delivery of itemPages(box, topic, { from: 'start' })) {
+    if (delivery.time > until) continue;
+    found.push(delivery);
+    bytes += size(delivery);
+    const gone = found.length > count ? found.shift() : undefined;
+    if (gone) bytes -= size(gone);
+    if (bytes > MAX_BYTES && found.length > 1) throw tooMuch(topic);
+  }
+  return found;
+}
+
+function tooMuch(topic: string): Error {
+  return new Error(`these items of ${topic} are more than ${MAX_BYTES / 1024 / 1024} MiB: ask for fewer, or for all in order`);
 }
 
 interface Wanted { readonly query: ItemsOptions; readonly count: number; readonly until: number }

@@ -148,8 +148,8 @@ export class Work {
     const stands = record.id !== undefined || this.#isLatest(lane);
     if (stands && !retried && hole && hole.from < seq && !this.#overtakes(lane, record.id, seq)) return this.reading.park(owner, seq);
     const entry = entryOf(record, kind, redelivered, retried);
-    // What goes with others may have been sent already; what somebody asks for is not given up.
-    if (!retried && !this.packs.covering(topic, seq) && this.#expiring.take(lane, entry)) return;
+    // What may be at home already is looked for first; what somebody asks for is not given up.
+    if (!this.packs.covering(topic, seq) && !this.isDoubtful(lane, entry) && this.#expiring.take(lane, entry)) return;
     // Where something behind it waits already, that is what tells, when it can go.
     if (lane.queue.length === 0 && lane.flight.size === 0 && isStale(lane, this.options.clock.mono())) lane.overdue = true;
     lane.enqueue(entry);

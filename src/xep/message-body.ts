@@ -1,4 +1,5 @@
 // RFC 6121 §5.2: body, subject and thread of a message, and what XEP-0174 peers make of them.
+import { NS_LANPOST } from '../payload/xml.ts';
 import { type Element, children, namespaceOf, xml } from '../xmpp/element.ts';
 
 export const NS_XHTML = 'http://www.w3.org/1999/xhtml';
@@ -15,14 +16,19 @@ const child = (element: Element, name: string): Element | undefined =>
 
 /**
  * What a message says, or nothing when it is only about one (a chat state, an event). `body` goes
- * before its HTML: libpurple leaves the HTML empty when it cannot parse what was typed.
+ * before its HTML: libpurple leaves the HTML empty when it cannot parse what was typed. Of a box, which
+ * numbers what it sends, an empty text is a text: it says itself that the other has it.
  */
 export function readMessage(element: Element): MessageBody | undefined {
   const body = child(element, 'body')?.getText() ?? textOf(htmlOf(element));
-  if (body === undefined || body === '') return undefined;
+  if (body === undefined || (body === '' && !isLetter(element))) return undefined;
   const subject = child(element, 'subject')?.getText();
   const thread = child(element, 'thread')?.getText();
   return { body, ...(subject ? { subject } : {}), ...(thread ? { thread } : {}) };
+}
+
+function isLetter(element: Element): boolean {
+  return children(element).some(found => found.name === 'record' && namespaceOf(found) === NS_LANPOST);
 }
 
 /** XEP-0022: an event with an id is about an earlier message, and without a body no message itself. */

@@ -65,6 +65,24 @@ describe('what becomes of an item at a home', () => {
     expect(rig.count('a')).toBe(0);
   });
 
+  it('and is at home, when it was acknowledged before the box stopped and is too old when it starts', async () => {
+    await using rig = await createRig({ limits: { settle: 60_000 } });
+    const rule = { topics: [], up: [{ filter: '#', expire: 1000 }] };
+    await rig.add(rule);
+    await rig.publish('a', 'x', 'y', 'z');
+    await rig.acknowledged('a', 3);
+    await passes(rig, 1100);
+    await rig.restart({ limits: { settle: 100 } });
+    const losses: Loss[] = [];
+    const note = rig.log.noteLoss.bind(rig.log);
+    rig.log.noteLoss = (loss) => {
+      losses.push(loss);
+      return note(loss);
+    };
+    await rig.drained();
+    expect([losses, rig.count('a'), rig.arrivals('a')]).toEqual([[], 3, ['x', 'y', 'z']]);
+  });
+
   it.each([false, true])('expired when it waited for too long after it had been read, with the home away; pack: %s', async (pack) => {
     await using rig = await createRig();
     const losses: Loss[] = [];

@@ -85,6 +85,17 @@ test('of two letters with one id each is refused, or delivered, for itself', asy
   expect(await Promise.all(became)).toEqual(['delivered', 'refused', 'refused']);
 });
 
+test('an empty text reaches the other box, which says that it has it', async () => {
+  const lan = new SimulatedLan();
+  const [a, b] = await Promise.all([serviceBox(lan, 1, 'a'), serviceBox(lan, 2, 'b')]);
+  await acquainted(a, b);
+  const inbox = b.mail.messages({ name: 'all' });
+  await (await a.mail.send('link:b@h2', '')).delivered;
+  await (await a.mail.send('link:b@h2', 'behind it')).delivered;
+  expect([(await inbox.next()).value, (await inbox.next()).value]).toMatchObject([{ body: '' }, { body: 'behind it' }]);
+  await lan.close();
+});
+
 describe('a peer with an account that is announced and was not reached', () => {
   const clock = createTestClock();
   const road = new MailRoad({

@@ -130,6 +130,15 @@ describe('a home account whose row is taken away', () => {
     expect(await ask('delete', 'homes/me@home.invalid')).toMatchObject({ status: 404, body: { reason: 'there is no such home account' } });
   });
 
+  it('also when its node is deleted whole, with a box that goes on', async () => {
+    const running = await openBox();
+    await load(box(rows), { lanpost: { box: running } }, [], structuredClone(credentials)); // Node-RED forgets those of a node that is gone
+    await heard(running, 'one');
+    const node = flows.getNode('box');
+    await flows.setFlows([{ id: 'f', type: 'tab', label: 'test' }]);
+    expect(warningsOf(node)).toEqual(rows.map(() => expect.stringMatching(/ stays in the box, .*; nothing waits for it: remove it/)));
+  });
+
   it('and that another node has, for the same box, is that node\'s', async () => {
     const running = await openBox();
     await load(box(rows), { lanpost: { box: running } }, [], credentials);

@@ -99,6 +99,12 @@ describe('lanpost items', () => {
     expect(await ask({ from: 'time', fromValue: '2020-01-01T00:00:00Z', count: '1' })).toEqual([0]);
     expect(await ask({ from: 'start', until: '2020-01-01T00:00:00Z' })).toEqual([]);
     expect(await ask({ count: '5000' })).toHaveLength(1000);
+    const [, , third] = await box.items('a', { from: 'start', limit: 3 });
+    // More may be of its millisecond, so that the newest of those is the last; none is younger, and of what is older the newest are here.
+    const upTo = await ask({ count: '2', until: String(third?.time) });
+    const before = (await box.items('a', { from: 'start', limit: 1000 })).filter(({ time }) => time <= (third?.time ?? 0));
+    expect(upTo).toEqual([before.length - 2, before.length - 1]);
+    expect(await ask({ count: '2', until: '2020-01-01T00:00:00Z' })).toEqual([]);
     expect(await ask({}, { query: { from: 'start', limit: 2 } })).toEqual([0, 1]);
   });
 

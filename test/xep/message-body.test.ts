@@ -25,6 +25,11 @@ describe('a message', () => {
     expect(readMessage(parse("<body xmlns='urn:other'>x</body>"))).toBeUndefined();
   });
 
+  test('of a box may be empty', () => {
+    expect(readMessage(parse("<body/><record xmlns='urn:lanpost:0' id='r' chain='c' at='1'/>"))).toEqual({ body: '' });
+    expect(readMessage(parse("<body/><record xmlns='urn:other'/>"))).toBeUndefined();
+  });
+
   test('with an event id and no body is about another one', () => {
     expect(isEvent(parse(`<x xmlns='${NS_EVENT}'><composing/><id>7</id></x>`))).toBe(true);
     expect(isEvent(parse(`<body>hello</body><x xmlns='${NS_EVENT}'><id>7</id></x>`))).toBe(false);
