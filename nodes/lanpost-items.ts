@@ -69,7 +69,7 @@ async function find(box: Box, topic: string, wanted: Wanted): Promise<{ found: D
   };
   for await (const delivery of itemPages(box, topic, query)) {
     if (delivery.time > until) continue;
-    if (delivery.kind === 'item') bytes += sizeOf(delivery.value);
+    bytes += bytesOf(delivery);
     if (bytes > MAX_BYTES && found.length > 0) {
       if (!inOrder) throw tooMuch(topic);
       return { found, more: goOn() };
@@ -84,16 +84,19 @@ async function find(box: Box, topic: string, wanted: Wanted): Promise<{ found: D
 async function newestUntil(box: Box, topic: string, { count, until }: Wanted): Promise<Delivery[]> {
   const found: Delivery[] = [];
   let bytes = 0;
-  const size = (delivery: Delivery): number => (delivery.kind === 'item' ? sizeOf(delivery.value) : 0);
   for await (const delivery of itemPages(box, topic, { from: 'start' })) {
     if (delivery.time > until) continue;
     found.push(delivery);
-    bytes += size(delivery);
+    bytes += bytesOf(delivery);
     const gone = found.length > count ? found.shift() : undefined;
-    if (gone) bytes -= size(gone);
+    if (gone) bytes -= bytesOf(gone);
     if (bytes > MAX_BYTES && found.length > 1) throw tooMuch(topic);
   }
   return found;
+}
+
+function bytesOf(delivery: Delivery): number {
+  return delivery.kind === 'item' ? sizeOf(delivery.value) : 0;
 }
 
 function tooMuch(topic: string): Error {

@@ -149,10 +149,10 @@ function eventInWords({ type, home: { state, reason, draining, queued }, drained
 
 const COLUMNS: Readonly<Record<string, (status: HomeStatus) => string>> = {
   JID: (status) => status.jid,
-  STATE: (status) => [status.state, ...status.via === undefined ? [] : [`via ${printable(status.via)}`], ...status.reason === undefined ? [] : [`(${status.reason})`]].join(' '),
+  STATE: (status) => [status.state, ...status.group?.active === false ? ['standing by'] : [], ...status.via === undefined ? [] : [`via ${printable(status.via)}`], ...status.reason === undefined ? [] : [`(${status.reason})`]].join(' '),
   QUEUED: (status) => String(status.queued),
   OLDEST: (status) => (status.queued === 0 ? '-' : spanInWords(status.oldestAge)),
-  SERVICE: (status) => status.service,
+  SERVICE: (status) => (status.pep === undefined ? status.service : status.pep.topics === undefined ? 'the account' : `${status.service}, the account`),
   DOWN: downInWords,
   TOPICS: (status) => status.topics.join(', ') || '-',
 };

@@ -11,7 +11,7 @@ import { aboutOf, ABOUT_OPTIONS } from './presence.ts';
 import { printOffer } from './files.ts';
 import { printHomeEvent } from './home.ts';
 import { printPeerEvent } from './peers.ts';
-import { homeInWords } from './status.ts';
+import { homeInWords } from '../home-in-words.ts';
 
 const EDITOR_PORT = 1880;
 const HIGHEST_PORT = 65_535;

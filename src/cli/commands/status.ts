@@ -1,9 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Box, BoxStatus, HomeStatus, OffLinkPeer } from '../../index.ts';
+import type { Box, BoxStatus, OffLinkPeer } from '../../index.ts';
 import type { Command } from '../command.ts';
+import { homeInWords } from '../home-in-words.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
-import { bytesInWords, spanInWords, timeInWords } from '../measure.ts';
+import { bytesInWords, timeInWords } from '../measure.ts';
 
 /** Between two looks, ms. */
 const LOOK = 1_000;
@@ -72,21 +73,4 @@ export function lines(state: BoxStatus): [string, string][] {
 function calledInWords({ peer, state, name, reason, nextAttempt }: OffLinkPeer): string {
   if (state === 'open') return `${peer}: reached${name === undefined ? '' : `, as ${name}`}`;
   return `${peer}: not reached${reason === undefined ? '' : ` (${reason})`}${nextAttempt === undefined ? '' : `, tried again at ${timeInWords(nextAttempt)}`}`;
-}
-
-export function homeInWords(home: HomeStatus): string {
-  const { queued, queuedBytes, oldestAge, oldest, rate, drains, draining, hoursLeft, short = [] } = home;
-  const waiting = queued === 0 ? ['nothing waits'] : [
-    `${queued} waiting (${bytesInWords(queuedBytes)}), the oldest for ${spanInWords(oldestAge)}${oldest === undefined ? '' : ` in ${printable(oldest.topic)}, kept by ${printable(oldest.reader)}`}`,
-    ...drains === undefined ? [] : [`${Math.round(rate.items)}/s and ${bytesInWords(rate.bytes)}/s, all of it in ${spanInWords(drains)}`],
-    ...draining === undefined ? [] : [`${draining.done} of ${draining.done + draining.left} up since ${timeInWords(draining.since)}`],
-    ...hoursLeft === undefined ? [] : [`room for ${spanInWords(hoursLeft * 3_600_000)} more at this rate`],
-  ];
-  // Where nothing else is the matter it is the reason.
-  const few = short.filter(({ topic }) => home.reason?.includes(`${topic}: `) !== true);
-  if (few.length > 0) waiting.push(`more than their nodes keep in ${printable(few.slice(0, 5).map(({ topic }) => topic).join(', '))}`);
-  const via = home.via === undefined ? '' : ` by way of ${printable(home.via)}`;
-  const again = home.nextAttempt === undefined ? '' : `, tried again at ${timeInWords(home.nextAttempt)}`;
-  const silent = home.unanswered === undefined ? '' : `, no answer for ${spanInWords(home.unanswered)}`;
-  return `${home.state}${via} since ${timeInWords(home.since)}${silent}${home.reason === undefined ? '' : ` (${home.reason})`}${again}, ${waiting.join(', ')}`;
 }
