@@ -11,6 +11,7 @@ import { inWords } from './in-words.ts';
 import { itemMessage } from './item-message.ts';
 import { LastAtPeer, lastValues } from './last-values.ts';
 import { Pace } from './pace.ts';
+import { PeerWatch } from './peer-watch.ts';
 import { type Backlog, ReaderBacklog } from './reader-backlog.ts';
 import { isReaderOf, type ReadingSettings, subscribeOptions, TURN } from './reading-settings.ts';
 import { keepReading, unlessAborted } from './reading.ts';
@@ -43,6 +44,7 @@ export class ItemReading {
   readonly #opened: () => void;
   readonly #pace: Pace;
   readonly #backlog: ReaderBacklog;
+  readonly #peer: PeerWatch | undefined;
 
   constructor(settings: ReadingSettings, parts: ReadingParts) {
     this.settings = settings;
@@ -50,6 +52,7 @@ export class ItemReading {
     this.#pace = new Pace(settings.rate);
     const { connection, started, changed, gate } = parts;
     this.#backlog = new ReaderBacklog({ isOf: (reader) => isReaderOf(reader, settings), asked: parts.asked, changed, more: () => gate.isShut });
+    this.#peer = settings.at === undefined ? undefined : new PeerWatch({ at: settings.at, asked: parts.asked, changed });
     let begin!: () => void;
     let refuse: ((error: Error) => void) | undefined;
     this.begun = new Promise((resolve, reject) => {
@@ -76,6 +79,11 @@ export class ItemReading {
   /** Handed to the flow, and not confirmed by it. */
   get unconfirmed(): number {
     return this.#parts.handedOut.count(this.settings.subscription);
+  }
+
+  /** It reads at a peer, to which there is no stream. */
+  get isCutOff(): boolean {
+    return this.#peer?.isAway === true;
   }
 
   /** What waits for it in the box, if it is durable. */
@@ -135,6 +143,7 @@ export class ItemReading {
       this.problem = undefined;
       this.#opened();
       this.#parts.changed();
+      this.#peer?.watch(box, over.signal).catch(() => undefined); // a box that has gone away is told by the reading itself
       const info = this.settings.durable ? await unlessAborted(this.#backlog.look(box), signal) : undefined;
       if (last) await this.#last(box, epoch, (seq) => seq > before || (info !== undefined && info.pending > 0 && seq > info.position), signal);
       const giving = atPeer?.give();

@@ -188,6 +188,7 @@ export class ItemReadings {
     if (all.some((one) => one.isFull)) return this.#status.waiting(`${unconfirmed} unacked, waiting${queue}`);
     if (all.length === 0) return this.#status.idle('reads nothing');
     if (!all.every((one) => one.open)) return this.#status.waiting('opening the reader');
+    if (all.some((one) => one.isCutOff)) return this.#status.waiting(`peer not reached, ${received}${queue}`);
     const lost = all.reduce((sum, one) => sum + one.lost, 0);
     this.#status.good(`${received}${unconfirmed === 0 ? '' : `, ${unconfirmed} unacked`}${lost === 0 ? '' : `, ${lost} lost`}${queue}`);
   };

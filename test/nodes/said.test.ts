@@ -29,6 +29,7 @@ describe('what the box says, in the language of whoever looks', () => {
 
   it.each([
     ['received 5, 3 unacked, 10 queued, oldest 2 min', '5 empfangen, 3 unbestätigt, 10 stehen an, ältestes 2 min'],
+    ['peer not reached, received 5, 10 queued', 'Peer nicht erreicht, 5 empfangen, 10 stehen an'],
     ['64 unacked, waiting, 936 queued, oldest 3 s', '64 unbestätigt, wartet, 936 stehen an, ältestes 3 s'],
     ['2 of 3 online · 7 queued, oldest 4 h', '2 von 3 online · 7 stehen an, ältestes 4 h'],
     ['1 of 3 online, 1 paused, 1 refused · 7 queued, oldest 4 h · b@b.example: no', '1 von 3 online, 1 angehalten, 1 abgewiesen · 7 stehen an, ältestes 4 h · b@b.example: no'],

@@ -28,6 +28,7 @@ const FLOW: readonly object[] = [
   subscribe('last values', 'state/#', 'mark', { at: 'link:${OTHER}', durable: 'false', from: 'new', last: 'all' }),
   node('mark', 'function', [['lasts']], { func: 'return { payload: [msg.payload, msg.retained] };', outputs: 1 }), publish('lasts', 'flow/last'),
   subscribe('at a pace', 'bulk', 'paced', { at: 'link:${OTHER}', rate: '50', rateOf: 'backlog' }), publish('paced', 'flow/paced'),
+  node('said', 'status', [['state']], { scope: ['news'] }), node('state', 'function', [['states']], { func: 'return { payload: msg.status.text };', outputs: 1 }), publish('states', 'flow/state'),
   node('kept', 'complete', [['confirm']], { scope: ['came'] }), node('confirm', 'lanpost ack', [[]], { action: 'ack', delay: '' }),
 ];
 
@@ -39,6 +40,10 @@ describe.skipIf(!needs('root'))('nodes of a flow that work at another box', () =
     boxB = await b.attach();
   };
   const values = async (topic: string): Promise<unknown[]> => (await boxA.items(topic, { from: 'start', limit: 1000 }).catch(() => [])).map((one) => (one.kind === 'item' ? one.value : one.kind));
+  const says = (words: RegExp): Promise<void> => eventually(async () => {
+    const [last] = await boxA.items('flow/state', { last: 1 }).catch(() => []);
+    return last?.kind === 'item' && words.test(String(last.value));
+  }, { within: 60_000 });
   const seen = (name: string): Promise<void> => eventually(async () => (await boxA.peers.list()).some((peer) => peer.name === name));
 
   beforeAll(async () => {
@@ -115,10 +120,12 @@ describe.skipIf(!needs('root'))('nodes of a flow that work at another box', () =
     await boxB.close();
     await b.stop();
     await eventually(async () => !(await boxA.peers.list()).some((peer) => peer.name === 'B@h2'), { within: 60_000 });
+    await says(/^peer not reached, received /);
     await boxA.publish('do/publish', 'nobody there');
     await expect.poll(() => values('flow/failed'), SOON).toEqual(['forbidden', 'unreachable']);
     await startB();
     await seen('B@h2');
+    await says(/^received /);
     await boxA.publish('do/publish', 'there again');
     await expect.poll(() => values('flow/done'), SOON).toEqual([{ warm: true }, 'there again']);
   }, 180_000);
