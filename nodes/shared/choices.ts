@@ -16,7 +16,8 @@ type Lister = (box: Box, query: { readonly text: string; readonly limit: number;
 
 /** What a dialog can ask the running box for. */
 export const CHOICES: ReadonlyMap<string, Lister> = new Map<string, Lister>([
-  ['topics', async (box, { text, limit }) => {
+  ['topics', async (box, { text, limit, at }) => {
+    if (at !== '') return (await box.peers.topics(at, text === '' ? {} : { text })).map(({ name, title }) => ({ value: name, ...(title ? { label: title } : {}) }));
     const topics = await box.topics.search({ ...(text === '' ? {} : { text }), limit });
     return topics.map(({ name, title, items }) => ({ value: name, ...(title ? { label: title } : {}), detail: items === 1 ? '1 item' : `${items} items` }));
   }],
@@ -36,7 +37,8 @@ export const CHOICES: ReadonlyMap<string, Lister> = new Map<string, Lister>([
     return [...peers.map(peerChoice), ...accounts];
   }],
   ['commands', async (box, { at }) => (await box.commands.list(at === '' ? undefined : at)).map(({ name, title }) => ({ value: name, ...(title === undefined ? {} : { label: title }) }))],
-  ['readers', async (box) => (await box.subscriptions.list()).filter((reader) => reader.durable).map(({ name, filter, pending }) => ({ value: name, label: filter, detail: `${pending} waiting` }))],
+  /** Of the nodes that read topics here: what reads messages or losses has a name before its own. */
+  ['readers', async (box) => (await box.subscriptions.list()).filter(({ name, reader, durable, source }) => durable && reader === 'local' && !source && !/^(?:inbox|gap):/.test(name)).map(({ name, filter, pending }) => ({ value: name, label: filter, detail: `${pending} waiting` }))],
 ]);
 
 function peerChoice({ address, nick, status, box, trust }: Peer): Choice {

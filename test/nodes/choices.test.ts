@@ -40,6 +40,7 @@ it('finds by what is typed, and gives at most a hundred', async () => {
 it('lists homes with their state, and durable readers', async () => {
   const box = await openBox({ homes: [{ jid: 'me@home.invalid', password: 'secret', host: '127.0.0.1', port: 1 }] });
   await box.subscribe('a/#', { durable: 'archive' }).close();
+  await box.messages({ name: 'archived' }).close();
   await load([tab, config], { lanpost: { box } });
   expect((await ask('box/choices/homes')).body.choices).toMatchObject([{ value: 'me@home.invalid' }]);
   expect((await ask('box/choices/readers?q=arch')).body.choices).toEqual([{ value: 'archive', label: 'a/#', detail: '0 waiting' }]);
