@@ -6,7 +6,7 @@ afterEach(() => { vi.useRealTimers(); });
 
 function shown(): { readonly status: NodeStatus; readonly texts: string[] } {
   const texts: string[] = [];
-  return { texts, status: new NodeStatus({ status: (now) => void texts.push(typeof now === 'object' ? now.text ?? '' : String(now)) }) };
+  return { texts, status: new NodeStatus({ status: (now) => void texts.push(typeof now === 'object' ? now.text ?? '' : now) }) };
 }
 
 it('of a thousand changes in a second the first, the last and three between are shown', () => {

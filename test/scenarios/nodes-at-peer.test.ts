@@ -42,7 +42,7 @@ describe.skipIf(!needs('root'))('nodes of a flow that work at another box', () =
   const values = async (topic: string): Promise<unknown[]> => (await boxA.items(topic, { from: 'start', limit: 1000 }).catch(() => [])).map((one) => (one.kind === 'item' ? one.value : one.kind));
   const says = (words: RegExp): Promise<void> => eventually(async () => {
     const [last] = await boxA.items('flow/state', { last: 1 }).catch(() => []);
-    return last?.kind === 'item' && words.test(String(last.value));
+    return last?.kind === 'item' && typeof last.value === 'string' && words.test(last.value);
   }, { within: 60_000 });
   const seen = (name: string): Promise<void> => eventually(async () => (await boxA.peers.list()).some((peer) => peer.name === name));
 
