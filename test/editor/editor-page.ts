@@ -22,14 +22,25 @@ export function complaintsOf(complaints: readonly string[]): string[] {
   return complaints.filter((one) => !TIPS.test(one));
 }
 
+/** What the editor says lies over the nodes, and stays for as long as the mouse is on it: it is clicked away, as a person would. */
+async function dismissNotes(page: Page): Promise<void> {
+  for (const note of await page.locator('.red-ui-notification:visible').all()) await note.click({ timeout: 3000 }).catch(() => undefined); // it has gone by itself
+}
+
 /** Opens the dialog of a node, as a person does. */
 export async function openDialog(page: Page, node: Locator): Promise<void> {
   // Where others have the machine, two clicks come too far apart to be one double click.
+  let there: unknown;
   await eventually(async () => {
+    await dismissNotes(page);
+    // What was imported may lie outside of what is shown.
+    await node.scrollIntoViewIfNeeded();
     const at = (await node.boundingBox())!;
-    await page.mouse.dblclick(at.x + at.width / 2, at.y + 15);
+    const [x, y] = [at.x + at.width / 2, at.y + 15];
+    there = await page.evaluate((point) => document.elementFromPoint(...point)?.outerHTML.slice(0, 500), [x, y] as [number, number]);
+    await page.mouse.dblclick(x, y);
     return page.locator('#node-dialog-ok').waitFor({ timeout: 10_000 }).then(() => true, () => false);
-  }, { within: 60_000 });
+  }, { within: 60_000 }).catch((cause: unknown) => { throw new Error(`no dialog opens at ${String(there)}`, { cause }); });
 }
 
 /**
