@@ -69,7 +69,7 @@ export default function register(RED: NodeAPI): void {
       leaving.abort();
       const state = this.connection?.state;
       // One of its own ends with it, and does nothing for its accounts until it is opened again.
-      const goesOn = def.mode === 'attach' || ((def.mode ?? 'auto') === 'auto' && settings.lanpost?.box !== undefined);
+      const goesOn = def.mode === 'attach' || embeddingOf(def) !== undefined;
       if (removed && goesOn && state?.phase === 'open') {
         this.accounts = new Set();
         await unlessAborted(tellLeftHomes(RED, this, state.box, said), AbortSignal.timeout(TELL_MS)).catch(() => undefined); // a box that does not answer: deleting the node does not wait for it
@@ -78,12 +78,15 @@ export default function register(RED: NodeAPI): void {
     }, BOX_CLOSES_MS);
   }
 
+  /** The box that runs the editor, where the node means that. */
+  function embeddingOf({ mode }: BoxDef): Box | undefined {
+    return (mode ?? 'auto') === 'auto' ? settings.lanpost?.box : undefined;
+  }
+
   async function takeBox(def: BoxDef, user: BoxUser): Promise<BoxLease> {
-    const embedding = settings.lanpost?.box;
-    if ((def.mode ?? 'auto') === 'auto' && embedding) {
-      // Whoever runs the editor closes it.
-      return { box: embedding, release: () => Promise.resolve() };
-    }
+    const embedding = embeddingOf(def);
+    // Whoever runs the editor closes it.
+    if (embedding) return { box: embedding, release: () => Promise.resolve() };
     if (def.mode === 'attach' && !def.dir) throw new Error('say which data directory the running box has');
     const dir = resolve(settings.userDir ?? '.', def.dir || 'lanpost');
     const attach = def.mode === 'attach';

@@ -23,13 +23,7 @@ export class Expiring {
     return expire !== Infinity && (this.#ages.of(record) ?? 0) > expire;
   }
 
-  /** Whether it was, and is not the sender's business any more. */
-  take(lane: Lane, entry: Entry): boolean {
-    if (!this.isOver(lane, entry)) return false;
-    this.add(lane, entry);
-    return true;
-  }
-
+  /** It is not the sender's business any more. */
   add(lane: Lane, entry: Entry): void {
     const expired = this.#expired.get(lane);
     if (expired) expired.push(entry);

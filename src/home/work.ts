@@ -148,8 +148,7 @@ export class Work {
     const stands = record.id !== undefined || this.#isLatest(lane);
     if (stands && !retried && hole && hole.from < seq && !this.#overtakes(lane, record.id, seq)) return this.reading.park(owner, seq);
     const entry = entryOf(record, kind, redelivered, retried);
-    // What may be at home already is looked for first; what somebody asks for is not given up.
-    if (!this.packs.covering(topic, seq) && !this.isDoubtful(lane, entry) && this.#expiring.take(lane, entry)) return;
+    if (this.#isExpired(lane, entry)) return this.#expiring.add(lane, entry);
     // Where something behind it waits already, that is what tells, when it can go.
     if (lane.queue.length === 0 && lane.flight.size === 0 && isStale(lane, this.options.clock.mono())) lane.overdue = true;
     lane.enqueue(entry);
@@ -288,14 +287,18 @@ export class Work {
     return leaving;
   }
 
+  /** It has waited for too long. What somebody asks for is not given up, and what may be at home already, alone or with others, is looked for first. */
+  #isExpired(lane: Lane, entry: Entry): boolean {
+    return this.#expiring.isOver(lane, entry) && !entry.retried && !entry.pack && !this.packs.covering(lane.topic, entry.seq) && !this.isDoubtful(lane, entry);
+  }
+
   /** What has waited here for too long, and was never sent, goes no more. */
   expire(lane: Lane): void {
     if (lane.rule.expire === Infinity) return;
     const expired = new Set<Entry>();
     for (const entry of lane.queue) {
       if (!this.#expiring.isOver(lane, entry)) break;
-      // Of the others it may be at home already; as with what is read.
-      if (!entry.retried && !entry.pack && !this.packs.covering(lane.topic, entry.seq) && !this.isDoubtful(lane, entry)) expired.add(entry);
+      if (this.#isExpired(lane, entry)) expired.add(entry);
     }
     if (expired.size === 0) return;
     lane.unformed = true;

@@ -7,11 +7,11 @@ import { aborted } from '../interruption.ts';
 import { BrokenPipe, type Output } from '../output.ts';
 import { printable } from '../printable.ts';
 import { UsageError } from '../usage-error.ts';
+import { homeInWords } from '../home-in-words.ts';
 import { aboutOf, ABOUT_OPTIONS } from './presence.ts';
 import { printOffer } from './files.ts';
 import { printHomeEvent } from './home.ts';
 import { printPeerEvent } from './peers.ts';
-import { homeInWords } from '../home-in-words.ts';
 
 const EDITOR_PORT = 1880;
 const HIGHEST_PORT = 65_535;
