@@ -1,5 +1,5 @@
-// One address, two roads: numbered messages to a paired peer's account, while the link and the way home come and
-// go, each change with hundreds on their way that nobody has confirmed.
+// One address, two roads: two paired boxes send numbered messages to each other's account, both at once, while the
+// link and the way home come and go, each change with hundreds on their way that nobody has confirmed.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Receipt } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
@@ -51,8 +51,29 @@ class Conversation {
     }
   }
 
-  allDelivered(): Promise<void> {
-    return eventually(async () => this.delivered === this.sent, { within: 200_000 });
+  get undelivered(): number { return this.sent - this.delivered; }
+}
+
+/** What both do at once. */
+class Talk {
+  readonly #both: readonly Conversation[];
+
+  constructor(...both: Conversation[]) { this.#both = both; }
+
+  get failures(): unknown[] { return this.#both.flatMap((one) => one.failures); }
+
+  async say(count: number): Promise<void> {
+    await Promise.all(this.#both.map((one) => one.say(count)));
+  }
+
+  async allDelivered(): Promise<void> {
+    await eventually(async () => this.#both.every((one) => one.undelivered === 0), { within: 200_000 });
+  }
+
+  /** How many each has under way, once they are enough. */
+  async inFlight(enough: (one: Conversation) => boolean): Promise<string> {
+    await eventually(async () => this.#both.every(enough), { within: 60_000 });
+    return this.#both.map((one) => `${one.undelivered} (${one.inFlight} handed)`).join(' and ');
   }
 }
 
@@ -64,13 +85,16 @@ describe.each(['prosody', 'ejabberd'] as const)('two paired boxes that talk to e
       await scene.open(kind);
       await scene.pair();
       [one, two] = scene.sides as [Side, Side];
-      await one.box.trust.claim(`box@h${two.host}`, `xmpp:${two.jid}`);
-      await eventually(async () => (await claimOf(one.box))?.state === 'proven', { within: 20_000 });
+      await Promise.all(([[one, two], [two, one]] as const).map(async ([from, to]) => {
+        await from.box.trust.claim(`box@h${to.host}`, `xmpp:${to.jid}`);
+        await eventually(async () => (await claimOf(from.box))?.state === 'proven', { within: 20_000 });
+      }));
     });
     afterAll(() => scene.close());
 
-    it(`lose, double and reorder none of ${MESSAGES} over ${2 * ROUNDS} changes of road, each with ${IN_FLIGHT} in flight`, async () => {
-      const talk = new Conversation(one, two);
+    it(`lose, double and reorder none of ${MESSAGES} each over ${2 * ROUNDS} changes of road, each with ${IN_FLIGHT} in flight`, async () => {
+      const there = new Conversation(one, two);
+      const talk = new Talk(there, new Conversation(two, one));
       const inFlight: string[] = [];
       const said = Math.floor(MESSAGES / ROUNDS);
       for (let round = 0; round < ROUNDS; round++) {
@@ -79,14 +103,13 @@ describe.each(['prosody', 'ejabberd'] as const)('two paired boxes that talk to e
         await talk.allDelivered();
         await scene.lan.silentCut(one.host);
         await talk.say(BURST);
-        await eventually(async () => talk.sent - talk.delivered >= IN_FLIGHT);
-        inFlight.push(`${talk.sent - talk.delivered} (${talk.inFlight} handed)`);
+        inFlight.push(await talk.inFlight((way) => way.undelivered >= IN_FLIGHT));
         await talk.allDelivered();
         // The recipient is not at home, whose server takes what comes for it; then the link is there again.
         await scene.cutHome(two.host, true);
         await talk.say(BURST);
-        await eventually(async () => talk.inFlight >= IN_FLIGHT, { within: 60_000 });
-        inFlight.push(`${talk.sent - talk.delivered} (${talk.inFlight} handed)`);
+        // Who is not at home has handed nothing.
+        inFlight.push(await talk.inFlight((way) => (way === there ? way.inFlight : way.undelivered) >= IN_FLIGHT));
         await scene.lan.restore(one.host);
         await talk.allDelivered();
         // What the server kept comes late, while new ones are on their way.
@@ -94,12 +117,12 @@ describe.each(['prosody', 'ejabberd'] as const)('two paired boxes that talk to e
         await talk.say(said - QUIET - 2 * BURST);
         await talk.allDelivered();
       }
-      await talk.say(MESSAGES - talk.sent);
+      await talk.say(MESSAGES - there.sent);
       await talk.allDelivered();
       console.info(`sent and not delivered at the changes: ${inFlight.join(', ')}`);
       expect(talk.failures).toEqual([]);
-      await eventually(async () => bodies(two, 'no ').length >= MESSAGES, { within: 30_000 });
-      expect(bodies(two, 'no ')).toEqual(numbered('no ', MESSAGES));
+      await eventually(async () => [one, two].every((side) => bodies(side, 'no ').length >= MESSAGES), { within: 30_000 });
+      for (const side of [one, two]) expect(bodies(side, 'no ')).toEqual(numbered('no ', MESSAGES));
     }, 590_000);
   });
 });
