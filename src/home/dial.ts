@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { callFailure } from '../call-failure.ts';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { httpConnect } from './http-connect.ts';
@@ -31,7 +32,8 @@ export async function dial(to: { readonly host: string; readonly port: number },
     return socket;
   } catch (error) {
     socket.destroy();
-    throw proxy && error instanceof Error && 'code' in error ? new Error(`the proxy ${proxy.host}:${proxy.port}: ${error.message}`, { cause: error }) : error;
+    if (error instanceof LanpostError || !(error instanceof Error && 'code' in error)) throw error;
+    throw new LanpostError('unreachable', `${proxy ? 'the proxy ' : ''}${at.host}:${at.port}: ${callFailure(error)}`, { cause: error });
   }
 }
 

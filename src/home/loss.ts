@@ -1,4 +1,5 @@
 // Why a session ended or never began, and what that means for trying again.
+import { callFailure } from '../call-failure.ts';
 import { LanpostError } from '../errors.ts';
 import type { StreamFault } from '../xmpp/stream-error.ts';
 import { SaslError } from '../xmpp/sasl.ts';
@@ -60,7 +61,8 @@ export function lossOf(error: unknown): Loss {
   const code = codeOf(error);
   if (code !== undefined && CERTIFICATE.test(code)) return { kind: 'config', reason: certificateReason(code, reason) };
   if (error instanceof LanpostError) return { kind: 'link', reason };
-  return { kind: 'link', reason: code === undefined || reason.includes(code) ? reason : `${reason} (${code})` };
+  const words = reasonOf(callFailure(error));
+  return { kind: 'link', reason: words !== reason || code === undefined || reason.includes(code) ? words : `${reason} (${code})` };
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -2,7 +2,7 @@
 // kept open, for nothing else says whether it is there.
 import type { OffLinkPeer } from '../api.ts';
 import type { Clock, Timer } from '../clock.ts';
-import { callFailure } from './call-failure.ts';
+import { callFailure } from '../call-failure.ts';
 import type { PeerTarget } from './peer-target.ts';
 import { plainAddress } from './source-address.ts';
 

@@ -1,6 +1,6 @@
 import { connect as connectTo, createServer, type Socket } from 'node:net';
 import { LanpostError } from '../errors.ts';
-import { callFailure } from './call-failure.ts';
+import { callFailure } from '../call-failure.ts';
 
 export interface Door {
   readonly address: string;

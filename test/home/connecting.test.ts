@@ -141,6 +141,22 @@ describe('over days', () => {
   });
 });
 
+it('a home that cannot be reached is told of in words: where, and what is the matter', async () => {
+  const free = createServer().listen(0, '127.0.0.1');
+  await once(free, 'listening');
+  const { port } = free.address() as AddressInfo;
+  free.close();
+  await once(free, 'close');
+  await using rig = await createRig();
+  const { host: _host, port: _port, ...account } = rig.home.account;
+  await rig.homes.add({ ...account, host: '127.0.0.1', port });
+  await rig.state('waiting');
+  expect((await rig.status())?.reason).toBe(`127.0.0.1:${port}: the call is refused: nothing listens there, or a firewall refuses`);
+  await rig.homes.add({ ...account, proxy: `http://127.0.0.1:${port}` });
+  await rig.until(async () => (await rig.status())?.reason?.startsWith('the proxy ') === true);
+  expect((await rig.status())?.reason).toBe(`the proxy 127.0.0.1:${port}: the call is refused: nothing listens there, or a firewall refuses`);
+});
+
 describe('a proxy', () => {
   it.each(['http', 'socks5'] as const)('%s is asked with its credentials; when they are wrong, that is said without them', async (kind) => {
     await using rig = await createRig();

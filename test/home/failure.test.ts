@@ -31,6 +31,10 @@ describe('the end of a session', () => {
   ])('%s → %s', (error, kind) => {
     expect(lossOf(error).kind).toBe(kind);
   });
+  it('is told in words, not by the system\'s own names', () => {
+    expect(lossOf(code('ECONNRESET'))).toEqual({ kind: 'link', reason: 'the other side broke off' });
+    expect(lossOf(Object.assign(new Error('odd'), { code: 'EODD' })).reason).toBe('odd (EODD)');
+  });
   it('a certificate that is not valid yet is a matter of the clock', () => {
     expect(lossOf(code('CERT_NOT_YET_VALID')).reason).toContain('clock');
   });

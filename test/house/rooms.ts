@@ -1,5 +1,5 @@
 /** The rooms of the house and what each may import; `docs/ARCHITECTURE.md` has the same in words. */
-const GROUND = ['errors', 'clock', 'api', 'xml', 'abortable', 'audience', 'durable-file', 'event-stream', 'given', 'late', 'one-by-one', 'pairing-desk', 'pull-stream', 'sayable', 'seldom', 'sync-folder', 'topic-fields', 'version', 'write-behind'] as const;
+const GROUND = ['errors', 'clock', 'api', 'xml', 'abortable', 'audience', 'call-failure', 'durable-file', 'event-stream', 'given', 'late', 'one-by-one', 'pairing-desk', 'pull-stream', 'sayable', 'seldom', 'sync-folder', 'topic-fields', 'version', 'write-behind'] as const;
 const FIRST = ['payload', 'log', 'xmpp'] as const; // mdns too, but only the link may use it
 const SECOND = ['pubsub', 'mail', 'trust', 'commands'] as const;
 const BELOW_ROADS = [...GROUND, ...FIRST, ...SECOND, 'xep'] as const;
@@ -10,6 +10,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   api: ['errors'],
   xml: ['errors'],
   abortable: [],
+  'call-failure': [],
   audience: ['errors'],
   'event-stream': ['errors', 'audience'],
   late: ['errors'],

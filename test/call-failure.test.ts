@@ -1,9 +1,9 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { LanpostError } from '../../src/errors.ts';
-import { callFailure } from '../../src/link/call-failure.ts';
-import { createTcp } from '../../src/link/tcp.ts';
+import { LanpostError } from '../src/errors.ts';
+import { callFailure } from '../src/call-failure.ts';
+import { createTcp } from '../src/link/tcp.ts';
 
 describe('why a call failed', () => {
   it('is said in words, whatever the system calls it', async () => {

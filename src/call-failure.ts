@@ -1,3 +1,5 @@
+// Calls to peers and to homes: what the system's own words leave to those who know them.
+
 /** What the system says of a call that did not come about, by its code. */
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the call is refused: nothing listens there, or a firewall refuses',
