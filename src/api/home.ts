@@ -44,7 +44,7 @@ export interface HomeOptions {
   readonly topics?: readonly string[];
   /** Which topics go up, and how. */
   readonly up?: readonly UpRule[];
-  /** Bytes of items an hour, for links that are paid by volume; default as many as go. */
+  /** Bytes of items in any hour, for links that are paid by volume; default as many as go. */
   readonly budget?: number;
   /** Which nodes come down. Default none. */
   readonly down?: readonly DownRule[];
@@ -124,7 +124,7 @@ export interface HomeStatus {
   readonly over?: string;
   /** The group it belongs to, and whether it is the one that gets what the group gets. */
   readonly group?: { readonly name: string; readonly rank: number; readonly active: boolean };
-  /** Why it is not online, in words. */
+  /** Why it is not online, in words; while it is, why what is queued waits: the byte budget is used up, topics are held. */
   readonly reason?: string;
   /** When it will be tried again, ms since 1970. */
   readonly nextAttempt?: number;

@@ -1,9 +1,12 @@
-// Bytes that may go up in an hour, for links that are paid by volume: a bucket that fills as the hour passes. What is left of it
-// outlives the process, and is filled up for the time between only where that can be told.
+// Bytes that may go up in an hour, for links that are paid by volume: in no hour more than that, and of it about a tenth in six
+// minutes, so that what is new does not wait an hour behind a backlog. What was used outlives the process, and is forgotten for
+// the time between only where that can be told.
 import type { Clock, Timer } from '../clock.ts';
 import type { Registry } from '../log/registry.ts';
+import { type Spent, SpentBytes } from './spent-bytes.ts';
 
 const HOUR = 3_600_000;
+const PARTS = 10;
 /** What a crash may give back, as a part of the budget. */
 const KEEP = 0.01;
 
@@ -19,50 +22,52 @@ export interface BudgetParts {
   readonly wake: () => void;
 }
 
+/** Bytes, and for how many ms more they count; and when that was written down, where anything vouches for it. */
+interface Row {
+  readonly spent: readonly Spent[];
+  readonly at?: number;
+}
+
 function keyOf(jid: string): string {
   return `home-budget:${jid}`;
 }
 
 export class Budget {
   readonly #parts: BudgetParts;
-  #left: number;
-  #at: number;
+  readonly #hour: SpentBytes;
+  readonly #tenth: SpentBytes;
   #unkept = 0;
   #timer: Timer | undefined;
+  /** What could not go when it was last asked. */
+  #asked: number | undefined;
 
   constructor(parts: BudgetParts) {
     this.#parts = parts;
     const { clock, registry, trustedNow, jid, budget } = parts;
-    this.#at = clock.mono();
-    const row = registry.get(keyOf(jid));
-    const kept = Array.isArray(row) ? row.map(Number) : [];
-    const [left = budget, at] = kept;
+    const { spent, at } = rowOf(registry.get(keyOf(jid)), budget);
     const now = trustedNow();
     const away = at === undefined || now === undefined ? 0 : Math.max(0, now - at);
-    this.#left = Math.min(budget, left + (away * budget) / HOUR);
+    this.#hour = new SpentBytes(HOUR, budget, spent.map(({ bytes, until }) => ({ bytes, until: until - away + clock.mono() })));
+    this.#tenth = new SpentBytes(HOUR / PARTS, budget / PARTS);
   }
 
-  /** When there will be some again, in ms from now; 0: there is. */
+  /** When what was asked for can go, in ms from now; 0: it can, or nothing was. */
   get wait(): number {
-    const { budget } = this.#parts;
-    this.#fill();
-    return this.#left > 0 ? 0 : Math.ceil((-this.#left * HOUR) / budget) + 1_000;
+    return this.#asked === undefined ? 0 : this.#waitFor(this.#asked);
   }
 
-  /** False while it is used up; calls `wake` when it is not. */
-  admits(): boolean {
-    const { wait } = this;
+  /** False while there is not so much left; calls `wake` when there is. What is larger than the whole goes when nothing else has, and the next waits for that, too. */
+  admits(bytes: number): boolean {
+    const wait = this.#waitFor(bytes);
+    this.#asked = wait === 0 ? undefined : bytes;
     if (wait === 0) return true;
-    this.#timer ??= this.#parts.clock.after(wait, () => {
-      this.#timer = undefined;
-      this.#parts.wake();
-    });
+    this.#timer?.stop();
+    this.#timer = this.#parts.clock.after(wait, () => this.#parts.wake());
     return false;
   }
 
-  /** One item may use more than there is left: the next waits for that, too. */
   spend(bytes: number): void {
-    this.#left -= bytes;
+    for (const spent of [this.#hour, this.#tenth]) spent.add(this.#parts.clock.mono(), bytes);
     this.#unkept += bytes;
     if (this.#unkept < this.#parts.budget * KEEP) return;
     this.#unkept = 0;
@@ -75,19 +80,28 @@ export class Budget {
     await this.#keep().catch(() => undefined); // as above
   }
 
-  #fill(): void {
-    const { clock, budget } = this.#parts;
-    const now = clock.mono();
-    this.#left = Math.min(budget, this.#left + ((now - this.#at) * budget) / HOUR);
-    this.#at = now;
+  #waitFor(bytes: number): number {
+    const now = this.#parts.clock.mono();
+    // The last may use more than is left of a tenth: else what is left would be lost where items are large.
+    return Math.max(this.#hour.wait(now, bytes), this.#tenth.wait(now, 1));
   }
 
   #keep(): Promise<void> {
-    this.#fill();
-    const { registry, trustedNow, jid } = this.#parts;
-    const now = trustedNow();
-    return registry.set(keyOf(jid), [Math.floor(this.#left), ...now === undefined ? [] : [now]]);
+    const { registry, trustedNow, jid, clock } = this.#parts;
+    const mono = clock.mono();
+    const at = trustedNow();
+    const row: Row = { spent: this.#hour.at(mono).map(({ bytes, until }) => ({ bytes, until: Math.ceil(until - mono) })), ...at === undefined ? {} : { at } };
+    return registry.set(keyOf(jid), row);
   }
+}
+
+/** As it was written by this program; by an earlier one, what was left and when. */
+function rowOf(row: unknown, budget: number): Row {
+  if (Array.isArray(row)) {
+    const [left = budget, at] = row.map(Number);
+    return { spent: left < budget ? [{ bytes: budget - left, until: HOUR }] : [], ...at === undefined ? {} : { at } };
+  }
+  return typeof row === 'object' && row !== null && 'spent' in row ? row as Row : { spent: [] };
 }
 
 /** The home is gone. */

@@ -18,6 +18,8 @@ import { SendWindow } from './window.ts';
 import type { Work } from './work.ts';
 
 const ANSWER = 600_000;
+/** Of the id that a request is given when it is sent, and its attribute, at most. */
+const ID_BYTES = 32;
 
 export interface SendingParts {
   readonly work: Work;
@@ -169,7 +171,7 @@ export class Sending {
       return 'idle';
     }
     if (this.#parts.work.isDoubtful(lane, entry)) return this.#parts.checking.check(lane) ? 'idle' : 'later';
-    if (!this.#window.admits(entry.bytes) || this.#budget?.admits() === false) return 'full';
+    if (!this.#window.admits(entry.bytes) || this.#budget?.admits(this.#bytesOf(lane, entry)) === false) return 'full';
     lane.queue.shift();
     this.#parts.work.reading.unqueued(lane, entry);
     this.#send(lane, entry);
@@ -192,7 +194,8 @@ export class Sending {
     lane.flight.add(entry);
     if (!entry.pack) lane.sentAlone(entry.seq);
     this.#window.sent(entry.bytes);
-    this.#budget?.spend(entry.bytes);
+    this.#budget?.spend(this.#bytesOf(lane, entry));
+    if (entry.kind === 'retract') work.options.retracting?.(work.pep.serviceOf(lane.topic), lane.node, entry.itemId, true);
     const sentAt = work.options.clock.mono();
     const { generation } = work;
     work.session.iq.request(stanza, { timeout: ANSWER }).then(
@@ -214,10 +217,7 @@ export class Sending {
     const { pep, options: { limits } } = this.#parts.work;
     const service = pep.serviceOf(lane.topic);
     for (const text of [entry.itemId, node, record.topic, unsayableIn(record) ?? '']) if (!isLegal(text)) return `${JSON.stringify(text)} cannot stand in XML`;
-    if (entry.kind === 'retract') {
-      this.#parts.work.options.retracting?.(service, node, entry.itemId, true);
-      return retractRequest(service, node, entry.itemId);
-    }
+    if (entry.kind === 'retract') return retractRequest(service, node, entry.itemId);
     const { pack } = entry;
     const { work } = this.#parts;
     const element = pack ? packElement(entry.itemId, pack.parts.map((part) => part.packed ?? packed(part.record, work.placeOf(lane, part.record))))
@@ -226,6 +226,12 @@ export class Sending {
     // Escaping makes at most six bytes of one; only then is it worth writing out to see.
     if (!pack && entry.bytes * 6 > limits.stanza && Buffer.byteLength(serialize(stanza)) > limits.stanza) return `larger than ${limits.stanza} bytes as a stanza`;
     return stanza;
+  }
+
+  /** On the wire, once. */
+  #bytesOf(lane: Lane, entry: Entry): number {
+    const stanza = this.#stanza(lane, entry);
+    return typeof stanza === 'string' ? 0 : Buffer.byteLength(serialize(stanza)) + ID_BYTES;
   }
 
   #answered(lane: Lane, entry: Entry, generation: number, sentAt: number): void {
