@@ -1,7 +1,7 @@
 // An outage that is tried out.
 
 export interface RehearseOptions {
-  /** Account whose road is cut; default the only home. */
+  /** Account whose road is cut, of a group the one in use; default the only home, or that one of the only group. */
   readonly home?: string;
   /** How long, ms: 1 s to 1 day. */
   readonly outage: number;
@@ -35,9 +35,15 @@ export interface RehearsalReport {
   readonly sent: number;
   readonly stored: number;
   readonly drained: number;
-  /** Of those accepted: not at home when it was asked for each of them; there more than once. */
+  /** Of those accepted: not at home when it was asked for each of them (of a group: at none that was in use meanwhile); at one home more than once. */
   readonly lost: number;
   readonly doubled: number;
+  /** Neither drained nor lost: they had waited for longer than the rule's `expire`. Absent where none did. */
+  readonly expired?: number;
+  /** At more than one home of a group, under the same record id, as may be when another goes on. Absent where none are. */
+  readonly repeated?: number;
+  /** For how long the home's byte budget let nothing go, ms; absent where it never did. */
+  readonly budgetWait?: number;
   /** Most bytes that they had on disk. */
   readonly peakBytes: number;
   /** The home's node keeps fewer than were sent: so many of the newest were looked for. */

@@ -34,13 +34,14 @@ export class Expiring {
   }
 
   #tell(lane: Lane): void {
-    const { log, trouble, jid } = this.#options;
+    const { log, trouble, jid, expired: instead } = this.#options;
     const expired = this.#expired.get(lane) ?? [];
     this.#expired.delete(lane);
     const [first, last] = [expired[0], expired.at(-1)];
     if (!first || !last) return;
     const loss = { reader: lane.main.name, topic: lane.topic, from: first.seq, to: last.seq, count: expired.length, reason: 'expired' } as const;
-    this.#told(log.noteLoss(loss), lane, expired).catch((error: unknown) => {
+    const noted = instead ? Promise.resolve(instead(expired.map(({ recordId }) => recordId))) : log.noteLoss(loss);
+    this.#told(noted, lane, expired).catch((error: unknown) => {
       for (const { seq } of expired) lane.cursor.again(seq, AGAIN);
       trouble({ kind: 'home.read', message: `what expired for ${jid} could not be written down: ${reasonOf(error)}` });
     });

@@ -10,6 +10,7 @@ import { xml, type Element } from '../xmpp/element.ts';
 import { offersScram } from '../xmpp/sasl.ts';
 import type { Account, CursorNumbers } from './account.ts';
 import { Backoff, type Retry } from './backoff.ts';
+import { Budget } from './budget.ts';
 import type { Carried } from './carried.ts';
 import { packerOf, readerOf } from './cursor-name.ts';
 import { Downlink, type DownlinkLimits } from './down/downlink.ts';
@@ -87,6 +88,7 @@ const UNANSWERED = 3_000;
 export class Home {
   readonly account: Account;
   uplink: Uplink;
+  readonly budget: Budget | undefined;
   /** Of rehearsals: they fare as the first one does. */
   readonly #others = new Set<Uplink>();
   /** Somebody has come who may know a way, while it was tried. */
@@ -139,15 +141,17 @@ export class Home {
       events: (stanza) => downlink?.receive(stanza),
       trouble: (message) => trouble({ kind: 'home.receive', message: `${jid}: ${message}` }),
     });
+    const { budget } = account;
+    this.budget = budget === undefined ? undefined : new Budget({ jid, budget, clock, registry: log.registry, trustedNow: () => log.trustedNow(), wake: () => { for (const uplink of this.#uplinks) uplink.wake(); } });
     this.uplink = this.#newUplink();
   }
 
   #newUplink(): Uplink {
     const { account, cursors, log, clock, trouble, limits, boxId, carried, moved } = this.#parts;
-    const { jid, service, open, rules, budget } = account;
+    const { jid, service, open, rules } = account;
     const downlink = this.#downlink;
     return new Uplink({
-      jid, reader: readerOf(account), packer: packerOf(account), service, open, rules, budget, cursors, boxId, log, clock, trouble, limits, carried, moved,
+      jid, reader: readerOf(account), packer: packerOf(account), service, open, rules, budget: this.budget, cursors, boxId, log, clock, trouble, limits, carried, moved,
       retracting: downlink && ((...what) => downlink.retracting(...what)),
     });
   }
@@ -215,6 +219,11 @@ export class Home {
     await former.close();
   }
 
+  /** Whether what goes up goes to it: always, or while it is the one of its group that reads. */
+  get reads(): boolean {
+    return this.account.group === undefined || this.#parts.active?.() === true;
+  }
+
   /** The last backlog that has gone up. */
   get drained(): DrainProgress | undefined {
     return this.uplink.drained;
@@ -261,7 +270,8 @@ export class Home {
     const oldestAge = oldest && queued > 0 ? Math.max(0, Math.round(this.#ages.of(oldest.record) ?? 0)) : 0;
     const { rate } = this.uplink;
     const timeLeft = queued === 0 ? undefined : await log.timeLeft();
-    const budget = queued > 0 && this.uplink.budgetWait > 0 ? `the byte budget is used up for ${Math.ceil(this.uplink.budgetWait / 1000)} s` : undefined;
+    const wait = queued > 0 ? this.budget?.wait ?? 0 : 0;
+    const budget = wait > 0 ? `the byte budget is used up for ${Math.ceil(wait / 1000)} s` : undefined;
     const reason = this.#reason ?? budget ?? (held.length > 0 ? held.map(({ topic, reason: why }) => `${topic}: ${why}`).slice(0, 5).join('; ') : undefined) ?? shortInWords(short);
     return {
       jid: this.account.jid, service: this.account.service, topics: this.account.rules.map((rule) => rule.filter), state: this.#state, since: this.#since, queued,
@@ -273,7 +283,7 @@ export class Home {
       ...(timeLeft === undefined ? {} : { hoursLeft: Math.round(timeLeft / 360_000) / 10 }),
       ...(this.#downlink ? { down: this.#downlink.status() } : {}),
       ...(this.online && this.#roads.via !== undefined ? { via: this.#roads.via } : {}),
-      ...(this.account.group === undefined ? {} : { group: { name: this.account.group, rank: this.account.rank, active: this.#parts.active?.() === true } }),
+      ...(this.account.group === undefined ? {} : { group: { name: this.account.group, rank: this.account.rank, active: this.reads } }),
       ...(this.#state === 'online' && this.#current ? { over: this.#current.over } : {}),
       ...(pep ? { pep } : {}),
       ...(short.length > 0 ? { short } : {}),
@@ -292,6 +302,7 @@ export class Home {
     await this.#leave();
     await this.#running;
     await this.uplink.close();
+    await this.budget?.close();
     this.#sessions.giveUp();
     await this.#downlink?.close();
     this.#become('offline');

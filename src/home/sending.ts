@@ -2,7 +2,6 @@
 import type { Timer } from '../clock.ts';
 import { isLegal, serialize, type Element } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
-import { Budget } from './budget.ts';
 import type { Checking } from './checking.ts';
 import { Drain } from './drain.ts';
 import type { Failures } from './failures.ts';
@@ -30,7 +29,6 @@ export interface SendingParts {
 export class Sending {
   readonly #parts: SendingParts;
   readonly #turns = new Turns();
-  readonly #budget: Budget | undefined;
   readonly #window = new SendWindow();
   readonly #suspect = new Suspect();
   #scheduled = false;
@@ -43,10 +41,9 @@ export class Sending {
 
   constructor(parts: SendingParts) {
     this.#parts = parts;
-    const { jid, budget, clock, log } = parts.work.options;
+    const { clock } = parts.work.options;
     this.flow = new Flow(clock);
     this.drain = new Drain(clock);
-    this.#budget = budget === undefined ? undefined : new Budget({ jid, budget, clock, registry: log.registry, trustedNow: () => log.trustedNow(), wake: () => this.schedule() });
     this.packing = new Packing({ work: parts.work, wake: (lane) => this.wake(lane), bytes: () => this.packBytes });
   }
 
@@ -60,14 +57,8 @@ export class Sending {
     return this.#answers;
   }
 
-  /** Until the byte budget lets something go again, ms; 0 where nothing waits for that. */
-  get budgetWait(): number {
-    return this.#budget?.wait ?? 0;
-  }
-
-  async close(): Promise<void> {
+  close(): void {
     this.#overdue?.stop();
-    await this.#budget?.close();
   }
 
   wake(lane: Lane): void {
@@ -171,7 +162,7 @@ export class Sending {
       return 'idle';
     }
     if (this.#parts.work.isDoubtful(lane, entry)) return this.#parts.checking.check(lane) ? 'idle' : 'later';
-    if (!this.#window.admits(entry.bytes) || this.#budget?.admits(this.#bytesOf(lane, entry)) === false) return 'full';
+    if (!this.#window.admits(entry.bytes) || this.#parts.work.options.budget?.admits(this.#bytesOf(lane, entry)) === false) return 'full';
     lane.queue.shift();
     this.#parts.work.reading.unqueued(lane, entry);
     this.#send(lane, entry);
@@ -194,7 +185,7 @@ export class Sending {
     lane.flight.add(entry);
     if (!entry.pack) lane.sentAlone(entry.seq);
     this.#window.sent(entry.bytes);
-    this.#budget?.spend(this.#bytesOf(lane, entry));
+    work.options.budget?.spend(this.#bytesOf(lane, entry));
     if (entry.kind === 'retract') work.options.retracting?.(work.pep.serviceOf(lane.topic), lane.node, entry.itemId, true);
     const sentAt = work.options.clock.mono();
     const { generation } = work;

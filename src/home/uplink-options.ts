@@ -3,6 +3,7 @@ import type { Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log/log.ts';
 import type { CursorNumbers } from './account.ts';
+import type { Budget } from './budget.ts';
 import type { Carried } from './carried.ts';
 import type { Rule } from './up-rule.ts';
 
@@ -31,8 +32,8 @@ export interface UplinkOptions {
   readonly open: boolean;
   readonly rules: readonly Rule[];
   readonly cursors: CursorNumbers;
-  /** Bytes of items an hour. */
-  readonly budget?: number | undefined;
+  /** Of the home, whoever else uses it up as well. */
+  readonly budget?: Pick<Budget, 'admits' | 'spend' | 'wait'> | undefined;
   readonly boxId: string;
   readonly log: Log;
   readonly clock: Clock;
@@ -40,6 +41,8 @@ export interface UplinkOptions {
   readonly limits: UplinkLimits;
   /** The item is being retracted at the home's node: whether the home will tell us of it as well. */
   readonly retracting?: ((service: string, node: string, id: string, told: boolean) => void) | undefined;
+  /** Told which records have expired, in place of the ledger. */
+  readonly expired?: ((recordIds: readonly string[]) => void) | undefined;
   /** The home has acknowledged something. */
   readonly moved?: (() => void) | undefined;
   /** What other boxes have brought to the home, or may have. */

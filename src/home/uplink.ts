@@ -34,7 +34,7 @@ export class Uplink {
 
   async close(): Promise<void> {
     this.#failures.close();
-    await this.#sending.close();
+    this.#sending.close();
     await this.#work.close();
   }
 
@@ -61,9 +61,9 @@ export class Uplink {
     return this.#sending.drain.last;
   }
 
-  /** Until the byte budget lets something go, ms. */
-  get budgetWait(): number {
-    return this.#sending.budgetWait;
+  /** The byte budget lets something go again. */
+  wake(): void {
+    this.#sending.schedule();
   }
 
   /** Topics that wait for somebody, and why. */

@@ -15,6 +15,12 @@ describe('a rehearsal', () => {
       + 'sent     320\nstored   320\ndrained  320\nlost     3\ndoubled  0\npeak     39 KiB on disk\nback     4 s after the road was there again; nothing waited after 6 s\n         - 3 are not at home\n');
   });
 
+  it('says what the home\'s own rules and its group made of it, where they did', async () => {
+    const { out, text } = screen({});
+    await printRehearsal(out, { ...step, phase: 'over', report: { ...report, passed: true, lost: 0, drained: 300, expired: 20, repeated: 7, budgetWait: 90_000, why: [] } });
+    expect(text()).toContain('\ndoubled  0\nexpired  20 had waited for longer than the rule\'s `expire`\nrepeated 7 are at more than one home of the group, under the same record ids\npeak     39 KiB on disk\nbudget   nothing could go for 90 s\n');
+  });
+
   it('is an object for each step with --json', async () => {
     const { out, text } = screen({ json: true });
     await printRehearsal(out, step);

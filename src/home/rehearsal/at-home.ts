@@ -23,6 +23,7 @@ const ANSWER = 60_000;
 export async function readAtHome(request: Request, { service, node, sent }: { readonly service: string; readonly node: string; readonly sent: readonly string[] }): Promise<AtHome> {
   const counts = new Map<string, number>();
   const names = await namesIn(request, service, node);
+  if (!names) return { counts, keeps: undefined };
   // A name of ours is looked at as often as it is there; another may hold a record of ours as well.
   const asked = [...new Set([...sent, ...names])];
   const times = new Map<string, number>();
@@ -38,13 +39,13 @@ export async function readAtHome(request: Request, { service, node, sent }: { re
 }
 
 /** XEP-0060 §5.5. */
-async function namesIn(request: Request, service: string, node: string): Promise<string[]> {
+async function namesIn(request: Request, service: string, node: string): Promise<string[] | undefined> {
   try {
     const answer = await request(xml('iq', { type: 'get', to: service }, xml('query', { xmlns: NS_ITEMS, node })), ANSWER);
     return (answer.getChild('query', NS_ITEMS)?.getChildren('item') ?? []).flatMap((item) => attr(item, 'name') ?? []);
   } catch (error) {
     if (!(error instanceof StanzaError)) throw error;
-    if (error.condition === 'item-not-found') return []; // nothing ever came there
+    if (error.condition === 'item-not-found') return undefined; // nothing ever came there
     throw new LanpostError('unsupported', `What is in ${node} cannot be asked for: ${reasonOf(error)}`, { cause: error });
   }
 }

@@ -11,13 +11,16 @@ import { toRule, type Rule } from '../up-rule.ts';
 import { Uplink } from '../uplink.ts';
 import { readAtHome, type AtHome } from './at-home.ts';
 import type { CheckedRehearsal } from './options.ts';
-import { reportOf } from './report.ts';
-import { clearHere, clearThere, forgetTrace, keepTrace, REHEARSAL_READER, type Trace, traceOf } from './trace.ts';
+import { type Counted, reportOf } from './report.ts';
+import { clearHere, clearThere, forgetTrace, keepTrace, REHEARSAL_READER, rehearsalPacker, type Trace, traceOf } from './trace.ts';
 
 export interface RehearsalParts {
   readonly id: string;
+  /** Whose road is cut. */
   readonly home: Home;
-  /** Whether it is still the home's: it may be changed or removed meanwhile. */
+  /** All of its group, or it alone. */
+  readonly homes: readonly Home[];
+  /** Whether they are still these: one may be changed or removed meanwhile. */
   readonly current: () => boolean;
   readonly log: Log;
   readonly clock: Clock;
@@ -40,17 +43,41 @@ const AGAIN = 5_000;
 /** What is cut off and asked for again: as it comes from a small sensor. */
 const TEXT = 'a rehearsal, to be forgotten';
 
-/** It goes up as the first of the home's own topics do. What would be given up by a rule or a budget is not: all is looked for. */
-function asOwn(rule: Rule, [own]: readonly Rule[]): Rule {
-  return own ? { ...rule, pack: own.pack, order: own.order, priority: own.priority } : rule;
+/** Where others of its topics are, this one can be, too. */
+function serviceOf({ account: { jid, service }, uplink }: Home): string {
+  return uplink.pep ? jid : service;
+}
+
+/** The ways in which the home's own topics go up, each once; without rules there is one all the same. */
+function waysOf(rules: readonly Rule[]): Way[] {
+  const ways = new Map<string, Way>();
+  for (const { pack, order, priority, expire } of rules) ways.set(JSON.stringify([pack, order, priority, expire === Infinity ? null : expire]), { pack, order, priority, expire });
+  return ways.size > 0 ? [...ways.values()] : [{}];
+}
+
+type Way = Partial<Pick<Rule, 'pack' | 'order' | 'priority' | 'expire'>>;
+
+/** One of the ways: what is published so, and what of it was accepted. */
+interface Track {
+  readonly topic: string;
+  readonly rule: Rule;
+  readonly sent: string[];
+  /** By home. */
+  readonly traces: ReadonlyMap<Home, Trace>;
 }
 
 export class Rehearsal {
   readonly #parts: RehearsalParts;
   readonly #options: CheckedRehearsal;
-  readonly #trace: Trace;
-  readonly #uplink: Uplink;
-  readonly #sent: string[] = [];
+  readonly #tracks: readonly Track[];
+  /** That it goes to now, and all that it went to. */
+  #at: Home;
+  readonly #used: Set<Home>;
+  #uplink: Uplink;
+  /** By homes before that one. */
+  #answered = 0;
+  readonly #expired = new Set<string>();
+  #budgetWait = 0;
   #asked = 0;
   #refused = 0;
   #pending = 0;
@@ -59,44 +86,62 @@ export class Rehearsal {
   #phase: RehearsalEvent['phase'] = 'before';
 
   constructor(options: CheckedRehearsal, parts: RehearsalParts) {
-    const { home, log, clock, trouble, limits, id } = parts;
-    const { account: { jid, service: named }, uplink } = home;
-    // Where others of its topics are, this one can be, too.
-    const service = uplink.pep ? jid : named;
+    const { home, homes, id } = parts;
     this.#options = options;
     this.#parts = parts;
-    this.#trace = traceOf(id, { jid, service });
-    const { topic, node } = this.#trace;
-    this.#uplink = new Uplink({
-      jid, reader: REHEARSAL_READER, packer: REHEARSAL_READER, service, open: false, rules: [asOwn(toRule({ filter: topic, node }), home.account.rules)], cursors: {}, boxId: log.boxId, log, clock, trouble, limits,
-      carried: { has: () => false, may: () => false },
+    const ways = waysOf(home.account.rules);
+    this.#tracks = ways.map((way, n) => {
+      const traces = new Map(homes.map((one) => [one, traceOf(ways.length === 1 ? id : `${id}-${n + 1}`, { jid: one.jid, service: serviceOf(one) })]));
+      const [{ topic, node } = traceOf(id, { jid: home.jid, service: '' })] = traces.values();
+      return { topic, rule: { ...toRule({ filter: topic, node }), ...way }, sent: [], traces };
     });
+    this.#at = home;
+    this.#used = new Set([home]);
+    this.#uplink = this.#uplinkTo(home);
+  }
+
+  #uplinkTo(home: Home): Uplink {
+    const { log, clock, trouble, limits } = this.#parts;
+    const { jid, budget } = home;
+    return new Uplink({
+      jid, reader: REHEARSAL_READER, packer: rehearsalPacker(jid), service: serviceOf(home), open: false, rules: this.#tracks.map(({ rule }) => rule), cursors: {}, boxId: log.boxId, log, clock, trouble, limits,
+      carried: { has: () => false, may: () => false }, budget, expired: (ids) => { for (const one of ids) this.#expired.add(one); },
+    });
+  }
+
+  get #traces(): Trace[] {
+    return this.#tracks.flatMap(({ traces }) => [...traces.values()]);
+  }
+
+  get #sent(): number {
+    return this.#tracks.reduce((sum, { sent }) => sum + sent.length, 0);
   }
 
   /** Rejects when it cannot begin, or `signal` aborts; what it has made is gone either way. */
   async run(signal: AbortSignal): Promise<RehearsalReport> {
     const { home, log } = this.#parts;
-    const { topic } = this.#trace;
     const failures: string[] = [];
-    let outcome: { readonly reconnected: number | undefined; readonly emptied: number | undefined; readonly atHome: AtHome | undefined; readonly stored: number; readonly drained: number };
-    await keepTrace(log.registry, this.#trace);
+    let outcome: Pick<Counted, 'reconnected' | 'emptied' | 'topics' | 'stored' | 'drained'>;
+    for (const trace of this.#traces) await keepTrace(log.registry, trace);
     try {
       // Its own, so that nothing of it leaves the view before it has been counted.
-      await log.append({ topic, kind: 'configure', config: { maxItems: 1_000_000 } });
+      for (const { topic } of this.#tracks) await log.append({ topic, kind: 'configure', config: { maxItems: 1_000_000 } });
       await this.#uplink.start();
       home.join(this.#uplink);
       const [reconnected, emptied] = await this.#outage(failures, signal);
-      const stored = log.topic(topic)?.count ?? 0;
+      const stored = this.#tracks.reduce((sum, { topic }) => sum + (log.topic(topic)?.count ?? 0), 0);
       const { left } = await this.#uplink.backlog();
       this.#phase = 'reading';
       this.#told(true);
-      outcome = { reconnected, emptied, stored, drained: Math.max(0, this.#sent.length - left), atHome: await this.#read(failures, signal) };
+      const topics = [];
+      for (const track of this.#tracks) topics.push({ sent: track.sent, atHomes: await this.#read(track, failures, signal) });
+      outcome = { reconnected, emptied, stored, drained: Math.max(0, this.#sent - this.#expired.size - left), topics };
     } finally {
       home.restore();
       await this.#clear(failures);
     }
     const { outage, rate } = this.#options;
-    return reportOf({ home: home.jid, outage, rate, sent: this.#sent, refused: this.#refused, peakBytes: this.#peak, failures, ...outcome });
+    return reportOf({ home: home.jid, outage, rate, expired: this.#expired, budgetWait: this.#budgetWait, refused: this.#refused, peakBytes: this.#peak, failures, ...outcome });
   }
 
   /** How long after the road was there again it was taken, and nothing was left. */
@@ -144,9 +189,17 @@ export class Rehearsal {
 
   async #until(most: number, signal: AbortSignal, so: () => boolean | Promise<boolean>): Promise<boolean> {
     const { clock } = this.#parts;
-    const end = clock.mono() + most;
+    let last = clock.mono();
+    let end = last + most;
     while (!await so()) {
-      if (clock.mono() >= end) return false;
+      const now = clock.mono();
+      if ((this.#at.budget?.wait ?? 0) > 0) {
+        // That is the owner's will, and takes as long as it takes.
+        this.#budgetWait += now - last;
+        end += now - last;
+      }
+      last = now;
+      if (now >= end) return false;
       await this.#pause(STEP, signal);
       this.#told(false);
     }
@@ -158,51 +211,76 @@ export class Rehearsal {
     return this.#pending === 0 && this.#uplink.answered > 0 && (await this.#uplink.backlog()).left === 0;
   }
 
+  /** In each of the ways in turn. */
   #publish(count: number): void {
-    const { log } = this.#parts;
-    const { topic, id } = this.#trace;
-    for (let n = 0; n < count; n++) {
+    const { log, id } = this.#parts;
+    for (let i = 0; i < count; i++) {
+      const n = this.#asked++;
+      const track = this.#tracks[n % this.#tracks.length];
+      if (!track) continue;
       this.#pending++;
-      log.append({ topic, kind: 'publish', payload: toPayload({ rehearsal: id, n: this.#asked++, text: TEXT }) }).then(
-        ({ recordId }) => this.#sent.push(recordId),
+      log.append({ topic: track.topic, kind: 'publish', payload: toPayload({ rehearsal: id, n, text: TEXT }) }).then(
+        ({ recordId }) => track.sent.push(recordId),
         () => this.#refused++, // the log has said why
       ).finally(() => {
         this.#pending--;
-        this.#peak = Math.max(this.#peak, log.topic(topic)?.bytes ?? 0);
+        this.#peak = Math.max(this.#peak, this.#tracks.reduce((sum, { topic }) => sum + (log.topic(topic)?.bytes ?? 0), 0));
       });
     }
   }
 
-  async #read(failures: string[], signal: AbortSignal): Promise<AtHome | undefined> {
-    const { home } = this.#parts;
-    const { service, node } = this.#trace;
+  /** At each home that it went to. */
+  async #read({ sent, traces }: Track, failures: string[], signal: AbortSignal): Promise<(AtHome | undefined)[]> {
+    const seen: (AtHome | undefined)[] = [];
+    for (const [home, { service, node }] of traces) if (this.#used.has(home)) seen.push(await this.#readAt(home, { service, node, sent }, failures, signal));
+    return seen;
+  }
+
+  async #readAt(home: Home, asked: Parameters<typeof readAtHome>[1], failures: string[], signal: AbortSignal): Promise<AtHome | undefined> {
     for (let tries = 1; ; tries++) {
       try {
-        return await readAtHome((iq, timeout) => home.request(iq, timeout), { service, node, sent: this.#sent });
+        return await readAtHome((iq, timeout) => home.request(iq, timeout), asked);
       } catch (error) {
         signal.throwIfAborted();
         if (tries < ASKS && error instanceof LanpostError && (error.code === 'unreachable' || error.code === 'disconnected' || error.code === 'timeout')) await this.#pause(AGAIN, signal);
         else {
-          failures.push(`what is at home could not be seen: ${reasonOf(error)}`);
+          failures.push(`what is at ${this.#used.size === 1 ? 'home' : home.jid} could not be seen: ${reasonOf(error)}`);
           return undefined;
         }
       }
     }
   }
 
+  /** Where another home of the group goes on, this goes there, too. */
+  async #follow(): Promise<void> {
+    const next = this.#parts.homes.find(({ reads }) => reads);
+    if (!next || next === this.#at) return;
+    const former = this.#uplink;
+    this.#at.part(former);
+    this.#answered += former.answered;
+    await former.close();
+    this.#at = next;
+    this.#used.add(next);
+    this.#uplink = this.#uplinkTo(next);
+    await this.#uplink.start();
+    next.join(this.#uplink);
+  }
+
   /** What cannot be cleared now is cleared when the home is there again, or at the next start. */
   async #clear(failures: string[]): Promise<void> {
-    const { home, log } = this.#parts;
+    const { log } = this.#parts;
     this.#phase = 'clearing';
     this.#told(true);
-    home.part(this.#uplink);
-    try {
-      await this.#uplink.close();
-      await clearHere(log, this.#trace);
-      await clearThere((iq, timeout) => home.request(iq, timeout), this.#trace);
-      await forgetTrace(log.registry, this.#trace);
-    } catch (error) {
-      failures.push(`${this.#trace.node} could not be cleared away: ${reasonOf(error)}; that is tried again`);
+    this.#at.part(this.#uplink);
+    await this.#uplink.close().catch((error: unknown) => failures.push(`its reader did not end: ${reasonOf(error)}`));
+    for (const [home, trace] of this.#tracks.flatMap(({ traces }) => [...traces])) {
+      try {
+        await clearHere(log, trace);
+        if (this.#used.has(home)) await clearThere((iq, timeout) => home.request(iq, timeout), trace);
+        await forgetTrace(log.registry, trace);
+      } catch (error) {
+        failures.push(`${trace.node} could not be cleared away: ${reasonOf(error)}; that is tried again`);
+      }
     }
   }
 
@@ -210,14 +288,15 @@ export class Rehearsal {
     const { clock, tell, home } = this.#parts;
     if (!now && clock.mono() - this.#toldAt < TOLD) return;
     this.#toldAt = clock.mono();
-    tell({ phase: this.#phase, home: home.jid, sent: this.#sent.length, drained: this.#uplink.answered, bytes: this.#peak, ...left === undefined ? {} : { left: Math.round(left) } });
+    tell({ phase: this.#phase, home: home.jid, sent: this.#sent, drained: this.#answered + this.#uplink.answered, bytes: this.#peak, ...left === undefined ? {} : { left: Math.round(left) } });
   }
 
-  #pause(ms: number, signal: AbortSignal): Promise<void> {
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
     const { clock, current, home } = this.#parts;
     signal.throwIfAborted();
-    if (!current()) return Promise.reject(new LanpostError('conflict', `${home.jid} was changed or removed while its outage was rehearsed.`));
-    return new Promise((resolve, reject) => {
+    if (!current()) throw new LanpostError('conflict', `${home.jid} was changed or removed while its outage was rehearsed.`);
+    await this.#follow();
+    await new Promise<void>((resolve, reject) => {
       let timer: Timer | undefined = undefined;
       const abort = (): void => {
         timer?.stop();

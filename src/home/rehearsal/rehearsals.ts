@@ -21,6 +21,12 @@ export interface RehearsalsParts {
   readonly homes: () => ReadonlyMap<string, Home>;
 }
 
+/** All that are one reader with it. */
+function groupOf(home: Home, homes: ReadonlyMap<string, Home>): Home[] {
+  const { group } = home.account;
+  return group === undefined ? [home] : [...homes.values()].filter((one) => one.account.group === group);
+}
+
 export class Rehearsals {
   readonly #parts: RehearsalsParts;
   readonly #closing = new AbortController();
@@ -92,10 +98,13 @@ export class Rehearsals {
   #homeFor({ home: asked }: CheckedRehearsal): Home {
     const homes = this.#parts.homes();
     const [only] = homes.values();
-    const home = asked === undefined ? only : homes.get(bare(asked) ?? asked);
+    const one = asked === undefined ? only : homes.get(bare(asked) ?? asked);
+    // Of a group, what is in use is what there is to cut.
+    const home = asked === undefined && one ? groupOf(one, homes).find(({ reads }) => reads) ?? one : one;
     if (!home) throw new LanpostError('not-found', asked === undefined ? 'No home is configured.' : `There is no home ${asked}.`);
-    if (asked === undefined && homes.size > 1) throw new LanpostError('invalid-value', `There are ${homes.size} homes: say which one.`);
-    if (home.account.group !== undefined) throw new LanpostError('unsupported', `${home.jid} is one of a group: when its road is cut another carries on, so that no outage can be rehearsed.`);
+    if (asked === undefined && homes.size > groupOf(home, homes).length) throw new LanpostError('invalid-value', `There are ${homes.size} homes: say which one.`);
+    const reading = groupOf(home, homes).find(({ reads }) => reads);
+    if (!home.reads) throw new LanpostError('unsupported', `${home.jid} stands by: nothing goes up to it${reading ? `, but to ${reading.jid}` : ''}. Rehearse the outage of the one in use.`);
     if (!home.online) throw new LanpostError('unreachable', `${home.jid} is not connected: there is no road to cut.`);
     if (this.#running) throw new LanpostError('in-use', 'A rehearsal is under way.');
     return home;
@@ -105,8 +114,9 @@ export class Rehearsals {
     const { log, clock, trouble, limits, homes } = this.#parts;
     const { Rehearsal } = await late('What rehearses an outage', () => import('./rehearsal.ts'));
     const tell = (event: RehearsalEvent): void => source.emit(event);
+    const group = groupOf(home, homes());
     const rehearsal = new Rehearsal(options, {
-      id: randomBytes(8).toString('hex'), home, current: () => homes().get(home.jid) === home, log, clock, trouble, limits, tell,
+      id: randomBytes(8).toString('hex'), home, homes: group, current: () => group.every((one) => homes().get(one.jid) === one), log, clock, trouble, limits, tell,
     });
     const report = await rehearsal.run(signal);
     tell({ phase: 'over', home: home.jid, sent: report.sent, drained: report.drained, bytes: report.peakBytes, report });

@@ -19,12 +19,17 @@ const PREFIX = 'rehearsal:';
 const NS_OWNER = 'http://jabber.org/protocol/pubsub#owner';
 const ANSWER = 30_000;
 
-/** Whose cursor reads it: no account is called so. */
+/** Whose cursors read it: no account is called so. */
 export const REHEARSAL_READER = 'rehearsal';
 
-/** Below `$`, so that nothing that reads many topics reads it. */
-export function traceOf(id: string, { jid, service }: { readonly jid: string; readonly service: string }): Trace {
-  return { id, jid, service, topic: `$rehearse/${id}`, node: `rehearse/${id}` };
+/** Whose packs, as each home of a group has its own. */
+export function rehearsalPacker(jid: string): string {
+  return `${REHEARSAL_READER} ${jid}`;
+}
+
+/** Of one topic at one home. Below `$`, so that nothing that reads many topics reads it. */
+export function traceOf(name: string, { jid, service }: { readonly jid: string; readonly service: string }): Trace {
+  return { id: `${name} ${jid}`, jid, service, topic: `$rehearse/${name}`, node: `rehearse/${name}` };
 }
 
 export function keepTrace(registry: Registry, trace: Trace): Promise<void> {
@@ -44,10 +49,10 @@ function isTrace(row: unknown): row is Trace {
 }
 
 /** Of this box. Nobody reads it while this is done. */
-export async function clearHere(log: Log, { topic }: Trace): Promise<void> {
+export async function clearHere(log: Log, { topic, jid }: Trace): Promise<void> {
   const mine = [...log.cursors()].filter(({ filter }) => filter === topic).map(({ name }) => name);
   for (const name of mine) await log.dropCursor(name);
-  await forgetPacks(log.registry, REHEARSAL_READER);
+  for (const packer of [REHEARSAL_READER, rehearsalPacker(jid)]) await forgetPacks(log.registry, packer);
   await forgetStretches(log.registry, REHEARSAL_READER);
   if (log.topic(topic)?.deleted === false) await log.append({ topic, kind: 'delete', makesRoom: true });
 }

@@ -69,10 +69,25 @@ describe('an outage that is rehearsed', () => {
     expect(left(edge)).toEqual(NOTHING);
   });
 
-  it.each([{ pack: true }, { pack: true, order: 'any' as const }])('goes up as the first of the home\'s own rules says: %j', async (rule) => {
+  it('has not passed when something is there more than once, whatever else was right', async () => {
+    await using rig = await createRig();
+    await rig.add({ topics: [] });
+    await rig.state('online');
+    let last: RehearsalReport | undefined;
+    for await (const { phase, report } of rig.homes.rehearse({ outage: 1_000, rate: 20 })) {
+      const [items] = rig.home.nodes.values();
+      // Under other names, as a box would leave them that had forgotten what it sent.
+      if (phase === 'reading') for (const [id, element] of [...items ?? []].slice(0, 2)) items?.set(`again ${id}`, element);
+      last = report;
+    }
+    expect(last).toMatchObject({ passed: false, lost: 0, doubled: 2, why: ['2 are there more than once'] });
+    expect(left(rig)).toEqual(NOTHING);
+  });
+
+  it.each([{ pack: true }, { pack: true, order: 'any' as const }])('goes up as the home\'s own rules say: %j', async (rule) => {
     await using upstream = await scripted();
     await using edge = await openEdge({ upstream });
-    await edge.add({ topics: [], up: [{ filter: 'plant/#', ...rule }, { filter: '#' }] });
+    await edge.add({ topics: [], up: [{ filter: 'plant/#', ...rule }] });
     await online(edge);
     edge.clock.rate = 200;
     let items = 0;
@@ -89,6 +104,53 @@ describe('an outage that is rehearsed', () => {
     expect([...edge.log.registry.entries('pack:'), ...edge.log.registry.entries('stretch:')]).toEqual([]);
   });
 
+  it('rehearses each way in which the rules send, with a node of its own; what a rule gives up is counted, and is no loss', async () => {
+    await using upstream = await scripted();
+    await using edge = await openEdge({ upstream });
+    await edge.add({ topics: ['#'], up: [{ filter: 'a/#', pack: true }, { filter: 'b/#', expire: 60_000 }, { filter: 'c/#', pack: true }] });
+    await online(edge);
+    edge.clock.rate = 200;
+    let nodes: string[] = [];
+    let last: RehearsalReport | undefined;
+    const items: number[] = [];
+    for await (const { phase, report } of edge.homes.rehearse({ outage: MINUTES, rate: 3 })) {
+      if (phase === 'reading') {
+        nodes = upstream.nodes().toSorted();
+        for (const node of nodes) items.push(await upstream.count(node));
+      }
+      last = report;
+    }
+    expect(last).toMatchObject({ passed: true, lost: 0, doubled: 0, why: [] });
+    const { sent, stored, drained, expired = 0 } = last!;
+    expect([stored, drained]).toEqual([sent, sent - expired]);
+    // A third of them, but for the last minute's.
+    expect(expired).toBeGreaterThan(400);
+    expect(expired).toBeLessThan(sent / 3);
+    expect(nodes.map((node) => node.replace(/\/[0-9a-f]+/, '/ID'))).toEqual(['rehearse/ID-1', 'rehearse/ID-2', 'rehearse/ID-3']);
+    expect(items[0]).toBeLessThan(sent / 6);
+    expect(items[1]).toBeLessThan(sent / 3 - 400);
+    expect(items[2]).toBeGreaterThan(sent / 4);
+    expect(left(edge)).toEqual(NOTHING);
+    expect([...edge.log.registry.entries('pack:'), ...edge.log.registry.entries('stretch:')]).toEqual([]);
+    expect(upstream.nodes()).toEqual([]);
+  });
+
+  it('keeps to the home\'s byte budget, which takes as long as it takes', async () => {
+    await using upstream = await scripted();
+    await using edge = await openEdge({ upstream });
+    await edge.add({ topics: ['#'], budget: 100_000 });
+    await online(edge);
+    edge.clock.rate = 400;
+    const begun = edge.clock.mono();
+    const { report } = await reported(edge.homes.rehearse({ outage: 60_000, rate: 5 }));
+    expect(report).toMatchObject({ passed: true, lost: 0, doubled: 0, why: [] });
+    expect(report.sent).toBeGreaterThan(300);
+    // More than the budget of an hour, and what waits for that is more than the quarter of an hour that a drain may last.
+    expect(report.emptied).toBeGreaterThan(3_000_000);
+    expect(report.budgetWait).toBeGreaterThan(3_000_000);
+    expect(edge.clock.mono() - begun).toBeGreaterThan(3_600_000);
+  });
+
   it('says so when the node keeps fewer, and looks for those', async () => {
     await using rig = await createRig();
     rig.home.set.maxItems = '15';
@@ -101,6 +163,34 @@ describe('an outage that is rehearsed', () => {
       last = report;
     }
     expect(last).toMatchObject({ passed: true, kept: 15, lost: 0 });
+  });
+});
+
+describe('an outage of a group', () => {
+  it('is that of the one in use; another goes on, nothing is lost, and what is at both is said', async () => {
+    await using upstream = await scripted();
+    await using other = await scripted();
+    await using edge = await openEdge({ upstream });
+    await edge.add({ topics: ['#'], group: 'plant', rank: 0 });
+    await edge.homes.add({ ...other.account, jid: 'other@home.test', topics: ['#'], group: 'plant', rank: 1 });
+    await edge.until(async () => (await edge.homes.list()).every(({ state }) => state === 'online'));
+    edge.clock.rate = 50;
+    let last: RehearsalReport | undefined;
+    const there: number[] = [];
+    for await (const { phase, report } of edge.homes.rehearse({ outage: 120_000, rate: 10 })) {
+      if (phase === 'reading') for (const home of [upstream, other]) there.push(await home.count(home.nodes()[0] ?? ''));
+      last = report;
+    }
+    expect(last).toMatchObject({ home: HOME, passed: true, lost: 0, doubled: 0, why: [] });
+    const { sent, drained, repeated = 0 } = last!;
+    expect(drained).toBe(sent);
+    // What the first had acknowledged within the last minute goes to the second as well.
+    expect(there[0]).toBeGreaterThan(10);
+    expect(there[1]).toBeGreaterThan(sent / 2);
+    expect((there[0] ?? 0) + (there[1] ?? 0)).toBe(sent + repeated);
+    expect(left(edge)).toEqual(NOTHING);
+    expect([upstream.nodes(), other.nodes()]).toEqual([[], []]);
+    expect([...edge.log.registry.entries('pack:'), ...edge.log.registry.entries('stretch:')]).toEqual([]);
   });
 });
 
@@ -189,8 +279,8 @@ describe('no rehearsal', () => {
     await expect(next({ outage: 5_000 })).rejects.toMatchObject({ code: 'unreachable' });
     await rig.homes.resume(HOME);
     await rig.add({ topics: [], group: 'plant' });
-    await rig.state('online');
-    await expect(next({ outage: 5_000 })).rejects.toMatchObject({ code: 'unsupported', message: expect.stringMatching(/one of a group: when its road is cut another carries on/) as string });
+    await rig.homes.add({ ...rig.home.account, jid: 'other@home.test', topics: [], group: 'plant', rank: 1 });
+    await expect(next({ outage: 5_000, home: 'other@home.test' })).rejects.toMatchObject({ code: 'unsupported', message: expect.stringMatching(/^other@home.test stands by: nothing goes up to it, but to box@home.test/) as string });
   });
 
   it('where the home takes nothing anyway: said so, and cleared away', async () => {
