@@ -90,7 +90,7 @@ export class Checking {
       if (still()) await this.#apply(lane, found);
     }
     if (still()) await this.#dropReplaced(lane, still);
-    const doubtful = lane.queue.filter((entry) => this.#parts.work.isDoubtful(lane, entry));
+    const doubtful = this.#whole(lane).filter((entry) => this.#parts.work.isDoubtful(lane, entry));
     if (doubtful.length > 0 && still()) {
       const { asked, present } = await probe(lane, doubtful, this.#node);
       // Where nothing may be asked any more, they go as they are.
@@ -98,6 +98,13 @@ export class Checking {
     }
     // It was gone: publishing would make it anew, but not as it should be.
     if (!lane.created && still()) await createNode(lane, this.#node);
+  }
+
+  /** Of what waits, all before a pack that has not been read to its end: what is in it is at home in the pack, or not at all. */
+  #whole({ topic, queue }: Lane): readonly Entry[] {
+    const { packs } = this.#parts.work;
+    const half = queue.findIndex((entry) => !entry.pack && !entry.retried && packs.covering(topic, entry.seq) !== undefined);
+    return half < 0 ? queue : queue.slice(0, half);
   }
 
   /** To whom the topic's node belongs, when it is not the account's, and what may be done about it. */

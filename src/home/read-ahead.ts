@@ -215,7 +215,7 @@ export class ReadAhead {
           continue;
         }
         if (deliveries.length === 0) {
-          tail(cursor);
+          if (cursor.atTail) tail(cursor);
           await cursor.wait(signal);
         }
         this.#give(cursor, deliveries, reading);

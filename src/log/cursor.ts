@@ -20,6 +20,8 @@ export interface Cursor {
   readonly position: number;
   /** Every matching record up to here has been handed out. */
   readonly read: number;
+  /** All there is has been handed out: `next` gives none, and not because too much is open. */
+  readonly atTail: boolean;
   /** Records handed out and not confirmed. */
   readonly unconfirmed: number;
   /** Up to `max` records not handed out yet, oldest first; none at the tail. One call at a time. */

@@ -101,6 +101,10 @@ export class LogCursor implements HeldCursor, Reader {
     return this.#atTail ? Math.max(read, this.#parts.cursors.told) : read;
   }
 
+  get atTail(): boolean {
+    return this.#atTail;
+  }
+
   get keepsUp(): boolean {
     return this.#atTail || this.progress.scan > this.#parts.state.head - HANDED_STEP;
   }

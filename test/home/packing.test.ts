@@ -113,6 +113,26 @@ describe('packs', () => {
     expect(published(rig).filter((item) => isPack(item) && before.get(attr(item, 'id')) !== item.toString())).toEqual([]);
   });
 
+  it('of a pack that is not all read yet no record is looked for alone, where it cannot be', async () => {
+    await using rig = await createRig({ limits: { settle: HOUR } });
+    await backlog(rig, 't', 1_000);
+    await rig.add({ topics: [], up });
+    await rig.until(() => stored(rig.home, 't').length === 1_000);
+    await rig.acknowledged('t', rig.count('t'));
+    const packs = new Map([...rig.home.nodes.get('t') ?? []].filter(([id]) => id.includes('..')));
+    const inPacks = new Set([...packs].flatMap(([id, element]) => recordsOf(asItem(id, element)).map(({ recordId }) => recordId)));
+    expect(inPacks.size).toBeGreaterThan(900);
+    const before = rig.home.stanzas.length;
+    await rig.restart({ limits: { settle: HOUR, packAhead: 60 } });
+    await rig.publish('t', 'new');
+    await rig.until(() => stored(rig.home, 't').length === 1_001);
+    const asked = rig.home.stanzas.slice(before).flatMap((stanza) => stanza.getChild('pubsub')?.getChild('items')?.getChildren('item') ?? []).map((item) => attr(item, 'id') ?? '');
+    expect(asked.some((id) => packs.has(id))).toBe(true);
+    expect(asked.filter((id) => inPacks.has(id))).toEqual([]);
+    // What is there is not sent once more.
+    expect(published(rig).filter((item) => packs.has(attr(item, 'id') ?? '')).length).toBe(packs.size);
+  });
+
   it('what the home has lost of acknowledged packs is found by looking for them, and sent again', async () => {
     await using rig = await createRig({ limits: { settle: HOUR } });
     await backlog(rig, 't', 3_000);
