@@ -37,7 +37,7 @@ export function changesOf(before: HomeStatus | undefined, now: HomeStatus): Home
   const drained = (before?.left ?? 0) > 0 && now.left === undefined;
   if (!before || standing(before) !== standing(now)) return drained ? ['state', 'drained'] : ['state'];
   if (drained) return ['drained'];
-  return before.queued === now.queued && before.left === now.left && before.down?.waiting === now.down?.waiting ? [] : ['progress'];
+  return before.queued === now.queued && before.left === now.left && before.poison === now.poison && before.down?.waiting === now.down?.waiting ? [] : ['progress'];
 }
 
 /** All that makes it another state. Numbers that run on, as how long it has not answered, make none. */

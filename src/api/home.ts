@@ -130,13 +130,13 @@ export interface HomeStatus {
   readonly nextAttempt?: number;
   /** While it is online: for how long the server has not answered whether it is there, in ms. Absent while it answers. */
   readonly unanswered?: number;
-  /** Records not settled. */
+  /** Records not settled. Homes of a group are one reader: each says what is queued for the group. */
   readonly queued: number;
   /** Of them, those that the home has not acknowledged; absent when there are none. */
   readonly left?: number;
   /** About how many bytes they have, which stay for this home. */
   readonly queuedBytes: number;
-  /** Age of the oldest of them in ms; 0 when there is none. */
+  /** Age in ms of the oldest of those that the home has not acknowledged, or while it has all of them of the oldest that has not settled; 0 when nothing is queued. */
   readonly oldestAge: number;
   /** Its topic, and the durable reader that keeps it; absent when there is none. */
   readonly oldest?: { readonly topic: string; readonly reader: string };
@@ -148,6 +148,8 @@ export interface HomeStatus {
   readonly draining?: DrainProgress;
   /** While records wait: hours until the disk is at its floor, if the store grows as in the last quarter of an hour; absent while it does not, or that cannot be told. */
   readonly hoursLeft?: number;
+  /** Records put aside, which it will not take for what they are: they are not queued, and `subscriptions.poison` lists them. Of a group, all of the group's. Absent when there are none. */
+  readonly poison?: number;
   /** What goes to the account's own pubsub service (PEP), and why: all of it, or these topics. Absent when nothing does. */
   readonly pep?: { readonly reason: string; readonly topics?: readonly string[] };
   /** Nodes that keep fewer items than wait for them; absent when there are none. */

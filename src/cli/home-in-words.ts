@@ -4,9 +4,10 @@ import { printable } from './printable.ts';
 
 /** How a home is, on one line: what it is, why, and what waits for it. */
 export function homeInWords(home: HomeStatus): string {
-  const { queued, queuedBytes, oldestAge, oldest, rate, drains, draining, hoursLeft, short = [], group, pep } = home;
+  const { queued, queuedBytes, oldestAge, oldest, rate, drains, draining, hoursLeft, poison, short = [], group, pep } = home;
   const waiting = queued === 0 ? ['nothing waits'] : [
-    `${queued} waiting (${bytesInWords(queuedBytes)}), the oldest for ${spanInWords(oldestAge)}${oldest === undefined ? '' : ` in ${printable(oldest.topic)}, kept by ${printable(oldest.reader)}`}`,
+    // It is all the group's, whichever of its homes says so.
+    `${queued} waiting${group?.active === false ? ' for the group' : ''} (${bytesInWords(queuedBytes)}), the oldest for ${spanInWords(oldestAge)}${oldest === undefined ? '' : ` in ${printable(oldest.topic)}, kept by ${printable(oldest.reader)}`}`,
     ...drains === undefined ? [] : [`${Math.round(rate.items)}/s and ${bytesInWords(rate.bytes)}/s, all of it in ${spanInWords(drains)}`],
     ...draining === undefined ? [] : [`${draining.done} of ${draining.done + draining.left} up since ${timeInWords(draining.since)}`],
     ...hoursLeft === undefined ? [] : [`room for ${spanInWords(hoursLeft * 3_600_000)} more at this rate`],
@@ -14,6 +15,7 @@ export function homeInWords(home: HomeStatus): string {
   // Where nothing else is the matter it is the reason.
   const few = short.filter(({ topic }) => home.reason?.includes(`${topic}: `) !== true);
   if (few.length > 0) waiting.push(`more than their nodes keep in ${printable(few.slice(0, 5).map(({ topic }) => topic).join(', '))}`);
+  if (poison !== undefined) waiting.push(`${poison} put aside (lanpost poison list)`);
   if (pep) waiting.push(pepInWords(pep));
   const of = group === undefined ? '' : `, ${group.active ? 'in use' : 'standing by'} in ${printable(group.name)} (rank ${group.rank})`;
   const via = home.via === undefined ? '' : ` by way of ${printable(home.via)}`;

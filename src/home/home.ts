@@ -262,7 +262,7 @@ export class Home {
   async status(): Promise<HomeStatus> {
     const { log } = this.#parts;
     const backlog = await this.uplink.backlog();
-    const { queued, bytes, oldest } = backlog;
+    const { queued, bytes, oldest, poison } = backlog;
     const draining = this.online ? this.uplink.draining(backlog) : undefined;
     const held = this.uplink.held();
     const { pep, short } = this.uplink;
@@ -285,6 +285,7 @@ export class Home {
       ...(this.online && this.#roads.via !== undefined ? { via: this.#roads.via } : {}),
       ...(this.account.group === undefined ? {} : { group: { name: this.account.group, rank: this.account.rank, active: this.reads } }),
       ...(this.#state === 'online' && this.#current ? { over: this.#current.over } : {}),
+      ...(poison > 0 ? { poison } : {}),
       ...(pep ? { pep } : {}),
       ...(short.length > 0 ? { short } : {}),
       ...(this.online && unanswered >= UNANSWERED ? { unanswered: Math.round(unanswered) } : {}),

@@ -38,12 +38,13 @@ export function unreadAccount(jid: string, row: unknown, error: unknown, since: 
 export async function unreadStatus(account: UnreadAccount, { log, clock }: { readonly log: Log; readonly clock: Clock }): Promise<HomeStatus> {
   const { jid, group, service, filters, reason, since } = account;
   const reader = readerOf(account);
-  const { queued, left, bytes, oldest } = await backlogOf(log, (name) => isCursorOf(reader, name));
+  const { queued, left, bytes, oldest, poison } = await backlogOf(log, (name) => isCursorOf(reader, name));
   const ages = new RecordAges(log, clock);
   return {
     jid, service, topics: filters, state: 'refused', since, queued, ...(left > 0 ? { left } : {}), queuedBytes: bytes,
     oldestAge: oldest && queued > 0 ? Math.max(0, Math.round(ages.of(oldest.record) ?? 0)) : 0,
     rate: { items: 0, bytes: 0 },
+    ...(poison > 0 ? { poison } : {}),
     ...(oldest && queued > 0 ? { oldest: { topic: oldest.record.topic, reader: oldest.reader } } : {}),
     ...(group === undefined ? {} : { group: { name: group, rank: 0, active: false } }),
     reason: `this version cannot take it up as it is kept: ${reason}. What is for it waits. \`lanpost home add ${jid}\` gives it anew, \`lanpost home remove ${jid}\` forgets it`,

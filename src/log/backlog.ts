@@ -73,15 +73,28 @@ export class Backlog {
     return held > 0 ? topic.bytes * Math.min(1, await this.#own(durable, false) / held) : 0;
   }
 
-  /** The first record that is not confirmed. */
-  async oldest(durable: Durable): Promise<LogRecord | undefined> {
+  /** The first record that is not confirmed; `open`: not even for now. */
+  async oldest(durable: Durable, open: boolean = false): Promise<LogRecord | undefined> {
     let oldest: LogRecord | undefined;
     for (const one of [durable, ...durable.held.values()]) {
       if (one instanceof HeldTopic && one.until !== Infinity) continue;
-      const first = await this.#first(this.#mine(one).map(({ topic }) => topic), one.base + 1);
+      const topics = this.#mine(one).map(({ topic }) => topic);
+      const first = open ? await this.#firstOpen(one, topics) : await this.#first(topics, one.base + 1);
       if (first && (!oldest || first.seq < oldest.seq)) oldest = first;
     }
     return oldest;
+  }
+
+  async #firstOpen({ base, holder, row }: Durable, topics: readonly Topic[]): Promise<LogRecord | undefined> {
+    const taken = holder ? holder.progress.ranges(true) : row.done;
+    let from = base + 1;
+    for (let tries = 0; tries < FEW; tries++) {
+      const record = await this.#first(topics, from);
+      const range = record && taken.find(([first, last]) => first <= record.seq && record.seq <= last);
+      if (!range) return record;
+      from = range[1] + 1;
+    }
+    return undefined;
   }
 
   async #first(all: readonly Topic[], from: number): Promise<LogRecord | undefined> {

@@ -33,6 +33,8 @@ export interface CursorInfo {
   bytes(): Promise<number>;
   /** The first of them. */
   oldest(): Promise<LogRecord | undefined>;
+  /** The first of them that is not even confirmed for now, where it is soon found. */
+  oldestLeft(): Promise<LogRecord | undefined>;
   /** What it has done, as far as the disk knows, and what each topic that it holds back has. */
   progress(): CursorProgress;
 }
@@ -74,7 +76,7 @@ export class Durables {
         name, filter, extra, ...(maxBacklog && { maxBacklog }), position, open: holder !== undefined, unconfirmed: holder?.unconfirmed ?? 0,
         asides: asides.count(name) - asides.wanted(name).length,
         held: [...durable.held.values()].filter(({ until }) => until === Infinity).map((held) => held.filter),
-        pending: () => backlog.pending(durable), left: () => backlog.left(durable), bytes: () => backlog.bytes(durable), oldest: () => backlog.oldest(durable),
+        pending: () => backlog.pending(durable), left: () => backlog.left(durable), bytes: () => backlog.bytes(durable), oldest: () => backlog.oldest(durable), oldestLeft: () => backlog.oldest(durable, true),
         progress: () => ({ ...durable.row, held: [...durable.held.values()].map(({ filter: topic, until, row }) => ({ ...row, topic, until })) }),
       };
     }

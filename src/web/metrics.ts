@@ -1,5 +1,5 @@
 import process from 'node:process';
-import type { Box, BoxStatus, HomeState, Peer, SubscriptionInfo, TopicInfo } from '../index.ts';
+import type { Box, BoxStatus, HomeState, HomeStatus, Peer, SubscriptionInfo, TopicInfo } from '../index.ts';
 import { exposition, type Family, type Sample } from './exposition.ts';
 import type { WebLimits } from './limits.ts';
 
@@ -39,8 +39,10 @@ function families({ status, peers, topics, subscriptions }: Gathered, { metricTo
   const { link, log, homes } = status;
   const shown = topics.length <= metricTopics ? topics : topics.toSorted((a, b) => b.lastSeq - a.lastSeq).slice(0, metricTopics);
   const ofTopics = (value: (topic: TopicInfo) => number): Sample[] => shown.map((topic) => ({ labels: { topic: topic.name }, value: value(topic) }));
-  const ofHomes = (value: (home: BoxStatus['homes'][number]) => number | undefined): Sample[] =>
+  const ofHomes = (value: (home: HomeStatus) => number | undefined): Sample[] =>
     homes.flatMap((home) => { const found = value(home); return found === undefined ? [] : [{ labels: { home: home.jid }, value: found }]; });
+  const readers = homes.filter((home) => readsFor(home, homes));
+  const waiting = (value: (home: HomeStatus) => number | undefined): Sample[] => ofHomes((home) => (readers.includes(home) ? value(home) : undefined));
   const durable = subscriptions.filter((one) => one.durable);
   const ofReaders = (value: (one: SubscriptionInfo) => number | undefined): Sample[] =>
     durable.flatMap((one) => { const found = value(one); return found === undefined ? [] : [{ labels: { subscription: one.name, filter: one.filter }, value: found }]; });
@@ -61,13 +63,14 @@ function families({ status, peers, topics, subscriptions }: Gathered, { metricTo
     gauge('topic_items', 'Items of a topic that can be queried.', ofTopics(({ items }) => items)),
     gauge('topic_bytes', 'Bytes of the records of a topic that are held.', ofTopics(({ bytes }) => bytes)),
     gauge('home_state', 'State of a home: 1 for the one it is in.', homes.flatMap(({ jid, state }) => HOME_STATES.map((one) => ({ labels: { home: jid, state: one }, value: Number(one === state) })))),
-    gauge('home_queued_records', 'Records that a home does not have safely yet.', ofHomes(({ queued }) => queued)),
-    gauge('home_queued_bytes', 'About how many bytes they have.', ofHomes(({ queuedBytes }) => queuedBytes)),
-    gauge('home_oldest_age_seconds', 'Age of the oldest of them.', ofHomes(({ oldestAge }) => oldestAge / 1000)),
+    gauge('home_queued_records', 'Records that a home does not have safely yet; of a group at the one in use alone.', waiting(({ queued }) => queued)),
+    gauge('home_queued_bytes', 'About how many bytes they have.', waiting(({ queuedBytes }) => queuedBytes)),
+    gauge('home_oldest_age_seconds', 'Age of the oldest of them that it has not acknowledged.', waiting(({ oldestAge }) => oldestAge / 1000)),
+    gauge('home_poison_records', 'Records put aside, which a home will not take.', waiting(({ poison }) => poison ?? 0)),
     gauge('home_rate_records', 'Records a second that a home acknowledged over the last minute.', ofHomes(({ rate }) => rate.items)),
     gauge('home_rate_bytes', 'Bytes a second that a home acknowledged over the last minute.', ofHomes(({ rate }) => rate.bytes)),
-    gauge('home_drains_seconds', 'Until nothing waits, at that rate; absent while nothing goes.', ofHomes(({ drains }) => (drains === undefined ? undefined : drains / 1000))),
-    gauge('home_room_seconds', 'Until the disk is at its floor, if the store grows as it has lately; absent while it does not, or that cannot be told.', ofHomes(({ hoursLeft }) => (hoursLeft === undefined ? undefined : hoursLeft * 3600))),
+    gauge('home_drains_seconds', 'Until nothing waits, at that rate; absent while nothing goes.', waiting(({ drains }) => (drains === undefined ? undefined : drains / 1000))),
+    gauge('home_room_seconds', 'Until the disk is at its floor, if the store grows as it has lately; absent while it does not, or that cannot be told.', waiting(({ hoursLeft }) => (hoursLeft === undefined ? undefined : hoursLeft * 3600))),
     gauge('subscription_pending_records', 'Records that a durable reader has not confirmed.', ofReaders(({ pending }) => pending)),
     gauge('subscription_pending_bytes', 'Bytes that are kept for it.', ofReaders(({ bytes }) => bytes)),
     gauge('subscription_oldest_age_seconds', 'Age of the oldest of them.', ofReaders(({ oldestAge }) => (oldestAge === undefined ? undefined : oldestAge / 1000))),
@@ -77,6 +80,14 @@ function families({ status, peers, topics, subscriptions }: Gathered, { metricTo
     { name: 'process_cpu_seconds_total', type: 'counter', help: 'Processor time of the whole process.', samples: [{ value: cpuSeconds() }] },
     { name: 'process_start_time_seconds', type: 'gauge', help: 'When it started, seconds since 1970.', samples: [{ value: Math.round(Date.now() / 1000 - process.uptime()) }] },
   ];
+}
+
+/** Homes of a group are one reader, and what waits for it is counted once: at the one in use, or while none is at the first. */
+function readsFor(home: HomeStatus, homes: readonly HomeStatus[]): boolean {
+  const { group } = home;
+  if (group === undefined) return true;
+  const all = homes.filter((one) => one.group?.name === group.name);
+  return home === (all.find((one) => one.group?.active === true) ?? all[0]);
 }
 
 const gauge = (name: string, help: string, samples: readonly Sample[] | number): Family => ({ name: `lanpost_${name}`, type: 'gauge', help, samples: listed(samples) });

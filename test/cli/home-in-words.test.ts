@@ -18,6 +18,8 @@ it.each<[string, Partial<HomeStatus>, string]>([
   ['is the one of its group', { group: { name: 'site', rank: 0, active: true } }, `online since ${at}, in use in site (rank 0), nothing waits`],
   ['stands by', { group: { name: 'site', rank: 1, active: false } }, `online since ${at}, standing by in site (rank 1), nothing waits`],
   ['has a backlog', { ...waiting, state: 'waiting', reason: 'no road', hoursLeft: 5 }, `waiting since ${at} (no road), 1200 waiting (3.0 MiB), the oldest for 2 h in plant/temp, kept by home:box@home.test #, room for 5 h more at this rate`],
+  ['stands by while something waits', { ...waiting, group: { name: 'site', rank: 1, active: false } }, `online since ${at}, standing by in site (rank 1), 1200 waiting for the group (3.0 MiB), the oldest for 2 h in plant/temp, kept by home:box@home.test #`],
+  ['would not take some', { poison: 3 }, `online since ${at}, nothing waits, 3 put aside (lanpost poison list)`],
   ['drains', { ...waiting, rate: { items: 40, bytes: 2048 }, drains: 30_000, draining: { since: SINCE, done: 800, left: 1200, rate: 40 } },
     `online since ${at}, 1200 waiting (3.0 MiB), the oldest for 2 h in plant/temp, kept by home:box@home.test #, 40/s and 2.0 KiB/s, all of it in 30 s, 800 of 2000 up since ${at}`],
   ['has nodes that keep too little', { ...waiting, short: [{ topic: 'a', node: 'a', keeps: 256, waits: 900 } as never] }, `online since ${at}, 1200 waiting (3.0 MiB), the oldest for 2 h in plant/temp, kept by home:box@home.test #, more than their nodes keep in a`],

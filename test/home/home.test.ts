@@ -479,6 +479,26 @@ describe('what peers have published here', () => {
   });
 });
 
+describe('the oldest that waits', () => {
+  it('is the oldest that the home has not taken, not one that has only not settled yet', async () => {
+    await using rig = await createRig({ limits: { settle: 3_600_000 } });
+    await rig.add();
+    await rig.publish('a', 1, 2);
+    await rig.acknowledged('a', 2);
+    await rig.publish('b', 1);
+    await rig.acknowledged('b', 1);
+    // While there is no other.
+    await rig.until(async () => (await rig.status())?.left === undefined);
+    expect(await rig.status()).toMatchObject({ queued: 3, oldest: { topic: 'a' } });
+    rig.home.set.answer = (iq, what, node) => (what === 'publish' && node === 'b' ? 'silence' : undefined);
+    await rig.publish('b', 2);
+    await rig.publish('a', 3);
+    await rig.acknowledged('a', 3);
+    await rig.until(async () => (await rig.status())?.left === 1);
+    expect(await rig.status()).toMatchObject({ queued: 5, left: 1, oldest: { topic: 'b' } });
+  });
+});
+
 describe('a clock that jumps', () => {
   it.each([50, -50])('by %i years makes nothing that waits older', async (years) => {
     const system = createSystemClock();

@@ -20,11 +20,13 @@ describe('what a home put aside', () => {
     await rig.add();
     await refused(rig, 'a', 'bad', 'good');
     await rig.drained();
+    expect(await rig.status()).toMatchObject({ queued: 0, poison: 1 });
     expect(await rig.log.retryAsides(readerOf('#'))).toBe(1);
     expect(await rig.log.retryAsides(readerOf('#'))).toBe(0);
     await rig.until(() => rig.count('a') === 2);
     await rig.until(async () => (await rig.asides()).length === 0);
     await rig.drained();
+    expect((await rig.status())?.poison).toBeUndefined();
     expect(rig.arrivals('a').filter((text) => text === 'bad')).toHaveLength(2);
   });
 

@@ -66,6 +66,7 @@ it('what has changed is the state, how much waits, or that nothing does any more
   expect(changesOf(undefined, waits)).toEqual(['state']);
   expect(changesOf(waits, waits)).toEqual([]);
   expect(changesOf(waits, status({ queued: 3, left: 2 }))).toEqual(['progress']);
+  expect(changesOf(waits, { ...waits, poison: 1 })).toEqual(['progress']);
   // What it has taken counts as safe a minute later.
   expect(changesOf(waits, status({ queued: 3 }))).toEqual(['drained']);
   expect(changesOf(status({ queued: 3 }), status({}))).toEqual(['progress']);

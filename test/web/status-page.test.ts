@@ -92,7 +92,7 @@ describe('the files of the status page', () => {
   });
 
   it('make elements of no text: nothing there takes HTML', async () => {
-    for (const file of ['dom', 'homes', 'live', 'losses', 'notices', 'page', 'pairing', 'peers', 'readers', 'say', 'topics', 'words']) {
+    for (const file of ['dom', 'groups', 'homes', 'live', 'losses', 'notices', 'page', 'pairing', 'peers', 'readers', 'say', 'topics', 'words']) {
       expect((await ask(`/status/${file}.js`)).body).not.toMatch(/innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|new Function|https?:(?!\/\/www\.w3\.org\/2000\/svg)/);
     }
   });
@@ -225,5 +225,27 @@ describe('/metrics', () => {
     for (const line of body.trimEnd().split('\n')) expect(line).toMatch(/^(?:# (?:HELP|TYPE) [a-z_]+ .+|[a-z_]+(?:\{(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)+\})? (?:\d+(?:\.\d+)?(?:e[+-]?\d+)?))$/);
     expect((await ask('/metrics', {}, 'POST')).status).toBe(405);
     expect((await ask('/status/', { authorization: metrics })).status).toBe(401);
+  });
+
+  it('counts what waits for a group once, wherever it is summed up', async () => {
+    const member = { password: 'secret', host: '127.0.0.1', port: 1, topics: ['group/#'], group: 'plant' };
+    await box.homes.add({ ...member, jid: 'one@home.invalid', rank: 0 });
+    await box.homes.add({ ...member, jid: 'two@home.invalid', rank: 1 });
+    try {
+      await box.publish('group/a', 1);
+      const homes = (await box.homes.list()).filter(({ group }) => group?.name === 'plant');
+      expect(homes.map(({ queued }) => queued)).toEqual([1, 1]);
+      const { readersOf } = await import(new URL('../../src/web/page/groups.js', import.meta.url).href) as { readersOf: (all: unknown[]) => { jid: string }[] };
+      expect(readersOf(homes).map(({ jid }) => jid)).toEqual(['one@home.invalid']);
+      expect(readersOf(homes.toReversed()).map(({ jid }) => jid)).toEqual(['one@home.invalid']);
+      expect(readersOf(homes.map((home) => ({ ...home, group: { name: 'plant', rank: 0, active: false } }))).length).toBe(1);
+      await expect.poll(async () => (await ask('/metrics')).body).toContain('lanpost_home_queued_records{home="one@home.invalid"} 1\n');
+      const { body } = await ask('/metrics');
+      expect(body).toContain('lanpost_home_poison_records{home="one@home.invalid"} 0\n');
+      expect(body).toContain('lanpost_home_state{home="two@home.invalid",state=');
+      expect(body).not.toMatch(/^lanpost_home_(?:queued_records|queued_bytes|oldest_age_seconds|poison_records|drains_seconds|room_seconds)\{home="two@/m);
+    } finally {
+      for (const { jid } of await box.homes.list()) if (jid.endsWith('@home.invalid') && jid !== 'me@home.invalid') await box.homes.remove(jid);
+    }
   });
 });

@@ -152,6 +152,7 @@ const COLUMNS: Readonly<Record<string, (status: HomeStatus) => string>> = {
   STATE: (status) => [status.state, ...status.group?.active === false ? ['standing by'] : [], ...status.via === undefined ? [] : [`via ${printable(status.via)}`], ...status.reason === undefined ? [] : [`(${status.reason})`]].join(' '),
   QUEUED: (status) => String(status.queued),
   OLDEST: (status) => (status.queued === 0 ? '-' : spanInWords(status.oldestAge)),
+  POISON: (status) => String(status.poison ?? '-'),
   SERVICE: (status) => (status.pep === undefined ? status.service : status.pep.topics === undefined ? 'the account' : `${status.service}, the account`),
   DOWN: downInWords,
   TOPICS: (status) => status.topics.join(', ') || '-',

@@ -1,22 +1,24 @@
 // @ts-check
 import { button, element, emptied, keyed, mark, place, write } from './dom.js';
+import { readersOf } from './groups.js';
 import { ask } from './live.js';
 import { notice } from './notices.js';
 import { present } from './present.js';
 import { say } from './say.js';
 import { count, counted, moment, perSecond, size, span } from './words.js';
 
-/** @typedef {{ jid: string, state: string, since: number, reason?: string, unanswered?: number, nextAttempt?: number, via?: string, over?: string, group?: { name: string, rank: number, active: boolean }, queued: number, queuedBytes: number, oldestAge: number, oldest?: { topic: string, reader: string }, rate: { items: number, bytes: number }, drains?: number, hoursLeft?: number, down?: { nodes: number, waiting: number } }} Home */
+/** @typedef {{ jid: string, state: string, since: number, reason?: string, unanswered?: number, nextAttempt?: number, via?: string, over?: string, group?: { name: string, rank: number, active: boolean }, queued: number, queuedBytes: number, oldestAge: number, oldest?: { topic: string, reader: string }, rate: { items: number, bytes: number }, drains?: number, hoursLeft?: number, poison?: number, down?: { nodes: number, waiting: number } }} Home */
 
 const TONES = new Map([['online', ''], ['connecting', 'warn'], ['waiting', 'warn'], ['offline', 'warn'], ['paused', 'neutral'], ['refused', 'bad']]);
 
 /** @param {Home[]} homes */
 export function showHomes(homes) {
-  const queued = homes.reduce((sum, home) => sum + home.queued, 0);
+  const readers = readersOf(homes);
+  const queued = readers.reduce((sum, home) => sum + home.queued, 0);
   const tile = place('tile-homes');
   write(tile, homes.length === 0 ? '–' : count(queued));
-  mark(tile, 'warn', homes.some((home) => home.queued > 0 && home.state !== 'online'));
-  write(place('tile-homes-more'), homes.length === 0 ? say('no home') : forecast(homes, queued));
+  mark(tile, 'warn', readers.some((home) => home.queued > 0 && home.state !== 'online'));
+  write(place('tile-homes-more'), homes.length === 0 ? say('no home') : forecast(readers, queued));
   const list = place('homes');
   keyed(list, homes, (home) => home.jid, makeHome);
   emptied(list, homes.length === 0);
@@ -55,6 +57,7 @@ function makeHome({ jid }) {
       ...home.reason ? [home.reason] : [],
       ...home.nextAttempt ? [say('tried again at {time}', { time: moment(home.nextAttempt, now) })] : [],
       ...home.group ? [say(home.group.active ? 'the one in use of {group}' : 'stands by of {group}', { group: home.group.name })] : [],
+      ...home.poison ? [say('{n} put aside', { n: count(home.poison) })] : [],
       ...home.down ? [home.down.waiting === 0 ? counted(home.down.nodes, '{n} node comes down', '{n} nodes come down') : say('{n} of {total} nodes not caught up with', { n: count(home.down.waiting), total: count(home.down.nodes) })] : [],
     ].join(' · '));
     keyed(facts, factsOf(home), ([name]) => name, makeFact);
