@@ -28,10 +28,11 @@ export interface OutboxImport {
   /** Fingerprint of the box that wrote it. */
   readonly author: string;
   readonly records: number;
-  /** Of them: published now; there already; that the home will not take. */
+  /** Of them: published now; there already; that the home will not take; that had waited for longer than their rule's `expire`. */
   readonly published: number;
   readonly present: number;
   readonly refused: number;
+  readonly expired: number;
   /** Path of the confirmation for its author. */
   readonly confirmation: string;
 }

@@ -10,6 +10,7 @@ import type { CarriedOutbox } from '../../src/home/carried/carried.ts';
 import { toAccount } from '../../src/home/account.ts';
 import { Carriers } from '../../src/home/carried/carriers.ts';
 import { writeExport } from '../../src/home/carried/exporting.ts';
+import { Runs } from '../../src/home/carried/runs.ts';
 import { createHomes, type Homes } from '../../src/home/homes.ts';
 import { recordsOf } from '../../src/home/pack-element.ts';
 import { Packs } from '../../src/home/packs.ts';
@@ -38,6 +39,8 @@ let a: Side;
 let b: Side;
 let paired: Set<string>;
 let ahead = 0;
+/** Of the time of both, which no clock has to be set for. */
+let passed = 0;
 let port: number;
 /** Of a. */
 let database: MemoryDatabase;
@@ -47,7 +50,7 @@ const file = (name: string): string => join(dir, name);
 async function side(name: string, store: MemoryDatabase = new MemoryDatabase()): Promise<Side> {
   const identity = await loadIdentity(mkdtempSync(join(dir, name)), { machine: 'test' });
   const system = createSystemClock();
-  const clock = bell.heard({ ...system, wall: () => system.wall() + ahead, mono: () => system.mono(), isSet: () => true, after: (ms, call) => system.after(ms, call), every: (ms, call) => system.every(ms, call) });
+  const clock = bell.heard({ ...system, wall: () => system.wall() + passed + ahead, mono: () => system.mono() + passed, isSet: () => true, after: (ms, call) => system.after(ms, call), every: (ms, call) => system.every(ms, call) });
   const log = await openLog({ database: store, clock, boxId: identity.boxId, trouble: bell.ring });
   const homes = createHomes({ log, clock, trouble: bell.ring, boxId: identity.boxId, limits: { settle: 100 }, random: () => 0, opened: bell.ring });
   const outbox = await homes.outbox({ identity, sealer: new Sealer(identity), isPaired: (key) => paired.has(key), nameOf: () => name });
@@ -59,6 +62,7 @@ beforeEach(async () => {
   bell = new Bell();
   home = await startFakeHome(bell);
   ahead = 0;
+  passed = 0;
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const bound = server.address();
@@ -280,6 +284,63 @@ describe('what waits, carried in a file', () => {
   });
 });
 
+describe('what may wait only for so long', () => {
+  const MINUTE = 60_000;
+  const expiring = (to: number = port): Promise<unknown> => a.homes.add({ ...home.account, port: to, topics: [], up: [{ filter: 'plant/x', expire: MINUTE }, { filter: 'plant/y' }] });
+
+  test('is not published by whoever carries it when that is over: its author gives it up himself', async () => {
+    home.nodes.set('plant/y', new Map());
+    await expiring();
+    await publish('plant/x', 'old', 'as old');
+    await publish('plant/y', 'keeps');
+    passed = MINUTE / 2;
+    await publish('plant/x', 'young');
+    expect(await exported()).toMatchObject({ records: 4 });
+    passed = MINUTE * 5 / 4;
+    expect(await imported()).toMatchObject({ records: 4, published: 2, present: 0, refused: 0, expired: 2 });
+    expect([home.nodes.get('plant/x')?.size, home.nodes.get('plant/y')?.size]).toEqual([1, 1]);
+    expect([...home.nodes.get('plant/x')?.values() ?? []].map(String)).toEqual([expect.stringContaining('young')]);
+    expect(await a.outbox.confirm(file('out.confirmed'))).toMatchObject({ records: 2 });
+    await bell.until(async () => await queued() === 2);
+    // Once more: it has the same to confirm.
+    expect(await imported()).toMatchObject({ published: 0, present: 2, expired: 2 });
+    expect(await a.outbox.confirm(file('out.confirmed'))).toMatchObject({ records: 2 });
+    await b.homes.remove('other@home.test');
+    const before = publishes().length;
+    await expiring(home.account.port);
+    await bell.until(async () => await queued() === 0);
+    expect([publishes().length, home.nodes.get('plant/x')?.size]).toEqual([before, 1]);
+  });
+
+  test('is published when only a clock was set ahead, here or there', async () => {
+    await expiring();
+    await publish('plant/x', 1, 2);
+    ahead = DAY / 2;
+    expect(await exported()).toMatchObject({ records: 2 });
+    ahead = DAY;
+    expect(await imported()).toMatchObject({ published: 2, expired: 0 });
+  });
+
+  test('is not in the file when that is over before', async () => {
+    await expiring();
+    await publish('plant/x', 1, 2);
+    passed = 2 * MINUTE;
+    await expect(exported()).rejects.toMatchObject({ code: 'not-found' });
+    await publish('plant/x', 3);
+    expect(await exported()).toMatchObject({ records: 1 });
+  });
+
+  test('is told in so many runs and no more, whatever lies between', () => {
+    const seqs = Array.from({ length: 2_000 }, (_, n) => n * 2 + (n >= 1_000 ? 5_000 : 0));
+    const few = Runs.around(seqs, 10);
+    expect(few.count).toBeLessThanOrEqual(10);
+    expect(seqs.every((seq) => few.has(seq))).toBe(true);
+    expect(few.has(4_000)).toBe(false);
+    expect(Runs.around([7, 3, 4, 5], 10).flat).toEqual([3, 5, 7, 7]);
+    expect(Runs.around([], 10).flat).toEqual([]);
+  });
+});
+
 describe('the files that were written', () => {
   const one = (n: number, more: object = {}): Parameters<Carriers['keep']>[0] => ({ id: `f${n}`, fingerprint: 'x', jid: 'j', sha256: '', created: n, expires: 1_000 * DAY, runs: [n, n], ...more });
 
@@ -344,7 +405,7 @@ describe('a file', () => {
   test.each(['other@home.test', 'OTHER@home.test/x', 'anna@home.test', ''])('for the nodes of an account is refused, of whomever: %j', async (service) => {
     const account = toAccount({ ...home.account, topics: ['plant/#'] });
     await writeExport(file('own'), new Carriers(a.log.registry).of(b.identity.fingerprint)!, Date.now() + DAY, {
-      log: a.log, account: { ...account, service }, identity: a.identity, sealer: new Sealer(a.identity), now: Date.now(), cursors: {}, keep: async () => undefined,
+      log: a.log, account: { ...account, service }, identity: a.identity, sealer: new Sealer(a.identity), now: Date.now(), ages: { of: () => 0 }, cursors: {}, keep: async () => undefined,
     });
     await expect(imported('own')).rejects.toMatchObject({ code: 'forbidden' });
     nothing();

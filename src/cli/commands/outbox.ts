@@ -85,7 +85,7 @@ const read: Command = {
     const confirmation = args.text('confirmation');
     const box = await attach();
     const told = await box.outbox.import(file, confirmation === undefined ? {} : { confirmation });
-    await out.print({ ...told }, () => `${told.records} records: ${told.published} published, ${told.present} there already, ${told.refused} refused; its author is to be given ${told.confirmation}`);
+    await out.print({ ...told }, () => `${told.records} records: ${told.published} published, ${told.present} there already, ${told.refused} refused${told.expired === 0 ? '' : `, ${told.expired} had expired`}; its author is to be given ${told.confirmation}`);
   },
 };
 

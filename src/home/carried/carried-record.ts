@@ -11,16 +11,18 @@ export interface CarriedRecord {
   readonly node: string;
   readonly record: Published;
   readonly place: RecordPlace;
+  /** Not published after that, by time that can be trusted; ms since 1970. */
+  readonly until?: number;
 }
 
 type Row = readonly [node: string, id: string, seq: number, wall: number, trusted: boolean, publisher: string | null, contentType: string, bytes: Uint8Array, previous: number | null, topic: string | null];
 
 const NAME = 1_024;
 
-export function encodeRecord(node: string, record: LogRecord, { previous, topic }: RecordPlace): Uint8Array {
+export function encodeRecord(node: string, record: LogRecord, { previous, topic }: RecordPlace, until?: number): Uint8Array {
   const { recordId, seq, origin, stamp, publisher, payload } = record;
   const row: Row = [node, recordId, origin?.seq ?? seq, stamp.wall, stamp.trusted, publisher ?? null, payload?.contentType ?? '', payload?.bytes ?? new Uint8Array(0), previous ?? null, topic ?? null];
-  return encodeRow(row);
+  return encodeRow(until === undefined ? row : [...row, until]);
 }
 
 /** Several in one frame: each with its length before it. */
@@ -51,14 +53,14 @@ function decodeRecord(bytes: Uint8Array): CarriedRecord {
   } catch {
     throw unfit();
   }
-  if (!Array.isArray(row) || row.length !== 10) throw unfit();
-  const [node, id, seq, wall, trusted, publisher, contentType, payload, previous, topic]: unknown[] = row;
+  if (!Array.isArray(row) || row.length < 10 || row.length > 11) throw unfit();
+  const [node, id, seq, wall, trusted, publisher, contentType, payload, previous, topic, until]: unknown[] = row;
   if (!isName(node) || typeof id !== 'string' || !Number.isSafeInteger(seq) || typeof wall !== 'number' || Math.abs(wall) > 8.64e15
     || typeof trusted !== 'boolean' || (publisher !== null && !isName(publisher)) || typeof contentType !== 'string' || !(payload instanceof Uint8Array)
-    || (previous !== null && !Number.isSafeInteger(previous)) || (topic !== null && !isName(topic))) throw unfit();
+    || (previous !== null && !Number.isSafeInteger(previous)) || (topic !== null && !isName(topic)) || (row.length > 10 && !Number.isSafeInteger(until))) throw unfit();
   parseRecordId(id);
   return {
-    node,
+    node, ...(row.length > 10 ? { until: Number(until) } : {}),
     place: { previous: previous === null ? undefined : Number(previous), topic: topic === null ? undefined : topic },
     record: {
       recordId: id, seq: Number(seq), stamp: { wall, trusted },

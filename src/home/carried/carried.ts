@@ -5,6 +5,7 @@ import type { Carrier as AllowedCarrier, OutboxExport, OutboxImport, Trouble } f
 import type { Clock } from '../../clock.ts';
 import { LanpostError } from '../../errors.ts';
 import type { Log } from '../../log/log.ts';
+import { RecordAges } from '../../log/stamp-age.ts';
 import { boxIdOfFingerprint } from '../../trust/fingerprint.ts';
 import type { Identity } from '../../trust/identity.ts';
 import type { Sealer } from '../../trust/seal.ts';
@@ -21,7 +22,7 @@ import { affiliate } from './affiliations.ts';
 import { type CarriedRecord, unframed } from './carried-record.ts';
 import type { CarriedMarks } from './carried-marks.ts';
 import { type Carrier, Carriers, type GivenNode, isSamePlace } from './carriers.ts';
-import { CONFIRMATION_BYTES, readConfirmation, writeConfirmation } from './confirmation.ts';
+import { CONFIRMATION_BYTES, EXPIRED, readConfirmation, writeConfirmation } from './confirmation.ts';
 import { type About, isCarriable, RECORDS, writeExport } from './exporting.ts';
 import { publishCarried } from './publishing.ts';
 import { Runs } from './runs.ts';
@@ -147,7 +148,7 @@ export class CarriedOutbox {
     let id: string | undefined;
     try {
       return await writeExport(path, carrier, Math.round(now + expires), {
-        log, account, identity, sealer, now, cursors: cursorNumbers(log.registry, account.jid),
+        log, account, identity, sealer, now, ages: new RecordAges(log, clock), cursors: cursorNumbers(log.registry, account.jid),
         keep: async (kept) => {
           // By other rules these records may have gone in packs meanwhile.
           if (!this.#parts.homes().some((home) => home.account === account)) throw new LanpostError('conflict', `The rules of ${account.jid} were changed while the file was written: write it again.`);
@@ -200,21 +201,22 @@ export class CarriedOutbox {
 
   async #published(about: About, opened: Opened, records: () => AsyncIterable<CarriedRecord>, confirmation: string, signal: AbortSignal): Promise<OutboxImport> {
     const { clock, sealer, limits } = this.#parts;
-    const { registry } = this.#parts.log;
+    const { log } = this.#parts;
+    const { registry } = log;
     const before = registry.get(IMPORT + about.id);
     let done: Imported;
     if (isImported(before) && before.sha256 === opened.sha256) done = { ...before, published: 0, present: before.published + before.present };
     else {
       if (clock.wall() > about.expires) throw new LanpostError('expired', `The file was good until ${new Date(about.expires).toISOString()}.`);
       const published = await publishCarried(records, {
-        clock, signal, service: about.service, stanzaBytes: limits.stanza, settle: limits.settle, home: () => this.#homeFor(about.service),
+        clock, signal, service: about.service, stanzaBytes: limits.stanza, settle: limits.settle, home: () => this.#homeFor(about.service), trustedNow: () => log.trustedNow(),
       });
-      done = { ...published, refused: [...published.refused], sha256: opened.sha256, at: clock.wall() };
+      done = { ...published, refused: [...published.refused], expired: published.expired.length, expiredRuns: [...Runs.around(published.expired, EXPIRED).flat], sha256: opened.sha256, at: clock.wall() };
       await this.#remember(about.id, done);
     }
-    await writeFile(confirmation, writeConfirmation({ id: about.id, sha256: opened.sha256, author: opened.author, refused: done.refused }, sealer), { mode: 0o600, flush: true });
-    const { records: count, published, present, refused } = done;
-    return { id: about.id, author: opened.author, records: count, published, present, refused: refused.length, confirmation };
+    await writeFile(confirmation, writeConfirmation({ id: about.id, sha256: opened.sha256, author: opened.author, refused: done.refused, expired: done.expiredRuns ?? [] }, sealer), { mode: 0o600, flush: true });
+    const { records: count, published, present, refused, expired = 0 } = done;
+    return { id: about.id, author: opened.author, records: count, published, present, refused: refused.length, expired, confirmation };
   }
 
   async #remember(id: string, done: Imported): Promise<void> {
@@ -235,7 +237,7 @@ export class CarriedOutbox {
     if (!isPaired(said.signer)) throw new LanpostError('forbidden', 'That confirmation is from a key that is not paired any more.');
     if (exported.fingerprint !== said.signer) throw new LanpostError('forbidden', 'That confirmation is not signed by the box that the file was for.');
     if (exported.sha256 !== said.sha256) throw new LanpostError('conflict', 'That confirmation is of another file.');
-    const there = without(exported.runs, said.refused);
+    const there = without(exported.runs, [...said.refused.flatMap((seq) => [seq, seq]), ...said.expired]);
     const { homes } = this.#parts;
     const account = homes().find((home) => home.account.jid === exported.jid)?.account;
     const reader = account ? readerOf(account) : exported.jid;
@@ -325,6 +327,9 @@ interface Imported {
   readonly published: number;
   readonly present: number;
   readonly refused: readonly number[];
+  readonly expired?: number;
+  /** Of their positions. */
+  readonly expiredRuns?: readonly number[];
 }
 
 function isImported(row: unknown): row is Imported {
@@ -368,18 +373,22 @@ function told(error: unknown, at: GivenNode | undefined): unknown {
   return new LanpostError('forbidden', `${at.service} does not let this box say who publishes to node ${at.node}: ${error.message}`, { cause: error });
 }
 
-/** The runs without those positions: each of these ends one, and the next begins behind it. */
+/** The runs without those others: each of these ends one, and the next begins behind it. */
 function without(runs: readonly number[], gone: readonly number[]): Runs {
   const left = new Runs();
-  const not = new Set(gone);
-  for (let i = 0; i < runs.length; i += 2) {
-    const [first = 0, last = 0] = runs.slice(i, i + 2);
+  const not = pairsOf(gone).toSorted(([a], [b]) => a - b);
+  for (const [first, last] of pairsOf(runs)) {
     let from = first;
-    for (const seq of [...not].filter((one) => one >= first && one <= last).toSorted((a, b) => a - b)) {
-      if (seq > from) left.add(from, seq - 1);
-      from = seq + 1;
+    for (const [start, end] of not) {
+      if (end < from || start > last) continue;
+      if (start > from) left.add(from, start - 1);
+      from = end + 1;
     }
     if (from <= last) left.add(from, last);
   }
   return left;
+}
+
+function pairsOf(flat: readonly number[]): [first: number, last: number][] {
+  return Array.from({ length: flat.length / 2 }, (_, i) => [flat[i * 2] ?? 0, flat[i * 2 + 1] ?? 0]);
 }

@@ -5,6 +5,8 @@ import { isSealed, type Sealer, sealKey } from '../../trust/seal.ts';
 
 /** Records of one file that its home would not take: they are named, so not more. */
 export const REFUSED = 1_000;
+/** Runs of those that had expired. */
+export const EXPIRED = 500;
 /** Of the whole confirmation. */
 export const CONFIRMATION_BYTES: number = 64 * 1024;
 
@@ -16,12 +18,14 @@ export interface Confirmation {
   readonly author: string;
   /** Positions of records that are not at home: the home will not take them. */
   readonly refused: readonly number[];
+  /** Runs, flat, of what may have been too old to be published: their author sees to it. Empty where nothing was. */
+  readonly expired: readonly number[];
 }
 
 export function writeConfirmation(confirmation: Confirmation, sealer: Sealer): string {
-  const { id, sha256, author, refused } = confirmation;
+  const { id, sha256, author, refused, expired } = confirmation;
   const { key, signature } = sealer.seal('lanpost carried 1', statement(confirmation));
-  return `${JSON.stringify({ lanpost: 'carried 1', id, sha256, author, refused, key, signature }, undefined, 1)}\n`;
+  return `${JSON.stringify({ lanpost: 'carried 1', id, sha256, author, refused, ...expired.length === 0 ? {} : { expired }, key, signature }, undefined, 1)}\n`;
 }
 
 /** Throws `corrupt` when nobody has signed it as it is. */
@@ -29,12 +33,12 @@ export function readConfirmation(text: string): Confirmation & { readonly signer
   const said = parse(text);
   const key = sealKey(said);
   if (!key || !isSealed(said, 'lanpost carried 1', statement(said))) throw new LanpostError('corrupt', 'The confirmation is not what its author wrote.');
-  const { id, sha256, author, refused } = said;
-  return { id, sha256, author, refused, signer: fingerprintOf(key) };
+  const { id, sha256, author, refused, expired } = said;
+  return { id, sha256, author, refused, expired, signer: fingerprintOf(key) };
 }
 
-function statement({ id, sha256, author, refused }: Confirmation): string[] {
-  return [id, sha256, author, refused.join(' ')];
+function statement({ id, sha256, author, refused, expired }: Confirmation): string[] {
+  return [id, sha256, author, refused.join(' '), ...expired.length === 0 ? [] : [expired.join(' ')]];
 }
 
 function parse(text: string): Confirmation & { readonly key: string; readonly signature: string } {
@@ -48,7 +52,9 @@ function parse(text: string): Confirmation & { readonly key: string; readonly si
     && 'sha256' in said && typeof said.sha256 === 'string' && 'author' in said && typeof said.author === 'string' && 'refused' in said && Array.isArray(said.refused)
     && said.refused.length <= REFUSED && said.refused.every((seq) => Number.isSafeInteger(seq)) && 'key' in said && typeof said.key === 'string'
     && 'signature' in said && typeof said.signature === 'string') {
-    return { id: said.id, sha256: said.sha256, author: said.author, refused: said.refused.map(Number), key: said.key, signature: said.signature };
+    const expired = 'expired' in said ? said.expired : [];
+    if (!Array.isArray(expired) || expired.length > 2 * EXPIRED || expired.length % 2 > 0 || !expired.every((seq) => Number.isSafeInteger(seq))) throw none();
+    return { id: said.id, sha256: said.sha256, author: said.author, refused: said.refused.map(Number), expired: expired.map(Number), key: said.key, signature: said.signature };
   }
   throw none();
 }

@@ -5,6 +5,7 @@ import type { OutboxExport } from '../../api.ts';
 import { LanpostError } from '../../errors.ts';
 import type { Log } from '../../log/log.ts';
 import type { LogRecord } from '../../log/record.ts';
+import type { RecordAges } from '../../log/stamp-age.ts';
 import { homeOf } from '../../pubsub/draft.ts';
 import type { Identity } from '../../trust/identity.ts';
 import type { Sealer } from '../../trust/seal.ts';
@@ -32,6 +33,7 @@ export interface ExportingParts {
   readonly identity: Pick<Identity, 'spki' | 'boxId'>;
   readonly sealer: Sealer;
   readonly now: number;
+  readonly ages: Pick<RecordAges, 'of'>;
   /** Resolves when it is on disk which records the file has. Only then is it signed: until then nobody can read it, whatever becomes of this box. */
   readonly keep: (kept: Export) => Promise<void>;
 }
@@ -64,13 +66,13 @@ export async function writeExport(path: string, carrier: Carrier, expires: numbe
     let frame: Uint8Array[] = [];
     let size = 0;
     let more = false;
-    for await (const { record, node, follows } of pending(parts)) {
+    for await (const { record, node, follows, until } of pending(parts)) {
       const { topic } = record;
       if (records >= RECORDS || (runs.count >= RUNS && follows === undefined)) {
         more = true;
         break;
       }
-      const one = encodeRecord(node, record, { previous: parts.log.predecessor(record), topic: topic === node ? undefined : topic });
+      const one = encodeRecord(node, record, { previous: parts.log.predecessor(record), topic: topic === node ? undefined : topic }, until);
       if (one.length + 4 > FRAME_BYTES) throw new LanpostError('too-large', `Record ${record.recordId} is too large for a file.`);
       if (size + one.length > FRAME && frame.length > 0) {
         await write(writer.frame(framed(frame), false));
@@ -107,10 +109,12 @@ interface Pending {
   readonly node: string;
   /** The one before it in the file, when it is also the one before it in the log. */
   readonly follows: number | undefined;
+  /** Where its rule says for how long it may wait, and the time is known. */
+  readonly until: number | undefined;
 }
 
 /** In the log's order, of all rules together. What the home has, or may have, is left out where that is known. */
-async function* pending({ log, account, cursors, identity }: ExportingParts): AsyncGenerator<Pending> {
+async function* pending({ log, account, cursors, identity, ages }: ExportingParts): AsyncGenerator<Pending> {
   const { rules } = account;
   const reader = readerOf(account);
   const packs = new Packs(log.registry, packerOf(account));
@@ -134,8 +138,13 @@ async function* pending({ log, account, cursors, identity }: ExportingParts): As
         if (record.kind !== 'publish' || record.id !== undefined || homeOf(record) !== undefined || !rule || !isCarriable(log, rule, topic) || past(record) === 'done') continue;
         // The home may have it in a pack, of a rule that has changed since.
         if (packs.covering(topic, record.seq)) continue;
+        // Time that cannot be trusted makes nothing old, here or there.
+        const [age, now] = [ages.of(record), log.trustedNow()];
+        // What has expired is not the carrier's business either.
+        if (age !== undefined && age > rule.expire) continue;
+        const until = rule.expire === Infinity || age === undefined || now === undefined ? undefined : Math.round(now + rule.expire - age);
         // What lies between may be wanted by another rule one day.
-        yield { record, node: nodeOf(rule, topic, identity.boxId), follows: last === record.seq - 1 ? last : undefined };
+        yield { record, node: nodeOf(rule, topic, identity.boxId), follows: last === record.seq - 1 ? last : undefined, until };
         last = record.seq;
       }
     }

@@ -31,6 +31,8 @@ export interface PublishingParts {
   /** Acknowledged this long ago on an unbroken session: safe; ms. */
   readonly settle: number;
   readonly signal: AbortSignal;
+  /** The log's; undefined while nothing vouches for the time. */
+  readonly trustedNow: () => number | undefined;
 }
 
 export interface Published {
@@ -39,6 +41,8 @@ export interface Published {
   readonly present: number;
   /** Positions at the author of those that the home will not take. */
   readonly refused: readonly number[];
+  /** And of those that had waited for too long. */
+  readonly expired: readonly number[];
 }
 
 /** `records` gives them anew each time it is called. */
@@ -79,12 +83,13 @@ interface Pass extends Published {
 
 async function once(records: AsyncIterable<CarriedRecord>, home: Home, published: Set<string>, parts: PublishingParts): Promise<Pass> {
   const refused: number[] = [];
+  const expired: number[] = [];
   const seen = new Set<string>();
   let count = 0;
   let page: CarriedRecord[] = [];
   let bytes = 0;
   const flush = async (): Promise<void> => {
-    if (page.length > 0) await publishPage(page, home, { refused, seen, published }, parts);
+    if (page.length > 0) await publishPage(page, home, { refused, expired, seen, published }, parts);
     [page, bytes] = [[], 0];
   };
   for await (const one of records) {
@@ -96,18 +101,22 @@ async function once(records: AsyncIterable<CarriedRecord>, home: Home, published
     count += 1;
   }
   await flush();
-  return { records: count, published: published.size, present: seen.size, refused, seen };
+  return { records: count, published: published.size, present: seen.size, refused, expired, seen };
 }
 
 /** Of one node. */
-async function publishPage(page: readonly CarriedRecord[], home: Home, { refused, seen, published }: { readonly refused: number[]; readonly seen: Set<string>; readonly published: Set<string> }, parts: PublishingParts): Promise<void> {
+async function publishPage(page: readonly CarriedRecord[], home: Home, { refused, expired, seen, published }: { readonly refused: number[]; readonly expired: number[]; readonly seen: Set<string>; readonly published: Set<string> }, parts: PublishingParts): Promise<void> {
   const node = page[0]?.node ?? '';
   const there = await present(page, node, home, parts);
   const flying = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | undefined;
-  for (const { record, place } of page) {
+  for (const { record, place, until = Infinity } of page) {
     if (there.has(record.recordId)) {
       seen.add(record.recordId);
+      continue;
+    }
+    if ((parts.trustedNow() ?? 0) > until) {
+      expired.push(record.seq);
       continue;
     }
     const refuse = (): void => {

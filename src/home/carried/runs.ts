@@ -33,6 +33,23 @@ export class Runs {
     this.#flat.push(first, last);
   }
 
+  /** These and no more than `most` runs, which may then have others between them in. */
+  static around(seqs: readonly number[], most: number): Runs {
+    const sorted = [...new Set(seqs)].toSorted((a, b) => a - b);
+    const gaps = sorted.slice(1).map((seq, i) => seq - (sorted[i] ?? seq)).toSorted((a, b) => b - a);
+    // Of the widest, as many as there may be.
+    const wide = Math.max(1, gaps[most - 1] ?? 1);
+    const runs = new Runs();
+    let from = sorted[0];
+    for (const [i, seq] of sorted.entries()) {
+      if (from !== undefined && (sorted[i + 1] ?? Infinity) - seq > wide) {
+        runs.add(from, seq);
+        from = sorted[i + 1];
+      }
+    }
+    return runs;
+  }
+
   has(seq: number): boolean {
     let low = 0;
     let high = this.count;
