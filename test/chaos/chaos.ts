@@ -9,6 +9,7 @@ import { createLan } from '../support/lan.ts';
 import { seeded } from '../support/seeded.ts';
 import { createWire, type Wire } from '../support/wire.ts';
 import { ChaosBox } from './chaos-box.ts';
+import { Excused } from './excused.ts';
 import { FAULTS, NAMES, type Fault, schedule } from './faults.ts';
 import { atHome, caughtUp, reckoned } from './reckoning.ts';
 import { Witness } from './witness.ts';
@@ -68,7 +69,7 @@ export async function runChaos({ kind, rounds, seed, faults = NAMES, say = () =>
     await addUp();
     let next = 0;
     const world: World = {
-      firsts: [], lan, server, wire, up, down, random, seen: new Set(), lost: [], witness,
+      firsts: [], lan, server, wire, up, down, random, excused: { atHome: new Excused(), below: new Excused() }, lost: [], witness,
       add: () => Promise.all([addUp(), addDown()]),
       async publish(count, only) {
         const topics = only === undefined ? TOPICS : [only];
@@ -104,7 +105,7 @@ export async function runChaos({ kind, rounds, seed, faults = NAMES, say = () =>
     const { records, packs } = await atHome(world);
     const below = (await down.dump()).map(([, id]) => id);
     return {
-      kind, rounds: done, accepted: up.acked.size, gaps, upstream: new Set([...records, ...world.seen]).size, down: new Set([...below, ...world.seen]).size,
+      kind, rounds: done, accepted: up.acked.size, gaps, upstream: new Set([...records, ...world.excused.atHome]).size, down: new Set([...below, ...world.excused.below]).size,
       unanswered: up.asked.size - up.acked.size, refused: Object.fromEntries(up.refused), packs, lost: world.lost,
       troubles: Object.fromEntries([...up.troubles, ...[...down.troubles].map(([name, count]) => [`down ${name}`, count] as const)]),
     };

@@ -111,12 +111,14 @@ export const FAULTS = {
     await restart(world);
   },
   'node deleted': async (world) => {
-    const { publish, random, seen, witness } = world;
+    const { publish, random, excused, up, witness } = world;
     await publish(40);
-    // What had settled goes with the node.
     await caughtUp(world);
+    // What the home has acknowledged goes with the node; what comes after that is to be there.
+    await eventually(async () => (await up.status()).homes.every(({ left }) => left === undefined), { within: HEALED, tell: () => up.status() });
     const node = TOPICS[among(random, 0, TOPICS.length - 1)] ?? TOPICS[0];
-    for (const { recordId } of (await witness.of(node)).records) seen.add(recordId);
+    const held = (await witness.of(node)).records.map(({ recordId }) => recordId);
+    for (const gone of [excused.atHome, excused.below]) gone.gone(held);
     await witness.deleteNode(node);
     await publish(60);
   },

@@ -26,11 +26,11 @@ const topicOf = ({ up }: World, recordId: string): string | undefined => up.aske
 
 /** Everything accepted is at home and below, or counted. */
 export async function caughtUp(world: World): Promise<void> {
-  const { up, down, seen } = world;
+  const { up, down, excused } = world;
   let missing = '';
   const whole = async (): Promise<boolean> => {
-    const there = new Set([...(await atHome(world)).records, ...seen]);
-    const taken = new Set([...(await down.dump()).map(([, id]) => id), ...seen]);
+    const there = new Set([...(await atHome(world)).records, ...excused.atHome]);
+    const taken = new Set([...(await down.dump()).map(([, id]) => id), ...excused.below]);
     const losses = await up.losses();
     const wanted = [...up.acked.keys()].filter((id) => !isCounted(losses, topicOf(world, id), id));
     const [above, under] = [wanted.filter((id) => !there.has(id)), wanted.filter((id) => !taken.has(id))];
@@ -44,7 +44,7 @@ export async function caughtUp(world: World): Promise<void> {
 
 /** What is settled is given up by the log; then all that is said above is held to. Gives how many were counted as lost. */
 export async function reckoned(world: World): Promise<number> {
-  const { up, down, seen } = world;
+  const { up, down, excused } = world;
   // Where the session was lost meanwhile, the minute begins anew when it has been seen what is there.
   const settled = async (): Promise<boolean> => {
     await up.settle();
@@ -55,6 +55,8 @@ export async function reckoned(world: World): Promise<number> {
   });
   const { byTopic, records } = await atHome(world);
   const taken = await down.dump();
+  // All has settled: what is sent again after a deletion is there by now.
+  excused.atHome.there(records);
   const losses = await up.losses();
   for (const [where, ids] of [['at home', records], ['at the other box', taken.map(([, id]) => id)]] as const) {
     const twice = ids.filter((id, i) => ids.indexOf(id) !== i);
@@ -64,7 +66,7 @@ export async function reckoned(world: World): Promise<number> {
   }
   // What was being accepted when the box was killed may be there or not.
   const unknown = up.asked.size - up.acked.size;
-  const more = new Set([...records, ...seen, ...taken.map(([, id]) => id)]).size - [...up.acked.keys()].filter((id) => !isCounted(losses, topicOf(world, id), id)).length;
+  const more = new Set([...records, ...excused.atHome, ...taken.map(([, id]) => id)]).size - [...up.acked.keys()].filter((id) => !isCounted(losses, topicOf(world, id), id)).length;
   if (more > unknown) throw new Error(`${more} more than were accepted, where at most ${unknown} were not answered`);
   const counted = countedIn(world, losses, new Set(records));
   for (const [topic, held] of byTopic) isComplete(world, topic, held, losses);
@@ -81,10 +83,10 @@ function countedIn(world: World, losses: readonly Loss[], there: ReadonlySet<str
   return counted;
 }
 
-/** Each record at home names the one before it: that is there, too, or was when its node was deleted, or it is counted. The first names what made the topic. */
+/** Each record at home names the one before it: that is there, too, or went when its node was deleted, or it is counted. The first names what made the topic. */
 function isComplete(world: World, topic: string, held: readonly HeldRecord[], losses: readonly Loss[]): void {
-  const { seen, up } = world;
-  const known = new Set([...held.map(({ recordId }) => recordId), ...seen].map(seqOf));
+  const { excused, up } = world;
+  const known = new Set([...held.map(({ recordId }) => recordId), ...excused.atHome].map(seqOf));
   const first = Math.min(...[...up.acked.keys()].filter((id) => topicOf(world, id) === topic).map(seqOf));
   const holes = held.filter(({ previous = 0 }) => previous >= first && !known.has(previous) && !isCounted(losses, topic, `-${previous}`));
   if (holes.length > 0) throw new Error(`${holes.length} records of ${topic} follow one that is not at home, e.g. ${JSON.stringify(holes[0])}`);

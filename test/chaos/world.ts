@@ -2,6 +2,7 @@ import type { HomeServer } from '../support/homes.ts';
 import type { Lan } from '../support/lan.ts';
 import type { Wire } from '../support/wire.ts';
 import type { ChaosBox } from './chaos-box.ts';
+import type { Excused } from './excused.ts';
 import type { Witness } from './witness.ts';
 
 /** Hosts of the LAN. */
@@ -28,8 +29,8 @@ export interface World {
   readonly witness: Witness;
   /** First number that is published in each round. */
   readonly firsts: number[];
-  /** What had come to both when its node was deleted at home: that takes it away below as well, sooner or later. */
-  readonly seen: Set<string>;
+  /** What had come to both when its node was deleted at home: that takes it away below as well, sooner or later, so there it stays excused. */
+  readonly excused: { readonly atHome: Excused; readonly below: Excused };
   /** How many of the newest items the server lost, each time. */
   readonly lost: number[];
   /** The owner says the password once more. */

@@ -25,7 +25,7 @@ import { type Carrier, Carriers, type GivenNode, isSamePlace } from './carriers.
 import { CONFIRMATION_BYTES, EXPIRED, readConfirmation, writeConfirmation } from './confirmation.ts';
 import { type About, isCarriable, RECORDS, writeExport } from './exporting.ts';
 import { publishCarried } from './publishing.ts';
-import { Runs } from './runs.ts';
+import { Runs, without } from './runs.ts';
 import { Withdrawals } from './withdrawals.ts';
 
 const MONTH = 30 * 24 * 3_600_000;
@@ -371,24 +371,4 @@ function isRefusal(error: unknown): boolean {
 function told(error: unknown, at: GivenNode | undefined): unknown {
   if (!(error instanceof StanzaError) || !at) return error;
   return new LanpostError('forbidden', `${at.service} does not let this box say who publishes to node ${at.node}: ${error.message}`, { cause: error });
-}
-
-/** The runs without those others: each of these ends one, and the next begins behind it. */
-function without(runs: readonly number[], gone: readonly number[]): Runs {
-  const left = new Runs();
-  const not = pairsOf(gone).toSorted(([a], [b]) => a - b);
-  for (const [first, last] of pairsOf(runs)) {
-    let from = first;
-    for (const [start, end] of not) {
-      if (end < from || start > last) continue;
-      if (start > from) left.add(from, start - 1);
-      from = end + 1;
-    }
-    if (from <= last) left.add(from, last);
-  }
-  return left;
-}
-
-function pairsOf(flat: readonly number[]): [first: number, last: number][] {
-  return Array.from({ length: flat.length / 2 }, (_, i) => [flat[i * 2] ?? 0, flat[i * 2 + 1] ?? 0]);
 }

@@ -62,3 +62,23 @@ export class Runs {
     return first !== undefined && first <= seq;
   }
 }
+
+/** The runs without those others, both flat: each of these ends one, and the next begins behind it. */
+export function without(runs: readonly number[], gone: readonly number[]): Runs {
+  const left = new Runs();
+  const not = pairsOf(gone).toSorted(([a], [b]) => a - b);
+  for (const [first, last] of pairsOf(runs)) {
+    let from = first;
+    for (const [start, end] of not) {
+      if (end < from || start > last) continue;
+      if (start > from) left.add(from, start - 1);
+      from = end + 1;
+    }
+    if (from <= last) left.add(from, last);
+  }
+  return left;
+}
+
+function pairsOf(flat: readonly number[]): [first: number, last: number][] {
+  return Array.from({ length: flat.length / 2 }, (_, i) => [flat[i * 2] ?? 0, flat[i * 2 + 1] ?? 0]);
+}
