@@ -101,7 +101,11 @@ function rowOf(row: unknown, budget: number): Row {
     const [left = budget, at] = row.map(Number);
     return { spent: left < budget ? [{ bytes: budget - left, until: HOUR }] : [], ...at === undefined ? {} : { at } };
   }
-  return typeof row === 'object' && row !== null && 'spent' in row ? row as Row : { spent: [] };
+  return isRow(row) ? row : { spent: [] };
+}
+
+function isRow(row: unknown): row is Row {
+  return typeof row === 'object' && row !== null && 'spent' in row && Array.isArray(row.spent);
 }
 
 /** The home is gone. */

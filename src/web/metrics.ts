@@ -41,8 +41,8 @@ function families({ status, peers, topics, subscriptions }: Gathered, { metricTo
   const ofTopics = (value: (topic: TopicInfo) => number): Sample[] => shown.map((topic) => ({ labels: { topic: topic.name }, value: value(topic) }));
   const ofHomes = (value: (home: HomeStatus) => number | undefined): Sample[] =>
     homes.flatMap((home) => { const found = value(home); return found === undefined ? [] : [{ labels: { home: home.jid }, value: found }]; });
-  const readers = homes.filter((home) => readsFor(home, homes));
-  const waiting = (value: (home: HomeStatus) => number | undefined): Sample[] => ofHomes((home) => (readers.includes(home) ? value(home) : undefined));
+  const once = homes.filter((home) => readsFor(home, homes));
+  const waiting = (value: (home: HomeStatus) => number | undefined): Sample[] => ofHomes((home) => (once.includes(home) ? value(home) : undefined));
   const durable = subscriptions.filter((one) => one.durable);
   const ofReaders = (value: (one: SubscriptionInfo) => number | undefined): Sample[] =>
     durable.flatMap((one) => { const found = value(one); return found === undefined ? [] : [{ labels: { subscription: one.name, filter: one.filter }, value: found }]; });
