@@ -107,8 +107,9 @@ export class BoxConnection {
         continue;
       }
       let reason = 'the box has gone away';
+      // Deployed again before it was open: what its users have for it is what they still wait for.
+      if (!signal.aborted || this.#users.size > 0) this.#set({ phase: 'open', box: lease.box });
       if (!signal.aborted) {
-        this.#set({ phase: 'open', box: lease.box });
         const lost = new AbortController();
         void this.#ask(lease.box, lost.signal);
         reason = await this.#untilLost(lease.box, signal);

@@ -112,12 +112,13 @@ class Sender {
     if (this.#connection.state.phase !== 'open') this.#status.changed(this.#say);
   }
 
-  /** What waits still goes to a box that is open: who sent it here may have confirmed it already. */
+  /** What waits still goes to a box that is open, or is just being opened: who sent it here may have confirmed it already. */
   async close(): Promise<void> {
     const reason = new Error('the flow was stopped or deployed again before this was sent');
     this.#unwatch();
     this.#closing.abort(reason);
-    if (this.#connection.state.phase !== 'open') this.#late.abort(reason);
+    const { phase } = this.#connection.state;
+    if (phase !== 'open' && phase !== 'opening') this.#late.abort(reason);
     const finished = new AbortController();
     await Promise.race([
       this.#finishAll(),

@@ -65,3 +65,16 @@ it.each([
   expect(completed.all).toHaveLength(1000);
   expect((await box.status()).log.head).toBeGreaterThanOrEqual(1000);
 });
+
+it('what waits for a box that is just being opened goes to it before the flow is stopped', async () => {
+  const flow = [tab, { ...config, mode: 'own', dir: 'data', boxName: 'me', link: false }, { id: 'send', type: 'lanpost publish', box: 'box', topic: 'to', contentType: '', z: 'f' }, ...outcomes('send')];
+  await load(flow);
+  const [caught, completed] = [collect(flows.getNode('caught')), collect(flows.getNode('completed'))];
+  for (let n = 0; n < 3; n++) flows.getNode('send').receive({ payload: n });
+  const closing = flows.getNode('box').close(false);
+  await flows.getNode('send').close(false);
+  await closing;
+  await nextTurn();
+  expect(caught.all).toEqual([]);
+  expect(completed.all.map(({ payload }) => payload)).toEqual([0, 1, 2]);
+});
