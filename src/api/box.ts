@@ -157,7 +157,7 @@ export interface Box extends AsyncDisposable {
     confirm(peer: string, same: boolean): Promise<void>;
   };
   readonly homes: {
-    /** Adds an account, or changes it. The same once more leaves its session as it is; without one it is tried at once. */
+    /** Adds an account, or changes it. The same once more leaves its session as it is; without one it is tried at once, a refused one twice at most until it is let in. */
     add(options: HomeOptions): Promise<HomeStatus>;
     list(): Promise<HomeStatus[]>;
     /** Leaves it, and stays away until it is resumed, over restarts too; what is for it waits. */

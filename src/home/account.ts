@@ -68,6 +68,11 @@ export function isSame(a: Account, b: Account): boolean {
   return isDeepStrictEqual(withoutRules(a), withoutRules(b)) && goesUpAlike(a, b);
 }
 
+/** Whether the server is asked for the same by the same way: what it said of one it would say of the other. */
+export function logsInAlike(a: Account, b: Account): boolean {
+  return a.jid === b.jid && a.password === b.password && CONNECTING.every((key) => key === 'group' || key === 'rank' || isDeepStrictEqual(a[key], b[key]));
+}
+
 export function goesUpAlike(a: Pick<Account, 'rules'>, b: Pick<Account, 'rules'>): boolean {
   return isDeepStrictEqual(a.rules.map(asData), b.rules.map(asData));
 }

@@ -17,13 +17,14 @@ import { Downlink, type DownlinkLimits } from './down/downlink.ts';
 import type { Detour } from './detour.ts';
 import { HomeSessions } from './home-sessions.ts';
 import type { Known } from './known.ts';
-import { lossOf, StreamBroken, StreamEnded } from './loss.ts';
+import { type Loss, lossOf, StreamBroken, StreamEnded } from './loss.ts';
 import { negotiate, type Negotiated } from './negotiate.ts';
 import { isPaused, setPaused } from './paused.ts';
 import type { PepStatus } from './pep.ts';
 import { isProven, setProven } from './proven.ts';
 import { parseProxy } from './proxy.ts';
 import { destinationOf, reach } from './reach.ts';
+import { Refusals } from './refusals.ts';
 import { Roads } from './roads.ts';
 import type { SessionTiming } from './liveness.ts';
 import { Uplink } from './uplink.ts';
@@ -85,6 +86,10 @@ const SOONEST = 2_000;
 /** A server that is there answers sooner, over any road; ms. */
 const UNANSWERED = 3_000;
 
+interface Lost extends Loss {
+  readonly retry: Retry;
+}
+
 export class Home {
   readonly account: Account;
   uplink: Uplink;
@@ -99,6 +104,7 @@ export class Home {
   readonly #downlink: Downlink | undefined;
   readonly #parts: HomeParts;
   readonly #backoff: Backoff;
+  readonly #refusals: Refusals;
   readonly #closing = new AbortController();
   readonly #roads: Roads;
   /** Of records, by time that no jump of the clock moves. */
@@ -121,7 +127,8 @@ export class Home {
   constructor(parts: HomeParts) {
     this.#parts = parts;
     this.account = parts.account;
-    this.#backoff = new Backoff(parts.random);
+    this.#refusals = new Refusals({ jid: parts.account.jid, log: parts.log, clock: parts.clock });
+    this.#backoff = new Backoff(parts.random, this.#refusals.count);
     this.#since = parts.clock.wall();
     this.#sinceMono = parts.clock.mono();
     const { account, log, clock, trouble, limits, broker } = parts;
@@ -329,6 +336,7 @@ export class Home {
 
   async resume(): Promise<void> {
     if (!this.#paused) return;
+    this.#refusals.waive();
     await setPaused(this.#parts.log.registry, this.account.jid, false);
     this.#wake?.();
   }
@@ -353,12 +361,17 @@ export class Home {
         await new Promise<void>((resolve) => { this.#wake = resolve; });
         continue;
       }
+      const rest = this.#refusals.rest();
+      if (rest) {
+        this.#become('refused', rest.reason, Math.round(this.#parts.clock.wall() + rest.ms));
+        await this.#sleep(rest.ms);
+        continue;
+      }
       this.#become('connecting');
       this.#asked = false;
       this.#soon?.stop();
       this.#soon = undefined;
-      let retry: Retry;
-      let reason: string;
+      let loss: Lost;
       try {
         const upSince = this.#parts.clock.mono();
         const before = this.uplink.answered;
@@ -369,22 +382,25 @@ export class Home {
           this.#back = false;
           continue;
         }
-        ({ retry, reason } = this.#lost(ended, Math.max(1, this.#parts.clock.mono() - upSince), this.uplink.answered > before));
+        loss = this.#lost(ended, Math.max(1, this.#parts.clock.mono() - upSince), this.uplink.answered > before);
       } catch (error) {
         if (signal.aborted) return;
-        ({ retry, reason } = this.#lost(error, 0, false));
+        loss = this.#lost(error, 0, false);
       }
+      const { kind, retry, reason } = loss;
+      if (kind === 'auth' || kind === 'banned') await this.#refusals.note(this.#backoff.refusals, retry.delay, reason);
+      if (signal.aborted) return;
       if (this.#paused) continue;
       this.#become(retry.refused ? 'refused' : 'waiting', reason, Math.round(this.#parts.clock.wall() + retry.delay));
       await this.#sleep(this.#asked && !retry.refused ? Math.min(SOONEST, retry.delay) : retry.delay);
     }
   }
 
-  #lost(error: unknown, uptime: number, progress: boolean): { readonly retry: Retry; readonly reason: string } {
+  #lost(error: unknown, uptime: number, progress: boolean): Lost {
     const { kind, reason } = lossOf(error);
     const retry = this.#backoff.lost(kind, uptime, progress);
     if (kind !== 'link') this.#parts.trouble({ kind: `home.${kind}`, message: `${this.account.jid}: ${reason}` });
-    return { retry, reason };
+    return { kind, retry, reason };
   }
 
   /** Somebody has come who may know a way: it is tried now, but not as often as somebody can come. */
@@ -440,6 +456,7 @@ export class Home {
     if (this.#closing.signal.aborted || this.#cut !== undefined) negotiated.socket.destroy();
     this.#current = negotiated;
     this.#known = negotiated.known;
+    this.#refusals.end();
     // A log that takes nothing: then a restart forgets it.
     if (plain && offersScram(negotiated.known.mechanisms)) setProven(log.registry, account.jid, true).catch(() => undefined);
     this.#take(negotiated);

@@ -11,7 +11,7 @@ import type { Road } from '../mail/road.ts';
 import { isLegalElement } from '../xml/written.ts';
 import { type Element, serialize } from '../xmpp/element.ts';
 import { bare } from '../xmpp/jid.ts';
-import { cursorNumbers, forgetAccount, goesUpAlike, isSame, keyOf, loadAccounts, saveAccounts, toAccount, type Account } from './account.ts';
+import { cursorNumbers, forgetAccount, goesUpAlike, isSame, keyOf, loadAccounts, logsInAlike, saveAccounts, toAccount, type Account } from './account.ts';
 import { forgetBudget } from './budget.ts';
 import type { Carried } from './carried.ts';
 import { CarriedMarks } from './carried/carried-marks.ts';
@@ -30,6 +30,7 @@ import { forgetPacks, packsAs } from './packs.ts';
 import { setPaused } from './paused.ts';
 import { forgetPep } from './pep.ts';
 import { setProven } from './proven.ts';
+import { forgetRefusals, triedEarly, unrefused } from './refusals.ts';
 import { Rehearsals } from './rehearsal/rehearsals.ts';
 import { REHEARSAL_READER } from './rehearsal/trace.ts';
 import { reasonOf } from './reason.ts';
@@ -70,7 +71,7 @@ export interface Homes {
   readonly road: Road & Pick<HomeRoad, 'received' | 'returned'>;
   /** Takes up every home that was added before. */
   start(): Promise<void>;
-  /** Adds a home or changes one. The same once more leaves its session as it is; without one it is tried at once, and an account refused before from the beginning. */
+  /** Adds a home or changes one. The same once more leaves its session as it is; without one it is tried at once, a refused one twice at most until it is let in. */
   add(options: HomeOptions): Promise<HomeStatus>;
   list(): Promise<HomeStatus[]>;
   /** How they are, then what becomes of them. */
@@ -194,7 +195,9 @@ class AccountHomes implements Homes {
         there.retry();
         return now;
       }
-      await setProven(log.registry, jid, false);
+      // A box that is told its accounts at its start, by whoever starts it, is told nothing new.
+      const starts = former !== undefined && !this.#homes.has(jid) && isSame(former, account);
+      if (!starts) await setProven(log.registry, jid, false);
       // What goes up is the group's: whoever was added last says it for all of them.
       const others = all.filter((one) => one.jid !== jid && group !== undefined && one.group === group).map((one) => ({ ...one, topics: account.topics, up: account.up, rules: account.rules }));
       // Alone before and alone now, whatever its group is called: it goes on where it was.
@@ -216,7 +219,8 @@ class AccountHomes implements Homes {
         // Whoever names a service wants that; whoever does not any more leaves it open anew.
         if (former && (former.service !== account.service || former.open !== account.open)) await forgetPep(log.registry, jid);
         const left = former && !known ? [asLeft(reader, log.head)] : [];
-        await saveAccounts(log.registry, [...others, account], numbers, from === reader ? left : [...(moves ? packsAs(log.registry, packerOf(former), packerOf(account)) : []), ...stretchesAs(log.registry, from, reader), ...this.#marks.as(from, reader), ...leftAs(log.registry, from, reader)]);
+        const refused = !former || !logsInAlike(former, account) ? unrefused(log.registry, jid) : starts ? [] : triedEarly(log.registry, jid);
+        await saveAccounts(log.registry, [...others, account], numbers, [...refused, ...from === reader ? left : [...(moves ? packsAs(log.registry, packerOf(former), packerOf(account)) : []), ...stretchesAs(log.registry, from, reader), ...this.#marks.as(from, reader), ...leftAs(log.registry, from, reader)]]);
         if (from !== reader) this.#marks.taken(from, reader);
         followOn(log, from, reader, account.rules, numbers);
       } catch (error) {
@@ -379,6 +383,7 @@ class AccountHomes implements Homes {
       await this.#rehearsals.forget(account);
       await setPaused(registry, account, false);
       await setProven(registry, account, false);
+      await forgetRefusals(registry, account);
       await forgetPep(registry, account);
       await this.#forgetReader(left);
       if (!home) await this.#dropStrays();

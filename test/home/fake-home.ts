@@ -30,6 +30,10 @@ export interface FakeHome {
   readonly nodes: Map<string, Map<string, Element>>;
   /** Settings, to be changed while it runs. */
   readonly set: {
+    /** The account's, as it is there; a change ends no session. */
+    password: string;
+    /** It speaks with nobody from this address, as after too many wrong passwords. */
+    banned: boolean;
     starttls: boolean; mechanisms: string[]; bindings: string[]; signature: 'right' | 'wrong' | 'none'; sm: boolean; resumable: boolean;
     /** Gives an error for a request, or `silence`, or nothing to let it pass. */
     answer: (iq: Element, what: string, node: string) => StanzaError | Condition | Element | 'silence' | undefined;
@@ -96,7 +100,7 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
   let current: XmppSocket | undefined;
   let session = { id: '', h: 0, out: 0, unacked: [] as Element[] };
   const set: FakeHome['set'] = {
-    starttls: true, mechanisms: ['SCRAM-SHA-256'], bindings: [], signature: 'right', sm: true, resumable: true, answer: () => undefined, before: () => undefined,
+    password: 'secret', banned: false, starttls: true, mechanisms: ['SCRAM-SHA-256'], bindings: [], signature: 'right', sm: true, resumable: true, answer: () => undefined, before: () => undefined,
     wire: () => undefined, acks: true, resumedH: undefined, failedH: false, forgets: false, deaf: false, iterations: 4096, maxItems: 'max', pep: false,
   };
   const server = createServer((socket) => {
@@ -172,6 +176,7 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
 
     function header(): void {
       wire.open(xml('stream:stream', { xmlns: 'jabber:client', 'xmlns:stream': 'http://etherx.jabber.org/streams', version: '1.0', id: '1', from: domain }));
+      if (set.banned) return void wire.fail('policy-violation', 'too many failures');
       const features = xml('stream:features', { 'xmlns:stream': 'http://etherx.jabber.org/streams' });
       if (!wire.secured && set.starttls) features.append(xml('starttls', { xmlns: 'urn:ietf:params:xml:ns:xmpp-tls' }));
       if (!authenticated && (wire.secured || !set.starttls)) features.append(xml('mechanisms', { xmlns: SASL }, ...set.mechanisms.map((name) => xml('mechanism', {}, name))));
@@ -244,7 +249,7 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
     function finish(final: string): void {
       if (!scram) return;
       const [, proof = ''] = /,p=(.*)$/.exec(final) ?? [];
-      const salted = pbkdf2Sync('secret', scram.salt, 4096, 32, 'sha256');
+      const salted = pbkdf2Sync(set.password, scram.salt, 4096, 32, 'sha256');
       const hmac = (k: Uint8Array, text: string): Buffer => createHmac('sha256', k).update(text).digest();
       const message = `${scram.first},r=${scram.nonce},s=${scram.salt.toString('base64')},i=4096,${final.slice(0, final.indexOf(',p='))}`;
       const clientKey = hmac(salted, 'Client Key');

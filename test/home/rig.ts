@@ -1,6 +1,6 @@
 // A box's homes over a log in memory, against a scripted home.
-import type { HomeStatus, Trouble } from '../../src/api.ts';
-import { createSystemClock } from '../../src/clock.ts';
+import type { HomeOptions, HomeStatus, Trouble } from '../../src/api.ts';
+import { type Clock, createSystemClock } from '../../src/clock.ts';
 import { createHomes, type Homes, type HomesOptions } from '../../src/home/homes.ts';
 import type { HomeReceiver } from '../../src/home/home.ts';
 import { Broker } from '../../src/pubsub/broker.ts';
@@ -38,7 +38,7 @@ export interface Rig extends AsyncDisposable {
   /** What was put aside for the home. */
   asides(): Promise<Aside[]>;
   /** The process ends, and another begins on the same store. */
-  restart(options?: Partial<HomesOptions>, from?: MemoryDatabase): Promise<void>;
+  restart(options?: RigOptions, from?: MemoryDatabase): Promise<void>;
   database: MemoryDatabase;
   /** Homes that were closed, taken up anew on the same log. */
   take(): Promise<Homes>;
@@ -46,7 +46,14 @@ export interface Rig extends AsyncDisposable {
   ring(): void;
 }
 
-export async function createRig(options: Partial<HomesOptions> = {}): Promise<Rig> {
+export interface RigOptions extends Partial<HomesOptions> {
+  /** The log's clock, too; else that is the system's. */
+  readonly time?: Clock;
+  /** What the box is told as it is made. */
+  readonly accounts?: readonly HomeOptions[];
+}
+
+export async function createRig(options: RigOptions = {}): Promise<Rig> {
   const bell = new Bell();
   const troubles: Trouble[] = [];
   const trouble = (t: Trouble): void => {
@@ -56,16 +63,18 @@ export async function createRig(options: Partial<HomesOptions> = {}): Promise<Ri
   const database = new MemoryDatabase();
   const home = await startFakeHome(bell);
   const clock = bell.heard(createSystemClock());
-  const open = async (given: Partial<HomesOptions>, from: MemoryDatabase = database): Promise<{ log: Log; homes: Homes }> => {
-    const log = await openLog({ database: from, clock, boxId: 'aaaabbbbccccdddd', trouble });
+  const open = async (given: RigOptions, from: MemoryDatabase = database): Promise<{ log: Log; homes: Homes }> => {
+    const log = await openLog({ database: from, clock: given.time ?? clock, boxId: 'aaaabbbbccccdddd', trouble });
     return { log, homes: await homesOf(log, given) };
   };
-  const homesOf = async (log: Log, { receive, ...with_ }: Partial<HomesOptions>): Promise<Homes> => {
-    const broker = new Broker({ log, clock, trouble, may: () => false, limits: { itemBytes: 131_072, topics: 1000, subscriptions: 100 } });
+  const homesOf = async (log: Log, { receive, time, accounts = [], ...with_ }: RigOptions): Promise<Homes> => {
+    const own = time ? bell.heard(time) : clock;
+    const broker = new Broker({ log, clock: own, trouble, may: () => false, limits: { itemBytes: 131_072, topics: 1000, subscriptions: 100 } });
     const homes = createHomes({
-      log, broker, clock, trouble, boxId: log.boxId, opened: bell.ring, limits: { settle: 100 }, random: () => 0, ...with_,
+      log, broker, clock: own, trouble, boxId: log.boxId, opened: bell.ring, limits: { settle: 100 }, random: () => 0, ...with_,
       ...(receive ? { receive: heard(receive) } : {}),
     });
+    for (const account of accounts) await homes.add(account);
     await homes.start();
     return homes;
   };
