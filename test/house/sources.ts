@@ -24,7 +24,7 @@ export interface Source {
   readonly exportsDefault: boolean;
 }
 
-interface Syntax { readonly type: string; readonly [key: string]: unknown }
+export interface Syntax { readonly type: string; readonly [key: string]: unknown }
 
 /** The paths of all files below a folder of the project, sorted. */
 export function filesBelow(folder: string): string[] {
@@ -86,6 +86,18 @@ export function readSource(path: string): Source {
   };
   visit(parseAst(text, { lang: path.endsWith('.ts') ? 'ts' : 'js' }, path), false);
   return { path, text, imports, hasTopLevelAwait: found.topLevelAwait, hasStarExport: found.starExport, exportsDefault: found.exportsDefault };
+}
+
+/** Every piece of a program's syntax, the outer before the inner. */
+export function* syntaxOf(text: string, lang: 'ts' | 'js' = 'ts'): Generator<Syntax> {
+  yield* pieces(parseAst(text, { lang }));
+}
+
+function* pieces(value: unknown): Generator<Syntax> {
+  if (Array.isArray(value)) for (const one of value) yield* pieces(one);
+  if (!isSyntax(value)) return;
+  yield value;
+  for (const child of Object.values(value)) if (typeof child === 'object') yield* pieces(child);
 }
 
 function isSyntax(value: unknown): value is Syntax {
