@@ -1,11 +1,12 @@
 // A home that does as it is told: real sockets, real TLS, real SCRAM, and a pubsub service in memory.
-import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer as createTlsServer, type TLSSocketOptions } from 'node:tls';
 import { createSystemClock } from '../../src/clock.ts';
 import { serializeStandalone } from '../../src/xml/serialize.ts';
 import { attr, children, parseElement, xml, type Element } from '../../src/xmpp/element.ts';
@@ -13,6 +14,7 @@ import { StanzaError, type Condition } from '../../src/xmpp/stanza-error.ts';
 import { errorReply, iqResult } from '../../src/xmpp/stanza.ts';
 import { XmppSocket } from '../../src/xmpp/xmpp-socket.ts';
 import type { Bell } from '../support/bell.ts';
+import { ScramServer } from './scram-server.ts';
 
 export const DOMAIN = 'home.test';
 /** Its certificate is for this one, too. */
@@ -23,6 +25,8 @@ const INFO = 'http://jabber.org/protocol/disco#info';
 export const PEP = 'pep:';
 
 export interface FakeHome {
+  /** Where TLS begins at once. */
+  readonly tlsPort: number;
   readonly account: { jid: string; password: string; host: string; port: number; ca: string };
   /** Stanzas that came, in order, over all connections. */
   readonly stanzas: Element[];
@@ -34,6 +38,10 @@ export interface FakeHome {
     password: string;
     /** It speaks with nobody from this address, as after too many wrong passwords. */
     banned: boolean;
+    /** Of TLS on the next connections. */
+    tls: TLSSocketOptions;
+    /** Whether it binds logins to their connection, also when what it offers does not say so. */
+    binds: boolean;
     starttls: boolean; mechanisms: string[]; bindings: string[]; signature: 'right' | 'wrong' | 'none'; sm: boolean; resumable: boolean;
     /** Gives an error for a request, or `silence`, or nothing to let it pass. */
     answer: (iq: Element, what: string, node: string) => StanzaError | Condition | Element | 'silence' | undefined;
@@ -61,6 +69,8 @@ export interface FakeHome {
   /** The last `h` that the box said, and all it said at logins. */
   h: number;
   logins: number;
+  /** Mechanism and what the client said of channel binding, of each login. */
+  readonly saidOfBinding: string[];
   /** Node → who is subscribed to it, by full JID. */
   readonly subscribers: Map<string, Set<string>>;
   /** What somebody else does at the service: publishes an item, retracts it, empties or deletes the node. */
@@ -100,22 +110,29 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
   let current: XmppSocket | undefined;
   let session = { id: '', h: 0, out: 0, unacked: [] as Element[] };
   const set: FakeHome['set'] = {
-    password: 'secret', banned: false, starttls: true, mechanisms: ['SCRAM-SHA-256'], bindings: [], signature: 'right', sm: true, resumable: true, answer: () => undefined, before: () => undefined,
+    password: 'secret', banned: false, tls: {}, binds: false, starttls: true, mechanisms: ['SCRAM-SHA-256'], bindings: [], signature: 'right', sm: true, resumable: true, answer: () => undefined, before: () => undefined,
     wire: () => undefined, acks: true, resumedH: undefined, failedH: false, forgets: false, deaf: false, iterations: 4096, maxItems: 'max', pep: false,
   };
-  const server = createServer((socket) => {
+  const taken = (socket: Socket): void => {
     raw.add(socket);
     socket.on('close', () => {
       raw.delete(socket);
       bell.ring();
     });
+  };
+  const server = createServer((socket) => {
+    taken(socket);
     serve(socket);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const direct = createTlsServer({ key, cert, ALPNProtocols: ['xmpp-client'] }, (socket) => serve(socket)).on('connection', taken);
+  for (const one of [server, direct]) {
+    one.listen(0, '127.0.0.1');
+    await once(one, 'listening');
+  }
 
   const home: FakeHome = {
     account: { jid: `box@${domain}`, password: 'secret', host: '127.0.0.1', port: (server.address() as AddressInfo).port, ca: cert },
+    tlsPort: (direct.address() as AddressInfo).port,
     stanzas: [], nodes: new Map(), subscribers: new Map(), set,
     publish(node, id, ...payload) {
       const items = home.nodes.get(node) ?? new Map<string, Element>();
@@ -137,7 +154,7 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
       notify(node, xml('delete', { node }));
       home.subscribers.delete(node);
     },
-    sessions: 0, resumed: 0, h: 0, logins: 0,
+    sessions: 0, resumed: 0, h: 0, logins: 0, saidOfBinding: [],
     send: (element) => { current?.write(element); },
     say: (element) => {
       session.unacked.push(element);
@@ -147,8 +164,10 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
     freeze: () => { for (const socket of raw) frozen.add(socket); },
     async close() {
       for (const socket of raw) socket.destroy();
-      server.close();
-      await once(server, 'close');
+      for (const one of [server, direct]) {
+        one.close();
+        await once(one, 'close');
+      }
     },
   };
 
@@ -164,7 +183,7 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
   function serve(socket: Socket): void {
     let authenticated = false;
     let managed = false;
-    let scram: { first: string; nonce: string; salt: Buffer } | undefined;
+    let scram: ScramServer | undefined;
     const reply = (element: Element): void => {
       if (set.forgets) return;
       if (managed) session.unacked.push(element);
@@ -192,13 +211,16 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
       switch (element.getName()) {
         case 'starttls':
           wire.write(xml('proceed', { xmlns: 'urn:ietf:params:xml:ns:xmpp-tls' }));
-          wire.secure('server', { key, cert }).catch(() => undefined);
+          wire.secure('server', { key, cert, ...set.tls }).catch(() => undefined);
           return;
         case 'auth': {
           home.logins++;
-          const [, , name = '', nonce = ''] = Buffer.from(element.getText(), 'base64').toString().split(',');
-          scram = { first: `${name},${nonce}`, nonce: `${nonce.slice(2)}${randomBytes(6).toString('hex')}`, salt: randomBytes(16) };
-          wire.write(xml('challenge', { xmlns: SASL }, Buffer.from(`r=${scram.nonce},s=${scram.salt.toString('base64')},i=${set.iterations}`).toString('base64')));
+          const mechanism = attr(element, 'mechanism') ?? '';
+          scram = new ScramServer(Buffer.from(element.getText(), 'base64').toString(), {
+            password: set.password, iterations: set.iterations, tls: wire.secured, cert, plus: mechanism.endsWith('-PLUS'), binds: set.binds,
+          });
+          home.saidOfBinding.push(`${mechanism} ${scram.flag}`);
+          wire.write(xml('challenge', { xmlns: SASL }, Buffer.from(scram.challenge()).toString('base64')));
           return;
         }
         case 'response': finish(Buffer.from(element.getText(), 'base64').toString()); return;
@@ -247,18 +269,12 @@ export async function startFakeHome(bell: Bell, domain: string = DOMAIN): Promis
     }
 
     function finish(final: string): void {
-      if (!scram) return;
-      const [, proof = ''] = /,p=(.*)$/.exec(final) ?? [];
-      const salted = pbkdf2Sync(set.password, scram.salt, 4096, 32, 'sha256');
-      const hmac = (k: Uint8Array, text: string): Buffer => createHmac('sha256', k).update(text).digest();
-      const message = `${scram.first},r=${scram.nonce},s=${scram.salt.toString('base64')},i=4096,${final.slice(0, final.indexOf(',p='))}`;
-      const clientKey = hmac(salted, 'Client Key');
-      const signature = hmac(createHash('sha256').update(clientKey).digest(), message);
-      if (Buffer.from(clientKey.map((byte, i) => byte ^ (signature[i] ?? 0))).toString('base64') !== proof) {
+      const proof = scram?.verify(final);
+      if (proof === undefined) {
         wire.write(xml('failure', { xmlns: SASL }, xml('not-authorized', {})));
         return;
       }
-      const v = set.signature === 'right' ? `v=${hmac(hmac(salted, 'Server Key'), message).toString('base64')}` : set.signature === 'wrong' ? `v=${randomBytes(32).toString('base64')}` : '';
+      const v = set.signature === 'right' ? proof : set.signature === 'wrong' ? `v=${randomBytes(32).toString('base64')}` : '';
       authenticated = true;
       wire.write(xml('success', { xmlns: SASL }, Buffer.from(v).toString('base64')));
       setImmediate(() => wire.restart());
