@@ -6,6 +6,7 @@ import { HomeSession, SESSION_TIMING } from '../../src/home/session.ts';
 import { xml } from '../../src/xmpp/element.ts';
 import { XmppSocket } from '../../src/xmpp/xmpp-socket.ts';
 import { quiet } from '../support/quiet.ts';
+import { createRig } from './rig.ts';
 
 let clock: TestClock;
 let far: Socket;
@@ -121,4 +122,36 @@ test('answers that the server does not take are bounded, and who asked for more 
   await quiet();
   answer('b');
   await expect.poll(() => told('b'), { timeout: 20_000 }).toMatch(/type='result'/);
+});
+
+test('a server without XEP-0198 is asked by pings: while it answers the session stays, and when it is silent there is a new one', async () => {
+  await using rig = await createRig({ clock, random: () => 0 });
+  const { home } = rig;
+  home.set.sm = false;
+  const pings = (): number => home.stanzas.filter((stanza) => stanza.getChild('ping', 'urn:xmpp:ping')).length;
+  await rig.add();
+  await rig.state('online');
+  clock.advance(4_000);
+  for (let minute = 1; minute <= 10; minute++) {
+    clock.advance(56_000);
+    await rig.until(() => pings() === minute);
+    clock.advance(4_000);
+    await expect.poll(async () => (await rig.status())?.unanswered, { timeout: 20_000 }).toBeUndefined();
+  }
+  expect([(await rig.status())?.state, home.sessions]).toEqual(['online', 1]);
+
+  home.freeze();
+  clock.advance(56_000);
+  await quiet();
+  expect((await rig.status())?.state).toBe('online');
+  clock.advance(29_000);
+  await quiet();
+  expect(await rig.status()).toMatchObject({ state: 'online', unanswered: 29_000 });
+  clock.advance(1_000);
+  await rig.state('waiting');
+  expect((await rig.status())?.reason).toBe('The server was silent for 30 s.');
+  await rig.publish('t', 1);
+  clock.advance(1_000);
+  await rig.until(() => home.sessions === 2);
+  await rig.until(() => rig.count('t') === 1);
 });
