@@ -91,11 +91,12 @@ export interface FakeHome {
 
 let files: { key: string; cert: string } | undefined;
 
-function certificate(): { key: string; cert: string } {
+/** Of the home, in its own name and that of this machine. */
+export function certificate(): { key: string; cert: string } {
   if (files) return files;
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-fake-'));
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', `/CN=${DOMAIN}`,
-    '-addext', `subjectAltName=DNS:${DOMAIN},DNS:${OTHER_DOMAIN}`, '-keyout', join(dir, 'key'), '-out', join(dir, 'cert')], { stdio: 'ignore' });
+    '-addext', `subjectAltName=DNS:${DOMAIN},DNS:${OTHER_DOMAIN},DNS:localhost`, '-keyout', join(dir, 'key'), '-out', join(dir, 'cert')], { stdio: 'ignore' });
   files = { key: readFileSync(join(dir, 'key'), 'utf8'), cert: readFileSync(join(dir, 'cert'), 'utf8') };
   rmSync(dir, { recursive: true });
   return files;
