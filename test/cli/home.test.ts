@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HomeStatus } from '../../src/api.ts';
-import { printHomeEvent } from '../../src/cli/commands/home.ts';
+import { printHomeEvent, printHomes } from '../../src/cli/commands/home.ts';
+import { timeInWords } from '../../src/cli/measure.ts';
 import { screen } from './shown.ts';
 
 const HOME: HomeStatus = {
@@ -30,4 +31,12 @@ describe('what becomes of a home', () => {
     await printHomeEvent(out, draining);
     expect(JSON.parse(text())).toEqual({ event: 'home', ...draining });
   });
+});
+
+it('the list of homes says why one is refused, and when it is tried again', async () => {
+  const { out, text } = screen();
+  const nextAttempt = Date.UTC(2026, 10, 1, 12);
+  await printHomes(out, [{ ...HOME, state: 'refused', reason: 'the account was refused: not-authorized', nextAttempt }, { ...HOME, jid: 'box@other.example' }]);
+  const states = text().split('\n').map((line) => line.split('\t')[1]);
+  expect(states.slice(0, 2)).toEqual([`refused (the account was refused: not-authorized) until ${timeInWords(nextAttempt)}`, 'online']);
 });

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { LanpostError, type DownRule, type HomeEvent, type HomeStatus, type HomeTransport, type UpRule } from '../../index.ts';
 import type { Command } from '../command.ts';
-import { spanInWords } from '../measure.ts';
+import { spanInWords, timeInWords } from '../measure.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
 import { UsageError } from '../usage-error.ts';
@@ -59,7 +59,7 @@ const add: Command = {
       ...up === undefined ? {} : { up: up.map(upRule) }, ...budget === undefined ? {} : { budget },
       ...down === undefined ? {} : { down: down.map((rule) => downRule(rule, args.flag('down-new'))) },
     });
-    await out.table([home], COLUMNS, '');
+    await printHomes(out, [home]);
   },
 };
 
@@ -71,7 +71,7 @@ const list: Command = {
   examples: ['lanpost home list'],
   async run({ out, attach }) {
     const box = await attach();
-    await out.table(await box.homes.list(), COLUMNS, 'no home is configured: lanpost home add --help');
+    await printHomes(out, await box.homes.list());
   },
 };
 
@@ -84,7 +84,7 @@ const pause: Command = {
   async run({ args, out, attach }) {
     const [jid = ''] = args.positionals;
     const box = await attach();
-    await out.table([await box.homes.pause(jid)], COLUMNS, '');
+    await printHomes(out, [await box.homes.pause(jid)]);
   },
 };
 
@@ -97,7 +97,7 @@ const resume: Command = {
   async run({ args, out, attach }) {
     const [jid = ''] = args.positionals;
     const box = await attach();
-    await out.table([await box.homes.resume(jid)], COLUMNS, '');
+    await printHomes(out, [await box.homes.resume(jid)]);
   },
 };
 
@@ -147,9 +147,14 @@ function eventInWords({ type, home: { state, reason, draining, queued }, drained
   return `${state}${reason === undefined ? '' : ` (${reason})`}${queued === 0 ? '' : `, ${queued} waiting`}`;
 }
 
+/** How each is, why, and when it is tried again. */
+export async function printHomes(out: Output, homes: readonly HomeStatus[]): Promise<void> {
+  await out.table(homes, COLUMNS, 'no home is configured: lanpost home add --help');
+}
+
 const COLUMNS: Readonly<Record<string, (status: HomeStatus) => string>> = {
   JID: (status) => status.jid,
-  STATE: (status) => [status.state, ...status.group?.active === false ? ['standing by'] : [], ...status.via === undefined ? [] : [`via ${printable(status.via)}`], ...status.reason === undefined ? [] : [`(${status.reason})`]].join(' '),
+  STATE: (status) => [status.state, ...status.group?.active === false ? ['standing by'] : [], ...status.via === undefined ? [] : [`via ${printable(status.via)}`], ...status.reason === undefined ? [] : [`(${status.reason})`], ...status.nextAttempt === undefined ? [] : [`until ${timeInWords(status.nextAttempt)}`]].join(' '),
   QUEUED: (status) => String(status.queued),
   OLDEST: (status) => (status.queued === 0 ? '-' : spanInWords(status.oldestAge)),
   POISON: (status) => String(status.poison ?? '-'),
