@@ -40,8 +40,10 @@ window.lanpost.boxDialog = {
   homes(node, words) {
     const list = $('#lanpost-box-homes');
     const used = new Set();
-    const text = (name, value) => $('<input type="text">').css({ width: '48%', margin: '0 4px 4px 0' }).attr({ 'data-field': name, placeholder: words('home.' + name), 'aria-label': words('home.' + name) }).val(value || '');
-    list.css({ minHeight: '110px', minWidth: '350px' }).editableList({
+    // Two beside each other where both have room for what they say.
+    const beside = { flex: '1 1 380px', width: 'auto', minWidth: 0, margin: 0 };
+    const text = (name, value) => $('<input type="text">').css(beside).attr({ 'data-field': name, placeholder: words('home.' + name), title: words('home.' + name), 'aria-label': words('home.' + name) }).val(value || '');
+    lanpost.rows(list, {
       removable: true,
       addButton: words('home.add'),
       addItem: (row, _index, home) => {
@@ -53,8 +55,8 @@ window.lanpost.boxDialog = {
           return;
         }
         used.add(slot);
-        row.data('slot', slot);
-        const password = $('#node-config-input-password' + slot).css({ width: '48%', margin: '0 4px 4px 0' }).attr({ placeholder: words('home.password'), 'aria-label': words('home.password') });
+        row.css({ display: 'flex', flexWrap: 'wrap', gap: '4px' }).data('slot', slot);
+        const password = $('#node-config-input-password' + slot).css(beside).attr({ placeholder: words('home.password'), title: words('home.password'), 'aria-label': words('home.password') });
         row.append(text('jid', home.jid), password, ...this.homeFields.slice(1).map((name) => text(name, home[name])));
       },
       removeItem: (home) => {
@@ -131,7 +133,7 @@ window.lanpost.boxDialog = {
     lanpost.pick('#lanpost-box-peer', { kind: 'peers', asked: box });
     const tested = ({ name, fingerprint, version, dir, link, peers, log, homes }) => [
       words('tested.box', { name, version, dir }), words('tested.key', { fingerprint }),
-      words('tested.link', { state: this.stateOf(link), interfaces: link.interfaces.join(', ') || '–', peers }),
+      words(link.state === 'up' ? 'tested.link' : 'tested.noLink', { state: this.stateOf(link), interfaces: link.interfaces.join(', '), peers }),
       words('tested.log', { state: this.stateOf(log), topics: log.topics, free: Math.round(log.freeBytes / 1048576) }),
       ...homes.map((home) => words('tested.home', { jid: home.jid, state: this.stateOf(home), queued: home.queued })),
     ].join('\n');

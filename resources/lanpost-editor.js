@@ -100,11 +100,18 @@ window.lanpost = Object.assign(window.lanpost || {}, {
     }));
   },
 
+  /** A list to be edited, as high as its rows are: in one that scrolls the first fields of a row are out of sight. */
+  rows(list, options) {
+    list.css({ minWidth: '350px' }).editableList(Object.assign({ height: 'auto' }, options));
+    // Not before: the height that it has then, it keeps.
+    list.parent().css({ minHeight: '50px' });
+  },
+
   /** The fields that a command asks for, as a list to be edited; `words` are those of the node. */
   editFields(list, fields, words) {
     const key = (name) => words('lanpost-command-in.field.' + name);
     const text = (name, value, width) => $('<input type="text">').css({ width, margin: '0 4px 0 0' }).attr({ placeholder: key(name), 'aria-label': key(name), 'data-field': name }).val(value || '');
-    $(list).css({ minHeight: '100px', minWidth: '350px' }).editableList({
+    this.rows($(list), {
       removable: true,
       sortable: true,
       addItem: (row, _index, field) => {

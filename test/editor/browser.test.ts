@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Box, Item } from '../../src/index.ts';
 import type { Editor } from '../../src/editor/editor.ts';
 import { needs } from '../support/needs.ts';
-import { closeDialog, complaintsOf, deploy, dragNode, importText, openDialog, openPicker, pickerOf, wireNodes } from './editor-page.ts';
+import { closeDialog, complaintsOf, cramped, deploy, dragNode, importText, openDialog, openPicker, pickerOf, wireNodes } from './editor-page.ts';
 import { shipped } from './shipped.ts';
 
 /** What the page's own `RED` is used for here. */
@@ -22,7 +23,22 @@ interface EditorGlobal {
 }
 type Window = typeof globalThis & EditorGlobal;
 
+const wordsOf = (locale: string, type: string): Record<string, unknown> => {
+  const name = type.replaceAll(' ', '-');
+  return (JSON.parse(readFileSync(new URL(`../../nodes/locales/${locale}/${name}.json`, import.meta.url), 'utf8')) as Record<string, Record<string, unknown>>)[name] ?? {};
+};
+
 const OURS = ['lanpost publish', 'lanpost subscribe', 'lanpost message in', 'lanpost message out', 'lanpost peers', 'lanpost home', 'lanpost request', 'lanpost command in', 'lanpost command out', 'lanpost ack', 'lanpost gap', 'lanpost items', 'lanpost topic'];
+
+/** So set up, a dialog shows every row that it has. */
+const REVEALING: Readonly<Record<string, object>> = {
+  'lanpost publish': { until: 'delivered', configVersion: 3 },
+  'lanpost subscribe': { filter: 'a', from: 'time', fromValue: '0', durable: true, ack: 'manual', inFlight: '', rate: '', configVersion: 2 },
+  'lanpost items': { from: 'time', count: '' },
+  'lanpost ack': { action: 'nack' },
+  'lanpost topic': { action: 'set', lane: 'latest' },
+  'lanpost command in': { command: 'a', fields: [{ name: 'side', label: 'Which side', kind: 'list', options: '', required: 'false' }] },
+};
 
 describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
   let dir: string;
@@ -267,7 +283,37 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await canvas.getByText(/^\d+ empfangen$/).first().waitFor({ timeout: 60_000 });
     await openBoxDialog(german);
     await german.locator('#lanpost-box-test').click();
-    await expect.poll(() => german.locator('#lanpost-box-tested').innerText()).toMatch(/Netz aus[^]*Log offen/);
+    // Of a link that is off there is no interface to name.
+    await expect.poll(() => german.locator('#lanpost-box-tested').innerText()).toMatch(/Netz aus\n[^]*Log offen/);
+    await context.close();
+  });
+
+  it.each([['English', 'en-US'], ['German', 'de']])('has room in every dialog for its words in %s', async (_language, locale) => {
+    const context = await browser.newContext({ locale, viewport: { width: 1360, height: 820 } });
+    await context.addCookies(await page.context().cookies());
+    const shown = await context.newPage();
+    shown.on('pageerror', (error) => complaints.push(error.stack ?? String(error)));
+    await shown.goto(editor.url, { waitUntil: 'load' });
+    await shown.waitForFunction(() => (globalThis as Window).RED?.nodes?.getType?.('lanpost topic'), null, { timeout: 60_000 });
+    await shown.locator('#red-ui-loading-progress').waitFor({ state: 'hidden', timeout: 60_000 });
+    const boxId = await shown.evaluate(() => { let id = ''; (globalThis as Window).RED.nodes.eachConfig((node) => { if (node.type === 'lanpost box') id = node.id; }); return id; });
+    await importText(shown, JSON.stringify([{ id: 'fff0', type: 'tab', label: 'dialogs' }, ...OURS.map((type, at) => ({ id: `fff${at + 1}`, type, z: 'fff0', x: 200, y: 60 + 40 * at, box: boxId, wires: [[], []], ...REVEALING[type] }))]));
+    for (const type of OURS) {
+      await shown.evaluate((wanted) => {
+        const { RED } = globalThis as Window & { RED: { editor: { edit(node: EditorNode): void } } };
+        RED.editor.edit(RED.nodes.filterNodes({ type: wanted }).at(-1)!);
+      }, type);
+      await shown.locator('#node-input-name').waitFor();
+      expect(await cramped(shown, wordsOf(locale, type)), type).toEqual([]);
+      await shown.evaluate(() => { (globalThis as Window).RED.actions.invoke('core:cancel-edit-tray'); });
+      await shown.locator('#node-dialog-cancel').waitFor({ state: 'detached' });
+    }
+    await openBoxDialog(shown);
+    // Of an account all of its row is seen.
+    await shown.locator('.red-ui-editableList-addButton', { hasText: /home account|Home-Konto/ }).click();
+    expect(await shown.locator('#lanpost-box-homes').evaluate((list) => list.closest('.red-ui-editableList-container')!.scrollHeight - list.closest('.red-ui-editableList-container')!.clientHeight)).toBe(0);
+    await expect.poll(() => cramped(shown, {})).toEqual([]);
+    await closeDialog(shown, '#node-config-dialog-cancel');
     await context.close();
   });
 

@@ -101,6 +101,31 @@ export async function chooseIn(page: Page, shown: Locator, words: string): Promi
   }, { within: 60_000 });
 }
 
+/** Words of the dialog that is open for which there is no room: labels of more than one line, and what is cut off in fields and choices. `words`: those of its node. */
+export async function cramped(page: Page, words: Readonly<Record<string, unknown>>): Promise<string[]> {
+  await settled(page);
+  return page.evaluate((known) => {
+    interface Shown { readonly offsetParent: unknown; readonly innerText: string; readonly clientWidth: number; readonly scrollWidth: number; readonly placeholder: string; readonly offsetHeight: number; readonly id: string; readonly nextElementSibling: { querySelector(of: string): Shown | null } | null }
+    const dialogs = [...document.querySelectorAll('.red-ui-editor')];
+    const all = (of: string): Shown[] => ([...dialogs[dialogs.length - 1]!.querySelectorAll(of)] as unknown as Shown[]).filter((one) => one.offsetParent !== null);
+    const pen = document.createElement('canvas').getContext('2d')!;
+    const isCut = (text: string, one: Shown): boolean => {
+      const style = getComputedStyle(one as unknown as Parameters<typeof getComputedStyle>[0]);
+      pen.font = style.font;
+      return pen.measureText(text).width > one.clientWidth - Number.parseFloat(style.paddingLeft) - Number.parseFloat(style.paddingRight);
+    };
+    const labels = all('.form-row > label').filter((one) => one.offsetHeight > 32).map((one) => one.innerText);
+    const placeholders = all('input').filter((one) => one.placeholder && isCut(one.placeholder, one)).map((one) => one.placeholder);
+    const options = all('.red-ui-typedInput-container').flatMap((one) => {
+      const label = (one as unknown as { querySelector(of: string): Shown | null }).querySelector('.red-ui-typedInput-option-label');
+      const field = (one as unknown as { previousElementSibling: { id: string } | null }).previousElementSibling?.id.replace('lanpost-shown-', '');
+      const choices = field === undefined ? undefined : known[`${field}s`];
+      return label?.offsetParent && typeof choices === 'object' ? Object.values(choices as object).filter((text) => isCut(String(text), label)).map(String) : [];
+    });
+    return [...labels, ...placeholders, ...options];
+  }, words);
+}
+
 /** Deploys, and waits until that is done. */
 export async function deploy(page: Page): Promise<void> {
   await page.locator('#red-ui-header-button-deploy').click();
