@@ -31,6 +31,18 @@ describe('the package', () => {
     expect(Object.keys(manifest.dependencies).filter((name) => /node-red/.test(name))).toEqual([]);
   });
 
+  it('has an example flow for every node, and definitions that can be read without running them', () => {
+    const flows = readdirSync(join(ROOT, 'examples/node-red')).filter((name) => name.endsWith('.json')).flatMap((name) => JSON.parse(readFileSync(join(ROOT, 'examples/node-red', name), 'utf8')) as { readonly type: string }[]);
+    const used = new Set(flows.map(({ type }) => type));
+    expect(TYPES.filter((type) => !used.has(type))).toEqual([]);
+    // As the library reads the definitions: type, category, colour, ports and icon are written out, not computed.
+    for (const built of Object.values(manifest['node-red'].nodes)) {
+      const page = readFileSync(join(ROOT, sourceOf(built).replace(/\.ts$/, '.html')), 'utf8');
+      expect(page, built).toMatch(/registerType\('lanpost [a-z ]+', \{\n {4}category: '(lanpost|config)',\n {4}color: '#[0-9A-F]{6}',\n {4}defaults: \{\n/);
+      if (!page.includes("category: 'config'")) expect(page, built).toMatch(/\n {4}inputs: [01],\n {4}outputs: [012],\n[^]*\n {4}icon: '[a-z-]+\.svg',\n/);
+    }
+  });
+
   it('has the node types that flows are saved with, in the runtime and in the editor', () => {
     const sources = Object.values(manifest['node-red'].nodes).map((built) => join(ROOT, sourceOf(built)));
     const types = (files: readonly string[]): string[] => files.flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/RED\.nodes\.registerType\('([^']+)'/g)].map(([, type = '']) => type)).toSorted();

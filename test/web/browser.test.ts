@@ -218,12 +218,70 @@ describe.runIf(needs('root', 'chromium', 'prosody'))('the status page in a brows
     expect((await box.subscriptions.list()).map(({ name }) => name)).not.toContain('archive');
   });
 
+  /** What stands beside a word of an account. */
+  const fact = (name: string): Promise<string> => row('#homes', 'edge1@home.test').locator('.facts > div', { has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) }).locator('dd').innerText();
+  /** Milliseconds of what the page says in whole seconds, minutes or hours, and up to which. */
+  const spanOf = (text: string): readonly [number, number] => {
+    const [, n = 'NaN', unit = ''] = /^(\d+) (s|min|h)$/.exec(text) ?? [];
+    const each = { s: 1000, min: 60_000, h: 3_600_000 }[unit] ?? Number.NaN;
+    return [Number(n) * each, (Number(n) + 1) * each];
+  };
+
+  it('a peer connects, changes and goes: each is seen as it happens', async () => {
+    const garage = row('#peers', 'garage@garage');
+    expect(await garage.innerText()).toMatch(/seen · away \(winter break\) · a box/);
+    const connected = Number(/^\d+/.exec(await page.locator('#tile-peers-more').innerText())?.[0]);
+    await box.send('link:garage@garage', 'anybody there?');
+    await garage.getByText(/^connected · away/).waitFor({ timeout: 30_000 });
+    await garage.locator('.dot.away').waitFor();
+    await page.getByText(`${connected + 1} connected`, { exact: true }).waitFor();
+    await third.cli('presence', '--status', 'dnd', '--text', 'mending the gate');
+    await garage.getByText(/^connected · do not disturb \(mending the gate\)/).waitFor({ timeout: 30_000 });
+    await garage.locator('.dot.dnd').waitFor();
+    expect(await page.locator('#tile-peers').innerText()).toBe('2');
+    await page.setViewportSize({ width: 390, height: 844 });
+    await garage.getByText(/^connected · do not disturb/).waitFor();
+    await third.stop();
+    await garage.waitFor({ state: 'detached', timeout: 30_000 });
+    expect(await page.locator('#tile-peers').innerText()).toBe('1');
+    await page.setViewportSize({ width: 1360, height: 900 });
+  });
+
+  it('foretells when all will be there, as the box does', async () => {
+    expect(await fact('All there in')).toBe('not known yet');
+    await server.start();
+    // So it does not wait for its next turn.
+    await box.homes.pause('edge1@home.test');
+    await box.homes.resume('edge1@home.test');
+    await row('#homes', 'edge1@home.test').locator('.pill', { hasText: 'online' }).waitFor({ timeout: 30_000 });
+    for (const width of [1360, 390]) {
+      await page.setViewportSize({ width, height: 844 });
+      await expect.poll(async () => {
+        const { queued, rate, drains = Number.NaN } = (await box.homes.list())[0]!;
+        const [least, most] = spanOf(await fact('All there in'));
+        // Between two looks it goes on.
+        return rate.items > 0 && Math.abs(drains - (queued / rate.items) * 1000) <= 1 && least <= drains * 1.2 && drains <= most * 1.2;
+      }, { timeout: 40_000 }).toBe(true);
+      expect(await fact('Goes')).toMatch(/^\d+(\.\d)?\/(s|min), [\d.]+ (B|KiB)\/s$/);
+      expect(await page.locator('#tile-homes-more').innerText()).toMatch(/^all there in \d+ (s|min|h)$/);
+    }
+    await page.setViewportSize({ width: 1360, height: 900 });
+  });
+
   it('is read on a telephone', async () => {
     await page.setViewportSize({ width: 390, height: 844 });
     await row('#topic-rows', 'sensors/attic').getByText('"unit":"Cel"').waitFor();
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
     const small = await page.locator('button:visible, a:visible, input:visible').evaluateAll((all) => all.filter((one) => one.getBoundingClientRect().height < 36 && !one.classList.contains('skip')).length);
     expect(small).toBe(0);
+    // All that is said is inside of the page, large enough, and whole.
+    const unread = await page.locator('header :visible, main :visible, footer :visible').evaluateAll((all) => all.filter((one) => {
+      const says = [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim());
+      const { left, right, width } = one.getBoundingClientRect();
+      if (!says || width <= 1 || one.closest('thead, .skip, .unseen')) return false;
+      return left < 0 || right > innerWidth || Number.parseFloat(getComputedStyle(one).fontSize) < 12 || one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== 'inline';
+    }).map((one) => one.textContent));
+    expect(unread).toEqual([]);
   });
 
   it('comes back by itself when the box does', async () => {
