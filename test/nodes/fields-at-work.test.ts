@@ -23,7 +23,7 @@ interface Seen {
   readonly errors: readonly string[];
 }
 interface Field {
-  /** What `${IT}` stands for. */
+  /** All but its first letter comes from `${IT}`: where that is the whole field, Node-RED fills it in itself. */
   readonly value: string;
   /** What else is filled in. */
   readonly beside?: object;
@@ -47,9 +47,9 @@ async function lose(box: Box, topic: string, name: string): Promise<void> {
   for (const value of [1, 2, 3]) await box.publish(topic, value);
 }
 const losses = async (box: Box): Promise<void> => {
-  await lose(box, 'a', 'other');
+  await lose(box, 'aa', 'other');
   await expect.poll(async () => (await box.items('$ledger')).length).toBe(1);
-  await lose(box, 'b', 'till');
+  await lose(box, 'bb', 'till');
 };
 const given = (method: string, at: number, of?: string) => ({ call }: Seen): unknown => {
   const argument = call(method)[at];
@@ -86,7 +86,7 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
     prefer: { value: 'node', beside: { topic: 'a' }, msg: { payload: 1, topic: 'of the message' }, shows: given('publish', 0), as: 'a' },
     form: { value: 'json', beside: { topic: 'a' }, msg: { payload: '{"x":1}' }, shows: given('publish', 1), as: { x: 1 } },
     contentType: { value: 'application/xml', beside: { topic: 'a' }, msg: { payload: '<a/>' }, shows: given('publish', 2, 'contentType'), as: 'application/xml' },
-    expires: { value: '5', beside: { topic: 'a' }, msg: { payload: 1 }, shows: given('publish', 2, 'expires'), as: 5000 },
+    expires: { value: '05', beside: { topic: 'a' }, msg: { payload: 1 }, shows: given('publish', 2, 'expires'), as: 5000 },
     at: { value: 'link:nobody@there', beside: { topic: 'a' }, msg: { payload: 1 }, shows: given('publish', 2, 'at'), as: 'link:nobody@there' },
     until: { value: 'delivered', beside: { topic: 'a', reader: 'archive' }, before: waiting, msg: { payload: 1 }, shows: given('publish', 2, 'follow'), as: 'archive' },
     reader: { value: 'archive', beside: { topic: 'a', until: 'delivered' }, before: waiting, msg: { payload: 1 }, shows: given('publish', 2, 'follow'), as: 'archive' },
@@ -95,13 +95,13 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
     filter: { value: 'b/#', shows: given('subscribe', 0), as: 'b/#' },
     at: { value: 'link:nobody@there', beside: { filter: '#' }, shows: given('subscribe', 1, 'at'), as: 'link:nobody@there' },
     from: { value: 'start', beside: { filter: '#' }, shows: given('subscribe', 1, 'from'), as: 'start' },
-    fromValue: { value: '5', beside: { filter: '#', from: 'time' }, shows: given('subscribe', 1, 'from'), as: { time: 5 } },
+    fromValue: { value: '05', beside: { filter: '#', from: 'time' }, shows: given('subscribe', 1, 'from'), as: { time: 5 } },
     last: { value: 'all', beside: { filter: '#', from: 'new' }, before: seed, shows: ({ out }) => out.map(({ payload, retained }) => [payload, retained]), as: [[4, true]] },
     durable: { value: 'true', beside: { filter: '#', reader: 'archive' }, shows: given('subscribe', 1, 'durable'), as: 'archive' },
     reader: { value: 'archive', beside: { filter: '#', durable: 'true' }, shows: given('subscribe', 1, 'durable'), as: 'archive' },
     ack: { value: 'manual', beside: { filter: '#', inFlight: '7' }, shows: given('subscribe', 1, 'inFlight'), as: 7 },
-    inFlight: { value: '7', beside: { filter: '#', ack: 'manual' }, shows: given('subscribe', 1, 'inFlight'), as: 7 },
-    ackWait: { value: '3', beside: { filter: '#', ack: 'manual' }, shows: given('subscribe', 1, 'ackWait'), as: 3000 },
+    inFlight: { value: '07', beside: { filter: '#', ack: 'manual' }, shows: given('subscribe', 1, 'inFlight'), as: 7 },
+    ackWait: { value: '03', beside: { filter: '#', ack: 'manual' }, shows: given('subscribe', 1, 'ackWait'), as: 3000 },
     rate: { value: '10', beside: { filter: 'seed', from: 'start' }, before: seed, shows: isPaced, as: true },
     rateOf: { value: 'all', beside: { filter: 'seed', rate: '10' }, act: then(began(/^received 0/), seed), shows: isPaced, as: true },
     form: { value: 'text', beside: { filter: 'live' }, act: then(began(/^received 0/), publishing), shows: ({ out }) => out[0]?.payload, as: '{"a":1}' },
@@ -115,16 +115,16 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
     }, as: true },
   },
   'lanpost-gap': {
-    filter: { value: 'b', act: then(began(/^nothing lost/), losses), shows: ({ out }) => out[0]?.topic, as: 'b' },
-    reader: { value: 'till', act: then(began(/^nothing lost/), losses), shows: ({ out }) => out[0]?.topic, as: 'b' },
+    filter: { value: 'bb', act: then(began(/^nothing lost/), losses), shows: ({ out }) => out[0]?.topic, as: 'bb' },
+    reader: { value: 'till', act: then(began(/^nothing lost/), losses), shows: ({ out }) => out[0]?.topic, as: 'bb' },
     from: { value: 'start', shows: given('subscribe', 1, 'from'), as: 'start' },
   },
   'lanpost-items': {
     topic: { value: 'seed', before: seed, msg: {}, shows: given('items', 0), as: 'seed' },
     from: { value: 'start', beside: { topic: 'seed' }, before: seed, msg: {}, shows: given('items', 1, 'from'), as: 'start' },
-    fromValue: { value: '3', beside: { topic: 'seed', from: 'seq' }, before: seed, msg: {}, shows: given('items', 1, 'from'), as: { seq: 3 } },
-    until: { value: '1', beside: { topic: 'seed', from: 'start' }, before: seed, msg: {}, shows: ({ out }) => out[0]?.payload, as: [] },
-    count: { value: '3', beside: { topic: 'seed' }, before: seed, msg: {}, shows: ({ out }) => (out[0]?.payload as readonly unknown[] | undefined)?.length, as: 3 },
+    fromValue: { value: '03', beside: { topic: 'seed', from: 'seq' }, before: seed, msg: {}, shows: given('items', 1, 'from'), as: { seq: 3 } },
+    until: { value: '01', beside: { topic: 'seed', from: 'start' }, before: seed, msg: {}, shows: ({ out }) => out[0]?.payload, as: [] },
+    count: { value: '03', beside: { topic: 'seed' }, before: seed, msg: {}, shows: ({ out }) => (out[0]?.payload as readonly unknown[] | undefined)?.length, as: 3 },
     output: { value: 'split', beside: { topic: 'seed' }, before: seed, msg: {}, shows: ({ out }) => out.map(({ payload }) => payload), as: [1, 2, 3, 4] },
     form: { value: 'text', beside: { topic: 'seed' }, before: seed, msg: {}, shows: ({ out }) => (out[0]?.payload as readonly { readonly payload: unknown }[] | undefined)?.map(({ payload }) => payload), as: ['1', '2', '3', '4'] },
   },
@@ -134,7 +134,7 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
     deploy: { value: 'true', beside: { topic: 'made' }, shows: given('topics.create', 0), as: 'made' },
     lane: { value: 'latest', beside: { topic: 'made' }, msg: {}, shows: given('topics.create', 1), as: { lane: 'latest' } },
     key: { value: '/id', beside: { topic: 'made', lane: 'latest' }, msg: {}, shows: given('topics.create', 1), as: { lane: 'latest', key: '/id' } },
-    maxItems: { value: '7', beside: { topic: 'made' }, msg: {}, shows: given('topics.create', 1), as: { maxItems: 7 } },
+    maxItems: { value: '07', beside: { topic: 'made' }, msg: {}, shows: given('topics.create', 1), as: { maxItems: 7 } },
     accessModel: { value: 'open', beside: { topic: 'made' }, msg: {}, shows: given('topics.create', 1), as: { accessModel: 'open' } },
     settings: { value: '{ "title": "Boiler" }', beside: { topic: 'made' }, msg: {}, shows: given('topics.create', 1), as: { title: 'Boiler' } },
   },
@@ -149,7 +149,7 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
   'lanpost-message-out': {
     to: { value: 'link:me', msg: { payload: 'hi' }, shows: given('send', 0), as: 'link:me' },
     until: { value: 'delivered', beside: { to: 'link:me' }, msg: { payload: 'hi' }, shows: ({ said }) => said(), as: 'delivered 1' },
-    expires: { value: '5', beside: { to: 'link:me' }, msg: { payload: 'hi' }, shows: given('send', 2, 'expires'), as: 5000 },
+    expires: { value: '05', beside: { to: 'link:me' }, msg: { payload: 'hi' }, shows: given('send', 2, 'expires'), as: 5000 },
   },
   'lanpost-peers': {
     only: { value: 'robots', msg: {}, shows: ({ errors }) => errors, as: ['Error: only is "boxes" or "people", and not "robots"'] },
@@ -164,12 +164,12 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
     to: { value: 'link:nobody@there', beside: { command: 'do' }, msg: { payload: 1 }, shows: given('commands.run', 0), as: 'link:nobody@there' },
     kind: { value: 'get', beside: { to: 'link:me' }, msg: { payload: '<q xmlns="urn:x"/>' }, shows: given('request', 2, 'type'), as: 'get' },
     command: { value: 'do', msg: { payload: 1 }, shows: given('commands.run', 1), as: 'do' },
-    timeout: { value: '5', beside: { command: 'do' }, msg: { payload: 1 }, shows: given('commands.run', 3, 'timeout'), as: 5000 },
+    timeout: { value: '05', beside: { command: 'do' }, msg: { payload: 1 }, shows: given('commands.run', 3, 'timeout'), as: 5000 },
   },
   'lanpost-command-in': {
     command: { value: 'do/it', shows: given('commands.offer', 0), as: 'do/it' },
     title: { value: 'Does it', beside: { command: 'do' }, shows: given('commands.offer', 2, 'title'), as: 'Does it' },
-    timeout: { value: '5', beside: { command: 'do' }, shows: given('commands.offer', 2, 'timeout'), as: 5000 },
+    timeout: { value: '05', beside: { command: 'do' }, shows: given('commands.offer', 2, 'timeout'), as: 5000 },
     'fields.name': { value: 'litres', beside: offers({ name: IT }), shows: offeredFirst, as: { name: 'litres', kind: 'text', required: false } },
     'fields.label': { value: 'Litres', beside: offers({ label: IT }), shows: offeredFirst, as: { name: 'n', label: 'Litres', kind: 'text', required: false } },
     'fields.kind': { value: 'number', beside: offers({ kind: IT }), shows: offeredFirst, as: { name: 'n', kind: 'number', required: false } },
@@ -215,7 +215,7 @@ function recorded(box: Box): Seen['call'] {
   return (method) => calls.get(method) ?? [];
 }
 
-/** By turns a property of the flow and of the environment. */
+/** By turns a property of the flow, and of the environment. */
 const rows = Object.entries(FIELDS).flatMap(([name, fields]) => Object.entries(fields).map(([field, row], at) => [name, field, at % 2 === 0 ? 'flow' : 'environment', row] as const));
 
 it.each(NODES)('%s has each of its fields here', (name) => {
@@ -226,16 +226,18 @@ afterEach(() => { delete process.env['IT']; });
 
 it.each(rows)('%s, %s: a property of the %s', async (name, field, where, { value, beside = {}, msg, before, act, shows, as, around = [] }) => {
   const isProperty = where === 'flow';
-  if (!isProperty) process.env['IT'] = value;
+  const rest = value.slice(1);
+  if (!isProperty) process.env['IT'] = rest;
   const type = name.replaceAll('-', ' ');
   const box = await openBox();
   await before?.(box);
   const call = recorded(box);
   const isBox = name === 'lanpost-box';
-  const filled = { ...(type === 'lanpost subscribe' ? { configVersion: 2, last: 'none', rate: '0' } : type === 'lanpost publish' ? { configVersion: 3 } : type === 'lanpost topic' ? { deploy: 'false', lane: '', key: '', maxItems: '', accessModel: '', settings: '' } : {}), ...beside, ...(field.includes('.') ? {} : { [field]: IT }) };
+  const saved: object = { ...(type === 'lanpost subscribe' ? { configVersion: 2, last: 'none', rate: '0' } : type === 'lanpost publish' ? { configVersion: 3 } : type === 'lanpost topic' ? { deploy: 'false', lane: '', key: '', maxItems: '', accessModel: '', settings: '' } : {}), ...beside, ...(field.includes('.') ? {} : { [field]: IT }) };
+  const filled = JSON.parse(JSON.stringify(saved).replaceAll(JSON.stringify(IT), JSON.stringify(`${value[0]}${IT}`))) as object;
   const node = { id: 'it', type, z: 'f', box: 'box', wires: [['arrived'], ['arrived']], ...filled };
   await load([
-    { id: 'f', type: 'tab', label: 'test', env: isProperty ? [{ name: 'IT', type: 'str', value }] : [] },
+    { id: 'f', type: 'tab', label: 'test', env: isProperty ? [{ name: 'IT', type: 'str', value: rest }] : [] },
     ...(isBox ? [{ id: 'it', type, z: 'f', mode: 'auto', dir: '', boxName: '', link: 'true', ...filled }, { id: 'uses it', type: 'lanpost publish', z: 'f', box: 'it', topic: 'a', wires: [] }]
       : [{ id: 'box', type: 'lanpost box', mode: 'auto', dir: '', boxName: '', link: true }, node]),
     { id: 'arrived', type: 'helper', z: 'f' }, { id: 'caught', type: 'helper', z: 'f' },
