@@ -304,7 +304,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
         RED.editor.edit(RED.nodes.filterNodes({ type: wanted }).at(-1)!);
       }, type);
       await shown.locator('#node-input-name').waitFor();
-      expect(await cramped(shown, wordsOf(locale, type)), type).toEqual([]);
+      expect([type, ...await cramped(shown, wordsOf(locale, type))]).toEqual([type]);
       await shown.evaluate(() => { (globalThis as Window).RED.actions.invoke('core:cancel-edit-tray'); });
       await shown.locator('#node-dialog-cancel').waitFor({ state: 'detached' });
     }

@@ -107,7 +107,7 @@ export async function cramped(page: Page, words: Readonly<Record<string, unknown
   return page.evaluate((known) => {
     interface Shown { readonly offsetParent: unknown; readonly innerText: string; readonly clientWidth: number; readonly scrollWidth: number; readonly placeholder: string; readonly offsetHeight: number; readonly id: string; readonly nextElementSibling: { querySelector(of: string): Shown | null } | null }
     const dialogs = [...document.querySelectorAll('.red-ui-editor')];
-    const all = (of: string): Shown[] => ([...dialogs[dialogs.length - 1]!.querySelectorAll(of)] as unknown as Shown[]).filter((one) => one.offsetParent !== null);
+    const all = (of: string): Shown[] => ([...dialogs.at(-1)?.querySelectorAll(of) ?? []] as unknown as Shown[]).filter((one) => one.offsetParent !== null);
     const pen = document.createElement('canvas').getContext('2d')!;
     const isCut = (text: string, one: Shown): boolean => {
       const style = getComputedStyle(one as unknown as Parameters<typeof getComputedStyle>[0]);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { NodeMessage } from 'node-red';
 import { afterEach, expect, it } from 'vitest';
 import { attachBox, type Box } from '../../src/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { useEmbeddingBox } from './embedding-box.ts';
 import { collect, useFlows } from './flow-kit.ts';
 import { everyFieldOf, NODES } from './node-fields.ts';
@@ -14,9 +15,9 @@ const openBox = useEmbeddingBox(flows);
 interface Seen {
   readonly box: Box;
   /** Of its box: the arguments of the last call of that method, as `topics.create`. */
-  call(method: string): readonly unknown[];
+  readonly call: (method: string) => readonly unknown[];
   /** The last that its status says. */
-  said(): string;
+  readonly said: () => string;
   readonly out: readonly (NodeMessage & Record<string, unknown>)[];
   /** When they came, ms. */
   readonly times: readonly number[];
@@ -56,7 +57,7 @@ const given = (method: string, at: number, of?: string) => ({ call }: Seen): unk
   return of === undefined ? argument : (argument as Record<string, unknown> | undefined)?.[of];
 };
 /** From the first to the fourth: at ten a second that is three tenths. */
-const isPaced = ({ times }: Seen): boolean => times.length >= 4 && times[3]! - times[0]! >= 250;
+const isPaced = ({ times }: Seen): boolean => times.length >= 4 && (times[3] ?? 0) - (times[0] ?? 0) >= 250;
 const offeredFirst = ({ call }: Seen): unknown => (call('commands.offer')[2] as { readonly fields?: readonly unknown[] } | undefined)?.fields?.[0];
 const offers = (field: object): object => ({ command: 'do', fields: [{ name: 'n', label: '', kind: 'text', options: '', required: 'false', ...field }] });
 const waiting = async (box: Box): Promise<void> => { await box.subscribe('#', { durable: 'archive' }).close(); };
@@ -141,7 +142,7 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
   'lanpost-message-in': {
     from: { value: 'bob@pc', beside: { configVersion: 2 }, act: then(began(/^received 0/), async (box) => {
       await box.send('link:me', 'not from bob');
-      await expect.poll(async () => (await box.subscriptions.list()).find(({ name }) => name.startsWith('inbox:'))).toMatchObject({ pending: 0 });
+      await eventually(async () => (await box.subscriptions.list()).find(({ name }) => name.startsWith('inbox:'))?.pending === 0);
     }), shows: ({ out, said }) => [out.length, said()], as: [0, 'received 0'] },
     reader: { value: 'letters', shows: given('messages', 0, 'name'), as: 'letters' },
     begin: { value: 'start', beside: { configVersion: 2 }, shows: given('messages', 0, 'from'), as: 'start' },
@@ -250,8 +251,8 @@ it.each(rows)('%s, %s: a property of the %s', async (name, field, where, { value
   // oxlint-disable-next-line no-underscore-dangle -- the helper's own name
   const { args, thisValues } = flows._NodePrototype.status;
   const seen: Seen = {
-    box, call, times, out: arrived.all as Seen['out'],
-    said: () => String((args.findLast((_, at) => (thisValues[at] as { readonly type: string }).type === type)?.[0] as { readonly text?: string } | undefined)?.text ?? ''),
+    box, call, times, out: arrived.all,
+    said: () => (args.findLast((_, at) => (thisValues[at] as { readonly type: string }).type === type)?.[0] as { readonly text?: string } | undefined)?.text ?? '',
     get errors() { return caught.all.map((one) => String((one as { readonly error?: { readonly message: string } }).error?.message)); },
   };
   if (msg) flows.getNode('into').send(msg);

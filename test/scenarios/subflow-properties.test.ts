@@ -25,7 +25,7 @@ it('a field takes the properties of a subflow, another for each instance', async
   const running = await startFlows(dir, FLOW);
   try {
     await expect.poll(() => running.all('came'), { timeout: 20_000 }).toEqual(['plant/line1 line1', 'plant/line2 line2']);
-    await expect.poll(() => running.all('own').toSorted(), { timeout: 20_000 }).toEqual([['line1', 'plant/line1'], ['line2', 'plant/line2']]);
+    await expect.poll(() => running.all('own').map(String).toSorted(), { timeout: 20_000 }).toEqual(['line1,plant/line1', 'line2,plant/line2']);
   } finally {
     await running.stop();
     await rm(dir, { recursive: true, force: true });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Box } from '../../src/index.ts';
+import type { Box, HomeStatus } from '../../src/index.ts';
 import { type BoxProcess, startBox } from '../support/box.ts';
 import { openBrowser, type Watched } from '../support/browser.ts';
 import { eventually } from '../support/eventually.ts';
@@ -257,7 +257,7 @@ describe.runIf(needs('root', 'chromium', 'prosody'))('the status page in a brows
     for (const width of [1360, 390]) {
       await page.setViewportSize({ width, height: 844 });
       await expect.poll(async () => {
-        const { queued, rate, drains = Number.NaN } = (await box.homes.list())[0]!;
+        const [{ queued, rate, drains = Number.NaN }] = await box.homes.list() as [HomeStatus];
         const [least, most] = spanOf(await fact('All there in'));
         // Between two looks it goes on.
         return rate.items > 0 && Math.abs(drains - (queued / rate.items) * 1000) <= 1 && least <= drains * 1.2 && drains <= most * 1.2;
