@@ -13,6 +13,7 @@ import { orLate } from './or-late.ts';
 import { queueInWords } from './reader-backlog.ts';
 import { isReaderOf, type ReadingSettings } from './reading-settings.ts';
 import type { Send } from './sender.ts';
+import { type WantedFilter, wantedIn } from './wanted-filters.ts';
 
 /** Filters that one node may be told to read, beside its own. */
 export const MAX_READINGS = 100;
@@ -37,6 +38,8 @@ export class ItemReadings {
   readonly #unwatch: () => void;
   /** By filter. */
   readonly #readings = new Map<string, ItemReading>();
+  /** What it goes on with when it is told to connect, by filter; undefined: it is connected. */
+  #left: Map<string, ReadingSettings> | undefined;
   readonly #closing = new AbortController();
   readonly #say = (): void => this.#status.changed(this.#show);
   #obeyed: Promise<void> = Promise.resolve();
@@ -81,32 +84,70 @@ export class ItemReadings {
     switch (action) {
       case 'pause': this.#gate.shut(); break;
       case 'resume': this.#gate.open(); break;
-      case 'subscribe': {
-        const asked = wantedIn(msg.topic);
-        const more = asked.filter(({ topic }) => !this.#readings.has(topic));
-        if (this.#readings.size + more.length > MAX_READINGS) throw new Error(`at most ${MAX_READINGS} filters are read by one node`);
-        for (const wanted of asked) {
-          await this.#readings.get(wanted.topic)?.close();
-          // Nobody would end what begins now.
-          this.#closing.signal.throwIfAborted();
-          begun.push(this.#read(this.#settingsFor(wanted)));
-        }
+      case 'disconnect': await this.#disconnect(); break;
+      case 'connect':
+        if (msg.broker !== undefined) throw new Error('msg.broker: the box is chosen in the node, and a message cannot choose another');
+        begun.push(...this.#connect());
         break;
-      }
+      case 'subscribe': begun.push(...await this.#subscribe(wantedIn(msg.topic))); break;
       case 'unsubscribe':
         // oxlint-disable-next-line typescript/no-unnecessary-condition -- a message is typed by hope
-        for (const topic of (msg.topic as unknown) === true ? [...this.#readings.keys()] : wantedIn(msg.topic).map((wanted) => wanted.topic)) await this.#forget(topic);
+        for (const topic of (msg.topic as unknown) === true ? this.#wanted().map(({ filter }) => filter) : wantedIn(msg.topic).map((wanted) => wanted.topic)) await this.#forget(topic);
         break;
       case 'getSubscriptions':
         send({ ...under('subscriptions', msg), payload: this.#list() });
         break;
-      default: throw new Error('msg.action is one of subscribe, unsubscribe, getSubscriptions, pause, resume');
+      default: throw new Error('msg.action is one of subscribe, unsubscribe, getSubscriptions, connect, disconnect, pause, resume');
     }
     this.#show();
     // What is wrong with it is known when the box is open, and it is not paused: nobody waits so long.
     if (this.#connection.state.phase === 'open' && !this.#gate.isShut) return begun;
     for (const reading of begun) this.#report(reading);
     return [];
+  }
+
+  async #subscribe(asked: readonly WantedFilter[]): Promise<ItemReading[]> {
+    const known = new Set(this.#wanted().map(({ filter }) => filter));
+    const more = asked.filter(({ topic }) => !known.has(topic));
+    if (known.size + more.length > MAX_READINGS) throw new Error(`at most ${MAX_READINGS} filters are read by one node`);
+    const begun: ItemReading[] = [];
+    for (const wanted of asked) {
+      const settings = this.#settingsFor(wanted);
+      if (this.#left) {
+        this.#left.set(wanted.topic, settings);
+        continue;
+      }
+      await this.#end(wanted.topic);
+      // Nobody would end what begins now.
+      this.#closing.signal.throwIfAborted();
+      begun.push(this.#read(settings));
+    }
+    return begun;
+  }
+
+  /** All that it reads it leaves: the box keeps the places of durable readers, and nothing for the others. */
+  async #disconnect(): Promise<void> {
+    if (this.#left) return;
+    this.#left = new Map(this.#wanted().map((settings) => [settings.filter, settings]));
+    await Promise.all([...this.#readings.keys()].map((filter) => this.#end(filter)));
+  }
+
+  #connect(): ItemReading[] {
+    const left = [...this.#left?.values() ?? []];
+    this.#left = undefined;
+    return left.map((settings) => this.#read(settings));
+  }
+
+  /** What it reads, or would if it were connected. */
+  #wanted(): ReadingSettings[] {
+    return this.#left ? [...this.#left.values()] : [...this.#readings.values()].map(({ settings }) => settings);
+  }
+
+  async #end(filter: string): Promise<void> {
+    const reading = this.#readings.get(filter);
+    if (!reading) return;
+    await reading.close();
+    this.#readings.delete(filter);
   }
 
   /** One that can never be read is not kept. */
@@ -136,7 +177,7 @@ export class ItemReadings {
 
   async #tellLeft(): Promise<void> {
     const { state } = this.#connection;
-    const durable = [...this.#readings.values()].filter(({ settings }) => settings.durable);
+    const durable = this.#wanted().filter((settings) => settings.durable);
     if (state.phase === 'open' && durable.length > 0) await tellLeft(this.#node, state.box, await namesOf(state.box, durable));
   }
 
@@ -149,20 +190,20 @@ export class ItemReadings {
   }
 
   /** A durable reader that a message has begun has a name of its own, which is the same after a deployment. */
-  #settingsFor({ topic, ...changes }: Wanted): ReadingSettings {
+  #settingsFor({ topic, ...changes }: WantedFilter): ReadingSettings {
     const durable = changes.durable ?? this.#own.durable;
     return { ...this.#own, ...changes, durable, filter: topic, subscription: topic === this.#own.filter ? this.#own.subscription : `${this.#own.subscription}:${topic}` };
   }
 
   /** As in MQTT, whoever unsubscribes wants nothing kept; the node's own reader is there again after a deployment. */
   async #forget(topic: string): Promise<void> {
-    const reading = this.#readings.get(topic);
-    if (!reading) return;
-    this.#readings.delete(topic);
-    await reading.close();
-    if (!reading.settings.durable || topic === this.#own.filter) return;
+    const settings = this.#wanted().find(({ filter }) => filter === topic);
+    if (!settings) return;
+    this.#left?.delete(topic);
+    await this.#end(topic);
+    if (!settings.durable || topic === this.#own.filter) return;
     const box = await this.#asked.opened(this.#connection.box(this.#closing.signal));
-    for (const name of await this.#asked.answer(namesOf(box, [reading]))) {
+    for (const name of await this.#asked.answer(namesOf(box, [settings]))) {
       await this.#asked.answer(box.subscriptions.drop(name)).catch((error: unknown) => {
         if (codeOf(error) !== 'not-found') throw error;
       });
@@ -170,7 +211,7 @@ export class ItemReadings {
   }
 
   #list(): Told[] {
-    return [...this.#readings.values()].map(({ settings: { filter, durable, subscription } }) => ({ topic: filter, durable, reader: subscription }));
+    return this.#wanted().map(({ filter, durable, subscription }) => ({ topic: filter, durable, reader: subscription }));
   }
 
   readonly #show = (): void => {
@@ -180,6 +221,7 @@ export class ItemReadings {
     const received = `received ${all.reduce((sum, one) => sum + one.received, 0)}`;
     if (state.phase === 'failed') return this.#status.bad(state.reason);
     if (state.phase !== 'open') return this.#status.waiting('opening the box');
+    if (this.#left) return this.#status.idle('disconnected');
     const problem = all.find((one) => one.problem !== undefined)?.problem;
     if (problem !== undefined) return this.#status.bad(problem);
     const queue = queueInWords(all.map(({ backlog }) => backlog), OLD_MS);
@@ -195,18 +237,6 @@ export class ItemReadings {
 }
 
 /** What the box calls their durable readers. */
-async function namesOf(box: Box, readings: readonly ItemReading[]): Promise<Set<string>> {
-  return new Set((await box.subscriptions.list()).filter((reader) => readings.some(({ settings }) => isReaderOf(reader, settings))).map(({ name }) => name));
-}
-
-type Wanted = { readonly topic: string; readonly durable?: boolean };
-
-/** `msg.topic` as `mqtt in` takes it: a filter, an object with one, or several of them. */
-function wantedIn(topic: unknown): Wanted[] {
-  const all = (Array.isArray(topic) ? topic : [topic]) as unknown[];
-  return all.map((one) => {
-    const wanted: { readonly topic?: unknown; readonly durable?: unknown } = typeof one === 'object' && one !== null ? one : { topic: one };
-    if (typeof wanted.topic !== 'string' || wanted.topic === '') throw new Error('msg.topic is a filter, an object with the filter as topic, or a list of them');
-    return { topic: wanted.topic, ...(typeof wanted.durable === 'boolean' ? { durable: wanted.durable } : {}) };
-  });
+async function namesOf(box: Box, wanted: readonly ReadingSettings[]): Promise<Set<string>> {
+  return new Set((await box.subscriptions.list()).filter((reader) => wanted.some((settings) => isReaderOf(reader, settings))).map(({ name }) => name));
 }

@@ -224,6 +224,39 @@ describe('what messages tell it', () => {
     expect((await came.next()).payload).toBe(1);
   });
 
+  it('disconnect leaves what it reads, with its place; connect reads on, all that came meanwhile and what it was told meanwhile', async () => {
+    const box = await openBox();
+    const node = { id: 'on done', type: 'complete', scope: ['sub'], z: 'f', wires: [['completed']] };
+    await load(flow({ filter: 'a', durable: true, inputs: 1 }, node, helper('completed')), { lanpost: { box } });
+    const [came, completed] = [collect(flows.getNode('out')), collect(flows.getNode('completed'))];
+    const tell = async (msg: object): Promise<void> => {
+      flows.getNode('sub').receive(msg);
+      expect(await completed.next()).toMatchObject(msg);
+    };
+    await status('sub', /^received 0/);
+    await box.publish('a', 1);
+    expect((await came.next()).payload).toBe(1);
+    await tell({ action: 'subscribe', topic: { topic: 'b', durable: false } });
+    for (const again of ['', 'again']) await tell({ action: 'disconnect', again });
+    await status('sub', /^disconnected$/);
+    expect((await box.subscriptions.list()).map(({ name, readers, pending }) => ({ name, readers, pending }))).toEqual([{ name: 'sub', readers: 0, pending: 0 }]);
+    for (const value of [2, 3]) await box.publish('a', value);
+    await box.publish('b', 'nobody reads it');
+    await tell({ action: 'subscribe', topic: ['c', 'd'] });
+    await tell({ action: 'unsubscribe', topic: 'd' });
+    await tell({ action: 'getSubscriptions' });
+    expect(await came.next()).toMatchObject({ payload: [{ topic: 'a', durable: true }, { topic: 'b', durable: false }, { topic: 'c', durable: true }] });
+    expect(await waiting(box, 'sub')).toBe(2);
+    expect(came.all).toHaveLength(2);
+    await tell({ action: 'connect' });
+    expect(await payloads(came, 2)).toEqual([2, 3]);
+    await status('sub', /^received 2/);
+    for (const topic of ['b', 'c', 'd']) await box.publish(topic, topic);
+    expect(await payloads(came, 2)).toEqual(['b', 'c']);
+    await tell({ action: 'connect' });
+    expect((await box.subscriptions.list()).filter(({ durable }) => durable).map(({ name, readers }) => [name, readers])).toEqual([['sub', 1], ['sub:c', 1]]);
+  });
+
   it('what the flow has been handed when it pauses comes once', async () => {
     const box = await openBox();
     for (let n = 0; n < 20; n++) await box.publish('a', n);
@@ -255,7 +288,7 @@ describe('what messages tell it', () => {
     expect((await box.subscriptions.list()).filter(({ readers }) => readers > 0)).toEqual([]);
   });
 
-  it.each([[{ action: 'fly' }, 'one of'], [{ action: 'subscribe' }, 'msg.topic'], [{ action: 'subscribe', topic: [5] }, 'msg.topic']])('%j goes to Catch', async (msg, words) => {
+  it.each([[{ action: 'fly' }, 'one of'], [{ action: 'connect', broker: { url: 'mqtt://other' } }, 'msg.broker'], [{ action: 'subscribe' }, 'msg.topic'], [{ action: 'subscribe', topic: [5] }, 'msg.topic']])('%j goes to Catch', async (msg, words) => {
     const box = await openBox();
     await load(flow({}), { lanpost: { box } });
     const wrong = collect(flows.getNode('caught'));
