@@ -1,9 +1,9 @@
 import type { Node, NodeStatus as Shown } from 'node-red';
+import { shortened } from './status-text.ts';
 
 const INTERVAL_MS = 250;
 /** How often what is said of an age is put into words anew. */
 const AGE_MS = 1000;
-const MAX_TEXT = 60;
 
 /** A node's status line: always the newest, at most four times a second. */
 export class NodeStatus {
@@ -77,12 +77,11 @@ export class NodeStatus {
     if (!this.#said || !this.#isNew) return;
     this.#isNew = false;
     const wanted = this.#ahead === '' ? this.#said : preceded(this.#ahead, this.#said);
-    const text = wanted.text ?? '';
-    const cut = { ...wanted, text: text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 1)}…` : text };
-    const key = JSON.stringify(cut);
+    const short = { ...wanted, text: shortened(wanted.text ?? '') };
+    const key = JSON.stringify(short);
     if (key !== this.#shown) {
       this.#shown = key;
-      this.#node.status(cut);
+      this.#node.status(short);
     }
     this.#timer = setTimeout(() => this.#flush(), INTERVAL_MS);
     this.#timer.unref();
