@@ -1,17 +1,27 @@
 import { createRequire } from 'node:module';
 import type { EventEmitter } from 'node:events';
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
-import { expect, it } from 'vitest';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
 import { BoxConnection } from '../../nodes/shared/box-connection.ts';
-import type { Box } from '../../src/index.ts';
+import { isBoxNode } from '../../nodes/shared/box-node.ts';
+import { createBox, type Box } from '../../src/index.ts';
 import { noteLeftovers } from '../support/leftovers.mjs';
-import { useEmbeddingBox } from './embedding-box.ts';
-import { useFlows } from './flow-kit.ts';
+import { saidBy, useFlows } from './flow-kit.ts';
 
-const { flows, load } = useFlows();
-const openBox = useEmbeddingBox(flows);
+const { flows, dir, load } = useFlows();
+const opened: Box[] = [];
 const leftovers = noteLeftovers(BoxConnection);
-const { events } = createRequire(createRequire(import.meta.url).resolve('node-red'))('@node-red/util') as { events: EventEmitter };
+const { events, hooks } = createRequire(createRequire(import.meta.url).resolve('node-red'))('@node-red/util') as {
+  readonly events: EventEmitter; readonly hooks: { add(name: string, hook: (event: Completed) => void): void; remove(name: string): void };
+};
+afterEach(async () => {
+  hooks.remove('*.redeploy');
+  await flows.unload();
+  for (const box of opened.splice(0)) await box.close();
+});
+
+interface Completed { readonly msg: { readonly payload?: unknown }; readonly node: { readonly id: string }; readonly error?: Error }
 
 /** A node that notes what comes, from its first moment on: what it got, it has handled. */
 function sinkInto(came: NodeMessage[]): (RED: NodeAPI) => void {
@@ -24,9 +34,9 @@ function sinkInto(came: NodeMessage[]): (RED: NodeAPI) => void {
 }
 
 /** What one deployment must not leave behind; `round` makes another flow of it. */
-const flowOf = (round: number): object[] => [
+const flowOf = (round: number, config: object): object[] => [
   { id: 'f', type: 'tab', label: 'test' },
-  { id: 'box', type: 'lanpost box', mode: 'auto', dir: '', boxName: '', link: true },
+  { id: 'box', type: 'lanpost box', boxName: 'me', link: false, ...config },
   { id: 'pub', type: 'lanpost publish', name: `${round}`, box: 'box', topic: 'r', contentType: '', z: 'f' },
   { id: 'sub', type: 'lanpost subscribe', name: `${round}`, configVersion: 2, box: 'box', filter: 'r', from: 'start', durable: true, reader: '', changes: false, z: 'f', wires: [['sink']] },
   { id: 'live', type: 'lanpost subscribe', name: `${round}`, configVersion: 2, box: 'box', filter: '#', from: 'new', last: 'all', durable: false, reader: '', ack: 'manual', inFlight: 2, changes: true, z: 'f', wires: [[]] },
@@ -50,32 +60,64 @@ async function counts(box: Box): Promise<Record<string, number>> {
   };
 }
 
-it.each(['full', 'flows', 'nodes'] as const)('a hundred deployments (%s) leak nothing, and lose nothing that is in flight', async (how) => {
-  const box = await openBox();
-  const came: NodeMessage[] = [];
-  await load(flowOf(0), { lanpost: { box } }, [sinkInto(came)]);
-  const wanted = new Set<number>();
-  const seen = async (): Promise<void> => {
-    const have = new Set(came.map((msg) => msg.payload));
-    await expect.poll(() => { for (const msg of came) have.add(msg.payload); return [...wanted].filter((one) => !have.has(one)); }, { timeout: 20_000 }).toEqual([]);
-  };
-  const rounds = async (from: number, to: number): Promise<void> => {
-    for (let round = from; round < to; round++) {
-      for (let n = 0; n < 5; n++) {
-        wanted.add(round * 5 + n);
-        flows.getNode('pub').receive({ payload: round * 5 + n });
+/** The box that the nodes have now, once it is open. */
+async function boxOfFlow(): Promise<Box> {
+  const node = flows.getNode('box') as unknown as Node;
+  if (!isBoxNode(node)) throw new Error('it is no lanpost box');
+  return node.connection.box(AbortSignal.timeout(20_000));
+}
+
+/** One of the flow's own, and one that runs already; the editor's stays open as the one and is closed by nobody here as the other. */
+const BOXES: Readonly<Record<string, () => Promise<object>>> = {
+  'a box of its own': async () => ({ mode: 'own', dir: 'data' }),
+  'a box that runs already': async () => {
+    await load([{ id: 'f', type: 'tab', label: 'test' }]);
+    await flows.unload();
+    opened.push(await createBox({ dir: join(dir(), 'running'), name: 'me', link: false }));
+    return { mode: 'attach', dir: 'running' };
+  },
+};
+
+describe.each(Object.keys(BOXES))('with %s', (kind) => {
+  it.each(['full', 'flows', 'nodes'] as const)('a hundred deployments (%s) leak nothing, and lose nothing that is in flight', async (how) => {
+    const config = await BOXES[kind]!();
+    const came: NodeMessage[] = [];
+    /** How each message came to its end, at the node that publishes it. */
+    const ends: { readonly payload: unknown; readonly error: string | undefined }[] = [];
+    hooks.add('onComplete.redeploy', ({ msg, node, error }) => { if (node.id === 'pub') ends.push({ payload: msg.payload, error: error?.message }); });
+    await load(flowOf(0, config), {}, [sinkInto(came)]);
+    const sent: number[] = [];
+    const arrived = async (): Promise<void> => {
+      await expect.poll(() => ends.length, { timeout: 20_000 }).toBe(sent.length);
+      const have = (): Set<unknown> => new Set(came.map(({ payload }) => payload));
+      await expect.poll(() => { const now = have(); return sent.filter((one) => !now.has(one)); }, { timeout: 20_000 }).toEqual([]);
+    };
+    const rounds = async (from: number, to: number): Promise<void> => {
+      for (let round = from; round < to; round++) {
+        await boxOfFlow();
+        for (let n = 0; n < 5; n++) {
+          sent.push(round * 5 + n);
+          flows.getNode('pub').receive({ payload: round * 5 + n });
+        }
+        flows.getNode('told').receive({ action: 'subscribe', topic: 'r' });
+        flows.getNode('items').receive({});
+        await flows.setFlows(flowOf(round + 1, config), how);
       }
-      flows.getNode('told').receive({ action: 'subscribe', topic: 'r' });
-      flows.getNode('items').receive({});
-      await flows.setFlows(flowOf(round + 1), how);
-    }
-    await seen();
-  };
-  await rounds(0, 10);
-  const early = await counts(box);
-  await rounds(10, 100);
-  const late = await counts(box);
-  for (const what of ['cursors', 'listeners of Node-RED', 'listeners of the process', 'watchers of boxes', 'users of boxes']) expect([what, late[what]]).toEqual([what, early[what]]);
-  // A file or timer may just be at work; ninety would not.
-  for (const what of ['resources', 'timers', 'listeners of signals']) expect([what, (late[what] ?? 0) - (early[what] ?? 0) < 10 ? 'few' : late]).toEqual([what, 'few']);
+      await arrived();
+      // All that is to be read is read, so that both counts are of the same.
+      for (const id of ['sub', 'live', 'gap', 'in']) await saidBy(flows, id, /^received|^\d+ unacked|^nothing lost/);
+    };
+    const readers = async (): Promise<unknown[]> => (await (await boxOfFlow()).subscriptions.list()).map(({ name, filter, durable, readers: open }) => ({ name, filter, durable, open }));
+    await rounds(0, 10);
+    const [early, before] = [await counts(await boxOfFlow()), await readers()];
+    await rounds(10, 100);
+    const [late, after] = [await counts(await boxOfFlow()), await readers()];
+    expect(after).toEqual(before);
+    for (const what of ['cursors', 'listeners of Node-RED', 'listeners of the process', 'watchers of boxes', 'users of boxes']) expect([what, late[what]]).toEqual([what, early[what]]);
+    // A file or timer may just be at work; ninety would not.
+    for (const what of ['resources', 'timers', 'listeners of signals']) expect([what, (late[what] ?? 0) - (early[what] ?? 0) < 10 ? 'few' : late]).toEqual([what, 'few']);
+    // Each came to one end, and that was a good one: the box has it once, and so has whoever reads it there.
+    expect(ends.map(({ error }) => error).filter((error) => error !== undefined)).toEqual([]);
+    expect(ends.map(({ payload }) => payload as number).toSorted((a, b) => a - b)).toEqual(sent);
+  }, 120_000);
 });
