@@ -56,8 +56,11 @@ export interface SubscriptionInfo {
   readonly durable: boolean;
   /** Who reads: `local`, `link:NAME`, `xmpp:JID`. */
   readonly reader: string;
-  /** Of one at a peer (`at`): the peer by the name it goes by now, its key, and since when this box has no stream to it, ms since 1970. */
-  readonly source?: { readonly peer: string; readonly fingerprint: string; readonly awaySince?: number };
+  /**
+   * Of one at a peer (`at`): the peer by the name it goes by now, its key, and since when this box has no stream to it, ms since 1970.
+   * `approval`: `pending` as long as its owner has not let this box read there, `none` when that was refused; else it is absent.
+   */
+  readonly source?: { readonly peer: string; readonly fingerprint: string; readonly awaySince?: number; readonly approval?: 'pending' | 'none' };
   /** Records that match and are not confirmed. */
   readonly pending: number;
   readonly position: number;

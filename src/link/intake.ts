@@ -59,8 +59,8 @@ export class Intake {
   readonly #parts: IntakeParts;
   /** `fingerprint reader` → what we want from it. */
   readonly #wanted = new Map<string, Wanted>();
-  /** Those that a peer's owner has not said anything of yet. */
-  readonly #waiting = new Set<string>();
+  /** Those that a peer's owner has to let us read, as XEP-0060 §4.2 calls it: not said yet, or refused. */
+  readonly #approval = new Map<string, 'pending' | 'none'>();
   readonly #asking: Asking<Wanted>;
   readonly #seldom: Seldom;
   readonly #losses: Losses;
@@ -90,9 +90,9 @@ export class Intake {
     for (const { fingerprint } of this.#wanted.values()) yield fingerprint;
   }
 
-  /** The names of the durable readers here, each with the key of the peer that it reads from. */
-  *readers(): Iterable<[name: string, fingerprint: string]> {
-    for (const { reader, fingerprint, live } of this.#wanted.values()) if (!live) yield [localName(reader, fingerprint), fingerprint];
+  /** The names of the durable readers here, each with the key of the peer that it reads from, and what that one's owner has yet to say, or has refused. */
+  *readers(): Iterable<[name: string, fingerprint: string, approval: 'pending' | 'none' | undefined]> {
+    for (const [key, { reader, fingerprint, live }] of this.#wanted) if (!live) yield [localName(reader, fingerprint), fingerprint, this.#approval.get(key)];
   }
 
   /** The name under which something was asked of that key. */
@@ -150,7 +150,8 @@ export class Intake {
     if (said?.state === 'subscribed' && [...this.fingerprints()].includes(peer.fingerprint)) this.opened(peer);
     if (said?.state !== 'none') return;
     for (const wanted of this.#wanted.values()) {
-      if (wanted.fingerprint !== peer.fingerprint || wanted.filter !== said.node || !this.#waiting.delete(keyOf(wanted))) continue;
+      if (wanted.fingerprint !== peer.fingerprint || wanted.filter !== said.node || this.#approval.get(keyOf(wanted)) !== 'pending') continue;
+      this.#approval.set(keyOf(wanted), 'none');
       this.#seldom.tell({ kind: 'link.denied', message: `the owner of ${peer.name} does not let this box read ${wanted.filter}` });
     }
   }
@@ -191,7 +192,7 @@ export class Intake {
     try {
       await reading.ready;
       if (!known) await this.#begin(wanted, opening);
-      if (this.#waiting.has(keyOf(wanted))) this.#parts.trouble({ kind: 'link.waits', message: `waits for the owner of ${linkName(at)} to let this box read ${filter}: \`lanpost access requests\` there` });
+      if (this.#approval.get(keyOf(wanted)) === 'pending') this.#parts.trouble({ kind: 'link.waits', message: `waits for the owner of ${linkName(at)} to let this box read ${filter}: \`lanpost access requests\` there` });
       // What is known already is asked for again whenever the peer's stream opens. Two boxes have one
       // key when a data directory was copied: a stream to the other one is none to this.
       else this.#parts.prove(linkName(at)).catch(() => undefined); // not there now: it is called when it appears
@@ -265,13 +266,13 @@ export class Intake {
     const answer = await this.#request(name, xml('subscribe', { node: wanted.filter, jid: own }),
       xml('reader', { xmlns: NS_LANPOST, name: wanted.reader, from: wanted.from, ...durable }));
     const pending = answer.getChild('pubsub', NS_PUBSUB)?.getChild('subscription')?.attrs['subscription'] === 'pending';
-    if (pending && this.#wanted.has(keyOf(wanted))) this.#waiting.add(keyOf(wanted));
-    else this.#waiting.delete(keyOf(wanted));
+    if (pending && this.#wanted.has(keyOf(wanted))) this.#approval.set(keyOf(wanted), 'pending');
+    else this.#approval.delete(keyOf(wanted));
   }
 
   async #leave(wanted: Wanted): Promise<void> {
     this.#wanted.delete(keyOf(wanted));
-    this.#waiting.delete(keyOf(wanted));
+    this.#approval.delete(keyOf(wanted));
     const name = this.#parts.nameOf(wanted.fingerprint);
     if (name === undefined) return;
     await this.#request(name, xml('unsubscribe', { node: wanted.filter, jid: this.#parts.ownName(), subid: wanted.reader }), xml('reader', { xmlns: NS_LANPOST, name: wanted.reader }));

@@ -459,9 +459,9 @@ export class LinkService {
 
   /** What each durable reader of something at a peer reads from, and since when that is away. */
   sources(): Map<string, NonNullable<SubscriptionInfo['source']>> {
-    return new Map([...this.#intake.readers()].map(([name, fingerprint]) => {
+    return new Map([...this.#intake.readers()].map(([name, fingerprint, approval]) => {
       const away = this.#absences.since(fingerprint);
-      return [name, { peer: this.#called(fingerprint), fingerprint, ...(away === undefined ? {} : { awaySince: away }) }];
+      return [name, { peer: this.#called(fingerprint), fingerprint, ...(away === undefined ? {} : { awaySince: away }), ...(approval === undefined ? {} : { approval }) }];
     }));
   }
 

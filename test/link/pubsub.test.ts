@@ -214,8 +214,11 @@ describe('a peer is fed', () => {
     // Both sides say what it waits for.
     expect(b.troubles).toContainEqual({ kind: 'link.waits', message: expect.stringContaining(`the owner of ${a.link.name} to let this box read t`) as string });
     expect(a.troubles).toContainEqual({ kind: 'link.request', message: expect.stringContaining(`lanpost access approve t ${b.link.name}`) as string });
+    const approval = () => Array.from(b.service.sources().values(), (source) => source.approval);
+    expect(approval()).toEqual(['pending']);
     await a.service.rules.decide('t', b.link.name, true);
     expect(values(await take(subscription, 2))).toEqual(['configure', 1]);
+    expect(approval()).toEqual([undefined]);
     await publish('t', 2);
     expect(values(await take(subscription, 1))).toEqual([2]);
     // One subscription, one place.
@@ -276,6 +279,7 @@ describe('a peer is fed', () => {
     await subscription.ready;
     await a.service.rules.decide('t', b.link.name, false);
     await lan.until(() => b.troubles.some(({ kind }) => kind === 'link.denied'));
+    expect(Array.from(b.service.sources().values(), (source) => source.approval)).toEqual(['none']);
     expect(a.log.hasCursor(`peer:${b.identity.fingerprint}:r`)).toBe(false);
     await subscription.close();
   });
