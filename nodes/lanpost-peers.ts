@@ -46,7 +46,10 @@ function tellEvents(RED: NodeAPI, node: Node, def: PeersDef, { status, asked }: 
     const show = (): void => {
       if (link === 'unknown') return;
       if (link) status[link.kind](link.text);
-      else status.good(shown.told.size === 1 ? '1 peer' : `${shown.told.size} peers`);
+      else {
+        const connected = [...shown.told.values()].filter((peer) => peer.connected).length;
+        status.good(`${connected} connected, ${shown.told.size} seen`);
+      }
     };
     const looking = watchLink(() => asked.answer(box.status()), over.signal, (now) => {
       link = now;

@@ -135,7 +135,7 @@ window.lanpost.boxDialog = {
       words('tested.box', { name, version, dir }), words('tested.key', { fingerprint }),
       words(link.state === 'up' ? 'tested.link' : 'tested.noLink', { state: this.stateOf(link), interfaces: link.interfaces.join(', '), peers }),
       words('tested.log', { state: this.stateOf(log), topics: log.topics, free: Math.round(log.freeBytes / 1048576) }),
-      ...homes.map((home) => words('tested.home', { jid: home.jid, state: this.stateOf(home), queued: home.queued })),
+      ...homes.map((home) => words('tested.home', { jid: home.jid, state: this.stateOf(home), queued: home.left ?? 0 })),
     ].join('\n');
     $('#lanpost-box-test').on('click', () => {
       this.say('#lanpost-box-tested', '…');

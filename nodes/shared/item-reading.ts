@@ -33,11 +33,11 @@ export class ItemReading {
   received = 0;
   lost = 0;
   problem: string | undefined;
-  open = false;
   /** It has read, or is tried again. */
   hasBegun = false;
   /** Resolves when it reads, is tried again or has been closed; rejects when it never will. */
   readonly begun: Promise<void>;
+  #open = false;
   readonly #parts: ReadingParts;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
@@ -52,7 +52,7 @@ export class ItemReading {
     this.#pace = new Pace(settings.rate);
     const { connection, started, changed, gate } = parts;
     this.#backlog = new ReaderBacklog({ isOf: (reader) => isReaderOf(reader, settings), asked: parts.asked, changed, more: () => gate.isShut });
-    this.#peer = settings.at === undefined ? undefined : new PeerWatch({ at: settings.at, asked: parts.asked, changed });
+    this.#peer = settings.at === undefined ? undefined : new PeerWatch({ at: settings.at, isOf: (reader) => isReaderOf(reader, settings), asked: parts.asked, changed });
     let begin!: () => void;
     let refuse: ((error: Error) => void) | undefined;
     this.begun = new Promise((resolve, reject) => {
@@ -79,6 +79,16 @@ export class ItemReading {
   /** Handed to the flow, and not confirmed by it. */
   get unconfirmed(): number {
     return this.#parts.handedOut.count(this.settings.subscription);
+  }
+
+  /** It is in place, and how it stands with its peer is known. */
+  get open(): boolean {
+    return this.#open && this.#peer?.isNew !== true;
+  }
+
+  /** What the owner of the peer has not said yet, or has refused: nothing comes of it. */
+  get approval(): 'pending' | 'none' | undefined {
+    return this.#peer?.approval;
   }
 
   /** It reads at a peer, to which there is no stream. */
@@ -139,7 +149,7 @@ export class ItemReading {
     }) : undefined;
     try {
       await subscription.ready;
-      this.open = true;
+      this.#open = true;
       this.problem = undefined;
       this.#opened();
       this.#parts.changed();
@@ -155,7 +165,7 @@ export class ItemReading {
       over.abort();
       unwatch?.();
       this.#backlog.rest();
-      this.open = false;
+      this.#open = false;
       handedOut.end(name);
       await leave();
     }

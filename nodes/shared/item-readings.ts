@@ -231,6 +231,9 @@ export class ItemReadings {
     if (all.length === 0) return this.#status.idle('reads nothing');
     if (!all.every((one) => one.open)) return this.#status.waiting('opening the reader');
     if (all.some((one) => one.isCutOff)) return this.#status.waiting(`peer not reached, ${received}${queue}`);
+    // Nothing comes, and nothing is wrong here.
+    if (all.some(({ approval }) => approval === 'none')) return this.#status.bad(`refused by the owner of the peer, ${received}${queue}`);
+    if (all.some(({ approval }) => approval === 'pending')) return this.#status.waiting(`waits for the owner of the peer, ${received}${queue}`);
     const lost = all.reduce((sum, one) => sum + one.lost, 0);
     this.#status.good(`${received}${unconfirmed === 0 ? '' : `, ${unconfirmed} unacked`}${lost === 0 ? '' : `, ${lost} lost`}${queue}`);
   };

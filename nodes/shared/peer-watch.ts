@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Box, Peer } from '../../src/index.ts';
+import type { Box, Peer, SubscriptionInfo } from '../../src/index.ts';
 import type { Asked } from './asked.ts';
 
 /** How often the box is asked. */
@@ -7,30 +7,50 @@ const EVERY_MS = 5000;
 /** Digits of a fingerprint by which a peer may be called. */
 const KEY = /^[0-9a-f]{16,64}$/;
 
-/** Whether a peer that is read from is there: what is read of it here says nothing of that. */
+/** Whether a peer that is read from is there, and lets us: what is read of it here says nothing of that. */
 export class PeerWatch {
   readonly #at: string;
+  readonly #isOf: (reader: SubscriptionInfo) => boolean;
   readonly #asked: Asked;
   readonly #changed: () => void;
-  #isAway = false;
+  #isAway: boolean | undefined;
+  #approval: 'pending' | 'none' | undefined;
 
-  constructor({ at, asked, changed }: { readonly at: string; readonly asked: Asked; readonly changed: () => void }) {
-    this.#at = at.replace(/^link:/, '');
-    this.#asked = asked;
-    this.#changed = changed;
+  constructor(parts: {
+    readonly at: string;
+    /** Whether it is the reader's line in the list. */
+    readonly isOf: (reader: SubscriptionInfo) => boolean;
+    readonly asked: Asked;
+    readonly changed: () => void;
+  }) {
+    this.#at = parts.at.replace(/^link:/, '');
+    this.#isOf = parts.isOf;
+    this.#asked = parts.asked;
+    this.#changed = parts.changed;
+  }
+
+  /** It is not known yet how it stands. */
+  get isNew(): boolean {
+    return this.#isAway === undefined;
   }
 
   /** This box has no stream to it. */
   get isAway(): boolean {
-    return this.#isAway;
+    return this.#isAway === true;
+  }
+
+  /** What its owner has not said yet, or has refused. */
+  get approval(): 'pending' | 'none' | undefined {
+    return this.#approval;
   }
 
   /** Looks now and then, until `signal` says that it is enough. */
   async watch(box: Box, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const peers = await this.#asked.answer(box.peers.list());
+      const [peers, readers] = await this.#asked.answer(Promise.all([box.peers.list(), box.subscriptions.list()]));
       if (signal.aborted) return;
       this.#isAway = !peers.some((peer) => peer.connected && this.#isIt(peer));
+      this.#approval = readers.find(this.#isOf)?.source?.approval;
       this.#changed();
       await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined); // aborted: the loop ends
     }
