@@ -72,5 +72,5 @@ it('what every node is told before its box is open waits for it, succeeds, and i
   await expect.poll(async () => (await box.subscriptions.list()).find(({ name }) => name === 'read')?.pending).toBe(0);
   expect(ends.filter((end) => /^(?:answer|confirm) /.test(end)).map((end) => end.replace(/ .* /, ' ')).toSorted()).toEqual(['answer done', 'confirm done']);
   expect(caught.all).toEqual([]);
-  for (const end of done) expect(ends.filter((one) => one === end)).toEqual([end]);
+  for (const end of done) expect(ends.filter((other) => other === end)).toEqual([end]);
 }, 90_000);

@@ -67,8 +67,8 @@ async function boxOfFlow(): Promise<Box> {
   return node.connection.box(AbortSignal.timeout(20_000));
 }
 
-/** One of the flow's own, and one that runs already; the editor's stays open as the one and is closed by nobody here as the other. */
-const BOXES: Readonly<Record<string, () => Promise<object>>> = {
+/** One of the flow's own, and one that runs already, as the editor's does. */
+const BOXES = {
   'a box of its own': async () => ({ mode: 'own', dir: 'data' }),
   'a box that runs already': async () => {
     await load([{ id: 'f', type: 'tab', label: 'test' }]);
@@ -78,9 +78,9 @@ const BOXES: Readonly<Record<string, () => Promise<object>>> = {
   },
 };
 
-describe.each(Object.keys(BOXES))('with %s', (kind) => {
+describe.each(Object.entries(BOXES))('with %s', (_kind, begin) => {
   it.each(['full', 'flows', 'nodes'] as const)('a hundred deployments (%s) leak nothing, and lose nothing that is in flight', async (how) => {
-    const config = await BOXES[kind]!();
+    const config = await begin();
     const came: NodeMessage[] = [];
     /** How each message came to its end, at the node that publishes it. */
     const ends: { readonly payload: unknown; readonly error: string | undefined }[] = [];

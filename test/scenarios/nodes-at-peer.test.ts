@@ -29,9 +29,6 @@ const FLOW: readonly object[] = [
   node('mark', 'function', [['lasts']], { func: 'return { payload: [msg.payload, msg.retained] };', outputs: 1 }), publish('lasts', 'flow/last'),
   subscribe('at a pace', 'bulk', 'paced', { at: 'link:${OTHER}', rate: '50', rateOf: 'backlog' }), publish('paced', 'flow/paced'),
   node('said', 'status', [['state']], { scope: ['news'] }), node('state', 'function', [['states']], { func: 'return { payload: msg.status.text };', outputs: 1 }), publish('states', 'flow/state'),
-  subscribe('guarded', 'guarded', 'let', { at: 'link:${OTHER}' }), publish('let', 'flow/let'),
-  node('peers', 'lanpost peers', [[], []], { only: '', feature: '' }),
-  node('how', 'status', [['shown']], { scope: ['guarded', 'peers'] }), node('shown', 'function', [['statuses']], { func: 'return { payload: [msg.status.source.id, msg.status.fill, msg.status.text] };', outputs: 1 }), publish('statuses', 'flow/statuses'),
   node('kept', 'complete', [['confirm']], { scope: ['came'] }), node('confirm', 'lanpost ack', [[]], { action: 'ack', delay: '' }),
 ];
 
@@ -66,26 +63,6 @@ describe.skipIf(!needs('root'))('nodes of a flow that work at another box', () =
     await lan?.down();
     rmSync(folder, { recursive: true, force: true });
   });
-
-  /** What that node has shown, and in which colour. */
-  const shown = async (of: string): Promise<string[]> => (await values('flow/statuses') as [string, string, string][]).filter(([id]) => id === of).map(([, fill, text]) => `${fill} ${text}`);
-
-  it('peers are those that it sees, and among them those that are connected', async () => {
-    await boxB.trust.allow('A@h1', 'read', 'nothing');
-    await eventually(async () => (await boxA.peers.list()).every(({ connected }) => connected), { within: 60_000 });
-    await expect.poll(async () => (await shown('peers')).at(-1), { timeout: 60_000 }).toMatch(/^green [01] connected, 1 seen$/);
-  }, 130_000);
-
-  it('one that waits for the word of the owner there says so, and is not said to work until it may read', async () => {
-    await boxB.topics.create('guarded', { accessModel: 'authorize' });
-    // A node that was refused tries again after 30 s at the latest.
-    await expect.poll(async () => (await shown('guarded')).at(-1), { timeout: 60_000 }).toBe('yellow waits for the owner of the peer, received 0');
-    await boxB.publish('guarded', 1);
-    expect((await shown('guarded')).filter((one) => one.startsWith('green'))).toEqual([]);
-    await boxB.topics.approve('guarded', 'A@h1');
-    await expect.poll(() => values('flow/let'), SOON).toEqual([1]);
-    await expect.poll(async () => (await shown('guarded')).at(-1), SOON).toMatch(/^green received 1/);
-  }, 150_000);
 
   it('what the other box does not allow goes to Catch, with its code', async () => {
     await boxA.publish('do/publish', 'not allowed');
