@@ -2,7 +2,11 @@
 import type { TrustLevel } from './trust.ts';
 
 export interface SendOptions {
-  /** Message id, so that a retry is harmless. */
+  /**
+   * Message id, so that a retry is harmless: the same id and body to the same address is the same message while that is
+   * among the newest 200 to it, and has its receipt, also when it has ended. What was refused or has expired is tried
+   * anew under another id.
+   */
   readonly id?: string;
   readonly subject?: string;
   readonly thread?: string;

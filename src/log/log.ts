@@ -26,7 +26,7 @@ import { MemoryTopics } from './memory-topics.ts';
 import { MemoryWriter } from './memory-writer.ts';
 import { isDamage, openDatabase, repairDatabase } from './open-database.ts';
 import { isTaken, Origins, originName } from './origins.ts';
-import { type Outcome, Outcomes } from './outcomes.ts';
+import { type Outcome, Outcomes, type Standing } from './outcomes.ts';
 import { Progress } from './progress.ts';
 import type { ProgressRow } from './progress-row.ts';
 import { Readers } from './readers.ts';
@@ -79,6 +79,8 @@ export interface Log {
   append(draft: Draft): Promise<Appended>;
   /** Whether a durable cursor of that name reads the topic. */
   reads(name: string, topic: string): boolean;
+  /** Where a record of that topic is for the durable cursor of that name. */
+  standing(name: string, topic: string, seq: number): Standing;
   /** How a record that was appended with `follow` ended for its reader: told once. */
   outcome(seq: number, as: string, signal?: AbortSignal): Promise<Outcome>;
   /** What is followed to one reader is so to others from now on, which go on with what it has done: `to` says which has a topic. */
@@ -392,6 +394,10 @@ class DiskLog implements Log {
   reads(name: string, topic: string): boolean {
     const durable = this.#cursors.durable.get(name);
     return durable !== undefined && matcher(durable.filter)(topic);
+  }
+
+  standing(name: string, topic: string, seq: number): Standing {
+    return this.#cursors.standing(name, topic, seq);
   }
 
   outcome(seq: number, as: string, signal?: AbortSignal): Promise<Outcome> {

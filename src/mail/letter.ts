@@ -47,6 +47,11 @@ export function mailTopic(address: Address): string {
   return PREFIX + escaped;
 }
 
+/** The address whose letters it has, as it is written down. */
+export function addressIn(mailTopicName: string): string {
+  return mailTopicName.slice(PREFIX.length).replace(/%([0-9a-f]{2})/gu, (_found, code: string) => String.fromCodePoint(Number.parseInt(code, 16)));
+}
+
 export function isMailTopic(topic: string): boolean {
   return topic.startsWith(PREFIX);
 }

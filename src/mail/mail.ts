@@ -3,15 +3,16 @@ import type { MessagesOptions, MessageState, MessageStream, Receipt, SendOptions
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
+import type { LogRecord } from '../log/record.ts';
 import { Seldom } from '../seldom.ts';
 import { type Address, addressAs, formatAddress, parseAddress, parseKept } from './address.ts';
 import type { Devices } from './devices.ts';
 import { RecordAges } from '../log/stamp-age.ts';
 import { Inbox, INBOX, type Incoming, NAMED } from './inbox.ts';
-import { fromRecord, isMailTopic, mailTopic, toDraft } from './letter.ts';
+import { addressIn, isMailTopic, mailTopic, toDraft } from './letter.ts';
 import { messageReader, type Opening } from './message-reader.ts';
 import { Outbox } from './outbox.ts';
-import { Receipts } from './receipts.ts';
+import { type KeptLetter, Receipts } from './receipts.ts';
 import type { Road } from './road.ts';
 import { Wakes } from './wakes.ts';
 
@@ -47,7 +48,7 @@ export class Mail {
   constructor(parts: MailParts) {
     this.#parts = parts;
     this.#inbox = new Inbox(parts.log);
-    this.#receipts = new Receipts(parts.log.registry);
+    this.#receipts = new Receipts(parts.log);
     this.#ages = new RecordAges(parts.log, parts.clock);
     this.#wakes = new Wakes(parts.clock, () => this.#wake());
     this.#seldom = new Seldom(parts.clock, parts.trouble);
@@ -56,6 +57,7 @@ export class Mail {
   /** Takes up what an earlier run left undelivered. */
   async start(): Promise<void> {
     await this.#parts.devices?.all.start();
+    await this.#receipts.start((letter) => this.#isPast(letter));
     for (const cursor of this.#parts.log.cursors()) {
       // The process was killed while it was read: from now on nobody does.
       if (cursor.name.startsWith(NAMED) && !cursor.open && !isLeft(cursor.extra)) await this.#noteLeft(cursor.name, this.#parts.clock.wall());
@@ -99,26 +101,22 @@ export class Mail {
       ...(device === undefined ? {} : { device }),
     };
     const outbox = await this.#outbox(address);
-    const accepted = this.#parts.log.append(toDraft(address, letter, lifetime));
-    const receipt = this.#receipts.open(id, nameOf(address), accepted.then(() => undefined));
-    const { repeated, seq } = await accepted;
-    if (repeated && seq <= this.#position(address)) this.#receipts.delivered(id);
+    const { seq } = await this.#parts.log.append(toDraft(address, letter, lifetime));
     outbox.wake();
-    return receipt;
+    const kept = { topic: mailTopic(address), seq };
+    // It may be one that was there before, and by now even a new one may have come to its end.
+    return this.#receipts.open(id, nameOf(address), kept, this.#isPast(kept));
   }
 
   /** What has become of a message; `undefined` for one this box does not know, or no longer. */
   async state(id: string): Promise<MessageState | undefined> {
-    const state = this.#receipts.state(id);
-    if (state) return state;
-    for (const topic of this.#parts.log.topics()) {
-      if (!isMailTopic(topic.name)) continue;
-      const [record] = await this.#parts.log.items(topic.name, { ids: [id] });
-      if (!record) continue;
-      const address = parseKept(fromRecord(record).letter.to);
-      return record.seq <= this.#position(address) ? 'delivered' : 'accepted';
+    let newest: LogRecord | undefined;
+    for (const { name } of this.#parts.log.topics()) {
+      if (!isMailTopic(name)) continue;
+      const [record] = await this.#parts.log.items(name, { ids: [id] });
+      if (record && record.seq > (newest?.seq ?? 0)) newest = record;
     }
-    return undefined;
+    return newest && (this.#receipts.state(newest) ?? (this.#isPast(newest) ? 'delivered' : 'accepted'));
   }
 
   /** A message came in; resolves when it is on disk, and only then may it be acknowledged. */
@@ -213,15 +211,15 @@ export class Mail {
     const topic = mailTopic(address);
     if (!log.topic(topic)) await log.append({ topic, kind: 'configure', config: { maxItems: SENT_VIEW, lane: 'history' } });
     if (this.#closed) throw new LanpostError('closed');
-    const cursor = await log.cursor({ name: cursorName(address), filter: topic, from: 'start', durable: true });
+    const cursor = await log.cursor({ name: cursorName(formatAddress(address)), filter: topic, from: 'start', durable: true });
     const outbox = new Outbox({ address, cursor, roads, receipts: this.#receipts, ages: this.#ages, clock, trouble: (found) => this.#seldom.tell(found), noteLoss: (loss) => log.noteLoss(loss), predecessor: (record) => log.predecessor(record) });
     this.#pumps.add(outbox);
     return outbox;
   }
 
-  #position(address: Address): number {
-    for (const cursor of this.#parts.log.cursors()) if (cursor.name === cursorName(address)) return cursor.position;
-    return 0;
+  /** Whether its outbox is done with it. */
+  #isPast({ topic, seq }: KeptLetter): boolean {
+    return this.#parts.log.standing(cursorName(addressIn(topic)), topic, seq) === 'past';
   }
 
   readonly #report = (error: unknown): void => {
@@ -258,6 +256,7 @@ function nameOf(address: Address): string {
   return address.kind === 'as' ? `xmpp:${address.jid}` : formatAddress(address);
 }
 
-function cursorName(address: Address): string {
-  return `mail:${formatAddress(address)}`;
+/** By its address as it is written down. */
+function cursorName(address: string): string {
+  return `mail:${address}`;
 }

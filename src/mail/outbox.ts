@@ -7,7 +7,8 @@ import type { LogRecord } from '../log/record.ts';
 import type { Address } from './address.ts';
 import type { RecordAges } from '../log/stamp-age.ts';
 import { fromRecord, type Letter, mailTopic } from './letter.ts';
-import type { Receipts } from './receipts.ts';
+import { Endings } from './endings.ts';
+import type { End, Receipts } from './receipts.ts';
 import type { Road } from './road.ts';
 
 /**
@@ -61,13 +62,13 @@ export class Outbox {
   /** Record ids of those on their way, by their positions. */
   readonly #away = new Map<number, string>();
   readonly #returned = new Set<Timer>();
-  /** Being written down, of letters that their roads have. */
-  readonly #ending = new Set<Promise<void>>();
+  readonly #endings: Endings;
   #newest = 0;
   #awaited: string | undefined;
 
   constructor(parts: OutboxParts) {
     this.#parts = parts;
+    this.#endings = new Endings({ ...parts, report: this.#report });
     this.#running = this.#run();
   }
 
@@ -93,7 +94,7 @@ export class Outbox {
 
   async close(): Promise<void> {
     await this.stop();
-    await Promise.allSettled(this.#ending);
+    await this.#endings.close();
     await this.#parts.cursor.close();
   }
 
@@ -125,6 +126,8 @@ export class Outbox {
   async #pass(): Promise<void> {
     const { address, cursor, roads, clock } = this.#parts;
     this.#woken = false;
+    // What follows could be noted as little.
+    if (!await this.#endings.written()) return this.#pause(Math.min(RETRY.most, RETRY.first * 2 ** this.#failures++), clock);
     const road = roads.find((candidate) => candidate.reaches(address));
     if (!road) {
       const wait = await this.#expire();
@@ -140,8 +143,9 @@ export class Outbox {
     const [next] = page;
     if (!next) return this.#news();
     if (next.record.kind !== 'publish') return cursor.done(next.record.seq);
+    if (this.#endings.has(next.record.seq)) return;
     const { letter } = fromRecord(next.record, this.#parts.predecessor(next.record));
-    if (this.#left(next.record) <= 0) return this.#end(next.record.seq, letter, 'expired', 'it expired before it could be delivered');
+    if (this.#left(next.record) <= 0) return this.#end(next.record.seq, 'expired', 'it expired before it could be delivered');
     await this.#hand(road, next.record, letter);
   }
 
@@ -183,26 +187,26 @@ export class Outbox {
     } catch (error) {
       this.#awaited = letter.key;
       if (!isFinal(error)) throw error;
-      return this.#end(seq, letter, 'refused', error.message);
+      return this.#end(seq, 'refused', error.message);
     }
     this.#failures = 0;
     this.#awaited = undefined;
     const { delivered, taken, alone = false, stays, handed: passed } = handed;
-    if (!delivered && !taken) return this.#over(seq, letter);
+    if (!delivered && !taken) return this.#over(seq);
     const round = this.#round;
     const isNews = (): boolean => round === this.#round;
-    const broke = (error: unknown): Promise<void> | undefined => (isNews() ? this.#broke(seq, letter, error) : undefined);
+    const broke = (error: unknown): Promise<void> | undefined => (isNews() ? this.#broke(seq, error) : undefined);
     const until = this.#parts.clock.mono() + this.#left(record);
     stays?.catch(() => undefined); // heard of after `taken`
     const over = async (): Promise<void> => {
-      await this.#over(seq, letter);
-      await stays?.catch((error: unknown) => this.#cameBack(road, letter, until, error));
+      await this.#over(seq);
+      await stays?.catch((error: unknown) => this.#cameBack(road, seq, letter, until, error));
     };
     this.#alone = alone;
     if (taken) taken.finally(() => { if (isNews()) this.#alone = false; }).then(over, broke).catch(this.#report);
     let open = true;
     // That it was not handed on is heard of `delivered`, too.
-    const wasHanded = (): void => { if (open && isNews()) receipts.handed(letter.id); };
+    const wasHanded = (): void => { if (open && isNews()) receipts.handed(seq); };
     if (passed) {
       // Of what is confirmed later, the bytes are on their way until then.
       const bytes = delivered ? 0 : letter.body.length;
@@ -222,7 +226,7 @@ export class Outbox {
     delivered.finally(() => {
       open = false;
       if (isNews()) this.#bytes -= letter.body.length;
-    }).then(() => this.#delivered(seq, letter), broke).catch(this.#report);
+    }).then(() => this.#delivered(seq), broke).catch(this.#report);
   }
 
   /** The newest that is on its way. */
@@ -231,49 +235,46 @@ export class Outbox {
   }
 
   /** Nothing more will be heard of it. */
-  async #over(seq: number, letter: Letter): Promise<void> {
-    const ending = this.#end(seq, letter, 'handed', 'this recipient confirms nothing');
-    this.#ending.add(ending);
-    await ending.finally(() => this.#ending.delete(ending));
-    this.#wake?.();
+  #over(seq: number): Promise<void> {
+    return this.#end(seq, 'handed', 'this recipient confirms nothing');
   }
 
   /** Its road had it. It goes again in a while, where that may help and as long as the box runs: the log waits for it no more. */
-  async #cameBack(road: Road, letter: Letter, until: number, error: unknown): Promise<void> {
-    const { address, receipts, clock, trouble } = this.#parts;
+  async #cameBack(road: Road, seq: number, letter: Letter, until: number, error: unknown): Promise<void> {
+    const { address, clock, trouble } = this.#parts;
     if (this.#ended.signal.aborted) return;
-    await receipts.ended(letter.id, 'refused', messageOf(error));
+    await this.#end(seq, 'refused', messageOf(error));
     const isOver = isFinal(error) || this.#returned.size >= RETURNED || clock.mono() + RETRY.most > until;
     trouble({ kind: 'mail.returned', message: `${mailTopic(address)}: ${letter.id} came back${isOver ? '' : ', and goes again'}: ${messageOf(error)}` });
     if (isOver || this.#ended.signal.aborted) return;
     const timer = clock.after(RETRY.most, () => {
       this.#returned.delete(timer);
-      this.#again(road, letter).catch((again: unknown) => this.#cameBack(road, letter, until, again)).catch(this.#report);
+      this.#again(road, seq, letter).catch((again: unknown) => this.#cameBack(road, seq, letter, until, again)).catch(this.#report);
     });
     this.#returned.add(timer);
   }
 
-  async #again(road: Road, letter: Letter): Promise<void> {
-    const { address, receipts } = this.#parts;
+  async #again(road: Road, seq: number, letter: Letter): Promise<void> {
+    const { address } = this.#parts;
     if (!road.reaches(address)) throw new LanpostError('unreachable', 'the road to it is closed');
     const { taken, delivered, stays } = await road.deliver(address, letter);
     stays?.catch(() => undefined); // as above
     await (taken ?? delivered);
-    await receipts.ended(letter.id, 'handed', 'this recipient confirms nothing');
+    await this.#over(seq);
     await stays;
   }
 
-  #delivered(seq: number, letter: Letter): void {
+  #delivered(seq: number): void {
     this.#probing = false;
     this.#breaks = 0;
     this.#away.delete(seq);
     this.#parts.cursor.done(seq);
-    this.#parts.receipts.delivered(letter.id);
+    this.#parts.receipts.delivered(seq);
     this.#wake?.();
   }
 
-  async #broke(seq: number, letter: Letter, error: unknown): Promise<void> {
-    if (isFinal(error)) return this.#end(seq, letter, 'refused', error.message);
+  async #broke(seq: number, error: unknown): Promise<void> {
+    if (isFinal(error)) return this.#end(seq, 'refused', error.message);
     this.#probing = error instanceof LanpostError && error.code === 'timeout';
     this.#rest();
     this.#lost = true; // everything unconfirmed goes again, in order, over whatever road is open then
@@ -297,10 +298,11 @@ export class Outbox {
       cursor.done(next.record.seq);
       return 0;
     }
+    if (this.#endings.has(next.record.seq)) return 0;
     const { letter } = fromRecord(next.record);
     const left = this.#left(next.record);
     if (left <= 0) {
-      await this.#end(next.record.seq, letter, 'expired', 'no road to it opened before it expired');
+      await this.#end(next.record.seq, 'expired', 'no road to it opened before it expired');
       return 0;
     }
     this.#awaited = letter.key;
@@ -313,14 +315,13 @@ export class Outbox {
     return fromRecord(record).lifetime - (this.#parts.ages.of(record) ?? 0);
   }
 
-  async #end(seq: number, letter: Letter, state: 'handed' | 'refused' | 'expired', why: string): Promise<void> {
-    await this.#parts.receipts.ended(letter.id, state, why);
-    const { cursor, noteLoss } = this.#parts;
+  /** The pump goes on once that is on disk. */
+  async #end(seq: number, end: End, why: string): Promise<void> {
     this.#awaited = undefined;
     this.#breaks = 0;
-    if (state === 'expired') await noteLoss({ reader: cursor.name, topic: cursor.filter, from: seq, to: seq, count: 1, reason: 'expired' });
     this.#away.delete(seq);
-    cursor.done(seq);
+    await this.#endings.add(seq, end, why);
+    this.#wake?.();
   }
 
   #pause(ms: number, clock: Clock): Promise<void> {

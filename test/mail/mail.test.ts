@@ -4,37 +4,13 @@ import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { LanpostError } from '../../src/errors.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
-import type { Letter } from '../../src/mail/letter.ts';
 import { Mail } from '../../src/mail/mail.ts';
-import type { Handed, Road } from '../../src/mail/road.ts';
+import { PlayedRoad } from '../support/played-road.ts';
 import { quiet } from '../support/quiet.ts';
-
-/** A road whose far side the test plays. */
-class TestRoad implements Road {
-  open = true;
-  keyless = false;
-  readonly carried: { letter: Letter; confirm: () => void; lose: (error?: LanpostError) => void }[] = [];
-  #arrival: (() => void) | undefined;
-  refuse: LanpostError | undefined;
-
-  reaches(): boolean { return this.open; }
-  holds(): boolean { return !this.keyless; }
-  async deliver(_address: unknown, letter: Letter): Promise<Handed> {
-    if (this.refuse) throw this.refuse;
-    const handed = new Promise<void>((resolve, reject) => {
-      this.carried.push({ letter, confirm: resolve, lose: (error = new LanpostError('disconnected')) => reject(error) });
-    });
-    this.#arrival?.();
-    return this.keyless ? {} : { delivered: handed };
-  }
-  async carriedBy(count: number): Promise<void> {
-    while (this.carried.length < count) await new Promise<void>((resolve) => { this.#arrival = resolve; });
-  }
-}
 
 let log: Log;
 let clock: TestClock;
-let road: TestRoad;
+let road: PlayedRoad;
 let mail: Mail;
 const database = () => new MemoryDatabase();
 let kept: ReturnType<typeof database>;
@@ -48,7 +24,7 @@ const close = async (): Promise<void> => { await mail.close(); await log.close()
 
 beforeEach(async () => {
   clock = createTestClock();
-  road = new TestRoad();
+  road = new PlayedRoad();
   kept = database();
   await open();
 });
@@ -134,7 +110,7 @@ test('what was not confirmed goes again after a restart; what was does not', asy
   const held = await mail.send('link:b', 'held');
   await road.carriedBy(2);
   await close();
-  road = new TestRoad();
+  road = new PlayedRoad();
   await open();
   await road.carriedBy(1);
   expect(road.carried.map(({ letter }) => letter.body)).toEqual(['held']);
@@ -404,20 +380,6 @@ test('both receipts of a letter that was sent twice are told', async () => {
   expect(await Promise.allSettled([first.delivered, second.delivered])).toMatchObject([{ status: 'fulfilled' }, { status: 'fulfilled' }]);
 });
 
-test('of the ends that are remembered the oldest are forgotten first, also after a restart', async () => {
-  road.refuse = new LanpostError('too-large', 'no');
-  const ids = ['zzz', ...Array.from({ length: 999 }, (_, i) => `m${i}`)];
-  for (const id of ids) await mail.send('link:b', 'x', { id });
-  await (await mail.send('link:c', 'x', { id: 'b' })).delivered.catch(() => undefined);
-  while (log.registry.entries('mail:end:').length < 1000) await quiet();
-  await close();
-  await open();
-  await (await mail.send('link:b', 'x', { id: 'aaa' })).delivered.catch(() => undefined);
-  expect(await mail.state('aaa')).toBe('refused');
-  expect(await mail.state('m998')).toBe('refused');
-  expect(log.registry.entries('mail:end:')).toHaveLength(1000);
-});
-
 test('the inbox of peers without a key is full only as long as a reader has to read it', async () => {
   const send = (size: number) => mail.receive({ from: 'link:alice@h1', to: 'link:a', trust: 'none', body: 'x'.repeat(size) });
   for (let i = 0; i < 60; i++) await send(200_000);
@@ -596,18 +558,18 @@ describe('a letter that comes back after its road had it', () => {
 });
 
 describe('an address with two roads', () => {
-  let far: TestRoad;
+  let far: PlayedRoad;
   let letters: Receipt[];
   beforeEach(async () => {
     await mail.close();
-    far = new TestRoad();
+    far = new PlayedRoad();
     mail = new Mail({ log, clock, roads: [road, far], isHomeDomain: () => false, trouble: () => undefined, limits: { stanzaBytes: 262_144 } });
     letters = [];
   });
   const say = async (...texts: string[]): Promise<void> => {
     for (const text of texts) letters.push(await mail.send('xmpp:b@home.test', text));
   };
-  const bodies = (one: TestRoad): string[] => one.carried.map(({ letter }) => letter.body);
+  const bodies = (one: PlayedRoad): string[] => one.carried.map(({ letter }) => letter.body);
 
   test('has all that is unconfirmed go first over the nearer one, in order and under the same numbers, when that opens', async () => {
     road.open = false;
@@ -679,7 +641,7 @@ describe('an address with two roads', () => {
     const got: string[] = [];
     let highest = 0;
     // What a box does with what comes to it: numbers it has had are a repeat, what goes before must be there.
-    const arrive = ({ letter: { recordId, after, body } }: TestRoad['carried'][number]): boolean => {
+    const arrive = ({ letter: { recordId, after, body } }: PlayedRoad['carried'][number]): boolean => {
       const number = (id: string): number => Number(id.slice(id.lastIndexOf('-') + 1));
       if (after !== undefined && number(after) > highest) return false;
       if (number(recordId) > highest) got.push(body);
@@ -688,7 +650,7 @@ describe('an address with two roads', () => {
     };
     road.open = false;
     let sent = 0;
-    let late: TestRoad['carried'] = [];
+    let late: PlayedRoad['carried'] = [];
     for (let turn = 0; got.length < 10_000; turn += 1) {
       const [from, to] = turn % 2 === 0 ? [far, road] : [road, far];
       const more = Math.min(1000, 10_000 - sent);
