@@ -37,7 +37,7 @@ export interface SealedLettersParts {
 export interface SealedLetter {
   readonly id: string;
   readonly fingerprint: string;
-  readonly sender: Pick<Incoming, 'from' | 'trust' | 'origin'>;
+  readonly sender: Pick<Incoming, 'from' | 'trust' | 'origin' | 'after'>;
   readonly chain: string;
 }
 
@@ -76,7 +76,7 @@ export class SealedLetters {
     remember(this.#senders, `${fingerprint} ${sender}`, true);
     remember(this.#taken, chain, Math.max(origin.seq, this.#taken.get(chain) ?? 0));
     const isAlone = this.#parts.holder(sender) === fingerprint;
-    return { id: record.id, fingerprint, chain, sender: { from: `xmpp:${isAlone ? sender : from}`, trust: 'paired', origin } };
+    return { id: record.id, fingerprint, chain, sender: { from: `xmpp:${isAlone ? sender : from}`, trust: 'paired', origin, ...(record.after === undefined ? {} : { after: afterOf(record.after) }) } };
   }
 
   /** Changed on its way, or not written by whose it says it is. Who has used the key from there is told; strangers are not, lest they learn who is paired. */
@@ -96,7 +96,7 @@ export class SealedLetters {
     return this.#parts.seal.seal('lanpost refusal 1', receivedStatement(id, fingerprint, this.#parts.fingerprint));
   }
 
-  /** It could not be kept: those after it are early. */
+  /** It could not be kept: those after it are early. Of those that were let in meanwhile the log takes none. */
   lost({ chain }: SealedLetter): void {
     this.#taken.delete(chain);
   }
@@ -108,6 +108,11 @@ export class SealedLetters {
     const outbox = { box, epoch: before.epoch, ...(chain === undefined ? {} : { chain }) };
     return before.seq > Math.max(this.#parts.mark(outbox, device), this.#taken.get(`${box} ${before.epoch} ${chain ?? ''}`) ?? 0);
   }
+}
+
+function afterOf(id: string): Pick<Origin, 'epoch' | 'seq'> {
+  const { epoch, seq } = idOf(id);
+  return { epoch, seq };
 }
 
 /** The longest unused gives way. */

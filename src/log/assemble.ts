@@ -1,4 +1,4 @@
-import type { LanpostError } from '../errors.ts';
+import { LanpostError } from '../errors.ts';
 import { appended, type Appended, notFound, samePayload } from './appended.ts';
 import { encodeBody } from './body.ts';
 import { dueAt, topicNumber } from './expiry.ts';
@@ -8,7 +8,7 @@ import { expiryKey, garbageKey, idKey, indexKey, originKey, putSeq, putU32 } fro
 import { type Mark, originName, originOp, take } from './origins.ts';
 import { keyName, namesOf, replaces } from './item-names.ts';
 import { type Prior, priorKey } from './prior.ts';
-import { type Draft, HEADER_BYTES, type Stamp, type TopicSettings, recordCrc } from './record.ts';
+import { type Draft, HEADER_BYTES, type Origin, type Stamp, type TopicSettings, recordCrc } from './record.ts';
 import type { RingEntry } from './ring.ts';
 import type { Content, RowWriter } from './row-writer.ts';
 import type { LogState } from './state.ts';
@@ -82,7 +82,7 @@ export class Assembly {
 
   add({ draft, content }: Pick<Pending, 'draft' | 'content'>): void {
     const mark = this.#takeOrigin(draft);
-    if (mark === 'repeated') return;
+    if (mark === 'repeated' || mark === 'early') return;
     const { topics } = this.#state;
     if (draft.kind === 'retract' && !draft.origin && !topics.byName.has(draft.topic)) {
       this.results.push(notFound(draft));
@@ -154,14 +154,22 @@ export class Assembly {
     });
   }
 
-  #takeOrigin(draft: Draft): Mark | 'repeated' | undefined {
-    const { origin } = draft;
+  #takeOrigin(draft: Draft): Mark | 'repeated' | 'early' | undefined {
+    const { origin, after } = draft;
     if (!origin) return undefined;
-    const name = originName(origin, draft.topic);
-    const mark = take(this.#marks.get(name) ?? this.#state.origins.get(name), origin.seq, origin.previous);
+    const mark = take(this.#markOf(origin, draft.topic), origin.seq, origin.previous);
+    if (mark && after && (this.#markOf({ ...origin, ...after }, draft.topic)?.high ?? 0) < after.seq) {
+      this.results.push(new LanpostError('busy', `what comes before it, number ${after.seq}, has not been taken`));
+      return 'early';
+    }
     if (mark) return mark;
     this.results.push(appended(0, `${origin.box}-${origin.epoch}-${origin.seq}`, true, draft));
     return 'repeated';
+  }
+
+  #markOf(origin: Origin, topic: string): Mark | undefined {
+    const name = originName(origin, topic);
+    return this.#marks.get(name) ?? this.#state.origins.get(name);
   }
 
   /** The live items with these names, each once. */

@@ -46,6 +46,8 @@ export interface Draft {
   readonly payload?: RecordPayload;
   readonly publisher?: string;
   readonly origin?: Origin;
+  /** What of the same box and chain must have been taken before: else it is refused (`busy`), and comes again behind that. Not kept. */
+  readonly after?: Pick<Origin, 'epoch' | 'seq'>;
   /** Anything CBOR can hold, e.g. a message's envelope. */
   readonly extra?: unknown;
   readonly config?: TopicSettings;

@@ -31,6 +31,8 @@ export interface Incoming {
   readonly thread?: string;
   /** The sender's record id, when it is a box: a repeat is recognised by it. */
   readonly origin?: Origin;
+  /** Of a paired key: what of that outbox must be on disk before it; not so, it is refused (`busy`). */
+  readonly after?: Pick<Origin, 'epoch' | 'seq'>;
   /** Else what its road recognises a repeat by: known as long as the message is kept, the newest 512 of strangers. */
   readonly repeat?: string;
 }
@@ -84,12 +86,13 @@ export class Inbox {
 }
 
 /** A message as the log keeps it. */
-export function draftOf(topic: string, { body, origin, repeat, ...envelope }: Incoming): Draft {
+export function draftOf(topic: string, { body, origin, after, repeat, ...envelope }: Incoming): Draft {
   return {
     topic,
     kind: 'publish',
     payload: { contentType: 'text/plain', bytes: new TextEncoder().encode(body) },
     extra: envelope,
+    ...(after === undefined ? {} : { after }),
     ...(origin === undefined ? repeat === undefined ? {} : { id: repeat } : repeatMark(envelope.trust, origin)),
   };
 }

@@ -182,6 +182,13 @@ describe('a letter of a box that comes by way of a home', () => {
     expect(kept.map(({ body }) => body)).toEqual(['letter 1', 'letter 2', 'letter 3']);
   });
 
+  // It may turn out only later that the one before it cannot be kept.
+  test('says to the log what it comes after, of the same outbox', async () => {
+    await receive(stanza(letter(1)));
+    await receive(stanza(letter(2, { after: idOf(1) })));
+    expect(kept.map(({ after }) => after)).toEqual([undefined, { epoch: '1.00000001', seq: 1 }]);
+  });
+
   test('after one that came over the link is in its place', async () => {
     mark = 5;
     expect(await outcome(stanza(letter(6, { after: idOf(5) })))).toContain('received');

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { LanpostError } from '../../src/errors.ts';
 import type { Log } from '../../src/log/log.ts';
 import type { Draft } from '../../src/log/record.ts';
 import { closeAll, item, open, openMemory, store, texts } from './log-fixture.ts';
@@ -126,6 +127,19 @@ it('keeps small values', async () => {
   await log.close();
   const next = await open(dir);
   expect(next.registry.entries('trust/')).toEqual([['trust/b', { name: 'x' }]]);
+});
+
+it('takes a record from another box behind the one that it comes after, and not without that', async () => {
+  const dir = await store();
+  const log = await open(dir);
+  const from = (seq: number, after?: number, epoch = '1.x') => item('m', `${seq}`, { origin: { box: 'b', epoch, seq }, ...(after !== undefined && { after: { epoch: '1.x', seq: after } }) });
+  const append = async (...drafts: ReturnType<typeof from>[]) => (await Promise.allSettled(drafts.map((draft) => log.append(draft)))).map((result) => (result.status === 'fulfilled' ? result.value.repeated : (result.reason as LanpostError).code));
+  expect(await append(from(1), from(3, 2), from(4, 3))).toEqual([false, 'busy', 'busy']);
+  expect(log.originMark('b', '1.x', 'm')).toBe(1);
+  expect(await append(from(2, 1), from(3, 2), from(4, 3), from(5, 4, '2.x'))).toEqual([false, false, false, false]);
+  expect(await append(from(3, 2), from(6, 7))).toEqual([true, 'busy']);
+  expect((await log.items('m')).map(({ payload }) => Buffer.from(payload?.bytes ?? '').toString())).toEqual(['1', '2', '3', '4', '5']);
+  expect((await log.items('m')).every((record) => !('after' in record))).toBe(true);
 });
 
 it('takes a record from another box once', async () => {

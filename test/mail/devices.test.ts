@@ -56,6 +56,23 @@ beforeEach(async () => {
 afterEach(close);
 
 describe('a device of the box', () => {
+  // Both came by way of a home before it was known of the first that there is no room for it.
+  test('gets no letter before the one that it must have first, also when room is made for it between the two', async () => {
+    await devices.add('boiler', 1);
+    for (let n = 1; n <= 1000; n += 1) await devices.receive('boiler', incoming(n));
+    const reader = mail.messages({ device: 'boiler' });
+    const { value } = await reader.next() as { value: Message };
+    const refused = devices.receive('boiler', incoming(1001)).catch((error: unknown) => { value.ack(); return error; });
+    const next = devices.receive('boiler', { ...incoming(1002), after: { epoch: '1.00000001', seq: 1001 } }).catch((error: unknown) => error);
+    expect(await refused).toMatchObject({ code: 'topic-full' });
+    expect(await next).toMatchObject({ code: 'busy' });
+    expect([devices.mark(incoming(1).origin, 'boiler'), (await devices.list())[0]?.unread]).toEqual([1000, 999]);
+    await reader.close();
+    await read('boiler', 2);
+    await Promise.all([devices.receive('boiler', incoming(1001)), devices.receive('boiler', { ...incoming(1002), after: { epoch: '1.00000001', seq: 1001 } })]);
+    expect((await read('boiler', 999)).slice(-2).map(({ body }) => body)).toEqual(['1001', '1002']);
+  });
+
   test('has a name that every road can say', async () => {
     for (const name of ['', 'a b', 'a@b', 'a/b', 'a:b', '#', '$x', 'a\n', 'x'.repeat(65)]) await expect((async () => devices.add(name, 1))()).rejects.toMatchObject({ code: 'invalid-value' });
     // @ts-expect-error -- what JavaScript may pass

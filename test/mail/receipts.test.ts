@@ -34,7 +34,7 @@ async function told(to: string, id: string, body = 'hello', expires?: number): P
   const receipt = await mail.send(to, body, { id, ...(expires === undefined ? {} : { expires }) });
   const said = ['open', 'open'];
   for (const [n, promise] of [receipt.handed, receipt.delivered].entries()) {
-    promise.then(() => { said[n] = 'done'; }, (error: unknown) => { said[n] = error instanceof LanpostError ? error.code : String(error); });
+    void promise.then(() => 'done', (error: unknown) => (error instanceof LanpostError ? error.code : String(error))).then((how) => { said[n] = how; return how; });
   }
   await quiet();
   return said;
