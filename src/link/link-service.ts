@@ -46,6 +46,7 @@ import { itemsAt } from './items-at.ts';
 import { type HomeAccounts, JidProofs } from './jid-proofs.ts';
 import type { Link } from './link.ts';
 import { linkName } from './link-name.ts';
+import { LetterOrder } from './letter-order.ts';
 import { incomingOf, MailRoad } from './mail-road.ts';
 import { Notifications } from './notifications.ts';
 import type { OwnPresence } from './own-presence.ts';
@@ -317,14 +318,16 @@ export class LinkService {
       await this.#proofs.proved(payload, context);
       return undefined;
     });
+    const letters = new LetterOrder();
     parts.dispatcher.message(NS_CLIENT, 'body', async (message, _body, context) => {
       const incoming = incomingOf(message, context, this.name, accounts && { has: (jid) => accounts.home.has(jid), holder: (jid) => accounts.claims.holder(jid) });
       if (!incoming) return;
       // What a box has numbered says itself for whom it is, over every road: else its letter would be in two places after one broke.
       const threaded = incoming.origin === undefined ? deviceOfThread(incoming.thread) : undefined;
       const device = parseDevices(message).to ?? (threaded !== undefined && parts.devices?.has(threaded) === true && this.trust.may(context.fingerprint, 'device', threaded) ? threaded : undefined);
-      if (device !== undefined) await this.#toDevice(device, incoming, context);
-      else await parts.receive(incoming).catch((error: unknown) => { throw context.fingerprint === undefined ? refusal(error) : error; });
+      await letters.keep(incoming, device !== undefined
+        ? (letter) => this.#toDevice(device, letter, context)
+        : (letter) => parts.receive(letter).catch((error: unknown) => { throw context.fingerprint === undefined ? refusal(error) : error; }));
     });
     parts.dispatcher.message(NS_CLIENT, 'error', async (message, _error, context) => {
       if (this.#returned(message, context)) return;

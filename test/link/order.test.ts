@@ -1,14 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Receipt } from '../../src/api.ts';
+import { LanpostError } from '../../src/errors.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { OWNER } from '../../src/pubsub/actor.ts';
 import { acquainted, seen, SimulatedLan } from './fixtures.ts';
 import { serviceBox } from './service-box.ts';
 
 const COUNT = 600;
-
-
 
 // What waited for room in the lost stream went out first on the new one, before what was sent again.
 test('a topic keeps its order when a stream breaks with stanzas waiting for it', async () => {
@@ -44,6 +43,30 @@ test('a topic keeps its order when a stream breaks with stanzas waiting for it',
     if (value.kind === 'item') order.push(Number.parseInt(Buffer.from(value.value as Uint8Array).toString('latin1'), 10));
   }
   expect(order).toEqual(Array.from({ length: COUNT }, (_, i) => i));
+  await lan.close();
+});
+
+// The next one was kept, and when the one that had failed came again its number was below what had been taken.
+test('a letter that the disk refuses is not taken for a repeat when it comes again behind the next one', async () => {
+  const lan = new SimulatedLan();
+  const a = await serviceBox(lan, 1, 'a');
+  const b = await serviceBox(lan, 2, 'b');
+  await acquainted(a, b);
+  await b.trust.allow(a.identity.fingerprint, 'chat');
+  await (await a.mail.send(`link:${b.link.name}`, '0')).delivered;
+  const append = b.log.append.bind(b.log);
+  let refused = 0;
+  b.log.append = async (draft) => {
+    const body = draft.payload && new TextDecoder().decode(draft.payload.bytes);
+    if (draft.topic.startsWith('$inbox/') && body === '2' && refused++ === 0) throw new LanpostError('disk-full');
+    return append(draft);
+  };
+  const receipts = await Promise.all(['1', '2', '3', '4'].map((body) => a.mail.send(`link:${b.link.name}`, body)));
+  await Promise.all(receipts.map(({ delivered }) => delivered));
+  expect(refused).toBeGreaterThan(0);
+  const kept: string[] = [];
+  for await (const { body } of b.mail.messages({ last: 10 })) if (kept.push(body) === 5) break;
+  expect(kept).toEqual(['0', '1', '2', '3', '4']);
   await lan.close();
 });
 
