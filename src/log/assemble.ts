@@ -7,8 +7,10 @@ import { noRoom } from './room.ts';
 import { expiryKey, garbageKey, idKey, indexKey, originKey, putSeq, putU32 } from './keys.ts';
 import { type Mark, originName, originOp, take } from './origins.ts';
 import { keyName, namesOf, replaces } from './item-names.ts';
+import { acceptedOf, isOlder } from './precedence.ts';
 import { type Prior, priorKey } from './prior.ts';
 import { type Draft, HEADER_BYTES, type Origin, type Stamp, type TopicSettings, recordCrc } from './record.ts';
+import { formatRecordId } from './record-id.ts';
 import type { RingEntry } from './ring.ts';
 import type { Content, RowWriter } from './row-writer.ts';
 import type { LogState } from './state.ts';
@@ -32,6 +34,7 @@ function u64(seq: number): Uint8Array {
 }
 
 const NONE: readonly Prior[] = [];
+const NO_NAMES: readonly string[] = [];
 
 /** What of its names the index row says: with a key only that and the id that was chosen. */
 function nameFields({ id, key }: Draft, names: readonly string[]): { readonly id?: string; readonly key?: string } {
@@ -80,7 +83,8 @@ export class Assembly {
     return this.#crcs.subarray(0, this.entries.length * 4);
   }
 
-  add({ draft, content }: Pick<Pending, 'draft' | 'content'>): void {
+  /** `view`: what is in view of the topic of one that takes all of it away, and came late. */
+  add({ draft, content }: Pick<Pending, 'draft' | 'content'>, view?: readonly Prior[]): void {
     const mark = this.#takeOrigin(draft);
     if (mark === 'repeated' || mark === 'early') return;
     const { topics } = this.#state;
@@ -119,18 +123,41 @@ export class Assembly {
         return;
       }
     }
-    const seq = ++this.#seq;
-    if (!this.topics.has(topic)) {
-      this.topics.set(topic, seq);
-      this.#tx.touch(topic);
-    }
     if (mark && draft.origin) {
       const name = originName(draft.origin, draft.topic);
       this.#marks.set(name, mark);
       this.#tx.apply([originOp(name, mark)]);
     }
-    for (const prior of priors) this.#replace(topic, change, prior, draft.kind === 'retract' ? 'retracted' : 'superseded', names);
-    this.#write(topic, change, seq, draft, content, names);
+    const { replaced, late } = mark ? this.#placed(draft, mark, view ?? priors) : { replaced: priors, late: false };
+    // Of what the lane `latest` keeps for nobody it is on disk only that it was here.
+    const kept = !late || change.settings.lane !== 'latest';
+    if (kept) this.#number(topic);
+    else {
+      this.#tx.touch(topic);
+      this.prolonged = true;
+    }
+    for (const prior of replaced) this.#replace(topic, change, prior, draft.kind === 'publish' ? 'superseded' : 'retracted', late ? NO_NAMES : names);
+    if (kept) this.#write(topic, change, this.#seq, draft, content, names, late);
+    else if (draft.origin) this.results.push(appended(0, formatRecordId(draft.origin), true, draft));
+  }
+
+  /** What it takes the place of. It may come behind what its box accepted after it, by another road: that stays, and this has been replaced already. */
+  #placed(draft: Draft, mark: Mark, priors: readonly Prior[]): { readonly replaced: readonly Prior[]; readonly late: boolean } {
+    const accepted = acceptedOf(draft, draft.stamp, true);
+    if (!accepted) return { replaced: priors, late: false };
+    if (draft.kind === 'purge' || draft.kind === 'delete') {
+      const late = accepted.origin.seq < mark.high;
+      return { replaced: late ? priors.filter(({ seq, accepted: of }) => !this.#tx.gone.has(seq) && !isOlder(accepted, of)) : NONE, late };
+    }
+    const replaced = priors.filter((prior) => !isOlder(accepted, prior.accepted));
+    return { replaced, late: replaced.length < priors.length };
+  }
+
+  #number(topic: Topic): void {
+    const seq = ++this.#seq;
+    if (this.topics.has(topic)) return;
+    this.topics.set(topic, seq);
+    this.#tx.touch(topic);
   }
 
   /** After the last draft: what memory takes over once the batch is on disk. */
@@ -163,7 +190,7 @@ export class Assembly {
       return 'early';
     }
     if (mark) return mark;
-    this.results.push(appended(0, `${origin.box}-${origin.epoch}-${origin.seq}`, true, draft));
+    this.results.push(appended(0, formatRecordId(origin), true, draft));
     return 'repeated';
   }
 
@@ -208,12 +235,12 @@ export class Assembly {
   }
 
   /** Who says the same again may say that it is good for longer; no reader has to be told. Undefined: for ever. */
-  #prolong(topic: Topic, { seq, index: { expires: before, ...index }, payload }: Prior, until: number | undefined): void {
+  #prolong(topic: Topic, { seq, index: { expires: before, ...index }, payload, accepted }: Prior, until: number | undefined): void {
     if (before === undefined || (until ?? Infinity) <= before) return;
     const after = { ...index, ...this.#over(topic, seq, until) };
     this.#tx.del(expiryKey(before, seq));
     this.#tx.put(indexKey(topic.no, seq), encodeIndex(after));
-    for (const name of namesOf(after)) this.#priors.set(priorKey(topic, name), { seq, index: after, payload });
+    for (const name of namesOf(after)) this.#priors.set(priorKey(topic, name), { seq, index: after, payload, accepted });
     this.prolonged = true;
   }
 
@@ -229,7 +256,7 @@ export class Assembly {
     this.#tx.put(garbageKey(seq), topicNumber(topic.no));
   }
 
-  #write(topic: Topic, change: TopicChange, seq: number, draft: Draft, content: Content, names: readonly string[]): void {
+  #write(topic: Topic, change: TopicChange, seq: number, draft: Draft, content: Content, names: readonly string[], late: boolean): void {
     const { kind } = draft;
     const item = isItem(kind);
     const tx = this.#tx;
@@ -238,12 +265,13 @@ export class Assembly {
     const row = this.#rows.record(tx, seq, kind, topic.no, change.last, stamp, content);
     const size = row.length;
     const ordinal = change.ordinal + 1;
-    if (item && (names.length > 0 || draft.expires !== undefined)) {
+    if (late && item) tx.put(indexKey(topic.no, seq), encodeIndex({ state: 'superseded', item, size, ordinal, ...nameFields(draft, names) }));
+    else if (item && (names.length > 0 || draft.expires !== undefined)) {
       const index = { state: 'live' as const, item, size, ordinal, ...this.#over(topic, seq, draft.expires), ...(names.length > 0 && nameFields(draft, names)) };
       tx.put(indexKey(topic.no, seq), encodeIndex(index));
       for (const name of names) {
         tx.put(idKey(topic.no, name), u64(seq));
-        this.#priors.set(priorKey(topic, name), { seq, index, payload: draft.payload });
+        this.#priors.set(priorKey(topic, name), { seq, index, payload: draft.payload, accepted: acceptedOf(draft, draft.stamp, true) });
       }
     } else this.#rows.index(tx, topic.no, seq, item, size, ordinal);
     // What the ledger is told comes on top.
@@ -251,21 +279,22 @@ export class Assembly {
     putU32(this.#crcs, this.entries.length * 4, recordCrc(row));
     this.bytes += size;
     const { origin } = draft;
-    const recordId = origin ? `${origin.box}-${origin.epoch}-${origin.seq}` : `${this.#idPrefix}${seq}`;
+    const recordId = origin ? formatRecordId(origin) : `${this.#idPrefix}${seq}`;
     this.results.push(appended(seq, recordId, false, draft));
     this.entries.push({
       seq, topic, draft, previous: change.last, recordId, bytes: size, ordinal,
       stamp, record: undefined, stale: false,
     });
-    this.#touch(topic, change, seq, draft, size);
-  }
-
-  /** What the record does to its topic. */
-  #touch(topic: Topic, change: TopicChange, seq: number, { kind, config }: Draft, size: number): void {
     change.last = seq;
     change.ordinal++;
     change.bytes += size;
     if (change.first === 0) change.first = seq;
+    if (late) this.#garbage(topic, seq);
+    else this.#touch(topic, change, seq, draft, size);
+  }
+
+  /** What the record does to its topic. */
+  #touch(topic: Topic, change: TopicChange, seq: number, { kind, config }: Draft, size: number): void {
     if (kind === 'publish') {
       change.count++;
       change.viewBytes += size;

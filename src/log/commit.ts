@@ -9,7 +9,8 @@ import type { DiskGuard } from './disk-guard.ts';
 import { commitKey } from './keys.ts';
 import { BATCH_BYTES, BATCH_RECORDS, ROOM_RECORD_BYTES } from './limits.ts';
 import { Overlap } from './overlap.ts';
-import { readPriors } from './prior.ts';
+import { originName } from './origins.ts';
+import { type Prior, readPriors, readView } from './prior.ts';
 import type { Draft } from './record.ts';
 import { type Content, contentBytes, RowWriter } from './row-writer.ts';
 import type { Space } from './space.ts';
@@ -179,6 +180,7 @@ export class Committer {
     let count = 0;
     for (const one of this.#queue) {
       if (one.draft.kind === 'retract' && this.#overfull(one.draft.topic, count)) break;
+      if (count > 0 && clears(one.draft)) break;
       if (count >= most || (count > 0 && bytes + one.bytes > BATCH_BYTES)) break;
       bytes += one.bytes;
       count++;
@@ -248,7 +250,8 @@ export class Committer {
     await this.#space.page(tx, pending.length > 0);
     for (const topic of this.#exact(pending)) await this.#space.settle(tx, topic);
     const assembly = new Assembly(state, tx, this.#rows, priors, pending.length);
-    for (const one of pending) assembly.add(one);
+    const view = pending[0] && await this.#cleared(pending[0].draft);
+    for (const [i, one] of pending.entries()) assembly.add(one, i === 0 ? view : undefined);
     for (const task of tasks) await task.build(tx);
     const lines = this.#ledgerLines(tx);
     for (const [name, prior] of lines.length === 0 ? [] : await readPriors(state, lines)) priors.set(name, prior);
@@ -265,6 +268,14 @@ export class Committer {
     }
     tx.seal();
     return assembly;
+  }
+
+  /** What is in view where all of it is to go, when something newer of the same box may be among it. */
+  async #cleared(draft: Draft): Promise<Prior[] | undefined> {
+    const { origins, topics } = this.#state;
+    const topic = topics.byName.get(draft.topic);
+    if (!draft.origin || !clears(draft) || !topic?.stored) return undefined;
+    return (origins.get(originName(draft.origin, draft.topic))?.high ?? 0) > draft.origin.seq ? readView(this.#state, topic) : undefined;
   }
 
   /** What this batch takes from readers, as records of its own. */
@@ -321,4 +332,9 @@ export class Committer {
       for (const { resolve } of tasks) resolve();
     };
   }
+}
+
+/** Whether it takes away all that another box's topic held: what is in view then has to be on disk, so that it is the first of its batch. */
+function clears({ kind, origin }: Draft): boolean {
+  return origin !== undefined && (kind === 'purge' || kind === 'delete');
 }

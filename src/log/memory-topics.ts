@@ -10,6 +10,8 @@ import { firstInMemory, isInMemory } from './memory-seq.ts';
 import { type HeldItem, MemoryTopic } from './memory-topic.ts';
 import { originName, Origins, take } from './origins.ts';
 import { replaces } from './item-names.ts';
+import { type Accepted, acceptedOf, isOlder } from './precedence.ts';
+import { formatRecordId } from './record-id.ts';
 import { type Draft, HEADER_BYTES, type Stamp } from './record.ts';
 import { entryBytes, Ring, type RingEntry } from './ring.ts';
 import { maxAge, noRoom, overfull } from './room.ts';
@@ -102,7 +104,7 @@ export class MemoryTopics {
   /** At once: there is nothing to wait for. `head`: the newest record on disk. */
   append(memory: MemoryTopic, draft: Draft, head: number): Appended | LanpostError {
     const { kind, origin } = draft;
-    if (origin && !this.#takeOrigin(draft)) return appended(0, `${origin.box}-${origin.epoch}-${origin.seq}`, true, draft);
+    if (origin && !this.#takeOrigin(draft)) return appended(0, formatRecordId(origin), true, draft);
     this.trim(memory);
     const names = replaces(draft, memory.settings.lane);
     const priors = names.length === 0 ? NOTHING : priorsOf(memory, names);
@@ -117,17 +119,22 @@ export class MemoryTopics {
       const refusal = kind === 'publish' && memory.settings.full === 'reject' ? this.#noRoom(memory, priors, bytes) : undefined;
       if (refusal) return refusal;
     }
-    for (const prior of priors) this.#leave(prior);
-    if (kind === 'purge' || kind === 'delete') this.#clear(memory);
+    // What its box accepted after it may be here already, by another road: that stays, and this has been replaced.
+    const accepted = acceptedOf(draft, draft.stamp, true);
+    const replaced = accepted ? priors.filter(({ entry }) => !entry || !isOlder(accepted, acceptedOf(entry.draft, entry.stamp))) : priors;
+    const late = replaced.length < priors.length;
+    if (late && origin && memory.settings.lane === 'latest') return appended(0, formatRecordId(origin), true, draft);
+    for (const prior of replaced) this.#leave(prior);
+    if (kind === 'purge' || kind === 'delete') this.#clear(memory, accepted);
     const seq = this.#next++;
-    const recordId = origin ? `${origin.box}-${origin.epoch}-${origin.seq}` : `${this.#idPrefix}${seq}`;
+    const recordId = origin ? formatRecordId(origin) : `${this.#idPrefix}${seq}`;
     memory.records++;
     const entry: MemoryEntry = {
       seq, topic: memory.topic, draft, previous: memory.last, recordId, stamp: this.#stamp(draft), bytes, ordinal: memory.ordinal, record: undefined, stale: false, after: head,
     };
     memory.newest = seq;
     this.ring.push(entry);
-    if (isItem(kind)) this.#hold(memory, entry, origin && draft.id === undefined ? [...names, recordId] : names);
+    if (isItem(kind) && !late) this.#hold(memory, entry, origin && draft.id === undefined ? [...names, recordId] : names);
     this.#parts.arrived(memory.topic, seq);
     return appended(seq, recordId, false, draft);
   }
@@ -223,9 +230,10 @@ export class MemoryTopics {
     this.#bytes -= entryBytes(entry);
   }
 
-  #clear(memory: MemoryTopic): void {
-    for (let { first } = memory.line; first; { first } = memory.line) this.#leave(first);
-    memory.expires = Infinity;
+  /** But for what is newer than `before`. */
+  #clear(memory: MemoryTopic, before?: Accepted): void {
+    for (const { seq, draft, stamp } of [...memory.line.from(0)]) if (!isOlder(before, acceptedOf(draft, stamp))) this.#leave(memory.line.at(seq));
+    if (!memory.line.first) memory.expires = Infinity;
   }
 
   #expire(memory: MemoryTopic, now: number): void {

@@ -3,7 +3,9 @@ import type { Database } from './database.ts';
 import { type IndexRow, decodeIndex } from './index-row.ts';
 import { replaces } from './item-names.ts';
 import { getSeq, idKey, indexKey, recordKey } from './keys.ts';
-import { type Draft, type RecordPayload, recordBody, recordIntact } from './record.ts';
+import { PAGE_RECORDS } from './limits.ts';
+import { type Accepted, acceptedOf } from './precedence.ts';
+import { decodeHeader, type Draft, type RecordPayload, recordBody, recordIntact } from './record.ts';
 import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';
 
@@ -12,6 +14,8 @@ export interface Prior {
   readonly seq: number;
   readonly index: IndexRow;
   readonly payload?: RecordPayload | undefined;
+  /** Of one that another box accepted first. */
+  readonly accepted?: Accepted | undefined;
 }
 
 export function priorKey(topic: Topic, id: string): string {
@@ -62,11 +66,31 @@ async function readFound({ database, ring }: LogState, found: Found[], priors: M
     // One with a key may have been published when the lane knew none, and what is over at some time may have been prolonged: the disk tells.
     if (!entry || entry.draft.key !== undefined || entry.draft.expires !== undefined) onDisk.push(one);
     else if (entry.topic === one.topic && entry.draft.kind === 'publish') {
-      const { bytes: size, ordinal, draft } = entry;
-      priors.set(one.name, { seq: one.seq, payload: draft.payload, index: { state: 'live', item: true, size, ordinal, id: one.id } });
+      const { bytes: size, ordinal, draft, stamp } = entry;
+      priors.set(one.name, { seq: one.seq, payload: draft.payload, accepted: acceptedOf(draft, stamp), index: { state: 'live', item: true, size, ordinal, id: one.id } });
     }
   }
   if (onDisk.length > 0) await readRows(database, onDisk, priors);
+}
+
+/** What is in view of the topic, without the payloads. */
+export async function readView({ database }: LogState, topic: Topic): Promise<Prior[]> {
+  const view: Prior[] = [];
+  for (let from = topic.viewFrom; ;) {
+    const rows = await database.range({ gte: indexKey(topic.no, from), lte: indexKey(topic.no, topic.last), limit: PAGE_RECORDS });
+    const live = rows.map(([key, value]) => ({ seq: getSeq(key, 5), index: decodeIndex(value) })).filter(({ index: { item, state } }) => item && state === 'live');
+    const records = await database.getMany(live.map(({ seq }) => recordKey(seq)));
+    for (const [i, one] of live.entries()) view.push({ ...one, accepted: readRecord(records[i]).accepted });
+    const last = rows.at(-1);
+    if (!last || rows.length < PAGE_RECORDS) return view;
+    from = getSeq(last[0], 5) + 1;
+  }
+}
+
+function readRecord(record: Uint8Array | undefined): Pick<Prior, 'payload' | 'accepted'> {
+  if (!record || !recordIntact(record)) return {};
+  const body = decodeBody(recordBody(record));
+  return { payload: body.payload, accepted: body.origin && acceptedOf(body, decodeHeader(record)) };
 }
 
 async function readRows(database: Database, found: Found[], priors: Map<string, Prior>): Promise<void> {
@@ -75,6 +99,6 @@ async function readRows(database: Database, found: Found[], priors: Map<string, 
     const index = rows[2 * i];
     const record = rows[2 * i + 1];
     if (!index) continue;
-    priors.set(name, { seq, index: decodeIndex(index), payload: record && recordIntact(record) ? decodeBody(recordBody(record)).payload : undefined });
+    priors.set(name, { seq, index: decodeIndex(index), ...readRecord(record) });
   }
 }
