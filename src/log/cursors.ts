@@ -133,6 +133,7 @@ export class Cursors {
   remove(durable: Durable): void {
     this.durable.delete(durable.name);
     this.#state.outcomes.lost(durable.name, 'dropped');
+    this.#state.outcomes.sent(durable.name);
     for (const one of [durable, ...durable.held.values()]) this.#retire(one);
   }
 

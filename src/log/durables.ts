@@ -127,6 +127,7 @@ export class Durables {
       tx.onCommit(() => {
         this.#state.outcomes.untaken(name, () => true);
         this.#state.outcomes.lost(name, 'dropped', (_, seq) => seq <= row.position);
+        this.#state.outcomes.sent(name);
       });
       this.#state.deliveries.forget(tx, name);
     }).catch((error: unknown) => {

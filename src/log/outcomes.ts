@@ -8,6 +8,8 @@ export type Outcome = 'delivered' | 'superseded' | 'expired' | 'overflow' | 'dro
 
 /** Records that are followed at once; of the oldest it is not told any more. */
 export const MAX_FOLLOWED = 10_000;
+/** Outcomes that were told and are still known, for whoever publishes the same again. */
+const MAX_TOLD = 10_000;
 /** A reader passes over what it does not find any more without a word: that is looked at so often while anybody waits, ms. */
 const LOOK = 1000;
 
@@ -53,6 +55,8 @@ export class Outcomes {
   readonly #parts: OutcomesParts;
   /** By position and what the reader is called, oldest first. */
   readonly #all = new Map<string, Asked>();
+  /** What was told of those that nobody waits for any more, under the same names, longest ago first. */
+  readonly #told = new Map<string, { readonly reader: string; readonly outcome: Outcome }>();
   /** By cursor, what is not known yet. */
   readonly #open = new Map<string, Map<number, Followed>>();
   #timer: Timer | undefined;
@@ -62,7 +66,8 @@ export class Outcomes {
   }
 
   /** Before any reader can have the record. */
-  follow({ reader, as }: Follow, { seq, topic, repeated }: { readonly seq: number; readonly topic: string; readonly repeated: boolean }): void {
+  follow(follow: Follow, { seq, topic, repeated }: { readonly seq: number; readonly topic: string; readonly repeated: boolean }): void {
+    const { reader, as } = follow;
     const key = keyOf(seq, as);
     const known = this.#all.get(key);
     const open = this.#open.get(reader)?.get(seq);
@@ -71,8 +76,7 @@ export class Outcomes {
       known.count += 1;
       return;
     }
-    // It has been: nothing more comes of it, and nothing else would be told.
-    const outcome = standing !== 'past' ? undefined : this.#parts.isAside(reader, seq) ? 'poison' : 'delivered';
+    const outcome = standing === 'past' ? this.#past(follow, seq) : undefined;
     // The one that is there already, by another name of its reader. Nothing newer has taken its place, or it would be no repeat.
     const followed = open ?? { seq, topic, reader, taken: standing === 'taken' ? 'delivered' : undefined, outcome, tell: [] };
     this.#all.delete(key);
@@ -88,6 +92,13 @@ export class Outcomes {
     }
   }
 
+  /** It has been. That its reader is past it does not say that it had it: what expired, was too much or was left out lies behind as well. */
+  #past({ reader, as }: Follow, seq: number): Outcome | LanpostError {
+    if (this.#parts.isAside(reader, seq)) return 'poison';
+    return this.#told.get(keyOf(seq, as))?.outcome
+      ?? new LanpostError('not-found', `What became of ${seq} at ${as} is not known any more: it was published before, and ${as} is past it.`);
+  }
+
   /** Resolves with how it ended; once. */
   of(seq: number, as: string, signal?: AbortSignal): Promise<Outcome> {
     const key = keyOf(seq, as);
@@ -101,7 +112,7 @@ export class Outcomes {
       const tell = (outcome: Outcome | LanpostError): void => {
         signal?.removeEventListener('abort', stop);
         const asked = this.#all.get(key);
-        if (asked?.followed === followed && (asked.count -= 1) <= 0) this.#all.delete(key);
+        if (asked?.followed === followed && (asked.count -= 1) <= 0) this.#forget(key, followed);
         if (typeof outcome === 'string') resolve(outcome);
         else reject(outcome);
       };
@@ -139,6 +150,11 @@ export class Outcomes {
     for (const followed of this.#of(reader)) if (fits(followed.topic, followed.seq)) this.#settle(followed, outcome);
   }
 
+  /** The reader was sent elsewhere, or is another: what it had not got it may get now. */
+  sent(reader: string): void {
+    for (const [key, told] of this.#told) if (told.reader === reader && told.outcome !== 'delivered') this.#told.delete(key);
+  }
+
   /** What the reader has of a topic goes to another, where there is one, which knows what of it is done. */
   moved(reader: string, to: (topic: string) => string | undefined): void {
     for (const followed of this.#of(reader)) {
@@ -155,6 +171,17 @@ export class Outcomes {
     this.#timer?.stop();
     this.#timer = undefined;
     for (const reader of this.#open.keys()) for (const followed of this.#of(reader)) this.#settle(followed, new LanpostError('closed', 'The box was closed before it was known what becomes of this item; it is on disk, and goes on its way when the box is opened again.'));
+  }
+
+  /** Nobody waits for it any more. */
+  #forget(key: string, { reader, outcome }: Followed): void {
+    this.#all.delete(key);
+    // A reader may be sent back to what it had been sent past, and what was put aside may be taken after all.
+    if (typeof outcome !== 'string' || outcome === 'dropped' || outcome === 'poison') return;
+    this.#told.delete(key);
+    this.#told.set(key, { reader, outcome });
+    const [oldest] = this.#told;
+    if (this.#told.size > MAX_TOLD && oldest) this.#told.delete(oldest[0]);
   }
 
   *#of(reader: string): IterableIterator<Followed> {

@@ -65,6 +65,21 @@ describe('what becomes of an item at a home', () => {
     expect(rig.count('a')).toBe(0);
   });
 
+  it('and expired as well when it is published once more: the home has it no more than before', async () => {
+    await using rig = await createRig();
+    await rig.add({ topics: [], up: [{ filter: '#', expire: 1000 }] });
+    await rig.homes.close();
+    const reader = rig.homes.cursorOf(JID, 'a')!;
+    const draft = { topic: 'a', kind: 'publish', id: 'i', payload: toPayload('x'), follow: { reader, as: JID } } as const;
+    const { seq } = await rig.log.append(draft);
+    await passes(rig, 1100);
+    await rig.take();
+    expect(await rig.log.outcome(seq, JID)).toBe('expired');
+    expect(await rig.log.append(draft)).toMatchObject({ seq, repeated: true });
+    expect(await rig.log.outcome(seq, JID)).toBe('expired');
+    expect(rig.count('a')).toBe(0);
+  });
+
   it('and is at home, when it was acknowledged before the box stopped and is too old when it starts', async () => {
     await using rig = await createRig({ limits: { settle: 60_000 } });
     const rule = { topics: [], up: [{ filter: '#', expire: 1000 }] };

@@ -175,6 +175,55 @@ describe('what becomes of a record', () => {
     await expect(log.outcome(seq, 'home')).rejects.toMatchObject({ code: 'not-found' });
   });
 
+  it('what is published once more when it was lost to its reader is told the same, and is not delivered', async () => {
+    const { log, clock } = await openMemory();
+    await (await reader(log, 'a', { maxBacklog: { records: 1, age: 60_000 } })).close();
+    const more = [{ id: 'i' }, { id: 'j' }] as const;
+    const seqs = [await put(log, 'x', 'a', more[0]), await put(log, 'y', 'a', more[1])];
+    clock.advance(2000);
+    await log.trim();
+    expect(await log.outcome(seqs[0]!, 'home')).toBe('overflow');
+    clock.advance(120_000);
+    await log.trim();
+    expect(await log.outcome(seqs[1]!, 'home')).toBe('expired');
+    expect([await put(log, 'x', 'a', more[0]), await put(log, 'y', 'a', more[1])]).toEqual(seqs);
+    expect(await Promise.all(seqs.map((seq) => log.outcome(seq, 'home')))).toEqual(['overflow', 'expired']);
+  });
+
+  it('what is published once more when its reader was sent back to it is told anew', async () => {
+    const { log } = await openMemory();
+    const cursor = await reader(log);
+    const seq = await put(log, 'x', 'a', { id: 'i' });
+    await texts(cursor, 1, false);
+    cursor.done(seq, 'expired');
+    expect(await log.outcome(seq, 'home')).toBe('expired');
+    await log.seek('r', 'start');
+    await texts(cursor, 1);
+    expect(await put(log, 'x', 'a', { id: 'i' })).toBe(seq);
+    await expect(log.outcome(seq, 'home')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('is not known of what is published once more, is behind its reader, and was followed by nobody', async () => {
+    const { log } = await openMemory();
+    const { seq } = await log.append(item('a', 'x', { id: 'i' }));
+    // It begins after that, and never had it.
+    await reader(log, 'a', { from: 'new' });
+    expect(await put(log, 'x', 'a', { id: 'i' })).toBe(seq);
+    await expect(log.outcome(seq, 'home')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('nor of what was put aside and is not any more', async () => {
+    const { log } = await openMemory();
+    const cursor = await reader(log);
+    const seq = await put(log, 'x', 'a', { id: 'i' });
+    await texts(cursor, 1, false);
+    await cursor.putAside(seq, {});
+    expect(await log.outcome(seq, 'home')).toBe('poison');
+    await log.dropAsides('r');
+    expect(await put(log, 'x', 'a', { id: 'i' })).toBe(seq);
+    await expect(log.outcome(seq, 'home')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
   it('what is published once more when its reader has put it aside was not delivered', async () => {
     const { log } = await openMemory();
     const cursor = await reader(log);
