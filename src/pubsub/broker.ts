@@ -378,14 +378,20 @@ export class Broker {
     return change;
   }
 
-  /** `redirect`: where it is from now on, as a URI. */
-  async delete(actor: Actor, topic: string, redirect?: string): Promise<void> {
+  /** Whether nobody here has set anything of it, or said who stands how to it: it is there because something was published to it. */
+  isUnset(topic: string): boolean {
+    const state = this.#live(topic);
+    return state !== undefined && Object.keys(state.settings).length === 0 && this.rights.of(topic).length === 0 && !this.#configuring.has(topic) && !this.#making.has(topic);
+  }
+
+  /** `redirect`: where it is from now on, as a URI; `home`: whose word it is. */
+  async delete(actor: Actor, topic: string, redirect?: string, home?: string): Promise<void> {
     this.#at(actor, 'delete', topic);
     checkedMayEmpty(actor, topic);
     const uri = redirect === undefined ? undefined : checkedUri(redirect);
     if (this.#making.has(topic)) throw new LanpostError('conflict', `topic ${topic} is being made, or deleted, by somebody else`);
     this.#making.add(topic);
-    const ended = this.#end(topic, uri, actor.kind === 'owner').finally(() => {
+    const ended = this.#end(topic, actor.kind === 'owner', { ...(uri === undefined ? {} : { redirect: uri }), ...(home === undefined ? {} : { home }) }).finally(() => {
       this.#making.delete(topic);
       this.#ending.delete(topic);
     });
@@ -393,10 +399,10 @@ export class Broker {
     await ended;
   }
 
-  async #end(topic: string, uri: string | undefined, makesRoom: boolean): Promise<void> {
-    const { seq } = await this.#log.append({ topic, kind: 'delete', makesRoom, ...(uri === undefined ? {} : { extra: { redirect: uri } }) });
+  async #end(topic: string, makesRoom: boolean, extra: { readonly redirect?: string; readonly home?: string }): Promise<void> {
+    const { seq } = await this.#log.append({ topic, kind: 'delete', makesRoom, ...(Object.keys(extra).length === 0 ? {} : { extra }) });
     // All in the next batch: what comes under the same name comes with it, or after it.
-    const gone = Promise.all([this.rights.end(topic), this.#moves.set(topic, uri, seq), this.#roads.deleted(topic)]);
+    const gone = Promise.all([this.rights.end(topic), this.#moves.set(topic, extra.redirect, seq), this.#roads.deleted(topic)]);
     this.sayings.changed();
     await gone;
   }

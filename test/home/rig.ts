@@ -17,6 +17,7 @@ export interface Rig extends AsyncDisposable {
   readonly troubles: Trouble[];
   log: Log;
   homes: Homes;
+  broker: Broker;
   add(options?: object): Promise<HomeStatus>;
   status(): Promise<HomeStatus | undefined>;
   /** Resolves once `fits` holds. */
@@ -63,11 +64,11 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
   const database = new MemoryDatabase();
   const home = await startFakeHome(bell);
   const clock = bell.heard(createSystemClock());
-  const open = async (given: RigOptions, from: MemoryDatabase = database): Promise<{ log: Log; homes: Homes }> => {
+  const open = async (given: RigOptions, from: MemoryDatabase = database): Promise<{ log: Log; homes: Homes; broker: Broker }> => {
     const log = await openLog({ database: from, clock: given.time ?? clock, boxId: 'aaaabbbbccccdddd', trouble });
-    return { log, homes: await homesOf(log, given) };
+    return { log, ...await homesOf(log, given) };
   };
-  const homesOf = async (log: Log, { receive, time, accounts = [], ...with_ }: RigOptions): Promise<Homes> => {
+  const homesOf = async (log: Log, { receive, time, accounts = [], ...with_ }: RigOptions): Promise<{ homes: Homes; broker: Broker }> => {
     const own = time ? bell.heard(time) : clock;
     const broker = new Broker({ log, clock: own, trouble, may: () => false, limits: { itemBytes: 131_072, topics: 1000, subscriptions: 100 } });
     const homes = createHomes({
@@ -76,7 +77,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     });
     for (const account of accounts) await homes.add(account);
     await homes.start();
-    return homes;
+    return { homes, broker };
   };
   const heard = (receive: HomeReceiver): HomeReceiver => (...came) => {
     const done = receive(...came).finally(bell.ring);
@@ -123,7 +124,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     },
     ring: bell.ring,
     async take() {
-      rig.homes = await homesOf(rig.log, options);
+      Object.assign(rig, await homesOf(rig.log, options));
       return rig.homes;
     },
     async [Symbol.asyncDispose]() {

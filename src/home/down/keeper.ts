@@ -11,7 +11,7 @@ import { type HomeItem, isNamedByRecord, originIn } from './item.ts';
 import { theirsOf } from './theirs.ts';
 
 export interface KeeperParts {
-  readonly broker: Pick<Broker, 'publish' | 'hasRoomFor'>;
+  readonly broker: Pick<Broker, 'publish' | 'hasRoomFor' | 'isUnset' | 'delete'>;
   readonly log: Log;
   readonly clock: Clock;
   readonly seldom: Seldom;
@@ -75,7 +75,7 @@ export class Keeper {
 
   /** All of the node has gone: what has come from there goes here as well, and nothing else. */
   async clear(target: Target, kind: 'purge' | 'delete'): Promise<Outcome> {
-    const { log } = this.#parts;
+    const { broker, log } = this.#parts;
     const { topic, service } = target;
     const state = log.topic(topic);
     if (state?.deleted !== false) return 'kept';
@@ -83,7 +83,11 @@ export class Keeper {
     const { theirs, looked } = await theirsOf(log, target, LOOKED_AT);
     if (theirs.length === 0) return 'kept';
     // Of what lies further back, and of what has come meanwhile, it is not known whose it is.
-    if (theirs.length === looked && looked < LOOKED_AT && log.topic(topic)?.last === last) return this.#outcome(target, log.append({ topic, kind, extra: { home: service } }));
+    if (theirs.length === looked && looked < LOOKED_AT && log.topic(topic)?.last === last) {
+      // What somebody here has set of the topic, or said of it, is not the home's to take away.
+      if (kind === 'delete' && broker.isUnset(topic)) return this.#outcome(target, broker.delete(OWNER, topic, undefined, service));
+      return this.#outcome(target, log.append({ topic, kind: 'purge', extra: { home: service } }));
+    }
     const outcomes = await Promise.all(theirs.map(({ id, recordId }) => this.retract(target, id ?? recordId)));
     return outcomes.find((outcome) => outcome !== 'kept') ?? 'kept';
   }
