@@ -4,7 +4,7 @@ import { Durable, HANDED_STEP, HeldTopic, loadDurable, loadHeld } from './durabl
 import type { Row } from './database.ts';
 import { decodeLost } from './lost-range.ts';
 import { keyText } from './keys.ts';
-import type { Standing } from './outcomes.ts';
+import type { Outcome, Standing } from './outcomes.ts';
 import type { Reader } from './reader.ts';
 import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';
@@ -159,6 +159,13 @@ export class Cursors {
     const { holder, row } = held && seq <= held.until ? held : main;
     if (holder) return holder.progress.standing(seq);
     return seq <= row.position || row.done.some(([from, to]) => from <= seq && seq <= to) ? 'past' : 'ahead';
+  }
+
+  /** How a record was taken from a reader that has yet to come to it. */
+  lost(name: string, topic: string, seq: number): Outcome | undefined {
+    const main = this.durable.get(name);
+    const lost = main?.held.has(topic) ? undefined : main?.lostAt(seq);
+    return lost && (lost.reason === 'expired' ? 'expired' : 'overflow');
   }
 
   /** Whether nobody has got so far. */

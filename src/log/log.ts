@@ -207,7 +207,7 @@ class DiskLog implements Log {
     const state: LogState = {
       database: o.database, clock: o.clock, limits, trouble: o.trouble, boxId: o.boxId, machine: o.machine, machineStart: o.machineStart,
       epochs, topics, origins: new Origins(), readers: new Readers(), asides, deliveries: new Deliveries(),
-      outcomes: new Outcomes({ clock: o.clock, standing: (...of) => this.#cursors.standing(...of), isAside: (...of) => asides.has(...of), isLatest: (topic) => topics.byName.get(topic)?.settings.lane === 'latest' }),
+      outcomes: new Outcomes({ clock: o.clock, standing: (...of) => this.#cursors.standing(...of), isAside: (...of) => asides.has(...of), lost: (...of) => this.#cursors.lost(...of), isLatest: (topic) => topics.byName.get(topic)?.settings.lane === 'latest' }),
       ring: new Ring(limits.ringBytes), memory, window: new CommitWindow(limits.windowBytes), time, ledger: o.ledger,
       head: 0, begun: 0, bytes: 0, gaps: [], reopening: undefined,
     };

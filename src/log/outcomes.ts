@@ -47,6 +47,8 @@ export interface OutcomesParts {
   readonly standing: (reader: string, topic: string, seq: number) => Standing;
   /** Whether the reader has put it aside. */
   readonly isAside: (reader: string, seq: number) => boolean;
+  /** How it was taken from a reader that has yet to come to it. */
+  readonly lost: (reader: string, topic: string, seq: number) => Outcome | undefined;
   /** Whether the topic keeps only the newest. */
   readonly isLatest: (topic: string) => boolean;
 }
@@ -72,11 +74,12 @@ export class Outcomes {
     const known = this.#all.get(key);
     const open = this.#open.get(reader)?.get(seq);
     const standing = repeated && !open ? this.#parts.standing(reader, topic, seq) : 'ahead';
-    if (known && (standing === 'past' || known.followed === open)) {
+    const lost = standing === 'ahead' && repeated && !open ? this.#parts.lost(reader, topic, seq) : undefined;
+    if (known && (standing === 'past' || lost !== undefined || known.followed === open)) {
       known.count += 1;
       return;
     }
-    const outcome = standing === 'past' ? this.#past(follow, seq) : undefined;
+    const outcome = standing === 'past' ? this.#past(follow, seq) : lost && (this.#told.get(key)?.outcome ?? lost);
     // The one that is there already, by another name of its reader. Nothing newer has taken its place, or it would be no repeat.
     const followed = open ?? { seq, topic, reader, taken: standing === 'taken' ? 'delivered' : undefined, outcome, tell: [] };
     this.#all.delete(key);

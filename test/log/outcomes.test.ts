@@ -179,13 +179,17 @@ describe('what becomes of a record', () => {
     const { log, clock } = await openMemory();
     await (await reader(log, 'a', { maxBacklog: { records: 1, age: 60_000 } })).close();
     const more = [{ id: 'i' }, { id: 'j' }] as const;
-    const seqs = [await put(log, 'x', 'a', more[0]), await put(log, 'y', 'a', more[1])];
+    const { seq: first } = await log.append(item('a', 'w', { id: 'h' }));
+    const seqs = [await put(log, 'x', 'a', more[0]), await put(log, 'y', 'a', more[1])] as const;
     clock.advance(2000);
     await log.trim();
-    expect(await log.outcome(seqs[0]!, 'home')).toBe('overflow');
+    expect(await log.outcome(seqs[0], 'home')).toBe('overflow');
+    // Nobody followed it before.
+    expect(await put(log, 'w', 'a', { id: 'h' })).toBe(first);
+    expect(await log.outcome(first, 'home')).toBe('overflow');
     clock.advance(120_000);
     await log.trim();
-    expect(await log.outcome(seqs[1]!, 'home')).toBe('expired');
+    expect(await log.outcome(seqs[1], 'home')).toBe('expired');
     expect([await put(log, 'x', 'a', more[0]), await put(log, 'y', 'a', more[1])]).toEqual(seqs);
     expect(await Promise.all(seqs.map((seq) => log.outcome(seq, 'home')))).toEqual(['overflow', 'expired']);
   });
