@@ -232,7 +232,9 @@ export class MemoryTopics {
 
   /** But for what is newer than `before`. */
   #clear(memory: MemoryTopic, before?: Accepted): void {
-    for (const { seq, draft, stamp } of [...memory.line.from(0)]) if (!isOlder(before, acceptedOf(draft, stamp))) this.#leave(memory.line.at(seq));
+    // The line closes up while they leave.
+    const items = [...memory.line.from(0)];
+    for (const { seq, draft, stamp } of items) if (!isOlder(before, acceptedOf(draft, stamp))) this.#leave(memory.line.at(seq));
     if (!memory.line.first) memory.expires = Infinity;
   }
 
