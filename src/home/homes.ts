@@ -443,7 +443,7 @@ class AccountHomes implements Homes {
   outbox(parts: Pick<CarriedParts, 'identity' | 'sealer' | 'isPaired' | 'nameOf'>): Promise<CarriedOutbox> {
     const { log, clock, trouble } = this.#options;
     this.#outbox ??= late('The carried outbox', () => import('./carried/carried.ts')).then(({ CarriedOutbox: Loaded }) => new Loaded({
-      ...parts, log, clock, trouble, marks: this.#marks, limits: this.#limits, homes: () => [...this.#homes.values()],
+      ...parts, log, clock, trouble, marks: this.#marks, limits: this.#limits, homes: () => [...this.#homes.values()], inTurn: (work) => this.#inTurn(work),
     })).catch((error: unknown) => {
       this.#outbox = undefined;
       throw error;

@@ -473,6 +473,27 @@ describe('a confirmation', () => {
     expect(await queued()).toBe(2);
   });
 
+  test('is of one service: when what goes up goes to another now it is refused, and all of it goes there', async () => {
+    const other = { ...home.account, topics: ['plant/#'], service: 'other.home.test' };
+    await a.homes.add({ ...other, port });
+    await expect(a.outbox.confirm(file('out.confirmed'))).rejects.toMatchObject({ code: 'conflict' });
+    expect(await queued()).toBe(2);
+    home.nodes.set('plant/x', new Map());
+    const before = home.stanzas.length;
+    await a.homes.add(other);
+    await bell.until(async () => await queued() === 0);
+    expect(home.stanzas.slice(before).filter((stanza) => stanza.getChild('pubsub')?.getChild('publish')).map((stanza) => attr(stanza, 'to'))).toEqual(['other.home.test', 'other.home.test']);
+    await a.homes.add({ ...home.account, port, topics: ['plant/#'] });
+    expect(await a.outbox.confirm(file('out.confirmed'))).toMatchObject({ records: 2 });
+  });
+
+  test('of a home that is gone is refused: what comes back under its name is not passed for that', async () => {
+    await a.homes.remove(home.account.jid);
+    await expect(a.outbox.confirm(file('out.confirmed'))).rejects.toMatchObject({ code: 'not-found' });
+    await a.homes.add({ ...home.account, port, topics: ['plant/#'], service: 'other.home.test' });
+    expect(await queued()).toBe(2);
+  });
+
   test('is remembered over a restart, and forgotten with the home', async () => {
     await a.outbox.confirm(file('out.confirmed'));
     await a.homes.close();

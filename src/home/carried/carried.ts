@@ -43,6 +43,8 @@ export interface CarriedParts {
   readonly identity: Identity;
   readonly sealer: Sealer;
   readonly homes: () => readonly Home[];
+  /** While no home is changed. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   readonly marks: CarriedMarks;
   readonly isPaired: (fingerprint: string) => boolean;
   /** What it is called or, revoked, was. */
@@ -238,13 +240,17 @@ export class CarriedOutbox {
     if (exported.fingerprint !== said.signer) throw new LanpostError('forbidden', 'That confirmation is not signed by the box that the file was for.');
     if (exported.sha256 !== said.sha256) throw new LanpostError('conflict', 'That confirmation is of another file.');
     const there = without(exported.runs, [...said.refused.flatMap((seq) => [seq, seq]), ...said.expired]);
-    const { homes } = this.#parts;
-    const account = homes().find((home) => home.account.jid === exported.jid)?.account;
-    const reader = account ? readerOf(account) : exported.jid;
-    await marks.add(reader, there);
-    await this.#carriers.keep({ ...exported, confirmed: true });
-    for (const home of homes()) if (readerOf(home.account) === reader) home.uplink.carriedMore();
-    return { id: said.id, records: there.size };
+    const { homes, inTurn } = this.#parts;
+    return inTurn(async () => {
+      const account = homes().find((home) => home.account.jid === exported.jid)?.account;
+      if (!account) throw new LanpostError('not-found', `There is no home ${exported.jid} now that it could be confirmed for.`);
+      if (exported.service !== undefined && exported.service !== account.service) throw new LanpostError('conflict', `What that file holds was published at ${exported.service}, and what goes up to ${exported.jid} goes to ${account.service} now: it goes there, too.`);
+      const reader = readerOf(account);
+      await marks.add(reader, there);
+      await this.#carriers.keep({ ...exported, confirmed: true });
+      for (const home of homes()) if (readerOf(home.account) === reader) home.uplink.carriedMore();
+      return { id: said.id, records: there.size };
+    });
   }
 
   /** Topics and rules may be others when it is taken back: the nodes are noted, and before they are given, for power may go at any time. */

@@ -32,6 +32,8 @@ export interface Export {
   readonly id: string;
   readonly fingerprint: string;
   readonly jid: string;
+  /** Where its records are published; undefined where an earlier version did not note that. */
+  readonly service?: string;
   readonly sha256: string;
   /** ms since 1970. */
   readonly created: number;

@@ -86,7 +86,7 @@ export async function writeExport(path: string, carrier: Carrier, expires: numbe
     if (records === 0) throw new LanpostError('not-found', `Nothing waits for ${account.jid} that could be carried there in a file.`);
     await write(writer.frame(framed(frame), true));
     const { signature, sha256 } = writer.end();
-    await keep({ id: about.id, fingerprint: carrier.fingerprint, jid: account.jid, sha256, created: now, expires, runs: runs.flat });
+    await keep({ id: about.id, fingerprint: carrier.fingerprint, jid: account.jid, service: account.service, sha256, created: now, expires, runs: runs.flat });
     await write(signature);
     await file.sync();
     await file.close();
