@@ -140,12 +140,17 @@ export class Checking {
     work.sendAgain(lane, first);
   }
 
-  /** What was put aside, or stood back, is not sent once more where a newer item has taken its place meanwhile: it would put itself over that. */
+  /**
+   * What was put aside, or stood back, is not sent once more where a newer item has taken its place meanwhile: it would put itself over that.
+   * Nor is, in the lane `latest`, what failed, or was on its way when the session went: the newer one may have got through.
+   */
   async #dropReplaced(lane: Lane, still: () => boolean): Promise<void> {
     const { work } = this.#parts;
     const { log, jid, trouble } = work.options;
-    for (const entry of lane.queue.filter((one) => !one.looked && work.wasPassed(lane, one))) {
-      if (!await log.isReplaced(entry.record) || !still() || !work.drop(lane, entry)) continue;
+    const isLatest = work.isLatest(lane);
+    for (const entry of lane.queue.filter((one) => !one.looked && ((isLatest && !one.pack) || work.wasPassed(lane, one)))) {
+      const isTold = work.wasPassed(lane, entry);
+      if (!await log.isReplaced(entry.record) || !still() || !work.drop(lane, entry) || !isTold) continue;
       trouble({ kind: 'home.poison', message: `${jid}: ${entry.recordId} of ${lane.topic} is not sent once more: there is a newer ${entry.itemId}` });
     }
   }

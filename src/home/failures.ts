@@ -84,6 +84,8 @@ export class Failures {
     const { failure } = lane;
     if (failure === undefined) return this.#parts.wake(lane);
     lane.failure = undefined;
+    // What got through meanwhile may have taken the place of what did not.
+    if (this.#parts.work.isLatest(lane)) lane.phase = 'new';
     const [worst] = lane.returned.toSorted((a, b) => b.tries - a.tries);
     this.#parts.work.queued(lane, lane.returned.splice(0));
     this.act(lane, failure, worst?.tries ?? 0, worst);

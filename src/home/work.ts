@@ -145,7 +145,7 @@ export class Work {
     // What stands for an item that there may be already does not overtake what comes before it.
     const { hole } = owner;
     if (!retried && lane.isOvertaken(record)) return owner.done(seq, 'superseded');
-    const stands = record.id !== undefined || this.#isLatest(lane);
+    const stands = record.id !== undefined || this.isLatest(lane);
     if (stands && !retried && hole && hole.from < seq && !this.#overtakes(lane, record.id, seq)) return this.reading.park(owner, seq);
     const entry = entryOf(record, kind, redelivered, retried);
     if (this.#isExpired(lane, entry)) return this.#expiring.add(lane, entry);
@@ -159,19 +159,20 @@ export class Work {
 
   /** In the lane `latest` the newest is all that is wanted of an item: it goes now, and the older that wait go no more. */
   #overtakes(lane: Lane, id: string | undefined, seq: number): boolean {
-    if (id === undefined || !this.#isLatest(lane) || !this.isLiveFirst(lane) || lane.overtaken.size >= OVERTAKEN) return false;
+    if (id === undefined || !this.isLatest(lane) || !this.isLiveFirst(lane) || lane.overtaken.size >= OVERTAKEN) return false;
     lane.overtaken.set(id, seq);
     for (const older of lane.queue.filter((entry) => entry.itemId === id && entry.seq < seq && !entry.pack && !entry.retried)) this.drop(lane, older);
     return true;
   }
 
-  #isLatest({ topic }: Lane): boolean {
+  /** The newest is all that is wanted: of each item, key or, without either, of all of it. */
+  isLatest({ topic }: Lane): boolean {
     return this.options.log.topic(topic)?.settings.lane === 'latest';
   }
 
   /** Whether what is live goes before a backlog of the topic. What replaces another by more than its id is not told from what waits. */
   isLiveFirst(lane: Lane): boolean {
-    return this.#isLatest(lane) ? typeof this.options.log.topic(lane.topic)?.settings['key'] !== 'string' : lane.any;
+    return this.isLatest(lane) ? typeof this.options.log.topic(lane.topic)?.settings['key'] !== 'string' : lane.any;
   }
 
   /** More of the topic is there than was asked for: where its rule or its lane says so, what comes from now on goes before that. */
@@ -329,7 +330,7 @@ export class Work {
 
   /** What came after it may have gone before it, so that it is not sent where it would put itself over a newer one of its item. */
   wasPassed(lane: Lane, entry: Entry): boolean {
-    return entry.retried || (this.#isLatest(lane) && (lane.trials.get(entry.seq)?.passes ?? 0) > 0);
+    return entry.retried || (this.isLatest(lane) && (lane.trials.get(entry.seq)?.passes ?? 0) > 0);
   }
 
   /** Whether it may be at home already, so that it has to be looked for before it is sent. */

@@ -53,7 +53,8 @@ export class View {
     const topic = this.#state.topics.byName.get(name);
     if (!topic?.stored) return true;
     const [index] = await this.#reading.index(topic, { from: seq, to: seq, limit: 1 });
-    if (kind === 'publish' && index && index.row.state !== 'live') return true;
+    // In the lane `latest` one that is not there any more has made room for a newer.
+    if (kind === 'publish' && (index ? index.row.state !== 'live' : topic.settings.lane === 'latest')) return true;
     const newest = id === undefined ? undefined : await this.#reading.get(idKey(topic.no, id));
     return newest !== undefined && getSeq(newest, 0) > seq;
   }

@@ -3,6 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { createSystemClock, createTestClock } from '../../src/clock.ts';
 import { cursorName } from '../../src/home/cursor-name.ts';
+import { WINDOW } from '../../src/home/window.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { attr, children, xml, type Element } from '../../src/xmpp/element.ts';
 import { iqResult } from '../../src/xmpp/stanza.ts';
@@ -361,6 +362,58 @@ describe('errors', () => {
     await rig.publish('t', 1, 2, 3);
     await rig.drained();
     expect([...home.nodes.get('t')?.values() ?? []].map((record) => attr(record, 'seq')).length).toBe(3);
+  });
+
+  it.each([
+    ['of a topic', {}, undefined],
+    ['of an item', {}, 'i'],
+    ['of a key', { key: 'k' }, undefined],
+  ])('in the lane latest what failed does not go once more when the newest %s has got through', async (_, config, id) => {
+    await using rig = await createRig();
+    const { home } = rig;
+    await rig.add();
+    await rig.log.append({ topic: 't', kind: 'configure', config: { lane: 'latest', ...config } });
+    const value = (v: string): Parameters<typeof toPayload>[0] => ({ k: 1, v });
+    const publish = (v: string): Promise<unknown> => rig.log.append({ topic: 't', kind: 'publish', payload: toPayload(value(v)), ...(id === undefined ? {} : { id }) });
+    await publish('first');
+    await rig.drained();
+    let failures = 1;
+    home.set.answer = (iq, what) => (what === 'publish' && iq.toString().includes('old') && failures-- > 0 ? 'internal-server-error' : undefined);
+    // Both in flight at once.
+    await Promise.all([publish('old'), publish('new')]);
+    await rig.drained();
+    expect(rig.arrivals('t').map((text) => (JSON.parse(text) as { v: string }).v)).toEqual(['first', 'old', 'new']);
+    expect([...home.nodes.get('t')?.values() ?? []].at(-1)?.toString()).toContain('new');
+  });
+
+  it('in the lane latest what was on its way when the session went does not go over a newest that had got through', async () => {
+    await using rig = await createRig();
+    const { home } = rig;
+    await rig.add();
+    await rig.log.append({ topic: 't', kind: 'configure', config: { lane: 'latest' } });
+    home.set.answer = (iq, what) => (what === 'publish' && iq.toString().includes('>old<') ? 'silence' : undefined);
+    await rig.publish('t', 'old', 'new');
+    await rig.acknowledged('t', 1);
+    home.set.answer = () => undefined;
+    home.set.resumable = false;
+    home.cut();
+    await rig.drained();
+    expect(rig.arrivals('t')).toEqual(['new']);
+  });
+
+  it('behind what failed goes nothing but what was in flight already, until it is answered', async () => {
+    await using rig = await createRig();
+    const { home } = rig;
+    await rig.add();
+    let failures = 2;
+    home.set.answer = (iq, what) => (what === 'publish' && iq.toString().includes('>first<') && failures-- > 0 ? 'internal-server-error' : undefined);
+    await rig.publish('t', 'first', ...Array.from({ length: 40 }, (_, i) => i));
+    await rig.drained();
+    const arrivals = rig.arrivals('t');
+    const again = arrivals.indexOf('first', 1);
+    expect(again).toBeLessThanOrEqual(WINDOW.most);
+    expect(arrivals.slice(again, arrivals.lastIndexOf('first') + 1)).toEqual(['first', 'first']);
+    expect(arrivals.filter((text) => text !== 'first')).toEqual(Array.from({ length: 40 }, (_, i) => String(i)));
   });
 
   it('a home that acknowledges more than was sent is left', async () => {

@@ -302,4 +302,16 @@ describe('a record', () => {
     const page = await cursor.next(9);
     expect(await Promise.all(page.map(({ record }) => log.isReplaced(record)))).toEqual([true, false, true, false, false]);
   });
+
+  it('of the lane latest is also when it is not kept any more, for whoever still has it in hand', async () => {
+    const { log } = await openMemory({ limits: { windowBytes: 0 } });
+    await log.append({ topic: 't', kind: 'configure', config: { lane: 'latest' } });
+    const cursor = await log.cursor(ALL);
+    await log.append(item('t', 'old'));
+    const page = await cursor.next(9);
+    expect(await Promise.all(page.map(({ record }) => log.isReplaced(record)))).toEqual([false, false]);
+    await log.append(item('t', 'new'));
+    for (let i = 0; i < 3; i++) await log.trim();
+    expect(await Promise.all([...page, ...await cursor.next(9)].map(({ record }) => log.isReplaced(record)))).toEqual([false, true, false]);
+  });
 });
