@@ -7,6 +7,7 @@ import { PAGE_ITEMS, type Entry, type Lane } from './lane.ts';
 import { createNode, newestThere, probe, readBack, type NodeCheckParts, type ReadBack } from './node-check.ts';
 import { ownersOf } from './node-info.ts';
 import { measure } from './node-room.ts';
+import { newestSent } from './newest-sent.ts';
 import { reasonOf } from './reason.ts';
 import type { Stretch } from './stretches.ts';
 import type { Work } from './work.ts';
@@ -157,13 +158,11 @@ export class Checking {
 
   async #found(lane: Lane, asked: readonly Entry[], present: ReadonlySet<Entry>, still: () => boolean): Promise<void> {
     const { work } = this.#parts;
-    // Sent in order: when none of the first is there, none of the later is.
-    for (const stretch of lane.stretches) {
+    for (const [i, stretch] of lane.stretches.entries()) {
       const mine = asked.filter(({ retried, seq }) => !retried && lane.stretchOf(seq) === stretch);
-      if (mine.length > 0 && !mine.some((entry) => present.has(entry))) {
-        if (lane.rule.pack) await this.#sentAlone(lane, stretch);
-        else stretch.probed = Infinity;
-      }
+      const known = mine.findLast((entry) => present.has(entry));
+      if (lane.rule.pack && mine.length > 0 && !known) await this.#sentAlone(lane, stretch);
+      else if (!lane.rule.pack && stretch.sent === Infinity && mine.some((entry, at) => !present.has(entry) && (!known || at < mine.indexOf(known)))) await this.#lookBehind(lane, stretch, { to: (lane.stretches[i + 1]?.from ?? Infinity) - 1, after: mine.at(-1)?.seq ?? 0, known: known?.seq });
       if (!still()) return;
     }
     for (const { pack, seq } of present) if (!pack) lane.sentAlone(seq);
@@ -173,7 +172,23 @@ export class Checking {
       work.acked(lane, entry);
     }
     lane.queue = lane.queue.filter((entry) => !present.has(entry));
+    for (const entry of asked.filter((one) => !present.has(one) && work.wasThere(lane, one))) if (work.takeOut(lane, entry)) lane.cursor.done(entry.seq);
     work.reading.makeRoom();
+  }
+
+  /** Sent in order: what is not there, before others that are, was there, or failed. When nothing behind it is there either, none of it was sent. */
+  async #lookBehind(lane: Lane, stretch: Stretch, { to, after, known }: { readonly to: number; readonly after: number; readonly known: number | undefined }): Promise<void> {
+    const { work } = this.#parts;
+    const { options: { carried }, packs } = work;
+    const past = work.reading.pastOf(lane.main);
+    const tells = (seq: number): boolean => !carried.may(seq) && !packs.covering(lane.topic, seq) && past?.({ topic: lane.topic, seq }) !== 'done';
+    const sent = lane.page === 0 ? undefined : await newestSent(lane, { from: stretch.from, to: Math.min(to, work.seenTo(lane)), after, known }, { ...this.#node, tells });
+    if (!sent) stretch.probed = Infinity;
+    else {
+      stretch.sent = sent.to;
+      // What failed is known of this reader alone; and in the lane `latest` not all went that is not there any more.
+      stretch.through = past || work.isLatest(lane) ? 0 : sent.through;
+    }
   }
 
   /** In a node that keeps only so many items the first may have been driven out by the later: what of those went alone is to go alone again. */

@@ -86,9 +86,15 @@ export class Failures {
     lane.failure = undefined;
     // What got through meanwhile may have taken the place of what did not.
     if (this.#parts.work.isLatest(lane)) lane.phase = 'new';
+    else this.#note(lane);
     const [worst] = lane.returned.toSorted((a, b) => b.tries - a.tries);
     this.#parts.work.queued(lane, lane.returned.splice(0));
     this.act(lane, failure, worst?.tries ?? 0, worst);
+  }
+
+  /** What others may pass is known on disk: another process must not take it for there because of those. */
+  #note(lane: Lane): void {
+    for (const { seq, tries, retried, pack } of lane.returned) if (tries === 1 && !retried && !pack) lane.cursor.count(seq, 1).catch(() => undefined); // a log that takes nothing takes no others either
   }
 
   /** `entry`: what has been tried so often, if it is an item. */

@@ -167,8 +167,9 @@ export class Lane {
   }
 
   /** Whether it may be at home from before, and nothing is known of it yet. */
-  isProbed({ seq, redelivered }: Entry): boolean {
-    return redelivered && seq > this.stretchOf(seq).probed;
+  isProbed({ seq, redelivered, looked }: Entry): boolean {
+    const { probed, sent } = this.stretchOf(seq);
+    return redelivered && seq > probed && seq <= sent && !(looked && sent < Infinity);
   }
 
   /** It may have been sent one by one. */

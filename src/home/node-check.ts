@@ -72,7 +72,7 @@ async function isThere(service: string, node: string, request: Request): Promise
   }
 }
 
-async function presentOf(lane: Lane, page: readonly Entry[], newest: ReadonlyMap<string, number>, parts: NodeCheckParts): Promise<Set<Entry>> {
+export async function presentOf(lane: Lane, page: readonly Entry[], newest: ReadonlyMap<string, number>, parts: NodeCheckParts): Promise<Set<Entry>> {
   // It cannot be asked: what may not be there is sent again.
   if (lane.page === 0) return new Set();
   const ids = [...new Set(page.map((entry) => entry.itemId))];

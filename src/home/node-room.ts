@@ -8,7 +8,7 @@ import type { Work } from './work.ts';
 /** What any server keeps of a node that this box has just had made with as many as it may: below it nothing is asked. Prosody's own limit is 256. */
 const FEW = 200;
 /** A node that was there may keep less; one that keeps fewer than that is for the last values, and meant so. */
-const FEWEST = 16;
+export const FEWEST = 16;
 /** What a record has around its payload in a pack. */
 const RECORD_BYTES = 100;
 
@@ -18,6 +18,11 @@ function orNothing<T>(asked: Promise<T>): Promise<T | undefined> {
     if (error instanceof StanzaError) return undefined;
     throw error;
   });
+}
+
+/** How many items the node keeps, as far as anybody says. */
+export async function keptBy(service: string, node: string, request: Request): Promise<number | undefined> {
+  return await orNothing(keepsOf(service, node, request)) ?? (await orNothing(metaOf(service, node, request)))?.maxItems;
 }
 
 /** How many items the node keeps, made enough for `items` where it is ours; undefined: enough, or nobody says. */

@@ -64,6 +64,7 @@ export class ReadAhead {
   readonly mains: Cursor[] = [];
   /** What mains have from cursors that were before them. */
   readonly #pasts = new Map<Cursor, Past>();
+  readonly #horizons = new Map<Cursor, number>();
   readonly #loops = new Map<Cursor, Promise<void>>();
   readonly #left = new Map<Cursor, Promise<void>>();
   readonly #rooms = new Map<number, Room>();
@@ -79,6 +80,16 @@ export class ReadAhead {
     setMaxListeners(0, this.#closing.signal);
   }
 
+  /** Of what cursors before it have done and seen; undefined where there were none. */
+  pastOf(main: Cursor): Past | undefined {
+    return this.#pasts.get(main);
+  }
+
+  /** Up to where those may have. */
+  horizonOf(main: Cursor): number {
+    return this.#horizons.get(main) ?? 0;
+  }
+
   /** Opens the readers; nothing is read yet. */
   async open(): Promise<void> {
     const { log, readers } = this.#parts;
@@ -87,7 +98,10 @@ export class ReadAhead {
       this.mains.push(cursor);
       const past = generationsOf(log.extra(name));
       if (past.length === 0) continue;
-      if (cursor.position < horizonOf(past)) this.#pasts.set(cursor, pastOf(past));
+      if (cursor.position < horizonOf(past)) {
+        this.#pasts.set(cursor, pastOf(past));
+        this.#horizons.set(cursor, horizonOf(past));
+      }
       else await log.annotate(name, undefined, false).catch(() => undefined); // it is dropped the next time
     }
   }

@@ -12,6 +12,10 @@ export class Stretch {
   readonly from: number;
   /** Records from before this process may be there already; up to here it is known which. */
   probed = 0;
+  /** The newest of them that is there, where that is known. */
+  sent: number = Infinity;
+  /** Of them, what is not there up to here was, and has been let go. */
+  through = 0;
   /** Up to here records may have been sent one by one: they never go into a pack. */
   sentAlone = 0;
 

@@ -341,6 +341,16 @@ export class Work {
     return lane.isProbed(entry) || (!entry.looked && this.options.carried.may(entry.seq));
   }
 
+  /** It went before this process began, was taken, and the home has let it go: in a node that keeps only so many it would drive out newer ones. */
+  wasThere(lane: Lane, { seq, kind, redelivered, retried, pack }: Entry): boolean {
+    return redelivered && !retried && !pack && kind === 'publish' && seq <= lane.stretchOf(seq).through && !this.options.carried.may(seq) && lane.cursor.counted(seq) === undefined;
+  }
+
+  /** Up to here records may have gone before this process began. */
+  seenTo({ cursor, main }: Lane): number {
+    return Math.max(cursor.handedBefore, this.reading.horizonOf(main));
+  }
+
   /** Gives the topic a cursor of its own. */
   apart(lane: Lane): Promise<void> {
     return this.#held.apart(lane);

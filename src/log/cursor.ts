@@ -37,6 +37,8 @@ export interface Cursor {
    * may have been its fault, but nobody counted.
    */
   deliveries(seq: number): number | undefined;
+  /** What `count` was told of it last. */
+  counted(seq: number): number | undefined;
   /** Resolves when the disk knows how often it has been handed out, and what has been confirmed. */
   count(seq: number, times: number): Promise<void>;
   /** What is handed out and not confirmed when it is closed counts as handed out once. */
@@ -70,6 +72,12 @@ export interface Cursor {
   retake(tag: number): void;
   /** What is taken of a topic, newest first, up to `max` records below `before`. */
   taken(topic: string, before: number, max: number): Promise<LogRecord[]>;
+  /** Up to here records may have been handed out before it was opened. */
+  readonly handedBefore: number;
+  /** Seqs of the items of a topic from `from` up to `to` that are not done for good, oldest first. */
+  undone(topic: string, from: number, to: number): Promise<number[]>;
+  /** These records, as far as they are there. */
+  at(seqs: readonly number[]): Promise<LogRecord[]>;
   /** Passes a record that its reader will not take, in one batch with a note of that; the record stays as long as the note. */
   putAside(seq: number, note: unknown): Promise<void>;
   /**

@@ -178,9 +178,13 @@ export class LogCursor implements HeldCursor, Reader {
     else if (!this.progress.done(seq)) return;
     this.#parts.state.outcomes.ended(this.name, seq, outcome);
     this.#redelivered.delete(seq);
-    if (this.#parts.state.deliveries.get(this.name, seq) !== undefined) this.#ride((tx) => this.#parts.state.deliveries.forget(tx, this.name, [seq]));
+    this.#uncount(seq);
     this.#moved();
     if (full) this.#wake();
+  }
+
+  #uncount(seq: number): void {
+    if (this.counted(seq) !== undefined) this.#ride((tx) => this.#parts.state.deliveries.forget(tx, this.name, [seq]));
   }
 
   back(seq: number): void {
@@ -191,10 +195,14 @@ export class LogCursor implements HeldCursor, Reader {
 
   deliveries(seq: number): number | undefined {
     const durable = this.#durable;
-    const counted = this.#parts.state.deliveries.get(this.name, seq);
+    const counted = this.counted(seq);
     if (counted !== undefined) return counted;
     if (this.#redelivered.has(seq)) return 1;
     return this.#retries.has(seq) || (durable !== undefined && seq <= durable.suspect) ? 0 : undefined;
+  }
+
+  counted(seq: number): number | undefined {
+    return this.#parts.state.deliveries.get(this.name, seq);
   }
 
   async count(seq: number, times: number): Promise<void> {
@@ -334,6 +342,7 @@ export class LogCursor implements HeldCursor, Reader {
   take(seq: number, tag: number, outcome: Outcome = 'delivered'): void {
     if (!this.#retries.take(seq, tag) && !this.progress.take(seq, tag)) return;
     this.#redelivered.delete(seq);
+    this.#uncount(seq);
     this.#parts.state.outcomes.taken(this.name, seq, outcome);
   }
 
@@ -358,6 +367,30 @@ export class LogCursor implements HeldCursor, Reader {
     const after = this.#durable?.heldUntil(topic) ?? 0;
     const ranges = this.progress.takenRanges().map(([from, to]): [number, number] => [Math.max(from, after + 1), to]);
     return this.#parts.reading.newest(known, ranges, before, max);
+  }
+
+  get handedBefore(): number {
+    return this.#handedBefore;
+  }
+
+  async undone(topic: string, from: number, to: number): Promise<number[]> {
+    const known = this.#parts.state.topics.byName.get(topic);
+    const seqs: number[] = [];
+    if (!known) return seqs;
+    let next = Math.max(from, this.progress.position + 1, (this.#durable?.heldUntil(topic) ?? 0) + 1);
+    for (const [start, end] of [...this.progress.ranges(), [Infinity, Infinity] as const]) {
+      while (next < start && next <= to) {
+        const page = await this.#parts.reading.index(known, { from: next, to: Math.min(start - 1, to), limit: PAGE_RECORDS });
+        for (const { seq, row } of page) if (row.item) seqs.push(seq);
+        next = page.length < PAGE_RECORDS ? start : page.at(-1)!.seq + 1;
+      }
+      next = Math.max(next, end + 1);
+    }
+    return seqs;
+  }
+
+  at(seqs: readonly number[]): Promise<LogRecord[]> {
+    return this.#parts.reading.bySeqs(seqs);
   }
 
   async putAside(seq: number, note: unknown): Promise<void> {

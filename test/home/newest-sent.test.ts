@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import { createTestClock } from '../../src/clock.ts';
+import { quiet } from '../support/quiet.ts';
+import { createRig, type Rig } from './rig.ts';
+
+type Clock = ReturnType<typeof createTestClock>;
+
+/** A node that drops its oldest items beyond so many. */
+function keeps(rig: Rig, items: number): void {
+  rig.home.set.maxItems = String(items);
+  rig.home.set.before = () => {
+    for (const node of rig.home.nodes.values()) for (const id of [...node.keys()].slice(0, -items)) node.delete(id);
+  };
+}
+
+async function passing(clock: Clock, seconds: number, enough: () => boolean = () => false): Promise<void> {
+  for (let i = 0; i < seconds && !enough(); i++) {
+    clock.advance(1_000);
+    await quiet();
+  }
+}
+
+async function settledFirst(rig: Rig, clock: Clock): Promise<void> {
+  await rig.add();
+  await rig.publish('t', 'first');
+  await rig.until(() => rig.count('t') === 1);
+  await passing(clock, 130);
+}
+
+const values = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `v${from + i}`);
+
+describe('what went up before the box was started again', () => {
+  it.each([256, 40])('is not sent again where the node keeps %i items and has let go of the first of it', async (items) => {
+    const clock = createTestClock();
+    const options = { clock, limits: { settle: 60_000 } };
+    await using rig = await createRig(options);
+    keeps(rig, items);
+    await settledFirst(rig, clock);
+    for (let n = 0; n < 600; n += 20) await rig.publish('t', ...values(n, n + 20));
+    await rig.until(() => rig.arrivals('t').length === 601);
+    await quiet();
+    const before = rig.home.stanzas.length;
+    await rig.restart(options);
+    await rig.publish('t', 'new');
+    await rig.until(() => rig.arrivals('t').includes('new'));
+    await passing(clock, 100);
+    expect(rig.arrivals('t')).toEqual(['first', ...values(0, 600), 'new']);
+    // Some questions, and not one for each item.
+    expect(rig.home.stanzas.length - before).toBeLessThan(40);
+    expect((await rig.status())?.queued).toBe(0);
+  });
+
+  it('is found behind one that failed again and again, and that one is sent', async () => {
+    const clock = createTestClock();
+    const options = { clock, limits: { settle: 60_000 } };
+    await using rig = await createRig(options);
+    await settledFirst(rig, clock);
+    // It fills a question about what is there by itself.
+    const large = 'x'.repeat(130_900);
+    rig.home.set.answer = (iq, what) => (what === 'publish' && iq.toString().includes('xxx') ? 'resource-constraint' : undefined);
+    await rig.publish('t', large, 'a', 'b', 'c', 'd');
+    const small = (): string[] => rig.arrivals('t').filter((text) => !text.startsWith('x'));
+    await passing(clock, 1_200, () => small().length === 3);
+    expect(small()).toEqual(['first', 'a', 'b']);
+    rig.home.set.answer = () => undefined;
+    await rig.restart(options);
+    await rig.until(() => rig.count('t') === 6);
+    await passing(clock, 100);
+    expect(small()).toEqual(['first', 'a', 'b', 'c', 'd']);
+  });
+
+  it('is sent again where it failed, although the node keeps so few that those behind it may have driven it out', async () => {
+    const clock = createTestClock();
+    const options = { clock, limits: { settle: 60_000 } };
+    await using rig = await createRig(options);
+    keeps(rig, 10);
+    await settledFirst(rig, clock);
+    let fails = true;
+    rig.home.set.answer = (iq, what) => (fails && what === 'publish' && iq.toString().includes('>failed<') ? 'internal-server-error' : undefined);
+    // On their way at once.
+    await rig.publish('t', 'failed', ...values(0, 12));
+    await rig.until(() => rig.arrivals('t').includes('v11'));
+    await quiet();
+    fails = false;
+    await rig.restart(options);
+    await rig.publish('t', 'new');
+    await rig.until(() => rig.arrivals('t').includes('new'));
+    await passing(clock, 100);
+    expect(rig.arrivals('t').filter((text) => text === 'failed')).toHaveLength(2);
+    expect(rig.arrivals('t').filter((text) => text !== 'failed')).toEqual(['first', ...values(0, 12), 'new']);
+  });
+
+  it('is asked for with few questions where nothing of a long backlog has gone', async () => {
+    const clock = createTestClock();
+    const options = { clock, limits: { settle: 60_000 } };
+    await using rig = await createRig(options);
+    await settledFirst(rig, clock);
+    rig.home.set.mechanisms = ['PLAIN'];
+    rig.home.set.resumable = false;
+    rig.home.cut();
+    for (let n = 0; n < 5_000; n += 500) await rig.publish('t', ...values(n, n + 500));
+    rig.home.set.mechanisms = ['SCRAM-SHA-256'];
+    const before = rig.home.stanzas.length;
+    // Power goes: some thousand more may have been handed out than were.
+    await rig.restart(options, rig.database.fork());
+    await rig.until(() => rig.arrivals('t').length > 1);
+    expect(rig.home.stanzas.slice(before).filter((stanza) => stanza.getChild('pubsub')?.getChild('items')).length).toBeLessThan(12);
+  });
+});
