@@ -22,11 +22,12 @@ export interface SentParts extends NodeCheckParts {
 /** Of those from `from` up to `to` that may have gone: is there any behind `after`? `known`: the newest up to there that is at home. */
 export async function newestSent(lane: Lane, { from, to, after, known }: { readonly from: number; readonly to: number; readonly after: number; readonly known: number | undefined }, parts: SentParts): Promise<Sent | undefined> {
   const seqs = (await lane.cursor.undone(lane.topic, from, to)).filter(parts.tells);
-  const keeps = Math.max(1, await keptBy(parts.pep.serviceOf(lane.topic), lane.node, parts.request) ?? FEWEST);
-  const newest = await newestBehind(lane, seqs.filter((seq) => seq > after), Math.min(keeps, WINDOW.most), parts) ?? known;
+  const behind = seqs.filter((seq) => seq > after);
+  const run = async (): Promise<number> => Math.min(WINDOW.most, Math.max(1, await keptBy(parts.pep.serviceOf(lane.topic), lane.node, parts.request) ?? FEWEST));
+  // So few are all asked for.
+  const newest = await newestBehind(lane, behind, behind.length <= WINDOW.most ? WINDOW.most : await run(), parts) ?? known;
   if (newest === undefined) return undefined;
-  const behind = seqs.findLastIndex((seq) => seq <= newest);
-  return { to: newest, through: seqs[behind - Math.min(keeps, WINDOW.most)] ?? 0 };
+  return { to: newest, through: seqs[seqs.findLastIndex((seq) => seq <= newest) - await run()] ?? 0 };
 }
 
 /** The node has at least `run` of them in a row, or all that went. */
