@@ -11,7 +11,8 @@ import type { View } from './view.ts';
 /** Where a new cursor begins; `kept`: with all there is, also what was taken back and waits for other readers. */
 export type CursorFrom = 'new' | 'last' | 'start' | 'kept' | { readonly seq: number } | { readonly time: number };
 
-const MAX_LAST = 1000;
+/** Holes between the newest records of the topics; the smallest beyond them are read, so that older records come too. */
+const MAX_BETWEEN = 1000;
 /** Holes that a reader may begin with; what is taken back beyond them it gets, and then that it was. */
 const MAX_WITHOUT = 900;
 
@@ -33,7 +34,7 @@ export class Start {
     if (from === 'new') return begin(head);
     if (from === 'kept') return begin(0);
     if (from === 'start') return this.#after(filter, 0);
-    if (from === 'last') return only(await this.#last(filter), head);
+    if (from === 'last') return only(await this.#last(filter, head), head);
     if ('seq' in from) return this.#after(filter, Math.min(head, Math.max(0, from.seq - 1)));
     return this.#after(filter, await this.#reading.seqAt(from.time) - 1);
   }
@@ -61,10 +62,11 @@ export class Start {
     return { ...begin(position), done: done.slice(0, MAX_WITHOUT) };
   }
 
-  async #last(filter: string): Promise<number[]> {
+  /** The newest of each topic; one that has a newer one since then gets that anyway. */
+  async #last(filter: string, head: number): Promise<number[]> {
     const seqs: number[] = [];
     for (const topic of this.#matching(filter)) seqs.push(...await this.#view.newest(topic, 1));
-    return seqs.toSorted((a, b) => a - b).slice(-MAX_LAST);
+    return seqs.filter((seq) => seq <= head).toSorted((a, b) => a - b);
   }
 
   #matching(filter: string): Topic[] {
@@ -81,9 +83,10 @@ function begin(position: number): ProgressRow {
   return { position, handed: position, done: [] };
 }
 
-/** Only these of what there is up to `head`. */
+/** Only these of what there is up to `head`; of more holes than a reader may begin with, the largest. */
 function only(seqs: readonly number[], head: number): ProgressRow {
   const position = (seqs[0] ?? head + 1) - 1;
-  const done = seqs.map((seq, i): [number, number] => [seq + 1, (seqs[i + 1] ?? head + 1) - 1]);
-  return { position, handed: position, done: done.filter(([from, to]) => from <= to) };
+  const holes = seqs.map((seq, i): [number, number] => [seq + 1, (seqs[i + 1] ?? head + 1) - 1]).filter(([from, to]) => from <= to);
+  const largest = holes.toSorted(([a, b], [c, d]) => (d - c) - (b - a)).slice(0, MAX_BETWEEN);
+  return { position, handed: position, done: largest.toSorted(([a], [b]) => a - b) };
 }

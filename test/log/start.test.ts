@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Cursor } from '../../src/log/cursor.ts';
 import type { Log } from '../../src/log/log.ts';
+import type { RangeOptions, Row } from '../../src/log/database.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { closeAll, openMemory } from './log-fixture.ts';
 
@@ -36,4 +38,53 @@ describe('a reader that begins', () => {
     await log.seek('late', 'start');
     expect(await all(late)).toEqual(left);
   });
+
+  it.each([['live', false], ['durable', true]] as const)('with the newest of each topic gets it of each, of however many there are (%s)', async (name, durable) => {
+    const { log } = await openMemory();
+    const topics = Array.from({ length: 1500 }, (_, n) => `t/${n}`);
+    await Promise.all(topics.flatMap((topic, n) => [publish(log, 'only', topic), publish(log, `${n}`, 'other')]));
+    const found = await all(await log.cursor({ name, filter: 't/#', from: 'last', durable }));
+    expect(found).toHaveLength(topics.length);
+  });
+
+  it('with the newest of more topics than it may have holes between them gets older ones too, before the newest', async () => {
+    const { log } = await openMemory();
+    await Promise.all(Array.from({ length: 1200 }, (_, n) => [publish(log, `old ${n}`, `t/${n}`), publish(log, `new ${n}`, `t/${n}`)]).flat());
+    const found = await all(await log.cursor({ name: 'durable', filter: 't/#', from: 'last', durable: true }));
+    for (let n = 0; n < 1200; n++) expect(found).toContain(`publish new ${n}`);
+    // A hole after each but the last, and one before the first, which needs no remembering.
+    expect(found).toHaveLength(1200 + 199);
+    expect(new Set(found).size).toBe(found.length);
+    for (const [at, one] of found.entries()) if (one.startsWith('publish old')) expect(found[at + 1]).toBe(one.replace('old', 'new'));
+  });
+
+  it('with the newest of each topic misses nothing that is published while those are looked for', async () => {
+    const database = new SlowDatabase();
+    const { log } = await openMemory({ database });
+    for (const topic of ['a', 'b', 'c']) await publish(log, 'old', topic);
+    // Before c is looked at.
+    database.slow(2, async () => { for (const topic of ['a', 'b', 'c']) await publish(log, 'new', topic); });
+    const found = await all(await log.cursor({ name: 'live', filter: '+', from: 'last', durable: false }));
+    expect(found).toEqual(['publish old', 'publish old', 'publish new', 'publish new', 'publish new']);
+  });
 });
+
+/** Something happens while the newest are looked for. */
+class SlowDatabase extends MemoryDatabase {
+  #reads = 0;
+  #meanwhile: (() => Promise<void>) | undefined;
+
+  slow(reads: number, meanwhile: () => Promise<void>): void {
+    this.#reads = reads;
+    this.#meanwhile = meanwhile;
+  }
+
+  override async range(options: RangeOptions): Promise<Row[]> {
+    if (this.#meanwhile && options.reverse && --this.#reads === 0) {
+      const meanwhile = this.#meanwhile;
+      this.#meanwhile = undefined;
+      await meanwhile();
+    }
+    return super.range(options);
+  }
+}
