@@ -99,6 +99,16 @@ export class Epochs {
     return offset === undefined ? { wall, trusted } : { wall: mono + offset, trusted: true };
   }
 
+  /**
+   * When it came into this log, as far as that is known: time passes evenly within an opening, however the clock jumps.
+   * What another log's stamp says is not when it came here.
+   */
+  acceptedAt(seq: number, { wall, mono, trusted, elsewhere }: Pick<Stamp, 'wall' | 'mono' | 'trusted' | 'elsewhere'>): number | undefined {
+    const { offset } = this.at(seq);
+    if (offset !== undefined) return mono + offset;
+    return trusted && elsewhere !== true ? wall : undefined;
+  }
+
   /** The latest that it may have been accepted: a board that keeps no time begins with what it last knew, and sets its clock forward after that. */
   latest(seq: number, stamp: Pick<Stamp, 'wall' | 'mono' | 'trusted' | 'elsewhere'>): { readonly wall: number; readonly trusted: boolean } {
     const { wall, trusted } = this.timeOf(seq, stamp);

@@ -45,8 +45,8 @@ export class MemoryReader {
       return;
     }
     const oldest = memory.ring.first;
-    this.#ahead = new Older(memory, oldest, (entry) => matches(entry.topic) && isFrom(entry, from));
-    this.#seek(oldest, (entry) => isFrom(entry, from));
+    this.#ahead = new Older(memory, oldest, (entry) => matches(entry.topic) && isFrom(memory, entry, from));
+    this.#seek(oldest, (entry) => isFrom(memory, entry, from));
   }
 
   get unconfirmed(): number {
@@ -151,8 +151,8 @@ export class MemoryReader {
   }
 }
 
-function isFrom({ seq, after, stamp }: MemoryEntry, from: CursorFrom): boolean {
+function isFrom(memory: MemoryTopics, entry: MemoryEntry, from: CursorFrom): boolean {
   if (typeof from !== 'object') return true;
-  if ('time' in from) return !stamp.trusted || stamp.wall >= from.time;
-  return isInMemory(from.seq) ? seq >= from.seq : after >= from.seq;
+  if ('time' in from) return memory.isSince(entry, from.time);
+  return isInMemory(from.seq) ? entry.seq >= from.seq : entry.after >= from.seq;
 }

@@ -22,11 +22,13 @@ export class MemoryTopic implements TopicState {
   readonly replaced: number = 0;
 
   readonly #opened: number;
+  readonly #isSince: (entry: MemoryEntry, time: number) => boolean;
 
   /** `opened`: what comes first has at least that seq. */
-  constructor(topic: Topic, opened: number) {
+  constructor(topic: Topic, opened: number, isSince: (entry: MemoryEntry, time: number) => boolean) {
     this.topic = topic;
     this.#opened = opened;
+    this.#isSince = isSince;
   }
 
   precedes(seq: number): boolean {
@@ -111,7 +113,7 @@ export class MemoryTopic implements TopicState {
 
   /** The first that may have been accepted then, or later. */
   #since(time: number): number {
-    for (const { seq, stamp } of this.line.from(0)) if (!stamp.trusted || stamp.wall >= time) return seq;
+    for (const entry of this.line.from(0)) if (this.#isSince(entry, time)) return entry.seq;
     return Infinity;
   }
 }

@@ -88,7 +88,7 @@ export class MemoryTopics {
   open(topic: Topic): MemoryTopic {
     const known = this.#byName.get(topic.name);
     if (known?.topic === topic) return known;
-    const opened = new MemoryTopic(topic, this.#next);
+    const opened = new MemoryTopic(topic, this.#next, (entry, time) => this.isSince(entry, time));
     this.#byName.set(topic.name, opened);
     return opened;
   }
@@ -162,6 +162,11 @@ export class MemoryTopics {
       entry.stamp = stampOf(entry);
       entry.record = undefined;
     }
+  }
+
+  /** Whether it was accepted then or later, or may have been. */
+  isSince({ seq, stamp }: MemoryEntry, time: number): boolean {
+    return (this.#parts.epochs.acceptedAt(seq, stamp) ?? Infinity) >= time;
   }
 
   /** The items of all views from `seq` on, oldest first. */

@@ -133,8 +133,7 @@ export class Reading {
   }
 
   /**
-   * First seq accepted at or after `time`; the head plus one when there is none. Time passes evenly within an opening
-   * of the store, however the clock jumps. What was accepted when no time was known, and may have been at or after it, is included.
+   * First seq accepted at or after `time`; the head plus one when there is none. What was accepted when no time was known, and may have been at or after it, is included.
    */
   async seqAt(time: number): Promise<number> {
     const { epochs, head } = this.#state;
@@ -143,12 +142,14 @@ export class Reading {
       const end = (epochs.all[i + 1]?.from ?? head + 1);
       const [first] = await this.range({ gte: recordKey(epoch.from), lt: recordKey(end), limit: 1 });
       if (!first) continue;
-      const { offset } = epoch;
-      if (offset === undefined && !decodeHeader(first[1]).trusted) {
+      const header = decodeHeader(first[1]);
+      const accepted = epochs.acceptedAt(epoch.from, header);
+      if (accepted === undefined) {
         maybe ??= epoch.from;
         continue;
       }
-      const found = await this.#firstWithin(epoch.from, end, ({ mono, wall }) => (offset === undefined ? wall : mono + offset) >= time);
+      // Monotonic time alone grows from record to record.
+      const found = await this.#firstWithin(epoch.from, end, ({ mono }) => accepted + mono - header.mono >= time);
       if (found < end) return maybe ?? found;
       maybe = undefined;
     }

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
 import type { MachineStart } from '../../src/log/epochs.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
+import { MEMORY_FROM } from '../../src/log/memory-seq.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { takeIn } from '../../src/stopped-box.ts';
 import { BOX, closeAll, item, texts } from './log-fixture.ts';
@@ -136,6 +137,47 @@ describe('from a time', () => {
     expect(await from(log, TODAY + 90_000_000)).toEqual([]);
     const cursor = await log.cursor({ name: 'x', filter: 't', from: { time: TODAY + 1000 }, durable: true });
     expect(await texts(cursor, 2)).toEqual(['unknown 2', 'tomorrow']);
+    await log.close();
+  });
+
+  it.each(['first', 'last'])('has all that this box accepted while nobody knew the time, also where the %s there was is another box\'s, which did', async (where) => {
+    const log = await opened(new MemoryDatabase(), createTestClock(UNSET));
+    const foreign = item('copy', 'far', { origin: { box: 'bbbbbbbbbbbbbbbb', epoch: '1.deadbeef', seq: 1 }, stamp: { wall: TODAY - 3_600_000, trusted: true } });
+    if (where === 'first') await log.append(foreign);
+    for (const text of ['a', 'b', 'c']) await log.append(item('t', text));
+    if (where === 'last') await log.append(foreign);
+    expect(await from(log, TODAY)).toEqual(['a', 'b', 'c']);
+    expect(await log.items('t', { since: TODAY })).toHaveLength(3);
+    await log.close();
+  });
+
+  it.each(['disk', 'memory'])('begins with what was accepted then, though the clock was months behind and set right in between (%s)', async (storage) => {
+    const clock = createTestClock(TODAY - 60 * 86_400_000);
+    const log = await opened(new MemoryDatabase(), clock);
+    await log.append({ topic: 't', kind: 'configure', config: { storage } });
+    await log.append(item('t', 'long ago'));
+    clock.advance(7_200_000);
+    await log.append(item('t', 'before'));
+    clock.advance(2000);
+    await set(log, clock, TODAY);
+    await log.append(item('t', 'after'));
+    const cursor = await log.cursor({ name: 'r', filter: 't', from: { time: TODAY - 3_600_000 }, durable: false });
+    expect(await texts(cursor, 2)).toEqual(['before', 'after']);
+    const items = await log.items('t', { since: TODAY - 3_600_000 });
+    expect(items.map(({ payload }) => Buffer.from(payload?.bytes ?? []).toString())).toEqual(['before', 'after']);
+    await log.close();
+  });
+
+  it.each(['disk', 'memory'])('goes by when a record came here, not by when another box accepted it (%s)', async (storage) => {
+    const clock = createTestClock(TODAY);
+    const log = await opened(new MemoryDatabase(), clock);
+    await log.append({ topic: 't', kind: 'configure', config: { storage } });
+    const seq = storage === 'memory' ? MEMORY_FROM : 1;
+    for (const [text, n, wall] of [['early', 0, TODAY + 86_400_000], ['late', 1, TODAY - 86_400_000]] as const) {
+      clock.advance(60_000);
+      await log.append(item('t', text, { origin: { box: 'bbbbbbbbbbbbbbbb', epoch: '1.deadbeef', seq: seq + n }, stamp: { wall, trusted: true } }));
+    }
+    expect(await from(log, TODAY + 90_000)).toEqual(['late']);
     await log.close();
   });
 });
