@@ -123,6 +123,8 @@ export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: n
     }
     settings.set(topic, config);
   };
+  /** Settings of topics that were deleted here: one comes back with the first record that was never here, and not as anybody's. */
+  const deleted = new Map<string, TopicSettings>();
   const ownItems = new OwnItems(log);
   const append = async (draft: Draft): Promise<void> => {
     const { repeated } = await log.append(draft);
@@ -147,8 +149,13 @@ export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: n
     } else if ('topic' in line) {
       if (line.topic.startsWith('$')) throw wrong(number, 'names a topic of the box itself');
       if (!isTopic(line.topic)) throw wrong(number, 'names no topic');
-      if (log.topic(line.topic)) continue;
+      const there = log.topic(line.topic);
+      if (there?.deleted === false) continue;
       checked(line.topic, line.settings, number);
+      if (there) {
+        deleted.set(line.topic, line.settings);
+        continue;
+      }
       await log.append({ topic: line.topic, kind: 'configure', config: line.settings });
       sum.topics++;
     } else if ('row' in line) {
@@ -167,6 +174,12 @@ export async function takeIn(log: Log, lines: AsyncIterable<{ readonly number: n
       if (seq <= (own.get(`${box}-${epoch}`) ?? 0) && !gaps.some(({ from, to }) => from <= seq && seq <= to)) {
         sum.repeated++;
         continue;
+      }
+      const config = deleted.get(draft.topic);
+      if (config && draft.kind !== 'delete' && !log.hasOrigin(draft.origin, draft.topic)) {
+        deleted.delete(draft.topic);
+        await log.append({ topic: draft.topic, kind: 'configure', config });
+        sum.topics++;
       }
       const item = named(draft, settingsOf(draft.topic), parts);
       if (await ownItems.concerns(item, settingsOf(draft.topic).lane)) {

@@ -203,6 +203,31 @@ describe('an export', () => {
     expect(['u', 'd'].map((topic) => there.log.topic(topic))).toMatchObject([{ settings: { maxItems: 7 } }, { settings: { maxItems: 7 }, deleted: false }]);
   });
 
+  it('brings a topic that was deleted there back as it is set up, also without the record of that', async () => {
+    const [{ log }, there] = [await openMemory(), await openMemory({ boxId: 'qrstuvwxyzabcdef' })];
+    await log.append({ topic: 't', kind: 'configure', config: { accessModel: 'whitelist', lane: 'latest' } });
+    for (const text of ['1', '2']) await log.append(item('t', text));
+    await there.log.append(item('t', 'old'));
+    await there.log.append({ topic: 't', kind: 'delete' });
+    const lines = (await exported(log)).filter((line) => !/"kind":"configure"|"lanpost":"end"/.test(line));
+    lines.push(JSON.stringify({ lanpost: 'end', lines: lines.length }));
+    expect(await takeIn(there.log, numbered(lines))).toMatchObject({ records: 1, topics: 1 });
+    expect(there.log.topic('t')).toMatchObject({ deleted: false, settings: { accessModel: 'whitelist', lane: 'latest' } });
+  });
+
+  it('does not bring a topic back that was deleted since, where it had been taken in or came from', async () => {
+    const [{ log }, there] = [await openMemory(), await openMemory({ boxId: 'qrstuvwxyzabcdef' })];
+    await log.append({ topic: 't', kind: 'configure', config: { maxItems: 3 } });
+    await log.append(item('t', '1'));
+    const lines = await exported(log);
+    await takeIn(there.log, numbered(lines));
+    for (const each of [log, there.log]) {
+      await each.append({ topic: 't', kind: 'delete' });
+      expect(await takeIn(each, numbered(lines))).toMatchObject({ records: 0, repeated: 2, topics: 0 });
+      expect(each.topic('t')?.deleted).toBe(true);
+    }
+  });
+
   it('brings back what its box has lost since, once', async () => {
     const { log, database } = await openMemory();
     for (let n = 1; n <= 5; n++) await log.append(item('t', `${n}`));
