@@ -38,6 +38,9 @@ export interface PeerSubscriptionsParts {
 
 interface Subscriber { readonly fingerprint: string; readonly name: string; readonly consent?: true }
 
+/** An owner's, that one may read. */
+interface Word { readonly id: string; readonly fingerprint: string; takenBack: boolean }
+
 const PREFIX = 'subscriptions/';
 const ADMITTED: readonly Affiliation[] = ['owner', 'publisher', 'member'];
 /** Of one key, with those that a box has. */
@@ -58,6 +61,8 @@ export class PeerSubscriptions {
   readonly #making = new Map<PeerSubscription, Promise<void>>();
   /** One change of a row after the other, each of what it has become. */
   readonly #turns = new Map<string, Promise<unknown>>();
+  /** On their way to the disk. */
+  readonly #words = new Set<Word>();
   /** Those that were taken back, and still are on disk. */
   readonly #behind: WriteBehind;
   #watcher: SubscriptionWatcher = NOBODY;
@@ -149,10 +154,12 @@ export class PeerSubscriptions {
 
   /** The owner of this box takes back what was said of that key, also by others; at once. Rejected: it holds all the same, and storing it is tried until it is done. */
   async disowned(fingerprint: string): Promise<void> {
+    const words = [...this.#words].filter((word) => word.fingerprint === fingerprint);
+    for (const word of words) word.takenBack = true;
     await Promise.all([...this.of(fingerprint)].map(async ({ approved, ...rest }) => {
-      if (!approved) return;
+      if (!approved && !words.some(({ id }) => id === rest.id)) return;
       this.#put(rest);
-      this.#parts.rightsChanged(rest.node);
+      if (approved) this.#parts.rightsChanged(rest.node);
       await this.end(rest, true).catch((error: unknown) => {
         // By then an owner may have let it again.
         this.#behind.later(rest.id, async () => { if (!this.#rows.get(rest.id)?.approved) await this.end(rest, true); });
@@ -262,15 +269,18 @@ export class PeerSubscriptions {
   }
 
   async #admit(row: PeerSubscription, approved: boolean): Promise<void> {
+    const word: Word = { id: row.id, fingerprint: row.fingerprint, takenBack: false };
+    if (approved) this.#words.add(word);
     let waited = false;
     let readers: readonly WaitingReader[] = [];
     const after = await this.#alter(row, ({ waiting = [], ...now }) => {
+      if (word.takenBack) return undefined;
       waited = now.state === 'pending';
       readers = waiting;
       if (!waited && (now.approved ?? false) === approved) return undefined;
       return { ...now, ...approved ? { approved } : {}, ...waited ? { state: 'subscribed', untold: true, since: this.#parts.log.head } as const : {} };
-    });
-    if (!waited || !after) return;
+    }, word).finally(() => this.#words.delete(word));
+    if (!waited || !after || word.takenBack) return;
     // Before it is told: what is published from now on is for them.
     if (readers.length > 0) await this.#parts.admitted?.(after, readers);
     this.#watcher.untold(after);
@@ -335,12 +345,12 @@ export class PeerSubscriptions {
   }
 
   /** Gives what it is then; undefined: it has ended, and stays so. `change` gives nothing where nothing is to change. */
-  async #alter({ id }: PeerSubscription, change: (now: PeerSubscription) => PeerSubscription | undefined): Promise<PeerSubscription | undefined> {
+  async #alter({ id }: PeerSubscription, change: (now: PeerSubscription) => PeerSubscription | undefined, word?: Word): Promise<PeerSubscription | undefined> {
     const altered = await this.#inTurn(id, async () => {
       const before = this.#rows.get(id);
       if (!before || before.state === 'none') return undefined;
       const after = change(before);
-      if (after) await this.#keep(after);
+      if (after) await this.#keep(after, word);
       return { before, after };
     });
     if (!altered?.after) return altered?.before;
@@ -359,9 +369,11 @@ export class PeerSubscriptions {
     return turn;
   }
 
-  async #keep(row: PeerSubscription): Promise<void> {
+  /** What was taken back while it was being written is not in force, and ends with the next turn. */
+  async #keep(row: PeerSubscription, word?: Word): Promise<void> {
     await this.#parts.log.registry.set(keyOf(row), row);
-    this.#put(row);
+    const { approved: _, ...rest } = row;
+    this.#put(word?.takenBack ? rest : row);
   }
 
   async #forget(row: PeerSubscription): Promise<void> {

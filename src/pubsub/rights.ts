@@ -14,6 +14,9 @@ const PREFIX = 'access/';
 const ENTRIES = 1000;
 const ALL_ENTRIES = 100_000;
 
+/** A change that waits for its turn, or is on its way to the disk. */
+interface Change { readonly topic: string; readonly forgotten: Set<string> }
+
 type Row = Readonly<Record<string, Affiliation>>;
 const EMPTY: Row = {};
 
@@ -42,6 +45,7 @@ export class Rights {
   readonly #byAddress = new Map<string, Set<string>>();
   /** One change of a topic after the other. */
   readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #changes = new Set<Change>();
   /** Topics that are gone, while that is being written: nothing is said of them any more. */
   readonly #ended = new Set<string>();
   /** Topics in which somebody was forgotten, and still is on disk. */
@@ -73,7 +77,9 @@ export class Rights {
 
   /** One change after the other: `alter` makes of what is said what is to be said, or throws. Durable when resolved. */
   async change(topic: string, alter: (row: Map<string, Affiliation>) => unknown): Promise<void> {
-    const change = (this.#turns.get(topic) ?? Promise.resolve()).then(() => this.#change(topic, alter));
+    const asked: Change = { topic, forgotten: new Set() };
+    this.#changes.add(asked);
+    const change = (this.#turns.get(topic) ?? Promise.resolve()).then(() => this.#change(asked, alter)).finally(() => this.#changes.delete(asked));
     // Whoever asked sees it.
     const settled: Promise<unknown> = change.catch(() => undefined).finally(() => { if (this.#turns.get(topic) === settled) this.#turns.delete(topic); });
     this.#turns.set(topic, settled);
@@ -87,11 +93,11 @@ export class Rights {
     await this.change(topic, (row) => row.clear()).finally(() => this.#ended.delete(topic));
   }
 
-  async #change(topic: string, alter: (row: Map<string, Affiliation>) => unknown): Promise<void> {
+  async #change({ topic, forgotten }: Change, alter: (row: Map<string, Affiliation>) => unknown): Promise<void> {
     const said = this.#rows.get(topic) ?? EMPTY;
     const map = new Map(Object.entries(said));
     alter(map);
-    for (const [address, affiliation] of map) if (affiliation === 'none') map.delete(address);
+    for (const [address, affiliation] of map) if (affiliation === 'none' || forgotten.has(address)) map.delete(address);
     const more = Math.max(0, map.size - Object.keys(said).length);
     if (more > 0 && (map.size > ENTRIES || this.#entries + this.#coming + more > ALL_ENTRIES)) {
       throw new LanpostError('busy', `a topic may have ${ENTRIES} affiliations, all topics together ${ALL_ENTRIES}`);
@@ -104,18 +110,20 @@ export class Rights {
       this.#coming -= more;
     }
     if (this.#ended.has(topic)) return;
-    const now = this.#rows.get(topic) ?? EMPTY;
     // Who was forgotten meanwhile stays so.
-    this.#put(topic, Object.fromEntries(Object.entries(row).filter(([address]) => Object.hasOwn(now, address) || !Object.hasOwn(said, address))));
+    this.#put(topic, Object.fromEntries(Object.entries(row).filter(([address]) => !forgotten.has(address))));
   }
 
   topicsOf(address: Address): { topic: string; affiliation: Affiliation }[] {
     return Array.from(this.#byAddress.get(address) ?? [], (topic) => ({ topic, affiliation: this.affiliation(topic, address) }));
   }
 
-  /** Of all topics, at once. Durable when resolved. Rejected: it holds all the same, and storing it is tried until it is done. */
+  /** Of all topics, at once, also what it is only about to become. Durable when resolved. Rejected: it holds all the same, and storing it is tried until it is done. */
   async forget(address: Address): Promise<void> {
-    await Promise.all(this.topicsOf(address).map(async ({ topic }) => {
+    const changes = [...this.#changes];
+    for (const { forgotten } of changes) forgotten.add(address);
+    const topics = new Set([...this.topicsOf(address), ...changes].map(({ topic }) => topic));
+    await Promise.all(Array.from(topics, async (topic) => {
       this.#put(topic, Object.fromEntries(Object.entries(this.#rows.get(topic) ?? EMPTY).filter(([other]) => other !== address)));
       const store = (): Promise<void> => this.change(topic, () => undefined);
       await store().catch((error: unknown) => {

@@ -159,6 +159,36 @@ describe('on a disk that takes nothing', () => {
   });
 });
 
+describe('a key that is revoked while an owner lets it read', () => {
+  test.each(['pending', 'subscribed'] as const)('is not let (%s)', async (state) => {
+    await log.append({ topic: 't', kind: 'publish', id: 'i', payload: { contentType: 'text/plain', bytes: new Uint8Array() } });
+    const row = await subscribe('t', undefined, state);
+    const was: boolean[] = [];
+    const deciding = subscriptions.decide(row, 'subscribed').then(() => was.push(subscriptions.isApproved(ANN.fingerprint, 't')));
+    // On its way to the disk: a batch begins in a turn of its own.
+    await Promise.resolve();
+    await Promise.all([deciding, subscriptions.disowned(ANN.fingerprint)]);
+    expect(was).toEqual([false]);
+    expect(mine()).toEqual([]);
+    await reopen();
+    expect(mine()).toEqual([]);
+  });
+
+  test('is not let either when its turn has not come', async () => {
+    const row = await subscribe('t', undefined, 'pending');
+    const waiting = subscriptions.configure(row, { includeBody: true });
+    await Promise.all([waiting, subscriptions.decide(row, 'subscribed'), subscriptions.disowned(ANN.fingerprint)]);
+    expect(mine()).toEqual([]);
+  });
+
+  test('is let by a word that comes after', async () => {
+    const row = await subscribe('t', undefined, 'pending');
+    await Promise.all([subscriptions.decide(row, 'subscribed'), subscriptions.disowned(ANN.fingerprint)]);
+    await subscriptions.decide(await subscribe('t', undefined, 'pending'), 'subscribed');
+    expect(subscriptions.isApproved(ANN.fingerprint, 't')).toBe(true);
+  });
+});
+
 describe('a lease', () => {
   test('ends when it says, also when that was while the box was off', async () => {
     await subscribe('a', { expire: clock.wall() + 1000 });

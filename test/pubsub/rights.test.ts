@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { Affiliation } from '../../src/api.ts';
 import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { Rights } from '../../src/pubsub/rights.ts';
+import { deferred } from '../../src/control/deferred.ts';
 import { quiet } from '../support/quiet.ts';
 import { memoryRegistry } from '../trust/fixtures.ts';
 
@@ -77,6 +79,51 @@ test('a key that is forgotten does not come back with a change that was on its w
   await Promise.all([rights.forget(A), changing]);
   expect(was).toEqual(['none']);
   for (const one of [rights, rightsOf(registry)]) expect(one.of('t')).toEqual([[B, 'member']]);
+});
+
+describe('on a slow disk', () => {
+  /** Says when it has begun to write, and writes when it is let. */
+  const slow = () => {
+    const registry = memoryRegistry();
+    const setAll = registry.setAll.bind(registry);
+    const [begun, allowed] = [deferred<undefined>(), deferred<undefined>()];
+    registry.setAll = async (entries) => {
+      begun.resolve(undefined);
+      await allowed.promise;
+      await setAll(entries);
+    };
+    return { registry, begun: begun.promise, write: () => allowed.resolve(undefined) };
+  };
+
+  test('a key that is forgotten while it is being made something does not come to be that', async () => {
+    const { registry, begun, write } = slow();
+    const rights = rightsOf(registry);
+    const was: string[] = [];
+    const change = async (affiliation: Affiliation): Promise<void> => {
+      await rights.change('t', (row) => row.set(A, affiliation).set(B, 'member'));
+      was.push(rights.affiliation('t', A));
+    };
+    // The one is on its way to the disk, the other waits for it.
+    const changing = [change('owner'), change('publisher')];
+    await begun;
+    const forgetting = rights.forget(A);
+    write();
+    await Promise.all([...changing, forgetting]);
+    expect(was).toEqual(['none', 'none']);
+    for (const one of [rights, rightsOf(registry)]) expect(one.of('t')).toEqual([[B, 'member']]);
+  });
+
+  test('what it is made after it was forgotten it is', async () => {
+    const { registry, begun, write } = slow();
+    const rights = rightsOf(registry);
+    const changing = rights.change('t', (row) => row.set(A, 'owner'));
+    await begun;
+    const forgetting = rights.forget(A);
+    const again = rights.change('t', (row) => row.set(A, 'member'));
+    write();
+    await Promise.all([changing, forgetting, again]);
+    for (const one of [rights, rightsOf(registry)]) expect(one.of('t')).toEqual([[A, 'member']]);
+  });
 });
 
 test('one topic holds no more than it may, and what it has can still be changed', async () => {
