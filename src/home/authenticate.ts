@@ -1,6 +1,6 @@
 // SASL (RFC 6120 §6) with SCRAM: the password never leaves this box, unless its owner allows it.
 import { children, namespaceOf, xml, type Element } from '../xmpp/element.ts';
-import { bindingTypes, channelBinding } from '../xmpp/channel-binding.ts';
+import { bindingTypes, channelBinding, type UnsaidBinding } from '../xmpp/channel-binding.ts';
 import { chooseMechanism, NS_SASL, offersBinding, plainMessage, SaslError, ScramClient } from '../xmpp/sasl.ts';
 import type { Wire } from '../xmpp/wire.ts';
 import { XmppSocket } from '../xmpp/xmpp-socket.ts';
@@ -11,8 +11,8 @@ export interface Credentials {
   readonly password: string;
   /** Whether the password itself may be shown, to a server whose certificate is right. */
   readonly plain: boolean;
-  /** How often in a row it was refused. */
-  readonly refusals: number;
+  /** The kind of channel binding to try where the server does not say which it means. */
+  readonly unsaid: UnsaidBinding;
 }
 
 export interface Offer {
@@ -27,11 +27,11 @@ export function offerOf(features: Element): Offer {
 
 /** Says the first of it; what the server answers is for `finish`. Throws when what is offered will not do. */
 export function beginSasl(wire: Wire, { mechanisms, bindings }: Offer, credentials: Credentials): ScramClient | 'PLAIN' {
-  const { username, password, plain, refusals } = credentials;
+  const { username, password, plain, unsaid } = credentials;
   // Over WebSocket and BOSH the TLS connection often ends before the server does: there is nothing to bind to.
   const tls = wire instanceof XmppSocket ? wire.secured : undefined;
   const offered = offersBinding(mechanisms);
-  const binding = tls && offered ? channelBinding(tls, bindings, refusals) : undefined;
+  const binding = tls && offered ? channelBinding(tls, bindings, unsaid) : undefined;
   const mechanism = chooseMechanism(mechanisms, { plain, binding: binding !== undefined });
   if (mechanism === undefined) throw new SaslError('invalid-mechanism', `the server offers only ${mechanisms.slice(0, 8).join(', ') || 'nothing'}`);
   const scram = mechanism === 'PLAIN' ? mechanism : new ScramClient(mechanism, { username, password }, { ...(binding ? { binding } : {}), unoffered: tls !== undefined && !offered });

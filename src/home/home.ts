@@ -7,7 +7,8 @@ import type { Log } from '../log/log.ts';
 import { RecordAges } from '../log/stamp-age.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { xml, type Element } from '../xmpp/element.ts';
-import { offersScram } from '../xmpp/sasl.ts';
+import { offersBinding, offersScram } from '../xmpp/sasl.ts';
+import { XmppSocket } from '../xmpp/xmpp-socket.ts';
 import type { Account, CursorNumbers } from './account.ts';
 import { Backoff, type Retry } from './backoff.ts';
 import { Budget } from './budget.ts';
@@ -27,6 +28,7 @@ import { destinationOf, reach } from './reach.ts';
 import { Refusals } from './refusals.ts';
 import { Roads } from './roads.ts';
 import type { SessionTiming } from './liveness.ts';
+import { noteBinding, unsaidBinding } from './unsaid-binding.ts';
 import { Uplink } from './uplink.ts';
 import type { UplinkLimits } from './uplink-options.ts';
 import type { Whereabouts } from './ways.ts';
@@ -439,11 +441,12 @@ export class Home {
     const { address: jid, password, plain } = account;
     const known = this.#known;
     this.#known = undefined;
+    const unsaid = unsaidBinding(log.registry, account.jid, this.#backoff.refusals);
     const negotiated = await this.#roads.begin(({ dial, within }) => {
       let end!: (reason: Error) => void;
       ended = new Promise<Error>((resolve) => { end = resolve; });
       return negotiate({
-        jid, password, plain: plain && !isProven(log.registry, account.jid), ...wayOf(account), resolver, random, known, refusals: this.#backoff.refusals,
+        jid, password, plain: plain && !isProven(log.registry, account.jid), ...wayOf(account), resolver, random, known, unsaid,
         // Fixed per box, so that a session of ours that the server still holds is replaced.
         resource: `lanpost-${boxId.slice(0, 8)}`,
         clock, dial, deadline: limits.connect, within, stanzaBytes: limits.incoming, resume, signal: this.#closing.signal,
@@ -458,7 +461,9 @@ export class Home {
     this.#known = negotiated.known;
     this.#refusals.end();
     // A log that takes nothing: then a restart forgets it.
-    if (plain && offersScram(negotiated.known.mechanisms)) setProven(log.registry, account.jid, true).catch(() => undefined);
+    const { mechanisms, bindings } = negotiated.known;
+    if (plain && offersScram(mechanisms)) setProven(log.registry, account.jid, true).catch(() => undefined);
+    if (bindings === undefined && offersBinding(mechanisms) && negotiated.socket instanceof XmppSocket) noteBinding(log.registry, account.jid, unsaid).catch(() => undefined);
     this.#take(negotiated);
     // Said while there was nobody yet to say goodbye to.
     if (this.#paused) void this.#leave();

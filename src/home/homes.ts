@@ -37,6 +37,7 @@ import { reasonOf } from './reason.ts';
 import { forgetStretches, stretchesAs } from './stretches.ts';
 import { dropOthers, dropStrays, followOn, succeed } from './succession.ts';
 import { checkKept } from './unkept.ts';
+import { noteBinding } from './unsaid-binding.ts';
 import { checkBeside, leftBehind, unreadAccount, unreadStatus, type UnreadAccount } from './unread-account.ts';
 
 export const HOME_LIMITS: HomeLimits = {
@@ -384,6 +385,7 @@ class AccountHomes implements Homes {
       await setPaused(registry, account, false);
       await setProven(registry, account, false);
       await forgetRefusals(registry, account);
+      await noteBinding(registry, account, undefined);
       await forgetPep(registry, account);
       await this.#forgetReader(left);
       if (!home) await this.#dropStrays();

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { attr, namespaceOf, xml, type Element } from '../xmpp/element.ts';
+import type { UnsaidBinding } from '../xmpp/channel-binding.ts';
 import type { Jid } from '../xmpp/jid.ts';
 import { SaslError } from '../xmpp/sasl.ts';
 import { stanzaErrorOf } from '../xmpp/stanza-error.ts';
@@ -42,8 +43,8 @@ export interface NegotiateOptions extends Whereabouts {
   readonly resume?: { readonly id: string; readonly h: number } | undefined;
   /** What the server offered last time. */
   readonly known?: Known | undefined;
-  /** How often in a row it refused the account. */
-  readonly refusals?: number;
+  /** The kind of channel binding to try where the server does not say which it means. */
+  readonly unsaid?: UnsaidBinding;
   readonly onClose: (reason: Error | undefined) => void;
   readonly signal: AbortSignal;
 }
@@ -252,7 +253,7 @@ async function secure(about: Talk): Promise<void> {
 
 async function authenticate(about: Talk): Promise<Pick<Known, 'mechanisms' | 'bindings'>> {
   const { wire, arrivals, options, known } = about;
-  const credentials = { username: options.jid.local ?? '', password: options.password, plain: options.plain === true, refusals: options.refusals ?? 0 };
+  const credentials = { username: options.jid.local ?? '', password: options.password, plain: options.plain === true, unsaid: options.unsaid ?? 'tls-unique' };
   open(about);
   const begun = known && beginSasl(wire, known, credentials);
   const offer = offerOf(await featuresOf(arrivals));

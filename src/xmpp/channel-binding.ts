@@ -14,14 +14,17 @@ export function bindingTypes(features: Element): readonly string[] | undefined {
   return told?.getChildren('channel-binding').slice(0, 16).map((kind) => attr(kind, 'type') ?? '');
 }
 
+/** What a server may mean that does not say it. */
+export type UnsaidBinding = 'tls-unique' | 'tls-exporter';
+
 /**
  * The best kind that both know. A server that offers `-PLUS` and does not say which kinds is older than XEP-0440:
  * COMPAT(ejabberd 23.01): it means `tls-unique`, over TLS 1.3 too, where nothing defines it; there it is the first Finished
- * message all the same. Where that was refused (`refusals`), the kind of RFC 9266 is tried in turn.
+ * message all the same; others mean the kind of RFC 9266. `unsaid`: which is to be tried.
  */
-export function channelBinding(tls: TLSSocket, types: readonly string[] | undefined, refusals: number = 0): ChannelBinding | undefined {
+export function channelBinding(tls: TLSSocket, types: readonly string[] | undefined, unsaid: UnsaidBinding = 'tls-unique'): ChannelBinding | undefined {
   const modern = tls.getProtocol() === 'TLSv1.3';
-  const known = types ?? (modern && refusals % 2 === 1 ? ['tls-exporter'] : ['tls-unique']);
+  const known = types ?? (modern ? [unsaid] : ['tls-unique']);
   if (modern && known.includes('tls-exporter')) {
     return { type: 'tls-exporter', data: tls.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)) };
   }

@@ -69,6 +69,26 @@ describe('a refused password', () => {
     expect([rig.home.logins, (await rig.status())?.nextAttempt]).toEqual([8, clock.wall() + MINUTE]);
   });
 
+  it('that is right again lets the box in at the next try, though the home never says which channel binding it means', async () => {
+    const clock = createTestClock();
+    const rig = await createRig({ time: clock });
+    await using _ = rig;
+    Object.assign(rig.home.set, { binds: true, mechanisms: ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'] });
+    await rig.add();
+    await rig.state('online');
+    rig.home.set.password = 'changed there';
+    rig.home.cut();
+    await rig.state('waiting');
+    clock.advance(MINUTE);
+    await refused(rig, clock);
+    rig.home.set.password = rig.home.account.password;
+    await rig.publish('t', 1);
+    await startAgain(rig, clock);
+    clock.advance(MINUTE);
+    await rig.until(() => rig.count('t') === 1);
+    expect(rig.home.saidOfBinding).toEqual(Array.from({ length: 3 }, () => 'SCRAM-SHA-256-PLUS p=tls-unique'));
+  });
+
   it.each<[string, number, (rig: Rig) => RigOptions, (rig: Rig) => Promise<unknown>]>([
     ['and finds its account', 0, () => ({}), async () => undefined],
     ['and is told its account as it is made', 0, ({ home }) => ({ accounts: [{ ...home.account, service: `pubsub.${DOMAIN}`, topics: ['#'] }] }), async () => undefined],
