@@ -7,9 +7,11 @@ import { BoxConnection } from '../../nodes/shared/box-connection.ts';
 import { isBoxNode } from '../../nodes/shared/box-node.ts';
 import { createBox, type Box } from '../../src/index.ts';
 import { noteLeftovers } from '../support/leftovers.mjs';
+import { useEmbeddingBox } from './embedding-box.ts';
 import { saidBy, useFlows } from './flow-kit.ts';
 
 const { flows, dir, load } = useFlows();
+const openBox = useEmbeddingBox(flows);
 const opened: Box[] = [];
 const leftovers = noteLeftovers(BoxConnection);
 const { events, hooks } = createRequire(createRequire(import.meta.url).resolve('node-red'))('@node-red/util') as {
@@ -67,25 +69,26 @@ async function boxOfFlow(): Promise<Box> {
   return node.connection.box(AbortSignal.timeout(20_000));
 }
 
-/** One of the flow's own, and one that runs already, as the editor's does. */
+/** One of the flow's own, one that runs already, and the one that embeds the editor. */
 const BOXES = {
-  'a box of its own': async () => ({ mode: 'own', dir: 'data' }),
+  'a box of its own': async () => ({ config: { mode: 'own', dir: 'data' }, settings: {} }),
   'a box that runs already': async () => {
     await load([{ id: 'f', type: 'tab', label: 'test' }]);
     await flows.unload();
     opened.push(await createBox({ dir: join(dir(), 'running'), name: 'me', link: false }));
-    return { mode: 'attach', dir: 'running' };
+    return { config: { mode: 'attach', dir: 'running' }, settings: {} };
   },
+  "the editor's own": async () => ({ config: { mode: 'auto', dir: '' }, settings: { lanpost: { box: await openBox() } } }),
 };
 
 describe.each(Object.entries(BOXES))('with %s', (_kind, begin) => {
   it.each(['full', 'flows', 'nodes'] as const)('a hundred deployments (%s) leak nothing, and lose nothing that is in flight', async (how) => {
-    const config = await begin();
+    const { config, settings } = await begin();
     const came: NodeMessage[] = [];
     /** How each message came to its end, at the node that publishes it. */
     const ends: { readonly payload: unknown; readonly error: string | undefined }[] = [];
     hooks.add('onComplete.redeploy', ({ msg, node, error }) => { if (node.id === 'pub') ends.push({ payload: msg.payload, error: error?.message }); });
-    await load(flowOf(0, config), {}, [sinkInto(came)]);
+    await load(flowOf(0, config), settings, [sinkInto(came)]);
     const sent: number[] = [];
     const arrived = async (): Promise<void> => {
       await expect.poll(() => ends.length, { timeout: 20_000 }).toBe(sent.length);
