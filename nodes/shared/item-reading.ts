@@ -222,6 +222,8 @@ export class ItemReading {
       if (gate.isShut && !left()) await gate.passed(signal);
       if (signal.aborted || left()) return;
       if (old) this.#lookLater(box);
+      // One that the flow is to confirm waits in the box until then.
+      if (!manual) this.#backlog.passed();
       if (isRepeat(delivery) || !this.#wanted(delivery)) {
         delivery.ack();
         continue;

@@ -41,6 +41,18 @@ it.each([
   await saidBy(flows, 'it', works);
 });
 
+it('a subscribe that has much to read counts down what waits for it as it reads', async () => {
+  let asked = 0;
+  let goOn: () => void = () => undefined;
+  const on = new Promise<void>((resolve) => { goOn = resolve; });
+  const box = await serve({ next: async (method) => { if (method === 'subscribe' && ++asked > 2) await on; } });
+  for (let n = 0; n < 10; n++) await box.publish('a', n);
+  await load(one('lanpost subscribe', { configVersion: 2, filter: 'a', from: 'start', durable: true, reader: '', changes: false }));
+  await expect(saidBy(flows, 'it', /^received 2, /)).resolves.toBe('received 2, 8 queued');
+  goOn();
+  await saidBy(flows, 'it', /^received 10$/);
+});
+
 it('a message in that has much to read says how much waits for it', async () => {
   let asked = 0;
   let goOn: () => void = () => undefined;
