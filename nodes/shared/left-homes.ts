@@ -4,7 +4,9 @@ import { ageInWords } from './age-in-words.ts';
 import { isBoxNode } from './box-node.ts';
 
 /** A home account of the box, as a dialog shows it. */
-export type HomeLine = Pick<HomeStatus, 'jid' | 'state' | 'reason' | 'queued' | 'queuedBytes'> & {
+export type HomeLine = Pick<HomeStatus, 'jid' | 'state' | 'reason' | 'queuedBytes'> & {
+  /** Records that are not at home yet. */
+  readonly left: number;
   /** How long the oldest of them has waited, in words. */
   readonly oldest: string;
   /** A node that is deployed says it to the box. */
@@ -15,8 +17,8 @@ export type HomeLine = Pick<HomeStatus, 'jid' | 'state' | 'reason' | 'queued' | 
 
 export async function homesOf(RED: NodeAPI, box: Box): Promise<HomeLine[]> {
   const [homes, deployed] = await Promise.all([box.homes.list(), deployedTo(RED, box)]);
-  return homes.map(({ jid, state, reason, queued, queuedBytes, oldestAge, group }) => ({
-    jid, state, ...(reason === undefined ? {} : { reason }), queued, queuedBytes, oldest: ageInWords(oldestAge),
+  return homes.map(({ jid, state, reason, left = 0, queuedBytes, oldestAge, group }) => ({
+    jid, state, ...(reason === undefined ? {} : { reason }), left, queuedBytes, oldest: ageInWords(oldestAge),
     deployed: deployed.has(jid), grouped: group !== undefined && homes.some((one) => one.jid !== jid && one.group?.name === group.name),
   }));
 }
@@ -32,11 +34,15 @@ export async function removeHome(RED: NodeAPI, box: Box, jid: string): Promise<'
 
 /** A row that was taken away leaves its account in the box: that is said once, where whoever did it looks. */
 export async function tellLeftHomes(RED: NodeAPI, node: Node, box: Box, jids: ReadonlySet<string>): Promise<void> {
-  for (const { jid, queued, queuedBytes, deployed } of await homesOf(RED, box)) {
-    if (deployed || !jids.has(jid)) continue;
-    const waits = queued === 0 ? 'nothing waits for it' : `${queued === 1 ? '1 record waits' : `${queued} records wait`} for it, about ${queuedBytes} bytes`;
-    node.warn(`the home account ${jid} stays in the box, which goes on with it; ${waits}: remove it in the dialog of lanpost box when nothing is to go there any more`);
+  for (const line of await homesOf(RED, box)) {
+    if (line.deployed || !jids.has(line.jid)) continue;
+    node.warn(`the home account ${line.jid} stays in the box, which goes on with it; ${waitsInWords(line)}: remove it in the dialog of lanpost box when nothing is to go there any more`);
   }
+}
+
+/** What an account has not got yet, in words. */
+export function waitsInWords({ left, queuedBytes }: Pick<HomeLine, 'left' | 'queuedBytes'>): string {
+  return left === 0 ? 'nothing waits for it' : `${left === 1 ? '1 record waits' : `${left} records wait`} for it, about ${queuedBytes} bytes`;
 }
 
 /** What all nodes say to that box; of a box that is not open yet it is not known which it is. */

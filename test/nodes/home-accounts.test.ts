@@ -120,14 +120,28 @@ describe('a home account whose row is taken away', () => {
     await load(box(rows), { lanpost: { box: running } }, [], credentials);
     await heard(running, 'one');
     for (const n of [1, 2]) await running.publish('up/a', n);
-    expect(await ask('get', 'homes')).toMatchObject({ status: 200, body: { homes: [{ jid: 'me@home.invalid', queued: 2, deployed: true, grouped: false }, { jid: LAST, deployed: true }] } });
+    expect(await ask('get', 'homes')).toMatchObject({ status: 200, body: { homes: [{ jid: 'me@home.invalid', left: 2, deployed: true, grouped: false }, { jid: LAST, deployed: true }] } });
     expect(await ask('delete', 'homes/me@home.invalid')).toMatchObject({ status: 409, body: { reason: 'a node that is deployed has this account' } });
     await flows.setFlows(box(rows.slice(1)));
     await expect.poll(() => warningsOf(flows.getNode('box'))).toEqual([expect.stringMatching(/^the home account me@home.invalid stays in the box, .*; 2 records wait for it, about \d+ bytes: remove it/)]);
-    expect(await ask('get', 'homes')).toMatchObject({ body: { homes: [{ jid: 'me@home.invalid', state: expect.any(String), queued: 2, queuedBytes: expect.any(Number), oldest: expect.stringMatching(/ s$/), deployed: false }, { deployed: true }] } });
+    expect(await ask('get', 'homes')).toMatchObject({ body: { homes: [{ jid: 'me@home.invalid', state: expect.any(String), left: 2, queuedBytes: expect.any(Number), oldest: expect.stringMatching(/ s$/), deployed: false }, { deployed: true }] } });
     expect(await ask('delete', 'homes/me@home.invalid')).toMatchObject({ status: 200 });
     expect((await running.homes.list()).map(({ jid }) => jid)).toEqual([LAST]);
     expect(await ask('delete', 'homes/me@home.invalid')).toMatchObject({ status: 404, body: { reason: 'there is no such home account' } });
+  });
+
+  it('with what it has not got yet, and not with what it has and the box still remembers', async () => {
+    const [running, home] = [await openBox(), await startHome()];
+    const { jid } = home.account;
+    await load(flow({ mode: 'auto' }, home, 'one'), { lanpost: { box: running } }, [], credentials);
+    await online(running, jid);
+    await heard(running, 'one');
+    await running.publish('up/a', 1);
+    const waits = async (): Promise<unknown> => (await running.homes.list()).filter((one) => one.jid === jid).map(({ queued, left }) => ({ queued, left }));
+    await expect.poll(waits, { timeout: 20_000 }).toEqual([{ queued: 1 }]);
+    expect(await ask('get', 'homes')).toMatchObject({ body: { homes: expect.arrayContaining([expect.objectContaining({ jid, left: 0 })]) } });
+    await flows.setFlows(box(rows.slice(1)));
+    await expect.poll(() => warningsOf(flows.getNode('box'))).toEqual([expect.stringContaining('; nothing waits for it: remove it')]);
   });
 
   it('also when its node is deleted whole, with a box that goes on', async () => {
