@@ -12,6 +12,7 @@ import { serveHomes } from './shared/home-routes.ts';
 import { unlessAborted } from './shared/reading.ts';
 import { isOn } from './shared/saved-field.ts';
 import { FlowsStarted } from './shared/flows-started.ts';
+import { tellLeftBox } from './shared/left-box.ts';
 import { tellLeftHomes } from './shared/left-homes.ts';
 import { servePairings } from './shared/pairing-routes.ts';
 import { serveReaders } from './shared/reader-routes.ts';
@@ -74,8 +75,26 @@ export default function register(RED: NodeAPI): void {
         this.accounts = new Set();
         await unlessAborted(tellLeftHomes(RED, this, state.box, said), AbortSignal.timeout(TELL_MS)).catch(() => undefined); // a box that does not answer: deleting the node does not wait for it
       }
+      if (!removed && state?.phase === 'open' && goesElsewhere(this, def)) {
+        saidBefore.delete(this.id);
+        this.accounts = new Set();
+        await unlessAborted(tellLeftBox(RED, this, state.box, { said, goesOn }), AbortSignal.timeout(TELL_MS)).catch(() => undefined); // as above
+      }
       await this.connection?.close();
     }, BOX_CLOSES_MS);
+  }
+
+  /** Whether the deployment that closes the node gives it another box: Node-RED has the new flows by then. */
+  function goesElsewhere(node: Node, def: BoxDef): boolean {
+    let next: BoxDef | undefined;
+    RED.nodes.eachNode((one) => { if (one.id === node.id) next = one as BoxDef; });
+    return next !== undefined && placeOf(filledIn(RED, node, next)) !== placeOf(def);
+  }
+
+  /** Which box the node means, as far as that can be said without opening it. */
+  function placeOf(def: BoxDef): string {
+    if (embeddingOf(def)) return 'embedded';
+    return `${def.mode === 'attach' ? 'attach' : 'own'}:${resolve(settings.userDir ?? '.', def.dir || 'lanpost')}`;
   }
 
   /** The box that runs the editor, where the node means that. */

@@ -33,7 +33,7 @@ export async function tellLeft(node: Node, box: Box, names: ReadonlySet<string>)
 }
 
 /** What a reader keeps in the box, in words. */
-function keptInWords({ pending, bytes }: Pick<SubscriptionInfo, 'pending' | 'bytes'>): string {
+export function keptInWords({ pending, bytes }: Pick<SubscriptionInfo, 'pending' | 'bytes'>): string {
   return pending === 0 ? 'keeps nothing yet' : `keeps ${pending === 1 ? '1 record' : `${pending} records`}, about ${bytes} bytes`;
 }
 
