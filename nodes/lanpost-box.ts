@@ -32,6 +32,10 @@ interface BoxDef extends NodeDef {
   readonly homes?: unknown;
 }
 
+function isBoxDef(def: NodeDef): def is BoxDef {
+  return def.type === 'lanpost box';
+}
+
 export default function register(RED: NodeAPI): void {
   // One pool per Node-RED: it knows which config node has which data directory.
   const pool = new BoxPool();
@@ -87,7 +91,7 @@ export default function register(RED: NodeAPI): void {
   /** Whether the deployment that closes the node gives it another box: Node-RED has the new flows by then. */
   function goesElsewhere(node: Node, def: BoxDef): boolean {
     let next: BoxDef | undefined;
-    RED.nodes.eachNode((one) => { if (one.id === node.id) next = one as BoxDef; });
+    RED.nodes.eachNode((one) => { if (one.id === node.id && isBoxDef(one)) next = one; });
     return next !== undefined && placeOf(filledIn(RED, node, next)) !== placeOf(def);
   }
 

@@ -42,7 +42,7 @@ async function working(config: object, settings: object = {}): Promise<FlowNode>
 const KINDS = {
   'of its own, which ends with it': { open: async () => ({ config: OWN, settings: {} }), ends: true },
   'that runs already, and goes on': {
-    async open() {
+    open: async () => {
       await load([{ id: 'f', type: 'tab', label: 'test' }]);
       await flows.unload();
       opened.push(await createBox({ dir: join(dir(), 'running'), name: 'me', link: false }));
