@@ -81,14 +81,15 @@ export class Checking {
   async #checked(lane: Lane, generation: number): Promise<void> {
     const still = (): boolean => generation === this.#parts.work.generation;
     if (!lane.created) await createNode(lane, this.#node);
+    if (lane.readBack && still()) {
+      const found = await readBack(lane, this.#node);
+      if (still()) await this.#apply(lane, found);
+    }
+    // After that: what the node has let go of tells how many it kept until now.
     // What is on its way to a cursor of its own is told apart only there; a topic does not wait for that.
     if (!lane.measured && !lane.moving && still()) {
       await measure(lane, this.#parts.work, this.#node.request, this.#parts.packBytes());
       lane.measured = true;
-    }
-    if (lane.readBack && still()) {
-      const found = await readBack(lane, this.#node);
-      if (still()) await this.#apply(lane, found);
     }
     if (still()) await this.#dropReplaced(lane, still);
     const doubtful = this.#whole(lane).filter((entry) => this.#parts.work.isDoubtful(lane, entry));

@@ -5,8 +5,10 @@ import { failureOf } from './failure.ts';
 import { entryOf, packOf, PAGE_ITEMS, type Entry, type Lane } from './lane.ts';
 import { createRequest, itemsRequest, parseItems } from './node.ts';
 import { metaOf, type Request } from './node-info.ts';
+import { keptBy } from './node-room.ts';
 import type { Packs } from './packs.ts';
 import type { Pep } from './pep.ts';
+import { Places } from './places.ts';
 import { arrived, newestByItem, noteNewest, pageOf } from './read-back.ts';
 import { reasonOf } from './reason.ts';
 
@@ -72,7 +74,8 @@ async function isThere(service: string, node: string, request: Request): Promise
   }
 }
 
-export async function presentOf(lane: Lane, page: readonly Entry[], newest: ReadonlyMap<string, number>, parts: NodeCheckParts): Promise<Set<Entry>> {
+/** `shown`: takes those that the node has as they were sent, not others in their place. */
+export async function presentOf(lane: Lane, page: readonly Entry[], newest: ReadonlyMap<string, number>, parts: NodeCheckParts, shown?: Set<Entry>): Promise<Set<Entry>> {
   // It cannot be asked: what may not be there is sent again.
   if (lane.page === 0) return new Set();
   const ids = [...new Set(page.map((entry) => entry.itemId))];
@@ -84,6 +87,7 @@ export async function presentOf(lane: Lane, page: readonly Entry[], newest: Read
     if (!(error instanceof StanzaError) || error.condition !== 'item-not-found') throw error;
     lane.created = false;
   }
+  if (shown) for (const entry of page) if (found.get(entry.itemId) === entry.recordId) shown.add(entry);
   return new Set(page.filter((entry) => arrived(entry, found, newest)));
 }
 
@@ -124,28 +128,36 @@ async function* acknowledged(lane: Lane, { from = 0, below = Infinity }: { reado
 }
 
 /**
- * First what may or may not have arrived; then from the newest acknowledged back, until one whole page is present. What went in
- * an order of its own is looked at for itself.
+ * First what may or may not have arrived; then from the newest acknowledged back, until one whole page is present, or so many have
+ * gone behind that the node has no place for more: what is not there of those was let go. What went in an order of its own is looked
+ * at for itself.
  */
 export async function readBack(lane: Lane, parts: NodeCheckParts): Promise<ReadBack> {
   const unknown = lane.unknown.toSorted((a, b) => a.seq - b.seq);
-  const there = await arrivedOf(unknown, lane, parts);
+  const shown = new Set<Entry>();
+  const there = await arrivedOf(unknown, lane, parts, shown);
   // One that did not arrive replaces nothing.
   const standing = newestByItem(there);
+  let keeps: number | undefined;
   let lost = 0;
   let first = Infinity;
   for (const [i, { from }] of [...lane.stretches.entries()].toReversed()) {
-    for await (const entries of acknowledged(lane, { from, below: lane.stretches[i + 1]?.from ?? Infinity }, parts.packs)) {
+    const below = lane.stretches[i + 1]?.from ?? Infinity;
+    const places = new Places([...shown].filter(({ seq }) => seq >= from && seq < below));
+    for await (const entries of acknowledged(lane, { from, below }, parts.packs)) {
       noteNewest(standing, entries);
       let whole = true;
       for (let at = 0; at < entries.length;) {
         const page = pageOf(entries, at, lane.page);
-        const present = await presentOf(lane, page, standing, parts);
-        for (const { seq, pack } of page.filter((entry) => !present.has(entry))) {
+        const present = await presentOf(lane, page, standing, parts, shown);
+        // Asked only where it tells something: what a server has lost has nothing behind it.
+        if (keeps === undefined && places.hidesOne(page, present, shown)) keeps = await keptBy(parts.pep.serviceOf(lane.topic), lane.node, parts.request) ?? Infinity;
+        const looked = places.take(page, shown, standing, keeps ?? Infinity);
+        for (const { seq, pack } of looked.filter((entry) => !present.has(entry))) {
           lost += pack?.bundle.count ?? 1;
           first = Math.min(first, seq);
         }
-        whole = present.size === page.length;
+        whole = present.size === page.length || looked.length < page.length;
         if (whole) break;
         at += page.length;
       }
@@ -155,7 +167,7 @@ export async function readBack(lane: Lane, parts: NodeCheckParts): Promise<ReadB
   return { arrived: [...there], missing: unknown.filter((entry) => !there.has(entry)), lost, first };
 }
 
-async function arrivedOf(unknown: readonly Entry[], lane: Lane, parts: NodeCheckParts): Promise<Set<Entry>> {
+async function arrivedOf(unknown: readonly Entry[], lane: Lane, parts: NodeCheckParts, shown: Set<Entry>): Promise<Set<Entry>> {
   const [oldest] = unknown;
   const there = new Set<Entry>();
   if (!oldest) return there;
@@ -163,7 +175,7 @@ async function arrivedOf(unknown: readonly Entry[], lane: Lane, parts: NodeCheck
   for await (const entries of acknowledged(lane, { from: oldest.seq }, parts.packs)) noteNewest(newest, entries);
   for (let at = 0; at < unknown.length;) {
     const page = pageOf(unknown, at, lane.page);
-    for (const entry of await presentOf(lane, page, newest, parts)) there.add(entry);
+    for (const entry of await presentOf(lane, page, newest, parts, shown)) there.add(entry);
     at += page.length;
   }
   return there;

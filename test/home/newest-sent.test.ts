@@ -107,3 +107,49 @@ describe('what went up before the box was started again', () => {
     expect(rig.home.stanzas.slice(before).filter((stanza) => stanza.getChild('pubsub')?.getChild('items')).length).toBeLessThan(12);
   });
 });
+
+describe('what was acknowledged before a session that could not be taken up again', () => {
+  async function gone(rig: Rig, items: number, clock: Clock): Promise<void> {
+    keeps(rig, items);
+    await settledFirst(rig, clock);
+    for (let n = 0; n < 600; n += 20) await rig.publish('t', ...values(n, n + 20));
+    await rig.until(() => rig.arrivals('t').length === 601);
+    await quiet();
+    rig.home.set.resumable = false;
+  }
+  const again = async (rig: Rig, clock: Clock): Promise<void> => {
+    const before = rig.home.stanzas.length;
+    rig.home.cut();
+    await rig.publish('t', 'new');
+    await passing(clock, 100, () => rig.arrivals('t').includes('new'));
+    await passing(clock, 100);
+    expect(rig.home.stanzas.length - before).toBeLessThan(400);
+    expect((await rig.status())?.queued).toBe(0);
+  };
+
+  it.each([256, 150, 40, 16, 1])('is not sent again where the node keeps %i items and has let go of the others', async (items) => {
+    const clock = createTestClock();
+    await using rig = await createRig({ clock, limits: { settle: 60_000 } });
+    await gone(rig, items, clock);
+    await again(rig, clock);
+    expect(rig.arrivals('t')).toEqual(['first', ...values(0, 600), 'new']);
+    expect(rig.troubles.filter(({ kind }) => kind === 'home.lost')).toEqual([]);
+  });
+
+  it.each([[256, 1], [256, 130], [256, 300], [40, 1], [40, 39], [40, 40], [40, 130], [40, 300]])('where the node keeps %i items, is sent again as far as the server has lost the newest %i', async (items, lost) => {
+    const clock = createTestClock();
+    await using rig = await createRig({ clock, limits: { settle: 60_000 } });
+    await gone(rig, items, clock);
+    // As it was on its disk: what the newest had driven out is there.
+    const published = new Map(rig.home.stanzas.flatMap((stanza) => {
+      const item = stanza.getChild('pubsub')?.getChild('publish')?.getChild('item');
+      const record = item?.getChild('record');
+      return item && record ? [[item.attrs['id'], record] as const] : [];
+    }));
+    const node = rig.home.nodes.get('t')!;
+    node.clear();
+    for (const [id, record] of [...published].slice(0, -lost).slice(-items)) node.set(id, record);
+    await again(rig, clock);
+    expect(rig.arrivals('t')).toEqual(['first', ...values(0, 600), ...values(600 - lost, 600), 'new']);
+  });
+});
