@@ -14,6 +14,7 @@ export class PeerWatch {
   readonly #asked: Asked;
   readonly #changed: () => void;
   #isAway: boolean | undefined;
+  #key: string | undefined;
   #approval: 'pending' | 'none' | undefined;
 
   constructor(parts: {
@@ -49,14 +50,17 @@ export class PeerWatch {
     while (!signal.aborted) {
       const [peers, readers] = await this.#asked.answer(Promise.all([box.peers.list(), box.subscriptions.list()]));
       if (signal.aborted) return;
-      this.#isAway = !peers.some((peer) => peer.connected && this.#isIt(peer));
-      this.#approval = readers.find(this.#isOf)?.source?.approval;
+      const source = readers.find(this.#isOf)?.source;
+      // It is its key, whatever it goes by meanwhile.
+      this.#key = source?.fingerprint ?? this.#key ?? peers.find((peer) => this.#isCalled(peer))?.fingerprint;
+      this.#isAway = !peers.some((peer) => peer.connected && (this.#key === undefined ? this.#isCalled(peer) : peer.fingerprint === this.#key));
+      this.#approval = source?.approval;
       this.#changed();
       await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined); // aborted: the loop ends
     }
   }
 
-  #isIt({ name, fingerprint = '' }: Peer): boolean {
+  #isCalled({ name, fingerprint = '' }: Peer): boolean {
     return name === this.#at || (KEY.test(this.#at) && fingerprint.startsWith(this.#at));
   }
 }

@@ -41,5 +41,7 @@ export function subscribeOptions({ at, subscription, durable, from, last, manual
 /** Whether it is the line of that reader in the box's list. One at a peer goes by its key, too. */
 export function isReaderOf({ name, reader, source }: SubscriptionInfo, { subscription, at }: Pick<ReadingSettings, 'subscription' | 'at'>): boolean {
   if (reader !== 'local') return false;
-  return at === undefined ? name === subscription : source !== undefined && source.peer === at.replace(/^link:/, '') && name === `${subscription} at ${source.fingerprint.slice(0, 16)}`;
+  if (at === undefined) return name === subscription;
+  // A peer that goes by another name now is still the one that was asked.
+  return source !== undefined && [source.peer, source.askedAs].includes(at.replace(/^link:/, '')) && name === `${subscription} at ${source.fingerprint.slice(0, 16)}`;
 }

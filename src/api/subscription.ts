@@ -58,9 +58,10 @@ export interface SubscriptionInfo {
   readonly reader: string;
   /**
    * Of one at a peer (`at`): the peer by the name it goes by now, its key, and since when this box has no stream to it, ms since 1970.
+   * `askedAs`: the name that was given for it last, where that is another.
    * `approval`: `pending` as long as its owner has not let this box read there, `none` when that was refused; else it is absent.
    */
-  readonly source?: { readonly peer: string; readonly fingerprint: string; readonly awaySince?: number; readonly approval?: 'pending' | 'none' };
+  readonly source?: { readonly peer: string; readonly fingerprint: string; readonly askedAs?: string; readonly awaySince?: number; readonly approval?: 'pending' | 'none' };
   /** Records that match and are not confirmed. */
   readonly pending: number;
   readonly position: number;

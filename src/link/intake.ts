@@ -90,9 +90,9 @@ export class Intake {
     for (const { fingerprint } of this.#wanted.values()) yield fingerprint;
   }
 
-  /** The names of the durable readers here, each with the key of the peer that it reads from, and what that one's owner has yet to say, or has refused. */
-  *readers(): Iterable<[name: string, fingerprint: string, approval: 'pending' | 'none' | undefined]> {
-    for (const [key, { reader, fingerprint, live }] of this.#wanted) if (!live) yield [localName(reader, fingerprint), fingerprint, this.#approval.get(key)];
+  /** The durable readers here, each with the peer that it reads from, as that was called last and by its key, and what that one's owner has yet to say, or has refused. */
+  *readers(): Iterable<{ readonly reader: string; readonly fingerprint: string; readonly askedAs: string; readonly approval: 'pending' | 'none' | undefined }> {
+    for (const [key, { reader, fingerprint, live, name }] of this.#wanted) if (!live) yield { reader: localName(reader, fingerprint), fingerprint, askedAs: name, approval: this.#approval.get(key) };
   }
 
   /** The name under which something was asked of that key. */

@@ -462,9 +462,10 @@ export class LinkService {
 
   /** What each durable reader of something at a peer reads from, and since when that is away. */
   sources(): Map<string, NonNullable<SubscriptionInfo['source']>> {
-    return new Map([...this.#intake.readers()].map(([name, fingerprint, approval]) => {
+    return new Map([...this.#intake.readers()].map(({ reader, fingerprint, askedAs, approval }) => {
       const away = this.#absences.since(fingerprint);
-      return [name, { peer: this.#called(fingerprint), fingerprint, ...(away === undefined ? {} : { awaySince: away }), ...(approval === undefined ? {} : { approval }) }];
+      const peer = this.#called(fingerprint);
+      return [reader, { peer, fingerprint, ...(askedAs === peer ? {} : { askedAs }), ...(away === undefined ? {} : { awaySince: away }), ...(approval === undefined ? {} : { approval }) }];
     }));
   }
 

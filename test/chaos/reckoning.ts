@@ -34,7 +34,7 @@ export async function caughtUp(world: World): Promise<void> {
     const losses = await up.losses();
     const wanted = [...up.acked.keys()].filter((id) => !isCounted(losses, topicOf(world, id), id));
     const [above, under] = [wanted.filter((id) => !there.has(id)), wanted.filter((id) => !taken.has(id))];
-    missing = `${above.length} missing at home, ${under.length} at the other box, published in rounds ${[...new Set([...above, ...under].map((id) => roundOf(world, id)))].join(' ')}, e.g. ${above[0] ?? under[0] ?? ''}`;
+    missing = `${above.length} missing at home, ${under.length} at the other box, published in rounds ${[...new Set([...above, ...under].map((id) => roundOf(world, id)))].join(' ')} to ${[...new Set([...above, ...under].map((id) => topicOf(world, id)))].join(' and ')}, e.g. ${above[0] ?? under[0] ?? ''}`;
     return above.length + under.length === 0;
   };
   await eventually(whole, { within: HEALED, every: 300 }).catch(async (error: unknown) => {

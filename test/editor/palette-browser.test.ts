@@ -274,7 +274,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
       ['lanpost topic', /^dot-green did 1$/], ['lanpost publish', /^ring-grey ready$/], ['stock up', /^ring-grey ready$/], ['lanpost items', /^ring-grey ready$/], ['lanpost request', /^ring-grey ready$/],
       ['lanpost subscribe', /^dot-green received 0$/], ['shelf', /^dot-green received 0$/], ['lanpost gap', /^dot-green nothing lost$/], ['lanpost message in', /^dot-green received 0$/],
       // Alice is no box, and nobody answers where that home would be.
-      ['lanpost peers', /^dot-green 1 peer$/], ['lanpost home', /^ring-yellow (connecting|waiting)/], ['lanpost command in', /^ring-grey offered$/],
+      ['lanpost peers', /^dot-green [01] connected, 1 seen$/], ['lanpost home', /^ring-yellow (connecting|waiting)/], ['lanpost command in', /^ring-grey offered$/],
     ] as const) await expect.poll(() => status(name), { timeout: 40_000, message: name }).toMatch(words);
     expect(await page.locator('.red-ui-notification-error').count()).toBe(0);
   }, 180_000);
@@ -371,7 +371,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
   it('each says what has come of all that', async () => {
     for (const [name, words] of Object.entries({
       'lanpost topic': 'did 2', 'lanpost publish': 'published 1', 'tell hall': 'published 1', 'stock up': 'delivered 1', shelf: 'received 1', 'lanpost subscribe': 'received 2', 'lanpost ack': 'confirmed 2',
-      'lanpost items': 'asked 1', 'lanpost message in': 'received 1', 'lanpost message out': 'sent 1', 'to alice': 'sent 1', 'from alice': 'received 1', 'lanpost peers': '1 peer',
+      'lanpost items': 'asked 1', 'lanpost message in': 'received 1', 'lanpost message out': 'sent 1', 'to alice': 'sent 1', 'from alice': 'received 1', 'lanpost peers': '1 connected, 1 seen',
       'lanpost request': 'answered 1', 'lanpost command out': 'answered 1',
     })) await expect.poll(() => status(name), { timeout: 20_000, message: name }).toBe(`dot-green ${words}`);
     expect(await status('lanpost command in')).toBe('ring-grey offered, run 1 time');
@@ -438,7 +438,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
   it('each says that the other box is gone, and why nothing comes of it', async () => {
     await hall.close();
     await other.stop();
-    await expect.poll(() => status('lanpost peers'), { timeout: 60_000 }).toBe('dot-green 0 peers');
+    await expect.poll(() => status('lanpost peers'), { timeout: 60_000 }).toBe('dot-green 0 connected, 0 seen');
     await expect.poll(() => status('lanpost subscribe'), { timeout: 60_000 }).toMatch(/^ring-yellow peer not reached, received 1/);
     await press('ask');
     await expect.poll(() => status('lanpost request'), { timeout: 60_000 }).toMatch(/^ring-red unreachable/);

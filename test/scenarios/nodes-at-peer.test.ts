@@ -35,8 +35,8 @@ const FLOW: readonly object[] = [
 describe.skipIf(!needs('root'))('nodes of a flow that work at another box', () => {
   let folder: string, lan: Lan, b: BoxProcess, boxA: Box, boxB: Box, editor: ReturnType<typeof lan.exec>;
 
-  const startB = async (): Promise<void> => {
-    b = await startBox({ dir: join(folder, 'b'), name: 'B', lan, host: 2 });
+  const startB = async (name = 'B'): Promise<void> => {
+    b = await startBox({ dir: join(folder, 'b'), name, lan, host: 2 });
     boxB = await b.attach();
   };
   const values = async (topic: string): Promise<unknown[]> => (await boxA.items(topic, { from: 'start', limit: 1000 }).catch(() => [])).map((one) => (one.kind === 'item' ? one.value : one.kind));
@@ -128,5 +128,18 @@ describe.skipIf(!needs('root'))('nodes of a flow that work at another box', () =
     await says(/^received /);
     await boxA.publish('do/publish', 'there again');
     await expect.poll(() => values('flow/done'), SOON).toEqual([{ warm: true }, 'there again']);
+  }, 180_000);
+
+  it('one that goes by another name now is read from as before, and not said to be away', async () => {
+    await boxB.close();
+    await b.stop();
+    await says(/^peer not reached, received /);
+    const before = (await values('flow/came')).length;
+    await startB('Anew');
+    await seen('Anew@h2');
+    await boxB.publish('news/0', 'by another name');
+    await expect.poll(async () => (await values('flow/came')).slice(before), SOON).toEqual(['by another name']);
+    await says(/^received /);
+    expect((await boxA.subscriptions.list()).flatMap(({ name, source }) => (name.startsWith('news at ') ? [source] : []))).toMatchObject([{ peer: 'Anew@h2', askedAs: 'B@h2' }]);
   }, 180_000);
 });

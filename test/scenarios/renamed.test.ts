@@ -42,6 +42,6 @@ describe.runIf(needs('root'))('a box that is killed and renamed', () => {
     const begin = performance.now();
     expect((await reader.next()).value).toMatchObject({ value: 2 });
     console.info(`read on ${Math.round(performance.now() - begin)} ms after it was published under the new name`);
-    expect((await api.subscriptions.list()).filter(({ source }) => source)).toMatchObject([{ source: { peer: 'Anew@h3', fingerprint: (await again.status()).fingerprint } }]);
+    expect((await api.subscriptions.list()).filter(({ source }) => source)).toMatchObject([{ source: { peer: 'Anew@h3', fingerprint: (await again.status()).fingerprint, askedAs: 'A@h1' } }]);
   });
 });

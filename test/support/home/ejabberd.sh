@@ -7,6 +7,7 @@
 # LISTEN  the address it listens on (127.0.0.1)
 # SHAPER  "none" or "normal" (the Debian default: 3000 B/s, burst 20000)
 # MAX_ITEMS        mod_pubsub max_items_node ("unlimited" here; ejabberd's own default is 1000)
+# NODE_ITEMS       max_items of a node that it makes by itself, on a publish (its own default: 1000)
 # MAM              "always" (as in Debian's file) or "never": its archive takes longer with each message it holds of an account
 # PEERS            "home.test ..." s2s peers at 127.0.0.1 (needs libnss-wrapper); PEER_PORT their s2s port (15269)
 # MAX_STANZA       c2s max_stanza_size (262144, as in Debian's file)
@@ -115,6 +116,7 @@ modules:
     host: "pubsub.$domain"
     access_createnode: pubsub_createnode
     max_items_node: ${MAX_ITEMS:-unlimited}
+    ${NODE_ITEMS:+default_node_config: {max_items: $NODE_ITEMS\}}
     plugins: ["flat", "pep"]
   mod_roster: {versioning: true}
   mod_s2s_dialback: {}
