@@ -63,6 +63,11 @@ export async function keepsOf(service: string, node: string, request: Request): 
   return count(range && attr(range, 'max')) ?? Infinity;
 }
 
+/** §8.4.1. */
+export function deleteRequest(service: string, node: string): Element {
+  return xml('iq', { type: 'set', to: service }, xml('pubsub', { xmlns: NS_OWNER }, xml('delete', { node })));
+}
+
 /** §8.2.4: that alone is changed. */
 export function keepRequest(service: string, node: string, items: string): Element {
   return xml('iq', { type: 'set', to: service }, xml('pubsub', { xmlns: NS_OWNER }, xml('configure', { node },

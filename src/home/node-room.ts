@@ -2,7 +2,8 @@
 import type { Element } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import type { Lane } from './lane.ts';
-import { keepRequest, keepsOf, metaOf, type Request } from './node-info.ts';
+import { createRequest } from './node.ts';
+import { deleteRequest, keepRequest, keepsOf, metaOf, type Request } from './node-info.ts';
 import type { Work } from './work.ts';
 
 /** What any server keeps of a node that this box has just had made with as many as it may: below it nothing is asked. Prosody's own limit is 256. */
@@ -25,8 +26,23 @@ export async function keptBy(service: string, node: string, request: Request): P
   return await orNothing(keepsOf(service, node, request)) ?? (await orNothing(metaOf(service, node, request)))?.maxItems;
 }
 
-/** How many items the node keeps, made enough for `items` where it is ours; undefined: enough, or nobody says. */
-async function shortOf(service: string, node: string, items: number, request: Request): Promise<{ readonly keeps: number | undefined } | undefined> {
+/**
+ * Whether the service lets a node keep so many, where it does not say how many `max` are: ejabberd tells only by refusing more. Asked of
+ * a node that is made for that: one that holds something would drop the rest, and keep no more when the session ends before it is told `max` again.
+ */
+async function lets(service: string, items: number, spare: string, request: Request): Promise<boolean | undefined> {
+  const removed = (): Promise<unknown> => orNothing(request(deleteRequest(service, spare)));
+  const makes = async (maxItems: string): Promise<boolean> => (await orNothing(request(createRequest(service, spare, { accessModel: 'whitelist', maxItems })))) !== undefined;
+  await removed(); // left by a process that was killed in between
+  const many = await makes(String(items));
+  // Where it makes none, that says nothing.
+  const any = many || await makes('max');
+  if (any) await removed();
+  return any ? many : undefined;
+}
+
+/** How many items the node keeps, made enough for `items` where it is ours; undefined: enough, or nobody says. `spare`: a node's name that is this box's to use. */
+async function shortOf(service: string, node: string, items: number, spare: string, request: Request): Promise<{ readonly keeps: number | undefined } | undefined> {
   const set = async (value: string): Promise<boolean> => (await orNothing<Element>(request(keepRequest(service, node, value)))) !== undefined;
   const keeps = await orNothing(keepsOf(service, node, request));
   if (keeps === undefined) {
@@ -34,13 +50,11 @@ async function shortOf(service: string, node: string, items: number, request: Re
     return told === undefined || told >= items ? undefined : { keeps: told };
   }
   if (keeps >= items && keeps < Infinity) return undefined;
-  // As many as the server lets it; what that is, ejabberd tells only by refusing more.
+  // As many as the server lets it.
   if (keeps < Infinity && !await set('max')) return await set(String(items)) ? undefined : { keeps };
   const most = await orNothing(keepsOf(service, node, request));
   if (most !== undefined && most < Infinity) return most >= items ? undefined : { keeps: most };
-  if (!await set(String(items))) return { keeps: undefined };
-  await set('max');
-  return undefined;
+  return await lets(service, items, spare, request) === false ? { keeps: undefined } : undefined;
 }
 
 /** So many items come of it at most: packs are as small as the server's slowness makes them, until it is known to be quick. */
@@ -60,7 +74,7 @@ export async function measure(lane: Lane, work: Work, request: Request, packByte
   const waiting = lane.queue.length + lane.left.length + await lane.cursor.unread(topic, log.head + 1);
   const items = itemsOf(lane, waiting, work, packBytes);
   if (items < (lane.made ? FEW : FEWEST) || (short && short.waiting >= waiting)) return;
-  const found = await shortOf(pep.serviceOf(topic), node, items, request);
+  const found = await shortOf(pep.serviceOf(topic), node, items, `lanpost/room/${options.boxId}`, request);
   lane.short = found && { keeps: found.keeps, waiting };
   // What is only rehearsed says in its report how much is kept.
   if (!found || short || topic.startsWith('$rehearse/')) return;

@@ -35,7 +35,8 @@ export async function openDialog(page: Page, node: Locator): Promise<void> {
     await dismissNotes(page);
     // What was imported may lie outside of what is shown.
     await node.scrollIntoViewIfNeeded();
-    const at = (await node.boundingBox())!;
+    // The node itself: what it says of its state below may be wider.
+    const at = (await node.locator('rect.red-ui-flow-node').first().boundingBox())!;
     const [x, y] = [at.x + at.width / 2, at.y + 15];
     there = await page.evaluate((point) => document.elementFromPoint(...point)?.outerHTML.slice(0, 500), [x, y] as [number, number]);
     await page.mouse.dblclick(x, y);

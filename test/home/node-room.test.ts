@@ -13,6 +13,12 @@ function keeping(rig: Rig, keeps: string, most: number, { told = true } = {}): s
   const asked: string[] = [];
   let now = keeps;
   rig.home.set.answer = (iq, what, node) => {
+    const create = iq.getChild('pubsub')?.getChild('create');
+    if (create) {
+      const items = iq.getChild('pubsub')?.getChild('configure')?.getChild('x')?.getChildren('field').find((one) => attr(one, 'var') === 'pubsub#max_items')?.getChildText('value') ?? '';
+      if (attr(create, 'node')?.startsWith('lanpost/room/') === true) asked.push(items);
+      return items !== 'max' && Number(items) > most ? 'bad-request' : undefined;
+    }
     if (what !== 'configure') return undefined;
     if (attr(iq, 'type') === 'get') {
       const range = xml('validate', { xmlns: 'http://jabber.org/protocol/xdata-validate' }, xml('range', { min: '1', max: String(most) }));
@@ -65,8 +71,19 @@ describe('a node that keeps fewer items than wait for it', () => {
     await rig.publish('a', ...numbers(500));
     await rig.add();
     await rig.drained();
-    expect(asked).toContain('500');
+    // Of another node: one that is told to keep fewer than it holds drops the rest.
+    expect(asked).toEqual(['500', 'max']);
+    expect([...rig.home.nodes.keys()]).toEqual(['a']);
     expect(told(rig)[0]).toContain('keeps fewer, the server does not say how many');
+  });
+
+  it('and as many as wait may be kept: nothing is said, and the node is as it was', async () => {
+    await using rig = await createRig();
+    const asked = keeping(rig, 'max', 100_000, { told: false });
+    await rig.publish('a', ...numbers(500));
+    await rig.add();
+    await rig.drained();
+    expect([asked, told(rig), [...rig.home.nodes.keys()]]).toEqual([['500'], [], ['a']]);
   });
 
   it('and is somebody else\'s is told of where the service says it', async () => {

@@ -2,8 +2,9 @@
 import { LanpostError } from '../../errors.ts';
 import type { Log } from '../../log/log.ts';
 import type { Registry } from '../../log/registry.ts';
-import { xml, type Element } from '../../xmpp/element.ts';
+import type { Element } from '../../xmpp/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
+import { deleteRequest } from '../node-info.ts';
 import { forgetPacks } from '../packs.ts';
 import { forgetStretches } from '../stretches.ts';
 
@@ -16,7 +17,6 @@ export interface Trace {
 }
 
 const PREFIX = 'rehearsal:';
-const NS_OWNER = 'http://jabber.org/protocol/pubsub#owner';
 const ANSWER = 30_000;
 
 /** Whose cursors read it: no account is called so. */
@@ -60,7 +60,7 @@ export async function clearHere(log: Log, { topic, jid }: Trace): Promise<void> 
 /** Of the home. XEP-0060 §8.4: the node goes with all that it holds. */
 export async function clearThere(request: (iq: Element, timeout: number) => Promise<Element>, { service, node }: Trace): Promise<void> {
   try {
-    await request(xml('iq', { type: 'set', to: service }, xml('pubsub', { xmlns: NS_OWNER }, xml('delete', { node }))), ANSWER);
+    await request(deleteRequest(service, node), ANSWER);
   } catch (error) {
     if (error instanceof StanzaError && error.condition === 'item-not-found') return; // it was never made
     throw error instanceof StanzaError ? new LanpostError('forbidden', `${node} could not be deleted: ${error.condition}`, { cause: error }) : error;
