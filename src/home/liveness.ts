@@ -24,7 +24,12 @@ export interface LivenessParts {
   readonly ask: (socket: Wire) => void;
   /** Whether what comes is read: else the silence is ours. */
   readonly reads: () => boolean;
+  /** Of the longest stanza that is on its way: until that has gone out, a slow road brings no answer. */
+  readonly length: () => number;
 }
+
+/** What the slowest road takes, bytes a second. */
+const SLOWEST = 1_000;
 
 export class Liveness {
   readonly #parts: LivenessParts;
@@ -72,16 +77,24 @@ export class Liveness {
     this.#askTimer = undefined;
     const socket = this.#socket;
     if (!socket) return;
-    const { clock, timing, ask, reads } = this.#parts;
+    const { clock, timing, ask } = this.#parts;
     ask(socket);
     const asked = clock.mono();
     if (!this.#silenceTimer) this.#asked = asked;
-    this.#silenceTimer ??= clock.after(timing.silence, () => {
+    this.#silenceTimer ??= this.#silent(socket, asked, timing.silence);
+    this.#restIdle();
+  }
+
+  #silent(socket: Wire, asked: number, ms: number): Timer {
+    const { clock, timing, reads, length } = this.#parts;
+    return clock.after(ms, () => {
       this.#silenceTimer = undefined;
       if (socket.lastReceived >= asked || !reads()) return;
-      socket.destroy(new LanpostError('disconnected', `The server was silent for ${timing.silence / 1000} s.`));
+      const waited = clock.mono() - asked;
+      const left = timing.silence + (length() / SLOWEST) * 1000 - waited;
+      if (left >= 1) this.#silenceTimer = this.#silent(socket, asked, left);
+      else socket.destroy(new LanpostError('disconnected', `The server was silent for ${Math.round(waited / 1000)} s.`));
     });
-    this.#restIdle();
   }
 
   #restIdle(): void {

@@ -17,6 +17,8 @@ export { SESSION_TIMING, type SessionTiming } from './liveness.ts';
 
 /** What was sent: how to say it again, and whom to tell that the server has it. */
 interface Sent {
+  /** In characters, about. */
+  readonly length: number;
   again(): Element;
   handed?(): void;
   /** The session is over before the server said that it has it. */
@@ -74,7 +76,7 @@ export class HomeSession {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.jid = options.jid;
-    this.#liveness = new Liveness({ clock: options.clock, timing: options.timing, ask: (socket) => this.#ask(socket), reads: () => !this.#paused });
+    this.#liveness = new Liveness({ clock: options.clock, timing: options.timing, ask: (socket) => this.#ask(socket), reads: () => !this.#paused, length: () => this.#sm.unacked().reduce((most, { length }) => Math.max(most, length), 0) });
     const self = bare(options.jid) ?? options.jid;
     this.iq = new IqCaller({
       clock: options.clock, send: (iq) => this.send(iq), limit: WINDOW.most + OTHER_REQUESTS,
@@ -189,7 +191,7 @@ export class HomeSession {
       handed?.();
       return;
     }
-    const due = this.#sm.sent({ again, ...(handed ? { handed } : {}), ...(dropped ? { dropped } : {}) });
+    const due = this.#sm.sent({ again, length: lengthOf(stanza), ...(handed ? { handed } : {}), ...(dropped ? { dropped } : {}) });
     this.#socket?.write(stanza);
     if (this.#sm.pending > MAX_UNACKED) return this.#break(`The server acknowledged none of the last ${MAX_UNACKED} stanzas.`, 'policy-violation');
     // Somebody waits for the acknowledgement: no need to let more stanzas gather.
@@ -308,4 +310,8 @@ function busy(reply: Element): Element {
 function refuse(stanza: Element): Element | undefined {
   const type = attr(stanza, 'type');
   return stanza.getName() === 'iq' && (type === 'get' || type === 'set') ? errorReply(stanza, new StanzaError('service-unavailable')) : undefined;
+}
+
+function lengthOf(element: Element): number {
+  return element.children.reduce<number>((sum, child) => sum + (typeof child === 'string' ? child.length : lengthOf(child)), 0);
 }

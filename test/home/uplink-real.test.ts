@@ -54,8 +54,8 @@ async function box(dir: string, limits: HomesOptions['limits'] = { settle: 500 }
   };
 }
 
-async function start(kind: 'prosody' | 'ejabberd'): Promise<{ server: HomeServer; dir: string; account: Parameters<Homes['add']>[0] }> {
-  const server = await createHomeServer(kind);
+async function start(kind: 'prosody' | 'ejabberd', env: Readonly<Record<string, string>> = {}): Promise<{ server: HomeServer; dir: string; account: Parameters<Homes['add']>[0] }> {
+  const server = await createHomeServer(kind, { env });
   closers.push(() => server.down());
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-home-'));
   closers.push(() => { rmSync(dir, { recursive: true }); return Promise.resolve(); });
@@ -115,6 +115,19 @@ describe.each(['prosody', 'ejabberd'] as const)('a home', (kind) => {
       await using reader: Reader = await openReader(server);
       expect(bySeq(await reader.items('plant/boiler')).map(({ value }) => String(value).length)).toEqual([100_000, 5]);
     });
+
+    it('gets an item that takes longer over its road than a dead one may be silent', async () => {
+      const { server, dir, account } = await start(kind, kind === 'prosody' ? { LIMITS: '3kb/s' } : { SHAPER: 'normal' });
+      const a = await box(dir);
+      await a.homes.add(account);
+      await a.state('online');
+      const begun = performance.now();
+      await a.publish('door', ['x'.repeat(125_000), 'behind it']);
+      await eventually(async () => (await a.queued()) === 0, { within: 110_000 });
+      expect(performance.now() - begun).toBeGreaterThan(32_000);
+      await using reader: Reader = await openReader(server);
+      expect(bySeq(await reader.items('door')).map(({ value }) => String(value).length)).toEqual([125_000, 9]);
+    }, 150_000);
 
     it('updates replace, retractions remove', async () => {
       const { server, dir, account } = await start(kind);
