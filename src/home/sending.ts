@@ -162,17 +162,21 @@ export class Sending {
       return 'idle';
     }
     if (this.#parts.work.isDoubtful(lane, entry)) return this.#parts.checking.check(lane) ? 'idle' : 'later';
-    if (!this.#window.admits(entry.bytes) || this.#parts.work.options.budget?.admits(this.#bytesOf(lane, entry)) === false) return 'full';
+    if (!this.#window.admits(entry.bytes)) return 'full';
+    const { budget } = this.#parts.work.options;
+    const stanza = this.#stanza(lane, entry);
+    const bytes = budget === undefined ? 0 : bytesOf(stanza);
+    if (budget?.admits(bytes) === false) return 'full';
     lane.queue.shift();
     this.#parts.work.reading.unqueued(lane, entry);
-    this.#send(lane, entry);
+    this.#send(lane, entry, stanza, bytes);
     return 'sent';
   }
 
-  #send(lane: Lane, entry: Entry): void {
+  /** `bytes`: what it takes of the budget, where there is one. */
+  #send(lane: Lane, entry: Entry, stanza: Element | string, bytes: number): void {
     const { work, failures } = this.#parts;
     if (!work.session) return;
-    const stanza = this.#stanza(lane, entry);
     if (typeof stanza === 'string') {
       failures.refused(lane, entry, stanza);
       return;
@@ -185,7 +189,7 @@ export class Sending {
     lane.flight.add(entry);
     if (!entry.pack) lane.sentAlone(entry.seq);
     this.#window.sent(entry.bytes);
-    work.options.budget?.spend(this.#bytesOf(lane, entry));
+    work.options.budget?.spend(bytes);
     if (entry.kind === 'retract') work.options.retracting?.(work.pep.serviceOf(lane.topic), lane.node, entry.itemId, true);
     const sentAt = work.options.clock.mono();
     const { generation } = work;
@@ -219,12 +223,6 @@ export class Sending {
     return stanza;
   }
 
-  /** On the wire, once. */
-  #bytesOf(lane: Lane, entry: Entry): number {
-    const stanza = this.#stanza(lane, entry);
-    return typeof stanza === 'string' ? 0 : Buffer.byteLength(serialize(stanza)) + ID_BYTES;
-  }
-
   #answered(lane: Lane, entry: Entry, generation: number, sentAt: number): void {
     const { work, failures } = this.#parts;
     if (generation !== work.generation || !lane.flight.delete(entry)) return;
@@ -246,4 +244,9 @@ export class Sending {
     entry.looked = false;
     failures.failed(lane, entry, error);
   }
+}
+
+/** On the wire, once. */
+function bytesOf(stanza: Element | string): number {
+  return typeof stanza === 'string' ? 0 : Buffer.byteLength(serialize(stanza)) + ID_BYTES;
 }
