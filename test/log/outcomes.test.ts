@@ -14,6 +14,16 @@ const reader = (log: Log, filter = 'a', more = {}): Promise<Cursor> => log.curso
 /** What it fails with, for later. */
 const failure = (work: Promise<unknown>): Promise<unknown> => work.then(() => undefined, (error: unknown) => error);
 
+/** One that is followed, and that its reader has put aside. */
+async function putAside(log: Log): Promise<number> {
+  const cursor = await reader(log);
+  const seq = await put(log, 'x', 'a', { id: 'i' });
+  await texts(cursor, 1, false);
+  await cursor.putAside(seq, {});
+  expect(await log.outcome(seq, 'home')).toBe('poison');
+  return seq;
+}
+
 describe('what becomes of a record', () => {
   it('delivered when its reader has confirmed it, and told once', async () => {
     const { log } = await openMemory();
@@ -218,11 +228,7 @@ describe('what becomes of a record', () => {
 
   it('nor of what was put aside and is not any more', async () => {
     const { log } = await openMemory();
-    const cursor = await reader(log);
-    const seq = await put(log, 'x', 'a', { id: 'i' });
-    await texts(cursor, 1, false);
-    await cursor.putAside(seq, {});
-    expect(await log.outcome(seq, 'home')).toBe('poison');
+    const seq = await putAside(log);
     await log.dropAsides('r');
     expect(await put(log, 'x', 'a', { id: 'i' })).toBe(seq);
     await expect(log.outcome(seq, 'home')).rejects.toMatchObject({ code: 'not-found' });
@@ -230,11 +236,7 @@ describe('what becomes of a record', () => {
 
   it('what is published once more when its reader has put it aside was not delivered', async () => {
     const { log } = await openMemory();
-    const cursor = await reader(log);
-    const seq = await put(log, 'x', 'a', { id: 'i' });
-    await texts(cursor, 1, false);
-    await cursor.putAside(seq, {});
-    expect(await log.outcome(seq, 'home')).toBe('poison');
+    const seq = await putAside(log);
     expect(await put(log, 'x', 'a', { id: 'i' })).toBe(seq);
     expect(await log.outcome(seq, 'home')).toBe('poison');
   });
