@@ -77,7 +77,7 @@ describe('a publisher that comes back under another name', () => {
     await pass(time, 11_000);
     expect((await reader.next()).value).toMatchObject({ value: 1 });
     expect(lan.dials.slice(dials)).toEqual(['2>10.77.0.1']);
-    expect(b.service.sources().get([...b.service.sources().keys()][0] ?? '')).toEqual({ peer: 'another@h1', fingerprint: a.identity.fingerprint });
+    expect(b.service.sources().get([...b.service.sources().keys()][0] ?? '')).toEqual({ peer: 'another@h1', askedAs: 'a@h1', fingerprint: a.identity.fingerprint });
     await reader.close();
   });
 
