@@ -82,7 +82,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
       },
     },
     receive: receiver,
-    detours: () => service.neighbours().map((peer) => ({ via: peer.name, dial: (to, signal) => service.relays.dial(peer, to, signal) })),
+    detours: () => service.neighbours().map((peer) => ({ via: peer.name, dial: (to, signal, kind) => service.relays.dial(peer, to, signal, kind === 'tls' ? 'xmpps-client' : 'xmpp-client') })),
     opened: () => {
       service.homeOpened();
       mail.roadsChanged();

@@ -9,12 +9,13 @@ import { httpConnect } from './http-connect.ts';
 import type { Proxy } from './proxy.ts';
 import type { Greeting } from './proxy-greeting.ts';
 import { socks5 } from './socks5.ts';
+import type { TcpTarget } from './target.ts';
 
 export interface Dialing {
   readonly clock: Clock;
   readonly proxy?: Proxy | undefined;
   /** Somebody else's connection to there, instead of one of this machine's own. */
-  readonly dial?: ((signal: AbortSignal) => Promise<Duplex>) | undefined;
+  readonly dial?: ((signal: AbortSignal, kind: TcpTarget['kind']) => Promise<Duplex>) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -22,8 +23,8 @@ export interface Dialing {
 const DEADLINE = 5_000;
 
 /** All addresses of the host are tried, in both families, each soon after the one before (RFC 8305, as Node has it). */
-export async function dial(to: { readonly host: string; readonly port: number }, { clock, proxy, signal, dial: other }: Dialing): Promise<Duplex> {
-  if (other) return other(signal);
+export async function dial(to: Pick<TcpTarget, 'host' | 'port'> & Partial<TcpTarget>, { clock, proxy, signal, dial: other }: Dialing): Promise<Duplex> {
+  if (other) return other(signal, to.kind ?? 'tls');
   const at = proxy ?? to;
   const socket = connect({ host: at.host, port: at.port, noDelay: true, keepAlive: true, autoSelectFamily: true });
   try {

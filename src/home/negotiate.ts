@@ -1,5 +1,4 @@
 // From nothing to a bound or resumed session: a connection, TLS, SASL, then resume or bind (RFC 6120 §4.3, XEP-0198 §3, §5).
-import type { Duplex } from 'node:stream';
 import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { attr, namespaceOf, xml, type Element } from '../xmpp/element.ts';
@@ -15,6 +14,7 @@ import { XmppSocket } from '../xmpp/xmpp-socket.ts';
 import { HomeArrivals } from './arrivals.ts';
 import { beginSasl, finishSasl, offerOf } from './authenticate.ts';
 import { connectTo } from './connect.ts';
+import type { Dialing } from './dial.ts';
 import type { Known } from './known.ts';
 import { lossOf, ResumeUnanswered, StreamBroken, StreamEnded, Unusable } from './loss.ts';
 import { targetText, type Target } from './target.ts';
@@ -37,7 +37,7 @@ export interface NegotiateOptions extends Whereabouts {
   /** For all ways together; as long as they take when absent. */
   readonly within?: number | undefined;
   /** Instead of this machine's own roads. */
-  readonly dial?: ((signal: AbortSignal) => Promise<Duplex>) | undefined;
+  readonly dial?: Dialing['dial'];
   readonly stanzaBytes: number;
   /** A session that may be taken up again. */
   readonly resume?: { readonly id: string; readonly h: number } | undefined;

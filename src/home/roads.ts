@@ -1,8 +1,8 @@
 // Which way the session of a home takes: this machine's own road; when that fails, a neighbour that passes bytes on. And
 // from there back to the own road once that is there again.
-import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../clock.ts';
 import type { Detour } from './detour.ts';
+import type { Dialing } from './dial.ts';
 import { lossOf } from './loss.ts';
 
 /** Neighbours that are tried one after the other. */
@@ -23,7 +23,7 @@ export interface RoadsParts {
 
 /** How a session begins; without `dial` by the own road. */
 export interface Beginning {
-  readonly dial?: (signal: AbortSignal) => Promise<Duplex>;
+  readonly dial?: Dialing['dial'];
   /** At most so long, ms. */
   readonly within?: number;
 }
@@ -65,7 +65,7 @@ export class Roads {
     this.#promised = false;
     for (const detour of detours) {
       try {
-        const session = await attempt({ dial: (ended) => detour.dial(this.#parts.to, ended) });
+        const session = await attempt({ dial: (ended, kind) => detour.dial(this.#parts.to, ended, kind) });
         this.#via = detour.via;
         return session;
       } catch (error) {

@@ -9,7 +9,7 @@ import type { Trust } from './https.ts';
 import { Unusable } from './loss.ts';
 import type { Proxy } from './proxy.ts';
 import { PORTS, tcpTargets } from './resolve.ts';
-import { kindOfUrl, type Target } from './target.ts';
+import { kindOfUrl, type Target, type TcpTarget } from './target.ts';
 
 /** Where the owner says that a home is, whom to believe there, and who is asked where he does not say. */
 export interface Whereabouts {
@@ -42,9 +42,9 @@ export async function* ways(options: WaysOptions): AsyncGenerator<Target> {
     yield { kind: kindOfUrl(url), url };
     return;
   }
-  // Whoever passes the bytes on has looked for the host: what is left is how to speak with it.
+  // Whoever passes the bytes on looks for the host: what is left is how to speak with it.
   if (dialing.dial) {
-    yield* (await tcp(options)).slice(0, 1);
+    yield* await tcp(options);
     return;
   }
   const overHttp = (): Promise<Target[]> => httpTargets(options);
@@ -55,16 +55,22 @@ export async function* ways(options: WaysOptions): AsyncGenerator<Target> {
   if (asked.length === 0 && transport !== 'starttls' && transport !== 'tls' && options.host === undefined && options.port === undefined) yield* await overHttp();
 }
 
-async function tcp({ domain, transport, host, port, dialing, resolver, random }: WaysOptions): Promise<Target[]> {
+async function tcp({ domain, transport, host, port, dialing, resolver, random, last }: WaysOptions): Promise<Target[]> {
   if (host !== undefined || port !== undefined) {
     const kind = transport === 'starttls' || transport === 'tls' ? transport : port !== undefined && TLS_AT_ONCE.has(port) ? 'tls' : 'starttls';
     return [{ kind, host: host ?? domain, port: port ?? PORTS[kind] }];
   }
-  if (dialing.dial) return [{ kind: transport === 'tls' ? transport : 'starttls', host: domain, port: PORTS.starttls }];
+  if (dialing.dial) return detoured(transport, last).map((kind) => ({ kind, host: domain, port: PORTS[kind] }));
   const kinds = transport === 'starttls' || transport === 'tls' ? [transport] : ['tls', 'starttls'] as const;
   // Behind a proxy names are the proxy's to look up, and it looks up no services.
   if (dialing.proxy) return kinds.map((kind) => ({ kind, host: domain, port: PORTS[kind] }));
   return tcpTargets({ domain, kinds, resolver, random });
+}
+
+/** STARTTLS first: a neighbour of an earlier version knows of no other. */
+function detoured(transport: HomeTransport, last: Target['kind'] | undefined): readonly TcpTarget['kind'][] {
+  if (transport !== 'auto') return [transport === 'tls' ? transport : 'starttls'];
+  return last === 'tls' ? ['tls', 'starttls'] : ['starttls', 'tls'];
 }
 
 /** XEP-0156: in JSON, else in XML. */

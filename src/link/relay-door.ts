@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { RelayStatus } from '../api.ts';
 import { late } from '../late.ts';
-import { NS_RELAY } from '../xep/relay.ts';
+import { NS_RELAY, type RelayService } from '../xep/relay.ts';
 import type { Dispatcher, IqHandler } from '../xmpp/dispatch.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import type { PeerContext } from './context.ts';
@@ -43,8 +43,8 @@ export class RelayDoor {
     dispatcher.iq('set', NS_RELAY, 'close', known((relays) => (request) => relays.ended(request)));
   }
 
-  async dial(peer: ProvenPeer, to: string, signal: AbortSignal): Promise<Duplex> {
-    return (this.#relays ?? await this.#load()).dial(peer, to, signal);
+  async dial(peer: ProvenPeer, to: string, signal: AbortSignal, service?: RelayService): Promise<Duplex> {
+    return (this.#relays ?? await this.#load()).dial(peer, to, signal, service);
   }
 
   lost(peer: ProvenPeer): void {

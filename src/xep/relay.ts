@@ -12,20 +12,26 @@ const SID = /^[0-9a-f]{32}$/;
 /** RFC 1035 §2.3.4: a name; with a port, brackets or a scheme around it. */
 const TO_CHARACTERS = 300;
 
+/** RFC 6120 §3.2.1 and XEP-0368 §3: what DNS is asked for, of a domain. */
+export type RelayService = 'xmpp-client' | 'xmpps-client';
+
 export interface RelayConnect {
   readonly sid: string;
   /** `HOST:PORT`, or `xmpp:DOMAIN` where DNS says which host serves it. */
   readonly to: string;
+  readonly service?: RelayService;
 }
 
-export function buildConnect({ sid, to }: RelayConnect): Element {
-  return xml('iq', { type: 'set' }, xml('connect', { xmlns: NS_RELAY, sid, to }));
+export function buildConnect({ sid, to, service = 'xmpp-client' }: RelayConnect): Element {
+  return xml('iq', { type: 'set' }, xml('connect', { xmlns: NS_RELAY, sid, to, ...(service === 'xmpp-client' ? {} : { service }) }));
 }
 
-export function parseConnect(connect: Element): RelayConnect {
+export function parseConnect(connect: Element): Required<RelayConnect> {
   const to = attr(connect, 'to');
   if (to === undefined || to === '' || to.length > TO_CHARACTERS) throw new StanzaError('bad-request', { text: 'a relay needs a destination' });
-  return { sid: relaySid(connect), to };
+  const service = attr(connect, 'service') ?? 'xmpp-client';
+  if (service !== 'xmpp-client' && service !== 'xmpps-client') throw new StanzaError('bad-request', { text: 'a relay leads to xmpp-client or xmpps-client' });
+  return { sid: relaySid(connect), to, service };
 }
 
 export function buildRelayData({ sid, seq, bytes }: IbbData): Element {

@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { LanpostError } from '../../errors.ts';
 import { addressToBytes, canonicalAddress, isHostAddress, isLinkLocal } from '../../mdns/address.ts';
 import { formatRelayTarget, parseRelayTarget, type RelayTarget } from '../../trust/relay-target.ts';
+import type { RelayService } from '../../xep/relay.ts';
 
 /** Hosts that serve a domain, and addresses of all of them, that are tried. */
 const HOSTS = 4;
@@ -22,13 +23,13 @@ export interface RelayAddress {
 /** What DNS says, and what addresses this machine has itself. */
 export interface Names {
   readonly addresses: (host: string) => Promise<readonly string[]>;
-  readonly servers: (domain: string) => Promise<readonly { readonly name: string; readonly port: number; readonly priority: number }[]>;
+  readonly servers: (domain: string, service: RelayService) => Promise<readonly { readonly name: string; readonly port: number; readonly priority: number }[]>;
   readonly own: () => readonly string[];
 }
 
 export const SYSTEM_NAMES: Names = {
   addresses: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
-  servers: (domain) => resolveSrv(`_xmpp-client._tcp.${domain}`),
+  servers: (domain, service) => resolveSrv(`_${service}._tcp.${domain}`),
   own: () => Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address)),
 };
 
@@ -39,9 +40,9 @@ export type Judge = (target: string, otherwise: boolean) => boolean;
  * Rejects with `forbidden` when it leads where no relay may, with `unreachable` when to nowhere. Whoever answers for a name may
  * say that it is anywhere, also at what only this network can reach.
  */
-export async function relayAddresses(to: string, names: Names, judge: Judge = (_target, otherwise) => otherwise): Promise<RelayAddress[]> {
+export async function relayAddresses({ to, service }: { readonly to: string; readonly service: RelayService }, names: Names, judge: Judge = (_target, otherwise) => otherwise): Promise<RelayAddress[]> {
   const target = parseRelayTarget(to);
-  const hosts = 'domain' in target ? await serversOf(target.domain, names) : [target];
+  const hosts = 'domain' in target ? await serversOf(target.domain, service, names) : [target];
   const found: RelayAddress[] = [];
   for (const { host, port } of hosts.slice(0, HOSTS)) {
     const addresses = isIP(host) === 0 ? await names.addresses(host).catch(() => []) : [host];
@@ -72,12 +73,13 @@ function isNamed(target: RelayTarget, address: string): boolean {
   return 'host' in target && isIP(target.host) > 0 && canonicalAddress(target.host) === canonicalAddress(address);
 }
 
-async function serversOf(domain: string, { servers }: Names): Promise<{ readonly host: string; readonly port: number }[]> {
-  const records = await servers(domain).catch(() => []);
+async function serversOf(domain: string, service: RelayService, { servers }: Names): Promise<{ readonly host: string; readonly port: number }[]> {
+  const records = await servers(domain, service).catch(() => []);
   // RFC 6120 §3.2.1: a single "." says that the service is not there.
   const listed = records.filter(({ name }) => name !== '' && name !== '.').toSorted((a, b) => a.priority - b.priority);
   if (records.length > 0) return listed.map(({ name, port }) => ({ host: name, port }));
-  return [{ host: domain, port: USUAL_PORT }];
+  // XEP-0368 knows of no usual port.
+  return service === 'xmpps-client' ? [] : [{ host: domain, port: USUAL_PORT }];
 }
 
 function mayBeRelayedTo(address: string): boolean {

@@ -8,7 +8,7 @@ import type { Clock, Timer } from '../../clock.ts';
 import { LanpostError } from '../../errors.ts';
 import { Seldom } from '../../seldom.ts';
 import { formatRelayTarget, parseRelayTarget } from '../../trust/relay-target.ts';
-import { buildConnect, buildRelayAllowed, parseConnect, parseRelayData, relaySid } from '../../xep/relay.ts';
+import { buildConnect, buildRelayAllowed, parseConnect, parseRelayData, type RelayService, relaySid } from '../../xep/relay.ts';
 import { type IqRequest, LATER } from '../../xmpp/dispatch.ts';
 import { attr, type Element, xml } from '../../xmpp/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
@@ -77,7 +77,7 @@ export class Relays {
 
   /** A peer asks for a connection. Answered when there is one, or will be none. */
   asked({ iq, payload, context }: Request): typeof LATER {
-    const { sid, to: given } = parseConnect(payload);
+    const { sid, to: given, service } = parseConnect(payload);
     const { name, fingerprint } = context;
     if (fingerprint === undefined || context.trust !== 'paired') throw new StanzaError('forbidden', { text: 'only a paired box is relayed' });
     const to = normalised(given);
@@ -90,7 +90,7 @@ export class Relays {
     if (this.#relays.has(key) || this.#opening.has(key)) throw new StanzaError('conflict', { text: 'a relay of that sid is there already' });
     this.#makeRoom(fingerprint);
     this.#opening.set(key, fingerprint);
-    void this.#serve({ sid, to, key, peer: { name, fingerprint }, id: attr(iq, 'id') ?? '' }).finally(() => this.#opening.delete(key));
+    void this.#serve({ sid, to, service, key, peer: { name, fingerprint }, id: attr(iq, 'id') ?? '' }).finally(() => this.#opening.delete(key));
     return LATER;
   }
 
@@ -107,7 +107,7 @@ export class Relays {
   }
 
   /** A connection to a server, by way of that peer. Rejects with `forbidden` when it does not let this box. */
-  async dial({ name, fingerprint }: ProvenPeer, to: string, signal: AbortSignal): Promise<Duplex> {
+  async dial({ name, fingerprint }: ProvenPeer, to: string, signal: AbortSignal, service: RelayService = 'xmpp-client'): Promise<Duplex> {
     const link = this.#parts.link();
     const peer = await link.prove(name, signal);
     if (peer.fingerprint !== fingerprint || this.#parts.level(fingerprint) !== 'paired') throw new LanpostError('unreachable', `${name} is another box now.`);
@@ -117,7 +117,7 @@ export class Relays {
     const { pipe } = this.#add({ sid, to, peer });
     try {
       signal.throwIfAborted();
-      await link.request(name, buildConnect({ sid, to }), { timeout: OPEN_TIME + CONNECT_TIME });
+      await link.request(name, buildConnect({ sid, to, service }), { timeout: OPEN_TIME + CONNECT_TIME });
       signal.throwIfAborted();
       return pipe;
     } catch (error) {
@@ -173,11 +173,11 @@ export class Relays {
     for (const { pipe } of this.#relays.values()) pipe.destroy(new LanpostError('closed'));
   }
 
-  async #serve({ sid, to, key, peer, id }: { readonly sid: string; readonly to: string; readonly key: string; readonly peer: ProvenPeer; readonly id: string }): Promise<void> {
+  async #serve({ sid, to, service, key, peer, id }: ReturnType<typeof parseConnect> & { readonly key: string; readonly peer: ProvenPeer; readonly id: string }): Promise<void> {
     const answer = (outcome: { readonly error?: unknown } = {}): void => this.#reply(peer, id, outcome);
     let connected: { readonly socket: Socket; readonly at: RelayAddress };
     try {
-      connected = await this.#connect(to, peer.fingerprint);
+      connected = await this.#connect({ to, service }, peer.fingerprint);
     } catch (error) {
       return answer({ error });
     }
@@ -201,11 +201,11 @@ export class Relays {
     return (target, otherwise) => this.#parts.may(fingerprint, target, otherwise);
   }
 
-  async #connect(to: string, fingerprint: string): Promise<{ readonly socket: Socket; readonly at: RelayAddress }> {
+  async #connect({ to, service }: { readonly to: string; readonly service: RelayService }, fingerprint: string): Promise<{ readonly socket: Socket; readonly at: RelayAddress }> {
     const { clock, link, names = SYSTEM_NAMES } = this.#parts;
     const until = clock.mono() + OPEN_TIME - CONNECT_TIME;
     let failure: unknown = new LanpostError('unreachable', `Nothing answers at ${to}.`);
-    for (const at of await relayAddresses(to, names, this.#judge(fingerprint))) {
+    for (const at of await relayAddresses({ to, service }, names, this.#judge(fingerprint))) {
       if (clock.mono() > until) break;
       try {
         return { socket: await link().tcp.connect(at.address, at.port, CONNECT_TIME), at };

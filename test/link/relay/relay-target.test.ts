@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { type Names, relayAddresses } from '../../../src/link/relay/relay-target.ts';
+import { type Judge, type Names, type RelayAddress, relayAddresses as addressesOf } from '../../../src/link/relay/relay-target.ts';
 import { formatRelayTarget, parseRelayTarget } from '../../../src/trust/relay-target.ts';
+import type { RelayService } from '../../../src/xep/relay.ts';
+
+const relayAddresses = (to: string, from: Names, judge?: Judge, service: RelayService = 'xmpp-client'): Promise<RelayAddress[]> => addressesOf({ to, service }, from, judge);
 
 const names: Names = {
   addresses: async (host) => {
@@ -10,7 +13,12 @@ const names: Names = {
     if (!known[host]) throw new Error('no such host');
     return known[host];
   },
-  servers: async (domain) => {
+  servers: async (domain, service) => {
+    if (service === 'xmpps-client') {
+      if (domain === 'served.test') return [{ name: 'home.test', port: 5223, priority: 5 }, { name: 'xmpp.home.test', port: 443, priority: 2 }];
+      if (domain === 'closed.test') return [{ name: '.', port: 0, priority: 0 }];
+      throw new Error('no such record');
+    }
     if (domain === 'served.test') return [{ name: 'other.test', port: 1, priority: 9 }, { name: 'xmpp.home.test', port: 5269, priority: 1 }];
     if (domain === 'closed.test') return [{ name: '', port: 0, priority: 0 }];
     throw new Error('no such record');
@@ -35,6 +43,18 @@ describe('where a relay may lead', () => {
     expect(await relayAddresses('xmpp:home.test', names)).toEqual([{ address: '192.0.2.1', port: 5222 }, { address: '2001:db8::1', port: 5222 }]);
     expect(await relayAddresses('xmpp:served.test', names)).toEqual([{ address: '192.0.2.2', port: 5269 }]);
     expect(await relayAddresses('[2001:db8::1]:5222', names)).toEqual([{ address: '2001:db8::1', port: 5222 }]);
+  });
+
+  test('with TLS at once is the hosts that DNS names for that, and no other', async () => {
+    const addresses = (to: string, judge?: Judge): Promise<RelayAddress[]> => relayAddresses(to, names, judge, 'xmpps-client');
+    expect(await addresses('xmpp:served.test')).toEqual([{ address: '192.0.2.2', port: 443 }, { address: '192.0.2.1', port: 5223 }, { address: '2001:db8::1', port: 5223 }]);
+    for (const none of ['xmpp:home.test', 'xmpp:closed.test']) await expect(addresses(none)).rejects.toMatchObject({ code: 'unreachable' });
+    // What the owner names is what he names.
+    expect(await addresses('xmpp.home.test:5223')).toEqual([{ address: '192.0.2.2', port: 5223 }]);
+    // As strictly as any other: address by address.
+    expect(await addresses('xmpp:served.test', (target, otherwise) => otherwise && target !== '192.0.2.2:443')).toEqual([{ address: '192.0.2.1', port: 5223 }, { address: '2001:db8::1', port: 5223 }]);
+    const lying: Names = { ...names, addresses: async () => ['10.0.0.7', '127.0.0.1', '192.168.1.1'] };
+    await expect(relayAddresses('xmpp:served.test', lying, undefined, 'xmpps-client')).rejects.toMatchObject({ code: 'forbidden', message: expect.stringContaining('192.168.1.1:443') as string });
   });
 
   test('is never this machine, whatever DNS says', async () => {

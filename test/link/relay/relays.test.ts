@@ -161,6 +161,30 @@ describe('a paired neighbour', () => {
     expect(relays.list()).toEqual([]);
   });
 
+  test.each([['xmpp-client', 'starttls.home.test'], ['xmpps-client', 'tls.home.test']] as const)('looks for the service that is asked for: %s', async (service, host) => {
+    await b.service.rules.allow('a@h1', 'relay', 'xmpp:home.test');
+    const resolved: string[] = [];
+    const relays = new Relays({
+      clock: createSystemClock(), trouble: (trouble) => b.troubles.push(trouble), link: () => b.link, level: (key) => b.service.trust.level(key), may: (key, target, otherwise) => b.service.trust.may(key, 'relay', target, otherwise),
+      names: {
+        addresses: async (name) => {
+          resolved.push(name);
+          return ['10.77.0.5'];
+        },
+        servers: async (_domain, asked) => [{ name: asked === 'xmpps-client' ? 'tls.home.test' : 'starttls.home.test', port: server.port, priority: 1 }],
+        own: () => ['10.77.0.2'],
+      },
+    });
+    const [payload] = buildConnect({ sid: SID, to: 'xmpp:home.test', service }).getChildElements();
+    if (!payload) throw new Error('nothing is asked');
+    relays.asked({ type: 'set', iq: xml('iq', { id: '1' }), payload, context: { name: 'a@h1', fingerprint: a.identity.fingerprint, trust: 'paired' } as PeerContext });
+    await caller();
+    expect(resolved).toEqual([host]);
+    // What the owner allows is the domain, however it is spoken with.
+    expect(relays.list()).toMatchObject([{ to: 'xmpp:home.test' }]);
+    relays.close();
+  });
+
   test('carries so many connections for one peer, and then says so', async () => {
     const all = await Promise.all(Array.from({ length: PEER_RELAYS }, () => dial()));
     await expect(dial()).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('too many') });
@@ -221,7 +245,7 @@ describe('over the stream', () => {
     expect(at.readableLength).toBe(0);
   });
 
-  test.each([{}, { to: '' }, { to: 'x' }, { to: `${'x'.repeat(400)}:1` }])('a request that leads nowhere (%o) is refused', async (attrs) => {
+  test.each([{}, { to: '' }, { to: '10.77.0.5:1', service: 'xmpp-server' }, { to: 'x' }, { to: `${'x'.repeat(400)}:1` }])('a request that leads nowhere (%o) is refused', async (attrs) => {
     await expect(ask('connect', { xmlns: NS_RELAY, sid: SID, ...attrs })).rejects.toMatchObject({ condition: 'bad-request' });
   });
 
