@@ -193,7 +193,8 @@ export class Sending {
     if (entry.kind === 'retract') work.options.retracting?.(work.pep.serviceOf(lane.topic), lane.node, entry.itemId, true);
     const sentAt = work.options.clock.mono();
     const { generation } = work;
-    work.session.iq.request(stanza, { timeout: ANSWER }).then(
+    // XEP-0198 §5 leaves no choice whether what a resumed session lacks goes again: it is paid for all the same.
+    work.session.iq.request(stanza, { timeout: ANSWER, again: () => work.options.budget?.spend(bytes) }).then(
       () => this.#answered(lane, entry, generation, sentAt),
       (error: unknown) => {
         if (entry.kind === 'retract' && error instanceof StanzaError) work.options.retracting?.(work.pep.serviceOf(lane.topic), lane.node, entry.itemId, false);

@@ -79,7 +79,8 @@ export class HomeSession {
     this.#liveness = new Liveness({ clock: options.clock, timing: options.timing, ask: (socket) => this.#ask(socket), reads: () => !this.#paused, length: () => this.#sm.unacked().reduce((most, { length }) => Math.max(most, length), 0) });
     const self = bare(options.jid) ?? options.jid;
     this.iq = new IqCaller({
-      clock: options.clock, send: (iq) => this.send(iq), limit: WINDOW.most + OTHER_REQUESTS,
+      clock: options.clock, limit: WINDOW.most + OTHER_REQUESTS,
+      send: (iq, _still, again) => this.send(iq, again ? { again: () => { again(); return iq; } } : {}),
       self: () => [self, options.jid, self.slice(self.indexOf('@') + 1)],
     });
   }

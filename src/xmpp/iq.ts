@@ -20,10 +20,12 @@ export interface RequestOptions {
   readonly id?: string;
   /** For whoever sends it, where it may have to wait for that: whether it still may. */
   readonly still?: () => boolean;
+  /** For whoever sends it, where it may have to be said once more: called each time it is. */
+  readonly again?: () => void;
 }
 
 export interface IqCallerOptions {
-  readonly send: (iq: Element, still?: () => boolean) => void;
+  readonly send: (iq: Element, still?: () => boolean, again?: () => void) => void;
   readonly clock: Clock;
   /** Milliseconds until a request is given up; default 30 s. */
   readonly timeout?: number;
@@ -74,7 +76,7 @@ export class IqCaller {
         reject(new LanpostError('timeout', 'No answer came to the request.'));
       });
       this.#waiting.set(id, { to: attr(iq, 'to'), timer, resolve, reject });
-      this.#options.send(iq, options.still);
+      this.#options.send(iq, options.still, options.again);
     });
   }
 

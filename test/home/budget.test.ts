@@ -159,6 +159,46 @@ describe('a home with a budget of bytes', () => {
     expect((await rig.status())?.reason).toBeUndefined();
   }, 60_000);
 
+  test.each([['taken up again', true], ['lost', false]])('what goes again after its session was %s has gone twice', async (_, resumable) => {
+    const clock = createTestClock();
+    await using rig = await createRig({ time: clock });
+    const came = counting(rig, clock);
+    const count = rig.home.set.before;
+    const cuts = 6;
+    let left = cuts;
+    rig.home.set.before = (stanza) => {
+      count(stanza);
+      // What is on its way when the path dies.
+      return left > 0 && stanza.getChild('pubsub')?.getChild('publish') ? 'drop' : undefined;
+    };
+    rig.home.set.resumable = resumable;
+    await rig.add({ budget: BUDGET });
+    await rig.state('online');
+    await rig.publish('t', ...Array.from({ length: COUNT }, (_, i) => String(i).padStart(400, ' ')));
+    await rig.until(() => came.length > 0);
+    await quiet();
+    while (left > 0) {
+      const before = came.length;
+      rig.home.cut();
+      await rig.state('waiting');
+      clock.advance(1_000);
+      await rig.state('online');
+      for (let i = 0; i < 100 && came.length === before; i++) await pass(clock, 10_000);
+      expect(came.length).toBeGreaterThan(before);
+      await quiet();
+      left -= 1;
+    }
+    expect(rig.home.resumed > 0).toBe(resumable);
+    expect(rig.home.resumed + rig.home.sessions).toBe(cuts + 1);
+    await pass(clock, HOUR);
+    const used = mostInAnHour(came);
+    expect(used).toBeLessThanOrEqual(BUDGET);
+    expect(used).toBeGreaterThan(BUDGET * 0.8);
+    for (let hour = 0; hour < 6 && rig.count('t') < COUNT; hour++) await pass(clock, HOUR);
+    expect(rig.count('t')).toBe(COUNT);
+    expect(mostInAnHour(came)).toBeLessThanOrEqual(BUDGET);
+  }, 60_000);
+
   test('over restarts, too', async () => {
     const clock = createTestClock();
     await using rig = await createRig({ clock });
