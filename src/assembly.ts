@@ -93,7 +93,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   // A revoked key has no name any more: it is known by what it was called last.
   const outbox = (): Promise<CarriedOutbox> => homes.outbox({ identity, sealer: seal, isPaired: (key) => trust.level(key) === 'paired', nameOf: (key) => trust.find(key)?.name || undefined });
   const takeBack = async (): Promise<void> => { if (!carriers.isEmpty) await (await outbox()).takeBack(); };
-  const components = new Components({ registry: log.registry, clock, trouble, receive: receiver, isDevice: (name) => devices.has(name), opened: () => mail.roadsChanged() });
+  const components = new Components({ log, clock, trouble, receive: receiver, isDevice: (name) => devices.has(name), opened: () => mail.roadsChanged() });
 
   const bareName = options.name ?? `lanpost-${identity.fingerprint.slice(0, 4)}`;
   const dispatcher = new Dispatcher<PeerContext>();

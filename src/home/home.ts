@@ -25,7 +25,7 @@ import type { PepStatus } from './pep.ts';
 import { isProven, setProven } from './proven.ts';
 import { parseProxy } from './proxy.ts';
 import { destinationOf, reach } from './reach.ts';
-import { Refusals } from './refusals.ts';
+import { accountRefusals, Refusals } from './refusals.ts';
 import { Roads } from './roads.ts';
 import type { SessionTiming } from './liveness.ts';
 import { noteBinding, unsaidBinding } from './unsaid-binding.ts';
@@ -129,7 +129,7 @@ export class Home {
   constructor(parts: HomeParts) {
     this.#parts = parts;
     this.account = parts.account;
-    this.#refusals = new Refusals({ jid: parts.account.jid, log: parts.log, clock: parts.clock });
+    this.#refusals = new Refusals({ key: accountRefusals(parts.account.jid), log: parts.log, clock: parts.clock });
     this.#backoff = new Backoff(parts.random, this.#refusals.count);
     this.#since = parts.clock.wall();
     this.#sinceMono = parts.clock.mono();

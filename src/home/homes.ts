@@ -30,7 +30,7 @@ import { forgetPacks, packsAs } from './packs.ts';
 import { setPaused } from './paused.ts';
 import { forgetPep } from './pep.ts';
 import { setProven } from './proven.ts';
-import { forgetRefusals, triedEarly, unrefused } from './refusals.ts';
+import { accountRefusals, forgetRefusals, triedEarly, unrefused } from './refusals.ts';
 import { Rehearsals } from './rehearsal/rehearsals.ts';
 import { REHEARSAL_READER } from './rehearsal/trace.ts';
 import { reasonOf } from './reason.ts';
@@ -220,7 +220,7 @@ class AccountHomes implements Homes {
         // Whoever names a service wants that; whoever does not any more leaves it open anew.
         if (former && (former.service !== account.service || former.open !== account.open)) await forgetPep(log.registry, jid);
         const left = former && !known ? [asLeft(reader, log.head)] : [];
-        const refused = !former || !logsInAlike(former, account) ? unrefused(log.registry, jid) : starts ? [] : triedEarly(log.registry, jid);
+        const refused = !former || !logsInAlike(former, account) ? unrefused(log.registry, accountRefusals(jid)) : starts ? [] : triedEarly(log.registry, accountRefusals(jid));
         await saveAccounts(log.registry, [...others, account], numbers, [...refused, ...from === reader ? left : [...(moves ? packsAs(log.registry, packerOf(former), packerOf(account)) : []), ...stretchesAs(log.registry, from, reader), ...this.#marks.as(from, reader), ...leftAs(log.registry, from, reader)]]);
         if (from !== reader) this.#marks.taken(from, reader);
         followOn(log, from, reader, account.rules, numbers);
@@ -384,7 +384,7 @@ class AccountHomes implements Homes {
       await this.#rehearsals.forget(account);
       await setPaused(registry, account, false);
       await setProven(registry, account, false);
-      await forgetRefusals(registry, account);
+      await forgetRefusals(registry, accountRefusals(account));
       await noteBinding(registry, account, undefined);
       await forgetPep(registry, account);
       await this.#forgetReader(left);

@@ -1,5 +1,5 @@
-// That a home refuses the account outlives the process that was told: else one that is started again and again shows the server a
-// wrong password each time, until that shuts out the whole address.
+// That a home refuses the account, or a server the component, outlives the process that was told: else one that is started again and
+// again shows the server a wrong password each time, until that shuts out the whole address.
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log/log.ts';
 import type { Registry } from '../log/registry.ts';
@@ -23,12 +23,20 @@ interface Refusal {
  */
 const MAX_EARLY = 2;
 
-const keyOf = (jid: string): string => `home-refused:${jid}`;
+/** Where it is kept what was said of a home's account. */
+export function accountRefusals(jid: string): string {
+  return `home-refused:${jid}`;
+}
+
+/** The same of a component. */
+export function componentRefusals(domain: string): string {
+  return `component-refused:${domain}`;
+}
 
 const number = (value: unknown): number => (typeof value === 'number' && value >= 0 ? value : 0);
 
-function refusalOf(registry: Registry, jid: string): Refusal | undefined {
-  const row = registry.get(keyOf(jid));
+function refusalOf(registry: Registry, key: string): Refusal | undefined {
+  const row = registry.get(key);
   if (typeof row !== 'object' || row === null) return undefined;
   // Another version may have written it.
   const { count, at, wait, reason, early }: { readonly [key: string]: unknown } = { ...row };
@@ -36,7 +44,8 @@ function refusalOf(registry: Registry, jid: string): Refusal | undefined {
 }
 
 export interface RefusalsParts {
-  readonly jid: string;
+  /** Where they are kept. */
+  readonly key: string;
   readonly log: Pick<Log, 'registry' | 'trustedNow'>;
   readonly clock: Clock;
 }
@@ -52,7 +61,7 @@ export class Refusals {
   }
 
   get #kept(): Refusal | undefined {
-    return refusalOf(this.#parts.log.registry, this.#parts.jid);
+    return refusalOf(this.#parts.log.registry, this.#parts.key);
   }
 
   get #now(): number {
@@ -89,27 +98,27 @@ export class Refusals {
 
   /** It was let in. */
   end(): void {
-    forgetRefusals(this.#parts.log.registry, this.#parts.jid).catch(() => undefined); // as above: then the next process waits once more
+    forgetRefusals(this.#parts.log.registry, this.#parts.key).catch(() => undefined); // as above: then the next process waits once more
   }
 
   async #keep(refusal: Refusal): Promise<void> {
-    const { log, jid } = this.#parts;
-    await log.registry.set(keyOf(jid), refusal).catch(() => undefined); // see `note`
+    const { log, key } = this.#parts;
+    await log.registry.set(key, refusal).catch(() => undefined); // see `note`
   }
 }
 
 /** Rows to be written with an account that is added once more as it is while it is refused: it is tried at once, if it was not too often. */
-export function triedEarly(registry: Registry, jid: string): (readonly [key: string, value: Refusal])[] {
-  const refusal = refusalOf(registry, jid);
-  return refusal && refusal.early < MAX_EARLY ? [[keyOf(jid), { ...refusal, wait: 0, early: refusal.early + 1 }]] : [];
+export function triedEarly(registry: Registry, key: string): (readonly [key: string, value: Refusal])[] {
+  const refusal = refusalOf(registry, key);
+  return refusal && refusal.early < MAX_EARLY ? [[key, { ...refusal, wait: 0, early: refusal.early + 1 }]] : [];
 }
 
 /** The row to be written with an account that is another now: what was said of the former says nothing of it. */
-export function unrefused(registry: Registry, jid: string): (readonly [key: string, value: undefined])[] {
-  return registry.get(keyOf(jid)) === undefined ? [] : [[keyOf(jid), undefined]];
+export function unrefused(registry: Registry, key: string): (readonly [key: string, value: undefined])[] {
+  return registry.get(key) === undefined ? [] : [[key, undefined]];
 }
 
-export async function forgetRefusals(registry: Registry, jid: string): Promise<void> {
-  const rows = unrefused(registry, jid);
+export async function forgetRefusals(registry: Registry, key: string): Promise<void> {
+  const rows = unrefused(registry, key);
   if (rows.length > 0) await registry.setAll(rows);
 }

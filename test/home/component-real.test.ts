@@ -15,7 +15,7 @@ import { openReader, type Reader } from './reader.ts';
 /** What comes in is put into `got`. */
 function openComponents(registry: ReturnType<typeof memoryRegistry>, bell: Bell, got: Incoming[]): Components {
   return new Components({
-    registry, clock: bell.heard(createSystemClock()), trouble: bell.ring, random: () => 0,
+    log: { registry, trustedNow: () => undefined }, clock: bell.heard(createSystemClock()), trouble: bell.ring, random: () => 0,
     receive: createReceiver({
       version: '0', challenged: bell.ring, received: bell.ring, returned: bell.ring,
       letters: { open: () => undefined, kept: () => { throw new Error('no letter'); }, refused: () => { throw new Error('no letter'); }, lost: () => undefined },

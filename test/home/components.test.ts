@@ -33,7 +33,7 @@ test('one that another version has kept and this one does not take keeps neither
   const registry = memoryRegistry();
   await registry.setAll([['component:a.test', { domain: 'a.test', secret: SECRET, devices: ['x/y'] }], ['component:b.test', { domain: 'b.test', secret: SECRET, port: 1 }]]);
   const told: string[] = [];
-  const components = new Components({ registry, clock: createSystemClock(), trouble: ({ message }) => told.push(message), receive: async () => undefined, random: () => 0 });
+  const components = new Components({ log: { registry, trustedNow: () => undefined }, clock: createSystemClock(), trouble: ({ message }) => told.push(message), receive: async () => undefined, random: () => 0 });
   await components.start();
   expect(components.list().map(({ domain }) => domain)).toEqual(['b.test', 'a.test']);
   expect(components.list()[1]).toMatchObject({ state: 'refused', devices: [], reason: expect.stringMatching(/lanpost component add a\.test.*lanpost component remove a\.test/) as string });
@@ -48,7 +48,7 @@ test('one that another version has kept and this one does not take keeps neither
 test('what another version has kept is added anew, and is there once', async () => {
   const registry = memoryRegistry();
   await registry.set('component:a.test', 'what');
-  const components = new Components({ registry, clock: createSystemClock(), trouble: () => undefined, receive: async () => undefined, random: () => 0 });
+  const components = new Components({ log: { registry, trustedNow: () => undefined }, clock: createSystemClock(), trouble: () => undefined, receive: async () => undefined, random: () => 0 });
   await components.start();
   expect(components.list()).toMatchObject([{ domain: 'a.test', state: 'refused' }]);
   await expect(async () => components.checked('x@a.test', 'b@c.test', 'hi')).rejects.toMatchObject({ code: 'unreachable' });
@@ -91,7 +91,7 @@ describe('a component', () => {
     await once(server, 'listening');
     const bound = server.address();
     components = new Components({
-      registry: memoryRegistry(), clock: bell.heard(createSystemClock()), trouble: bell.ring, random: () => 0, opened: bell.ring,
+      log: { registry: memoryRegistry(), trustedNow: () => undefined }, clock: bell.heard(createSystemClock()), trouble: bell.ring, random: () => 0, opened: bell.ring,
       receive: async (stanza) => {
         came.push(stanza);
         bell.ring();

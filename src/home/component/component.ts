@@ -16,6 +16,7 @@ import { XmppSocket } from '../../xmpp/xmpp-socket.ts';
 import { Backoff } from '../backoff.ts';
 import type { HomeReceiver } from '../home.ts';
 import { lossOf, StreamEnded } from '../loss.ts';
+import { componentRefusals, Refusals, type RefusalsParts } from '../refusals.ts';
 import { Barrier, lostWith } from './barrier.ts';
 
 const NS_COMPONENT = 'jabber:component:accept';
@@ -40,6 +41,7 @@ export interface ComponentAccount {
 export interface ComponentParts {
   readonly account: ComponentAccount;
   readonly clock: Clock;
+  readonly log: RefusalsParts['log'];
   readonly trouble: (trouble: Trouble) => void;
   readonly receive: HomeReceiver;
   /** Whether mail for that local part is a device's of this box. */
@@ -62,19 +64,25 @@ export class Component {
   readonly account: ComponentAccount;
   readonly #parts: ComponentParts;
   readonly #backoff: Backoff;
+  readonly #refusals: Refusals;
   #line: { readonly wire: XmppSocket; readonly barrier: Barrier } | undefined;
   #state: ComponentStatus['state'] = 'connecting';
   #since: number;
   #reason: string | undefined;
   #timer: Timer | undefined;
   #closed = false;
+  /** What the server said is being written down. */
+  #noting: Promise<void> = Promise.resolve();
 
   constructor(parts: ComponentParts) {
     this.account = parts.account;
     this.#parts = parts;
-    this.#backoff = new Backoff(parts.random);
+    this.#refusals = new Refusals({ key: componentRefusals(parts.account.domain), log: parts.log, clock: parts.clock });
+    this.#backoff = new Backoff(parts.random, this.#refusals.count);
     this.#since = parts.clock.wall();
-    this.#connect();
+    const rest = this.#refusals.rest();
+    if (rest) this.#rest(rest.ms, 'refused', rest.reason);
+    else this.#connect();
   }
 
   status(): ComponentStatus {
@@ -83,7 +91,7 @@ export class Component {
   }
 
   get online(): boolean {
-    return this.#state === 'online';
+    return this.#state === 'online' && this.#line !== undefined;
   }
 
   /** Throws when nobody can write that from there. */
@@ -106,12 +114,19 @@ export class Component {
     this.#closed = true;
     this.#timer?.stop();
     await this.#line?.wire.close();
+    await this.#noting;
   }
 
   #become(state: ComponentStatus['state'], reason?: string): void {
     if (state !== this.#state) this.#since = this.#parts.clock.wall();
     this.#state = state;
     this.#reason = reason;
+  }
+
+  /** It is tried again after `ms`. */
+  #rest(ms: number, state: ComponentStatus['state'], reason: string): void {
+    this.#become(state, reason);
+    this.#timer = this.#parts.clock.after(ms, () => this.#connect());
   }
 
   #connect(): void {
@@ -135,6 +150,7 @@ export class Component {
           else if (element.getName() === 'handshake' && namespaceOf(element) === NS_COMPONENT) {
             online = clock.mono();
             timer.stop();
+            this.#refusals.end();
             this.#become('online');
             this.#parts.opened?.();
           }
@@ -144,7 +160,7 @@ export class Component {
           this.#line = undefined;
           const error = failure ?? reason ?? new LanpostError('disconnected', 'The server closed the connection.');
           barrier.close(lostWith(error));
-          this.#lost(error, online === 0 ? 0 : Math.max(1, clock.mono() - online));
+          this.#noting = this.#lost(error, online === 0 ? 0 : Math.max(1, clock.mono() - online));
         },
       },
     });
@@ -159,15 +175,15 @@ export class Component {
     wire.open(xml('stream:stream', { xmlns: NS_COMPONENT, 'xmlns:stream': NS_STREAM, to: domain }));
   }
 
-  #lost(error: Error, uptime: number): void {
+  async #lost(error: Error, uptime: number): Promise<void> {
     if (this.#closed) return;
     // §3: a wrong secret is not-authorized, an error of the stream.
     const isRefused = error instanceof StreamEnded && error.fault.condition === 'not-authorized';
     const { kind, reason } = isRefused ? { kind: 'auth' as const, reason: 'the secret was refused' } : lossOf(error);
     const retry = this.#backoff.lost(kind, uptime);
     if (kind !== 'link') this.#parts.trouble({ kind: `component.${kind}`, message: `${this.account.domain}: ${reason}` });
-    this.#become(retry.refused ? 'refused' : 'waiting', reason);
-    this.#timer = this.#parts.clock.after(retry.delay, () => this.#connect());
+    if (kind === 'auth' || kind === 'banned') await this.#refusals.note(this.#backoff.refusals, retry.delay, reason);
+    if (!this.#closed) this.#rest(retry.delay, retry.refused ? 'refused' : 'waiting', reason);
   }
 
   #received(served: Served, stanza: Element): void {

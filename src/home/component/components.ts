@@ -5,10 +5,10 @@ import type { Clock } from '../../clock.ts';
 import { LanpostError } from '../../errors.ts';
 import { OneByOne } from '../../one-by-one.ts';
 import { late } from '../../late.ts';
-import type { Registry } from '../../log/registry.ts';
 import { parseJid } from '../../xmpp/jid.ts';
 import type { HomeReceiver } from '../home.ts';
 import { reasonOf } from '../reason.ts';
+import { componentRefusals, type RefusalsParts, triedEarly, unrefused } from '../refusals.ts';
 import type { Component, ComponentAccount } from './component.ts';
 import { ComponentRoad } from './component-road.ts';
 
@@ -18,8 +18,10 @@ const PREFIX = 'component:';
 const PORT = 5347;
 const KEYS = new Set(['domain', 'host', 'port', 'secret', 'devices']);
 
+type Rows = readonly (readonly [key: string, value: unknown])[];
+
 export interface ComponentsParts {
-  readonly registry: Registry;
+  readonly log: RefusalsParts['log'];
   readonly clock: Clock;
   readonly trouble: (trouble: Trouble) => void;
   readonly receive: HomeReceiver;
@@ -44,7 +46,7 @@ export class Components {
 
   /** Takes up every one that was added before. */
   async start(): Promise<void> {
-    for (const [key, row] of this.#parts.registry.entries(PREFIX)) {
+    for (const [key, row] of this.#parts.log.registry.entries(PREFIX)) {
       try {
         await this.#connect(toComponent(isOptions(row) ? row : {}));
       } catch (error) {
@@ -64,8 +66,13 @@ export class Components {
     return this.#turns.run(async () => {
       const account = toComponent(options);
       if (!this.#open.has(account.domain) && this.#open.size >= COMPONENTS) throw new LanpostError('busy', `${COMPONENTS} components are there already.`);
-      await this.#parts.registry.set(PREFIX + account.domain, { ...account, devices: [...account.devices] });
-      await this.#open.get(account.domain)?.close();
+      const { registry } = this.#parts.log;
+      const former = this.#open.get(account.domain);
+      // First, so that what its server says of it meanwhile is not said of the new one.
+      await former?.close();
+      const key = componentRefusals(account.domain);
+      const refused = former && isServedAlike(former.account, account) ? triedEarly(registry, key) : unrefused(registry, key);
+      await this.#keep(former, [[PREFIX + account.domain, { ...account, devices: [...account.devices] }], ...refused]);
       return (await this.#connect(account)).status();
     });
   }
@@ -78,15 +85,29 @@ export class Components {
     return this.#turns.run(async () => {
       const unread = typeof domain === 'string' ? [domain, domain.toLowerCase()].find((one) => this.#unread.has(one)) : undefined;
       if (unread !== undefined) {
-        await this.#parts.registry.set(PREFIX + unread, undefined);
+        await this.#keep(undefined, this.#goneRows(unread));
         this.#unread.delete(unread);
         return;
       }
       const component = this.#of(domain);
-      await this.#parts.registry.set(PREFIX + component.account.domain, undefined);
-      this.#open.delete(component.account.domain);
       await component.close();
+      await this.#keep(component, this.#goneRows(component.account.domain));
+      this.#open.delete(component.account.domain);
     });
+  }
+
+  #goneRows(domain: string): Rows {
+    return [[PREFIX + domain, undefined], ...unrefused(this.#parts.log.registry, componentRefusals(domain))];
+  }
+
+  /** A log that takes nothing leaves the component as it was; it is closed already. */
+  async #keep(former: Component | undefined, rows: Rows): Promise<void> {
+    try {
+      await this.#parts.log.registry.setAll(rows);
+    } catch (error) {
+      if (former) await this.#connect(former.account);
+      throw error;
+    }
   }
 
   /** That of the first domain comes first, whatever is connected: a device does not change it. */
@@ -123,6 +144,11 @@ export class Components {
     this.#unread.delete(account.domain);
     return component;
   }
+}
+
+/** Whatever was said of the one is said of the other. */
+function isServedAlike(a: ComponentAccount, b: ComponentAccount): boolean {
+  return a.secret === b.secret && a.host === b.host && a.port === b.port;
 }
 
 function isOptions(row: unknown): row is ComponentOptions {
