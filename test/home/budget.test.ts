@@ -159,7 +159,7 @@ describe('a home with a budget of bytes', () => {
     expect((await rig.status())?.reason).toBeUndefined();
   }, 60_000);
 
-  test.each([['taken up again', true], ['lost', false]])('what goes again after its session was %s has gone twice', async (_, resumable) => {
+  test.each([['taken up again', true], ['lost', false]])('what goes again after its session was %s has gone twice', async (_how, resumable) => {
     const clock = createTestClock();
     await using rig = await createRig({ time: clock });
     const came = counting(rig, clock);

@@ -137,11 +137,11 @@ describe('a secret that the server refuses', () => {
   });
 
   test('stays what it is while the log takes no other', async () => {
-    const { setAll } = registry;
+    const takes = registry.setAll.bind(registry);
     registry.setAll = () => Promise.reject(new Error('the disk is full'));
     await expect(components.add({ ...given, secret: accepted })).rejects.toThrow('the disk is full');
     await expect(components.remove('edge.test')).rejects.toThrow('the disk is full');
-    registry.setAll = setAll;
+    registry.setAll = takes;
     await state('refused');
     expect(components.list()).toMatchObject([{ domain: 'edge.test', state: 'refused', reason: 'the secret was refused' }]);
     accepted = given.secret;
