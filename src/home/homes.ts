@@ -215,7 +215,9 @@ class AccountHomes implements Homes {
       }
       try {
         // What another box brought to one service is not at another. What is packed may stand around it, so that goes too: nothing of it is there.
-        if (former && group === undefined && former.group === undefined && former.service !== account.service && await this.#marks.forget(reader)) await forgetPacks(log.registry, reader);
+        // What came to one home of a group is done for all of it, while one of them is still at that service.
+        const isServed = all.some((one) => one.jid !== jid && readerOf(one) === from && one.service === former?.service);
+        if (former && readerOf(former) === from && former.service !== account.service && !isServed && await this.#marks.forget(from)) await forgetPacks(log.registry, packerOf(former));
         const numbers = await succeed(log, { jid: reader, former: from, now: filtersOf(account), ...(!known && unread ? leftBehind(unread, reader, filtersOf(account), log) : { before: filtersOf(known), numbers: known ? cursorNumbers(log.registry, known.jid) : {} }) });
         // Whoever names a service wants that; whoever does not any more leaves it open anew.
         if (former && (former.service !== account.service || former.open !== account.open)) await forgetPep(log.registry, jid);

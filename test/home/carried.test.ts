@@ -487,6 +487,45 @@ describe('a confirmation', () => {
     expect(await a.outbox.confirm(file('out.confirmed'))).toMatchObject({ records: 2 });
   });
 
+  /** More than is read ahead waits before what is confirmed, of many topics, so that the reader has not come to that yet. */
+  const confirmedBehind = async (): Promise<void> => {
+    await Promise.all(Array.from({ length: 600 }, (_, n) => a.log.append({ topic: `plant/own${n % 12}`, kind: 'publish', id: `i${n}`, payload: toPayload(n) })));
+    await publish('plant/x', 3, 4, 5);
+    await exported('more');
+    await imported('more');
+    expect(await a.outbox.confirm(file('more.confirmed'))).toMatchObject({ records: 5 });
+    // The other service has nothing yet.
+    home.nodes.set('plant/x', new Map());
+  };
+  const OTHER = 'other.home.test';
+  const sentTo = (service: string): { readonly own: number; readonly confirmed: number } => {
+    const nodes = home.stanzas.filter((stanza) => attr(stanza, 'to') === service).flatMap((stanza) => attr(stanza.getChild('pubsub')?.getChild('publish') ?? xml('x'), 'node') ?? []);
+    return { own: nodes.filter((node) => node.startsWith('plant/own')).length, confirmed: nodes.filter((node) => node === 'plant/x').length };
+  };
+
+  test.each<[string, object, object, object[]]>([
+    ['one in no group', {}, {}, []], ['one alone in a group', { group: 'plant' }, { group: 'plant' }, []], ['one that comes into a group', {}, { group: 'plant' }, []],
+    ['one that leaves its group', { group: 'plant' }, {}, []], ['one of a group of which none is at the former', { group: 'plant' }, { group: 'plant' }, [{ service: 'third.home.test' }]],
+  ])('says nothing of another service: where %s goes there, what the reader has not come to goes there, too', async (_how, before, after, others) => {
+    const account = { ...home.account, topics: ['plant/#'] };
+    await a.homes.add({ ...account, port, ...before });
+    for (const other of others) await a.homes.add({ ...account, jid: 'third@home.test', port, rank: 1, ...before, ...other });
+    await confirmedBehind();
+    await a.homes.add({ ...account, ...after, service: OTHER });
+    await bell.until(async () => (await a.homes.list()).every(({ queued: left }) => left === 0));
+    expect(sentTo(OTHER)).toEqual({ own: 600, confirmed: 3 });
+  });
+
+  test('holds for a group of which another home stays at that service', async () => {
+    const account = { ...home.account, topics: ['plant/#'], group: 'plant' };
+    await a.homes.add({ ...account, port });
+    await a.homes.add({ ...account, jid: 'third@home.test', port, rank: 1 });
+    await confirmedBehind();
+    await a.homes.add({ ...account, service: OTHER });
+    await bell.until(async () => (await a.homes.list()).every(({ queued: left }) => left === 0));
+    expect(sentTo(OTHER)).toEqual({ own: 600, confirmed: 0 });
+  });
+
   test('of a home that is gone is refused: what comes back under its name is not passed for that', async () => {
     await a.homes.remove(home.account.jid);
     await expect(a.outbox.confirm(file('out.confirmed'))).rejects.toMatchObject({ code: 'not-found' });
