@@ -22,7 +22,7 @@ export const ERROR_CODES = {
   unsupported: 'The other side, or this system, cannot do that.',
   failed: 'A command was run, and failed.',
   superseded: 'A newer item took its place before the reader had it.',
-  dropped: 'The reader will not get it: too much waited for it, or its owner gave it up.',
+  dropped: 'The reader will not get it: too much waited for it, its owner gave it up, or it came down from another home, and goes up to none.',
   refused: 'The reader would not take it; it was put aside.',
 } as const;
 

@@ -32,7 +32,7 @@ export interface Box extends AsyncDisposable {
    * Resolves when that reader has the item at `seq`, which was published with `follow: reader`: a home when it is safe there, a durable
    * subscription when it has confirmed it. Rejects when it never will: `superseded`, `expired`, `dropped`, `refused` (put aside) or
    * `corrupt`; with `busy` or `closed` when it is not known, because too many are followed, or the box was closed: the item is on
-   * disk, and goes on its way. Told once. Published again, an item that the reader is past already counts as had, unless it was put aside.
+   * disk, and goes on its way. Told once. Published again, an item that the reader is past already is told as before, or with `not-found`.
    */
   delivered(seq: number, reader: string, options?: { readonly signal?: AbortSignal }): Promise<void>;
   subscribe(filter: string, options?: SubscribeOptions): Subscription;

@@ -61,6 +61,8 @@ export interface HomeParts {
   readonly detours?: (() => readonly Detour[]) | undefined;
   /** What other boxes have brought there, or may have. */
   readonly carried: Carried;
+  /** Whether it is the service of a home of its group. */
+  readonly served?: ((service: string) => boolean) | undefined;
   readonly limits: HomeLimits;
   readonly timing: SessionTiming;
   /** Who is asked where homes are; the system's default when absent. */
@@ -156,11 +158,11 @@ export class Home {
   }
 
   #newUplink(): Uplink {
-    const { account, cursors, log, clock, trouble, limits, boxId, carried, moved } = this.#parts;
+    const { account, cursors, log, clock, trouble, limits, boxId, carried, served, moved } = this.#parts;
     const { jid, service, open, rules } = account;
     const downlink = this.#downlink;
     return new Uplink({
-      jid, reader: readerOf(account), packer: packerOf(account), service, open, rules, budget: this.budget, cursors, boxId, log, clock, trouble, limits, carried, moved,
+      jid, reader: readerOf(account), packer: packerOf(account), service, open, rules, budget: this.budget, cursors, boxId, log, clock, trouble, limits, carried, served, moved,
       retracting: downlink && ((...what) => downlink.retracting(...what)),
     });
   }

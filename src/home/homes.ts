@@ -318,6 +318,7 @@ class AccountHomes implements Homes {
     const home: Home = new code.Home({
       account, cursors, log, broker, clock, trouble, boxId, receive, opened, detours, resolver, random, limits: this.#limits, timing: { ...SESSION_TIMING, ...timing },
       carried: this.#carriedFor(account),
+      served: (service) => [...this.#homes.values()].some((one) => readerOf(one.account) === readerOf(account) && [one.account.service, one.jid].includes(service)),
       changed: () => {
         groupOf()?.changed();
         this.#events.changed(home);

@@ -45,6 +45,8 @@ export interface UplinkOptions {
   readonly expired?: ((recordIds: readonly string[]) => void) | undefined;
   /** The home has acknowledged something. */
   readonly moved?: (() => void) | undefined;
+  /** Whether it is the service of another home that reads with this one. */
+  readonly served?: ((service: string) => boolean) | undefined;
   /** What other boxes have brought to the home, or may have. */
   readonly carried: Carried;
 }

@@ -132,7 +132,8 @@ export class Work {
     }
     // The home's node is the home's own: purging, deleting or configuring a topic here does not reach it.
     // What came from a home goes to none: others that follow it there have it, or would carry it in a circle.
-    if (homeOf(record) !== undefined) return owner.done(seq);
+    const from = homeOf(record);
+    if (from !== undefined) return owner.done(seq, this.#isThere(from) ? 'delivered' : 'withheld');
     if ((kind !== 'publish' && kind !== 'retract') || (kind === 'retract' && record.id === undefined)) return owner.done(seq);
     const lane = this.lanes.get(topic) ?? this.#laneOf(topic, cursor);
     // Also behind what was left already and is still on its way to a cursor of its own.
@@ -155,6 +156,12 @@ export class Work {
     this.reading.queued(lane, entry);
     if (lane.queue.length > this.#share(lane)) this.#fallBehind(lane);
     this.wake(lane);
+  }
+
+  /** Whether what came from that service is at this home, or another of its group. */
+  #isThere(from: string): boolean {
+    const { service, jid, served } = this.options;
+    return from === service || from === jid || served?.(from) === true;
   }
 
   /** In the lane `latest` the newest is all that is wanted of an item: it goes now, and the older that wait go no more. */

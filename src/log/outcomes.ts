@@ -3,8 +3,8 @@
 import type { Clock, Timer } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 
-/** How a record can end for a reader. */
-export type Outcome = 'delivered' | 'superseded' | 'expired' | 'overflow' | 'dropped' | 'poison' | 'corrupt';
+/** How a record can end for a reader; `withheld`: it is none that this reader gets. */
+export type Outcome = 'delivered' | 'superseded' | 'expired' | 'overflow' | 'dropped' | 'withheld' | 'poison' | 'corrupt';
 
 /** Records that are followed at once; of the oldest it is not told any more. */
 export const MAX_FOLLOWED = 10_000;

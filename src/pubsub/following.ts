@@ -18,6 +18,7 @@ const WHY: Record<Exclude<Outcome, 'delivered'>, (as: string) => LanpostError> =
   expired: (as) => new LanpostError('expired', `it waited for ${as} for longer than it may, and was dropped`),
   overflow: (as) => new LanpostError('dropped', `more waited for ${as} than it may keep, and this was dropped`),
   dropped: (as) => new LanpostError('dropped', `${as} was dropped, or sent past it, before it had it`),
+  withheld: (as) => new LanpostError('dropped', `it came down from another home, and does not go on to ${as}`),
   poison: (as) => new LanpostError('refused', `${as} would not take it, and it was put aside: see \`lanpost poison list\``),
   corrupt: (as) => new LanpostError('corrupt', `it was damaged on disk before ${as} had it`),
 };

@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { LanpostError } from '../../src/errors.ts';
 import type { Loss } from '../../src/log/loss.ts';
+import type { Outcome } from '../../src/log/outcomes.ts';
 import { toPayload } from '../../src/payload/payload.ts';
+import { undelivered } from '../../src/pubsub/following.ts';
 import { StanzaError } from '../../src/xmpp/stanza-error.ts';
 import { createRig, type Rig } from './rig.ts';
 
@@ -119,6 +121,27 @@ describe('what becomes of an item at a home', () => {
     expect(new Set(await Promise.all(outcomes))).toEqual(new Set(['expired']));
     expect(rig.arrivals('a')).toEqual(['first', 'young']);
     expect(losses).toEqual([expect.objectContaining({ topic: 'a', from: old[0], to: old.at(-1), count: 20, reason: 'expired' })]);
+  });
+
+  it.each<[string, string, Outcome]>([
+    ['withheld when it came down from another home: it goes up to none, and is not there', 'pubsub.other.test', 'withheld'],
+    ['delivered when it came down from there', 'pubsub.home.test', 'delivered'],
+    ['delivered when it came down from another of its group', 'pubsub.third.test', 'delivered'],
+  ])('%s', async (_how, from, outcome) => {
+    await using rig = await createRig();
+    await rig.add({ group: 'g' });
+    await rig.add({ jid: 'box@third.test', group: 'g', rank: 1, port: 1, service: 'pubsub.third.test' });
+    const reader = rig.homes.cursorOf(JID, 'a')!;
+    await rig.homes.close();
+    const draft = { topic: 'a', kind: 'publish', id: 'i', payload: toPayload('x') } as const;
+    const { seq } = await rig.log.append({ ...draft, extra: { home: from } });
+    // The same, published here: it is there, and followed.
+    expect(await rig.log.append({ ...draft, follow: { reader, as: JID } })).toMatchObject({ seq, repeated: true });
+    const told = rig.log.outcome(seq, JID);
+    await rig.take();
+    expect(await told).toBe(outcome);
+    expect(rig.count('a')).toBe(0);
+    expect(undelivered(outcome, JID)?.code).toBe(outcome === 'delivered' ? undefined : 'dropped');
   });
 
   it('superseded where its topic keeps only the newest, and the home was away', async () => {
