@@ -6,7 +6,7 @@ import type { Failures } from './failures.ts';
 import { PAGE_ITEMS, type Entry, type Lane } from './lane.ts';
 import { createNode, newestThere, probe, readBack, type NodeCheckParts, type ReadBack } from './node-check.ts';
 import { ownersOf } from './node-info.ts';
-import { measure } from './node-room.ts';
+import { FEWEST, keptBy, measure } from './node-room.ts';
 import { newestSent } from './newest-sent.ts';
 import { reasonOf } from './reason.ts';
 import type { Stretch } from './stretches.ts';
@@ -90,6 +90,12 @@ export class Checking {
     if (!lane.measured && !lane.moving && still()) {
       await measure(lane, this.#parts.work, this.#node.request, this.#parts.packBytes());
       lane.measured = true;
+      // It may keep more now.
+      lane.room = undefined;
+    }
+    if (!lane.made && lane.room === undefined && lane.flight.size >= FEWEST && still()) {
+      const keeps = await keptBy(this.#parts.work.pep.serviceOf(lane.topic), lane.node, this.#node.request) ?? Infinity;
+      if (still()) lane.room = Math.max(FEWEST, keeps);
     }
     if (still()) await this.#dropReplaced(lane, still);
     const doubtful = this.#whole(lane).filter((entry) => this.#parts.work.isDoubtful(lane, entry));

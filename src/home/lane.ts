@@ -84,6 +84,8 @@ export class Lane {
   options: 'open' | 'whitelist' | undefined;
   /** Whether the node keeps what waits has been looked at. */
   measured = false;
+  /** Items in flight at most, where that has been asked: no more than the node keeps, or one that is not there may have been driven out by those behind it. */
+  room: number | undefined;
   /** The node keeps fewer items than wait; without a number, how many nobody says. */
   short: { readonly keeps: number | undefined; readonly waiting: number } | undefined;
   /** To whom the node belongs, when it is not this account's. */

@@ -8,6 +8,7 @@ import type { Failures } from './failures.ts';
 import { Flow } from './flow.ts';
 import { partsOf, type Entry, type Lane } from './lane.ts';
 import { publishRequest, retractRequest } from './node.ts';
+import { FEWEST } from './node-room.ts';
 import { packed, packElement } from './pack-element.ts';
 import { Packing } from './packing.ts';
 import { recordElement, unsayableIn } from './record-element.ts';
@@ -162,6 +163,7 @@ export class Sending {
       return 'idle';
     }
     if (this.#parts.work.isDoubtful(lane, entry)) return this.#parts.checking.check(lane) ? 'idle' : 'later';
+    if (!lane.made && lane.flight.size >= (lane.room ?? FEWEST)) return lane.room !== undefined || this.#parts.checking.check(lane) ? 'idle' : 'later';
     if (!this.#window.admits(entry.bytes)) return 'full';
     const { budget } = this.#parts.work.options;
     const stanza = this.#stanza(lane, entry);

@@ -132,6 +132,7 @@ export class Uplink {
       // Where a service makes a missing node of itself, it makes it open to all.
       lane.created = lane.made = false;
       lane.measured = false;
+      lane.room = undefined;
       lane.readBack ||= lane.unknown.length > 0;
       if (lane.takenAt !== undefined) work.doubt(lane);
       work.comeBack(lane);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { attr, xml, type Element } from '../../src/xmpp/element.ts';
 import { iqResult } from '../../src/xmpp/stanza.ts';
+import { quiet } from '../support/quiet.ts';
 import { createRig, type Rig } from './rig.ts';
 
 const NS_OWNER = 'http://jabber.org/protocol/pubsub#owner';
@@ -140,6 +141,43 @@ describe('a node that keeps fewer items than wait for it', () => {
     await rig.add({ topics: [], up: [{ filter: '#', pack: true }] });
     await rig.until(() => told(rig).length === 1);
     expect(told(rig)[0]).toContain('of what has gone up, the oldest may be gone there');
+  });
+});
+
+describe('a node that keeps fewer items than might be in flight', () => {
+  it.each<[string, (rig: Rig) => Promise<void>]>([
+    ['process', (rig) => rig.restart()],
+    ['session', async (rig) => {
+      rig.home.set.resumable = false;
+      rig.home.cut();
+      await rig.until(() => rig.home.sessions === 2);
+    }],
+  ])('has no more in flight than it keeps: another %s knows what it never took, and sends nothing twice', async (_how, again) => {
+    const keeps = 40;
+    await using rig = await createRig({ limits: { settle: 3_600_000 } });
+    rig.home.nodes.set('t', new Map());
+    rig.home.set.maxItems = String(keeps);
+    await rig.add();
+    for (const count of [50, 100]) {
+      await rig.publish('t', ...numbers(50));
+      await rig.acknowledged('t', count);
+    }
+    // One is refused, and of all that follows the answers are lost as well.
+    rig.home.set.forgets = true;
+    rig.home.set.before = (stanza) => (stanza.toString().includes('>refused<') ? 'drop' : undefined);
+    await rig.publish('t', 'refused', ...numbers(60).map((n) => `n${n}`));
+    await rig.until(() => rig.count('t') >= 100 + keeps - 1);
+    await quiet();
+    expect(rig.count('t')).toBe(100 + keeps - 1);
+    const node = rig.home.nodes.get('t')!;
+    for (const id of [...node.keys()].slice(0, node.size - keeps)) node.delete(id);
+    rig.home.set.forgets = false;
+    rig.home.set.before = () => undefined;
+    const before = rig.arrivals('t').length;
+    await again(rig);
+    await rig.publish('t', 'last');
+    await rig.until(() => rig.arrivals('t').includes('last'));
+    expect(rig.arrivals('t').slice(before)).toEqual(['refused', ...numbers(60).map((n) => `n${n}`).slice(keeps - 1), 'last']);
   });
 });
 
