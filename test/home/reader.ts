@@ -23,9 +23,11 @@ export interface Reader extends AsyncDisposable {
   subscribe(node: string): Promise<void>;
 }
 
-export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' | 'viewer' = 'edge1', { events, messages }: {
+export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' | 'viewer' = 'edge1', { events, told, messages }: {
   /** How many items were told of. */
   readonly events?: (count: number) => void;
+  /** And which, by their ids, in order. */
+  readonly told?: (ids: readonly string[]) => void;
   /** Takes every message that is none of a node. */
   readonly messages?: (message: Element) => void;
 } = {}): Promise<Reader> {
@@ -38,8 +40,10 @@ export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' 
     clock, deadline: 15_000, stanzaBytes: 64 << 20, onClose: () => session.end(), signal: new AbortController().signal,
   });
   const session: HomeSession = new HomeSession({ clock, jid: negotiated.bound ?? jid, managed: true, timing: SESSION_TIMING, trouble: () => undefined,
-    ...(events ? { events: (stanza: Element) => {
-      events((readEvent(stanza) ?? []).flatMap(({ changes }) => changes).filter(({ kind }) => kind === 'item').length);
+    ...(events ?? told ? { events: (stanza: Element) => {
+      const items = (readEvent(stanza) ?? []).flatMap(({ changes }) => changes).flatMap((change) => (change.kind === 'item' ? [attr(change.item, 'id') ?? ''] : []));
+      events?.(items.length);
+      told?.(items);
       return undefined;
     } } : {}),
     ...(messages ? { receive: async (stanza: Element) => {
