@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PREFIX } from '../../src/log/keys.ts';
 import { attr, xml, type Element } from '../../src/xmpp/element.ts';
 import { iqResult } from '../../src/xmpp/stanza.ts';
 import { quiet } from '../support/quiet.ts';
@@ -109,6 +110,35 @@ describe('a node that keeps fewer items than wait for it', () => {
     await rig.publish('a', ...numbers(500));
     await rig.drained();
     expect(rig.home.resumed).toBe(1);
+    expect(told(rig)).toHaveLength(1);
+  });
+
+  it('is told of also where the topic goes on before the disk has the cursor of its own', async () => {
+    await using rig = await createRig();
+    keeping(rig, '256', 256);
+    await rig.add();
+    await rig.publish('a', 1);
+    await rig.drained();
+    const batch = rig.database.batch.bind(rig.database);
+    rig.database.batch = () => {
+      const inner = batch();
+      let apart = false;
+      return {
+        ...inner,
+        put: (key, value) => {
+          apart ||= key[0] === PREFIX.cursor && key.includes(0);
+          inner.put(key, value);
+        },
+        write: async (options) => {
+          if (apart) await rig.until(() => rig.count('a') > 1);
+          await inner.write(options);
+        },
+      };
+    };
+    rig.home.cut();
+    await rig.publish('a', ...numbers(500));
+    await rig.drained();
+    expect(rig.count('a')).toBe(501);
     expect(told(rig)).toHaveLength(1);
   });
 

@@ -26,8 +26,8 @@ export interface Reader extends AsyncDisposable {
 export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' | 'viewer' = 'edge1', { events, told, messages }: {
   /** How many items were told of. */
   readonly events?: (count: number) => void;
-  /** And which, by their ids, in order. */
-  readonly told?: (ids: readonly string[]) => void;
+  /** And which of a node, by their ids, in order. */
+  readonly told?: (ids: readonly string[], node: string) => void;
   /** Takes every message that is none of a node. */
   readonly messages?: (message: Element) => void;
 } = {}): Promise<Reader> {
@@ -41,9 +41,11 @@ export async function openReader(server: HomeServer, account: 'edge1' | 'edge2' 
   });
   const session: HomeSession = new HomeSession({ clock, jid: negotiated.bound ?? jid, managed: true, timing: SESSION_TIMING, trouble: () => undefined,
     ...(events ?? told ? { events: (stanza: Element) => {
-      const items = (readEvent(stanza) ?? []).flatMap(({ changes }) => changes).flatMap((change) => (change.kind === 'item' ? [attr(change.item, 'id') ?? ''] : []));
-      events?.(items.length);
-      told?.(items);
+      for (const { node, changes } of readEvent(stanza) ?? []) {
+        const items = changes.flatMap((change) => (change.kind === 'item' ? [attr(change.item, 'id') ?? ''] : []));
+        events?.(items.length);
+        told?.(items, node);
+      }
       return undefined;
     } } : {}),
     ...(messages ? { receive: async (stanza: Element) => {
