@@ -61,6 +61,7 @@ export class Checking {
         if (generation !== work.generation) return undefined;
         lane.phase = 'ready';
         if (lane.page > 0) lane.page = PAGE_ITEMS;
+        if (!lane.measured) this.#measureLater(lane, generation);
         return undefined;
       },
       (error: unknown) => {
@@ -76,6 +77,16 @@ export class Checking {
       wake(lane);
     });
     return true;
+  }
+
+  /** When it has its own cursor, or is to have none. */
+  #measureLater(lane: Lane, generation: number): void {
+    const { work, wake } = this.#parts;
+    void (lane.moving ?? Promise.resolve()).then(() => {
+      if (generation !== work.generation) return;
+      if (lane.phase === 'ready') lane.phase = 'new';
+      wake(lane);
+    });
   }
 
   async #checked(lane: Lane, generation: number): Promise<void> {
