@@ -6,11 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSystemClock } from '../../src/clock.ts';
 import type { CarriedOutbox } from '../../src/home/carried/carried.ts';
 import { createHomes, type Homes } from '../../src/home/homes.ts';
+import { publishRequest } from '../../src/home/node.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { type Identity, loadIdentity } from '../../src/trust/identity.ts';
 import { Sealer } from '../../src/trust/seal.ts';
+import { xml } from '../../src/xmpp/element.ts';
+import { StanzaError } from '../../src/xmpp/stanza-error.ts';
 import { Bell } from '../support/bell.ts';
 import { createHomeServer, type HomeServer } from '../support/homes.ts';
 import { needs } from '../support/needs.ts';
@@ -18,6 +21,8 @@ import { openReader } from './reader.ts';
 
 const TOPIC = 'plant/boiler';
 const ITEMS = 500;
+/** No administrator of the service, who might publish anywhere at Prosody. */
+const CARRIER = 'viewer';
 
 interface Side { readonly identity: Identity; readonly log: Log; readonly homes: Homes; readonly outbox: CarriedOutbox }
 
@@ -36,7 +41,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a carried outbox on %s', (kind)
       const homes = createHomes({ log, clock, trouble: bell.ring, boxId: identity.boxId, limits: { settle: 300 }, opened: bell.ring });
       return { identity, log, homes, outbox: await homes.outbox({ identity, sealer: new Sealer(identity), isPaired: () => true, nameOf: () => name }) };
     };
-    const add = async ({ homes }: Side, user: 'edge1' | 'edge2', port = server.port): Promise<void> => {
+    const add = async ({ homes }: Side, user: 'edge1' | typeof CARRIER, port = server.port): Promise<void> => {
       await homes.add({ ...server.account(user), host: server.host, port, ca: readFileSync(server.ca, 'utf8'), topics: user === 'edge1' ? ['plant/#'] : [] });
     };
     const online = ({ homes }: Side): Promise<void> => bell.until(async () => (await homes.list())[0]?.state === 'online');
@@ -49,7 +54,7 @@ describe.each(['prosody', 'ejabberd'] as const)('a carried outbox on %s', (kind)
       await server.start();
       [a, b] = [await side('a'), await side('b')];
       await add(a, 'edge1');
-      await add(b, 'edge2');
+      await add(b, CARRIER);
       await publish(0, 1);
       await Promise.all([online(a), online(b)]);
     });
@@ -62,9 +67,17 @@ describe.each(['prosody', 'ejabberd'] as const)('a carried outbox on %s', (kind)
       rmSync(dir, { recursive: true, force: true });
     });
 
+    /** What the carrier's account is told when it publishes. */
+    const tried = async (id: string): Promise<string> => {
+      await using reader = await openReader(server, CARRIER);
+      return await reader.request(publishRequest(server.service, TOPIC, id, xml('tried', { xmlns: 'urn:example:tried' }))).then(() => 'taken', (error: unknown) => (error instanceof StanzaError ? error.condition : String(error)));
+    };
+
     it('is published by the box that may, once, and is one with what the author sends later', async () => {
-      await a.outbox.allow({ fingerprint: b.identity.fingerprint, spki: b.identity.spki }, server.account('edge2').jid, undefined);
+      // The node is there, and the author's.
       await bell.until(async () => (await a.homes.list())[0]?.queued === 0);
+      expect(await tried('before')).toBe('forbidden');
+      await a.outbox.allow({ fingerprint: b.identity.fingerprint, spki: b.identity.spki }, server.account(CARRIER).jid, undefined);
       // Its road goes: another port, at which nobody is.
       await add(a, 'edge1', 1);
       await publish(1, ITEMS);
@@ -81,7 +94,10 @@ describe.each(['prosody', 'ejabberd'] as const)('a carried outbox on %s', (kind)
       expect(items).toHaveLength(ITEMS + 11);
       expect(new Set(items.map(({ recordId }) => recordId)).size).toBe(ITEMS + 11);
       expect(await a.outbox.confirm(`${file}.confirmed`)).toMatchObject({ records: ITEMS });
+      expect(await tried('allowed')).toBe('taken');
       await a.outbox.deny('b', b.identity.fingerprint);
+      expect(await tried('denied')).toBe('forbidden');
+      expect((await reader.items(TOPIC)).map(({ id }) => id).filter((id) => ['before', 'allowed'].includes(id))).toEqual(['allowed']);
     });
   });
 });

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as lasts } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Receipt } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import type { HomeServer } from '../support/homes.ts';
@@ -13,6 +13,8 @@ import { bodies, claimOf, numbered, Scene, type Side } from './two-accounts.ts';
 const FLAPPING = 200;
 /** More than are on their way at once, and far more than ejabberd keeps. */
 const KEPT = 1200;
+/** As far above what it keeps as it takes to be turned away. */
+const TURNED_AWAY = 400;
 /** Of those that are said together. */
 const AT_ONCE = 400;
 
@@ -101,25 +103,53 @@ describe.skipIf(!needs('root', 'prosody'))('two paired boxes with accounts at on
 // ejabberd keeps 100 messages for who is away, and returns the others.
 describe.skipIf(!needs('root', 'ejabberd'))('a paired box that is away for longer than its home keeps mail', () => {
   const scene = new Scene();
+  let one: Side, two: Side;
   beforeAll(async () => {
     await scene.open('ejabberd');
     await scene.pair();
-  });
-  afterAll(() => scene.close());
-
-  it('gets all of it through home alone, each once and in order', async () => {
-    const [one, two] = scene.sides as [Side, Side];
+    [one, two] = scene.sides as [Side, Side];
     await one.box.trust.claim(`box@h${two.host}`, `xmpp:${two.jid}`);
     await eventually(async () => (await claimOf(one.box))?.state === 'proven', { within: 20_000 });
+  });
+  beforeEach(async () => {
     await scene.lan.port(one.host, { up: false });
     await eventually(async () => (await one.box.peers.list()).length === 0, { within: 60_000 });
+  });
+  afterEach(() => scene.lan.port(one.host, { up: true }));
+  afterAll(() => scene.close());
+
+  /** All is said, and half of it was given to the home. */
+  async function say(prefix: string, count: number): Promise<Receipt[]> {
     const receipts: Receipt[] = [];
-    await scene.without(two, async () => {
-      while (receipts.length < KEPT) receipts.push(...await Promise.all(Array.from({ length: AT_ONCE }, (_, n) => one.box.send(`xmpp:${two.jid}`, `kept ${receipts.length + n}`))));
-      await Promise.all(receipts.slice(0, 600).map(({ handed }) => handed));
-    });
+    while (receipts.length < count) receipts.push(...await Promise.all(Array.from({ length: AT_ONCE }, (_, n) => one.box.send(`xmpp:${two.jid}`, `${prefix}${receipts.length + n}`))));
+    await Promise.all(receipts.slice(0, count / 2).map(({ handed }) => handed));
+    return receipts;
+  }
+
+  it('gets all of it through home alone, each once and in order', async () => {
+    let receipts: Receipt[] = [];
+    await scene.without(two, async () => { receipts = await say('kept ', KEPT); });
     await Promise.all(receipts.map(({ delivered }) => delivered));
     await eventually(async () => bodies(two, 'kept ').length === KEPT);
     expect(bodies(two, 'kept ')).toEqual(numbered('kept ', KEPT));
+  }, 400_000);
+
+  it('gets all of it over the link when that is there first, and what the home had kept comes to nothing', async () => {
+    await two.box.homes.pause(two.jid);
+    const receipts = await say('linked ', TURNED_AWAY);
+    await eventually(async () => await scene.server.offline('edge2') === 100, { tell: () => scene.server.offline('edge2') });
+    await scene.lan.port(one.host, { up: true });
+    await Promise.all(receipts.map(({ delivered }) => delivered));
+    await eventually(async () => bodies(two, 'linked ').length >= TURNED_AWAY);
+    expect((await two.box.status()).homes[0]?.state).toBe('paused');
+    expect(bodies(two, 'linked ')).toEqual(numbered('linked ', TURNED_AWAY));
+    // The hundred come now, before what is said after them through home.
+    await scene.lan.port(one.host, { up: false });
+    await eventually(async () => (await one.box.peers.list()).length === 0, { within: 60_000 });
+    await two.box.homes.resume(two.jid);
+    await (await one.box.send(`xmpp:${two.jid}`, 'linked last')).delivered;
+    await eventually(async () => await scene.server.offline('edge2') === 0);
+    await eventually(async () => bodies(two, 'linked last').length === 1);
+    expect(bodies(two, 'linked ')).toEqual([...numbered('linked ', TURNED_AWAY), 'linked last']);
   }, 400_000);
 });

@@ -47,6 +47,8 @@ export interface HomeServer extends AsyncDisposable {
   stop(): Promise<void>;
   /** While it runs: from now on the account has that password, and its sessions end. */
   changePassword(name: 'edge1' | 'edge2', password: string): Promise<void>;
+  /** While it runs: how many messages it keeps for an account that is away. Only ejabberd says so. */
+  offline(name: 'edge1' | 'edge2'): Promise<number>;
   /** SIGKILL; the data stays as it is. */
   kill(): Promise<void>;
   /** Ends it and removes its data. */
@@ -65,9 +67,9 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
 
   const at = `${domain}:${port + 2}`;
   const web = { port: port + 2, websocket: `wss://${at}/${kind === 'prosody' ? 'xmpp-websocket' : 'ws'}`, bosh: `https://${at}/${kind === 'prosody' ? 'http-bind' : 'bosh'}` };
-  const order = async (verb: 'start' | 'stop' | 'kill' | 'password', more: Readonly<Record<string, string>> = {}, words: readonly string[] = []): Promise<void> => {
-    if (lan && (verb === 'start' || verb === 'password')) await lan.run(lanHost, script, [verb, dir, ...words], { env: { ...env, ...more }, timeout: 120_000 });
-    else await run(script, [verb, dir, ...words], { env: { ...process.env, ...env, ...more }, timeout: 120_000 });
+  const order = async (verb: 'start' | 'stop' | 'kill' | 'password' | 'offline', more: Readonly<Record<string, string>> = {}, words: readonly string[] = []): Promise<string> => {
+    if (lan && verb !== 'stop' && verb !== 'kill') return lan.run(lanHost, script, [verb, dir, ...words], { env: { ...env, ...more }, timeout: 120_000 });
+    return (await run(script, [verb, dir, ...words], { env: { ...process.env, ...env, ...more }, timeout: 120_000 })).stdout;
   };
   // The server is a daemon: a worker that ends in the middle of a test must take it along.
   const onExit = (): void => { execFileSync(script, ['kill', dir], { stdio: 'ignore' }); };
@@ -81,10 +83,11 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
   return {
     kind, domain, service: `pubsub.${domain}`, host, port, web, ca: join(dir, 'ca.pem'), dir,
     account: (name) => ({ jid: `${name}@${domain}`, password: `${name}-secret` }),
-    start: (more) => order('start', more),
-    stop: () => order('stop'),
-    changePassword: (name, password) => order('password', {}, [name, password]),
-    kill: () => order('kill'),
+    start: async (more) => { await order('start', more); },
+    stop: async () => { await order('stop'); },
+    changePassword: async (name, password) => { await order('password', {}, [name, password]); },
+    offline: async (name) => (JSON.parse(await order('offline', {}, [name])) as { value: number }).value,
+    kill: async () => { await order('kill'); },
     down,
     [Symbol.asyncDispose]: down,
   };

@@ -1,6 +1,7 @@
 #!/bin/sh
 # ejabberd.sh start|stop|kill DIR - a throw-away ejabberd, all state in DIR.
 # ejabberd.sh password DIR USER NEW - changes it while the server runs, and ends the account's sessions (from the host it runs in).
+# ejabberd.sh offline DIR USER - says as JSON how many messages it keeps for the account while that is away.
 # One Erlang VM without distribution: no epmd, no cookie, no ejabberdctl; its commands are had over https.
 # DOMAIN  default hub.test; pubsub.DOMAIN is the pubsub service, edge.DOMAIN an XEP-0114 slot
 # PORT    c2s STARTTLS port (25222); +1 direct TLS, +2 https (/ws, /bosh, host-meta), +47 s2s, +125 component
@@ -30,7 +31,7 @@ end() {
 command() { # name, arguments as JSON
   python3 -c 'import ssl, sys, urllib.request as u
 c = ssl.create_default_context(); c.check_hostname = False; c.verify_mode = ssl.CERT_NONE
-u.urlopen(u.Request(sys.argv[1], sys.argv[2].encode(), {"Content-Type": "application/json"}), context=c, timeout=30).read()' "https://$local:$web/api/$1" "$2"
+print(u.urlopen(u.Request(sys.argv[1], sys.argv[2].encode(), {"Content-Type": "application/json"}), context=c, timeout=30).read().decode())' "https://$local:$web/api/$1" "$2"
 }
 case $cmd in
   stop) end TERM; exit 0;; kill) end KILL; exit 0;; start) ;;
@@ -38,6 +39,7 @@ case $cmd in
     command change_password "{\"user\": \"$3\", \"host\": \"$domain\", \"newpass\": \"$4\"}"
     command kick_user "{\"user\": \"$3\", \"host\": \"$domain\"}"
     exit 0 ;;
+  offline) command get_offline_count "{\"user\": \"$3\", \"server\": \"$domain\"}"; exit 0 ;;
   *) echo "usage: $0 start|stop|kill DIR" >&2; exit 2;;
 esac
 alive && { echo "already running in $dir" >&2; exit 1; }
@@ -96,7 +98,7 @@ access_rules:
   pubsub_createnode: {allow: local}
 acl: {local: {user_regexp: ""}}
 api_permissions:
-  here: {from: mod_http_api, who: {ip: "$local/32"}, what: [change_password, kick_user]}
+  here: {from: mod_http_api, who: {ip: "$local/32"}, what: [change_password, kick_user, get_offline_count]}
 modules:
   mod_admin_extra: {}
   mod_adhoc: {}
