@@ -82,7 +82,7 @@ export class Checking {
   /** When it has its own cursor, or is to have none. */
   #measureLater(lane: Lane, generation: number): void {
     const { work, wake } = this.#parts;
-    void (lane.moving ?? Promise.resolve()).then(() => {
+    void (lane.moving ?? Promise.resolve()).finally(() => {
       if (generation !== work.generation) return;
       if (lane.phase === 'ready') lane.phase = 'new';
       wake(lane);
