@@ -4,7 +4,7 @@ import { eventually } from '../support/eventually.ts';
 import { loseNewest } from '../support/home-store.ts';
 import type { ChaosBox } from './chaos-box.ts';
 import { atHome, caughtUp } from './reckoning.ts';
-import { ALONE, EXPIRE, HEALED, LOWER, SHORT, TOPICS, type World } from './world.ts';
+import { ALONE, EXPIRE, HEALED, LOWER, SHORT, TOPICS, UPPER, type World } from './world.ts';
 
 type Act = (world: World) => Promise<void>;
 const among = (random: () => number, least: number, most: number): number => least + Math.floor(random() * (most - least + 1));
@@ -15,6 +15,20 @@ const restart = async ({ server }: World, env?: Readonly<Record<string, string>>
 /** Of the newest items that a server loses: few, and many. */
 const LOST = [[1, 99], [100, 300]] as const;
 const REVOKED = 'not-the-secret';
+/** As Debian ships them: bytes a second, and bytes that go at once before that is held to; and readings enough that it is. */
+const LIMITS = {
+  prosody: { env: { LIMITS: '10kb/s' }, rate: 10_000, burst: 20_000, readings: 200 },
+  ejabberd: { env: { SHAPER: 'normal' }, rate: 3_000, burst: 20_000, readings: 90 },
+} as const;
+/** At least so much of what is on the wire is in the stream. */
+const CARRIED = 0.75;
+
+/** Bytes that the box has put on its wire. */
+async function wireBytes({ lan, wire }: World): Promise<number> {
+  const [device] = JSON.parse(await lan.run(UPPER, 'ip', ['-s', '-j', 'link', 'show', wire.device])) as { stats64: { tx: { bytes: number } } }[];
+  if (!device) throw new Error('there is no wire');
+  return device.stats64.tx.bytes;
+}
 
 /** The server has acknowledged so many items, and then has them no more: what had settled before is its own to keep, so all are new. */
 async function loses(world: World, count: number): Promise<void> {
@@ -87,10 +101,11 @@ export const FAULTS = {
   },
   'a bad wire': async (world) => {
     const { wire, publish, random } = world;
-    await wire.set({ delay: 300, loss: 0.05, seed: among(random, 1, 1_000_000) });
+    const before = await wire.set({ delay: 300, loss: 0.05, seed: among(random, 1, 1_000_000) });
     await publish(120);
     await caughtUp(world);
-    await wire.set({ delay: 0, loss: 0 });
+    const { a, b } = await wire.set({ delay: 0, loss: 0 });
+    if (a.lost + b.lost === before.a.lost + before.b.lost) throw new Error('the bad wire lost nothing');
   },
   'newest items lost': async (world) => {
     for (const [least, most] of LOST) await loses(world, among(world.random, least, most));
@@ -105,9 +120,17 @@ export const FAULTS = {
     await add();
   },
   'Debian\'s rate limits': async (world) => {
-    await restart(world, world.server.kind === 'prosody' ? { LIMITS: '10kb/s' } : { SHAPER: 'normal' });
-    await world.publish(30);
+    const { server, up, publish } = world;
+    const { env, rate, burst, readings } = LIMITS[server.kind];
+    await restart(world, env);
+    await eventually(async () => (await up.status()).homes[0]?.state === 'online', { within: HEALED, tell: () => up.status() });
+    const [begun, before] = [performance.now(), await wireBytes(world)];
+    await publish(30);
+    await publish(readings, ALONE);
     await caughtUp(world);
+    const [seconds, bytes] = [(performance.now() - begun) / 1000, await wireBytes(world) - before];
+    const least = (bytes * CARRIED - burst) / rate;
+    if (least < 3 || seconds < least) throw new Error(`the limit was not felt: ${bytes} bytes in ${seconds.toFixed(1)} s, where ${rate} a second are let through after the first ${burst}`);
     await restart(world);
   },
   'node deleted': async (world) => {

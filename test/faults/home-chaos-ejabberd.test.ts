@@ -16,5 +16,5 @@ describe.skipIf(!needs('root', 'ejabberd'))('every fault once, with a home on ej
     expect(report.gaps).toBeGreaterThan(0);
     expect(report.lost.some((count) => count >= 100)).toBe(true);
     expect(report.refused['disk-full']).toBeGreaterThan(0);
-  }, 240_000);
+  }, 300_000);
 });
