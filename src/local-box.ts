@@ -1,7 +1,8 @@
 import { resolve as fullPath } from 'node:path';
 import type {
   About, DeviceInfo, Box, BoxStatus, Delivery, Finding, HomeEvent, HomeOptions, HomeStatus, ItemsOptions, MessagesOptions, MessageState, MessageStream, Peer, PeerEvent, PeerStatus,
-  OutboxExport, OutboxImport, PeerTopic, Published, PublishOptions, Receipt, RequestOptions, SendOptions, SubscribeOptions, Subscription, Trouble, Value,
+  OutboxExport, OutboxImport, PeerTopic, Published, PublishOptions, Receipt, RequestOptions, SendOptions, SubscribeOptions, Subscription, SubscriptionInfo, Trouble,
+  Value,
 } from './api.ts';
 import { abortable } from './abortable.ts';
 import type { CommandOffers } from './commands/offers.ts';
@@ -11,7 +12,7 @@ import { checkedObject, checkedOptional } from './given.ts';
 import type { CarriedOutbox } from './home/carried/carried.ts';
 import type { Components } from './home/component/components.ts';
 import type { Homes } from './home/homes.ts';
-import type { LinkService } from './link/link-service.ts';
+import type { LinkService, ReaderAtPeer } from './link/link-service.ts';
 import type { Clock } from './clock.ts';
 import type { Log } from './log/log.ts';
 import type { Follow } from './log/outcomes.ts';
@@ -153,11 +154,13 @@ export class LocalBox implements Box {
     list: async () => {
       const { broker, link } = this.#opened();
       const found = await broker.subscriptions();
-      const sources = link.sources();
-      return found.map((info) => {
+      const atPeers = [...link.readers()];
+      const sources = new Map(atPeers.map(({ name, source }) => [name, source]));
+      const live = atPeers.filter((one) => one.live).map(liveReader);
+      return [...found.map((info) => {
         const source = info.reader === 'local' ? sources.get(info.name) : undefined;
         return source ? { ...info, source } : info;
-      });
+      }), ...live];
     },
     drop: async (name) => {
       await this.#opened().broker.drop(name);
@@ -364,6 +367,11 @@ export class LocalBox implements Box {
 }
 
 const UNNAMED: PublishRequest = {};
+
+/** Nothing waits for it, and nothing is kept: it is listed for what it reads from. */
+function liveReader({ name, mirror, source }: ReaderAtPeer): SubscriptionInfo {
+  return { name, filter: mirror, durable: false, reader: 'local', source, pending: 0, position: 0, held: [], bytes: 0, readers: 1, unconfirmed: 0, poison: 0 };
+}
 
 function checkedText(what: string, value: unknown): string {
   if (typeof value !== 'string' || value === '') throw new TypeError(`${what} must be a text`);

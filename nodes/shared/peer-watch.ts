@@ -50,11 +50,13 @@ export class PeerWatch {
     while (!signal.aborted) {
       const [peers, readers] = await this.#asked.answer(Promise.all([box.peers.list(), box.subscriptions.list()]));
       if (signal.aborted) return;
-      const source = readers.find(this.#isOf)?.source;
+      const sources = readers.flatMap((reader) => (reader.source !== undefined && this.#isOf(reader) ? [reader.source] : []));
+      const [source] = sources;
       // It is its key, whatever it goes by meanwhile.
       this.#key = source?.fingerprint ?? this.#key ?? peers.find((peer) => this.#isCalled(peer))?.fingerprint;
       this.#isAway = !peers.some((peer) => peer.connected && (this.#key === undefined ? this.#isCalled(peer) : peer.fingerprint === this.#key));
-      this.#approval = source?.approval;
+      // Live ones that read the same are told apart by nobody: what one was refused another may have asked for again since, for all of them.
+      this.#approval = sources.some(({ approval }) => approval === 'pending') ? 'pending' : source?.approval;
       this.#changed();
       await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined); // aborted: the loop ends
     }

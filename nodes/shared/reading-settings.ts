@@ -38,10 +38,12 @@ export function subscribeOptions({ at, subscription, durable, from, last, manual
   };
 }
 
-/** Whether it is the line of that reader in the box's list. One at a peer goes by its key, too. */
-export function isReaderOf({ name, reader, source }: SubscriptionInfo, { subscription, at }: Pick<ReadingSettings, 'subscription' | 'at'>): boolean {
-  if (reader !== 'local') return false;
+/** Whether it is the line of that reader in the box's list. One at a peer goes by its key, too; one there that is live by what it reads. */
+export function isReaderOf(line: SubscriptionInfo, { subscription, at, durable, filter }: Pick<ReadingSettings, 'subscription' | 'at' | 'durable' | 'filter'>): boolean {
+  const { name, source } = line;
+  if (line.reader !== 'local' || line.durable !== durable) return false;
   if (at === undefined) return name === subscription;
   // A peer that goes by another name now is still the one that was asked.
-  return source !== undefined && [source.peer, source.askedAs].includes(at.replace(/^link:/, '')) && name === `${subscription} at ${source.fingerprint.slice(0, 16)}`;
+  if (source === undefined || ![source.peer, source.askedAs].includes(at.replace(/^link:/, ''))) return false;
+  return durable ? name === `${subscription} at ${source.fingerprint.slice(0, 16)}` : line.filter.replace(/^\$at\/[^/]+\//, '') === filter;
 }

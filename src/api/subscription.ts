@@ -53,6 +53,7 @@ export interface Subscription extends AsyncIterableIterator<Delivery>, AsyncDisp
 export interface SubscriptionInfo {
   readonly name: string;
   readonly filter: string;
+  /** `false` of a live reader at a peer, which is listed as long as it reads, for its `source`. Other live readers are not listed. */
   readonly durable: boolean;
   /** Who reads: `local`, `link:NAME`, `xmpp:JID`. */
   readonly reader: string;

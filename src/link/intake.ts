@@ -90,9 +90,11 @@ export class Intake {
     for (const { fingerprint } of this.#wanted.values()) yield fingerprint;
   }
 
-  /** The durable readers here, each with the peer that it reads from, as that was called last and by its key, and what that one's owner has yet to say, or has refused. */
-  *readers(): Iterable<{ readonly reader: string; readonly fingerprint: string; readonly askedAs: string; readonly approval: 'pending' | 'none' | undefined }> {
-    for (const [key, { reader, fingerprint, live, name }] of this.#wanted) if (!live) yield { reader: localName(reader, fingerprint), fingerprint, askedAs: name, approval: this.#approval.get(key) };
+  /** The readers here, each with the peer that it reads from, as that was called last and by its key, and what that one's owner has yet to say, or has refused. */
+  *readers(): Iterable<{ readonly reader: string; readonly fingerprint: string; readonly askedAs: string; readonly mirror: string; readonly live: boolean; readonly approval: 'pending' | 'none' | undefined }> {
+    for (const [key, { reader, fingerprint, live = false, name, filter }] of this.#wanted) {
+      yield { reader: localName(reader, fingerprint), fingerprint, askedAs: name, mirror: mirrorName(boxIdOfFingerprint(fingerprint), filter), live, approval: this.#approval.get(key) };
+    }
   }
 
   /** The name under which something was asked of that key. */

@@ -62,6 +62,15 @@ import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 import { SubscriberNews } from './subscriber-news.ts';
 import { topicsAt } from './topics-at.ts';
 
+/** A reader here of something at a peer. */
+export interface ReaderAtPeer {
+  readonly name: string;
+  /** The filter of the copy that it reads. */
+  readonly mirror: string;
+  readonly live: boolean;
+  readonly source: NonNullable<SubscriptionInfo['source']>;
+}
+
 export interface LinkServiceParts {
   readonly broker: Broker;
   readonly log: Log;
@@ -460,13 +469,13 @@ export class LinkService {
     }
   }
 
-  /** What each durable reader of something at a peer reads from, and since when that is away. */
-  sources(): Map<string, NonNullable<SubscriptionInfo['source']>> {
-    return new Map([...this.#intake.readers()].map(({ reader, fingerprint, askedAs, approval }) => {
+  /** The readers of something at a peer: what each reads from, and since when that is away. */
+  *readers(): Iterable<ReaderAtPeer> {
+    for (const { reader: name, mirror, live, fingerprint, askedAs, approval } of this.#intake.readers()) {
       const away = this.#absences.since(fingerprint);
       const peer = this.#called(fingerprint);
-      return [reader, { peer, fingerprint, ...(askedAs === peer ? {} : { askedAs }), ...(away === undefined ? {} : { awaySince: away }), ...(approval === undefined ? {} : { approval }) }];
-    }));
+      yield { name, mirror, live, source: { peer, fingerprint, ...(askedAs === peer ? {} : { askedAs }), ...(away === undefined ? {} : { awaySince: away }), ...(approval === undefined ? {} : { approval }) } };
+    }
   }
 
   /** The name under which a stream that is open has proven the key. */

@@ -214,7 +214,7 @@ describe('a peer is fed', () => {
     // Both sides say what it waits for.
     expect(b.troubles).toContainEqual({ kind: 'link.waits', message: expect.stringContaining(`the owner of ${a.link.name} to let this box read t`) as string });
     expect(a.troubles).toContainEqual({ kind: 'link.request', message: expect.stringContaining(`lanpost access approve t ${b.link.name}`) as string });
-    const approval = () => Array.from(b.service.sources().values(), (source) => source.approval);
+    const approval = () => Array.from(b.service.readers(), ({ source }) => source.approval);
     expect(approval()).toEqual(['pending']);
     await a.service.rules.decide('t', b.link.name, true);
     expect(values(await take(subscription, 2))).toEqual(['configure', 1]);
@@ -279,9 +279,30 @@ describe('a peer is fed', () => {
     await subscription.ready;
     await a.service.rules.decide('t', b.link.name, false);
     await lan.until(() => b.troubles.some(({ kind }) => kind === 'link.denied'));
-    expect(Array.from(b.service.sources().values(), (source) => source.approval)).toEqual(['none']);
+    expect(Array.from(b.service.readers(), ({ source }) => source.approval)).toEqual(['none']);
     expect(a.log.hasCursor(`peer:${b.identity.fingerprint}:r`)).toBe(false);
     await subscription.close();
+  });
+
+  test('and a live reader is listed, with what it waits for, as long as it reads', async () => {
+    await a.broker.create(OWNER, 't', { accessModel: 'authorize' });
+    const listed = () => Array.from(b.service.readers(), ({ mirror, live, source }) => ({ mirror, live, approval: source.approval }));
+    const line = { mirror: `$at/${a.identity.boxId}/t`, live: true };
+    const refused = b.service.subscribe(a.link.name, 't', {});
+    await refused.ready;
+    expect(listed()).toEqual([{ ...line, approval: 'pending' }]);
+    await a.service.rules.decide('t', b.link.name, false);
+    await lan.until(() => listed()[0]?.approval === 'none');
+    await refused.close();
+    expect(listed()).toEqual([]);
+    const allowed = b.service.subscribe(a.link.name, 't', {});
+    await allowed.ready;
+    await a.service.rules.decide('t', b.link.name, true);
+    await lan.until(() => listed()[0]?.approval === undefined);
+    await publish('t', 1);
+    expect(values(await take(allowed, 1))).toEqual([1]);
+    expect(listed()).toEqual([{ ...line, approval: undefined }]);
+    await allowed.close();
   });
 
   test('and not asked about any more when it gives up waiting, or when the topic is another of that name', async () => {

@@ -15,7 +15,7 @@ const list: Command = {
   examples: ['lanpost subscriptions list'],
   async run({ out, dir, attach }) {
     const box = await attach();
-    await out.table(await box.subscriptions.list(), COLUMNS, `nobody reads durably: \`${commandIn(dir, 'lanpost subscribe FILTER --durable NAME')}\` does`);
+    await out.table((await box.subscriptions.list()).filter(({ durable }) => durable), COLUMNS, `nobody reads durably: \`${commandIn(dir, 'lanpost subscribe FILTER --durable NAME')}\` does`);
   },
 };
 
