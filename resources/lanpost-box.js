@@ -189,7 +189,7 @@ window.lanpost.boxDialog = {
 
   /** Its row; and beneath it what is lost with it, when that is asked. */
   leftHome(home, words, button, isAsked, { ask, remove }) {
-    const { jid, left: queued, queuedBytes: bytes, oldest, deployed, grouped } = home;
+    const { jid, left: queued, leftBytes: bytes, oldest, deployed, grouped } = home;
     const row = this.row([jid, this.stateOf(home), queued === 0 ? words('left.nothing') : words('left.waits', { queued, bytes, oldest }), deployed ? words('left.deploy') : isAsked ? '' : button('left.remove', () => ask(jid))]);
     if (!isAsked) return [row];
     const lost = words(queued === 0 ? 'left.lost.nothing' : grouped ? 'left.lost.grouped' : 'left.lost.all', { queued, bytes, oldest });

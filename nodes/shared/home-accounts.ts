@@ -20,7 +20,9 @@ export interface SavedHome {
 export const HOME_SLOTS = 8;
 
 export async function homeOptions({ slot, jid, host = '', topics = '', ca = '', pin = '' }: SavedHome, credentials: Readonly<Record<string, unknown>>): Promise<HomeOptions> {
-  const password = credentials[`password${slot}`];
+  const saved = credentials[`password${slot}`];
+  // Where it is `${NAME}` and nothing else, Node-RED has put in what that is; anything else in it is the password's own.
+  const password = typeof saved === 'number' ? String(saved) : saved;
   if (typeof password !== 'string' || password === '') throw new Error('its password is missing');
   const [, name = host, port] = /^(.+?)(?::(\d{1,5}))?$/.exec(host) ?? [];
   const [filters, pins] = [partsOf(topics), partsOf(pin)];

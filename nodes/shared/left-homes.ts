@@ -4,9 +4,11 @@ import { ageInWords } from './age-in-words.ts';
 import { isBoxNode } from './box-node.ts';
 
 /** A home account of the box, as a dialog shows it. */
-export type HomeLine = Pick<HomeStatus, 'jid' | 'state' | 'reason' | 'queuedBytes'> & {
+export type HomeLine = Pick<HomeStatus, 'jid' | 'state' | 'reason'> & {
   /** Records that are not at home yet. */
   readonly left: number;
+  /** About how many bytes these have. */
+  readonly leftBytes: number;
   /** How long the oldest of them has waited, in words. */
   readonly oldest: string;
   /** A node that is deployed says it to the box. */
@@ -17,8 +19,9 @@ export type HomeLine = Pick<HomeStatus, 'jid' | 'state' | 'reason' | 'queuedByte
 
 export async function homesOf(RED: NodeAPI, box: Box): Promise<HomeLine[]> {
   const [homes, deployed] = await Promise.all([box.homes.list(), deployedTo(RED, box)]);
-  return homes.map(({ jid, state, reason, left = 0, queuedBytes, oldestAge, group }) => ({
-    jid, state, ...(reason === undefined ? {} : { reason }), left, queuedBytes, oldest: ageInWords(oldestAge),
+  return homes.map(({ jid, state, reason, queued, left = 0, queuedBytes, oldestAge, group }) => ({
+    // What has got there and has not settled has bytes, too, which do not wait.
+    jid, state, ...(reason === undefined ? {} : { reason }), left, leftBytes: left === 0 ? 0 : Math.round((queuedBytes * left) / Math.max(queued, left)), oldest: ageInWords(oldestAge),
     deployed: deployed.has(jid), grouped: group !== undefined && homes.some((one) => one.jid !== jid && one.group?.name === group.name),
   }));
 }
@@ -41,8 +44,8 @@ export async function tellLeftHomes(RED: NodeAPI, node: Node, box: Box, jids: Re
 }
 
 /** What an account has not got yet, in words. */
-export function waitsInWords({ left, queuedBytes }: Pick<HomeLine, 'left' | 'queuedBytes'>): string {
-  return left === 0 ? 'nothing waits for it' : `${left === 1 ? '1 record waits' : `${left} records wait`} for it, about ${queuedBytes} bytes`;
+export function waitsInWords({ left, leftBytes }: Pick<HomeLine, 'left' | 'leftBytes'>): string {
+  return left === 0 ? 'nothing waits for it' : `${left === 1 ? '1 record waits' : `${left} records wait`} for it, about ${leftBytes} bytes`;
 }
 
 /** What all nodes say to that box; of a box that is not open yet it is not known which it is. */

@@ -134,7 +134,7 @@ export interface HomeStatus {
   readonly queued: number;
   /** Of them, those that the home has not acknowledged; absent when there are none. */
   readonly left?: number;
-  /** About how many bytes they have, which stay for this home. */
+  /** About how many bytes the queued ones have, those that the home has acknowledged among them: they stay for this home. */
   readonly queuedBytes: number;
   /** Age in ms of the oldest of those that the home has not acknowledged, or while it has all of them of the oldest that has not settled; 0 when nothing is queued. */
   readonly oldestAge: number;

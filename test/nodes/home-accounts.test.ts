@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { homeOptions } from '../../nodes/shared/home-accounts.ts';
 import { createBox, type Box } from '../../src/index.ts';
 import { startFakeHome, type FakeHome } from '../home/fake-home.ts';
 import { Bell } from '../support/bell.ts';
@@ -109,6 +110,27 @@ describe('a home account whose flow is started or deployed again', () => {
   });
 });
 
+describe('the password of a home account', () => {
+  afterEach(() => { delete process.env['LANPOST_TEST_PASSWORD']; });
+
+  it.each([
+    ['that is a name and nothing else is what the name stands for', '${LANPOST_TEST_PASSWORD}', 'secret'],
+    ['that has what reads as a name in it is taken as it is', 'a${LANPOST_TEST_PASSWORD}b', 'a${LANPOST_TEST_PASSWORD}b'],
+    ['that is a name of nothing is taken as it is', '${LANPOST_TEST_NOTHING}', '${LANPOST_TEST_NOTHING}'],
+  ])('%s', async (_title, saved, real) => {
+    process.env['LANPOST_TEST_PASSWORD'] = 'secret';
+    const [box, home] = [await openBox(), await startHome()];
+    home.set.password = real;
+    await load(flow({ mode: 'auto' }, home, 'one'), { lanpost: { box } }, [], { box: { password0: saved, password1: 'secret' } });
+    await online(box, home.account.jid);
+    expect(warningsOf(flows.getNode('box'))).toEqual([]);
+  });
+
+  it('may be a number, where the name stands for one', async () => {
+    expect(await homeOptions({ slot: 0, jid: 'me@home.invalid' }, { password0: 1234 })).toMatchObject({ password: '1234' });
+  });
+});
+
 describe('a home account whose row is taken away', () => {
   const at = (path: string): string => `/lanpost/boxes/box/${path}`;
   const box = (homes: object[], more: object[] = []): object[] => [{ id: 'f', type: 'tab', label: 'test' }, { id: 'box', type: 'lanpost box', mode: 'auto', homes }, ...more];
@@ -124,7 +146,7 @@ describe('a home account whose row is taken away', () => {
     expect(await ask('delete', 'homes/me@home.invalid')).toMatchObject({ status: 409, body: { reason: 'a node that is deployed has this account' } });
     await flows.setFlows(box(rows.slice(1)));
     await expect.poll(() => warningsOf(flows.getNode('box'))).toEqual([expect.stringMatching(/^the home account me@home.invalid stays in the box, .*; 2 records wait for it, about \d+ bytes: remove it/)]);
-    expect(await ask('get', 'homes')).toMatchObject({ body: { homes: [{ jid: 'me@home.invalid', state: expect.any(String), left: 2, queuedBytes: expect.any(Number), oldest: expect.stringMatching(/ s$/), deployed: false }, { deployed: true }] } });
+    expect(await ask('get', 'homes')).toMatchObject({ body: { homes: [{ jid: 'me@home.invalid', state: expect.any(String), left: 2, leftBytes: expect.any(Number), oldest: expect.stringMatching(/ s$/), deployed: false }, { deployed: true }] } });
     expect(await ask('delete', 'homes/me@home.invalid')).toMatchObject({ status: 200 });
     expect((await running.homes.list()).map(({ jid }) => jid)).toEqual([LAST]);
     expect(await ask('delete', 'homes/me@home.invalid')).toMatchObject({ status: 404, body: { reason: 'there is no such home account' } });
@@ -142,6 +164,25 @@ describe('a home account whose row is taken away', () => {
     expect(await ask('get', 'homes')).toMatchObject({ body: { homes: expect.arrayContaining([expect.objectContaining({ jid, left: 0 })]) } });
     await flows.setFlows(box(rows.slice(1)));
     await expect.poll(() => warningsOf(flows.getNode('box'))).toEqual([expect.stringContaining('; nothing waits for it: remove it')]);
+  });
+
+  it('with the bytes of what it has not got yet alone', async () => {
+    const [running, home] = [await openBox(), await startHome()];
+    const { jid } = home.account;
+    await load(flow({ mode: 'auto' }, home, 'one'), { lanpost: { box: running } }, [], credentials);
+    await online(running, jid);
+    await heard(running, 'one');
+    const waits = async (): Promise<{ readonly queued?: number; readonly left?: number; readonly queuedBytes?: number }> => {
+      const { queued, left, queuedBytes } = (await running.homes.list()).find((one) => one.jid === jid) ?? {};
+      return { ...(queued === undefined ? {} : { queued }), ...(left === undefined ? {} : { left }), ...(queuedBytes === undefined ? {} : { queuedBytes }) };
+    };
+    for (const n of [1, 2, 3]) await running.publish('up/a', n);
+    await expect.poll(waits, { timeout: 20_000 }).toEqual({ queued: 3, queuedBytes: expect.any(Number) });
+    await running.homes.pause(jid);
+    await running.publish('up/a', 4);
+    const { queuedBytes = 0, ...counted } = await waits();
+    expect(counted).toEqual({ queued: 4, left: 1 });
+    expect(await ask('get', 'homes')).toMatchObject({ body: { homes: expect.arrayContaining([expect.objectContaining({ jid, left: 1, leftBytes: Math.round(queuedBytes / 4) })]) } });
   });
 
   it('also when its node is deleted whole, with a box that goes on', async () => {
