@@ -28,7 +28,7 @@ describe.skipIf(!needs('root'))('nodes that read at another box', () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'lanpost-there-'));
-    lan = await createLan(2);
+    lan = await createLan(3);
     a = await startBox({ dir: join(folder, 'a'), name: 'A', lan, host: 1 });
     boxA = await a.attach();
     await startB();
@@ -61,4 +61,53 @@ describe.skipIf(!needs('root'))('nodes that read at another box', () => {
     await boxB.publish(topic, 1);
     expect((await came.next()).payload).toBe(1);
   }, 240_000);
+
+  it('one that is durable and deleted leaves its place here and there, says so, and can be dropped in the dialog', async () => {
+    await boxB.trust.allow('A@h1', 'read', 'left');
+    await load([...base(), subscribe('sub', 'left'), helper('sub out')]);
+    const came = collect(flows.getNode('sub out'));
+    await saidBy(flows, 'sub', /^received/);
+    await boxB.publish('left', 1);
+    expect((await came.next()).payload).toBe(1);
+    const here = async (): Promise<unknown[]> => (await boxA.subscriptions.list()).filter(({ name }) => name.startsWith('sub at '));
+    const there = async (): Promise<string[]> => (await boxB.subscriptions.list()).filter(({ reader, filter }) => reader === 'link:A@h1' && filter === 'left').map(({ name }) => name);
+    await expect.poll(here).toMatchObject([{ readers: 1, pending: 0, source: { peer: 'B@h2' } }]);
+    const [{ name }] = await here() as [{ name: string }];
+    const path = `/lanpost/boxes/box/readers/${encodeURIComponent(name)}`;
+    expect(await flows.request().delete(path)).toMatchObject({ status: 409 });
+    const node = flows.getNode('sub');
+    const warned = new Promise<unknown>((resolve) => { node.once('call:warn', (call: { args: unknown[] }) => resolve(call.args[0])); });
+    await flows.setFlows(base());
+    expect(await warned).toBe(`the durable reader "${name}" stays in the box and keeps nothing yet: drop it there when nobody is to read on`);
+    await boxB.publish('left', 2);
+    await expect.poll(here, SOON).toMatchObject([{ readers: 0, pending: 1, abandonedSince: expect.any(Number) }]);
+    expect(await there()).toHaveLength(1);
+    expect(await flows.request().get('/lanpost/boxes/box/readers')).toMatchObject({ body: { readers: expect.arrayContaining([expect.objectContaining({ name, open: false, pending: 1, abandonedSince: expect.any(Number) })]) } });
+    expect(await flows.request().delete(path)).toMatchObject({ status: 200 });
+    expect(await here()).toEqual([]);
+    await expect.poll(there, SOON).toEqual([]);
+  }, 120_000);
+
+  it('two copies that are durable get each item, with who published it; and peers says to how many it is connected', async () => {
+    await boxA.trust.allow('B@h2', 'write', 'who');
+    await boxA.devices.add('pump');
+    const copies = ['one', 'other'];
+    const c = await startBox({ dir: join(folder, 'c'), name: 'C', lan, host: 3 });
+    await load([...base(), ...copies.flatMap((id) => [subscribe(id, 'who', { at: '' }), helper(`${id} out`)]), { id: 'peers', type: 'lanpost peers', box: 'box', z: 'f', wires: [[], []] }]);
+    const came = copies.map((id) => collect(flows.getNode(`${id} out`)));
+    for (const id of copies) await saidBy(flows, id, /^received 0/);
+    await boxA.publish('who', 'here');
+    await boxA.publish('who', 'a device', { device: 'pump' });
+    await boxB.publish('who', 'another box', { at: 'link:A@h1' });
+    for (const one of came) {
+      for (const expected of [['here', undefined], ['a device', 'device:pump'], ['another box', 'link:B@h2']]) {
+        const { payload, publisher } = await one.next();
+        expect([payload, publisher]).toEqual(expected);
+      }
+    }
+    expect(await saidBy(flows, 'peers', /2 seen/)).toBe('1 connected, 2 seen');
+    await c.stop();
+    expect(await saidBy(flows, 'peers', /1 seen/)).toBe('1 connected, 1 seen');
+    expect(came.map(({ all }) => all.length)).toEqual([3, 3]);
+  }, 120_000);
 });
