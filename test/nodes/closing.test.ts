@@ -68,3 +68,28 @@ it.each(['full', 'flows', 'nodes'] as const)('a deployment (%s) closes it in les
   expect((await second.items('up/a', { from: 'start' })).map((item) => item.kind === 'item' && item.value)).toEqual([0, 1, 2]);
   await saidBy(flows, 'read', /^2 unacked, waiting/);
 }, 60_000);
+
+it('a box that takes longer to close than a deployment waits for keeps its directory until then; the next one waits, and opens', async () => {
+  await load(flow('first'), {}, [], { box: { password0: 'secret' } });
+  const first = await boxOfFlow();
+  await saidBy(flows, 'in', /^offered/);
+  await first.publish('up/a', 'kept');
+  const close = first.close.bind(first);
+  let go = (): void => undefined;
+  const slow = new Promise<void>((resolve) => { go = resolve; });
+  first.close = async () => {
+    await slow;
+    await close();
+  };
+  await flows.setFlows(flow('second'), 'full');
+  // Node-RED did not wait for it: it goes on meanwhile.
+  expect((await first.status()).log.state).toBe('open');
+  expect(await saidBy(flows, 'read', /./)).toBe('opening the box');
+  go();
+  const second = await boxOfFlow();
+  await expect(first.status()).rejects.toMatchObject({ code: 'closed' });
+  expect(await second.items('up/a', { last: 1 })).toMatchObject([{ value: 'kept' }]);
+  // oxlint-disable-next-line no-underscore-dangle -- the helper's own name
+  const said = flows._NodePrototype.status.args.map(([status]) => (status as { readonly text?: string } | undefined)?.text ?? '');
+  expect(said.filter((text) => /locked|in use|in-use/.test(text))).toEqual([]);
+}, 60_000);
