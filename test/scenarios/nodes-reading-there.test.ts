@@ -1,5 +1,5 @@
 // What nodes say that read at another box, over a real link: what its owner has said, what they leave, and whose items they give.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import type { Box } from '../../src/index.ts';
 import { collect, saidBy, useFlows } from '../nodes/flow-kit.ts';
 import { type BoxProcess, startBox } from '../support/box.ts';
 import { eventually } from '../support/eventually.ts';
+import { startFlows } from '../support/flow-process.ts';
 import { createLan, type Lan } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
 
@@ -110,4 +111,36 @@ describe.skipIf(!needs('root'))('nodes that read at another box', () => {
     expect(await saidBy(flows, 'peers', /1 seen/)).toBe('1 connected, 1 seen');
     expect(came.map(({ all }) => all.length)).toEqual([3, 3]);
   }, 120_000);
+
+  it('a box of the flow closes in less than 10 s while the peer it works at answers nothing', async () => {
+    const userDir = join(folder, 'flow');
+    mkdirSync(userDir, { recursive: true, mode: 0o700 });
+    const at = (id: string, kind: string, more: object): object => ({ id, type: `lanpost ${kind}`, box: 'box', z: 'f', wires: [[]], ...more });
+    const running = await startFlows(userDir, [
+      { id: 'f', type: 'tab', label: 'at a peer that hangs' }, { id: 'box', type: 'lanpost box', mode: 'own', dir: 'data', boxName: 'F', link: true },
+      subscribe('live', 'hung', { durable: false }), { id: 'live out', type: 'function', z: 'f', func: "global.get('say')({ came: msg.payload });", outputs: 0, wires: [] }, subscribe('kept', 'hung'), { id: 'kept out', type: 'junction', z: 'f', wires: [[]] },
+      { id: 'told', type: 'function', z: 'f', func: '', initialize: "global.get('hear')(() => { for (let n = 0; n < 5; n++) node.send({ payload: `${n}` }); global.get('say')({ told: true }); });", outputs: 1, wires: [['publish', 'send', 'ask', 'read']] },
+      at('publish', 'publish', { configVersion: 3, prefer: 'node', topic: 'hung', at: 'link:B@h2' }), at('send', 'message out', { to: 'link:B@h2', until: 'delivered' }),
+      at('ask', 'request', { kind: 'command', command: 'c', to: 'link:B@h2', timeout: '60' }), at('read', 'subscribe', { ...subscribe('read', 'also hung', { durable: false, inputs: 1 }), wires: [[]] }),
+      { id: 'said', type: 'status', scope: ['live', 'ask'], z: 'f', wires: [['state']] }, { id: 'state', type: 'function', z: 'f', func: "global.get('say')({ [msg.status.source.id]: msg.status.text });", outputs: 0, wires: [] },
+    ], { lan, host: 3 });
+    await eventually(async () => (await boxB.peers.list()).some(({ name }) => name === 'F@h3'));
+    for (const right of ['read', 'write'] as const) await boxB.trust.allow('F@h3', right, 'hung');
+    // Refused until then, it is tried again after 30 s at the latest.
+    await running.said.wait(({ live }) => typeof live === 'string' && live.startsWith('received'), { timeout: 60_000 });
+    await boxB.publish('hung', 'before');
+    await running.said.wait(({ came }) => came === 'before', { timeout: 20_000 });
+    b.child.kill('SIGSTOP');
+    try {
+      running.tell('go');
+      await running.said.wait(({ told }) => told === true, { timeout: 20_000 });
+      await running.said.wait(({ ask }) => typeof ask === 'string' && ask.includes('not answered'), { timeout: 20_000 });
+      const began = performance.now();
+      await running.stop();
+      expect(performance.now() - began).toBeLessThan(10_000);
+    } finally {
+      b.child.kill('SIGCONT');
+      await running.kill();
+    }
+  }, 180_000);
 });
