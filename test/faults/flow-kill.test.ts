@@ -53,7 +53,9 @@ it('a SIGKILL in the middle of a flow loses nothing that was done', async () => 
   await running.stop();
 }, 240_000);
 
-/** Sends itself to each of three nodes; each tells when it is done. */
+interface Noted { readonly what: string; readonly all: Set<unknown> }
+
+/** Sends to each of three nodes; each tells when it is done. */
 const SENT = `
 const run = env.get('RUN');
 if (run === '') return;
@@ -117,8 +119,6 @@ it('a SIGKILL loses no message that was done, no topic, and no item that was don
   }
 }, 240_000);
 
-interface Noted { readonly what: string; readonly all: Set<unknown> }
-
 it('what the flow was handed before the last moment does not come again after a SIGKILL, what it was not handed does', async () => {
   const [PER_SECOND, ITEMS] = [40, 400];
   const box = await createBox({ dir: join(dir, 'data'), name: 'me', link: false });
@@ -130,7 +130,8 @@ it('what the flow was handed before the last moment does not come again after a 
     // It is told of, and goes nowhere.
     { id: 'hold', type: 'function', z: 'f', func: "global.get('say')({ got: [msg.payload, msg.lanpost.redelivered] });", outputs: 0, wires: [] },
   ];
-  const numbers = (): number[] => (running?.all('got') as [number, boolean][]).map(([n]) => n);
+  const got = (): [number, boolean][] => (running?.all('got') ?? []) as [number, boolean][];
+  const numbers = (): number[] => got().map(([n]) => n);
   running = await startFlows(dir, held, { env: { RATE: `${PER_SECOND}` } });
   await expect.poll(() => numbers().length, { timeout: 60_000, interval: 20 }).toBeGreaterThan(PER_SECOND * 5);
   await running.kill();
@@ -143,7 +144,7 @@ it('what the flow was handed before the last moment does not come again after a 
   expect(numbers()).toEqual(Array.from({ length: ITEMS - first }, (_, n) => first + n));
   expect(first).toBeLessThanOrEqual(handed.length);
   expect(first).toBeGreaterThan(handed.length - PER_SECOND * 4);
-  const again = (running.all('got') as [number, boolean][]).filter(([n]) => n < handed.length);
+  const again = got().filter(([n]) => n < handed.length);
   expect(again.map(([, redelivered]) => redelivered)).toEqual(again.map(() => true));
   await running.stop();
 }, 240_000);

@@ -80,7 +80,7 @@ it.each([
   await box.topics.create('a', { lane: what === 'items' ? 'history' : 'latest', maxItems: count });
   await Promise.all(Array.from({ length: count }, (_, n) => box.publish('a', n, { id: `${n}` })));
   const all = flow(changed);
-  await load([...all.slice(0, 2)], { lanpost: { box } });
+  await load(all.slice(0, 2), { lanpost: { box } });
   await flows.setFlows(all, 'flows');
   const sent = sentInTurns(flows.getNode('sub'));
   await expect.poll(sent.all).toBe(count);
