@@ -206,6 +206,16 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     expect(await readFile(join(dir, 'node-red', 'flows.json'), 'utf8')).not.toContain('hunter2');
   });
 
+  it('a ninth home account has no row to be filled in: the dialog says how many there may be', async () => {
+    await openBoxDialog();
+    const rows = page.locator('#lanpost-box-homes > li');
+    while (await rows.count() < 9) await page.locator('.red-ui-editableList-addButton', { hasText: 'home account' }).click();
+    expect(await rows.nth(7).locator('[data-field="jid"]').isVisible()).toBe(true);
+    expect(await rows.nth(8).innerText()).toContain('A box has at most 8 accounts here.');
+    expect(await rows.nth(8).locator('[data-field="jid"]').isVisible()).toBe(false);
+    await closeDialog(page, '#node-config-dialog-cancel');
+  });
+
   it('an account whose row is taken away is shown with what waits for it, and removed when that is confirmed', async () => {
     const jid = 'left@home.invalid';
     const [listed, left] = [page.locator('#lanpost-box-homes [data-field="jid"]'), page.locator('#lanpost-box-left-homes')];
