@@ -65,12 +65,12 @@ describe.skipIf(!needs('root'))('nodes that read at another box', () => {
 
   it('one that is durable and deleted leaves its place here and there, says so, and can be dropped in the dialog', async () => {
     await boxB.trust.allow('A@h1', 'read', 'left');
-    await load([...base(), subscribe('sub', 'left'), helper('sub out')]);
+    await load([...base(), subscribe('sub', 'left', { reader: 'left' }), helper('sub out')]);
     const came = collect(flows.getNode('sub out'));
     await saidBy(flows, 'sub', /^received/);
     await boxB.publish('left', 1);
     expect((await came.next()).payload).toBe(1);
-    const here = async (): Promise<unknown[]> => (await boxA.subscriptions.list()).filter(({ name }) => name.startsWith('sub at '));
+    const here = async (): Promise<unknown[]> => (await boxA.subscriptions.list()).filter(({ name }) => name.startsWith('left at '));
     const there = async (): Promise<string[]> => (await boxB.subscriptions.list()).filter(({ reader, filter }) => reader === 'link:A@h1' && filter === 'left').map(({ name }) => name);
     await expect.poll(here).toMatchObject([{ readers: 1, pending: 0, source: { peer: 'B@h2' } }]);
     const [{ name }] = await here() as [{ name: string }];
