@@ -188,8 +188,14 @@ export class ItemReading {
     const lasts = new LastAtPeer();
     const send = (delivery: Delivery): Promise<void> => this.#sendLast(delivery, epoch, signal);
     const later = (ms: number): Promise<unknown> => sleep(ms, undefined, { signal, ref: false }).catch(() => undefined); // aborted: whoever waits looks
-    const give = (): Promise<void> => unlessAborted(lasts.give(box, { filter, at, last }, { send, later, signal }), signal).catch((error: unknown) => {
-      if (!signal.aborted) this.#parts.node.warn(`no last values of ${at}: ${inWords(error)}`);
+    const isLet = async (): Promise<boolean> => {
+      await this.#peer?.look(box, signal);
+      return this.approval === undefined;
+    };
+    const give = (): Promise<void> => new Promise((resolve) => {
+      unlessAborted(lasts.give(box, { filter, at, last }, { send, later, isLet, refused: resolve, signal }), signal).catch((error: unknown) => {
+        if (!signal.aborted) this.#parts.node.warn(`no last values of ${at}: ${inWords(error)}`);
+      }).finally(resolve);
     });
     return { lasts, give };
   }

@@ -57,22 +57,33 @@ export class LastAtPeer {
   readonly #given = new Map<string, Set<string>>();
   #isOver = false;
 
-  /** Gives them once, as soon as the peer is there. */
-  async give(box: Box, wanted: { readonly filter: string; readonly at: string; readonly last: LastOf }, { send, later, signal }: {
+  /** Gives them once, as soon as the peer is there and its owner lets this box read. */
+  async give(box: Box, wanted: { readonly filter: string; readonly at: string; readonly last: LastOf }, { send, later, isLet, refused, signal }: {
     readonly send: (delivery: Delivery) => Promise<void>;
     /** Waits so many ms. */
     readonly later: (ms: number) => Promise<unknown>;
+    /** Whether there is nothing that the owner there has not said yet, or has refused. */
+    readonly isLet: () => Promise<boolean>;
+    /** They come when it is let: what comes by itself then need not wait for them. */
+    readonly refused: () => void;
     readonly signal: AbortSignal;
   }): Promise<void> {
     while (!this.#isOver && !signal.aborted) {
       try {
-        for await (const delivery of lastValues(box, wanted, ({ topic }) => this.#passed.has(topic))) {
+        for await (const delivery of lastValues(box, wanted, ({ topic, recordId }) => this.#passed.has(topic) || this.#given.get(topic)?.has(recordId) === true)) {
           if (signal.aborted) return;
           const of = this.#given.get(delivery.topic) ?? new Set();
           this.#given.set(delivery.topic, of.add(delivery.recordId));
           await send(delivery);
         }
-        this.#isOver = true;
+        // A peer names only what may be read: of the rest nothing has come.
+        this.#isOver = await isLet();
+        if (!this.#isOver) {
+          refused();
+          do await later(AGAIN_MS);
+          while (!signal.aborted && !(await isLet()));
+          continue;
+        }
         this.#passed.clear();
       } catch (error) {
         this.#isOver = !isAway(codeOf(error));

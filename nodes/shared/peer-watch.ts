@@ -48,18 +48,22 @@ export class PeerWatch {
   /** Looks now and then, until `signal` says that it is enough. */
   async watch(box: Box, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const [peers, readers] = await this.#asked.answer(Promise.all([box.peers.list(), box.subscriptions.list()]));
-      if (signal.aborted) return;
-      const sources = readers.flatMap((reader) => (reader.source !== undefined && this.#isOf(reader) ? [reader.source] : []));
-      const [source] = sources;
-      // It is its key, whatever it goes by meanwhile.
-      this.#key = source?.fingerprint ?? this.#key ?? peers.find((peer) => this.#isCalled(peer))?.fingerprint;
-      this.#isAway = !peers.some((peer) => peer.connected && (this.#key === undefined ? this.#isCalled(peer) : peer.fingerprint === this.#key));
-      // Live ones that read the same are told apart by nobody: what one was refused another may have asked for again since, for all of them.
-      this.#approval = sources.some(({ approval }) => approval === 'pending') ? 'pending' : source?.approval;
-      this.#changed();
+      await this.look(box, signal);
       await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined); // aborted: the loop ends
     }
+  }
+
+  async look(box: Box, signal: AbortSignal): Promise<void> {
+    const [peers, readers] = await this.#asked.answer(Promise.all([box.peers.list(), box.subscriptions.list()]));
+    if (signal.aborted) return;
+    const sources = readers.flatMap((reader) => (reader.source !== undefined && this.#isOf(reader) ? [reader.source] : []));
+    const [source] = sources;
+    // It is its key, whatever it goes by meanwhile.
+    this.#key = source?.fingerprint ?? this.#key ?? peers.find((peer) => this.#isCalled(peer))?.fingerprint;
+    this.#isAway = !peers.some((peer) => peer.connected && (this.#key === undefined ? this.#isCalled(peer) : peer.fingerprint === this.#key));
+    // Live ones that read the same are told apart by nobody: what one was refused another may have asked for again since, for all of them.
+    this.#approval = sources.some(({ approval }) => approval === 'pending') ? 'pending' : source?.approval;
+    this.#changed();
   }
 
   #isCalled({ name, fingerprint = '' }: Peer): boolean {

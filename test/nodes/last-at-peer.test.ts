@@ -16,7 +16,7 @@ const asking = (items: readonly Item[], away = 0): Box => {
 };
 const given = async (lasts: LastAtPeer, box: Box, waited: () => void = () => undefined): Promise<string[]> => {
   const all: string[] = [];
-  await lasts.give(box, { filter: '#', at: 'link:b', last: 'latest' }, { send: async ({ recordId }) => void all.push(recordId), later: async () => waited(), signal: new AbortController().signal });
+  await lasts.give(box, { filter: '#', at: 'link:b', last: 'latest' }, { send: async ({ recordId }) => void all.push(recordId), later: async () => waited(), isLet: async () => true, refused: () => undefined, signal: new AbortController().signal });
   return all;
 };
 
@@ -40,4 +40,23 @@ it('of a peer that comes later they are given then, but for topics that somethin
     lasts.came(item('live', 'u'));
   })).toEqual(['r1']);
   expect(waits).toBe(2);
+});
+
+it('of one that waits for the owner there they are given when it is let, and what comes by itself does not wait for that', async () => {
+  const steps: string[] = [];
+  const answers = [false, false, true, true];
+  let lets = false;
+  // A peer names only what it lets one read.
+  const box = { peers: { topics: async () => (lets ? [{ name: 't', tags: [], lane: 'history' }] : []) }, items: async () => [item('r1')] } as unknown as Box;
+  await new LastAtPeer().give(box, { filter: 't', at: 'link:b', last: 'all' }, {
+    send: async ({ recordId }) => void steps.push(recordId),
+    later: async () => void steps.push('later'),
+    isLet: async () => {
+      lets = answers.shift() ?? true;
+      return lets;
+    },
+    refused: () => void steps.push('refused'),
+    signal: new AbortController().signal,
+  });
+  expect(steps).toEqual(['refused', 'later', 'later', 'r1']);
 });
