@@ -22,6 +22,12 @@ export function complaintsOf(complaints: readonly string[]): string[] {
   return complaints.filter((one) => !TIPS.test(one));
 }
 
+/** Resolves when the editor is all there, with the nodes of this package: loading all of Node-RED takes long on a machine that others have to themselves for a while. */
+export async function editorLoaded(page: Page): Promise<void> {
+  await page.waitForFunction(() => (globalThis as EditorWindow).RED?.nodes?.getType?.('lanpost command out') && document.querySelectorAll('.red-ui-palette-node').length > 10, null, { timeout: 120_000 });
+  await page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden', timeout: 120_000 });
+}
+
 /** What the editor says lies over the nodes, and stays for as long as the mouse is on it: it is clicked away, as a person would. */
 async function dismissNotes(page: Page): Promise<void> {
   for (const note of await page.locator('.red-ui-notification:visible').all()) await note.click({ timeout: 3000 }).catch(() => undefined); // it has gone by itself

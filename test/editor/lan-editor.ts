@@ -6,10 +6,7 @@ import { attachBox, type Box } from '../../src/index.ts';
 import { openBrowser, type Watched } from '../support/browser.ts';
 import type { Lan } from '../support/lan.ts';
 import { ROOT } from '../support/root.ts';
-import { complaintsOf, type EditorWindow } from './editor-page.ts';
-
-/** Loading all of Node-RED, on a machine that others have to themselves for a while. */
-const LONG = { timeout: 120_000 } as const;
+import { complaintsOf, editorLoaded, type EditorWindow } from './editor-page.ts';
 
 export interface LanEditor extends AsyncDisposable {
   /** The box that the editor runs in. */
@@ -46,9 +43,8 @@ export async function openLanEditor(lan: Lan, host: number, dir: string): Promis
     const box = await attachBox({ dir });
     const browser = await openBrowser({ namespace: lan.namespace(host) });
     const page = await browser.open({ viewport: { width: 1600, height: 1000 } });
-    await page.goto(address, { waitUntil: 'load', ...LONG });
-    await page.waitForFunction(() => (globalThis as EditorWindow).RED?.nodes?.getType?.('lanpost command out') && document.querySelectorAll('.red-ui-palette-node').length > 10, null, LONG);
-    await page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden', ...LONG });
+    await page.goto(address, { waitUntil: 'load', timeout: 120_000 });
+    await editorLoaded(page);
     // Its button is somewhere else in each Node-RED.
     await page.evaluate(() => { (globalThis as EditorWindow).RED.sidebar.show('debug'); });
     return {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Password } from '../../src/front/password.ts';
+import { editorLoaded, type EditorWindow } from '../editor/editor-page.ts';
 import { openBrowser, type Watched } from '../support/browser.ts';
 import { createLan, type Lan } from '../support/lan.ts';
 import { needs } from '../support/needs.ts';
@@ -73,8 +74,9 @@ describe.runIf(needs('root', 'chromium'))('the login, in a browser on another ma
 
   it('and from there to the editor, whose WebSocket works', async () => {
     await page.getByRole('link', { name: 'Editor' }).click();
-    await page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden', timeout: 60_000 });
-    await page.locator('#red-ui-tab-debug-link-button').click();
+    await editorLoaded(page);
+    // Its button is somewhere else in each Node-RED.
+    await page.evaluate(() => { (globalThis as EditorWindow).RED.sidebar.show('debug'); });
     // What is shown there comes over it.
     const message = page.locator('.red-ui-debug-msg', { hasText: 'demo/temperature' }).first();
     await message.waitFor({ timeout: 30_000 });
