@@ -143,7 +143,12 @@ window.lanpost.boxDialog = {
       // What was typed and is not deployed yet can be tried only where the box is another program's.
       const fresh = this.mode() === 'attach' && (dir !== node.dir || node.mode !== 'attach' || node.changed);
       const asked = fresh ? lanpost.post('lanpost/test', { dir }) : lanpost.ask(box(), 'status');
-      asked.then((status) => this.say('#lanpost-box-tested', tested(status)), (error) => this.say('#lanpost-box-tested', error.message));
+      const show = (text) => {
+        this.say('#lanpost-box-tested', text);
+        // Of a box that has much to show, the end of its dialog is out of sight.
+        $('#lanpost-box-tested')[0].scrollIntoView({ block: 'nearest' });
+      };
+      asked.then((status) => show(tested(status)), (error) => show(error.message));
     });
     $('.lanpost-box-running').hide();
     void refresh();

@@ -29,7 +29,7 @@ window.lanpost = Object.assign(window.lanpost || {}, {
   ask(box, route, query, method = 'GET') {
     if (!box) return Promise.reject(new Error(this.words('noBox')));
     // One that is only being added: no route of it can answer.
-    if (box !== 'embedded' && !RED.nodes.node(box)) return Promise.reject(new Error(this.words('notDeployed')));
+    if (box !== 'embedded' && !RED.nodes.node(box)) return Promise.reject(new Error(this.said.text('this box does not run here yet: deploy first')));
     return this.send('lanpost/boxes/' + encodeURIComponent(box) + '/' + route, query, method);
   },
 

@@ -14,23 +14,29 @@ window.lanpost.said = {
     return words.endsWith(path) ? undefined : words;
   },
 
-  /** One phrase; its numbers stay as they are. */
-  phrase(text) {
-    const numbers = [];
-    const words = this.known('said', text.replace(/\d+(?: (?:s|min|h|d)\b)?/g, (number) => '#' + (numbers.push(number), '')));
-    return words === undefined ? undefined : words.replace(/#/g, () => numbers.shift());
+  /** One phrase; its numbers and paths stay as they are, and its full stop. */
+  phrase(text, table = 'said') {
+    const kept = [];
+    const [, said, stop] = /^([^]*?)(\.?)$/.exec(text);
+    const words = this.known(table, said.replace(/(?<!\S)\/[^\s,:;`]+|\d+(?: (?:s|min|h|d)\b)?/g, (one) => '#' + (kept.push(one), '')));
+    return words === undefined ? undefined : words.replace(/#/g, () => kept.shift()) + stop;
   },
 
-  /** Phrase by phrase, up to the first that is not known: from there on it is what somebody else said, or the reason of an error. */
+  /** Phrase by phrase, up to the first that is not known: from there on it is what somebody else said. An error says its code first, and then at most why. */
   text(text) {
     let done = '';
+    let tables = ['said', 'reasons'];
     for (let rest = text; ;) {
       const [, phrase, between] = /^([^]*?)(, | · |: |$)/.exec(rest);
-      const words = this.phrase(phrase);
-      if (words === undefined) {
-        const code = between === ': ' ? this.known('codes', phrase) : undefined;
-        return done + (code === undefined ? rest : code + rest.slice(phrase.length));
+      const code = between === ': ' ? this.known('codes', phrase) : undefined;
+      let words = tables.map((table) => this.phrase(phrase, table)).find((one) => one !== undefined);
+      if (words === undefined && code !== undefined) {
+        words = code;
+        tables = ['reasons'];
       }
+      // Where a home was called, before what came of it.
+      if (words === undefined && between === ': ' && /^(?:[\w.-]+|\[[\da-f:.]+\]):\d+$/i.test(phrase)) words = phrase;
+      if (words === undefined) return done + rest;
       done += words + between;
       rest = rest.slice(phrase.length + between.length);
       if (rest === '') return done;

@@ -39,6 +39,17 @@ export class Unusable extends Error {
 
 const CERTIFICATE = /^(?:CERT_|ERR_TLS_CERT|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|INVALID_|HOSTNAME_MISMATCH)/;
 
+const UNKNOWN_AUTHORITY = 'this box does not know the authority that signed it';
+/** By the code: what the system says of these is for those who know TLS, and newer Node adds how it is itself to be started. */
+const CERTIFICATE_WORDS: Readonly<Record<string, string>> = {
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'no authority signed it',
+  CERT_HAS_EXPIRED: 'it has expired',
+};
+
 export interface Loss {
   readonly kind: LossKind;
   readonly reason: string;
@@ -72,5 +83,5 @@ function codeOf(error: unknown): string | undefined {
 function certificateReason(code: string, reason: string): string {
   return code === 'CERT_NOT_YET_VALID'
     ? 'the server\'s certificate is not valid yet: is this box\'s clock set?'
-    : `the server's certificate was not accepted: ${reason}`;
+    : `the server's certificate was not accepted: ${CERTIFICATE_WORDS[code] ?? reason}`;
 }

@@ -47,3 +47,16 @@ describe.each(nodes)('%s', (name) => {
     for (const [locale, title] of [['en-US', 'Example'], ['de', 'Beispiel']] as const) expect(read('locales', locale, `${name}.html`)).toContain(`<h3>${title}</h3>`);
   });
 });
+
+it('the scripts of the dialogs ask for no word that is not there', () => {
+  const known = new Set(keysOf(catalogue('en-US', 'lanpost-box')).map((key) => key.replace('lanpost-box.', '')));
+  const script = (name: string): string => readFileSync(join(ROOT, 'resources', name), 'utf8');
+  const keys = (text: string): string[] => [...text.matchAll(/\bwords\((?:[^()']*\? )?'([\w.]+)'(?: : '([\w.]+)')?(?! \+)/g)].flatMap(([, ...found]) => found.filter(Boolean));
+  // Those of the picker are asked for by their last part alone.
+  const asked = [...keys(script('lanpost-box.js')), ...keys(script('lanpost-editor.js')).map((key) => `picker.${key}`)].filter((key) => !key.endsWith('.'));
+  expect(asked.length).toBeGreaterThan(20);
+  expect(asked.filter((key) => !known.has(key))).toEqual([]);
+  // What a script says in the box's own words is there for every language.
+  const said = [...script('lanpost-editor.js').matchAll(/said\.text\('([^']+)'\)/g)].flatMap(([, text = '']) => text.split(': '));
+  expect(said.filter((phrase) => !known.has(`said.${phrase}`))).toEqual([]);
+});

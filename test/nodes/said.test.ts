@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { callFailure } from '../../src/call-failure.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
 import type { BoxStatus, HomeStatus, Peer } from '../../src/index.ts';
 import { ROOT } from '../support/root.ts';
@@ -22,9 +23,14 @@ describe('what the box says, in the language of whoever looks', () => {
     const states = Object.values(STATES).flatMap((one) => Object.keys(one));
     expect(states.filter((state) => german.phrase(state) === undefined)).toEqual([]);
     expect(Object.keys(ERROR_CODES).filter((code) => german.known('codes', code) === undefined)).toEqual([]);
-    const catalogue = JSON.parse(readFileSync(join(ROOT, 'nodes/locales/en-US/lanpost-box.json'), 'utf8')) as { 'lanpost-box': Record<'said' | 'codes', Record<string, string>> };
-    for (const table of ['said', 'codes'] as const) expect(Object.entries(catalogue['lanpost-box'][table]).filter(([key, words]) => key !== words)).toEqual([]);
+    const catalogue = JSON.parse(readFileSync(join(ROOT, 'nodes/locales/en-US/lanpost-box.json'), 'utf8')) as { 'lanpost-box': Record<'said' | 'reasons' | 'codes', Record<string, string>> };
+    for (const table of ['said', 'reasons', 'codes'] as const) expect(Object.entries(catalogue['lanpost-box'][table]).filter(([key, words]) => key !== words)).toEqual([]);
     expect(Object.keys(catalogue['lanpost-box'].codes).toSorted()).toEqual(Object.keys(ERROR_CODES).toSorted());
+  });
+
+  it('says why a call failed, in German too', () => {
+    const reasons = ['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND', 'EAI_AGAIN'].map((code) => callFailure(Object.assign(new Error(code), { code })));
+    expect(reasons.filter((reason) => german.text(reason) === reason || !german.text(reason).split(/[:,] /).every((part) => !reason.includes(part)))).toEqual([]);
   });
 
   it.each([
@@ -40,6 +46,14 @@ describe('what the box says, in the language of whoever looks', () => {
     ['refused · 2 queued, oldest 1 min · not-authorized', 'abgewiesen · 2 stehen an, ältestes 1 min · not-authorized'],
     ['in-use: Another reader holds this durable name', 'in Gebrauch: Another reader holds this durable name'],
     ['no box: open this node and choose one', 'keine Box: diesen Node öffnen und eine wählen'],
+    ['locked: /home/me/box.2 is in use by another process; stop that one first, or choose another data directory.', 'anderswo in Gebrauch: /home/me/box.2 ist in einem anderen Prozess in Gebrauch; den erst anhalten, oder einen anderen Datenordner wählen.'],
+    ['not-found: no box is running in /a/b: start one with `lanpost start --dir /a/b`', 'nicht gefunden: in /a/b läuft keine Box: eine starten mit `lanpost start --dir /a/b`'],
+    ['the account was refused: not-authorized: Wrong, closed', 'das Konto wurde abgewiesen: not-authorized: Wrong, closed'],
+    ["waiting · the server's certificate was not accepted: this box does not know the authority that signed it", 'wartet · das Zertifikat des Servers wurde nicht angenommen: diese Box kennt die Stelle nicht, die es unterschrieben hat'],
+    ['waiting · 2 queued, oldest 5 s · home.example:5222: nobody knows an address of that name', 'wartet · 2 stehen an, ältestes 5 s · home.example:5222: niemand kennt eine Adresse dieses Namens'],
+    ['[fe80::1]:5222: no machine answers there', '[fe80::1]:5222: dort antwortet keine Maschine'],
+    // What a command of somebody else failed with is theirs.
+    ['forbidden: paused', 'nicht erlaubt: paused'],
     ['config node "box a" has this data directory, paused', 'config node "box a" has this data directory, paused'],
     ['constructor: toString', 'constructor: toString'],
     ['received 5, 3 unac…', '5 empfangen, 3 unac…'],
