@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Box, Item } from '../../src/index.ts';
+import type { Box, Item, SubscriptionInfo } from '../../src/index.ts';
 import type { Editor } from '../../src/editor/editor.ts';
 import { needs } from '../support/needs.ts';
-import { closeDialog, complaintsOf, cramped, deploy, dragNode, importText, openDialog, openPicker, pickerOf, wireNodes } from './editor-page.ts';
+import { chooseIn, closeDialog, complaintsOf, cramped, deploy, dragNode, editorLoaded, importText, openDialog, openPicker, pickerOf, wireNodes } from './editor-page.ts';
 import { shipped } from './shipped.ts';
 
 /** What the page's own `RED` is used for here. */
@@ -16,7 +16,7 @@ interface EditorNode { readonly id: string; readonly type: string; readonly z: s
 interface EditorGlobal {
   RED: {
     nodes: { getType(type: string): unknown; dirty(): boolean; filterNodes(filter: { type: string }): EditorNode[]; eachConfig(each: (node: EditorNode) => void): void };
-    workspaces: { active(): string };
+    workspaces: { show(id: string): void };
     actions: { invoke(action: string): void };
     sidebar: { show(id: string): void };
   };
@@ -49,6 +49,17 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
   const offSite: string[] = [];
   const complaints: string[] = [];
 
+  function watch(shown: Page): void {
+    shown.on('pageerror', (error) => complaints.push(error.stack ?? String(error)));
+    shown.on('console', (message) => { if (message.type() === 'error') complaints.push(message.text()); });
+    void shown.route('**/*', (route) => {
+      const { protocol, hostname } = new URL(route.request().url());
+      if (hostname === '127.0.0.1' || protocol === 'data:') return route.continue();
+      offSite.push(hostname);
+      return route.abort();
+    });
+  }
+
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'lanpost-'));
     const { createBox, startEditor } = await shipped();
@@ -59,17 +70,10 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
       args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
     });
     page = await browser.newPage({ viewport: { width: 1360, height: 820 } });
-    page.on('pageerror', (error) => complaints.push(error.stack ?? String(error)));
-    page.on('console', (message) => { if (message.type() === 'error') complaints.push(message.text()); });
-    await page.route('**/*', (route) => {
-      const { protocol, hostname } = new URL(route.request().url());
-      if (hostname === '127.0.0.1' || protocol === 'data:') return route.continue();
-      offSite.push(hostname);
-      return route.abort();
-    });
+    watch(page);
     await page.goto(editor.url, { waitUntil: 'load' });
-    await page.waitForFunction(() => (globalThis as Window).RED?.nodes?.getType?.('lanpost peers') && document.querySelectorAll('.red-ui-palette-node').length > 10, null, { timeout: 30_000 });
-    await page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden' });
+    await editorLoaded(page);
+    await page.evaluate(() => { (globalThis as Window).RED.sidebar.show('debug'); });
   });
 
   afterAll(async () => {
@@ -82,6 +86,17 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
   /** Newest first last, as the sidebar shows them. */
   const debugged = (name: string): Locator => page.locator('.red-ui-debug-msg', { has: page.locator('.red-ui-debug-msg-name', { hasText: name }) });
 
+  /** Another page of whoever has the first one, for what is not to be deployed there. */
+  async function another(locale = 'en-US'): Promise<Page> {
+    const context = await browser.newContext({ locale, viewport: { width: 1360, height: 820 } });
+    await context.addCookies(await page.context().cookies());
+    const shown = await context.newPage();
+    watch(shown);
+    await shown.goto(editor.url, { waitUntil: 'load' });
+    await editorLoaded(shown);
+    return shown;
+  }
+
   const drag = (type: string, x: number, y: number): Promise<Locator> => dragNode(page, type, x, y);
   const wire = (from: Locator, to: Locator): Promise<void> => wireNodes(page, from, to);
 
@@ -89,6 +104,12 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await openDialog(page, node);
     for (const [name, value] of Object.entries(fields)) await page.locator(`#node-input-${name}`).fill(value);
     await closeDialog(page, '#node-dialog-ok');
+  }
+
+  /** The last row of home accounts, a new one. */
+  async function fillAccount(fields: Record<string, string>, password: string): Promise<void> {
+    for (const [name, value] of Object.entries(fields)) await page.locator(`#lanpost-box-homes [data-field="${name}"]`).last().fill(value);
+    await page.locator('#lanpost-box-homes input[type="password"]').last().fill(password);
   }
 
   const openBoxDialog = (on: Page = page): Promise<void> => on.evaluate(() => {
@@ -105,7 +126,10 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
   });
 
   it('opens with the starter flow, and it runs: status and debug sidebar move', async () => {
-    await page.evaluate(() => { (globalThis as Window).RED.sidebar.show('debug'); });
+    await page.evaluate(() => {
+      const { nodes, workspaces } = (globalThis as Window).RED;
+      workspaces.show(nodes.filterNodes({ type: 'lanpost publish' }).find(({ topic }) => topic === 'demo/temperature')!.z);
+    });
     await debugged('temperature').nth(2).waitFor({ timeout: 30_000 });
     const canvas = page.locator('#red-ui-workspace-chart');
     await expect.poll(() => canvas.getByText(/^published \d+$/).count()).toBe(1);
@@ -152,37 +176,32 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
 
   it('the picker lists the live topics, finds one by what is typed, and fills the field', async () => {
     await box.topics.create('picked/warmth', { title: 'Warmth' });
-    const publish = await drag('lanpost publish', 420, 360);
-    await openDialog(page, publish);
-    await page.locator('#node-input-topic').fill('typed by hand');
-    const searching = await openPicker(page, pickerOf(page, '#node-input-topic'));
-    const choices = page.locator('.lanpost-picker-choice');
+    for (const topic of ['picked/light', 'picked/sound']) await box.topics.create(topic);
+    const picking = await another();
+    const publish = await dragNode(picking, 'lanpost publish', 420, 360);
+    await openDialog(picking, publish);
+    await picking.locator('#node-input-topic').fill('typed by hand');
+    const searching = await openPicker(picking, pickerOf(picking, '#node-input-topic'));
+    const choices = picking.locator('.lanpost-picker-choice');
     await expect.poll(() => choices.count()).toBeGreaterThan(2);
     await searching.fill('warmth');
     await expect.poll(() => choices.allInnerTexts()).toEqual([expect.stringContaining('picked/warmth')]);
-    if (process.env['LANPOST_SCREENSHOT'] === '1') await page.screenshot({ path: fileURLToPath(new URL('../../docs/picker.png', import.meta.url)) });
-    await page.keyboard.press('ArrowDown');
-    await page.keyboard.press('Enter');
-    expect(await page.locator('#node-input-topic').inputValue()).toBe('picked/warmth');
+    if (process.env['LANPOST_SCREENSHOT'] === '1') await picking.screenshot({ path: fileURLToPath(new URL('../../docs/picker.png', import.meta.url)) });
+    await picking.keyboard.press('ArrowDown');
+    await picking.keyboard.press('Enter');
+    expect(await picking.locator('#node-input-topic').inputValue()).toBe('picked/warmth');
     // Escape closes the picker, and not the dialog beneath.
-    await openPicker(page, pickerOf(page, '#node-input-topic'));
+    await openPicker(picking, pickerOf(picking, '#node-input-topic'));
     await choices.first().waitFor();
-    await page.keyboard.press('Escape');
+    await picking.keyboard.press('Escape');
     await choices.first().waitFor({ state: 'detached' });
-    await closeDialog(page, '#node-dialog-ok');
-    expect(await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost publish' }).map((node) => node.topic))).toContain('picked/warmth');
+    await closeDialog(picking, '#node-dialog-ok');
+    expect(await picking.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost publish' }).map((node) => node.topic))).toContain('picked/warmth');
+    await picking.context().close();
   });
 
-  it('the box\'s dialog tests the box, drops readers, grants and revokes, and keeps home accounts with their passwords', async () => {
-    await box.subscribe('left/#', { durable: 'forgotten' }).close();
-    for (const n of [1, 2]) await box.publish('left/behind', n);
+  it('the box\'s dialog tests the box, grants and revokes, and keeps home accounts with their passwords', async () => {
     await openBoxDialog();
-    // A reader whose node was deleted is shown with what it keeps, and given up.
-    const left = page.locator('#lanpost-box-readers tr', { hasText: 'left/#' });
-    expect(await left.innerText()).toMatch(/forgotten[^]*keeps 2 records/);
-    await left.locator('button', { hasText: 'drop' }).click();
-    await left.waitFor({ state: 'detached' });
-    expect((await box.subscriptions.list()).map(({ name }) => name)).not.toContain('forgotten');
     await page.locator('#lanpost-box-test').click();
     await expect.poll(() => page.locator('#lanpost-box-tested').innerText()).toContain('log open');
     const key = 'cd'.repeat(32);
@@ -193,15 +212,13 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await expect.poll(() => page.locator('#lanpost-box-trust').innerText()).toContain('command pump/#');
     expect(await box.trust.list()).toMatchObject([{ fingerprint: key }]);
     await page.locator('.red-ui-editableList-addButton', { hasText: 'home account' }).click();
-    await page.locator('[data-field="jid"]').fill('me@home.invalid');
-    await page.locator('#node-config-input-password0').fill('hunter2');
-    await page.locator('[data-field="host"]').fill('127.0.0.1:1');
+    await fillAccount({ jid: 'me@home.invalid', host: '127.0.0.1:1' }, 'hunter2');
     if (process.env['LANPOST_SCREENSHOT'] === '1') await page.screenshot({ path: fileURLToPath(new URL('../../docs/box-dialog.png', import.meta.url)) });
     await page.locator('#lanpost-box-trust button').click();
     await expect.poll(() => page.locator('#lanpost-box-trust').innerText()).not.toContain('pump/#');
     await closeDialog(page, '#node-config-dialog-ok');
     await deploy(page);
-    await expect.poll(async () => (await box.homes.list()).map(({ jid }) => jid), { timeout: 30_000 }).toEqual(['me@home.invalid']);
+    await expect.poll(async () => (await box.homes.list()).map(({ jid }) => jid), { timeout: 30_000 }).toContain('me@home.invalid');
     // Never in the flows, which people share.
     expect(await readFile(join(dir, 'node-red', 'flows.json'), 'utf8')).not.toContain('hunter2');
   });
@@ -216,15 +233,56 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await closeDialog(page, '#node-config-dialog-cancel');
   });
 
+  it('a durable reader whose node was deleted is shown with what it keeps and since when, and is dropped', async () => {
+    await page.evaluate(() => { (globalThis as Window).RED.actions.invoke('core:add-flow'); });
+    const subscribe = await drag('lanpost subscribe', 200, 120);
+    await openDialog(page, subscribe);
+    await page.locator('#node-input-filter').fill('forgotten/#');
+    await chooseIn(page, page.locator('#lanpost-shown-durable + .red-ui-typedInput-container'), 'true');
+    await page.locator('#node-input-reader').fill('forgetful');
+    await closeDialog(page, '#node-dialog-ok');
+    await deploy(page);
+    const reader = async (): Promise<SubscriptionInfo | undefined> => (await box.subscriptions.list()).find(({ name }) => name === 'forgetful');
+    await expect.poll(async () => (await reader())?.readers, { timeout: 30_000 }).toBe(1);
+    const row = page.locator('#lanpost-box-readers tr', { hasText: 'forgetful' });
+    const dialog = async (): Promise<string> => {
+      await openBoxDialog();
+      return row.innerText();
+    };
+    // While somebody reads, there is nothing to be dropped.
+    expect(await dialog()).toMatch(/forgotten\/#[^]*keeps 0 records, 0 bytes[^]*open now/);
+    expect(await row.locator('button').count()).toBe(0);
+    await closeDialog(page, '#node-config-dialog-cancel');
+
+    await subscribe.click();
+    await page.keyboard.press('Delete');
+    const before = Date.now();
+    await deploy(page);
+    await expect.poll(() => complaints.some((one) => one.includes('the durable reader "forgetful" stays in the box'))).toBe(true);
+    // That it is said is wanted here.
+    expect(complaints.splice(complaints.findIndex((one) => one.includes('forgetful')), 1)).toEqual([expect.stringContaining('drop it there when nobody is to read on')]);
+    for (const n of [1, 2, 3]) await box.publish('forgotten/one', `${n} ${'x'.repeat(500)}`);
+    const { bytes, abandonedSince = 0 } = (await reader())!;
+    expect(bytes).toBeGreaterThan(1500);
+    expect(abandonedSince - before).toBeGreaterThan(-1000);
+    const since = await page.evaluate((time) => new Date(time).toLocaleString(), abandonedSince);
+    expect((await dialog()).split(/\t|\n/).map((cell) => cell.trim()).filter(Boolean)).toEqual(['forgetful', 'forgotten/#', `keeps 3 records, ${bytes} bytes`, `nobody since ${since}`, 'drop']);
+    if (process.env['LANPOST_SCREENSHOT'] === '1') {
+      await row.scrollIntoViewIfNeeded();
+      await page.screenshot({ path: join(tmpdir(), 'lanpost-left-reader.png') });
+    }
+    await row.locator('button', { hasText: 'drop' }).click();
+    await row.waitFor({ state: 'detached' });
+    expect(await reader()).toBeUndefined();
+    await closeDialog(page, '#node-config-dialog-cancel');
+  });
+
   it('an account whose row is taken away is shown with what waits for it, and removed when that is confirmed', async () => {
     const jid = 'left@home.invalid';
     const [listed, left] = [page.locator('#lanpost-box-homes [data-field="jid"]'), page.locator('#lanpost-box-left-homes')];
     await openBoxDialog();
     await page.locator('.red-ui-editableList-addButton', { hasText: 'home account' }).click();
-    await listed.last().fill(jid);
-    await page.locator('#node-config-input-password1').fill('hunter3');
-    await page.locator('#lanpost-box-homes [data-field="host"]').last().fill('127.0.0.1:1');
-    await page.locator('#lanpost-box-homes [data-field="topics"]').last().fill('kept/#');
+    await fillAccount({ jid, host: '127.0.0.1:1', topics: 'kept/#' }, 'hunter3');
     await closeDialog(page, '#node-config-dialog-ok');
     await deploy(page);
     const known = async (): Promise<string[]> => (await box.homes.list()).map((home) => home.jid);
@@ -232,7 +290,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     for (const n of [1, 2, 3]) await box.publish('kept/back', n);
 
     await openBoxDialog();
-    await expect.poll(() => listed.count()).toBe(2);
+    await expect.poll(() => listed.last().inputValue()).toBe(jid);
     expect(await left.isVisible()).toBe(false);
     await page.locator('#lanpost-box-homes .red-ui-editableList-item-remove').last().click();
     // What is deployed would add it anew.
@@ -258,36 +316,36 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
   });
 
   it('the chat example imports without a complaint', async () => {
-    const before = await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).length);
-    await importText(page, await readFile(new URL('../../examples/node-red/chat.json', import.meta.url), 'utf8'));
-    await page.waitForFunction((known) => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).length === known + 2, before);
-    expect(await page.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).every((node) => node.box))).toBe(true);
+    const shown = await another();
+    const before = await shown.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).length);
+    await importText(shown, await readFile(new URL('../../examples/node-red/chat.json', import.meta.url), 'utf8'));
+    await shown.waitForFunction((known) => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).length === known + 2, before);
+    expect(await shown.evaluate(() => (globalThis as Window).RED.nodes.filterNodes({ type: 'lanpost message out' }).every((node) => node.box))).toBe(true);
+    await shown.context().close();
   });
 
   it('opens the dialog of every node, and its button with the list where it has one', async () => {
-    await page.evaluate(() => { (globalThis as Window).RED.actions.invoke('core:add-flow'); });
+    const shown = await another();
+    await shown.evaluate(() => { (globalThis as Window).RED.actions.invoke('core:add-flow'); });
     for (const [at, type] of OURS.entries()) {
-      const node = await drag(type, 150 + (at % 3) * 200, 60 + Math.floor(at / 3) * 90);
-      await openDialog(page, node);
+      const node = await dragNode(shown, type, 150 + (at % 3) * 200, 60 + Math.floor(at / 3) * 90);
+      await openDialog(shown, node);
       // Every word is there: a key that is not shows itself.
-      expect(await page.locator('.red-ui-editor').last().innerText()).not.toMatch(/lanpost-[a-z-]+\./);
-      const buttons = page.locator('.lanpost-pick button:visible');
+      expect(await shown.locator('.red-ui-editor').last().innerText()).not.toMatch(/lanpost-[a-z-]+\./);
+      const buttons = shown.locator('.lanpost-pick button:visible');
       for (let n = 0; n < await buttons.count(); n++) {
-        const searching = await openPicker(page, buttons.nth(n));
-        await page.keyboard.press('Escape');
+        const searching = await openPicker(shown, buttons.nth(n));
+        await shown.keyboard.press('Escape');
         await searching.waitFor({ state: 'detached' });
       }
-      if (process.env['LANPOST_SCREENSHOT'] === '1') await page.screenshot({ path: join(tmpdir(), `${type.replaceAll(' ', '-')}.png`) });
-      await closeDialog(page, '#node-dialog-cancel');
+      if (process.env['LANPOST_SCREENSHOT'] === '1') await shown.screenshot({ path: join(tmpdir(), `${type.replaceAll(' ', '-')}.png`) });
+      await closeDialog(shown, '#node-dialog-cancel');
     }
+    await shown.context().close();
   }, 180_000);
 
   it('says in German how nodes and box are, to who prefers that', async () => {
-    const context = await browser.newContext({ locale: 'de-DE', viewport: { width: 1360, height: 820 } });
-    await context.addCookies(await page.context().cookies());
-    const german = await context.newPage();
-    german.on('pageerror', (error) => complaints.push(error.stack ?? String(error)));
-    await german.goto(editor.url, { waitUntil: 'load' });
+    const german = await another('de-DE');
     const canvas = german.locator('#red-ui-workspace-chart');
     await canvas.getByText(/^\d+ veröffentlicht$/).first().waitFor({ timeout: 60_000 });
     await canvas.getByText(/^\d+ empfangen$/).first().waitFor({ timeout: 60_000 });
@@ -295,17 +353,11 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await german.locator('#lanpost-box-test').click();
     // Of a link that is off there is no interface to name.
     await expect.poll(() => german.locator('#lanpost-box-tested').innerText()).toMatch(/Netz aus\n[^]*Log offen/);
-    await context.close();
+    await german.context().close();
   });
 
   it.each([['English', 'en-US'], ['German', 'de']])('has room in every dialog for its words in %s', async (_language, locale) => {
-    const context = await browser.newContext({ locale, viewport: { width: 1360, height: 820 } });
-    await context.addCookies(await page.context().cookies());
-    const shown = await context.newPage();
-    shown.on('pageerror', (error) => complaints.push(error.stack ?? String(error)));
-    await shown.goto(editor.url, { waitUntil: 'load' });
-    await shown.waitForFunction(() => (globalThis as Window).RED?.nodes?.getType?.('lanpost topic'), null, { timeout: 60_000 });
-    await shown.locator('#red-ui-loading-progress').waitFor({ state: 'hidden', timeout: 60_000 });
+    const shown = await another(locale);
     const boxId = await shown.evaluate(() => { let id = ''; (globalThis as Window).RED.nodes.eachConfig((node) => { if (node.type === 'lanpost box') id = node.id; }); return id; });
     await importText(shown, JSON.stringify([{ id: 'fff0', type: 'tab', label: 'dialogs' }, ...OURS.map((type, at) => ({ id: `fff${at + 1}`, type, z: 'fff0', x: 200, y: 60 + 40 * at, box: boxId, wires: [[], []], ...REVEALING[type] }))]));
     for (const type of OURS) {
@@ -323,8 +375,11 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     await shown.locator('.red-ui-editableList-addButton', { hasText: /home account|Home-Konto/ }).click();
     expect(await shown.locator('#lanpost-box-homes').evaluate((list) => list.closest('.red-ui-editableList-container')!.scrollHeight - list.closest('.red-ui-editableList-container')!.clientHeight)).toBe(0);
     await expect.poll(() => cramped(shown, {})).toEqual([]);
+    // And of a box of its own there is more to be asked.
+    await chooseIn(shown, shown.locator('#lanpost-shown-mode + .red-ui-typedInput-container'), locale === 'de' ? 'Eine eigene Box' : 'A box of its own');
+    await expect.poll(() => cramped(shown, {})).toEqual([]);
     await closeDialog(shown, '#node-config-dialog-cancel');
-    await context.close();
+    await shown.context().close();
   });
 
   it('asked nobody outside, and nothing complained', () => {
