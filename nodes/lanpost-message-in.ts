@@ -1,6 +1,6 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Message } from '../src/index.ts';
-import type { BoxUserDef } from './shared/box-node.ts';
+import { tellerFor, type BoxUserDef } from './shared/box-node.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { tellLeft } from './shared/left-readers.ts';
 import { readThrough } from './shared/reader.ts';
@@ -23,6 +23,7 @@ export default function register(RED: NodeAPI): void {
     const def = filledIn(RED, this, saved);
     const reader = def.reader || this.id;
     const from = beginOf(def);
+    const teller = tellerFor(RED, this, saved);
     let received = 0;
 
     readThrough<Message>(RED, this, def, {
@@ -35,7 +36,7 @@ export default function register(RED: NodeAPI): void {
         }
       },
       arrived: (message) => message.ack(),
-      removed: (box) => tellLeft(this, box, new Set([`inbox:${reader}`])),
+      removed: (box) => tellLeft(teller, box, new Set([`inbox:${reader}`])),
       words: () => `received ${received}`,
     });
   }

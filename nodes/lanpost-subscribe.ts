@@ -1,6 +1,6 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { From } from '../src/index.ts';
-import { connectionOf, NO_BOX, onClose, type BoxUserDef } from './shared/box-node.ts';
+import { connectionOf, NO_BOX, onClose, tellerFor, type BoxUserDef } from './shared/box-node.ts';
 import { filledIn } from './shared/filled-in.ts';
 import type { ConfirmedNode } from './shared/handed-out.ts';
 import { ItemReadings } from './shared/item-readings.ts';
@@ -49,7 +49,7 @@ export default function register(RED: NodeAPI): void {
     if (!connection) fail(NO_BOX);
     else {
       try {
-        readings = new ItemReadings(this, connection, status, settingsOf(filledIn(RED, this, migrated(saved)), this.id));
+        readings = new ItemReadings({ node: this, teller: tellerFor(RED, this, saved), connection, status }, settingsOf(filledIn(RED, this, migrated(saved)), this.id));
         this.handedOut = readings.handedOut;
       } catch (error) {
         fail(inWords(error));

@@ -100,13 +100,29 @@ window.lanpost.boxDialog = {
         ...[...classes, ...accounts].filter((one) => one.grants.length + one.denials.length > 0).map((one) => ({ who: one.name, key: one.name, level: '', one }))];
       $('#lanpost-box-trust').empty().append(this.table(lines.map(({ who, key, level, one }) => this.row([who, level, said(one) || '–', one.level === 'seen' && one.denials.length === 0 ? '' : button('revoke', () => void change('DELETE', 'trust/' + encodeURIComponent(key)))])), words('nobody')));
     };
+    /** The reader whose drop is to be confirmed. */
+    let dropping = '';
+    const drop = (name) => {
+      dropping = name;
+      void refresh();
+    };
+    const reader = ({ name, filter, pending: records, bytes, open, abandonedSince }) => {
+      const isAsked = name === dropping && !open;
+      const row = this.row([
+        name, filter, words('pins', { records, bytes }),
+        open ? words('open') : abandonedSince ? words('abandoned', { since: new Date(abandonedSince).toLocaleString() }) : '',
+        open || isAsked ? '' : button('drop', () => drop(name)),
+      ]);
+      if (!isAsked) return [row];
+      const dropped = () => {
+        dropping = '';
+        void change('DELETE', 'readers/' + encodeURIComponent(name));
+      };
+      return [row, this.askedRow(words(records === 0 ? 'dropping.nothing' : 'dropping.lost', { records, bytes }), button('dropping.yes', dropped), button('dropping.no', () => drop('')))];
+    };
     const readers = async () => {
       const { readers: all } = await lanpost.ask(box(), 'readers');
-      $('#lanpost-box-readers').empty().append(this.table(all.map((one) => this.row([
-        one.name, one.filter, words('pins', { records: one.pending, bytes: one.bytes }),
-        one.open ? words('open') : one.abandonedSince ? words('abandoned', { since: new Date(one.abandonedSince).toLocaleString() }) : '',
-        one.open ? '' : button('drop', () => void change('DELETE', 'readers/' + encodeURIComponent(one.name))),
-      ])), words('none')));
+      $('#lanpost-box-readers').empty().append(this.table(all.flatMap(reader), words('none')));
     };
     const left = this.leftHomes(node, words, button, box);
     const refresh = async () => {
@@ -198,8 +214,11 @@ window.lanpost.boxDialog = {
     const row = this.row([jid, this.stateOf(home), queued === 0 ? words('left.nothing') : words('left.waits', { queued, bytes, oldest }), deployed ? words('left.deploy') : isAsked ? '' : button('left.remove', () => ask(jid))]);
     if (!isAsked) return [row];
     const lost = words(queued === 0 ? 'left.lost.nothing' : grouped ? 'left.lost.grouped' : 'left.lost.all', { queued, bytes, oldest });
-    return [row, $('<tr></tr>').append($('<td colspan="4" style="padding:2px 8px 6px 0"></td>').append($('<div class="lanpost-box-lost" style="margin-bottom:4px"></div>').text(lost), button('left.yes', () => void remove(jid)), ' ', button('left.no', () => ask(''))))];
+    return [row, this.askedRow(lost, button('left.yes', () => void remove(jid)), button('left.no', () => ask('')))];
   },
+
+  /** Beneath a row: what is lost, and whether that is meant. */
+  askedRow(lost, yes, no) { return $('<tr></tr>').append($('<td colspan="5" style="padding:2px 8px 6px 0"></td>').append($('<div class="lanpost-box-lost" style="margin-bottom:4px"></div>').text(lost), yes, ' ', no)); },
 
   /** Pairing with words: asked about each second while there is one, and the dialog is open. */
   pairing(box, words, button, change) {

@@ -21,6 +21,12 @@ export function connectionOf(RED: NodeAPI, def: BoxUserDef): BoxConnection | und
   return node && isBoxNode(node) ? node.connection : undefined;
 }
 
+/** Who tells what is left of a node that is deleted: an editor shows nothing of one that is gone, and fails over it. */
+export function tellerFor(RED: NodeAPI, node: Node, def: BoxUserDef): Node {
+  const box: Node | null | undefined = RED.nodes.getNode(def.box);
+  return box ?? node;
+}
+
 export function isBoxNode(node: Node): node is BoxNode {
   return 'connection' in node && node.connection instanceof BoxConnection && 'accounts' in node;
 }

@@ -28,6 +28,7 @@ interface Told { readonly topic: string; readonly durable: boolean; readonly rea
 export class ItemReadings {
   readonly handedOut: HandedOut;
   readonly #node: Node;
+  readonly #teller: Node;
   readonly #connection: BoxConnection;
   readonly #status: NodeStatus;
   readonly #asked: Asked;
@@ -44,8 +45,9 @@ export class ItemReadings {
   readonly #say = (): void => this.#status.changed(this.#show);
   #obeyed: Promise<void> = Promise.resolve();
 
-  constructor(node: Node, connection: BoxConnection, status: NodeStatus, own: ReadingSettings) {
+  constructor({ node, teller, connection, status }: { readonly node: Node; readonly teller: Node; readonly connection: BoxConnection; readonly status: NodeStatus }, own: ReadingSettings) {
     this.#node = node;
+    this.#teller = teller;
     this.#connection = connection;
     this.#status = status;
     this.#asked = new Asked(status);
@@ -178,7 +180,7 @@ export class ItemReadings {
   async #tellLeft(): Promise<void> {
     const { state } = this.#connection;
     const durable = this.#wanted().filter((settings) => settings.durable);
-    if (state.phase === 'open' && durable.length > 0) await tellLeft(this.#node, state.box, await namesOf(state.box, durable));
+    if (state.phase === 'open' && durable.length > 0) await tellLeft(this.#teller, state.box, await namesOf(state.box, durable));
   }
 
   #read(settings: ReadingSettings): ItemReading {

@@ -25,10 +25,10 @@ export async function dropReader(box: Box, name: string): Promise<'dropped' | 'o
   return 'dropped';
 }
 
-/** What a deleted node leaves in the box is said once, where whoever deleted it looks. */
-export async function tellLeft(node: Node, box: Box, names: ReadonlySet<string>): Promise<void> {
+/** What a deleted node leaves in the box is said once, where whoever deleted it looks; by `teller`, which is still there. */
+export async function tellLeft(teller: Node, box: Box, names: ReadonlySet<string>): Promise<void> {
   for (const line of await readersOf(box)) {
-    if (names.has(line.name)) node.warn(`the durable reader "${line.name}" stays in the box and ${keptInWords(line)}: drop it there when nobody is to read on`);
+    if (names.has(line.name)) teller.warn(`the durable reader "${line.name}" stays in the box and ${keptInWords(line)}: drop it there when nobody is to read on`);
   }
 }
 

@@ -59,7 +59,8 @@ export function lossOf(error: unknown): Loss {
   const reason = reasonOf(error);
   if (error instanceof SaslError) {
     // RFC 6120 §6.5.10: this one says that trying again may help.
-    return error.condition === 'temporary-auth-failure' ? { kind: 'link', reason } : { kind: 'auth', reason: `the account was refused: ${reason}` };
+    if (error.condition === 'temporary-auth-failure') return { kind: 'link', reason };
+    return { kind: 'auth', reason: `the account was refused${error.condition === 'not-authorized' ? ', check its name and password' : ''}: ${reason}` };
   }
   if (error instanceof StreamEnded) {
     const { condition } = error.fault;

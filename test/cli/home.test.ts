@@ -36,7 +36,7 @@ describe('what becomes of a home', () => {
 it('the list of homes says why one is refused, and when it is tried again', async () => {
   const { out, text } = screen();
   const nextAttempt = Date.UTC(2026, 10, 1, 12);
-  await printHomes(out, [{ ...HOME, state: 'refused', reason: 'the account was refused: not-authorized', nextAttempt }, { ...HOME, jid: 'box@other.example' }]);
+  await printHomes(out, [{ ...HOME, state: 'refused', reason: 'the account was refused, check its name and password: not-authorized', nextAttempt }, { ...HOME, jid: 'box@other.example' }]);
   const states = text().split('\n').map((line) => line.split('\t')[1]);
-  expect(states.slice(0, 2)).toEqual([`refused (the account was refused: not-authorized) until ${timeInWords(nextAttempt)}`, 'online']);
+  expect(states.slice(0, 2)).toEqual([`refused (the account was refused, check its name and password: not-authorized) until ${timeInWords(nextAttempt)}`, 'online']);
 });

@@ -22,7 +22,7 @@ const CASES: readonly (readonly [what: string, node: string, english: string, ge
     'gate, lanpost \\S+, DIR/gate\nSchlüssel [0-9a-f]{64}\nNetz aus\nLog offen, \\d+ Topics, \\d+ MiB frei\n'],
   ['a home that is well', 'fine', '\nviewer@home\\.test: online, 0 queued(?:\n|$)', '\nviewer@home\\.test: online, 0 warten(?:\n|$)'],
   ['an account with a wrong password', 'fine',
-    '\nedge1@home\\.test: refused \\(the account was refused: not-authorized[^\n]*\\), 0 queued(?:\n|$)', '\nedge1@home\\.test: abgewiesen \\(das Konto wurde abgewiesen: not-authorized[^\n]*\\), 0 warten(?:\n|$)'],
+    '\nedge1@home\\.test: refused \\(the account was refused, check its name and password: not-authorized[^\n]*\\), 0 queued(?:\n|$)', '\nedge1@home\\.test: abgewiesen \\(das Konto wurde abgewiesen, Name und Passwort prüfen: not-authorized[^\n]*\\), 0 warten(?:\n|$)'],
   ['a server that nobody knows', 'fine',
     '\nbox@lost\\.test: waiting \\(lost\\.invalid:5222: (?:nobody knows an address of that name|no name server answers)\\), 0 queued(?:\n|$)',
     '\nbox@lost\\.test: wartet \\(lost\\.invalid:5222: (?:niemand kennt eine Adresse dieses Namens|kein Nameserver antwortet)\\), 0 warten(?:\n|$)'],

@@ -259,6 +259,7 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     const before = Date.now();
     await deploy(page);
     await expect.poll(() => complaints.some((one) => one.includes('the durable reader "forgetful" stays in the box'))).toBe(true);
+    await page.locator('.red-ui-debug-msg', { hasText: 'the durable reader "forgetful" stays in the box' }).waitFor({ timeout: 20_000 });
     // That it is said is wanted here.
     expect(complaints.splice(complaints.findIndex((one) => one.includes('forgetful')), 1)).toEqual([expect.stringContaining('drop it there when nobody is to read on')]);
     for (const n of [1, 2, 3]) await box.publish('forgotten/one', `${n} ${'x'.repeat(500)}`);
@@ -266,12 +267,19 @@ describe.skipIf(!needs('chromium'))('the editor in a browser', () => {
     expect(bytes).toBeGreaterThan(1500);
     expect(abandonedSince - before).toBeGreaterThan(-1000);
     const since = await page.evaluate((time) => new Date(time).toLocaleString(), abandonedSince);
-    expect((await dialog()).split(/\t|\n/).map((cell) => cell.trim()).filter(Boolean)).toEqual(['forgetful', 'forgotten/#', `keeps 3 records, ${bytes} bytes`, `nobody since ${since}`, 'drop']);
+    expect((await dialog()).split(/\t|\n/).map((cell) => cell.trim()).filter(Boolean)).toEqual(['forgetful', 'forgotten/#', `keeps 3 records, ${bytes} bytes`, `nobody since ${since}`, 'drop…']);
     if (process.env['LANPOST_SCREENSHOT'] === '1') {
       await row.scrollIntoViewIfNeeded();
       await page.screenshot({ path: join(tmpdir(), 'lanpost-left-reader.png') });
     }
-    await row.locator('button', { hasText: 'drop' }).click();
+    await row.locator('button', { hasText: 'drop…' }).click();
+    const asked = page.locator('#lanpost-box-readers .lanpost-box-lost');
+    await expect.poll(() => asked.innerText()).toBe(`What it keeps will not be read with it any more: 3 records, ${bytes} bytes. What topics keep by themselves stays in them.`);
+    await page.locator('#lanpost-box-readers button', { hasText: 'Keep it' }).click();
+    await asked.waitFor({ state: 'detached' });
+    expect((await reader())?.bytes).toBe(bytes);
+    await row.locator('button', { hasText: 'drop…' }).click();
+    await page.locator('#lanpost-box-readers button', { hasText: 'Drop it' }).click();
     await row.waitFor({ state: 'detached' });
     expect(await reader()).toBeUndefined();
     await closeDialog(page, '#node-config-dialog-cancel');

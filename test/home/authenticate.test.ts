@@ -44,7 +44,7 @@ describe('RFC 5802 §6: channel binding', () => {
     await rig.publish('t', 1);
     await rig.state('refused');
     expect(rig.home.saidOfBinding).toEqual(['SCRAM-SHA-256 y']);
-    expect([(await rig.status())?.reason, rig.home.sessions, rig.home.stanzas]).toEqual(['the account was refused: not-authorized', 0, []]);
+    expect([(await rig.status())?.reason, rig.home.sessions, rig.home.stanzas]).toEqual(['the account was refused, check its name and password: not-authorized', 0, []]);
   });
 
   it('that a server does not know at all is said to be possible, and it goes on without', async () => {

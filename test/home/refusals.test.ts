@@ -106,7 +106,7 @@ describe('a refused password', () => {
     expect(rig.log.registry.get(`home-refused:${rig.home.account.jid}`)).toMatchObject({ count: rig.home.logins, early });
     // Each of them says why, and when it is tried.
     const status = await rig.status();
-    expect(status?.reason).toBe('the account was refused: not-authorized');
+    expect(status?.reason).toBe('the account was refused, check its name and password: not-authorized');
     expect((status?.nextAttempt ?? 0) - clock.wall()).toBeLessThanOrEqual(60 * MINUTE);
     rig.home.set.password = rig.home.account.password;
     clock.advance(60 * MINUTE);
@@ -182,7 +182,7 @@ describe('a refused password', () => {
   it('is kept by when and how often, never by itself', async () => {
     const { rig, clock } = await refusedRig();
     await using _ = rig;
-    expect(rig.log.registry.get(`home-refused:${rig.home.account.jid}`)).toEqual({ count: 1, at: clock.wall(), wait: MINUTE, reason: 'the account was refused: not-authorized', early: 0 });
+    expect(rig.log.registry.get(`home-refused:${rig.home.account.jid}`)).toEqual({ count: 1, at: clock.wall(), wait: MINUTE, reason: 'the account was refused, check its name and password: not-authorized', early: 0 });
   });
 
   it.each<[string, number, number?]>([

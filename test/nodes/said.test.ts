@@ -48,7 +48,7 @@ describe('what the box says, in the language of whoever looks', () => {
     ['no box: open this node and choose one', 'keine Box: diesen Node öffnen und eine wählen'],
     ['locked: /home/me/box.2 is in use by another process; stop that one first, or choose another data directory.', 'anderswo in Gebrauch: /home/me/box.2 ist in einem anderen Prozess in Gebrauch; den erst anhalten, oder einen anderen Datenordner wählen.'],
     ['not-found: no box is running in /a/b: start one with `lanpost start --dir /a/b`', 'nicht gefunden: in /a/b läuft keine Box: eine starten mit `lanpost start --dir /a/b`'],
-    ['the account was refused: not-authorized: Wrong, closed', 'das Konto wurde abgewiesen: not-authorized: Wrong, closed'],
+    ['the account was refused, check its name and password: not-authorized: Wrong, closed', 'das Konto wurde abgewiesen, Name und Passwort prüfen: not-authorized: Wrong, closed'],
     ["waiting · the server's certificate was not accepted: this box does not know the authority that signed it", 'wartet · das Zertifikat des Servers wurde nicht angenommen: diese Box kennt die Stelle nicht, die es unterschrieben hat'],
     ['waiting · 2 queued, oldest 5 s · home.example:5222: nobody knows an address of that name', 'wartet · 2 stehen an, ältestes 5 s · home.example:5222: niemand kennt eine Adresse dieses Namens'],
     ['[fe80::1]:5222: no machine answers there', '[fe80::1]:5222: dort antwortet keine Maschine'],

@@ -79,7 +79,7 @@ describe.skipIf(!needs('root'))('nodes that read at another box', () => {
     const [{ name }] = await here() as [{ name: string }];
     const path = `/lanpost/boxes/box/readers/${encodeURIComponent(name)}`;
     expect(await flows.request().delete(path)).toMatchObject({ status: 409 });
-    const node = flows.getNode('sub');
+    const node = flows.getNode('box');
     const warned = new Promise<unknown>((resolve) => { node.once('call:warn', (call: { args: unknown[] }) => resolve(call.args[0])); });
     await flows.setFlows(base());
     expect(await warned).toBe(`the durable reader "${name}" stays in the box and keeps nothing yet: drop it there when nobody is to read on`);
