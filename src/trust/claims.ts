@@ -48,9 +48,10 @@ export class Claims {
     if (!this.#init.isPaired(fingerprint)) throw new LanpostError('forbidden', 'only a paired key can have an account of its own: pair with it first');
     const before = this.#rows.get(jid);
     if (before && before.fingerprint !== fingerprint) throw new LanpostError('conflict', `${jid} is said to be another key's; disclaim it first`);
-    if (before) return;
-    if (this.#rows.size >= CLAIMS) throw new LanpostError('busy', `${CLAIMS} accounts are claimed already; disclaim one first`);
-    await this.#set(jid, { fingerprint, since: this.#init.clock.wall() });
+    if (before && this.#stored(jid)?.fingerprint === fingerprint) return;
+    if (!before && this.#rows.size >= CLAIMS) throw new LanpostError('busy', `${CLAIMS} accounts are claimed already; disclaim one first`);
+    // Of two at once the second saw what the first had not stored yet.
+    await this.#set(jid, { fingerprint, since: before?.since ?? this.#init.clock.wall() });
   }
 
   async disclaim(jid: string): Promise<void> {
@@ -116,13 +117,31 @@ export class Claims {
     return { address: `xmpp:${jid}`, state: 'expired', since: proof.wall + PROOF_LASTS, ...why };
   }
 
+  /** At once, so that whoever takes it back finds what is still being written; what could not be stored is as it is on disk. */
   async #set(jid: string, row: Row | undefined): Promise<void> {
-    await this.#init.registry.set(PREFIX + jid, row);
     if (row) this.#rows.set(jid, row);
     else {
       this.#rows.delete(jid);
       this.#reasons.delete(jid);
     }
+    try {
+      await this.#init.registry.set(PREFIX + jid, row);
+    } catch (error) {
+      // Something else may have been said meanwhile.
+      if (this.#rows.get(jid) === row) this.#recall(jid);
+      throw error;
+    }
+  }
+
+  #recall(jid: string): void {
+    const stored = this.#stored(jid);
+    if (stored) this.#rows.set(jid, stored);
+    else this.#rows.delete(jid);
+  }
+
+  #stored(jid: string): Row | undefined {
+    const row = this.#init.registry.get(PREFIX + jid);
+    return isRow(row) ? row : undefined;
   }
 }
 

@@ -72,6 +72,61 @@ describe('an account that is one key\'s alone', () => {
     expect(claims.holder(JID)).toBeUndefined();
   });
 
+  describe('while the disk takes its time', () => {
+    let writes: { readonly done: () => void; readonly failed: () => void }[];
+    beforeEach(() => {
+      writes = [];
+      const { setAll } = registry;
+      registry.setAll = (rows) => new Promise((resolve, reject) => {
+        writes.push({ done: () => void setAll.call(registry, rows).then(resolve), failed: () => reject(new Error('the disk is full')) });
+      });
+    });
+    const written = async (...under: Promise<void>[]): Promise<void> => {
+      for (const { done } of writes.splice(0)) done();
+      await Promise.all(under);
+    };
+
+    test('does not outlive the revocation of its key', async () => {
+      const claiming = claims.claim(JID, KEY);
+      paired.delete(KEY);
+      await written(claiming, claims.forget(KEY));
+      paired.add(KEY); // anew, later
+      expect([claims.claimant(JID), claims.of(KEY), [...registry.rows]]).toEqual([undefined, [], []]);
+    });
+
+    test('is not proven any more once it is being taken back', async () => {
+      await written(claims.claim(JID, KEY));
+      const forgetting = claims.forget(KEY);
+      await expect(claims.proven(JID, KEY)).rejects.toMatchObject({ code: 'not-found' });
+      await written(forgetting);
+      expect([...registry.rows]).toEqual([]);
+    });
+
+    test('is nobody else\'s, and is there for whoever says it again only when it is stored', async () => {
+      const claiming = claims.claim(JID, KEY);
+      await expect(claims.claim(JID, OTHER)).rejects.toMatchObject({ code: 'conflict' });
+      const again = claims.claim(JID, KEY);
+      let stored = false;
+      void again.then(() => { stored = true; });
+      await Promise.resolve();
+      expect(stored).toBe(false);
+      await written(claiming, again);
+      expect([claims.claimant(JID), stored]).toEqual([KEY, true]);
+    });
+
+    test('is as it is on disk when that could not be written', async () => {
+      const claiming = claims.claim(JID, KEY);
+      for (const { failed } of writes.splice(0)) failed();
+      await expect(claiming).rejects.toThrow('the disk is full');
+      expect(claims.claimant(JID)).toBeUndefined();
+      await written(claims.claim(JID, OTHER));
+      const disclaiming = claims.disclaim(JID);
+      for (const { failed } of writes.splice(0)) failed();
+      await expect(disclaiming).rejects.toThrow('the disk is full');
+      expect(claims.claimant(JID)).toBe(OTHER);
+    });
+  });
+
   test('is one of 64', async () => {
     for (let n = 0; n < 64; n++) await claims.claim(`b${n}@home.example`, KEY);
     await expect(claims.claim(JID, KEY)).rejects.toMatchObject({ code: 'busy' });
