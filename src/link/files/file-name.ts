@@ -25,10 +25,19 @@ export function numbered(name: string, n: number): string {
   return `${stem} (${n})${extension}`;
 }
 
-/** The folder of a peer. Different names never share one: what had to be changed carries a mark of what it was. */
-export function folderName(peer: string): string {
+/** What ends as a marked name does, or as a key's. */
+const MARKED = /[~=][0-9a-f]{8}$/i;
+
+/** How the folder of a key ends, whatever it is called: others cannot have one that does. */
+export function keyMark(fingerprint: string): string {
+  return `=${fingerprint.slice(0, 8)}`;
+}
+
+/** The folder of a peer: of a key by its mark, of who has none by the name. Different names never share one: what had to be changed carries a mark of what it was. */
+export function folderName(peer: string, fingerprint?: string): string {
   const safe = cut(safeFileName(peer.replaceAll(/[/\\]/g, '_')), NAME_BYTES - 9);
-  return safe === peer ? safe : `${safe}~${createHash('sha256').update(peer).digest('hex').slice(0, 8)}`;
+  if (fingerprint !== undefined) return safe + keyMark(fingerprint);
+  return safe === peer && !MARKED.test(peer) ? safe : `${safe}~${createHash('sha256').update(peer).digest('hex').slice(0, 8)}`;
 }
 
 function parted(name: string): { readonly stem: string; readonly extension: string } {

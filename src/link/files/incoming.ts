@@ -67,7 +67,7 @@ export class Incoming {
     const { transfer, folder, offer, method, clock } = this.#init;
     this.#stage = 'reserving';
     try {
-      this.#draft = await folder.reserve(transfer.peer, transfer.name, offer.size);
+      this.#draft = await folder.reserve(transfer.peer, transfer.name, offer.size, transfer.fingerprint);
     } catch (error) {
       this.#stage = 'offered';
       throw error;

@@ -6,7 +6,7 @@ import type { Limits } from '../../api.ts';
 import { LanpostError } from '../../errors.ts';
 import { OneByOne } from '../../one-by-one.ts';
 import { syncFolder } from '../../sync-folder.ts';
-import { folderName, numbered, safeFileName } from './file-name.ts';
+import { folderName, keyMark, numbered, safeFileName } from './file-name.ts';
 
 export interface ReceivedFolderInit {
   /** The box's data directory. */
@@ -35,7 +35,7 @@ const NAMES = 1_000;
 const LOOK_EVERY = 4 << 20;
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
 
-/** `DIR/files`: what peers sent, a folder for each. Nothing is written outside of it, and nothing in it is overwritten. */
+/** `DIR/files`: what peers sent, a folder for each key, and for each name without one. Nothing is written outside of it, and nothing in it is overwritten. */
 export class ReceivedFolder {
   readonly #init: ReceivedFolderInit;
   /** Bytes promised to what is on its way, by peer's folder. */
@@ -48,12 +48,12 @@ export class ReceivedFolder {
     this.#init = init;
   }
 
-  /** Room for a file of that size. Rejects with why there is none. */
-  reserve(peer: string, name: string, size: number): Promise<Draft> {
-    return this.#turns.run(() => this.#reserve(folderName(peer), safeFileName(name), size));
+  /** Room for a file of that size from that peer, which has shown that key if it has one. Rejects with why there is none. */
+  reserve(peer: string, name: string, size: number, fingerprint?: string): Promise<Draft> {
+    return this.#turns.run(() => this.#reserve(peer, fingerprint, safeFileName(name), size));
   }
 
-  async #reserve(folder: string, name: string, size: number): Promise<Draft> {
+  async #reserve(peer: string, fingerprint: string | undefined, name: string, size: number): Promise<Draft> {
     const { limits } = this.#init;
     if (size > limits.fileBytes) throw new LanpostError('too-large', `a file may have ${limits.fileBytes} bytes, this one has ${size}`);
     const root = await this.#folder('files');
@@ -64,6 +64,9 @@ export class ReceivedFolder {
     });
     const used = await usage(root);
     const promised = [...this.#promised.values()];
+    const folders = [...used.keys(), ...promised.map((one) => one.folder)].toSorted();
+    // A key keeps its folder when its name changes, and when the owner calls the folder something else in front of the mark.
+    const folder = (fingerprint === undefined ? undefined : folders.find((one) => one.endsWith(keyMark(fingerprint)))) ?? folderName(peer, fingerprint);
     const mine = used.get(folder) ?? { bytes: 0, files: 0 };
     const ofPeer = promised.filter((one) => one.folder === folder);
     if (mine.files + ofPeer.length >= PEER_FILES || mine.bytes + sizes(ofPeer) + size > limits.peerFilesBytes) {

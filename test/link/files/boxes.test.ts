@@ -23,7 +23,9 @@ const trusting = async (setup: ServiceBoxSetup = {}): Promise<void> => {
   await b.trust.allow(a.identity.fingerprint, 'files');
 };
 const files = (box: ServiceBox): ServiceBox['service']['files']['box'] => box.service.files.box;
-const stored = (box: ServiceBox): Promise<string[]> => readdir(join(box.dir, 'files', 'a@h1')).catch(() => []);
+/** Where files of the one lie at the other. */
+const folderOf = (from: ServiceBox, at: ServiceBox): string => join(at.dir, 'files', `${from.link.name}=${from.identity.fingerprint.slice(0, 8)}`);
+const stored = (box: ServiceBox): Promise<string[]> => readdir(folderOf(a, box)).catch(() => []);
 const onTheWay = (box: ServiceBox): Promise<string[]> => readdir(join(box.dir, 'files', '.incoming')).catch(() => []);
 
 beforeEach(() => { lan = new SimulatedLan(); });
@@ -40,7 +42,7 @@ describe('a file to another box', () => {
     });
     const [received, sent] = await Promise.all([outcome(files(b).accept(offer.id)), outcome(sending)]);
     expect(sent).toMatchObject({ type: 'done', direction: 'out', peer: 'b@h2', size, sent: size });
-    expect(received).toMatchObject({ type: 'done', direction: 'in', size, sent: size, path: join(b.dir, 'files', 'a@h1', 'grüße _1_ & _2_.bin') });
+    expect(received).toMatchObject({ type: 'done', direction: 'in', size, sent: size, path: join(folderOf(a, b), 'grüße _1_ & _2_.bin') });
     expect(data.equals(await readFile(received.path ?? ''))).toBe(true);
     expect(await onTheWay(b)).toEqual([]);
     expect(await files(a).list()).toEqual([]);
@@ -112,11 +114,11 @@ describe('a file to another box', () => {
       const { id } = await first(files(b).offers());
       const events = files(b).accept(id);
       await next(events, 'progress');
-      const place = b.dir;
+      const place = folderOf(a, b);
       await (stops === 'receiver' ? b : a).close();
       expect(await sending).toMatchObject({ type: 'failed' });
       expect(await outcome(events)).toMatchObject({ type: 'failed' });
-      expect(await readdir(join(place, 'files', 'a@h1')).catch(() => [])).toEqual([]);
+      expect(await readdir(place).catch(() => [])).toEqual([]);
       await lan.close();
       lan = new SimulatedLan();
     }
@@ -220,7 +222,7 @@ describe('many files', () => {
       const data = randomBytes(size);
       const done = await outcome(files(from).send(to.link.name, { name: `${n}.bin`, data }));
       expect(done).toMatchObject({ type: 'done', sent: size });
-      const path = join(to.dir, 'files', from.link.name, `${n}.bin`);
+      const path = join(folderOf(from, to), `${n}.bin`);
       expect(Buffer.compare(await readFile(path), data)).toBe(0);
     }));
     await Promise.all(all);
@@ -248,7 +250,7 @@ describe('what a box takes has bounds', () => {
     const two = send();
     const { id } = await first(files(b).offers());
     await expect(outcome(files(b).accept(id))).rejects.toMatchObject({ code: 'disk-full' });
-    await rm(join(b.dir, 'files', 'a@h1', 'x'));
+    await rm(join(folderOf(a, b), 'x'));
     expect(await outcome(files(b).accept(id))).toMatchObject({ type: 'done' });
     expect(await two).toMatchObject({ type: 'done' });
   });
@@ -286,14 +288,14 @@ describe('what a box takes has bounds', () => {
     const elsewhere = join(a.dir, 'elsewhere');
     await mkdir(elsewhere);
     await mkdir(join(b.dir, 'files'), { recursive: true });
-    await symlink(elsewhere, join(b.dir, 'files', 'a@h1'));
+    await symlink(elsewhere, folderOf(a, b));
     expect(await outcome(files(a).send('b@h2', { name: 'x', data: randomBytes(10) }))).toMatchObject({ type: 'failed' });
     expect(await readdir(elsewhere)).toEqual([]);
-    await rm(join(b.dir, 'files', 'a@h1'));
-    await mkdir(join(b.dir, 'files', 'a@h1'));
+    await rm(folderOf(a, b));
+    await mkdir(folderOf(a, b));
     await writeFile(join(elsewhere, 'kept'), 'as it was');
-    await symlink(join(elsewhere, 'kept'), join(b.dir, 'files', 'a@h1', 'x'));
-    await symlink(join(elsewhere, 'new'), join(b.dir, 'files', 'a@h1', 'x (2)'));
+    await symlink(join(elsewhere, 'kept'), join(folderOf(a, b), 'x'));
+    await symlink(join(elsewhere, 'new'), join(folderOf(a, b), 'x (2)'));
     expect(await outcome(files(a).send('b@h2', { name: 'x', data: randomBytes(10) }))).toMatchObject({ type: 'done' });
     expect((await stored(b)).toSorted()).toEqual(['x', 'x (2)', 'x (3)']);
     expect(await readdir(elsewhere)).toEqual(['kept']);

@@ -49,13 +49,23 @@ describe('the name of a file', () => {
 });
 
 describe('the folder of a peer', () => {
+  const KEY = '0a1b2c3d'.repeat(8);
+  const odd = ['../up@h1', '..\\up@h1', 'up@h1', '.up@h1', ' up@h1', 'up@h1.', 'a/b', 'a_b', '.incoming', '..', '.', 'CON', 'a_b~c14cddc0', `a_b=${KEY.slice(0, 8)}`];
+
   test('has its name, and is never another peer\'s', () => {
     expect(folderName('alice@h1')).toBe('alice@h1');
     expect(folderName('wjt@bael (2)')).toBe('wjt@bael (2)');
-    const odd = ['../up@h1', '..\\up@h1', 'up@h1', '.up@h1', ' up@h1', 'up@h1.', 'a/b', 'a_b', '.incoming', '..', '.', 'CON'];
-    const folders = odd.map(folderName);
+    const folders = odd.map((peer) => folderName(peer));
     expect(new Set(folders).size).toBe(odd.length);
     for (const folder of folders) expect(folder).toMatch(/^[^./\\]+[^/\\]*$/);
     expect(folders).not.toContain('.incoming');
+  });
+
+  test('is its key\'s, if it has shown one: no name leads there without it', () => {
+    expect(folderName('alice@h1', KEY)).toBe('alice@h1=0a1b2c3d');
+    const names = [...odd, ...odd.map((peer) => folderName(peer)), ...odd.map((peer) => folderName(peer, KEY)), ...odd.map((peer) => folderName(peer, KEY).toUpperCase())];
+    expect(names.map((peer) => folderName(peer)).filter((folder) => /=[0-9a-f]{8}$/i.test(folder))).toEqual([]);
+    expect(new Set(names.map((peer) => folderName(peer))).size).toBe(new Set(names).size);
+    expect(Buffer.byteLength(folderName('ü'.repeat(300), KEY))).toBeLessThanOrEqual(200);
   });
 });

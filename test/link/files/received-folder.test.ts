@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Draft, ReceivedFolder } from '../../../src/link/files/received-folder.ts';
 
@@ -83,6 +83,30 @@ describe('the folder for received files', () => {
     for (const text of ['one', 'two', 'three']) await put(folder, 'alice@h1', 'a.txt', text);
     const names = ['a.txt', 'a (2).txt', 'a (3).txt'];
     expect(await Promise.all(names.map((name) => readFile(join(dir, 'files', 'alice@h1', name), 'utf8')))).toEqual(['one', 'two', 'three']);
+  });
+
+  test('is one for each key, by its mark: whatever the key is called, and whatever stands before the mark', async () => {
+    const folder = opened();
+    const [key, other] = ['0a1b2c3d'.repeat(8), '1a1b2c3d'.repeat(8)];
+    const kept = async (peer: string, fingerprint?: string): Promise<string> => {
+      const draft = await folder.reserve(peer, 'a', 60, fingerprint);
+      return relative(join(dir, 'files'), await draft.keep(never));
+    };
+    await writeFile(await mkdir(join(dir, 'files', 'alice@h1'), { recursive: true }).then(() => join(dir, 'files', 'alice@h1', 'a')), 'from before');
+    expect([await kept('alice@h1', key), await kept('alice@h1', other), await kept('alice@h1')]).toEqual(['alice@h1=0a1b2c3d/a', 'alice@h1=1a1b2c3d/a', 'alice@h1/a (2)']);
+    expect(await kept('alice-2@h1', key)).toBe('alice@h1=0a1b2c3d/a (2)');
+    await rename(join(dir, 'files', 'alice@h1=0a1b2c3d'), join(dir, 'files', 'Alice=0a1b2c3d'));
+    expect(await kept('alice@h1', key)).toBe('Alice=0a1b2c3d/a (3)');
+    expect(await kept('Alice=0a1b2c3d')).toMatch(/^Alice=0a1b2c3d~/);
+    expect(await readFile(join(dir, 'files', 'alice@h1', 'a'), 'utf8')).toBe('from before');
+  });
+
+  test('gives a key no more room under another name', async () => {
+    const folder = opened();
+    const key = '0a1b2c3d'.repeat(8);
+    await folder.reserve('alice@h1', 'a', 100, key);
+    await expect(folder.reserve('alice-2@h1', 'a', 60, key)).rejects.toMatchObject({ code: 'disk-full' });
+    await folder.reserve('alice-2@h1', 'a', 100, '1a1b2c3d'.repeat(8));
   });
 
   test('promises the same room to one only', async () => {
