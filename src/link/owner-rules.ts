@@ -47,7 +47,7 @@ export class OwnerRules {
   }
 
   async allow(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
-    const who = await this.#ruled(peer);
+    const who = this.#known(peer) ?? await this.#proven(peer);
     if (isAccountName(who) && right !== 'command' && right !== 'device') throw new LanpostError('invalid-value', 'an account elsewhere may be allowed commands and devices, and nothing else');
     if (right === 'relay' && isClass(who) && who !== 'class:paired') throw new LanpostError('invalid-value', `only paired boxes are relayed: ${who} cannot be allowed it`);
     const ruled = await this.#parts.trust.allow(who, right, filter);
@@ -62,7 +62,7 @@ export class OwnerRules {
   }
 
   async deny(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
-    const who = await this.#ruled(peer);
+    const who = this.#known(peer) ?? await this.#proven(peer);
     try {
       return await this.#parts.trust.deny(who, right, filter);
     } finally {
@@ -140,7 +140,8 @@ export class OwnerRules {
     if (typeof peer !== 'string') throw new TypeError('a peer must be a string');
     if (!AFFILIATIONS.includes(affiliation)) throw new TypeError(`an affiliation is one of ${AFFILIATIONS.join(', ')}`);
     if (isClass(peer)) throw new LanpostError('invalid-value', `${peer} is a class: affiliations are of keys, grants may be of classes`);
-    await this.#parts.broker.affiliate(OWNER, topic, new Map([[await this.#addressOf(peer), affiliation]]));
+    const who = this.#known(peer) ?? await this.#proven(peer);
+    await this.#parts.broker.affiliate(OWNER, topic, new Map([[addressOf(who), affiliation]]));
   }
 
   async requests(topic?: string): Promise<SubscriptionRequest[]> {
@@ -148,7 +149,7 @@ export class OwnerRules {
   }
 
   async decide(topic: string, peer: string, allow: boolean): Promise<void> {
-    const address = await this.#addressOf(peer);
+    const address = addressOf(this.#known(peer) ?? await this.#proven(peer));
     await this.#parts.approvals.decide(OWNER, topic, ({ fingerprint }) => keyAddress(fingerprint) === address, allow);
   }
 
@@ -159,17 +160,21 @@ export class OwnerRules {
     this.#parts.notifications.recheck();
   }
 
-  async #addressOf(peer: string): Promise<Address> {
-    return isAccountName(peer) ? accountName(peer) : keyAddress(await this.#ruled(peer));
-  }
-
-  /** A class, an account, or a fingerprint. A name whose key is not known yet is asked for it. */
-  async #ruled(peer: string): Promise<string> {
+  /** A class, an account, or a fingerprint. At once: what is revoked in the next moment must not have to wait for what it takes back. */
+  #known(peer: string): string | undefined {
     if (isClass(peer)) return peer;
     if (isAccountName(peer)) return accountName(peer);
-    const known = this.#parts.trust.find(peer)?.fingerprint ?? (/^[0-9a-f]{64}$/i.test(peer) ? peer.toLowerCase() : undefined);
-    return known ?? (await this.#parts.prove(linkName(peer))).fingerprint;
+    return this.#parts.trust.find(peer)?.fingerprint ?? (/^[0-9a-f]{64}$/i.test(peer) ? peer.toLowerCase() : undefined);
   }
+
+  /** A name whose key is not known yet is asked for it. */
+  async #proven(peer: string): Promise<string> {
+    return (await this.#parts.prove(linkName(peer))).fingerprint;
+  }
+}
+
+function addressOf(who: string): Address {
+  return isAccountName(who) ? who : keyAddress(who);
 }
 
 function accountName(name: `xmpp:${string}`): `xmpp:${string}` {

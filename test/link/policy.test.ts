@@ -137,3 +137,17 @@ describe('a peer that is allowed something again by its name, over the stream it
     expect(await a.mail.state((await a.mail.send(`link:${name}`, 'for later')).id)).toBe('accepted');
   });
 });
+
+describe('what is said of a key right before it is revoked', () => {
+  test.each<[string, () => Promise<unknown>]>([
+    ['a grant', () => a.service.rules.allow('b@h2', 'files')],
+    ['a denial', () => a.service.rules.deny('b@h2', 'chat')],
+    ['an affiliation', () => a.service.rules.setAffiliation('public/x', 'b@h2', 'publisher')],
+  ])('is taken back with it: %s that is still being written', async (_, say) => {
+    await a.link.prove('b@h2');
+    const saying = say();
+    await Promise.all([saying, a.service.rules.revoke('b@h2')]);
+    expect(a.trust.list()).toMatchObject([{ level: 'seen', grants: [], denials: [] }]);
+    expect(await a.service.rules.affiliations('public/x')).toEqual([]);
+  });
+});
