@@ -175,8 +175,12 @@ export class Relays {
 
   async #serve({ sid, to, service, key, peer, id }: ReturnType<typeof parseConnect> & { readonly key: string; readonly peer: ProvenPeer; readonly id: string }): Promise<void> {
     const answer = (outcome: { readonly error?: unknown } = {}): void => this.#reply(peer, id, outcome);
+    const pace = this.#paceOf(peer.fingerprint);
     let connected: { readonly socket: Socket; readonly at: RelayAddress };
     try {
+      // What comes first on a relay is not held up: with one after the other there would be no rate.
+      const wait = pace.take(0);
+      if (wait > 0) await new Promise<void>((resolve) => { this.#parts.clock.after(wait, resolve); });
       connected = await this.#connect({ to, service }, peer.fingerprint);
     } catch (error) {
       return answer({ error });
@@ -188,7 +192,7 @@ export class Relays {
       return answer({ error: new LanpostError('forbidden') });
     }
     socket.setNoDelay(true);
-    const { pipe } = this.#add({ sid, to, peer, at, pace: this.#paceOf(peer.fingerprint) });
+    const { pipe } = this.#add({ sid, to, peer, at, pace });
     join(pipe, socket);
     answer();
   }
@@ -236,7 +240,8 @@ export class Relays {
       if (this.#relays.size > 0) return;
       this.#look?.stop();
       this.#look = undefined;
-      this.#paces.clear();
+      // Who begins anew pays for what came before.
+      for (const [fingerprint, owed] of this.#paces) if (owed.take(0) === 0) this.#paces.delete(fingerprint);
     });
     this.#look ??= clock.every(LOOK, () => this.#endIdle());
     return relay;

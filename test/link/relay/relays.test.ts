@@ -3,12 +3,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createSystemClock } from '../../../src/clock.ts';
+import { createSystemClock, createTestClock } from '../../../src/clock.ts';
 import type { Door } from '../../../src/link/tcp.ts';
 import type { PeerContext } from '../../../src/link/context.ts';
-import { PEER_RELAYS, Relays } from '../../../src/link/relay/relays.ts';
+import type { ProvenPeer } from '../../../src/link/streams-port.ts';
+import { PEER_RELAYS, RELAY_RATE, Relays } from '../../../src/link/relay/relays.ts';
 import { buildConnect, buildRelayData, NS_RELAY } from '../../../src/xep/relay.ts';
-import { xml } from '../../../src/xmpp/element.ts';
+import { type Element, xml } from '../../../src/xmpp/element.ts';
 import { quiet } from '../../support/quiet.ts';
 import { acquainted, SimulatedLan } from '../fixtures.ts';
 import { type ServiceBox, serviceBox } from '../service-box.ts';
@@ -191,6 +192,37 @@ describe('a paired neighbour', () => {
     all[0]?.destroy();
     await lan.until(() => b.service.status().relays?.length === PEER_RELAYS - 1);
     await dial();
+  });
+
+  test('that ends a relay and asks for the next is not given more by that: it waits until what came is paid for', async () => {
+    const clock = createTestClock();
+    const { fingerprint } = a.identity;
+    const relays = new Relays({
+      clock, trouble: (trouble) => b.troubles.push(trouble), link: () => b.link, level: (key) => b.service.trust.level(key), may: (key, target, otherwise) => b.service.trust.may(key, 'relay', target, otherwise),
+    });
+    const context = { name: 'a@h1', fingerprint, trust: 'paired' } as PeerContext;
+    const request = (iq: Element): Parameters<Relays['data']>[0] => {
+      const [payload] = iq.getChildElements();
+      if (!payload) throw new Error('nothing is asked');
+      return { type: 'set', iq: xml('iq', { id: '1' }), payload, context };
+    };
+    const [first, second] = [SID, SID.replaceAll('0', 'f')] as const;
+    relays.asked(request(buildConnect({ sid: first, to })));
+    const at = await caller();
+    for (let seq = 0; seq < 8; seq += 1) relays.data(request(buildRelayData({ sid: first, seq, bytes: Buffer.alloc(8_192) })));
+    expect((await read(at, 65_536)).length).toBe(65_536);
+    relays.lost(context as ProvenPeer);
+    await closed(at);
+    expect(relays.list()).toEqual([]);
+    relays.asked(request(buildConnect({ sid: second, to })));
+    await quiet();
+    expect(callers.length).toBe(1);
+    clock.advance(Math.ceil(65_536 / RELAY_RATE * 1_000) - 1);
+    await quiet();
+    expect(callers.length).toBe(1);
+    clock.advance(1);
+    await caller(1);
+    relays.close();
   });
 
   test('that is given up while it is opened is not kept by the neighbour', async () => {
