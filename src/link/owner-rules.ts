@@ -39,6 +39,9 @@ export interface OwnerRulesParts {
   readonly revoked?: (() => Promise<void>) | undefined;
 }
 
+/** Of a fingerprint: by so many a key is found. */
+const FIND_DIGITS = 16;
+
 export class OwnerRules {
   readonly #parts: OwnerRulesParts;
 
@@ -48,6 +51,7 @@ export class OwnerRules {
 
   async allow(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
     const who = this.#known(peer) ?? await this.#proven(peer);
+    this.#unmistaken(peer, who);
     if (isAccountName(who) && right !== 'command' && right !== 'device') throw new LanpostError('invalid-value', 'an account elsewhere may be allowed commands and devices, and nothing else');
     if (right === 'relay' && isClass(who) && who !== 'class:paired') throw new LanpostError('invalid-value', `only paired boxes are relayed: ${who} cannot be allowed it`);
     const ruled = await this.#parts.trust.allow(who, right, filter);
@@ -141,6 +145,7 @@ export class OwnerRules {
     if (!AFFILIATIONS.includes(affiliation)) throw new TypeError(`an affiliation is one of ${AFFILIATIONS.join(', ')}`);
     if (isClass(peer)) throw new LanpostError('invalid-value', `${peer} is a class: affiliations are of keys, grants may be of classes`);
     const who = this.#known(peer) ?? await this.#proven(peer);
+    this.#unmistaken(peer, who);
     await this.#parts.broker.affiliate(OWNER, topic, new Map([[addressOf(who), affiliation]]));
   }
 
@@ -165,6 +170,16 @@ export class OwnerRules {
     if (isClass(peer)) return peer;
     if (isAccountName(peer)) return accountName(peer);
     return this.#parts.trust.find(peer)?.fingerprint ?? (/^[0-9a-f]{64}$/i.test(peer) ? peer.toLowerCase() : undefined);
+  }
+
+  /** Names are free: of several keys that nobody vouched for and that go by one, the last to show it need not be the one that is meant. */
+  #unmistaken(peer: string, who: string): void {
+    const { trust } = this.#parts;
+    if (trust.level(who) === 'paired') return;
+    const namesakes = trust.namesakes(peer.startsWith('link:') ? peer.slice('link:'.length) : peer);
+    if (namesakes.length < 2 || !namesakes.includes(who)) return;
+    const keys = namesakes.map((fingerprint) => fingerprint.slice(0, FIND_DIGITS)).join(', ');
+    throw new LanpostError('conflict', `${namesakes.length} keys have called themselves ${peer}: say which is meant, by its fingerprint: ${keys} (see \`lanpost trust list\`)`);
   }
 
   /** A name whose key is not known yet is asked for it. */

@@ -135,6 +135,11 @@ export class Trust {
     return this.#holders.get(name);
   }
 
+  /** Every key that called itself so last, newest first. */
+  namesakes(name: string): string[] {
+    return [...this.#rows].filter(([, { label }]) => label === name).map(([fingerprint]) => fingerprint).toReversed();
+  }
+
   /** Whether whoever has the name, announced at these addresses, is spoken with only when it shows a key. */
   insists(name: string, addresses: readonly string[]): boolean {
     const holder = this.#holders.get(name);

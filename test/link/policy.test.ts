@@ -151,3 +151,22 @@ describe('what is said of a key right before it is revoked', () => {
     expect(await a.service.rules.affiliations('public/x')).toEqual([]);
   });
 });
+
+describe('a name that two keys have shown', () => {
+  test('is not taken for either by what vouches for a key, and the fingerprints are listed; what is said of one of them makes the name its own', async () => {
+    await a.link.prove('b@h2');
+    await b.close();
+    await lan.until(() => a.link.peers.get('b@h2') === undefined);
+    const other = await serviceBox(lan, 2, 'b');
+    await seen(a, 'b@h2');
+    await a.link.prove('b@h2');
+    const keys = [other, b].map(({ identity }) => identity.fingerprint.slice(0, 16));
+    const refused = { code: 'conflict', message: expect.stringContaining(keys.join(', ')) };
+    for (const name of ['b@h2', 'link:b@h2']) await expect(a.service.rules.allow(name, 'files')).rejects.toMatchObject(refused);
+    await expect(a.service.rules.setAffiliation('public/x', 'b@h2', 'publisher')).rejects.toMatchObject(refused);
+    expect(a.trust.list()).toMatchObject([{ level: 'seen', grants: [] }, { level: 'seen', grants: [] }]);
+    await a.service.rules.allow(keys[1] ?? '', 'files');
+    await a.service.rules.allow('b@h2', 'chat');
+    expect(a.trust.find('b@h2')).toMatchObject({ fingerprint: b.identity.fingerprint, level: 'paired', grants: [{ right: 'files' }, { right: 'chat' }] });
+  });
+});
