@@ -32,17 +32,19 @@ interface Row {
   denials: Grant[];
   lastSeen: number;
   tenure?: Tenure;
+  /** And not shown since: what it is called is somebody else's to be. */
+  revoked?: true;
 }
 
 /** What was kept of a key: of its lists, what can be in them. */
 function toRow(kept: unknown): Row | undefined {
   if (typeof kept !== 'object' || kept === null) return undefined;
-  const { names, label, level, grants, denials = [], lastSeen, tenure }: { readonly [K in keyof Row]?: unknown } = kept;
+  const { names, label, level, grants, denials = [], lastSeen, tenure, revoked }: { readonly [K in keyof Row]?: unknown } = kept;
   const rules = toRules({ grants, denials });
   if (!rules || !Array.isArray(names) || typeof lastSeen !== 'number') return undefined;
   return {
     names: names.filter((name) => typeof name === 'string'), label: typeof label === 'string' ? label : '', level: level === 'paired' ? level : 'seen',
-    ...rules, lastSeen, ...(isTenure(tenure) ? { tenure } : {}),
+    ...rules, lastSeen, ...(isTenure(tenure) ? { tenure } : {}), ...(revoked === true ? { revoked } : {}),
   };
 }
 
@@ -111,9 +113,10 @@ export class Trust {
     const row = known ?? { names: [], label: name, level: 'seen', grants: [], denials: [], lastSeen: now };
     this.#rows.delete(fingerprint);
     this.#rows.set(fingerprint, row);
-    if (!known || row.label !== name || Math.abs(now - row.lastSeen) > SEEN_PRECISION) this.#later(fingerprint);
+    if (!known || row.revoked || row.label !== name || Math.abs(now - row.lastSeen) > SEEN_PRECISION) this.#later(fingerprint);
     row.lastSeen = now;
     row.label = name;
+    delete row.revoked;
     // A paired key keeps its names; only the owner takes them away.
     if (check !== 'impostor') this.#hold(name, fingerprint, row);
     if (check !== 'impostor' && box) {
@@ -135,9 +138,9 @@ export class Trust {
     return this.#holders.get(name);
   }
 
-  /** Every key that called itself so last, newest first. */
+  /** Every key that called itself so last, newest first; without those that were revoked and not shown since. */
   namesakes(name: string): string[] {
-    return [...this.#rows].filter(([, { label }]) => label === name).map(([fingerprint]) => fingerprint).toReversed();
+    return [...this.#rows].filter(([, { label, revoked }]) => label === name && !revoked).map(([fingerprint]) => fingerprint).toReversed();
   }
 
   /** Whether whoever has the name, announced at these addresses, is spoken with only when it shows a key. */
@@ -252,6 +255,7 @@ export class Trust {
     try {
       await say(() => {
         row.level = 'paired';
+        delete row.revoked;
         if (name !== '') this.#hold(name, fingerprint, row);
         return this.#keep(fingerprint, row);
       });
@@ -292,6 +296,7 @@ export class Trust {
     for (const name of names) this.#holders.delete(name);
     Object.assign(row, { names: [], grants: [], denials: [], level: 'seen' } satisfies Partial<Row>);
     delete row.tenure;
+    row.revoked = true;
     try {
       await this.#keep(fingerprint, row);
     } catch (error) {

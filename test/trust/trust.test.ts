@@ -361,6 +361,20 @@ describe('trust', () => {
     expect(trust.find('link:nobody')).toBeUndefined();
   });
 
+  test('is a namesake of whoever calls itself the same, also after a restart, unless it was revoked and not shown since', async () => {
+    const registry = memoryRegistry();
+    const { trust } = trustFixture({ registry });
+    for (const name of ['b', 'c', 'd']) trust.seen(spki(name), 'b@h2');
+    trust.seen(spki('d'), 'd@h4');
+    expect(trust.namesakes('b@h2')).toEqual([fp('c'), fp('b')]);
+    await trust.revoke(fp('b'));
+    await trust.close();
+    const again = trustFixture({ registry }).trust;
+    for (const one of [trust, again]) expect(one.namesakes('b@h2')).toEqual([fp('c')]);
+    again.seen(spki('b'), 'b@h2');
+    expect(again.namesakes('b@h2')).toEqual([fp('b'), fp('c')]);
+  });
+
   test('takes no name for the key whose fingerprint it imitates', () => {
     const { trust } = trustFixture();
     trust.seen(spki('b'), 'b@h2');

@@ -48,7 +48,7 @@ describe('who takes the name of another key', () => {
     await leaves(b, a);
     const other = await serviceBox(lan, 2, 'b');
     await known(a, other);
-    await a.service.rules.allow(other.identity.fingerprint, 'files');
+    await a.service.rules.allow('b@h2', 'files');
     expect(await send(other, a, 'plan.pdf', 1_000)).toMatchObject({ type: 'done' });
     expect([await inFolder(b, a), await inFolder(other, a)]).toEqual([['plan.pdf'], ['plan.pdf']]);
   });
