@@ -4,7 +4,7 @@ import { Instances } from './instances.ts';
 import { Missed } from './missed.ts';
 import type { Unread } from './decode.ts';
 import { TYPE, type DnsRecord, type Message } from './message.ts';
-import { nameKey } from './name.ts';
+import { firstLabel, nameKey } from './name.ts';
 import type { Source } from './network.ts';
 import { type Acquaintance, newcomer } from './newcomer.ts';
 import type { Output, Resolved } from './output.ts';
@@ -73,8 +73,10 @@ export class Browser {
       ...(parts.plain ? { least: PLAIN_TTL } : {}),
       changed: (entry, now) => this.#instances.changed(entry, now),
       refresh: (entry, now) => this.#refresh(entry, now),
-      goodbye: (entry) => {
+      goodbye: (entry, now) => {
         const { name, data } = entry.record;
+        // RFC 6762 §10.1 leaves it a second: anybody can say this for another, and who is there answers within that.
+        if (data.kind === 'name' && parts.keeps(firstLabel(data.target).label ?? '')) this.#questions.ask(name, TYPE.PTR, now + this.#browses.wait());
         if (data.kind === 'name') parts.output({ type: 'goodbye', name: data.target });
         if (data.kind === 'address') parts.output({ type: 'goodbye', name });
       },

@@ -61,7 +61,7 @@ export interface CacheParts {
   /** It is new, or gone, or the newest of its set again. */
   readonly changed: (entry: Entry, now: number) => void;
   readonly refresh: (entry: Entry, now: number) => void;
-  readonly goodbye: (entry: Entry) => void;
+  readonly goodbye: (entry: Entry, now: number) => void;
 }
 
 /** RFC 6762 §10: records others told, until their time is over. */
@@ -107,7 +107,7 @@ export class Cache {
       if (known && known.state !== 'leaving') {
         this.#leave(known, now);
         known.farewell = true;
-        this.#parts.goodbye(known);
+        this.#parts.goodbye(known, now);
       }
       return true;
     }

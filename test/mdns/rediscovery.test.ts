@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { encodeMessage } from '../../src/mdns/encode.ts';
+import { CLASS, makeMessage, TYPE as RR } from '../../src/mdns/message.ts';
 import type { SimulatedHost } from '../support/simulated-network.ts';
 import { txtValue } from '../support/txt-data.ts';
-import { advance, type Box, world, type World } from './world.ts';
+import { advance, type Box, TYPE, world, type World } from './world.ts';
 
 const MINUTE = 60_000;
 const names = (box: Box): string[] => [...box.peers.keys()].toSorted();
@@ -221,5 +223,47 @@ describe('what that costs', () => {
     const rate = perMinute(w, packets, 20, 10);
     console.info(`10 boxes at rest: ${rate} packets per box and minute`);
     expect(rate).toBeLessThan(3.5);
+  });
+});
+
+describe('a goodbye that a stranger says of a peer, to one host alone', () => {
+  const goodbye = encodeMessage(makeMessage({ response: true, answers: [{
+    name: `${TYPE}.local`, type: RR.PTR, class: CLASS.IN, flush: false, ttl: 0, data: { kind: 'name', target: `box@h2.${TYPE}.local` },
+  }] }));
+
+  async function said(keeps: boolean): Promise<{ w: World; a: Box; before: number }> {
+    const w = world();
+    // On one family: what the other says of it goes on otherwise.
+    const a = await w.box('h1', { families: [4] });
+    await w.box('h2', { families: [4] });
+    await advance(w.clock, 30 * MINUTE);
+    a.mdns.browse(TYPE, () => undefined, () => keeps);
+    const from = w.lan.host('stranger').address(4);
+    const before = w.lan.packets.length;
+    a.events.length = 0;
+    w.lan.transmit({ segment: 'lan', family: 4, from: { address: from, port: 5353 }, to: { address: a.host.address(4), port: 5353 }, bytes: goodbye });
+    await advance(w.clock, 3000);
+    return { w, a, before };
+  }
+
+  it('does not hide one that is remembered in any case: it is asked for before it has left', async () => {
+    const { a, w, before } = await said(true);
+    expect([names(a), a.events]).toEqual([['box@h2'], []]);
+    // The goodbye, a question, its answer.
+    expect(w.lan.packets.length - before).toBe(3);
+  });
+
+  it('is believed of any other, as RFC 6762 §10.1 has it', async () => {
+    const { a } = await said(false);
+    expect(a.events.map(({ type }) => type)).toContain('down');
+  });
+
+  it('when the peer says it itself it is gone', async () => {
+    const w = world();
+    const [a, b] = await settledBoxes(w, 2) as [Box, Box];
+    a.mdns.browse(TYPE, () => undefined, () => true);
+    await b.mdns.close();
+    await advance(w.clock, 3000);
+    expect(names(a)).toEqual([]);
   });
 });
