@@ -461,10 +461,11 @@ export class LinkService {
     return this.trust.nameOf(fingerprint) ?? this.#intake.askedAs(fingerprint) ?? fingerprint;
   }
 
-  /** Boxes on the link of which nobody knows whose they are. Whoever goes by a name that a key has shown is that, or nobody to be called. */
+  /** Boxes on the link of which nobody knows whose they are now. A paired key's name is that key's, or an impostor's; who speaks has shown its key. */
   *#unknown(): Iterable<Unknown> {
     for (const { name, addresses, claims, via } of this.#link?.peers.all() ?? []) {
-      if (!claims.box || via || this.trust.holder(name) !== undefined || this.#link?.ends(name)) continue;
+      // A key that was only seen with the name says nothing of who has it now.
+      if (!claims.box || via || this.trust.level(this.trust.holder(name)) === 'paired' || this.#link?.ends(name)) continue;
       yield { name, addresses: addresses.map(({ address }) => plainAddress(address)) };
     }
   }

@@ -1,17 +1,17 @@
 // A peer is its key, and may come back under a name that nobody here knows: renamed by its owner, or because another
-// had its name (RFC 6762 §9). Who it is shows under TLS only, so boxes that have not shown a key are called for it.
+// had its name (RFC 6762 §9). Who it is shows under TLS only, so boxes that show none now are called for it.
 import type { Clock } from '../clock.ts';
 
 /** How long a key has to come back under its own name, or to call; ms. */
 export const PATIENCE = 5_000;
 /** Between two calls: names cost nothing, and a thousand strangers must not be called all together; ms. */
 export const PAUSE = 10_000;
-/** Before one that could not be reached, or showed no key, is called again: doubled each time; ms. */
+/** Before one that could not be reached, or was another, is called again: doubled each time; ms. */
 const AGAIN = { first: 60_000, most: 3_600_000 };
 /** Names that are remembered to have been called. */
 const CALLED = 1_024;
 
-/** A box that has not shown who it is. */
+/** A box that does not show who it is. */
 export interface Unknown {
   readonly name: string;
   readonly addresses: readonly string[];
@@ -54,7 +54,7 @@ export class Search {
     this.#last = now;
     this.#note(name, now);
     try {
-      // Whose key it was is told where streams are opened; one that is known now is not called again.
+      // Whose key it was is told where streams are opened; another has its next turn later.
       await prove(name);
     } catch {
       // Why is told where streams are opened, too; it has its next turn.

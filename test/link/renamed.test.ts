@@ -128,6 +128,27 @@ describe('a publisher that comes back under another name', () => {
     expect(b.trust.holder('a@h1')).toBe(before.identity.fingerprint);
     await reader.close();
   });
+
+  test('is found under a name that the key of a stranger was seen with', async () => {
+    await b.trust.pair((await b.link.prove(a.link.name)).fingerprint);
+    const stranger = await serviceBox(lan, 5, 'stranger');
+    await seen(b, stranger.link.name);
+    lan.withdraw(stranger.link.name);
+    lan.announce({ instance: 'another@h1', host: 'h5.local', port: stranger.link.status().port ?? 0, text: BOX_TEXT, addresses: [{ address: '10.77.0.5', family: 4, interface: 'eth0' }] });
+    await seen(b, 'another@h1');
+    await b.link.prove('another@h1');
+    lan.withdraw('another@h1');
+    await stranger.close();
+    await lan.until(() => b.link.peers.get('another@h1') === undefined);
+    expect(b.trust.holder('another@h1')).toBe(stranger.identity.fingerprint);
+    await a.close();
+    await lan.until(() => b.link.peers.get('a@h1') === undefined);
+    const receipt = await b.mail.send('link:a@h1', 'for the key');
+    a = await serviceBox(lan, 1, 'another', { database, identity: a.identity, clock: createTestClock() });
+    await seen(b, 'another@h1');
+    await pass(time, 16_000);
+    expect(await b.mail.state(receipt.id)).toBe('delivered');
+  });
 });
 
 describe('a publisher that does not come back', () => {
