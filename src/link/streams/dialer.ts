@@ -84,6 +84,7 @@ export class Dialer {
 
   async #dial(open: Opener, line: Line, peer: KnownPeer): Promise<{ stream?: LinkStream; reason?: Error; answered: boolean }> {
     let reason: Error | undefined;
+    let refused: LanpostError | undefined;
     let answered = false;
     for (const { address } of dialable(peer, this.#parts.interfaces())) {
       let socket: Socket;
@@ -110,11 +111,15 @@ export class Dialer {
       reason = await opened;
       if (!reason) return { stream, answered: true };
       answered = true;
-      if (reason instanceof Refusal && reason.kind === 'impostor') throw new LanpostError('impostor', reason.message, { cause: reason });
-      if (reason instanceof Refusal && reason.kind !== 'peer') throw new LanpostError('unreachable', reason.message, { cause: reason });
+      if (reason instanceof Refusal && reason.kind !== 'peer') {
+        // Anybody can say that the peer is at his address, too: nothing was sent to him, and the peer may be at the next.
+        refused ??= new LanpostError(reason.kind === 'impostor' ? 'impostor' : 'unreachable', reason.message, { cause: reason });
+        continue;
+      }
       const incoming = await this.#calling(line, peer);
       if (incoming) return { stream: incoming, answered };
     }
+    if (refused) throw refused;
     return { answered, ...(reason ? { reason } : {}) };
   }
 
