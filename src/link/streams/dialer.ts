@@ -87,6 +87,8 @@ export class Dialer {
     let refused: LanpostError | undefined;
     let answered = false;
     for (const { address } of dialable(peer, this.#parts.interfaces())) {
+      // It has called meanwhile: a place where nobody answers takes its time, and strangers may name many.
+      if (line.standby) return { stream: line.standby, answered: true };
       let socket: Socket;
       try {
         socket = await this.#parts.tcp.connect(address, peer.port, CONNECT_TIME);

@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BOX_TEXT } from '../../../src/link/claims.ts';
 import { selfSigned } from '../../../src/trust/certificate.ts';
+import { buildMessage } from '../../../src/xmpp/stanza.ts';
 import { acquainted, SimulatedLan, type TestBox } from '../fixtures.ts';
 import { PlainStream } from '../plain-peer.ts';
 import { header10 } from '../secure-caller.ts';
@@ -75,4 +76,32 @@ describe('somebody who answers where a paired box is said to be, too', () => {
     expect(lan.dials).toEqual(['1>10.77.0.3', '1>10.77.0.7']);
     expect(a.troubles.map(({ kind }) => kind)).toContain('link.downgrade');
   });
+});
+
+test('a box that has called meanwhile is answered, and no further address of it tried', async () => {
+  const tried: string[] = [];
+  let giveUp = (): void => undefined;
+  const tcp = lan.tcp.bind(lan);
+  lan.tcp = (host) => {
+    const real = tcp(host);
+    return host !== 1 ? real : {
+      ...real,
+      connect: async (address) => {
+        tried.push(address);
+        lan.bell.ring();
+        await new Promise<void>((resolve) => { giveUp = resolve; });
+        throw new Error(`${address} does not answer`);
+      },
+    };
+  };
+  await acquaint();
+  alsoAt(3, 4, 5);
+  const sent = a.link.send('b@h7', buildMessage({ type: 'chat', id: '1', body: 'from a' }));
+  await lan.until(() => tried.length === 1);
+  await (await b.link.send('a@h1', buildMessage({ type: 'chat', id: '2', body: 'from b' }))).delivered;
+  giveUp();
+  await lan.until(() => tried.length > 1 || b.messages.length > 0);
+  expect(tried).toEqual(['10.77.0.3']);
+  await (await sent).delivered;
+  expect(b.messages).toMatchObject([{ body: 'from a' }]);
 });
