@@ -146,8 +146,10 @@ describe('a publisher that comes back under another name', () => {
     const receipt = await b.mail.send('link:a@h1', 'for the key');
     a = await serviceBox(lan, 1, 'another', { database, identity: a.identity, clock: createTestClock() });
     await seen(b, 'another@h1');
-    await pass(time, 16_000);
-    expect(await b.mail.state(receipt.id)).toBe('delivered');
+    const state = () => b.mail.state(receipt.id);
+    // A call that a busy machine is too slow for has its next turn.
+    for (let minute = 0; minute < 10 && await state() === 'accepted'; minute += 1) await pass(time, 60_000);
+    expect(await state()).toBe('delivered');
   });
 });
 
