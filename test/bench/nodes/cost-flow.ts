@@ -8,7 +8,7 @@ export interface CostPath {
 }
 
 const tab = { z: 'tab' };
-const publish = { ...tab, type: 'lanpost publish', box: 'box', itemId: '', form: 'auto', contentType: '', expires: '', at: '', configVersion: 2, wires: [] };
+const publish = { ...tab, type: 'lanpost publish', box: 'box', itemId: '', form: 'auto', contentType: '', expires: '', at: '', prefer: 'msg', configVersion: 3, wires: [] };
 /** As its dialog has it at first. */
 const subscribe = { ...tab, type: 'lanpost subscribe', box: 'box', at: '', from: 'new', fromValue: '', last: 'latest', durable: false, reader: '', ack: 'auto', inFlight: '64', ackWait: '', rate: '500', rateOf: 'backlog', form: 'auto', changes: false, inputs: 0, configVersion: 2 };
 
