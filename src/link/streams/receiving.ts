@@ -89,10 +89,10 @@ export class Receiving {
     this.#lastAt = clock.mono();
     if (carried.confirmations.unhandled >= BUSY && !holds.has('busy')) {
       holds.hold('busy');
-      this.#acknowledgeNowAndThen('busy');
+      this.#tell('busy');
     }
     const rest = pace(element);
-    if (rest > 0 && !holds.has('pace')) this.#acknowledgeNowAndThen('pace');
+    if (rest > 0 && !holds.has('pace')) this.#tell('pace');
     holds.pace(rest, this.#rested);
     void this.#settle(n, carried.session, handle(element));
     this.#crowd();
@@ -115,24 +115,24 @@ export class Receiving {
     if (state() === 'closed') return;
     if (holds.has('disk') && carried.confirmations.unhandled === 0) carried.acknowledge();
     if (carried.confirmations.unhandled < CALM && holds.has('busy')) {
-      this.#readAgain('busy');
+      this.#untell('busy');
       holds.release('busy');
     }
   }
 
   /** Its questions are not read either, so it is told unasked (XEP-0198 §4) how far this side is. */
-  #acknowledgeNowAndThen(why: 'busy' | 'pace'): void {
+  #tell(why: 'busy' | 'pace'): void {
     const { clock, carried, state } = this.#init;
     const telling = this.#telling[why] = clock.every(ANSWER_AT_LATEST, () => (state() === 'closed' ? telling.stop() : carried.acknowledge()));
   }
 
   /** The peer's answer may be among what was not read. */
-  #readAgain(why: 'busy' | 'pace'): void {
+  #untell(why: 'busy' | 'pace'): void {
     this.#telling[why]?.stop();
     this.#init.carried.confirmations.unask();
   }
 
-  readonly #rested = (): void => this.#readAgain('pace');
+  readonly #rested = (): void => this.#untell('pace');
 
   /** What may come next is not read while too much waits for the disk. */
   #crowd(): void {
