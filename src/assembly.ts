@@ -147,7 +147,6 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
       trust, identity, clock, trouble, dispatcher, disco, own, limits, dir,
       registry: log.registry,
       roomy: () => log.roomy(),
-      reads: (key) => service.reads(key),
       watched: () => service.isWatched,
       isHomeDomain: (domain) => homes.knows(domain),
       name: bareName,

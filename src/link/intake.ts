@@ -90,11 +90,6 @@ export class Intake {
     for (const { fingerprint } of this.#wanted.values()) yield fingerprint;
   }
 
-  reads(key: string): boolean {
-    for (const { fingerprint } of this.#wanted.values()) if (fingerprint === key) return true;
-    return false;
-  }
-
   /** The readers here, each with the peer that it reads from, as that was called last and by its key, and what that one's owner has yet to say, or has refused. */
   *readers(): Iterable<{ readonly reader: string; readonly fingerprint: string; readonly askedAs: string; readonly mirror: string; readonly live: boolean; readonly approval: 'pending' | 'none' | undefined }> {
     for (const [key, { reader, fingerprint, live = false, name, filter }] of this.#wanted) {

@@ -470,11 +470,6 @@ export class LinkService {
     }
   }
 
-  /** Whether something is read here at the peer of that key. */
-  reads(fingerprint: string): boolean {
-    return this.#intake.reads(fingerprint);
-  }
-
   /** The readers of something at a peer: what each reads from, and since when that is away. */
   *readers(): Iterable<ReaderAtPeer> {
     for (const { reader: name, mirror, live, fingerprint, askedAs, approval } of this.#intake.readers()) {

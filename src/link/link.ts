@@ -62,8 +62,6 @@ export interface LinkInit {
   readonly watched?: () => boolean;
   /** Set while too much waits for the disk: resolves when it does not any more. */
   readonly roomy?: () => Promise<void> | undefined;
-  /** Whether this box reads something at the peer of that key. Default: nothing. */
-  readonly reads?: (fingerprint: string) => boolean;
   readonly on?: {
     /** A stream has proven whose it is. */
     opened?(peer: ProvenPeer): void;
@@ -192,7 +190,6 @@ export function createLink(init: LinkInit): Link {
     dispatch: (stanza, context) => dispatcher.dispatch(stanza, context),
     ...(init.timing ? { timing: init.timing } : {}),
     roomy: init.roomy,
-    reads: init.reads,
     admits: address => offLink.admits(address),
     on: {
       disco: (peer, query) => capabilities.heard(peer, query),

@@ -67,7 +67,6 @@ describe('between two boxes', () => {
     const a = await lan.box(1, 'a');
     const clock = createTestClock();
     const b = await lan.box(2, 'b', { clock, roomy: () => (crowded && b.messages.length > 0 ? room : undefined) });
-    await b.trust.pair(a.identity.fingerprint);
     await acquainted(a, b);
     const all = Array.from({ length: 60 }, (_, i) => a.link.send(b.name, say(`${i} ${'x'.repeat(60_000)}`)));
     await (await all[0])?.delivered;

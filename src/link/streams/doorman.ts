@@ -1,38 +1,26 @@
 import type { Clock } from '../../clock.ts';
 
-/** Who is not paired: without a key, or with one that is free to make. */
-export type Strangeness = 'keyless' | 'keyed';
-
 interface Caller {
   /** What is left of its allowances, and when that was worked out. */
   calls: number;
-  readonly stanzas: Record<Strangeness, number>;
+  stanzas: number;
   at: number;
   open: number;
 }
 
-/**
- * Per address, for one host has as many keys as it likes: connections opened at once, connections per second after a burst,
- * and likewise stanzas of those who are not paired. Boxes have more to say to each other than people.
- */
+/** Per address: connections opened at once, connections per second after a burst, and plain stanzas likewise. */
 const OPEN = 24;
 const CALLS = { burst: 20, perSecond: 4 };
-const STANZAS = { keyless: { burst: 400, perSecond: 100 }, keyed: { burst: 1_000, perSecond: 200 } } as const;
+const STANZAS = { burst: 400, perSecond: 100 };
 const ADDRESSES = 1024;
-/** Bytes a second that the letters of all strangers may put on the disk, so that those of paired peers stay quick; one second's at once. */
-const LETTER_RATE = 1024 * 1024;
-/** What the disk has of a letter besides its text, about. */
-const ENVELOPE = 512;
 
-/** How much one address may ask of the box, and all whom its owner has not paired. */
+/** How much one address may ask of the box. */
 export class Doorman {
   readonly #clock: Clock;
   readonly #callers = new Map<string, Caller>();
-  readonly #letters: { left: number; at: number };
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#letters = { left: LETTER_RATE, at: clock.mono() };
   }
 
   /** Whether another connection may come in; `left` must follow when it has ended. */
@@ -49,32 +37,20 @@ export class Doorman {
     if (caller) caller.open -= 1;
   }
 
-  /** A stanza of a stranger came, with so many bytes of text if it is a letter: milliseconds for which no more should be read. */
-  pace(address: string, who: Strangeness, text?: number): number {
-    const { stanzas } = this.#caller(address);
-    stanzas[who] -= 1;
-    const wait = stanzas[who] >= 0 ? 0 : Math.ceil((-stanzas[who] * 1_000) / STANZAS[who].perSecond);
-    return text === undefined ? wait : Math.max(wait, this.#write(text + ENVELOPE));
-  }
-
-  #write(bytes: number): number {
-    const letters = this.#letters;
-    const now = this.#clock.mono();
-    letters.left = Math.min(LETTER_RATE, letters.left + ((now - letters.at) * LETTER_RATE) / 1_000) - bytes;
-    letters.at = now;
-    return letters.left >= 0 ? 0 : Math.ceil((-letters.left * 1_000) / LETTER_RATE);
+  /** A plain stanza came: milliseconds for which no more should be read. */
+  pace(address: string): number {
+    const caller = this.#caller(address);
+    caller.stanzas -= 1;
+    return caller.stanzas >= 0 ? 0 : Math.ceil((-caller.stanzas * 1_000) / STANZAS.perSecond);
   }
 
   #caller(address: string): Caller {
     const now = this.#clock.mono();
     const known = this.#callers.get(address);
-    const caller = known ?? { calls: CALLS.burst, stanzas: { keyless: STANZAS.keyless.burst, keyed: STANZAS.keyed.burst }, at: now, open: 0 };
+    const caller = known ?? { calls: CALLS.burst, stanzas: STANZAS.burst, at: now, open: 0 };
     const seconds = (now - caller.at) / 1_000;
     caller.calls = Math.min(CALLS.burst, caller.calls + seconds * CALLS.perSecond);
-    for (const who of ['keyless', 'keyed'] as const) {
-      const { burst, perSecond } = STANZAS[who];
-      caller.stanzas[who] = Math.min(burst, caller.stanzas[who] + seconds * perSecond);
-    }
+    caller.stanzas = Math.min(STANZAS.burst, caller.stanzas + seconds * STANZAS.perSecond);
     caller.at = now;
     this.#callers.delete(address);
     this.#callers.set(address, caller);

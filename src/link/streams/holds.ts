@@ -11,7 +11,6 @@ export class Holds {
   /** Until when a fast peer is not read, and what ends that. */
   #restUntil = 0;
   #rest: Timer | undefined;
-  #afterRest: (() => void) | undefined;
 
   constructor(socket: { pause(): void; resume(): void }, clock: Clock) {
     this.#socket = socket;
@@ -32,10 +31,9 @@ export class Holds {
   }
 
   /** One read of the socket may bring thousands: the rest is as long as the last of them asks for. */
-  pace(ms: number, rested?: () => void): void {
+  pace(ms: number): void {
     if (ms <= 0) return;
     this.#restUntil = this.#clock.mono() + ms;
-    this.#afterRest = rested;
     this.hold('pace');
     this.#rest ??= this.#clock.after(ms, () => this.#rested());
   }
@@ -47,8 +45,6 @@ export class Holds {
   #rested(): void {
     const left = this.#restUntil - this.#clock.mono();
     this.#rest = left > 0 ? this.#clock.after(left, () => this.#rested()) : undefined;
-    if (this.#rest) return;
-    this.#afterRest?.();
-    this.release('pace');
+    if (!this.#rest) this.release('pace');
   }
 }

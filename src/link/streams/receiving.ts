@@ -26,7 +26,7 @@ export interface ReceivingInit {
   readonly answer: (reply: Element) => void;
   readonly state: () => 'negotiating' | 'ready' | 'closing' | 'closed';
   /** After each stanza: how long to read nothing. */
-  readonly pace: (stanza: Element) => number;
+  readonly pace: () => number;
   /** Set while too much waits for the disk: resolves when it does not any more. */
   readonly roomy: () => Promise<void> | undefined;
   /** It ends, and why. `final`: a resumption would carry on what is wrong with it. */
@@ -37,8 +37,8 @@ export interface ReceivingInit {
 export class Receiving {
   readonly #init: ReceivingInit;
   #lastAt: number;
-  /** While it is busy, or has been read too fast. */
-  readonly #telling: { busy?: Timer; pace?: Timer } = {};
+  /** While it is busy. */
+  #telling: Timer | undefined;
 
   constructor(init: ReceivingInit) {
     this.#init = init;
@@ -87,13 +87,8 @@ export class Receiving {
     const { clock, holds, carried, handle, pace } = this.#init;
     const n = carried.confirmations.arrived();
     this.#lastAt = clock.mono();
-    if (carried.confirmations.unhandled >= BUSY && !holds.has('busy')) {
-      holds.hold('busy');
-      this.#tell('busy');
-    }
-    const rest = pace(element);
-    if (rest > 0 && !holds.has('pace')) this.#tell('pace');
-    holds.pace(rest, this.#rested);
+    if (carried.confirmations.unhandled >= BUSY && !holds.has('busy')) this.#busy();
+    holds.pace(pace());
     void this.#settle(n, carried.session, handle(element));
     this.#crowd();
   }
@@ -114,25 +109,23 @@ export class Receiving {
     carried.confirmations.handled(n);
     if (state() === 'closed') return;
     if (holds.has('disk') && carried.confirmations.unhandled === 0) carried.acknowledge();
-    if (carried.confirmations.unhandled < CALM && holds.has('busy')) {
-      this.#untell('busy');
-      holds.release('busy');
-    }
+    if (carried.confirmations.unhandled < CALM && holds.has('busy')) this.#calm();
   }
 
   /** Its questions are not read either, so it is told unasked (XEP-0198 §4) how far this side is. */
-  #tell(why: 'busy' | 'pace'): void {
-    const { clock, carried, state } = this.#init;
-    const telling = this.#telling[why] = clock.every(ANSWER_AT_LATEST, () => (state() === 'closed' ? telling.stop() : carried.acknowledge()));
+  #busy(): void {
+    const { clock, holds, carried, state } = this.#init;
+    holds.hold('busy');
+    const telling = this.#telling = clock.every(ANSWER_AT_LATEST, () => (state() === 'closed' ? telling.stop() : carried.acknowledge()));
   }
 
   /** The peer's answer may be among what was not read. */
-  #untell(why: 'busy' | 'pace'): void {
-    this.#telling[why]?.stop();
-    this.#init.carried.confirmations.unask();
+  #calm(): void {
+    const { holds, carried } = this.#init;
+    this.#telling?.stop();
+    carried.confirmations.unask();
+    holds.release('busy');
   }
-
-  readonly #rested = (): void => this.#untell('pace');
 
   /** What may come next is not read while too much waits for the disk. */
   #crowd(): void {

@@ -79,7 +79,7 @@ export class LinkStream {
       handle: stanza => init.on.stanza(this, stanza),
       answer: reply => this.#sending.answer(reply),
       state: () => this.#state,
-      pace: stanza => (this.isStranger ? init.pace?.(stanza, this.fingerprint) ?? 0 : 0),
+      pace: () => (this.#agreed?.spki ? 0 : init.pace?.() ?? 0),
       roomy: () => init.roomy?.(),
       ends: (reason, final) => {
         this.#reason ??= reason;
@@ -172,7 +172,7 @@ export class LinkStream {
 
   /** Nothing is read now for reasons of this side, so that its silence is ours. */
   get held(): boolean {
-    return this.#holds.has('disk') || this.#holds.has('busy') || this.#holds.has('pace');
+    return this.#holds.has('disk') || this.#holds.has('busy');
   }
 
   /** The peer counts stanzas, and so answers. */

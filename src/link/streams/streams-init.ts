@@ -29,8 +29,6 @@ export interface StreamsInit {
   readonly dispatch: (stanza: Element, context: PeerContext) => Promise<Element | undefined>;
   readonly timing?: Partial<Timing>;
   readonly roomy?: (() => Promise<void> | undefined) | undefined;
-  /** Whether this box reads something at the peer of that key: what comes of it was asked for. Default: nothing. */
-  readonly reads?: ((fingerprint: string) => boolean) | undefined;
   /** Whether the owner admits calls from that address, though nobody is announced there. */
   readonly admits?: (address: string) => boolean;
   readonly on: {

@@ -2,9 +2,7 @@ import { isIP, type Socket } from 'node:net';
 import { abortable } from '../../abortable.ts';
 import { type ErrorCode, LanpostError } from '../../errors.ts';
 import { Seldom } from '../../seldom.ts';
-import { readMessage } from '../../xep/message-body.ts';
-import { NS_PUBSUB_EVENT } from '../../xep/pubsub/event.ts';
-import { attr, children, type Element, namespaceOf } from '../../xmpp/element.ts';
+import { attr, type Element } from '../../xmpp/element.ts';
 import type { RequestOptions } from '../../xmpp/iq.ts';
 import { errorReply } from '../../xmpp/stanza.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
@@ -32,8 +30,6 @@ import { type Far, termsOf } from './terms.ts';
 import { worded } from './wording.ts';
 
 const CONNECT_TIME = 3_000;
-
-const isNews = (stanza: Element): boolean => children(stanza).some(found => found.name === 'event' && namespaceOf(found) === NS_PUBSUB_EVENT);
 
 export type Handed = Pick<Sent, 'delivered' | 'taken'>;
 
@@ -249,7 +245,7 @@ export class Streams implements PeerStreams {
       sessions: this.#sessions,
       identity: { key: identity.key, cert: code.cert },
       limits: { stanzaBytes: limits.stanzaBytes, depth: limits.xmlDepth },
-      pace: (stanza, fingerprint) => this.#pace(address, stanza, fingerprint),
+      pace: () => this.#doorman.pace(address),
       roomy: () => this.#init.roomy?.(),
       isPaired: fingerprint => trust.level(fingerprint) === 'paired',
       held: (holder, bytes) => {
@@ -278,13 +274,6 @@ export class Streams implements PeerStreams {
     });
     this.#all.add(stream, address);
     return { stream, opened };
-  }
-
-  /** What this box asked to read comes as fast as it can take it. */
-  #pace(address: string, stanza: Element, fingerprint: string | undefined): number {
-    const said = isChat(stanza) ? readMessage(stanza) : undefined;
-    if (!said && fingerprint !== undefined && isNews(stanza) && this.#init.reads?.(fingerprint)) return 0;
-    return this.#doorman.pace(address, fingerprint === undefined ? 'keyless' : 'keyed', said && Buffer.byteLength(`${said.body}${said.subject ?? ''}${said.thread ?? ''}`));
   }
 
   #reached(instance: string, address: string, { host, port, via }: Far): void {
