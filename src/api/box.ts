@@ -116,7 +116,7 @@ export interface Box extends AsyncDisposable {
     send(peer: string, file: string | FileContent, options?: SendFileOptions): AsyncIterableIterator<FileEvent>;
     /** Offers that wait for the owner of this box: those there are, then those that come. */
     offers(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<FileEvent>;
-    /** Takes what is offered, into `DIR/files/PEER=KEY`, with the first 8 digits of the peer's fingerprint, or `DIR/files/PEER` when it has no key. Leaving the iteration does not end the transfer: `decline` does. */
+    /** Takes what is offered, into `DIR/files/PEER=KEY`, with the first 16 digits of the peer's fingerprint, or `DIR/files/PEER` when it has no key. Leaving the iteration does not end the transfer: `decline` does. */
     accept(id: string, options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<FileEvent>;
     /** Refuses what is offered, and ends what is under way, in either direction. */
     decline(id: string): Promise<void>;

@@ -104,7 +104,7 @@ export class Checking {
       // It may keep more now.
       lane.room = undefined;
     }
-    if (!lane.made && lane.room === undefined && lane.flight.size >= FEWEST && still()) {
+    if (lane.room === undefined && lane.flight.size >= FEWEST && still()) {
       const keeps = await keptBy(this.#parts.work.pep.serviceOf(lane.topic), lane.node, this.#node.request) ?? Infinity;
       if (still()) lane.room = Math.max(FEWEST, keeps);
     }

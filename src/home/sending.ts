@@ -163,7 +163,7 @@ export class Sending {
       return 'idle';
     }
     if (this.#parts.work.isDoubtful(lane, entry)) return this.#parts.checking.check(lane) ? 'idle' : 'later';
-    if (!lane.made && lane.flight.size >= (lane.room ?? FEWEST)) return lane.room !== undefined || this.#parts.checking.check(lane) ? 'idle' : 'later';
+    if (lane.flight.size >= (lane.room ?? FEWEST)) return lane.room !== undefined || this.#parts.checking.check(lane) ? 'idle' : 'later';
     if (!this.#window.admits(entry.bytes)) return 'full';
     const { budget } = this.#parts.work.options;
     const stanza = this.#stanza(lane, entry);

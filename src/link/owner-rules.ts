@@ -41,6 +41,8 @@ export interface OwnerRulesParts {
 
 /** Of a fingerprint: by so many a key is found. */
 const FIND_DIGITS = 16;
+/** Of keys that go by one name, so many are listed. */
+const LISTED = 5;
 
 export class OwnerRules {
   readonly #parts: OwnerRulesParts;
@@ -67,6 +69,7 @@ export class OwnerRules {
 
   async deny(peer: string, right: Right, filter?: string): Promise<TrustEntry | ClassRules | AccountRules> {
     const who = this.#known(peer) ?? await this.#proven(peer);
+    this.#unmistaken(peer, who);
     try {
       return await this.#parts.trust.deny(who, right, filter);
     } finally {
@@ -154,7 +157,9 @@ export class OwnerRules {
   }
 
   async decide(topic: string, peer: string, allow: boolean): Promise<void> {
-    const address = addressOf(this.#known(peer) ?? await this.#proven(peer));
+    const who = this.#known(peer) ?? await this.#proven(peer);
+    this.#unmistaken(peer, who);
+    const address = addressOf(who);
     await this.#parts.approvals.decide(OWNER, topic, ({ fingerprint }) => keyAddress(fingerprint) === address, allow);
   }
 
@@ -176,9 +181,13 @@ export class OwnerRules {
   #unmistaken(peer: string, who: string): void {
     const { trust } = this.#parts;
     if (trust.level(who) === 'paired') return;
-    const namesakes = trust.namesakes(peer.startsWith('link:') ? peer.slice('link:'.length) : peer);
-    if (namesakes.length < 2 || !namesakes.includes(who)) return;
-    const keys = namesakes.map((fingerprint) => fingerprint.slice(0, FIND_DIGITS)).join(', ');
+    const name = peer.startsWith('link:') ? peer.slice('link:'.length) : peer;
+    // By its fingerprint it is meant, and who has called itself something else since goes by the name all the same.
+    if (trust.holder(name) !== who) return;
+    const namesakes = [...new Set([who, ...trust.namesakes(name)])];
+    if (namesakes.length < 2) return;
+    const more = namesakes.length > LISTED ? `, and ${namesakes.length - LISTED} more` : '';
+    const keys = namesakes.slice(0, LISTED).map((fingerprint) => fingerprint.slice(0, FIND_DIGITS)).join(', ') + more;
     throw new LanpostError('conflict', `${namesakes.length} keys have called themselves ${peer}: say which is meant, by its fingerprint: ${keys} (see \`lanpost trust list\`)`);
   }
 

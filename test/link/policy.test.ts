@@ -164,9 +164,18 @@ describe('a name that two keys have shown', () => {
     const refused = { code: 'conflict', message: expect.stringContaining(keys.join(', ')) };
     for (const name of ['b@h2', 'link:b@h2']) await expect(a.service.rules.allow(name, 'files')).rejects.toMatchObject(refused);
     await expect(a.service.rules.setAffiliation('public/x', 'b@h2', 'publisher')).rejects.toMatchObject(refused);
+    await expect(a.service.rules.deny('b@h2', 'chat')).rejects.toMatchObject(refused);
+    await expect(a.service.rules.decide('public/x', 'b@h2', true)).rejects.toMatchObject(refused);
     expect(a.trust.list()).toMatchObject([{ level: 'seen', grants: [] }, { level: 'seen', grants: [] }]);
     await a.service.rules.allow(keys[1] ?? '', 'files');
     await a.service.rules.allow('b@h2', 'chat');
     expect(a.trust.find('b@h2')).toMatchObject({ fingerprint: b.identity.fingerprint, level: 'paired', grants: [{ right: 'files' }, { right: 'chat' }] });
+  });
+
+  test('is not taken for the last to show it, whatever that has called itself since', async () => {
+    await a.link.prove('b@h2');
+    const other = await serviceBox(lan, 7, 'm');
+    for (const name of ['b@h2', 'else@h7']) a.trust.seen(other.identity.spki, name);
+    await expect(a.service.rules.allow('b@h2', 'files')).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining(b.identity.fingerprint.slice(0, 16)) });
   });
 });

@@ -26,16 +26,19 @@ export function numbered(name: string, n: number): string {
 }
 
 /** What ends as a marked name does, or as a key's. */
-const MARKED = /[~=][0-9a-f]{8}$/i;
+const MARKED = /(?:~[0-9a-f]{8}|=[0-9a-f]{16})$/i;
+
+/** So many digits of a key nobody finds another one for. */
+const KEY_DIGITS = 16;
 
 /** How the folder of a key ends, whatever it is called: others cannot have one that does. */
 export function keyMark(fingerprint: string): string {
-  return `=${fingerprint.slice(0, 8)}`;
+  return `=${fingerprint.slice(0, KEY_DIGITS)}`;
 }
 
 /** The folder of a peer: of a key by its mark, of who has none by the name. Different names never share one: what had to be changed carries a mark of what it was. */
 export function folderName(peer: string, fingerprint?: string): string {
-  const safe = cut(safeFileName(peer.replaceAll(/[/\\]/g, '_')), NAME_BYTES - 9);
+  const safe = cut(safeFileName(peer.replaceAll(/[/\\]/g, '_')), NAME_BYTES - 1 - KEY_DIGITS);
   if (fingerprint !== undefined) return safe + keyMark(fingerprint);
   return safe === peer && !MARKED.test(peer) ? safe : `${safe}~${createHash('sha256').update(peer).digest('hex').slice(0, 8)}`;
 }

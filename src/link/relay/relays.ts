@@ -241,7 +241,8 @@ export class Relays {
       this.#look?.stop();
       this.#look = undefined;
       // Who begins anew pays for what came before.
-      for (const [fingerprint, owed] of this.#paces) if (owed.take(0) === 0) this.#paces.delete(fingerprint);
+      const opening = new Set(this.#opening.values());
+      for (const [fingerprint, owed] of this.#paces) if (!opening.has(fingerprint) && owed.take(0) === 0) this.#paces.delete(fingerprint);
     });
     this.#look ??= clock.every(LOOK, () => this.#endIdle());
     return relay;

@@ -24,7 +24,7 @@ const trusting = async (setup: ServiceBoxSetup = {}): Promise<void> => {
 };
 const files = (box: ServiceBox): ServiceBox['service']['files']['box'] => box.service.files.box;
 /** Where files of the one lie at the other. */
-const folderOf = (from: ServiceBox, at: ServiceBox): string => join(at.dir, 'files', `${from.link.name}=${from.identity.fingerprint.slice(0, 8)}`);
+const folderOf = (from: ServiceBox, at: ServiceBox): string => join(at.dir, 'files', `${from.link.name}=${from.identity.fingerprint.slice(0, 16)}`);
 const stored = (box: ServiceBox): Promise<string[]> => readdir(folderOf(a, box)).catch(() => []);
 const onTheWay = (box: ServiceBox): Promise<string[]> => readdir(join(box.dir, 'files', '.incoming')).catch(() => []);
 

@@ -50,7 +50,7 @@ describe('the name of a file', () => {
 
 describe('the folder of a peer', () => {
   const KEY = '0a1b2c3d'.repeat(8);
-  const odd = ['../up@h1', '..\\up@h1', 'up@h1', '.up@h1', ' up@h1', 'up@h1.', 'a/b', 'a_b', '.incoming', '..', '.', 'CON', 'a_b~c14cddc0', `a_b=${KEY.slice(0, 8)}`];
+  const odd = ['../up@h1', '..\\up@h1', 'up@h1', '.up@h1', ' up@h1', 'up@h1.', 'a/b', 'a_b', '.incoming', '..', '.', 'CON', 'a_b~c14cddc0', `a_b=${KEY.slice(0, 16)}`];
 
   test('has its name, and is never another peer\'s', () => {
     expect(folderName('alice@h1')).toBe('alice@h1');
@@ -62,9 +62,9 @@ describe('the folder of a peer', () => {
   });
 
   test('is its key\'s, if it has shown one: no name leads there without it', () => {
-    expect(folderName('alice@h1', KEY)).toBe('alice@h1=0a1b2c3d');
+    expect(folderName('alice@h1', KEY)).toBe('alice@h1=0a1b2c3d0a1b2c3d');
     const names = [...odd, ...odd.map((peer) => folderName(peer)), ...odd.map((peer) => folderName(peer, KEY)), ...odd.map((peer) => folderName(peer, KEY).toUpperCase())];
-    expect(names.map((peer) => folderName(peer)).filter((folder) => /=[0-9a-f]{8}$/i.test(folder))).toEqual([]);
+    expect(names.map((peer) => folderName(peer)).filter((folder) => /=[0-9a-f]{16}$/i.test(folder))).toEqual([]);
     expect(new Set(names.map((peer) => folderName(peer))).size).toBe(new Set(names).size);
     expect(Buffer.byteLength(folderName('ü'.repeat(300), KEY))).toBeLessThanOrEqual(200);
   });

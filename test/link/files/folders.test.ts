@@ -13,7 +13,7 @@ beforeEach(() => { lan = new SimulatedLan(); });
 afterEach(() => lan.close());
 
 const send = (from: ServiceBox, to: ServiceBox, name: string, size: number): Promise<FileEvent> => outcome(from.service.files.box.send(to.link.name, { name, data: randomBytes(size) }));
-const inFolder = (from: ServiceBox, at: ServiceBox): Promise<string[]> => readdir(join(at.dir, 'files', `b@h2=${from.identity.fingerprint.slice(0, 8)}`));
+const inFolder = (from: ServiceBox, at: ServiceBox): Promise<string[]> => readdir(join(at.dir, 'files', `b@h2=${from.identity.fingerprint.slice(0, 16)}`));
 const leaves = async (box: ServiceBox, from: ServiceBox): Promise<void> => {
   await box.close();
   await lan.until(() => from.link.peers.get('b@h2') === undefined);

@@ -93,11 +93,11 @@ describe('the folder for received files', () => {
       return relative(join(dir, 'files'), await draft.keep(never));
     };
     await writeFile(await mkdir(join(dir, 'files', 'alice@h1'), { recursive: true }).then(() => join(dir, 'files', 'alice@h1', 'a')), 'from before');
-    expect([await kept('alice@h1', key), await kept('alice@h1', other), await kept('alice@h1')]).toEqual(['alice@h1=0a1b2c3d/a', 'alice@h1=1a1b2c3d/a', 'alice@h1/a (2)']);
-    expect(await kept('alice-2@h1', key)).toBe('alice@h1=0a1b2c3d/a (2)');
-    await rename(join(dir, 'files', 'alice@h1=0a1b2c3d'), join(dir, 'files', 'Alice=0a1b2c3d'));
-    expect(await kept('alice@h1', key)).toBe('Alice=0a1b2c3d/a (3)');
-    expect(await kept('Alice=0a1b2c3d')).toMatch(/^Alice=0a1b2c3d~/);
+    expect([await kept('alice@h1', key), await kept('alice@h1', other), await kept('alice@h1')]).toEqual(['alice@h1=0a1b2c3d0a1b2c3d/a', 'alice@h1=1a1b2c3d1a1b2c3d/a', 'alice@h1/a (2)']);
+    expect(await kept('alice-2@h1', key)).toBe('alice@h1=0a1b2c3d0a1b2c3d/a (2)');
+    await rename(join(dir, 'files', 'alice@h1=0a1b2c3d0a1b2c3d'), join(dir, 'files', 'Alice=0a1b2c3d0a1b2c3d'));
+    expect(await kept('alice@h1', key)).toBe('Alice=0a1b2c3d0a1b2c3d/a (3)');
+    expect(await kept('Alice=0a1b2c3d0a1b2c3d')).toMatch(/^Alice=0a1b2c3d0a1b2c3d~/);
     expect(await readFile(join(dir, 'files', 'alice@h1', 'a'), 'utf8')).toBe('from before');
   });
 

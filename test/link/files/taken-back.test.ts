@@ -25,7 +25,7 @@ const send = (): AsyncIterableIterator<FileEvent> => files(a).send('b@h2', { nam
 const nothingIsLeft = async (): Promise<void> => {
   const here = (folder: string): Promise<string[]> => readdir(join(b.dir, 'files', folder)).catch(() => []);
   await lan.bell.until(async () => (await here('.incoming')).length === 0);
-  expect([await here(`a@h1=${a.identity.fingerprint.slice(0, 8)}`), await files(b).list()]).toEqual([[], []]);
+  expect([await here(`a@h1=${a.identity.fingerprint.slice(0, 16)}`), await files(b).list()]).toEqual([[], []]);
 };
 
 describe('a file that comes', () => {
