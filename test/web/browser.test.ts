@@ -161,6 +161,10 @@ describe.runIf(needs('root', 'chromium', 'prosody'))('the status page in a brows
     expect(await german.locator('#search').getAttribute('placeholder')).toBe('Topics suchen');
     expect(await german.locator('#loss-rows').innerText()).toMatch(/6 Einträge[^]*es wartete mehr als seine Grenze/);
     expect(await german.locator('#reader-rows').innerText()).toContain('niemand liest seit');
+    await row('#topic-rows', 'sensors/boiler').getByText(/^\d\.\d\/s$/).waitFor();
+    await german.locator('#topic-rows > *', { hasText: 'sensors/boiler' }).getByText(/^\d,\d\/s$/).waitFor();
+    // Of what the page itself writes: values, addresses and names are others'.
+    expect(await german.locator('#tiles dd, .facts dd, .rate, td.number').allInnerTexts()).not.toContainEqual(expect.stringMatching(/\d\.\d(?!\d\d)/));
     if (process.env['LANPOST_SCREENSHOT'] === '1') await german.screenshot({ path: join(tmpdir(), 'lanpost-status-german.png') });
     await german.context().close();
   });
@@ -262,7 +266,7 @@ describe.runIf(needs('root', 'chromium', 'prosody'))('the status page in a brows
         // Between two looks it goes on.
         return rate.items > 0 && Math.abs(drains - (queued / rate.items) * 1000) <= 1 && least <= drains * 1.2 && drains <= most * 1.2;
       }, { timeout: 40_000 }).toBe(true);
-      expect(await fact('Goes')).toMatch(/^\d+(\.\d)?\/(s|min), [\d.]+ (B|KiB)\/s$/);
+      expect(await fact('Goes')).toMatch(/^\d+(\.\d)?\/(s|min), [\d.,]+ (B|KiB)\/s$/);
       expect(await page.locator('#tile-homes-more').innerText()).toMatch(/^all there in \d+ (s|min|h)$/);
     }
     await page.setViewportSize({ width: 1360, height: 900 });

@@ -49,6 +49,27 @@ describe('the words of the status page', () => {
   });
 });
 
+describe('the numbers of the status page', () => {
+  it.each([
+    ['en', ['2.5/s', '12/s', '1,235/s', '3.0/min', '1.5 KiB', '1,000 B', '150 KiB', '1,234,567']],
+    ['de', ['2,5/s', '12/s', '1.235/s', '3,0/min', '1,5 KiB', '1.000 B', '150 KiB', '1.234.567']],
+    // There they are written otherwise than in the rest of that language.
+    ['de-CH', ['2.5/s', '12/s', "1'235/s", '3.0/min', '1.5 KiB', "1'000 B", '150 KiB', "1'234'567"]],
+  ])('are written as in %s', async (locale, all) => {
+    const { count, perSecond, size, writeAsIn } = await import(new URL('../../src/web/page/words.js', import.meta.url).href) as {
+      count: (value: number) => string; perSecond: (rate: number) => string; size: (bytes: number) => string; writeAsIn: (locale: string) => void;
+    };
+    writeAsIn(locale);
+    expect([perSecond(2.5), perSecond(12.4), perSecond(1234.5), perSecond(0.05), size(1536), size(1000), size(150 * 1024), count(1_234_567)].map((text) => text.replaceAll('’', "'"))).toEqual(all);
+  });
+
+  it('are written in one place', () => {
+    // A number as JavaScript writes it has a point, in every language; what a curve is drawn with is not read by people.
+    const elsewhere = scripts.filter((script) => !script.includes('function writeAsIn')).join('\n').replace(/line\.setAttribute\('points'[^\n]*/, '');
+    expect(elsewhere.match(/toFixed|toLocale|toPrecision|Intl\./g)).toBeNull();
+  });
+});
+
 describe('the language of a page', () => {
   it.each([
     [undefined, 'en'], ['', 'en'], ['de', 'de'], ['de-AT,de;q=0.9,en;q=0.8', 'de'], ['en-US,en;q=0.9,de;q=0.8', 'en'], ['fr,de;q=0.5', 'de'], ['fr', 'en'], ['*', 'en'],

@@ -11,7 +11,7 @@ import { showReaders } from './readers.js';
 import { showTopics } from './topics.js';
 import { setPresent } from './present.js';
 import { learn, say } from './say.js';
-import { counted, size } from './words.js';
+import { count, counted, size, writeAsIn } from './words.js';
 
 let self = '';
 /** The newest of each section, drawn again as time goes by. @type {Record<string, any>} */
@@ -48,7 +48,7 @@ function showBox(box) {
     ...log.state === 'open' ? [] : [{ key: 'log', bad: true, text: say('Nothing is accepted now: the log is {state}. What was accepted is safe.', { state: `${say(log.state)}${log.reason ? ` (${log.reason})` : ''}` }) }],
     ...link.state === 'failed' ? [{ key: 'link', bad: true, text: say('The link failed: {reason}. lanpost doctor says more.', { reason: link.reason ?? '–' }) }] : [],
     ...box.requests > 0 ? [{ key: 'requests', text: counted(box.requests, 'A peer waits to be let read a topic: lanpost access requests tells who.', '{n} peers wait to be let read a topic: lanpost access requests tells who.') }] : [],
-    ...Object.keys(box.troubles).length > 0 ? [{ key: 'troubles', text: say('Trouble since the start: {troubles}.', { troubles: Object.entries(box.troubles).map(([kind, times]) => `${kind} ×${times}`).join(', ') }) }] : [],
+    ...Object.keys(box.troubles).length > 0 ? [{ key: 'troubles', text: say('Trouble since the start: {troubles}.', { troubles: Object.entries(box.troubles).map(([kind, times]) => `${kind} ×${count(times)}`).join(', ') }) }] : [],
   ]);
 }
 
@@ -57,7 +57,7 @@ let stream;
 void begin();
 
 async function begin() {
-  await learn();
+  writeAsIn(await learn());
   stream = follow(Object.fromEntries(Object.entries(sections).map(([name, show]) => [name, (/** @type {any} */ section) => {
     newest[name] = section;
     show(section);

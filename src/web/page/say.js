@@ -4,10 +4,13 @@
 /** @type {Record<string, string>} */
 let words = {};
 
-/** Asks the box, which goes by what the browser prefers; then what is written on the page already. */
+/**
+ * Asks the box, which goes by what the browser prefers; then what is written on the page already.
+ * @returns {Promise<string>} That language as it is written where the browser is, such as `de-AT`.
+ */
 export async function learn() {
   const answer = await fetch('words.json').catch(() => undefined); // English, then
-  if (!answer?.ok) return;
+  if (!answer?.ok) return placed('en');
   const { language, words: learnt } = await answer.json();
   words = learnt;
   document.documentElement.lang = language;
@@ -15,6 +18,12 @@ export async function learn() {
   for (const name of ['placeholder', 'aria-label']) {
     for (const one of document.querySelectorAll(`[${name}]`)) one.setAttribute(name, say(one.getAttribute(name) ?? ''));
   }
+  return placed(language);
+}
+
+/** With the country, if the browser names one; what else it may append, such as `@posix`, not everything understands. @param {string} language */
+function placed(language) {
+  return navigator.languages.find((tag) => new RegExp(`^${language}(-[a-z]{2})?$`, 'i').test(tag)) ?? language;
 }
 
 /** @param {Node} node @returns {Generator<Text>} */
