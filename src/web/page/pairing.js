@@ -19,10 +19,15 @@ const CAUSES = new Map([
 
 /** @param {Pairing[]} pairings @param {string} self */
 export function showPairings(pairings, self) {
+  /** @type {HTMLElement | undefined} */
+  let next;
   keyed(place('pairing'), pairings, ({ id, state, words }) => `${id} ${state} ${words?.join(' ')}`, (one) => {
     const left = element('span');
-    return [makePairing(one, self, left), ({ until }) => write(left, until ? span(until - present()) : '')];
+    next = makePairing(one, self, left);
+    return [next, ({ until }) => write(left, until ? span(until - present()) : '')];
   });
+  // The button that began it is far below, on a telephone some screens; and two minutes are short.
+  next?.scrollIntoView({ block: 'nearest' });
 }
 
 /** @param {Pairing} pairing @param {string} self @param {HTMLElement} left */
