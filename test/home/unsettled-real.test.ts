@@ -82,13 +82,13 @@ it('200 000 unsettled records cost no memory to speak of; a restart sends again 
 
     await open(HOUR);
     await publish(SETTLED, SETTLED + 20_000);
-    await bell.until(() => total === SETTLED + 20_000);
+    await bell.until(() => total >= SETTLED + 20_000);
     // The newest records that the log keeps in memory are there by now.
     const before = heap();
     await publish(SETTLED + 20_000, ALL);
-    await bell.until(() => total === ALL);
+    await bell.until(() => total >= ALL);
     const grown = heap() - before;
-    expect(await queued()).toBe(UNSETTLED);
+    expect([total, await queued()]).toEqual([ALL, UNSETTLED]);
     // An entry of its own for each would be over 100 MiB.
     expect(grown).toBeLessThan(4 << 20);
 
@@ -96,15 +96,15 @@ it('200 000 unsettled records cost no memory to speak of; a restart sends again 
     home.set.resumable = false;
     asked = 0;
     home.cut();
-    await bell.until(() => asked === TOPICS);
-    expect([total, await queued()]).toEqual([ALL, UNSETTLED]);
+    await bell.until(() => asked >= TOPICS);
+    expect([asked, total, await queued()]).toEqual([TOPICS, ALL, UNSETTLED]);
     await shut();
 
     // Another process, and a home that has lost everything.
     present = false;
     await open(2_000);
-    await bell.until(async () => total === ALL + UNSETTLED && await queued() === 0);
-    expect([count(0, SETTLED, 1), count(SETTLED, ALL, 2)]).toEqual([SETTLED, UNSETTLED]);
+    await bell.until(async () => total >= ALL + UNSETTLED && await queued() === 0);
+    expect([total, count(0, SETTLED, 1), count(SETTLED, ALL, 2)]).toEqual([ALL + UNSETTLED, SETTLED, UNSETTLED]);
   } finally {
     await shut();
     await home.close();
