@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { attr, xml, type Element } from '../../src/xmpp/element.ts';
 import { errorReply, iqResult } from '../../src/xmpp/stanza.ts';
 import { StanzaError } from '../../src/xmpp/stanza-error.ts';
-import { PREFIX } from '../../src/log/keys.ts';
 import type { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { quiet } from '../support/quiet.ts';
+import { beforeWrites } from './cursor-writes.ts';
 import { createRig } from './rig.ts';
 
 const numbers = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
@@ -77,9 +77,8 @@ describe('a held topic', () => {
       home.set.resumable = false;
       let slow = 0;
       let failed = false;
-      const batch = database.batch.bind(database);
       // The disk is slow with another item, then with the cursor, which it may not take at all.
-      const write = async (apart: boolean): Promise<void> => {
+      beforeWrites(database, async (apart) => {
         if (!apart && slow++ === 0) {
           for (const iq of unanswered) home.say(errorReply(iq, new StanzaError('forbidden')));
           await rig.until(() => rig.troubles.some(({ kind }) => kind === 'home.held'));
@@ -95,22 +94,7 @@ describe('a held topic', () => {
             throw new Error('IO error: No space left on device');
           }
         }
-      };
-      database.batch = () => {
-        const inner = batch();
-        let apart = false;
-        return {
-          ...inner,
-          put: (key, value) => {
-            apart ||= key[0] === PREFIX.cursor && key.includes(0);
-            inner.put(key, value);
-          },
-          write: async (options) => {
-            await write(apart);
-            await inner.write(options);
-          },
-        };
-      };
+      });
       await rig.publish('t', 4);
       await rig.until(() => rig.count('t') === 4);
       expect(rig.arrivals('t')).toEqual(['1', '2', '3', '2', '3', '4']);
@@ -308,27 +292,13 @@ describe('reading back', () => {
     await rig.acknowledged('t', 3);
     home.set.resumable = false;
     const there = new Map(home.nodes.get('t'));
-    const batch = database.batch.bind(database);
-    database.batch = () => {
-      const inner = batch();
-      let apart = false;
-      return {
-        ...inner,
-        put: (key, value) => {
-          apart ||= key[0] === PREFIX.cursor && key.includes(0);
-          inner.put(key, value);
-        },
-        write: async (options) => {
-          if (apart && home.sessions === 2) {
-            home.nodes.set('t', there);
-            home.cut();
-            await rig.until(() => home.sessions === 3);
-            await rig.state('online');
-          }
-          await inner.write(options);
-        },
-      };
-    };
+    beforeWrites(database, async (apart) => {
+      if (!apart || home.sessions !== 2) return;
+      home.nodes.set('t', there);
+      home.cut();
+      await rig.until(() => home.sessions === 3);
+      await rig.state('online');
+    });
     home.nodes.get('t')?.clear();
     home.cut();
     await rig.publish('t', 4);

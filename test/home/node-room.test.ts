@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { PREFIX } from '../../src/log/keys.ts';
 import { attr, xml, type Element } from '../../src/xmpp/element.ts';
 import { iqResult } from '../../src/xmpp/stanza.ts';
 import { quiet } from '../support/quiet.ts';
+import { beforeWrites } from './cursor-writes.ts';
 import { createRig, type Rig } from './rig.ts';
 
 const NS_OWNER = 'http://jabber.org/protocol/pubsub#owner';
@@ -123,22 +123,7 @@ describe('a node that keeps fewer items than wait for it', () => {
     keeping(rig, '256', 256);
     await rig.restart();
     await rig.drained();
-    const batch = rig.database.batch.bind(rig.database);
-    rig.database.batch = () => {
-      const inner = batch();
-      let apart = false;
-      return {
-        ...inner,
-        put: (key, value) => {
-          apart ||= key[0] === PREFIX.cursor && key.includes(0);
-          inner.put(key, value);
-        },
-        write: async (options) => {
-          if (apart) await rig.until(() => rig.count('a') > 3);
-          await inner.write(options);
-        },
-      };
-    };
+    beforeWrites(rig.database, async (apart) => { if (apart) await rig.until(() => rig.count('a') > 3); });
     rig.home.cut();
     await rig.publish('a', ...numbers(500));
     await rig.drained();
