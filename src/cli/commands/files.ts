@@ -40,7 +40,7 @@ const accept: Command = {
   takes: ['ID'],
   summary: 'Take a file that is offered, and wait until it is here',
   options: {},
-  notes: ['It goes to the folder files/PEER=KEY in the data directory, or files/PEER of who has no key. Ctrl-C ends the waiting; `files decline` ends the transfer.'],
+  notes: ['It goes to files/PEER=KEY in the data directory, files/PEER without a key. Ctrl-C ends the waiting; `files decline` ends the transfer.'],
   examples: ['lanpost files accept 3f9a0c5b'],
   async run({ args, out, signal, attach }) {
     const [id = ''] = args.positionals;
