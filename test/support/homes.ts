@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Lan } from './lan.ts';
 import { ROOT } from './root.ts';
@@ -83,7 +84,7 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
   return {
     kind, domain, service: `pubsub.${domain}`, host, port, web, ca: join(dir, 'ca.pem'), dir,
     account: (name) => ({ jid: `${name}@${domain}`, password: `${name}-secret` }),
-    start: async (more) => { await order('start', more); },
+    start: (more) => whenPortsAreFree(async () => { await order('start', more); }),
     stop: async () => { await order('stop'); },
     changePassword: async (name, password) => { await order('password', {}, [name, password]); },
     offline: async (name) => (JSON.parse(await order('offline', {}, [name])) as { value: number }).value,
@@ -91,6 +92,19 @@ export async function createHomeServer(kind: 'prosody' | 'ejabberd', options: Ho
     down,
     [Symbol.asyncDispose]: down,
   };
+}
+
+/** Somebody's outgoing connection may have been given one of the ports since they were looked at: it is free again when that ends. */
+async function whenPortsAreFree(start: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await start();
+      return;
+    } catch (error) {
+      if (tries === 10 || !String(error).includes('eaddrinuse')) throw error;
+      await setTimeout(1000);
+    }
+  }
 }
 
 /** Where such ports are looked for: below those that the kernel gives to whoever connects, each worker of the tests in a part of its own. */

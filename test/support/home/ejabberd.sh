@@ -135,6 +135,7 @@ env ${wrapper:+LD_PRELOAD="$wrapper" NSS_WRAPPER_HOSTS="$dir/hosts"} HOME="$dir"
 echo $! > "$dir/pid"
 i=0
 until [ -s "$dir/ready" ]; do
-  i=$((i + 1)); alive && [ $i -lt 900 ] || { echo "ejabberd did not start:" >&2; tail -n 20 "$dir/out" "$dir/ejabberd.log" >&2; end KILL; exit 1; }
+  i=$((i + 1)); alive && [ $i -lt 900 ] || { echo "ejabberd did not start:" >&2; tail -n 20 "$dir/out" "$dir/ejabberd.log" >&2
+    ! grep -q eaddrinuse "$dir/out" || ss -tanp >&2; end KILL; exit 1; }
   sleep 0.1
 done
