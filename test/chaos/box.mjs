@@ -1,9 +1,11 @@
 // A whole box without a link, in a process that can be killed. Runs against the build, because a child process runs JavaScript.
 //   node box.mjs '{"dir": …}'
-// One JSON object a line: commands on stdin, each with `do` and `re`, answered on stdout by one with `re`; `acked` as items are accepted.
+// One JSON object a line: commands on stdin, each with `do` and `re`, answered on stdout by one with `re`; `acked` as items are accepted,
+// `got` as its durable reader of everything is handed them.
 //   add {options} · create {topic} · publish {topic, from, to, chosen} · status · settle · dump · losses · stop
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
+import { numberOf, readingOf } from './reading.mjs';
 
 const { dir } = JSON.parse(process.argv[2] ?? '{}');
 const dist = new URL('../../dist/src/', import.meta.url);
@@ -26,12 +28,16 @@ const box = await createBox({ dir, link: false, control: false, limits: { diskFl
 const telling = (async () => {
   for await (const { kind, message } of box.troubles()) say({ trouble: kind, message });
 })();
+// Asking for the next item confirms this one: what was said before a kill may come again, and says so.
+const reading = (async () => {
+  for await (const item of box.subscribe('#', { durable: 'chaos', from: 'start' })) if (item.kind === 'item') say({ got: item.recordId, again: item.redelivered });
+})();
 
 async function publish({ topic, from: first, to, chosen }) {
   const one = async (n) => {
     for (;;) {
       try {
-        const { recordId } = await box.publish(topic, { n, text: 'x<&>\u00e9\u{1f600}'.repeat(4) }, chosen ? { id: `n${n}` } : {});
+        const { recordId } = await box.publish(topic, readingOf(n), chosen ? { id: `n${n}` } : {});
         say({ acked: n, recordId, topic });
         return;
       } catch (error) {
@@ -59,7 +65,7 @@ async function* held(topic) {
 
 async function dump() {
   const all = [];
-  for (const { name } of await box.topics.list('#')) for await (const { topic, recordId } of held(name)) all.push([topic, recordId]);
+  for (const { name } of await box.topics.list('#')) for await (const { topic, recordId, value } of held(name)) all.push([topic, recordId, numberOf(value)]);
   return all;
 }
 
@@ -76,7 +82,7 @@ const commands = {
   publish, dump, losses,
   status: () => box.status(),
   settle: async () => { passed += HOME_LIMITS.settle + 1_000; },
-  stop: () => box.close().then(() => telling),
+  stop: () => box.close().then(() => Promise.all([telling, reading])),
 };
 say({ ready: true, box: (await box.status()).box });
 for await (const line of createInterface({ input: process.stdin })) {

@@ -9,7 +9,7 @@ import { SmallDisk } from '../support/small-disk.ts';
 interface Line {
   readonly re?: number; readonly answer?: unknown; readonly error?: string; readonly ready?: true; readonly box?: string;
   readonly acked?: number; readonly recordId?: string; readonly topic?: string; readonly refused?: number; readonly code?: string;
-  readonly trouble?: string; readonly message?: string;
+  readonly trouble?: string; readonly message?: string; readonly got?: string; readonly again?: boolean;
 }
 
 /** What a reader lost, as the box's ledger has it. */
@@ -33,6 +33,8 @@ export class ChaosBox implements Disposable {
   /** Numbers that were asked to be published, with their topics; record ids of those that were accepted, with their numbers. */
   readonly asked: Map<number, string> = new Map();
   readonly acked: Map<string, number> = new Map();
+  /** How often its reader of everything was handed each as new. */
+  readonly got: Map<string, number> = new Map();
   readonly troubles: Map<string, number> = new Map();
   readonly messages: string[] = [];
   /** How often each code refused a reading. */
@@ -67,6 +69,7 @@ export class ChaosBox implements Disposable {
     const lines = this.#said?.lines ?? [];
     for (const line of lines.slice(this.#read)) {
       if (line.acked !== undefined && line.recordId !== undefined) this.acked.set(line.recordId, line.acked);
+      if (line.got !== undefined) this.got.set(line.got, (this.got.get(line.got) ?? 0) + (line.again === true ? 0 : 1));
       if (line.refused !== undefined) this.refused.set(line.code ?? '', (this.refused.get(line.code ?? '') ?? 0) + 1);
       if (line.trouble !== undefined) {
         this.troubles.set(line.trouble, (this.troubles.get(line.trouble) ?? 0) + 1);
@@ -103,9 +106,9 @@ export class ChaosBox implements Disposable {
     return await this.#ask('status') as BoxStatus;
   }
 
-  /** What its topics hold, each in the order of its log. */
-  async dump(): Promise<[topic: string, recordId: string][]> {
-    return await this.#ask('dump') as [string, string][];
+  /** What its topics hold, each in the order of its log, with the number of a reading that came unchanged. */
+  async dump(): Promise<[topic: string, recordId: string, n?: number][]> {
+    return await this.#ask('dump') as [string, string, number?][];
   }
 
   async losses(): Promise<Loss[]> {

@@ -32,8 +32,11 @@ export interface ChaosReport {
   readonly accepted: number;
   /** Of the accepted, as the ledger counts them. */
   readonly gaps: number;
+  /** That are there at the end. */
   readonly upstream: number;
   readonly down: number;
+  /** That had been there, and went when their node was deleted. Accepted without the counted = those that are there and these. */
+  readonly deleted: { readonly upstream: number; readonly down: number };
   /** Readings that were asked for and not answered: they may be there or not. */
   readonly unanswered: number;
   /** How often a reading was refused, by code. */
@@ -104,9 +107,11 @@ export async function runChaos({ kind, rounds, seed, faults = NAMES, say = () =>
       say(`${kind} ${n + 1}/${rounds} ${fault}: ${round.accepted} accepted${lost === '' ? '' : `, ${lost} lost by the server`}${gaps === before.gaps ? '' : `, ${gaps - before.gaps} counted as lost`}, ${round.seconds} s`);
     }
     const { records, packs } = await atHome(world);
-    const below = (await down.dump()).map(([, id]) => id);
+    const [above, below] = [new Set(records), new Set((await down.dump()).map(([, id]) => id))];
+    const gone = (excused: Excused, there: ReadonlySet<string>): number => [...excused].filter((id) => !there.has(id)).length;
     return {
-      kind, rounds: done, accepted: up.acked.size, gaps, upstream: new Set([...records, ...world.excused.atHome]).size, down: new Set([...below, ...world.excused.below]).size,
+      kind, rounds: done, accepted: up.acked.size, gaps, upstream: above.size, down: below.size,
+      deleted: { upstream: gone(world.excused.atHome, above), down: gone(world.excused.below, below) },
       unanswered: up.asked.size - up.acked.size, refused: Object.fromEntries(up.refused), packs, lost: world.lost,
       troubles: Object.fromEntries([...up.troubles, ...[...down.troubles].map(([name, count]) => [`down ${name}`, count] as const)]),
     };

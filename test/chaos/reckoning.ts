@@ -54,6 +54,7 @@ export async function reckoned(world: World): Promise<number> {
     throw new Error(`it does not settle: ${JSON.stringify(await up.status())}`, { cause: error });
   });
   const { byTopic, records } = await atHome(world);
+  await allGot(world);
   const taken = await down.dump();
   // All has settled: what is sent again after a deletion is there by now.
   excused.atHome.there(records);
@@ -68,10 +69,30 @@ export async function reckoned(world: World): Promise<number> {
   const unknown = up.asked.size - up.acked.size;
   const more = new Set([...records, ...excused.atHome, ...taken.map(([, id]) => id)]).size - [...up.acked.keys()].filter((id) => !isCounted(losses, topicOf(world, id), id)).length;
   if (more > unknown) throw new Error(`${more} more than were accepted, where at most ${unknown} were not answered`);
+  isUnchanged(world, 'at home', [...byTopic.values()].flat());
+  isUnchanged(world, 'at the other box', taken.map(([, recordId, n]) => ({ recordId, ...(n === undefined ? {} : { n }) })));
   const counted = countedIn(world, losses, new Set(records));
   for (const [topic, held] of byTopic) isComplete(world, topic, held, losses);
   isInOrder(world, taken);
   return counted;
+}
+
+/** The other box's reader is handed what its topics hold, nothing twice as if it were new; what it was handed is in the topics, or went with its node. */
+async function allGot({ down }: World): Promise<void> {
+  const held = (await down.dump()).map(([, id]) => id);
+  const whole = async (): Promise<boolean> => {
+    down.look();
+    return Promise.resolve(held.every((id) => down.got.has(id)));
+  };
+  await eventually(whole, { within: HEALED, every: 100, tell: () => Promise.resolve(held.filter((id) => !down.got.has(id)).slice(0, 5)) });
+  const twice = [...down.got].filter(([, times]) => times > 1);
+  if (twice.length > 0) throw new Error(`${twice.length} came twice to the reader of the other box, e.g. ${twice[0]?.join(' ')}`);
+}
+
+/** What is there under a record's id is what was accepted under it. */
+function isUnchanged({ up }: World, where: string, held: readonly { readonly recordId: string; readonly n?: number }[]): void {
+  const other = held.filter(({ recordId, n }) => n === undefined || (up.acked.get(recordId) ?? n) !== n);
+  if (other.length > 0) throw new Error(`${other.length} are not ${where} as they were accepted, e.g. ${JSON.stringify(other[0])}`);
 }
 
 /** Accepted without the counted is what is there: the ledger's numbers are those that are missing. */
@@ -93,7 +114,7 @@ function isComplete(world: World, topic: string, held: readonly HeldRecord[], lo
 }
 
 /** Below each is in the topic that it was published to, and those of a topic are in the order in which they were accepted. */
-function isInOrder(world: World, taken: readonly (readonly [topic: string, recordId: string])[]): void {
+function isInOrder(world: World, taken: readonly (readonly [topic: string, recordId: string, n?: number])[]): void {
   const { up } = world;
   const elsewhere = taken.filter(([topic, id]) => up.acked.has(id) && topicOf(world, id) !== topic);
   if (elsewhere.length > 0) throw new Error(`${elsewhere.length} are in another topic at the other box, e.g. ${elsewhere[0]?.join(' ')}`);

@@ -1,8 +1,9 @@
-// What a node of a home holds, as seen by its owner's own session; connects anew when that is lost. Runs against the build.
+// What a node of a home holds, each record with the number in its payload, as seen by its owner's own session; connects anew when that is lost. Runs against the build.
 //   node witness.mjs HOST PORT CA JID PASSWORD SERVICE
 // Commands on stdin, one JSON object a line, each with `re`: items {node} · delete {node}.
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { numberOf } from './reading.mjs';
 
 const [host, port, ca, jid, password, service] = process.argv.slice(2);
 const dist = new URL('../../dist/src/', import.meta.url);
@@ -33,7 +34,7 @@ const commands = {
       throw error;
     });
     const items = answer?.getChild('pubsub')?.getChild('items')?.getChildren('item') ?? [];
-    return { records: items.flatMap((item) => recordsOf(item).map(({ recordId, previous }) => ({ recordId, previous }))), packs: items.filter((item) => item.getChild('pack')).length, items: items.length };
+    return { records: items.flatMap((item) => recordsOf(item).map(({ recordId, previous, payload }) => ({ recordId, previous, n: numberOf(JSON.parse(Buffer.from(payload?.bytes ?? []).toString() || 'null')) }))), packs: items.filter((item) => item.getChild('pack')).length, items: items.length };
   },
   delete: ({ node }) => request('set', 'http://jabber.org/protocol/pubsub#owner', xml('delete', { node })).then(() => undefined),
 };
