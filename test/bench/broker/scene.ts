@@ -19,6 +19,8 @@ export interface Scene extends AsyncDisposable {
   readonly dir: string;
   /** A folder with N.key and N.crt of each client. */
   readonly keys: string;
+  /** The publisher's is the first. */
+  readonly fingerprints: readonly string[];
   /** Whoever may call a box has to be announced: says again that all clients are there. */
   announce(): Promise<void>;
   /** One run of the load generator. */
@@ -37,9 +39,11 @@ export async function createScene(): Promise<Scene | string> {
   }
   const keys = join(dir, 'keys');
   mkdirSync(keys);
+  const fingerprints: string[] = [];
   for (let i = 0; i < CLIENTS; i++) {
     mkdirSync(join(keys, `${i}`));
     const identity = await loadIdentity(join(keys, `${i}`), { machine: `load ${i}` });
+    fingerprints.push(identity.fingerprint);
     writeFileSync(join(keys, `${i}.key`), identity.key);
     writeFileSync(join(keys, `${i}.crt`), await loadCertificate(join(keys, `${i}`), identity.key));
   }
@@ -51,7 +55,7 @@ export async function createScene(): Promise<Scene | string> {
   let version = 0;
   let folders = 0;
   return {
-    lan, dir, keys,
+    lan, dir, keys, fingerprints,
     host: lan.address(1),
     async announce() {
       const after = said.lines.length;

@@ -109,7 +109,7 @@ export async function box(scene: Scene, { config, durable = false, traced, env =
   try {
     await using api = await process.attach();
     await api.topics.create(TOPIC, config);
-    for (const right of ['read', 'write'] as const) await api.trust.allow('class:seen', right, TOPIC);
+    for (const [i, fingerprint] of scene.fingerprints.entries()) await api.trust.allow(fingerprint, i === 0 ? 'write' : 'read', TOPIC);
     for (let tries = 0; (await api.peers.list()).length < CLIENTS; tries++) {
       if (tries === 20) throw new Error('the box does not see all clients');
       await scene.announce();
