@@ -77,6 +77,11 @@ export class Confirmations {
     return this.#unkept === 0;
   }
 
+  /** Who waits for an answer, or for something to be durable. */
+  get waiting(): number {
+    return this.#settled.length + this.#answered.length + this.#idle.length;
+  }
+
   /** Since when the peer has been asked and has said nothing. */
   get askedAt(): number | undefined {
     return this.#askedAt;
@@ -248,11 +253,16 @@ export class Confirmations {
   async #within(ms: number, waiters: ((answered?: boolean) => void)[]): Promise<boolean> {
     if (this.#lost) return false;
     return new Promise(resolve => {
-      const timer = this.#clock.after(ms, () => resolve(false));
-      waiters.push((answered = true) => {
+      const waiter = (answered = true): void => {
         timer.stop();
         resolve(answered && !this.#lost);
+      };
+      const timer = this.#clock.after(ms, () => {
+        // The answer may never come, and whoever asks again and again must not fill the list.
+        waiters.splice(waiters.indexOf(waiter), 1);
+        resolve(false);
       });
+      waiters.push(waiter);
     });
   }
 }

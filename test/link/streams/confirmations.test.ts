@@ -56,3 +56,20 @@ describe('what the h of a resumption covers may have been refused, with the answ
     expect(outcomes).toEqual(['asked', 'one lost']);
   });
 });
+
+describe('who waits for what does not come', () => {
+  test.each(['probe', 'settled', 'handledAll'] as const)('%s leaves nothing behind when its time is over', async (what) => {
+    const clock = createTestClock();
+    const confirmations = new Confirmations(clock, () => undefined);
+    confirmations.sent({ resolve: () => undefined, reject: () => undefined });
+    confirmations.arrived();
+    const asked = Array.from({ length: 100 }, () => confirmations[what](3_000));
+    expect(confirmations.waiting).toBe(100);
+    const last = confirmations[what](9_000);
+    clock.advance(3_000);
+    expect(await Promise.all(asked)).toEqual(asked.map(() => false));
+    expect(confirmations.waiting).toBe(1);
+    confirmations.lose(lost);
+    expect([await last, confirmations.waiting]).toEqual([false, 0]);
+  });
+});
