@@ -205,6 +205,7 @@ export function createLink(init: LinkInit): Link {
       silent: peer => browsing?.reconfirm(peer),
     },
   });
+  trust.use(() => streams.speaking());
   const unannounced = new Unannounced({ peers, stream: peer => streams.to(peer) });
   const offLink = new OffLink({
     options: init.offLink ?? NOWHERE, clock, registry, trouble,

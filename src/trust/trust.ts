@@ -54,8 +54,9 @@ export function isTrustRow(key: string, value: unknown): boolean {
   return /^trust\/[0-9a-f]{64}$/.test(key) && typeof value === 'object' && isDeepStrictEqual(toRow(value), { denials: [], ...value });
 }
 
-function standing({ tenure }: Row): number {
-  return tenure && isEarned(tenure) ? 1 : 0;
+function standing({ tenure }: Row, isSpeaking: boolean): number {
+  if (tenure && isEarned(tenure)) return 2;
+  return isSpeaking ? 1 : 0;
 }
 
 /** What it goes by. */
@@ -82,6 +83,8 @@ export class Trust {
   readonly #vouching = new Map<string, { level: Row['level']; count: number }>();
   readonly #classes: Classes;
   readonly #accounts: RulesOfAccounts;
+  /** The keys that open streams have proven. */
+  #speaking: () => Iterable<string> = () => [];
   #generation = 0;
 
   constructor(init: TrustInit) {
@@ -102,6 +105,11 @@ export class Trust {
     stored.sort(([, a], [, b]) => a.lastSeen - b.lastSeen);
     for (const [fingerprint, row] of stored) this.#rows.set(fingerprint, row);
     this.#recall();
+  }
+
+  /** There are streams from now on: whom they are with is not forgotten for others. */
+  use(speaking: () => Iterable<string>): void {
+    this.#speaking = speaking;
   }
 
   /** A stream has proven that whoever is called `name` holds this key; `box`: and is announced as a box, there. Grants nothing. */
@@ -379,8 +387,11 @@ export class Trust {
 
   #evict(): void {
     const seen = [...this.#rows].filter(([, row]) => row.level === 'seen' && row.denials.length === 0);
-    // Keys are free: those that were shown for a day are not forgotten for as many that were shown once.
-    for (const [fingerprint, row] of seen.toSorted(([, a], [, b]) => standing(a) - standing(b)).slice(0, Math.max(0, seen.length - this.#limit))) {
+    if (seen.length <= this.#limit) return;
+    // Keys are free: those that were shown for a day, and those that are spoken with, are not forgotten for as many that were shown once.
+    const speaking = new Set(this.#speaking());
+    const ranked = seen.map(([fingerprint, row]) => ({ fingerprint, row, rank: standing(row, speaking.has(fingerprint)) }));
+    for (const { fingerprint, row } of ranked.toSorted((a, b) => a.rank - b.rank).slice(0, seen.length - this.#limit)) {
       for (const name of row.names) this.#holders.delete(name);
       this.#rows.delete(fingerprint);
       this.#later(fingerprint);

@@ -300,6 +300,19 @@ describe('trust', () => {
     expect(trust.insists('b@h2', ['10.0.0.3'])).toBe(true);
   });
 
+  test('keys that are spoken with outlive any number that were shown once, and no longer than they are', () => {
+    const { trust } = trustFixture({ seenKeys: 3 });
+    const speaking = new Set([fp('b')]);
+    trust.use(() => speaking);
+    trust.seen(spki('b'), 'b@h2');
+    for (let i = 0; i < 10; i += 1) trust.seen(spki(`s${i}`), `s${i}@x`);
+    expect(trust.list().map(({ name }) => name)).toEqual(['s9@x', 's8@x', 'b@h2']);
+    expect(trust.holder('b@h2')).toBe(fp('b'));
+    speaking.clear();
+    trust.seen(spki('s10'), 's10@x');
+    expect(trust.list().map(({ name }) => name)).toEqual(['s10@x', 's9@x', 's8@x']);
+  });
+
   test('seen keys are bounded, paired ones are never evicted', async () => {
     const { trust } = trustFixture({ seenKeys: 3 });
     trust.seen(spki('b'), 'b@h2');

@@ -106,6 +106,11 @@ export class Streams implements PeerStreams {
     for (const [name, { active }] of this.#lines) if (active) yield [name, active];
   }
 
+  /** The keys that the streams in use have proven. */
+  *speaking(): Iterable<string> {
+    for (const { proven } of this.#lines.values()) if (proven) yield proven.fingerprint;
+  }
+
   /** Every stream on the link, with the address at its other end. */
   get all(): Iterable<readonly [stream: LinkStream, address: string]> {
     return this.#all;
