@@ -37,6 +37,7 @@ import { NS_CLIENT } from '../xmpp/xml-stream.ts';
 import { Absences } from './absences.ts';
 import { Approvals } from './approvals.ts';
 import type { PeerContext } from './context.ts';
+import { dialable } from './dialable.ts';
 import { Doctors } from './doctors.ts';
 import { Feeds } from './feeds.ts';
 import { FileDoor } from './file-door.ts';
@@ -57,7 +58,6 @@ import { publishAt } from './publish-at.ts';
 import { RelayDoor } from './relay-door.ts';
 import { Rejoin } from './rejoin.ts';
 import { Search, type Unknown } from './search.ts';
-import { plainAddress } from './source-address.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 import { SubscriberNews } from './subscriber-news.ts';
 import { topicsAt } from './topics-at.ts';
@@ -224,7 +224,7 @@ export class LinkService {
       missing: (ms) => this.#absences.lasting(ms),
       placeOf: (fingerprint) => this.trust.placeOf(fingerprint),
       unknown: () => this.#unknown(),
-      prove: async (name) => this.#up().prove(name),
+      seek: async ({ address, port }, missing) => this.#up().seek(address, port, (fingerprint) => missing.has(fingerprint) || this.trust.level(fingerprint) === 'paired'),
     });
     this.road = new MailRoad({
       streams,
@@ -463,10 +463,15 @@ export class LinkService {
 
   /** Boxes on the link of which nobody knows whose they are now. A paired key's name is that key's, or an impostor's; who speaks has shown its key. */
   *#unknown(): Iterable<Unknown> {
-    for (const { name, addresses, claims, via } of this.#link?.peers.all() ?? []) {
+    const link = this.#link;
+    if (!link) return;
+    const interfaces = link.interfaces();
+    // Who came when there was no room in the list may be one of ours all the same.
+    for (const peer of [...link.peers.all(), ...link.peers.ignored()]) {
+      const { name, port, claims, via } = peer;
       // A key that was only seen with the name says nothing of who has it now.
-      if (!claims.box || via || this.trust.level(this.trust.holder(name)) === 'paired' || this.#link?.ends(name)) continue;
-      yield { name, addresses: addresses.map(({ address }) => plainAddress(address)) };
+      if (!claims.box || via || this.trust.level(this.trust.holder(name)) === 'paired' || link.ends(name)) continue;
+      yield { name, places: dialable(peer, interfaces).map(({ address }) => ({ address, port })) };
     }
   }
 

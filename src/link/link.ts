@@ -85,6 +85,8 @@ export interface Link extends PeerStreams {
   request(name: string, iq: Element, options?: RequestOptions): Promise<Element>;
   /** The key of whoever has that name; opens a stream when there is none. */
   prove(name: string, signal?: AbortSignal): Promise<ProvenPeer>;
+  /** Opens a stream to somewhere on the link if one of those keys is there. */
+  seek(address: string, port: number, isMeant: (fingerprint: string) => boolean): Promise<ProvenPeer>;
   /** The name a key goes by, when it is on the link. */
   nameOf(fingerprint: string): string | undefined;
   /** Of the stream in use to that peer. */
@@ -269,6 +271,7 @@ export function createLink(init: LinkInit): Link {
     send: (...what) => streams.send(...what),
     request: (to, iq, options) => streams.request(to, iq, options),
     prove: (peer, signal) => streams.prove(peer, signal),
+    seek: (...what) => streams.seek(...what),
     nameOf: fingerprint => streams.nameOf(fingerprint),
     ends: peer => streams.ends(peer),
 

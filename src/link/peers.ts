@@ -68,6 +68,8 @@ function plainly(addresses: readonly PeerAddress[]): string[] {
   return first && addresses.length === 1 ? [first.address] : [...new Set(addresses.map(({ address }) => address))];
 }
 
+const known = ({ instance, host, port, addresses, text, via }: Sighting): KnownPeer => ({ name: instance, host, port, addresses, claims: readClaims(text), via });
+
 /** Who is on the link, by instance name. One entry per name, on however many interfaces it is seen (XEP-0174 §11.1). */
 export class Peers {
   readonly #init: PeersInit;
@@ -111,7 +113,7 @@ export class Peers {
       return;
     }
     this.#ignored.delete(name);
-    const peer: KnownPeer = { name, host: sighting.host, port: sighting.port, addresses: sighting.addresses, claims: readClaims(sighting.text), via: sighting.via };
+    const peer = known(sighting);
     if (before) this.#unindex(before);
     this.#known.set(name, peer);
     this.#listeners.tell({ type: before ? 'changed' : 'up', peer: this.#describe(peer) });
@@ -153,6 +155,11 @@ export class Peers {
     return this.#known.get(name);
   }
 
+  /** Those that are not listed, for want of room. */
+  *ignored(): Iterable<KnownPeer> {
+    for (const sighting of this.#ignored.values()) yield known(sighting);
+  }
+
   /** Whether the peer of that name announced the address. */
   isAt(name: string, address: string): boolean {
     const plain = plainAddress(address);
@@ -188,6 +195,9 @@ export class Peers {
   touched(name: string): void {
     const peer = this.#known.get(name);
     if (peer) this.#listeners.tell({ type: 'changed', peer: this.#describe(peer) });
+    // A paired key has been proven under the name of one there was no room for: that is what there is room for.
+    const ignored = this.#ignored.get(name);
+    if (ignored && this.#init.standing(name).trust === 'paired') this.found(ignored);
   }
 
   list(): Peer[] {

@@ -8,6 +8,12 @@ const EARNED = DAY;
 /** A key that has not been proven for that long has no name any more. */
 const KEPT = 30 * DAY;
 
+/** Where a box is, on the link. */
+export interface TenurePlace {
+  readonly address: string;
+  readonly port?: number | undefined;
+}
+
 /** A key under the name it was last proven by, when that name was announced as a box's. */
 export interface Tenure {
   readonly name: string;
@@ -16,18 +22,20 @@ export interface Tenure {
   readonly last: number;
   /** Where that was. */
   readonly address: string;
+  /** Where it said there that it listens. */
+  readonly port?: number;
 }
 
 export function isTenure(value: unknown): value is Tenure {
   if (typeof value !== 'object' || value === null) return false;
-  const { name, since, last, address }: { readonly [K in keyof Tenure]?: unknown } = value;
-  return [name, address].every((text) => typeof text === 'string') && [since, last].every(Number.isFinite);
+  const { name, since, last, address, port = 0 }: { readonly [K in keyof Tenure]?: unknown } = value;
+  return [name, address].every((text) => typeof text === 'string') && [since, last, port].every(Number.isFinite);
 }
 
 /** The key was proven under the name, which says that it is a box's, at that address. */
-export function proven(before: Tenure | undefined, { name, address }: Pick<Tenure, 'name' | 'address'>, now: number): Tenure {
+export function proven(before: Tenure | undefined, { name, address, port }: Pick<Tenure, 'name'> & TenurePlace, now: number): Tenure {
   const same = before?.name === name && isKept(before, now);
-  return { name, address, last: now, since: same ? Math.min(before.since, now) : now };
+  return { name, address, ...(port === undefined ? {} : { port }), last: now, since: same ? Math.min(before.since, now) : now };
 }
 
 export function isEarned({ since, last }: Tenure): boolean {

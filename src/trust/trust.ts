@@ -9,7 +9,7 @@ import { CLASS_OF, Classes, isClass, isClassRow } from './classes.ts';
 import { checkedGrant } from './grants.ts';
 import type { Registry } from './registry.ts';
 import { NOTHING, reaches, sayAndStore, toRules, verdict } from './rules.ts';
-import { insists, isEarned, isTenure, proven, type Tenure } from './tenure.ts';
+import { insists, isEarned, isTenure, proven, type Tenure, type TenurePlace } from './tenure.ts';
 
 export interface TrustInit {
   readonly registry: Registry;
@@ -113,7 +113,7 @@ export class Trust {
   }
 
   /** A stream has proven that whoever is called `name` holds this key; `box`: and is announced as a box, there. Grants nothing. */
-  seen(spki: Uint8Array, name: string, box?: { readonly address: string }): TrustEntry {
+  seen(spki: Uint8Array, name: string, box?: TenurePlace): TrustEntry {
     const fingerprint = fingerprintOf(spki);
     const check = this.impostor(name, fingerprint);
     const known = this.#rows.get(fingerprint);
@@ -129,8 +129,8 @@ export class Trust {
     if (check !== 'impostor') this.#hold(name, fingerprint, row);
     if (check !== 'impostor' && box) {
       const before = row.tenure;
-      row.tenure = proven(before, { name, address: box.address }, now);
-      if (before?.name !== name || before.address !== box.address) this.#later(fingerprint);
+      row.tenure = proven(before, { name, ...box }, now);
+      if (before?.name !== name || before.address !== box.address || before.port !== box.port) this.#later(fingerprint);
     }
     if (!known) this.#evict();
     return this.#entry(fingerprint, row);
@@ -172,9 +172,9 @@ export class Trust {
     return this.#rows.get(fingerprint)?.names[0];
   }
 
-  /** The address where the key was shown last under a name that is announced as a box's. */
-  placeOf(fingerprint: string): string | undefined {
-    return this.#rows.get(fingerprint)?.tenure?.address;
+  /** Where the key was shown last under a name that is announced as a box's. */
+  placeOf(fingerprint: string): TenurePlace | undefined {
+    return this.#rows.get(fingerprint)?.tenure;
   }
 
   impostor(name: string, fingerprint: string): NameCheck {

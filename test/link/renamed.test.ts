@@ -180,3 +180,63 @@ describe('a publisher that does not come back', () => {
     await reader.close();
   });
 });
+
+describe('a paired box that was renamed, where strangers fill the list of peers', () => {
+  const LIMIT = 20;
+  let full: ServiceBox;
+  let clock: TestClock;
+  let again: ServiceBox;
+
+  /** Two that are paired; then there is no room left, and one is back under another name. */
+  const scene = async (count: number): Promise<void> => {
+    clock = createTestClock();
+    full = await serviceBox(lan, 3, 'full', { limits: { peers: LIMIT }, clock });
+    const before = await serviceBox(lan, 4, 'pal');
+    await Promise.all([seen(full, before.link.name), seen(before, full.link.name)]);
+    await full.trust.pair((await full.link.prove(before.link.name)).fingerprint);
+    await before.trust.pair((await before.link.prove(full.link.name)).fingerprint);
+    await before.close();
+    await lan.until(() => full.link.peers.get(before.link.name) === undefined);
+    strangers(count);
+    again = await serviceBox(lan, 4, 'pal-1', { identity: before.identity });
+    await seen(again, full.link.name);
+  };
+  const isListed = (): boolean => full.link.peers.get('pal-1@h4') !== undefined;
+
+  test('is let in when it calls, and is listed from then on', async () => {
+    await scene(2 * LIMIT);
+    expect(isListed()).toBe(false);
+    const receipt = await again.mail.send('link:full@h3', 'from the key');
+    // Its call is let wait for its announcement first.
+    let isThere = false;
+    void receipt.delivered.then(() => { isThere = true; lan.bell.ring(); });
+    for (let second = 0; second < 60 && !isThere; second += 1) await pass(clock, 1_000);
+    await receipt.delivered;
+    expect(isListed()).toBe(true);
+    expect(full.link.peers.describe('pal-1@h4')).toMatchObject({ trust: 'paired', fingerprint: again.identity.fingerprint, port: again.link.status().port });
+  });
+
+  test('is found by who has something for it', async () => {
+    await scene(2 * LIMIT);
+    const receipt = await full.mail.send('link:pal@h4', 'for the key');
+    await pass(clock, 11_000);
+    await receipt.delivered;
+    expect(isListed()).toBe(true);
+  });
+
+  test('but a stranger that calls under a name there is no room for is not, and leaves nothing behind', async () => {
+    await scene(2 * LIMIT);
+    const stranger = await serviceBox(lan, 5, 'stranger');
+    await seen(stranger, full.link.name);
+    const keys = full.trust.list().length;
+    const call = stranger.link.prove(full.link.name).then(() => 'open', () => 'refused');
+    let outcome: string | undefined;
+    void call.then((how) => { outcome = how; });
+    for (let second = 0; second < 60 && outcome === undefined; second += 1) await pass(clock, 1_000);
+    await call;
+    await lan.until(() => full.link.ends(stranger.link.name) === undefined);
+    expect(full.link.peers.get(stranger.link.name)).toBeUndefined();
+    expect(full.trust.list().length).toBe(keys);
+    expect(full.troubles).toContainEqual(expect.objectContaining({ kind: 'link.unknown' }));
+  });
+});

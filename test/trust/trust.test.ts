@@ -313,6 +313,18 @@ describe('trust', () => {
     expect(trust.list().map(({ name }) => name)).toEqual(['s10@x', 's9@x', 's8@x']);
   });
 
+  test('where a key was shown last is remembered with the port it said, over a restart', async () => {
+    const registry = memoryRegistry();
+    const { trust } = trustFixture({ registry });
+    trust.seen(spki('b'), 'b@h2', { address: '10.0.0.2', port: 5298 });
+    trust.seen(spki('c'), 'c@h3', { address: '10.0.0.3' });
+    await trust.close();
+    const again = trustFixture({ registry }).trust;
+    expect(again.placeOf(fp('b'))).toMatchObject({ address: '10.0.0.2', port: 5298 });
+    expect(again.placeOf(fp('c'))).toMatchObject({ address: '10.0.0.3' });
+    expect(again.placeOf(fp('c'))).not.toHaveProperty('port');
+  });
+
   test('seen keys are bounded, paired ones are never evicted', async () => {
     const { trust } = trustFixture({ seenKeys: 3 });
     trust.seen(spki('b'), 'b@h2');

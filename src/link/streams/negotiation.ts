@@ -99,17 +99,25 @@ export async function dial(channel: Channel, terms: Terms, name: string | undefi
   return { ...outcome, spki, ...managed };
 }
 
+/** Who may be calling. `unlisted`: on these terms, and not in the clear. */
+export interface Candidates {
+  readonly names: readonly string[];
+  readonly unlisted?: Terms | undefined;
+}
+
 /** `candidates` says who may be calling: by the name in the header, or by where the call comes from. */
-export async function accept(channel: Channel, terms: Terms, candidates: (from: string | undefined) => Promise<readonly string[]>): Promise<Agreed> {
+export async function accept(channel: Channel, usual: Terms, candidates: (from: string | undefined) => Promise<Candidates>): Promise<Agreed> {
   const hello = await header(channel);
   const from = hello['from'];
   const version = isVersion1(hello) ? { version: '1.0' } : {};
-  const names = await candidates(from === '' ? undefined : from);
+  const { names, unlisted } = await candidates(from === '' ? undefined : from);
+  const terms = unlisted ?? usual;
+  const unknown = (): Refusal => new Refusal('unknown', 'not-authorized', `a call from ${from ?? 'somebody without a name'}, who is not announced at that address`);
   const [only] = names;
-  if (only === undefined) {
+  if (only === undefined || (unlisted && !version.version)) {
     // COMPAT(libpurple 2.14): does the same with whom it does not know: header, close.
     channel.header({ from: terms.self, ...(from === undefined ? {} : { to: from }), ...version });
-    throw new Refusal('unknown', 'not-authorized', `a call from ${from ?? 'somebody without a name'}, who is not announced at that address`);
+    throw unknown();
   }
   const open = (to: string | undefined): void => channel.header({
     from: terms.self, ...(to === undefined ? {} : { to }), ...(version.version ? { id: randomBytes(8).toString('hex') } : {}), ...version,
@@ -121,11 +129,13 @@ export async function accept(channel: Channel, terms: Terms, candidates: (from: 
   channel.write(xml('stream:features', {}, xml('starttls', { xmlns: NS_TLS }, ...(must ? [xml('required')] : [])), terms.disco()));
   const first = await channel.next(must ? undefined : OFFER_TIME);
   if (first?.type !== 'stanza' || !is(first.element, 'starttls', NS_TLS)) {
+    if (unlisted) throw unknown();
     if (first) channel.unread(first);
     return { peer: plainOnly(terms, names.length === 1 ? only : await named(channel, names)), tls: false, managed: false };
   }
   channel.write(xml('proceed', { xmlns: NS_TLS }));
   const shown = await channel.secure('accepted');
+  if (unlisted && shown === undefined) throw unknown();
   const again = await header(channel);
   const said = names.find(name => name === again['from']) ?? only;
   if (again['from'] !== undefined && again['from'] !== said) throw new Refusal('protocol', 'invalid-from', 'the name changed under TLS');

@@ -16,7 +16,7 @@ import { Dialer } from './dialer.ts';
 import { Doorman } from './doorman.ts';
 import { HalfReceived } from './half-received.ts';
 import { Line } from './line.ts';
-import type { Agreed, Channel, Side, Terms } from './negotiation.ts';
+import type { Agreed, Candidates, Channel, Side, Terms } from './negotiation.ts';
 import { OpenStreams } from './open-streams.ts';
 import { Reception } from './reception.ts';
 import { Refusal } from './refusal.ts';
@@ -26,7 +26,7 @@ import { Sessions } from './sessions.ts';
 import type { LinkStream } from './stream.ts';
 import { type Loaded, StreamCode } from './stream-code.ts';
 import type { StreamsInit } from './streams-init.ts';
-import { type Far, termsOf } from './terms.ts';
+import { type Far, type Sought, termsOf } from './terms.ts';
 import { worded } from './wording.ts';
 
 const CONNECT_TIME = 3_000;
@@ -163,15 +163,25 @@ export class Streams implements PeerStreams {
 
   /** Opens a stream to where the owner says a peer is. It says its name itself, under TLS. */
   async call(address: string, far: Far): Promise<ProvenPeer> {
+    return this.#callAt(address, far.port, { far });
+  }
+
+  /** Opens a stream to somewhere on the link, where one of those keys may be: whoever else is there is told nothing and not noted. */
+  async seek(address: string, port: number, isMeant: (fingerprint: string) => boolean): Promise<ProvenPeer> {
+    return this.#callAt(address, port, { sought: { isMeant, port } });
+  }
+
+  async #callAt(address: string, port: number, whom: { readonly far?: Far; readonly sought?: Sought }): Promise<ProvenPeer> {
     const code = this.#code.loaded ?? await this.#code.load();
     if (this.#closing) throw new LanpostError('closed');
     if (!this.#all.makeRoom()) throw new LanpostError('busy', 'Too many streams are open.');
-    const socket = await this.#init.tcp.connect(address, far.port, CONNECT_TIME);
+    const socket = await this.#init.tcp.connect(address, port, CONNECT_TIME);
     if (this.#closing) {
       socket.destroy();
       throw new LanpostError('closed');
     }
-    const { stream, opened } = this.#open(code, socket, 'dialled', plainAddress(address), channel => code.negotiation.dial(channel, this.#terms(plainAddress(address), far), undefined), far);
+    const plain = plainAddress(address);
+    const { stream, opened } = this.#open(code, socket, 'dialled', plain, channel => code.negotiation.dial(channel, this.#terms(plain, whom), undefined), whom);
     const reason = await opened;
     if (reason) throw reason;
     return { name: stream.agreed?.peer ?? '', fingerprint: stream.fingerprint ?? '' };
@@ -185,8 +195,13 @@ export class Streams implements PeerStreams {
   #answer(code: Loaded, socket: Socket, address: string, far: Far | undefined): void {
     const { accept, instanceName } = code.negotiation;
     const { trust } = this.#init;
-    const callers = async (from: string | undefined): Promise<readonly string[]> => (far ? [instanceName(from)] : callersAt(this.#init.peers, from, address, name => trust.level(trust.holder(name)) === 'paired'));
-    this.#open(code, socket, 'accepted', address, channel => accept(channel, this.#terms(address, far), callers), far);
+    const unlisted: Sought = { isMeant: fingerprint => trust.level(fingerprint) === 'paired' };
+    const candidates = async (from: string | undefined): Promise<Candidates> => {
+      if (far) return { names: [instanceName(from)] };
+      const callers = await callersAt(this.#init.peers, from, address, name => trust.level(trust.holder(name)) === 'paired');
+      return callers.unlisted ? { names: [instanceName(from)], unlisted: this.#terms(address, { sought: unlisted }) } : { names: callers.names };
+    };
+    this.#open(code, socket, 'accepted', address, channel => accept(channel, this.#terms(address, { far }), candidates), { far });
   }
 
   async close(): Promise<void> {
@@ -234,14 +249,14 @@ export class Streams implements PeerStreams {
   }
 
   /** With whoever is at the other end of a connection to or from that address. */
-  #terms(address: string, far?: Far): Terms {
+  #terms(address: string, whom: Parameters<typeof termsOf>[2] = {}): Terms {
     const holder = (name: string): string | undefined => this.#lines.get(name)?.proven?.fingerprint;
     const renamed = (what: string): void => this.#tell('renamed', what);
     const moved = (what: string): void => this.#tell('renamed-peer', what);
-    return termsOf({ ...this.#init, holder, renamed, moved, sessions: this.#sessions }, address, far);
+    return termsOf({ ...this.#init, holder, renamed, moved, sessions: this.#sessions }, address, whom);
   }
 
-  #open(code: Loaded, socket: Socket, side: Side, address: string, agree: (channel: Channel) => Promise<Agreed>, far?: Far): { stream: LinkStream; opened: Promise<Error | undefined> } {
+  #open(code: Loaded, socket: Socket, side: Side, address: string, agree: (channel: Channel) => Promise<Agreed>, { far, sought }: { readonly far?: Far | undefined; readonly sought?: Sought } = {}): { stream: LinkStream; opened: Promise<Error | undefined> } {
     const { clock, identity, limits, timing, trust } = this.#init;
     let settle: (reason: Error | undefined) => void;
     const opened = new Promise<Error | undefined>(resolve => { settle = resolve; });
@@ -266,13 +281,14 @@ export class Streams implements PeerStreams {
           const { peer = '', disco } = ready.agreed ?? {};
           this.#line(peer).add(ready);
           if (far) this.#reached(peer, address, far);
-          else if (side === 'accepted' && ready.fingerprint !== undefined) this.#reached(peer, address, { host: address, port: 0, via: { kind: 'caller' } });
+          else if ((side === 'accepted' || sought) && ready.fingerprint !== undefined) this.#reached(peer, address, { host: address, port: sought?.port ?? 0, via: { kind: 'caller' } });
           if (disco) this.#init.on.disco(peer, disco);
           settle(undefined);
         },
         stanza: (from, stanza) => this.#received(from, stanza),
         closed: (closed, reason) => {
-          this.#closed(closed, reason);
+          // Who else was there when a key was sought is no trouble.
+          this.#closed(closed, reason, sought?.port === undefined);
           settle(reason ?? new LanpostError('disconnected'));
         },
       },
@@ -286,10 +302,10 @@ export class Streams implements PeerStreams {
     this.#init.on.reached({ instance, host, port, via, text: BOX_TEXT, addresses: [{ address, family, interface: '' }] });
   }
 
-  #closed(stream: LinkStream, reason: Error | undefined): void {
+  #closed(stream: LinkStream, reason: Error | undefined, isTold: boolean): void {
     this.#all.remove(stream);
     const name = stream.agreed?.peer;
-    if (reason instanceof Refusal && reason.kind !== 'peer' && reason.kind !== 'refused') this.#tell(reason.kind, reason.message, reason.kind === 'impostor' ? 'impostor' : undefined);
+    if (isTold && reason instanceof Refusal && reason.kind !== 'peer' && reason.kind !== 'refused') this.#tell(reason.kind, reason.message, reason.kind === 'impostor' ? 'impostor' : undefined);
     if (name === undefined) return;
     const line = this.#lines.get(name);
     line?.remove(stream);

@@ -29,27 +29,40 @@ export interface TermsParts {
   readonly moved: (what: string) => void;
 }
 
+/** The keys that may be at the other end of a stream to somewhere on the link: it is opened for the sake of the key, whatever its name. */
+export interface Sought {
+  readonly isMeant: (fingerprint: string) => boolean;
+  /** Where it was called. */
+  readonly port?: number;
+}
+
 /** On what terms a stream to that address comes about: who must encrypt, and which key may go by which name. */
-export function termsOf(parts: TermsParts, address: string, far?: Far): Terms {
+export function termsOf(parts: TermsParts, address: string, { far, sought }: { readonly far?: Far | undefined; readonly sought?: Sought | undefined } = {}): Terms {
   const { trust, peers, disco, self, sessions } = parts;
+  const portOf = (name: string): { readonly port?: number } => {
+    const port = far ? 0 : sought?.port ?? peers.get(name)?.port ?? 0;
+    return port === 0 ? {} : { port };
+  };
   const saysBox = (name: string): boolean => peers.get(name)?.claims.box === true;
   return {
     self: self(),
     disco,
     sessions,
     // Elsewhere anybody can say any name: without a key nothing is said.
-    mustSecure: name => far !== undefined || saysBox(name)
+    mustSecure: name => far !== undefined || sought !== undefined || saysBox(name)
       || trust.insists(name, [address, ...(peers.get(name)?.addresses ?? []).map(announced => plainAddress(announced.address))]),
     proven: (said, spki) => {
       const fingerprint = fingerprintOf(spki);
-      const name = far ? farName(parts, said, fingerprint, address) : said;
+      // Before anything is noted: whoever is not meant leaves nothing behind.
+      if (sought && !sought.isMeant(fingerprint)) throw new Refusal('unknown', 'not-authorized', `${said} is not announced at ${address}, and showed a key that nothing is wanted of`);
+      const name = far || (sought && !peers.isAt(said, address)) ? farName(parts, said, fingerprint, address) : said;
       const check = trust.impostor(name, fingerprint);
       if (check === 'impostor') throw new Refusal('impostor', 'not-authorized', `${name} is the name of a paired key, but was used with another`);
       if (check === 'renamed') parts.renamed(`${name} now has another key than the one seen before`);
       const before = trust.nameOf(fingerprint);
       // Names are labels: what belongs to the key goes on under this one.
       if (before !== undefined && before !== name) parts.moved(`${before} is called ${name} now: it has the same key`);
-      trust.seen(spki, name, far || saysBox(name) ? { address } : undefined);
+      trust.seen(spki, name, far || sought || saysBox(name) ? { address, ...portOf(name) } : undefined);
       return name;
     },
     keyless: name => {
