@@ -81,6 +81,22 @@ describe('a publisher that comes back under another name', () => {
     await reader.close();
   });
 
+  test('is found at once among strangers that say to be at its address', async () => {
+    await b.trust.pair((await b.link.prove(a.link.name)).fingerprint);
+    const { port } = a.link.status();
+    expect(b.trust.placeOf(a.identity.fingerprint)).toMatchObject({ address: '10.77.0.1', port });
+    const address = { address: '10.77.0.1', family: 4, interface: 'eth0' } as const;
+    for (let i = 0; i < 200; i += 1) lan.announce({ instance: `stranger ${i}`, host: 'h1.local', port: 1 + i, text: BOX_TEXT, addresses: [address] });
+    lan.rename('a@h1', 'another@h1');
+    await seen(b, 'another@h1');
+    await lan.until(() => b.link.ends('a@h1') === undefined && b.link.peers.get('a@h1') === undefined);
+    const dials = lan.dials.length;
+    const receipt = await b.mail.send('link:a@h1', 'for the key');
+    await pass(time, 11_000);
+    await receipt.delivered;
+    expect(lan.dials.slice(dials)).toEqual(['2>10.77.0.1']);
+  });
+
   test('is found by a reader that goes on by the name of before', async () => {
     const reader = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
     await reader.ready;

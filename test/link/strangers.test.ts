@@ -15,7 +15,7 @@ import { Trust } from '../../src/trust/trust.ts';
 import { Disco } from '../../src/xep/disco.ts';
 import { Dispatcher } from '../../src/xmpp/dispatch.ts';
 import { type Element, parseElement, serialize } from '../../src/xmpp/element.ts';
-import { seen, SimulatedLan, type TestBox } from './fixtures.ts';
+import { acquainted, seen, SimulatedLan, type TestBox } from './fixtures.ts';
 import { plainPeer, purpleHeader } from './plain-peer.ts';
 
 const PUBSUB = 'http://jabber.org/protocol/pubsub';
@@ -126,4 +126,16 @@ describe('a stranger on the link', () => {
       await expect(b.link.request(link.name, request('get', "<items node='topic'/>"))).rejects.toMatchObject({ name: 'StanzaError' });
     });
   });
+});
+
+test('a box with an open stream is not forgotten for keys that strangers make up', async () => {
+  const lan = new SimulatedLan();
+  const [a, b] = [await lan.box(1, 'a'), await lan.box(2, 'b')];
+  await acquainted(a, b);
+  await a.link.prove(b.name);
+  for (let i = 0; i < 600; i += 1) a.trust.seen(Buffer.from(`key ${i}`), `stranger ${i}`);
+  expect(a.trust.holder('stranger 0')).toBeUndefined();
+  expect(a.trust.holder(b.name)).toBe(b.identity.fingerprint);
+  expect(a.trust.find(b.name)).toMatchObject({ name: b.name, level: 'seen' });
+  await lan.close();
 });
