@@ -53,6 +53,12 @@ const pass = async (clock: TestClock, ms: number): Promise<void> => {
   }
 };
 
+/** What has become of a letter after so many seconds at the most: a call that a busy machine is too slow for has its next turn. */
+async function stateOf(box: ServiceBox, id: string, clock: TestClock, seconds: number): Promise<unknown> {
+  for (let second = 0; second < seconds && await box.mail.state(id) === 'accepted'; second += 1) await pass(clock, 1_000);
+  return box.mail.state(id);
+}
+
 describe('a publisher that comes back under another name', () => {
   test('calls the boxes that read there, and they go on reading', async () => {
     const reader = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
@@ -92,7 +98,8 @@ describe('a publisher that comes back under another name', () => {
     await lan.until(() => b.link.ends('a@h1') === undefined && b.link.peers.get('a@h1') === undefined);
     const dials = lan.dials.length;
     const receipt = await b.mail.send('link:a@h1', 'for the key');
-    await pass(time, 11_000);
+    // Who is called first is all that counts: while the call is under way its time stands still.
+    for (let second = 0; second < 60 && lan.dials.length === dials; second += 1) await pass(time, 1_000);
     await receipt.delivered;
     expect(lan.dials.slice(dials)).toEqual(['2>10.77.0.1']);
   });
@@ -184,6 +191,21 @@ describe('a publisher that does not come back', () => {
     await reader.close();
   });
 
+  test('has strangers called for it, and they are told nothing, not noted and not kept', async () => {
+    await b.trust.pair((await b.link.prove(a.link.name)).fingerprint);
+    await a.close();
+    await lan.until(() => b.link.peers.get('a@h1') === undefined);
+    const stranger = await serviceBox(lan, 5, 'stranger');
+    await seen(b, stranger.link.name);
+    await b.mail.send('link:a@h1', 'for the key');
+    const dials = lan.dials.length;
+    await pass(time, 11_000);
+    expect(lan.dials.slice(dials)).toEqual(['2>10.77.0.5']);
+    await lan.until(() => ![...lan.sockets].some(({ destroyed }) => !destroyed));
+    expect(b.trust.list().map(({ fingerprint }) => fingerprint)).toEqual([a.identity.fingerprint]);
+    expect(b.troubles.map(({ kind }) => kind)).not.toContain('link.unknown');
+  });
+
   test('has no more than six strangers a minute called for it', async () => {
     const reader = b.service.subscribe(a.link.name, 't', { durable: 'r', from: 'start' });
     await reader.ready;
@@ -224,10 +246,7 @@ describe('a paired box that was renamed, where strangers fill the list of peers'
     expect(isListed()).toBe(false);
     const receipt = await again.mail.send('link:full@h3', 'from the key');
     // Its call is let wait for its announcement first.
-    let isThere = false;
-    void receipt.delivered.then(() => { isThere = true; lan.bell.ring(); });
-    for (let second = 0; second < 60 && !isThere; second += 1) await pass(clock, 1_000);
-    await receipt.delivered;
+    expect(await stateOf(again, receipt.id, clock, 900)).toBe('delivered');
     expect(isListed()).toBe(true);
     expect(full.link.peers.describe('pal-1@h4')).toMatchObject({ trust: 'paired', fingerprint: again.identity.fingerprint, port: again.link.status().port });
   });
@@ -235,8 +254,7 @@ describe('a paired box that was renamed, where strangers fill the list of peers'
   test('is found by who has something for it', async () => {
     await scene(2 * LIMIT);
     const receipt = await full.mail.send('link:pal@h4', 'for the key');
-    await pass(clock, 11_000);
-    await receipt.delivered;
+    expect(await stateOf(full, receipt.id, clock, 900)).toBe('delivered');
     expect(isListed()).toBe(true);
   });
 
@@ -245,14 +263,14 @@ describe('a paired box that was renamed, where strangers fill the list of peers'
     const stranger = await serviceBox(lan, 5, 'stranger');
     await seen(stranger, full.link.name);
     const keys = full.trust.list().length;
-    const call = stranger.link.prove(full.link.name).then(() => 'open', () => 'refused');
-    let outcome: string | undefined;
-    void call.then((how) => { outcome = how; });
-    for (let second = 0; second < 60 && outcome === undefined; second += 1) await pass(clock, 1_000);
+    const call = stranger.link.prove(full.link.name).catch(() => undefined); // how it ends for the stranger is of no account
+    const isRefused = (): boolean => full.troubles.some(({ kind }) => kind === 'link.unknown');
+    // Its call is let wait for its announcement first.
+    for (let second = 0; second < 900 && !isRefused(); second += 1) await pass(clock, 1_000);
     await call;
     await lan.until(() => full.link.ends(stranger.link.name) === undefined);
     expect(full.link.peers.get(stranger.link.name)).toBeUndefined();
     expect(full.trust.list().length).toBe(keys);
-    expect(full.troubles).toContainEqual(expect.objectContaining({ kind: 'link.unknown' }));
+    expect(isRefused()).toBe(true);
   });
 });
