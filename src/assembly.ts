@@ -148,6 +148,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
       registry: log.registry,
       roomy: () => log.roomy(),
       watched: () => service.isWatched,
+      expects: (stanza, peer) => service.expects(stanza, peer),
       isHomeDomain: (domain) => homes.knows(domain),
       name: bareName,
       on: {

@@ -6,6 +6,7 @@ import { NS_HASHES, NS_SHA_256 } from '../xep/hashes.ts';
 import { NS_IBB } from '../xep/ibb.ts';
 import { NS_SI, SI_FEATURES } from '../xep/si.ts';
 import type { Dispatcher, IqHandler } from '../xmpp/dispatch.ts';
+import { attr, type Element } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import type { PeerContext } from './context.ts';
 import type { Files, FilesParts } from './files/files.ts';
@@ -55,6 +56,12 @@ export class FileDoor {
     list: async () => this.#files?.list() ?? [],
     watch: (options): AsyncIterableIterator<FileEvent> => following(this.#load().then((files) => files.watch(options?.signal))),
   };
+
+  /** Whether it is part of a file that was accepted. */
+  expects(iq: Element, peer: ProvenPeer): boolean {
+    const data = iq.getChild('data', NS_IBB);
+    return data !== undefined && this.#files?.expects(attr(data, 'sid') ?? '', peer) === true;
+  }
 
   left(name: string): void {
     this.#files?.left(name);

@@ -16,7 +16,7 @@ import { boxIdOfFingerprint } from '../trust/fingerprint.ts';
 import { fromText } from '../xep/pubsub/feeder.ts';
 import { NS_PUBSUB } from '../xep/pubsub/terms.ts';
 import { fromPubsubError } from '../xep/pubsub/errors.ts';
-import { NS_PUBSUB_EVENT, parseEvent } from '../xep/pubsub/event.ts';
+import { aboutOf, NS_PUBSUB_EVENT, parseEvent } from '../xep/pubsub/event.ts';
 import { attr, type Element, xml } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { Asking } from './asking.ts';
@@ -100,6 +100,14 @@ export class Intake {
   /** The name under which something was asked of that key. */
   askedAs(fingerprint: string): string | undefined {
     return [...this.#wanted.values()].find((wanted) => wanted.fingerprint === fingerprint)?.name;
+  }
+
+  /** Whether it is, as far as one look tells, a notification that was asked for. */
+  expects(message: Element, { fingerprint }: ProvenPeer): boolean {
+    const told = aboutOf(message);
+    if (!told) return false;
+    const wanted = this.#wanted.get(`${fingerprint} ${told.reader}`);
+    return wanted !== undefined && (told.topic === '' || matches(wanted.filter, told.topic));
   }
 
   /** The peer has proven its key over a new stream: ask again for everything we want of it. Repeating is harmless. */

@@ -373,6 +373,11 @@ export class LinkService {
   /** Whether somebody follows who comes and goes. */
   get isWatched(): boolean { return this.#events.isFollowed; }
 
+  /** What this box has asked that peer to send: items of topics that are read there, the bytes of a file that was accepted. */
+  expects(stanza: Element, peer: ProvenPeer): boolean {
+    return stanza.getName() === 'message' ? this.#intake.expects(stanza, peer) : this.files.expects(stanza, peer);
+  }
+
   get name(): string { return this.#link?.name ?? this.#parts.bareName; }
 
   /** The link is there: what its streams prove, and who comes and goes, is heard from now on. */

@@ -62,6 +62,8 @@ export interface LinkInit {
   readonly watched?: () => boolean;
   /** Set while too much waits for the disk: resolves when it does not any more. */
   readonly roomy?: () => Promise<void> | undefined;
+  /** Whether this box has asked for what comes of a peer. Default: for answers only. */
+  readonly expects?: (stanza: Element, peer: ProvenPeer) => boolean;
   readonly on?: {
     /** A stream has proven whose it is. */
     opened?(peer: ProvenPeer): void;
@@ -192,6 +194,7 @@ export function createLink(init: LinkInit): Link {
     dispatch: (stanza, context) => dispatcher.dispatch(stanza, context),
     ...(init.timing ? { timing: init.timing } : {}),
     roomy: init.roomy,
+    expects: init.expects,
     admits: address => offLink.admits(address),
     on: {
       disco: (peer, query) => capabilities.heard(peer, query),

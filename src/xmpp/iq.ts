@@ -80,18 +80,27 @@ export class IqCaller {
     });
   }
 
+  /** Whether the stanza is the answer to a request that waits for it. */
+  expects(stanza: Element): boolean {
+    return this.#waitingFor(stanza) !== undefined;
+  }
+
   /** Whether the stanza was the answer to a request; late and forged answers are not, and are to be ignored. */
   receive(stanza: Element): boolean {
-    const type = attr(stanza, 'type');
-    if (stanza.getName() !== 'iq' || (type !== 'result' && type !== 'error')) return false;
-    const id = attr(stanza, 'id');
-    const waiting = id === undefined ? undefined : this.#waiting.get(id);
-    if (id === undefined || !waiting || !this.#answers(waiting.to, attr(stanza, 'from'))) return false;
-    this.#waiting.delete(id);
+    const waiting = this.#waitingFor(stanza);
+    if (!waiting) return false;
+    this.#waiting.delete(attr(stanza, 'id') ?? '');
     waiting.timer.stop();
-    if (type === 'result') waiting.resolve(stanza);
+    if (attr(stanza, 'type') === 'result') waiting.resolve(stanza);
     else waiting.reject(stanzaErrorOf(stanza));
     return true;
+  }
+
+  #waitingFor(stanza: Element): Waiting | undefined {
+    const type = attr(stanza, 'type');
+    if (stanza.getName() !== 'iq' || (type !== 'result' && type !== 'error')) return undefined;
+    const waiting = this.#waiting.get(attr(stanza, 'id') ?? '');
+    return waiting && this.#answers(waiting.to, attr(stanza, 'from')) ? waiting : undefined;
   }
 
   #answers(asked: string | undefined, from: string | undefined): boolean {

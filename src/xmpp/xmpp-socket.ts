@@ -15,6 +15,8 @@ export interface XmppSocketCallbacks {
   header(event: Extract<StreamEvent, { type: 'header' }>): void;
   /** `memory`: bytes that it takes, about. */
   stanza(element: Element, memory: number): void;
+  /** Bytes that are dealt with before it is looked whether the socket was paused meanwhile. All that one read brings when absent. */
+  portion?(): number;
   /** What was read so far has been dealt with. */
   read?(): void;
   /** The other side has sent its closing tag. */
@@ -132,10 +134,17 @@ export class XmppSocket {
     this.#lastReceived = this.#options.clock.mono();
     const generation = this.#generation;
     try {
-      for (const event of this.#stream.receive(bytes)) {
-        this.#emit(event);
-        // RFC 6120 §5.4.3.3: what came with `<proceed/>` was not protected and must not be believed.
-        if (this.#closed || generation !== this.#generation) return;
+      for (let rest = bytes; rest.length > 0;) {
+        const portion = rest.subarray(0, this.#options.on.portion?.());
+        rest = rest.subarray(portion.length);
+        for (const event of this.#stream.receive(portion)) {
+          this.#emit(event);
+          // RFC 6120 §5.4.3.3: what came with `<proceed/>` was not protected and must not be believed.
+          if (this.#closed || generation !== this.#generation) return;
+        }
+        if (rest.length === 0 || !this.#socket.isPaused() || this.#socket.readableEnded) continue;
+        this.#socket.unshift(rest);
+        break;
       }
       this.#options.on.read?.();
     } catch (error) {

@@ -8,6 +8,7 @@ import { createTestClock, type TestClock } from '../../src/clock.ts';
 import { selfSigned } from '../../src/trust/certificate.ts';
 import { xml } from '../../src/xmpp/element.ts';
 import { buildMessage } from '../../src/xmpp/stanza.ts';
+import type { Identity } from '../../src/trust/identity.ts';
 import { quiet } from '../support/quiet.ts';
 import { acquainted, SimulatedLan, seen, type TestBox } from './fixtures.ts';
 import { plainPeer, purpleHeader, type PlainStream } from './plain-peer.ts';
@@ -28,10 +29,12 @@ describe('a stranger at the door', () => {
   let lan: SimulatedLan;
   let a: TestBox;
   let clock: TestClock;
+  let own: Identity | undefined;
 
   beforeEach(async () => {
     lan = new SimulatedLan();
     clock = createTestClock();
+    own = undefined;
     a = await lan.box(1, 'a', { clock });
   });
   afterEach(() => lan.close());
@@ -59,18 +62,29 @@ describe('a stranger at the door', () => {
     await stream.closes();
   });
 
-  /** How far, within a minute, it was ever beyond 400 stanzas at once and 100 a second. */
-  const excess = async (): Promise<number> => {
+  const FLOOD = '<message><body>x</body></message>';
+  /** Bytes that count for one of them, without a key and with one. */
+  const KEYLESS = FLOOD.length + 2 * 192 + 4_096;
+  const KEYED = FLOOD.length + 2 * 192 + 2_048;
+  /** How many may come at once, and how many in a second. */
+  const atOnce = (bytes: number): number => (4 << 20) / bytes;
+  const perSecond = (bytes: number): number => (512 << 10) / bytes;
+  /** How far, within a minute, it was ever beyond what may come. */
+  const excess = async (bytes: number): Promise<number> => {
     let most = 0;
-    await lan.until(() => a.messages.length >= 400);
+    await lan.until(() => a.messages.length >= atOnce(bytes));
     for (let seconds = 0; seconds <= 60; seconds += 1) {
       await quiet();
-      most = Math.max(most, a.messages.length - 400 - 100 * seconds);
-      clock.advance(1_000);
+      most = Math.max(most, a.messages.length - atOnce(bytes) - perSecond(bytes) * seconds);
+      for (let part = 0; part < 10; part += 1) {
+        clock.advance(100);
+        await quiet();
+      }
     }
     return most;
   };
-  const ONE_READ = 65_536;
+  /** What is dealt with before it is looked whether more should be read. */
+  const ONE_LOOK = 4_096 / FLOOD.length;
 
   test('is read at the rate it was promised, however it packs its stanzas', async () => {
     let handled = 0;
@@ -78,22 +92,22 @@ describe('a stranger at the door', () => {
     const stream = await call();
     stream.write(purpleHeader('mallory@h2', 'a@h1'));
     await stream.reads('<stream:stream');
-    const stanza = "<message><body>x</body></message>";
-    const flood = Buffer.from(stanza.repeat(20_000));
+    const flood = Buffer.from(FLOOD.repeat(20_000));
     for (let i = 0; i < 5; i += 1) stream.write(flood);
-    expect(await excess()).toBeLessThan(ONE_READ / stanza.length);
-    expect(a.messages.length).toBeGreaterThan(400 + 100 * 50);
+    expect(await excess(KEYLESS)).toBeLessThan(ONE_LOOK + 2);
+    expect(a.messages.length).toBeGreaterThan(atOnce(KEYLESS) + perSecond(KEYLESS) * 50);
     expect(handled).toBe(0);
   });
 
-  /** A stream under TLS, with a key that nobody has to vouch for, or with none. */
-  const callSecurely = async (keyed: boolean): Promise<TLSSocket> => {
+  /** A stream under TLS, with a key that nobody has to vouch for, or with none; `paired`: what is not paced has the other bounds to itself. */
+  const callSecurely = async (keyed: boolean, paired = false): Promise<TLSSocket> => {
     const stream = await call();
     stream.write(header10('mallory@h2', 'a@h1'));
     await stream.reads('</stream:features>');
     stream.write("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
     await stream.reads('<proceed');
-    const key = keyed ? (await lan.identity()).key : undefined;
+    const { key, fingerprint } = keyed ? own ??= await lan.identity() : {};
+    if (paired && fingerprint !== undefined) await a.trust.pair(fingerprint);
     const tls = secure({ socket: stream.release(), rejectUnauthorized: false, ...(key === undefined ? {} : { key, cert: await selfSigned(key) }) });
     tls.on('error', () => undefined); // how it ends is looked at
     lan.onClose(() => { tls.destroy(); return Promise.resolve(); });
@@ -104,10 +118,52 @@ describe('a stranger at the door', () => {
 
   test('has the same rate with TLS and no key', async () => {
     const tls = await callSecurely(false);
-    const stanza = '<message><body>x</body></message>';
-    for (let i = 0; i < 5; i += 1) tls.write(stanza.repeat(20_000));
-    expect(await excess()).toBeLessThan(ONE_READ / stanza.length);
-    expect(a.messages.length).toBeGreaterThan(400 + 100 * 50);
+    for (let i = 0; i < 5; i += 1) tls.write(FLOOD.repeat(20_000));
+    expect(await excess(KEYLESS)).toBeLessThan(ONE_LOOK + 2);
+    expect(a.messages.length).toBeGreaterThan(atOnce(KEYLESS) + perSecond(KEYLESS) * 50);
+  });
+
+  test('has a rate with a key, too, while nobody has vouched for it', async () => {
+    const tls = await callSecurely(true);
+    for (let i = 0; i < 5; i += 1) tls.write(FLOOD.repeat(20_000));
+    expect(await excess(KEYED)).toBeLessThan(ONE_LOOK + 2);
+    expect(a.messages.length).toBeGreaterThan(atOnce(KEYED) + perSecond(KEYED) * 50);
+  });
+
+  test('has none the sooner with another stream, or another key', async () => {
+    for (let round = 0; round < 4; round += 1) {
+      if (round === 2) own = undefined;
+      const tls = await callSecurely(true);
+      tls.write("<enable xmlns='urn:xmpp:sm:3'/>");
+      await new Promise<void>((resolve) => { tls.on('data', (bytes: Buffer) => { if (bytes.includes('<enabled')) resolve(); }); });
+      for (let i = 0; i < 5; i += 1) tls.write(FLOOD.repeat(20_000));
+      await lan.until(() => a.messages.length >= atOnce(KEYED));
+      await quiet();
+      tls.destroy();
+      await quiet();
+      expect(a.messages.length).toBeLessThan(atOnce(KEYED) + ONE_LOOK + 2);
+    }
+  });
+
+  test('whose stream asks how far this box is, over and over, is read no faster', async () => {
+    const tls = await callSecurely(true);
+    let answers = 0;
+    tls.on('data', (bytes: Buffer) => { answers += bytes.toString('latin1').split('<a ').length - 1; });
+    tls.write("<enable xmlns='urn:xmpp:sm:3'/>");
+    for (let i = 0; i < 5; i += 1) tls.write("<r xmlns='urn:xmpp:sm:3'/>".repeat(40_000));
+    let before = -1;
+    while (answers === 0 || answers > before) {
+      before = answers;
+      await quiet();
+    }
+    expect(answers).toBeLessThan(1.05 * (4 << 20) / (26 + 192 + 128));
+  });
+
+  test('does not slow down who is paired', async () => {
+    const tls = await callSecurely(true, true);
+    for (let i = 0; i < 5; i += 1) tls.write(FLOOD.repeat(2_000));
+    await lan.until(() => a.messages.length === 10_000);
+    expect(a.messages).toHaveLength(10_000);
   });
 
   test('leaves nothing but its name and its key, whatever it said around them', async () => {
@@ -147,7 +203,7 @@ describe('a stranger at the door', () => {
 
   test('who asks and takes no answers is no longer read', async () => {
     const count = answering('x'.repeat(2_000));
-    const tls = await callSecurely(true);
+    const tls = await callSecurely(true, true);
     tls.pause();
     for (let i = 0; i < 60; i += 1) tls.write(REQUESTS);
     await lan.until(() => count.asked > 100);
@@ -165,7 +221,7 @@ describe('a stranger at the door', () => {
     const rejected: unknown[] = [];
     process.on('unhandledRejection', stranger);
     for (let round = 1; round <= 5; round += 1) {
-      const tls = await callSecurely(true);
+      const tls = await callSecurely(true, true);
       tls.write(REQUESTS);
       await lan.until(() => count.asked >= round * 10);
       tls.destroy();
@@ -179,7 +235,7 @@ describe('a stranger at the door', () => {
 
   test('who confirms none of the answers is given up', async () => {
     const count = answering('');
-    const tls = await callSecurely(true);
+    const tls = await callSecurely(true, true);
     tls.write("<enable xmlns='urn:xmpp:sm:3'/>");
     for (let i = 0; i < 30; i += 1) tls.write(REQUESTS);
     await new Promise((resolve) => { tls.once('close', resolve); });

@@ -92,7 +92,7 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   const link = createLink({
     certificate: () => selfSigned(identity.key),
     mdns: setup.mdns ?? lan.mdns(host), tcp: lan.tcp(host), trust, clock, trouble, dispatcher, disco, own, identity, registry: log.registry, limits,
-    name: user, host: `h${host}`, port: 0, on: { opened: (peer) => service.opened(peer), closed: (peer) => service.closed(peer) },
+    name: user, host: `h${host}`, port: 0, expects: (stanza, peer) => service.expects(stanza, peer), on: { opened: (peer) => service.opened(peer), closed: (peer) => service.closed(peer) },
   });
   service.use(link);
   link.peers.watch(lan.bell.ring);

@@ -139,6 +139,11 @@ export class Files {
     incoming.begin(open);
   }
 
+  /** Whether bytes of that stream of theirs are waited for. */
+  expects(sid: string, peer: ProvenPeer): boolean {
+    return this.#incoming.get(keyOf(peer, sid))?.isReceiving === true;
+  }
+
   async data({ payload, context }: Request): Promise<undefined> {
     const incoming = this.#incoming.get(keyOf(context, attr(payload, 'sid') ?? ''));
     if (!incoming) throw new StanzaError('item-not-found');

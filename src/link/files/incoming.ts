@@ -62,6 +62,11 @@ export class Incoming {
     return this.#stage === 'offered' && !this.transfer.over;
   }
 
+  /** Whether bytes of it come over the stream. */
+  get isReceiving(): boolean {
+    return this.#receiver !== undefined;
+  }
+
   /** Makes room for it and tells the sender to begin. Rejects when there is no room: it stays an offer. */
   async accept(): Promise<void> {
     const { transfer, folder, offer, method, clock } = this.#init;

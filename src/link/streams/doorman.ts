@@ -1,20 +1,18 @@
 import type { Clock } from '../../clock.ts';
 
 interface Caller {
-  /** What is left of its allowances, and when that was worked out. */
+  /** What is left of its allowance, and when that was worked out. */
   calls: number;
-  stanzas: number;
   at: number;
   open: number;
 }
 
-/** Per address: connections opened at once, connections per second after a burst, and plain stanzas likewise. */
+/** Per address: connections open at once, connections per second after a burst. */
 const OPEN = 24;
 const CALLS = { burst: 20, perSecond: 4 };
-const STANZAS = { burst: 400, perSecond: 100 };
 const ADDRESSES = 1024;
 
-/** How much one address may ask of the box. */
+/** How often one address may call. */
 export class Doorman {
   readonly #clock: Clock;
   readonly #callers = new Map<string, Caller>();
@@ -37,20 +35,12 @@ export class Doorman {
     if (caller) caller.open -= 1;
   }
 
-  /** A plain stanza came: milliseconds for which no more should be read. */
-  pace(address: string): number {
-    const caller = this.#caller(address);
-    caller.stanzas -= 1;
-    return caller.stanzas >= 0 ? 0 : Math.ceil((-caller.stanzas * 1_000) / STANZAS.perSecond);
-  }
-
   #caller(address: string): Caller {
     const now = this.#clock.mono();
     const known = this.#callers.get(address);
-    const caller = known ?? { calls: CALLS.burst, stanzas: STANZAS.burst, at: now, open: 0 };
+    const caller = known ?? { calls: CALLS.burst, at: now, open: 0 };
     const seconds = (now - caller.at) / 1_000;
     caller.calls = Math.min(CALLS.burst, caller.calls + seconds * CALLS.perSecond);
-    caller.stanzas = Math.min(STANZAS.burst, caller.stanzas + seconds * STANZAS.perSecond);
     caller.at = now;
     this.#callers.delete(address);
     this.#callers.set(address, caller);

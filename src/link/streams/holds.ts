@@ -30,10 +30,15 @@ export class Holds {
     if (this.#held.delete(why) && this.#held.size === 0) this.#socket.resume();
   }
 
-  /** One read of the socket may bring thousands: the rest is as long as the last of them asks for. */
+  /** Monotonic time until which a fast peer is not read, or was not. */
+  get restUntil(): number {
+    return this.#restUntil;
+  }
+
+  /** One read of the socket may bring many: the rest is as long as the longest that one of them asks for. */
   pace(ms: number): void {
     if (ms <= 0) return;
-    this.#restUntil = this.#clock.mono() + ms;
+    this.#restUntil = Math.max(this.#restUntil, this.#clock.mono() + ms);
     this.hold('pace');
     this.#rest ??= this.#clock.after(ms, () => this.#rested());
   }

@@ -71,9 +71,9 @@ export class Opening {
   }
 
   /** Stanzas that came before they were wanted, in order; they are nobody's any more. */
-  takeEarly(): Element[] {
+  takeEarly(): { readonly element: Element; readonly memory?: number }[] {
     this.#init.holds.release('early');
-    return this.#arrivals.takeAll().flatMap(event => (event.type === 'stanza' ? [event.element] : []));
+    return this.#arrivals.takeAll().filter(event => event.type === 'stanza');
   }
 
   /** Nobody will want what waits here. */

@@ -25,8 +25,8 @@ export interface ReceivingInit {
   readonly handle: (stanza: Element) => Promise<Element | undefined>;
   readonly answer: (reply: Element) => void;
   readonly state: () => 'negotiating' | 'ready' | 'closing' | 'closed';
-  /** After each stanza: how long to read nothing. */
-  readonly pace: () => number;
+  /** What came, and how much memory it took: how long to read nothing. Without anything: how long still. */
+  readonly pace: (element?: Element, memory?: number) => number;
   /** Set while too much waits for the disk: resolves when it does not any more. */
   readonly roomy: () => Promise<void> | undefined;
   /** It ends, and why. `final`: a resumption would carry on what is wrong with it. */
@@ -39,6 +39,8 @@ export class Receiving {
   #lastAt: number;
   /** While it is busy. */
   #telling: Timer | undefined;
+  /** While it is read slowly. */
+  #slow: Timer | undefined;
 
   constructor(init: ReceivingInit) {
     this.#init = init;
@@ -50,14 +52,15 @@ export class Receiving {
     return this.#lastAt;
   }
 
-  receive(element: Element): void {
+  /** `memory`: bytes that it took, about. */
+  receive(element: Element, memory: number = 0): void {
     const { socket, ends } = this.#init;
     if (isStreamError(element)) {
       ends(new LanpostError('disconnected', `The peer ended the stream: ${streamFaultOf(element).condition}.`), true);
     } else if (namespaceOf(element) === NS_SM) {
-      this.#manage(element);
+      this.#manage(element, memory);
     } else if (stanzaKind(element)) {
-      this.#arrive(element);
+      this.#arrive(element, memory);
     } else if (namespaceOf(element) === NS_TLS) {
       ends(undefined, true);
       socket.write(xml('failure', { xmlns: NS_TLS }));
@@ -65,9 +68,16 @@ export class Receiving {
     }
   }
 
-  #manage(element: Element): void {
-    const { socket, carried, ends } = this.#init;
+  /** No stream begins where the ones before it from that address have come too far. */
+  begin(): void {
+    this.#rest(this.#init.pace());
+  }
+
+  #manage(element: Element, memory: number): void {
+    const { socket, carried, ends, pace } = this.#init;
     const name = element.getName();
+    // An answer that was asked for is no work that it makes.
+    if (name !== 'a' || carried.confirmations.askedAt === undefined) this.#rest(pace(element, memory));
     // XEP-0198 §3, §5: not without TLS and a key, not twice, and not once stanzas have been sent.
     if (name === 'enable' || name === 'resume') {
       socket.write(xml('failed', { xmlns: NS_SM }, xml('unexpected-request', { xmlns: NS_STANZAS })));
@@ -83,12 +93,12 @@ export class Receiving {
   }
 
   /** While it is worked on nothing here holds the stanza: many of them live that long. */
-  #arrive(element: Element): void {
+  #arrive(element: Element, memory: number): void {
     const { clock, holds, carried, handle, pace } = this.#init;
     const n = carried.confirmations.arrived();
     this.#lastAt = clock.mono();
     if (carried.confirmations.unhandled >= BUSY && !holds.has('busy')) this.#busy();
-    holds.pace(pace());
+    this.#rest(pace(element, memory));
     void this.#settle(n, carried.session, handle(element));
     this.#crowd();
   }
@@ -110,6 +120,19 @@ export class Receiving {
     if (state() === 'closed') return;
     if (holds.has('disk') && carried.confirmations.unhandled === 0) carried.acknowledge();
     if (carried.confirmations.unhandled < CALM && holds.has('busy')) this.#calm();
+  }
+
+  /** As below, its questions are not read, or late. */
+  #rest(ms: number): void {
+    if (ms <= 0) return;
+    const { clock, holds, carried, state } = this.#init;
+    holds.pace(ms);
+    this.#slow ??= clock.every(ANSWER_AT_LATEST, () => {
+      if (state() !== 'closed') carried.acknowledge();
+      if (state() !== 'closed' && clock.mono() - holds.restUntil < ANSWER_AT_LATEST) return;
+      this.#slow?.stop();
+      this.#slow = undefined;
+    });
   }
 
   /** Its questions are not read either, so it is told unasked (XEP-0198 §4) how far this side is. */

@@ -32,6 +32,11 @@ export class Requests {
     return this.#callers.get(name)?.receive(stanza) === true;
   }
 
+  /** Whether it is an answer that is waited for. */
+  expects(name: string, stanza: Element): boolean {
+    return this.#callers.get(name)?.expects(stanza) === true;
+  }
+
   /** The peer will not answer. */
   fail(name: string): void {
     this.#callers.get(name)?.fail();

@@ -16,8 +16,8 @@ export interface LinkStreamInit<Stream> {
   readonly agree: (channel: Channel) => Promise<Agreed>;
   readonly sessions: Pick<Sessions, 'carried' | 'suspend' | 'end' | 'back'>;
   readonly on: LinkStreamCallbacks<Stream>;
-  /** After each stanza of a peer without a key: how long to read nothing. */
-  readonly pace?: () => number;
+  /** What came of a peer that is not paired, and the memory it took: how long to read nothing. Without anything: how long still. */
+  readonly pace?: (stream: Stream, element: Element | undefined, memory: number) => number;
   /** Set while too much waits for the disk: resolves when it does not any more. */
   readonly roomy?: () => Promise<void> | undefined;
   readonly isPaired?: (fingerprint: string) => boolean;

@@ -19,6 +19,9 @@ import type { LinkStreamInit } from './stream-init.ts';
 import { TIMING, type Timing } from './timing.ts';
 import { Unproven } from './unproven.ts';
 
+/** Bytes of a stranger that are dealt with before it is looked whether more should be read: on a stream that is not open yet, and later. */
+const PORTION = { early: 1_024, open: 4_096 };
+
 export class LinkStream {
   readonly side: Side;
   /** Monotonic time of its beginning. */
@@ -56,7 +59,8 @@ export class LinkStream {
       socket: init.socket, clock, limits: init.limits, lenientHeader: true,
       on: {
         header: event => this.#opening.header(event),
-        stanza: (element, memory) => (this.#state === 'negotiating' ? this.#opening.stanza(element, memory) : this.#receiving.receive(element)),
+        stanza: (element, memory) => (this.#state === 'negotiating' ? this.#opening.stanza(element, memory) : this.#receiving.receive(element, memory)),
+        portion: () => (this.isStranger ? PORTION[this.#state === 'negotiating' ? 'early' : 'open'] : Number.POSITIVE_INFINITY),
         read: () => this.#weigh(),
         end: () => this.#ending({ type: 'end' }),
         linger: () => this.#linger(),
@@ -79,7 +83,7 @@ export class LinkStream {
       handle: stanza => init.on.stanza(this, stanza),
       answer: reply => this.#sending.answer(reply),
       state: () => this.#state,
-      pace: () => (this.#agreed?.spki ? 0 : init.pace?.() ?? 0),
+      pace: (element, memory = 0) => (this.isStranger ? init.pace?.(this, element, memory) ?? 0 : 0),
       roomy: () => init.roomy?.(),
       ends: (reason, final) => {
         this.#reason ??= reason;
@@ -172,7 +176,7 @@ export class LinkStream {
 
   /** Nothing is read now for reasons of this side, so that its silence is ours. */
   get held(): boolean {
-    return this.#holds.has('disk') || this.#holds.has('busy');
+    return this.#holds.has('disk') || this.#holds.has('busy') || this.#holds.has('pace');
   }
 
   /** The peer counts stanzas, and so answers. */
@@ -183,7 +187,7 @@ export class LinkStream {
   /** For how long a question is unanswered, and nothing else has come either; ms. */
   get unanswered(): number {
     const { askedAt } = this.#carried.confirmations;
-    return askedAt === undefined || this.held ? 0 : this.#init.clock.mono() - Math.max(askedAt, this.heardAt);
+    return askedAt === undefined || this.held ? 0 : this.#init.clock.mono() - Math.max(askedAt, this.heardAt, this.#holds.restUntil);
   }
 
   /** Whether the peer answers within `ms`. */
@@ -246,13 +250,14 @@ export class LinkStream {
       this.#state = 'ready';
       this.#watch = this.#init.clock.every(this.#timing.look, () => this.#look());
       this.#carry();
+      this.#receiving.begin();
       this.#init.on.ready(this);
     } else {
       this.#carried.unused(this.#agreed);
       if (this.#state === 'negotiating') this.#state = 'closing';
     }
     // Also when the peer has said all it wanted and is gone.
-    for (const element of this.#opening.takeEarly()) this.#receiving.receive(element);
+    for (const { element, memory } of this.#opening.takeEarly()) this.#receiving.receive(element, memory);
     this.#weigh();
   }
 

@@ -29,6 +29,8 @@ export interface StreamsInit {
   readonly dispatch: (stanza: Element, context: PeerContext) => Promise<Element | undefined>;
   readonly timing?: Partial<Timing>;
   readonly roomy?: (() => Promise<void> | undefined) | undefined;
+  /** Whether this box has asked for what comes of a peer: it is no work that a stranger makes. Default: for answers only. */
+  readonly expects?: ((stanza: Element, peer: ProvenPeer) => boolean) | undefined;
   /** Whether the owner admits calls from that address, though nobody is announced there. */
   readonly admits?: (address: string) => boolean;
   readonly on: {

@@ -4,7 +4,7 @@ import { type ErrorCode, LanpostError } from '../../errors.ts';
 import { Seldom } from '../../seldom.ts';
 import { attr, type Element } from '../../xmpp/element.ts';
 import type { RequestOptions } from '../../xmpp/iq.ts';
-import { errorReply } from '../../xmpp/stanza.ts';
+import { errorReply, stanzaKind } from '../../xmpp/stanza.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { admitted, believed, isChat, type PeerContext } from '../context.ts';
 import type { Standing } from '../peers.ts';
@@ -26,10 +26,13 @@ import { Sessions } from './sessions.ts';
 import type { LinkStream } from './stream.ts';
 import { type Loaded, StreamCode } from './stream-code.ts';
 import type { StreamsInit } from './streams-init.ts';
+import { Strangers } from './strangers.ts';
 import { type Far, type Sought, termsOf } from './terms.ts';
 import { worded } from './wording.ts';
 
 const CONNECT_TIME = 3_000;
+/** Bytes that count for a stanza of a stranger besides its memory, without a key, and for what only asks how far this side is: it is work, however short it is. */
+const WORK = { keyed: 2_048, keyless: 4_096, ask: 128 };
 
 export type Handed = Pick<Sent, 'delivered' | 'taken'>;
 
@@ -42,6 +45,7 @@ export class Streams implements PeerStreams {
   readonly #code: StreamCode;
   readonly #reception: Reception;
   readonly #doorman: Doorman;
+  readonly #strangers: Strangers;
   readonly #dialer: Dialer;
   readonly #sessions: Sessions;
   readonly #halfReceived = new HalfReceived<LinkStream>();
@@ -51,6 +55,7 @@ export class Streams implements PeerStreams {
   constructor(init: StreamsInit) {
     this.#init = init;
     this.#doorman = new Doorman(init.clock);
+    this.#strangers = new Strangers(init.clock);
     this.#seldom = new Seldom(init.clock, init.trouble);
     const { clock, tcp, peers, interfaces, trust } = init;
     const makeRoom = (): boolean => this.#all.makeRoom();
@@ -265,7 +270,7 @@ export class Streams implements PeerStreams {
       sessions: this.#sessions,
       identity: { key: identity.key, cert: code.cert },
       limits: { stanzaBytes: limits.stanzaBytes, depth: limits.xmlDepth },
-      pace: () => this.#doorman.pace(address),
+      pace: (from, element, memory) => this.#strangers.pace(address, this.#work(from, element, memory)),
       roomy: () => this.#init.roomy?.(),
       isPaired: fingerprint => trust.level(fingerprint) === 'paired',
       held: (holder, bytes) => {
@@ -295,6 +300,15 @@ export class Streams implements PeerStreams {
     });
     this.#all.add(stream, address);
     return { stream, opened };
+  }
+
+  /** What it asks of this box that was not asked of it. */
+  #work({ agreed, fingerprint }: LinkStream, element: Element | undefined, memory: number): number {
+    if (!element || !agreed) return 0;
+    if (!stanzaKind(element)) return memory + WORK.ask;
+    const message = believed(element, agreed.peer, this.#init.self());
+    if (message && (this.#requests.expects(agreed.peer, message) || (fingerprint !== undefined && this.#init.expects?.(message, { name: agreed.peer, fingerprint })))) return 0;
+    return memory + (fingerprint === undefined ? WORK.keyless : WORK.keyed);
   }
 
   #reached(instance: string, address: string, { host, port, via }: Far): void {

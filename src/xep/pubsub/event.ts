@@ -68,6 +68,15 @@ const CHANGES: ReadonlyMap<string, Notice['kind']> = new Map([
   ['purge', 'purge'], ['delete', 'delete'], ['configuration', 'configure'], ['gap', 'gap'],
 ]);
 
+/** The reader and the topic of what `parseEvent` may take, when that is all that is asked. */
+export function aboutOf(message: Element): Pick<TopicEvent, 'reader' | 'topic'> | undefined {
+  const event = children(message).find((child) => child.name === 'event' && namespaceOf(child) === NS_PUBSUB_EVENT);
+  const records = children(message).find((child) => child.name === 'records' && namespaceOf(child) === NS_LANPOST);
+  const [first] = event ? children(event) : [];
+  const reader = records && attr(records, 'reader');
+  return first && reader !== undefined ? { reader, topic: attr(first, 'node') ?? '' } : undefined;
+}
+
 /**
  * The notification of another box, or `undefined` for any other message. Throws what is wrong
  * with one that cannot be read.

@@ -29,16 +29,6 @@ test('an address may hold so many connections, and no more until it lets go of o
   expect(doorman.admits('10.0.0.2')).toBe(true);
 });
 
-test('plain stanzas beyond a burst are slowed down to a rate', () => {
-  const clock = createTestClock();
-  const doorman = new Doorman(clock);
-  const pauses = Array.from({ length: 500 }, () => doorman.pace('10.0.0.2'));
-  expect(pauses.slice(0, 400).every(pause => pause === 0)).toBe(true);
-  expect(pauses.at(-1)).toBe(1_000);
-  clock.advance(60_000);
-  expect(doorman.pace('10.0.0.2')).toBe(0);
-});
-
 test('addresses are forgotten, open ones last', () => {
   const doorman = new Doorman(createTestClock());
   for (let i = 0; i < 20; i += 1) { doorman.admits('1'); doorman.left('1'); }
