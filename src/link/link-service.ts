@@ -336,7 +336,7 @@ export class LinkService {
       const device = parseDevices(message).to ?? (threaded !== undefined && parts.devices?.has(threaded) === true && this.trust.may(context.fingerprint, 'device', threaded) ? threaded : undefined);
       await letters.keep(incoming, device !== undefined
         ? (letter) => this.#toDevice(device, letter, context)
-        : (letter) => parts.receive(letter).catch((error: unknown) => { throw context.fingerprint === undefined ? refusal(error) : error; }));
+        : (letter) => parts.receive(letter).catch((error: unknown) => { throw refusal(error); }));
     });
     parts.dispatcher.message(NS_CLIENT, 'error', async (message, _error, context) => {
       if (this.#returned(message, context)) return;

@@ -173,10 +173,13 @@ export class MailRoad implements Road {
     return { delivered: outcome };
   }
 
-  /** It came back: only who it was handed to can say so. What is to be tried again, the stream has not confirmed either. */
+  /** It came back: only who it was handed to can say so. */
   refused(id: string, peer: Sender, error: StanzaError): void {
+    const why = error.type === 'wait'
+      ? new LanpostError('busy', `${peer.name} cannot take it now: ${error.message}`)
+      : new LanpostError('forbidden', `${peer.name} does not take it: ${error.message}`);
     // Of several with one id: in the order in which they went.
-    if (error.type !== 'wait') this.#handed.get(`${peer.name} ${id}`)?.[0]?.(new LanpostError('forbidden', `${peer.name} does not take it: ${error.message}`));
+    this.#handed.get(`${peer.name} ${id}`)?.[0]?.(why);
   }
 }
 
@@ -207,6 +210,7 @@ export function incomingOf(message: Element, peer: Sender, ownName: string, acco
     from: devices.from === undefined ? ends.from : `device:${devices.from}@${ends.from}`,
     to: devices.to === undefined ? ends.to : `device:${devices.to}`,
     trust: peer.trust,
+    ...(peer.trust === 'seen' && peer.fingerprint !== undefined ? { key: peer.fingerprint } : {}),
     ...(id === undefined ? {} : { id }),
     ...(record ? originBy(record, peer) : {}),
   };
@@ -219,9 +223,10 @@ function between({ from, to }: Accounts, { fingerprint, trust }: Sender, { has, 
 }
 
 /** Numbers count only from the box that minted them: no other may use up its place. */
-function originBy(record: LetterRecord, peer: Sender): Pick<Incoming, 'origin'> {
+function originBy(record: LetterRecord, peer: Sender): Pick<Incoming, 'origin' | 'behind'> {
   if (peer.fingerprint === undefined) return {};
   originOf(record.id);
   const origin = originOfLetter(record);
-  return origin.box === boxIdOfFingerprint(peer.fingerprint) ? { origin } : {};
+  if (origin.box !== boxIdOfFingerprint(peer.fingerprint)) return {};
+  return { origin, ...(record.after === undefined ? {} : { behind: record.after }) };
 }

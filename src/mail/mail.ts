@@ -47,11 +47,11 @@ export class Mail {
 
   constructor(parts: MailParts) {
     this.#parts = parts;
-    this.#inbox = new Inbox(parts.log);
     this.#receipts = new Receipts(parts.log);
     this.#ages = new RecordAges(parts.log, parts.clock);
     this.#wakes = new Wakes(parts.clock, () => this.#wake());
     this.#seldom = new Seldom(parts.clock, parts.trouble);
+    this.#inbox = new Inbox(parts.log, (found) => this.#seldom.tell(found));
   }
 
   /** Takes up what an earlier run left undelivered. */

@@ -57,7 +57,7 @@ export class Outbox {
   #breaks = 0;
   #brokeIn: number | undefined;
   #restUntil = 0;
-  /** Nothing was heard of the recipient: letters go one at a time. */
+  /** Nothing was heard of the recipient, or it had no room: letters go one at a time. */
   #probing = false;
   /** Record ids of those on their way, by their positions. */
   readonly #away = new Map<number, string>();
@@ -114,7 +114,7 @@ export class Outbox {
         await this.#pass();
       } catch (error) {
         if (this.#ended.signal.aborted) return;
-        this.#parts.trouble({ kind: 'mail.delivery', message: `${mailTopic(this.#parts.address)}: ${messageOf(error)}` });
+        this.#tell(error);
         this.#lost = true;
         this.#woken = false; // what failed is not tried again at once
         await this.#pause(Math.min(RETRY.most, RETRY.first * 2 ** this.#failures++), clock);
@@ -275,10 +275,20 @@ export class Outbox {
 
   async #broke(seq: number, error: unknown): Promise<void> {
     if (isFinal(error)) return this.#end(seq, 'refused', error.message);
-    this.#probing = error instanceof LanpostError && error.code === 'timeout';
+    const code = error instanceof LanpostError ? error.code : undefined;
+    // Whoever has no room would only have to turn away all that follows.
+    this.#probing = code === 'timeout' || code === 'busy';
+    if (code === 'busy') {
+      this.#breaks = Math.max(1, this.#breaks);
+      this.#tell(error);
+    }
     this.#rest();
     this.#lost = true; // everything unconfirmed goes again, in order, over whatever road is open then
     this.#wake?.();
+  }
+
+  #tell(error: unknown): void {
+    this.#parts.trouble({ kind: 'mail.delivery', message: `${mailTopic(this.#parts.address)}: ${messageOf(error)}` });
   }
 
   /** A recipient whose disk is full ends every stream at its first letter, and the next one opens as readily. Once may be chance. */

@@ -39,8 +39,9 @@ export interface LetterRecord {
 export function letterRecord({ recordId, chain, previous, after, time }: Letter, accounts?: Accounts, recipient?: string, signed?: Signed): Element {
   return xml('record', {
     xmlns: NS_LANPOST, id: recordId, chain, at: String(time),
+    ...(after === undefined ? {} : { after }),
     // Only where a letter may have gone another road before, whose copy comes later.
-    ...(accounts ? { ...(previous === undefined ? {} : { previous: String(previous) }), ...(after === undefined ? {} : { after }), ...accounts } : {}),
+    ...(accounts ? { ...(previous === undefined ? {} : { previous: String(previous) }), ...accounts } : {}),
     ...(recipient === undefined ? {} : { recipient }),
     ...signed,
   });
