@@ -19,6 +19,15 @@ interface Manifest {
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Manifest;
 const sourceOf = (built: string): string => built.replace(/^(\.\/)?dist\//, '').replace(/\.(d\.ts|js)$/, '.ts');
 
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false; // which it is asked
+  }
+}
+
 /** Saved in people's flows: they are never another. */
 const TYPES = ['lanpost ack', 'lanpost box', 'lanpost command in', 'lanpost command out', 'lanpost gap', 'lanpost home', 'lanpost items', 'lanpost message in', 'lanpost message out', 'lanpost peers', 'lanpost publish', 'lanpost request', 'lanpost subscribe', 'lanpost topic'];
 
@@ -65,9 +74,13 @@ describe('the package', () => {
     const answer = JSON.parse(stdout) as unknown;
     const [pack] = (Array.isArray(answer) ? answer : Object.values(answer as object)) as { files: { path: string }[] }[];
     const paths = (pack?.files ?? []).map((file) => file.path);
-    const allowed = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[^/]+\.md|dist\/(src|nodes)\/.*\.(js|html|css|json|svg)|dist\/src\/.*\.d\.ts|examples\/.*|resources\/[^/]+\.js)$/;
+    const allowed = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[^/]+\.md|dist\/(src|nodes)\/.*\.(js|html|css|json|svg)|dist\/src\/.*\.d\.ts|examples\/node-red\/[^/]+\.json|resources\/[^/]+\.js)$/;
     expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
     expect(paths).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/ERRORS.md', 'docs/LIMITS.md']));
+    // The flow library takes whatever is packed below examples/ for a flow.
+    const flows = paths.filter((path) => path.startsWith('examples/'));
+    expect(flows).toContain('examples/node-red/hello-lan.json');
+    expect(flows.filter((path) => !isJson(readFileSync(join(ROOT, path), 'utf8')))).toEqual([]);
     expect(manifest.files.filter((entry) => !entry.startsWith('!') && !paths.some((path) => path.startsWith(entry.split(/[*{]/, 1)[0] ?? '')))).toEqual([]);
   });
 });
