@@ -23,6 +23,8 @@ export class NodeStatus {
   }
 
   good(text: string): void { this.#show({ fill: 'green', shape: 'dot', text }); }
+  /** It works, and something is not as it should be. */
+  flawed(text: string): void { this.#show({ fill: 'yellow', shape: 'dot', text }); }
   idle(text: string): void { this.#show({ fill: 'grey', shape: 'ring', text }); }
   waiting(text: string): void { this.#show({ fill: 'yellow', shape: 'ring', text }); }
   bad(text: string): void { this.#show({ fill: 'red', shape: 'ring', text }); }

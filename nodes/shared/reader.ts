@@ -32,15 +32,19 @@ export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: 
   arrived(item: T): void;
   /** The node was deleted, or disabled. */
   removed?(box: Box): Promise<void>;
-  /** What the status says while all is well, and before how much waits. */
+  /** What it has to know of the box before it says how it stands; the reader is in place by then. */
+  begin?(box: Box): Promise<void>;
+  /** What the status says while it reads, and before how much waits. */
   words(): string;
+  /** Whether these words are of something that is not well. */
+  isFlawed?(): boolean;
 }): void {
   const status = new NodeStatus(node);
   const asked = new Asked(status);
   let reads = false;
   let inTurn = 0;
   const say = (): void => {
-    if (reads) status.good(task.words() + queueInWords([backlog.now], OLD_MS));
+    if (reads) status[task.isFlawed?.() === true ? 'flawed' : 'good'](task.words() + queueInWords([backlog.now], OLD_MS));
   };
   const backlog = new ReaderBacklog({ isOf: ({ name, durable }) => durable && name === task.name, asked, changed: () => status.changed(say) });
   const once = async (box: Box, signal: AbortSignal): Promise<void> => {
@@ -49,6 +53,7 @@ export function readThrough<T>(RED: NodeAPI, node: Node, def: BoxUserDef, task: 
       await source.ready;
       if (signal.aborted) return;
       await unlessAborted(backlog.look(box), signal);
+      if (task.begin) await unlessAborted(asked.answer(task.begin(box)), signal);
       reads = true;
       status.changed(say);
       for await (const item of source) {

@@ -6,7 +6,7 @@ export const MAX_TEXT = 60;
 const LEAST_WORDS = 24;
 
 const DONE = /^(?:(?:received|published|delivered|sent|handed|asked|answered|did|confirmed|gave back|failed|told of) \d+|run \d+ times?)$/;
-const COUNT = /^\d+ (?:lost|paused|unacked|queued|waiting|not answered|on the way|running|refused|of \d+ online|connected|seen)$/;
+const COUNT = /^\d+ (?:lost|paused|unacked|queued|waiting|not answered|on the way|running|refused|of \d+ online|connected|seen|loss known|losses known)$/;
 const AGE = /^oldest \d+ (?:s|min|h|d)$/;
 const STATES: ReadonlySet<string> = new Set([
   'waiting', 'paused', 'online', 'offline', 'connecting', 'refused', 'stands by', 'disconnected', 'offered', 'ready',

@@ -39,8 +39,28 @@ describe('lanpost gap', () => {
       { topic: 'a/x', payload: { reader: 'slower' } },
     ]);
     expect(await topic?.next()).toMatchObject({ topic: 'a/x' });
-    await saidBy(flows, 'all', /^told of 2/);
+    await saidBy(flows, 'all', /^told of 2, 2 losses known$/);
+    await saidBy(flows, 'topic', /^told of 1, 1 loss known$/);
     expect([topic?.all.length, other?.all.length]).toEqual([1, 0]);
+  });
+
+  it('after a deployment the status still says what was lost, and of what it is not to tell; never that nothing was', async () => {
+    const box = await openBox();
+    await lose(box, 'b', 'slow');
+    await lose(box, 'a/x', 'slower');
+    await expect.poll(async () => (await box.items('$ledger')).length).toBe(2);
+    await load(flow, { lanpost: { box } });
+    for (let round = 0; round < 2; round++) {
+      await saidBy(flows, 'all', /^2 losses known$/);
+      await saidBy(flows, 'topic', /^1 loss known$/);
+      await saidBy(flows, 'other', /^nothing lost$/);
+      await flows.setFlows(flow.map((node) => ({ ...node, name: String(round) })));
+    }
+    await saidBy(flows, 'all', /^2 losses known$/);
+    // oxlint-disable-next-line no-underscore-dangle -- the helper's own name
+    const { thisValues, args } = flows._NodePrototype.status;
+    const said = args.filter((_, at) => ['all', 'topic'].includes((thisValues[at] as { readonly id: string }).id)).map(([status]) => status as { readonly fill?: string; readonly text?: string });
+    expect(said.filter(({ text, fill }) => fill === 'green' || text === 'nothing lost')).toEqual([]);
   });
 });
 
