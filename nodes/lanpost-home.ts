@@ -26,7 +26,7 @@ export default function register(RED: NodeAPI): void {
     const status = new NodeStatus(this);
     const asked = new Asked(status);
     tellEvents(RED, this, def, { only, status, asked });
-    answerQueries(RED, this, def, asked, async (box, msg) => {
+    answerQueries(RED, this, def, { asked, status }, async (box, msg) => {
       msg.payload = await done(box, actionOf(msg), textOr(only, msg.home)?.replace(/^xmpp:/, ''));
       return [null, msg];
     });

@@ -24,7 +24,7 @@ export default function register(RED: NodeAPI): void {
     const status = new NodeStatus(this);
     const asked = new Asked(status);
     tellEvents(RED, this, def, { status, asked });
-    answerQueries(RED, this, def, asked, async (box, msg) => {
+    answerQueries(RED, this, def, { asked, status }, async (box, msg) => {
       // The flow's own: what the box knows of its peers it goes by.
       msg.payload = structuredClone(await findPeers(box, wantedBy(def, msg), topicsAsked(msg.topics)));
       return [null, msg];

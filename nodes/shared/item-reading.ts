@@ -33,6 +33,8 @@ export class ItemReading {
   received = 0;
   lost = 0;
   problem: string | undefined;
+  /** Why the last one could not be what the flow wants; the next one that can ends it. */
+  unfit: string | undefined;
   /** It has read, or is tried again. */
   hasBegun = false;
   /** Resolves when it reads, is tried again or has been closed; rejects when it never will. */
@@ -259,12 +261,15 @@ export class ItemReading {
     try {
       message = itemMessage(delivery, { form, retained, ...(retained ? {} : { reader }) });
     } catch (error) {
-      node.error(`${delivery.topic}: ${inWords(error)}`, itemMessage(delivery, { retained, reader }));
+      this.unfit = `${delivery.topic}: ${inWords(error)}`;
+      changed();
+      node.error(this.unfit, itemMessage(delivery, { retained, reader }));
       return false;
     }
     // Before it is sent: a flow that is handed to at once may confirm at once.
     if (manual && !retained) handedOut.add(subscription, delivery);
     this.received++;
+    this.unfit = undefined;
     node.send(message);
     changed();
     return true;

@@ -237,7 +237,11 @@ export class ItemReadings {
     if (all.some(({ approval }) => approval === 'none')) return this.#status.bad(`refused by the owner of the peer, ${received}${queue}`);
     if (all.some(({ approval }) => approval === 'pending')) return this.#status.waiting(`waits for the owner of the peer, ${received}${queue}`);
     const lost = all.reduce((sum, one) => sum + one.lost, 0);
-    this.#status.good(`${received}${unconfirmed === 0 ? '' : `, ${unconfirmed} unacked`}${lost === 0 ? '' : `, ${lost} lost`}${queue}`);
+    const text = `${received}${unconfirmed === 0 ? '' : `, ${unconfirmed} unacked`}${lost === 0 ? '' : `, ${lost} lost`}${queue}`;
+    const unfit = all.find((one) => one.unfit !== undefined)?.unfit;
+    if (unfit !== undefined) this.#status.bad(`${text} · ${unfit}`);
+    else if (lost > 0) this.#status.flawed(text);
+    else this.#status.good(text);
   };
 }
 

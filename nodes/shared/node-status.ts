@@ -11,6 +11,7 @@ export class NodeStatus {
   /** The newest, without what goes before it. */
   #said: Shown | undefined;
   #ahead = '';
+  #wrong = '';
   #isNew = false;
   #shown = '';
   #timer: NodeJS.Timeout | undefined;
@@ -52,6 +53,13 @@ export class NodeStatus {
     this.#renew();
   }
 
+  /** What went wrong last of what it was asked, said behind how it stands; empty: it was done. */
+  wrong(text: string): void {
+    if (text === this.#wrong) return;
+    this.#wrong = text;
+    this.#renew();
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -78,7 +86,8 @@ export class NodeStatus {
     this.#timer = undefined;
     if (!this.#said || !this.#isNew) return;
     this.#isNew = false;
-    const wanted = this.#ahead === '' ? this.#said : preceded(this.#ahead, this.#said);
+    const said = this.#wrong === '' ? this.#said : followed(this.#said, this.#wrong);
+    const wanted = this.#ahead === '' ? said : preceded(this.#ahead, said);
     const short = { ...wanted, text: shortened(wanted.text ?? '') };
     const key = JSON.stringify(short);
     if (key !== this.#shown) {
@@ -88,6 +97,10 @@ export class NodeStatus {
     this.#timer = setTimeout(() => this.#flush(), INTERVAL_MS);
     this.#timer.unref();
   }
+}
+
+function followed({ text = '' }: Shown, wrong: string): Shown {
+  return { fill: 'red', shape: 'ring', text: `${text} · ${wrong}` };
 }
 
 function preceded(ahead: string, { fill, text = '' }: Shown): Shown {

@@ -3,6 +3,8 @@ import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Box } from '../../src/index.ts';
 import type { Asked } from './asked.ts';
 import { connectionOf, NO_BOX, onClose, type BoxUserDef } from './box-node.ts';
+import { inWords } from './in-words.ts';
+import type { NodeStatus } from './node-status.ts';
 import { orLate } from './or-late.ts';
 import { outcomeOf, type Done } from './outcome.ts';
 
@@ -11,9 +13,9 @@ const MAX_ASKED = 1000;
 
 /**
  * The asking half of a node: each message is a question, and goes on with the answer. What is asked before the
- * box is open waits for it.
+ * box is open waits for it. What went wrong with the last one is in the status.
  */
-export function answerQueries(RED: NodeAPI, node: Node, def: BoxUserDef, asked: Asked, answer: (box: Box, msg: NodeMessage) => Promise<(NodeMessage | null)[]>): void {
+export function answerQueries(RED: NodeAPI, node: Node, def: BoxUserDef, { asked, status }: { readonly asked: Asked; readonly status: NodeStatus }, answer: (box: Box, msg: NodeMessage) => Promise<(NodeMessage | null)[]>): void {
   const connection = connectionOf(RED, def);
   const leave = connection?.enter();
   const closing = new AbortController();
@@ -28,7 +30,10 @@ export function answerQueries(RED: NodeAPI, node: Node, def: BoxUserDef, asked: 
   const handle = async (msg: NodeMessage, send: (msg: (NodeMessage | null)[]) => void, done: Done): Promise<void> => {
     try {
       send(await orLate(ask(msg), closing.signal));
+      status.wrong('');
     } catch (error) {
+      // Without a box that is what it says already.
+      if (connection && !closing.signal.aborted) status.wrong(inWords(error));
       done(error instanceof Error ? error : new Error(String(error)));
       return;
     }

@@ -122,6 +122,16 @@ export async function saidBy(flows: FlowHelper, id: string, wanted: RegExp): Pro
   return text;
 }
 
+/** In which colour it says that. */
+export async function shownBy(flows: FlowHelper, id: string, wanted: RegExp): Promise<string> {
+  await saidBy(flows, id, wanted);
+  // oxlint-disable-next-line no-underscore-dangle -- the helper's own name
+  const { thisValues, args } = flows._NodePrototype.status;
+  const node = flows.getNode(id);
+  const [status] = args.findLast((call, at) => thisValues[at] === node && wanted.test(textOf(call))) ?? [];
+  return typeof status === 'object' && status !== null && 'fill' in status ? String(status.fill) : '';
+}
+
 const german = saidIn('de');
 
 /** What nodes have said of themselves that an editor has no words for; what is wrong, and why, is in the box's own. */

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { HomeStatus } from '../../src/index.ts';
 import { changesOf, homesInWords } from '../../nodes/shared/home-events.ts';
 import { useEmbeddingBox } from './embedding-box.ts';
-import { collect, useFlows } from './flow-kit.ts';
+import { collect, shownBy, useFlows } from './flow-kit.ts';
 
 const { flows, load } = useFlows();
 const openBox = useEmbeddingBox(flows);
@@ -59,6 +59,16 @@ it('says which home when there are none, or more', async () => {
   const caught = collect(flows.getNode('caught'));
   flows.getNode('home').receive({ action: 'pause' });
   expect((await caught.next()).error).toMatchObject({ message: expect.stringContaining('no home') });
+});
+
+it('the last question that failed is in the status, behind how the home stands, until one is answered', async () => {
+  const box = await openBox();
+  await load(flow(''), { lanpost: { box } });
+  expect(await shownBy(flows, 'home', /^no home$/)).toBe('grey');
+  flows.getNode('home').receive({ action: 'explode' });
+  expect(await shownBy(flows, 'home', /^no home · msg\.action is pause, resume or/)).toBe('red');
+  flows.getNode('home').receive({ action: 'status' });
+  expect(await shownBy(flows, 'home', /^no home$/)).toBe('grey');
 });
 
 it('what has changed is the state, how much waits, or that nothing does any more', () => {

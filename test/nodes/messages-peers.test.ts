@@ -5,7 +5,7 @@ import { xml } from '../../src/xmpp/element.ts';
 import { startFakeHome } from '../home/fake-home.ts';
 import { Bell } from '../support/bell.ts';
 import { useEmbeddingBox } from './embedding-box.ts';
-import { collect, saidBy, useFlows } from './flow-kit.ts';
+import { collect, saidBy, shownBy, useFlows } from './flow-kit.ts';
 
 const { flows, load } = useFlows();
 const openBox = useEmbeddingBox(flows);
@@ -192,6 +192,15 @@ describe('lanpost peers', () => {
     // oxlint-disable-next-line no-underscore-dangle -- the helper's own name
     const shown = flows._NodePrototype.status.args.map(([status]) => status as { readonly fill?: string });
     expect(shown.filter(({ fill }) => fill === 'green')).toEqual([]);
+  });
+
+  it('the last question that failed is in the status, until one is answered', async () => {
+    await load(peers, { lanpost: { box: await openBox() } });
+    await saidBy(flows, 'peers', /^no link$/);
+    flows.getNode('peers').receive({ only: 'robots' });
+    expect(await shownBy(flows, 'peers', /^no link · only.*robots/)).toBe('red');
+    flows.getNode('peers').receive({ only: 'boxes' });
+    expect(await shownBy(flows, 'peers', /^no link$/)).not.toBe('red');
   });
 
   it('lists on the second output when asked', async () => {

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { LanpostError, type Box } from '../../src/index.ts';
 import { useEmbeddingBox } from './embedding-box.ts';
-import { collect, saidBy, useFlows } from './flow-kit.ts';
+import { collect, saidBy, shownBy, useFlows } from './flow-kit.ts';
 
 const { flows, load } = useFlows();
 const openBox = useEmbeddingBox(flows);
@@ -134,6 +134,27 @@ describe('what the payload is', () => {
     expect((await came.next()).payload).toBe(1);
     expect(await waiting(box, 'sub')).toBe(1);
   });
+
+  it('what is wrong with it is in the status, until one comes that is of that form', async () => {
+    const box = await openBox();
+    await load(flow({ form: 'json' }), { lanpost: { box } });
+    await status('sub', /^received 0$/);
+    await box.publish('a', 'no json');
+    expect(await shownBy(flows, 'sub', /^received 0 · a: not JSON: /)).toBe('red');
+    await box.publish('a', '1');
+    expect(await shownBy(flows, 'sub', /^received 1$/)).toBe('green');
+  });
+});
+
+it('what was lost makes the status yellow', async () => {
+  const box = await openBox();
+  const reader = box.subscribe('a', { durable: 'sub', from: 'start', maxBacklog: { records: 1 } });
+  await reader.ready;
+  await reader.close();
+  for (const value of [1, 2, 3]) await box.publish('a', value);
+  await expect.poll(async () => (await box.items('$ledger')).length).toBe(1);
+  await load(flow({ filter: 'a', durable: true }), { lanpost: { box } });
+  expect(await shownBy(flows, 'sub', /^received 1, \d lost/)).toBe('yellow');
 });
 
 describe('how fast', () => {
