@@ -7,6 +7,7 @@ import { NodeStatus } from './shared/node-status.ts';
 import { outcomeOf, type Done } from './shared/outcome.ts';
 import { choiceOf, numberOf } from './shared/saved-field.ts';
 import type { Send } from './shared/sender.ts';
+import { unlessRefused } from './shared/unless-refused.ts';
 
 /** `message`: what `msg.action` says. */
 const ACTIONS = ['ack', 'nack', 'message'] as const;
@@ -21,7 +22,8 @@ export default function register(RED: NodeAPI): void {
   function LanpostAck(this: Node, saved: AckDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
-    const action = choiceOf(def.action, ACTIONS);
+    const action = unlessRefused(this, () => choiceOf('action', def.action, ACTIONS));
+    if (!action) return;
     const status = new NodeStatus(this);
     const counts = { ack: 0, nack: 0 };
 

@@ -10,7 +10,7 @@ import { filledIn } from './shared/filled-in.ts';
 import { applyHomes, HOME_SLOTS, jidsOf } from './shared/home-accounts.ts';
 import { serveHomes } from './shared/home-routes.ts';
 import { unlessAborted } from './shared/reading.ts';
-import { isOn } from './shared/saved-field.ts';
+import { choiceOf, isOn } from './shared/saved-field.ts';
 import { FlowsStarted } from './shared/flows-started.ts';
 import { tellLeftBox } from './shared/left-box.ts';
 import { tellLeftHomes } from './shared/left-homes.ts';
@@ -20,9 +20,11 @@ import { serveReaders } from './shared/reader-routes.ts';
 /** For what a deleted node has to say of what it leaves, of the time it has to close. */
 const TELL_MS = 1000;
 
+/** `auto`: the box that runs this editor, or else one of its own. */
+const MODES = ['auto', 'own', 'attach'] as const;
+
 interface BoxDef extends NodeDef {
-  /** `auto`: the box that runs this editor, or else one of its own. */
-  readonly mode: 'auto' | 'own' | 'attach';
+  readonly mode: (typeof MODES)[number];
   readonly dir: string;
   /** Its name on the link, when it is its own. */
   readonly boxName: string;
@@ -107,6 +109,7 @@ export default function register(RED: NodeAPI): void {
   }
 
   async function takeBox(def: BoxDef, user: BoxUser): Promise<BoxLease> {
+    choiceOf('mode', def.mode, MODES);
     const embedding = embeddingOf(def);
     // Whoever runs the editor closes it.
     if (embedding) return { box: embedding, release: () => Promise.resolve() };

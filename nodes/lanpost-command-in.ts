@@ -10,6 +10,7 @@ import { NodeStatus } from './shared/node-status.ts';
 import { PendingCalls } from './shared/pending-calls.ts';
 import { choiceOf, isOn } from './shared/saved-field.ts';
 import { secondsOf } from './shared/seconds.ts';
+import { unlessRefused } from './shared/unless-refused.ts';
 
 const KINDS = ['text', 'number', 'boolean', 'list'] as const satisfies readonly CommandField['kind'][];
 
@@ -27,6 +28,8 @@ export default function register(RED: NodeAPI): void {
   function LanpostCommandIn(this: Node & { calls?: PendingCalls }, saved: CommandInDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
+    const offered = unlessRefused(this, () => offerOf(def));
+    if (!offered) return;
     const calls = new PendingCalls();
     this.calls = calls;
     const status = new NodeStatus(this);
@@ -55,7 +58,7 @@ export default function register(RED: NodeAPI): void {
       }
     };
     const once = async (box: Box, signal: AbortSignal): Promise<void> => {
-      const offer = await box.commands.offer(def.command, handle, offerOf(def));
+      const offer = await box.commands.offer(def.command, handle, offered);
       const take = (): void => void offer.close();
       signal.addEventListener('abort', take, { once: true });
       if (signal.aborted) take();
@@ -76,7 +79,7 @@ function offerOf({ title, fields = [], timeout }: CommandInDef): Parameters<Box[
     ...(title ? { title } : {}),
     ...(ms === undefined ? {} : { timeout: ms }),
     fields: fields.map(({ name, label, kind, options = '', required = false }) => ({
-      name, kind: choiceOf(kind, KINDS), required: isOn(required),
+      name, kind: choiceOf(`kind of ${name}`, kind, KINDS), required: isOn(required),
       ...(label ? { label } : {}),
       ...(kind === 'list' ? { options: options.split(',').map((one) => one.trim()).filter(Boolean) } : {}),
     })),

@@ -4,9 +4,14 @@ import { filledIn } from './shared/filled-in.ts';
 import { NodeStatus } from './shared/node-status.ts';
 import { outcomeOf, type Done } from './shared/outcome.ts';
 import { callOrigin, isCommandNode, type CallOrigin, type PendingCalls } from './shared/pending-calls.ts';
+import { choiceOf } from './shared/saved-field.ts';
+import { unlessRefused } from './shared/unless-refused.ts';
+
+/** `answer`: `msg.payload`. `error`: its words. Empty: an error when the message has one, as from a Catch node. */
+const OUTCOMES = ['', 'answer', 'error'] as const;
+type Outcome = (typeof OUTCOMES)[number];
 
 interface CommandOutDef extends NodeDef {
-  /** `answer`: `msg.payload`. `error`: its words. `auto`: an error when the message has one, as from a Catch node. */
   readonly outcome?: string;
   /** Code of an error; empty: `msg.code`, or `failed`. */
   readonly code?: string;
@@ -16,13 +21,15 @@ export default function register(RED: NodeAPI): void {
   function LanpostCommandOut(this: Node, saved: CommandOutDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
+    const outcome = unlessRefused(this, () => choiceOf('outcome', def.outcome, OUTCOMES));
+    if (outcome === undefined) return;
     const status = new NodeStatus(this);
     const counts = { answered: 0, failed: 0 };
 
     const answer = async (msg: NodeMessage): Promise<void> => {
       const origin = callOrigin(msg.lanpost);
       if (!origin) throw new Error('msg.lanpost is missing: this message is not from lanpost command in, or what it said of that was taken away');
-      const words = failureOf(def, msg);
+      const words = failureOf(outcome, msg);
       if (words === undefined) {
         settle(RED, origin, ({ resolve }) => resolve(valueOf(msg.payload)));
         counts.answered++;
@@ -59,7 +66,7 @@ function settle(RED: NodeAPI, { node: id, call, command }: CallOrigin, how: Para
 }
 
 /** What is told of a failure; undefined: it is none. */
-function failureOf({ outcome }: CommandOutDef, msg: NodeMessage): string | undefined {
+function failureOf(outcome: Outcome, msg: NodeMessage): string | undefined {
   if (outcome === 'answer') return undefined;
   const { error } = msg;
   const caught = typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string' ? error.message : undefined;

@@ -6,6 +6,7 @@ import { overlap } from './shared/filter-overlap.ts';
 import { itemPages } from './shared/item-pages.ts';
 import { readThrough } from './shared/reader.ts';
 import { choiceOf } from './shared/saved-field.ts';
+import { unlessRefused } from './shared/unless-refused.ts';
 
 /** Where a box writes down what its readers lost. */
 const LEDGER = '$ledger';
@@ -29,7 +30,8 @@ export default function register(RED: NodeAPI): void {
   function LanpostGap(this: Node, saved: GapDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
-    const from = choiceOf(def.from, ['new', 'start']);
+    const from = unlessRefused(this, () => choiceOf('from', def.from, ['new', 'start']));
+    if (!from) return;
     let told = 0;
     /** By their ids: all that the ledger has for this node, told before, now or never. */
     const known = new Set<string>();

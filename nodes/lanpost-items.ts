@@ -9,6 +9,7 @@ import { PAYLOAD_FORMS, sizeOf, type PayloadForm } from './shared/payload-form.t
 import { choiceOf, momentOf, numberOf } from './shared/saved-field.ts';
 import { sendThrough } from './shared/sender.ts';
 import { textOr } from './shared/text-or.ts';
+import { unlessRefused } from './shared/unless-refused.ts';
 
 /** Items of one answer. */
 export const MAX_ITEMS = 10_000;
@@ -17,10 +18,12 @@ const MAX_BYTES = 16 * 1024 * 1024;
 /** The newest ones that a box gives at once. */
 const MOST_LAST = 1000;
 
+/** `last`: the newest; else where they begin. */
+const BEGINNINGS = ['last', 'start', 'time', 'seq'] as const;
+
 interface ItemsDef extends BoxUserDef {
   /** Empty: `msg.topic`. */
   readonly topic: string;
-  /** `last`: the newest; else where they begin. */
   readonly from: string;
   /** A moment or a position, where `from` wants one. */
   readonly fromValue: string;
@@ -36,8 +39,11 @@ export default function register(RED: NodeAPI): void {
   function LanpostItems(this: Node, saved: ItemsDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
-    const form = choiceOf(def.form, PAYLOAD_FORMS);
-    const split = def.output === 'split';
+    const settings = unlessRefused(this, () => ({
+      form: choiceOf('form', def.form, PAYLOAD_FORMS), output: choiceOf('output', def.output, ['array', 'split']), from: choiceOf('from', def.from, BEGINNINGS),
+    }));
+    if (!settings) return;
+    const { form, output, from } = settings;
     sendThrough(RED, this, saved, {
       did: 'asked',
       async deliver(box, msg, _closing, send) {
@@ -45,8 +51,8 @@ export default function register(RED: NodeAPI): void {
         if (topic === undefined) throw new Error('no topic: fill in the node\'s topic or set msg.topic');
         // What it asked with is not copied for each item.
         const { more: _, payload: __, ...rest } = msg;
-        const { found, more } = await find(box, topic, wantedOf(def, msg));
-        if (split) send([parts(RED, rest, found, form, more)]);
+        const { found, more } = await find(box, topic, wantedOf({ ...def, from }, msg));
+        if (output === 'split') send([parts(RED, rest, found, form, more)]);
         else send({ ...under(topic, rest), payload: found.map((delivery) => listed(delivery, form)), ...more });
       },
     });

@@ -6,6 +6,7 @@ import { tellLeft } from './shared/left-readers.ts';
 import { readThrough } from './shared/reader.ts';
 import { choiceOf } from './shared/saved-field.ts';
 import { isFrom } from './shared/sender-address.ts';
+import { unlessRefused } from './shared/unless-refused.ts';
 
 interface MessageInDef extends BoxUserDef {
   readonly configVersion?: number;
@@ -22,7 +23,8 @@ export default function register(RED: NodeAPI): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
     const reader = def.reader || this.id;
-    const from = beginOf(def);
+    const from = unlessRefused(this, () => beginOf(def));
+    if (!from) return;
     const teller = tellerFor(RED, this, saved);
     let received = 0;
 
@@ -45,7 +47,7 @@ export default function register(RED: NodeAPI): void {
 
 /** Before version 2 there was no choice: one that is new begins with all that is kept, and goes on doing so. */
 function beginOf({ configVersion = 1, begin }: MessageInDef): 'new' | 'start' {
-  return configVersion >= 2 ? choiceOf(begin, ['new', 'start']) : 'start';
+  return configVersion >= 2 ? choiceOf('begin', begin, ['new', 'start']) : 'start';
 }
 
 function flowMessage(message: Message, reader: string): NodeMessage {

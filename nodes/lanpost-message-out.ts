@@ -4,15 +4,19 @@ import type { BoxUserDef } from './shared/box-node.ts';
 import { inherited, setByFlow } from './shared/came-with.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { orClosing } from './shared/or-closing.ts';
+import { choiceOf } from './shared/saved-field.ts';
 import { secondsOf } from './shared/seconds.ts';
 import { sendThrough } from './shared/sender.ts';
 import { textOr } from './shared/text-or.ts';
+import { unlessRefused } from './shared/unless-refused.ts';
+
+/** When the node is done. */
+const UNTIL = ['accepted', 'handed', 'delivered'] as const;
 
 interface MessageOutDef extends BoxUserDef {
   /** Empty: `msg.to`. */
   readonly to: string;
-  /** When the node is done. */
-  readonly until: 'accepted' | 'handed' | 'delivered';
+  readonly until?: string;
   /** Seconds until it is given up; empty: `msg.expires`, or the box's 7 days. */
   readonly expires?: string;
 }
@@ -21,12 +25,12 @@ export default function register(RED: NodeAPI): void {
   function LanpostMessageOut(this: Node, saved: MessageOutDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
-    const wanted: string = def.until || 'accepted';
+    const until = unlessRefused(this, () => choiceOf('until', def.until, UNTIL));
+    if (!until) return;
     sendThrough(RED, this, def, {
-      did: wanted === 'accepted' ? 'sent' : wanted,
+      did: until === 'accepted' ? 'sent' : until,
       mayHave: 'sent',
       async deliver(box, msg, closing, _send, accepted) {
-        const until = checkedUntil(wanted);
         const to = textOr(def.to, msg.to);
         if (to === undefined) throw new Error('no address: fill in the node\'s address or set msg.to');
         if (msg.payload === undefined) throw new Error('msg.payload is missing');
@@ -48,11 +52,6 @@ function bodyOf(payload: unknown): string {
   if (typeof payload === 'string') return payload;
   if (payload instanceof Uint8Array) return Buffer.from(payload).toString('utf8');
   return JSON.stringify(payload);
-}
-
-function checkedUntil(until: string): MessageOutDef['until'] {
-  if (until === 'accepted' || until === 'handed' || until === 'delivered') return until;
-  throw new Error(`a message is done when it is accepted, handed or delivered, and not "${until}"`);
 }
 
 function optionsOf(msg: NodeMessage, seconds: string | undefined): SendOptions {

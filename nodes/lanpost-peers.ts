@@ -8,8 +8,13 @@ import { follow } from './shared/following.ts';
 import { type NoLink, watchLink } from './shared/link-state.ts';
 import { NodeStatus } from './shared/node-status.ts';
 import { answerQueries } from './shared/queries.ts';
+import { choiceOf } from './shared/saved-field.ts';
 import { findPeers, ShownPeers, type Wanted } from './shared/shown-peers.ts';
 import { textOr } from './shared/text-or.ts';
+import { unlessRefused } from './shared/unless-refused.ts';
+
+/** Empty: both. */
+const ONLY = ['', 'boxes', 'people'] as const;
 
 interface PeersDef extends BoxUserDef {
   readonly only?: string;
@@ -21,6 +26,7 @@ export default function register(RED: NodeAPI): void {
   function LanpostPeers(this: Node, saved: PeersDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
+    if (unlessRefused(this, () => choiceOf('only', def.only, ONLY)) === undefined) return;
     const status = new NodeStatus(this);
     const asked = new Asked(status);
     tellEvents(RED, this, def, { status, asked });
@@ -72,10 +78,9 @@ function tellEvents(RED: NodeAPI, node: Node, def: PeersDef, { status, asked }: 
 
 /** The node's own fields go before the message's. */
 function wantedBy(def: PeersDef, msg?: NodeMessage): Wanted {
-  const only = textOr(def.only, msg?.only);
+  const only = choiceOf(def.only ? 'only' : 'msg.only', textOr(def.only, msg?.only), ONLY);
   const feature = textOr(def.feature, msg?.feature);
-  if (only !== undefined && only !== 'boxes' && only !== 'people') throw new Error(`only is "boxes" or "people", and not "${only}"`);
-  return { ...(only === undefined ? {} : { only }), ...(feature === undefined ? {} : { feature }) };
+  return { ...(only === '' ? {} : { only }), ...(feature === undefined ? {} : { feature }) };
 }
 
 /** `true`, or what the topics must have. */

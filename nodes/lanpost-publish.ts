@@ -8,13 +8,14 @@ import { PAYLOAD_FORMS, publishable } from './shared/payload-form.ts';
 import { choiceOf, numberOf } from './shared/saved-field.ts';
 import { sendThrough } from './shared/sender.ts';
 import { textOr } from './shared/text-or.ts';
+import { unlessRefused } from './shared/unless-refused.ts';
 
 /** Which of two goes first: what the flow has set in the message, or what is filled in here. */
 const PREFERENCES = ['msg', 'node'] as const;
 type Preference = (typeof PREFERENCES)[number];
 
 /** When the node is done: the item is on the disk where it is published, or the reader has it, too. */
-type Until = 'accepted' | 'delivered';
+const UNTIL = ['accepted', 'delivered'] as const;
 
 interface PublishDef extends BoxUserDef {
   readonly configVersion?: number;
@@ -40,10 +41,11 @@ export default function register(RED: NodeAPI): void {
   function LanpostPublish(this: Node, saved: PublishDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
-    const form = choiceOf(def.form, PAYLOAD_FORMS);
-    const prefer = preferenceOf(def);
+    const settings = unlessRefused(this, () => ({ form: choiceOf('form', def.form, PAYLOAD_FORMS), prefer: preferenceOf(def), until: choiceOf('until', def.until, UNTIL) }));
+    if (!settings) return;
+    const { form, prefer, until } = settings;
     sendThrough(RED, this, saved, {
-      did: def.until === 'delivered' ? 'delivered' : 'published',
+      did: until === 'delivered' ? 'delivered' : 'published',
       mayHave: 'published',
       isFollowed: true,
       async deliver(box, msg, closing, _send, accepted) {
@@ -51,7 +53,7 @@ export default function register(RED: NodeAPI): void {
         const topic = (prefer === 'msg' ? setByFlow(msg, 'topic') : undefined) ?? textOr(def.topic, msg.topic);
         if (topic === undefined) throw new Error('no topic: fill in the node\'s topic or set msg.topic');
         const { value, contentType } = publishable(msg.payload, form);
-        const follow = untilOf(def) === 'delivered' ? readerOf(def) : undefined;
+        const follow = until === 'delivered' ? readerOf(def) : undefined;
         const published = await box.publish(topic, value, { ...optionsOf(def, prefer, msg, contentType), ...(follow === undefined ? {} : { follow }) });
         if (follow === undefined) return;
         // What is to come from afar is no reason to keep the next one off the disk.
@@ -65,12 +67,7 @@ export default function register(RED: NodeAPI): void {
 
 /** Before version 3 there was no choice: what was filled in went first, and goes on doing so. */
 function preferenceOf({ configVersion = 1, prefer }: PublishDef): Preference {
-  return configVersion >= 3 ? choiceOf(prefer, PREFERENCES) : 'node';
-}
-
-function untilOf({ until = 'accepted' }: PublishDef): Until {
-  if (until === 'accepted' || until === 'delivered') return until;
-  throw new Error(`an item is done when it is accepted or delivered, and not "${until}"`);
+  return configVersion >= 3 ? choiceOf('prefer', prefer, PREFERENCES) : 'node';
 }
 
 function readerOf({ reader = '' }: PublishDef): string {

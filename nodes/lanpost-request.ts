@@ -5,15 +5,20 @@ import type { BoxUserDef } from './shared/box-node.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { codeOf, inWords } from './shared/in-words.ts';
 import { inFlow } from './shared/payload-form.ts';
+import { choiceOf } from './shared/saved-field.ts';
 import { secondsOf } from './shared/seconds.ts';
 import { sendThrough } from './shared/sender.ts';
 import { textOr } from './shared/text-or.ts';
+import { unlessRefused } from './shared/unless-refused.ts';
+
+/** A command, or an IQ of that type. */
+const KINDS = ['command', 'get', 'set'] as const;
+type Kind = (typeof KINDS)[number];
 
 interface RequestDef extends BoxUserDef {
   /** Empty: `msg.to`; of a command without either, this box itself. */
   readonly to: string;
-  /** A command, or an IQ of that type. */
-  readonly kind: string;
+  readonly kind?: string;
   /** Name of the command; empty: `msg.command`. */
   readonly command: string;
   /** Seconds to wait for the answer; empty: `msg.timeout` (ms), or 30. */
@@ -27,15 +32,17 @@ export default function register(RED: NodeAPI): void {
   function LanpostRequest(this: Node, saved: RequestDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
+    const kind = unlessRefused(this, () => choiceOf('kind', def.kind, KINDS));
+    if (!kind) return;
     sendThrough(RED, this, def, {
       did: 'answered',
       mayHave: 'done',
       async deliver(box, msg, closing, send) {
-        const to = textOr(def.to, msg.to) ?? own(box, def);
+        const to = textOr(def.to, msg.to) ?? own(box, kind);
         const timeout = secondsOf(def.timeout) ?? (typeof msg.timeout === 'number' ? msg.timeout : undefined);
         const over = lateAfter(closing);
         try {
-          msg.payload = await ask(box, def, to, msg, { ...(timeout === undefined ? {} : { timeout }), signal: over.signal });
+          msg.payload = await ask(box, { kind, def, to }, msg, { ...(timeout === undefined ? {} : { timeout }), signal: over.signal });
         } catch (error) {
           throw told(error);
         } finally {
@@ -50,14 +57,13 @@ export default function register(RED: NodeAPI): void {
 }
 
 /** Commands of this box itself need no address. */
-function own(box: Box, { kind }: RequestDef): string {
-  if (kind === 'get' || kind === 'set') throw new Error('no address: fill in the node\'s address or set msg.to');
+function own(box: Box, kind: Kind): string {
+  if (kind !== 'command') throw new Error('no address: fill in the node\'s address or set msg.to');
   return `link:${box.name}`;
 }
 
-async function ask(box: Box, def: RequestDef, to: string, msg: NodeMessage, options: { readonly timeout?: number; readonly signal: AbortSignal }): Promise<unknown> {
-  const kind = def.kind || 'command';
-  if (kind === 'get' || kind === 'set') {
+async function ask(box: Box, { kind, def, to }: { readonly kind: Kind; readonly def: RequestDef; readonly to: string }, msg: NodeMessage, options: { readonly timeout?: number; readonly signal: AbortSignal }): Promise<unknown> {
+  if (kind !== 'command') {
     if (typeof msg.payload !== 'string') throw new Error('msg.payload is the request: one XML element with an xmlns, as text');
     return await box.request(to, msg.payload, { ...options, type: kind }) ?? null;
   }

@@ -11,7 +11,7 @@ import { PAYLOAD_FORMS } from './shared/payload-form.ts';
 import type { ReadingSettings } from './shared/reading-settings.ts';
 import type { Send } from './shared/sender.ts';
 import { choiceOf, isOn, momentOf, numberOf } from './shared/saved-field.ts';
-import { inWords } from './shared/in-words.ts';
+import { unlessRefused } from './shared/unless-refused.ts';
 
 /** All of it may be text: of `${NAME}` nothing else comes. */
 interface SubscribeDef extends BoxUserDef {
@@ -39,22 +39,17 @@ interface SubscribeDef extends BoxUserDef {
 export default function register(RED: NodeAPI): void {
   function LanpostSubscribe(this: Node & { handedOut?: ConfirmedNode['handedOut'] }, saved: SubscribeDef): void {
     RED.nodes.createNode(this, saved);
+    const settings = unlessRefused(this, () => settingsOf(filledIn(RED, this, migrated(saved)), this.id));
+    if (!settings) return;
     const status = new NodeStatus(this);
     const connection = connectionOf(RED, saved);
     let readings: ItemReadings | undefined;
-    const fail = (words: string): void => {
-      status.bad(words);
-      this.on('input', (msg, _send, done) => outcomeOf(this, msg, done)(new Error(words)));
-    };
-    if (!connection) fail(NO_BOX);
-    else {
-      try {
-        readings = new ItemReadings({ node: this, teller: tellerFor(RED, this, saved), connection, status }, settingsOf(filledIn(RED, this, migrated(saved)), this.id));
-        this.handedOut = readings.handedOut;
-      } catch (error) {
-        fail(inWords(error));
-        this.error(inWords(error));
-      }
+    if (!connection) {
+      status.bad(NO_BOX);
+      this.on('input', (msg, _send, done) => outcomeOf(this, msg, done)(new Error(NO_BOX)));
+    } else {
+      readings = new ItemReadings({ node: this, teller: tellerFor(RED, this, saved), connection, status }, settings);
+      this.handedOut = readings.handedOut;
     }
     const tell = async (msg: NodeMessage, send: Send, done: Done): Promise<void> => {
       try {
@@ -87,18 +82,19 @@ function settingsOf(def: SubscribeDef, id: string): ReadingSettings {
     subscription: def.reader || id,
     durable: isOn(def.durable),
     from: fromOf(def),
-    last: choiceOf(def.last, LAST_OF),
-    manual: def.ack === 'manual',
+    last: choiceOf('last', def.last, LAST_OF),
+    manual: choiceOf('ack', def.ack, ['auto', 'manual']) === 'manual',
     inFlight: Math.round(numberOf(def.inFlight, { otherwise: 64, least: 1, most: 1000 })),
     ackWait: numberOf(def.ackWait, { otherwise: 0 }) * 1000,
     rate: numberOf(def.rate, { otherwise: 500 }),
-    rateOf: choiceOf(def.rateOf, ['backlog', 'all']),
-    form: choiceOf(def.form, PAYLOAD_FORMS),
+    rateOf: choiceOf('rateOf', def.rateOf, ['backlog', 'all']),
+    form: choiceOf('form', def.form, PAYLOAD_FORMS),
     changes: isOn(def.changes),
   };
 }
 
-function fromOf({ from, fromValue }: SubscribeDef): From {
+function fromOf({ from: saved, fromValue }: SubscribeDef): From {
+  const from = choiceOf('from', saved, ['new', 'last', 'start', 'time', 'seq']);
   if (from === 'time') {
     const time = momentOf(fromValue);
     if (time === undefined) throw new Error('begin at a time: say which, as 2026-11-26T08:00:00Z or in milliseconds since 1970');
@@ -109,5 +105,5 @@ function fromOf({ from, fromValue }: SubscribeDef): From {
     if (seq < 0) throw new Error('begin at a position: say which, as msg.lanpost.seq has it');
     return { seq };
   }
-  return choiceOf(from, ['new', 'last', 'start']);
+  return from;
 }

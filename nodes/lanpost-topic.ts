@@ -7,9 +7,13 @@ import { codeOf } from './shared/in-words.ts';
 import { choiceOf, isOn } from './shared/saved-field.ts';
 import { sendThrough } from './shared/sender.ts';
 import { textOr } from './shared/text-or.ts';
+import { unlessRefused } from './shared/unless-refused.ts';
 
 /** `set`: made when it is not there, else configured. `message`: what `msg.action` says. */
 const ACTIONS = ['set', 'create', 'configure', 'get', 'list', 'delete', 'message'] as const;
+/** What a field for a setting of the topic may be; empty: nothing is said of it. */
+const LANES = ['', 'history', 'latest'] as const;
+const ACCESS_MODELS = ['', 'open', 'presence', 'roster', 'authorize', 'whitelist'] as const;
 type Action = Exclude<(typeof ACTIONS)[number], 'message'>;
 
 interface TopicDef extends BoxUserDef {
@@ -31,7 +35,12 @@ export default function register(RED: NodeAPI): void {
   function LanpostTopic(this: Node, saved: TopicDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
-    const chosen = choiceOf(def.action, ACTIONS);
+    const chosen = unlessRefused(this, () => {
+      choiceOf('lane', def.lane, LANES);
+      choiceOf('accessModel', def.accessModel, ACCESS_MODELS);
+      return choiceOf('action', def.action, ACTIONS);
+    });
+    if (!chosen) return;
     const add = sendThrough(RED, this, saved, {
       did: 'did',
       mayHave: 'done',

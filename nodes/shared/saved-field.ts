@@ -11,9 +11,15 @@ export function isOn(field: unknown): boolean {
   return field === true || field === 'true' || field === '1' || field === 'yes';
 }
 
-/** One of the choices; the first when it is none. */
-export function choiceOf<const C extends string>(field: unknown, choices: readonly [C, ...C[]]): C {
-  return choices.find((choice) => choice === field) ?? choices[0];
+/**
+ * One of the choices; the first when nothing was saved, as by a version that had no such field. Throws at what is none: the first of them
+ * may be the contrary of what was meant.
+ */
+export function choiceOf<const C extends string>(name: string, field: unknown, choices: readonly [C, ...C[]]): C {
+  if (field === undefined || field === null) return choices[0];
+  const chosen = choices.find((choice) => choice === field);
+  if (chosen === undefined) throw new TypeError(`${name} is ${JSON.stringify(field)}, and none of ${choices.filter((choice) => choice !== '').join(', ')}`);
+  return chosen;
 }
 
 /** A moment: milliseconds since 1970, or a date as ISO 8601 writes it. */

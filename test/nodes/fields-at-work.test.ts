@@ -153,7 +153,7 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
     expires: { value: '05', beside: { to: 'link:me' }, msg: { payload: 'hi' }, shows: given('send', 2, 'expires'), as: 5000 },
   },
   'lanpost-peers': {
-    only: { value: 'robots', msg: {}, shows: ({ errors }) => errors, as: ['Error: only is "boxes" or "people", and not "robots"'] },
+    only: { value: 'robots', msg: {}, shows: ({ errors }) => errors, as: ['Error: only is "robots", and none of boxes, people'] },
     feature: { value: 'urn:x', msg: {}, shows: ({ out }) => (out[0]?.payload as readonly { readonly name: string }[] | undefined)?.map(({ name }) => name), as: ['with'],
       async before(box) {
         const peer = { status: 'available', host: 'h', port: 1, addresses: [], box: true, trust: 'none', connected: false } as const;

@@ -198,7 +198,7 @@ describe('lanpost peers', () => {
     await load(peers, { lanpost: { box: await openBox() } });
     await saidBy(flows, 'peers', /^no link$/);
     flows.getNode('peers').receive({ only: 'robots' });
-    expect(await shownBy(flows, 'peers', /^no link · only.*robots/)).toBe('red');
+    expect(await shownBy(flows, 'peers', /^no link · msg\.only is "robots"/)).toBe('red');
     flows.getNode('peers').receive({ only: 'boxes' });
     expect(await shownBy(flows, 'peers', /^no link$/)).not.toBe('red');
   });

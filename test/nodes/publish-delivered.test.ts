@@ -102,7 +102,7 @@ it('more than may wait are on the disk all the same', async () => {
 
 it.each([
   ['nobody is named', { reader: ' ' }, 'fill in the home'],
-  ['it is neither', { until: 'perhaps' }, 'not "perhaps"'],
+  ['it is neither', { until: 'perhaps' }, 'until is "perhaps"'],
   ['it is published at a peer', { at: 'desk' }, 'leave out follow'],
 ])('goes to Catch when %s', async (_, more, words) => {
   const box = await openBox();
