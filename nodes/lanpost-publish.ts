@@ -4,7 +4,7 @@ import type { BoxUserDef } from './shared/box-node.ts';
 import { inherited, setByFlow } from './shared/came-with.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { orClosing } from './shared/or-closing.ts';
-import { PAYLOAD_FORMS, publishable } from './shared/payload-form.ts';
+import { inMediaType, PAYLOAD_FORMS, publishable } from './shared/payload-form.ts';
 import { choiceOf, numberOf } from './shared/saved-field.ts';
 import { sendThrough } from './shared/sender.ts';
 import { textOr } from './shared/text-or.ts';
@@ -52,9 +52,10 @@ export default function register(RED: NodeAPI): void {
         // What a message still has from where it was read was not set by the flow, else it would go back there.
         const topic = (prefer === 'msg' ? setByFlow(msg, 'topic') : undefined) ?? textOr(def.topic, msg.topic);
         if (topic === undefined) throw new Error('no topic: fill in the node\'s topic or set msg.topic');
-        const { value, contentType } = publishable(msg.payload, form);
+        const { value, contentType: ofForm } = publishable(msg.payload, form);
+        const contentType = def.contentType || (ofForm ?? setByFlow(msg, 'contentType') ?? keptType(msg.contentType, msg.payload));
         const follow = until === 'delivered' ? readerOf(def) : undefined;
-        const published = await box.publish(topic, value, { ...optionsOf(def, prefer, msg, contentType), ...(follow === undefined ? {} : { follow }) });
+        const published = await box.publish(topic, contentType === undefined ? value : inMediaType(value, contentType), { ...optionsOf(def, prefer, msg, contentType), ...(follow === undefined ? {} : { follow }) });
         if (follow === undefined) return;
         // What is to come from afar is no reason to keep the next one off the disk.
         accepted();
@@ -83,9 +84,8 @@ function idOf({ itemId }: PublishDef, prefer: Preference, msg: NodeMessage): str
   return set ?? (had === undefined ? undefined : inherited(had, msg));
 }
 
-function optionsOf(def: PublishDef, prefer: Preference, msg: NodeMessage, ofForm: string | undefined): PublishOptions {
+function optionsOf(def: PublishDef, prefer: Preference, msg: NodeMessage, contentType: string | undefined): PublishOptions {
   const id = idOf(def, prefer, msg);
-  const contentType = def.contentType || (ofForm ?? keptType(msg.contentType, msg.payload));
   const expires = numberOf(msg.expires, { otherwise: numberOf(def.expires, { otherwise: Number.NaN }) * 1000, least: -Infinity });
   const at = def.at?.trim();
   return {
@@ -96,7 +96,7 @@ function optionsOf(def: PublishDef, prefer: Preference, msg: NodeMessage, ofForm
   };
 }
 
-/** Text and bytes do not say what they hold; everything else does, whatever msg.contentType was left over. */
+/** What was left over from where it was read, as far as it may be of what the payload is now: text and bytes do not say what they hold, everything else does. */
 function keptType(contentType: unknown, payload: unknown): string | undefined {
   if (typeof contentType !== 'string') return undefined;
   if (typeof payload === 'string') return /^(text\/|application\/([\w.-]+\+)?xml$)/.test(contentType) ? contentType : undefined;

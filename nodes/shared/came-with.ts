@@ -5,14 +5,15 @@ import { textOr } from './text-or.ts';
 export interface CameWith {
   readonly topic?: string;
   readonly id?: string;
+  readonly contentType?: string;
   /** The record that `id` is of, where `recordId` is of the message that asked for it. */
   readonly itemRecordId?: string;
   /** Which sequence it is a part of, by `msg.parts.id`. */
   readonly parts?: string;
 }
 
-/** `msg.topic` or `msg.id`, unless the message only still has what it came with. */
-export function setByFlow(msg: NodeMessage, property: 'topic' | 'id'): string | undefined {
+/** `msg.topic`, `msg.id` or `msg.contentType`, unless the message only still has what it came with. */
+export function setByFlow(msg: NodeMessage, property: 'topic' | 'id' | 'contentType'): string | undefined {
   const value = textOr('', msg[property]);
   return originsOf(msg).some((one) => cameWithThe(property, value, one)) ? undefined : value;
 }

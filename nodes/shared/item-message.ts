@@ -37,8 +37,8 @@ export function itemMessage(delivery: Delivery, { form = 'auto', retained = fals
   if (delivery.kind === 'item') {
     const { contentType, publisher } = delivery;
     // In one piece: most of what a flow gets is made here.
-    const lanpost = reader ? { topic, id: delivery.id, node: reader.node, subscription: reader.subscription, epoch: reader.epoch, seq, recordId, redelivered }
-      : retained ? { topic, id: delivery.id, recordId, retained } : { topic, id: delivery.id, recordId };
+    const lanpost = reader ? { topic, id: delivery.id, contentType, node: reader.node, subscription: reader.subscription, epoch: reader.epoch, seq, recordId, redelivered }
+      : retained ? { topic, id: delivery.id, contentType, recordId, retained } : { topic, id: delivery.id, contentType, recordId };
     const message: { -readonly [Key in keyof ItemMessage]: ItemMessage[Key] } = { topic, id: delivery.id, kind, time, lanpost, payload: flowPayload(delivery.value, contentType, form), contentType, retained };
     if (publisher !== undefined) message.publisher = publisher;
     return message;

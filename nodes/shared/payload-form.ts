@@ -39,6 +39,21 @@ export function publishable(payload: unknown, form: PayloadForm): { readonly val
   }
 }
 
+/** Bytes that are said to be text, JSON or XML are that; throws, in words, when they are not. */
+export function inMediaType(value: Value, contentType: string): Value {
+  if (!(value instanceof Uint8Array)) return value;
+  if (/^application\/json\b|^[^;]+\+json\b/i.test(contentType)) return parsed(utf8Of(value));
+  return /^text\//i.test(contentType) || isXml(contentType) ? utf8Of(value) : value;
+}
+
+function utf8Of(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    throw new Error('the Buffer is not text in UTF-8', { cause: error });
+  }
+}
+
 /** What may be a value at all; what is inside it is the box's to judge. */
 function isValue(payload: unknown): payload is Value {
   return ['string', 'number', 'boolean', 'object'].includes(typeof payload);

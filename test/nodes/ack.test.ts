@@ -28,7 +28,7 @@ describe('lanpost ack', () => {
     await load(flow(), { lanpost: { box } });
     const [came, after] = [collect(flows.getNode('out')), collect(flows.getNode('after'))];
     const handed = [await came.next(), await came.next(), await came.next()];
-    expect(handed[0]?.lanpost).toEqual({ topic: 'a', id: handed[0]?.id, node: 'sub', subscription: 'sub', epoch: expect.any(String), seq: expect.any(Number), recordId: expect.any(String), redelivered: false });
+    expect(handed[0]?.lanpost).toEqual({ topic: 'a', id: handed[0]?.id, contentType: 'application/json', node: 'sub', subscription: 'sub', epoch: expect.any(String), seq: expect.any(Number), recordId: expect.any(String), redelivered: false });
     await saidBy(flows, 'sub', /^3 unacked, waiting/);
     for (const msg of handed) flows.getNode('confirm').receive(JSON.parse(JSON.stringify({ ...msg, changed: true })) as object);
     expect(await after.next()).toMatchObject({ payload: 0, changed: true });

@@ -115,6 +115,47 @@ describe('lanpost publish and lanpost subscribe', () => {
     expect(msg.contentType).toBe('application/octet-stream');
   });
 
+  it.each([
+    ['a: 1', 'application/yaml', Buffer.from('a: 1')],
+    ['a,b', 'text/csv', 'a,b'],
+    ['{}', 'application/json', '{}'],
+    [Buffer.from('ä'), 'text/plain; charset=utf-8', 'ä'],
+    [Buffer.from('{"a":1}'), 'application/json', { a: 1 }],
+    [Buffer.from('{"a":1}'), 'application/geo+json', { a: 1 }],
+    [Buffer.from('<a/>'), 'application/xml', '<a/>'],
+    [Buffer.from([1, 2]), 'image/png', Buffer.from([1, 2])],
+    [{ a: 1 }, 'application/geo+json', { a: 1 }],
+  ])('of %j the media type that the flow says is kept: %s', async (payload, contentType, expected) => {
+    await load(flow);
+    const came = collect(flows.getNode('out'));
+    flows.getNode('pub').receive({ topic: 'v', payload, contentType });
+    expect(await came.next()).toMatchObject({ payload: expected, contentType, lanpost: { contentType } });
+  });
+
+  it.each([
+    [Buffer.from([0xff]), 'text/plain', /not text in UTF-8/],
+    [Buffer.from('{'), 'application/json', /not JSON/],
+    [1, 'text/plain', /text\/plain/],
+    ['text', 'no media type', /media type/],
+  ])('%j as %s goes to Catch', async (payload, contentType, words) => {
+    await load(flow);
+    const wrong = collect(flows.getNode('caught'));
+    flows.getNode('pub').receive({ topic: 'v', payload, contentType });
+    expect((await wrong.next()).error).toMatchObject({ message: expect.stringMatching(words) });
+  });
+
+  it.each([
+    ['text', 'application/octet-stream', 'text/plain'],
+    [Buffer.from([0xff]), 'text/plain', 'application/octet-stream'],
+    [{ a: 1 }, 'text/plain', 'application/json'],
+    ['<b/>', 'application/xml', 'application/xml'],
+  ])('%j that only still has %s from where it was read is %s', async (payload, contentType, expected) => {
+    await load(flow);
+    const came = collect(flows.getNode('out'));
+    flows.getNode('pub').receive({ topic: 'v', payload, contentType, lanpost: { topic: 'other', contentType } });
+    expect(await came.next()).toMatchObject({ payload, contentType: expected });
+  });
+
   it('a message has what the contract names', async () => {
     await load(flow);
     const came = collect(flows.getNode('out'));

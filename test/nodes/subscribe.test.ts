@@ -34,7 +34,7 @@ describe('where it begins', () => {
       await (round === 0 ? load(flow({}), { lanpost: { box } }) : flows.setFlows(flow({})));
       const came = collect(flows.getNode('out'));
       expect([await came.next(), await came.next()]).toMatchObject([{ payload: { lamp: 'b', on: 1 }, retained: true }, { payload: { lamp: 'a', on: 2 }, retained: true }]);
-      expect(came.all[0]?.lanpost).toEqual({ topic: 'state', id: expect.any(String), recordId: expect.any(String), retained: true });
+      expect(came.all[0]?.lanpost).toEqual({ topic: 'state', id: expect.any(String), contentType: 'application/json', recordId: expect.any(String), retained: true });
       await box.publish('state', { lamp: 'b', on: round + 2 });
       expect(await came.next()).toMatchObject({ payload: { lamp: 'b', on: round + 2 }, retained: false });
       await box.publish('state', { lamp: 'b', on: 1 });
