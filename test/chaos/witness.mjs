@@ -27,6 +27,8 @@ async function connected() {
 }
 
 const request = async (type, ns, child) => (await connected()).iq.request(xml('iq', { type, to: service }, xml('pubsub', { xmlns: ns }, child)), { timeout: 20_000 });
+/** A text is none. */
+const readingOf = (payload) => (payload?.contentType === 'application/json' ? numberOf(JSON.parse(Buffer.from(payload.bytes).toString())) : undefined);
 const commands = {
   async items({ node }) {
     const answer = await request('get', 'http://jabber.org/protocol/pubsub', xml('items', { node, max_items: '100000' })).catch((error) => {
@@ -34,7 +36,7 @@ const commands = {
       throw error;
     });
     const items = answer?.getChild('pubsub')?.getChild('items')?.getChildren('item') ?? [];
-    return { records: items.flatMap((item) => recordsOf(item).map(({ recordId, previous, payload }) => ({ recordId, previous, n: numberOf(JSON.parse(Buffer.from(payload?.bytes ?? []).toString() || 'null')) }))), packs: items.filter((item) => item.getChild('pack')).length, items: items.length };
+    return { records: items.flatMap((item) => recordsOf(item).map(({ recordId, previous, payload }) => ({ recordId, previous, publisher: item.attrs.publisher, n: readingOf(payload) }))), packs: items.filter((item) => item.getChild('pack')).length, items: items.length };
   },
   delete: ({ node }) => request('set', 'http://jabber.org/protocol/pubsub#owner', xml('delete', { node })).then(() => undefined),
 };

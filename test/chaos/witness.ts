@@ -6,8 +6,8 @@ import type { Lan } from '../support/lan.ts';
 import { ROOT } from '../support/root.ts';
 
 interface Line { readonly re?: number; readonly answer?: unknown; readonly error?: string; readonly ready?: true }
-/** `previous`: the record that it says comes before it in its topic. `n`: the number of a reading that came unchanged. */
-export interface HeldRecord { readonly recordId: string; readonly previous?: number; readonly n?: number }
+/** `previous`: the record that it says comes before it in its topic. `publisher`: who sent it last, where the service says so. `n`: the number of a reading that came unchanged. */
+export interface HeldRecord { readonly recordId: string; readonly previous?: number; readonly publisher?: string; readonly n?: number }
 export interface Held { readonly records: readonly HeldRecord[]; readonly packs: number; readonly items: number }
 
 /** Looks at a home's nodes on their owner's behalf; see witness.mjs. */

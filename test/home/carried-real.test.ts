@@ -81,15 +81,26 @@ describe.each(['prosody', 'ejabberd'] as const)('a carried outbox on %s', (kind)
       // Its road goes: another port, at which nobody is.
       await add(a, 'edge1', 1);
       await publish(1, ITEMS);
+      let told: string[] = [];
+      await using reader = await openReader(server, 'edge1', { told: (ids) => {
+        told.push(...ids);
+        bell.ring();
+      } });
+      await reader.subscribe(TOPIC);
       const file = join(dir, 'outbox');
       expect(await a.outbox.export(file, b.identity.fingerprint)).toMatchObject({ records: ITEMS, more: false });
       expect(await b.outbox.import(file, `${file}.confirmed`, signal)).toMatchObject({ records: ITEMS, published: ITEMS, refused: 0 });
       expect(await b.outbox.import(file, `${file}.confirmed`, signal)).toMatchObject({ published: 0, present: ITEMS });
+      await bell.until(() => told.length >= ITEMS);
+      expect([told.length, new Set(told).size]).toEqual([ITEMS, ITEMS]);
+      told = [];
       // The author has not heard of it, and comes home.
       await publish(ITEMS + 1, 10);
       await add(a, 'edge1');
       await bell.until(async () => (await a.homes.list())[0]?.queued === 0);
-      await using reader = await openReader(server);
+      // Of what was carried it has sent nothing again.
+      await bell.until(() => told.length >= 10);
+      expect(told.length).toBe(10);
       const items = await reader.items(TOPIC);
       expect(items).toHaveLength(ITEMS + 11);
       expect(new Set(items.map(({ recordId }) => recordId)).size).toBe(ITEMS + 11);

@@ -59,7 +59,7 @@ describe.each((['prosody', 'ejabberd'] as const).filter((kind) => needs(kind)))(
 
   it.each([
     ['starttls', {}], ['tls', {}], ['websocket', { url: () => server.web.websocket }], ['bosh', { url: () => server.web.bosh }],
-  ] as const)('is carried to by %s, and the session is taken up again after a cut', async (transport, how) => {
+  ] as const)('is carried to by %s, and after a cut it is called again and gets the rest, all through the proxy', async (transport, how) => {
     await using proxy = await startProxy({ kind: round % 2 === 0 ? 'http' : 'socks5', book: book(), user: 'me', password: 'p@ss:w' });
     await using rig = await box();
     const topic = `t/${transport}`;

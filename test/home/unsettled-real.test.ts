@@ -1,5 +1,6 @@
 /* oxlint-disable unicorn/no-await-in-loop -- in order */
-// What a home has acknowledged and not yet settled lies in the log: memory does not grow with it.
+// What a home has acknowledged and not yet settled lies in the log: memory does not grow with it. The home is a scripted one; the name puts
+// it among the tests with real servers, as it takes as long as they do and measures the heap.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
