@@ -5,7 +5,7 @@ import { recordsOf } from '../../../src/home/pack-element.ts';
 import { toPayload } from '../../../src/payload/payload.ts';
 import { payloadToElement } from '../../../src/payload/xml.ts';
 import { serializeStandalone } from '../../../src/xml/serialize.ts';
-import { parseElement, xml, type Element } from '../../../src/xmpp/element.ts';
+import { attr, parseElement, xml, type Element } from '../../../src/xmpp/element.ts';
 import { StanzaError } from '../../../src/xmpp/stanza-error.ts';
 import { Bell } from '../../support/bell.ts';
 import { createHomeServer } from '../../support/homes.ts';
@@ -22,6 +22,9 @@ export interface Upstream extends AsyncDisposable {
   records(node: string): Promise<string[]>;
   /** How many items it holds, cheaper to ask. */
   count(node: string): Promise<number>;
+  /** From now on `arrivals` has the node of each item that came to one of these, in the order in which the home has them; they are made. */
+  follow(...nodes: string[]): Promise<void>;
+  readonly arrivals: readonly string[];
   /** Ms between two questions: to answer, Prosody reads the whole node, and does nothing else meanwhile. */
   readonly patience: number;
   /** What somebody else does there: publishes to a node that is made first if it is not there, deletes one with all it has. */
@@ -48,6 +51,13 @@ export async function scripted(): Promise<Scripted> {
     get port() { return home.account.port; },
     records: (node) => Promise.resolve([...home.nodes.get(node) ?? []].flatMap(([id, element]) => recordsOf(xml('item', { id }, parseElement(serializeStandalone(element)))).map(({ recordId }) => recordId))),
     count: async (node) => home.nodes.get(node)?.size ?? 0,
+    follow: async () => undefined,
+    get arrivals() {
+      return home.stanzas.flatMap((stanza) => {
+        const publish = stanza.getChild('pubsub')?.getChild('publish');
+        return publish ? [attr(publish, 'node') ?? ''] : [];
+      });
+    },
     nodes: () => [...home.nodes.keys()],
     lose(node, count) {
       for (const id of [...home.nodes.get(node)?.keys() ?? []].slice(-count)) home.nodes.get(node)?.delete(id);
@@ -69,7 +79,12 @@ export async function served(kind: 'prosody' | 'ejabberd'): Promise<Upstream> {
   const server = await createHomeServer(kind);
   await server.start();
   let reader: Reader | undefined;
-  const request = async (iq: Element): Promise<Element> => (reader ??= await openReader(server)).request(iq);
+  const arrivals: string[] = [];
+  const open = async (): Promise<Reader> => (reader ??= await openReader(server, 'edge1', { told: (ids, node) => { arrivals.push(...ids.map(() => node)); } }));
+  const request = async (iq: Element): Promise<Element> => (await open()).request(iq);
+  const create = (node: string): Promise<unknown> => request(createRequest(server.service, node, { accessModel: 'open', maxItems: 'max' })).catch((error: unknown) => {
+    if (!(error instanceof StanzaError && error.condition === 'conflict')) throw error; // it is there
+  });
   /** Undefined where there is no such node yet. */
   const asked = (iq: Element): Promise<Element | undefined> => request(iq).catch((error: unknown) => {
     if (error instanceof StanzaError && error.condition === 'item-not-found') return undefined;
@@ -89,10 +104,15 @@ export async function served(kind: 'prosody' | 'ejabberd'): Promise<Upstream> {
       return answer?.getChild('query', NS_ITEMS)?.getChildren('item').length ?? 0;
     },
     async publish(node, id, value) {
-      await request(createRequest(server.service, node, { accessModel: 'open', maxItems: 'max' })).catch((error: unknown) => {
-        if (!(error instanceof StanzaError && error.condition === 'conflict')) throw error; // it is there
-      });
+      await create(node);
       await request(publishRequest(server.service, node, id, payloadToElement(toPayload(value))));
+    },
+    arrivals,
+    async follow(...nodes) {
+      for (const node of nodes) {
+        await create(node);
+        await (await open()).subscribe(node);
+      }
     },
     async deleteNode(node) {
       await request(xml('iq', { type: 'set', to: server.service }, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub#owner' }, xml('delete', { node }))));
