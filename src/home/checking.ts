@@ -6,7 +6,7 @@ import type { Failures } from './failures.ts';
 import { PAGE_ITEMS, type Entry, type Lane } from './lane.ts';
 import { createNode, newestThere, probe, readBack, type NodeCheckParts, type ReadBack } from './node-check.ts';
 import { ownersOf } from './node-info.ts';
-import { FEWEST, keptBy, measure } from './node-room.ts';
+import { FEWEST, NodeRoom } from './node-room.ts';
 import { newestSent } from './newest-sent.ts';
 import { reasonOf } from './reason.ts';
 import type { Stretch } from './stretches.ts';
@@ -28,6 +28,7 @@ export interface CheckingParts {
 export class Checking {
   readonly #parts: CheckingParts;
   readonly #node: NodeCheckParts;
+  readonly room: NodeRoom;
   #checks = 0;
 
   constructor(parts: CheckingParts) {
@@ -37,11 +38,13 @@ export class Checking {
       log, pep, packs, request: (iq) => this.#request(iq),
       moved: (topic, reason) => trouble({ kind: 'home.pep', message: `${jid}: ${topic ?? 'all that goes up'} goes to the account's own service (PEP) from now on, where only the account may read what is not open: ${reason}` }),
     };
+    this.room = new NodeRoom({ work: parts.work, request: this.#node.request, packBytes: parts.packBytes });
   }
 
   /** Another session: whatever was being checked will not be answered. */
   begin(): void {
     this.#checks = 0;
+    this.room.begin();
   }
 
   /** An answer was too large to take: fewer at once, in the end none. */
@@ -61,7 +64,6 @@ export class Checking {
         if (generation !== work.generation) return undefined;
         lane.phase = 'ready';
         if (lane.page > 0) lane.page = PAGE_ITEMS;
-        if (!lane.measured) this.#measureLater(lane, generation);
         return undefined;
       },
       (error: unknown) => {
@@ -79,16 +81,6 @@ export class Checking {
     return true;
   }
 
-  /** When it has its own cursor, or is to have none. */
-  #measureLater(lane: Lane, generation: number): void {
-    const { work, wake } = this.#parts;
-    void (lane.moving ?? Promise.resolve()).finally(() => {
-      if (generation !== work.generation) return;
-      if (lane.phase === 'ready') lane.phase = 'new';
-      wake(lane);
-    });
-  }
-
   async #checked(lane: Lane, generation: number): Promise<void> {
     const still = (): boolean => generation === this.#parts.work.generation;
     if (!lane.created) await createNode(lane, this.#node);
@@ -97,17 +89,8 @@ export class Checking {
       if (still()) await this.#apply(lane, found);
     }
     // After that: what the node has let go of tells how many it kept until now.
-    // What is on its way to a cursor of its own is told apart only there; a topic does not wait for that.
-    if (!lane.measured && !lane.moving && still()) {
-      await measure(lane, this.#parts.work, this.#node.request, this.#parts.packBytes());
-      lane.measured = true;
-      // It may keep more now.
-      lane.room = undefined;
-    }
-    if (lane.room === undefined && lane.flight.size >= FEWEST && still()) {
-      const keeps = await keptBy(this.#parts.work.pep.serviceOf(lane.topic), lane.node, this.#node.request) ?? Infinity;
-      if (still()) lane.room = Math.max(FEWEST, keeps);
-    }
+    if (this.room.isDue(lane) && still()) await this.room.measure(lane);
+    if (lane.room === undefined && lane.flight.size >= FEWEST && still()) await this.room.bound(lane);
     if (still()) await this.#dropReplaced(lane, still);
     const doubtful = this.#whole(lane).filter((entry) => this.#parts.work.isDoubtful(lane, entry));
     if (doubtful.length > 0 && still()) {

@@ -155,6 +155,8 @@ export class Failures {
 
   #goOn(lane: Lane): void {
     lane.createdAgain = 0;
+    // After minutes or days: more waits, and whoever mended the node may have changed what it keeps.
+    if (lane.holds > 0) lane.measured = undefined;
     this.#parts.work.release(lane);
     this.#parts.wake(lane);
   }

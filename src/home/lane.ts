@@ -59,6 +59,15 @@ export const PAGE_ITEMS = 100;
 /** new: the node must be looked at before anything is sent. checking: that is going on. */
 export type Phase = 'new' | 'checking' | 'ready';
 
+/** So many records waited when the topic had had so many (`ordinal`); in front of them are those that were in flight (up to `answered`). */
+export interface Measured {
+  readonly waiting: number;
+  readonly ordinal: number;
+  readonly answered: number;
+  /** When more items than this may come of what waits, it is looked at again. */
+  readonly enough: number;
+}
+
 export class Lane {
   readonly topic: string;
   /** The subscription that the topic belongs to. */
@@ -78,12 +87,12 @@ export class Lane {
   returned: Entry[] = [];
   failure: Failure | undefined;
   created = false;
-  /** The node was not there before this session. */
-  made = false;
   /** Who may read the node, where publishing makes it. */
   options: 'open' | 'whitelist' | undefined;
-  /** Whether the node keeps what waits has been looked at. */
-  measured = false;
+  /** When it was last looked at whether the node keeps what waits. */
+  measured: Measured | undefined;
+  /** Records that the home has acknowledged since it is there. */
+  answered = 0;
   /** Items in flight at most, where that has been asked: no more than the node keeps, or one that is not there may have been driven out by those behind it. */
   room: number | undefined;
   /** The node keeps fewer items than wait; without a number, how many nobody says. */
@@ -204,6 +213,12 @@ export class Lane {
   /** There is nothing to be known about it. */
   get idle(): boolean {
     return !this.busy && this.takenAt === undefined && this.left.length === 0 && !this.own && !this.moving;
+  }
+
+  /** All of it has been read, and went: when it comes to that again, it is told of again. */
+  endShort(): void {
+    if (!this.short) return;
+    if (this.queue.length === 0 && this.left.length === 0 && this.standing.length === 0 && this.cursor.atTail && !this.cursor.hole) this.short = this.measured = undefined;
   }
 
   /** Puts entries back where they belong in the order: what is behind what was left for later first, the rest by seq. */

@@ -3,7 +3,8 @@
 import { homeOf } from '../pubsub/draft.ts';
 import { entryOf, PAGE_ITEMS, type Lane } from './lane.ts';
 import { presentOf, type NodeCheckParts } from './node-check.ts';
-import { FEWEST, keptBy } from './node-room.ts';
+import { keptBy } from './node-info.ts';
+import { FEWEST } from './node-room.ts';
 import { pageOf } from './read-back.ts';
 import { WINDOW } from './window.ts';
 

@@ -4,8 +4,7 @@ import { StanzaError } from '../xmpp/stanza-error.ts';
 import { failureOf } from './failure.ts';
 import { entryOf, packOf, PAGE_ITEMS, type Entry, type Lane } from './lane.ts';
 import { createRequest, itemsRequest, parseItems } from './node.ts';
-import { metaOf, type Request } from './node-info.ts';
-import { keptBy } from './node-room.ts';
+import { keptBy, metaOf, type Request } from './node-info.ts';
 import type { Packs } from './packs.ts';
 import type { Pep } from './pep.ts';
 import { Places } from './places.ts';
@@ -33,7 +32,6 @@ export async function createNode(lane: Lane, parts: NodeCheckParts): Promise<voi
   for (const maxItems of MAX_ITEMS) {
     try {
       await request(createRequest(service, node, { accessModel, maxItems }));
-      lane.made = true;
       pep.served();
       break;
     } catch (error) {

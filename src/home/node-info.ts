@@ -63,6 +63,19 @@ export async function keepsOf(service: string, node: string, request: Request): 
   return count(range && attr(range, 'max')) ?? Infinity;
 }
 
+/** How many items the node keeps, as far as anybody says. */
+export async function keptBy(service: string, node: string, request: Request): Promise<number | undefined> {
+  return await orNothing(keepsOf(service, node, request)) ?? (await orNothing(metaOf(service, node, request)))?.maxItems;
+}
+
+/** An answer that is an error, as nothing. */
+export function orNothing<T>(asked: Promise<T>): Promise<T | undefined> {
+  return asked.catch((error: unknown) => {
+    if (error instanceof StanzaError) return undefined;
+    throw error;
+  });
+}
+
 /** §8.4.1. */
 export function deleteRequest(service: string, node: string): Element {
   return xml('iq', { type: 'set', to: service }, xml('pubsub', { xmlns: NS_OWNER }, xml('delete', { node })));

@@ -153,6 +153,7 @@ export class Sending {
     this.#parts.work.expire(lane);
     const ready = this.packing.prepare(lane);
     const [entry] = lane.queue;
+    if (!entry) lane.endShort();
     if (lane.phase === 'new') {
       if (!entry && !lane.readBack) return 'idle';
       return this.#parts.checking.check(lane) ? 'idle' : 'later';
@@ -162,7 +163,7 @@ export class Sending {
       this.#parts.work.comeBack(lane);
       return 'idle';
     }
-    if (this.#parts.work.isDoubtful(lane, entry)) return this.#parts.checking.check(lane) ? 'idle' : 'later';
+    if (this.#parts.work.isDoubtful(lane, entry) || this.#parts.checking.room.isDue(lane)) return this.#parts.checking.check(lane) ? 'idle' : 'later';
     if (lane.flight.size >= (lane.room ?? FEWEST)) return lane.room !== undefined || this.#parts.checking.check(lane) ? 'idle' : 'later';
     if (!this.#window.admits(entry.bytes)) return 'full';
     const { budget } = this.#parts.work.options;

@@ -130,8 +130,8 @@ export class Uplink {
       lane.failure = undefined;
       lane.phase = 'new';
       // Where a service makes a missing node of itself, it makes it open to all.
-      lane.created = lane.made = false;
-      lane.measured = false;
+      lane.created = false;
+      lane.measured = undefined;
       lane.room = undefined;
       lane.readBack ||= lane.unknown.length > 0;
       if (lane.takenAt !== undefined) work.doubt(lane);

@@ -207,9 +207,6 @@ export class Work {
     lane.behind = true;
     // Asked only once: there are so many cursors and no more.
     lane.crowded = true;
-    // Whether its node keeps so much is looked at before it goes on.
-    lane.measured = false;
-    if (lane.phase === 'ready') lane.phase = 'new';
     this.#held.split(lane);
   }
 
@@ -240,11 +237,11 @@ export class Work {
     if (cursor.hole) return;
     if (own?.own === cursor) {
       own.behind = false;
-      own.short = undefined;
       own.crowded = false;
       this.#held.merge(own);
     }
     for (const lane of this.lanes.values()) {
+      if (lane.cursor === cursor) lane.endShort();
       // What is on its way to a cursor of its own is yet to be read.
       if (lane.cursor !== cursor || !lane.unformed || lane.moving || lane.left.length > 0) continue;
       lane.whole = true;
@@ -371,6 +368,8 @@ export class Work {
     this.comeBack(lane);
     const retried = this.#unqueue(lane, ({ seq }) => seq >= first).filter((entry) => entry.retried);
     lane.whole = false;
+    // More waits than was counted.
+    lane.measured = undefined;
     this.reading.again(lane.main, retried.map(({ seq }) => seq));
     this.reading.rewindTo(own, first);
   }
@@ -390,6 +389,7 @@ export class Work {
   acked(lane: Lane, entry: Entry): void {
     const now = this.options.clock.mono();
     lane.takenAt = now;
+    lane.answered += partsOf(entry).length;
     for (const { seq } of partsOf(entry)) lane.cursor.take(seq, this.settling.tag(now));
     this.settling.added();
   }

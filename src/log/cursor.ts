@@ -52,6 +52,8 @@ export interface Cursor {
   rewindTo(seq: number): void;
   /** Records of one topic that it has to hand out before `before`, about. */
   unread(topic: string, before: number): Promise<number>;
+  /** Of one topic, what was left and is not read yet, about. */
+  unreadLeft(topic: string): Promise<number>;
   /** Goes on from `seq`, which is behind all there is; what is to be handed out before that is left, for `nextLeft`. Of one that reads a single topic. */
   leap(seq: number): void;
   /** What was left and is not read yet, from the first such record to the last. */

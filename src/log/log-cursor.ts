@@ -297,6 +297,12 @@ export class LogCursor implements HeldCursor, Reader {
     return topic?.stored && from < before ? this.#parts.reading.count(topic, from, before - 1) : Promise.resolve(0);
   }
 
+  unreadLeft(name: string): Promise<number> {
+    const topic = this.#parts.state.topics.byName.get(name);
+    const { hole } = this.progress;
+    return topic?.stored && hole ? this.#parts.reading.count(topic, hole.from, hole.to) : Promise.resolve(0);
+  }
+
   leap(seq: number): void {
     if (hasWildcard(this.filter)) throw new LanpostError('unsupported', 'Only a reader of one topic can leave something behind.');
     this.#turn++;

@@ -3,6 +3,7 @@ import { attr, xml, type Element } from '../../src/xmpp/element.ts';
 import { iqResult } from '../../src/xmpp/stanza.ts';
 import { quiet } from '../support/quiet.ts';
 import { beforeWrites } from './cursor-writes.ts';
+import { startPassingClock } from './recorded/passing-clock.ts';
 import { createRig, type Rig } from './rig.ts';
 
 const NS_OWNER = 'http://jabber.org/protocol/pubsub#owner';
@@ -74,7 +75,7 @@ describe('a node that keeps fewer items than wait for it', () => {
     await rig.add();
     await rig.drained();
     // Of another node: one that is told to keep fewer than it holds drops the rest.
-    expect(asked).toEqual(['500', 'max']);
+    expect(asked).toEqual(['1000', 'max', '500']);
     expect([...rig.home.nodes.keys()]).toEqual(['a']);
     expect(told(rig)[0]).toContain('keeps fewer, the server does not say how many');
   });
@@ -85,7 +86,7 @@ describe('a node that keeps fewer items than wait for it', () => {
     await rig.publish('a', ...numbers(500));
     await rig.add();
     await rig.drained();
-    expect([asked, told(rig), [...rig.home.nodes.keys()]]).toEqual([['500'], [], ['a']]);
+    expect([asked, told(rig), [...rig.home.nodes.keys()]]).toEqual([['1000'], [], ['a']]);
   });
 
   it('and is somebody else\'s is told of where the service says it', async () => {
@@ -123,11 +124,14 @@ describe('a node that keeps fewer items than wait for it', () => {
     keeping(rig, '256', 256);
     await rig.restart();
     await rig.drained();
-    beforeWrites(rig.database, async (apart) => { if (apart) await rig.until(() => rig.count('a') > 3); });
+    // As many as it keeps may wait before it is looked at again.
+    await rig.publish('a', ...numbers(40));
+    await rig.drained();
+    beforeWrites(rig.database, async (apart) => { if (apart) await rig.until(() => rig.count('a') > 43); });
     rig.home.cut();
     await rig.publish('a', ...numbers(500));
     await rig.drained();
-    expect(rig.count('a')).toBe(503);
+    expect(rig.count('a')).toBe(543);
     expect(told(rig)).toHaveLength(1);
   });
 
@@ -163,6 +167,141 @@ describe('a node that keeps fewer items than wait for it', () => {
   });
 });
 
+/** What the ledger is told of nodes that keep fewer, and how many items of the topic the node had then. */
+function losses(rig: Rig, topic = 'a'): { there: number }[] {
+  const lost: { reason: string; count: number | undefined; there: number }[] = [];
+  const note = rig.log.noteLoss.bind(rig.log);
+  rig.log.noteLoss = (loss) => {
+    lost.push({ reason: loss.reason, count: loss.count, there: rig.count(topic) });
+    return note(loss);
+  };
+  return lost;
+}
+
+describe('a backlog that grows beyond what its node keeps', () => {
+  it.each<[string, string, number, boolean]>([
+    ['says how many it keeps', '256', 256, true], ['keeps as many as the service lets it, which does not say how many', 'max', 300, false],
+  ])('while the session lives, to a node that %s: is told of once, before one is driven out', async (_which, keeps, most, says) => {
+    const clock = startPassingClock(1);
+    try {
+      await using rig = await createRig({ time: clock });
+      keeping(rig, keeps, most, { told: says });
+      const lost = losses(rig);
+      // About as many go as it has for six minutes.
+      await rig.add({ budget: 100_000 });
+      await rig.publish('a', ...numbers(65));
+      await rig.until(async () => (await rig.status())?.reason?.includes('budget') ?? false);
+      await quiet();
+      expect(told(rig)).toEqual([]);
+      await rig.publish('a', ...numbers(500));
+      clock.rate = 100;
+      await rig.until(() => told(rig).length === 1);
+      expect((await rig.status())?.short).toMatchObject([{ topic: 'a', node: 'a', ...(says ? { keeps: 256 } : {}) }]);
+      for (let n = 0; n < 4; n++) await rig.publish('a', ...numbers(500));
+      // It tells how many wait now, at least half of them.
+      await rig.until(async () => ((await rig.status())?.short?.[0]?.waiting ?? 0) > 1200);
+      expect(told(rig)).toHaveLength(1);
+      // How many will be gone is not known while they come.
+      expect(lost).toEqual([{ reason: 'short', count: undefined, there: expect.any(Number) as number }]);
+      expect(lost[0]?.there).toBeLessThan(65);
+    } finally {
+      clock.stop();
+    }
+  });
+
+  it('while some of it is on its way, and the session is only broken', async () => {
+    await using rig = await createRig();
+    keeping(rig, '256', 256);
+    const lost = losses(rig);
+    await rig.add({ budget: 100_000 });
+    await rig.publish('a', ...numbers(200));
+    await rig.until(async () => (await rig.status())?.reason?.includes('budget') ?? false);
+    expect(told(rig)).toEqual([]);
+    rig.home.cut();
+    await rig.publish('a', ...numbers(500));
+    await rig.until(() => told(rig).length === 1);
+    expect(rig.home.resumed).toBe(1);
+    expect(lost).toHaveLength(1);
+  });
+
+  it('where what is live goes first, and it is left behind', async () => {
+    await using rig = await createRig();
+    keeping(rig, '256', 256);
+    await rig.publish('a', ...numbers(1000));
+    await rig.add({ topics: [], up: [{ filter: 'a', order: 'any' }] });
+    await rig.until(() => told(rig).length === 1);
+    expect(told(rig)[0]).toContain('1000 records of a wait');
+    await rig.drained();
+    expect(told(rig)).toHaveLength(1);
+  });
+
+  it('again after it has gone: is told of again', async () => {
+    await using rig = await createRig();
+    keeping(rig, '50', 50);
+    const lost = losses(rig);
+    await rig.add();
+    for (const times of [1, 2]) {
+      rig.home.cut();
+      // Fewer than get a cursor of their own.
+      await rig.publish('a', ...numbers(60));
+      await rig.drained();
+      expect(told(rig)).toHaveLength(times);
+      await rig.until(async () => (await rig.status())?.short === undefined);
+    }
+    expect(lost).toHaveLength(2);
+  });
+});
+
+describe('a topic that was held back while its backlog grew', () => {
+  it('is told of before it goes, when the owner gives the right', async () => {
+    const clock = startPassingClock(1);
+    try {
+      await using rig = await createRig({ time: clock });
+      let forbidden = true;
+      const asked = keeping(rig, '256', 256);
+      const { answer } = rig.home.set;
+      rig.home.set.answer = (iq, what, node) => (what === 'publish' && forbidden ? 'forbidden' : answer(iq, what, node));
+      const lost = losses(rig);
+      await rig.add();
+      await rig.publish('a', 1, 2, 3);
+      await rig.until(() => rig.held().includes('a'));
+      await rig.publish('a', ...numbers(497));
+      await quiet();
+      expect([told(rig), asked]).toEqual([[], []]);
+      forbidden = false;
+      clock.rate = 1000;
+      await rig.drained();
+      expect(told(rig)).toEqual([expect.stringContaining('500 records of a wait, and the node a keeps 256 items')]);
+      expect(lost).toEqual([{ reason: 'short', count: 244, there: 0 }]);
+      expect(rig.home.sessions).toBe(1);
+    } finally {
+      clock.stop();
+    }
+  });
+});
+
+describe('a node that the box has just made', () => {
+  it.each<[string, string, number, boolean]>([['says so', '100', 100, true], ['does not say so', 'max', 100, false]])('at a service that lets it keep few, and %s, is told of', async (_which, keeps, most, says) => {
+    await using rig = await createRig();
+    keeping(rig, keeps, most, { told: says });
+    const lost = losses(rig);
+    await rig.publish('a', ...numbers(150));
+    await rig.add();
+    await rig.drained();
+    expect(told(rig)).toEqual([expect.stringContaining(says ? '150 records of a wait, and the node a keeps 100 items' : 'keeps fewer')]);
+    expect(lost).toEqual([{ reason: 'short', count: says ? 50 : undefined, there: 0 }]);
+  });
+
+  it('beside others is not asked about each time, where the service has to be', async () => {
+    await using rig = await createRig();
+    const asked = keeping(rig, 'max', 100_000, { told: false });
+    for (let n = 0; n < 20; n++) await rig.publish(`t${n}`, ...numbers(20 + n));
+    await rig.add();
+    await rig.drained();
+    expect(asked).toEqual(['256']);
+  });
+});
+
 describe('a node that keeps fewer items than might be in flight', () => {
   const restarted = (rig: Rig): Promise<void> => rig.restart();
   const reconnected = async (rig: Rig): Promise<void> => {
@@ -183,8 +322,10 @@ describe('a node that keeps fewer items than might be in flight', () => {
       await rig.acknowledged('t', count);
     }
     // One is refused, and of all that follows the answers are lost as well.
-    rig.home.set.forgets = true;
-    rig.home.set.before = (stanza) => (stanza.toString().includes('>refused<') ? 'drop' : undefined);
+    rig.home.set.before = (stanza) => {
+      rig.home.set.forgets = stanza.getChild('pubsub')?.getChild('publish') !== undefined;
+      return stanza.toString().includes('>refused<') ? 'drop' : undefined;
+    };
     await rig.publish('t', 'refused', ...numbers(60).map((n) => `n${n}`));
     await rig.until(() => rig.count('t') >= 100 + keeps - 1);
     await quiet();
