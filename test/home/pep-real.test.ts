@@ -100,16 +100,16 @@ describe.each(['prosody', 'ejabberd'] as const)('an ordinary account', (kind) =>
       expect((await other.homes.list())[0]?.reason).toContain(`the node plant belongs to ${kind === 'ejabberd' ? server.account('edge1').jid : 'another account, which the service does not name'}; nodes of this box's own are had by node={box}/{topic}`);
     });
 
-    it('is told that a node keeps fewer than wait, before they go', async () => {
-      await using server = await createHomeServer(kind, { env: { MAX_ITEMS: '256' } });
+    it.each([[256, 300], [100, 150]])('is told that a node keeps fewer than wait (%i, of %i), before they go', async (keeps, waiting) => {
+      await using server = await createHomeServer(kind, { env: { MAX_ITEMS: String(keeps) } });
       await server.start();
       const { homes, publish, drained, troubles } = await box();
-      await publish('plant', 300);
+      await publish('plant', waiting);
       await homes.add(accountOf(server, 'edge1'));
       await drained();
-      expect(troubles.filter(({ kind: what }) => what === 'home.short').map(({ message }) => message)).toEqual([expect.stringContaining(kind === 'prosody' ? 'keeps 256 items' : 'keeps fewer')]);
+      expect(troubles.filter(({ kind: what }) => what === 'home.short').map(({ message }) => message)).toEqual([expect.stringContaining(kind === 'prosody' ? `keeps ${keeps} items` : 'keeps fewer')]);
       await using reader = await openReader(server);
-      expect(await count(reader, server.service, 'plant')).toBe(256);
+      expect(await count(reader, server.service, 'plant')).toBe(keeps);
     });
   });
 });

@@ -7,7 +7,7 @@ import type { Element } from '../../xmpp/element.ts';
 const NS_OWNER = 'http://jabber.org/protocol/pubsub#owner';
 
 /** §8.9.2. */
-export function affiliationRequest(service: string, node: string, jid: string, affiliation: 'publisher' | 'none'): Element {
+export function affiliationRequest(service: string, node: string, jid: string, affiliation: 'owner' | 'publisher' | 'none'): Element {
   return xml('iq', { type: 'set', to: service }, xml('pubsub', { xmlns: NS_OWNER }, xml('affiliations', { node }, xml('affiliation', { jid, affiliation }))));
 }
 
