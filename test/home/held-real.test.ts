@@ -22,7 +22,7 @@ const FIRST = 200;
 const MORE = 50;
 
 /** A log on disk, and its homes with an account that owns no node, on a clock whose holds end when it is told to pass quicker. */
-async function openBox(server: HomeServer): Promise<AsyncDisposable & { log: Log; homes: Homes; clock: PassingClock; troubles: Trouble[]; status(): Promise<HomeStatus | undefined>; add(): Promise<HomeStatus> }> {
+async function openBox(server: HomeServer): Promise<AsyncDisposable & { log: Log; homes: Homes; clock: PassingClock; troubles: Trouble[]; status: () => Promise<HomeStatus | undefined>; add: () => Promise<HomeStatus> }> {
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-held-'));
   const troubles: Trouble[] = [];
   const trouble = (one: Trouble): void => { troubles.push(one); };
