@@ -180,6 +180,8 @@ export class Failures {
     this.#holding.hold(lane, reason);
     work.comeBack(lane);
     work.leave(lane);
+    // What it had in flight makes room for others.
+    this.#parts.wake(lane);
   }
 
   /** The home will not take it: of a pack, perhaps it takes the records. */
