@@ -45,6 +45,10 @@ const FLOW: readonly object[] = [
   node('caught', 'catch', [['how']], { scope: UNTIL.map((until) => `send ${until}`) }),
   code('how', 'const { id, error } = msg; return error ? [null, { payload: { id, code: error.code ?? null, message: error.message, source: error.source.id } }] : [{ payload: { id } }, null];', [['done'], ['failed']]),
   publish('done', 'flow/done'), publish('failed', 'flow/failed'),
+  // Asks whoever it is told to.
+  subscribe('to ask', 'do/ask', 'whom'), code('whom', 'return { to: msg.payload.to, payload: msg.payload.iq };', [['iq']]),
+  ours('iq', 'request', [['answered']], { to: '', kind: 'get', command: '', timeout: '30' }),
+  code('answered', 'return { payload: { answer: msg.payload, from: msg.from } };', [['answers']]), publish('answers', 'flow/answer'),
   // In bulk, from node to node with nothing between.
   ours('keep', 'message in', [['kept']], { from: 'B@h2', reader: 'keeper' }), publish('kept', 'flow/kept'),
   subscribe('more', 'do/bulk', 'send bulk'), ours('send bulk', 'message out', [], { to: 'link:B@h2', until: 'accepted' }),
@@ -195,6 +199,16 @@ describe.skipIf(!needs('root', 'avahi-daemon', 'libpurple'))('a flow in the embe
       { code: 'unreachable', source: 'send accepted', message: expect.stringContaining('link:nobody@nowhere') },
       { code: null, source: 'send accepted', message: expect.stringContaining('msg.to') },
     ]);
+  });
+
+  it('lanpost request goes on with what the other box answers to an IQ, and with who answered', async () => {
+    const ask = async (to: string, iq: string): Promise<Body> => {
+      await boxA.publish('do/ask', { to, iq });
+      return value(await flow.first(on('flow/answer', { from: to })));
+    };
+    const { answer: version } = await ask('link:B@h2', '<query xmlns="jabber:iq:version"/>');
+    expect(version).toMatch(/^<query xmlns='jabber:iq:version'><name>lanpost<\/name><version>\d[^<]*<\/version>.*<\/query>$/);
+    expect(version).toContain(`<version>${(await boxB.status()).version}</version>`);
   });
 
   it('while a box is away, what waits for it is done only when it has come back and has it', async () => {
