@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Locator } from 'playwright-core';
@@ -12,7 +12,7 @@ import { ROOT } from '../support/root.ts';
 const MINUTES = 60_000;
 
 /** What somebody does who has only just heard of it: clone, start, open what is printed, look. */
-describe.runIf(needs('chromium') && existsSync(join(ROOT, '.git')))('a newcomer', () => {
+describe.runIf(needs('chromium', 'clone'))('a newcomer', () => {
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-newcomer-'));
   let box: ChildProcess | undefined;
   let browser: Watched | undefined;

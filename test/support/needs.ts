@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { ROOT } from './root.ts';
 
 /** What a test may need of the machine, and the Debian packages that bring it. */
 const NEEDS = {
@@ -15,6 +16,8 @@ const NEEDS = {
   faketime: { packages: 'faketime', there: () => onPath('faketime') },
   /** A terminal of its own for a program: util-linux's `script`. */
   pty: { packages: 'bsdutils', there: () => onPath('script') },
+  /** What a newcomer clones: an unpacked archive has none. */
+  clone: { packages: 'git (and take the sources with git clone)', there: () => onPath('git') && existsSync(join(ROOT, '.git')) },
   gcc: { packages: 'gcc libc6-dev', there: () => onPath('gcc') },
   strace: { packages: 'strace', there: () => onPath('strace') },
   python3: { packages: 'python3', there: () => onPath('python3') },
