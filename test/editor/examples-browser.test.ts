@@ -155,5 +155,6 @@ describe.runIf(needs('root', 'chromium'))('the example flows in the editor, with
   it('nothing complained, in no page and in no flow', () => {
     expect(editor.browser.offSite).toEqual([]);
     expect(editor.complaints()).toEqual([]);
+    expect(editor.warned).toBe('');
   });
 });

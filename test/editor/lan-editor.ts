@@ -15,6 +15,8 @@ export interface LanEditor extends AsyncDisposable {
   readonly page: Page;
   /** What the page complained of. */
   complaints(): string[];
+  /** What the process has printed beyond where it is to be found: warnings and errors of its nodes, too. */
+  readonly warned: string;
 }
 
 /** `lanpost start` on a host of a LAN, with its editor in a browser there: no flow, and the debug sidebar open. */
@@ -29,7 +31,11 @@ export async function openLanEditor(lan: Lan, host: number, dir: string): Promis
     await once(process, 'close');
   };
   let said = '';
-  process.stderr.on('data', (text: Buffer) => { said += text.toString(); });
+  let warned = '';
+  process.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+    warned += text;
+  });
   try {
     // As it goes on, what it says has to be read.
     const address = await new Promise<string>((resolve, reject) => {
@@ -49,6 +55,7 @@ export async function openLanEditor(lan: Lan, host: number, dir: string): Promis
     await page.evaluate(() => { (globalThis as EditorWindow).RED.sidebar.show('debug'); });
     return {
       box, browser, page,
+      get warned() { return warned; },
       complaints: () => complaintsOf(browser.complaints),
       async [Symbol.asyncDispose]() {
         await browser[Symbol.asyncDispose]();

@@ -447,5 +447,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
   it('asked nobody outside, and nothing complained', () => {
     expect(browser.offSite).toEqual([]);
     expect(editor.complaints()).toEqual([]);
+    // Of the last that was asked, with nobody there and no Catch node, and of nothing else.
+    expect(editor.warned).toMatch(/^lanpost: \[lanpost request \w+\] hall@hall is not on the link: see `lanpost peers`\n$/);
   });
 });
