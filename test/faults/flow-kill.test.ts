@@ -140,10 +140,10 @@ it('what the flow was handed before the last moment does not come again after a 
   running = await startFlows(dir, held, { env: { RATE: '0' } });
   await expect.poll(() => numbers().at(-1), { timeout: 40_000 }).toBe(ITEMS - 1);
   const [first = -1] = numbers();
-  // All that is new, in order, and before it what was handed out a moment before: a second, and what a busy machine makes of one.
+  // All that is new, in order, and before it what was handed out a moment before: a second, and what a busy machine needs to write it.
   expect(numbers()).toEqual(Array.from({ length: ITEMS - first }, (_, n) => first + n));
   expect(first).toBeLessThanOrEqual(handed.length);
-  expect(first).toBeGreaterThan(handed.length - PER_SECOND * 4);
+  expect(first).toBeGreaterThan(handed.length - PER_SECOND * 2);
   const again = got().filter(([n]) => n < handed.length);
   expect(again.map(([, redelivered]) => redelivered)).toEqual(again.map(() => true));
   await running.stop();

@@ -14,6 +14,15 @@ export interface Packed extends Disposable {
   readonly installed: string;
 }
 
+/** Where there is Node with npm, a shell, and nothing else: no compiler. */
+function bareTools(dir: string): string {
+  const bin = join(dir, 'bin');
+  mkdirSync(bin);
+  symlinkSync(process.execPath, join(bin, 'node'));
+  for (const name of ['npm', 'sh', 'env']) symlinkSync(execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim(), join(bin, name));
+  return bin;
+}
+
 /** As the palette manager installs it: with npm alone, from the file that is published. */
 export function installPacked(): Packed {
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-packed-'));
@@ -26,6 +35,6 @@ export function installPacked(): Packed {
   const [tarball = ''] = readdirSync(dir).filter((name) => name.endsWith('.tgz'));
   mkdirSync(userDir);
   writeFileSync(join(userDir, 'package.json'), '{ "name": "node-red-project", "version": "0.0.1", "private": true }');
-  execFileSync('npm', ['install', '--silent', '--prefer-offline', '--no-audit', '--no-fund', join(dir, tarball)], { cwd: userDir, env: PLAIN_ENV, timeout: 200_000 });
+  execFileSync('npm', ['install', '--silent', '--prefer-offline', '--no-audit', '--no-fund', join(dir, tarball)], { cwd: userDir, env: { ...PLAIN_ENV, PATH: bareTools(dir) }, timeout: 200_000 });
   return { userDir, installed: join(userDir, 'node_modules/lanpost'), [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
 }
