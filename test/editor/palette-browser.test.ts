@@ -324,6 +324,18 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     await debugged('saw chat').getByText('on my way').waitFor({ timeout: 40_000 });
   });
 
+  it('on the status page that person is a chat client, in the clear, whom nobody can pair with', async () => {
+    const shown = await page.context().newPage();
+    await shown.goto(new URL('/status/', page.url()).href);
+    const row = (name: string): Locator => shown.locator('#peers li', { hasText: name });
+    await row('alice@desk').locator('.pill').getByText('in the clear').waitFor();
+    expect(await row('alice@desk').locator('.more').innerText()).toContain('a chat client');
+    expect(await row('alice@desk').getByRole('button').count()).toBe(0);
+    expect(await row('hall@hall').locator('.more').innerText()).toContain('a box');
+    expect(await row('hall@hall').locator('.pill').innerText()).toBe('paired');
+    await shown.close();
+  });
+
   it('peers and home: what there is, when asked', async () => {
     await press('who');
     await debugged('saw seen').getByText('array[1]').waitFor();
@@ -375,8 +387,8 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
       'lanpost request': 'answered 1', 'lanpost command out': 'answered 1',
     })) await expect.poll(() => status(name), { timeout: 20_000, message: name }).toBe(`dot-green ${words}`);
     expect(await status('lanpost command in')).toBe('ring-grey offered, run 1 time');
-    const lines = await gate.items('$ledger', { last: 10 });
-    expect(await status('lanpost gap')).toBe(`dot-green told of ${lines.length}`);
+    const { length } = await gate.items('$ledger', { last: 10 });
+    expect(await status('lanpost gap')).toBe(`dot-yellow told of ${length}, ${length} ${length === 1 ? 'loss' : 'losses'} known`);
   });
 
   it('what no list has can be typed, and works as well', async () => {
@@ -429,7 +441,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     await expect.poll(() => status('lanpost message in'), { timeout: 40_000 }).toBe('dot-green received 1');
     await gate.subscribe('lost/#', { durable: 'forgetful', maxBacklog: { records: 1 } }).close();
     for (let n = 0; n < 3; n++) await gate.publish('lost/one', n);
-    await expect.poll(() => status('lanpost gap'), { timeout: 40_000 }).toMatch(/^dot-green told of [12]$/);
+    await expect.poll(() => status('lanpost gap'), { timeout: 40_000 }).toMatch(/^dot-yellow told of ([12]), \1 loss(es)? known$/);
     expect(await hall.commands.run('link:gate@gate', 'door/shut', { seconds: 5, side: 'in' })).toEqual({ seconds: 5, side: 'in' });
     // Of what is not there that is what it says.
     expect(await status('lanpost home')).toBe('ring-red no home nobody@home.test');
