@@ -8,7 +8,7 @@ import type { Editor } from '../../src/editor/editor.ts';
 import { openBrowser, type Watched } from '../support/browser.ts';
 import { createHomeServer, type HomeServer } from '../support/homes.ts';
 import { needs } from '../support/needs.ts';
-import { chooseIn, closeDialog, complaintsOf, editorLoaded, type EditorWindow } from './editor-page.ts';
+import { chooseIn, closeDialog, complaintsOf, deploy, dragNode, editorLoaded, openDialog, pick, wireNodes, type EditorWindow } from './editor-page.ts';
 import { shipped } from './shipped.ts';
 
 const SOON = { timeout: 60_000 } as const;
@@ -41,10 +41,11 @@ const CASES: readonly (readonly [what: string, node: string, english: string, ge
   ['a box that is not deployed yet', '', '^this box does not run here yet: deploy first$', '^diese Box läuft hier noch nicht: erst Deploy$'],
 ];
 
-describe.runIf(needs('chromium', 'prosody'))('the test in the dialog of lanpost box', () => {
+describe.runIf(needs('chromium', 'prosody'))('the dialog of lanpost box', () => {
   const dir = mkdtempSync(join(tmpdir(), 'lanpost-box-test-'));
   let server: HomeServer;
   let gate: Box;
+  let hall: Box;
   let editor: Editor;
   let browser: Watched;
 
@@ -56,7 +57,9 @@ describe.runIf(needs('chromium', 'prosody'))('the test in the dialog of lanpost 
       ...['fine', 'taken', 'nobody'].map((id, at) => ({ id: `peers ${id}`, type: 'lanpost peers', z: 'tab', box: id, only: '', x: 200, y: 60 + 60 * at, wires: [[], []] })),
     ]));
     const { createBox, startEditor } = await shipped();
-    [server, gate] = await Promise.all([createHomeServer('prosody'), createBox({ dir: join(dir, 'gate'), name: 'gate', link: false, control: false })]);
+    [server, gate, hall] = await Promise.all([
+      createHomeServer('prosody'), createBox({ dir: join(dir, 'gate'), name: 'gate', link: false, control: false }), createBox({ dir: join(dir, 'hall'), name: 'hall', link: false }),
+    ]);
     await server.start();
     const [{ host, port }, ca] = [server, readFileSync(server.ca, 'utf8')];
     await gate.homes.add({ ...server.account('viewer'), host, port, ca });
@@ -70,12 +73,12 @@ describe.runIf(needs('chromium', 'prosody'))('the test in the dialog of lanpost 
   afterAll(async () => {
     await browser?.[Symbol.asyncDispose]();
     await editor?.close();
-    await gate?.close();
+    await Promise.all([gate?.close(), hall?.close()]);
     await server?.down();
     rmSync(dir, { recursive: true, force: true });
   });
 
-  describe.each([['English', 'en-US', 2], ['German', 'de-DE', 3]] as const)('in %s', (language, locale, column) => {
+  describe.each([['English', 'en-US', 2], ['German', 'de-DE', 3]] as const)('tests it in %s:', (language, locale, column) => {
     let page: Page;
     beforeAll(async () => {
       page = await browser.open({ locale, viewport: { width: 1360, height: 980 } });
@@ -107,6 +110,32 @@ describe.runIf(needs('chromium', 'prosody'))('the test in the dialog of lanpost 
       })).toEqual({ wider: 0, under: [true, true] });
       await closeDialog(page, '#node-config-dialog-cancel');
     });
+  });
+
+  it('chooses a box that runs already: its topics are in the picker, and what is published there comes to the flow', async () => {
+    await hall.publish('hall/light', 'before');
+    const page = await browser.open({ locale: 'en-US', viewport: { width: 1360, height: 980 } });
+    await page.goto(editor.url, { waitUntil: 'load', ...SOON });
+    await editorLoaded(page);
+    await page.evaluate(() => { (globalThis as EditorWindow).RED.sidebar.show('debug'); });
+    const [subscribe, debug] = [await dragNode(page, 'lanpost subscribe', 160, 300), await dragNode(page, 'debug', 420, 300)];
+    await wireNodes(page, subscribe, debug);
+    await openDialog(page, subscribe);
+    await page.locator('#node-input-btn-box-add').click();
+    await chooseIn(page, page.locator('#lanpost-shown-mode + .red-ui-typedInput-container'), 'A box that runs already');
+    await page.locator('#node-config-input-dir').fill(join(dir, 'hall'));
+    await closeDialog(page, '#node-config-dialog-ok');
+    await page.locator('#node-input-filter').fill('hall/light');
+    await closeDialog(page, '#node-dialog-ok');
+    await deploy(page);
+    await expect.poll(() => subscribe.locator('.red-ui-flow-node-status-label').textContent(), SOON).toBe('received 0');
+    await openDialog(page, subscribe);
+    await page.locator('#node-input-filter').fill('');
+    await pick(page, '#node-input-filter', 'hall', 'hall/light');
+    await closeDialog(page, '#node-dialog-cancel');
+    await hall.publish('hall/light', 'switched on');
+    await page.locator('.red-ui-debug-msg').getByText('switched on').waitFor(SOON);
+    await page.context().close();
   });
 
   it('asked nobody outside, and nothing complained', () => {
