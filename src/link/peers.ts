@@ -92,6 +92,11 @@ export class Peers {
     });
   }
 
+  /** There is no room for strangers. */
+  get isFull(): boolean {
+    return this.#known.size >= this.#init.limit;
+  }
+
   get size(): number {
     return this.#known.size;
   }
@@ -106,7 +111,7 @@ export class Peers {
     }
     const before = this.#known.get(name);
     // Names cost nothing: whoever announces a thousand must not hide those the owner knows.
-    if (!before && this.#known.size >= this.#init.limit && this.#init.standing(name).trust !== 'paired') {
+    if (!before && this.isFull && this.#init.standing(name).trust !== 'paired') {
       this.#seldom.tell({ kind: 'link.peers-full', message: `More than ${this.#init.limit} peers are on the link; the others are ignored.` });
       // Who is known by its stream alone is told of again by nobody, nor that it is gone.
       if (!sighting.via) this.#ignored.set(name, sighting);
@@ -140,7 +145,7 @@ export class Peers {
     this.#listeners.tell(event);
     // Discovery says nothing twice: who came while it was full would stay unseen for as long as it is there.
     const [next] = this.#ignored.values();
-    if (next && this.#known.size < this.#init.limit) this.found(next);
+    if (next && !this.isFull) this.found(next);
   }
 
   names(): Iterable<string> {

@@ -6,14 +6,15 @@ const ANNOUNCED_WITHIN = 3_000;
 
 export interface Callers {
   readonly names: readonly string[];
-  /** The name is not announced there: only a paired key may stand behind it. */
+  /** The name is not in the list, which is full: only a paired key may stand behind it. */
   readonly unlisted?: true;
 }
 
 /**
  * Who may be calling from an address of the link: the name said, if it is announced there, else all that are. Of a paired
  * key the name is enough, for whoever says it has to show that key: strangers may announce so much that it is not heard.
- * For the same reason one that has another name now may be there unheard: under a name that nobody announces a paired key is let in.
+ * For the same reason one that has another name now may be there unheard: where there is no room for more names, a paired key is let in
+ * under any. Else who is not heard is told so before anything else, and knows that multicast does not reach us.
  */
 export async function callersAt(peers: Peers, from: string | undefined, address: string, isPaired: (name: string) => boolean): Promise<Callers> {
   // COMPAT(iChat, Adium): older ones say an IP address.
@@ -26,5 +27,6 @@ export async function callersAt(peers: Peers, from: string | undefined, address:
   const found = await peers.awaited(() => (peers.isAt(from, address) ? peers.get(from)?.name : undefined), ANNOUNCED_WITHIN);
   if (found !== undefined) return { names: [found] };
   const said = Buffer.from(from).toString();
-  return isPaired(said) ? { names: [said] } : { names: [said], unlisted: true };
+  if (isPaired(said)) return { names: [said] };
+  return peers.isFull ? { names: [said], unlisted: true } : { names: [] };
 }
