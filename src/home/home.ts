@@ -25,6 +25,7 @@ import type { PepStatus } from './pep.ts';
 import { isProven, setProven } from './proven.ts';
 import { parseProxy } from './proxy.ts';
 import { destinationOf, reach } from './reach.ts';
+import { reasonOf } from './reason.ts';
 import { accountRefusals, Refusals } from './refusals.ts';
 import { Roads } from './roads.ts';
 import type { SessionTiming } from './liveness.ts';
@@ -479,7 +480,7 @@ export class Home {
     this.#sessions.detach();
     for (const uplink of this.#uplinks) uplink.offline();
     // Something in flight was too much for the server.
-    if (reason instanceof StreamEnded && OURS.has(reason.fault.condition)) for (const uplink of this.#uplinks) uplink.suspect();
+    if (reason instanceof StreamEnded && OURS.has(reason.fault.condition)) for (const uplink of this.#uplinks) uplink.suspect(reasonOf(reason));
     if (reason instanceof StreamBroken) {
       for (const uplink of this.#uplinks) uplink.choked();
       this.#downlink?.choked();

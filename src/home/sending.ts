@@ -121,11 +121,11 @@ export class Sending {
   }
 
   /** The stream died of something we sent: find out what, one at a time. */
-  suspect(): void {
+  suspect(reason: string): void {
     const { work } = this.#parts;
     const inFlight = [...work.lanes.values()].flatMap((lane) => [...lane.flight]);
     this.#window.narrow();
-    this.#suspect.died(inFlight.map((entry) => entry.seq));
+    this.#suspect.died(inFlight.map((entry) => entry.seq), reason);
   }
 
   #pump(): void {
@@ -184,9 +184,10 @@ export class Sending {
       failures.refused(lane, entry, stanza);
       return;
     }
-    if (this.#suspect.guilty(entry.seq)) {
+    const guilt = this.#suspect.guilt(entry.seq);
+    if (guilt !== undefined) {
       this.#suspect.clear(entry.seq);
-      failures.refused(lane, entry, 'the server ended the stream twice when this alone was in flight');
+      failures.refused(lane, entry, `${guilt}, twice when this alone was in flight`);
       return;
     }
     lane.flight.add(entry);

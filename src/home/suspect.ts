@@ -2,6 +2,7 @@
 export class Suspect {
   #seq: number | undefined;
   #times = 0;
+  #reason = '';
   /** In flight when the stream died, and still under way: while there are any, only one may be in flight. */
   readonly #open = new Set<number>();
 
@@ -9,17 +10,19 @@ export class Suspect {
     return this.#open;
   }
 
-  /** The stream died with these in flight. */
-  died(inFlight: readonly number[]): void {
+  /** The stream died with these in flight; `reason`: as the server gave it. */
+  died(inFlight: readonly number[], reason: string): void {
     for (const one of inFlight) this.#open.add(one);
     const [seq] = inFlight;
     if (seq === undefined || inFlight.length > 1) return;
     this.#times = this.#seq === seq ? this.#times + 1 : 1;
     this.#seq = seq;
+    this.#reason = reason;
   }
 
-  guilty(seq: number): boolean {
-    return this.#seq === seq && this.#times >= 2;
+  /** What the server said, when it is the one. */
+  guilt(seq: number): string | undefined {
+    return this.#seq === seq && this.#times >= 2 ? this.#reason : undefined;
   }
 
   /** It was answered, or put aside. */

@@ -109,8 +109,8 @@ export class Uplink {
   }
 
   /** The stream died of something we sent: find out what, one at a time. */
-  suspect(): void {
-    this.#sending.suspect();
+  suspect(reason: string): void {
+    this.#sending.suspect(reason);
   }
 
   /** The stream died of something we asked for. */
