@@ -2,7 +2,7 @@
 import { LanpostError } from '../errors.ts';
 import type { Element } from '../xmpp/element.ts';
 import { failureOf } from './failure.ts';
-import type { Failures } from './failures.ts';
+import type { Failures, Whose } from './failures.ts';
 import { PAGE_ITEMS, type Entry, type Lane } from './lane.ts';
 import { createNode, newestThere, probe, readBack, type NodeCheckParts, type ReadBack } from './node-check.ts';
 import { ownersOf } from './node-info.ts';
@@ -109,13 +109,14 @@ export class Checking {
     return half < 0 ? queue : queue.slice(0, half);
   }
 
-  /** To whom the topic's node belongs, when it is not the account's, and what may be done about it. */
-  async whose(lane: Lane): Promise<string | undefined> {
+  /** That the topic's node is not there, or to whom it belongs, when it is not the account's, and what may be done about it. */
+  async whose(lane: Lane): Promise<Whose | undefined> {
     const { options: { jid }, pep } = this.#parts.work;
     const owners = await ownersOf(pep.serviceOf(lane.topic), lane.node, this.#node.request);
-    if (owners === undefined || owners.includes(jid)) return undefined;
+    if (owners === undefined) return { words: `the node ${lane.node} is not there`, owned: false };
+    if (owners.includes(jid)) return undefined;
     const own = lane.rule.node.includes('{box}') ? '' : `; nodes of this box's own are had by node={box}/${lane.rule.node} in the rule of ${lane.rule.filter}`;
-    return `the node ${lane.node} belongs to ${owners.length > 0 ? owners.join(', ') : 'another account, which the service does not name'}${own}`;
+    return { words: `the node ${lane.node} belongs to ${owners.length > 0 ? owners.join(', ') : 'another account, which the service does not name'}${own}`, owned: true };
   }
 
   async #request(iq: Element): Promise<Element> {

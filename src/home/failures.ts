@@ -11,12 +11,19 @@ import type { Work } from './work.ts';
 const MINUTE = 60_000;
 const LONG = 4;
 
+/** What is the matter with a node that refuses. */
+export interface Whose {
+  readonly words: string;
+  /** It is there, and not the account's. */
+  readonly owned: boolean;
+}
+
 export interface FailuresParts {
   readonly work: Work;
   readonly wake: (lane: Lane) => void;
   readonly wakeAll: () => void;
-  /** To whom the topic's node belongs, when that may be why it refuses. */
-  readonly whose: (lane: Lane) => Promise<string | undefined>;
+  /** To whom the topic's node belongs, or that it is not there, when that may be why it refuses. */
+  readonly whose: (lane: Lane) => Promise<Whose | undefined>;
   /** The records of a pack are to go alone. */
   readonly dissolve: (lane: Lane, entry: Entry) => Promise<void>;
 }
@@ -161,15 +168,16 @@ export class Failures {
     this.#parts.wake(lane);
   }
 
-  /** As `hold`; whose the node is may tell why. */
+  /** As `hold`; whose the node is, or that there is none, may tell why: Prosody answers both alike. */
   #holdWhose(lane: Lane, reason: string): void {
     this.#hold(lane, reason);
     const { work: { options: { jid, trouble } }, whose } = this.#parts;
     whose(lane).then((found) => {
       if (found === undefined || lane.heldUntil === 0) return undefined;
-      lane.reason = `${reason}; ${found}`;
-      if (lane.whose !== found) trouble({ kind: 'home.owner', message: `${jid}: ${lane.topic}: ${found}` });
-      lane.whose = found;
+      const { words, owned } = found;
+      lane.reason = `${reason}; ${words}`;
+      if (owned && lane.whose !== words) trouble({ kind: 'home.owner', message: `${jid}: ${lane.topic}: ${words}` });
+      lane.whose = words;
       return undefined;
     }).catch(() => undefined); // that it waits has been said
   }

@@ -1,4 +1,5 @@
-// Two nodes of somebody else's, one of which the account may publish to: what goes there does not wait for the other.
+// Nodes of somebody else's: one that the account may publish to, one that it may not, and one that is not there, which it may not make.
+// What goes to the first waits for neither of the others.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ import { needs } from '../support/needs.ts';
 import { openReader } from './reader.ts';
 import { type PassingClock, startPassingClock } from './recorded/passing-clock.ts';
 
-const [FREE, HELD] = ['plant/free', 'plant/held'];
+const [FREE, HELD, MISSING] = ['plant/free', 'plant/held', 'plant/missing'];
 const FIRST = 200;
 const MORE = 50;
 
@@ -43,43 +44,49 @@ async function openBox(server: HomeServer): Promise<AsyncDisposable & { log: Log
   };
 }
 
-describe.each(['prosody', 'ejabberd'] as const)('a topic whose node forbids it on %s', (kind) => {
-  it.skipIf(!needs(kind))('waits while another flows, and drains in order when the owner gives the right', async () => {
-    await using server = await createHomeServer(kind);
+describe.each(['prosody', 'ejabberd'] as const)('a topic whose node forbids it, or is not there, on %s', (kind) => {
+  it.skipIf(!needs(kind))('waits while another flows, and drains in order when the owner gives the right, or makes the node', async () => {
+    await using server = await createHomeServer(kind, { env: { CREATORS: '^edge' } });
     await server.start();
-    const told = new Map<string, string[]>([[FREE, []], [HELD, []]]);
+    const told = new Map<string, string[]>([[FREE, []], [HELD, []], [MISSING, []]]);
     await using box = await openBox(server);
     const { log, clock, troubles, status } = box;
     // The owner, an administrator at Prosody, and who follows each node; the box's account is neither.
     const { jid } = server.account('viewer');
     await using owner = await openReader(server, 'edge1', { told: (ids, node) => { told.get(node)?.push(...ids); } });
-    for (const node of [FREE, HELD]) {
+    const make = async (node: string): Promise<void> => {
       await owner.request(createRequest(server.service, node, { accessModel: 'open', maxItems: 'max' }));
       await owner.subscribe(node);
-    }
+    };
+    for (const node of [FREE, HELD]) await make(node);
     const allow = (node: string): Promise<unknown> => owner.request(affiliationRequest(server.service, node, jid, 'publisher'));
     await allow(FREE);
 
     await box.add();
     const publish = async (from: number, count: number): Promise<void> => {
-      for (let n = from; n < from + count; n++) for (const topic of [HELD, FREE]) await log.append({ topic, kind: 'publish', payload: toPayload(n) });
+      for (let n = from; n < from + count; n++) for (const topic of [MISSING, HELD, FREE]) await log.append({ topic, kind: 'publish', payload: toPayload(n) });
     };
     await publish(0, FIRST);
     await eventually(async () => told.get(FREE)?.length === FIRST, { tell: status });
-    await eventually(async () => (await status())?.reason?.startsWith(`${HELD}: `) ?? false, { tell: status });
-    expect(await status()).toMatchObject({ state: 'online', left: FIRST });
+    await eventually(async () => [HELD, MISSING].every((topic) => troubles.some(({ kind: what, message }) => what === 'home.held' && message.includes(topic))), { tell: status });
+    // Prosody refuses both alike: whether there is a node is asked for afterwards.
+    await eventually(async () => (await status())?.reason?.includes(kind === 'prosody' ? `${MISSING}: forbidden; the node ${MISSING} is not there` : `${MISSING}: the node is not there and cannot be made: `) ?? false, { tell: status });
+    expect(await status()).toMatchObject({ state: 'online', left: 2 * FIRST, reason: expect.stringContaining(`${HELD}: forbidden`) as string });
     await publish(FIRST, MORE);
     await eventually(async () => told.get(FREE)?.length === FIRST + MORE, { tell: status });
-    await eventually(async () => (await status())?.queued === FIRST + MORE, { tell: status });
-    expect(told.get(HELD)).toEqual([]);
-    expect(troubles.filter((one) => one.kind === 'home.held')).toMatchObject([{ message: expect.stringContaining(HELD) as string }]);
+    await eventually(async () => (await status())?.queued === 2 * (FIRST + MORE), { tell: status });
+    expect([told.get(HELD), told.get(MISSING)]).toEqual([[], []]);
+    await expect(owner.items(MISSING)).rejects.toMatchObject({ condition: 'item-not-found' });
+    expect(troubles.filter((one) => one.kind === 'home.held')).toHaveLength(2);
 
     // The box looks again after five minutes.
     await allow(HELD);
+    await make(MISSING);
+    await allow(MISSING);
     clock.rate = 100;
-    await eventually(async () => told.get(HELD)?.length === FIRST + MORE, { tell: status });
+    await eventually(async () => [HELD, MISSING].every((topic) => told.get(topic)?.length === FIRST + MORE), { tell: status });
     await eventually(async () => (await status())?.queued === 0, { tell: status });
-    for (const topic of [FREE, HELD]) {
+    for (const topic of [FREE, HELD, MISSING]) {
       const items = (await owner.items(topic)).toSorted((a, b) => a.seq - b.seq);
       expect(items.map(({ value }) => value)).toEqual(Array.from({ length: FIRST + MORE }, (_, n) => n));
       const seqs = told.get(topic)?.map(seqOf);

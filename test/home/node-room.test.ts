@@ -368,3 +368,15 @@ describe('a node that is another account\'s', () => {
     expect(rig.troubles.filter(({ kind }) => kind === 'home.owner').map(({ message }) => message)).toEqual([expect.stringContaining('the node plant belongs to another account, which the service does not name')]);
   });
 });
+
+it('a node that is not there, and may not be made, is said not to be there, where the service refuses that as it refuses another account\'s', async () => {
+  await using rig = await createRig();
+  rig.home.set.answer = (iq, what, node) => (node === 'good' ? undefined : what === 'publish' || what === 'create' ? 'forbidden' : iq.getChild('query', 'http://jabber.org/protocol/disco#info') ? 'item-not-found' : undefined);
+  await rig.add({ service: 'pubsub.home.test' });
+  await rig.publish('plant', 1);
+  await rig.until(async () => (await rig.status())?.reason === 'plant: forbidden; the node plant is not there');
+  await rig.publish('good', 1);
+  await rig.until(() => rig.count('good') === 1);
+  // It is nobody's.
+  expect(rig.troubles.map(({ kind }) => kind)).toEqual(['home.held']);
+});

@@ -9,6 +9,8 @@
 # SHAPER  "none" or "normal" (the Debian default: 3000 B/s, burst 20000)
 # MAX_ITEMS        mod_pubsub max_items_node ("unlimited" here; ejabberd's own default is 1000)
 # NODE_ITEMS       max_items of a node that it makes by itself, on a publish (its own default: 1000)
+# PUBSUB           "no": there is none at pubsub.DOMAIN, only one at elsewhere.DOMAIN, without which it has no PEP either
+# CREATORS         regular expression of the users who may make nodes ("": all)
 # MAM              "always" (as in Debian's file) or "never": its archive takes longer with each message it holds of an account
 # PEERS            "home.test ..." s2s peers at 127.0.0.1 (needs libnss-wrapper); PEER_PORT their s2s port (15269)
 # MAX_STANZA       c2s max_stanza_size (262144, as in Debian's file)
@@ -18,6 +20,7 @@ cmd=$1; mkdir -p "$2"; dir=$(cd "$2" && pwd)
 listen=${LISTEN:-127.0.0.1}
 [ "$listen" = 0.0.0.0 ] && local=127.0.0.1 || local=$listen
 domain=${DOMAIN:-hub.test} port=${PORT:-25222}
+[ "${PUBSUB:-}" = no ] && pubsub=elsewhere || pubsub=pubsub
 tls=$((port + 1)) web=$((port + 2)) s2s=$((port + 47)) comp=$((port + 125))
 
 alive() { [ -s "$dir/pid" ] && kill -0 "$(cat "$dir/pid")" 2>/dev/null; }
@@ -95,8 +98,8 @@ shaper_rules:
 access_rules:
   c2s: {allow: all}
   local: {allow: local}
-  pubsub_createnode: {allow: local}
-acl: {local: {user_regexp: ""}}
+  pubsub_createnode: {allow: creators}
+acl: {local: {user_regexp: ""}, creators: {user_regexp: "${CREATORS:-}"}}
 api_permissions:
   here: {from: mod_http_api, who: {ip: "$local/32"}, what: [change_password, kick_user, get_offline_count]}
 modules:
@@ -115,7 +118,7 @@ modules:
   mod_ping: {}
   mod_privacy: {}
   mod_pubsub:
-    host: "pubsub.$domain"
+    host: "$pubsub.$domain"
     access_createnode: pubsub_createnode
     max_items_node: ${MAX_ITEMS:-unlimited}
     ${NODE_ITEMS:+default_node_config: {max_items: $NODE_ITEMS\}}
