@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Trouble } from '../../src/api.ts';
+import { homeInWords } from '../../src/cli/home-in-words.ts';
 import { createSystemClock } from '../../src/clock.ts';
 import { createHomes, type Homes } from '../../src/home/homes.ts';
 import { itemsRequest, NS_PUBSUB, retractRequest } from '../../src/home/node.ts';
@@ -84,6 +85,29 @@ describe.each(['prosody', 'ejabberd'] as const)('an ordinary account', (kind) =>
       expect((await homes.list())[0]?.pep).toEqual(kind === 'prosody' ? { reason: 'the account may make no node: forbidden', topics: ['plant/boiler'] } : { reason: 'the owner said so' });
       await using stranger = await openReader(server, 'edge1');
       await expect(count(stranger, account.jid, 'plant/boiler')).rejects.toMatchObject({ condition: kind === 'prosody' ? 'forbidden' : 'not-allowed' });
+    });
+
+    it('has everything there where the server has no pubsub service, and is told so, and of what more waits than the node keeps', async () => {
+      // As many as Prosody lets a node of an account's own keep, whatever it is told of its service.
+      const [keeps, waiting] = [256, 300];
+      await using server = await createHomeServer(kind, { env: { PUBSUB: 'no', MAX_ITEMS: String(keeps) } });
+      await server.start();
+      const { homes, publish, drained, troubles } = await box();
+      const account = accountOf(server, 'edge1');
+      await publish('plant/boiler', waiting);
+      await publish('door', 5);
+      await homes.add(account);
+      await drained();
+      const [status] = await homes.list();
+      expect(status).toMatchObject({ state: 'online', service: server.service, pep: { reason: expect.stringContaining(`there is no service ${server.service}: remote-server-not-found`) as string } });
+      // Of all topics, not of those that it was tried with.
+      expect(status?.pep).not.toHaveProperty('topics');
+      expect(status && homeInWords(status)).toContain(`everything goes to the account's own service, whose nodes may keep few items (there is no service ${server.service}`);
+      expect(troubles.filter(({ kind: what }) => what === 'home.short').map(({ message }) => message)).toEqual([expect.stringContaining(`${waiting} records of plant/boiler wait, and the node plant/boiler keeps`)]);
+      await using reader = await openReader(server);
+      const newest = (await idsOf(reader, account.jid, 'plant/boiler')).map(seqOf).toSorted((a, b) => a - b);
+      expect(newest).toEqual(Array.from({ length: keeps }, (_, n) => (newest.at(-1) ?? 0) - keeps + 1 + n));
+      expect(await count(reader, account.jid, 'door')).toBe(5);
     });
 
     it('is told whose a node is, as far as the service says', async () => {

@@ -17,7 +17,7 @@ import { openReader } from './reader.ts';
 import { type PassingClock, startPassingClock } from './recorded/passing-clock.ts';
 
 const BACKLOG = 600;
-const [OLD, URGENT, STATE] = ['plant/old', 'plant/urgent', 'plant/state'];
+const [OLD, URGENT, STATE, METERED] = ['plant/old', 'plant/urgent', 'plant/state', 'metered'];
 const MINUTE = 60_000;
 
 interface TestBox extends AsyncDisposable { readonly log: Log; readonly homes: Homes; readonly clock: PassingClock; status(): Promise<HomeStatus | undefined>; until(fits: (status: HomeStatus | undefined) => boolean): Promise<void>; publish(topic: string, values: readonly unknown[], id?: string): Promise<void> }
@@ -84,6 +84,41 @@ describe.each((['prosody', 'ejabberd'] as const).filter((kind) => needs(kind)))(
     expect(told.filter(({ node }) => node === STATE).length).toBeLessThan(50);
     expect((await owner.items(chosen)).toSorted((a, b) => a.seq - b.seq).map(({ value }) => value)).toEqual(urgent);
     await expect(owner.items(URGENT)).rejects.toMatchObject({ condition: 'item-not-found' });
+  });
+
+  it('that is given a budget of bytes gets no more of a backlog, is told why the rest waits, and has it all in order when the budget is taken back', async () => {
+    const [count, budget] = [100, 40_000];
+    // Six minutes, in which a tenth of the budget may go, and one item that is larger than what is left of it.
+    const [PART, most] = [6 * MINUTE, budget / 10];
+    await using one = await box();
+    const came: { readonly at: number; readonly id: string }[] = [];
+    await using owner = await openReader(server, 'edge1', { told: (ids) => { came.push(...ids.map((id) => ({ at: one.clock.mono(), id }))); } });
+    await owner.request(createRequest(server.service, METERED, { accessModel: 'open', maxItems: 'max' }));
+    await owner.subscribe(METERED);
+    const text = 'x'.repeat(500);
+    await one.publish(METERED, Array.from({ length: count }, (_, n) => `${n} ${text}`));
+    await one.homes.add({ ...account(), topics: [METERED], budget });
+    const begun = one.clock.mono();
+    const usedUp = ({ reason }: Partial<HomeStatus> = {}): boolean => /^the byte budget is used up for \d+ s$/.test(reason ?? '');
+    await one.until(usedUp);
+    await eventually(async () => came.length * 2 * text.length >= most, { tell: () => one.status() });
+    // What went first counts no more after six minutes.
+    one.clock.rate = 100;
+    await eventually(async () => came.some(({ at }) => at - begun > PART), { tell: () => one.status() });
+    one.clock.rate = 1;
+    await one.until((status) => usedUp(status) && status?.left === count - came.length);
+    expect(await one.status()).toMatchObject({ state: 'online' });
+    // At the server as on the wire, but for what stands around an item: more bytes went than these.
+    for (const { at } of came) expect(came.filter((other) => other.at <= at).length * text.length).toBeLessThanOrEqual((Math.floor((at - begun) / PART) + 1) * (most + text.length));
+    expect(came.length).toBeLessThan(count / 2);
+
+    await one.homes.add({ ...account(), topics: [METERED] });
+    await one.until((now) => now?.queued === 0);
+    expect((await one.status())?.reason).toBeUndefined();
+    await eventually(async () => came.length === count, { tell: () => one.status() });
+    const items = (await owner.items(METERED)).toSorted((a, b) => a.seq - b.seq);
+    expect(items.map(({ value }) => value)).toEqual(Array.from({ length: count }, (_, n) => `${n} ${text}`));
+    expect(came.map(({ id }) => id)).toEqual(items.map(({ id }) => id));
   });
 
   it(`logs the box in by ${kind === 'prosody' ? 'SCRAM-SHA-256' : 'SCRAM-SHA-1, for which it keeps the passwords'}`, async () => {

@@ -7,6 +7,7 @@
 # STORAGE    internal (Debian's default) or sql (SQLite; needs lua-dbi-sqlite3)
 # LIMITS     e.g. "10kb/s" (Debian's default); empty = no rate limit
 # MAX_ITEMS  pubsub_max_items (Prosody's own default is 256)
+# PUBSUB     "no": there is no pubsub service
 # PEERS      "hub.test=127.0.0.1:25269 ..." static s2s routes, instead of DNS SRV
 # EXTRA      more Lua for the global section
 set -eu
@@ -35,6 +36,12 @@ alive && { echo "already running in $dir" >&2; exit 1; }
 mkdir -p "$dir/data"
 peers=$(for p in ${PEERS:-}; do printf '["%s"] = "%s"; ' "${p%%=*}" "${p#*=}"; done)
 [ -n "${LIMITS:-}" ] && limits="limits = { c2s = { rate = \"$LIMITS\" } }" limitsmod='"limits";' || limits= limitsmod=
+pubsub=
+[ "${PUBSUB:-}" = no ] || pubsub="Component \"pubsub.$domain\" \"pubsub\"
+  admins = { \"edge1@$domain\"; \"edge2@$domain\" } -- only admins may create nodes
+  autocreate_on_publish = false
+  expose_publisher = true
+  pubsub_max_items = ${MAX_ITEMS:-100000}"
 cat > "$dir/prosody.cfg.lua" <<CFG
 run_as_root = true
 data_path = "$dir/data"
@@ -67,11 +74,7 @@ ssl = { certificate = "$dir/cert.pem"; key = "$dir/key.pem" }
 https_ssl = ssl
 ${EXTRA:-}
 VirtualHost "$domain"
-Component "pubsub.$domain" "pubsub"
-  admins = { "edge1@$domain"; "edge2@$domain" } -- only admins may create nodes
-  autocreate_on_publish = false
-  expose_publisher = true
-  pubsub_max_items = ${MAX_ITEMS:-100000}
+$pubsub
 Component "edge.$domain"
   component_secret = "component-secret"
 CFG
