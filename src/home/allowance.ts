@@ -1,6 +1,9 @@
 // How many items a service lets a node keep, where it does not say how many `max` are: ejabberd tells only by refusing more.
+import { StanzaError } from '../xmpp/stanza-error.ts';
 import { createRequest } from './node.ts';
 import { deleteRequest, orNothing, type Request } from './node-info.ts';
+
+const TELLS_NOTHING: ReadonlySet<string> = new Set(['conflict', 'remote-server-timeout']);
 
 interface Known {
   /** So many it let one keep. */
@@ -20,6 +23,7 @@ export class Allowance {
   readonly #request: Request;
   readonly #known = new Map<string, Known>();
   #asking: Promise<unknown> = Promise.resolve();
+  #session = {};
 
   /** `spare`: a node's name that is this box's to use. */
   constructor(spare: string, request: Request) {
@@ -30,12 +34,14 @@ export class Allowance {
   /** Another session. */
   begin(): void {
     this.#known.clear();
+    this.#session = {};
     this.#asking = Promise.resolve();
   }
 
   /** Whether it lets a node keep so many; undefined where that cannot be told. One after the other: they ask of the same node. */
   lets(service: string, items: number): Promise<boolean | undefined> {
-    const asked = this.#asking.then(() => this.#ask(service, items));
+    const session = this.#session;
+    const asked = this.#asking.then(() => (session === this.#session ? this.#ask(service, items) : undefined));
     this.#asking = asked.catch(() => undefined); // that is for whoever asked
     return asked;
   }
@@ -47,10 +53,19 @@ export class Allowance {
     if (items >= known.refused) return false;
     if (known.makes === false) return undefined;
     const removed = (): Promise<unknown> => orNothing(this.#request(deleteRequest(service, this.#spare)));
-    const makes = async (maxItems: string): Promise<boolean> => (await orNothing(this.#request(createRequest(service, this.#spare, { accessModel: 'whitelist', maxItems })))) !== undefined;
+    /** Nothing: it is there, made by whoever else speaks for this box, or nobody answers in time. That is no refusal. */
+    const makes = async (maxItems: string): Promise<boolean | undefined> => this.#request(createRequest(service, this.#spare, { accessModel: 'whitelist', maxItems })).then(() => true, (error: unknown) => {
+      if (!(error instanceof StanzaError)) throw error;
+      return TELLS_NOTHING.has(error.condition) ? undefined : false;
+    });
     if (known.makes === undefined) await removed(); // left by a process that was killed in between
-    const many = await makes(String(items));
-    const any = many || (known.makes === undefined && await makes('max'));
+    let many = await makes(String(items));
+    if (many === undefined) {
+      await removed();
+      many = await makes(String(items));
+    }
+    if (many === undefined) return undefined;
+    const any = many || (known.makes === undefined && await makes('max') === true);
     if (any) await removed();
     known.makes ??= any;
     if (!known.makes) return undefined;

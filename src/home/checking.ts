@@ -1,6 +1,7 @@
 // Before a topic's items are sent: its node is made, and what it has of them is found out.
 import { LanpostError } from '../errors.ts';
 import type { Element } from '../xmpp/element.ts';
+import { StanzaError } from '../xmpp/stanza-error.ts';
 import { failureOf } from './failure.ts';
 import type { Failures, Whose } from './failures.ts';
 import { PAGE_ITEMS, type Entry, type Lane } from './lane.ts';
@@ -16,6 +17,8 @@ import type { Work } from './work.ts';
 const CHECKS = 8;
 /** Longer than a dead link takes to be noticed, so that it is not mistaken for a dead service. */
 const ANSWER = 90_000;
+/** What a node keeps is good to know, and nothing waits for it for long: an answer may be lost where a session is taken up again. */
+const ADVICE = 10_000;
 
 export interface CheckingParts {
   readonly work: Work;
@@ -38,7 +41,7 @@ export class Checking {
       log, pep, packs, request: (iq) => this.#request(iq),
       moved: (topic, reason) => trouble({ kind: 'home.pep', message: `${jid}: ${topic ?? 'all that goes up'} goes to the account's own service (PEP) from now on, where only the account may read what is not open: ${reason}` }),
     };
-    this.room = new NodeRoom({ work: parts.work, request: this.#node.request, packBytes: parts.packBytes });
+    this.room = new NodeRoom({ work: parts.work, request: (iq) => this.#advice(iq), packBytes: parts.packBytes });
   }
 
   /** Another session: whatever was being checked will not be answered. */
@@ -57,12 +60,13 @@ export class Checking {
     if (this.#checks >= CHECKS) return false;
     this.#checks++;
     lane.phase = 'checking';
+    lane.outdated = false;
     const { work, failures, wake } = this.#parts;
     const { generation } = work;
     this.#checked(lane, generation).then(
       () => {
         if (generation !== work.generation) return undefined;
-        lane.phase = 'ready';
+        lane.phase = lane.outdated ? 'new' : 'ready';
         if (lane.page > 0) lane.page = PAGE_ITEMS;
         return undefined;
       },
@@ -88,6 +92,8 @@ export class Checking {
       const found = await readBack(lane, this.#node);
       if (still()) await this.#apply(lane, found);
     }
+    // It was gone: publishing would make it anew, but not as it should be.
+    if (!lane.created && still()) await createNode(lane, this.#node);
     // After that: what the node has let go of tells how many it kept until now.
     if (this.room.isDue(lane) && still()) await this.room.measure(lane);
     if (lane.room === undefined && lane.flight.size >= FEWEST && still()) await this.room.bound(lane);
@@ -98,7 +104,7 @@ export class Checking {
       // Where nothing may be asked any more, they go as they are.
       if (still()) await this.#found(lane, asked.length > 0 ? asked : doubtful, present, still);
     }
-    // It was gone: publishing would make it anew, but not as it should be.
+    // Or is gone by now.
     if (!lane.created && still()) await createNode(lane, this.#node);
   }
 
@@ -123,6 +129,14 @@ export class Checking {
     const { session } = this.#parts.work;
     if (!session) throw new LanpostError('disconnected');
     return session.iq.request(iq, { timeout: ANSWER });
+  }
+
+  async #advice(iq: Element): Promise<Element> {
+    const { session } = this.#parts.work;
+    if (!session) throw new LanpostError('disconnected');
+    return session.iq.request(iq, { timeout: ADVICE }).catch((error: unknown) => {
+      throw error instanceof LanpostError && error.code === 'timeout' ? new StanzaError('remote-server-timeout') : error;
+    });
   }
 
   async #apply(lane: Lane, { arrived, missing, lost, first }: ReadBack): Promise<void> {

@@ -92,7 +92,7 @@ export class Failures {
     if (failure === undefined) return this.#parts.wake(lane);
     lane.failure = undefined;
     // What got through meanwhile may have taken the place of what did not.
-    if (this.#parts.work.isLatest(lane)) lane.phase = 'new';
+    if (this.#parts.work.isLatest(lane)) lane.lookAgain();
     else this.#note(lane);
     const [worst] = lane.returned.toSorted((a, b) => b.tries - a.tries);
     this.#parts.work.queued(lane, lane.returned.splice(0));
@@ -111,7 +111,7 @@ export class Failures {
       this.#parts.work.comeBack(lane);
       // The node has gone, and with it what was acknowledged.
       lane.created = false;
-      lane.phase = 'new';
+      lane.lookAgain();
       if (lane.takenAt !== undefined) this.#parts.work.doubt(lane);
       if (lane.createdAgain++ >= 2) return this.#hold(lane, `the node is not there and cannot be made: ${reason}`);
     } else if (failure === 'hold') return this.#holdWhose(lane, reason);

@@ -76,6 +76,8 @@ export class Lane {
   /** The home's node that it goes to. */
   readonly node: string;
   phase: Phase = 'new';
+  /** What is being looked at is out of date: once more. */
+  outdated = false;
   /** Waiting, in the order in which they are to go. */
   queue: Entry[] = [];
   readonly flight: Set<Entry> = new Set();
@@ -213,6 +215,12 @@ export class Lane {
   /** There is nothing to be known about it. */
   get idle(): boolean {
     return !this.busy && this.takenAt === undefined && this.left.length === 0 && !this.own && !this.moving;
+  }
+
+  /** The node must be looked at before anything is sent; never twice at the same time. */
+  lookAgain(): void {
+    if (this.phase === 'checking') this.outdated = true;
+    else this.phase = 'new';
   }
 
   /** All of it has been read, and went: when it comes to that again, it is told of again. */

@@ -57,7 +57,10 @@ export class NodeRoom {
     const { measured, short } = lane;
     if (lane.moving || this.#parts.work.isLatest(lane)) return false;
     if (!measured) return true;
-    const waiting = measured.waiting + this.#ordinalOf(lane) - measured.ordinal - Math.max(0, lane.answered - measured.answered);
+    const ordinal = this.#ordinalOf(lane);
+    // It has been deleted, and is there anew.
+    if (ordinal < measured.ordinal) return true;
+    const waiting = measured.waiting + ordinal - measured.ordinal - Math.max(0, lane.answered - measured.answered);
     const items = this.#itemsOf(lane, waiting);
     return items > measured.enough || (short !== undefined && isOver(items, short.keeps));
   }
@@ -101,8 +104,15 @@ export class NodeRoom {
     if (keeps === undefined) keeps = (await orNothing(metaOf(service, node, request)))?.maxItems;
     // As many as the server lets it, where it is ours.
     else if (keeps < items && await set('max')) keeps = await orNothing(keepsOf(service, node, request)) ?? Infinity;
-    else if (keeps < items && await set(String(items))) keeps = items;
-    lane.room = Math.max(FEWEST, keeps ?? Infinity);
+    else if (keeps < items) {
+      if (await set(String(2 * items))) keeps = 2 * items;
+      else if (await set(String(items))) {
+        // How many more it lets is not known: each time a quarter more, or a topic into which much is published would be looked at and never sent.
+        lane.room = Math.max(FEWEST, items);
+        return { short: false, keeps: items, enough: Math.ceil(1.25 * items) };
+      }
+    }
+    if (keeps !== undefined) lane.room = Math.max(FEWEST, keeps);
     if (keeps === undefined) return { short: false, enough: 2 * items };
     if (keeps < Infinity) return { short: keeps < items, keeps, enough: keeps < items ? 2 * items : keeps };
     // More than wait, so that it is known up to where nothing need be asked.
