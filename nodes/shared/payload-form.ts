@@ -39,11 +39,24 @@ export function publishable(payload: unknown, form: PayloadForm): { readonly val
   }
 }
 
-/** Bytes that are said to be text, JSON or XML are that; throws, in words, when they are not. */
+/** Bytes that are said to be text, JSON or XML are that, and so is text that is said to be JSON; throws, in words, when they are not. */
 export function inMediaType(value: Value, contentType: string): Value {
+  if (typeof value === 'string' && isJson(contentType)) return parsed(value);
   if (!(value instanceof Uint8Array)) return value;
-  if (/^application\/json\b|^[^;]+\+json\b/i.test(contentType)) return parsed(utf8Of(value));
+  if (isJson(contentType)) return parsed(utf8Of(value));
   return /^text\//i.test(contentType) || isXml(contentType) ? utf8Of(value) : value;
+}
+
+/** A media type that the value can be of; nodes of other makers set one, too, and know nothing of what a flow makes of the payload. */
+export function fitting(contentType: string | undefined, value: Value): string | undefined {
+  if (contentType === undefined || !/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+\s*(?:;.*)?$/.test(contentType)) return undefined;
+  if (typeof value !== 'string' && !(value instanceof Uint8Array)) return isJson(contentType) || /^application\/([\w.-]+\+)?cbor\b/i.test(contentType) ? contentType : undefined;
+  try {
+    inMediaType(value, contentType);
+    return contentType;
+  } catch {
+    return undefined; // it is something else by now
+  }
 }
 
 function utf8Of(bytes: Uint8Array): string {
@@ -71,6 +84,10 @@ function parsed(text: string): Value {
   } catch (error) {
     throw new Error(`not JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
+}
+
+function isJson(contentType: string): boolean {
+  return /^application\/json\b|^[^;]+\+json\b/i.test(contentType);
 }
 
 function isXml(contentType: string): boolean {
