@@ -71,7 +71,8 @@ export class Search {
     this.#turns += 1;
     try {
       for (const place of places) {
-        if (this.#closed) return;
+        // One that takes calls and says nothing takes no more than its turn.
+        if (this.#closed || clock.mono() - now >= PAUSE) return;
         this.#note(keyOf(place), now);
         if (await seek(place, keys).then(() => true, () => false)) return; // why not is of no account: the place has its next turn
       }
@@ -102,7 +103,8 @@ export class Search {
       const isNear = near.size > 0 && due.some(({ address }) => near.has(plainAddress(address)));
       const times = (place: SearchPlace): number => this.#called.get(keyOf(place))?.times ?? 0;
       const least = due.reduce((fewest, place) => Math.min(fewest, times(place)), Infinity);
-      const rank = (isNear ? 0 : 1_000) + least + random();
+      // Who was called before has a worse chance, and not none: there may be new ones without end.
+      const rank = (isNear ? 0 : 1_000) + Math.min(3, least) / 4 + random();
       if (!best || rank < best.rank) best = { places: due.toSorted((a, b) => times(a) - times(b)).slice(0, A_TURN), rank };
     }
     return best?.places ?? [];

@@ -117,9 +117,9 @@ export class Inbox {
       return await this.#weighIn(incoming);
     } catch (error) {
       if (!origin || !isFull(error)) throw error;
+      if ((await this.#log.items(BOXES.seen.topic, { ids: [formatRecordId(origin)] })).length > 0) return 'here';
       this.#turnAway(origin);
-      if ((await this.#log.items(BOXES.seen.topic, { ids: [formatRecordId(origin)] })).length === 0) throw error;
-      return 'here';
+      throw error;
     }
   }
 

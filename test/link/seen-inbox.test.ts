@@ -67,3 +67,17 @@ test('the letters of a box that has its share there wait, in order, over the str
   expect([broken.count, kinds(a).filter((kind) => kind !== 'mail.inbox-full')]).toEqual([0, []]);
   await reader.close();
 });
+
+test('what finds no room while the box is leaving is not taken for delivered', async () => {
+  const delivered = new Set<string>();
+  for (let n = 0; n < 45; n += 1) {
+    const receipt = await b.mail.send('link:a@h1', `${n} ${'x'.repeat(120_000)}`);
+    void receipt.delivered.then(() => delivered.add(`${n}`), () => undefined);
+  }
+  await lan.until(() => kinds(a).includes('mail.inbox-full'));
+  await a.link.close();
+  await lan.until(() => b.link.peers.describe('a@h1')?.connected !== true);
+  const kept = (await a.log.items('$inbox/seen', { last: 100 })).map(({ payload }) => new TextDecoder().decode(payload?.bytes).split(' ')[0] ?? '');
+  expect(kept.length).toBeGreaterThan(20);
+  expect([...delivered].filter((n) => !kept.includes(n))).toEqual([]);
+});

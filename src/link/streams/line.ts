@@ -329,7 +329,8 @@ export class Line {
 
   /** The old one may be dead without our knowing: it stays only if it answers. */
   async #keep(old: LinkStream, young: LinkStream): Promise<void> {
-    if (await old.probe(PROBE)) await young.close();
+    // What is not read here for a while cannot show it.
+    if (await old.probe(PROBE) || (old.ready && old.held)) await young.close();
     else old.destroy(new LanpostError('timeout', 'The peer opened another stream, and this one does not answer.'));
   }
 

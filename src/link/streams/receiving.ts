@@ -15,6 +15,8 @@ import type { Session } from './session.ts';
 /** Stanzas being worked on, above and below which the peer is not, and again, read from. */
 const BUSY = 256;
 const CALM = 128;
+/** While a peer is read slowly it is told how far this side is each so many ms: less than any wait for a sign of life. */
+const TELLS = 2_000;
 
 export interface ReceivingInit {
   readonly socket: XmppSocket;
@@ -107,6 +109,11 @@ export class Receiving {
     const { socket, holds, carried, answer, state, ends } = this.#init;
     try {
       const reply = await handling;
+      // Turned away while this side leaves: nobody can be told, and what is not counted is sent again.
+      if (reply?.getName() === 'message' && state() === 'closing') {
+        session?.spoil();
+        return;
+      }
       if (reply && state() === 'ready') answer(reply);
       else if (reply && state() === 'closed') session?.answer(reply);
     } catch (error) {
@@ -127,9 +134,9 @@ export class Receiving {
     if (ms <= 0) return;
     const { clock, holds, carried, state } = this.#init;
     holds.pace(ms);
-    this.#slow ??= clock.every(ANSWER_AT_LATEST, () => {
+    this.#slow ??= clock.every(TELLS, () => {
       if (state() !== 'closed') carried.acknowledge();
-      if (state() !== 'closed' && clock.mono() - holds.restUntil < ANSWER_AT_LATEST) return;
+      if (state() !== 'closed' && clock.mono() - holds.restUntil < TELLS) return;
       this.#slow?.stop();
       this.#slow = undefined;
     });

@@ -204,7 +204,7 @@ export class Streams implements PeerStreams {
     const candidates = async (from: string | undefined): Promise<Candidates> => {
       if (far) return { names: [instanceName(from)] };
       const callers = await callersAt(this.#init.peers, from, address, name => trust.level(trust.holder(name)) === 'paired');
-      return callers.unlisted ? { names: [instanceName(from)], unlisted: this.#terms(address, { sought: unlisted }) } : { names: callers.names };
+      return callers.unlisted ? { names: callers.names.map(name => instanceName(name)), unlisted: this.#terms(address, { sought: unlisted }) } : { names: callers.names };
     };
     this.#open(code, socket, 'accepted', address, channel => accept(channel, this.#terms(address, { far }), candidates), { far });
   }
@@ -292,8 +292,8 @@ export class Streams implements PeerStreams {
         },
         stanza: (from, stanza) => this.#received(from, stanza),
         closed: (closed, reason) => {
-          // Who else was there when a key was sought is no trouble.
-          this.#closed(closed, reason, sought?.port === undefined);
+          // Who else was there when a key was sought is no trouble, unless it plays one that is paired.
+          this.#closed(closed, reason, sought?.port === undefined || (reason instanceof Refusal && reason.kind === 'impostor'));
           settle(reason ?? new LanpostError('disconnected'));
         },
       },
@@ -307,7 +307,8 @@ export class Streams implements PeerStreams {
     if (!element || !agreed) return 0;
     if (!stanzaKind(element)) return memory + WORK.ask;
     const message = believed(element, agreed.peer, this.#init.self());
-    if (message && (this.#requests.expects(agreed.peer, message) || (fingerprint !== undefined && this.#init.expects?.(message, { name: agreed.peer, fingerprint })))) return 0;
+    // A letter is nobody's answer, whatever else is in it.
+    if (message && !isChat(message) && (this.#requests.expects(agreed.peer, message) || (fingerprint !== undefined && this.#init.expects?.(message, { name: agreed.peer, fingerprint })))) return 0;
     return memory + (fingerprint === undefined ? WORK.keyless : WORK.keyed);
   }
 
