@@ -20,10 +20,10 @@ const ROUNDS = 100;
 const AT_WORK: ReadonlySet<string> = new Set(['resources', 'timers', 'listeners of signals']);
 const FEW = 8;
 
-/** Asked right before a deployment: each is told once what became of it. Right after all nodes were seen at work, in each fifth round, the command was there. */
+/** Asked right before a deployment: each is told once what became of it, or that the box was closed before it was known. Right after all nodes were seen at work, in each fifth round, the command was there. */
 function isTold(given: string, ends: readonly string[]): boolean {
   const [command, round] = given.split(' ');
-  const mayBe = [command === 'held' ? 'closed' : 'done', ...(Number(round) % 5 === 1 && round !== '1' ? [] : ['not-found', 'closed'])];
+  const mayBe = ['closed', ...(command === 'held' ? [] : ['done']), ...(Number(round) % 5 === 1 && round !== '1' ? [] : ['not-found'])];
   return ends.length === 1 && mayBe.includes(ends[0] ?? '');
 }
 
