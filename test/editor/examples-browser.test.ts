@@ -95,6 +95,8 @@ describe.runIf(needs('root', 'chromium'))('the example flows in the editor, with
 
   it('chat: whoever writes is answered, and who is written to has it', async () => {
     await bring('chat', 'Chat');
+    // It begins with what comes.
+    await expect.poll(() => status('lanpost message in'), SOON).toMatch(/^received 0/);
     await hall.send('link:gate@gate', 'anybody?');
     expect(await written('You wrote "anybody?"')).toBe('link:gate@gate');
     await expect.poll(() => debugged('who wrote what'), SOON).toMatch(/anybody\?/);
