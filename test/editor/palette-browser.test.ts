@@ -388,7 +388,7 @@ describe.runIf(needs('root', 'chromium', 'avahi-daemon', 'libpurple'))('the pale
     })) await expect.poll(() => status(name), { timeout: 20_000, message: name }).toBe(`dot-green ${words}`);
     expect(await status('lanpost command in')).toBe('ring-grey offered, run 1 time');
     const { length } = await gate.items('$ledger', { last: 10 });
-    expect(await status('lanpost gap')).toBe(`dot-yellow told of ${length}, ${length} ${length === 1 ? 'loss' : 'losses'} known`);
+    await expect.poll(() => status('lanpost gap'), { timeout: 20_000 }).toBe(`dot-yellow told of ${length}, ${length} ${length === 1 ? 'loss' : 'losses'} known`);
   });
 
   it('what no list has can be typed, and works as well', async () => {
