@@ -125,16 +125,14 @@ export class Checking {
     return { words: `the node ${lane.node} belongs to ${owners.length > 0 ? owners.join(', ') : 'another account, which the service does not name'}${own}`, owned: true };
   }
 
-  async #request(iq: Element): Promise<Element> {
+  async #request(iq: Element, timeout: number = ANSWER): Promise<Element> {
     const { session } = this.#parts.work;
     if (!session) throw new LanpostError('disconnected');
-    return session.iq.request(iq, { timeout: ANSWER });
+    return session.iq.request(iq, { timeout });
   }
 
-  async #advice(iq: Element): Promise<Element> {
-    const { session } = this.#parts.work;
-    if (!session) throw new LanpostError('disconnected');
-    return session.iq.request(iq, { timeout: ADVICE }).catch((error: unknown) => {
+  #advice(iq: Element): Promise<Element> {
+    return this.#request(iq, ADVICE).catch((error: unknown) => {
       throw error instanceof LanpostError && error.code === 'timeout' ? new StanzaError('remote-server-timeout') : error;
     });
   }
