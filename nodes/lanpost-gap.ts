@@ -47,8 +47,9 @@ export default function register(RED: NodeAPI): void {
       // Durable: what was lost while Node-RED was stopped is what one wants to know.
       open: (box, signal) => box.subscribe(LEDGER, { durable: `gap:${this.id}`, from, expires: FORGOTTEN_MS, ack: 'manual', signal }),
       each: (delivery) => {
-        const line = lossIn(delivery);
-        if (!line || delivery.kind !== 'item' || !isAsked(line)) return;
+        if (delivery.kind !== 'item') return;
+        const line = lossIn(delivery.value);
+        if (!line || !isAsked(line)) return;
         const { topic, subscription, ...loss } = line;
         know(delivery.id);
         told++;
@@ -58,8 +59,9 @@ export default function register(RED: NodeAPI): void {
       // What was lost before is lost, also when this node has told it before it was deployed again, or is not to tell it.
       begin: async (box) => {
         for await (const delivery of itemPages(box, LEDGER, { from: 'start' })) {
-          const line = lossIn(delivery);
-          if (line && delivery.kind === 'item' && isAsked(line)) know(delivery.id);
+          if (delivery.kind !== 'item') continue;
+          const line = lossIn(delivery.value);
+          if (line && isAsked(line)) know(delivery.id);
         }
       },
       words: () => (known.size === 0 ? 'nothing lost' : `${told === 0 ? '' : `told of ${told}, `}${known.size} ${known.size === 1 ? 'loss' : 'losses'} known`),
@@ -69,8 +71,7 @@ export default function register(RED: NodeAPI): void {
   RED.nodes.registerType('lanpost gap', LanpostGap);
 }
 
-function lossIn(delivery: Delivery): Loss | undefined {
-  const value: Value | undefined = delivery.kind === 'item' ? delivery.value : undefined;
+function lossIn(value: Value): Loss | undefined {
   if (typeof value !== 'object' || value === null || !('topic' in value) || typeof value.topic !== 'string') return undefined;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the box alone writes there
   return value as unknown as Loss;

@@ -4,7 +4,7 @@ import type { BoxUserDef } from './shared/box-node.ts';
 import { inherited, setByFlow } from './shared/came-with.ts';
 import { filledIn } from './shared/filled-in.ts';
 import { orClosing } from './shared/or-closing.ts';
-import { fitting, inMediaType, PAYLOAD_FORMS, publishable } from './shared/payload-form.ts';
+import { fitting, inMediaType, PAYLOAD_FORMS, publishable, type Typed } from './shared/payload-form.ts';
 import { choiceOf, numberOf } from './shared/saved-field.ts';
 import { sendThrough } from './shared/sender.ts';
 import { textOr } from './shared/text-or.ts';
@@ -53,9 +53,11 @@ export default function register(RED: NodeAPI): void {
         const topic = (prefer === 'msg' ? setByFlow(msg, 'topic') : undefined) ?? textOr(def.topic, msg.topic);
         if (topic === undefined) throw new Error('no topic: fill in the node\'s topic or set msg.topic');
         const { value, contentType: ofForm } = publishable(msg.payload, form);
-        const contentType = def.contentType || (ofForm ?? fitting(setByFlow(msg, 'contentType'), value) ?? keptType(msg.contentType, msg.payload));
+        const said = def.contentType || ofForm;
+        const typed = (as: string | undefined): Typed => (as === undefined ? { value } : { value: inMediaType(value, as), contentType: as });
+        const { value: sent, contentType } = said ? typed(said) : fitting(setByFlow(msg, 'contentType'), value) ?? typed(keptType(msg.contentType, msg.payload));
         const follow = until === 'delivered' ? readerOf(def) : undefined;
-        const published = await box.publish(topic, contentType === undefined ? value : inMediaType(value, contentType), { ...optionsOf(def, prefer, msg, contentType), ...(follow === undefined ? {} : { follow }) });
+        const published = await box.publish(topic, sent, { ...optionsOf(def, prefer, msg, contentType), ...(follow === undefined ? {} : { follow }) });
         if (follow === undefined) return;
         // What is to come from afar is no reason to keep the next one off the disk.
         accepted();

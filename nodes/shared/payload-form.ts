@@ -28,7 +28,7 @@ export function inFlow(value: Value): unknown {
 }
 
 /** A payload of a flow as it is published; throws, in words, when it cannot be that. */
-export function publishable(payload: unknown, form: PayloadForm): { readonly value: Value; readonly contentType?: string } {
+export function publishable(payload: unknown, form: PayloadForm): Typed {
   if (!isValue(payload)) throw new Error(`msg.payload is ${payload === undefined ? 'missing' : `a ${typeof payload}`}: nothing that can be published`);
   switch (form) {
     case 'auto': return { value: payload };
@@ -47,13 +47,14 @@ export function inMediaType(value: Value, contentType: string): Value {
   return /^text\//i.test(contentType) || isXml(contentType) ? utf8Of(value) : value;
 }
 
-/** A media type that the value can be of; nodes of other makers set one, too, and know nothing of what a flow makes of the payload. */
-export function fitting(contentType: string | undefined, value: Value): string | undefined {
+export interface Typed { readonly value: Value; readonly contentType?: string }
+
+/** The value in that media type, where it can be that; nodes of other makers set one, too, and know nothing of what a flow makes of the payload. */
+export function fitting(contentType: string | undefined, value: Value): Typed | undefined {
   if (contentType === undefined || !/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+\s*(?:;.*)?$/.test(contentType)) return undefined;
-  if (typeof value !== 'string' && !(value instanceof Uint8Array)) return isJson(contentType) || /^application\/([\w.-]+\+)?cbor\b/i.test(contentType) ? contentType : undefined;
+  if (typeof value !== 'string' && !(value instanceof Uint8Array)) return isJson(contentType) || /^application\/([\w.-]+\+)?cbor\b/i.test(contentType) ? { value, contentType } : undefined;
   try {
-    inMediaType(value, contentType);
-    return contentType;
+    return { value: inMediaType(value, contentType), contentType };
   } catch {
     return undefined; // it is something else by now
   }
