@@ -22,15 +22,16 @@ export default function register(RED: NodeAPI): void {
   function LanpostAck(this: Node, saved: AckDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
-    const action = unlessRefused(this, () => choiceOf('action', def.action, ACTIONS));
-    if (!action) return;
+    const settings = unlessRefused(this, () => ({ action: choiceOf('action', def.action, ACTIONS), delay: numberOf('delay', def.delay, { otherwise: 0 }) }));
+    if (!settings) return;
+    const { action } = settings;
     const status = new NodeStatus(this);
     const counts = { ack: 0, nack: 0 };
 
     const settle = (msg: NodeMessage): void => {
       const how = action === 'message' ? msg.action ?? 'ack' : action;
       if (how !== 'ack' && how !== 'nack') throw new Error('msg.action is ack or nack');
-      const delay = numberOf(msg.delay, { otherwise: numberOf(def.delay, { otherwise: 0 }) });
+      const delay = numberOf('msg.delay', msg.delay, { otherwise: settings.delay });
       for (const origin of originsOf(msg.lanpost)) {
         const settled = confirm(RED, origin, (delivery) => (how === 'ack' ? delivery.ack() : delivery.nack({ delay })));
         // Of a message that was split each part may confirm it; but what is confirmed cannot be given back.

@@ -125,7 +125,7 @@ export default function register(RED: NodeAPI): void {
       return createBox({
         dir,
         ...(def.boxName ? { name: def.boxName } : {}),
-        ...(isOn(def.link) ? interfaces.length > 0 ? { link: { interfaces } } : {} : { link: false }),
+        ...(isOn('link', def.link) ? interfaces.length > 0 ? { link: { interfaces } } : {} : { link: false }),
       });
     });
   }

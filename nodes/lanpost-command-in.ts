@@ -79,7 +79,7 @@ function offerOf({ title, fields = [], timeout }: CommandInDef): Parameters<Box[
     ...(title ? { title } : {}),
     ...(ms === undefined ? {} : { timeout: ms }),
     fields: fields.map(({ name, label, kind, options = '', required = false }) => ({
-      name, kind: choiceOf(`kind of ${name}`, kind, KINDS), required: isOn(required),
+      name, kind: choiceOf(`kind of ${name}`, kind, KINDS), required: isOn(`required of ${name}`, required),
       ...(label ? { label } : {}),
       ...(kind === 'list' ? { options: options.split(',').map((one) => one.trim()).filter(Boolean) } : {}),
     })),

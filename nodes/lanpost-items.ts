@@ -35,15 +35,17 @@ interface ItemsDef extends BoxUserDef {
   readonly form: string;
 }
 
+const MOMENT = 'as 2026-11-26T08:00:00Z or in milliseconds since 1970';
+
 export default function register(RED: NodeAPI): void {
   function LanpostItems(this: Node, saved: ItemsDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
     const settings = unlessRefused(this, () => ({
-      form: choiceOf('form', def.form, PAYLOAD_FORMS), output: choiceOf('output', def.output, ['array', 'split']), from: choiceOf('from', def.from, BEGINNINGS),
+      form: choiceOf('form', def.form, PAYLOAD_FORMS), output: choiceOf('output', def.output, ['array', 'split']), wanted: wantedBy(def),
     }));
     if (!settings) return;
-    const { form, output, from } = settings;
+    const { form, output, wanted } = settings;
     sendThrough(RED, this, saved, {
       did: 'asked',
       async deliver(box, msg, _closing, send) {
@@ -51,7 +53,7 @@ export default function register(RED: NodeAPI): void {
         if (topic === undefined) throw new Error('no topic: fill in the node\'s topic or set msg.topic');
         // What it asked with is not copied for each item.
         const { more: _, payload: __, ...rest } = msg;
-        const { found, more } = await find(box, topic, wantedOf({ ...def, from }, msg));
+        const { found, more } = await find(box, topic, wantedOf(wanted, msg));
         if (output === 'split') send([parts(RED, rest, found, form, more)]);
         else send({ ...under(topic, rest), payload: found.map((delivery) => listed(delivery, form)), ...more });
       },
@@ -112,24 +114,29 @@ function tooMuch(topic: string): Error {
 interface Wanted { readonly query: ItemsOptions; readonly count: number; readonly until: number }
 
 /** `msg.query`, what `items` of the API takes, goes before the node's fields. */
-function wantedOf(def: ItemsDef, msg: NodeMessage): Wanted {
-  const until = momentOf(def.until) ?? Infinity;
-  if (typeof msg.query === 'object' && msg.query !== null) {
-    const query: ItemsOptions = { ...msg.query };
-    return { query, until, count: Math.min(query.limit ?? query.last ?? query.ids?.length ?? MAX_ITEMS, MAX_ITEMS) };
-  }
-  const count = Math.round(numberOf(def.count, { otherwise: 100, least: 1, most: MAX_ITEMS }));
-  return { query: queryOf(def, Math.min(count, MOST_LAST)), until, count };
+function wantedOf(fields: Wanted, msg: NodeMessage): Wanted {
+  if (typeof msg.query !== 'object' || msg.query === null) return fields;
+  const query: ItemsOptions = { ...msg.query };
+  return { query, until: fields.until, count: Math.min(query.limit ?? query.last ?? query.ids?.length ?? MAX_ITEMS, MAX_ITEMS) };
 }
 
-function queryOf({ from, fromValue }: ItemsDef, last: number): ItemsOptions {
+/** By the fields alone. */
+function wantedBy(def: ItemsDef): Wanted {
+  const until = momentOf(def.until);
+  if (until === undefined && def.until?.trim()) throw new Error(`until: say when, ${MOMENT}`);
+  const count = Math.round(numberOf('count', def.count, { otherwise: 100, least: 1, most: MAX_ITEMS }));
+  return { query: queryOf(def, Math.min(count, MOST_LAST)), until: until ?? Infinity, count };
+}
+
+function queryOf({ from: saved, fromValue }: ItemsDef, last: number): ItemsOptions {
+  const from = choiceOf('from', saved, BEGINNINGS);
   if (from === 'start') return { from: 'start' };
   if (from === 'time') {
     const time = momentOf(fromValue);
-    if (time === undefined) throw new Error('from a time: say which, as 2026-11-26T08:00:00Z or in milliseconds since 1970');
+    if (time === undefined) throw new Error(`from a time: say which, ${MOMENT}`);
     return { from: { time } };
   }
-  if (from === 'seq') return { from: { seq: numberOf(fromValue, { otherwise: 0 }) } };
+  if (from === 'seq') return { from: { seq: numberOf('fromValue', fromValue, { otherwise: 0 }) } };
   return { last };
 }
 

@@ -41,9 +41,12 @@ export default function register(RED: NodeAPI): void {
   function LanpostPublish(this: Node, saved: PublishDef): void {
     RED.nodes.createNode(this, saved);
     const def = filledIn(RED, this, saved);
-    const settings = unlessRefused(this, () => ({ form: choiceOf('form', def.form, PAYLOAD_FORMS), prefer: preferenceOf(def), until: choiceOf('until', def.until, UNTIL) }));
+    const settings = unlessRefused(this, () => ({
+      form: choiceOf('form', def.form, PAYLOAD_FORMS), prefer: preferenceOf(def), until: choiceOf('until', def.until, UNTIL),
+      expires: numberOf('expires', def.expires, { otherwise: Number.NaN }) * 1000,
+    }));
     if (!settings) return;
-    const { form, prefer, until } = settings;
+    const { form, prefer, until, expires } = settings;
     sendThrough(RED, this, saved, {
       did: until === 'delivered' ? 'delivered' : 'published',
       mayHave: 'published',
@@ -57,7 +60,7 @@ export default function register(RED: NodeAPI): void {
         const typed = (as: string | undefined): Typed => (as === undefined ? { value } : { value: inMediaType(value, as), contentType: as });
         const { value: sent, contentType } = said ? typed(said) : fitting(setByFlow(msg, 'contentType'), value) ?? typed(keptType(msg.contentType, msg.payload));
         const follow = until === 'delivered' ? readerOf(def) : undefined;
-        const published = await box.publish(topic, sent, { ...optionsOf(def, prefer, msg, contentType), ...(follow === undefined ? {} : { follow }) });
+        const published = await box.publish(topic, sent, { ...optionsOf(def, { prefer, expires }, msg, contentType), ...(follow === undefined ? {} : { follow }) });
         if (follow === undefined) return;
         // What is to come from afar is no reason to keep the next one off the disk.
         accepted();
@@ -86,9 +89,9 @@ function idOf({ itemId }: PublishDef, prefer: Preference, msg: NodeMessage): str
   return set ?? (had === undefined ? undefined : inherited(had, msg));
 }
 
-function optionsOf(def: PublishDef, prefer: Preference, msg: NodeMessage, contentType: string | undefined): PublishOptions {
+function optionsOf(def: PublishDef, { prefer, expires: saved }: { readonly prefer: Preference; readonly expires: number }, msg: NodeMessage, contentType: string | undefined): PublishOptions {
   const id = idOf(def, prefer, msg);
-  const expires = numberOf(msg.expires, { otherwise: numberOf(def.expires, { otherwise: Number.NaN }) * 1000, least: -Infinity });
+  const expires = numberOf('msg.expires', msg.expires, { otherwise: saved, least: -Infinity });
   const at = def.at?.trim();
   return {
     ...(id === undefined ? {} : { id }),

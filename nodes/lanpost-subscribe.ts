@@ -80,16 +80,16 @@ function settingsOf(def: SubscribeDef, id: string): ReadingSettings {
     filter: def.filter,
     ...(at ? { at } : {}),
     subscription: def.reader || id,
-    durable: isOn(def.durable),
+    durable: isOn('durable', def.durable),
     from: fromOf(def),
     last: choiceOf('last', def.last, LAST_OF),
     manual: choiceOf('ack', def.ack, ['auto', 'manual']) === 'manual',
-    inFlight: Math.round(numberOf(def.inFlight, { otherwise: 64, least: 1, most: 1000 })),
-    ackWait: numberOf(def.ackWait, { otherwise: 0 }) * 1000,
-    rate: numberOf(def.rate, { otherwise: 500 }),
+    inFlight: Math.round(numberOf('inFlight', def.inFlight, { otherwise: 64, least: 1, most: 1000 })),
+    ackWait: numberOf('ackWait', def.ackWait, { otherwise: 0 }) * 1000,
+    rate: numberOf('rate', def.rate, { otherwise: 500 }),
     rateOf: choiceOf('rateOf', def.rateOf, ['backlog', 'all']),
     form: choiceOf('form', def.form, PAYLOAD_FORMS),
-    changes: isOn(def.changes),
+    changes: isOn('changes', def.changes),
   };
 }
 
@@ -101,7 +101,7 @@ function fromOf({ from: saved, fromValue }: SubscribeDef): From {
     return { time };
   }
   if (from === 'seq') {
-    const seq = numberOf(fromValue, { otherwise: -1 });
+    const seq = numberOf('fromValue', fromValue, { otherwise: -1, least: -1 });
     if (seq < 0) throw new Error('begin at a position: say which, as msg.lanpost.seq has it');
     return { seq };
   }

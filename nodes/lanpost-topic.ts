@@ -38,21 +38,21 @@ export default function register(RED: NodeAPI): void {
     const chosen = unlessRefused(this, () => {
       choiceOf('lane', def.lane, LANES);
       choiceOf('accessModel', def.accessModel, ACCESS_MODELS);
-      return choiceOf('action', def.action, ACTIONS);
+      return { action: choiceOf('action', def.action, ACTIONS), deploy: isOn('deploy', def.deploy) };
     });
     if (!chosen) return;
     const add = sendThrough(RED, this, saved, {
       did: 'did',
       mayHave: 'done',
       async deliver(box, msg, _closing, send) {
-        const action = chosen === 'message' ? actionIn(msg.action) : chosen;
+        const action = chosen.action === 'message' ? actionIn(msg.action) : chosen.action;
         const topic = textOr(def.topic, msg.topic);
         if (topic === undefined && action !== 'list') throw new Error('no topic: fill in the node\'s topic or set msg.topic');
         const payload = await act(box, action, topic ?? '#', () => settingsOf(def, msg));
         send({ ...(topic === undefined ? msg : under(topic, msg)), payload });
       },
     });
-    if (isOn(def.deploy) && add) add({});
+    if (chosen.deploy && add) add({});
   }
   RED.nodes.registerType('lanpost topic', LanpostTopic);
 }

@@ -1,14 +1,30 @@
 // What a dialog saves is text where a number or a switch is meant, as soon as `${NAME}` was in it.
 
-/** The number that is meant, within its bounds; `otherwise` when it is none. */
-export function numberOf(field: unknown, { otherwise, least = 0, most = Number.MAX_SAFE_INTEGER }: { readonly otherwise: number; readonly least?: number; readonly most?: number }): number {
-  const number = typeof field === 'string' && field.trim() !== '' ? Number(field) : field;
-  return typeof number === 'number' && Number.isFinite(number) ? Math.min(Math.max(number, least), most) : otherwise;
+/** Whether nothing is there, as a version saved it that had no such field, or as who left the field empty. */
+function isEmpty(field: unknown): boolean {
+  return field === undefined || field === null || (typeof field === 'string' && field.trim() === '');
 }
 
-/** Whether a switch is on. */
-export function isOn(field: unknown): boolean {
-  return field === true || field === 'true' || field === '1' || field === 'yes';
+/** The number that is meant, within its bounds; `otherwise` when the field is empty. Throws at what is no number. */
+export function numberOf(name: string, field: unknown, { otherwise, least = 0, most = Number.MAX_SAFE_INTEGER }: { readonly otherwise: number; readonly least?: number; readonly most?: number }): number {
+  if (isEmpty(field)) return otherwise;
+  const number = typeof field === 'string' ? Number(field) : field;
+  if (typeof number !== 'number' || !Number.isFinite(number)) throw new TypeError(`${name} is ${shown(field)}, and no number`);
+  return Math.min(Math.max(number, least), most);
+}
+
+const ON: readonly unknown[] = [true, 1, 'true', '1', 'yes'];
+const OFF: readonly unknown[] = [false, 0, 'false', '0', 'no'];
+
+/** Whether a switch is on; an empty one is off. Throws at what is neither. */
+export function isOn(name: string, field: unknown): boolean {
+  if (ON.includes(field)) return true;
+  if (isEmpty(field) || OFF.includes(field)) return false;
+  throw new TypeError(`${name} is ${shown(field)}, and neither true nor false`);
+}
+
+function shown(field: unknown): string {
+  return typeof field === 'object' ? 'an object' : JSON.stringify(field) ?? typeof field;
 }
 
 /**
@@ -18,7 +34,7 @@ export function isOn(field: unknown): boolean {
 export function choiceOf<const C extends string>(name: string, field: unknown, choices: readonly [C, ...C[]]): C {
   if (field === undefined || field === null) return choices[0];
   const chosen = choices.find((choice) => choice === field);
-  if (chosen === undefined) throw new TypeError(`${name} is ${JSON.stringify(field)}, and none of ${choices.filter((choice) => choice !== '').join(', ')}`);
+  if (chosen === undefined) throw new TypeError(`${name} is ${shown(field)}, and none of ${choices.filter((choice) => choice !== '').join(', ')}`);
   return chosen;
 }
 

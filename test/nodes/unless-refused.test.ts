@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { choiceOf } from '../../nodes/shared/saved-field.ts';
+import { choiceOf, isOn, numberOf } from '../../nodes/shared/saved-field.ts';
 import { useEmbeddingBox } from './embedding-box.ts';
 import { collect, shownBy, useFlows } from './flow-kit.ts';
 import { NODES, pageOf } from './node-fields.ts';
@@ -37,6 +37,41 @@ it.each(ROWS)('$name, $field: a value that is none of the choices is refused, an
   expect((await errors.next()).error).toMatchObject({ message: expect.stringContaining(words) });
 });
 
+it.each([
+  ['lanpost subscribe', 'inFlight', 'no number'], ['lanpost subscribe', 'ackWait', 'no number'], ['lanpost subscribe', 'rate', 'no number'],
+  ['lanpost subscribe', 'durable', 'neither true nor false'], ['lanpost subscribe', 'changes', 'neither true nor false'],
+  ['lanpost publish', 'expires', 'no number'], ['lanpost ack', 'delay', 'no number'], ['lanpost items', 'count', 'no number'], ['lanpost topic', 'deploy', 'neither true nor false'],
+])('%s, %s: what is %s is refused, and nothing else taken for it', async (type, field, what) => {
+  const box = await openBox();
+  const version = type === 'lanpost publish' ? 3 : type === 'lanpost subscribe' ? 2 : 1;
+  await load([tab('12x'), { id: 'box', type: 'lanpost box', mode: 'auto' }, { id: 'it', type, z: 'f', box: 'box', configVersion: version, topic: 't', filter: 't', [field]: '${IT}', wires: [[], []] }, ...caught], { lanpost: { box } });
+  const words = `${field} is "12x", and ${what}`;
+  expect(await shownBy(flows, 'it', new RegExp(`^${words}`))).toBe('red');
+  expect([await box.topics.get('t'), (await box.subscriptions.list()).map((one) => one.name)]).toEqual([undefined, []]);
+  const errors = collect(flows.getNode('caught'));
+  flows.getNode('it').receive({ payload: 1, lanpost: { retained: true } });
+  expect((await errors.next()).error).toMatchObject({ message: expect.stringContaining(words) });
+});
+
+it.each([
+  ['lanpost publish', 'expires', 'msg.expires is "soon", and no number'], ['lanpost ack', 'delay', 'msg.delay is "soon", and no number'],
+])('%s: so is such a msg.%s, for that message alone', async (type, field, words) => {
+  const box = await openBox();
+  await load([tab(''), { id: 'box', type: 'lanpost box', mode: 'auto' }, { id: 'it', type, z: 'f', box: 'box', action: 'ack', configVersion: 3, topic: 't', wires: [['on']] }, { id: 'on', type: 'helper', z: 'f' },
+    { id: 'on done', type: 'complete', scope: ['it'], z: 'f', wires: [['done']] }, { id: 'done', type: 'helper', z: 'f' }, ...caught], { lanpost: { box } });
+  const [errors, done] = [collect(flows.getNode('caught')), collect(flows.getNode('done'))];
+  flows.getNode('it').receive({ payload: 1, [field]: 'soon', lanpost: { retained: true } });
+  expect((await errors.next()).error).toMatchObject({ message: expect.stringContaining(words) });
+  flows.getNode('it').receive({ payload: 2, [field]: 60_000, lanpost: { retained: true } });
+  expect(await done.next()).toMatchObject({ payload: 2 });
+});
+
+it('lanpost items: so is what is no moment', async () => {
+  const box = await openBox();
+  await load([tab('yesterday'), { id: 'box', type: 'lanpost box', mode: 'auto' }, { id: 'it', type: 'lanpost items', z: 'f', box: 'box', topic: 't', until: '${IT}', wires: [[]] }], { lanpost: { box } });
+  expect(await shownBy(flows, 'it', /^until: say when, as /)).toBe('red');
+});
+
 it('so is one that stands for nothing', async () => {
   await load([tab(''), { id: 'it', type: 'lanpost ack', z: 'f', action: '${IT}', wires: [[]] }, ...caught]);
   const errors = collect(flows.getNode('caught'));
@@ -52,4 +87,18 @@ it('a lanpost box whose choice is none says so in the nodes that use it', async 
 it('what was never saved is the first', () => {
   expect([undefined, null].map((field) => choiceOf('x', field, ['a', 'b']))).toEqual(['a', 'a']);
   expect(choiceOf('x', '', ['', 'b'])).toBe('');
+});
+
+it.each([['0', 0], [' 12 ', 12], [12, 12], ['-3', 0], ['1e9', 1000], ['', 7], [' ', 7], [undefined, 7], [null, 7]])('%j is the number %d', (field, number) => {
+  expect(numberOf('x', field, { otherwise: 7, most: 1000 })).toBe(number);
+});
+
+it.each(['abc', '12x', '${X}', 'NaN', 'Infinity', true, {}, []])('%j is no number', (field) => {
+  expect(() => numberOf('x', field, { otherwise: 7 })).toThrow(/^x is .+, and no number$/);
+});
+
+it('a switch is on, off, or refused', () => {
+  expect([true, 1, 'true', '1', 'yes'].map((field) => isOn('x', field))).toEqual([true, true, true, true, true]);
+  expect([false, 0, 'false', '0', 'no', '', undefined, null].map((field) => isOn('x', field))).toEqual(Array(8).fill(false));
+  for (const field of ['maybe', 'TRUE', 2, {}]) expect(() => isOn('x', field)).toThrow(/^x is .+, and neither true nor false$/);
 });
