@@ -90,11 +90,9 @@ export class HeldTopics {
 
   /** What is not done of the topic becomes the business of a cursor of its own, from the moment its row is on disk. */
   async #split(topic: Topic): Promise<void> {
-    const { committer, cursors, state, reading } = this.#parts;
+    const { committer, cursors, state } = this.#parts;
     const main = this.#main;
     const before = this.#durable.heldUntil(topic.name);
-    let taken = 0;
-    for (const [from, to] of main.progress.takenRanges()) if (to > before) taken += await reading.count(topic, Math.max(from, before + 1), to);
     await committer.task((tx) => {
       if (!this.#here) return;
       const now = main.progress.fork(topic.no, before);
@@ -103,7 +101,7 @@ export class HeldTopics {
       tx.onCommit(() => {
         if (!this.#here) return;
         const progress = main.progress.fork(topic.no, before);
-        main.progress.release(topic.no, taken);
+        main.progress.release(topic.no);
         cursors.hold(held);
         this.#open(held, progress).inherit(main);
         main.reselect();

@@ -1,6 +1,6 @@
 import type { Standing } from './outcomes.ts';
 import type { ProgressRow } from './progress-row.ts';
-import { AGAIN, alike, ASIDE, DONE, HANDED, HOLE, type Run, TAKEN } from './run.ts';
+import { AGAIN, alike, ASIDE, DONE, HANDED, HOLE, type Run, TAKEN, together } from './run.ts';
 
 /** Out-of-order confirmations kept at most; then delivery waits. */
 export const MAX_RANGES = 1000;
@@ -201,6 +201,7 @@ export class Progress {
     const run = this.#runs[at]!;
     run.state = TAKEN;
     run.tag = tag;
+    run.topics = new Map([[run.topic, 1]]);
     this.#taken++;
     this.#join(at);
     return true;
@@ -211,6 +212,7 @@ export class Progress {
     return this.#change((run) => run.state === TAKEN && run.tag <= tag, (run) => {
       this.#taken -= run.count;
       run.state = DONE;
+      run.topics = undefined;
     });
   }
 
@@ -354,8 +356,8 @@ export class Progress {
       const mine = run.state === TAKEN || (run.topic === topic && run.state !== DONE);
       const last = runs.at(-1);
       if (mine && last && gap) runs.push({ from: last.to + 1, to: run.from - 1, count: 0, state: DONE, topic: 0, tag: 0 });
-      // Other topics' records lie among those taken, so that how many are its own is not known.
-      if (mine) runs.push(run.state === TAKEN ? { ...run, from: Math.max(run.from, known + 1), count: 0 } : { ...run });
+      // Other topics' records lie among those taken. How many its own are is seen from the index, which knows a single topic's.
+      if (mine) runs.push(run.state === TAKEN ? { ...run, from: Math.max(run.from, known + 1), count: 0, topics: undefined } : { ...run });
       gap = mine ? false : gap || run.state === DONE;
     }
     const last = runs.at(-1);
@@ -364,14 +366,11 @@ export class Progress {
     return fork;
   }
 
-  /** The topic has a reader of its own now; `taken` of what was taken are its records. */
-  release(topic: number, taken: number): void {
-    let left = taken;
+  /** The topic has a reader of its own now. */
+  release(topic: number): void {
     for (const run of this.#runs) {
-      if (run.state !== TAKEN || left === 0) continue;
-      const gone = Math.min(run.count, left);
-      run.count -= gone;
-      left -= gone;
+      run.count -= run.topics?.get(topic) ?? 0;
+      run.topics?.delete(topic);
     }
     // Gone, not done: a range for each of thousands between those of another topic would be too many.
     this.#restart(this.#runs.slice(this.#start).filter((run) => run.topic !== topic || run.state === TAKEN));
@@ -405,8 +404,11 @@ export class Progress {
     while (last + 1 < runs.length && alike(runs[last + 1]!, runs[at]!)) last++;
     if (first === last) return;
     if (runs[at]!.state === DONE) this.#ranges -= last - first;
-    const joined: Run = { ...runs[first]!, to: runs[last]!.to, count: 0, topic: 0 };
-    for (let i = first; i <= last; i++) joined.count += runs[i]!.count;
+    const joined: Run = { ...runs[first]!, to: runs[last]!.to, count: 0, topic: 0, topics: undefined };
+    for (let i = first; i <= last; i++) {
+      joined.count += runs[i]!.count;
+      joined.topics = together(joined.topics, runs[i]!.topics);
+    }
     runs.splice(first, last - first + 1, joined);
   }
 
@@ -431,6 +433,7 @@ export class Progress {
     if (last && alike(last, run)) {
       last.to = run.to;
       last.count += run.count;
+      last.topics = together(last.topics, run.topics);
       return;
     }
     if (run.state === DONE) this.#ranges++;

@@ -1,7 +1,9 @@
 // A topic held back alone: a place of its own within its subscription.
 import { afterEach, describe, expect, it } from 'vitest';
 import { PREFIX, prefixRange } from '../../src/log/keys.ts';
+import type { Cursor } from '../../src/log/cursor.ts';
 import type { Log } from '../../src/log/log.ts';
+import type { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { closeAll, item, openMemory, texts } from './log-fixture.ts';
 
 afterEach(closeAll);
@@ -198,6 +200,71 @@ describe('what is taken', () => {
     expect(main.position).toBe(0);
     main.settle(2);
     expect(main.position).toBe(log.head);
+  });
+});
+
+describe('what is taken and its topic is held back', () => {
+  /** Runs `during` while the row of the topic's cursor is on its way to disk. */
+  async function holding(main: Cursor, database: MemoryDatabase, during: () => void): Promise<Cursor> {
+    const batch = database.batch.bind(database);
+    database.batch = () => {
+      const inner = batch();
+      database.batch = batch;
+      return { ...inner, write: (options) => {
+        during();
+        return inner.write(options);
+      } };
+    };
+    return main.hold('bad');
+  }
+
+  it('is counted once where it was taken while the topic got its cursor', async () => {
+    const { log, database } = await openMemory();
+    await mixed(log, 1, 3);
+    const main = await log.cursor(ALL);
+    const seqs = (await main.next(6)).map(({ record }) => record.seq);
+    const bytes = await info(log)?.bytes();
+    await holding(main, database, () => { for (const seq of seqs) main.take(seq, 1); });
+    expect([await info(log)?.pending(), await info(log)?.left(), await info(log)?.bytes()]).toEqual([6, 0, bytes]);
+  });
+
+  it('is counted once whatever was settled before it', async () => {
+    const { log } = await openMemory();
+    await mixed(log, 1, 3);
+    const main = await log.cursor(ALL);
+    for (const { record } of await main.next(6)) main.take(record.seq, record.topic === 'bad' ? 2 : 1);
+    const held = await main.hold('bad');
+    expect(await info(log)?.pending()).toBe(6);
+    main.settle(1);
+    expect(await info(log)?.pending()).toBe(3);
+    held.settle(2);
+    expect(await info(log)?.pending()).toBe(0);
+  });
+
+  it('is counted once where something was settled while the topic got its cursor', async () => {
+    const { log, database } = await openMemory();
+    await mixed(log, 1, 3);
+    const main = await log.cursor(ALL);
+    for (const { record } of await main.next(6)) main.take(record.seq, record.seq <= 3 ? 1 : 2);
+    await holding(main, database, () => main.settle(1));
+    expect(await info(log)?.pending()).toBe(3);
+  });
+
+  it('is counted once where it was taken anew', async () => {
+    const { log } = await openMemory();
+    await mixed(log, 1, 4);
+    const main = await log.cursor(ALL);
+    for (const { record } of await main.next(8)) main.take(record.seq, record.seq);
+    main.retake(9);
+    main.settle(8);
+    const held = await main.hold('bad');
+    main.retake(10);
+    main.settle(9);
+    expect(await info(log)?.pending()).toBe(8);
+    main.settle(10);
+    expect(await info(log)?.pending()).toBe(4);
+    held.settle(10);
+    expect(await info(log)?.pending()).toBe(0);
   });
 });
 

@@ -105,7 +105,7 @@ it('a topic that goes its own way takes along what is not done of it, and leaves
   progress.take(8, 1);
   progress.take(9, 1);
   const odd = progress.fork(1, 0);
-  progress.release(1, 1);
+  progress.release(1);
   // 11 is nothing to it any more.
   expect([progress.position, progress.ranges(), progress.pending]).toEqual([7, [[10, 10]], 2]);
   expect([odd.position, odd.ranges()]).toEqual([0, [[2, 2], [4, 4], [6, 7], [10, 10]]]);
@@ -203,11 +203,11 @@ describe('topics that get a reader of their own', () => {
   it('leave no range for each of their records between those of another: neither that other nor what stays has to wait', () => {
     const progress = fresh();
     for (let seq = 1; seq <= 3 * MAX_RANGES; seq++) progress.hand(seq, 1 + (seq % 3));
-    progress.release(1, 0);
+    progress.release(1);
     expect([progress.full, progress.ranges(), progress.open]).toEqual([false, [], 2 * MAX_RANGES]);
     const own = progress.fork(2, 0);
     expect([own.full, own.ranges(), own.open]).toEqual([false, [], MAX_RANGES]);
-    progress.release(2, 0);
+    progress.release(2);
     for (const one of [own, progress]) {
       for (let seq = 1; seq <= 3 * MAX_RANGES; seq++) one.done(seq);
       expect([one.clear, one.position]).toEqual([true, 3 * MAX_RANGES]);
