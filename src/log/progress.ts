@@ -433,6 +433,7 @@ export class Progress {
     if (last && alike(last, run)) {
       last.to = run.to;
       last.count += run.count;
+      last.topic = 0;
       last.topics = together(last.topics, run.topics);
       return;
     }

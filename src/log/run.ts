@@ -22,7 +22,7 @@ export interface Run {
   count: number;
   state: number;
   /** Of one that stands alone. */
-  readonly topic: number;
+  topic: number;
   /** When the newest of what is taken was. */
   tag: number;
   /** Of what is taken. */

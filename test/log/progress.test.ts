@@ -114,6 +114,16 @@ it('a topic that goes its own way takes along what is not done of it, and leaves
   expect([odd.position, odd.clear]).toEqual([12, true]);
 });
 
+it('what is done of others stays done when a topic goes its own way, also where it settled at one time', () => {
+  const progress = fresh();
+  for (let seq = 1; seq <= 4; seq++) progress.hand(seq, seq);
+  progress.take(2, 1);
+  for (const seq of [3, 4]) progress.take(seq, 2);
+  progress.settle(2);
+  progress.release(2);
+  expect(progress.ranges()).toEqual([[2, 4]]);
+});
+
 it('what is left behind is read beside what follows, each record once, and a restart knows what is done', () => {
   const steps = fc.array(fc.record({ what: fc.constantFrom('front', 'left', 'leap', 'done', 'take', 'settle', 'again', 'rewindTo', 'restart'), n: fc.integer({ min: 1, max: 9 }) }), { maxLength: 150 });
   fc.assert(fc.property(steps, fc.uniqueArray(fc.integer({ min: 1, max: 120 })), (moves, all) => {
