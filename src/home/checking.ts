@@ -1,6 +1,7 @@
 // Before a topic's items are sent: its node is made, and what it has of them is found out.
 import { LanpostError } from '../errors.ts';
-import type { Element } from '../xmpp/element.ts';
+import { xml, type Element } from '../xmpp/element.ts';
+import type { RequestOptions } from '../xmpp/iq.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { failureOf } from './failure.ts';
 import type { Failures, Whose } from './failures.ts';
@@ -10,6 +11,7 @@ import { ownersOf } from './node-info.ts';
 import { FEWEST, NodeRoom } from './node-room.ts';
 import { newestSent } from './newest-sent.ts';
 import { reasonOf } from './reason.ts';
+import type { HomeSession } from './session.ts';
 import type { Stretch } from './stretches.ts';
 import type { Work } from './work.ts';
 
@@ -19,6 +21,8 @@ const CHECKS = 8;
 const ANSWER = 90_000;
 /** What a node keeps is good to know, and nothing waits for it for long: an answer may be lost where a session is taken up again. */
 const ADVICE = 10_000;
+/** Why a question is over that is asked anew. */
+const ONCE_MORE = new LanpostError('disconnected', 'It is asked once more.');
 
 export interface CheckingParts {
   readonly work: Work;
@@ -32,6 +36,10 @@ export class Checking {
   readonly #parts: CheckingParts;
   readonly #node: NodeCheckParts;
   readonly room: NodeRoom;
+  /** Asked and not answered. */
+  readonly #open = new Set<Element>();
+  /** Of them, what the server had not heard of before the session was taken up again. */
+  readonly #saidAgain = new Set<Element>();
   #checks = 0;
 
   constructor(parts: CheckingParts) {
@@ -48,6 +56,16 @@ export class Checking {
   begin(): void {
     this.#checks = 0;
     this.room.begin();
+  }
+
+  /**
+   * The session has been taken up again. What the server has to say once more comes first: an answer that has not come by then was
+   * lost, and whoever waits for it would do so for long. Of what had to be said once more there was none yet.
+   */
+  resumed(session: HomeSession): void {
+    const asked = [...this.#open].filter((question) => !this.#saidAgain.has(question));
+    this.#saidAgain.clear();
+    session.onProof(() => { for (const question of asked) session.iq.refused(question, ONCE_MORE); });
   }
 
   /** An answer was too large to take: fewer at once, in the end none. */
@@ -125,14 +143,30 @@ export class Checking {
     return { words: `the node ${lane.node} belongs to ${owners.length > 0 ? owners.join(', ') : 'another account, which the service does not name'}${own}`, owned: true };
   }
 
-  async #request(iq: Element, timeout: number = ANSWER): Promise<Element> {
+  /** Until it is answered: where a session that is taken up again has lost that, it is asked anew. */
+  async #request(iq: Element): Promise<Element> {
+    for (;;) {
+      // A stanza of its own: the one before may have to be said again, as it was.
+      const question = xml('iq', iq.attrs, ...iq.children);
+      this.#open.add(question);
+      try {
+        return await this.#ask(question, { timeout: ANSWER, again: () => this.#saidAgain.add(question) });
+      } catch (error) {
+        if (error !== ONCE_MORE) throw error;
+      } finally {
+        this.#open.delete(question);
+      }
+    }
+  }
+
+  async #ask(iq: Element, options: RequestOptions): Promise<Element> {
     const { session } = this.#parts.work;
     if (!session) throw new LanpostError('disconnected');
-    return session.iq.request(iq, { timeout });
+    return session.iq.request(iq, options);
   }
 
   #advice(iq: Element): Promise<Element> {
-    return this.#request(iq, ADVICE).catch((error: unknown) => {
+    return this.#ask(iq, { timeout: ADVICE }).catch((error: unknown) => {
       throw error instanceof LanpostError && error.code === 'timeout' ? new StanzaError('remote-server-timeout') : error;
     });
   }

@@ -67,6 +67,7 @@ export class HomeSession {
   #broken = false;
   /** Runs until the server has shown that it hears what is said on the session it took up again. */
   #proof: Timer | undefined;
+  #proven: (() => void) | undefined;
   /** Grows with each connection: what an earlier one brought is numbered anew. */
   #life = 0;
   #inWork = 0;
@@ -151,6 +152,11 @@ export class HomeSession {
     this.#awaitProof(socket, 0);
   }
 
+  /** Calls, once, when that is shown: what the server had to say again has come by then. */
+  onProof(call: () => void): void {
+    this.#proven = call;
+  }
+
   /** What the server had to say again comes before its answer, and the road may be slow: it has as much time again, a few times. */
   #awaitProof(socket: Wire, waited: number): void {
     const { clock, timing } = this.#options;
@@ -166,6 +172,7 @@ export class HomeSession {
   /** The connection has gone; the session may yet be taken up again. */
   detach(): void {
     this.#proof?.stop();
+    this.#proven = undefined;
     this.#socket = undefined;
     this.#liveness.stop();
     this.#paused = false;
@@ -221,6 +228,8 @@ export class HomeSession {
       if (element.getName() === 'r') this.#socket?.write(xml('a', { xmlns: NS_SM, h: String(this.#sm.h) }));
       else if (element.getName() === 'a') {
         this.#proof?.stop();
+        this.#proven?.();
+        this.#proven = undefined;
         this.#acknowledged(parseH(attr(element, 'h')) ?? -1);
       }
       return;

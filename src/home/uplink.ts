@@ -96,8 +96,11 @@ export class Uplink {
   online(session: HomeSession, fresh: boolean): void {
     this.#work.session = session;
     if (fresh) this.#begin();
-    // What came while it was broken is all there: how many more it is than a node keeps can be told.
-    else for (const lane of this.#work.lanes.values()) lane.measured = undefined;
+    else {
+      // What came while it was broken is all there: how many more it is than a node keeps can be told.
+      for (const lane of this.#work.lanes.values()) lane.measured = undefined;
+      this.#checking.resumed(session);
+    }
     this.#work.settling.resume();
     this.#sending.online(fresh);
   }

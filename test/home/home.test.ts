@@ -6,7 +6,7 @@ import { cursorName } from '../../src/home/cursor-name.ts';
 import { WINDOW } from '../../src/home/window.ts';
 import { toPayload } from '../../src/payload/payload.ts';
 import { attr, children, xml, type Element } from '../../src/xmpp/element.ts';
-import { iqResult } from '../../src/xmpp/stanza.ts';
+import { errorReply, iqResult } from '../../src/xmpp/stanza.ts';
 import { StanzaError } from '../../src/xmpp/stanza-error.ts';
 import { eventually } from '../support/eventually.ts';
 import { quiet } from '../support/quiet.ts';
@@ -134,6 +134,50 @@ describe('a cut session', () => {
     expect(counted).toBeLessThan(21);
     expect(rig.count('t')).toBe(21);
     expect(published(home).length).toBe(21);
+  });
+
+  it('is resumed, but the answer to what was asked of a node is lost: it is asked once more at once, and an answer to the first counts no more', async () => {
+    await using rig = await createRig();
+    const { home } = rig;
+    await rig.add();
+    const asked: Element[] = [];
+    home.set.answer = (iq, what) => {
+      if (what !== 'create') return undefined;
+      const [first] = asked;
+      asked.push(iq);
+      if (!first) return 'silence';
+      home.say(errorReply(first, new StanzaError('forbidden')));
+      return undefined;
+    };
+    await rig.publish('t', 1);
+    await rig.until(() => asked.length === 1);
+    home.cut();
+    await rig.drained();
+    expect([home.resumed, home.sessions, asked.length]).toEqual([1, 1, 2]);
+    expect(rig.arrivals('t')).toEqual(['1']);
+    expect(rig.troubles).toEqual([]);
+  });
+
+  it.each<[string, (home: FakeHome, cut: () => boolean) => void]>([
+    ['had not come to the home', (home, cut) => { home.set.before = (stanza) => (stanza.getChild('pubsub')?.getChild('create') && cut() ? 'drop' : undefined); }],
+    ['was answered, and the answer comes once more', (home, cut) => { home.set.answer = (_iq, what) => {
+      if (what === 'create') cut();
+      return undefined;
+    }; }],
+  ])('is resumed, and what was asked of a node %s: it is not asked twice', async (_what, cutAt) => {
+    await using rig = await createRig();
+    const { home } = rig;
+    await rig.add();
+    let cuts = 0;
+    cutAt(home, () => {
+      if (cuts++ > 0) return false;
+      home.cut();
+      return true;
+    });
+    await rig.publish('t', 1);
+    await rig.drained();
+    expect([home.resumed, home.sessions, rig.count('t')]).toEqual([1, 1, 1]);
+    expect(home.stanzas.filter((stanza) => stanza.getChild('pubsub')?.getChild('create')).length).toBe(1);
   });
 
   it('that cannot be resumed is read back: only what is missing goes again', async () => {
