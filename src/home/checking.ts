@@ -137,7 +137,7 @@ export class Checking {
   async whose(lane: Lane): Promise<Whose | undefined> {
     const { options: { jid }, pep } = this.#parts.work;
     const owners = await ownersOf(pep.serviceOf(lane.topic), lane.node, this.#node.request);
-    if (owners === undefined) return { words: `the node ${lane.node} is not there`, owned: false };
+    if (owners === undefined) return { words: `the node ${lane.node} is not there${lane.unmade === undefined ? '' : ` and cannot be made: ${lane.unmade}`}`, owned: false };
     if (owners.includes(jid)) return undefined;
     const own = lane.rule.node.includes('{box}') ? '' : `; nodes of this box's own are had by node={box}/${lane.rule.node} in the rule of ${lane.rule.filter}`;
     return { words: `the node ${lane.node} belongs to ${owners.length > 0 ? owners.join(', ') : 'another account, which the service does not name'}${own}`, owned: true };

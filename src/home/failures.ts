@@ -113,7 +113,7 @@ export class Failures {
       lane.created = false;
       lane.lookAgain();
       if (lane.takenAt !== undefined) this.#parts.work.doubt(lane);
-      if (lane.createdAgain++ >= 2) return this.#hold(lane, `the node is not there and cannot be made: ${reason}`);
+      if (lane.createdAgain++ >= 2) return this.#hold(lane, `the node is not there and cannot be made: ${lane.unmade ?? reason}`);
     } else if (failure === 'hold') return this.#holdWhose(lane, reason);
     else if (failure === 'service') {
       // When it is there again nothing need go before anything else.

@@ -102,6 +102,8 @@ export class Lane {
   /** To whom the node belongs, when it is not this account's. */
   whose: string | undefined;
   createdAgain = 0;
+  /** Why the account may not make the node, when it was last tried. */
+  unmade: string | undefined;
   /** What was acknowledged must be read back before more is sent. */
   readBack = false;
   /** Oldest first. */

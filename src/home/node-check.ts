@@ -29,6 +29,7 @@ export async function createNode(lane: Lane, parts: NodeCheckParts): Promise<voi
   const { topic, node } = lane;
   const accessModel = log.topic(topic)?.settings['accessModel'] === 'open' ? 'open' : 'whitelist';
   const service = pep.serviceOf(topic);
+  lane.unmade = undefined;
   for (const maxItems of MAX_ITEMS) {
     try {
       await request(createRequest(service, node, { accessModel, maxItems }));
@@ -47,6 +48,7 @@ export async function createNode(lane: Lane, parts: NodeCheckParts): Promise<voi
         return createNode(lane, parts);
       }
       if (failure === 'hold') {
+        lane.unmade = reasonOf(error);
         // XEP-0163 §3: there, publishing makes it, as its options say (XEP-0060 §7.1.5).
         if (pep.isPep(topic)) lane.options = accessModel;
         // Perhaps it was made for us by somebody who may: publishing will tell.

@@ -366,12 +366,13 @@ describe('a node that went while the box was away', () => {
 
   it('and cannot be made is asked for a few times, then the topic waits', async () => {
     await using rig = await createRig();
-    rig.home.set.answer = (_iq, what, node) => (node !== 'bad' ? undefined : what === 'create' ? 'forbidden' : 'item-not-found');
+    rig.home.set.answer = (_iq, what, node) => (node !== 'bad' ? undefined : what === 'create' ? new StanzaError('forbidden', { text: 'Denied by the rules of the house' }) : 'item-not-found');
     await rig.add();
     await rig.publish('bad', 1, 2);
     await rig.publish('good', 1);
     await rig.until(async () => (await rig.status())?.queued === 2);
     await rig.until(() => rig.troubles.some((trouble) => trouble.kind === 'home.held'));
+    expect((await rig.status())?.reason).toBe('bad: the node is not there and cannot be made: forbidden: Denied by the rules of the house');
     expect(rig.home.stanzas.filter((stanza) => attr(stanza.getChild('pubsub')?.getChild('create') ?? xml('x'), 'node') === 'bad').length).toBeLessThan(5);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { attr, xml, type Element } from '../../src/xmpp/element.ts';
 import { iqResult } from '../../src/xmpp/stanza.ts';
+import { StanzaError } from '../../src/xmpp/stanza-error.ts';
 import { quiet } from '../support/quiet.ts';
 import { beforeWrites } from './cursor-writes.ts';
 import { startPassingClock } from './recorded/passing-clock.ts';
@@ -371,10 +372,10 @@ describe('a node that is another account\'s', () => {
 
 it('a node that is not there, and may not be made, is said not to be there, where the service refuses that as it refuses another account\'s', async () => {
   await using rig = await createRig();
-  rig.home.set.answer = (iq, what, node) => (node === 'good' ? undefined : what === 'publish' || what === 'create' ? 'forbidden' : iq.getChild('query', 'http://jabber.org/protocol/disco#info') ? 'item-not-found' : undefined);
+  rig.home.set.answer = (iq, what, node) => (node === 'good' ? undefined : what === 'publish' ? 'forbidden' : what === 'create' ? new StanzaError('forbidden', { text: 'Not here' }) : iq.getChild('query', 'http://jabber.org/protocol/disco#info') ? 'item-not-found' : undefined);
   await rig.add({ service: 'pubsub.home.test' });
   await rig.publish('plant', 1);
-  await rig.until(async () => (await rig.status())?.reason === 'plant: forbidden; the node plant is not there');
+  await rig.until(async () => (await rig.status())?.reason === 'plant: forbidden; the node plant is not there and cannot be made: forbidden: Not here');
   await rig.publish('good', 1);
   await rig.until(() => rig.count('good') === 1);
   // It is nobody's.
