@@ -31,6 +31,8 @@ const [WINDOWS, TRIED] = [[8, 32, 128, 256, 512], 3];
 const LONG = 1_000_000;
 /** What is acknowledged settles within the first quarter of that, and not, as it does else, only after all of it; ms. */
 const SETTLE = 4_000;
+/** How often the heap is looked at, after GC. */
+const SAMPLES = 200;
 const TEXT = 'x'.repeat(260);
 const STAMP = Date.UTC(2026, 10, 1);
 const clock = createSystemClock();
@@ -151,6 +153,15 @@ function slope(points: readonly (readonly [number, number])[]): number {
   return points.reduce((sum, [at, value]) => sum + (at - x) * (value - y), 0) / points.reduce((sum, [at]) => sum + (at - x) ** 2, 0);
 }
 
+/** The least of each stretch: what was read and is on its way comes and goes within some 25,000 records, and takes up to 60 MiB. */
+function valleys(points: readonly (readonly [number, number])[]): (readonly [number, number])[] {
+  const stretch = SAMPLES / 20;
+  return points.flatMap((_, i) => {
+    const least = i % stretch === 0 ? points.slice(i, i + stretch).toSorted(([, a], [, b]) => a - b)[0] : undefined;
+    return least ? [least] : [];
+  });
+}
+
 /** A million readings into ejabberd. */
 async function long(): Promise<Row[]> {
   setFlagsFromString('--expose-gc');
@@ -161,17 +172,17 @@ async function long(): Promise<Row[]> {
   const rate = await drain(server, {
     topic: 'bench/long', count: LONG, pack: true, value: reading, settle: SETTLE,
     each: (acknowledged) => {
-      if (acknowledged < (heaps.at(-1)?.[0] ?? 0) + LONG / 20) return;
+      if (acknowledged < (heaps.at(-1)?.[0] ?? 0) + LONG / SAMPLES) return;
       gc();
       heaps.push([acknowledged, process.memoryUsage().heapUsed]);
     },
   });
   // What is acknowledged is known until it settles: the first quarter fills that.
   const steady = heaps.slice(Math.ceil(heaps.length / 4));
-  const grown = slope(steady) * LONG;
+  const grown = slope(valleys(steady)) * LONG;
   return [{
-    what: `ejabberd: ${LONG.toLocaleString('en')} readings drained packed (${perSecond(rate)}): growth of the heap after GC, and the heap`,
-    ours: inMiB(grown / 2 ** 20), peer: inMiB(median(steady.map(([, value]) => value)) / 2 ** 20), target: '≤ 2 MiB', met: grown <= 2 * 2 ** 20,
+    what: `ejabberd: ${LONG.toLocaleString('en')} readings drained packed (${perSecond(rate)}): growth of the heap after GC where it is least, and the most`,
+    ours: inMiB(grown / 2 ** 20), peer: inMiB(Math.max(...steady.map(([, value]) => value)) / 2 ** 20), target: '≤ 2 MiB', met: grown <= 2 * 2 ** 20,
   }];
 }
 
