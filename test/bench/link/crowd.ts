@@ -35,11 +35,11 @@ export async function benchCrowd(): Promise<Row[]> {
     what: `${BOXES} simulated boxes that start together: boxes that see all, and after how long`, peer: '', target: 'all',
     ours: `${still === BOXES ? 'all' : still}, ${after === undefined ? 'never' : `${after / 1000} s`}`, met: still === BOXES && after !== undefined,
   }, {
-    what: `packets and bytes per box in the first ${START / 1000} s`, peer: '',
+    what: `packets and bytes per box in the first ${START / 1000} s`, peer: '', target: '≤ 20 packets', met: packets / BOXES <= 20,
     ours: `${(packets / BOXES).toFixed(1)} and ${Math.round(bytes / BOXES).toLocaleString('en')}; ${Math.max(...busiest.values()).toLocaleString('en')} packets in the busiest second`,
   }, {
     what: 'packets per box and minute at rest', ours: rest.toFixed(1), peer: '', target: '≤ 4', met: rest <= 4,
   }, {
-    what: 'longest datagram', ours: `${longest} bytes`, peer: '', target: '≤ 1,472', met: longest <= 1472,
+    what: 'longest datagram', ours: `${longest} bytes`, peer: '', target: '≤ 1,452', met: longest <= 1452,
   }, { what: 'memory of it all', ours: inMiB(process.memoryUsage.rss() / 2 ** 20), peer: '' }];
 }

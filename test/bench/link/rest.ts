@@ -9,8 +9,9 @@ const SECONDS = 120;
 export async function benchRest(): Promise<Row[]> {
   if (!needs('root')) return [{ what: 'boxes at rest', ours: 'not measured', peer: 'needs root' }];
   const { cores, packets } = await boxesAtRest(BOXES, SECONDS);
+  const busiest = Math.max(...cores);
   return [{
-    what: `one core's share that a box takes at rest with ${BOXES - 1} peers (the busiest of ${BOXES})`, peer: '', target: '≤ 0.5 %',
-    ours: `${median(cores).toFixed(2)} % (${cores.at(-1)?.toFixed(2)} %)`, met: median(cores) <= 0.5,
+    what: `one core's share that the busiest box takes at rest with ${BOXES - 1} peers (the median of ${BOXES})`, peer: '', target: '≤ 0.5 %',
+    ours: `${busiest.toFixed(2)} % (${median(cores).toFixed(2)} %)`, met: busiest <= 0.5,
   }, { what: 'packets that it sends in a minute', ours: packets.toFixed(1), peer: '' }];
 }

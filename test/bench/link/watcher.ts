@@ -1,12 +1,12 @@
 // A process that hears all of multicast DNS on its host's link and keeps count, by sender.
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { decodeMessage } from '../../../src/mdns/decode.ts';
 
 interface Count { queries: number; knownAnswers: number; responses: number; answers: number; bytes: number; longest: number }
 const counts = new Map<string, Count>();
-const socket = createSocket({ type: 'udp4', reuseAddr: true });
-socket.on('message', (bytes, { address }) => {
+function hear(bytes: Buffer, { address }: { readonly address: string }): void {
   const count = counts.get(address) ?? { queries: 0, knownAnswers: 0, responses: 0, answers: 0, bytes: 0, longest: 0 };
   counts.set(address, count);
   const { response, answers } = decodeMessage(bytes);
@@ -19,12 +19,16 @@ socket.on('message', (bytes, { address }) => {
   }
   count.bytes += bytes.length;
   count.longest = Math.max(count.longest, bytes.length);
-});
-socket.bind(5353, '0.0.0.0', () => {
-  socket.addMembership('224.0.0.251', process.argv[2]);
+}
+async function listen(socket: Socket, group: string, on: string | undefined): Promise<void> {
+  socket.on('message', hear).bind(5353);
+  await once(socket, 'listening');
+  socket.addMembership(group, on);
   socket.setRecvBufferSize(4 << 20);
-  process.stdout.write('{"event":"ready"}\n');
-});
+}
+await listen(createSocket({ type: 'udp4', reuseAddr: true }), '224.0.0.251', process.argv[2]);
+await listen(createSocket({ type: 'udp6', reuseAddr: true, ipv6Only: true }), 'ff02::fb', '::%eth0');
+process.stdout.write('{"event":"ready"}\n');
 createInterface({ input: process.stdin }).on('line', () => {
   process.stdout.write(`${JSON.stringify({ event: 'counts', counts: Object.fromEntries(counts) })}\n`);
   counts.clear();
