@@ -1,4 +1,5 @@
 import type { Ages } from './ages.ts';
+import { between, settled } from './backlog.ts';
 import { Durable, HeldTopic, type MaxBacklog } from './durable.ts';
 import { recordKey } from './keys.ts';
 import { joined, lostRow, type LostRange } from './lost-range.ts';
@@ -75,14 +76,15 @@ export class BacklogBounds {
     const { head } = this.#state;
     let measure = await this.#measure(durable, head, false);
     // What was passed may have been trimmed before it was counted off.
-    if (measure.counted && isOver(durable, measure, limit)) measure = await this.#measure(durable, head, true);
+    const handed = await this.#handed(durable, measure);
+    if (measure.counted && isOver(measure, handed, limit)) measure = await this.#measure(durable, head, true);
     const from = durable.unread;
     if (from > head) return { used: 1, more: false };
     const before = durable.lost.at(-1);
     const neighbour = before && before.to + 1 === from && !durable.wasTold(before) ? before : undefined;
     this.#block(durable, neighbour?.from ?? from);
-    const dropped = await this.#oldest(durable, measure, from, head, limit);
-    if (dropped.count > 0) this.#drop(tx, durable, measure.selection, neighbour, { ...dropped, from, reason: isOver(durable, measure, limit) ? 'overflow' : 'expired' });
+    const dropped = await this.#oldest(measure, handed, from, head, limit);
+    if (dropped.count > 0) this.#drop(tx, durable, measure.selection, neighbour, { ...dropped, from, reason: isOver(measure, handed, limit) ? 'overflow' : 'expired' });
     else this.#release(durable);
     return { used: dropped.more ? PAGE : dropped.count + 1, more: dropped.more && dropped.count > 0 };
   }
@@ -113,6 +115,20 @@ export class BacklogBounds {
     return measure;
   }
 
+  /** What it was handed and has not confirmed. Of one that left, that waits again, also before what it has lost since. */
+  async #handed(durable: Durable, measure: Measure): Promise<number> {
+    if (durable.holder) return durable.holder.progress.pending;
+    let sum = 0;
+    for (const [from, to] of between(durable.position + 1, durable.unread - 1, settled(durable, durable.done))) {
+      for (let next = from; next <= to;) {
+        const page = await this.#walk(measure, next, to);
+        sum += page.records;
+        next = page.next;
+      }
+    }
+    return sum;
+  }
+
   async #walk(measure: Measure, from: number, to: number): Promise<{ records: number; bytes: number; next: number }> {
     const { waiting, next } = await this.#page(measure, from, to);
     return { records: waiting.length, bytes: waiting.reduce((sum, { size }) => sum + size, 0), next };
@@ -124,8 +140,8 @@ export class BacklogBounds {
   }
 
   /** Of what it has not been handed, the oldest that has to go: up to where, and whether that is not all yet. */
-  async #oldest(durable: Durable, measure: Measure, from: number, head: number, limit: MaxBacklog): Promise<{ to: number; count: number; more: boolean }> {
-    let records = measure.records + inFlight(durable) - (limit.records ?? Infinity);
+  async #oldest(measure: Measure, handed: number, from: number, head: number, limit: MaxBacklog): Promise<{ to: number; count: number; more: boolean }> {
+    let records = measure.records + handed - (limit.records ?? Infinity);
     let bytes = measure.bytes - (limit.bytes ?? Infinity);
     let [to, count, walked, next] = [0, 0, 0, from];
     while (next <= head) {
@@ -200,11 +216,6 @@ function apart(places: readonly Place[], ranges: readonly (readonly [from: numbe
   });
 }
 
-/** What it was handed and has not confirmed. */
-function inFlight({ holder }: Durable): number {
-  return holder?.progress.pending ?? 0;
-}
-
-function isOver(durable: Durable, { records, bytes }: Measure, limit: MaxBacklog): boolean {
-  return records + inFlight(durable) > (limit.records ?? Infinity) || bytes > (limit.bytes ?? Infinity);
+function isOver({ records, bytes }: Measure, handed: number, limit: MaxBacklog): boolean {
+  return records + handed > (limit.records ?? Infinity) || bytes > (limit.bytes ?? Infinity);
 }

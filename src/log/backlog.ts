@@ -176,7 +176,7 @@ export class Backlog {
 }
 
 /** What lies from there to there, but for what is done. */
-function* between(first: number, last: number, done: ProgressRow['done']): Generator<readonly [from: number, to: number]> {
+export function* between(first: number, last: number, done: ProgressRow['done']): Generator<readonly [from: number, to: number]> {
   let from = first;
   for (const [start, end] of done) {
     if (start > last) break;
@@ -187,7 +187,7 @@ function* between(first: number, last: number, done: ProgressRow['done']): Gener
 }
 
 /** What is done of it, and what it lost. */
-function settled({ lost }: Durable, done: ProgressRow['done']): ProgressRow['done'] {
+export function settled({ lost }: Durable, done: ProgressRow['done']): ProgressRow['done'] {
   if (lost.length === 0) return done;
   return [...done, ...lost.map(({ from, to }) => [from, to] as const)].toSorted(([a], [b]) => a - b);
 }

@@ -311,11 +311,16 @@ const LEFT_WITH_ONE: Step[] = [
   { do: 'read', reader: 1, max: 3, leave: true }, { do: 'publish', topic: 0, id: 0, key: 0, copies: 2 }, { do: 'trim' }, { do: 'away', reader: 1 },
   { do: 'publish', topic: 0, id: 0, key: 0, copies: 1 }, { do: 'trim' },
 ];
+/** Also what lies before what it has lost. */
+const LEFT_WITH_ONE_BEFORE_A_LOSS: Step[] = [
+  { do: 'read', reader: 1, max: 3, leave: true }, { do: 'publish', topic: 0, id: 0, key: 0, copies: 3 }, { do: 'trim' },
+  { do: 'publish', topic: 0, id: 0, key: 0, copies: 1 }, { do: 'away', reader: 1 }, { do: 'trim' },
+];
 /** What is wanted once more is so still when whoever was handed it goes. */
 const RETRIED_AND_GONE: Step[] = [
   { do: 'read', reader: 1, max: 3, leave: true }, { do: 'aside', reader: 1 }, { do: 'retry', reader: 1 }, { do: 'read', reader: 1, max: 1, leave: true },
 ];
 
 it('shows what its settings let in and gives readers what they are owed, through random work', { timeout: 60_000 }, async () => {
-  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), run), { numRuns: 50, examples: [[TAKEN_BACK], [LEFT_WITH_ONE], [RETRIED_AND_GONE]] });
+  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), run), { numRuns: 50, examples: [[TAKEN_BACK], [LEFT_WITH_ONE], [LEFT_WITH_ONE_BEFORE_A_LOSS], [RETRIED_AND_GONE]] });
 });
