@@ -33,7 +33,10 @@ function fitted(text: string, bytes: number): string {
   return encoded.subarray(0, end).toString();
 }
 
-/** No key twice (§3.1), and never `n`, which the listing in §3 shows twice and the registry does not have. */
+/**
+ * No key twice (§3.1), and never `n`, which the listing in §3 shows twice and the registry does not have. Nor `ext`, which
+ * is optional (§10) and deprecated (XEP-0115 §4): all that it said is in `ver`.
+ */
 export function buildTxt(presence: Presence): [string, string][] {
   const { caps } = presence;
   const pairs: [string, string | undefined][] = [
@@ -46,6 +49,8 @@ export function buildTxt(presence: Presence): [string, string][] {
     ['hash', caps?.hash],
     ['ver', caps?.ver],
     ['phsh', presence.avatar],
+    // Not in a call, and able to make none: no A, V or C. libpurple 2.14 says the same.
+    ['vc', '!'],
     [BOX_KEY, BOX_VERSION],
   ];
   return pairs.flatMap(([key, value]) => (value === undefined ? [] : [[key, fitted(value, STRING_BYTES - key.length - 1)]]));

@@ -16,7 +16,7 @@ describe('a TXT record', () => {
     const avatar = 'a3839614e1a382bcfebbcf20464f519e81770813';
     const txt = buildTxt({ status: 'dnd', text: 'at lunch', label: 'hall', about, port: 5298, caps, avatar });
     expect(read(...txt)).toEqual({
-      status: 'dnd', text: 'at lunch', ...about, caps, avatar, box: true, software: { node: 'urn:lanpost:0', hash: 'sha-1', version: 'abc=' },
+      status: 'dnd', text: 'at lunch', ...about, caps, avatar, calls: ['free'], box: true, software: { node: 'urn:lanpost:0', hash: 'sha-1', version: 'abc=' },
     });
   });
 
@@ -40,7 +40,7 @@ describe('a TXT record', () => {
 
   test('of a box with nothing said of a person has no more than what the box is called', () => {
     const txt = Object.fromEntries(buildTxt({ status: 'available', label: 'hall', port: 1 }));
-    expect(txt).toEqual({ txtvers: '1', '1st': 'hall', last: '', 'port.p2pj': '1', status: 'avail', nick: 'hall', lanpost: '1' });
+    expect(txt).toEqual({ txtvers: '1', '1st': 'hall', last: '', 'port.p2pj': '1', status: 'avail', nick: 'hall', vc: '!', lanpost: '1' });
   });
 
   test('says the first and the last name rather than what the box is called, once one is given', () => {
@@ -77,7 +77,7 @@ describe('a TXT record', () => {
     fc.assert(fc.property(fc.string({ unit: 'grapheme', maxLength: 400 }), text => {
       for (const [key, value] of buildTxt({ status: 'available', text, about: { first: text, nick: text }, port: 1 })) {
         expect(Buffer.byteLength(`${key}=${value}`)).toBeLessThanOrEqual(255);
-        expect(value === '' || key === 'status' || /^[\d]/.test(value) || text.startsWith(value)).toBe(true);
+        expect(value === '' || ['status', 'vc'].includes(key) || /^[\d]/.test(value) || text.startsWith(value)).toBe(true);
       }
     }));
   });

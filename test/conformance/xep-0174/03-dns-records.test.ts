@@ -51,6 +51,23 @@ describe('XEP-0174 §3 DNS records', () => {
     expect((['available', 'away', 'dnd'] as const).map(status => Object.fromEntries(buildTxt({ status, port: 1 }))['status'])).toEqual(['avail', 'away', 'dnd']);
   });
 
+  it('§15.1 vc says that a box is in no call, and able to make none', async () => {
+    expect(txt.filter(([key]) => key === 'vc')).toEqual([['vc', '!']]);
+    const [a, b] = [await lan.box(1, 'a'), await lan.box(2, 'b')];
+    await seen(b, a.name);
+    expect(b.link.peers.describe(a.name)?.calls).toEqual(['free']);
+  });
+
+  it('§10 ext is left out: it is optional, deprecated in XEP-0115, and ver says what it said', () => {
+    expect(keys).toEqual(expect.arrayContaining(['node', 'hash', 'ver']));
+    expect(keys).not.toContain('ext');
+  });
+
+  it('§13.4 with the personal keys off, not even the name of the box is in them', () => {
+    const about = { personal: false, first: 'Juliet', last: 'Capulet', nick: 'JuliC', email: ['juliet@capulet.lit'], jid: ['juliet@capulet.lit'] };
+    expect(buildTxt({ status: 'available', label: 'n', about, port: 1 }).map(([key]) => key)).toEqual(['txtvers', 'port.p2pj', 'status', 'vc', 'lanpost']);
+  });
+
   it('§13.4 personal keys are the owner\'s to fill in, and to switch off, also while the box runs', async () => {
     const [a, b] = [await lan.box(1, 'a', { about: { first: 'Juliet', last: 'Capulet', nick: 'JuliC', email: ['juliet@capulet.lit'], jid: ['juliet@capulet.lit'] } }), await lan.box(2, 'b')];
     await seen(b, a.name);
