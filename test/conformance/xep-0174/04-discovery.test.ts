@@ -176,7 +176,7 @@ describe('XEP-0174 §4, §5, §9 who is there', () => {
   });
 
   // Not followed, and why: docs/LINK.md.
-  it.todo('§4 SRV and TXT SHOULD NOT be asked for before a session: when they do not come with the PTR they are, once each, as presence is in TXT (§5) and is shown at once');
+  it.todo('§4 SRV and TXT SHOULD NOT be asked for before a session: when they do not come with the PTR, or are about to run out, they are, as presence is in TXT (§5) and is shown at once');
   it.todo('§11.2 a NULL record SHOULD be at `_presence._tcp.local`: that name is everybody\'s and one answer to it would be of all pictures; it is at the instance, where libpurple looks');
   it.todo('§11.2 a picture SHOULD be saved to disk: pictures are kept in memory, as anybody on the link could have this one write');
   it.todo('§15.1 a picture SHOULD be asked for in unicast mode: beside another stack on port 5353 the answer could go to that one (RFC 6762 §15.1)');
