@@ -334,6 +334,36 @@ describe('who is calling', () => {
     await lan.until(() => z.troubles.some(({ kind }) => kind === 'link.downgrade'));
   });
 
+  // What the bounds on a key that was only seen leave open, and docs/LINK.md says so: nobody is locked out of a name by one.
+  test.each([
+    ['in its first day', 'at another address', 3, 0],
+    ['a month after it was last shown', 'where it was shown', 2, 30 * 24 * 3_600_000],
+  ] as const)('of a key that was only seen, %s, the name is spoken with in the clear %s, and the owner is told', async (_, __, host, later) => {
+    const clock = createTestClock();
+    const z = await lan.box(9, 'z', { clock });
+    const b = await lan.box(2, 'b');
+    await acquainted(z, b);
+    await z.link.prove(b.name);
+    expect(z.trust.insists(b.name, ['10.77.0.2'])).toBe(true);
+    // Its stream has long been closed then.
+    clock.jump(later);
+    clock.advance(3_600_000);
+    await lan.until(() => z.link.peers.describe(b.name)?.connected === false);
+    await b.close();
+    const other = await plainPeer(lan, host, b.name);
+    await lan.until(() => z.link.peers.get(b.name)?.claims.box === false && z.link.peers.describe(b.name)?.connected === false);
+    const sending = z.link.send(other.name, say('hello'));
+    const ours = await other.incoming();
+    ours.write(purpleHeader(b.name, z.name));
+    await sending;
+    await ours.reads('hello');
+    expect(z.troubles.map(({ kind }) => kind)).toContain('link.renamed');
+    expect(z.link.peers.describe(b.name)).toMatchObject({ trust: 'none' });
+    // The key is known as before, and has the name no more.
+    expect(z.trust.list()).toMatchObject([{ fingerprint: b.identity.fingerprint, level: 'seen' }]);
+    expect(z.trust.insists(b.name, ['10.77.0.2'])).toBe(false);
+  });
+
   test('an address that calls too often is refused for a while', async () => {
     const alice = await plainPeer(lan, 2, 'alice@h2');
     const streams = await Promise.all(Array.from({ length: 40 }, () => alice.dial('10.77.0.1', port())));

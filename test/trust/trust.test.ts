@@ -272,6 +272,39 @@ describe('trust', () => {
     expect(trust.insists('b@h2', ['10.0.0.3'])).toBe(false);
   });
 
+  test('a key that was only seen has its name everywhere after a whole day, keeps it for a whole month, and begins anew where it is called otherwise or the name has passed on', () => {
+    const { trust, clock } = trustFixture();
+    const day = 24 * 3_600_000;
+    const b = (name = 'b@h2'): unknown => trust.seen(spki('b'), name, { address: '10.0.0.2' });
+    const anywhere = (name = 'b@h2'): boolean => trust.insists(name, ['10.0.0.3']);
+    b();
+    clock.advance(day - 1);
+    b();
+    expect(anywhere()).toBe(false);
+    clock.advance(1);
+    b();
+    expect(anywhere()).toBe(true);
+    clock.advance(30 * day);
+    expect(anywhere()).toBe(true);
+    clock.advance(1);
+    expect(anywhere()).toBe(false);
+    expect(trust.insists('b@h2', ['10.0.0.2'])).toBe(false);
+    for (const interrupted of [
+      () => b('b-1@h2'),
+      () => trust.passedOn('b@h2'),
+      () => trust.seen(spki('m'), 'b@h2', { address: '10.0.0.9' }),
+    ]) {
+      b();
+      clock.advance(day);
+      b();
+      expect(anywhere()).toBe(true);
+      interrupted();
+      expect(anywhere()).toBe(false);
+      b();
+      expect([anywhere(), trust.insists('b@h2', ['10.0.0.2'])]).toEqual([false, true]);
+    }
+  });
+
   test('a key under a name that does not say that it is a box keeps it from nobody', () => {
     const { trust } = trustFixture();
     trust.seen(spki('m'), 'alice@h2');
