@@ -67,7 +67,10 @@ const CLAIMS: Readonly<Record<string, readonly (readonly [file: string, title: s
     ['security/pairing-relay.test.ts', 'has a guess a try, and three tries a window, of 2^33; then the owners see words that differ'], ['security/pairing-relay.test.ts', 'cannot choose its nonce once it has seen the other one'],
     ['security/pairing-relay.test.ts', 'cannot look for a connection on which the words fit: over another stream nothing is revealed, and the try is used up'],
     ['security/pairing-relay.test.ts', 'that reconnects for the two minutes of a window, until one word in 16 would fit, gets three tries and no words'],
-    ['security/pairing-relay.test.ts', 'once words are shown, shows no others for the same nonce over another stream'], ['security/pairing-relay.test.ts', 'a relay that grinds before it commits hits as often as one that does not'],
+    ['security/pairing-relay.test.ts', 'once words are shown, shows no others for the same nonce over another stream'], ['security/pairing-grinding.test.ts', 'a relay that grinds before it commits hits as often as one that does not'],
+    ['security/pairing-grinding.test.ts', 'a relay that grinds once it knows both nonces finds what fits, and each is refused: it is not what it committed to'],
+    ['security/pairing-grinding.test.ts', 'hits with none of 200,000 nonces that it chose before it knew theirs: each of the three words is alike once in 2,048'],
+    ['security/pairing-relay.test.ts', 'that has seen both nonces finds others with which the whole words are alike, by the hundred thousand, and none of them is taken'],
   ],
 };
 
