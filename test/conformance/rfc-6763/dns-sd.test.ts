@@ -225,5 +225,7 @@ describe('RFC 6763 DNS-based service discovery', () => {
   });
 
   it.todo('§8 flagship naming: does not apply, XEP-0174 is one protocol under one name');
-  it.todo('§10, §11 browse and registration domains (`b._dns-sd._udp`): wide area, not multicast');
+  // A domain that the owner names is browsed over unicast DNS: test/link/domains.test.ts.
+  it.todo('§10 registration in a domain: a box publishes on its links only; who lists it in a domain writes the records there');
+  it.todo('§11 domains found by themselves (`b._dns-sd._udp` and its like): the owner names those that are browsed, as a network could name any');
 });
