@@ -40,6 +40,6 @@ describe.skipIf(!needs('root'))('a host with several interfaces', () => {
     await on.run(1, 'ip', ['link', 'del', 'eth1']);
     await on.attach(1, 'eth1', 2);
     agent(on, 3);
-    expect(await here.event('up', 'box@h3', { timeout: 15_000 })).toMatchObject({ host: 'h3.local' });
+    expect(await here.event('up', 'box@h3', { timeout: 10_000 })).toMatchObject({ host: 'h3.local' });
   });
 });

@@ -190,6 +190,16 @@ describe.skipIf(!THERE).concurrent('lanpost doctor, on a LAN', () => {
     const named = await examined(a.box, '10.77.0.2');
     expect(problems(named)).toEqual(['no-way', 'nobody-heard']);
     expect(the(findings, 'nobody-heard')).toMatchObject({ interface: 'eth0', message: expect.stringMatching(/alone there.*apart.*another network/), advice: expect.stringMatching(/isolation/) });
+    // The command says the same, a line each, and ends with 1: there is a problem.
+    const said = await lan.run(1, process.execPath, ['dist/src/cli/main.js', 'doctor', '10.77.0.2', '--dir', a.dir, '--json']).catch(String);
+    expect(said).toContain('ended with 1');
+    const lines = said.split('\n').filter((line) => line.startsWith('{')).map((line): unknown => JSON.parse(line));
+    expect(lines).toContainEqual({
+      check: expect.any(String), level: 'problem', cause: 'nobody-heard', interface: 'eth0', message: expect.stringMatching(/alone there.*apart.*another network/),
+      evidence: [expect.any(String), ...Array.from({ length: the(findings, 'nobody-heard').evidence.length - 1 }, () => expect.any(String))], advice: expect.stringMatching(/isolation/),
+    });
+    expect(lines).toContainEqual(expect.objectContaining({ level: 'problem', cause: 'no-way', peer: '10.77.0.2' }));
+    expect(lines).toContainEqual({ check: expect.any(String), level: 'ok', message: expect.any(String), evidence: expect.any(Array), interface: 'eth0' });
   }), TIME);
 
   it('another VLAN: looks alike from here, and that is said', () => withLan(2, async (lan, start) => {

@@ -47,6 +47,10 @@ export interface Purple extends AsyncDisposable {
   close(buddy: string): void;
   /** Signs off cleanly. */
   quit(): Promise<void>;
+  /** Stands still: its system takes what comes, and it does nothing. */
+  freeze(): void;
+  /** Goes on with all that has come. */
+  thaw(): void;
   kill(): Promise<void>;
 }
 
@@ -79,6 +83,8 @@ async function signOn(lan: Lan, host: number, program: string, nick: string, por
   return {
     name: `${nick}@${lan.hostName(host)}`, dir: state, events: said.lines, event, command, quit,
     send: (buddy, text) => command(`send ${word(buddy)} ${text}`),
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
     close: (buddy) => command(`close ${word(buddy)}`),
     async kill() {
       child.kill('SIGKILL');
