@@ -13,8 +13,8 @@ import { Flow, Sight } from './link-flow.ts';
 const SECOND = 1_000;
 /** Presence is right again so soon after a fault has ended. */
 const AGAIN = 10 * SECOND;
-/** What waited while the road was cut has arrived by then. */
-const ARRIVED = 15 * SECOND;
+/** What waited while the road was cut has arrived so soon after that. */
+const ARRIVED = 10 * SECOND;
 
 interface Outcome {
   /** Milliseconds from the end of the fault until each sees the other as it is. */
