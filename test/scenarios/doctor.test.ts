@@ -200,6 +200,11 @@ describe.skipIf(!THERE).concurrent('lanpost doctor, on a LAN', () => {
     });
     expect(lines).toContainEqual(expect.objectContaining({ level: 'problem', cause: 'no-way', peer: '10.77.0.2' }));
     expect(lines).toContainEqual({ check: expect.any(String), level: 'ok', message: expect.any(String), evidence: expect.any(Array), interface: 'eth0' });
+    expect(lines.at(-1)).toEqual({ verdict: 'problems', problems: 2, notes: expect.any(Number) });
+    await Promise.all([1, 2].map((host) => lan.port(host, { isolated: false })));
+    await sees(a.box, 'B@h2');
+    const well = await lan.run(1, process.execPath, ['dist/src/cli/main.js', 'doctor', 'B@h2', '--dir', a.dir, '--json']);
+    expect(JSON.parse(well.trim().split('\n').at(-1) ?? '')).toEqual({ verdict: 'healthy', problems: 0, notes: expect.any(Number) });
   }), TIME);
 
   it('another VLAN: looks alike from here, and that is said', () => withLan(2, async (lan, start) => {
