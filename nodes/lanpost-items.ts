@@ -6,7 +6,7 @@ import { cameWith, under } from './shared/came-with.ts';
 import { itemMessage, originOf } from './shared/item-message.ts';
 import { itemPages } from './shared/item-pages.ts';
 import { PAYLOAD_FORMS, sizeOf, type PayloadForm } from './shared/payload-form.ts';
-import { choiceOf, momentOf, numberOf } from './shared/saved-field.ts';
+import { choiceOf, MOMENT, momentOf, numberOf } from './shared/saved-field.ts';
 import { sendThrough } from './shared/sender.ts';
 import { textOr } from './shared/text-or.ts';
 import { unlessRefused } from './shared/unless-refused.ts';
@@ -34,8 +34,6 @@ interface ItemsDef extends BoxUserDef {
   readonly output: string;
   readonly form: string;
 }
-
-const MOMENT = 'as 2026-11-26T08:00:00Z or in milliseconds since 1970';
 
 export default function register(RED: NodeAPI): void {
   function LanpostItems(this: Node, saved: ItemsDef): void {

@@ -10,7 +10,7 @@ import { outcomeOf, type Done } from './shared/outcome.ts';
 import { PAYLOAD_FORMS } from './shared/payload-form.ts';
 import type { ReadingSettings } from './shared/reading-settings.ts';
 import type { Send } from './shared/sender.ts';
-import { choiceOf, isOn, momentOf, numberOf } from './shared/saved-field.ts';
+import { choiceOf, isOn, MOMENT, momentOf, numberOf } from './shared/saved-field.ts';
 import { unlessRefused } from './shared/unless-refused.ts';
 
 /** All of it may be text: of `${NAME}` nothing else comes. */
@@ -97,7 +97,7 @@ function fromOf({ from: saved, fromValue }: SubscribeDef): From {
   const from = choiceOf('from', saved, ['new', 'last', 'start', 'time', 'seq']);
   if (from === 'time') {
     const time = momentOf(fromValue);
-    if (time === undefined) throw new Error('begin at a time: say which, as 2026-11-26T08:00:00Z or in milliseconds since 1970');
+    if (time === undefined) throw new Error(`begin at a time: say which, ${MOMENT}`);
     return { time };
   }
   if (from === 'seq') {

@@ -38,6 +38,9 @@ export function choiceOf<const C extends string>(name: string, field: unknown, c
   return chosen;
 }
 
+/** How a moment is written, in the words of who asks for one. */
+export const MOMENT = 'as 2026-11-26T08:00:00Z or in milliseconds since 1970';
+
 /** A moment: milliseconds since 1970, or a date as ISO 8601 writes it. */
 export function momentOf(field: unknown): number | undefined {
   if (typeof field === 'number') return Number.isFinite(field) ? field : undefined;

@@ -75,8 +75,8 @@ export class BacklogBounds {
     if (!limit || durable.leaving || this.#blocked.has(durable)) return { used: 0, more: false };
     const { head } = this.#state;
     let measure = await this.#measure(durable, head, false);
-    // What was passed may have been trimmed before it was counted off.
     const handed = await this.#handed(durable, measure);
+    // What was passed may have been trimmed before it was counted off.
     if (measure.counted && isOver(measure, handed, limit)) measure = await this.#measure(durable, head, true);
     const from = durable.unread;
     if (from > head) return { used: 1, more: false };
