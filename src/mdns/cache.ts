@@ -162,14 +162,14 @@ export class Cache {
     this.#parts.changed(entry, now);
   }
 
-  /** §10.4: asks for it, and lets it go if nobody says it again. `asked`: it is being asked for already. */
-  doubt(entry: Entry, now: number, asked = false): void {
+  /** §10.4: asks for it, and lets it go if nobody says it again within `time`, ms. `asked`: it is being asked for already. */
+  doubt(entry: Entry, now: number, asked = false, time = DOUBT_TIME): void {
     if (entry.state !== 'good') return;
     entry.state = 'doubted';
     this.#version++;
     entry.stage = asked ? 1 : 0;
     entry.received = now;
-    entry.expires = Math.min(entry.expires, now + DOUBT_TIME);
+    entry.expires = Math.min(entry.expires, now + time);
     this.#plan(entry);
   }
 

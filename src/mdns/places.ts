@@ -11,7 +11,7 @@ import { NO_COUNTS, type LinkState } from './state.ts';
 
 /** Interfaces come and go without a word. */
 const POLL_TIME = 2000;
-/** Wall time running ahead of monotonic time by this much: the machine slept. */
+/** Wall time running ahead of monotonic time by this much: the machine slept. A look that is so late: this process did (it was stopped, or its virtual machine was). */
 const SLEEP_TIME = 5000;
 /** Instances remembered on one link. */
 const MAX_INSTANCES = 4096;
@@ -171,10 +171,11 @@ export class Places {
 
   #slept(): boolean {
     const { clock } = this.#parts;
-    const ahead = clock.wall() - this.#wall - (clock.mono() - this.#mono);
+    const since = clock.mono() - this.#mono;
+    const ahead = clock.wall() - this.#wall - since;
     this.#wall = clock.wall();
     this.#mono = clock.mono();
-    return ahead > SLEEP_TIME;
+    return Math.max(ahead, since - POLL_TIME) > SLEEP_TIME;
   }
 
   #join(id: string, iface: InterfaceInfo, family: Family): void {

@@ -3,7 +3,7 @@ import { encodeMessage } from '../../src/mdns/encode.ts';
 import { CLASS, makeMessage, TYPE as RR } from '../../src/mdns/message.ts';
 import type { SimulatedHost } from '../support/simulated-network.ts';
 import { txtValue } from '../support/txt-data.ts';
-import { advance, type Box, TYPE, world, type World } from './world.ts';
+import { advance, type Box, stoppable, TYPE, world, type World } from './world.ts';
 
 const MINUTE = 60_000;
 const names = (box: Box): string[] => [...box.peers.keys()].toSorted();
@@ -179,6 +179,30 @@ describe('after a fault that nobody is told of, presence is right again within 1
     await advance(w.clock, 10_000);
     expect(names(a)).toEqual(['box@h3', 'box@h4', 'box@h9']);
     expect(a.events.slice(before).map(({ type, service }) => [type, service.instance]).filter(([type]) => type === 'down')).toEqual([['down', 'box@h2']]);
+  });
+
+  // The last time that b says what has changed is 15 s after it did; what was multicast is not multicast again within a second.
+  it.each([20_000, 15_500])('a process that was stopped for %i ms, and heard nothing, knows in 10 s what was said meanwhile, who came, and who left', async (time) => {
+    const w = world();
+    const clock = stoppable(w.clock);
+    const a = await w.box('h1', { clock });
+    const b = await w.box('h2');
+    const c = await w.box('h3');
+    await advance(w.clock, 10 * MINUTE);
+    const before = a.events.length;
+    clock.stop();
+    w.lan.cut(a.host, true);
+    await advance(w.clock, 1000);
+    b.publication.update([['txtvers', '1'], ['status', 'away']]);
+    await c.mdns.close();
+    await w.box('h9');
+    await advance(w.clock, time);
+    w.lan.cut(a.host, false);
+    clock.go();
+    await advance(w.clock, 10_000);
+    expect(names(a)).toEqual(['box@h2', 'box@h9']);
+    expect(txtValue(a.peers.get('box@h2'), 'status')).toBe('away');
+    expect(a.events.slice(before).filter(({ type }) => type === 'down').map(({ service }) => service.instance)).toEqual(['box@h3']);
   });
 });
 

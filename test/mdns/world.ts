@@ -1,4 +1,4 @@
-import { createTestClock, type TestClock } from '../../src/clock.ts';
+import { type Clock, createTestClock, type TestClock } from '../../src/clock.ts';
 import { createMdns, type BrowseEvent, type Browsing, type Mdns, type Publication, type Renamed, type Service } from '../../src/mdns/mdns.ts';
 import { seeded } from '../support/seeded.ts';
 import { settled, SimulatedLan, type SimulatedHost } from '../support/simulated-network.ts';
@@ -7,7 +7,7 @@ export const TYPE = '_presence._tcp';
 
 export interface Box { mdns: Mdns; host: SimulatedHost; publication: Publication; browsing: Browsing; events: BrowseEvent[]; peers: Map<string, BrowseEvent['service']>; renamed: Renamed[]; troubles: string[] }
 
-export interface World { clock: TestClock; lan: SimulatedLan; box: (name: string, options?: Partial<Service> & { on?: SimulatedHost; families?: (4 | 6)[] }) => Promise<Box> }
+export interface World { clock: TestClock; lan: SimulatedLan; box: (name: string, options?: Partial<Service> & { on?: SimulatedHost; families?: (4 | 6)[]; clock?: Clock }) => Promise<Box> }
 
 /** Boxes of mDNS alone on a simulated LAN, in the time of one test clock. */
 export function world(): World {
@@ -16,11 +16,11 @@ export function world(): World {
   let seed = 1;
   return {
     clock, lan,
-    async box(name, { on, families, ...service } = {}) {
+    async box(name, { on, families, clock: own = clock, ...service } = {}) {
       const host = on ?? lan.host(name, 'lan', families);
       const box: Omit<Box, 'mdns' | 'publication' | 'browsing'> = { host, events: [], peers: new Map(), renamed: [], troubles: [] };
       const mdns = createMdns({
-        network: host.network(), clock, host: name, random: seeded(seed++), trouble: (trouble) => box.troubles.push(trouble.kind),
+        network: host.network(), clock: own, host: name, random: seeded(seed++), trouble: (trouble) => box.troubles.push(trouble.kind),
       });
       const publication = mdns.publish({
         user: 'box', type: TYPE, port: 5298, txt: [['txtvers', '1'], ['status', 'avail']], onRenamed: (renamed) => box.renamed.push(renamed), ...service,
@@ -41,4 +41,26 @@ export async function advance(clock: TestClock, ms: number): Promise<void> {
     clock.advance(Math.min(500, left));
     await settled();
   }
+}
+
+/** The clock of a process that can be stopped: time goes on, and what fell due is done late, each timer once. */
+export function stoppable(clock: Clock): Clock & { stop(): void; go(): void } {
+  let stopped = false;
+  const late = new Set<() => void>();
+  const when = (call: () => void) => (): void => {
+    if (stopped) late.add(call);
+    else call();
+  };
+  return {
+    wall: () => clock.wall(), mono: () => clock.mono(), isSet: () => clock.isSet(),
+    after: (ms, call) => clock.after(ms, when(call)),
+    every: (ms, call) => clock.every(ms, when(call)),
+    stop() { stopped = true; },
+    go() {
+      stopped = false;
+      const calls = [...late];
+      late.clear();
+      for (const call of calls) call();
+    },
+  };
 }
