@@ -163,7 +163,7 @@ export class Cache {
   }
 
   /** §10.4: asks for it, and lets it go if nobody says it again within `time`, ms. `asked`: it is being asked for already. */
-  doubt(entry: Entry, now: number, asked = false, time = DOUBT_TIME): void {
+  doubt(entry: Entry, now: number, asked = false, time: number = DOUBT_TIME): void {
     if (entry.state !== 'good') return;
     entry.state = 'doubted';
     this.#version++;
