@@ -36,12 +36,12 @@ export class OwnPresence {
   #changing: Promise<void> = Promise.resolve();
   #changed: () => void = () => undefined;
 
-  /** Throws when it is more than a TXT record should hold. */
+  /** Throws when what is said for this run makes it more than a TXT record should hold. What was kept did fit: with another version it may be a few bytes more, and no reason not to start. */
   constructor(init: OwnPresenceInit) {
     this.#init = init;
     const { status = 'available', text, about: kept = {} } = storedRow(init.registry.get(ROW));
     this.#spoken = { status, text, about: changedAbout(kept, checkedAbout(init.about ?? {}, 'link.about')), kept };
-    this.#check(this.#spoken);
+    if (Object.keys(init.about ?? {}).length > 0) this.#check(this.#spoken);
     const image = init.registry.get(AVATAR_ROW);
     if (image instanceof Uint8Array) this.#show(image);
   }

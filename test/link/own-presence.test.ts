@@ -19,6 +19,16 @@ describe('what this box says of itself', () => {
     expect(opened(registry).said).not.toHaveProperty('statusText');
   });
 
+  test('that was kept when less was said beside it is no reason not to start', async () => {
+    const registry = memoryRegistry();
+    const about = { first: 'f'.repeat(200), last: 'l'.repeat(200), nick: 'n'.repeat(200), email: [`${'e'.repeat(190)}@b`], jid: [`${'j'.repeat(190)}@b`] };
+    await registry.set('link/presence', { status: 'away', text: 'x'.repeat(251), about });
+    expect(txtBytes(opened(registry).txt(5298))).toBeGreaterThan(TXT_BYTES);
+    expect(() => opened(registry, { nick: 'run' + 'n'.repeat(200) })).toThrow(/TXT record has at most/);
+    await opened(registry).setStatus('available');
+    expect(txtBytes(opened(registry).txt(5298))).toBeLessThanOrEqual(TXT_BYTES);
+  });
+
   test('given for one run goes before what was kept, and is not kept', async () => {
     const registry = memoryRegistry();
     await opened(registry).setAbout({ nick: 'kept', last: 'L' });
