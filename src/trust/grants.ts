@@ -43,6 +43,9 @@ export function isSame(a: Grant, b: Grant): boolean {
  * A leading wildcard never reaches `$…`: those topics must be granted by name.
  */
 export function covers(granted: string, asked: string): boolean {
+  // Most grants are to one topic, or to all there are.
+  if (granted === asked) return true;
+  if (granted === '#') return !asked.startsWith('$');
   if (areApart(granted, asked)) return false;
   const have = granted.split('/');
   const want = asked.split('/');

@@ -6,9 +6,11 @@ export class Written extends Element {
   readonly written: string;
   #legal: boolean | undefined;
 
-  constructor(name: string, text: string) {
+  /** `legal`: none of what it was put together from can be anything else. */
+  constructor(name: string, text: string, legal?: true) {
     super(name);
     this.written = text;
+    this.#legal = legal;
   }
 
   /** Whether it can be said in XML at all; looked at once. */

@@ -35,7 +35,7 @@ export function eventText(topic: string, notices: readonly Notice[]): EventText 
     const { recordId, time, previous } = notice;
     ids += `<record id='${escapeAttribute(recordId)}' at='${time}'${previous === undefined ? '' : ` previous='${previous}'`}/>`;
   }
-  return { event: new Written('event', `${event}${inItems ? '</items>' : ''}</event>`), ids: new Written('record', ids) };
+  return { event: new Written('event', `${event}${inItems ? '</items>' : ''}</event>`), ids: new Written('record', ids, true) };
 }
 
 /** The notification of it. A box reads `<records/>`; any other client the rest. */

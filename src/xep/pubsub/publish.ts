@@ -31,10 +31,10 @@ export const publish = (broker: Broker): UseCase => ({
 /** By itself, so that what was asked is not held until the item is on disk. */
 async function accepted(topic: string, isItem: boolean, publishing: Promise<Published>): Promise<Element> {
   const { id, recordId, repeated } = await publishing;
-  // Without a chosen id the item's is the record's.
+  // Without a chosen id the item's is the record's. What is said of the topic has been read from a stream.
   const item = isItem ? `<item id='${escapeAttribute(id)}'/>` : '';
   const record = recordId === id ? '' : `<record xmlns='${NS_LANPOST}' id='${escapeAttribute(recordId)}'${repeated ? " repeated='true'" : ''}/>`;
-  return new Written('pubsub', `<pubsub xmlns='${NS_PUBSUB}'><publish node='${escapeAttribute(topic)}'>${item}</publish>${record}</pubsub>`);
+  return new Written('pubsub', `<pubsub xmlns='${NS_PUBSUB}'><publish node='${escapeAttribute(topic)}'>${item}</publish>${record}</pubsub>`, true);
 }
 
 interface Publication {
