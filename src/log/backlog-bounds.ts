@@ -3,7 +3,8 @@ import { between, settled } from './backlog.ts';
 import { Durable, HeldTopic, type MaxBacklog } from './durable.ts';
 import { recordKey } from './keys.ts';
 import { joined, lostRow, type LostRange } from './lost-range.ts';
-import type { Place, Reading } from './reading.ts';
+import type { Found } from './leftovers.ts';
+import type { Reading } from './reading.ts';
 import { Selection } from './selection.ts';
 import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';
@@ -134,7 +135,7 @@ export class BacklogBounds {
     return { records: waiting.length, bytes: waiting.reduce((sum, { size }) => sum + size, 0), next };
   }
 
-  async #page({ selection, done }: Measure, from: number, to: number): Promise<{ waiting: readonly Place[]; walked: number; next: number }> {
+  async #page({ selection, done }: Measure, from: number, to: number): Promise<{ waiting: readonly Found[]; walked: number; next: number }> {
     const { found, next } = await this.#reading.walk(selection.topics, from, to, PAGE);
     return { waiting: apart(found, done), walked: found.length, next };
   }
@@ -207,7 +208,7 @@ export class BacklogBounds {
 }
 
 /** Those that lie in none of the ranges; both in order. */
-function apart(places: readonly Place[], ranges: readonly (readonly [from: number, to: number])[]): readonly Place[] {
+function apart(places: readonly Found[], ranges: readonly (readonly [from: number, to: number])[]): readonly Found[] {
   if (ranges.length === 0) return places;
   let at = 0;
   return places.filter(({ seq }) => {

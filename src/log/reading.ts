@@ -2,6 +2,7 @@ import { decodeBody } from './body.ts';
 import type { RangeOptions, Row } from './database.ts';
 import { decodeIndex } from './index-row.ts';
 import { getSeq, indexKey, recordKey } from './keys.ts';
+import { type Found, Leftovers, type Merged } from './leftovers.ts';
 import { PAGE_BYTES, PAGE_RECORDS } from './limits.ts';
 import { type Header, type LogRecord, decodeHeader, recordBody, recordIntact, recordTopic } from './record.ts';
 import type { LogState } from './state.ts';
@@ -14,25 +15,16 @@ const AT_ONCE = 32;
 const COUNTED_PAGES = 16;
 const COUNTED_ROWS = 1000;
 
-/** Of a record, as the index has it. */
-export interface Place { readonly seq: number; readonly size: number }
-
 export interface Page {
   readonly records: LogRecord[];
   /** Where the next page begins. */
   readonly next: number;
 }
 
-/** A page's seqs, before their records are read. */
-interface Plan {
-  readonly seqs: number[];
-  readonly sizes: ReadonlyMap<number, number>;
-  readonly next: number;
-}
-
 /** Reads records from disk, in pages, always seeking to where the reader is. */
 export class Reading {
   readonly #state: LogState;
+  readonly #leftovers = new Leftovers();
 
   constructor(state: LogState) {
     this.#state = state;
@@ -45,19 +37,21 @@ export class Reading {
     const limit = Math.min(max, PAGE_RECORDS);
     return this.#retry(async () => {
       if (this.#wide(wanted)) return this.#scan(new Set(wanted.map((topic) => topic.no)), from, to, limit);
-      const plan = await this.#merge(wanted, from, to, limit);
-      return { records: await this.#records(plan.seqs), next: plan.next };
+      const epoch = this.#state.epochs.current?.name ?? '';
+      const merged = this.#leftovers.take(from, to, wanted, epoch) ?? await this.#merge(wanted, from, to, limit);
+      const { found, next } = cut(merged, limit, PAGE_BYTES);
+      this.#leftovers.keep(next, wanted, epoch, { found: merged.found.slice(found.length), bound: merged.bound });
+      return { records: await this.#records(found.map(({ seq }) => seq)), next };
     });
   }
 
   /** Positions and sizes of the records of these topics from `from` up to `to`, without reading them: at most `max`. */
-  async walk(topics: readonly Topic[], from: number, to: number, max: number): Promise<{ found: Place[]; next: number }> {
+  async walk(topics: readonly Topic[], from: number, to: number, max: number): Promise<{ found: readonly Found[]; next: number }> {
     const wanted = topics.filter((topic) => topic.stored && topic.last >= from);
     if (wanted.length === 0) return { found: [], next: to + 1 };
     return this.#retry(async () => {
       if (wanted.length > MAX_MERGED) return this.#sizes(new Set(wanted.map((topic) => topic.no)), from, to, max);
-      const { seqs, sizes, next } = await this.#merge(wanted, from, to, max, Infinity);
-      return { found: seqs.map((seq) => ({ seq, size: sizes.get(seq) ?? 0 })), next };
+      return cut(await this.#merge(wanted, from, to, max), max, Infinity);
     });
   }
 
@@ -219,10 +213,9 @@ export class Reading {
     return { records, next };
   }
 
-  async #merge(topics: readonly Topic[], from: number, to: number, limit: number, bytes: number = PAGE_BYTES): Promise<Plan> {
+  async #merge(topics: readonly Topic[], from: number, to: number, limit: number): Promise<Merged> {
     const each = topics.length === 1 ? limit : Math.max(8, Math.ceil((2 * limit) / topics.length));
-    const seqs = this.#state.gaps.filter((gap) => gap >= from && gap <= to);
-    const sizes = new Map<number, number>();
+    const found: Found[] = this.#state.gaps.filter((gap) => gap >= from && gap <= to).map((seq) => ({ seq, size: 0 }));
     let bound = to;
     for (let i = 0; i < topics.length; i += AT_ONCE) {
       await Promise.all(topics.slice(i, i + AT_ONCE).map(async (topic) => {
@@ -232,15 +225,13 @@ export class Reading {
           const index = decodeIndex(value);
           // The lane `latest` keeps only the newest per key, for slow readers too.
           if (topic.settings.lane === 'latest' && index.state !== 'live') continue;
-          const seq = getSeq(key, 5);
-          seqs.push(seq);
-          sizes.set(seq, index.size);
+          found.push({ seq: getSeq(key, 5), size: index.size, topic });
         }
         const last = rows.at(-1);
         if (last && rows.length === each) bound = Math.min(bound, getSeq(last[0], 5));
       }));
     }
-    return cut(seqs.filter((seq) => seq <= bound).toSorted((a, b) => a - b), sizes, limit, bound, bytes);
+    return { found: found.filter(({ seq }) => seq <= bound).toSorted((a, b) => a.seq - b.seq), bound };
   }
 
   async #records(seqs: readonly number[]): Promise<LogRecord[]> {
@@ -263,11 +254,12 @@ export class Reading {
   }
 }
 
-function cut(seqs: number[], sizes: ReadonlyMap<number, number>, limit: number, bound: number, most: number): Plan {
+/** So many of them, and of so many bytes, and where the next page begins. */
+function cut({ found, bound }: Merged, limit: number, most: number): { found: readonly Found[]; next: number } {
   let bytes = 0;
-  for (const [i, seq] of seqs.entries()) {
-    bytes += sizes.get(seq) ?? 0;
-    if (i >= limit || (i > 0 && bytes > most)) return { seqs: seqs.slice(0, i), sizes, next: seqs[i - 1]! + 1 };
+  for (const [i, { size }] of found.entries()) {
+    bytes += size;
+    if (i >= limit || (i > 0 && bytes > most)) return { found: found.slice(0, i), next: found[i - 1]!.seq + 1 };
   }
-  return { seqs, sizes, next: bound + 1 };
+  return { found, next: bound + 1 };
 }
