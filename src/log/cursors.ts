@@ -44,6 +44,10 @@ export class Cursors {
   /** Their bound has to be on disk before they can go on. */
   readonly #bounds = new Map<Durable, number>();
   readonly #waking = new Map<Reader, Wakeable>();
+  /** Changes whenever a reader is opened or closed. */
+  #opened = 0;
+  /** Of the many readers of a topic those that are open, as of then. */
+  readonly #openOf = new WeakMap<Topic, { readonly all: readonly Reader[]; readonly opened: number; readonly open: readonly Reader[] }>();
   /** Oldest first. */
   readonly #untold: Untold[] = [];
   #timer: Timer | undefined;
@@ -139,7 +143,7 @@ export class Cursors {
 
   #retire(durable: Durable): void {
     this.#waking.get(durable)?.end();
-    this.#waking.delete(durable);
+    this.unwatch(durable);
     this.#state.readers.remove(durable);
     this.#dirty.delete(durable);
     this.#bounds.delete(durable);
@@ -184,10 +188,23 @@ export class Cursors {
   /** Wakes `cursor` for what matches `reader`. */
   watch(reader: Reader, cursor: Wakeable): void {
     this.#waking.set(reader, cursor);
+    this.#opened++;
   }
 
   unwatch(reader: Reader): void {
     this.#waking.delete(reader);
+    this.#opened++;
+  }
+
+  /** The readers of a topic, of many only those that are open: whoever is away is told nothing, and there is a batch each few hundred µs. */
+  #open(topic: Topic): readonly Reader[] {
+    const all = this.#state.readers.of(topic);
+    if (all.length <= TOLD_AT_ONCE) return all;
+    const known = this.#openOf.get(topic);
+    if (known?.all === all && known.opened === this.#opened) return known.open;
+    const open = all.filter((reader) => this.#waking.has(reader));
+    this.#openOf.set(topic, { all, opened: this.#opened, open });
+    return open;
   }
 
   get(name: string): Durable {
@@ -245,7 +262,7 @@ export class Cursors {
   /** Records of these topics are on disk, from that seq on. */
   committed(topics: ReadonlyMap<Topic, number>): void {
     for (const [topic, seq] of topics) {
-      const readers = this.#state.readers.of(topic);
+      const readers = this.#open(topic);
       // Whoever is told now may not have been told yet of what came before.
       if (readers.length <= TOLD_AT_ONCE) this.#tell(readers, Math.min(seq, this.#untold[0]?.seq ?? seq));
       else if (!this.#untold.some((untold) => untold.readers === readers && untold.at === 0)) this.#gather({ readers, seq, at: 0 });
@@ -254,7 +271,7 @@ export class Cursors {
 
   /** A record of a topic in memory is there. */
   arrived(topic: Topic, seq: number): void {
-    for (const reader of this.#state.readers.of(topic)) if (!reader.durable) this.#waking.get(reader)?.arrived(seq);
+    for (const reader of this.#open(topic)) if (!reader.durable) this.#waking.get(reader)?.arrived(seq);
   }
 
   #tell(readers: readonly Reader[], seq: number): void {
@@ -298,7 +315,7 @@ export class Cursors {
   }
 
   #lift(topic: Topic, last: number): void {
-    for (const reader of this.#state.readers.of(topic)) {
+    for (const reader of this.#open(topic)) {
       // Not for one that is behind: after a crash its whole backlog would look like a repeat.
       if (reader instanceof Durable && reader.row.handed < last && reader.holder?.keepsUp) this.#bounds.set(reader, last + HANDED_STEP);
     }

@@ -501,3 +501,23 @@ it('of more readers than are told at once, none passes what it was not told of: 
   const [first] = crowd;
   expect(first && await texts(first, 2)).toEqual(['2', '3']);
 });
+
+describe('one of many readers of a topic, most of them away', () => {
+  it('is told of what comes while it is open, and gets what came while it was not', async () => {
+    const { log } = await openMemory();
+    for (let n = 0; n < 150; n++) await (await log.cursor({ ...durable('t'), name: `away ${n}` })).close();
+    await fill(log, 't', 1, 1);
+    const first = await log.cursor({ ...durable('t'), name: 'away 7' });
+    expect(await texts(first, 1)).toEqual(['1']);
+    const waiting = texts(first, 2);
+    const second = await log.cursor({ ...durable('t'), name: 'new' });
+    const both = texts(second, 1);
+    await fill(log, 't', 2, 2);
+    expect(await both).toEqual(['2']);
+    await second.close();
+    await fill(log, 't', 3, 3);
+    expect(await waiting).toEqual(['2', '3']);
+    expect(await texts(await log.cursor({ ...durable('t'), name: 'new' }), 1)).toEqual(['3']);
+    expect(await texts(await log.cursor({ ...durable('t'), name: 'away 8' }), 3)).toEqual(['1', '2', '3']);
+  });
+});
