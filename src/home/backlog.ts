@@ -1,5 +1,5 @@
 // What waits for the cursors of a home.
-import type { CursorInfo } from '../log/durables.ts';
+import type { CursorInfo } from '../log/cursor-info.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord } from '../log/record.ts';
 

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { LanpostError } from '../errors.ts';
 import { isWanted } from './asides.ts';
 import { Backlog } from './backlog.ts';
+import { CursorInfo } from './cursor-info.ts';
 import type { Committer } from './commit.ts';
 import { encodeGiven } from './cbor.ts';
 import type { Cursors } from './cursors.ts';
@@ -11,38 +12,6 @@ import type { ProgressRow } from './progress-row.ts';
 import type { Reading } from './reading.ts';
 import type { CursorFrom, Start } from './start.ts';
 import type { LogState } from './state.ts';
-
-export interface CursorInfo {
-  readonly name: string;
-  readonly filter: string;
-  readonly extra: unknown;
-  readonly maxBacklog?: MaxBacklog;
-  readonly position: number;
-  readonly open: boolean;
-  /** Records handed out and not confirmed. */
-  readonly unconfirmed: number;
-  /** Records it has put aside, those that are wanted once more left out. */
-  readonly asides: number;
-  /** Topics that it holds back, each with a place of its own. */
-  readonly held: readonly string[];
-  /** Records that match and are not confirmed. */
-  pending(): Promise<number>;
-  /** Those of them that are not even confirmed for now. */
-  left(): Promise<number>;
-  /** About how many bytes they have: each counts as the mean of its topic. */
-  bytes(): Promise<number>;
-  /** The first of them. */
-  oldest(): Promise<LogRecord | undefined>;
-  /** The first of them that is not even confirmed for now, where it is soon found. */
-  oldestLeft(): Promise<LogRecord | undefined>;
-  /** What it has done, as far as the disk knows, and what each topic that it holds back has. */
-  progress(): CursorProgress;
-}
-
-export interface CursorProgress extends ProgressRow {
-  /** `until`: up to where the topic's records are the business of its own cursor, Infinity while it is held; that has done them all if not. */
-  readonly held: readonly (ProgressRow & { readonly topic: string; readonly until: number })[];
-}
 
 /** A record that a reader would not take, and what it noted then. */
 export interface Aside {
@@ -70,16 +39,7 @@ export class Durables {
   *infos(): IterableIterator<CursorInfo> {
     const { asides } = this.#state;
     const backlog = new Backlog(this.#state, this.#reading, this.#cursors.durable);
-    for (const durable of this.#cursors.durable.values()) {
-      const { name, filter, extra, maxBacklog, position, holder } = durable;
-      yield {
-        name, filter, extra, ...(maxBacklog && { maxBacklog }), position, open: holder !== undefined, unconfirmed: holder?.unconfirmed ?? 0,
-        asides: asides.count(name) - asides.wanted(name).length,
-        held: [...durable.held.values()].filter(({ until }) => until === Infinity).map((held) => held.filter),
-        pending: () => backlog.pending(durable), left: () => backlog.left(durable), bytes: () => backlog.bytes(durable), oldest: () => backlog.oldest(durable), oldestLeft: () => backlog.oldest(durable, true),
-        progress: () => ({ ...durable.row, held: [...durable.held.values()].map(({ filter: topic, until, row }) => ({ ...row, topic, until })) }),
-      };
-    }
+    for (const durable of this.#cursors.durable.values()) yield new CursorInfo(durable, asides, backlog);
   }
 
   /** It is there until the batch that drops it is on disk; who asks for it meanwhile wants another. */

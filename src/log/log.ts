@@ -11,7 +11,8 @@ import type { Database } from './database.ts';
 import { Deliveries } from './deliveries.ts';
 import { DiskGuard } from './disk-guard.ts';
 import { Durable, type MaxBacklog } from './durable.ts';
-import { type Aside, type CursorInfo, Durables } from './durables.ts';
+import type { CursorInfo } from './cursor-info.ts';
+import { type Aside, Durables } from './durables.ts';
 import { Epochs, type Epoch, type MachineStart } from './epochs.ts';
 import { Growth } from './growth.ts';
 import { matcher, validFilter, validTopic } from './filter.ts';
@@ -44,7 +45,8 @@ import { Transaction } from './transaction.ts';
 import { TrustedTime } from './trusted-time.ts';
 import { CommitWindow } from './window.ts';
 
-export type { Aside, CursorInfo, CursorProgress } from './durables.ts';
+export type { CursorInfo, CursorProgress } from './cursor-info.ts';
+export type { Aside } from './durables.ts';
 export type { CursorFrom } from './start.ts';
 
 export interface CursorOptions {

@@ -3,7 +3,7 @@
 import type { DeviceInfo, MessageStream } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import { OneByOne } from '../one-by-one.ts';
-import type { CursorInfo } from '../log/durables.ts';
+import type { CursorInfo } from '../log/cursor-info.ts';
 import type { Log } from '../log/log.ts';
 import type { LogRecord, Origin } from '../log/record.ts';
 import { checkedDeviceName } from './device-name.ts';
