@@ -1,3 +1,4 @@
+import { NS_PUBSUB_ERRORS } from '../../../src/xep/pubsub/errors.ts';
 import { StanzaError } from '../../../src/xmpp/stanza-error.ts';
 import { attr, children, type Element, namespaceOf, parseElement, xml } from '../../../src/xmpp/element.ts';
 import { acquainted, type BoxSetup, SimulatedLan, type TestBox } from '../../link/fixtures.ts';
@@ -52,6 +53,7 @@ export async function pubsubClient(lan: SimulatedLan, service: ServiceBox, host:
       if (!(error instanceof StanzaError)) throw new Error(`not refused: ${String(error)}`);
       const { application } = error;
       if (!application) return error.condition;
+      if (namespaceOf(application) !== NS_PUBSUB_ERRORS) throw new Error(`<${application.name}/> is in ${String(namespaceOf(application))}`);
       const feature = attr(application, 'feature');
       return `${error.condition} / ${application.name}${feature === undefined ? '' : ` ${feature}`}`;
     },
