@@ -13,6 +13,8 @@ import { NO_COUNTS, type LinkState } from './state.ts';
 const POLL_TIME = 2000;
 /** Wall time running ahead of monotonic time by this much: the machine slept. A look that is so late: this process did (it was stopped, or its virtual machine was). */
 const SLEEP_TIME = 5000;
+/** What came meanwhile waits in the sockets, up to what they hold. It is old, and read first: it must not count as an answer to what is asked then. */
+const READ_FIRST = 500;
 /** Instances remembered on one link. */
 const MAX_INSTANCES = 4096;
 
@@ -64,6 +66,7 @@ export class Places {
   readonly #failed = new Map<string, Failure>();
   #wanted: ReadonlyMap<string, Wish> = new Map();
   readonly #poll: Timer;
+  #waking: Timer | undefined;
   #own: ReadonlySet<string> = new Set();
   #interfaces: InterfaceInfo[] = [];
   #alone = false;
@@ -138,8 +141,9 @@ export class Places {
         joined(place, false);
       }
       // RFC 6762 §8.1, §8.3: it may be another link now.
-      if (slept || replugged) place.link.restart(clock.mono());
+      if (replugged) place.link.restart(clock.mono());
     }
+    if (slept) this.#wake();
     this.#noteAlone(wanted.size === 0);
     for (const id of this.#failed.keys()) if (!wanted.has(id.replace(ASKING, ''))) this.#failed.delete(id);
     changed();
@@ -155,6 +159,7 @@ export class Places {
   async stop(): Promise<void> {
     this.#closed = true;
     this.#poll.stop();
+    this.#waking?.stop();
     await Promise.all(this.#opening.values());
   }
 
@@ -176,6 +181,15 @@ export class Places {
     this.#wall = clock.wall();
     this.#mono = clock.mono();
     return Math.max(ahead, since - POLL_TIME) > SLEEP_TIME;
+  }
+
+  #wake(): void {
+    const { clock, changed } = this.#parts;
+    this.#waking?.stop();
+    this.#waking = clock.after(READ_FIRST, () => {
+      for (const { link } of this.#places.values()) link.restart(clock.mono());
+      changed();
+    });
   }
 
   #join(id: string, iface: InterfaceInfo, family: Family): void {

@@ -64,3 +64,25 @@ export function stoppable(clock: Clock): Clock & { stop(): void; go(): void } {
     },
   };
 }
+
+/** The sockets of a host whose process can be stopped: what comes meanwhile waits until they are full, and is read when it goes on. */
+export function backlogged(host: SimulatedHost): { stop(): void; full(): void; go(): void } {
+  let state: 'reads' | 'waits' | 'full' = 'reads';
+  const waiting: (() => void)[] = [];
+  const network = host.network();
+  host.network = () => ({
+    interfaces: () => network.interfaces(),
+    open: (name, family, onPacket, asking) => network.open(name, family, (bytes, from) => {
+      if (state === 'reads') onPacket(bytes, from);
+      else if (state === 'waits') waiting.push(() => onPacket(bytes, from));
+    }, asking),
+  });
+  return {
+    stop() { state = 'waits'; },
+    full() { state = 'full'; },
+    go() {
+      state = 'reads';
+      for (const read of waiting.splice(0)) read();
+    },
+  };
+}
