@@ -66,8 +66,9 @@ export class Instances {
     for (const instance of this.#instances.values()) {
       // Doubted pointers are no known answers: the question brings everything of everybody.
       for (const entry of [...cache.find(instance.key, TYPE.SRV), ...this.#pointersTo(instance)]) cache.doubt(entry, now, true);
-      // Not its text where that was said within the last second (§6). What it said before is better than nothing.
-      for (const entry of cache.find(instance.key, TYPE.TXT)) cache.doubt(entry, now, true, Infinity);
+      // Not its text, nor its addresses, where those were said within the last second (§6). What it said before is better than nothing.
+      const before = [...cache.find(instance.key, TYPE.TXT), ...cache.set(instance.host ?? '')];
+      for (const entry of before) cache.doubt(entry, now, true, Infinity);
     }
   }
 

@@ -205,6 +205,23 @@ describe('after a fault that nobody is told of, presence is right again within 1
     expect(a.events.slice(before).filter(({ type }) => type === 'down').map(({ service }) => service.instance)).toEqual(['box@h3']);
   });
 
+  it.each([20_000, 15_200])('a process that was stopped for %i ms, and heard nothing, knows in 10 s where a peer is now', async (time) => {
+    const w = world();
+    const clock = stoppable(w.clock);
+    const a = await w.box('h1', { clock });
+    const b = await w.box('h2');
+    await advance(w.clock, 10 * MINUTE);
+    clock.stop();
+    w.lan.cut(a.host, true);
+    await advance(w.clock, 10_000 - w.clock.mono() % 2000);
+    b.host.up('eth0', 'lan', [{ address: '10.77.9.9', family: 4, prefix: 16 }, { address: b.host.address(6), family: 6, prefix: 64 }]);
+    await advance(w.clock, 2000 + time);
+    w.lan.cut(a.host, false);
+    clock.go();
+    await advance(w.clock, 10_000);
+    expect(a.peers.get('box@h2')?.addresses.map(({ address, family }) => (family === 4 ? address : 'six'))).toEqual(['10.77.9.9', 'six']);
+  });
+
   // What has come until the socket's buffer was full is read when the process goes on: then it is old, and what came after it is lost.
   it('a process that was stopped, and first reads what it was sent before its buffer was full, knows in 10 s what was said after that, and who left', async () => {
     const w = world();
