@@ -21,6 +21,12 @@ const RETRY = { first: 500, most: 60_000 };
 /** Letters that came back, may be taken later, and are held for that. */
 const RETURNED = 100;
 
+/** As much of a letter that no road takes as tells when it expires: it need not be read again for that. */
+interface Waiting extends Pick<LogRecord, 'seq' | 'stamp'> {
+  readonly lifetime: number;
+  readonly key: string | undefined;
+}
+
 export interface OutboxParts {
   readonly address: Address;
   readonly cursor: Cursor;
@@ -62,6 +68,8 @@ export class Outbox {
   /** Record ids of those on their way, by their positions. */
   readonly #away = new Map<number, string>();
   readonly #returned = new Set<Timer>();
+  /** Read while no road was open, the oldest first. */
+  readonly #waiting = new Map<number, Waiting>();
   readonly #endings: Endings;
   #newest = 0;
   #awaited: string | undefined;
@@ -109,6 +117,7 @@ export class Outbox {
           this.#unpassed = 0;
           this.#alone = false;
           this.#away.clear();
+          this.#waiting.clear();
           cursor.rewind();
         }
         await this.#pass();
@@ -133,6 +142,8 @@ export class Outbox {
       const wait = await this.#expire();
       return this.#pause(wait, clock);
     }
+    for (const seq of this.#waiting.keys()) cursor.back(seq);
+    this.#waiting.clear();
     if (this.#turned(road)) return;
     const rest = this.#restUntil - clock.mono();
     if (rest > 0) return this.#pause(rest, clock);
@@ -144,9 +155,9 @@ export class Outbox {
     if (!next) return this.#news();
     if (next.record.kind !== 'publish') return cursor.done(next.record.seq);
     if (this.#endings.has(next.record.seq)) return;
-    const { letter } = fromRecord(next.record, this.#parts.predecessor(next.record));
-    if (this.#left(next.record) <= 0) return this.#end(next.record.seq, 'expired', 'it expired before it could be delivered');
-    await this.#hand(road, next.record, letter);
+    const { letter, lifetime } = fromRecord(next.record, this.#parts.predecessor(next.record));
+    if (this.#left({ ...next.record, lifetime }) <= 0) return this.#end(next.record.seq, 'expired', 'it expired before it could be delivered');
+    await this.#hand(road, { ...next.record, lifetime }, letter);
   }
 
   #isFull(): boolean {
@@ -177,7 +188,7 @@ export class Outbox {
     await this.#parts.cursor.wait(woken.signal);
   }
 
-  async #hand(road: Road, record: LogRecord, letter: Letter): Promise<void> {
+  async #hand(road: Road, record: Omit<Waiting, 'key'>, letter: Letter): Promise<void> {
     const { address, receipts } = this.#parts;
     const { seq } = record;
     let handed;
@@ -299,30 +310,35 @@ export class Outbox {
     this.#breaks += 1;
   }
 
-  /** While no road is open: what has expired meanwhile ends here. Returns when to look again. */
+  /** While no road is open: what has expired meanwhile ends here, whatever waits for longer before it. Returns when to look again. */
   async #expire(): Promise<number> {
     const { cursor } = this.#parts;
-    const [next] = await cursor.next(1);
-    if (!next) return RETRY.most;
-    if (next.record.kind !== 'publish') {
-      cursor.done(next.record.seq);
-      return 0;
+    while (this.#waiting.size < WINDOW.letters && !this.#ended.signal.aborted) {
+      const [next] = await cursor.next(1);
+      if (!next) break;
+      const { record } = next;
+      if (record.kind !== 'publish') cursor.done(record.seq);
+      else if (!this.#endings.has(record.seq)) {
+        const { letter: { key }, lifetime } = fromRecord(record);
+        this.#waiting.set(record.seq, { seq: record.seq, stamp: record.stamp, lifetime, key });
+      }
     }
-    if (this.#endings.has(next.record.seq)) return 0;
-    const { letter } = fromRecord(next.record);
-    const left = this.#left(next.record);
-    if (left <= 0) {
-      await this.#end(next.record.seq, 'expired', 'no road to it opened before it expired');
-      return 0;
+    let wait = RETRY.most;
+    for (const letter of this.#waiting.values()) {
+      const left = this.#left(letter);
+      if (left <= 0) {
+        this.#waiting.delete(letter.seq);
+        await this.#end(letter.seq, 'expired', 'no road to it opened before it expired');
+      } else wait = Math.min(wait, left);
     }
-    this.#awaited = letter.key;
-    cursor.again(next.record.seq, 0);
-    return Math.min(RETRY.most, left);
+    const [first] = this.#waiting.values();
+    this.#awaited = first?.key;
+    return wait;
   }
 
   /** Milliseconds until it is given up. */
-  #left(record: LogRecord): number {
-    return fromRecord(record).lifetime - (this.#parts.ages.of(record) ?? 0);
+  #left(letter: Omit<Waiting, 'key'>): number {
+    return letter.lifetime - (this.#parts.ages.of(letter) ?? 0);
   }
 
   /** The pump goes on once that is on disk. */

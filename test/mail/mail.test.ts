@@ -163,6 +163,21 @@ test('a letter that expires while no road is open is given up and said so', asyn
   expect(await mail.state(receipt.id)).toBe('expired');
 });
 
+test('a letter that expires while one that waits for longer is before it is given up in time, and said so', async () => {
+  road.open = false;
+  await mail.send('link:b', 'for a week');
+  const receipt = await mail.send('link:b', 'for a minute', { expires: 60_000 });
+  let ended: unknown;
+  receipt.handed.catch((error: unknown) => { ended = error; });
+  for (let i = 0; i < 20; i++) {
+    await log.append({ topic: 'tick', kind: 'publish', payload: { contentType: 'text/plain', bytes: new Uint8Array() } });
+    clock.advance(10_000);
+  }
+  await quiet();
+  expect(ended).toMatchObject({ code: 'expired' });
+  expect(await mail.state(receipt.id)).toBe('expired');
+});
+
 test.each(['seen', 'paired'] as const)('incoming messages of a %s key are kept once, by record id, and a named reader goes on where it was', async (trust) => {
   const origin = { box: 'b'.repeat(16), epoch: '1.00000001', seq: 7 };
   const incoming = { from: 'link:b', to: 'link:a', trust, body: 'hello', id: 'm1', origin } as const;
