@@ -10,8 +10,8 @@ const REFRESH_JITTER = 0.02;
 const ADDRESS_LATER = 0.025;
 /** RFC 6762 §10.1, §10.2: a goodbye, or a successor, leaves a record one more second. */
 const LAST_SECOND = 1000;
-/** RFC 6762 §10.4: a doubted record is asked for at these times and then has this long to be confirmed. */
-const DOUBT_AT = [0, 1000, 3000];
+/** RFC 6762 §10.4: a doubted record is asked for at once, after 1 s, 3 s, and so on, for as long as it has to be confirmed. */
+const DOUBT_GAP = 1000;
 const DOUBT_TIME = 5000;
 /** Nobody remembers us for longer; a longer TTL is cut to this. Seconds. */
 const MAX_TTL = 4500;
@@ -292,8 +292,7 @@ export class Cache {
         entry.due = entry.received + entry.lifetime * (part + later + this.#parts.random() * REFRESH_JITTER);
       }
     } else if (entry.state === 'doubted') {
-      const wait = DOUBT_AT[entry.stage];
-      if (wait !== undefined) entry.due = Math.min(entry.received + wait, entry.expires);
+      entry.due = Math.min(entry.received + DOUBT_GAP * (2 ** entry.stage - 1), entry.expires);
     }
     this.#queue.add(entry);
   }
