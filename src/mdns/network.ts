@@ -50,6 +50,7 @@ export interface ChannelCounts {
 }
 
 export interface Network {
+  /** Throws when the system cannot tell. */
   interfaces(): InterfaceInfo[];
   /**
    * Joins. `onPacket` gets what arrives from this interface's link, from others on this host too,

@@ -70,6 +70,8 @@ export class Places {
   #own: ReadonlySet<string> = new Set();
   #interfaces: InterfaceInfo[] = [];
   #alone = false;
+  /** The system does not tell what interfaces there are. */
+  #blind = false;
   #wall: number;
   #mono: number;
   #closed = false;
@@ -119,8 +121,9 @@ export class Places {
   /** What interfaces there are now: joins new ones, leaves those that are gone, and notices sleep. */
   look(): void {
     const { clock, joined, changed } = this.#parts;
-    const { only, network } = this.#parts;
-    const all = network.interfaces();
+    const { only } = this.#parts;
+    const all = this.#present();
+    if (!all) return;
     const present = only ? all.filter(({ name }) => only.includes(name)) : all;
     this.#own = new Set(all.flatMap(({ addresses }) => addresses.map(({ address }) => canonicalAddress(address))));
     this.#interfaces = present;
@@ -167,6 +170,20 @@ export class Places {
     const places = [...this.#places.values()];
     this.#places.clear();
     await Promise.all(places.map(({ channel }) => channel.close()));
+  }
+
+  /** Undefined: the system cannot tell, as when no file can be opened any more. Nothing is to be concluded from that. */
+  #present(): InterfaceInfo[] | undefined {
+    try {
+      const present = this.#parts.network.interfaces();
+      this.#blind = false;
+      return present;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (!this.#blind) this.#parts.trouble({ kind: 'mdns.interfaces', message: `cannot tell what network interfaces there are; those there were are used: ${message}` });
+      this.#blind = true;
+      return undefined;
+    }
   }
 
   #noteAlone(alone: boolean): void {

@@ -272,7 +272,9 @@ function systemInterfaces(): InterfaceInfo[] {
 function numberOf(name: string, file: string): number | undefined {
   try {
     return Number(readFileSync(`/sys/class/net/${name}/${file}`, 'latin1'));
-  } catch {
+  } catch (error) {
+    // Else it would look like another interface.
+    if (error instanceof Error && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE')) throw error;
     return undefined; // another system, or the interface has just gone
   }
 }

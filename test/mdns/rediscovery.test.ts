@@ -252,6 +252,29 @@ describe('after a fault that nobody is told of, presence is right again within 1
   });
 });
 
+it('a system that cannot tell for a while what interfaces there are, as when too many files are open, ends nothing', async () => {
+  const w = world();
+  const host = w.lan.host('h1');
+  const network = host.network();
+  let blind = false;
+  host.network = () => ({
+    ...network,
+    interfaces: () => {
+      if (blind) throw new Error('uv_interface_addresses returned Unknown system error 24');
+      return network.interfaces();
+    },
+  });
+  const a = await w.box('h1', { on: host });
+  await w.box('h2');
+  await advance(w.clock, MINUTE);
+  blind = true;
+  await advance(w.clock, MINUTE);
+  blind = false;
+  await w.box('h3');
+  await advance(w.clock, MINUTE);
+  expect([names(a), a.events.map(({ type }) => type), a.troubles]).toEqual([['box@h2', 'box@h3'], ['up', 'up'], ['mdns.interfaces']]);
+});
+
 describe('what that costs', () => {
   const perMinute = (w: World, packets: number, minutes: number, boxes: number): number => Math.round((w.lan.packets.length - packets) / minutes / boxes * 10) / 10;
 
