@@ -68,7 +68,7 @@ export class Outbox {
   /** Record ids of those on their way, by their positions. */
   readonly #away = new Map<number, string>();
   readonly #returned = new Set<Timer>();
-  /** Read while no road was open, the oldest first. */
+  /** Read while no road was open, or one letter went at a time; the oldest first. */
   readonly #waiting = new Map<number, Waiting>();
   readonly #endings: Endings;
   #newest = 0;
@@ -140,14 +140,24 @@ export class Outbox {
     const road = roads.find((candidate) => candidate.reaches(address));
     if (!road) {
       const wait = await this.#expire();
+      const [first] = this.#waiting.values();
+      this.#awaited = first?.key;
       return this.#pause(wait, clock);
     }
-    for (const seq of this.#waiting.keys()) cursor.back(seq);
-    this.#waiting.clear();
     if (this.#turned(road)) return;
     const rest = this.#restUntil - clock.mono();
     if (rest > 0) return this.#pause(rest, clock);
-    if (this.#isFull()) return this.#pause(RETRY.most, clock);
+    if (this.#isFull()) {
+      const wait = this.#alone || this.#probing ? await this.#expire() : RETRY.most;
+      // What was on its way may have been heard of while it was looked.
+      if (this.#isFull() && !this.#lost) await this.#pause(wait, clock);
+      return;
+    }
+    const [waiting] = this.#waiting.keys();
+    if (waiting !== undefined) {
+      this.#waiting.delete(waiting);
+      cursor.back(waiting);
+    }
     const page = await cursor.next(1);
     // Those before it were lost while it was read from disk: it must not overtake them.
     if (this.#lost) return;
@@ -160,8 +170,13 @@ export class Outbox {
     await this.#hand(road, { ...next.record, lifetime }, letter);
   }
 
+  /** Letters that a road has and nobody has confirmed. */
+  get #onTheWay(): number {
+    return this.#parts.cursor.unconfirmed - this.#waiting.size;
+  }
+
   #isFull(): boolean {
-    const { unconfirmed } = this.#parts.cursor;
+    const unconfirmed = this.#onTheWay;
     if (this.#alone) return true;
     return this.#probing ? unconfirmed >= 1 : unconfirmed >= WINDOW.letters || this.#unpassed >= WINDOW.unpassed || this.#bytes >= WINDOW.bytes;
   }
@@ -176,7 +191,7 @@ export class Outbox {
     this.#road = road;
     this.#probing = false;
     this.#breaks = this.#restUntil = 0;
-    this.#lost = before !== undefined && this.#parts.cursor.unconfirmed > 0;
+    this.#lost = before !== undefined && this.#onTheWay > 0;
     return this.#lost;
   }
 
@@ -310,7 +325,7 @@ export class Outbox {
     this.#breaks += 1;
   }
 
-  /** While no road is open: what has expired meanwhile ends here, whatever waits for longer before it. Returns when to look again. */
+  /** While no road takes more: what has expired meanwhile ends here, whatever waits for longer before it. Returns when to look again. */
   async #expire(): Promise<number> {
     const { cursor } = this.#parts;
     while (this.#waiting.size < WINDOW.letters && !this.#ended.signal.aborted) {
@@ -328,11 +343,9 @@ export class Outbox {
       const left = this.#left(letter);
       if (left <= 0) {
         this.#waiting.delete(letter.seq);
-        await this.#end(letter.seq, 'expired', 'no road to it opened before it expired');
+        await this.#end(letter.seq, 'expired', 'no road to it was free before it expired');
       } else wait = Math.min(wait, left);
     }
-    const [first] = this.#waiting.values();
-    this.#awaited = first?.key;
     return wait;
   }
 

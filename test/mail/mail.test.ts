@@ -178,6 +178,26 @@ test('a letter that expires while one that waits for longer is before it is give
   expect(await mail.state(receipt.id)).toBe('expired');
 });
 
+test('a letter that expires while the one before it goes again and again, alone, is given up in time, and said so', async () => {
+  await mail.send('link:b', 'for a week');
+  const receipt = await mail.send('link:b', 'for a minute', { expires: 60_000 });
+  await mail.send('link:b', 'for a week, too');
+  let ended: unknown;
+  receipt.delivered.catch((error: unknown) => { ended = error; });
+  await road.carriedBy(3);
+  road.carried[0]?.lose(new LanpostError('timeout'));
+  await road.carriedBy(4);
+  for (let i = 0; i < 20; i++) {
+    await quiet();
+    clock.advance(10_000);
+  }
+  await quiet();
+  expect(ended).toMatchObject({ code: 'expired' });
+  road.carried[3]?.confirm();
+  await road.carriedBy(5);
+  expect(road.carried.slice(3).map(({ letter }) => letter.body)).toEqual(['for a week', 'for a week, too']);
+});
+
 test.each(['seen', 'paired'] as const)('incoming messages of a %s key are kept once, by record id, and a named reader goes on where it was', async (trust) => {
   const origin = { box: 'b'.repeat(16), epoch: '1.00000001', seq: 7 };
   const incoming = { from: 'link:b', to: 'link:a', trust, body: 'hello', id: 'm1', origin } as const;
