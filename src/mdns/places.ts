@@ -120,14 +120,13 @@ export class Places {
 
   /** What interfaces there are now: joins new ones, leaves those that are gone, and notices sleep. */
   look(): void {
-    const { clock, joined, changed } = this.#parts;
-    const { only } = this.#parts;
+    const { clock, joined, changed, only } = this.#parts;
+    if (this.#slept()) this.#wake();
     const all = this.#present();
     if (!all) return;
     const present = only ? all.filter(({ name }) => only.includes(name)) : all;
     this.#own = new Set(all.flatMap(({ addresses }) => addresses.map(({ address }) => canonicalAddress(address))));
     this.#interfaces = present;
-    const slept = this.#slept();
     const wanted = this.#wanted = linksOf(present);
     for (const place of this.#places.values()) {
       const still = wanted.get(linkId(place.interface.name, place.family));
@@ -146,7 +145,6 @@ export class Places {
       // RFC 6762 §8.1, §8.3: it may be another link now.
       if (replugged) place.link.restart(clock.mono());
     }
-    if (slept) this.#wake();
     this.#noteAlone(wanted.size === 0);
     for (const id of this.#failed.keys()) if (!wanted.has(id.replace(ASKING, ''))) this.#failed.delete(id);
     changed();
