@@ -41,7 +41,7 @@ import { noteBinding } from './unsaid-binding.ts';
 import { checkBeside, leftBehind, unreadAccount, unreadStatus, type UnreadAccount } from './unread-account.ts';
 
 export const HOME_LIMITS: HomeLimits = {
-  settle: 60_000, overdue: 60_000, stanza: 200_000, ahead: 256, packAhead: 4096, aheadBytes: 1 << 20, connect: 20_000, incoming: 8 << 20,
+  settle: 60_000, overdue: 60_000, stanza: 200_000, ahead: 512, packAhead: 4096, aheadBytes: 1 << 20, connect: 20_000, incoming: 8 << 20,
   rescan: 300_000, again: 5_000,
 };
 

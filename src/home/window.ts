@@ -1,6 +1,7 @@
 // How much may be unanswered at once, in items and in bytes: little at first, more while answers come quickly, less when a
 // server holds back. Its rate limit is silence, no error: what is in flight then only waits, and the more the longer.
-export const WINDOW = { first: 16, most: 128, firstBytes: 32_768, leastBytes: 4_096, mostBytes: 1_048_576, quick: 250, slow: 2_000 } as const;
+// At most fewer than the answers that Prosody keeps for a session that is cut off (500): one that missed more could not be taken up again.
+export const WINDOW = { first: 16, most: 384, firstBytes: 32_768, leastBytes: 4_096, mostBytes: 1_048_576, quick: 250, slow: 2_000 } as const;
 
 export class SendWindow {
   #size: number = WINDOW.first;

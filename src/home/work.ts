@@ -188,7 +188,7 @@ export class Work {
     const { log, limits } = this.options;
     if (!lane || lane.own !== cursor || !this.isLiveFirst(lane)) return;
     const from = log.head + 1;
-    if (await cursor.unread(lane.topic, from) < limits.ahead || !await this.stretches.begin(lane.topic, from).catch(() => false)) return; // a log that takes nothing: in order, so that it may get room
+    if (await cursor.unread(lane.topic, from) < limits.ahead / 2 || !await this.stretches.begin(lane.topic, from).catch(() => false)) return; // a log that takes nothing: in order, so that it may get room
     if (lane.own !== cursor) return;
     lane.begin(from);
     this.reading.leap(cursor, lane.main, from, () => this.isHeld(lane));

@@ -489,7 +489,7 @@ describe('a confirmation', () => {
 
   /** More than is read ahead waits before what is confirmed, of many topics, so that the reader has not come to that yet. */
   const confirmedBehind = async (): Promise<void> => {
-    await Promise.all(Array.from({ length: 600 }, (_, n) => a.log.append({ topic: `plant/own${n % 12}`, kind: 'publish', id: `i${n}`, payload: toPayload(n) })));
+    await Promise.all(Array.from({ length: 1_200 }, (_, n) => a.log.append({ topic: `plant/own${n % 12}`, kind: 'publish', id: `i${n}`, payload: toPayload(n) })));
     await publish('plant/x', 3, 4, 5);
     await exported('more');
     await imported('more');
@@ -513,7 +513,7 @@ describe('a confirmation', () => {
     await confirmedBehind();
     await a.homes.add({ ...account, ...after, service: OTHER });
     await bell.until(async () => (await a.homes.list()).every(({ queued: left }) => left === 0));
-    expect(sentTo(OTHER)).toEqual({ own: 600, confirmed: 3 });
+    expect(sentTo(OTHER)).toEqual({ own: 1_200, confirmed: 3 });
   });
 
   test('holds for a group of which another home stays at that service', async () => {
@@ -523,7 +523,7 @@ describe('a confirmation', () => {
     await confirmedBehind();
     await a.homes.add({ ...account, service: OTHER });
     await bell.until(async () => (await a.homes.list()).every(({ queued: left }) => left === 0));
-    expect(sentTo(OTHER)).toEqual({ own: 600, confirmed: 0 });
+    expect(sentTo(OTHER)).toEqual({ own: 1_200, confirmed: 0 });
   });
 
   test('of a home that is gone is refused: what comes back under its name is not passed for that', async () => {

@@ -22,14 +22,14 @@ function shaped(window: SendWindow, { rate, burst, item }: { rate: number; burst
 }
 
 describe('the window', () => {
-  it('starts at 16 items and grows with quick answers to 128, and in bytes as far as they are used', () => {
+  it('starts at 16 items and grows with quick answers to 384, and in bytes as far as they are used', () => {
     const window = new SendWindow();
     expect([window.size, window.limit]).toEqual([16, 32_768]);
-    for (let i = 0; i < 150; i++) {
+    for (let i = 0; i < 400; i++) {
       window.sent(100);
       window.left(100, 10);
     }
-    expect([window.size, window.limit]).toEqual([128, 32_768]);
+    expect([window.size, window.limit]).toEqual([384, 32_768]);
     for (let i = 0; i < 100; i++) {
       while (window.admits(30_000)) window.sent(30_000);
       window.left(30_000, 10);
