@@ -27,6 +27,7 @@ import { Trust } from './trust/trust.ts';
 import { VERSION } from './version.ts';
 import { Disco } from './xep/disco.ts';
 import { createPing } from './xep/ping.ts';
+import { IDENTITIES } from './xep/pubsub/discovery.ts';
 import { createTime } from './xep/time.ts';
 import { createVersion } from './xep/version.ts';
 import { Dispatcher } from './xmpp/dispatch.ts';
@@ -98,7 +99,7 @@ export async function openBox(options: CheckedOptions, { clock, troubles, troubl
   const bareName = options.name ?? `lanpost-${identity.fingerprint.slice(0, 4)}`;
   const dispatcher = new Dispatcher<PeerContext>();
   // The same for every box: what one of them can do is then known of all that announce the same hash.
-  const disco = new Disco<PeerContext>({ node: CAPS_NODE, identities: [{ category: 'pubsub', type: 'service', name: 'lanpost' }, { category: 'pubsub', type: 'pep' }] });
+  const disco = new Disco<PeerContext>({ node: CAPS_NODE, identities: IDENTITIES });
   for (const extension of [disco, createPing<PeerContext>(), createTime<PeerContext>(clock), createVersion<PeerContext>({ name: 'lanpost', version: VERSION })]) {
     extension.attach(dispatcher);
     disco.add(extension.features);

@@ -138,7 +138,6 @@ function commandsOf({ offers, may, answerBytes }: NonNullable<ReceiverParts['com
   const isOwn = ({ from, jid }: HomeContext): boolean => from === undefined || bare(from) === jid;
   return new Commands<HomeContext>({
     ownName: ({ session }) => session,
-    unknown: () => new StanzaError('item-not-found'),
     later: async ({ answer }, reply) => answer?.(reply),
     offers: offeredCommands<HomeContext>({
       offers, answerBytes,

@@ -24,7 +24,6 @@ import { NS_PUBSUB_EVENT } from '../xep/pubsub/event.ts';
 import type { Names } from '../xep/pubsub/affiliations.ts';
 import { discovery, metadata } from '../xep/pubsub/discovery.ts';
 import { finder } from '../xep/pubsub/find.ts';
-import { unsupportedFeature } from '../xep/pubsub/errors.ts';
 import { GET_PENDING, getPending } from '../xep/pubsub/get-pending.ts';
 import { PubsubService } from '../xep/pubsub/service.ts';
 import { deviceOfThread, parseDevices } from '../xep/device.ts';
@@ -300,7 +299,6 @@ export class LinkService {
     parts.disco.add(find.features);
     const commands = new Commands<PeerContext>({
       ownName: () => this.name,
-      unknown: () => unsupportedFeature('get-pending'),
       later: ({ name, fingerprint }, reply, still) => streams.send(name, reply, fingerprint, still),
       ...(parts.offers ? { offers: offeredCommands<PeerContext>({
         offers: parts.offers,

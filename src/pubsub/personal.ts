@@ -1,5 +1,5 @@
 // Nodes of the account itself (XEP-0163): flat names that anybody may choose, often URIs, and no topics. They lie below `$pep/`.
-import type { TopicSettings } from '../api.ts';
+import type { AccessModel, TopicSettings } from '../api.ts';
 
 const ROOT = '$pep/';
 
@@ -7,7 +7,7 @@ const ROOT = '$pep/';
 export const PERSONAL = '$pep/+';
 
 /** §6: whoever sees this box as a friend may read, and gets the newest when it comes. */
-export const PERSONAL_CONFIG: TopicSettings = { accessModel: 'presence', sendLast: 'on-sub-and-presence', maxItems: 1, notificationType: 'headline' };
+export const PERSONAL_CONFIG: TopicSettings & { readonly accessModel: AccessModel } = { accessModel: 'presence', sendLast: 'on-sub-and-presence', maxItems: 1, notificationType: 'headline' };
 
 /** Where the node of that name lies: what would part its name into levels, or be a wildcard, is written otherwise. */
 export function personalTopic(node: string): string {

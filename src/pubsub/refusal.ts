@@ -4,7 +4,6 @@ import { LanpostError } from '../errors.ts';
 export const REFUSALS = {
   'authorization-required': 'forbidden',
   'closed-node': 'forbidden',
-  'configuration-required': 'invalid-value',
   'forbidden': 'forbidden',
   'invalid-config': 'invalid-value',
   'invalid-options': 'invalid-value',

@@ -44,8 +44,6 @@ export interface CommandsParts<C> {
   /** Sends the answer of an offered command when it is there: it may take its time, and what came after it does not wait for that. `still`: asked when it goes out; false: it does not, and this rejects. */
   readonly later?: (context: C, reply: Element, still?: () => boolean) => Promise<unknown>;
   readonly ownName: (context: C) => string;
-  /** Of a command that is not there. */
-  readonly unknown: () => StanzaError;
 }
 
 export class Commands<C> implements Extension<C> {
@@ -89,16 +87,16 @@ export class Commands<C> implements Extension<C> {
     return [...this.#parts.commands ?? [], ...this.#parts.offers?.all() ?? []];
   }
 
-  #of(node: string | undefined, context: C): AdHocCommand<C> | undefined {
-    if (node === undefined) return undefined;
+  #of(node: string, context: C): AdHocCommand<C> | undefined {
     return this.#parts.commands?.find((one) => one.node === node) ?? this.#parts.offers?.find(node, context);
   }
 
   async #run(request: IqRequest<C>): Promise<Element | typeof LATER> {
     const { payload, context } = request;
     const node = attr(payload, 'node');
+    if (node === undefined) throw new StanzaError('bad-request', { text: 'which command is not said' });
     const command = this.#of(node, context);
-    if (!command) throw this.#parts.unknown();
+    if (!command) throw new StanzaError('item-not-found');
     const { later, commands } = this.#parts;
     const running = this.#answer(request, command);
     if (!later || commands?.includes(command)) return running;
@@ -107,7 +105,7 @@ export class Commands<C> implements Extension<C> {
     const still = (): boolean => command.offered(context);
     void running.then((answer) => iqResult(asked, answer), failed).then((reply) => later(context, reply, still)).catch(async () => {
       // It had to wait for room, and the right was gone before there was any. RFC 6120 §8.2.3: whoever asks MUST be answered.
-      if (!still()) await later(context, failed(new StanzaError('forbidden')));
+      if (!still()) await later(context, failed(forbidden()));
     }).catch(() => undefined); // one that has gone has lost what it asked; what it asks then is another request
     return LATER;
   }
@@ -115,7 +113,7 @@ export class Commands<C> implements Extension<C> {
   /** It may take its time. Whoever may not run it any more by then is told neither what it gave nor why it failed. */
   async #answer(request: IqRequest<C>, command: AdHocCommand<C>): Promise<Element> {
     const [outcome] = await Promise.allSettled([this.#step(request, command)]);
-    if (!command.offered(request.context)) throw new StanzaError('forbidden');
+    if (!command.offered(request.context)) throw forbidden();
     if (outcome.status === 'rejected') throw outcome.reason;
     return outcome.value;
   }
@@ -133,6 +131,11 @@ export class Commands<C> implements Extension<C> {
     // §3.4: what can be done next is to fill it in, which is the last step.
     return step.form ? answer('executing', xml('actions', { execute: 'complete' }, xml('complete')), step.form) : answer('completed', ...step.results ?? []);
   }
+}
+
+/** §4.4: of the type that it has there, and not in RFC 6120. */
+export function forbidden(): StanzaError {
+  return new StanzaError('forbidden', { type: 'cancel' });
 }
 
 /** §4.4 */

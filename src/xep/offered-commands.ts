@@ -7,7 +7,7 @@ import { elementToPayload, payloadToElement } from '../payload/xml.ts';
 import { children, type Element, isLegal, namespaceOf, serialize, xml } from '../xmpp/element.ts';
 import { StanzaError } from '../xmpp/stanza-error.ts';
 import { askingForm, filledValue, resultForm } from './command-form.ts';
-import { type AdHocCommand, type CommandSource, type CommandStep, NS_COMMANDS } from './commands.ts';
+import { type AdHocCommand, type CommandSource, type CommandStep, forbidden, NS_COMMANDS } from './commands.ts';
 import { NS_DATA, type Submission } from './data-form.ts';
 import { toRequestError } from './request-error.ts';
 
@@ -54,7 +54,7 @@ export function offeredCommands<C>({ offers, runnerOf, may, answerBytes }: Offer
     find(node, context) {
       if (!isName(node)) return undefined;
       // Whether it is there is nobody's business who may not run it.
-      if (!may(context, node)) throw new StanzaError('forbidden');
+      if (!may(context, node)) throw forbidden();
       const offered = offers.get(node);
       if (!offered) throw new StanzaError('item-not-found');
       return asCommand(offered);

@@ -26,6 +26,7 @@ import type { Identity } from '../../src/trust/identity.ts';
 import { Sealer } from '../../src/trust/seal.ts';
 import { Trust } from '../../src/trust/trust.ts';
 import { Disco } from '../../src/xep/disco.ts';
+import { IDENTITIES } from '../../src/xep/pubsub/discovery.ts';
 import { Dispatcher } from '../../src/xmpp/dispatch.ts';
 import type { SimulatedLan } from './fixtures.ts';
 
@@ -39,6 +40,8 @@ export interface ServiceBox {
   readonly mail: Mail;
   readonly devices: Devices;
   readonly link: Link;
+  /** Where a stream hands over what comes in. */
+  readonly dispatcher: Dispatcher<PeerContext>;
   readonly service: LinkService;
   readonly identity: Identity;
   readonly claims: Claims;
@@ -76,7 +79,7 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
   const trust = new Trust({ registry: log.registry, clock, trouble });
   const broker = new Broker({ log, clock, trouble, limits, may: (...asked) => trust.may(...asked), level: (key) => trust.level(key), touches: (...asked) => trust.touches(...asked), generation: () => trust.generation });
   const dispatcher = new Dispatcher<PeerContext>();
-  const disco = new Disco<PeerContext>({ node: 'urn:lanpost:0', identities: [] });
+  const disco = new Disco<PeerContext>({ node: 'urn:lanpost:0', identities: IDENTITIES });
   disco.attach(dispatcher);
   const own = new OwnPresence({ registry: log.registry, label: user, caps: () => disco.caps() });
   const claims = new Claims({ registry: log.registry, clock, boot: () => log.epoch, trustedNow: () => log.trustedNow(), isPaired: (key) => trust.level(key) === 'paired' });
@@ -113,5 +116,5 @@ export async function serviceBox(lan: SimulatedLan, host: number, user: string, 
     return closing;
   };
   lan.onClose(close);
-  return { host, log, broker, trust, mail, devices, link, service, identity, claims, offers, requests, dir, troubles, close };
+  return { host, log, broker, trust, mail, devices, link, dispatcher, service, identity, claims, offers, requests, dir, troubles, close };
 }

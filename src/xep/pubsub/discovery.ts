@@ -6,19 +6,29 @@ import { NS_LANPOST } from '../../payload/xml.ts';
 import type { Actor } from '../../pubsub/actor.ts';
 import type { Broker } from '../../pubsub/broker.ts';
 import type { PeerSubscriptions } from '../../pubsub/peer-subscriptions.ts';
-import { PERSONAL, personalNode } from '../../pubsub/personal.ts';
+import { PERSONAL, PERSONAL_CONFIG, personalNode } from '../../pubsub/personal.ts';
 import { childOf, filterOf, isSubtree } from '../../pubsub/subtree.ts';
 import type { Element } from '../../xml/element.ts';
-import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { type Field, type FieldType, formElement } from '../data-form.ts';
+import type { Identity } from '../caps.ts';
 import type { DiscoItem, DiscoNodes } from '../disco.ts';
 import { type PageInfo, pageOf, type PageRequest } from '../rsm.ts';
+import { pubsubError } from './errors.ts';
 import { NS_PUBSUB, type UseCase } from './terms.ts';
 
 export const META_DATA = 'http://jabber.org/protocol/pubsub#meta-data';
 
-/** It is asked for by service discovery, so that nothing is answered here. */
-export const discoverable: UseCase = { features: ['meta-data', 'collections', 'auto-subscribe', 'filtered-notifications', 'presence-subscribe', 'pubsub-on-a-jid'], answers: {} };
+/** What a box is: a service (§16.2), and itself an account with nodes of its own (XEP-0163 §6.1). */
+export const IDENTITIES: readonly Identity[] = [{ category: 'pubsub', type: 'service', name: 'lanpost' }, { category: 'pubsub', type: 'pep' }];
+
+/**
+ * It is asked for by service discovery, so that nothing is answered here. XEP-0163 §6.1: nodes of the account are open to
+ * presence by default, so that this is announced beside what topics are; `last-published` would say it of topics, too (§4.3).
+ */
+export const discoverable: UseCase = {
+  features: ['meta-data', 'collections', 'auto-subscribe', 'filtered-notifications', 'presence-subscribe', 'pubsub-on-a-jid', `access-${PERSONAL_CONFIG.accessModel}`],
+  answers: {},
+};
 
 /** Nodes, or items, in one answer. */
 const PAGE = 100;
@@ -80,9 +90,7 @@ async function itemsOf(broker: Broker, actor: Actor, node: string, request: Page
   try {
     found = await broker.page(actor, node, { ...asked, max: Math.min(asked.max ?? PAGE, PAGE) });
   } catch (error) {
-    if (error instanceof LanpostError && error.code === 'not-found') throw new StanzaError('item-not-found');
-    if (error instanceof LanpostError && error.code === 'unsupported') throw new StanzaError('feature-not-implemented');
-    throw error;
+    throw error instanceof LanpostError ? pubsubError(error) : error;
   }
   const { notices, index, count } = found;
   const names = notices.map(({ id }) => id ?? '');

@@ -25,7 +25,6 @@ const CONDITIONS: Partial<Readonly<Record<ErrorCode, { readonly condition: Condi
 const REFUSED: Readonly<Record<RefusalReason, { readonly condition: Condition; readonly type?: ErrorType; readonly application?: string; readonly feature?: string }>> = {
   'authorization-required': { condition: 'not-authorized' }, // §6.1.4: never told where it can be asked for
   'closed-node': { condition: 'not-allowed', application: 'closed-node' },
-  'configuration-required': { condition: 'not-acceptable', application: 'configuration-required' },
   'forbidden': { condition: 'forbidden' },
   'invalid-config': { condition: 'not-acceptable' },
   'invalid-options': { condition: 'bad-request', application: 'invalid-options' },
@@ -33,7 +32,7 @@ const REFUSED: Readonly<Record<RefusalReason, { readonly condition: Condition; r
   'invalid-subid': { condition: 'not-acceptable', application: 'invalid-subid' },
   'item-forbidden': { condition: 'bad-request', application: 'item-forbidden' },
   'item-required': { condition: 'bad-request', application: 'item-required' },
-  'moved': { condition: 'gone' },
+  'moved': { condition: 'gone', type: 'modify' }, // §6.1.3.11, as RFC 3920 had it; RFC 6120 would cancel
   'not-in-roster-group': { condition: 'not-authorized', application: 'not-in-roster-group' },
   'not-persistent': { condition: 'feature-not-implemented', feature: 'persistent-items' },
   'not-subscribed': { condition: 'unexpected-request', type: 'cancel', application: 'not-subscribed' },
@@ -84,20 +83,11 @@ export function badRequest(name: string): StanzaError {
   return new StanzaError('bad-request', { application: condition(name) });
 }
 
-const FEATURES: Readonly<Record<string, string>> = {
-  default: 'retrieve-default', configure: 'config-node',
-  affiliations: 'retrieve-affiliations', delete: 'delete-nodes', purge: 'purge-nodes',
-};
-
-function featureElement(feature: string | undefined): Element {
+/** §17.2: it always says which feature; of what the XEP has no feature for there is none. */
+function featureElement(feature: string): Element {
   return xml('unsupported', { xmlns: NS_PUBSUB_ERRORS, feature });
 }
 
-/** For a verb that nobody here answers. */
-export function unsupported(verb: string): StanzaError {
-  return unsupportedFeature(FEATURES[verb]);
-}
-
-export function unsupportedFeature(feature: string | undefined): StanzaError {
+export function unsupportedFeature(feature: string): StanzaError {
   return new StanzaError('feature-not-implemented', { application: featureElement(feature) });
 }

@@ -29,7 +29,7 @@ export function getPending<C>({ broker, actorOf, waiting, send }: GetPendingPart
     offered: (context) => owns(actorOf(context)),
     run: async (context, form) => {
       const actor = actorOf(context);
-      if (!owns(actor)) throw new StanzaError('forbidden'); // §8.7.3.3
+      if (!owns(actor)) throw new StanzaError('forbidden', { type: 'cancel' }); // §8.7.3.3
       if (!form) {
         // §8.7.2: of all its nodes those where somebody waits are enough.
         const nodes = [...new Set(waiting(actor).map(({ node }) => node))];

@@ -1,9 +1,10 @@
 // XEP-0060 1.30 §6.3 and §6.4: the options of a subscription, and what they are before anybody says anything.
+import { Refusal } from '../../pubsub/refusal.ts';
 import { defaultOptions } from '../../pubsub/subscription-options.ts';
 import { attr, xml } from '../../xml/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { readForm } from '../data-form.ts';
-import { badRequest } from './errors.ts';
+import { badRequest, condition } from './errors.ts';
 import { keyed, ofPeer, type SubscribeParts } from './subscribe.ts';
 import { optionsForm, readOptions } from './subscription-form.ts';
 import { isOwnJid, needed, NS_PUBSUB, type PubsubRequest, type UseCase } from './terms.ts';
@@ -12,7 +13,13 @@ export function options({ broker, subscriptions }: Omit<SubscribeParts, 'feeder'
   const meant = ({ verb, actor }: PubsubRequest): ReturnType<typeof ofPeer> => {
     const jid = needed(verb, 'jid', 'jid-required');
     if (!isOwnJid(jid, actor)) throw new StanzaError('forbidden'); // §6.3.4.1
-    return ofPeer(broker, subscriptions, actor, keyed(actor).fingerprint, attr(verb, 'node') ?? '', attr(verb, 'subid'));
+    try {
+      return ofPeer(broker, subscriptions, actor, keyed(actor).fingerprint, attr(verb, 'node') ?? '', attr(verb, 'subid'));
+    } catch (error) {
+      // §6.3.4.2: what can be done about it is another thing than of one that unsubscribes (§6.2.3.2).
+      if (error instanceof Refusal && error.reason === 'not-subscribed') throw new StanzaError('unexpected-request', { type: 'modify', text: error.message, application: condition('not-subscribed') });
+      throw error;
+    }
   };
   return {
     features: ['subscription-options', 'leased-subscription', 'retrieve-default-sub'],

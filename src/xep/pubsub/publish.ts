@@ -11,14 +11,14 @@ import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { readForm } from '../data-form.ts';
 import { badRequest, condition } from './errors.ts';
 import { readPreconditions } from './node-config.ts';
-import { nodeOf, NS_PUBSUB, type PubsubRequest, type UseCase } from './terms.ts';
+import { leafOf, NS_PUBSUB, type PubsubRequest, type UseCase } from './terms.ts';
 
 /** One item a request: what becomes of each must be answerable. */
 export const publish = (broker: Broker): UseCase => ({
   features: ['publish', 'item-ids', 'persistent-items', 'auto-create', 'publish-options'],
   answers: {
     'set publish': (request) => {
-      const topic = nodeOf(request.verb);
+      const topic = leafOf(request.verb, 'publish'); // §7.1.3.2
       const { id, payload, wanted, isItem } = read(request, topic, broker);
       return accepted(topic, isItem, broker.publish(request.actor, topic, payload, {
         ...(id === undefined ? {} : { id }),
@@ -30,11 +30,12 @@ export const publish = (broker: Broker): UseCase => ({
 
 /** By itself, so that what was asked is not held until the item is on disk. */
 async function accepted(topic: string, isItem: boolean, publishing: Promise<Published>): Promise<Element> {
-  const { id, recordId, repeated } = await publishing;
+  const { id, recordId, seq, repeated } = await publishing;
+  // Its version is what the topic has with it: what others have published by now is not known to whoever is answered.
   // Without a chosen id the item's is the record's. What is said of the topic has been read from a stream.
   const item = isItem ? `<item id='${escapeAttribute(id)}'/>` : '';
   const record = recordId === id ? '' : `<record xmlns='${NS_LANPOST}' id='${escapeAttribute(recordId)}'${repeated ? " repeated='true'" : ''}/>`;
-  return new Written('pubsub', `<pubsub xmlns='${NS_PUBSUB}'><publish node='${escapeAttribute(topic)}'>${item}</publish>${record}</pubsub>`, true);
+  return new Written('pubsub', `<pubsub xmlns='${NS_PUBSUB}'><publish node='${escapeAttribute(topic)}' ver='${seq}'>${item}</publish>${record}</pubsub>`, true);
 }
 
 interface Publication {

@@ -4,13 +4,13 @@ import { attr, children } from '../../xml/element.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { readBoolean } from '../data-form.ts';
 import { badRequest } from './errors.ts';
-import { needed, nodeOf, type UseCase } from './terms.ts';
+import { leafOf, needed, type UseCase } from './terms.ts';
 
 export const retract = (broker: Broker): UseCase => ({
   features: ['retract-items', 'delete-items'],
   answers: {
     'set retract': async ({ verb, actor }) => {
-      const topic = nodeOf(verb);
+      const topic = leafOf(verb, 'persistent-items'); // §7.2.3.5
       const [item, ...more] = children(verb).filter((child) => child.name === 'item');
       if (!item) throw badRequest('item-required');
       if (more.length > 0) throw new StanzaError('bad-request', { text: 'one item a request' });

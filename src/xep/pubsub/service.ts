@@ -7,12 +7,13 @@ import { personalNode } from '../../pubsub/personal.ts';
 import { attr, children, type Element, namespaceOf } from '../../xml/element.ts';
 import type { Dispatcher } from '../../xmpp/dispatch.ts';
 import type { Extension } from '../../xmpp/extension.ts';
+import { StanzaError } from '../../xmpp/stanza-error.ts';
 import { affiliations, type Names } from './affiliations.ts';
 import { configure } from './configure.ts';
 import { create } from './create.ts';
 import { deletion } from './deletion.ts';
 import { discoverable } from './discovery.ts';
-import { pubsubError, unsupported } from './errors.ts';
+import { pubsubError } from './errors.ts';
 import type { Feeder } from './feeder.ts';
 import { items } from './items.ts';
 import { options } from './options.ts';
@@ -66,15 +67,24 @@ export class PubsubService<C> implements Extension<C> {
   }
 
   #answer(kind: string, pubsub: Element, context: C): Promise<Element | undefined> {
-    const [verb] = children(pubsub);
-    const answer = verb && namespaceOf(verb) === namespaceOf(pubsub) ? this.#answers.get(kind)?.get(verb.name) : undefined;
-    if (!verb || !answer) return Promise.reject(unsupported(verb?.name ?? 'empty'));
-    const node = attr(verb, 'node');
+    const [verb, ...beside] = children(pubsub);
+    const known = verb && namespaceOf(verb) === namespaceOf(pubsub) ? verb : undefined;
+    const answer = known && this.#answers.get(kind)?.get(known.name);
+    if (!known || !answer) return Promise.reject(this.#unanswered(known));
+    // §6.1.1: one and only one; what became of each could not be told.
+    if (beside.some((one) => one.name === known.name)) return Promise.reject(new StanzaError('bad-request', { text: `one <${known.name}/> a request` }));
+    const node = attr(known, 'node');
     const topic = node === undefined ? undefined : this.#broker.meant(node);
-    if (topic !== node) verb.attrs['node'] = topic;
-    const request = { verb, pubsub, actor: this.#actorOf(context) };
+    if (topic !== node) known.attrs['node'] = topic;
+    const request = { verb: known, pubsub, actor: this.#actorOf(context) };
     const answered = started(answer, request);
-    return (topic !== node || LISTS.has(verb.name) ? answered.then(byOwnNames) : answered).catch(inTerms);
+    return (topic !== node || LISTS.has(known.name) ? answered.then(byOwnNames) : answered).catch(inTerms);
+  }
+
+  /** Of another type or namespace it would be answered; else there is no feature to name (§17.2). */
+  #unanswered(verb: Element | undefined): StanzaError {
+    const isElsewhere = verb !== undefined && [...this.#answers.values()].some((verbs) => verbs.has(verb.name));
+    return new StanzaError(verb === undefined || isElsewhere ? 'bad-request' : 'feature-not-implemented');
   }
 }
 

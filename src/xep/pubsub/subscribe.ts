@@ -108,7 +108,7 @@ export function apart(rows: readonly PeerSubscription[], readers: readonly (Read
 /** §6.1.3.6: nothing could belong to who has shown no key. */
 export function keyed(actor: Actor): Keyed {
   if (actor.kind === 'peer' && actor.fingerprint !== undefined) return { ...actor, fingerprint: actor.fingerprint };
-  throw new StanzaError('forbidden', { text: 'only a peer with a key can subscribe' });
+  throw new StanzaError('forbidden', { type: 'cancel', text: 'only a peer with a key can subscribe' });
 }
 
 /** The subscription that is meant, or why there is none: whoever may know that the node is gone is told that. */

@@ -1,7 +1,8 @@
 // XEP-0060 1.30: what all its requests have in common.
 import type { Actor } from '../../pubsub/actor.ts';
+import { isSubtree } from '../../pubsub/subtree.ts';
 import { attr, type Element } from '../../xml/element.ts';
-import { badRequest } from './errors.ts';
+import { badRequest, unsupportedFeature } from './errors.ts';
 
 export const NS_PUBSUB = 'http://jabber.org/protocol/pubsub';
 export const NS_PUBSUB_OWNER = 'http://jabber.org/protocol/pubsub#owner';
@@ -29,6 +30,13 @@ export interface UseCase {
 
 export function nodeOf(element: Element): string {
   return needed(element, 'node', 'nodeid-required');
+}
+
+/** A node that holds items, for what a collection does not do: the feature that says so. */
+export function leafOf(element: Element, feature: string): string {
+  const node = nodeOf(element);
+  if (isSubtree(node)) throw unsupportedFeature(feature);
+  return node;
 }
 
 export function needed(element: Element, name: string, condition: string): string {

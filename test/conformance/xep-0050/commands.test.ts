@@ -5,7 +5,7 @@ import { StanzaError } from '../../../src/xmpp/stanza-error.ts';
 import { attr, children, type Element, parseElement, xml } from '../../../src/xmpp/element.ts';
 import type { SimulatedLan } from '../../link/fixtures.ts';
 import type { ServiceBox } from '../../link/service-box.ts';
-import { all, find, type PubsubClient, serviceAndClient } from '../xep-0060/client.ts';
+import { all, find, type PubsubClient, serviceAndClient, shown } from '../xep-0060/client.ts';
 
 const COMMANDS = 'http://jabber.org/protocol/commands';
 const FORM = "<x xmlns='jabber:x:data' type='submit'><field var='seconds'><value>20</value></field></x>";
@@ -35,7 +35,7 @@ describe('XEP-0050 Ad-Hoc Commands', () => {
   const refused = async (attributes: string, inner = ''): Promise<string> => {
     const error: unknown = await send(attributes, inner).then(() => undefined, (failure: unknown) => failure);
     if (!(error instanceof StanzaError)) throw new Error(`not refused: ${String(error)}`);
-    return [error.condition, error.application?.name].filter(Boolean).join(' / ');
+    return shown(error);
   };
   const query = (what: 'info' | 'items', node?: string): Promise<Element> => c.query(`<query xmlns='http://jabber.org/protocol/disco#${what}'${node === undefined ? '' : ` node='${node}'`}/>`);
 
@@ -88,19 +88,20 @@ describe('XEP-0050 Ad-Hoc Commands', () => {
   });
 
   it('§4.4 malformed-action, bad-action, bad-payload, bad-sessionid → bad-request', async () => {
-    expect(await refused("node='list' action='dance'")).toBe('bad-request / malformed-action');
-    expect(await refused("node='config' action='prev'")).toBe('bad-request / bad-action');
-    expect(await refused("node='config' action='complete'", FORM.replace('20', 'soon'))).toBe('bad-request / bad-payload');
-    expect(await refused(`node='config' sessionid='${'s'.repeat(200)}' action='complete'`, FORM)).toBe('bad-request / bad-sessionid');
+    expect(await refused("node='list' action='dance'")).toBe(`modify bad-request / {${COMMANDS}}malformed-action`);
+    expect(await refused("node='config' action='prev'")).toBe(`modify bad-request / {${COMMANDS}}bad-action`);
+    expect(await refused("node='config' action='complete'", FORM.replace('20', 'soon'))).toBe(`modify bad-request / {${COMMANDS}}bad-payload`);
+    expect(await refused(`node='config' sessionid='${'s'.repeat(200)}' action='complete'`, FORM)).toBe(`modify bad-request / {${COMMANDS}}bad-sessionid`);
   });
 
   it('§4.4 who may not run it → forbidden, whether it is there or not; what is not there → item-not-found', async () => {
-    expect(await refused("node='secret'")).toBe('forbidden');
-    expect(await refused("node='nothing'")).toBe('forbidden');
-    expect(await refused("node='gone'")).toBe('item-not-found');
+    expect(await refused("node='secret'")).toBe('cancel forbidden');
+    expect(await refused("node='nothing'")).toBe('cancel forbidden');
+    for (const node of ['gone', 'http://jabber.org/protocol/admin#add-user']) expect(await refused(`node='${node}'`)).toBe('cancel item-not-found');
+    expect(await refused('')).toBe('modify bad-request');
   });
 
   it('§8.1 of XEP-0060, get-pending, is there beside them', async () => {
-    expect(await refused("node='http://jabber.org/protocol/pubsub#get-pending'")).toBe('forbidden');
+    expect(await refused("node='http://jabber.org/protocol/pubsub#get-pending'")).toBe('cancel forbidden');
   });
 });

@@ -1,22 +1,29 @@
+import type { PeerContext } from '../../../src/link/context.ts';
 import { NS_PUBSUB_ERRORS } from '../../../src/xep/pubsub/errors.ts';
-import { StanzaError } from '../../../src/xmpp/stanza-error.ts';
-import { attr, children, type Element, namespaceOf, parseElement, xml } from '../../../src/xmpp/element.ts';
+import { StanzaError, stanzaErrorOf } from '../../../src/xmpp/stanza-error.ts';
+import { attr, children, type Element, namespaceOf, parseElement, serialize, xml } from '../../../src/xmpp/element.ts';
 import { acquainted, type BoxSetup, SimulatedLan, type TestBox } from '../../link/fixtures.ts';
 import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
 
 export const PUBSUB = 'http://jabber.org/protocol/pubsub';
 export const SUBSCRIBE_OPTIONS = `${PUBSUB}#subscribe_options`;
 
-/** Somebody with a key who speaks XEP-0060 with a box over a stream, in XML that the test writes. */
-export interface PubsubClient {
+/** Somebody who asks a box by XEP-0060, in XML that the test writes. */
+export interface Asker {
   readonly name: string;
   readonly fingerprint: string;
-  readonly box: TestBox;
-  /** The answer's `<pubsub/>`, or whatever its payload is; rejects with the StanzaError. */
+  /** The answer's payload, or the whole answer where it has none; rejects with the StanzaError. */
+  request(type: 'get' | 'set', payload: Element): Promise<Element>;
+  /** The same, of a `<pubsub/>`. */
   ask(type: 'get' | 'set', inner: string, namespace?: string): Promise<Element>;
   query(inner: string): Promise<Element>;
-  /** The error of a request that must fail, as `bad-request / invalid-jid`. */
+  /** The error of a request that must fail, as `modify bad-request / invalid-jid`. */
   refused(type: 'get' | 'set', inner: string, namespace?: string): Promise<string>;
+}
+
+/** Somebody with a key who does so over a stream, and is told over it. */
+export interface PubsubClient extends Asker {
+  readonly box: TestBox;
   /** The next notification. */
   next(): Promise<Element>;
   /** Those that have come and nobody has asked for. */
@@ -25,6 +32,31 @@ export interface PubsubClient {
   reply: ((message: Element) => void) | undefined;
 }
 
+function asker(name: string, fingerprint: string, send: (iq: Element) => Promise<Element>): Asker {
+  const request: Asker['request'] = async (type, payload) => {
+    const answer = await send(xml('iq', { type }, payload));
+    return children(answer)[0] ?? answer;
+  };
+  const ask: Asker['ask'] = (type, inner, namespace = PUBSUB) => request(type, parseElement(`<pubsub xmlns='${namespace}'>${inner}</pubsub>`));
+  return {
+    name, fingerprint, request, ask,
+    query: (inner) => request('get', parseElement(inner)),
+    async refused(...asked) {
+      const error: unknown = await ask(...asked).then(() => undefined, (failure: unknown) => failure);
+      if (!(error instanceof StanzaError)) throw new Error(`not refused: ${String(error)}`);
+      return shown(error);
+    },
+  };
+}
+
+/** As the XEP's examples have it: the error's type, its condition, and the XEP's own, which is in the XEP's namespace. */
+export function shown({ type, condition, application }: StanzaError): string {
+  if (!application) return `${type} ${condition}`;
+  const feature = attr(application, 'feature');
+  return `${type} ${condition} / ${namespaceOf(application) === NS_PUBSUB_ERRORS ? '' : `{${String(namespaceOf(application))}}`}${application.name}${feature === undefined ? '' : ` ${feature}`}`;
+}
+
+/** Over a stream. */
 export async function pubsubClient(lan: SimulatedLan, service: ServiceBox, host: number, user: string, setup: BoxSetup = {}): Promise<PubsubClient> {
   const box = await lan.box(host, user, setup);
   await acquainted(box, service);
@@ -36,33 +68,48 @@ export async function pubsubClient(lan: SimulatedLan, service: ServiceBox, host:
     lan.bell.ring();
     return Promise.resolve();
   });
-  const request = async (type: 'get' | 'set', payload: Element): Promise<Element> => {
-    const answer = await box.link.request(service.link.name, xml('iq', { type }, payload));
-    return children(answer)[0] ?? answer;
-  };
-  const ask: PubsubClient['ask'] = (type, inner, namespace = PUBSUB) => request(type, parseElement(`<pubsub xmlns='${namespace}'>${inner}</pubsub>`));
   return {
-    box, ask, waiting,
-    name: box.name,
-    fingerprint: box.identity.fingerprint,
+    ...asker(box.name, box.identity.fingerprint, (iq) => box.link.request(service.link.name, iq)),
+    box, waiting,
     get reply() { return reply; },
     set reply(then) { reply = then; },
-    query: (inner) => request('get', parseElement(inner)),
-    async refused(...asked) {
-      const error: unknown = await ask(...asked).then(() => undefined, (failure: unknown) => failure);
-      if (!(error instanceof StanzaError)) throw new Error(`not refused: ${String(error)}`);
-      const { application } = error;
-      if (!application) return error.condition;
-      if (namespaceOf(application) !== NS_PUBSUB_ERRORS) throw new Error(`<${application.name}/> is in ${String(namespaceOf(application))}`);
-      const feature = attr(application, 'feature');
-      return `${error.condition} / ${application.name}${feature === undefined ? '' : ` ${feature}`}`;
-    },
     async next() {
       await lan.until(() => waiting.length > 0);
       return waiting.shift()!;
     },
   };
 }
+
+/** With no stream: each request is handed to the service as a stream hands over what it has proven. What it is told has no road to it. */
+export async function engineClient(lan: SimulatedLan, service: ServiceBox, host: number, user: string): Promise<Asker> {
+  const { spki, fingerprint } = await lan.identity();
+  const name = `${user}@h${host}`;
+  service.trust.seen(spki, name);
+  return asker(name, fingerprint, handed(service, () => ({ kind: 'link', name, fingerprint, trust: service.trust.level(fingerprint), tls: true })));
+}
+
+/** The same, of somebody who has shown no key. */
+export function anonymous(service: ServiceBox, name: string): Asker {
+  return asker(name, '', handed(service, () => ({ kind: 'link', name, trust: service.trust.level(undefined), tls: false })));
+}
+
+function handed(service: ServiceBox, context: () => PeerContext): (iq: Element) => Promise<Element> {
+  let count = 0;
+  return async (iq) => {
+    count += 1;
+    Object.assign(iq.attrs, { id: `e${count}`, from: context().name, to: service.link.name });
+    const reply = await service.dispatcher.dispatch(parseElement(serialize(iq)), context());
+    if (!reply) throw new Error(`nothing answers ${serialize(iq)}`);
+    const answer = parseElement(serialize(reply));
+    if (attr(answer, 'type') === 'error') throw stanzaErrorOf(answer);
+    return answer;
+  };
+}
+
+/** What asks and is answered is the same by both, so that it is tested by both. */
+export const TRANSPORTS: readonly (readonly [how: string, connect: (lan: SimulatedLan, service: ServiceBox, host: number, user: string) => Promise<Asker>])[] = [
+  ['over a stream', pubsubClient], ['through the engine', engineClient],
+];
 
 /** A box with a service, and one client of it; whoever asks for it closes the LAN. */
 export async function serviceAndClient(user: string): Promise<{ lan: SimulatedLan; a: ServiceBox; c: PubsubClient }> {
