@@ -1,21 +1,24 @@
-// XEP-0060 1.30 §5, over a stream. §5.6 is in 06-1-subscribe.test.ts.
+// XEP-0060 1.30 §5. §5.6 is in 06-1-subscribe.test.ts.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toPayload } from '../../../src/payload/payload.ts';
 import { OWNER } from '../../../src/pubsub/actor.ts';
 import { attr } from '../../../src/xmpp/element.ts';
-import type { SimulatedLan } from '../../link/fixtures.ts';
-import type { ServiceBox } from '../../link/service-box.ts';
-import { all, answered, PUBSUB, type PubsubClient, serviceAndClient } from './client.ts';
+import { StanzaError } from '../../../src/xmpp/stanza-error.ts';
+import { SimulatedLan } from '../../link/fixtures.ts';
+import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
+import { all, answered, type Asker, PUBSUB, shown, TRANSPORTS } from './client.ts';
 
 const INFO = 'http://jabber.org/protocol/disco#info';
 const ITEMS = 'http://jabber.org/protocol/disco#items';
 
-describe('XEP-0060 §5 Entity Use Cases', () => {
+describe.each(TRANSPORTS)('XEP-0060 §5 Entity Use Cases, %s', (_, connect) => {
   let lan: SimulatedLan;
   let a: ServiceBox;
-  let c: PubsubClient;
+  let c: Asker;
   beforeEach(async () => {
-    ({ lan, a, c } = await serviceAndClient('francisco'));
+    lan = new SimulatedLan();
+    a = await serviceBox(lan, 1, 'a');
+    c = await connect(lan, a, 2, 'francisco');
     await a.broker.create(OWNER, 'open', { accessModel: 'open', title: 'For all', description: 'd', type: 'urn:x', language: 'en', maxItems: 120 });
     await a.broker.create(OWNER, 'secret');
   });
@@ -27,8 +30,8 @@ describe('XEP-0060 §5 Entity Use Cases', () => {
     const features = all(info, 'feature').map((feature) => attr(feature, 'var') ?? '');
     const own = features.filter((feature) => feature.startsWith(PUBSUB)).map((feature) => feature.slice(PUBSUB.length));
     expect(new Set(own)).toEqual(new Set(['', ...[
-      // `access-…` and `last-published` say what the defaults are (§10), and the default is whitelist and never.
-      'access-whitelist', 'auto-create', 'auto-subscribe', 'config-node', 'config-node-max', 'create-and-configure', 'create-nodes', 'delete-items', 'delete-nodes',
+      // `access-…` and `last-published` say what the defaults are (§10): whitelist and never of topics; presence of the account's own nodes (XEP-0163 §5).
+      'access-presence', 'access-whitelist', 'auto-create', 'auto-subscribe', 'config-node', 'config-node-max', 'create-and-configure', 'create-nodes', 'delete-items', 'delete-nodes',
       'filtered-notifications', 'get-pending', 'instant-nodes', 'item-ids', 'leased-subscription', 'manage-subscriptions', 'member-affiliation', 'meta-data',
       'modify-affiliations', 'multi-items', 'multi-subscribe', 'outcast-affiliation', 'persistent-items', 'presence-notifications', 'presence-subscribe',
       'publish', 'publish-node-full', 'publish-only-affiliation', 'publish-options', 'publisher-affiliation', 'purge-nodes', 'retract-items',
@@ -39,6 +42,11 @@ describe('XEP-0060 §5 Entity Use Cases', () => {
     ].map((name) => `#${name}`)]));
     // Data versioning was taken out of the XEP before 1.30: what there is of it is said in a name of our own.
     expect(features).toContain('urn:lanpost:0#versioning');
+  });
+
+  it('§5.1, §16.2 it is a service, and, as an account with nodes of its own, pep (XEP-0163 §6.1)', async () => {
+    const info = await c.query(`<query xmlns='${INFO}'/>`);
+    expect(all(info, 'identity').map(({ attrs }) => [attrs['category'], attrs['type']])).toEqual([['pubsub', 'service'], ['pubsub', 'pep']]);
   });
 
   it('§8.2.2 every access model can be chosen; §10 the one announced is the default', async () => {
@@ -76,8 +84,11 @@ describe('XEP-0060 §5 Entity Use Cases', () => {
     expect(await own("<affiliations node='open'/>")).toEqual([found[0]]);
   });
 
-  it('a verb that nobody answers → feature-not-implemented / unsupported', async () => {
-    expect(await c.refused('set', "<frobnicate node='open'/>")).toBe('feature-not-implemented / unsupported');
+  it('§17.2 what the XEP does not know → feature-not-implemented, and no feature for it; what it knows as another request → bad-request', async () => {
+    expect(await c.refused('set', "<frobnicate node='open'/>")).toBe('cancel feature-not-implemented');
+    expect(await c.refused('get', "<publish node='open'/>")).toBe('modify bad-request');
+    expect(await c.refused('set', "<purge node='open'/>")).toBe('modify bad-request');
+    expect(await c.refused('get', '')).toBe('modify bad-request');
   });
 
   it('§5.5 items have a name and no node', async () => {
@@ -86,5 +97,8 @@ describe('XEP-0060 §5 Entity Use Cases', () => {
     const items = all(await c.query(`<query xmlns='${ITEMS}' node='open'/>`), 'item');
     expect(items.map(({ attrs }) => attrs)).toEqual([{ jid: a.link.name, name: 'i1' }, { jid: a.link.name, name: 'i2' }]);
     await expect(c.query(`<query xmlns='${ITEMS}' node='secret'/>`)).rejects.toMatchObject({ condition: 'item-not-found' });
+    await a.broker.create(OWNER, 'passing', { accessModel: 'open', persist: false });
+    const error: unknown = await c.query(`<query xmlns='${ITEMS}' node='passing'/>`).catch((refusal: unknown) => refusal);
+    expect(error instanceof StanzaError && shown(error)).toBe('cancel feature-not-implemented / unsupported persistent-items');
   });
 });

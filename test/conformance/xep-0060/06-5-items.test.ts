@@ -1,18 +1,20 @@
-// XEP-0060 1.30 §6.5, over a stream; and what its source keeps of data versioning, which is not in 1.30: `urn:lanpost:0#versioning`.
+// XEP-0060 1.30 §6.5; and what its source keeps of data versioning, which is not in 1.30: `urn:lanpost:0#versioning`.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toPayload } from '../../../src/payload/payload.ts';
-import { OWNER } from '../../../src/pubsub/actor.ts';
+import { keyAddress, OWNER } from '../../../src/pubsub/actor.ts';
 import { attr, type Element } from '../../../src/xmpp/element.ts';
-import type { SimulatedLan } from '../../link/fixtures.ts';
-import type { ServiceBox } from '../../link/service-box.ts';
-import { all, find, form, type PubsubClient, serviceAndClient, SUBSCRIBE_OPTIONS } from './client.ts';
+import { SimulatedLan } from '../../link/fixtures.ts';
+import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
+import { all, type Asker, find, form, PUBSUB, SUBSCRIBE_OPTIONS, TRANSPORTS } from './client.ts';
 
-describe('XEP-0060 §6.5 Retrieve Items from a Node', () => {
+describe.each(TRANSPORTS)('XEP-0060 §6.5 Retrieve Items from a Node, %s', (_, connect) => {
   let lan: SimulatedLan;
   let a: ServiceBox;
-  let c: PubsubClient;
+  let c: Asker;
   beforeEach(async () => {
-    ({ lan, a, c } = await serviceAndClient('francisco'));
+    lan = new SimulatedLan();
+    a = await serviceBox(lan, 1, 'a');
+    c = await connect(lan, a, 2, 'francisco');
     await a.broker.create(OWNER, 'open', { accessModel: 'open' });
   });
   afterEach(() => lan.close());
@@ -72,11 +74,7 @@ describe('XEP-0060 §6.5 Retrieve Items from a Node', () => {
 
   it('§6.5.6 of a node that sends no payloads they are had by asking', async () => {
     await a.broker.create(OWNER, 'short', { accessModel: 'open', deliverPayloads: false });
-    await c.ask('set', `<subscribe node='short' jid='${c.name}'/>`);
     await publish('short', 'all of it', 'i1');
-    const message = await c.next();
-    expect(find(message, 'item')?.attrs['id']).toBe('i1');
-    expect(find(message, 'text')).toBeUndefined();
     const answer = await c.ask('get', `<items node='short'><item id='i1'/><item id='gone'/></items>`);
     expect(find(answer, 'text')?.getText()).toBe('all of it');
   });
@@ -84,7 +82,7 @@ describe('XEP-0060 §6.5 Retrieve Items from a Node', () => {
   it('§6.5.7 max_items: the most recent ones', async () => {
     await several(3);
     expect(ids(await c.ask('get', `<items node='open' max_items='2'/>`))).toEqual(['i2', 'i3']);
-    expect(await c.refused('get', `<items node='open' max_items='0'/>`)).toBe('bad-request');
+    expect(await c.refused('get', `<items node='open' max_items='0'/>`)).toBe('modify bad-request');
   });
 
   it('§6.5.8 particular items, by their ids', async () => {
@@ -99,32 +97,42 @@ describe('XEP-0060 §6.5 Retrieve Items from a Node', () => {
     const asked = Array.from({ length: 150 }, (_, i) => `<item id='i${i + 1}'/>`).join('');
     expect(ids(await c.ask('get', `<items node='open'>${asked}</items>`))).toHaveLength(150);
     for (const id of ['i1', 'i2', 'i3']) await publish('open', 'x'.repeat(100_000), id);
-    expect(await c.refused('get', "<items node='open'><item id='i1'/><item id='i2'/><item id='i3'/></items>")).toBe('resource-constraint');
+    expect(await c.refused('get', "<items node='open'><item id='i1'/><item id='i2'/><item id='i3'/></items>")).toBe('wait resource-constraint');
   });
 
   it('§6.5.9.4 a node that keeps no items → feature-not-implemented / unsupported persistent-items', async () => {
     await a.broker.create(OWNER, 'passing', { accessModel: 'open', persist: false });
-    expect(await c.refused('get', "<items node='passing'/>")).toBe('feature-not-implemented / unsupported persistent-items');
+    expect(await c.refused('get', "<items node='passing'/>")).toBe('cancel feature-not-implemented / unsupported persistent-items');
   });
 
   it('§6.5.9.1 several subscriptions and no SubID → bad-request / subid-required; §6.5.9.2 another → not-acceptable / invalid-subid', async () => {
     await c.ask('set', `<subscribe node='open' jid='${c.name}'/>`);
     await c.ask('set', `<subscribe node='open' jid='${c.name}'/><options>${form(SUBSCRIBE_OPTIONS, { include_body: '1' })}</options>`);
-    expect(await c.refused('get', `<items node='open'/>`)).toBe('bad-request / subid-required');
-    expect(await c.refused('get', `<items node='open' subid='x'/>`)).toBe('not-acceptable / invalid-subid');
+    expect(await c.refused('get', `<items node='open'/>`)).toBe('modify bad-request / subid-required');
+    expect(await c.refused('get', `<items node='open' subid='x'/>`)).toBe('modify not-acceptable / invalid-subid');
     const [subid] = all(await c.ask('get', `<subscriptions node='open'/>`), 'subscription').map(({ attrs }) => String(attrs['subid']));
     expect(ids(await c.ask('get', `<items node='open' subid='${subid}'/>`))).toEqual([]);
   });
 
+  it('§6.5.9.10 an outcast → forbidden', async () => {
+    await a.broker.affiliate(OWNER, 'open', new Map([[keyAddress(c.fingerprint), 'outcast']]));
+    expect(await c.refused('get', `<items node='open'/>`)).toBe('auth forbidden');
+  });
+
   it('§6.5.9.11 a node that is not there → item-not-found', async () => {
     await a.trust.allow(c.fingerprint, 'read', '#');
-    expect(await c.refused('get', `<items node='gone'/>`)).toBe('item-not-found');
+    expect(await c.refused('get', `<items node='gone'/>`)).toBe('cancel item-not-found');
   });
 
   it('§6.5.9.12 no such items: an empty answer', async () => {
     const answer = await c.ask('get', `<items node='open'><item id='gone'/></items>`);
     expect(find(answer, 'items')?.attrs['node']).toBe('open');
     expect(ids(answer)).toEqual([]);
+  });
+
+  it('§6.5.4 that pages are those of pubsub is announced', async () => {
+    const info = await c.query("<query xmlns='http://jabber.org/protocol/disco#info'/>");
+    expect(all(info, 'feature').map((feature) => attr(feature, 'var'))).toEqual(expect.arrayContaining([`${PUBSUB}#rsm`, 'http://jabber.org/protocol/rsm']));
   });
 
   describe('versions of a node', () => {
@@ -143,13 +151,21 @@ describe('XEP-0060 §6.5 Retrieve Items from a Node', () => {
       expect(await version()).not.toBe(before);
     });
 
+    it('a publication is answered with the version that it makes', async () => {
+      await a.service.rules.setAffiliation('open', c.name, 'publisher');
+      const ver = String(find(await c.ask('set', "<publish node='open'><item id='mine'><x xmlns='urn:x'/></item></publish>"), 'publish')?.attrs['ver']);
+      expect(ver).toBe(await version());
+      await publish('open', 2, 'theirs');
+      expect(ids(await since(ver))).toEqual(['theirs']);
+    });
+
     it('one that is not known, or behind which nobody can say what happened → item-not-found', async () => {
       await several(3);
       const before = await version();
-      expect(await c.refused('get', `<items node='open' ver='x'/>`)).toBe('item-not-found');
-      expect(await c.refused('get', `<items node='open' ver='${Number(before) + 99}'/>`)).toBe('item-not-found');
+      expect(await c.refused('get', `<items node='open' ver='x'/>`)).toBe('cancel item-not-found');
+      expect(await c.refused('get', `<items node='open' ver='${Number(before) + 99}'/>`)).toBe('cancel item-not-found');
       await a.broker.purge(OWNER, 'open');
-      expect(await c.refused('get', `<items node='open' ver='${before}'/>`)).toBe('item-not-found');
+      expect(await c.refused('get', `<items node='open' ver='${before}'/>`)).toBe('cancel item-not-found');
     });
   });
 });

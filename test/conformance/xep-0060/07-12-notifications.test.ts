@@ -1,4 +1,3 @@
-// oxlint-disable vitest/warn-todo -- what is not done stays visible
 // XEP-0060 1.30 §7.1.2, §7.2.2, §8.2.5.3, §8.4.2, §8.5.2 and §12: what subscribers are told, over a stream.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TopicConfig } from '../../../src/api.ts';
@@ -11,11 +10,9 @@ import { errorReply } from '../../../src/xmpp/stanza.ts';
 import { quiet } from '../../support/quiet.ts';
 import { SimulatedLan } from '../../link/fixtures.ts';
 import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
-import { all, answered, find, form, pubsubClient, type PubsubClient, said, SUBSCRIBE_OPTIONS } from './client.ts';
+import { all, answered, find, form, PUBSUB, pubsubClient, type PubsubClient, said, SUBSCRIBE_OPTIONS } from './client.ts';
 
 describe('XEP-0060 notifications', () => {
-  it.todo('§12.19 a word before a lease ends: a MAY');
-
   let lan: SimulatedLan;
   let a: ServiceBox;
   let c: PubsubClient;
@@ -75,6 +72,38 @@ describe('XEP-0060 notifications', () => {
     expect(find(message, 'item')?.children).toEqual([]);
   });
 
+  it('§4.3, §7.1.3.7 of a transient node without payloads: that something was published, and nothing of it', async () => {
+    await topic({ persist: false, deliverPayloads: false, publishModel: 'open' });
+    await c.ask('set', "<publish node='t'/>");
+    expect(find(await c.next(), 'event')?.toString()).toBe('<event xmlns="http://jabber.org/protocol/pubsub#event"><items node="t"/></event>');
+  });
+
+  it('§6.5.6, §7.1.2.2 what was not in it is had by asking', async () => {
+    await topic({ deliverPayloads: false });
+    await publish('t', 'all of it', 'i1');
+    const id = attr(find(await c.next(), 'item')!, 'id') ?? '';
+    expect(find(await c.ask('get', `<items node='t'><item id='${id}'/></items>`), 'text')?.getText()).toBe('all of it');
+  });
+
+  it.each(['retract-oldest', 'discard-oldest'])('§7.1.2.5 %s: of what goes to make room nobody is told', async (full) => {
+    await topic({ maxItems: 1, publishModel: 'open', notifyConfig: false });
+    await a.service.rules.setAffiliation('t', c.name, 'owner');
+    await c.ask('set', `<configure node='t'>${form(`${PUBSUB}#node_config`, { publish_node_full: full })}</configure>`, `${PUBSUB}#owner`);
+    await publish('t', 1, 'i1');
+    await publish('t', 2, 'i2');
+    await a.broker.retract(OWNER, 't', 'i2');
+    expect([await c.next(), await c.next(), await c.next()].map(said)).toEqual(['item t i1 1', 'item t i2 2', 'retract t i2']);
+    expect(await a.broker.items(OWNER, 't')).toEqual([]);
+  });
+
+  it('§7.1.3.4 reject: of what was refused nobody is told', async () => {
+    await topic({ maxItems: 1, publishModel: 'open', full: 'reject' });
+    await publish('t', 1, 'i1');
+    expect(await c.refused('set', "<publish node='t'><item id='i2'><x xmlns='urn:x'/></item></publish>")).toBe('cancel conflict / node-full');
+    await publish('t', 'again', 'i1');
+    expect([await c.next(), await c.next()].map(said)).toEqual(['item t i1 1', 'item t i1 again']);
+  });
+
   it('§7.1.2.3, §12.17 the publisher, made by the service, where the node says so; then with items, too', async () => {
     await topic({ itemReply: 'publisher', publishModel: 'open' });
     await c.ask('set', `<publish node='t'><item id='i1' publisher='somebody@else'><x xmlns='urn:x'/></item></publish>`);
@@ -118,6 +147,13 @@ describe('XEP-0060 notifications', () => {
     expect(find(await c.next(), 'subscription')?.attrs).toMatchObject({ node: 't', subscription: 'none' });
     await confirmed();
     expect(c.waiting).toEqual([]);
+  });
+
+  it('§7.2.2.1 whoever retracts with notify has it told, whatever the node says', async () => {
+    await topic({ notifyRetract: false, publishModel: 'open' });
+    for (const id of ['i1', 'i2']) await c.ask('set', `<publish node='t'><item id='${id}'><x xmlns='urn:x'/></item></publish>`);
+    for (const notify of ['', " notify='true'"]) await c.ask('set', `<retract node='t'${notify}><item id='${notify === '' ? 'i1' : 'i2'}'/></retract>`);
+    expect([await c.next(), await c.next(), await c.next()].map((message) => said(message).trim())).toEqual(['item t i1', 'item t i2', 'retract t i2']);
   });
 
   it('§8.2.5.3 what the node does not let be told is not', async () => {

@@ -41,7 +41,7 @@ describe('XEP-0163 Personal Eventing Protocol', () => {
     await publish(TUNE, 'Allegro');
     expect(a.broker.topic(personalTopic(TUNE))).toMatchObject({ accessModel: 'presence', sendLast: 'on-sub-and-presence' });
     const c = await pubsubClient(lan, a, 2, 'stranger');
-    expect(await c.refused('get', `<items node='${TUNE}'/>`)).toBe('not-authorized / presence-subscription-required');
+    expect(await c.refused('get', `<items node='${TUNE}'/>`)).toBe('auth not-authorized / presence-subscription-required');
     await a.service.rules.allow(c.fingerprint, 'chat');
     const items = await c.ask('get', `<items node='${TUNE}'/>`);
     expect(find(items, 'items')?.attrs['node']).toBe(TUNE);
@@ -103,7 +103,7 @@ describe('XEP-0163 Personal Eventing Protocol', () => {
     await a.service.rules.allow(c.fingerprint, 'chat');
     await a.service.rules.allow(c.fingerprint, 'write', '#');
     expect(await nodes()).toEqual([TUNE]);
-    expect(await c.refused('set', `<publish node='${TUNE}'><item><x xmlns='urn:x'/></item></publish>`)).toBe('forbidden');
+    expect(await c.refused('set', `<publish node='${TUNE}'><item><x xmlns='urn:x'/></item></publish>`)).toBe('auth forbidden');
   });
 
   it('any name stands for a node of its own, and only for that', () => {

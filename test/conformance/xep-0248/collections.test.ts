@@ -113,7 +113,7 @@ describe('XEP-0248 Collection Nodes', () => {
   it('§4.1 kinds and depths that there are not → bad-request / invalid-options', async () => {
     for (const fields of [{ subscription_type: 'leaves' }, { subscription_depth: '-1' }, { subscription_depth: 'deep' }]) {
       const options = form(SUBSCRIBE_OPTIONS, fields as Record<string, string>);
-      expect(await c.refused('set', `<subscribe node='lamp/' jid='${c.name}'/><options>${options}</options>`)).toBe('bad-request / invalid-options');
+      expect(await c.refused('set', `<subscribe node='lamp/' jid='${c.name}'/><options>${options}</options>`)).toBe('modify bad-request / invalid-options');
     }
   });
 
@@ -131,9 +131,9 @@ describe('XEP-0248 Collection Nodes', () => {
   it('§5.1.3.2 collections cannot be made → not-allowed', async () => {
     await a.service.rules.allow(c.fingerprint, 'write', '#');
     const config = (type: string): string => `<configure>${form(`${PUBSUB}#node_config`, { node_type: type })}</configure>`;
-    expect(await c.refused('set', `<create node='made'/>${config('collection')}`)).toBe('not-allowed');
-    expect(await c.refused('set', `<create/>${config('collection')}`)).toBe('not-allowed');
-    expect(await c.refused('set', `<create node='made/'/>`)).toBe('not-allowed');
+    expect(await c.refused('set', `<create node='made'/>${config('collection')}`)).toBe('cancel not-allowed');
+    expect(await c.refused('set', `<create/>${config('collection')}`)).toBe('cancel not-allowed');
+    expect(await c.refused('set', `<create node='made/'/>`)).toBe('cancel not-allowed');
     await c.ask('set', `<create node='made'/>${config('leaf')}`);
     expect(a.broker.topic('made')).toBeDefined();
   });
@@ -190,6 +190,6 @@ describe('XEP-0248 Collection Nodes', () => {
   });
 
   it('of a collection in which nothing may be read → forbidden', async () => {
-    expect(await c.refused('set', `<subscribe node='lamp/secret/' jid='${c.name}'/>`)).toBe('forbidden');
+    expect(await c.refused('set', `<subscribe node='lamp/secret/' jid='${c.name}'/>`)).toBe('auth forbidden');
   });
 });

@@ -39,9 +39,9 @@ describe('a topic with a schema', () => {
   it('XEP-0060 §7.1.3.6 the payload does not match its schema → bad-request / invalid-payload, with the place', async () => {
     const item = (json: string): string => `<publish node='t'><item id='1'><json xmlns='urn:xmpp:json:0'>${json}</json></item></publish>`;
     await client.ask('set', item('{"temp":1}'));
-    expect(await client.refused('set', item('{"temp":"x"}'))).toBe('bad-request / invalid-payload');
+    expect(await client.refused('set', item('{"temp":"x"}'))).toBe('modify bad-request / invalid-payload');
     await expect(client.ask('set', item('{}'))).rejects.toMatchObject({ text: expect.stringContaining('it must have "temp"') });
-    expect(await client.refused('set', `<publish node='t'><item><a xmlns='urn:a'/></item></publish>`)).toBe('bad-request / invalid-payload');
+    expect(await client.refused('set', `<publish node='t'><item><a xmlns='urn:a'/></item></publish>`)).toBe('modify bad-request / invalid-payload');
   });
 
   it('what another box accepted first is not checked again', async () => {

@@ -1,13 +1,12 @@
-// XEP-0060 1.30 §8.6 to §8.8, with §6.1.4 and §6.1.3.7, over a stream.
+// XEP-0060 1.30 §8: what owners are asked (§8.6, §8.7.4) and told, and subscribers by what owners do, over a stream.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toPayload } from '../../../src/payload/payload.ts';
 import { OWNER } from '../../../src/pubsub/actor.ts';
-import { StanzaError } from '../../../src/xmpp/stanza-error.ts';
 import { attr, type Element, parseElement } from '../../../src/xmpp/element.ts';
 import { MemoryDatabase } from '../../../src/log/memory-database.ts';
 import { SimulatedLan } from '../../link/fixtures.ts';
 import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
-import { all, answered, find, PUBSUB, pubsubClient, type PubsubClient, said } from './client.ts';
+import { all, answered, find, form, PUBSUB, pubsubClient, type PubsubClient, said } from './client.ts';
 
 const OWNERS = `${PUBSUB}#owner`;
 const AUTHORIZATION = `${PUBSUB}#subscribe_authorization`;
@@ -51,18 +50,6 @@ beforeEach(async () => {
 afterEach(() => lan.close());
 
 describe('XEP-0060 §8.6 Manage Subscription Requests', () => {
-  it('§6.1.4 a subscription that needs approval is pending, and nothing is told', async () => {
-    expect(find(await subscribe(), 'subscription')?.attrs).toMatchObject({ node: NODE, jid: horatio.name, subscription: 'pending' });
-    await publish('secret');
-    expect(await horatio.refused('get', `<items node='${NODE}'/>`)).toBe('not-authorized / not-subscribed');
-    expect(horatio.waiting).toEqual([]);
-  });
-
-  it('§6.1.3.7 asked for again → not-authorized / pending-subscription', async () => {
-    await subscribe();
-    expect(await horatio.refused('set', `<subscribe node='${NODE}' jid='${horatio.name}'/>`)).toBe('not-authorized / pending-subscription');
-  });
-
   it('§8.6 the owner is asked in a form', async () => {
     await subscribe();
     const message = await request(hamlet);
@@ -141,108 +128,56 @@ describe('XEP-0060 §8.6 Manage Subscription Requests', () => {
   });
 });
 
-describe('XEP-0060 §8.7 Process Pending Subscription Requests', () => {
-  const COMMANDS = 'http://jabber.org/protocol/commands';
-  const GET_PENDING = `${PUBSUB}#get-pending`;
-  /** The command's answer, or the condition of the error. */
-  const run = (client: PubsubClient, inner = '', attrs = "action='execute'", node = GET_PENDING): Promise<Element> =>
-    client.box.link.request(a.link.name, parseElement(`<iq type='set'><command xmlns='${COMMANDS}' node='${node}' ${attrs}>${inner}</command></iq>`))
-      .then((iq) => iq.getChild('command', COMMANDS)!);
-  const chosen = (node: string, type = 'submit'): string => `<x xmlns='jabber:x:data' type='${type}'><field var='pubsub#node'><value>${node}</value></field></x>`;
-
-  it('§8.7.1, §8.7.2, §8.7.4 in two steps an owner gets all that waits at a node, also what it was asked before', async () => {
+describe('XEP-0060 §8.7.4 Per-Node Request', () => {
+  it('an owner gets all that waits at a node, also what it was asked before, and its answer counts', async () => {
     await subscribe();
     await request(hamlet);
-    const first = await run(hamlet);
-    expect(first.attrs).toMatchObject({ node: GET_PENDING, status: 'executing', sessionid: expect.any(String) as string });
-    const field = all(first, 'field').find((one) => attr(one, 'var') === 'pubsub#node')!;
-    expect(all(field, 'value').map((value) => value.getText())).toEqual([NODE]);
-    const second = await run(hamlet, chosen(NODE), `action='execute' sessionid='${attr(first, 'sessionid') ?? ''}'`);
-    expect(second.attrs).toMatchObject({ status: 'completed', sessionid: attr(first, 'sessionid') });
+    const form = `<x xmlns='jabber:x:data' type='submit'><field var='pubsub#node'><value>${NODE}</value></field></x>`;
+    await hamlet.request('set', parseElement(`<command xmlns='http://jabber.org/protocol/commands' node='${PUBSUB}#get-pending' action='execute'>${form}</command>`));
     const message = await request(hamlet);
     expect(answered(message)).toMatchObject({ FORM_TYPE: [AUTHORIZATION], node: [NODE], subscriber_jid: [horatio.name] });
     await answer(hamlet, message, '1');
     expect(state()).toEqual(['subscribed']);
   });
-
-  it('§8.7.2 nobody waits: there is nothing to choose', async () => {
-    expect(all(await run(hamlet), 'option')).toEqual([]);
-  });
-
-  // §8.7.3.2 is for services that do not know get-pending; of other commands see XEP-0050.
-  it('§8.7.3.3, §8.7.3.4 no owner → forbidden; not there → item-not-found', async () => {
-    await expect(run(horatio)).rejects.toMatchObject({ condition: 'forbidden' });
-    await expect(run(horatio, chosen(NODE))).rejects.toMatchObject({ condition: 'forbidden' });
-    await a.broker.create(OWNER, 'others');
-    await expect(run(hamlet, chosen('others'))).rejects.toMatchObject({ condition: 'forbidden' });
-    await expect(run(hamlet, chosen('hamlet/nothing'))).rejects.toMatchObject({ condition: 'item-not-found' });
-  });
-
-  it('XEP-0050 §2.2 it is listed for owners, §2.4.3 cancelled, and §4.4 refuses what is no action', async () => {
-    const list = (client: PubsubClient) => client.query(`<query xmlns='http://jabber.org/protocol/disco#items' node='${COMMANDS}'/>`);
-    expect(all(await list(hamlet), 'item').map(({ attrs }) => attrs['node'])).toEqual([GET_PENDING]);
-    expect(all(await list(horatio), 'item')).toEqual([]);
-    const info = await hamlet.query(`<query xmlns='http://jabber.org/protocol/disco#info' node='${GET_PENDING}'/>`);
-    expect(all(info, 'identity').map(({ attrs }) => attrs['type'])).toEqual(['command-node']);
-    expect(attr(await run(hamlet, '', "action='cancel'"), 'status')).toBe('canceled');
-    await expect(run(hamlet, '', "action='prev'")).rejects.toMatchObject({ condition: 'bad-request', application: { name: 'bad-action' } });
-    await expect(run(hamlet, '', "action='dance'")).rejects.toMatchObject({ condition: 'bad-request', application: { name: 'malformed-action' } });
-  });
 });
 
-describe('XEP-0060 §8.8 Manage Subscriptions', () => {
-  const owner = (type: 'get' | 'set', inner: string, client = hamlet) => client.ask(type, inner, OWNERS);
-  const list = async (): Promise<unknown[]> => all(await owner('get', `<subscriptions node='${NODE}'/>`), 'subscription').map(({ attrs }) => [attrs['jid'], attrs['subscription']]);
-  const set = (jid: string, subscription?: string, subid?: string) =>
-    `<subscriptions node='${NODE}'><subscription jid='${jid}'${subscription === undefined ? '' : ` subscription='${subscription}'`}${subid === undefined ? '' : ` subid='${subid}'`}/></subscriptions>`;
+describe('XEP-0060 §8 what an owner does by a request is told', () => {
+  const owner = (inner: string) => hamlet.ask('set', inner, OWNERS);
+  const configure = (fields: Record<string, string>) => owner(`<configure node='${NODE}'>${form(`${PUBSUB}#node_config`, fields)}</configure>`);
 
-  beforeEach(() => a.broker.configure(OWNER, NODE, { accessModel: 'open' }));
-
-  it('§8.8.1.2 lists those there are, and not those that wait', async () => {
+  beforeEach(async () => {
+    await a.broker.configure(OWNER, NODE, { accessModel: 'open' });
     await subscribe();
-    await hamlet.ask('set', `<subscribe node='${NODE}' jid='${hamlet.name}'/><reader xmlns='urn:lanpost:0' name='r'/>`);
-    await a.broker.configure(OWNER, NODE, { accessModel: 'authorize' });
-    const bernardo = await pubsubClient(lan, a, 4, 'bernardo');
-    await subscribe(bernardo);
-    expect(await list()).toEqual([[horatio.name, 'subscribed'], [hamlet.name, 'subscribed']]);
   });
 
-  it('§8.8.1.3 not an owner → forbidden; not there → item-not-found', async () => {
-    expect(await horatio.refused('get', `<subscriptions node='${NODE}'/>`, OWNERS)).toBe('forbidden');
-    expect(await horatio.refused('set', set(horatio.name, 'none'), OWNERS)).toBe('forbidden');
-    expect(await hamlet.refused('get', "<subscriptions node='hamlet/nothing'/>", OWNERS)).toBe('item-not-found');
+  it('§8.2.5.3 a configuration, with the form when there are payloads', async () => {
+    await configure({ title: 'New' });
+    const message = await horatio.next();
+    expect(said(message)).toBe(`configuration ${NODE}`);
+    expect(answered(message)).toMatchObject({ FORM_TYPE: [`${PUBSUB}#node_config`], title: ['New'], access_model: ['open'] });
+    await configure({ deliver_payloads: '0' });
+    expect(find(await horatio.next(), 'x')).toBeUndefined();
   });
 
-  it('§8.8.3 none ends it, and §8.8.4 the subscriber is told', async () => {
-    await subscribe();
-    await owner('set', set(horatio.name, 'none'));
+  it('§8.4.2 a deletion, and where it went', async () => {
+    await owner(`<delete node='${NODE}'><redirect uri='xmpp:hamlet@denmark.lit?;node=blog'/></delete>`);
+    const message = await horatio.next();
+    expect(said(message)).toBe(`delete ${NODE}`);
+    expect(find(message, 'redirect')?.attrs).toMatchObject({ uri: 'xmpp:hamlet@denmark.lit?;node=blog' });
+  });
+
+  it('§8.5.2 a purge, once for all items', async () => {
+    for (const id of ['1', '2']) await publish(id);
+    await owner(`<purge node='${NODE}'/>`);
+    expect([await horatio.next(), await horatio.next(), await horatio.next()].map((one) => said(one).split(' ')[0])).toEqual(['item', 'item', 'purge']);
+  });
+
+  it('§8.8.4, §12.14 the end of a subscription, and nothing more then', async () => {
+    await owner(`<subscriptions node='${NODE}'><subscription jid='${horatio.name}' subscription='none'/></subscriptions>`);
     expect(said(await horatio.next())).toBe(`subscription ${NODE} none`);
-    expect(await list()).toEqual([]);
     await publish('x');
-    await owner('get', `<subscriptions node='${NODE}'/>`);
+    await hamlet.ask('get', `<subscriptions node='${NODE}'/>`, OWNERS);
     expect(horatio.waiting).toEqual([]);
-  });
-
-  it('§8.8.3 none ends a box\'s reader, too', async () => {
-    await horatio.ask('set', `<subscribe node='${NODE}' jid='${horatio.name}'/><reader xmlns='urn:lanpost:0' name='r'/>`);
-    await owner('set', set(horatio.name, 'none', 'r'));
-    expect(a.log.hasCursor(`peer:${horatio.fingerprint}:r`)).toBe(false);
-  });
-
-  it('§8.8.2.1 without a state it stays; subscribed lets in who waits', async () => {
-    await a.broker.configure(OWNER, NODE, { accessModel: 'authorize' });
-    await subscribe();
-    await owner('set', set(horatio.name));
-    expect(state()).toEqual(['pending']);
-    await owner('set', set(horatio.name, 'subscribed'));
-    expect(state()).toEqual(['subscribed']);
-  });
-
-  it('§8.8.2.4 what cannot be → not-acceptable with it as it is: nobody subscribes anybody else', async () => {
-    const failed: unknown = await owner('set', set('bernardo@h4', 'subscribed')).then(() => undefined, (error: unknown) => error);
-    expect(failed).toBeInstanceOf(StanzaError);
-    expect(failed).toMatchObject({ condition: 'not-acceptable' });
-    expect(all((failed as StanzaError).beside!, 'subscription').map(({ attrs }) => attrs)).toEqual([{ jid: 'bernardo@h4', subscription: 'none' }]);
   });
 });
 
