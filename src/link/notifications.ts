@@ -333,7 +333,7 @@ function isTold({ kind, extra }: LogRecord, config: TopicConfig): boolean {
   }
 }
 
-/** XEP-0248 §4.1 */
+/** XEP-0248 §6.1 */
 function isOfItems(kind: LogRecord['kind']): boolean {
   return kind === 'publish' || kind === 'retract' || kind === 'purge';
 }
@@ -349,7 +349,7 @@ function repliesTo({ kind, publisher }: Pick<Notice, 'kind' | 'publisher'>, { it
   return { publisher: (itemReply === 'publisher' ? publisher?.replace(/^(link|xmpp):/, '') : undefined) ?? ownName };
 }
 
-/** §7.1.2.4, §12.16: which of several subscriptions it is for; XEP-0248 §3.3.1: through which collection. */
+/** §7.1.2.4, §12.16: which of several subscriptions it is for; XEP-0248 §5.3.1: through which collection. */
 function headersOf({ kind }: LogRecord, rows: readonly PeerSubscription[], subscribed: Subscribed): Header[] {
   const subids = kind === 'publish' || kind === 'retract' ? rows.filter((row) => subscribed.isOneOfSeveral(row)).map(({ id }): Header => ['SubID', id]) : [];
   const collections = new Set(rows.flatMap(({ node }) => (isSubtree(node) ? [node] : [])));

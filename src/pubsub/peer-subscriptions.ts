@@ -194,7 +194,7 @@ export class PeerSubscriptions {
       if ((this.#rows.get(same.id) ?? same).state === 'pending' && state === 'pending') throw new Refusal('pending-subscription', `the owner has not said yet whether ${node} may be read`);
       return this.#again(same, state);
     }
-    // XEP-0248 §4.1.3: the deeper one holds what the other would.
+    // XEP-0248 §6.1.3: the deeper one holds what the other would.
     if (isSubtree(node) && have.some((one) => one.options.kind === options.kind && one.options.depth !== options.depth)) {
       throw new LanpostError('conflict', `there is a subscription of that kind to ${node || 'everything'}, of another depth`);
     }

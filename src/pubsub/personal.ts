@@ -6,7 +6,7 @@ const ROOT = '$pep/';
 /** All of them. */
 export const PERSONAL = '$pep/+';
 
-/** §6: whoever sees this box as a friend may read, and gets the newest when it comes. */
+/** XEP-0163 §5: whoever sees this box as a friend may read, and gets the newest when it comes. */
 export const PERSONAL_CONFIG: TopicSettings & { readonly accessModel: AccessModel } = { accessModel: 'presence', sendLast: 'on-sub-and-presence', maxItems: 1, notificationType: 'headline' };
 
 /** Where the node of that name lies: what would part its name into levels, or be a wildcard, is written otherwise. */

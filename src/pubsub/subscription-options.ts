@@ -23,7 +23,7 @@ export interface SubscriptionOptions {
 /** Topics have no more levels. */
 const DEEPEST = 32;
 
-/** XEP-0248 §4.1: of a subtree, the topics right in it, unless more is asked for. */
+/** XEP-0248 §6.1: of a subtree, the topics right in it, unless more is asked for. */
 export function defaultOptions(node: string): SubscriptionOptions {
   return { deliver: true, includeBody: false, show: SHOWS, kind: isSubtree(node) ? 'nodes' : 'items', depth: isSubtree(node) ? 1 : 'all' };
 }

@@ -2,8 +2,9 @@
 It offers NAME._presence._tcp by python-zeroconf, finds the box of that name and calls it. Commands on standard input, events and answers on
 standard output, a JSON object a line: {"do": METHOD, "with": {...}} calls that method of the plugin, whose answer is {"answer": XML} or
 {"error": [CONDITION, APPLICATION CONDITION]}; a notification is {"event": NAME, "xml": XML}; {"do": "quit"} ends it.
-In "with", "payload" is XML and "config", "options" and "fields" are forms, by field. It offers two commands itself: "greet" asks for "name" and
-"loud" and greets in a note, "report" gives a form."""
+In "with", "payload" is XML and "config", "options" and "fields" are forms, by field. A form that it is asked to fill in, in a message, is
+{"event": "form", "xml": XML}; {"do": "answer_form", "with": {"fields": ...}} sends it back. "delete_node" takes a "redirect", too. It offers two
+commands itself: "greet" asks for "name" and "loud" and greets in a note, "report" gives a form."""
 import asyncio
 import json
 import socket
@@ -45,7 +46,13 @@ class Peer(slixmpp.ClientXMPP):
         self.add_event_handler("disconnected", lambda reason: say(event="disconnected", reason=str(reason)))
         for event in EVENTS:
             self.add_event_handler(f"pubsub_{event}", lambda message, event=event: say(event=event, xml=str(message)))
+        self.asked = []
+        self.add_event_handler("message_xform", self.is_asked)
         self.add_event_handler("message_error", lambda message: say(event="message_error", xml=str(message)))
+
+    def is_asked(self, message):
+        self.asked.append(message["form"])
+        say(event="form", xml=str(message))
 
     def negotiated(self, _):
         if "starttls" in self.features:
@@ -96,11 +103,32 @@ def form(peer, kind, fields):
     return made
 
 
+def answer_form(peer, box, fields):
+    filled = peer.asked.pop(0)
+    filled.set_values(fields)
+    filled.reply()
+    message = peer.make_message(mto=box)
+    message.append(filled)
+    message.send()
+    say(answer=str(message))
+
+
+def delete_node(peer, box, node, redirect):
+    """1.8.3 has no word for where it is from then on."""
+    iq = peer.Iq(sto=box, stype="set")
+    iq["pubsub_owner"]["delete"]["node"] = node
+    iq["pubsub_owner"]["delete"].xml.append(ElementTree.Element("{http://jabber.org/protocol/pubsub#owner}redirect", uri=redirect))
+    return iq.send(timeout=10)
+
+
 async def answer(peer, box, command):
     words = dict(command.get("with", {}))
+    if command["do"] == "answer_form":
+        answer_form(peer, box, **words)
+        return
     if "payload" in words:
         words["payload"] = ElementTree.fromstring(words["payload"])
-    for name, kind in [("config", "node_config"), ("options", "subscribe_options")]:
+    for name, kind in [("config", "node_config"), ("options", "publish-options" if command["do"] == "publish" else "subscribe_options")]:
         if name in words:
             words[name] = form(peer, kind, words[name])
     if "fields" in words:
@@ -108,7 +136,7 @@ async def answer(peer, box, command):
     plugin = {"get_info": "xep_0030", "get_commands": "xep_0050", "send_command": "xep_0050"}.get(command["do"], "xep_0060")
     method = getattr(peer[plugin], command["do"])
     try:
-        result = method(box, timeout=10, **words)
+        result = delete_node(peer, box, **words) if "redirect" in words else method(box, timeout=10, **words)
         if hasattr(result, "__aiter__"):
             say(answer="".join([str(page) async for page in result]))
         else:

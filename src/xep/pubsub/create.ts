@@ -25,7 +25,7 @@ export const create = (broker: Broker): UseCase => ({
   },
 });
 
-/** XEP-0248 §5.1: what is to be made, where it is said. */
+/** XEP-0248 §7.1: what is to be made, where it is said. */
 function nodeTypeBeside({ pubsub }: PubsubRequest): string | undefined {
   const configure = children(pubsub).find((child) => child.name === 'configure');
   return configure && readForm(configure)?.values.get('pubsub#node_type')?.[0];

@@ -1,4 +1,4 @@
-// XEP-0060 1.30 §5.1 to §5.5, XEP-0248 §3: which nodes there are, what they are, and which items they hold; each asker
+// XEP-0060 1.30 §5.1 to §5.5, XEP-0248 §5: which nodes there are, what they are, and which items they hold; each asker
 // sees what it may read, and no more.
 import type { TopicInfo } from '../../api.ts';
 import { LanpostError } from '../../errors.ts';
@@ -67,7 +67,7 @@ export function discovery<C>({ broker, subscriptions, actorOf, ownName }: Discov
 
     items: async (asked, context, request) => {
       const actor = actorOf(context);
-      // XEP-0163 §7.2: beside the topics, what there is of the account itself.
+      // XEP-0163 §6.2: beside the topics, what there is of the account itself.
       if (asked === undefined) {
         const own = (await broker.find.readable(actor, PERSONAL)).map((name) => personalNode(name) ?? name);
         return listed([...await childrenOf(actor, ''), ...own].toSorted(), request);

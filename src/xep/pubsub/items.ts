@@ -1,4 +1,4 @@
-// XEP-0060 1.30 §6.5: retrieve items, paged by XEP-0059; XEP-0248 §4.2: those of a collection, leaf by leaf.
+// XEP-0060 1.30 §6.5: retrieve items, paged by XEP-0059; XEP-0248 §6.2: those of a collection, leaf by leaf.
 import { NS_LANPOST, payloadToElement } from '../../payload/xml.ts';
 import type { Actor } from '../../pubsub/actor.ts';
 import type { Broker, NoticePage } from '../../pubsub/broker.ts';
@@ -101,7 +101,7 @@ function bounded({ max = PAGE, ...request }: PageRequest): PageRequest & { reado
   return { ...request, max: Math.min(max, PAGE) };
 }
 
-/** XEP-0248 §4.2.2: one `<items/>` for each leaf that has some, of what the asker may read. */
+/** XEP-0248 §6.2.2: one `<items/>` for each leaf that has some, of what the asker may read. */
 async function collection(broker: Broker, actor: Actor, node: string, most: number): Promise<Element[]> {
   await broker.subscribable(actor, node);
   const found: Element[] = [];

@@ -22,7 +22,7 @@ export interface Told {
   readonly config: TopicConfig;
   /** §12.17: whom an item comes from, if that is told. */
   readonly publisher?: string;
-  /** The topic has come to be (XEP-0248 §3.3.1.2). */
+  /** The topic has come to be (XEP-0248 §5.3.1.2). */
   readonly created?: boolean;
   /** §12.8 */
   readonly body?: boolean;

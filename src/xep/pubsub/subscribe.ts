@@ -57,7 +57,7 @@ export function subscribe({ broker, feeder, subscriptions }: SubscribeParts): Us
           return answered(xml('subscription', { node: filter, jid, subid: reader.reader, subscription: 'subscribed' }));
         }
         const subscriber = keyed(actor);
-        // XEP-0248 §7.1: the root has no name.
+        // XEP-0248 §8.1: the root has no name.
         const node = attr(verb, 'node') ?? '';
         const options = optionsBeside(request, node);
         const state = await broker.subscribable(actor, node);

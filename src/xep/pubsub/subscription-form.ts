@@ -25,7 +25,7 @@ function fields(node: string, { deliver, includeBody, show, expire, kind, depth 
     },
   ];
   if (!isSubtree(node)) return common;
-  // XEP-0248 §4.1
+  // XEP-0248 §6.1
   return [
     ...common,
     { name: 'pubsub#subscription_type', type: 'list-single', label: 'What is told of the collection', options: KINDS.map((value) => ({ value })), values: [kind] },

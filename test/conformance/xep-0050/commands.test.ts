@@ -5,7 +5,8 @@ import { StanzaError } from '../../../src/xmpp/stanza-error.ts';
 import { attr, children, type Element, parseElement, xml } from '../../../src/xmpp/element.ts';
 import type { SimulatedLan } from '../../link/fixtures.ts';
 import type { ServiceBox } from '../../link/service-box.ts';
-import { all, find, type PubsubClient, serviceAndClient, shown } from '../xep-0060/client.ts';
+import { all, find, type PubsubClient, serviceAndClient } from '../xep-0060/client.ts';
+import { shown } from '../xep-0060/shown-error.ts';
 
 const COMMANDS = 'http://jabber.org/protocol/commands';
 const FORM = "<x xmlns='jabber:x:data' type='submit'><field var='seconds'><value>20</value></field></x>";

@@ -33,7 +33,7 @@ describe.each(TRANSPORTS)('XEP-0060 §4.1, §4.5 who may do what, %s', (_, conne
     return [await of('set', `<subscribe node='t' jid='${client.name}'/>`), await of('get', "<items node='t'/>")];
   };
 
-  describe('§4.5 Node Access Models', () => {
+  describe('§4.5 Node Access Models, §6.5.1 and who retrieves by them', () => {
     it('open: everybody with a key', async () => {
       await make({ accessModel: 'open' });
       expect(await tried(seen)).toEqual(['yes', 'yes']);

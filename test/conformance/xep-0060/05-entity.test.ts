@@ -6,7 +6,8 @@ import { attr } from '../../../src/xmpp/element.ts';
 import { StanzaError } from '../../../src/xmpp/stanza-error.ts';
 import { SimulatedLan } from '../../link/fixtures.ts';
 import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
-import { all, answered, type Asker, PUBSUB, shown, TRANSPORTS } from './client.ts';
+import { all, answered, type Asker, PUBSUB, TRANSPORTS } from './client.ts';
+import { shown } from './shown-error.ts';
 
 const INFO = 'http://jabber.org/protocol/disco#info';
 const ITEMS = 'http://jabber.org/protocol/disco#items';
@@ -37,7 +38,7 @@ describe.each(TRANSPORTS)('XEP-0060 §5 Entity Use Cases, %s', (_, connect) => {
       'publish', 'publish-node-full', 'publish-only-affiliation', 'publish-options', 'publisher-affiliation', 'purge-nodes', 'retract-items',
       'retrieve-affiliations', 'retrieve-default', 'retrieve-default-sub', 'retrieve-items', 'retrieve-subscriptions',
       'subscribe', 'subscription-notifications', 'subscription-options',
-      // Not in the list of §10: XEP-0248 §3; §9; §6.5.4.
+      // Not in the list of §10: XEP-0248 §5; §9; §6.5.4.
       'collections', 'pubsub-on-a-jid', 'rsm',
     ].map((name) => `#${name}`)]));
     // Data versioning was taken out of the XEP before 1.30: what there is of it is said in a name of our own.
@@ -60,7 +61,7 @@ describe.each(TRANSPORTS)('XEP-0060 §5 Entity Use Cases, %s', (_, connect) => {
     expect(items.map(({ attrs }) => attrs)).toEqual([{ jid: a.link.name, node: 'open', name: 'For all' }]);
   });
 
-  it('§5.3 a node is a leaf; one that may not be read is not there', async () => {
+  it('§4.6.2, §5.3 a node, by the name that requests have for it, is a leaf; one that may not be read is not there', async () => {
     const info = await c.query(`<query xmlns='${INFO}' node='open'/>`);
     expect(all(info, 'identity').map(({ attrs }) => attrs)).toEqual([{ category: 'pubsub', type: 'leaf', name: 'For all' }]);
     for (const node of ['secret', 'nothing']) await expect(c.query(`<query xmlns='${INFO}' node='${node}'/>`)).rejects.toMatchObject({ condition: 'item-not-found' });

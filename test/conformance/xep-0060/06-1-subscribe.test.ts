@@ -8,7 +8,7 @@ import { secureCaller } from '../../link/secure-caller.ts';
 import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
 import { all, anonymous, type Asker, find, form, SUBSCRIBE_OPTIONS, TRANSPORTS } from './client.ts';
 
-describe.each(TRANSPORTS)('XEP-0060 §6.1 Subscribe to a Node, %s', (how, connect) => {
+describe.each(TRANSPORTS)('XEP-0060 §6.1 Subscribe to a Node, %s', (_how, connect) => {
   let lan: SimulatedLan;
   let a: ServiceBox;
   let c: Asker;
@@ -71,19 +71,6 @@ describe.each(TRANSPORTS)('XEP-0060 §6.1 Subscribe to a Node, %s', (how, connec
     expect(find(await subscribe('limited'), 'subscription')?.attrs['subscription']).toBe('subscribed');
   });
 
-  it('§6.1.3.6 whoever is anonymous → forbidden', async () => {
-    const node = "<subscribe node='open' jid='mallory@h3'/>";
-    if (how === 'over a stream') {
-      const stream = await secureCaller(lan, a, { host: 3, key: null });
-      // A grant to those without a key lets them read: to subscribe they would have to be somebody.
-      await a.service.rules.allow('class:plain', 'read', 'open');
-      stream.write(`<iq type='set' id='1' to='${a.link.name}'><pubsub xmlns='http://jabber.org/protocol/pubsub'>${node}</pubsub></iq>`);
-      expect(await stream.reads('</iq>')).toContain("<error type='cancel'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>");
-    } else expect(await anonymous(a, 'mallory@h3').refused('set', node)).toBe('cancel forbidden');
-    expect(a.log.cursorCount).toBe(0);
-    expect(a.service.subscriptions.count('open')).toBe(0);
-  });
-
   it('§6.1.3.7, §6.1.4 where an owner has to say: pending; asked for again, that it is pending; nothing is kept for it meanwhile', async () => {
     await a.broker.create(OWNER, 'asked', { accessModel: 'authorize' });
     expect(find(await subscribe('asked'), 'subscription')?.attrs).toMatchObject({ node: 'asked', jid: c.name, subscription: 'pending' });
@@ -120,7 +107,14 @@ describe.each(TRANSPORTS)('XEP-0060 §6.1 Subscribe to a Node, %s', (how, connec
     expect(await subid()).toBe(first);
     const second = await subid(options({ include_body: '1' }));
     expect(second).not.toBe(first);
-    expect(all(await c.ask('get', `<subscriptions node='open'/>`), 'subscription').map((one) => attr(one, 'subid')).toSorted()).toEqual([first, second].toSorted());
+    expect(new Set(all(await c.ask('get', `<subscriptions node='open'/>`), 'subscription').map((one) => attr(one, 'subid')))).toEqual(new Set([first, second]));
+  });
+
+  it('§6.1.6 by another resource it is the subscription that is there, for the peer is the same', async () => {
+    const subids = [];
+    for (const resource of ['', '/barracks', '/orchard']) subids.push(attr(find(await c.ask('set', `<subscribe node='open' jid='${c.name}${resource}'/>`), 'subscription')!, 'subid'));
+    expect(new Set(subids).size).toBe(1);
+    expect(all(await c.ask('get', '<subscriptions/>'), 'subscription')).toHaveLength(1);
   });
 
   it('§5.6 own subscriptions, of the service and of one node', async () => {
@@ -192,5 +186,31 @@ describe.each(TRANSPORTS)('XEP-0060 §6.1 Subscribe to a Node, %s', (how, connec
       expect(all(await c.ask('get', `<items node='closed'/>`), 'item')).toHaveLength(1);
     }
     expect(find(await subscribe('closed'), 'subscription')?.attrs['subscription']).toBe('subscribed');
+  });
+});
+
+describe('XEP-0060 §6.1.3.6 Anonymous Subscriptions Not Allowed', () => {
+  const subscribe = "<subscribe node='open' jid='mallory@h3'/>";
+  let lan: SimulatedLan;
+  let a: ServiceBox;
+  beforeEach(async () => {
+    lan = new SimulatedLan();
+    a = await serviceBox(lan, 1, 'a');
+    await a.broker.create(OWNER, 'open', { accessModel: 'open' });
+    // A grant to those without a key lets them read; to subscribe they would have to be somebody.
+    await a.service.rules.allow('class:plain', 'read', 'open');
+  });
+  afterEach(() => lan.close());
+
+  it('over a stream → forbidden', async () => {
+    const stream = await secureCaller(lan, a, { host: 3, key: null });
+    stream.write(`<iq type='set' id='1' to='${a.link.name}'><pubsub xmlns='http://jabber.org/protocol/pubsub'>${subscribe}</pubsub></iq>`);
+    expect(await stream.reads('</iq>')).toContain("<error type='cancel'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>");
+    expect([a.log.cursorCount, a.service.subscriptions.count('open')]).toEqual([0, 0]);
+  });
+
+  it('through the engine → forbidden', async () => {
+    expect(await anonymous(a, 'mallory@h3').refused('set', subscribe)).toBe('cancel forbidden');
+    expect([a.log.cursorCount, a.service.subscriptions.count('open')]).toEqual([0, 0]);
   });
 });

@@ -113,7 +113,7 @@ describe.each(TRANSPORTS)('XEP-0060 §6.3 Configure Subscription Options, %s', (
     expect(all(await c.ask('get', '<subscriptions/>'), 'subscription')).toEqual([]);
   });
 
-  it('§6.4 defaults, of the service and of a node', async () => {
+  it('§6.4.1, §6.4.2 defaults, of the service and of a node', async () => {
     expect(answered(await c.ask('get', '<default/>'))).toMatchObject({ deliver: ['1'] });
     expect(answered(await c.ask('get', `<default node='open'/>`))).toMatchObject({ deliver: ['1'], include_body: ['0'] });
     expect(answered(await c.ask('get', `<default node='lamp/'/>`))).toMatchObject({ subscription_type: ['nodes'], subscription_depth: ['1'] });

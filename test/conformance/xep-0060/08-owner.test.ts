@@ -7,7 +7,8 @@ import { attr } from '../../../src/xmpp/element.ts';
 import { TOPIC_FIELDS } from '../../../src/topic-fields.ts';
 import { SimulatedLan } from '../../link/fixtures.ts';
 import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
-import { all, answered, type Asker, find, form, PUBSUB, shown, TRANSPORTS } from './client.ts';
+import { all, answered, type Asker, find, form, PUBSUB, TRANSPORTS } from './client.ts';
+import { shown } from './shown-error.ts';
 
 const OWNERS = `${PUBSUB}#owner`;
 const CONFIG = `${PUBSUB}#node_config`;
@@ -144,7 +145,7 @@ describe.each(TRANSPORTS)('XEP-0060 §8 Owner Use Cases, %s', (_, connect) => {
       expect(await refused(horatio, 'get', `<configure node='${NODE}'/>`)).toBe('auth forbidden');
     });
 
-    it('§8.2.4 a form in part keeps the other values, a cancelled one all', async () => {
+    it('§8.2.4, §8.2.5.1 a form in part keeps the other values, a cancelled one all', async () => {
       await create(NODE, { title: 'Musings', access_model: 'open' });
       await configure({ max_items: '7' });
       expect(a.broker.topic(NODE)).toMatchObject({ title: 'Musings', accessModel: 'open', maxItems: 7 });
@@ -169,8 +170,21 @@ describe.each(TRANSPORTS)('XEP-0060 §8 Owner Use Cases, %s', (_, connect) => {
     });
   });
 
+  describe('§14.2 Authorization', () => {
+    it.each([
+      ['get', `<configure node='${NODE}'/>`], ['set', `<configure node='${NODE}'>${form(CONFIG, { title: 'x' })}</configure>`], ['set', `<delete node='${NODE}'/>`], ['set', `<purge node='${NODE}'/>`],
+      ['get', `<subscriptions node='${NODE}'/>`], ['set', `<subscriptions node='${NODE}'/>`], ['get', `<affiliations node='${NODE}'/>`], ['set', `<affiliations node='${NODE}'/>`],
+    ] as const)('who is no owner, though it may publish and is subscribed, does not %s %s → forbidden', async (type, inner) => {
+      await create(NODE, { access_model: 'open', publish_model: 'open' });
+      await horatio.ask('set', `<subscribe node='${NODE}' jid='${horatio.name}'/>`);
+      expect(await refused(horatio, type, inner)).toBe('auth forbidden');
+      await a.service.rules.setAffiliation(NODE, horatio.name, 'publisher');
+      expect(await refused(horatio, type, inner)).toBe('auth forbidden');
+    });
+  });
+
   describe('§8.3 Request Default Node Configuration Options', () => {
-    it('§8.3.2 are those that a node gets of which nothing is said', async () => {
+    it('§8.3.1, §8.3.3 are those that a node gets of which nothing is said', async () => {
       const defaults = await owner(horatio, 'get', '<default/>');
       await create();
       const configuration = await owner(hamlet, 'get', `<configure node='${NODE}'/>`);
@@ -178,9 +192,9 @@ describe.each(TRANSPORTS)('XEP-0060 §8 Owner Use Cases, %s', (_, connect) => {
       expect(find(defaults, 'default')).toBeDefined();
     });
 
-    it('§8.3.2 of the type leaf, which is meant where none is said; of another there are none', async () => {
+    it('§8.3.2 of the type leaf, which is meant where none is said; §8.3.4.2 of another there are none', async () => {
       expect(answered(await owner(horatio, 'get', "<default type='leaf'/>"))).toEqual(answered(await owner(horatio, 'get', '<default/>')));
-      expect(await refused(horatio, 'get', "<default type='collection'/>")).toBe('cancel feature-not-implemented / unsupported retrieve-default'); // §8.3.4.2
+      expect(await refused(horatio, 'get', "<default type='collection'/>")).toBe('cancel feature-not-implemented / unsupported retrieve-default');
       expect(await refused(horatio, 'get', "<default type='branch'/>")).toBe('modify bad-request');
     });
   });
@@ -198,7 +212,7 @@ describe.each(TRANSPORTS)('XEP-0060 §8 Owner Use Cases, %s', (_, connect) => {
       expect(await refused(hamlet, 'get', `<configure node='${NODE}'/>`)).toBe('cancel item-not-found');
     });
 
-    it('§8.4.2 it is gone, with all its items', async () => {
+    it('§8.4.1, §8.4.2 it is gone, with all its items', async () => {
       await create(NODE, { access_model: 'open' });
       await a.broker.publish(OWNER, NODE, toPayload(1));
       await owner(hamlet, 'set', `<delete node='${NODE}'/>`);
@@ -258,7 +272,7 @@ describe.each(TRANSPORTS)('XEP-0060 §8 Owner Use Cases, %s', (_, connect) => {
       await horatio.ask('get', '<affiliations/>'); // so that it has shown its key under its name
     });
 
-    it('§8.9.1.2 lists who has one, the box among the owners', async () => {
+    it('§8.9.1.1, §8.9.1.2 lists who has one, the box among the owners', async () => {
       await owner(hamlet, 'set', set([horatio.name, 'outcast']));
       expect(await affiliations()).toEqual({ [a.link.name]: 'owner', [hamlet.name]: 'owner', [horatio.name]: 'outcast' });
     });
@@ -283,12 +297,11 @@ describe.each(TRANSPORTS)('XEP-0060 §8 Owner Use Cases, %s', (_, connect) => {
       expect(await affiliations()).toHaveProperty([horatio.name], 'member');
     });
 
-    it('§8.9.1.3.2, §8.9.1.3.3, §8.9.2.3.3 not an owner → forbidden; not there → item-not-found', async () => {
+    it('§8.9.1.3.2, §8.9.1.3.3, §8.9.2.3.3, §8.9.2.3.4 not an owner → forbidden; not there → item-not-found', async () => {
       await owner(hamlet, 'set', set([horatio.name, 'publisher']));
       expect(await refused(horatio, 'get', `<affiliations node='${NODE}'/>`)).toBe('auth forbidden');
       expect(await refused(horatio, 'set', set([horatio.name, 'owner']))).toBe('auth forbidden');
       expect(await refused(hamlet, 'get', "<affiliations node='hamlet/nothing'/>")).toBe('cancel item-not-found');
-      // §8.9.2.3.4
       expect(await refused(hamlet, 'set', `<affiliations node='hamlet/nothing'><affiliation jid='${horatio.name}' affiliation='member'/></affiliations>`)).toBe('cancel item-not-found');
       expect(await refused(hamlet, 'set', set([horatio.name, 'emperor']))).toBe('modify bad-request');
     });

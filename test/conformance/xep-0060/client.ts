@@ -1,9 +1,9 @@
 import type { PeerContext } from '../../../src/link/context.ts';
-import { NS_PUBSUB_ERRORS } from '../../../src/xep/pubsub/errors.ts';
 import { StanzaError, stanzaErrorOf } from '../../../src/xmpp/stanza-error.ts';
 import { attr, children, type Element, namespaceOf, parseElement, serialize, xml } from '../../../src/xmpp/element.ts';
 import { acquainted, type BoxSetup, SimulatedLan, type TestBox } from '../../link/fixtures.ts';
 import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
+import { shown } from './shown-error.ts';
 
 export const PUBSUB = 'http://jabber.org/protocol/pubsub';
 export const SUBSCRIBE_OPTIONS = `${PUBSUB}#subscribe_options`;
@@ -47,13 +47,6 @@ function asker(name: string, fingerprint: string, send: (iq: Element) => Promise
       return shown(error);
     },
   };
-}
-
-/** As the XEP's examples have it: the error's type, its condition, and the XEP's own, which is in the XEP's namespace. */
-export function shown({ type, condition, application }: StanzaError): string {
-  if (!application) return `${type} ${condition}`;
-  const feature = attr(application, 'feature');
-  return `${type} ${condition} / ${namespaceOf(application) === NS_PUBSUB_ERRORS ? '' : `{${String(namespaceOf(application))}}`}${application.name}${feature === undefined ? '' : ` ${feature}`}`;
 }
 
 /** Over a stream. */

@@ -17,6 +17,7 @@ const GEO = 'http://jabber.org/protocol/geoloc';
 describe('XEP-0163 Personal Eventing Protocol', () => {
   it.todo('§4.3.1.3 replyto with the publishing resource: a box has none');
   it.todo('§4.3 the account owner\'s own resources: it has none but itself');
+  it.todo('§7.1 a subscription ends with the right to read: it stays, brings nothing while it may not be read, and goes on when it may');
 
   let lan: SimulatedLan;
   let a: ServiceBox;
@@ -46,6 +47,26 @@ describe('XEP-0163 Personal Eventing Protocol', () => {
     const items = await c.ask('get', `<items node='${TUNE}'/>`);
     expect(find(items, 'items')?.attrs['node']).toBe(TUNE);
     expect(find(items, 'text')?.getText()).toBe('Allegro');
+  });
+
+  it('§6.1 that it is one is announced, with what that means: nodes by themselves, open to presence, told without subscribing', async () => {
+    const c = await pubsubClient(lan, a, 2, 'friend');
+    const info = await c.query("<query xmlns='http://jabber.org/protocol/disco#info'/>");
+    expect(all(info, 'identity').map(({ attrs }) => `${String(attrs['category'])}/${String(attrs['type'])}`)).toContain('pubsub/pep');
+    const features = all(info, 'feature').map((feature) => attr(feature, 'var'));
+    const wanted = ['access-presence', 'auto-create', 'auto-subscribe', 'config-node', 'create-and-configure', 'create-nodes', 'filtered-notifications', 'persistent-items', 'publish', 'retrieve-items', 'subscribe'];
+    expect(features).toEqual(expect.arrayContaining(wanted.map((feature) => `http://jabber.org/protocol/pubsub#${feature}`)));
+    // XEP-0060 §4.3: it would say of topics, too, that their newest item goes to whoever comes.
+    expect(features).not.toContain('http://jabber.org/protocol/pubsub#last-published');
+  });
+
+  it('§5 of its nodes presence, open, roster and whitelist are the access models, and the newest item goes to whoever comes', async () => {
+    await publish(TUNE, 'Allegro');
+    expect(a.broker.topic(personalTopic(TUNE))).toMatchObject({ accessModel: 'presence', sendLast: 'on-sub-and-presence', deliverNotifications: true, deliverPayloads: true });
+    for (const accessModel of ['open', 'roster', 'whitelist', 'presence'] as const) {
+      await a.broker.configure(OWNER, personalTopic(TUNE), { accessModel });
+      expect(a.broker.topic(personalTopic(TUNE))).toMatchObject({ accessModel });
+    }
   });
 
   it('§4.1, §4.2 a friend gets what its capabilities ask for, without subscribing, from the box\'s own address', async () => {
@@ -83,7 +104,7 @@ describe('XEP-0163 Personal Eventing Protocol', () => {
     expect(c.waiting).toEqual([]);
   });
 
-  it('§6 it can be subscribed to like any node; then it comes by that alone', async () => {
+  it('§5 it can be subscribed to like any node; then it comes by that alone', async () => {
     await publish(TUNE, 'Allegro');
     const c = await pubsubClient(lan, a, 2, 'friend');
     await a.service.rules.allow(c.fingerprint, 'chat');
@@ -95,7 +116,7 @@ describe('XEP-0163 Personal Eventing Protocol', () => {
     expect(all(await c.ask('get', '<subscriptions/>'), 'subscription').map(({ attrs }) => attrs['node'])).toEqual([TUNE]);
   });
 
-  it('§7.2 nodes are discovered by who may read them; nobody on the link publishes them', async () => {
+  it('§6.2 nodes are discovered by who may read them; nobody on the link publishes them', async () => {
     await publish(TUNE, 'Allegro');
     const c = await pubsubClient(lan, a, 2, 'friend');
     const nodes = async (): Promise<unknown[]> => all(await c.query("<query xmlns='http://jabber.org/protocol/disco#items'/>"), 'item').map(({ attrs }) => attrs['node']);

@@ -13,8 +13,8 @@ const ITEMS = 'http://jabber.org/protocol/disco#items';
 const INFO = 'http://jabber.org/protocol/disco#info';
 
 describe('XEP-0248 Collection Nodes', () => {
-  it.todo('§3.3.2 association and dissociation: a node lies where its name says, always');
-  it.todo('§5.5, §5.6 associate and dissociate: likewise');
+  it.todo('§5.3.2 association and dissociation: a node lies where its name says, always');
+  it.todo('§7.5, §7.6 associate and dissociate: likewise');
 
   let lan: SimulatedLan;
   let a: ServiceBox;
@@ -30,7 +30,7 @@ describe('XEP-0248 Collection Nodes', () => {
     `<subscribe node='${node}' jid='${c.name}'/>${fields ? `<options>${form(SUBSCRIBE_OPTIONS, fields)}</options>` : ''}`);
   const nodes = async (node?: string): Promise<unknown[]> => all(await c.query(`<query xmlns='${ITEMS}'${node === undefined ? '' : ` node='${node}'`}/>`), 'item').map(({ attrs }) => attrs['node']);
 
-  it('§3.2 the root, then level by level: a topic with children is a leaf and a collection', async () => {
+  it('§5.2 the root, then level by level: a topic with children is a leaf and a collection', async () => {
     expect(await nodes()).toEqual(['lamp', 'lamp/', 'plant/']);
     expect(await nodes('lamp/')).toEqual(['lamp/hue', 'lamp/hue/']);
     expect(await nodes('lamp/hue/')).toEqual(['lamp/hue/raw']);
@@ -39,7 +39,7 @@ describe('XEP-0248 Collection Nodes', () => {
     await expect(nodes('dark/')).rejects.toMatchObject({ condition: 'item-not-found' });
   });
 
-  it('§3.3.1 an item names the leaf, and SHIM the collection', async () => {
+  it('§5.3.1 an item names the leaf, and SHIM the collection', async () => {
     await subscribe('lamp/', { subscription_type: 'items', subscription_depth: 'all' });
     await publish('lamp/hue', 'red', 'i1');
     const message = await c.next();
@@ -50,7 +50,7 @@ describe('XEP-0248 Collection Nodes', () => {
     expect(said(await c.next())).toBe('item lamp/hue/raw i2 deep');
   });
 
-  it('§3.3.1 of topics in memory it gets what comes while it is there, once', async () => {
+  it('§5.3.1 of topics in memory it gets what comes while it is there, once', async () => {
     await a.broker.create(OWNER, 'lamp/raw', { accessModel: 'open', storage: 'memory' });
     await publish('lamp/raw', 'before');
     await subscribe('lamp/', { subscription_type: 'items' });
@@ -70,7 +70,7 @@ describe('XEP-0248 Collection Nodes', () => {
     expect(c.waiting).toEqual([]);
   });
 
-  it('§4.1 depth 1 is what lies right in it, another number so many levels', async () => {
+  it('§6.1 depth 1 is what lies right in it, another number so many levels', async () => {
     await subscribe('lamp/', { subscription_type: 'items', subscription_depth: '1' });
     await publish('lamp/hue/raw', 'too deep');
     await publish('lamp/hue', 1, 'i1');
@@ -81,7 +81,7 @@ describe('XEP-0248 Collection Nodes', () => {
     expect(said(await c.next())).toBe('item plant/a i2 1');
   });
 
-  it('§4.1 by default it is told of the nodes right in it: made, set up, deleted', async () => {
+  it('§6.1 by default it is told of the nodes right in it: made, set up, deleted', async () => {
     await subscribe('lamp/');
     await publish('lamp/hue', 'no node');
     await a.broker.create(OWNER, 'lamp/new', { accessModel: 'open' });
@@ -93,7 +93,7 @@ describe('XEP-0248 Collection Nodes', () => {
     expect(created && headers(created)).toEqual({ Collection: ['lamp/'] });
   });
 
-  it('§4.1 a node that a first item makes is a new node, too', async () => {
+  it('§6.1 a node that a first item makes is a new node, too', async () => {
     await a.service.rules.allow(c.fingerprint, 'read', 'lamp/#');
     await subscribe('lamp/');
     await publish('lamp/made', 1);
@@ -103,21 +103,21 @@ describe('XEP-0248 Collection Nodes', () => {
     expect(said(await c.next())).toBe('configuration lamp/made');
   });
 
-  it('§4.1.3 of one kind twice, with another depth → conflict; of both kinds, two', async () => {
+  it('§6.1.3 of one kind twice, with another depth → conflict; of both kinds, two', async () => {
     await subscribe('lamp/', { subscription_type: 'items', subscription_depth: '1' });
     await expect(subscribe('lamp/', { subscription_type: 'items', subscription_depth: 'all' })).rejects.toMatchObject({ condition: 'conflict' });
     await subscribe('lamp/', { subscription_type: 'nodes', subscription_depth: '1' });
     expect(all(await c.ask('get', `<subscriptions node='lamp/'/>`), 'subscription')).toHaveLength(2);
   });
 
-  it('§4.1 kinds and depths that there are not → bad-request / invalid-options', async () => {
+  it('§6.1 kinds and depths that there are not → bad-request / invalid-options', async () => {
     for (const fields of [{ subscription_type: 'leaves' }, { subscription_depth: '-1' }, { subscription_depth: 'deep' }]) {
       const options = form(SUBSCRIBE_OPTIONS, fields as Record<string, string>);
       expect(await c.refused('set', `<subscribe node='lamp/' jid='${c.name}'/><options>${options}</options>`)).toBe('modify bad-request / invalid-options');
     }
   });
 
-  it('§4.2 items of a collection come leaf by leaf', async () => {
+  it('§6.2 items of a collection come leaf by leaf', async () => {
     await publish('lamp', 0, 'i0');
     await publish('lamp/hue', 1, 'i1');
     await publish('lamp/hue', 2, 'i2');
@@ -128,7 +128,7 @@ describe('XEP-0248 Collection Nodes', () => {
     expect(leaves(await c.ask('get', `<items node='lamp/' max_items='1'/>`))).toEqual([['lamp/hue', 'i2'], ['lamp/hue/raw', 'i3']]);
   });
 
-  it('§5.1.3.2 collections cannot be made → not-allowed', async () => {
+  it('§7.1.3.2 collections cannot be made → not-allowed', async () => {
     await a.service.rules.allow(c.fingerprint, 'write', '#');
     const config = (type: string): string => `<configure>${form(`${PUBSUB}#node_config`, { node_type: type })}</configure>`;
     expect(await c.refused('set', `<create node='made'/>${config('collection')}`)).toBe('cancel not-allowed');
@@ -138,7 +138,16 @@ describe('XEP-0248 Collection Nodes', () => {
     expect(a.broker.topic('made')).toBeDefined();
   });
 
-  it('§7.1 the root has no name', async () => {
+  it('§7.4.3.1 the root cannot be deleted → not-allowed; nor can what lies below a name, or be set up', async () => {
+    await a.service.rules.allow(c.fingerprint, 'write', '#');
+    const owner = `${PUBSUB}#owner`;
+    expect(await c.refused('set', '<delete/>', owner)).toBe('cancel not-allowed');
+    expect(await c.refused('set', "<delete node='lamp/'/>", owner)).toBe('cancel not-allowed');
+    expect(await c.refused('get', "<configure node='lamp/'/>", owner)).toBe('cancel not-allowed');
+    expect(a.broker.topic('lamp/hue')).toBeDefined();
+  });
+
+  it('§8.1 the root has no name', async () => {
     await c.ask('set', `<subscribe jid='${c.name}'/><options>${form(SUBSCRIBE_OPTIONS, { subscription_type: 'items', subscription_depth: 'all' })}</options>`);
     await publish('plant/a', 1, 'i1');
     expect(said(await c.next())).toBe('item plant/a i1 1');

@@ -1,17 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type ErrorCode, LanpostError } from '../../../src/errors.ts';
 import { Refusal, type RefusalReason } from '../../../src/pubsub/refusal.ts';
-import { fromPubsubError, NS_PUBSUB_ERRORS, pubsubError, unsupportedFeature } from '../../../src/xep/pubsub/errors.ts';
-import { attr, namespaceOf } from '../../../src/xmpp/element.ts';
-import type { StanzaError } from '../../../src/xmpp/stanza-error.ts';
+import { fromPubsubError, pubsubError, unsupportedFeature } from '../../../src/xep/pubsub/errors.ts';
+import { shown } from '../../conformance/xep-0060/shown-error.ts';
 
-/** As the examples of XEP-0060 1.30 have it: the error's type, its condition, and the XEP's own, which is in the XEP's namespace. */
-function shown({ type, condition, application }: StanzaError): string {
-  if (!application) return `${type} ${condition}`;
-  const feature = attr(application, 'feature');
-  return `${type} ${condition} / ${namespaceOf(application) === NS_PUBSUB_ERRORS ? '' : `{${String(namespaceOf(application))}}`}${application.name}${feature === undefined ? '' : ` ${feature}`}`;
-}
-
+/** As the examples of XEP-0060 1.30 have it. */
 const REFUSALS: Readonly<Record<RefusalReason, string>> = {
   'authorization-required': 'auth not-authorized',
   'closed-node': 'cancel not-allowed / closed-node', // §6.1.3.4
