@@ -4,7 +4,7 @@ import type { Actor } from '../../pubsub/actor.ts';
 import type { Broker } from '../../pubsub/broker.ts';
 import type { PeerSubscription } from '../../pubsub/peer-subscriptions.ts';
 import { StanzaError } from '../../xmpp/stanza-error.ts';
-import type { AdHocCommand } from '../commands.ts';
+import { type AdHocCommand, forbidden } from '../commands.ts';
 import { formElement } from '../data-form.ts';
 import { SUBSCRIBE_AUTHORIZATION } from './authorization.ts';
 import { pubsubError } from './errors.ts';
@@ -29,7 +29,7 @@ export function getPending<C>({ broker, actorOf, waiting, send }: GetPendingPart
     offered: (context) => owns(actorOf(context)),
     run: async (context, form) => {
       const actor = actorOf(context);
-      if (!owns(actor)) throw new StanzaError('forbidden', { type: 'cancel' }); // §8.7.3.3
+      if (!owns(actor)) throw forbidden(); // §8.7.3.3
       if (!form) {
         // §8.7.2: of all its nodes those where somebody waits are enough.
         const nodes = [...new Set(waiting(actor).map(({ node }) => node))];

@@ -67,12 +67,13 @@ export class PubsubService<C> implements Extension<C> {
   }
 
   #answer(kind: string, pubsub: Element, context: C): Promise<Element | undefined> {
-    const [verb, ...beside] = children(pubsub);
+    const all = children(pubsub);
+    const [verb] = all;
     const known = verb && namespaceOf(verb) === namespaceOf(pubsub) ? verb : undefined;
     const answer = known && this.#answers.get(kind)?.get(known.name);
     if (!known || !answer) return Promise.reject(this.#unanswered(known));
     // §6.1.1: one and only one; what became of each could not be told.
-    if (beside.some((one) => one.name === known.name)) return Promise.reject(new StanzaError('bad-request', { text: `one <${known.name}/> a request` }));
+    if (all.length > 1 && all.some((one) => one !== known && one.name === known.name)) return Promise.reject(new StanzaError('bad-request', { text: `one <${known.name}/> a request` }));
     const node = attr(known, 'node');
     const topic = node === undefined ? undefined : this.#broker.meant(node);
     if (topic !== node) known.attrs['node'] = topic;
