@@ -17,11 +17,8 @@ import { benchProcess } from './process.ts';
 import { benchPublish } from './publish.ts';
 import { benchStream } from './stream.ts';
 
-const logRows = async (): Promise<Row[]> => (await benchLog()).map(({ name, value, ratio, target }) => ({
-  what: name, ours: value, peer: '', ...(ratio === undefined ? {} : { ratio }), ...(target === undefined ? {} : { target }),
-}));
 const parts: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
-  publish: benchPublish, stream: benchStream, broker: benchBroker, 'broker-scale': benchBrokerScale, process: benchProcess, log: logRows, latency: benchLatency, scale: benchScale, crowd: benchCrowd, rest: benchRest, home: benchHome, 'home-long': benchHomeLong, nodes: benchNodes, 'nodes-backlog': benchBacklog, weight: benchWeight, outage: benchOutage,
+  publish: benchPublish, stream: benchStream, broker: benchBroker, 'broker-scale': benchBrokerScale, process: benchProcess, log: benchLog, latency: benchLatency, scale: benchScale, crowd: benchCrowd, rest: benchRest, home: benchHome, 'home-long': benchHomeLong, nodes: benchNodes, 'nodes-backlog': benchBacklog, weight: benchWeight, outage: benchOutage,
 };
 const asked = process.argv.slice(2);
 for (const name of asked) if (!Object.hasOwn(parts, name)) throw new Error(`there is no part "${name}": ${Object.keys(parts).join(', ')}`);
