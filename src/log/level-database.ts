@@ -9,6 +9,7 @@ import { syncFolder } from '../sync-folder.ts';
 import type { Batch, Database, RangeOptions, Row } from './database.ts';
 import { PREFIX, getSeq, getU32, putSeq, putU32 } from './keys.ts';
 import { MEMTABLE_BYTES, TABLE_BYTES } from './limits.ts';
+import { openingFailed } from './open-database.ts';
 import { condemn, tableDamage, type TableDamage } from './table-file.ts';
 
 // Required, not imported: to import CommonJS, Node looks for the names of its exports with a parser written in
@@ -36,13 +37,24 @@ export class LevelDatabase implements Database {
   /** Which folder it was at the first opening: a name may come to be another's, or nobody's. */
   #place: string | undefined;
   #witnessBytes = new Uint8Array(WITNESS_BYTES);
+  readonly #memtableBytes: number;
 
-  constructor(location: string) {
+  /** With a smaller memtable its files rotate, and are compacted, sooner. */
+  constructor(location: string, memtableBytes: number = MEMTABLE_BYTES) {
     this.location = location;
+    this.#memtableBytes = memtableBytes;
   }
 
   async open(): Promise<void> {
     if (this.#open) return;
+    try {
+      await this.#openHere();
+    } catch (error) {
+      throw openingFailed(error, this.location);
+    }
+  }
+
+  async #openHere(): Promise<void> {
     const witness = join(this.location, 'WITNESS');
     const again = this.#place !== undefined;
     if (again) await this.#assertPlace();
@@ -55,28 +67,41 @@ export class LevelDatabase implements Database {
     const replayed = await walBytes(this.location);
     const tables = await tablesIn(this.location);
     // Only now: a Level opens, and so locks, by itself once it is made.
-    const db = new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view', createIfMissing: !again, writeBufferSize: MEMTABLE_BYTES, maxFileSize: TABLE_BYTES });
+    const db = new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view', createIfMissing: !again, writeBufferSize: this.#memtableBytes, maxFileSize: TABLE_BYTES });
     try {
       await db.open();
     } catch (error) {
       throw openError(error, this.location);
     }
-    const clean = await closedCleanly(witness);
-    if ((await this.#damaged(tables, clean ? 0 : VERIFIED_BYTES)).length > 0) {
+    try {
+      const clean = await closedCleanly(witness);
+      if ((await this.#damaged(tables, clean ? 0 : VERIFIED_BYTES)).length > 0) throw new LanpostError('corrupt', `${this.location} is damaged.`);
+      // LevelDB renames CURRENT and leaves that to the disk: what is acknowledged from now on hangs by it.
+      await syncFolder(this.location);
+      await this.#openWitness(witness, clean);
+    } catch (error) {
+      this.#closeWitness();
+      // What is left open stays locked, also to the next try of this process.
       await db.close();
-      throw new LanpostError('corrupt', `${this.location} is damaged.`);
+      throw error;
     }
-    // LevelDB renames CURRENT and leaves that to the disk: what is acknowledged from now on hangs by it.
-    await syncFolder(this.location);
     this.#open = db;
     this.#replayed = replayed;
+  }
+
+  async #openWitness(path: string, clean: boolean): Promise<void> {
     // Not 'a+' for good: appending mode ignores the position on Linux.
-    closeSync(openSync(witness, 'a+', 0o600));
-    this.#witness = openSync(witness, 'r+');
+    closeSync(openSync(path, 'a+', 0o600));
+    this.#witness = openSync(path, 'r+');
     if (!clean) return;
     const { head, suspect } = await this.witnessed();
     this.witness(head, suspect);
     fdatasyncSync(this.#witness);
+  }
+
+  #closeWitness(): void {
+    if (this.#witness !== undefined) closeSync(this.#witness);
+    this.#witness = undefined;
   }
 
   async close(): Promise<void> {
@@ -87,8 +112,7 @@ export class LevelDatabase implements Database {
       const { head, suspect } = await this.witnessed();
       if (head > 0) this.#note(head, (suspect ? SUSPECT : 0) | CLEAN);
     } finally {
-      closeSync(this.#witness);
-      this.#witness = undefined;
+      this.#closeWitness();
     }
   }
 

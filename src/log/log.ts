@@ -25,7 +25,7 @@ import { decodeLost } from './lost-range.ts';
 import { isInMemory } from './memory-seq.ts';
 import { MemoryTopics } from './memory-topics.ts';
 import { MemoryWriter } from './memory-writer.ts';
-import { isDamage, openDatabase, repairDatabase } from './open-database.ts';
+import { isDamage, openDatabase, openingFailed, repairDatabase } from './open-database.ts';
 import { isTaken, Origins, originName } from './origins.ts';
 import { type Outcome, Outcomes, type Standing } from './outcomes.ts';
 import { Progress } from './progress.ts';
@@ -172,7 +172,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     await log.open();
   } catch (error) {
     await log.abandon();
-    throw error;
+    throw openingFailed(error, options.database.location);
   }
   return log;
 }

@@ -2,6 +2,8 @@ import type { Trouble } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import type { Database } from './database.ts';
 
+const FORBIDDEN: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
+
 /** Opens it, and repairs it first when it is damaged; gives whether that was so. */
 export async function openDatabase(database: Database, trouble: (trouble: Trouble) => void): Promise<boolean> {
   try {
@@ -24,4 +26,12 @@ export async function repairDatabase(database: Database, damage: LanpostError, t
 
 export function isDamage(error: unknown): error is LanpostError {
   return error instanceof LanpostError && error.code === 'corrupt';
+}
+
+/** What the disk would not do while a store was opened, with a code. What is none of the disk's stays as it is. */
+export function openingFailed(error: unknown, location: string): unknown {
+  if (error instanceof LanpostError || !(error instanceof Error) || !('code' in error)) return error;
+  if (!('errno' in error) && error.code !== 'LEVEL_IO_ERROR') return error;
+  const forbidden = typeof error.code === 'string' && FORBIDDEN.has(error.code);
+  return new LanpostError(forbidden ? 'forbidden' : 'disk-full', `${location} cannot be opened: ${error.message}`, { cause: error });
 }

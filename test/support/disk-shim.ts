@@ -13,19 +13,60 @@ const run = promisify(execFile);
 export interface ShimOptions {
   readonly dir: string;
   readonly trace?: string;
-  /** The nth write or sync fails, with half of its bytes written when `half`. */
-  readonly fail?: { readonly nth: number; readonly errno: number; readonly half?: boolean };
-  readonly count?: string;
+  readonly fail?: Fault;
+  /** A file that gets each write and sync. */
+  readonly calls?: string;
+}
+
+/** The nth write or sync; of all, unless it is said of which. */
+export interface Which extends Partial<DiskCall> {
+  readonly nth: number;
+}
+
+/** A write or sync that fails. */
+export interface Fault extends Which {
+  readonly errno: number;
+  /** After half of the bytes. */
+  readonly half?: boolean;
+  /** Only after the process has said this. */
+  readonly after?: string;
+  /** And after it another one. */
+  readonly again?: Which;
+  /** Gets what was made to fail. */
+  readonly report: string;
+}
+
+/** A write or a sync, and what kind of file it was of. */
+export interface DiskCall {
+  readonly call: 'write' | 'fsync' | 'fdatasync';
+  readonly file: 'log' | 'table' | 'manifest' | 'current' | 'witness' | 'folder' | 'other';
 }
 
 /** The environment for it; builds the shim outside the tree, once per version of its source. */
-export async function shimmed({ dir, trace, fail, count }: ShimOptions): Promise<Record<string, string>> {
+export async function shimmed({ dir, trace, fail, calls }: ShimOptions): Promise<Record<string, string>> {
   return {
     LD_PRELOAD: await build(), DISK_SHIM_DIR: dir, UV_USE_IO_URING: '0',
     ...(trace !== undefined && { DISK_SHIM_TRACE: trace }),
-    ...(fail && { DISK_SHIM_FAIL: `${fail.nth} ${fail.errno}${fail.half === true ? ' half' : ''}` }),
-    ...(count !== undefined && { DISK_SHIM_COUNT: count }),
+    ...(fail && { DISK_SHIM_FAIL: `${fail.nth} ${fail.errno}${fail.half === true ? ' half' : ''}`, DISK_SHIM_AMONG: words(fail), DISK_SHIM_FAILED: fail.report }),
+    ...(fail?.after !== undefined && { DISK_SHIM_AFTER: fail.after }),
+    ...(fail?.again !== undefined && { DISK_SHIM_AGAIN: `${fail.again.nth} ${words(fail.again)}` }),
+    ...(calls !== undefined && { DISK_SHIM_CALLS: calls }),
   };
+}
+
+const words = ({ call, file }: Partial<DiskCall>): string => `${call ?? 'any'} ${file ?? 'any'}`;
+
+/** One line of what the shim wrote down: a call, or the first word of what the process said in between. */
+export interface Called {
+  readonly call: DiskCall['call'] | 'said';
+  readonly file: string;
+}
+
+export function readCalls(path: string): Called[] {
+  return readFileSync(path, 'utf8').split('\n').filter((line) => line !== '').map((line) => {
+    const [call, file] = line.split(' ');
+    return { call, file } as Called;
+  });
 }
 
 async function build(): Promise<string> {

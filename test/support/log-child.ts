@@ -16,6 +16,10 @@ export interface WriterOptions {
   readonly mixed?: boolean;
   /** How many to append before it closes the log; default: for ever. */
   readonly count?: number;
+  /** Of the database: the smaller, the sooner its files rotate and are compacted. */
+  readonly memtableBytes?: number;
+  /** Also reads everything after the first refusal. */
+  readonly serves?: boolean;
   readonly limits?: Readonly<Record<string, number>>;
 }
 
@@ -27,6 +31,8 @@ export class LogWriter {
   /** How many had been acknowledged when the last append was refused. */
   ackedAtRefusal: number | undefined;
   readonly troubles: string[] = [];
+  /** How many a reader got while the log was refusing, how many had been acknowledged, and how many of those it did not get at all. */
+  served: { readonly records: number; readonly due: number; readonly missing: number } | undefined;
   /** Why the log could not be opened. */
   failed: string | undefined;
   /** What its reader was about to confirm. */
@@ -38,7 +44,7 @@ export class LogWriter {
   readonly #process: ChildProcess;
   readonly #ended: Promise<unknown>;
   #waiting: { until: () => boolean; resolve: () => void }[] = [];
-  #state: 'starting' | 'opening' | 'open' | 'done' = 'starting';
+  #state: 'starting' | 'opening' | 'open' | 'closing' | 'done' = 'starting';
 
   constructor(options: WriterOptions, wrapper: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) {
     const args = [PROGRAM, JSON.stringify(options)];
@@ -73,13 +79,16 @@ export class LogWriter {
   }
 
   #line(line: string): void {
-    if (line === 'opening' || line === 'done') this.#state = line;
+    if (line === 'opening' || line === 'closing' || line === 'done') this.#state = line;
     else if (line.startsWith('open ')) this.#state = 'open';
     else if (line.startsWith('refused ')) {
       this.refused.push(line.slice('refused '.length));
       this.ackedAtRefusal = this.acked.size;
     } else if (line.startsWith('trouble ')) this.troubles.push(line.slice('trouble '.length));
-    else if (line.startsWith('failed ')) this.failed = line.slice('failed '.length);
+    else if (line.startsWith('served ')) {
+      const [, records = 0, due = 0, missing = 0] = line.split(' ').map(Number);
+      this.served = { records, due, missing };
+    } else if (line.startsWith('failed ')) this.failed = line.slice('failed '.length);
     else hear(this, line);
     this.#waiting = this.#waiting.filter(({ until, resolve }) => {
       if (!until()) return true;

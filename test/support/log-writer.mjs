@@ -1,8 +1,10 @@
 // Appends until it is killed, and says on stdout what was acknowledged. Runs against the build,
 // because a child process runs JavaScript.
-//   node log-writer.mjs '{"dir": …, "run": 1, "inFlight": 64, "bytes": 100, "churn": true, "mixed": true, "count": 0, "limits": {…}}'
+//   node log-writer.mjs '{"dir": …, "run": 1, "inFlight": 64, "bytes": 100, "churn": true, "mixed": true, "count": 0, "memtableBytes": 65536, "serves": true, "limits": {…}}'
 // Lines: `opening`, `open <head>`, `<run> <n> <seq>` for each acknowledged append, `refused <code>`,
-// `trouble <kind>`, `failed <code> <message>` when it cannot be opened, `done`. With `mixed`
+// `trouble <kind>`, `failed <code> <message>` when it cannot be opened, `closing`, `done`. With `serves`, after the first refusal and
+// once: `served <n> <due> <missing>`, records of keep/# that a reader got while all else was refused, how many had been acknowledged, and those of
+// them that it did not get at all. With `mixed`
 // also, of a durable reader of all that, `confirmed <seq>…` before it confirms; of a topic configured again and again
 // `configured <n>`; of subscriptions made and dropped `makes|made|drops|dropped <name>`, before and after.
 import { writeSync } from 'node:fs';
@@ -14,14 +16,34 @@ const { LevelDatabase } = await import(new URL('log/level-database.js', dist));
 const { createSystemClock } = await import(new URL('clock.js', dist));
 
 const say = (line) => writeSync(1, `${line}\n`);
-const { dir, run, inFlight = 64, bytes = 100, churn = false, mixed = false, count = Infinity, topics = 4, limits = {} } = options;
+const { dir, run, inFlight = 64, bytes = 100, churn = false, mixed = false, count = Infinity, topics = 4, memtableBytes, serves = false, limits = {} } = options;
 
 say('opening');
-const log = await openLog({ database: new LevelDatabase(dir), clock: createSystemClock(), boxId: 'abcdefghijklmnop', trouble: (t) => say(`trouble ${t.kind}`), limits }).catch((error) => {
+const log = await openLog({ database: new LevelDatabase(dir, memtableBytes), clock: createSystemClock(), boxId: 'abcdefghijklmnop', trouble: (t) => say(`trouble ${t.kind}`), limits }).catch((error) => {
   say(`failed ${error.code} ${error.message}`);
   process.exit(1);
 });
 say(`open ${log.head}`);
+
+const acked = new Set();
+let served = !serves;
+/** Reads all there is, and says how much of it while the log was refusing. */
+async function serve() {
+  served = true;
+  const missing = new Set(acked);
+  const due = missing.size;
+  let refusing = 0;
+  const cursor = await log.cursor({ name: 'served', filter: 'keep/#', from: 'start', durable: false });
+  for (let page = await cursor.next(200); page.length > 0; page = await cursor.next(200)) {
+    if (log.state === 'refusing') refusing += page.length;
+    for (const { record } of page) {
+      missing.delete(record.seq);
+      cursor.done(record.seq);
+    }
+  }
+  await cursor.close();
+  say(`served ${refusing} ${due} ${missing.size}`);
+}
 
 let n = 0;
 const filler = 'x'.repeat(bytes / 2);
@@ -32,8 +54,10 @@ async function produce() {
     try {
       const { seq } = await log.append({ topic: `keep/${mine % topics}`, kind: 'publish', payload });
       say(`${run} ${mine} ${seq}`);
+      if (serves) acked.add(seq);
     } catch (error) {
       say(`refused ${error.code}`);
+      if (!served) await serve();
       await new Promise((resolve) => { setTimeout(resolve, 20); }); // a program tries again a little later
     }
   }
@@ -112,5 +136,6 @@ async function subscribe(worker) {
 }
 const others = mixed ? [read(), configure(), replace(), subscribe(0), subscribe(1)] : [];
 await Promise.all([...others, ...Array.from({ length: inFlight }, produce), ...(churn ? Array.from({ length: 4 }, produceChurn) : [])]);
+say('closing');
 await log.close();
 say('done');

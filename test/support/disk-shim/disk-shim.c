@@ -3,7 +3,11 @@
 //   DISK_SHIM_TRACE  a file to which everything that changes them is written down, with what the process says on its
 //                    standard output in between: so it is known what was said when
 //   DISK_SHIM_FAIL   "N ERRNO [half]": the Nth write or sync of a file there fails; `half`: after half of the bytes
-//   DISK_SHIM_COUNT  a file that gets the number of such calls, when the process ends by itself
+//   DISK_SHIM_AMONG  "CALL FILE": of such calls only, as they are written down by DISK_SHIM_CALLS; `any` is any
+//   DISK_SHIM_AFTER  and only of those after the process has said this on its standard output
+//   DISK_SHIM_AGAIN  "N CALL FILE": and then the Nth such call after that one
+//   DISK_SHIM_CALLS  a file to which each such call is written, a line each: "CALL FILE NAME"
+//   DISK_SHIM_FAILED a file to which those are written that were made to fail
 // One call at a time: the order in the trace is the order of what happened.
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -27,15 +31,19 @@ static int appends[FDS];
 static const char *dir;
 static size_t dir_length;
 static int trace = -1;
-static long calls, fail_at;
-static int fail_errno, fail_half;
+static long calls, fail_at, again_in;
+static int fail_errno, fail_half, failed_once, heard = 1;
+static char among_call[16] = "any", among_file[16] = "any", again_call[16] = "any", again_file[16] = "any";
+static const char *after, *failed_to;
+static int calls_to = -1;
 
 #define REAL(name) ((__typeof__(&name))real(#name))
 static void *real(const char *name) { return dlsym(RTLD_NEXT, name); }
 
 // The program is told of the directory once main() runs: before that its libraries are being loaded.
 __attribute__((constructor)) static void begin(void) {
-  const char *to = getenv("DISK_SHIM_TRACE"), *fail = getenv("DISK_SHIM_FAIL");
+  const char *to = getenv("DISK_SHIM_TRACE"), *fail = getenv("DISK_SHIM_FAIL"), *among = getenv("DISK_SHIM_AMONG");
+  const char *again = getenv("DISK_SHIM_AGAIN"), *each = getenv("DISK_SHIM_CALLS");
   dir = getenv("DISK_SHIM_DIR");
   dir_length = dir ? strlen(dir) : 0;
   if (to) trace = REAL(open)(to, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -44,13 +52,12 @@ __attribute__((constructor)) static void begin(void) {
     sscanf(fail, "%ld %d %15s", &fail_at, &fail_errno, how);
     fail_half = !strcmp(how, "half");
   }
-}
-
-__attribute__((destructor)) static void end(void) {
-  const char *to = getenv("DISK_SHIM_COUNT");
-  if (!to) return;
-  FILE *file = fopen(to, "w");
-  if (file) fprintf(file, "%ld\n", calls), fclose(file);
+  if (among) sscanf(among, "%15s %15s", among_call, among_file);
+  if (again) sscanf(again, "%ld %15s %15s", &again_in, again_call, again_file);
+  after = getenv("DISK_SHIM_AFTER");
+  heard = !after;
+  if (each) calls_to = REAL(open)(each, O_WRONLY | O_CREAT | O_APPEND, 0600);
+  failed_to = getenv("DISK_SHIM_FAILED");
 }
 
 // The name within the directory; "" is the directory itself, NULL is none of ours.
@@ -86,7 +93,41 @@ static void note(char op, const char *name, const char *other, uint64_t offset, 
   free(row);
 }
 
-static int fails(void) { return ++calls == fail_at; }
+static int ends_with(const char *name, const char *end) {
+  size_t a = strlen(name), b = strlen(end);
+  return a >= b && !strcmp(name + a - b, end);
+}
+
+// What LevelDB and the log have there.
+static const char *kind_of(int fd, const char *name) {
+  struct stat found;
+  const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+  if (!fstat(fd, &found) && S_ISDIR(found.st_mode)) return "folder";
+  if (ends_with(base, ".log")) return "log";
+  if (ends_with(base, ".ldb")) return "table";
+  if (!strncmp(base, "MANIFEST", 8)) return "manifest";
+  if (ends_with(base, ".dbtmp")) return "current";
+  return strcmp(base, "WITNESS") ? "other" : "witness";
+}
+
+static int is(const char *wanted, const char *one) { return !strcmp(wanted, "any") || !strcmp(wanted, one); }
+
+// Whether this call is to fail.
+static int fails(const char *call, int fd, const char *name) {
+  if (calls_to < 0 && !fail_at) return 0;
+  const char *kind = kind_of(fd, name);
+  int failing = failed_once ? again_in > 0 && is(again_call, call) && is(again_file, kind) && --again_in == 0 : heard && is(among_call, call) && is(among_file, kind) && ++calls == fail_at;
+  failed_once |= failing;
+  char line[512];
+  int length = snprintf(line, sizeof line, "%s %s %s\n", call, kind, name);
+  if (calls_to >= 0) all(calls_to, line, length);
+  if (failing && failed_to) {
+    int to = REAL(open)(failed_to, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    all(to, line, length);
+    REAL(close)(to);
+  }
+  return failing;
+}
 
 static void opened(int fd, const char *path, int flags, int existed) {
   const char *name = ours(path);
@@ -127,7 +168,7 @@ int close(int fd) {
 static ssize_t put(int fd, const char *name, const void *bytes, size_t length, off_t offset, int moves) {
   size_t most = length;
   pthread_mutex_lock(&lock);
-  int failing = fails();
+  int failing = fails("write", fd, name);
   if (failing && fail_half) most = length / 2;
   ssize_t written = -1;
   int error = fail_errno;
@@ -148,9 +189,11 @@ static ssize_t put(int fd, const char *name, const void *bytes, size_t length, o
 ssize_t write(int fd, const void *bytes, size_t length) {
   const char *name = name_of(fd);
   if (name) return put(fd, name, bytes, length, 0, 1);
-  if (fd != 1 || trace < 0) return REAL(write)(fd, bytes, length);
+  if (fd != 1 || (trace < 0 && calls_to < 0 && heard)) return REAL(write)(fd, bytes, length);
   pthread_mutex_lock(&lock);
   note('A', "", "", 0, bytes, length);
+  if (calls_to >= 0) all(calls_to, "said ", 5), all(calls_to, bytes, length);
+  heard |= after && memmem(bytes, length, after, strlen(after)) != NULL;
   ssize_t written = REAL(write)(fd, bytes, length);
   pthread_mutex_unlock(&lock);
   return written;
@@ -237,7 +280,7 @@ ssize_t writev(int fd, const struct iovec *list, int count) {
     const char *name = name_of(fd); \
     if (!name) return REAL(function)(fd); \
     pthread_mutex_lock(&lock); \
-    int failing = fails(), result = failing ? -1 : REAL(function)(fd), error = failing ? fail_errno : errno; \
+    int failing = fails(#function, fd, name), result = failing ? -1 : REAL(function)(fd), error = failing ? fail_errno : errno; \
     if (result == 0) note('S', name, "", 0, "", 0); \
     pthread_mutex_unlock(&lock); \
     errno = error; \
