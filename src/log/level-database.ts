@@ -21,8 +21,12 @@ type Level = library.Level<Uint8Array, Uint8Array>;
 const WITNESS_BYTES = 13;
 /** Flags of the witness: readers may be further than their cursors say; nothing was written after it. */
 const SUSPECT = 1, CLEAN = 2;
-/** Of the newest table files, after an end that was not clean: a block that is not what was written can end the process when LevelDB compacts it. */
+/**
+ * Of the newest table files that are read through, and so many after a clean end: of a block that is not what was written LevelDB may
+ * leave out rows without a word, and it can end the process when it compacts it.
+ */
 const VERIFIED_BYTES = 128 << 20;
+const CLEAN_VERIFIED_BYTES = 32 << 20;
 const TABLE = /^\d+\.(?:ldb|sst)$/;
 /** What no store is without. */
 const STORE = /^(?:CURRENT|MANIFEST-\d+|\d+\.(?:ldb|sst|log))$/;
@@ -75,7 +79,7 @@ export class LevelDatabase implements Database {
     }
     try {
       const clean = await closedCleanly(witness);
-      if ((await this.#damaged(tables, clean ? 0 : VERIFIED_BYTES)).length > 0) throw new LanpostError('corrupt', `${this.location} is damaged.`);
+      if ((await this.#damaged(tables, clean ? CLEAN_VERIFIED_BYTES : VERIFIED_BYTES)).length > 0) throw new LanpostError('corrupt', `${this.location} is damaged.`);
       // LevelDB renames CURRENT and leaves that to the disk: what is acknowledged from now on hangs by it.
       await syncFolder(this.location);
       await this.#openWitness(witness, clean);

@@ -41,7 +41,7 @@ export class Reading {
       const merged = this.#leftovers.take(from, to, wanted, epoch) ?? await this.#merge(wanted, from, to, limit);
       const { found, next } = cut(merged, limit, PAGE_BYTES);
       this.#leftovers.keep(next, wanted, epoch, { found: merged.found.slice(found.length), bound: merged.bound });
-      return { records: await this.#records(found.map(({ seq }) => seq)), next };
+      return { records: await this.#indexed(found), next };
     });
   }
 
@@ -169,19 +169,23 @@ export class Reading {
     const no = recordTopic(row);
     const name = no === 0 ? '' : topics.byNo.get(no)?.name;
     const epoch = epochs.at(seq);
-    if (name === undefined || !recordIntact(row)) {
-      this.#state.trouble({ kind: 'log.corrupt', message: `Record ${seq} is damaged.`, code: 'corrupt' });
-      return {
-        seq, topic: '', kind: 'gap', previous: 0, recordId: epochs.recordId(seq),
-        stamp: { wall: 0, mono: 0, boot: epoch.name, trusted: false }, gap: { from: seq, to: seq, count: 1, reason: 'corrupt' },
-      };
-    }
+    if (name === undefined || !recordIntact(row)) return this.#lost(seq);
     const header = decodeHeader(row);
     const { kind, previous, mono } = header;
     const body = decodeBody(recordBody(row));
     const { origin } = body;
     const recordId = origin ? `${origin.box}-${origin.epoch}-${origin.seq}` : epochs.recordId(seq);
     return { seq, topic: name, kind, previous, recordId, stamp: { ...epochs.timeOf(seq, header), mono, boot: epoch.name }, ...body };
+  }
+
+  /** What its reader gets in place of a damaged record. */
+  #lost(seq: number): LogRecord {
+    const { epochs, trouble } = this.#state;
+    trouble({ kind: 'log.corrupt', message: `Record ${seq} is damaged.`, code: 'corrupt' });
+    return {
+      seq, topic: '', kind: 'gap', previous: 0, recordId: epochs.recordId(seq),
+      stamp: { wall: 0, mono: 0, boot: epochs.at(seq).name, trusted: false }, gap: { from: seq, to: seq, count: 1, reason: 'corrupt' },
+    };
   }
 
   /** A scan of everything pays when most of it is wanted. */
@@ -232,6 +236,17 @@ export class Reading {
       }));
     }
     return { found: found.filter(({ seq }) => seq <= bound).toSorted((a, b) => a.seq - b.seq), bound };
+  }
+
+  /** What an index row lists and is not there was deleted meanwhile, and then so was the row; or it is damaged. */
+  async #indexed(found: readonly Found[]): Promise<LogRecord[]> {
+    const records = await this.#records(found.map(({ seq }) => seq));
+    if (records.length === found.length) return records;
+    const there = new Set(records.map(({ seq }) => seq));
+    const absent = found.filter(({ seq, topic }) => topic && !there.has(seq));
+    const rows = await this.#state.database.getMany(absent.map(({ seq, topic }) => indexKey(topic!.no, seq)));
+    const lost = absent.filter((_, i) => rows[i]).map(({ seq }) => this.#lost(seq));
+    return [...records, ...lost].toSorted((a, b) => a.seq - b.seq);
   }
 
   async #records(seqs: readonly number[]): Promise<LogRecord[]> {

@@ -26,6 +26,21 @@ describe('opening', () => {
     expect((await next.log.items('t')).map((record) => record.recordId)).toEqual([`abcdefghijklmnop-${first?.name}-1`, recordId]);
   });
 
+  it('has a reader told of a record that its index lists and that is gone without it', async () => {
+    const { log, database } = await openMemory();
+    for (const text of ['1', '2', '3']) await log.append(item('t', text));
+    // Most of what there is is another topic's: then a reader goes by the index.
+    await log.append(item('other', 'x'.repeat(1000)));
+    await log.close();
+    await database.open();
+    await writeSynced(database, [{ key: recordKey(2) }]);
+    const troubles: string[] = [];
+    const again = await openMemory({ database, trouble: ({ kind }) => void troubles.push(kind) });
+    const cursor = await again.log.cursor({ name: 'r', filter: 't', from: 'start', durable: false });
+    expect((await cursor.next(10)).map(({ record: { seq, kind, gap } }) => [seq, kind, gap?.count])).toEqual([[1, 'publish', undefined], [2, 'gap', 1], [3, 'publish', undefined]]);
+    expect(troubles).toContain('log.corrupt');
+  });
+
   it('refuses a newer format', async () => {
     const database = new MemoryDatabase();
     await database.open();

@@ -33,8 +33,8 @@ export async function auditLeft(dir: string): Promise<string[]> {
 }
 
 /** Everything the writers kept, from `from` on. */
-export async function kept(log: Log, from: number): Promise<LogRecord[]> {
-  const cursor = await log.cursor({ name: 'check', filter: 'keep/#', from: { seq: from }, durable: false });
+export async function kept(log: Log, from: number, filter: string = 'keep/#'): Promise<LogRecord[]> {
+  const cursor = await log.cursor({ name: 'check', filter, from: { seq: from }, durable: false });
   const records: LogRecord[] = [];
   for (;;) {
     const page = await cursor.next(PAGE);
