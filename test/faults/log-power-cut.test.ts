@@ -51,7 +51,7 @@ describe.skipIf(!needs('gcc'))('a power cut', () => {
   /** Which run each op is of; those of an opening are of none. */
   let runOf: number[] = [];
   /** Where such an op is, in a run that opened what another had left. */
-  const places = (at: (op: DiskOp) => boolean, runs: readonly number[] = [2, 3]): number[] => [...ops.keys()].filter((i) => runs.includes(runOf[i] ?? 0) && at(ops[i]));
+  const places = (at: (op: DiskOp) => boolean, runs: readonly number[] = [2, 3]): number[] => [...ops.entries()].flatMap(([i, op]) => (runs.includes(runOf[i] ?? 0) && at(op) ? [i] : []));
 
   beforeAll(async () => {
     const dir = join(parent, 'box');
@@ -115,7 +115,7 @@ describe.skipIf(!needs('gcc'))('a power cut', () => {
       }
     }
     // Elsewhere where files come and go, and anywhere.
-    const others = [...ops.keys()].filter((i) => 'ORU'.includes(ops[i].op));
+    const others = [...ops.entries()].flatMap(([i, { op }]) => ('ORU'.includes(op) ? [i] : []));
     while (points.size < CUTS - 15) points.add(among(others));
     while (points.size < CUTS) points.add(Math.floor(random() * ops.length));
     const disk = new Disk();
